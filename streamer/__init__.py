@@ -1,0 +1,1 @@
+"""The live engine: everything between a camera and a screen."""

@@ -1,0 +1,36 @@
+"""The pictures that travel through the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class CameraFrame:
+    """One picture from the driver's camera.
+
+    rgb: (H, W, 3) uint8. captured: seconds on `time.monotonic`, or the media time of a file. index: counts from 0 in one source.
+    """
+
+    rgb: Image
+    captured: float
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class AvatarFrame:
+    """One picture of the character, on its way out.
+
+    rgb: (H, W, 3) uint8. alpha: (H, W) uint8, or None where the background is opaque.
+    captured: the capture time of the camera frame whose motion this is. stages: milliseconds spent by stage name.
+    """
+
+    rgb: Image
+    captured: float
+    alpha: Image | None = None
+    stages: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Rendered data, training and distillation."""
