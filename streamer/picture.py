@@ -1,0 +1,168 @@
+"""The picture of the character, from a file or an upload: checked before it is decoded, upright, RGBA."""
+
+from __future__ import annotations
+
+import io
+import logging
+import stat
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageCms, ImageOps
+
+from streamer.errors import KagamiError
+from streamer.frames import Image
+
+MAX_BYTES = 64 * 2**20
+MAX_PIXELS = 80_000_000  # below Pillow's own warning line; as RGBA a third of a gigabyte
+MAX_SIDE = 2048  # what is kept: four times the canvas, more only costs memory
+MIN_SIDE = 64
+
+_FORMATS = ("PNG", "JPEG", "WEBP")
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error)
+_log = logging.getLogger(__name__)
+
+
+class PictureError(KagamiError):
+    """The picture cannot be used; the message says why and what to do."""
+
+    code = "picture"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A still picture in memory.
+
+    rgba: (H, W, 4) uint8, sRGB, straight alpha, longest side at most MAX_SIDE. name: for people, never used as a path.
+    """
+
+    rgba: Image
+    name: str
+
+
+def load_picture(source: Path | bytes) -> Picture:
+    """Read a PNG, JPEG or WebP from the user's own disk (Path) or from a peer (bytes; touches no file).
+
+    Sizes are checked from the header before any pixel is decoded. EXIF orientation is applied, colours are brought to
+    8-bit sRGB, alpha is kept (opaque where the file has none), and a picture longer than MAX_SIDE is scaled down.
+
+    Raises PictureError for whatever is not one still, whole, readable picture of at least MIN_SIDE x MIN_SIDE.
+    """
+    if isinstance(source, bytes):
+        subject, name, data = "The uploaded picture", "uploaded picture", source
+    else:
+        subject, name, data = f"The picture {source}", source.name, _read(source)
+    if not data:
+        raise PictureError(f"{subject} is empty (0 bytes): save it again.")
+    if len(data) > MAX_BYTES:
+        raise PictureError(f"{subject} is larger than {MAX_BYTES >> 20} MB: save it smaller.")
+    with _open(subject, data) as image:
+        _check(subject, image)
+        try:
+            rgba = _to_rgba(image)
+        except _BROKEN as error:
+            raise PictureError(f"{subject} is damaged or cut short: save or download it again.") from error
+    if not rgba[..., 3].any():
+        raise PictureError(f"{subject} is transparent everywhere: use one that shows a character.")
+    return Picture(rgba, name)
+
+
+def _read(path: Path) -> bytes:
+    """At most MAX_BYTES + 1 bytes of a regular file, so that a device or a growing file cannot fill the memory."""
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise PictureError(f"{path} is a directory: give the path of a PNG, JPEG or WebP picture.")
+        if not stat.S_ISREG(mode):
+            raise PictureError(f"{path} is not a regular file: give the path of a PNG, JPEG or WebP picture.")
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise PictureError(f"There is no picture at {path}: check the path.") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = getattr(error, "strerror", None) or error
+        raise PictureError(f"The picture {path} cannot be read ({reason}): check the path and its permissions.") from error
+
+
+def _open(subject: str, data: bytes) -> Pillow.Image:
+    """Parse the header only. Raises PictureError when it is no picture of ours, or one that claims too many pixels."""
+    try:
+        return Pillow.open(io.BytesIO(data), formats=_FORMATS)
+    except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning) as error:
+        raise PictureError(_too_many_pixels(subject)) from error
+    except _BROKEN as error:
+        if _has_known_magic(data):
+            raise PictureError(f"{subject} is damaged or cut short: save or download it again.") from error
+        raise PictureError(f"{subject} is not a PNG, JPEG or WebP image: convert it to one of these.") from error
+
+
+def _has_known_magic(data: bytes) -> bool:
+    webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+    return webp or data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"))
+
+
+def _too_many_pixels(subject: str) -> str:
+    return f"{subject} has more than {MAX_PIXELS // 1_000_000} million pixels: scale it down."
+
+
+def _check(subject: str, image: Pillow.Image) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise PictureError(_too_many_pixels(subject))
+    if min(width, height) < MIN_SIDE:
+        raise PictureError(
+            f"{subject} has only {width} x {height} pixels: use one of at least {MIN_SIDE} x {MIN_SIDE}."
+        )
+    # A JPEG of several pictures (MPO: phones store depth and previews so) is a still; its first picture is the one.
+    if image.format in ("PNG", "WEBP") and getattr(image, "n_frames", 1) > 1:
+        raise PictureError(f"{subject} is animated: save one frame of it as a still image.")
+
+
+def _to_rgba(image: Pillow.Image) -> Image:
+    """Decode to (H, W, 4) uint8. Raises one of _BROKEN when the data are not what the header promised."""
+    if image.format in ("JPEG", "MPO"):
+        image.draft(None, (MAX_SIDE, MAX_SIDE))  # the decoder itself skips what would be scaled away
+    image.load()
+    image = _upright(image)
+    profile = image.info.get("icc_profile")
+    if image.mode.startswith("I"):  # 16-bit grey; Pillow's convert would clip it to white
+        grey = np.asarray(image)
+        image = Pillow.fromarray((np.clip(grey, 0, 65535) >> 8).astype(np.uint8))
+        profile = None
+    if image.mode in ("P", "PA", "1", "La", "RGBa"):
+        image = image.convert("RGBA")
+    elif "transparency" in image.info and image.mode in ("L", "RGB"):  # one colour is declared transparent
+        image = image.convert("RGBA")
+    if max(image.size) > MAX_SIDE:
+        image.thumbnail((MAX_SIDE, MAX_SIDE), Pillow.Resampling.LANCZOS, reducing_gap=2.0)
+    if profile:
+        image = _to_srgb(image, profile)
+    return np.array(image.convert("RGBA"))
+
+
+def _upright(image: Pillow.Image) -> Pillow.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except _BROKEN:
+        _log.debug("unreadable EXIF data ignored", exc_info=True)  # bad metadata does not make a bad picture
+        return image
+
+
+def _to_srgb(image: Pillow.Image, profile: bytes) -> Pillow.Image:
+    """Colours of an embedded ICC profile as sRGB; a profile that is broken or of another colour space is ignored."""
+    alpha = image.getchannel("A") if image.mode in ("RGBA", "LA") else None
+    colours = image.convert({"RGBA": "RGB", "LA": "L"}.get(image.mode, image.mode))
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(colours, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, *_BROKEN):
+        _log.debug("unusable colour profile ignored", exc_info=True)
+        return image
+    if converted is None:
+        return image
+    if alpha is not None:
+        converted.putalpha(alpha)
+    return converted
