@@ -84,7 +84,9 @@ def _read(path: Path) -> bytes:
         raise PictureError(f"There is no picture at {path}: check the path.") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or error
-        raise PictureError(f"The picture {path} cannot be read ({reason}): check the path and its permissions.") from error
+        raise PictureError(
+            f"The picture {path} cannot be read ({reason}): check the path and its permissions."
+        ) from error
 
 
 def _open(subject: str, data: bytes) -> Pillow.Image:
@@ -132,10 +134,9 @@ def _to_rgba(image: Pillow.Image) -> Image:
         grey = np.asarray(image)
         image = Pillow.fromarray((np.clip(grey, 0, 65535) >> 8).astype(np.uint8))
         profile = None
-    if image.mode in ("P", "PA", "1", "La", "RGBa"):
-        image = image.convert("RGBA")
-    elif "transparency" in image.info and image.mode in ("L", "RGB"):  # one colour is declared transparent
-        image = image.convert("RGBA")
+    one_colour_is_clear = "transparency" in image.info and image.mode in ("L", "RGB")
+    if one_colour_is_clear or image.mode in ("P", "PA", "1", "La", "RGBa"):
+        image = image.convert("RGBA")  # before scaling, which cannot mix indices and forgets the clear colour
     if max(image.size) > MAX_SIDE:
         image.thumbnail((MAX_SIDE, MAX_SIDE), Pillow.Resampling.LANCZOS, reducing_gap=2.0)
     if profile:
