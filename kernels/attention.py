@@ -1,0 +1,80 @@
+"""Attention of the current frame over pinned reference slots and a ring of past frames, all in one buffer.
+
+The buffer holds S slots of N tokens: R reference slots first, then the ring, one of whose slots is the current frame.
+Keys lie in it as they were projected, before RoPE; a slot's age decides its rotation when it is used, so positions stay
+bounded and a stream never needs a cut (DESIGN §4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Rope:
+    """Rotary angles, split as (time | row | column) along the head width (Su et al. 2021, axial as in ViT practice).
+
+    space: (N, D/2 − P) angles of each token's row and column, P = time.numel(). time: (P,) angle per slot of age.
+    """
+
+    space: Tensor
+    time: Tensor
+
+    def angles(self, position: Tensor) -> Tensor:
+        """position (B, S) in slots, 0 = current, negative = past -> (B, S·N, D/2) angles in radians."""
+        batch, slots = position.shape
+        tokens = self.space.shape[0]
+        time = (position[..., None] * self.time)[:, :, None, :].expand(-1, -1, tokens, -1)
+        space = self.space.expand(batch, slots, -1, -1)
+        return torch.cat([time, space], -1).reshape(batch, slots * tokens, -1)
+
+
+def axial_rope(grid: int, head_width: int, base: float = 100.0) -> Rope:
+    """Angles for a grid×grid frame: a quarter of the head width turns with time, the rest half with row, half with column."""
+    if head_width % 8:
+        raise ValueError(f"axial_rope needs a head width divisible by 8, got {head_width}")
+    pairs = head_width // 2
+    in_time = pairs // 4
+    in_row = (pairs - in_time) // 2
+    in_column = pairs - in_time - in_row
+
+    def frequencies(count: int) -> Tensor:
+        return base ** (-torch.arange(count) / max(count, 1))
+
+    row, column = torch.meshgrid(torch.arange(grid).float(), torch.arange(grid).float(), indexing="ij")
+    space = torch.cat(
+        [row.reshape(-1, 1) * frequencies(in_row), column.reshape(-1, 1) * frequencies(in_column)], -1
+    )
+    return Rope(space=space, time=frequencies(in_time))
+
+
+def rotate(x: Tensor, angles: Tensor) -> Tensor:
+    """Rotate pairs (first half, second half of D) of x (B, H, M, D) by angles (B, M, D/2)."""
+    cos, sin = angles.cos()[:, None], angles.sin()[:, None]
+    a, b = x.chunk(2, -1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], -1)
+
+
+def ring_attention(  # noqa: PLR0917
+    query: Tensor, keys: Tensor, values: Tensor, position: Tensor, live: Tensor, rope: Rope, keyed: int
+) -> Tensor:
+    """softmax(q·k/√D)·v of the current frame over every live slot; torch reference and CPU path.
+
+    query: (B, H, N, D) of the current frame. keys, values: (B, H, S·N, D), keys before RoPE.
+    position: (B, S) age of each slot, 0 = current, negative = past. live: (B, S) bool, False = slot is empty.
+    keyed: the last `keyed` heads are geometry-keyed: their keys come from canonical coordinates and take no RoPE.
+    Returns (B, H, N, D). Attention as in Vaswani et al. 2017.
+    """
+    batch, heads, tokens, _ = query.shape
+    slots = position.shape[1]
+    spatial = heads - keyed
+    now = rope.angles(torch.zeros_like(position[:, :1]))
+    then = rope.angles(position)
+    q = torch.cat([rotate(query[:, :spatial], now), query[:, spatial:]], 1)
+    k = torch.cat([rotate(keys[:, :spatial], then), keys[:, spatial:]], 1)
+    mask = live[:, None, None, :, None].expand(batch, 1, 1, slots, tokens).reshape(batch, 1, 1, slots * tokens)
+    return F.scaled_dot_product_attention(q, k, values, attn_mask=mask)

@@ -1,0 +1,89 @@
+"""Sizes of the network. Presets are data; derived sizes are properties."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+GUIDE_SIDE = 128  # cells along a side of the guidance maps
+CANONICAL_BANDS = 2  # octaves of the sinusoidal code of canonical coordinates in the stem
+CODE_BANDS = 5  # octaves of the same code on tokens, for the geometry-keyed heads
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """Everything that decides the network's shape.
+
+    side: pixels of the focus box the network sees. width: token channels. keyed: geometry-keyed heads among `heads`.
+    ring: past frames remembered. references: pinned pictures. stem: channels at side/2, /4, /8. motion_tokens × motion_width:
+    shape of `Guidance.tokens`.
+    """
+
+    side: int = 256
+    width: int = 256
+    depth: int = 6
+    heads: int = 8
+    keyed: int = 3
+    mlp: int = 3
+    ring: int = 1
+    references: int = 1
+    stem: tuple[int, int, int] = (48, 96, 160)
+    motion_tokens: int = 4
+    motion_width: int = 64
+
+    def __post_init__(self) -> None:
+        if self.side != 2 * GUIDE_SIDE:
+            raise ValueError(f"side must be twice the guidance side ({2 * GUIDE_SIDE}), got {self.side}")
+        if self.width % self.heads or (self.width // self.heads) % 8:
+            raise ValueError(f"width {self.width} over {self.heads} heads must give a head width divisible by 8")
+        if not 0 <= self.keyed < self.heads:
+            raise ValueError(f"keyed must lie in 0..{self.heads - 1}, got {self.keyed}")
+        if self.ring < 1 or self.references < 1:
+            raise ValueError(f"ring and references must be at least 1, got {self.ring} and {self.references}")
+
+    @property
+    def grid(self) -> int:
+        """Tokens along a side of the frame."""
+        return self.side // 16
+
+    @property
+    def tokens(self) -> int:
+        """Tokens per frame, N."""
+        return self.grid**2
+
+    @property
+    def head_width(self) -> int:
+        """D."""
+        return self.width // self.heads
+
+    @property
+    def slots(self) -> int:
+        """Slots of the cache: references, the ring, the current frame."""
+        return self.references + self.ring + 1
+
+    @property
+    def canonical_channels(self) -> int:
+        return 3 * 2 * CANONICAL_BANDS
+
+    @property
+    def code_channels(self) -> int:
+        return 3 * 2 * CODE_BANDS
+
+    @property
+    def map_channels(self) -> int:
+        """Guidance maps in the stem: flow 2, confidence 1, alpha 1, holes 2, and the canonical code."""
+        return 6 + self.canonical_channels
+
+    @property
+    def stem_channels(self) -> int:
+        """Warped picture and noised frame at half resolution, beside the maps."""
+        return 2 * 3 * 4 + self.map_channels
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain data for a checkpoint's header; `ModelConfig(**d)` reads it back."""
+        return asdict(self)
+
+
+PRESETS = {
+    "tiny": ModelConfig(),
+    "base": ModelConfig(width=512, depth=10, heads=8, ring=4, stem=(64, 128, 256)),
+}

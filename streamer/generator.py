@@ -1,0 +1,232 @@
+"""Three ways to draw a frame from guidance: the warp alone, the network in torch, the network in ONNX Runtime."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from kernels.attention import ring_attention
+from models import checkpoint as weights
+from models.cache import REFERENCE_POSITION, Cache
+from models.compositor import compose
+from models.config import ModelConfig
+from models.dit import CausalDiT, Edit, FrameInput
+from models.guidance import Guidance, guide
+from models.retarget import rest_pose
+from models.rig import Rig
+from models.sampler import crop_focus, draw_frame, frame_input, reference_input
+from streamer.errors import KagamiError
+
+DEFAULT_CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints" / "tiny.safetensors"
+NOISE_SEED = 7  # one frozen noise for every stream: nothing flickers that the driver did not move
+
+
+class GeneratorError(KagamiError):
+    """The generator cannot be made on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A picture as the network remembers it. crop: (1, 3, side, side). keys, values: (L, 1, H, N, D); None for geometry."""
+
+    crop: Tensor | None = None
+    keys: Tensor | None = None
+    values: Tensor | None = None
+
+
+@dataclass(eq=False, slots=True)
+class State:
+    """One stream's memory: the pinned reference, and its past frames in the generator's own form."""
+
+    reference: Reference
+    cache: Cache | None = None
+    past: deque[tuple[np.ndarray, np.ndarray]] = field(default_factory=deque)
+    newest: tuple[np.ndarray, np.ndarray] | None = None
+
+
+class Generator(Protocol):
+    """Draws one frame for each of several streams."""
+
+    def refer(self, rig: Rig) -> Reference: ...
+
+    def open(self, reference: Reference) -> State: ...
+
+    def draw(self, states: Sequence[State], rig: Rig, guidance: Guidance) -> Edit | None: ...
+
+
+class GeometryGenerator:
+    """The warp alone."""
+
+    def refer(self, rig: Rig) -> Reference:
+        return Reference()
+
+    def open(self, reference: Reference) -> State:
+        return State(reference)
+
+    def draw(self, states: Sequence[State], rig: Rig, guidance: Guidance) -> Edit | None:
+        return None
+
+
+class NetworkGenerator:
+    """What torch and ONNX Runtime share: the reference, the frozen noise, the batch of streams."""
+
+    def __init__(self, network: CausalDiT, device: torch.device, steps: int) -> None:
+        self.network = network.to(device).eval()
+        self.config: ModelConfig = network.config
+        self.steps = steps
+        side = self.config.side
+        self.noise = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(NOISE_SEED)).to(device)
+
+    def refer(self, rig: Rig) -> Reference:
+        crop = crop_focus(rig.image, rig.focus, self.config.side)
+        keys, values = self.network.refer(reference_input(rig, crop, guide(rig, rest_pose(rig))))
+        return Reference(crop, keys, values)
+
+    def draw(self, states: Sequence[State], rig: Rig, guidance: Guidance) -> Edit | None:
+        edits = [self._draw_one(state, rig.pick(i), guidance.pick(i)) for i, state in enumerate(states)]
+        if len(edits) == 1:
+            return edits[0]
+        return Edit(*(torch.cat([getattr(edit, name) for edit in edits]) for name in Edit.__slots__))
+
+    def _draw_one(self, state: State, rig: Rig, guidance: Guidance) -> Edit:
+        crop = state.reference.crop
+        assert crop is not None
+
+        def network(noised: Tensor, level: Tensor) -> Edit:
+            return self._step(state, frame_input(rig, crop, guidance, noised, level))
+
+        def render(edit: Edit) -> Tensor:
+            return crop_focus(compose(rig, guidance, edit)[:, :3], rig.focus, self.config.side)
+
+        edit = draw_frame(network, render, self.noise, self.steps)
+        self._advance(state)
+        return edit
+
+    def _step(self, state: State, frame: FrameInput) -> Edit:
+        raise NotImplementedError
+
+    def _advance(self, state: State) -> None:
+        raise NotImplementedError
+
+
+class TorchGenerator(NetworkGenerator):
+    """The network in torch, on any device."""
+
+    def open(self, reference: Reference) -> State:
+        assert reference.keys is not None and reference.values is not None
+        cache = Cache(self.config, 1, reference.keys.device)
+        cache.pin(reference.keys, reference.values)
+        return State(reference, cache)
+
+    def _step(self, state: State, frame: FrameInput) -> Edit:
+        assert state.cache is not None
+        return self.network.step(frame, state.cache)
+
+    def _advance(self, state: State) -> None:
+        assert state.cache is not None
+        state.cache.advance()
+
+
+class StepGraph(nn.Module):
+    """One step as a function of tensors alone, the shape in which ONNX Runtime takes it.
+
+    Inputs: the six fields of FrameInput; live (1, R + W + 1) bool; then keys and values (L, 1, H, ·, D) of the references
+    and of each past frame, oldest first. Outputs: the four fields of Edit, and this frame's keys and values.
+    """
+
+    def __init__(self, network: CausalDiT) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        frame, live, memory = FrameInput(*inputs[:6]), inputs[6], inputs[7:]
+        config = self.network.config
+        ages = [REFERENCE_POSITION] * config.references + [-float(age) for age in range(config.ring, 0, -1)] + [0.0]
+        position = torch.tensor([ages])
+        fresh: list[tuple[Tensor, Tensor]] = []
+
+        def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+            fresh.append((key, value))
+            keys = torch.cat([*(slot[layer] for slot in memory[0::2]), key], 2)
+            values = torch.cat([*(slot[layer] for slot in memory[1::2]), value], 2)
+            return ring_attention(query, keys, values, position, live, self.network.rope, config.keyed)
+
+        edit = self.network(frame, attend)
+        keys, values = (torch.stack(each) for each in zip(*fresh, strict=True))
+        return edit.flow, edit.keep, edit.paint, edit.alpha, keys, values
+
+
+class OnnxGenerator(NetworkGenerator):
+    """The network in ONNX Runtime on the CPU, exported from the loaded weights at start, so the two cannot disagree."""
+
+    def __init__(self, network: CausalDiT, device: torch.device, steps: int) -> None:
+        super().__init__(network, device, steps)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = os.cpu_count() or 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self.session = onnxruntime.InferenceSession(self._export(), options, providers=["CPUExecutionProvider"])
+        self.names = [entry.name for entry in self.session.get_inputs()]
+        config = self.config
+        empty = (config.depth, 1, config.heads, config.tokens, config.head_width)
+        self.empty = (np.zeros(empty, np.float32), np.zeros(empty, np.float32))
+
+    def open(self, reference: Reference) -> State:
+        return State(reference, past=deque(maxlen=self.config.ring))
+
+    def _step(self, state: State, frame: FrameInput) -> Edit:
+        reference = state.reference
+        assert reference.keys is not None and reference.values is not None
+        missing = self.config.ring - len(state.past)
+        live = np.ones((1, self.config.slots), bool)
+        live[:, self.config.references : self.config.references + missing] = False
+        past = [array for pair in [self.empty] * missing + list(state.past) for array in pair]
+        arrays = [*(getattr(frame, name).numpy() for name in FrameInput.__slots__), live, reference.keys.numpy()]
+        arrays += [reference.values.numpy(), *past]
+        *edit, keys, values = self.session.run(None, dict(zip(self.names, arrays, strict=True)))
+        state.newest = (keys, values)
+        return Edit(*(torch.from_numpy(field) for field in edit))
+
+    def _advance(self, state: State) -> None:
+        assert state.newest is not None
+        state.past.append(state.newest)
+
+    def _export(self) -> bytes:
+        config = self.config
+        side, half = config.side, config.side // 2
+        memory = torch.zeros(config.depth, 1, config.heads, config.tokens, config.head_width)
+        pinned = memory.repeat(1, 1, 1, config.references, 1)
+        frame = [(3, side), (3, side), (6, half), (3, half)]
+        inputs = [torch.rand(1, channels, pixels, pixels) for channels, pixels in frame]
+        inputs += [torch.zeros(1, config.motion_tokens, config.motion_width), torch.ones(1)]
+        inputs += [torch.ones(1, config.slots, dtype=torch.bool), pinned, pinned.clone()]
+        inputs += [memory.clone() for _ in range(2 * config.ring)]
+        names = [f"input{i}" for i in range(len(inputs))]
+        file = io.BytesIO()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the exporter's own deprecation and tracing notes
+            torch.onnx.export(
+                StepGraph(self.network), tuple(inputs), file, input_names=names, opset_version=18, dynamo=False
+            )
+        return file.getvalue()
+
+
+def make_generator(kind: str, device: torch.device, checkpoint: Path | None = None, steps: int = 1) -> Generator:
+    """"geometry", or "dit" on ONNX Runtime (CPU) or torch (elsewhere). Raises GeneratorError with one sentence."""
+    if kind == "geometry":
+        return GeometryGenerator()
+    try:
+        network = weights.load(checkpoint or DEFAULT_CHECKPOINT)
+    except weights.CheckpointError as error:
+        raise GeneratorError(str(error)) from error
+    return (OnnxGenerator if device.type == "cpu" else TorchGenerator)(network, device, steps)

@@ -1,0 +1,159 @@
+"""The one path from a driver's motion to the character's picture.
+
+The live engine, `animate` and the benchmarks all draw through `Performer`; it owns the device and holds no session.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from models.compositor import compose
+from models.guidance import Guidance, guide
+from models.retarget import Pose, Strength, retarget
+from models.rig import Rig
+from streamer.backdrop import Background, backdrop
+from streamer.frames import AvatarFrame
+from streamer.generator import Generator, Reference, State, make_generator
+from streamer.motion import Motion, to_driver
+from streamer.picture import Picture
+from streamer.rigger import Points, make_rig
+
+GeneratorKind = Literal["dit", "geometry"]
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What a person sets while live. Strengths: 0..2, 1 = as the driver does. colour: RGB 0..255 for `background="colour"`."""
+
+    head: float = 1.0
+    face: float = 1.0
+    body: float = 1.0
+    mirror: bool = True
+    background: Background = "original"
+    colour: tuple[int, int, int] = (0, 177, 64)
+
+
+@dataclass(eq=False, slots=True)
+class Avatar:
+    """A prepared picture: its rig, its pinned reference, and the size of what comes out."""
+
+    rig: Rig
+    reference: Reference
+    width: int
+    height: int
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(eq=False, slots=True)
+class Stream:
+    """One session's state on the device."""
+
+    avatar: Avatar
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One frame to draw: whose, after which motion, relative to which neutral."""
+
+    stream: Stream
+    motion: Motion
+    neutral: Motion
+    controls: Controls = Controls()
+
+
+class Performer:
+    """Draws characters on one device.
+
+    generator: "dit" (the network) or "geometry" (the warp alone). device: a torch device name. size: longer side of the
+    output in pixels. Raises KagamiError from the loaders when the checkpoint or the device cannot be used.
+    """
+
+    def __init__(
+        self, generator: GeneratorKind = "dit", device: str = "cpu", size: int = 512, checkpoint: Path | None = None
+    ) -> None:
+        self.device = torch.device(device)
+        self.size = size
+        self._generator: Generator = make_generator(generator, self.device, checkpoint)
+        self._stack: tuple[tuple[int, ...], Rig] | None = None
+
+    def prepare(self, picture: Picture, points: Points | None = None) -> Avatar:
+        """Rig a picture and compute its pinned reference: about a second; safe beside a running `draw`."""
+        made = make_rig(picture, self.size, points, self.device)
+        with torch.inference_mode():
+            reference = self._generator.refer(made.rig)
+        return Avatar(made.rig, reference, made.width, made.height, made.notes)
+
+    def open(self, avatar: Avatar) -> Stream:
+        """Start a session on a prepared picture."""
+        return Stream(avatar, self._generator.open(avatar.reference))
+
+    def swap(self, stream: Stream, avatar: Avatar) -> None:
+        """Continue a session with another picture from its next frame on."""
+        stream.avatar = avatar
+        stream.state = self._generator.open(avatar.reference)
+
+    def reset(self, stream: Stream) -> None:
+        """Forget the session's past frames."""
+        stream.state = self._generator.open(stream.avatar.reference)
+
+    def warm_up(self, avatar: Avatar) -> None:
+        """Draw a few frames of the picture's own pose so that the first live frame is as fast as the hundredth."""
+        still = Motion.still(avatar.rig.face[0].cpu().numpy(), avatar.rig.body[0].cpu().numpy())
+        stream = self.open(avatar)
+        for _ in range(2):
+            self.draw([Shot(stream, still, still)])
+
+    @torch.inference_mode()
+    def draw(self, shots: list[Shot]) -> list[AvatarFrame]:
+        """Draw one frame for each shot, as one batch. Mutates the streams' states.
+
+        The returned frames carry `stages`: milliseconds of retarget, guide, generate, compose for the whole batch.
+        """
+        clock = Stopwatch()
+        rig = self._stacked([shot.stream.avatar for shot in shots])
+        pose = self._pose(rig, shots)
+        clock.lap("retarget", self.device)
+        guidance = guide(rig, pose)
+        clock.lap("guide", self.device)
+        edit = self._generator.draw([shot.stream.state for shot in shots], rig, guidance)
+        clock.lap("generate", self.device)
+        pictures = self._compose(rig, guidance, edit, [shot.controls for shot in shots])
+        clock.lap("compose", self.device)
+        return [
+            _frame(pixels, shot, clock.laps) for pixels, shot in zip(pictures, shots, strict=True)
+        ]
+
+    def _stacked(self, avatars: list[Avatar]) -> Rig:
+        """The avatars' rigs as one batch, kept while the same sessions are live."""
+        if len(avatars) == 1:
+            return avatars[0].rig
+        key = tuple(id(avatar) for avatar in avatars)
+        if self._stack is None or self._stack[0] != key:
+            self._stack = (key, Rig.stack([avatar.rig for avatar in avatars]))
+        return self._stack[1]
+
+    def _pose(self, rig: Rig, shots: list[Shot]) -> Pose:
+        def column(values: list[float]) -> torch.Tensor:
+            return torch.tensor(values, device=self.device)
+
+        strength = Strength(
+            head=column([shot.controls.head for shot in shots]),
+            face=column([shot.controls.face for shot in shots]),
+            body=column([shot.controls.body for shot in shots]),
+        )
+        driver = to_driver([shot.motion.mirrored() if shot.controls.mirror else shot.motion for shot in shots], self.device)
+        neutral = to_driver([shot.neutral.mirrored() if shot.controls.mirror else shot.neutral for shot in shots], self.device)
+        return retarget(rig, driver, neutral, strength)
+
+    def _compose(self, rig: Rig, guidance: Guidance, edit: object, controls: list[Controls]) -> np.ndarray:
+        """(B, S, S, 4) uint8."""
+        background = backdrop(rig, controls)
+        frames = compose(rig, guidance, edit, background)
+        return frames.mul(255).add_(0.5).clamp_(0, 255).byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
