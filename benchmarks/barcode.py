@@ -37,16 +37,16 @@ def draw(rgb: Image, number: int) -> None:
         rgb[STRIP // 2 : STRIP, edges[cell] : edges[cell + 1]] = lower
 
 
-def read(rgb: Image) -> int | None:
-    """The number in the strip of rgb (H, W, 3) uint8, or None where there is none or it cannot be trusted."""
-    if rgb.shape[0] < STRIP or rgb.shape[1] < 8 * _CELLS:
+def read(frame: Image) -> int | None:
+    """The number in the strip of a frame, (H, W, 3) RGB or (H, W) luma, uint8; None where none can be trusted."""
+    if frame.shape[0] < STRIP or frame.shape[1] < 8 * _CELLS:
         return None
-    strip = rgb[:STRIP, :, 1].astype(np.float32)
+    strip = (frame[:STRIP] if frame.ndim == 2 else frame[:STRIP, :, 1]).astype(np.float32)
     margin = STRIP // 8  # the rows next to a border carry the neighbour's ringing
     upper = strip[margin : STRIP // 2 - margin].mean(axis=0)
     lower = strip[STRIP // 2 + margin : STRIP - margin].mean(axis=0)
-    edges = _edges(rgb.shape[1])
-    third = rgb.shape[1] // (3 * _CELLS)
+    edges = _edges(frame.shape[1])
+    third = frame.shape[1] // (3 * _CELLS)
     contrast = np.array([(upper - lower)[edges[i] + third : edges[i + 1] - third].mean() for i in range(_CELLS)])
     if np.abs(contrast).min() < _LEAST_CONTRAST:
         return None

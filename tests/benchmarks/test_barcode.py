@@ -58,6 +58,7 @@ def test_brightness_and_contrast_do_not_matter() -> None:
     rgb = scene(0)
     barcode.draw(rgb, 4711)
     assert barcode.read((rgb * 0.4 + 90).astype(np.uint8)) == 4711
+    assert barcode.read(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)) == 4711  # the luma plane alone will do
 
 
 def test_a_wrong_bit_is_noticed() -> None:
