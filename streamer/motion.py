@@ -10,15 +10,15 @@ import torch
 from numpy.typing import NDArray
 
 from models.motion import Driver
-from streamer import mirror
+from streamer.headpose import CANONICAL, head_pose
 
 Array = NDArray[np.float32]
 
-# Midline points and symmetric pairs (right, left of the person) that the skull carries and no expression moves.
-_ABOVE, _BELOW = (10, 151, 9, 8), (5, 4, 1, 2)
-_RIGHT, _LEFT = (33, 133, 127, 234, 130, 162), (263, 362, 356, 454, 359, 389)
-# What these directions give for the canonical face: its nose slopes by 12.6 degrees.
-_STRAIGHT = np.array([[1, 0, 0], [0, 0.9759, 0.2181], [0, -0.2181, 0.9759]])
+_FLIP = np.array([-1, 1, 1], np.float32)
+# Which landmark becomes which in a mirror: the canonical face is symmetric, its numbering is not.
+_FACE_MIRROR = np.linalg.norm(CANONICAL[:, None] - CANONICAL[None] * _FLIP, axis=-1).argmin(axis=1)
+# MediaPipe's joints: nose, left eye and right eye (three each), then pairs of left (odd) and right (even).
+_BODY_MIRROR = np.array([0, 4, 5, 6, 1, 2, 3, *(joint + (1 if joint % 2 else -1) for joint in range(7, 33))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class Motion:
 
     captured: seconds, from the CameraFrame. face: (478, 3) float32 or None. face_confidence: 0..1.
     body: (33, 4) x y z visibility or None. hands: (2, 21, 4) x y z confidence; 0 is the person's left hand, 1 the right,
-    confidence 0 = not seen. head: (3, 3) rotation of the head, identity = facing the camera; columns are the head's own
-    right-in-the-picture, down and away axes. stages: milliseconds spent by stage name.
+    confidence 0 = not seen. head: (3, 3) rotation of the head, identity = as the canonical face, straight into the camera.
+    stages: milliseconds spent by stage name.
     """
 
     captured: float
@@ -44,36 +44,33 @@ class Motion:
         """A motion of somebody who is surely there. face: (478, 3). body: (33, 4), or (33, 3) seen everywhere."""
         if body is not None and body.shape[-1] == 3:
             body = np.concatenate([body, np.ones_like(body[:, :1])], axis=-1)
-        return cls(captured, face, 1.0, body, head=head_rotation(face))
+        return cls(captured, face, 1.0, body, head=head_pose(face).rotation)
 
     def mirrored(self) -> Motion:
         """The same motion as seen in a mirror."""
-        flip = np.array([-1, 1, 1], np.float32)
-        flip4 = np.array([-1, 1, 1, 1], np.float32)
+        flip = np.append(_FLIP, np.float32(1))
         return replace(
             self,
-            face=None if self.face is None else self.face[mirror.FACE] * flip,
-            body=None if self.body is None else self.body[mirror.BODY] * flip4,
-            hands=self.hands[::-1] * flip4,
-            head=self.head * np.outer(flip, flip),
+            face=None if self.face is None else self.face[_FACE_MIRROR] * _FLIP,
+            body=None if self.body is None else self.body[_BODY_MIRROR] * flip,
+            hands=self.hands[::-1] * flip,
+            head=self.head * np.outer(_FLIP, _FLIP),
         )
 
 
-def head_rotation(face: Array) -> Array:
-    """(478, 3) landmarks → (3, 3) rotation of the head, identity for a face that looks straight into the camera.
-
-    Taken from the directions of symmetric pairs and of the bridge of the nose, so neither mouth nor lids turn it.
-    A degenerate face (all points equal) gives the identity.
+def blend(a: Motion, b: Motion, share: float) -> Motion:
+    """`share` (0..1) of the way from a to b; both have a face. The head turns and travels rigidly and the expression
+    changes in the head's own frame, so that no landmark takes a short cut through the head. Everything else is b's.
     """
-    across = face[list(_LEFT)].mean(0) - face[list(_RIGHT)].mean(0)
-    down = face[list(_BELOW)].mean(0) - face[list(_ABOVE)].mean(0)
-    x = across / max(float(np.linalg.norm(across)), 1e-9)
-    y = down - x * (down @ x)
-    y = y / max(float(np.linalg.norm(y)), 1e-9)
-    turn = np.stack([x, y, np.cross(x, y)], axis=1)
-    if np.linalg.det(turn) < 0.5:
-        return np.eye(3, dtype=np.float32)
-    return (turn @ _STRAIGHT.T).astype(np.float32)
+    if a.face is None or b.face is None:
+        raise ValueError("only motions with a face can be blended")
+    pose_a, pose_b = head_pose(a.face), head_pose(b.face)
+    shape_a, shape_b = pose_a.undo(a.face), pose_b.undo(b.face)
+    pose = pose_a.towards(pose_b, share)
+    body = b.body if a.body is None or b.body is None else a.body + np.float32(share) * (b.body - a.body)
+    return replace(
+        b, face=pose.apply(shape_a + np.float32(share) * (shape_b - shape_a)), body=body, head=pose.rotation
+    )
 
 
 def face_size(face: Array) -> float:
@@ -82,15 +79,18 @@ def face_size(face: Array) -> float:
 
 
 def to_driver(motions: Sequence[Motion], device: torch.device | str) -> Driver:
-    """Motions of several people, each with a face, as one batch of tensors; a body not seen has visibility 0."""
+    """Motions of several people, each with a face, as one batch of tensors; a body not seen has visibility 0.
+
+    Raises ValueError for a motion without a face: `Presence.resolve` is what fills it in.
+    """
     faces, bodies = [], []
     for motion in motions:
         if motion.face is None:
-            raise ValueError("a motion without a face cannot be drawn: resolve it with Presence first")
+            raise ValueError("a motion without a face cannot be drawn")
         faces.append(motion.face)
         bodies.append(np.zeros((33, 4), np.float32) if motion.body is None else motion.body)
 
     def tensor(values: Sequence[Array]) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(np.stack(values), np.float32)).to(device)
+        return torch.from_numpy(np.stack(values).astype(np.float32, copy=False)).to(device)
 
     return Driver(tensor(faces), tensor(bodies), tensor([motion.hands for motion in motions]))

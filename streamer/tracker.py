@@ -17,7 +17,8 @@ os.environ.setdefault("GLOG_minloglevel", "3")  # MediaPipe's C++ side reads it 
 from mediapipe.python.solutions import face_mesh, hands, pose  # noqa: E402
 
 from streamer.frames import CameraFrame, Image  # noqa: E402
-from streamer.motion import Array, Motion, face_size, head_rotation  # noqa: E402
+from streamer.headpose import head_pose  # noqa: E402
+from streamer.motion import Array, Motion, face_size  # noqa: E402
 from streamer.smoothing import OneEuro  # noqa: E402
 
 logging.getLogger("absl").setLevel(logging.ERROR)
@@ -92,7 +93,7 @@ class MotionExtractor:
             self._face_filter.reset()
         stages = {"face": (time.perf_counter() - began) * 1e3}
         body, fingers = self._track_limbs(rgb, frame.captured, stages)
-        head = np.eye(3, dtype=np.float32) if face is None else head_rotation(face)
+        head = np.eye(3, dtype=np.float32) if face is None else head_pose(face).rotation
         return Motion(frame.captured, face, confidence, body, fingers, head, stages)
 
     def _track_face(self, rgb: Image) -> Array | None:
@@ -242,6 +243,6 @@ def _confidence(face: Array, shape: tuple[int, ...]) -> float:
     height, width = shape[:2]
     half = np.array([width, height], np.float32) / max(width, height)
     inside = float((np.abs(face[:468, :2]) <= half).all(axis=1).mean())
-    facing = float(np.clip((head_rotation(face)[2, 2] - 0.2) / 0.5, 0, 1))
+    facing = float(np.clip((head_pose(face).rotation[2, 2] - 0.2) / 0.5, 0, 1))
     pixels = face_size(face) * max(width, height) / 2
     return inside * (0.3 + 0.7 * facing) * float(np.clip(pixels / 24, 0.2, 1))
