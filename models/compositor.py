@@ -1,0 +1,93 @@
+"""The picture of one frame: the person moved at full resolution, the network's edit, the background behind."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from kernels.warp import warp_composite
+from models.guidance import Guidance
+from models.rig import Rig, smoothstep, unit_grid
+
+EDGE = 0.12  # the edit fades to nothing over this share of the focus box at its border
+
+
+class EditLike(Protocol):
+    """The network's word on the focus box; see `models.dit.Edit`. flow is in units of the box's half side."""
+
+    @property
+    def flow(self) -> Tensor: ...
+    @property
+    def keep(self) -> Tensor: ...
+    @property
+    def paint(self) -> Tensor: ...
+    @property
+    def alpha(self) -> Tensor: ...
+
+
+def compose(rig: Rig, guidance: Guidance, edit: EditLike | None = None, background: Tensor | None = None) -> Tensor:
+    """(B, 4, S, S) RGB over the background, and the person's alpha; 0..1.
+
+    edit: None gives the picture that geometry alone can make. background: (B, 3, S, S) instead of the picture's own.
+    """
+    size = rig.size
+    background = rig.plate if background is None else background
+    if edit is None:
+        keep, paint = patch(rig, guidance)
+        flow, shift, logit = guidance.focus_flow, None, None
+    else:
+        side = edit.keep.shape[-1]
+        fade = border(side, rig.focus)
+        keep, paint = 1 - (1 - edit.keep) * fade, edit.paint
+        fade_small = border(edit.flow.shape[-1], rig.focus)
+        shift = edit.flow * fade_small * rig.focus[:, 2, None, None, None]
+        flow = guidance.focus_flow + shift
+        logit = edit.alpha * border(edit.alpha.shape[-1], rig.focus)
+    if rig.whole:
+        full = [grow(m, size) if m is not None else None for m in (flow, keep, paint, logit)]
+    else:
+        full = place(rig, guidance.flow, flow, keep, paint, logit)
+    return warp_composite(rig.layer, full[0], background, full[1], full[2], full[3])
+
+
+def grow(maps: Tensor, size: int) -> Tensor:
+    """(B, C, h, w) at the canvas's resolution."""
+    return F.interpolate(maps, (size, size), mode="bilinear", align_corners=False)
+
+
+def border(side: int, focus: Tensor) -> Tensor:
+    """(B, 1, side, side) 1 inside, fading to 0 at the border of the focus box; borders on the canvas's own do not fade."""
+    grid = unit_grid(side, focus.device)[0]
+    centre, half = focus[:, :2], focus[:, 2:]
+    fade = torch.ones(len(focus), side, side, device=focus.device)
+    for axis in (0, 1):
+        for sign in (-1.0, 1.0):
+            at_edge = (sign * centre[:, axis] + half[:, 0]) > 0.995
+            ramp = smoothstep(0, EDGE, 1 - sign * grid[..., axis])
+            fade = fade * torch.where(at_edge[:, None, None], torch.ones_like(ramp), ramp)
+    return fade.unsqueeze(1)
+
+
+def place(
+    rig: Rig, wide: Tensor, flow: Tensor, keep: Tensor, paint: Tensor, logit: Tensor | None
+) -> list[Tensor | None]:
+    """Focus-box maps laid into canvas maps at full size; outside the box the canvas flow, kept, unpainted."""
+    size = rig.size
+    canvas = unit_grid(size, rig.focus.device)
+    at = (canvas - rig.focus[:, None, None, :2]) / rig.focus[:, None, None, 2:]
+    inside = smoothstep(0, EDGE, 1 - at.abs().amax(-1)).unsqueeze(1)
+
+    def sample(maps: Tensor) -> Tensor:
+        return F.grid_sample(maps, at, "bilinear", "border", False)
+
+    mixed = torch.lerp(grow(wide, size), sample(flow), inside)
+    return [mixed, 1 - (1 - sample(keep)) * inside, sample(paint), None if logit is None else sample(logit) * inside]
+
+
+def patch(rig: Rig, guidance: Guidance) -> tuple[Tensor, Tensor]:
+    """What geometry alone paints: a dark mouth interior where the picture shows none. keep, paint on the focus box."""
+    missing = guidance.holes[:, :1] * (1 - guidance.confidence)
+    return 1 - missing, rig.mouth[:, :, None, None].expand(-1, -1, *missing.shape[-2:])

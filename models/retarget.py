@@ -1,0 +1,101 @@
+"""A driver's change from its own neutral, moved onto the picture's character."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from models.motion import Driver
+from models.rig import Rig
+from models.topology import Frame, head_frame
+
+
+@dataclass(frozen=True)
+class Strength:
+    """How much of the driver's motion is taken over: floats or (B,) tensors, 0..2, 1 = as the driver does, 0 = still."""
+
+    head: float | Tensor = 1.0
+    face: float | Tensor = 1.0
+    body: float | Tensor = 1.0
+
+
+@dataclass(frozen=True)
+class Pose:
+    """What the character does now.
+
+    face (B, 478, 3): target landmarks, canvas units. local (B, 478, 3): the same in the head frame, canonical units.
+    rotation (B, 3, 3): head rotation relative to the picture. body (B, 33, 3): target joints. frame: the head's similarity.
+    """
+
+    face: Tensor
+    local: Tensor
+    rotation: Tensor
+    body: Tensor
+    frame: Frame
+
+    def pick(self, index: int) -> Pose:
+        """One of the batch, as a batch of one."""
+        at = slice(index, index + 1)
+        parts = {f.name: getattr(self, f.name)[at] for f in fields(self) if f.name != "frame"}
+        return Pose(**parts, frame=Frame(*(v[at] for v in self.frame)))
+
+
+def rest_pose(rig: Rig) -> Pose:
+    """The picture's own pose."""
+    local = rig.frame.undo(rig.face)
+    eye = torch.eye(3, device=rig.face.device).expand(len(rig), -1, -1)
+    return Pose(rig.face, local, eye, rig.body[..., :3], rig.frame)
+
+
+def retarget(rig: Rig, driver: Driver, neutral: Driver, strength: Strength | None = None) -> Pose:
+    """The pose of B characters for B drivers: the picture's shape plus each driver's change from its neutral.
+
+    Rotation is relative in the camera's frame; translation and expression are measured in the driver's face size and
+    given back in the picture's. Strength 0 everywhere gives the picture's own pose.
+    """
+    strength = strength or Strength()
+    now, then = head_frame(driver.face), head_frame(neutral.face)
+    head, amount = column(strength.head, rig), column(strength.face, rig)
+    delta = power(now.rotation @ then.rotation.mT, head)
+    zoom = (now.scale / then.scale).clamp(0.3, 3.0) ** head
+    move = (now.shift - then.shift) / then.scale[:, None] * rig.frame.scale[:, None] * head[:, None]
+    frame = Frame(rig.frame.scale * zoom, delta @ rig.frame.rotation, rig.frame.shift + move)
+    change = now.undo(driver.face) - then.undo(neutral.face)
+    local = rig.frame.undo(rig.face) + amount[:, None, None] * change
+    face = frame.apply(local)
+    body = follow(rig, frame, column(strength.body, rig))
+    return Pose(face, local, delta, body, frame)
+
+
+def column(value: float | Tensor, rig: Rig) -> Tensor:
+    """A strength as (B,)."""
+    return torch.as_tensor(value, dtype=rig.face.dtype, device=rig.face.device).expand(len(rig))
+
+
+def power(rotation: Tensor, amount: Tensor) -> Tensor:
+    """(B, 3, 3) rotations turned `amount` (B,) times as far, about the same axes (Rodrigues)."""
+    axis = torch.stack(
+        [
+            rotation[:, 2, 1] - rotation[:, 1, 2],
+            rotation[:, 0, 2] - rotation[:, 2, 0],
+            rotation[:, 1, 0] - rotation[:, 0, 1],
+        ],
+        -1,
+    )
+    sine = axis.norm(dim=-1) / 2
+    trace = rotation.diagonal(dim1=-2, dim2=-1).sum(-1)
+    angle = torch.atan2(sine, (trace - 1) / 2)
+    axis = axis / (2 * sine).clamp_min(1e-9)[:, None]
+    turn = (angle * amount)[:, None, None]
+    zero = torch.zeros_like(axis[:, 0])
+    x, y, z = axis.unbind(-1)
+    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).view(-1, 3, 3)
+    return torch.eye(3, device=axis.device) + turn.sin() * cross + (1 - turn.cos()) * cross @ cross
+
+
+def follow(rig: Rig, frame: Frame, amount: Tensor) -> Tensor:
+    """(B, 33, 3) joints of a body that nobody sees: it moves along with a part of the head's shift."""
+    move = (frame.shift - rig.frame.shift) * 0.4 * amount[:, None]
+    return rig.body[..., :3] + move[:, None]
