@@ -114,7 +114,7 @@ class Head(nn.Module):
         self.to_half = nn.Conv2d(quarter, half, 1)
         self.at_half = nn.Sequential(nn.Conv2d(half, half, 3, 1, 1), nn.SiLU())
         self.out = nn.Conv2d(half, 3 + 4 * 4, 3, 1, 1)
-        nn.init.zeros_(self.out.weight)
+        nn.init.normal_(self.out.weight, std=1e-3)
         nn.init.zeros_(self.out.bias)
         with torch.no_grad():
             self.out.bias[3:7] = 3.0  # keep ≈ 0.95

@@ -7,72 +7,101 @@ Noise convention: x_s = (1 − s)·x + s·e with x the focus box in −1..1, s =
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kernels.warp import warp_composite
 from models.dit import Edit, FrameInput
 from models.guidance import Guidance
-from models.rig import Rig
+from models.rig import Rig, between, box_grid, unit_grid
 
 
-def focus_grid(focus: Tensor, side: int) -> Tensor:
-    """Canvas coordinates of the focus box's pixels. focus: (B, 3) centre x, y and half side -> (B, side, side, 2)."""
-    line = (torch.arange(side, device=focus.device, dtype=focus.dtype) * 2 + 1) / side - 1
-    y, x = torch.meshgrid(line, line, indexing="ij")
-    return torch.stack([x, y], -1) * focus[:, None, None, 2:] + focus[:, None, None, :2]
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """A reference's focus box at the network's size. picture, plate: (B, 3, side, side) 0..1; layer as in `Rig.layer`."""
+
+    picture: Tensor
+    plate: Tensor
+    layer: Tensor
+
+    @staticmethod
+    def build(picture: Tensor, matte: Tensor, plate: Tensor) -> Focus:
+        """From crops of picture, matte (B, 1, side, side) and plate."""
+        return Focus(picture, plate, between(torch.cat([picture - (1 - matte) * plate, matte], 1)))
+
+    @staticmethod
+    def of(rig: Rig, side: int) -> Focus:
+        """The focus box of a rig."""
+        maps = torch.cat([rig.image, rig.matte, rig.plate], 1)
+        picture, matte, plate = crop_focus(maps, rig.focus, side).split([3, 1, 3], 1)
+        return Focus.build(picture, matte, plate)
 
 
-def crop_focus(picture: Tensor, focus: Tensor, side: int) -> Tensor:
-    """The focus box of canvas pictures (B, K, S, S) as (B, K, side, side), low-passed where it shrinks."""
-    shrink = side / (picture.shape[-1] * float(focus[:, 2].max()))
+def crop_focus(maps: Tensor, focus: Tensor, side: int) -> Tensor:
+    """The focus boxes (B, 3) of canvas maps (B, K, S, S) as (B, K, side, side), low-passed where they shrink."""
+    shrink = side / (maps.shape[-1] * float(focus[:, 2].max()))
     if shrink < 0.9:
-        picture = F.interpolate(picture, scale_factor=shrink, mode="bilinear", antialias=True)
-    return F.grid_sample(picture, focus_grid(focus, side), mode="bilinear", padding_mode="border", align_corners=False)
+        maps = F.interpolate(maps, scale_factor=shrink, mode="bilinear", antialias=True)
+    return F.grid_sample(maps, box_grid(focus, side), mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def warp_focus(picture: Tensor, flow: Tensor, half: Tensor) -> Tensor:
-    """Move a focus-box picture (B, 3, side, side) by a backward flow (B, 2, G, G) in canvas units; half: (B,) box half side."""
+def move(picture: Tensor, flow: Tensor) -> Tensor:
+    """Sample a focus-box picture (B, 3, side, side) by a backward flow (B, 2, G, G) in box units."""
     side = picture.shape[-1]
-    unit = torch.tensor([[0.0, 0.0, 1.0]], device=picture.device).expand(picture.shape[0], -1)
-    moved = F.interpolate(flow / half[:, None, None, None], size=(side, side), mode="bilinear", align_corners=False)
-    grid = focus_grid(unit, side) + moved.permute(0, 2, 3, 1)
+    grid = unit_grid(side, picture.device) + grow(flow, side).permute(0, 2, 3, 1)
     return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def frame_input(rig: Rig, crop: Tensor, guidance: Guidance, noised: Tensor, level: Tensor) -> FrameInput:
-    """What the network sees of one frame. crop: the reference's focus box (B, 3, side, side), 0..1; level: (B,) s."""
-    half = rig.focus[:, 2]
-    flow = guidance.focus_flow / half[:, None, None, None]
-    return FrameInput(
-        warped=warp_focus(crop, guidance.focus_flow, half),
-        noised=noised,
-        maps=torch.cat([flow, guidance.confidence, guidance.focus_alpha, guidance.holes], 1),
-        canonical=guidance.canonical,
-        motion=guidance.tokens,
-        level=level,
-    )
+def grow(maps: Tensor, side: int) -> Tensor:
+    """(B, K, h, w) at side × side."""
+    return F.interpolate(maps, size=(side, side), mode="bilinear", align_corners=False)
 
 
-def reference_input(rig: Rig, crop: Tensor, rest: Guidance) -> FrameInput:
-    """The picture itself as a clean frame: its own pose, its own pixels, s = 0."""
-    return frame_input(rig, crop, rest, crop * 2 - 1, torch.zeros(crop.shape[0], device=crop.device))
+def guidance_maps(rig: Rig, guidance: Guidance) -> Tensor:
+    """(B, 6, G, G): flow in box units, confidence, alpha, holes."""
+    flow = guidance.focus_flow / rig.focus[:, 2, None, None, None]
+    return torch.cat([flow, guidance.confidence, guidance.focus_alpha, guidance.holes], 1)
 
 
-def draw_frame(
-    network: Callable[[Tensor, Tensor], Edit], render: Callable[[Edit], Tensor], noise: Tensor, steps: int = 1
-) -> Edit:
+def frame_input(
+    focus: Focus, maps: Tensor, canonical: Tensor, tokens: Tensor, noised: Tensor, level: Tensor
+) -> FrameInput:
+    """What the network sees of one frame; maps from `guidance_maps`, level (B,) = s."""
+    return FrameInput(move(focus.picture, maps[:, :2]), noised, maps, canonical, tokens, level)
+
+
+def reference_input(focus: Focus, maps: Tensor, canonical: Tensor, tokens: Tensor) -> FrameInput:
+    """The picture itself as a clean frame: guidance of its own pose, its own pixels, s = 0."""
+    clean = torch.zeros(len(maps), device=maps.device)
+    return frame_input(focus, maps, canonical, tokens, focus.picture * 2 - 1, clean)
+
+
+def render(focus: Focus, frame: FrameInput, edit: Edit) -> tuple[Tensor, Tensor]:
+    """The edited frame on the focus box at the network's own size: what is re-noised, and what the trainer compares.
+
+    Returns the picture with its alpha (B, 4, side, side), 0..1, and the flow f₀ + Δf (B, 2, G, G) in box units.
+    """
+    side = focus.picture.shape[-1]
+    flow = frame.maps[:, :2] + edit.flow
+    drawn = warp_composite(focus.layer, grow(flow, side), focus.plate, edit.keep, edit.paint, grow(edit.alpha, side))
+    return drawn, flow
+
+
+def draw_frame(step: Callable[[FrameInput], Edit], focus: Focus, frame: FrameInput, steps: int = 1) -> Edit:
     """Few-step sampling of one frame from s = 1 to 0, re-noised with the same noise between steps.
 
-    network: (noised (B, 3, side, side), level (B,)) -> Edit. render: Edit -> its focus box (B, 3, side, side), 0..1.
-    Raises ValueError for steps < 1.
+    frame: the input at s = 1, its `noised` is the noise. Raises ValueError for steps < 1.
     """
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
-    level = torch.ones(noise.shape[0], device=noise.device)
-    edit = network(noise, level)
-    for step in range(1, steps):
-        s = 1 - step / steps
-        edit = network((1 - s) * (render(edit) * 2 - 1) + s * noise, level * s)
+    edit = step(frame)
+    for i in range(1, steps):
+        s = 1 - i / steps
+        clean = render(focus, frame, edit)[0][:, :3] * 2 - 1
+        noised = (1 - s) * clean + s * frame.noised
+        again = FrameInput(frame.warped, noised, frame.maps, frame.canonical, frame.motion, frame.level * s)
+        edit = step(again)
     return edit

@@ -8,6 +8,7 @@ import warnings
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -19,13 +20,12 @@ from torch import Tensor, nn
 from kernels.attention import ring_attention
 from models import checkpoint as weights
 from models.cache import REFERENCE_POSITION, Cache
-from models.compositor import compose
 from models.config import ModelConfig
 from models.dit import CausalDiT, Edit, FrameInput
 from models.guidance import Guidance, guide
 from models.retarget import rest_pose
 from models.rig import Rig
-from models.sampler import crop_focus, draw_frame, frame_input, reference_input
+from models.sampler import Focus, draw_frame, frame_input, guidance_maps, reference_input
 from streamer.errors import KagamiError
 
 DEFAULT_CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints" / "tiny.safetensors"
@@ -38,9 +38,9 @@ class GeneratorError(KagamiError):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A picture as the network remembers it. crop: (1, 3, side, side). keys, values: (L, 1, H, N, D); None for geometry."""
+    """A picture as the network remembers it; keys, values (L, 1, H, N, D). Empty for geometry."""
 
-    crop: Tensor | None = None
+    focus: Focus | None = None
     keys: Tensor | None = None
     values: Tensor | None = None
 
@@ -89,29 +89,24 @@ class NetworkGenerator:
         self.noise = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(NOISE_SEED)).to(device)
 
     def refer(self, rig: Rig) -> Reference:
-        crop = crop_focus(rig.image, rig.focus, self.config.side)
-        keys, values = self.network.refer(reference_input(rig, crop, guide(rig, rest_pose(rig))))
-        return Reference(crop, keys, values)
+        focus = Focus.of(rig, self.config.side)
+        rest = guide(rig, rest_pose(rig))
+        frame = reference_input(focus, guidance_maps(rig, rest), rest.canonical, rest.tokens)
+        return Reference(focus, *self.network.refer(frame))
 
     def draw(self, states: Sequence[State], rig: Rig, guidance: Guidance) -> Edit | None:
-        edits = [self._draw_one(state, rig.pick(i), guidance.pick(i)) for i, state in enumerate(states)]
-        if len(edits) == 1:
-            return edits[0]
+        maps = guidance_maps(rig, guidance)
+        edits = []
+        for i, state in enumerate(states):
+            focus = state.reference.focus
+            assert focus is not None
+            one = slice(i, i + 1)
+            frame = frame_input(
+                focus, maps[one], guidance.canonical[one], guidance.tokens[one], self.noise, self.noise.new_ones(1)
+            )
+            edits.append(draw_frame(partial(self._step, state), focus, frame, self.steps))
+            self._advance(state)
         return Edit(*(torch.cat([getattr(edit, name) for edit in edits]) for name in Edit.__slots__))
-
-    def _draw_one(self, state: State, rig: Rig, guidance: Guidance) -> Edit:
-        crop = state.reference.crop
-        assert crop is not None
-
-        def network(noised: Tensor, level: Tensor) -> Edit:
-            return self._step(state, frame_input(rig, crop, guidance, noised, level))
-
-        def render(edit: Edit) -> Tensor:
-            return crop_focus(compose(rig, guidance, edit)[:, :3], rig.focus, self.config.side)
-
-        edit = draw_frame(network, render, self.noise, self.steps)
-        self._advance(state)
-        return edit
 
     def _step(self, state: State, frame: FrameInput) -> Edit:
         raise NotImplementedError

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from models.compositor import compose
+from models.dit import Edit
 from models.guidance import Guidance, guide
 from models.retarget import Pose, Strength, retarget
 from models.rig import Rig
@@ -66,6 +67,11 @@ class Shot:
     motion: Motion
     neutral: Motion
     controls: Controls = Controls()
+
+
+def seen(motion: Motion, controls: Controls) -> Motion:
+    """The motion as the character takes it over: like a mirror, or side by side."""
+    return motion.mirrored() if controls.mirror else motion
 
 
 class Performer:
@@ -126,9 +132,7 @@ class Performer:
         clock.lap("generate", self.device)
         pictures = self._compose(rig, guidance, edit, [shot.controls for shot in shots])
         clock.lap("compose", self.device)
-        return [
-            _frame(pixels, shot, clock.laps) for pixels, shot in zip(pictures, shots, strict=True)
-        ]
+        return [self._frame(*each, dict(clock.laps)) for each in zip(pictures, shots, strict=True)]
 
     def _stacked(self, avatars: list[Avatar]) -> Rig:
         """The avatars' rigs as one batch, kept while the same sessions are live."""
@@ -148,12 +152,39 @@ class Performer:
             face=column([shot.controls.face for shot in shots]),
             body=column([shot.controls.body for shot in shots]),
         )
-        driver = to_driver([shot.motion.mirrored() if shot.controls.mirror else shot.motion for shot in shots], self.device)
-        neutral = to_driver([shot.neutral.mirrored() if shot.controls.mirror else shot.neutral for shot in shots], self.device)
+        driver = to_driver([seen(shot.motion, shot.controls) for shot in shots], self.device)
+        neutral = to_driver([seen(shot.neutral, shot.controls) for shot in shots], self.device)
         return retarget(rig, driver, neutral, strength)
 
-    def _compose(self, rig: Rig, guidance: Guidance, edit: object, controls: list[Controls]) -> np.ndarray:
+    def _compose(self, rig: Rig, guidance: Guidance, edit: Edit | None, controls: list[Controls]) -> np.ndarray:
         """(B, S, S, 4) uint8."""
-        background = backdrop(rig, controls)
-        frames = compose(rig, guidance, edit, background)
+        frames = compose(rig, guidance, edit, backdrop(rig, controls))
         return frames.mul(255).add_(0.5).clamp_(0, 255).byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+    def _frame(self, pixels: np.ndarray, shot: Shot, stages: dict[str, float]) -> AvatarFrame:
+        """Cut the picture's own framing out of its square canvas."""
+        avatar = shot.stream.avatar
+        top, left = (pixels.shape[0] - avatar.height) // 2, (pixels.shape[1] - avatar.width) // 2
+        pixels = pixels[top : top + avatar.height, left : left + avatar.width]
+        clear = shot.controls.background == "transparent"
+        return AvatarFrame(
+            rgb=np.ascontiguousarray(pixels[..., :3]),
+            alpha=np.ascontiguousarray(pixels[..., 3]) if clear else None,
+            captured=shot.motion.captured,
+            stages=stages,
+        )
+
+
+class Stopwatch:
+    """Milliseconds between laps; waits for the device, so a lap is what was computed in it."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str, device: torch.device) -> None:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        now = time.perf_counter()
+        self.laps[name] = 1000 * (now - self._last)
+        self._last = now

@@ -1,0 +1,174 @@
+"""Rendered samples turned into what the network sees: `python -m training.bake --samples runs/data --out runs/baked`.
+
+The rig and the guidance of a sample are the live engine's own (models/), made once here, so that training reads them many
+times. The loss lives on the focus box; a shard is one safetensors file of some samples.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from models.config import PRESETS
+from models.guidance import guide
+from models.motion import Driver
+from models.retarget import rest_pose, retarget
+from models.rig import GUIDE, Rig
+from models.sampler import crop_focus, guidance_maps
+
+SIDE = PRESETS["tiny"].side
+
+
+@dataclass(frozen=True, slots=True)
+class Baked:
+    """B samples of T frames on the focus box, s = SIDE, G = GUIDE.
+
+    picture, plate (B, 3, s, s), matte (B, 1, s, s): the reference. rest_*: guidance of its own pose. maps (B, T, 6, G, G),
+    canonical (B, T, 3, G, G), tokens (B, T, M, C): guidance. truth (B, T, 3, s, s), alpha (B, T, 1, s, s), flow (B, T, 2, G, G)
+    box units, visible (B, T, 1, G, G), label (B, T, 1, s, s): the renderer's answer. Pictures 0..1.
+    """
+
+    picture: Tensor
+    matte: Tensor
+    plate: Tensor
+    rest_maps: Tensor
+    rest_canonical: Tensor
+    rest_tokens: Tensor
+    maps: Tensor
+    canonical: Tensor
+    tokens: Tensor
+    truth: Tensor
+    alpha: Tensor
+    flow: Tensor
+    visible: Tensor
+    label: Tensor
+
+
+BYTES = {"picture", "matte", "plate", "truth", "alpha", "visible"}  # 0..1 stored in 8 bits
+
+
+def driver_of(face: Tensor, body: Tensor) -> Driver:
+    """Landmarks as a driver nobody saw the hands of."""
+    return Driver(face=face, body=body, hands=torch.zeros(len(face), 2, 21, 4))
+
+
+@torch.inference_mode()
+def bake(sample: dict[str, np.ndarray]) -> Baked:
+    """One sample of `training.samples` as a batch of one."""
+
+    def get(name: str) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(sample[name]))
+
+    def picture(name: str) -> Tensor:
+        tensor = get(name)
+        return tensor.float() / 255 if tensor.dtype == torch.uint8 else tensor.float()
+
+    rig = Rig.build(picture("ref_image")[None], picture("ref_matte")[None], get("ref_face").float()[None], get("ref_body").float()[None])
+    frames = len(sample["target_image"])
+    many = Rig.stack([rig] * frames)
+    rest = guide(rig, rest_pose(rig))
+    target = driver_of(get("target_face").float(), get("target_body").float())
+    guidance = guide(many, retarget(many, target, driver_of(many.face, many.body)))
+    reference = crop_focus(torch.cat([rig.image, rig.matte, rig.plate], 1), rig.focus, SIDE)
+    truth = crop_focus(torch.cat([picture("target_image"), picture("target_matte")], 1), many.focus, SIDE)
+    label = F.interpolate(crop_nearest(get("target_label").float(), many.focus, SIDE), size=(SIDE, SIDE))
+    visible = crop_focus(picture("target_visible"), many.focus, SIDE)
+    flow = crop_nearest(get("target_flow").float(), many.focus, SIDE) / many.focus[:, 2, None, None, None]
+    sure = visible.clamp(min=1e-4)
+    flow = F.avg_pool2d(flow * sure, 2) / F.avg_pool2d(sure, 2)
+    return Baked(
+        picture=reference[:, :3],
+        matte=reference[:, 3:4],
+        plate=reference[:, 4:],
+        rest_maps=guidance_maps(rig, rest),
+        rest_canonical=rest.canonical,
+        rest_tokens=rest.tokens,
+        maps=guidance_maps(many, guidance)[None],
+        canonical=guidance.canonical[None],
+        tokens=guidance.tokens[None],
+        truth=truth[None, :, :3],
+        alpha=truth[None, :, 3:],
+        flow=flow[None],
+        visible=F.adaptive_avg_pool2d(visible, GUIDE)[None],
+        label=label[None],
+    )
+
+
+def crop_nearest(maps: Tensor, focus: Tensor, side: int) -> Tensor:
+    """The focus boxes of maps that must not be mixed across edges."""
+    from models.rig import box_grid
+
+    return F.grid_sample(maps, box_grid(focus, side), mode="nearest", padding_mode="border", align_corners=False)
+
+
+def store(batch: list[Baked], path: Path) -> None:
+    """Write samples as one shard, whole or not at all."""
+    tensors = {}
+    for field in fields(Baked):
+        tensor = torch.cat([getattr(one, field.name) for one in batch])
+        if field.name in BYTES:
+            tensor = (tensor * 255 + 0.5).clamp(0, 255).byte()
+        elif field.name == "label":
+            tensor = tensor.byte()
+        else:
+            tensor = tensor.half()
+        tensors[field.name] = tensor.contiguous()
+    part = path.with_suffix(".part")
+    save_file(tensors, part)
+    part.replace(path)
+
+
+def shard_paths(folder: Path) -> list[Path]:
+    """The shards of a folder, in order. Raises SystemExit with one sentence when there are none."""
+    paths = sorted(folder.glob("*.safetensors"))
+    if not paths:
+        raise SystemExit(f"{folder} holds no baked samples; make some with `python -m training.bake --out {folder}`.")
+    return paths
+
+
+def load_shard(path: Path, batch: int, generator: torch.Generator) -> Iterator[Baked]:
+    """The samples of a shard in random batches of up to `batch`, float32."""
+    tensors = load_file(path)
+    order = torch.randperm(len(tensors["picture"]), generator=generator)
+    for index in order.split(batch):
+        yield Baked(
+            **{
+                name: tensor[index].float() / (255 if name in BYTES else 1)
+                for name, tensor in tensors.items()
+            }
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--samples", type=Path, required=True, help="folder that `python -m training.samples` fills")
+    parser.add_argument("--out", type=Path, required=True, help="folder for baked shards; shards already there are kept")
+    parser.add_argument("--follow", action="store_true", help="keep waiting for new samples")
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    options.out.mkdir(parents=True, exist_ok=True)
+    while True:
+        for path in sorted(options.samples.glob("*.npz")):
+            goal = options.out / (path.stem + ".safetensors")
+            if not goal.exists():
+                began = time.monotonic()
+                batch = [bake(sample) for sample in samples_of(path)]
+                store(batch, goal)
+                print(f"{goal.name}: {len(batch)} samples, {time.monotonic() - began:.1f} s", flush=True)
+        if not options.follow:
+            break
+        time.sleep(5)
+
+
+if __name__ == "__main__":
+    main()
