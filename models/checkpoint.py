@@ -28,9 +28,9 @@ def save(network: CausalDiT, path: Path, notes: dict[str, str] | None = None) ->
     try:
         save_file(tensors, part, metadata=header)
         os.replace(part, path)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         part.unlink(missing_ok=True)
-        raise CheckpointError(f"{path} could not be written ({error.strerror}); free some space or choose another folder.") from error
+        raise CheckpointError(f"{path} could not be written ({error}); free some space or choose another folder.") from error
 
 
 def load(path: Path) -> CausalDiT:

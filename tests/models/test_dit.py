@@ -1,0 +1,132 @@
+"""The network's laws: causal, streaming equals one shot, pinned slots survive the ring's wrap, it starts as the warp."""
+
+from dataclasses import fields
+
+import pytest
+import torch
+
+from models.cache import Cache
+from models.config import PRESETS, ModelConfig
+from models.dit import CausalDiT, Edit, FrameInput
+
+SMALL = ModelConfig(width=64, depth=2, heads=4, keyed=1, ring=2, stem=(8, 16, 16))
+
+
+@pytest.fixture(scope="module")
+def network() -> CausalDiT:
+    torch.manual_seed(3)
+    network = CausalDiT(SMALL).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return network
+
+
+def some_frame(seed: int, batch: int = 1) -> FrameInput:
+    make = torch.Generator().manual_seed(seed)
+    side, half = SMALL.side, SMALL.side // 2
+    return FrameInput(
+        warped=torch.rand(batch, 3, side, side, generator=make),
+        noised=torch.randn(batch, 3, side, side, generator=make),
+        maps=torch.rand(batch, 6, half, half, generator=make) * 0.1,
+        canonical=torch.randn(batch, 3, half, half, generator=make),
+        motion=torch.randn(batch, SMALL.motion_tokens, SMALL.motion_width, generator=make),
+        level=torch.ones(batch),
+    )
+
+
+def difference(a: Edit, b: Edit) -> float:
+    return max(float((getattr(a, f.name) - getattr(b, f.name)).abs().max()) for f in fields(Edit))
+
+
+def stream(network: CausalDiT, frames: list[FrameInput], reference: FrameInput, cache: Cache) -> list[Edit]:
+    cache.pin(*network.refer(reference))
+    edits = []
+    for frame in frames:
+        edits.append(network.step(frame, cache))
+        cache.advance()
+    return edits
+
+
+@torch.inference_mode()
+def test_streaming_equals_one_shot_past_the_wrap(network: CausalDiT) -> None:
+    frames = [some_frame(seed) for seed in range(7)]
+    reference = some_frame(99)
+    streamed = stream(network, frames, reference, Cache(SMALL, 1))
+    at_once = network.clip(network.refer(reference), frames)
+    assert max(difference(a, b) for a, b in zip(streamed, at_once, strict=True)) < 1e-5
+
+
+@torch.inference_mode()
+def test_causal(network: CausalDiT) -> None:
+    frames = [some_frame(seed) for seed in range(4)]
+    references = network.refer(some_frame(99))
+    before = network.clip(references, frames)
+    after = network.clip(references, [*frames[:3], some_frame(50)])
+    assert max(difference(a, b) for a, b in zip(before[:3], after[:3], strict=True)) == 0
+    assert difference(before[3], after[3]) > 1e-4
+
+
+@torch.inference_mode()
+def test_the_past_counts_and_only_as_far_as_the_ring(network: CausalDiT) -> None:
+    """With one layer, a frame sees its past through K/V of inputs alone: `ring` frames back and no further."""
+    shallow = CausalDiT(ModelConfig(width=64, depth=1, heads=4, keyed=1, ring=2, stem=(8, 16, 16))).eval()
+    frames = [some_frame(seed) for seed in range(4)]
+    references = shallow.refer(some_frame(99))
+    plain = shallow.clip(references, frames)[3]
+    assert difference(plain, shallow.clip(references, [some_frame(50), *frames[1:]])[3]) == 0
+    assert difference(plain, shallow.clip(references, [frames[0], some_frame(50), *frames[2:]])[3]) > 0
+
+
+@torch.inference_mode()
+def test_pinned_slots_survive_the_wrap_and_reset(network: CausalDiT) -> None:
+    cache = Cache(SMALL, 1)
+    first = stream(network, [some_frame(seed) for seed in range(9)], some_frame(99), cache)
+    keys, values = network.refer(some_frame(99))
+    assert torch.equal(cache.keys[..., : cache.pinned, :], keys)
+    assert torch.equal(cache.values[..., : cache.pinned, :], values)
+    cache.reset()
+    assert difference(network.step(some_frame(0), cache), first[0]) == 0
+
+
+@torch.inference_mode()
+def test_sessions_of_one_batch_do_not_meet(network: CausalDiT) -> None:
+    reference, frames = some_frame(99, 2), [some_frame(seed, 2) for seed in range(3)]
+    together = stream(network, frames, reference, Cache(SMALL, 2))
+
+    def only(frame: FrameInput, row: int) -> FrameInput:
+        return FrameInput(*(getattr(frame, f.name)[row : row + 1] for f in fields(FrameInput)))
+
+    for row in range(2):
+        alone = stream(network, [only(frame, row) for frame in frames], only(reference, row), Cache(SMALL, 1))
+        for both, one in zip(together, alone, strict=True):
+            row_of_both = Edit(*(getattr(both, f.name)[row : row + 1] for f in fields(Edit)))
+            assert difference(row_of_both, one) < 1e-5
+
+
+@torch.inference_mode()
+def test_an_untrained_network_keeps_the_warp() -> None:
+    torch.manual_seed(0)
+    network = CausalDiT(SMALL)
+    edit = network.clip(network.refer(some_frame(1)), [some_frame(2)])[0]
+    assert float(edit.keep.min()) > 0.9
+    assert float(edit.flow.abs().max()) < 0.02
+
+
+def test_tiny_fits_its_file() -> None:
+    count = sum(parameter.numel() for parameter in CausalDiT(PRESETS["tiny"]).parameters())
+    assert 2 * count < 20e6
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"side": 512}, r"side must be twice the guidance side \(256\), got 512"),
+        ({"width": 100}, "width 100 over 8 heads"),
+        ({"keyed": 8}, r"keyed must lie in 0\.\.7, got 8"),
+        ({"ring": 0}, "ring and references must be at least 1, got 0 and 1"),
+    ],
+)
+def test_wrong_sizes_fail_at_construction(wrong: dict, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        ModelConfig(**wrong)

@@ -1,0 +1,83 @@
+"""ONNX Runtime draws what torch draws, over a stream that is longer than the ring."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.checkpoint import save
+from models.config import ModelConfig
+from models.dit import CausalDiT, Edit
+from models.guidance import guide
+from models.retarget import rest_pose
+from models.rig import Rig
+from models.sampler import draw_frame
+from streamer.generator import GeneratorError, GeometryGenerator, OnnxGenerator, TorchGenerator, make_generator
+from tests.faces import drawn_face
+
+SMALL = ModelConfig(width=64, depth=2, heads=4, keyed=1, ring=2, stem=(8, 16, 16))
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def network() -> CausalDiT:
+    torch.manual_seed(5)
+    network = CausalDiT(SMALL).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return network
+
+
+@pytest.fixture(scope="module")
+def rig() -> Rig:
+    return drawn_face(256)
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+@torch.inference_mode()
+def test_onnx_equals_torch(network: CausalDiT, rig: Rig, steps: int) -> None:
+    generators = [OnnxGenerator(network, CPU, steps), TorchGenerator(network, CPU, steps)]
+    states = [generator.open(generator.refer(rig)) for generator in generators]
+    guidance = guide(rig, rest_pose(rig))
+    for _ in range(4):
+        onnx, torch_ = (g.draw([s], rig, guidance) for g, s in zip(generators, states, strict=True))
+        assert onnx is not None and torch_ is not None
+        for field in fields(Edit):
+            assert torch.allclose(getattr(onnx, field.name), getattr(torch_, field.name), atol=2e-4), field.name
+
+
+@torch.inference_mode()
+def test_streams_of_one_batch_keep_their_own_past(network: CausalDiT, rig: Rig) -> None:
+    generator = TorchGenerator(network, CPU, 1)
+    reference = generator.refer(rig)
+    guidance = guide(rig, rest_pose(rig))
+    old, alone = generator.open(reference), generator.open(reference)
+    generator.draw([old], rig, guidance)
+    generator.draw([alone], rig, guidance)
+    second = generator.draw([alone], rig, guidance)
+    both = Rig.stack([rig, rig])
+    batch = generator.draw([old, generator.open(reference)], both, guide(both, rest_pose(both)))
+    assert second is not None and batch is not None
+    assert torch.allclose(batch.paint[:1], second.paint, atol=1e-5)
+    assert not torch.allclose(batch.paint[1:], second.paint, atol=1e-5)
+
+
+def test_geometry_draws_nothing_itself(rig: Rig) -> None:
+    generator = GeometryGenerator()
+    assert generator.draw([generator.open(generator.refer(rig))], rig, guide(rig, rest_pose(rig))) is None
+
+
+def test_kinds(network: CausalDiT, tmp_path: Path) -> None:
+    path = tmp_path / "small.safetensors"
+    save(network, path)
+    assert isinstance(make_generator("dit", CPU, path), OnnxGenerator)
+    assert isinstance(make_generator("geometry", CPU), GeometryGenerator)
+    with pytest.raises(GeneratorError, match="is not there; train one with"):
+        make_generator("dit", CPU, tmp_path / "none.safetensors")
+
+
+def test_no_steps_is_refused() -> None:
+    with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
+        draw_frame(None, None, None, 0)  # type: ignore[arg-type]
