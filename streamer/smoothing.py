@@ -1,16 +1,20 @@
 """One-Euro smoothing of landmarks: still points stand still, fast points are not late.
 
-Casiez, Roussel, Vogel: 1€ Filter: A Simple Speed-based Low-pass Filter for Noisy Input in Interactive Systems, CHI 2012.
+Casiez, Roussel, Vogel: 1€ Filter: A Simple Speed-based Low-pass Filter for Noisy Input in Interactive
+Systems, CHI 2012.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from streamer.headpose import head_pose
+from streamer.motion import Array, Motion, face_size
+
+CUT = 0.7  # a face that moves by this many of its sizes between two frames is a cut, not a motion
 
 
 class OneEuro:
@@ -54,3 +58,32 @@ def _blend(cutoff: float | Array, step: float) -> float | Array:
     """Share of the new sample in a first-order low pass of `cutoff` Hz after `step` seconds."""
     turn = 2 * math.pi * cutoff * step
     return turn / (turn + 1)
+
+
+class MotionFilter:
+    """Smooths the motions of one person, in the order of capture; starts afresh after a cut and when a face comes back."""
+
+    def __init__(self) -> None:
+        self._face = OneEuro(min_cutoff=2.0, beta=6.0)
+        self._body = OneEuro(min_cutoff=1.5, beta=4.0)
+        self._last: Array | None = None
+
+    def __call__(self, motion: Motion) -> Motion:
+        """The same motion with face, head and body smoothed; visibilities and hands as they are."""
+        face, body = motion.face, motion.body
+        if face is None:
+            self._face.reset()
+        else:
+            if self._last is not None and _is_cut(self._last, face):
+                self._face.reset()
+                self._body.reset()
+            size = face_size(face)
+            self._last, face = face, self._face(face, motion.captured, size)
+        if body is not None:
+            body = np.concatenate([self._body(body[:, :3], motion.captured), body[:, 3:]], axis=1)
+        head = motion.head if face is None else head_pose(face).rotation
+        return replace(motion, face=face, body=body, head=head)
+
+
+def _is_cut(before: Array, after: Array) -> bool:
+    return float(np.linalg.norm(after.mean(0) - before.mean(0))) > CUT * face_size(before)

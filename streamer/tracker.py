@@ -13,19 +13,18 @@ from typing import Any
 import cv2
 import numpy as np
 
-os.environ.setdefault("GLOG_minloglevel", "3")  # MediaPipe's C++ side reads it when it is loaded, and is chatty
-from mediapipe.python.solutions import face_mesh, hands, pose  # noqa: E402
+os.environ.setdefault("GLOG_minloglevel", "3")  # MediaPipe's C++ side reads it when it is loaded
+from mediapipe.python.solutions import face_mesh, hands, pose
 
-from streamer.frames import CameraFrame, Image  # noqa: E402
-from streamer.headpose import head_pose  # noqa: E402
-from streamer.motion import Array, Motion, face_size  # noqa: E402
-from streamer.smoothing import OneEuro  # noqa: E402
+from streamer.frames import CameraFrame, Image
+from streamer.headpose import head_pose
+from streamer.motion import Array, Motion, face_size
+from streamer.smoothing import MotionFilter
 
 logging.getLogger("absl").setLevel(logging.ERROR)
 
 MAX_SIDE = 1280  # longer frames are halved (or more): tracking gains nothing, memory and colour conversion lose
 SEEN = 0.5  # visibility from which a joint counts as seen
-CUT = 0.7  # a face that moves by this many of its sizes between two frames is a cut, not a motion
 EXTRAPOLATE = 0.1  # s; a body measured longer ago than this is held, not pushed on
 FORGET = 1.0  # s; a body not measured for longer than this is gone
 WRISTS = {15: 0, 16: 1}  # body joint → hand
@@ -51,10 +50,7 @@ class MotionExtractor:
 
     def __init__(self, body: bool = True, smooth: bool = True, live: bool = True, body_rate: float = 10.0) -> None:
         self._mesh = face_mesh.FaceMesh(refine_landmarks=True, max_num_faces=1)
-        self._smooth = smooth
-        self._face_filter = OneEuro(min_cutoff=2.0, beta=6.0)
-        self._body_filter = OneEuro(min_cutoff=1.5, beta=4.0)
-        self._last_face: Array | None = None
+        self._filter = MotionFilter() if smooth else None
         self._limbs: _LimbTracker | _LimbThread | None = None
         if body:
             self._limbs = _LimbThread(1 / body_rate) if live else _LimbTracker()
@@ -81,37 +77,19 @@ class MotionExtractor:
         rgb = _bounded(frame.rgb)
         face = self._track_face(rgb)
         confidence = 0.0 if face is None else _confidence(face, rgb.shape)
-        if face is not None:
-            if self._last_face is not None and _is_cut(self._last_face, face):
-                self._face_filter.reset()
-                self._body_filter.reset()
-            self._last_face = face
-            if self._smooth:
-                face = self._face_filter(face, frame.captured, face_size(face))
-        else:
-            self._last_face = None
-            self._face_filter.reset()
-        stages = {"face": (time.perf_counter() - began) * 1e3}
-        body, fingers = self._track_limbs(rgb, frame.captured, stages)
         head = np.eye(3, dtype=np.float32) if face is None else head_pose(face).rotation
-        return Motion(frame.captured, face, confidence, body, fingers, head, stages)
+        stages = {"face": (time.perf_counter() - began) * 1e3}
+        limbs = None if self._limbs is None else self._limbs.track(rgb, frame.captured)
+        body, fingers = None, np.zeros((2, 21, 4), np.float32)
+        if limbs is not None and frame.captured - limbs.captured <= FORGET:
+            body, fingers = limbs.body, limbs.hands
+            stages["body"] = limbs.ms
+        motion = Motion(frame.captured, face, confidence, body, fingers, head, stages)
+        return self._filter(motion) if self._filter is not None else motion
 
     def _track_face(self, rgb: Image) -> Array | None:
         found = self._mesh.process(rgb).multi_face_landmarks
         return _camera_units(found[0].landmark, rgb.shape) if found else None
-
-    def _track_limbs(self, rgb: Image, captured: float, stages: dict[str, float]) -> tuple[Array | None, Array]:
-        nothing = np.zeros((2, 21, 4), np.float32)
-        if self._limbs is None:
-            return None, nothing
-        limbs = self._limbs.track(rgb, captured)
-        if limbs is None or captured - limbs.captured > FORGET:
-            return None, nothing
-        stages["body"] = limbs.ms
-        body = limbs.body
-        if body is not None and self._smooth:
-            body = np.concatenate([self._body_filter(body[:, :3], captured), body[:, 3:]], axis=1)
-        return body, limbs.hands
 
 
 class _LimbTracker:
@@ -149,7 +127,8 @@ class _LimbTracker:
             points = _camera_units(landmarks.landmark, rgb.shape)
             gaps = {side: float(np.linalg.norm(body[wrist, :2] - points[0, :2])) for wrist, side in WRISTS.items()}
             side = min(gaps, key=lambda key: gaps[key])
-            fingers[side, :, :3] = points + [0, 0, body[15 + side, 2]]
+            fingers[side, :, :3] = points
+            fingers[side, :, 2] += body[15 + side, 2]  # MediaPipe's z of a hand counts from its wrist
             fingers[side, :, 3] = handedness.classification[0].score
         return fingers
 
@@ -229,10 +208,6 @@ def _camera_units(landmarks: Any, shape: tuple[int, ...]) -> Array:
     points = np.array([(point.x, point.y, point.z) for point in landmarks], np.float32)
     points -= [0.5, 0.5, 0]
     return points * (np.array([width, height, width], np.float32) * 2 / max(width, height))
-
-
-def _is_cut(before: Array, after: Array) -> bool:
-    return float(np.linalg.norm(after.mean(0) - before.mean(0))) > CUT * face_size(before)
 
 
 def _confidence(face: Array, shape: tuple[int, ...]) -> float:

@@ -1,0 +1,159 @@
+"""Self-reenactment: a person's first frame makes the motion of the same person's clip, and the clip is the truth.
+
+    python -m benchmarks.reenact CLIPS_DIR
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from benchmarks.score import FIGURES, Face, means, score
+from streamer.animate import perform
+from streamer.errors import KagamiError
+from streamer.frames import CameraFrame, Image
+from streamer.motion import Motion
+from streamer.performer import Controls, GeneratorKind, Performer
+from streamer.picture import load_picture
+from streamer.quiet import quiet_natives
+from streamer.smoothing import MotionFilter
+from streamer.tracker import MotionExtractor
+from streamer.video import VideoReader
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A pair NAME.png, NAME.mp4, read and tracked once. motions: as tracked. faces: the same in pixels, for the score."""
+
+    name: str
+    picture: Path
+    frames: list[Image]
+    motions: list[Motion]
+
+    @property
+    def faces(self) -> list[Face | None]:
+        height, width = self.frames[0].shape[:2]
+        return [in_pixels(motion, width, height) for motion in self.motions]
+
+
+def find_pairs(folder: Path, exclude: Sequence[str]) -> list[Path]:
+    """Every clip in the folder that has its picture beside it, without those whose names begin with an excluded word."""
+    clips = sorted(clip for clip in folder.glob("*.mp4") if clip.with_suffix(".png").is_file())
+    chosen = [clip for clip in clips if not clip.name.startswith(tuple(exclude))]
+    if not chosen:
+        raise KagamiError(f"{folder} holds no pair NAME.png, NAME.mp4 to animate: give the folder of the clips.")
+    return chosen
+
+
+def read_clip(path: Path) -> Clip:
+    """Read and track; nothing is smoothed."""
+    with VideoReader(path) as reader, MotionExtractor(smooth=False, live=False) as extractor:
+        frames = list(reader)
+        motions = [extractor.process(frame) for frame in frames]
+    return Clip(path.stem, path.with_suffix(".png"), [frame.rgb for frame in frames], motions)
+
+
+def in_pixels(motion: Motion, width: int, height: int) -> Face | None:
+    """(478, 3) landmarks in pixels of the frame."""
+    if motion.face is None:
+        return None
+    return motion.face.astype(np.float64) * (max(width, height) / 2) + [width / 2, height / 2, 0]
+
+
+def track_faces(frames: Sequence[Image]) -> list[Face | None]:
+    """Landmarks of drawn frames, in pixels."""
+    with MotionExtractor(body=False, smooth=False) as extractor:
+        motions = [extractor.process(CameraFrame(rgb, index / 25, index)) for index, rgb in enumerate(frames)]
+    height, width = frames[0].shape[:2]
+    return [in_pixels(motion, width, height) for motion in motions]
+
+
+def draw_clip(performer: Performer, clip: Clip, smooth: bool) -> list[Image]:
+    """The clip made anew from its picture, in the clip's own size, not encoded in between."""
+    avatar = performer.prepare(load_picture(clip.picture))
+    motions = clip.motions
+    if smooth:
+        filters = MotionFilter()
+        motions = [filters(motion) for motion in motions]
+    drawn = [frame.rgb for frame in perform(performer, avatar, motions, Controls(mirror=False))]
+    height, width = clip.frames[0].shape[:2]
+    if drawn[0].shape[:2] != (height, width):
+        drawn = [np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA), np.uint8) for rgb in drawn]
+    return drawn
+
+
+def sheet(clip: Clip, rows: dict[str, list[Image]], columns: int = 8) -> Image:
+    """A contact sheet: the truth above what each generator drew, at `columns` moments spread over the clip."""
+    moments = np.linspace(0, len(clip.frames) - 1, columns).round().astype(int)
+    lines = [np.hstack([cv2.resize(frames[i], (256, 256), interpolation=cv2.INTER_AREA) for i in moments])
+             for frames in (clip.frames, *rows.values())]  # fmt: skip
+    return np.asarray(np.vstack(lines), np.uint8)
+
+
+def table(scores: dict[str, dict[str, dict[str, float]]]) -> str:
+    """One line for each clip and generator, then the means."""
+    lines = [" ".join([f"{'clip':<22} {'generator':<9}", *(f"{name:>10}" for name in FIGURES)])]
+    for clip, rows in scores.items():
+        for generator, row in rows.items():
+            values = " ".join(f"{row[name]:>10.3f}" if name != "frames" else f"{row[name]:>10.0f}" for name in FIGURES)
+            lines.append(f"{clip[:22]:<22} {generator:<9} {values}")
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.reenact", description=__doc__.partition("\n")[0])
+    parser.add_argument("clips", type=Path, help="folder of pairs NAME.png (first frame), NAME.mp4")
+    parser.add_argument("--exclude", nargs="*", default=[], metavar="NAME", help="leave out clips whose names begin so")
+    parser.add_argument("--generator", choices=("dit", "geometry"), default="dit", help="drawn beside the geometry row")
+    parser.add_argument("--checkpoint", type=Path, help="weights of the network, if not the ones that came along")
+    parser.add_argument("--device", default="cpu", help="where to draw")
+    parser.add_argument("--no-smooth", action="store_true", help="feed the tracker's landmarks unfiltered")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--sheets", type=Path, help="folder for contact sheets: truth above the drawn")
+    given = parser.parse_args(argv)
+    quiet_natives()
+    try:
+        scores = reenact(given)
+    except KagamiError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print("Frames are compared in memory, without a video codec between.")
+    print(table(scores))
+    if given.json is not None:
+        given.json.write_text(json.dumps(scores, indent=1, allow_nan=True) + "\n")
+    return 0
+
+
+def reenact(given: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]:
+    """clip (and "mean") → generator → figures, each clip read and tracked once."""
+    kinds: list[GeneratorKind] = ["geometry"] if given.generator == "geometry" else ["geometry", "dit"]
+    performers = {kind: Performer(kind, given.device, 512, given.checkpoint) for kind in kinds}
+    scores: dict[str, dict[str, dict[str, float]]] = {}
+    for path in tqdm(find_pairs(given.clips, given.exclude), unit="clip"):
+        clip = read_clip(path)
+        drawn: dict[str, list[Image]] = {}
+        scores[clip.name] = {}
+        for kind, performer in performers.items():
+            began = time.monotonic()
+            drawn[kind] = draw_clip(performer, clip, not given.no_smooth)
+            tqdm.write(f"{clip.name} {kind}: {len(clip.frames) / (time.monotonic() - began):.1f} fps", file=sys.stderr)
+            scores[clip.name][kind] = score(clip.frames, drawn[kind], clip.faces, track_faces(drawn[kind]))
+        if given.sheets is not None:
+            given.sheets.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(given.sheets / f"{clip.name}.png"), cv2.cvtColor(sheet(clip, drawn), cv2.COLOR_RGB2BGR))
+    scores["mean"] = {kind: means([rows[kind] for rows in scores.values()]) for kind in kinds}
+    return scores
+
+
+if __name__ == "__main__":
+    sys.exit(main())

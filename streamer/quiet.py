@@ -1,0 +1,40 @@
+"""Keeps MediaPipe's start-up chatter off the terminal, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+
+# "W0000 00:00:1795231231.733270   22619 landmark_projection_calculator.cc:186] …" and what comes before the first of these.
+_CHATTER = re.compile(
+    rb"[IW]\d{4} [\d:.]+ +\d+ \S+\.cc:\d+\] |WARNING: All log messages before absl::InitializeLog|"
+    rb"INFO: Created TensorFlow Lite"
+)
+
+
+def quiet_natives() -> None:
+    """Filter what native libraries write to the error stream: lines of their information and warning log are dropped.
+
+    MediaPipe logs through absl straight to file descriptor 2, which no setting of its wheel turns off. Python's own
+    `sys.stderr` is moved to a copy of the real stream, so that tracebacks and progress bars take no detour. For programs,
+    at their start; does nothing when there is no error stream.
+    """
+    try:
+        real = os.dup(2)
+    except OSError:
+        return
+    sys.stderr.flush()
+    sys.stderr = os.fdopen(os.dup(real), "w", encoding=sys.stderr.encoding, errors="backslashreplace", buffering=1)
+    reader, writer = os.pipe()
+    os.dup2(writer, 2)
+    os.close(writer)
+    threading.Thread(target=_pass_on, args=(reader, real), name="quiet", daemon=True).start()
+
+
+def _pass_on(reader: int, real: int) -> None:
+    with os.fdopen(reader, "rb") as lines:
+        for line in lines:
+            if not _CHATTER.match(line):
+                os.write(real, line)

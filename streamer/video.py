@@ -1,0 +1,90 @@
+"""Reading a video file: its frames, upright and in order, each with its time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import av
+import numpy as np
+from av.error import FFmpegError
+
+from streamer.errors import KagamiError
+from streamer.frames import CameraFrame, Image
+
+
+class VideoError(KagamiError):
+    """A video that cannot be read or written; the message says why and what to do."""
+
+    code = "video"
+
+
+class VideoReader:
+    """The picture track of a file.
+
+    rate: frames per second, mean. frames: how many are to be expected, 0 if the file does not tell. Raises VideoError,
+    from here or from the first frame, when there is nothing to read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._container = _open(path)
+        if not self._container.streams.video:
+            self._container.close()
+            raise VideoError(f"{path} has no picture track, only sound or data: give a video that shows the driver.")
+        self._stream = self._container.streams.video[0]
+        self._stream.thread_type = "AUTO"
+        self.rate = Fraction(self._stream.average_rate or self._stream.guessed_rate or 25)
+        seconds = (self._stream.duration or 0) * (self._stream.time_base or 0)
+        seconds = seconds or Fraction(self._container.duration or 0, av.time_base)
+        self.frames = int(self._stream.frames) or round(seconds * self.rate)
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._container.close()
+
+    def __iter__(self) -> Iterator[CameraFrame]:
+        """Each frame, `captured` in seconds on the file's own clock; damage after the first frame ends the clip."""
+        last, index = -np.inf, 0
+        try:
+            for frame in self._container.decode(self._stream):
+                at = frame.time if frame.time is not None else max(last, 0.0) + float(1 / self.rate)
+                if at <= last:  # two frames at one time: a player would never show the first
+                    continue
+                last = at
+                yield CameraFrame(upright(frame.to_ndarray(format="rgb24"), frame.rotation), at, index)
+                index += 1
+        except FFmpegError as error:
+            if index == 0:
+                raise VideoError(f"{self.path} cannot be decoded ({reason(error)}): convert it to MP4 first.") from error
+        if index == 0:
+            raise VideoError(f"{self.path} holds no frames: give a video that shows the driver.")
+
+
+def upright(rgb: Image, rotation: int) -> Image:
+    """(H, W, 3) turned by `rotation` degrees counter-clockwise, a multiple of 90, as the file's display matrix asks."""
+    turns = round(rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+
+
+def reason(error: Exception) -> str:
+    """What the system or FFmpeg said, in a few words."""
+    return str(getattr(error, "strerror", None) or error).strip().rstrip(".") or type(error).__name__
+
+
+def _open(path: Path) -> Any:
+    if path.is_dir():
+        raise VideoError(f"{path} is a folder: give the path of a video.")
+    if not path.exists():
+        raise VideoError(f"There is no video at {path}: check the path.")
+    if path.stat().st_size == 0:
+        raise VideoError(f"{path} is empty (0 bytes): record or download it again.")
+    try:
+        return av.open(str(path))
+    except (OSError, FFmpegError) as error:  # FFmpeg reports a wrong format as ValueError's child, too
+        raise VideoError(f"{path} cannot be read as a video ({reason(error)}): give an MP4, MOV, WebM or MKV.") from error
