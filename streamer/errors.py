@@ -37,9 +37,7 @@ class AddressError(KagamiError):
     code = "address"
 
     def __init__(self, host: str, port: int, why: str) -> None:
-        super().__init__(
-            f"Cannot listen on {host} port {port} ({why}); choose another address with --host and --port."
-        )
+        super().__init__(f"Cannot listen on {host} port {port} ({why}); choose another address with --host and --port.")
 
 
 class ServerFullError(KagamiError):
@@ -72,6 +70,22 @@ class TooFastError(ProtocolError):
     code = "too-fast"
 
 
+class HopelessError(ProtocolError):
+    """A peer that sends nothing but errors."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many wrong messages came and the session was closed; reload the page.")
+
+
+class TooLargeError(KagamiError):
+    """An upload over the limit."""
+
+    code = "too-large"
+
+    def __init__(self, limit_mb: float) -> None:
+        super().__init__(f"The picture is larger than {limit_mb:g} MB; choose a smaller one.")
+
+
 class NegotiationError(KagamiError):
     """An SDP offer that cannot be answered."""
 
@@ -82,6 +96,24 @@ class MediaTimeoutError(KagamiError):
     """The connection stands, or never came to stand, and no camera picture arrives."""
 
     code = "no-media"
+
+
+class ConnectionLostError(KagamiError):
+    """The media connection broke while the conversation still stands."""
+
+    code = "connection"
+
+    def __init__(self) -> None:
+        super().__init__("The media connection was lost; it is set up anew when the network is back.")
+
+
+class BusyError(KagamiError):
+    """A picture is being prepared for this session already."""
+
+    code = "busy"
+
+    def __init__(self) -> None:
+        super().__init__("Another picture is being prepared; wait until it is shown and choose again.")
 
 
 class SessionError(KagamiError):

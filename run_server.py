@@ -1,0 +1,56 @@
+"""Kagami's command: one picture becomes a live avatar, served as a page on this machine.
+
+python run_server.py --ref avatar.png
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Sequence
+
+from streamer.errors import KagamiError
+from streamer.listening import bind
+from streamer.settings import Settings, read_settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until Ctrl-C. Returns the exit code; problems are one sentence on stderr."""
+    try:
+        settings = read_settings(arguments)
+        serve(settings)
+    except KagamiError as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def serve(settings: Settings) -> None:
+    """Load, warm up, listen. Raises KagamiError for whatever stands in the way."""
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    quiet_libraries()
+    began = time.perf_counter()
+    listening = bind(settings)  # first: a taken port should not cost ten seconds
+    say(began, "loading the engine")
+    from streamer.launch import launch  # torch and MediaPipe take seconds to import
+
+    launch(settings, listening, lambda stage: say(began, stage))
+
+
+def quiet_libraries() -> None:
+    """MediaPipe's and TensorFlow's C++ logs are not for people."""
+    os.environ.setdefault("GLOG_minloglevel", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def say(began: float, stage: str) -> None:
+    """One line a stage, with the seconds since the start."""
+    print(f"[{time.perf_counter() - began:5.1f} s] {stage}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,199 @@
+"""The one thread that owns the device: draws all live sessions as one batch, as often as they move and the pace allows."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import Protocol
+
+from streamer import pacing
+from streamer.errors import EngineClosedError, KagamiError, ServerFullError
+from streamer.frames import AvatarFrame, CameraFrame
+from streamer.mailbox import Mailbox
+from streamer.performer import Avatar, Controls, Shot, Stream
+from streamer.picture import Picture
+from streamer.seat import Follower, Move, Seat
+
+EARLY = 0.25  # share of a period by which a frame may be drawn early, so that a camera's jitter costs no tick
+_log = logging.getLogger(__name__)
+
+FrameHook = Callable[[CameraFrame, AvatarFrame], AvatarFrame]
+
+
+class Draws(Protocol):
+    """What the engine needs of a `Performer`."""
+
+    def prepare(self, picture: Picture, points: None = None) -> Avatar: ...
+
+    def open(self, avatar: Avatar) -> Stream: ...
+
+    def swap(self, stream: Stream, avatar: Avatar) -> None: ...
+
+    def draw(self, shots: list[Shot]) -> list[AvatarFrame]: ...
+
+
+class Engine:
+    """Draws for up to `max_sessions` seats, at most `fps` frames a second each.
+
+    make_follower: makes a session's tracker, called in its tracking thread. frame_hook: changes each frame before it leaves,
+    given the camera picture it follows; benchmarks copy a bar code with it, nothing else sets it.
+    """
+
+    def __init__(
+        self,
+        performer: Draws,
+        make_follower: Callable[[], Follower],
+        fps: float = 30.0,
+        max_sessions: int = 4,
+        frame_hook: FrameHook | None = None,
+    ) -> None:
+        self.performer = performer
+        self.fps = fps
+        self.max_sessions = max_sessions
+        self._make_follower = make_follower
+        self._frame_hook = frame_hook
+        self._wake = threading.Condition()  # guards all below
+        self._seats: list[Seat] = []
+        self._watchers: list[Mailbox[AvatarFrame]] = []
+        self._moved = False
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._preparing = ThreadPoolExecutor(1, "prepare")
+
+    @property
+    def sessions(self) -> int:
+        with self._wake:
+            return len(self._seats)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """End all seats and the thread. Blocks for the frame being drawn; may be called again."""
+        with self._wake:
+            self._closed = True
+            seats, watchers = list(self._seats), list(self._watchers)
+            self._wake.notify_all()
+        for seat in seats:
+            self.leave(seat)
+            seat.join()
+        for watcher in watchers:
+            self.unwatch(watcher)
+        if self._thread.is_alive():
+            self._thread.join()
+        self._preparing.shutdown(cancel_futures=True)
+
+    def admit(self, avatar: Avatar, controls: Controls, on_failure: Callable[[KagamiError], None]) -> Seat:
+        """A place for one more session. on_failure: called once, in some thread, if the session breaks.
+
+        Raises ServerFullError, EngineClosedError.
+        """
+        with self._wake:
+            if self._closed:
+                raise EngineClosedError
+            if len(self._seats) >= self.max_sessions:
+                raise ServerFullError(self.max_sessions)
+            seat = Seat(
+                avatar,
+                controls,
+                self._make_follower,
+                self._on_move,
+                on_failure,
+                keep_camera=self._frame_hook is not None,
+            )
+            self._seats.append(seat)
+            return seat
+
+    def leave(self, seat: Seat) -> None:
+        """Give a place back. May be called again, from any thread."""
+        seat.close()
+        with self._wake:
+            if seat in self._seats:
+                self._seats.remove(seat)
+
+    def watch(self) -> Mailbox[AvatarFrame]:
+        """A mailbox that gets every frame of the newest live session, whoever that is at the time."""
+        mailbox: Mailbox[AvatarFrame] = Mailbox()
+        with self._wake:
+            if self._closed:
+                raise EngineClosedError
+            self._watchers.append(mailbox)
+        return mailbox
+
+    def unwatch(self, mailbox: Mailbox[AvatarFrame]) -> None:
+        mailbox.close()
+        with self._wake:
+            if mailbox in self._watchers:
+                self._watchers.remove(mailbox)
+
+    def prepare(self, picture: Picture) -> Future[Avatar]:
+        """Prepare a picture in the background, one at a time; drawing goes on meanwhile. Raises EngineClosedError."""
+        if self._closed:
+            raise EngineClosedError
+        return self._preparing.submit(self.performer.prepare, picture)
+
+    def _on_move(self) -> None:
+        with self._wake:
+            self._moved = True
+            self._wake.notify_all()
+
+    def _run(self) -> None:
+        pace = pacing.begin(time.monotonic(), self.fps, EARLY)
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._moved or self._closed)
+                self._wake.wait_for(lambda: self._closed, pacing.wait(pace, time.monotonic()))
+                if self._closed:
+                    return
+                self._moved = False
+                seats = list(self._seats)
+            pace = pacing.advance(pace, time.monotonic())
+            moves = [(seat, move) for seat in seats if (move := seat.moves.poll()) is not None]
+            ready = [(seat, move, shot) for seat, move in moves if (shot := self._shot(seat, move)) is not None]
+            if ready:
+                self._draw(ready, newest=seats[-1])
+
+    def _shot(self, seat: Seat, move: Move) -> Shot | None:
+        """The seat's next frame to draw, or None if the seat broke."""
+        with seat.boundary():
+            avatar = seat.avatar
+            if seat.stream is None:
+                seat.stream = self.performer.open(avatar)
+            elif seat.stream.avatar is not avatar:
+                self.performer.swap(seat.stream, avatar)
+            return Shot(seat.stream, move.followed.motion, move.followed.neutral, seat.controls)
+        return None
+
+    def _draw(self, ready: list[tuple[Seat, Move, Shot]], newest: Seat) -> None:
+        began = time.monotonic()
+        try:
+            frames = self.performer.draw([shot for _, _, shot in ready])
+        except Exception:
+            if len(ready) > 1:  # somebody's frame breaks the batch: let each break alone
+                for one in ready:
+                    self._draw([one], newest)
+                return
+            with ready[0][0].boundary():
+                raise
+            self.leave(ready[0][0])
+            return
+        drawn = (time.monotonic() - began) * 1000
+        for (seat, move, _), frame in zip(ready, frames, strict=True):
+            with seat.boundary():
+                stages = {"wait": (began - move.put) * 1000, "draw": drawn}
+                seat.meter.add({**move.followed.motion.stages, **frame.stages, **stages})
+                self._hand_out(seat, move, replace(frame, captured=move.followed.motion.captured), newest)
+
+    def _hand_out(self, seat: Seat, move: Move, frame: AvatarFrame, newest: Seat) -> None:
+        if self._frame_hook and move.camera is not None:
+            frame = self._frame_hook(move.camera, frame)
+        seat.deliver(frame)
+        if seat is newest:
+            with self._wake:
+                watchers = list(self._watchers)
+            for watcher in watchers:
+                watcher.put(frame)

@@ -1,0 +1,92 @@
+"""From settings to a serving page: load, warm up, listen, and take all down again in order."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+
+import torch
+
+from streamer.engine import Engine, FrameHook
+from streamer.errors import SettingsError
+from streamer.follower import PersonFollower
+from streamer.frames import AvatarFrame
+from streamer.listening import run
+from streamer.mailbox import Mailbox, MailboxClosed
+from streamer.outputs import Output, OutputError, VirtualCamera
+from streamer.performer import Performer
+from streamer.picture import load_picture
+from streamer.rigger import Points
+from streamer.server import Server
+from streamer.settings import Settings
+
+Say = Callable[[str], None]
+
+
+def launch(settings: Settings, listening: socket.socket, say: Say, frame_hook: FrameHook | None = None) -> None:
+    """Serve on a bound socket until SIGINT or SIGTERM. Raises KagamiError before it listens, never after.
+
+    frame_hook: for benchmarks, see Engine.
+    """
+    picture = load_picture(settings.ref)
+    points = None if settings.points is None else Points.load(settings.points)
+    device = choose_device(settings.device)
+    camera = None if settings.virtual_camera is None else VirtualCamera(settings.virtual_camera)
+    if camera is not None and (missing := camera.is_available()):
+        raise OutputError(missing)
+    performer = Performer(settings.generator, device, settings.size)
+    say(f"{settings.generator} generator on {device}")
+    avatar = performer.prepare(picture, points)
+    for note in avatar.notes:
+        say(note)
+    say(f"{picture.name} prepared, {avatar.width}x{avatar.height}")
+    performer.warm_up(avatar)
+    say("warm")
+    engine = Engine(
+        performer,
+        lambda: PersonFollower(body=settings.body, smooth=settings.smooth),
+        fps=settings.fps,
+        max_sessions=settings.max_sessions,
+        frame_hook=frame_hook,
+    )
+    engine.start()
+    feed = None if camera is None else feed_output(engine, camera, avatar.width, avatar.height)
+    try:
+        run(Server(engine, settings, avatar, picture.name), settings, listening, say)
+    finally:
+        engine.close()
+        if feed is not None:
+            feed.join()
+        if camera is not None:
+            camera.close()
+
+
+def choose_device(wanted: str) -> str:
+    """A torch device name. Raises SettingsError where CUDA is wanted and missing."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise SettingsError(
+            "No CUDA device is usable here; choose --device cpu or install the driver and the [cuda] extra."
+        )
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return wanted
+
+
+def feed_output(engine: Engine, output: Output, width: int, height: int) -> threading.Thread:
+    """Send every frame of the newest session to an output until the engine closes."""
+    output.open(width, height, engine.fps)
+    frames = engine.watch()
+    thread = threading.Thread(target=_feed, args=(frames, output), name="output", daemon=True)
+    thread.start()
+    return thread
+
+
+def _feed(frames: Mailbox[AvatarFrame], output: Output) -> None:
+    while True:
+        try:
+            frame = frames.get()
+        except MailboxClosed:
+            return
+        if frame is not None:
+            output.send(frame)

@@ -1,0 +1,101 @@
+"""A place for one thing: the newest wins, nothing queues.
+
+Every two stages of the live engine have one of these between them. Any thread may put; one thread, or one coroutine, gets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class MailboxClosed(Exception):
+    """Nothing will come any more."""
+
+
+class Mailbox(Generic[T]):
+    """Single-slot, latest-wins. `drops` counts what was replaced before anybody took it, `puts` everything that came.
+
+    on_put: called, outside the lock and in the thread that puts, after each put.
+    """
+
+    def __init__(self, on_put: Callable[[], None] | None = None) -> None:
+        self.puts = 0
+        self.drops = 0
+        self._on_put = on_put
+        self._ready = threading.Condition()
+        self._items: list[T] = []  # never more than one; a list, since None may be an item
+        self._closed = False
+        self._waiter: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def put(self, item: T) -> None:
+        """Leave `item`, replacing what lies there. Never blocks; after `close` it does nothing."""
+        with self._ready:
+            if self._closed:
+                return
+            self.puts += 1
+            self.drops += len(self._items)
+            self._items = [item]
+            self._wake()
+        if self._on_put:
+            self._on_put()
+
+    def poll(self) -> T | None:
+        """Take what lies here, or None at once."""
+        with self._ready:
+            return self._items.pop() if self._items else None
+
+    def get(self, timeout: float | None = None) -> T | None:
+        """Take the newest item, waiting up to `timeout` seconds for one (None: for ever).
+
+        Returns None when the time is up. Raises MailboxClosed.
+        """
+        with self._ready:
+            self._ready.wait_for(lambda: self._items or self._closed, timeout)
+            if self._closed:
+                raise MailboxClosed
+            return self._items.pop() if self._items else None
+
+    async def receive(self) -> T:
+        """Take the newest item, waiting for one on the event loop. One coroutine at a time. Raises MailboxClosed."""
+        loop = asyncio.get_running_loop()
+        while True:
+            with self._ready:
+                if self._closed:
+                    raise MailboxClosed
+                if self._items:
+                    return self._items.pop()
+                waiting = loop.create_future()
+                self._waiter = (loop, waiting)
+            await waiting
+
+    def close(self) -> None:
+        """Drop what lies here and wake whoever waits. May be called again."""
+        with self._ready:
+            self._closed = True
+            self._items = []
+            self._wake()
+
+    def _wake(self) -> None:
+        self._ready.notify_all()
+        if self._waiter:
+            (loop, waiting), self._waiter = self._waiter, None
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to wake
+                loop.call_soon_threadsafe(_resolve, waiting)
+
+
+def _resolve(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
