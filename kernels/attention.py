@@ -1,8 +1,8 @@
 """Attention of the current frame over pinned reference slots and a ring of past frames, all in one buffer.
 
 The buffer holds S slots of N tokens: R reference slots first, then the ring, one of whose slots is the current frame.
-Keys lie in it as they were projected, before RoPE; a slot's age decides its rotation when it is used, so positions stay
-bounded and a stream never needs a cut (DESIGN §4).
+The ring's keys lie in it as they were projected, before RoPE; a slot's age decides its rotation when it is used, so positions
+stay bounded and a stream never needs a cut. The references' age never changes: their keys are turned once, when pinned.
 """
 
 from __future__ import annotations
@@ -59,22 +59,29 @@ def rotate(x: Tensor, angles: Tensor) -> Tensor:
     return torch.cat([a * cos - b * sin, a * sin + b * cos], -1)
 
 
+def turn(keys: Tensor, position: Tensor, rope: Rope, keyed: int) -> Tensor:
+    """Keys (B, H, S·N, D) turned to their slots' ages (B, S); the last `keyed` heads stay as they are."""
+    spatial = keys.shape[1] - keyed
+    return torch.cat([rotate(keys[:, :spatial], rope.angles(position)), keys[:, spatial:]], 1)
+
+
 def ring_attention(  # noqa: PLR0917
-    query: Tensor, keys: Tensor, values: Tensor, position: Tensor, live: Tensor, rope: Rope, keyed: int
+    query: Tensor, keys: Tensor, values: Tensor, position: Tensor, live: Tensor, rope: Rope, keyed: int, pinned: int = 0
 ) -> Tensor:
     """softmax(q·k/√D)·v of the current frame over every live slot; torch reference and CPU path.
 
-    query: (B, H, N, D) of the current frame. keys, values: (B, H, S·N, D), keys before RoPE.
-    position: (B, S) age of each slot, 0 = current, negative = past. live: (B, S) bool, False = slot is empty.
+    query: (B, H, N, D) of the current frame. keys, values: (B, H, S·N, D), keys before RoPE except those of the first
+    `pinned` slots, which `turn` has turned already. position: (B, S) age of each slot, 0 = current, negative = past.
+    live: (B, S) bool, False = slot is empty.
     keyed: the last `keyed` heads are geometry-keyed: their keys come from canonical coordinates and take no RoPE.
     Returns (B, H, N, D). Attention as in Vaswani et al. 2017.
     """
-    batch, heads, tokens, _ = query.shape
+    batch, _, tokens, _ = query.shape
     slots = position.shape[1]
-    spatial = heads - keyed
-    now = rope.angles(torch.zeros_like(position[:, :1]))
-    then = rope.angles(position)
-    q = torch.cat([rotate(query[:, :spatial], now), query[:, spatial:]], 1)
-    k = torch.cat([rotate(keys[:, :spatial], then), keys[:, spatial:]], 1)
-    mask = live[:, None, None, :, None].expand(batch, 1, 1, slots, tokens).reshape(batch, 1, 1, slots * tokens)
+    split = pinned * tokens
+    q = turn(query, torch.zeros_like(position[:, :1]), rope, keyed)
+    fresh = turn(keys[:, :, split:], position[:, pinned:], rope, keyed)
+    k = torch.cat([keys[:, :, :split], fresh], 2) if pinned else fresh
+    barred = (~live).to(query.dtype) * -1e9  # added to scores: a boolean mask costs ONNX Runtime three passes more
+    mask = barred[:, None, None, :, None].expand(batch, 1, 1, slots, tokens).reshape(batch, 1, 1, slots * tokens)
     return F.scaled_dot_product_attention(q, k, values, attn_mask=mask)

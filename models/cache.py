@@ -13,7 +13,7 @@ REFERENCE_POSITION = -8.0  # a fixed "age" of the pinned slots, beyond any ring
 class Cache:
     """K and V of every layer for a batch of sessions: slots [references | ring + current].
 
-    keys, values: (L, B, H, S·N, D), keys before RoPE. cursor: (B,) the slot among ring + 1 that the current frame writes.
+    keys, values: (L, B, H, S·N, D); the ring's keys before RoPE, the references' as `CausalDiT.refer` turned them. cursor: (B,) the slot among ring + 1 that the current frame writes.
     filled: (B,) past frames held, 0..ring. Only `pin`, `advance` and `reset` change the cursors; the blocks write through
     `write`. Nothing is re-allocated, rolled or concatenated.
     """

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kernels.attention import Rope, axial_rope, ring_attention
+from kernels.attention import Rope, axial_rope, ring_attention, turn
 from models.cache import REFERENCE_POSITION, Cache
 from models.config import CANONICAL_BANDS, CODE_BANDS, ModelConfig
 
@@ -226,7 +226,7 @@ class CausalDiT(nn.Module):
         return self.head(self.norm(x), skips)
 
     def refer(self, reference: FrameInput) -> tuple[Tensor, Tensor]:
-        """A clean picture's K/V of every layer, (L, B, H, N, D) each; the picture attends to itself alone."""
+        """A clean picture's K/V of every layer, (L, B, H, N, D) each, keys turned to a reference's age; it attends to itself."""
         kept: list[tuple[Tensor, Tensor]] = []
 
         def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -235,7 +235,9 @@ class CausalDiT(nn.Module):
 
         self(reference, attend)
         keys, values = zip(*kept, strict=True)
-        return torch.stack(keys), torch.stack(values)
+        age = torch.full((reference.level.shape[0], 1), REFERENCE_POSITION, device=reference.level.device)
+        turned = [turn(key, age, self.rope, self.config.keyed) for key in keys]
+        return torch.stack(turned), torch.stack(values)
 
     def step(self, frame: FrameInput, cache: Cache) -> Edit:
         """Draw the current frame over the cache; writes its K/V into the current slot (`cache.advance` moves on)."""
@@ -244,7 +246,7 @@ class CausalDiT(nn.Module):
         def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
             cache.write(layer, key, value)
             keys, values = cache.keys[layer], cache.values[layer]
-            return ring_attention(query, keys, values, position, live, self.rope, self.config.keyed)
+            return ring_attention(query, keys, values, position, live, self.rope, self.config.keyed, self.config.references)
 
         return self(frame, attend)
 
@@ -259,11 +261,11 @@ class CausalDiT(nn.Module):
             values = torch.cat([references[1][layer], *(v for _, v in past), value], 2)
             memory[layer].append((key, value))
             pinned = references[0].shape[3] // self.config.tokens
-            return self._attend(query, keys, values, [REFERENCE_POSITION] * pinned + ages + [0.0])
+            return self._attend(query, keys, values, [REFERENCE_POSITION] * pinned + ages + [0.0], pinned)
 
         return [self(frame, attend) for frame in frames]
 
-    def _attend(self, query: Tensor, keys: Tensor, values: Tensor, ages: list[float]) -> Tensor:
+    def _attend(self, query: Tensor, keys: Tensor, values: Tensor, ages: list[float], pinned: int = 0) -> Tensor:
         position = torch.tensor(ages, device=query.device).expand(query.shape[0], -1)
         live = torch.ones_like(position, dtype=torch.bool)
-        return ring_attention(query, keys, values, position, live, self.rope, self.config.keyed)
+        return ring_attention(query, keys, values, position, live, self.rope, self.config.keyed, pinned)

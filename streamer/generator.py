@@ -155,7 +155,7 @@ class StepGraph(nn.Module):
             fresh.append((key, value))
             keys = torch.cat([*(slot[layer] for slot in memory[0::2]), key], 2)
             values = torch.cat([*(slot[layer] for slot in memory[1::2]), value], 2)
-            return ring_attention(query, keys, values, position, live, self.network.rope, config.keyed)
+            return ring_attention(query, keys, values, position, live, self.network.rope, config.keyed, config.references)
 
         edit = self.network(frame, attend)
         keys, values = (torch.stack(each) for each in zip(*fresh, strict=True))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kernels.attention import Rope, axial_rope, ring_attention, rotate
+from kernels.attention import Rope, axial_rope, ring_attention, rotate, turn
 
 
 def written_out(query, keys, values, position, live, rope: Rope, keyed: int) -> torch.Tensor:
@@ -66,3 +66,13 @@ def test_rotation_depends_on_distance_alone() -> None:
 def test_head_width_must_fit() -> None:
     with pytest.raises(ValueError, match="divisible by 8, got 12"):
         axial_rope(4, 12)
+
+
+def test_keys_turned_beforehand_count_the_same() -> None:
+    rope = axial_rope(4, 16)
+    query, keys, values = torch.randn(1, 4, 16, 16), torch.randn(1, 4, 48, 16), torch.randn(1, 4, 48, 16)
+    position, live = torch.tensor([[-8.0, -1.0, 0.0]]), torch.ones(1, 3, dtype=torch.bool)
+    late = ring_attention(query, keys, values, position, live, rope, 1)
+    keys[:, :, :16] = turn(keys[:, :, :16], position[:, :1], rope, 1)
+    early = ring_attention(query, keys, values, position, live, rope, 1, pinned=1)
+    assert torch.allclose(late, early, atol=1e-5)
