@@ -1,0 +1,136 @@
+// @ts-check
+/**
+ * Real transparency over WebRTC, whose video has none: a frame with the picture above and its alpha, as grey, below
+ * (docs/protocol.md) is put together on a canvas. The graphics card does it where there is WebGL, else the processor.
+ */
+
+const VERTEX = `
+attribute vec2 corner;
+varying vec2 place;
+void main() {
+  place = vec2(corner.x * 0.5 + 0.5, 0.5 - corner.y * 0.5);
+  gl_Position = vec4(corner, 0.0, 1.0);
+}`;
+
+const FRAGMENT = `
+precision mediump float;
+uniform sampler2D frame;
+uniform float texel;
+varying vec2 place;
+void main() {
+  // Half a pixel away from the seam, so that the two halves do not bleed into each other.
+  float y = clamp(place.y * 0.5, 0.0, 0.5 - 0.5 * texel);
+  vec3 colour = texture2D(frame, vec2(place.x, y)).rgb;
+  float alpha = texture2D(frame, vec2(place.x, max(y + 0.5, 0.5 + 0.5 * texel))).g;
+  alpha = clamp((alpha - 0.03) / 0.94, 0.0, 1.0); // video coding leaves black a little grey
+  gl_FragColor = vec4(colour * alpha, alpha);
+}`;
+
+/**
+ * Whether a received frame carries its alpha below the picture.
+ * @param {{width: number, height: number}} frame as received
+ * @param {{width: number, height: number}} picture the avatar's own size
+ */
+export function isStacked(frame, picture) {
+  const ratio = frame.height / frame.width / (picture.height / picture.width);
+  return ratio > 1.7 && ratio < 2.3;
+}
+
+/** Draws stacked frames of a video onto a canvas, each as it comes. */
+export class Matte {
+  /**
+   * @param {HTMLVideoElement} video
+   * @param {HTMLCanvasElement} canvas
+   */
+  constructor(video, canvas) {
+    this.video = video;
+    this.canvas = canvas;
+    this.paint = glPainter(canvas) ?? pixelPainter(canvas);
+  }
+
+  /** Draws the frame that the video shows now. */
+  draw() {
+    const { videoWidth: width, videoHeight: height } = this.video;
+    if (width === 0 || height < 2) {
+      return;
+    }
+    if (this.canvas.width !== width || this.canvas.height !== height >> 1) {
+      this.canvas.width = width;
+      this.canvas.height = height >> 1;
+    }
+    this.paint(this.video, width, height);
+  }
+}
+
+/** @typedef {(video: HTMLVideoElement, width: number, height: number) => void} Painter */
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @returns {Painter | null} null where there is no WebGL.
+ */
+function glPainter(canvas) {
+  // preserveDrawingBuffer: a recording, or a screenshot, may read the canvas between two frames.
+  const gl = canvas.getContext('webgl', { premultipliedAlpha: true, antialias: false, preserveDrawingBuffer: true });
+  const program = gl?.createProgram();
+  if (!gl || !program) {
+    return null;
+  }
+  for (const [kind, source] of /** @type {const} */ ([
+    [gl.VERTEX_SHADER, VERTEX],
+    [gl.FRAGMENT_SHADER, FRAGMENT],
+  ])) {
+    const shader = /** @type {WebGLShader} */ (gl.createShader(kind));
+    gl.shaderSource(shader, source);
+    gl.compileShader(shader);
+    gl.attachShader(program, shader);
+  }
+  gl.linkProgram(program);
+  gl.useProgram(program);
+  gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
+  gl.bufferData(gl.ARRAY_BUFFER, new Float32Array([-1, -1, 1, -1, -1, 1, 1, 1]), gl.STATIC_DRAW);
+  const corner = gl.getAttribLocation(program, 'corner');
+  gl.enableVertexAttribArray(corner);
+  gl.vertexAttribPointer(corner, 2, gl.FLOAT, false, 0, 0);
+  gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
+  for (const [name, value] of /** @type {const} */ ([
+    [gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE],
+    [gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE],
+    [gl.TEXTURE_MIN_FILTER, gl.LINEAR],
+    [gl.TEXTURE_MAG_FILTER, gl.LINEAR],
+  ])) {
+    gl.texParameteri(gl.TEXTURE_2D, name, value);
+  }
+  const texel = gl.getUniformLocation(program, 'texel');
+  return (video, width, height) => {
+    gl.viewport(0, 0, width, height >> 1);
+    gl.uniform1f(texel, 1 / height);
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGB, gl.RGB, gl.UNSIGNED_BYTE, video);
+    gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
+  };
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @returns {Painter}
+ */
+function pixelPainter(canvas) {
+  const target = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
+  const scratch = document.createElement('canvas');
+  const source = /** @type {CanvasRenderingContext2D} */ (scratch.getContext('2d', { willReadFrequently: true }));
+  // The same stretch as in the shader, once for every grey there is.
+  const stretch = Uint8ClampedArray.from({ length: 256 }, (_, grey) => ((grey / 255 - 0.03) / 0.94) * 255);
+  return (video, width, height) => {
+    if (scratch.width !== width || scratch.height !== height) {
+      scratch.width = width;
+      scratch.height = height;
+    }
+    source.drawImage(video, 0, 0, width, height);
+    const rows = height >> 1;
+    const colour = source.getImageData(0, 0, width, rows);
+    const alpha = source.getImageData(0, rows, width, rows);
+    for (let at = 3; at < colour.data.length; at += 4) {
+      colour.data[at] = stretch[alpha.data[at - 2]];
+    }
+    target.putImageData(colour, 0, 0);
+  };
+}

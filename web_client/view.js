@@ -1,0 +1,296 @@
+// @ts-check
+/** Puts the state on the page. `render` may be called at any time; it only touches what it shows. */
+
+import { sparkline } from './meter.js';
+import { isLocal } from './server.js';
+
+/** @typedef {import('./state.js').State} State */
+
+/**
+ * The element with an id that index.html promises.
+ * @template {Element} T
+ * @param {string} id
+ * @param {new (...args: never[]) => T} kind
+ * @returns {T}
+ */
+export function element(id, kind) {
+  const found = document.getElementById(id);
+  if (!(found instanceof kind)) {
+    throw new TypeError(`index.html has no ${kind.name} with id ${id}`);
+  }
+  return found;
+}
+
+const html = (/** @type {string} */ id) => element(id, HTMLElement);
+const button = (/** @type {string} */ id) => element(id, HTMLButtonElement);
+const image = (/** @type {string} */ id) => element(id, HTMLImageElement);
+const input = (/** @type {string} */ id) => element(id, HTMLInputElement);
+
+/** What the server calls its stages, and how a person would. */
+const STAGES = {
+  decode: 'Read the camera picture',
+  track: 'See your face and body',
+  draw: 'Draw the avatar',
+  compose: 'Compose',
+  encode: 'Encode',
+};
+
+const PARTS = /** @type {const} */ ({
+  camera: 'Camera encode',
+  network: 'Network, both ways',
+  server: 'Server',
+  play: 'Play-out',
+});
+
+const PHASES = /** @type {const} */ ({
+  waiting: 'Waiting for the camera…',
+  calibrating: 'Calibrating',
+  live: 'Live',
+  lost: 'No face in view',
+  stalled: 'No camera picture',
+  paused: 'Paused',
+});
+
+const HINTS = {
+  waiting: 'Waiting for your camera’s first picture…',
+  calibrating: 'Look at the screen with a relaxed face, and hold still for a moment.',
+  live: '',
+  lost: 'No face is in view: come back in front of the camera.',
+  stalled: 'The camera’s pictures stopped: check that it is plugged in.',
+  paused: 'Paused: the avatar idles and your camera is not looked at.',
+};
+
+/** @param {State} state */
+function statusWords({ link, live, phase, frozen }) {
+  if (link === 'refused') return 'Not connected';
+  if (link === 'lost' || frozen) return 'Reconnecting…';
+  if (link === 'connecting') return 'Connecting…';
+  if (live === 'starting') return 'Starting…';
+  if (live === 'live') return PHASES[phase ?? 'waiting'];
+  return 'Ready';
+}
+
+/** @param {number} value */
+const ms = (value) => `${Math.round(value)} ms`;
+
+/** @param {HTMLElement} target @param {string} text */
+function setText(target, text) {
+  if (target.textContent !== text) {
+    target.textContent = text; // only on change: live regions speak every time they are written to
+  }
+}
+
+/** @param {HTMLImageElement} target @param {string} url */
+function setSource(target, url) {
+  if (url && target.getAttribute('src') !== url) {
+    target.src = url;
+  }
+}
+
+/** @param {string} id @param {string} icon */
+const setIcon = (id, icon) => html(id).querySelector('use')?.setAttribute('href', `#i-${icon}`);
+
+/** @param {string} id @param {boolean} on */
+const press = (id, on) => html(id).setAttribute('aria-pressed', String(on));
+
+/**
+ * @param {string} id of a list
+ * @param {{label: string, value: number}[]} rows milliseconds
+ */
+function renderBars(id, rows) {
+  const list = html(id);
+  const longest = Math.max(1, ...rows.map(({ value }) => value));
+  while (list.children.length > rows.length) {
+    list.lastElementChild?.remove();
+  }
+  rows.forEach(({ label, value }, index) => {
+    let row = /** @type {HTMLElement | undefined} */ (list.children[index]);
+    if (!row) {
+      row = document.createElement('li');
+      row.append(document.createElement('span'), document.createElement('span'));
+      list.append(row);
+    }
+    row.style.setProperty('--part', String(value / longest));
+    setText(/** @type {HTMLElement} */ (row.children[0]), label);
+    setText(/** @type {HTMLElement} */ (row.children[1]), ms(value));
+  });
+}
+
+/** @param {State} state */
+function renderMeter({ stats, reading, fps, live }) {
+  const on = live === 'live' && reading !== null;
+  html('figures').hidden = !on;
+  if (!on) {
+    setText(html('meter-summary'), 'not live');
+    return;
+  }
+  const total = reading.total === null ? '' : ms(reading.total);
+  setText(html('figures'), `${reading.fps.toFixed(0)} fps${total && ` · ${total}`}`);
+  setText(html('meter-summary'), `${reading.fps.toFixed(1)} fps${total && `, ${total}`}`);
+  if (!element('meter', HTMLDetailsElement).open) {
+    return;
+  }
+  const top = Math.max(30, ...fps);
+  element('spark', SVGPolylineElement).setAttribute('points', sparkline([...fps], 280, 44, top));
+  setText(html('fps-shown'), `${reading.fps.toFixed(1)} fps`);
+  setText(html('fps-in'), stats ? `${stats.fps.in.toFixed(1)} fps` : '–');
+  setText(html('fps-out'), stats ? `${stats.fps.out.toFixed(1)} fps` : '–');
+  setText(html('drops'), stats ? String(Object.values(stats.drops).reduce((sum, each) => sum + each, 0)) : '–');
+  setText(html('glass'), reading.total === null ? 'measuring…' : `about ${ms(reading.total)}`);
+  setText(html('server-latency'), stats ? `${ms(stats.latency_ms.p50)}, at worst ${ms(stats.latency_ms.p95)}` : '–');
+  const { parts } = reading;
+  renderBars('way', parts ? Object.entries(PARTS).map(([name, label]) => (
+    { label, value: parts[/** @type {keyof typeof PARTS} */ (name)] })) : []);
+  renderBars('stages', stats ? Object.entries(stats.stage_ms).map(([name, { p50 }]) => (
+    { label: /** @type {Record<string, string>} */ (STAGES)[name] ?? name, value: p50 })) : []);
+}
+
+/** @param {State} state */
+function renderPicture({ picture, live }) {
+  const { name, url, notes, next, fresh } = picture;
+  setSource(image('still'), url);
+  setSource(image('thumb'), next?.url ?? url);
+  image('still').hidden = !url || live === 'live';
+  image('still').alt = name ? `The picture ${name}` : '';
+  html('picture-title').parentElement?.toggleAttribute('data-busy', next !== null);
+  setText(html('picture-name'), next?.name ?? name ?? '…');
+  setText(html('picture-stage'), next ? 'Preparing…' : fresh ? 'Ready' : name ? 'In use' : '');
+  const list = html('picture-notes');
+  list.hidden = notes.length === 0 || next !== null;
+  if (list.dataset.of !== notes.join('\n')) {
+    list.dataset.of = notes.join('\n');
+    list.replaceChildren(...notes.map((note) => Object.assign(document.createElement('li'), { textContent: note })));
+  }
+}
+
+/** @param {State} state */
+function renderControls({ controls, cameras, camera, showSelf }) {
+  for (const name of /** @type {const} */ (['head', 'face', 'body'])) {
+    const slider = input(name);
+    slider.valueAsNumber = controls[name];
+    slider.style.setProperty('--fill', String(controls[name] / 2));
+    const words = `${Math.round(controls[name] * 100)}%`;
+    slider.setAttribute('aria-valuetext', words);
+    setText(html(`${name}-value`), words);
+  }
+  for (const radio of document.querySelectorAll('input[name=background]')) {
+    const one = /** @type {HTMLInputElement} */ (radio);
+    one.checked = one.value === controls.background;
+  }
+  html('colour-field').hidden = controls.background !== 'colour';
+  html('transparent-note').hidden = controls.background !== 'transparent';
+  if (document.activeElement !== input('colour')) {
+    input('colour').value = controls.colour;
+  }
+  input('show-self').checked = showSelf;
+  const select = element('camera', HTMLSelectElement);
+  const wanted = cameras.length > 0 ? cameras : [{ id: '', label: 'Default camera' }];
+  const key = JSON.stringify(wanted);
+  if (select.dataset.of !== key) {
+    select.dataset.of = key;
+    select.replaceChildren(...wanted.map(({ id, label }) => new Option(label, id)));
+  }
+  select.value = wanted.some(({ id }) => id === camera) ? camera : wanted[0].id;
+}
+
+/** @param {State} state */
+function renderStage(state) {
+  const { live, size, stacked, phase, progress, phaseMessage, frozen, link, recordingSince } = state;
+  const stage = html('stage');
+  stage.style.setProperty('--wide', String(size.width));
+  stage.style.setProperty('--high', String(size.height));
+  const shown = live === 'live';
+  element('avatar', HTMLVideoElement).classList.toggle('unseen', !shown || stacked);
+  html('cutout').hidden = !shown || !stacked;
+  html('welcome').hidden = live !== 'idle';
+  html('self').hidden = live === 'idle' || !state.showSelf || !state.hasPreview;
+  html('drop').hidden = !state.dropping;
+  const away = live !== 'idle' && (link !== 'open' || frozen);
+  const words = away
+    ? 'The connection is away: it is set up again by itself.'
+    : live === 'idle' || phase === null || phase === 'live' ? '' : phaseMessage ?? HINTS[phase];
+  html('hint').hidden = words === '';
+  setText(html('hint-text'), words);
+  const bar = element('hint-progress', HTMLProgressElement);
+  bar.hidden = phase !== 'calibrating' || away;
+  bar.value = progress;
+  html('recording').hidden = recordingSince === null;
+  if (recordingSince !== null) {
+    const seconds = Math.floor((Date.now() - recordingSince) / 1000);
+    setText(html('recording-time'), `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`);
+  }
+}
+
+/** @param {State} state */
+function renderDock({ live, link, microphone, controls, recordingSince, full, stacked }) {
+  const running = live !== 'idle';
+  setText(html('start-text'), running ? 'Stop' : 'Start');
+  setIcon('start', running ? 'stop' : 'camera');
+  button('start').disabled = !running && link === 'connecting';
+  button('start').setAttribute('aria-label', running ? 'Stop' : 'Start');
+  for (const id of ['mic', 'pause', 'calibrate', 'record']) {
+    button(id).disabled = live !== 'live';
+  }
+  press('mic', microphone);
+  setIcon('mic', microphone ? 'mic' : 'mic-off');
+  press('pause', controls.paused);
+  setIcon('pause', controls.paused ? 'play' : 'pause');
+  press('mirror', controls.mirror);
+  press('record', recordingSince !== null);
+  setIcon('record', recordingSince !== null ? 'stop' : 'record');
+  press('full', full);
+  document.body.dataset.background = stacked ? 'clear' : 'solid';
+}
+
+/** @param {State} state */
+function renderNotice({ notice }) {
+  const box = html('notice');
+  box.hidden = notice === null;
+  if (notice === null) {
+    setText(html('notice-text'), '');
+    return;
+  }
+  box.dataset.kind = notice.kind;
+  setText(html('notice-text'), notice.text);
+  const action = button('notice-action');
+  action.hidden = !notice.action;
+  setText(action, notice.action?.label ?? '');
+  action.onclick = notice.action?.run ?? null;
+}
+
+/** @param {State} state */
+export function render(state) {
+  const { body } = document;
+  body.dataset.live = state.live;
+  body.dataset.link = state.link;
+  body.dataset.phase = state.live === 'live' ? state.phase ?? 'waiting' : 'none';
+  setText(html('status-text'), statusWords(state));
+  renderStage(state);
+  renderDock(state);
+  renderPicture(state);
+  renderControls(state);
+  renderMeter(state);
+  renderNotice(state);
+}
+
+/** The lines that depend only on where the page was opened. */
+export function renderPlace() {
+  const words = isLocal()
+    ? 'Your camera is read on this computer only, and its picture is never shown to anyone.'
+    : `Your camera goes to ${location.hostname} to be read there; its picture is never shown to anyone.`;
+  document.querySelectorAll('[data-privacy]').forEach((each) => { each.textContent = words; });
+  const output = new URL(location.href);
+  output.searchParams.set('view', 'output');
+  output.hash = '';
+  setText(html('obs-url'), output.href);
+  html('obs').hidden = !isLocal();
+}
+
+/** A soft glow of the picture's own colours behind the stage. */
+export function renderAmbient() {
+  const canvas = element('ambient', HTMLCanvasElement);
+  const still = image('still');
+  if (still.naturalWidth > 0) {
+    canvas.getContext('2d')?.drawImage(still, 0, 0, canvas.width, canvas.height);
+  }
+}
