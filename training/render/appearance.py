@@ -1,0 +1,275 @@
+"""What a character is painted with: a random process, from skin to nonsense."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.render.atlas import SIDE, TILES, Atlas, paste
+from training.render.facekit import FACE_END, HEAD_END
+from training.render.noise import Rng, palette, pattern, value_noise
+from training.render.raster import Array
+
+STYLES = {"skin": 0.36, "paint": 0.08, "cel": 0.1, "flat": 0.05, "line": 0.04, "statue": 0.05, "absurd": 0.32}
+SOCKET_END = 13294  # vertices from HEAD_END to it line the mouth, the next ones the eye sockets
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """A character's paint and how light acts on it."""
+
+    style: str
+    texture: NDArray[np.uint8]  # (SIDE, SIDE, 3)
+    table: Array  # (6, 4) see raster.Surface: skin, mouth, eyes, hair, glasses, clothes
+    steps: int
+    line: float  # width of drawn outlines in supersampled pixels, 0 = none
+    ink: Array  # (3,) 0..1 colour of the outlines
+    collar: float  # 0..1 where the clothes begin on the bust
+    iris: float  # radians from the gaze axis to the iris' edge
+
+
+def skin_tone(rng: Rng) -> Array:
+    """A human skin colour (3,) 0..255."""
+    stops = np.array([[250, 220, 203], [236, 190, 164], [215, 160, 126], [180, 122, 88], [128, 82, 58], [78, 50, 38]])
+    place = rng.uniform(0, 5)
+    colour = np.array([np.interp(place, range(6), stops[:, c]) for c in range(3)])
+    return (colour * rng.normal(1, 0.04, 3)).astype(np.float32)
+
+
+def hair_tone(rng: Rng, wild: bool) -> Array:
+    """A hair colour (3,) 0..255: natural, or any when wild."""
+    if wild:
+        return palette(rng, 1)[0]
+    natural = [[20, 16, 15], [45, 30, 24], [80, 52, 34], [120, 80, 48], [190, 150, 95], [225, 200, 150], [140, 60, 30],
+               [150, 150, 150], [225, 225, 225]]  # fmt: skip
+    return np.float32(natural[rng.integers(len(natural))]) * rng.uniform(0.8, 1.2, 3).astype(np.float32)
+
+
+def eye_picture(rng: Rng, iris: float, kind: str) -> Array:
+    """Eyeball texture (128, 128, 3) by the angle from the gaze axis."""
+    grid = (np.arange(128) + 0.5) / 64 - 1
+    x, y = np.meshgrid(grid, grid)
+    angle = np.hypot(x, y) * (np.pi / 2)
+    turn = np.arctan2(y, x)
+    white = np.float32([238, 234, 230]) * rng.uniform(0.85, 1.05) + rng.normal(0, 4, 3)
+    hues = [[70, 45, 25], [110, 75, 35], [95, 115, 60], [90, 130, 160], [120, 140, 150], [40, 28, 20]]
+    colour = np.float32(hues[rng.integers(6)]) if kind in ("skin", "paint") else palette(rng, 1)[0] * 0.85
+    image = np.broadcast_to(white, (128, 128, 3)).copy()
+    if kind == "skin":
+        image[..., 1:] -= (25 * np.clip(angle - 0.7, 0, 1))[..., None]
+    inner = np.clip(angle / iris, 0, 1)
+    fibres = 1 + rng.uniform(0, 0.3) * value_noise(
+        np.stack([np.cos(turn) * 9, np.sin(turn) * 9, inner * 1.5], -1).reshape(-1, 3), int(rng.integers(1 << 20)), 3
+    ).reshape(128, 128)
+    shade = (0.75 + 0.6 * inner) * fibres * np.where(kind == "cel", 0.6 + 0.5 * (y * 90 / iris / 57 + 1), 1)
+    ring = np.clip((inner - 0.82) / 0.15, 0, 1) * rng.uniform(0.2, 0.8)
+    disc = colour * (shade * (1 - ring))[..., None]
+    mask = np.clip((iris - angle) / 0.04 + 0.5, 0, 1)[..., None]
+    image = image * (1 - mask) + disc * mask
+    pupil = iris * rng.uniform(0.3, 0.55)
+    dark = np.clip((pupil - angle) / 0.03 + 0.5, 0, 1)[..., None]
+    image = image * (1 - dark) + 8 * dark
+    return np.clip(image, 0, 255).astype(np.float32)
+
+
+def _mix(image: Array, mask: Array, colour: Array, amount: float = 1.0) -> Array:
+    """`colour` laid over `image` (h, w, 3) where mask (h, w) says."""
+    weight = (mask * amount)[..., None]
+    return image * (1 - weight) + colour * weight
+
+
+class Painter:
+    """Paints characters over one atlas."""
+
+    def __init__(self, atlas: Atlas) -> None:
+        self.atlas = atlas
+
+    def _flat(self, name: str) -> Array:
+        return self.atlas.positions[name].reshape(-1, 3)
+
+    def _ground(self, rng: Rng, style: str, tone: Array, seed: int) -> tuple[Array, Array]:
+        """Face and back-of-head paint, before the features are drawn."""
+        out = []
+        absurd = str(rng.choice(["noise", "grain", "marble", "leaves", "mosaic", "stripes", "checks", "gradient",
+                                 "leaves", "grain"]))  # fmt: skip
+        state = rng.integers(1 << 31)
+        blotch, pores = rng.uniform(4, 16), rng.uniform(0, 14)
+        for name in ("face", "back"):
+            points = self._flat(name)
+            if style == "absurd":
+                image = pattern(np.random.default_rng(state), points, absurd)
+            else:
+                image = np.broadcast_to(tone, (len(points), 3)).copy()
+                if style in ("skin", "paint", "statue"):
+                    tint = np.float32([0.6, 1.0, 1.0]) if style == "skin" else np.float32([1, 1, 1])
+                    image += blotch * value_noise(points * 0.45, seed, 3)[:, None] * tint
+                    image += pores * value_noise(points * 6.0, seed + 1, 2, 0.9)[:, None]
+                if style == "paint":
+                    strokes = value_noise(points * np.float32([0.8, 3.0, 0.8]), seed + 2, 3, 0.8)
+                    image += rng.uniform(5, 30) * strokes[:, None] * np.float32([1, 0.9, 0.7])
+                if style == "statue":
+                    image += 25 * np.sin(points[:, 1:2] + 6 * value_noise(points * 0.2, seed + 4, 4)[:, None]) ** 8
+            size = TILES[name].size
+            out.append(image.reshape(size, size, 3))
+        return out[0], out[1]
+
+    def _features(self, rng: Rng, style: str, face: Array, tone: Array, hair: Array, seed: int) -> Array:
+        """Blush, lips, brows, lid lines, freckles, stubble over the face tile."""
+        atlas, points = self.atlas, self.atlas.positions["face"]
+        x, y, z = points[..., 0], points[..., 1], points[..., 2]
+        if style in ("skin", "paint", "cel"):
+            rosy = tone * np.float32([1.0, 0.72, 0.72])
+            spot = np.exp(-(((np.abs(x) - 4.6) ** 2 + (y + 0.2) ** 2) / rng.uniform(2, 6))) * (z > 3)
+            face = _mix(face, spot, rosy, rng.uniform(0, 0.6))
+            face = _mix(face, np.exp(-(x**2 + (y - 0.3) ** 2) / 2.5) * (z > 10), rosy, rng.uniform(0, 0.4))
+            face = _mix(face, np.clip(1.2 - atlas.lid, 0, 1), tone * 0.72, rng.uniform(0, 0.6))
+        if style == "skin" and rng.random() < 0.25:
+            spots = value_noise(points.reshape(-1, 3) * 3.2, seed + 9, 1).reshape(x.shape)
+            face = _mix(face, np.clip((spots - 0.55) * 6, 0, 1) * (np.abs(y) < 4), tone * 0.7, 0.6)
+        stubble = rng.random() < 0.25 and style in ("skin", "paint")
+        if stubble:
+            grains = value_noise(points.reshape(-1, 3) * 14, seed + 11, 1).reshape(x.shape)
+            zone = np.clip((-1.3 - y + 0.25 * np.abs(x)) * 1.2, 0, 1) * np.clip((y + 11) / 3, 0, 1) * (z > 2)
+            face = _mix(face, zone * np.clip(0.5 + grains, 0, 1), hair * 0.6, rng.uniform(0.15, 0.5))
+        lip_colour = tone * np.float32([0.86, 0.58, 0.58]) if style != "statue" else tone * 0.95
+        if rng.random() < (0.35 if style in ("skin", "paint", "cel") else 0.6 * (style != "statue")):
+            lip_colour = palette(rng, 1)[0]
+            if style == "skin":
+                lip_colour = np.float32([rng.uniform(120, 220), rng.uniform(20, 90), rng.uniform(40, 100)])
+        if style != "absurd" or rng.random() < 0.6:
+            lips = np.clip(-atlas.lips / 0.12 + 0.5, 0, 1)
+            face = _mix(face, lips, lip_colour, rng.uniform(0.25, 0.9) if style != "line" else 0.2)
+        if (style != "absurd" or rng.random() < 0.5) and not (style == "statue" and rng.random() < 0.6):
+            wide = rng.uniform(0.12, 0.5)
+            taper = wide * np.interp(atlas.brow_along, [0, 0.2, 0.6, 1], [0.7, 1.0, 0.8, 0.15])
+            hairs = 1.0
+            if style in ("skin", "paint"):
+                grain = value_noise(points.reshape(-1, 3) * np.float32([9, 3, 3]), seed + 5, 2).reshape(x.shape)
+                hairs = np.clip(0.75 + 0.8 * grain, 0, 1)
+            mask = np.clip((taper - atlas.brow) / 0.1 + 0.5, 0, 1) * hairs
+            face = _mix(face, mask, hair * rng.uniform(0.3, 0.9), rng.uniform(0.5, 1))
+        if style != "statue" and (style != "absurd" or rng.random() < 0.6):
+            width = rng.uniform(0.04, 0.2 if style in ("skin", "paint") else 0.35)
+            line = np.clip((width - atlas.lid) / 0.06 + 0.5, 0, 1) * (atlas.above_lid | (rng.random() < 0.3))
+            face = _mix(face, line, np.float32([25, 15, 15]), rng.uniform(0.3, 1))
+            if rng.random() < 0.2:
+                face = _mix(face, np.clip(1 - atlas.lid, 0, 1) * atlas.above_lid, palette(rng, 1)[0], 0.5)
+        return face
+
+    def _back(self, rng: Rng, back: Array, tone: Array, style: str) -> Array:
+        """The linings of mouth and eye sockets share the back-of-head tile."""
+        vertex = self.atlas.vertex["back"]
+        flesh = np.float32([110, 40, 40]) if style != "statue" else tone * 0.5
+        back = np.where(((vertex >= HEAD_END) & (vertex < SOCKET_END))[..., None], flesh * rng.uniform(0.4, 1), back)
+        socket = (vertex >= SOCKET_END) | (vertex < 0)
+        return np.where(socket[..., None], tone * np.float32([0.9, 0.65, 0.62]), back)
+
+    def _hair(self, rng: Rng, style: str, colour: Array, seed: int) -> Array:
+        size = TILES["hair"].size
+        u, v = np.meshgrid(np.arange(size) / size, np.arange(size) / size)
+        if style == "absurd" and rng.random() < 0.8:
+            place = np.stack([np.sin(u * 6.28) * 9, -v * 50, np.cos(u * 6.28) * 9], -1).reshape(-1, 3)
+            return pattern(rng, place.astype(np.float32)).reshape(size, size, 3)
+        points = np.stack([u * rng.uniform(60, 200), v * rng.uniform(2, 8), 0 * u], -1).reshape(-1, 3)
+        strand = value_noise(points, seed + 20, 3, 0.7).reshape(size, size)
+        depth = {"cel": 0.1, "flat": 0.05, "line": 0.1}.get(style, rng.uniform(0.2, 0.7))
+        image = colour * (1 + depth * strand[..., None])
+        if rng.random() < 0.15:
+            image = _mix(image, np.clip((v - rng.uniform(0.1, 0.5)) * 4, 0, 1), hair_tone(rng, True))
+        return image
+
+    def _body(self, rng: Rng, style: str, tone: Array, collar: float, seed: int) -> Array:
+        size = TILES["body"].size
+        u, v = np.meshgrid((np.arange(size) + 0.5) / size, (np.arange(size) + 0.5) / size)
+        place = np.stack([np.sin(u * 6.28) * 14, -v * 50, np.cos(u * 6.28) * 10], -1).reshape(-1, 3)
+        if rng.random() < 0.5 and style != "absurd":
+            cloth = palette(rng, 1)[0] * (1 + 0.1 * value_noise(place.astype(np.float32) * 0.5, seed, 4)[:, None])
+        else:
+            cloth = pattern(rng, place.astype(np.float32))
+        cloth = cloth.reshape(size, size, 3)
+        # The neckline: a V or a round one, deepest in front (u = 0 and 1).
+        front = np.clip(1 - np.minimum(u, 1 - u) * 5, 0, 1)
+        edge = collar + rng.choice([0.0, 0.1, 0.25]) * front ** rng.choice([1.0, 2.0])
+        image = _mix(cloth, np.clip((edge - v) / 0.008 + 0.5, 0, 1), tone)
+        if rng.random() < 0.5:
+            image = _mix(image, np.clip(1 - np.abs(v - edge - 0.012) / 0.012, 0, 1), palette(rng, 1)[0])
+        if rng.random() < 0.3:
+            seam = np.minimum(u, 1 - u) < 0.004
+            image = _mix(image, seam * (v > edge), palette(rng, 1)[0])
+        return image
+
+    def paint(self, rng: Rng, style: str | None = None) -> Appearance:
+        """A random appearance; style is one of STYLES or None = by chance."""
+        style = style or str(rng.choice(list(STYLES), p=list(STYLES.values())))
+        seed = int(rng.integers(1 << 20))
+        tone = skin_tone(rng)
+        if style == "statue":
+            tone = np.float32(rng.choice([[225, 222, 215], [150, 120, 80], [110, 130, 115], [60, 60, 65]]))
+        elif style in ("flat", "line", "cel") and rng.random() < 0.3:
+            tone = palette(rng, 1)[0]
+        elif style == "line" and rng.random() < 0.7:
+            tone = np.float32([245, 243, 238])
+        hair = hair_tone(rng, rng.random() < {"skin": 0.05, "paint": 0.1}.get(style, 0.5))
+        if style == "statue":
+            hair = tone * rng.uniform(0.8, 1)
+        texture = np.full((SIDE, SIDE, 3), 128, np.uint8)
+        face, back = self._ground(rng, style, tone, seed)
+        paste(texture, "face", self._features(rng, style, face, tone, hair, seed))
+        paste(texture, "back", self._back(rng, back, tone, style))
+        iris = float(rng.uniform(0.36, 0.48) if style in ("skin", "paint", "statue") else rng.uniform(0.36, 0.62))
+        eye = eye_picture(rng, iris, style)
+        if style == "statue" and rng.random() < 0.7:
+            eye = eye * 0.25 + tone * 0.75
+        paste(texture, "eye_left", eye)
+        paste(texture, "eye_right", eye if rng.random() < 0.95 else eye_picture(rng, iris, style))
+        gums = np.float32([190, 90, 90]) * rng.uniform(0.5, 1.1, 3) if style != "statue" else tone * 0.8
+        paste(texture, "gums", np.broadcast_to(gums, (128, 128, 3)))
+        teeth = np.float32([235, 228, 210]) * rng.uniform(0.75, 1.08) * np.float32([1, rng.uniform(0.93, 1), 0.95])
+        teeth = teeth if style != "statue" else tone * 0.95
+        paste(texture, "teeth", np.broadcast_to(teeth, (128, 128, 3)))
+        paste(texture, "lashes", np.broadcast_to(np.float32([20, 14, 12]), (64, 64, 3)))
+        paste(texture, "glasses", np.broadcast_to(palette(rng, 1)[0] * rng.uniform(0, 0.8), (64, 64, 3)))
+        paste(texture, "hair", self._hair(rng, style, hair, seed))
+        collar = float(rng.uniform(0.12, 0.3))
+        body_tone = tone if style != "absurd" else face[10:200, 10:200].mean((0, 1))
+        paste(texture, "body", self._body(rng, style, body_tone, collar, seed))
+        return Appearance(
+            style, texture, self._table(rng, style),
+            steps=int(rng.integers(1, 4)) if style == "cel" else 0,
+            line=float(rng.uniform(1, 3)) if style == "line" or (style in ("cel", "flat") and rng.random() < 0.7) else 0,
+            ink=rng.uniform(0, 0.25, 3).astype(np.float32), collar=collar, iris=iris,
+        )  # fmt: skip
+
+    def _table(self, rng: Rng, style: str) -> Array:
+        shading = {"flat": rng.uniform(0, 0.15), "line": rng.uniform(0, 0.25), "cel": rng.uniform(0.4, 0.9)}.get(
+            style, rng.uniform(0.7, 1) if style != "absurd" else rng.uniform(0.1, 1)
+        )
+        shiny = style in ("skin", "paint", "statue", "cel", "absurd")
+        gloss = float(shiny and rng.random() < 0.7) * rng.uniform(0.02, 0.2)
+        power = rng.uniform(8, 40)
+        wrap = rng.uniform(0, 0.5)
+        table = np.array([
+            [shading, gloss, power, wrap],
+            [shading, gloss, 30, wrap],
+            [shading * 0.7, 0.6 * float(shiny), 120, 0.3],
+            [shading, rng.uniform(0, 0.3) * float(shiny), 20, wrap],
+            [shading, 0.5 * float(shiny), 40, wrap],
+            [shading, 0.0, 10, wrap],
+        ])  # fmt: skip
+        return table.astype(np.float32)
+
+
+def ink_lines(canvas: Array, depth: Array, label: Array, width: float, ink: Array) -> None:
+    """Draw outlines where depth or part changes, in place: canvas (H, W, 3), inverse depth (H, W), label (H, W)."""
+    z = 1 / np.maximum(depth, 1e-4)
+    z = np.minimum(z, 400)
+    kernel = np.ones((3, 3), np.uint8)
+    jump = (cv2.dilate(z, kernel) - cv2.erode(z, kernel)) > 1.2
+    part = cv2.dilate(label, kernel) != cv2.erode(label, kernel)
+    edge = (jump | part).astype(np.float32)
+    edge = np.clip(cv2.GaussianBlur(edge, (0, 0), 0.3 + 0.35 * width) * 1.4, 0, 1)[..., None]
+    canvas *= 1 - edge
+    canvas += edge * ink

@@ -1,0 +1,246 @@
+"""A random person: a head of the face model with hair, eyes, glasses and a bust, painted, and how it moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from training.render import parts, raster
+from training.render.appearance import Appearance, Painter
+from training.render.atlas import TILES, Atlas
+from training.render.facekit import EXPRESSIONS, EYE_LEFT, EYE_RIGHT, HEAD_END, MULTIPIE, Facekit
+from training.render.noise import Rng
+from training.render.parts import BODY, EYES, HEAD, MOUTH, SKIN, Part
+from training.render.raster import Array, Ints, Surface
+
+PIVOT = np.array([0.0, -7.0, -2.0], np.float32)  # about which the head turns: the upper neck
+ROOT = np.array([0.0, -60.0, -2.0], np.float32)  # about which the bust leans
+USED_MATERIALS = ("M_Face", "M_BackHead", "M_GumsTongue", "M_Teeth")
+
+
+@dataclass
+class Act:
+    """What a character does in one frame. Angles in radians, lengths in cm."""
+
+    expression: Array = field(default_factory=lambda: np.zeros(EXPRESSIONS, np.float32))  # weights 0..1
+    gaze: Array = field(default_factory=lambda: np.zeros(2, np.float32))  # yaw to its left, pitch up, against the head
+    head: Array = field(default_factory=lambda: np.zeros(3, np.float32))  # pitch down, yaw to its left, roll
+    move: Array = field(default_factory=lambda: np.zeros(3, np.float32))  # of head and bust together
+    lean: Array = field(default_factory=lambda: np.zeros(3, np.float32))  # of the bust, as `head`
+    shrug: Array = field(default_factory=lambda: np.zeros(2, np.float32))  # right, left shoulder up
+
+
+def rotation(turn: Array) -> Array:
+    """Rotation matrix (3, 3) of pitch (about +x), yaw (about +y), roll (about +z), applied roll first."""
+    x, _ = cv2.Rodrigues(np.array([turn[0], 0, 0], np.float64))
+    y, _ = cv2.Rodrigues(np.array([0, turn[1], 0], np.float64))
+    z, _ = cv2.Rodrigues(np.array([0, 0, turn[2]], np.float64))
+    return (y @ x @ z).astype(np.float32)
+
+
+class Studio:
+    """What all characters share, made once per process: the model's mesh in use, its atlas, its painter."""
+
+    def __init__(self, kit: Facekit) -> None:
+        self.kit = kit
+        self.atlas = Atlas(kit)
+        self.painter = Painter(self.atlas)
+        triangles = kit.triangles(*USED_MATERIALS)
+        used, index = np.unique(kit.faces[triangles], return_inverse=True)
+        self.used = used
+        self.faces: Ints = index.reshape(-1, 3).astype(np.int32)
+        self.corner_uv = kit.corner_uv[triangles]
+        self.base = kit.base[used]
+        self.expression = np.ascontiguousarray(kit.expression[:, used]).reshape(EXPRESSIONS, -1)
+        self.compact = np.full(len(kit.base), -1, np.int32)
+        self.compact[used] = np.arange(len(used))
+        first = kit.faces[triangles, 0]
+        face = kit.material[triangles] == kit.material_names.index("M_Face")
+        centre = self.base[self.faces].mean(1)
+        label = np.where(face & ((centre[:, 1] > -8.5) | (centre[:, 2] > 6)), SKIN, HEAD)
+        label = np.where(centre[:, 1] < -13, BODY, label)
+        label = np.where((first >= HEAD_END) & (first < 13294), MOUTH, label)
+        label = np.where((first >= 13294) & (first < 14062), EYES, label)
+        self.label = np.where(first >= 14062, MOUTH, label).astype(np.int32)
+        self.material = np.where(self.label == MOUTH, 1, 0).astype(np.int32)
+        vertex_inside = used >= HEAD_END
+        socket = (used >= 13294) & (used < 14062)
+        depth = np.clip((self.base[:, 2] - 3.5) / 7.0, 0.08, 1)
+        self.dark = np.where(vertex_inside & ~socket, depth, 1.0).astype(np.float32)
+        self.skin = np.flatnonzero((self.label == SKIN) | (self.label == HEAD))
+        self.weight = parts.head_weight(self.base)
+        self.weight[vertex_inside] = 1
+        self.front = self.compact[MULTIPIE]
+
+
+@dataclass(frozen=True)
+class Traits:
+    """The choices that make a character's shape; None where chance decides."""
+
+    style: str | None = None
+    hair: str | None = None  # bald, cap, short, fringe, long
+    eye_scale: float | None = None
+    glasses: bool | None = None
+    beard: bool | None = None
+    spread: float | None = None  # standard deviation of the identity modes
+
+
+class Character:
+    """A person to be posed and drawn.
+
+    `surface` (raster.Surface), `label` (F,) of each triangle, `studio`; vertices: first the model's (`studio.used`).
+    """
+
+    def __init__(self, studio: Studio, rng: Rng, traits: Traits | None = None, look: Appearance | None = None) -> None:
+        traits = traits or Traits()
+        self.studio = studio
+        self.look = look or studio.painter.paint(rng, traits.style)
+        drawn = self.look.style in ("cel", "flat", "line")
+        kit = studio.kit
+        spread = traits.spread if traits.spread is not None else rng.choice([0.6, 0.9, 1.1 + 0.5 * drawn])
+        code = rng.normal(0, spread, len(kit.identity)).astype(np.float32)
+        shape = kit.base + np.tensordot(code, kit.identity.astype(np.float32), 1) if spread > 0 else kit.base.copy()
+        shape = self._grow_eyes(shape, traits.eye_scale, rng, drawn)
+        self.neutral = shape[studio.used]
+        self.eyes = [self._fit_eye(shape, EYE_RIGHT), self._fit_eye(shape, EYE_LEFT)]
+        pieces = self._pieces(rng, traits)
+        self._assemble(pieces)
+
+    def _grow_eyes(self, shape: Array, scale: float | None, rng: Rng, drawn: bool) -> Array:
+        """Stylised heads have larger eyes: the surroundings of each eye are scaled smoothly."""
+        if scale is None:
+            scale = float(rng.uniform(0, 0.4)) if drawn and rng.random() < 0.7 else 0.0
+        self.local_scale = np.ones((len(self.studio.used), 1), np.float32)
+        if scale == 0:
+            return shape
+        for start, stop in (EYE_RIGHT, EYE_LEFT):
+            centre = shape[start:stop].mean(0)
+            offset = shape - centre
+            amount = scale * np.exp(-(np.linalg.norm(offset[:, :2], axis=1) ** 2) / (2 * 2.4**2))[:, None]
+            amount *= (shape[:, 2:3] > 2).astype(np.float32)
+            shape = shape + offset * amount * np.float32([1, 1, 0.6])
+            self.local_scale = self.local_scale + amount[self.studio.used]
+        return shape.astype(np.float32)
+
+    @staticmethod
+    def _fit_eye(shape: Array, span: tuple[int, int]) -> tuple[Array, float]:
+        """Centre and radius of the sphere through the sclera (least squares)."""
+        points = shape[span[0] : span[1]].astype(np.float64)
+        system = np.concatenate([2 * points, np.ones((len(points), 1))], 1)
+        solution, *_ = np.linalg.lstsq(system, (points**2).sum(1), rcond=None)
+        centre = solution[:3]
+        return centre.astype(np.float32), float(np.sqrt(solution[3] + centre @ centre))
+
+    def _pieces(self, rng: Rng, traits: Traits) -> list[Part]:
+        studio, look = self.studio, self.look
+        normal = raster.normals(self.neutral, studio.faces)
+        skin = studio.faces[studio.skin]
+        head = studio.base[:, 1] > -8
+        scale = (np.ptp(self.neutral[head], axis=0) / np.ptp(studio.base[head], axis=0)).astype(np.float32)
+        scale = np.clip(scale, 0.85, 1.2)
+        neck_rows = (studio.base[:, 1] > -9) & (studio.base[:, 1] < -7) & (np.abs(studio.base[:, 2] + 1) < 3)
+        neck = float(np.abs(self.neutral[neck_rows, 0]).max() / np.abs(studio.base[neck_rows, 0]).max())
+        self.wide = float(rng.uniform(0.8, 1.15))
+        pieces = parts.bust(self.wide, float(np.clip(neck, 0.8, 1.3)), float(rng.uniform(0.3, 1.2)), look.collar)
+        pieces += [parts.eyeball("eye_right", look.iris), parts.eyeball("eye_left", look.iris)]
+        hair = traits.hair or str(rng.choice(["bald", "cap", "short", "fringe", "long"], p=[0.1, 0.2, 0.2, 0.2, 0.3]))
+        if hair != "bald":
+            thick = float(rng.uniform(0.15, 0.6) if hair == "cap" else rng.uniform(0.6, 2.2))
+            pieces.append(parts.cap(rng, studio.base, self.neutral, normal, skin, thick, float(rng.normal(0, 0.7))))
+            if hair == "long":
+                reach, length = float(rng.uniform(1.5, 2.15)), float(rng.uniform(4, 40))
+                pieces.append(parts.curtain(rng, scale, thick, length, reach))
+            if hair in ("fringe", "long") and rng.random() < 0.75:
+                low = float(rng.uniform(5.5, 9))
+                count = int(rng.integers(6, 26))
+                spread = float(rng.uniform(0.5, 1.5))
+                pieces.append(parts.locks(rng, scale, thick, count, (low, low + 2.5), spread))
+        if traits.beard if traits.beard is not None else (hair != "long" and rng.random() < 0.15):
+            lips = studio.base[studio.front[48:60]]
+            pieces.append(parts.beard(rng, studio.base, self.neutral, normal, skin, lips))
+        if traits.glasses if traits.glasses is not None else rng.random() < 0.15:
+            ear = self.neutral[np.abs(studio.base[:, 0]).argmax()]
+            eyes = np.stack([self.eyes[0][0], self.eyes[1][0]])
+            tip = self.neutral[studio.front[27]][2] - eyes[:, 2].max()
+            eyes = eyes + np.float32([0, 0, max(0.0, tip - 2.2)])
+            ear = np.float32([7.9 * scale[0], 2.5, min(float(ear[2]), 0.0)])
+            pieces.append(parts.glasses(rng, eyes, ear))
+        return pieces
+
+    def _assemble(self, pieces: list[Part]) -> None:
+        studio = self.studio
+        count = len(studio.used)
+        vertices, weights, dark = [self.neutral], [studio.weight], [studio.dark]
+        parent = [np.arange(count, dtype=np.int32)]
+        faces, corner_uv, uv = [studio.faces], [studio.corner_uv], [studio.atlas.uv]
+        label, material = [studio.label], [studio.material]
+        uv_count = len(studio.atlas.uv)
+        self.eye_slices: list[slice] = []
+        for part in pieces:
+            if part.label == EYES:
+                self.eye_slices.append(slice(count, count + len(part.vertices)))
+            vertices.append(part.vertices)
+            weights.append(part.head)
+            dark.append(np.ones(len(part.vertices), np.float32))
+            parent.append(part.parent if part.parent is not None else np.full(len(part.vertices), -1, np.int32))
+            faces.append(part.faces + count)
+            corner_uv.append(part.faces + uv_count)
+            uv.append(TILES[part.tile].place(part.uv))
+            label.append(np.full(len(part.faces), part.label, np.int32))
+            material.append(np.full(len(part.faces), part.material, np.int32))
+            count += len(part.vertices)
+            uv_count += len(part.uv)
+        self.rest = np.concatenate(vertices).astype(np.float32)
+        self.weight = np.concatenate(weights).astype(np.float32)[:, None]
+        self.dark = np.concatenate(dark)
+        self.label = np.concatenate(label)
+        all_parents = np.concatenate(parent)
+        self.followers = np.flatnonzero(all_parents[len(studio.used) :] >= 0) + len(studio.used)
+        self.parents = all_parents[self.followers]
+        self.surface = Surface(
+            np.concatenate(faces), np.concatenate(corner_uv), np.concatenate(uv).astype(np.float32),
+            self.look.texture, np.concatenate(material), self.look.table, self.look.steps,
+        )  # fmt: skip
+        self.unit_eyes = [self.rest[s].copy() for s in self.eye_slices]
+
+    def eye_axes(self, act: Act) -> list[tuple[Array, Array, float]]:
+        """(centre (3,), rotation (3, 3), radius) of the right and the left eyeball in the head's frame."""
+        turn = rotation(np.array([-act.gaze[1], act.gaze[0], 0], np.float32))
+        return [(centre, turn, radius) for centre, radius in self.eyes]
+
+    def carry(self, points: Array, weight: Array, act: Act) -> Array:
+        """Rest-frame points (N, 3) with head weights (N, 1) → world."""
+        turned = (points - PIVOT) @ rotation(act.head).T + PIVOT
+        body = points.copy()
+        lift = np.clip((np.abs(points[:, 0]) - 5) / 11, 0, 1) * np.clip((points[:, 1] + 48) / 30, 0, 1)
+        body[:, 1] += lift * np.where(points[:, 0] < 0, act.shrug[0], act.shrug[1])
+        out = body + weight * (turned - body)
+        return ((out - ROOT) @ rotation(act.lean).T + ROOT + act.move).astype(np.float32)
+
+    def expressed(self, act: Act) -> Array:
+        """The model's vertices (len(studio.used), 3) with the expression, before any turn."""
+        active = np.flatnonzero(act.expression)
+        if not len(active):
+            return self.neutral
+        delta = (act.expression[active] @ self.studio.expression[active]).reshape(-1, 3)
+        return self.neutral + delta * self.local_scale
+
+    def pose(self, act: Act) -> tuple[Array, Array]:
+        """World vertices (V, 3) cm and their darkness (V,) 0..1 in this frame."""
+        rest = self.rest.copy()
+        count = len(self.studio.used)
+        rest[:count] = self.expressed(act)
+        rest[self.followers] += rest[self.parents] - self.neutral[self.parents]
+        dark = self.dark
+        for piece, unit, (centre, turn, radius) in zip(
+            self.eye_slices, self.unit_eyes, self.eye_axes(act), strict=True
+        ):
+            ball = unit @ turn.T
+            rest[piece] = centre + ball * radius
+            # The upper lid and the lashes shade the upper part of the eyeball.
+            dark[piece] = 1 - 0.45 * np.clip(ball[:, 1] * 2.2 - 0.1, 0, 1)
+        return self.carry(rest, self.weight, act), dark
+
+

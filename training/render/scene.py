@@ -1,0 +1,195 @@
+"""Everything around a character: camera, light, background, and what a camera does to a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.render import raster
+from training.render.appearance import ink_lines
+from training.render.character import Act, Character
+from training.render.noise import Rng, palette, pattern, value_noise
+from training.render.raster import Array, Hits, Light
+
+SCALE = 2  # supersampling
+HEAD_TALL = 22.5  # cm from chin to crown of the mean head
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole at (0, height, distance) looking along −z; canvas = focal · slope + offset."""
+
+    focal: float
+    distance: float
+    height: float
+    offset: tuple[float, float]
+
+    @property
+    def eye(self) -> Array:
+        return np.array([0, self.height, self.distance], np.float32)
+
+    def canvas(self, points: Array) -> Array:
+        """World (N, 3) → canvas x, y and z (N, 3); z in the same unit at the head's distance, smaller is nearer."""
+        z = self.distance - points[:, 2]
+        x = self.focal * points[:, 0] / z + self.offset[0]
+        y = -self.focal * (points[:, 1] - self.height) / z + self.offset[1]
+        return np.stack([x, y, -points[:, 2] * self.focal / self.distance], 1).astype(np.float32)
+
+    def screen(self, points: Array, side: int) -> Array:
+        """World (N, 3) → screen points (N, 3) for `raster.fill` on a picture of `side` samples."""
+        z = self.distance - points[:, 2]
+        x = self.focal * points[:, 0] / z + self.offset[0]
+        y = -self.focal * (points[:, 1] - self.height) / z + self.offset[1]
+        inverse = np.where(z > 1, 1 / np.maximum(z, 1), 0)
+        return np.stack([(x + 1) * side / 2, (y + 1) * side / 2, inverse], 1).astype(np.float32)
+
+
+def random_camera(rng: Rng, tall: float | None = None) -> Camera:
+    """Head and shoulders as before a webcam; tall = head height as a part of the picture, 0.30..0.75 by chance."""
+    tall = tall if tall is not None else float(rng.uniform(0.30, 0.75))
+    distance = float(np.exp(rng.uniform(np.log(42), np.log(160))))
+    focal = 2 * tall * distance / HEAD_TALL
+    free = max(0.0, 1 - tall)
+    offset = (float(np.clip(rng.normal(0, 0.2), -0.5, 0.5)) * free, float(rng.uniform(-0.55, 0.25)) * free)
+    return _centre(Camera(focal, distance, 3.0 + float(rng.normal(0, 4)), offset))
+
+
+def _centre(camera: Camera) -> Camera:
+    """Keep the head where the offset says although the camera stands higher or lower than it."""
+    shift = camera.focal * (camera.height - 3.0) / camera.distance
+    return Camera(camera.focal, camera.distance, camera.height, (camera.offset[0], camera.offset[1] - shift))
+
+
+def random_light(rng: Rng) -> Light:
+    """A key light, sometimes a fill and a rim light, and an ambient that differs above and below."""
+
+    def colour(strength: float) -> Array:
+        return strength * np.clip(1 + rng.normal(0, 0.08, 3), 0.6, 1.4)
+
+    rows = []
+    direction = np.array([rng.normal(0, 0.7), rng.uniform(-0.1, 1.0), rng.uniform(0.3, 1.2)])
+    rows.append(np.r_[direction / np.linalg.norm(direction), colour(rng.uniform(0.3, 0.85))])
+    if rng.random() < 0.5:
+        direction = np.array([-np.sign(direction[0]) * rng.uniform(0.3, 1), rng.uniform(-0.2, 0.6), 0.5])
+        rows.append(np.r_[direction / np.linalg.norm(direction), colour(rng.uniform(0.05, 0.35))])
+    if rng.random() < 0.3:
+        direction = np.array([rng.choice([-1.0, 1.0]), rng.uniform(0, 1), -0.8])
+        rows.append(np.r_[direction / np.linalg.norm(direction), colour(rng.uniform(0.2, 0.8))])
+    level = rng.uniform(0.25, 0.6)
+    ambient = np.r_[colour(level * rng.uniform(0.5, 1)), colour(level)]
+    return Light(np.array(rows, np.float32), ambient.astype(np.float32))
+
+
+def random_background(rng: Rng, size: int) -> Array:
+    """A still picture (size, size, 3) 0..1: plain, gradient, texture, or a blurred room of boxes and lamps."""
+    kind = rng.choice(["plain", "gradient", "pattern", "room"], p=[0.15, 0.2, 0.3, 0.35])
+    grid = (np.arange(size) + 0.5) / size
+    x, y = np.meshgrid(grid, grid)
+    if kind == "plain":
+        image = np.broadcast_to(palette(rng, 1)[0], (size, size, 3)).copy()
+    elif kind == "gradient":
+        a, b = palette(rng, 2)
+        turn = rng.uniform(0, 6.28)
+        t = (x - 0.5) * np.cos(turn) + (y - 0.5) * np.sin(turn) + 0.5
+        image = a + (b - a) * np.clip(t, 0, 1)[..., None]
+    elif kind == "pattern":
+        place = np.stack([x * 30, y * 30, np.full_like(x, rng.uniform(0, 99))], -1).reshape(-1, 3)
+        image = pattern(rng, place.astype(np.float32)).reshape(size, size, 3)
+    else:
+        image = np.broadcast_to(palette(rng, 1)[0], (size, size, 3)).astype(np.float32).copy()
+        for _ in range(rng.integers(4, 40)):
+            colour = tuple(float(c) for c in palette(rng, 1)[0])
+            p = rng.integers(-size // 4, size, 2)
+            q = p + rng.integers(size // 20, size // 2, 2)
+            if rng.random() < 0.8:
+                cv2.rectangle(image, tuple(map(int, p)), tuple(map(int, q)), colour, -1 if rng.random() < 0.8 else 2)
+            else:
+                cv2.circle(image, tuple(map(int, p)), int(rng.integers(3, size // 6)), colour, -1)
+    grain = value_noise(np.stack([x * 9, y * 9, 0 * x], -1).reshape(-1, 3), int(rng.integers(1 << 20)), 4)
+    image = image * (1 + rng.uniform(0, 0.3) * grain.reshape(size, size, 1))
+    if rng.random() < 0.6:
+        image = cv2.GaussianBlur(image.astype(np.float32), (0, 0), rng.uniform(0.5, 8) * size / 256)
+    return np.clip(image / 255, 0, 1).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Lens:
+    """What a camera and its codec do to all frames of a scene."""
+
+    blur: float
+    noise: float
+    quality: int  # JPEG, 0 = none
+    gain: Array  # (3,)
+    gamma: float
+
+    def take(self, image: Array, rng: Rng) -> NDArray[np.uint8]:
+        """Picture (H, W, 3) RGB 0..1 → uint8."""
+        image = np.clip(image * self.gain, 0, 1) ** self.gamma
+        if self.blur > 0:
+            image = cv2.GaussianBlur(image, (0, 0), self.blur)
+        if self.noise > 0:
+            image = image + rng.normal(0, self.noise, image.shape).astype(np.float32)
+        out = (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
+        if self.quality:
+            _, code = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, self.quality])
+            out = cv2.imdecode(code, cv2.IMREAD_COLOR)
+        return out
+
+
+def random_lens(rng: Rng) -> Lens:
+    return Lens(
+        blur=float(rng.uniform(0.3, 0.9)) if rng.random() < 0.25 else 0.0,
+        noise=float(rng.uniform(0.003, 0.02)) if rng.random() < 0.3 else 0.0,
+        quality=int(rng.integers(55, 96)) if rng.random() < 0.3 else 0,
+        gain=np.clip(rng.normal(1, 0.06, 3), 0.75, 1.25).astype(np.float32),
+        gamma=float(np.exp(rng.normal(0, 0.12))),
+    )
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One rendered frame and the truth that is needed to compare it with another."""
+
+    image: NDArray[np.uint8]  # (S, S, 3)
+    matte: Array  # (S, S) 0..1
+    hits: Hits
+    screen: Array  # (V, 3)
+    label: NDArray[np.uint8]  # (S, S)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A still camera, light and background, size in pixels."""
+
+    camera: Camera
+    light: Light
+    background: Array
+    lens: Lens
+    size: int = 256
+
+    def shoot(self, character: Character, act: Act, rng: Rng) -> Shot:
+        """Draw a character; `rng` only for the sensor's noise."""
+        side = self.size * SCALE
+        vertices, dark = character.pose(act)
+        screen = self.camera.screen(vertices, side)
+        hits = raster.fill(screen, character.surface.faces, side)
+        canvas = np.zeros((side, side, 3), np.float32)
+        raster.shade(hits, character.surface, vertices, dark, self.camera.eye, self.light, canvas)
+        look = character.look
+        if look.line > 0:
+            part = np.where(hits.triangle >= 0, character.label[hits.triangle], 0).astype(np.uint8)
+            ink_lines(canvas, hits.inverse_depth, part, look.line * self.size / 256, look.ink)
+        solid = (hits.triangle >= 0).astype(np.float32)[..., None]
+        small = cv2.resize(np.clip(canvas, 0, 1) * solid, (self.size, self.size), interpolation=cv2.INTER_AREA)
+        matte = raster.coverage(hits, SCALE)
+        image = small + (1 - matte[..., None]) * self.background
+        label = raster.labels(hits, character.label, SCALE)
+        return Shot(self.lens.take(image, rng), matte, hits, screen, label)
+
+
+def random_scene(rng: Rng, size: int = 256, tall: float | None = None) -> Scene:
+    """A random place for a character."""
+    return Scene(random_camera(rng, tall), random_light(rng), random_background(rng, size), random_lens(rng), size)

@@ -1,0 +1,188 @@
+"""Training samples: one character, one reference frame, a few target frames, and the truth about them.
+
+`SampleStream` makes them on the fly; `python -m training.samples --facekit PATH --out runs/data --count N --seed S`
+writes them to shards that `training.shards.ShardReader` reads many times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import IterableDataset, get_worker_info
+
+from training.motion_tracks import Names, pair_tracks
+from training.render import raster
+from training.render.character import Character, Studio
+from training.render.facekit import FacekitError, load_facekit
+from training.render.landmark_noise import NoiseModel
+from training.render.landmarks import LandmarkMap
+from training.render.scene import SCALE, random_scene
+from training.shards import ShardWriter, missing_shards
+
+Sample = dict[str, NDArray]
+log = logging.getLogger("training.samples")
+
+PER_CHARACTER = 5  # samples of each character; building one costs as much as six frames
+SPACINGS = (1, 1, 2, 3, 4)  # frames of 25 fps between two targets
+
+
+class SampleStream(IterableDataset):
+    """An endless, reproducible stream of samples (see `sample` for their contents).
+
+    With torch's DataLoader every worker draws its own characters; the same (seed, index) is always the same sample.
+    """
+
+    def __init__(
+        self,
+        facekit: Path | str | Studio,
+        seed: int,
+        frames: int = 2,
+        size: int = 256,
+        noisy: float = 0.5,
+        start: int = 0,
+    ) -> None:
+        """facekit: file, or a Studio to share; frames T; noisy: part of the samples that get the tracker's errors.
+
+        Raises FacekitError when the file cannot be used.
+        """
+        self.seed, self.frames, self.size, self.noisy, self.start = seed, frames, size, noisy, start
+        self.studio = facekit if isinstance(facekit, Studio) else Studio(load_facekit(facekit))
+        self.landmarks = LandmarkMap.load()
+        self.noise = NoiseModel.load()
+        self.names = Names(self.studio.kit.expression_names)
+        self._cached: tuple[int, Character] | None = None
+
+    def __iter__(self) -> Iterator[Sample]:
+        worker = get_worker_info()
+        first, step = (worker.id, worker.num_workers) if worker else (0, 1)
+        character = self.start // PER_CHARACTER + first
+        while True:
+            for k in range(PER_CHARACTER):
+                yield self.sample(character * PER_CHARACTER + k)
+            character += step
+
+    def _character(self, number: int) -> Character:
+        if self._cached is None or self._cached[0] != number:
+            self._cached = (number, Character(self.studio, np.random.default_rng([self.seed, number])))
+        return self._cached[1]
+
+    def sample(self, index: int) -> Sample:
+        """Sample number `index`: a dict of arrays.
+
+        ref_image (3, S, S) uint8, ref_matte (1, S, S) uint8 0..255, ref_label (1, S, S) uint8, ref_face (478, 3),
+        ref_body (33, 4); target_image (T, 3, S, S), target_matte (T, 1, S, S), target_label (T, 1, S, S),
+        target_face (T, 478, 3), target_body (T, 33, 4): landmarks in canvas units, as a tracker reports them; without
+        its errors in ref_face_true, target_face_true; flow (T, 2, S, S) float32 target → reference, canvas units;
+        visible (T, 1, S, S) uint8 0..255 (255 = the reference shows this surface point; the still background is
+        visible where the reference shows background); kind: 0 still, 1 small, 2 large motion.
+        Labels: 0 background, 1 body and clothes, 2 hair, head and glasses, 3 face skin, 4 inside of the mouth, 5 eyes.
+        """
+        number, _ = divmod(index, PER_CHARACTER)
+        character = self._character(number)
+        rng = np.random.default_rng([self.seed, number, index, 1])
+        scene = random_scene(rng, self.size)
+        spacing = int(rng.choice(SPACINGS))
+        reference, track, kind = pair_tracks(rng, (self.frames - 1) * spacing + 1, self.names)
+        acts = [reference] + [track.act(i * spacing) for i in range(self.frames)]
+        shots = [scene.shoot(character, act, rng) for act in acts]
+        true = np.stack([self.landmarks.face(character, act, scene.camera) for act in acts])
+        body = np.stack([
+            self.landmarks.body(character, act, scene.camera, face) for act, face in zip(acts, true, strict=True)
+        ])  # fmt: skip
+        face = self.noise.disturb(rng, true, acts, self.names) if rng.random() < self.noisy else true
+        flows, seen = [], []
+        first = shots[0]
+        for shot in shots[1:]:
+            flow, visible, _ = raster.backward_flow(
+                shot.hits, character.surface.faces, character.label, shot.screen, first.screen, first.hits, first.label,
+                SCALE,
+            )  # fmt: skip
+            flows.append(flow)
+            seen.append(visible[None])
+        images = [np.ascontiguousarray(shot.image.transpose(2, 0, 1)) for shot in shots]
+        mattes = [_byte(shot.matte[None]) for shot in shots]
+        labels = [shot.label[None] for shot in shots]
+        return {
+            "ref_image": images[0],
+            "ref_matte": mattes[0],
+            "ref_label": labels[0],
+            "ref_face": face[0],
+            "ref_face_true": true[0],
+            "ref_body": body[0],
+            "target_image": np.stack(images[1:]),
+            "target_matte": np.stack(mattes[1:]),
+            "target_label": np.stack(labels[1:]),
+            "target_face": face[1:],
+            "target_face_true": true[1:],
+            "target_body": body[1:],
+            "flow": np.stack(flows),
+            "visible": _byte(np.stack(seen)),
+            "kind": np.array(("still", "small", "large").index(kind), np.uint8),
+        }
+
+
+def _byte(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """0..1 → 0..255."""
+    return (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def _write(facekit: Path, out: Path, seed: int, shards: list[int], per_shard: int, frames: int) -> None:
+    stream = SampleStream(facekit, seed, frames)
+    writer = ShardWriter(out)
+    begun = time.monotonic()
+    for done, shard in enumerate(shards, 1):
+        samples = [stream.sample(shard * per_shard + i) for i in range(per_shard)]
+        path = writer.write(shard, samples)
+        pictures = done * per_shard * (1 + frames) / (time.monotonic() - begun)
+        log.info("%s: %d of %d shards, %.1f pictures a second", path.name, done, len(shards), pictures)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Render training samples to shards; continues where it stopped.")
+    parser.add_argument("--facekit", type=Path, required=True, help="ict_facekit.npz (ICT-FaceKit, compact)")
+    parser.add_argument("--out", type=Path, default=Path("runs/data"), help="folder of the shards (default runs/data)")
+    parser.add_argument("--count", type=int, default=1000, help="samples (default 1000)")
+    parser.add_argument("--seed", type=int, default=0, help="everything follows from it (default 0)")
+    parser.add_argument("--frames", type=int, default=2, help="target frames of a sample (default 2)")
+    parser.add_argument("--per-shard", type=int, default=20, help="samples in a file (default 20)")
+    parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
+    try:
+        load_facekit(options.facekit)
+        options.out.mkdir(parents=True, exist_ok=True)
+    except (FacekitError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    shards = missing_shards(options.out, -(-options.count // options.per_shard))
+    if options.workers <= 1:
+        _write(options.facekit, options.out, options.seed, shards, options.per_shard, options.frames)
+        return 0
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    context = multiprocessing.get_context("spawn")
+    jobs = [
+        context.Process(
+            target=_write,
+            args=(options.facekit, options.out, options.seed, shards[n :: options.workers], options.per_shard,
+                  options.frames),
+        )
+        for n in range(options.workers)
+    ]  # fmt: skip
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+    return max((job.exitcode or 0) for job in jobs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
