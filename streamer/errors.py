@@ -121,6 +121,9 @@ class SessionError(KagamiError):
 
     code = "session"
 
+    def __init__(self, message: str = "Something broke in this session and it was closed; start it again.") -> None:
+        super().__init__(message)
+
 
 class EngineClosedError(KagamiError):
     """The engine has stopped; nothing can be drawn any more."""

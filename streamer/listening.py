@@ -49,23 +49,30 @@ def bind(settings: Settings) -> socket.socket:
 
 
 def run(server: Served, settings: Settings, listening: socket.socket, say: Callable[[str], None]) -> None:
-    """Serve until a signal comes."""
-    config = uvicorn.Config(
-        server.app,
-        loop="auto",  # uvloop where there is one
+    """Serve until a signal comes; say the address once it does."""
+    _Uvicorn(
+        serve_config(server.app), server, lambda: say(f"open {address(settings, listening)}   (Ctrl-C stops)")
+    ).run([listening])
+
+
+def serve_config(app: ASGIApp) -> uvicorn.Config:
+    """How uvicorn serves: uvloop where there is one, no chatter, dead pages found within 15 seconds."""
+    return uvicorn.Config(
+        app,
+        loop="auto",
         ws="websockets-sansio",
         ws_max_size=MAX_FRAME,
         ws_ping_interval=5.0,
         ws_ping_timeout=10.0,
         ws_per_message_deflate=False,
         lifespan="off",
+        log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=5,
         limit_concurrency=512,
     )
-    _Uvicorn(config, server, lambda: say(f"open {address(settings, listening)}   (Ctrl-C stops)")).run([listening])
 
 
 class _Uvicorn(uvicorn.Server):

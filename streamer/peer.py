@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Literal
 
@@ -57,7 +58,6 @@ class Peer:
         codec: Codec,
         bitrate: int,
         fps: float,
-        clock: Callable[[], float],
         on_candidate: Callable[[str | None, str | None, int | None], Awaitable[None]],
         on_state: Callable[[str], None],
     ) -> None:
@@ -67,10 +67,9 @@ class Peer:
         self._codec = codec
         self._most = bitrate
         self._fps = fps
-        self._clock = clock
         self._on_candidate = on_candidate
         self._on_state = on_state
-        self._video = AvatarTrack(out, clock)
+        self._video = AvatarTrack(out)
         self._tasks: set[asyncio.Task[None]] = set()
         self._candidates = 0
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=list(ice_servers)))
@@ -178,7 +177,7 @@ class Peer:
         self._meter.add({"encode": milliseconds})
         self._meter.tick("out")
         if self._video.sent is not None:
-            self._meter.add({"total": (self._clock() - self._video.sent.captured) * 1000})
+            self._meter.add({"total": (time.monotonic() - self._video.sent.captured) * 1000})
 
     def _delay(self) -> float:
         """Seconds that the picture needs from here to here, as a rule: what the sound has to wait."""

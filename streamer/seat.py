@@ -135,9 +135,7 @@ class Seat:
         except Exception as error:
             _log.exception("a session broke")
             if self.failure is None:
-                self.failure = error if isinstance(error, KagamiError) else SessionError(
-                    "Something broke in this session and it was closed; start it again."
-                )  # fmt: skip
+                self.failure = error if isinstance(error, KagamiError) else SessionError()
                 self._on_failure(self.failure)
             self.close()
 

@@ -32,6 +32,7 @@ from streamer.errors import (
     KagamiError,
     ProtocolError,
     ServerFullError,
+    SessionError,
     TooLargeError,
 )
 from streamer.performer import Avatar
@@ -270,6 +271,9 @@ class Server:
                 await say(signaling.bye(str(EngineClosedError())))
             elif session is not None and session.failure is not None:
                 await say(signaling.error(session.failure, fatal=True))
+        except Exception:  # the boundary of the session: it ends alone
+            _log.exception("a conversation broke")
+            await say(signaling.error(SessionError(), fatal=True))
         finally:
             if session is not None:
                 self._sessions.pop(session.id, None)
