@@ -37,10 +37,12 @@ class Picture:
     """A still picture in memory.
 
     rgba: (H, W, 4) uint8, sRGB, straight alpha, longest side at most MAX_SIDE. name: for people, never used as a path.
+    scale: pixels here for one pixel of the upright original, for points that were placed there; at most 1.
     """
 
     rgba: Image
     name: str
+    scale: float = 1.0
 
 
 def load_picture(source: Path | bytes) -> Picture:
@@ -61,13 +63,14 @@ def load_picture(source: Path | bytes) -> Picture:
         raise PictureError(f"{subject} is larger than {MAX_BYTES >> 20} MB: save it smaller.")
     with _open(subject, data) as image:
         _check(subject, image)
+        longest = max(image.size)
         try:
             rgba = _to_rgba(image)
         except _BROKEN as error:
             raise PictureError(f"{subject} is damaged or cut short: save or download it again.") from error
     if not rgba[..., 3].any():
         raise PictureError(f"{subject} is transparent everywhere: use one that shows a character.")
-    return Picture(rgba, name)
+    return Picture(rgba, name, max(rgba.shape[:2]) / longest)
 
 
 def _read(path: Path) -> bytes:

@@ -55,6 +55,7 @@ def test_formats_from_disk_and_from_a_peer(tmp_path: Path, form: str, options: d
     from_disk, from_peer = load_picture(path), load_picture(data)
     assert from_disk.name == "avatar.bin"
     assert from_peer.name == "uploaded picture"
+    assert from_disk.scale == 1
     assert from_disk.rgba.shape == (64, 96, 4)
     assert from_disk.rgba.dtype == np.uint8
     assert np.array_equal(from_disk.rgba, from_peer.rgba)
@@ -135,8 +136,10 @@ def _swapped_primaries(profile: bytes) -> bytes:
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
 def test_a_large_picture_is_scaled_down_in_proportion(form: str) -> None:
-    rgba = load_picture(encode(two_halves(6000, 1500), form)).rgba
+    picture = load_picture(encode(two_halves(6000, 1500), form))
+    rgba = picture.rgba
     assert max(rgba.shape[:2]) <= MAX_SIDE
+    assert picture.scale == rgba.shape[1] / 6000
     assert rgba.shape[1] / rgba.shape[0] == pytest.approx(4, rel=0.01)
     assert rgba.shape[1] >= MAX_SIDE // 2
     assert rgba[10, 10, 0] > 150 > rgba[10, -10, 0]
