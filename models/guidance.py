@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
@@ -10,10 +11,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.inpaint import pull_push
-from models.raster import interpolate, rasterise
+from models.raster import Bucket, interpolate, rasterise
 from models.retarget import Pose
-from models.rig import GUIDE, LATTICE, REACH, Rig, box_grid, lattice_triangles, smoothstep
+from models.rig import GUIDE, LATTICE, REACH, Rig, box_grid, smoothstep
 from models.topology import (
+    EXTENTS,
     INNER_LIPS,
     LEFT_BROW,
     LEFT_IRIS,
@@ -27,6 +29,7 @@ from models.topology import (
 )  # fmt: skip
 
 TOKENS, TOKEN_WIDTH = 4, 64  # mouth, eyes, brows and cheeks, head
+GROWTH = 1.6  # triangles may grow by this before they leave gaps
 CHEEKS = (50, 280, 205, 425, 187, 411, 152, 149, 378)
 
 
@@ -79,15 +82,16 @@ def draw(rig: Rig, pose: Pose, box: Tensor, which: int) -> tuple[Tensor, Tensor,
     rim = topology(box.device).oval
     residual = (pose.face - carry(rig, pose, rig.face, rig.face_skin))[:, rim]
     moved = moved + rig.pull[:, which] @ residual
-    window = int(GUIDE * REACH / (LATTICE - 1) * 2.0) + 2
-    index, weight = rasterise(to_box(moved), lattice_triangles(box.device), rig.shown[:, which], GUIDE, window)
-    values = interpolate(index, weight, torch.cat([rig.lattice[:, which], torch.ones_like(source[..., :1])], -1))
+    window = math.ceil(GUIDE * REACH / (LATTICE - 1) * GROWTH) + 1
+    index, weight = rasterise(to_box(moved), [Bucket(rig.sheets[which], window)], GUIDE)
+    back = (source - moved)[..., :2]  # the flow at the vertices: exactly zero where nothing moves
+    values = interpolate(index, weight, torch.cat([back, torch.ones_like(source[..., :1])], -1))
     grid = box_grid(box, GUIDE).permute(0, 3, 1, 2)
     hit = values[:, 2:]
-    flow = pull_push((values[:, :2] - grid) * (hit > 0), (hit > 0.5).to(hit.dtype))
+    flow = pull_push(values[:, :2], (hit > 0.5).to(hit.dtype))
 
     # The face mesh over it.
-    face_flow, inside, sure, holes = draw_face(rig, pose, grid, to_box)
+    face_flow, inside, sure, holes = draw_face(rig, pose, box, to_box)
     flow = torch.lerp(flow, face_flow, inside)
     where = (grid + flow).permute(0, 2, 3, 1)
     alpha = F.grid_sample(rig.matte, where, "bilinear", "border", False) * (hit > 0.5)
@@ -97,23 +101,26 @@ def draw(rig: Rig, pose: Pose, box: Tensor, which: int) -> tuple[Tensor, Tensor,
 
 
 def draw_face(
-    rig: Rig, pose: Pose, grid: Tensor, to_box: Callable[[Tensor], Tensor]
+    rig: Rig, pose: Pose, box: Tensor, to_box: Callable[[Tensor], Tensor]
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Face mesh: flow, how far inside its border 0..1, confidence, holes."""
-    face = topology(grid.device)
+    face = topology(box.device)
     target = to_box(pose.face[:, :MESH])
-    index, weight = rasterise(
-        target, face.triangles, torch.ones_like(face.region, dtype=torch.bool).expand(len(grid), -1), GUIDE, 24
-    )
-    inner = torch.ones(MESH, device=grid.device)
+    first, second = face.small
+    parts = (face.triangles[:first], face.triangles[first:second], face.triangles[second:])
+    buckets = [
+        Bucket(part, math.ceil(extent * rig.grain * GROWTH) + 1) for part, extent in zip(parts, EXTENTS, strict=True)
+    ]
+    index, weight = rasterise(target, buckets, GUIDE)
+    inner = torch.ones(MESH, device=box.device)
     inner[face.oval] = 0
-    extra = torch.zeros(MESH, 3, device=grid.device)
+    extra = torch.zeros(MESH, 3, device=box.device)
     extra[:, 0] = inner
-    values = torch.cat([rig.face[:, :MESH, :2], extra.expand(len(grid), -1, -1)], -1)
+    values = torch.cat([(rig.face - pose.face)[:, :MESH, :2], extra.expand(len(box), -1, -1)], -1)
     out = interpolate(index, weight, values)
     hit = weight.sum(-1).view(-1, 1, GUIDE, GUIDE).clamp(0, 1)
     inside = ((out[:, 2:3]) * 2).clamp(0, 1) * (hit > 0.5)
-    flow = (out[:, :2] - grid) * (hit > 0.5)
+    flow = out[:, :2]
 
     def opening(ring: tuple[int, ...]) -> Tensor:
         return hole(target[:, list(ring), :2])

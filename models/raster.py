@@ -2,58 +2,81 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
-FAR = 1 << 30  # depth of "nothing here", larger than every quantised depth
+DEPTHS = 1 << 17  # quantised depths, over z in [-4, 4]
+BACK = DEPTHS - 1
 
 
-def rasterise(points: Tensor, triangles: Tensor, shown: Tensor, size: int, window: int) -> tuple[Tensor, Tensor]:
+class Bucket(NamedTuple):
+    """Triangles (F, 3) long that are drawn at most `window` cells wide and high, from their upper left corner."""
+
+    triangles: Tensor
+    window: int
+
+
+def rasterise(points: Tensor, buckets: list[Bucket], size: int) -> tuple[Tensor, Tensor]:
     """Which triangle covers each cell of a size×size grid, and where inside it.
 
-    points (B, V, 3): x, y in [-1, 1] over the grid, z smaller is nearer. triangles (F, 3) long, front = clockwise on screen
-    (positive area, y down). shown (B, F) bool: triangles to draw; others and back-facing ones are skipped. window: a triangle
-    is drawn up to this many cells wide and high from its upper left corner.
+    points (B, V, 3): x, y in [-1, 1] over the grid, z smaller is nearer. Triangles face us where they are clockwise on
+    screen (positive area, y down); the others are skipped. buckets: at most 2¹³ triangles in all.
     Returns index (B, size², 3) long: vertex indices, and weight (B, size², 3) float, all zero where nothing is drawn.
     """
     batch, device = len(points), points.device
-    cell = (points[..., :2] + 1) * (size / 2) - 0.5  # cell i has its centre at i
-    corner = cell[:, triangles]  # (B, F, 3, 2)
-    x, y = corner[..., 0], corner[..., 1]
-    dx, dy = x.roll(-1, -1) - x, y.roll(-1, -1) - y
-    area = dx[..., 0] * dy[..., 1] - dy[..., 0] * dx[..., 1]
-    shown = shown & (area > 1e-6)
-    # Edge k runs from corner k to k+1; its function over the area is the weight of the corner opposite to it.
-    scale = 1 / torch.where(shown, area, torch.ones_like(area)).unsqueeze(-1)
-    a, b = -dy * scale, dx * scale
-    first_x, first_y = x.amin(-1).ceil(), y.amin(-1).ceil()  # (B, F)
-    c = a * (first_x.unsqueeze(-1) - x) + b * (first_y.unsqueeze(-1) - y)  # value at the first candidate cell
-    step = torch.arange(window, device=device, dtype=points.dtype)
-    edge = [
-        c[..., k, None, None] + a[..., k, None, None] * step + b[..., k, None, None] * step[:, None] for k in range(3)
-    ]  # 3 × (B, F, K, K)
-    inside = torch.minimum(torch.minimum(edge[0], edge[1]), edge[2]) >= -1e-4
-    z = points[..., 2][:, triangles]
-    depth = edge[1] * z[..., 0, None, None] + edge[2] * z[..., 1, None, None] + edge[0] * z[..., 2, None, None]
-    column = first_x.long()[..., None, None] + torch.arange(window, device=device)
-    row = first_y.long()[..., None, None] + torch.arange(window, device=device)[:, None]
-    inside = inside & (column >= 0) & (column < size) & (row >= 0) & (row < size) & shown[..., None, None]
-    order = ((depth.clamp(-100, 100) + 200) * 1e6).long()  # micro-units; the triangle's number breaks ties
-    count = len(triangles)
-    number = torch.arange(count, device=device)[:, None, None]
-    key = torch.where(inside, order * count + number, FAR * count)
-    place = torch.where(inside, row * size + column, 0)
-    best = torch.full((batch, size * size), FAR * count, device=device, dtype=torch.long)
-    best = best.scatter_reduce(1, place.flatten(1), key.flatten(1), "amin")
-    hit = best < FAR * count
-    winner = torch.where(hit, best % count, 0)  # (B, size²)
+    best = torch.full((batch * size * size,), BACK << 13, device=device, dtype=torch.int32)
+    planes = []
+    first = 0
+    for triangles, window in buckets:
+        plane, place, key = _candidates(points, triangles, window, size)
+        best = best.scatter_reduce(0, place, key + first, "amin")
+        planes.append(plane)
+        first += len(triangles)
+    winner = torch.where(best < BACK << 13, best & 0x1FFF, first).long().view(batch, -1)  # `first`: the empty plane
+    nothing = points.new_zeros(batch, 1, 9)
+    plane = torch.cat([*planes, nothing], 1).gather(1, winner[..., None].expand(-1, -1, 9))  # (B, size², 9)
     at = torch.arange(size * size, device=device)
-    along = torch.stack([at % size, at // size], -1).to(points.dtype)  # (size², 2)
-    pick = winner[..., None].expand(-1, -1, 3)
-    a, b = a.gather(1, pick), b.gather(1, pick)
-    value = a * (along[:, :1] - x.gather(1, pick)) + b * (along[:, 1:] - y.gather(1, pick))
-    weight = value.roll(-1, -1) * hit.unsqueeze(-1)
-    return triangles[winner], weight
+    column, row = (at % size).to(points.dtype)[:, None], torch.div(at, size, rounding_mode="floor").to(points.dtype)[:, None]
+    weight = plane[..., 0:3] * column + plane[..., 3:6] * row + plane[..., 6:9]
+    corners = torch.cat([b.triangles for b in buckets] + [buckets[0].triangles[:1]])
+    return corners[winner], weight
+
+
+def _candidates(points: Tensor, triangles: Tensor, window: int, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Weight planes (B, F, 9) of the corners over cell coordinates: a, b, c; and the covered cells with their sort keys."""
+    batch, count, device = len(points), len(triangles), points.device
+    corner = points.gather(1, triangles.flatten()[None, :, None].expand(batch, -1, 3)).view(batch, count, 3, 3)
+    x, y, z = ((corner[..., 0] + 1) * (size / 2) - 0.5), ((corner[..., 1] + 1) * (size / 2) - 0.5), corner[..., 2]
+    dx, dy = x.roll(-2, -1) - x.roll(-1, -1), y.roll(-2, -1) - y.roll(-1, -1)  # the edge opposite to each corner
+    area = dx[..., 2] * dy[..., 0] - dy[..., 2] * dx[..., 0]
+    scale = torch.where(area > 1e-3, 1 / area.clamp_min(1e-3), 0).unsqueeze(-1)
+    a, b = -dy * scale, dx * scale
+    left, top = x.amin(-1).ceil(), y.amin(-1).ceil()
+    # Values at the window's first cell; from there, not from the grid's corner, so that little precision is lost.
+    start = a * (left.unsqueeze(-1) - x.roll(-1, -1)) + b * (top.unsqueeze(-1) - y.roll(-1, -1))
+    start = torch.where(scale > 0, start, -1.0)
+    step = torch.arange(window, device=device, dtype=points.dtype)
+    along, down = a[..., None, None] * step, b[..., None, None] * step[:, None]
+    worst = (start[..., 0, None, None] + along[:, :, 0]) + down[:, :, 0]
+    for k in (1, 2):
+        worst = torch.minimum(worst, (start[..., k, None, None] + along[:, :, k]) + down[:, :, k])
+    covered = (worst >= -1e-4).flatten().nonzero()[:, 0]
+    triangle = torch.div(covered, window * window, rounding_mode="floor")
+    cell = covered - triangle * (window * window)
+    row = torch.div(cell, window, rounding_mode="floor")
+    column = cell - row * window
+    slope = torch.stack([(a * z).sum(-1), (b * z).sum(-1), (start * z).sum(-1), left, top], -1).view(-1, 5)[triangle]
+    depth = slope[:, 0] * column + slope[:, 1] * row + slope[:, 2]
+    column, row = column + slope[:, 3].long(), row + slope[:, 4].long()
+    number = torch.div(triangle, count, rounding_mode="floor")
+    kept = (column >= 0) & (column < size) & (row >= 0) & (row < size)
+    place = torch.where(kept, (number * size + row) * size + column, 0)
+    order = ((depth.clamp(-4, 4) + 4) * ((BACK - 1) / 8)).to(torch.int32)
+    key = torch.where(kept, (order << 13) + (triangle - number * count).to(torch.int32), BACK << 13)
+    constant = start - a * left.unsqueeze(-1) - b * top.unsqueeze(-1)
+    return torch.cat([a, b, constant], -1), place, key
 
 
 def interpolate(index: Tensor, weight: Tensor, values: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 
 import torch
@@ -35,7 +35,8 @@ class Rig:
     frame: the head's similarity. lattice, depth, skin, pull: the grid mesh, its z, its bones' weights (last axis) and how
     much each vertex follows each landmark of the face's border; first axis after B: canvas, focus box.
     face_skin (B, 478, J): bones' weights at the landmarks. shown (B, 2, T) bool: grid triangles that show some of the person.
-    whole: every focus box is the whole canvas, so that the two meshes are the same.
+    sheets: of the two grid meshes, the triangles that any of the B pictures shows. grain: guidance cells per canonical unit,
+    the largest of the B. whole: every focus box is the whole canvas, so that the two meshes are the same.
     """
 
     image: Tensor
@@ -54,6 +55,8 @@ class Rig:
     face_skin: Tensor
     shown: Tensor
     mouth: Tensor
+    sheets: tuple[Tensor, Tensor]
+    grain: float
     whole: bool
 
     @property
@@ -104,25 +107,34 @@ class Rig:
             face_skin=skin_weights(frame, face[..., :2], face[..., 2]),
             shown=shown,
             mouth=mouth_colour(image, face),
+            sheets=sheets(shown),
+            grain=float((frame.scale / focus[:, 2]).max()) * GUIDE / 2,
             whole=whole,
         )
 
     @staticmethod
     def stack(rigs: list[Rig]) -> Rig:
         """One batch of several rigs of the same canvas size."""
-        merged = {f.name: _cat([getattr(r, f.name) for r in rigs]) for f in fields(Rig) if f.name != "whole"}
-        return Rig(**merged, whole=all(r.whole for r in rigs))
+        merged = {name: _cat([getattr(r, name) for r in rigs]) for name in BATCHED}
+        return Rig(
+            **merged,
+            sheets=sheets(merged["shown"]),
+            grain=max(r.grain for r in rigs),
+            whole=all(r.whole for r in rigs),
+        )
 
     def pick(self, index: int) -> Rig:
         """One of the batch, as a batch of one (views, no copies)."""
         at = slice(index, index + 1)
-        parts = {f.name: _take(getattr(self, f.name), at) for f in fields(Rig) if f.name != "whole"}
-        return Rig(**parts, whole=self.whole)
+        return replace(self, **{name: _take(getattr(self, name), at) for name in BATCHED})
 
     def to(self, device: torch.device | str) -> Rig:
         """The same rig on another device."""
-        moved = {f.name: _move(getattr(self, f.name), device) for f in fields(Rig) if f.name != "whole"}
-        return Rig(**moved, whole=self.whole)
+        moved = {name: _move(getattr(self, name), device) for name in BATCHED}
+        return replace(self, **moved, sheets=(self.sheets[0].to(device), self.sheets[1].to(device)))
+
+
+BATCHED = [f.name for f in fields(Rig) if f.name not in ("sheets", "grain", "whole")]
 
 
 def _cat(parts: list) -> Tensor | Frame:
@@ -171,6 +183,12 @@ def lattice_triangles(device: torch.device) -> Tensor:
     at = torch.arange(LATTICE * LATTICE, device=device).view(LATTICE, LATTICE)
     a, b, c, d = at[:-1, :-1], at[:-1, 1:], at[1:, 1:], at[1:, :-1]
     return torch.cat([torch.stack([a, b, c], -1).view(-1, 3), torch.stack([a, c, d], -1).view(-1, 3)])
+
+
+def sheets(shown: Tensor) -> tuple[Tensor, Tensor]:
+    """Of the canvas's and the focus box's grid mesh, the triangles (T, 3) shown (B, 2, T) in any of the batch."""
+    canvas, focus = (lattice_triangles(shown.device)[shown[:, k].any(0)] for k in (0, 1))
+    return canvas, focus
 
 
 def smoothstep(low: float, high: float, x: Tensor) -> Tensor:
@@ -235,7 +253,9 @@ def border_pull(frame: Frame, face: Tensor, points: Tensor) -> tuple[Tensor, Ten
     rim_skull = skull_depth(frame, rim[..., :2])
     bump = (share * (rim[..., 2] - rim_skull)[:, None]).sum(-1)
     depth = skull + bump * torch.exp(-(near[..., 0] / 0.8).square())
-    return share * torch.exp(-(near / 0.6).square()), depth
+    low = frame.undo(torch.cat([points, depth.unsqueeze(-1)], -1))[..., 1:2]
+    fade = torch.lerp(near.new_tensor(2.5), near.new_tensor(0.5), smoothstep(0.2, 1.0, low))
+    return share * torch.exp(-(near / fade).square()), depth
 
 
 def skin_weights(frame: Frame, points: Tensor, depth: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 LANDMARKS = 478
+EXTENTS = (0.08, 0.13, 0.3)  # classes of triangle size, canonical units
 MESH = 468  # the first 468 are the face mesh, then the right and the left iris: centre and four rim points each
 SKIN, MOUTH, RIGHT_EYE, LEFT_EYE = range(4)  # what a triangle shows; right and left are the person's own
 
@@ -34,12 +35,16 @@ RIGID = (33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 1, 8, 9, 151, 10, 109, 338, 
 
 @dataclass(frozen=True)
 class Topology:
-    """canonical (478, 3) float, triangles (F, 3) long, region (F,) long of `SKIN`.., oval (36,) long: the mesh's border."""
+    """canonical (478, 3) float, triangles (F, 3) long, region (F,) long of `SKIN`.., oval (36,) long: the mesh's border.
+
+    The triangles are sorted by size: those before small[0] are smaller than `EXTENTS`[0] canonical units, and so on.
+    """
 
     canonical: Tensor
     triangles: Tensor
     region: Tensor
     oval: Tensor
+    small: tuple[int, int]
 
 
 class Frame(NamedTuple):
@@ -62,11 +67,17 @@ class Frame(NamedTuple):
 def topology(device: torch.device | str = "cpu") -> Topology:
     """The canonical face on a device, read once."""
     found = load_file(Path(__file__).with_name("face_topology.safetensors"))
+    canonical, triangles, region = found["canonical"], found["triangles"].long(), found["region"].long()
+    corners = canonical[triangles]
+    extent = (corners.amax(1) - corners.amin(1))[:, :2].amax(-1)
+    extent[region == MOUTH] = EXTENTS[2]  # an opening mouth stretches these far beyond their own size
+    order = extent.argsort()
     return Topology(
-        canonical=found["canonical"].to(device),
-        triangles=found["triangles"].long().to(device),
-        region=found["region"].long().to(device),
+        canonical=canonical.to(device),
+        triangles=triangles[order].to(device),
+        region=region[order].to(device),
         oval=found["oval"].long().to(device),
+        small=(int((extent < EXTENTS[0]).sum()), int((extent < EXTENTS[1]).sum())),
     )
 
 

@@ -96,20 +96,16 @@ def make_rig(picture: Picture, size: int, points: Points | None, device: torch.d
 
 def find_face(rgb: Image, notes: list[str]) -> Array | None:
     """(478, 3) landmarks of the largest face on a square canvas, canvas units."""
-    size = rgb.shape[0]
-    with face_mesh.FaceMesh(
-        static_image_mode=True, refine_landmarks=True, max_num_faces=4, min_detection_confidence=0.3
-    ) as mesh:
-        found = mesh.process(rgb).multi_face_landmarks
+    with face_mesh.FaceMesh(refine_landmarks=True, max_num_faces=4, min_detection_confidence=0.3) as mesh:
+        for _ in range(4):  # tracking settles on a tighter window than detection: what the driver's landmarks come from
+            found = mesh.process(rgb).multi_face_landmarks
     if not found:
         return None
-    faces = [
-        np.array([[p.x, p.y, p.z] for p in one.landmark], np.float32) * 2 - np.array([1, 1, 0], np.float32)
-        for one in found
-    ]
+    corner = np.array([1, 1, 0], np.float32)
+    faces = [np.array([[p.x, p.y, p.z] for p in one.landmark], np.float32) * 2 - corner for one in found]
     if len(faces) > 1:
         notes.append(f"{len(faces)} faces found; the largest is animated")
-    return max(faces, key=lambda f: np.ptp(f[:, 0]))
+    return max(faces, key=lambda face: np.ptp(face[:, 0]))
 
 
 def segment(rgb: Image) -> Array:
