@@ -25,7 +25,7 @@ from streamer.motion import Motion
 from streamer.performer import Controls, GeneratorKind, Performer
 from streamer.picture import load_picture
 from streamer.quiet import quiet_natives
-from streamer.smoothing import MotionFilter
+from streamer.smoothing import smooth_both_ways
 from streamer.tracker import MotionExtractor
 from streamer.video import VideoReader
 
@@ -80,10 +80,7 @@ def track_faces(frames: Sequence[Image]) -> list[Face | None]:
 def draw_clip(performer: Performer, clip: Clip, smooth: bool) -> list[Image]:
     """The clip made anew from its picture, in the clip's own size, not encoded in between."""
     avatar = performer.prepare(load_picture(clip.picture))
-    motions = clip.motions
-    if smooth:
-        filters = MotionFilter()
-        motions = [filters(motion) for motion in motions]
+    motions = smooth_both_ways(clip.motions) if smooth else clip.motions
     drawn = [frame.rgb for frame in perform(performer, avatar, motions, Controls(mirror=False))]
     height, width = clip.frames[0].shape[:2]
     if drawn[0].shape[:2] != (height, width):
