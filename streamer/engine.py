@@ -69,6 +69,12 @@ class Engine:
         with self._wake:
             return len(self._seats)
 
+    @property
+    def newest(self) -> Avatar | None:
+        """The avatar that watchers get, if anybody is live."""
+        with self._wake:
+            return self._seats[-1].avatar if self._seats else None
+
     def start(self) -> None:
         self._thread.start()
 

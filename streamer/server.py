@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import hmac
+import io
 import ipaddress
 import json
 import logging
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from PIL import Image
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import ClientDisconnect, Request
@@ -44,6 +47,7 @@ PAGE = Path(__file__).resolve().parent.parent / "web_client"
 MAX_PAGES = 64  # open conversations beyond the seats: pages that have not started, viewers
 HELLO_TIMEOUT = 10.0
 SEND_TIMEOUT = 10.0
+STILL_SIDE = 1024  # pixels
 _NAME = re.compile(r"[^\w .()\-]", re.UNICODE)
 _log = logging.getLogger(__name__)
 
@@ -151,6 +155,7 @@ class Server:
                 Route("/api/config", self._config),
                 Route("/api/health", self._health),
                 Route("/api/picture", self._picture, methods=["PUT"]),
+                Route("/api/picture", self._still, methods=["GET"]),
                 WebSocketRoute("/ws", self._converse),
                 Mount("/", StaticFiles(directory=page, html=True, check_dir=False)),
             ],
@@ -208,6 +213,15 @@ class Server:
         except ClientDisconnect:
             return PlainTextResponse("", 400)
         return JSONResponse({"stage": "preparing", "name": name}, 202)
+
+    async def _still(self, request: Request) -> Response:
+        """The picture that everybody starts with, for the page to show before its person is live."""
+        if not self._permits(request.headers, request.query_params):
+            return _refusal(_NO_TOKEN, 401)
+        try:
+            return Response(await asyncio.to_thread(_as_webp, self.settings.ref), media_type="image/webp")
+        except KagamiError as problem:  # the file was taken away since the start
+            return _refusal(problem, 404)
 
     async def _read_body(self, request: Request) -> bytes:
         """The body, never holding more than the limit. Raises TooLargeError."""
@@ -312,6 +326,16 @@ class Server:
             return socket.client is not None and ipaddress.ip_address(socket.client.host).is_loopback
         except ValueError:
             return False
+
+
+@functools.lru_cache(1)
+def _as_webp(path: Path) -> bytes:
+    """The picture upright and no larger than a page shows it. Raises PictureError."""
+    image = Image.fromarray(load_picture(path).rgba)
+    image.thumbnail((STILL_SIDE, STILL_SIDE))
+    data = io.BytesIO()
+    image.save(data, "webp", quality=88)
+    return data.getvalue()
 
 
 class _Speaker:

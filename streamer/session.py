@@ -226,9 +226,18 @@ class Session:
                 if state != self._told:
                     self._told = state
                     await self._send(state)
+            if self._watch:
+                await self._tell_size()
             if now >= due and self._peer is not None:
                 due = now + STATS_PERIOD
                 await self._send(self._stats(self._peer))
+
+    async def _tell_size(self) -> None:
+        """A viewer knows by the size of the frames whether alpha comes below them, so it must know the picture's."""
+        newest = self._engine.newest
+        if newest is not None and newest is not self._avatar:
+            self._avatar = newest
+            await self._send(signaling.picture_status("ready", self._name, (newest.width, newest.height)))
 
     def _check_media(self, now: float) -> None:
         if self._peer is not None and not self._peer.heard and now - self._offered > MEDIA_TIMEOUT:
