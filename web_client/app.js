@@ -492,7 +492,7 @@ export class App {
       return;
     }
     this.meter.shown(frame);
-    const stacked = isStacked(frame, this.state.size);
+    const stacked = isStacked(frame, this.state.size) ?? this.state.stacked;
     if (stacked) {
       this.matte ??= new Matte(this.video, this.canvas);
       this.matte.draw();

@@ -29,11 +29,16 @@ void main() {
 /**
  * Whether a received frame carries its alpha below the picture.
  * @param {{width: number, height: number}} frame as received
- * @param {{width: number, height: number}} picture the avatar's own size
+ * @param {{width: number, height: number}} picture the avatar's own size; video has even sides, so it may lose a line
+ * @returns {boolean | null} null for a frame of neither size: one of the picture before, on its way during a switch
  */
 export function isStacked(frame, picture) {
-  const ratio = frame.height / frame.width / (picture.height / picture.width);
-  return ratio > 1.7 && ratio < 2.3;
+  const width = picture.width - (picture.width % 2);
+  const height = picture.height - (picture.height % 2);
+  if (frame.width !== width || (frame.height !== height && frame.height !== 2 * height)) {
+    return null;
+  }
+  return frame.height === 2 * height;
 }
 
 /** Draws stacked frames of a video onto a canvas, each as it comes. */

@@ -22,6 +22,7 @@ export function runOutput() {
   document.documentElement.classList.toggle('cover', new URLSearchParams(location.search).get('fit') === 'cover');
 
   let size = { width: 1, height: 1 };
+  let stacked = false;
   /** @type {Matte | null} */
   let matte = null;
   let alone = setTimeout(() => say('Waiting for an avatar: press Start on the Kagami page.'), QUIET_MS);
@@ -35,7 +36,7 @@ export function runOutput() {
   function onFrame() {
     clearTimeout(alone);
     words.hidden = true;
-    const stacked = isStacked({ width: video.videoWidth, height: video.videoHeight }, size);
+    stacked = isStacked({ width: video.videoWidth, height: video.videoHeight }, size) ?? stacked;
     if (stacked) {
       matte ??= new Matte(video, canvas);
       matte.draw();

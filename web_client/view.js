@@ -26,13 +26,19 @@ const button = (/** @type {string} */ id) => element(id, HTMLButtonElement);
 const image = (/** @type {string} */ id) => element(id, HTMLImageElement);
 const input = (/** @type {string} */ id) => element(id, HTMLInputElement);
 
-/** What the server calls its stages, and how a person would. */
+/** What the server calls its stages, and how a person would; in their order, and the parts of one below it. */
 const STAGES = {
   decode: 'Read the camera picture',
-  track: 'See your face and body',
+  track: 'See you',
+  face: '– face',
+  body: '– body and hands',
+  wait: 'Wait for a turn',
   draw: 'Draw the avatar',
-  compose: 'Compose',
-  encode: 'Encode',
+  retarget: '– take over your motion',
+  guide: '– move the picture',
+  generate: '– draw what is missing',
+  compose: '– put it together',
+  encode: 'Encode the video',
 };
 
 const PARTS = /** @type {const} */ ({
@@ -141,8 +147,12 @@ function renderMeter({ stats, reading, fps, live }) {
   const { parts } = reading;
   renderBars('way', parts ? Object.entries(PARTS).map(([name, label]) => (
     { label, value: parts[/** @type {keyof typeof PARTS} */ (name)] })) : []);
-  renderBars('stages', stats ? Object.entries(stats.stage_ms).map(([name, { p50 }]) => (
-    { label: /** @type {Record<string, string>} */ (STAGES)[name] ?? name, value: p50 })) : []);
+  const known = Object.keys(STAGES);
+  const names = Object.keys(stats?.stage_ms ?? {}).sort((a, b) => (known.indexOf(a) + 99) % 99 - (known.indexOf(b) + 99) % 99);
+  renderBars('stages', names.map((name) => ({
+    label: /** @type {Record<string, string>} */ (STAGES)[name] ?? name,
+    value: stats?.stage_ms[name].p50 ?? 0,
+  })));
 }
 
 /** @param {State} state */
