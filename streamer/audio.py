@@ -47,10 +47,11 @@ class DelayLine:
         with self._lock:
             where = (self._written + np.arange(len(samples))) % len(self._ring)
             self._ring[where] = samples
-            self._written += len(samples)
-            # The arrival times jitter, the samples do not: follow the times slowly.
+            # The arrival times jitter, the samples do not: follow the times slowly, save at the start and after a gap.
             expected = self._newest + len(samples) / RATE
-            self._newest = at if abs(at - expected) > 0.1 else expected + 0.05 * (at - expected)
+            fresh = self._written == 0 or abs(at - expected) > 0.1
+            self._newest = at if fresh else expected + 0.05 * (at - expected)
+            self._written += len(samples)
 
     def pull(self, count: int, now: float, delay: float) -> Samples:
         """(count, 2): what was said from `delay` seconds before `now` on; silence where nothing is there yet, or no more."""

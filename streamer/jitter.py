@@ -73,9 +73,9 @@ class MarkerJitterBuffer(JitterBuffer):
         )
 
     def _step_over(self) -> None:
-        """Drop all that lies before the first picture that surely begins after the hole."""
+        """Go to the newest picture that surely begins after the hole, older ones are late anyway; drop the rest."""
         hole = next(count for count in range(self.capacity) if self._at(count) is None)
-        for count in range(hole + 1, self.capacity):
+        for count in range(self.capacity - 1, hole + 1, -1):
             before, packet = self._at(count - 1), self._at(count)
             if before and packet and (before.marker or before.timestamp != packet.timestamp):
                 self.remove(count)

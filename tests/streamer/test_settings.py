@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from streamer.errors import SettingsError
+from streamer.settings import Settings, make_parser, read_settings
+
+
+def read(*arguments: str, **environment: str) -> Settings:
+    return read_settings(arguments, environment)
+
+
+def test_nothing_given_means_the_defaults() -> None:
+    assert read() == Settings()
+
+
+def test_every_setting_has_a_flag_with_a_help_text() -> None:
+    text = make_parser().format_help()
+    for spec in fields(Settings):
+        flag = "--" + ("no-" if spec.metadata["off"] else "") + spec.name.replace("_", "-")
+        assert f"{flag} " in text or f"{flag}\n" in text, flag
+        assert spec.metadata["help"]
+
+
+def test_flags_are_read() -> None:
+    settings = read(
+        "--ref", "cat.png", "--port", "9000", "--no-body", "--virtual-camera", "--stun", "stun:a:1", "--stun", "stun:b:2"
+    )  # fmt: skip
+    assert settings == Settings(
+        ref=Path("cat.png"), port=9000, body=False, virtual_camera="", stun=("stun:a:1", "stun:b:2")
+    )
+    assert read("--virtual-camera", "OBS").virtual_camera == "OBS"
+
+
+def test_flags_win_over_the_file_and_the_file_over_the_environment(tmp_path: Path) -> None:
+    config = tmp_path / "kagami.toml"
+    config.write_text(
+        'port = 9000\nfps = 25\nref = "me.png"\nmirror = false\nstun = "stun:a:1"\nmax-sessions = 2\ntoken = "from-the-file"\n'
+    )
+    settings = read("--config", str(config), "--port", "9100", KAGAMI_TOKEN="from-the-environment")
+    assert settings == Settings(
+        ref=tmp_path / "me.png", port=9100, fps=25.0, mirror=False, stun=("stun:a:1",), max_sessions=2, token="from-the-file"
+    )
+    assert read(KAGAMI_TOKEN="from-the-environment").token == "from-the-environment"
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("prot = 1", "{file} sets 'prot', which does not exist; run_server.py --help lists the settings."),
+        ("port = 70000", "'port' in {file} is 70000; it must be a whole number from 0 to 65535."),
+        ("port = true", "'port' in {file} is True; it must be a whole number."),
+        ("port = '1'", "'port' in {file} is 1; it must be a whole number from 0 to 65535."),
+        ("fps = nan", "'fps' in {file} is nan; it must be a number from 1 to 60."),
+        ("mirror = 1", "'mirror' in {file} is 1; it must be true or false."),
+        ("ref = 3", "'ref' in {file} is 3; it must be text."),
+        ("stun = 3", "'stun' in {file} is 3; it must be text or a list of texts."),
+        ("stun = 'turn:a:1'", "'stun' in {file} is 'turn:a:1'; it must look like stun:HOST:PORT."),
+        ("device = 'tpu'", "'device' in {file} is 'tpu'; it must be one of auto, cpu, cuda."),
+        ("colour = 'green'", "The colour 'green' is not of the form #rrggbb; write for example #00b140."),
+        ("token = 'short'", "'token' in {file} is shorter than 8 characters; choose a longer word."),
+        ("allow_origin = 'me.org'", "'allow_origin' in {file} is 'me.org'; it must look like https://HOST or https://HOST:PORT."),
+    ],
+)  # fmt: skip
+def test_a_wrong_file_gets_one_sentence(tmp_path: Path, line: str, sentence: str) -> None:
+    config = tmp_path / "kagami.toml"
+    config.write_text(line)
+    with pytest.raises(SettingsError) as caught:
+        read("--config", str(config))
+    assert str(caught.value) == sentence.format(file=config)
+
+
+def test_a_file_that_is_not_toml_or_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^Cannot read .*none.toml \(No such file or directory\); give --config an"):
+        read("--config", str(tmp_path / "none.toml"))
+    (tmp_path / "bad.toml").write_text("port =")
+    with pytest.raises(SettingsError, match=r"bad.toml is not valid TOML \(.*\); correct it\.$"):
+        read("--config", str(tmp_path / "bad.toml"))
+
+
+def test_a_flag_out_of_range_names_the_flag() -> None:
+    with pytest.raises(SettingsError) as caught:
+        read("--size", "64")
+    assert str(caught.value) == "--size is 64; it must be a whole number from 128 to 1024."
+
+
+def test_flags_are_not_abbreviated(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        read("--por", "1")
+    assert caught.value.code == 2 and "--por" in capsys.readouterr().err
