@@ -29,6 +29,7 @@ from streamer.presence import Presence
 from streamer.quiet import quiet_natives
 from streamer.recording import recording
 from streamer.rigger import Points
+from streamer.smoothing import smooth_both_ways
 from streamer.tracker import MotionExtractor
 from streamer.video import VideoError, VideoReader
 
@@ -74,7 +75,9 @@ def animate(job: Job, note: Callable[[str], None], watch: Callable[[Iterable[Ava
         avatar = performer.prepare(picture, points)
         for sentence in avatar.notes:
             note(sentence)
-        motions = ahead(tracked(reader, job.smooth))
+        motions = ahead(track(reader))
+        if job.smooth:
+            motions = smooth_both_ways(motions)
         count = 0
         for frame in watch(perform(performer, avatar, motions, job.controls, job.neutral, job.drive.name), reader.frames):
             out.write(frame)
@@ -82,9 +85,9 @@ def animate(job: Job, note: Callable[[str], None], watch: Callable[[Iterable[Ava
     return count
 
 
-def tracked(frames: Iterable[CameraFrame], smooth: bool) -> Iterator[Motion]:
-    """The motion of every frame, body and hands included."""
-    with MotionExtractor(smooth=smooth, live=False) as extractor:
+def track(frames: Iterable[CameraFrame]) -> Iterator[Motion]:
+    """The motion of every frame, body and hands included, not smoothed."""
+    with MotionExtractor(smooth=False, live=False) as extractor:
         for frame in frames:
             yield extractor.process(frame)
 

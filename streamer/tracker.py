@@ -26,6 +26,7 @@ logging.getLogger("absl").setLevel(logging.ERROR)
 MAX_SIDE = 1280  # longer frames are halved (or more): tracking gains nothing, memory and colour conversion lose
 SEEN = 0.5  # visibility from which a joint counts as seen
 EXTRAPOLATE = 0.1  # s; a body measured longer ago than this is held, not pushed on
+PUSH = 0.3  # share of the measured speed that is carried on; more overshoots when a hand turns round
 FORGET = 1.0  # s; a body not measured for longer than this is gone
 WRISTS = {15: 0, 16: 1}  # body joint → hand
 
@@ -189,7 +190,7 @@ def _carried_on(newest: _Limbs, before: _Limbs | None, captured: float) -> _Limb
     if not 0 < step < FORGET or age <= 0:
         return newest
     body = newest.body.copy()
-    body[:, :3] += (newest.body[:, :3] - before.body[:, :3]) * (0.5 * age / step)
+    body[:, :3] += (newest.body[:, :3] - before.body[:, :3]) * (PUSH * age / step)
     return _Limbs(newest.captured, body, newest.hands, newest.ms)
 
 
