@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -74,7 +73,8 @@ def ring_attention(  # noqa: PLR0917
     `pinned` slots, which `turn` has turned already. position: (B, S) age of each slot, 0 = current, negative = past.
     live: (B, S) bool, False = slot is empty.
     keyed: the last `keyed` heads are geometry-keyed: their keys come from canonical coordinates and take no RoPE.
-    Returns (B, H, N, D). Attention as in Vaswani et al. 2017.
+    Returns (B, H, N, D). Attention as in Vaswani et al. 2017, written out: on a CPU its backward pass is several times
+    faster than the fused one's, and ONNX Runtime fuses it by itself.
     """
     batch, _, tokens, _ = query.shape
     slots = position.shape[1]
@@ -82,6 +82,7 @@ def ring_attention(  # noqa: PLR0917
     q = turn(query, torch.zeros_like(position[:, :1]), rope, keyed)
     fresh = turn(keys[:, :, split:], position[:, pinned:], rope, keyed)
     k = torch.cat([keys[:, :, :split], fresh], 2) if pinned else fresh
-    barred = (~live).to(query.dtype) * -1e9  # added to scores: a boolean mask costs ONNX Runtime three passes more
+    barred = (~live).to(query.dtype) * -1e9  # added to the scores: a boolean mask costs ONNX Runtime three passes more
     mask = barred[:, None, None, :, None].expand(batch, 1, 1, slots, tokens).reshape(batch, 1, 1, slots * tokens)
-    return F.scaled_dot_product_attention(q, k, values, attn_mask=mask)
+    scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5 + mask
+    return scores.softmax(-1) @ values

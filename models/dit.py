@@ -182,9 +182,8 @@ class Block(nn.Module):
         seen = attend(self.layer, query, key, value)  # (B, H, N, D)
         x = x + gate_a * self.out(seen.transpose(1, 2).flatten(2))
         key, value = self.motion_key_value(motion).chunk(2, -1)
-        told = F.scaled_dot_product_attention(
-            self.heads(self.motion_query(self.norm_motion(x))), self.heads(key), self.heads(value)
-        )
+        asked = self.heads(self.motion_query(self.norm_motion(x))) / self.config.head_width**0.5
+        told = (asked @ self.heads(key).transpose(-1, -2)).softmax(-1) @ self.heads(value)
         x = x + self.motion_out(told.transpose(1, 2).flatten(2))
         return x + gate_m * self.mlp(self.norm_mlp(x) * (1 + scale_m) + shift_m)
 
@@ -215,6 +214,11 @@ class CausalDiT(nn.Module):
         return Rope(self.rope_space, self.rope_time)
 
     def forward(self, frame: FrameInput, attend: Attend) -> Edit:
+        x, skips = self.think(frame, attend)
+        return self.head(self.norm(x), skips)
+
+    def think(self, frame: FrameInput, attend: Attend) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        """Stem and blocks: tokens (B, N, C) and the stem's skips."""
         tokens, skips = self.stem(frame)
         x = tokens + self.place  # (B, N, C)
         code = sinusoids(F.adaptive_avg_pool2d(frame.canonical, self.config.grid), CODE_BANDS)
@@ -223,7 +227,7 @@ class CausalDiT(nn.Module):
         modulation = self.level(sinusoids(frame.level[:, None], 16)).unflatten(1, (6, -1))  # (B, 6, C)
         for block in self.blocks:
             x = block(x, code, motion, modulation, attend)
-        return self.head(self.norm(x), skips)
+        return x, skips
 
     def refer(self, reference: FrameInput) -> tuple[Tensor, Tensor]:
         """A clean picture's K/V of every layer, (L, B, H, N, D) each, keys turned to a reference's age; it attends to itself."""
@@ -233,7 +237,7 @@ class CausalDiT(nn.Module):
             kept.append((key, value))
             return self._attend(query, key, value, [0.0])
 
-        self(reference, attend)
+        self.think(reference, attend)
         keys, values = zip(*kept, strict=True)
         age = torch.full((reference.level.shape[0], 1), REFERENCE_POSITION, device=reference.level.device)
         turned = [turn(key, age, self.rope, self.config.keyed) for key in keys]

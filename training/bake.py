@@ -22,8 +22,9 @@ from models.config import PRESETS
 from models.guidance import guide
 from models.motion import Driver
 from models.retarget import rest_pose, retarget
-from models.rig import GUIDE, Rig
+from models.rig import GUIDE, Rig, box_grid
 from models.sampler import crop_focus, guidance_maps
+from training.shards import read_shard
 
 SIDE = PRESETS["tiny"].side
 
@@ -80,9 +81,9 @@ def bake(sample: dict[str, np.ndarray]) -> Baked:
     guidance = guide(many, retarget(many, target, driver_of(many.face, many.body)))
     reference = crop_focus(torch.cat([rig.image, rig.matte, rig.plate], 1), rig.focus, SIDE)
     truth = crop_focus(torch.cat([picture("target_image"), picture("target_matte")], 1), many.focus, SIDE)
-    label = F.interpolate(crop_nearest(get("target_label").float(), many.focus, SIDE), size=(SIDE, SIDE))
-    visible = crop_focus(picture("target_visible"), many.focus, SIDE)
-    flow = crop_nearest(get("target_flow").float(), many.focus, SIDE) / many.focus[:, 2, None, None, None]
+    label = crop_nearest(get("target_label").float(), many.focus, SIDE)
+    visible = crop_focus(picture("visible"), many.focus, SIDE)
+    flow = crop_nearest(get("flow").float(), many.focus, SIDE) / many.focus[:, 2, None, None, None]
     sure = visible.clamp(min=1e-4)
     flow = F.avg_pool2d(flow * sure, 2) / F.avg_pool2d(sure, 2)
     return Baked(
@@ -105,8 +106,6 @@ def bake(sample: dict[str, np.ndarray]) -> Baked:
 
 def crop_nearest(maps: Tensor, focus: Tensor, side: int) -> Tensor:
     """The focus boxes of maps that must not be mixed across edges."""
-    from models.rig import box_grid
-
     return F.grid_sample(maps, box_grid(focus, side), mode="nearest", padding_mode="border", align_corners=False)
 
 
@@ -162,7 +161,7 @@ def main() -> None:
             goal = options.out / (path.stem + ".safetensors")
             if not goal.exists():
                 began = time.monotonic()
-                batch = [bake(sample) for sample in samples_of(path)]
+                batch = [bake(sample) for sample in read_shard(path)]
                 store(batch, goal)
                 print(f"{goal.name}: {len(batch)} samples, {time.monotonic() - began:.1f} s", flush=True)
         if not options.follow:
