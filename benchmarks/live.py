@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import barcode, hardware
+from benchmarks.jsonfile import json_file
 from benchmarks.peer import Log, Peer, load_clip
 from benchmarks.report import Sight, Window, summarise, table
 from benchmarks.served import Served
@@ -32,9 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0, or 1 with one sentence on stderr."""
     options = _parse(arguments)
     try:
-        report = measure(options)
-        if options.json:
-            options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        with json_file(options.json) as write:
+            report = measure(options)
+            write(report)
     except (KagamiError, OSError, ValueError) as error:
         print(f"benchmarks.live: {error}", file=sys.stderr)
         return 1
@@ -77,9 +77,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Run it all. Returns the JSON report. Raises KagamiError, OSError, ValueError, each with one sentence."""
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.touch()  # an unwritable file should be known before a long measurement, not after
     clip = load_clip(options.clip, *CAMERA)
     settings = ["--ref", str(options.ref), "--size", str(options.size), "--generator", options.generator]
     settings += ["--device", options.device, "--codec", options.codec.lower()]

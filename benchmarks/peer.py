@@ -9,10 +9,10 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
@@ -27,6 +27,7 @@ from streamer import encoder, jitter, pacing
 from streamer.errors import KagamiError
 from streamer.frames import Image
 from streamer.outputs import fit
+from streamer.video import VideoReader
 
 CAMERA_BITRATE = 1_500_000  # bits a second: what Chromium settles on for 640x480
 ANSWER_TIMEOUT = 30.0  # seconds
@@ -35,19 +36,9 @@ _MOST_FRAMES = 300  # of the clip, decoded and kept: a camera must not spend the
 
 
 def load_clip(path: Path, width: int, height: int) -> list[Image]:
-    """The first frames of a video, each (height, width, 3) uint8, the whole picture fitted on black.
-
-    Raises ValueError when there is no picture in it.
-    """
-    with av.open(str(path)) as container:
-        frames = []
-        for frame in container.decode(video=0):
-            frames.append(fit(frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False), width, height))
-            if len(frames) == _MOST_FRAMES:
-                break
-    if not frames:
-        raise ValueError(f"{path} has no pictures")
-    return frames
+    """The first frames of a video, each (height, width, 3) uint8, the whole picture on black. Raises VideoError."""
+    with VideoReader(path) as reader:
+        return [fit(frame.rgb, width, height) for frame in islice(reader, _MOST_FRAMES)]
 
 
 class Camera(MediaStreamTrack):
@@ -182,7 +173,7 @@ class Peer:
         transceiver = pc.addTransceiver(self.camera, direction="sendrecv")
         codecs = RTCRtpSender.getCapabilities("video").codecs
         transceiver.setCodecPreferences([codec for codec in codecs if codec.name == self._codec])
-        # As a browser does, and aiortc alone does not: a bitrate fit for a face, pictures shown as soon as they are whole.
+        # As a browser does and aiortc alone does not: a bitrate fit for a face, and pictures shown once they are whole.
         camera_encoder = encoder.make_encoder(self._codec, CAMERA_BITRATE, self.camera.fps, lambda _: None)
         encoder.fit(transceiver.sender, camera_encoder)
         jitter.fit(transceiver.receiver)
