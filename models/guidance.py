@@ -14,6 +14,7 @@ from models.inpaint import pull_push
 from models.raster import Bucket, interpolate, rasterise
 from models.retarget import Pose
 from models.rig import GUIDE, LATTICE, REACH, Rig, box_grid, smoothstep
+from models.openings import EYES, opening
 from models.topology import (
     EXTENTS,
     INNER_LIPS,
@@ -90,76 +91,85 @@ def draw(rig: Rig, pose: Pose, box: Tensor, which: int) -> tuple[Tensor, Tensor,
     hit = values[:, 2:]
     flow = pull_push(values[:, :2], (hit > 0.5).to(hit.dtype))
 
-    # The face mesh over it.
-    face_flow, inside, sure, holes = draw_face(rig, pose, box, to_box)
+    # The face mesh over it, and the inside of the mouth and the eyes over that.
+    face_flow, inside = draw_face(rig, pose, to_box)
     flow = torch.lerp(flow, face_flow, inside)
+    holes, through, shown = look_inside(rig, pose, grid, to_box)
+    for hole, inner, known in zip(holes, through, shown, strict=True):
+        flow = torch.lerp(flow, inner, hole * known)
     where = (grid + flow).permute(0, 2, 3, 1)
-    alpha = F.grid_sample(rig.matte, where, "bilinear", "border", False) * (hit > 0.5)
+    alpha = F.grid_sample(rig.matte, where, "bilinear", "border", False) * closed(hit > 0.5)
     alpha = torch.maximum(alpha, inside)
-    confidence = torch.lerp(hit.clamp(0, 1), sure, inside)
-    return flow, alpha, confidence, holes
+    confidence = hit.clamp(0, 1) * (1 - holes[0] * (1 - shown[0]))
+    return flow, alpha, confidence, torch.cat([holes[0], torch.maximum(holes[1], holes[2])], 1)
 
 
-def draw_face(
-    rig: Rig, pose: Pose, box: Tensor, to_box: Callable[[Tensor], Tensor]
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Face mesh: flow, how far inside its border 0..1, confidence, holes."""
-    face = topology(box.device)
-    target = to_box(pose.face[:, :MESH])
+def closed(mask: Tensor) -> Tensor:
+    """A (B, 1, G, G) mask with its small gaps closed, as floats."""
+    grown = F.max_pool2d(F.pad(mask.float(), (2, 2, 2, 2), "replicate"), 5, 1)
+    return -F.max_pool2d(F.pad(-grown, (2, 2, 2, 2), "replicate"), 5, 1)
+
+
+def draw_face(rig: Rig, pose: Pose, to_box: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    """The face mesh: flow (B, 2, G, G), and how far inside its border a cell lies (B, 1, G, G), 0..1."""
+    face = topology(rig.face.device)
     first, second = face.small
     parts = (face.triangles[:first], face.triangles[first:second], face.triangles[second:])
     buckets = [
         Bucket(part, math.ceil(extent * rig.grain * GROWTH) + 1) for part, extent in zip(parts, EXTENTS, strict=True)
     ]
-    index, weight = rasterise(target, buckets, GUIDE)
-    inner = torch.ones(MESH, device=box.device)
+    index, weight = rasterise(to_box(pose.face[:, :MESH]), buckets, GUIDE)
+    inner = torch.ones(MESH, 1, device=rig.face.device)
     inner[face.oval] = 0
-    extra = torch.zeros(MESH, 3, device=box.device)
-    extra[:, 0] = inner
-    values = torch.cat([(rig.face - pose.face)[:, :MESH, :2], extra.expand(len(box), -1, -1)], -1)
-    out = interpolate(index, weight, values)
-    hit = weight.sum(-1).view(-1, 1, GUIDE, GUIDE).clamp(0, 1)
-    inside = ((out[:, 2:3]) * 2).clamp(0, 1) * (hit > 0.5)
-    flow = out[:, :2]
-
-    def opening(ring: tuple[int, ...]) -> Tensor:
-        return hole(target[:, list(ring), :2])
-
-    mouth = opening(INNER_LIPS)
-    eyes = torch.maximum(opening(RIGHT_LID), opening(LEFT_LID))
-    rest = rig.frame.undo(rig.face)
-    gap = (rest[:, 14] - rest[:, 13]).norm(dim=-1)  # the picture's own opening
-    shown = smoothstep(0.02, 0.06, gap) * (
-        gap / (pose.local[:, 14] - pose.local[:, 13]).norm(dim=-1).clamp_min(1e-3)
-    ).clamp(0, 1)
-    return flow, inside, (1 - mouth * (1 - shown[:, None, None, None])) * hit, torch.cat([mouth, eyes], 1)
+    back = (rig.face - pose.face)[:, :MESH, :2]
+    out = interpolate(index, weight, torch.cat([back, inner.expand(len(back), -1, -1)], -1))
+    return out[:, :2], (out[:, 2:] * 2).clamp(0, 1)
 
 
-def hole(ring: Tensor) -> Tensor:
-    """(B, N, 2) ring in box units → (B, 1, G, G) soft 0..1 coverage of its inside, by crossings of each column."""
-    line = (torch.arange(GUIDE, device=ring.device, dtype=ring.dtype) * 2 + 1) / GUIDE - 1
-    half = ring.shape[1] // 2
-    top = ring[:, : half + 1]
-    bottom = torch.cat([ring[:, half:], ring[:, :1]], 1).flip(1)
-    upper, lower = height(top, line), height(bottom, line)  # (B, G)
-    softness = 1.0 / GUIDE
-    y = line[None, :, None]
-    inside = ((y - upper[:, None]) / softness).clamp(-1, 1) + ((lower[:, None] - y) / softness).clamp(-1, 1)
-    return (inside / 2).clamp(0, 1).unsqueeze(1)
+def look_inside(
+    rig: Rig, pose: Pose, grid: Tensor, to_box: Callable[[Tensor], Tensor]
+) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    """What moves behind lips and lids: for mouth, right and left eye the coverage (B, 1, G, G), the flow, and whether the
+    picture shows that place of the interior, 0..1.
 
+    Eyeballs turn with the gaze; upper teeth stay with the skull, lower teeth with the jaw.
+    """
+    target = to_box(pose.face)
+    holes, flows, shown = [], [], []
+    back = pose.frame.rotation[:, :2, :2] @ torch.linalg.inv_ex(rig.frame.rotation[:, :2, :2])[0]
+    undo = torch.linalg.inv_ex(back)[0] * (rig.frame.scale / pose.frame.scale)[:, None, None]
 
-def height(chain: Tensor, line: Tensor) -> Tensor:
-    """y of a polyline (B, N, 2), of increasing or decreasing x, above each x of line (G,); outside: an empty span."""
-    x, y = chain[..., 0], chain[..., 1]
-    step = x[:, 1:] - x[:, :-1]
-    t = (line[None, None] - x[:, :-1, None]) / torch.where(step.abs() < 1e-6, torch.full_like(step, 1e-6), step)[
-        ..., None
-    ]
-    on = (t >= 0) & (t < 1)
-    value = torch.lerp(y[:, :-1, None], y[:, 1:, None], t.clamp(0, 1))
-    count = on.sum(1)
-    mean = (value * on).sum(1) / count.clamp_min(1)
-    return torch.where(count > 0, mean, torch.full_like(mean, 10.0))
+    def shifted(anchor: Tensor, goal: Tensor) -> Tensor:
+        """Flow of a rigid patch whose point anchor (B, 2) in the picture is at goal (B, 2) now."""
+        away = grid - goal[:, :, None, None]
+        return torch.einsum("bij,bjhw->bihw", undo, away) + anchor[:, :, None, None] - grid
+
+    def seen(flow: Tensor, which: int) -> Tensor:
+        """Whether the flow ends in the picture's own opening number `which`; its soft border counts as inside."""
+        place = (grid + flow).permute(0, 2, 3, 1) - rig.focus[:, None, None, :2]
+        own = rig.holes[:, which : which + 1]
+        return F.grid_sample(own, place / rig.focus[:, None, None, 2:], "bilinear", "zeros", False)
+
+    def known(soft: Tensor, hole: Tensor) -> Tensor:
+        return (4 * soft / hole.clamp_min(1e-3)).clamp(0, 1)
+
+    mouth = opening(target[:, list(INNER_LIPS), :2], GUIDE)
+    teeth = rig.face[:, [0, 2]].mean(1)  # just above the upper lip, where the skull is near
+    skull = pose.frame.apply(rig.frame.undo(teeth[:, None]))[:, 0, :2]
+    upper = shifted(teeth[:, :2], skull)
+    chin = [17, 18, 200, 199]
+    lower = shifted(rig.face[:, chin, :2].mean(1), pose.face[:, chin, :2].mean(1))
+    in_upper, in_lower = known(seen(upper, 0), mouth), known(seen(lower, 0), mouth)
+    holes.append(mouth)
+    flows.append(torch.lerp(upper, lower, in_lower * (1 - in_upper)))
+    shown.append(torch.maximum(in_upper, in_lower))
+    for which, (ring, iris) in enumerate(EYES, 1):
+        flow = shifted(rig.face[:, iris, :2], pose.face[:, iris, :2])
+        eye = opening(target[:, list(ring), :2], GUIDE)
+        holes.append(eye)
+        flows.append(flow)
+        shown.append(known(seen(flow, which), eye))
+    return holes, flows, shown
 
 
 def carry(rig: Rig, pose: Pose, points: Tensor, skin: Tensor) -> Tensor:

@@ -8,6 +8,17 @@ import torch
 from torch import Tensor
 
 from models.motion import Driver
+from models.openings import (
+    EYES,
+    close_lids,
+    eye_share,
+    eye_width,
+    lid_law,
+    lid_opening,
+    mouth_share,
+    mouth_width,
+    part_lips,
+)
 from models.rig import Rig
 from models.topology import Frame, head_frame
 
@@ -62,11 +73,35 @@ def retarget(rig: Rig, driver: Driver, neutral: Driver, strength: Strength | Non
     zoom = (now.scale / then.scale).clamp(0.3, 3.0) ** head
     move = (now.shift - then.shift) / then.scale[:, None] * rig.frame.scale[:, None] * head[:, None]
     frame = Frame(rig.frame.scale * zoom, delta @ rig.frame.rotation, rig.frame.shift + move)
-    change = now.undo(driver.face) - then.undo(neutral.face)
-    local = rig.frame.undo(rig.face) + amount[:, None, None] * change
+    local = express(rig.frame.undo(rig.face), now.undo(driver.face), then.undo(neutral.face), amount)
     face = frame.apply(local)
     body = follow(rig, frame, column(strength.body, rig))
     return Pose(face, local, delta, body, frame)
+
+
+def express(rest: Tensor, now: Tensor, then: Tensor, amount: Tensor) -> Tensor:
+    """The picture's local shape with the driver's expression; all (B, 478, 3) in head frames, amount (B,).
+
+    Small features get the motion in their own size: mouth by the mouths' width, lids by the share of the neutral opening,
+    gaze by the eyes' width.
+    """
+    size = (mouth_width(rest) / mouth_width(then)).clamp(0.6, 1.7)
+    gain = 1 + mouth_share(rest.device) * (size[:, None] - 1)
+    ratios = []
+    for ring, _ in EYES:
+        mine, his = lid_opening(rest, ring), lid_opening(then, ring)
+        gain = gain * (1 + eye_share(ring, rest.device) * ((mine / his).clamp(0.5, 2.0)[:, None] - 1))
+        ratios.append((1 + amount * (lid_law(lid_opening(now, ring) / his) - 1)).clamp(0, 2))
+    local = rest + (amount[:, None] * gain)[..., None] * (now - then)
+    for (ring, iris), ratio in zip(EYES, ratios, strict=True):
+        local = close_lids(local, rest, ratio, ring)
+        corners, ball = [ring[0], ring[8]], slice(iris, iris + 5)
+        look = (now[:, iris] - now[:, corners].mean(1)) / eye_width(now, ring)[:, None]
+        straight = (then[:, iris] - then[:, corners].mean(1)) / eye_width(then, ring)[:, None]
+        move = amount[:, None] * (look - straight) * eye_width(rest, ring)[:, None]
+        socket = (local[:, corners] - rest[:, corners]).mean(1)
+        local[:, ball] = rest[:, ball] + (move + socket)[:, None]
+    return part_lips(local)
 
 
 def column(value: float | Tensor, rig: Rig) -> Tensor:

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.inpaint import dilate, pull_push
-from models.topology import Frame, head_frame, topology
+from models.openings import opening
+from models.topology import INNER_LIPS, LEFT_LID, RIGHT_LID, Frame, head_frame, topology
 
 GUIDE = 128  # side of the guidance maps
 LATTICE = 37  # vertices along one side of the grid mesh
@@ -32,6 +33,7 @@ class Rig:
     canonical (B, 3, G, G): canonical coordinates of the picture on the focus box, G = `GUIDE`.
     layer (B, 4, 2S−1, 2S−1): the person's colour, premultiplied (image − (1 − matte)·plate), and the matte, with a sharp
     interpolated sample between each two pixels, so that bilinear sampling of it neither blurs nor moves the picture.
+    holes (B, 3, G, G): the picture's own openings on the focus box: mouth, right eye, left eye.
     frame: the head's similarity. lattice, depth, skin, pull: the grid mesh, its z, its bones' weights (last axis) and how
     much each vertex follows each landmark of the face's border; first axis after B: canvas, focus box.
     face_skin (B, 478, J): bones' weights at the landmarks. shown (B, 2, T) bool: grid triangles that show some of the person.
@@ -46,6 +48,7 @@ class Rig:
     body: Tensor
     focus: Tensor
     canonical: Tensor
+    holes: Tensor
     layer: Tensor
     frame: Frame
     lattice: Tensor
@@ -98,6 +101,7 @@ class Rig:
             body=body,
             focus=focus,
             canonical=canonical_map(frame, face, focus),
+            holes=own_openings(face, focus),
             layer=between(torch.cat([image - (1 - matte) * plate, matte], 1)),
             frame=frame,
             lattice=lattice,
@@ -272,6 +276,12 @@ def canonical_map(frame: Frame, face: Tensor, focus: Tensor) -> Tensor:
     _, depth = border_pull(frame, face, grid)
     place = frame.undo(torch.cat([grid, depth.unsqueeze(-1)], -1))
     return place.mT.reshape(len(face), 3, GUIDE, GUIDE)
+
+
+def own_openings(face: Tensor, focus: Tensor) -> Tensor:
+    """(B, 3, G, G) mouth, right and left eye of landmarks (B, 478, 3) on the focus boxes."""
+    at = (face[..., :2] - focus[:, None, :2]) / focus[:, None, 2:]
+    return torch.cat([opening(at[:, list(ring)], GUIDE) for ring in (INNER_LIPS, RIGHT_LID, LEFT_LID)], 1)
 
 
 def clean_plate(image: Tensor, matte: Tensor) -> Tensor:

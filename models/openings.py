@@ -1,0 +1,106 @@
+"""The openings of a face, mouth and eyes: where they are in a grid, how wide they stand, and the laws they move by."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from models.topology import INNER_LIPS, LEFT_IRIS, LEFT_LID, RIGHT_IRIS, RIGHT_LID, topology
+
+EYES = ((RIGHT_LID, RIGHT_IRIS), (LEFT_LID, LEFT_IRIS))
+LIP_PAIRS = tuple((INNER_LIPS[k], INNER_LIPS[-k]) for k in range(1, 10))  # upper, lower
+# MediaPipe's lids never quite meet: below this share of the neutral opening a driver's eye is closed.
+LIDS_CLOSED, LIDS_TRUE = 0.2, 0.6
+
+
+def lid_pairs(ring: tuple[int, ...]) -> tuple[list[int], list[int]]:
+    """The upper lid's landmarks between the corners, and those underneath them."""
+    return list(ring[1:8]), list(ring[:8:-1])
+
+
+def opening(ring: Tensor, cells: int) -> Tensor:
+    """Coverage 0..1 (B, 1, cells, cells) of the inside of (B, N, 2) rings, in units of the box, exact along columns.
+
+    A ring starts in one corner of the opening and returns underneath from the other, at N/2.
+    """
+    line = (torch.arange(cells, device=ring.device, dtype=ring.dtype) * 2 + 1) / cells - 1
+    half = ring.shape[1] // 2
+    upper = height(ring[:, : half + 1], line)[:, None]  # (B, 1, G)
+    lower = height(torch.cat([ring[:, half:], ring[:, :1]], 1), line)[:, None]
+    y, reach = line[None, :, None], 1.0 / cells
+    inside = (torch.minimum(y + reach, lower) - torch.maximum(y - reach, upper)) / (2 * reach)
+    return inside.clamp(0, 1).unsqueeze(1)
+
+
+def height(chain: Tensor, line: Tensor) -> Tensor:
+    """y of a polyline (B, N, 2) above each x of line (G,): (B, G); far below where it has none."""
+    x, y = chain[..., 0], chain[..., 1]
+    step = x[:, 1:] - x[:, :-1]
+    t = (line[None, None] - x[:, :-1, None]) / torch.where(step.abs() < 1e-6, torch.full_like(step, 1e-6), step)[..., None]
+    on = (t >= 0) & (t < 1)
+    value = torch.lerp(y[:, :-1, None], y[:, 1:, None], t.clamp(0, 1))
+    count = on.sum(1)
+    return torch.where(count > 0, (value * on).sum(1) / count.clamp_min(1), 1e3)
+
+
+def lid_opening(local: Tensor, ring: tuple[int, ...]) -> Tensor:
+    """(B,) mean opening of an eye, in the units of local (B, 478, 3), from the middle of its lids."""
+    upper, lower = lid_pairs(ring)
+    return (local[:, lower[2:5], :2] - local[:, upper[2:5], :2]).norm(dim=-1).mean(-1).clamp_min(1e-4)
+
+
+def eye_width(local: Tensor, ring: tuple[int, ...]) -> Tensor:
+    """(B,) distance of the eye's corners."""
+    return (local[:, ring[0]] - local[:, ring[8]]).norm(dim=-1).clamp_min(1e-4)
+
+
+def mouth_width(local: Tensor) -> Tensor:
+    """(B,) distance of the mouth's corners."""
+    return (local[:, 61] - local[:, 291]).norm(dim=-1).clamp_min(1e-4)
+
+
+def lid_law(ratio: Tensor) -> Tensor:
+    """The driver's lid opening as a share of his neutral → the picture's: the same when wide, 0 when his lids meet."""
+    steep = LIDS_TRUE * (ratio - LIDS_CLOSED) / (LIDS_TRUE - LIDS_CLOSED)
+    return torch.where(ratio < LIDS_TRUE, steep.clamp_min(0), ratio)
+
+
+def close_lids(local: Tensor, rest: Tensor, ratio: Tensor, ring: tuple[int, ...]) -> Tensor:
+    """Set an eye of local (B, 478, 3) to `ratio` (B,) of its opening in rest; the upper lid does most of the way."""
+    upper, lower = lid_pairs(ring)
+    wanted = (rest[:, lower] - rest[:, upper]) * ratio[:, None, None]
+    error = wanted - (local[:, lower] - local[:, upper])
+    out = local.clone()
+    out[:, upper] = local[:, upper] - 0.8 * error
+    out[:, lower] = local[:, lower] + 0.2 * error
+    return out
+
+
+def part_lips(local: Tensor) -> Tensor:
+    """Lips of local (B, 478, 3) that have crossed each other meet half way."""
+    upper, lower = ([pair[side] for pair in LIP_PAIRS] for side in (0, 1))
+    crossed = (local[:, upper, 1:2] - local[:, lower, 1:2]).clamp_min(0) / 2
+    down = torch.cat([torch.zeros_like(crossed), crossed, torch.zeros_like(crossed)], -1)
+    out = local.clone()
+    out[:, upper] = local[:, upper] - down
+    out[:, lower] = local[:, lower] + down
+    return out
+
+
+def mouth_share(device: torch.device) -> Tensor:
+    """(478,) how much each landmark belongs to the mouth, 0..1."""
+    canonical = topology(device).canonical
+    centre = canonical[[13, 14, 78, 308]].mean(0)
+    away = ((canonical[:, :2] - centre[:2]) / canonical.new_tensor([0.55, 0.5])).square().sum(-1)
+    share = torch.exp(-away.square())
+    share[478 - 10 :] = 0
+    return share
+
+
+def eye_share(ring: tuple[int, ...], device: torch.device) -> Tensor:
+    """(478,) how much each landmark belongs to the skin around an eye, 0..1."""
+    canonical = topology(device).canonical
+    away = torch.cdist(canonical[:, :2], canonical[list(ring), :2]).amin(-1)
+    share = torch.exp(-(away / 0.1).square())
+    share[478 - 10 :] = 0
+    return share
