@@ -87,7 +87,7 @@ class Served:
 
     def _receive(self, timeout: float) -> tuple[str, Any]:
         if not self._pipe.poll(max(timeout, 0)):
-            raise ServerFailed(f"The server gave no sign within {timeout:.0f} s.")
+            raise ServerFailed("The server gave no sign for a long time; is the machine busy with something else?")
         try:
             kind, value = self._pipe.recv()
         except EOFError:
