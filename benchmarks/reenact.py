@@ -1,6 +1,6 @@
 """Self-reenactment: a person's first frame makes the motion of the same person's clip, and the clip is the truth.
 
-    python -m benchmarks.reenact CLIPS_DIR
+python -m benchmarks.reenact CLIPS_DIR
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from streamer.video import VideoReader
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A pair NAME.png, NAME.mp4, read and tracked once. motions: as tracked. faces: the same in pixels, for the score."""
+    """A pair NAME.png, NAME.mp4, read and tracked once. motions: as tracked. faces: the same in pixels."""
 
     name: str
     picture: Path
@@ -46,7 +46,7 @@ class Clip:
 
 
 def find_pairs(folder: Path, exclude: Sequence[str]) -> list[Path]:
-    """Every clip in the folder that has its picture beside it, without those whose names begin with an excluded word."""
+    """Every clip in the folder that has its picture beside it, except those whose names begin with an excluded word."""
     clips = sorted(clip for clip in folder.glob("*.mp4") if clip.with_suffix(".png").is_file())
     chosen = [clip for clip in clips if not clip.name.startswith(tuple(exclude))]
     if not chosen:
@@ -118,7 +118,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--sheets", type=Path, help="folder for contact sheets: truth above the drawn")
     given = parser.parse_args(argv)
-    quiet_natives()
     try:
         scores = reenact(given)
     except KagamiError as error:
@@ -153,4 +152,5 @@ def reenact(given: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]
 
 
 if __name__ == "__main__":
+    quiet_natives()
     sys.exit(main())

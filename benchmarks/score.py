@@ -37,9 +37,9 @@ def score(
 
     psnr, ssim: whole frame, dB and 0..1, without the first frame (the reference itself). face_psnr: in the truth's face
     box. mouth_l1, eyes_l1: mean error 0..255 in the boxes of mouth and eyes. sharp: median variance of the Laplacian in
-    the face box, drawn over truth. akd: mean landmark distance, % of the eye distance. *_corr: correlation of the opening
-    with the truth's; mouth_gain: its slope. pose_deg: mean error of the head's turn since the first frame. jitter: mean
-    |third difference| of the landmarks, drawn over truth. found: share of drawn frames that show a face.
+    the face box, drawn over truth. akd: mean landmark distance, % of the eye distance. *_corr: correlation of the
+    opening with the truth's; mouth_gain: its slope. pose_deg: mean error of the head's turn since the first frame.
+    jitter: mean |third difference| of the landmarks, drawn over truth. found: share of drawn frames that show a face.
     """
     count = min(len(truth), len(drawn))
     pairs = list(zip(truth[:count], drawn[:count], strict=True))
@@ -78,7 +78,10 @@ def ssim(a: Image, b: Image) -> float:
 
 
 def _boxes(pairs: list[tuple[Image, Image]], faces: Sequence[Face | None]) -> dict[str, float]:
-    psnr, sharp, mouth, eyes = [], [], [], []
+    psnr: list[float] = []
+    sharp: list[float] = []
+    mouth: list[float] = []
+    eyes: list[float] = []
     for (truth, drawn), face in list(zip(pairs, faces, strict=False))[1:]:
         if face is None:
             continue

@@ -1,6 +1,6 @@
 """From a picture and a video to a video: the live pipeline on files, every frame, nothing dropped.
 
-    python -m streamer.animate --ref avatar.png --drive talking.mp4 --out avatar_talking.mp4
+python -m streamer.animate --ref avatar.png --drive talking.mp4 --out avatar_talking.mp4
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Literal
@@ -34,6 +35,7 @@ from streamer.tracker import MotionExtractor
 from streamer.video import VideoError, VideoReader
 
 NeutralKind = Literal["first", "auto"]
+Watch = Callable[[Iterable[AvatarFrame], int], Iterable[AvatarFrame]]
 
 
 class NoDriverError(KagamiError):
@@ -55,16 +57,16 @@ class Job:
     checkpoint: Path | None = None
     device: str = "cpu"
     points: Path | None = None
-    controls: Controls = Controls(mirror=False)
+    controls: Controls = field(default_factory=lambda: Controls(mirror=False))
     smooth: bool = True
     neutral: NeutralKind = "first"
 
 
-def animate(job: Job, note: Callable[[str], None], watch: Callable[[Iterable[AvatarFrame], int], Iterable[AvatarFrame]]) -> int:
+def animate(job: Job, note: Callable[[str], None], watch: Watch) -> int:
     """Make the file; the number of frames written.
 
-    note: takes sentences for the person (several faces found, …). watch: wraps the frames, of which so many are expected,
-    to show progress. Raises KagamiError; on any error or Ctrl-C nothing stands under the final name.
+    note: takes sentences for the person (several faces found, …). watch: wraps the frames, of which so many are
+    expected, to show progress. Raises KagamiError; on any error or Ctrl-C nothing stands under the final name.
     """
     picture = load_picture(job.ref)
     points = None if job.points is None else Points.load(job.points)
@@ -75,13 +77,13 @@ def animate(job: Job, note: Callable[[str], None], watch: Callable[[Iterable[Ava
         avatar = performer.prepare(picture, points)
         for sentence in avatar.notes:
             note(sentence)
-        motions = ahead(track(reader))
-        if job.smooth:
-            motions = smooth_both_ways(motions)
         count = 0
-        for frame in watch(perform(performer, avatar, motions, job.controls, job.neutral, job.drive.name), reader.frames):
-            out.write(frame)
-            count += 1
+        with closing(ahead(track(reader))) as tracked:
+            motions = smooth_both_ways(tracked) if job.smooth else tracked
+            frames = perform(performer, avatar, motions, job.controls, job.neutral, job.drive.name)
+            for frame in watch(frames, reader.frames):
+                out.write(frame)
+                count += 1
     return count
 
 
@@ -116,7 +118,7 @@ def perform(
 
 
 def find_neutral(motions: Iterator[Motion], kind: NeutralKind, passed: list[Motion]) -> Motion | None:
-    """The neutral of a clip, reading no further than needed; what was read is added to `passed`. None without a face."""
+    """The neutral of a clip, reading no further than needed; what is read is added to `passed`. None without a face."""
     calibration = Calibration()
     for motion in motions:
         passed.append(motion)
@@ -130,7 +132,6 @@ def find_neutral(motions: Iterator[Motion], kind: NeutralKind, passed: list[Moti
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line; the exit status."""
     job = _job(argv)
-    quiet_natives()
     began = time.monotonic()
 
     def watch(frames: Iterable[AvatarFrame], expected: int) -> Iterable[AvatarFrame]:
@@ -167,7 +168,7 @@ def _job(argv: Sequence[str] | None) -> Job:
     add("--face", type=_between(0, 2), default=1.0, help="strength of facial motion, 0 to 2")
     add("--body", type=_between(0, 2), default=1.0, help="strength of body motion, 0 to 2")
     add("--mirror", action="store_true", help="move as in a mirror")
-    add("--neutral", choices=("first", "auto"), default="first", help="which face counts as neutral: the first, or the calmest")
+    add("--neutral", choices=("first", "auto"), default="first", help="the neutral face: the first, or the calmest")
     add("--no-smooth", action="store_true", help="do not smooth the motion")
     add("--points", type=Path, help="JSON file of hand-placed points, for pictures in which no face is found")
     add("--generator", choices=("dit", "geometry"), default="dit", help="the network, or the geometric warp alone")
@@ -178,9 +179,19 @@ def _job(argv: Sequence[str] | None) -> Job:
     device = given.device if given.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     controls = Controls(given.head, given.face, given.body, given.mirror, background, given.colour)
     return Job(
-        given.ref, given.drive, given.out, given.size, given.alpha, given.generator, given.checkpoint, device, given.points,
-        controls, not given.no_smooth, given.neutral,
-    )  # fmt: skip
+        ref=given.ref,
+        drive=given.drive,
+        out=given.out,
+        size=given.size,
+        alpha=given.alpha,
+        generator=given.generator,
+        checkpoint=given.checkpoint,
+        device=device,
+        points=given.points,
+        controls=controls,
+        smooth=not given.no_smooth,
+        neutral=given.neutral,
+    )
 
 
 def _between(low: float, high: float, kind: type[float] = float) -> Callable[[str], float]:
@@ -206,4 +217,5 @@ def _colour(text: str) -> tuple[int, int, int]:
 
 
 if __name__ == "__main__":
+    quiet_natives()
     sys.exit(main())

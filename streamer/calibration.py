@@ -24,7 +24,7 @@ _CONFIDENT = 0.6
 class Calibration:
     """Collects steady frames (still, facing the camera, mouth closed, eyes open) and takes their robust middle.
 
-    Starts by itself on the first face. If nobody holds still, it settles after PATIENCE seconds on the best frames seen.
+    Starts by itself on the first face. If nobody holds still, it settles after PATIENCE seconds on the best frames.
     """
 
     def __init__(self) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def ahead(items: Iterable[T], depth: int = 8) -> Iterator[T]:
+def ahead(items: Iterable[T], depth: int = 8) -> Generator[T, None, None]:
     """The same items, made in a thread that is at most `depth` ahead; its exception is raised here, in its place.
 
     Closing the iterator early stops the thread after the item that it is making. For files only: live, nothing queues.

@@ -26,8 +26,8 @@ class Motion:
     """One frame of one driver, in camera units (x right, y down, z away from the camera; docs/architecture.md).
 
     captured: seconds, from the CameraFrame. face: (478, 3) float32 or None. face_confidence: 0..1.
-    body: (33, 4) x y z visibility or None. hands: (2, 21, 4) x y z confidence; 0 is the person's left hand, 1 the right,
-    confidence 0 = not seen. head: (3, 3) rotation of the head, identity = as the canonical face, straight into the camera.
+    body: (33, 4) x y z visibility or None. hands: (2, 21, 4) x y z confidence; first the person's left hand, then the
+    right; confidence 0 = not seen. head: (3, 3) rotation, identity = as the canonical face, straight into the camera.
     stages: milliseconds spent by stage name.
     """
 
@@ -68,9 +68,7 @@ def blend(a: Motion, b: Motion, share: float) -> Motion:
     shape_a, shape_b = pose_a.undo(a.face), pose_b.undo(b.face)
     pose = pose_a.towards(pose_b, share)
     body = b.body if a.body is None or b.body is None else a.body + np.float32(share) * (b.body - a.body)
-    return replace(
-        b, face=pose.apply(shape_a + np.float32(share) * (shape_b - shape_a)), body=body, head=pose.rotation
-    )
+    return replace(b, face=pose.apply(shape_a + np.float32(share) * (shape_b - shape_a)), body=body, head=pose.rotation)
 
 
 def face_size(face: Array) -> float:

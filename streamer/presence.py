@@ -1,4 +1,4 @@
-"""What the character does while nobody is seen: hold, then come to rest, breathe and blink; never a picture of the person."""
+"""What the character does while nobody is seen: hold, come to rest, breathe and blink; never the camera's picture."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _SHOULDERS = (11, 12)
 def _resting_body() -> Array:
     """(33, 4) upper body of the canonical face; the rest is not seen."""
     body = np.zeros((33, 4), np.float32)
-    spots = {0: (0, 0.4), 7: (0.8, 0.2), 8: (-0.8, 0.2), 11: (1.6, 2.0), 12: (-1.6, 2.0), 13: (1.9, 4.0), 14: (-1.9, 4.0)}
-    for joint, (x, y) in spots.items():
-        body[joint] = x, y, 0, 1
+    body[0] = 0, 0.4, 0, 1
+    for left, (x, y) in {7: (0.8, 0.2), 11: (1.6, 2.0), 13: (1.9, 4.0)}.items():  # ears, shoulders, elbows
+        body[left], body[left + 1] = (x, y, 0, 1), (-x, y, 0, 1)
     return body
 
 
@@ -59,7 +59,7 @@ class Presence:
             self._epoch = now
         anonymous = neutral is None or neutral.face is None
         base = NEUTRAL if neutral is None or neutral.face is None else neutral
-        if self._anonymous and not anonymous:
+        if self._shown is not None and self._anonymous and not anonymous:
             self._shown = self._idle(base, now)  # what was shown so far, in this person's measures
         self._anonymous = anonymous
         tracked = motion.face is not None and not anonymous

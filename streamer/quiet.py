@@ -7,7 +7,7 @@ import re
 import sys
 import threading
 
-# "W0000 00:00:1795231231.733270   22619 landmark_projection_calculator.cc:186] …" and what comes before the first of these.
+# "W0000 00:00:1795231231.733270   22619 landmark_projection_calculator.cc:186] …" and what precedes the first.
 _CHATTER = re.compile(
     rb"[IW]\d{4} [\d:.]+ +\d+ \S+\.cc:\d+\] |WARNING: All log messages before absl::InitializeLog|"
     rb"INFO: Created TensorFlow Lite"
@@ -18,8 +18,8 @@ def quiet_natives() -> None:
     """Filter what native libraries write to the error stream: lines of their information and warning log are dropped.
 
     MediaPipe logs through absl straight to file descriptor 2, which no setting of its wheel turns off. Python's own
-    `sys.stderr` is moved to a copy of the real stream, so that tracebacks and progress bars take no detour. For programs,
-    at their start; does nothing when there is no error stream.
+    `sys.stderr` is moved to a copy of the real stream, so that tracebacks and progress bars take no detour. For
+    programs, at their start; does nothing when there is no error stream.
     """
     try:
         real = os.dup(2)

@@ -38,7 +38,7 @@ class Recording(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Format:
-    """muxer, codec, pixels, options: FFmpeg's. sound: codecs that the container takes as they are, else `encode_sound`."""
+    """muxer, codec, pixels, options: FFmpeg's names. sound: codecs that are copied; others become `encode_sound`."""
 
     muxer: str
     codec: str
@@ -77,7 +77,7 @@ def open_recording(path: Path, rate: Fraction, alpha: bool = False, sound: Path 
     if (suffix, alpha) not in _FORMATS:
         if suffix == ".mp4":
             raise VideoError("MP4 cannot hold transparency: let --out end in .webm or .mov, or name a folder for PNGs.")
-        raise VideoError(f"{path.name} does not end in .mp4, .webm or .mov: use one of these, or a folder name for PNGs.")
+        raise VideoError(f"{path.name} does not end in .mp4, .webm or .mov: use one of these, or a folder for PNGs.")
     return _File(path, _FORMATS[suffix, alpha], rate, sound)
 
 
@@ -213,11 +213,15 @@ def _check_folder(path: Path) -> None:
 
 
 def _pixels(frame: AvatarFrame, alpha: bool) -> Image:
-    """(H, W, 3 or 4): with a channel of alpha where it is wanted, opaque if the frame has none."""
-    if not alpha:
-        return frame.rgb
-    mask = np.full(frame.rgb.shape[:2], 255, np.uint8) if frame.alpha is None else frame.alpha
-    return np.dstack([frame.rgb, mask])
+    """(H, W, 3 or 4): where alpha is wanted with a channel of it, opaque if the frame has none.
+
+    Frames come premultiplied, on black; PNG, ProRes and VP9 want straight colours.
+    """
+    if not alpha or frame.alpha is None:
+        return np.dstack([frame.rgb, np.full(frame.rgb.shape[:2], 255, np.uint8)]) if alpha else frame.rgb
+    weight = np.maximum(frame.alpha, 1).astype(np.float32)[..., None] / 255
+    straight = np.minimum(frame.rgb / weight + 0.5, 255).astype(np.uint8)
+    return np.dstack([straight, frame.alpha])
 
 
 def _even(picture: Image) -> Image:

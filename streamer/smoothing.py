@@ -1,7 +1,7 @@
 """One-Euro smoothing of landmarks: still points stand still, fast points are not late.
 
-Casiez, Roussel, Vogel: 1€ Filter: A Simple Speed-based Low-pass Filter for Noisy Input in Interactive
-Systems, CHI 2012.
+Casiez, Roussel, Vogel: 1€ Filter: A Simple Speed-based Low-pass Filter for Noisy Input in Interactive Systems, CHI
+2012.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ CUT = 0.7  # a face that moves by this many of its sizes between two frames is a
 class OneEuro:
     """Filters any number of points at once; every point has its own cut-off, driven by its own speed.
 
-    min_cutoff: Hz of the low pass at rest. beta: Hz that each unit of speed (sizes per second) adds. d_cutoff: Hz of the
-    speed's own low pass. A gap longer than `gap` seconds, time running backwards or another shape starts afresh.
+    min_cutoff: Hz of the low pass at rest. beta: Hz that each unit of speed (sizes per second) adds. d_cutoff: Hz of
+    the speed's own low pass. A gap longer than `gap` seconds, time running backwards or another shape starts afresh.
     """
 
     def __init__(self, min_cutoff: float, beta: float, d_cutoff: float = 1.0, gap: float = 0.5) -> None:

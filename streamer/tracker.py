@@ -44,9 +44,9 @@ class _Limbs:
 class MotionExtractor:
     """Tracks one person; not thread-safe, one for each session, because MediaPipe's graphs carry state.
 
-    body: also track joints and hands. smooth: One-Euro filters on everything. live: body and hands run in a second thread
-    on the newest frame whenever it is free, at most `body_rate` times a second, and are carried on in between, so that
-    `process` costs the face alone; otherwise they run inside `process` on every frame, for files.
+    body: also track joints and hands. smooth: One-Euro filters on everything. live: body and hands run in a second
+    thread on the newest frame whenever it is free, at most `body_rate` times a second, and are carried on in between;
+    `process` then costs the face alone. Not live, for files: they run inside `process` on every frame.
     """
 
     def __init__(self, body: bool = True, smooth: bool = True, live: bool = True, body_rate: float = 10.0) -> None:

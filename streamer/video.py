@@ -34,10 +34,11 @@ class VideoReader:
         self._container = _open(path)
         if not self._container.streams.video:
             self._container.close()
-            raise VideoError(f"{path} has no picture track, only sound or data: give a video that shows the driver.")
+            raise VideoError(f"{path} has no picture track: give a video that shows the driver.")
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
-        self.rate = Fraction(self._stream.average_rate or self._stream.guessed_rate or 25)
+        rate = Fraction(self._stream.average_rate or self._stream.guessed_rate or 0)
+        self.rate = rate if 1 <= rate <= 240 else Fraction(25)  # browsers' recordings claim 1000 or nothing
         seconds = (self._stream.duration or 0) * (self._stream.time_base or 0)
         seconds = seconds or Fraction(self._container.duration or 0, av.time_base)
         self.frames = int(self._stream.frames) or round(seconds * self.rate)
@@ -61,7 +62,9 @@ class VideoReader:
                 index += 1
         except FFmpegError as error:
             if index == 0:
-                raise VideoError(f"{self.path} cannot be decoded ({reason(error)}): convert it to MP4 first.") from error
+                raise VideoError(
+                    f"{self.path} cannot be decoded ({reason(error)}): convert it to MP4 first."
+                ) from error
         if index == 0:
             raise VideoError(f"{self.path} holds no frames: give a video that shows the driver.")
 
@@ -86,5 +89,5 @@ def _open(path: Path) -> Any:
         raise VideoError(f"{path} is empty (0 bytes): record or download it again.")
     try:
         return av.open(str(path))
-    except (OSError, FFmpegError) as error:  # FFmpeg reports a wrong format as ValueError's child, too
-        raise VideoError(f"{path} cannot be read as a video ({reason(error)}): give an MP4, MOV, WebM or MKV.") from error
+    except (OSError, FFmpegError) as error:
+        raise VideoError(f"{path} is not a readable video ({reason(error)}): give an MP4, MOV, WebM or MKV.") from error
