@@ -44,11 +44,11 @@ def _usable_cores() -> int:
 
 
 def _device_name(device: str) -> str:
-    if not device.startswith("cuda"):
+    if device == "cpu":
         return device
     import torch  # noqa: PLC0415  (seconds to import, and only wanted here)
 
-    return torch.cuda.get_device_name(device)
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
 
 
 def _version(package: str) -> str | None:
