@@ -1,8 +1,9 @@
 """Attention of the current frame over pinned reference slots and a ring of past frames, all in one buffer.
 
 The buffer holds S slots of N tokens: R reference slots first, then the ring, one of whose slots is the current frame.
-The ring's keys lie in it as they were projected, before RoPE; a slot's age decides its rotation when it is used, so positions
-stay bounded and a stream never needs a cut. The references' age never changes: their keys are turned once, when pinned.
+The ring's keys lie in it as they were projected, before RoPE; a slot's age decides its rotation when it is used, so
+positions stay bounded and a stream never needs a cut. The references' age never changes: their keys are turned once,
+when pinned.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ class Rope:
 
 
 def axial_rope(grid: int, head_width: int, base: float = 100.0) -> Rope:
-    """Angles for a grid×grid frame: a quarter of the head width turns with time, the rest half with row, half with column."""
+    """Angles for a grid×grid frame: a quarter of the head width turns with time, the rest half with row, half with
+    column.
+    """
     if head_width % 8:
         raise ValueError(f"axial_rope needs a head width divisible by 8, got {head_width}")
     pairs = head_width // 2
@@ -45,9 +48,7 @@ def axial_rope(grid: int, head_width: int, base: float = 100.0) -> Rope:
         return base ** (-torch.arange(count) / max(count, 1))
 
     row, column = torch.meshgrid(torch.arange(grid).float(), torch.arange(grid).float(), indexing="ij")
-    space = torch.cat(
-        [row.reshape(-1, 1) * frequencies(in_row), column.reshape(-1, 1) * frequencies(in_column)], -1
-    )
+    space = torch.cat([row.reshape(-1, 1) * frequencies(in_row), column.reshape(-1, 1) * frequencies(in_column)], -1)
     return Rope(space=space, time=frequencies(in_time))
 
 
@@ -64,7 +65,7 @@ def turn(keys: Tensor, position: Tensor, rope: Rope, keyed: int) -> Tensor:
     return torch.cat([rotate(keys[:, :spatial], rope.angles(position)), keys[:, spatial:]], 1)
 
 
-def ring_attention(  # noqa: PLR0917
+def ring_attention(
     query: Tensor, keys: Tensor, values: Tensor, position: Tensor, live: Tensor, rope: Rope, keyed: int, pinned: int = 0
 ) -> Tensor:
     """softmax(q·k/√D)·v of the current frame over every live slot; torch reference and CPU path.

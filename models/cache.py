@@ -13,12 +13,15 @@ REFERENCE_POSITION = -8.0  # a fixed "age" of the pinned slots, beyond any ring
 class Cache:
     """K and V of every layer for a batch of sessions: slots [references | ring + current].
 
-    keys, values: (L, B, H, S·N, D); the ring's keys before RoPE, the references' as `CausalDiT.refer` turned them. cursor: (B,) the slot among ring + 1 that the current frame writes.
-    filled: (B,) past frames held, 0..ring. Only `pin`, `advance` and `reset` change the cursors; the blocks write through
-    `write`. Nothing is re-allocated, rolled or concatenated.
+    keys, values: (L, B, H, S·N, D); the ring's keys before RoPE, the references' as `CausalDiT.refer` turned them.
+    cursor: (B,) the slot among ring + 1 that the current frame writes. filled: (B,) past frames held, 0..ring. Only
+    `pin`, `advance` and `reset` change the cursors; the blocks write through `write`. Nothing is re-allocated, rolled
+    or concatenated.
     """
 
-    def __init__(self, config: ModelConfig, batch: int, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32):
+    def __init__(
+        self, config: ModelConfig, batch: int, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    ):
         shape = (config.depth, batch, config.heads, config.slots * config.tokens, config.head_width)
         self.config = config
         self.keys = torch.zeros(shape, device=device, dtype=dtype)

@@ -23,20 +23,26 @@ class CheckpointError(Exception):
 def save(network: CausalDiT, path: Path, notes: dict[str, str] | None = None) -> None:
     """Write float16 weights under `path` atomically; `notes` (data, command, steps …) go into the header."""
     header = {"format": FORMAT, "config": json.dumps(network.config.to_dict()), **(notes or {})}
-    tensors = {name: value.detach().to("cpu", torch.float16).contiguous() for name, value in network.state_dict().items()}
+    tensors = {
+        name: value.detach().to("cpu", torch.float16).contiguous() for name, value in network.state_dict().items()
+    }
     part = path.with_name(path.name + ".part")
     try:
         save_file(tensors, part, metadata=header)
         os.replace(part, path)
     except (OSError, SafetensorError) as error:
         part.unlink(missing_ok=True)
-        raise CheckpointError(f"{path} could not be written ({error}); free some space or choose another folder.") from error
+        raise CheckpointError(
+            f"{path} could not be written ({error}); free some space or choose another folder."
+        ) from error
 
 
 def load(path: Path) -> CausalDiT:
     """Read a network in float32, in eval mode. Raises CheckpointError for a missing, damaged or foreign file."""
     if not path.is_file():
-        raise CheckpointError(f"{path} is not there; train one with `python -m training.train` or use --generator geometry.")
+        raise CheckpointError(
+            f"{path} is not there; train one with `python -m training.train` or use --generator geometry."
+        )
     try:
         with safe_open(path, "pt") as file:
             header = file.metadata() or {}
@@ -44,12 +50,16 @@ def load(path: Path) -> CausalDiT:
     except SafetensorError as error:
         raise CheckpointError(f"{path} is damaged ({error}); fetch or train it again.") from error
     if header.get("format") != FORMAT:
-        raise CheckpointError(f"{path} holds no Kagami weights ({FORMAT}); pass a file made by `python -m training.train`.")
+        raise CheckpointError(
+            f"{path} holds no Kagami weights ({FORMAT}); pass a file made by `python -m training.train`."
+        )
     settings = json.loads(header["config"])
     settings["stem"] = tuple(settings["stem"])
     network = CausalDiT(ModelConfig(**settings))
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
-        raise CheckpointError(f"{path} does not fit this version of the network; train it again or update Kagami.") from error
+        raise CheckpointError(
+            f"{path} does not fit this version of the network; train it again or update Kagami."
+        ) from error
     return network.eval()

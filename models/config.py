@@ -14,8 +14,8 @@ class ModelConfig:
     """Everything that decides the network's shape.
 
     side: pixels of the focus box the network sees. width: token channels. keyed: geometry-keyed heads among `heads`.
-    ring: past frames remembered. references: pinned pictures. stem: channels at side/2, /4, /8. motion_tokens × motion_width:
-    shape of `Guidance.tokens`.
+    ring: past frames remembered. references: pinned pictures. stem: channels at side/2, /4, /8. motion_tokens ×
+    motion_width: shape of `Guidance.tokens`.
     """
 
     side: int = 256

@@ -114,10 +114,10 @@ class Head(nn.Module):
         self.to_half = nn.Conv2d(quarter, half, 1)
         self.at_half = nn.Sequential(nn.Conv2d(half, half, 3, 1, 1), nn.SiLU())
         self.out = nn.Conv2d(half, 3 + 4 * 4, 3, 1, 1)
+        bias = torch.zeros(self.out.out_channels)
+        bias[3:7] = 3.0  # keep ≈ 0.95
         nn.init.normal_(self.out.weight, std=1e-3)
-        nn.init.zeros_(self.out.bias)
-        with torch.no_grad():
-            self.out.bias[3:7] = 3.0  # keep ≈ 0.95
+        self.out.bias = nn.Parameter(bias)
 
     def forward(self, tokens: Tensor, skips: tuple[Tensor, Tensor, Tensor]) -> Edit:
         half, quarter, eighth = skips
@@ -169,7 +169,9 @@ class Block(nn.Module):
         return x.unflatten(2, (-1, self.config.head_width)).transpose(1, 2)
 
     def project(self, x: Tensor, code: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Q, K, V (B, H, N, D): spatial heads from appearance, keyed heads' Q and K from canonical coordinates alone."""
+        """Q, K, V (B, H, N, D): spatial heads from appearance, keyed heads' Q and K from canonical coordinates
+        alone.
+        """
         query, key = self.query_key(x).chunk(2, -1)
         keyed_query, keyed_key = self.geometry(code).chunk(2, -1)
         query = torch.cat([self.heads(query), self.heads(keyed_query)], 1)
@@ -177,7 +179,9 @@ class Block(nn.Module):
         return self.norm_query(query), self.norm_key(key), self.heads(self.value(x))
 
     def forward(self, x: Tensor, code: Tensor, motion: Tensor, modulation: Tensor, attend: Attend) -> Tensor:
-        shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = (modulation + self.table)[:, :, None].unbind(1)  # (B, 1, C)
+        shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = (modulation + self.table)[:, :, None].unbind(
+            1
+        )  # (B, 1, C)
         query, key, value = self.project(self.norm_attention(x) * (1 + scale_a) + shift_a, code)
         seen = attend(self.layer, query, key, value)  # (B, H, N, D)
         x = x + gate_a * self.out(seen.transpose(1, 2).flatten(2))
@@ -192,14 +196,15 @@ class CausalDiT(nn.Module):
     """The generator. Holds no streaming state: `refer` makes a picture's K/V, `step` draws one frame over a `Cache`,
     `clip` draws several frames at once for training and equals `step` by `step`."""
 
+    rope_space: Tensor
+    rope_time: Tensor
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
         self.stem = Stem(config)
         self.place = nn.Parameter(torch.randn(1, config.tokens, config.width) * 0.02)
-        self.level = nn.Sequential(
-            nn.Linear(32, config.width), nn.SiLU(), nn.Linear(config.width, 6 * config.width)
-        )
+        self.level = nn.Sequential(nn.Linear(32, config.width), nn.SiLU(), nn.Linear(config.width, 6 * config.width))
         self.motion = nn.Linear(config.motion_width, config.width)
         self.motion_kind = nn.Parameter(torch.randn(1, config.motion_tokens, config.width) * 0.02)
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.depth))
@@ -230,7 +235,9 @@ class CausalDiT(nn.Module):
         return x, skips
 
     def refer(self, reference: FrameInput) -> tuple[Tensor, Tensor]:
-        """A clean picture's K/V of every layer, (L, B, H, N, D) each, keys turned to a reference's age; it attends to itself."""
+        """A clean picture's K/V of every layer, (L, B, H, N, D) each, keys turned to a reference's age; it attends to
+        itself.
+        """
         kept: list[tuple[Tensor, Tensor]] = []
 
         def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -250,12 +257,16 @@ class CausalDiT(nn.Module):
         def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
             cache.write(layer, key, value)
             keys, values = cache.keys[layer], cache.values[layer]
-            return ring_attention(query, keys, values, position, live, self.rope, self.config.keyed, self.config.references)
+            return ring_attention(
+                query, keys, values, position, live, self.rope, self.config.keyed, self.config.references
+            )
 
         return self(frame, attend)
 
     def clip(self, references: tuple[Tensor, Tensor], frames: list[FrameInput]) -> list[Edit]:
-        """Draw consecutive frames, each seeing the references' K/V (L, B, H, R·N, D) and at most `ring` frames before it."""
+        """Draw consecutive frames, each seeing the references' K/V (L, B, H, R·N, D) and at most `ring` frames before
+        it.
+        """
         memory: list[list[tuple[Tensor, Tensor]]] = [[] for _ in range(self.config.depth)]
 
         def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:

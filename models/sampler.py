@@ -21,7 +21,9 @@ from models.rig import Rig, between, box_grid, unit_grid
 
 @dataclass(frozen=True, slots=True)
 class Focus:
-    """A reference's focus box at the network's size. picture, plate: (B, 3, side, side) 0..1; layer as in `Rig.layer`."""
+    """A reference's focus box at the network's size. picture, plate: (B, 3, side, side) 0..1; layer as in
+    `Rig.layer`.
+    """
 
     picture: Tensor
     plate: Tensor

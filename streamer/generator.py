@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import os
+import tempfile
 import warnings
 from collections import deque
 from collections.abc import Sequence
@@ -136,8 +136,8 @@ class TorchGenerator(NetworkGenerator):
 class StepGraph(nn.Module):
     """One step as a function of tensors alone, the shape in which ONNX Runtime takes it.
 
-    Inputs: the six fields of FrameInput; live (1, R + W + 1) bool; then keys and values (L, 1, H, ·, D) of the references
-    and of each past frame, oldest first. Outputs: the four fields of Edit, and this frame's keys and values.
+    Inputs: the six fields of FrameInput; live (1, R + W + 1) bool; then keys and values (L, 1, H, ·, D) of the
+    references and of each past frame, oldest first. Outputs: the four fields of Edit, and this frame's keys and values.
     """
 
     def __init__(self, network: CausalDiT) -> None:
@@ -155,7 +155,9 @@ class StepGraph(nn.Module):
             fresh.append((key, value))
             keys = torch.cat([*(slot[layer] for slot in memory[0::2]), key], 2)
             values = torch.cat([*(slot[layer] for slot in memory[1::2]), value], 2)
-            return ring_attention(query, keys, values, position, live, self.network.rope, config.keyed, config.references)
+            return ring_attention(
+                query, keys, values, position, live, self.network.rope, config.keyed, config.references
+            )
 
         edit = self.network(frame, attend)
         keys, values = (torch.stack(each) for each in zip(*fresh, strict=True))
@@ -207,17 +209,16 @@ class OnnxGenerator(NetworkGenerator):
         inputs += [torch.ones(1, config.slots, dtype=torch.bool), pinned, pinned.clone()]
         inputs += [memory.clone() for _ in range(2 * config.ring)]
         names = [f"input{i}" for i in range(len(inputs))]
-        file = io.BytesIO()
-        with warnings.catch_warnings():
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the exporter's own deprecation and tracing notes
-            torch.onnx.export(
-                StepGraph(self.network), tuple(inputs), file, input_names=names, opset_version=18, dynamo=False
-            )
-        return file.getvalue()
+            file = Path(folder) / "step.onnx"
+            graph = StepGraph(self.network)
+            torch.onnx.export(graph, tuple(inputs), file, input_names=names, opset_version=18, dynamo=False)
+            return file.read_bytes()
 
 
 def make_generator(kind: str, device: torch.device, checkpoint: Path | None = None, steps: int = 1) -> Generator:
-    """"geometry", or "dit" on ONNX Runtime (CPU) or torch (elsewhere). Raises GeneratorError with one sentence."""
+    """ "geometry", or "dit" on ONNX Runtime (CPU) or torch (elsewhere). Raises GeneratorError with one sentence."""
     if kind == "geometry":
         return GeometryGenerator()
     try:

@@ -30,7 +30,9 @@ GeneratorKind = Literal["dit", "geometry"]
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """What a person sets while live. Strengths: 0..2, 1 = as the driver does. colour: RGB 0..255 for `background="colour"`."""
+    """What a person sets while live. Strengths: 0..2, 1 = as the driver does. colour: RGB 0..255 for
+    `background="colour"`.
+    """
 
     head: float = 1.0
     face: float = 1.0

@@ -1,7 +1,7 @@
 """Rendered samples turned into what the network sees: `python -m training.bake --samples runs/data --out runs/baked`.
 
-The rig and the guidance of a sample are the live engine's own (models/), made once here, so that training reads them many
-times. The loss lives on the focus box; a shard is one safetensors file of some samples.
+The rig and the guidance of a sample are the live engine's own (models/), made once here, so that training reads them
+many times. The loss lives on the focus box; a shard is one safetensors file of some samples.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ SIDE = PRESETS["tiny"].side
 class Baked:
     """B samples of T frames on the focus box, s = SIDE, G = GUIDE.
 
-    picture, plate (B, 3, s, s), matte (B, 1, s, s): the reference. rest_*: guidance of its own pose. maps (B, T, 6, G, G),
-    canonical (B, T, 3, G, G), tokens (B, T, M, C): guidance. truth (B, T, 3, s, s), alpha (B, T, 1, s, s), flow (B, T, 2, G, G)
-    box units, visible (B, T, 1, G, G), label (B, T, 1, s, s): the renderer's answer. Pictures 0..1.
+    picture, plate (B, 3, s, s), matte (B, 1, s, s): the reference. rest_*: guidance of its own pose. maps (B, T, 6,
+    G, G), canonical (B, T, 3, G, G), tokens (B, T, M, C): guidance. truth (B, T, 3, s, s), alpha (B, T, 1, s, s),
+    flow (B, T, 2, G, G) box units, visible (B, T, 1, G, G), label (B, T, 1, s, s): the renderer's answer. Pictures
+    0..1.
     """
 
     picture: Tensor
@@ -73,7 +74,12 @@ def bake(sample: dict[str, np.ndarray]) -> Baked:
         tensor = get(name)
         return tensor.float() / 255 if tensor.dtype == torch.uint8 else tensor.float()
 
-    rig = Rig.build(picture("ref_image")[None], picture("ref_matte")[None], get("ref_face").float()[None], get("ref_body").float()[None])
+    rig = Rig.build(
+        picture("ref_image")[None],
+        picture("ref_matte")[None],
+        get("ref_face").float()[None],
+        get("ref_body").float()[None],
+    )
     frames = len(sample["target_image"])
     many = Rig.stack([rig] * frames)
     rest = guide(rig, rest_pose(rig))
@@ -139,18 +145,15 @@ def load_shard(path: Path, batch: int, generator: torch.Generator) -> Iterator[B
     tensors = load_file(path)
     order = torch.randperm(len(tensors["picture"]), generator=generator)
     for index in order.split(batch):
-        yield Baked(
-            **{
-                name: tensor[index].float() / (255 if name in BYTES else 1)
-                for name, tensor in tensors.items()
-            }
-        )
+        yield Baked(**{name: tensor[index].float() / (255 if name in BYTES else 1) for name, tensor in tensors.items()})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--samples", type=Path, required=True, help="folder that `python -m training.samples` fills")
-    parser.add_argument("--out", type=Path, required=True, help="folder for baked shards; shards already there are kept")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for baked shards; shards already there are kept"
+    )
     parser.add_argument("--follow", action="store_true", help="keep waiting for new samples")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()

@@ -1,7 +1,7 @@
 """What the network is held to, against the renderer's truth on the focus box.
 
-Plain L1 alone chooses blur wherever the truth cannot be met exactly, so the parts are supervised too: where to copy from
-(flow), whether the picture shows it (keep), who stands before the background (alpha), and only then the pixels.
+Plain L1 alone chooses blur wherever the truth cannot be met exactly, so the parts are supervised too: where to copy
+from (flow), whether the picture shows it (keep), who stands before the background (alpha), and only then the pixels.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ PIXEL_WEIGHT = torch.tensor([0.6, 1.0, 1.2, 2.0, 6.0, 6.0])  # by label
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """The renderer's word on a frame, focus box: picture (B, 3, s, s) 0..1, alpha (B, 1, s, s), flow (B, 2, G, G) focus units,
-    visible (B, 1, G, G) 0..1, label (B, 1, s, s) integers as in LABELS."""
+    """The renderer's word on a frame, focus box: picture (B, 3, s, s) 0..1, alpha (B, 1, s, s), flow (B, 2, G, G)
+    focus units, visible (B, 1, G, G) 0..1, label (B, 1, s, s) integers as in LABELS."""
 
     picture: Tensor
     alpha: Tensor
@@ -43,7 +43,8 @@ def gradients(x: Tensor) -> Tensor:
 def frame_loss(drawn: Tensor, edit: Edit, flow: Tensor, alpha: Tensor, truth: Truth) -> dict[str, Tensor]:
     """Named terms of one frame, already weighted; their sum is the loss.
 
-    drawn: (B, 3, s, s) the composed focus box. flow: (B, 2, G, G) = f₀ + Δf in focus units. alpha: (B, 1, s, s) composed.
+    drawn: (B, 3, s, s) the composed focus box. flow: (B, 2, G, G) = f₀ + Δf in focus units. alpha: (B, 1, s, s)
+    composed.
     """
     weight = PIXEL_WEIGHT.to(drawn.device)[truth.label.long()]  # (B, 1, s, s)
     weight = weight / weight.mean((2, 3), keepdim=True)

@@ -1,7 +1,8 @@
 """Train the network on baked renders: `python -m training.train --data runs/baked --preset tiny --out runs/tiny`.
 
-One sample is one character: a reference and T consecutive frames, each at its own noise level (diffusion forcing, Chen et
-al. 2024), s = 1 for most so that the network is a one-step model from the start. Resumable; deterministic by seed.
+One sample is one character: a reference and T consecutive frames, each at its own noise level (diffusion forcing,
+Chen et al. 2024), s = 1 for most so that the network is a one-step model from the start. Resumable; deterministic by
+seed.
 """
 
 from __future__ import annotations
@@ -66,11 +67,11 @@ def batch_loss(network: CausalDiT, batch: Baked, generator: torch.Generator) -> 
     total: dict[str, Tensor] = {}
     drawn = batch.picture
     for t, (frame, edit) in enumerate(zip(frames, edits, strict=True)):
-        edit = Edit(*(getattr(edit, name).float() for name in Edit.__slots__))
-        pixels, flow = render(focus, frame, edit)
+        full = Edit(*(getattr(edit, name).float() for name in Edit.__slots__))
+        pixels, flow = render(focus, frame, full)
         drawn, alpha = pixels[:, :3], pixels[:, 3:]
         truth = Truth(batch.truth[:, t], batch.alpha[:, t], batch.flow[:, t], batch.visible[:, t], batch.label[:, t])
-        for name, value in frame_loss(drawn, edit, flow, alpha, truth).items():
+        for name, value in frame_loss(drawn, full, flow, alpha, truth).items():
             total[name] = total.get(name, torch.zeros(())) + value / len(frames)
     return total, drawn
 
@@ -93,7 +94,9 @@ class Trainer:
         self.average = torch.optim.swa_utils.AveragedModel(
             self.network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
         )
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=0.01)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=0.01
+        )
         self.step = 0
         self.spent = 0.0
         options.out.mkdir(parents=True, exist_ok=True)
@@ -106,7 +109,9 @@ class Trainer:
         return self.options.out / "state.pt"
 
     def run(self) -> None:
-        """Train until the steps or the hours are spent. Raises SystemExit with one sentence when the loss is not a number."""
+        """Train until the steps or the hours are spent. Raises SystemExit with one sentence when the loss is not a
+        number.
+        """
         torch.set_num_threads(self.options.threads)
         began = time.monotonic()
         bar = tqdm(total=self.options.steps, initial=self.step, mininterval=10)
@@ -133,7 +138,9 @@ class Trainer:
         terms, drawn = batch_loss(self.network, batch, generator)
         loss = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(loss):
-            raise SystemExit(f"The loss is not a number at step {self.step}; the last good state is in {self.state_path}.")
+            raise SystemExit(
+                f"The loss is not a number at step {self.step}; the last good state is in {self.state_path}."
+            )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -167,7 +174,9 @@ class Trainer:
             "seed": str(self.options.seed),
             "seconds": str(round(spent)),
         }
-        checkpoint.save(self.average.module, self.options.out / f"{self.options.preset}.safetensors", notes)
+        averaged = self.average.module
+        assert isinstance(averaged, CausalDiT)
+        checkpoint.save(averaged, self.options.out / f"{self.options.preset}.safetensors", notes)
 
     def _resume(self) -> None:
         state = torch.load(self.state_path, weights_only=True)
@@ -180,7 +189,9 @@ class Trainer:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True, help="folder of baked shards (`python -m training.bake`)")
-    parser.add_argument("--out", type=Path, required=True, help="folder for state, weights and logs; resumes what it finds")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for state, weights and logs; resumes what it finds"
+    )
     parser.add_argument("--preset", choices=sorted(PRESETS), default="tiny")
     parser.add_argument("--steps", type=int, default=20_000, help="optimiser steps of the whole schedule")
     parser.add_argument("--batch", type=int, default=4, help="characters per step")

@@ -1,4 +1,6 @@
-"""The network's laws: causal, streaming equals one shot, pinned slots survive the ring's wrap, it starts as the warp."""
+"""The network's laws: causal, streaming equals one shot, pinned slots survive the ring's wrap, it starts as the
+warp.
+"""
 
 from dataclasses import fields
 

@@ -1,4 +1,6 @@
-"""A rendered sample becomes network inputs, and the trainer learns from them, resumes, and stops at a loss gone wrong."""
+"""A rendered sample becomes network inputs, and the trainer learns from them, resumes, and stops at a loss gone
+wrong.
+"""
 
 from pathlib import Path
 
@@ -19,7 +21,9 @@ SMALL = ModelConfig(width=32, depth=1, heads=4, keyed=1, stem=(8, 8, 8))
 
 @pytest.fixture(scope="module")
 def sample() -> dict[str, np.ndarray]:
-    """A drawn head that moves a little to the right, as `training.samples` would tell it: the whole picture moves along."""
+    """A drawn head that moves a little to the right, as `training.samples` would tell it: the whole picture moves
+    along.
+    """
     size, pixels = 256, 8
     rig = drawn_face(size)
 
@@ -58,7 +62,9 @@ def data(sample: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture
 def options(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Options:
     monkeypatch.setitem(PRESETS, "small", SMALL)
-    return Options(data, tmp_path / "run", "small", steps=3, batch=2, rate=1e-3, seed=1, threads=1, hours=1.0, start=None)
+    return Options(
+        data, tmp_path / "run", "small", steps=3, batch=2, rate=1e-3, seed=1, threads=1, hours=1.0, start=None
+    )
 
 
 def one_batch(data: Path) -> Baked:
@@ -114,12 +120,16 @@ def test_the_same_seed_gives_the_same_weights(options: Options, tmp_path: Path) 
     assert all(torch.equal(runs[0][name], runs[1][name]) for name in runs[0])
 
 
-def test_a_loss_gone_wrong_stops_and_keeps_the_last_good_state(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_gone_wrong_stops_and_keeps_the_last_good_state(
+    options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Trainer(Options(**{**_fields(options), "steps": 1})).run()
     good = (options.out / "state.pt").read_bytes()
     broken = {"pixel": torch.tensor(float("nan"), requires_grad=True)}
     monkeypatch.setattr(train, "batch_loss", lambda *_: (broken, torch.zeros(1)))
-    with pytest.raises(SystemExit, match=r"The loss is not a number at step 1; the last good state is in .*state\.pt\."):
+    with pytest.raises(
+        SystemExit, match=r"The loss is not a number at step 1; the last good state is in .*state\.pt\."
+    ):
         Trainer(options).run()
     assert (options.out / "state.pt").read_bytes() == good
 
