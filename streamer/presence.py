@@ -14,7 +14,7 @@ from streamer.motion import Array, Motion, blend
 HOLD = 0.4  # s that the last motion stands when the face is lost
 EASE_OUT = 1.2  # s from there to rest
 EASE_IN = 0.35  # s from rest back to the person
-HICCUP = 0.12  # s; a gap this short needs no easing
+HICCUP = 0.15  # s; a gap this short needs no easing
 
 _BREATH = 0.24  # Hz
 _BLINKS = 64  # blinks before their rhythm repeats
