@@ -262,7 +262,8 @@ class Server:
         assert this is not None
         try:
             order = signaling.Order()
-            hello = await asyncio.wait_for(self._greeting(socket, say, order), HELLO_TIMEOUT)
+            async with asyncio.timeout(HELLO_TIMEOUT):
+                hello = await self._greeting(socket, say, order)
             watch = hello.watch and self._local(socket)
             if hello.watch and not watch:
                 raise ForbiddenError(
@@ -346,10 +347,12 @@ class _Speaker:
         self._turn = asyncio.Lock()
 
     async def __call__(self, message: dict[str, Any]) -> None:
-        with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):  # TimeoutError is an OSError
             async with self._turn:
                 if self._socket.application_state is WebSocketState.CONNECTED:
-                    await asyncio.wait_for(self._socket.send_text(json.dumps(message)), SEND_TIMEOUT)
+                    # Not wait_for: that of Python 3.11 swallows a cancellation that comes as the work ends.
+                    async with asyncio.timeout(SEND_TIMEOUT):
+                        await self._socket.send_text(json.dumps(message))
 
     async def complain(self, problem: KagamiError, order: signaling.Order) -> None:
         """Say what was wrong. Raises HopelessError after one error too many."""

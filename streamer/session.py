@@ -217,7 +217,7 @@ class Session:
     async def _report(self) -> None:
         """Tell the page how it goes: its state when that changes, numbers once a second."""
         due = 0.0
-        while True:
+        while not self._closed:
             await asyncio.sleep(STATE_PERIOD)
             now = time.monotonic()
             if self._seat is not None:
