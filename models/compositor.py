@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kernels.warp import warp_composite
+from models.grid import smoothstep, unit_grid
 from models.guidance import Guidance
-from models.rig import Rig, smoothstep, unit_grid
+from models.rig import Rig
 
 EDGE = 0.12  # the edit fades to nothing over this share of the focus box at its border
 

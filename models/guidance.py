@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.body import carry_body, hold
+from models.grid import box_grid, smoothstep
 from models.inpaint import pull_push
+from models.openings import EYES, opening
 from models.raster import Bucket, interpolate, rasterise
 from models.retarget import Pose
-from models.rig import GUIDE, LATTICE, REACH, Rig, box_grid, smoothstep
-from models.openings import EYES, opening
+from models.rig import GROWTH, GUIDE, LATTICE, REACH, Rig, face_buckets
 from models.topology import (
-    EXTENTS,
     INNER_LIPS,
     LEFT_BROW,
     LEFT_IRIS,
@@ -30,7 +31,6 @@ from models.topology import (
 )  # fmt: skip
 
 TOKENS, TOKEN_WIDTH = 4, 64  # mouth, eyes, brows and cheeks, head
-GROWTH = 1.6  # triangles may grow by this before they leave gaps
 CHEEKS = (50, 280, 205, 425, 187, 411, 152, 149, 378)
 
 
@@ -82,11 +82,11 @@ def draw(rig: Rig, pose: Pose, box: Tensor, which: int) -> tuple[Tensor, Tensor,
     moved = carry(rig, pose, source, rig.skin[:, which])
     rim = topology(box.device).oval
     residual = (pose.face - carry(rig, pose, rig.face, rig.face_skin))[:, rim]
-    moved = moved + rig.pull[:, which] @ residual
+    step = hold(rig.pins[:, which], (moved + rig.pull[:, which] @ residual - source)[..., :2])
+    moved = torch.cat([source[..., :2] + step, moved[..., 2:]], -1)
     window = math.ceil(GUIDE * REACH / (LATTICE - 1) * GROWTH) + 1
     index, weight = rasterise(to_box(moved), [Bucket(rig.sheets[which], window)], GUIDE)
-    back = (source - moved)[..., :2]  # the flow at the vertices: exactly zero where nothing moves
-    values = interpolate(index, weight, torch.cat([back, torch.ones_like(source[..., :1])], -1))
+    values = interpolate(index, weight, torch.cat([-step, torch.ones_like(source[..., :1])], -1))
     grid = box_grid(box, GUIDE).permute(0, 3, 1, 2)
     hit = values[:, 2:]
     flow = pull_push(values[:, :2], (hit > 0.5).to(hit.dtype))
@@ -100,8 +100,17 @@ def draw(rig: Rig, pose: Pose, box: Tensor, which: int) -> tuple[Tensor, Tensor,
     where = (grid + flow).permute(0, 2, 3, 1)
     alpha = F.grid_sample(rig.matte, where, "bilinear", "border", False) * closed(hit > 0.5)
     alpha = torch.maximum(alpha, inside)
-    confidence = hit.clamp(0, 1) * (1 - holes[0] * (1 - shown[0]))
+    confidence = hit.clamp(0, 1) * (1 - holes[0] * (1 - shown[0])) * smoothstep(0.15, 0.5, density(flow, box))
     return flow, alpha, confidence, torch.cat([holes[0], torch.maximum(holes[1], holes[2])], 1)
+
+
+def density(flow: Tensor, box: Tensor) -> Tensor:
+    """(B, 1, G, G) area of the picture that one unit of area shows now: 1 unmoved, near 0 stretched, negative turned over."""
+    cell = 2 * box[:, 2, None, None] / GUIDE
+    wide = F.pad(flow, (1, 1, 1, 1), "replicate")
+    across = (wide[:, :, 1:-1, 2:] - wide[:, :, 1:-1, :-2]) / (2 * cell[:, None])
+    down = (wide[:, :, 2:, 1:-1] - wide[:, :, :-2, 1:-1]) / (2 * cell[:, None])
+    return ((1 + across[:, 0]) * (1 + down[:, 1]) - across[:, 1] * down[:, 0]).unsqueeze(1)
 
 
 def closed(mask: Tensor) -> Tensor:
@@ -112,15 +121,9 @@ def closed(mask: Tensor) -> Tensor:
 
 def draw_face(rig: Rig, pose: Pose, to_box: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
     """The face mesh: flow (B, 2, G, G), and how far inside its border a cell lies (B, 1, G, G), 0..1."""
-    face = topology(rig.face.device)
-    first, second = face.small
-    parts = (face.triangles[:first], face.triangles[first:second], face.triangles[second:])
-    buckets = [
-        Bucket(part, math.ceil(extent * rig.grain * GROWTH) + 1) for part, extent in zip(parts, EXTENTS, strict=True)
-    ]
-    index, weight = rasterise(to_box(pose.face[:, :MESH]), buckets, GUIDE)
+    index, weight = rasterise(to_box(pose.face[:, :MESH]), face_buckets(rig.grain, rig.face.device), GUIDE)
     inner = torch.ones(MESH, 1, device=rig.face.device)
-    inner[face.oval] = 0
+    inner[topology(rig.face.device).oval] = 0
     back = (rig.face - pose.face)[:, :MESH, :2]
     out = interpolate(index, weight, torch.cat([back, inner.expand(len(back), -1, -1)], -1))
     return out[:, :2], (out[:, 2:] * 2).clamp(0, 1)
@@ -173,22 +176,9 @@ def look_inside(
 
 
 def carry(rig: Rig, pose: Pose, points: Tensor, skin: Tensor) -> Tensor:
-    """Canvas points (B, N, 3) after skinning with (B, N, J) weights: the head rigid in space, the torso in the picture's plane."""
-    head = pose.frame.apply(rig.frame.undo(points))
-    torso = planar(rig.body[:, 11:13, :2], pose.body[:, 11:13, :2], points)
-    return torch.stack([head, torso], -1).mul(skin.unsqueeze(2)).sum(-1)
-
-
-def planar(source: Tensor, target: Tensor, points: Tensor) -> Tensor:
-    """Move points (B, N, 3) by the plane similarity that takes two source points (B, 2, 2) to two target points."""
-    a, b = source[:, 1] - source[:, 0], target[:, 1] - target[:, 0]
-    norm = a.square().sum(-1).clamp_min(1e-8)
-    cosine = ((a * b).sum(-1) / norm)[:, None]
-    sine = ((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / norm)[:, None]
-    away = points[..., :2] - source.mean(1, keepdim=True)
-    x, y = away.unbind(-1)
-    turned = torch.stack([cosine * x - sine * y, sine * x + cosine * y], -1)
-    return torch.cat([turned + target.mean(1, keepdim=True), points[..., 2:]], -1)
+    """Canvas points (B, N, 3) after skinning with (B, N, J) weights: the head rigid in space, the body in the picture's plane."""
+    moved = [pose.frame.apply(rig.frame.undo(points)), *carry_body(rig.body, pose.body, points)]
+    return sum((skin[..., k, None] * m for k, m in enumerate(moved)), torch.zeros_like(points))
 
 
 def tokens(rig: Rig, pose: Pose) -> Tensor:

@@ -36,7 +36,9 @@ def height(chain: Tensor, line: Tensor) -> Tensor:
     """y of a polyline (B, N, 2) above each x of line (G,): (B, G); far below where it has none."""
     x, y = chain[..., 0], chain[..., 1]
     step = x[:, 1:] - x[:, :-1]
-    t = (line[None, None] - x[:, :-1, None]) / torch.where(step.abs() < 1e-6, torch.full_like(step, 1e-6), step)[..., None]
+    t = (line[None, None] - x[:, :-1, None]) / torch.where(step.abs() < 1e-6, torch.full_like(step, 1e-6), step)[
+        ..., None
+    ]
     on = (t >= 0) & (t < 1)
     value = torch.lerp(y[:, :-1, None], y[:, 1:, None], t.clamp(0, 1))
     count = on.sum(1)

@@ -38,7 +38,10 @@ def rasterise(points: Tensor, buckets: list[Bucket], size: int) -> tuple[Tensor,
     nothing = points.new_zeros(batch, 1, 9)
     plane = torch.cat([*planes, nothing], 1).gather(1, winner[..., None].expand(-1, -1, 9))  # (B, size², 9)
     at = torch.arange(size * size, device=device)
-    column, row = (at % size).to(points.dtype)[:, None], torch.div(at, size, rounding_mode="floor").to(points.dtype)[:, None]
+    column, row = (
+        (at % size).to(points.dtype)[:, None],
+        torch.div(at, size, rounding_mode="floor").to(points.dtype)[:, None],
+    )
     weight = plane[..., 0:3] * column + plane[..., 3:6] * row + plane[..., 6:9]
     corners = torch.cat([b.triangles for b in buckets] + [buckets[0].triangles[:1]])
     return corners[winner], weight

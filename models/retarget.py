@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from models.body import drive_body
 from models.motion import Driver
 from models.openings import (
     EYES,
@@ -75,7 +76,8 @@ def retarget(rig: Rig, driver: Driver, neutral: Driver, strength: Strength | Non
     frame = Frame(rig.frame.scale * zoom, delta @ rig.frame.rotation, rig.frame.shift + move)
     local = express(rig.frame.undo(rig.face), now.undo(driver.face), then.undo(neutral.face), amount)
     face = frame.apply(local)
-    body = follow(rig, frame, column(strength.body, rig))
+    unit = rig.frame.scale / then.scale
+    body = drive_body(rig.body, (rig.frame, frame), driver.body, neutral.body, unit, column(strength.body, rig))
     return Pose(face, local, delta, body, frame)
 
 
@@ -128,9 +130,3 @@ def power(rotation: Tensor, amount: Tensor) -> Tensor:
     x, y, z = axis.unbind(-1)
     cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).view(-1, 3, 3)
     return torch.eye(3, device=axis.device) + turn.sin() * cross + (1 - turn.cos()) * cross @ cross
-
-
-def follow(rig: Rig, frame: Frame, amount: Tensor) -> Tensor:
-    """(B, 33, 3) joints of a body that nobody sees: it moves along with a part of the head's shift."""
-    move = (frame.shift - rig.frame.shift) * 0.4 * amount[:, None]
-    return rig.body[..., :3] + move[:, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
 from functools import cache
 
@@ -9,18 +10,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.body import body_canonical, border_pins, complete_body, skin_weights
+from models.grid import box_grid, smoothstep
 from models.inpaint import dilate, pull_push
 from models.openings import opening
-from models.topology import INNER_LIPS, LEFT_LID, RIGHT_LID, Frame, head_frame, topology
+from models.raster import Bucket, interpolate, rasterise
+from models.topology import EXTENTS, INNER_LIPS, LEFT_LID, MESH, RIGHT_LID, Frame, head_frame, topology
 
 GUIDE = 128  # side of the guidance maps
+GROWTH = 1.6  # triangles may grow by this before they leave gaps
 LATTICE = 37  # vertices along one side of the grid mesh
 REACH = 1.2  # the grid mesh spans this much of the box, so that what moves in from outside is there
-HEAD, TORSO = range(2)  # bones of the skin weights
 # The skull in canonical units: measured on the mean head of ICT-FaceKit.
 SKULL_CENTRE, SKULL_RADII = (0.0, 0.0, 0.75), (0.98, 1.35, 1.05)
-# Joints of a body nobody saw, in canonical units: MediaPipe pose index → place.
-SHOULDERS = {11: (2.05, 2.75, 0.9), 12: (-2.05, 2.75, 0.9)}
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Rig:
     frame: the head's similarity. lattice, depth, skin, pull: the grid mesh, its z, its bones' weights (last axis) and how
     much each vertex follows each landmark of the face's border; first axis after B: canvas, focus box.
     face_skin (B, 478, J): bones' weights at the landmarks. shown (B, 2, T) bool: grid triangles that show some of the person.
+    mouth (B, 3): colour of the mouth's dark. pins: how the canvas's border holds the grid mesh (`models.body.border_pins`).
     sheets: of the two grid meshes, the triangles that any of the B pictures shows. grain: guidance cells per canonical unit,
     the largest of the B. whole: every focus box is the whole canvas, so that the two meshes are the same.
     """
@@ -58,6 +61,7 @@ class Rig:
     face_skin: Tensor
     shown: Tensor
     mouth: Tensor
+    pins: Tensor
     sheets: tuple[Tensor, Tensor]
     grain: float
     whole: bool
@@ -87,7 +91,7 @@ class Rig:
         lattice = boxes[:, :, None, :2] + boxes[:, :, None, 2:] * unit  # (B, 2, V, 2)
         flat = lattice.flatten(1, 2)
         pull, depth = border_pull(frame, face, flat)
-        skin = skin_weights(frame, flat, depth)
+        skin = skin_weights(frame, body, flat, depth)
         near = dilate(F.adaptive_max_pool2d(matte, min(GUIDE, image.shape[-1])), 3)
         seen = F.grid_sample(near, flat[:, None], "nearest", "border", False)[:, 0, 0] > 0.02
         triangles = lattice_triangles(image.device)
@@ -100,7 +104,7 @@ class Rig:
             face=face,
             body=body,
             focus=focus,
-            canonical=canonical_map(frame, face, focus),
+            canonical=canonical_map(frame, face, body, focus),
             holes=own_openings(face, focus),
             layer=between(torch.cat([image - (1 - matte) * plate, matte], 1)),
             frame=frame,
@@ -108,11 +112,12 @@ class Rig:
             depth=depth.view(len(image), 2, -1),
             skin=skin.view(split),
             pull=pull.view(split),
-            face_skin=skin_weights(frame, face[..., :2], face[..., 2]),
+            face_skin=skin_weights(frame, body, face[..., :2], face[..., 2]),
             shown=shown,
             mouth=mouth_colour(image, face),
+            pins=border_pins(matte, flat).view(split),
             sheets=sheets(shown),
-            grain=float((frame.scale / focus[:, 2]).max()) * GUIDE / 2,
+            grain=grain(frame, focus),
             whole=whole,
         )
 
@@ -155,24 +160,6 @@ def _move(value: Tensor | Frame, device: torch.device | str) -> Tensor | Frame:
     return Frame(*(v.to(device) for v in value)) if isinstance(value, Frame) else value.to(device)
 
 
-def crop(maps: Tensor, focus: Tensor, size: int) -> Tensor:
-    """What (B, C, H, W) canvas maps show inside the focus boxes (B, 3), as (B, C, size, size); the border is repeated."""
-    return F.grid_sample(maps, box_grid(focus, size), "bilinear", "border", False)
-
-
-@cache
-def unit_grid(size: int, device: torch.device) -> Tensor:
-    """(1, size, size, 2) centres of the cells of [-1, 1]²."""
-    line = (torch.arange(size, device=device, dtype=torch.float32) * 2 + 1) / size - 1
-    y, x = torch.meshgrid(line, line, indexing="ij")
-    return torch.stack([x, y], -1)[None]
-
-
-def box_grid(focus: Tensor, size: int) -> Tensor:
-    """(B, size, size, 2) canvas coordinates of the cells of the boxes (B, 3)."""
-    return focus[:, None, None, :2] + focus[:, None, None, 2:] * unit_grid(size, focus.device)
-
-
 @cache
 def lattice_points(device: torch.device) -> Tensor:
     """(V, 2) vertices of the grid mesh, corners at ±1."""
@@ -193,28 +180,6 @@ def sheets(shown: Tensor) -> tuple[Tensor, Tensor]:
     """Of the canvas's and the focus box's grid mesh, the triangles (T, 3) shown (B, 2, T) in any of the batch."""
     canvas, focus = (lattice_triangles(shown.device)[shown[:, k].any(0)] for k in (0, 1))
     return canvas, focus
-
-
-def smoothstep(low: float, high: float, x: Tensor) -> Tensor:
-    """0 below low, 1 above high, smooth between."""
-    t = ((x - low) / (high - low)).clamp(0, 1)
-    return t * t * (3 - 2 * t)
-
-
-def complete_body(frame: Frame, body: Tensor | None) -> Tensor:
-    """(B, 33, 4) joints: shoulders that are not seen are guessed from the head; everything else unseen gets visibility 0."""
-    batch, device = len(frame.scale), frame.scale.device
-    body = torch.zeros(batch, 33, 4, device=device) if body is None else body.clone()
-    guess = torch.tensor(list(SHOULDERS.values()), device=device).expand(batch, -1, -1)
-    upright = Frame(frame.scale, torch.eye(3, device=device).expand(batch, -1, -1), frame.shift)
-    place = upright.apply(guess)
-    index = list(SHOULDERS)
-    known = (body[:, index, 3:].amin(1, keepdim=True) > 0.5) & torch.isfinite(body[:, index]).all(-1).all(-1)[
-        :, None, None
-    ]
-    joint = torch.cat([place, torch.zeros_like(place[..., :1])], -1)
-    body[:, index] = torch.where(known, body[:, index], joint)
-    return body
 
 
 def focus_box(frame: Frame) -> Tensor:
@@ -262,20 +227,38 @@ def border_pull(frame: Frame, face: Tensor, points: Tensor) -> tuple[Tensor, Ten
     return share * torch.exp(-(near / fade).square()), depth
 
 
-def skin_weights(frame: Frame, points: Tensor, depth: Tensor) -> Tensor:
-    """(B, N, J) weights of the bones at canvas points (B, N, 2) with z (B, N)."""
+def canonical_map(frame: Frame, face: Tensor, body: Tensor, focus: Tensor) -> Tensor:
+    """(B, 3, G, G) canonical coordinates of what the focus boxes show.
+
+    In the face those of the canonical mesh, whosever face it is; towards hair and neck they pass over into places on the
+    skull, and from the neck into those of a body in a T-pose.
+    """
+    points = box_grid(focus, GUIDE).flatten(1, 2)
+    pull, depth = border_pull(frame, face, points)
+    template = topology(face.device).canonical[:MESH]
+    own = frame.undo(face)[:, :MESH]
     place = frame.undo(torch.cat([points, depth.unsqueeze(-1)], -1))
-    side, down = place[..., 0].abs(), place[..., 1]
-    head = (1 - smoothstep(1.2, 2.4, down)) * (1 - smoothstep(1.2, 2.4, side) * smoothstep(0.4, 1.4, down))
-    return torch.stack([head, 1 - head], -1)
+    place = place + pull @ (template - own)[:, topology(face.device).oval]
+    place = body_canonical(body, skin_weights(frame, body, points, depth), points, place)
+    place = place.mT.reshape(len(face), 3, GUIDE, GUIDE)
+    at = torch.cat([(face[..., :2] - focus[:, None, :2]) / focus[:, None, 2:], face[..., 2:]], -1)[:, :MESH]
+    index, weight = rasterise(at, face_buckets(grain(frame, focus), face.device), GUIDE)
+    drawn = interpolate(index, weight, template.expand(len(face), -1, -1))
+    covered = weight.sum(-1).view(-1, 1, GUIDE, GUIDE).clamp(0, 1)
+    return torch.lerp(place, drawn, covered)
 
 
-def canonical_map(frame: Frame, face: Tensor, focus: Tensor) -> Tensor:
-    """(B, 3, G, G) canonical coordinates of what the focus boxes show."""
-    grid = box_grid(focus, GUIDE).flatten(1, 2)
-    _, depth = border_pull(frame, face, grid)
-    place = frame.undo(torch.cat([grid, depth.unsqueeze(-1)], -1))
-    return place.mT.reshape(len(face), 3, GUIDE, GUIDE)
+def grain(frame: Frame, focus: Tensor) -> float:
+    """Guidance cells per canonical unit, the largest of a batch."""
+    return float((frame.scale / focus[:, 2]).max()) * GUIDE / 2
+
+
+def face_buckets(cells: float, device: torch.device) -> list[Bucket]:
+    """The face mesh for `rasterise`, on a grid with so many cells per canonical unit."""
+    face = topology(device)
+    first, second = face.small
+    parts = (face.triangles[:first], face.triangles[first:second], face.triangles[second:])
+    return [Bucket(p, math.ceil(extent * cells * GROWTH) + 1) for p, extent in zip(parts, EXTENTS, strict=True)]
 
 
 def own_openings(face: Tensor, focus: Tensor) -> Tensor:
