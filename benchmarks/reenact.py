@@ -6,17 +6,18 @@ python -m benchmarks.reenact CLIPS_DIR
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.hardware import describe
+from benchmarks.jsonfile import json_file
 from benchmarks.score import FIGURES, Face, means, score
 from streamer.animate import perform
 from streamer.errors import KagamiError
@@ -28,6 +29,8 @@ from streamer.quiet import quiet_natives
 from streamer.smoothing import smooth_both_ways
 from streamer.tracker import MotionExtractor
 from streamer.video import VideoReader
+
+Scores = dict[str, dict[str, dict[str, float]]]  # clip, or "mean" → generator → figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def draw_clip(performer: Performer, clip: Clip, smooth: bool) -> list[Image]:
     return drawn
 
 
-def sheet(clip: Clip, rows: dict[str, list[Image]], columns: int = 8) -> Image:
+def sheet(clip: Clip, rows: Mapping[GeneratorKind, list[Image]], columns: int = 8) -> Image:
     """A contact sheet: the truth above what each generator drew, at `columns` moments spread over the clip."""
     moments = np.linspace(0, len(clip.frames) - 1, columns).round().astype(int)
     lines = [np.hstack([cv2.resize(frames[i], (256, 256), interpolation=cv2.INTER_AREA) for i in moments])
@@ -96,7 +99,7 @@ def sheet(clip: Clip, rows: dict[str, list[Image]], columns: int = 8) -> Image:
     return np.asarray(np.vstack(lines), np.uint8)
 
 
-def table(scores: dict[str, dict[str, dict[str, float]]]) -> str:
+def table(scores: Scores) -> str:
     """One line for each clip and generator, then the means."""
     lines = [" ".join([f"{'clip':<22} {'generator':<9}", *(f"{name:>10}" for name in FIGURES)])]
     for clip, rows in scores.items():
@@ -106,49 +109,59 @@ def table(scores: dict[str, dict[str, dict[str, float]]]) -> str:
     return "\n".join(lines)
 
 
+def reenact(
+    clips: Sequence[Path], performers: Mapping[GeneratorKind, Performer], smooth: bool, sheets: Path | None
+) -> Scores:
+    """Figures of every clip and of their mean, for each generator; each clip is read and tracked once."""
+    scores: Scores = {}
+    for path in tqdm(clips, unit="clip"):
+        clip = read_clip(path)
+        drawn = {kind: draw_clip(performer, clip, smooth) for kind, performer in performers.items()}
+        scores[clip.name] = {
+            kind: score(clip.frames, frames, clip.faces, track_faces(frames)) for kind, frames in drawn.items()
+        }
+        if sheets is not None:
+            sheets.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(sheets / f"{clip.name}.png"), cv2.cvtColor(sheet(clip, drawn), cv2.COLOR_RGB2BGR))
+    scores["mean"] = {kind: means([rows[kind] for rows in scores.values()]) for kind in performers}
+    return scores
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line; the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.reenact", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.reenact", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("clips", type=Path, help="folder of pairs NAME.png (first frame), NAME.mp4")
     parser.add_argument("--exclude", nargs="*", default=[], metavar="NAME", help="leave out clips whose names begin so")
     parser.add_argument("--generator", choices=("dit", "geometry"), default="dit", help="drawn beside the geometry row")
     parser.add_argument("--checkpoint", type=Path, help="weights of the network, if not the ones that came along")
     parser.add_argument("--device", default="cpu", help="where to draw")
     parser.add_argument("--no-smooth", action="store_true", help="feed the tracker's landmarks unfiltered")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file; null where one is undefined")
     parser.add_argument("--sheets", type=Path, help="folder for contact sheets: truth above the drawn")
     given = parser.parse_args(argv)
+    kinds: tuple[GeneratorKind, ...] = ("geometry",) if given.generator == "geometry" else ("geometry", "dit")
     try:
-        scores = reenact(given)
+        with json_file(given.json) as write:
+            clips = find_pairs(given.clips, given.exclude)
+            performers = {kind: Performer(kind, given.device, 512, given.checkpoint) for kind in kinds}
+            scores = reenact(clips, performers, not given.no_smooth, given.sheets)
+            write({"hardware": describe(given.device), "smooth": not given.no_smooth, "scores": _without_nan(scores)})
     except KagamiError as error:
         print(error, file=sys.stderr)
         return 1
     print("Frames are compared in memory, without a video codec between.")
     print(table(scores))
-    if given.json is not None:
-        given.json.write_text(json.dumps(scores, indent=1, allow_nan=True) + "\n")
     return 0
 
 
-def reenact(given: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]:
-    """clip (and "mean") → generator → figures, each clip read and tracked once."""
-    kinds: list[GeneratorKind] = ["geometry"] if given.generator == "geometry" else ["geometry", "dit"]
-    performers = {kind: Performer(kind, given.device, 512, given.checkpoint) for kind in kinds}
-    scores: dict[str, dict[str, dict[str, float]]] = {}
-    for path in tqdm(find_pairs(given.clips, given.exclude), unit="clip"):
-        clip = read_clip(path)
-        drawn: dict[str, list[Image]] = {}
-        scores[clip.name] = {}
-        for kind, performer in performers.items():
-            began = time.monotonic()
-            drawn[kind] = draw_clip(performer, clip, not given.no_smooth)
-            tqdm.write(f"{clip.name} {kind}: {len(clip.frames) / (time.monotonic() - began):.1f} fps", file=sys.stderr)
-            scores[clip.name][kind] = score(clip.frames, drawn[kind], clip.faces, track_faces(drawn[kind]))
-        if given.sheets is not None:
-            given.sheets.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(given.sheets / f"{clip.name}.png"), cv2.cvtColor(sheet(clip, drawn), cv2.COLOR_RGB2BGR))
-    scores["mean"] = {kind: means([rows[kind] for rows in scores.values()]) for kind in kinds}
-    return scores
+def _without_nan(scores: Scores) -> dict[str, Any]:
+    """JSON knows no NaN."""
+    return {
+        clip: {kind: {k: None if np.isnan(v) else v for k, v in row.items()} for kind, row in rows.items()}
+        for clip, rows in scores.items()
+    }
 
 
 if __name__ == "__main__":

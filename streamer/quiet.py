@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import sys
@@ -30,7 +31,15 @@ def quiet_natives() -> None:
     reader, writer = os.pipe()
     os.dup2(writer, 2)
     os.close(writer)
-    threading.Thread(target=_pass_on, args=(reader, real), name="quiet", daemon=True).start()
+    thread = threading.Thread(target=_pass_on, args=(reader, real), name="quiet", daemon=True)
+    thread.start()
+    atexit.register(_restore, real, thread)
+
+
+def _restore(real: int, thread: threading.Thread) -> None:
+    """Put the real stream back, which ends the pipe, and let the last lines through."""
+    os.dup2(real, 2)
+    thread.join(timeout=1)  # a child process may still hold the pipe open
 
 
 def _pass_on(reader: int, real: int) -> None:

@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -48,7 +49,7 @@ def test_shoulders_are_where_a_person_has_them(motions):
 
 
 def test_landmarks_are_in_camera_units(frames, motions):
-    """Padding a square picture to a wide one changes no landmark: units are of the longer side, origin in the middle."""
+    """A square picture padded to a wide one: the unit is half the longer side, the origin the middle."""
     rgb = frames[0].rgb
     size = rgb.shape[0]
     wide = np.pad(rgb, ((0, 0), (size // 2, size // 2), (0, 0)), mode="edge")
@@ -65,8 +66,6 @@ def test_a_mirrored_camera_gives_the_mirrored_motion(frames, motions):
 
 @pytest.mark.parametrize("shape", [(480, 640), (1280, 720), (2160, 3840), (121, 97)])
 def test_any_size_of_frame_will_do(frames, shape):
-    import cv2
-
     side = min(shape)
     rgb = np.zeros((*shape, 3), np.uint8)
     rgb[:side, :side] = cv2.resize(frames[0].rgb, (side, side), interpolation=cv2.INTER_AREA)

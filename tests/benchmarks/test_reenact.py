@@ -1,0 +1,50 @@
+"""The self-reenactment benchmark on a clip of the repository."""
+
+import json
+import shutil
+
+import cv2
+import pytest
+
+from benchmarks.reenact import main
+from benchmarks.score import FIGURES
+from streamer.video import VideoReader
+from tests.clips import DRIVER, make_video
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clips")
+    with VideoReader(DRIVER) as reader:
+        frames = [
+            cv2.resize(frame.rgb, (256, 256), interpolation=cv2.INTER_AREA)
+            for frame, _ in zip(reader, range(12), strict=False)
+        ]
+    make_video(folder / "talk.mp4", frames, [40 * i for i in range(12)])
+    cv2.imwrite(str(folder / "talk.png"), frames[0][..., ::-1])
+    shutil.copy(folder / "talk.mp4", folder / "hard.mp4")
+    shutil.copy(folder / "talk.png", folder / "hard.png")
+    shutil.copy(folder / "talk.mp4", folder / "without_picture.mp4")
+    return folder
+
+
+def test_the_table_the_file_and_the_sheet_hold_every_figure(clips, tmp_path, capsys):
+    out, sheets = tmp_path / "figures.json", tmp_path / "sheets"
+    command = [str(clips), "--exclude", "hard", "--generator", "geometry", "--json", str(out), "--sheets", str(sheets)]
+    assert main(command) == 0
+    figures = json.loads(out.read_text())
+    assert sorted(figures["scores"]) == ["mean", "talk"]
+    row = figures["scores"]["talk"]["geometry"]
+    assert list(row) == list(FIGURES) and row["frames"] == 12 and row["found"] == 1
+    assert figures["scores"]["mean"]["geometry"]["psnr"] == pytest.approx(row["psnr"])
+    assert row["psnr"] > 20 and row["akd"] < 5
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in FIGURES) and "talk" in printed and "in memory" in printed
+    assert cv2.imread(str(sheets / "talk.png")).shape == (512, 8 * 256, 3)
+
+
+def test_a_folder_without_pairs_gets_a_sentence(tmp_path, capsys):
+    assert main([str(tmp_path), "--generator", "geometry"]) == 1
+    assert capsys.readouterr().err == (
+        f"{tmp_path} holds no pair NAME.png, NAME.mp4 to animate: give the folder of the clips.\n"
+    )

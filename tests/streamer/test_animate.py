@@ -1,0 +1,178 @@
+"""The command line that makes files: the whole pipeline on the repository's own picture and clip."""
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from streamer.animate import find_neutral, main
+from streamer.headpose import head_pose
+from streamer.motion import Motion
+from streamer.picture import load_picture
+from streamer.tracker import MotionExtractor
+from streamer.video import VideoReader
+from tests.clips import AVATAR, DRIVER, grey_frames, make_sound, make_video
+from tests.people import STEP, nobody, person
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
+    """The first 30 frames of the repository's clip, unevenly timed, with sound."""
+    with VideoReader(DRIVER) as reader:
+        frames = [frame.rgb for frame, _ in zip(reader, range(30), strict=False)]
+    path = tmp_path_factory.mktemp("clips") / "short.mp4"
+    return make_video(path, frames, [40 * i + (i % 3) for i in range(30)], sound="aac")
+
+
+@pytest.fixture(scope="module")
+def made(short, tmp_path_factory):
+    out = tmp_path_factory.mktemp("made") / "out.mp4"
+    assert (
+        main(
+            ["--ref", str(AVATAR), "--drive", str(short), "--out", str(out), "--generator", "geometry", "--size", "256"]
+        )
+        == 0
+    )
+    return out
+
+
+def openings(path):
+    with VideoReader(path) as reader, MotionExtractor(body=False) as extractor:
+        motions = [extractor.process(frame) for frame in reader]
+    faces = [head_pose(motion.face).undo(motion.face) for motion in motions]
+    return np.array([np.linalg.norm(face[13] - face[14]) for face in faces])
+
+
+def test_every_frame_is_drawn_at_its_time_with_the_sound(short, made):
+    with av.open(str(short)) as driver, av.open(str(made)) as out:
+        wanted = [round(frame.time * 1000) for frame in driver.decode(video=0)]
+        assert [round(frame.time * 1000) for frame in out.decode(video=0)] == wanted
+        assert out.streams.audio[0].codec_context.name == "aac"
+
+
+def test_the_picture_keeps_its_own_framing(made):
+    height, width = load_picture(AVATAR).rgba.shape[:2]
+    with VideoReader(made) as reader:
+        first = next(iter(reader)).rgb
+    assert max(first.shape[:2]) == 256
+    assert first.shape[1] / first.shape[0] == pytest.approx(width / height, rel=0.02)
+
+
+def test_the_mouth_follows_the_driver(short, made):
+    assert np.corrcoef(openings(short), openings(made))[0, 1] > 0.7
+
+
+def test_the_terminal_tells_what_was_written(short, tmp_path, capsys):
+    out = tmp_path / "a.mp4"
+    command = [
+        "--ref",
+        str(AVATAR),
+        "--drive",
+        str(short),
+        "--out",
+        str(out),
+        "--generator",
+        "geometry",
+        "--size",
+        "128",
+    ]
+    assert main(command) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith(f"Wrote {out}: 30 frames in ") and "frames per second" in told.out
+    assert "30/30" in told.err  # the progress bar
+
+
+def test_pictures_with_alpha_show_the_character_alone(short, tmp_path):
+    out = tmp_path / "pictures"
+    command = [
+        "--ref",
+        str(AVATAR),
+        "--drive",
+        str(short),
+        "--out",
+        str(out),
+        "--generator",
+        "geometry",
+        "--size",
+        "128",
+    ]
+    assert main([*command, "--alpha", "--neutral", "auto", "--no-smooth"]) == 0
+    files = sorted(out.iterdir())
+    assert len(files) == 30
+    rgba = cv2.imread(str(files[-1]), cv2.IMREAD_UNCHANGED)
+    assert rgba.shape[2] == 4
+    assert rgba[64, 64, 3] > 250 and rgba[2, 2, 3] < 5  # the face is there, the upper corner is not
+
+
+def run(capsys, tmp_path, **flags):
+    given = {"ref": AVATAR, "drive": DRIVER, "out": tmp_path / "out.mp4", "generator": "geometry", "size": 128} | flags
+    code = main([word for name, value in given.items() for word in (f"--{name}", str(value))])
+    return code, capsys.readouterr().err.strip()
+
+
+def test_bad_inputs_get_one_sentence_and_leave_nothing(capsys, tmp_path):
+    inputs = tmp_path / "in"
+    inputs.mkdir()
+    text = inputs / "text.mp4"
+    text.write_text("no video")
+    sound = make_sound(inputs / "sound.m4a")
+    grey = make_video(inputs / "grey.mp4", grey_frames(height=96, width=96))
+    cv2.imwrite(str(inputs / "grey.png"), np.full((200, 200, 3), 128, np.uint8))
+    cases = [
+        ({"ref": inputs / "none.png"}, f"There is no picture at {inputs / 'none.png'}: check the path."),
+        ({"ref": text}, f"The picture {text} is not a PNG, JPEG or WebP image: convert it to one of these."),
+        ({"drive": inputs / "none.mp4"}, f"There is no video at {inputs / 'none.mp4'}: check the path."),
+        ({"drive": sound}, f"{sound} has no picture track: give a video that shows the driver."),
+        ({"drive": grey}, "No face was found in grey.mp4: use a video that shows the driver's face."),
+        (
+            {"out": tmp_path / "a.avi"},
+            "a.avi does not end in .mp4, .webm or .mov: use one of these, or a folder for PNGs.",
+        ),
+    ]
+    for flags, sentence in cases:
+        code, told = run(capsys, tmp_path, **flags)
+        assert code == 1
+        assert told.splitlines()[-1] == sentence
+    code, told = run(capsys, tmp_path, ref=inputs / "grey.png")
+    assert code == 1 and "--points" in told
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_an_input_is_never_overwritten(capsys, tmp_path, short):
+    before = short.read_bytes()
+    code, told = run(capsys, tmp_path, drive=short, out=short)
+    assert code == 1 and told == f"{short} is also an input: choose another --out."
+    assert short.read_bytes() == before
+
+
+@pytest.mark.parametrize("flags", [["--size", "99999"], ["--head", "3"], ["--colour", "green"], ["--face", "x"]])
+def test_flags_out_of_range_are_refused_before_anything_is_done(flags, capsys, tmp_path):
+    with pytest.raises(SystemExit) as caught:
+        main(["--ref", str(AVATAR), "--drive", str(DRIVER), "--out", str(tmp_path / "a.mp4"), *flags])
+    assert caught.value.code == 2
+    assert flags[0] in capsys.readouterr().err
+
+
+def test_ctrl_c_says_so_and_leaves_nothing(capsys, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("streamer.performer.Performer.draw", interrupted)
+    code, told = run(capsys, tmp_path)
+    assert code == 130
+    assert told.splitlines()[-1] == f"Stopped; {tmp_path / 'out.mp4'} was not written."
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_first_face_is_the_neutral_of_a_file():
+    passed: list[Motion] = []
+    motions = iter([nobody(0.0), person(STEP, turn=(0, 0.4, 0)), person(2 * STEP)])
+    base = find_neutral(motions, "first", passed)
+    assert base is passed[1] and len(passed) == 2 and len(list(motions)) == 1
+
+
+def test_a_short_clip_has_a_calm_neutral_too():
+    passed: list[Motion] = []
+    base = find_neutral(iter([person(i * STEP) for i in range(5)]), "auto", passed)
+    assert base is not None and len(passed) == 5
+    np.testing.assert_allclose(base.face, person().face, atol=1e-5)
