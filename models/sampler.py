@@ -15,8 +15,9 @@ from torch import Tensor
 
 from kernels.warp import warp_composite
 from models.dit import Edit, FrameInput
+from models.grid import box_grid, unit_grid
 from models.guidance import Guidance
-from models.rig import Rig, between, box_grid, unit_grid
+from models.rig import Rig, between
 
 
 @dataclass(frozen=True, slots=True)

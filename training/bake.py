@@ -19,10 +19,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from models.config import PRESETS
+from models.grid import box_grid
 from models.guidance import guide
 from models.motion import Driver
 from models.retarget import rest_pose, retarget
-from models.rig import GUIDE, Rig, box_grid
+from models.rig import GUIDE, Rig
 from models.sampler import crop_focus, guidance_maps
 from training.shards import read_shard
 

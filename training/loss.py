@@ -70,8 +70,8 @@ def frame_loss(drawn: Tensor, edit: Edit, flow: Tensor, alpha: Tensor, truth: Tr
     return {
         "pixel": pixel,
         "texture": texture,
-        "flow": 10 * moved,
-        "keep": 0.05 * keep,
-        "paint": 0.5 * paint,
+        "flow": 4 * moved,
+        "keep": 0.3 * keep,
+        "paint": 1.0 * paint,
         "alpha": 0.1 * matte,
     }

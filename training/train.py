@@ -92,7 +92,7 @@ class Trainer:
         if options.start is not None:
             self.network.load_state_dict(checkpoint.load(options.start).state_dict())
         self.average = torch.optim.swa_utils.AveragedModel(
-            self.network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
+            self.network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995)
         )
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=0.01
