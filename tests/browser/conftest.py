@@ -1,0 +1,91 @@
+"""A real Chromium with a talking face as its camera. Skips, saying so, where there is no Chromium."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.kagami import ROOT, STUB, Kagami
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+SLOW = 90_000  # milliseconds: how long a condition may take on a busy machine of two cores
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--autoplay-policy=no-user-gesture-required",
+    "--use-fake-device-for-media-stream",
+]
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def camera_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The driver as Chromium's fake camera reads it: raw video, 360 pixels, looped."""
+    path = tmp_path_factory.mktemp("camera") / "driver.y4m"
+    with av.open(str(ROOT / "assets" / "driver.mp4")) as clip, path.open("wb") as raw:
+        stream = clip.streams.video[0]
+        rate = stream.average_rate or 25
+        for number, frame in enumerate(clip.decode(stream)):
+            rgb = frame.to_ndarray(format="rgb24")
+            scale = 360 / max(rgb.shape[:2])
+            rgb = cv2.resize(rgb, [round(side * scale) // 2 * 2 for side in rgb.shape[1::-1]],
+            interpolation=cv2.INTER_AREA) if number == 0:
+                height, width = rgb.shape[:2]
+                raw.write(f"YUV4MPEG2 W{width} H{height} F{round(rate * 1000)}:1000 Ip A1:1 C420jpeg\n".encode())
+            raw.write(b"FRAME\n" + cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV_I420).tobytes())
+    return path
+
+
+@pytest.fixture(scope="module")  # not longer: an open Playwright occupies the thread's event loop, which other tests
+want def chromium(camera_clip: Path) -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine: install Debian's chromium package")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*FLAGS, f"--use-file-for-fake-video-capture={camera_clip}"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def stub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kagami]:
+    """One quick server for all tests that are about the page and do not break it."""
+    with Kagami(tmp_path_factory.mktemp("stub") / "log.txt", program=STUB) as server:
+        yield server
+
+
+@pytest.fixture
+def open_page(chromium: Browser) -> Iterator[OpenPage]:
+    """Opens a page with a camera that is allowed. Fails the test for an error in a script and for a breach of the
+    content security policy; that a server refuses something or is away is the test's own business.
+    """
+    contexts = []
+    complaints: list[str] = []
+
+    def open_one(url: str, allow: tuple[str, ...] = ("camera", "microphone"), **options: Any) -> Page:
+        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        context.set_default_timeout(SLOW)
+        context.grant_permissions(list(allow))
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+        page.goto(url)
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    network = ("Failed to load resource", "WebSocket connection to")
+    assert [line for line in complaints if not line.startswith(network)] == []

@@ -1,0 +1,106 @@
+"""Does the avatar do what the driver does? Both are looked at on one clock, in the page; MediaPipe reads both faces."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+
+import cv2
+import mediapipe as mp
+import numpy as np
+from numpy.typing import NDArray
+from playwright.sync_api import Page
+
+Series = NDArray[np.float64]
+LAGS = np.arange(0.0, 2.0, 0.02)  # seconds that the avatar may be behind the driver
+
+# Looks at the camera's preview and at the avatar whenever the avatar changes.
+_GRAB = """
+async ({seconds, most}) => {
+  const avatar = document.getElementById('avatar');
+  const preview = document.getElementById('preview');
+  const canvas = document.createElement('canvas');
+  const context = canvas.getContext('2d', {willReadFrequently: true});
+  const look = (video) => {
+    canvas.width = video.videoWidth;
+    canvas.height = video.videoHeight;
+    context.drawImage(video, 0, 0);
+    return {at: performance.now() / 1000, jpeg: canvas.toDataURL('image/jpeg', 0.95).split(',')[1]};
+  };
+  const seen = {driver: [], avatar: []};
+  const end = performance.now() + seconds * 1000;
+  while (performance.now() < end && seen.avatar.length < most) {
+    await Promise.race([
+      new Promise((done) => avatar.requestVideoFrameCallback(done)),
+      new Promise((done) => setTimeout(done, 2000)),
+    ]);
+    seen.avatar.push(look(avatar));
+    seen.driver.push(look(preview));
+  }
+  return seen;
+}
+"""
+
+
+@dataclass(frozen=True)
+class Signals:
+    """One face over time. at: seconds; the others without unit: mouth opening, and where the nose is between the ears
+    and the eyes (head turn and nod), all by the distance of the eyes; roll: radians.
+    """
+
+    at: Series
+    mouth: Series
+    turn: Series
+    nod: Series
+    roll: Series
+
+
+def grab(page: Page, seconds: float, most: int) -> tuple[list[tuple[float, NDArray[np.uint8]]], ...]:
+    """(driver, avatar) pictures with their times, for `seconds` or until `most` were seen."""
+    seen = page.evaluate(_GRAB, {"seconds": seconds, "most": most})
+    return tuple([(one["at"], _decode(one["jpeg"])) for one in seen[who]] for who in ("driver", "avatar"))
+
+
+def _decode(jpeg: str) -> NDArray[np.uint8]:
+    data = np.frombuffer(base64.b64decode(jpeg), np.uint8)
+    return np.asarray(cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def read(pictures: list[tuple[float, NDArray[np.uint8]]], mirror: bool = False) -> Signals:
+    """What MediaPipe sees; pictures without a face are left out. mirror: look at them in a mirror."""
+    rows = []
+    with mp.solutions.face_mesh.FaceMesh(static_image_mode=False, refine_landmarks=True) as mesh:
+        for at, rgb in pictures:
+            seen = np.ascontiguousarray(rgb[:, ::-1]) if mirror else rgb
+            found = mesh.process(seen).multi_face_landmarks
+            if found:
+                height, width = rgb.shape[:2]
+                points = np.array([(p.x * width, p.y * height) for p in found[0].landmark])
+                rows.append((at, *_measure(points)))
+    return Signals(*np.array(rows).T) if rows else Signals(*np.zeros((5, 0)))
+
+
+def _measure(points: Series) -> tuple[float, float, float, float]:
+    """points: (478, 2) pixels. MediaPipe's indices: 33, 263 outer eye corners; 13, 14 inner lips; 1 nose tip."""
+    right, left, nose = points[33], points[263], points[1]
+    across = left - right
+    size = float(np.hypot(*across))
+    along, down = across / size, np.array([-across[1], across[0]]) / size
+    middle = nose - (left + right) / 2
+    mouth = float(np.hypot(*(points[14] - points[13]))) / size
+    return mouth, float(middle @ along) / size, float(middle @ down) / size, float(np.arctan2(across[1], across[0]))
+
+
+def follows(driver: Signals, avatar: Signals, name: str) -> tuple[float, float]:
+    """Best correlation of a signal, and the lag in seconds at which it is reached."""
+    best = (-1.0, 0.0)
+    for lag in LAGS:
+        at = avatar.at - lag
+        inside = (at >= driver.at[0]) & (at <= driver.at[-1])
+        if inside.sum() < 15:
+            continue
+        expected = np.interp(at[inside], driver.at, getattr(driver, name))
+        made = getattr(avatar, name)[inside]
+        if expected.std() > 0 and made.std() > 0:
+            best = max(best, (float(np.corrcoef(expected, made)[0, 1]), float(lag)))
+    return best

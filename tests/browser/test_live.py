@@ -1,0 +1,234 @@
+"""The page with a running session: controls, pictures, sound, recording, the output for OBS. The server's network is
+a stub.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import urllib.request
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from playwright.sync_api import Page, expect
+
+from tests.browser.actions import (
+    await_frames,
+    await_live,
+    colour_of,
+    expect_words,
+    go_live,
+    near,
+    picture,
+    said,
+    until,
+    wishes,
+)
+from tests.browser.conftest import SLOW, OpenPage
+from tests.browser.kagami import STUB, Kagami
+
+RED, BLUE = (200, 30, 30), (30, 40, 200)
+_DROP = """
+async ([name, data]) => {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([bytes], name, {type: 'image/png'}));
+  for (const type of ['dragenter', 'dragover', 'drop']) {
+    document.body.dispatchEvent(new DragEvent(type, {dataTransfer: transfer, bubbles: true, cancelable: true}));
+    await new Promise((done) => setTimeout(done, 300));
+  }
+}
+"""
+
+
+def sessions(server: Kagami) -> int:
+    with urllib.request.urlopen(f"{server.url}api/health", timeout=60) as answer:
+        return int(json.load(answer)["sessions"])
+
+
+def test_start_and_stop(open_page: OpenPage, stub: Kagami) -> None:
+    page = open_page(stub.url)
+    go_live(page)
+    await_frames(page, 10)
+    expect(page.locator("#self")).to_be_visible()
+    assert page.locator("#preview").evaluate("(video) => new DOMMatrix(getComputedStyle(video).transform).a") == 1
+    assert page.locator("#preview").evaluate("(video) => getComputedStyle(video).scale") == "-1 1", "not as in a mirror"
+    expect(page.locator("#figures")).to_contain_text("fps", timeout=SLOW)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#self")).to_be_hidden()
+    until(lambda: sessions(stub) == 0, page)
+    go_live(page)
+    await_frames(page)
+
+
+def test_meter_tells_where_the_time_goes(open_page: OpenPage, stub: Kagami) -> None:
+    page = open_page(stub.url)
+    go_live(page)
+    page.locator("#meter").locator("summary").click()
+    expect(page.locator("#glass")).to_contain_text("about", timeout=SLOW)
+    expect(page.locator("#way li")).to_have_count(4)
+    expect(page.locator("#stages li").first).to_be_visible()
+    parts = [int(text.split()[-2]) for text in page.locator("#way li").all_inner_texts()]
+    assert len(parts) == 4 and all(part >= 0 for part in parts)
+
+
+def test_controls_reach_the_server_and_are_remembered(open_page: OpenPage, stub: Kagami) -> None:
+    page = open_page("about:blank")
+    messages = said(page)
+    page.goto(stub.url)
+    go_live(page)
+    for name, presses in (("Head", 4), ("Face", 2), ("Body", 1)):
+        page.get_by_role("slider", name=name).focus()
+        for _ in range(presses):
+            page.keyboard.press("ArrowRight")
+    page.get_by_role("button", name="Mirror").click()
+    page.get_by_role("button", name="Calibrate").click()
+    page.get_by_text("Colour", exact=True).first.click()
+    page.locator("#colour").fill("#336699")
+    wanted = {"head": 1.2, "face": 1.1, "body": 1.05, "mirror": False, "calibrate": True}
+    wanted |= {"background": "colour", "colour": "#336699"}
+    until(lambda: wishes(messages) == wanted, page)
+    expect(page.locator("#head-value")).to_have_text("120%")
+
+    messages.clear()
+    page.reload()
+    del wanted["calibrate"]
+    until(lambda: wishes(messages) == wanted, page)
+    expect(page.locator("#head-value")).to_have_text("120%")
+    page.get_by_role("button", name="Reset").click()
+    until(lambda: wishes(messages) == wanted | {"head": 1, "face": 1, "body": 1}, page)
+
+
+def test_pictures_switch_while_live_without_a_stall(open_page: OpenPage, stub: Kagami) -> None:
+    page = open_page(stub.url)
+    go_live(page)
+    words = page.locator("#picture-stage")
+    page.locator("#file").set_input_files(picture("red.png", RED))
+    expect(words).to_have_text("Preparing…")
+    await_frames(page)  # the old picture goes on meanwhile
+    expect(words).to_have_text("Ready", timeout=SLOW)
+    expect(page.locator("#picture-name")).to_have_text("red.png")
+    until(lambda: near(colour_of(page), RED), page)
+
+    blue = picture("blue.png", BLUE)
+    page.evaluate(_DROP, ["blue.png", base64.b64encode(blue["buffer"]).decode()])
+    until(lambda: near(colour_of(page), BLUE), page)
+    expect(page.locator("#drop")).to_be_hidden()
+
+
+def test_picture_given_before_the_start_is_worn_from_the_first_frame(open_page: OpenPage, stub: Kagami) -> None:
+    page = open_page(stub.url)
+    expect(page.get_by_role("button", name="Start")).to_be_enabled()
+    page.locator("#file").set_input_files(picture("red.png", RED))
+    expect(page.locator("#picture-stage")).to_have_text("Ready", timeout=SLOW)
+    go_live(page)
+    assert near(colour_of(page), RED)
+
+
+def test_microphone_comes_back_with_the_avatar(open_page: OpenPage, stub: Kagami) -> None:
+    page = open_page(stub.url)
+    go_live(page)
+    muted = "() => document.getElementById('avatar').srcObject.getAudioTracks()[0].muted"
+    microphone = page.get_by_role("button", name="Microphone")
+    expect(microphone).to_have_attribute("aria-pressed", "false")
+    microphone.click()
+    expect(microphone).to_have_attribute("aria-pressed", "true")
+    until(lambda: not page.evaluate(muted), page)
+    assert page.locator("#avatar").evaluate("(video) => video.muted"), "nobody wants to hear themselves late"
+
+
+def test_recording_is_saved_as_a_video(open_page: OpenPage, stub: Kagami, tmp_path: Path) -> None:
+    page = open_page(stub.url)
+    page.locator("#file").set_input_files(picture("red.png", RED))
+    expect(page.locator("#picture-stage")).to_have_text("Ready", timeout=SLOW)
+    go_live(page)
+    name, frames = record(page, tmp_path)
+    assert name.startswith("kagami-")
+    height, width = frames[-1].shape[:2]
+    assert near([int(value) for value in frames[-1][height // 4, width * 3 // 4]], RED)
+
+
+def record(page: Page, tmp_path: Path) -> tuple[str, list[NDArray[np.uint8]]]:
+    """Records some frames; the file's name and its frames (H, W, 3)."""
+    page.get_by_role("button", name="Record to a file").click()
+    expect(page.locator("#recording")).to_be_visible()
+    await_frames(page, 25)
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Record to a file").click()
+    path = tmp_path / waiting.value.suggested_filename
+    waiting.value.save_as(path)
+    expect_words(page, f"The recording is saved as {path.name}.")
+    with av.open(str(path)) as video:
+        frames = [np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in video.decode(video=0)]
+    assert len(frames) > 5
+    return path.name, frames
+
+
+def test_output_is_the_bare_avatar(open_page: OpenPage, stub: Kagami) -> None:
+    driver = open_page(stub.url)
+    driver.locator("#file").set_input_files(picture("red.png", RED))
+    expect(driver.locator("#picture-stage")).to_have_text("Ready", timeout=SLOW)
+    go_live(driver)
+    output = open_page(f"{stub.url}?view=output", allow=())
+    await_frames(output, 5, "video")
+    assert near(colour_of(output, "video"), RED)
+    assert output.locator("button, input, select, header, aside, a").count() == 0
+    box = output.locator("video").bounding_box()
+    assert box == {"x": 0, "y": 0, "width": 1280, "height": 800}
+    assert output.locator("body").inner_text().strip() == ""
+
+    # With a transparent background the page keeps the alpha that the server draws (the stub's is a half everywhere).
+    driver.get_by_text("None", exact=True).click()
+    expect(output.locator("canvas")).to_be_visible(timeout=SLOW)
+    await_frames(output, 5, "video")
+    shot = cv2.imdecode(np.frombuffer(output.screenshot(omit_background=True), np.uint8), cv2.IMREAD_UNCHANGED)
+    assert shot[400, 20, 3] == 0, "nothing beside the avatar"
+    assert abs(int(shot[400, 900, 3]) - 128) < 12
+    assert near([int(value) for value in shot[400, 900, 2::-1]], RED)
+
+    driver.get_by_text("Original", exact=True).click()
+    expect(output.locator("canvas")).to_be_hidden(timeout=SLOW)
+
+
+def test_output_waits_for_somebody_to_be_live(open_page: OpenPage, stub: Kagami) -> None:
+    output = open_page(f"{stub.url}?view=output", allow=())
+    expect(output.get_by_role("status")).to_have_text("Waiting for an avatar: press Start on the Kagami page.",
+    timeout=SLOW) go_live(open_page(stub.url))
+    await_frames(output, 3, "video")
+    expect(output.get_by_role("status")).to_be_hidden()
+
+
+def test_comes_back_when_the_server_does(open_page: OpenPage, tmp_path: Path) -> None:
+    with Kagami(tmp_path / "log.txt", program=STUB) as server:
+        page = open_page(server.url)
+        page.locator("#file").set_input_files(picture("red.png", RED))
+        expect(page.locator("#picture-stage")).to_have_text("Ready", timeout=SLOW)
+        go_live(page)
+        output = open_page(f"{server.url}?view=output", allow=())
+        await_frames(output, 3, "video")
+        server.stop()
+        expect(page.locator("#status")).to_have_text("Reconnecting…", timeout=SLOW)
+        expect(page.get_by_role("alert")).to_be_visible()
+        server.start()
+        await_live(page)
+        expect(page.get_by_role("alert")).to_be_hidden(timeout=SLOW)
+        await_frames(page, 10)
+        until(lambda: near(colour_of(page), RED), page)  # and still as the picture that was uploaded
+        await_frames(output, 10, "video")
+
+
+def test_full_server_is_told_in_words(open_page: OpenPage, tmp_path: Path) -> None:
+    with Kagami(tmp_path / "log.txt", "--max-sessions", "1", program=STUB) as server:
+        first = open_page(server.url)
+        go_live(first)
+        second = open_page(server.url)
+        second.get_by_role("button", name="Start").click()
+        expect_words(second, "The server is full: 1 person is live already")
+        second.wait_for_selector("body[data-live=idle][data-link=open]")
+        first.get_by_role("button", name="Stop").click()
+        until(lambda: sessions(server) == 0, second)
+        second.get_by_role("button", name="Try again").click()
+        await_live(second)

@@ -1,0 +1,161 @@
+"""What people see and do before and beside the live picture: first sight, words for what goes wrong, sizes, keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.actions import await_live, expect_words, go_live, picture, said, until, wishes
+from tests.browser.conftest import OpenPage
+from tests.browser.kagami import Kagami
+
+_WIDEST = "() => document.documentElement.scrollWidth"
+
+
+def test_first_sight_explains_and_asks_for_nothing(open_page: OpenPage, stub: Kagami) -> None:
+    page = open_page(stub.url)
+    expect(page.get_by_text("Your face moves this picture.")).to_be_visible()
+    expect(page.get_by_text("Your camera is read on this computer only").first).to_be_visible()
+    expect(page.get_by_role("button", name="Start")).to_be_enabled()
+    expect(page.locator("#status")).to_have_text("Ready")
+    still = page.locator("#still")
+    expect(still).to_be_visible()
+    assert still.evaluate("(image) => image.decode().then(() => image.naturalWidth)") > 0
+    assert page.evaluate("() => document.getElementById('preview').srcObject") is None
+
+
+def test_denied_camera_is_told_in_words(open_page: OpenPage, stub: Kagami) -> None:
+    page = open_page(stub.url, allow=())
+    page.get_by_role("button", name="Start").click()
+    expect_words(page, "The camera is blocked: allow it for this page with the icon beside the address, then try
+    again.") expect(page.get_by_role("button", name="Start")).to_be_enabled()
+    page.context.grant_permissions(["camera"])
+    page.get_by_role("button", name="Try again").click()
+    await_live(page)
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("NotFoundError", "No camera was found: plug one in, or pick another, then try again."),
+        ("NotReadableError", "The camera is busy: close the other program that uses it, then try again."),
+    ],
+)
+def test_camera_that_does_not_open_is_told_in_words(open_page: OpenPage, stub: Kagami, error: str, words: str) -> None:
+    page = open_page(stub.url)
+    page.evaluate("(code) => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', code));
+    }", error) page.get_by_role("button", name="Start").click()
+    expect_words(page, words)
+    expect(page.locator("#status")).to_have_text("Ready")
+
+
+def test_unplugged_camera_is_told_in_words(open_page: OpenPage, stub: Kagami) -> None:
+    page = open_page(stub.url)
+    go_live(page)
+    page.evaluate(
+        "() => { const [track] = document.getElementById('preview').srcObject.getTracks();"
+        " track.stop(); track.dispatchEvent(new Event('ended')); }"
+    )
+    expect_words(page, "The camera went away")
+
+
+def test_bad_pictures_are_told_in_words_and_nothing_is_lost(open_page: OpenPage, stub: Kagami) -> None:
+    page = open_page(stub.url)
+    chooser = page.locator("#file")
+    name = page.locator("#picture-name")
+    expect(name).to_have_text("stub.png")
+    chooser.set_input_files({"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture"})
+    expect_words(page, "notes.txt is not a picture that can be used: choose a PNG, JPEG or WebP file.")
+    whole = picture("cut.png", (200, 0, 0))
+    chooser.set_input_files({**whole, "buffer": whole["buffer"][:90]})
+    expect_words(page, "damaged or cut short")
+    chooser.set_input_files({"name": "huge.png", "mimeType": "image/png", "buffer": bytes(21 << 20)})
+    expect_words(page, "huge.png is larger than 20 MB: choose a smaller picture.")
+    expect(name).to_have_text("stub.png")
+
+
+def test_wrong_token_is_told_in_words(open_page: OpenPage, tmp_path: Path) -> None:
+    with Kagami(tmp_path / "log.txt", "--token", "open-sesame", program=("-m", "tests.stub_server")) as server:
+        page = open_page(server.url)
+        expect_words(page, "token")
+        expect(page.locator("#status")).to_have_text("Not connected")
+        page.goto(f"{server.url}?token=open-sesame")
+        expect(page.locator("#status")).to_have_text("Ready")
+
+
+@pytest.mark.parametrize("width", [390, 320])
+def test_fits_a_phone(open_page: OpenPage, stub: Kagami, tmp_path: Path, width: int) -> None:
+    page = open_page(stub.url, viewport={"width": width, "height": 780}, is_mobile=True, has_touch=True,
+    device_scale_factor=2) start = page.get_by_role("button", name="Start")
+    expect(start).to_be_in_viewport(ratio=1)
+    assert page.evaluate(_WIDEST) == width
+    page.screenshot(path=tmp_path / "idle.png")
+    go_live(page)
+    for name in ("Stop", "Microphone", "Calibrate", "Pause", "Mirror", "Record to a file", "Full screen"):
+        button = page.get_by_role("button", name=name, exact=True)
+        expect(button).to_be_in_viewport(ratio=1)
+        box = button.bounding_box()
+        assert box is not None and min(box["width"], box["height"]) >= 44, f"{name} is too small for a thumb"
+    assert page.evaluate(_WIDEST) == width
+    page.locator("#meter").locator("summary").click()
+    assert page.evaluate(_WIDEST) == width
+    page.screenshot(path=tmp_path / "live.png")
+
+
+def test_dark_and_light(open_page: OpenPage, stub: Kagami) -> None:
+    grounds = {}
+    for scheme in ("dark", "light"):
+        page = open_page(stub.url, color_scheme=scheme)
+        expect(page.get_by_role("button", name="Start")).to_be_enabled()
+        grounds[scheme] = page.evaluate(
+            "() => [getComputedStyle(document.documentElement).backgroundColor, getComputedStyle(document.body).color]"
+        )
+    assert _brightness(grounds["dark"][0]) < 40 and _brightness(grounds["dark"][1]) > 200
+    assert _brightness(grounds["light"][0]) > 200 and _brightness(grounds["light"][1]) < 60
+
+
+def _brightness(rgb: str) -> float:
+    channels = [float(part) for part in rgb.removeprefix("rgb(").removesuffix(")").split(",")]
+    return sum(channels) / 3
+
+
+def test_everything_is_reached_by_keyboard(open_page: OpenPage, stub: Kagami) -> None:
+    page = open_page(stub.url)
+    expect(page.get_by_role("button", name="Start")).to_be_enabled()
+    seen: list[str] = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        here = page.evaluate(
+            "() => { const at = document.activeElement; const look = getComputedStyle(at.matches('.segments input')"
+            " ? at.nextElementSibling : at); return [at.id || at.value || at.tagName, look.outlineStyle]; }"
+        )
+        if here[0] == "BODY":
+            break
+        assert here[1] == "solid", f"focus on {here[0]} cannot be seen"
+        seen.append(here[0])
+    wanted = "help start mirror full choose camera show-self reset head face body original copy"
+    assert [name for name in seen if name in wanted.split()] == wanted.split()
+
+
+def test_keys_and_their_list(open_page: OpenPage, stub: Kagami) -> None:
+    page = open_page("about:blank")
+    messages = said(page)
+    page.goto(stub.url)
+    expect(page.get_by_role("button", name="Start")).to_be_enabled()
+    page.keyboard.press("?")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    for key in "SMPCXBURF":
+        expect(dialog.locator("kbd", has_text=key).first).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    page.keyboard.press("s")
+    await_live(page)
+    for key in "xcpb":
+        page.keyboard.press(key)
+    until(lambda: wishes(messages) == {"mirror": False, "calibrate": True, "paused": True, "background": "blur"}, page)
+    page.keyboard.press("s")
+    page.wait_for_selector("body[data-live=idle]")

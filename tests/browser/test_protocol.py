@@ -1,0 +1,87 @@
+"""The page's half of the protocol, in the browser that runs it, against the examples that the server's tests read
+too.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.conftest import OpenPage
+from tests.browser.kagami import ROOT, Kagami
+
+EXAMPLES = json.loads((ROOT / "tests" / "fixtures" / "protocol.json").read_text())
+
+_PARSE = "async (json) => { const { parse } = await import('/protocol.js'); return parse(json); }"
+_SERIALISE = "async (message) => { const { serialise } = await import('/protocol.js'); return serialise(message); }"
+_REFUSES = """
+async ([name, argument]) => {
+  const protocol = await import('/protocol.js');
+  try { protocol[name](argument); } catch (error) { return error.message; }
+  return null;
+}
+"""
+
+
+@pytest.fixture
+def page(open_page: OpenPage, stub: Kagami) -> Page:
+    return open_page(stub.url)
+
+
+def test_reads_every_message_of_the_server(page: Page) -> None:
+    for message in EXAMPLES["server"]:
+        assert page.evaluate(_PARSE, json.dumps(message)) == message
+
+
+def test_writes_every_message_of_the_page(page: Page) -> None:
+    for message in EXAMPLES["client"]:
+        assert json.loads(page.evaluate(_SERIALISE, message)) == message
+
+
+def test_speaks_the_version_of_the_examples(page: Page) -> None:
+    assert page.evaluate("async () => (await import('/protocol.js')).PROTOCOL") == EXAMPLES["protocol"]
+
+
+def test_refuses_each_message_that_lacks_a_field(page: Page) -> None:
+    for message in EXAMPLES["server"]:
+        for missing in [name for name in message if name not in ("type", "sdpMid", "sdpMLineIndex",
+        "usernameFragment")]:
+            lame = {name: value for name, value in message.items() if name != missing}
+            words = page.evaluate(_REFUSES, ["parse", json.dumps(lame)])
+            assert words == (
+                f"The server and this page do not speak the same protocol ({message['type']}.{missing}); reload the
+                page."
+            )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"type": "control", "head": 2.5},
+        {"type": "control", "colour": "green"},
+        {"type": "control", "background": "sepia"},
+        {"type": "control", "speed": 1},
+        {"type": "hello", "protocol": 2},
+        {"type": "nonsense"},
+    ],
+)
+def test_never_says_what_the_protocol_does_not_have(page: Page, wrong: dict[str, Any]) -> None:
+    assert page.evaluate(_REFUSES, ["serialise", wrong]).startswith("not in the protocol: ")
+
+
+def test_what_is_not_json_is_told_in_words(page: Page) -> None:
+    words = page.evaluate(_REFUSES, ["parse", "<html>"])
+    assert words == "The server sent something that is not JSON; reload the page."
+
+
+def test_waits_longer_after_each_failure_up_to_a_bound(page: Page) -> None:
+    waits = page.evaluate(
+        "async () => { const { backoff } = await import('/connection.js');"
+        " return [...Array(12).keys()].map((attempt) => [backoff(attempt, 0), backoff(attempt, 1)]); }"
+    )
+    assert [longest for longest, _ in waits[:6]] == [0.5, 1, 2, 4, 8, 15]
+    assert all(longest == 15 for longest, _ in waits[5:])
+    assert all(shortest == pytest.approx(longest * 0.75) for longest, shortest in waits)
