@@ -38,16 +38,18 @@ def camera_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number, frame in enumerate(clip.decode(stream)):
             rgb = frame.to_ndarray(format="rgb24")
             scale = 360 / max(rgb.shape[:2])
-            rgb = cv2.resize(rgb, [round(side * scale) // 2 * 2 for side in rgb.shape[1::-1]],
-            interpolation=cv2.INTER_AREA) if number == 0:
+            size = [round(side * scale) // 2 * 2 for side in rgb.shape[1::-1]]
+            rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+            if number == 0:
                 height, width = rgb.shape[:2]
                 raw.write(f"YUV4MPEG2 W{width} H{height} F{round(rate * 1000)}:1000 Ip A1:1 C420jpeg\n".encode())
             raw.write(b"FRAME\n" + cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV_I420).tobytes())
     return path
 
 
-@pytest.fixture(scope="module")  # not longer: an open Playwright occupies the thread's event loop, which other tests
-want def chromium(camera_clip: Path) -> Iterator[Browser]:
+# Module scope and no longer: an open Playwright occupies the thread's event loop, which other tests want.
+@pytest.fixture(scope="module")
+def chromium(camera_clip: Path) -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine: install Debian's chromium package")
     with sync_playwright() as playwright:

@@ -195,8 +195,9 @@ def test_output_is_the_bare_avatar(open_page: OpenPage, stub: Kagami) -> None:
 
 def test_output_waits_for_somebody_to_be_live(open_page: OpenPage, stub: Kagami) -> None:
     output = open_page(f"{stub.url}?view=output", allow=())
-    expect(output.get_by_role("status")).to_have_text("Waiting for an avatar: press Start on the Kagami page.",
-    timeout=SLOW) go_live(open_page(stub.url))
+    words = "Waiting for an avatar: press Start on the Kagami page."
+    expect(output.get_by_role("status")).to_have_text(words, timeout=SLOW)
+    go_live(open_page(stub.url))
     await_frames(output, 3, "video")
     expect(output.get_by_role("status")).to_be_hidden()
 

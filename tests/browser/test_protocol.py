@@ -51,10 +51,8 @@ def test_refuses_each_message_that_lacks_a_field(page: Page) -> None:
         "usernameFragment")]:
             lame = {name: value for name, value in message.items() if name != missing}
             words = page.evaluate(_REFUSES, ["parse", json.dumps(lame)])
-            assert words == (
-                f"The server and this page do not speak the same protocol ({message['type']}.{missing}); reload the
-                page."
-            )
+            field = f"{message['type']}.{missing}"
+            assert words == f"The server and this page do not speak the same protocol ({field}); reload the page."
 
 
 @pytest.mark.parametrize(
