@@ -36,7 +36,7 @@ def serve(settings: Settings) -> None:
     began = time.perf_counter()
     listening = bind(settings)  # first: a taken port should not cost ten seconds
     say(began, "loading the engine")
-    from streamer.launch import launch  # torch and MediaPipe take seconds to import
+    from streamer.launch import launch  # noqa: PLC0415 - torch and MediaPipe take seconds to import
 
     launch(settings, listening, lambda stage: say(began, stage))
 

@@ -47,7 +47,9 @@ def warp_composite(
 
 
 def warp(layer: Tensor, flow: Tensor) -> Tensor:
-    """Sample a doubled layer (B, C, 2S−1, 2S−1) at y + flow (B, 2, S, S): (B, C, S, S). Zero flow returns the even samples."""
+    """Sample a doubled layer (B, C, 2S−1, 2S−1) at y + flow (B, 2, S, S): (B, C, S, S). Zero flow returns the even
+    samples.
+    """
     size = flow.shape[-1]
     line = torch.arange(size, device=flow.device, dtype=flow.dtype) * (2 / max(size - 1, 1)) - 1
     y, x = torch.meshgrid(line, line, indexing="ij")

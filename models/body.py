@@ -24,7 +24,9 @@ FOLLOW = 0.6  # share of the neck's way that shoulders go along with when nobody
 
 
 def complete_body(frame: Frame, body: Tensor | None) -> Tensor:
-    """(B, 33, 4) joints: shoulders that are not seen are guessed below the head; what else is not seen has visibility 0."""
+    """(B, 33, 4) joints: shoulders that are not seen are guessed below the head; what else is not seen has visibility
+    0.
+    """
     batch, device = len(frame.scale), frame.scale.device
     body = torch.zeros(batch, 33, 4, device=device) if body is None else body
     upright = Frame(frame.scale, torch.eye(3, device=device).expand(batch, -1, -1), frame.shift)
@@ -58,7 +60,9 @@ def skin_weights(frame: Frame, body: Tensor, points: Tensor, depth: Tensor) -> T
 
 
 def bone_coordinates(start: Tensor, end: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Of points (B, N, 2) beside the bone (B, 2) → (B, 2): share along it, signed distance over its length, distance."""
+    """Of points (B, N, 2) beside the bone (B, 2) → (B, 2): share along it, signed distance over its length,
+    distance.
+    """
     bone = (end - start)[:, None]
     length = bone.norm(dim=-1).clamp_min(1e-4)
     away = points - start[:, None]
@@ -68,7 +72,9 @@ def bone_coordinates(start: Tensor, end: Tensor, points: Tensor) -> tuple[Tensor
 
 
 def body_canonical(body: Tensor, skin: Tensor, points: Tensor, head: Tensor) -> Tensor:
-    """(B, N, 3) canonical coordinates of canvas points: the head's own (B, N, 3), the torso's and the arms' in a T-pose."""
+    """(B, N, 3) canonical coordinates of canvas points: the head's own (B, N, 3), the torso's and the arms' in a
+    T-pose.
+    """
     left, right = body[:, 11, :2], body[:, 12, :2]
     along, across, _ = bone_coordinates(right, left, points)
     width = SHOULDERS[0][0] * 2
@@ -86,7 +92,9 @@ def body_canonical(body: Tensor, skin: Tensor, points: Tensor, head: Tensor) -> 
 
 
 def carry_body(source: Tensor, target: Tensor, points: Tensor) -> list[Tensor]:
-    """Points (B, N, 3) moved by torso and segments, each (B, N, 3), as the joints go from source to target (B, 33, ≥2)."""
+    """Points (B, N, 3) moved by torso and segments, each (B, N, 3), as the joints go from source to target (B, 33,
+    ≥2).
+    """
     moved = [
         plane_move(source[:, 11, :2], source[:, 12, :2], target[:, 11, :2], target[:, 12, :2], points, stretch=False)
     ]
@@ -113,8 +121,8 @@ def plane_move(a: Tensor, b: Tensor, a2: Tensor, b2: Tensor, points: Tensor, str
 
 
 def border_pins(matte: Tensor, points: Tensor) -> Tensor:
-    """(B, N, 4) 0..1: how much points (B, N, 2) are held back from moving right, left, down, up, away from the canvas's left,
-    right, upper and lower border, because the person is cut there and the picture does not go on.
+    """(B, N, 4) 0..1: how much points (B, N, 2) are held back from moving right, left, down, up, away from the
+    canvas's left, right, upper and lower border, because the person is cut there and the picture does not go on.
     """
     wide = F.max_pool2d(matte, 9, 4, 4) if matte.shape[-1] >= 64 else matte
     x, y = points[..., 0], points[..., 1]
@@ -139,10 +147,10 @@ def drive_body(
     """(B, 33, 3) target joints of the character.
 
     rest (B, 33, 4): the picture's joints. heads: its head's frame in the picture, and now. now, then (B, 33, 4): the
-    driver's joints and those of his neutral, camera units; unit (B,): canvas units of one camera unit. amount (B,): strength.
-    Tracked shoulders are off by a few per cent of their width, and more so while the head turns: small differences from what
-    the neck tells are taken for noise. What is not seen, in the driver or in the picture, goes along with what holds it: arms with the torso, the torso with
-    the neck.
+    driver's joints and those of his neutral, camera units; unit (B,): canvas units of one camera unit. amount (B,):
+    strength. Tracked shoulders are off by a few per cent of their width, and more so while the head turns: small
+    differences from what the neck tells are taken for noise. What is not seen, in the driver or in the picture, goes
+    along with what holds it: arms with the torso, the torso with the neck.
     """
     amount = amount[:, None]
     neck = torch.tensor([[NECK]], device=rest.device).expand(len(rest), -1, -1)

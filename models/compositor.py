@@ -60,7 +60,9 @@ def grow(maps: Tensor, size: int) -> Tensor:
 
 
 def border(side: int, focus: Tensor) -> Tensor:
-    """(B, 1, side, side) 1 inside, fading to 0 at the border of the focus box; borders on the canvas's own do not fade."""
+    """(B, 1, side, side) 1 inside, fading to 0 at the border of the focus box; borders on the canvas's own do not
+    fade.
+    """
     grid = unit_grid(side, focus.device)[0]
     centre, half = focus[:, :2], focus[:, 2:]
     fade = torch.ones(len(focus), side, side, device=focus.device)

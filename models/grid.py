@@ -23,7 +23,9 @@ def box_grid(focus: Tensor, size: int) -> Tensor:
 
 
 def crop(maps: Tensor, focus: Tensor, size: int) -> Tensor:
-    """What (B, C, H, W) canvas maps show inside the focus boxes (B, 3), as (B, C, size, size); the border is repeated."""
+    """What (B, C, H, W) canvas maps show inside the focus boxes (B, 3), as (B, C, size, size); the border is
+    repeated.
+    """
     return F.grid_sample(maps, box_grid(focus, size), "bilinear", "border", False)
 
 

@@ -38,10 +38,10 @@ CHEEKS = (50, 280, 205, 425, 187, 411, 152, 149, 378)
 class Guidance:
     """Where everything comes from, G = 128 cells; all flows in canvas units.
 
-    On the canvas: flow (B, 2, G, G) backward displacement, alpha (B, 1, G, G) the person's alpha. On the focus box: the same
-    as focus_flow and focus_alpha; confidence (B, 1, G, G) 0..1 of "the picture shows this"; canonical (B, 3, G, G)
-    canonical coordinates of what is there now; holes (B, 2, G, G) 0..1 mouth interior, eye openings of the target.
-    tokens (B, `TOKENS`, `TOKEN_WIDTH`): face motion relative to the picture, units near 1.
+    On the canvas: flow (B, 2, G, G) backward displacement, alpha (B, 1, G, G) the person's alpha. On the focus box:
+    the same as focus_flow and focus_alpha; confidence (B, 1, G, G) 0..1 of "the picture shows this"; canonical (B, 3,
+    G, G) canonical coordinates of what is there now; holes (B, 2, G, G) 0..1 mouth interior, eye openings of the
+    target. tokens (B, `TOKENS`, `TOKEN_WIDTH`): face motion relative to the picture, units near 1.
     """
 
     flow: Tensor
@@ -105,7 +105,9 @@ def draw(rig: Rig, pose: Pose, box: Tensor, which: int) -> tuple[Tensor, Tensor,
 
 
 def density(flow: Tensor, box: Tensor) -> Tensor:
-    """(B, 1, G, G) area of the picture that one unit of area shows now: 1 unmoved, near 0 stretched, negative turned over."""
+    """(B, 1, G, G) area of the picture that one unit of area shows now: 1 unmoved, near 0 stretched, negative turned
+    over.
+    """
     cell = 2 * box[:, 2, None, None] / GUIDE
     wide = F.pad(flow, (1, 1, 1, 1), "replicate")
     across = (wide[:, :, 1:-1, 2:] - wide[:, :, 1:-1, :-2]) / (2 * cell[:, None])
@@ -132,8 +134,8 @@ def draw_face(rig: Rig, pose: Pose, to_box: Callable[[Tensor], Tensor]) -> tuple
 def look_inside(
     rig: Rig, pose: Pose, grid: Tensor, to_box: Callable[[Tensor], Tensor]
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-    """What moves behind lips and lids: for mouth, right and left eye the coverage (B, 1, G, G), the flow, and whether the
-    picture shows that place of the interior, 0..1.
+    """What moves behind lips and lids: for mouth, right and left eye the coverage (B, 1, G, G), the flow, and whether
+    the picture shows that place of the interior, 0..1.
 
     Eyeballs turn with the gaze; upper teeth stay with the skull, lower teeth with the jaw.
     """
@@ -176,7 +178,9 @@ def look_inside(
 
 
 def carry(rig: Rig, pose: Pose, points: Tensor, skin: Tensor) -> Tensor:
-    """Canvas points (B, N, 3) after skinning with (B, N, J) weights: the head rigid in space, the body in the picture's plane."""
+    """Canvas points (B, N, 3) after skinning with (B, N, J) weights: the head rigid in space, the body in the
+    picture's plane.
+    """
     moved = [pose.frame.apply(rig.frame.undo(points)), *carry_body(rig.body, pose.body, points)]
     return sum((skin[..., k, None] * m for k, m in enumerate(moved)), torch.zeros_like(points))
 

@@ -8,7 +8,8 @@ from torch.nn import functional as F
 
 
 def pull_push(values: Tensor, weight: Tensor) -> Tensor:
-    """Extend values (B, C, H, W) smoothly to where weight (B, 1, H, W), 0..1, is small; where it is 1 they stay exactly.
+    """Extend values (B, C, H, W) smoothly to where weight (B, 1, H, W), 0..1, is small; where it is 1 they stay
+    exactly.
 
     Where the whole weight is zero the result is zero.
     """

@@ -48,7 +48,9 @@ def rasterise(points: Tensor, buckets: list[Bucket], size: int) -> tuple[Tensor,
 
 
 def _candidates(points: Tensor, triangles: Tensor, window: int, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Weight planes (B, F, 9) of the corners over cell coordinates: a, b, c; and the covered cells with their sort keys."""
+    """Weight planes (B, F, 9) of the corners over cell coordinates: a, b, c; and the covered cells with their sort
+    keys.
+    """
     batch, count, device = len(points), len(triangles), points.device
     corner = points.gather(1, triangles.flatten()[None, :, None].expand(batch, -1, 3)).view(batch, count, 3, 3)
     x, y, z = ((corner[..., 0] + 1) * (size / 2) - 0.5), ((corner[..., 1] + 1) * (size / 2) - 0.5), corner[..., 2]
@@ -83,7 +85,9 @@ def _candidates(points: Tensor, triangles: Tensor, window: int, size: int) -> tu
 
 
 def interpolate(index: Tensor, weight: Tensor, values: Tensor) -> Tensor:
-    """Vertex values (B, V, C) at the cells that `rasterise` returned: (B, C, size, size); zero where nothing was drawn."""
+    """Vertex values (B, V, C) at the cells that `rasterise` returned: (B, C, size, size); zero where nothing was
+    drawn.
+    """
     batch, cells, _ = index.shape
     corner = values.gather(1, index.flatten(1)[..., None].expand(-1, -1, values.shape[-1]))
     mixed = (corner.view(batch, cells, 3, -1) * weight.unsqueeze(-1)).sum(2)

@@ -26,7 +26,9 @@ from models.topology import Frame, head_frame
 
 @dataclass(frozen=True)
 class Strength:
-    """How much of the driver's motion is taken over: floats or (B,) tensors, 0..2, 1 = as the driver does, 0 = still."""
+    """How much of the driver's motion is taken over: floats or (B,) tensors, 0..2, 1 = as the driver does, 0 =
+    still.
+    """
 
     head: float | Tensor = 1.0
     face: float | Tensor = 1.0
@@ -38,7 +40,8 @@ class Pose:
     """What the character does now.
 
     face (B, 478, 3): target landmarks, canvas units. local (B, 478, 3): the same in the head frame, canonical units.
-    rotation (B, 3, 3): head rotation relative to the picture. body (B, 33, 3): target joints. frame: the head's similarity.
+    rotation (B, 3, 3): head rotation relative to the picture. body (B, 33, 3): target joints. frame: the head's
+    similarity.
     """
 
     face: Tensor
@@ -84,8 +87,8 @@ def retarget(rig: Rig, driver: Driver, neutral: Driver, strength: Strength | Non
 def express(rest: Tensor, now: Tensor, then: Tensor, amount: Tensor) -> Tensor:
     """The picture's local shape with the driver's expression; all (B, 478, 3) in head frames, amount (B,).
 
-    Small features get the motion in their own size: mouth by the mouths' width, lids by the share of the neutral opening,
-    gaze by the eyes' width.
+    Small features get the motion in their own size: mouth by the mouths' width, lids by the share of the neutral
+    opening, gaze by the eyes' width.
     """
     size = (mouth_width(rest) / mouth_width(then)).clamp(0.6, 1.7)
     gain = 1 + mouth_share(rest.device) * (size[:, None] - 1)

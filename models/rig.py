@@ -1,4 +1,6 @@
-"""A picture prepared for being moved: layers, depth, meshes, skin weights. Made once per picture, or in batches for training."""
+"""A picture prepared for being moved: layers, depth, meshes, skin weights. Made once per picture, or in batches for
+training.
+"""
 
 from __future__ import annotations
 
@@ -33,15 +35,16 @@ class Rig:
     face (B, 478, 3); body (B, 33, 4), joints that nobody saw are guessed and have visibility 0;
     focus (B, 3): centre x, y and half side of the square box that the network draws.
     canonical (B, 3, G, G): canonical coordinates of the picture on the focus box, G = `GUIDE`.
-    layer (B, 4, 2S−1, 2S−1): the person's colour, premultiplied (image − (1 − matte)·plate), and the matte, with a sharp
-    interpolated sample between each two pixels, so that bilinear sampling of it neither blurs nor moves the picture.
-    holes (B, 3, G, G): the picture's own openings on the focus box: mouth, right eye, left eye.
-    frame: the head's similarity. lattice, depth, skin, pull: the grid mesh, its z, its bones' weights (last axis) and how
-    much each vertex follows each landmark of the face's border; first axis after B: canvas, focus box.
-    face_skin (B, 478, J): bones' weights at the landmarks. shown (B, 2, T) bool: grid triangles that show some of the person.
-    mouth (B, 3): colour of the mouth's dark. pins: how the canvas's border holds the grid mesh (`models.body.border_pins`).
-    sheets: of the two grid meshes, the triangles that any of the B pictures shows. grain: guidance cells per canonical unit,
-    the largest of the B. whole: every focus box is the whole canvas, so that the two meshes are the same.
+    layer (B, 4, 2S−1, 2S−1): the person's colour, premultiplied (image − (1 − matte)·plate), and the matte, with a
+    sharp interpolated sample between each two pixels, so that bilinear sampling of it neither blurs nor moves the
+    picture. holes (B, 3, G, G): the picture's own openings on the focus box: mouth, right eye, left eye.
+    frame: the head's similarity. lattice, depth, skin, pull: the grid mesh, its z, its bones' weights (last axis) and
+    how much each vertex follows each landmark of the face's border; first axis after B: canvas, focus box.
+    face_skin (B, 478, J): bones' weights at the landmarks. shown (B, 2, T) bool: grid triangles that show some of the
+    person. mouth (B, 3): colour of the mouth's dark. pins: how the canvas's border holds the grid mesh
+    (`models.body.border_pins`). sheets: of the two grid meshes, the triangles that any of the B pictures shows.
+    grain: guidance cells per canonical unit, the largest of the B. whole: every focus box is the whole canvas, so
+    that the two meshes are the same.
     """
 
     image: Tensor
@@ -78,7 +81,9 @@ class Rig:
     def build(
         image: Tensor, matte: Tensor, face: Tensor, body: Tensor | None = None, plate: Tensor | None = None
     ) -> Rig:
-        """Prepare B pictures: image (B, 3, S, S), matte (B, 1, S, S), face (B, 478, 3), body (B, 33, 4), plate (B, 3, S, S)."""
+        """Prepare B pictures: image (B, 3, S, S), matte (B, 1, S, S), face (B, 478, 3), body (B, 33, 4), plate (B, 3,
+        S, S).
+        """
         frame = head_frame(face)
         body = complete_body(frame, body)
         plate = clean_plate(image, matte) if plate is None else plate
@@ -230,8 +235,8 @@ def border_pull(frame: Frame, face: Tensor, points: Tensor) -> tuple[Tensor, Ten
 def canonical_map(frame: Frame, face: Tensor, body: Tensor, focus: Tensor) -> Tensor:
     """(B, 3, G, G) canonical coordinates of what the focus boxes show.
 
-    In the face those of the canonical mesh, whosever face it is; towards hair and neck they pass over into places on the
-    skull, and from the neck into those of a body in a T-pose.
+    In the face those of the canonical mesh, whosever face it is; towards hair and neck they pass over into places on
+    the skull, and from the neck into those of a body in a T-pose.
     """
     points = box_grid(focus, GUIDE).flatten(1, 2)
     pull, depth = border_pull(frame, face, points)
@@ -275,7 +280,9 @@ def clean_plate(image: Tensor, matte: Tensor) -> Tensor:
 
 
 def between(maps: Tensor) -> Tensor:
-    """(B, C, S, S) → (B, C, 2S−1, 2S−1): the pixels themselves at even places, 6-tap Lanczos half-way samples at odd ones."""
+    """(B, C, S, S) → (B, C, 2S−1, 2S−1): the pixels themselves at even places, 6-tap Lanczos half-way samples at odd
+    ones.
+    """
     taps = maps.new_tensor([0.02446, -0.13587, 0.61141, 0.61141, -0.13587, 0.02446])
     taps = taps / taps.sum()
     for axis in (2, 3):

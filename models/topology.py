@@ -1,7 +1,7 @@
 """The canonical face: MediaPipe's 478 landmarks, our own triangles, and the rigid frame of a head.
 
-Canonical units: the origin lies between the outer eye corners, which are 1 apart; x right, y down, z away from the camera.
-`face_topology.safetensors` is made by `scripts/make_canonical_face.py`.
+Canonical units: the origin lies between the outer eye corners, which are 1 apart; x right, y down, z away from the
+camera. `face_topology.safetensors` is made by `scripts/make_canonical_face.py`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ RIGID = (33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 1, 8, 9, 151, 10, 109, 338, 
 
 @dataclass(frozen=True)
 class Topology:
-    """canonical (478, 3) float, triangles (F, 3) long, region (F,) long of `SKIN`.., oval (36,) long: the mesh's border.
+    """canonical (478, 3) float, triangles (F, 3) long, region (F,) long of `SKIN`.., oval (36,) long: the mesh's
+    border.
 
     The triangles are sorted by size: those before small[0] are smaller than `EXTENTS`[0] canonical units, and so on.
     """
@@ -48,7 +49,9 @@ class Topology:
 
 
 class Frame(NamedTuple):
-    """A head's similarity from canonical to canvas: p = scale · rotation · q + shift. scale (B,), rotation (B, 3, 3), shift (B, 3)."""
+    """A head's similarity from canonical to canvas: p = scale · rotation · q + shift. scale (B,), rotation (B, 3, 3),
+    shift (B, 3).
+    """
 
     scale: Tensor
     rotation: Tensor
@@ -106,7 +109,9 @@ def nearest_rotation(matrix: Tensor) -> Tensor:
 
 
 def head_frame(face: Tensor) -> Frame:
-    """The rigid frame of (B, 478, 3) landmarks: least-squares similarity from the canonical face, on bony landmarks only."""
+    """The rigid frame of (B, 478, 3) landmarks: least-squares similarity from the canonical face, on bony landmarks
+    only.
+    """
     index = list(RIGID)
     source = topology(face.device).canonical.to(face.dtype)[index]
     target = face[:, index]

@@ -2,9 +2,9 @@
 
     python scripts/make_canonical_face.py path/to/ict_facekit.npz
 
-Draws the neutral mean head of ICT-FaceKit (MIT) with plain shading, runs MediaPipe's face mesh on the picture, makes the
-result symmetric and triangulates its frontal view (Delaunay). Canonical units: the origin lies between the eyes' outer
-corners, the inter-ocular distance (outer corner to outer corner) is 1, x right, y down, z away from the camera.
+Draws the neutral mean head of ICT-FaceKit (MIT) with plain shading, runs MediaPipe's face mesh on the picture, makes
+the result symmetric and triangulates its frontal view (Delaunay). Canonical units: the origin lies between the eyes'
+outer corners, the inter-ocular distance (outer corner to outer corner) is 1, x right, y down, z away from the camera.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ Image = NDArray[np.uint8]
 class CameraFrame:
     """One picture from the driver's camera.
 
-    rgb: (H, W, 3) uint8. captured: seconds on `time.monotonic`, or the media time of a file. index: counts from 0 in one source.
+    rgb: (H, W, 3) uint8. captured: seconds on `time.monotonic`, or the media time of a file. index: counts from 0 in
+    one source.
     """
 
     rgb: Image

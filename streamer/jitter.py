@@ -1,8 +1,9 @@
 """When a camera picture's packets make a whole picture.
 
-aiortc's buffer knows that a picture is whole only when the next one begins, so every picture waits for one camera period, and
-where a packet stays lost it waits until 512 others came. This one goes by the marker bit, which RTP sets on the last packet of
-a picture (RFC 7741 §4.1, RFC 6184 §5.1), and gives a hole a fifth of a second before it steps over it and asks for a key frame.
+aiortc's buffer knows that a picture is whole only when the next one begins, so every picture waits for one camera
+period, and where a packet stays lost it waits until 512 others came. This one goes by the marker bit, which RTP sets
+on the last packet of a picture (RFC 7741 §4.1, RFC 6184 §5.1), and gives a hole a fifth of a second before it steps
+over it and asks for a key frame.
 """
 
 from __future__ import annotations
@@ -85,7 +86,9 @@ class MarkerJitterBuffer(JitterBuffer):
 
 
 def fit(receiver: RTCRtpReceiver) -> None:
-    """Give `receiver` this buffer before it starts. With an aiortc that keeps it elsewhere video comes one frame later."""
+    """Give `receiver` this buffer before it starts. With an aiortc that keeps it elsewhere video comes one frame
+    later.
+    """
     if not hasattr(receiver, _SLOT):
         _log.warning("this aiortc keeps its jitter buffers elsewhere: camera pictures come one frame later")
         return

@@ -93,7 +93,9 @@ class _Uvicorn(uvicorn.Server):
 
 
 def address(settings: Settings, listening: socket.socket) -> str:
-    """The URL to open: localhost where the server listens everywhere, since browsers give a camera to localhost or HTTPS only."""
+    """The URL to open: localhost where the server listens everywhere, since browsers give a camera to localhost or
+    HTTPS only.
+    """
     host = "localhost" if settings.host in ("0.0.0.0", "::", "127.0.0.1", "::1") else settings.host
     token = "" if settings.token is None else f"?token={settings.token}"
     return f"http://{host}:{listening.getsockname()[1]}/{token}"

@@ -1,6 +1,7 @@
 """A place for one thing: the newest wins, nothing queues.
 
-Every two stages of the live engine have one of these between them. Any thread may put; one thread, or one coroutine, gets.
+Every two stages of the live engine have one of these between them. Any thread may put; one thread, or one coroutine,
+gets.
 """
 
 from __future__ import annotations

@@ -13,7 +13,9 @@ WINDOW = 300  # samples a stage keeps: 10 s at 30 fps
 
 
 class Meter:
-    """Collects milliseconds by stage name and times of events by name; of each only the last `WINDOW`. Any thread may add."""
+    """Collects milliseconds by stage name and times of events by name; of each only the last `WINDOW`. Any thread may
+    add.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

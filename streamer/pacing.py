@@ -1,8 +1,8 @@
 """When the next frame is due, as a pure function of (state, now).
 
-Frames are due on a grid that is fixed once, so errors never add up. A frame that comes late is drawn at once and the grid points
-that went by meanwhile are skipped: a slow stage lowers the rate, it never builds up a debt. A frame that is there a little early may
-be used early, but no tick is used twice, so the mean rate is exactly the grid's.
+Frames are due on a grid that is fixed once, so errors never add up. A frame that comes late is drawn at once and the
+grid points that went by meanwhile are skipped: a slow stage lowers the rate, it never builds up a debt. A frame that
+is there a little early may be used early, but no tick is used twice, so the mean rate is exactly the grid's.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """One person's session: the conversation of docs/protocol.md, one peer connection at a time, one seat in the engine.
 
-Everything here runs on the event loop and only passes things on; pictures are decoded, tracked, drawn and encoded elsewhere.
+Everything here runs on the event loop and only passes things on; pictures are decoded, tracked, drawn and encoded
+elsewhere.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ _PHASE_MESSAGES: dict[str, str] = {
 class Session:
     """One page's stay. send: sends one message to it. avatar, name: the picture it starts with and what people call it.
 
-    watch: a viewer, who gets the newest session's frames and takes no seat. on_end: called once if the session cannot go on.
+    watch: a viewer, who gets the newest session's frames and takes no seat. on_end: called once if the session cannot
+    go on.
     """
 
     def __init__(
@@ -241,9 +243,12 @@ class Session:
 
     def _check_media(self, now: float) -> None:
         if self._peer is not None and not self._peer.heard and now - self._offered > MEDIA_TIMEOUT:
-            self._fail(MediaTimeoutError(
-                f"No camera picture arrived within {MEDIA_TIMEOUT:.0f} seconds; check camera and network and start again."
-            ))  # fmt: skip
+            self._fail(
+                MediaTimeoutError(
+                    f"No camera picture arrived within {MEDIA_TIMEOUT:.0f} seconds; "
+                    "check camera and network and start again."
+                )
+            )
 
     def _state(self, seat: Seat) -> dict[str, Any]:
         return signaling.state(seat.phase, seat.progress, _PHASE_MESSAGES.get(seat.phase))

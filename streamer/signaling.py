@@ -1,7 +1,7 @@
 """The messages of docs/protocol.md: what a page may say, checked, and what the server says.
 
-Nothing here knows a socket. `read` turns text into one of the dataclasses or raises ProtocolError; `Order` says whether it may
-come now; the functions at the end build the server's messages.
+Nothing here knows a socket. `read` turns text into one of the dataclasses or raises ProtocolError; `Order` says
+whether it may come now; the functions at the end build the server's messages.
 """
 
 from __future__ import annotations
@@ -290,7 +290,9 @@ def stats(
     bitrate: float,
     sessions: int,
 ) -> dict[str, Any]:
-    """fps: in, out. latency: p50, p95 in ms. stages: p50, p95 in ms by name. drops: by mailbox. bitrate: bits a second."""
+    """fps: in, out. latency: p50, p95 in ms. stages: p50, p95 in ms by name. drops: by mailbox. bitrate: bits a
+    second.
+    """
     return {
         "type": "stats",
         "fps": {name: round(value, 1) for name, value in fps.items()},

@@ -32,8 +32,9 @@ class FakeStream:
 
 
 class FakePerformer:
-    """Paints the avatar's colour and, in the left half, the motion's `hands[0, 0, 0]` (0..1) as grey. delay: seconds a batch
-    takes. fail_on: a colour whose frames cannot be drawn. Counts what happens; asserts that one thread draws at a time.
+    """Paints the avatar's colour and, in the left half, the motion's `hands[0, 0, 0]` (0..1) as grey. delay: seconds
+    a batch takes. fail_on: a colour whose frames cannot be drawn. Counts what happens; asserts that one thread draws
+    at a time.
     """
 
     def __init__(

@@ -1,4 +1,5 @@
-"""The real server with a stub for the network, for tests of the page: `python -m tests.stub_server [flags of run_server.py]`.
+"""The real server with a stub for the network, for tests of the page: `python -m tests.stub_server [flags of
+run_server.py]`.
 
 Starts in a moment, tracks nobody, paints flat colours that follow the camera's brightness.
 """

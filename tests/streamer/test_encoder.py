@@ -34,7 +34,9 @@ def make(codec: str, most: int = 2_000_000) -> tuple[Encoder, list[float]]:
 
 def megabits(made: Encoder, frames: range) -> float:
     """Per second, at 30 fps."""
-    return sum(8 * len(payload) for number in frames for payload in made.encode(noise(number))[0]) * 30 / len(frames) / 1e6
+    return (
+        sum(8 * len(payload) for number in frames for payload in made.encode(noise(number))[0]) * 30 / len(frames) / 1e6
+    )
 
 
 def decode(codec: str, payloads: list[list[bytes]]) -> list[av.VideoFrame]:

@@ -263,7 +263,11 @@ def test_after_close_nothing_begins() -> None:
     with running() as engine:
         watcher = engine.watch()
         seat, _ = admit(engine)
-    for begin in (lambda: admit(engine), engine.watch, lambda: engine.prepare(Picture(np.zeros((2, 2, 4), np.uint8), ""))):
+    for begin in (
+        lambda: admit(engine),
+        engine.watch,
+        lambda: engine.prepare(Picture(np.zeros((2, 2, 4), np.uint8), "")),
+    ):
         with pytest.raises(EngineClosedError, match=r"^The server is shutting down; start it again to go on\.$"):
             begin()
     assert watcher.closed and seat.camera.closed

@@ -70,13 +70,19 @@ def test_the_server_says_what_the_examples_show() -> None:
         (b"x", "The message is binary; send JSON text."),
         ("x" * 70_000, "The message is larger than 64 KiB; send a smaller one."),
         ("{}", "The message has no known type; reload the page to get the version that fits this server."),
-        ('{"type": ["hello"]}', "The message has no known type; reload the page to get the version that fits this server."),
+        (
+            '{"type": ["hello"]}',
+            "The message has no known type; reload the page to get the version that fits this server.",
+        ),
         ('{"type": "hello"}', f"The message lacks its field 'protocol'; {AGAIN}"),
         ('{"type": "hello", "protocol": true}', f"The field 'protocol' has the wrong type; {AGAIN}"),
         ('{"type": "hello", "protocol": 2}', f"The page speaks protocol 2 and the server 1; {AGAIN}"),
         ('{"type": "bye", "why": 1}', f"A message 'bye' has no field 'why'; {AGAIN}"),
         ('{"type": "offer", "sdp": 1}', f"The field 'sdp' has the wrong type; {AGAIN}"),
-        (json.dumps({"type": "offer", "sdp": "v" * 50_000}), f"The field 'sdp' is longer than 49152 characters; {AGAIN}"),
+        (
+            json.dumps({"type": "offer", "sdp": "v" * 50_000}),
+            f"The field 'sdp' is longer than 49152 characters; {AGAIN}",
+        ),
         ('{"type": "candidate", "candidate": "a"}', f"A candidate needs sdpMid or sdpMLineIndex; {AGAIN}"),
         (
             json.dumps({"type": "candidate", "candidate": "a" * 2000, "sdpMid": "0"}),

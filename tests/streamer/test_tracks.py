@@ -17,7 +17,9 @@ def test_colours_survive_the_way_to_yuv() -> None:
     rgb = np.zeros((64, 64, 3), np.uint8)
     rgb[:32], rgb[32:] = (220, 30, 90), (20, 200, 160)
     back = to_video(AvatarFrame(rgb, 0.0)).to_ndarray(format="rgb24")
-    assert np.abs(back[8:24].astype(int) - rgb[8:24]).max() < 8 and np.abs(back[40:56].astype(int) - rgb[40:56]).max() < 8
+    assert (
+        np.abs(back[8:24].astype(int) - rgb[8:24]).max() < 8 and np.abs(back[40:56].astype(int) - rgb[40:56]).max() < 8
+    )
 
 
 def test_odd_sides_lose_a_line() -> None:

@@ -1,4 +1,6 @@
-"""The ICT-FaceKit head (USC Institute for Creative Technologies, MIT licence): loader and the regions of its surface."""
+"""The ICT-FaceKit head (USC Institute for Creative Technologies, MIT licence): loader and the regions of its
+surface.
+"""
 
 from __future__ import annotations
 

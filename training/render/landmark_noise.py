@@ -35,7 +35,9 @@ def features(act: Act, names: Names) -> Array:
 
 @dataclass(frozen=True)
 class NoiseModel:
-    """mean (F, 1434), components (K, 1434) scaled to one standard deviation; steady: part of the variance that stays."""
+    """mean (F, 1434), components (K, 1434) scaled to one standard deviation; steady: part of the variance that
+    stays.
+    """
 
     mean: Array
     components: Array
