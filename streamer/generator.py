@@ -25,7 +25,7 @@ from models.dit import CausalDiT, Edit, FrameInput
 from models.guidance import Guidance, guide
 from models.retarget import rest_pose
 from models.rig import Rig
-from models.sampler import Focus, draw_frame, frame_input, guidance_maps, reference_input
+from models.sampler import NOISE, Focus, draw_frame, frame_input, guidance_maps, reference_input
 from streamer.errors import KagamiError
 
 DEFAULT_CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints" / "tiny.safetensors"
@@ -86,7 +86,8 @@ class NetworkGenerator:
         self.config: ModelConfig = network.config
         self.steps = steps
         side = self.config.side
-        self.noise = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(NOISE_SEED)).to(device)
+        noise = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(NOISE_SEED))
+        self.noise = noise.mul(NOISE).to(device)
 
     def refer(self, rig: Rig) -> Reference:
         focus = Focus.of(rig, self.config.side)

@@ -22,10 +22,11 @@ from tqdm import tqdm
 from models import checkpoint
 from models.config import PRESETS
 from models.dit import CausalDiT, Edit, FrameInput
-from models.sampler import Focus, frame_input, reference_input, render
+from models.sampler import NOISE, Focus, frame_input, reference_input, render
 from training.bake import Baked, load_shard, shard_paths
 from training.loss import Truth, frame_loss
 
+SINGLE = 0.7  # share of steps that draw one frame alone: more characters in the same time
 PURE_NOISE = 0.7  # share of frames drawn at s = 1, which is where the shipped one-step sampler lives
 
 
@@ -50,7 +51,7 @@ def frames_of(batch: Baked, focus: Focus, generator: torch.Generator) -> list[Fr
     for t in range(batch.truth.shape[1]):
         level = torch.rand(count, generator=generator)
         level = torch.where(torch.rand(count, generator=generator) < PURE_NOISE, torch.ones(()), level)
-        noise = torch.randn(batch.picture.shape, generator=generator)
+        noise = NOISE * torch.randn(batch.picture.shape, generator=generator)
         s = level[:, None, None, None]
         noised = (1 - s) * (batch.truth[:, t] * 2 - 1) + s * noise
         frames.append(frame_input(focus, batch.maps[:, t], batch.canonical[:, t], batch.tokens[:, t], noised, level))
@@ -77,9 +78,9 @@ def batch_loss(network: CausalDiT, batch: Baked, generator: torch.Generator) -> 
 
 
 def learning_rate(step: int, options: Options) -> float:
-    """Linear warm-up over 200 steps, then cosine to a tenth."""
+    """Linear warm-up over 100 steps, then cosine to a tenth."""
     progress = min(step / max(options.steps, 1), 1.0)
-    return options.rate * min(1.0, (step + 1) / 200) * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * progress)))
+    return options.rate * min(1.0, (step + 1) / 100) * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
 class Trainer:
@@ -135,6 +136,8 @@ class Trainer:
         generator = torch.Generator().manual_seed(self.options.seed * 1_000_003 + self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, self.options)
+        if torch.rand((), generator=generator) < SINGLE:
+            batch = batch.frame(int(torch.randint(batch.truth.shape[1], (), generator=generator)))
         terms, drawn = batch_loss(self.network, batch, generator)
         loss = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(loss):
