@@ -31,7 +31,8 @@ Samples = NDArray[np.int16]
 class DelayLine:
     """Samples in at one time, out later; the delay may change and is followed gently.
 
-    Positions count samples since the start. Any thread may push, one may pull. Nothing grows: a ring of `CAPACITY` seconds.
+    Positions count samples since the start. Any thread may push, one may pull. Nothing grows: a ring of `CAPACITY`
+    seconds.
     """
 
     def __init__(self) -> None:
@@ -54,7 +55,9 @@ class DelayLine:
             self._written += len(samples)
 
     def pull(self, count: int, now: float, delay: float) -> Samples:
-        """(count, 2): what was said from `delay` seconds before `now` on; silence where nothing is there yet, or no more."""
+        """(count, 2): what was said from `delay` seconds before `now` on; silence where nothing is there yet, or no
+        more.
+        """
         with self._lock:
             goal = self._written - (self._newest - now + min(delay, MAX_DELAY)) * RATE
             if self._read is None or abs(goal - self._read) > JUMP * RATE:
@@ -73,7 +76,9 @@ class DelayLine:
 
 
 class DelayedAudioTrack(MediaStreamTrack):
-    """The microphone's sound, `delay()` seconds later, in even chunks of 20 ms; silence while the microphone says nothing."""
+    """The microphone's sound, `delay()` seconds later, in even chunks of 20 ms; silence while the microphone says
+    nothing.
+    """
 
     kind = "audio"
 
@@ -112,4 +117,4 @@ async def listen(track: MediaStreamTrack, line: DelayLine) -> None:
             return
         assert isinstance(frame, AudioFrame)
         for chunk in resampler.resample(frame):
-            line.push(chunk.to_ndarray().reshape(-1, CHANNELS), time.monotonic())
+            line.push(chunk.to_ndarray().astype(np.int16, copy=False).reshape(-1, CHANNELS), time.monotonic())

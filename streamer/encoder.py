@@ -1,9 +1,10 @@
 """Video encoders made for a 512-pixel avatar, in place of aiortc's, which are made for small calls.
 
-aiortc's own start at 0.5 Mb/s (VP8) and 1 Mb/s (H.264), stop at 1.5 and 3, denoise what needs no denoising, and restart with a
-key frame whenever the bandwidth estimate moves. Its limits are module constants, so these are subclasses: `fit` puts one into one
-sender, which touches nothing outside that connection. Bandwidth feedback (REMB) arrives as ever by `target_bitrate`,
-key-frame requests as ever by `force_keyframe`, and `encode` runs as ever in an executor.
+aiortc's own start at 0.5 Mb/s (VP8) and 1 Mb/s (H.264), stop at 1.5 and 3, denoise what needs no denoising, and
+restart with a key frame whenever the bandwidth estimate moves. Its limits are module constants, so these are
+subclasses: `fit` puts one into one sender, which touches nothing outside that connection. Bandwidth feedback (REMB)
+arrives as ever by `target_bitrate`, key-frame requests as ever by `force_keyframe`, and `encode` runs as ever in an
+executor.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class AvatarVp8Encoder(Vp8Encoder):
         data = b"".join(bytes(packet) for packet in self.codec.encode(frame))
         payloads = self._packetize(data, self.picture_id)
         self.picture_id = (self.picture_id + 1) % (1 << 15)
-        assert frame.pts is not None
+        assert frame.pts is not None and frame.time_base is not None
         timestamp = convert_timebase(frame.pts, frame.time_base, VIDEO_TIME_BASE)
         self._report((time.perf_counter() - began) * 1000)
         return payloads, timestamp
@@ -142,7 +143,7 @@ class AvatarH264Encoder(H264Encoder):
         frame.pict_type = PictureType.I if force_keyframe else PictureType.NONE
         data = b"".join(bytes(packet) for packet in self.codec.encode(frame))
         payloads = self._packetize(self._split_bitstream(data))
-        assert frame.pts is not None
+        assert frame.pts is not None and frame.time_base is not None
         timestamp = convert_timebase(frame.pts, frame.time_base, VIDEO_TIME_BASE)
         self._report((time.perf_counter() - began) * 1000)
         return payloads, timestamp
@@ -177,7 +178,9 @@ def make_encoder(codec: str, most: int, fps: float, report: Report) -> Encoder:
 
 
 def fit(sender: RTCRtpSender, encoder: Encoder) -> None:
-    """Give `sender` its encoder before it starts. With an aiortc that keeps it elsewhere the stream has aiortc's own."""
+    """Give `sender` its encoder before it starts. With an aiortc that keeps it elsewhere the stream has aiortc's
+    own.
+    """
     if not hasattr(sender, _SLOT):
         _log.warning("this aiortc keeps its encoders elsewhere: video runs at aiortc's own bitrate")
         return

@@ -1,4 +1,6 @@
-"""The one thread that owns the device: draws all live sessions as one batch, as often as they move and the pace allows."""
+"""The one thread that owns the device: draws all live sessions as one batch, as often as they move and the pace
+allows.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +41,8 @@ class Draws(Protocol):
 class Engine:
     """Draws for up to `max_sessions` seats, at most `fps` frames a second each.
 
-    make_follower: makes a session's tracker, called in its tracking thread. frame_hook: changes each frame before it leaves,
-    given the camera picture it follows; benchmarks copy a bar code with it, nothing else sets it.
+    make_follower: makes a session's tracker, called in its tracking thread. frame_hook: changes each frame before it
+    leaves, given the camera picture it follows; benchmarks copy a bar code with it, nothing else sets it.
     """
 
     def __init__(
@@ -156,12 +158,16 @@ class Engine:
                 if self._closed:
                     return
                 self._moved = False
-                seats = list(self._seats)
             pace = pacing.advance(pace, time.monotonic())
-            moves = [(seat, move) for seat in seats if (move := seat.moves.poll()) is not None]
-            ready = [(seat, move, shot) for seat, move in moves if (shot := self._shot(seat, move)) is not None]
-            if ready:
-                self._draw(ready, newest=seats[-1])
+            self._tick()  # a function of its own: nobody's seat stays in a variable while the thread waits
+
+    def _tick(self) -> None:
+        with self._wake:
+            seats = list(self._seats)
+        moves = [(seat, move) for seat in seats if (move := seat.moves.poll()) is not None]
+        ready = [(seat, move, shot) for seat, move in moves if (shot := self._shot(seat, move)) is not None]
+        if ready:
+            self._draw(ready, newest=seats[-1])
 
     def _shot(self, seat: Seat, move: Move) -> Shot | None:
         """The seat's next frame to draw, or None if the seat broke."""

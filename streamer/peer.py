@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from aiortc import (
     MediaStreamTrack,
@@ -25,10 +25,10 @@ from streamer.errors import NegotiationError, ProtocolError
 from streamer.frames import AvatarFrame
 from streamer.mailbox import Mailbox
 from streamer.meter import Meter
+from streamer.settings import Codec
 from streamer.signaling import Candidate
 from streamer.tracks import Arrival, AvatarTrack, drain
 
-Codec = Literal["auto", "vp8", "h264"]
 MAX_CANDIDATES = 64
 _log = logging.getLogger(__name__)
 
@@ -43,8 +43,8 @@ _CONFUSED = "The page's connection offer cannot be used; reload the page or try 
 class Peer:
     """Answers one offer; then passes pictures and sound until `close`.
 
-    out: avatar frames to send. camera: where camera pictures go, None for a viewer. meter: gets `encode` and `total`, the events
-    `in` and `out`. on_candidate: sends a local ICE candidate (line, mid, index; line None closes the list).
+    out: avatar frames to send. camera: where camera pictures go, None for a viewer. meter: gets `encode` and `total`,
+    the events `in` and `out`. on_candidate: sends a local ICE candidate (line, mid, index; line None closes the list).
     on_state: called with aiortc's connection state when it changes.
     """
 

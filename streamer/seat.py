@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from streamer.errors import KagamiError, SessionError
 from streamer.frames import AvatarFrame, CameraFrame, Image
 from streamer.mailbox import Mailbox, MailboxClosed
@@ -65,7 +67,8 @@ class Seat:
     """What the engine keeps of one session. Made by `Engine.admit`.
 
     camera: pictures go in here. controls, paused: may be set from any thread.
-    phase, progress: how it goes. failure: why it stopped, if it broke; on_failure is called then, in the thread that broke.
+    phase, progress: how it goes. failure: why it stopped, if it broke; on_failure is called then, in the thread that
+    broke.
     """
 
     def __init__(
@@ -184,4 +187,5 @@ def to_rgb(arrival: Arrival) -> Image:
     """(H, W, 3) uint8, its longer side at most LONGEST_SIDE."""
     video = arrival.video
     scale = min(1.0, LONGEST_SIDE / max(video.width, video.height))
-    return video.to_ndarray(format="rgb24", width=round(video.width * scale), height=round(video.height * scale))
+    pixels = video.to_ndarray(format="rgb24", width=round(video.width * scale), height=round(video.height * scale))
+    return pixels.astype(np.uint8, copy=False)

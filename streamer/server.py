@@ -67,10 +67,12 @@ SECURITY_HEADERS = {
 
 
 class Guard:
-    """Middleware: security headers on every answer, and only requests that name this server in `Host` and come from its page.
+    """Middleware: security headers on every answer, and only requests that name this server in `Host` and come from
+    its page.
 
-    A page on another site can make a browser send requests here, by DNS rebinding even under its own name; so `Host` must be an IP
-    address, localhost, or a name that was allowed, and `Origin`, where a browser sends it, must be the same or allowed.
+    A page on another site can make a browser send requests here, by DNS rebinding even under its own name; so `Host`
+    must be an IP address, localhost, or a name that was allowed, and `Origin`, where a browser sends it, must be the
+    same or allowed.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -193,7 +195,7 @@ class Server:
             {"status": "ok", "sessions": self.engine.sessions, "max_sessions": self.engine.max_sessions}
         )
 
-    async def _picture(self, request: Request) -> Response:
+    async def _picture(self, request: Request) -> Response:  # noqa: PLR0911 - one for each way it can go
         if not self._permits(request.headers, request.query_params):
             return _refusal(_NO_TOKEN, 401)
         session = self._sessions.get(request.query_params.get("session", ""))
@@ -269,7 +271,7 @@ class Server:
                 raise ForbiddenError(
                     "The output view opens only on the server's own machine; open the page without it."
                 )
-            session = Session(self.engine, self.settings, self._avatar, self._name, say, this.cancel, watch)
+            session = Session(self.engine, self.settings, self._avatar, self._name, say, lambda: _cancel(this), watch)
             self._sessions[session.id] = session
             await session.begin()
             while not isinstance(message := await self._next(socket, say, order), signaling.Bye):
@@ -339,8 +341,14 @@ def _as_webp(path: Path) -> bytes:
     return data.getvalue()
 
 
+def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+
+
 class _Speaker:
-    """Sends messages one after another; a page that is gone or takes nothing any more is nobody's problem but its own."""
+    """Sends messages one after another; a page that is gone or takes nothing any more is nobody's problem but its
+    own.
+    """
 
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket

@@ -1,8 +1,10 @@
-"""Everything a person can set: one frozen dataclass, filled from flags, a TOML file and the environment, in that order of weight.
+"""Everything a person can set: one frozen dataclass, filled from flags, a TOML file and the environment, in that
+order of weight.
 
 Each field of `Settings` is one flag and one TOML key; name, default, range and help stand once, at the field.
 """
 
+# ruff: noqa: RUF009 - `_setting` makes a field, as `field` does
 from __future__ import annotations
 
 import argparse
@@ -11,12 +13,15 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from streamer.errors import SettingsError
 
 TOKEN_VARIABLE = "KAGAMI_TOKEN"
 TURN_PASSWORD_VARIABLE = "KAGAMI_TURN_PASSWORD"
+Background = Literal["original", "blur", "colour", "transparent"]
+Codec = Literal["auto", "vp8", "h264"]
+GeneratorKind = Literal["dit", "geometry"]
 SECRETS = {"token": TOKEN_VARIABLE, "turn_password": TURN_PASSWORD_VARIABLE}
 
 
@@ -33,7 +38,9 @@ def _setting(
     off: bool = False,
     metavar: str | None = None,
 ) -> Any:
-    """A field and all that its flag needs. off: the flag is spelled `--no-NAME`. const: value of the flag given bare."""
+    """A field and all that its flag needs. off: the flag is spelled `--no-NAME`. const: value of the flag given
+    bare.
+    """
     meta = dict(
         help=help, kind=kind, choices=choices, low=low, high=high, many=many, const=const, off=off, metavar=metavar
     )
@@ -54,19 +61,19 @@ class Settings:
     port: int = _setting(8080, "port to listen on; 0 takes a free one", kind=int, low=0, high=65535)
     device: str = _setting("auto", "where the network runs", choices=("auto", "cpu", "cuda"))
     size: int = _setting(512, "longest side of the avatar video, pixels", kind=int, low=128, high=1024)
-    generator: str = _setting(
+    generator: GeneratorKind = _setting(
         "dit", "what draws: the network, or the geometric warp alone", choices=("dit", "geometry")
     )
     max_sessions: int = _setting(4, "people served at once; one more is refused", kind=int, low=1, high=256)
     fps: float = _setting(30.0, "most avatar frames a second", kind=float, low=1, high=60)
-    codec: str = _setting(
+    codec: Codec = _setting(
         "auto", "video codec; auto takes what the browser likes best", choices=("auto", "vp8", "h264")
     )
     bitrate: float = _setting(3.0, "most megabits a second of avatar video", kind=float, low=0.2, high=20)
     body: bool = _setting(True, "do not follow shoulders, arms and hands (saves time)", kind=bool, off=True)
     smooth: bool = _setting(True, "do not smooth the motion", kind=bool, off=True)
     mirror: bool = _setting(True, "start with the avatar not mirrored", kind=bool, off=True)
-    background: str = _setting(
+    background: Background = _setting(
         "original", "background at the start", choices=("original", "blur", "colour", "transparent")
     )
     colour: str = _setting("#00b140", "background colour for --background colour", metavar="#RRGGBB")
@@ -142,10 +149,14 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings of a command line (default: sys.argv). Raises SettingsError; argparse itself exits on unknown flags."""
+    """The settings of a command line (default: sys.argv). Raises SettingsError; argparse itself exits on unknown
+    flags.
+    """
     given = vars(make_parser().parse_args(arguments))
     config: Path | None = given.pop("config", None)
-    values = {name: environment[variable] for name, variable in SECRETS.items() if environment.get(variable)}
+    values: dict[str, Any] = {
+        name: environment[variable] for name, variable in SECRETS.items() if environment.get(variable)
+    }
     if config is not None:
         values.update(_read_file(config))
     values.update({name: (f"--{_flag(name)}", value) for name, value in given.items()})
@@ -178,7 +189,9 @@ def _flag(name: str) -> str:
 
 
 def _check(name: str, given: Any) -> Any:
-    """The value of the right type, or a sentence. given: (where it was written, value), or a bare string of the environment."""
+    """The value of the right type, or a sentence. given: (where it was written, value), or a bare string of the
+    environment.
+    """
     where, value = given if isinstance(given, tuple) else (SECRETS[name], given)
     spec = next(spec for spec in fields(Settings) if spec.name == name)
     assert spec.default is not MISSING

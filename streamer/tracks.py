@@ -32,8 +32,8 @@ class Arrival:
 class AvatarTrack(MediaStreamTrack):
     """The avatar as a WebRTC video track; ends when its mailbox closes.
 
-    Frames leave as soon as they are drawn (the engine keeps the pace) and are stamped with the time at which they leave, so that the
-    receiver's buffer sees an even stream. sent: the frame that the encoder has now.
+    Frames leave as soon as they are drawn (the engine keeps the pace) and are stamped with the time at which they
+    leave, so that the receiver's buffer sees an even stream. sent: the frame that the encoder has now.
     """
 
     kind = "video"
@@ -77,7 +77,7 @@ def to_video(frame: AvatarFrame) -> VideoFrame:
         grey = np.repeat(frame.alpha[:height, :width, None], 3, axis=2)
         rgb = np.concatenate([rgb, grey])
     planes = cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2YUV_I420)
-    return VideoFrame.from_ndarray(planes, format="yuv420p")
+    return VideoFrame.from_ndarray(planes.astype(np.uint8, copy=False), format="yuv420p")
 
 
 async def drain(track: MediaStreamTrack, camera: Mailbox[Arrival], seen: Callable[[], None]) -> None:

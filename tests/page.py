@@ -1,4 +1,4 @@
-"""A page without a browser: speaks docs/protocol.md over a real WebSocket, sends and receives real WebRTC with aiortc."""
+"""A page without a browser: speaks docs/protocol.md over a real WebSocket, and WebRTC with aiortc."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class FakeCamera(VideoStreamTrack):
 
 
 class Page:
-    """One page's stay: `async with Page(url) as page`. messages: all that the server said. frames: newest avatar frame received."""
+    """One page's stay: `async with Page(url) as page`. messages: all the server said. frame: the newest."""
 
     def __init__(self, url: str, **connect_options: Any) -> None:
         self.url = url
@@ -60,14 +60,15 @@ class Page:
         self._options = connect_options
         self._socket: ClientConnection | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._news = asyncio.Condition()
 
     async def __aenter__(self) -> Page:
         self._socket = await connect(self.url, **self._options)
         self._tasks.append(asyncio.create_task(self._listen(self._socket)))
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
         await self.leave()
 
     async def leave(self) -> None:
@@ -117,7 +118,10 @@ class Page:
         return await self.hear("ready")
 
     async def start(
-        self, camera: MediaStreamTrack | None = None, microphone: MediaStreamTrack | None = None, codec: str | None = None
+        self,
+        camera: MediaStreamTrack | None = None,
+        microphone: MediaStreamTrack | None = None,
+        codec: str | None = None,
     ) -> None:
         """Offer, and connect by trickle. Without a camera the offer only receives."""
         self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))

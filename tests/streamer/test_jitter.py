@@ -22,7 +22,9 @@ def packet(number: int, picture: int, last: bool) -> RtpPacket:
 
 def pictures(count: int, packets: int = 3, first: int = 65_000) -> list[RtpPacket]:
     return [
-        packet(first + picture * packets + i, picture, i == packets - 1) for picture in range(count) for i in range(packets)
+        packet(first + picture * packets + i, picture, i == packets - 1)
+        for picture in range(count)
+        for i in range(packets)
     ]
 
 
@@ -87,7 +89,7 @@ def test_each_hole_is_stepped_over() -> None:
         if number % 20 == 7:
             continue
         clock.now += 0.011
-        ask, frame = buffer.add(one)
+        _, frame = buffer.add(one)
         frames += [] if frame is None else [frame.timestamp]
     assert frames == sorted(frames) and frames[-1] > 380 * 3000
 

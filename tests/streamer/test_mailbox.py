@@ -84,8 +84,9 @@ def test_put_survives_a_loop_that_is_gone() -> None:
     mailbox: Mailbox[int] = Mailbox()
 
     async def leave_waiting() -> None:
-        asyncio.ensure_future(mailbox.receive())
+        waiting = asyncio.ensure_future(mailbox.receive())
         await asyncio.sleep(0)
+        assert not waiting.done()
 
     asyncio.run(leave_waiting())
     mailbox.put(1)

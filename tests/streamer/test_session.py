@@ -373,32 +373,38 @@ async def test_a_picture_chosen_before_the_start_is_there_at_the_start() -> None
 
 async def test_a_session_that_breaks_is_told_and_the_others_go_on() -> None:
     followers = iter([FakeFollower(), FakeFollower(fail_at=3)])
-    async with serving(follower=lambda: next(followers)) as (address, server):
-        async with Page(socket_url(address)) as good, Page(socket_url(address)) as bad:
-            await good.greet()
-            await good.start(FakeCamera())
-            await good.frames(2)
-            await bad.greet()
-            await bad.start(FakeCamera())
-            error = await bad.hear("error", code="session")
-            assert error["fatal"]
-            await asyncio.wait_for(bad.closed.wait(), PATIENCE)
-            await good.frames(10)
-            assert server.engine.sessions == 1
+    async with (
+        serving(follower=lambda: next(followers)) as (address, server),
+        Page(socket_url(address)) as good,
+        Page(socket_url(address)) as bad,
+    ):
+        await good.greet()
+        await good.start(FakeCamera())
+        await good.frames(2)
+        await bad.greet()
+        await bad.start(FakeCamera())
+        error = await bad.hear("error", code="session")
+        assert error["fatal"]
+        await asyncio.wait_for(bad.closed.wait(), PATIENCE)
+        await good.frames(10)
+        assert server.engine.sessions == 1
 
 
 async def test_a_viewer_sees_the_newest_session_and_takes_no_seat() -> None:
-    async with serving(Settings(max_sessions=1)) as (address, server):
-        async with Page(socket_url(address)) as viewer, Page(socket_url(address)) as page:
-            await viewer.greet(watch=True)
-            await viewer.start()
-            await page.greet()
-            await page.start(FakeCamera(180))
-            await until_brightness(viewer, 180)
-            assert server.engine.sessions == 1
-            await viewer.leave()
-            await settles(lambda: not server.engine._watchers)
-            await page.frames(3)
+    async with (
+        serving(Settings(max_sessions=1)) as (address, server),
+        Page(socket_url(address)) as viewer,
+        Page(socket_url(address)) as page,
+    ):
+        await viewer.greet(watch=True)
+        await viewer.start()
+        await page.greet()
+        await page.start(FakeCamera(180))
+        await until_brightness(viewer, 180)
+        assert server.engine.sessions == 1
+        await viewer.leave()
+        await settles(lambda: not server.engine._watchers)
+        await page.frames(3)
 
 
 async def test_the_sound_comes_back_on_the_same_connection() -> None:

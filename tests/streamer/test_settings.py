@@ -27,10 +27,10 @@ def test_every_setting_has_a_flag_with_a_help_text() -> None:
 
 def test_flags_are_read() -> None:
     settings = read(
-        "--ref", "cat.png", "--port", "9000", "--no-body", "--virtual-camera", "--stun", "stun:a:1", "--stun", "stun:b:2"
+        "--ref", "c.png", "--port", "9000", "--no-body", "--virtual-camera", "--stun", "stun:a:1", "--stun", "stun:b:2"
     )  # fmt: skip
     assert settings == Settings(
-        ref=Path("cat.png"), port=9000, body=False, virtual_camera="", stun=("stun:a:1", "stun:b:2")
+        ref=Path("c.png"), port=9000, body=False, virtual_camera="", stun=("stun:a:1", "stun:b:2")
     )
     assert read("--virtual-camera", "OBS").virtual_camera == "OBS"
 
@@ -38,11 +38,18 @@ def test_flags_are_read() -> None:
 def test_flags_win_over_the_file_and_the_file_over_the_environment(tmp_path: Path) -> None:
     config = tmp_path / "kagami.toml"
     config.write_text(
-        'port = 9000\nfps = 25\nref = "me.png"\nmirror = false\nstun = "stun:a:1"\nmax-sessions = 2\ntoken = "from-the-file"\n'
+        'port = 9000\nfps = 25\nref = "me.png"\nmirror = false\nstun = "stun:a:1"\nmax-sessions = 2\n'
+        'token = "from-the-file"\n'
     )
     settings = read("--config", str(config), "--port", "9100", KAGAMI_TOKEN="from-the-environment")
     assert settings == Settings(
-        ref=tmp_path / "me.png", port=9100, fps=25.0, mirror=False, stun=("stun:a:1",), max_sessions=2, token="from-the-file"
+        ref=tmp_path / "me.png",
+        port=9100,
+        fps=25.0,
+        mirror=False,
+        stun=("stun:a:1",),
+        max_sessions=2,
+        token="from-the-file",
     )
     assert read(KAGAMI_TOKEN="from-the-environment").token == "from-the-environment"
 
@@ -74,7 +81,9 @@ def test_a_wrong_file_gets_one_sentence(tmp_path: Path, line: str, sentence: str
 
 
 def test_a_file_that_is_not_toml_or_not_there(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"^Cannot read .*none.toml \(No such file or directory\); give --config an"):
+    with pytest.raises(
+        SettingsError, match=r"^Cannot read .*none.toml \(No such file or directory\); give --config an"
+    ):
         read("--config", str(tmp_path / "none.toml"))
     (tmp_path / "bad.toml").write_text("port =")
     with pytest.raises(SettingsError, match=r"bad.toml is not valid TOML \(.*\); correct it\.$"):
