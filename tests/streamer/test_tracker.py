@@ -1,6 +1,7 @@
 """The tracker on the repository's own clip: found, in any size, in camera units, and closed without a trace."""
 
 import threading
+import time
 from pathlib import Path
 
 import cv2
@@ -99,7 +100,7 @@ def test_live_the_body_comes_from_a_second_thread_and_is_kept_between(frames):
         while len([body for body in bodies if body is not None]) < 5:
             assert index < 3000, "the body tracker never answered"
             frame = frames[index % len(frames)]
-            bodies.append(extractor.process(CameraFrame(frame.rgb, index / 25, index)).body)
+            bodies.append(extractor.process(CameraFrame(frame.rgb, time.monotonic(), index)).body)
             index += 1
     first = next(i for i, body in enumerate(bodies) if body is not None)
     assert all(body is not None for body in bodies[first:])
