@@ -55,7 +55,8 @@ def script(names: Names) -> Track:
         0.08 * np.sin(2 * np.pi * time / 3),
     ], 1)  # fmt: skip
     head = (head + wander(rng, FRAMES, 0.3, 3) * 0.012) * window[:, None]
-    gaze = np.stack([-0.3 * bump(1.5, 0.25) + 0.35 * bump(2.6, 0.2) - 0.25 * bump(5.2, 0.15), 0.15 * bump(5.2, 0.15)], 1)
+    sideways = -0.3 * bump(1.5, 0.25) + 0.35 * bump(2.6, 0.2) - 0.25 * bump(5.2, 0.15)
+    gaze = np.stack([sideways, 0.15 * bump(5.2, 0.15)], 1)
     gaze = (gaze * window[:, None]).astype(np.float32)
     lids_follow(expression, gaze, names)
     for column in names.columns("eyeBlink"):
