@@ -26,7 +26,7 @@ from av.video.frame import PictureType, VideoFrame
 
 from streamer.errors import SessionError
 
-FLOOR = 250_000  # bits a second; below this a face is a smear
+FLOOR = 300_000  # bits a second; below this a face is a smear
 RESTART_STEP = 0.2  # VP8 cannot change its rate while it runs: only a change of this share is worth a key frame …
 RESTART_PAUSE = 3.0  # … and upwards not more often than this many seconds
 _SLOT = "_RTCRtpSender__encoder"  # where aiortc keeps a sender's encoder; it makes its own only if this is None

@@ -20,7 +20,7 @@ from streamer.performer import Avatar, Controls, Shot, Stream
 from streamer.picture import Picture
 from streamer.seat import Follower, Move, Seat
 
-EARLY = 0.25  # share of a period by which a frame may be drawn early, so that a camera's jitter costs no tick
+EARLY = 0.75  # share of a period by which a frame may be drawn early: a camera's jitter costs neither a tick nor a wait
 _log = logging.getLogger(__name__)
 
 FrameHook = Callable[[CameraFrame, AvatarFrame], AvatarFrame]

@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+import cv2
 import numpy as np
+from av import VideoFrame
+from av.video.reformatter import VideoReformatter
 
 from streamer.errors import KagamiError, SessionError
 from streamer.frames import AvatarFrame, CameraFrame, Image
@@ -151,7 +154,7 @@ class Seat:
                 follower.close()
 
     def _track_with(self, follower: Follower) -> None:
-        index, last = 0, None
+        to_rgb, index, last = Converter(), 0, None
         while True:
             idling = last is None or self.paused or time.monotonic() - last > PATIENCE
             arrival = self.camera.get(timeout=1 / IDLE_FPS if idling else PATIENCE)
@@ -164,7 +167,7 @@ class Seat:
                 self._tell(followed, last)
             else:
                 began = time.perf_counter()
-                frame = CameraFrame(to_rgb(arrival), arrival.at, index)
+                frame = CameraFrame(to_rgb(arrival.video), arrival.at, index)
                 decoded = time.perf_counter()
                 followed = follower.follow(frame)
                 tracked = time.perf_counter()
@@ -183,9 +186,17 @@ class Seat:
             self.phase = "stalled"
 
 
-def to_rgb(arrival: Arrival) -> Image:
-    """(H, W, 3) uint8, its longer side at most LONGEST_SIDE."""
-    video = arrival.video
-    scale = min(1.0, LONGEST_SIDE / max(video.width, video.height))
-    pixels = video.to_ndarray(format="rgb24", width=round(video.width * scale), height=round(video.height * scale))
-    return pixels.astype(np.uint8, copy=False)
+class Converter:
+    """Camera pictures as the tracker wants them. One for each thread: a new one costs more than its work."""
+
+    def __init__(self) -> None:
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, video: VideoFrame) -> Image:
+        """(H, W, 3) uint8 RGB, its longer side at most LONGEST_SIDE."""
+        rgb = self._reformatter.reformat(video, format="rgb24", threads=1).to_ndarray().astype(np.uint8, copy=False)
+        scale = LONGEST_SIDE / max(video.width, video.height)
+        if scale < 1:
+            size = round(video.width * scale), round(video.height * scale)
+            rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        return rgb

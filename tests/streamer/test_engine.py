@@ -18,7 +18,7 @@ from streamer.frames import AvatarFrame, CameraFrame
 from streamer.mailbox import Mailbox, MailboxClosed
 from streamer.performer import Controls
 from streamer.picture import Picture
-from streamer.seat import LONGEST_SIDE, Seat, to_rgb
+from streamer.seat import LONGEST_SIDE, Converter, Seat
 from streamer.tracks import Arrival
 from tests.fakes import FakeAvatar, FakeFollower, FakePerformer
 
@@ -274,5 +274,7 @@ def test_after_close_nothing_begins() -> None:
 
 
 def test_a_large_camera_picture_is_made_small_enough_for_the_tracker() -> None:
-    assert to_rgb(arrival(size=(1280, 720))).shape == (LONGEST_SIDE * 720 // 1280, LONGEST_SIDE, 3)
-    assert to_rgb(arrival(size=(320, 240))).shape == (240, 320, 3)
+    to_rgb = Converter()
+    large, small = to_rgb(arrival(77, (1280, 720)).video), to_rgb(arrival(200, (320, 240)).video)
+    assert large.shape == (LONGEST_SIDE * 720 // 1280, LONGEST_SIDE, 3) and abs(large.mean() - 77) < 2
+    assert small.shape == (240, 320, 3) and abs(small.mean() - 200) < 2
