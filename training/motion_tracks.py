@@ -179,8 +179,8 @@ def random_track(rng: Rng, frames: int, names: Names, mood: Mood | None = None) 
         lids = np.maximum(lids, np.clip(wander(rng, frames, 0.6)[:, 0] - 0.3, 0, 1))  # eyes held shut
     wink = rng.random() < 0.05
     gaze = saccades(rng, frames, mood.gaze)
-    slow = wander(rng, frames, rng.uniform(0.4, 1.6), 3) * np.float32([0.13, 0.26, 0.09])
-    fast = wander(rng, frames, 0.15, 3) * np.float32([0.02, 0.02, 0.012])
+    slow = wander(rng, frames, rng.uniform(0.4, 1.6), 3) * np.array([0.13, 0.26, 0.09], np.float32)
+    fast = wander(rng, frames, 0.15, 3) * np.array([0.02, 0.02, 0.012], np.float32)
     offset = rng.normal(0, [0.06, 0.16, 0.05])
     head = (slow + fast + offset) * mood.head
     head = np.clip(head, [-0.5, -0.95, -0.5], [0.5, 0.95, 0.5]).astype(np.float32)
@@ -191,8 +191,8 @@ def random_track(rng: Rng, frames: int, names: Names, mood: Mood | None = None) 
     # A shut lid has no room for a wide or squinting one.
     for name in ("eyeWide", "eyeSquint", "eyeLookUp", "eyeLookDown", "cheekSquint"):
         expression[:, names.columns(name)] *= 1 - lids[:, None]
-    move = wander(rng, frames, 1.0, 3) * np.float32([2.0, 1.0, 2.5]) * mood.body
-    lean = (wander(rng, frames, 1.2, 3) * np.float32([0.03, 0.06, 0.03]) * mood.body).astype(np.float32)
+    move = wander(rng, frames, 1.0, 3) * np.array([2.0, 1.0, 2.5], np.float32) * mood.body
+    lean = (wander(rng, frames, 1.2, 3) * np.array([0.03, 0.06, 0.03], np.float32) * mood.body).astype(np.float32)
     shrug = wander(rng, frames, 0.8, 2) * 0.6 * mood.body
     if rng.random() < 0.2:
         shrug = shrug + np.clip(wander(rng, frames, 0.5), 0, 2) * 2.5 * mood.body
@@ -211,7 +211,8 @@ def pair_tracks(rng: Rng, frames: int, names: Names) -> tuple[Act, Track, str]:
     kind = str(rng.choice(["still", "small", "large"], p=[0.15, 0.45, 0.40]))
     if kind == "large":
         calm = rng.random() < 0.6
-        first = random_track(rng, 2, names, Mood(0.0 if calm else 1.0, 0.4 if calm else 1.0, 0.9, 0.6, 1, 0 if calm else 1))
+        first_mood = Mood(0, 0.4, 0.9, 0.6, 1, 0) if calm else Mood(1, 1, 0.9, 0.6, 1, 1)
+        first = random_track(rng, 2, names, first_mood)
         track = random_track(rng, frames, names, Mood(rng.uniform(0.4, 1.3), 1.2, 1.4, 1.2, 1.2, 3.0))
         return first.act(0), track, kind
     gap = 0 if kind == "still" else int(rng.integers(2, 40))

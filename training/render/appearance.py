@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.render import parts
 from training.render.atlas import SIDE, TILES, Atlas, paste
-from training.render.facekit import FACE_END, HEAD_END
+from training.render.facekit import HEAD_END
 from training.render.noise import Rng, palette, pattern, value_noise
 from training.render.raster import Array
 
@@ -54,7 +55,7 @@ def eye_picture(rng: Rng, iris: float, kind: str) -> Array:
     x, y = np.meshgrid(grid, grid)
     angle = np.hypot(x, y) * (np.pi / 2)
     turn = np.arctan2(y, x)
-    white = np.float32([238, 234, 230]) * rng.uniform(0.85, 1.05) + rng.normal(0, 4, 3)
+    white = np.array([238, 234, 230], np.float32) * rng.uniform(0.85, 1.05) + rng.normal(0, 4, 3)
     hues = [[70, 45, 25], [110, 75, 35], [95, 115, 60], [90, 130, 160], [120, 140, 150], [40, 28, 20]]
     colour = np.float32(hues[rng.integers(6)]) if kind in ("skin", "paint") else palette(rng, 1)[0] * 0.85
     image = np.broadcast_to(white, (128, 128, 3)).copy()
@@ -86,42 +87,47 @@ class Painter:
 
     def __init__(self, atlas: Atlas) -> None:
         self.atlas = atlas
+        side = TILES["body"].size
+        grid = parts.bust(1.0, 1.0, 0.0, 0.2)[0].vertices.reshape(parts.BUST_GRID + (3,))
+        self.bust = cv2.resize(grid, (side, side), interpolation=cv2.INTER_LINEAR).reshape(-1, 3)
 
     def _flat(self, name: str) -> Array:
         return self.atlas.positions[name].reshape(-1, 3)
 
-    def _ground(self, rng: Rng, style: str, tone: Array, seed: int) -> tuple[Array, Array]:
-        """Face and back-of-head paint, before the features are drawn."""
+    def _ground(self, rng: Rng, style: str, tone: Array, seed: int) -> list[Array]:
+        """Paint of face, back of the head and bare bust, before the features are drawn."""
         out = []
+        strength = rng.uniform(0.25, 1)
         absurd = str(rng.choice(["noise", "grain", "marble", "leaves", "mosaic", "stripes", "checks", "gradient",
                                  "leaves", "grain"]))  # fmt: skip
         state = rng.integers(1 << 31)
         blotch, pores = rng.uniform(4, 16), rng.uniform(0, 14)
-        for name in ("face", "back"):
-            points = self._flat(name)
+        for name in ("face", "back", "body"):
+            points = self.bust if name == "body" else self._flat(name)
             if style == "absurd":
                 image = pattern(np.random.default_rng(state), points, absurd)
+                image = image * strength + tone * (1 - strength)
             else:
                 image = np.broadcast_to(tone, (len(points), 3)).copy()
                 if style in ("skin", "paint", "statue"):
-                    tint = np.float32([0.6, 1.0, 1.0]) if style == "skin" else np.float32([1, 1, 1])
+                    tint = np.array([0.6, 1.0, 1.0], np.float32) if style == "skin" else np.array([1, 1, 1], np.float32)
                     image += blotch * value_noise(points * 0.45, seed, 3)[:, None] * tint
                     image += pores * value_noise(points * 6.0, seed + 1, 2, 0.9)[:, None]
                 if style == "paint":
-                    strokes = value_noise(points * np.float32([0.8, 3.0, 0.8]), seed + 2, 3, 0.8)
-                    image += rng.uniform(5, 30) * strokes[:, None] * np.float32([1, 0.9, 0.7])
+                    strokes = value_noise(points * np.array([0.8, 3.0, 0.8], np.float32), seed + 2, 3, 0.8)
+                    image += rng.uniform(5, 30) * strokes[:, None] * np.array([1, 0.9, 0.7], np.float32)
                 if style == "statue":
                     image += 25 * np.sin(points[:, 1:2] + 6 * value_noise(points * 0.2, seed + 4, 4)[:, None]) ** 8
             size = TILES[name].size
             out.append(image.reshape(size, size, 3))
-        return out[0], out[1]
+        return out
 
     def _features(self, rng: Rng, style: str, face: Array, tone: Array, hair: Array, seed: int) -> Array:
         """Blush, lips, brows, lid lines, freckles, stubble over the face tile."""
         atlas, points = self.atlas, self.atlas.positions["face"]
         x, y, z = points[..., 0], points[..., 1], points[..., 2]
         if style in ("skin", "paint", "cel"):
-            rosy = tone * np.float32([1.0, 0.72, 0.72])
+            rosy = tone * np.array([1.0, 0.72, 0.72], np.float32)
             spot = np.exp(-(((np.abs(x) - 4.6) ** 2 + (y + 0.2) ** 2) / rng.uniform(2, 6))) * (z > 3)
             face = _mix(face, spot, rosy, rng.uniform(0, 0.6))
             face = _mix(face, np.exp(-(x**2 + (y - 0.3) ** 2) / 2.5) * (z > 10), rosy, rng.uniform(0, 0.4))
@@ -134,11 +140,11 @@ class Painter:
             grains = value_noise(points.reshape(-1, 3) * 14, seed + 11, 1).reshape(x.shape)
             zone = np.clip((-1.3 - y + 0.25 * np.abs(x)) * 1.2, 0, 1) * np.clip((y + 11) / 3, 0, 1) * (z > 2)
             face = _mix(face, zone * np.clip(0.5 + grains, 0, 1), hair * 0.6, rng.uniform(0.15, 0.5))
-        lip_colour = tone * np.float32([0.86, 0.58, 0.58]) if style != "statue" else tone * 0.95
+        lip_colour = tone * np.array([0.86, 0.58, 0.58], np.float32) if style != "statue" else tone * 0.95
         if rng.random() < (0.35 if style in ("skin", "paint", "cel") else 0.6 * (style != "statue")):
             lip_colour = palette(rng, 1)[0]
             if style == "skin":
-                lip_colour = np.float32([rng.uniform(120, 220), rng.uniform(20, 90), rng.uniform(40, 100)])
+                lip_colour = np.array([rng.uniform(120, 220), rng.uniform(20, 90), rng.uniform(40, 100)], np.float32)
         if style != "absurd" or rng.random() < 0.6:
             lips = np.clip(-atlas.lips / 0.12 + 0.5, 0, 1)
             face = _mix(face, lips, lip_colour, rng.uniform(0.25, 0.9) if style != "line" else 0.2)
@@ -147,14 +153,15 @@ class Painter:
             taper = wide * np.interp(atlas.brow_along, [0, 0.2, 0.6, 1], [0.7, 1.0, 0.8, 0.15])
             hairs = 1.0
             if style in ("skin", "paint"):
-                grain = value_noise(points.reshape(-1, 3) * np.float32([9, 3, 3]), seed + 5, 2).reshape(x.shape)
-                hairs = np.clip(0.75 + 0.8 * grain, 0, 1)
-            mask = np.clip((taper - atlas.brow) / 0.1 + 0.5, 0, 1) * hairs
+                slanted = np.stack([(x - np.sign(x) * 0.5 * y) * 14, y * 4, z * 4], -1)
+                grain = value_noise(slanted.reshape(-1, 3), seed + 5, 2).reshape(x.shape)
+                hairs = np.clip(0.8 + rng.uniform(0.2, 0.8) * grain, 0, 1)
+            mask = np.clip((taper - atlas.brow) / 0.16 + 0.5, 0, 1) * hairs
             face = _mix(face, mask, hair * rng.uniform(0.3, 0.9), rng.uniform(0.5, 1))
         if style != "statue" and (style != "absurd" or rng.random() < 0.6):
             width = rng.uniform(0.04, 0.2 if style in ("skin", "paint") else 0.35)
             line = np.clip((width - atlas.lid) / 0.06 + 0.5, 0, 1) * (atlas.above_lid | (rng.random() < 0.3))
-            face = _mix(face, line, np.float32([25, 15, 15]), rng.uniform(0.3, 1))
+            face = _mix(face, line, np.array([25, 15, 15], np.float32), rng.uniform(0.3, 1))
             if rng.random() < 0.2:
                 face = _mix(face, np.clip(1 - atlas.lid, 0, 1) * atlas.above_lid, palette(rng, 1)[0], 0.5)
         return face
@@ -162,10 +169,10 @@ class Painter:
     def _back(self, rng: Rng, back: Array, tone: Array, style: str) -> Array:
         """The linings of mouth and eye sockets share the back-of-head tile."""
         vertex = self.atlas.vertex["back"]
-        flesh = np.float32([110, 40, 40]) if style != "statue" else tone * 0.5
+        flesh = np.array([110, 40, 40], np.float32) if style != "statue" else tone * 0.5
         back = np.where(((vertex >= HEAD_END) & (vertex < SOCKET_END))[..., None], flesh * rng.uniform(0.4, 1), back)
         socket = (vertex >= SOCKET_END) | (vertex < 0)
-        return np.where(socket[..., None], tone * np.float32([0.9, 0.65, 0.62]), back)
+        return np.where(socket[..., None], tone * np.array([0.9, 0.65, 0.62], np.float32), back)
 
     def _hair(self, rng: Rng, style: str, colour: Array, seed: int) -> Array:
         size = TILES["hair"].size
@@ -181,19 +188,19 @@ class Painter:
             image = _mix(image, np.clip((v - rng.uniform(0.1, 0.5)) * 4, 0, 1), hair_tone(rng, True))
         return image
 
-    def _body(self, rng: Rng, style: str, tone: Array, collar: float, seed: int) -> Array:
+    def _body(self, rng: Rng, style: str, bare: Array, collar: float, seed: int) -> Array:
+        """Clothes over the bare bust (size, size, 3)."""
         size = TILES["body"].size
         u, v = np.meshgrid((np.arange(size) + 0.5) / size, (np.arange(size) + 0.5) / size)
-        place = np.stack([np.sin(u * 6.28) * 14, -v * 50, np.cos(u * 6.28) * 10], -1).reshape(-1, 3)
-        if rng.random() < 0.5 and style != "absurd":
-            cloth = palette(rng, 1)[0] * (1 + 0.1 * value_noise(place.astype(np.float32) * 0.5, seed, 4)[:, None])
+        if rng.random() < (0.2 if style == "absurd" else 0.65):
+            cloth = palette(rng, 1)[0] * (1 + 0.1 * value_noise(self.bust * 0.5, seed, 4)[:, None])
         else:
-            cloth = pattern(rng, place.astype(np.float32))
+            cloth = pattern(rng, self.bust)
         cloth = cloth.reshape(size, size, 3)
         # The neckline: a V or a round one, deepest in front (u = 0 and 1).
         front = np.clip(1 - np.minimum(u, 1 - u) * 5, 0, 1)
         edge = collar + rng.choice([0.0, 0.1, 0.25]) * front ** rng.choice([1.0, 2.0])
-        image = _mix(cloth, np.clip((edge - v) / 0.008 + 0.5, 0, 1), tone)
+        image = _mix(cloth, np.clip((edge - v) / 0.008 + 0.5, 0, 1), bare)
         if rng.random() < 0.5:
             image = _mix(image, np.clip(1 - np.abs(v - edge - 0.012) / 0.012, 0, 1), palette(rng, 1)[0])
         if rng.random() < 0.3:
@@ -211,12 +218,12 @@ class Painter:
         elif style in ("flat", "line", "cel") and rng.random() < 0.3:
             tone = palette(rng, 1)[0]
         elif style == "line" and rng.random() < 0.7:
-            tone = np.float32([245, 243, 238])
+            tone = np.array([245, 243, 238], np.float32)
         hair = hair_tone(rng, rng.random() < {"skin": 0.05, "paint": 0.1}.get(style, 0.5))
         if style == "statue":
             hair = tone * rng.uniform(0.8, 1)
         texture = np.full((SIDE, SIDE, 3), 128, np.uint8)
-        face, back = self._ground(rng, style, tone, seed)
+        face, back, bare = self._ground(rng, style, tone, seed)
         paste(texture, "face", self._features(rng, style, face, tone, hair, seed))
         paste(texture, "back", self._back(rng, back, tone, style))
         iris = float(rng.uniform(0.36, 0.48) if style in ("skin", "paint", "statue") else rng.uniform(0.36, 0.62))
@@ -225,22 +232,21 @@ class Painter:
             eye = eye * 0.25 + tone * 0.75
         paste(texture, "eye_left", eye)
         paste(texture, "eye_right", eye if rng.random() < 0.95 else eye_picture(rng, iris, style))
-        gums = np.float32([190, 90, 90]) * rng.uniform(0.5, 1.1, 3) if style != "statue" else tone * 0.8
+        gums = np.array([190, 90, 90], np.float32) * rng.uniform(0.5, 1.1, 3) if style != "statue" else tone * 0.8
         paste(texture, "gums", np.broadcast_to(gums, (128, 128, 3)))
-        teeth = np.float32([235, 228, 210]) * rng.uniform(0.75, 1.08) * np.float32([1, rng.uniform(0.93, 1), 0.95])
+        teeth = np.array([235, 228, 210], np.float32) * rng.uniform(0.75, 1.08) * np.array([1, rng.uniform(0.93, 1), 0.95], np.float32)
         teeth = teeth if style != "statue" else tone * 0.95
         paste(texture, "teeth", np.broadcast_to(teeth, (128, 128, 3)))
-        paste(texture, "lashes", np.broadcast_to(np.float32([20, 14, 12]), (64, 64, 3)))
+        paste(texture, "lashes", np.broadcast_to(np.array([20, 14, 12], np.float32), (64, 64, 3)))
         paste(texture, "glasses", np.broadcast_to(palette(rng, 1)[0] * rng.uniform(0, 0.8), (64, 64, 3)))
         paste(texture, "hair", self._hair(rng, style, hair, seed))
         collar = float(rng.uniform(0.12, 0.3))
-        body_tone = tone if style != "absurd" else face[10:200, 10:200].mean((0, 1))
-        paste(texture, "body", self._body(rng, style, body_tone, collar, seed))
+        paste(texture, "body", self._body(rng, style, bare, collar, seed))
         return Appearance(
             style, texture, self._table(rng, style),
             steps=int(rng.integers(1, 4)) if style == "cel" else 0,
-            line=float(rng.uniform(1, 3)) if style == "line" or (style in ("cel", "flat") and rng.random() < 0.7) else 0,
-            ink=rng.uniform(0, 0.25, 3).astype(np.float32), collar=collar, iris=iris,
+            line=float(rng.uniform(1, 3)) if style == "line" or (style in ("cel", "flat") and rng.random() < 0.7) else
+            0, ink=rng.uniform(0, 0.25, 3).astype(np.float32), collar=collar, iris=iris,
         )  # fmt: skip
 
     def _table(self, rng: Rng, style: str) -> Array:

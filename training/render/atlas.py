@@ -96,7 +96,7 @@ class Atlas:
     def _bake(self, kit: Facekit, triangles: NDArray[np.int64], tile: Tile) -> tuple[Array, Ints]:
         corner = kit.corner_uv[triangles]
         points = np.zeros((len(self.uv), 3), np.float32)
-        points[:, :2] = self.uv - np.float32([tile.x, tile.y])
+        points[:, :2] = self.uv - np.array([tile.x, tile.y], np.float32)
         points[:, 2] = 1
         hits = raster.fill(points, corner, tile.size)
         nearest = distance_transform_edt(hits.triangle < 0, return_distances=False, return_indices=True)

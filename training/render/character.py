@@ -48,6 +48,9 @@ class Studio:
         self.atlas = Atlas(kit)
         self.painter = Painter(self.atlas)
         triangles = kit.triangles(*USED_MATERIALS)
+        # The lower end of the model's bust would pierce the clothes.
+        middle = kit.base[kit.faces[triangles]].mean(1)
+        triangles = triangles[middle[:, 1] + 0.3 * (middle[:, 2] + 2) > -13.6]
         used, index = np.unique(kit.faces[triangles], return_inverse=True)
         self.used = used
         self.faces: Ints = index.reshape(-1, 3).astype(np.int32)
@@ -69,6 +72,10 @@ class Studio:
         socket = (used >= 13294) & (used < 14062)
         depth = np.clip((self.base[:, 2] - 3.5) / 7.0, 0.08, 1)
         self.dark = np.where(vertex_inside & ~socket, depth, 1.0).astype(np.float32)
+        # The chin shades the throat.
+        throat = np.clip((-7.0 - self.base[:, 1]) / 2, 0, 1) * np.clip((self.base[:, 1] + 15) / 6, 0, 1)
+        throat = throat * np.clip((self.base[:, 2] + 4) / 5, 0, 1)
+        self.throat = np.where(vertex_inside, 0, throat).astype(np.float32)
         self.skin = np.flatnonzero((self.label == SKIN) | (self.label == HEAD))
         self.weight = parts.head_weight(self.base)
         self.weight[vertex_inside] = 1
@@ -85,6 +92,12 @@ class Traits:
     glasses: bool | None = None
     beard: bool | None = None
     spread: float | None = None  # standard deviation of the identity modes
+    thick: float | None = None  # of the hair, cm
+    rise: float | None = None  # of the hairline over the forehead, cm
+    reach: float | None = None  # of long hair around the head, radians from its back
+    length: float | None = None  # y of its ends below the eyes, cm
+    fringe: tuple[int, float, float] | None = None  # count, lowest end (y, cm), spread in radians
+    swept: float | None = None  # how far the fringe is swept aside, radians
 
 
 class Character:
@@ -120,7 +133,7 @@ class Character:
             offset = shape - centre
             amount = scale * np.exp(-(np.linalg.norm(offset[:, :2], axis=1) ** 2) / (2 * 2.4**2))[:, None]
             amount *= (shape[:, 2:3] > 2).astype(np.float32)
-            shape = shape + offset * amount * np.float32([1, 1, 0.6])
+            shape = shape + offset * amount * np.array([1, 1, 0.6], np.float32)
             self.local_scale = self.local_scale + amount[self.studio.used]
         return shape.astype(np.float32)
 
@@ -148,15 +161,15 @@ class Character:
         hair = traits.hair or str(rng.choice(["bald", "cap", "short", "fringe", "long"], p=[0.1, 0.2, 0.2, 0.2, 0.3]))
         if hair != "bald":
             thick = float(rng.uniform(0.15, 0.6) if hair == "cap" else rng.uniform(0.6, 2.2))
-            pieces.append(parts.cap(rng, studio.base, self.neutral, normal, skin, thick, float(rng.normal(0, 0.7))))
+            thick = traits.thick if traits.thick is not None else thick
+            rise = traits.rise if traits.rise is not None else float(rng.normal(0, 0.7))
+            pieces.append(parts.cap(rng, studio.base, self.neutral, normal, skin, thick, rise))
             if hair == "long":
-                reach, length = float(rng.uniform(1.5, 2.15)), float(rng.uniform(4, 40))
+                reach, length = traits.reach or float(rng.uniform(1.5, 2.15)), traits.length or float(rng.uniform(4, 40))
                 pieces.append(parts.curtain(rng, scale, thick, length, reach))
-            if hair in ("fringe", "long") and rng.random() < 0.75:
-                low = float(rng.uniform(5.5, 9))
-                count = int(rng.integers(6, 26))
-                spread = float(rng.uniform(0.5, 1.5))
-                pieces.append(parts.locks(rng, scale, thick, count, (low, low + 2.5), spread))
+            if traits.fringe or (hair in ("fringe", "long") and rng.random() < 0.75):
+                some = (int(rng.integers(6, 26)), float(rng.uniform(5.5, 9)), float(rng.uniform(0.5, 1.5)))
+                pieces.append(parts.locks(rng, scale, thick, *(traits.fringe or some), swept=traits.swept))
         if traits.beard if traits.beard is not None else (hair != "long" and rng.random() < 0.15):
             lips = studio.base[studio.front[48:60]]
             pieces.append(parts.beard(rng, studio.base, self.neutral, normal, skin, lips))
@@ -164,15 +177,16 @@ class Character:
             ear = self.neutral[np.abs(studio.base[:, 0]).argmax()]
             eyes = np.stack([self.eyes[0][0], self.eyes[1][0]])
             tip = self.neutral[studio.front[27]][2] - eyes[:, 2].max()
-            eyes = eyes + np.float32([0, 0, max(0.0, tip - 2.2)])
-            ear = np.float32([7.9 * scale[0], 2.5, min(float(ear[2]), 0.0)])
+            eyes = eyes + np.array([0, 0, max(0.0, tip - 2.2)], np.float32)
+            ear = np.array([7.9 * scale[0], 2.5, min(float(ear[2]), 0.0)], np.float32)
             pieces.append(parts.glasses(rng, eyes, ear))
         return pieces
 
     def _assemble(self, pieces: list[Part]) -> None:
         studio = self.studio
         count = len(studio.used)
-        vertices, weights, dark = [self.neutral], [studio.weight], [studio.dark]
+        shade = 1 - 0.4 * self.look.table[0, 0] * studio.throat
+        vertices, weights, dark = [self.neutral], [studio.weight], [studio.dark * shade]
         parent = [np.arange(count, dtype=np.int32)]
         faces, corner_uv, uv = [studio.faces], [studio.corner_uv], [studio.atlas.uv]
         label, material = [studio.label], [studio.material]

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
+from training.motion_tracks import Mood, Names, random_track
 from training.render.character import Act, Character, Studio, Traits
 from training.render.facekit import load_facekit
 from training.render.parts import ELBOW, SHOULDER, SKIN
@@ -104,56 +105,75 @@ class LandmarkMap:
 def _view(character: Character, act: Act, rng: np.random.Generator, size: int = 512) -> tuple[Shot, Camera]:
     camera = Camera(2 * 0.55 * 70 / 22.5, 70.0, 3.0, (0.0, -0.1))
     lens = Lens(0, 0, 0, np.ones(3, np.float32), 1.0)
-    light = Light(np.float32([[0.2, 0.4, 0.9, 0.6, 0.6, 0.6]]), np.full(6, 0.45, np.float32))
+    light = Light(np.array([[0.2, 0.4, 0.9, 0.6, 0.6, 0.6]], np.float32), np.full(6, 0.45, np.float32))
     background = np.full((size, size, 3), 0.6, np.float32)
     return Scene(camera, light, background, lens, size).shoot(character, act, rng), camera
 
 
 def measure(studio: Studio, heads: int, seed: int) -> LandmarkMap:
-    """Measure the map with MediaPipe on `heads` random heads, seven views each, mouth half open."""
+    """Measure the map with MediaPipe on `heads` random heads.
+
+    First each point is carried back to the surface and averaged over views of a half-open mouth (which keeps the lips
+    apart); then it moves to the place nearby that follows MediaPipe's point best over random poses and expressions.
+    """
     from training.render.tracker import FaceReader  # noqa: PLC0415  (mediapipe takes seconds to import)
 
     kit = studio.kit
+    names = Names(kit.expression_names)
     jaw = 0.5 * studio.expression[kit.expression_index("jawOpen")].reshape(-1, 3)
     space = studio.base + jaw  # lips apart: where places are averaged
     sums, total = np.zeros((MESH_POINTS, 3)), np.zeros((MESH_POINTS, 1))
-    skin = np.flatnonzero(studio.label == SKIN)
+    seen, said = [], []
     with FaceReader() as reader:
         for n in range(heads):
             rng = np.random.default_rng([seed, n])
-            traits = Traits("skin", "bald", 0.0, False, False, 0.7)
-            character = Character(studio, rng, traits)
+            character = Character(studio, rng, Traits("skin", "bald", 0.0, False, False, 0.7))
             for yaw, pitch in ((0, 0), (0.25, 0), (-0.25, 0), (0.5, 0), (-0.5, 0), (0, 0.25), (0, -0.25)):
                 act = Act()
-                act.head = np.float32([pitch, yaw, 0])
+                act.head = np.array([pitch, yaw, 0], np.float32)
                 act.expression[kit.expression_index("jawOpen")] = rng.uniform(0.2, 0.7)
                 shot, _ = _view(character, act, rng)
                 found = reader.read(shot.image)
-                if found is None:
-                    continue
-                _carry_back(studio, shot, found, space, sums, total)
-    places = sums / np.maximum(total, 1e-6)
-    tree = cKDTree(space[studio.faces[skin]].mean(1))
+                if found is not None:
+                    _carry_back(studio, shot, found, space, sums, total)
+            track = random_track(rng, 100, names, Mood(0.9, 0.8, 0.9, 0.5, 0.5, 0.0))
+            for frame in range(0, 100, 17):
+                shot, _ = _view(character, track.act(frame), rng)
+                found = reader.read(shot.image)
+                if found is not None:
+                    side = shot.hits.triangle.shape[0]
+                    seen.append(shot.screen[: len(studio.used), :2] * 2 / side - 1)
+                    said.append(found[:MESH_POINTS, :2])
+    return _refine(studio, space, sums / np.maximum(total, 1e-6), np.array(seen), np.array(said))
+
+
+def _refine(studio: Studio, space: Array, places: Array, seen: Array, said: Array) -> LandmarkMap:
+    """places (468, 3) first guesses in `space`; seen (N, V, 2) canvas places of the vertices, said (N, 468, 2)."""
+    faces = studio.faces[studio.label == SKIN]
+    points = np.unique(faces)
+    point_tree, face_tree = cKDTree(space[points]), cKDTree(space[faces].mean(1))
+    steps = 4
+    grid = np.array([(i, j, steps - i - j) for i in range(steps + 1) for j in range(steps + 1 - i)]) / steps
+    scale = np.array([eye_distance(s) for s in said])[:, None]
+
+    def cost(where: Array, i: int) -> Array:
+        """Mean gap (K,) of candidates (N, K, 2) to point i; a few wild views must not decide."""
+        return np.minimum(np.linalg.norm(where - said[:, None, i], axis=-1) / scale, 0.25).mean(0)
+
     vertices, weights = np.zeros((MESH_POINTS, 3), np.int32), np.zeros((MESH_POINTS, 3), np.float32)
     for i, place in enumerate(places):
-        _, near = tree.query(place, 24)
+        reach = 0.35 if i in INNER_LIPS else 1.6  # lips stay on their side of the mouth
+        near = points[point_tree.query_ball_point(place, reach) or [point_tree.query(place)[1]]]
+        centre = space[near[cost(seen[:, near], i).argmin()]]
+        around = faces[face_tree.query(centre, 16)[1]]
+        corners = seen[:, around]  # (N, K, 3, 2)
         best = np.inf
-        for t in skin[near]:
-            corner = space[studio.faces[t]].astype(np.float64)
-            weight = _closest(place, corner)
-            gap = float(np.linalg.norm(weight @ corner - place))
-            if gap < best:
-                best, vertices[i], weights[i] = gap, studio.used[studio.faces[t]], weight
+        for weight in grid:
+            costs = cost((corners * weight[:, None]).sum(2), i)
+            k = int(costs.argmin())
+            if costs[k] < best:
+                best, vertices[i], weights[i] = float(costs[k]), studio.used[around[k]], weight
     return LandmarkMap(vertices, weights)
-
-
-def _closest(point: Array, corner: Array) -> Array:
-    """Weights (3,) of the point of a triangle (3, 3) that is (nearly) closest to `point`."""
-    a, b, c = corner
-    system = np.stack([b - a, c - a], 1)
-    (v, w), *_ = np.linalg.lstsq(system, point - a, rcond=None)
-    weight = np.clip([1 - v - w, v, w], 0, None)
-    return weight / weight.sum()
 
 
 def _carry_back(studio: Studio, shot: Shot, found: Array, space: Array, sums: Array, total: Array) -> None:
@@ -183,15 +203,13 @@ def verify(studio: Studio, landmark_map: LandmarkMap, heads: int, seed: int) -> 
     """Mean error on other heads, poses and lights, in % of the eye distance, and how often MediaPipe finds no face."""
     from training.render.tracker import FaceReader  # noqa: PLC0415
 
+    names = Names(studio.kit.expression_names)
     errors, misses, depth = [], 0, []
     with FaceReader() as reader:
         for n in range(heads):
             rng = np.random.default_rng([seed, n])
             character = Character(studio, rng, Traits("skin", None, 0.0, False, False))
-            act = Act()
-            act.head = rng.normal(0, [0.12, 0.25, 0.08]).astype(np.float32)
-            for name in ("jawOpen", "mouthSmile_L", "mouthSmile_R", "browInnerUp_L", "browInnerUp_R"):
-                act.expression[studio.kit.expression_index(name)] = rng.uniform(0, 0.5)
+            act = random_track(rng, 1, names).act(0)
             shot, camera = _view(character, act, rng)
             found = reader.read(shot.image)
             if found is None:

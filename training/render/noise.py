@@ -81,9 +81,14 @@ def cells(points: Array, seed: int) -> tuple[NDArray[np.int64], Array]:
 
 
 def palette(rng: Rng, count: int) -> Array:
-    """Colours (count, 3) 0..255 that differ strongly, or share a hue, by chance."""
-    if rng.random() < 0.4:
+    """Colours (count, 3) 0..255 that differ strongly, share a hue, or are as dull as most of the world, by chance."""
+    mode = rng.random()
+    if mode < 0.25:
         return rng.uniform(0, 255, (count, 3)).astype(np.float32)
+    if mode < 0.65:
+        grey = rng.uniform(15, 245, (count, 1))
+        tint = rng.normal(0, rng.uniform(3, 22), 3) + rng.normal(0, 8, (count, 3))
+        return np.clip(grey + tint, 0, 255).astype(np.float32)
     hue = (rng.uniform(0, 180) + rng.normal(0, rng.choice([8.0, 40.0]), count)) % 180
     hsv = np.stack([hue, rng.uniform(20, 255, count), rng.uniform(40, 255, count)], 1)
     return cv2.cvtColor(hsv[None].astype(np.uint8), cv2.COLOR_HSV2RGB)[0].astype(np.float32)

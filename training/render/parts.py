@@ -77,7 +77,7 @@ def cap(rng: Rng, base: Array, vertices: Array, normal: Array, faces: Ints, thic
     seed = int(rng.integers(1 << 20))
     field = hairline(base, rise) + 0.5 * value_noise(base * 0.8, seed, 3) * rng.uniform(0, 2)
     height = thick * _smooth(-0.2, 3.0, field) * (0.7 + 0.3 * _smooth(2, 12, base[:, 1])) - 0.25 * (field < 0.25)
-    clumps = value_noise(base * np.float32([1.2, 0.25, 1.2]) * rng.uniform(0.5, 1.6), seed + 1, 3)
+    clumps = value_noise(base * np.array([1.2, 0.25, 1.2], np.float32) * rng.uniform(0.5, 1.6), seed + 1, 3)
     height = height * (1 + rng.uniform(0, 0.5) * clumps)
     points = vertices + normal * height[:, None]
     keep = (field > -0.8)[faces].all(1)
@@ -99,7 +99,7 @@ def beard(rng: Rng, base: Array, vertices: Array, normal: Array, faces: Ints, li
     mouth = np.linalg.norm((base[:, None, :2] - lips[None, :, :2]) * [1, 1.2], axis=2).min(1)
     inside = (np.abs(x) < 2.3) & (y < -2.6) & (y > -4.3) & (z > 8)
     field = np.minimum(field, np.where(inside, -0.5, (mouth - 0.35) * 2))
-    field = np.where((z < 1.5) | (np.arange(len(base)) >= 9409), -1, field)
+    field = np.where((z < 1.5) | (y < -11) | (np.arange(len(base)) >= 9409), -1, field)
     height = rng.uniform(0.15, 1.4) * _smooth(0, 1.6, field) - 0.15 * (field < 0.1)
     height = height * (1 + 0.4 * value_noise(base * 1.3, int(rng.integers(1 << 20)), 3))
     keep = (field > -0.4)[faces].all(1)
@@ -147,18 +147,24 @@ def curtain(rng: Rng, scale: Array, thick: float, length: float, reach: float) -
     )  # fmt: skip
 
 
-def locks(rng: Rng, scale: Array, thick: float, count: int, drop: tuple[float, float], spread: float) -> Part:
+def locks(
+    rng: Rng, scale: Array, thick: float, count: int, low: float, spread: float, swept: float | None = None
+) -> Part:
     """Tapered locks that fall from the crown over the forehead and the temples.
 
-    drop = lowest and highest end (y, cm) of the locks; spread = largest angle from the middle of the forehead, radians.
+    low = lowest end (y, cm) of the locks, spread = largest angle from the middle of the forehead, swept = how far they
+    are combed aside from a parting, radians; None = by chance, often straight down.
     """
     rows = 10
+    parting = rng.normal(0, 0.3)
+    by_chance = rng.uniform(0.2, 0.9) if rng.random() < 0.5 else 0.0
+    sweep = by_chance if swept is None else swept
     vertices, faces, uvs = [], [], []
     for n in range(count):
         start = rng.uniform(-spread, spread)
-        lean = rng.normal(0, 0.15) + 0.25 * np.sign(start) * rng.random()
+        lean = rng.normal(0, 0.15) + (0.25 * rng.random() + sweep) * np.sign(start - parting)
         tall = np.linspace(0, 1, rows)
-        end = rng.uniform(*drop) - max(0.0, abs(start) - 0.8) * rng.uniform(0, 8)
+        end = rng.uniform(low, low + 2.5) - max(0.0, abs(start) - 0.8) * rng.uniform(0, 8)
         y = 13.0 + (end - 13.0) * tall**1.4
         angle = start + lean * tall**2
         up = np.clip((y - 3.5) / (10.8 + thick), -0.4, 1)
@@ -235,6 +241,7 @@ RINGS = np.array([
     [-27.0, -30.0, -28.0, 19.0, 10.6, -11.4], [-35.0, -37.0, -36.0, 17.0, 10.4, -11.0],
     [-46.0, -47.0, -46.0, 15.6, 9.8, -10.2], [-64.0, -64.0, -64.0, 17.0, 10.0, -10.6],
 ])  # fmt: skip
+BUST_GRID = (48, 73)  # rows and columns of the loft
 SHOULDER = np.array([17.0, -17.5, -2.0])  # the left one; mirrored for the right
 ELBOW = np.array([23.5, -45.0, -2.0])
 
@@ -242,10 +249,10 @@ ELBOW = np.array([23.5, -45.0, -2.0])
 def bust(wide: float, neck: float, cloth: float, collar: float) -> list[Part]:
     """Neck base, shoulders, chest and upper arms, made of lofted rings.
 
-    wide = width of the shoulders, neck = width of the neck, against the mean; cloth = thickness in cm of the clothes, which begin where v >
-    collar (0..1 of the loft).
+    wide = width of the shoulders, neck = width of the neck, against the mean; cloth = thickness in cm of the clothes,
+    which begin where v > collar (0..1 of the loft).
     """
-    rows, columns = 48, 73
+    rows, columns = BUST_GRID
     position = np.linspace(0, len(RINGS) - 1, rows)
     rings = np.stack([np.interp(position, np.arange(len(RINGS)), RINGS[:, i]) for i in range(6)], 1)
     blend = np.clip(position / 3, 0, 1)

@@ -49,7 +49,7 @@ class Camera:
 
 def random_camera(rng: Rng, tall: float | None = None) -> Camera:
     """Head and shoulders as before a webcam; tall = head height as a part of the picture, 0.30..0.75 by chance."""
-    tall = tall if tall is not None else float(rng.uniform(0.30, 0.75))
+    tall = tall if tall is not None else float(rng.triangular(0.30, 0.55, 0.78))
     distance = float(np.exp(rng.uniform(np.log(42), np.log(160))))
     focal = 2 * tall * distance / HEAD_TALL
     free = max(0.0, 1 - tall)
@@ -180,7 +180,8 @@ class Scene:
         raster.shade(hits, character.surface, vertices, dark, self.camera.eye, self.light, canvas)
         look = character.look
         if look.line > 0:
-            part = np.where(hits.triangle >= 0, character.label[hits.triangle], 0).astype(np.uint8)
+            # Materials are the drawn parts; neck and bust are one.
+            part = np.where(hits.triangle >= 0, 1 + character.surface.material[hits.triangle] % 5, 0).astype(np.uint8)
             ink_lines(canvas, hits.inverse_depth, part, look.line * self.size / 256, look.ink)
         solid = (hits.triangle >= 0).astype(np.float32)[..., None]
         small = cv2.resize(np.clip(canvas, 0, 1) * solid, (self.size, self.size), interpolation=cv2.INTER_AREA)
