@@ -6,13 +6,13 @@ python run_server.py --ref avatar.png
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import time
 from collections.abc import Sequence
 
 from streamer.errors import KagamiError
 from streamer.listening import bind
+from streamer.quiet import quiet_natives
 from streamer.settings import Settings, read_settings
 
 
@@ -32,19 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def serve(settings: Settings) -> None:
     """Load, warm up, listen. Raises KagamiError for whatever stands in the way."""
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    quiet_libraries()
+    quiet_natives()
     began = time.perf_counter()
     listening = bind(settings)  # first: a taken port should not cost ten seconds
     say(began, "loading the engine")
     from streamer.launch import launch  # noqa: PLC0415 - torch and MediaPipe take seconds to import
 
     launch(settings, listening, lambda stage: say(began, stage))
-
-
-def quiet_libraries() -> None:
-    """MediaPipe's and TensorFlow's C++ logs are not for people."""
-    os.environ.setdefault("GLOG_minloglevel", "2")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def say(began: float, stage: str) -> None:

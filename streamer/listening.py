@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import signal
 import socket
 from collections.abc import Callable
 from typing import Protocol
@@ -49,10 +51,13 @@ def bind(settings: Settings) -> socket.socket:
 
 
 def run(server: Served, settings: Settings, listening: socket.socket, say: Callable[[str], None]) -> None:
-    """Serve until a signal comes; say the address once it does."""
-    _Uvicorn(
+    """Serve until SIGINT or SIGTERM; say the address once it does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    web = _Uvicorn(
         serve_config(server.app), server, lambda: say(f"open {address(settings, listening)}   (Ctrl-C stops)")
-    ).run([listening])
+    )
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
+        web.run([listening])
 
 
 def serve_config(app: ASGIApp) -> uvicorn.Config:

@@ -1,0 +1,117 @@
+"""The command line, as people run it: a process of its own, with the true exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 120.0
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "run_server.py", *arguments],
+        cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+
+
+def picture(path: Path) -> Path:
+    """A picture without a face."""
+    Image.fromarray(np.full((96, 96, 3), 128, np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port on which somebody else listens."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield other.getsockname()[1]
+
+
+def test_help_names_the_flags() -> None:
+    done = run("--help")
+    assert done.returncode == 0 and "--ref FILE" in done.stdout and "--virtual-camera" in done.stdout
+
+
+def test_a_taken_port(taken: int) -> None:
+    done = run("--port", str(taken))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"Port {taken} on 127.0.0.1 is already in use; stop the other program or choose another port with --port.\n"
+    )
+
+
+def test_an_address_that_is_not_ours() -> None:
+    done = run("--host", "192.0.2.1")
+    assert done.returncode == 1 and done.stderr.startswith("Cannot listen on 192.0.2.1 port 8080 (")
+    assert done.stderr.endswith("; choose another address with --host and --port.\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [(None, "check the path"), (b"", "empty"), (b"hello", ""), (b"\x89PNG\r\n\x1a\n" + b"\0" * 50, "")],
+)
+def test_a_picture_that_cannot_be_used(tmp_path: Path, content: bytes | None, word: str) -> None:
+    path = tmp_path / "ref.png"
+    if content is not None:
+        path.write_bytes(content)
+    done = run("--ref", str(path), "--port", "0")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert str(path) in done.stderr and word in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_picture_without_a_face(tmp_path: Path) -> None:
+    done = run("--ref", str(picture(tmp_path / "grey.png")), "--port", "0", "--generator", "geometry")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and "grey.png" in done.stderr and "--points" in done.stderr
+
+
+def test_wrong_settings(tmp_path: Path) -> None:
+    done = run("--fps", "0")
+    assert (done.returncode, done.stderr) == (1, "--fps is 0.0; it must be a number from 1 to 60.\n")
+    done = run("--config", str(tmp_path / "none.toml"))
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    done = run("--prot", "1")
+    assert done.returncode == 2 and done.stderr.endswith("unrecognized arguments: --prot 1\n")
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_and_stops_when_it_is_told(end: signal.Signals) -> None:
+    with serving("--port", "0", "--generator", "geometry") as (process, lines):
+        while not (line := next(lines)).count("open http://"):
+            assert line.startswith("[")
+        url = line.split()[line.split().index("open") + 1]
+        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+            assert answer.status == 200
+        process.send_signal(end)
+        assert process.wait(PATIENCE) == 0
+        assert process.stderr is not None and process.stderr.read() == ""
+
+
+@contextmanager
+def serving(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], Iterator[str]]]:
+    process = subprocess.Popen(
+        [sys.executable, "-u", "run_server.py", *arguments],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        yield process, iter(process.stdout.readline, "")
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
