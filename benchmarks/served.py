@@ -15,12 +15,13 @@ from typing import Any
 
 import psutil
 
-import run_server
 from benchmarks import barcode
 from benchmarks.report import Tape
 from streamer.errors import KagamiError
 from streamer.frames import AvatarFrame, CameraFrame
+from streamer.listening import bind
 from streamer.meter import Meter
+from streamer.quiet import quiet_natives
 from streamer.settings import Settings, read_settings
 
 START_TIMEOUT = 120.0  # seconds: a cold machine first reads torch from its disk
@@ -135,12 +136,12 @@ def _carry_code(camera: CameraFrame, avatar: AvatarFrame) -> AvatarFrame:
 
 def _serve(settings: Settings, pipe: Connection) -> None:
     """The server process."""
-    run_server.quiet_libraries()
+    quiet_natives()
     from streamer import launch, seat  # noqa: PLC0415  (torch and MediaPipe, wanted in this process only)
 
     seat.Meter = _NotingMeter  # type: ignore[misc]
     try:
-        launch.launch(settings, run_server.bind(settings), lambda text: pipe.send(("said", text)), _carry_code)
+        launch.launch(settings, bind(settings), lambda text: pipe.send(("said", text)), _carry_code)
     except KeyboardInterrupt:
         pass  # how `stop` ends it
     except KagamiError as error:
