@@ -19,6 +19,7 @@ def warp_composite(
     keep: Tensor | None = None,
     paint: Tensor | None = None,
     logit: Tensor | None = None,
+    trim: bool = False,
     backend: str = "auto",
 ) -> Tensor:
     """Person over background, (B, 4, S, S): RGB and alpha, 0..1.
@@ -27,7 +28,9 @@ def warp_composite(
     (`models.rig.between`). flow (B, 2, S, S): backward displacement in canvas units. background (B, 3, S, S).
     keep (B, 1, S, S) 0..1 and paint (B, 3, S, S): the person is keep · moved + (1 − keep) · paint. logit (B, 1, S, S):
     correction of the alpha in logits. Where alpha grows beyond what was moved, the moved colour is completed with the
-    background, so that growing alpha alone changes nothing. Raises ValueError for an unknown backend or sizes.
+    background, so that growing alpha alone changes nothing. trim: drop what the layer carries where it is all but
+    clear: remains of the picture's own background, which belong before no other. Raises ValueError for an unknown
+    backend or sizes that do not fit.
     """
     if backend not in BACKENDS:
         raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
@@ -36,11 +39,13 @@ def warp_composite(
         raise ValueError(f"a flow of side {size} wants a layer of side {2 * size - 1}, got {layer.shape[-1]}")
     moved = warp(layer, flow)
     colour, alpha = moved[:, :3], moved[:, 3:].clamp(0, 1)
+    if trim:
+        colour = colour * (alpha * 10).clamp_max(1)
     if logit is not None:
-        wanted = torch.sigmoid(torch.logit(alpha, 1e-3) + logit)
-        wanted = torch.where(logit == 0, alpha, wanted)
-        colour = colour * (wanted / alpha.clamp_min(1e-3)).clamp_max(1) + (wanted - alpha).clamp_min(0) * background
-        alpha = wanted
+        firm = alpha.clamp(1e-3, 1 - 1e-3)  # a logit of nothing and of everything is still finite
+        wanted = torch.sigmoid(torch.logit(firm) + logit)
+        colour = colour * (wanted / firm).clamp_max(1) + (wanted - firm).clamp_min(0) * background
+        alpha = (alpha + wanted - firm).clamp(0, 1)
     if keep is not None and paint is not None:
         colour = keep * colour + (1 - keep) * paint * alpha
     return torch.cat([colour + (1 - alpha) * background, alpha], 1).clamp(0, 1)

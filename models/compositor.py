@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -29,16 +29,26 @@ class EditLike(Protocol):
     def alpha(self) -> Tensor: ...
 
 
+class Maps(NamedTuple):
+    """For `warp_composite`: flow (B, 2, ·, ·) canvas units, keep (B, 1, ·, ·), paint (B, 3, ·, ·), logit or None."""
+
+    flow: Tensor
+    keep: Tensor
+    paint: Tensor
+    logit: Tensor | None
+
+
 def compose(rig: Rig, guidance: Guidance, edit: EditLike | None = None, background: Tensor | None = None) -> Tensor:
     """(B, 4, S, S) RGB over the background, and the person's alpha; 0..1.
 
     edit: None gives the picture that geometry alone can make. background: (B, 3, S, S) instead of the picture's own.
     """
     size = rig.size
+    trim = background is not None
     background = rig.plate if background is None else background
     if edit is None:
         keep, paint = patch(rig, guidance)
-        flow, shift, logit = guidance.focus_flow, None, None
+        flow, logit = guidance.focus_flow, None
     else:
         side = edit.keep.shape[-1]
         fade = border(side, rig.focus)
@@ -48,10 +58,10 @@ def compose(rig: Rig, guidance: Guidance, edit: EditLike | None = None, backgrou
         flow = guidance.focus_flow + shift
         logit = edit.alpha * border(edit.alpha.shape[-1], rig.focus)
     if rig.whole:
-        full = [grow(m, size) if m is not None else None for m in (flow, keep, paint, logit)]
+        full = Maps(grow(flow, size), grow(keep, size), grow(paint, size), None if logit is None else grow(logit, size))
     else:
-        full = place(rig, guidance.flow, flow, keep, paint, logit)
-    return warp_composite(rig.layer, full[0], background, full[1], full[2], full[3])
+        full = place(rig, guidance.flow, Maps(flow, keep, paint, logit))
+    return warp_composite(rig.layer, full.flow, background, full.keep, full.paint, full.logit, trim)
 
 
 def grow(maps: Tensor, size: int) -> Tensor:
@@ -74,20 +84,21 @@ def border(side: int, focus: Tensor) -> Tensor:
     return fade.unsqueeze(1)
 
 
-def place(
-    rig: Rig, wide: Tensor, flow: Tensor, keep: Tensor, paint: Tensor, logit: Tensor | None
-) -> list[Tensor | None]:
+def place(rig: Rig, wide: Tensor, maps: Maps) -> Maps:
     """Focus-box maps laid into canvas maps at full size; outside the box the canvas flow, kept, unpainted."""
     size = rig.size
-    canvas = unit_grid(size, rig.focus.device)
-    at = (canvas - rig.focus[:, None, None, :2]) / rig.focus[:, None, None, 2:]
+    at = (unit_grid(size, rig.focus.device) - rig.focus[:, None, None, :2]) / rig.focus[:, None, None, 2:]
     inside = smoothstep(0, EDGE, 1 - at.abs().amax(-1)).unsqueeze(1)
 
-    def sample(maps: Tensor) -> Tensor:
-        return F.grid_sample(maps, at, "bilinear", "border", False)
+    def sample(small: Tensor) -> Tensor:
+        return F.grid_sample(small, at, "bilinear", "border", False)
 
-    mixed = torch.lerp(grow(wide, size), sample(flow), inside)
-    return [mixed, 1 - (1 - sample(keep)) * inside, sample(paint), None if logit is None else sample(logit) * inside]
+    return Maps(
+        flow=torch.lerp(grow(wide, size), sample(maps.flow), inside),
+        keep=1 - (1 - sample(maps.keep)) * inside,
+        paint=sample(maps.paint),
+        logit=None if maps.logit is None else sample(maps.logit) * inside,
+    )
 
 
 def patch(rig: Rig, guidance: Guidance) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ from models.inpaint import pull_push
 from models.openings import EYES, opening
 from models.raster import Bucket, interpolate, rasterise
 from models.retarget import Pose
-from models.rig import GROWTH, GUIDE, LATTICE, REACH, Rig, face_buckets
+from models.rig import GROWTH, GUIDE, LATTICE, REACH, Rig, face_buckets, lattice_triangles
 from models.topology import (
     INNER_LIPS,
     LEFT_BROW,
@@ -85,7 +85,9 @@ def draw(rig: Rig, pose: Pose, box: Tensor, which: int) -> tuple[Tensor, Tensor,
     step = hold(rig.pins[:, which], (moved + rig.pull[:, which] @ residual - source)[..., :2])
     moved = torch.cat([source[..., :2] + step, moved[..., 2:]], -1)
     window = math.ceil(GUIDE * REACH / (LATTICE - 1) * GROWTH) + 1
-    index, weight = rasterise(to_box(moved), [Bucket(rig.sheets[which], window)], GUIDE)
+    sheet = rig.sheets[which]
+    bucket = Bucket(lattice_triangles(box.device)[sheet], window, rig.shown[:, which, sheet])
+    index, weight = rasterise(to_box(moved), [bucket], GUIDE)
     values = interpolate(index, weight, torch.cat([-step, torch.ones_like(source[..., :1])], -1))
     grid = box_grid(box, GUIDE).permute(0, 3, 1, 2)
     hit = values[:, 2:]

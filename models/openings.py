@@ -78,10 +78,11 @@ def close_lids(local: Tensor, rest: Tensor, ratio: Tensor, ring: tuple[int, ...]
     return out
 
 
-def part_lips(local: Tensor) -> Tensor:
-    """Lips of local (B, 478, 3) that have crossed each other meet half way."""
+def part_lips(local: Tensor, rest: Tensor) -> Tensor:
+    """Lips of local (B, 478, 3) that cross each other more than in rest go back half each."""
     upper, lower = ([pair[side] for pair in LIP_PAIRS] for side in (0, 1))
-    crossed = (local[:, upper, 1:2] - local[:, lower, 1:2]).clamp_min(0) / 2
+    gap, least = (shape[:, lower, 1:2] - shape[:, upper, 1:2] for shape in (local, rest))
+    crossed = (least.clamp_max(0) - gap).clamp_min(0) / 2
     down = torch.cat([torch.zeros_like(crossed), crossed, torch.zeros_like(crossed)], -1)
     out = local.clone()
     out[:, upper] = local[:, upper] - down

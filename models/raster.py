@@ -12,10 +12,14 @@ BACK = DEPTHS - 1
 
 
 class Bucket(NamedTuple):
-    """Triangles (F, 3) long that are drawn at most `window` cells wide and high, from their upper left corner."""
+    """Triangles (F, 3) long that are drawn at most `window` cells wide and high, from their upper left corner.
+
+    shown (B, F) bool: those that are drawn at all; None: every one.
+    """
 
     triangles: Tensor
     window: int
+    shown: Tensor | None = None
 
 
 def rasterise(points: Tensor, buckets: list[Bucket], size: int) -> tuple[Tensor, Tensor]:
@@ -29,11 +33,11 @@ def rasterise(points: Tensor, buckets: list[Bucket], size: int) -> tuple[Tensor,
     best = torch.full((batch * size * size,), BACK << 13, device=device, dtype=torch.int32)
     planes = []
     first = 0
-    for triangles, window in buckets:
-        plane, place, key = _candidates(points, triangles, window, size)
+    for bucket in buckets:
+        plane, place, key = _candidates(points, bucket, size)
         best = best.scatter_reduce(0, place, key + first, "amin")
         planes.append(plane)
-        first += len(triangles)
+        first += len(bucket.triangles)
     winner = torch.where(best < BACK << 13, best & 0x1FFF, first).long().view(batch, -1)  # `first`: the empty plane
     nothing = points.new_zeros(batch, 1, 9)
     plane = torch.cat([*planes, nothing], 1).gather(1, winner[..., None].expand(-1, -1, 9))  # (B, size², 9)
@@ -47,16 +51,16 @@ def rasterise(points: Tensor, buckets: list[Bucket], size: int) -> tuple[Tensor,
     return corners[winner], weight
 
 
-def _candidates(points: Tensor, triangles: Tensor, window: int, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Weight planes (B, F, 9) of the corners over cell coordinates: a, b, c; and the covered cells with their sort
-    keys.
-    """
+def _candidates(points: Tensor, bucket: Bucket, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Weight planes (B, F, 9) of the corners over cell coordinates: a, b, c; the covered cells and their sort keys."""
+    triangles, window, shown = bucket
     batch, count, device = len(points), len(triangles), points.device
     corner = points.gather(1, triangles.flatten()[None, :, None].expand(batch, -1, 3)).view(batch, count, 3, 3)
     x, y, z = ((corner[..., 0] + 1) * (size / 2) - 0.5), ((corner[..., 1] + 1) * (size / 2) - 0.5), corner[..., 2]
     dx, dy = x.roll(-2, -1) - x.roll(-1, -1), y.roll(-2, -1) - y.roll(-1, -1)  # the edge opposite to each corner
     area = dx[..., 2] * dy[..., 0] - dy[..., 2] * dx[..., 0]
-    scale = torch.where(area > 1e-3, 1 / area.clamp_min(1e-3), 0).unsqueeze(-1)
+    drawn = area > 1e-3 if shown is None else (area > 1e-3) & shown
+    scale = torch.where(drawn, 1 / area.clamp_min(1e-3), 0).unsqueeze(-1)
     a, b = -dy * scale, dx * scale
     left, top = x.amin(-1).ceil(), y.amin(-1).ceil()
     # Values at the window's first cell; from there, not from the grid's corner, so that little precision is lost.

@@ -106,7 +106,7 @@ def express(rest: Tensor, now: Tensor, then: Tensor, amount: Tensor) -> Tensor:
         move = amount[:, None] * (look - straight) * eye_width(rest, ring)[:, None]
         socket = (local[:, corners] - rest[:, corners]).mean(1)
         local[:, ball] = rest[:, ball] + (move + socket)[:, None]
-    return part_lips(local)
+    return part_lips(local, rest)
 
 
 def column(value: float | Tensor, rig: Rig) -> Tensor:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields, replace
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,7 +43,7 @@ class Rig:
     how much each vertex follows each landmark of the face's border; first axis after B: canvas, focus box.
     face_skin (B, 478, J): bones' weights at the landmarks. shown (B, 2, T) bool: grid triangles that show some of the
     person. mouth (B, 3): colour of the mouth's dark. pins: how the canvas's border holds the grid mesh
-    (`models.body.border_pins`). sheets: of the two grid meshes, the triangles that any of the B pictures shows.
+    (`models.body.border_pins`). sheets: of the two grid meshes, the numbers of the triangles that any picture shows.
     grain: guidance cells per canonical unit, the largest of the B. whole: every focus box is the whole canvas, so
     that the two meshes are the same.
     """
@@ -129,7 +130,7 @@ class Rig:
     @staticmethod
     def stack(rigs: list[Rig]) -> Rig:
         """One batch of several rigs of the same canvas size."""
-        merged = {name: _cat([getattr(r, name) for r in rigs]) for name in BATCHED}
+        merged: dict[str, Any] = {name: _cat([getattr(r, name) for r in rigs]) for name in BATCHED}
         return Rig(
             **merged,
             sheets=sheets(merged["shown"]),
@@ -140,11 +141,12 @@ class Rig:
     def pick(self, index: int) -> Rig:
         """One of the batch, as a batch of one (views, no copies)."""
         at = slice(index, index + 1)
-        return replace(self, **{name: _take(getattr(self, name), at) for name in BATCHED})
+        taken: dict[str, Any] = {name: _take(getattr(self, name), at) for name in BATCHED}
+        return replace(self, **taken)
 
     def to(self, device: torch.device | str) -> Rig:
         """The same rig on another device."""
-        moved = {name: _move(getattr(self, name), device) for name in BATCHED}
+        moved: dict[str, Any] = {name: _move(getattr(self, name), device) for name in BATCHED}
         return replace(self, **moved, sheets=(self.sheets[0].to(device), self.sheets[1].to(device)))
 
 
@@ -182,8 +184,8 @@ def lattice_triangles(device: torch.device) -> Tensor:
 
 
 def sheets(shown: Tensor) -> tuple[Tensor, Tensor]:
-    """Of the canvas's and the focus box's grid mesh, the triangles (T, 3) shown (B, 2, T) in any of the batch."""
-    canvas, focus = (lattice_triangles(shown.device)[shown[:, k].any(0)] for k in (0, 1))
+    """Of the canvas's and the focus box's grid mesh, the numbers of the triangles shown (B, 2, T) in any picture."""
+    canvas, focus = (shown[:, k].any(0).nonzero()[:, 0] for k in (0, 1))
     return canvas, focus
 
 

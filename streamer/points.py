@@ -5,10 +5,10 @@ A points file is JSON: names to [x, y] in pixels of the picture file (upright, o
     {"left_eye": [170, 114], "right_eye": [317, 136], "nose": [262, 238],
      "mouth_left": [205, 272], "mouth_right": [295, 268], "chin": [245, 292]}
 
-These six are needed; left and right are the picture's. More make it fit better: forehead, ear_left, ear_right (where the
-face ends at the height of the eyes), mouth_top, mouth_bottom (middle of the upper and the lower lip's outer edge), and for
-each eye left_eye_outer, left_eye_inner, left_eye_top, left_eye_bottom (the lids). outline, a list of at least three points
-around the whole character, replaces the automatic separation from the background.
+These six are needed; left and right are the picture's. More make it fit better: forehead, ear_left, ear_right (where
+the face ends at the height of the eyes), mouth_top, mouth_bottom (middle of the upper and the lower lip's outer edge),
+and for each eye left_eye_outer, left_eye_inner, left_eye_top, left_eye_bottom (the lids). outline, a list of at least
+three points around the whole character, replaces the automatic separation from the background.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from models.topology import topology
 from streamer.errors import KagamiError
 
 Array = NDArray[np.float32]
+Double = NDArray[np.float64]
 Place = tuple[float, float]
 
 NEEDED = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right", "chin")
@@ -72,7 +73,9 @@ class Points:
     def __post_init__(self) -> None:
         missing = [name for name in NEEDED if name not in self.places]
         if missing:
-            raise PointsError(f"The points lack {', '.join(missing)}: add {'it' if len(missing) == 1 else 'them'} as [x, y].")
+            raise PointsError(
+                f"The points lack {', '.join(missing)}: add {'it' if len(missing) == 1 else 'them'} as [x, y]."
+            )
         unknown = [name for name in self.places if name not in NAMES]
         if unknown:
             raise PointsError(f"{unknown[0]} is not the name of a point: use {', '.join(NAMES)} or outline.")
@@ -81,7 +84,9 @@ class Points:
         apart = np.linalg.norm(eyes[0] - eyes[1])
         drop = np.abs(np.cross(eyes[1] - eyes[0], below[1] - eyes[0])) / max(apart, 1e-9)
         if apart < 2 or drop < 0.2 * apart:
-            raise PointsError("The points do not form a face: the eyes must lie apart and the chin away from their line.")
+            raise PointsError(
+                "The points do not form a face: the eyes must lie apart and the chin away from their line."
+            )
         if 0 < len(self.outline) < 3:
             raise PointsError("The outline needs at least three points: add more or leave it out.")
 
@@ -93,14 +98,18 @@ class Points:
                 raise PointsError(f"{path} is too large for a points file: give a JSON file of some named points.")
             data = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise PointsError(f"The points file {path} cannot be read as JSON ({error}): check the path and the file.") from error
+            raise PointsError(
+                f"The points file {path} cannot be read as JSON ({error}): check the path and the file."
+            ) from error
         return Points.parse(data)
 
     @staticmethod
     def parse(data: object) -> Points:
         """From decoded JSON. Raises PointsError."""
         if not isinstance(data, dict):
-            raise PointsError('The points must be a JSON object of names to [x, y], such as {"left_eye": [170, 114], …}.')
+            raise PointsError(
+                'The points must be a JSON object of names to [x, y], such as {"left_eye": [170, 114], …}.'
+            )
         outline = data.get("outline", [])
         if not isinstance(outline, list):
             raise PointsError("The outline must be a list of [x, y] points.")
@@ -108,9 +117,9 @@ class Points:
         return Points(places, [_place("outline", value) for value in outline])
 
     def landmarks(self, scale: float, offset: Place, half: float) -> Array:
-        """(478, 3) landmarks in canvas units: the canonical face by similarity, then by a smooth thin plate, onto the points.
+        """(478, 3) landmarks in canvas units: the canonical face brought onto the points, by similarity and thin plate.
 
-        scale: canvas pixels per original pixel; offset: canvas pixels of the picture's corner; half: half the canvas's side.
+        scale: canvas pixels per original pixel; offset: canvas pixels of the picture's corner; half: of the canvas's side.
         """
         canonical = topology().canonical.numpy().astype(np.float64)
         names = list(self.places)
@@ -148,7 +157,7 @@ def _swapped(name: str) -> str:
     return name.replace("right", "left")
 
 
-def _similarity(source: Array, goal: Array) -> tuple[complex, complex]:
+def _similarity(source: Double, goal: Double) -> tuple[complex, complex]:
     """Least-squares turn and shift in complex numbers, points (N, 2)."""
     a, b = source[:, 0] + 1j * source[:, 1], goal[:, 0] + 1j * goal[:, 1]
     a0, b0 = a.mean(), b.mean()
@@ -156,10 +165,10 @@ def _similarity(source: Array, goal: Array) -> tuple[complex, complex]:
     return turn, complex(b0 - turn * a0)
 
 
-def _thin_plate(source: Array, value: Array, at: Array) -> Array:
+def _thin_plate(source: Double, value: Double, at: Double) -> Double:
     """Thin-plate spline through values (N, 2) at source (N, 2), evaluated at (M, 2) (Bookstein 1989)."""
 
-    def kernel(p: Array, q: Array) -> Array:
+    def kernel(p: Double, q: Double) -> Double:
         r2 = torch.cdist(torch.from_numpy(p), torch.from_numpy(q)).square().numpy()
         return 0.5 * r2 * np.log(np.maximum(r2, 1e-12))
 

@@ -13,14 +13,14 @@ import torch
 from numpy.typing import NDArray
 
 from models.rig import Rig
-from models.topology import OUTER_LIPS, topology
+from models.topology import topology
 from streamer.errors import KagamiError
 from streamer.frames import Image
 from streamer.picture import Picture
 from streamer.points import Points, PointsError
 
 os.environ.setdefault("GLOG_minloglevel", "3")  # MediaPipe's C++ side reads it when it is loaded, and is chatty
-from mediapipe.python.solutions import face_detection, face_mesh, pose, selfie_segmentation  # noqa: E402
+from mediapipe.python.solutions import face_detection, face_mesh, pose, selfie_segmentation
 
 logging.getLogger("absl").setLevel(logging.ERROR)
 
@@ -30,6 +30,8 @@ Array = NDArray[np.float32]
 Box = tuple[float, float, float]  # centre x, y and half side, canvas units
 
 MESH_SIDE = 512  # pixels of the crop in which landmarks are taken
+CUT_SIDE = 256  # pixels in which GrabCut works
+SURE = 0.9  # faces, drawn ones too, reach 0.95 and more; what only looks like one does not
 SETTLE = 4  # passes over a still picture until the mesh's tracking window stands where a driver's does
 
 
@@ -57,8 +59,9 @@ class MadeRig:
 
 @dataclass(frozen=True)
 class Canvas:
-    """A picture centred on a square. rgb, alpha (S, S, 3), (S, S) float 0..1; fine: the square in the picture's own pixels,
-    uint8; left, top, width, height: where the picture lies, pixels; cut_out: it brings its own alpha."""
+    """A picture centred on a square.
+
+    rgb, alpha (S, S, 3), (S, S) float 0..1; fine: the square in the picture's own pixels, uint8; left, top, width, height: where the picture lies, pixels; cut_out: it brings its own alpha."""
 
     rgb: Array
     alpha: Array
@@ -164,22 +167,24 @@ def _closer(canvas: Canvas) -> Iterator[list[Box]]:
         head = joints[:11, :2]
         spread = max(float(np.ptp(head, axis=0).max()), 0.05)
         yield [(float(head[0, 0]), float(head[0, 1]), spread * k) for k in (1.5, 3.0)]
-    for half in (0.6, 0.35):
-        line = np.linspace(half - 1, 1 - half, round(2 / half))
-        yield [(float(x), float(y), half) for y in line for x in line]
+    # Closer than this the mesh begins to see faces in an eye of a cat.
+    yield [(x, y, 0.6) for y in (-0.4, 0.0, 0.4) for x in (-0.4, 0.0, 0.4)]
 
 
 def mesh_in(canvas: Canvas, box: Box, most: int) -> list[Array]:
     """Up to `most` faces (478, 3) in a box of the canvas, canvas units."""
     pixels = _crop(canvas.fine, box, MESH_SIDE)
-    with face_mesh.FaceMesh(refine_landmarks=True, max_num_faces=most, min_detection_confidence=0.3) as mesh:
+    options = {"refine_landmarks": True, "max_num_faces": most, "min_detection_confidence": 0.3}
+    with face_mesh.FaceMesh(**options, min_tracking_confidence=SURE) as mesh:
         for _ in range(SETTLE):
             found = mesh.process(pixels).multi_face_landmarks
             if not found:
                 return []
     corner = np.array([1, 1, 0], np.float32)
     centre = np.array([box[0], box[1], 0], np.float32)
-    return [(np.array([[p.x, p.y, p.z] for p in one.landmark], np.float32) * 2 - corner) * box[2] + centre for one in found]
+    return [
+        (np.array([[p.x, p.y, p.z] for p in one.landmark], np.float32) * 2 - corner) * box[2] + centre for one in found
+    ]
 
 
 def fit_points(points: Points, canvas: Canvas, picture: Picture) -> Array:
@@ -189,7 +194,8 @@ def fit_points(points: Points, canvas: Canvas, picture: Picture) -> Array:
     for name, (x, y) in points.places.items():
         if not (0 <= x <= width and 0 <= y <= height):
             raise PointsError(
-                f"The point {name} [{x:g}, {y:g}] lies outside of the picture, which has {width:.0f} x {height:.0f} pixels."
+                f"The point {name} [{x:g}, {y:g}] lies outside of the picture, which has "
+                f"{width:.0f} x {height:.0f} pixels."
             )
     return points.landmarks(scale, (canvas.left, canvas.top), canvas.size / 2)
 
@@ -205,13 +211,10 @@ def separate(canvas: Canvas, face: Array, points: Points | None, picture: Pictur
     else:
         coarse = segment(rgb) if points is None else np.zeros(rgb.shape[:2], np.float32)
         mask = _face_mask(face, canvas.size)
-        if coarse[mask > 0].mean() < 0.6:  # not a person that the network knows
-            coarse = _grab(rgb, face)
-        coarse = np.maximum(coarse, mask)
-    matte = _along_edges(canvas.rgb, coarse)
-    inside = np.zeros_like(matte)
-    inside[canvas.top : canvas.top + canvas.height, canvas.left : canvas.left + canvas.width] = 1
-    return matte
+        known = coarse[mask > 0].mean() > 0.6  # a person that the network knows
+        more = _beside(rgb, coarse, face) if known else _grab(rgb, face)
+        coarse = np.maximum(np.maximum(coarse, more), mask)
+    return _along_edges(canvas.rgb, coarse)
 
 
 def segment(rgb: Image) -> Array:
@@ -279,29 +282,52 @@ def _face_mask(face: Array, size: int) -> Array:
 
 
 def _grab(rgb: Image, face: Array) -> Array:
-    """A character that no network knows, by GrabCut (Rother et al. 2004) grown from the face."""
-    size = rgb.shape[0]
-    small = cv2.resize(rgb, (256, 256), interpolation=cv2.INTER_AREA)
-    middle = ((face[:468, :2].max(0) + face[:468, :2].min(0)) / 2 + 1) * 128
-    half = _side(face) * 128 / 2
-    y, x = np.mgrid[:256, :256].astype(np.float32)
+    """(S, S) matte of a character that no network knows, by GrabCut (Rother et al. 2004) grown from the face."""
+    middle = ((face[:468, :2].max(0) + face[:468, :2].min(0)) / 2 + 1) * CUT_SIDE / 2
+    half = _side(face) * CUT_SIDE / 4
+    y, x = np.mgrid[:CUT_SIDE, :CUT_SIDE].astype(np.float32)
     distance = np.hypot((x - middle[0]) / half, (y - middle[1]) / half)
     below = (np.abs(x - middle[0]) < 1.3 * half) & (y > middle[1])
-    labels = np.full((256, 256), cv2.GC_BGD, np.uint8)
+    labels = np.full((CUT_SIDE, CUT_SIDE), cv2.GC_BGD, np.uint8)
     labels[(distance < 2.6) | below] = cv2.GC_PR_BGD
     labels[distance < 1.4] = cv2.GC_PR_FGD
-    labels[cv2.resize(_face_mask(face, size), (256, 256)) > 0.5] = cv2.GC_FGD
-    if (labels == cv2.GC_BGD).any() or (labels == cv2.GC_PR_BGD).any():
+    labels[_face_mask(face, CUT_SIDE) > 0.5] = cv2.GC_FGD
+    return _smooth(_cut(rgb, labels), rgb.shape[0])
+
+
+def _beside(rgb: Image, coarse: Array, face: Array) -> Array:
+    """(S, S) what belongs to a person beside the coarse matte by its colours: hair that the network left out."""
+    small = cv2.resize(coarse, (CUT_SIDE, CUT_SIDE))
+    reach = max(3, int(_side(face) * CUT_SIDE * 0.11))
+    ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    labels = np.full((CUT_SIDE, CUT_SIDE), cv2.GC_BGD, np.uint8)
+    labels[cv2.dilate((small > 0.5).astype(np.uint8), ball) > 0] = cv2.GC_PR_BGD
+    labels[small > 0.5] = cv2.GC_PR_FGD
+    labels[cv2.erode((small > 0.9).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0] = cv2.GC_FGD
+    found = _cut(rgb, labels)
+    found[small > 0.5] = 0
+    return _smooth(cv2.morphologyEx(found, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)), rgb.shape[0])
+
+
+def _cut(rgb: Image, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """GrabCut from labels (CUT_SIDE, CUT_SIDE): 1 where the character is. Labels that leave nothing open stay."""
+    small = cv2.resize(rgb, (CUT_SIDE, CUT_SIDE), interpolation=cv2.INTER_AREA)
+    front = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD))
+    if front.any() and not front.all():
         cv2.setRNGSeed(1)
-        cv2.grabCut(small, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
-    mask = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
-    return cv2.resize(cv2.GaussianBlur(mask, (0, 0), 1.5), (size, size), interpolation=cv2.INTER_CUBIC).clip(0, 1)
+        cv2.grabCut(small, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_MASK)
+    return np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
+
+
+def _smooth(mask: NDArray[np.uint8], size: int) -> Array:
+    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.2)
+    return cv2.resize(soft, (size, size), interpolation=cv2.INTER_CUBIC).clip(0, 1)
 
 
 def _along_edges(rgb: Array, coarse: Array) -> Array:
-    """A guided filter (He et al. 2010) of the matte by the picture, then its contrast raised; only near the matte's edge."""
+    """A guided filter (He et al. 2010) of the matte by the picture, its contrast raised; only near the edge."""
     size = coarse.shape[0]
-    radius = max(2, size // 64)
+    radius = max(2, size // 128)
     sharp = cv2.ximgproc.guidedFilter(rgb, coarse, radius, 1e-4)
     sharp = ((sharp - 0.15) / 0.7).clip(0, 1)
     return np.where((coarse > 0.98) & (cv2.erode(coarse, np.ones((5, 5))) > 0.98), 1.0, sharp).astype(np.float32)

@@ -1,0 +1,300 @@
+"""The laws of rig, retarget, guidance and compositor."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.compositor import compose
+from models.guidance import TOKEN_WIDTH, TOKENS, guide
+from models.motion import Driver
+from models.openings import EYES, LIP_PAIRS, lid_law, lid_opening
+from models.retarget import Strength, rest_pose, retarget
+from models.rig import GUIDE, Rig
+from models.topology import Frame, head_frame, nearest_rotation, topology
+from tests.faces import drawn_face
+
+
+@pytest.fixture(scope="module")
+def rig() -> Rig:
+    return drawn_face()
+
+
+@pytest.fixture(scope="module")
+def small() -> Rig:
+    """A face so small that the focus box is a part of the canvas."""
+    return drawn_face(scale=0.12)
+
+
+def turn(yaw: float = 0.0, roll: float = 0.0) -> Tensor:
+    """(1, 3, 3) a rotation in the camera's frame."""
+    y, r = torch.tensor(yaw), torch.tensor(roll)
+    about_y = torch.tensor([[y.cos(), 0, y.sin()], [0, 1, 0], [-y.sin(), 0, y.cos()]])
+    about_z = torch.tensor([[r.cos(), -r.sin(), 0], [r.sin(), r.cos(), 0], [0, 0, 1]])
+    return (about_z @ about_y)[None]
+
+
+def driver(scale=0.3, rotation=None, shift=(0.0, 0.0, 0.0), local=None) -> Driver:
+    """A driver with the canonical face, or another shape, in a given place."""
+    frame = Frame(torch.tensor([scale]), turn() if rotation is None else rotation, torch.tensor([shift]))
+    return Driver.of_face(frame.apply(topology().canonical[None] if local is None else local))
+
+
+def closed_eyes(share: float) -> Tensor:
+    """The canonical face with its lids at a share of their opening."""
+    local = topology().canonical[None].clone()
+    for ring, _ in EYES:
+        for upper, lower in zip(ring[1:8], ring[:8:-1], strict=True):
+            middle = (local[:, upper] + local[:, lower]) / 2
+            local[:, upper] = middle + share * (local[:, upper] - middle)
+            local[:, lower] = middle + share * (local[:, lower] - middle)
+    return local
+
+
+def test_identity_returns_the_picture(rig: Rig, small: Rig) -> None:
+    for one in (rig, small):
+        picture = compose(one, guide(one, rest_pose(one)))
+        assert (picture[:, :3] - one.image).abs().max() < 2e-3
+        assert (picture[:, 3:] - one.matte).abs().max() < 2e-3
+
+
+def test_a_still_driver_gives_the_pictures_own_pose(rig: Rig) -> None:
+    him = driver(rotation=turn(0.3, 0.1), shift=(0.1, 0.2, 0.0))
+    pose = retarget(rig, him, him)
+    assert torch.allclose(pose.face, rig.face, atol=1e-4)
+    assert torch.allclose(pose.rotation, torch.eye(3).expand(1, 3, 3), atol=1e-5)
+    assert torch.allclose(pose.body, rig.body[..., :3], atol=1e-4)
+
+
+def test_strength_zero_stands_still(rig: Rig) -> None:
+    pose = retarget(rig, driver(rotation=turn(0.4), local=closed_eyes(0.1)), driver(), Strength(0.0, 0.0, 0.0))
+    assert torch.allclose(pose.face, rig.face, atol=1e-4)
+    assert torch.allclose(pose.body, rig.body[..., :3], atol=1e-5)
+
+
+def test_rigid_motion_moves_landmarks_by_it(rig: Rig) -> None:
+    rotation = turn(0.35, 0.2)
+    pose = retarget(rig, driver(0.3, rotation, (0.06, -0.03, 0.0)), driver(0.3))
+    moved = rig.face @ rotation.mT + torch.tensor([0.06, -0.03, 0.0]) * (0.28 / 0.3)
+    assert torch.allclose(pose.face, moved, atol=2e-3)
+    assert torch.allclose(pose.rotation, rotation, atol=1e-3)
+
+
+def test_head_strength_scales_the_turn(rig: Rig) -> None:
+    pose = retarget(rig, driver(rotation=turn(0.4)), driver(), Strength(head=0.5))
+    assert torch.allclose(pose.rotation, turn(0.2), atol=1e-3)
+
+
+def test_a_shift_moves_pixels_by_it(rig: Rig) -> None:
+    pixels = 16
+    unit = 2 * pixels / rig.size
+    pose = retarget(rig, driver(0.28, shift=(unit, 0.0, 0.0)), driver(0.28))
+    picture = compose(rig, guide(rig, pose))
+    middle = slice(rig.size // 2 - 28, rig.size // 2 + 28)
+    shifted = picture[:, :3, middle, middle.start + pixels : middle.stop + pixels]
+    assert (shifted - rig.image[:, :, middle, middle]).abs().max() < 0.02
+
+
+def test_the_background_stays(rig: Rig) -> None:
+    pose = retarget(rig, driver(0.28, shift=(0.1, 0.0, 0.0)), driver(0.28))
+    picture = compose(rig, guide(rig, pose))
+    corner = (slice(None), slice(0, 3), slice(0, 40), slice(0, 40))
+    assert torch.allclose(picture[corner], rig.image[corner], atol=1e-3)
+
+
+def test_background_of_choice_and_alpha(rig: Rig) -> None:
+    green = torch.tensor([0.0, 0.7, 0.25]).view(1, 3, 1, 1).expand_as(rig.image)
+    picture = compose(rig, guide(rig, rest_pose(rig)), None, green)
+    assert torch.allclose(picture[:, :3, :30, :30], green[:, :, :30, :30], atol=1e-4)
+    assert picture[0, 3, 0, 0] == 0
+    assert picture[0, 3, rig.size // 2, rig.size // 2] == 1
+
+
+def test_lids_close_when_the_drivers_nearly_do(rig: Rig) -> None:
+    pose = retarget(rig, driver(local=closed_eyes(0.18)), driver())
+    for ring, _ in EYES:
+        assert lid_opening(pose.local, ring) < 0.05 * lid_opening(rig.frame.undo(rig.face), ring)
+    assert guide(rig, pose).holes[:, 1].max() < 0.35
+    assert guide(rig, rest_pose(rig)).holes[:, 1].max() > 0.9
+
+
+def test_lid_law_is_honest_when_open_and_monotone() -> None:
+    ratio = torch.linspace(0, 1.5, 100)
+    law = lid_law(ratio)
+    assert torch.equal(law[ratio > 0.7], ratio[ratio > 0.7])
+    assert (law.diff() >= 0).all()
+    assert law[0] == 0
+    assert law.diff().max() < 0.05  # no jump
+
+
+def test_gaze_moves_the_eyeball_and_not_the_lids(rig: Rig) -> None:
+    local = topology().canonical[None].clone()
+    local[:, 468:, 0] += 0.04
+    pose = retarget(rig, driver(local=local), driver())
+    change = pose.local - rig.frame.undo(rig.face)
+    assert (change[:, 468, 0] - 0.04).abs() < 0.005
+    assert change[:, :468].norm(dim=-1).max() < 0.004
+
+
+def test_opening_a_closed_mouth_is_unsure_and_dark(rig: Rig) -> None:
+    local = topology().canonical[None].clone()
+    jaw = local[0, :, 1] > 0.76
+    for upper, lower in LIP_PAIRS:
+        jaw[upper], jaw[lower] = False, True
+    local[:, jaw, 1] += 0.3
+    pose = retarget(rig, driver(local=local), driver())
+    guidance = guide(rig, pose)
+    inside = guidance.holes[:, :1] > 0.9
+    assert inside.sum() > 5
+    assert guidance.confidence[inside].max() < 0.2
+    assert guide(rig, rest_pose(rig)).confidence[0, 0, GUIDE // 2, GUIDE // 2] > 0.99
+
+
+def test_batch_equals_singles(rig: Rig) -> None:
+    other = drawn_face(scale=0.3)
+    drivers = [driver(rotation=turn(0.2)), driver(rotation=turn(-0.1, 0.2), local=closed_eyes(0.4))]
+    rigs = [rig, other]
+    pair = Rig.stack(rigs)
+    pose = retarget(pair, Driver.stack(drivers), Driver.stack([driver(), driver()]), Strength(torch.tensor([1.0, 0.5])))
+    together = guide(pair, pose)
+    picture = compose(pair, together)
+    for k, (one, him, head) in enumerate(zip(rigs, drivers, (1.0, 0.5), strict=True)):
+        alone = guide(one, retarget(one, him, driver(), Strength(head)))
+        assert torch.allclose(together.pick(k).tokens, alone.tokens, atol=1e-5)
+        assert (together.pick(k).focus_flow - alone.focus_flow).abs().mean() < 1e-5
+        assert (picture[k] - compose(one, alone)[0]).abs().mean() < 1e-4
+        assert torch.equal(pair.pick(k).image, one.image)
+
+
+def test_stack_of_tight_and_wide(rig: Rig, small: Rig) -> None:
+    pair = Rig.stack([rig, small])
+    assert not pair.whole
+    picture = compose(pair, guide(pair, rest_pose(pair)))
+    assert (picture[:, :3] - pair.image).abs().max() < 2e-3
+
+
+def test_shapes_and_ranges(small: Rig) -> None:
+    guidance = guide(small, retarget(small, driver(rotation=turn(0.3)), driver()))
+    assert guidance.flow.shape == guidance.focus_flow.shape == (1, 2, GUIDE, GUIDE)
+    assert guidance.canonical.shape == (1, 3, GUIDE, GUIDE)
+    assert guidance.holes.shape == (1, 2, GUIDE, GUIDE)
+    assert guidance.tokens.shape == (1, TOKENS, TOKEN_WIDTH)
+    for share in (guidance.alpha, guidance.focus_alpha, guidance.confidence, guidance.holes):
+        assert share.min() >= 0 and share.max() <= 1
+
+
+def test_tokens_are_zero_at_rest_but_for_state(rig: Rig) -> None:
+    tokens = guide(rig, rest_pose(rig)).tokens
+    moved = guide(rig, retarget(rig, driver(local=closed_eyes(0.3)), driver())).tokens
+    assert tokens[:, 2].abs().max() < 1e-4
+    assert (moved[:, 1] - tokens[:, 1]).abs().max() > 0.05
+    assert (moved[:, 3] - tokens[:, 3]).abs().max() < 0.02  # lids turn no head
+
+
+def test_canonical_of_the_reference_is_the_template(rig: Rig) -> None:
+    canonical = guide(rig, rest_pose(rig)).canonical
+    for landmark in (1, 10, 152, 50, 280):
+        x, y = ((rig.face[0, landmark, :2] + 1) * GUIDE / 2 - 0.5).round().long().tolist()
+        here = canonical[0, :, y, x]
+        assert (here - topology().canonical[landmark]).norm() < 0.12
+
+
+@dataclass
+class Say:
+    flow: Tensor
+    keep: Tensor
+    paint: Tensor
+    alpha: Tensor
+
+
+def edit(keep: float, alpha: float = 0.0) -> Say:
+    side = 2 * GUIDE
+    grey = torch.full((1, 3, side, side), 0.5)
+    return Say(
+        torch.zeros(1, 2, GUIDE, GUIDE),
+        torch.full((1, 1, side, side), keep),
+        grey,
+        torch.full((1, 1, GUIDE, GUIDE), alpha),
+    )
+
+
+def test_an_edit_that_keeps_all_changes_nothing(rig: Rig, small: Rig) -> None:
+    for one in (rig, small):
+        picture = compose(one, guide(one, rest_pose(one)), edit(1.0))
+        assert (picture[:, :3] - one.image).abs().max() < 2e-3
+
+
+def test_an_edit_paints_the_person_inside_the_focus_box_only(small: Rig) -> None:
+    picture = compose(small, guide(small, rest_pose(small)), edit(0.0))
+    x, y = ((small.face[0, 1, :2] + 1) * small.size / 2).long().tolist()
+    assert torch.allclose(picture[0, :3, y, x], torch.full((3,), 0.5), atol=1e-3)
+    assert torch.allclose(picture[0, :3, -3:], small.image[0, :, -3:], atol=2e-3)
+
+
+def test_growing_alpha_alone_changes_no_colour(rig: Rig) -> None:
+    guidance = guide(rig, rest_pose(rig))
+    picture = compose(rig, guidance, edit(1.0, alpha=2.0))
+    assert (picture[:, :3] - rig.image).abs().max() < 5e-3
+    assert picture[:, 3].mean() > rig.matte.mean()
+
+
+def test_a_gone_person_shows_the_plate(rig: Rig) -> None:
+    picture = compose(rig, guide(rig, rest_pose(rig)), edit(1.0, alpha=-20.0))
+    assert (picture[:, :3] - rig.plate)[..., 100:150, 100:150].abs().max() < 0.02
+
+
+def test_degenerate_inputs_stay_finite(rig: Rig) -> None:
+    nothing = Driver.of_face(torch.zeros(1, 478, 3))
+    far = Driver.of_face(driver().face * 50)
+    for him, neutral in ((nothing, driver()), (driver(), nothing), (far, driver()), (driver(), far)):
+        picture = compose(rig, guide(rig, retarget(rig, him, neutral)))
+        assert torch.isfinite(picture).all()
+        assert picture.min() >= 0 and picture.max() <= 1
+
+
+def test_unseen_shoulders_follow_the_head_a_part_of_the_way(rig: Rig) -> None:
+    pose = retarget(rig, driver(0.28, shift=(0.1, 0.0, 0.0)), driver(0.28))
+    way = (pose.body[:, 11:13, 0] - rig.body[:, 11:13, 0]).mean()
+    assert 0.03 < way < 0.08
+
+
+def test_raising_an_arm_that_both_show() -> None:
+    one = drawn_face(scale=0.15)
+    joints = torch.zeros(1, 33, 4)
+    for index, place in {11: (0.3, 0.4), 12: (-0.3, 0.4), 13: (0.45, 0.7), 15: (0.5, 0.9)}.items():
+        joints[0, index] = torch.tensor([*place, 0.0, 1.0])
+    seen = Rig.build(one.image, one.matte, one.face, joints)
+    lifted = joints.clone()
+    lifted[0, 13, :2] = torch.tensor([0.6, 0.3])
+    lifted[0, 15, :2] = torch.tensor([0.6, 0.1])
+    him, neutral = (replace(driver(0.15), body=body) for body in (lifted, joints))
+    pose = retarget(seen, him, neutral)
+    assert torch.allclose(pose.body[0, [11, 12], :2], joints[0, [11, 12], :2], atol=0.01)
+    assert pose.body[0, 15, 1] < 0.25
+    unseen = retarget(seen, replace(him, body=lifted * torch.tensor([1, 1, 1, 0.0])), neutral)
+    assert torch.allclose(unseen.body[0, 15, :2], joints[0, 15, :2], atol=0.01)
+
+
+def test_canvas_border_never_opens() -> None:
+    rig = drawn_face(scale=0.28)  # its body is cut by the lower border
+    pose = retarget(rig, driver(0.28, shift=(0.0, -0.2, 0.0)), driver(0.28))
+    guidance = guide(rig, pose)
+    bottom = guidance.flow[0, 1, -1] + (1 - 1 / GUIDE)
+    assert bottom[guidance.alpha[0, 0, -1] > 0.5].max() < 1.0 + 1e-3
+
+
+def test_head_frame_finds_a_known_frame() -> None:
+    frame = Frame(torch.tensor([0.4]), turn(0.5, -0.3), torch.tensor([[0.1, -0.2, 0.3]]))
+    found = head_frame(frame.apply(topology().canonical[None]))
+    assert torch.allclose(found.rotation, frame.rotation, atol=1e-4)
+    assert torch.allclose(found.scale, frame.scale, atol=1e-4)
+    assert torch.allclose(found.shift, frame.shift, atol=1e-4)
+
+
+def test_nearest_rotation_equals_the_svd() -> None:
+    torch.manual_seed(0)
+    matrix = turn(0.4, 0.2) + 0.1 * torch.randn(5, 3, 3)
+    u, _, vt = torch.linalg.svd(matrix)
+    assert torch.allclose(nearest_rotation(matrix), u @ vt, atol=1e-3)
+    assert torch.allclose(nearest_rotation(torch.zeros(1, 3, 3)), torch.eye(3)[None], atol=1e-3)

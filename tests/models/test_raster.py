@@ -1,0 +1,58 @@
+"""Drawing meshes into grids: coverage, depth, interpolation."""
+
+import torch
+
+from models.raster import Bucket, interpolate, rasterise
+
+SIZE = 16
+SQUARE = torch.tensor([[0, 1, 2], [0, 2, 3]])
+
+
+def square(low: float, high: float, depth: float) -> torch.Tensor:
+    return torch.tensor([[low, low, depth], [high, low, depth], [high, high, depth], [low, high, depth]])
+
+
+def test_a_square_covers_its_cells_without_gaps_or_doubles() -> None:
+    index, weight = rasterise(square(-0.5, 0.5, 0)[None], [Bucket(SQUARE, SIZE)], SIZE)
+    covered = weight.sum(-1).view(SIZE, SIZE)
+    expected = torch.zeros(SIZE, SIZE)
+    expected[4:12, 4:12] = 1
+    assert torch.allclose(covered, expected, atol=1e-4)
+    assert index.shape == (1, SIZE * SIZE, 3)
+
+
+def test_values_are_linear() -> None:
+    points = square(-1, 1, 0)[None]
+    index, weight = rasterise(points, [Bucket(SQUARE, SIZE)], SIZE)
+    drawn = interpolate(index, weight, points[..., :2])
+    line = (torch.arange(SIZE) * 2 + 1) / SIZE - 1
+    assert torch.allclose(drawn[0, 0], line.expand(SIZE, SIZE), atol=1e-4)
+    assert torch.allclose(drawn[0, 1], line[:, None].expand(SIZE, SIZE), atol=1e-4)
+
+
+def test_the_nearer_wins_in_whatever_order() -> None:
+    far, near = square(-1, 1, 0.5), square(-0.5, 0.5, -0.5)
+    for points, numbers in ((torch.cat([far, near]), (0, 1)), (torch.cat([near, far]), (1, 0))):
+        triangles = torch.cat([SQUARE, SQUARE + 4])
+        index, weight = rasterise(points[None], [Bucket(triangles[:2], SIZE), Bucket(triangles[2:], SIZE)], SIZE)
+        mark = torch.tensor([[0.0, 1.0][number] for number in numbers for _ in range(4)])
+        drawn = interpolate(index, weight, mark[None, :, None])[0, 0]
+        assert drawn[8, 8] == 1 or torch.isclose(drawn[8, 8], torch.tensor(1.0))
+        assert drawn[1, 1] == 0
+
+
+def test_back_faces_hidden_and_degenerate_triangles_are_skipped() -> None:
+    points = square(-1, 1, 0)[None]
+    back = Bucket(SQUARE.flip(1), SIZE)
+    hidden = Bucket(SQUARE, SIZE, torch.zeros(1, 2, dtype=torch.bool))
+    flat = Bucket(torch.tensor([[0, 0, 1]]), SIZE)
+    for bucket in (back, hidden, flat):
+        assert rasterise(points, [bucket], SIZE)[1].abs().max() == 0
+
+
+def test_a_batch_is_its_singles() -> None:
+    points = torch.stack([square(-1, 0, 0), square(0, 1, 0)])
+    together = rasterise(points, [Bucket(SQUARE, SIZE)], SIZE)
+    for k in (0, 1):
+        alone = rasterise(points[k : k + 1], [Bucket(SQUARE, SIZE)], SIZE)
+        assert torch.equal(together[1][k], alone[1][0])
