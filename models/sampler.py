@@ -1,7 +1,8 @@
 """Pure functions between guidance, network and picture: inputs of one frame, and the few-step sampler.
 
-Noise convention: x_s = (1 − s)·x + s·e with x the focus box in −1..1, e Gaussian of `NOISE` standard deviation, s = 1 pure
-noise; the network predicts x (rectified flow in x-prediction, Liu et al. 2022). The guidance all but determines the frame, so
+Noise convention: x_s = (1 − s)·x + s·e with x the focus box in −1..1, e Gaussian of `NOISE` standard deviation, s = 1
+pure noise; the network predicts x (rectified flow in x-prediction, Liu et al. 2022). The guidance all but determines
+the frame, so
 the noise may be small: at s = 1 it says nothing, and a small nothing is easier to overlook.
 """
 

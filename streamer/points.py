@@ -119,7 +119,8 @@ class Points:
     def landmarks(self, scale: float, offset: Place, half: float) -> Array:
         """(478, 3) landmarks in canvas units: the canonical face brought onto the points, by similarity and thin plate.
 
-        scale: canvas pixels per original pixel; offset: canvas pixels of the picture's corner; half: of the canvas's side.
+        scale: canvas pixels per original pixel; offset: canvas pixels of the picture's corner; half: of the canvas's
+        side.
         """
         canonical = topology().canonical.numpy().astype(np.float64)
         names = list(self.places)
