@@ -13,12 +13,116 @@ import numpy as np
 from PIL import Image
 
 from training.motion_tracks import Names
+from training.render.appearance import Appearance
+from training.render.atlas import Atlas, paste
 from training.render.character import Act, Character, Studio, Traits
-from training.render.facekit import load_facekit
+from training.render.facekit import HEAD_END, load_facekit
+from training.render.noise import value_noise
 from training.render.raster import Light
 from training.render.scene import Camera, Lens, Scene
 
 SIZE = 768
+SKIN, BLUSH, LIPS = (np.float32(c) for c in ([250, 208, 178], [240, 138, 118], [214, 104, 100]))
+HAIR, SHEEN = np.float32([74, 40, 46]), np.float32([168, 92, 74])
+KNIT, TRIM = np.float32([46, 128, 132]), np.float32([244, 226, 196])
+IRIS = 0.56  # radians: large, as drawn characters have it
+
+
+def face(atlas: Atlas) -> np.ndarray:
+    """Clean skin, soft blush, brows, lid lines and lips on the face tile."""
+    points = atlas.positions["face"]
+    x, y, z = points[..., 0], points[..., 1], points[..., 2]
+
+    def lay(image: np.ndarray, mask: np.ndarray, colour: np.ndarray) -> np.ndarray:
+        return image + (colour - image) * mask[..., None]
+
+    image = np.broadcast_to(SKIN, (*x.shape, 3)).copy()
+    image = lay(image, 0.55 * np.exp(-((np.abs(x) - 4.9) ** 2 / 3.2 + (y - 0.4) ** 2 / 2.0)) * (z > 2), BLUSH)
+    image = lay(image, 0.35 * np.exp(-(x**2 / 1.2 + (y - 0.2) ** 2 / 0.8)) * (z > 10), BLUSH)
+    image = lay(image, 0.3 * np.exp(-((atlas.lid / 0.7) ** 2)) * atlas.above_lid, np.float32([176, 96, 92]))
+    lips = np.clip(-atlas.lips / 0.22 + 0.45, 0, 1) * np.clip((2.6 - np.abs(x)) / 0.4, 0, 1)
+    image = lay(image, 0.85 * lips, LIPS)
+    thick = 0.36 * np.interp(atlas.brow_along, [0, 0.15, 0.6, 1], [0.55, 1.0, 0.75, 0.1])
+    image = lay(image, 0.85 * np.clip((thick - atlas.brow) / 0.14 + 0.5, 0, 1), HAIR * 0.9)
+    line = np.interp(np.abs(x), [1.8, 3.2, 4.6, 5.2], [0.05, 0.14, 0.26, 0.2])
+    image = lay(image, np.clip((line - atlas.lid) / 0.06 + 0.5, 0, 1) * atlas.above_lid, np.float32([44, 22, 26]))
+    return lay(image, 0.5 * np.clip((0.05 - atlas.lid) / 0.06 + 0.5, 0, 1), np.float32([120, 60, 56]))
+
+
+def eye() -> np.ndarray:
+    """A large teal iris, dark above, light below, with two catchlights."""
+    grid = (np.arange(256) + 0.5) / 128 - 1
+    x, y = np.meshgrid(grid, grid)
+    angle = np.hypot(x, y) * np.pi / 2
+
+    def disc(image: np.ndarray, where: np.ndarray, radius: float, colour: np.ndarray, soft: float = 0.03) -> np.ndarray:
+        return image + (colour - image) * np.clip((radius - where) / soft + 0.5, 0, 1)[..., None]
+
+    image = np.broadcast_to(np.float32([250, 247, 244]), (256, 256, 3))
+    height = np.clip(y / (IRIS / np.pi * 2) * 0.5 + 0.5, 0, 1)[..., None]
+    image = disc(image, angle, IRIS, np.float32([22, 40, 52]))
+    image = disc(image, angle, IRIS * 0.88, np.float32([18, 72, 88]) * (1 - height) + np.float32([96, 206, 196]) * height)
+    image = disc(image, angle, IRIS * 0.45, np.float32([10, 22, 30]))
+    for cx, cy, radius in ((-0.13, -0.15, 0.15), (0.14, 0.15, 0.07)):
+        image = disc(image, np.hypot(x - cx, y - cy) * np.pi / 2, radius, np.float32([255, 255, 255]))
+    return image
+
+
+def hair() -> np.ndarray:
+    """Strands with a band of sheen around the crown."""
+    u, v = np.meshgrid(np.arange(512) / 512, np.arange(512) / 512)
+    flow = np.stack([u * 90, v * 3, 0 * u], -1).reshape(-1, 3)
+    strand = value_noise(flow, 3, 3, 0.7).reshape(512, 512)
+    band = np.exp(-(((v - 0.085 + 0.012 * strand) / 0.028) ** 2)) * 0.75 + 0.25 * np.clip((v - 0.3) * 2, 0, 1)
+    image = HAIR * (1 + 0.35 * strand[..., None])
+    return image + (SHEEN - image) * np.clip(band * (0.7 + 0.6 * strand), 0, 1)[..., None]
+
+
+def clothes(bust: np.ndarray) -> np.ndarray:
+    """A ribbed pullover with a light collar over bare skin; bust (size · size, 3) places on the mean bust."""
+    side = 512
+    v = ((np.arange(side) + 0.5) / side)[:, None]
+    ribs = 1 + 0.05 * np.sin(np.arctan2(bust[:, 0], bust[:, 2]) * 90).reshape(side, side)
+    image = KNIT * ribs[..., None]
+    edge = 0.2
+    image = np.where((np.abs(v - edge - 0.02) < 0.02)[..., None], TRIM * ribs[..., None], image)
+    return np.where((v < edge)[..., None], SKIN, image)
+
+
+def appearance(studio: Studio) -> Appearance:
+    """The avatar's paint."""
+    look = studio.painter.paint(np.random.default_rng(1), "paint")
+    texture = look.texture.copy()
+    paste(texture, "face", face(studio.atlas))
+    back = np.broadcast_to(SKIN, (256, 256, 3)).copy()
+    lining = studio.atlas.vertex["back"] >= HEAD_END
+    back[lining] = (120, 52, 52)
+    paste(texture, "back", back)
+    for name in ("eye_left", "eye_right"):
+        paste(texture, name, eye())
+    paste(texture, "gums", np.broadcast_to(np.float32([205, 100, 100]), (128, 128, 3)))
+    paste(texture, "teeth", np.broadcast_to(np.float32([250, 246, 238]), (128, 128, 3)))
+    paste(texture, "hair", hair())
+    paste(texture, "body", clothes(studio.painter.bust))
+    table = np.float32([
+        [0.85, 0.05, 12, 0.5], [0.8, 0.05, 30, 0.4], [0.35, 0.0, 120, 0.3], [0.9, 0.14, 14, 0.4], [0.8, 0.3, 40, 0.3],
+        [0.95, 0.0, 10, 0.4],
+    ])  # fmt: skip
+    return Appearance("paint", texture, table, 0, 0.0, np.zeros(3, np.float32), 0.19, IRIS)
+
+
+def backdrop() -> np.ndarray:
+    """A soft sky of peach and blue with out-of-focus lights."""
+    y = np.linspace(0, 1, SIZE)[:, None, None]
+    image = np.float32([1.0, 0.87, 0.76]) * (1 - y) + np.float32([0.66, 0.74, 0.90]) * y
+    image = np.broadcast_to(image, (SIZE, SIZE, 3)).astype(np.float32).copy()
+    rng = np.random.default_rng(4)
+    for _ in range(16):
+        spot = np.zeros((SIZE, SIZE), np.float32)
+        cv2.circle(spot, tuple(int(v) for v in rng.integers(0, SIZE, 2)), int(rng.integers(24, 70)), 1.0, -1)
+        spot = cv2.GaussianBlur(spot, (0, 0), 6)[..., None]
+        image += spot * 0.10 * np.float32([1, 0.97, 0.85])
+    return np.clip(image, 0, 1)
 
 
 def main() -> None:
@@ -28,22 +132,24 @@ def main() -> None:
     options = parser.parse_args()
     studio = Studio(load_facekit(options.facekit))
     names = Names(studio.kit.expression_names)
-    look = studio.painter.paint(np.random.default_rng(603), "paint")
-    character = Character(studio, np.random.default_rng(103), Traits("paint", "long", 0.28, False, False, 0.6), look)
-    act = Act()
-    for name, weight in {"mouthSmile": 0.4, "cheekSquint": 0.2, "browInnerUp": 0.2}.items():
+    traits = Traits(
+        "paint", "long", 0.55, 0.09, False, False, wide=0.82, spread=0.25, thick=1.5, rise=0.2, reach=2.38, length=15.0,
+        fringe=(34, 4.8, 1.1), swept=0.4,
+    )  # fmt: skip
+    character = Character(studio, np.random.default_rng(5), traits, appearance(studio))
+    act = Act(head=np.float32([0.07, 0.0, 0.04]))
+    for name, weight in {"mouthSmile": 0.55, "eyeWide": 0.25, "mouthPucker": 0.1, "browOuterUp": 0.25, "cheekSquint": 0.1}.items():
         act.expression[names.columns(name)] = weight
     light = Light(
-        np.float32([[0.45, 0.5, 0.74, 0.62, 0.6, 0.56], [-0.7, 0.2, 0.68, 0.16, 0.18, 0.22]]),
-        np.float32([0.3, 0.29, 0.29, 0.45, 0.46, 0.48]),
-    )
-    camera = Camera(2 * 0.52 * 75 / 22.5, 75.0, 3.0, (0.0, -0.12))
-    y = np.linspace(0, 1, SIZE)[:, None, None]
-    background = np.float32([0.98, 0.86, 0.78]) * (1 - y) + np.float32([0.62, 0.70, 0.86]) * y
-    background = np.broadcast_to(background, (SIZE, SIZE, 3)).astype(np.float32)
-    lens = Lens(0.0, 0.0, 0, np.ones(3, np.float32), 1.0)
-    image = Scene(camera, light, background, lens, SIZE).shoot(character, act, np.random.default_rng(0)).image
-    Image.fromarray(cv2.bilateralFilter(image, 5, 12, 3)).save(options.out, optimize=True)
+        np.float32([
+            [0.42, 0.5, 0.76, 0.40, 0.38, 0.35], [-0.75, 0.2, 0.63, 0.10, 0.12, 0.16], [-0.6, 0.5, -0.62, 0.4, 0.4, 0.5]
+        ]),
+        np.float32([0.50, 0.43, 0.42, 0.52, 0.50, 0.51]),
+    )  # fmt: skip
+    camera = Camera(2 * 0.52 * 95 / 22.5, 95.0, 3.0, (0.0, -0.14))
+    lens = Lens(0.4, 0.0, 0, np.ones(3, np.float32), 1.0)
+    image = Scene(camera, light, backdrop(), lens, SIZE).shoot(character, act, np.random.default_rng(0)).image
+    Image.fromarray(image).save(options.out, optimize=True)
 
 
 if __name__ == "__main__":

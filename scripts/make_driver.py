@@ -16,11 +16,10 @@ import av
 import numpy as np
 
 from training.motion_tracks import FPS, Names, Track, lids_follow, speech, wander
-from training.render.appearance import Appearance
 from training.render.character import Character, Studio, Traits
 from training.render.facekit import load_facekit
 from training.render.raster import Light
-from training.render.scene import Camera, Lens, Scene, random_background
+from training.render.scene import Camera, Lens, Scene
 
 SIZE, FRAMES, RATE = 512, 150, 48000
 STILL = 15  # frames at the beginning without motion
@@ -70,8 +69,10 @@ def script(names: Names) -> Track:
 
 
 def person(studio: Studio) -> Character:
-    look: Appearance = studio.painter.paint(np.random.default_rng(21), "skin")
-    return Character(studio, np.random.default_rng(33), Traits("skin", "short", 0.0, False, False, 0.6), look)
+    """A natural looking person; the seeds were chosen by eye."""
+    look = studio.painter.paint(np.random.default_rng(549), "skin")
+    traits = Traits("skin", "short", 0.0, 0.0, False, False, spread=0.6, thick=1.0)
+    return Character(studio, np.random.default_rng(49), traits, look)
 
 
 def hum(jaw: np.ndarray) -> np.ndarray:
@@ -104,12 +105,13 @@ def main() -> None:
     )
     camera = Camera(2 * 0.48 * 75 / 22.5, 75.0, 3.0, (0.0, -0.16))
     lens = Lens(0.3, 0.0, 0, np.ones(3, np.float32), 1.0)
-    background = random_background(np.random.default_rng(12), SIZE) * 0.5 + 0.3
+    y = np.linspace(1, 0, SIZE, dtype=np.float32)[:, None, None]
+    background = np.broadcast_to(np.float32([0.52, 0.56, 0.6]) + 0.2 * y, (SIZE, SIZE, 3)).copy()
     scene = Scene(camera, light, background, lens, SIZE)
     partial = options.out.with_suffix(".partial.mp4")
     jaw = track.expression[:, names.columns("jawOpen")[0]]
     with av.open(str(partial), "w") as container:
-        video = container.add_stream("libx264", rate=int(FPS), options={"crf": "20", "preset": "slow"})
+        video = container.add_stream("libx264", rate=int(FPS), options={"crf": "21", "preset": "slow"})
         video.width = video.height = SIZE
         video.pix_fmt = "yuv420p"
         sound = container.add_stream("aac", rate=RATE, layout="mono")

@@ -40,6 +40,13 @@ def rotation(turn: Array) -> Array:
     return (y @ x @ z).astype(np.float32)
 
 
+def throat(points: Array) -> Array:
+    """How much the chin shades points (N, 3) of the mean neck and bust: 0..1."""
+    x, y, z = points.T
+    shade = np.clip((-7.0 - y) / 2, 0, 1) * np.clip((y + 17) / 7, 0, 1) * np.clip((9 - np.abs(x)) / 5, 0, 1)
+    return (shade * np.clip((z + 4) / 5, 0, 1)).astype(np.float32)
+
+
 class Studio:
     """What all characters share, made once per process: the model's mesh in use, its atlas, its painter."""
 
@@ -72,10 +79,7 @@ class Studio:
         socket = (used >= 13294) & (used < 14062)
         depth = np.clip((self.base[:, 2] - 3.5) / 7.0, 0.08, 1)
         self.dark = np.where(vertex_inside & ~socket, depth, 1.0).astype(np.float32)
-        # The chin shades the throat.
-        throat = np.clip((-7.0 - self.base[:, 1]) / 2, 0, 1) * np.clip((self.base[:, 1] + 15) / 6, 0, 1)
-        throat = throat * np.clip((self.base[:, 2] + 4) / 5, 0, 1)
-        self.throat = np.where(vertex_inside, 0, throat).astype(np.float32)
+        self.throat = np.where(vertex_inside, 0, throat(self.base)).astype(np.float32)
         self.skin = np.flatnonzero((self.label == SKIN) | (self.label == HEAD))
         self.weight = parts.head_weight(self.base)
         self.weight[vertex_inside] = 1
@@ -89,8 +93,10 @@ class Traits:
     style: str | None = None
     hair: str | None = None  # bald, cap, short, fringe, long
     eye_scale: float | None = None
+    slim: float | None = None  # how much jaw, mouth and neck are narrowed, 0..0.3
     glasses: bool | None = None
     beard: bool | None = None
+    wide: float | None = None  # shoulders against the mean
     spread: float | None = None  # standard deviation of the identity modes
     thick: float | None = None  # of the hair, cm
     rise: float | None = None  # of the hairline over the forehead, cm
@@ -116,6 +122,8 @@ class Character:
         code = rng.normal(0, spread, len(kit.identity)).astype(np.float32)
         shape = kit.base + np.tensordot(code, kit.identity.astype(np.float32), 1) if spread > 0 else kit.base.copy()
         shape = self._grow_eyes(shape, traits.eye_scale, rng, drawn)
+        slim = traits.slim if traits.slim is not None else float(rng.uniform(-0.05, 0.25)) * drawn
+        shape = self._slim(shape, slim)
         self.neutral = shape[studio.used]
         self.eyes = [self._fit_eye(shape, EYE_RIGHT), self._fit_eye(shape, EYE_LEFT)]
         pieces = self._pieces(rng, traits)
@@ -138,6 +146,14 @@ class Character:
         return shape.astype(np.float32)
 
     @staticmethod
+    def _slim(shape: Array, amount: float) -> Array:
+        """Narrow the head (V, 3) from the cheeks down, most at jaw, mouth and neck."""
+        down = np.clip((2.5 - shape[:, 1]) / 8.5, 0, 1)
+        out = shape.copy()
+        out[:, 0] *= 1 - amount * down * down * (3 - 2 * down)
+        return out
+
+    @staticmethod
     def _fit_eye(shape: Array, span: tuple[int, int]) -> tuple[Array, float]:
         """Centre and radius of the sphere through the sclera (least squares)."""
         points = shape[span[0] : span[1]].astype(np.float64)
@@ -155,7 +171,7 @@ class Character:
         scale = np.clip(scale, 0.85, 1.2)
         neck_rows = (studio.base[:, 1] > -9) & (studio.base[:, 1] < -7) & (np.abs(studio.base[:, 2] + 1) < 3)
         neck = float(np.abs(self.neutral[neck_rows, 0]).max() / np.abs(studio.base[neck_rows, 0]).max())
-        self.wide = float(rng.uniform(0.8, 1.15))
+        self.wide = traits.wide or float(rng.uniform(0.8, 1.15))
         pieces = parts.bust(self.wide, float(np.clip(neck, 0.8, 1.3)), float(rng.uniform(0.3, 1.2)), look.collar)
         pieces += [parts.eyeball("eye_right", look.iris), parts.eyeball("eye_left", look.iris)]
         hair = traits.hair or str(rng.choice(["bald", "cap", "short", "fringe", "long"], p=[0.1, 0.2, 0.2, 0.2, 0.3]))
@@ -165,7 +181,7 @@ class Character:
             rise = traits.rise if traits.rise is not None else float(rng.normal(0, 0.7))
             pieces.append(parts.cap(rng, studio.base, self.neutral, normal, skin, thick, rise))
             if hair == "long":
-                reach, length = traits.reach or float(rng.uniform(1.5, 2.15)), traits.length or float(rng.uniform(4, 40))
+                reach, length = traits.reach or float(rng.uniform(1.5, 2.45)), traits.length or float(rng.uniform(4, 40))
                 pieces.append(parts.curtain(rng, scale, thick, length, reach))
             if traits.fringe or (hair in ("fringe", "long") and rng.random() < 0.75):
                 some = (int(rng.integers(6, 26)), float(rng.uniform(5.5, 9)), float(rng.uniform(0.5, 1.5)))
@@ -197,7 +213,8 @@ class Character:
                 self.eye_slices.append(slice(count, count + len(part.vertices)))
             vertices.append(part.vertices)
             weights.append(part.head)
-            dark.append(np.ones(len(part.vertices), np.float32))
+            covered = throat(part.vertices) if part.label == BODY else np.zeros(len(part.vertices), np.float32)
+            dark.append(1 - 0.4 * self.look.table[0, 0] * covered)
             parent.append(part.parent if part.parent is not None else np.full(len(part.vertices), -1, np.int32))
             faces.append(part.faces + count)
             corner_uv.append(part.faces + uv_count)

@@ -1,6 +1,4 @@
-"""The ICT-FaceKit head (USC Institute for Creative Technologies, MIT licence): loader and the regions of its
-surface.
-"""
+"""The ICT-FaceKit head (USC Institute for Creative Technologies, MIT licence) and how to load it."""
 
 from __future__ import annotations
 
@@ -68,9 +66,10 @@ def load_facekit(path: str | Path) -> Facekit:
     if not path.is_file():
         raise FacekitError(f"There is no face model at {path}; give the ict_facekit.npz file with --facekit.")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # numpy would leave a damaged file open that it has opened itself.
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             data = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise FacekitError(f"{path} is not a readable .npz archive; give the ict_facekit.npz file.") from error
     wanted = SHAPES | {"identity": (IDENTITIES, *SHAPES["base"]), "expression": (EXPRESSIONS, *SHAPES["base"])}
     for name, shape in wanted.items():

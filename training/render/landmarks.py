@@ -127,7 +127,7 @@ def measure(studio: Studio, heads: int, seed: int) -> LandmarkMap:
     with FaceReader() as reader:
         for n in range(heads):
             rng = np.random.default_rng([seed, n])
-            character = Character(studio, rng, Traits("skin", "bald", 0.0, False, False, 0.7))
+            character = Character(studio, rng, Traits("skin", "bald", 0.0, 0.0, False, False, spread=0.7))
             for yaw, pitch in ((0, 0), (0.25, 0), (-0.25, 0), (0.5, 0), (-0.5, 0), (0, 0.25), (0, -0.25)):
                 act = Act()
                 act.head = np.array([pitch, yaw, 0], np.float32)
@@ -208,7 +208,7 @@ def verify(studio: Studio, landmark_map: LandmarkMap, heads: int, seed: int) -> 
     with FaceReader() as reader:
         for n in range(heads):
             rng = np.random.default_rng([seed, n])
-            character = Character(studio, rng, Traits("skin", None, 0.0, False, False))
+            character = Character(studio, rng, Traits("skin", None, 0.0, 0.0, False, False))
             act = random_track(rng, 1, names).act(0)
             shot, camera = _view(character, act, rng)
             found = reader.read(shot.image)

@@ -138,7 +138,8 @@ def curtain(rng: Rng, scale: Array, thick: float, length: float, reach: float) -
     front = np.abs(angle) > rng.uniform(1.3, 1.9)
     z = np.where(front, np.maximum(z, z * (1 - low) + 7.5 * low), np.minimum(z, z * (1 - low) - 11.0 * low))
     ends = rng.uniform(0, 3) * value_noise(np.stack([angle[0] * 6, angle[0] * 0, angle[0] * 0], 1), seed + 3, 3)
-    y = y + ends[None, :] * fall**3
+    tips = rng.uniform(0.3, 4) * value_noise(np.stack([angle[0] * 25, angle[0] * 0, angle[0] * 0], 1), seed + 4, 2)
+    y = y + ends[None, :] * fall**3 + tips[None, :] * fall**6
     points = np.stack([x, y * np.ones_like(x), z], -1).reshape(-1, 3) * scale
     uv = np.stack(np.broadcast_arrays(angle / (2 * np.pi) + 0.5, (14.6 - y) / 50.0), -1).reshape(-1, 2)
     weight = 1 - 0.8 * _smooth(-5.0, -18.0, points[:, 1])
