@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from streamer.errors import KagamiError
 from streamer.listening import bind
+from streamer.picture import load_picture
 from streamer.quiet import quiet_natives
 from streamer.settings import Settings, read_settings
 
@@ -34,7 +35,8 @@ def serve(settings: Settings) -> None:
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     quiet_natives()
     began = time.perf_counter()
-    listening = bind(settings)  # first: a taken port should not cost ten seconds
+    listening = bind(settings)  # first, like a look at the picture: what fails should not cost the seconds of an import
+    load_picture(settings.ref)
     say(began, "loading the engine")
     from streamer.launch import launch  # noqa: PLC0415 - torch and MediaPipe take seconds to import
 

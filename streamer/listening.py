@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Callable
 from typing import Protocol
+from urllib.parse import quote
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -102,5 +103,5 @@ def address(settings: Settings, listening: socket.socket) -> str:
     HTTPS only.
     """
     host = "localhost" if settings.host in ("0.0.0.0", "::", "127.0.0.1", "::1") else settings.host
-    token = "" if settings.token is None else f"?token={settings.token}"
+    token = "" if settings.token is None else f"?token={quote(settings.token)}"
     return f"http://{host}:{listening.getsockname()[1]}/{token}"

@@ -1,0 +1,87 @@
+"""What stands between settings and a serving page."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+import torch
+
+from streamer.engine import Engine
+from streamer.errors import SettingsError
+from streamer.frames import AvatarFrame
+from streamer.launch import choose_device, feed_output
+from streamer.listening import address
+from streamer.performer import Controls
+from streamer.settings import Settings
+from tests.fakes import FakeAvatar, FakeFollower, FakePerformer
+
+
+class FakeOutput:
+    """Remembers the shades of what is sent to it."""
+
+    def __init__(self) -> None:
+        self.opened: tuple[int, int, float] | None = None
+        self.shades: list[int] = []
+        self.enough = threading.Event()
+
+    def is_available(self) -> str | None:
+        return None
+
+    def open(self, width: int, height: int, fps: float) -> None:
+        self.opened = (width, height, fps)
+
+    def send(self, frame: AvatarFrame) -> None:
+        self.shades.append(int(frame.rgb[0, -1, 0]))
+        if self.shades.count(self.shades[-1]) > 3 and len(set(self.shades)) == 2:
+            self.enough.set()
+
+    def close(self) -> None:
+        self.opened = None
+
+
+def test_an_output_gets_the_frames_of_the_newest_session() -> None:
+    engine = Engine(FakePerformer(size=32), FakeFollower, fps=30)
+    engine.start()
+    output = FakeOutput()
+    thread = feed_output(engine, output, 32, 32)
+    assert output.opened == (32, 32, 30)
+    engine.admit(FakeAvatar(32, 32, (10, 10, 10)), Controls(), lambda failure: None)
+    while not output.shades:
+        pass
+    engine.admit(FakeAvatar(32, 32, (20, 20, 20)), Controls(), lambda failure: None)
+    assert output.enough.wait(20)
+    assert sorted(output.shades) == output.shades and set(output.shades) == {10, 20}
+    engine.close()
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_the_device() -> None:
+    assert choose_device("cpu") == "cpu"
+    assert choose_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def test_a_device_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SettingsError) as caught:
+        choose_device("cuda")
+    assert str(caught.value) == (
+        "No CUDA device is usable here; choose --device cpu or install the driver and the [cuda] extra."
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "token", "url"),
+    [
+        ("127.0.0.1", None, "http://localhost:{}/"),
+        ("0.0.0.0", "open sesame", "http://localhost:{}/?token=open%20sesame"),
+        ("192.0.2.1", None, "http://192.0.2.1:{}/"),
+    ],
+)
+def test_the_address_that_is_printed(host: str, token: str | None, url: str) -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        settings = Settings(host=host, token=token)
+        assert address(settings, listening) == url.format(listening.getsockname()[1])
