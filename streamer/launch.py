@@ -16,6 +16,7 @@ from streamer.listening import run
 from streamer.mailbox import Mailbox, MailboxClosed
 from streamer.outputs import Output, OutputError, VirtualCamera
 from streamer.performer import Performer
+from streamer.picture import load_picture
 from streamer.rigger import Points
 from streamer.server import Server
 from streamer.settings import Settings
