@@ -30,7 +30,7 @@ from streamer.smoothing import smooth_both_ways
 from streamer.tracker import MotionExtractor
 from streamer.video import VideoReader
 
-Scores = dict[str, dict[str, dict[str, float]]]  # clip, or "mean" → generator → figures
+Scores = dict[str, dict[GeneratorKind, dict[str, float]]]  # clip, or "mean" → generator → figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,31 +99,40 @@ def sheet(clip: Clip, rows: Mapping[GeneratorKind, list[Image]], columns: int = 
     return np.asarray(np.vstack(lines), np.uint8)
 
 
-def table(scores: Scores) -> str:
-    """One line for each clip and generator, then the means."""
-    lines = [" ".join([f"{'clip':<22} {'generator':<9}", *(f"{name:>10}" for name in FIGURES)])]
-    for clip, rows in scores.items():
-        for generator, row in rows.items():
-            values = " ".join(f"{row[name]:>10.3f}" if name != "frames" else f"{row[name]:>10.0f}" for name in FIGURES)
-            lines.append(f"{clip[:22]:<22} {generator:<9} {values}")
-    return "\n".join(lines)
+HEADER = " ".join([f"{'clip':<22} {'generator':<9}", *(f"{name:>10}" for name in FIGURES)])
+
+
+def lines(clip: str, rows: Mapping[GeneratorKind, dict[str, float]]) -> str:
+    """One line of the table for each generator."""
+
+    def line(generator: str, row: dict[str, float]) -> str:
+        values = " ".join(f"{row[name]:>10.0f}" if name == "frames" else f"{row[name]:>10.3f}" for name in FIGURES)
+        return f"{clip[:22]:<22} {generator:<9} {values}"
+
+    return "\n".join(line(generator, row) for generator, row in rows.items())
 
 
 def reenact(
     clips: Sequence[Path], performers: Mapping[GeneratorKind, Performer], smooth: bool, sheets: Path | None
 ) -> Scores:
-    """Figures of every clip and of their mean, for each generator; each clip is read and tracked once."""
+    """Figures of every clip and of their mean, for each generator; each clip is read and tracked once.
+
+    Prints each clip's lines as soon as they are known.
+    """
     scores: Scores = {}
+    print(f"Frames are compared in memory, without a video codec between.\n{HEADER}", flush=True)
     for path in tqdm(clips, unit="clip"):
         clip = read_clip(path)
         drawn = {kind: draw_clip(performer, clip, smooth) for kind, performer in performers.items()}
         scores[clip.name] = {
             kind: score(clip.frames, frames, clip.faces, track_faces(frames)) for kind, frames in drawn.items()
         }
+        tqdm.write(lines(clip.name, scores[clip.name]))
         if sheets is not None:
             sheets.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(sheets / f"{clip.name}.png"), cv2.cvtColor(sheet(clip, drawn), cv2.COLOR_RGB2BGR))
     scores["mean"] = {kind: means([rows[kind] for rows in scores.values()]) for kind in performers}
+    print(lines("mean", scores["mean"]))
     return scores
 
 
@@ -151,8 +160,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KagamiError as error:
         print(error, file=sys.stderr)
         return 1
-    print("Frames are compared in memory, without a video codec between.")
-    print(table(scores))
     return 0
 
 

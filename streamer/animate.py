@@ -26,10 +26,10 @@ from streamer.lookahead import ahead
 from streamer.motion import Motion
 from streamer.performer import Avatar, Controls, GeneratorKind, Performer, Shot
 from streamer.picture import load_picture
+from streamer.points import Points
 from streamer.presence import Presence
 from streamer.quiet import quiet_natives
 from streamer.recording import recording
-from streamer.rigger import Points
 from streamer.smoothing import smooth_both_ways
 from streamer.tracker import MotionExtractor
 from streamer.video import VideoError, VideoReader
