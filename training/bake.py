@@ -28,6 +28,7 @@ from models.sampler import crop_focus, guidance_maps
 from training.shards import read_shard
 
 SIDE = PRESETS["tiny"].side
+PASSING = 0.15  # share of the tracker's error that changes from frame to frame; the rest is the person's, and stays
 LARGE = 2  # kind of sample; two in three are left out, for a webcam sees few and their errors drown all others
 
 
@@ -90,7 +91,10 @@ def bake(sample: dict[str, np.ndarray]) -> Baked:
     frames = len(sample["target_image"])
     many = Rig.stack([rig] * frames)
     rest = guide(rig, rest_pose(rig))
-    target = driver_of(get("target_face").float(), get("target_body").float())
+    bias = get("ref_face").float() - get("ref_face_true").float()
+    true = get("target_face_true").float()
+    error = bias + PASSING * (get("target_face").float() - true - bias)
+    target = driver_of(true + error, get("target_body").float())
     guidance = guide(many, retarget(many, target, driver_of(many.face, many.body)))
     reference = crop_focus(torch.cat([rig.image, rig.matte, rig.plate], 1), rig.focus, SIDE)
     truth = crop_focus(torch.cat([picture("target_image"), picture("target_matte")], 1), many.focus, SIDE)
@@ -171,7 +175,8 @@ def main() -> None:
             goal = options.out / (path.stem + ".safetensors")
             if not goal.exists():
                 began = time.monotonic()
-                batch = [bake(sample) for i, sample in enumerate(read_shard(path)) if sample["kind"] != LARGE or i % 3 == 0]
+                chosen = (s for i, s in enumerate(read_shard(path)) if s["kind"] != LARGE or i % 3 == 0)
+                batch = [bake(sample) for sample in chosen]
                 store(batch, goal)
                 print(f"{goal.name}: {len(batch)} samples, {time.monotonic() - began:.1f} s", flush=True)
         if not options.follow:
