@@ -12,6 +12,7 @@ from streamer.motion import Array
 
 SEEN = 0.5  # visibility from which a joint counts as seen
 ROOM = 2.5  # half side of the glass, in extents of the head
+SETTLE = 3  # more looks at the picture in which a face is first found
 PATIENCE = 12  # frames without a face after which the whole picture is searched again
 _FACE_JOINTS = slice(0, 11)
 
@@ -33,6 +34,7 @@ class FaceTracker:
         self._mesh = face_mesh.FaceMesh(refine_landmarks=True, max_num_faces=1)
         self._window: Window | None = None
         self._misses = 0
+        self._settled = False
 
     def close(self) -> None:
         """Give back the model."""
@@ -69,7 +71,14 @@ class FaceTracker:
             part = np.ascontiguousarray(rgb[top : top + side, left : left + side])
         found = self._mesh.process(part).multi_face_landmarks
         if not found:
+            self._settled = False
             return None
+        if not self._settled:
+            # The detector's window is another than the tracker's, and landmarks differ by 2-4 % of the eyes' distance
+            # between them: enough for a whole clip to be off from a neutral taken of the first frame.
+            for _ in range(SETTLE):
+                found = self._mesh.process(part).multi_face_landmarks or found
+            self._settled = True
         face = camera_units(found[0].landmark, part.shape)
         return face if window is None else _in_whole(face, window, rgb.shape)
 

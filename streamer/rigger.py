@@ -61,7 +61,9 @@ class MadeRig:
 class Canvas:
     """A picture centred on a square.
 
-    rgb, alpha (S, S, 3), (S, S) float 0..1; fine: the square in the picture's own pixels, uint8; left, top, width, height: where the picture lies, pixels; cut_out: it brings its own alpha."""
+    rgb, alpha (S, S, 3), (S, S) float 0..1; fine: the square in the picture's own pixels, uint8; left, top, width,
+    height: where the picture lies, pixels; cut_out: it brings its own alpha.
+    """
 
     rgb: Array
     alpha: Array
