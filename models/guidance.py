@@ -93,17 +93,23 @@ def draw(rig: Rig, pose: Pose, box: Tensor, which: int) -> tuple[Tensor, Tensor,
     hit = values[:, 2:]
     flow = pull_push(values[:, :2], (hit > 0.5).to(hit.dtype))
 
-    # The face mesh over it, and the inside of the mouth and the eyes over that.
+    # The face mesh over it, and the eyeballs behind the lids over that.
     face_flow, inside = draw_face(rig, pose, to_box)
     flow = torch.lerp(flow, face_flow, inside)
-    holes, through, shown = look_inside(rig, pose, grid, to_box)
-    for hole, inner, known in zip(holes, through, shown, strict=True):
-        flow = torch.lerp(flow, inner, hole * known)
+    mouth, *eyes = [
+        opening(to_box(pose.face)[:, list(ring), :2], GUIDE) for ring in (INNER_LIPS, EYES[0][0], EYES[1][0])
+    ]
+    for side, eye in enumerate(eyes):
+        ball, seen = eyeball(rig, pose, grid, side)
+        # The soft border of the picture's own opening counts as seen: at rest there is nothing to fall back from.
+        flow = torch.lerp(flow, ball, eye * (4 * seen / eye.clamp_min(1e-3)).clamp(0, 1))
     where = (grid + flow).permute(0, 2, 3, 1)
     alpha = F.grid_sample(rig.matte, where, "bilinear", "border", False) * closed(hit > 0.5)
     alpha = torch.maximum(alpha, inside)
-    confidence = hit.clamp(0, 1) * (1 - holes[0] * (1 - shown[0])) * smoothstep(0.15, 0.5, density(flow, box))
-    return flow, alpha, confidence, torch.cat([holes[0], torch.maximum(holes[1], holes[2])], 1)
+    confidence = (
+        hit.clamp(0, 1) * (1 - mouth * (1 - mouth_shown(rig, pose))) * smoothstep(0.15, 0.5, density(flow, box))
+    )
+    return flow, alpha, confidence, torch.cat([mouth, torch.maximum(eyes[0], eyes[1])], 1)
 
 
 def density(flow: Tensor, box: Tensor) -> Tensor:
@@ -133,50 +139,25 @@ def draw_face(rig: Rig, pose: Pose, to_box: Callable[[Tensor], Tensor]) -> tuple
     return out[:, :2], (out[:, 2:] * 2).clamp(0, 1)
 
 
-def look_inside(
-    rig: Rig, pose: Pose, grid: Tensor, to_box: Callable[[Tensor], Tensor]
-) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-    """What moves behind lips and lids: for mouth, right and left eye the coverage (B, 1, G, G), the flow, and whether
-    the picture shows that place of the interior, 0..1.
-
-    Eyeballs turn with the gaze; upper teeth stay with the skull, lower teeth with the jaw.
+def mouth_shown(rig: Rig, pose: Pose) -> Tensor:
+    """(B, 1, 1, 1) 0..1 how much of the mouth's inside, as open as it is now, the picture shows. The mesh
+    stretches it: teeth stay at their lips, while rows of their own slip out from behind with every error in the pose.
     """
-    target = to_box(pose.face)
-    holes, flows, shown = [], [], []
-    back = pose.frame.rotation[:, :2, :2] @ torch.linalg.inv_ex(rig.frame.rotation[:, :2, :2])[0]
-    undo = torch.linalg.inv_ex(back)[0] * (rig.frame.scale / pose.frame.scale)[:, None, None]
+    gaps = [(f[:, 14] - f[:, 13]).norm(dim=-1) for f in (rig.frame.undo(rig.face), pose.local)]
+    return smoothstep(0.1, 0.6, gaps[0] / gaps[1].clamp_min(1e-4))[:, None, None, None]
 
-    def shifted(anchor: Tensor, goal: Tensor) -> Tensor:
-        """Flow of a rigid patch whose point anchor (B, 2) in the picture is at goal (B, 2) now."""
-        away = grid - goal[:, :, None, None]
-        return torch.einsum("bij,bjhw->bihw", undo, away) + anchor[:, :, None, None] - grid
 
-    def seen(flow: Tensor, which: int) -> Tensor:
-        """Whether the flow ends in the picture's own opening number `which`; its soft border counts as inside."""
-        place = (grid + flow).permute(0, 2, 3, 1) - rig.focus[:, None, None, :2]
-        own = rig.holes[:, which : which + 1]
-        return F.grid_sample(own, place / rig.focus[:, None, None, 2:], "bilinear", "zeros", False)
-
-    def known(soft: Tensor, hole: Tensor) -> Tensor:
-        return (4 * soft / hole.clamp_min(1e-3)).clamp(0, 1)
-
-    mouth = opening(target[:, list(INNER_LIPS), :2], GUIDE)
-    teeth = rig.face[:, [0, 2]].mean(1)  # just above the upper lip, where the skull is near
-    skull = pose.frame.apply(rig.frame.undo(teeth[:, None]))[:, 0, :2]
-    upper = shifted(teeth[:, :2], skull)
-    chin = [17, 18, 200, 199]
-    lower = shifted(rig.face[:, chin, :2].mean(1), pose.face[:, chin, :2].mean(1))
-    in_upper, in_lower = known(seen(upper, 0), mouth), known(seen(lower, 0), mouth)
-    holes.append(mouth)
-    flows.append(torch.lerp(upper, lower, in_lower * (1 - in_upper)))
-    shown.append(torch.maximum(in_upper, in_lower))
-    for which, (ring, iris) in enumerate(EYES, 1):
-        flow = shifted(rig.face[:, iris, :2], pose.face[:, iris, :2])
-        eye = opening(target[:, list(ring), :2], GUIDE)
-        holes.append(eye)
-        flows.append(flow)
-        shown.append(known(seen(flow, which), eye))
-    return holes, flows, shown
+def eyeball(rig: Rig, pose: Pose, grid: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """Right (0) or left (1) eyeball, which turns with the gaze behind its lids: flow (B, 2, G, G), and whether the
+    picture's own opening shows that place of it (B, 1, G, G), 0..1.
+    """
+    iris = EYES[side][1]
+    turn = pose.frame.rotation[:, :2, :2] @ torch.linalg.inv_ex(rig.frame.rotation[:, :2, :2])[0]
+    undo = torch.linalg.inv_ex(turn)[0] * (rig.frame.scale / pose.frame.scale)[:, None, None]
+    away = grid - pose.face[:, iris, :2, None, None]
+    flow = torch.einsum("bij,bjhw->bihw", undo, away) + rig.face[:, iris, :2, None, None] - grid
+    place = ((grid + flow).permute(0, 2, 3, 1) - rig.focus[:, None, None, :2]) / rig.focus[:, None, None, 2:]
+    return flow, F.grid_sample(rig.holes[:, side + 1 : side + 2], place, "bilinear", "zeros", False)
 
 
 def carry(rig: Rig, pose: Pose, points: Tensor, skin: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from models.topology import INNER_LIPS, LEFT_IRIS, LEFT_LID, RIGHT_IRIS, RIGHT_L
 EYES = ((RIGHT_LID, RIGHT_IRIS), (LEFT_LID, LEFT_IRIS))
 LIP_PAIRS = tuple((INNER_LIPS[k], INNER_LIPS[-k]) for k in range(1, 10))  # upper, lower
 # MediaPipe's lids never quite meet: below this share of the neutral opening a driver's eye is closed.
-LIDS_CLOSED, LIDS_TRUE = 0.2, 0.6
+LIDS_CLOSED, LIDS_TRUE = 0.28, 0.7
 
 
 def lid_pairs(ring: tuple[int, ...]) -> tuple[list[int], list[int]]:
