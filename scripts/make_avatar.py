@@ -61,7 +61,8 @@ def eye() -> np.ndarray:
     image = np.broadcast_to(np.float32([250, 247, 244]), (256, 256, 3))
     height = np.clip(y / (IRIS / np.pi * 2) * 0.5 + 0.5, 0, 1)[..., None]
     image = disc(image, angle, IRIS, np.float32([22, 40, 52]))
-    image = disc(image, angle, IRIS * 0.88, np.float32([18, 72, 88]) * (1 - height) + np.float32([96, 206, 196]) * height)
+    colour = np.float32([18, 72, 88]) * (1 - height) + np.float32([96, 206, 196]) * height
+    image = disc(image, angle, IRIS * 0.88, colour)
     image = disc(image, angle, IRIS * 0.45, np.float32([10, 22, 30]))
     for cx, cy, radius in ((-0.13, -0.15, 0.15), (0.14, 0.15, 0.07)):
         image = disc(image, np.hypot(x - cx, y - cy) * np.pi / 2, radius, np.float32([255, 255, 255]))
@@ -138,7 +139,8 @@ def main() -> None:
     )  # fmt: skip
     character = Character(studio, np.random.default_rng(5), traits, appearance(studio))
     act = Act(head=np.float32([0.07, 0.0, 0.04]))
-    for name, weight in {"mouthSmile": 0.55, "eyeWide": 0.25, "mouthPucker": 0.1, "browOuterUp": 0.25, "cheekSquint": 0.1}.items():
+    smile = {"mouthSmile": 0.55, "eyeWide": 0.25, "mouthPucker": 0.1, "browOuterUp": 0.25, "cheekSquint": 0.1}
+    for name, weight in smile.items():
         act.expression[names.columns(name)] = weight
     light = Light(
         np.float32([

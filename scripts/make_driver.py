@@ -36,7 +36,7 @@ def script(names: Names) -> Track:
     def bump(middle: float, half: float) -> np.ndarray:
         return np.exp(-(((time - middle) / half) ** 2)).astype(np.float32)
 
-    expression = speech(rng, FRAMES, names, 1.0) * window[:, None]
+    expression = speech(rng, FRAMES, names, 1.6) * window[:, None]
     for name, curve in (
         ("browInnerUp", 0.8 * bump(2.0, 0.35) + 0.5 * bump(4.4, 0.3)),
         ("browOuterUp", 0.8 * bump(2.0, 0.35) + 0.5 * bump(4.4, 0.3)),

@@ -17,7 +17,7 @@ def test_missing(tmp_path):
 def test_damaged(tmp_path):
     path = tmp_path / "broken.npz"
     path.write_bytes(b"PK\x03\x04 not really")
-    with pytest.raises(FacekitError, match="is not a readable .npz archive"):
+    with pytest.raises(FacekitError, match=r"is not a readable \.npz archive"):
         load_facekit(path)
 
 
@@ -25,7 +25,7 @@ def test_not_an_archive_but_one_array(tmp_path):
     path = tmp_path / "one.npz"
     with path.open("wb") as file:
         np.save(file, np.zeros(3))
-    with pytest.raises(FacekitError, match="is not a readable .npz archive"):
+    with pytest.raises(FacekitError, match=r"is not a readable \.npz archive"):
         load_facekit(path)
 
 

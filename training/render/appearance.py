@@ -46,7 +46,7 @@ def hair_tone(rng: Rng, wild: bool) -> Array:
         return palette(rng, 1)[0]
     natural = [[20, 16, 15], [45, 30, 24], [80, 52, 34], [120, 80, 48], [190, 150, 95], [225, 200, 150], [140, 60, 30],
                [150, 150, 150], [225, 225, 225]]  # fmt: skip
-    return np.float32(natural[rng.integers(len(natural))]) * rng.uniform(0.8, 1.2, 3).astype(np.float32)
+    return np.array(natural[rng.integers(len(natural))], np.float32) * rng.uniform(0.8, 1.2, 3).astype(np.float32)
 
 
 def eye_picture(rng: Rng, iris: float, kind: str) -> Array:
@@ -57,7 +57,7 @@ def eye_picture(rng: Rng, iris: float, kind: str) -> Array:
     turn = np.arctan2(y, x)
     white = np.array([238, 234, 230], np.float32) * rng.uniform(0.85, 1.05) + rng.normal(0, 4, 3)
     hues = [[70, 45, 25], [110, 75, 35], [95, 115, 60], [90, 130, 160], [120, 140, 150], [40, 28, 20]]
-    colour = np.float32(hues[rng.integers(6)]) if kind in ("skin", "paint") else palette(rng, 1)[0] * 0.85
+    colour = np.array(hues[rng.integers(6)], np.float32) if kind in ("skin", "paint") else palette(rng, 1)[0] * 0.85
     image = np.broadcast_to(white, (128, 128, 3)).copy()
     if kind == "skin":
         image[..., 1:] -= (25 * np.clip(angle - 0.7, 0, 1))[..., None]
@@ -73,12 +73,12 @@ def eye_picture(rng: Rng, iris: float, kind: str) -> Array:
     pupil = iris * rng.uniform(0.3, 0.55)
     dark = np.clip((pupil - angle) / 0.03 + 0.5, 0, 1)[..., None]
     image = image * (1 - dark) + 8 * dark
-    return np.clip(image, 0, 255).astype(np.float32)
+    return np.asarray(np.clip(image, 0, 255), np.float32)
 
 
-def _mix(image: Array, mask: Array, colour: Array, amount: float = 1.0) -> Array:
+def _mix(image: Array, mask: NDArray, colour: Array, amount: float = 1.0) -> Array:
     """`colour` laid over `image` (h, w, 3) where mask (h, w) says."""
-    weight = (mask * amount)[..., None]
+    weight: Array = (mask * amount)[..., None]
     return image * (1 - weight) + colour * weight
 
 
@@ -88,7 +88,7 @@ class Painter:
     def __init__(self, atlas: Atlas) -> None:
         self.atlas = atlas
         side = TILES["body"].size
-        grid = parts.bust(1.0, 1.0, 0.0, 0.2)[0].vertices.reshape(parts.BUST_GRID + (3,))
+        grid = parts.bust(1.0, 1.0, 0.0, 0.2)[0].vertices.reshape(*parts.BUST_GRID, 3)
         self.bust = cv2.resize(grid, (side, side), interpolation=cv2.INTER_LINEAR).reshape(-1, 3)
 
     def _flat(self, name: str) -> Array:
@@ -151,7 +151,7 @@ class Painter:
         if (style != "absurd" or rng.random() < 0.5) and not (style == "statue" and rng.random() < 0.6):
             wide = rng.uniform(0.12, 0.5)
             taper = wide * np.interp(atlas.brow_along, [0, 0.2, 0.6, 1], [0.7, 1.0, 0.8, 0.15])
-            hairs = 1.0
+            hairs: Array | float = 1.0
             if style in ("skin", "paint"):
                 slanted = np.stack([(x - np.sign(x) * 0.5 * y) * 14, y * 4, z * 4], -1)
                 grain = value_noise(slanted.reshape(-1, 3), seed + 5, 2).reshape(x.shape)
@@ -160,7 +160,8 @@ class Painter:
             face = _mix(face, mask, hair * rng.uniform(0.3, 0.9), rng.uniform(0.5, 1))
         if style != "statue" and (style != "absurd" or rng.random() < 0.6):
             width = rng.uniform(0.04, 0.2 if style in ("skin", "paint") else 0.35)
-            line = np.clip((width - atlas.lid) / 0.06 + 0.5, 0, 1) * (atlas.above_lid | (rng.random() < 0.3))
+            shown = (atlas.above_lid | (rng.random() < 0.3)).astype(np.float32)
+            line = np.clip((width - atlas.lid) / 0.06 + 0.5, 0, 1) * shown
             face = _mix(face, line, np.array([25, 15, 15], np.float32), rng.uniform(0.3, 1))
             if rng.random() < 0.2:
                 face = _mix(face, np.clip(1 - atlas.lid, 0, 1) * atlas.above_lid, palette(rng, 1)[0], 0.5)
@@ -214,7 +215,8 @@ class Painter:
         seed = int(rng.integers(1 << 20))
         tone = skin_tone(rng)
         if style == "statue":
-            tone = np.float32(rng.choice([[225, 222, 215], [150, 120, 80], [110, 130, 115], [60, 60, 65]]))
+            stones = [[225, 222, 215], [150, 120, 80], [110, 130, 115], [60, 60, 65]]
+            tone = rng.choice(np.array(stones, np.float32))
         elif style in ("flat", "line", "cel") and rng.random() < 0.3:
             tone = palette(rng, 1)[0]
         elif style == "line" and rng.random() < 0.7:
@@ -234,7 +236,8 @@ class Painter:
         paste(texture, "eye_right", eye if rng.random() < 0.95 else eye_picture(rng, iris, style))
         gums = np.array([190, 90, 90], np.float32) * rng.uniform(0.5, 1.1, 3) if style != "statue" else tone * 0.8
         paste(texture, "gums", np.broadcast_to(gums, (128, 128, 3)))
-        teeth = np.array([235, 228, 210], np.float32) * rng.uniform(0.75, 1.08) * np.array([1, rng.uniform(0.93, 1), 0.95], np.float32)
+        enamel = np.array([235, 228, 210], np.float32) * rng.uniform(0.75, 1.08)
+        teeth = enamel * np.array([1, rng.uniform(0.93, 1), 0.95], np.float32)
         teeth = teeth if style != "statue" else tone * 0.95
         paste(texture, "teeth", np.broadcast_to(teeth, (128, 128, 3)))
         paste(texture, "lashes", np.broadcast_to(np.array([20, 14, 12], np.float32), (64, 64, 3)))
@@ -268,7 +271,7 @@ class Painter:
         return table.astype(np.float32)
 
 
-def ink_lines(canvas: Array, depth: Array, label: Array, width: float, ink: Array) -> None:
+def ink_lines(canvas: Array, depth: Array, label: NDArray[np.uint8], width: float, ink: Array) -> None:
     """Draw outlines where depth or part changes, in place: canvas (H, W, 3), inverse depth (H, W), label (H, W)."""
     z = 1 / np.maximum(depth, 1e-4)
     z = np.minimum(z, 400)

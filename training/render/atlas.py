@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -48,7 +49,7 @@ def _segment_distance(points: Array, line: Array) -> tuple[Array, Array]:
     """Distance (N,) of points (N, D) to a polyline (K, D), and the place 0..1 along it."""
     best = np.full(len(points), np.inf, np.float32)
     along = np.zeros(len(points), np.float32)
-    for i, (a, b) in enumerate(zip(line[:-1], line[1:], strict=True)):
+    for i, (a, b) in enumerate(pairwise(line)):
         ab = b - a
         t = np.clip((points - a) @ ab / (ab @ ab), 0, 1)
         d = np.linalg.norm(points - a - t[:, None] * ab, axis=1)

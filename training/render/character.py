@@ -181,7 +181,8 @@ class Character:
             rise = traits.rise if traits.rise is not None else float(rng.normal(0, 0.7))
             pieces.append(parts.cap(rng, studio.base, self.neutral, normal, skin, thick, rise))
             if hair == "long":
-                reach, length = traits.reach or float(rng.uniform(1.5, 2.45)), traits.length or float(rng.uniform(4, 40))
+                reach = traits.reach or float(rng.uniform(1.5, 2.45))
+                length = traits.length or float(rng.uniform(4, 40))
                 pieces.append(parts.curtain(rng, scale, thick, length, reach))
             if traits.fringe or (hair in ("fringe", "long") and rng.random() < 0.75):
                 some = (int(rng.integers(6, 26)), float(rng.uniform(5.5, 9)), float(rng.uniform(0.5, 1.5)))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from training.motion_tracks import Mood, Names, random_track
@@ -176,7 +177,9 @@ def _refine(studio: Studio, space: Array, places: Array, seen: Array, said: Arra
     return LandmarkMap(vertices, weights)
 
 
-def _carry_back(studio: Studio, shot: Shot, found: Array, space: Array, sums: Array, total: Array) -> None:
+def _carry_back(
+    studio: Studio, shot: Shot, found: Array, space: Array, sums: NDArray[np.float64], total: NDArray[np.float64]
+) -> None:
     """Add each point's place on the surface to its sum; what the view shows at a grazing angle weighs little."""
     side = shot.hits.triangle.shape[0]
     label = np.where((shot.hits.triangle >= 0) & (shot.hits.triangle < len(studio.label)), shot.hits.triangle, -1)

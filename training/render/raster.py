@@ -105,8 +105,10 @@ def normals(vertices: Array, faces: Ints) -> Array:
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _shade(triangle, weights, faces, vertices, vertex_normals, dark, corner_uv, uv, texture, material, table, eye,
-           lights, ambient, steps, out):  # type: ignore[no-untyped-def]
+def _shade(  # type: ignore[no-untyped-def]  # noqa: PLR0915
+    triangle, weights, faces, vertices, vertex_normals, dark, corner_uv, uv, texture, material, table, eye,
+    lights, ambient, steps, out,
+):  # fmt: skip
     height, width = triangle.shape
     th, tw = texture.shape[0], texture.shape[1]
     for y in range(height):
@@ -205,8 +207,10 @@ def shade(hits: Hits, surface: Surface, vertices: Array, dark: Array, eye: Array
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _flow(triangle, weights, faces, label, target, reference, reference_depth, reference_label, scale, tolerance,
-          flow, visible, majority):  # type: ignore[no-untyped-def]
+def _flow(  # type: ignore[no-untyped-def]  # noqa: PLR0912
+    triangle, weights, faces, label, target, reference, reference_depth, reference_label, scale, tolerance,
+    flow, visible, majority,
+):  # fmt: skip
     size = majority.shape[0]
     fine = triangle.shape[0]
     count = np.zeros(16, np.int32)
