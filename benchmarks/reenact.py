@@ -21,7 +21,8 @@ from benchmarks.jsonfile import json_file
 from benchmarks.score import FIGURES, Face, means, score
 from streamer.animate import perform
 from streamer.errors import KagamiError
-from streamer.frames import CameraFrame, Image
+from streamer.frames import Image
+from streamer.landmarks import camera_units, face_mesh
 from streamer.motion import Motion
 from streamer.performer import Controls, GeneratorKind, Performer
 from streamer.picture import load_picture
@@ -35,17 +36,13 @@ Scores = dict[str, dict[GeneratorKind, dict[str, float]]]  # clip, or "mean" →
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A pair NAME.png, NAME.mp4, read and tracked once. motions: as tracked. faces: the same in pixels."""
+    """A pair NAME.png, NAME.mp4, read and tracked once. motions: for drawing, not smoothed. faces: for the score."""
 
     name: str
     picture: Path
     frames: list[Image]
     motions: list[Motion]
-
-    @property
-    def faces(self) -> list[Face | None]:
-        height, width = self.frames[0].shape[:2]
-        return [in_pixels(motion, width, height) for motion in self.motions]
+    faces: list[Face | None]
 
 
 def find_pairs(folder: Path, exclude: Sequence[str]) -> list[Path]:
@@ -62,22 +59,21 @@ def read_clip(path: Path) -> Clip:
     with VideoReader(path) as reader, MotionExtractor(smooth=False, live=False) as extractor:
         frames = list(reader)
         motions = [extractor.process(frame) for frame in frames]
-    return Clip(path.stem, path.with_suffix(".png"), [frame.rgb for frame in frames], motions)
-
-
-def in_pixels(motion: Motion, width: int, height: int) -> Face | None:
-    """(478, 3) landmarks in pixels of the frame."""
-    if motion.face is None:
-        return None
-    return motion.face.astype(np.float64) * (max(width, height) / 2) + [width / 2, height / 2, 0]
+    pictures = [frame.rgb for frame in frames]
+    return Clip(path.stem, path.with_suffix(".png"), pictures, motions, track_faces(pictures))
 
 
 def track_faces(frames: Sequence[Image]) -> list[Face | None]:
-    """Landmarks of drawn frames, in pixels."""
-    with MotionExtractor(body=False, smooth=False) as extractor:
-        motions = [extractor.process(CameraFrame(rgb, index / 25, index)) for index, rgb in enumerate(frames)]
+    """Landmarks in pixels, as MediaPipe's face mesh gives them frame by frame: one ruler for truth and drawn."""
     height, width = frames[0].shape[:2]
-    return [in_pixels(motion, width, height) for motion in motions]
+    longest = max(height, width)
+    faces: list[Face | None] = []
+    with face_mesh.FaceMesh(refine_landmarks=True, max_num_faces=1) as mesh:
+        for rgb in frames:
+            found = mesh.process(rgb).multi_face_landmarks
+            points = camera_units(found[0].landmark, rgb.shape).astype(np.float64) if found else None
+            faces.append(None if points is None else points * (longest / 2) + [width / 2, height / 2, 0])
+    return faces
 
 
 def draw_clip(performer: Performer, clip: Clip, smooth: bool) -> list[Image]:
