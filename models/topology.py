@@ -92,7 +92,7 @@ def nearest_rotation(matrix: Tensor) -> Tensor:
     size = matrix.square().sum((-2, -1), keepdim=True).sqrt().clamp_min(1e-9)
     eye = torch.eye(3, dtype=matrix.dtype, device=matrix.device)
     r = matrix / size + 1e-4 * eye
-    for _ in range(12):
+    for _ in range(8):
         cofactor = torch.stack(
             [
                 torch.linalg.cross(r[:, 1], r[:, 2]),
