@@ -48,6 +48,8 @@ export class App {
     this.file = null;
     /** @type {File | null} */
     this.sending = null;
+    /** Given while the server was away. @type {File | null} */
+    this.waiting = null;
     this.session = '';
     this.maxUploadMb = 20;
     /** Counts starts and stops, so that a camera that opens late knows that it is no longer wanted. */
@@ -300,15 +302,17 @@ export class App {
 
   /** @param {File} file */
   async #send(file) {
-    if (!this.connection.ready) {
-      throw new PictureError('The server is away just now: give it the picture again once the page is connected.');
-    }
     if (this.sending) {
       throw new PictureError(`${this.sending.name} is being prepared: wait a moment, then give ${file.name}.`);
     }
-    this.sending = file;
+    this.#forgetNext();
     const { picture } = this.state;
     this.set({ picture: { ...picture, next: { name: file.name, url: URL.createObjectURL(file) }, fresh: false } });
+    if (!this.connection.ready) {
+      this.waiting = file; // sent as soon as the server is there
+      return;
+    }
+    this.sending = file;
     await upload(address('api/picture'), this.session, file);
   }
 
@@ -425,7 +429,9 @@ export class App {
       this.dismiss('link');
     } else if (happening.link === 'lost') {
       this.recorder?.stop();
-      this.#forgetNext();
+      if (!this.waiting) {
+        this.#forgetNext();
+      }
       if (this.state.notice?.kind !== 'error') {
         this.notify({
           kind: 'error', about: 'link',
@@ -475,10 +481,12 @@ export class App {
       value !== controls[/** @type {keyof Controls} */ (name)])));
     this.set({ controls: wanted, phase: null });
     this.#sendControls();
-    if (this.file) {
+    const ours = this.waiting ?? this.file;
+    this.waiting = null;
+    if (ours) {
       // A new session wears the server's picture: give it ours before anybody sees it.
       this.connection.hold();
-      void this.wear(this.file);
+      void this.wear(ours);
     } else {
       const { width, height } = video;
       this.set({ size: { width, height }, picture: { ...this.state.picture, name: picture.name, notes: picture.notes } });

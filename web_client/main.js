@@ -3,13 +3,12 @@
 
 export {}; // a module, so that it may await
 
-const view = new URLSearchParams(location.search).get('view');
+const view = new URLSearchParams(location.search).get('view') === 'output' ? 'output' : 'page';
 if (view === 'output') {
   const { runOutput } = await import('./output.js');
-  document.body.dataset.view = 'output';
   runOutput();
 } else {
   const { runApp } = await import('./app.js');
-  document.body.dataset.view = 'page';
   runApp();
 }
+document.body.dataset.view = view; // it is shown from now on

@@ -84,6 +84,8 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
         page.goto(url)
+        if url != "about:blank":
+            page.wait_for_selector("body[data-view]")
         return page
 
     yield open_one

@@ -12,31 +12,35 @@ from numpy.typing import NDArray
 from playwright.sync_api import Page
 
 Series = NDArray[np.float64]
-LAGS = np.arange(0.0, 2.0, 0.02)  # seconds that the avatar may be behind the driver
+Pictures = list[tuple[float, NDArray[np.uint8]]]  # (seconds, (H, W, 3)), oldest first
+LAGS = np.arange(0.0, 3.0, 0.02)  # seconds that the avatar may be behind the driver
 
-# Looks at the camera's preview and at the avatar whenever the avatar changes.
+# Looks at each new picture of the avatar and, often enough to follow a mouth, at the camera's preview.
 _GRAB = """
 async ({seconds, most}) => {
   const avatar = document.getElementById('avatar');
   const preview = document.getElementById('preview');
-  const canvas = document.createElement('canvas');
-  const context = canvas.getContext('2d', {willReadFrequently: true});
-  const look = (video) => {
-    canvas.width = video.videoWidth;
-    canvas.height = video.videoHeight;
-    context.drawImage(video, 0, 0);
-    return {at: performance.now() / 1000, jpeg: canvas.toDataURL('image/jpeg', 0.95).split(',')[1]};
-  };
   const seen = {driver: [], avatar: []};
   const end = performance.now() + seconds * 1000;
-  while (performance.now() < end && seen.avatar.length < most) {
-    await Promise.race([
-      new Promise((done) => avatar.requestVideoFrameCallback(done)),
-      new Promise((done) => setTimeout(done, 2000)),
-    ]);
-    seen.avatar.push(look(avatar));
-    seen.driver.push(look(preview));
-  }
+  const going = () => performance.now() < end && seen.avatar.length < most;
+  const watch = async (video, list, pause) => {
+    const canvas = document.createElement('canvas');
+    const context = canvas.getContext('2d', {willReadFrequently: true});
+    while (going()) {
+      const shown = await Promise.race([
+        new Promise((done) => video.requestVideoFrameCallback(() => done(true))),
+        new Promise((done) => setTimeout(done, 1000)),
+      ]);
+      if (shown) {
+        canvas.width = video.videoWidth;
+        canvas.height = video.videoHeight;
+        context.drawImage(video, 0, 0);
+        list.push({at: performance.now() / 1000, jpeg: canvas.toDataURL('image/jpeg', 0.95).split(',')[1]});
+        await new Promise((done) => setTimeout(done, pause));
+      }
+    }
+  };
+  await Promise.all([watch(avatar, seen.avatar, 0), watch(preview, seen.driver, 50)]);
   return seen;
 }
 """
@@ -55,10 +59,11 @@ class Signals:
     roll: Series
 
 
-def grab(page: Page, seconds: float, most: int) -> tuple[list[tuple[float, NDArray[np.uint8]]], ...]:
+def grab(page: Page, seconds: float, most: int) -> tuple[Pictures, Pictures]:
     """(driver, avatar) pictures with their times, for `seconds` or until `most` were seen."""
     seen = page.evaluate(_GRAB, {"seconds": seconds, "most": most})
-    return tuple([(one["at"], _decode(one["jpeg"])) for one in seen[who]] for who in ("driver", "avatar"))
+    driver, avatar = ([(one["at"], _decode(one["jpeg"])) for one in seen[who]] for who in ("driver", "avatar"))
+    return driver, avatar
 
 
 def _decode(jpeg: str) -> NDArray[np.uint8]:
@@ -66,7 +71,7 @@ def _decode(jpeg: str) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def read(pictures: list[tuple[float, NDArray[np.uint8]]], mirror: bool = False) -> Signals:
+def read(pictures: Pictures, mirror: bool = False) -> Signals:
     """What MediaPipe sees; pictures without a face are left out. mirror: look at them in a mirror."""
     rows = []
     with mp.solutions.face_mesh.FaceMesh(static_image_mode=False, refine_landmarks=True) as mesh:

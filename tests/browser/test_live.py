@@ -86,7 +86,7 @@ def test_controls_reach_the_server_and_are_remembered(open_page: OpenPage, stub:
             page.keyboard.press("ArrowRight")
     page.get_by_role("button", name="Mirror").click()
     page.get_by_role("button", name="Calibrate").click()
-    page.get_by_text("Colour", exact=True).first.click()
+    page.get_by_role("radio", name="Colour").check()
     page.locator("#colour").fill("#336699")
     wanted = {"head": 1.2, "face": 1.1, "body": 1.05, "mirror": False, "calibrate": True}
     wanted |= {"background": "colour", "colour": "#336699"}
@@ -181,7 +181,7 @@ def test_output_is_the_bare_avatar(open_page: OpenPage, stub: Kagami) -> None:
     assert output.locator("body").inner_text().strip() == ""
 
     # With a transparent background the page keeps the alpha that the server draws (the stub's is a half everywhere).
-    driver.get_by_text("None", exact=True).click()
+    driver.get_by_role("radio", name="None").check()
     expect(output.locator("canvas")).to_be_visible(timeout=SLOW)
     await_frames(output, 5, "video")
     shot = cv2.imdecode(np.frombuffer(output.screenshot(omit_background=True), np.uint8), cv2.IMREAD_UNCHANGED)
@@ -189,7 +189,7 @@ def test_output_is_the_bare_avatar(open_page: OpenPage, stub: Kagami) -> None:
     assert abs(int(shot[400, 900, 3]) - 128) < 12
     assert near([int(value) for value in shot[400, 900, 2::-1]], RED)
 
-    driver.get_by_text("Original", exact=True).click()
+    driver.get_by_role("radio", name="Original").check()
     expect(output.locator("canvas")).to_be_hidden(timeout=SLOW)
 
 
