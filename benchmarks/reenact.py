@@ -9,7 +9,9 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
@@ -27,6 +29,7 @@ from streamer.motion import Motion
 from streamer.performer import Controls, GeneratorKind, Performer
 from streamer.picture import load_picture
 from streamer.quiet import quiet_natives
+from streamer.recording import recording
 from streamer.smoothing import smooth_both_ways
 from streamer.tracker import MotionExtractor
 from streamer.video import VideoReader
@@ -40,6 +43,7 @@ class Clip:
 
     name: str
     picture: Path
+    rate: Fraction
     frames: list[Image]
     motions: list[Motion]
     faces: list[Face | None]
@@ -60,7 +64,7 @@ def read_clip(path: Path) -> Clip:
         frames = list(reader)
         motions = [extractor.process(frame) for frame in frames]
     pictures = [frame.rgb for frame in frames]
-    return Clip(path.stem, path.with_suffix(".png"), pictures, motions, track_faces(pictures))
+    return Clip(path.stem, path.with_suffix(".png"), reader.rate, pictures, motions, track_faces(pictures))
 
 
 def track_faces(frames: Sequence[Image]) -> list[Face | None]:
@@ -77,10 +81,16 @@ def track_faces(frames: Sequence[Image]) -> list[Face | None]:
 
 
 def draw_clip(performer: Performer, clip: Clip, smooth: bool) -> list[Image]:
-    """The clip made anew from its picture, in the clip's own size, not encoded in between."""
+    """The clip made anew from its picture, in the clip's own size, through the encoder of `streamer.animate`."""
     avatar = performer.prepare(load_picture(clip.picture))
     motions = smooth_both_ways(clip.motions) if smooth else clip.motions
-    drawn = [frame.rgb for frame in perform(performer, avatar, motions, Controls(mirror=False))]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "drawn.mp4"
+        with recording(path, clip.rate) as out:
+            for frame in perform(performer, avatar, motions, Controls(mirror=False)):
+                out.write(frame)
+        with VideoReader(path) as reader:
+            drawn = [frame.rgb for frame in reader]
     height, width = clip.frames[0].shape[:2]
     if drawn[0].shape[:2] != (height, width):
         drawn = [np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA), np.uint8) for rgb in drawn]
@@ -116,7 +126,7 @@ def reenact(
     Prints each clip's lines as soon as they are known.
     """
     scores: Scores = {}
-    print(f"Frames are compared in memory, without a video codec between.\n{HEADER}", flush=True)
+    print(f"Drawn frames are compared as streamer.animate writes them: H.264, crf 16.\n{HEADER}", flush=True)
     for path in tqdm(clips, unit="clip"):
         clip = read_clip(path)
         drawn = {kind: draw_clip(performer, clip, smooth) for kind, performer in performers.items()}
