@@ -25,25 +25,29 @@ FLAGS = [
     "--autoplay-policy=no-user-gesture-required",
     "--use-fake-device-for-media-stream",
 ]
+SLOWNESS = 3
 OpenPage = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
 def camera_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The driver as Chromium's fake camera reads it: raw video, 360 pixels, looped."""
+    """The driver as Chromium's fake camera reads it: raw video, looped, in slow motion.
+
+    A machine that draws three avatars a second could not show a mouth that opens five times in that second.
+    """
     path = tmp_path_factory.mktemp("camera") / "driver.y4m"
     with av.open(str(ROOT / "assets" / "driver.mp4")) as clip, path.open("wb") as raw:
         stream = clip.streams.video[0]
         rate = stream.average_rate or 25
         for number, frame in enumerate(clip.decode(stream)):
             rgb = frame.to_ndarray(format="rgb24")
-            scale = 360 / max(rgb.shape[:2])
+            scale = 320 / max(rgb.shape[:2])
             size = [round(side * scale) // 2 * 2 for side in rgb.shape[1::-1]]
             rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
             if number == 0:
                 height, width = rgb.shape[:2]
                 raw.write(f"YUV4MPEG2 W{width} H{height} F{round(rate * 1000)}:1000 Ip A1:1 C420jpeg\n".encode())
-            raw.write(b"FRAME\n" + cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV_I420).tobytes())
+            raw.write((b"FRAME\n" + cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV_I420).tobytes()) * SLOWNESS)
     return path
 
 

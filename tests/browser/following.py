@@ -17,12 +17,13 @@ LAGS = np.arange(0.0, 3.0, 0.02)  # seconds that the avatar may be behind the dr
 
 # Looks at each new picture of the avatar and, often enough to follow a mouth, at the camera's preview.
 _GRAB = """
-async ({seconds, most}) => {
+async ({least, seconds, longest}) => {
   const avatar = document.getElementById('avatar');
   const preview = document.getElementById('preview');
   const seen = {driver: [], avatar: []};
-  const end = performance.now() + seconds * 1000;
-  const going = () => performance.now() < end && seen.avatar.length < most;
+  const began = performance.now();
+  const past = (wanted) => performance.now() - began > wanted * 1000;
+  const going = () => !past(longest) && !(past(seconds) && seen.avatar.length >= least);
   const watch = async (video, list, pause) => {
     const canvas = document.createElement('canvas');
     const context = canvas.getContext('2d', {willReadFrequently: true});
@@ -40,7 +41,7 @@ async ({seconds, most}) => {
       }
     }
   };
-  await Promise.all([watch(avatar, seen.avatar, 0), watch(preview, seen.driver, 50)]);
+  await Promise.all([watch(avatar, seen.avatar, 80), watch(preview, seen.driver, 50)]);
   return seen;
 }
 """
@@ -59,9 +60,11 @@ class Signals:
     roll: Series
 
 
-def grab(page: Page, seconds: float, most: int) -> tuple[Pictures, Pictures]:
-    """(driver, avatar) pictures with their times, for `seconds` or until `most` were seen."""
-    seen = page.evaluate(_GRAB, {"seconds": seconds, "most": most})
+def grab(page: Page, least: int, seconds: float, longest: float = 90.0) -> tuple[Pictures, Pictures]:
+    """(driver, avatar) pictures with their times: for `seconds`, and until there are `least` of the avatar, but not for
+    longer than `longest` seconds.
+    """
+    seen = page.evaluate(_GRAB, {"least": least, "seconds": seconds, "longest": longest})
     driver, avatar = ([(one["at"], _decode(one["jpeg"])) for one in seen[who]] for who in ("driver", "avatar"))
     return driver, avatar
 
