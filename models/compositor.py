@@ -41,18 +41,20 @@ class Maps(NamedTuple):
 def compose(rig: Rig, guidance: Guidance, edit: EditLike | None = None, background: Tensor | None = None) -> Tensor:
     """(B, 4, S, S) RGB over the background, and the person's alpha; 0..1.
 
-    edit: None gives the picture that geometry alone can make. background: (B, 3, S, S) instead of the picture's own.
+    edit: None gives the picture that geometry alone can make; the network keeps that or paints over it. background: (B,
+    3, S, S) instead of the picture's own.
     """
     size = rig.size
     trim = background is not None
     background = rig.plate if background is None else background
+    missing = guidance.holes[:, :1] * (1 - guidance.confidence)
     if edit is None:
-        keep, paint = patch(rig, guidance)
+        keep, paint = darken(missing, rig.mouth)
         flow, logit = guidance.focus_flow, None
     else:
         side = edit.keep.shape[-1]
-        fade = border(side, rig.focus)
-        keep, paint = 1 - (1 - edit.keep) * fade, edit.paint
+        kept = 1 - (1 - edit.keep) * border(side, rig.focus)
+        keep, paint = cover(*darken(grow(missing, side), rig.mouth), kept, edit.paint)
         fade_small = border(edit.flow.shape[-1], rig.focus)
         shift = edit.flow * fade_small * rig.focus[:, 2, None, None, None]
         flow = guidance.focus_flow + shift
@@ -101,7 +103,14 @@ def place(rig: Rig, wide: Tensor, maps: Maps) -> Maps:
     )
 
 
-def patch(rig: Rig, guidance: Guidance) -> tuple[Tensor, Tensor]:
-    """What geometry alone paints: a dark mouth interior where the picture shows none. keep, paint on the focus box."""
-    missing = guidance.holes[:, :1] * (1 - guidance.confidence)
-    return 1 - missing, rig.mouth[:, :, None, None].expand(-1, -1, *missing.shape[-2:])
+def darken(missing: Tensor, colour: Tensor) -> tuple[Tensor, Tensor]:
+    """What geometry alone paints: a dark mouth interior (B, 3) where the picture shows none (B, 1, h, w). keep, paint.
+    """
+    return 1 - missing, colour[:, :, None, None].expand(-1, -1, *missing.shape[-2:])
+
+
+def cover(keep: Tensor, paint: Tensor, over_keep: Tensor, over_paint: Tensor) -> tuple[Tensor, Tensor]:
+    """One keep and paint for two layers of paint, the second over the first; all on one grid."""
+    both = keep * over_keep
+    colour = over_keep * (1 - keep) * paint + (1 - over_keep) * over_paint
+    return both, colour / (1 - both).clamp_min(1e-3)

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kernels.warp import warp_composite
+from models.compositor import cover, darken, grow
 from models.dit import Edit, FrameInput
 from models.grid import box_grid, unit_grid
 from models.guidance import Guidance
@@ -26,25 +27,25 @@ NOISE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Focus:
-    """A reference's focus box at the network's size. picture, plate: (B, 3, side, side) 0..1; layer as in
-    `Rig.layer`.
+    """A reference's focus box at the network's size. picture, plate: (B, 3, side, side) 0..1; layer, mouth as in `Rig`.
     """
 
     picture: Tensor
     plate: Tensor
     layer: Tensor
+    mouth: Tensor
 
     @staticmethod
-    def build(picture: Tensor, matte: Tensor, plate: Tensor) -> Focus:
-        """From crops of picture, matte (B, 1, side, side) and plate."""
-        return Focus(picture, plate, between(torch.cat([picture - (1 - matte) * plate, matte], 1)))
+    def build(picture: Tensor, matte: Tensor, plate: Tensor, mouth: Tensor) -> Focus:
+        """From crops of picture, matte (B, 1, side, side) and plate, and the mouth's dark (B, 3)."""
+        return Focus(picture, plate, between(torch.cat([picture - (1 - matte) * plate, matte], 1)), mouth)
 
     @staticmethod
     def of(rig: Rig, side: int) -> Focus:
         """The focus box of a rig."""
         maps = torch.cat([rig.image, rig.matte, rig.plate], 1)
         picture, matte, plate = crop_focus(maps, rig.focus, side).split([3, 1, 3], 1)
-        return Focus.build(picture, matte, plate)
+        return Focus.build(picture, matte, plate, rig.mouth)
 
 
 def crop_focus(maps: Tensor, focus: Tensor, side: int) -> Tensor:
@@ -60,11 +61,6 @@ def move(picture: Tensor, flow: Tensor) -> Tensor:
     side = picture.shape[-1]
     grid = unit_grid(side, picture.device) + grow(flow, side).permute(0, 2, 3, 1)
     return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=False)
-
-
-def grow(maps: Tensor, side: int) -> Tensor:
-    """(B, K, h, w) at side × side."""
-    return F.interpolate(maps, size=(side, side), mode="bilinear", align_corners=False)
 
 
 def guidance_maps(rig: Rig, guidance: Guidance) -> Tensor:
@@ -93,7 +89,9 @@ def render(focus: Focus, frame: FrameInput, edit: Edit) -> tuple[Tensor, Tensor]
     """
     side = focus.picture.shape[-1]
     flow = frame.maps[:, :2] + edit.flow
-    drawn = warp_composite(focus.layer, grow(flow, side), focus.plate, edit.keep, edit.paint, grow(edit.alpha, side))
+    missing = grow(frame.maps[:, 4:5] * (1 - frame.maps[:, 2:3]), side)
+    keep, paint = cover(*darken(missing, focus.mouth), edit.keep, edit.paint)
+    drawn = warp_composite(focus.layer, grow(flow, side), focus.plate, keep, paint, grow(edit.alpha, side))
     return drawn, flow
 
 

@@ -36,8 +36,9 @@ LARGE = 2  # kind of sample; two in three are left out, for a webcam sees few an
 class Baked:
     """B samples of T frames on the focus box, s = SIDE, G = GUIDE.
 
-    picture, plate (B, 3, s, s), matte (B, 1, s, s): the reference. rest_*: guidance of its own pose. maps (B, T, 6,
-    G, G), canonical (B, T, 3, G, G), tokens (B, T, M, C): guidance. truth (B, T, 3, s, s), alpha (B, T, 1, s, s),
+    picture, plate (B, 3, s, s), matte (B, 1, s, s), mouth (B, 3): the reference. rest_*: guidance of its own pose. maps
+    (B, T, 6, G, G), canonical (B, T, 3, G, G), tokens (B, T, M, C): guidance. truth (B, T, 3, s, s), alpha (B, T, 1, s,
+    s),
     flow (B, T, 2, G, G) box units, visible (B, T, 1, G, G), label (B, T, 1, s, s): the renderer's answer. Pictures
     0..1.
     """
@@ -45,6 +46,7 @@ class Baked:
     picture: Tensor
     matte: Tensor
     plate: Tensor
+    mouth: Tensor
     rest_maps: Tensor
     rest_canonical: Tensor
     rest_tokens: Tensor
@@ -107,6 +109,7 @@ def bake(sample: dict[str, np.ndarray]) -> Baked:
         picture=reference[:, :3],
         matte=reference[:, 3:4],
         plate=reference[:, 4:],
+        mouth=rig.mouth,
         rest_maps=guidance_maps(rig, rest),
         rest_canonical=rest.canonical,
         rest_tokens=rest.tokens,

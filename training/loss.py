@@ -71,7 +71,7 @@ def frame_loss(drawn: Tensor, edit: Edit, flow: Tensor, alpha: Tensor, truth: Tr
         "pixel": pixel,
         "texture": texture,
         "flow": 4 * moved,
-        "keep": 0.3 * keep,
+        "keep": 0.15 * keep,
         "paint": 1.0 * paint,
         "alpha": 0.1 * matte,
     }

@@ -60,7 +60,7 @@ def frames_of(batch: Baked, focus: Focus, generator: torch.Generator) -> list[Fr
 
 def batch_loss(network: CausalDiT, batch: Baked, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
     """Mean terms over the frames, and the last frame as drawn (B, 3, side, side)."""
-    focus = Focus.build(batch.picture, batch.matte, batch.plate)
+    focus = Focus.build(batch.picture, batch.matte, batch.plate, batch.mouth)
     frames = frames_of(batch, focus, generator)
     rest = reference_input(focus, batch.rest_maps, batch.rest_canonical, batch.rest_tokens)
     with torch.autocast("cpu", torch.bfloat16):
