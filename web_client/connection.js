@@ -23,7 +23,7 @@ import { PROTOCOL, candidateMessage, parse, serialise } from './protocol.js';
 const FIRST_RETRY_S = 0.5;
 const LONGEST_RETRY_S = 15;
 const PATIENCE_MS = 4000; // how long a "disconnected" media connection may heal by itself
-const CONNECT_MS = 15000;
+const CONNECT_MS = 20000;
 const CAMERA_BITRATE = 1_500_000; // bit/s: the camera picture is only looked at by the tracker
 const FATAL_FOR_GOOD = new Set(['forbidden', 'protocol']);
 

@@ -75,7 +75,10 @@ export class Matte {
  */
 function glPainter(canvas) {
   // preserveDrawingBuffer: a recording, or a screenshot, may read the canvas between two frames.
-  const gl = canvas.getContext('webgl', { premultipliedAlpha: true, antialias: false, preserveDrawingBuffer: true });
+  // failIfMajorPerformanceCaveat: WebGL without a graphics card is slower than the plain loop over pixels.
+  const gl = canvas.getContext('webgl', {
+    antialias: false, preserveDrawingBuffer: true, failIfMajorPerformanceCaveat: true,
+  });
   const program = gl?.createProgram();
   if (!gl || !program) {
     return null;

@@ -90,4 +90,4 @@ def wishes(messages: list[dict[str, Any]]) -> dict[str, Any]:
 
 def expect_words(page: Page, words: str) -> None:
     """The page's message, announced as an alert."""
-    expect(page.get_by_role("alert")).to_contain_text(words, timeout=SLOW)
+    expect(page.get_by_role("alert")).to_contain_text(words)

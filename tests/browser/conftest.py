@@ -10,7 +10,7 @@ from typing import Any
 import av
 import cv2
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.kagami import ROOT, STUB, Kagami
 
@@ -27,6 +27,14 @@ FLAGS = [
 ]
 SLOWNESS = 3
 OpenPage = Callable[..., Page]
+expect.set_options(timeout=SLOW)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Many conditions in a row, each of which a busy machine may take long for."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(900))
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.actions import await_frames, go_live
-from tests.browser.conftest import SLOW, OpenPage
-from tests.browser.following import Pictures, Signals, follows, grab, read
+from tests.browser.conftest import OpenPage
+from tests.browser.following import Pictures, follows, grab, read
 from tests.browser.kagami import ROOT, Kagami
 
+SIGNALS = ("mouth", "turn", "nod", "roll")
+ROUNDS = 3  # a machine that is busy for a moment gets another look
 ENOUGH = 60  # pictures of the avatar; a slow machine takes a while for them
 ONE_ROUND = 18.0  # seconds: the camera shows the driver's six at a third of their speed
 
@@ -36,27 +38,24 @@ def live(open_page: OpenPage, kagami: Kagami) -> Page:
 
 
 def test_avatar_follows_the_driver(live: Page) -> None:
-    driver, avatar = grab(live, ENOUGH, ONE_ROUND)
-    assert len(avatar) >= 30, "too few pictures came back to judge"
-    assert _movement(avatar) > 1.0, "the avatar stands still"
-    # The avatar is a mirror: what comes back is what the driver would see in one.
-    seen, made = read(driver, mirror=True), read(avatar)
-    assert len(made.at) > 0.9 * len(avatar), "the avatar's face is lost"
-    agreement = {name: follows(seen, made, name) for name in ("mouth", "turn", "nod", "roll")}
-    moving = {name for name in agreement if _moves(seen, name)}
-    assert {"mouth", "turn"} <= moving, "the driver clip shows too little"
-    for name in moving:
-        assert agreement[name][0] > 0.6, f"{name} does not follow: {agreement}"
+    rounds = []
+    for _ in range(ROUNDS):
+        driver, avatar = grab(live, ENOUGH, ONE_ROUND)
+        assert len(avatar) >= 30, "too few pictures came back to judge"
+        assert _movement(avatar) > 1.0, "the avatar stands still"
+        # The avatar is a mirror: what comes back is what the driver would see in one.
+        seen, made = read(driver, mirror=True), read(avatar)
+        assert len(made.at) > 0.9 * len(avatar), "the avatar's face is lost"
+        rounds.append({name: follows(seen, made, name) for name in SIGNALS})
+        if all(agreement > 0.6 for agreement, _ in rounds[-1].values()):
+            return
+    pytest.fail(f"the avatar does not follow (correlation, lag in s): {rounds}")
 
 
 def _movement(pictures: Pictures) -> float:
     """Mean change from one picture to the next, grey levels of 255."""
     small = [cv2.resize(rgb, (64, 64), interpolation=cv2.INTER_AREA).astype(np.float64) for _, rgb in pictures]
     return float(np.mean([np.abs(b - a).mean() for a, b in pairwise(small)]))
-
-
-def _moves(seen: Signals, name: str) -> bool:
-    return float(np.std(getattr(seen, name))) > 0.02
 
 
 def test_another_picture_is_worn_and_still_follows(live: Page) -> None:
@@ -66,7 +65,7 @@ def test_another_picture_is_worn_and_still_follows(live: Page) -> None:
     cool = np.ascontiguousarray(framed[..., ::-1])  # and other colours
     data = cv2.imencode(".png", cool)[1].tobytes()
     live.locator("#file").set_input_files({"name": "wide.png", "mimeType": "image/png", "buffer": data})
-    expect(live.locator("#picture-stage")).to_have_text("Ready", timeout=SLOW)
+    expect(live.locator("#picture-stage")).to_have_text("Ready")
     expect(live.locator("#picture-name")).to_have_text("wide.png")
     await_frames(live, 10)
     driver, avatar = grab(live, ENOUGH, ONE_ROUND)

@@ -56,7 +56,7 @@ def test_start_and_stop(open_page: OpenPage, stub: Kagami) -> None:
     expect(page.locator("#self")).to_be_visible()
     assert page.locator("#preview").evaluate("(video) => new DOMMatrix(getComputedStyle(video).transform).a") == 1
     assert page.locator("#preview").evaluate("(video) => getComputedStyle(video).scale") == "-1 1", "not as in a mirror"
-    expect(page.locator("#figures")).to_contain_text("fps", timeout=SLOW)
+    expect(page.locator("#figures")).to_contain_text("fps")
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#self")).to_be_hidden()
     until(lambda: sessions(stub) == 0, page)
@@ -68,7 +68,7 @@ def test_meter_tells_where_the_time_goes(open_page: OpenPage, stub: Kagami) -> N
     page = open_page(stub.url)
     go_live(page)
     page.locator("#meter").locator("summary").click()
-    expect(page.locator("#glass")).to_contain_text("about", timeout=SLOW)
+    expect(page.locator("#glass")).to_contain_text("about")
     expect(page.locator("#way li")).to_have_count(4)
     expect(page.locator("#stages li").first).to_be_visible()
     parts = [int(text.split()[-2]) for text in page.locator("#way li").all_inner_texts()]
@@ -109,7 +109,7 @@ def test_pictures_switch_while_live_without_a_stall(open_page: OpenPage, stub: K
     page.locator("#file").set_input_files(picture("red.png", RED))
     expect(words).to_have_text("Preparing…")
     await_frames(page)  # the old picture goes on meanwhile
-    expect(words).to_have_text("Ready", timeout=SLOW)
+    expect(words).to_have_text("Ready")
     expect(page.locator("#picture-name")).to_have_text("red.png")
     until(lambda: near(colour_of(page), RED), page)
 
@@ -123,7 +123,7 @@ def test_picture_given_before_the_start_is_worn_from_the_first_frame(open_page: 
     page = open_page(stub.url)
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
     page.locator("#file").set_input_files(picture("red.png", RED))
-    expect(page.locator("#picture-stage")).to_have_text("Ready", timeout=SLOW)
+    expect(page.locator("#picture-stage")).to_have_text("Ready")
     go_live(page)
     assert near(colour_of(page), RED)
 
@@ -143,7 +143,7 @@ def test_microphone_comes_back_with_the_avatar(open_page: OpenPage, stub: Kagami
 def test_recording_is_saved_as_a_video(open_page: OpenPage, stub: Kagami, tmp_path: Path) -> None:
     page = open_page(stub.url)
     page.locator("#file").set_input_files(picture("red.png", RED))
-    expect(page.locator("#picture-stage")).to_have_text("Ready", timeout=SLOW)
+    expect(page.locator("#picture-stage")).to_have_text("Ready")
     go_live(page)
     name, frames = record(page, tmp_path)
     assert name.startswith("kagami-")
@@ -170,7 +170,7 @@ def record(page: Page, tmp_path: Path) -> tuple[str, list[NDArray[np.uint8]]]:
 def test_output_is_the_bare_avatar(open_page: OpenPage, stub: Kagami) -> None:
     driver = open_page(stub.url)
     driver.locator("#file").set_input_files(picture("red.png", RED))
-    expect(driver.locator("#picture-stage")).to_have_text("Ready", timeout=SLOW)
+    expect(driver.locator("#picture-stage")).to_have_text("Ready")
     go_live(driver)
     output = open_page(f"{stub.url}?view=output", allow=())
     await_frames(output, 5, "video")
@@ -196,7 +196,7 @@ def test_output_is_the_bare_avatar(open_page: OpenPage, stub: Kagami) -> None:
 def test_output_waits_for_somebody_to_be_live(open_page: OpenPage, stub: Kagami) -> None:
     output = open_page(f"{stub.url}?view=output", allow=())
     words = "Waiting for an avatar: press Start on the Kagami page."
-    expect(output.get_by_role("status")).to_have_text(words, timeout=SLOW)
+    expect(output.get_by_role("status")).to_have_text(words)
     go_live(open_page(stub.url))
     await_frames(output, 3, "video")
     expect(output.get_by_role("status")).to_be_hidden()
@@ -206,12 +206,12 @@ def test_comes_back_when_the_server_does(open_page: OpenPage, tmp_path: Path) ->
     with Kagami(tmp_path / "log.txt", program=STUB) as server:
         page = open_page(server.url)
         page.locator("#file").set_input_files(picture("red.png", RED))
-        expect(page.locator("#picture-stage")).to_have_text("Ready", timeout=SLOW)
+        expect(page.locator("#picture-stage")).to_have_text("Ready")
         go_live(page)
         output = open_page(f"{server.url}?view=output", allow=())
         await_frames(output, 3, "video")
         server.stop()
-        expect(page.locator("#status")).to_have_text("Reconnecting…", timeout=SLOW)
+        expect(page.locator("#status")).to_have_text("Reconnecting…")
         expect(page.get_by_role("alert")).to_be_visible()
         server.start()
         await_live(page)
