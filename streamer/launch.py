@@ -35,6 +35,7 @@ def launch(settings: Settings, listening: socket.socket, say: Say, frame_hook: F
     camera = None if settings.virtual_camera is None else VirtualCamera(settings.virtual_camera)
     if camera is not None and (missing := camera.is_available()):
         raise OutputError(missing)
+    torch.set_num_threads(1)  # trackers, encoders and ONNX Runtime want the other cores; see docs/decisions.md
     performer = Performer(settings.generator, device, settings.size)
     say(f"{settings.generator} generator on {device}")
     avatar = performer.prepare(picture, points)
