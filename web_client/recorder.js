@@ -2,7 +2,13 @@
 /** Records the avatar into a file that the browser saves. */
 
 /** The first that the browser can write is taken. */
-const OPAQUE = ['video/mp4;codecs=avc1.42E01F,mp4a.40.2', 'video/mp4', 'video/webm;codecs=vp8,opus', 'video/webm'];
+const OPAQUE = [
+  'video/mp4;codecs=avc1.42E01F,mp4a.40.2', // plays everywhere
+  'video/mp4;codecs=avc1.42E01F,opus',
+  'video/webm;codecs=vp8,opus',
+  'video/webm',
+  'video/mp4',
+];
 /** Of these containers only WebM keeps transparency. */
 const TRANSPARENT = ['video/webm;codecs=vp9,opus', 'video/webm;codecs=vp8,opus', 'video/webm'];
 const BITRATE = 6_000_000; // bit/s: a recording may be better than the call
