@@ -29,6 +29,7 @@ from models.sampler import NOISE, Focus, draw_frame, frame_input, guidance_maps,
 from streamer.errors import KagamiError
 
 DEFAULT_CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints" / "tiny.safetensors"
+TRUST = 0.5  # share of the network's corrections of flow and alpha that is drawn; docs/decisions.md has the measurement
 NOISE_SEED = 7  # one frozen noise for every stream: nothing flickers that the driver did not move
 
 
@@ -107,7 +108,8 @@ class NetworkGenerator:
             )
             edits.append(draw_frame(partial(self._step, state), focus, frame, self.steps))
             self._advance(state)
-        return Edit(*(torch.cat([getattr(edit, name) for edit in edits]) for name in Edit.__slots__))
+        edit = Edit(*(torch.cat([getattr(each, name) for each in edits]) for name in Edit.__slots__))
+        return Edit(TRUST * edit.flow, edit.keep, edit.paint, TRUST * edit.alpha)
 
     def _step(self, state: State, frame: FrameInput) -> Edit:
         raise NotImplementedError
