@@ -57,7 +57,7 @@ def crop_focus(maps: Tensor, focus: Tensor, side: int) -> Tensor:
 
 
 def move(picture: Tensor, flow: Tensor) -> Tensor:
-    """Sample a focus-box picture (B, 3, side, side) by a backward flow (B, 2, G, G) in box units."""
+    """Sample focus-box maps (B, K, side, side) by a backward flow (B, 2, G, G) in box units."""
     side = picture.shape[-1]
     grid = unit_grid(side, picture.device) + grow(flow, side).permute(0, 2, 3, 1)
     return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=False)

@@ -25,7 +25,7 @@ from models.dit import CausalDiT, Edit, FrameInput
 from models.guidance import Guidance, guide
 from models.retarget import rest_pose
 from models.rig import Rig
-from models.sampler import NOISE, Focus, draw_frame, frame_input, guidance_maps, reference_input
+from models.sampler import NOISE, Focus, draw_frame, frame_input, guidance_maps, move, reference_input
 from streamer.errors import KagamiError
 
 DEFAULT_CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints" / "tiny.safetensors"
@@ -48,12 +48,24 @@ class Reference:
 
 @dataclass(eq=False, slots=True)
 class State:
-    """One stream's memory: the pinned reference, and its past frames in the generator's own form."""
+    """One stream's memory: the pinned reference, its past frames in the generator's own form, and the last edit that
+    the network drew with the flow it was drawn for (1, 2, G, G), box units; `rides` counts the frames drawn from that
+    since.
+    """
 
     reference: Reference
     cache: Cache | None = None
     past: deque[tuple[np.ndarray, np.ndarray]] = field(default_factory=deque)
     newest: tuple[np.ndarray, np.ndarray] | None = None
+    drawn: tuple[Edit, Tensor] | None = None
+    rides: int = 0
+
+
+def ride(edit: Edit, then: Tensor, now: Tensor) -> Edit:
+    """An edit drawn for the flow `then`, carried to the flow `now` (1, 2, G, G), box units: what shows the same place
+    of the picture, y + now(y) = y' + then(y'), gets the same edit, with y' ≈ y + now(y) − then(y).
+    """
+    return Edit(*(move(getattr(edit, name), now - then) for name in Edit.__slots__))
 
 
 class Generator(Protocol):
@@ -82,10 +94,12 @@ class GeometryGenerator:
 class NetworkGenerator:
     """What torch and ONNX Runtime share: the reference, the frozen noise, the batch of streams."""
 
-    def __init__(self, network: CausalDiT, device: torch.device, steps: int) -> None:
+    def __init__(self, network: CausalDiT, device: torch.device, steps: int, every: int = 1) -> None:
+        """steps: of the sampler. every: the network draws one frame in so many; between, its last edit rides along."""
         self.network = network.to(device).eval()
         self.config: ModelConfig = network.config
         self.steps = steps
+        self.every = every
         side = self.config.side
         noise = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(NOISE_SEED))
         self.noise = noise.mul(NOISE).to(device)
@@ -100,14 +114,19 @@ class NetworkGenerator:
         maps = guidance_maps(rig, guidance)
         edits = []
         for i, state in enumerate(states):
+            one = slice(i, i + 1)
+            if state.drawn is not None and state.rides < self.every - 1:
+                state.rides += 1
+                edits.append(ride(*state.drawn, maps[one, :2]))
+                continue
             focus = state.reference.focus
             assert focus is not None
-            one = slice(i, i + 1)
             frame = frame_input(
                 focus, maps[one], guidance.canonical[one], guidance.tokens[one], self.noise, self.noise.new_ones(1)
             )
             edits.append(draw_frame(partial(self._step, state), focus, frame, self.steps))
             self._advance(state)
+            state.drawn, state.rides = (edits[-1], maps[one, :2]), 0
         edit = Edit(*(torch.cat([getattr(each, name) for each in edits]) for name in Edit.__slots__))
         return Edit(TRUST * edit.flow, edit.keep, edit.paint, TRUST * edit.alpha)
 
@@ -170,8 +189,8 @@ class StepGraph(nn.Module):
 class OnnxGenerator(NetworkGenerator):
     """The network in ONNX Runtime on the CPU, exported from the loaded weights at start, so the two cannot disagree."""
 
-    def __init__(self, network: CausalDiT, device: torch.device, steps: int) -> None:
-        super().__init__(network, device, steps)
+    def __init__(self, network: CausalDiT, device: torch.device, steps: int, every: int = 1) -> None:
+        super().__init__(network, device, steps, every)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = os.cpu_count() or 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -220,7 +239,9 @@ class OnnxGenerator(NetworkGenerator):
             return file.read_bytes()
 
 
-def make_generator(kind: str, device: torch.device, checkpoint: Path | None = None, steps: int = 1) -> Generator:
+def make_generator(
+    kind: str, device: torch.device, checkpoint: Path | None = None, steps: int = 1, every: int = 1
+) -> Generator:
     """ "geometry", or "dit" on ONNX Runtime (CPU) or torch (elsewhere). Raises GeneratorError with one sentence."""
     if kind == "geometry":
         return GeometryGenerator()
@@ -228,4 +249,4 @@ def make_generator(kind: str, device: torch.device, checkpoint: Path | None = No
         network = weights.load(checkpoint or DEFAULT_CHECKPOINT)
     except weights.CheckpointError as error:
         raise GeneratorError(str(error)) from error
-    return (OnnxGenerator if device.type == "cpu" else TorchGenerator)(network, device, steps)
+    return (OnnxGenerator if device.type == "cpu" else TorchGenerator)(network, device, steps, every)

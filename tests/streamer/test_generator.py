@@ -13,7 +13,7 @@ from models.guidance import guide
 from models.retarget import rest_pose
 from models.rig import Rig
 from models.sampler import draw_frame
-from streamer.generator import GeneratorError, GeometryGenerator, OnnxGenerator, TorchGenerator, make_generator
+from streamer.generator import GeneratorError, GeometryGenerator, OnnxGenerator, TorchGenerator, make_generator, ride
 from tests.faces import drawn_face
 
 SMALL = ModelConfig(width=64, depth=2, heads=4, keyed=1, ring=2, stem=(8, 16, 16))
@@ -81,3 +81,23 @@ def test_kinds(network: CausalDiT, tmp_path: Path) -> None:
 def test_no_steps_is_refused() -> None:
     with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
         draw_frame(None, None, None, 0)  # type: ignore[arg-type]
+
+
+@torch.inference_mode()
+def test_between_two_looks_the_edit_rides_on_the_guidance(network: CausalDiT, rig: Rig) -> None:
+    generator = TorchGenerator(network, CPU, 1, every=2)
+    state = generator.open(generator.refer(rig))
+    guidance = guide(rig, rest_pose(rig))
+    first, second, third = (generator.draw([state], rig, guidance) for _ in range(3))
+    assert first is not None and second is not None and third is not None
+    assert torch.allclose(first.paint, second.paint, atol=1e-4)
+    assert not torch.allclose(first.paint, third.paint, atol=1e-4)  # the network looked again, now with a past
+
+
+def test_an_edit_rides_to_where_its_place_of_the_picture_went() -> None:
+    keep = torch.ones(1, 1, 128, 128)
+    keep[..., 60:68, 60:68] = 0
+    edit = Edit(torch.zeros(1, 2, 128, 128), keep, torch.zeros(1, 3, 128, 128), torch.zeros(1, 1, 128, 128))
+    still, right = torch.zeros(1, 2, 128, 128), torch.zeros(1, 2, 128, 128)
+    right[:, 0] = -2 * 10 / 128  # shown ten cells further right, so taken from ten cells to the left
+    assert torch.allclose(ride(edit, still, right).keep[..., 70:78], keep[..., 60:68], atol=1e-4)
