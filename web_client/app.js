@@ -458,12 +458,12 @@ export class App {
         this.set({ stats: message });
         break;
       case 'error':
-        if (message.fatal && message.code !== 'closed') {
+        if ((message.fatal && message.code !== 'closed') || message.code === 'full') {
           this.#end();
         }
         this.notify({
           kind: 'error', about: message.code === 'connection' ? 'media' : message.code, text: message.message,
-          ...(message.fatal ? { action: { label: 'Try again', run: () => void this.start() } } : {}),
+          ...(message.fatal || message.code === 'full' ? { action: { label: 'Try again', run: () => void this.start() } } : {}),
         });
         break;
       case 'bye':

@@ -193,15 +193,19 @@ export class Connection {
 
   /** @param {import('./protocol.js').ServerError} error */
   #onError(error) {
+    if (error.code === 'full') {
+      this.wanted = null; // whether or not the server stays on the line, it takes no media from us now
+      this.#dropPeer();
+    }
     if (error.fatal) {
       this.wanted = error.code === 'closed' ? this.wanted : null; // a server that restarts will have us back
       if (FATAL_FOR_GOOD.has(error.code)) {
         this.wantsLink = false;
       }
-    } else if (error.code === 'negotiation') {
+    } else if (error.code === 'negotiation' || error.code === 'full') {
       this.offers = Math.max(0, this.offers - 1);
-      this.#offerAgain();
-    } else if (error.code === 'connection') {
+    }
+    if (error.code === 'negotiation' || error.code === 'connection') {
       this.#offerAgain();
     }
   }
