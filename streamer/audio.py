@@ -21,6 +21,7 @@ CHANNELS = 2
 CHUNK = RATE // 50  # 20 ms, what Opus wants
 CAPACITY = 2.0  # seconds kept; a longer delay is cut to this
 MAX_DELAY = 1.5
+LEAST_DELAY = 0.06  # a chunk asked for, one on its way, their jitter: sooner there is only silence to give
 HEAD_START = 0.08  # aiortc's audio buffer holds four packets back before the samples get here; video it does not
 GENTLE = 0.01  # how much faster or slower sound may run to catch up: a sixth of a semitone, which nobody hears
 JUMP = 0.25  # seconds of error beyond which it jumps at once
@@ -98,7 +99,7 @@ class DelayedAudioTrack(MediaStreamTrack):
         await asyncio.sleep(pacing.wait(pace, now))
         tick = pace.tick
         self._pace = pacing.advance(pace, time.monotonic())
-        wanted = max(0.0, self._delay() - HEAD_START)
+        wanted = max(LEAST_DELAY, self._delay() - HEAD_START)
         self._smooth = wanted if self._smooth is None else self._smooth + 0.02 * (wanted - self._smooth)
         sound = self._line.pull(CHUNK, pace.due, self._smooth)
         frame = AudioFrame.from_ndarray(sound.reshape(1, -1), format="s16", layout="stereo")
