@@ -65,7 +65,9 @@ def ride(edit: Edit, then: Tensor, now: Tensor) -> Edit:
     """An edit drawn for the flow `then`, carried to the flow `now` (1, 2, G, G), box units: what shows the same place
     of the picture, y + now(y) = y' + then(y'), gets the same edit, with y' ≈ y + now(y) − then(y).
     """
-    return Edit(*(move(getattr(edit, name), now - then) for name in Edit.__slots__))
+    coarse = move(torch.cat([edit.flow, edit.alpha], 1), now - then)
+    fine = move(torch.cat([edit.keep, edit.paint], 1), now - then)
+    return Edit(flow=coarse[:, :2], alpha=coarse[:, 2:], keep=fine[:, :1], paint=fine[:, 1:])
 
 
 class Generator(Protocol):
