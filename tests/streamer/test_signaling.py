@@ -51,7 +51,7 @@ def test_the_server_says_what_the_examples_show() -> None:
     assert signaling.candidate(line["candidate"], line["sdpMid"], line["sdpMLineIndex"]) == line
     assert signaling.candidate(None) == close
     assert [signaling.answer(example["sdp"]) for example in of_server("answer")] == of_server("answer")
-    assert signaling.error(ServerFullError(4), fatal=True) in of_server("error")
+    assert signaling.error(ServerFullError(4)) in of_server("error")
     assert signaling.error(ConnectionLostError()) in of_server("error")
     assert [signaling.bye(str(EngineClosedError()))] == of_server("bye")
     assert {message["type"] for message in FIXTURE["server"]} == {
