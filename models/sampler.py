@@ -2,8 +2,7 @@
 
 Noise convention: x_s = (1 − s)·x + s·e with x the focus box in −1..1, e Gaussian of `NOISE` standard deviation, s = 1
 pure noise; the network predicts x (rectified flow in x-prediction, Liu et al. 2022). The guidance all but determines
-the frame, so
-the noise may be small: at s = 1 it says nothing, and a small nothing is easier to overlook.
+the frame, so the noise may be small: at s = 1 it says nothing, and a small nothing is easier to overlook.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from torch import Tensor
 from kernels.warp import warp_composite
 from models.compositor import cover, darken, grow
 from models.dit import Edit, FrameInput
-from models.grid import box_grid, unit_grid
+from models.grid import crop, unit_grid
 from models.guidance import Guidance
 from models.rig import Rig, between
 
@@ -53,7 +52,7 @@ def crop_focus(maps: Tensor, focus: Tensor, side: int) -> Tensor:
     shrink = side / (maps.shape[-1] * float(focus[:, 2].max()))
     if shrink < 0.9:
         maps = F.interpolate(maps, scale_factor=shrink, mode="bilinear", antialias=True)
-    return F.grid_sample(maps, box_grid(focus, side), mode="bilinear", padding_mode="border", align_corners=False)
+    return crop(maps, focus, side)
 
 
 def move(picture: Tensor, flow: Tensor) -> Tensor:
