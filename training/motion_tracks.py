@@ -125,6 +125,7 @@ def _moods_of_face(rng: Rng, frames: int, names: Names, strength: float) -> Arra
         ({"mouthShrugLower": 0.6}, 0.06),
         ({"jawOpen": 0.8}, 0.1),
         ({"mouthUpperUp": 0.7, "mouthLowerDown": 0.6}, 0.08),
+        ({"mouthSmile": 0.9, "mouthUpperUp": 0.45, "mouthLowerDown": 0.45, "cheekSquint": 0.4, "jawOpen": 0.08}, 0.25),
     ]
     for weights, chance in groups:
         if rng.random() > min(1.0, chance * 1.3):

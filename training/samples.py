@@ -32,7 +32,7 @@ Sample = dict[str, NDArray]
 log = logging.getLogger("training.samples")
 
 PER_CHARACTER = 5  # samples of each character; building one costs as much as six frames
-SPACINGS = (1, 1, 2, 3, 4)  # frames of 25 fps between two targets
+SPACINGS = (1, 1, 2, 3, 6)  # frames of 25 fps between two targets
 
 
 class SampleStream(IterableDataset):

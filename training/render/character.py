@@ -127,7 +127,7 @@ class Character:
         self.neutral = shape[studio.used]
         self.eyes = [self._fit_eye(shape, EYE_RIGHT), self._fit_eye(shape, EYE_LEFT)]
         pieces = self._pieces(rng, traits)
-        self._assemble(pieces)
+        self._assemble(pieces, float(rng.uniform(0.5, 1.6)))
 
     def _grow_eyes(self, shape: Array, scale: float | None, rng: Rng, drawn: bool) -> Array:
         """Stylised heads have larger eyes: the surroundings of each eye are scaled smoothly."""
@@ -199,11 +199,12 @@ class Character:
             pieces.append(parts.glasses(rng, eyes, ear))
         return pieces
 
-    def _assemble(self, pieces: list[Part]) -> None:
+    def _assemble(self, pieces: list[Part], depth: float) -> None:
+        """One mesh of all pieces; depth > 1 darkens the mouth's inside, < 1 lights it up."""
         studio = self.studio
         count = len(studio.used)
         shade = 1 - 0.4 * self.look.table[0, 0] * studio.throat
-        vertices, weights, dark = [self.neutral], [studio.weight], [studio.dark * shade]
+        vertices, weights, dark = [self.neutral], [studio.weight], [studio.dark**depth * shade]
         parent = [np.arange(count, dtype=np.int32)]
         faces, corner_uv, uv = [studio.faces], [studio.corner_uv], [studio.atlas.uv]
         label, material = [studio.label], [studio.material]

@@ -48,11 +48,15 @@ class Camera:
 
 
 def random_camera(rng: Rng, tall: float | None = None) -> Camera:
-    """Head and shoulders as before a webcam; tall = head height as a part of the picture, 0.30..0.75 by chance."""
-    tall = tall if tall is not None else float(rng.triangular(0.30, 0.55, 0.78))
+    """Head and shoulders as before a webcam, or as near as an avatar's portrait, by chance.
+
+    tall = head height as a part of the picture: 0.30..0.78 or 0.6..1.2 by chance.
+    """
+    if tall is None:
+        tall = float(rng.triangular(0.30, 0.55, 0.78) if rng.random() < 0.5 else rng.uniform(0.6, 1.2))
     distance = float(np.exp(rng.uniform(np.log(42), np.log(160))))
     focal = 2 * tall * distance / HEAD_TALL
-    free = max(0.0, 1 - tall)
+    free = max(0.12, 1 - tall)
     offset = (float(np.clip(rng.normal(0, 0.2), -0.5, 0.5)) * free, float(rng.uniform(-0.55, 0.25)) * free)
     return _centre(Camera(focal, distance, 3.0 + float(rng.normal(0, 4)), offset))
 
