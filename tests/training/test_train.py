@@ -1,6 +1,4 @@
-"""A rendered sample becomes network inputs, and the trainer learns from them, resumes, and stops at a loss gone
-wrong.
-"""
+"""A rendered sample becomes network inputs, and the network learns from them."""
 
 from pathlib import Path
 
@@ -8,15 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from models.checkpoint import load
+from models.checkpoint import load, save
 from models.config import PRESETS, ModelConfig
+from models.dit import CausalDiT
 from models.topology import topology
 from tests.faces import drawn_face
 from training import train
 from training.bake import Baked, bake, load_shard, shard_paths, store
-from training.train import Options, Trainer, batch_loss
+from training.supply import Supply
+from training.train import Drawing, choose, focus_of, fresh, other_view, references
+from training.trainer import Options, Trainer
 
 SMALL = ModelConfig(width=32, depth=1, heads=4, keyed=1, stem=(8, 8, 8))
+PAIR = ModelConfig(width=32, depth=1, heads=4, keyed=1, references=3, stem=(8, 8, 8))
 
 
 @pytest.fixture(scope="module")
@@ -61,12 +63,9 @@ def data(sample: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFactory
     return folder
 
 
-@pytest.fixture
-def options(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Options:
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PRESETS, "small", SMALL)
-    return Options(
-        data, tmp_path / "run", "small", steps=3, batch=2, rate=1e-3, seed=1, threads=1, hours=1.0, start=None
-    )
 
 
 def one_batch(data: Path) -> Baked:
@@ -88,58 +87,78 @@ def test_a_shard_keeps_what_was_stored(sample: dict[str, np.ndarray], data: Path
     assert torch.equal(batch.label[:1], fresh.label)
 
 
-def test_the_loss_falls(options: Options, data: Path) -> None:
-    trainer = Trainer(options)
+def test_the_loss_falls(data: Path, tmp_path: Path) -> None:
+    options = Options(tmp_path, steps=100, rate=1e-2)
+    task = Drawing("small", options)
+    trainer = Trainer(task, Supply(data, 2), fresh("small", 1, None), options)
     batch = one_batch(data)
 
     def total() -> float:
         with torch.no_grad():
-            terms = batch_loss(trainer.network, batch, torch.Generator().manual_seed(7))[0]
+            terms = task.loss(trainer.network, batch, torch.Generator().manual_seed(7))[0]
         return float(torch.stack(list(terms.values())).sum())
 
     before = total()
     for _ in range(8):
-        trainer._update(batch)
+        trainer.update(batch)
     assert total() < before
 
 
-def test_runs_saves_and_resumes(options: Options) -> None:
-    Trainer(options).run()
-    assert load(options.out / "small.safetensors").config == SMALL
-    again = Trainer(options)
-    assert again.step == 3
-    again.run()  # nothing is left to do
-    assert again.step == 3
-    assert not list(options.out.glob("*.part"))
+def test_one_command_trains_and_trains_on(data: Path, tmp_path: Path) -> None:
+    command = ["--data", str(data), "--preset", "small", "--out", str(tmp_path), "--batch", "2", "--steps"]
+    train.main([*command, "2"])
+    assert load(tmp_path / "small.safetensors").config == SMALL
+    train.main([*command, "3", "--precision", "fp32"])
+    assert torch.load(tmp_path / "state.pt")["step"] == 3
 
 
-def test_the_same_seed_gives_the_same_weights(options: Options, tmp_path: Path) -> None:
-    runs = []
-    for name in ("a", "b"):
-        trainer = Trainer(Options(**{**_fields(options), "out": tmp_path / name}))
-        trainer.run()
-        runs.append(trainer.network.state_dict())
-    assert all(torch.equal(runs[0][name], runs[1][name]) for name in runs[0])
+def test_frames_that_are_not_drawn_may_be_references() -> None:
+    network = CausalDiT(PAIR)
+    drawn, others = zip(*(choose(4, network, torch.Generator().manual_seed(n)) for n in range(60)), strict=True)
+    assert {len(each) for each in drawn} == {1, 3}
+    assert all(each == list(range(each[0], each[0] + len(each))) for each in drawn)
+    assert {len(each) for each in others} == {0, 1, 2}
+    assert not any(set(a) & set(b) for a, b in zip(drawn, others, strict=True))
+    assert all(choose(4, CausalDiT(SMALL), torch.Generator().manual_seed(n))[1] == [] for n in range(20))
 
 
-def test_a_loss_gone_wrong_stops_and_keeps_the_last_good_state(
-    options: Options, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    Trainer(Options(**{**_fields(options), "steps": 1})).run()
-    good = (options.out / "state.pt").read_bytes()
-    broken = {"pixel": torch.tensor(float("nan"), requires_grad=True)}
-    monkeypatch.setattr(train, "batch_loss", lambda *_: (broken, torch.zeros(1)))
-    with pytest.raises(
-        SystemExit, match=r"The loss is not a number at step 1; the last good state is in .*state\.pt\."
-    ):
-        Trainer(options).run()
-    assert (options.out / "state.pt").read_bytes() == good
+@torch.no_grad()
+def test_references_fill_all_slots(data: Path) -> None:
+    network, batch = CausalDiT(PAIR), one_batch(data)
+    focus, tokens = focus_of(batch), PAIR.tokens
+    keys, values = references(network, batch, focus, [1])
+    assert keys.shape == values.shape == (1, 2, 4, 3 * tokens, 8)
+    assert torch.equal(keys[..., 2 * tokens :, :], keys[..., :tokens, :])  # the picture again
+    assert torch.equal(keys[..., tokens : 2 * tokens, :], network.refer(other_view(batch, 1))[0])
+
+
+def test_another_view_is_clean_and_moves_nowhere(data: Path) -> None:
+    batch = one_batch(data)
+    view = other_view(batch, 1)
+    assert torch.equal(view.warped, batch.truth[:, 1]) and torch.equal(view.noised, view.warped * 2 - 1)
+    assert float(view.maps[:, :2].abs().max()) == 0 and float(view.maps[:, 2].min()) == 1
+    assert torch.equal(view.maps[:, 3:], batch.maps[:, 1, 3:]) and float(view.level.max()) == 0
+
+
+def test_several_references_learn(data: Path, tmp_path: Path) -> None:
+    network = CausalDiT(PAIR)
+    terms, sheet = Drawing("pair", Options(tmp_path)).loss(network, one_batch(data), torch.Generator().manual_seed(3))
+    torch.stack(list(terms.values())).sum().backward()
+    own = [p for name, p in network.named_parameters() if not name.startswith("closeups.")]
+    assert all(p.grad is not None and bool(torch.isfinite(p.grad).all()) for p in own)
+    assert sheet.shape == (2, 3, 256, 768)
+
+
+def test_weights_of_another_preset_are_refused(tmp_path: Path) -> None:
+    save(CausalDiT(PAIR), tmp_path / "pair.safetensors")
+    fresh("small", 1, tmp_path / "pair.safetensors")  # more slots, the same weights
+    save(CausalDiT(ModelConfig(width=64, depth=1, heads=4, keyed=1, stem=(8, 8, 8))), tmp_path / "wide.safetensors")
+    with pytest.raises(SystemExit, match=r"wide\.safetensors holds weights of another preset than small\."):
+        fresh("small", 1, tmp_path / "wide.safetensors")
+    with pytest.raises(SystemExit, match=r"none\.safetensors is not there"):
+        fresh("small", 1, tmp_path / "none.safetensors")
 
 
 def test_an_empty_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="holds no baked samples"):
         shard_paths(tmp_path)
-
-
-def _fields(options: Options) -> dict:
-    return {name: getattr(options, name) for name in Options.__slots__}
