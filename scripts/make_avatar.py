@@ -1,6 +1,6 @@
 """Render assets/avatar.png, the project's own picture.
 
-    python scripts/make_avatar.py --facekit PATH [--out assets/avatar.png]
+python scripts/make_avatar.py --facekit PATH [--out assets/avatar.png]
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def main() -> None:
     names = Names(studio.kit.expression_names)
     traits = Traits(
         "paint", "long", 0.55, 0.09, False, False, wide=0.82, spread=0.25, thick=1.5, rise=0.2, reach=2.38, length=15.0,
-        fringe=(34, 4.8, 1.1), swept=0.4,
+        fringe=(34, 4.8, 1.1), swept=0.4, hat="none", jewels=False,
     )  # fmt: skip
     character = Character(studio, np.random.default_rng(5), traits, appearance(studio))
     act = Act(head=np.float32([0.07, 0.0, 0.04]))

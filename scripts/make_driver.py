@@ -71,7 +71,8 @@ def script(names: Names) -> Track:
 def person(studio: Studio) -> Character:
     """A natural looking person; the seeds were chosen by eye."""
     look = studio.painter.paint(np.random.default_rng(549), "skin")
-    traits = Traits("skin", "short", 0.0, 0.0, False, False, spread=0.6, thick=1.0)
+    traits = Traits("skin", "short", 0.0, 0.0, False, False, spread=0.6, thick=1.0, hat="none",
+                    jewels=False)  # fmt: skip
     return Character(studio, np.random.default_rng(49), traits, look)
 
 

@@ -10,11 +10,16 @@ from numpy.typing import NDArray
 
 from training.render import parts
 from training.render.atlas import SIDE, TILES, Atlas, paste
+from training.render.eyes import eye_picture
+from training.render.face_paint import laid, paint_face
 from training.render.facekit import HEAD_END
+from training.render.mouth import Mouth, paint_mouth
 from training.render.noise import Rng, palette, pattern, value_noise
 from training.render.raster import Array
 
 STYLES = {"skin": 0.36, "paint": 0.08, "cel": 0.1, "flat": 0.05, "line": 0.04, "statue": 0.05, "absurd": 0.32}
+JEWELS = np.array([[235, 200, 110], [225, 225, 230], [235, 235, 225], [190, 40, 50], [60, 110, 190], [60, 160, 100],
+                   [40, 40, 45]], np.float32)  # fmt: skip
 SOCKET_END = 13294  # vertices from HEAD_END to it line the mouth, the next ones the eye sockets
 
 
@@ -24,12 +29,13 @@ class Appearance:
 
     style: str
     texture: NDArray[np.uint8]  # (SIDE, SIDE, 3)
-    table: Array  # (6, 4) see raster.Surface: skin, mouth, eyes, hair, glasses, clothes
+    table: Array  # (7, 4) see raster.Surface: skin, mouth, eyes, hair, glasses and jewels, clothes, hat
     steps: int
     line: float  # width of drawn outlines in supersampled pixels, 0 = none
     ink: Array  # (3,) 0..1 colour of the outlines
     collar: float  # 0..1 where the clothes begin on the bust
     iris: float  # radians from the gaze axis to the iris' edge
+    mouth: Mouth | None = None  # None = of flesh, as the model has it
 
 
 def skin_tone(rng: Rng) -> Array:
@@ -47,39 +53,6 @@ def hair_tone(rng: Rng, wild: bool) -> Array:
     natural = [[20, 16, 15], [45, 30, 24], [80, 52, 34], [120, 80, 48], [190, 150, 95], [225, 200, 150], [140, 60, 30],
                [150, 150, 150], [225, 225, 225]]  # fmt: skip
     return np.array(natural[rng.integers(len(natural))], np.float32) * rng.uniform(0.8, 1.2, 3).astype(np.float32)
-
-
-def eye_picture(rng: Rng, iris: float, kind: str) -> Array:
-    """Eyeball texture (128, 128, 3) by the angle from the gaze axis."""
-    grid = (np.arange(128) + 0.5) / 64 - 1
-    x, y = np.meshgrid(grid, grid)
-    angle = np.hypot(x, y) * (np.pi / 2)
-    turn = np.arctan2(y, x)
-    white = np.array([238, 234, 230], np.float32) * rng.uniform(0.85, 1.05) + rng.normal(0, 4, 3)
-    hues = [[70, 45, 25], [110, 75, 35], [95, 115, 60], [90, 130, 160], [120, 140, 150], [40, 28, 20]]
-    colour = np.array(hues[rng.integers(6)], np.float32) if kind in ("skin", "paint") else palette(rng, 1)[0] * 0.85
-    image = np.broadcast_to(white, (128, 128, 3)).copy()
-    if kind == "skin":
-        image[..., 1:] -= (25 * np.clip(angle - 0.7, 0, 1))[..., None]
-    inner = np.clip(angle / iris, 0, 1)
-    fibres = 1 + rng.uniform(0, 0.3) * value_noise(
-        np.stack([np.cos(turn) * 9, np.sin(turn) * 9, inner * 1.5], -1).reshape(-1, 3), int(rng.integers(1 << 20)), 3
-    ).reshape(128, 128)
-    shade = (0.75 + 0.6 * inner) * fibres * np.where(kind == "cel", 0.6 + 0.5 * (y * 90 / iris / 57 + 1), 1)
-    ring = np.clip((inner - 0.82) / 0.15, 0, 1) * rng.uniform(0.2, 0.8)
-    disc = colour * (shade * (1 - ring))[..., None]
-    mask = np.clip((iris - angle) / 0.04 + 0.5, 0, 1)[..., None]
-    image = image * (1 - mask) + disc * mask
-    pupil = iris * rng.uniform(0.3, 0.55)
-    dark = np.clip((pupil - angle) / 0.03 + 0.5, 0, 1)[..., None]
-    image = image * (1 - dark) + 8 * dark
-    return np.asarray(np.clip(image, 0, 255), np.float32)
-
-
-def _mix(image: Array, mask: NDArray, colour: Array, amount: float = 1.0) -> Array:
-    """`colour` laid over `image` (h, w, 3) where mask (h, w) says."""
-    weight: Array = (mask * amount)[..., None]
-    return image * (1 - weight) + colour * weight
 
 
 class Painter:
@@ -122,56 +95,10 @@ class Painter:
             out.append(image.reshape(size, size, 3))
         return out
 
-    def _features(self, rng: Rng, style: str, face: Array, tone: Array, hair: Array, seed: int) -> Array:
-        """Blush, lips, brows, lid lines, freckles, stubble over the face tile."""
-        atlas, points = self.atlas, self.atlas.positions["face"]
-        x, y, z = points[..., 0], points[..., 1], points[..., 2]
-        if style in ("skin", "paint", "cel"):
-            rosy = tone * np.array([1.0, 0.72, 0.72], np.float32)
-            spot = np.exp(-(((np.abs(x) - 4.6) ** 2 + (y + 0.2) ** 2) / rng.uniform(2, 6))) * (z > 3)
-            face = _mix(face, spot, rosy, rng.uniform(0, 0.6))
-            face = _mix(face, np.exp(-(x**2 + (y - 0.3) ** 2) / 2.5) * (z > 10), rosy, rng.uniform(0, 0.4))
-            face = _mix(face, np.clip(1.2 - atlas.lid, 0, 1), tone * 0.72, rng.uniform(0, 0.6))
-        if style == "skin" and rng.random() < 0.25:
-            spots = value_noise(points.reshape(-1, 3) * 3.2, seed + 9, 1).reshape(x.shape)
-            face = _mix(face, np.clip((spots - 0.55) * 6, 0, 1) * (np.abs(y) < 4), tone * 0.7, 0.6)
-        stubble = rng.random() < 0.25 and style in ("skin", "paint")
-        if stubble:
-            grains = value_noise(points.reshape(-1, 3) * 14, seed + 11, 1).reshape(x.shape)
-            zone = np.clip((-1.3 - y + 0.25 * np.abs(x)) * 1.2, 0, 1) * np.clip((y + 11) / 3, 0, 1) * (z > 2)
-            face = _mix(face, zone * np.clip(0.5 + grains, 0, 1), hair * 0.6, rng.uniform(0.15, 0.5))
-        lip_colour = tone * np.array([0.86, 0.58, 0.58], np.float32) if style != "statue" else tone * 0.95
-        if rng.random() < (0.35 if style in ("skin", "paint", "cel") else 0.6 * (style != "statue")):
-            lip_colour = palette(rng, 1)[0]
-            if style == "skin":
-                lip_colour = np.array([rng.uniform(120, 220), rng.uniform(20, 90), rng.uniform(40, 100)], np.float32)
-        if style != "absurd" or rng.random() < 0.6:
-            lips = np.clip(-atlas.lips / 0.12 + 0.5, 0, 1)
-            face = _mix(face, lips, lip_colour, rng.uniform(0.25, 0.9) if style != "line" else 0.2)
-        if (style != "absurd" or rng.random() < 0.5) and not (style == "statue" and rng.random() < 0.6):
-            wide = rng.uniform(0.12, 0.5)
-            taper = wide * np.interp(atlas.brow_along, [0, 0.2, 0.6, 1], [0.7, 1.0, 0.8, 0.15])
-            hairs: Array | float = 1.0
-            if style in ("skin", "paint"):
-                slanted = np.stack([(x - np.sign(x) * 0.5 * y) * 14, y * 4, z * 4], -1)
-                grain = value_noise(slanted.reshape(-1, 3), seed + 5, 2).reshape(x.shape)
-                hairs = np.clip(0.8 + rng.uniform(0.2, 0.8) * grain, 0, 1)
-            mask = np.clip((taper - atlas.brow) / 0.16 + 0.5, 0, 1) * hairs
-            face = _mix(face, mask, hair * rng.uniform(0.3, 0.9), rng.uniform(0.5, 1))
-        if style != "statue" and (style != "absurd" or rng.random() < 0.6):
-            width = rng.uniform(0.04, 0.2 if style in ("skin", "paint") else 0.35)
-            shown = (atlas.above_lid | (rng.random() < 0.3)).astype(np.float32)
-            line = np.clip((width - atlas.lid) / 0.06 + 0.5, 0, 1) * shown
-            face = _mix(face, line, np.array([25, 15, 15], np.float32), rng.uniform(0.3, 1))
-            if rng.random() < 0.2:
-                face = _mix(face, np.clip(1 - atlas.lid, 0, 1) * atlas.above_lid, palette(rng, 1)[0], 0.5)
-        return face
-
-    def _back(self, rng: Rng, back: Array, tone: Array, style: str) -> Array:
+    def _back(self, back: Array, tone: Array, lining: Array) -> Array:
         """The linings of mouth and eye sockets share the back-of-head tile."""
         vertex = self.atlas.vertex["back"]
-        flesh = np.array([110, 40, 40], np.float32) if style != "statue" else tone * 0.5
-        back = np.where(((vertex >= HEAD_END) & (vertex < SOCKET_END))[..., None], flesh * rng.uniform(0.4, 1), back)
+        back = np.where(((vertex >= HEAD_END) & (vertex < SOCKET_END))[..., None], lining, back)
         socket = (vertex >= SOCKET_END) | (vertex < 0)
         return np.where(socket[..., None], tone * np.array([0.9, 0.65, 0.62], np.float32), back)
 
@@ -186,7 +113,7 @@ class Painter:
         depth = {"cel": 0.1, "flat": 0.05, "line": 0.1}.get(style, rng.uniform(0.2, 0.7))
         image = colour * (1 + depth * strand[..., None])
         if rng.random() < 0.15:
-            image = _mix(image, np.clip((v - rng.uniform(0.1, 0.5)) * 4, 0, 1), hair_tone(rng, True))
+            image = laid(image, np.clip((v - rng.uniform(0.1, 0.5)) * 4, 0, 1), hair_tone(rng, True))
         return image
 
     def _body(self, rng: Rng, style: str, bare: Array, collar: float, seed: int) -> Array:
@@ -201,12 +128,12 @@ class Painter:
         # The neckline: a V or a round one, deepest in front (u = 0 and 1).
         front = np.clip(1 - np.minimum(u, 1 - u) * 5, 0, 1)
         edge = collar + rng.choice([0.0, 0.1, 0.25]) * front ** rng.choice([1.0, 2.0])
-        image = _mix(cloth, np.clip((edge - v) / 0.008 + 0.5, 0, 1), bare)
+        image = laid(cloth, np.clip((edge - v) / 0.008 + 0.5, 0, 1), bare)
         if rng.random() < 0.5:
-            image = _mix(image, np.clip(1 - np.abs(v - edge - 0.012) / 0.012, 0, 1), palette(rng, 1)[0])
+            image = laid(image, np.clip(1 - np.abs(v - edge - 0.012) / 0.012, 0, 1), palette(rng, 1)[0])
         if rng.random() < 0.3:
             seam = np.minimum(u, 1 - u) < 0.004
-            image = _mix(image, seam * (v > edge), palette(rng, 1)[0])
+            image = laid(image, seam * (v > edge), palette(rng, 1)[0])
         return image
 
     def paint(self, rng: Rng, style: str | None = None) -> Appearance:
@@ -226,33 +153,47 @@ class Painter:
             hair = tone * rng.uniform(0.8, 1)
         texture = np.full((SIDE, SIDE, 3), 128, np.uint8)
         face, back, bare = self._ground(rng, style, tone, seed)
-        paste(texture, "face", self._features(rng, style, face, tone, hair, seed))
-        paste(texture, "back", self._back(rng, back, tone, style))
-        iris = float(rng.uniform(0.36, 0.48) if style in ("skin", "paint", "statue") else rng.uniform(0.36, 0.62))
+        paste(texture, "face", paint_face(rng, style, self.atlas, face, tone, hair, seed))
+        mouth = paint_mouth(rng, style, tone, self.atlas, texture)
+        paste(texture, "back", self._back(back, tone, mouth.lining))
+        iris = float(rng.uniform(0.34, 0.5) if style in ("skin", "paint", "statue") else rng.uniform(0.36, 0.62))
         eye = eye_picture(rng, iris, style)
         if style == "statue" and rng.random() < 0.7:
             eye = eye * 0.25 + tone * 0.75
         paste(texture, "eye_left", eye)
         paste(texture, "eye_right", eye if rng.random() < 0.95 else eye_picture(rng, iris, style))
-        gums = np.array([190, 90, 90], np.float32) * rng.uniform(0.5, 1.1, 3) if style != "statue" else tone * 0.8
-        paste(texture, "gums", np.broadcast_to(gums, (128, 128, 3)))
-        enamel = np.array([235, 228, 210], np.float32) * rng.uniform(0.75, 1.08)
-        teeth = enamel * np.array([1, rng.uniform(0.93, 1), 0.95], np.float32)
-        teeth = teeth if style != "statue" else tone * 0.95
-        paste(texture, "teeth", np.broadcast_to(teeth, (128, 128, 3)))
         paste(texture, "lashes", np.broadcast_to(np.array([20, 14, 12], np.float32), (64, 64, 3)))
         paste(texture, "glasses", np.broadcast_to(palette(rng, 1)[0] * rng.uniform(0, 0.8), (64, 64, 3)))
+        paste(texture, "jewel", np.broadcast_to(JEWELS[rng.integers(len(JEWELS))], (64, 64, 3)))
+        paste(texture, "hat", self._hat(rng, style, tone))
         paste(texture, "hair", self._hair(rng, style, hair, seed))
         collar = float(rng.uniform(0.12, 0.3))
         paste(texture, "body", self._body(rng, style, bare, collar, seed))
         return Appearance(
-            style, texture, self._table(rng, style),
+            style, texture, self._table(rng, style, mouth.shading),
             steps=int(rng.integers(1, 4)) if style == "cel" else 0,
             line=float(rng.uniform(1, 3)) if style == "line" or (style in ("cel", "flat") and rng.random() < 0.7) else
-            0, ink=rng.uniform(0, 0.25, 3).astype(np.float32), collar=collar, iris=iris,
+            0, ink=rng.uniform(0, 0.25, 3).astype(np.float32), collar=collar, iris=iris, mouth=mouth,
         )  # fmt: skip
 
-    def _table(self, rng: Rng, style: str) -> Array:
+    def _hat(self, rng: Rng, style: str, tone: Array) -> Array:
+        """Cloth of a hat (size, size, 3): plain, knitted, patterned, with a band or without."""
+        size = TILES["hat"].size
+        u, v = np.meshgrid(np.arange(size) / size, np.arange(size) / size)
+        place = np.stack([np.sin(u * 6.28) * 9, -v * 40, np.cos(u * 6.28) * 9], -1).reshape(-1, 3).astype(np.float32)
+        if rng.random() < (0.75 if style == "absurd" else 0.3):
+            image = pattern(rng, place).reshape(size, size, 3)
+        else:
+            colour = palette(rng, 1)[0] if style != "statue" else tone
+            knit = np.sin(u * 6.28 * 60) * np.sin(v * 6.28 * 50) * rng.choice([0.0, 0.15])
+            worn = 0.12 * value_noise(place * 0.4, int(rng.integers(1 << 20)), 4).reshape(size, size)
+            image = colour * (1 + knit + worn)[..., None]
+        if style != "statue" and rng.random() < 0.3:
+            band = np.abs(v - rng.uniform(0.2, 0.3)) < rng.uniform(0.01, 0.05)
+            image = laid(image, band, palette(rng, 1)[0])
+        return np.asarray(image, np.float32)
+
+    def _table(self, rng: Rng, style: str, mouth: float | None) -> Array:
         shading = {"flat": rng.uniform(0, 0.15), "line": rng.uniform(0, 0.25), "cel": rng.uniform(0.4, 0.9)}.get(
             style, rng.uniform(0.7, 1) if style != "absurd" else rng.uniform(0.1, 1)
         )
@@ -262,11 +203,12 @@ class Painter:
         wrap = rng.uniform(0, 0.5)
         table = np.array([
             [shading, gloss, power, wrap],
-            [shading, gloss, 30, wrap],
+            [shading if mouth is None else mouth, gloss if mouth is None else 0.0, 30, wrap],
             [shading * 0.7, 0.6 * float(shiny), 120, 0.3],
             [shading, rng.uniform(0, 0.3) * float(shiny), 20, wrap],
             [shading, 0.5 * float(shiny), 40, wrap],
             [shading, 0.0, 10, wrap],
+            [shading, rng.choice([0.0, 0.15]) * float(shiny), 25, wrap],
         ])  # fmt: skip
         return table.astype(np.float32)
 

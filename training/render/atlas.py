@@ -39,6 +39,8 @@ TILES = {
     "eye_right": Tile(896, 128, 128),
     "lashes": Tile(768, 256, 64),
     "glasses": Tile(832, 256, 64),
+    "jewel": Tile(896, 256, 64),
+    "hat": Tile(512, 256, 256),
     "body": Tile(512, 512, 512),
     "hair": Tile(0, 512, 512),
 }

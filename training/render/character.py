@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from training.render import parts, raster
+from training.render import beard, hair, parts, raster, wear
 from training.render.appearance import Appearance, Painter
 from training.render.atlas import TILES, Atlas
-from training.render.facekit import EXPRESSIONS, EYE_LEFT, EYE_RIGHT, HEAD_END, MULTIPIE, Facekit
+from training.render.facekit import EXPRESSIONS, EYE_LEFT, EYE_RIGHT, HEAD_END, MULTIPIE, TEETH, Facekit
 from training.render.noise import Rng
 from training.render.parts import BODY, EYES, HEAD, MOUTH, SKIN, Part
 from training.render.raster import Array, Ints, Surface
 
 PIVOT = np.array([0.0, -7.0, -2.0], np.float32)  # about which the head turns: the upper neck
 ROOT = np.array([0.0, -60.0, -2.0], np.float32)  # about which the bust leans
+HAIR = {"bald": 0.08, "cap": 0.15, "short": 0.15, "fringe": 0.15, "long": 0.2, "strands": 0.08, "afro": 0.04,
+        "spikes": 0.05, "bun": 0.04, "tail": 0.06}  # fmt: skip
 USED_MATERIALS = ("M_Face", "M_BackHead", "M_GumsTongue", "M_Teeth")
 
 
@@ -84,6 +86,9 @@ class Studio:
         self.weight = parts.head_weight(self.base)
         self.weight[vertex_inside] = 1
         self.front = self.compact[MULTIPIE]
+        x, y, z = self.base.T
+        ear = (np.abs(x) > 6.6) & (y > -3) & (y < 1.5) & (z > -3.5) & (z < 3.5) & ~vertex_inside
+        self.lobes = [int(np.where(ear & (x * sign > 0), y, 99).argmin()) for sign in (-1, 1)]
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ class Traits:
     """The choices that make a character's shape; None where chance decides."""
 
     style: str | None = None
-    hair: str | None = None  # bald, cap, short, fringe, long
+    hair: str | None = None  # one of HAIR
     eye_scale: float | None = None
     slim: float | None = None  # how much jaw, mouth and neck are narrowed, 0..0.3
     glasses: bool | None = None
@@ -104,12 +109,15 @@ class Traits:
     length: float | None = None  # y of its ends below the eyes, cm
     fringe: tuple[int, float, float] | None = None  # count, lowest end (y, cm), spread in radians
     swept: float | None = None  # how far the fringe is swept aside, radians
+    hat: str | None = None  # one of wear.HATS, "none"
+    jewels: bool | None = None  # at the ears
 
 
 class Character:
     """A person to be posed and drawn.
 
-    `surface` (raster.Surface), `label` (F,) of each triangle, `studio`; vertices: first the model's (`studio.used`).
+    `surface` (raster.Surface), `label` (F,) of each triangle, `casters` (C, 3) triangles that cast shadows, `studio`;
+    vertices: first the model's (`studio.used`).
     """
 
     def __init__(self, studio: Studio, rng: Rng, traits: Traits | None = None, look: Appearance | None = None) -> None:
@@ -124,10 +132,15 @@ class Character:
         shape = self._grow_eyes(shape, traits.eye_scale, rng, drawn)
         slim = traits.slim if traits.slim is not None else float(rng.uniform(-0.05, 0.25)) * drawn
         shape = self._slim(shape, slim)
+        if self.look.mouth is not None:
+            for first, end, size in zip(TEETH, TEETH[1:], self.look.mouth.teeth, strict=False):
+                middle = shape[first:end].mean(0)
+                shape[first:end] = middle + (shape[first:end] - middle) * size
         self.neutral = shape[studio.used]
         self.eyes = [self._fit_eye(shape, EYE_RIGHT), self._fit_eye(shape, EYE_LEFT)]
         pieces = self._pieces(rng, traits)
-        self._assemble(pieces, float(rng.uniform(0.5, 1.6)))
+        depth = float(rng.uniform(0.5, 1.6))
+        self._assemble(pieces, depth if self.look.mouth is None else self.look.mouth.depth)
 
     def _grow_eyes(self, shape: Array, scale: float | None, rng: Rng, drawn: bool) -> Array:
         """Stylised heads have larger eyes: the surroundings of each eye are scaled smoothly."""
@@ -165,7 +178,6 @@ class Character:
     def _pieces(self, rng: Rng, traits: Traits) -> list[Part]:
         studio, look = self.studio, self.look
         normal = raster.normals(self.neutral, studio.faces)
-        skin = studio.faces[studio.skin]
         head = studio.base[:, 1] > -8
         scale = (np.ptp(self.neutral[head], axis=0) / np.ptp(studio.base[head], axis=0)).astype(np.float32)
         scale = np.clip(scale, 0.85, 1.2)
@@ -174,29 +186,53 @@ class Character:
         self.wide = traits.wide or float(rng.uniform(0.8, 1.15))
         pieces = parts.bust(self.wide, float(np.clip(neck, 0.8, 1.3)), float(rng.uniform(0.3, 1.2)), look.collar)
         pieces += [parts.eyeball("eye_right", look.iris), parts.eyeball("eye_left", look.iris)]
-        hair = traits.hair or str(rng.choice(["bald", "cap", "short", "fringe", "long"], p=[0.1, 0.2, 0.2, 0.2, 0.3]))
-        if hair != "bald":
-            thick = float(rng.uniform(0.15, 0.6) if hair == "cap" else rng.uniform(0.6, 2.2))
-            thick = traits.thick if traits.thick is not None else thick
-            rise = traits.rise if traits.rise is not None else float(rng.normal(0, 0.7))
-            pieces.append(parts.cap(rng, studio.base, self.neutral, normal, skin, thick, rise))
-            if hair == "long":
-                reach = traits.reach or float(rng.uniform(1.5, 2.45))
-                length = traits.length or float(rng.uniform(4, 40))
-                pieces.append(parts.curtain(rng, scale, thick, length, reach))
-            if traits.fringe or (hair in ("fringe", "long") and rng.random() < 0.75):
-                some = (int(rng.integers(6, 26)), float(rng.uniform(5.5, 9)), float(rng.uniform(0.5, 1.5)))
-                pieces.append(parts.locks(rng, scale, thick, *(traits.fringe or some), swept=traits.swept))
-        if traits.beard if traits.beard is not None else (hair != "long" and rng.random() < 0.15):
-            lips = studio.base[studio.front[48:60]]
-            pieces.append(parts.beard(rng, studio.base, self.neutral, normal, skin, lips))
+        pieces += self._hair(rng, traits, scale, normal)
         if traits.glasses if traits.glasses is not None else rng.random() < 0.15:
             ear = self.neutral[np.abs(studio.base[:, 0]).argmax()]
             eyes = np.stack([self.eyes[0][0], self.eyes[1][0]])
             tip = self.neutral[studio.front[27]][2] - eyes[:, 2].max()
             eyes = eyes + np.array([0, 0, max(0.0, tip - 2.2)], np.float32)
             ear = np.array([7.9 * scale[0], 2.5, min(float(ear[2]), 0.0)], np.float32)
-            pieces.append(parts.glasses(rng, eyes, ear))
+            pieces.append(wear.glasses(rng, eyes, ear))
+        extra = rng.spawn(1)[0]
+        if traits.jewels if traits.jewels is not None else extra.random() < 0.15:
+            pieces.append(wear.earrings(extra, self.neutral[studio.lobes]))
+        return pieces
+
+    def _hair(self, rng: Rng, traits: Traits, scale: Array, normal: Array) -> list[Part]:
+        """Hair, beard and hat."""
+        studio, extra = self.studio, rng.spawn(1)[0]
+        skin = studio.faces[studio.skin]
+        kind = traits.hair or str(rng.choice(list(HAIR), p=list(HAIR.values())))
+        hat = traits.hat or (str(extra.choice(wear.HATS)) if extra.random() < 0.2 else "none")
+        pieces = []
+        thick = 0.0
+        if kind != "bald":
+            thick = float(rng.uniform(0.15, 0.6) if kind == "cap" else rng.uniform(0.6, 2.2))
+            thick = float(extra.uniform(2.5, 6.0)) if kind == "afro" else thick
+            thick = traits.thick if traits.thick is not None else thick
+            thick = thick if hat in ("none", "ears") else min(thick, 0.7)
+            rise = traits.rise if traits.rise is not None else float(rng.normal(0, 0.7))
+            pieces.append(hair.cap(rng, studio.base, self.neutral, normal, skin, thick, rise))
+            reach = traits.reach or float(rng.uniform(1.5, 2.45))
+            length = traits.length or float(rng.uniform(4, 40))
+            if kind == "long":
+                pieces.append(hair.curtain(rng, scale, thick, length, reach))
+            elif kind == "strands":
+                pieces.append(hair.strands(rng, scale, thick, length, reach, int(rng.integers(60, 170))))
+            elif kind == "spikes" and hat in ("none", "ears"):
+                pieces.append(hair.spikes(rng, studio.base, self.neutral, normal, rise, int(rng.integers(50, 130))))
+            elif kind in ("bun", "tail"):
+                pieces.append(hair.gathered(rng, scale, thick, kind))
+            if traits.fringe or (kind in ("fringe", "long", "strands", "tail") and rng.random() < 0.75):
+                some = (int(rng.integers(6, 26)), float(rng.uniform(5.5, 9)), float(rng.uniform(0.5, 1.5)))
+                pieces.append(hair.locks(rng, scale, thick, *(traits.fringe or some), swept=traits.swept))
+        if traits.beard if traits.beard is not None else (kind != "long" and rng.random() < 0.15):
+            lips = studio.base[studio.front[48:60]]
+            shape = str(extra.choice(beard.KINDS))
+            pieces.append(beard.beard(rng, studio.base, self.neutral, normal, skin, lips, shape))
+        if hat != "none":
+            pieces.append(wear.hat(extra, hat, studio.base, self.neutral, normal, skin, scale, thick))
         return pieces
 
     def _assemble(self, pieces: list[Part], depth: float) -> None:
@@ -236,6 +272,7 @@ class Character:
             np.concatenate(faces), np.concatenate(corner_uv), np.concatenate(uv).astype(np.float32),
             self.look.texture, np.concatenate(material), self.look.table, self.look.steps,
         )  # fmt: skip
+        self.casters = np.ascontiguousarray(self.surface.faces[np.isin(self.label, (BODY, HEAD, SKIN))])
         self.unit_eyes = [self.rest[s].copy() for s in self.eye_slices]
 
     def eye_axes(self, act: Act) -> list[tuple[Array, Array, float]]:
@@ -275,5 +312,3 @@ class Character:
             # The upper lid and the lashes shade the upper part of the eyeball.
             dark[piece] = 1 - 0.45 * np.clip(ball[:, 1] * 2.2 - 0.1, 0, 1)
         return self.carry(rest, self.weight, act), dark
-
-

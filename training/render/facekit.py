@@ -26,6 +26,13 @@ FACE_END = 9409  # vertices before it are the face
 HEAD_END = 11248  # … face, head and neck
 EYE_LEFT = (21451, 22221)  # sclera vertices of the character's left eye (+x)
 EYE_RIGHT = (23021, 23791)
+TONGUE_START = 16455  # … of the gums' vertices (14062–17038) belong to the tongue
+# First vertex of each tooth: the upper row from the left, the lower row from the left, and the end.
+TEETH = np.array(
+    [17039, 17230, 17416, 17607, 17730, 17895, 17991, 18067, 18143, 18219, 18295, 18391, 18556, 18679, 18870, 19056,
+     19247, 19426, 19602, 19814, 19952, 20079, 20169, 20263, 20349, 20435, 20529, 20619, 20746, 20884, 21096, 21272,
+     21451]
+)  # fmt: skip
 
 
 class FacekitError(Exception):

@@ -13,8 +13,10 @@ from training.render.appearance import ink_lines
 from training.render.character import Act, Character
 from training.render.noise import Rng, palette, pattern, value_noise
 from training.render.raster import Array, Hits, Light
+from training.render.shadow import occlusion
 
 SCALE = 2  # supersampling
+HEAD_MIDDLE = np.array([[0.0, 0.0, 2.0]], np.float32)
 HEAD_TALL = 22.5  # cm from chin to crown of the mean head
 
 
@@ -115,8 +117,18 @@ def random_background(rng: Rng, size: int) -> Array:
     grain = value_noise(np.stack([x * 9, y * 9, 0 * x], -1).reshape(-1, 3), int(rng.integers(1 << 20)), 4)
     image = image * (1 + rng.uniform(0, 0.3) * grain.reshape(size, size, 1))
     if rng.random() < 0.6:
-        image = cv2.GaussianBlur(image.astype(np.float32), (0, 0), rng.uniform(0.5, 8) * size / 256)
+        image = _out_of_focus(rng, image.astype(np.float32), rng.uniform(0.5, 8) * size / 256)
     return np.clip(image / 255, 0, 1).astype(np.float32)
+
+
+def _out_of_focus(rng: Rng, image: Array, blur: float) -> Array:
+    """Blur a picture 0..255 softly, or as an open lens does: into discs in which bright points glow."""
+    if rng.random() < 0.5:
+        return cv2.GaussianBlur(image, (0, 0), blur)
+    radius = max(1, round(1.6 * blur))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)).astype(np.float32)
+    energy = (np.clip(image, 0, 255) / 255) ** 3.0
+    return np.asarray(255 * cv2.filter2D(energy, -1, disc / disc.sum()) ** (1 / 3.0), np.float32)
 
 
 @dataclass(frozen=True)
@@ -128,10 +140,22 @@ class Lens:
     quality: int  # JPEG, 0 = none
     gain: Array  # (3,)
     gamma: float
+    colour: float = 1.0  # saturation: 0 = grey
+    haze: float = 0.0  # how far black is lifted
+    shrink: float = 1.0  # part of its sharpness that the picture keeps when it is sent small and enlarged
 
     def take(self, image: Array, rng: Rng) -> NDArray[np.uint8]:
         """Picture (H, W, 3) RGB 0..1 → uint8."""
         image = np.clip(image * self.gain, 0, 1) ** self.gamma
+        if self.colour != 1:
+            grey = image @ np.array([0.3, 0.59, 0.11], np.float32)
+            image = np.clip(grey[..., None] + (image - grey[..., None]) * self.colour, 0, 1)
+        if self.haze > 0:
+            image = self.haze + (1 - self.haze) * image
+        if self.shrink < 1:
+            size = image.shape[1], image.shape[0]
+            small = cv2.resize(image, None, fx=self.shrink, fy=self.shrink, interpolation=cv2.INTER_AREA)
+            image = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
         if self.blur > 0:
             image = cv2.GaussianBlur(image, (0, 0), self.blur)
         if self.noise > 0:
@@ -148,8 +172,11 @@ def random_lens(rng: Rng) -> Lens:
         blur=float(rng.uniform(0.3, 0.9)) if rng.random() < 0.25 else 0.0,
         noise=float(rng.uniform(0.003, 0.02)) if rng.random() < 0.3 else 0.0,
         quality=int(rng.integers(55, 96)) if rng.random() < 0.3 else 0,
-        gain=np.clip(rng.normal(1, 0.06, 3), 0.75, 1.25).astype(np.float32),
+        gain=np.clip(rng.normal(1, rng.choice([0.05, 0.15], p=[0.85, 0.15]), 3), 0.6, 1.4).astype(np.float32),
         gamma=float(np.exp(rng.normal(0, 0.12))),
+        colour=float(rng.choice([0.0, rng.uniform(0.3, 1.5)], p=[0.15, 0.85])) if rng.random() < 0.25 else 1.0,
+        haze=float(rng.uniform(0.02, 0.2)) if rng.random() < 0.12 else 0.0,
+        shrink=float(rng.uniform(0.45, 0.9)) if rng.random() < 0.12 else 1.0,
     )
 
 
@@ -173,6 +200,7 @@ class Scene:
     background: Array
     lens: Lens
     size: int = 256
+    shadow: float = 0.0  # how dark the key light's shadows are, 0..1
 
     def shoot(self, character: Character, act: Act, rng: Rng) -> Shot:
         """Draw a character; `rng` only for the sensor's noise."""
@@ -180,6 +208,8 @@ class Scene:
         vertices, dark = character.pose(act)
         screen = self.camera.screen(vertices, side)
         hits = raster.fill(screen, character.surface.faces, side)
+        if self.shadow > 0:
+            dark = dark * self._shadow(character, act, vertices)
         canvas = np.zeros((side, side, 3), np.float32)
         raster.shade(hits, character.surface, vertices, dark, self.camera.eye, self.light, canvas)
         look = character.look
@@ -194,7 +224,21 @@ class Scene:
         label = raster.labels(hits, character.label, SCALE)
         return Shot(self.lens.take(image, rng), matte, hits, screen, label)
 
+    def _shadow(self, character: Character, act: Act, vertices: Array) -> Array:
+        """What the key light's shadows leave of the brightness of each vertex (V,)."""
+        look = character.look
+        towards = self.light.lights[0, :3]
+        normal = raster.normals(vertices, character.surface.faces)
+        centre = character.carry(HEAD_MIDDLE, np.ones((1, 1), np.float32), act)[0]
+        hidden = occlusion(vertices, character.casters, normal, towards, centre)
+        if look.steps > 0:
+            hidden = np.clip((hidden - 0.4) * 8, 0, 1)
+        return 1 - self.shadow * look.table[0, 0] * hidden
+
 
 def random_scene(rng: Rng, size: int = 256, tall: float | None = None) -> Scene:
     """A random place for a character."""
-    return Scene(random_camera(rng, tall), random_light(rng), random_background(rng, size), random_lens(rng), size)
+    camera, light = random_camera(rng, tall), random_light(rng)
+    key, ambient = light.lights[0, 3:].mean(), light.ambient.mean()
+    shadow = float(key / (key + ambient) * rng.uniform(0.3, 1.0)) if rng.random() < 0.5 else 0.0
+    return Scene(camera, light, random_background(rng, size), random_lens(rng), size, shadow)
