@@ -1,7 +1,11 @@
-"""Where batches of baked samples come from: a folder of shards."""
+"""Where batches of baked samples come from: a folder of shards, which a `Crew` may be filling at the same time."""
 
 from __future__ import annotations
 
+import argparse
+import logging
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,19 +15,77 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from training.bake import BYTES, Baked, shard_paths
+from training.crew import Crew, Recipe
 
+log = logging.getLogger("training.supply")
 POOL = 4  # shards mixed at a time: a shard has few characters
 
 
 class Supply:
     """Batches of `Baked` from all shards of a folder, those included that appear while it is read."""
 
-    def __init__(self, folder: Path, batch: int) -> None:
-        self.folder, self.batch = folder, batch
+    def __init__(self, folder: Path, batch: int, crew: Crew | None = None) -> None:
+        self.folder, self.batch, self.crew = folder, batch, crew
+        self.seen = 0
+
+    @staticmethod
+    def add_to(parser: argparse.ArgumentParser, batch: int) -> None:
+        """The arguments that `of` reads back."""
+        parser.add_argument("--data", type=Path, default=None, help="folder of baked shards (default OUT/data)")
+        parser.add_argument(
+            "--facekit", type=Path, default=None, help="ict_facekit.npz: render new shards into the folder meanwhile"
+        )
+        parser.add_argument("--shards", type=int, default=400, help="render up to so many, about 20 MB each")
+        parser.add_argument(
+            "--workers", type=int, default=max(1, (os.cpu_count() or 1) - 1), help="rendering processes"
+        )
+        parser.add_argument("--batch", type=int, default=batch, help="characters per step")
+
+    @staticmethod
+    def of(arguments: argparse.Namespace, frames: int) -> Supply:
+        """From arguments, with workers that make samples of `frames` targets if a face model is given. SystemExit with
+        one sentence when the data cannot be had.
+        """
+        folder = arguments.data or arguments.out / "data"
+        if arguments.facekit is None:
+            if not folder.is_dir():
+                hint = f"{folder} is not there; " if arguments.data else ""
+                raise SystemExit(
+                    f"{hint}give baked shards with --data, or the face model with --facekit to render new ones."
+                )
+            return Supply(folder, arguments.batch)
+        recipe = Recipe(arguments.seed, frames)
+        crew = Crew(arguments.facekit, folder, recipe, arguments.shards, arguments.workers)
+        return Supply(folder, arguments.batch, crew)
+
+    def close(self) -> None:
+        """End the workers, if any."""
+        if self.crew is not None:
+            self.crew.close()
+
+    def _paths(self) -> list[Path]:
+        """The shards that are there; waits for the first one as long as somebody works on it."""
+        if self.crew is None:
+            return shard_paths(self.folder)
+        began, told = time.monotonic(), -60.0
+        while self.crew.look() and not any(self.folder.glob("*.safetensors")):
+            if time.monotonic() - began - told >= 60:
+                told = time.monotonic() - began
+                log.info("Waiting for the first shard in %s (%.0f s).", self.folder, told)
+            time.sleep(0.5)
+        if not any(self.folder.glob("*.safetensors")):
+            raise SystemExit(
+                f"All rendering workers ended before there was a shard in {self.folder}; nothing to learn."
+            )
+        paths = shard_paths(self.folder)
+        if len(paths) != self.seen:
+            log.info("%s: %d shards.", self.folder, len(paths))
+            self.seen = len(paths)
+        return paths
 
     def batches(self, generator: torch.Generator, skip: int) -> Iterator[Baked]:
         """One pass in random order; batches of less than `batch` samples end each pool (see `trainer.Source`)."""
-        paths = shard_paths(self.folder)
+        paths = self._paths()
         pool: list[Path] = []
         samples = 0
         for number, index in enumerate(torch.randperm(len(paths), generator=generator).tolist(), 1):
@@ -38,6 +100,8 @@ class Supply:
                     yield pick(tensors, order)
             skip = max(0, skip - len(orders))
             pool, samples = [], 0
+            if self.crew is not None:
+                self.crew.look()
 
 
 def count(path: Path) -> int:

@@ -1,5 +1,6 @@
-"""Train the network on baked renders: `python -m training.train --data runs/baked --preset tiny --out runs/tiny`.
+"""Train the network: `python -m training.train --preset tiny --facekit ict_facekit.npz --out runs/tiny`.
 
+Characters are rendered and baked to OUT/data meanwhile; `--data FOLDER` trains on shards that are there already.
 One sample is one character: a reference and T consecutive frames, each at its own noise level (diffusion forcing,
 Chen et al. 2024), s = 1 for most so that the network is a one-step model from the start.
 
@@ -12,6 +13,7 @@ characters' own proportions, the tracker's error and its bias per person are dra
 from __future__ import annotations
 
 import argparse
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,20 +139,20 @@ def fresh(preset: str, seed: int, start: Path | None) -> CausalDiT:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, required=True, help="folder of baked shards (`python -m training.bake`)")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="tiny")
-    parser.add_argument("--batch", type=int, default=4, help="characters per step")
     parser.add_argument("--start", type=Path, default=None, help="weights to start from instead of random ones")
     Options.add_to(parser)
+    Supply.add_to(parser, batch=4)
     given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     options = Options.of(given)
-    Trainer(
-        Drawing(given.preset, options),
-        Supply(given.data, given.batch),
-        fresh(given.preset, given.seed, given.start),
-        options,
-        notes={"preset": given.preset, "batch": str(given.batch)},
-    ).run()
+    network = fresh(given.preset, given.seed, given.start)
+    supply = Supply.of(given, frames=max(2, network.config.ring + 1))
+    notes = {"preset": given.preset, "batch": str(given.batch)}
+    try:
+        Trainer(Drawing(given.preset, options), supply, network, options, notes).run()
+    finally:
+        supply.close()
 
 
 if __name__ == "__main__":
