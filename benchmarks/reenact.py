@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.contact import contact_sheet, pick, save
 from benchmarks.hardware import describe
 from benchmarks.jsonfile import json_file
 from benchmarks.score import FIGURES, Face, means, score
@@ -97,12 +98,9 @@ def draw_clip(performer: Performer, clip: Clip, smooth: bool) -> list[Image]:
     return drawn
 
 
-def sheet(clip: Clip, rows: Mapping[GeneratorKind, list[Image]], columns: int = 8) -> Image:
-    """A contact sheet: the truth above what each generator drew, at `columns` moments spread over the clip."""
-    moments = np.linspace(0, len(clip.frames) - 1, columns).round().astype(int)
-    lines = [np.hstack([cv2.resize(frames[i], (256, 256), interpolation=cv2.INTER_AREA) for i in moments])
-             for frames in (clip.frames, *rows.values())]  # fmt: skip
-    return np.asarray(np.vstack(lines), np.uint8)
+def sheet(clip: Clip, rows: Mapping[GeneratorKind, list[Image]]) -> Image:
+    """A contact sheet: the truth above what each generator drew, at moments spread over the clip."""
+    return contact_sheet([pick(frames) for frames in (clip.frames, *rows.values())])
 
 
 HEADER = " ".join([f"{'clip':<22} {'generator':<9}", *(f"{name:>10}" for name in FIGURES)])
@@ -135,8 +133,7 @@ def reenact(
         }
         tqdm.write(lines(clip.name, scores[clip.name]))
         if sheets is not None:
-            sheets.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(sheets / f"{clip.name}.png"), cv2.cvtColor(sheet(clip, drawn), cv2.COLOR_RGB2BGR))
+            save(sheet(clip, drawn), sheets / f"{clip.name}.png")
     scores["mean"] = {kind: means([rows[kind] for rows in scores.values()]) for kind in performers}
     print(lines("mean", scores["mean"]))
     return scores

@@ -1,0 +1,72 @@
+"""A performer for measuring: draws rigs that are at hand, with any generator, also with one that lacks a part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from models.dit import Edit
+from models.guidance import Guidance
+from models.rig import Rig
+from streamer.animate import perform
+from streamer.frames import Image
+from streamer.generator import Generator, Reference, State
+from streamer.motion import Motion
+from streamer.performer import Avatar, Controls, Performer
+
+
+class Artist(Performer):
+    """`Performer` with a given generator, which also takes rigs made elsewhere: from the renderer's own truth."""
+
+    def __init__(self, generator: Generator, device: str = "cpu", size: int = 256) -> None:
+        super().__init__("geometry", device, size)
+        self._generator = generator
+
+    def adopt(self, rig: Rig) -> Avatar:
+        """An avatar of a square picture's rig."""
+        with torch.inference_mode():
+            rig = rig.to(self.device)
+            return Avatar(rig, self._generator.refer(rig), rig.size, rig.size)
+
+
+def animate(artist: Artist, rig: Rig, motions: Sequence[Motion]) -> list[Image]:
+    """One drawn frame for each motion; the first is the driver's neutral, and the driver sits side by side."""
+    return [frame.rgb for frame in perform(artist, artist.adopt(rig), motions, Controls(mirror=False))]
+
+
+class Altered:
+    """A generator that hands everything on; its subclasses take one thing away."""
+
+    def __init__(self, inner: Generator) -> None:
+        self.inner = inner
+
+    def refer(self, rig: Rig) -> Reference:
+        return self.inner.refer(rig)
+
+    def open(self, reference: Reference) -> State:
+        return self.inner.open(reference)
+
+    def draw(self, states: Sequence[State], rig: Rig, guidance: Guidance) -> Edit | None:
+        return self.inner.draw(states, rig, guidance)
+
+
+class Forgetful(Altered):
+    """Sees no past frame: a ring of W = 0."""
+
+    def draw(self, states: Sequence[State], rig: Rig, guidance: Guidance) -> Edit | None:
+        for state in states:
+            state.past.clear()
+            if state.cache is not None:
+                state.cache.reset()
+        return super().draw(states, rig, guidance)
+
+
+class Blindfolded(Altered):
+    """The network sees mid-grey in place of the warped picture; its edit is composed over the true warp as ever."""
+
+    def open(self, reference: Reference) -> State:
+        assert reference.focus is not None
+        grey = torch.full_like(reference.focus.picture, 0.5)
+        return super().open(replace(reference, focus=replace(reference.focus, picture=grey)))

@@ -1,0 +1,83 @@
+"""Real pictures driven by real people: there is no truth, so the sheets are for looking at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from benchmarks.contact import contact_sheet, moments, save
+from streamer.animate import NoDriverError, find_neutral, perform, track
+from streamer.errors import KagamiError
+from streamer.frames import Image
+from streamer.motion import Motion
+from streamer.performer import Controls, Performer
+from streamer.picture import Picture, load_picture
+from streamer.rigger import NoFaceError
+from streamer.smoothing import smooth_both_ways
+from streamer.video import VideoReader
+
+RUN_UP = 6  # frames drawn before each moment, so that the network remembers what it would live
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+@dataclass(frozen=True)
+class Drive:
+    """A driving clip at the moments of a sheet: frames to show, and the motions that lead to each of them."""
+
+    name: str
+    frames: list[Image]
+    neutral: Motion
+    windows: list[list[Motion]]
+
+
+def find_pictures(folder: Path, count: int | None) -> list[Path]:
+    """The first `count` pictures of a folder, or all. Raises KagamiError when there is none."""
+    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES)
+    if not found:
+        raise KagamiError(
+            f"{folder} holds no picture to animate: give a folder of PNG, JPEG or WebP files with --refs."
+        )
+    return found[:count]
+
+
+def read_drive(path: Path, columns: int = 8) -> Drive:
+    """Read and track a clip. Raises VideoError, or NoDriverError when it shows nobody."""
+    with VideoReader(path) as reader:
+        frames = list(reader)
+    motions = list(smooth_both_ways(track(frames)))
+    neutral = find_neutral(iter(motions), "first", [])
+    if neutral is None:
+        raise NoDriverError(f"No face was found in {path.name}: use a video that shows the driver's face.")
+    chosen = moments(len(frames), columns)
+    windows = [motions[max(0, i - RUN_UP) : i + 1] for i in chosen]
+    return Drive(path.stem, [frames[i].rgb for i in chosen], neutral, windows)
+
+
+def draw_moments(performer: Performer, picture: Picture, drive: Drive) -> list[Image]:
+    """The picture's character at each moment of the clip. Raises NoFaceError when the picture shows no face."""
+    avatar = performer.prepare(picture)
+    drawn = []
+    for window in drive.windows:
+        frames = perform(performer, avatar, chain([drive.neutral], window), Controls(mirror=False))
+        drawn.append(list(frames)[-1].rgb)
+    return drawn
+
+
+def hang(
+    pictures: Sequence[Path], clips: Sequence[Path], performers: Mapping[str, Performer], folder: Path
+) -> Iterator[str]:
+    """One sheet PICTURE_CLIP.png for each pair: the driver, then a row for each performer. Yields a line for each."""
+    drives = [read_drive(path) for path in clips]
+    for path in pictures:
+        picture = load_picture(path)
+        for drive in drives:
+            try:
+                rows = [draw_moments(performer, picture, drive) for performer in performers.values()]
+            except NoFaceError:
+                yield f"{path.name}: no face is found and points are not given, left out"
+                break
+            sheet = folder / f"{path.stem}_{drive.name}.png"
+            save(contact_sheet([drive.frames, *rows]), sheet)
+            yield f"{sheet}: driver, {', '.join(performers)}"

@@ -1,0 +1,53 @@
+"""Rows of named figures: their means, their differences, and how they are printed and stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+Row = dict[str, float]
+Rows = dict[str, Row]
+
+
+def mean_row(rows: Sequence[Mapping[str, float]]) -> Row:
+    """Each figure's mean, leaving out where it is undefined; NaN if it is nowhere defined."""
+    means = {}
+    for name in rows[0]:
+        values = [row[name] for row in rows if not np.isnan(row[name])]
+        means[name] = float(np.mean(values)) if values else np.nan
+    return means
+
+
+def difference(row: Mapping[str, float], base: Mapping[str, float]) -> Row:
+    """row − base, figure by figure."""
+    return {name: row[name] - base[name] for name in row}
+
+
+def table(title: str, rows: Mapping[str, Mapping[str, float]], figures: Iterable[str] | None = None) -> str:
+    """A title, a line of the figures' names, a line for each row; undefined figures are dashes."""
+    names = list(figures) if figures is not None else list(next(iter(rows.values()), {}))
+    width = max([len(name) for name in rows] + [12])
+    columns = [max(len(name), 8) for name in names]
+    head = " ".join([" " * width, *(f"{name:>{size}}" for name, size in zip(names, columns, strict=True))])
+    lines = [
+        " ".join([f"{label:<{width}}", *(_cell(row[n], size) for n, size in zip(names, columns, strict=True))])
+        for label, row in rows.items()
+    ]
+    return "\n".join(["", title, head, *lines])
+
+
+def _cell(value: float, size: int) -> str:
+    return f"{'–':>{size}}" if np.isnan(value) else f"{value:>{size}.3f}"
+
+
+def jsonable(value: Any) -> Any:
+    """The same figures without NaN, which JSON does not know."""
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(each) for each in value]
+    if isinstance(value, float | np.floating):
+        return None if np.isnan(value) else float(value)
+    return value

@@ -1,0 +1,55 @@
+"""The command line of the quality benchmark; the measuring itself is tested where it lives."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from benchmarks.quality import main
+from benchmarks.regions import REGIONS
+
+FACEKIT = os.environ.get("KAGAMI_FACEKIT", "")
+needs_facekit = pytest.mark.skipif(
+    not FACEKIT or not Path(FACEKIT).exists(),
+    reason="the face model is not in the repository: set KAGAMI_FACEKIT to ict_facekit.npz to run this test",
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ["rendered"],
+            "Rendered truth needs the face model: give the path of ict_facekit.npz with --facekit.",
+        ),
+        (["real"], "Real clips are needed for --parts real: give their folder with --clips."),
+        (["real", "--clips", "{tmp}"],
+         "{tmp} holds no pair NAME.png, NAME.mp4 to animate: give the folder of the clips."),
+        (["refs"], "--parts refs needs --refs FOLDER, --drivers A.mp4 …, and --sheets FOLDER to draw into."),
+    ],
+)  # fmt: skip
+def test_what_is_missing_is_said_in_one_sentence(arguments, sentence, tmp_path, capsys):
+    assert main(["--parts", *(argument.format(tmp=tmp_path) for argument in arguments)]) == 1
+    assert capsys.readouterr().err == sentence.format(tmp=tmp_path) + "\n"
+
+
+@pytest.mark.parametrize("arguments", [["--count", "0"], ["--checkpoint-without", "skin"]])
+def test_arguments_that_make_no_sense_are_refused(arguments, capsys):
+    with pytest.raises(SystemExit):
+        main(["--parts", "real", *arguments])
+    assert "error:" in capsys.readouterr().err
+
+
+@needs_facekit
+def test_rendered_takes_are_measured_for_both_drivers(tmp_path, capsys):
+    out = tmp_path / "quality.json"
+    command = ["--parts", "rendered", "styles", "--facekit", FACEKIT, "--count", "1", "--frames", "2"]
+    assert main([*command, "--json", str(out), "--sheets", str(tmp_path)]) == 0
+    parts = json.loads(out.read_text())["parts"]
+    assert set(parts["rendered"]) == {"self", "cross"}
+    row = parts["rendered"]["self"]["geometry"]
+    assert set(REGIONS) < set(row) and 10 < row["psnr"] < 60
+    assert set(parts["styles"]) >= {"skin", "cel", "absurd"}
+    assert len(list((tmp_path / "rendered").glob("*.png"))) == 14
+    assert "driver: cross" in capsys.readouterr().out
