@@ -11,9 +11,16 @@ from training.render.raster import Array
 
 
 def laid(image: Array, mask: NDArray, colour: Array, amount: float = 1.0) -> Array:
-    """`colour` laid over `image` (h, w, 3) where mask (h, w) says."""
-    weight: Array = (mask * amount)[..., None]
-    return image * (1 - weight) + colour * weight
+    """`colour` (3,) or (h, w, 3) laid over `image` (h, w, 3) where mask (h, w) says."""
+    weight = np.asarray(mask * np.float32(amount), np.float32)
+    rows, columns = np.flatnonzero(weight.any(1)), np.flatnonzero(weight.any(0))
+    if not len(rows):
+        return image
+    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    weight = weight[box][..., None]
+    out = image.astype(np.float32)
+    out[box] += ((colour[box] if colour.ndim == 3 else colour) - out[box]) * weight
+    return out
 
 
 def paint_face(rng: Rng, style: str, atlas: Atlas, face: Array, tone: Array, hair: Array, seed: int) -> Array:

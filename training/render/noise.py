@@ -12,56 +12,81 @@ from training.render.raster import Array
 Rng = np.random.Generator
 
 
+A, B, C, D, E = (np.uint32(x) for x in (374761393, 668265263, 2147483647, 1274126177, 2246822519))
+UNIT, TENBIT = np.float32(1 / 4294967295.0), np.float32(1 / 1023)
+
+
 @njit(nogil=True, cache=True, inline="always")
-def _hash(x, y, z, seed):  # type: ignore[no-untyped-def]
-    h = (x * 374761393 + y * 668265263 + z * 2147483647 + seed * 1274126177) & 0xFFFFFFFF
-    h = ((h ^ (h >> 13)) * 1274126177) & 0xFFFFFFFF
-    h = ((h ^ (h >> 16)) * 2246822519) & 0xFFFFFFFF
-    return (h ^ (h >> 15)) & 0xFFFFFFFF
+def _scramble(h):  # type: ignore[no-untyped-def]
+    h = np.uint32(h)  # what wraps around is meant to; compiled sums of 32 bits have 64
+    h = np.uint32((h ^ (h >> np.uint32(13))) * D)
+    h = np.uint32((h ^ (h >> np.uint32(16))) * E)
+    return np.uint32(h ^ (h >> np.uint32(15)))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def _value_noise(points, octaves, gain, seed, out):  # type: ignore[no-untyped-def]
+    one, two, three = np.float32(1), np.float32(2), np.float32(3)
+    growth = np.float32(2.03)
     for i in range(points.shape[0]):
-        total, amplitude, norm, scale = 0.0, 1.0, 0.0, 1.0
+        total, amplitude, norm, scale = np.float32(0), one, np.float32(0), one
         for o in range(octaves):
             x, y, z = points[i, 0] * scale, points[i, 1] * scale, points[i, 2] * scale
-            ix, iy, iz = int(np.floor(x)), int(np.floor(y)), int(np.floor(z))
-            fx, fy, fz = x - ix, y - iy, z - iz
-            fx, fy, fz = fx * fx * (3 - 2 * fx), fy * fy * (3 - 2 * fy), fz * fz * (3 - 2 * fz)
-            value = 0.0
-            for corner in range(8):
-                cx, cy, cz = corner & 1, (corner >> 1) & 1, corner >> 2
-                weight = (fx if cx else 1 - fx) * (fy if cy else 1 - fy) * (fz if cz else 1 - fz)
-                value += weight * (_hash(ix + cx, iy + cy, iz + cz, seed + o) / 4294967295.0)
-            total += amplitude * (value * 2 - 1)
+            gx, gy, gz = np.floor(x), np.floor(y), np.floor(z)
+            fx, fy, fz = x - gx, y - gy, z - gz
+            fx, fy, fz = fx * fx * (three - two * fx), fy * fy * (three - two * fy), fz * fz * (three - two * fz)
+            hx = np.uint32(np.int32(gx)) * A
+            hy = np.uint32(np.int32(gy)) * B
+            hz = np.uint32(np.int32(gz)) * C + np.uint32(seed + o) * D
+            h00, h01 = hx + hy + hz, hx + hy + hz + C
+            a0 = np.float32(_scramble(h00)) * UNIT
+            a1 = np.float32(_scramble(h00 + A)) * UNIT
+            b0 = np.float32(_scramble(h00 + B)) * UNIT
+            b1 = np.float32(_scramble(h00 + A + B)) * UNIT
+            c0 = np.float32(_scramble(h01)) * UNIT
+            c1 = np.float32(_scramble(h01 + A)) * UNIT
+            d0 = np.float32(_scramble(h01 + B)) * UNIT
+            d1 = np.float32(_scramble(h01 + A + B)) * UNIT
+            low = a0 + (a1 - a0) * fx
+            low += (b0 + (b1 - b0) * fx - low) * fy
+            high = c0 + (c1 - c0) * fx
+            high += (d0 + (d1 - d0) * fx - high) * fy
+            total += amplitude * ((low + (high - low) * fz) * two - one)
             norm += amplitude
             amplitude *= gain
-            scale *= 2.03
+            scale *= growth
         out[i] = total / norm
 
 
 def value_noise(points: Array, seed: int, octaves: int = 4, gain: float = 0.5) -> Array:
     """Smooth noise (N,) in -1..1 at points (N, 3), whose unit is the largest grain; `gain` < 1 is soft, ~1 rough."""
     out = np.empty(len(points), np.float32)
-    _value_noise(np.ascontiguousarray(points, np.float32), octaves, gain, seed & 0xFFFFF, out)
+    _value_noise(np.ascontiguousarray(points, np.float32), octaves, np.float32(gain), seed & 0xFFFFF, out)
     return out
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def _cells(points, seed, out, edge):  # type: ignore[no-untyped-def]
     for i in range(points.shape[0]):
-        x, y, z = points[i, 0], points[i, 1], points[i, 2]
-        ix, iy, iz = int(np.floor(x)), int(np.floor(y)), int(np.floor(z))
-        best, second, cell = 1e9, 1e9, 0
+        gx, gy, gz = np.floor(points[i, 0]), np.floor(points[i, 1]), np.floor(points[i, 2])
+        x, y, z = points[i, 0] - gx, points[i, 1] - gy, points[i, 2] - gz
+        ix, iy, iz = np.int32(gx), np.int32(gy), np.int32(gz)
+        best, second, cell = np.float32(1e9), np.float32(1e9), np.uint32(0)
         for dx in range(-1, 2):
+            hx = np.uint32(ix + dx) * A + np.uint32(seed) * D
             for dy in range(-1, 2):
+                hy = hx + np.uint32(iy + dy) * B
+                # A cell's point lies in its unit square: rows that begin beyond the second nearest are not asked.
+                ex = max(np.float32(dx) - x, x - np.float32(dx) - np.float32(1), np.float32(0))
+                ey = max(np.float32(dy) - y, y - np.float32(dy) - np.float32(1), np.float32(0))
+                if ex * ex + ey * ey > second:
+                    continue
                 for dz in range(-1, 2):
-                    h = _hash(ix + dx, iy + dy, iz + dz, seed)
-                    px = ix + dx + (h & 1023) / 1023.0
-                    py = iy + dy + ((h >> 10) & 1023) / 1023.0
-                    pz = iz + dz + ((h >> 20) & 1023) / 1023.0
-                    d = (px - x) ** 2 + (py - y) ** 2 + (pz - z) ** 2
+                    h = _scramble(hy + np.uint32(iz + dz) * C)
+                    px = np.float32(dx) + np.float32(h & np.uint32(1023)) * TENBIT - x
+                    py = np.float32(dy) + np.float32((h >> np.uint32(10)) & np.uint32(1023)) * TENBIT - y
+                    pz = np.float32(dz) + np.float32((h >> np.uint32(20)) & np.uint32(1023)) * TENBIT - z
+                    d = px * px + py * py + pz * pz
                     if d < best:
                         second = best
                         best = d
@@ -106,16 +131,17 @@ def pattern(rng: Rng, points: Array, kind: str | None = None) -> Array:
     place = (points / size).astype(np.float32)
     if kind in ("leaves", "mosaic"):
         out = np.zeros_like(place)
-        left = np.ones(len(place), bool)
+        left = np.arange(len(place))
         # Dead leaves: larger layers with holes lie over finer ones, so that all sizes of cell are seen.
         for layer, scale in enumerate((1.0, 2.1, 4.3) if kind == "leaves" else (1.0,)):
-            number, edge = cells(place * scale, seed + layer)
+            number, edge = cells(place[left] * np.float32(scale), seed + layer)
             colour = palette(rng, 64)[number % 64]
             if kind == "mosaic":
                 colour = np.where(edge[:, None] < 0.07, colour * rng.uniform(0, 0.6), colour)
-            keep = left & ((number % 7 < 4) | (scale > 4) | (kind == "mosaic"))
-            out[keep] = colour[keep]
-            left &= ~keep
+            keep = (number % 7 < 4) | (scale > 4) | (kind == "mosaic")
+            chosen = left[keep]
+            out[chosen] = colour[keep]
+            left = left[~keep]
         return out
     colours = palette(rng, 5)
     if kind == "grain":

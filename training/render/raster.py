@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
-NEAR_INVERSE = 1.0  # 1/cm: nothing is nearer to the camera than a centimetre
+# Compiled loops stay in single precision with these.
+ZERO, HALF, ONE, THIRD, BYTE, TINY = (np.float32(x) for x in (0, 0.5, 1, 0.33, 1 / 255, 1e-18))
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,18 @@ class Hits:
     inverse_depth: Array  # (H, W) 1/cm, 0 = background
 
 
-@njit(nogil=True, cache=True, fastmath=True)
-def _fill(points, faces, triangle, weights, inverse_depth):  # type: ignore[no-untyped-def]
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+def _fill(points, faces, closed, triangle, weights, inverse_depth):  # type: ignore[no-untyped-def]
     height, width = triangle.shape
     for t in range(faces.shape[0]):
         a, b, c = faces[t, 0], faces[t, 1], faces[t, 2]
         ax, ay, aw = points[a, 0], points[a, 1], points[a, 2]
         bx, by, bw = points[b, 0], points[b, 1], points[b, 2]
         cx, cy, cw = points[c, 0], points[c, 1], points[c, 2]
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        # Seen from outside, the corners of a face run against the clock; y points down here.
+        if area == 0.0 or (area > 0.0 and t < closed):
+            continue
         if aw <= 0 or bw <= 0 or cw <= 0:
             continue
         left = max(0, int(np.ceil(min(ax, bx, cx) - 0.5)))
@@ -43,43 +48,49 @@ def _fill(points, faces, triangle, weights, inverse_depth):  # type: ignore[no-u
         bottom = min(height - 1, int(np.floor(max(ay, by, cy) - 0.5)))
         if left > right or top > bottom:
             continue
-        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if area == 0.0:
-            continue
         inv = 1.0 / area
+        step_u, step_v = (by - cy) * inv, (cy - ay) * inv
+        step_depth = step_u * (aw - cw) + step_v * (bw - cw)
+        px = left + 0.5
         for y in range(top, bottom + 1):
             py = y + 0.5
+            u = ((bx - px) * (cy - py) - (by - py) * (cx - px)) * inv
+            v = ((cx - px) * (ay - py) - (cy - py) * (ax - px)) * inv
+            depth = u * (aw - cw) + v * (bw - cw) + cw
+            inside = False
             for x in range(left, right + 1):
-                px = x + 0.5
-                u = ((bx - px) * (cy - py) - (by - py) * (cx - px)) * inv
-                v = ((cx - px) * (ay - py) - (cy - py) * (ax - px)) * inv
-                w = 1.0 - u - v
-                if u < 0 or v < 0 or w < 0:
-                    continue
-                depth = u * aw + v * bw + w * cw
-                if depth > inverse_depth[y, x]:
-                    inverse_depth[y, x] = depth
-                    triangle[y, x] = t
-                    weights[y, x, 0] = u * aw / depth
-                    weights[y, x, 1] = v * bw / depth
+                if u >= 0 and v >= 0 and u + v <= 1.0:
+                    inside = True
+                    if depth > inverse_depth[y, x]:
+                        near = 1.0 / depth
+                        inverse_depth[y, x] = depth
+                        triangle[y, x] = t
+                        weights[y, x, 0] = u * aw * near
+                        weights[y, x, 1] = v * bw * near
+                elif inside:
+                    break
+                u += step_u
+                v += step_v
+                depth += step_depth
 
 
-def fill(points: Array, faces: Ints, size: int) -> Hits:
+def fill(points: Array, faces: Ints, size: int, closed: int = 0) -> Hits:
     """Rasterise a mesh.
 
     points (V, 3) screen points, faces (F, 3), size = side of the square (supersampled) picture in pixels. Triangles
-    are two-sided; one with a corner behind the camera (inverse depth ≤ 0) is left out.
+    are two-sided but for the first `closed` ones, whose backs nobody can see; one with a corner behind the camera
+    (inverse depth ≤ 0) is left out.
     """
     hits = Hits(
         np.full((size, size), -1, np.int32),
         np.zeros((size, size, 2), np.float32),
         np.zeros((size, size), np.float32),
     )
-    _fill(np.ascontiguousarray(points, np.float32), faces, hits.triangle, hits.weights, hits.inverse_depth)
+    _fill(np.ascontiguousarray(points, np.float32), faces, closed, hits.triangle, hits.weights, hits.inverse_depth)
     return hits
 
 
-@njit(nogil=True, cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def _normals(vertices, faces, out):  # type: ignore[no-untyped-def]
     for t in range(faces.shape[0]):
         a, b, c = faces[t, 0], faces[t, 1], faces[t, 2]
@@ -104,73 +115,78 @@ def normals(vertices: Array, faces: Ints) -> Array:
     return out
 
 
-@njit(nogil=True, cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def _shade(  # type: ignore[no-untyped-def]  # noqa: PLR0915
     triangle, weights, faces, vertices, vertex_normals, dark, corner_uv, uv, texture, material, table, eye,
     lights, ambient, steps, out,
 ):  # fmt: skip
     height, width = triangle.shape
-    th, tw = texture.shape[0], texture.shape[1]
+    tall, wide = np.float32(texture.shape[0] - 1.001), np.float32(texture.shape[1] - 1.001)
     for y in range(height):
         for x in range(width):
             t = triangle[y, x]
             if t < 0:
                 continue
             u, v = weights[y, x, 0], weights[y, x, 1]
-            w = 1.0 - u - v
+            w = ONE - u - v
             a, b, c = faces[t, 0], faces[t, 1], faces[t, 2]
             i, j, k = corner_uv[t, 0], corner_uv[t, 1], corner_uv[t, 2]
-            tx = u * uv[i, 0] + v * uv[j, 0] + w * uv[k, 0] - 0.5
-            ty = u * uv[i, 1] + v * uv[j, 1] + w * uv[k, 1] - 0.5
-            tx = min(max(tx, 0.0), tw - 1.001)
-            ty = min(max(ty, 0.0), th - 1.001)
+            tx = min(max(u * uv[i, 0] + v * uv[j, 0] + w * uv[k, 0] - HALF, ZERO), wide)
+            ty = min(max(u * uv[i, 1] + v * uv[j, 1] + w * uv[k, 1] - HALF, ZERO), tall)
             x0, y0 = int(tx), int(ty)
-            fx, fy = tx - x0, ty - y0
+            fx, fy = tx - np.float32(x0), ty - np.float32(y0)
             nx = u * vertex_normals[a, 0] + v * vertex_normals[b, 0] + w * vertex_normals[c, 0]
             ny = u * vertex_normals[a, 1] + v * vertex_normals[b, 1] + w * vertex_normals[c, 1]
             nz = u * vertex_normals[a, 2] + v * vertex_normals[b, 2] + w * vertex_normals[c, 2]
             ex = eye[0] - (u * vertices[a, 0] + v * vertices[b, 0] + w * vertices[c, 0])
             ey = eye[1] - (u * vertices[a, 1] + v * vertices[b, 1] + w * vertices[c, 1])
             ez = eye[2] - (u * vertices[a, 2] + v * vertices[b, 2] + w * vertices[c, 2])
-            length = 1.0 / np.sqrt(ex * ex + ey * ey + ez * ez)
-            ex, ey, ez = ex * length, ey * length, ez * length
-            length = 1.0 / (np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9)
+            length = ONE / np.sqrt(nx * nx + ny * ny + nz * nz + TINY)
             if nx * ex + ny * ey + nz * ez < 0:
                 length = -length
             nx, ny, nz = nx * length, ny * length, nz * length
             m = material[t]
             shading, gloss, power, wrap = table[m, 0], table[m, 1], table[m, 2], table[m, 3]
+            unwrap = ONE / (ONE + wrap)
             shadow = u * dark[a] + v * dark[b] + w * dark[c]
-            high = 0.0
-            lr = ambient[0] + (ambient[3] - ambient[0]) * (0.5 + 0.5 * ny)
-            lg = ambient[1] + (ambient[4] - ambient[1]) * (0.5 + 0.5 * ny)
-            lb = ambient[2] + (ambient[5] - ambient[2]) * (0.5 + 0.5 * ny)
+            high = ZERO
+            up = HALF + HALF * ny
+            lr = ambient[0] + (ambient[3] - ambient[0]) * up
+            lg = ambient[1] + (ambient[4] - ambient[1]) * up
+            lb = ambient[2] + (ambient[5] - ambient[2]) * up
+            if gloss > 0:
+                length = ONE / np.sqrt(ex * ex + ey * ey + ez * ez)
+                ex, ey, ez = ex * length, ey * length, ez * length
             for n in range(lights.shape[0]):
                 dx, dy, dz = lights[n, 0], lights[n, 1], lights[n, 2]
-                d = (nx * dx + ny * dy + nz * dz + wrap) / (1.0 + wrap)
-                d = max(d, 0.0)
+                d = max((nx * dx + ny * dy + nz * dz + wrap) * unwrap, ZERO)
                 if steps > 0:
                     # Cel shading: round up to a few levels with a narrow ramp between them.
-                    level = d * steps
+                    level = d * np.float32(steps)
                     base = np.floor(level)
-                    d = (base + min(1.0, (level - base) * 12.0)) / steps
+                    d = (base + min(ONE, (level - base) * np.float32(12))) / np.float32(steps)
                 lr += d * lights[n, 3]
                 lg += d * lights[n, 4]
                 lb += d * lights[n, 5]
                 if gloss > 0:
                     hx, hy, hz = dx + ex, dy + ey, dz + ez
-                    hl = 1.0 / (np.sqrt(hx * hx + hy * hy + hz * hz) + 1e-9)
-                    s = max(0.0, (nx * hx + ny * hy + nz * hz) * hl) ** power
-                    if steps > 0:
-                        s = 1.0 if s > 0.5 else 0.0
-                    high += gloss * s * (lights[n, 3] + lights[n, 4] + lights[n, 5]) * 0.33
+                    s = (nx * hx + ny * hy + nz * hz) / np.sqrt(hx * hx + hy * hy + hz * hz + TINY)
+                    # A highlight is nothing where its base is small: the power is dear.
+                    if s > 0.6:
+                        s = np.exp(power * np.log(s))
+                        if steps > 0:
+                            s = ONE if s > HALF else ZERO
+                        high += gloss * s * (lights[n, 3] + lights[n, 4] + lights[n, 5]) * THIRD
+            gx, gy = ONE - fx, ONE - fy
+            k0, k1, k2, k3 = gx * gy * BYTE, fx * gy * BYTE, gx * fy * BYTE, fx * fy * BYTE
             for ch in range(3):
-                top = texture[y0, x0, ch] * (1.0 - fx) + texture[y0, x0 + 1, ch] * fx
-                low = texture[y0 + 1, x0, ch] * (1.0 - fx) + texture[y0 + 1, x0 + 1, ch] * fx
-                albedo = (top * (1.0 - fy) + low * fy) / 255.0
+                albedo = (
+                    k0 * texture[y0, x0, ch] + k1 * texture[y0, x0 + 1, ch]
+                    + k2 * texture[y0 + 1, x0, ch] + k3 * texture[y0 + 1, x0 + 1, ch]
+                )  # fmt: skip
                 light = lr if ch == 0 else (lg if ch == 1 else lb)
-                light = 1.0 + shading * (light - 1.0)
-                out[y, x, ch] = max(0.0, albedo * light + high) * shadow
+                light = ONE + shading * (light - ONE)
+                out[y, x, ch] = max(ZERO, albedo * light + high) * shadow
 
 
 @dataclass(frozen=True)
@@ -206,7 +222,7 @@ def shade(hits: Hits, surface: Surface, vertices: Array, dark: Array, eye: Array
     )  # fmt: skip
 
 
-@njit(nogil=True, cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def _flow(  # type: ignore[no-untyped-def]  # noqa: PLR0912
     triangle, weights, faces, label, target, reference, reference_depth, reference_label, scale, tolerance,
     flow, visible, majority,
@@ -247,15 +263,20 @@ def _flow(  # type: ignore[no-untyped-def]  # noqa: PLR0912
                     sx += rx - (xx + 0.5)
                     sy += ry - (yy + 0.5)
                     ix, iy = int(np.floor(rx)), int(np.floor(ry))
-                    if 0 <= ix < fine and 0 <= iy < fine:
-                        # Look one sample around: at a grazing angle the nearest sample is another bit of surface.
-                        near = False
-                        for oy in range(max(0, iy - 1), min(fine, iy + 2)):
-                            for ox in range(max(0, ix - 1), min(fine, ix + 2)):
-                                d = reference_depth[oy, ox]
-                                if d > 0 and abs(1.0 / d - z) < tolerance:
-                                    near = True
-                        seen += 1 if near else 0
+                    if not (0 <= ix < fine and 0 <= iy < fine):
+                        continue
+                    d = reference_depth[iy, ix]
+                    if d > 0 and abs(1.0 / d - z) < tolerance:
+                        seen += 1
+                        continue
+                    # Look one sample around: at a grazing angle the nearest sample is another bit of surface.
+                    near = False
+                    for oy in range(max(0, iy - 1), min(fine, iy + 2)):
+                        for ox in range(max(0, ix - 1), min(fine, ix + 2)):
+                            d = reference_depth[oy, ox]
+                            if d > 0 and abs(1.0 / d - z) < tolerance:
+                                near = True
+                    seen += 1 if near else 0
             n = count[best]
             flow[0, y, x] = sx / n * 2.0 / fine
             flow[1, y, x] = sy / n * 2.0 / fine
@@ -291,7 +312,7 @@ def backward_flow(
     return flow, visible, majority
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _labels(triangle, label, scale, out):  # type: ignore[no-untyped-def]
     count = np.zeros(16, np.int32)
     for y in range(out.shape[0]):
@@ -318,5 +339,33 @@ def labels(hits: Hits, label: Ints, scale: int) -> NDArray[np.uint8]:
 
 def coverage(hits: Hits, scale: int) -> Array:
     """Matte (h, w) 0..1: the part of each pixel that the mesh covers."""
-    size = hits.triangle.shape[0] // scale
-    return (hits.triangle >= 0).reshape(size, scale, size, scale).mean((1, 3), dtype=np.float32)
+    solid = (hits.triangle >= 0).view(np.uint8)
+    count = sum(solid[y::scale, x::scale] for y in range(scale) for x in range(scale))
+    return np.asarray(count, np.float32) / np.float32(scale * scale)
+
+
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+def _resolve(canvas, triangle, background, scale, out):  # type: ignore[no-untyped-def]
+    share = ONE / np.float32(scale * scale)
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            red, green, blue, empty = ZERO, ZERO, ZERO, ZERO
+            for dy in range(scale):
+                for dx in range(scale):
+                    yy, xx = y * scale + dy, x * scale + dx
+                    if triangle[yy, xx] < 0:
+                        empty += share
+                        continue
+                    red += share * min(max(canvas[yy, xx, 0], ZERO), ONE)
+                    green += share * min(max(canvas[yy, xx, 1], ZERO), ONE)
+                    blue += share * min(max(canvas[yy, xx, 2], ZERO), ONE)
+            out[y, x, 0] = red + empty * background[y, x, 0]
+            out[y, x, 1] = green + empty * background[y, x, 1]
+            out[y, x, 2] = blue + empty * background[y, x, 2]
+
+
+def resolve(canvas: Array, hits: Hits, background: Array, scale: int) -> Array:
+    """The picture (h, w, 3) 0..1 of a supersampled canvas (H, W, 3) over a background (h, w, 3)."""
+    out = np.empty_like(background, np.float32)
+    _resolve(canvas, hits.triangle, np.ascontiguousarray(background, np.float32), scale, out)
+    return out

@@ -128,7 +128,8 @@ def _out_of_focus(rng: Rng, image: Array, blur: float) -> Array:
     radius = max(1, round(1.6 * blur))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)).astype(np.float32)
     energy = (np.clip(image, 0, 255) / 255) ** 3.0
-    return np.asarray(255 * cv2.filter2D(energy, -1, disc / disc.sum()) ** (1 / 3.0), np.float32)
+    glow = np.maximum(cv2.filter2D(energy, -1, disc / disc.sum()), 0)
+    return np.asarray(255 * glow ** (1 / 3.0), np.float32)
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,7 @@ class Scene:
         side = self.size * SCALE
         vertices, dark = character.pose(act)
         screen = self.camera.screen(vertices, side)
-        hits = raster.fill(screen, character.surface.faces, side)
+        hits = raster.fill(screen, character.surface.faces, side, len(character.studio.faces))
         if self.shadow > 0:
             dark = dark * self._shadow(character, act, vertices)
         canvas = np.zeros((side, side, 3), np.float32)
@@ -217,10 +218,8 @@ class Scene:
             # Materials are the drawn parts; neck and bust are one.
             part = np.where(hits.triangle >= 0, 1 + character.surface.material[hits.triangle] % 5, 0).astype(np.uint8)
             ink_lines(canvas, hits.inverse_depth, part, look.line * self.size / 256, look.ink)
-        solid = (hits.triangle >= 0).astype(np.float32)[..., None]
-        small = cv2.resize(np.clip(canvas, 0, 1) * solid, (self.size, self.size), interpolation=cv2.INTER_AREA)
         matte = raster.coverage(hits, SCALE)
-        image = small + (1 - matte[..., None]) * self.background
+        image = raster.resolve(canvas, hits, self.background, SCALE)
         label = raster.labels(hits, character.label, SCALE)
         return Shot(self.lens.take(image, rng), matte, hits, screen, label)
 

@@ -17,7 +17,7 @@ REACH = 24.0  # cm around the head's middle that the map shows
 BIAS = 0.7  # cm: what is nearer than this to the shadowing surface is that surface itself
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _occlusion(points, depth, bias, out):  # type: ignore[no-untyped-def]
     side = depth.shape[0]
     for i in range(points.shape[0]):
