@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -9,9 +10,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kernels.warp import warp_composite
-from models.grid import smoothstep, unit_grid
+from models.closeup import Patch
+from models.grid import box_grid, smoothstep, unit_grid
 from models.guidance import Guidance
 from models.rig import Rig
+from models.window import fade
 
 EDGE = 0.12  # the edit fades to nothing over this share of the focus box at its border
 
@@ -38,32 +41,75 @@ class Maps(NamedTuple):
     logit: Tensor | None
 
 
-def compose(rig: Rig, guidance: Guidance, edit: EditLike | None = None, background: Tensor | None = None) -> Tensor:
+def compose(
+    rig: Rig,
+    guidance: Guidance,
+    edit: EditLike | None = None,
+    background: Tensor | None = None,
+    patches: Sequence[Patch] = (),
+) -> Tensor:
     """(B, 4, S, S) RGB over the background, and the person's alpha; 0..1.
 
-    edit: None gives the picture that geometry alone can make; the network keeps that or paints over it. background: (B,
-    3, S, S) instead of the picture's own.
+    edit: None gives the picture that geometry alone can make; the network keeps that or paints over it. patches: what
+    the close-ups say; in their windows the edit and geometry's dark are silent. background: (B, 3, S, S) instead of the
+    picture's own.
     """
     size = rig.size
     trim = background is not None
     background = rig.plate if background is None else background
-    missing = guidance.holes[:, :1] * (1 - guidance.confidence)
+    silent = 1 - held(rig, patches, guidance.holes.shape[-1])
+    missing = guidance.holes[:, :1] * (1 - guidance.confidence) * silent
+    flow = guidance.focus_flow + shift(rig, patches, guidance.holes.shape[-1])
     if edit is None:
         keep, paint = darken(missing, rig.mouth)
-        flow, logit = guidance.focus_flow, None
+        logit = None
     else:
         side = edit.keep.shape[-1]
-        kept = 1 - (1 - edit.keep) * border(side, rig.focus)
+        kept = 1 - (1 - edit.keep) * border(side, rig.focus) * grow(silent, side)
         keep, paint = cover(*darken(grow(missing, side), rig.mouth), kept, edit.paint)
-        fade_small = border(edit.flow.shape[-1], rig.focus)
-        shift = edit.flow * fade_small * rig.focus[:, 2, None, None, None]
-        flow = guidance.focus_flow + shift
-        logit = edit.alpha * border(edit.alpha.shape[-1], rig.focus)
+        fade_small = border(edit.flow.shape[-1], rig.focus) * silent
+        flow = flow + edit.flow * fade_small * rig.focus[:, 2, None, None, None]
+        logit = edit.alpha * fade_small
     if rig.whole:
         full = Maps(grow(flow, size), grow(keep, size), grow(paint, size), None if logit is None else grow(logit, size))
     else:
         full = place(rig, guidance.flow, Maps(flow, keep, paint, logit))
-    return warp_composite(rig.layer, full.flow, background, full.keep, full.paint, full.logit, trim)
+    picture = warp_composite(rig.layer, full.flow, background, full.keep, full.paint, full.logit, trim)
+    for patch in patches:
+        overlay(picture, patch)
+    return picture
+
+
+def held(rig: Rig, patches: Sequence[Patch], cells: int) -> Tensor:
+    """(B, 1, cells, cells) 0..1: how far close-ups decide alone about a cell of the focus box."""
+    grid = box_grid(rig.focus, cells)
+    out = grid.new_zeros(len(rig), 1, cells, cells)
+    for patch in patches:
+        out = torch.maximum(out, fade(patch.window.at(grid)))
+    return out
+
+
+def shift(rig: Rig, patches: Sequence[Patch], cells: int) -> Tensor:
+    """(B, 2, cells, cells) what close-ups add to the flow on the focus box, canvas units."""
+    grid = box_grid(rig.focus, cells)
+    out = grid.new_zeros(len(rig), 2, cells, cells)
+    for patch in patches:
+        step = F.grid_sample(patch.done.flow, patch.window.at(grid), "bilinear", "zeros", False)
+        out = out + patch.window.lay(step.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    return out
+
+
+def overlay(picture: Tensor, patch: Patch) -> None:
+    """Paint a patch over the person in picture (B, 4, S, S), in place."""
+    size = picture.shape[-1]
+    grid = unit_grid(size, picture.device)
+    maps = torch.cat([1 - patch.done.keep, patch.done.paint], 1)
+    for k, (rows, columns) in enumerate(patch.window.bounds(size)):
+        at = patch.window.pick(k).at(grid[:, rows, columns])
+        cover, *paint = F.grid_sample(maps[k : k + 1], at, "bilinear", "border", False)[0].split([1, 3])
+        inside = (at.abs().amax(-1) < 1).to(cover.dtype)
+        spot = picture[k, :, rows, columns]
+        spot[:3] += cover * inside * spot[3:] * (paint[0] - spot[:3])
 
 
 def grow(maps: Tensor, size: int) -> Tensor:

@@ -15,7 +15,8 @@ class ModelConfig:
 
     side: pixels of the focus box the network sees. width: token channels. keyed: geometry-keyed heads among `heads`.
     ring: past frames remembered. references: pinned pictures. stem: channels at side/2, /4, /8. motion_tokens ×
-    motion_width: shape of `Guidance.tokens`.
+    motion_width: shape of `Guidance.tokens`. mouth_side, eye_side: pixels of a close-up; mouth_channels, eye_channels:
+    of its network at side/2, /4, /8.
     """
 
     side: int = 256
@@ -29,6 +30,10 @@ class ModelConfig:
     stem: tuple[int, int, int] = (48, 96, 160)
     motion_tokens: int = 4
     motion_width: int = 64
+    mouth_side: int = 96
+    eye_side: int = 48
+    mouth_channels: tuple[int, int, int] = (40, 80, 128)
+    eye_channels: tuple[int, int, int] = (32, 64, 96)
 
     def __post_init__(self) -> None:
         if self.side != 2 * GUIDE_SIDE:
@@ -37,6 +42,8 @@ class ModelConfig:
             raise ValueError(f"width {self.width} over {self.heads} heads must give a head width divisible by 8")
         if not 0 <= self.keyed < self.heads:
             raise ValueError(f"keyed must lie in 0..{self.heads - 1}, got {self.keyed}")
+        if self.mouth_side % 8 or self.eye_side % 8:
+            raise ValueError(f"close-ups must have sides divisible by 8, got {self.mouth_side} and {self.eye_side}")
         if self.ring < 1 or self.references < 1:
             raise ValueError(f"ring and references must be at least 1, got {self.ring} and {self.references}")
 

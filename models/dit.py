@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from kernels.attention import Rope, axial_rope, ring_attention, turn
 from models.cache import REFERENCE_POSITION, Cache
+from models.closeup import Closeups
 from models.config import CANONICAL_BANDS, CODE_BANDS, ModelConfig
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]  # (layer, q, k, v) of this frame -> (B, H, N, D)
@@ -194,7 +195,8 @@ class Block(nn.Module):
 
 class CausalDiT(nn.Module):
     """The generator. Holds no streaming state: `refer` makes a picture's K/V, `step` draws one frame over a `Cache`,
-    `clip` draws several frames at once for training and equals `step` by `step`."""
+    `clip` draws several frames at once for training and equals `step` by `step`. `closeups` draws mouth and eyes anew,
+    nearer; it needs neither."""
 
     rope_space: Tensor
     rope_time: Tensor
@@ -210,6 +212,7 @@ class CausalDiT(nn.Module):
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.depth))
         self.norm = nn.LayerNorm(config.width)
         self.head = Head(config)
+        self.closeups = Closeups(config)
         rope = axial_rope(config.grid, config.head_width)
         self.register_buffer("rope_space", rope.space, persistent=False)
         self.register_buffer("rope_time", rope.time, persistent=False)

@@ -20,12 +20,14 @@ from torch import Tensor, nn
 from kernels.attention import ring_attention
 from models import checkpoint as weights
 from models.cache import REFERENCE_POSITION, Cache
+from models.closeup import CHANNELS, Patch, Sight, Subject, patches, sights
 from models.config import ModelConfig
 from models.dit import CausalDiT, Edit, FrameInput
 from models.guidance import Guidance, guide
-from models.retarget import rest_pose
+from models.retarget import Pose, rest_pose
 from models.rig import Rig
 from models.sampler import NOISE, Focus, draw_frame, frame_input, guidance_maps, move, reference_input
+from models.window import MOUTH_VIEW, RIGHT_EYE_VIEW
 from streamer.errors import KagamiError
 
 DEFAULT_CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints" / "tiny.safetensors"
@@ -70,14 +72,22 @@ def ride(edit: Edit, then: Tensor, now: Tensor) -> Edit:
     return Edit(flow=coarse[:, :2], alpha=coarse[:, 2:], keep=fine[:, :1], paint=fine[:, 1:])
 
 
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What the network says of one frame of B streams: the whole, and its close-ups."""
+
+    edit: Edit
+    patches: list[Patch]
+
+
 class Generator(Protocol):
-    """Draws one frame for each of several streams."""
+    """Draws one frame for each of several streams; None where the warp alone is to be seen."""
 
     def refer(self, rig: Rig) -> Reference: ...
 
     def open(self, reference: Reference) -> State: ...
 
-    def draw(self, states: Sequence[State], rig: Rig, guidance: Guidance) -> Edit | None: ...
+    def draw(self, states: Sequence[State], rig: Rig, pose: Pose, guidance: Guidance) -> Drawing | None: ...
 
 
 class GeometryGenerator:
@@ -89,7 +99,7 @@ class GeometryGenerator:
     def open(self, reference: Reference) -> State:
         return State(reference)
 
-    def draw(self, states: Sequence[State], rig: Rig, guidance: Guidance) -> Edit | None:
+    def draw(self, states: Sequence[State], rig: Rig, pose: Pose, guidance: Guidance) -> Drawing | None:
         return None
 
 
@@ -112,7 +122,7 @@ class NetworkGenerator:
         frame = reference_input(focus, guidance_maps(rig, rest), rest.canonical, rest.tokens)
         return Reference(focus, *self.network.refer(frame))
 
-    def draw(self, states: Sequence[State], rig: Rig, guidance: Guidance) -> Edit | None:
+    def draw(self, states: Sequence[State], rig: Rig, pose: Pose, guidance: Guidance) -> Drawing | None:
         maps = guidance_maps(rig, guidance)
         edits = []
         for i, state in enumerate(states):
@@ -130,7 +140,14 @@ class NetworkGenerator:
             self._advance(state)
             state.drawn, state.rides = (edits[-1], maps[one, :2]), 0
         edit = Edit(*(torch.cat([getattr(each, name) for each in edits]) for name in Edit.__slots__))
-        return Edit(TRUST * edit.flow, edit.keep, edit.paint, TRUST * edit.alpha)
+        trusted = Edit(TRUST * edit.flow, edit.keep, edit.paint, TRUST * edit.alpha)
+        subject = Subject(rig.image, guidance.focus_flow, rig.focus, pose.face, pose.frame, rig.face, rig.frame)
+        mouth, eyes = sights(subject, self.config)
+        return Drawing(trusted, patches(mouth, eyes, self._look(mouth, eyes)))
+
+    def _look(self, mouth: Sight, eyes: Sight) -> Sequence[Tensor]:
+        """The close-ups' six tensors."""
+        raise NotImplementedError
 
     def _step(self, state: State, frame: FrameInput) -> Edit:
         raise NotImplementedError
@@ -155,6 +172,9 @@ class TorchGenerator(NetworkGenerator):
     def _advance(self, state: State) -> None:
         assert state.cache is not None
         state.cache.advance()
+
+    def _look(self, mouth: Sight, eyes: Sight) -> Sequence[Tensor]:
+        return self.network.closeups(mouth.maps, mouth.marks, eyes.maps, eyes.marks)
 
 
 class StepGraph(nn.Module):
@@ -196,7 +216,9 @@ class OnnxGenerator(NetworkGenerator):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = os.cpu_count() or 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self.session = onnxruntime.InferenceSession(self._export(), options, providers=["CPUExecutionProvider"])
+        providers = ["CPUExecutionProvider"]
+        self.session = onnxruntime.InferenceSession(self._export(), options, providers=providers)
+        self.closeups = onnxruntime.InferenceSession(self._export_closeups(), options, providers=providers)
         self.names = [entry.name for entry in self.session.get_inputs()]
         config = self.config
         empty = (config.depth, 1, config.heads, config.tokens, config.head_width)
@@ -232,13 +254,32 @@ class OnnxGenerator(NetworkGenerator):
         inputs += [torch.zeros(1, config.motion_tokens, config.motion_width), torch.ones(1)]
         inputs += [torch.ones(1, config.slots, dtype=torch.bool), pinned, pinned.clone()]
         inputs += [memory.clone() for _ in range(2 * config.ring)]
-        names = [f"input{i}" for i in range(len(inputs))]
-        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the exporter's own deprecation and tracing notes
-            file = Path(folder) / "step.onnx"
-            graph = StepGraph(self.network)
-            torch.onnx.export(graph, tuple(inputs), file, input_names=names, opset_version=18, dynamo=False)
-            return file.read_bytes()
+        return export(StepGraph(self.network), inputs)
+
+    def _look(self, mouth: Sight, eyes: Sight) -> Sequence[Tensor]:
+        names = [entry.name for entry in self.closeups.get_inputs()]
+        arrays = [maps.numpy() for maps in (mouth.maps, mouth.marks, eyes.maps, eyes.marks)]
+        return [torch.from_numpy(out) for out in self.closeups.run(None, dict(zip(names, arrays, strict=True)))]
+
+    def _export_closeups(self) -> bytes:
+        config = self.config
+        inputs = []
+        for view, side in ((MOUTH_VIEW, config.mouth_side), (RIGHT_EYE_VIEW, config.eye_side)):
+            inputs += [torch.rand(2, CHANNELS, side, side), torch.rand(2, 2, len(view.marks), 2)]
+        return export(self.network.closeups, inputs, batched=True)
+
+
+def export(graph: nn.Module, inputs: Sequence[Tensor], batched: bool = False) -> bytes:
+    """A module as ONNX, inputs named input0, input1, …; batched: their first axis may have any length."""
+    names = [f"input{i}" for i in range(len(inputs))]
+    axes = {name: {0: "batch"} for name in names} if batched else None
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecation and tracing notes
+        file = Path(folder) / "graph.onnx"
+        torch.onnx.export(
+            graph, tuple(inputs), file, input_names=names, opset_version=18, dynamo=False, dynamic_axes=axes
+        )
+        return file.read_bytes()
 
 
 def make_generator(

@@ -14,13 +14,12 @@ import numpy as np
 import torch
 
 from models.compositor import compose
-from models.dit import Edit
 from models.guidance import Guidance, guide
 from models.retarget import Pose, Strength, retarget
 from models.rig import Rig
 from streamer.backdrop import Background, backdrop
 from streamer.frames import AvatarFrame
-from streamer.generator import Generator, Reference, State, make_generator
+from streamer.generator import Drawing, Generator, Reference, State, make_generator
 from streamer.motion import Motion, to_driver
 from streamer.picture import Picture
 from streamer.rigger import Points, make_rig
@@ -136,9 +135,9 @@ class Performer:
         clock.lap("retarget", self.device)
         guidance = guide(rig, pose)
         clock.lap("guide", self.device)
-        edit = self._generator.draw([shot.stream.state for shot in shots], rig, guidance)
+        drawing = self._generator.draw([shot.stream.state for shot in shots], rig, pose, guidance)
         clock.lap("generate", self.device)
-        pictures = self._compose(rig, guidance, edit, [shot.controls for shot in shots])
+        pictures = self._compose(rig, guidance, drawing, [shot.controls for shot in shots])
         clock.lap("compose", self.device)
         return [self._frame(*each, dict(clock.laps)) for each in zip(pictures, shots, strict=True)]
 
@@ -164,9 +163,10 @@ class Performer:
         neutral = to_driver([seen(shot.neutral, shot.controls) for shot in shots], self.device)
         return retarget(rig, driver, neutral, strength)
 
-    def _compose(self, rig: Rig, guidance: Guidance, edit: Edit | None, controls: list[Controls]) -> np.ndarray:
+    def _compose(self, rig: Rig, guidance: Guidance, drawing: Drawing | None, controls: list[Controls]) -> np.ndarray:
         """(B, S, S, 4) uint8."""
-        frames = compose(rig, guidance, edit, backdrop(rig, controls))
+        edit, patches = (drawing.edit, drawing.patches) if drawing is not None else (None, ())
+        frames = compose(rig, guidance, edit, backdrop(rig, controls), patches)
         return frames.mul(255).add_(0.5).clamp_(0, 255).byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
     def _frame(self, pixels: np.ndarray, shot: Shot, stages: dict[str, float]) -> AvatarFrame:

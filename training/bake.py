@@ -23,13 +23,14 @@ from models.grid import box_grid
 from models.guidance import guide
 from models.motion import Driver
 from models.retarget import rest_pose, retarget
-from models.rig import GUIDE, Rig
+from models.rig import Rig
 from models.sampler import crop_focus, guidance_maps
+from models.topology import Frame
 from training.shards import read_shard
 
 SIDE = PRESETS["tiny"].side
 PASSING = 0.15  # share of the tracker's error that changes from frame to frame; the rest is the person's, and stays
-LARGE = 2  # kind of sample; two in three are left out, for a webcam sees few and their errors drown all others
+LARGE = 2  # kind of sample; every other one is left out: a webcam sees few and their errors drown all others
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,10 @@ class Baked:
     """B samples of T frames on the focus box, s = SIDE, G = GUIDE.
 
     picture, plate (B, 3, s, s), matte (B, 1, s, s), mouth (B, 3): the reference. rest_*: guidance of its own pose. maps
-    (B, T, 6, G, G), canonical (B, T, 3, G, G), tokens (B, T, M, C): guidance. truth (B, T, 3, s, s), alpha (B, T, 1, s,
-    s),
-    flow (B, T, 2, G, G) box units, visible (B, T, 1, G, G), label (B, T, 1, s, s): the renderer's answer. Pictures
-    0..1.
+    (B, T, 6, G, G), canonical (B, T, 3, G, G), tokens (B, T, M, C): guidance. face (B, T, 478, 3), stance (B, T, 13):
+    the pose that the guidance draws, landmarks and head frame (scale, rotation, shift), box units. truth (B, T, 3, s,
+    s), alpha (B, T, 1, s, s), flow (B, T, 2, G, G) box units, visible (B, T, 1, s, s), label (B, T, 1, s, s): the
+    renderer's answer. Pictures 0..1.
     """
 
     picture: Tensor
@@ -50,9 +51,13 @@ class Baked:
     rest_maps: Tensor
     rest_canonical: Tensor
     rest_tokens: Tensor
+    rest_face: Tensor
+    rest_stance: Tensor
     maps: Tensor
     canonical: Tensor
     tokens: Tensor
+    face: Tensor
+    stance: Tensor
     truth: Tensor
     alpha: Tensor
     flow: Tensor
@@ -61,10 +66,15 @@ class Baked:
 
     def frame(self, t: int) -> Baked:
         """Only frame t of every sample."""
-        per_frame = ("maps", "canonical", "tokens", "truth", "alpha", "flow", "visible", "label")
-        return replace(self, **{name: getattr(self, name)[:, t : t + 1] for name in per_frame})
+        return replace(self, **{name: getattr(self, name)[:, t : t + 1] for name in PER_FRAME})
 
 
+    def pick(self, index: Tensor) -> Baked:
+        """The samples numbered (K,)."""
+        return Baked(*(getattr(self, field.name)[index] for field in fields(self)))
+
+
+PER_FRAME = ("maps", "canonical", "tokens", "face", "stance", "truth", "alpha", "flow", "visible", "label")
 BYTES = {"picture", "matte", "plate", "truth", "alpha", "visible"}  # 0..1 stored in 8 bits
 
 
@@ -97,7 +107,8 @@ def bake(sample: dict[str, np.ndarray]) -> Baked:
     true = get("target_face_true").float()
     error = bias + PASSING * (get("target_face").float() - true - bias)
     target = driver_of(true + error, get("target_body").float())
-    guidance = guide(many, retarget(many, target, driver_of(many.face, many.body)))
+    pose = retarget(many, target, driver_of(many.face, many.body))
+    guidance = guide(many, pose)
     reference = crop_focus(torch.cat([rig.image, rig.matte, rig.plate], 1), rig.focus, SIDE)
     truth = crop_focus(torch.cat([picture("target_image"), picture("target_matte")], 1), many.focus, SIDE)
     label = crop_nearest(get("target_label").float(), many.focus, SIDE)
@@ -113,15 +124,35 @@ def bake(sample: dict[str, np.ndarray]) -> Baked:
         rest_maps=guidance_maps(rig, rest),
         rest_canonical=rest.canonical,
         rest_tokens=rest.tokens,
+        rest_face=in_box(rig.face, rig.focus),
+        rest_stance=stance(rig.frame, rig.focus),
         maps=guidance_maps(many, guidance)[None],
         canonical=guidance.canonical[None],
         tokens=guidance.tokens[None],
+        face=in_box(pose.face, many.focus)[None],
+        stance=stance(pose.frame, many.focus)[None],
         truth=truth[None, :, :3],
         alpha=truth[None, :, 3:],
         flow=flow[None],
-        visible=F.adaptive_avg_pool2d(visible, GUIDE)[None],
+        visible=visible[None],
         label=label[None],
     )
+
+
+def in_box(points: Tensor, focus: Tensor) -> Tensor:
+    """Canvas points (B, N, 3) in the units of their focus boxes (B, 3)."""
+    return (points - F.pad(focus[:, None, :2], (0, 1))) / focus[:, None, 2:]
+
+
+def stance(frame: Frame, focus: Tensor) -> Tensor:
+    """(B, 13) a head's frame in box units: scale, rotation row by row, shift."""
+    shift = in_box(frame.shift[:, None], focus)[:, 0]
+    return torch.cat([(frame.scale / focus[:, 2])[:, None], frame.rotation.flatten(1), shift], 1)
+
+
+def frame_of(stance: Tensor) -> Frame:
+    """What `stance` wrote, (B, 13), as a frame."""
+    return Frame(stance[:, 0], stance[:, 1:10].unflatten(1, (3, 3)), stance[:, 10:])
 
 
 def crop_nearest(maps: Tensor, focus: Tensor, side: int) -> Tensor:
@@ -178,7 +209,7 @@ def main() -> None:
             goal = options.out / (path.stem + ".safetensors")
             if not goal.exists():
                 began = time.monotonic()
-                chosen = (s for i, s in enumerate(read_shard(path)) if s["kind"] != LARGE or i % 3 == 0)
+                chosen = (s for i, s in enumerate(read_shard(path)) if s["kind"] != LARGE or i % 2 == 0)
                 batch = [bake(sample) for sample in chosen]
                 store(batch, goal)
                 print(f"{goal.name}: {len(batch)} samples, {time.monotonic() - began:.1f} s", flush=True)

@@ -16,12 +16,13 @@ from models.dit import Edit
 
 LABELS = {"background": 0, "body": 1, "hair": 2, "face": 3, "mouth": 4, "eyes": 5}
 PIXEL_WEIGHT = torch.tensor([0.6, 1.0, 1.2, 2.0, 6.0, 6.0])  # by label
+TOLERANCE = 0.025  # about three pixels of the focus box
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
     """The renderer's word on a frame, focus box: picture (B, 3, s, s) 0..1, alpha (B, 1, s, s), flow (B, 2, G, G)
-    focus units, visible (B, 1, G, G) 0..1, label (B, 1, s, s) integers as in LABELS."""
+    focus units, visible (B, 1, s, s) 0..1, label (B, 1, s, s) integers as in LABELS."""
 
     picture: Tensor
     alpha: Tensor
@@ -40,11 +41,14 @@ def gradients(x: Tensor) -> Tensor:
     return torch.cat([x[..., 1:, 1:] - x[..., 1:, :-1], x[..., 1:, 1:] - x[..., :-1, 1:]], 1)
 
 
-def frame_loss(drawn: Tensor, edit: Edit, flow: Tensor, alpha: Tensor, truth: Truth) -> dict[str, Tensor]:
+def frame_loss(
+    drawn: Tensor, edit: Edit, flow: Tensor, alpha: Tensor, truth: Truth, tolerance: float = TOLERANCE
+) -> dict[str, Tensor]:
     """Named terms of one frame, already weighted; their sum is the loss.
 
     drawn: (B, 3, s, s) the composed focus box. flow: (B, 2, G, G) = f₀ + Δf in focus units. alpha: (B, 1, s, s)
-    composed.
+    composed. tolerance: where the flow errs by more than about this, focus units, what it brings is not worth keeping
+    although the reference shows the right thing somewhere.
     """
     weight = PIXEL_WEIGHT.to(drawn.device)[truth.label.long()]  # (B, 1, s, s)
     weight = weight / weight.mean((2, 3), keepdim=True)
@@ -56,11 +60,11 @@ def frame_loss(drawn: Tensor, edit: Edit, flow: Tensor, alpha: Tensor, truth: Tr
 
     person = F.adaptive_avg_pool2d(truth.alpha, flow.shape[-1])
     coarse = F.adaptive_avg_pool2d(weight, flow.shape[-1])
-    seen = truth.visible * (person > 0.5)
+    seen = F.adaptive_avg_pool2d(truth.visible, flow.shape[-1]) * (person > 0.5)
     moved = (coarse * seen * charbonnier(flow - truth.flow, 2e-3)).sum() / (coarse * seen).sum().clamp(min=1) / 2
 
-    fine = truth.alpha.shape[-1]
-    shown = F.interpolate(truth.visible, size=(fine, fine))
+    astray = ((flow.detach() - truth.flow) / tolerance).square().sum(1, keepdim=True)
+    shown = truth.visible * F.interpolate(torch.exp(-astray), size=truth.visible.shape[-2:], mode="bilinear")
     inside = truth.alpha * weight
     keep = F.binary_cross_entropy(edit.keep.float().clamp(1e-4, 1 - 1e-4), shown, reduction="none")
     keep = (inside * keep).sum() / inside.sum().clamp(min=1)

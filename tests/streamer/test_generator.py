@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from models.checkpoint import save
+from models.closeup import Retouch
 from models.config import ModelConfig
 from models.dit import CausalDiT, Edit
 from models.guidance import guide
@@ -16,7 +17,9 @@ from models.sampler import draw_frame
 from streamer.generator import GeneratorError, GeometryGenerator, OnnxGenerator, TorchGenerator, make_generator, ride
 from tests.faces import drawn_face
 
-SMALL = ModelConfig(width=64, depth=2, heads=4, keyed=1, ring=2, stem=(8, 16, 16))
+SMALL = ModelConfig(
+    width=64, depth=2, heads=4, keyed=1, ring=2, stem=(8, 16, 16), mouth_channels=(8, 8, 8), eye_channels=(8, 8, 8)
+)
 CPU = torch.device("cpu")
 
 
@@ -40,33 +43,41 @@ def rig() -> Rig:
 def test_onnx_equals_torch(network: CausalDiT, rig: Rig, steps: int) -> None:
     generators = [OnnxGenerator(network, CPU, steps), TorchGenerator(network, CPU, steps)]
     states = [generator.open(generator.refer(rig)) for generator in generators]
-    guidance = guide(rig, rest_pose(rig))
+    pose = rest_pose(rig)
     for _ in range(4):
-        onnx, torch_ = (g.draw([s], rig, guidance) for g, s in zip(generators, states, strict=True))
+        onnx, torch_ = (g.draw([s], rig, pose, guide(rig, pose)) for g, s in zip(generators, states, strict=True))
         assert onnx is not None and torch_ is not None
         for field in fields(Edit):
-            assert torch.allclose(getattr(onnx, field.name), getattr(torch_, field.name), atol=2e-4), field.name
+            assert torch.allclose(getattr(onnx.edit, field.name), getattr(torch_.edit, field.name), atol=2e-4)
+        for mine, yours in zip(onnx.patches, torch_.patches, strict=True):
+            for field in fields(Retouch):
+                assert torch.allclose(getattr(mine.done, field.name), getattr(yours.done, field.name), atol=2e-4)
 
 
 @torch.inference_mode()
 def test_streams_of_one_batch_keep_their_own_past(network: CausalDiT, rig: Rig) -> None:
     generator = TorchGenerator(network, CPU, 1)
     reference = generator.refer(rig)
-    guidance = guide(rig, rest_pose(rig))
+    pose = rest_pose(rig)
+    guidance = guide(rig, pose)
     old, alone = generator.open(reference), generator.open(reference)
-    generator.draw([old], rig, guidance)
-    generator.draw([alone], rig, guidance)
-    second = generator.draw([alone], rig, guidance)
+    generator.draw([old], rig, pose, guidance)
+    generator.draw([alone], rig, pose, guidance)
+    second = generator.draw([alone], rig, pose, guidance)
     both = Rig.stack([rig, rig])
-    batch = generator.draw([old, generator.open(reference)], both, guide(both, rest_pose(both)))
+    pair = rest_pose(both)
+    batch = generator.draw([old, generator.open(reference)], both, pair, guide(both, pair))
     assert second is not None and batch is not None
-    assert torch.allclose(batch.paint[:1], second.paint, atol=1e-5)
-    assert not torch.allclose(batch.paint[1:], second.paint, atol=1e-5)
+    assert torch.allclose(batch.edit.paint[:1], second.edit.paint, atol=1e-5)
+    assert not torch.allclose(batch.edit.paint[1:], second.edit.paint, atol=1e-5)
+    for both_of, one_of in zip(batch.patches, second.patches, strict=True):
+        assert torch.allclose(both_of.done.paint[:1], one_of.done.paint, atol=1e-5)
 
 
 def test_geometry_draws_nothing_itself(rig: Rig) -> None:
     generator = GeometryGenerator()
-    assert generator.draw([generator.open(generator.refer(rig))], rig, guide(rig, rest_pose(rig))) is None
+    pose = rest_pose(rig)
+    assert generator.draw([generator.open(generator.refer(rig))], rig, pose, guide(rig, pose)) is None
 
 
 def test_kinds(network: CausalDiT, tmp_path: Path) -> None:
@@ -87,11 +98,12 @@ def test_no_steps_is_refused() -> None:
 def test_between_two_looks_the_edit_rides_on_the_guidance(network: CausalDiT, rig: Rig) -> None:
     generator = TorchGenerator(network, CPU, 1, every=2)
     state = generator.open(generator.refer(rig))
-    guidance = guide(rig, rest_pose(rig))
-    first, second, third = (generator.draw([state], rig, guidance) for _ in range(3))
+    pose = rest_pose(rig)
+    first, second, third = (generator.draw([state], rig, pose, guide(rig, pose)) for _ in range(3))
     assert first is not None and second is not None and third is not None
-    assert torch.allclose(first.paint, second.paint, atol=1e-4)
-    assert not torch.allclose(first.paint, third.paint, atol=1e-4)  # the network looked again, now with a past
+    assert torch.allclose(first.edit.paint, second.edit.paint, atol=1e-4)
+    # The network looked again, now with a past.
+    assert not torch.allclose(first.edit.paint, third.edit.paint, atol=1e-4)
 
 
 def test_an_edit_rides_to_where_its_place_of_the_picture_went() -> None:

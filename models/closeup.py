@@ -1,0 +1,206 @@
+"""Close-ups of mouth and eyes near the picture's own resolution: what a coarse frame cannot draw.
+
+    picture moved and at rest, openings, places ─► Retoucher (small U-Net) ─► Retouch: move a little, keep, paint
+
+A window lies rigidly on the head (models/window.py): upper teeth and eyeballs stand still in it whatever the face does,
+so that a few convolutions suffice. Windows know nothing of each other and remember nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.config import ModelConfig
+from models.grid import unit_grid
+from models.openings import opening
+from models.topology import Frame
+from models.window import LEFT_EYE_VIEW, MOUTH_VIEW, RIGHT_EYE_VIEW, View, Window, fade
+
+CHANNELS = 14  # of a Sight's maps
+SHIFT = 0.2  # largest further move, window units
+
+
+@dataclass(frozen=True)
+class Subject:
+    """B moving pictures before the close-up, in the units of a square map: canvas or focus box.
+
+    picture (B, 3, S, S) 0..1, all of the map; flow (B, 2, G, G) backward displacement on the boxes (B, 3) of the map.
+    face, frame: landmarks (B, 478, 3) and head now; rest_face, rest_frame: in the picture.
+    """
+
+    picture: Tensor
+    flow: Tensor
+    box: Tensor
+    face: Tensor
+    frame: Frame
+    rest_face: Tensor
+    rest_frame: Frame
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the network sees of a window. maps (B, `CHANNELS`, n, n), marks (B, 2, K, 2) landmarks at rest and now,
+    window units. window and source (B, n, n, 2): where on the map, and from where in the picture each pixel comes.
+    """
+
+    maps: Tensor
+    marks: Tensor
+    window: Window
+    source: Tensor
+
+
+@dataclass(frozen=True)
+class Retouch:
+    """The network's word on a window: flow (B, 2, n/2, n/2) further displacement, window units; keep (B, 1, n, n)
+    0..1, 1 = the moved picture stands; paint (B, 3, n, n) 0..1. All of it already fades towards the window's border.
+    """
+
+    flow: Tensor
+    keep: Tensor
+    paint: Tensor
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One kind of close-up of B pictures, ready to be laid over them."""
+
+    window: Window
+    done: Retouch
+
+
+def see(view: View, subject: Subject, side: int) -> Sight:
+    """Look at B subjects through a view."""
+    window, rest = Window.of(view, subject.frame), Window.of(view, subject.rest_frame)
+    grid = window.grid(side)
+    in_box = (grid - subject.box[:, None, None, :2]) / subject.box[:, None, None, 2:]
+    source = grid + sample(subject.flow, in_box).permute(0, 2, 3, 1)
+    marks = list(view.marks)
+    here = [rest.at(subject.rest_face[:, marks, :2]), window.at(subject.face[:, marks, :2])]
+    rings = []
+    for ring in (view.inner, view.outer):
+        for where, face in ((window, subject.face), (rest, subject.rest_face)):
+            place = where.at(face[:, list(ring), :2])
+            rings.append(opening(place, side) if len(ring) > 4 else disc(place, side))
+    origin, own = rest.at(source), unit_grid(side, grid.device).expand_as(grid)
+    maps = torch.cat([
+        sample(subject.picture, source) * 2 - 1, sample(subject.picture, rest.grid(side)) * 2 - 1, *rings,
+        (origin - own).permute(0, 3, 1, 2) * 4, own.permute(0, 3, 1, 2),
+    ], 1)  # fmt: skip
+    return Sight(maps, torch.stack(here, 1), window, source)
+
+
+def sample(maps: Tensor, grid: Tensor, mode: str = "bilinear") -> Tensor:
+    """Maps (B, C, h, w) at places (k·B, n, m, 2) of theirs, k whole batches after one another: (k·B, C, n, m)."""
+    batch, rows = len(maps), grid.shape[1]
+    side_by_side = grid.unflatten(0, (-1, batch)).transpose(0, 1).flatten(1, 2)  # (B, k·n, m, 2)
+    found = F.grid_sample(maps, side_by_side, mode, "border", False)
+    return found.unflatten(2, (-1, rows)).permute(2, 0, 1, 3, 4).flatten(0, 1)
+
+
+def disc(rim: Tensor, side: int) -> Tensor:
+    """Coverage (B, 1, side, side) of the circle through rim points (B, N, 2), window units."""
+    centre = rim.mean(1)
+    radius = (rim - centre[:, None]).norm(dim=-1).mean(-1)[:, None, None]
+    line = (torch.arange(side, device=rim.device, dtype=rim.dtype) * 2 + 1) / side - 1
+    away = torch.hypot(line[None, None, :] - centre[:, :1, None], line[None, :, None] - centre[:, 1:, None])
+    return ((radius - away) * (side / 2) + 0.5).clamp(0, 1).unsqueeze(1)
+
+
+def block(inside: int, outside: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inside, outside, 3, stride, 1), nn.GroupNorm(8, outside), nn.SiLU())
+
+
+class Retoucher(nn.Module):
+    """A U-Net over one kind of window. Starts as "keep everything, move nothing"."""
+
+    def __init__(self, channels: tuple[int, int, int], marks: int) -> None:
+        super().__init__()
+        fine, middle, coarse = channels
+        self.enter = block(CHANNELS * 4, fine)
+        self.to_middle = nn.Sequential(block(fine, middle, 2), block(middle, middle))
+        self.to_coarse = nn.Sequential(block(middle, coarse, 2), block(coarse, coarse))
+        self.marks = nn.Sequential(nn.Linear(4 * marks, coarse), nn.SiLU())
+        self.context = nn.Sequential(nn.Linear(2 * coarse, coarse), nn.SiLU(), nn.Linear(coarse, 2 * coarse))
+        self.bottom = block(coarse, coarse)
+        self.from_coarse = nn.Conv2d(coarse, middle, 1)
+        self.at_middle = block(middle, middle)
+        self.from_middle = nn.Conv2d(middle, fine, 1)
+        self.at_fine = block(fine, fine)
+        self.out = nn.Conv2d(fine, 2 + 4 * 4, 3, 1, 1)
+        bias = torch.zeros(self.out.out_channels)
+        bias[2:6] = 2.5  # keep ≈ 0.92
+        nn.init.normal_(self.out.weight, std=1e-3)
+        self.out.bias = nn.Parameter(bias)
+
+    def forward(self, maps: Tensor, marks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """maps (B, `CHANNELS`, n, n), marks (B, 2, K, 2) → the fields of a Retouch, before fading."""
+        fine = self.enter(F.pixel_unshuffle(maps, 2))  # (B, ., n/2, n/2)
+        middle = self.to_middle(fine)
+        x = self.to_coarse(middle)  # (B, ., n/8, n/8)
+        known = torch.cat([self.marks(marks.flatten(1)), x.mean((2, 3))], 1)
+        scale, shift = self.context(known)[:, :, None, None].chunk(2, 1)
+        x = x + self.bottom(x * (1 + scale) + shift)
+        x = self.at_middle(F.interpolate(self.from_coarse(x), scale_factor=2.0) + middle)
+        x = self.at_fine(F.interpolate(self.from_middle(x), scale_factor=2.0) + fine)
+        x = self.out(x)
+        pixels = F.pixel_shuffle(x[:, 2:], 2)
+        return x[:, :2].tanh() * SHIFT, pixels[:, :1].sigmoid(), pixels[:, 1:].sigmoid()
+
+
+class Closeups(nn.Module):
+    """The two networks: one for mouths, one for eyes, both eyes in one batch (the left one mirrored)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.mouth = Retoucher(config.mouth_channels, len(MOUTH_VIEW.marks))
+        self.eye = Retoucher(config.eye_channels, len(RIGHT_EYE_VIEW.marks))
+
+    def forward(
+        self, mouth_maps: Tensor, mouth_marks: Tensor, eye_maps: Tensor, eye_marks: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Six tensors: flow, keep and paint of the mouths (B), then of the eyes (2·B: right ones, then left ones)."""
+        return *self.mouth(mouth_maps, mouth_marks), *self.eye(eye_maps, eye_marks)
+
+
+def sights(subject: Subject, config: ModelConfig) -> tuple[Sight, Sight]:
+    """The mouths' and the eyes' windows of B subjects, as `Closeups` takes them."""
+    right, left = (see(view, subject, config.eye_side) for view in (RIGHT_EYE_VIEW, LEFT_EYE_VIEW))
+    eyes = Sight(
+        torch.cat([right.maps, left.maps]),
+        torch.cat([right.marks, left.marks]),
+        Window.stack([right.window, left.window]),
+        torch.cat([right.source, left.source]),
+    )
+    return see(MOUTH_VIEW, subject, config.mouth_side), eyes
+
+
+def retouch(flow: Tensor, keep: Tensor, paint: Tensor) -> Retouch:
+    """A network's output, faded towards the window's border."""
+    coarse, fine = (fade(unit_grid(maps.shape[-1], maps.device)) for maps in (flow, keep))
+    return Retouch(flow * coarse, 1 - (1 - keep) * fine, paint)
+
+
+def patches(mouth: Sight, eyes: Sight, out: Sequence[Tensor]) -> list[Patch]:
+    """The six tensors of `Closeups` as patches: mouth, right eye, left eye."""
+    right, left = (Patch(*half) for half in zip(split(eyes.window), split(retouch(*out[3:])), strict=True))
+    return [Patch(mouth.window, retouch(*out[:3])), right, left]
+
+
+def split(pair: Any) -> list[Any]:
+    """Both halves of a batch of right and left eyes."""
+    parts = [getattr(pair, f.name).chunk(2) for f in fields(pair)]
+    return [type(pair)(*(part[k] for part in parts)) for k in (0, 1)]
+
+
+def develop(sight: Sight, done: Retouch, picture: Tensor) -> tuple[Tensor, Tensor]:
+    """A window as it will look (B, 3, n, n), and the further displacement on the map (B, n, n, 2)."""
+    side = sight.maps.shape[-1]
+    step = F.interpolate(done.flow, size=(side, side), mode="bilinear", align_corners=False)
+    step = sight.window.lay(step.permute(0, 2, 3, 1))
+    return done.keep * sample(picture, sight.source + step) + (1 - done.keep) * done.paint, step

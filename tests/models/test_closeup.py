@@ -1,0 +1,159 @@
+"""Windows that go with the head, and close-ups that begin as the warp and stay inside their windows."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from models.closeup import Closeups, Patch, Retouch, Sight, Subject, develop, patches, retouch, sample, see, sights
+from models.compositor import compose
+from models.config import PRESETS, ModelConfig
+from models.grid import unit_grid
+from models.guidance import guide
+from models.motion import Driver
+from models.retarget import rest_pose, retarget
+from models.rig import Rig
+from models.topology import Frame, topology
+from models.window import LEFT_EYE_VIEW, MOUTH_VIEW, RIGHT_EYE_VIEW, View, Window, fade
+from tests.faces import drawn_face
+
+SMALL = ModelConfig(mouth_side=32, eye_side=16, mouth_channels=(8, 8, 8), eye_channels=(8, 8, 8))
+VIEWS = [MOUTH_VIEW, RIGHT_EYE_VIEW, LEFT_EYE_VIEW]
+
+
+def turned(angle: float) -> Frame:
+    """A head rolled in the picture's plane."""
+    c, s = torch.tensor(angle).cos(), torch.tensor(angle).sin()
+    rotation = torch.stack([torch.stack([c, -s, c * 0]), torch.stack([s, c, c * 0]), torch.tensor([0.0, 0, 1])])
+    return Frame(torch.tensor([0.3]), rotation[None], torch.tensor([[0.1, -0.2, 0.0]]))
+
+
+def subject_of(rig: Rig) -> Subject:
+    guidance, pose = guide(rig, rest_pose(rig)), rest_pose(rig)
+    return Subject(rig.image, guidance.focus_flow, rig.focus, pose.face, pose.frame, rig.face, rig.frame)
+
+
+def block(window: Window, keep: float, colour: float, move: float = 0.0) -> Patch:
+    """A patch that says the same everywhere in its window."""
+    one = torch.ones(len(window.centre), 1, 32, 32)
+    flow = torch.zeros(len(one), 2, 16, 16)
+    flow[:, 0] = move
+    return Patch(window, retouch(flow, one * keep, one.expand(-1, 3, -1, -1) * colour))
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_places_go_to_the_map_and_back(view: View) -> None:
+    window = Window.of(view, turned(0.4))
+    unit = unit_grid(8, torch.device("cpu"))
+    assert torch.allclose(window.at(window.grid(8)), unit, atol=1e-5)
+    assert torch.allclose(window.at(window.grid(8).flatten(1, 2)), unit.flatten(1, 2), atol=1e-5)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_landmark_stays_in_its_place_while_the_head_moves(view: View) -> None:
+    canonical = topology().canonical[None]
+    still, moved = (Window.of(view, f).at(f.apply(canonical)[..., :2]) for f in (turned(0.0), turned(0.7)))
+    assert torch.allclose(still, moved, atol=1e-4)
+
+
+def test_a_left_eye_looks_like_a_right_one() -> None:
+    frame, canonical = turned(0.3), topology().canonical[None]
+    right, left = (
+        Window.of(view, frame).at(frame.apply(canonical)[:, list(view.marks), :2])
+        for view in (RIGHT_EYE_VIEW, LEFT_EYE_VIEW)
+    )
+    assert torch.allclose(right, left, atol=2e-2)
+
+
+def test_the_openings_are_where_the_landmarks_are() -> None:
+    sight = see(MOUTH_VIEW, subject_of(drawn_face(128)), 32)
+    inner, inner_rest, outer, _ = sight.maps[0, 6:10]
+    assert outer.sum() > 4 * inner.sum() > 0
+    assert torch.equal(inner, inner_rest)
+    rows = outer.sum(1).nonzero()[:, 0]
+    assert 10 < float(rows.float().mean()) < 18  # the lips lie a little above the window's middle
+
+
+def test_both_halves_of_a_batch_are_sampled_from_the_same_maps() -> None:
+    maps = torch.rand(2, 3, 16, 16)
+    grids = torch.rand(4, 5, 6, 2) * 2 - 1
+    each = torch.cat([sample(maps, grids[:2]), sample(maps, grids[2:])])
+    assert torch.allclose(sample(maps, grids), each, atol=1e-6)
+
+
+@torch.inference_mode()
+def test_untrained_close_ups_all_but_keep_the_picture() -> None:
+    rig = drawn_face(128)
+    mouth, eyes = sights(subject_of(rig), SMALL)
+    network = Closeups(SMALL).eval()
+    out = network(mouth.maps, mouth.marks, eyes.maps, eyes.marks)
+    done = patches(mouth, eyes, out)
+    assert [patch.done.keep.shape[-1] for patch in done] == [32, 16, 16]
+    guidance = guide(rig, rest_pose(rig))
+    plain, retouched = (compose(rig, guidance, None, None, some) for some in ((), done))
+    assert float((plain - retouched).abs().max()) < 0.08
+
+
+def test_a_patch_paints_its_window_and_nothing_else() -> None:
+    rig = drawn_face(128)
+    guidance, window = guide(rig, rest_pose(rig)), Window.of(MOUTH_VIEW, rig.frame)
+    plain, painted = (compose(rig, guidance, None, None, some) for some in ((), [block(window, 0.0, 1.0)]))
+    place = window.at(unit_grid(128, torch.device("cpu")))
+    outside, middle = place.abs().amax(-1)[0] > 1, place.abs().amax(-1)[0] < 0.5
+    assert torch.equal(plain[0, :3, outside], painted[0, :3, outside])
+    assert torch.allclose(painted[0, :3, middle], torch.ones(()), atol=1e-3)
+    assert torch.equal(plain[:, 3], painted[:, 3])
+
+
+def test_a_patch_moves_what_its_window_shows() -> None:
+    rig = drawn_face(128)
+    guidance, window = guide(rig, rest_pose(rig)), Window.of(MOUTH_VIEW, rig.frame)
+    moved = compose(rig, guidance, None, None, [block(window, 1.0, 0.0, move=0.1)])
+    step = 0.1 * float(window.across[0, 0])
+    place = unit_grid(128, torch.device("cpu"))
+    expected = sample(rig.image, place + torch.tensor([step, 0.0]))
+    middle = window.at(place).abs().amax(-1)[0] < 0.6
+    assert torch.allclose(moved[0, :3, middle], expected[0, :, middle], atol=0.03)
+
+
+def test_in_their_windows_close_ups_silence_the_edit() -> None:
+    rig = drawn_face(128)
+    far = topology().canonical[None] * 0.28
+    far[:, [14, 87, 317], 1] += 0.06
+    pose = retarget(rig, Driver.of_face(far), Driver.of_face(rig.face))
+    guidance, window = guide(rig, pose), Window.of(MOUTH_VIEW, pose.frame)
+    dark, kept = (compose(rig, guidance, None, None, some) for some in ((), [block(window, 1.0, 0.0)]))
+    mouth = window.at(unit_grid(128, torch.device("cpu"))).abs().amax(-1)[0] < 0.3
+    assert float((dark - kept)[0, :3, mouth].abs().max()) > 0.1
+
+
+def test_what_a_window_develops_is_what_the_canvas_shows() -> None:
+    rig = drawn_face(256)
+    subject = subject_of(rig)
+    sight = see(MOUTH_VIEW, subject, 64)
+    noise = torch.rand(1, 4, 6, 6, generator=torch.Generator().manual_seed(1))
+    noise = F.interpolate(noise, (64, 64), mode="bilinear")
+    done = retouch(torch.full((1, 2, 32, 32), 0.05), noise[:, :1], noise[:, 1:])
+    drawn, _ = develop(sight, done, rig.image)
+    canvas = compose(rig, guide(rig, rest_pose(rig)), None, None, [Patch(sight.window, done)])
+    again = sample(canvas[:, :3], sight.window.grid(64))
+    inside = fade(unit_grid(64, torch.device("cpu")))[0, 0] > 0.99
+    assert float((drawn - again)[0, :, inside].abs().mean()) < 0.04
+
+
+def test_sides_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="close-ups must have sides divisible by 8, got 90 and 48"):
+        ModelConfig(mouth_side=90)
+
+
+def test_presets_have_small_close_ups() -> None:
+    for config in PRESETS.values():
+        assert sum(p.numel() for p in Closeups(config).parameters()) < 3_000_000
+
+
+def test_types_are_plain() -> None:
+    """A Sight and a Retouch can be split along the batch, which is how two eyes come apart."""
+    rig = drawn_face(128)
+    _, eyes = sights(subject_of(rig), SMALL)
+    assert isinstance(eyes, Sight)
+    assert len(eyes.maps) == 2
+    assert isinstance(retouch(torch.zeros(2, 2, 8, 8), torch.ones(2, 1, 16, 16), torch.ones(2, 3, 16, 16)), Retouch)

@@ -1,0 +1,124 @@
+"""Train the close-ups of mouth and eyes on the windows of baked renders, the rest of the network left as it is:
+`python -m training.closeups --start runs/tiny/tiny.safetensors --data runs/tiny/data --out runs/closeups`.
+
+Only samples whose faces are large enough to fill the windows count: what is blown up from a small face would teach
+blur.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models import checkpoint
+from models.closeup import Sight, Subject, develop, retouch, sample, sights
+from models.config import PRESETS
+from models.dit import CausalDiT, Edit
+from training.bake import Baked, frame_of
+from training.loss import Truth, frame_loss
+from training.supply import Supply
+from training.train import fresh
+from training.trainer import Options, Trainer
+
+NEAREST = 45.0  # pixels between the outer eye corners, at least
+TOLERANCE = 0.06  # window units, about three pixels: where the flow errs more, painting is better than keeping
+
+
+def subjects_of(batch: Baked) -> tuple[Subject, Truth]:
+    """Every frame of every sample as one batch of moving pictures on their focus boxes, and the truth about them."""
+    frames = batch.truth.shape[1]
+
+    def each(x: Tensor) -> Tensor:
+        return x.repeat_interleave(frames, 0)
+
+    whole = batch.picture.new_tensor([[0.0, 0.0, 1.0]]).expand(frames * len(batch.picture), -1)
+    subject = Subject(
+        each(batch.picture), batch.maps[:, :, :2].flatten(0, 1), whole, batch.face.flatten(0, 1),
+        frame_of(batch.stance.flatten(0, 1)), each(batch.rest_face), frame_of(each(batch.rest_stance)),
+    )  # fmt: skip
+    names = ("truth", "alpha", "flow", "visible", "label")
+    return subject, Truth(*(getattr(batch, name).flatten(0, 1) for name in names))
+
+
+def near(batch: Baked) -> Baked | None:
+    """The samples whose faces are large enough; None where there is none."""
+    pixels = batch.rest_stance[:, 0] * (batch.picture.shape[-1] / 2)
+    large = (pixels > NEAREST).nonzero()[:, 0]
+    return batch.pick(large) if len(large) else None
+
+
+def in_window(truth: Truth, sight: Sight) -> Truth:
+    """The truth about windows, flow in their units; beyond the map there is nobody (alpha 0)."""
+    grid = sight.window.grid(sight.maps.shape[-1])
+    maps = (truth.picture, truth.alpha, truth.flow, truth.visible)
+    picture, alpha, flow, visible = (sample(each, grid) for each in maps)
+    flow = in_units(sight, flow.permute(0, 2, 3, 1))
+    alpha = alpha * (grid.abs().amax(-1) < 1).unsqueeze(1)
+    return Truth(picture, alpha, flow, visible, sample(truth.label, grid, "nearest"))
+
+
+def in_units(sight: Sight, step: Tensor) -> Tensor:
+    """Displacements (B, n, n, 2) on the map → (B, 2, n, n) window units."""
+    return sight.window.at(step + sight.window.centre[:, None, None]).permute(0, 3, 1, 2)
+
+
+@dataclass(frozen=True)
+class Nearer:
+    """The task: mouths and eyes of every frame, each window by itself."""
+
+    name: str
+    options: Options
+
+    def loss(self, network: CausalDiT, batch: Baked, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
+        """Mean terms of mouths and eyes; sheet (B, 3, n, 4·n): mouth at rest, moved, drawn, truth."""
+        large = near(batch)
+        if large is None:
+            return {"mouth_pixel": torch.zeros((), device=generator.device)}, batch.picture
+        subject, truth = subjects_of(large)
+        mouth, eyes = sights(subject, network.config)
+        with self.options.autocast():
+            out = network.closeups(mouth.maps, mouth.marks, eyes.maps, eyes.marks)
+        terms: dict[str, Tensor] = {}
+        sheets = []
+        for name, sight, fields in (("mouth", mouth, out[:3]), ("eyes", eyes, out[3:])):
+            done = retouch(*(field.float() for field in fields))
+            drawn, step = develop(sight, done, subject.picture)
+            here = in_window(truth, sight)
+            drawn = torch.where(here.alpha > 0, drawn, here.picture)
+            moved = in_units(sight, sight.source + step - sight.window.grid(sight.maps.shape[-1]))
+            edit = Edit(done.flow, done.keep, done.paint, done.keep)
+            for term, value in frame_loss(drawn, edit, moved, here.alpha, here, TOLERANCE).items():
+                if term != "alpha":  # close-ups leave the person's outline alone
+                    terms[f"{name}_{term}"] = value * (3 if term == "keep" else 1)
+            rest, before = sight.maps[:, 3:6] / 2 + 0.5, sight.maps[:, :3] / 2 + 0.5
+            sheets.append(torch.cat([rest, before, drawn, here.picture], 3))
+        return terms, sheets[0]
+
+    def write(self, network: CausalDiT, path: Path, notes: dict[str, str]) -> None:
+        checkpoint.save(network, path, notes)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="tiny")
+    parser.add_argument("--start", type=Path, default=None, help="weights whose close-ups are trained (further)")
+    Options.add_to(parser, steps=6_000, rate=1e-3)
+    Supply.add_to(parser, batch=16)
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    options = Options.of(given)
+    network = fresh(given.preset, given.seed, given.start)
+    supply = Supply.of(given, frames=2)
+    try:
+        Trainer(Nearer(given.preset, options), supply, network, options, {"preset": given.preset}).run()
+    finally:
+        supply.close()
+
+
+if __name__ == "__main__":
+    main()
