@@ -283,7 +283,7 @@ class Trainer:
                 "network": self.network,
                 "average": self.average,
                 "optimizer": self.optimizer,
-                **self.companions,
+                **{name: each for name, each in self.companions.items() if name in state},  # others are new
             }
             for name, part in parts.items():
                 part.load_state_dict(state[name])

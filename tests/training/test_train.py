@@ -9,8 +9,7 @@ import torch
 from models.checkpoint import load, save
 from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT
-from models.topology import topology
-from tests.faces import drawn_face
+from tests.rolled import rolled_sample
 from training import train
 from training.bake import Baked, bake, load_shard, shard_paths, store
 from training.supply import Supply
@@ -23,37 +22,7 @@ PAIR = ModelConfig(width=32, depth=1, heads=4, keyed=1, references=3, stem=(8, 8
 
 @pytest.fixture(scope="module")
 def sample() -> dict[str, np.ndarray]:
-    """A drawn head that moves a little to the right, as `training.samples` would tell it: the whole picture moves
-    along.
-    """
-    size, pixels = 256, 8
-    rig = drawn_face(size)
-
-    def byte(maps: torch.Tensor) -> np.ndarray:
-        return (maps * 255).round().byte().numpy()
-
-    image, matte = byte(rig.image[0]), byte(rig.matte[0])
-    face = topology().canonical.numpy() * 0.28
-    moved = face + np.array([2 * pixels / size, 0, 0], np.float32)
-    body = np.zeros((33, 4), np.float32)
-    flow = np.zeros((2, 2, size, size), np.float32)
-    flow[:, 0] = -2 * pixels / size
-    label = np.where(matte > 0, 3, 0).astype(np.uint8)
-    return {
-        "ref_image": image,
-        "ref_matte": matte,
-        "ref_face": face,
-        "ref_face_true": face,
-        "ref_body": body,
-        "target_image": np.stack([np.roll(image, pixels, -1)] * 2),
-        "target_matte": np.stack([np.roll(matte, pixels, -1)] * 2),
-        "target_label": np.stack([np.roll(label, pixels, -1)] * 2),
-        "target_face": np.stack([moved, moved]),
-        "target_face_true": np.stack([moved, moved]),
-        "target_body": np.stack([body, body]),
-        "flow": flow,
-        "visible": np.full((2, 1, size, size), 255, np.uint8),
-    }
+    return rolled_sample([8, 8])
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,189 @@
+"""Distillation streams exactly as the live engine does, and its gradient takes the way it is meant to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.cache import Cache
+from models.checkpoint import load, save
+from models.config import PRESETS, ModelConfig
+from models.dit import CausalDiT, Edit
+from models.sampler import NOISE, Focus, draw_frame, frame_input
+from tests.rolled import rolled_sample
+from training import distill
+from training.bake import Baked, bake, store
+from training.critic import Critic, high_pass, invented
+from training.distill import Distilling, Stream
+from training.loss import Truth
+from training.train import focus_of, references, score, truth_of
+from training.trainer import Options
+
+SMALL = ModelConfig(width=32, depth=2, heads=4, keyed=1, ring=2, references=2, stem=(8, 8, 8))
+FULL = Options(Path(), precision="fp32")
+
+
+@pytest.fixture(scope="module")
+def clip() -> Baked:
+    """Five frames: longer than the ring and its current slot."""
+    baked = bake(rolled_sample([0, 3, 6, 4, 2]))
+    return Baked(*(getattr(baked, name).clone() for name in Baked.__slots__))  # out of inference mode
+
+
+@pytest.fixture
+def network() -> CausalDiT:
+    torch.manual_seed(3)
+    network = CausalDiT(SMALL)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.03 * torch.randn_like(parameter))
+    return network
+
+
+def difference(a: Edit, b: Edit) -> float:
+    return max(float((getattr(a, name) - getattr(b, name)).abs().max()) for name in Edit.__slots__)
+
+
+def some_noise(clip: Baked) -> Tensor:
+    return NOISE * torch.randn(clip.picture.shape, generator=torch.Generator().manual_seed(5))
+
+
+def frame_at(clip: Baked, focus: Focus, t: int) -> distill.FrameInput:
+    level = torch.ones(len(clip.picture))
+    return frame_input(focus, clip.maps[:, t], clip.canonical[:, t], clip.tokens[:, t], some_noise(clip), level)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4])
+@torch.no_grad()
+def test_a_rollout_is_the_live_stream(network: CausalDiT, clip: Baked, steps: int) -> None:
+    focus = focus_of(clip)
+    pinned = references(network, clip, focus, [])
+    stream = Stream(network, pinned, FULL)
+    cache = Cache(SMALL, 1)
+    cache.pin(*pinned)
+    for t in range(clip.truth.shape[1]):
+        frame = frame_at(clip, focus, t)
+        live = draw_frame(partial(network.step, cache=cache), focus, frame, steps)
+        cache.advance()
+        assert difference(stream.draw(focus, frame, steps), live) < 1e-5
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_the_past_and_earlier_steps_have_no_gradient(network: CausalDiT, clip: Baked, steps: int) -> None:
+    focus = focus_of(clip)
+    stream = Stream(network, references(network, clip, focus, []), FULL)
+    seen = []
+    inner = stream.step
+    stream.step = lambda frame: seen.append(inner(frame)) or seen[-1]  # type: ignore[method-assign, func-returns-value]
+    for t in range(2):
+        assert stream.draw(focus, frame_at(clip, focus, t), steps).keep.requires_grad
+    assert [edit.keep.requires_grad for edit in seen] == ([False] * (steps - 1) + [True]) * 2
+    assert not any(k.requires_grad or v.requires_grad for past in stream.past for k, v in past)
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_frame_by_frame_gradients_are_those_of_the_whole(
+    network: CausalDiT, clip: Baked, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distill, "STEPS", (steps,))
+    generator = torch.Generator().manual_seed(2)
+    noise = torch.Generator().manual_seed(2)
+    for sides in (1, 1, 1):  # length, first frame and steps are drawn before the noise
+        torch.randint(sides, (), generator=noise)
+    terms, sheet = Distilling("small", FULL).loss(network, clip, generator)
+    assert not any(value.requires_grad for value in terms.values())
+    assert sheet.shape == (1, 3, 256, 4 * 256)
+    own = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
+    network.zero_grad(set_to_none=True)
+
+    focus = focus_of(clip)
+    frozen = NOISE * torch.randn(clip.picture.shape, generator=noise)
+    stream = Stream(network, references(network, clip, focus, []), FULL)
+    losses = []
+    for t in range(5):
+        frame = replace(frame_at(clip, focus, t), noised=frozen)
+        parts, _ = score(focus, frame, stream.draw(focus, frame, steps), truth_of(clip, t))
+        losses.append(torch.stack(list(parts.values())))
+    whole = torch.stack(losses).sum(1).mean()
+    whole.backward()
+    assert float(torch.stack(list(terms.values())).sum()) == pytest.approx(float(whole.detach()), rel=1e-5)
+    assert own.keys() == {name for name, p in network.named_parameters() if p.grad is not None}
+    assert {name.split(".")[0] for name in own} >= {"stem", "place", "level", "motion", "blocks", "norm", "head"}
+    for name, parameter in network.named_parameters():
+        if name in own:
+            assert torch.allclose(own[name], parameter.grad, rtol=1e-3, atol=1e-5), name
+
+
+def test_bf16_keeps_the_gradient_of_the_last_step(
+    network: CausalDiT, clip: Baked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Autocast remembers casts that the first steps made without a gradient, unless each step has its own."""
+    monkeypatch.setattr(distill, "STEPS", (2,))
+    task = Distilling("small", Options(Path(), precision="bf16"))
+    task.loss(network, clip.frame(1), torch.Generator().manual_seed(2))
+    own = [p.grad for name, p in network.named_parameters() if not name.startswith("closeups.")]
+    assert all(grad is not None and float(grad.abs().max()) > 0 for grad in own)
+
+
+@torch.no_grad()
+def test_looking_on_learns_nothing(network: CausalDiT, clip: Baked) -> None:
+    terms, _ = Distilling("small", FULL).loss(network, clip.frame(0), torch.Generator().manual_seed(2))
+    assert all(p.grad is None for p in network.parameters())
+    assert all(bool(torch.isfinite(value)) for value in terms.values())
+
+
+def test_one_command_distils_and_goes_on(
+    network: CausalDiT, clip: Baked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PRESETS, "small", SMALL)
+    monkeypatch.setattr(distill, "LONGEST", 2)
+    monkeypatch.setattr(distill, "SHORTEST", 2)
+    save(network, tmp_path / "teacher.safetensors")
+    (tmp_path / "data").mkdir()
+    store([clip], tmp_path / "data" / "shard_00000.safetensors")
+    command = ["--start", str(tmp_path / "teacher.safetensors"), "--preset", "small", "--data", str(tmp_path / "data")]
+    command += ["--out", str(tmp_path / "run"), "--steps"]
+    distill.main([*command, "1"])
+    distill.main([*command, "2", "--gan", "0.1"])  # a critic may join later
+    assert load(tmp_path / "run" / "small.safetensors").config == SMALL
+    state = torch.load(tmp_path / "run" / "state.pt")
+    assert state["step"] == 2 and "critic" in state and "critic_optimizer" in state
+
+
+def test_the_critic_sees_texture_alone() -> None:
+    flat = torch.rand(1, 3, 1, 1).expand(1, 3, 64, 64)
+    assert float(high_pass(flat).abs().max()) < 1e-6
+    line = torch.arange(64) / 64
+    assert float(high_pass(line.expand(1, 3, 64, 64))[..., 8:-8].abs().max()) < 1e-6
+    assert float(high_pass(torch.rand(1, 3, 64, 64)).std()) > 0.2
+
+
+def test_the_critic_speaks_of_invented_parts_alone(clip: Baked) -> None:
+    truth = truth_of(clip, 1)
+    mask = invented(truth)
+    assert 0.003 < float(mask.mean()) < 0.1
+    critic = Critic()
+    before = [p.detach().clone() for p in critic.network.parameters()]
+    drawn = torch.rand(clip.picture.shape, requires_grad=True)
+    critic.meet(drawn, clip.picture, truth).backward()
+    assert drawn.grad is not None
+    assert float((drawn.grad * mask).abs().max()) > 0 and float((drawn.grad * (mask == 0)).abs().max()) == 0
+    assert any(not torch.equal(a, b) for a, b in zip(before, critic.network.parameters(), strict=True))
+
+
+def test_the_critic_tells_noise_from_the_truth(clip: Baked) -> None:
+    torch.manual_seed(0)
+    critic, truth = Critic(8), truth_of(clip, 1)
+    mouth = (..., slice(128, 192), slice(96, 160))
+    truth = Truth(truth.picture[mouth], truth.alpha[mouth], truth.flow, truth.visible[mouth], truth.label[mouth])
+    drawn = torch.rand(truth.picture.shape)
+    first = float(critic.meet(drawn, truth.picture, truth).detach())
+    critic.optimizer.param_groups[0]["lr"] = 3e-3
+    for _ in range(25):
+        last = float(critic.meet(drawn, truth.picture, truth).detach())
+    assert last > first + 0.1
