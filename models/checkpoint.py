@@ -53,8 +53,7 @@ def load(path: Path) -> CausalDiT:
         raise CheckpointError(
             f"{path} holds no Kagami weights ({FORMAT}); pass a file made by `python -m training.train`."
         )
-    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(header["config"]).items()}
-    network = CausalDiT(ModelConfig(**settings))
+    network = CausalDiT(ModelConfig.of_dict(json.loads(header["config"])))
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:

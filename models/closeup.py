@@ -22,16 +22,36 @@ from models.openings import opening
 from models.topology import Frame
 from models.window import LEFT_EYE_VIEW, MOUTH_VIEW, RIGHT_EYE_VIEW, View, Window, fade
 
+VIEWS = (MOUTH_VIEW, RIGHT_EYE_VIEW, LEFT_EYE_VIEW)
 CHANNELS = 14  # of a Sight's maps
 SHIFT = 0.2  # largest further move, window units
+
+
+@dataclass(frozen=True)
+class Still:
+    """What a view shows of B pictures themselves, made once: window on the map, maps (B, 5, n, n) picture −1..1 and
+    both openings, marks (B, K, 2) landmarks in window units.
+    """
+
+    window: Window
+    maps: Tensor
+    marks: Tensor
+
+    @staticmethod
+    def stack(stills: Sequence[Still]) -> Still:
+        """Several pictures as one batch."""
+        if len(stills) == 1:
+            return stills[0]
+        window = Window.stack([still.window for still in stills])
+        return Still(window, *(torch.cat([getattr(still, name) for still in stills]) for name in ("maps", "marks")))
 
 
 @dataclass(frozen=True)
 class Subject:
     """B moving pictures before the close-up, in the units of a square map: canvas or focus box.
 
-    picture (B, 3, S, S) 0..1, all of the map; flow (B, 2, G, G) backward displacement on the boxes (B, 3) of the map.
-    face, frame: landmarks (B, 478, 3) and head now; rest_face, rest_frame: in the picture.
+    picture (B, 3, S, S) 0..1, all of the map; flow (B, 2, G, G) backward displacement on the boxes (B, 3) of the map;
+    face (B, 478, 3), frame: landmarks and head now.
     """
 
     picture: Tensor
@@ -39,8 +59,6 @@ class Subject:
     box: Tensor
     face: Tensor
     frame: Frame
-    rest_face: Tensor
-    rest_frame: Frame
 
 
 @dataclass(frozen=True)
@@ -74,25 +92,33 @@ class Patch:
     done: Retouch
 
 
-def see(view: View, subject: Subject, side: int) -> Sight:
+def stand(view: View, picture: Tensor, face: Tensor, frame: Frame, side: int) -> Still:
+    """Look at B pictures (B, 3, S, S) themselves; their landmarks (B, 478, 3) and heads in units of the map."""
+    window = Window.of(view, frame)
+    maps = torch.cat([sample(picture, window.grid(side)) * 2 - 1, openings(view, window, face, side)], 1)
+    return Still(window, maps, window.at(face[:, list(view.marks), :2]))
+
+
+def see(view: View, subject: Subject, still: Still) -> Sight:
     """Look at B subjects through a view."""
-    window, rest = Window.of(view, subject.frame), Window.of(view, subject.rest_frame)
+    side = still.maps.shape[-1]
+    window = Window.of(view, subject.frame)
     grid = window.grid(side)
     in_box = (grid - subject.box[:, None, None, :2]) / subject.box[:, None, None, 2:]
     source = grid + sample(subject.flow, in_box).permute(0, 2, 3, 1)
-    marks = list(view.marks)
-    here = [rest.at(subject.rest_face[:, marks, :2]), window.at(subject.face[:, marks, :2])]
-    rings = []
-    for ring in (view.inner, view.outer):
-        for where, face in ((window, subject.face), (rest, subject.rest_face)):
-            place = where.at(face[:, list(ring), :2])
-            rings.append(opening(place, side) if len(ring) > 4 else disc(place, side))
-    origin, own = rest.at(source), unit_grid(side, grid.device).expand_as(grid)
+    own = unit_grid(side, grid.device).expand_as(grid)
     maps = torch.cat([
-        sample(subject.picture, source) * 2 - 1, sample(subject.picture, rest.grid(side)) * 2 - 1, *rings,
-        (origin - own).permute(0, 3, 1, 2) * 4, own.permute(0, 3, 1, 2),
+        sample(subject.picture, source) * 2 - 1, still.maps, openings(view, window, subject.face, side),
+        (still.window.at(source) - own).permute(0, 3, 1, 2) * 4, own.permute(0, 3, 1, 2),
     ], 1)  # fmt: skip
-    return Sight(maps, torch.stack(here, 1), window, source)
+    marks = window.at(subject.face[:, list(view.marks), :2])
+    return Sight(maps, torch.stack([still.marks, marks], 1), window, source)
+
+
+def openings(view: View, window: Window, face: Tensor, side: int) -> Tensor:
+    """(B, 2, side, side) coverage of the view's inner and outer ring by landmarks (B, 478, 3)."""
+    inner, outer = (window.at(face[:, list(ring), :2]) for ring in (view.inner, view.outer))
+    return torch.cat([opening(inner, side), opening(outer, side) if len(view.outer) > 4 else disc(outer, side)], 1)
 
 
 def sample(maps: Tensor, grid: Tensor, mode: str = "bilinear") -> Tensor:
@@ -168,16 +194,22 @@ class Closeups(nn.Module):
         return *self.mouth(mouth_maps, mouth_marks), *self.eye(eye_maps, eye_marks)
 
 
-def sights(subject: Subject, config: ModelConfig) -> tuple[Sight, Sight]:
+def stills(picture: Tensor, face: Tensor, frame: Frame, config: ModelConfig) -> tuple[Still, ...]:
+    """`stand` for each of `VIEWS`."""
+    sides = (config.mouth_side, config.eye_side, config.eye_side)
+    return tuple(stand(view, picture, face, frame, side) for view, side in zip(VIEWS, sides, strict=True))
+
+
+def sights(subject: Subject, stills: Sequence[Still]) -> tuple[Sight, Sight]:
     """The mouths' and the eyes' windows of B subjects, as `Closeups` takes them."""
-    right, left = (see(view, subject, config.eye_side) for view in (RIGHT_EYE_VIEW, LEFT_EYE_VIEW))
+    mouth, right, left = (see(view, subject, still) for view, still in zip(VIEWS, stills, strict=True))
     eyes = Sight(
         torch.cat([right.maps, left.maps]),
         torch.cat([right.marks, left.marks]),
         Window.stack([right.window, left.window]),
         torch.cat([right.source, left.source]),
     )
-    return see(MOUTH_VIEW, subject, config.mouth_side), eyes
+    return mouth, eyes
 
 
 def retouch(flow: Tensor, keep: Tensor, paint: Tensor) -> Retouch:

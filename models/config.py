@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 GUIDE_SIDE = 128  # cells along a side of the guidance maps
 CANONICAL_BANDS = 2  # octaves of the sinusoidal code of canonical coordinates in the stem
@@ -86,8 +87,13 @@ class ModelConfig:
         return 2 * 3 * 4 + self.map_channels
 
     def to_dict(self) -> dict[str, object]:
-        """Plain data for a checkpoint's header; `ModelConfig(**d)` reads it back."""
+        """Plain data for a checkpoint's header; `of_dict` reads it back."""
         return asdict(self)
+
+    @staticmethod
+    def of_dict(data: dict[str, Any]) -> ModelConfig:
+        """What `to_dict` wrote, perhaps through JSON, which knows no tuples."""
+        return ModelConfig(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
 
 
 PRESETS = {

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from kernels.attention import ring_attention
 from models import checkpoint as weights
 from models.cache import REFERENCE_POSITION, Cache
-from models.closeup import CHANNELS, Patch, Sight, Subject, patches, sights
+from models.closeup import CHANNELS, Patch, Sight, Still, Subject, patches, sights, stills
 from models.config import ModelConfig
 from models.dit import CausalDiT, Edit, FrameInput
 from models.guidance import Guidance, guide
@@ -41,11 +41,12 @@ class GeneratorError(KagamiError):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A picture as the network remembers it; keys, values (L, 1, H, N, D). Empty for geometry."""
+    """A picture as the network remembers it; keys, values (L, 1, H, N, D), and its close-ups. Empty for geometry."""
 
     focus: Focus | None = None
     keys: Tensor | None = None
     values: Tensor | None = None
+    stills: tuple[Still, ...] = ()
 
 
 @dataclass(eq=False, slots=True)
@@ -120,7 +121,7 @@ class NetworkGenerator:
         focus = Focus.of(rig, self.config.side)
         rest = guide(rig, rest_pose(rig))
         frame = reference_input(focus, guidance_maps(rig, rest), rest.canonical, rest.tokens)
-        return Reference(focus, *self.network.refer(frame))
+        return Reference(focus, *self.network.refer(frame), stills(rig.image, rig.face, rig.frame, self.config))
 
     def draw(self, states: Sequence[State], rig: Rig, pose: Pose, guidance: Guidance) -> Drawing | None:
         maps = guidance_maps(rig, guidance)
@@ -141,8 +142,9 @@ class NetworkGenerator:
             state.drawn, state.rides = (edits[-1], maps[one, :2]), 0
         edit = Edit(*(torch.cat([getattr(each, name) for each in edits]) for name in Edit.__slots__))
         trusted = Edit(TRUST * edit.flow, edit.keep, edit.paint, TRUST * edit.alpha)
-        subject = Subject(rig.image, guidance.focus_flow, rig.focus, pose.face, pose.frame, rig.face, rig.frame)
-        mouth, eyes = sights(subject, self.config)
+        subject = Subject(rig.image, guidance.focus_flow, rig.focus, pose.face, pose.frame)
+        views = zip(*(state.reference.stills for state in states), strict=True)
+        mouth, eyes = sights(subject, [Still.stack(each) for each in views])
         return Drawing(trusted, patches(mouth, eyes, self._look(mouth, eyes)))
 
     def _look(self, mouth: Sight, eyes: Sight) -> Sequence[Tensor]:

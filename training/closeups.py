@@ -9,28 +9,42 @@ from __future__ import annotations
 
 import argparse
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from models import checkpoint
-from models.closeup import Sight, Subject, develop, retouch, sample, sights
+from models.closeup import Sight, Subject, develop, retouch, sample, sights, stills
 from models.config import PRESETS
 from models.dit import CausalDiT, Edit
+from models.topology import Frame
 from training.bake import Baked, frame_of
 from training.loss import Truth, frame_loss
 from training.supply import Supply
 from training.train import fresh
 from training.trainer import Options, Trainer
 
+FRAMES = 28  # of a step
+CALM = 0.05  # weight of a frame in which nothing opens or closes, against a gap's change in outer eye distances
 NEAREST = 45.0  # pixels between the outer eye corners, at least
 TOLERANCE = 0.06  # window units, about three pixels: where the flow errs more, painting is better than keeping
 
 
-def subjects_of(batch: Baked) -> tuple[Subject, Truth]:
-    """Every frame of every sample as one batch of moving pictures on their focus boxes, and the truth about them."""
+@dataclass(frozen=True)
+class Scene:
+    """F frames of moving pictures on their focus boxes, landmarks and heads of these pictures at rest, the truth."""
+
+    subject: Subject
+    face: Tensor
+    frame: Frame
+    truth: Truth
+
+
+def scene_of(batch: Baked) -> Scene:
+    """Every frame of every sample as one batch."""
     frames = batch.truth.shape[1]
 
     def each(x: Tensor) -> Tensor:
@@ -39,10 +53,11 @@ def subjects_of(batch: Baked) -> tuple[Subject, Truth]:
     whole = batch.picture.new_tensor([[0.0, 0.0, 1.0]]).expand(frames * len(batch.picture), -1)
     subject = Subject(
         each(batch.picture), batch.maps[:, :, :2].flatten(0, 1), whole, batch.face.flatten(0, 1),
-        frame_of(batch.stance.flatten(0, 1)), each(batch.rest_face), frame_of(each(batch.rest_stance)),
+        frame_of(batch.stance.flatten(0, 1)),
     )  # fmt: skip
     names = ("truth", "alpha", "flow", "visible", "label")
-    return subject, Truth(*(getattr(batch, name).flatten(0, 1) for name in names))
+    truth = Truth(*(getattr(batch, name).flatten(0, 1) for name in names))
+    return Scene(subject, each(batch.rest_face), frame_of(each(batch.rest_stance)), truth)
 
 
 def near(batch: Baked) -> Baked | None:
@@ -50,6 +65,27 @@ def near(batch: Baked) -> Baked | None:
     pixels = batch.rest_stance[:, 0] * (batch.picture.shape[-1] / 2)
     large = (pixels > NEAREST).nonzero()[:, 0]
     return batch.pick(large) if len(large) else None
+
+
+def taken(parts: Any, index: Tensor) -> Any:
+    """Some of a batch: of a tensor, or of all tensors in a dataclass or tuple."""
+    if isinstance(parts, Tensor):
+        return parts[index]
+    if isinstance(parts, tuple):
+        return type(parts)(*(taken(part, index) for part in parts))
+    return type(parts)(*(taken(getattr(parts, f.name), index) for f in fields(parts)))
+
+
+def telling(scene: Scene, count: int, generator: torch.Generator) -> Tensor:
+    """Numbers of `count` of the frames, drawn by how much mouth and lids open or close in them: (count,)."""
+    weight = torch.full_like(scene.frame.scale, CALM)
+    for upper, lower in ((13, 14), (159, 145), (386, 374)):
+        now, then = (
+            (face[:, lower] - face[:, upper]).norm(dim=-1) / frame.scale
+            for face, frame in ((scene.subject.face, scene.subject.frame), (scene.face, scene.frame))
+        )
+        weight = weight + (now - then).abs()
+    return torch.multinomial(weight, min(count, len(weight)), generator=generator)
 
 
 def in_window(truth: Truth, sight: Sight) -> Truth:
@@ -79,16 +115,18 @@ class Nearer:
         large = near(batch)
         if large is None:
             return {"mouth_pixel": torch.zeros((), device=generator.device)}, batch.picture
-        subject, truth = subjects_of(large)
-        mouth, eyes = sights(subject, network.config)
+        scene = scene_of(large)
+        scene = taken(scene, telling(scene, FRAMES, generator))
+        subject = scene.subject
+        mouth, eyes = sights(subject, stills(subject.picture, scene.face, scene.frame, network.config))
         with self.options.autocast():
             out = network.closeups(mouth.maps, mouth.marks, eyes.maps, eyes.marks)
         terms: dict[str, Tensor] = {}
         sheets = []
-        for name, sight, fields in (("mouth", mouth, out[:3]), ("eyes", eyes, out[3:])):
-            done = retouch(*(field.float() for field in fields))
+        for name, sight, said in (("mouth", mouth, out[:3]), ("eyes", eyes, out[3:])):
+            done = retouch(*(each.float() for each in said))
             drawn, step = develop(sight, done, subject.picture)
-            here = in_window(truth, sight)
+            here = in_window(scene.truth, sight)
             drawn = torch.where(here.alpha > 0, drawn, here.picture)
             moved = in_units(sight, sight.source + step - sight.window.grid(sight.maps.shape[-1]))
             edit = Edit(done.flow, done.keep, done.paint, done.keep)
@@ -108,7 +146,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--preset", choices=sorted(PRESETS), default="tiny")
     parser.add_argument("--start", type=Path, default=None, help="weights whose close-ups are trained (further)")
     Options.add_to(parser, steps=6_000, rate=1e-3)
-    Supply.add_to(parser, batch=16)
+    Supply.add_to(parser, batch=32)
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     options = Options.of(given)

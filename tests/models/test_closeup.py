@@ -4,7 +4,22 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from models.closeup import Closeups, Patch, Retouch, Sight, Subject, develop, patches, retouch, sample, see, sights
+from models.closeup import (
+    VIEWS,
+    Closeups,
+    Patch,
+    Sight,
+    Still,
+    Subject,
+    develop,
+    patches,
+    retouch,
+    sample,
+    see,
+    sights,
+    stand,
+    stills,
+)
 from models.compositor import compose
 from models.config import PRESETS, ModelConfig
 from models.grid import unit_grid
@@ -17,7 +32,6 @@ from models.window import LEFT_EYE_VIEW, MOUTH_VIEW, RIGHT_EYE_VIEW, View, Windo
 from tests.faces import drawn_face
 
 SMALL = ModelConfig(mouth_side=32, eye_side=16, mouth_channels=(8, 8, 8), eye_channels=(8, 8, 8))
-VIEWS = [MOUTH_VIEW, RIGHT_EYE_VIEW, LEFT_EYE_VIEW]
 
 
 def turned(angle: float) -> Frame:
@@ -29,7 +43,15 @@ def turned(angle: float) -> Frame:
 
 def subject_of(rig: Rig) -> Subject:
     guidance, pose = guide(rig, rest_pose(rig)), rest_pose(rig)
-    return Subject(rig.image, guidance.focus_flow, rig.focus, pose.face, pose.frame, rig.face, rig.frame)
+    return Subject(rig.image, guidance.focus_flow, rig.focus, pose.face, pose.frame)
+
+
+def mouth_of(rig: Rig, side: int) -> Sight:
+    return see(MOUTH_VIEW, subject_of(rig), stand(MOUTH_VIEW, rig.image, rig.face, rig.frame, side))
+
+
+def sights_of(rig: Rig) -> tuple[Sight, Sight]:
+    return sights(subject_of(rig), stills(rig.image, rig.face, rig.frame, SMALL))
 
 
 def block(window: Window, keep: float, colour: float, move: float = 0.0) -> Patch:
@@ -65,10 +87,10 @@ def test_a_left_eye_looks_like_a_right_one() -> None:
 
 
 def test_the_openings_are_where_the_landmarks_are() -> None:
-    sight = see(MOUTH_VIEW, subject_of(drawn_face(128)), 32)
-    inner, inner_rest, outer, _ = sight.maps[0, 6:10]
+    sight = mouth_of(drawn_face(128), 32)
+    rest, (inner, outer) = sight.maps[0, 6:8], sight.maps[0, 8:10]
     assert outer.sum() > 4 * inner.sum() > 0
-    assert torch.equal(inner, inner_rest)
+    assert torch.equal(rest, sight.maps[0, 8:10])
     rows = outer.sum(1).nonzero()[:, 0]
     assert 10 < float(rows.float().mean()) < 18  # the lips lie a little above the window's middle
 
@@ -83,7 +105,7 @@ def test_both_halves_of_a_batch_are_sampled_from_the_same_maps() -> None:
 @torch.inference_mode()
 def test_untrained_close_ups_all_but_keep_the_picture() -> None:
     rig = drawn_face(128)
-    mouth, eyes = sights(subject_of(rig), SMALL)
+    mouth, eyes = sights_of(rig)
     network = Closeups(SMALL).eval()
     out = network(mouth.maps, mouth.marks, eyes.maps, eyes.marks)
     done = patches(mouth, eyes, out)
@@ -128,8 +150,7 @@ def test_in_their_windows_close_ups_silence_the_edit() -> None:
 
 def test_what_a_window_develops_is_what_the_canvas_shows() -> None:
     rig = drawn_face(256)
-    subject = subject_of(rig)
-    sight = see(MOUTH_VIEW, subject, 64)
+    sight = mouth_of(rig, 64)
     noise = torch.rand(1, 4, 6, 6, generator=torch.Generator().manual_seed(1))
     noise = F.interpolate(noise, (64, 64), mode="bilinear")
     done = retouch(torch.full((1, 2, 32, 32), 0.05), noise[:, :1], noise[:, 1:])
@@ -150,10 +171,12 @@ def test_presets_have_small_close_ups() -> None:
         assert sum(p.numel() for p in Closeups(config).parameters()) < 3_000_000
 
 
-def test_types_are_plain() -> None:
-    """A Sight and a Retouch can be split along the batch, which is how two eyes come apart."""
-    rig = drawn_face(128)
-    _, eyes = sights(subject_of(rig), SMALL)
-    assert isinstance(eyes, Sight)
-    assert len(eyes.maps) == 2
-    assert isinstance(retouch(torch.zeros(2, 2, 8, 8), torch.ones(2, 1, 16, 16), torch.ones(2, 3, 16, 16)), Retouch)
+@torch.inference_mode()
+def test_pictures_of_one_batch_are_seen_as_alone() -> None:
+    rigs = [drawn_face(128, 0.28), drawn_face(128, 0.24)]
+    each = [stills(rig.image, rig.face, rig.frame, SMALL) for rig in rigs]
+    together = sights(subject_of(Rig.stack(rigs)), [Still.stack(pair) for pair in zip(*each, strict=True)])
+    for k, rig in enumerate(rigs):
+        for both, one in zip(together, sights_of(rig), strict=True):
+            assert torch.allclose(both.maps[k::2], one.maps, atol=1e-4)
+            assert torch.allclose(both.marks[k::2], one.marks, atol=1e-4)
