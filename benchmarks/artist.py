@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 
-from models.dit import Edit
-from models.guidance import Guidance
 from models.rig import Rig
 from streamer.animate import perform
 from streamer.frames import Image
@@ -31,7 +30,7 @@ class Artist(Performer):
             return Avatar(rig, self._generator.refer(rig), rig.size, rig.size)
 
 
-def animate(artist: Artist, rig: Rig, motions: Sequence[Motion]) -> list[Image]:
+def animate(artist: Artist, rig: Rig, motions: Iterable[Motion]) -> list[Image]:
     """One drawn frame for each motion; the first is the driver's neutral, and the driver sits side by side."""
     return [frame.rgb for frame in perform(artist, artist.adopt(rig), motions, Controls(mirror=False))]
 
@@ -48,19 +47,19 @@ class Altered:
     def open(self, reference: Reference) -> State:
         return self.inner.open(reference)
 
-    def draw(self, states: Sequence[State], rig: Rig, guidance: Guidance) -> Edit | None:
-        return self.inner.draw(states, rig, guidance)
+    def draw(self, states: Sequence[State], rig: Rig, *rest: Any, **named: Any) -> Any:
+        return self.inner.draw(states, rig, *rest, **named)
 
 
 class Forgetful(Altered):
     """Sees no past frame: a ring of W = 0."""
 
-    def draw(self, states: Sequence[State], rig: Rig, guidance: Guidance) -> Edit | None:
+    def draw(self, states: Sequence[State], rig: Rig, *rest: Any, **named: Any) -> Any:
         for state in states:
             state.past.clear()
             if state.cache is not None:
                 state.cache.reset()
-        return super().draw(states, rig, guidance)
+        return super().draw(states, rig, *rest, **named)
 
 
 class Blindfolded(Altered):
@@ -70,3 +69,7 @@ class Blindfolded(Altered):
         assert reference.focus is not None
         grey = torch.full_like(reference.focus.picture, 0.5)
         return super().open(replace(reference, focus=replace(reference.focus, picture=grey)))
+
+    def draw(self, states: Sequence[State], rig: Rig, *rest: Any, **named: Any) -> Any:
+        grey = replace(rig, image=torch.full_like(rig.image, 0.5))
+        return super().draw(states, grey, *rest, **named)

@@ -12,7 +12,7 @@ from streamer.animate import NoDriverError, find_neutral, perform, track
 from streamer.errors import KagamiError
 from streamer.frames import Image
 from streamer.motion import Motion
-from streamer.performer import Controls, Performer
+from streamer.performer import Controls, GeneratorKind, Performer
 from streamer.picture import Picture, load_picture
 from streamer.rigger import NoFaceError
 from streamer.smoothing import smooth_both_ways
@@ -66,7 +66,7 @@ def draw_moments(performer: Performer, picture: Picture, drive: Drive) -> list[I
 
 
 def hang(
-    pictures: Sequence[Path], clips: Sequence[Path], performers: Mapping[str, Performer], folder: Path
+    pictures: Sequence[Path], clips: Sequence[Path], performers: Mapping[GeneratorKind, Performer], folder: Path
 ) -> Iterator[str]:
     """One sheet PICTURE_CLIP.png for each pair: the driver, then a row for each performer. Yields a line for each."""
     drives = [read_drive(path) for path in clips]

@@ -13,7 +13,8 @@ from models.topology import LEFT_LID, OUTER_LIPS, RIGHT_LID
 from streamer.frames import Image
 
 Mask = NDArray[np.bool_]
-REGIONS = ("mouth", "eyes", "face", "hair", "body", "background")
+PARTITION = ("mouth", "eyes", "face", "hair", "body", "background")
+REGIONS = ("inside", *PARTITION)
 
 _BACKGROUND, _BODY, _HAIR, _SKIN, _MOUTH, _EYES = range(6)  # labels of `training.samples`
 _RIM = 85  # mouth and eyes reach one pixel in so many of the frame's side beyond their outlines
@@ -21,16 +22,18 @@ _FEWEST = 64  # pixels in a clip; of fewer nothing is said
 
 
 def regions(label: Image, face: Face) -> dict[str, Mask]:
-    """REGIONS of one frame, apart from each other, from the true label (S, S) and true landmarks (478, 3) in pixels.
+    """REGIONS of one frame from the true label (S, S) and true landmarks (478, 3) in pixels.
 
-    mouth: lips and what shows between them, a closed mouth too. eyes: lids and eyeballs, shut ones too. hair: head
-    without face, and glasses. Hair and glasses before the eyes are hair.
+    Those of PARTITION lie apart from each other. mouth: lips and what shows between them, a closed mouth too; inside:
+    only what shows between them. eyes: lids and eyeballs, shut ones too. hair: head without face, and glasses. Hair and
+    glasses before the eyes are hair.
     """
     bare = np.isin(label, (_SKIN, _MOUTH, _EYES))
     mouth = _around((label == _MOUTH) | _inside(face, OUTER_LIPS, label)) & bare
     shut = _inside(face, RIGHT_LID, label) | _inside(face, LEFT_LID, label)
     eyes = _around((label == _EYES) | shut) & bare & ~mouth
     return {
+        "inside": label == _MOUTH,
         "mouth": mouth,
         "eyes": eyes,
         "face": bare & ~mouth & ~eyes,

@@ -10,7 +10,7 @@ not hide what a generator does. The truth has no sensor noise and no JPEG, which
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -170,7 +170,7 @@ def compare(take: Take, drawn: Sequence[Image]) -> Row:
     return {name: ({**whole, **parts})[name] for name in FIGURES}
 
 
-def measure(takes: Sequence[Take], artist: Artist, driver: str, keep: Keep | None = None) -> list[Row]:
+def measure(takes: Iterable[Take], artist: Artist, driver: str, keep: Keep | None = None) -> list[Row]:
     """One row for each take. keep: called with each take and what was drawn for it."""
     rows = []
     for take in takes:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.regions import REGIONS, region_psnr, regions
+from benchmarks.regions import PARTITION, REGIONS, region_psnr, regions
 from models.topology import LEFT_LID, OUTER_LIPS, RIGHT_LID
 from streamer.headpose import CANONICAL
 
@@ -27,8 +27,9 @@ def test_the_regions_cover_the_frame_once():
     label, face = scene()
     parts = regions(label, face)
     assert tuple(parts) == REGIONS
-    assert (np.sum(list(parts.values()), axis=0) == 1).all()
-    assert parts["mouth"][label == 4].all() and parts["hair"][30, 35] and parts["body"][160, 10]
+    assert (np.sum([parts[name] for name in PARTITION], axis=0) == 1).all()
+    assert parts["mouth"][label == 4].all() and (parts["inside"] == (label == 4)).all()
+    assert parts["hair"][30, 35] and parts["body"][160, 10]
 
 
 def test_shut_mouths_and_eyes_are_regions_too():
@@ -53,11 +54,12 @@ def test_an_error_counts_where_it_is():
     drawn[regions(label, face)["mouth"]] += 10
     got = region_psnr([truth, truth], [drawn, truth], [label] * 2, [face] * 2)
     assert got["mouth"] == pytest.approx(10 * np.log10(255**2 / 50))  # 100 in one frame, 0 in the other
-    assert all(got[name] > 70 for name in REGIONS if name != "mouth")
+    assert all(got[name] > 70 for name in REGIONS if name not in ("mouth", "inside"))
 
 
 def test_a_region_that_is_not_there_has_no_figure():
     label, face = scene()
-    label[label == 1] = 0
+    label[(label == 1) | (label == 4)] = 0
     truth = np.zeros((SIZE, SIZE, 3), np.uint8)
-    assert np.isnan(region_psnr([truth], [truth], [label], [face])["body"])
+    got = region_psnr([truth], [truth], [label], [face])
+    assert np.isnan(got["body"]) and np.isnan(got["inside"])

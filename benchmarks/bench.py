@@ -1,0 +1,76 @@
+"""What the parts of the quality benchmark share, each thing made when it is first wanted."""
+
+from __future__ import annotations
+
+import argparse
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from benchmarks.artist import Artist
+from benchmarks.contact import contact_sheet, pick, save
+from benchmarks.ledger import Row
+from benchmarks.rendered import DRIVERS, FilmSet, Take, measure
+from streamer.frames import Image
+from streamer.generator import Generator, make_generator
+from streamer.performer import GeneratorKind, Performer
+from training.render.appearance import STYLES
+
+KINDS: tuple[GeneratorKind, ...] = ("geometry", "dit")
+
+
+class Bench:
+    """options: the command line's, see `benchmarks.quality`."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.device = torch.device(options.device)
+
+    @cached_property
+    def film(self) -> FilmSet:
+        return FilmSet(self.options.facekit)
+
+    @cached_property
+    def takes(self) -> list[Take]:
+        """So many of every style as --count says, two if it says nothing."""
+        each = self.options.count or 2
+        takes = self.film.takes(each, self.options.frames)
+        return list(tqdm(takes, "rendering", each * len(STYLES), unit="take", leave=False))
+
+    @cached_property
+    def artists(self) -> dict[str, Artist]:
+        """Geometry and network, for rendered references."""
+        return {kind: self.artist(self.generator(kind)) for kind in KINDS}
+
+    @cached_property
+    def performers(self) -> dict[GeneratorKind, Performer]:
+        """Geometry and network as people see them, 512 pixels."""
+        return {kind: Performer(kind, self.options.device, 512, self.options.checkpoint) for kind in KINDS}
+
+    @cached_property
+    def rows(self) -> dict[str, dict[str, list[Row]]]:
+        """By driver and artist, one row for each take; with --sheets, a sheet for each take and driver."""
+        rows: dict[str, dict[str, list[Row]]] = {driver: {} for driver in DRIVERS}
+        for driver in DRIVERS:
+            shown = {take.number: [pick(take.truth)] for take in self.takes}
+
+            def keep(take: Take, drawn: list[Image], shown: dict[int, list[list[Image]]] = shown) -> None:
+                shown[take.number].append(pick(drawn))
+
+            for name, artist in self.artists.items():
+                takes = tqdm(self.takes, f"{driver}, {name}", unit="take", leave=False)
+                rows[driver][name] = measure(takes, artist, driver, keep)
+            if self.options.sheets is not None:
+                for take in self.takes:
+                    path = self.options.sheets / "rendered" / f"{take.style}_{take.number}_{driver}.png"
+                    save(contact_sheet(shown[take.number]), path)
+        return rows
+
+    def artist(self, generator: Generator) -> Artist:
+        return Artist(generator, self.options.device)
+
+    def generator(self, kind: GeneratorKind, checkpoint: Path | None = None, steps: int = 1) -> Generator:
+        """Raises GeneratorError with one sentence when the weights cannot be used."""
+        return make_generator(kind, self.device, checkpoint or self.options.checkpoint, steps=steps)
