@@ -38,6 +38,23 @@ def eye_distance(face: Array) -> float:
     return float(np.linalg.norm(left - right))
 
 
+def joints_at_rest(character: Character) -> Array:
+    """Body joints (33, 3) in the rest frame; the first eleven move with the head, the others with the bust."""
+    wide = np.array([character.wide, 1, 1])
+    joints = np.zeros((JOINTS, 3))
+    mirror = np.array([-1, 1, 1])
+    ear = character.neutral[np.abs(character.studio.base[:, 0]).argmax()] * [1, 1, 1]
+    joints[7], joints[8] = np.abs(ear) * [1, np.sign(ear[1]), np.sign(ear[2])], ear * [-np.sign(ear[0]), 1, 1]
+    joints[11], joints[13] = SHOULDER * wide, ELBOW * wide
+    joints[15] = joints[13] + [2, -22, 8]
+    joints[17], joints[19], joints[21] = joints[15] + [0, -7, 2], joints[15] + [0, -8, 2], joints[15] + [-2, -4, 2]
+    joints[23], joints[25], joints[27] = (10, -68, -1), (10, -110, 0), (10, -150, -2)
+    joints[29], joints[31] = (10, -154, -6), (10, -156, 8)
+    for left in (11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31):
+        joints[left + 1] = joints[left] * mirror
+    return joints.astype(np.float32)
+
+
 @dataclass(frozen=True)
 class LandmarkMap:
     """Places of MediaPipe's first 468 points on the model: vertices and their weights."""
@@ -76,21 +93,10 @@ class LandmarkMap:
 
         Arms end at the elbows; what lies below has visibility 0 and a plausible place.
         """
-        wide = np.array([character.wide, 1, 1])
-        joints = np.zeros((JOINTS, 3))
-        mirror = np.array([-1, 1, 1])
-        ear = character.neutral[np.abs(character.studio.base[:, 0]).argmax()] * [1, 1, 1]
-        joints[7], joints[8] = np.abs(ear) * [1, np.sign(ear[1]), np.sign(ear[2])], ear * [-np.sign(ear[0]), 1, 1]
-        joints[11], joints[13] = SHOULDER * wide, ELBOW * wide
-        joints[15] = joints[13] + [2, -22, 8]
-        joints[17], joints[19], joints[21] = joints[15] + [0, -7, 2], joints[15] + [0, -8, 2], joints[15] + [-2, -4, 2]
-        joints[23], joints[25], joints[27] = (10, -68, -1), (10, -110, 0), (10, -150, -2)
-        joints[29], joints[31] = (10, -154, -6), (10, -156, 8)
-        for left in (11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31):
-            joints[left + 1] = joints[left] * mirror
+        joints = joints_at_rest(character)
         weight = np.zeros((JOINTS, 1), np.float32)
         weight[:11] = 1
-        world = character.carry(joints.astype(np.float32), weight, act)
+        world = character.carry(joints, weight, act)
         out = np.zeros((JOINTS, 4), np.float32)
         out[:, :3] = camera.canvas(world)
         out[:, 2] -= out[[23, 24], 2].mean()

@@ -1,0 +1,272 @@
+"""Characters on a device: what is left of them once they are built, and how many of them are posed at once.
+
+P pictures show C characters padded to V vertices, of which the first M are the face model's; `character` (P,) long
+tells which one a picture shows. Poses and landmarks are those of `Character.pose` and `LandmarkMap`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from training.render.appearance import Appearance
+from training.render.character import PIVOT, ROOT, Act, Character, Studio
+from training.render.device_raster import Surfaces, stacked
+from training.render.landmarks import (
+    FACE_JOINTS,
+    JOINTS,
+    LEFT_EYE,
+    MESH_POINTS,
+    RIGHT_EYE,
+    LandmarkMap,
+    joints_at_rest,
+)
+from training.render.raster import Array, Ints, Surface
+from training.render.scene import Camera
+
+Device = torch.device | str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A character without the studio it was built in, so that it travels cheaply between processes."""
+
+    rest: Array  # (V, 3); eyeballs as unit spheres
+    weight: Array  # (V, 1) of the head
+    dark: Array  # (V,)
+    follow: NDArray[np.int64]  # (V,) vertex of the face model whose expression each vertex shows, M = none
+    eye: NDArray[np.int64]  # (V,) 1 right, 2 left, 0 no eyeball
+    eye_centre: Array  # (3, 3) by `eye`, the first unused
+    eye_radius: Array  # (3, 1)
+    local_scale: Array  # (M, 1) of expressions
+    joints: Array  # (33, 3) of the body at rest
+    surface: Surface
+    label: Ints  # (F,)
+    casters: Ints  # (K, 3) triangles that cast shadows
+    closed: int  # so many triangles, the first ones, show their outside only
+    look: Appearance
+
+    @classmethod
+    def of(cls, character: Character) -> Figure:
+        count = len(character.studio.used)
+        follow = np.full(len(character.rest), count, np.int64)
+        follow[:count] = np.arange(count)
+        follow[character.followers] = character.parents
+        eye = np.zeros(len(character.rest), np.int64)
+        for n, piece in enumerate(character.eye_slices, 1):
+            eye[piece] = n
+        return cls(
+            character.rest, character.weight, character.dark.astype(np.float32), follow, eye,
+            np.stack([np.zeros(3, np.float32), *(centre for centre, _ in character.eyes)]),
+            np.array([[1.0], *([radius] for _, radius in character.eyes)], np.float32),
+            character.local_scale.astype(np.float32), joints_at_rest(character), character.surface, character.label,
+            character.casters, len(character.studio.faces), character.look,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What all characters of a studio share, on the device."""
+
+    expression: Tensor  # (E, M·3)
+    corners: Tensor  # (468, 3) long vertices around each landmark
+    weights: Tensor  # (468, 3, 1)
+
+    @classmethod
+    def build(cls, studio: Studio, landmarks: LandmarkMap, device: Device) -> Stage:
+        return cls(
+            torch.from_numpy(studio.expression).to(device),
+            torch.from_numpy(studio.compact[landmarks.vertices].astype(np.int64)).to(device),
+            torch.from_numpy(landmarks.weights[..., None]).to(device),
+        )
+
+
+@dataclass(frozen=True)
+class Cast:
+    """C figures, stacked; fields as in Figure with a leading axis."""
+
+    rest: Tensor
+    weight: Tensor
+    dark: Tensor
+    follow: Tensor
+    eye: Tensor
+    eye_centre: Tensor
+    eye_radius: Tensor
+    local_scale: Tensor
+    joints: Tensor
+    casters: Tensor
+    closed: Tensor
+    iris: Tensor  # (C,) radians
+    shading: Tensor  # (C,) 0..1: how much light acts on the skin
+    surfaces: Surfaces
+    looks: list[Appearance]
+
+    @classmethod
+    def gather(cls, figures: Sequence[Figure], device: Device) -> Cast:
+        def many(name: str, empty: float = 0) -> Tensor:
+            return stacked([getattr(figure, name) for figure in figures], device, empty)
+
+        return cls(
+            many("rest"), many("weight"), many("dark"), many("follow", len(figures[0].local_scale)), many("eye"),
+            many("eye_centre"), many("eye_radius"), many("local_scale"), many("joints"), many("casters"),
+            torch.tensor([figure.closed for figure in figures], device=device),
+            torch.tensor([figure.look.iris for figure in figures], dtype=torch.float32, device=device),
+            torch.tensor([float(figure.look.table[0, 0]) for figure in figures], device=device),
+            Surfaces.pack([figure.surface for figure in figures], [figure.label for figure in figures], device),
+            [figure.look for figure in figures],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Acts:
+    """What the characters do in P pictures; fields as in Act with a leading axis."""
+
+    expression: Tensor
+    gaze: Tensor
+    head: Tensor
+    move: Tensor
+    lean: Tensor
+    shrug: Tensor
+
+    @classmethod
+    def pack(cls, acts: Sequence[Act], device: Device) -> Acts:
+        names = [field.name for field in fields(cls)]
+        # One copy to the device for all of them.
+        rows = np.stack([np.concatenate([getattr(act, name) for name in names]) for act in acts]).astype(np.float32)
+        widths = [len(getattr(acts[0], name)) for name in names]
+        return cls(*(part.contiguous() for part in torch.from_numpy(rows).to(device).split(widths, 1)))
+
+    def pick(self, pictures: Sequence[int]) -> Acts:
+        return Acts(*(getattr(self, field.name)[pictures] for field in fields(self)))
+
+
+@dataclass(frozen=True)
+class Cameras:
+    """P pinholes; see `scene.Camera`. values (P, 5): focal, distance, height, offset x, y."""
+
+    values: Tensor
+
+    @classmethod
+    def pack(cls, cameras: Sequence[Camera], device: Device) -> Cameras:
+        rows = [(c.focal, c.distance, c.height, *c.offset) for c in cameras]
+        return cls(torch.tensor(rows, dtype=torch.float32, device=device))
+
+    def pick(self, index: Tensor) -> Cameras:
+        return Cameras(self.values[index])
+
+    @property
+    def eye(self) -> Tensor:
+        """(P, 3) world."""
+        _, distance, height, _, _ = self.values.unbind(1)
+        return torch.stack([torch.zeros_like(height), height, distance], 1)
+
+    def _project(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """World (P, N, 3) → canvas x, y and the distance from the camera's plane, each (P, N)."""
+        focal, distance, height, x, y = self.values[:, :, None].unbind(1)
+        z = distance - points[..., 2]
+        return focal * points[..., 0] / z + x, -focal * (points[..., 1] - height) / z + y, z
+
+    def canvas(self, points: Tensor) -> Tensor:
+        """As `Camera.canvas`, (P, N, 3)."""
+        x, y, _ = self._project(points)
+        return torch.stack([x, y, -points[..., 2] * (self.values[:, 0] / self.values[:, 1])[:, None]], 2)
+
+    def screen(self, points: Tensor, side: int) -> Tensor:
+        """As `Camera.screen`, (P, N, 3)."""
+        x, y, z = self._project(points)
+        inverse = torch.where(z > 1, 1 / z.clamp_min(1), 0)
+        return torch.stack([(x + 1) * (side / 2), (y + 1) * (side / 2), inverse], 2)
+
+
+def rotation(turn: Tensor) -> Tensor:
+    """Rotation matrices (P, 3, 3) of pitch, yaw, roll (P, 3), as `character.rotation`."""
+    (ca, cb, cc), (sa, sb, sc) = turn.cos().unbind(1), turn.sin().unbind(1)
+    zero, one = torch.zeros_like(ca), torch.ones_like(ca)
+    x = torch.stack([one, zero, zero, zero, ca, -sa, zero, sa, ca], 1).view(-1, 3, 3)
+    y = torch.stack([cb, zero, sb, zero, one, zero, -sb, zero, cb], 1).view(-1, 3, 3)
+    z = torch.stack([cc, -sc, zero, sc, cc, zero, zero, zero, one], 1).view(-1, 3, 3)
+    return y @ x @ z
+
+
+def carry(points: Tensor, weight: Tensor, acts: Acts) -> Tensor:
+    """Rest-frame points (P, N, 3) with head weights (P, N, 1) → world, as `Character.carry`."""
+    pivot, root = (points.new_tensor(place) for place in (PIVOT, ROOT))
+    turned = (points - pivot) @ rotation(acts.head).mT + pivot
+    x, y = points[..., 0], points[..., 1]
+    lift = ((x.abs() - 5) / 11).clamp(0, 1) * ((y + 48) / 30).clamp(0, 1)
+    raised = y + lift * torch.where(x < 0, acts.shrug[:, :1], acts.shrug[:, 1:])
+    body = torch.stack([x, raised, points[..., 2]], 2)
+    out = torch.lerp(body, turned, weight)
+    return (out - root) @ rotation(acts.lean).mT + root + acts.move[:, None]
+
+
+@dataclass(frozen=True)
+class Poses:
+    """P characters as they stand."""
+
+    vertices: Tensor  # (P, V, 3) world, cm
+    dark: Tensor  # (P, V) 0..1
+    model: Tensor  # (P, M, 3) the face model's vertices with the expression, before any turn
+    gaze: Tensor  # (P, 3, 3) rotation of the eyeballs in the head's frame
+
+
+def pose(stage: Stage, cast: Cast, character: Tensor, acts: Acts) -> Poses:
+    """As `Character.pose`, for P pictures at once."""
+    scale = cast.local_scale[character]
+    count = scale.shape[1]
+    change = (acts.expression @ stage.expression).view(-1, count, 3) * scale
+    rest = cast.rest[character]
+    model = rest[:, :count] + change
+    follow = cast.follow[character][..., None].expand(-1, -1, 3)
+    rest = rest + F.pad(change, (0, 0, 0, 1)).gather(1, follow)  # the added vertex never moves
+    still = torch.zeros_like(acts.gaze[:, :1])
+    gaze = rotation(torch.cat([-acts.gaze[:, 1:], acts.gaze[:, :1], still], 1))
+    eye = cast.eye[character]
+    ball = rest @ gaze.mT
+    centre = cast.eye_centre[character].gather(1, eye[..., None].expand(-1, -1, 3))
+    radius = cast.eye_radius[character].gather(1, eye[..., None])
+    rest = torch.where(eye[..., None] > 0, centre + ball * radius, rest)
+    # The upper lid and the lashes shade the upper part of the eyeball.
+    lid = 1 - 0.45 * (ball[..., 1] * 2.2 - 0.1).clamp(0, 1)
+    dark = torch.where(eye > 0, lid, cast.dark[character])
+    return Poses(carry(rest, cast.weight[character], acts), dark, model, gaze)
+
+
+def face_landmarks(stage: Stage, cast: Cast, character: Tensor, acts: Acts, poses: Poses, cameras: Cameras) -> Tensor:
+    """True landmarks (P, 478, 3), as `LandmarkMap.face`."""
+    points = (poses.model[:, stage.corners] * stage.weights).sum(2)
+    angle = cast.iris[character]
+    around = torch.tensor([[0, 0], [1, 0], [0, 1], [-1, 0], [0, -1]], dtype=angle.dtype, device=angle.device)
+    depth = torch.cat([torch.ones_like(angle)[:, None], angle.cos()[:, None].expand(-1, 4)], 1)
+    ring = torch.cat([around * angle.sin()[:, None, None], depth[..., None]], 2) @ poses.gaze.mT  # (P, 5, 3)
+    irises = [cast.eye_centre[character, n][:, None] + ring * cast.eye_radius[character, n][:, None] for n in (1, 2)]
+    points = torch.cat([points, *irises], 1)
+    face = cameras.canvas(carry(points, torch.ones_like(points[..., :1]), acts))
+    # MediaPipe gives an iris the depth of the corners of its eye.
+    depths = [face[:, list(eye), 2].mean(1, keepdim=True).expand(-1, 5) for eye in (RIGHT_EYE, LEFT_EYE)]
+    z = torch.cat([face[:, :MESH_POINTS, 2], *depths], 1)
+    return torch.cat([face[..., :2], (z - z[:, :MESH_POINTS].mean(1, keepdim=True))[..., None]], 2)
+
+
+def body_landmarks(cast: Cast, character: Tensor, acts: Acts, cameras: Cameras, face: Tensor) -> Tensor:
+    """True body joints (P, 33, 4), as `LandmarkMap.body`; face (P, 478, 3)."""
+    joints = cast.joints[character]
+    weight = (torch.arange(JOINTS, device=joints.device) < 11).to(joints.dtype)[None, :, None]
+    place = cameras.canvas(carry(joints, weight, acts))
+    z = place[..., 2] - place[:, [23, 24], 2].mean(1, keepdim=True)
+    out = torch.cat([place[..., :2], z[..., None]], 2)
+    focal, distance = cameras.values[:, 0], cameras.values[:, 1]
+    nearer = z[:, [7, 8]].mean(1) - focal / distance * 8
+    own, point = list(FACE_JOINTS), list(FACE_JOINTS.values())
+    out[:, own, :2] = face[:, point, :2]
+    out[:, own, 2] = nearer[:, None] + face[:, point, 2]
+    inside = (out[..., :2].abs() < 1).all(2)
+    visible = torch.where(inside, 0.98, 0.1)
+    visible[:, 15:] = 0
+    return torch.cat([out, visible[..., None]], 2)
