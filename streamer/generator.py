@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import warnings
@@ -15,6 +16,7 @@ from typing import Protocol
 import numpy as np
 import onnxruntime
 import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
 from kernels.attention import ring_attention
@@ -213,13 +215,15 @@ class StepGraph(nn.Module):
 class OnnxGenerator(NetworkGenerator):
     """The network in ONNX Runtime on the CPU, exported from the loaded weights at start, so the two cannot disagree."""
 
-    def __init__(self, network: CausalDiT, device: torch.device, steps: int, every: int = 1) -> None:
+    def __init__(
+        self, network: CausalDiT, device: torch.device, steps: int, every: int = 1, int8: bool = True
+    ) -> None:
         super().__init__(network, device, steps, every)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = os.cpu_count() or 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         providers = ["CPUExecutionProvider"]
-        self.session = onnxruntime.InferenceSession(self._export(), options, providers=providers)
+        self.session = onnxruntime.InferenceSession(self._export(int8), options, providers=providers)
         self.closeups = onnxruntime.InferenceSession(self._export_closeups(), options, providers=providers)
         self.names = [entry.name for entry in self.session.get_inputs()]
         config = self.config
@@ -246,7 +250,7 @@ class OnnxGenerator(NetworkGenerator):
         assert state.newest is not None
         state.past.append(state.newest)
 
-    def _export(self) -> bytes:
+    def _export(self, int8: bool) -> bytes:
         config = self.config
         side, half = config.side, config.side // 2
         memory = torch.zeros(config.depth, 1, config.heads, config.tokens, config.head_width)
@@ -256,7 +260,7 @@ class OnnxGenerator(NetworkGenerator):
         inputs += [torch.zeros(1, config.motion_tokens, config.motion_width), torch.ones(1)]
         inputs += [torch.ones(1, config.slots, dtype=torch.bool), pinned, pinned.clone()]
         inputs += [memory.clone() for _ in range(2 * config.ring)]
-        return export(StepGraph(self.network), inputs)
+        return export(StepGraph(self.network), inputs, int8)
 
     def _look(self, mouth: Sight, eyes: Sight) -> Sequence[Tensor]:
         names = [entry.name for entry in self.closeups.get_inputs()]
@@ -268,19 +272,32 @@ class OnnxGenerator(NetworkGenerator):
         inputs = []
         for view, side in ((MOUTH_VIEW, config.mouth_side), (RIGHT_EYE_VIEW, config.eye_side)):
             inputs += [torch.rand(2, CHANNELS, side, side), torch.rand(2, 2, len(view.marks), 2)]
-        return export(self.network.closeups, inputs, batched=True)
+        return export(self.network.closeups, inputs, batches=("mouths", "mouths", "eyes", "eyes"))
 
 
-def export(graph: nn.Module, inputs: Sequence[Tensor], batched: bool = False) -> bytes:
-    """A module as ONNX, inputs named input0, input1, …; batched: their first axis may have any length."""
+def export(graph: nn.Module, inputs: Sequence[Tensor], int8: bool = False, batches: Sequence[str] = ()) -> bytes:
+    """A module as ONNX, inputs named input0, input1, …
+
+    int8: products with weights in 8 bits, activations scaled by their own range as they come (docs/decisions.md has
+    what that changes); convolutions and attention stay float32. batches: a name for the length of each input's first
+    axis where it may have any.
+    """
     names = [f"input{i}" for i in range(len(inputs))]
-    axes = {name: {0: "batch"} for name in names} if batched else None
+    axes = {name: {0: batch} for name, batch in zip(names, batches, strict=False)}
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecation and tracing notes
-        file = Path(folder) / "graph.onnx"
+        whole, file = Path(folder) / "whole.onnx", Path(folder) / "graph.onnx"
         torch.onnx.export(
-            graph, tuple(inputs), file, input_names=names, opset_version=18, dynamo=False, dynamic_axes=axes
+            graph, tuple(inputs), whole, input_names=names, opset_version=18, dynamo=False, dynamic_axes=axes
         )
+        if not int8:
+            return whole.read_bytes()
+        logging.disable(logging.WARNING)  # it advises a step that changes nothing here
+        quantize_dynamic(
+            whole, file, op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QInt8, per_channel=True,
+            extra_options={"MatMulConstBOnly": True},
+        )  # fmt: skip
+        logging.disable(logging.NOTSET)
         return file.read_bytes()
 
 

@@ -41,7 +41,7 @@ def rig() -> Rig:
 @pytest.mark.parametrize("steps", [1, 2])
 @torch.inference_mode()
 def test_onnx_equals_torch(network: CausalDiT, rig: Rig, steps: int) -> None:
-    generators = [OnnxGenerator(network, CPU, steps), TorchGenerator(network, CPU, steps)]
+    generators = [OnnxGenerator(network, CPU, steps, int8=False), TorchGenerator(network, CPU, steps)]
     states = [generator.open(generator.refer(rig)) for generator in generators]
     pose = rest_pose(rig)
     for _ in range(4):
@@ -52,6 +52,17 @@ def test_onnx_equals_torch(network: CausalDiT, rig: Rig, steps: int) -> None:
         for mine, yours in zip(onnx.patches, torch_.patches, strict=True):
             for field in fields(Retouch):
                 assert torch.allclose(getattr(mine.done, field.name), getattr(yours.done, field.name), atol=2e-4)
+
+
+@torch.inference_mode()
+def test_products_in_8_bits_draw_all_but_the_same(network: CausalDiT, rig: Rig) -> None:
+    generators = [OnnxGenerator(network, CPU, 1, int8=int8) for int8 in (True, False)]
+    pose = rest_pose(rig)
+    coarse, exact = (g.draw([g.open(g.refer(rig))], rig, pose, guide(rig, pose)) for g in generators)
+    assert coarse is not None and exact is not None
+    assert not torch.equal(coarse.edit.paint, exact.edit.paint)
+    for field in fields(Edit):
+        assert torch.allclose(getattr(coarse.edit, field.name), getattr(exact.edit, field.name), atol=2e-2)
 
 
 @torch.inference_mode()
