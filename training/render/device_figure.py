@@ -142,7 +142,7 @@ class Acts:
         widths = [len(getattr(acts[0], name)) for name in names]
         return cls(*(part.contiguous() for part in torch.from_numpy(rows).to(device).split(widths, 1)))
 
-    def pick(self, pictures: Sequence[int]) -> Acts:
+    def pick(self, pictures: Sequence[int] | Tensor) -> Acts:
         return Acts(*(getattr(self, field.name)[pictures] for field in fields(self)))
 
 

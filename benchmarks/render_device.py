@@ -1,0 +1,96 @@
+"""How many image pairs a second the batched renderer draws: `python -m benchmarks.render_device --facekit PATH`.
+
+A pair is a reference and a target at full size with everything the trainer uses: mattes, labels, flow, visibility,
+landmarks. Characters, scenes and motion are ready before the clock starts; what they cost the CPU is printed beside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.hardware import describe
+from benchmarks.jsonfile import UnwritableError, json_file
+from training.device_samples import DeviceStream, Load, PlanStream
+from training.render import fill_kernel
+from training.render.facekit import FacekitError
+
+WARM_UP = 2  # batches: kernels are compiled and memory is fetched
+
+
+def pairs_per_second(stream: DeviceStream, load: Load, batch: int, seconds: float) -> dict[str, Any]:
+    """Draw batches for about `seconds`; returns the rate, how many batches, and the peak of device memory in GB."""
+    device, total = stream.device, len(load.kind)
+    chosen = [n * total // batch for n in range(batch)]
+
+    def wait() -> None:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    for _ in range(WARM_UP):
+        stream.draw(load, chosen)
+    wait()
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    begun, batches = time.perf_counter(), 0
+    while batches == 0 or time.perf_counter() - begun < seconds:
+        stream.draw(load, chosen)
+        wait()
+        batches += 1
+    passed = time.perf_counter() - begun
+    peak = round(torch.cuda.max_memory_allocated(device) / 2**30, 2) if device.type == "cuda" else None
+    return {"pairs_per_second": round(batches * batch / passed, 2), "batches": batches, "peak_gb": peak}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Measure the batched renderer on a device.")
+    parser.add_argument("--facekit", type=Path, required=True, help="ict_facekit.npz (ICT-FaceKit, compact)")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu, cuda, cuda:1 …")
+    parser.add_argument("--batch", type=int, nargs="+", default=[8, 32, 64, 128], help="pairs drawn at once")
+    parser.add_argument("--seconds", type=float, default=10, help="of each measurement (default 10)")
+    parser.add_argument("--size", type=int, default=256, help="side of the pictures (default 256)")
+    parser.add_argument("--characters", type=int, default=8, help="different ones in a batch (default 8)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path, default=None, help="write the figures to this file too")
+    options = parser.parse_args(arguments)
+    try:
+        with json_file(options.json) as write:
+            each = -(-max(options.batch) // options.characters)
+            source = PlanStream(options.facekit, options.seed, frames=1, size=options.size, per_character=each)
+            stream = DeviceStream(source, options.device, batch=1)
+            source.plan(options.characters)  # compiles what numba compiles
+            begun = time.perf_counter()
+            plans = [source.plan(n) for n in range(options.characters)]
+            planned = (time.perf_counter() - begun) / (options.characters * each)
+            load = Load.gather(plans, options.device)
+            report: dict[str, Any] = {
+                "hardware": describe(options.device),
+                "backend": fill_kernel.chosen(stream.device),
+                "threads": torch.get_num_threads(),
+                "size": options.size,
+                "plan_ms_a_pair": round(1000 * planned, 2),
+                "pairs_per_character": each,
+                "batches": {},
+            }
+            print(f"{report['hardware']['device']}, fill by {report['backend']}, {options.size}²")
+            print(f"plans: {1000 * planned:.1f} ms of a CPU core a pair, {each} pairs a character")
+            print("batch   pairs/s   peak GB")
+            for batch in options.batch:
+                row = pairs_per_second(stream, load, batch, options.seconds)
+                report["batches"][str(batch)] = row
+                peak = "-" if row["peak_gb"] is None else f"{row['peak_gb']:.1f}"
+                print(f"{batch:5d} {row['pairs_per_second']:9.2f} {peak:>9}", flush=True)
+            write(report)
+    except (FacekitError, UnwritableError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,218 @@
+"""Training samples drawn on a device: what `training.samples` makes, as batches of tensors.
+
+Workers on the CPU build characters, scenes and motion (`Plan`), which takes half a second a character; the device draws
+them (`DeviceStream`). A character is used for many samples and several characters are mixed in a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from training.motion_tracks import Names, pair_tracks
+from training.render import device_raster
+from training.render.character import Act, Character, Studio
+from training.render.device_figure import Acts, Cast, Device, Figure, Stage
+from training.render.device_scene import Places, film
+from training.render.facekit import load_facekit
+from training.render.landmark_noise import NoiseModel
+from training.render.landmarks import LEFT_EYE, POINTS, RIGHT_EYE, LandmarkMap
+from training.render.raster import Array
+from training.render.scene import SCALE, Scene, random_scene
+from training.samples import SPACINGS
+
+PER_CHARACTER = 64  # samples of each character
+PER_SCENE = 4  # consecutive samples of a character in the same place
+MIX = 8  # characters whose samples are shuffled together
+KINDS = ("still", "small", "large")
+
+Batch = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All samples of one character, ready to be drawn."""
+
+    figure: Figure
+    scenes: list[Scene]
+    place: list[int]  # scene of each sample
+    acts: list[list[Act]]  # reference and T targets of each sample
+    error: Array  # (N, 1 + T, 478, 3) the tracker's, in eye distances
+    kind: NDArray[np.uint8]  # (N,)
+
+
+@dataclass(frozen=True)
+class Load:
+    """Plans on the device, of N samples each; drawing from it copies nothing there but numbers."""
+
+    cast: Cast
+    places: Places
+    place: list[list[int]]  # scene of each sample of each plan
+    acts: Acts  # of all plans, samples and frames, in this order
+    error: Tensor  # (plans · N, 1 + T, 478, 3)
+    kind: Tensor  # (plans · N,)
+
+    @classmethod
+    def gather(cls, plans: list[Plan], device: Device) -> Load:
+        place: list[list[int]] = []
+        scenes: list[Scene] = []
+        for plan in plans:
+            place.append([len(scenes) + own for own in plan.place])
+            scenes += plan.scenes
+        return cls(
+            Cast.gather([plan.figure for plan in plans], device),
+            Places.pack(scenes, device),
+            place,
+            Acts.pack([act for plan in plans for shown in plan.acts for act in shown], device),
+            torch.from_numpy(np.concatenate([plan.error for plan in plans])).to(device),
+            torch.from_numpy(np.concatenate([plan.kind for plan in plans])).to(device),
+        )
+
+
+class PlanStream(IterableDataset):
+    """An endless, reproducible stream of plans; with torch's DataLoader every worker has its own characters.
+
+    With per_character = `samples.PER_CHARACTER` and per_scene = 1 a plan describes the samples of `SampleStream` with
+    the same seed, except that a sensor with noise changes the tracker's errors.
+    """
+
+    def __init__(
+        self,
+        facekit: Path | str | Studio,
+        seed: int,
+        frames: int = 2,
+        size: int = 256,
+        noisy: float = 0.5,
+        start: int = 0,
+        per_character: int = PER_CHARACTER,
+        per_scene: int = PER_SCENE,
+    ) -> None:
+        """Arguments as for `SampleStream`; start: first character. Raises FacekitError when the file cannot be used."""
+        self.seed, self.frames, self.size, self.noisy, self.start = seed, frames, size, noisy, start
+        self.per_character, self.per_scene = per_character, per_scene
+        self.studio = facekit if isinstance(facekit, Studio) else Studio(load_facekit(facekit))
+        self.noise = NoiseModel.load()
+        self.names = Names(self.studio.kit.expression_names)
+
+    def __iter__(self) -> Iterator[Plan]:
+        worker = get_worker_info()
+        first, step = (worker.id, worker.num_workers) if worker else (0, 1)
+        number = self.start + first
+        while True:
+            yield self.plan(number)
+            number += step
+
+    def plan(self, number: int) -> Plan:
+        """Everything about character `number`."""
+        character = Character(self.studio, np.random.default_rng([self.seed, number]))
+        scenes: list[Scene] = []
+        place, acts, errors, kinds = [], [], [], []
+        for k in range(self.per_character):
+            rng = np.random.default_rng([self.seed, number, number * self.per_character + k, 1])
+            if k % self.per_scene == 0:
+                scenes.append(random_scene(rng, self.size))
+            spacing = int(rng.choice(SPACINGS))
+            reference, track, kind = pair_tracks(rng, (self.frames - 1) * spacing + 1, self.names)
+            shown = [reference] + [track.act(i * spacing) for i in range(self.frames)]
+            place.append(len(scenes) - 1)
+            acts.append(shown)
+            errors.append(self._errors(rng, shown))
+            kinds.append(KINDS.index(kind))
+        return Plan(Figure.of(character), scenes, place, acts, np.stack(errors), np.array(kinds, np.uint8))
+
+    def _errors(self, rng: np.random.Generator, acts: list[Act]) -> Array:
+        """What the tracker will say too much (1 + T, 478, 3), in eye distances."""
+        unit = np.zeros((len(acts), POINTS, 3), np.float32)
+        if rng.random() >= self.noisy:
+            return unit
+        # On a face whose eyes are one unit apart the errors are what we want.
+        unit[:, LEFT_EYE, 0] = 1
+        return self.noise.disturb(rng, unit, acts, self.names) - unit
+
+
+class DeviceStream(IterableDataset):
+    """Endless batches drawn on a device: the arrays of `SampleStream.sample` with a leading axis B, as tensors there.
+
+    The same seed and options are the same batches, whatever the number of workers.
+    """
+
+    def __init__(
+        self,
+        plans: PlanStream,
+        device: Device,
+        batch: int = 32,
+        mix: int = MIX,
+        workers: int = 0,
+    ) -> None:
+        """batch: samples B; mix: characters that are shuffled together and lie on the device, about 20 MB each;
+        workers: processes that make plans. Raises ValueError where the batch does not divide the samples of the mix.
+        """
+        self.plans, self.device, self.batch, self.mix, self.workers = plans, torch.device(device), batch, mix, workers
+        if mix * plans.per_character % batch:
+            total = mix * plans.per_character
+            raise ValueError(f"a batch of {batch} does not divide {mix} · {plans.per_character} = {total} samples")
+        self.stage = Stage.build(plans.studio, LandmarkMap.load(), self.device)
+
+    def __iter__(self) -> Iterator[Batch]:
+        # Workers start afresh: a forked one would inherit threads that hold locks.
+        ahead = -(-self.mix // self.workers) if self.workers else None  # the next mix is ready when one is used up
+        source = iter(
+            DataLoader(
+                self.plans, batch_size=None, num_workers=self.workers, prefetch_factor=ahead,
+                multiprocessing_context="spawn" if self.workers else None,
+            )
+        )  # fmt: skip
+        order = np.random.default_rng([self.plans.seed, 2])
+        generator = torch.Generator(self.device).manual_seed(self.plans.seed)
+        while True:
+            plans = [next(source) for _ in range(self.mix)]
+            load = Load.gather(plans, self.device)
+            for some in order.permutation(self.mix * self.plans.per_character).reshape(-1, self.batch):
+                yield self.draw(load, some.tolist(), generator)
+
+    def draw(self, load: Load, chosen: list[int], generator: torch.Generator | None = None) -> Batch:
+        """One batch: samples by their number in the load; `generator` for the sensors' noise."""
+        count, frames, each = len(chosen), 1 + self.plans.frames, self.plans.per_character
+        character = [n // each for n in chosen for _ in range(frames)]
+        place = [load.place[n // each][n % each] for n in chosen for _ in range(frames)]
+        sample = torch.tensor(chosen, device=self.device)
+        acts = load.acts.pick((sample[:, None] * frames + torch.arange(frames, device=self.device)).flatten())
+        shots = film(self.stage, load.cast, character, acts, load.places, place, generator)
+        numbers = torch.arange(count * frames, device=self.device).view(count, frames)
+        target, reference = numbers[:, 1:].flatten(), numbers[:, :1].expand(-1, frames - 1).flatten()
+        who = torch.tensor(character, device=self.device)
+        flow, seen, _ = device_raster.backward_flow(
+            shots.hits, load.cast.surfaces, who, shots.screen, target, reference, SCALE
+        )  # fmt: skip
+
+        def split(name: str, values: Tensor) -> Batch:
+            """Reference and targets of values (B·(1 + T), …)."""
+            own = values.view(count, frames, *values.shape[1:])
+            return {f"ref_{name}": own[:, 0], f"target_{name}": own[:, 1:]}
+
+        error = load.error[sample]
+        eyes = shots.face[:, [*RIGHT_EYE, *LEFT_EYE], :2].view(-1, 2, 2, 2).mean(2)
+        apart = (eyes[:, 1] - eyes[:, 0]).norm(dim=1)
+        return {
+            **split("image", shots.image),
+            **split("matte", _byte(shots.matte[:, None])),
+            **split("label", shots.label[:, None]),
+            **split("face", shots.face + error.flatten(0, 1) * apart[:, None, None]),
+            **split("face_true", shots.face),
+            **split("body", shots.body),
+            "flow": flow.view(count, frames - 1, *flow.shape[1:]),
+            "visible": _byte(seen.view(count, frames - 1, 1, *seen.shape[1:])),
+            "kind": load.kind[sample],
+        }
+
+
+def _byte(values: Tensor) -> Tensor:
+    """0..1 → 0..255."""
+    return (values.clamp(0, 1) * 255 + 0.5).to(torch.uint8)
