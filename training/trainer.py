@@ -12,8 +12,8 @@ import math
 import os
 import pickle
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,9 +25,10 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from models.checkpoint import CheckpointError
+from training.ahead import ahead
 
-SAVE_EVERY = 250  # steps
-LOG_EVERY = 20
+SAVE_EVERY = 300  # seconds
+LOG_EVERY = 20  # steps
 WARM_UP = 100
 CLIP = 1.0  # largest norm of the gradient
 DAMAGED = (OSError, RuntimeError, EOFError, pickle.UnpicklingError)  # what torch.load raises for half a file
@@ -182,18 +183,18 @@ class Trainer:
         """
         torch.set_num_threads(self.options.threads)
         try:
-            with tqdm(total=self.options.steps, initial=self.step, mininterval=10) as bar:
-                self._run(bar)
+            bar = tqdm(total=self.options.steps, initial=self.step, mininterval=10)
+            with bar, closing(self._batches()) as batches:
+                self._run(bar, batches)
             self.save()
         except OSError as error:
             raise SystemExit(f"The disk failed ({error}) at step {self.step}; {self._kept}.") from error
         finally:
             self.log.close()
 
-    def _run(self, bar: tqdm) -> None:
-        mark = time.monotonic()
+    def _run(self, bar: tqdm, batches: Iterator[Any]) -> None:
+        mark = saved = time.monotonic()
         end = mark + self.options.hours * 3600
-        batches = self._batches()
         while self.step < self.options.steps and mark < end:
             sheet = self.update(moved(next(batches), self.options.device))
             self.seconds += time.monotonic() - mark
@@ -201,9 +202,10 @@ class Trainer:
             bar.update()
             if self.step % LOG_EVERY == 0:
                 bar.set_postfix({name: f"{value:.4f}" for name, value in self._write_log().items()})
-            if self.step % SAVE_EVERY == 0:
+            if mark - saved > SAVE_EVERY:
                 self.save()
                 self.log.add_images("sheet", sheet.clamp(0, 1), self.step)
+                saved = mark
 
     @property
     def _kept(self) -> str:
@@ -251,13 +253,14 @@ class Trainer:
         except CheckpointError as error:
             raise SystemExit(str(error)) from error
 
-    def _batches(self) -> Iterator[Any]:
+    def _batches(self) -> Generator[Any, None, None]:
         """Pass after pass, from where the last run stopped."""
         while True:
             skip = self.step - self.pass_began
             generator = torch.Generator().manual_seed(self.options.seed * 1_000_003 + self.pass_began)
             before = self.step
-            yield from self.source.batches(generator, skip)
+            batches = self.source.batches(generator, skip)
+            yield from ahead(batches) if self.options.device == "cuda" else batches
             if self.step == before and not skip:
                 raise SystemExit("There is not one batch in the data.")
             self.pass_began = self.step
