@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from training.gestures import random_gestures
 from training.render.character import Act
 from training.render.noise import Rng
-from training.render.raster import Array
+from training.render.raster import Array, Ints
 
 FPS = 25.0
 # Mouth shapes of speech: expression weights at full strength (after the ARKit names).
@@ -35,6 +37,7 @@ class Mood:
     gaze: float = 1.0
     body: float = 1.0
     blinks: float = 1.0
+    hands: float = 1.0
 
 
 class Names:
@@ -150,15 +153,28 @@ class Track:
     move: Array
     lean: Array
     shrug: Array
+    arms: Array | None = None  # None = hanging, as without a body
+    fingers: Array | None = None
 
     def __len__(self) -> int:
         return len(self.gaze)
 
     def act(self, frame: int) -> Act:
-        return Act(
+        act = Act(
             self.expression[frame], self.gaze[frame], self.head[frame], self.move[frame], self.lean[frame],
             self.shrug[frame],
         )  # fmt: skip
+        if self.arms is not None and self.fingers is not None:
+            act.arms, act.fingers = self.arms[frame], self.fingers[frame]
+        return act
+
+    def part(self, chosen: slice | Ints) -> Track:
+        """Some of the frames."""
+        parts: dict[str, Any] = {}
+        for name in self.__dataclass_fields__:
+            value = getattr(self, name)
+            parts[name] = None if value is None else value[chosen]
+        return Track(**parts)
 
 
 def lids_follow(expression: Array, gaze: Array, names: Names) -> None:
@@ -197,9 +213,10 @@ def random_track(rng: Rng, frames: int, names: Names, mood: Mood | None = None) 
     shrug = wander(rng, frames, 0.8, 2) * 0.6 * mood.body
     if rng.random() < 0.2:
         shrug = shrug + np.clip(wander(rng, frames, 0.5), 0, 2) * 2.5 * mood.body
+    arms, fingers = random_gestures(rng.spawn(1)[0], frames, mood.hands)
     return Track(
         np.clip(expression, 0, 1).astype(np.float32), gaze.astype(np.float32), head, move.astype(np.float32), lean,
-        shrug.astype(np.float32),
+        shrug.astype(np.float32), arms, fingers,
     )  # fmt: skip
 
 
@@ -212,16 +229,17 @@ def pair_tracks(rng: Rng, frames: int, names: Names) -> tuple[Act, Track, str]:
     kind = str(rng.choice(["still", "small", "large"], p=[0.15, 0.45, 0.40]))
     if kind == "large":
         calm = rng.random() < 0.6
-        first_mood = Mood(0, 0.4, 0.9, 0.6, 1, 0) if calm else Mood(1, 1, 0.9, 0.6, 1, 1)
+        first_mood = Mood(0, 0.4, 0.9, 0.6, 1, 0, 0.1) if calm else Mood(1, 1, 0.9, 0.6, 1, 1)
         first = random_track(rng, 2, names, first_mood)
         track = random_track(rng, frames, names, Mood(rng.uniform(0.4, 1.3), 1.2, 1.4, 1.2, 1.2, 3.0))
         return first.act(0), track, kind
     gap = 0 if kind == "still" else int(rng.integers(2, 40))
     head = rng.uniform(0.2, 0.8)
-    mood = Mood(rng.uniform(0.3, 1.0), rng.uniform(0.3, 1), head, rng.uniform(0.4, 1), rng.uniform(0.1, 0.6), 1.5)
+    mood = Mood(rng.uniform(0.3, 1.0), rng.uniform(0.3, 1), head, rng.uniform(0.4, 1), rng.uniform(0.1, 0.6), 1.5,
+                rng.uniform(0.1, 1.0))  # fmt: skip
     whole = random_track(rng, frames + gap, names, mood)
-    parts = {name: getattr(whole, name)[gap:] for name in Track.__dataclass_fields__}
+    track = whole.part(slice(gap, None))
     if kind == "still" and rng.random() < 0.5:
         # Exactly the reference in every frame: the network has to learn to change nothing.
-        parts = {name: np.repeat(getattr(whole, name)[:1], frames, 0) for name in Track.__dataclass_fields__}
-    return whole.act(0), Track(**parts), kind
+        track = whole.part(np.zeros(frames, np.int32))
+    return whole.act(0), track, kind

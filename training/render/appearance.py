@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from training.render import parts
 from training.render.atlas import SIDE, TILES, Atlas, paste
+from training.render.body import BodyModel
+from training.render.clothes import Outfit, dress, random_outfit
 from training.render.eyes import eye_picture
 from training.render.face_paint import laid, paint_face
 from training.render.facekit import HEAD_END
@@ -36,6 +38,7 @@ class Appearance:
     collar: float  # 0..1 where the clothes begin on the bust
     iris: float  # radians from the gaze axis to the iris' edge
     mouth: Mouth | None = None  # None = of flesh, as the model has it
+    outfit: Outfit | None = None  # of a whole body
 
 
 def skin_tone(rng: Rng) -> Array:
@@ -58,10 +61,13 @@ def hair_tone(rng: Rng, wild: bool) -> Array:
 class Painter:
     """Paints characters over one atlas."""
 
-    def __init__(self, atlas: Atlas) -> None:
-        self.atlas = atlas
+    def __init__(self, atlas: Atlas, body: BodyModel | None = None) -> None:
+        self.atlas, self.body = atlas, body
         side = TILES["body"].size
         grid = parts.bust(1.0, 1.0, 0.0, 0.2)[0].vertices.reshape(*parts.BUST_GRID, 3)
+        if body is not None:
+            self.bust = body.texture.place
+            return
         self.bust = cv2.resize(grid, (side, side), interpolation=cv2.INTER_LINEAR).reshape(-1, 3)
 
     def _flat(self, name: str) -> Array:
@@ -168,12 +174,19 @@ class Painter:
         paste(texture, "hat", self._hat(rng, style, tone))
         paste(texture, "hair", self._hair(rng, style, hair, seed))
         collar = float(rng.uniform(0.12, 0.3))
-        paste(texture, "body", self._body(rng, style, bare, collar, seed))
+        outfit = None
+        if self.body is not None:
+            outfit = random_outfit(rng)
+            paste(texture, "body", dress(rng, outfit, self.body.texture, bare, style == "absurd"))
+            paste(texture, "collar", self._hat(rng, style, tone))
+        else:
+            paste(texture, "body", self._body(rng, style, bare, collar, seed))
         return Appearance(
             style, texture, self._table(rng, style, mouth.shading),
             steps=int(rng.integers(1, 4)) if style == "cel" else 0,
             line=float(rng.uniform(1, 3)) if style == "line" or (style in ("cel", "flat") and rng.random() < 0.7) else
             0, ink=rng.uniform(0, 0.25, 3).astype(np.float32), collar=collar, iris=iris, mouth=mouth,
+            outfit=outfit,
         )  # fmt: skip
 
     def _hat(self, rng: Rng, style: str, tone: Array) -> Array:

@@ -40,6 +40,7 @@ TILES = {
     "lashes": Tile(768, 256, 64),
     "glasses": Tile(832, 256, 64),
     "jewel": Tile(896, 256, 64),
+    "collar": Tile(768, 320, 192),
     "hat": Tile(512, 256, 256),
     "body": Tile(512, 512, 512),
     "hair": Tile(0, 512, 512),
@@ -71,6 +72,19 @@ def _inside(points: Array, polygon: Array) -> NDArray[np.bool_]:
     return inside
 
 
+def texels(uv: Array, corner: Ints, tile: Tile) -> tuple[Ints, Array]:
+    """Which triangle each texel of a tile shows (size, size), and its weights (size, size, 3).
+
+    uv (U, 2) texture pixels, corner (F, 3) into them. What no triangle covers gets what the nearest covered texel has.
+    """
+    points = np.ones((len(uv), 3), np.float32)
+    points[:, :2] = uv - np.array([tile.x, tile.y], np.float32)
+    hits = raster.fill(points, corner, tile.size)
+    nearest = distance_transform_edt(hits.triangle < 0, return_distances=False, return_indices=True)
+    weights = hits.weights[tuple(nearest)]
+    return hits.triangle[tuple(nearest)], np.concatenate([weights, 1 - weights.sum(-1, keepdims=True)], -1)
+
+
 class Atlas:
     """The model's uv in texture pixels, and fields over the texels of the face, all on the mean head, in cm.
 
@@ -98,14 +112,7 @@ class Atlas:
 
     def _bake(self, kit: Facekit, triangles: NDArray[np.int64], tile: Tile) -> tuple[Array, Ints]:
         corner = kit.corner_uv[triangles]
-        points = np.zeros((len(self.uv), 3), np.float32)
-        points[:, :2] = self.uv - np.array([tile.x, tile.y], np.float32)
-        points[:, 2] = 1
-        hits = raster.fill(points, corner, tile.size)
-        nearest = distance_transform_edt(hits.triangle < 0, return_distances=False, return_indices=True)
-        t = hits.triangle[tuple(nearest)]
-        weights = hits.weights[tuple(nearest)]
-        weights = np.concatenate([weights, 1 - weights.sum(-1, keepdims=True)], -1)
+        t, weights = texels(self.uv, corner, tile)
         faces = kit.faces[triangles][t]
         return (kit.base[faces] * weights[..., None]).sum(-2).astype(np.float32), faces[..., 0]
 

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from training.gestures import REST_ARMS, REST_FINGERS
 from training.render import beard, hair, parts, raster, wear
 from training.render.appearance import Appearance, Painter
 from training.render.atlas import TILES, Atlas
+from training.render.body import HEAD_CUT, Body, BodyModel, slant
+from training.render.bodykit import Bodykit
+from training.render.clothes import Outfit, collar
 from training.render.facekit import EXPRESSIONS, EYE_LEFT, EYE_RIGHT, HEAD_END, MULTIPIE, TEETH, Facekit
 from training.render.noise import Rng
 from training.render.parts import BODY, EYES, HEAD, MOUTH, SKIN, Part
@@ -32,6 +36,8 @@ class Act:
     move: Array = field(default_factory=lambda: np.zeros(3, np.float32))  # of head and bust together
     lean: Array = field(default_factory=lambda: np.zeros(3, np.float32))  # of the bust, as `head`
     shrug: Array = field(default_factory=lambda: np.zeros(2, np.float32))  # right, left shoulder up
+    arms: Array = field(default_factory=REST_ARMS.copy)  # (2, 12) left, right: see training.gestures
+    fingers: Array = field(default_factory=REST_FINGERS.copy)  # (2, 6)
 
 
 def rotation(turn: Array) -> Array:
@@ -52,14 +58,16 @@ def throat(points: Array) -> Array:
 class Studio:
     """What all characters share, made once per process: the model's mesh in use, its atlas, its painter."""
 
-    def __init__(self, kit: Facekit) -> None:
+    def __init__(self, kit: Facekit, bodykit: Bodykit | None = None) -> None:
+        """With a bodykit characters have whole bodies, without one busts."""
         self.kit = kit
+        self.body = BodyModel(bodykit) if bodykit is not None else None
         self.atlas = Atlas(kit)
-        self.painter = Painter(self.atlas)
+        self.painter = Painter(self.atlas, self.body)
         triangles = kit.triangles(*USED_MATERIALS)
         # The lower end of the model's bust would pierce the clothes.
         middle = kit.base[kit.faces[triangles]].mean(1)
-        triangles = triangles[middle[:, 1] + 0.3 * (middle[:, 2] + 2) > -13.6]
+        triangles = triangles[slant(middle) > (-13.6 if self.body is None else HEAD_CUT)]
         used, index = np.unique(kit.faces[triangles], return_inverse=True)
         self.used = used
         self.faces: Ints = index.reshape(-1, 3).astype(np.int32)
@@ -184,7 +192,12 @@ class Character:
         neck_rows = (studio.base[:, 1] > -9) & (studio.base[:, 1] < -7) & (np.abs(studio.base[:, 2] + 1) < 3)
         neck = float(np.abs(self.neutral[neck_rows, 0]).max() / np.abs(studio.base[neck_rows, 0]).max())
         self.wide = traits.wide or float(rng.uniform(0.8, 1.15))
-        pieces = parts.bust(self.wide, float(np.clip(neck, 0.8, 1.3)), float(rng.uniform(0.3, 1.2)), look.collar)
+        thick = float(rng.uniform(0.3, 1.2))
+        self.body: Body | None = None
+        if studio.body is not None and look.outfit is not None:
+            pieces = self._below(rng.spawn(1)[0], studio.body, look.outfit)
+        else:
+            pieces = parts.bust(self.wide, float(np.clip(neck, 0.8, 1.3)), thick, look.collar)
         pieces += [parts.eyeball("eye_right", look.iris), parts.eyeball("eye_left", look.iris)]
         pieces += self._hair(rng, traits, scale, normal)
         if traits.glasses if traits.glasses is not None else rng.random() < 0.15:
@@ -198,6 +211,16 @@ class Character:
         if traits.jewels if traits.jewels is not None else extra.random() < 0.15:
             pieces.append(wear.earrings(extra, self.neutral[studio.lobes]))
         return pieces
+
+    def _below(self, rng: Rng, model: BodyModel, outfit: Outfit) -> list[Part]:
+        """A whole body in its clothes; it is the first piece."""
+        neck = self.neutral[(self.studio.weight < 1) & (self.studio.base[:, 1] < -8)]
+        self.body = model.grow(rng, neck, self.look.style in ("cel", "flat", "line"), outfit)
+        cloth = outfit.covered(model.fields)[model.faces].max(1)
+        material = np.where(cloth > 0, 5, 0).astype(np.int32)
+        whole = Part(self.body.points, model.faces, model.uv, "body", BODY, material, self.body.head,
+                     corner=model.corner)  # fmt: skip
+        return [whole, collar(rng, outfit.collar, neck)] if outfit.collar else [whole]
 
     def _hair(self, rng: Rng, traits: Traits, scale: Array, normal: Array) -> list[Part]:
         """Hair, beard and hat."""
@@ -255,7 +278,7 @@ class Character:
             dark.append(1 - 0.4 * self.look.table[0, 0] * covered)
             parent.append(part.parent if part.parent is not None else np.full(len(part.vertices), -1, np.int32))
             faces.append(part.faces + count)
-            corner_uv.append(part.faces + uv_count)
+            corner_uv.append((part.faces if part.corner is None else part.corner) + uv_count)
             uv.append(TILES[part.tile].place(part.uv))
             label.append(np.full(len(part.faces), part.label, np.int32))
             material.append(np.full(len(part.faces), part.material, np.int32))
@@ -273,6 +296,13 @@ class Character:
             self.look.texture, np.concatenate(material), self.look.table, self.look.steps,
         )  # fmt: skip
         self.casters = np.ascontiguousarray(self.surface.faces[np.isin(self.label, (BODY, HEAD, SKIN))])
+        self.lean: Array | None = None
+        self.closed = len(studio.faces)  # triangles whose backs cannot be seen
+        if self.body is not None:
+            self.closed += len(self.body.model.faces)
+            self.lean = np.ones((len(self.rest), 1), np.float32)
+            first = len(studio.used)
+            self.lean[first : first + len(self.body.points), 0] = self.body.lean
         self.unit_eyes = [self.rest[s].copy() for s in self.eye_slices]
 
     def eye_axes(self, act: Act) -> list[tuple[Array, Array, float]]:
@@ -280,14 +310,22 @@ class Character:
         turn = rotation(np.array([-act.gaze[1], act.gaze[0], 0], np.float32))
         return [(centre, turn, radius) for centre, radius in self.eyes]
 
-    def carry(self, points: Array, weight: Array, act: Act) -> Array:
-        """Rest-frame points (N, 3) with head weights (N, 1) → world."""
+    def carry(self, points: Array, weight: Array, act: Act, lean: Array | None = None) -> Array:
+        """Points (N, 3) as expression and bones left them, with head weights (N, 1) → world.
+
+        lean (N, 1): how far each goes along when the body leans; None = all of the way.
+        """
         turned = (points - PIVOT) @ rotation(act.head).T + PIVOT
-        body = points.copy()
-        lift = np.clip((np.abs(points[:, 0]) - 5) / 11, 0, 1) * np.clip((points[:, 1] + 48) / 30, 0, 1)
-        body[:, 1] += lift * np.where(points[:, 0] < 0, act.shrug[0], act.shrug[1])
+        body = points
+        if self.body is None:
+            body = points.copy()
+            lift = np.clip((np.abs(points[:, 0]) - 5) / 11, 0, 1) * np.clip((points[:, 1] + 48) / 30, 0, 1)
+            body[:, 1] += lift * np.where(points[:, 0] < 0, act.shrug[0], act.shrug[1])
         out = body + weight * (turned - body)
-        return ((out - ROOT) @ rotation(act.lean).T + ROOT + act.move).astype(np.float32)
+        leaned = (out - ROOT) @ rotation(act.lean).T + ROOT
+        if lean is not None:
+            leaned = out + lean * (leaned - out)
+        return (leaned + act.move).astype(np.float32)
 
     def expressed(self, act: Act) -> Array:
         """The model's vertices (len(studio.used), 3) with the expression, before any turn."""
@@ -311,4 +349,7 @@ class Character:
             rest[piece] = centre + ball * radius
             # The upper lid and the lashes shade the upper part of the eyeball.
             dark[piece] = 1 - 0.45 * np.clip(ball[:, 1] * 2.2 - 0.1, 0, 1)
-        return self.carry(rest, self.weight, act), dark
+        if self.body is not None:
+            moves = self.body.moves(act.arms, act.fingers, act.shrug)
+            rest[count : count + len(self.body.points)] = self.body.posed(moves)
+        return self.carry(rest, self.weight, act, self.lean), dark

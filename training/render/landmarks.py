@@ -15,16 +15,18 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from training.motion_tracks import Mood, Names, random_track
+from training.render.body import HAND_POINTS
 from training.render.character import Act, Character, Studio, Traits
 from training.render.facekit import load_facekit
 from training.render.parts import ELBOW, SHOULDER, SKIN
-from training.render.raster import Array, Ints
+from training.render.raster import Array, Hits, Ints
 from training.render.scene import Camera, Lens, Light, Scene, Shot
 
 MAP_FILE = Path(__file__).with_name("landmarks.npz")
 MESH_POINTS = 468
 POINTS = 478
 JOINTS = 33
+HAND_THICK = 3.5  # cm: what is nearer than this before a point of the hand is the hand itself
 RIGHT_EYE, LEFT_EYE = (33, 133), (362, 263)  # corners
 INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
 # Body joints that are face points: nose, eyes (inner, centre, outer), ears, mouth corners (left before right).
@@ -38,13 +40,18 @@ def eye_distance(face: Array) -> float:
     return float(np.linalg.norm(left - right))
 
 
+def ears_at_rest(character: Character) -> Array:
+    """Left and right ear (2, 3) at rest."""
+    ear = character.neutral[np.abs(character.studio.base[:, 0]).argmax()]
+    return np.stack([ear * [sign * np.sign(ear[0]), 1, 1] for sign in (1, -1)]).astype(np.float32)
+
+
 def joints_at_rest(character: Character) -> Array:
-    """Body joints (33, 3) in the rest frame; the first eleven move with the head, the others with the bust."""
+    """Joints (33, 3) of a bust in the rest frame; the first eleven move with the head, the others with the bust."""
     wide = np.array([character.wide, 1, 1])
     joints = np.zeros((JOINTS, 3))
     mirror = np.array([-1, 1, 1])
-    ear = character.neutral[np.abs(character.studio.base[:, 0]).argmax()] * [1, 1, 1]
-    joints[7], joints[8] = np.abs(ear) * [1, np.sign(ear[1]), np.sign(ear[2])], ear * [-np.sign(ear[0]), 1, 1]
+    joints[7:9] = ears_at_rest(character)
     joints[11], joints[13] = SHOULDER * wide, ELBOW * wide
     joints[15] = joints[13] + [2, -22, 8]
     joints[17], joints[19], joints[21] = joints[15] + [0, -7, 2], joints[15] + [0, -8, 2], joints[15] + [-2, -4, 2]
@@ -91,12 +98,16 @@ class LandmarkMap:
     def body(self, character: Character, act: Act, camera: Camera, face: Array) -> Array:
         """True body joints (33, 4): canvas x, y, z (0 at the hips' depth), visibility.
 
-        Arms end at the elbows; what lies below has visibility 0 and a plausible place.
+        A bust's arms end at the elbows; what lies below has visibility 0 and a plausible place.
         """
-        joints = joints_at_rest(character)
         weight = np.zeros((JOINTS, 1), np.float32)
         weight[:11] = 1
-        world = character.carry(joints, weight, act)
+        if character.body is None:
+            world = character.carry(joints_at_rest(character), weight, act)
+        else:
+            joints, _, lean = character.body.marks(character.body.moves(act.arms, act.fingers, act.shrug))
+            joints[7:9] = ears_at_rest(character)
+            world = character.carry(joints, weight, act, lean)
         out = np.zeros((JOINTS, 4), np.float32)
         out[:, :3] = camera.canvas(world)
         out[:, 2] -= out[[23, 24], 2].mean()
@@ -105,7 +116,32 @@ class LandmarkMap:
             out[joint, :2] = face[point, :2]
             out[joint, 2] = nearer + face[point, 2]
         inside = (np.abs(out[:, :2]) < 1).all(1)
-        out[:15, 3] = np.where(inside[:15], 0.98, 0.1)
+        shown = 15 if character.body is None else JOINTS
+        out[:shown, 3] = np.where(inside[:shown], 0.98, 0.1)
+        return out
+
+    def hands(self, character: Character, act: Act, camera: Camera, hits: Hits | None = None) -> Array:
+        """True points of left and right hand (2, 21, 4): canvas x, y, z (0 at the wrist), confidence 0 or 1.
+
+        A hand counts as seen when most of it stands inside the picture and, where `hits` of it are given, nothing
+        hides it. A bust has no hands: all zero.
+        """
+        out = np.zeros((2, HAND_POINTS, 4), np.float32)
+        if character.body is None:
+            return out
+        _, points, _ = character.body.marks(character.body.moves(act.arms, act.fingers, act.shrug))
+        flat = points.reshape(-1, 3)
+        world = character.carry(flat, np.zeros((len(flat), 1), np.float32), act)
+        canvas = camera.canvas(world).reshape(2, HAND_POINTS, 3)
+        seen = (np.abs(canvas[..., :2]) < 1).all(-1)
+        if hits is not None:
+            side = len(hits.inverse_depth)
+            at = np.clip(((canvas[..., :2] + 1) * side / 2).astype(int), 0, side - 1)
+            before = 1 / np.maximum(hits.inverse_depth[at[..., 1], at[..., 0]], 1e-4)
+            seen &= before > camera.distance - world[:, 2].reshape(2, HAND_POINTS) - HAND_THICK
+        out[..., :3] = canvas
+        out[..., 2] -= out[:, :1, 2]
+        out[..., 3] = (seen.mean(1) > 0.6)[:, None]
         return out
 
 

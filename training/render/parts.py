@@ -17,12 +17,13 @@ class Part:
 
     vertices: Array  # (V, 3)
     faces: Ints  # (F, 3)
-    uv: Array  # (V, 2) 0..1 inside its tile
+    uv: Array  # (V, 2), or (U, 2) with `corner`, 0..1 inside its tile
     tile: str
     label: int
-    material: int
+    material: int | Ints  # of all triangles, or of each (F,)
     head: Array  # (V,) 1 = moves with the head, 0 = with the bust
     parent: Ints | None = None  # (V,) face-model vertex whose expression it follows, -1 = none
+    corner: Ints | None = None  # (F, 3) index into uv where that is not per vertex
 
 
 def grid(rows: int, columns: int) -> Ints:

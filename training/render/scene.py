@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from training.render import raster
 from training.render.appearance import ink_lines
+from training.render.body import Body
 from training.render.character import Act, Character
 from training.render.noise import Rng, palette, pattern, value_noise
 from training.render.raster import Array, Hits, Light
 from training.render.shadow import occlusion
 
 SCALE = 2  # supersampling
+FRAMINGS = ("head", "upper", "whole")
 HEAD_MIDDLE = np.array([[0.0, 0.0, 2.0]], np.float32)
 HEAD_TALL = 22.5  # cm from chin to crown of the mean head
 
@@ -61,6 +63,23 @@ def random_camera(rng: Rng, tall: float | None = None) -> Camera:
     free = max(0.12, 1 - tall)
     offset = (float(np.clip(rng.normal(0, 0.2), -0.5, 0.5)) * free, float(rng.uniform(-0.55, 0.25)) * free)
     return _centre(Camera(focal, distance, 3.0 + float(rng.normal(0, 4)), offset))
+
+
+def body_camera(rng: Rng, tall: float, whole: bool) -> Camera:
+    """From further away: a body of height `tall` (cm, from crown to sole), or only its upper part with the hands."""
+    size = float(rng.uniform(0.11, 0.155)) * 178 / tall if whole else float(rng.triangular(0.17, 0.22, 0.36))
+    size = min(size, 0.9 * HEAD_TALL / tall) if whole else size
+    distance = float(np.exp(rng.uniform(np.log(180), np.log(500)) if whole else rng.uniform(np.log(90), np.log(260))))
+    focal = 2 * size * distance / HEAD_TALL
+    scale = focal / distance  # canvas units of one cm
+    if whole:
+        free = max(0.0, 2 - tall * scale) / 2
+        top = -1 + free * (1 + float(rng.uniform(-0.6, 0.6)))
+    else:
+        top = -1 + float(rng.uniform(0.02, 0.3)) * (2 - size)
+    across = float(np.clip(rng.normal(0, 0.15), -0.35, 0.35))
+    # The crown, 14.5 cm over the head's origin, comes to `top`.
+    return _centre(Camera(focal, distance, 3.0 + float(rng.normal(0, 15)), (across, top + (14.5 - 3.0) * scale)))
 
 
 def _centre(camera: Camera) -> Camera:
@@ -208,7 +227,7 @@ class Scene:
         side = self.size * SCALE
         vertices, dark = character.pose(act)
         screen = self.camera.screen(vertices, side)
-        hits = raster.fill(screen, character.surface.faces, side, len(character.studio.faces))
+        hits = raster.fill(screen, character.surface.faces, side, character.closed)
         if self.shadow > 0:
             dark = dark * self._shadow(character, act, vertices)
         canvas = np.zeros((side, side, 3), np.float32)
@@ -235,9 +254,14 @@ class Scene:
         return 1 - self.shadow * look.table[0, 0] * hidden
 
 
-def random_scene(rng: Rng, size: int = 256, tall: float | None = None) -> Scene:
-    """A random place for a character."""
-    camera, light = random_camera(rng, tall), random_light(rng)
+def random_scene(rng: Rng, size: int = 256, tall: float | None = None, body: Body | None = None) -> Scene:
+    """A random place for a character; one that has a body is shown from nearer or further away, by chance."""
+    how = rng.choice(FRAMINGS, p=[0.5, 0.35, 0.15]) if body is not None and tall is None else "head"
+    if body is None or how == "head":
+        camera = random_camera(rng, tall)
+    else:
+        camera = body_camera(rng, 14.5 - body.floor, whole=how == "whole")
+    light = random_light(rng)
     key, ambient = light.lights[0, 3:].mean(), light.ambient.mean()
     shadow = float(key / (key + ambient) * rng.uniform(0.3, 1.0)) if rng.random() < 0.5 else 0.0
     return Scene(camera, light, random_background(rng, size), random_lens(rng), size, shadow)
