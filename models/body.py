@@ -19,6 +19,7 @@ BONES = 2 + len(SEGMENTS)
 NECK = (0.0, 1.35, 0.8)  # canonical place where the head sits on the neck
 SHOULDERS = ((2.05, 2.75, 0.9), (-2.05, 2.75, 0.9))  # canonical places of joints 11 and 12 of an upright person
 ARM = 2.6  # canonical length of the upper arm and of the forearm
+STRETCH = 4.0
 PIN = 0.3  # reach of the border's hold, canvas units
 FOLLOW = 0.6  # share of the neck's way that shoulders go along with when nobody sees them
 
@@ -131,14 +132,15 @@ def border_pins(matte: Tensor, points: Tensor) -> Tensor:
         edge = torch.full_like(along, sign)
         at = torch.stack([edge, along] if across is x else [along, edge], -1)[:, None]
         cut = F.grid_sample(wide, at, "bilinear", "border", False)[:, 0, 0]
-        pins.append(cut * (1 - smoothstep(0, PIN, 1 - sign * across)))
+        pins.append(cut * (1 - (1 - sign * across) / PIN).clamp(0, 1))
     return torch.stack(pins, -1)
 
 
 def hold(pins: Tensor, step: Tensor) -> Tensor:
     """Displacements (B, N, 2) with what would open a gap at the canvas's border taken out."""
-    forth, back = step.clamp_min(0), step.clamp_max(0)
-    return forth * (1 - pins[..., 0::2]) + back * (1 - pins[..., 1::2])
+    reach = (STRETCH / PIN * step.abs()).clamp(0.03, 1)
+    held = torch.where(step > 0, pins[..., 0::2], pins[..., 1::2])
+    return step * (1 - smoothstep(0, 1, (held - 1) / reach + 1))
 
 
 def drive_body(

@@ -93,7 +93,8 @@ class ModelConfig:
     @staticmethod
     def of_dict(data: dict[str, Any]) -> ModelConfig:
         """What `to_dict` wrote, perhaps through JSON, which knows no tuples."""
-        return ModelConfig(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
+        settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return ModelConfig(**settings)
 
 
 PRESETS = {

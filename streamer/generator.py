@@ -123,7 +123,9 @@ class NetworkGenerator:
         focus = Focus.of(rig, self.config.side)
         rest = guide(rig, rest_pose(rig))
         frame = reference_input(focus, guidance_maps(rig, rest), rest.canonical, rest.tokens)
-        return Reference(focus, *self.network.refer(frame), stills(rig.image, rig.face, rig.frame, self.config))
+        # One picture fills all reference slots, as in training (training/train.py).
+        keys, values = (kept.repeat(1, 1, 1, self.config.references, 1) for kept in self.network.refer(frame))
+        return Reference(focus, keys, values, stills(rig.image, rig.face, rig.frame, self.config))
 
     def draw(self, states: Sequence[State], rig: Rig, pose: Pose, guidance: Guidance) -> Drawing | None:
         maps = guidance_maps(rig, guidance)

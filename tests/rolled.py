@@ -7,15 +7,15 @@ from models.topology import topology
 from tests.faces import drawn_face
 
 
-def rolled_sample(pixels: list[int], size: int = 256) -> dict[str, np.ndarray]:
-    """One target frame for each shift to the right, in pixels."""
-    rig = drawn_face(size)
+def rolled_sample(pixels: list[int], size: int = 256, scale: float = 0.28) -> dict[str, np.ndarray]:
+    """One target frame for each shift to the right, in pixels; scale: canvas units between the outer eye corners."""
+    rig = drawn_face(size, scale)
 
     def byte(maps: torch.Tensor) -> np.ndarray:
         return (maps * 255).round().byte().numpy()
 
     image, matte = byte(rig.image[0]), byte(rig.matte[0])
-    face = topology().canonical.numpy() * 0.28
+    face = topology().canonical.numpy() * scale
     moved = [face + np.array([2 * shift / size, 0, 0], np.float32) for shift in pixels]
     body = np.zeros((33, 4), np.float32)
     flow = np.zeros((len(pixels), 2, size, size), np.float32)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -76,6 +76,11 @@ class Baked:
 
 PER_FRAME = ("maps", "canonical", "tokens", "face", "stance", "truth", "alpha", "flow", "visible", "label")
 BYTES = {"picture", "matte", "plate", "truth", "alpha", "visible"}  # 0..1 stored in 8 bits
+
+
+def worth_baking(samples: Iterable[dict[str, np.ndarray]]) -> Iterator[dict[str, np.ndarray]]:
+    """The samples without every other one of the large motions."""
+    return (sample for i, sample in enumerate(samples) if sample["kind"] != LARGE or i % 2 == 0)
 
 
 def driver_of(face: Tensor, body: Tensor) -> Driver:
@@ -209,8 +214,7 @@ def main() -> None:
             goal = options.out / (path.stem + ".safetensors")
             if not goal.exists():
                 began = time.monotonic()
-                chosen = (s for i, s in enumerate(read_shard(path)) if s["kind"] != LARGE or i % 2 == 0)
-                batch = [bake(sample) for sample in chosen]
+                batch = [bake(sample) for sample in worth_baking(read_shard(path))]
                 store(batch, goal)
                 print(f"{goal.name}: {len(batch)} samples, {time.monotonic() - began:.1f} s", flush=True)
         if not options.follow:

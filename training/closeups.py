@@ -18,7 +18,7 @@ from torch import Tensor
 
 from models import checkpoint
 from models.closeup import Sight, Subject, develop, retouch, sample, sights, stills
-from models.config import PRESETS
+from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT, Edit
 from models.topology import Frame
 from training.bake import Baked, frame_of
@@ -65,6 +65,12 @@ def near(batch: Baked) -> Baked | None:
     pixels = batch.rest_stance[:, 0] * (batch.picture.shape[-1] / 2)
     large = (pixels > NEAREST).nonzero()[:, 0]
     return batch.pick(large) if len(large) else None
+
+
+def sight_of(scene: Scene, config: ModelConfig) -> tuple[Sight, Sight]:
+    """Mouths and eyes, with the pictures looked at anew in every frame."""
+    subject = scene.subject
+    return sights(subject, stills(subject.picture, scene.face, scene.frame, config))
 
 
 def taken(parts: Any, index: Tensor) -> Any:
@@ -117,15 +123,14 @@ class Nearer:
             return {"mouth_pixel": torch.zeros((), device=generator.device)}, batch.picture
         scene = scene_of(large)
         scene = taken(scene, telling(scene, FRAMES, generator))
-        subject = scene.subject
-        mouth, eyes = sights(subject, stills(subject.picture, scene.face, scene.frame, network.config))
+        mouth, eyes = sight_of(scene, network.config)
         with self.options.autocast():
             out = network.closeups(mouth.maps, mouth.marks, eyes.maps, eyes.marks)
         terms: dict[str, Tensor] = {}
         sheets = []
         for name, sight, said in (("mouth", mouth, out[:3]), ("eyes", eyes, out[3:])):
             done = retouch(*(each.float() for each in said))
-            drawn, step = develop(sight, done, subject.picture)
+            drawn, step = develop(sight, done, scene.subject.picture)
             here = in_window(scene.truth, sight)
             drawn = torch.where(here.alpha > 0, drawn, here.picture)
             moved = in_units(sight, sight.source + step - sight.window.grid(sight.maps.shape[-1]))

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 
-from training.bake import LARGE, bake, store
+from training.bake import bake, store, worth_baking
 from training.render.facekit import FacekitError, load_facekit
 from training.samples import PER_CHARACTER, SampleStream
 
@@ -65,8 +65,7 @@ def make(facekit: Path, folder: Path, recipe: Recipe, numbers: list[int]) -> Non
             if parent is not None and not parent.is_alive():
                 return
             samples = (stream.sample(number * recipe.per_shard + i) for i in range(recipe.per_shard))
-            batch = [bake(s) for i, s in enumerate(samples) if s["kind"] != LARGE or i % 2 == 0]
-            store(batch, shard_path(folder, number))
+            store([bake(sample) for sample in worth_baking(samples)], shard_path(folder, number))
     except FacekitError as error:
         raise SystemExit(str(error)) from error
     except (OSError, SafetensorError) as error:

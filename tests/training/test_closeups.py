@@ -1,0 +1,118 @@
+"""Close-ups learn from windows of baked renders, and leave the rest of the network alone."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.checkpoint import load, save
+from models.config import PRESETS, ModelConfig
+from models.dit import CausalDiT
+from tests.rolled import rolled_sample
+from training.bake import Baked, bake, store
+from training.closeups import Nearer, in_units, in_window, main, near, scene_of, sight_of, taken, telling
+from training.trainer import Options
+
+SMALL = ModelConfig(
+    width=32, depth=1, heads=4, keyed=1, stem=(8, 8, 8), mouth_side=32, eye_side=16, mouth_channels=(8, 8, 8),
+    eye_channels=(8, 8, 8),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def batch() -> Baked:
+    """A head that slides: what the guidance says of it is right."""
+    return bake(rolled_sample([8, -6], scale=0.4))
+
+
+@pytest.fixture
+def network() -> CausalDiT:
+    torch.manual_seed(2)
+    return CausalDiT(SMALL)
+
+
+def made(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_the_truth_in_a_window_is_what_the_warp_brings_there(batch: Baked) -> None:
+    scene = scene_of(batch)
+    mouth, _ = sight_of(scene, SMALL)
+    truth = in_window(scene.truth, mouth)
+    assert torch.allclose(mouth.maps[:, :3] / 2 + 0.5, truth.picture, atol=0.05)
+    moved = in_units(mouth, mouth.source - mouth.window.grid(32))
+    assert torch.allclose(moved, truth.flow, atol=0.05)
+    assert (truth.label == 4).any()
+
+
+def test_beyond_the_picture_there_is_nobody(batch: Baked) -> None:
+    scene = scene_of(batch)
+    away = replace(scene.subject, frame=scene.subject.frame._replace(shift=scene.subject.frame.shift + 0.9))
+    mouth, _ = sight_of(replace(scene, subject=away), SMALL)
+    truth = in_window(scene.truth, mouth)
+    outside = mouth.window.grid(32).abs().amax(-1) >= 1
+    assert outside.any()
+    assert truth.alpha[:, 0][outside].max() == 0
+
+
+def test_faces_that_are_too_small_are_left_out(batch: Baked) -> None:
+    small = replace(batch, rest_stance=batch.rest_stance * 0.5)
+    assert near(small) is None
+    both = Baked(*(torch.cat([getattr(b, name) for b in (small, batch)]) for name in Baked.__slots__))
+    left = near(both)
+    assert left is not None
+    assert torch.equal(left.picture, batch.picture)
+
+
+def test_frames_that_open_or_close_are_drawn_more_often(batch: Baked) -> None:
+    scene = scene_of(batch)
+    face = scene.subject.face.clone()
+    face[1, 14, 1] += 0.3 * scene.frame.scale[1]
+    opened = replace(scene, subject=replace(scene.subject, face=face))
+    first = [int(telling(opened, 1, made(seed))) for seed in range(60)]
+    assert 40 < sum(first) < 60
+    assert sorted(telling(opened, 5, made()).tolist()) == [0, 1]
+    one = taken(scene, torch.tensor([1]))
+    assert torch.equal(one.truth.picture, scene.truth.picture[1:])
+    assert torch.equal(one.frame.scale, scene.frame.scale[1:])
+
+
+def test_the_loss_falls_and_touches_close_ups_alone(batch: Baked, network: CausalDiT, tmp_path: Path) -> None:
+    task = Nearer("small", Options(tmp_path, precision="fp32"))
+    parameters = list(network.closeups.parameters())
+    optimizer = torch.optim.Adam(parameters, 3e-3)
+    totals = []
+    for _ in range(12):
+        terms, sheet = task.loss(network, batch, made())
+        loss = torch.stack(list(terms.values())).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        totals.append(float(loss.detach()))
+    assert totals[-1] < totals[0]
+    assert sheet.shape == (2, 3, 32, 128)
+    assert {name.split("_")[0] for name in terms} == {"mouth", "eyes"}
+    assert all(p.grad is None for name, p in network.named_parameters() if not name.startswith("closeups."))
+
+
+def test_a_batch_of_small_faces_teaches_nothing(batch: Baked, network: CausalDiT, tmp_path: Path) -> None:
+    small = replace(batch, rest_stance=batch.rest_stance * 0.5)
+    terms, _ = Nearer("small", Options(tmp_path)).loss(network, small, made())
+    assert [float(value) for value in terms.values()] == [0.0]
+
+
+def test_the_command_trains_from_weights(
+    batch: Baked, network: CausalDiT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PRESETS, "small", SMALL)
+    (tmp_path / "data").mkdir()
+    store([batch, batch], tmp_path / "data" / "shard_00000.safetensors")
+    save(network, tmp_path / "start.safetensors")
+    main([
+        "--preset", "small", "--start", str(tmp_path / "start.safetensors"), "--data", str(tmp_path / "data"),
+        "--out", str(tmp_path / "run"), "--steps", "2", "--batch", "2",
+    ])  # fmt: skip
+    before, after = network.half().float().state_dict(), load(tmp_path / "run" / "small.safetensors").state_dict()
+    changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"closeups"}
