@@ -24,7 +24,7 @@ WARM_UP = 2  # batches: kernels are compiled and memory is fetched
 
 
 def pairs_per_second(stream: DeviceStream, load: Load, batch: int, seconds: float) -> dict[str, Any]:
-    """Draw batches for about `seconds`; returns the rate, how many batches, and the peak of device memory in GB."""
+    """Draw batches for about `seconds`: the rate, its cost for the CPU, how many batches, the peak of device memory."""
     device, total = stream.device, len(load.kind)
     chosen = [n * total // batch for n in range(batch)]
 
@@ -37,14 +37,20 @@ def pairs_per_second(stream: DeviceStream, load: Load, batch: int, seconds: floa
     wait()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    begun, batches = time.perf_counter(), 0
+    begun, busy, batches = time.perf_counter(), time.process_time(), 0
     while batches == 0 or time.perf_counter() - begun < seconds:
         stream.draw(load, chosen)
         wait()
         batches += 1
     passed = time.perf_counter() - begun
+    busy = time.process_time() - busy
     peak = round(torch.cuda.max_memory_allocated(device) / 2**30, 2) if device.type == "cuda" else None
-    return {"pairs_per_second": round(batches * batch / passed, 2), "batches": batches, "peak_gb": peak}
+    return {
+        "pairs_per_second": round(batches * batch / passed, 2),
+        "cpu_ms_a_pair": round(1000 * busy / (batches * batch), 2),
+        "batches": batches,
+        "peak_gb": peak,
+    }
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,18 +61,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=10, help="of each measurement (default 10)")
     parser.add_argument("--size", type=int, default=256, help="side of the pictures (default 256)")
     parser.add_argument("--characters", type=int, default=8, help="different ones in a batch (default 8)")
+    parser.add_argument("--pairs-per-character", type=int, default=64, help="samples of each (default 64)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, default=None, help="write the figures to this file too")
     options = parser.parse_args(arguments)
     try:
         with json_file(options.json) as write:
-            each = -(-max(options.batch) // options.characters)
+            each = max(options.pairs_per_character, -(-max(options.batch) // options.characters))
             source = PlanStream(options.facekit, options.seed, frames=1, size=options.size, per_character=each)
             stream = DeviceStream(source, options.device, batch=1)
             source.plan(options.characters)  # compiles what numba compiles
-            begun = time.perf_counter()
+            begun = time.process_time()
             plans = [source.plan(n) for n in range(options.characters)]
-            planned = (time.perf_counter() - begun) / (options.characters * each)
+            planned = (time.process_time() - begun) / (options.characters * each)
             load = Load.gather(plans, options.device)
             report: dict[str, Any] = {
                 "hardware": describe(options.device),
@@ -79,12 +86,12 @@ def main(arguments: list[str] | None = None) -> int:
             }
             print(f"{report['hardware']['device']}, fill by {report['backend']}, {options.size}²")
             print(f"plans: {1000 * planned:.1f} ms of a CPU core a pair, {each} pairs a character")
-            print("batch   pairs/s   peak GB")
+            print("batch   pairs/s   CPU ms a pair   peak GB")
             for batch in options.batch:
                 row = pairs_per_second(stream, load, batch, options.seconds)
                 report["batches"][str(batch)] = row
                 peak = "-" if row["peak_gb"] is None else f"{row['peak_gb']:.1f}"
-                print(f"{batch:5d} {row['pairs_per_second']:9.2f} {peak:>9}", flush=True)
+                print(f"{batch:5d} {row['pairs_per_second']:9.2f} {row['cpu_ms_a_pair']:15.1f} {peak:>9}", flush=True)
             write(report)
     except (FacekitError, UnwritableError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -150,11 +150,17 @@ class DeviceStream(IterableDataset):
         batch: int = 32,
         mix: int = MIX,
         workers: int = 0,
+        turns: int = 1,
     ) -> None:
         """batch: samples B; mix: characters that are shuffled together and lie on the device, about 20 MB each;
-        workers: processes that make plans. Raises ValueError where the batch does not divide the samples of the mix.
+        workers: processes that make plans; turns 1..mix: how often scenes and motion are used, each time by another
+        character of the mix, which costs the workers nothing. Raises ValueError where the batch does not divide the
+        samples of the mix or there are more turns than characters.
         """
         self.plans, self.device, self.batch, self.mix, self.workers = plans, torch.device(device), batch, mix, workers
+        self.turns = turns
+        if not 1 <= turns <= mix:
+            raise ValueError(f"turns must be 1..{mix}, the number of characters that are mixed, got {turns}")
         if mix * plans.per_character % batch:
             total = mix * plans.per_character
             raise ValueError(f"a batch of {batch} does not divide {mix} · {plans.per_character} = {total} samples")
@@ -174,13 +180,17 @@ class DeviceStream(IterableDataset):
         while True:
             plans = [next(source) for _ in range(self.mix)]
             load = Load.gather(plans, self.device)
-            for some in order.permutation(self.mix * self.plans.per_character).reshape(-1, self.batch):
-                yield self.draw(load, some.tolist(), generator)
+            for turn in range(self.turns):
+                for some in order.permutation(self.mix * self.plans.per_character).reshape(-1, self.batch):
+                    yield self.draw(load, some.tolist(), generator, turn)
 
-    def draw(self, load: Load, chosen: list[int], generator: torch.Generator | None = None) -> Batch:
-        """One batch: samples by their number in the load; `generator` for the sensors' noise."""
+    def draw(self, load: Load, chosen: list[int], generator: torch.Generator | None = None, turn: int = 0) -> Batch:
+        """One batch: samples by their number in the load; `generator` for the sensors' noise.
+
+        turn: the character of a sample is so many places further in the mix than the one it was made for.
+        """
         count, frames, each = len(chosen), 1 + self.plans.frames, self.plans.per_character
-        character = [n // each for n in chosen for _ in range(frames)]
+        character = [(n // each + turn) % len(load.place) for n in chosen for _ in range(frames)]
         place = [load.place[n // each][n % each] for n in chosen for _ in range(frames)]
         sample = torch.tensor(chosen, device=self.device)
         acts = load.acts.pick((sample[:, None] * frames + torch.arange(frames, device=self.device)).flatten())

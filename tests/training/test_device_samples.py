@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -63,11 +64,18 @@ def test_a_batch_has_the_samples_of_the_cpus_stream(plans, device):
 def test_batches_mix_characters_and_come_again(plans):
     from training.device_samples import DeviceStream  # noqa: PLC0415
 
-    first, again = (next(iter(DeviceStream(plans, "cpu", batch=5, mix=2))) for _ in range(2))
+    stream, once = (DeviceStream(plans, "cpu", batch=10, mix=2, turns=turns) for turns in (2, 1))
+    (first, second), again = islice(stream, 2), next(iter(once))
     for name, value in first.items():
         assert torch.equal(value, again[name]), name
-    assert len(first["kind"]) == 5
-    assert first["target_image"].shape == (5, 2, 3, SIZE, SIZE)
+    assert first["target_image"].shape == (10, 2, 3, SIZE, SIZE)
+    # In the second turn the same motion is another character's.
+    kinds = [sorted(batch["kind"].tolist()) for batch in (first, second)]
+    assert kinds[0] == kinds[1]
+    leans = [batch["ref_body"][:, 23, 0].sort().values for batch in (first, second)]  # hips: of no character's shape
+    torch.testing.assert_close(*leans, atol=1e-5, rtol=0)
+    heads = [batch["ref_face_true"].mean((1, 2)).sort().values for batch in (first, second)]
+    assert not torch.allclose(*heads, atol=1e-3)
 
 
 def test_scenes_are_shared_when_asked_for(plans):
@@ -85,3 +93,5 @@ def test_a_batch_that_does_not_divide_the_mix_is_refused(plans):
 
     with pytest.raises(ValueError, match="a batch of 3 does not divide 2 · 5 = 10 samples"):
         DeviceStream(plans, "cpu", batch=3, mix=2)
+    with pytest.raises(ValueError, match=r"turns must be 1\.\.2, the number of characters that are mixed, got 3"):
+        DeviceStream(plans, "cpu", batch=5, mix=2, turns=3)
