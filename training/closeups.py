@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,13 @@ from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT, Edit
 from models.topology import Frame
 from training.bake import Baked, frame_of
+from training.critic import Critic
 from training.loss import Truth, frame_loss
 from training.supply import Supply
 from training.train import fresh
-from training.trainer import Options, Trainer
+from training.trainer import Options, Stateful, Trainer
 
-FRAMES = 28  # of a step
+FRAMES = 12  # of a step
 CALM = 0.05  # weight of a frame in which nothing opens or closes, against a gap's change in outer eye distances
 NEAREST = 45.0  # pixels between the outer eye corners, at least
 TOLERANCE = 0.06  # window units, about three pixels: where the flow errs more, painting is better than keeping
@@ -111,10 +112,14 @@ def in_units(sight: Sight, step: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Nearer:
-    """The task: mouths and eyes of every frame, each window by itself."""
+    """The task: mouths and eyes of every frame, each window by itself. gan: weight of the critics' word, critics: none, or one each
+    for "mouth" and "eyes".
+    """
 
     name: str
     options: Options
+    gan: float = 0.0
+    critics: dict[str, Critic] = field(default_factory=dict)
 
     def loss(self, network: CausalDiT, batch: Baked, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
         """Mean terms of mouths and eyes; sheet (B, 3, n, 4·n): mouth at rest, moved, drawn, truth."""
@@ -139,6 +144,8 @@ class Nearer:
                 if term != "alpha":  # close-ups leave the person's outline alone
                     terms[f"{name}_{term}"] = value * (3 if term == "keep" else 1)
             rest, before = sight.maps[:, 3:6] / 2 + 0.5, sight.maps[:, :3] / 2 + 0.5
+            if name in self.critics:
+                terms[f"{name}_gan"] = self.gan * self.critics[name].meet(drawn, before, here)
             sheets.append(torch.cat([rest, before, drawn, here.picture], 3))
         return terms, sheets[0]
 
@@ -150,15 +157,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
     parser.add_argument("--preset", choices=sorted(PRESETS), default="tiny")
     parser.add_argument("--start", type=Path, default=None, help="weights whose close-ups are trained (further)")
-    Options.add_to(parser, steps=6_000, rate=1e-3)
-    Supply.add_to(parser, batch=32)
+    Options.add_to(parser, steps=8_000, rate=1e-3)
+    Supply.add_to(parser, batch=12)
+    parser.add_argument("--gan", type=float, default=0.0, help="weight of critics of what had to be invented")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     options = Options.of(given)
     network = fresh(given.preset, given.seed, given.start)
     supply = Supply.of(given, frames=2)
+    critics = {name: Critic(device=given.device) for name in ("mouth", "eyes") if given.gan}
+    companions: dict[str, Stateful] = {f"{name}_critic": critic.network for name, critic in critics.items()}
+    companions |= {f"{name}_critic_optimizer": critic.optimizer for name, critic in critics.items()}
+    task = Nearer(given.preset, options, given.gan, critics)
     try:
-        Trainer(Nearer(given.preset, options), supply, network, options, {"preset": given.preset}).run()
+        Trainer(task, supply, network, options, {"preset": given.preset}, companions).run()
     finally:
         supply.close()
 

@@ -12,6 +12,7 @@ from models.dit import CausalDiT
 from tests.rolled import rolled_sample
 from training.bake import Baked, bake, store
 from training.closeups import Nearer, in_units, in_window, main, near, scene_of, sight_of, taken, telling
+from training.critic import Critic
 from training.trainer import Options
 
 SMALL = ModelConfig(
@@ -94,6 +95,16 @@ def test_the_loss_falls_and_touches_close_ups_alone(batch: Baked, network: Causa
     assert sheet.shape == (2, 3, 32, 128)
     assert {name.split("_")[0] for name in terms} == {"mouth", "eyes"}
     assert all(p.grad is None for name, p in network.named_parameters() if not name.startswith("closeups."))
+
+
+def test_critics_have_their_word_on_mouths_and_eyes(batch: Baked, network: CausalDiT, tmp_path: Path) -> None:
+    critics = {name: Critic(width=8) for name in ("mouth", "eyes")}
+    before = {name: [p.clone() for p in critic.network.parameters()] for name, critic in critics.items()}
+    terms, _ = Nearer("small", Options(tmp_path, precision="fp32"), 0.1, critics).loss(network, batch, made())
+    for name, critic in critics.items():
+        assert any(not torch.equal(a, b) for a, b in zip(before[name], critic.network.parameters(), strict=True))
+    (terms["mouth_gan"] + terms["eyes_gan"]).backward()
+    assert all(p.grad is not None for p in network.closeups.parameters())
 
 
 def test_a_batch_of_small_faces_teaches_nothing(batch: Baked, network: CausalDiT, tmp_path: Path) -> None:
