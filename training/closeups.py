@@ -112,8 +112,8 @@ def in_units(sight: Sight, step: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Nearer:
-    """The task: mouths and eyes of every frame, each window by itself. gan: weight of the critics' word, critics: none, or one each
-    for "mouth" and "eyes".
+    """The task: mouths and eyes of every frame, each window by itself. gan: weight of the critics' word, critics: none,
+    or one each for "mouth" and "eyes".
     """
 
     name: str
