@@ -21,11 +21,12 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from training.motion_tracks import Names, pair_tracks
 from training.render import raster
-from training.render.character import Character, Studio
+from training.render.bodykit import BodykitError, load_bodykit
+from training.render.character import Act, Character, Studio
 from training.render.facekit import FacekitError, load_facekit
 from training.render.landmark_noise import NoiseModel
 from training.render.landmarks import LandmarkMap
-from training.render.scene import SCALE, random_scene
+from training.render.scene import SCALE, Shot, random_scene
 from training.shards import ShardWriter, missing_shards
 
 Sample = dict[str, NDArray]
@@ -49,17 +50,22 @@ class SampleStream(IterableDataset):
         size: int = 256,
         noisy: float = 0.5,
         start: int = 0,
+        bodykit: Path | str | None = None,
+        full: bool = False,
     ) -> None:
         """facekit: file, or a Studio to share; frames T; noisy: part of the samples that get the tracker's errors.
 
-        Raises FacekitError when the file cannot be used.
+        bodykit: whole bodies with hands instead of busts. full: also the arrays that `sample` lists last.
+        Raises FacekitError, BodykitError when a file cannot be used.
         """
+        self.full = full
         self.seed, self.frames, self.size, self.noisy, self.start = seed, frames, size, noisy, start
-        self.studio = facekit if isinstance(facekit, Studio) else Studio(load_facekit(facekit))
+        self.studio = facekit if isinstance(facekit, Studio) else _studio(facekit, bodykit)
         self.landmarks = LandmarkMap.load()
         self.noise = NoiseModel.load()
         self.names = Names(self.studio.kit.expression_names)
         self._cached: tuple[int, Character] | None = None
+        self._rest: tuple[int, NDArray[np.float32]] | None = None
 
     def __iter__(self) -> Iterator[Sample]:
         worker = get_worker_info()
@@ -84,12 +90,16 @@ class SampleStream(IterableDataset):
         its errors in ref_face_true, target_face_true; flow (T, 2, S, S) float32 target → reference, canvas units;
         visible (T, 1, S, S) uint8 0..255 (255 = the reference shows this surface point; the still background is
         visible where the reference shows background); kind: 0 still, 1 small, 2 large motion.
+        With a bodykit also ref_hands (2, 21, 4), target_hands (T, 2, 21, 4): left, right; confidence 0 or 1 last.
+        If `full`: ref_expression (57,), target_expression (T, 57) weights 0..1; ref_pose (6,), target_pose (T, 6)
+        pitch, yaw, roll of the head in radians and the whole's move in cm; ref_place (3, S, S), target_place (T, 3, S,
+        S) where the surface of each pixel lies at rest, cm, 0 on the background.
         Labels: 0 background, 1 body and clothes, 2 hair, head and glasses, 3 face skin, 4 inside of the mouth, 5 eyes.
         """
         number, _ = divmod(index, PER_CHARACTER)
         character = self._character(number)
         rng = np.random.default_rng([self.seed, number, index, 1])
-        scene = random_scene(rng, self.size)
+        scene = random_scene(rng, self.size, body=character.body)
         spacing = int(rng.choice(SPACINGS))
         reference, track, kind = pair_tracks(rng, (self.frames - 1) * spacing + 1, self.names)
         acts = [reference] + [track.act(i * spacing) for i in range(self.frames)]
@@ -111,7 +121,7 @@ class SampleStream(IterableDataset):
         images = [np.ascontiguousarray(shot.image.transpose(2, 0, 1)) for shot in shots]
         mattes = [_byte(shot.matte[None]) for shot in shots]
         labels = [shot.label[None] for shot in shots]
-        return {
+        sample = {
             "ref_image": images[0],
             "ref_matte": mattes[0],
             "ref_label": labels[0],
@@ -128,6 +138,33 @@ class SampleStream(IterableDataset):
             "visible": _byte(np.stack(seen)),
             "kind": np.array(("still", "small", "large").index(kind), np.uint8),
         }
+        if character.body is not None:
+            hands = np.stack([
+                self.landmarks.hands(character, act, scene.camera, shot.hits)
+                for act, shot in zip(acts, shots, strict=True)
+            ])  # fmt: skip
+            sample |= {"ref_hands": hands[0], "target_hands": hands[1:]}
+        if self.full:
+            sample |= self._rest_of_the_truth(number, character, acts, shots)
+        return sample
+
+    def _rest_of_the_truth(self, number: int, character: Character, acts: list[Act], shots: list[Shot]) -> Sample:
+        if self._rest is None or self._rest[0] != number:
+            self._rest = (number, character.pose(Act())[0])
+        faces, rest = character.surface.faces, self._rest[1]
+        values = {
+            "expression": np.stack([act.expression for act in acts]),
+            "pose": np.stack([np.concatenate([act.head, act.move]) for act in acts]),
+            "place": np.stack([
+                raster.places(shot.hits, faces, character.label, shot.label, rest, SCALE) for shot in shots
+            ]),
+        }  # fmt: skip
+        parts = [{f"ref_{name}": value[0], f"target_{name}": value[1:]} for name, value in values.items()]
+        return parts[0] | parts[1] | parts[2]
+
+
+def _studio(facekit: Path | str, bodykit: Path | str | None) -> Studio:
+    return Studio(load_facekit(facekit), None if bodykit is None else load_bodykit(bodykit))
 
 
 def _byte(values: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -135,8 +172,10 @@ def _byte(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     return (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def _write(facekit: Path, out: Path, seed: int, shards: list[int], per_shard: int, frames: int) -> None:
-    stream = SampleStream(facekit, seed, frames)
+def _write(
+    facekit: Path, bodykit: Path | None, out: Path, seed: int, shards: list[int], per_shard: int, frames: int
+) -> None:
+    stream = SampleStream(facekit, seed, frames, bodykit=bodykit)
     writer = ShardWriter(out)
     begun = time.monotonic()
     for done, shard in enumerate(shards, 1):
@@ -149,6 +188,7 @@ def _write(facekit: Path, out: Path, seed: int, shards: list[int], per_shard: in
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Render training samples to shards; continues where it stopped.")
     parser.add_argument("--facekit", type=Path, required=True, help="ict_facekit.npz (ICT-FaceKit, compact)")
+    parser.add_argument("--bodykit", type=Path, help="makehuman_base.npz: whole bodies instead of busts")
     parser.add_argument("--out", type=Path, default=Path("runs/data"), help="folder of the shards (default runs/data)")
     parser.add_argument("--count", type=int, default=1000, help="samples (default 1000)")
     parser.add_argument("--seed", type=int, default=0, help="everything follows from it (default 0)")
@@ -159,21 +199,23 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     try:
         load_facekit(options.facekit)
+        if options.bodykit is not None:
+            load_bodykit(options.bodykit)
         options.out.mkdir(parents=True, exist_ok=True)
-    except (FacekitError, OSError) as error:
+    except (FacekitError, BodykitError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     shards = missing_shards(options.out, -(-options.count // options.per_shard))
     if options.workers <= 1:
-        _write(options.facekit, options.out, options.seed, shards, options.per_shard, options.frames)
+        _write(options.facekit, options.bodykit, options.out, options.seed, shards, options.per_shard, options.frames)
         return 0
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     context = multiprocessing.get_context("spawn")
     jobs = [
         context.Process(
             target=_write,
-            args=(options.facekit, options.out, options.seed, shards[n :: options.workers], options.per_shard,
-                  options.frames),
+            args=(options.facekit, options.bodykit, options.out, options.seed, shards[n :: options.workers],
+                  options.per_shard, options.frames),
         )
         for n in range(options.workers)
     ]  # fmt: skip

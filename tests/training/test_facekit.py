@@ -1,12 +1,23 @@
-"""A wrong face model is told in one sentence."""
+"""The face model from the compact file and from the public tree; a wrong one is told in one sentence."""
 
 from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from training.render.facekit import FacekitError, load_facekit
+from tests.kits import small_facekit, write_face_tree
+from training.render.facekit import FacekitError, load_facekit, read_tree
 from training.samples import main
+
+FACEKIT = os.environ.get("KAGAMI_FACEKIT", "")
+needs_facekit = pytest.mark.skipif(
+    not FACEKIT or not Path(FACEKIT).exists(),
+    reason="the face model is not in the repository: set KAGAMI_FACEKIT to ict_facekit.npz to run this test",
+)
 
 
 def test_missing(tmp_path):
@@ -46,3 +57,56 @@ def test_the_command_line_says_it_and_fails(tmp_path, capsys):
     captured = capsys.readouterr()
     assert captured.err.startswith("error: There is no face model at") and captured.err.count("\n") == 1
     assert not (tmp_path / "data").exists()
+
+
+def test_the_public_tree_gives_what_was_written(tmp_path):
+    kit = small_facekit()
+    place = write_face_tree(kit, tmp_path)
+    for path in (tmp_path, place):
+        read = read_tree(path)
+        np.testing.assert_allclose(read.base, kit.base, atol=1e-5)
+        np.testing.assert_array_equal(read.faces, kit.faces)
+        np.testing.assert_array_equal(read.corner_uv, kit.corner_uv)
+        np.testing.assert_allclose(read.uv, kit.uv, atol=1e-5)
+        assert read.material_names == kit.material_names and read.material.tolist() == kit.material.tolist()
+        np.testing.assert_allclose(read.identity, kit.identity, atol=2e-3)
+        assert read.expression_names == kit.expression_names
+        np.testing.assert_allclose(read.expression, kit.expression, atol=1e-4)
+
+
+def test_a_tree_of_another_model(tmp_path):
+    write_face_tree(small_facekit(), tmp_path)
+    with pytest.raises(FacekitError, match="has 7 vertices, not 26719, so it is not the light ICT face model"):
+        load_facekit(tmp_path)
+
+
+def test_an_empty_tree(tmp_path):
+    with pytest.raises(FacekitError, match=r"holds neither ict_facekit\.npz nor FaceXModel/generic_neutral_mesh\.obj"):
+        load_facekit(tmp_path)
+
+
+def test_a_tree_without_expressions(tmp_path):
+    place = write_face_tree(small_facekit(), tmp_path)
+    for name in ("blink_L", "blink_R", "jawOpen"):
+        (place / f"{name}.obj").unlink()
+    with pytest.raises(FacekitError, match="lacks the identity or the expression OBJ files; fetch the whole"):
+        load_facekit(tmp_path)
+
+
+def test_a_mode_of_another_mesh(tmp_path):
+    place = write_face_tree(small_facekit(), tmp_path)
+    (place / "identity001.obj").write_text("v 0 0 0\n")
+    with pytest.raises(FacekitError, match=r"identity001\.obj has 1 vertices, not the 7 of the neutral mesh"):
+        load_facekit(tmp_path)
+
+
+@needs_facekit
+def test_the_real_model_as_a_tree_is_the_compact_file(tmp_path):
+    kit = load_facekit(FACEKIT)
+    few = replace(kit, identity=kit.identity[:1], expression=kit.expression[:2], expression_names=["a", "b"])
+    write_face_tree(few, tmp_path)
+    read = read_tree(tmp_path)
+    np.testing.assert_array_equal(read.faces, kit.faces)
+    np.testing.assert_array_equal(read.corner_uv, kit.corner_uv)
+    np.testing.assert_array_equal(read.material, kit.material)
+    np.testing.assert_allclose(read.base, kit.base, atol=1e-4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from training.render.obj import ObjError, read_obj, read_vertices
 from training.render.raster import Array, Ints
 
 SHAPES = {"base": (26719, 3), "vt": (28911, 2), "faces": (52220, 3), "fuv": (52220, 3), "mat": (52220,)}
+NEUTRAL = "generic_neutral_mesh.obj"
 IDENTITIES = 100
 EXPRESSIONS = 57
 
@@ -63,12 +66,14 @@ class Facekit:
 
 
 def load_facekit(path: str | Path) -> Facekit:
-    """Read the compact ICT-FaceKit file (`ict_facekit.npz`).
+    """Read the compact ICT-FaceKit file (`ict_facekit.npz`), or the public repository's folder of OBJ files.
 
-    Raises FacekitError: missing, not an archive, an array that lacks or has the wrong shape.
+    Raises FacekitError: missing, not an archive, an array or a file that lacks or has the wrong shape.
     """
     path = Path(path)
     if path.is_dir():
+        if not (path / "ict_facekit.npz").is_file():
+            return _whole(read_tree(path), path)
         path = path / "ict_facekit.npz"
     if not path.is_file():
         raise FacekitError(f"There is no face model at {path}; give the ict_facekit.npz file with --facekit.")
@@ -98,3 +103,51 @@ def load_facekit(path: str | Path) -> Facekit:
         expression=data["expression"].astype(np.float32),
         expression_names=data["expr_names"].tolist(),
     )
+
+
+def read_tree(folder: Path) -> Facekit:
+    """Read FaceXModel/*.obj: generic_neutral_mesh, identity000 …, and every other OBJ file as an expression.
+
+    Polygons are split, and materials numbered by name, as the compact file has them. Raises FacekitError.
+    """
+    place = folder if (folder / NEUTRAL).is_file() else folder / "FaceXModel"
+    if not (place / NEUTRAL).is_file():
+        raise FacekitError(f"{folder} holds neither ict_facekit.npz nor FaceXModel/{NEUTRAL}; give one of the two.")
+    paths = {path.stem: path for path in sorted(place.glob("*.obj")) if path.name != NEUTRAL}
+    modes = [name for name in paths if re.fullmatch(r"identity\d+", name)]
+    names = sorted(name for name in paths if name not in modes and not name.startswith("generic"))
+    if not modes or not names:
+        raise FacekitError(
+            f"{place} lacks the identity or the expression OBJ files; fetch the whole FaceXModel folder."
+        )
+    try:
+        mesh = read_obj(place / NEUTRAL)
+        shapes = {name: read_vertices(paths[name], len(mesh.vertices)) - mesh.vertices for name in (*modes, *names)}
+    except ObjError as error:
+        raise FacekitError(str(error)) from error
+    order = np.argsort(mesh.part_names)
+    rank = np.empty(len(order) + 1, np.int32)
+    rank[order] = np.arange(len(order))
+    return Facekit(
+        base=mesh.vertices,
+        faces=mesh.faces,
+        corner_uv=mesh.corner_uv,
+        uv=mesh.uv,
+        material=rank[mesh.part].astype(np.uint8),
+        material_names=sorted(mesh.part_names),
+        identity=np.stack([shapes[name] for name in modes]).astype(np.float16),
+        expression=np.stack([shapes[name] for name in names]),
+        expression_names=names,
+    )
+
+
+def _whole(kit: Facekit, path: Path) -> Facekit:
+    """The kit, if it is the light ICT face model: everything else here counts on its numbers."""
+    sizes = {
+        "vertices": (len(kit.base), SHAPES["base"][0]), "triangles": (len(kit.faces), SHAPES["faces"][0]),
+        "identity modes": (len(kit.identity), IDENTITIES), "expressions": (len(kit.expression), EXPRESSIONS),
+    }  # fmt: skip
+    for name, (count, wanted) in sizes.items():
+        if count != wanted:
+            raise FacekitError(f"{path} has {count} {name}, not {wanted}, so it is not the light ICT face model.")
+    return kit

@@ -16,6 +16,7 @@ from scipy.spatial import cKDTree
 
 from training.motion_tracks import Mood, Names, random_track
 from training.render.body import HAND_POINTS
+from training.render.bodykit import load_bodykit
 from training.render.character import Act, Character, Studio, Traits
 from training.render.facekit import load_facekit
 from training.render.parts import ELBOW, SHOULDER, SKIN
@@ -279,13 +280,20 @@ def main() -> None:
     parser.add_argument("--facekit", required=True, type=Path, help="ict_facekit.npz")
     parser.add_argument("--heads", type=int, default=24, help="heads to measure on (default 24)")
     parser.add_argument("--verify-only", action="store_true", help="only verify the stored map")
+    parser.add_argument("--bodykit", type=Path, help="also verify joints and hands on bodies: makehuman_base.npz")
     arguments = parser.parse_args()
     studio = Studio(load_facekit(arguments.facekit))
     if not arguments.verify_only:
         result = measure(studio, arguments.heads, 1)
         np.savez_compressed(MAP_FILE, vertices=result.vertices.astype(np.uint16), weights=result.weights)
     for name, value in verify(studio, LandmarkMap.load(), 40, 2).items():
-        print(f"{name:7s} {value:.3f}")
+        print(f"{name:12s} {value:.3f}")
+    if arguments.bodykit is not None:
+        from training.render.joint_check import verify_bodies  # noqa: PLC0415  (it needs this module)
+
+        studio = Studio(studio.kit, load_bodykit(arguments.bodykit))
+        for name, value in verify_bodies(studio, LandmarkMap.load(), 40, 3).items():
+            print(f"{name:12s} {value:.3f}")
 
 
 if __name__ == "__main__":

@@ -369,3 +369,34 @@ def resolve(canvas: Array, hits: Hits, background: Array, scale: int) -> Array:
     out = np.empty_like(background, np.float32)
     _resolve(canvas, hits.triangle, np.ascontiguousarray(background, np.float32), scale, out)
     return out
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _places(triangle, weights, faces, label, majority, rest, scale, out):  # type: ignore[no-untyped-def]
+    for y in range(majority.shape[0]):
+        for x in range(majority.shape[1]):
+            count = ZERO
+            for dy in range(scale):
+                for dx in range(scale):
+                    yy, xx = y * scale + dy, x * scale + dx
+                    t = triangle[yy, xx]
+                    if t < 0 or label[t] != majority[y, x]:
+                        continue
+                    u, v = weights[yy, xx, 0], weights[yy, xx, 1]
+                    count += ONE
+                    for k in range(3):
+                        a, b, c = rest[faces[t, 0], k], rest[faces[t, 1], k], rest[faces[t, 2], k]
+                        out[k, y, x] += u * a + v * b + (ONE - u - v) * c
+            if count > 0:
+                for k in range(3):
+                    out[k, y, x] /= count
+
+
+def places(hits: Hits, faces: Ints, label: Ints, majority: NDArray[np.uint8], rest: Array, scale: int) -> Array:
+    """Where what each pixel shows lies at rest (3, h, w) cm; 0 on the background.
+
+    label (F,) of each triangle, majority (h, w) from `labels`, rest (V, 3).
+    """
+    out = np.zeros((3, *majority.shape), np.float32)
+    _places(hits.triangle, hits.weights, faces, label, majority, rest, scale, out)
+    return out
