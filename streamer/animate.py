@@ -55,6 +55,7 @@ class Job:
     alpha: bool = False
     generator: GeneratorKind = "dit"
     checkpoint: Path | None = None
+    steps: int = 1
     device: str = "cpu"
     points: Path | None = None
     controls: Controls = field(default_factory=lambda: Controls(mirror=False))
@@ -73,7 +74,7 @@ def animate(job: Job, note: Callable[[str], None], watch: Watch) -> int:
     if job.out.exists() and any(job.out.samefile(path) for path in (job.ref, job.drive) if path.exists()):
         raise VideoError(f"{job.out} is also an input: choose another --out.")
     with VideoReader(job.drive) as reader, recording(job.out, reader.rate, job.alpha, job.drive) as out:
-        performer = Performer(job.generator, job.device, job.size, job.checkpoint)
+        performer = Performer(job.generator, job.device, job.size, job.checkpoint, steps=job.steps)
         avatar = performer.prepare(picture, points)
         for sentence in avatar.notes:
             note(sentence)
@@ -173,6 +174,7 @@ def _job(argv: Sequence[str] | None) -> Job:
     add("--points", type=Path, help="JSON file of hand-placed points, for pictures in which no face is found")
     add("--generator", choices=("dit", "geometry"), default="dit", help="the network, or the geometric warp alone")
     add("--checkpoint", type=Path, help="weights of the network, if not the ones that came along")
+    add("--steps", type=_between(1, 16, int), default=1, help="steps of the network for a frame; more take longer")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where the network runs")
     given = parser.parse_args(argv)
     background: Background = "transparent" if given.alpha else given.background
@@ -186,6 +188,7 @@ def _job(argv: Sequence[str] | None) -> Job:
         alpha=given.alpha,
         generator=given.generator,
         checkpoint=given.checkpoint,
+        steps=given.steps,
         device=device,
         points=given.points,
         controls=controls,

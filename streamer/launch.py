@@ -37,7 +37,7 @@ def launch(settings: Settings, listening: socket.socket, say: Say, frame_hook: F
         raise OutputError(missing)
     torch.set_num_threads(1)  # trackers, encoders and ONNX Runtime want the other cores; see docs/decisions.md
     every = 2 if device == "cpu" else 1  # on a CPU the network cannot keep up with the camera; the warp can
-    performer = Performer(settings.generator, device, settings.size, every=every)
+    performer = Performer(settings.generator, device, settings.size, settings.checkpoint, every, settings.steps)
     say(f"{settings.generator} generator on {device}")
     avatar = performer.prepare(picture, points)
     for note in avatar.notes:

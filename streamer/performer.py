@@ -79,8 +79,8 @@ class Performer:
     """Draws characters on one device.
 
     generator: "dit" (the network) or "geometry" (the warp alone). device: a torch device name. size: longer side of the
-    output in pixels. every: the network draws one frame in so many, see `NetworkGenerator`. Raises KagamiError from the
-    loaders when the checkpoint or the device cannot be used.
+    output in pixels. every: the network draws one frame in so many, see `NetworkGenerator`; steps: in so many steps.
+    Raises KagamiError from the loaders when the checkpoint or the device cannot be used.
     """
 
     def __init__(
@@ -90,10 +90,11 @@ class Performer:
         size: int = 512,
         checkpoint: Path | None = None,
         every: int = 1,
+        steps: int = 1,
     ) -> None:
         self.device = torch.device(device)
         self.size = size
-        self._generator: Generator = make_generator(generator, self.device, checkpoint, every=every)
+        self._generator: Generator = make_generator(generator, self.device, checkpoint, steps, every)
         self._stack: tuple[tuple[int, ...], Rig] | None = None
 
     def prepare(self, picture: Picture, points: Points | None = None) -> Avatar:

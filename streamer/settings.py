@@ -64,6 +64,10 @@ class Settings:
     generator: GeneratorKind = _setting(
         "dit", "what draws: the network, or the geometric warp alone", choices=("dit", "geometry")
     )
+    steps: int = _setting(1, "steps of the network for a frame; more take longer", kind=int, low=1, high=16)
+    checkpoint: Path | None = _setting(
+        None, "weights of the network, if not the ones that came along", kind=Path, metavar="FILE"
+    )
     max_sessions: int = _setting(4, "people served at once; one more is refused", kind=int, low=1, high=256)
     fps: float = _setting(30.0, "most avatar frames a second", kind=float, low=1, high=60)
     codec: Codec = _setting(
