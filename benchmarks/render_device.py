@@ -18,6 +18,7 @@ from benchmarks.hardware import describe
 from benchmarks.jsonfile import UnwritableError, json_file
 from training.device_samples import DeviceStream, Load, PlanStream
 from training.render import fill_kernel
+from training.render.bodykit import BodykitError
 from training.render.facekit import FacekitError
 
 WARM_UP = 2  # batches: kernels are compiled and memory is fetched
@@ -56,6 +57,7 @@ def pairs_per_second(stream: DeviceStream, load: Load, batch: int, seconds: floa
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Measure the batched renderer on a device.")
     parser.add_argument("--facekit", type=Path, required=True, help="ict_facekit.npz (ICT-FaceKit, compact)")
+    parser.add_argument("--bodykit", type=Path, default=None, help="makehuman_base.npz: whole bodies instead of busts")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu, cuda, cuda:1 …")
     parser.add_argument("--batch", type=int, nargs="+", default=[8, 32, 64, 128], help="pairs drawn at once")
     parser.add_argument("--seconds", type=float, default=10, help="of each measurement (default 10)")
@@ -68,7 +70,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with json_file(options.json) as write:
             each = max(options.pairs_per_character, -(-max(options.batch) // options.characters))
-            source = PlanStream(options.facekit, options.seed, frames=1, size=options.size, per_character=each)
+            source = PlanStream(
+                options.facekit, options.seed, frames=1, size=options.size, per_character=each, bodykit=options.bodykit
+            )
             stream = DeviceStream(source, options.device, batch=1)
             source.plan(options.characters)  # compiles what numba compiles
             begun = time.process_time()
@@ -93,7 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
                 peak = "-" if row["peak_gb"] is None else f"{row['peak_gb']:.1f}"
                 print(f"{batch:5d} {row['pairs_per_second']:9.2f} {row['cpu_ms_a_pair']:15.1f} {peak:>9}", flush=True)
             write(report)
-    except (FacekitError, UnwritableError) as error:
+    except (FacekitError, BodykitError, UnwritableError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

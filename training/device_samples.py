@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from training.motion_tracks import Names, pair_tracks
 from training.render import device_raster
+from training.render.bodykit import load_bodykit
 from training.render.character import Act, Character, Studio
 from training.render.device_figure import Acts, Cast, Device, Figure, Stage
 from training.render.device_scene import Places, film
@@ -44,6 +45,7 @@ class Plan:
     scenes: list[Scene]
     place: list[int]  # scene of each sample
     acts: list[list[Act]]  # reference and T targets of each sample
+    moves: Array  # (N, 1 + T, B, 3, 4) of this figure's bones
     error: Array  # (N, 1 + T, 478, 3) the tracker's, in eye distances
     kind: NDArray[np.uint8]  # (N,)
 
@@ -70,7 +72,11 @@ class Load:
             Cast.gather([plan.figure for plan in plans], device),
             Places.pack(scenes, device),
             place,
-            Acts.pack([act for plan in plans for shown in plan.acts for act in shown], device),
+            Acts.pack(
+                [act for plan in plans for shown in plan.acts for act in shown],
+                np.concatenate([plan.moves.reshape(-1, *plan.moves.shape[2:]) for plan in plans]),
+                device,
+            ),
             torch.from_numpy(np.concatenate([plan.error for plan in plans])).to(device),
             torch.from_numpy(np.concatenate([plan.kind for plan in plans])).to(device),
         )
@@ -93,11 +99,16 @@ class PlanStream(IterableDataset):
         start: int = 0,
         per_character: int = PER_CHARACTER,
         per_scene: int = PER_SCENE,
+        bodykit: Path | str | None = None,
     ) -> None:
-        """Arguments as for `SampleStream`; start: first character. Raises FacekitError when the file cannot be used."""
+        """Arguments as for `SampleStream`; start: first character.
+
+        Raises FacekitError or BodykitError when a file cannot be used.
+        """
         self.seed, self.frames, self.size, self.noisy, self.start = seed, frames, size, noisy, start
         self.per_character, self.per_scene = per_character, per_scene
-        self.studio = facekit if isinstance(facekit, Studio) else Studio(load_facekit(facekit))
+        body = None if bodykit is None else load_bodykit(bodykit)
+        self.studio = facekit if isinstance(facekit, Studio) else Studio(load_facekit(facekit), body)
         self.noise = NoiseModel.load()
         self.names = Names(self.studio.kit.expression_names)
 
@@ -117,7 +128,7 @@ class PlanStream(IterableDataset):
         for k in range(self.per_character):
             rng = np.random.default_rng([self.seed, number, number * self.per_character + k, 1])
             if k % self.per_scene == 0:
-                scenes.append(random_scene(rng, self.size))
+                scenes.append(random_scene(rng, self.size, body=character.body))
             spacing = int(rng.choice(SPACINGS))
             reference, track, kind = pair_tracks(rng, (self.frames - 1) * spacing + 1, self.names)
             shown = [reference] + [track.act(i * spacing) for i in range(self.frames)]
@@ -125,7 +136,9 @@ class PlanStream(IterableDataset):
             acts.append(shown)
             errors.append(self._errors(rng, shown))
             kinds.append(KINDS.index(kind))
-        return Plan(Figure.of(character), scenes, place, acts, np.stack(errors), np.array(kinds, np.uint8))
+        figure = Figure.of(character)
+        moves = np.stack([figure.moves(shown) for shown in acts])
+        return Plan(figure, scenes, place, acts, moves, np.stack(errors), np.array(kinds, np.uint8))
 
     def _errors(self, rng: np.random.Generator, acts: list[Act]) -> Array:
         """What the tracker will say too much (1 + T, 478, 3), in eye distances."""
@@ -161,6 +174,8 @@ class DeviceStream(IterableDataset):
         self.turns = turns
         if not 1 <= turns <= mix:
             raise ValueError(f"turns must be 1..{mix}, the number of characters that are mixed, got {turns}")
+        if turns > 1 and plans.studio.body is not None:
+            raise ValueError("turns must be 1 for whole bodies: their bones' moves are planned for one character")
         if mix * plans.per_character % batch:
             total = mix * plans.per_character
             raise ValueError(f"a batch of {batch} does not divide {mix} · {plans.per_character} = {total} samples")
@@ -217,6 +232,7 @@ class DeviceStream(IterableDataset):
             **split("face", shots.face + error.flatten(0, 1) * apart[:, None, None]),
             **split("face_true", shots.face),
             **split("body", shots.body),
+            **(split("hands", shots.hands) if self.plans.studio.body is not None else {}),
             "flow": flow.view(count, frames - 1, *flow.shape[1:]),
             "visible": _byte(seen.view(count, frames - 1, 1, *seen.shape[1:])),
             "kind": load.kind[sample],

@@ -22,6 +22,11 @@ needs_facekit = pytest.mark.skipif(
     not FACEKIT or not Path(FACEKIT).exists(),
     reason="the face model is not in the repository: set KAGAMI_FACEKIT to ict_facekit.npz to run this test",
 )
+BODYKIT = os.environ.get("KAGAMI_BODYKIT", "")
+needs_bodykit = pytest.mark.skipif(
+    not BODYKIT or not Path(BODYKIT).exists(),
+    reason="the body model is not in the repository: set KAGAMI_BODYKIT to makehuman_base.npz to run this test",
+)
 SIDE = 96
 cuda = pytest.param(
     "cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
@@ -306,3 +311,33 @@ def test_one_scene_serves_all_acts_and_wrong_lengths_are_refused(people):
     assert torch.equal(both.image[0], both.image[1])
     with pytest.raises(ValueError, match="3 characters and 2 scenes do not go with 2 acts"):
         shoot_many([character] * 3, [act, act], scene, "cpu")
+
+
+@needs_facekit
+@needs_bodykit
+@pytest.mark.timeout(600)
+@every_device
+def test_a_whole_body_and_its_hands_are_where_the_cpu_has_them(device):
+    from training.motion_tracks import Names, random_track  # noqa: PLC0415
+    from training.render.bodykit import load_bodykit  # noqa: PLC0415
+    from training.render.character import Character, Studio, Traits  # noqa: PLC0415
+    from training.render.device_scene import shoot_many  # noqa: PLC0415
+    from training.render.facekit import load_facekit  # noqa: PLC0415
+    from training.render.landmarks import LandmarkMap  # noqa: PLC0415
+    from training.render.scene import body_camera, random_scene  # noqa: PLC0415
+
+    studio = Studio(load_facekit(FACEKIT), load_bodykit(BODYKIT))
+    rng, landmarks = np.random.default_rng(9), LandmarkMap.load()
+    character = Character(studio, rng, Traits("skin", "short"))
+    scene = replace(random_scene(rng, 128), camera=body_camera(rng, 14.5 - character.body.floor, whole=True))
+    track = random_track(rng, 50, Names(studio.kit.expression_names))
+    acts = [track.act(frame) for frame in (0, 30)]
+    shots = shoot_many(character, acts, scene, device)
+    for n, act in enumerate(acts):
+        shot = scene.shoot(character, act, rng)
+        np.testing.assert_allclose(shots.screen[n].cpu(), shot.screen, atol=5e-3)
+        assert (shots.hits.triangle[n].cpu().numpy() == shot.hits.triangle).mean() >= 0.999
+        face = landmarks.face(character, act, scene.camera)
+        np.testing.assert_allclose(shots.body[n].cpu(), landmarks.body(character, act, scene.camera, face), atol=2e-4)
+        hands = landmarks.hands(character, act, scene.camera, shot.hits)
+        np.testing.assert_allclose(shots.hands[n].cpu(), hands, atol=2e-4)

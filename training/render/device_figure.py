@@ -15,22 +15,28 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from training.gestures import REST_ARMS, REST_FINGERS
 from training.render.appearance import Appearance
+from training.render.body import HAND_POINTS, INFLUENCES
 from training.render.character import PIVOT, ROOT, Act, Character, Studio
-from training.render.device_raster import Surfaces, stacked
+from training.render.device_raster import Hits, Surfaces, stacked
 from training.render.landmarks import (
     FACE_JOINTS,
+    HAND_THICK,
     JOINTS,
     LEFT_EYE,
     MESH_POINTS,
     RIGHT_EYE,
     LandmarkMap,
+    ears_at_rest,
     joints_at_rest,
 )
 from training.render.raster import Array, Ints, Surface
 from training.render.scene import Camera
+from training.render.skeleton import BONES, Skeleton
 
 Device = torch.device | str
+MARKS = JOINTS + 2 * HAND_POINTS
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,14 @@ class Figure:
     eye_centre: Array  # (3, 3) by `eye`, the first unused
     eye_radius: Array  # (3, 1)
     local_scale: Array  # (M, 1) of expressions
-    joints: Array  # (33, 3) of the body at rest
+    lean: Array  # (V, 1) how far each vertex goes along when the body leans
+    bones: NDArray[np.int64]  # (V, K) that move each vertex of a whole body
+    bone_weights: Array  # (V, K); all 0 where no bone does
+    bust: Array  # (1,) 1 = shoulders are lifted without bones, 0 = a whole body
+    joints: Array  # (33, 3) of the body at rest, then 21 points of each hand: (75, 3)
+    joint_bone: NDArray[np.int64]  # (75,)
+    joint_lean: Array  # (75, 1)
+    skeleton: Skeleton | None
     surface: Surface
     label: Ints  # (F,)
     casters: Ints  # (K, 3) triangles that cast shadows
@@ -61,13 +74,38 @@ class Figure:
         eye = np.zeros(len(character.rest), np.int64)
         for n, piece in enumerate(character.eye_slices, 1):
             eye[piece] = n
+        total = len(character.rest)
+        lean, bones = np.ones((total, 1), np.float32), np.zeros((total, INFLUENCES), np.int64)
+        bone_weights = np.zeros((total, INFLUENCES), np.float32)
+        joints, joint_bone = np.zeros((MARKS, 3), np.float32), np.zeros(MARKS, np.int64)
+        joint_lean = np.ones((MARKS, 1), np.float32)
+        body = character.body
+        if body is None:
+            joints[:JOINTS] = joints_at_rest(character)
+        else:
+            span = slice(count, count + len(body.points))
+            bones[span], bone_weights[span] = body.model.bones, body.model.weights
+            joints = np.concatenate([body.joints, body.hands.reshape(-1, 3)])
+            joints[7:9] = ears_at_rest(character)
+            joint_bone = np.concatenate([body.joint_bone, body.hand_bone.reshape(-1, 1)])[:, 0].astype(np.int64)
+            still = body.moves(REST_ARMS, REST_FINGERS, np.zeros(2, np.float32))
+            joint_lean[:JOINTS] = body.marks(still)[2]
+            lean = lean if character.lean is None else character.lean
         return cls(
             character.rest, character.weight, character.dark.astype(np.float32), follow, eye,
             np.stack([np.zeros(3, np.float32), *(centre for centre, _ in character.eyes)]),
             np.array([[1.0], *([radius] for _, radius in character.eyes)], np.float32),
-            character.local_scale.astype(np.float32), joints_at_rest(character), character.surface, character.label,
-            character.casters, len(character.studio.faces), character.look,
+            character.local_scale.astype(np.float32), lean, bones, bone_weights,
+            np.array([body is None], np.float32), joints, joint_bone, joint_lean,
+            None if body is None else body.skeleton, character.surface, character.label,
+            character.casters, character.closed, character.look,
         )  # fmt: skip
+
+    def moves(self, acts: Sequence[Act]) -> Array:
+        """What the bones do (N, B, 3, 4), as `Skeleton.moves`; a bust's stay."""
+        if self.skeleton is None:
+            return np.tile(np.eye(3, 4, dtype=np.float32), (len(acts), len(BONES), 1, 1))
+        return np.stack([self.skeleton.moves(act.arms, act.fingers, act.shrug) for act in acts])
 
 
 @dataclass(frozen=True)
@@ -99,7 +137,13 @@ class Cast:
     eye_centre: Tensor
     eye_radius: Tensor
     local_scale: Tensor
+    lean: Tensor
+    bones: Tensor
+    bone_weights: Tensor
+    bust: Tensor
     joints: Tensor
+    joint_bone: Tensor
+    joint_lean: Tensor
     casters: Tensor
     closed: Tensor
     iris: Tensor  # (C,) radians
@@ -114,7 +158,8 @@ class Cast:
 
         return cls(
             many("rest"), many("weight"), many("dark"), many("follow", len(figures[0].local_scale)), many("eye"),
-            many("eye_centre"), many("eye_radius"), many("local_scale"), many("joints"), many("casters"),
+            many("eye_centre"), many("eye_radius"), many("local_scale"), many("lean"), many("bones"),
+            many("bone_weights"), many("bust"), many("joints"), many("joint_bone"), many("joint_lean"), many("casters"),
             torch.tensor([figure.closed for figure in figures], device=device),
             torch.tensor([figure.look.iris for figure in figures], dtype=torch.float32, device=device),
             torch.tensor([float(figure.look.table[0, 0]) for figure in figures], device=device),
@@ -133,14 +178,17 @@ class Acts:
     move: Tensor
     lean: Tensor
     shrug: Tensor
+    moves: Tensor  # (P, B, 3, 4) of the bones
 
     @classmethod
-    def pack(cls, acts: Sequence[Act], device: Device) -> Acts:
-        names = [field.name for field in fields(cls)]
+    def pack(cls, acts: Sequence[Act], moves: Array, device: Device) -> Acts:
+        """moves (P, B, 3, 4): `Figure.moves` of whoever acts."""
+        names = [field.name for field in fields(cls) if field.name != "moves"]
         # One copy to the device for all of them.
         rows = np.stack([np.concatenate([getattr(act, name) for name in names]) for act in acts]).astype(np.float32)
         widths = [len(getattr(acts[0], name)) for name in names]
-        return cls(*(part.contiguous() for part in torch.from_numpy(rows).to(device).split(widths, 1)))
+        parts = [part.contiguous() for part in torch.from_numpy(rows).to(device).split(widths, 1)]
+        return cls(**dict(zip(names, parts, strict=True)), moves=torch.from_numpy(moves).to(device))
 
     def pick(self, pictures: Sequence[int] | Tensor) -> Acts:
         return Acts(*(getattr(self, field.name)[pictures] for field in fields(self)))
@@ -194,16 +242,32 @@ def rotation(turn: Tensor) -> Tensor:
     return y @ x @ z
 
 
-def carry(points: Tensor, weight: Tensor, acts: Acts) -> Tensor:
-    """Rest-frame points (P, N, 3) with head weights (P, N, 1) → world, as `Character.carry`."""
+def carry(points: Tensor, weight: Tensor, acts: Acts, bust: Tensor, lean: Tensor | None = None) -> Tensor:
+    """Points (P, N, 3) as expression and bones left them → world, as `Character.carry`.
+
+    weight (P, N, 1) of the head; bust (P, 1); lean (P, N, 1): how far each goes along when the body leans.
+    """
     pivot, root = (points.new_tensor(place) for place in (PIVOT, ROOT))
     turned = (points - pivot) @ rotation(acts.head).mT + pivot
     x, y = points[..., 0], points[..., 1]
-    lift = ((x.abs() - 5) / 11).clamp(0, 1) * ((y + 48) / 30).clamp(0, 1)
+    lift = bust * ((x.abs() - 5) / 11).clamp(0, 1) * ((y + 48) / 30).clamp(0, 1)
     raised = y + lift * torch.where(x < 0, acts.shrug[:, :1], acts.shrug[:, 1:])
     body = torch.stack([x, raised, points[..., 2]], 2)
     out = torch.lerp(body, turned, weight)
-    return (out - root) @ rotation(acts.lean).mT + root + acts.move[:, None]
+    leaned = (out - root) @ rotation(acts.lean).mT + root
+    if lean is not None:
+        leaned = torch.lerp(out, leaned, lean)
+    return leaned + acts.move[:, None]
+
+
+def skin(points: Tensor, bones: Tensor, weights: Tensor, moves: Tensor) -> Tensor:
+    """Points (P, N, 3) moved by bones (P, N, K) with weights (P, N, K), whose moves are (P, B, 3, 4)."""
+    flat = moves.flatten(2)  # (P, B, 12)
+    mixed = torch.zeros(*points.shape[:2], 12, device=points.device)
+    for k in range(bones.shape[2]):
+        mixed += weights[..., k, None] * flat.gather(1, bones[..., k, None].expand(-1, -1, 12))
+    mixed = mixed.view(*points.shape[:2], 3, 4)
+    return (mixed[..., :3] * points[..., None, :]).sum(3) + mixed[..., 3]
 
 
 @dataclass(frozen=True)
@@ -235,7 +299,11 @@ def pose(stage: Stage, cast: Cast, character: Tensor, acts: Acts) -> Poses:
     # The upper lid and the lashes shade the upper part of the eyeball.
     lid = 1 - 0.45 * (ball[..., 1] * 2.2 - 0.1).clamp(0, 1)
     dark = torch.where(eye > 0, lid, cast.dark[character])
-    return Poses(carry(rest, cast.weight[character], acts), dark, model, gaze)
+    weights = cast.bone_weights[character]
+    moved = skin(rest, cast.bones[character], weights, acts.moves)
+    rest = torch.where(weights.sum(2, keepdim=True) > 0, moved, rest)
+    world = carry(rest, cast.weight[character], acts, cast.bust[character], cast.lean[character])
+    return Poses(world, dark, model, gaze)
 
 
 def face_landmarks(stage: Stage, cast: Cast, character: Tensor, acts: Acts, poses: Poses, cameras: Cameras) -> Tensor:
@@ -247,20 +315,29 @@ def face_landmarks(stage: Stage, cast: Cast, character: Tensor, acts: Acts, pose
     ring = torch.cat([around * angle.sin()[:, None, None], depth[..., None]], 2) @ poses.gaze.mT  # (P, 5, 3)
     irises = [cast.eye_centre[character, n][:, None] + ring * cast.eye_radius[character, n][:, None] for n in (1, 2)]
     points = torch.cat([points, *irises], 1)
-    face = cameras.canvas(carry(points, torch.ones_like(points[..., :1]), acts))
+    face = cameras.canvas(carry(points, torch.ones_like(points[..., :1]), acts, cast.bust[character]))
     # MediaPipe gives an iris the depth of the corners of its eye.
     depths = [face[:, list(eye), 2].mean(1, keepdim=True).expand(-1, 5) for eye in (RIGHT_EYE, LEFT_EYE)]
     z = torch.cat([face[:, :MESH_POINTS, 2], *depths], 1)
     return torch.cat([face[..., :2], (z - z[:, :MESH_POINTS].mean(1, keepdim=True))[..., None]], 2)
 
 
-def body_landmarks(cast: Cast, character: Tensor, acts: Acts, cameras: Cameras, face: Tensor) -> Tensor:
-    """True body joints (P, 33, 4), as `LandmarkMap.body`; face (P, 478, 3)."""
+def body_landmarks(
+    cast: Cast, character: Tensor, acts: Acts, cameras: Cameras, face: Tensor, hits: Hits
+) -> tuple[Tensor, Tensor]:
+    """True body joints (P, 33, 4) and hands (P, 2, 21, 4), as `LandmarkMap.body` and `hands`; face (P, 478, 3)."""
+    bust = cast.bust[character]
     joints = cast.joints[character]
-    weight = (torch.arange(JOINTS, device=joints.device) < 11).to(joints.dtype)[None, :, None]
-    place = cameras.canvas(carry(joints, weight, acts))
+    bone = cast.joint_bone[character][..., None]
+    moved = skin(joints, bone, torch.ones_like(bone, dtype=joints.dtype), acts.moves)
+    number = torch.arange(MARKS, device=joints.device)
+    # The ears are the head's, which no bone moves.
+    joints = torch.where(((number == 7) | (number == 8))[None, :, None], joints, moved)
+    weight = (number < 11).to(joints.dtype)[None, :, None]
+    world = carry(joints, weight, acts, bust, cast.joint_lean[character])
+    place = cameras.canvas(world)
     z = place[..., 2] - place[:, [23, 24], 2].mean(1, keepdim=True)
-    out = torch.cat([place[..., :2], z[..., None]], 2)
+    out = torch.cat([place[:, :JOINTS, :2], z[:, :JOINTS, None]], 2)
     focal, distance = cameras.values[:, 0], cameras.values[:, 1]
     nearer = z[:, [7, 8]].mean(1) - focal / distance * 8
     own, point = list(FACE_JOINTS), list(FACE_JOINTS.values())
@@ -268,5 +345,14 @@ def body_landmarks(cast: Cast, character: Tensor, acts: Acts, cameras: Cameras, 
     out[:, own, 2] = nearer[:, None] + face[:, point, 2]
     inside = (out[..., :2].abs() < 1).all(2)
     visible = torch.where(inside, 0.98, 0.1)
-    visible[:, 15:] = 0
-    return torch.cat([out, visible[..., None]], 2)
+    visible[:, 15:] *= 1 - bust  # a bust has no more
+    hand = place[:, JOINTS:].view(-1, 2, HAND_POINTS, 3)
+    side = hits.inverse_depth.shape[1]
+    at = ((hand[..., :2] + 1) * (side / 2)).long().clamp(0, side - 1)
+    picture = torch.arange(len(hand), device=hand.device)[:, None, None]
+    before = 1 / hits.inverse_depth[picture, at[..., 1], at[..., 0]].clamp_min(1e-4)
+    away = distance[:, None] - world[:, JOINTS:, 2]
+    seen = (hand[..., :2].abs() < 1).all(3) & (before > away.view(-1, 2, HAND_POINTS) - HAND_THICK)
+    sure = (seen.float().mean(2, keepdim=True) > 0.6).to(hand.dtype).expand(-1, -1, HAND_POINTS)
+    hands = torch.cat([hand[..., :2], (hand[..., 2] - hand[..., :1, 2])[..., None], sure[..., None]], 3)
+    return torch.cat([out, visible[..., None]], 2), hands * (1 - bust)[:, :, None, None]

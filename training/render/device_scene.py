@@ -71,6 +71,7 @@ class Shots:
     label: Tensor  # (P, S, S) uint8
     face: Tensor  # (P, 478, 3) true landmarks, canvas units
     body: Tensor  # (P, 33, 4)
+    hands: Tensor  # (P, 2, 21, 4)
 
 
 def film(
@@ -122,7 +123,7 @@ def film(
         screen,
         device_raster.labels(hits, cast.surfaces.label, who, SCALE),
         face,
-        body_landmarks(cast, who, acts, cameras, face),
+        *body_landmarks(cast, who, acts, cameras, face, hits),
     )
 
 
@@ -131,7 +132,7 @@ def _shadow(
 ) -> Tensor:
     """What the key lights' shadows leave of the brightness of each vertex (P, V); strength (P,), towards (P, 3)."""
     middle = torch.from_numpy(HEAD_MIDDLE).to(vertices.device).expand(len(who), 1, 3)
-    centre = carry(middle, torch.ones_like(middle[..., :1]), acts)[:, 0]
+    centre = carry(middle, torch.ones_like(middle[..., :1]), acts, cast.bust[who])[:, 0]
     hidden = device_shadow.occlusion(vertices, cast.casters, who, normal, towards, centre)
     cel = cast.surfaces.steps[who][:, None] > 0
     hidden = torch.where(cel, ((hidden - 0.4) * 8).clamp(0, 1), hidden)
@@ -174,8 +175,11 @@ def shoot_many(
     own_people, character = _distinct(people)
     own_spots, place = _distinct(spots)
     stage = Stage.build(people[0].studio, LandmarkMap.load(), device)
-    cast = Cast.gather([Figure.of(one) for one in own_people], device)
-    return film(stage, cast, character, Acts.pack(acts, device), Places.pack(own_spots, device), place, generator)
+    figures = [Figure.of(one) for one in own_people]
+    moves = np.concatenate([figures[n].moves([act]) for n, act in zip(character, acts, strict=True)])
+    packed = Acts.pack(acts, moves, device)
+    cast, places = Cast.gather(figures, device), Places.pack(own_spots, device)
+    return film(stage, cast, character, packed, places, place, generator)
 
 
 def _distinct(things: Sequence[T]) -> tuple[list[T], list[int]]:
