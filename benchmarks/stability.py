@@ -26,6 +26,7 @@ from streamer.motion import Motion
 from streamer.recording import recording
 from streamer.smoothing import MotionFilter
 from streamer.video import VideoReader
+from training.bake import PASSING
 from training.motion_tracks import FPS, Track, random_track
 from training.render.appearance import STYLES
 from training.render.landmark_noise import NoiseModel
@@ -125,9 +126,11 @@ def drift_rows(film: FilmSet, artists: dict[str, Artist], number: int, style: st
     rig, truth = rig_of(shots[0], motions[0]), [shot.image for shot in shots]
     rows = {}
     for name, artist in artists.items():
-        played = motions if name != "geometry" else motions[:window] + motions[-window:]
-        drawn = animate(artist, rig, tqdm(played, f"{seconds:g} s, {name}", unit="frame", leave=False))
-        first, last = drawn[:window], drawn[-window:]
+        if name == "geometry":
+            first, last = animate(artist, rig, motions[:window]), animate(artist, rig, motions[-window:])
+        else:
+            drawn = animate(artist, rig, tqdm(motions, f"{seconds:g} s, {name}", unit="frame", leave=False))
+            first, last = drawn[:window], drawn[-window:]
         rows[name] = drift(truth, [first[i] for i in chosen], [last[i] for i in chosen])
     return rows
 
@@ -142,8 +145,8 @@ def loop_rows(film: FilmSet, artists: dict[str, Artist], number: int, style: str
 
 
 def flicker_rows(film: FilmSet, artists: dict[str, Artist], number: int, style: str) -> Rows:
-    """A motion amid things, held. frozen: its landmarks stay; tracked: they tremble as the tracker's do, and are
-    smoothed as live.
+    """A motion amid things, held. frozen: its landmarks stay; tracked: they tremble as the tracker's do in
+    training, and are smoothed as live.
     """
     track = film.track(number)
     motions, rig = _stage(film, number, style, track)
@@ -153,7 +156,8 @@ def flicker_rows(film: FilmSet, artists: dict[str, Artist], number: int, style: 
     held = [Motion.still(face, body, i / FPS) for i in range(HELD)]
     rng, smooth = np.random.default_rng([number, 5]), MotionFilter()
     said = NoiseModel.load().disturb(rng, np.stack([face] * HELD), [track.act(middle)] * HELD, film.names)
-    tracked = [smooth(Motion.still(each, body, i / FPS)) for i, each in enumerate(said)]
+    trembling = face + PASSING * (said - said.mean(0))
+    tracked = [smooth(Motion.still(each, body, i / FPS)) for i, each in enumerate(trembling)]
     rows: Rows = {}
     for name, artist in artists.items():
         still = animate(artist, rig, [motions[0], *held])[1:]
