@@ -16,8 +16,6 @@ from models.dit import Edit
 
 LABELS = {"background": 0, "body": 1, "hair": 2, "face": 3, "mouth": 4, "eyes": 5}
 PIXEL_WEIGHT = torch.tensor([0.6, 1.0, 1.2, 2.0, 6.0, 6.0])  # by label
-TOLERANCE = 0.025  # about three pixels of the focus box
-
 
 @dataclass(frozen=True, slots=True)
 class Truth:
@@ -42,13 +40,14 @@ def gradients(x: Tensor) -> Tensor:
 
 
 def frame_loss(
-    drawn: Tensor, edit: Edit, flow: Tensor, alpha: Tensor, truth: Truth, tolerance: float = TOLERANCE
+    drawn: Tensor, edit: Edit, flow: Tensor, alpha: Tensor, truth: Truth, tolerance: float | None = None
 ) -> dict[str, Tensor]:
     """Named terms of one frame, already weighted; their sum is the loss.
 
     drawn: (B, 3, s, s) the composed focus box. flow: (B, 2, G, G) = f₀ + Δf in focus units. alpha: (B, 1, s, s)
-    composed. tolerance: where the flow errs by more than about this, focus units, what it brings is not worth keeping
-    although the reference shows the right thing somewhere.
+    composed. tolerance: where the flow errs by more than about this, in its units, what it brings is not worth keeping
+    although the reference shows the right thing somewhere; None: what is shown is kept however it is moved, which is
+    sharp, where painting over a large part that is hard to move would be mush.
     """
     weight = PIXEL_WEIGHT.to(drawn.device)[truth.label.long()]  # (B, 1, s, s)
     weight = weight / weight.mean((2, 3), keepdim=True)
@@ -63,8 +62,10 @@ def frame_loss(
     seen = F.adaptive_avg_pool2d(truth.visible, flow.shape[-1]) * (person > 0.5)
     moved = (coarse * seen * charbonnier(flow - truth.flow, 2e-3)).sum() / (coarse * seen).sum().clamp(min=1) / 2
 
-    astray = ((flow.detach() - truth.flow) / tolerance).square().sum(1, keepdim=True)
-    shown = truth.visible * F.interpolate(torch.exp(-astray), size=truth.visible.shape[-2:], mode="bilinear")
+    shown = truth.visible
+    if tolerance is not None:
+        astray = ((flow.detach() - truth.flow) / tolerance).square().sum(1, keepdim=True)
+        shown = shown * F.interpolate(torch.exp(-astray), size=shown.shape[-2:], mode="bilinear")
     inside = truth.alpha * weight
     keep = F.binary_cross_entropy(edit.keep.float().clamp(1e-4, 1 - 1e-4), shown, reduction="none")
     keep = (inside * keep).sum() / inside.sum().clamp(min=1)
