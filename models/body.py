@@ -19,8 +19,10 @@ BONES = 2 + len(SEGMENTS)
 NECK = (0.0, 1.35, 0.8)  # canonical place where the head sits on the neck
 SHOULDERS = ((2.05, 2.75, 0.9), (-2.05, 2.75, 0.9))  # canonical places of joints 11 and 12 of an upright person
 ARM = 2.6  # canonical length of the upper arm and of the forearm
-STRETCH = 4.0
 PIN = 0.3  # reach of the border's hold, canvas units
+HOLD = 4.0  # times the way that is held back, if less than PIN: nothing is stretched by more than 1.5 / HOLD there
+JOINTS = (0.12, 0.15, 0.15)  # noise of tracked shoulders: of their distance, radians, log of size
+CLOTHES = 0.002  # the same of the torso's motion that the clothes show (tests/streamer/test_torso.py)
 FOLLOW = 0.6  # share of the neck's way that shoulders go along with when nobody sees them
 
 
@@ -122,8 +124,8 @@ def plane_move(a: Tensor, b: Tensor, a2: Tensor, b2: Tensor, points: Tensor, str
 
 
 def border_pins(matte: Tensor, points: Tensor) -> Tensor:
-    """(B, N, 4) 0..1: how much points (B, N, 2) are held back from moving right, left, down, up, away from the
-    canvas's left, right, upper and lower border, because the person is cut there and the picture does not go on.
+    """(B, N, 4) how near points (B, N, 2) are to the canvas's left, right, upper and lower border, 1 there to 0 at
+    `PIN`: `hold` keeps them from moving right, left, down, up, because the person is cut there and the picture ends.
     """
     wide = F.max_pool2d(matte, 9, 4, 4) if matte.shape[-1] >= 64 else matte
     x, y = points[..., 0], points[..., 1]
@@ -137,22 +139,31 @@ def border_pins(matte: Tensor, points: Tensor) -> Tensor:
 
 
 def hold(pins: Tensor, step: Tensor) -> Tensor:
-    """Displacements (B, N, 2) with what would open a gap at the canvas's border taken out."""
-    reach = (STRETCH / PIN * step.abs()).clamp(0.03, 1)
-    held = torch.where(step > 0, pins[..., 0::2], pins[..., 1::2])
-    return step * (1 - smoothstep(0, 1, (held - 1) / reach + 1))
+    """Displacements (B, N, 2) with what would open a gap at the canvas's border taken out. A short way is held back in
+    a narrow band: shoulders near the border still go along.
+    """
+    near = torch.where(step > 0, pins[..., 0::2], pins[..., 1::2])
+    band = (HOLD / PIN * step.abs()).clamp(0.03, 1)
+    return step * (1 - smoothstep(0, 1, 1 - (1 - near) / band))
 
 
 def drive_body(
-    rest: Tensor, heads: tuple[Frame, Frame], now: Tensor, then: Tensor, unit: Tensor, amount: Tensor
+    rest: Tensor,
+    heads: tuple[Frame, Frame],
+    now: Tensor,
+    then: Tensor,
+    unit: Tensor,
+    amount: Tensor,
+    torsos: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """(B, 33, 3) target joints of the character.
 
     rest (B, 33, 4): the picture's joints. heads: its head's frame in the picture, and now. now, then (B, 33, 4): the
     driver's joints and those of his neutral, camera units; unit (B,): canvas units of one camera unit. amount (B,):
-    strength. Tracked shoulders are off by a few per cent of their width, and more so while the head turns: small
-    differences from what the neck tells are taken for noise. What is not seen, in the driver or in the picture, goes
-    along with what holds it: arms with the torso, the torso with the neck.
+    strength. torsos (B, 2, 4): the driver's `Driver.torso`, now and in his neutral. Tracked shoulders are off by a few
+    per cent of their width, and more so while the head turns: small differences from what the neck tells are taken for
+    noise, unless the clothes tell them. What is not seen, in the driver or in the picture, goes along with what holds
+    it: arms with the torso, the torso with the neck.
     """
     amount = amount[:, None]
     neck = torch.tensor([[NECK]], device=rest.device).expand(len(rest), -1, -1)
@@ -162,9 +173,17 @@ def drive_body(
     span = (rest[:, 11, :2] - rest[:, 12, :2]).norm(dim=-1)[:, None]
     shift = (now[:, 11:13, :2] - then[:, 11:13, :2]).mean(1) * unit[:, None]
     turn, grow = bone_change(then, now, 11, 12)
-    shift = (drift + gate * sure(shift - drift, 0.12 * span)) * amount
-    turn = gate * sure(turn, 0.15).clamp(-0.6, 0.6) * amount
-    grow = (zoom + gate * sure(grow - zoom, 0.15)).clamp(-0.5, 0.5) * amount
+    shift = drift + gate * sure(shift - drift, JOINTS[0] * span)
+    turn = gate * sure(turn, JOINTS[1])
+    grow = zoom + gate * sure(grow - zoom, JOINTS[2])
+    if torsos is not None:
+        trust = same_torso(*torsos)
+        way = (torsos[0] - torsos[1])[..., :2].mean(1) * unit[:, None]
+        spin, reach = bone_change(torsos[1], torsos[0], 0, 1)
+        shift = torch.lerp(shift, drift + sure(way - drift, CLOTHES * span), trust)
+        turn = torch.lerp(turn, sure(spin, CLOTHES), trust)
+        grow = torch.lerp(grow, zoom + sure(reach - zoom, CLOTHES), trust)
+    shift, turn, grow = shift * amount, turn.clamp(-0.6, 0.6) * amount, grow.clamp(-0.5, 0.5) * amount
     middle = rest[:, None, 11:13, :2].mean(2)
     away = rest[..., :2] - middle
     out = turned(away, turn, grow) + middle + shift[:, None]
@@ -187,6 +206,12 @@ def sure(value: Tensor, noise: Tensor | float) -> Tensor:
     """Shrinks a measured (B, n) vector that is no larger than its noise; a large one stays (Wiener's rule)."""
     power = value.square().sum(-1, keepdim=True)
     return value * power / (power + noise**2)
+
+
+def same_torso(now: Tensor, then: Tensor) -> Tensor:
+    """(B, 1) 0..1 how far two measurements of the clothes (B, 2, 4) can be compared: both good, of one keyframe."""
+    same = (now[:, :1, 2] == then[:, :1, 2]).to(now.dtype)
+    return same * torch.minimum(now[:, :1, 3], then[:, :1, 3]).clamp(0, 1)
 
 
 def visible(body: Tensor, a: int, b: int) -> Tensor:

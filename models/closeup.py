@@ -76,12 +76,14 @@ class Sight:
 @dataclass(frozen=True)
 class Retouch:
     """The network's word on a window: flow (B, 2, n/2, n/2) further displacement, window units; keep (B, 1, n, n)
-    0..1, 1 = the moved picture stands; paint (B, 3, n, n) 0..1. All of it already fades towards the window's border.
+    0..1, 1 = the moved picture stands; paint (B, 3, n, n) 0..1. reach (B, 1, n, n) 0..1: where it decides alone; beyond,
+    flow and paint have already faded to nothing.
     """
 
     flow: Tensor
     keep: Tensor
     paint: Tensor
+    reach: Tensor
 
 
 @dataclass(frozen=True)
@@ -212,16 +214,24 @@ def sights(subject: Subject, stills: Sequence[Still]) -> tuple[Sight, Sight]:
     return mouth, eyes
 
 
-def retouch(flow: Tensor, keep: Tensor, paint: Tensor) -> Retouch:
-    """A network's output, faded towards the window's border."""
-    coarse, fine = (fade(unit_grid(maps.shape[-1], maps.device)) for maps in (flow, keep))
-    return Retouch(flow * coarse, 1 - (1 - keep) * fine, paint)
+def reach(sight: Sight) -> Tensor:
+    """(B, 1, n, n) 0..1 where a close-up has a say: about its openings, at rest and now, and not at its border."""
+    side = sight.maps.shape[-1]
+    near = F.max_pool2d(F.avg_pool2d(sight.maps[:, 6:10].amax(1, keepdim=True), 4), 5, 1, 2)
+    near = F.interpolate(near, size=(side, side), mode="bilinear", align_corners=False)
+    return near.clamp(0, 1) * fade(unit_grid(side, near.device))
+
+
+def retouch(sight: Sight, flow: Tensor, keep: Tensor, paint: Tensor) -> Retouch:
+    """A network's output, held back to its reach."""
+    fine = reach(sight)
+    return Retouch(flow * F.avg_pool2d(fine, 2), 1 - (1 - keep) * fine, paint, fine)
 
 
 def patches(mouth: Sight, eyes: Sight, out: Sequence[Tensor]) -> list[Patch]:
     """The six tensors of `Closeups` as patches: mouth, right eye, left eye."""
-    right, left = (Patch(*half) for half in zip(split(eyes.window), split(retouch(*out[3:])), strict=True))
-    return [Patch(mouth.window, retouch(*out[:3])), right, left]
+    right, left = (Patch(*half) for half in zip(split(eyes.window), split(retouch(eyes, *out[3:])), strict=True))
+    return [Patch(mouth.window, retouch(mouth, *out[:3])), right, left]
 
 
 def split(pair: Any) -> list[Any]:

@@ -14,7 +14,6 @@ from models.closeup import Patch
 from models.grid import box_grid, smoothstep, unit_grid
 from models.guidance import Guidance
 from models.rig import Rig
-from models.window import fade
 
 EDGE = 0.12  # the edit fades to nothing over this share of the focus box at its border
 
@@ -51,7 +50,7 @@ def compose(
     """(B, 4, S, S) RGB over the background, and the person's alpha; 0..1.
 
     edit: None gives the picture that geometry alone can make; the network keeps that or paints over it. patches: what
-    the close-ups say; in their windows the edit and geometry's dark are silent. background: (B, 3, S, S) instead of the
+    the close-ups say; within their reach the edit and geometry's dark are silent. background: (B, 3, S, S) instead of the
     picture's own.
     """
     size = rig.size
@@ -85,7 +84,7 @@ def held(rig: Rig, patches: Sequence[Patch], cells: int) -> Tensor:
     grid = box_grid(rig.focus, cells)
     out = grid.new_zeros(len(rig), 1, cells, cells)
     for patch in patches:
-        out = torch.maximum(out, fade(patch.window.at(grid)))
+        out = torch.maximum(out, F.grid_sample(patch.done.reach, patch.window.at(grid), "bilinear", "zeros", False))
     return out
 
 

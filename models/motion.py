@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -13,11 +13,17 @@ class Driver:
     """One frame of motion of each of B drivers, camera units (docs/architecture.md).
 
     face (B, 478, 3). body (B, 33, 4): x, y, z, visibility 0..1. hands (B, 2, 21, 4): x, y, z, confidence 0..1.
+    torso (B, 2, 4): two points that go with the clothes: x, y, keyframe, confidence 0..1; if left out, not measured.
     """
 
     face: Tensor
     body: Tensor
     hands: Tensor
+    torso: Tensor = None  # type: ignore[assignment]  # never None once made
+
+    def __post_init__(self) -> None:
+        if self.torso is None:
+            object.__setattr__(self, "torso", self.face.new_zeros(len(self.face), 2, 4))
 
     @staticmethod
     def of_face(face: Tensor) -> Driver:
@@ -26,9 +32,9 @@ class Driver:
 
     def to(self, device: torch.device | str) -> Driver:
         """The same motion on another device."""
-        return Driver(self.face.to(device), self.body.to(device), self.hands.to(device))
+        return Driver(*(getattr(self, f.name).to(device) for f in fields(self)))
 
     @staticmethod
     def stack(drivers: list[Driver]) -> Driver:
         """One batch of several."""
-        return Driver(*(torch.cat([getattr(d, name) for d in drivers]) for name in ("face", "body", "hands")))
+        return Driver(*(torch.cat([getattr(d, f.name) for d in drivers]) for f in fields(Driver)))

@@ -80,7 +80,8 @@ def retarget(rig: Rig, driver: Driver, neutral: Driver, strength: Strength | Non
     local = express(rig.frame.undo(rig.face), now.undo(driver.face), then.undo(neutral.face), amount)
     face = frame.apply(local)
     unit = rig.frame.scale / then.scale
-    body = drive_body(rig.body, (rig.frame, frame), driver.body, neutral.body, unit, column(strength.body, rig))
+    torsos = driver.torso, neutral.torso
+    body = drive_body(rig.body, (rig.frame, frame), driver.body, neutral.body, unit, column(strength.body, rig), torsos)
     return Pose(face, local, delta, body, frame)
 
 

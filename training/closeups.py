@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from models import checkpoint
-from models.closeup import Sight, Subject, develop, retouch, sample, sights, stills
+from models.closeup import Sight, Subject, develop, reach, retouch, sample, sights, stills
 from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT, Edit
 from models.topology import Frame
@@ -30,6 +30,7 @@ from training.trainer import Options, Stateful, Trainer
 
 FRAMES = 12  # of a step
 CALM = 0.05  # weight of a frame in which nothing opens or closes, against a gap's change in outer eye distances
+TURN = 0.5  # norm of the rotations' difference, at which a head has turned far: 20°
 NEAREST = 45.0  # pixels between the outer eye corners, at least
 TOLERANCE = 0.06  # window units, about three pixels: where the flow errs more, painting is better than keeping
 
@@ -84,24 +85,31 @@ def taken(parts: Any, index: Tensor) -> Any:
 
 
 def telling(scene: Scene, count: int, generator: torch.Generator) -> Tensor:
-    """Numbers of `count` of the frames, drawn by how much mouth and lids open or close in them: (count,)."""
-    weight = torch.full_like(scene.frame.scale, CALM)
+    """Numbers of `count` of the frames, drawn by how much mouth and lids open or close in them: (count,).
+
+    Frames in which the head turns far are rare: what a turn uncovers cannot be known, and would be most of the loss.
+    """
+    turn = (scene.subject.frame.rotation - scene.frame.rotation).flatten(1).norm(dim=1)  # √2 · angle where small
+    weight = torch.full_like(turn, CALM)
     for upper, lower in ((13, 14), (159, 145), (386, 374)):
         now, then = (
             (face[:, lower] - face[:, upper]).norm(dim=-1) / frame.scale
             for face, frame in ((scene.subject.face, scene.subject.frame), (scene.face, scene.frame))
         )
         weight = weight + (now - then).abs()
+    weight = weight * (0.05 + torch.exp(-((turn / TURN) ** 2)))
     return torch.multinomial(weight, min(count, len(weight)), generator=generator)
 
 
 def in_window(truth: Truth, sight: Sight) -> Truth:
-    """The truth about windows, flow in their units; beyond the map there is nobody (alpha 0)."""
+    """The truth about windows, flow in their units; beyond the map, and beyond what close-ups reach, there is nobody
+    (alpha 0).
+    """
     grid = sight.window.grid(sight.maps.shape[-1])
     maps = (truth.picture, truth.alpha, truth.flow, truth.visible)
     picture, alpha, flow, visible = (sample(each, grid) for each in maps)
     flow = in_units(sight, flow.permute(0, 2, 3, 1))
-    alpha = alpha * (grid.abs().amax(-1) < 1).unsqueeze(1)
+    alpha = alpha * (grid.abs().amax(-1) < 1).unsqueeze(1) * (reach(sight) > 0.02)
     return Truth(picture, alpha, flow, visible, sample(truth.label, grid, "nearest"))
 
 
@@ -134,7 +142,7 @@ class Nearer:
         terms: dict[str, Tensor] = {}
         sheets = []
         for name, sight, said in (("mouth", mouth, out[:3]), ("eyes", eyes, out[3:])):
-            done = retouch(*(each.float() for each in said))
+            done = retouch(sight, *(each.float() for each in said))
             drawn, step = develop(sight, done, scene.subject.picture)
             here = in_window(scene.truth, sight)
             drawn = torch.where(here.alpha > 0, drawn, here.picture)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from training.loss import LABELS, Truth
+from training.loss import Truth, opening
 
 RATE = 2e-4  # twice the student's (Heusel et al. 2017)
 BLUR = 5  # pixels; what such a box leaves over is texture
@@ -24,10 +24,7 @@ def high_pass(picture: Tensor) -> Tensor:
 
 def invented(truth: Truth) -> Tensor:
     """(B, 1, s, s) 0..1: inside of mouth and eyes, and those parts of the person that the picture does not show."""
-    label = truth.label.long()
-    opening = ((label == LABELS["mouth"]) | (label == LABELS["eyes"])).float()
-    visible = F.interpolate(truth.visible, size=label.shape[-2:], mode="bilinear", align_corners=False)
-    return torch.maximum(opening, truth.alpha * (1 - visible))
+    return torch.maximum(opening(truth), 1 - truth.visible) * truth.alpha
 
 
 class Critic:

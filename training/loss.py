@@ -29,6 +29,12 @@ class Truth:
     label: Tensor
 
 
+def opening(truth: Truth) -> Tensor:
+    """(B, 1, s, s) 1 inside of mouth and eyes: what is painted there is learnt whether or not the picture shows it."""
+    label = truth.label.long()
+    return ((label == LABELS["mouth"]) | (label == LABELS["eyes"])).float()
+
+
 def charbonnier(x: Tensor, eps: float = 1e-3) -> Tensor:
     """Smooth |x| (Charbonnier et al. 1994)."""
     return (x.square() + eps * eps).sqrt()
@@ -69,7 +75,7 @@ def frame_loss(
     inside = truth.alpha * weight
     keep = F.binary_cross_entropy(edit.keep.float().clamp(1e-4, 1 - 1e-4), shown, reduction="none")
     keep = (inside * keep).sum() / inside.sum().clamp(min=1)
-    hidden = truth.alpha * (1 - shown) * weight
+    hidden = truth.alpha * torch.maximum(opening(truth), 1 - shown) * weight
     paint = (hidden * charbonnier(edit.paint - truth.picture)).sum() / hidden.sum().clamp(min=50) / 3
     matte = F.binary_cross_entropy(alpha.float().clamp(1e-4, 1 - 1e-4), truth.alpha)
     return {

@@ -8,11 +8,13 @@ from models.closeup import (
     VIEWS,
     Closeups,
     Patch,
+    Retouch,
     Sight,
     Still,
     Subject,
     develop,
     patches,
+    reach,
     retouch,
     sample,
     see,
@@ -55,11 +57,22 @@ def sights_of(rig: Rig) -> tuple[Sight, Sight]:
 
 
 def block(window: Window, keep: float, colour: float, move: float = 0.0) -> Patch:
-    """A patch that says the same everywhere in its window."""
-    one = torch.ones(len(window.centre), 1, 32, 32)
-    flow = torch.zeros(len(one), 2, 16, 16)
-    flow[:, 0] = move
-    return Patch(window, retouch(flow, one * keep, one.expand(-1, 3, -1, -1) * colour))
+    """A patch that says the same everywhere in its window, but for its border."""
+    one = fade(unit_grid(32, window.centre.device)).expand(len(window.centre), -1, -1, -1)
+    flow = F.avg_pool2d(one, 2) * torch.tensor([move, 0.0]).view(1, 2, 1, 1)
+    return Patch(window, Retouch(flow, 1 - (1 - keep) * one, torch.full((len(one), 3, 32, 32), colour), one))
+
+
+def test_a_close_up_has_a_say_about_its_openings_alone() -> None:
+    sight = mouth_of(drawn_face(256), 96)
+    say = reach(sight)[0, 0]
+    lips = sight.maps[0, 6:10].amax(0) > 0.5
+    assert float(say[lips].min()) > 0.95
+    assert float(say[:8].max()) == float(say[-8:].max()) == 0
+    whole = torch.ones(1, 1, 96, 96)
+    done = retouch(sight, torch.ones(1, 2, 48, 48), 0 * whole, whole.expand(-1, 3, -1, -1))
+    assert torch.allclose(1 - done.keep[0, 0], say, atol=1e-6)
+    assert float(done.flow[..., :4, :].abs().max()) == 0
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -153,7 +166,7 @@ def test_what_a_window_develops_is_what_the_canvas_shows() -> None:
     sight = mouth_of(rig, 64)
     noise = torch.rand(1, 4, 6, 6, generator=torch.Generator().manual_seed(1))
     noise = F.interpolate(noise, (64, 64), mode="bilinear")
-    done = retouch(torch.full((1, 2, 32, 32), 0.05), noise[:, :1], noise[:, 1:])
+    done = retouch(sight, torch.full((1, 2, 32, 32), 0.05), noise[:, :1], noise[:, 1:])
     drawn, _ = develop(sight, done, rig.image)
     canvas = compose(rig, guide(rig, rest_pose(rig)), None, None, [Patch(sight.window, done)])
     again = sample(canvas[:, :3], sight.window.grid(64))

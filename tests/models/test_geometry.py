@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.body import HOLD, PIN, drive_body, hold
 from models.compositor import compose
 from models.guidance import TOKEN_WIDTH, TOKENS, guide
 from models.motion import Driver
@@ -298,3 +299,42 @@ def test_nearest_rotation_equals_the_svd() -> None:
     u, _, vt = torch.linalg.svd(matrix)
     assert torch.allclose(nearest_rotation(matrix), u @ vt, atol=1e-3)
     assert torch.allclose(nearest_rotation(torch.zeros(1, 3, 3)), torch.eye(3)[None], atol=1e-3)
+
+
+def torso(x: float = 0.0, y: float = 0.0, wide: float = 0.4, key: float = 1.0, sure: float = 1.0) -> Tensor:
+    """(1, 2, 4) two points of the clothes."""
+    return torch.tensor([[[x + wide, y, key, sure], [x - wide, y, key, sure]]])
+
+
+def driven(rig: Rig, now: Tensor, then: Tensor) -> Tensor:
+    """(1, 2, 2) the way of the shoulders for a driver whose head and joints stand still."""
+    joints = rig.body.clone()
+    one = torch.ones(1)
+    out = drive_body(rig.body, (rig.frame, rig.frame), joints, joints, one, one, (now, then))
+    return (out - rig.body[..., :3])[:, 11:13, :2]
+
+
+def test_shoulders_go_with_the_clothes_even_a_little(rig: Rig) -> None:
+    small = driven(rig, torso(0.02, -0.01), torso())
+    assert (small - torch.tensor([0.02, -0.01])).abs().max() < 1e-3
+    wider = driven(rig, torso(wide=0.44), torso())
+    assert (wider[:, 0] - wider[:, 1]).abs().max() > 0.09 * (rig.body[:, 11] - rig.body[:, 12])[:, :2].abs().max()
+
+
+@pytest.mark.parametrize("now", [torso(0.2, key=2.0), torso(0.2, sure=0.0), torch.zeros(1, 2, 4)])
+def test_clothes_that_cannot_be_compared_say_nothing(rig: Rig, now: Tensor) -> None:
+    assert driven(rig, now, torso()).abs().max() < 1e-5
+
+
+def test_the_border_holds_a_short_way_in_a_narrow_band_and_folds_nothing() -> None:
+    near = torch.linspace(1, 0, 301)[None, :, None] * torch.tensor(
+        [1.0, 0, 0, 0]
+    )  # from the left border on, 0.001 apart
+    for way in (0.01, 0.05, 0.2, -0.05):
+        step = hold(near, torch.full((1, 301, 2), way))[0, :, 0]
+        if way < 0:
+            assert (step == way).all()  # towards the border nothing is held
+            continue
+        assert step[0].abs() < 1e-6 and (step.diff() >= -1e-7).all()
+        assert step[min(300, round(HOLD * way * 1000) + 10)] > 0.99 * way
+        assert step.diff().max() <= 0.001 * 1.01 * max(1.5 / HOLD, 1.5 * way / PIN)
