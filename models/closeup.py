@@ -76,8 +76,8 @@ class Sight:
 @dataclass(frozen=True)
 class Retouch:
     """The network's word on a window: flow (B, 2, n/2, n/2) further displacement, window units; keep (B, 1, n, n)
-    0..1, 1 = the moved picture stands; paint (B, 3, n, n) 0..1. reach (B, 1, n, n) 0..1: where it decides alone; beyond,
-    flow and paint have already faded to nothing.
+    0..1, 1 = the moved picture stands; paint (B, 3, n, n) 0..1. reach (B, 1, n, n) 0..1: where it decides alone;
+    beyond, flow and paint have already faded to nothing.
     """
 
     flow: Tensor

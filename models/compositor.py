@@ -50,8 +50,8 @@ def compose(
     """(B, 4, S, S) RGB over the background, and the person's alpha; 0..1.
 
     edit: None gives the picture that geometry alone can make; the network keeps that or paints over it. patches: what
-    the close-ups say; within their reach the edit and geometry's dark are silent. background: (B, 3, S, S) instead of the
-    picture's own.
+    the close-ups say; within their reach the edit and geometry's dark are silent. background: (B, 3, S, S) instead of
+    the picture's own.
     """
     size = rig.size
     trim = background is not None
