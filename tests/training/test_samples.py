@@ -16,6 +16,12 @@ needs_facekit = pytest.mark.skipif(
     reason="the face model is not in the repository: set KAGAMI_FACEKIT to ict_facekit.npz to run this test",
 )
 
+BODYKIT = os.environ.get("KAGAMI_BODYKIT", "")
+needs_bodykit = pytest.mark.skipif(
+    not FACEKIT or not BODYKIT or not Path(BODYKIT).exists(),
+    reason="the body model is not in the repository: set KAGAMI_BODYKIT to makehuman_base.npz to run this test",
+)
+
 
 def fake_sample(seed: int, size: int = 32) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
@@ -118,3 +124,39 @@ def test_the_tracker_noise_is_of_the_measured_size(stream):
     assert 0.005 < gap.mean() / eyes < 0.12
     clean = SampleStream(stream.studio, seed=11, noisy=0.0).sample(0)
     np.testing.assert_array_equal(clean["target_face"], clean["target_face_true"])
+
+
+@needs_facekit
+def test_the_whole_truth_on_request(stream):
+    from training.samples import SampleStream  # noqa: PLC0415
+
+    full = SampleStream(stream.studio, seed=11, full=True).sample(1)
+    plain = stream.sample(1)
+    assert set(full) - set(plain) == {
+        f"{which}_{name}" for which in ("ref", "target") for name in ("expression", "pose", "place")
+    }
+    for name, value in plain.items():
+        np.testing.assert_array_equal(value, full[name], err_msg=name)
+    assert full["target_expression"].shape == (2, 57) and full["ref_pose"].shape == (6,)
+    place, shown = full["ref_place"], plain["ref_matte"][0] == 255
+    assert place.shape == (3, 256, 256) and (place[:, plain["ref_matte"][0] == 0] == 0).all()
+    skin = shown & (plain["ref_label"][0] == 3)
+    assert np.abs(place[0, skin]).max() < 12 and place[1, skin].min() > -18  # a face lies where faces do
+
+
+@needs_bodykit
+def test_bodies_have_hands_and_a_head_on_their_neck():
+    from training.samples import SampleStream  # noqa: PLC0415
+
+    stream = SampleStream(FACEKIT, seed=3, bodykit=BODYKIT)
+    sample = stream.sample(2)
+    assert sample["ref_hands"].shape == (2, 21, 4) and sample["target_hands"].shape == (2, 2, 21, 4)
+    again = SampleStream(stream.studio, seed=3).sample(2)
+    for name, value in sample.items():
+        np.testing.assert_array_equal(value, again[name], err_msg=name)
+    body = sample["ref_body"]
+    assert body[11, 0] > body[12, 0] and body[23, 1] > body[11, 1]  # left is at the right of the picture, hips below
+    for number in range(3):
+        points = stream._character(number).body.points
+        assert points[:, 1].max() == pytest.approx(-9, abs=1.5)  # the neck's end, under the chin
+        assert points[:, 1].min() < -80

@@ -16,7 +16,7 @@ from training.render.parts import head_weight, smooth
 from training.render.raster import Array, Ints
 from training.render.skeleton import ARM, BONES, FINGERS, PER_SIDE, SIDES, Skeleton, skin
 
-HEAD_CUT = -11.3  # height (see `slant`) where the head's own neck ends when it has a body
+HEAD_CUT = -12.3  # height (see `slant`) where the head's own neck ends when it has a body
 NECK_TOP = -9.0  # … where the body's neck begins, under the head's skin
 JOIN = np.array([0.0, -8.0, -1.5])  # where the head holds the middle of the neck, at the height of the chin
 CHIN_TO_EYES = 11.2  # cm on the mean head
@@ -156,7 +156,7 @@ class BodyModel:
         points = whole[self.used]
         normal = raster.normals(points, self.faces)
         points = points + normal * outfit.thickness(self.fields)[:, None]
-        points = _joined(points, neck)
+        points = _joined(points, neck, slant(self.fields.place))
         return Body(self, points.astype(np.float32), self._skeleton(whole), whole)
 
 
@@ -173,8 +173,11 @@ def _along(points: Array, line: Array) -> Array:
     return np.asarray(out, np.float32)
 
 
-def _joined(points: Array, neck: Array) -> Array:
-    """Lay the upper end of a body's neck (V, 3) on the neck of the head (N, 3): it dives under the skin at its top."""
+def _joined(points: Array, neck: Array, goal: Array) -> Array:
+    """Lay the upper end of a body's neck (V, 3) on the neck of the head (N, 3): it dives under the skin at its top.
+
+    goal (V,): slant of the points on the mean body, to which the uppermost are stretched, so that no gap opens.
+    """
 
     def around(p: Array) -> tuple[Array, Array, Array]:
         z = p[:, 2] - (JOIN[2] + 0.35 * (p[:, 1] - JOIN[1]))  # the neck leans forward as it rises
@@ -182,6 +185,8 @@ def _joined(points: Array, neck: Array) -> Array:
         turn = np.arctan2(p[:, 0], z)
         return radius, turn, np.stack([5 * np.sin(turn), 5 * np.cos(turn), slant(p)], 1)
 
+    points = points.copy()
+    points[:, 1] += smooth(-15.5, -12.0, goal) * (goal - slant(points)) * (np.abs(points[:, 0]) < 14)
     out = points.copy()
     height = slant(points)
     near = np.flatnonzero((height > -17) & (np.abs(points[:, 0]) < 14))
@@ -192,8 +197,8 @@ def _joined(points: Array, neck: Array) -> Array:
     gap, which = cKDTree(key).query(wanted, 4)
     closeness = 1 / (gap + 0.05)
     skin_radius = (radius[which] * closeness).sum(1) / closeness.sum(1)
-    dive = np.interp(height[near], [-11.6, -10.4, NECK_TOP], [0.2, -0.05, -0.6])
-    blend = smooth(-16.5, -11.5, height[near])
+    dive = np.interp(height[near], [HEAD_CUT, -10.8, NECK_TOP], [0.35, 0.0, -0.8])
+    blend = smooth(-16.5, -12.3, height[near])
     new = mine * (1 - blend) + (skin_radius + dive) * blend
     out[near, 0] = new * np.sin(turn)
     out[near, 2] = JOIN[2] + 0.35 * (points[near, 1] - JOIN[1]) + new * np.cos(turn)

@@ -234,18 +234,19 @@ class Character:
             thick = float(rng.uniform(0.15, 0.6) if kind == "cap" else rng.uniform(0.6, 2.2))
             thick = float(extra.uniform(2.5, 6.0)) if kind == "afro" else thick
             thick = traits.thick if traits.thick is not None else thick
-            thick = thick if hat in ("none", "ears") else min(thick, 0.7)
+            thick = thick if hat in ("none", "ears") else min(thick, 0.3 if hat in ("hood", "scarf") else 0.7)
             rise = traits.rise if traits.rise is not None else float(rng.normal(0, 0.7))
             pieces.append(hair.cap(rng, studio.base, self.neutral, normal, skin, thick, rise))
             reach = traits.reach or float(rng.uniform(1.5, 2.45))
             length = traits.length or float(rng.uniform(4, 40))
-            if kind == "long":
+            covered = hat in ("hood", "scarf")
+            if kind == "long" and not covered:
                 pieces.append(hair.curtain(rng, scale, thick, length, reach))
-            elif kind == "strands":
+            elif kind == "strands" and not covered:
                 pieces.append(hair.strands(rng, scale, thick, length, reach, int(rng.integers(60, 170))))
             elif kind == "spikes" and hat in ("none", "ears"):
                 pieces.append(hair.spikes(rng, studio.base, self.neutral, normal, rise, int(rng.integers(50, 130))))
-            elif kind in ("bun", "tail"):
+            elif kind in ("bun", "tail") and not covered:
                 pieces.append(hair.gathered(rng, scale, thick, kind))
             if traits.fringe or (kind in ("fringe", "long", "strands", "tail") and rng.random() < 0.75):
                 some = (int(rng.integers(6, 26)), float(rng.uniform(5.5, 9)), float(rng.uniform(0.5, 1.5)))

@@ -69,11 +69,13 @@ class Outfit:
 
 def random_outfit(rng: Rng) -> Outfit:
     """From a swimmer's to a winter's."""
+    bare = rng.random() < 0.06  # no cloth over the shoulders
     coat = float(rng.uniform(0.2, 0.8)) if rng.random() < 0.15 else 0.0
     return Outfit(
-        neck=float(rng.uniform(-16.0, -11.8)), dip=float(rng.choice([0.0, rng.uniform(2, 5), rng.uniform(4, 16)])),
+        neck=float(rng.uniform(-25, -20) if bare else rng.uniform(-16.0, -11.8)),
+        dip=float(rng.choice([0.0, rng.uniform(2, 5), rng.uniform(4, 16)])),
         wide=float(rng.uniform(5, 11)), round_=bool(rng.random() < 0.5),
-        strap=float(rng.uniform(6.5, 12)) if rng.random() < 0.93 else 99.0,
+        strap=99.0 if bare else float(rng.uniform(6.5, 12)),
         sleeve=float(rng.choice([0.0, rng.uniform(0.2, 0.45), rng.uniform(0.5, 0.8), rng.uniform(0.93, 1.02)],
                                 p=[0.12, 0.33, 0.1, 0.45])),
         hem=float(rng.uniform(-78, -66)), coat=coat,

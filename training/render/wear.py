@@ -173,7 +173,7 @@ def _animal_ears(rng: Rng, scale: Array, thick: float) -> tuple[Array, Ints]:
 def _hood(rng: Rng, scale: Array, room: float, tight: bool) -> tuple[Array, Ints]:
     """Arches from the opening around the face to the back of the head, their ends on the shoulders."""
     rows, columns = 22, 41
-    loose = 0.1 if tight else rng.uniform(0.8, 3.5)
+    loose = 0.7 if tight else rng.uniform(0.8, 3.5)
     opening = rng.uniform(3.5, 7.5) if tight else rng.uniform(3, 10)
     back = np.linspace(0, 1, rows)[:, None]  # from the opening to the back
     arch = np.linspace(-1, 1, columns)[None, :]
