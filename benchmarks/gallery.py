@@ -12,8 +12,8 @@ from streamer.animate import NoDriverError, find_neutral, perform, track
 from streamer.errors import KagamiError
 from streamer.frames import Image
 from streamer.motion import Motion
-from streamer.performer import Controls, GeneratorKind, Performer
-from streamer.picture import Picture, load_picture
+from streamer.performer import Avatar, Controls, GeneratorKind, Performer
+from streamer.picture import load_picture
 from streamer.rigger import NoFaceError
 from streamer.smoothing import smooth_both_ways
 from streamer.video import VideoReader
@@ -55,9 +55,18 @@ def read_drive(path: Path, columns: int = 8) -> Drive:
     return Drive(path.stem, [frames[i].rgb for i in chosen], neutral, windows)
 
 
-def draw_moments(performer: Performer, picture: Picture, drive: Drive) -> list[Image]:
-    """The picture's character at each moment of the clip. Raises NoFaceError when the picture shows no face."""
-    avatar = performer.prepare(picture)
+def close_up(frame: Image, avatar: Avatar) -> Image:
+    """The focus box of a drawn frame: head, hair and neck, where the network draws."""
+    x, y, half = avatar.rig.focus[0].tolist()
+    side, middle = avatar.rig.size, [avatar.rig.size / 2 * (1 + at) for at in (x, y)]
+    reach, corner = half * side / 2, ((side - avatar.width) // 2, (side - avatar.height) // 2)
+    left, top = (max(0, round(at - reach - edge)) for at, edge in zip(middle, corner, strict=True))
+    right, bottom = (round(at + reach - edge) for at, edge in zip(middle, corner, strict=True))
+    return frame[top:bottom, left:right]
+
+
+def draw_moments(performer: Performer, avatar: Avatar, drive: Drive) -> list[Image]:
+    """The avatar at each moment of the clip."""
     drawn = []
     for window in drive.windows:
         frames = perform(performer, avatar, chain([drive.neutral], window), Controls(mirror=False))
@@ -68,16 +77,21 @@ def draw_moments(performer: Performer, picture: Picture, drive: Drive) -> list[I
 def hang(
     pictures: Sequence[Path], clips: Sequence[Path], performers: Mapping[GeneratorKind, Performer], folder: Path
 ) -> Iterator[str]:
-    """One sheet PICTURE_CLIP.png for each pair: the driver, then a row for each performer. Yields a line for each."""
+    """A sheet PICTURE_CLIP.png for each pair, the driver above a row for each performer, and one of close-ups of the
+    same frames. Yields a line for each.
+    """
     drives = [read_drive(path) for path in clips]
     for path in pictures:
         picture = load_picture(path)
+        try:
+            avatars = {kind: performer.prepare(picture) for kind, performer in performers.items()}
+        except NoFaceError:
+            yield f"{path.name}: no face is found and points are not given, left out"
+            continue
         for drive in drives:
-            try:
-                rows = [draw_moments(performer, picture, drive) for performer in performers.values()]
-            except NoFaceError:
-                yield f"{path.name}: no face is found and points are not given, left out"
-                break
+            rows = {kind: draw_moments(performers[kind], avatar, drive) for kind, avatar in avatars.items()}
+            near = [[close_up(frame, avatars[kind]) for frame in row] for kind, row in rows.items()]
             sheet = folder / f"{path.stem}_{drive.name}.png"
-            save(contact_sheet([drive.frames, *rows]), sheet)
-            yield f"{sheet}: driver, {', '.join(performers)}"
+            save(contact_sheet([drive.frames, *rows.values()]), sheet)
+            save(contact_sheet([drive.frames, *near]), sheet.with_stem(f"{sheet.stem}_close"))
+            yield f"{sheet}: driver, {', '.join(rows)}"

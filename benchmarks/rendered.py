@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from benchmarks.artist import Artist, animate
 from benchmarks.ledger import Row
@@ -133,14 +135,23 @@ class FilmSet:
                 yield self.take(1000 * i + k, style, frames)
 
 
-def paced(track: Track, pace: int, amount: np.ndarray) -> Track:
-    """Every pace-th frame of a track, each `amount` (frames,) 0..1 as strong."""
+def changed(track: Track, change: Callable[[str, NDArray], NDArray]) -> Track:
+    """A track whose arrays (frames, ...) are what `change` makes of their names and values."""
+    parts: dict[str, Any] = {}
+    for field in fields(Track):
+        values = getattr(track, field.name)
+        parts[field.name] = None if values is None else np.asarray(change(field.name, values), np.float32)
+    return Track(**parts)
 
-    def slow(name: str) -> np.ndarray:
-        values = getattr(track, name)[::pace]
-        return np.asarray(values * amount[:, None], np.float32)
 
-    return Track(**{field.name: slow(field.name) for field in fields(Track)})
+def paced(track: Track, pace: int, amount: NDArray) -> Track:
+    """Every pace-th frame of a track, each `amount` (frames,) 0..1 of the way from rest to it."""
+
+    def slow(name: str, values: NDArray) -> NDArray:
+        rest, share = getattr(Act(), name), amount.reshape(-1, *[1] * (values.ndim - 1))
+        return np.asarray(rest + share * (values[::pace] - rest))
+
+    return changed(track, slow)
 
 
 def rig_of(shot: Shot, motion: Motion) -> Rig:

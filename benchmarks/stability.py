@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -13,12 +12,13 @@ from typing import Any
 import av
 import numpy as np
 from aiortc.codecs.vpx import vp8_depayload
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks.artist import Artist, animate
 from benchmarks.bench import Bench
 from benchmarks.ledger import Row, Rows, mean_row, table
-from benchmarks.rendered import FRAMES, PACE, FilmSet, paced, rig_of
+from benchmarks.rendered import FRAMES, PACE, FilmSet, changed, paced, rig_of
 from models.rig import Rig
 from streamer.encoder import make_encoder
 from streamer.frames import AvatarFrame, Image
@@ -61,15 +61,15 @@ def flicker(drawn: Sequence[Image], settle: int = SETTLE) -> float:
 def come_back(track: Track, window: int, ease: int) -> Track:
     """The same motion whose last `window` frames are its first ones, led into over `ease` frames."""
 
-    def turn(values: np.ndarray) -> np.ndarray:
+    def turn(name: str, values: NDArray) -> NDArray:
         out = values.copy()
         start = len(values) - window
-        share = np.linspace(0, 1, ease + 2)[1:-1, None]
+        share = np.linspace(0, 1, ease + 2)[1:-1].reshape(-1, *[1] * (values.ndim - 1))
         out[start - ease : start] = (1 - share) * values[start - ease : start] + share * values[0]
         out[start:] = values[:window]
         return out
 
-    return Track(**{field.name: turn(getattr(track, field.name)) for field in fields(Track)})
+    return changed(track, turn)
 
 
 def file_codec(still: Image, count: int) -> list[Image]:

@@ -4,11 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.gallery import find_pictures, hang
+from benchmarks.gallery import close_up, find_pictures, hang
 from streamer.errors import KagamiError
-from streamer.performer import Performer
+from streamer.generator import Reference
+from streamer.performer import Avatar, Performer
 from streamer.video import VideoReader
 from tests.clips import AVATAR, DRIVER, make_video
+from tests.faces import drawn_face
 
 
 def test_a_sheet_has_the_driver_above_what_was_drawn(tmp_path):
@@ -21,7 +23,19 @@ def test_a_sheet_has_the_driver_above_what_was_drawn(tmp_path):
     assert lines[0] == "cup.png: no face is found and points are not given, left out"
     sheet = tmp_path / "sheets" / "avatar_talk.png"
     assert lines[1] == f"{sheet}: driver, geometry"
-    assert cv2.imread(str(sheet)).shape == (2 * 256, 8 * 256, 3)
+    for each in (sheet, tmp_path / "sheets" / "avatar_talk_close.png"):
+        assert cv2.imread(str(each)).shape == (2 * 256, 8 * 256, 3)
+
+
+def test_a_close_up_is_the_focus_box():
+    rig = drawn_face(size=128, scale=0.1)
+    avatar = Avatar(rig, Reference(), width=128, height=96)
+    x, y, half = rig.focus[0].tolist()
+    rows, columns = np.mgrid[:128, :128]
+    canvas = np.stack([columns, rows, 0 * rows], -1).astype(np.uint8)
+    near = close_up(canvas[16:112], avatar)
+    assert near[0, 0, 0] == round(64 * (1 + x - half)) and near[0, 0, 1] == max(16, round(64 * (1 + y - half)))
+    assert near.shape[1] == pytest.approx(128 * half, abs=1)
 
 
 def test_a_folder_without_pictures_gets_a_sentence(tmp_path):

@@ -1,0 +1,76 @@
+"""The performer for measuring, and generators that lack a part."""
+
+from collections import deque
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.artist import Artist, Blindfolded, Forgetful, animate
+from models.sampler import Focus
+from streamer.generator import GeometryGenerator, Reference, State
+from streamer.motion import Motion
+from tests.faces import drawn_face
+
+
+class Spy(GeometryGenerator):
+    """Draws the warp, and notes what it was given."""
+
+    def __init__(self):
+        self.seen = []
+
+    def refer(self, rig):
+        return Reference(Focus.of(rig, 64))
+
+    def draw(self, states, rig, *rest):
+        self.seen.append((states[0], len(states[0].past), rig))
+        states[0].past.append("a frame")
+
+
+@pytest.fixture
+def rig():
+    return drawn_face(size=128)
+
+
+def still(rig):
+    return Motion.still(rig.face[0].numpy(), rig.body[0].numpy())
+
+
+def picture(rig):
+    return (rig.image[0].permute(1, 2, 0).numpy() * 255).round()
+
+
+def test_an_artist_draws_a_rig_that_is_at_hand(rig):
+    drawn = animate(Artist(GeometryGenerator(), size=128), rig, [still(rig)] * 2)
+    assert len(drawn) == 2 and drawn[0].shape == (128, 128, 3)
+    assert np.abs(drawn[1] - picture(rig)).max() <= 2
+
+
+def test_the_forgetful_see_no_past(rig):
+    spy = Spy()
+    animate(Artist(spy, size=128), rig, [still(rig)] * 3)
+    assert [past for _, past, _ in spy.seen] == [0, 1, 2]
+    forgets = Spy()
+    animate(Artist(Forgetful(forgets), size=128), rig, [still(rig)] * 3)
+    assert [past for _, past, _ in forgets.seen] == [0, 0, 0]
+
+
+def test_a_cache_is_forgotten_too(rig):
+    class Cache:
+        resets = 0
+
+        def reset(self):
+            self.resets += 1
+
+    state = State(Reference(), cache=Cache(), past=deque())
+    Forgetful(Spy()).draw([state], rig)
+    assert state.cache.resets == 1
+
+
+def test_the_blindfolded_see_grey_and_draw_over_the_true_warp(rig):
+    spy = Spy()
+    drawn = animate(Artist(Blindfolded(spy), size=128), rig, [still(rig)])
+    state, _, seen = spy.seen[0]
+    assert (state.reference.focus.picture == 0.5).all() and (seen.image == 0.5).all()
+    assert not torch.equal(state.reference.focus.layer[:, :3], torch.full_like(state.reference.focus.layer[:, :3], 0.5))
+    assert np.abs(drawn[0] - picture(rig)).max() <= 2
