@@ -154,8 +154,6 @@ class Skeleton:
 
 
 def _twist(matrix: Double, axis: Double) -> float:
-    """The part of a rotation that is about a unit axis, radians."""
-    helper = unit(np.cross(axis, np.array([0.3, 0.5, 0.8])))
-    turned = matrix @ helper
-    turned = unit(turned - axis * (axis @ turned))
-    return float(np.arctan2(axis @ np.cross(helper, turned), helper @ turned))
+    """The part of a rotation that is about a unit axis, radians (of its quaternion: swing-twist decomposition)."""
+    turned = np.array([matrix[2, 1] - matrix[1, 2], matrix[0, 2] - matrix[2, 0], matrix[1, 0] - matrix[0, 1]])
+    return 2 * float(np.arctan2(axis @ turned, 1 + np.trace(matrix)))
