@@ -97,7 +97,7 @@ class Calibration:
         """The slow body tracker may first speak after the face has settled."""
         self._bodies.append(motion)
         if len(self._bodies) >= STEADY_FRAMES and self._neutral is not None:
-            self._neutral = replace(self._neutral, body=_middle_body(self._bodies))
+            self._neutral = replace(self._neutral, body=_middle_body(self._bodies), torso=_middle_torso(self._bodies))
             self._bodies = []
 
     def _faded(self, now: float) -> Motion | None:
@@ -124,11 +124,17 @@ def middle(motions: list[Motion]) -> Motion:
     face = np.median(aligned, axis=0).astype(np.float32)
     seen = [motion for motion in motions if motion.body is not None]
     still = Motion.still(face, _middle_body(seen) if seen else None, best.captured)
-    return replace(still, face_confidence=best.face_confidence, hands=best.hands)
+    return replace(still, face_confidence=best.face_confidence, hands=best.hands, torso=_middle_torso(motions))
 
 
 def _middle_body(motions: list[Motion]) -> Array:
     return np.median([motion.body for motion in motions if motion.body is not None], axis=0).astype(np.float32)
+
+
+def _middle_torso(motions: list[Motion]) -> Array:
+    """The median of those that share the newest keyframe."""
+    newest = max(motions, key=lambda motion: motion.torso[0, 2]).torso[0, 2]
+    return np.median([m.torso for m in motions if m.torso[0, 2] == newest], axis=0).astype(np.float32)
 
 
 def _unrest(before: Motion, motion: Motion) -> float:

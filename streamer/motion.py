@@ -28,6 +28,8 @@ class Motion:
     captured: seconds, from the CameraFrame. face: (478, 3) float32 or None. face_confidence: 0..1.
     body: (33, 4) x y z visibility or None. hands: (2, 21, 4) x y z confidence; first the person's left hand, then the
     right; confidence 0 = not seen. head: (3, 3) rotation, identity = as the canonical face, straight into the camera.
+    torso: (2, 4) x y keyframe confidence of two points that go with the clothes (streamer/torso.py), left and right;
+    to be compared only where the keyframe is the same; confidence 0 = not measured.
     stages: milliseconds spent by stage name.
     """
 
@@ -37,6 +39,7 @@ class Motion:
     body: Array | None = None
     hands: Array = field(default_factory=lambda: np.zeros((2, 21, 4), np.float32))
     head: Array = field(default_factory=lambda: np.eye(3, dtype=np.float32))
+    torso: Array = field(default_factory=lambda: np.zeros((2, 4), np.float32))
     stages: dict[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -55,6 +58,7 @@ class Motion:
             body=None if self.body is None else self.body[_BODY_MIRROR] * flip,
             hands=self.hands[::-1] * flip,
             head=self.head * np.outer(_FLIP, _FLIP),
+            torso=self.torso[::-1] * flip,
         )
 
 
@@ -68,7 +72,16 @@ def blend(a: Motion, b: Motion, share: float) -> Motion:
     shape_a, shape_b = pose_a.undo(a.face), pose_b.undo(b.face)
     pose = pose_a.towards(pose_b, share)
     body = b.body if a.body is None or b.body is None else a.body + np.float32(share) * (b.body - a.body)
-    return replace(b, face=pose.apply(shape_a + np.float32(share) * (shape_b - shape_a)), body=body, head=pose.rotation)
+    face = pose.apply(shape_a + np.float32(share) * (shape_b - shape_a))
+    return replace(b, face=face, body=body, head=pose.rotation, torso=_blend_torso(a.torso, b.torso, share))
+
+
+def _blend_torso(a: Array, b: Array, share: float) -> Array:
+    """Between points of one keyframe. What only one has fades with its share; other keyframes than b's are left."""
+    if a[0, 2] == b[0, 2]:
+        return a + np.float32(share) * (b - a)
+    known, left = (b, share) if b[0, 3] > 0 else (a, 1 - share)
+    return known * np.array([1, 1, 1, left], np.float32)
 
 
 def face_size(face: Array) -> float:
@@ -91,4 +104,5 @@ def to_driver(motions: Sequence[Motion], device: torch.device | str) -> Driver:
     def tensor(values: Sequence[Array]) -> torch.Tensor:
         return torch.from_numpy(np.stack(values).astype(np.float32, copy=False)).to(device)
 
-    return Driver(tensor(faces), tensor(bodies), tensor([motion.hands for motion in motions]))
+    hands, torsos = [motion.hands for motion in motions], [motion.torso for motion in motions]
+    return Driver(tensor(faces), tensor(bodies), tensor(hands), tensor(torsos))

@@ -73,16 +73,17 @@ class MotionFilter:
         self._face = OneEuro(min_cutoff=1.0, beta=30.0, d_cutoff=5.0)
         self._body = OneEuro(min_cutoff=1.0, beta=10.0, d_cutoff=5.0)
         self._hands = (OneEuro(1.0, 10.0, 5.0), OneEuro(1.0, 10.0, 5.0))
+        self._torso, self._key = OneEuro(min_cutoff=1.0, beta=10.0, d_cutoff=5.0), 0.0
         self._last: Array | None = None
 
     def __call__(self, motion: Motion) -> Motion:
-        """The same motion with face, head, body and hands smoothed; visibilities and confidences as they are."""
+        """The same motion with face, head, body, hands and torso smoothed; visibilities and confidences as they are."""
         face, now = motion.face, motion.captured
         if face is None:
             self._face.reset()
         else:
             if self._last is not None and _is_cut(self._last, face):
-                for each in (self._face, self._body, *self._hands):
+                for each in (self._face, self._body, self._torso, *self._hands):
                     each.reset()
             self._last, face = face, self._face(face, now, face_size(face))
         head = motion.head if face is None else head_pose(face).rotation
@@ -91,7 +92,15 @@ class MotionFilter:
             width = max(float(np.linalg.norm(body[11, :2] - body[12, :2])), 0.05)  # between the shoulders
             body = np.concatenate([self._body(body[:, :3], now, width), body[:, 3:]], axis=1)
         hands = [self._hand(side, motion.hands[side], now, width) for side in (0, 1)]
-        return replace(motion, face=face, head=head, body=body, hands=np.stack(hands))
+        torso = self._clothes(motion.torso, now)
+        return replace(motion, face=face, head=head, body=body, hands=np.stack(hands), torso=torso)
+
+    def _clothes(self, torso: Array, now: float) -> Array:
+        if torso[0, 2] != self._key:
+            self._torso.reset()
+            self._key = float(torso[0, 2])
+        width = max(float(np.linalg.norm(torso[0, :2] - torso[1, :2])), 0.05)
+        return np.concatenate([self._torso(torso[:, :2], now, width), torso[:, 2:]], axis=1)
 
     def _hand(self, side: int, points: Array, now: float, width: float) -> Array:
         if not points[:, 3].any():
@@ -125,7 +134,7 @@ def _mean(a: Motion, b: Motion) -> Motion:
     face = a.face if a.face is None or b.face is None else (a.face + b.face) / 2
     body = a.body if a.body is None or b.body is None else (a.body + b.body) / 2
     head = a.head if face is None else head_pose(face).rotation
-    return replace(a, face=face, head=head, body=body, hands=(a.hands + b.hands) / 2)
+    return replace(a, face=face, head=head, body=body, hands=(a.hands + b.hands) / 2, torso=(a.torso + b.torso) / 2)
 
 
 def _is_cut(before: Array, after: Array) -> bool:

@@ -14,6 +14,7 @@ from streamer.limbs import FORGET, LimbThread, LimbTracker
 from streamer.magnifier import FaceTracker
 from streamer.motion import Array, Motion, face_size
 from streamer.smoothing import MotionFilter
+from streamer.torso import TorsoTracker
 
 MAX_SIDE = 1280  # longer frames are halved (or more): tracking gains nothing, memory and colour conversion lose
 
@@ -32,6 +33,7 @@ class MotionExtractor:
         self._limbs: LimbTracker | LimbThread | None = None
         if body:
             self._limbs = LimbThread(1 / body_rate) if live else LimbTracker()
+        self._torso = TorsoTracker()
         self._closed = False
 
     def __enter__(self) -> MotionExtractor:
@@ -63,7 +65,12 @@ class MotionExtractor:
         stages["face"] = (time.perf_counter() - began) * 1e3
         confidence = 0.0 if face is None else _confidence(face, rgb.shape)
         head = np.eye(3, dtype=np.float32) if face is None else head_pose(face).rotation
-        motion = Motion(frame.captured, face, confidence, body, fingers, head, stages)
+        torso = np.zeros((2, 4), np.float32)
+        if self._limbs is not None:
+            began = time.perf_counter()
+            torso = self._torso.track(rgb, frame.captured, face, body, fingers)
+            stages["torso"] = (time.perf_counter() - began) * 1e3
+        motion = Motion(frame.captured, face, confidence, body, fingers, head, torso, stages)
         return self._filter(motion) if self._filter is not None else motion
 
 
