@@ -1,4 +1,4 @@
-"""Rendered samples turned into what the network sees: `python -m training.bake --samples runs/data --out runs/baked`.
+"""Rendered samples turned into what the network sees.
 
 The rig and the guidance of a sample are the live engine's own (models/), made once here, so that training reads them
 many times. The loss lives on the focus box; a shard is one safetensors file of some samples.
@@ -6,8 +6,6 @@ many times. The loss lives on the focus box; a shard is one safetensors file of 
 
 from __future__ import annotations
 
-import argparse
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -15,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from models.config import PRESETS
@@ -26,7 +24,7 @@ from models.retarget import rest_pose, retarget
 from models.rig import Rig
 from models.sampler import crop_focus, guidance_maps
 from models.topology import Frame
-from training.shards import read_shard
+from training.impostor import Impostor
 
 SIDE = PRESETS["tiny"].side
 PASSING = 0.15  # share of the tracker's error that changes from frame to frame; the rest is the person's, and stays
@@ -83,14 +81,14 @@ def worth_baking(samples: Iterable[dict[str, np.ndarray]]) -> Iterator[dict[str,
     return (sample for i, sample in enumerate(samples) if sample["kind"] != LARGE or i % 2 == 0)
 
 
-def driver_of(face: Tensor, body: Tensor) -> Driver:
-    """Landmarks as a driver nobody saw the hands of."""
-    return Driver(face=face, body=body, hands=torch.zeros(len(face), 2, 21, 4))
+def driver_of(face: Tensor, body: Tensor, who: Impostor) -> Driver:
+    """Landmarks as told by another person's, whose hands nobody saw."""
+    return Driver(face=who.face(face), body=who.body(body), hands=torch.zeros(len(face), 2, 21, 4))
 
 
 @torch.inference_mode()
-def bake(sample: dict[str, np.ndarray]) -> Baked:
-    """One sample of `training.samples` as a batch of one."""
+def bake(sample: dict[str, np.ndarray], who: Impostor = Impostor()) -> Baked:  # noqa: B008 (it is frozen)
+    """One sample of `training.samples` as a batch of one, driven by somebody."""
 
     def get(name: str) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(sample[name]))
@@ -111,8 +109,8 @@ def bake(sample: dict[str, np.ndarray]) -> Baked:
     bias = get("ref_face").float() - get("ref_face_true").float()
     true = get("target_face_true").float()
     error = bias + PASSING * (get("target_face").float() - true - bias)
-    target = driver_of(true + error, get("target_body").float())
-    pose = retarget(many, target, driver_of(many.face, many.body))
+    target = driver_of(true + error, get("target_body").float(), who)
+    pose = retarget(many, target, driver_of(many.face, many.body, who))
     guidance = guide(many, pose)
     reference = crop_focus(torch.cat([rig.image, rig.matte, rig.plate], 1), rig.focus, SIDE)
     truth = crop_focus(torch.cat([picture("target_image"), picture("target_matte")], 1), many.focus, SIDE)
@@ -186,41 +184,5 @@ def shard_paths(folder: Path) -> list[Path]:
     """The shards of a folder, in order. Raises SystemExit with one sentence when there are none."""
     paths = sorted(folder.glob("*.safetensors"))
     if not paths:
-        raise SystemExit(f"{folder} holds no baked samples; make some with `python -m training.bake --out {folder}`.")
+        raise SystemExit(f"{folder} holds no baked samples; render some with --facekit.")
     return paths
-
-
-def load_shard(path: Path, batch: int, generator: torch.Generator) -> Iterator[Baked]:
-    """The samples of a shard in random batches of up to `batch`, float32."""
-    tensors = load_file(path)
-    order = torch.randperm(len(tensors["picture"]), generator=generator)
-    for index in order.split(batch):
-        yield Baked(**{name: tensor[index].float() / (255 if name in BYTES else 1) for name, tensor in tensors.items()})
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--samples", type=Path, required=True, help="folder that `python -m training.samples` fills")
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder for baked shards; shards already there are kept"
-    )
-    parser.add_argument("--follow", action="store_true", help="keep waiting for new samples")
-    parser.add_argument("--threads", type=int, default=1)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    options.out.mkdir(parents=True, exist_ok=True)
-    while True:
-        for path in sorted(options.samples.glob("*.npz")):
-            goal = options.out / (path.stem + ".safetensors")
-            if not goal.exists():
-                began = time.monotonic()
-                batch = [bake(sample) for sample in worth_baking(read_shard(path))]
-                store(batch, goal)
-                print(f"{goal.name}: {len(batch)} samples, {time.monotonic() - began:.1f} s", flush=True)
-        if not options.follow:
-            break
-        time.sleep(5)
-
-
-if __name__ == "__main__":
-    main()

@@ -11,10 +11,13 @@ from dataclasses import asdict, dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 
 from training.bake import bake, store, worth_baking
+from training.impostor import Impostor
+from training.render.bodykit import BodykitError, load_bodykit
 from training.render.facekit import FacekitError, load_facekit
 from training.samples import PER_CHARACTER, SampleStream
 
@@ -24,10 +27,11 @@ RECIPE = "recipe.json"
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What decides the content of shards. frames: targets of each sample."""
+    """What decides the content of shards. frames: targets of each sample. bodies: whole ones instead of busts."""
 
     seed: int
     frames: int = 2
+    bodies: bool = False
 
     @property
     def per_shard(self) -> int:
@@ -54,19 +58,29 @@ def shard_path(folder: Path, number: int) -> Path:
     return folder / f"shard_{number:05d}.safetensors"
 
 
-def make(facekit: Path, folder: Path, recipe: Recipe, numbers: list[int]) -> None:
+@dataclass(frozen=True, slots=True)
+class Kits:
+    """Files of the head and, for whole bodies, the body model."""
+
+    face: Path
+    body: Path | None = None
+
+
+def make(kits: Kits, folder: Path, recipe: Recipe, numbers: list[int]) -> None:
     """Render and bake shards: what a worker does. SystemExit with one sentence when it cannot go on."""
     torch.set_num_threads(1)
     parent = multiprocessing.parent_process()
     number = numbers[0]
     try:
-        stream = SampleStream(facekit, recipe.seed, recipe.frames)
+        stream = SampleStream(kits.face, recipe.seed, recipe.frames, bodykit=kits.body)
         for number in numbers:
             if parent is not None and not parent.is_alive():
                 return
+            cast = np.random.default_rng([recipe.seed, number, 2])
             samples = (stream.sample(number * recipe.per_shard + i) for i in range(recipe.per_shard))
-            store([bake(sample) for sample in worth_baking(samples)], shard_path(folder, number))
-    except FacekitError as error:
+            batch = [bake(sample, Impostor.perhaps(cast)) for sample in worth_baking(samples)]
+            store(batch, shard_path(folder, number))
+    except (FacekitError, BodykitError) as error:
         raise SystemExit(str(error)) from error
     except (OSError, SafetensorError) as error:
         shard_path(folder, number).with_suffix(".part").unlink(missing_ok=True)
@@ -78,18 +92,20 @@ class Crew:
 
     def __init__(
         self,
-        facekit: Path,
+        kits: Kits,
         folder: Path,
         recipe: Recipe,
         shards: int,
         workers: int,
-        work: Callable[[Path, Path, Recipe, list[int]], None] = make,
+        work: Callable[[Kits, Path, Recipe, list[int]], None] = make,
     ) -> None:
-        """SystemExit with one sentence when the face model or the folder cannot be used."""
+        """SystemExit with one sentence when a model or the folder cannot be used."""
         if work is make:
             try:
-                load_facekit(facekit)
-            except FacekitError as error:
+                load_facekit(kits.face)
+                if kits.body is not None:
+                    load_bodykit(kits.body)
+            except (FacekitError, BodykitError) as error:
                 raise SystemExit(str(error)) from error
         recipe.claim(folder)
         self.folder = folder
@@ -98,7 +114,7 @@ class Crew:
         context = multiprocessing.get_context("spawn")
         shares = [missing[w::workers] for w in range(workers)]
         self.workers: list[BaseProcess] = [
-            context.Process(target=work, args=(facekit, folder, recipe, share), name=f"worker {w}", daemon=True)
+            context.Process(target=work, args=(kits, folder, recipe, share), name=f"worker {w}", daemon=True)
             for w, share in enumerate(shares)
             if share
         ]

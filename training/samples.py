@@ -1,17 +1,7 @@
-"""Training samples: one character, one reference frame, a few target frames, and the truth about them.
-
-`SampleStream` makes them on the fly; `python -m training.samples --facekit PATH --out runs/data --count N --seed S`
-writes them to shards that `training.shards.ShardReader` reads many times.
-"""
+"""Training samples: one character, one reference frame, a few target frames, and the truth about them."""
 
 from __future__ import annotations
 
-import argparse
-import logging
-import multiprocessing
-import os
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,17 +11,14 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from training.motion_tracks import Names, pair_tracks
 from training.render import raster
-from training.render.bodykit import BodykitError, load_bodykit
+from training.render.bodykit import load_bodykit
 from training.render.character import Act, Character, Studio
-from training.render.facekit import FacekitError, load_facekit
+from training.render.facekit import load_facekit
 from training.render.landmark_noise import NoiseModel
 from training.render.landmarks import LandmarkMap
 from training.render.scene import SCALE, Shot, random_scene
-from training.shards import ShardWriter, missing_shards
 
 Sample = dict[str, NDArray]
-log = logging.getLogger("training.samples")
-
 PER_CHARACTER = 5  # samples of each character; building one costs as much as six frames
 SPACINGS = (1, 1, 2, 3, 6)  # frames of 25 fps between two targets
 
@@ -170,61 +157,3 @@ def _studio(facekit: Path | str, bodykit: Path | str | None) -> Studio:
 def _byte(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     """0..1 → 0..255."""
     return (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
-
-
-def _write(
-    facekit: Path, bodykit: Path | None, out: Path, seed: int, shards: list[int], per_shard: int, frames: int
-) -> None:
-    stream = SampleStream(facekit, seed, frames, bodykit=bodykit)
-    writer = ShardWriter(out)
-    begun = time.monotonic()
-    for done, shard in enumerate(shards, 1):
-        samples = [stream.sample(shard * per_shard + i) for i in range(per_shard)]
-        path = writer.write(shard, samples)
-        pictures = done * per_shard * (1 + frames) / (time.monotonic() - begun)
-        log.info("%s: %d of %d shards, %.1f pictures a second", path.name, done, len(shards), pictures)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Render training samples to shards; continues where it stopped.")
-    parser.add_argument("--facekit", type=Path, required=True, help="ict_facekit.npz (ICT-FaceKit, compact)")
-    parser.add_argument("--bodykit", type=Path, help="makehuman_base.npz: whole bodies instead of busts")
-    parser.add_argument("--out", type=Path, default=Path("runs/data"), help="folder of the shards (default runs/data)")
-    parser.add_argument("--count", type=int, default=1000, help="samples (default 1000)")
-    parser.add_argument("--seed", type=int, default=0, help="everything follows from it (default 0)")
-    parser.add_argument("--frames", type=int, default=2, help="target frames of a sample (default 2)")
-    parser.add_argument("--per-shard", type=int, default=20, help="samples in a file (default 20)")
-    parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
-    try:
-        load_facekit(options.facekit)
-        if options.bodykit is not None:
-            load_bodykit(options.bodykit)
-        options.out.mkdir(parents=True, exist_ok=True)
-    except (FacekitError, BodykitError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    shards = missing_shards(options.out, -(-options.count // options.per_shard))
-    if options.workers <= 1:
-        _write(options.facekit, options.bodykit, options.out, options.seed, shards, options.per_shard, options.frames)
-        return 0
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    context = multiprocessing.get_context("spawn")
-    jobs = [
-        context.Process(
-            target=_write,
-            args=(options.facekit, options.bodykit, options.out, options.seed, shards[n :: options.workers],
-                  options.per_shard, options.frames),
-        )
-        for n in range(options.workers)
-    ]  # fmt: skip
-    for job in jobs:
-        job.start()
-    for job in jobs:
-        job.join()
-    return max((job.exitcode or 0) for job in jobs)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

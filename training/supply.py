@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from training.bake import BYTES, Baked, shard_paths
-from training.crew import Crew, Recipe
+from training.crew import Crew, Kits, Recipe
 
 log = logging.getLogger("training.supply")
 POOL = 4  # shards mixed at a time: a shard has few characters
@@ -34,6 +34,9 @@ class Supply:
         parser.add_argument("--data", type=Path, default=None, help="folder of baked shards (default OUT/data)")
         parser.add_argument(
             "--facekit", type=Path, default=None, help="ict_facekit.npz: render new shards into the folder meanwhile"
+        )
+        parser.add_argument(
+            "--bodykit", type=Path, default=None, help="makehuman_base.npz: render whole bodies instead of busts"
         )
         parser.add_argument("--shards", type=int, default=400, help="render up to so many, about 20 MB each")
         parser.add_argument(
@@ -54,8 +57,9 @@ class Supply:
                     f"{hint}give baked shards with --data, or the face model with --facekit to render new ones."
                 )
             return Supply(folder, arguments.batch)
-        recipe = Recipe(arguments.seed, frames)
-        crew = Crew(arguments.facekit, folder, recipe, arguments.shards, arguments.workers)
+        recipe = Recipe(arguments.seed, frames, arguments.bodykit is not None)
+        kits = Kits(arguments.facekit, arguments.bodykit)
+        crew = Crew(kits, folder, recipe, arguments.shards, arguments.workers)
         return Supply(folder, arguments.batch, crew)
 
     def close(self) -> None:

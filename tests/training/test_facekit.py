@@ -11,7 +11,6 @@ import pytest
 
 from tests.kits import small_facekit, write_face_tree
 from training.render.facekit import FacekitError, load_facekit, read_tree
-from training.samples import main
 
 FACEKIT = os.environ.get("KAGAMI_FACEKIT", "")
 needs_facekit = pytest.mark.skipif(
@@ -50,13 +49,6 @@ def test_wrong_shape(tmp_path):
     np.savez(tmp_path / "small.npz", base=np.zeros((5, 3)))
     with pytest.raises(FacekitError, match=r"array 'base' has shape \(5, 3\), not \(26719, 3\)"):
         load_facekit(tmp_path / "small.npz")
-
-
-def test_the_command_line_says_it_and_fails(tmp_path, capsys):
-    assert main(["--facekit", str(tmp_path / "none.npz"), "--out", str(tmp_path / "data")]) == 2
-    captured = capsys.readouterr()
-    assert captured.err.startswith("error: There is no face model at") and captured.err.count("\n") == 1
-    assert not (tmp_path / "data").exists()
 
 
 def test_the_public_tree_gives_what_was_written(tmp_path):

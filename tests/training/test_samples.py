@@ -1,4 +1,4 @@
-"""Samples: shapes, truth, reproducibility, and the files they live in."""
+"""Samples: shapes, truth, reproducibility."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from training.shards import ShardReader, ShardWriter, missing_shards, read_shard
 
 FACEKIT = os.environ.get("KAGAMI_FACEKIT", "")
 needs_facekit = pytest.mark.skipif(
@@ -21,59 +19,6 @@ needs_bodykit = pytest.mark.skipif(
     not FACEKIT or not BODYKIT or not Path(BODYKIT).exists(),
     reason="the body model is not in the repository: set KAGAMI_BODYKIT to makehuman_base.npz to run this test",
 )
-
-
-def fake_sample(seed: int, size: int = 32) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    smooth = np.full((2, 3, size, size), 40 * seed % 256, np.uint8)
-    return {
-        "ref_image": smooth[0],
-        "ref_matte": rng.integers(0, 256, (1, size, size), dtype=np.uint8),
-        "ref_label": rng.integers(0, 6, (1, size, size), dtype=np.uint8),
-        "ref_face": rng.normal(0, 1, (478, 3)).astype(np.float32),
-        "target_image": smooth,
-        "target_matte": rng.integers(0, 256, (2, 1, size, size), dtype=np.uint8),
-        "target_label": rng.integers(0, 6, (2, 1, size, size), dtype=np.uint8),
-        "flow": rng.uniform(-1, 1, (2, 2, size, size)).astype(np.float32),
-        "visible": rng.integers(0, 256, (2, 1, size, size), dtype=np.uint8),
-        "kind": np.array(seed % 3, np.uint8),
-    }
-
-
-def test_a_shard_gives_back_what_was_put_in(tmp_path):
-    samples = [fake_sample(n) for n in range(3)]
-    path = ShardWriter(tmp_path).write(7, samples)
-    assert path.name == "shard_00007.npz"
-    for before, after in zip(samples, read_shard(path), strict=True):
-        assert before.keys() == after.keys()
-        for name, value in before.items():
-            assert after[name].shape == value.shape, name
-            if name == "flow":
-                np.testing.assert_allclose(after[name], value, atol=1 / (32 / 2 * 16) / 2 + 1e-6)
-            elif name.endswith("image"):
-                assert np.abs(after[name].astype(int) - value).max() <= 3
-            else:
-                np.testing.assert_array_equal(after[name], value)
-
-
-def test_missing_shards_are_those_without_a_whole_file(tmp_path):
-    writer = ShardWriter(tmp_path)
-    writer.write(1, [fake_sample(0)])
-    (tmp_path / "shard_00002.partial").write_bytes(b"half")
-    assert missing_shards(tmp_path, 4) == [0, 2, 3]
-
-
-def test_the_reader_sees_all_samples_and_new_shards(tmp_path):
-    writer = ShardWriter(tmp_path)
-    writer.write(0, [fake_sample(0), fake_sample(1)])
-    reader = ShardReader(tmp_path)
-    assert len(reader) == 2 and int(reader[1]["kind"]) == 1
-    writer.write(1, [fake_sample(2), fake_sample(3)])
-    assert reader.refresh() == 2 and len(reader) == 4
-    kinds = sorted(int(sample["kind"]) for sample, _ in zip(reader.shuffled(0), range(4), strict=False))
-    assert kinds == [0, 0, 1, 2]
-    with pytest.raises(IndexError):
-        reader[4]
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from torch import Tensor
 from training import crew as crew_module
 from training import train
 from training.bake import BYTES, LARGE, Baked
-from training.crew import Crew, Recipe, make, shard_path
+from training.crew import Crew, Kits, Recipe, make, shard_path
 from training.supply import Supply
 
 FACEKIT = os.environ.get("KAGAMI_FACEKIT", "")
@@ -38,16 +38,16 @@ def shard(folder: Path, number: int, samples: int, frames: int = 2) -> None:
     save_file(tensors, shard_path(folder, number))
 
 
-def fill(facekit: Path, folder: Path, recipe: Recipe, numbers: list[int]) -> None:
+def fill(kits: Kits, folder: Path, recipe: Recipe, numbers: list[int]) -> None:
     for number in numbers:
         shard(folder, number, 2, recipe.frames)
 
 
-def die(facekit: Path, folder: Path, recipe: Recipe, numbers: list[int]) -> None:
+def die(kits: Kits, folder: Path, recipe: Recipe, numbers: list[int]) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def fail(facekit: Path, folder: Path, recipe: Recipe, numbers: list[int]) -> None:
+def fail(kits: Kits, folder: Path, recipe: Recipe, numbers: list[int]) -> None:
     raise SystemExit("no space left")
 
 
@@ -135,7 +135,7 @@ def test_without_data_it_says_how_to_get_some(tmp_path: Path) -> None:
 def test_a_crew_fills_the_folder_while_it_is_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     shard_folder = tmp_path / "data"
-    crew = Crew(tmp_path, shard_folder, Recipe(seed=1), shards=5, workers=2, work=fill)
+    crew = Crew(Kits(tmp_path), shard_folder, Recipe(seed=1), shards=5, workers=2, work=fill)
     supply = Supply(shard_folder, 4, crew)
     assert names(supply)
     for worker in list(crew.workers):
@@ -143,7 +143,7 @@ def test_a_crew_fills_the_folder_while_it_is_read(tmp_path: Path, caplog: pytest
     assert not crew.look()
     assert len([name for batch in names(supply) for name in batch]) == 10
     assert "Waiting for the first shard" in caplog.text and "5 shards." in caplog.text
-    again = Crew(tmp_path, shard_folder, Recipe(seed=1), shards=5, workers=2, work=fill)
+    again = Crew(Kits(tmp_path), shard_folder, Recipe(seed=1), shards=5, workers=2, work=fill)
     assert not again.workers  # nothing is missing
     supply.close()
 
@@ -152,14 +152,14 @@ def test_a_crew_fills_the_folder_while_it_is_read(tmp_path: Path, caplog: pytest
 def test_the_death_of_a_worker_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, work: object, how: str
 ) -> None:
-    crew = Crew(tmp_path, tmp_path, Recipe(seed=1), shards=1, workers=1, work=work)  # type: ignore[arg-type]
+    crew = Crew(Kits(tmp_path), tmp_path, Recipe(seed=1), shards=1, workers=1, work=work)  # type: ignore[arg-type]
     with pytest.raises(SystemExit, match="All rendering workers ended before there was a shard in"):
         names(Supply(tmp_path, 4, crew))
     assert f"The rendering worker 0 {how}; its shards in {tmp_path} stay unmade." in caplog.text
 
 
 def test_closing_leaves_no_worker_and_no_half_file(tmp_path: Path) -> None:
-    crew = Crew(tmp_path, tmp_path, Recipe(seed=1), shards=1, workers=1, work=fill)
+    crew = Crew(Kits(tmp_path), tmp_path, Recipe(seed=1), shards=1, workers=1, work=fill)
     (tmp_path / "shard_00000.part").write_bytes(b"half")
     crew.close()
     crew.close()
@@ -183,7 +183,7 @@ def test_long_clips_come_in_small_shards() -> None:
 class FakeStream:
     """Samples that only have a number and a kind."""
 
-    def __init__(self, facekit: Path, seed: int, frames: int) -> None:
+    def __init__(self, facekit: Path, seed: int, frames: int, bodykit: Path | None) -> None:
         self.seed = seed
 
     def sample(self, index: int) -> dict[str, int]:
@@ -193,9 +193,9 @@ class FakeStream:
 def test_a_shards_content_follows_from_seed_and_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stored: dict[str, list[int]] = {}
     monkeypatch.setattr(crew_module, "SampleStream", FakeStream)
-    monkeypatch.setattr(crew_module, "bake", lambda sample: sample["index"])
+    monkeypatch.setattr(crew_module, "bake", lambda sample, who: sample["index"])
     monkeypatch.setattr(crew_module, "store", lambda batch, path: stored.update({path.name: batch}))
-    make(tmp_path, tmp_path, Recipe(seed=3, frames=8), [2, 0])
+    make(Kits(tmp_path), tmp_path, Recipe(seed=3, frames=8), [2, 0])
     assert stored == {"shard_00002.safetensors": [3010, 3012, 3014], "shard_00000.safetensors": [3000, 3002, 3004]}
 
 
@@ -205,10 +205,10 @@ def test_a_full_disk_ends_the_worker_with_a_sentence(tmp_path: Path, monkeypatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(crew_module, "SampleStream", FakeStream)
-    monkeypatch.setattr(crew_module, "bake", lambda sample: sample)
+    monkeypatch.setattr(crew_module, "bake", lambda sample, who: sample)
     monkeypatch.setattr(crew_module, "store", full)
     with pytest.raises(SystemExit, match=r"shard_00001\.safetensors could not be written \(.*No space left"):
-        make(tmp_path, tmp_path, Recipe(seed=3), [1])
+        make(Kits(tmp_path), tmp_path, Recipe(seed=3), [1])
     assert not list(tmp_path.iterdir())
 
 

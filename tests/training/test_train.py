@@ -11,8 +11,9 @@ from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT
 from tests.rolled import rolled_sample
 from training import train
-from training.bake import Baked, bake, load_shard, shard_paths, store
-from training.supply import Supply
+from training.bake import Baked, bake, shard_paths, store
+from training.supply import Supply, pick
+from training.supply import load as load_shards
 from training.train import Drawing, choose, focus_of, fresh, other_view, references
 from training.trainer import Options, Trainer
 
@@ -38,7 +39,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def one_batch(data: Path) -> Baked:
-    return next(load_shard(shard_paths(data)[0], 2, torch.Generator().manual_seed(0)))
+    return pick(load_shards(shard_paths(data)), torch.arange(2))
 
 
 def test_the_guidance_of_a_moved_head_is_its_true_flow(sample: dict[str, np.ndarray]) -> None:

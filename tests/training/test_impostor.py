@@ -1,0 +1,65 @@
+"""Another person's landmarks, and that whose they are tells next to nothing about what is drawn."""
+
+import numpy as np
+import torch
+
+from models.motion import Driver
+from models.retarget import rest_pose, retarget
+from models.topology import head_frame, topology
+from tests.faces import drawn_face
+from training.impostor import BONES, Impostor
+
+OTHER = Impostor((1.14, 0.88, 1.1), 0.86, 1.15, 1.2)
+
+
+def faces() -> tuple[torch.Tensor, torch.Tensor]:
+    """A neutral face, and the same one with an opening mouth, larger and further right."""
+    neutral = topology().canonical[None] * 0.28
+    now = neutral.clone()
+    now[:, [14, 87, 317, 17, 84, 314], 1] += 0.05
+    return neutral, now * 1.1 + torch.tensor([0.1, 0, 0])
+
+
+def test_nobody_else_changes_nothing() -> None:
+    neutral, _ = faces()
+    body = torch.rand(1, 33, 4)
+    assert torch.allclose(Impostor().face(neutral), neutral, atol=1e-5)
+    assert torch.allclose(Impostor().body(body), body, atol=1e-6)
+
+
+def test_an_impostor_has_another_face_in_the_same_place() -> None:
+    neutral, _ = faces()
+    other = OTHER.face(neutral)
+    own = (other - neutral).norm(dim=-1).mean() / 0.28
+    assert 0.03 < float(own) < 0.2
+    assert torch.allclose(head_frame(other).shift, head_frame(neutral).shift, atol=0.02)
+    wide = (other[:, 61] - other[:, 291]).norm() / (neutral[:, 61] - neutral[:, 291]).norm()
+    assert abs(float(wide) - 1.14 * 0.86) < 0.05
+
+
+def test_the_character_makes_the_same_motion_whoever_drives() -> None:
+    rig = drawn_face(128)
+    neutral, now = faces()
+    rest = rest_pose(rig).face
+    poses = [
+        retarget(rig, Driver.of_face(who.face(now)), Driver.of_face(who.face(neutral))).face
+        for who in (Impostor(), OTHER)
+    ]
+    moved, apart = ((a - b).norm(dim=-1).mean() for a, b in ((poses[0], rest), (poses[0], poses[1])))
+    assert float(apart) < 0.15 * float(moved)
+
+
+def test_bones_are_scaled_about_the_shoulders() -> None:
+    body = torch.rand(2, 33, 4)
+    other = OTHER.body(body)
+    assert torch.allclose(other[:, 11:13].mean(1), body[:, 11:13].mean(1), atol=1e-6)
+    before, after = ((b[:, 13, :3] - b[:, 11, :3]).norm(dim=-1) for b in (body, other))
+    assert torch.allclose(after, 1.2 * before, atol=1e-5)
+
+
+def test_half_of_the_samples_are_driven_by_somebody_else() -> None:
+    cast = [Impostor.perhaps(np.random.default_rng(n)) for n in range(200)]
+    others = [who for who in cast if who != Impostor()]
+    assert 70 < len(others) < 130
+    assert all(0.85 <= side <= 1.15 for who in others for side in (*who.stretch, who.mouth, who.eyes))
+    assert all(BONES[0] <= who.bones <= BONES[1] for who in others)
