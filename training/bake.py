@@ -82,8 +82,12 @@ def worth_baking(samples: Iterable[dict[str, np.ndarray]]) -> Iterator[dict[str,
 
 
 def driver_of(face: Tensor, body: Tensor, who: Impostor) -> Driver:
-    """Landmarks as told by another person's, whose hands nobody saw."""
-    return Driver(face=who.face(face), body=who.body(body), hands=torch.zeros(len(face), 2, 21, 4))
+    """Landmarks as told by another person's, whose hands nobody saw. An impostor's clothes tell how the torso moves
+    (streamer/torso.py); those of the person himself are plain, so that his joints have to.
+    """
+    body = who.body(body)
+    shoulders = F.pad(body[:, 11:13, :2], (0, 2), value=float(who != Impostor()))
+    return Driver(face=who.face(face), body=body, hands=torch.zeros(len(face), 2, 21, 4), torso=shoulders)
 
 
 @torch.inference_mode()
