@@ -25,6 +25,7 @@ from models.cache import REFERENCE_POSITION, Cache
 from models.closeup import CHANNELS, Patch, Sight, Still, Subject, patches, sights, stills
 from models.config import ModelConfig
 from models.dit import CausalDiT, Edit, FrameInput
+from models.grid import smoothstep
 from models.guidance import Guidance, guide
 from models.retarget import Pose, rest_pose
 from models.rig import Rig
@@ -34,6 +35,7 @@ from streamer.errors import KagamiError
 
 DEFAULT_CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints" / "tiny.safetensors"
 TRUST = 0.5  # share of the network's corrections of flow and alpha that is drawn; docs/decisions.md has the measurement
+DECIDED = (0.2, 0.7)  # a matte between is drawn as the one or the other, softly: half of each is mush; chosen likewise
 NOISE_SEED = 7  # one frozen noise for every stream: nothing flickers that the driver did not move
 
 
@@ -145,7 +147,8 @@ class NetworkGenerator:
             self._advance(state)
             state.drawn, state.rides = (edits[-1], maps[one, :2]), 0
         edit = Edit(*(torch.cat([getattr(each, name) for each in edits]) for name in Edit.__slots__))
-        trusted = Edit(TRUST * edit.flow, edit.keep, edit.paint, TRUST * edit.alpha)
+        keep = smoothstep(*DECIDED, edit.keep)
+        trusted = Edit(TRUST * edit.flow, keep, edit.paint, TRUST * edit.alpha)
         subject = Subject(rig.image, guidance.focus_flow, rig.focus, pose.face, pose.frame)
         views = zip(*(state.reference.stills for state in states), strict=True)
         mouth, eyes = sights(subject, [Still.stack(each) for each in views])
