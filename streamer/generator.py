@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from kernels.attention import ring_attention
 from models import checkpoint as weights
 from models.cache import REFERENCE_POSITION, Cache
-from models.closeup import CHANNELS, Patch, Sight, Still, Subject, patches, sights, stills
+from models.closeup import CHANNELS, VIEWS, Patch, Retouch, Sight, Still, Subject, patches, sights, stills
 from models.config import ModelConfig
 from models.dit import CausalDiT, Edit, FrameInput
 from models.grid import smoothstep
@@ -30,7 +30,8 @@ from models.guidance import Guidance, guide
 from models.retarget import Pose, rest_pose
 from models.rig import Rig
 from models.sampler import NOISE, Focus, draw_frame, frame_input, guidance_maps, move, reference_input
-from models.window import MOUTH_VIEW, RIGHT_EYE_VIEW
+from models.topology import Frame
+from models.window import MOUTH_VIEW, RIGHT_EYE_VIEW, Window
 from streamer.errors import KagamiError
 
 DEFAULT_CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints" / "tiny.safetensors"
@@ -57,7 +58,7 @@ class Reference:
 class State:
     """One stream's memory: the pinned reference, its past frames in the generator's own form, and the last edit that
     the network drew with the flow it was drawn for (1, 2, G, G), box units; `rides` counts the frames drawn from that
-    since.
+    since. retouches: what its close-ups said last, a batch of one each.
     """
 
     reference: Reference
@@ -66,6 +67,7 @@ class State:
     newest: tuple[np.ndarray, np.ndarray] | None = None
     drawn: tuple[Edit, Tensor] | None = None
     rides: int = 0
+    retouches: list[Retouch] = field(default_factory=list)
 
 
 def ride(edit: Edit, then: Tensor, now: Tensor) -> Edit:
@@ -112,7 +114,9 @@ class NetworkGenerator:
     """What torch and ONNX Runtime share: the reference, the frozen noise, the batch of streams."""
 
     def __init__(self, network: CausalDiT, device: torch.device, steps: int, every: int = 1) -> None:
-        """steps: of the sampler. every: the network draws one frame in so many; between, its last edit rides along."""
+        """steps: of the sampler. every: the network draws one frame in so many; between, its last edit rides along. Its
+        close-ups look at these frames in between, so that no frame waits for both.
+        """
         self.network = network.to(device).eval()
         self.config: ModelConfig = network.config
         self.steps = steps
@@ -132,11 +136,13 @@ class NetworkGenerator:
     def draw(self, states: Sequence[State], rig: Rig, pose: Pose, guidance: Guidance) -> Drawing | None:
         maps = guidance_maps(rig, guidance)
         edits = []
+        due = [state for state in states if not state.retouches or self.every == 1]
         for i, state in enumerate(states):
             one = slice(i, i + 1)
             if state.drawn is not None and state.rides < self.every - 1:
                 state.rides += 1
                 edits.append(ride(*state.drawn, maps[one, :2]))
+                due.append(state)
                 continue
             focus = state.reference.focus
             assert focus is not None
@@ -149,10 +155,25 @@ class NetworkGenerator:
         edit = Edit(*(torch.cat([getattr(each, name) for each in edits]) for name in Edit.__slots__))
         keep = smoothstep(*DECIDED, edit.keep)
         trusted = Edit(TRUST * edit.flow, keep, edit.paint, TRUST * edit.alpha)
-        subject = Subject(rig.image, guidance.focus_flow, rig.focus, pose.face, pose.frame)
-        views = zip(*(state.reference.stills for state in states), strict=True)
+        self._look_closer(states, [i for i, state in enumerate(states) if state in due], rig, pose, guidance)
+        windows = [Window.of(view, pose.frame) for view in VIEWS]
+        said = [Retouch.stack([state.retouches[k] for state in states]) for k in range(len(VIEWS))]
+        return Drawing(trusted, [Patch(*pair) for pair in zip(windows, said, strict=True)])
+
+    def _look_closer(
+        self, states: Sequence[State], chosen: list[int], rig: Rig, pose: Pose, guidance: Guidance
+    ) -> None:
+        """Let the close-ups of the chosen streams look at this frame."""
+        if not chosen:
+            return
+        of = slice(None) if len(chosen) == len(states) else chosen  # a slice copies nothing
+        frame = Frame(*(part[of] for part in pose.frame))
+        subject = Subject(rig.image[of], guidance.focus_flow[of], rig.focus[of], pose.face[of], frame)
+        views = zip(*(states[i].reference.stills for i in chosen), strict=True)
         mouth, eyes = sights(subject, [Still.stack(each) for each in views])
-        return Drawing(trusted, patches(mouth, eyes, self._look(mouth, eyes)))
+        fresh = patches(mouth, eyes, self._look(mouth, eyes))
+        for k, i in enumerate(chosen):
+            states[i].retouches = [patch.done.pick(k) for patch in fresh]
 
     def _look(self, mouth: Sight, eyes: Sight) -> Sequence[Tensor]:
         """The close-ups' six tensors."""

@@ -1,6 +1,6 @@
 """ONNX Runtime draws what torch draws, over a stream that is longer than the ring."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -115,6 +115,24 @@ def test_between_two_looks_the_edit_rides_on_the_guidance(network: CausalDiT, ri
     assert torch.allclose(first.edit.paint, second.edit.paint, atol=1e-4)
     # The network looked again, now with a past.
     assert not torch.allclose(first.edit.paint, third.edit.paint, atol=1e-4)
+
+
+@torch.inference_mode()
+def test_close_ups_look_at_the_frames_that_the_network_leaves_out(network: CausalDiT, rig: Rig) -> None:
+    generator = TorchGenerator(network, CPU, 1, every=2)
+    state = generator.open(generator.refer(rig))
+    pose = rest_pose(rig)
+    opened = rig.face.clone()
+    opened[:, [14, 87, 317], 1] += 0.05
+    said = []
+    for face in (rig.face, opened, rig.face, rig.face):
+        now = replace(pose, face=face)
+        drawing = generator.draw([state], rig, now, guide(rig, now))
+        assert drawing is not None
+        said.append(drawing.patches[0].done.paint)
+    assert not torch.equal(said[0], said[1])  # looked at the opened mouth
+    assert torch.equal(said[1], said[2])  # the network drew this one: the last word goes along
+    assert torch.allclose(said[3], said[0], atol=1e-5)
 
 
 def test_an_edit_rides_to_where_its_place_of_the_picture_went() -> None:
