@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from kernels.warp import warp_composite
 from models.closeup import Patch
-from models.grid import box_grid, smoothstep, unit_grid
+from models.grid import smoothstep, unit_grid
 from models.guidance import Guidance
 from models.rig import Rig
 
@@ -56,9 +56,10 @@ def compose(
     size = rig.size
     trim = background is not None
     background = rig.plate if background is None else background
-    silent = 1 - held(rig, patches, guidance.holes.shape[-1])
+    alone, shift = speak(rig, patches, guidance.holes.shape[-1])
+    silent = 1 - alone
     missing = guidance.holes[:, :1] * (1 - guidance.confidence) * silent
-    flow = guidance.focus_flow + shift(rig, patches, guidance.holes.shape[-1])
+    flow = guidance.focus_flow + shift
     if edit is None:
         keep, paint = darken(missing, rig.mouth)
         logit = None
@@ -79,23 +80,23 @@ def compose(
     return picture
 
 
-def held(rig: Rig, patches: Sequence[Patch], cells: int) -> Tensor:
-    """(B, 1, cells, cells) 0..1: how far close-ups decide alone about a cell of the focus box."""
-    grid = box_grid(rig.focus, cells)
-    out = grid.new_zeros(len(rig), 1, cells, cells)
+def speak(rig: Rig, patches: Sequence[Patch], cells: int) -> tuple[Tensor, Tensor]:
+    """How far close-ups decide alone about a cell of the focus box (B, 1, cells, cells), 0..1, and what they add to its
+    flow (B, 2, cells, cells), canvas units.
+    """
+    grid = unit_grid(cells, rig.focus.device)
+    alone, shift = grid.new_zeros(len(rig), 1, cells, cells), grid.new_zeros(len(rig), 2, cells, cells)
     for patch in patches:
-        out = torch.maximum(out, F.grid_sample(patch.done.reach, patch.window.at(grid), "bilinear", "zeros", False))
-    return out
-
-
-def shift(rig: Rig, patches: Sequence[Patch], cells: int) -> Tensor:
-    """(B, 2, cells, cells) what close-ups add to the flow on the focus box, canvas units."""
-    grid = box_grid(rig.focus, cells)
-    out = grid.new_zeros(len(rig), 2, cells, cells)
-    for patch in patches:
-        step = F.grid_sample(patch.done.flow, patch.window.at(grid), "bilinear", "zeros", False)
-        out = out + patch.window.lay(step.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-    return out
+        window = patch.window.within(rig.focus)
+        for k, (rows, columns) in enumerate(window.bounds(cells)):
+            at = window.pick(k).at(grid[:, rows, columns])
+            done = patch.done.pick(k)
+            reach = F.grid_sample(done.reach, at, "bilinear", "zeros", False)
+            step = F.grid_sample(done.flow, at, "bilinear", "zeros", False).permute(0, 2, 3, 1)
+            spot = alone[k : k + 1, :, rows, columns]
+            torch.maximum(spot, reach, out=spot)
+            shift[k : k + 1, :, rows, columns] += patch.window.pick(k).lay(step).permute(0, 3, 1, 2)
+    return alone, shift
 
 
 def overlay(picture: Tensor, patch: Patch) -> None:

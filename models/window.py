@@ -81,6 +81,11 @@ class Window:
         """One of the batch, as a batch of one."""
         return Window(*(getattr(self, f.name)[index : index + 1] for f in fields(Window)))
 
+    def within(self, box: Tensor) -> Window:
+        """The same windows in the units of boxes (B, 3) of the map."""
+        half = box[:, 2:]
+        return Window((self.centre - box[:, :2]) / half, self.across / half, self.down / half)
+
     def bounds(self, size: int) -> list[tuple[slice, slice]]:
         """Rows and columns that each window touches of a canvas of `size` pixels; all of it where asking would make
         a device wait.
