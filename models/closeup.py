@@ -151,7 +151,7 @@ def disc(rim: Tensor, side: int) -> Tensor:
     return ((radius - away) * (side / 2) + 0.5).clamp(0, 1).unsqueeze(1)
 
 
-def block(inside: int, outside: int, stride: int = 1) -> nn.Sequential:
+def conv(inside: int, outside: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inside, outside, 3, stride, 1), nn.GroupNorm(8, outside), nn.SiLU())
 
 
@@ -161,16 +161,16 @@ class Retoucher(nn.Module):
     def __init__(self, channels: tuple[int, int, int], marks: int) -> None:
         super().__init__()
         fine, middle, coarse = channels
-        self.enter = block(CHANNELS * 4, fine)
-        self.to_middle = nn.Sequential(block(fine, middle, 2), block(middle, middle))
-        self.to_coarse = nn.Sequential(block(middle, coarse, 2), block(coarse, coarse))
+        self.enter = conv(CHANNELS * 4, fine)
+        self.to_middle = nn.Sequential(conv(fine, middle, 2), conv(middle, middle))
+        self.to_coarse = nn.Sequential(conv(middle, coarse, 2), conv(coarse, coarse))
         self.marks = nn.Sequential(nn.Linear(4 * marks, coarse), nn.SiLU())
         self.context = nn.Sequential(nn.Linear(2 * coarse, coarse), nn.SiLU(), nn.Linear(coarse, 2 * coarse))
-        self.bottom = block(coarse, coarse)
+        self.bottom = conv(coarse, coarse)
         self.from_coarse = nn.Conv2d(coarse, middle, 1)
-        self.at_middle = block(middle, middle)
+        self.at_middle = conv(middle, middle)
         self.from_middle = nn.Conv2d(middle, fine, 1)
-        self.at_fine = block(fine, fine)
+        self.at_fine = conv(fine, fine)
         self.out = nn.Conv2d(fine, 2 + 4 * 4, 3, 1, 1)
         bias = torch.zeros(self.out.out_channels)
         bias[2:6] = 2.5  # keep ≈ 0.92

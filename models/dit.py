@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from kernels.attention import Rope, axial_rope, ring_attention, turn
 from models.cache import REFERENCE_POSITION, Cache
-from models.closeup import Closeups
+from models.closeup import Closeups, conv
 from models.config import CANONICAL_BANDS, CODE_BANDS, ModelConfig
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]  # (layer, q, k, v) of this frame -> (B, H, N, D)
@@ -62,10 +62,6 @@ def sinusoids(x: Tensor, bands: int) -> Tensor:
     octaves = torch.tensor([math.pi / 2 * 2**band for band in range(bands)], device=x.device, dtype=x.dtype)
     angles = (x[:, :, None] * octaves.view(1, 1, -1, *[1] * (x.dim() - 2))).flatten(1, 2)
     return torch.cat([angles.sin(), angles.cos()], 1)
-
-
-def conv(inside: int, outside: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inside, outside, 3, stride, 1), nn.GroupNorm(8, outside), nn.SiLU())
 
 
 class HeadNorm(nn.Module):

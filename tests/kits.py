@@ -1,14 +1,27 @@
-"""Small face and body models, and the public trees they would be as files."""
+"""The real face and body models where they are at hand, and small ones with the public trees they would be as files."""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from training.render.bodykit import DECIMETRE, Bodykit
 from training.render.facekit import Facekit
+
+FACEKIT = os.environ.get("KAGAMI_FACEKIT", "")
+needs_facekit = pytest.mark.skipif(
+    not FACEKIT or not Path(FACEKIT).exists(),
+    reason="the face model is not in the repository: set KAGAMI_FACEKIT to ict_facekit.npz to run this test",
+)
+BODYKIT = os.environ.get("KAGAMI_BODYKIT", "")
+needs_bodykit = pytest.mark.skipif(
+    not BODYKIT or not Path(BODYKIT).exists(),
+    reason="the body model is not in the repository: set KAGAMI_BODYKIT to makehuman_base.npz to run this test",
+)
 
 
 def small_facekit() -> Facekit:

@@ -18,16 +18,14 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from training.motion_tracks import Names, pair_tracks
 from training.render import device_raster
-from training.render.bodykit import load_bodykit
 from training.render.character import Act, Character, Studio
 from training.render.device_figure import Acts, Cast, Device, Figure, Stage
 from training.render.device_scene import Places, film
-from training.render.facekit import load_facekit
 from training.render.landmark_noise import NoiseModel
 from training.render.landmarks import LEFT_EYE, POINTS, RIGHT_EYE, LandmarkMap
 from training.render.raster import Array
 from training.render.scene import SCALE, Scene, random_scene
-from training.samples import SPACINGS
+from training.samples import SPACINGS, studio_of
 
 PER_CHARACTER = 64  # samples of each character
 PER_SCENE = 4  # consecutive samples of a character in the same place
@@ -107,8 +105,7 @@ class PlanStream(IterableDataset):
         """
         self.seed, self.frames, self.size, self.noisy, self.start = seed, frames, size, noisy, start
         self.per_character, self.per_scene = per_character, per_scene
-        body = None if bodykit is None else load_bodykit(bodykit)
-        self.studio = facekit if isinstance(facekit, Studio) else Studio(load_facekit(facekit), body)
+        self.studio = studio_of(facekit, bodykit)
         self.noise = NoiseModel.load()
         self.names = Names(self.studio.kit.expression_names)
 

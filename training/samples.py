@@ -47,7 +47,7 @@ class SampleStream(IterableDataset):
         """
         self.full = full
         self.seed, self.frames, self.size, self.noisy, self.start = seed, frames, size, noisy, start
-        self.studio = facekit if isinstance(facekit, Studio) else _studio(facekit, bodykit)
+        self.studio = studio_of(facekit, bodykit)
         self.landmarks = LandmarkMap.load()
         self.noise = NoiseModel.load()
         self.names = Names(self.studio.kit.expression_names)
@@ -150,7 +150,10 @@ class SampleStream(IterableDataset):
         return parts[0] | parts[1] | parts[2]
 
 
-def _studio(facekit: Path | str, bodykit: Path | str | None) -> Studio:
+def studio_of(facekit: Path | str | Studio, bodykit: Path | str | None) -> Studio:
+    """A studio as it is, or one for the models in these files. Raises FacekitError, BodykitError."""
+    if isinstance(facekit, Studio):
+        return facekit
     return Studio(load_facekit(facekit), None if bodykit is None else load_bodykit(bodykit))
 
 

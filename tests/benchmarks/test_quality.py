@@ -1,19 +1,12 @@
 """The command line of the quality benchmark; the measuring itself is tested where it lives."""
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 
 from benchmarks.quality import main
 from benchmarks.regions import REGIONS
-
-FACEKIT = os.environ.get("KAGAMI_FACEKIT", "")
-needs_facekit = pytest.mark.skipif(
-    not FACEKIT or not Path(FACEKIT).exists(),
-    reason="the face model is not in the repository: set KAGAMI_FACEKIT to ict_facekit.npz to run this test",
-)
+from tests.kits import FACEKIT, needs_facekit
 
 
 @pytest.mark.parametrize(

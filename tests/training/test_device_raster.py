@@ -7,26 +7,16 @@ import subprocess
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from tests.kits import BODYKIT, FACEKIT, needs_bodykit, needs_facekit
 from training.render import device_raster, fill_kernel, raster
 from training.render.raster import Light, Surface
 from training.render.scene import SCALE
 
-FACEKIT = os.environ.get("KAGAMI_FACEKIT", "")
-needs_facekit = pytest.mark.skipif(
-    not FACEKIT or not Path(FACEKIT).exists(),
-    reason="the face model is not in the repository: set KAGAMI_FACEKIT to ict_facekit.npz to run this test",
-)
-BODYKIT = os.environ.get("KAGAMI_BODYKIT", "")
-needs_bodykit = pytest.mark.skipif(
-    not BODYKIT or not Path(BODYKIT).exists(),
-    reason="the body model is not in the repository: set KAGAMI_BODYKIT to makehuman_base.npz to run this test",
-)
 SIDE = 96
 cuda = pytest.param(
     "cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-FACEKIT = os.environ.get("KAGAMI_FACEKIT", "")
-needs_facekit = pytest.mark.skipif(
-    not FACEKIT or not Path(FACEKIT).exists(),
-    reason="the face model is not in the repository: set KAGAMI_FACEKIT to ict_facekit.npz to run this test",
-)
+from tests.kits import FACEKIT, needs_facekit
+
 pytestmark = [needs_facekit, pytest.mark.timeout(600)]  # on a machine that does something else besides
 SIZE = 64
 cuda = pytest.param(

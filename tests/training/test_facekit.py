@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.kits import small_facekit, write_face_tree
+from tests.kits import FACEKIT, needs_facekit, small_facekit, write_face_tree
 from training.render.facekit import FacekitError, load_facekit, read_tree
-
-FACEKIT = os.environ.get("KAGAMI_FACEKIT", "")
-needs_facekit = pytest.mark.skipif(
-    not FACEKIT or not Path(FACEKIT).exists(),
-    reason="the face model is not in the repository: set KAGAMI_FACEKIT to ict_facekit.npz to run this test",
-)
 
 
 def test_missing(tmp_path):

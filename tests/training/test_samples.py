@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-FACEKIT = os.environ.get("KAGAMI_FACEKIT", "")
-needs_facekit = pytest.mark.skipif(
-    not FACEKIT or not Path(FACEKIT).exists(),
-    reason="the face model is not in the repository: set KAGAMI_FACEKIT to ict_facekit.npz to run this test",
-)
-
-BODYKIT = os.environ.get("KAGAMI_BODYKIT", "")
-needs_bodykit = pytest.mark.skipif(
-    not FACEKIT or not BODYKIT or not Path(BODYKIT).exists(),
-    reason="the body model is not in the repository: set KAGAMI_BODYKIT to makehuman_base.npz to run this test",
-)
+from tests.kits import BODYKIT, FACEKIT, needs_bodykit, needs_facekit
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +76,7 @@ def test_the_whole_truth_on_request(stream):
     assert np.abs(place[0, skin]).max() < 12 and place[1, skin].min() > -18  # a face lies where faces do
 
 
+@needs_facekit
 @needs_bodykit
 def test_bodies_have_hands_and_a_head_on_their_neck():
     from training.samples import SampleStream  # noqa: PLC0415

@@ -14,17 +14,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from tests.kits import FACEKIT, needs_facekit
 from training import crew as crew_module
 from training import train
 from training.bake import BYTES, LARGE, Baked
 from training.crew import Crew, Kits, Recipe, make, shard_path
 from training.supply import Supply
-
-FACEKIT = os.environ.get("KAGAMI_FACEKIT", "")
-needs_facekit = pytest.mark.skipif(
-    not FACEKIT or not Path(FACEKIT).exists(),
-    reason="the face model is not in the repository: set KAGAMI_FACEKIT to ict_facekit.npz to run this test",
-)
 
 
 def shard(folder: Path, number: int, samples: int, frames: int = 2) -> None:
