@@ -56,9 +56,7 @@ class Forgetful(Altered):
 
     def draw(self, states: Sequence[State], rig: Rig, *rest: Any, **named: Any) -> Any:
         for state in states:
-            state.past.clear()
-            if state.cache is not None:
-                state.cache.reset()
+            state.forget()
         return super().draw(states, rig, *rest, **named)
 
 

@@ -14,7 +14,8 @@ from benchmarks.contact import contact_sheet, pick, save
 from benchmarks.ledger import Row
 from benchmarks.rendered import DRIVERS, FilmSet, Take, measure
 from streamer.frames import Image
-from streamer.generator import Generator, make_generator
+from streamer.generator import Generator
+from streamer.generators import make_generator
 from streamer.performer import GeneratorKind, Performer
 from training.render.appearance import STYLES
 

@@ -9,7 +9,7 @@ from benchmarks.bench import Bench
 from benchmarks.ledger import Rows, difference, mean_row, table
 from benchmarks.rendered import FIGURES, measure
 from models import checkpoint as weights
-from streamer.generator import DEFAULT_CHECKPOINT
+from streamer.generators import DEFAULT_CHECKPOINT
 
 STEPS = (1, 2, 4)
 

@@ -89,13 +89,6 @@ class Retouch:
         """One of the batch, as a batch of one."""
         return Retouch(*(getattr(self, f.name)[index : index + 1] for f in fields(self)))
 
-    @staticmethod
-    def stack(parts: Sequence[Retouch]) -> Retouch:
-        """Several as one batch."""
-        if len(parts) == 1:
-            return parts[0]
-        return Retouch(*(torch.cat([getattr(part, f.name) for part in parts]) for f in fields(Retouch)))
-
 
 @dataclass(frozen=True)
 class Patch:

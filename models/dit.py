@@ -9,7 +9,7 @@ Shapes: B batch, N tokens of a frame, C width, H heads, D head width, L depth, S
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -55,6 +55,13 @@ class Edit:
     keep: Tensor
     paint: Tensor
     alpha: Tensor
+
+    @staticmethod
+    def stack(edits: Sequence[Edit]) -> Edit:
+        """Several as one batch."""
+        if len(edits) == 1:
+            return edits[0]
+        return Edit(*(torch.cat([getattr(edit, name) for edit in edits]) for name in Edit.__slots__))
 
 
 def sinusoids(x: Tensor, bands: int) -> Tensor:

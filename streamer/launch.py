@@ -36,8 +36,7 @@ def launch(settings: Settings, listening: socket.socket, say: Say, frame_hook: F
     if camera is not None and (missing := camera.is_available()):
         raise OutputError(missing)
     torch.set_num_threads(1)  # trackers, encoders and ONNX Runtime want the other cores; see docs/decisions.md
-    every = 2 if device == "cpu" else 1  # on a CPU the network cannot keep up with the camera; the warp can
-    performer = Performer(settings.generator, device, settings.size, settings.checkpoint, every, settings.steps)
+    performer = Performer(settings.generator, device, settings.size, settings.checkpoint, settings.steps, live=True)
     say(f"{settings.generator} generator on {device}")
     avatar = performer.prepare(picture, points)
     for note in avatar.notes:

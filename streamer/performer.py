@@ -19,7 +19,8 @@ from models.retarget import Pose, Strength, retarget
 from models.rig import Rig
 from streamer.backdrop import Background, backdrop
 from streamer.frames import AvatarFrame
-from streamer.generator import Drawing, Generator, Reference, State, make_generator
+from streamer.generator import Drawing, Generator, Reference, State
+from streamer.generators import make_generator
 from streamer.motion import Motion, to_driver
 from streamer.picture import Picture
 from streamer.rigger import Points, make_rig
@@ -79,7 +80,7 @@ class Performer:
     """Draws characters on one device.
 
     generator: "dit" (the network) or "geometry" (the warp alone). device: a torch device name. size: longer side of the
-    output in pixels. every: the network draws one frame in so many, see `NetworkGenerator`; steps: in so many steps.
+    output in pixels. steps: of the network's sampler. live: no frame waits for the transformer, see `OnnxGenerator`.
     Raises KagamiError from the loaders when the checkpoint or the device cannot be used.
     """
 
@@ -89,12 +90,12 @@ class Performer:
         device: str = "cpu",
         size: int = 512,
         checkpoint: Path | None = None,
-        every: int = 1,
         steps: int = 1,
+        live: bool = False,
     ) -> None:
         self.device = torch.device(device)
         self.size = size
-        self._generator: Generator = make_generator(generator, self.device, checkpoint, steps, every)
+        self._generator: Generator = make_generator(generator, self.device, checkpoint, steps, live)
         self._stack: tuple[tuple[int, ...], Rig] | None = None
 
     def prepare(self, picture: Picture, points: Points | None = None) -> Avatar:

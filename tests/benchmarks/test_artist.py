@@ -1,7 +1,5 @@
 """The performer for measuring, and generators that lack a part."""
 
-from collections import deque
-
 import numpy as np
 import pytest
 import torch
@@ -13,6 +11,17 @@ from streamer.motion import Motion
 from tests.faces import drawn_face
 
 
+class Diary(State):
+    """A memory that can be read."""
+
+    def __init__(self, reference):
+        super().__init__(reference)
+        self.past = []
+
+    def forget(self):
+        self.past.clear()
+
+
 class Spy(GeometryGenerator):
     """Draws the warp, and notes what it was given."""
 
@@ -21,6 +30,9 @@ class Spy(GeometryGenerator):
 
     def refer(self, rig):
         return Reference(Focus.of(rig, 64))
+
+    def open(self, reference):
+        return Diary(reference)
 
     def draw(self, states, rig, *rest):
         self.seen.append((states[0], len(states[0].past), rig))
@@ -53,18 +65,6 @@ def test_the_forgetful_see_no_past(rig):
     forgets = Spy()
     animate(Artist(Forgetful(forgets), size=128), rig, [still(rig)] * 3)
     assert [past for _, past, _ in forgets.seen] == [0, 0, 0]
-
-
-def test_a_cache_is_forgotten_too(rig):
-    class Cache:
-        resets = 0
-
-        def reset(self):
-            self.resets += 1
-
-    state = State(Reference(), cache=Cache(), past=deque())
-    Forgetful(Spy()).draw([state], rig)
-    assert state.cache.resets == 1
 
 
 def test_the_blindfolded_see_grey_and_draw_over_the_true_warp(rig):

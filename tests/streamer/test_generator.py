@@ -1,7 +1,11 @@
 """ONNX Runtime draws what torch draws, over a stream that is longer than the ring."""
 
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +18,10 @@ from models.guidance import guide
 from models.retarget import rest_pose
 from models.rig import Rig
 from models.sampler import draw_frame
-from streamer.generator import GeneratorError, GeometryGenerator, OnnxGenerator, TorchGenerator, make_generator, ride
+from streamer.generator import GeometryGenerator
+from streamer.generators import GeneratorError, make_generator
+from streamer.onnx_generator import OnnxGenerator, ride
+from streamer.torch_generator import TorchGenerator
 from tests.faces import drawn_face
 
 SMALL = ModelConfig(
@@ -85,6 +92,18 @@ def test_streams_of_one_batch_keep_their_own_past(network: CausalDiT, rig: Rig) 
         assert torch.allclose(both_of.done.paint[:1], one_of.done.paint, atol=1e-5)
 
 
+@pytest.mark.parametrize("make", [OnnxGenerator, TorchGenerator])
+@torch.inference_mode()
+def test_what_is_forgotten_is_not_seen(network: CausalDiT, rig: Rig, make: type) -> None:
+    generator = make(network, CPU, 1)
+    state = generator.open(generator.refer(rig))
+    pose = rest_pose(rig)
+    first, second = (generator.draw([state], rig, pose, guide(rig, pose)).edit.paint for _ in range(2))
+    state.forget()
+    again = generator.draw([state], rig, pose, guide(rig, pose)).edit.paint
+    assert torch.allclose(first, again, atol=1e-5) and not torch.allclose(second, again, atol=1e-5)
+
+
 def test_geometry_draws_nothing_itself(rig: Rig) -> None:
     generator = GeometryGenerator()
     pose = rest_pose(rig)
@@ -105,34 +124,65 @@ def test_no_steps_is_refused() -> None:
         draw_frame(None, None, None, 0)  # type: ignore[arg-type]
 
 
+class Slow:
+    """Stands for the pool: a job runs when `catch_up` says so."""
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, job: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.jobs.append((future, partial(job, *arguments)))
+        return future
+
+    def catch_up(self) -> None:
+        for future, job in self.jobs:
+            future.set_result(job())
+        self.jobs.clear()
+
+
 @torch.inference_mode()
-def test_between_two_looks_the_edit_rides_on_the_guidance(network: CausalDiT, rig: Rig) -> None:
-    generator = TorchGenerator(network, CPU, 1, every=2)
+def test_live_no_frame_waits_for_the_transformer(network: CausalDiT, rig: Rig) -> None:
+    generator = OnnxGenerator(network, CPU, 1, live=True)
+    generator._thought = slow = Slow()  # type: ignore[assignment]
     state = generator.open(generator.refer(rig))
     pose = rest_pose(rig)
-    first, second, third = (generator.draw([state], rig, pose, guide(rig, pose)) for _ in range(3))
-    assert first is not None and second is not None and third is not None
-    assert torch.allclose(first.edit.paint, second.edit.paint, atol=1e-4)
-    # The network looked again, now with a past.
-    assert not torch.allclose(first.edit.paint, third.edit.paint, atol=1e-4)
+    paint = []
+    for _ in range(4):
+        paint.append(generator.draw([state], rig, pose, guide(rig, pose)).edit.paint)
+        if len(paint) == 3:
+            assert len(slow.jobs) == 1  # one thought at a time
+            slow.catch_up()
+    assert torch.allclose(paint[0], paint[2], atol=1e-4)  # the first frame's word rides along
+    assert not torch.allclose(paint[0], paint[3], atol=1e-4)  # a new word, said with a past
+    assert len(slow.jobs) == 1
 
 
 @torch.inference_mode()
-def test_close_ups_look_at_the_frames_that_the_network_leaves_out(network: CausalDiT, rig: Rig) -> None:
-    generator = TorchGenerator(network, CPU, 1, every=2)
+def test_live_what_breaks_a_thought_breaks_the_frame_that_wants_it(network: CausalDiT, rig: Rig) -> None:
+    generator = OnnxGenerator(network, CPU, 1, live=True)
+    state = generator.open(generator.refer(rig))
+    pose = rest_pose(rig)
+    generator.draw([state], rig, pose, guide(rig, pose))
+    state.thinking = Future()
+    state.thinking.set_exception(RuntimeError("no"))
+    with pytest.raises(RuntimeError, match="no"):
+        generator.draw([state], rig, pose, guide(rig, pose))
+
+
+@torch.inference_mode()
+def test_close_ups_look_at_every_frame(network: CausalDiT, rig: Rig) -> None:
+    generator = OnnxGenerator(network, CPU, 1, live=True)
     state = generator.open(generator.refer(rig))
     pose = rest_pose(rig)
     opened = rig.face.clone()
     opened[:, [14, 87, 317], 1] += 0.05
     said = []
-    for face in (rig.face, opened, rig.face, rig.face):
+    for face in (rig.face, opened, rig.face):
         now = replace(pose, face=face)
-        drawing = generator.draw([state], rig, now, guide(rig, now))
-        assert drawing is not None
-        said.append(drawing.patches[0].done.paint)
-    assert not torch.equal(said[0], said[1])  # looked at the opened mouth
-    assert torch.equal(said[1], said[2])  # the network drew this one: the last word goes along
-    assert torch.allclose(said[3], said[0], atol=1e-5)
+        said.append(generator.draw([state], rig, now, guide(rig, now)).patches[0].done.paint)
+    assert not torch.equal(said[0], said[1])
+    assert torch.allclose(said[2], said[0], atol=1e-5)
 
 
 def test_an_edit_rides_to_where_its_place_of_the_picture_went() -> None:

@@ -1,0 +1,38 @@
+"""Which generator draws on which device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from models import checkpoint as weights
+from streamer.errors import KagamiError
+from streamer.generator import Generator, GeometryGenerator
+from streamer.onnx_generator import OnnxGenerator
+from streamer.torch_generator import TorchGenerator
+
+DEFAULT_CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints" / "tiny.safetensors"
+
+
+class GeneratorError(KagamiError):
+    """The generator cannot be made on this machine."""
+
+
+def make_generator(
+    kind: str, device: torch.device, checkpoint: Path | None = None, steps: int = 1, live: bool = False
+) -> Generator:
+    """ "geometry", or "dit" on ONNX Runtime (CPU) or torch (elsewhere).
+
+    live: frames never wait for the transformer, see `OnnxGenerator`; elsewhere they need not. Raises GeneratorError
+    with one sentence.
+    """
+    if kind == "geometry":
+        return GeometryGenerator()
+    try:
+        network = weights.load(checkpoint or DEFAULT_CHECKPOINT)
+    except weights.CheckpointError as error:
+        raise GeneratorError(str(error)) from error
+    if device.type == "cpu":
+        return OnnxGenerator(network, device, steps, live)
+    return TorchGenerator(network, device, steps)
