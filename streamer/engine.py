@@ -7,20 +7,27 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Protocol
 
+import torch
+
 from streamer import pacing
-from streamer.errors import EngineClosedError, KagamiError, ServerFullError
+from streamer.admission import tick_time
+from streamer.errors import DeviceMemoryError, EngineClosedError, KagamiError, OverloadError, ServerFullError
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.mailbox import Mailbox
+from streamer.meter import DRAWN, QUEUE_AGE, spread
 from streamer.performer import Avatar, Controls, Shot, Stream
 from streamer.picture import Picture
 from streamer.seat import Follower, Move, Seat
 
 EARLY = 0.75  # share of a period by which a frame may be drawn early: a camera's jitter costs neither a tick nor a wait
+RECENT = 300  # draws by which the next tick's time is predicted: 10 s at 30 a second
+SPREAD_PERIOD = 1.0  # seconds; each page asks once a second, and percentiles of everybody's samples cost time
 _log = logging.getLogger(__name__)
 
 FrameHook = Callable[[CameraFrame, AvatarFrame], AvatarFrame]
@@ -39,7 +46,8 @@ class Draws(Protocol):
 
 
 class Engine:
-    """Draws for up to `max_sessions` seats, at most `fps` frames a second each.
+    """Draws for up to `max_sessions` seats, at most `fps` frames a second each, and takes no more of them than leave
+    everybody `min_fps` (0: any).
 
     make_follower: makes a session's tracker, called in its tracking thread. frame_hook: changes each frame before it
     leaves, given the camera picture it follows; benchmarks copy a bar code with it, nothing else sets it.
@@ -52,15 +60,22 @@ class Engine:
         fps: float = 30.0,
         max_sessions: int = 4,
         frame_hook: FrameHook | None = None,
+        min_fps: float = 0.0,
     ) -> None:
         self.performer = performer
         self.fps = fps
         self.max_sessions = max_sessions
+        self.min_fps = min_fps
         self._make_follower = make_follower
         self._frame_hook = frame_hook
         self._wake = threading.Condition()  # guards all below
         self._seats: list[Seat] = []
         self._watchers: list[Mailbox[AvatarFrame]] = []
+        self._draws: deque[tuple[int, float]] = deque(maxlen=RECENT)
+        self._drawn = 0
+        self._refused = 0
+        self._left_drops: Counter[str] = Counter()
+        self._spread: tuple[float, dict[str, dict[str, float]]] | None = None
         self._moved = False
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -70,6 +85,38 @@ class Engine:
     def sessions(self) -> int:
         with self._wake:
             return len(self._seats)
+
+    @property
+    def seats(self) -> tuple[Seat, ...]:
+        """The live sessions, the longest there first."""
+        with self._wake:
+            return tuple(self._seats)
+
+    @property
+    def drawn(self) -> int:
+        """Frames drawn since the start."""
+        return self._drawn
+
+    @property
+    def refused(self) -> int:
+        """Sessions that found no place since the start."""
+        return self._refused
+
+    @property
+    def drops(self) -> dict[str, int]:
+        """Things replaced before they were used since the start, by mailbox, over all sessions, those that left too."""
+        with self._wake:
+            counts = Counter(self._left_drops)
+            for seat in self._seats:
+                counts.update(seat.drops)
+        return dict(counts)
+
+    def spread(self) -> dict[str, dict[str, float]]:
+        """How alike the live sessions are served, see `meter.spread`; counted anew once a second, whoever asks."""
+        now = time.monotonic()
+        if self._spread is None or now - self._spread[0] > SPREAD_PERIOD:
+            self._spread = (now, spread([seat.meter for seat in self.seats]))
+        return self._spread[1]
 
     @property
     def newest(self) -> Avatar | None:
@@ -98,13 +145,16 @@ class Engine:
     def admit(self, avatar: Avatar, controls: Controls, on_failure: Callable[[KagamiError], None]) -> Seat:
         """A place for one more session. on_failure: called once, in some thread, if the session breaks.
 
-        Raises ServerFullError, EngineClosedError.
+        Raises ServerFullError, OverloadError, EngineClosedError.
         """
         with self._wake:
             if self._closed:
                 raise EngineClosedError
-            if len(self._seats) >= self.max_sessions:
-                raise ServerFullError(self.max_sessions)
+            try:
+                self._check_room()
+            except KagamiError:
+                self._refused += 1
+                raise
             seat = Seat(
                 avatar,
                 controls,
@@ -116,12 +166,22 @@ class Engine:
             self._seats.append(seat)
             return seat
 
+    def _check_room(self) -> None:
+        """Raises ServerFullError, OverloadError. The first session always has room."""
+        count = len(self._seats) + 1
+        if count > self.max_sessions:
+            raise ServerFullError(self.max_sessions)
+        seconds = tick_time(self._draws, count) if count > 1 and self.min_fps > 0 else None
+        if seconds is not None and seconds * self.min_fps > 1:
+            raise OverloadError(1 / seconds, self.min_fps)
+
     def leave(self, seat: Seat) -> None:
         """Give a place back. May be called again, from any thread."""
         seat.close()
         with self._wake:
             if seat in self._seats:
                 self._seats.remove(seat)
+                self._left_drops.update(seat.drops)
 
     def watch(self) -> Mailbox[AvatarFrame]:
         """A mailbox that gets every frame of the newest live session, whoever that is at the time."""
@@ -139,10 +199,20 @@ class Engine:
                 self._watchers.remove(mailbox)
 
     def prepare(self, picture: Picture) -> Future[Avatar]:
-        """Prepare a picture in the background, one at a time; drawing goes on meanwhile. Raises EngineClosedError."""
+        """Prepare a picture in the background, one at a time; drawing goes on meanwhile. Raises EngineClosedError; the
+        result raises KagamiError.
+        """
         if self._closed:
             raise EngineClosedError
-        return self._preparing.submit(self.performer.prepare, picture)
+        return self._preparing.submit(self._prepare, picture)
+
+    def _prepare(self, picture: Picture) -> Avatar:
+        try:
+            return self.performer.prepare(picture)
+        except torch.OutOfMemoryError as error:
+            raise DeviceMemoryError(
+                "The device has no memory left for another picture; choose one again when somebody has left."
+            ) from error
 
     def _on_move(self) -> None:
         with self._wake:
@@ -162,15 +232,18 @@ class Engine:
             self._tick()  # a function of its own: nobody's seat stays in a variable while the thread waits
 
     def _tick(self) -> None:
-        with self._wake:
-            seats = list(self._seats)
+        """One frame for every session that has moved since the last tick, each by its newest motion."""
+        seats = self.seats
         moves = [(seat, move) for seat in seats if (move := seat.moves.poll()) is not None]
+        now = time.monotonic()
+        for seat, move in moves:
+            seat.meter.add({QUEUE_AGE: (now - move.put) * 1000})
         ready = [(seat, move, shot) for seat, move in moves if (shot := self._shot(seat, move)) is not None]
         if ready:
             self._draw(ready, newest=seats[-1])
 
     def _shot(self, seat: Seat, move: Move) -> Shot | None:
-        """The seat's next frame to draw, or None if the seat broke."""
+        """The seat's next frame to draw, or None if the seat broke, which then has left."""
         with seat.boundary():
             avatar = seat.avatar
             if seat.stream is None:
@@ -178,27 +251,46 @@ class Engine:
             elif seat.stream.avatar is not avatar:
                 self.performer.swap(seat.stream, avatar)
             return Shot(seat.stream, move.followed.motion, move.followed.neutral, seat.controls)
+        self.leave(seat)
         return None
 
     def _draw(self, ready: list[tuple[Seat, Move, Shot]], newest: Seat) -> None:
         began = time.monotonic()
+        frames, no_memory = None, False
         try:
             frames = self.performer.draw([shot for _, _, shot in ready])
-        except Exception:
-            if len(ready) > 1:  # somebody's frame breaks the batch: let each break alone
-                for one in ready:
-                    self._draw([one], newest)
-                return
-            with ready[0][0].boundary():
-                raise
-            self.leave(ready[0][0])
+        except Exception as error:
+            no_memory = isinstance(error, torch.OutOfMemoryError)
+            if len(ready) == 1:
+                with ready[0][0].boundary():
+                    raise
+        if frames is None:  # out of the handler, whose error holds what the batch had on the device
+            self._part(ready, newest, no_memory)
             return
-        drawn = (time.monotonic() - began) * 1000
+        drawn = time.monotonic() - began
+        with self._wake:
+            self._draws.append((len(ready), drawn))
+            self._drawn += len(ready)
         for (seat, move, _), frame in zip(ready, frames, strict=True):
             with seat.boundary():
-                stages = {"wait": (began - move.put) * 1000, "draw": drawn}
-                seat.meter.add({**move.followed.motion.stages, **frame.stages, **stages})
+                seat.meter.add({**move.followed.motion.stages, **frame.stages, "draw": drawn * 1000})
+                seat.meter.tick(DRAWN)
                 self._hand_out(seat, move, replace(frame, captured=move.followed.motion.captured), newest)
+
+    def _part(self, batch: list[tuple[Seat, Move, Shot]], newest: Seat, no_memory: bool) -> None:
+        """Part with the session that breaks a batch: each is drawn alone, and who breaks alone leaves. Where the device
+        has memory for each but not for all, whoever came last leaves, since else every tick would break anew.
+        """
+        if len(batch) == 1:
+            self.leave(batch[0][0])
+            return
+        for one in batch:
+            self._draw([one], newest)
+        last = batch[-1][0]
+        if no_memory and not any(seat.failure for seat, _, _ in batch):
+            with last.boundary():
+                raise DeviceMemoryError
+            self.leave(last)
 
     def _hand_out(self, seat: Seat, move: Move, frame: AvatarFrame, newest: Seat) -> None:
         if self._frame_hook and move.camera is not None:

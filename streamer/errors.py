@@ -52,6 +52,31 @@ class ServerFullError(KagamiError):
         )
 
 
+class OverloadError(KagamiError):
+    """One more session would slow the live ones below `--min-fps`. fps: what each would get."""
+
+    code = "full"  # for the page the same: no place now, try again later
+
+    def __init__(self, fps: float, least: float) -> None:
+        super().__init__(
+            f"The server is full: with one person more everybody would get about {fps:.1f} frames a second, and it "
+            f"keeps to {least:g}; try again later or start it with a smaller --min-fps."
+        )
+
+
+class DeviceMemoryError(KagamiError):
+    """The device has no memory for what somebody wants; the others go on."""
+
+    code = "memory"
+
+    def __init__(
+        self,
+        message: str = "The device has no memory left for this session and it was closed; try again when somebody has "
+        "left, or start the server with a smaller --size or --max-sessions.",
+    ) -> None:
+        super().__init__(message)
+
+
 class ForbiddenError(KagamiError):
     """The request comes from a place, or without the token, that this server accepts."""
 

@@ -50,6 +50,7 @@ def launch(settings: Settings, listening: socket.socket, say: Say, frame_hook: F
         fps=settings.fps,
         max_sessions=settings.max_sessions,
         frame_hook=frame_hook,
+        min_fps=settings.min_fps,
     )
     engine.start()
     feed = None if camera is None else feed_output(engine, camera, avatar.width, avatar.height)

@@ -5,53 +5,97 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-WINDOW = 300  # samples a stage keeps: 10 s at 30 fps
+WINDOW = 10.0  # seconds that a percentile looks back
+MOST = 1200  # samples kept of one stage, whatever comes: twice what 60 a second make in a window
+QUANTILES = (0.5, 0.95, 0.99)
+TOTAL = "total"  # the stage from "camera frame arrived" to "avatar frame left"
+QUEUE_AGE = "queue age"  # the age of a motion when the engine takes it
+DRAWN = "drawn"  # the event of a frame that the engine has drawn
 
 
 class Meter:
-    """Collects milliseconds by stage name and times of events by name; of each only the last `WINDOW`. Any thread may
-    add.
+    """Collects milliseconds by stage name and times of events by name, and forgets what is older than `WINDOW` seconds.
+    Any thread may add. clock: seconds, injectable for tests.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
-        self._stages: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=WINDOW))
-        self._events: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=WINDOW))
+        self._stages: dict[str, deque[tuple[float, float]]] = defaultdict(lambda: deque(maxlen=MOST))
+        self._events: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=MOST))
 
     def add(self, stages: Mapping[str, float]) -> None:
         """stages: milliseconds by stage name."""
+        now = self._clock()
         with self._lock:
             for name, milliseconds in stages.items():
-                self._stages[name].append(milliseconds)
+                self._stages[name].append((now, milliseconds))
 
     def tick(self, event: str) -> None:
         """`event` happened now."""
         with self._lock:
-            self._events[event].append(time.monotonic())
+            self._events[event].append(self._clock())
 
     def rate(self, event: str, over: float = 3.0) -> float:
         """Events a second in the last `over` seconds."""
-        now = time.monotonic()
+        now = self._clock()
         with self._lock:
             times = [t for t in self._events[event] if now - t <= over]
         if len(times) < 2:
             return 0.0
         return (len(times) - 1) / max(now - times[0], 1e-6)
 
-    def percentiles(self, stage: str) -> dict[str, float]:
-        """{"p50", "p95"} in milliseconds; zeros where nothing was measured."""
+    def samples(self) -> dict[str, list[float]]:
+        """Milliseconds of the last `WINDOW` seconds by stage, in the order in which the stages first came."""
+        since = self._clock() - WINDOW
         with self._lock:
-            samples = list(self._stages[stage]) if stage in self._stages else []
-        if not samples:
-            return {"p50": 0.0, "p95": 0.0}
-        p50, p95 = np.percentile(samples, (50, 95))
-        return {"p50": round(float(p50), 1), "p95": round(float(p95), 1)}
+            recent = {name: [ms for when, ms in kept if when >= since] for name, kept in self._stages.items()}
+        return {name: values for name, values in recent.items() if values}
 
-    def stages(self) -> list[str]:
-        """Names of the stages measured so far, in the order in which they first came."""
-        with self._lock:
-            return list(self._stages)
+    def stages(self) -> dict[str, dict[str, float]]:
+        """The percentiles of every stage, see `percentiles`."""
+        return {name: percentiles(values) for name, values in self.samples().items()}
+
+    def percentiles(self, stage: str) -> dict[str, float]:
+        """Those of one stage; zeros where nothing was measured."""
+        return percentiles(self.samples().get(stage, ()))
+
+
+def percentiles(samples: Sequence[float]) -> dict[str, float]:
+    """{"p50", "p95", "p99"} to a tenth; zeros for no samples."""
+    if not samples:
+        return {name: 0.0 for name in map(quantile_name, QUANTILES)}
+    values = np.quantile(samples, QUANTILES)
+    return {quantile_name(q): round(float(value), 1) for q, value in zip(QUANTILES, values, strict=True)}
+
+
+def quantile_name(quantile: float) -> str:
+    """0.95 → p95."""
+    return f"p{quantile * 100:g}"
+
+
+def pooled(meters: Iterable[Meter]) -> dict[str, list[float]]:
+    """The samples of many meters by stage: percentiles of percentiles would not be percentiles."""
+    together: dict[str, list[float]] = {}
+    for meter in meters:
+        for name, values in meter.samples().items():
+            together.setdefault(name, []).extend(values)
+    return together
+
+
+def spread(meters: Sequence[Meter]) -> dict[str, dict[str, float]]:
+    """How alike sessions are served: least and most frames drawn a second, and p95 of milliseconds from camera frame
+    to avatar frame, over the sessions; zeros without any.
+    """
+    return {
+        "fps": _range([meter.rate(DRAWN) for meter in meters]),
+        "latency_ms": _range([meter.percentiles(TOTAL)["p95"] for meter in meters]),
+    }
+
+
+def _range(values: Sequence[float]) -> dict[str, float]:
+    return {"min": round(min(values, default=0.0), 1), "max": round(max(values, default=0.0), 1)}

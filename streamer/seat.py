@@ -12,10 +12,11 @@ from typing import Protocol
 
 import cv2
 import numpy as np
+import torch
 from av import VideoFrame
 from av.video.reformatter import VideoReformatter
 
-from streamer.errors import KagamiError, SessionError
+from streamer.errors import DeviceMemoryError, KagamiError, SessionError
 from streamer.frames import AvatarFrame, CameraFrame, Image
 from streamer.mailbox import Mailbox, MailboxClosed
 from streamer.meter import Meter
@@ -141,7 +142,7 @@ class Seat:
         except Exception as error:
             _log.exception("a session broke")
             if self.failure is None:
-                self.failure = error if isinstance(error, KagamiError) else SessionError()
+                self.failure = _for_people(error)
                 self._on_failure(self.failure)
             self.close()
 
@@ -184,6 +185,13 @@ class Seat:
             self.phase = "waiting"
         elif time.monotonic() - last > STALLED:
             self.phase = "stalled"
+
+
+def _for_people(error: Exception) -> KagamiError:
+    """What broke, in a sentence."""
+    if isinstance(error, KagamiError):
+        return error
+    return DeviceMemoryError() if isinstance(error, torch.OutOfMemoryError) else SessionError()
 
 
 class Converter:

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from PIL import Image
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import ClientDisconnect, Request
@@ -38,6 +39,7 @@ from streamer.errors import (
     SessionError,
     TooLargeError,
 )
+from streamer.metrics import Metrics
 from streamer.performer import Avatar
 from streamer.picture import load_picture
 from streamer.session import Session
@@ -150,6 +152,8 @@ class Server:
         self._avatar = avatar
         self._name = name
         self._sessions: dict[str, Session] = {}
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(Metrics(engine))
         self._closing = False
         self._conversations: set[asyncio.Task[None]] = set()
         self.app = Starlette(
@@ -158,6 +162,7 @@ class Server:
                 Route("/api/health", self._health),
                 Route("/api/picture", self._picture, methods=["PUT"]),
                 Route("/api/picture", self._still, methods=["GET"]),
+                Route("/metrics", self._metrics),
                 WebSocketRoute("/ws", self._converse),
                 Mount("/", StaticFiles(directory=page, html=True, check_dir=False)),
             ],
@@ -194,6 +199,12 @@ class Server:
         return JSONResponse(
             {"status": "ok", "sessions": self.engine.sessions, "max_sessions": self.engine.max_sessions}
         )
+
+    async def _metrics(self, request: Request) -> Response:
+        if not self._permits(request.headers, request.query_params):
+            return _refusal(_NO_TOKEN, 401)
+        text = await asyncio.to_thread(generate_latest, self._registry)
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     async def _picture(self, request: Request) -> Response:  # noqa: PLR0911 - one for each way it can go
         if not self._permits(request.headers, request.query_params):

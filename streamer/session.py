@@ -22,7 +22,8 @@ from streamer.engine import Engine
 from streamer.errors import BusyError, ConnectionLostError, KagamiError, MediaTimeoutError
 from streamer.frames import AvatarFrame
 from streamer.mailbox import Mailbox
-from streamer.meter import Meter
+from streamer.memory import memory_bytes
+from streamer.meter import QUEUE_AGE, TOTAL, Meter, percentiles
 from streamer.peer import Peer
 from streamer.performer import Avatar, Controls
 from streamer.picture import Picture
@@ -167,7 +168,7 @@ class Session:
             self._reporter = self._loop.create_task(self._report())
 
     def _take_seat(self) -> Seat | None:
-        """The session's seat, taken now if it has none; None for a viewer. Raises ServerFullError."""
+        """The session's seat, taken now if it has none; None for a viewer. Raises ServerFullError, OverloadError."""
         if self._watch:
             return None
         if self._seat is None:
@@ -255,13 +256,17 @@ class Session:
 
     def _stats(self, peer: Peer) -> dict[str, Any]:
         meter = self._meter if self._seat is None else self._seat.meter
+        stages = meter.stages()
         return signaling.stats(
             fps={"in": meter.rate("in"), "out": meter.rate("out")},
-            latency=meter.percentiles("total"),
-            stages={name: meter.percentiles(name) for name in meter.stages() if name != "total"},
+            latency=stages.pop(TOTAL, percentiles(())),
+            queue_age=stages.pop(QUEUE_AGE, percentiles(())),
+            stages=stages,
             drops={} if self._seat is None else self._seat.drops,
             bitrate=peer.target_bitrate,
             sessions=self._engine.sessions,
+            spread=self._engine.spread(),
+            memory=memory_bytes(),
         )
 
 

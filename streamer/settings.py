@@ -69,6 +69,10 @@ class Settings:
         None, "weights of the network, if not the ones that came along", kind=Path, metavar="FILE"
     )
     max_sessions: int = _setting(4, "people served at once; one more is refused", kind=int, low=1, high=256)
+    min_fps: float = _setting(
+        12.0, "one person more is refused when everybody would fall below so many frames a second; 0 refuses nobody",
+        kind=float, low=0, high=60,
+    )  # fmt: skip
     fps: float = _setting(30.0, "most avatar frames a second", kind=float, low=1, high=60)
     codec: Codec = _setting(
         "auto", "video codec; auto takes what the browser likes best", choices=("auto", "vp8", "h264")

@@ -285,22 +285,28 @@ def picture_status(
 def stats(
     fps: Mapping[str, float],
     latency: Mapping[str, float],
+    queue_age: Mapping[str, float],
     stages: Mapping[str, Mapping[str, float]],
     drops: Mapping[str, int],
     bitrate: float,
     sessions: int,
+    spread: Mapping[str, Mapping[str, float]],
+    memory: Mapping[str, int],
 ) -> dict[str, Any]:
-    """fps: in, out. latency: p50, p95 in ms. stages: p50, p95 in ms by name. drops: by mailbox. bitrate: bits a
-    second.
+    """fps: in, out. latency, queue_age: p50, p95, p99 in ms. stages: the same by name. drops: by mailbox. bitrate: bits
+    a second. spread: min, max over the sessions of fps and latency_ms. memory: bytes by kind.
     """
     return {
         "type": "stats",
         "fps": {name: round(value, 1) for name, value in fps.items()},
         "latency_ms": dict(latency),
+        "queue_age_ms": dict(queue_age),
         "stage_ms": {name: dict(value) for name, value in stages.items()},
         "drops": dict(drops),
         "bitrate_kbps": round(bitrate / 1000),
         "sessions": sessions,
+        "spread": {name: dict(value) for name, value in spread.items()},
+        "memory_mb": {name: round(value / 2**20) for name, value in memory.items()},
     }
 
 

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import torch
 
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.performer import Shot
@@ -33,8 +34,9 @@ class FakeStream:
 
 class FakePerformer:
     """Paints the avatar's colour and, in the left half, the motion's `hands[0, 0, 0]` (0..1) as grey. delay: seconds
-    a batch takes. fail_on: a colour whose frames cannot be drawn. Counts what happens; asserts that one thread draws
-    at a time.
+    a batch takes. fail_on: a colour whose frames cannot be drawn. no_memory_on: a colour for whose stream the device
+    has no memory. most: as many frames at once as the device has memory for. Counts what happens; asserts that one
+    thread draws at a time.
     """
 
     def __init__(
@@ -43,11 +45,15 @@ class FakePerformer:
         size: int = 512,
         prepare_delay: float = 0.0,
         fail_on: tuple[int, int, int] | None = None,
+        no_memory_on: tuple[int, int, int] | None = None,
+        most: int = 1000,
     ) -> None:
         self.delay = delay
         self.size = size
         self.prepare_delay = prepare_delay
         self.fail_on = fail_on
+        self.no_memory_on = no_memory_on
+        self.most = most
         self.batches: list[int] = []
         self.threads: set[str] = set()
         self._busy = threading.Lock()
@@ -58,16 +64,20 @@ class FakePerformer:
         return FakeAvatar(self.size, self.size, (red, green, blue))
 
     def open(self, avatar: FakeAvatar) -> FakeStream:
+        if avatar.colour == self.no_memory_on:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
         return FakeStream(avatar)
 
     def swap(self, stream: FakeStream, avatar: FakeAvatar) -> None:
-        stream.avatar = avatar
+        stream.avatar = self.open(avatar).avatar
 
     def draw(self, shots: list[Shot]) -> list[AvatarFrame]:
         assert self._busy.acquire(blocking=False), "two threads draw at once"
         try:
             if any(shot.stream.avatar.colour == self.fail_on for shot in shots):
                 raise RuntimeError("cannot draw this colour")
+            if len(shots) > self.most:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
             time.sleep(self.delay)
             self.batches.append(len(shots))
             self.threads.add(threading.current_thread().name)

@@ -10,10 +10,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from av import VideoFrame
 
+from streamer.admission import ENOUGH
 from streamer.engine import Engine
-from streamer.errors import EngineClosedError, KagamiError, ServerFullError, SessionError
+from streamer.errors import (
+    DeviceMemoryError,
+    EngineClosedError,
+    KagamiError,
+    OverloadError,
+    ServerFullError,
+    SessionError,
+)
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.mailbox import Mailbox, MailboxClosed
 from streamer.performer import Controls
@@ -77,7 +86,7 @@ def test_a_picture_goes_in_and_an_avatar_comes_out_with_its_time_and_stages() ->
             pass  # idle frames from before
         assert brightness(frame) == pytest.approx(80, abs=3)
         assert frame.captured == sent.at
-        assert {"decode", "track", "wait", "draw", "paint"} <= set(seat.meter.stages())
+        assert {"decode", "track", "queue age", "draw", "paint"} <= set(seat.meter.stages())
         assert not failures
 
 
@@ -185,6 +194,129 @@ def test_one_more_is_refused_until_somebody_leaves() -> None:
         engine.leave(first)
         admit(engine)
         assert engine.sessions == 2
+
+
+def test_one_more_is_refused_who_would_slow_everybody_too_much() -> None:
+    engine = Engine(FakePerformer(), FakeFollower, max_sessions=8, min_fps=12)  # its thread never starts
+    admit(engine)  # the first always has room, whatever was measured
+    admit(engine)  # nothing was measured yet: nothing speaks against it
+    engine._draws.extend([(2, 0.06)] * ENOUGH)
+    with pytest.raises(OverloadError) as caught:
+        admit(engine)
+    assert caught.value.code == "full" and str(caught.value) == (
+        "The server is full: with one person more everybody would get about 11.1 frames a second, and it keeps to 12; "
+        "try again later or start it with a smaller --min-fps."
+    )
+    assert (engine.sessions, engine.refused) == (2, 1)
+    engine._draws.extend([(2, 0.03)] * 300)  # it has become faster: what was long ago is forgotten
+    admit(engine)
+    engine.min_fps = 0
+    engine._draws.extend([(3, 9.0)] * ENOUGH)
+    admit(engine)
+    assert engine.sessions == 4
+    engine.close()
+
+
+def test_somebody_alone_is_admitted_however_slow_the_machine() -> None:
+    engine = Engine(FakePerformer(), FakeFollower, min_fps=12)
+    engine._draws.extend([(1, 9.0)] * ENOUGH)
+    admit(engine)
+    engine.close()
+
+
+def test_what_ticks_take_decides_on_the_next_session() -> None:
+    with running(FakePerformer(delay=0.2, size=32), min_fps=4.5) as engine:
+        seat, _ = admit(engine)
+        until(lambda: engine.drawn >= ENOUGH, "some draws")
+        with pytest.raises(OverloadError):
+            admit(engine)
+        engine.leave(seat)
+        admit(engine)
+
+
+def test_newcomers_and_leavers_stop_nobody() -> None:
+    performer = FakePerformer(size=32)
+    with running(performer) as engine:
+        seat, failures = admit(engine)
+        out = seat.outlet()
+        for number in range(10):
+            other, none = admit(engine, (number, 0, 0))
+            performer.batches.clear()
+            until(lambda: 2 in performer.batches, "a batch of both")
+            engine.leave(other)
+            take(out)
+            assert not none
+        assert not failures and engine.sessions == 1
+
+
+def test_how_alike_sessions_are_served_and_what_was_dropped_is_known() -> None:
+    with running(FakePerformer(size=32)) as engine:
+        assert engine.spread() == {"fps": {"min": 0, "max": 0}, "latency_ms": {"min": 0, "max": 0}}
+        seats = [admit(engine)[0] for _ in range(3)]
+        until(lambda: engine.spread()["fps"]["min"] > 0, "everybody's rate")
+        assert engine.spread()["fps"]["min"] <= engine.spread()["fps"]["max"]
+        assert all(seat.meter.percentiles("queue age")["p99"] >= 0 for seat in seats)
+        out = seats[0].outlet()
+        until(lambda: out.drops > 5, "drops")
+        engine.leave(seats[0])
+        assert engine.drops["out"] >= seats[0].drops["out"] > 5
+        assert engine.drops.keys() == {"camera", "motion", "out"}
+        assert engine.seats == tuple(seats[1:])
+
+
+NO_MEMORY = (
+    "The device has no memory left for this session and it was closed; try again when somebody has left, or start the "
+    "server with a smaller --size or --max-sessions."
+)
+
+
+def test_a_session_that_finds_no_memory_ends_alone() -> None:
+    with running(FakePerformer(size=32, no_memory_on=(1, 1, 1))) as engine:
+        good, no_failures = admit(engine)
+        _, failures = admit(engine, (1, 1, 1))
+        until(lambda: bool(failures) and engine.sessions == 1, "the failure")
+        assert isinstance(failures[0], DeviceMemoryError) and str(failures[0]) == NO_MEMORY
+        take(good.outlet())
+        assert len(failures) == 1 and not no_failures
+
+
+def test_a_picture_that_finds_no_memory_ends_its_session_alone() -> None:
+    with running(FakePerformer(size=32, no_memory_on=(1, 1, 1))) as engine:
+        good, no_failures = admit(engine)
+        other, failures = admit(engine, (2, 2, 2))
+        take(other.outlet())
+        other.avatar = FakeAvatar(32, 32, (1, 1, 1))
+        until(lambda: bool(failures), "the failure")
+        assert str(failures[0]) == NO_MEMORY
+        take(good.outlet())
+        assert not no_failures
+
+
+def test_an_upload_that_finds_no_memory_is_told_in_a_sentence() -> None:
+    class Full(FakePerformer):
+        def prepare(self, picture: Picture, points: object = None) -> FakeAvatar:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    with running(Full(size=32)) as engine, pytest.raises(DeviceMemoryError) as caught:
+        engine.prepare(Picture(np.zeros((8, 8, 4), np.uint8), "new")).result(PATIENCE)
+    assert str(caught.value) == (
+        "The device has no memory left for another picture; choose one again when somebody has left."
+    )
+
+
+def test_a_batch_for_which_there_is_no_memory_parts_with_the_newest() -> None:
+    performer = FakePerformer(size=32, most=2)
+    with running(performer) as engine:
+        stay = [admit(engine) for _ in range(2)]
+        outs = [seat.outlet() for seat, _ in stay]
+        _, failures = admit(engine)
+        until(lambda: bool(failures) and engine.sessions == 2, "the failure")
+        assert str(failures[0]) == NO_MEMORY
+        begun = len(performer.batches)
+        until(lambda: 2 in performer.batches[begun:], "a batch of the others")
+        for out in outs:
+            take(out)
+        assert not any(failed for _, failed in stay)
 
 
 def test_a_session_whose_picture_cannot_be_drawn_ends_alone() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
+from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import InvalidStatus
 
 from streamer import server as servers
@@ -55,6 +56,31 @@ async def test_health_and_config() -> None:
         }
 
 
+async def test_metrics_are_prometheus_text_about_nobody_in_particular() -> None:
+    async with serving(Settings(max_sessions=3)) as (address, _):
+        empty = await ask(address, "GET", "/metrics")
+        assert empty.headers["content-type"].startswith("text/plain; version=")
+        assert "kagami_sessions 0.0" in empty.text.splitlines() and "quantile=" not in empty.text
+        async with Page(socket_url(address)) as page:
+            ready = await page.greet()
+            await page.start(FakeCamera())
+            await page.frames(10)
+            text = (await ask(address, "GET", "/metrics")).text
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    values = {sample.name: sample.value for family in families.values() for sample in family.samples}
+    assert (values["kagami_sessions"], values["kagami_sessions_limit"]) == (1, 3)
+    assert values["kagami_frames_drawn_total"] >= 10 and values["kagami_sessions_refused_total"] == 0
+    stages = {sample.labels["stage"] for sample in families["kagami_stage_seconds"].samples}
+    assert {"decode", "track", "draw", "encode"} <= stages and not stages & {"total", "queue age"}
+    for name in ("kagami_latency_seconds", "kagami_queue_age_seconds"):
+        quantiles = {sample.labels["quantile"]: sample.value for sample in families[name].samples}
+        assert list(quantiles) == ["0.5", "0.95", "0.99"] and list(quantiles.values()) == sorted(quantiles.values())
+    assert {sample.labels["kind"] for sample in families["kagami_memory_bytes"].samples} >= {"rss"}
+    labels = {name for family in families.values() for sample in family.samples for name in sample.labels}
+    assert labels == {"mailbox", "quantile", "stage", "over", "kind"}
+    assert ready["session"] not in text and "127.0.0.1" not in text
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -94,7 +120,9 @@ async def test_the_token_is_wanted_everywhere_but_for_the_page_and_health() -> N
     async with serving(Settings(token=WORD)) as (address, _):
         for path in ("/", "/api/health"):
             assert (await ask(address, "GET", path)).status_code == 200
-        for method, path in (("GET", "/api/config"), ("PUT", "/api/picture"), ("GET", "/api/picture")):
+        for method, path in (
+            ("GET", "/api/config"), ("PUT", "/api/picture"), ("GET", "/api/picture"), ("GET", "/metrics")
+        ):  # fmt: skip
             answer = await ask(address, method, path)
             assert (answer.status_code, answer.json()["code"]) == (401, "forbidden")
             assert (await ask(address, method, path + "?token=wrong")).status_code == 401

@@ -77,7 +77,9 @@ async def test_the_avatar_follows_the_camera(codec: str) -> None:
         stats = await page.hear("stats", 2)
         assert stats["fps"]["out"] > 0 and stats["sessions"] == 1 and stats["bitrate_kbps"] > 200
         assert {"decode", "track", "draw", "encode"} <= stats["stage_ms"].keys()
-        assert stats["latency_ms"]["p95"] >= stats["latency_ms"]["p50"] > 0
+        assert stats["latency_ms"]["p99"] >= stats["latency_ms"]["p95"] >= stats["latency_ms"]["p50"] > 0
+        assert stats["queue_age_ms"].keys() == {"p50", "p95", "p99"} and "queue age" not in stats["stage_ms"]
+        assert stats["spread"]["fps"]["max"] > 0 and stats["memory_mb"]["rss"] > 0
         await page.hear("state", phase="live")
 
 
@@ -169,6 +171,48 @@ async def test_one_more_is_told_so_and_may_try_again() -> None:
         await settles(lambda: server.engine.sessions == 0)
         await second.start(FakeCamera())
         await second.frames(2)
+
+
+async def test_one_too_many_for_the_machine_is_told_so_and_those_who_are_live_go_on() -> None:
+    slow = FakePerformer(delay=0.2, size=128)
+    async with (
+        serving(performer=slow, min_fps=4.5) as (address, server),
+        Page(socket_url(address)) as first,
+        Page(socket_url(address)) as second,
+    ):
+        await first.greet()
+        await first.start(FakeCamera())
+        await first.frames(6)
+        await second.greet()
+        await second.say(type="offer", sdp="v=0")
+        error = await second.hear("error", code="full")
+        assert not error["fatal"] and error["message"].endswith(
+            "and it keeps to 4.5; try again later or start it with a smaller --min-fps."
+        )
+        await first.frames(3)
+        assert server.engine.sessions == 1
+
+
+async def test_a_session_without_device_memory_is_told_and_the_others_go_on() -> None:
+    performer = FakePerformer(size=128, no_memory_on=(9, 9, 9))
+    async with (
+        serving(performer=performer) as (address, server),
+        Page(socket_url(address)) as good,
+        Page(socket_url(address)) as bad,
+    ):
+        await good.greet()
+        await good.start(FakeCamera())
+        await good.frames(2)
+        ready = await bad.greet()
+        async with httpx.AsyncClient(base_url=address) as http:
+            await http.put("/api/picture", params={"session": ready["session"]}, content=png((9, 9, 9)))
+        await bad.hear("picture-status", stage="ready")
+        await bad.start(FakeCamera())
+        error = await bad.hear("error", code="memory")
+        assert error in FIXTURE["server"]
+        await asyncio.wait_for(bad.closed.wait(), PATIENCE)
+        await good.frames(5)
+        assert server.engine.sessions == 1
 
 
 async def test_a_camera_that_is_unplugged_and_comes_back() -> None:

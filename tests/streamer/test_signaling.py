@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from streamer import signaling
-from streamer.errors import ConnectionLostError, EngineClosedError, ProtocolError, ServerFullError, TooFastError
+from streamer.errors import (
+    ConnectionLostError,
+    DeviceMemoryError,
+    EngineClosedError,
+    OverloadError,
+    ProtocolError,
+    ServerFullError,
+    TooFastError,
+)
 from streamer.signaling import Bye, Candidate, Control, Hello, Offer, Order, read
 
 FIXTURE = json.loads((Path(__file__).parent.parent / "fixtures" / "protocol.json").read_text())
@@ -43,8 +51,9 @@ def test_the_server_says_what_the_examples_show() -> None:
         assert made == example
     for example in of_server("stats"):
         made = signaling.stats(
-            example["fps"], example["latency_ms"], example["stage_ms"], example["drops"],
-            1000 * example["bitrate_kbps"], example["sessions"],
+            example["fps"], example["latency_ms"], example["queue_age_ms"], example["stage_ms"], example["drops"],
+            1000 * example["bitrate_kbps"], example["sessions"], example["spread"],
+            {name: megabytes << 20 for name, megabytes in example["memory_mb"].items()},
         )  # fmt: skip
         assert made == example
     line, close = of_server("candidate")
@@ -52,6 +61,8 @@ def test_the_server_says_what_the_examples_show() -> None:
     assert signaling.candidate(None) == close
     assert [signaling.answer(example["sdp"]) for example in of_server("answer")] == of_server("answer")
     assert signaling.error(ServerFullError(4)) in of_server("error")
+    assert signaling.error(OverloadError(8.4, 12)) in of_server("error")
+    assert signaling.error(DeviceMemoryError(), fatal=True) in of_server("error")
     assert signaling.error(ConnectionLostError()) in of_server("error")
     assert [signaling.bye(str(EngineClosedError()))] == of_server("bye")
     assert {message["type"] for message in FIXTURE["server"]} == {
