@@ -1,9 +1,8 @@
-"""Attention of the current frame over pinned reference slots and a ring of past frames, all in one buffer.
+"""Attention over slots of N tokens, each with an age, as a pure function: what training differentiates, what ONNX
+exports, and the specification of `kernels.ring`.
 
-The buffer holds S slots of N tokens: R reference slots first, then the ring, one of whose slots is the current frame.
-The ring's keys lie in it as they were projected, before RoPE; a slot's age decides its rotation when it is used, so
-positions stay bounded and a stream never needs a cut. The references' age never changes: their keys are turned once,
-when pinned.
+Keys come as they were projected, before RoPE; a slot's age decides its rotation when it is used, so positions stay
+bounded and a stream never needs a cut. References come first; their age never changes, and their keys are turned once.
 """
 
 from __future__ import annotations
@@ -12,6 +11,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+NORM_EPSILON = 1e-6  # of `head_norm`
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,9 @@ class Rope:
 
     space: Tensor
     time: Tensor
+
+    def to(self, device: torch.device) -> Rope:
+        return Rope(self.space.to(device), self.time.to(device))
 
     def angles(self, position: Tensor) -> Tensor:
         """position (B, S) in slots, 0 = current, negative = past -> (B, S·N, D/2) angles in radians."""
@@ -53,10 +57,18 @@ def axial_rope(grid: int, head_width: int, base: float = 100.0) -> Rope:
 
 
 def rotate(x: Tensor, angles: Tensor) -> Tensor:
-    """Rotate pairs (first half, second half of D) of x (B, H, M, D) by angles (B, M, D/2)."""
+    """Rotate pairs (first half, second half of D) of x (B, H, M, D) by angles (B, M, D/2); keeps x's dtype."""
     cos, sin = angles.cos()[:, None], angles.sin()[:, None]
     a, b = x.chunk(2, -1)
-    return torch.cat([a * cos - b * sin, a * sin + b * cos], -1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], -1).to(x.dtype)
+
+
+def head_norm(x: Tensor, weight: Tensor) -> Tensor:
+    """Root-mean-square norm over the head width D (Zhang & Sennrich 2019), spelled out because ONNX opset 18 lacks it.
+
+    x (..., D), weight (D,) -> (..., D).
+    """
+    return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + NORM_EPSILON) * weight
 
 
 def turn(keys: Tensor, position: Tensor, rope: Rope, keyed: int) -> Tensor:
@@ -65,10 +77,10 @@ def turn(keys: Tensor, position: Tensor, rope: Rope, keyed: int) -> Tensor:
     return torch.cat([rotate(keys[:, :spatial], rope.angles(position)), keys[:, spatial:]], 1)
 
 
-def ring_attention(
+def attend(
     query: Tensor, keys: Tensor, values: Tensor, position: Tensor, live: Tensor, rope: Rope, keyed: int, pinned: int = 0
 ) -> Tensor:
-    """softmax(q·k/√D)·v of the current frame over every live slot; torch reference and CPU path.
+    """softmax(q·k/√D)·v of the current frame over every live slot.
 
     query: (B, H, N, D) of the current frame. keys, values: (B, H, S·N, D), keys before RoPE except those of the first
     `pinned` slots, which `turn` has turned already. position: (B, S) age of each slot, 0 = current, negative = past.

@@ -1,67 +1,67 @@
-"""The streaming state: pinned reference K/V and a ring of past frames' K/V, allocated once."""
+"""The streaming state of all streams: pinned reference K/V and a ring of past frames' K/V, allocated once."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from kernels.ring import Ring
 from models.config import ModelConfig
 
 REFERENCE_POSITION = -8.0  # a fixed "age" of the pinned slots, beyond any ring
 
 
 class Cache:
-    """K and V of every layer for a batch of sessions: slots [references | ring + current].
+    """K and V of every layer, one lane for each stream: slots [references | ring + current].
 
-    keys, values: (L, B, H, S·N, D); the ring's keys before RoPE, the references' as `CausalDiT.refer` turned them.
-    cursor: (B,) the slot among ring + 1 that the current frame writes. filled: (B,) past frames held, 0..ring. Only
-    `pin`, `advance` and `reset` change the cursors; the blocks write through `write`. Nothing is re-allocated, rolled
-    or concatenated.
+    keys, values: (L, lanes, H, S·N, D); the ring's keys before RoPE, the references' as `CausalDiT.refer` turned them.
+    cursor: (lanes,) the slot among ring + 1 that the current frame writes. filled: (lanes,) past frames held, 0..ring.
+    pinned: (lanes,) reference slots in use. Everything is changed in place and by operations on the device alone, so
+    that a CUDA graph may hold them; nothing is re-allocated, rolled or concatenated, and nothing waits for the device.
+    A `lane` argument is (B,) int64 on the cache's device; None means all lanes, in order.
     """
 
     def __init__(
-        self, config: ModelConfig, batch: int, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
-    ):
-        shape = (config.depth, batch, config.heads, config.slots * config.tokens, config.head_width)
+        self, config: ModelConfig, lanes: int, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    ) -> None:
+        shape = (config.depth, lanes, config.heads, config.slots * config.tokens, config.head_width)
         self.config = config
         self.keys = torch.zeros(shape, device=device, dtype=dtype)
         self.values = torch.zeros(shape, device=device, dtype=dtype)
-        self.cursor = torch.zeros(batch, dtype=torch.long, device=device)
-        self.filled = torch.zeros(batch, dtype=torch.long, device=device)
-        self._ages = torch.arange(config.ring + 1, device=device)
-        self._tokens = torch.arange(config.tokens, device=device)
-        self._rows = torch.arange(batch, device=device)[:, None]
+        self.cursor = torch.zeros(lanes, dtype=torch.long, device=device)
+        self.filled = torch.zeros(lanes, dtype=torch.long, device=device)
+        self.pinned = torch.zeros(lanes, dtype=torch.long, device=device)
+        self._all = torch.arange(lanes, device=device)
 
     @property
-    def pinned(self) -> int:
-        """Tokens in the reference slots."""
-        return self.config.references * self.config.tokens
+    def lanes(self) -> int:
+        return len(self._all)
 
-    def pin(self, keys: Tensor, values: Tensor) -> None:
-        """Copy a reference's K/V, (L, B or 1, H, R·N, D), into the pinned slots."""
-        self.keys[..., : self.pinned, :] = keys
-        self.values[..., : self.pinned, :] = values
+    def ring(self, lane: Tensor | None = None) -> Ring:
+        """Where these lanes stand; a view, which follows every later change."""
+        return Ring(self._all if lane is None else lane, self.cursor, self.filled, self.pinned)
 
-    def write(self, layer: int, key: Tensor, value: Tensor) -> None:
-        """Store the current frame's K/V (B, H, N, D) of one layer in each session's current slot."""
-        place = self.pinned + self.cursor[:, None] * self.config.tokens + self._tokens  # (B, N)
-        self.keys[layer][self._rows, :, place] = key.transpose(1, 2)
-        self.values[layer][self._rows, :, place] = value.transpose(1, 2)
+    def pin(self, lane: Tensor | None, keys: Tensor, values: Tensor) -> None:
+        """Copy references' K/V, (L, B or 1, H, P·N, D) with P of at most `references` pictures, into these lanes; they
+        see P pictures from now on. Their past frames stay. Raises ValueError for a P that does not fit.
+        """
+        lane = self._all if lane is None else lane
+        length = keys.shape[3]
+        pictures, odd = divmod(length, self.config.tokens)
+        if odd or pictures > self.config.references:
+            raise ValueError(f"{length} tokens do not fill up to {self.config.references}×{self.config.tokens} slots")
+        for held, new in ((self.keys, keys), (self.values, values)):
+            held[:, :, :, :length].index_copy_(1, lane, new.to(held.dtype).expand(-1, len(lane), -1, -1, -1))
+        self.pinned.index_fill_(0, lane, pictures)
 
-    def slots(self) -> tuple[Tensor, Tensor]:
-        """(B, S) position of each slot (0 = current, negative = past) and whether it holds anything."""
-        age = (self.cursor[:, None] - self._ages) % (self.config.ring + 1)  # (B, ring + 1)
-        reference = torch.full((age.shape[0], self.config.references), REFERENCE_POSITION, device=age.device)
-        position = torch.cat([reference, -age.float()], 1)
-        live = torch.cat([torch.ones_like(reference, dtype=torch.bool), age <= self.filled[:, None]], 1)
-        return position, live
+    def advance(self, lane: Tensor | None = None) -> None:
+        """The current frame becomes the newest past one. A lane named twice advances once."""
+        lane = self._all if lane is None else lane
+        self.cursor.index_copy_(0, lane, (self.cursor[lane] + 1) % (self.config.ring + 1))
+        self.filled.index_copy_(0, lane, (self.filled[lane] + 1).clamp_max(self.config.ring))
 
-    def advance(self) -> None:
-        """The current frame becomes the newest past one."""
-        self.cursor.add_(1).remainder_(self.config.ring + 1)
-        self.filled.add_(1).clamp_(max=self.config.ring)
-
-    def reset(self) -> None:
-        """Forget the past frames; the reference stays pinned."""
-        self.cursor.zero_()
-        self.filled.zero_()
+    def reset(self, lane: Tensor | None = None) -> None:
+        """Forget the past frames; the references stay pinned."""
+        lane = self._all if lane is None else lane
+        self.cursor.index_fill_(0, lane, 0)
+        self.filled.index_fill_(0, lane, 0)

@@ -16,12 +16,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kernels.attention import Rope, axial_rope, ring_attention, turn
+from kernels import attention
+from kernels.attention import Rope, axial_rope, head_norm, turn
+from kernels.ring import ring_attention, store
 from models.cache import REFERENCE_POSITION, Cache
 from models.closeup import Closeups, conv
 from models.config import CANONICAL_BANDS, CODE_BANDS, ModelConfig
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]  # (layer, q, k, v) of this frame -> (B, H, N, D)
+Recall = Callable[["Block", Tensor, Tensor, Tensor], Tensor]  # the same, q and k before their norm
 FLOW_UNIT = 16.0  # guidance flow is a small share of the canvas; the network sees it in units near 1
 EDIT_FLOW = 0.25  # largest Δf in focus units
 
@@ -72,14 +75,23 @@ def sinusoids(x: Tensor, bands: int) -> Tensor:
 
 
 class HeadNorm(nn.Module):
-    """Root-mean-square norm over the head width (Zhang & Sennrich 2019), spelled out because ONNX opset 18 lacks it."""
+    """`head_norm` with its weight."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-6) * self.weight
+        return head_norm(x, self.weight)
+
+
+def normed(attend: Attend) -> Recall:
+    """For what wants Q and K after their norm."""
+
+    def recall(block: Block, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        return attend(block.layer, block.norm_query(query), block.norm_key(key), value)
+
+    return recall
 
 
 class Stem(nn.Module):
@@ -173,21 +185,20 @@ class Block(nn.Module):
         return x.unflatten(2, (-1, self.config.head_width)).transpose(1, 2)
 
     def project(self, x: Tensor, code: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Q, K, V (B, H, N, D): spatial heads from appearance, keyed heads' Q and K from canonical coordinates
-        alone.
+        """Q, K before their norm and V (B, H, N, D): spatial heads from appearance, keyed heads' Q and K from
+        canonical coordinates alone.
         """
         query, key = self.query_key(x).chunk(2, -1)
         keyed_query, keyed_key = self.geometry(code).chunk(2, -1)
-        query = torch.cat([self.heads(query), self.heads(keyed_query)], 1)
-        key = torch.cat([self.heads(key), self.heads(keyed_key)], 1)
-        return self.norm_query(query), self.norm_key(key), self.heads(self.value(x))
+        query, key = torch.cat([query, keyed_query], -1), torch.cat([key, keyed_key], -1)  # (B, N, C)
+        return self.heads(query), self.heads(key), self.heads(self.value(x))
 
-    def forward(self, x: Tensor, code: Tensor, motion: Tensor, modulation: Tensor, attend: Attend) -> Tensor:
+    def forward(self, x: Tensor, code: Tensor, motion: Tensor, modulation: Tensor, recall: Recall) -> Tensor:
         shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = (modulation + self.table)[:, :, None].unbind(
             1
         )  # (B, 1, C)
         query, key, value = self.project(self.norm_attention(x) * (1 + scale_a) + shift_a, code)
-        seen = attend(self.layer, query, key, value)  # (B, H, N, D)
+        seen = recall(self, query, key, value)  # (B, H, N, D)
         x = x + gate_a * self.out(seen.transpose(1, 2).flatten(2))
         key, value = self.motion_key_value(motion).chunk(2, -1)
         asked = self.heads(self.motion_query(self.norm_motion(x))) / self.config.head_width**0.5
@@ -201,9 +212,6 @@ class CausalDiT(nn.Module):
     `clip` draws several frames at once for training and equals `step` by `step`. `closeups` draws mouth and eyes anew,
     nearer; it needs neither."""
 
-    rope_space: Tensor
-    rope_time: Tensor
-
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
@@ -216,19 +224,23 @@ class CausalDiT(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         self.head = Head(config)
         self.closeups = Closeups(config)
-        rope = axial_rope(config.grid, config.head_width)
-        self.register_buffer("rope_space", rope.space, persistent=False)
-        self.register_buffer("rope_time", rope.time, persistent=False)
+        self._rope = axial_rope(config.grid, config.head_width)
 
     @property
     def rope(self) -> Rope:
-        return Rope(self.rope_space, self.rope_time)
+        """On the network's device; no buffer, because angles stay float32 whatever the weights are cast to."""
+        if self._rope.space.device != self.place.device:
+            self._rope = self._rope.to(self.place.device)
+        return self._rope
 
     def forward(self, frame: FrameInput, attend: Attend) -> Edit:
-        x, skips = self.think(frame, attend)
+        return self.draw(frame, normed(attend))
+
+    def draw(self, frame: FrameInput, recall: Recall) -> Edit:
+        x, skips = self.think(frame, recall)
         return self.head(self.norm(x), skips)
 
-    def think(self, frame: FrameInput, attend: Attend) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+    def think(self, frame: FrameInput, recall: Recall) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
         """Stem and blocks: tokens (B, N, C) and the stem's skips."""
         tokens, skips = self.stem(frame)
         x = tokens + self.place  # (B, N, C)
@@ -237,7 +249,7 @@ class CausalDiT(nn.Module):
         motion = self.motion(frame.motion) + self.motion_kind  # (B, M, C)
         modulation = self.level(sinusoids(frame.level[:, None], 16)).unflatten(1, (6, -1))  # (B, 6, C)
         for block in self.blocks:
-            x = block(x, code, motion, modulation, attend)
+            x = block(x, code, motion, modulation, recall)
         return x, skips
 
     def refer(self, reference: FrameInput) -> tuple[Tensor, Tensor]:
@@ -250,24 +262,26 @@ class CausalDiT(nn.Module):
             kept.append((key, value))
             return self._attend(query, key, value, [0.0])
 
-        self.think(reference, attend)
+        self.think(reference, normed(attend))
         keys, values = zip(*kept, strict=True)
         age = torch.full((reference.level.shape[0], 1), REFERENCE_POSITION, device=reference.level.device)
         turned = [turn(key, age, self.rope, self.config.keyed) for key in keys]
         return torch.stack(turned), torch.stack(values)
 
-    def step(self, frame: FrameInput, cache: Cache) -> Edit:
-        """Draw the current frame over the cache; writes its K/V into the current slot (`cache.advance` moves on)."""
-        position, live = cache.slots()
+    def step(self, frame: FrameInput, cache: Cache, lane: Tensor | None = None) -> Edit:
+        """Draw the current frame of each stream over its lane (B,) of the cache, None = all lanes in order; writes the
+        frame's K/V into the lane's current slot (`cache.advance` moves on).
+        """
+        ring, rope, references = cache.ring(lane), self.rope, self.config.references
 
-        def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-            cache.write(layer, key, value)
-            keys, values = cache.keys[layer], cache.values[layer]
+        def recall(block: Block, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+            keys, values = cache.keys[block.layer], cache.values[block.layer]
+            store(key, value, keys, values, ring, references, block.norm_key.weight)
             return ring_attention(
-                query, keys, values, position, live, self.rope, self.config.keyed, self.config.references
+                query, keys, values, ring, rope, self.config.keyed, references, block.norm_query.weight
             )
 
-        return self(frame, attend)
+        return self.draw(frame, recall)
 
     def clip(self, references: tuple[Tensor, Tensor], frames: list[FrameInput]) -> list[Edit]:
         """Draw consecutive frames, each seeing the references' K/V (L, B, H, R·N, D) and at most `ring` frames before
@@ -289,4 +303,4 @@ class CausalDiT(nn.Module):
     def _attend(self, query: Tensor, keys: Tensor, values: Tensor, ages: list[float], pinned: int = 0) -> Tensor:
         position = torch.tensor(ages, device=query.device).expand(query.shape[0], -1)
         live = torch.ones_like(position, dtype=torch.bool)
-        return ring_attention(query, keys, values, position, live, self.rope, self.config.keyed, pinned)
+        return attention.attend(query, keys, values, position, live, self.rope, self.config.keyed, pinned)

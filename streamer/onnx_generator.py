@@ -21,7 +21,7 @@ import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
-from kernels.attention import ring_attention
+from kernels import attention
 from models.cache import REFERENCE_POSITION
 from models.closeup import CHANNELS, Sight
 from models.dit import CausalDiT, Edit, FrameInput
@@ -78,7 +78,7 @@ class StepGraph(nn.Module):
             fresh.append((key, value))
             keys = torch.cat([*(slot[layer] for slot in memory[0::2]), key], 2)
             values = torch.cat([*(slot[layer] for slot in memory[1::2]), value], 2)
-            return ring_attention(
+            return attention.attend(
                 query, keys, values, position, live, self.network.rope, config.keyed, config.references
             )
 

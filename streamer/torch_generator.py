@@ -32,7 +32,7 @@ class TorchGenerator(NetworkGenerator[TorchState]):
     def open(self, reference: Reference) -> TorchState:
         assert reference.keys is not None and reference.values is not None
         cache = Cache(self.config, 1, reference.keys.device)
-        cache.pin(reference.keys, reference.values)
+        cache.pin(None, reference.keys, reference.values)
         return TorchState(reference, cache)
 
     def _edit(self, states: Sequence[TorchState], maps: Tensor, guidance: Guidance) -> Edit:

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from kernels.attention import ring_attention
+from kernels import attention
 from models import checkpoint
 from models.cache import REFERENCE_POSITION
 from models.config import PRESETS
@@ -57,7 +57,7 @@ class Stream:
             current.append((key.detach(), value.detach()))
             keys = torch.cat([self.pinned[0][layer], *(past[layer][0] for past in self.past), key], 2)
             values = torch.cat([self.pinned[1][layer], *(past[layer][1] for past in self.past), value], 2)
-            return ring_attention(query, keys, values, position, live, rope, config.keyed, config.references)
+            return attention.attend(query, keys, values, position, live, rope, config.keyed, config.references)
 
         with self.options.autocast():  # anew for each step: it would keep casts made without a gradient
             edit = self.network(frame, attend)

@@ -1,9 +1,9 @@
-"""Ring attention against attention written out in float64, and its rotary angles."""
+"""Attention over slots against attention written out in float64, and its rotary angles."""
 
 import pytest
 import torch
 
-from kernels.attention import Rope, axial_rope, ring_attention, rotate, turn
+from kernels.attention import Rope, attend, axial_rope, rotate, turn
 
 
 def written_out(query, keys, values, position, live, rope: Rope, keyed: int) -> torch.Tensor:
@@ -36,7 +36,7 @@ def test_agrees_with_attention_written_out(heads: int, keyed: int, slots: int) -
     live = torch.rand(batch, slots) < 0.6
     live[:, -1] = True
     rope = axial_rope(grid, width)
-    got = ring_attention(query, keys, values, position, live, rope, keyed)
+    got = attend(query, keys, values, position, live, rope, keyed)
     want = written_out(query, keys, values, position, live, rope, keyed)
     assert (got - want).norm() / want.norm() < 1e-5
 
@@ -46,9 +46,9 @@ def test_empty_slots_are_never_read() -> None:
     query, keys, values = torch.randn(1, 2, 16, 16), torch.randn(1, 2, 48, 16), torch.randn(1, 2, 48, 16)
     live = torch.tensor([[True, False, True]])
     position = torch.tensor([[-8.0, -1.0, 0.0]])
-    before = ring_attention(query, keys, values, position, live, rope, 1)
+    before = attend(query, keys, values, position, live, rope, 1)
     keys[:, :, 16:32], values[:, :, 16:32] = 1e3, 1e3
-    assert torch.equal(before, ring_attention(query, keys, values, position, live, rope, 1))
+    assert torch.equal(before, attend(query, keys, values, position, live, rope, 1))
 
 
 def test_rotation_depends_on_distance_alone() -> None:
@@ -72,7 +72,7 @@ def test_keys_turned_beforehand_count_the_same() -> None:
     rope = axial_rope(4, 16)
     query, keys, values = torch.randn(1, 4, 16, 16), torch.randn(1, 4, 48, 16), torch.randn(1, 4, 48, 16)
     position, live = torch.tensor([[-8.0, -1.0, 0.0]]), torch.ones(1, 3, dtype=torch.bool)
-    late = ring_attention(query, keys, values, position, live, rope, 1)
+    late = attend(query, keys, values, position, live, rope, 1)
     keys[:, :, :16] = turn(keys[:, :, :16], position[:, :1], rope, 1)
-    early = ring_attention(query, keys, values, position, live, rope, 1, pinned=1)
+    early = attend(query, keys, values, position, live, rope, 1, pinned=1)
     assert torch.allclose(late, early, atol=1e-5)

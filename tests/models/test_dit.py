@@ -42,7 +42,7 @@ def difference(a: Edit, b: Edit) -> float:
 
 
 def stream(network: CausalDiT, frames: list[FrameInput], reference: FrameInput, cache: Cache) -> list[Edit]:
-    cache.pin(*network.refer(reference))
+    cache.pin(None, *network.refer(reference))
     edits = []
     for frame in frames:
         edits.append(network.step(frame, cache))
@@ -85,8 +85,8 @@ def test_pinned_slots_survive_the_wrap_and_reset(network: CausalDiT) -> None:
     cache = Cache(SMALL, 1)
     first = stream(network, [some_frame(seed) for seed in range(9)], some_frame(99), cache)
     keys, values = network.refer(some_frame(99))
-    assert torch.equal(cache.keys[..., : cache.pinned, :], keys)
-    assert torch.equal(cache.values[..., : cache.pinned, :], values)
+    assert torch.equal(cache.keys[..., : SMALL.tokens, :], keys)
+    assert torch.equal(cache.values[..., : SMALL.tokens, :], values)
     cache.reset()
     assert difference(network.step(some_frame(0), cache), first[0]) == 0
 

@@ -65,7 +65,7 @@ def test_a_rollout_is_the_live_stream(network: CausalDiT, clip: Baked, steps: in
     pinned = references(network, clip, focus, [])
     stream = Stream(network, pinned, FULL)
     cache = Cache(SMALL, 1)
-    cache.pin(*pinned)
+    cache.pin(None, *pinned)
     for t in range(clip.truth.shape[1]):
         frame = frame_at(clip, focus, t)
         live = draw_frame(partial(network.step, cache=cache), focus, frame, steps)
