@@ -22,7 +22,8 @@ export const PROTOCOL = 1;
 
 /** @typedef {{width: number, height: number, fps: number}} VideoSize */
 /** @typedef {{candidate: string | null, sdpMid?: string | null, sdpMLineIndex?: number | null, usernameFragment?: string}} Candidate */
-/** @typedef {{p50: number, p95: number}} Spread milliseconds */
+/** @typedef {{p50: number, p95: number, p99: number}} Percentiles milliseconds */
+/** @typedef {{min: number, max: number}} Range over the live sessions */
 
 /**
  * @typedef {{type: 'hello', protocol: number, watch?: true}} Hello
@@ -62,11 +63,14 @@ export const PROTOCOL = 1;
  * @typedef {object} Stats
  * @property {'stats'} type
  * @property {{in: number, out: number}} fps
- * @property {Spread} latency_ms
- * @property {Record<string, Spread>} stage_ms
+ * @property {Percentiles} latency_ms
+ * @property {Percentiles} queue_age_ms
+ * @property {Record<string, Percentiles>} stage_ms
  * @property {Record<string, number>} drops
  * @property {number} bitrate_kbps
  * @property {number} sessions
+ * @property {{fps: Range, latency_ms: Range}} spread
+ * @property {Record<string, number>} memory_mb by kind
  */
 
 /** @typedef {{type: 'error', code: string, message: string, fatal: boolean}} ServerError */
@@ -96,7 +100,8 @@ const mapOf = (check) => (value) => isRecord(value) && Object.values(value).ever
 /** @param {Record<string, Check>} fields @returns {Check} */
 const shape = (fields) => (value) => isRecord(value) && Object.keys(fields).every((name) => fields[name](value[name]));
 
-const spread = shape({ p50: number, p95: number });
+const percentiles = shape({ p50: number, p95: number, p99: number });
+const range = shape({ min: number, max: number });
 const strength = within(0, 2);
 const background = oneOf('original', 'blur', 'colour', 'transparent');
 const controls = { head: strength, face: strength, body: strength, mirror: flag, background, colour, paused: flag };
@@ -134,11 +139,14 @@ const FROM_SERVER = {
   },
   stats: {
     fps: shape({ in: number, out: number }),
-    latency_ms: spread,
-    stage_ms: mapOf(spread),
+    latency_ms: percentiles,
+    queue_age_ms: percentiles,
+    stage_ms: mapOf(percentiles),
     drops: mapOf(number),
     bitrate_kbps: number,
     sessions: number,
+    spread: shape({ fps: range, latency_ms: range }),
+    memory_mb: mapOf(number),
   },
   error: { code: text, message: text, fatal: flag },
   bye: { reason: text },

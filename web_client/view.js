@@ -26,13 +26,14 @@ const button = (/** @type {string} */ id) => element(id, HTMLButtonElement);
 const image = (/** @type {string} */ id) => element(id, HTMLImageElement);
 const input = (/** @type {string} */ id) => element(id, HTMLInputElement);
 
-/** What the server calls its stages, and how a person would; in their order, and the parts of one below it. */
+/** What the server calls its stages, and how a person would; in their order, and the parts of one (–) below it. */
 const STAGES = {
-  decode: 'Read the camera picture',
+  decode: 'Read the picture',
   track: 'See you',
   face: '– face',
   body: '– body and hands',
-  wait: 'Wait for a turn',
+  torso: '– clothes',
+  'queue age': 'Wait for a turn',
   draw: 'Draw the avatar',
   retarget: '– take over your motion',
   guide: '– move the picture',
@@ -40,6 +41,12 @@ const STAGES = {
   compose: '– put it together',
   encode: 'Encode the video',
 };
+
+/** What the server calls the memory it holds; the first that it tells is shown. */
+const MEMORY = /** @type {const} */ ({
+  cuda_reserved: 'GPU memory that the server reserves',
+  rss: 'Server’s memory',
+});
 
 const PARTS = /** @type {const} */ ({
   camera: 'Camera encode',
@@ -122,6 +129,63 @@ function renderBars(id, rows) {
   });
 }
 
+/**
+ * One row for each stage with p50, p95, p99, its part of the longest as a line below; the whole comes last.
+ * @param {import('./protocol.js').Stats | null} stats
+ */
+function renderStages(stats) {
+  const body = html('stages');
+  /** @type {Record<string, import('./protocol.js').Percentiles>} */
+  const stages = stats ? { ...stats.stage_ms, 'queue age': stats.queue_age_ms } : {};
+  const known = Object.keys(STAGES);
+  const names = Object.keys(stages).sort((a, b) => (known.indexOf(a) + 99) % 99 - (known.indexOf(b) + 99) % 99);
+  const rows = names.map((name) => ({ label: /** @type {Record<string, string>} */ (STAGES)[name] ?? name, ms: stages[name] }));
+  if (stats) {
+    rows.push({ label: 'Frame in to frame out', ms: stats.latency_ms });
+  }
+  const longest = Math.max(1, ...rows.map((row) => row.ms.p50));
+  while (body.children.length > rows.length) {
+    body.lastElementChild?.remove();
+  }
+  rows.forEach(({ label, ms: { p50, p95, p99 } }, index) => {
+    let row = /** @type {HTMLElement | undefined} */ (body.children[index]);
+    if (!row) {
+      row = document.createElement('tr');
+      const head = document.createElement('th');
+      head.scope = 'row';
+      row.append(head, ...[1, 2, 3].map(() => document.createElement('td')));
+      body.append(row);
+    }
+    row.style.setProperty('--part', String(p50 / longest));
+    row.classList.toggle('part', label.startsWith('–'));
+    [label, ...[p50, p95, p99].map((value) => value.toFixed(value < 9.95 ? 1 : 0))].forEach((text, column) => {
+      setText(/** @type {HTMLElement} */ (/** @type {HTMLElement} */ (row).children[column]), text);
+    });
+  });
+}
+
+/** @param {string} id @param {import('./protocol.js').Range} range @param {(value: number) => string} words */
+function renderRange(id, { min, max }, words) {
+  const low = words(min);
+  const high = words(max);
+  setText(/** @type {HTMLElement} */ (html(id).lastElementChild), low === high ? low : `${low} – ${high}`);
+}
+
+/** @param {import('./protocol.js').Stats | null} stats */
+function renderFacts(stats) {
+  setText(html('sessions'), stats ? String(stats.sessions) : '–');
+  const several = stats !== null && stats.sessions > 1;
+  html('spread-fps').hidden = !several;
+  html('spread-latency').hidden = !several;
+  if (several) {
+    renderRange('spread-fps', stats.spread.fps, (value) => value.toFixed(1));
+    renderRange('spread-latency', stats.spread.latency_ms, ms);
+  }
+  const kind = stats && /** @type {(keyof typeof MEMORY)[]} */ (Object.keys(MEMORY)).find((name) => name in stats.memory_mb);
+  setText(html('memory-kind'), MEMORY[kind || 'rss']);
+  setText(html('memory'), stats && kind ? `${stats.memory_mb[kind]} MB` : '–');
+}
+
 /** @param {State} state */
 function renderMeter({ stats, reading, fps, live }) {
   const on = live === 'live' && reading !== null;
@@ -143,16 +207,11 @@ function renderMeter({ stats, reading, fps, live }) {
   setText(html('fps-out'), stats ? `${stats.fps.out.toFixed(1)} fps` : '–');
   setText(html('drops'), stats ? String(Object.values(stats.drops).reduce((sum, each) => sum + each, 0)) : '–');
   setText(html('glass'), reading.total === null ? 'measuring…' : `about ${ms(reading.total)}`);
-  setText(html('server-latency'), stats ? `${ms(stats.latency_ms.p50)}, at worst ${ms(stats.latency_ms.p95)}` : '–');
   const { parts } = reading;
   renderBars('way', parts ? Object.entries(PARTS).map(([name, label]) => (
     { label, value: parts[/** @type {keyof typeof PARTS} */ (name)] })) : []);
-  const known = Object.keys(STAGES);
-  const names = Object.keys(stats?.stage_ms ?? {}).sort((a, b) => (known.indexOf(a) + 99) % 99 - (known.indexOf(b) + 99) % 99);
-  renderBars('stages', names.map((name) => ({
-    label: /** @type {Record<string, string>} */ (STAGES)[name] ?? name,
-    value: stats?.stage_ms[name].p50 ?? 0,
-  })));
+  renderStages(stats);
+  renderFacts(stats);
 }
 
 /** @param {State} state */

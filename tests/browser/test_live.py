@@ -70,7 +70,17 @@ def test_meter_tells_where_the_time_goes(open_page: OpenPage, stub: Kagami) -> N
     page.locator("#meter").locator("summary").click()
     expect(page.locator("#glass")).to_contain_text("about")
     expect(page.locator("#way li")).to_have_count(4)
-    expect(page.locator("#stages li").first).to_be_visible()
+    expect(page.locator("#stages tr").first).to_be_visible()
+    names = page.locator("#stages th").all_inner_texts()
+    assert {"See you", "Wait for a turn", "Draw the avatar"} <= set(names) and names[-1] == "Frame in to frame out"
+    for row in page.locator("#stages tr").all():
+        figures = [float(text) for text in row.locator("td").all_inner_texts()]
+        assert len(figures) == 3 and figures == sorted(figures), "p50, p95, p99"
+    expect(page.locator("#memory")).to_contain_text("MB")
+    expect(page.locator("#spread-fps")).to_be_hidden()  # nobody to compare with
+    go_live(open_page(stub.url))
+    expect(page.locator("#spread-fps")).to_be_visible()
+    expect(page.locator("#sessions")).to_have_text("2")
     parts = [int(text.split()[-2]) for text in page.locator("#way li").all_inner_texts()]
     assert len(parts) == 4 and all(part >= 0 for part in parts)
 
