@@ -1,54 +1,119 @@
 """The last step at full resolution: move the person, blend what was painted, lay it over the background.
 
-`warp_composite` is the one place to call; `backend` chooses who does it. A Triton twin can join later.
+`warp_composite` is the one place to call. Its torch reference is the specification and what training differentiates;
+the twins `warp_numba` (CPU) and `warp_triton` (CUDA) do it in one pass. Small maps are stretched to the canvas inside,
+so that none need be made at its size.
 """
 
 from __future__ import annotations
+
+from importlib import import_module
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-BACKENDS = ("auto", "reference")
+from kernels.backend import choose
+
+EDGE = 0.12  # the maps of a box fade to nothing over this share of it at its border
+FIRM = 1e-3  # alphas of nothing and of everything have finite odds
+STEEP = 12.0  # logits beyond it say no more
+
+
+class Maps(NamedTuple):
+    """What is known of a square box of the canvas, each map at a resolution of its own.
+
+    flow (B, 2, ·, ·): backward displacement in canvas units. keep (B, 1, ·, ·) 0..1 and paint (B, 3, ·, ·): the person
+    is keep · moved + (1 − keep) · paint. odds (B, 1, ·, ·): factor of the alpha's odds, α : 1 − α; None: 1.
+    """
+
+    flow: Tensor
+    keep: Tensor
+    paint: Tensor
+    odds: Tensor | None = None
+
+
+def odds(logit: Tensor) -> Tensor:
+    """A correction of the alpha in logits, as a factor of its odds."""
+    return logit.clamp(-STEEP, STEEP).exp()
 
 
 def warp_composite(
     layer: Tensor,
-    flow: Tensor,
+    maps: Maps,
     background: Tensor,
-    keep: Tensor | None = None,
-    paint: Tensor | None = None,
-    logit: Tensor | None = None,
+    wide: Tensor | None = None,
+    box: Tensor | None = None,
     trim: bool = False,
     backend: str = "auto",
 ) -> Tensor:
     """Person over background, (B, 4, S, S): RGB and alpha, 0..1.
 
     layer (B, 4, 2S−1, 2S−1): premultiplied RGB and alpha of the person, with a sample half way between each two pixels
-    (`models.rig.between`). flow (B, 2, S, S): backward displacement in canvas units. background (B, 3, S, S).
-    keep (B, 1, S, S) 0..1 and paint (B, 3, S, S): the person is keep · moved + (1 − keep) · paint. logit (B, 1, S, S):
-    correction of the alpha in logits. Where alpha grows beyond what was moved, the moved colour is completed with the
-    background, so that growing alpha alone changes nothing. trim: drop what the layer carries where it is all but
-    clear: remains of the picture's own background, which belong before no other. Raises ValueError for an unknown
-    backend or sizes that do not fit.
+    (`models.rig.between`). background (B, 3, S, S). maps: of the boxes (B, 3), centre x, y and half side in canvas
+    units, fading to the flow `wide` (B, 2, ·, ·) of the whole canvas at their borders; without a box they are of the
+    canvas themselves. Where alpha grows beyond what was moved, the moved colour is completed with the background, so
+    that growing alpha alone changes nothing. trim: drop what the layer carries where it is all but clear: remains of
+    the picture's own background, which belong before no other. backend: see `kernels.backend`. Raises ValueError for an
+    unknown one and for sizes that do not fit.
     """
-    if backend not in BACKENDS:
-        raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
-    size = flow.shape[-1]
+    size = background.shape[-1]
     if layer.shape[-1] != 2 * size - 1:
-        raise ValueError(f"a flow of side {size} wants a layer of side {2 * size - 1}, got {layer.shape[-1]}")
+        raise ValueError(f"a background of side {size} wants a layer of side {2 * size - 1}, got {layer.shape[-1]}")
+    if (box is None) != (wide is None):
+        raise ValueError("a box and the flow beyond it come together")
+    told = [part for part in maps if part is not None]
+    twin = choose(backend, layer, background, *told, twins=("numba", "triton"))
+    draw = reference if twin == "reference" else import_module(f"kernels.warp_{twin}").composite
+    return draw(layer, maps, background, wide, box, trim)
+
+
+def reference(
+    layer: Tensor, maps: Maps, background: Tensor, wide: Tensor | None, box: Tensor | None, trim: bool
+) -> Tensor:
+    """`warp_composite` in torch."""
+    size = background.shape[-1]
+    flow, keep, paint = (stretch(part, size, box) for part in maps[:3])
+    factor = None if maps.odds is None else stretch(maps.odds, size, box)
+    if box is not None and wide is not None:
+        inside = within(box, size)
+        flow = torch.lerp(stretch(wide, size), flow, inside)
+        keep = 1 - (1 - keep) * inside
+        factor = None if factor is None else 1 + (factor - 1) * inside
     moved = warp(layer, flow)
     colour, alpha = moved[:, :3], moved[:, 3:].clamp(0, 1)
     if trim:
         colour = colour * (alpha * 10).clamp_max(1)
-    if logit is not None:
-        firm = alpha.clamp(1e-3, 1 - 1e-3)  # a logit of nothing and of everything is still finite
-        wanted = torch.sigmoid(torch.logit(firm) + logit)
+    if factor is not None:
+        firm = alpha.clamp(FIRM, 1 - FIRM)
+        wanted = firm * factor / (firm * factor + 1 - firm)
         colour = colour * (wanted / firm).clamp_max(1) + (wanted - firm).clamp_min(0) * background
         alpha = (alpha + wanted - firm).clamp(0, 1)
-    if keep is not None and paint is not None:
-        colour = keep * colour + (1 - keep) * paint * alpha
+    colour = keep * colour + (1 - keep) * paint * alpha
     return torch.cat([colour + (1 - alpha) * background, alpha], 1).clamp(0, 1)
+
+
+def stretch(maps: Tensor, size: int, box: Tensor | None = None) -> Tensor:
+    """Maps (B, C, h, w) of boxes (B, 3), or of the canvas, at the canvas's pixels (B, C, size, size); beyond a box its
+    border is repeated.
+    """
+    if box is None:
+        return F.interpolate(maps, (size, size), mode="bilinear", align_corners=False)
+    return F.grid_sample(maps, places(box, size), "bilinear", "border", False)
+
+
+def places(box: Tensor, size: int) -> Tensor:
+    """(B, size, size, 2) the canvas's pixels in the units of the boxes (B, 3), −1..1 inside."""
+    line = (torch.arange(size, device=box.device, dtype=box.dtype) * 2 + 1) / size - 1
+    y, x = torch.meshgrid(line, line, indexing="ij")
+    return (torch.stack([x, y], -1) - box[:, None, None, :2]) / box[:, None, None, 2:]
+
+
+def within(box: Tensor, size: int) -> Tensor:
+    """(B, 1, size, size) 1 inside the boxes (B, 3), falling smoothly to 0 at their borders."""
+    t = ((1 - places(box, size).abs().amax(-1)) / EDGE).clamp(0, 1)
+    return (t * t * (3 - 2 * t)).unsqueeze(1)
 
 
 def warp(layer: Tensor, flow: Tensor) -> Tensor:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kernels.warp import warp_composite
+from kernels.warp import Maps, odds, warp_composite
 from models.closeup import Patch
-from models.grid import smoothstep, unit_grid
+from models.grid import unit_grid
 from models.guidance import Guidance
 from models.rig import Rig
-
-EDGE = 0.12  # the edit fades to nothing over this share of the focus box at its border
 
 
 class EditLike(Protocol):
@@ -31,15 +29,6 @@ class EditLike(Protocol):
     def alpha(self) -> Tensor: ...
 
 
-class Maps(NamedTuple):
-    """For `warp_composite`: flow (B, 2, ·, ·) canvas units, keep (B, 1, ·, ·), paint (B, 3, ·, ·), logit or None."""
-
-    flow: Tensor
-    keep: Tensor
-    paint: Tensor
-    logit: Tensor | None
-
-
 def compose(
     rig: Rig,
     guidance: Guidance,
@@ -53,28 +42,21 @@ def compose(
     the close-ups say; within their reach the edit and geometry's dark are silent. background: (B, 3, S, S) instead of
     the picture's own.
     """
-    size = rig.size
     trim = background is not None
     background = rig.plate if background is None else background
     alone, shift = speak(rig, patches, guidance.holes.shape[-1])
-    silent = 1 - alone
-    missing = guidance.holes[:, :1] * (1 - guidance.confidence) * silent
+    missing = guidance.holes[:, :1] * (1 - guidance.confidence) * (1 - alone)
     flow = guidance.focus_flow + shift
     if edit is None:
-        keep, paint = darken(missing, rig.mouth)
-        logit = None
+        maps = Maps(flow, *darken(missing, rig.mouth))
     else:
-        side = edit.keep.shape[-1]
-        kept = 1 - (1 - edit.keep) * border(side, rig.focus) * grow(silent, side)
+        side, silent = edit.keep.shape[-1], 1 - alone
+        kept = 1 - (1 - edit.keep) * grow(silent, side)
         keep, paint = cover(*darken(grow(missing, side), rig.mouth), kept, edit.paint)
-        fade_small = border(edit.flow.shape[-1], rig.focus) * silent
-        flow = flow + edit.flow * fade_small * rig.focus[:, 2, None, None, None]
-        logit = edit.alpha * fade_small
-    if rig.whole:
-        full = Maps(grow(flow, size), grow(keep, size), grow(paint, size), None if logit is None else grow(logit, size))
-    else:
-        full = place(rig, guidance.flow, Maps(flow, keep, paint, logit))
-    picture = warp_composite(rig.layer, full.flow, background, full.keep, full.paint, full.logit, trim)
+        flow = flow + edit.flow * silent * rig.focus[:, 2, None, None, None]
+        maps = Maps(flow, keep, paint, odds(edit.alpha * silent))
+    box, wide = (None, None) if rig.whole else (rig.focus, guidance.flow)
+    picture = warp_composite(rig.layer, maps, background, wide, box, trim)
     for patch in patches:
         overlay(picture, patch)
     return picture
@@ -115,38 +97,6 @@ def overlay(picture: Tensor, patch: Patch) -> None:
 def grow(maps: Tensor, size: int) -> Tensor:
     """(B, C, h, w) at the canvas's resolution."""
     return F.interpolate(maps, (size, size), mode="bilinear", align_corners=False)
-
-
-def border(side: int, focus: Tensor) -> Tensor:
-    """(B, 1, side, side) 1 inside, fading to 0 at the border of the focus box; borders on the canvas's own do not
-    fade.
-    """
-    grid = unit_grid(side, focus.device)[0]
-    centre, half = focus[:, :2], focus[:, 2:]
-    fade = torch.ones(len(focus), side, side, device=focus.device)
-    for axis in (0, 1):
-        for sign in (-1.0, 1.0):
-            at_edge = (sign * centre[:, axis] + half[:, 0]) > 0.995
-            ramp = smoothstep(0, EDGE, 1 - sign * grid[..., axis])
-            fade = fade * torch.where(at_edge[:, None, None], torch.ones_like(ramp), ramp)
-    return fade.unsqueeze(1)
-
-
-def place(rig: Rig, wide: Tensor, maps: Maps) -> Maps:
-    """Focus-box maps laid into canvas maps at full size; outside the box the canvas flow, kept, unpainted."""
-    size = rig.size
-    at = (unit_grid(size, rig.focus.device) - rig.focus[:, None, None, :2]) / rig.focus[:, None, None, 2:]
-    inside = smoothstep(0, EDGE, 1 - at.abs().amax(-1)).unsqueeze(1)
-
-    def sample(small: Tensor) -> Tensor:
-        return F.grid_sample(small, at, "bilinear", "border", False)
-
-    return Maps(
-        flow=torch.lerp(grow(wide, size), sample(maps.flow), inside),
-        keep=1 - (1 - sample(maps.keep)) * inside,
-        paint=sample(maps.paint),
-        logit=None if maps.logit is None else sample(maps.logit) * inside,
-    )
 
 
 def darken(missing: Tensor, colour: Tensor) -> tuple[Tensor, Tensor]:

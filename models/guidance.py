@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from kernels.mesh import Bucket, draw_mesh
 from models.body import carry_body, hold
 from models.grid import box_grid, smoothstep
 from models.inpaint import pull_push
 from models.openings import EYES, opening
-from models.raster import Bucket, interpolate, rasterise
 from models.retarget import Pose
 from models.rig import GROWTH, GUIDE, LATTICE, REACH, Rig, face_buckets, lattice_triangles
 from models.topology import (
@@ -87,8 +87,7 @@ def draw(rig: Rig, pose: Pose, box: Tensor, which: int) -> tuple[Tensor, Tensor,
     window = math.ceil(GUIDE * REACH / (LATTICE - 1) * GROWTH) + 1
     sheet = rig.sheets[which]
     bucket = Bucket(lattice_triangles(box.device)[sheet], window, rig.shown[:, which, sheet])
-    index, weight = rasterise(to_box(moved), [bucket], GUIDE)
-    values = interpolate(index, weight, torch.cat([-step, torch.ones_like(source[..., :1])], -1))
+    values = draw_mesh(to_box(moved), [bucket], F.pad(-step, (0, 1), value=1.0), GUIDE)
     grid = box_grid(box, GUIDE).permute(0, 3, 1, 2)
     hit = values[:, 2:]
     flow = pull_push(values[:, :2], (hit > 0.5).to(hit.dtype))
@@ -131,11 +130,11 @@ def closed(mask: Tensor) -> Tensor:
 
 def draw_face(rig: Rig, pose: Pose, to_box: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
     """The face mesh: flow (B, 2, G, G), and how far inside its border a cell lies (B, 1, G, G), 0..1."""
-    index, weight = rasterise(to_box(pose.face[:, :MESH]), face_buckets(rig.grain, rig.face.device), GUIDE)
     inner = torch.ones(MESH, 1, device=rig.face.device)
     inner[topology(rig.face.device).oval] = 0
     back = (rig.face - pose.face)[:, :MESH, :2]
-    out = interpolate(index, weight, torch.cat([back, inner.expand(len(back), -1, -1)], -1))
+    buckets = face_buckets(rig.grain, rig.face.device)
+    out = draw_mesh(to_box(pose.face[:, :MESH]), buckets, torch.cat([back, inner.expand(len(back), -1, -1)], -1), GUIDE)
     return out[:, :2], (out[:, 2:] * 2).clamp(0, 1)
 
 

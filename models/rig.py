@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from kernels.mesh import Bucket, draw_mesh
 from models.body import body_canonical, border_pins, complete_body, skin_weights
 from models.grid import box_grid, smoothstep
 from models.inpaint import dilate, pull_push
 from models.openings import opening
-from models.raster import Bucket, interpolate, rasterise
 from models.topology import EXTENTS, INNER_LIPS, LEFT_LID, MESH, RIGHT_LID, Frame, head_frame, topology
 
 GUIDE = 128  # side of the guidance maps
@@ -101,6 +101,7 @@ class Rig:
         near = dilate(F.adaptive_max_pool2d(matte, min(GUIDE, image.shape[-1])), 3)
         seen = F.grid_sample(near, flat[:, None], "nearest", "border", False)[:, 0, 0] > 0.02
         triangles = lattice_triangles(image.device)
+        layer = between(torch.cat([image - (1 - matte) * plate, matte], 1))
         shown = seen.view(len(image), 2, -1)[:, :, triangles].any(-1)
         split = (len(image), 2, unit.shape[0], -1)
         return Rig(
@@ -112,7 +113,7 @@ class Rig:
             focus=focus,
             canonical=canonical_map(frame, face, body, focus),
             holes=own_openings(face, focus),
-            layer=between(torch.cat([image - (1 - matte) * plate, matte], 1)),
+            layer=layer.contiguous(memory_format=torch.channels_last),  # four neighbours in one cache line
             frame=frame,
             lattice=lattice,
             depth=depth.view(len(image), 2, -1),
@@ -249,10 +250,9 @@ def canonical_map(frame: Frame, face: Tensor, body: Tensor, focus: Tensor) -> Te
     place = body_canonical(body, skin_weights(frame, body, points, depth), points, place)
     place = place.mT.reshape(len(face), 3, GUIDE, GUIDE)
     at = torch.cat([(face[..., :2] - focus[:, None, :2]) / focus[:, None, 2:], face[..., 2:]], -1)[:, :MESH]
-    index, weight = rasterise(at, face_buckets(grain(frame, focus), face.device), GUIDE)
-    drawn = interpolate(index, weight, template.expand(len(face), -1, -1))
-    covered = weight.sum(-1).view(-1, 1, GUIDE, GUIDE).clamp(0, 1)
-    return torch.lerp(place, drawn, covered)
+    buckets = face_buckets(grain(frame, focus), face.device)
+    drawn = draw_mesh(at, buckets, F.pad(template, (0, 1), value=1.0)[None], GUIDE)
+    return torch.lerp(place, drawn[:, :3], drawn[:, 3:].clamp(0, 1))
 
 
 def grain(frame: Frame, focus: Tensor) -> float:
@@ -261,7 +261,7 @@ def grain(frame: Frame, focus: Tensor) -> float:
 
 
 def face_buckets(cells: float, device: torch.device) -> list[Bucket]:
-    """The face mesh for `rasterise`, on a grid with so many cells per canonical unit."""
+    """The face mesh for `draw_mesh`, on a grid with so many cells per canonical unit."""
     face = topology(device)
     first, second = face.small
     parts = (face.triangles[:first], face.triangles[first:second], face.triangles[second:])

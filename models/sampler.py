@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kernels.warp import warp_composite
+from kernels.warp import Maps, odds, warp_composite
 from models.compositor import cover, darken, grow
 from models.dit import Edit, FrameInput
 from models.grid import crop, unit_grid
@@ -90,7 +90,7 @@ def render(focus: Focus, frame: FrameInput, edit: Edit) -> tuple[Tensor, Tensor]
     flow = frame.maps[:, :2] + edit.flow
     missing = grow(frame.maps[:, 4:5] * (1 - frame.maps[:, 2:3]), side)
     keep, paint = cover(*darken(missing, focus.mouth), edit.keep, edit.paint)
-    drawn = warp_composite(focus.layer, grow(flow, side), focus.plate, keep, paint, grow(edit.alpha, side))
+    drawn = warp_composite(focus.layer, Maps(flow, keep, paint, odds(edit.alpha)), focus.plate)
     return drawn, flow
 
 

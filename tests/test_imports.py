@@ -16,7 +16,7 @@ OURS = {"run_server", "streamer", "models", "kernels", "training", "benchmarks",
 
 # What each part may import besides our own parts and the standard library. None: anything that is installed.
 LAW: dict[str, set[str] | None] = {
-    "kernels": {"torch", "triton"},
+    "kernels": {"torch", "triton", "numba", "numpy"},
     "models": {"torch", "safetensors"},
     "streamer": None,
     "run_server": None,

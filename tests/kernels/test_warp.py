@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from kernels.warp import warp, warp_composite
+from kernels.warp import Maps, odds, warp, warp_composite
 from models.rig import between
 
 SIZE = 33
+both = pytest.mark.parametrize("backend", ["reference", "numba"])
 
 
 @pytest.fixture
@@ -18,6 +19,12 @@ def layer() -> torch.Tensor:
 
 def still() -> torch.Tensor:
     return torch.zeros(2, 2, SIZE, SIZE)
+
+
+def kept(flow: torch.Tensor) -> Maps:
+    """Moved, with nothing painted."""
+    batch = len(flow)
+    return Maps(flow, torch.ones(batch, 1, 1, 1), torch.zeros(batch, 3, 1, 1))
 
 
 def test_between_keeps_the_pixels_and_a_straight_ramp() -> None:
@@ -40,44 +47,90 @@ def test_flow_is_a_backward_displacement_in_canvas_units(layer: torch.Tensor, pi
     assert torch.allclose(moved[..., : SIZE - pixels], layer[..., pixels:], atol=1e-5)
 
 
-def test_person_over_background(layer: torch.Tensor) -> None:
+@both
+def test_person_over_background(layer: torch.Tensor, backend: str) -> None:
     background = torch.rand(2, 3, SIZE, SIZE)
-    picture = warp_composite(between(layer), still(), background)
+    picture = warp_composite(between(layer), kept(still()), background, backend=backend)
     expected = layer[:, :3] + (1 - layer[:, 3:]) * background
     assert torch.allclose(picture[:, :3], expected, atol=1e-5)
     assert torch.allclose(picture[:, 3:], layer[:, 3:], atol=1e-5)
 
 
-def test_paint_replaces_the_moved_colour_under_the_same_alpha(layer: torch.Tensor) -> None:
+@both
+def test_paint_replaces_the_moved_colour_under_the_same_alpha(layer: torch.Tensor, backend: str) -> None:
     background, paint = torch.rand(2, 3, SIZE, SIZE), torch.rand(2, 3, SIZE, SIZE)
-    keep = torch.zeros(2, 1, SIZE, SIZE)
-    picture = warp_composite(between(layer), still(), background, keep, paint)
+    maps = Maps(still(), torch.zeros(2, 1, SIZE, SIZE), paint)
+    picture = warp_composite(between(layer), maps, background, backend=backend)
     alpha = layer[:, 3:]
     assert torch.allclose(picture[:, :3], alpha * paint + (1 - alpha) * background, atol=1e-5)
 
 
-def test_alpha_follows_the_logits(layer: torch.Tensor) -> None:
+@both
+def test_alpha_follows_the_odds(layer: torch.Tensor, backend: str) -> None:
     background = torch.rand(2, 3, SIZE, SIZE)
-    logit = torch.full((2, 1, SIZE, SIZE), -1.5)
-    less = warp_composite(between(layer), still(), background, logit=logit)
+    logit = torch.full((2, 1, 4, 4), -1.5)
+    less = warp_composite(between(layer), kept(still())._replace(odds=odds(logit)), background, backend=backend)
     firm = layer[:, 3:].clamp(1e-3, 1 - 1e-3)
     assert torch.allclose(less[:, 3:], torch.sigmoid(torch.logit(firm) - 1.5), atol=2e-3)
-    same = warp_composite(between(layer), still(), background, logit=torch.zeros_like(logit))
-    assert torch.allclose(same, warp_composite(between(layer), still(), background), atol=1e-5)
+    same = warp_composite(between(layer), kept(still())._replace(odds=odds(0 * logit)), background, backend=backend)
+    assert torch.allclose(same, warp_composite(between(layer), kept(still()), background), atol=1e-5)
 
 
-def test_trim_drops_what_is_all_but_clear() -> None:
+@both
+def test_trim_drops_what_is_all_but_clear(backend: str) -> None:
     ghost = torch.full((1, 4, SIZE, SIZE), 0.2)
     ghost[:, 3] = 0
     black = torch.zeros(1, 3, SIZE, SIZE)
-    flow = torch.zeros(1, 2, SIZE, SIZE)
-    assert warp_composite(between(ghost), flow, black)[:, :3].min() > 0.19
-    assert warp_composite(between(ghost), flow, black, trim=True)[:, :3].max() == 0
+    maps = kept(still()[:1])
+    assert warp_composite(between(ghost), maps, black, backend=backend)[:, :3].min() > 0.19
+    assert warp_composite(between(ghost), maps, black, trim=True, backend=backend)[:, :3].max() == 0
+
+
+@both
+def test_a_box_speaks_inside_and_the_canvas_beyond(backend: str) -> None:
+    ramp = torch.linspace(0, 0.5, SIZE).expand(1, 4, SIZE, SIZE).contiguous()
+    ramp[:, 3] = 1
+    black = torch.zeros(1, 3, SIZE, SIZE)
+    left, right = torch.zeros(1, 2, 8, 8), torch.zeros(1, 2, 5, 5)
+    left[:, 0], right[:, 0] = -4 / SIZE, 4 / SIZE
+    box = torch.tensor([[0.0, 0.0, 0.5]])
+    picture = warp_composite(between(ramp), kept(right), black, left, box, backend=backend)
+    step = 0.5 / (SIZE - 1)
+    centre, edge = SIZE // 2, 5
+    assert picture[0, 0, centre, centre] == pytest.approx(float(ramp[0, 0, 0, centre]) + 2 * step, abs=1e-5)
+    assert picture[0, 0, centre, edge] == pytest.approx(float(ramp[0, 0, 0, edge]) - 2 * step, abs=1e-5)
+
+
+@pytest.mark.parametrize("boxed", [False, True])
+@pytest.mark.parametrize("trim", [False, True])
+@pytest.mark.parametrize("coarse", [True, False])
+def test_numba_draws_what_torch_draws(layer: torch.Tensor, boxed: bool, trim: bool, coarse: bool) -> None:
+    random = torch.Generator().manual_seed(3)
+
+    def noise(*shape: int) -> torch.Tensor:
+        return torch.randn(2, *shape, generator=random)
+
+    maps = Maps(noise(2, 7, 7) * 0.1, noise(1, 12, 12).sigmoid(), noise(3, 12, 12).sigmoid())
+    maps = maps._replace(odds=odds(noise(1, 1, 1) if coarse else 20 * noise(1, 9, 9)))
+    box, wide = (torch.tensor([[0.2, -0.3, 0.5], [0, 0, 0.9]]), noise(2, 4, 4) * 0.1) if boxed else (None, None)
+    background = noise(3, SIZE, SIZE).sigmoid()
+    mine, theirs = (
+        warp_composite(between(layer), maps, background, wide, box, trim, backend) for backend in ("numba", "reference")
+    )
+    assert torch.allclose(mine, theirs, atol=2e-4)
+
+
+def test_numba_stays_inside_with_what_is_not_a_number(layer: torch.Tensor) -> None:
+    background = torch.rand(2, 3, SIZE, SIZE)
+    drawn = warp_composite(between(layer), kept(still() * torch.nan), background, backend="numba")
+    assert drawn.shape == (2, 4, SIZE, SIZE)
 
 
 def test_wrong_sizes_and_backends_are_told(layer: torch.Tensor) -> None:
     background = torch.rand(2, 3, SIZE, SIZE)
     with pytest.raises(ValueError, match="wants a layer of side 65, got 33"):
-        warp_composite(layer, still(), background)
-    with pytest.raises(ValueError, match="backend must be one of auto, reference, got 'fast'"):
-        warp_composite(between(layer), still(), background, backend="fast")
+        warp_composite(layer, kept(still()), background)
+    with pytest.raises(ValueError, match="backend must be one of"):
+        warp_composite(between(layer), kept(still()), background, backend="fast")
+    with pytest.raises(ValueError, match="a box and the flow beyond it come together"):
+        warp_composite(between(layer), kept(still()), background, box=torch.tensor([[0.0, 0.0, 0.5]]))

@@ -1,4 +1,7 @@
-"""Drawing triangle meshes into small grids, vectorised and batched, with a depth test."""
+"""Drawing triangle meshes into small grids, batched, with a depth test.
+
+`draw_mesh` is the one place to call; its torch reference is below, its twin for CPUs in `mesh_numba`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from kernels.backend import choose
+
+COVERED = -1e-4  # least weight of a cell's corners in a triangle that covers it: neighbours leave no gaps
 DEPTHS = 1 << 17  # quantised depths, over z in [-4, 4]
 BACK = DEPTHS - 1
 
@@ -22,11 +28,23 @@ class Bucket(NamedTuple):
     shown: Tensor | None = None
 
 
+def draw_mesh(points: Tensor, buckets: list[Bucket], values: Tensor, size: int, backend: str = "auto") -> Tensor:
+    """Vertex values (B, V, C) drawn into a size×size grid: (B, C, size, size), zero where there is no mesh.
+
+    points (B, V, 3): x, y in [-1, 1] over the grid, z smaller is nearer. Triangles face us where they are clockwise on
+    screen (positive area, y down); the others are skipped. buckets: at most 2¹³ triangles in all. backend: see
+    `kernels.backend`.
+    """
+    if choose(backend, points, values, twins=("numba",)) == "numba":
+        from kernels.mesh_numba import draw  # noqa: PLC0415
+
+        return draw(points, buckets, values, size)
+    return interpolate(*rasterise(points, buckets, size), values.expand(len(points), -1, -1))
+
+
 def rasterise(points: Tensor, buckets: list[Bucket], size: int) -> tuple[Tensor, Tensor]:
     """Which triangle covers each cell of a size×size grid, and where inside it.
 
-    points (B, V, 3): x, y in [-1, 1] over the grid, z smaller is nearer. Triangles face us where they are clockwise on
-    screen (positive area, y down); the others are skipped. buckets: at most 2¹³ triangles in all.
     Returns index (B, size², 3) long: vertex indices, and weight (B, size², 3) float, all zero where nothing is drawn.
     """
     batch, device = len(points), points.device
@@ -71,7 +89,7 @@ def _candidates(points: Tensor, bucket: Bucket, size: int) -> tuple[Tensor, Tens
     worst = (start[..., 0, None, None] + along[:, :, 0]) + down[:, :, 0]
     for k in (1, 2):
         worst = torch.minimum(worst, (start[..., k, None, None] + along[:, :, k]) + down[:, :, k])
-    covered = (worst >= -1e-4).flatten().nonzero()[:, 0]
+    covered = (worst >= COVERED).flatten().nonzero()[:, 0]
     triangle = torch.div(covered, window * window, rounding_mode="floor")
     cell = covered - triangle * (window * window)
     row = torch.div(cell, window, rounding_mode="floor")
