@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import barcode, hardware
 from benchmarks.jsonfile import json_file
-from benchmarks.peer import Log, Peer, load_clip
+from benchmarks.peer import Log, Look, Peer, ignore, load_clip
 from benchmarks.report import Sight, Window, summarise, table
 from benchmarks.served import Served
 from streamer.errors import KagamiError
@@ -50,6 +51,17 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--seconds", type=float, default=30.0, help="how long to measure (30)")
     parser.add_argument("--warm-up", type=float, default=5.0, help="how long to run before that (5)")
+    add_options(parser)
+    options = parser.parse_args(arguments)
+    if options.seconds <= 0 or options.warm_up < 0 or options.camera_fps <= 0:
+        parser.error("--seconds and --camera-fps must be positive, --warm-up not negative")
+    if (options.seconds + options.warm_up + START) * options.camera_fps > barcode.NUMBERS:
+        parser.error(f"the bar code lasts for {barcode.NUMBERS / options.camera_fps - START:.0f} s at this camera rate")
+    return options
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What is measured, and on what: the options of every benchmark that calls a real server."""
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here, too")
     parser.add_argument(
         "--ref", type=Path, default=Path("assets/avatar.png"), metavar="FILE", help="picture to animate"
@@ -67,27 +79,18 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--body", action=argparse.BooleanOptionalAction, default=True, help="follow body and hands (yes)"
     )
     parser.add_argument("--codec", choices=("VP8", "H264"), default="VP8", help="both ways (VP8)")
-    options = parser.parse_args(arguments)
-    if options.seconds <= 0 or options.warm_up < 0 or options.camera_fps <= 0:
-        parser.error("--seconds and --camera-fps must be positive, --warm-up not negative")
-    if (options.seconds + options.warm_up + START) * options.camera_fps > barcode.NUMBERS:
-        parser.error(f"the bar code lasts for {barcode.NUMBERS / options.camera_fps - START:.0f} s at this camera rate")
-    return options
 
 
-def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Run it all. Returns the JSON report. Raises KagamiError, OSError, ValueError, each with one sentence."""
-    clip = load_clip(options.clip, *CAMERA)
-    settings = ["--ref", str(options.ref), "--size", str(options.size), "--generator", options.generator]
-    settings += ["--device", options.device, "--codec", options.codec.lower()]
-    settings += [] if options.body else ["--no-body"]
-    with Served(settings) as server:
-        sight = asyncio.run(_watch(server, clip, options))
-        tape = server.stop()
+def server_flags(options: argparse.Namespace) -> list[str]:
+    """The flags of `run_server.py` that these options mean."""
+    flags = ["--ref", str(options.ref), "--size", str(options.size), "--generator", options.generator]
+    flags += ["--device", options.device, "--codec", options.codec.lower()]
+    return flags + ([] if options.body else ["--no-body"])
+
+
+def describe(options: argparse.Namespace) -> dict[str, Any]:
+    """What was measured, and on what; JSON-ready."""
     return {
-        **summarise(sight, tape, server.rss),
-        "start_seconds": server.start_seconds,
-        "seconds": options.seconds,
         "generator": options.generator,
         "body": options.body,
         "codec": options.codec,
@@ -96,22 +99,46 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-async def _watch(server: Served, clip: list[Image], options: argparse.Namespace) -> Sight:
+@contextlib.asynccontextmanager
+async def calling(
+    server: Served, clip: list[Image], options: argparse.Namespace, look: Look = ignore
+) -> AsyncIterator[Peer]:
+    """A peer that is live: connected and calibrated. look: see `Peer`. Raises Refused."""
     url = server.url.replace("http://", "ws://").rstrip("/") + "/ws"
-    async with Peer(url, clip, options.camera_fps, options.codec) as peer:
+    async with Peer(url, clip, options.camera_fps, options.codec, look) as peer:
         await peer.until(lambda log: bool(log.first_seen), START / 2, "The first avatar frame")
         await peer.until(lambda log: "live" in log.phases, START / 2, "The end of the calibration")
+        yield peer
+
+
+def drops(log: Log) -> dict[str, int]:
+    """What the server dropped since the start, by mailbox, as it said last."""
+    return dict(log.stats[-1]["drops"]) if log.stats else {}
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Run it all. Returns the JSON report. Raises KagamiError, OSError, ValueError, each with one sentence."""
+    clip = load_clip(options.clip, *CAMERA)
+    with Served(server_flags(options)) as server:
+        sight = asyncio.run(_watch(server, clip, options))
+        tape = server.stop()
+    return {
+        **summarise(sight, tape, server.rss),
+        "start_seconds": server.start_seconds,
+        "seconds": options.seconds,
+        **describe(options),
+    }
+
+
+async def _watch(server: Served, clip: list[Image], options: argparse.Namespace) -> Sight:
+    async with calling(server, clip, options) as peer:
         await peer.watch(options.warm_up)
         print(f"measuring for {options.seconds:g} s", file=sys.stderr)
-        before, cpu, begin = _drops(peer.log), server.cpu_seconds(), time.monotonic()
+        before, cpu, begin = drops(peer.log), server.cpu_seconds(), time.monotonic()
         await peer.watch(options.seconds)
-        end, cpu, after = time.monotonic(), server.cpu_seconds() - cpu, _drops(peer.log)
-        drops = {name: count - before.get(name, 0) for name, count in after.items()}
-        return Sight(peer.camera.entered, peer.log, Window(begin, end), cpu, drops)
-
-
-def _drops(log: Log) -> dict[str, int]:
-    return dict(log.stats[-1]["drops"]) if log.stats else {}
+        end, cpu, after = time.monotonic(), server.cpu_seconds() - cpu, drops(peer.log)
+        new = {name: count - before.get(name, 0) for name, count in after.items()}
+        return Sight(peer.camera.entered, peer.log, Window(begin, end), cpu, new)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,8 @@ def load_clip(path: Path, width: int, height: int) -> list[Image]:
 class Camera(MediaStreamTrack):
     """A clip played to and fro, so that it has no jump, on an absolute clock, each frame with its number as a bar code.
 
-    entered: seconds on `time.monotonic` at which each number went into the sender.
+    entered: seconds on `time.monotonic` at which each tick's frame went into the sender; the bar code holds the tick
+    modulo `barcode.NUMBERS`.
     """
 
     kind = "video"
@@ -64,18 +65,27 @@ class Camera(MediaStreamTrack):
         if self.readyState != "live":
             raise MediaStreamError
         tick = self._pace.tick
-        number = tick % barcode.NUMBERS
-        picture = self._frames[_to_and_fro(tick, len(self._frames))].copy()
-        barcode.draw(picture, number)
+        picture = self._frames[to_and_fro(tick, len(self._frames))].copy()
+        barcode.draw(picture, tick % barcode.NUMBERS)
         video = VideoFrame.from_ndarray(picture, format="rgb24")
         video.pts, video.time_base = round(tick * _CLOCK / self.fps), fractions.Fraction(1, _CLOCK)
         self._pace = pacing.advance(self._pace, time.monotonic())
-        self.entered[number] = time.monotonic()
+        self.entered[tick] = time.monotonic()
         return video
 
+    @property
+    def period(self) -> int:
+        """Ticks until the clip is where it was, going the same way."""
+        return max(1, 2 * len(self._frames) - 2)
 
-def _to_and_fro(tick: int, count: int) -> int:
-    """0 1 2 3 2 1 0 1 …"""
+    def tick_of(self, number: int) -> int:
+        """The last tick sent whose bar code is `number`."""
+        sent = self._pace.tick - 1 if self._pace is not None else 0
+        return sent - (sent - number) % barcode.NUMBERS
+
+
+def to_and_fro(tick: int, count: int) -> int:
+    """0 1 2 3 2 1 0 1 …: which of `count` pictures is shown at a tick."""
     step = tick % max(1, 2 * count - 2)
     return min(step, 2 * count - 2 - step) if count > 1 else 0
 
@@ -85,11 +95,18 @@ class Log:
     """What the peer saw. All times: seconds on `time.monotonic`."""
 
     frames: list[float] = field(default_factory=list)  # arrival of each avatar frame, decoded
-    first_seen: dict[int, float] = field(default_factory=dict)  # arrival of the first frame with this number
+    first_seen: dict[int, float] = field(default_factory=dict)  # arrival of the first frame that follows this tick's
     size: tuple[int, int] = (0, 0)  # width, height of the last frame
     unread: list[float] = field(default_factory=list)  # arrival of frames whose bar code could not be read
     stats: list[dict[str, Any]] = field(default_factory=list)  # the server's own figures, once a second
     phases: list[str] = field(default_factory=list)
+
+
+Look = Callable[[int, Image], None]
+
+
+def ignore(tick: int, picture: Image) -> None:
+    """The `Look` of who does not care."""
 
 
 class Refused(KagamiError):
@@ -99,12 +116,21 @@ class Refused(KagamiError):
 class Peer:
     """One person: `async with Peer(...) as peer: await peer.watch(10)`; then read `log` and `camera.entered`.
 
-    url: ws://HOST:PORT/ws. frames, fps: what the camera shows. codec: "VP8" or "H264". Entering raises Refused where
-    the server says no, and OSError where nobody answers.
+    url: ws://HOST:PORT/ws. frames, fps: what the camera shows. codec: "VP8" or "H264". look: called with the tick and
+    the brightness, (H, W) uint8, of each avatar frame that follows a camera frame no earlier one followed. Entering
+    raises Refused where the server says no, and OSError where nobody answers.
     """
 
-    def __init__(self, url: str, frames: list[Image], fps: float, codec: str = "VP8") -> None:
+    def __init__(
+        self,
+        url: str,
+        frames: list[Image],
+        fps: float,
+        codec: str = "VP8",
+        look: Look = ignore,
+    ) -> None:
         self.log = Log()
+        self._look = look
         self.camera = Camera(frames, fps)
         self._url = url
         self._codec = codec
@@ -230,8 +256,9 @@ class Peer:
             number = barcode.read(luma(frame))
             if number is None:
                 self.log.unread.append(now)
-            else:
-                self.log.first_seen.setdefault(number, now)
+            elif (tick := self.camera.tick_of(number)) not in self.log.first_seen:
+                self.log.first_seen[tick] = now
+                self._look(tick, luma(frame))
             self._changed.set()
 
 

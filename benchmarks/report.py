@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peer import Log
+from streamer.meter import TOTAL, quantile_name
 
-TOTAL = "total"  # the server's name for "camera frame arrived" to "avatar frame left"
 MINUTE = 60.0
 
 
@@ -41,7 +41,7 @@ class Window:
 class Sight:
     """What the peer brings home."""
 
-    entered: Mapping[int, float]  # bar code: when it went into the sender
+    entered: Mapping[int, float]  # tick: when its frame went into the sender
     log: Log
     window: Window
     cpu_seconds: float  # of the server process, within the window
@@ -57,18 +57,16 @@ def summarise(sight: Sight, tape: Tape, rss: Sequence[tuple[float, float]]) -> d
     Raises ValueError when no bar code came back within the window.
     """
     window, log = sight.window, sight.log
-    seen = {number: moment for number, moment in log.first_seen.items() if moment in window and number in sight.entered}
-    if not seen:
-        raise ValueError("no avatar frame with a readable bar code arrived; nothing was measured")
+    seen = seen_within(window, log, sight.entered)
     glass = _delays(seen, sight.entered)
     minute = min(MINUTE, window.seconds / 2)
     return {
         "fps_out": round(len(seen) / window.seconds, 2),
-        "glass_to_glass_ms": _percentiles(glass),
+        "glass_to_glass_ms": percentiles(glass),
         "stage_ms": _stages(tape, window),
         "drops": sum(sight.drops.values()),
         "rss_mb": round(max((megabytes for _, megabytes in rss), default=0.0), 1),
-        "engine_delay_ms": _percentiles(_total(tape, window)),
+        "engine_delay_ms": percentiles(_total(tape, window)),
         "path_ms": _path(seen, sight.entered, tape),
         "fps_in": round(sum(moment in window for moment in sight.entered.values()) / window.seconds, 2),
         "fps_received": round(sum(moment in window for moment in log.frames) / window.seconds, 2),
@@ -76,20 +74,39 @@ def summarise(sight: Sight, tape: Tape, rss: Sequence[tuple[float, float]]) -> d
         "unread_frames": sum(moment in window for moment in log.unread),
         "video": {"width": log.size[0], "height": log.size[1]},
         "server_cores": round(sight.cpu_seconds / window.seconds, 2),
-        "first_minute": _stretch(Window(window.begin, window.begin + minute), seen, sight.entered, rss),
-        "last_minute": _stretch(Window(window.end - minute, window.end), seen, sight.entered, rss),
+        "first_minute": stretch(Window(window.begin, window.begin + minute), seen, sight.entered, rss),
+        "last_minute": stretch(Window(window.end - minute, window.end), seen, sight.entered, rss),
+    }
+
+
+def seen_within(window: Window, log: Log, entered: Mapping[int, float]) -> dict[int, float]:
+    """Tick: when the first avatar frame that follows it came. Raises ValueError where none came."""
+    seen = {tick: moment for tick, moment in log.first_seen.items() if moment in window and tick in entered}
+    if not seen:
+        raise ValueError("no avatar frame with a readable bar code arrived; nothing was measured")
+    return seen
+
+
+def stretch(
+    window: Window, seen: Mapping[int, float], entered: Mapping[int, float], rss: Sequence[tuple[float, float]]
+) -> dict[str, float | None]:
+    """The figures of a part of a run."""
+    inside = {tick: moment for tick, moment in seen.items() if moment in window}
+    memory = [megabytes for when, megabytes in rss if when in window]
+    delays = percentiles(_delays(inside, entered))
+    return {
+        "fps_out": round(len(inside) / window.seconds, 2),
+        "glass_to_glass_p50_ms": delays["p50"],
+        "glass_to_glass_p95_ms": delays["p95"],
+        "rss_mb": round(float(np.mean(memory)), 1) if memory else None,
     }
 
 
 def table(report: Mapping[str, Any]) -> str:
     """The report for people."""
-    machine = report["hardware"]
-    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items() if number)
     lines = [
-        f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB; device {machine['device']}",
-        f"Python {machine['python']}, {versions}; commit {machine['commit']}",
-        f"{report['generator']}, {report['video']['width']}x{report['video']['height']}, {report['codec']}, "
-        f"camera {report['camera']}, body {'on' if report['body'] else 'off'}, {report['seconds']:g} s",
+        *machine_lines(report["hardware"]),
+        subject_line(report),
         "",
         _row("", "p50", "p95"),
         _row("glass to glass, ms", *report["glass_to_glass_ms"].values()),
@@ -112,17 +129,34 @@ def table(report: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def machine_lines(machine: Mapping[str, Any]) -> list[str]:
+    """What it was measured on, see `hardware.describe`."""
+    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items() if number)
+    return [
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB; device {machine['device']}",
+        f"Python {machine['python']}, {versions}; commit {machine['commit']}",
+    ]
+
+
+def subject_line(report: Mapping[str, Any]) -> str:
+    """What was measured over WebRTC."""
+    return (
+        f"{report['generator']}, {report['video']['width']}x{report['video']['height']}, {report['codec']}, "
+        f"camera {report['camera']}, body {'on' if report['body'] else 'off'}, {report['seconds']:g} s"
+    )
+
+
 def _row(name: str, *values: object) -> str:
     return f"{name:<28}" + "".join(f"{value!s:>12}" for value in values)
 
 
-def _percentiles(milliseconds: Iterable[float]) -> dict[str, float | None]:
-    """p50 and p95; None where nothing was measured, which is not the same as zero."""
-    samples = list(milliseconds)
+def percentiles(milliseconds: Iterable[float], quantiles: Sequence[float] = (0.5, 0.95)) -> dict[str, float | None]:
+    """{"p50", "p95"}, or those asked for; None where nothing was measured, which is not the same as zero."""
+    samples, names = list(milliseconds), [quantile_name(quantile) for quantile in quantiles]
     if not samples:
-        return {"p50": None, "p95": None}
-    p50, p95 = np.percentile(samples, (50, 95))
-    return {"p50": round(float(p50), 2), "p95": round(float(p95), 2)}
+        return dict.fromkeys(names)
+    values = np.quantile(samples, quantiles)
+    return {name: round(float(value), 2) for name, value in zip(names, values, strict=True)}
 
 
 def _delays(later: Mapping[int, float], earlier: Mapping[int, float]) -> list[float]:
@@ -134,9 +168,9 @@ def _path(seen: Mapping[int, float], entered: Mapping[int, float], tape: Tape) -
     arrived = {number: tape.passed[number][0] for number in seen if number in tape.passed}
     drawn = {number: tape.passed[number][1] for number in seen if number in tape.passed}
     return {
-        "camera to server": _percentiles(_delays(arrived, entered)),
-        "arrived to drawn": _percentiles(_delays(drawn, arrived)),
-        "drawn to viewer": _percentiles(_delays({number: seen[number] for number in drawn}, drawn)),
+        "camera to server": percentiles(_delays(arrived, entered)),
+        "arrived to drawn": percentiles(_delays(drawn, arrived)),
+        "drawn to viewer": percentiles(_delays({number: seen[number] for number in drawn}, drawn)),
     }
 
 
@@ -150,16 +184,4 @@ def _stages(tape: Tape, window: Window) -> dict[str, dict[str, float | None]]:
         if when in window:
             for name, milliseconds in stages.items():
                 samples.setdefault(name, []).append(milliseconds)
-    return {name: _percentiles(values) for name, values in samples.items() if name != TOTAL}
-
-
-def _stretch(
-    window: Window, seen: Mapping[int, float], entered: Mapping[int, float], rss: Sequence[tuple[float, float]]
-) -> dict[str, float | None]:
-    inside = {number: moment for number, moment in seen.items() if moment in window}
-    memory = [megabytes for when, megabytes in rss if when in window]
-    return {
-        "fps_out": round(len(inside) / window.seconds, 2),
-        "glass_to_glass_p95_ms": _percentiles(_delays(inside, entered))["p95"],
-        "rss_mb": round(float(np.mean(memory)), 1) if memory else None,
-    }
+    return {name: percentiles(values) for name, values in samples.items() if name != TOTAL}

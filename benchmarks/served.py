@@ -36,18 +36,19 @@ class ServerFailed(KagamiError):
 class Served:
     """`with Served(["--ref", "avatar.png"]) as server: … tape = server.stop()`.
 
-    arguments: of `run_server.py`, the port being 0. url: what the server says to open. start_seconds: from its start to
+    arguments: of `run_server.py`, the port being 0. taped: False leaves the tape empty, for runs so long that it would
+    be what makes the server grow. url: what the server says to open. start_seconds: from its start to
     that word. rss: (when, megabytes) samples. Entering raises ServerFailed, and SettingsError for wrong arguments.
     """
 
-    def __init__(self, arguments: Sequence[str]) -> None:
+    def __init__(self, arguments: Sequence[str], taped: bool = True) -> None:
         self.url = ""
         self.start_seconds = 0.0
         self.rss: list[tuple[float, float]] = []
         context = multiprocessing.get_context("spawn")  # a fork would share the peer's torch and its threads
         self._pipe, far_end = context.Pipe()
         settings = read_settings([*arguments, "--port", "0"], {})
-        self._process = context.Process(target=_serve, args=(settings, far_end), name="server", daemon=True)
+        self._process = context.Process(target=_serve, args=(settings, far_end, taped), name="server", daemon=True)
         self._far_end = far_end
         self._stopping = threading.Event()
         self._sampler = threading.Thread(target=self._sample, name="rss", daemon=True)
@@ -126,22 +127,30 @@ class _NotingMeter(Meter):
 
 
 def _carry_code(camera: CameraFrame, avatar: AvatarFrame) -> AvatarFrame:
-    """The engine's frame hook: copy the strip, note the times."""
+    """A frame hook of the engine: copy the strip."""
     barcode.copy(camera.rgb, avatar.rgb)
+    return avatar
+
+
+def _carry_and_note(camera: CameraFrame, avatar: AvatarFrame) -> AvatarFrame:
+    """A frame hook of the engine: copy the strip, note the times."""
+    _carry_code(camera, avatar)
     number = barcode.read(camera.rgb)
     if number is not None:
         _NotingMeter.tape.passed.setdefault(number, (camera.captured, time.monotonic()))
     return avatar
 
 
-def _serve(settings: Settings, pipe: Connection) -> None:
+def _serve(settings: Settings, pipe: Connection, taped: bool) -> None:
     """The server process."""
     quiet_natives()
     from streamer import launch, seat  # noqa: PLC0415  (torch and MediaPipe, wanted in this process only)
 
-    seat.Meter = _NotingMeter  # type: ignore[misc]
+    if taped:
+        seat.Meter = _NotingMeter  # type: ignore[misc]
+    hook = _carry_and_note if taped else _carry_code
     try:
-        launch.launch(settings, bind(settings), lambda text: pipe.send(("said", text)), _carry_code)
+        launch.launch(settings, bind(settings), lambda text: pipe.send(("said", text)), hook)
     except KeyboardInterrupt:
         pass  # how `stop` ends it
     except KagamiError as error:

@@ -10,6 +10,7 @@ from aiortc.mediastreams import MediaStreamError
 
 from benchmarks import barcode
 from benchmarks.peer import Camera, load_clip, luma
+from streamer import pacing
 from streamer.video import VideoError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +32,15 @@ async def test_the_camera_numbers_its_frames_and_plays_to_and_fro() -> None:
     with pytest.raises(MediaStreamError):
         await camera.recv()
     assert not shades[0].any()  # the code is drawn on a copy
+
+
+async def test_a_number_names_the_last_tick_that_carried_it() -> None:
+    camera = Camera([np.full((240, 320, 3), 50, np.uint8)] * 3, fps=500.0)
+    assert camera.period == 4
+    camera._pace = pacing.Pace(0.0, 1 / 500.0, tick=barcode.NUMBERS + 10)  # 36 minutes at 30 a second and a bit more
+    assert camera.tick_of(9) == barcode.NUMBERS + 9
+    assert camera.tick_of(10) == 10  # its second frame is not sent yet
+    assert camera.tick_of(barcode.NUMBERS - 1) == barcode.NUMBERS - 1
 
 
 async def test_a_camera_with_one_picture_shows_it_for_ever() -> None:

@@ -1,0 +1,198 @@
+"""`python -m benchmarks.sessions`: how many people one machine serves at a frame rate, and how late.
+
+Motions of a clip are tracked once and replayed to one engine in this process by more and more sessions, each with a
+camera of its own phase and an encoder of its own in the executor, as live; engine time is what passes from a camera
+picture's coming to its avatar frame's leaving the encoder, queue age what a motion waits for the engine. Tracking and
+the decoding of cameras are left out: they scale with cores, not with the device. A number holds when the 95th
+percentile of engine time over all frames stays within the budget and the slowest session gets its frames.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import hardware
+from benchmarks.jsonfile import json_file
+from benchmarks.live import CAMERA
+from benchmarks.peer import load_clip
+from benchmarks.replay import Encoded, Replay, Visit, track
+from benchmarks.report import Window, machine_lines, percentiles
+from streamer.engine import Engine
+from streamer.errors import KagamiError
+from streamer.launch import choose_device
+from streamer.meter import QUANTILES, QUEUE_AGE, pooled
+from streamer.performer import Avatar, Controls, Performer
+from streamer.picture import load_picture
+from streamer.quiet import quiet_natives
+from streamer.settings import Settings
+
+BUDGET = 60.0  # milliseconds of engine time within which 95 of 100 frames shall be
+SHARE = 0.95  # of its frames that the slowest session shall get
+WARM_UP = 2.0  # seconds with each number of sessions before they are measured
+GOLDEN = 0.618  # phases of cameras that are spread evenly, however many there are
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0, or 1 with one sentence on stderr."""
+    options = _parse(arguments)
+    quiet_natives()
+    try:
+        with json_file(options.json) as write:
+            report = measure(options)
+            write(report)
+    except (KagamiError, OSError, ValueError) as error:
+        print(f"benchmarks.sessions: {error}", file=sys.stderr)
+        return 1
+    print(table(report))
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.sessions",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--fps", type=float, default=25.0, metavar="N", help="frames a second of each session (25)")
+    parser.add_argument("--seconds", type=float, default=10.0, metavar="N", help="how long to measure each number (10)")
+    parser.add_argument("--max", type=int, default=64, metavar="N", help="most sessions to try (64)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it draws (auto)")
+    parser.add_argument("--size", type=int, default=512, metavar="N", help="side of the avatar video in pixels (512)")
+    parser.add_argument("--generator", choices=("dit", "geometry"), default="dit", help="what draws (dit)")
+    parser.add_argument(
+        "--ref", type=Path, default=Path("assets/avatar.png"), metavar="FILE", help="picture to animate"
+    )
+    parser.add_argument(
+        "--clip", type=Path, default=Path("assets/driver.mp4"), metavar="FILE", help="whose motions are replayed"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here, too")
+    options = parser.parse_args(arguments)
+    if min(options.fps, options.seconds, options.max) <= 0:
+        parser.error("--fps, --seconds and --max must be positive")
+    return options
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Run it all. Returns the JSON report. Raises KagamiError with one sentence."""
+    device = choose_device(options.device)
+    picture = load_picture(options.ref)
+    motions = track(load_clip(options.clip, *CAMERA), options.fps)
+    torch.set_num_threads(1)  # as the live server
+    performer = Performer(options.generator, device, options.size, live=True)
+    avatar = performer.prepare(picture)
+    performer.warm_up(avatar)
+    starts = itertools.count(0, 17)  # nobody moves as somebody else does
+    engine = Engine(
+        performer,
+        lambda: Replay(motions, next(starts)),
+        fps=max(Settings.fps, options.fps),
+        max_sessions=options.max,
+    )
+    engine.start()
+    try:
+        rows = asyncio.run(_climb(engine, avatar, options))
+    finally:
+        engine.close()
+    return {
+        "fps": options.fps,
+        "budget_ms": BUDGET,
+        "holds": largest(rows),
+        "rows": rows,
+        "seconds": options.seconds,
+        "size": options.size,
+        "generator": options.generator,
+        "hardware": hardware.describe(device),
+    }
+
+
+async def _climb(engine: Engine, avatar: Avatar, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """One session more and again one, until a number does not hold."""
+    visits: list[Visit] = []
+    stays: list[asyncio.Task[None]] = []
+    failures: list[KagamiError] = []
+    rows: list[dict[str, Any]] = []
+    try:
+        while len(visits) < options.max and not failures and all(row["holds"] for row in rows):
+            seat = engine.admit(avatar, Controls(), failures.append)
+            visits.append(Visit(seat, options.fps, phase=len(visits) * GOLDEN % 1))
+            stays.append(asyncio.create_task(visits[-1].stay()))
+            await asyncio.sleep(WARM_UP)
+            begin = time.monotonic()
+            await asyncio.sleep(options.seconds)
+            window = Window(begin, time.monotonic())
+            ages = pooled(visit.seat.meter for visit in visits).get(QUEUE_AGE, [])
+            rows.append(summarise([visit.encoded for visit in visits], ages, window, options.fps))
+            print(_line(rows[-1]), file=sys.stderr)
+    finally:
+        for visit in visits:
+            engine.leave(visit.seat)
+        await asyncio.gather(*stays)
+    if failures:  # one found no memory, say: that number does not hold, the ones before do
+        rows[-1].update(holds=False, failure=str(failures[0]))
+    return rows
+
+
+def summarise(
+    sessions: Sequence[Sequence[Encoded]], ages: Sequence[float], window: Window, fps: float
+) -> dict[str, Any]:
+    """One row: what came out of each session within the window, which shall be `fps` frames a second. ages: queue ages
+    of all motions, milliseconds.
+    """
+    inside = [[frame for frame in encoded if frame.at in window] for encoded in sessions]
+    rates = [round(len(frames) / window.seconds, 2) for frames in inside]
+    frames = [frame for encoded in inside for frame in encoded]
+    engine = percentiles((frame.delay for frame in frames), QUANTILES)
+    in_time = engine["p95"] is not None and engine["p95"] <= BUDGET
+    return {
+        "sessions": len(sessions),
+        "fps": {"min": min(rates), "max": max(rates)},
+        "engine_ms": engine,
+        "queue_age_ms": percentiles(ages),
+        "encode_ms": percentiles(frame.took for frame in frames),
+        "holds": in_time and min(rates) >= SHARE * fps,
+    }
+
+
+def largest(rows: Sequence[Mapping[str, Any]]) -> int:
+    """The most sessions that hold; 0 where one does not."""
+    return max((row["sessions"] for row in rows if row["holds"]), default=0)
+
+
+HEAD = ("sessions", "fps min", "fps max", "p50 ms", "p95 ms", "p99 ms", "age p95", "encode p95", "holds")
+
+
+def table(report: Mapping[str, Any]) -> str:
+    """The report for people."""
+    failures = [row["failure"] for row in report["rows"] if "failure" in row]
+    return "\n".join(
+        [
+            *machine_lines(report["hardware"]),
+            f"{report['generator']}, {report['size']} px, {report['fps']:g} frames a second each, VP8, "
+            f"{report['seconds']:g} s each",
+            "",
+            "".join(f"{name:>11}" for name in HEAD),
+            *map(_line, report["rows"]),
+            *failures,
+            "",
+            f"{report['holds']} sessions hold {report['fps']:g} frames a second, p95 within {report['budget_ms']:g} ms",
+        ]
+    )
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    cells = [row["sessions"], *row["fps"].values(), *row["engine_ms"].values(), row["queue_age_ms"]["p95"],
+             row["encode_ms"]["p95"], "yes" if row["holds"] else "no"]  # fmt: skip
+    return "".join(f"{cell!s:>11}" for cell in cells)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
