@@ -1,11 +1,46 @@
-"""Whether there is time for one more session: what a tick will take, from what ticks have taken."""
+"""Whether there is room for one more session: a place, and time, which past draws foretell."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable
 
+from streamer.errors import KagamiError, OverloadError, ServerFullError
+
+RECENT = 300  # draws that foretell the next: 10 s at 30 a second
 ENOUGH = 4  # draws of one batch size before it is believed
+
+
+class Admission:
+    """Lets in up to `max_sessions`, and no more of them than leave everybody `min_fps` frames a second (0: any).
+
+    refused: how many were sent away. Not thread-safe: the engine guards it.
+    """
+
+    def __init__(self, max_sessions: int, min_fps: float) -> None:
+        self.max_sessions = max_sessions
+        self.min_fps = min_fps
+        self.refused = 0
+        self._draws: deque[tuple[int, float]] = deque(maxlen=RECENT)
+
+    def note(self, batch: int, seconds: float) -> None:
+        """A batch of so many sessions was drawn in this time."""
+        self._draws.append((batch, seconds))
+
+    def check(self, live: int) -> None:
+        """May one come to those who are live? The first always may. Raises ServerFullError, OverloadError."""
+        problem = self._problem(live + 1)
+        if problem is not None:
+            self.refused += 1
+            raise problem
+
+    def _problem(self, count: int) -> KagamiError | None:
+        if count > self.max_sessions:
+            return ServerFullError(self.max_sessions)
+        seconds = tick_time(self._draws, count) if count > 1 and self.min_fps > 0 else None
+        if seconds is not None and seconds * self.min_fps > 1:
+            return OverloadError(1 / seconds, self.min_fps)
+        return None
 
 
 def tick_time(draws: Iterable[tuple[int, float]], batch: int) -> float | None:

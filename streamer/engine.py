@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -16,8 +16,8 @@ from typing import Protocol
 import torch
 
 from streamer import pacing
-from streamer.admission import tick_time
-from streamer.errors import DeviceMemoryError, EngineClosedError, KagamiError, OverloadError, ServerFullError
+from streamer.admission import Admission
+from streamer.errors import DeviceMemoryError, EngineClosedError, KagamiError
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.mailbox import Mailbox
 from streamer.meter import DRAWN, QUEUE_AGE, spread
@@ -26,7 +26,6 @@ from streamer.picture import Picture
 from streamer.seat import Follower, Move, Seat
 
 EARLY = 0.75  # share of a period by which a frame may be drawn early: a camera's jitter costs neither a tick nor a wait
-RECENT = 300  # draws by which the next tick's time is predicted: 10 s at 30 a second
 SPREAD_PERIOD = 1.0  # seconds; each page asks once a second, and percentiles of everybody's samples cost time
 _log = logging.getLogger(__name__)
 
@@ -64,16 +63,14 @@ class Engine:
     ) -> None:
         self.performer = performer
         self.fps = fps
-        self.max_sessions = max_sessions
-        self.min_fps = min_fps
         self._make_follower = make_follower
         self._frame_hook = frame_hook
         self._wake = threading.Condition()  # guards all below
         self._seats: list[Seat] = []
+        self._left: list[Seat] = []  # whose streams the engine thread has not let go yet
         self._watchers: list[Mailbox[AvatarFrame]] = []
-        self._draws: deque[tuple[int, float]] = deque(maxlen=RECENT)
+        self._admission = Admission(max_sessions, min_fps)
         self._drawn = 0
-        self._refused = 0
         self._left_drops: Counter[str] = Counter()
         self._spread: tuple[float, dict[str, dict[str, float]]] | None = None
         self._moved = False
@@ -98,9 +95,13 @@ class Engine:
         return self._drawn
 
     @property
+    def max_sessions(self) -> int:
+        return self._admission.max_sessions
+
+    @property
     def refused(self) -> int:
-        """Sessions that found no place since the start."""
-        return self._refused
+        """Sessions that found no room since the start."""
+        return self._admission.refused
 
     @property
     def drops(self) -> dict[str, int]:
@@ -140,6 +141,7 @@ class Engine:
             self.unwatch(watcher)
         if self._thread.is_alive():
             self._thread.join()
+        self._let_go()
         self._preparing.shutdown(cancel_futures=True)
 
     def admit(self, avatar: Avatar, controls: Controls, on_failure: Callable[[KagamiError], None]) -> Seat:
@@ -150,11 +152,7 @@ class Engine:
         with self._wake:
             if self._closed:
                 raise EngineClosedError
-            try:
-                self._check_room()
-            except KagamiError:
-                self._refused += 1
-                raise
+            self._admission.check(len(self._seats))
             seat = Seat(
                 avatar,
                 controls,
@@ -166,22 +164,16 @@ class Engine:
             self._seats.append(seat)
             return seat
 
-    def _check_room(self) -> None:
-        """Raises ServerFullError, OverloadError. The first session always has room."""
-        count = len(self._seats) + 1
-        if count > self.max_sessions:
-            raise ServerFullError(self.max_sessions)
-        seconds = tick_time(self._draws, count) if count > 1 and self.min_fps > 0 else None
-        if seconds is not None and seconds * self.min_fps > 1:
-            raise OverloadError(1 / seconds, self.min_fps)
-
     def leave(self, seat: Seat) -> None:
         """Give a place back. May be called again, from any thread."""
         seat.close()
         with self._wake:
             if seat in self._seats:
                 self._seats.remove(seat)
+                self._left.append(seat)
                 self._left_drops.update(seat.drops)
+                self._moved = True
+                self._wake.notify_all()
 
     def watch(self) -> Mailbox[AvatarFrame]:
         """A mailbox that gets every frame of the newest live session, whoever that is at the time."""
@@ -233,6 +225,7 @@ class Engine:
 
     def _tick(self) -> None:
         """One frame for every session that has moved since the last tick, each by its newest motion."""
+        self._let_go()
         seats = self.seats
         moves = [(seat, move) for seat in seats if (move := seat.moves.poll()) is not None]
         now = time.monotonic()
@@ -241,6 +234,13 @@ class Engine:
         ready = [(seat, move, shot) for seat, move in moves if (shot := self._shot(seat, move)) is not None]
         if ready:
             self._draw(ready, newest=seats[-1])
+
+    def _let_go(self) -> None:
+        """Free what the device keeps of those who left, before anybody new wants it; never while it is drawn with."""
+        with self._wake:
+            left, self._left = self._left, []
+        for seat in left:
+            seat.stream = None
 
     def _shot(self, seat: Seat, move: Move) -> Shot | None:
         """The seat's next frame to draw, or None if the seat broke, which then has left."""
@@ -260,7 +260,7 @@ class Engine:
         try:
             frames = self.performer.draw([shot for _, _, shot in ready])
         except Exception as error:
-            no_memory = isinstance(error, torch.OutOfMemoryError)
+            no_memory = isinstance(error, torch.OutOfMemoryError | DeviceMemoryError)
             if len(ready) == 1:
                 with ready[0][0].boundary():
                     raise
@@ -269,7 +269,7 @@ class Engine:
             return
         drawn = time.monotonic() - began
         with self._wake:
-            self._draws.append((len(ready), drawn))
+            self._admission.note(len(ready), drawn)
             self._drawn += len(ready)
         for (seat, move, _), frame in zip(ready, frames, strict=True):
             with seat.boundary():

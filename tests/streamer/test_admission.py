@@ -1,10 +1,11 @@
-"""What a tick with one more session takes, from ticks made by hand."""
+"""Who is let in, by draws made by hand."""
 
 from __future__ import annotations
 
 import pytest
 
-from streamer.admission import ENOUGH, tick_time
+from streamer.admission import ENOUGH, RECENT, Admission, tick_time
+from streamer.errors import OverloadError, ServerFullError
 
 
 def draws(**seconds: float) -> list[tuple[int, float]]:
@@ -40,3 +41,41 @@ def test_a_few_draws_say_nothing() -> None:
 
 def test_long_and_short_ticks_in_turn_count_with_their_mean() -> None:
     assert tick_time([(1, 0.1), (1, 0.04)] * 8, 2) == pytest.approx(0.14)
+
+
+def admission(batch: int, seconds: float, min_fps: float = 12.0) -> Admission:
+    made = Admission(max_sessions=4, min_fps=min_fps)
+    for _ in range(ENOUGH):
+        made.note(batch, seconds)
+    return made
+
+
+def test_one_more_is_refused_who_would_slow_everybody_too_much() -> None:
+    slow = admission(2, 0.06)
+    with pytest.raises(OverloadError) as caught:
+        slow.check(live=2)
+    assert caught.value.code == "full" and str(caught.value) == (
+        "The server is full: with one person more everybody would get about 11.1 frames a second, and it keeps to 12; "
+        "try again later or start it with a smaller --min-fps."
+    )
+    assert slow.refused == 1
+    for _ in range(RECENT):  # it has become faster: what was long ago is forgotten
+        slow.note(2, 0.03)
+    slow.check(live=2)
+    assert slow.refused == 1
+
+
+def test_the_first_is_let_in_however_slow_the_machine() -> None:
+    admission(1, 9.0).check(live=0)
+
+
+def test_where_nothing_was_measured_nothing_speaks_against_one_more() -> None:
+    Admission(max_sessions=4, min_fps=12).check(live=1)
+
+
+def test_no_rate_to_keep_lets_anybody_in_as_long_as_there_are_places() -> None:
+    slow = admission(3, 9.0, min_fps=0)
+    slow.check(live=3)
+    with pytest.raises(ServerFullError):
+        slow.check(live=4)
+    assert slow.refused == 1
