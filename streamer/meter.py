@@ -51,9 +51,8 @@ class Meter:
 
     def samples(self) -> dict[str, list[float]]:
         """Milliseconds of the last `WINDOW` seconds by stage, in the order in which the stages first came."""
-        since = self._clock() - WINDOW
         with self._lock:
-            recent = {name: [ms for when, ms in kept if when >= since] for name, kept in self._stages.items()}
+            recent = {name: self._recent(kept) for name, kept in self._stages.items()}
         return {name: values for name, values in recent.items() if values}
 
     def stages(self) -> dict[str, dict[str, float]]:
@@ -62,7 +61,13 @@ class Meter:
 
     def percentiles(self, stage: str) -> dict[str, float]:
         """Those of one stage; zeros where nothing was measured."""
-        return percentiles(self.samples().get(stage, ()))
+        with self._lock:
+            recent = self._recent(self._stages[stage]) if stage in self._stages else []
+        return percentiles(recent)
+
+    def _recent(self, kept: Iterable[tuple[float, float]]) -> list[float]:
+        since = self._clock() - WINDOW
+        return [milliseconds for when, milliseconds in kept if when >= since]
 
 
 def percentiles(samples: Sequence[float]) -> dict[str, float]:
