@@ -47,6 +47,9 @@ class Altered:
     def open(self, reference: Reference) -> State:
         return self.inner.open(reference)
 
+    def warm_up(self, rig: Rig, *rest: Any) -> None:
+        self.inner.warm_up(rig, *rest)
+
     def draw(self, states: Sequence[State], rig: Rig, *rest: Any, **named: Any) -> Any:
         return self.inner.draw(states, rig, *rest, **named)
 

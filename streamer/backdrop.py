@@ -10,6 +10,7 @@ from torch import Tensor
 
 from models.inpaint import blur
 from models.rig import Rig
+from streamer.staging import upload
 
 Background = Literal["original", "blur", "colour", "transparent"]
 BACKGROUNDS: tuple[Background, ...] = ("original", "blur", "colour", "transparent")
@@ -37,7 +38,7 @@ def backdrop(rig: Rig, choices: Sequence[Choice]) -> Tensor | None:
         if choice.background == "blur":
             plate = blur(plate, rig.size // 24)
         elif choice.background == "colour":
-            plate = torch.tensor(choice.colour, device=plate.device).view(1, 3, 1, 1).div(255).expand_as(plate)
+            plate = upload(torch.tensor(choice.colour), plate.device).view(1, 3, 1, 1).div(255).expand_as(plate)
         elif choice.background == "transparent":
             plate = torch.zeros_like(plate)
         rows.append(plate)

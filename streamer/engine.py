@@ -41,6 +41,8 @@ class Draws(Protocol):
 
     def swap(self, stream: Stream, avatar: Avatar) -> None: ...
 
+    def close(self, stream: Stream) -> None: ...
+
     def draw(self, shots: list[Shot]) -> list[AvatarFrame]: ...
 
 
@@ -240,6 +242,8 @@ class Engine:
         with self._wake:
             left, self._left = self._left, []
         for seat in left:
+            if seat.stream is not None:
+                self.performer.close(seat.stream)
             seat.stream = None
 
     def _shot(self, seat: Seat, move: Move) -> Shot | None:

@@ -42,6 +42,9 @@ class State:
     def forget(self) -> None:
         """Drop the past frames."""
 
+    def close(self) -> None:
+        """Give back what the device keeps of the stream; nothing is drawn with it any more. May be called again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
@@ -59,7 +62,13 @@ class Generator(Protocol):
 
     def refer(self, rig: Rig) -> Reference: ...
 
-    def open(self, reference: Reference) -> State: ...
+    def open(self, reference: Reference) -> State:
+        """A new stream's memory. Raises DeviceMemoryError where the device has no room for it."""
+        ...
+
+    def warm_up(self, rig: Rig, pose: Pose, guidance: Guidance) -> None:
+        """Prepare for drawing, with one frame of a batch of one as an example; before any stream is live."""
+        ...
 
     def draw(self, states: Sequence[Any], rig: Rig, pose: Pose, guidance: Guidance) -> Drawing | None:
         """states: what its own `open` returned."""
@@ -74,6 +83,9 @@ class GeometryGenerator:
 
     def open(self, reference: Reference) -> State:
         return State(reference)
+
+    def warm_up(self, rig: Rig, pose: Pose, guidance: Guidance) -> None:
+        pass
 
     def draw(self, states: Sequence[State], rig: Rig, pose: Pose, guidance: Guidance) -> Drawing | None:
         return None
@@ -99,13 +111,20 @@ class NetworkGenerator(Generic[Memory]):
         keys, values = (kept.repeat(1, 1, 1, self.config.references, 1) for kept in self.network.refer(frame))
         return Reference(focus, keys, values, stills(rig.image, rig.face, rig.frame, self.config))
 
+    def warm_up(self, rig: Rig, pose: Pose, guidance: Guidance) -> None:
+        pass
+
     def draw(self, states: Sequence[Memory], rig: Rig, pose: Pose, guidance: Guidance) -> Drawing:
         edit = self._edit(states, guidance_maps(rig, guidance), guidance)
-        keep = smoothstep(*DECIDED, edit.keep)
-        trusted = Edit(TRUST * edit.flow, keep, edit.paint, TRUST * edit.alpha)
         subject = Subject(rig.image, guidance.focus_flow, rig.focus, pose.face, pose.frame)
         views = zip(*(state.reference.stills for state in states), strict=True)
-        mouth, eyes = sights(subject, [Still.stack(each) for each in views])
+        return self._drawing(edit, subject, [Still.stack(each) for each in views])
+
+    def _drawing(self, edit: Edit, subject: Subject, stills: Sequence[Still]) -> Drawing:
+        """What is drawn of an edit, and the close-ups' word beside it."""
+        keep = smoothstep(*DECIDED, edit.keep)
+        trusted = Edit(TRUST * edit.flow, keep, edit.paint, TRUST * edit.alpha)
+        mouth, eyes = sights(subject, stills)
         return Drawing(trusted, patches(mouth, eyes, self._look(mouth, eyes)))
 
     def _frame(self, state: Memory, maps: Tensor, guidance: Guidance) -> tuple[Focus, FrameInput]:

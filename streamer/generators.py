@@ -10,7 +10,8 @@ from models import checkpoint as weights
 from streamer.errors import KagamiError
 from streamer.generator import Generator, GeometryGenerator
 from streamer.onnx_generator import OnnxGenerator
-from streamer.torch_generator import TorchGenerator
+from streamer.precision import Precision
+from streamer.torch_generator import SESSIONS, TorchGenerator
 
 DEFAULT_CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints" / "tiny.safetensors"
 
@@ -20,12 +21,18 @@ class GeneratorError(KagamiError):
 
 
 def make_generator(
-    kind: str, device: torch.device, checkpoint: Path | None = None, steps: int = 1, live: bool = False
+    kind: str,
+    device: torch.device,
+    checkpoint: Path | None = None,
+    steps: int = 1,
+    live: bool = False,
+    sessions: int = SESSIONS,
+    precision: Precision | None = None,
 ) -> Generator:
     """ "geometry", or "dit" on ONNX Runtime (CPU) or torch (elsewhere).
 
-    live: frames never wait for the transformer, see `OnnxGenerator`; elsewhere they need not. Raises GeneratorError
-    with one sentence.
+    live: frames never wait for the transformer, see `OnnxGenerator`; elsewhere they need not. sessions, precision: see
+    `TorchGenerator`. Raises GeneratorError with one sentence.
     """
     if kind == "geometry":
         return GeometryGenerator()
@@ -35,4 +42,4 @@ def make_generator(
         raise GeneratorError(str(error)) from error
     if device.type == "cpu":
         return OnnxGenerator(network, device, steps, live)
-    return TorchGenerator(network, device, steps)
+    return TorchGenerator(network, device, steps, sessions, precision)

@@ -36,7 +36,10 @@ def launch(settings: Settings, listening: socket.socket, say: Say, frame_hook: F
     if camera is not None and (missing := camera.is_available()):
         raise OutputError(missing)
     torch.set_num_threads(1)  # trackers, encoders and ONNX Runtime want the other cores; see docs/decisions.md
-    performer = Performer(settings.generator, device, settings.size, settings.checkpoint, settings.steps, live=True)
+    performer = Performer(
+        settings.generator, device, settings.size, settings.checkpoint, settings.steps, live=True,
+        sessions=settings.max_sessions,
+    )  # fmt: skip
     say(f"{settings.generator} generator on {device}")
     avatar = performer.prepare(picture, points)
     for note in avatar.notes:

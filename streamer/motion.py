@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from models.motion import Driver
 from streamer.headpose import CANONICAL, head_pose
+from streamer.staging import upload
 
 Array = NDArray[np.float32]
 
@@ -102,7 +103,7 @@ def to_driver(motions: Sequence[Motion], device: torch.device | str) -> Driver:
         bodies.append(np.zeros((33, 4), np.float32) if motion.body is None else motion.body)
 
     def tensor(values: Sequence[Array]) -> torch.Tensor:
-        return torch.from_numpy(np.stack(values).astype(np.float32, copy=False)).to(device)
+        return upload(torch.from_numpy(np.stack(values).astype(np.float32, copy=False)), torch.device(device))
 
     hands, torsos = [motion.hands for motion in motions], [motion.torso for motion in motions]
     return Driver(tensor(faces), tensor(bodies), tensor(hands), tensor(torsos))

@@ -5,7 +5,6 @@ The live engine, `animate` and the benchmarks all draw through `Performer`; it o
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -15,15 +14,18 @@ import torch
 
 from models.compositor import compose
 from models.guidance import Guidance, guide
-from models.retarget import Pose, Strength, retarget
+from models.retarget import Pose, Strength, rest_pose, retarget
 from models.rig import Rig
 from streamer.backdrop import Background, backdrop
 from streamer.frames import AvatarFrame
 from streamer.generator import Drawing, Generator, Reference, State
-from streamer.generators import make_generator
+from streamer.generators import SESSIONS, make_generator
 from streamer.motion import Motion, to_driver
 from streamer.picture import Picture
+from streamer.precision import Precision
 from streamer.rigger import Points, make_rig
+from streamer.staging import Download, beside, hand_over, upload
+from streamer.stopwatch import Stopwatch
 
 GeneratorKind = Literal["dit", "geometry"]
 
@@ -81,6 +83,8 @@ class Performer:
 
     generator: "dit" (the network) or "geometry" (the warp alone). device: a torch device name. size: longer side of the
     output in pixels. steps: of the network's sampler. live: no frame waits for the transformer, see `OnnxGenerator`.
+    sessions: as many streams may be open at once; precision: of the network, None = the device's best; where torch
+    draws, see `TorchGenerator`.
     Raises KagamiError from the loaders when the checkpoint or the device cannot be used.
     """
 
@@ -92,38 +96,53 @@ class Performer:
         checkpoint: Path | None = None,
         steps: int = 1,
         live: bool = False,
+        sessions: int = SESSIONS,
+        precision: Precision | None = None,
     ) -> None:
         self.device = torch.device(device)
         self.size = size
-        self._generator: Generator = make_generator(generator, self.device, checkpoint, steps, live)
+        self._generator: Generator = make_generator(
+            generator, self.device, checkpoint, steps, live, sessions, precision
+        )
         self._stack: tuple[tuple[int, ...], Rig] | None = None
 
     def prepare(self, picture: Picture, points: Points | None = None) -> Avatar:
         """Rig a picture and compute its pinned reference: about a second; safe beside a running `draw`."""
-        made = make_rig(picture, self.size, points, self.device)
-        with torch.inference_mode():
-            reference = self._generator.refer(made.rig)
-        return Avatar(made.rig, reference, made.width, made.height, made.notes)
+        with beside(self.device):
+            made = make_rig(picture, self.size, points, self.device)
+            with torch.inference_mode():
+                reference = self._generator.refer(made.rig)
+        rig, reference = hand_over((made.rig, reference), self.device)
+        return Avatar(rig, reference, made.width, made.height, made.notes)
 
     def open(self, avatar: Avatar) -> Stream:
-        """Start a session on a prepared picture."""
+        """Start a session on a prepared picture. Raises DeviceMemoryError where the device has no room for it."""
         return Stream(avatar, self._generator.open(avatar.reference))
 
     def swap(self, stream: Stream, avatar: Avatar) -> None:
         """Continue a session with another picture from its next frame on."""
+        self.close(stream)
         stream.avatar = avatar
         stream.state = self._generator.open(avatar.reference)
 
     def reset(self, stream: Stream) -> None:
         """Forget the session's past frames."""
-        stream.state = self._generator.open(stream.avatar.reference)
+        self.swap(stream, stream.avatar)
 
+    def close(self, stream: Stream) -> None:
+        """End a session: its place on the device is free. For the thread that draws; may be called again."""
+        stream.state.close()
+
+    @torch.inference_mode()
     def warm_up(self, avatar: Avatar) -> None:
         """Draw a few frames of the picture's own pose so that the first live frame is as fast as the hundredth."""
         still = Motion.still(avatar.rig.face[0].cpu().numpy(), avatar.rig.body[0].cpu().numpy())
         stream = self.open(avatar)
         for _ in range(2):
             self.draw([Shot(stream, still, still)])
+        pose = rest_pose(avatar.rig)
+        self._generator.warm_up(avatar.rig, pose, guide(avatar.rig, pose))
+        self.close(stream)
 
     @torch.inference_mode()
     def draw(self, shots: list[Shot]) -> list[AvatarFrame]:
@@ -131,17 +150,18 @@ class Performer:
 
         The returned frames carry `stages`: milliseconds of retarget, guide, generate, compose for the whole batch.
         """
-        clock = Stopwatch()
+        clock = Stopwatch(self.device)
         rig = self._stacked([shot.stream.avatar for shot in shots])
         pose = self._pose(rig, shots)
-        clock.lap("retarget", self.device)
+        clock.lap("retarget")
         guidance = guide(rig, pose)
-        clock.lap("guide", self.device)
+        clock.lap("guide")
         drawing = self._generator.draw([shot.stream.state for shot in shots], rig, pose, guidance)
-        clock.lap("generate", self.device)
-        pictures = self._compose(rig, guidance, drawing, [shot.controls for shot in shots])
-        clock.lap("compose", self.device)
-        return [self._frame(*each, dict(clock.laps)) for each in zip(pictures, shots, strict=True)]
+        clock.lap("generate")
+        pixels = self._compose(rig, guidance, drawing, [shot.controls for shot in shots])
+        clock.lap("compose")
+        pictures, stages = [planes.numpy() for planes in pixels], clock.read()
+        return [self._frame([planes[i] for planes in pictures], shot, stages) for i, shot in enumerate(shots)]
 
     def _stacked(self, avatars: list[Avatar]) -> Rig:
         """The avatars' rigs as one batch, kept while the same sessions are live."""
@@ -154,7 +174,7 @@ class Performer:
 
     def _pose(self, rig: Rig, shots: list[Shot]) -> Pose:
         def column(values: list[float]) -> torch.Tensor:
-            return torch.tensor(values, device=self.device)
+            return upload(torch.tensor(values), self.device)
 
         strength = Strength(
             head=column([shot.controls.head for shot in shots]),
@@ -165,36 +185,26 @@ class Performer:
         neutral = to_driver([seen(shot.neutral, shot.controls) for shot in shots], self.device)
         return retarget(rig, driver, neutral, strength)
 
-    def _compose(self, rig: Rig, guidance: Guidance, drawing: Drawing | None, controls: list[Controls]) -> np.ndarray:
-        """(B, S, S, 4) uint8."""
+    def _compose(
+        self, rig: Rig, guidance: Guidance, drawing: Drawing | None, controls: list[Controls]
+    ) -> list[Download]:
+        """Colours (B, S, S, 3) uint8; and alphas (B, S, S, 1), if anybody wants them."""
         edit, patches = (drawing.edit, drawing.patches) if drawing is not None else (None, ())
         frames = compose(rig, guidance, edit, backdrop(rig, controls), patches)
-        return frames.mul(255).add_(0.5).clamp_(0, 255).byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        pixels = frames.mul(255).add_(0.5).clamp_(0, 255).byte().permute(0, 2, 3, 1)
+        clear = any(choice.background == "transparent" for choice in controls)
+        return [Download(pixels[..., part].contiguous()) for part in (slice(3), slice(3, 4))[: 1 + clear]]
 
-    def _frame(self, pixels: np.ndarray, shot: Shot, stages: dict[str, float]) -> AvatarFrame:
-        """Cut the picture's own framing out of its square canvas."""
+    def _frame(self, planes: list[np.ndarray], shot: Shot, stages: dict[str, float]) -> AvatarFrame:
+        """Cut the picture's own framing out of its square canvas; colours, then perhaps alpha (S, S, ·)."""
         avatar = shot.stream.avatar
-        top, left = (pixels.shape[0] - avatar.height) // 2, (pixels.shape[1] - avatar.width) // 2
-        pixels = pixels[top : top + avatar.height, left : left + avatar.width]
+        side = planes[0].shape[0]
+        top, left = (side - avatar.height) // 2, (side - avatar.width) // 2
+        rgb, *alpha = (plane[top : top + avatar.height, left : left + avatar.width] for plane in planes)
         clear = shot.controls.background == "transparent"
         return AvatarFrame(
-            rgb=np.ascontiguousarray(pixels[..., :3]),
-            alpha=np.ascontiguousarray(pixels[..., 3]) if clear else None,
+            rgb=np.ascontiguousarray(rgb),
+            alpha=np.ascontiguousarray(alpha[0][..., 0]) if clear else None,
             captured=shot.motion.captured,
-            stages=stages,
+            stages=dict(stages),
         )
-
-
-class Stopwatch:
-    """Milliseconds between laps; waits for the device, so a lap is what was computed in it."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str, device: torch.device) -> None:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        now = time.perf_counter()
-        self.laps[name] = 1000 * (now - self._last)
-        self._last = now

@@ -56,6 +56,7 @@ class FakePerformer:
         self.most = most
         self.batches: list[int] = []
         self.threads: set[str] = set()
+        self.closed: list[tuple[int, int, int]] = []
         self._busy = threading.Lock()
 
     def prepare(self, picture: Picture, points: object = None) -> FakeAvatar:
@@ -70,6 +71,9 @@ class FakePerformer:
 
     def swap(self, stream: FakeStream, avatar: FakeAvatar) -> None:
         stream.avatar = self.open(avatar).avatar
+
+    def close(self, stream: FakeStream) -> None:
+        self.closed.append(stream.avatar.colour)
 
     def draw(self, shots: list[Shot]) -> list[AvatarFrame]:
         assert self._busy.acquire(blocking=False), "two threads draw at once"

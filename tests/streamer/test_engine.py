@@ -217,13 +217,15 @@ def test_what_the_device_keeps_of_a_session_is_free_once_it_has_left() -> None:
             opened.append(weakref.ref(stream))
             return stream
 
-    with running(Keeping(size=32)) as engine:
-        seat, _ = admit(engine)
+    performer = Keeping(size=32)
+    with running(performer) as engine:
+        seat, _ = admit(engine, (5, 5, 5))
         take(seat.outlet())
         (stream,) = opened
         assert stream() is not None
         engine.leave(seat)  # the seat itself is still held here, as a session holds it until its page has gone
         until(lambda: stream() is None, "the stream's end")
+        assert performer.closed == [(5, 5, 5)]
 
 
 def test_newcomers_and_leavers_stop_nobody() -> None:
