@@ -8,14 +8,17 @@ bounded and a stream never needs a cut. References come first; their age never c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 NORM_EPSILON = 1e-6  # of `head_norm`
+FP8_LARGEST = 448.0  # of float8 e4m3
+AGES = 16  # slots of age that `Rope.tables` knows: no ring is longer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rope:
     """Rotary angles, split as (time | row | column) along the head width (Su et al. 2021, axial as in ViT practice).
 
@@ -27,6 +30,13 @@ class Rope:
 
     def to(self, device: torch.device) -> Rope:
         return Rope(self.space.to(device), self.time.to(device))
+
+    @cached_property
+    def tables(self) -> tuple[Tensor, Tensor]:
+        """Cosine and sine, for kernels: of `space` (2, N, D/2 − P), and of `time` times an age (2, AGES, P)."""
+        ages = torch.arange(AGES, device=self.time.device)[:, None] * self.time
+        space, time = (torch.stack([each.cos(), each.sin()]) for each in (self.space, ages))
+        return space.contiguous(), time.contiguous()
 
     def angles(self, position: Tensor) -> Tensor:
         """position (B, S) in slots, 0 = current, negative = past -> (B, S·N, D/2) angles in radians."""

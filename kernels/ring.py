@@ -5,6 +5,8 @@ then the ring of W past frames and the current one. Reference keys are turned (R
 keys lie as they were projected and are turned by their slot's age at use. Which slots hold something, how old they are
 and which lane each batch entry uses is read from tensors on the device, so streams in different states share a launch,
 and a CUDA graph of it stays valid. The torch functions here are the specification and the CPU path.
+
+The cache may be stored in float32, float16, bfloat16, or float8 (e4m3) times a scale for each lane and head.
 """
 
 from __future__ import annotations
@@ -14,7 +16,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kernels.attention import Rope, attend, head_norm
+from kernels.attention import FP8_LARGEST, Rope, attend, head_norm
+from kernels.backend import choose
+
+FLOAT8 = torch.float8_e4m3fn
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +53,27 @@ def ring_attention(
     keyed: int,
     references: int,
     norm: Tensor | None = None,
+    scale: Tensor | None = None,
     backend: str = "auto",
 ) -> Tensor:
     """softmax(q·k/√D)·v of the current frame over the live slots of its lane, itself included (`store` comes first).
 
-    query: (B, H, N, D) of the current frame, before RoPE. keys, values: (lanes, H, S·N, D), S = references + W + 1.
-    keyed: the last `keyed` heads take no RoPE. norm: (D,) weight of the query's `head_norm`, None = it is normed.
-    Returns (B, H, N, D) in the query's dtype.
+    query: (B, H, N, D) of the current frame, before RoPE, any strides. keys, values: (lanes, H, S·N, D), contiguous,
+    S = references + W + 1. keyed: the last `keyed` heads take no RoPE. norm: (D,) weight of the query's `head_norm`,
+    None = it is normed. scale: (2, lanes, H) float32, what float8 keys and values are multiplied with.
+    Returns (B, H, N, D) in the query's dtype. Raises what `kernels.backend.choose` and `launching` raise.
     """
+    tensors = (query, keys, values) if norm is None else (query, keys, values, norm)
+    if choose(backend, *tensors) == "triton":
+        from kernels.ring_triton import attend_ring  # noqa: PLC0415  (triton is optional)
+
+        state = (ring.lane, ring.cursor, ring.filled, ring.pinned)
+        return attend_ring(query, keys, values, *state, rope, keyed, references, norm, scale)
     slots = keys.shape[2] // query.shape[2]
     position, live = ring.slots(references, slots - references - 1)
     if norm is not None:
         query = head_norm(query, norm).to(query.dtype)
-    k, v = (each[ring.lane].to(query.dtype) for each in (keys, values))
+    k, v = loaded(keys, ring.lane, scale, 0).to(query.dtype), loaded(values, ring.lane, scale, 1).to(query.dtype)
     return attend(query, k, v, position, live, rope, keyed, references)
 
 
@@ -72,17 +85,40 @@ def store(
     ring: Ring,
     references: int,
     norm: Tensor | None = None,
+    scale: Tensor | None = None,
     backend: str = "auto",
 ) -> None:
     """Write the current frame's K and V into its lane's current slot, in place.
 
-    key, value: (B, H, N, D), any strides (a view of a projection's output (B, N, H·D) will do). keys, values:
-    (lanes, H, S·N, D). norm: (D,) weight of the key's `head_norm`, None = it is normed. No two entries share a lane.
+    key, value: (B, H, N, D), any strides: a view of a projection's output (B, N, H·D) will do. keys, values:
+    (lanes, H, S·N, D), contiguous. norm: (D,) weight of the key's `head_norm`, None = it is normed. scale: as in
+    `ring_attention`; what is larger than float8 holds is cut. No two entries share a lane.
     """
+    tensors = (key, value, keys) if norm is None else (key, value, keys, norm)
+    if choose(backend, *tensors) == "triton":
+        from kernels.ring_triton import store_ring  # noqa: PLC0415
+
+        return store_ring(key, value, keys, values, ring.lane, ring.cursor, references, norm, scale)
     if norm is not None:
         key = head_norm(key, norm)
     tokens = key.shape[2]
     lane = ring.lane[:, None]  # (B, 1)
     place = (references + ring.cursor[lane]) * tokens + torch.arange(tokens, device=lane.device)  # (B, N)
-    keys[lane, :, place] = key.transpose(1, 2).to(keys.dtype)
-    values[lane, :, place] = value.transpose(1, 2).to(values.dtype)
+    for part, (buffer, new) in enumerate(((keys, key), (values, value))):
+        raw = buffer.view(torch.uint8) if scale is not None else buffer  # torch cannot index float8
+        raw[lane, :, place] = stored(new, buffer, ring.lane, scale, part).view(raw.dtype).transpose(1, 2)
+    return None
+
+
+def loaded(buffer: Tensor, lane: Tensor, scale: Tensor | None, part: int) -> Tensor:
+    """Rows (B, H, ·, D) of a cache as numbers. part: 0 = keys, 1 = values."""
+    if scale is None:
+        return buffer[lane]
+    return buffer.view(torch.uint8)[lane].view(FLOAT8).float() * scale[part, lane, :, None, None]
+
+
+def stored(new: Tensor, buffer: Tensor, lane: Tensor, scale: Tensor | None, part: int) -> Tensor:
+    """Numbers (..., B, H, ·, D) as a cache's rows hold them. part: 0 = keys, 1 = values."""
+    if scale is None:
+        return new.to(buffer.dtype)
+    return (new.float() / scale[part, lane, :, None, None]).clamp(-FP8_LARGEST, FP8_LARGEST).to(FLOAT8)
