@@ -14,6 +14,7 @@ from models.config import ModelConfig
 from models.dit import CausalDiT
 
 FORMAT = "kagami-dit-1"
+OURS = ("format", "config", "ranges")  # of the header; the rest are notes
 
 
 class CheckpointError(Exception):
@@ -21,8 +22,12 @@ class CheckpointError(Exception):
 
 
 def save(network: CausalDiT, path: Path, notes: dict[str, str] | None = None) -> None:
-    """Write float16 weights under `path` atomically; `notes` (data, command, steps …) go into the header."""
+    """Write float16 weights under `path` atomically; `notes` (data, command, steps …) go into the header, as do the
+    ranges of a calibrated network.
+    """
     header = {"format": FORMAT, "config": json.dumps(network.config.to_dict()), **(notes or {})}
+    if network.ranges:
+        header["ranges"] = json.dumps(network.ranges)
     tensors = {
         name: value.detach().to("cpu", torch.float16).contiguous() for name, value in network.state_dict().items()
     }
@@ -60,4 +65,12 @@ def load(path: Path) -> CausalDiT:
         raise CheckpointError(
             f"{path} does not fit this version of the network; train it again or update Kagami."
         ) from error
+    network.ranges = json.loads(header.get("ranges", "{}"))
     return network.eval()
+
+
+def notes_of(path: Path) -> dict[str, str]:
+    """What `save` was told to note in a file that `load` reads."""
+    with safe_open(path, "pt") as file:
+        header = file.metadata()
+    return {name: text for name, text in header.items() if name not in OURS}

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
-import tempfile
 import threading
-import warnings
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
-from torch import Tensor, nn
+from torch import Tensor
 
-from kernels import attention
-from models.cache import REFERENCE_POSITION
-from models.closeup import CHANNELS, Sight
+from models.closeup import Sight
 from models.dit import CausalDiT, Edit, FrameInput
 from models.guidance import Guidance
 from models.sampler import draw_frame, move
-from models.window import MOUTH_VIEW, RIGHT_EYE_VIEW
 from streamer.generator import NetworkGenerator, Reference, State
+from streamer.onnx_export import export_closeups, export_step
 
 PATIENT = 10  # niceness of the thread that thinks: what is shown at 25 frames a second goes first
 
@@ -56,43 +49,12 @@ def ride(edit: Edit, then: Tensor, now: Tensor) -> Edit:
     return Edit(flow=coarse[:, :2], alpha=coarse[:, 2:], keep=fine[:, :1], paint=fine[:, 1:])
 
 
-class StepGraph(nn.Module):
-    """One step as a function of tensors alone, the shape in which ONNX Runtime takes it.
-
-    Inputs: the six fields of FrameInput; live (1, R + W + 1) bool; then keys and values (L, 1, H, ·, D) of the
-    references and of each past frame, oldest first. Outputs: the four fields of Edit, and this frame's keys and values.
-    """
-
-    def __init__(self, network: CausalDiT) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        frame, live, memory = FrameInput(*inputs[:6]), inputs[6], inputs[7:]
-        config = self.network.config
-        ages = [REFERENCE_POSITION] * config.references + [-float(age) for age in range(config.ring, 0, -1)] + [0.0]
-        position = torch.tensor([ages])
-        fresh: list[tuple[Tensor, Tensor]] = []
-
-        def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-            fresh.append((key, value))
-            keys = torch.cat([*(slot[layer] for slot in memory[0::2]), key], 2)
-            values = torch.cat([*(slot[layer] for slot in memory[1::2]), value], 2)
-            return attention.attend(
-                query, keys, values, position, live, self.network.rope, config.keyed, config.references
-            )
-
-        edit = self.network(frame, attend)
-        keys, values = (torch.stack(each) for each in zip(*fresh, strict=True))
-        return edit.flow, edit.keep, edit.paint, edit.alpha, keys, values
-
-
 class OnnxGenerator(NetworkGenerator[OnnxState]):
     """The network in ONNX Runtime, exported from the loaded weights at start, so the two cannot disagree.
 
     live: the transformer thinks in a thread of its own, of low priority, as often as the machine has time for it; until
     its next word the last one rides along, and no frame waits but a stream's first. Close-ups look at every frame.
-    int8: the transformer's products in 8 bits, see `export`.
+    int8: in 8 bits what may be, see `streamer.onnx_export.export`.
     """
 
     def __init__(
@@ -103,8 +65,8 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         self._thought = ThreadPoolExecutor(1, "thought", patient) if live else None
         cores = os.cpu_count() or 1
         # A thread that gives way must not hold others that do not: alone, it computes alone.
-        self.session = session(self._export(int8), 1 if live and cores < 4 else cores)
-        self.closeups = session(self._export_closeups(), cores)
+        self.session = session(export_step(network, int8), 1 if live and cores < 4 else cores)
+        self.closeups = session(export_closeups(network, int8), cores)
         self.names = [entry.name for entry in self.session.get_inputs()]
         config = self.config
         empty = (config.depth, 1, config.heads, config.tokens, config.head_width)
@@ -149,29 +111,10 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         newest.append((keys, values))
         return Edit(*(torch.from_numpy(part) for part in edit))
 
-    def _export(self, int8: bool) -> bytes:
-        config = self.config
-        side, half = config.side, config.side // 2
-        memory = torch.zeros(config.depth, 1, config.heads, config.tokens, config.head_width)
-        pinned = memory.repeat(1, 1, 1, config.references, 1)
-        frame = [(3, side), (3, side), (6, half), (3, half)]
-        inputs = [torch.rand(1, channels, pixels, pixels) for channels, pixels in frame]
-        inputs += [torch.zeros(1, config.motion_tokens, config.motion_width), torch.ones(1)]
-        inputs += [torch.ones(1, config.slots, dtype=torch.bool), pinned, pinned.clone()]
-        inputs += [memory.clone() for _ in range(2 * config.ring)]
-        return export(StepGraph(self.network), inputs, int8)
-
     def _look(self, mouth: Sight, eyes: Sight) -> Sequence[Tensor]:
         names = [entry.name for entry in self.closeups.get_inputs()]
         arrays = [maps.numpy() for maps in (mouth.maps, mouth.marks, eyes.maps, eyes.marks)]
         return [torch.from_numpy(out) for out in self.closeups.run(None, dict(zip(names, arrays, strict=True)))]
-
-    def _export_closeups(self) -> bytes:
-        config = self.config
-        inputs = []
-        for view, side in ((MOUTH_VIEW, config.mouth_side), (RIGHT_EYE_VIEW, config.eye_side)):
-            inputs += [torch.rand(2, CHANNELS, side, side), torch.rand(2, 2, len(view.marks), 2)]
-        return export(self.network.closeups, inputs, batches=("mouths", "mouths", "eyes", "eyes"))
 
 
 def patient() -> None:
@@ -186,29 +129,3 @@ def session(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-
-
-def export(graph: nn.Module, inputs: Sequence[Tensor], int8: bool = False, batches: Sequence[str] = ()) -> bytes:
-    """A module as ONNX, inputs named input0, input1, …
-
-    int8: products with weights in 8 bits, activations scaled by their own range as they come (docs/decisions.md has
-    what that changes); convolutions and attention stay float32. batches: a name for the length of each input's first
-    axis where it may have any.
-    """
-    names = [f"input{i}" for i in range(len(inputs))]
-    axes = {name: {0: batch} for name, batch in zip(names, batches, strict=False)}
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own deprecation and tracing notes
-        whole, file = Path(folder) / "whole.onnx", Path(folder) / "graph.onnx"
-        torch.onnx.export(
-            graph, tuple(inputs), whole, input_names=names, opset_version=18, dynamo=False, dynamic_axes=axes
-        )
-        if not int8:
-            return whole.read_bytes()
-        logging.disable(logging.WARNING)  # it advises a step that changes nothing here
-        quantize_dynamic(
-            whole, file, op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QInt8, per_channel=True,
-            extra_options={"MatMulConstBOnly": True},
-        )  # fmt: skip
-        logging.disable(logging.NOTSET)
-        return file.read_bytes()
