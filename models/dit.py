@@ -224,6 +224,9 @@ class CausalDiT(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         self.head = Head(config)
         self.closeups = Closeups(config)
+        # Least and largest input and output of convolutions by name, as `training.calibrate` saw them: what exports in
+        # 8 bits go by. Empty: never calibrated.
+        self.ranges: dict[str, list[float]] = {}
         self._rope = axial_rope(config.grid, config.head_width)
 
     @property
