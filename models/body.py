@@ -14,7 +14,9 @@ from models.topology import Frame
 
 HEAD, TORSO = range(2)  # bones of the skin weights; then the segments
 SEGMENTS = ((11, 13), (13, 15), (12, 14), (14, 16))
-HANDS = ((15, (17, 19, 21)), (16, (18, 20, 22)))  # wrist, and the joints that go along with it
+ARMS = (([11, 12], [13, 14]), ([13, 14], [15, 16]))  # both sides' upper arms, then their forearms
+FINGERS, HANDS = [17, 19, 21, 18, 20, 22], [15, 15, 15, 16, 16, 16]  # joints, and the wrists that they go along with
+Joints = int | list[int]
 BONES = 2 + len(SEGMENTS)
 NECK = (0.0, 1.35, 0.8)  # canonical place where the head sits on the neck
 SHOULDERS = ((2.05, 2.75, 0.9), (-2.05, 2.75, 0.9))  # canonical places of joints 11 and 12 of an upright person
@@ -94,33 +96,25 @@ def body_canonical(body: Tensor, skin: Tensor, points: Tensor, head: Tensor) -> 
     return mixed
 
 
-def carry_body(source: Tensor, target: Tensor, points: Tensor) -> list[Tensor]:
-    """Points (B, N, 3) moved by torso and segments, each (B, N, 3), as the joints go from source to target (B, 33,
-    ≥2).
+def carry_body(source: Tensor, target: Tensor, points: Tensor) -> Tensor:
+    """Points (B, N, 3) moved by torso and segments, (B, 1 + segments, N, 3), as the joints go from source to target
+    (B, 33, ≥2): in the plane, so that a bone comes to where it is now. Limbs stretch along their bones only.
     """
-    moved = [
-        plane_move(source[:, 11, :2], source[:, 12, :2], target[:, 11, :2], target[:, 12, :2], points, stretch=False)
-    ]
-    for a, b in SEGMENTS:
-        ends = source[:, a, :2], source[:, b, :2], target[:, a, :2], target[:, b, :2]
-        moved.append(plane_move(*ends, points, stretch=True))
-    return moved
-
-
-def plane_move(a: Tensor, b: Tensor, a2: Tensor, b2: Tensor, points: Tensor, stretch: bool) -> Tensor:
-    """Move points (B, N, 3) in the plane so that segment a→b (B, 2) comes to a2→b2; stretch: along the segment only."""
+    begin, end = [11, *(a for a, _ in SEGMENTS)], [12, *(b for _, b in SEGMENTS)]
+    a, b, a2, b2 = source[:, begin, :2], source[:, end, :2], target[:, begin, :2], target[:, end, :2]  # (B, J, 2)
     bone, goal = b - a, b2 - a2
-    length = bone.norm(dim=-1).clamp_min(1e-4)[:, None]
-    share = goal.norm(dim=-1)[:, None] / length
-    away = points[..., :2] - a[:, None]
-    along = (away * bone[:, None]).sum(-1) / length
-    across = (bone[:, None, 0] * away[..., 1] - bone[:, None, 1] * away[..., 0]) / length
-    way = goal / goal.norm(dim=-1, keepdim=True).clamp_min(1e-4)
-    way = torch.where((bone.norm(dim=-1, keepdim=True) < 1e-4) | (share < 1e-3), bone / length, way)
-    along, across = along * share, across if stretch else across * share
-    x = way[:, :1] * along - way[:, 1:] * across + a2[:, :1]
-    y = way[:, 1:] * along + way[:, :1] * across + a2[:, 1:]
-    return torch.stack([x, y, points[..., 2]], -1)
+    length = bone.norm(dim=-1, keepdim=True).clamp_min(1e-4)
+    reach = goal.norm(dim=-1, keepdim=True)
+    share = reach / length
+    way = goal / reach.clamp_min(1e-4)
+    way = torch.where((length <= 1e-4) | (share < 1e-3), bone / length, way).unsqueeze(2)  # (B, J, 1, 2)
+    bone, away = (bone / length).unsqueeze(2), points[:, None, :, :2] - a.unsqueeze(2)  # (B, J, N, 2)
+    along = (away * bone).sum(-1) * share
+    across = bone[..., 0] * away[..., 1] - bone[..., 1] * away[..., 0]
+    across = torch.cat([across[:, :1] * share[:, :1], across[:, 1:]], 1)
+    x = way[..., 0] * along - way[..., 1] * across + a2[..., :1]
+    y = way[..., 1] * along + way[..., 0] * across + a2[..., 1:]
+    return torch.stack([x, y, points[:, None, :, 2].expand_as(x)], -1)
 
 
 def border_pins(matte: Tensor, points: Tensor) -> Tensor:
@@ -187,18 +181,13 @@ def drive_body(
     middle = rest[:, None, 11:13, :2].mean(2)
     away = rest[..., :2] - middle
     out = turned(away, turn, grow) + middle + shift[:, None]
-    for first, second in (SEGMENTS[:2], SEGMENTS[2:]):
-        for a, b in (first, second):
-            seen = (visible(now, a, b) * visible(then, a, b) * visible(rest, a, b))[:, None]
-            spin, reach = bone_change(then, now, a, b)
-            spin = torch.lerp(turn, spin.clamp(-2.2, 2.2) * amount, seen)
-            reach = torch.lerp(grow, (reach.clamp(-0.9, 0.5)) * amount, seen)
-            bone = turned((rest[:, b] - rest[:, a])[:, None, :2], spin, reach)[:, 0]
-            out = out.clone()
-            out[:, b] = out[:, a] + bone
-    for wrist, fingers in HANDS:
-        for finger in fingers:
-            out[:, finger] = out[:, wrist] + rest[:, finger, :2] - rest[:, wrist, :2]
+    for a, b in ARMS:
+        seen = (visible(now, a, b) * visible(then, a, b) * visible(rest, a, b)).unsqueeze(-1)  # (B, 2, 1)
+        spin, reach = bone_change(then, now, a, b)
+        spin = torch.lerp(turn[:, None], spin.clamp(-2.2, 2.2) * amount[:, None], seen)[..., 0]
+        reach = torch.lerp(grow[:, None], reach.clamp(-0.9, 0.5) * amount[:, None], seen)[..., 0]
+        out[:, b] = out[:, a] + turned((rest[:, b] - rest[:, a])[..., :2], spin, reach)
+    out[:, FINGERS] = out[:, HANDS] + (rest[:, FINGERS] - rest[:, HANDS])[..., :2]
     return torch.cat([out, rest[..., 2:3]], -1)
 
 
@@ -214,23 +203,23 @@ def same_torso(now: Tensor, then: Tensor) -> Tensor:
     return same * torch.minimum(now[:, :1, 3], then[:, :1, 3]).clamp(0, 1)
 
 
-def visible(body: Tensor, a: int, b: int) -> Tensor:
-    """(B,) 0..1 whether both joints are seen, and stand inside the frame."""
-    pair = body[:, [a, b]]
+def visible(body: Tensor, a: Joints, b: Joints) -> Tensor:
+    """0..1 whether both joints are seen, and stand inside the frame: (B,), or (B, K) for K pairs of joints."""
+    pair = torch.stack([body[:, a], body[:, b]], -2)
     inside = 1 - smoothstep(1.0, 1.2, pair[..., :2].abs().amax(-1))
     return (smoothstep(0.4, 0.8, pair[..., 3]) * inside).amin(-1)
 
 
-def bone_change(then: Tensor, now: Tensor, a: int, b: int) -> tuple[Tensor, Tensor]:
-    """(B, 1) angle and log of the length ratio by which bone a→b changed in the picture plane."""
+def bone_change(then: Tensor, now: Tensor, a: Joints, b: Joints) -> tuple[Tensor, Tensor]:
+    """Angle and log of the length ratio by which bone a→b changed in the picture plane: (B, 1), or (B, K, 1)."""
     before, after = then[:, b, :2] - then[:, a, :2], now[:, b, :2] - now[:, a, :2]
-    cross = before[:, :1] * after[:, 1:] - before[:, 1:] * after[:, :1]
+    cross = before[..., :1] * after[..., 1:] - before[..., 1:] * after[..., :1]
     ratio = after.norm(dim=-1, keepdim=True).clamp_min(1e-3) / before.norm(dim=-1, keepdim=True).clamp_min(1e-3)
     return torch.atan2(cross, (before * after).sum(-1, keepdim=True) + 1e-9), ratio.log()
 
 
 def turned(vectors: Tensor, angle: Tensor, log_scale: Tensor) -> Tensor:
-    """(B, N, 2) vectors turned by angle (B, 1) and scaled."""
+    """(B, N, 2) vectors turned by angle (B, 1 or N) and scaled."""
     cosine, sine = angle.cos() * log_scale.exp(), angle.sin() * log_scale.exp()
     x, y = vectors.unbind(-1)
     return torch.stack([cosine * x - sine * y, sine * x + cosine * y], -1)

@@ -79,9 +79,10 @@ def draw(rig: Rig, pose: Pose, box: Tensor, which: int) -> tuple[Tensor, Tensor,
 
     # The grid mesh: head and body.
     source = torch.cat([rig.lattice[:, which], rig.depth[:, which].unsqueeze(-1)], -1)
-    moved = carry(rig, pose, source, rig.skin[:, which])
     rim = topology(box.device).oval
-    residual = (pose.face - carry(rig, pose, rig.face, rig.face_skin))[:, rim]
+    bones = torch.cat([rig.skin[:, which], rig.face_skin[:, rim]], 1)
+    carried = carry(rig, pose, torch.cat([source, rig.face[:, rim]], 1), bones)
+    moved, residual = carried[:, : -len(rim)], pose.face[:, rim] - carried[:, -len(rim) :]
     step = hold(rig.pins[:, which], (moved + rig.pull[:, which] @ residual - source)[..., :2])
     moved = torch.cat([source[..., :2] + step, moved[..., 2:]], -1)
     window = math.ceil(GUIDE * REACH / (LATTICE - 1) * GROWTH) + 1
@@ -95,20 +96,21 @@ def draw(rig: Rig, pose: Pose, box: Tensor, which: int) -> tuple[Tensor, Tensor,
     # The face mesh over it, and the eyeballs behind the lids over that.
     face_flow, inside = draw_face(rig, pose, to_box)
     flow = torch.lerp(flow, face_flow, inside)
-    mouth, *eyes = [
-        opening(to_box(pose.face)[:, list(ring), :2], GUIDE) for ring in (INNER_LIPS, EYES[0][0], EYES[1][0])
-    ]
-    for side, eye in enumerate(eyes):
-        ball, seen = eyeball(rig, pose, grid, side)
-        # The soft border of the picture's own opening counts as seen: at rest there is nothing to fall back from.
-        flow = torch.lerp(flow, ball, eye * (4 * seen / eye.clamp_min(1e-3)).clamp(0, 1))
+    ring = to_box(pose.face[:, [*INNER_LIPS, *EYES[0][0], *EYES[1][0]]])[..., :2]
+    mouth = opening(ring[:, : len(INNER_LIPS)], GUIDE)
+    eyes = opening(ring[:, len(INNER_LIPS) :].unflatten(1, (2, -1)).flatten(0, 1), GUIDE)
+    eyes = eyes.view(-1, 2, GUIDE, GUIDE)  # right, left
+    balls, seen = eyeballs(rig, pose, grid)
+    # The soft border of the picture's own opening counts as seen: at rest there is nothing to fall back from.
+    share = eyes * (4 * seen / eyes.clamp_min(1e-3)).clamp(0, 1)
+    flow = flow + (share.unsqueeze(2) * (balls - flow[:, None])).sum(1)  # the eyes do not overlap
     where = (grid + flow).permute(0, 2, 3, 1)
     alpha = F.grid_sample(rig.matte, where, "bilinear", "border", False) * closed(hit > 0.5)
     alpha = torch.maximum(alpha, inside)
     confidence = (
         hit.clamp(0, 1) * (1 - mouth * (1 - mouth_shown(rig, pose))) * smoothstep(0.15, 0.5, density(flow, box))
     )
-    return flow, alpha, confidence, torch.cat([mouth, torch.maximum(eyes[0], eyes[1])], 1)
+    return flow, alpha, confidence, torch.cat([mouth, eyes.amax(1, keepdim=True)], 1)
 
 
 def density(flow: Tensor, box: Tensor) -> Tensor:
@@ -124,8 +126,13 @@ def density(flow: Tensor, box: Tensor) -> Tensor:
 
 def closed(mask: Tensor) -> Tensor:
     """A (B, 1, G, G) mask with its small gaps closed, as floats."""
-    grown = F.max_pool2d(F.pad(mask.float(), (2, 2, 2, 2), "replicate"), 5, 1)
-    return -F.max_pool2d(F.pad(-grown, (2, 2, 2, 2), "replicate"), 5, 1)
+    return -spread(-spread(mask.float()))
+
+
+def spread(mask: Tensor) -> Tensor:
+    """Maximum over squares of five cells, beyond the border as at it; separable: far cheaper."""
+    mask = F.pad(mask, (2, 2, 2, 2), "replicate")
+    return F.max_pool2d(F.max_pool2d(mask, (5, 1), 1), (1, 5), 1)
 
 
 def draw_face(rig: Rig, pose: Pose, to_box: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
@@ -146,25 +153,29 @@ def mouth_shown(rig: Rig, pose: Pose) -> Tensor:
     return smoothstep(0.1, 0.6, gaps[0] / gaps[1].clamp_min(1e-4))[:, None, None, None]
 
 
-def eyeball(rig: Rig, pose: Pose, grid: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Right (0) or left (1) eyeball, which turns with the gaze behind its lids: flow (B, 2, G, G), and whether the
-    picture's own opening shows that place of it (B, 1, G, G), 0..1.
+def eyeballs(rig: Rig, pose: Pose, grid: Tensor) -> tuple[Tensor, Tensor]:
+    """Right and left eyeball, which turn with the gaze behind their lids: flow (B, 2, 2, G, G), and whether the
+    picture's own opening shows that place of them (B, 2, G, G), 0..1. grid (B, 2, G, G): the cells' places.
     """
-    iris = EYES[side][1]
+    irises = [iris for _, iris in EYES]
     turn = pose.frame.rotation[:, :2, :2] @ torch.linalg.inv_ex(rig.frame.rotation[:, :2, :2])[0]
     undo = torch.linalg.inv_ex(turn)[0] * (rig.frame.scale / pose.frame.scale)[:, None, None]
-    away = grid - pose.face[:, iris, :2, None, None]
-    flow = torch.einsum("bij,bjhw->bihw", undo, away) + rig.face[:, iris, :2, None, None] - grid
-    place = ((grid + flow).permute(0, 2, 3, 1) - rig.focus[:, None, None, :2]) / rig.focus[:, None, None, 2:]
-    return flow, F.grid_sample(rig.holes[:, side + 1 : side + 2], place, "bilinear", "zeros", False)
+    grid, (centre, half) = grid[:, None], rig.focus[:, None, None, None].split([2, 1], -1)
+    away = grid - pose.face[:, irises, :2, None, None]
+    flow = torch.einsum("bij,bejhw->beihw", undo, away) + rig.face[:, irises, :2, None, None] - grid
+    place = ((grid + flow).movedim(2, -1) - centre) / half
+    holes = rig.holes[:, 1:].flatten(0, 1).unsqueeze(1)  # an eye is a batch of its own
+    seen = F.grid_sample(holes, place.flatten(0, 1), "bilinear", "zeros", False)
+    return flow, seen.view(-1, 2, GUIDE, GUIDE)
 
 
 def carry(rig: Rig, pose: Pose, points: Tensor, skin: Tensor) -> Tensor:
     """Canvas points (B, N, 3) after skinning with (B, N, J) weights: the head rigid in space, the body in the
     picture's plane.
     """
-    moved = [pose.frame.apply(rig.frame.undo(points)), *carry_body(rig.body, pose.body, points)]
-    return sum((skin[..., k, None] * m for k, m in enumerate(moved)), torch.zeros_like(points))
+    head = pose.frame.apply(rig.frame.undo(points))
+    moved = torch.cat([head[:, None], carry_body(rig.body, pose.body, points)], 1)  # (B, J, N, 3)
+    return (skin.mT.unsqueeze(-1) * moved).sum(1)
 
 
 def tokens(rig: Rig, pose: Pose) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -90,6 +92,7 @@ def part_lips(local: Tensor, rest: Tensor) -> Tensor:
     return out
 
 
+@cache
 def mouth_share(device: torch.device) -> Tensor:
     """(478,) how much each landmark belongs to the mouth, 0..1."""
     canonical = topology(device).canonical
@@ -100,6 +103,7 @@ def mouth_share(device: torch.device) -> Tensor:
     return share
 
 
+@cache
 def eye_share(ring: tuple[int, ...], device: torch.device) -> Tensor:
     """(478,) how much each landmark belongs to the skin around an eye, 0..1."""
     canonical = topology(device).canonical

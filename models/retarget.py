@@ -71,7 +71,7 @@ def retarget(rig: Rig, driver: Driver, neutral: Driver, strength: Strength | Non
     given back in the picture's. Strength 0 everywhere gives the picture's own pose.
     """
     strength = strength or Strength()
-    now, then = head_frame(driver.face), head_frame(neutral.face)
+    now, then = head_frame(torch.cat([driver.face, neutral.face])).halves()
     head, amount = column(strength.head, rig), column(strength.face, rig)
     delta = power(now.rotation @ then.rotation.mT, head)
     zoom = (now.scale / then.scale).clamp(0.3, 3.0) ** head

@@ -61,6 +61,11 @@ class Frame(NamedTuple):
         """(B, N, 3) canonical → canvas."""
         return self.scale[:, None, None] * (points @ self.rotation.mT) + self.shift[:, None]
 
+    def halves(self) -> tuple[Frame, Frame]:
+        """The first and the second half of a batch."""
+        first, second = zip(*(part.chunk(2) for part in self), strict=True)
+        return Frame(*first), Frame(*second)
+
     def undo(self, points: Tensor) -> Tensor:
         """(B, N, 3) canvas → canonical."""
         return ((points - self.shift[:, None]) @ self.rotation) / self.scale[:, None, None].clamp_min(1e-6)
@@ -93,16 +98,7 @@ def nearest_rotation(matrix: Tensor) -> Tensor:
     eye = torch.eye(3, dtype=matrix.dtype, device=matrix.device)
     r = matrix / size + 1e-4 * eye
     for _ in range(8):
-        cofactor = torch.stack(
-            [
-                torch.linalg.cross(r[:, 1], r[:, 2]),
-                torch.linalg.cross(r[:, 2], r[:, 0]),
-                torch.linalg.cross(r[:, 0], r[:, 1]),
-            ],
-            1,
-        )
-        det = (r[:, 0] * cofactor[:, 0]).sum(-1)[:, None, None]
-        inverse = cofactor / torch.where(det.abs() < 1e-9, torch.full_like(det, 1e-9), det)
+        inverse = torch.linalg.inv_ex(r)[0].mT
         balance = (inverse.square().sum((-2, -1), keepdim=True) / r.square().sum((-2, -1), keepdim=True)) ** 0.25
         r = 0.5 * (balance * r + inverse / balance)
     return torch.where(torch.isfinite(r).all(-1).all(-1)[:, None, None], r, eye)
