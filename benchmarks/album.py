@@ -11,7 +11,7 @@ EVERY = 4  # ticks: one phase in so many is kept, some tens of megabytes for a c
 
 
 class Album:
-    """Keeps of every phase of a loop the first picture, the one of a later loop, and the last.
+    """Keeps of every phase of a loop the first two pictures and the last two, each of another loop.
 
     period: ticks of one loop. The camera shows the same at the same phase, so two pictures of one phase differ by what
     changed in between and by chance: the codec, the tracker's noise, which frames the engine took before.
@@ -26,18 +26,20 @@ class Album:
         phase = tick % self.period
         if phase % EVERY == 0:
             kept = self._pictures.setdefault(phase, [])
-            del kept[2:]
+            del kept[2:-1]
             kept.append(picture[barcode.STRIP :].copy())
 
     def drift(self) -> dict[str, float | int | None]:
-        """Mean absolute differences, 0..255, over the phases seen three times or more: `drift` of the last against the
-        first, `chance` of the second against the first, which is what drift would be without any; None without phases.
+        """Mean absolute differences, 0..255, over the phases seen four times or more: `drift` of the last against the
+        first; `chance_first` of the second against the first and `chance_last` of the last against the one before,
+        which is what drift would be without any. None without phases.
         """
-        seen = [kept for kept in self._pictures.values() if len(kept) == 3]
+        seen = [kept for kept in self._pictures.values() if len(kept) == 4]
         return {
             "phases": len(seen),
-            "drift": _mean([_difference(last, first) for first, _, last in seen]),
-            "chance": _mean([_difference(second, first) for first, second, _ in seen]),
+            "drift": _mean([_difference(last, first) for first, _, _, last in seen]),
+            "chance_first": _mean([_difference(second, first) for first, second, _, _ in seen]),
+            "chance_last": _mean([_difference(last, before) for _, _, before, last in seen]),
         }
 
 

@@ -87,7 +87,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     picture = load_picture(options.ref)
     motions = track(load_clip(options.clip, *CAMERA), options.fps)
     torch.set_num_threads(1)  # as the live server
-    performer = Performer(options.generator, device, options.size, live=True)
+    performer = Performer(options.generator, device, options.size, live=True, sessions=options.max)
     avatar = performer.prepare(picture)
     performer.warm_up(avatar)
     starts = itertools.count(0, 17)  # nobody moves as somebody else does

@@ -138,8 +138,12 @@ def table(report: Mapping[str, Any]) -> str:
     lines += ["", f"first and last {report['stretch_seconds']:g} s"]
     for label, part in (("first", report["first"]), ("last", report["last"]), ("ratio", report["ratio"])):
         lines.append(_row([label, *(str(part[name]) for name in COLUMNS if name in part)]))
-    lines += ["", f"difference of pictures at {drift['phases']} moments of the loop, 0..255: last against first "
-              f"{drift['drift']}, second against first {drift['chance']}"]  # fmt: skip
+    lines += [
+        "",
+        f"pictures of {drift['phases']} moments of the loop, mean absolute difference, 0..255: last against first "
+        f"{drift['drift']};",
+        f"by chance, from loop to loop: {drift['chance_first']} at the beginning, {drift['chance_last']} at the end",
+    ]
     return "\n".join(lines)
 
 

@@ -60,7 +60,7 @@ def test_a_real_server_is_soaked(tmp_path: Path, capfd: pytest.CaptureFixture[st
     assert len(report["minutes"]) == 1 and report["minutes"][0]["fps_out"] > 0
     assert report["minutes"][0]["rss_mb"] > 100
     assert report["ratio"].keys() == report["first"].keys()
-    assert report["drift"].keys() == {"phases", "drift", "chance"}
+    assert report["drift"].keys() == {"phases", "drift", "chance_first", "chance_last"}
     printed = capfd.readouterr().out
     assert report["hardware"]["cpu"] in printed and "ratio" in printed
 

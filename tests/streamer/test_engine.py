@@ -229,7 +229,7 @@ def test_what_the_device_keeps_of_a_session_is_free_once_it_has_left() -> None:
 
 
 def test_newcomers_and_leavers_stop_nobody() -> None:
-    performer = FakePerformer(size=32)
+    performer = FakePerformer(delay=0.05, size=32)  # longer than motions are apart, so that ticks take everybody's
     with running(performer) as engine:
         seat, failures = admit(engine)
         out = seat.outlet()
@@ -299,7 +299,7 @@ def test_an_upload_that_finds_no_memory_is_told_in_a_sentence() -> None:
 
 
 def test_a_batch_for_which_there_is_no_memory_parts_with_the_newest() -> None:
-    performer = FakePerformer(size=32, most=2)
+    performer = FakePerformer(delay=0.05, size=32, most=2)
     with running(performer) as engine:
         stay = [admit(engine) for _ in range(2)]
         outs = [seat.outlet() for seat, _ in stay]
