@@ -3,8 +3,10 @@
 import pytest
 import torch
 
-from kernels.warp import Maps, odds, warp, warp_composite
+from kernels.backend import choose
+from kernels.warp import Maps, odds, reference, warp, warp_composite
 from models.rig import between
+from tests.kernels.triton_process import devices
 
 SIZE = 33
 both = pytest.mark.parametrize("backend", ["reference", "numba"])
@@ -101,23 +103,51 @@ def test_a_box_speaks_inside_and_the_canvas_beyond(backend: str) -> None:
     assert picture[0, 0, centre, edge] == pytest.approx(float(ramp[0, 0, 0, edge]) - 2 * step, abs=1e-5)
 
 
-@pytest.mark.parametrize("boxed", [False, True])
-@pytest.mark.parametrize("trim", [False, True])
-@pytest.mark.parametrize("coarse", [True, False])
-def test_numba_draws_what_torch_draws(layer: torch.Tensor, boxed: bool, trim: bool, coarse: bool) -> None:
+def case(size: int, boxed: bool, coarse: bool, device: str = "cpu") -> tuple[torch.Tensor, ...]:
+    """layer, flow, keep, paint, odds, background, and box and the flow beyond it if boxed."""
     random = torch.Generator().manual_seed(3)
 
     def noise(*shape: int) -> torch.Tensor:
         return torch.randn(2, *shape, generator=random)
 
-    maps = Maps(noise(2, 7, 7) * 0.1, noise(1, 12, 12).sigmoid(), noise(3, 12, 12).sigmoid())
-    maps = maps._replace(odds=odds(noise(1, 1, 1) if coarse else 20 * noise(1, 9, 9)))
-    box, wide = (torch.tensor([[0.2, -0.3, 0.5], [0, 0, 0.9]]), noise(2, 4, 4) * 0.1) if boxed else (None, None)
-    background = noise(3, SIZE, SIZE).sigmoid()
+    alpha = torch.rand(2, 1, size, size, generator=random)
+    layer = between(torch.cat([noise(3, size, size).sigmoid() * alpha, alpha], 1))
+    parts = [layer, noise(2, 7, 7) * 0.1, noise(1, 12, 12).sigmoid(), noise(3, 12, 12).sigmoid()]
+    parts += [odds(noise(1, 1, 1) if coarse else 4 * noise(1, 9, 9)), noise(3, size, size).sigmoid()]
+    if boxed:
+        parts += [torch.tensor([[0.2, -0.3, 0.5], [0, 0, 0.9]]), noise(2, 4, 4) * 0.1]
+    return tuple(part.to(device) for part in parts)
+
+
+cases = pytest.mark.parametrize(
+    ("boxed", "trim", "coarse"), [(False, False, False), (False, True, True), (True, False, True), (True, True, False)]
+)
+
+
+@cases
+def test_numba_draws_what_torch_draws(boxed: bool, trim: bool, coarse: bool) -> None:
+    layer, *maps, background, box, wide = *case(SIZE, boxed, coarse), *([] if boxed else [None, None])
     mine, theirs = (
-        warp_composite(between(layer), maps, background, wide, box, trim, backend) for backend in ("numba", "reference")
+        warp_composite(layer, Maps(*maps), background, wide, box, trim, backend) for backend in ("numba", "reference")
     )
     assert torch.allclose(mine, theirs, atol=2e-4)
+
+
+@devices
+@pytest.mark.parametrize("size", [16, SIZE])
+@pytest.mark.parametrize("last", [False, True])
+@cases
+def test_triton_draws_what_torch_draws(
+    boxed: bool, trim: bool, coarse: bool, size: int, last: bool, device: str
+) -> None:
+    layer, *maps, background, box, wide = *case(size, boxed, coarse, device), *([] if boxed else [None, None])
+    layer = layer.contiguous(memory_format=torch.channels_last) if last else layer
+    twin = choose("triton", layer, twins=("numba", "triton"))
+    mine = warp_composite(layer, Maps(*maps), background, wide, box, trim, "triton")
+    exact = (part if part is None else part.double() for part in (background, wide, box))
+    theirs = reference(layer.double(), Maps(*(part.double() for part in maps)), *exact, trim)
+    error = float((mine - theirs).norm() / theirs.norm())
+    assert twin == "triton" and error < 1e-5, error
 
 
 def test_numba_stays_inside_with_what_is_not_a_number(layer: torch.Tensor) -> None:

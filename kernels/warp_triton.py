@@ -1,0 +1,146 @@
+"""The Triton side of `kernels.warp`; imported only where Triton runs.
+
+One program draws a block of pixels: it reads the small maps where they lie, samples the layer once, and writes once.
+Neighbouring pixels read neighbouring cells, so that what is read twice comes from the cache.
+"""
+
+from __future__ import annotations
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from kernels.backend import launching
+from kernels.warp import EDGE, FIRM, Maps
+
+_EDGE, _FIRM = tl.constexpr(EDGE), tl.constexpr(FIRM)
+_BLOCK = 256  # pixels of a program
+
+
+@triton.jit
+def _cell(place, cells):  # type: ignore[no-untyped-def]
+    """A place in -1..1 as the cell before it, the one behind, and how far between them."""
+    at = tl.clamp(((place + 1) * cells - 1) * 0.5, 0.0, cells - 1.0)
+    before = at.to(tl.int32)
+    return before, tl.minimum(before + 1, cells - 1), at - before
+
+
+@triton.jit
+def _stretched(plane, width, row, column, is_pixel):  # type: ignore[no-untyped-def]
+    """A square plane's value between four cells; row, column from `_cell`."""
+    top, low, down = row
+    left, right, across = column
+    a = tl.load(plane + top * width + left, mask=is_pixel, other=0.0)
+    b = tl.load(plane + top * width + right, mask=is_pixel, other=0.0)
+    c = tl.load(plane + low * width + left, mask=is_pixel, other=0.0)
+    d = tl.load(plane + low * width + right, mask=is_pixel, other=0.0)
+    return (1 - down) * ((1 - across) * a + across * b) + down * ((1 - across) * c + across * d)
+
+
+@triton.jit
+def _shares(moved, factor, kept, TRIM: tl.constexpr):  # type: ignore[no-untyped-def]
+    """The alpha, and how much of the pixel is moved, painted and background."""
+    alpha = tl.clamp(moved, 0.0, 1.0)
+    share = kept
+    if TRIM:
+        share *= tl.minimum(alpha * 10, 1.0)
+    firm = tl.clamp(alpha, _FIRM, 1 - _FIRM)
+    wanted = firm * factor / (firm * factor + 1 - firm)
+    share *= tl.minimum(wanted / firm, 1.0)
+    alpha = tl.clamp(alpha + wanted - firm, 0.0, 1.0)
+    return alpha, share, (1 - kept) * alpha, kept * tl.maximum(wanted - firm, 0.0) + 1 - alpha
+
+
+@triton.jit
+def _sampled(texel, row, column, right, low, is_pixel):  # type: ignore[no-untyped-def]
+    """One channel of the layer between four texels; right, low: how far beyond the first."""
+    a = tl.load(texel, mask=is_pixel, other=0.0)
+    b = tl.load(texel + column, mask=is_pixel, other=0.0)
+    c = tl.load(texel + row, mask=is_pixel, other=0.0)
+    d = tl.load(texel + row + column, mask=is_pixel, other=0.0)
+    return (1 - low) * ((1 - right) * a + right * b) + low * ((1 - right) * c + right * d)
+
+
+@triton.jit
+def _composite_kernel(  # type: ignore[no-untyped-def]
+    layer, background, flow, keep, paint, odds, wide, boxes, out,
+    size, flow_side, keep_side, paint_side, odds_side, wide_side,
+    layer_picture, layer_plane, layer_row, layer_column,
+    BOXED: tl.constexpr, ODDS: tl.constexpr, TRIM: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """BOXED: the maps are of a box, with `wide` beyond it. ODDS: alphas change."""
+    picture = tl.program_id(1).to(tl.int64)
+    pixel = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    is_pixel = pixel < size * size
+    y, x = pixel // size, pixel % size
+    row, column = (2 * y + 1) / (size * 1.0) - 1, (2 * x + 1) / (size * 1.0) - 1
+    v, u = row, column
+    if BOXED:
+        half = tl.load(boxes + picture * 3 + 2)
+        u, v = (column - tl.load(boxes + picture * 3)) / half, (row - tl.load(boxes + picture * 3 + 1)) / half
+
+    flow += picture * 2 * flow_side * flow_side
+    at = _cell(v, flow_side), _cell(u, flow_side)
+    across = _stretched(flow, flow_side, at[0], at[1], is_pixel)
+    down = _stretched(flow + flow_side * flow_side, flow_side, at[0], at[1], is_pixel)
+    kept = _stretched(
+        keep + picture * keep_side * keep_side, keep_side, _cell(v, keep_side), _cell(u, keep_side), is_pixel
+    )
+    factor = tl.full((BLOCK,), 1.0, tl.float32)
+    if ODDS:
+        factor = _stretched(
+            odds + picture * odds_side * odds_side, odds_side, _cell(v, odds_side), _cell(u, odds_side), is_pixel
+        )
+    if BOXED:
+        t = tl.clamp((1 - tl.maximum(tl.abs(u), tl.abs(v))) / _EDGE, 0.0, 1.0)
+        inside = t * t * (3 - 2 * t)
+        wide += picture * 2 * wide_side * wide_side
+        beyond = _cell(row, wide_side), _cell(column, wide_side)
+        far = _stretched(wide, wide_side, beyond[0], beyond[1], is_pixel)
+        across = far + inside * (across - far)
+        far = _stretched(wide + wide_side * wide_side, wide_side, beyond[0], beyond[1], is_pixel)
+        down = far + inside * (down - far)
+        kept = 1 - (1 - kept) * inside
+        factor = 1 + (factor - 1) * inside
+
+    # The layer's samples lie at every half pixel.
+    right = tl.clamp(2 * x + across * size, 0.0, 2.0 * size - 2)
+    low = tl.clamp(2 * y + down * size, 0.0, 2.0 * size - 2)
+    left, top = tl.minimum(right.to(tl.int32), 2 * size - 3), tl.minimum(low.to(tl.int32), 2 * size - 3)
+    right, low = right - left, low - top
+    texel = layer + picture * layer_picture + top.to(tl.int64) * layer_row + left * layer_column
+    moved = _sampled(texel + 3 * layer_plane, layer_row, layer_column, right, low, is_pixel)
+
+    alpha, share, cover, rest = _shares(moved, factor, kept, TRIM)
+    plane = size * size
+    out += picture * 4 * plane + pixel
+    at = _cell(v, paint_side), _cell(u, paint_side)
+    for c in tl.static_range(3):
+        moved = _sampled(texel + c * layer_plane, layer_row, layer_column, right, low, is_pixel)
+        tint = _stretched(paint + (picture * 3 + c) * paint_side * paint_side, paint_side, at[0], at[1], is_pixel)
+        behind = tl.load(background + (picture * 3 + c) * plane + pixel, mask=is_pixel, other=0.0)
+        colour = share * moved + cover * tint + rest * behind
+        tl.store(out + c * plane, tl.clamp(colour, 0.0, 1.0), mask=is_pixel)
+    tl.store(out + 3 * plane, alpha, mask=is_pixel)
+
+
+def composite(
+    layer: Tensor, maps: Maps, background: Tensor, wide: Tensor | None, box: Tensor | None, trim: bool
+) -> Tensor:
+    """See `kernels.warp.warp_composite`. The layer may lie in memory as it likes."""
+    batch, size = len(background), background.shape[-1]
+    out = torch.empty(batch, 4, size, size, device=layer.device, dtype=torch.float32)
+    flow, keep, paint, background = (part.contiguous() for part in (*maps[:3], background))
+    odds = keep if maps.odds is None else maps.odds.contiguous()
+    wide, box = (flow, keep) if wide is None or box is None else (wide.contiguous(), box.contiguous())
+    for name, part in (("flow", flow), ("keep", keep), ("paint", paint), ("odds", odds), ("wide", wide)):
+        if len(part) != batch or part.shape[-1] != part.shape[-2]:
+            raise ValueError(f"{name} must be {batch} square maps, got {tuple(part.shape)}")
+    with launching("warp_composite", layer.device):
+        _composite_kernel[(triton.cdiv(size * size, _BLOCK), batch)](
+            layer, background, flow, keep, paint, odds, wide, box, out,
+            size, *(part.shape[-1] for part in (flow, keep, paint, odds, wide)), *layer.stride(),
+            BOXED=box is not keep, ODDS=maps.odds is not None, TRIM=trim, BLOCK=_BLOCK,
+        )  # fmt: skip
+    return out
