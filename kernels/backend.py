@@ -31,7 +31,7 @@ class KernelError(RuntimeError):
 
 
 def choose(backend: str, *tensors: Tensor, twins: tuple[str, ...] = ("triton",)) -> str:
-    """ "reference" or one of a kernel's twins for these tensors, all on one device.
+    """The name of the reference or of one of a kernel's twins for these tensors, all on one device.
 
     Raises ValueError for an unknown backend, and for "triton" where it cannot run. "auto" on a CUDA device where it
     cannot run is told in the log, once for each reason.
@@ -71,7 +71,7 @@ def obstacle(device: torch.device, capability: tuple[int, int] = CAPABILITY) -> 
         return f"they want a CUDA device, and the tensors are on {device.type}."
     have = torch.cuda.get_device_capability(device)
     if have < capability:
-        name, (has, wants) = torch.cuda.get_device_name(device), ((f"{a}.{b}") for a, b in (have, capability))
+        name, (has, wants) = torch.cuda.get_device_name(device), (f"{a}.{b}" for a, b in (have, capability))
         return f"{name} has compute capability {has}, and {wants} is needed."
     return None
 

@@ -73,7 +73,8 @@ def ring_attention(
     position, live = ring.slots(references, slots - references - 1)
     if norm is not None:
         query = head_norm(query, norm).to(query.dtype)
-    k, v = loaded(keys, ring.lane, scale, 0).to(query.dtype), loaded(values, ring.lane, scale, 1).to(query.dtype)
+    scales = (None, None) if scale is None else (scale[0], scale[1])
+    k, v = (loaded(*each, ring.lane).to(query.dtype) for each in zip((keys, values), scales, strict=True))
     return attend(query, k, v, position, live, rope, keyed, references)
 
 
@@ -92,7 +93,8 @@ def store(
 
     key, value: (B, H, N, D), any strides: a view of a projection's output (B, N, H·D) will do. keys, values:
     (lanes, H, S·N, D), contiguous. norm: (D,) weight of the key's `head_norm`, None = it is normed. scale: as in
-    `ring_attention`; what is larger than float8 holds is cut. No two entries share a lane.
+    `ring_attention`; what is larger than float8 holds is cut. Of entries that share a lane one
+    is kept.
     """
     tensors = (key, value, keys) if norm is None else (key, value, keys, norm)
     if choose(backend, *tensors) == "triton":
@@ -105,20 +107,25 @@ def store(
     lane = ring.lane[:, None]  # (B, 1)
     place = (references + ring.cursor[lane]) * tokens + torch.arange(tokens, device=lane.device)  # (B, N)
     for part, (buffer, new) in enumerate(((keys, key), (values, value))):
-        raw = buffer.view(torch.uint8) if scale is not None else buffer  # torch cannot index float8
-        raw[lane, :, place] = stored(new, buffer, ring.lane, scale, part).view(raw.dtype).transpose(1, 2)
+        bits = stored(new, buffer.dtype, None if scale is None else scale[part, ring.lane])
+        writable(buffer)[lane, :, place] = writable(bits).transpose(1, 2)
     return None
 
 
-def loaded(buffer: Tensor, lane: Tensor, scale: Tensor | None, part: int) -> Tensor:
-    """Rows (B, H, ·, D) of a cache as numbers. part: 0 = keys, 1 = values."""
+def loaded(buffer: Tensor, scale: Tensor | None, lane: Tensor) -> Tensor:
+    """Rows (B, H, ·, D) of a cache's keys or values as numbers. scale: (lanes, H) of float8."""
     if scale is None:
         return buffer[lane]
-    return buffer.view(torch.uint8)[lane].view(FLOAT8).float() * scale[part, lane, :, None, None]
+    return writable(buffer)[lane].view(FLOAT8).float() * scale[lane, :, None, None]
 
 
-def stored(new: Tensor, buffer: Tensor, lane: Tensor, scale: Tensor | None, part: int) -> Tensor:
-    """Numbers (..., B, H, ·, D) as a cache's rows hold them. part: 0 = keys, 1 = values."""
+def stored(new: Tensor, dtype: torch.dtype, scale: Tensor | None = None) -> Tensor:
+    """Keys or values (..., H, ·, D) as a cache holds them. scale: (..., H) of float8; what is too large is cut."""
     if scale is None:
-        return new.to(buffer.dtype)
-    return (new.float() / scale[part, lane, :, None, None]).clamp(-FP8_LARGEST, FP8_LARGEST).to(FLOAT8)
+        return new.to(dtype)
+    return (new.float() / scale[..., None, None]).clamp(-FP8_LARGEST, FP8_LARGEST).to(dtype)
+
+
+def writable(buffer: Tensor) -> Tensor:
+    """A view that torch can index: it cannot index float8."""
+    return buffer.view(torch.uint8) if buffer.dtype == FLOAT8 else buffer

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from kernels import attention
 from kernels.attention import Rope, axial_rope, head_norm, turn
+from kernels.modulate import gate_add, norm_modulate
 from kernels.ring import ring_attention, store
 from models.cache import REFERENCE_POSITION, Cache
 from models.closeup import Closeups, conv
@@ -164,9 +165,7 @@ class Block(nn.Module):
         spatial = (config.heads - config.keyed) * config.head_width
         keyed = config.keyed * config.head_width
         self.table = nn.Parameter(torch.randn(6, width) / width**0.5)
-        self.norm_attention = nn.LayerNorm(width, elementwise_affine=False)
         self.norm_motion = nn.LayerNorm(width)
-        self.norm_mlp = nn.LayerNorm(width, elementwise_affine=False)
         self.query_key = nn.Linear(width, 2 * spatial)
         self.geometry = nn.Linear(config.code_channels, 2 * keyed)
         self.value = nn.Linear(width, width)
@@ -197,14 +196,14 @@ class Block(nn.Module):
         shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = (modulation + self.table)[:, :, None].unbind(
             1
         )  # (B, 1, C)
-        query, key, value = self.project(self.norm_attention(x) * (1 + scale_a) + shift_a, code)
+        query, key, value = self.project(norm_modulate(x, scale_a, shift_a), code)
         seen = recall(self, query, key, value)  # (B, H, N, D)
-        x = x + gate_a * self.out(seen.transpose(1, 2).flatten(2))
+        x = gate_add(x, gate_a, self.out(seen.transpose(1, 2).flatten(2)))
         key, value = self.motion_key_value(motion).chunk(2, -1)
         asked = self.heads(self.motion_query(self.norm_motion(x))) / self.config.head_width**0.5
         told = (asked @ self.heads(key).transpose(-1, -2)).softmax(-1) @ self.heads(value)
         x = x + self.motion_out(told.transpose(1, 2).flatten(2))
-        return x + gate_m * self.mlp(self.norm_mlp(x) * (1 + scale_m) + shift_m)
+        return gate_add(x, gate_m, self.mlp(norm_modulate(x, scale_m, shift_m)))
 
 
 class CausalDiT(nn.Module):
@@ -278,10 +277,10 @@ class CausalDiT(nn.Module):
         ring, rope, references = cache.ring(lane), self.rope, self.config.references
 
         def recall(block: Block, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-            keys, values = cache.keys[block.layer], cache.values[block.layer]
-            store(key, value, keys, values, ring, references, block.norm_key.weight)
+            keys, values, scale = cache.layer(block.layer)
+            store(key, value, keys, values, ring, references, block.norm_key.weight, scale)
             return ring_attention(
-                query, keys, values, ring, rope, self.config.keyed, references, block.norm_query.weight
+                query, keys, values, ring, rope, self.config.keyed, references, block.norm_query.weight, scale
             )
 
         return self.draw(frame, recall)

@@ -75,9 +75,8 @@ class Setup:
         self.scale = None
         if dtype == FLOAT8:
             self.scale = torch.stack([each.abs().amax((2, 3)) for each in held]) * (2 / 448)
-        every = torch.arange(lanes, device=device)
-        empty = torch.empty(0, dtype=dtype)
-        self.keys, self.values = (stored(each, empty, every, self.scale, part) for part, each in enumerate(held))
+        scales = (None, None) if self.scale is None else self.scale
+        self.keys, self.values = (stored(each, dtype, scale) for each, scale in zip(held, scales, strict=True))
         self.ring = Ring(
             *(torch.tensor(each, device=device) for each in (case.lane, case.cursor, case.filled, case.pinned))
         )

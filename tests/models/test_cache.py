@@ -1,0 +1,70 @@
+"""The cache's lanes: each is pinned, moves on and forgets by itself."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from kernels.ring import FLOAT8
+from models.cache import Cache
+from models.config import ModelConfig
+
+SMALL = ModelConfig(width=32, depth=2, heads=2, keyed=1, ring=2, references=2, stem=(8, 16, 16))
+
+
+def lanes(*numbers: int) -> Tensor:
+    return torch.tensor(numbers)
+
+
+def pictures(count: int, batch: int = 1) -> tuple[Tensor, Tensor]:
+    keys, values = torch.randn(2, SMALL.depth, batch, SMALL.heads, count * SMALL.tokens, SMALL.head_width)
+    return keys, values
+
+
+def test_lanes_move_on_and_forget_by_themselves() -> None:
+    cache = Cache(SMALL, 3)
+    ring = cache.ring(lanes(2, 0))
+    for _ in range(4):
+        cache.advance(lanes(2))
+    cache.advance()
+    assert cache.cursor.tolist() == [1, 1, 2] and cache.filled.tolist() == [1, 1, 2]
+    position, live = ring.slots(SMALL.references, SMALL.ring)
+    assert position.tolist() == [[0, 0, -2, -1, 0], [0, 0, -1, 0, -2]]
+    assert live.tolist() == [[False, False, True, True, True], [False, False, True, True, False]]
+    cache.reset(lanes(2))
+    assert cache.cursor.tolist() == [1, 1, 0] and cache.filled.tolist() == [1, 1, 0]
+    cache.advance(lanes(1, 1, 1))  # a batch filled up with a spare lane
+    assert cache.filled.tolist() == [1, 2, 0]
+
+
+def test_each_lane_sees_as_many_pictures_as_it_was_given() -> None:
+    cache = Cache(SMALL, 3)
+    cache.advance()
+    keys, values = pictures(2, batch=2)
+    cache.pin(lanes(2, 0), keys, values)
+    more, _ = pictures(1)
+    cache.pin(lanes(1), more, more)
+    assert cache.pinned.tolist() == [2, 1, 2] and cache.filled.tolist() == [1, 1, 1]
+    assert torch.equal(cache.keys[:, 0, :, : 2 * SMALL.tokens], keys[:, 1])
+    assert torch.equal(cache.values[:, 2, :, : 2 * SMALL.tokens], values[:, 0])
+    assert torch.equal(cache.keys[:, 1, :, : SMALL.tokens], more[:, 0])
+    assert not cache.keys[:, :, :, 2 * SMALL.tokens :].any()
+    cache.pin(None, more, more)
+    assert cache.pinned.tolist() == [1, 1, 1]
+
+
+def test_pictures_must_fill_slots_that_are_there() -> None:
+    keys, _ = pictures(3)
+    with pytest.raises(ValueError, match="768 tokens do not fill up to 2×256 slots"):
+        Cache(SMALL, 1).pin(None, keys, keys)
+
+
+def test_float8_holds_pictures_to_three_bits_and_forgets_the_past_with_them() -> None:
+    cache = Cache(SMALL, 2, dtype=FLOAT8)
+    cache.advance()
+    keys, values = pictures(2)
+    cache.pin(lanes(1), keys * 7, values)
+    assert cache.filled.tolist() == [1, 0]
+    held, _, scale = cache.layer(1)
+    assert scale is not None
+    got = held[1, :, : 2 * SMALL.tokens].float() * scale[0, 1, :, None, None]
+    assert ((got - keys[1, 0] * 7).norm() / (keys[1] * 7).norm()) < 0.04
