@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from kernels.pixels import to_bytes
 from models.compositor import compose
 from models.guidance import Guidance, guide
 from models.retarget import Pose, Strength, rest_pose, retarget
@@ -105,6 +106,7 @@ class Performer:
             generator, self.device, checkpoint, steps, live, sessions, precision
         )
         self._stack: tuple[tuple[int, ...], Rig] | None = None
+        self._behind: tuple[Rig, list[tuple[Background, tuple[int, int, int]]], torch.Tensor | None] | None = None
 
     def prepare(self, picture: Picture, points: Points | None = None) -> Avatar:
         """Rig a picture and compute its pinned reference: about a second; safe beside a running `draw`."""
@@ -190,10 +192,16 @@ class Performer:
     ) -> list[Download]:
         """Colours (B, S, S, 3) uint8; and alphas (B, S, S, 1), if anybody wants them."""
         edit, patches = (drawing.edit, drawing.patches) if drawing is not None else (None, ())
-        frames = compose(rig, guidance, edit, backdrop(rig, controls), patches)
-        pixels = frames.mul(255).add_(0.5).clamp_(0, 255).byte().permute(0, 2, 3, 1)
+        frames = compose(rig, guidance, edit, self._backdrop(rig, controls), patches)
         clear = any(choice.background == "transparent" for choice in controls)
-        return [Download(pixels[..., part].contiguous()) for part in (slice(3), slice(3, 4))[: 1 + clear]]
+        return [Download(to_bytes(frames[:, part])) for part in (slice(3), slice(3, 4))[: 1 + clear]]
+
+    def _backdrop(self, rig: Rig, controls: list[Controls]) -> torch.Tensor | None:
+        """The backgrounds, kept while nobody chooses another one."""
+        chosen = [(choice.background, choice.colour) for choice in controls]
+        if self._behind is None or self._behind[0] is not rig or self._behind[1] != chosen:
+            self._behind = (rig, chosen, backdrop(rig, controls))
+        return self._behind[2]
 
     def _frame(self, planes: list[np.ndarray], shot: Shot, stages: dict[str, float]) -> AvatarFrame:
         """Cut the picture's own framing out of its square canvas; colours, then perhaps alpha (S, S, ·)."""
