@@ -27,17 +27,21 @@ class Admission:
         """A batch of so many sessions was drawn in this time."""
         self._draws.append((batch, seconds))
 
-    def check(self, live: int) -> None:
-        """May one come to those who are live? The first always may. Raises ServerFullError, OverloadError."""
-        problem = self._problem(live + 1)
+    def check(self, live: int, stalled: int = 0) -> None:
+        """May one come to those who are live? stalled: how many of them have a camera that went silent, as after a lost
+        network, whose frames nobody misses: to none but these one may always come, if there is a place.
+
+        Raises ServerFullError, OverloadError.
+        """
+        problem = self._problem(live + 1, live > stalled)
         if problem is not None:
             self.refused += 1
             raise problem
 
-    def _problem(self, count: int) -> KagamiError | None:
+    def _problem(self, count: int, anybody: bool) -> KagamiError | None:
         if count > self.max_sessions:
             return ServerFullError(self.max_sessions)
-        seconds = tick_time(self._draws, count) if count > 1 and self.min_fps > 0 else None
+        seconds = tick_time(self._draws, count) if anybody and self.min_fps > 0 else None
         if seconds is not None and seconds * self.min_fps > 1:
             return OverloadError(1 / seconds, self.min_fps)
         return None

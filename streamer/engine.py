@@ -154,7 +154,7 @@ class Engine:
         with self._wake:
             if self._closed:
                 raise EngineClosedError
-            self._admission.check(len(self._seats))
+            self._admission.check(len(self._seats), sum(seat.phase == "stalled" for seat in self._seats))
             seat = Seat(
                 avatar,
                 controls,

@@ -69,6 +69,14 @@ def test_the_first_is_let_in_however_slow_the_machine() -> None:
     admission(1, 9.0).check(live=0)
 
 
+def test_those_whose_cameras_are_silent_keep_nobody_out() -> None:
+    """A page that lost its network comes back before the server has noticed that it had gone."""
+    slow = admission(1, 0.08)
+    slow.check(live=1, stalled=1)
+    with pytest.raises(OverloadError):
+        slow.check(live=2, stalled=1)
+
+
 def test_where_nothing_was_measured_nothing_speaks_against_one_more() -> None:
     Admission(max_sessions=4, min_fps=12).check(live=1)
 
