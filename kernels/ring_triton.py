@@ -180,7 +180,8 @@ def attend_ring(
         query = query.contiguous()
     out = query.new_empty(batch, tokens, heads, width).transpose(1, 2)  # as the next projection wants it
     full, half = _padded(width), _padded(width // 2)
-    queries = _queries(tokens, batch * heads)
+    dot = _dot(query.dtype, keys.dtype)
+    queries, block = _blocks(tokens, batch * heads, dot, query.device)
     grid = (triton.cdiv(tokens, queries), heads, batch)
     with launching("ring attention", query.device):
         _attend_kernel[grid](
@@ -188,8 +189,8 @@ def attend_ring(
             *query.stride()[:3], *out.stride()[:3],
             tokens, slots, references, heads, heads - keyed, len(cursor), math.log2(math.e) / width**0.5,
             WIDTH=width, TIMED=timed, TIMES=AGES, HALF=half, FULL=full, NORMED=norm is not None,
-            SCALED=scale is not None, DOT=_dot(query.dtype, keys.dtype), PRECISION=_precision(),
-            QUERIES=queries, KEYS=min(64, _padded(tokens)), num_warps=8 if queries > 64 else 4, num_stages=2,
+            SCALED=scale is not None, DOT=dot, PRECISION=_precision(),
+            QUERIES=queries, KEYS=block, num_warps=8 if queries > 64 else 4, num_stages=2,
         )  # fmt: skip
     return out
 
@@ -231,12 +232,16 @@ def _padded(size: int) -> int:
     return max(16, triton.next_power_of_2(size))
 
 
-def _queries(tokens: int, pairs: int) -> int:
-    """Queries of a block: many, so that keys are turned seldom, unless that leaves a device idle."""
-    queries = min(128, _padded(tokens))
+def _blocks(tokens: int, pairs: int, dot: tl.dtype, device: torch.device) -> tuple[int, int]:
+    """Queries and keys of a block: as many as registers hold, for a key is turned once for each block of queries, but
+    fewer queries where that would leave most of a device idle. pairs: entries times heads.
+    """
+    old = device.type == "cuda" and torch.cuda.get_device_capability(device) < (8, 0)
+    most, keys = (32, 32) if old or dot == tl.float32 else (128, 64)  # without matrix units the sums take registers
+    queries = min(most, _padded(tokens))
     while queries > 16 and pairs * triton.cdiv(tokens, queries) < _FEW:
         queries //= 2
-    return queries
+    return queries, min(keys, _padded(tokens))
 
 
 def _dot(query: torch.dtype, stored: torch.dtype) -> tl.dtype:

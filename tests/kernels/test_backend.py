@@ -1,0 +1,112 @@
+"""Which implementation runs, and what is said when it cannot."""
+
+import logging
+import sys
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from kernels import backend
+from kernels.backend import SWITCH, KernelError, choose, launching
+from tests.kernels.triton_process import needs_triton
+
+CUDA = torch.device("cuda", 0)
+
+
+class Tensor:
+    """A tensor of a device that this machine may not have."""
+
+    def __init__(self, dtype: torch.dtype = torch.float32, requires_grad: bool = False) -> None:
+        self.device, self.dtype, self.requires_grad = CUDA, dtype, requires_grad
+
+
+@pytest.fixture
+def turing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CUDA device of capability 7.5 for those who ask."""
+    monkeypatch.delenv(SWITCH, raising=False)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Some card")
+    backend._tell.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def nothing_known() -> Iterator[None]:
+    """What a test makes of a device is no other's business."""
+    backend.obstacle.cache_clear()
+    yield
+    backend.obstacle.cache_clear()
+
+
+@pytest.fixture
+def not_interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
+    import triton  # noqa: PLC0415
+
+    monkeypatch.setattr(triton.knobs.runtime, "interpret", False)
+
+
+def test_a_cpu_takes_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(SWITCH, raising=False)
+    assert choose("auto", torch.zeros(1)) == "reference"
+
+
+def test_an_unknown_backend_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="backend must be one of auto, triton, numba, reference, got 'magic'"):
+        choose("magic", torch.zeros(1))
+    monkeypatch.setenv(SWITCH, "fast")
+    with pytest.raises(ValueError, match="got 'fast'"):
+        choose("auto", torch.zeros(1))
+
+
+@needs_triton
+def test_triton_wants_a_device(not_interpreted: None) -> None:
+    with pytest.raises(ValueError, match=r"cannot run here: they want a CUDA device, and the tensors are on cpu\."):
+        choose("triton", torch.zeros(1))
+
+
+@needs_triton
+def test_a_gpu_takes_triton_unless_told_otherwise(
+    turing: None, not_interpreted: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert choose("auto", Tensor()) == "triton"
+    assert choose("reference", Tensor()) == "reference"
+    monkeypatch.setenv(SWITCH, "reference")
+    assert choose("auto", Tensor()) == "reference" and choose("triton", Tensor()) == "triton"
+
+
+@needs_triton
+def test_what_has_a_gradient_takes_the_reference(turing: None, not_interpreted: None) -> None:
+    weight = Tensor(requires_grad=True)
+    assert choose("auto", Tensor(), weight) == choose("triton", Tensor(), weight) == "reference"
+    with torch.no_grad():
+        assert choose("auto", Tensor(), weight) == "triton"
+
+
+@needs_triton
+def test_a_gpu_that_does_not_know_the_numbers_is_told_of_once(
+    turing: None, not_interpreted: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            assert choose("auto", Tensor(), Tensor(torch.bfloat16)) == "reference"
+    assert caplog.messages == [
+        "Kernels run as plain torch, several times slower: Some card has compute capability 7.5, and 8.0 is needed."
+    ]
+    with pytest.raises(ValueError, match=r"and 8\.9 is needed"):
+        choose("triton", Tensor(torch.float8_e4m3fn))
+
+
+def test_a_gpu_without_triton_is_told_of(
+    turing: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "triton", None)
+    with caplog.at_level(logging.WARNING):
+        assert choose("auto", Tensor()) == "reference"
+    assert "the package triton cannot be imported" in caplog.text and "kagami[cuda]" in caplog.text
+
+
+@needs_triton
+def test_a_kernel_that_fails_is_named() -> None:
+    said = r"the kernel warp failed on cpu: no registers; KAGAMI_KERNELS=reference"
+    with pytest.raises(KernelError, match=said), launching("warp", torch.device("cpu")):
+        raise RuntimeError("no registers")

@@ -1,0 +1,70 @@
+"""The Triton kernels compile for GPUs that this machine does not have, as their launchers would have them compiled."""
+
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from kernels.attention import axial_rope
+from kernels.ring import FLOAT8
+from tests.kernels.triton_process import INTERPRETED, needs_triton
+
+pytestmark = [needs_triton, pytest.mark.skipif(INTERPRETED, reason="the interpreter compiles nothing")]
+GRID, HEADS, KEYED, SLOTS, REFERENCES = 16, 8, 3, 6, 1  # of the preset `base`
+SHARED = 99 * 1024  # bytes of shared memory that a program may have on the smallest of these GPUs (8.6, 8.9)
+
+
+@pytest.fixture(params=[80, 90], ids=lambda capability: f"sm{capability}")
+def capability(request: pytest.FixtureRequest) -> int:
+    return request.param
+
+
+@pytest.fixture
+def compiled(capability: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """What launchers compile for a device that is not there; nothing is run."""
+    import triton  # noqa: PLC0415
+    from triton.backends.compiler import GPUTarget  # noqa: PLC0415
+
+    target = GPUTarget("cuda", capability, 32)
+    driver = SimpleNamespace(
+        get_current_target=lambda: target, get_current_device=lambda: capability, get_current_stream=lambda _: 0
+    )
+    kernels: list[Any] = []
+
+    def prepare(kernel: Any, grid: tuple[int, ...]) -> Callable[..., None]:
+        return lambda *arguments, **options: kernels.append(kernel.warmup(*arguments, grid=grid, **options))
+
+    monkeypatch.setattr(triton.JITFunction, "__getitem__", prepare)
+    monkeypatch.setattr(triton.runtime.driver, "_active", driver)
+    yield kernels
+    assert len(kernels) == 2 and all(kernel.metadata.shared <= SHARED for kernel in kernels)
+
+
+@pytest.mark.parametrize(("batch", "width"), [(1, 32), (32, 64)])
+@pytest.mark.parametrize("stored", [torch.float32, torch.bfloat16, FLOAT8], ids=str)
+def test_ring(compiled: list[Any], capability: int, stored: torch.dtype, batch: int, width: int) -> None:
+    from kernels.ring_triton import attend_ring, store_ring  # noqa: PLC0415
+
+    if stored == FLOAT8 and capability < 89:
+        stored = torch.bfloat16  # `kernels.backend` does not take Triton for float8 there
+    frame = torch.zeros(batch, GRID**2, HEADS, width, dtype=torch.bfloat16 if stored == FLOAT8 else stored)
+    frame = frame.transpose(1, 2)
+    cache = torch.zeros(batch, HEADS, SLOTS * GRID**2, width, dtype=stored)
+    state, norm = torch.zeros(batch, dtype=torch.long), torch.ones(width)
+    scale = torch.ones(2, batch, HEADS) if stored == FLOAT8 else None
+    rope = axial_rope(GRID, width)
+    attend_ring(frame, cache, cache, state, state, state, state, rope, KEYED, REFERENCES, norm, scale)
+    store_ring(frame, frame, cache, cache, state, state, REFERENCES, norm, scale)
+    matrix = "mma" in compiled[0].asm["ptx"]
+    assert matrix == (stored != torch.float32)  # float32 means float32: no TF32
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_modulate(compiled: list[Any], dtype: torch.dtype) -> None:
+    from kernels.modulate_triton import gate_add, norm_modulate  # noqa: PLC0415
+
+    x, modulation = torch.zeros(4, GRID**2, 512), torch.zeros(4, 1, 512)
+    norm_modulate(x.to(dtype), modulation, modulation)
+    gate_add(x, modulation, x.to(dtype))
