@@ -58,14 +58,14 @@ class Metrics(Collector):
     def _spread(self) -> Iterator[Metric]:
         spread = self._engine.spread()
         rate = GaugeMetricFamily(
-            "kagami_session_frames_per_second", "Frames drawn for the slowest and the fastest session.", labels=["over"]
+            "kagami_session_frames_per_second", "Frames drawn for the slowest and the fastest session.", labels=["bound"]
         )
         late = GaugeMetricFamily(
-            "kagami_session_latency_seconds", "95th percentile of the best and the worst session.", labels=["over"]
+            "kagami_session_latency_seconds", "95th percentile of the best and the worst session.", labels=["bound"]
         )
         for which in ("min", "max"):
             rate.add_metric([which], spread["fps"][which])
-            late.add_metric([which], spread["latency_ms"][which] / 1000)
+            late.add_metric([which], _seconds(spread["latency_ms"][which]))
         yield rate
         yield late
 
@@ -75,4 +75,8 @@ def _add_quantiles(family: GaugeMetricFamily, labels: list[str], milliseconds: S
     if milliseconds:
         values = percentiles(milliseconds)
         for quantile in QUANTILES:
-            family.add_metric([*labels, f"{quantile:g}"], values[quantile_name(quantile)] / 1000)
+            family.add_metric([*labels, f"{quantile:g}"], _seconds(values[quantile_name(quantile)]))
+
+
+def _seconds(milliseconds: float) -> float:
+    return round(milliseconds / 1000, 6)

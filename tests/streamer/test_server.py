@@ -77,7 +77,7 @@ async def test_metrics_are_prometheus_text_about_nobody_in_particular() -> None:
         assert list(quantiles) == ["0.5", "0.95", "0.99"] and list(quantiles.values()) == sorted(quantiles.values())
     assert {sample.labels["kind"] for sample in families["kagami_memory_bytes"].samples} >= {"rss"}
     labels = {name for family in families.values() for sample in family.samples for name in sample.labels}
-    assert labels == {"mailbox", "quantile", "stage", "over", "kind"}
+    assert labels == {"mailbox", "quantile", "stage", "bound", "kind"}
     assert ready["session"] not in text and "127.0.0.1" not in text
 
 
