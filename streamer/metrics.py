@@ -58,7 +58,7 @@ class Metrics(Collector):
     def _spread(self) -> Iterator[Metric]:
         spread = self._engine.spread()
         rate = GaugeMetricFamily(
-            "kagami_session_frames_per_second", "Frames drawn for the slowest and the fastest session.", labels=["bound"]
+            "kagami_session_frames_per_second", "Frames drawn for the slowest, the fastest session.", labels=["bound"]
         )
         late = GaugeMetricFamily(
             "kagami_session_latency_seconds", "95th percentile of the best and the worst session.", labels=["bound"]
