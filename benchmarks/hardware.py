@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-_PACKAGES = ("torch", "numpy", "mediapipe", "onnxruntime", "aiortc", "av")
+_PACKAGES = ("torch", "triton", "numpy", "mediapipe", "onnxruntime", "aiortc", "av")
 
 
 def describe(device: str = "cpu") -> dict[str, Any]:
