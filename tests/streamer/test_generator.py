@@ -12,7 +12,6 @@ import torch
 
 from models.checkpoint import save
 from models.closeup import Retouch
-from models.config import ModelConfig
 from models.dit import CausalDiT, Edit
 from models.guidance import guide
 from models.retarget import rest_pose
@@ -23,21 +22,14 @@ from streamer.generators import GeneratorError, make_generator
 from streamer.onnx_generator import OnnxGenerator, ride
 from streamer.torch_generator import TorchGenerator
 from tests.faces import drawn_face
+from tests.networks import small_network
 
-SMALL = ModelConfig(
-    width=64, depth=2, heads=4, keyed=1, ring=2, stem=(8, 16, 16), mouth_channels=(8, 8, 8), eye_channels=(8, 8, 8)
-)
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
 def network() -> CausalDiT:
-    torch.manual_seed(5)
-    network = CausalDiT(SMALL).eval()
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(0.05 * torch.randn_like(parameter))
-    return network
+    return small_network()
 
 
 @pytest.fixture(scope="module")
@@ -70,26 +62,6 @@ def test_products_in_8_bits_draw_all_but_the_same(network: CausalDiT, rig: Rig) 
     assert not torch.equal(coarse.edit.paint, exact.edit.paint)
     for field in fields(Edit):
         assert torch.allclose(getattr(coarse.edit, field.name), getattr(exact.edit, field.name), atol=2e-2)
-
-
-@torch.inference_mode()
-def test_streams_of_one_batch_keep_their_own_past(network: CausalDiT, rig: Rig) -> None:
-    generator = TorchGenerator(network, CPU, 1)
-    reference = generator.refer(rig)
-    pose = rest_pose(rig)
-    guidance = guide(rig, pose)
-    old, alone = generator.open(reference), generator.open(reference)
-    generator.draw([old], rig, pose, guidance)
-    generator.draw([alone], rig, pose, guidance)
-    second = generator.draw([alone], rig, pose, guidance)
-    both = Rig.stack([rig, rig])
-    pair = rest_pose(both)
-    batch = generator.draw([old, generator.open(reference)], both, pair, guide(both, pair))
-    assert second is not None and batch is not None
-    assert torch.allclose(batch.edit.paint[:1], second.edit.paint, atol=1e-5)
-    assert not torch.allclose(batch.edit.paint[1:], second.edit.paint, atol=1e-5)
-    for both_of, one_of in zip(batch.patches, second.patches, strict=True):
-        assert torch.allclose(both_of.done.paint[:1], one_of.done.paint, atol=1e-5)
 
 
 @pytest.mark.parametrize("make", [OnnxGenerator, TorchGenerator])

@@ -1,5 +1,7 @@
 """The one path from motion to picture: identity, framing, swapping, batching, backgrounds."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,8 @@ import torch
 from models.checkpoint import save
 from models.config import ModelConfig
 from models.dit import CausalDiT
+from models.rig import Rig
+from streamer.generator import GeometryGenerator, Reference
 from streamer.motion import Motion
 from streamer.performer import Avatar, Controls, Performer, Shot
 from streamer.picture import Picture, load_picture
@@ -115,3 +119,33 @@ def test_swap_and_reset_start_afresh(avatar: Avatar, tmp_path: Path) -> None:
     assert np.array_equal(first, performer.draw([shot])[0].rgb)
     performer.swap(stream, performer.prepare(load_picture(AVATAR)))
     assert np.array_equal(first, performer.draw([shot])[0].rgb)
+
+
+class Slow(GeometryGenerator):
+    """Looks at a picture only when it is allowed to."""
+
+    def __init__(self) -> None:
+        self.asked, self.allowed = threading.Event(), threading.Event()
+        self.referred = 0
+
+    def refer(self, rig: Rig) -> Reference:
+        self.asked.set()
+        assert self.allowed.wait(60)
+        self.referred += 1
+        return super().refer(rig)
+
+
+def test_no_frame_waits_for_a_picture_that_is_being_prepared(avatar: Avatar) -> None:
+    performer = Performer("geometry", size=256)
+    performer._generator = slow = Slow()
+    stream, still = performer.open(avatar), still_of(avatar)
+    with ThreadPoolExecutor(1) as background:
+        coming = background.submit(performer.prepare, load_picture(AVATAR))
+        assert slow.asked.wait(60)
+        for _ in range(3):
+            performer.draw([Shot(stream, still, still)])
+        assert not coming.done()
+        slow.allowed.set()
+        performer.swap(stream, coming.result(60))
+    performer.draw([Shot(stream, still, still)])
+    assert slow.referred == 1  # all that a swap needs was there

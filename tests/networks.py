@@ -1,0 +1,20 @@
+"""A small network with random weights, for tests of what runs networks."""
+
+import torch
+
+from models.config import ModelConfig
+from models.dit import CausalDiT
+
+SMALL = ModelConfig(
+    width=64, depth=2, heads=4, keyed=1, ring=2, stem=(8, 16, 16), mouth_channels=(8, 8, 8), eye_channels=(8, 8, 8)
+)
+
+
+def small_network() -> CausalDiT:
+    """The same at every call; far enough from its initial weights that past, noise and pictures all matter."""
+    torch.manual_seed(5)
+    network = CausalDiT(SMALL).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return network
