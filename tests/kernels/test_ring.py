@@ -12,9 +12,10 @@ from kernels.ring import FLOAT8, Ring, ring_attention, store, stored
 from tests.kernels.triton_process import devices
 
 FULL, HALF, BRAIN = torch.float32, torch.float16, torch.bfloat16
-# ‖out − truth‖ / ‖truth‖ allowed for numbers stored and multiplied so. Twice what was measured in the interpreter: it
-# loses the carry where rounding to float8 reaches the next power of two (6e-2; torch, which does not, 4e-2).
-TOLERANCE = {FULL: 1e-6, HALF: 8e-4, BRAIN: 7e-3, FLOAT8: 0.12}
+# ‖out − truth‖ / ‖truth‖ allowed for numbers stored and multiplied so: twice what was measured in the interpreter; for
+# float32 (2e-7) more, because a GPU's exponentials are less exact. The interpreter loses the carry where rounding to
+# float8 reaches the next power of two: 6e-2, and torch, which does not, 4e-2.
+TOLERANCE = {FULL: 3e-6, HALF: 8e-4, BRAIN: 7e-3, FLOAT8: 0.12}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tests.kernels.triton_process import devices
 
 SMALL = ModelConfig(width=32, depth=2, heads=2, keyed=1, ring=1, stem=(8, 16, 16))
 LANES = [[1], [2, 1], [1]]  # who draws in each tick; lane 0 never does
-TOLERANCE = 1e-5  # ‖triton − torch‖ / ‖torch‖
+TOLERANCE = 3e-5  # ‖triton − torch‖ / ‖torch‖
 
 
 @pytest.fixture(scope="module")
