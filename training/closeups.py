@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models import checkpoint
 from models.closeup import Sight, Subject, develop, reach, retouch, sample, sights, stills
 from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT, Edit
@@ -156,9 +155,6 @@ class Nearer:
                 terms[f"{name}_gan"] = self.gan * self.critics[name].meet(drawn, before, here)
             sheets.append(torch.cat([rest, before, drawn, here.picture], 3))
         return terms, sheets[0]
-
-    def write(self, network: CausalDiT, path: Path, notes: dict[str, str]) -> None:
-        checkpoint.save(network, path, notes)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -19,7 +19,6 @@ import torch
 from torch import Tensor
 
 from kernels import attention
-from models import checkpoint
 from models.cache import REFERENCE_POSITION
 from models.config import PRESETS
 from models.dit import CausalDiT, Edit, FrameInput
@@ -123,9 +122,6 @@ class Distilling:
         if learn:
             torch.autograd.backward(kept, (keys.grad, values.grad))
         return total, torch.cat([*sheet, batch.truth[:, first + length - 1]], 3)
-
-    def write(self, network: CausalDiT, path: Path, notes: dict[str, str]) -> None:
-        checkpoint.save(network, path, notes)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -119,9 +119,6 @@ class Drawing:
                 total[name] = total.get(name, torch.zeros_like(value)) + value / len(times)
         return total, torch.cat([batch.picture, drawn, batch.truth[:, times[-1]]], 3)
 
-    def write(self, network: CausalDiT, path: Path, notes: dict[str, str]) -> None:
-        checkpoint.save(network, path, notes)
-
 
 def fresh(preset: str, seed: int, start: Path | None) -> CausalDiT:
     """A preset's network, random by seed or from weights. SystemExit with one sentence when these do not fit."""

@@ -24,7 +24,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from models.checkpoint import CheckpointError
+from models.checkpoint import CheckpointError, save
 from training.ahead import ahead
 
 SAVE_EVERY = 300  # seconds
@@ -47,10 +47,6 @@ class Task(Protocol):
         which lives on the batch's device. A task may call `backward` itself, piece by piece, where one graph of
         everything would not fit the memory; its terms then carry no gradient.
         """
-        ...
-
-    def write(self, network: Any, path: Path, notes: dict[str, str]) -> None:
-        """Write weights, whole or not at all; CheckpointError where that fails."""
         ...
 
 
@@ -149,12 +145,14 @@ class Trainer:
         options: Options,
         notes: dict[str, str] | None = None,
         companions: dict[str, Stateful] | None = None,
+        write: Callable[[Any, Path, dict[str, str]], None] = save,
     ) -> None:
         """notes: written into the weights' header beside steps, seed and seconds. companions: what else is saved and
-        resumed (a critic and its optimiser). Resumes OUT/state.pt; SystemExit with one sentence where it cannot.
+        resumed (a critic and its optimiser). write: puts averaged weights and notes into a file, whole or not at all;
+        CheckpointError where that fails. Resumes OUT/state.pt; SystemExit with one sentence where it cannot.
         """
         self.task, self.source, self.options = task, source, options
-        self.notes, self.companions = notes or {}, companions or {}
+        self.notes, self.companions, self.write = notes or {}, companions or {}, write
         self.network = network.to(options.device)
         self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(options.decay))
         self.optimizer = torch.optim.AdamW(
@@ -249,7 +247,7 @@ class Trainer:
         notes = {"steps": str(self.step), "seed": str(self.options.seed), "seconds": str(round(self.seconds))}
         path = self.options.out / f"{self.task.name}.safetensors"
         try:
-            self.task.write(self.average.module, path, {**self.notes, **notes})
+            self.write(self.average.module, path, {**self.notes, **notes})
         except CheckpointError as error:
             raise SystemExit(str(error)) from error
 

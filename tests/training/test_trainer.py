@@ -42,8 +42,9 @@ class Line:
         self.calls += 1
         return {"error": error}, torch.zeros(1, 3, 8, 8)
 
-    def write(self, network: nn.Module, path: Path, notes: dict[str, str]) -> None:
-        save_file(network.state_dict(), path, metadata=notes)
+
+def write(network: nn.Module, path: Path, notes: dict[str, str]) -> None:
+    save_file(network.state_dict(), path, metadata=notes)
 
 
 class Ten:
@@ -66,7 +67,7 @@ def options(tmp_path: Path) -> Options:
 
 def trainer(options: Options, task: Line | None = None, wide: int = 1, **more: Any) -> Trainer:
     torch.manual_seed(options.seed)
-    return Trainer(task or Line(), Ten(), nn.Linear(wide, 1), options, **more)
+    return Trainer(task or Line(), Ten(), nn.Linear(wide, 1), options, **{"write": write, **more})
 
 
 def test_it_learns_logs_and_saves(options: Options) -> None:
@@ -184,12 +185,11 @@ def test_nothing_stands_under_the_final_name_when_the_first_write_fails(tmp_path
 
 
 def test_weights_that_cannot_be_written_are_said(options: Options) -> None:
-    class Full(Line):
-        def write(self, network: nn.Module, path: Path, notes: dict[str, str]) -> None:
-            raise CheckpointError("line.safetensors could not be written (full).")
+    def full(network: nn.Module, path: Path, notes: dict[str, str]) -> None:
+        raise CheckpointError("line.safetensors could not be written (full).")
 
     with pytest.raises(SystemExit, match=r"^line\.safetensors could not be written \(full\)\.$"):
-        trainer(options, Full()).run()
+        trainer(options, write=full).run()
     assert trainer(options).step == 25  # the state before it is whole
 
 
