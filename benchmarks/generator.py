@@ -1,0 +1,273 @@
+"""`python -m benchmarks.generator`: how fast the network draws, alone and beside what comes before and after it.
+
+A real picture's rig and motions tracked once are drawn by one batch after the other, with no server around. "Alone" is
+the generator by itself, on guidance that is ready, each call waited for; the stages are those of whole ticks, on CUDA
+as the device's own events mark them. Operations are counted, see `benchmarks.flops`; on CUDA their rate is set beside
+that of a large matrix product on the same device.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+
+from benchmarks import hardware
+from benchmarks.artist import Artist
+from benchmarks.attention import rate
+from benchmarks.flops import flops_per_frame
+from benchmarks.jsonfile import json_file
+from benchmarks.live import CAMERA
+from benchmarks.peer import load_clip, to_and_fro
+from benchmarks.replay import track
+from benchmarks.report import machine_lines, percentiles
+from models import checkpoint as weights
+from models.guidance import Guidance, guide
+from models.retarget import Pose
+from models.rig import Rig
+from streamer.errors import KagamiError
+from streamer.generator import Generator
+from streamer.generators import DEFAULT_CHECKPOINT
+from streamer.launch import choose_device
+from streamer.onnx_generator import OnnxGenerator
+from streamer.performer import Avatar, Shot, Stream
+from streamer.picture import load_picture
+from streamer.precision import PRECISIONS, Precision, best_precision, dtype_of
+from streamer.quiet import quiet_natives
+from streamer.rigger import make_rig
+from streamer.seat import Followed
+from streamer.torch_generator import TorchGenerator
+
+Kind = Literal["torch", "onnx", "onnx-live"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+WARM_UP = 3  # ticks of each batch before it is measured
+SCENES = 8  # different moments that the generator alone draws in turn
+REPEATS = 10  # of the large product
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way to draw. kind: torch, or ONNX Runtime, live or not. graph: replayed as CUDA graphs."""
+
+    kind: Kind
+    precision: Precision
+    steps: int
+    graph: bool
+
+
+class Easel(Artist):
+    """`Artist` that also gives what a generator is handed."""
+
+    def guided(self, shots: list[Shot]) -> tuple[Rig, Pose, Guidance]:
+        rig = self._stacked([shot.stream.avatar for shot in shots])
+        pose = self._pose(rig, shots)
+        return rig, pose, guide(rig, pose)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0, or 1 with one sentence on stderr."""
+    options = _parse(arguments)
+    try:
+        with json_file(options.json) as write:
+            write(measure(options, print))
+    except (KagamiError, weights.CheckpointError, OSError, ValueError) as error:
+        print(f"benchmarks.generator: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.generator",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it draws (auto)")
+    add("--kinds", nargs="+", choices=KINDS, metavar="KIND",
+        help="torch, onnx, onnx-live (on a CPU all of them, else torch)")  # fmt: skip
+    add("--size", type=int, nargs="+", default=[512], metavar="N", help="sides of the avatar video in pixels (512)")
+    add("--batch", type=int, nargs="+", metavar="N", help="streams drawn at once (CPU: 1 2 4; CUDA: 1 to 32)")
+    add("--steps", type=int, nargs="+", default=[1], metavar="N", help="steps of the sampler (1)")
+    add("--precision", nargs="+", choices=PRECISIONS, help="of torch's network (the device's best)")
+    add("--graph", choices=("both", "yes", "no"), default="both", help="on CUDA, with CUDA graphs or without (both)")
+    add("--seconds", type=float, default=3.0, metavar="N", help="how long to measure each (3)")
+    add("--threads", type=int, default=1, metavar="N", help="of torch on the CPU (1, as in the live server)")
+    add("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, metavar="FILE", help="weights (those that came along)")
+    add("--ref", type=Path, default=Path("assets/avatar.png"), metavar="FILE", help="picture to animate")
+    add("--clip", type=Path, default=Path("assets/driver.mp4"), metavar="FILE", help="whose motions are replayed")
+    add("--frames", type=int, default=50, metavar="N", help="of the clip (50)")
+    add("--json", type=Path, metavar="FILE", help="write the figures here, too")
+    options = parser.parse_args(arguments)
+    numbers = [options.seconds, options.threads, options.frames, *options.size, *options.steps, *(options.batch or [])]
+    if min(numbers) <= 0:
+        parser.error("all numbers must be positive")
+    return options
+
+
+def measure(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
+    """Run it all. Returns the JSON report; tells each row as it comes. Raises KagamiError, CheckpointError."""
+    device = torch.device(choose_device(options.device))
+    batches = options.batch or ([1, 2, 4] if device.type == "cpu" else [1, 2, 4, 8, 16, 32])
+    torch.set_num_threads(options.threads)
+    picture = load_picture(options.ref)
+    followed = track(load_clip(options.clip, *CAMERA)[: options.frames], 25.0)
+    ceilings: dict[str, float] = {}
+    report: dict[str, Any] = {
+        "hardware": hardware.describe(device.type),
+        "checkpoint": options.checkpoint.name,
+        "seconds": options.seconds,
+        "threads": options.threads,
+        "gflop_per_frame": {},
+        "matmul_tflop_s": ceilings,
+        "rows": [],
+    }
+    for line in machine_lines(report["hardware"]):
+        say(line)
+    say(_HEAD)
+    for size in options.size:
+        rig = make_rig(picture, size, None, device).rig
+        for case in cases(options, device):
+            if str(case.steps) not in report["gflop_per_frame"]:
+                counted = flops_per_frame(weights.load(options.checkpoint), rig, case.steps)
+                report["gflop_per_frame"][str(case.steps)] = counted / 1e9
+            if device.type == "cuda" and case.precision not in ceilings:
+                ceilings[case.precision] = rate(device, dtype_of(case.precision), REPEATS) / 1e12
+            for row in draw_batches(case, rig, followed, batches, options):
+                tflops = report["gflop_per_frame"][str(case.steps)] * row["alone_fps"] / 1e3
+                share = tflops / ceilings[case.precision] if case.precision in ceilings else None
+                row.update(size=size, **asdict(case), tflop_s=tflops, matmul_share=share)
+                report["rows"].append(row)
+                say(_line(row))
+    return report
+
+
+def cases(options: argparse.Namespace, device: torch.device) -> Iterator[Case]:
+    """All that are asked for and make sense on the device."""
+    on_cpu = device.type == "cpu"
+    graphs = [False] if on_cpu else {"both": [False, True], "yes": [True], "no": [False]}[options.graph]
+    for kind in options.kinds or (KINDS if on_cpu else KINDS[:1]):
+        if kind != "torch" and not on_cpu:
+            raise ValueError(f"{kind} draws on a CPU only: leave it out, or choose --device cpu")
+        precisions: list[Precision] = ["float32"]
+        if kind == "torch":
+            precisions = options.precision or [best_precision(device)]
+        for precision in precisions:
+            yield from (Case(kind, precision, steps, graph) for steps in options.steps for graph in graphs)
+
+
+def draw_batches(
+    case: Case, rig: Rig, followed: Sequence[Followed], batches: Sequence[int], options: argparse.Namespace
+) -> Iterator[dict[str, Any]]:
+    """One row for each batch size."""
+    device = rig.image.device
+    begun = time.perf_counter()
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    generator = make(case, device, max(batches), options.checkpoint)
+    easel = Easel(generator, str(device), rig.size)
+    avatar = easel.adopt(rig)
+    easel.warm_up(avatar)
+    start = time.perf_counter() - begun
+    for batch in batches:
+        row = {"batch": batch, "start_s": round(start, 2), **_batch(easel, generator, avatar, followed, batch, options)}
+        peak = torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else None
+        yield {**row, "peak_gb": peak}
+
+
+def make(case: Case, device: torch.device, lanes: int, path: Path) -> OnnxGenerator | TorchGenerator:
+    """The generator of a case. Raises CheckpointError."""
+    network = weights.load(path)
+    if case.kind != "torch":
+        return OnnxGenerator(network, device, case.steps, live=case.kind == "onnx-live")
+    generator = TorchGenerator(network, device, case.steps, lanes, case.precision)
+    if not case.graph:
+        generator.graphs = None
+    return generator
+
+
+@torch.inference_mode()
+def _batch(
+    easel: Easel,
+    generator: Generator,
+    avatar: Avatar,
+    followed: Sequence[Followed],
+    batch: int,
+    options: argparse.Namespace,
+) -> dict[str, Any]:
+    streams = [easel.open(avatar) for _ in range(batch)]
+    states = [stream.state for stream in streams]
+    for tick in range(WARM_UP):
+        easel.draw(shots(streams, followed, tick))
+    stages: dict[str, list[float]] = defaultdict(list)
+
+    def whole(tick: int) -> None:
+        for name, milliseconds in easel.draw(shots(streams, followed, tick))[0].stages.items():
+            stages[name].append(milliseconds)
+
+    ticks = timed(whole, easel.device, options.seconds)
+    scenes = [easel.guided(shots(streams, followed, 5 * moment)) for moment in range(SCENES)]
+    alone = timed(lambda tick: generator.draw(states, *scenes[tick % SCENES]), easel.device, options.seconds)
+    for stream in streams:
+        easel.close(stream)
+    return {
+        "alone_ms": percentiles(alone),
+        "alone_fps": 1000 * batch * len(alone) / sum(alone),
+        "stage_ms": {name: percentiles(samples) for name, samples in stages.items()},
+        "tick_ms": percentiles(ticks),
+        "fps": 1000 * batch * len(ticks) / sum(ticks),
+    }
+
+
+def shots(streams: Sequence[Stream], followed: Sequence[Followed], tick: int) -> list[Shot]:
+    """Nobody moves as somebody else does."""
+    at = [to_and_fro(tick + 17 * number, len(followed)) for number in range(len(streams))]
+    return [Shot(stream, followed[i].motion, followed[i].neutral) for stream, i in zip(streams, at, strict=True)]
+
+
+def timed(work: Callable[[int], object], device: torch.device, seconds: float) -> list[float]:
+    """Milliseconds of each of as many calls as fit into the time, at least one, each waited for."""
+    spent: list[float] = []
+    while not spent or sum(spent) < 1000 * seconds:
+        begun = time.perf_counter()
+        work(len(spent))
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        spent.append(1000 * (time.perf_counter() - begun))
+    return spent
+
+
+_STAGES = ("retarget", "guide", "generate", "compose")
+_HEAD = (
+    f"{'size kind':<15}{'precision':<10}{'steps':>6}{'graph':>6}{'batch':>6} |{'alone p50':>10}{'p95':>9}{'fps':>9} |"
+    + "".join(f"{name:>9}" for name in _STAGES)
+    + f" |{'tick p50':>9}{'p95':>9}{'fps':>9} |{'TFLOP/s':>9}{'share':>7}{'peak GB':>8}{'start s':>8}"
+)
+
+
+def _line(row: dict[str, Any]) -> str:
+    def ms(percentile: dict[str, float | None], name: str, width: int = 9) -> str:
+        value = percentile[name]
+        return f"{'-' if value is None else format(value, '.2f'):>{width}}"
+
+    share = "-" if row["matmul_share"] is None else f"{row['matmul_share']:.1%}"
+    peak = "-" if row["peak_gb"] is None else f"{row['peak_gb']:.2f}"
+    return (
+        f"{row['size']:<5}{row['kind']:<10}{row['precision']:<10}{row['steps']:>6}{'yes' if row['graph'] else 'no':>6}"
+        f"{row['batch']:>6} |{ms(row['alone_ms'], 'p50', 10)}{ms(row['alone_ms'], 'p95')}{row['alone_fps']:>9.1f} |"
+        + "".join(ms(row["stage_ms"][name], "p50") for name in _STAGES)
+        + f" |{ms(row['tick_ms'], 'p50')}{ms(row['tick_ms'], 'p95')}{row['fps']:>9.1f} |"
+        f"{row['tflop_s']:>9.3f}{share:>7}{peak:>8}{row['start_s']:>8.1f}"
+    )
+
+
+if __name__ == "__main__":
+    quiet_natives()
+    sys.exit(main())
