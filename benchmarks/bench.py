@@ -48,7 +48,10 @@ class Bench:
     @cached_property
     def performers(self) -> dict[GeneratorKind, Performer]:
         """Geometry and network as people see them, 512 pixels."""
-        return {kind: Performer(kind, self.options.device, 512, self.options.checkpoint) for kind in KINDS}
+        return {
+            kind: Performer(kind, self.options.device, 512, self.options.checkpoint, precision=self.options.precision)
+            for kind in KINDS
+        }
 
     @cached_property
     def rows(self) -> dict[str, dict[str, list[Row]]]:
@@ -74,4 +77,6 @@ class Bench:
 
     def generator(self, kind: GeneratorKind, checkpoint: Path | None = None, steps: int = 1) -> Generator:
         """Raises GeneratorError with one sentence when the weights cannot be used."""
-        return make_generator(kind, self.device, checkpoint or self.options.checkpoint, steps=steps)
+        return make_generator(
+            kind, self.device, checkpoint or self.options.checkpoint, steps=steps, precision=self.options.precision
+        )

@@ -28,6 +28,7 @@ from benchmarks.rendered import FRAMES
 from benchmarks.stability import LEAST, stability
 from benchmarks.truth import ablations, rendered, steps, styles
 from streamer.errors import KagamiError
+from streamer.precision import PRECISIONS
 from streamer.quiet import quiet_natives
 
 
@@ -75,7 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             for name in options.parts:
                 parts[name] = PARTS[name](bench)
             checkpoint = None if options.checkpoint is None else options.checkpoint.name
-            write(jsonable({"hardware": describe(options.device), "checkpoint": checkpoint, "parts": parts}))
+            drawn_by = {"checkpoint": checkpoint, "precision": options.precision}
+            write(jsonable({"hardware": describe(options.device), **drawn_by, "parts": parts}))
     except KagamiError as error:
         print(error, file=sys.stderr)
         return 1
@@ -114,6 +116,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="weights trained without something, for --parts ablations")  # fmt: skip
     add("--seconds", type=float, default=60.0, metavar="N", help="length of the drift's motion (60)")
     add("--device", default="cpu", help="where to draw (cpu)")
+    add("--precision", choices=PRECISIONS, help="of torch's network, on CUDA (the device's best)")
     add("--json", type=Path, metavar="FILE", help="also write the figures here; null where one is undefined")
     add("--sheets", type=Path, metavar="FOLDER", help="where contact sheets go")
     options = parser.parse_args(argv)

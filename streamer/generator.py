@@ -108,8 +108,12 @@ class NetworkGenerator(Generic[Memory]):
         rest = guide(rig, rest_pose(rig))
         frame = reference_input(focus, guidance_maps(rig, rest), rest.canonical, rest.tokens)
         # One picture fills all reference slots, as in training (training/train.py).
-        keys, values = (kept.repeat(1, 1, 1, self.config.references, 1) for kept in self.network.refer(frame))
+        keys, values = (kept.repeat(1, 1, 1, self.config.references, 1) for kept in self._remember(frame))
         return Reference(focus, keys, values, stills(rig.image, rig.face, rig.frame, self.config))
+
+    def _remember(self, frame: FrameInput) -> tuple[Tensor, Tensor]:
+        """A picture's K/V."""
+        return self.network.refer(frame)
 
     def warm_up(self, rig: Rig, pose: Pose, guidance: Guidance) -> None:
         pass

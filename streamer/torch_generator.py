@@ -134,10 +134,6 @@ class TorchGenerator(NetworkGenerator[TorchState]):
         self.graphs = None if recorder is None else Graphs(self._step, recorder)
         self._pool: Pool | None = None
 
-    def refer(self, rig: Rig) -> Reference:
-        with computing_in(self.precision, self.device):
-            return super().refer(rig)
-
     def open(self, reference: Reference) -> TorchState:
         """The first one allocates the pool. Raises DeviceMemoryError where no lane or no memory is left."""
         lane = self.lanes.take()
@@ -180,6 +176,10 @@ class TorchGenerator(NetworkGenerator[TorchState]):
         edit = draw_frame(think, focus, frame, self.steps)
         pool.cache.advance(scene.lane)
         return self._drawing(edit, Subject(scene.image, scene.flow, scene.box, scene.face, scene.frame), stills)
+
+    def _remember(self, frame: FrameInput) -> tuple[Tensor, Tensor]:
+        with computing_in(self.precision, self.device):
+            return self.network.refer(frame)
 
     def _look(self, mouth: Sight, eyes: Sight) -> Sequence[Tensor]:
         with computing_in(self.precision, self.device):

@@ -182,7 +182,10 @@ def test_in_16_bits_it_draws_nearly_the_same(
     exact, coarse = TorchGenerator(network, CPU, 1), TorchGenerator(small_network(), CPU, 1, precision="bfloat16")
     assert coarse.network.blocks[0].out.weight.dtype == torch.bfloat16
     wanted = draw(exact, [exact.open(references[0])], rigs[:1])
-    drawn = draw(coarse, [coarse.open(coarse.refer(rigs[0]))], rigs[:1])
+    reference = coarse.refer(rigs[0])
+    drawn = draw(coarse, [coarse.open(reference)], rigs[:1])
+    kept, wanted_too = (tensors([r.focus, r.stills]) for r in (reference, references[0]))
+    assert all(torch.equal(a, b) for a, b in zip(kept, wanted_too, strict=True))  # only the network is coarse
     assert all(tensor.dtype == torch.float32 for tensor in tensors(drawn))
     assert 0 < apart(drawn, wanted) < 0.02
 
