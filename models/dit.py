@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from kernels import attention
 from kernels.attention import Rope, axial_rope, head_norm, turn
-from kernels.modulate import gate_add, norm_modulate
+from kernels.modulate import add_norm, gate_add, norm_modulate
 from kernels.ring import ring_attention, store
 from models.cache import REFERENCE_POSITION, Cache
 from models.closeup import Closeups, conv
@@ -198,12 +198,14 @@ class Block(nn.Module):
         )  # (B, 1, C)
         query, key, value = self.project(norm_modulate(x, scale_a, shift_a), code)
         seen = recall(self, query, key, value)  # (B, H, N, D)
-        x = gate_add(x, gate_a, self.out(seen.transpose(1, 2).flatten(2)))
+        seen = self.out(seen.transpose(1, 2).flatten(2))
+        x, asking = add_norm(x, seen, gate_a, self.norm_motion.weight, self.norm_motion.bias)
         key, value = self.motion_key_value(motion).chunk(2, -1)
-        asked = self.heads(self.motion_query(self.norm_motion(x))) / self.config.head_width**0.5
+        asked = self.heads(self.motion_query(asking)) / self.config.head_width**0.5
         told = (asked @ self.heads(key).transpose(-1, -2)).softmax(-1) @ self.heads(value)
-        x = x + self.motion_out(told.transpose(1, 2).flatten(2))
-        return gate_add(x, gate_m, self.mlp(norm_modulate(x, scale_m, shift_m)))
+        told = self.motion_out(told.transpose(1, 2).flatten(2))
+        x, thinking = add_norm(x, told, None, scale_m, shift_m)
+        return gate_add(x, self.mlp(thinking), gate_m)
 
 
 class CausalDiT(nn.Module):

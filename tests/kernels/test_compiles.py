@@ -63,8 +63,8 @@ def test_ring(compiled: list[Any], capability: int, stored: torch.dtype, batch: 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_modulate(compiled: list[Any], dtype: torch.dtype) -> None:
-    from kernels.modulate_triton import gate_add, norm_modulate  # noqa: PLC0415
+    from kernels.modulate_triton import add_norm, norm_modulate  # noqa: PLC0415
 
     x, modulation = torch.zeros(4, GRID**2, 512), torch.zeros(4, 1, 512)
     norm_modulate(x.to(dtype), modulation, modulation)
-    gate_add(x, modulation, x.to(dtype))
+    add_norm(x, x.to(dtype), modulation, modulation[0, 0], modulation[0, 0])

@@ -71,7 +71,7 @@ def test_a_stream_is_the_same(network: CausalDiT, device: str, monkeypatch: pyte
         drawn, cache = stream(network, device)
         edits.append(drawn)
         caches.append(cache)
-        # For each layer of each step: store, attend, two norms, two gates; and the norms and gates of `refer`.
+        # For each layer of each step: store, attend, norm, twice add and norm, add; and all but two in `refer`.
         assert len(launched) == SMALL.depth * (6 * len(LANES) + 4)
     for got, want in zip(*edits, strict=True):
         assert all(off(getattr(got, each.name), getattr(want, each.name)) < TOLERANCE for each in fields(Edit))
