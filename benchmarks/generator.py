@@ -141,8 +141,11 @@ def measure(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str
             if device.type == "cuda" and case.precision not in ceilings:
                 ceilings[case.precision] = rate(device, dtype_of(case.precision), REPEATS) / 1e12
             for row in draw_batches(case, rig, followed, batches, options):
-                tflops = report["gflop_per_frame"][str(case.steps)] * row["alone_fps"] / 1e3
-                share = tflops / ceilings[case.precision] if case.precision in ceilings else None
+                each = report["gflop_per_frame"][str(case.steps)]
+                # Live, the transformer does not think over every frame: nobody counts how many it does.
+                tflops = None if case.kind == "onnx-live" else each * row["alone_fps"] / 1e3
+                ceiling = ceilings.get(case.precision)
+                share = None if tflops is None or ceiling is None else tflops / ceiling
                 row.update(size=size, **asdict(case), tflop_s=tflops, matmul_share=share)
                 report["rows"].append(row)
                 say(_line(row))
@@ -257,6 +260,7 @@ def _line(row: dict[str, Any]) -> str:
         value = percentile[name]
         return f"{'-' if value is None else format(value, '.2f'):>{width}}"
 
+    speed = "-" if row["tflop_s"] is None else f"{row['tflop_s']:.3f}"
     share = "-" if row["matmul_share"] is None else f"{row['matmul_share']:.1%}"
     peak = "-" if row["peak_gb"] is None else f"{row['peak_gb']:.2f}"
     return (
@@ -264,7 +268,7 @@ def _line(row: dict[str, Any]) -> str:
         f"{row['batch']:>6} |{ms(row['alone_ms'], 'p50', 10)}{ms(row['alone_ms'], 'p95')}{row['alone_fps']:>9.1f} |"
         + "".join(ms(row["stage_ms"][name], "p50") for name in _STAGES)
         + f" |{ms(row['tick_ms'], 'p50')}{ms(row['tick_ms'], 'p95')}{row['fps']:>9.1f} |"
-        f"{row['tflop_s']:>9.3f}{share:>7}{peak:>8}{row['start_s']:>8.1f}"
+        f"{speed:>9}{share:>7}{peak:>8}{row['start_s']:>8.1f}"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
@@ -37,10 +38,21 @@ class CudaRecorder:
         self._pool = torch.cuda.graph_pool_handle()
         self._stream = torch.cuda.Stream(device)
         self._constants = Constants()  # the graphs read them: they live as long as this recorder
+        self._broken: list[torch.cuda.CUDAGraph] = []  # PyTorch's allocator may still hold a pointer to these
 
     def record(self, work: Callable[[], Any]) -> tuple[Replay, Any]:
-        current = torch.cuda.current_stream(self._device)
         graph = torch.cuda.CUDAGraph()
+        try:
+            return graph.replay, self._record(graph, work)
+        except RuntimeError:
+            self._broken.append(graph)
+            # It may also believe that the recording goes on, and would never again free what two streams have used.
+            with suppress(RuntimeError, AttributeError):
+                torch._C._cuda_endAllocateToPool(torch.cuda.current_device(), self._pool)
+            raise
+
+    def _record(self, graph: torch.cuda.CUDAGraph, work: Callable[[], Any]) -> Any:
+        current = torch.cuda.current_stream(self._device)
         # Entered although it is current: a recording that fails leaves its own stream behind, and this one restores it.
         with torch.cuda.device(self._device), torch.cuda.stream(current), self._constants:
             self._stream.wait_stream(current)
@@ -51,7 +63,7 @@ class CudaRecorder:
             # Another thread, say one that prepares a picture, may ask for memory meanwhile.
             with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
                 result = work()
-        return graph.replay, result
+        return result
 
 
 class Graphs(Generic[In, Out]):
