@@ -84,3 +84,33 @@ def test_a_stream_is_the_same(network: CausalDiT, device: str, monkeypatch: pyte
 
 def off(got: torch.Tensor, want: torch.Tensor) -> float:
     return float((got - want).norm() / want.norm())
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@torch.inference_mode()
+def test_a_cuda_graph_of_the_step_follows_its_lanes(network: CausalDiT) -> None:
+    """Recorded once, with the ring empty; replayed while rings fill, wrap around and are forgotten."""
+    network = network.to("cuda")
+    cache, other = Cache(SMALL, 3, "cuda"), Cache(SMALL, 3, "cuda")
+    for each in (cache, other):
+        each.pin(None, *network.refer(some_frame(99, 1, "cuda")))
+    lane, frame = torch.tensor([2, 1], device="cuda"), some_frame(0, 2, "cuda")
+    beside = torch.cuda.Stream()
+    beside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(beside):
+        network.step(frame, cache, lane)  # compiles
+    torch.cuda.current_stream().wait_stream(beside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        drawn = network.step(frame, cache, lane)
+    for tick in range(5):
+        for field in fields(FrameInput):
+            getattr(frame, field.name).copy_(getattr(some_frame(tick, 2, "cuda"), field.name))
+        graph.replay()
+        want = network.step(frame, other, lane)
+        assert all(off(getattr(drawn, each.name), getattr(want, each.name)) < TOLERANCE for each in fields(Edit))
+        for each in (cache, other):
+            each.advance(lane)
+            if tick == 2:
+                each.reset(lane[:1])
