@@ -25,21 +25,24 @@ class Choice(Protocol):
     def colour(self) -> tuple[int, int, int]: ...
 
 
-def backdrop(rig: Rig, choices: Sequence[Choice]) -> Tensor | None:
-    """(B, 3, S, S) backgrounds for a batch, or None where every picture keeps its own.
+def backdrop(rig: Rig, choice: Choice) -> Tensor | None:
+    """(1, 3, S, S) the background of a rig of one, or None where the picture keeps its own.
 
     Transparent frames stand on black: their colour is then premultiplied by their alpha.
     """
-    if all(choice.background == "original" for choice in choices):
+    plate = rig.plate
+    if choice.background == "blur":
+        return blur(plate, rig.size // 24)
+    if choice.background == "colour":
+        return upload(torch.tensor(choice.colour), plate.device).view(1, 3, 1, 1).div(255).expand_as(plate)
+    if choice.background == "transparent":
+        return torch.zeros_like(plate)
+    return None
+
+
+def instead(rig: Rig, backgrounds: Sequence[Tensor | None]) -> Tensor | None:
+    """(B, 3, S, S) chosen backgrounds beside the pictures' own, or None where every picture keeps its own."""
+    if all(background is None for background in backgrounds):
         return None
-    rows = []
-    for i, choice in enumerate(choices):
-        plate = rig.plate[i : i + 1]
-        if choice.background == "blur":
-            plate = blur(plate, rig.size // 24)
-        elif choice.background == "colour":
-            plate = upload(torch.tensor(choice.colour), plate.device).view(1, 3, 1, 1).div(255).expand_as(plate)
-        elif choice.background == "transparent":
-            plate = torch.zeros_like(plate)
-        rows.append(plate)
-    return torch.cat(rows)
+    rows = [rig.plate[i : i + 1] if chosen is None else chosen for i, chosen in enumerate(backgrounds)]
+    return torch.cat(rows) if len(rows) > 1 else rows[0]

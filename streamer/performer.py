@@ -17,7 +17,7 @@ from models.compositor import compose
 from models.guidance import Guidance, guide
 from models.retarget import Pose, Strength, rest_pose, retarget
 from models.rig import Rig
-from streamer.backdrop import Background, backdrop
+from streamer.backdrop import Background, backdrop, instead
 from streamer.frames import AvatarFrame
 from streamer.generator import Drawing, Generator, Reference, State
 from streamer.generators import SESSIONS, make_generator
@@ -58,10 +58,18 @@ class Avatar:
 
 @dataclass(eq=False, slots=True)
 class Stream:
-    """One session's state on the device."""
+    """One session's state on the device. behind: the background it chose, and what it chose it by."""
 
     avatar: Avatar
     state: State
+    behind: tuple[tuple[Avatar, Background, tuple[int, int, int]], torch.Tensor | None] | None = None
+
+    def background(self, controls: Controls) -> torch.Tensor | None:
+        """(1, 3, S, S) instead of the picture's own, or None; made once for each choice."""
+        chosen = (self.avatar, controls.background, controls.colour)
+        if self.behind is None or self.behind[0] != chosen:
+            self.behind = (chosen, backdrop(self.avatar.rig, controls))
+        return self.behind[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +113,7 @@ class Performer:
         self._generator: Generator = make_generator(
             generator, self.device, checkpoint, steps, live, sessions, precision
         )
-        self._stack: tuple[tuple[int, ...], Rig] | None = None
-        self._behind: tuple[Rig, list[tuple[Background, tuple[int, int, int]]], torch.Tensor | None] | None = None
+        self._stack: tuple[list[Avatar], Rig] | None = None
 
     def prepare(self, picture: Picture, points: Points | None = None) -> Avatar:
         """Rig a picture and compute its pinned reference: about a second; safe beside a running `draw`."""
@@ -150,8 +157,11 @@ class Performer:
     def draw(self, shots: list[Shot]) -> list[AvatarFrame]:
         """Draw one frame for each shot, as one batch. Mutates the streams' states.
 
-        The returned frames carry `stages`: milliseconds of retarget, guide, generate, compose for the whole batch.
+        The returned frames carry `stages`: milliseconds of retarget, guide, generate, compose, for the whole batch
+        where the device takes it as one.
         """
+        if self.device.type == "cpu" and len(shots) > 1:  # a batch saves nothing there, and would copy the pictures
+            return [frame for shot in shots for frame in self.draw([shot])]
         clock = Stopwatch(self.device)
         rig = self._stacked([shot.stream.avatar for shot in shots])
         pose = self._pose(rig, shots)
@@ -160,7 +170,7 @@ class Performer:
         clock.lap("guide")
         drawing = self._generator.draw([shot.stream.state for shot in shots], rig, pose, guidance)
         clock.lap("generate")
-        pixels = self._compose(rig, guidance, drawing, [shot.controls for shot in shots])
+        pixels = self._compose(rig, guidance, drawing, shots)
         clock.lap("compose")
         pictures, stages = [planes.numpy() for planes in pixels], clock.read()
         return [self._frame([planes[i] for planes in pictures], shot, stages) for i, shot in enumerate(shots)]
@@ -169,9 +179,8 @@ class Performer:
         """The avatars' rigs as one batch, kept while the same sessions are live."""
         if len(avatars) == 1:
             return avatars[0].rig
-        key = tuple(id(avatar) for avatar in avatars)
-        if self._stack is None or self._stack[0] != key:
-            self._stack = (key, Rig.stack([avatar.rig for avatar in avatars]))
+        if self._stack is None or self._stack[0] != avatars:  # avatars are equal only to themselves
+            self._stack = (avatars, Rig.stack([avatar.rig for avatar in avatars]))
         return self._stack[1]
 
     def _pose(self, rig: Rig, shots: list[Shot]) -> Pose:
@@ -188,20 +197,14 @@ class Performer:
         return retarget(rig, driver, neutral, strength)
 
     def _compose(
-        self, rig: Rig, guidance: Guidance, drawing: Drawing | None, controls: list[Controls]
+        self, rig: Rig, guidance: Guidance, drawing: Drawing | None, shots: list[Shot]
     ) -> list[Download]:
         """Colours (B, S, S, 3) uint8; and alphas (B, S, S, 1), if anybody wants them."""
         edit, patches = (drawing.edit, drawing.patches) if drawing is not None else (None, ())
-        frames = compose(rig, guidance, edit, self._backdrop(rig, controls), patches)
-        clear = any(choice.background == "transparent" for choice in controls)
+        behind = instead(rig, [shot.stream.background(shot.controls) for shot in shots])
+        frames = compose(rig, guidance, edit, behind, patches)
+        clear = any(shot.controls.background == "transparent" for shot in shots)
         return [Download(to_bytes(frames[:, part])) for part in (slice(3), slice(3, 4))[: 1 + clear]]
-
-    def _backdrop(self, rig: Rig, controls: list[Controls]) -> torch.Tensor | None:
-        """The backgrounds, kept while nobody chooses another one."""
-        chosen = [(choice.background, choice.colour) for choice in controls]
-        if self._behind is None or self._behind[0] is not rig or self._behind[1] != chosen:
-            self._behind = (rig, chosen, backdrop(rig, controls))
-        return self._behind[2]
 
     def _frame(self, planes: list[np.ndarray], shot: Shot, stages: dict[str, float]) -> AvatarFrame:
         """Cut the picture's own framing out of its square canvas; colours, then perhaps alpha (S, S, ·)."""
