@@ -33,6 +33,7 @@ from models.guidance import Guidance, guide
 from models.retarget import Pose
 from models.rig import Rig
 from streamer.errors import KagamiError
+from streamer.frames import AvatarFrame
 from streamer.generator import Generator
 from streamer.generators import DEFAULT_CHECKPOINT
 from streamer.launch import choose_device
@@ -212,7 +213,7 @@ def _batch(
     stages: dict[str, list[float]] = defaultdict(list)
 
     def whole(tick: int) -> None:
-        for name, milliseconds in easel.draw(shots(streams, followed, tick))[0].stages.items():
+        for name, milliseconds in summed(easel.draw(shots(streams, followed, tick))).items():
             stages[name].append(milliseconds)
 
     ticks = timed(whole, easel.device, options.seconds)
@@ -233,6 +234,12 @@ def shots(streams: Sequence[Stream], followed: Sequence[Followed], tick: int) ->
     """Nobody moves as somebody else does."""
     at = [to_and_fro(tick + 17 * number, len(followed)) for number in range(len(streams))]
     return [Shot(stream, followed[i].motion, followed[i].neutral) for stream, i in zip(streams, at, strict=True)]
+
+
+def summed(frames: Sequence[AvatarFrame]) -> dict[str, float]:
+    """Milliseconds of a tick's stages: those drawn as one batch carry the same, those drawn one by one their own."""
+    batches = {tuple(frame.stages.items()) for frame in frames}
+    return {name: sum(dict(batch)[name] for batch in batches) for name in frames[0].stages}
 
 
 def timed(work: Callable[[int], object], device: torch.device, seconds: float) -> list[float]:

@@ -6,12 +6,14 @@ import argparse
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from benchmarks import generator
-from benchmarks.generator import cases, timed
+from benchmarks.generator import cases, summed, timed
 from models.checkpoint import save
+from streamer.frames import AvatarFrame
 from tests.devices import CUDA
 from tests.networks import small_network
 
@@ -55,6 +57,13 @@ def test_what_is_asked_for_and_makes_sense() -> None:
     options.kinds = ["onnx"]
     with pytest.raises(ValueError, match="onnx draws on a CPU only"):
         list(cases(options, torch.device("cuda")))
+
+
+def test_stages_of_a_tick_are_those_of_its_batches() -> None:
+    pixel = np.zeros((1, 1, 3), np.uint8)
+    batch, alone = {"guide": 2.0, "compose": 3.0}, {"guide": 5.0, "compose": 1.0}
+    assert summed([AvatarFrame(pixel, 0.0, stages=dict(batch)) for _ in range(3)]) == batch
+    assert summed([AvatarFrame(pixel, 0.0, stages=each) for each in (batch, alone)]) == {"guide": 7.0, "compose": 4.0}
 
 
 def test_something_is_always_timed() -> None:

@@ -12,10 +12,13 @@ from models.checkpoint import save
 from models.config import ModelConfig
 from models.dit import CausalDiT
 from models.rig import Rig
+from streamer.errors import DeviceMemoryError
 from streamer.generator import GeometryGenerator, Reference
 from streamer.motion import Motion
 from streamer.performer import Avatar, Controls, Performer, Shot
 from streamer.picture import Picture, load_picture
+from tests.devices import needs_cuda
+from tests.networks import small_network
 
 AVATAR = Path(__file__).parents[2] / "assets" / "avatar.png"
 SIDE_BY_SIDE = Controls(mirror=False)
@@ -81,6 +84,45 @@ def test_two_sessions_draw_what_each_would_alone(performer: Performer, avatar: A
     for shot, frame in zip(shots, together, strict=True):
         alone = performer.draw([shot])[0]
         assert np.abs(frame.rgb.astype(int) - alone.rgb).max() <= 2
+
+
+@needs_cuda
+def test_on_cuda_the_warp_is_the_same(performer: Performer, avatar: Avatar) -> None:
+    there = Performer("geometry", "cuda", size=256)
+    moved = there.prepare(load_picture(AVATAR))
+    still, turned = still_of(avatar), still_of(avatar, 0.05)
+    for background in ("original", "colour", "transparent"):
+        controls = Controls(mirror=False, background=background)
+        wanted = performer.draw([Shot(performer.open(avatar), turned, still, controls)])[0]
+        drawn = there.draw([Shot(there.open(moved), turned, still, controls) for _ in range(2)])
+        for frame in drawn:
+            assert np.abs(frame.rgb.astype(int) - wanted.rgb).mean() < 1
+            assert (frame.alpha is None) == (wanted.alpha is None)
+            assert all(milliseconds >= 0 for milliseconds in frame.stages.values())
+
+
+@needs_cuda
+def test_on_cuda_sessions_come_swap_and_go_while_a_picture_is_prepared(tmp_path: Path) -> None:
+    save(small_network(), tmp_path / "small.safetensors")
+    performer = Performer("dit", "cuda", 256, tmp_path / "small.safetensors", sessions=3)
+    mine = performer.prepare(load_picture(AVATAR))
+    performer.warm_up(mine)
+    still = Motion.still(mine.rig.face[0].cpu().numpy(), mine.rig.body[0].cpu().numpy())
+    streams = [performer.open(mine) for _ in range(3)]
+    with pytest.raises(DeviceMemoryError):
+        performer.open(mine)
+    shots = [Shot(stream, still, still, SIDE_BY_SIDE) for stream in streams]
+    first = performer.draw(shots)
+    assert all(np.abs(frame.rgb.astype(int) - first[0].rgb).max() <= 2 for frame in first)
+    with ThreadPoolExecutor(1) as background:
+        coming = background.submit(performer.prepare, load_picture(AVATAR))
+        while not coming.done():
+            performer.draw(shots[:2])
+        performer.swap(streams[2], coming.result())
+    again = performer.draw(shots)
+    assert np.abs(again[2].rgb.astype(int) - first[2].rgb).max() <= 2  # afresh, by the same picture
+    performer.close(streams[0])
+    performer.draw([Shot(performer.open(mine), still, still, SIDE_BY_SIDE), *shots[1:]])
 
 
 def test_backgrounds(performer: Performer, avatar: Avatar) -> None:
