@@ -31,8 +31,8 @@ class Constants(TorchFunctionMode):
             return self._keep((_frozen(args[0]), *sorted((k, str(v)) for k, v in kwargs.items())), func, args, kwargs)
         if func is Tensor.new_tensor and not kwargs:
             return self._keep((_frozen(args[1]), args[0].dtype, args[0].device), func, args, kwargs)
-        if func is Tensor.__getitem__:
-            args = (args[0], self._index(args[1], args[0].device))
+        if func is Tensor.__getitem__ or func is Tensor.__setitem__:
+            args = (args[0], self._index(args[1], args[0].device), *args[2:])
         return func(*args, **kwargs)
 
     def _keep(self, key: tuple[Hashable, ...], func: Callable[..., Tensor], args: Sequence[Any], kwargs: Any) -> Tensor:
@@ -47,7 +47,7 @@ class Constants(TorchFunctionMode):
             return tuple(self._index(part, device) for part in index)
         if not isinstance(index, list) or not all(type(number) is int for number in index):
             return index
-        return self._keep(("index", *index, device), torch.tensor, (index,), {"device": device})
+        return self._keep(("index", *index, device), torch.tensor, (index,), {"device": device, "dtype": torch.long})
 
 
 def _frozen(data: Any) -> Hashable:

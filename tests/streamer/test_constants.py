@@ -18,11 +18,15 @@ def test_the_same_numbers_are_the_same_tensor() -> None:
 
 def test_indices_in_lists_pick_what_they_pick_elsewhere() -> None:
     x = torch.arange(24.0).view(2, 4, 3)
-    picks = [(slice(None), [2, 0], slice(2)), [1], (slice(None), 1), (..., [True, False, True]), slice(1, None)]
+    picks = [(slice(None), [2, 0], slice(2)), [1], (slice(None), 1), (..., [True, False, True]), slice(1, None), []]
     outside = [x[pick] for pick in picks]
     with Constants():
         for _ in range(2):
             assert all(torch.equal(x[pick], wanted) for pick, wanted in zip(picks, outside, strict=True))
+    y = x.clone()
+    with Constants():
+        y[:, [3, 1], 0] = -1
+    assert (y != x).nonzero().tolist() == [[0, 1, 0], [0, 3, 0], [1, 1, 0], [1, 3, 0]]
 
 
 def test_what_holds_more_than_numbers_is_made_anew() -> None:
