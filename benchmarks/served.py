@@ -20,6 +20,7 @@ from benchmarks.report import Tape
 from streamer.errors import KagamiError
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.listening import bind
+from streamer.memory import family, resident
 from streamer.meter import Meter
 from streamer.quiet import quiet_natives
 from streamer.settings import Settings, read_settings
@@ -48,7 +49,7 @@ class Served:
         context = multiprocessing.get_context("spawn")  # a fork would share the peer's torch and its threads
         self._pipe, far_end = context.Pipe()
         settings = read_settings([*arguments, "--port", "0"], {})
-        self._process = context.Process(target=_serve, args=(settings, far_end, taped), name="server", daemon=True)
+        self._process = context.Process(target=_serve, args=(settings, far_end, taped), name="server")
         self._far_end = far_end
         self._stopping = threading.Event()
         self._sampler = threading.Thread(target=self._sample, name="rss", daemon=True)
@@ -74,9 +75,9 @@ class Served:
         self._end()
 
     def cpu_seconds(self) -> float:
-        """Processor time that the server has used so far."""
-        times = psutil.Process(self._process.pid).cpu_times()
-        return float(times.user + times.system)
+        """Processor time that the server and its trackers have used so far."""
+        times = [process.cpu_times() for process in family(self._process.pid)]
+        return float(sum(each.user + each.system for each in times))
 
     def stop(self) -> Tape:
         """Ctrl-C; returns what the server noted. Raises ServerFailed where it had ended by itself."""
@@ -100,9 +101,8 @@ class Served:
 
     def _sample(self) -> None:
         try:
-            process = psutil.Process(self._process.pid)
             while not self._stopping.wait(RSS_PERIOD):
-                self.rss.append((time.monotonic(), process.memory_info().rss / 2**20))
+                self.rss.append((time.monotonic(), resident(family(self._process.pid)) / 2**20))
         except psutil.NoSuchProcess:
             pass
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
+from streamer import follower_process
 from streamer.engine import Engine, FrameHook
 from streamer.errors import SettingsError
 from streamer.follower import PersonFollower
+from streamer.follower_process import FollowerProcess
 from streamer.frames import AvatarFrame
 from streamer.listening import run
 from streamer.mailbox import Mailbox, MailboxClosed
@@ -29,6 +32,7 @@ def launch(settings: Settings, listening: socket.socket, say: Say, frame_hook: F
 
     frame_hook: for benchmarks, see Engine.
     """
+    follower_process.prepare()
     picture = load_picture(settings.ref)
     points = None if settings.points is None else Points.load(settings.points)
     device = choose_device(settings.device)
@@ -49,7 +53,7 @@ def launch(settings: Settings, listening: socket.socket, say: Say, frame_hook: F
     say("warm")
     engine = Engine(
         performer,
-        lambda: PersonFollower(body=settings.body, smooth=settings.smooth),
+        partial(FollowerProcess, partial(PersonFollower, body=settings.body, smooth=settings.smooth)),
         fps=settings.fps,
         max_sessions=settings.max_sessions,
         frame_hook=frame_hook,

@@ -1,16 +1,34 @@
-"""How much memory the server holds."""
+"""How much memory the server holds, its trackers' processes included."""
 
 from __future__ import annotations
+
+from contextlib import suppress
 
 import psutil
 import torch
 
 
+def family(pid: int | None = None) -> list[psutil.Process]:
+    """A process, this one if none is named, and all that it started; without those that end meanwhile."""
+    server = psutil.Process(pid)
+    return [server, *server.children(recursive=True)]
+
+
+def resident(processes: list[psutil.Process]) -> int:
+    """Bytes of their resident sets together: what they share counts in each."""
+    total = 0
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            total += process.memory_info().rss
+    return total
+
+
 def memory_bytes() -> dict[str, int]:
-    """Bytes by kind. `rss`: this process's resident set. `cuda_reserved`, only where CUDA is in use: what torch holds
-    of the current GPU's memory, its own reserve included, the driver's context and other libraries not.
+    """Bytes by kind. `rss`: the resident sets of this process and its trackers. `cuda_reserved`, only where CUDA is in
+    use: what torch holds of the current GPU's memory, its own reserve included, the driver's context and other
+    libraries not. Looks through the system's processes: not for the event loop.
     """
-    held = {"rss": psutil.Process().memory_info().rss}
+    held = {"rss": resident(family())}
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         held["cuda_reserved"] = torch.cuda.memory_reserved()
     return held

@@ -233,7 +233,7 @@ class Session:
                 await self._tell_size()
             if now >= due and self._peer is not None:
                 due = now + STATS_PERIOD
-                await self._send(self._stats(self._peer))
+                await self._send(await asyncio.to_thread(self._stats, self._peer))
 
     async def _tell_size(self) -> None:
         """A viewer knows by the size of the frames whether alpha comes below them, so it must know the picture's."""
