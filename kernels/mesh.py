@@ -1,10 +1,12 @@
 """Drawing triangle meshes into small grids, batched, with a depth test.
 
-`draw_mesh` is the one place to call; its torch reference is below, its twin for CPUs in `mesh_numba`.
+`draw_mesh` is the one place to call; its torch reference is below, its twins in `mesh_numba` (CPU) and `mesh_triton`
+(CUDA), which alone asks nothing of the host.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import NamedTuple
 
 import torch
@@ -35,10 +37,9 @@ def draw_mesh(points: Tensor, buckets: list[Bucket], values: Tensor, size: int, 
     screen (positive area, y down); the others are skipped. buckets: at most 2¹³ triangles in all. backend: see
     `kernels.backend`.
     """
-    if choose(backend, points, values, twins=("numba",)) == "numba":
-        from kernels.mesh_numba import draw  # noqa: PLC0415
-
-        return draw(points, buckets, values, size)
+    twin = choose(backend, points, values, twins=("numba", "triton"))
+    if twin != "reference":
+        return import_module(f"kernels.mesh_{twin}").draw(points, buckets, values, size)
     return interpolate(*rasterise(points, buckets, size), values.expand(len(points), -1, -1))
 
 

@@ -68,3 +68,12 @@ def test_modulate(compiled: list[Any], dtype: torch.dtype) -> None:
     x, modulation = torch.zeros(4, GRID**2, 512), torch.zeros(4, 1, 512)
     norm_modulate(x.to(dtype), modulation, modulation)
     add_norm(x, x.to(dtype), modulation, modulation[0, 0], modulation[0, 0])
+
+
+def test_mesh(compiled: list[Any]) -> None:
+    from kernels.mesh import Bucket  # noqa: PLC0415
+    from kernels.mesh_triton import draw  # noqa: PLC0415
+
+    triangles, shown = torch.zeros(100, 3, dtype=torch.long), torch.ones(2, 100, dtype=torch.bool)
+    draw(torch.zeros(2, 50, 3), [Bucket(triangles, 9, shown)], torch.zeros(1, 50, 4), 128)
+    assert "atom" in compiled[0].asm["ptx"] or "red" in compiled[0].asm["ptx"]

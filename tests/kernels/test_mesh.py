@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from kernels.backend import choose
 from kernels.mesh import Bucket, draw_mesh, interpolate, rasterise
+from tests.kernels.triton_process import devices
 
 SIZE = 16
 SQUARE = torch.tensor([[0, 1, 2], [0, 2, 3]])
@@ -71,16 +73,61 @@ def crumpled(seed: int, batch: int = 2, cells: int = 12) -> tuple[torch.Tensor, 
     return flat + 0.15 * torch.randn(flat.shape, generator=random), triangles
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_numba_draws_what_torch_draws(seed: int) -> None:
+def shaken(seed: int, device: str = "cpu") -> tuple[torch.Tensor, list[Bucket], torch.Tensor]:
+    """A crumpled mesh in two buckets, some of the first hidden and in a tight window; its places and ones as values."""
     points, triangles = crumpled(seed)
     half = len(triangles) // 2
     shown = torch.rand(2, half, generator=torch.Generator().manual_seed(seed)) > 0.2
-    buckets = [Bucket(triangles[:half], 9, shown), Bucket(triangles[half:], SIZE)]
-    values = torch.cat([points, torch.ones_like(points[..., :1])], -1)
-    mine, theirs = (draw_mesh(points, buckets, values, 2 * SIZE, backend) for backend in ("numba", "reference"))
+    buckets = [Bucket(triangles[:half].to(device), 3, shown.to(device)), Bucket(triangles[half:].to(device), SIZE)]
+    return points.to(device), buckets, torch.cat([points, torch.ones_like(points[..., :1])], -1).to(device)
+
+
+def agree(mine: torch.Tensor, theirs: torch.Tensor) -> None:
+    """But for rounding, which may decide otherwise on an edge that two triangles share."""
+    assert mine.shape == theirs.shape and mine.dtype == theirs.dtype
     same = (mine - theirs).abs().amax(1) < 1e-4
-    assert same.float().mean() > 0.995  # rounding may decide otherwise on an edge that two triangles share
+    assert same.float().mean() > 0.995
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_numba_draws_what_torch_draws(seed: int) -> None:
+    points, buckets, values = shaken(seed)
+    mine, theirs = (draw_mesh(points, buckets, values, 2 * SIZE, backend) for backend in ("numba", "reference"))
+    agree(mine, theirs)
+
+
+@devices
+@pytest.mark.parametrize("seed", range(2))
+def test_triton_draws_what_torch_draws(seed: int, device: str) -> None:
+    points, buckets, values = shaken(seed, device)
+    assert choose("triton", points, twins=("numba", "triton")) == "triton"
+    mine, theirs = (draw_mesh(points, buckets, values, 2 * SIZE, backend) for backend in ("triton", "reference"))
+    agree(mine, theirs)
+    ragged, wanted = (draw_mesh(points, buckets, values[:1], SIZE + 3, which) for which in ("triton", "reference"))
+    agree(ragged, wanted)  # values that all pictures share, blocks that are not full
+
+
+@devices
+def test_triton_lets_the_smaller_number_win_among_the_equally_near(device: str) -> None:
+    points = square(-1, 1, 0.25).repeat(2, 1)[None].to(device)
+    mark = torch.tensor([0.0, 1.0], device=device).repeat_interleave(4)[None, :, None]
+    for numbers in ((0, 4), (4, 0)):
+        buckets = [Bucket((SQUARE + number).to(device), SIZE) for number in numbers]
+        drawn = draw_mesh(points, buckets, mark, SIZE, "triton")
+        assert torch.allclose(drawn, torch.full_like(drawn, float(numbers[0] > 0)), atol=1e-5)
+
+
+@devices
+def test_triton_skips_what_torch_skips(device: str) -> None:
+    points = square(-1, 1, 0.0)[None].to(device)
+    faces = SQUARE.to(device)
+    hidden = torch.zeros(1, 2, dtype=torch.bool, device=device)
+    for bucket in (Bucket(faces.flip(1), SIZE), Bucket(faces, SIZE, hidden), Bucket(faces[:, :1].expand(-1, 3), SIZE)):
+        assert draw_mesh(points, [bucket, Bucket(faces[:0], 1)], points, SIZE, "triton").abs().max() == 0
+    for beyond in (torch.nan, -1e30):
+        far = points.clone()
+        far[0, 0, 0] = beyond
+        assert torch.isfinite(draw_mesh(far, [Bucket(faces[:1], SIZE)], points, SIZE, "triton")).all()
 
 
 def test_numba_draws_nothing_of_what_is_not_a_number() -> None:
