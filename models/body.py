@@ -10,13 +10,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.grid import smoothstep
+from models.numbers import floats, put, take
 from models.topology import Frame
 
 HEAD, TORSO = range(2)  # bones of the skin weights; then the segments
 SEGMENTS = ((11, 13), (13, 15), (12, 14), (14, 16))
-ARMS = (([11, 12], [13, 14]), ([13, 14], [15, 16]))  # both sides' upper arms, then their forearms
-FINGERS, HANDS = [17, 19, 21, 18, 20, 22], [15, 15, 15, 16, 16, 16]  # joints, and the wrists that they go along with
-Joints = int | list[int]
+ARMS = (((11, 12), (13, 14)), ((13, 14), (15, 16)))  # both sides' upper arms, then their forearms
+FINGERS, HANDS = (17, 19, 21, 18, 20, 22), (15, 15, 15, 16, 16, 16)  # joints, and the wrists that they go along with
+BEGIN, END = (11, *(a for a, _ in SEGMENTS)), (12, *(b for _, b in SEGMENTS))  # of the torso and the segments
+Joints = tuple[int, ...]
 BONES = 2 + len(SEGMENTS)
 NECK = (0.0, 1.35, 0.8)  # canonical place where the head sits on the neck
 SHOULDERS = ((2.05, 2.75, 0.9), (-2.05, 2.75, 0.9))  # canonical places of joints 11 and 12 of an upright person
@@ -35,7 +37,7 @@ def complete_body(frame: Frame, body: Tensor | None) -> Tensor:
     batch, device = len(frame.scale), frame.scale.device
     body = torch.zeros(batch, 33, 4, device=device) if body is None else body
     upright = Frame(frame.scale, torch.eye(3, device=device).expand(batch, -1, -1), frame.shift)
-    place = upright.apply(torch.tensor(SHOULDERS, device=device).expand(batch, -1, -1))
+    place = upright.apply(floats(SHOULDERS, device).expand(batch, -1, -1))
     guess = torch.cat([body.new_zeros(batch, 11, 4), F.pad(place, (0, 1))], 1)
     guess = F.pad(guess, (0, 0, 0, 20))
     width = (body[:, 11, :2] - body[:, 12, :2]).norm(dim=-1) / frame.scale
@@ -100,8 +102,7 @@ def carry_body(source: Tensor, target: Tensor, points: Tensor) -> Tensor:
     """Points (B, N, 3) moved by torso and segments, (B, 1 + segments, N, 3), as the joints go from source to target
     (B, 33, ≥2): in the plane, so that a bone comes to where it is now. Limbs stretch along their bones only.
     """
-    begin, end = [11, *(a for a, _ in SEGMENTS)], [12, *(b for _, b in SEGMENTS)]
-    a, b, a2, b2 = source[:, begin, :2], source[:, end, :2], target[:, begin, :2], target[:, end, :2]  # (B, J, 2)
+    a, b, a2, b2 = (take(joints[..., :2], ends) for joints in (source, target) for ends in (BEGIN, END))  # (B, J, 2)
     bone, goal = b - a, b2 - a2
     length = bone.norm(dim=-1, keepdim=True).clamp_min(1e-4)
     reach = goal.norm(dim=-1, keepdim=True)
@@ -160,20 +161,20 @@ def drive_body(
     it: arms with the torso, the torso with the neck.
     """
     amount = amount[:, None]
-    neck = torch.tensor([[NECK]], device=rest.device).expand(len(rest), -1, -1)
+    neck = floats((NECK,), rest.device).expand(len(rest), -1, -1)
     drift = (heads[1].apply(neck) - heads[0].apply(neck))[:, 0, :2] * FOLLOW
     zoom = (heads[1].scale / heads[0].scale)[:, None].log() * FOLLOW
-    gate = (visible(now, 11, 12) * visible(then, 11, 12))[:, None]
+    gate = visible(now, (11,), (12,)) * visible(then, (11,), (12,))
     span = (rest[:, 11, :2] - rest[:, 12, :2]).norm(dim=-1)[:, None]
     shift = (now[:, 11:13, :2] - then[:, 11:13, :2]).mean(1) * unit[:, None]
-    turn, grow = bone_change(then, now, 11, 12)
+    turn, grow = (change[:, 0] for change in bone_change(then, now, (11,), (12,)))
     shift = drift + gate * sure(shift - drift, JOINTS[0] * span)
     turn = gate * sure(turn, JOINTS[1])
     grow = zoom + gate * sure(grow - zoom, JOINTS[2])
     if torsos is not None:
         trust = same_torso(*torsos)
         way = (torsos[0] - torsos[1])[..., :2].mean(1) * unit[:, None]
-        spin, reach = bone_change(torsos[1], torsos[0], 0, 1)
+        spin, reach = (change[:, 0] for change in bone_change(torsos[1], torsos[0], (0,), (1,)))
         shift = torch.lerp(shift, drift + sure(way - drift, CLOTHES * span), trust)
         turn = torch.lerp(turn, sure(spin, CLOTHES), trust)
         grow = torch.lerp(grow, zoom + sure(reach - zoom, CLOTHES), trust)
@@ -186,8 +187,8 @@ def drive_body(
         spin, reach = bone_change(then, now, a, b)
         spin = torch.lerp(turn[:, None], spin.clamp(-2.2, 2.2) * amount[:, None], seen)[..., 0]
         reach = torch.lerp(grow[:, None], reach.clamp(-0.9, 0.5) * amount[:, None], seen)[..., 0]
-        out[:, b] = out[:, a] + turned((rest[:, b] - rest[:, a])[..., :2], spin, reach)
-    out[:, FINGERS] = out[:, HANDS] + (rest[:, FINGERS] - rest[:, HANDS])[..., :2]
+        out = put(out, b, take(out, a) + turned((take(rest, b) - take(rest, a))[..., :2], spin, reach))
+    out = put(out, FINGERS, take(out, HANDS) + (take(rest, FINGERS) - take(rest, HANDS))[..., :2])
     return torch.cat([out, rest[..., 2:3]], -1)
 
 
@@ -204,15 +205,15 @@ def same_torso(now: Tensor, then: Tensor) -> Tensor:
 
 
 def visible(body: Tensor, a: Joints, b: Joints) -> Tensor:
-    """0..1 whether both joints are seen, and stand inside the frame: (B,), or (B, K) for K pairs of joints."""
-    pair = torch.stack([body[:, a], body[:, b]], -2)
+    """(B, K) 0..1 whether both joints of K pairs are seen, and stand inside the frame."""
+    pair = torch.stack([take(body, a), take(body, b)], -2)
     inside = 1 - smoothstep(1.0, 1.2, pair[..., :2].abs().amax(-1))
     return (smoothstep(0.4, 0.8, pair[..., 3]) * inside).amin(-1)
 
 
 def bone_change(then: Tensor, now: Tensor, a: Joints, b: Joints) -> tuple[Tensor, Tensor]:
-    """Angle and log of the length ratio by which bone a→b changed in the picture plane: (B, 1), or (B, K, 1)."""
-    before, after = then[:, b, :2] - then[:, a, :2], now[:, b, :2] - now[:, a, :2]
+    """Angles and logs of the length ratios (B, K, 1) by which K bones a→b changed in the picture plane."""
+    before, after = ((take(body, b) - take(body, a))[..., :2] for body in (then, now))
     cross = before[..., :1] * after[..., 1:] - before[..., 1:] * after[..., :1]
     ratio = after.norm(dim=-1, keepdim=True).clamp_min(1e-3) / before.norm(dim=-1, keepdim=True).clamp_min(1e-3)
     return torch.atan2(cross, (before * after).sum(-1, keepdim=True) + 1e-9), ratio.log()

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from models.config import ModelConfig
 from models.grid import unit_grid
+from models.numbers import take
 from models.openings import opening
 from models.topology import Frame
 from models.window import LEFT_EYE_VIEW, MOUTH_VIEW, RIGHT_EYE_VIEW, View, Window, fade
@@ -85,9 +86,9 @@ class Retouch:
     paint: Tensor
     reach: Tensor
 
-    def pick(self, index: int) -> Retouch:
-        """One of the batch, as a batch of one."""
-        return Retouch(*(getattr(self, f.name)[index : index + 1] for f in fields(self)))
+    def rows(self, who: slice) -> Retouch:
+        """Some of the batch."""
+        return Retouch(*(getattr(self, f.name)[who] for f in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def stand(view: View, picture: Tensor, face: Tensor, frame: Frame, side: int) ->
     """Look at B pictures (B, 3, S, S) themselves; their landmarks (B, 478, 3) and heads in units of the map."""
     window = Window.of(view, frame)
     maps = torch.cat([sample(picture, window.grid(side)) * 2 - 1, openings(view, window, face, side)], 1)
-    return Still(window, maps, window.at(face[:, list(view.marks), :2]))
+    return Still(window, maps, window.at(take(face, view.marks)[..., :2]))
 
 
 def see(view: View, subject: Subject, still: Still) -> Sight:
@@ -117,13 +118,13 @@ def see(view: View, subject: Subject, still: Still) -> Sight:
         sample(subject.picture, source) * 2 - 1, still.maps, openings(view, window, subject.face, side),
         (still.window.at(source) - own).permute(0, 3, 1, 2) * 4, own.permute(0, 3, 1, 2),
     ], 1)  # fmt: skip
-    marks = window.at(subject.face[:, list(view.marks), :2])
+    marks = window.at(take(subject.face, view.marks)[..., :2])
     return Sight(maps, torch.stack([still.marks, marks], 1), window, source)
 
 
 def openings(view: View, window: Window, face: Tensor, side: int) -> Tensor:
     """(B, 2, side, side) coverage of the view's inner and outer ring by landmarks (B, 478, 3)."""
-    inner, outer = (window.at(face[:, list(ring), :2]) for ring in (view.inner, view.outer))
+    inner, outer = (window.at(take(face, ring)[..., :2]) for ring in (view.inner, view.outer))
     return torch.cat([opening(inner, side), opening(outer, side) if len(view.outer) > 4 else disc(outer, side)], 1)
 
 

@@ -70,14 +70,14 @@ def speak(rig: Rig, patches: Sequence[Patch], cells: int) -> tuple[Tensor, Tenso
     alone, shift = grid.new_zeros(len(rig), 1, cells, cells), grid.new_zeros(len(rig), 2, cells, cells)
     for patch in patches:
         window = patch.window.within(rig.focus)
-        for k, (rows, columns) in enumerate(window.bounds(cells)):
-            at = window.pick(k).at(grid[:, rows, columns])
-            done = patch.done.pick(k)
+        for who, rows, columns in window.bounds(cells):
+            at = window.rows(who).at(grid[:, rows, columns])
+            done = patch.done.rows(who)
             reach = F.grid_sample(done.reach, at, "bilinear", "zeros", False)
             step = F.grid_sample(done.flow, at, "bilinear", "zeros", False).permute(0, 2, 3, 1)
-            spot = alone[k : k + 1, :, rows, columns]
+            spot = alone[who, :, rows, columns]
             torch.maximum(spot, reach, out=spot)
-            shift[k : k + 1, :, rows, columns] += patch.window.pick(k).lay(step).permute(0, 3, 1, 2)
+            shift[who, :, rows, columns] += patch.window.rows(who).lay(step).permute(0, 3, 1, 2)
     return alone, shift
 
 
@@ -86,12 +86,12 @@ def overlay(picture: Tensor, patch: Patch) -> None:
     size = picture.shape[-1]
     grid = unit_grid(size, picture.device)
     maps = torch.cat([1 - patch.done.keep, patch.done.paint], 1)
-    for k, (rows, columns) in enumerate(patch.window.bounds(size)):
-        at = patch.window.pick(k).at(grid[:, rows, columns])
-        cover, *paint = F.grid_sample(maps[k : k + 1], at, "bilinear", "border", False)[0].split([1, 3])
-        inside = (at.abs().amax(-1) < 1).to(cover.dtype)
-        spot = picture[k, :, rows, columns]
-        spot[:3] += cover * inside * spot[3:] * (paint[0] - spot[:3])
+    for who, rows, columns in patch.window.bounds(size):
+        at = patch.window.rows(who).at(grid[:, rows, columns])
+        cover, paint = F.grid_sample(maps[who], at, "bilinear", "border", False).split([1, 3], 1)
+        inside = (at.abs().amax(-1) < 1).to(cover.dtype).unsqueeze(1)
+        colour, alpha = picture[who, :3, rows, columns], picture[who, 3:, rows, columns]
+        colour += cover * inside * alpha * (paint - colour)
 
 
 def grow(maps: Tensor, size: int) -> Tensor:

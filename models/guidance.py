@@ -14,6 +14,7 @@ from kernels.mesh import Bucket, draw_mesh
 from models.body import carry_body, hold
 from models.grid import box_grid, smoothstep
 from models.inpaint import pull_push
+from models.numbers import take
 from models.openings import EYES, opening
 from models.retarget import Pose
 from models.rig import GROWTH, GUIDE, LATTICE, REACH, Rig, face_buckets, lattice_triangles
@@ -96,7 +97,7 @@ def draw(rig: Rig, pose: Pose, box: Tensor, which: int) -> tuple[Tensor, Tensor,
     # The face mesh over it, and the eyeballs behind the lids over that.
     face_flow, inside = draw_face(rig, pose, to_box)
     flow = torch.lerp(flow, face_flow, inside)
-    ring = to_box(pose.face[:, [*INNER_LIPS, *EYES[0][0], *EYES[1][0]]])[..., :2]
+    ring = to_box(take(pose.face, INNER_LIPS + EYES[0][0] + EYES[1][0]))[..., :2]
     mouth = opening(ring[:, : len(INNER_LIPS)], GUIDE)
     eyes = opening(ring[:, len(INNER_LIPS) :].unflatten(1, (2, -1)).flatten(0, 1), GUIDE)
     eyes = eyes.view(-1, 2, GUIDE, GUIDE)  # right, left
@@ -157,16 +158,22 @@ def eyeballs(rig: Rig, pose: Pose, grid: Tensor) -> tuple[Tensor, Tensor]:
     """Right and left eyeball, which turn with the gaze behind their lids: flow (B, 2, 2, G, G), and whether the
     picture's own opening shows that place of them (B, 2, G, G), 0..1. grid (B, 2, G, G): the cells' places.
     """
-    irises = [iris for _, iris in EYES]
-    turn = pose.frame.rotation[:, :2, :2] @ torch.linalg.inv_ex(rig.frame.rotation[:, :2, :2])[0]
-    undo = torch.linalg.inv_ex(turn)[0] * (rig.frame.scale / pose.frame.scale)[:, None, None]
+    irises = tuple(iris for _, iris in EYES)
+    turn, undo = rig.frame.rotation[:, :2, :2], inverse(pose.frame.rotation[:, :2, :2])
+    undo = turn @ undo * (rig.frame.scale / pose.frame.scale)[:, None, None]
     grid, (centre, half) = grid[:, None], rig.focus[:, None, None, None].split([2, 1], -1)
-    away = grid - pose.face[:, irises, :2, None, None]
-    flow = torch.einsum("bij,bejhw->beihw", undo, away) + rig.face[:, irises, :2, None, None] - grid
+    here, there = (take(face, irises)[..., :2, None, None] for face in (pose.face, rig.face))
+    flow = torch.einsum("bij,bejhw->beihw", undo, grid - here) + there - grid
     place = ((grid + flow).movedim(2, -1) - centre) / half
     holes = rig.holes[:, 1:].flatten(0, 1).unsqueeze(1)  # an eye is a batch of its own
     seen = F.grid_sample(holes, place.flatten(0, 1), "bilinear", "zeros", False)
     return flow, seen.view(-1, 2, GUIDE, GUIDE)
+
+
+def inverse(matrix: Tensor) -> Tensor:
+    """Of (B, 2, 2) matrices, written out: a CUDA graph need not know a solver."""
+    (a, b), (c, d) = (row.unbind(-1) for row in matrix.unbind(-2))
+    return torch.stack([d, -b, -c, a], -1).view(-1, 2, 2) / (a * d - b * c)[:, None, None]
 
 
 def carry(rig: Rig, pose: Pose, points: Tensor, skin: Tensor) -> Tensor:
@@ -184,18 +191,14 @@ def tokens(rig: Rig, pose: Pose) -> Tensor:
     change = (pose.local - rest) * 5
 
     def gaze(eye: tuple[int, ...], iris: int) -> Tensor:
-        lids = list(eye)
-        return ((pose.local[:, iris] - pose.local[:, lids].mean(1)) - (rest[:, iris] - rest[:, lids].mean(1)))[
-            :, :2
-        ] * 10
+        now, then = (local[:, iris] - take(local, eye).mean(1) for local in (pose.local, rest))
+        return (now - then)[:, :2] * 10
 
     def group(indices: tuple[int, ...], *extra: Tensor) -> Tensor:
-        parts = torch.cat([change[:, list(indices), :2].flatten(1), *extra], 1)[:, :TOKEN_WIDTH]
+        parts = torch.cat([take(change, indices)[..., :2].flatten(1), *extra], 1)[:, :TOKEN_WIDTH]
         return F.pad(parts, (0, TOKEN_WIDTH - parts.shape[1]))
 
-    opening = (
-        torch.stack([pose.local[:, b, 1] - pose.local[:, a, 1] for a, b in ((13, 14), (159, 145), (386, 374))], 1) * 5
-    )
+    opening = (take(pose.local, (14, 145, 374)) - take(pose.local, (13, 159, 386)))[..., 1] * 5  # mouth, eyes
     move = (pose.frame.shift - rig.frame.shift) / rig.frame.scale[:, None]
     zoom = (pose.frame.scale / rig.frame.scale).clamp_min(1e-3).log()[:, None]
     turn = pose.rotation[:, :, :2].flatten(1) - torch.eye(3, device=pose.rotation.device)[:, :2].flatten()

@@ -7,17 +7,19 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from models.numbers import put, take
 from models.topology import INNER_LIPS, LEFT_IRIS, LEFT_LID, RIGHT_IRIS, RIGHT_LID, topology
 
 EYES = ((RIGHT_LID, RIGHT_IRIS), (LEFT_LID, LEFT_IRIS))
 LIP_PAIRS = tuple((INNER_LIPS[k], INNER_LIPS[-k]) for k in range(1, 10))  # upper, lower
+UPPER_LIP, LOWER_LIP = (tuple(pair[side] for pair in LIP_PAIRS) for side in (0, 1))
 # MediaPipe's lids never quite meet: below this share of the neutral opening a driver's eye is closed.
 LIDS_CLOSED, LIDS_TRUE = 0.28, 0.7
 
 
-def lid_pairs(ring: tuple[int, ...]) -> tuple[list[int], list[int]]:
+def lid_pairs(ring: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The upper lid's landmarks between the corners, and those underneath them."""
-    return list(ring[1:8]), list(ring[:8:-1])
+    return ring[1:8], ring[:8:-1]
 
 
 def opening(ring: Tensor, cells: int) -> Tensor:
@@ -50,7 +52,7 @@ def height(chain: Tensor, line: Tensor) -> Tensor:
 def lid_opening(local: Tensor, ring: tuple[int, ...]) -> Tensor:
     """(B,) mean opening of an eye, in the units of local (B, 478, 3), from the middle of its lids."""
     upper, lower = lid_pairs(ring)
-    return (local[:, lower[2:5], :2] - local[:, upper[2:5], :2]).norm(dim=-1).mean(-1).clamp_min(1e-4)
+    return (take(local, lower[2:5]) - take(local, upper[2:5]))[..., :2].norm(dim=-1).mean(-1).clamp_min(1e-4)
 
 
 def eye_width(local: Tensor, ring: tuple[int, ...]) -> Tensor:
@@ -72,24 +74,18 @@ def lid_law(ratio: Tensor) -> Tensor:
 def close_lids(local: Tensor, rest: Tensor, ratio: Tensor, ring: tuple[int, ...]) -> Tensor:
     """Set an eye of local (B, 478, 3) to `ratio` (B,) of its opening in rest; the upper lid does most of the way."""
     upper, lower = lid_pairs(ring)
-    wanted = (rest[:, lower] - rest[:, upper]) * ratio[:, None, None]
-    error = wanted - (local[:, lower] - local[:, upper])
-    out = local.clone()
-    out[:, upper] = local[:, upper] - 0.8 * error
-    out[:, lower] = local[:, lower] + 0.2 * error
-    return out
+    above, below = take(local, upper), take(local, lower)
+    error = (take(rest, lower) - take(rest, upper)) * ratio[:, None, None] - (below - above)
+    return put(local, upper + lower, torch.cat([above - 0.8 * error, below + 0.2 * error], 1))
 
 
 def part_lips(local: Tensor, rest: Tensor) -> Tensor:
     """Lips of local (B, 478, 3) that cross each other more than in rest go back half each."""
-    upper, lower = ([pair[side] for pair in LIP_PAIRS] for side in (0, 1))
-    gap, least = (shape[:, lower, 1:2] - shape[:, upper, 1:2] for shape in (local, rest))
+    (above, below), still = ((take(shape, UPPER_LIP), take(shape, LOWER_LIP)) for shape in (local, rest))
+    gap, least = (lower[..., 1:2] - upper[..., 1:2] for upper, lower in ((above, below), still))
     crossed = (least.clamp_max(0) - gap).clamp_min(0) / 2
     down = torch.cat([torch.zeros_like(crossed), crossed, torch.zeros_like(crossed)], -1)
-    out = local.clone()
-    out[:, upper] = local[:, upper] - down
-    out[:, lower] = local[:, lower] + down
-    return out
+    return put(local, UPPER_LIP + LOWER_LIP, torch.cat([above - down, below + down], 1))
 
 
 @cache

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from models.body import drive_body
 from models.motion import Driver
+from models.numbers import take
 from models.openings import (
     EYES,
     close_lids,
@@ -101,11 +102,11 @@ def express(rest: Tensor, now: Tensor, then: Tensor, amount: Tensor) -> Tensor:
     local = rest + (amount[:, None] * gain)[..., None] * (now - then)
     for (ring, iris), ratio in zip(EYES, ratios, strict=True):
         local = close_lids(local, rest, ratio, ring)
-        corners, ball = [ring[0], ring[8]], slice(iris, iris + 5)
-        look = (now[:, iris] - now[:, corners].mean(1)) / eye_width(now, ring)[:, None]
-        straight = (then[:, iris] - then[:, corners].mean(1)) / eye_width(then, ring)[:, None]
+        corners, ball = (ring[0], ring[8]), slice(iris, iris + 5)
+        look = (now[:, iris] - take(now, corners).mean(1)) / eye_width(now, ring)[:, None]
+        straight = (then[:, iris] - take(then, corners).mean(1)) / eye_width(then, ring)[:, None]
         move = amount[:, None] * (look - straight) * eye_width(rest, ring)[:, None]
-        socket = (local[:, corners] - rest[:, corners]).mean(1)
+        socket = (take(local, corners) - take(rest, corners)).mean(1)
         local[:, ball] = rest[:, ball] + (move + socket)[:, None]
     return part_lips(local, rest)
 

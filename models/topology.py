@@ -15,6 +15,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from models.numbers import places, take
+
 LANDMARKS = 478
 EXTENTS = (0.08, 0.13, 0.3)  # classes of triangle size, canonical units
 MESH = 468  # the first 468 are the face mesh, then the right and the left iris: centre and four rim points each
@@ -98,7 +100,9 @@ def nearest_rotation(matrix: Tensor) -> Tensor:
     eye = torch.eye(3, dtype=matrix.dtype, device=matrix.device)
     r = matrix / size + 1e-4 * eye
     for _ in range(8):
-        inverse = torch.linalg.inv_ex(r)[0].mT
+        # The inverse, transposed: cofactors over the determinant; written out, a CUDA graph need not know a solver.
+        cofactors = torch.linalg.cross(r.roll(-1, -2), r.roll(-2, -2))
+        inverse = cofactors / (cofactors[..., :1, :] * r[..., :1, :]).sum(-1, keepdim=True)
         balance = (inverse.square().sum((-2, -1), keepdim=True) / r.square().sum((-2, -1), keepdim=True)) ** 0.25
         r = 0.5 * (balance * r + inverse / balance)
     return torch.where(torch.isfinite(r).all(-1).all(-1)[:, None, None], r, eye)
@@ -108,9 +112,8 @@ def head_frame(face: Tensor) -> Frame:
     """The rigid frame of (B, 478, 3) landmarks: least-squares similarity from the canonical face, on bony landmarks
     only.
     """
-    index = list(RIGID)
-    source = topology(face.device).canonical.to(face.dtype)[index]
-    target = face[:, index]
+    source = topology(face.device).canonical.to(face.dtype)[places(RIGID, face.device)]
+    target = take(face, RIGID)
     source_mean, target_mean = source.mean(0), target.mean(1)
     source = source - source_mean
     rotation = nearest_rotation((target - target_mean[:, None]).mT @ source.expand(len(face), -1, -1))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from models.grid import smoothstep, unit_grid
+from models.numbers import floats
 from models.topology import (
     INNER_LIPS,
     LEFT_BROW,
@@ -66,7 +67,7 @@ class Window:
     @staticmethod
     def of(view: View, frame: Frame) -> Window:
         """On heads standing as the frames say; upright along the head's own vertical, which a turn does not shorten."""
-        spot = torch.tensor([[view.centre]], device=frame.scale.device).expand(len(frame.scale), -1, -1)
+        spot = floats((view.centre,), frame.scale.device).expand(len(frame.scale), -1, -1)
         down = frame.rotation[:, :2, 1]
         down = down / down.norm(dim=-1, keepdim=True).clamp_min(1e-3) * (view.half * frame.scale)[:, None]
         across = torch.stack([down[:, 1], -down[:, 0]], -1)
@@ -77,28 +78,28 @@ class Window:
         """Several as one batch."""
         return Window(*(torch.cat([getattr(w, f.name) for w in windows]) for f in fields(Window)))
 
-    def pick(self, index: int) -> Window:
-        """One of the batch, as a batch of one."""
-        return Window(*(getattr(self, f.name)[index : index + 1] for f in fields(Window)))
+    def rows(self, who: slice) -> Window:
+        """Some of the batch."""
+        return Window(*(getattr(self, f.name)[who] for f in fields(Window)))
 
     def within(self, box: Tensor) -> Window:
         """The same windows in the units of boxes (B, 3) of the map."""
         half = box[:, 2:]
         return Window((self.centre - box[:, :2]) / half, self.across / half, self.down / half)
 
-    def bounds(self, size: int) -> list[tuple[slice, slice]]:
-        """Rows and columns that each window touches of a canvas of `size` pixels; all of it where asking would make
-        a device wait.
+    def bounds(self, size: int) -> list[tuple[slice, slice, slice]]:
+        """Which of the batch touch which rows and columns of a canvas of `size` pixels. On a CPU each for itself; on a
+        device all of them all of it: asking would make it wait, and there one large piece of work is quicker than many.
         """
         if self.centre.device.type != "cpu":
-            return [(slice(0, size), slice(0, size))] * len(self.centre)
+            return [(slice(None), slice(0, size), slice(0, size))]
         reach = self.across.abs() + self.down.abs()
         corners = torch.cat([self.centre - reach, self.centre + reach], -1).add(1).mul(size / 2).clamp(0, size)
         low = corners[:, :2].floor().long().tolist()
         high = corners[:, 2:].ceil().long().tolist()
         return [
-            (slice(top, bottom), slice(left, right))
-            for (left, top), (right, bottom) in zip(low, high, strict=True)
+            (slice(k, k + 1), slice(top, bottom), slice(left, right))
+            for k, ((left, top), (right, bottom)) in enumerate(zip(low, high, strict=True))
         ]
 
     def grid(self, side: int) -> Tensor:

@@ -9,7 +9,6 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 
-from streamer.constants import Constants
 from streamer.tree import each, tensors
 
 SIZES = (1, 2, 4, 8, 16, 32)
@@ -37,7 +36,6 @@ class CudaRecorder:
         self._device = device
         self._pool = torch.cuda.graph_pool_handle()
         self._stream = torch.cuda.Stream(device)
-        self._constants = Constants()  # the graphs read them: they live as long as this recorder
         self._broken: list[torch.cuda.CUDAGraph] = []  # PyTorch's allocator may still hold a pointer to these
 
     def record(self, work: Callable[[], Any]) -> tuple[Replay, Any]:
@@ -54,7 +52,7 @@ class CudaRecorder:
     def _record(self, graph: torch.cuda.CUDAGraph, work: Callable[[], Any]) -> Any:
         current = torch.cuda.current_stream(self._device)
         # Entered although it is current: a recording that fails leaves its own stream behind, and this one restores it.
-        with torch.cuda.device(self._device), torch.cuda.stream(current), self._constants:
+        with torch.cuda.device(self._device), torch.cuda.stream(current):
             self._stream.wait_stream(current)
             with torch.cuda.stream(self._stream):
                 for _ in range(WARM_UPS):

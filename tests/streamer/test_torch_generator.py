@@ -1,20 +1,17 @@
 """Streams in lanes of one pool, drawn as one batch, eagerly and as a recording."""
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from models.dit import CausalDiT
 from models.guidance import guide
 from models.retarget import rest_pose
 from models.rig import Rig
-from streamer.constants import Constants
 from streamer.errors import DeviceMemoryError
 from streamer.generator import Drawing, Reference
 from streamer.precision import Precision
@@ -22,6 +19,7 @@ from streamer.torch_generator import Pool, Scene, TorchGenerator, TorchState
 from streamer.tree import each, tensors
 from tests.devices import needs_cuda
 from tests.faces import drawn_face
+from tests.host import Alert
 from tests.networks import small_network
 from tests.recorders import NoRecorder, Rerun
 
@@ -190,21 +188,6 @@ def test_in_16_bits_it_draws_nearly_the_same(
     assert 0 < apart(drawn, wanted) < 0.02
 
 
-class Alert(TorchFunctionMode):
-    """Breaks on tensors that are made on the host, and on whatever waits for the device."""
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Sequence[type], args: Sequence[Any] = (), kwargs: Any = None
-    ) -> Any:
-        from_host = {torch.tensor, torch.as_tensor, torch.from_numpy, Tensor.new_tensor}
-        waiting = {Tensor.tolist, Tensor.item, Tensor.cpu, Tensor.numpy, Tensor.__bool__, Tensor.nonzero}
-        assert func not in from_host | waiting, f"{func} in a step that is to be recorded"
-        if func is Tensor.__getitem__:
-            parts = args[1] if isinstance(args[1], tuple) else (args[1],)
-            assert not any(isinstance(part, list) for part in parts), "an index from the host in a recorded step"
-        return func(*args, **(kwargs or {}))
-
-
 @pytest.mark.parametrize("steps", [1, 2])
 def test_the_step_asks_nothing_of_the_host(
     rigs: list[Rig], references: list[Reference], steps: int, monkeypatch: pytest.MonkeyPatch
@@ -216,10 +199,8 @@ def test_the_step_asks_nothing_of_the_host(
     generator = TorchGenerator(small_network(), nowhere, steps)
     generator.open(each(references[0], lambda tensor: tensor.to(nowhere)))
     scene = each(scene, lambda tensor: tensor.to(nowhere))
-    constants = Constants()
-    with constants:
-        generator._step(scene)
-    with Alert(), constants:
+    generator._step(scene)
+    with Alert():
         drawn = generator._step(scene)
     assert all(tensor.device == nowhere for tensor in tensors(drawn))
 

@@ -1,0 +1,30 @@
+"""Close-ups laid over the picture, one by one and all at once."""
+
+import pytest
+import torch
+
+from models.closeup import VIEWS, Patch, Retouch
+from models.compositor import compose
+from models.guidance import guide
+from models.retarget import rest_pose
+from models.rig import Rig
+from models.window import Window
+from tests.faces import drawn_face
+
+
+def test_all_at_once_as_on_a_device_draws_what_one_by_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig.stack([drawn_face(64, scale) for scale in (0.2, 0.26)])
+    random = torch.Generator().manual_seed(2)
+
+    def maps(channels: int, side: int) -> torch.Tensor:
+        return torch.rand(2, channels, side, side, generator=random)
+
+    patches = [
+        Patch(Window.of(view, rig.frame), Retouch(0.1 * maps(2, 8), maps(1, 16), maps(3, 16), maps(1, 16)))
+        for view in VIEWS
+    ]
+    guidance = guide(rig, rest_pose(rig))
+    singly, without = compose(rig, guidance, patches=patches), compose(rig, guidance)
+    monkeypatch.setattr(Window, "bounds", lambda _, size: [(slice(None), slice(0, size), slice(0, size))])
+    together = compose(rig, guidance, patches=patches)
+    assert torch.allclose(together, singly, atol=1e-6) and (singly - without).abs().max() > 0.1
