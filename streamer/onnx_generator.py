@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -24,17 +25,20 @@ from streamer.generator import NetworkGenerator, Reference, State
 from streamer.onnx_export import export_closeups, export_step
 
 PATIENT = 10  # niceness of the thread that thinks: what is shown at 25 frames a second goes first
+SHARE = 1 / 3  # of the time that the transformer may take for a stream: it shares caches and memory with what is drawn
 
 
 @dataclass(eq=False, slots=True)
 class OnnxState(State):
     """past: keys and values of the past frames, oldest first. said: the transformer's last word, and the flow it was
-    said of (1, 2, G, G), box units. thinking: its next one.
+    said of (1, 2, G, G), box units. thinking: its next one, asked for at the time `asked`; not before the time `due`.
     """
 
     past: deque[tuple[np.ndarray, np.ndarray]]
     said: tuple[Edit, Tensor] | None = None
     thinking: Future[tuple[Edit, Tensor]] | None = None
+    asked: float = 0.0
+    due: float = 0.0
 
     def forget(self) -> None:
         self.past.clear()
@@ -54,14 +58,21 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
 
     live: the transformer thinks in a thread of its own, of low priority, as often as the machine has time for it; until
     its next word the last one rides along, and no frame waits but a stream's first. Close-ups look at every frame.
+    clock: seconds, of live streams.
     int8: in 8 bits what may be, see `streamer.onnx_export.export`.
     """
 
     def __init__(
-        self, network: CausalDiT, device: torch.device, steps: int, live: bool = False, int8: bool = True
+        self,
+        network: CausalDiT,
+        device: torch.device,
+        steps: int,
+        live: bool = False,
+        int8: bool = True,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(network, device, steps)
-        self.live = live
+        self._clock = clock
         self._thought = ThreadPoolExecutor(1, "thought", patient) if live else None
         cores = os.cpu_count() or 1
         # A thread that gives way must not hold others that do not: alone, it computes alone.
@@ -82,12 +93,14 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         """What is known of one stream's frame."""
         if self._thought is None:
             return self._think(state, maps, guidance)[0]
+        now = self._clock()
         if state.said is None:
             state.said = self._think(state, maps, guidance)
         elif state.thinking is not None and state.thinking.done():
             state.said, state.thinking = state.thinking.result(), None
-        if state.thinking is None:
-            state.thinking = self._thought.submit(self._think, state, maps, guidance)
+            state.due = now + (now - state.asked) * (1 / SHARE - 1)
+        if state.thinking is None and now >= state.due:
+            state.thinking, state.asked = self._thought.submit(self._think, state, maps, guidance), now
         return ride(*state.said, maps[:, :2])
 
     @torch.inference_mode()

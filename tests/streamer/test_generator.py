@@ -127,7 +127,22 @@ def test_live_no_frame_waits_for_the_transformer(network: CausalDiT, rig: Rig) -
             slow.catch_up()
     assert torch.allclose(paint[0], paint[2], atol=1e-4)  # the first frame's word rides along
     assert not torch.allclose(paint[0], paint[3], atol=1e-4)  # a new word, said with a past
-    assert len(slow.jobs) == 1
+
+
+@torch.inference_mode()
+def test_live_the_transformer_rests_twice_as_long_as_it_thought(network: CausalDiT, rig: Rig) -> None:
+    now = 0.0
+    generator = OnnxGenerator(network, CPU, 1, live=True, clock=lambda: now)
+    generator._thought = slow = Slow()  # type: ignore[assignment]
+    state = generator.open(generator.refer(rig))
+    pose = rest_pose(rig)
+    asked = []
+    for now in range(12):
+        generator.draw([state], rig, pose, guide(rig, pose))
+        asked.append(len(slow.jobs))
+        if now % 6 == 1:
+            slow.catch_up()  # known at 2, after 2: rests for 4
+    assert asked == [1, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0]
 
 
 @torch.inference_mode()
