@@ -42,7 +42,7 @@ def launch(settings: Settings, listening: socket.socket, say: Say, frame_hook: F
     torch.set_num_threads(1)  # trackers, encoders and ONNX Runtime want the other cores; see docs/decisions.md
     performer = Performer(
         settings.generator, device, settings.size, settings.checkpoint, settings.steps, live=True,
-        sessions=settings.max_sessions,
+        sessions=settings.max_sessions, precision=settings.precision,
     )  # fmt: skip
     say(f"{settings.generator} generator on {device}")
     avatar = performer.prepare(picture, points)

@@ -22,6 +22,7 @@ TURN_PASSWORD_VARIABLE = "KAGAMI_TURN_PASSWORD"
 Background = Literal["original", "blur", "colour", "transparent"]
 Codec = Literal["auto", "vp8", "h264"]
 GeneratorKind = Literal["dit", "geometry"]
+Precision = Literal["float32", "bfloat16", "float16"]
 SECRETS = {"token": TOKEN_VARIABLE, "turn_password": TURN_PASSWORD_VARIABLE}
 
 
@@ -65,6 +66,10 @@ class Settings:
         "dit", "what draws: the network, or the geometric warp alone", choices=("dit", "geometry")
     )
     steps: int = _setting(1, "steps of the network for a frame; more take longer", kind=int, low=1, high=16)
+    precision: Precision | None = _setting(
+        None, "numbers that the network computes in on a GPU, if not the best of the device",
+        choices=("float32", "bfloat16", "float16"),
+    )  # fmt: skip
     checkpoint: Path | None = _setting(
         None, "weights of the network, if not the ones that came along", kind=Path, metavar="FILE"
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from streamer.errors import SettingsError
+from streamer.precision import PRECISIONS
 from streamer.settings import Settings, make_parser, read_settings
 
 
@@ -33,6 +34,12 @@ def test_flags_are_read() -> None:
         ref=Path("c.png"), port=9000, body=False, virtual_camera="", stun=("stun:a:1", "stun:b:2")
     )
     assert read("--virtual-camera", "OBS").virtual_camera == "OBS"
+
+
+def test_the_precisions_are_those_that_there_are() -> None:
+    spec = next(spec for spec in fields(Settings) if spec.name == "precision")
+    assert spec.metadata["choices"] == PRECISIONS
+    assert read("--precision", "float16").precision == "float16" and read().precision is None
 
 
 def test_flags_win_over_the_file_and_the_file_over_the_environment(tmp_path: Path) -> None:
