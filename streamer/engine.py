@@ -20,6 +20,7 @@ from streamer.admission import Admission
 from streamer.errors import DeviceMemoryError, EngineClosedError, KagamiError
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.mailbox import Mailbox
+from streamer.memory import memory_bytes
 from streamer.meter import DRAWN, QUEUE_AGE, spread
 from streamer.performer import Avatar, Controls, Shot, Stream
 from streamer.picture import Picture
@@ -27,6 +28,7 @@ from streamer.seat import Follower, Move, Seat
 
 EARLY = 0.75  # share of a period by which a frame may be drawn early: a camera's jitter costs neither a tick nor a wait
 SPREAD_PERIOD = 1.0  # seconds; each page asks once a second, and percentiles of everybody's samples cost time
+MEMORY_PERIOD = 5.0  # seconds
 _log = logging.getLogger(__name__)
 
 FrameHook = Callable[[CameraFrame, AvatarFrame], AvatarFrame]
@@ -75,6 +77,7 @@ class Engine:
         self._drawn = 0
         self._left_drops: Counter[str] = Counter()
         self._spread: tuple[float, dict[str, dict[str, float]]] | None = None
+        self._memory: tuple[float, dict[str, int]] | None = None
         self._moved = False
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -120,6 +123,13 @@ class Engine:
         if self._spread is None or now - self._spread[0] > SPREAD_PERIOD:
             self._spread = (now, spread([seat.meter for seat in self.seats]))
         return self._spread[1]
+
+    def memory(self) -> dict[str, int]:
+        """What the server holds, see `memory_bytes`; looked at anew every few seconds, whoever asks."""
+        now = time.monotonic()
+        if self._memory is None or now - self._memory[0] > MEMORY_PERIOD:
+            self._memory = (now, memory_bytes())
+        return self._memory[1]
 
     @property
     def newest(self) -> Avatar | None:

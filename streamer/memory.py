@@ -15,18 +15,21 @@ def family(pid: int | None = None) -> list[psutil.Process]:
 
 
 def resident(processes: list[psutil.Process]) -> int:
-    """Bytes of their resident sets together: what they share counts in each."""
+    """Bytes that they hold together. What they share counts once where the system tells (Linux: proportional set
+    sizes), in each elsewhere.
+    """
     total = 0
     for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            total += process.memory_info().rss
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            whole = process.memory_full_info()
+            total += getattr(whole, "pss", whole.rss)
     return total
 
 
 def memory_bytes() -> dict[str, int]:
-    """Bytes by kind. `rss`: the resident sets of this process and its trackers. `cuda_reserved`, only where CUDA is in
+    """Bytes by kind. `rss`: of this process and its trackers, see `resident`. `cuda_reserved`, only where CUDA is in
     use: what torch holds of the current GPU's memory, its own reserve included, the driver's context and other
-    libraries not. Looks through the system's processes: not for the event loop.
+    libraries not. Looks through the system's processes, which takes some milliseconds: not for the event loop.
     """
     held = {"rss": resident(family())}
     if torch.cuda.is_available() and torch.cuda.is_initialized():

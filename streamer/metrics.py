@@ -8,7 +8,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from streamer.engine import Engine
-from streamer.memory import memory_bytes
 from streamer.meter import QUANTILES, QUEUE_AGE, TOTAL, WINDOW, percentiles, pooled, quantile_name
 
 _OVER = f"over the last {WINDOW:g} seconds of all sessions"
@@ -34,7 +33,7 @@ class Metrics(Collector):
         yield from self._times()
         yield from self._spread()
         memory = GaugeMetricFamily("kagami_memory_bytes", "Memory held, by kind.", labels=["kind"])
-        for kind, held in memory_bytes().items():
+        for kind, held in engine.memory().items():
             memory.add_metric([kind], held)
         yield memory
 

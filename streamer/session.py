@@ -22,7 +22,6 @@ from streamer.engine import Engine
 from streamer.errors import BusyError, ConnectionLostError, KagamiError, MediaTimeoutError
 from streamer.frames import AvatarFrame
 from streamer.mailbox import Mailbox
-from streamer.memory import memory_bytes
 from streamer.meter import QUEUE_AGE, TOTAL, Meter, percentiles
 from streamer.peer import Peer
 from streamer.performer import Avatar, Controls
@@ -266,7 +265,7 @@ class Session:
             bitrate=peer.target_bitrate,
             sessions=self._engine.sessions,
             spread=self._engine.spread(),
-            memory=memory_bytes(),
+            memory=self._engine.memory(),
         )
 
 

@@ -62,9 +62,9 @@ def test_closing_ends_the_process_and_may_be_repeated() -> None:
 
 def test_memory_counts_it() -> None:
     with following() as there:
-        there.follow(picture())
-        alone = psutil.Process().memory_info().rss
-        assert resident(family()) > alone + (1 << 20)
+        process = int(there.follow(picture()).motion.captured)
+        assert process in [one.pid for one in family()]
+        assert resident(family()) > resident([psutil.Process()]) + (1 << 20)
 
 
 def test_when_its_process_dies_the_session_ends_with_a_sentence() -> None:
