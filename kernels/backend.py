@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache
@@ -93,3 +94,10 @@ def launching(kernel: str, device: torch.device) -> Iterator[None]:
 @cache
 def _tell(reason: str) -> None:
     _log.warning("Kernels run as plain torch, several times slower: %s", reason)
+
+
+def compiled_anew() -> bool:
+    """Whether numba has compiled a kernel in this process, since its cache on the disk did not know it yet."""
+    loaded = [module for name, module in sys.modules.items() if name.startswith("kernels.") and name.endswith("_numba")]
+    functions = [function for module in loaded for function in vars(module).values() if hasattr(function, "stats")]
+    return any(sum(function.stats.cache_misses.values()) for function in functions)

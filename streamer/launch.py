@@ -9,6 +9,7 @@ from functools import partial
 
 import torch
 
+from kernels.backend import compiled_anew
 from streamer import follower_process
 from streamer.engine import Engine, FrameHook
 from streamer.errors import SettingsError
@@ -50,7 +51,7 @@ def launch(settings: Settings, listening: socket.socket, say: Say, frame_hook: F
         say(note)
     say(f"{picture.name} prepared, {avatar.width}x{avatar.height}")
     performer.warm_up(avatar)
-    say("warm")
+    say("warm; compiled for this machine, the next start is quicker" if compiled_anew() else "warm")
     engine = Engine(
         performer,
         partial(FollowerProcess, partial(PersonFollower, body=settings.body, smooth=settings.smooth)),

@@ -1,8 +1,11 @@
 """Which implementation runs, and what is said when it cannot."""
 
 import logging
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -110,3 +113,14 @@ def test_a_kernel_that_fails_is_named() -> None:
     said = r"the kernel warp failed on cpu: no registers; KAGAMI_KERNELS=reference"
     with pytest.raises(KernelError, match=said), launching("warp", torch.device("cpu")):
         raise RuntimeError("no registers")
+
+
+def test_what_numba_compiles_is_known_at_the_next_start(tmp_path: Path) -> None:
+    code = (
+        "import torch; from kernels.backend import compiled_anew; from kernels.pixels import to_bytes; "
+        "to_bytes(torch.rand(1, 3, 4, 4)); print(compiled_anew())"
+    )
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    runs = [subprocess.run(command, env=environment, check=True, capture_output=True) for _ in range(2)]
+    assert [run.stdout.split()[-1] for run in runs] == [b"True", b"False"]
