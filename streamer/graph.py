@@ -69,12 +69,13 @@ class Graphs(Generic[In, Out]):
 
     step: a function of a structure of tensors, all with the batch as first axis, to another; whatever else it reads or
     writes must stay where it is. A batch is filled up to the next size with copies of a spare row, which may be drawn
-    any number of times without harm.
+    any number of times without harm. name: who does what without graphs, for the log.
     """
 
-    def __init__(self, step: Callable[[In], Out], recorder: Recorder) -> None:
+    def __init__(self, step: Callable[[In], Out], recorder: Recorder, name: str = "The generator draws") -> None:
         self._step = step
         self._recorder = recorder
+        self._name = name
         self._graphs: dict[int, tuple[Replay, Out]] = {}
         self._spare: In | None = None
         self._inputs: In | None = None
@@ -97,7 +98,7 @@ class Graphs(Generic[In, Out]):
         except RuntimeError as error:
             self._graphs.clear()
             self._spare = self._inputs = None
-            _log.warning("The generator draws without CUDA graphs, more slowly: they cannot be recorded (%s).", error)
+            _log.warning("%s without CUDA graphs, more slowly: they cannot be recorded (%s).", self._name, error)
 
     def draw(self, rows: In, count: int) -> Out | None:
         """The step's result for `count` rows, valid until the next call; None where no recorded size is so large."""

@@ -15,9 +15,11 @@ import torch
 from kernels.pixels import to_bytes
 from models.compositor import compose
 from models.guidance import Guidance, guide
+from models.motion import Driver
 from models.retarget import Pose, Strength, rest_pose, retarget
 from models.rig import Rig
 from streamer.backdrop import Background, backdrop, instead
+from streamer.errors import DeviceMemoryError
 from streamer.frames import AvatarFrame
 from streamer.generator import Drawing, Generator, Reference, State
 from streamer.generators import SESSIONS, make_generator
@@ -27,8 +29,11 @@ from streamer.precision import Precision
 from streamer.rigger import Points, make_rig
 from streamer.staging import Download, beside, hand_over, upload
 from streamer.stopwatch import Stopwatch
+from streamer.tick import Tick
+from streamer.torch_generator import TorchGenerator, TorchState
 
 GeneratorKind = Literal["dit", "geometry"]
+Planes = tuple[torch.Tensor, ...]  # colours (B, S, S, 3), perhaps also alphas (B, S, S, 1), uint8
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,7 @@ class Performer:
     generator: "dit" (the network) or "geometry" (the warp alone). device: a torch device name. size: longer side of the
     output in pixels. steps: of the network's sampler. live: no frame waits for the transformer, see `OnnxGenerator`.
     sessions: as many streams may be open at once; precision: of the network, None = the device's best; where torch
-    draws, see `TorchGenerator`.
+    draws, see `TorchGenerator`. On CUDA with the network `warm_up` records whole ticks, see `Tick`.
     Raises KagamiError from the loaders when the checkpoint or the device cannot be used.
     """
 
@@ -113,6 +118,9 @@ class Performer:
         self._generator: Generator = make_generator(
             generator, self.device, checkpoint, steps, live, sessions, precision
         )
+        self._tick: Tick | None = None
+        if isinstance(self._generator, TorchGenerator) and self._generator.recorder is not None:
+            self._tick = Tick(self._generator, self._generator.recorder)
         self._stack: tuple[list[Avatar], Rig] | None = None
 
     def prepare(self, picture: Picture, points: Points | None = None) -> Avatar:
@@ -126,13 +134,13 @@ class Performer:
 
     def open(self, avatar: Avatar) -> Stream:
         """Start a session on a prepared picture. Raises DeviceMemoryError where the device has no room for it."""
-        return Stream(avatar, self._generator.open(avatar.reference))
+        return Stream(avatar, self._seat(avatar))
 
     def swap(self, stream: Stream, avatar: Avatar) -> None:
         """Continue a session with another picture from its next frame on."""
         self.close(stream)
         stream.avatar = avatar
-        stream.state = self._generator.open(avatar.reference)
+        stream.state = self._seat(avatar)
 
     def reset(self, stream: Stream) -> None:
         """Forget the session's past frames."""
@@ -142,6 +150,18 @@ class Performer:
         """End a session: its place on the device is free. For the thread that draws; may be called again."""
         stream.state.close()
 
+    def _seat(self, avatar: Avatar) -> State:
+        """A new stream's place on the device, with all that it needs of the picture."""
+        state = self._generator.open(avatar.reference)
+        if self._tick is not None:
+            assert isinstance(state, TorchState)
+            try:
+                self._tick.put(state, avatar.rig)
+            except torch.OutOfMemoryError as error:
+                state.close()
+                raise DeviceMemoryError from error
+        return state
+
     @torch.inference_mode()
     def warm_up(self, avatar: Avatar) -> None:
         """Draw a few frames of the picture's own pose so that the first live frame is as fast as the hundredth."""
@@ -149,8 +169,11 @@ class Performer:
         stream = self.open(avatar)
         for _ in range(2):
             self.draw([Shot(stream, still, still)])
-        pose = rest_pose(avatar.rig)
-        self._generator.warm_up(avatar.rig, pose, guide(avatar.rig, pose))
+        if self._tick is not None and not self._tick.record(to_driver([still], self.device)):
+            self._tick = None
+        if self._tick is None:
+            pose = rest_pose(avatar.rig)
+            self._generator.warm_up(avatar.rig, pose, guide(avatar.rig, pose))
         self.close(stream)
 
     @torch.inference_mode()
@@ -158,11 +181,29 @@ class Performer:
         """Draw one frame for each shot, as one batch. Mutates the streams' states.
 
         The returned frames carry `stages`: milliseconds of retarget, guide, generate, compose, for the whole batch
-        where the device takes it as one.
+        where the device takes it as one; of the four together, as `tick`, where they are replayed as one.
         """
-        if self.device.type == "cpu" and len(shots) > 1:  # a batch saves nothing there, and would copy the pictures
+        if self._tick is None and self.device.type == "cpu" and len(shots) > 1:  # a batch would only copy the pictures
             return [frame for shot in shots for frame in self.draw([shot])]
         clock = Stopwatch(self.device)
+        planes = self._replayed(shots)
+        if planes is None:
+            planes = self._drawn(shots, clock)
+        else:
+            clock.lap("tick")
+        coming = [Download(plane) for plane in planes[: 1 + _clear(shots)]]
+        pictures, stages = [plane.numpy() for plane in coming], clock.read()
+        return [self._frame([plane[i] for plane in pictures], shot, stages) for i, shot in enumerate(shots)]
+
+    def _replayed(self, shots: list[Shot]) -> Planes | None:
+        """What the recording of a tick draws; None where there is none of this size."""
+        if self._tick is None or len(shots) > self._tick.largest:
+            return None
+        states = [shot.stream.state for shot in shots if isinstance(shot.stream.state, TorchState)]
+        return self._tick.draw(states, *self._driven(shots), self._backgrounds(shots))
+
+    def _drawn(self, shots: list[Shot], clock: Stopwatch) -> Planes:
+        """The same, stage by stage."""
         rig = self._stacked([shot.stream.avatar for shot in shots])
         pose = self._pose(rig, shots)
         clock.lap("retarget")
@@ -170,10 +211,9 @@ class Performer:
         clock.lap("guide")
         drawing = self._generator.draw([shot.stream.state for shot in shots], rig, pose, guidance)
         clock.lap("generate")
-        pixels = self._compose(rig, guidance, drawing, shots)
+        planes = self._composed(rig, guidance, drawing, shots)
         clock.lap("compose")
-        pictures, stages = [planes.numpy() for planes in pixels], clock.read()
-        return [self._frame([planes[i] for planes in pictures], shot, stages) for i, shot in enumerate(shots)]
+        return planes
 
     def _stacked(self, avatars: list[Avatar]) -> Rig:
         """The avatars' rigs as one batch, kept while the same sessions are live."""
@@ -184,6 +224,11 @@ class Performer:
         return self._stack[1]
 
     def _pose(self, rig: Rig, shots: list[Shot]) -> Pose:
+        return retarget(rig, *self._driven(shots))
+
+    def _driven(self, shots: list[Shot]) -> tuple[Driver, Driver, Strength]:
+        """Drivers now and in their neutrals, and how far they are followed."""
+
         def column(values: list[float]) -> torch.Tensor:
             return upload(torch.tensor(values), self.device)
 
@@ -194,17 +239,15 @@ class Performer:
         )
         driver = to_driver([seen(shot.motion, shot.controls) for shot in shots], self.device)
         neutral = to_driver([seen(shot.neutral, shot.controls) for shot in shots], self.device)
-        return retarget(rig, driver, neutral, strength)
+        return driver, neutral, strength
 
-    def _compose(
-        self, rig: Rig, guidance: Guidance, drawing: Drawing | None, shots: list[Shot]
-    ) -> list[Download]:
-        """Colours (B, S, S, 3) uint8; and alphas (B, S, S, 1), if anybody wants them."""
+    def _backgrounds(self, shots: list[Shot]) -> list[torch.Tensor | None]:
+        return [shot.stream.background(shot.controls) for shot in shots]
+
+    def _composed(self, rig: Rig, guidance: Guidance, drawing: Drawing | None, shots: list[Shot]) -> Planes:
         edit, patches = (drawing.edit, drawing.patches) if drawing is not None else (None, ())
-        behind = instead(rig, [shot.stream.background(shot.controls) for shot in shots])
-        frames = compose(rig, guidance, edit, behind, patches)
-        clear = any(shot.controls.background == "transparent" for shot in shots)
-        return [Download(to_bytes(frames[:, part])) for part in (slice(3), slice(3, 4))[: 1 + clear]]
+        frames = compose(rig, guidance, edit, instead(rig, self._backgrounds(shots)), patches)
+        return tuple(to_bytes(frames[:, part]) for part in (slice(3), slice(3, 4))[: 1 + _clear(shots)])
 
     def _frame(self, planes: list[np.ndarray], shot: Shot, stages: dict[str, float]) -> AvatarFrame:
         """Cut the picture's own framing out of its square canvas; colours, then perhaps alpha (S, S, ·)."""
@@ -219,3 +262,8 @@ class Performer:
             captured=shot.motion.captured,
             stages=dict(stages),
         )
+
+
+def _clear(shots: list[Shot]) -> bool:
+    """Whether anybody wants alphas."""
+    return any(shot.controls.background == "transparent" for shot in shots)

@@ -72,7 +72,7 @@ class Scene:
 
 class Pool:
     """What the device keeps of every stream, allocated once, at addresses that do not change: K/V, the focus picture
-    and the close-ups' stills, one row for each lane and one more that is nobody's (`spare`).
+    and the close-ups' stills, one row for each lane and one more, the last, that is nobody's.
     """
 
     def __init__(self, config: ModelConfig, lanes: int, like: Reference, device: torch.device, dtype: torch.dtype):
@@ -82,7 +82,6 @@ class Pool:
             return row.new_zeros(lanes + 1, *row.shape[1:])
 
         with torch.inference_mode(False):  # in any mode they may be written to later
-            self.spare = lanes
             self.cache = Cache(config, lanes + 1, device, dtype)
             self._kept: tuple[Focus | None, tuple[Still, ...]] = each((like.focus, like.stills), room)
             self._numbers = torch.arange(lanes + 1, device=device)
@@ -111,7 +110,8 @@ class TorchGenerator(NetworkGenerator[TorchState]):
     """Each frame of each stream is thought over when it is drawn, in one batch with those of the others.
 
     lanes: streams that may be open at once. precision: of the network, None = the device's best. recorder: how
-    `warm_up` records the step, None = CUDA graphs where there is CUDA, else not at all.
+    `warm_up` records the step, None = CUDA graphs where there is CUDA, else not at all. A `Tick` records it together
+    with what comes before and after, and then does without `warm_up`.
     """
 
     def __init__(
@@ -131,7 +131,8 @@ class TorchGenerator(NetworkGenerator[TorchState]):
             be_exact()
             recorder = recorder or CudaRecorder(device)
         self.lanes = Lanes(lanes)
-        self.graphs = None if recorder is None else Graphs(self._step, recorder)
+        self.recorder = recorder
+        self.graphs = None if recorder is None else Graphs(self.step, recorder)
         self._pool: Pool | None = None
 
     def open(self, reference: Reference) -> TorchState:
@@ -150,7 +151,7 @@ class TorchGenerator(NetworkGenerator[TorchState]):
 
     def warm_up(self, rig: Rig, pose: Pose, guidance: Guidance) -> None:
         if self.graphs is not None and self._pool is not None:
-            spare = torch.full((1,), self._pool.spare, device=self.device)
+            spare = torch.full((1,), self.spare, device=self.device)
             self.graphs.record(Scene.of(spare, rig, pose, guidance), sizes_for(self.lanes.count))
 
     def draw(self, states: Sequence[TorchState], rig: Rig, pose: Pose, guidance: Guidance) -> Drawing:
@@ -158,9 +159,14 @@ class TorchGenerator(NetworkGenerator[TorchState]):
         lane = upload(torch.tensor([state.lane for state in states]), self.device)
         scene = Scene.of(lane, rig, pose, guidance)
         drawing = None if self.graphs is None else self.graphs.draw(scene, len(states))
-        return self._step(scene) if drawing is None else drawing
+        return self.step(scene) if drawing is None else drawing
 
-    def _step(self, scene: Scene) -> Drawing:
+    @property
+    def spare(self) -> int:
+        """The lane that is nobody's."""
+        return self.lanes.count
+
+    def step(self, scene: Scene) -> Drawing:
         """The whole of a frame, as a function of tensors and of the pool."""
         pool, count = self._pool, len(scene.lane)
         assert pool is not None

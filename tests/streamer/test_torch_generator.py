@@ -199,9 +199,9 @@ def test_the_step_asks_nothing_of_the_host(
     generator = TorchGenerator(small_network(), nowhere, steps)
     generator.open(each(references[0], lambda tensor: tensor.to(nowhere)))
     scene = each(scene, lambda tensor: tensor.to(nowhere))
-    generator._step(scene)
+    generator.step(scene)
     with Alert():
-        drawn = generator._step(scene)
+        drawn = generator.step(scene)
     assert all(tensor.device == nowhere for tensor in tensors(drawn))
 
 
