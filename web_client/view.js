@@ -39,6 +39,7 @@ const STAGES = {
   guide: '– move the picture',
   generate: '– draw what is missing',
   compose: '– put it together',
+  tick: '– all of it in one piece, on the GPU',
   encode: 'Encode the video',
 };
 

@@ -1,7 +1,6 @@
 """Whole ticks as recordings, over rigs in lanes."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,7 +70,8 @@ def shots(streams: Sequence[Stream], controls: Sequence[Controls] = OWN) -> list
     for k, (stream, chosen) in enumerate(zip(streams, controls, strict=False)):
         face = stream.avatar.rig.face[0].cpu().numpy()
         still = Motion.still(face, stream.avatar.rig.body[0].cpu().numpy())
-        made.append(Shot(stream, replace(still, face=face + np.array([0.04 * k, 0, 0], np.float32)), still, chosen))
+        step = np.array([0.04 * k, 0, 0], np.float32)
+        made.append(Shot(stream, Motion.still(face + step, still.body), still, chosen))
     return made
 
 
