@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from models.checkpoint import save
+from models.checkpoint import load, save
 from models.closeup import Retouch
 from models.dit import CausalDiT, Edit
 from models.guidance import guide
@@ -18,7 +18,7 @@ from models.retarget import rest_pose
 from models.rig import Rig
 from models.sampler import draw_frame
 from streamer.generator import GeometryGenerator
-from streamer.generators import GeneratorError, make_generator
+from streamer.generators import DEFAULT_CHECKPOINT, GeneratorError, make_generator
 from streamer.onnx_generator import OnnxGenerator, ride
 from streamer.torch_generator import TorchGenerator
 from tests.faces import drawn_face
