@@ -76,6 +76,25 @@ def test_what_is_forgotten_is_not_seen(network: CausalDiT, rig: Rig, make: type)
     assert torch.allclose(first, again, atol=1e-5) and not torch.allclose(second, again, atol=1e-5)
 
 
+@torch.inference_mode()
+def test_the_shipped_weights_draw_all_but_the_same_in_8_bits(rig: Rig) -> None:
+    network = load(DEFAULT_CHECKPOINT)
+    convolutions = sum(isinstance(module, torch.nn.Conv2d) for module in network.modules())
+    assert len(network.ranges) == convolutions - 3  # what is seen as it is said stays exact
+    pose = rest_pose(rig)
+    opened = rig.face.clone()
+    opened[:, [14, 87, 317], 1] += 0.05
+    now = replace(pose, face=opened)
+    coarse, exact = (
+        g.draw([g.open(g.refer(rig))], rig, now, guide(rig, now))
+        for g in (OnnxGenerator(network, CPU, 1, int8=int8) for int8 in (True, False))
+    )
+    pairs = [(coarse.edit, exact.edit), *((a.done, b.done) for a, b in zip(coarse.patches, exact.patches, strict=True))]
+    for mine, yours in pairs:
+        for name in ("flow", "keep", "paint"):
+            assert (getattr(mine, name) - getattr(yours, name)).abs().mean() < 0.02
+
+
 def test_geometry_draws_nothing_itself(rig: Rig) -> None:
     generator = GeometryGenerator()
     pose = rest_pose(rig)
