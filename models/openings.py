@@ -89,6 +89,7 @@ def part_lips(local: Tensor, rest: Tensor) -> Tensor:
 
 
 @cache
+@torch.inference_mode(False)  # made in a frame, it must also serve a training step
 def mouth_share(device: torch.device) -> Tensor:
     """(478,) how much each landmark belongs to the mouth, 0..1."""
     canonical = topology(device).canonical
@@ -100,6 +101,7 @@ def mouth_share(device: torch.device) -> Tensor:
 
 
 @cache
+@torch.inference_mode(False)  # made in a frame, it must also serve a training step
 def eye_share(ring: tuple[int, ...], device: torch.device) -> Tensor:
     """(478,) how much each landmark belongs to the skin around an eye, 0..1."""
     canonical = topology(device).canonical
