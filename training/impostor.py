@@ -41,8 +41,10 @@ class Impostor:
         frame = head_frame(face)
         local = frame.undo(face)
         parts = [(mouth_share(face.device), [61, 291], self.mouth)]
-        parts += [(eye_share(ring, face.device), [ring[0], ring[8]], self.eyes) for ring, _ in EYES]
-        parts[1][0][468:473], parts[2][0][473:478] = 1, 1  # an iris goes with its eye
+        for ring, iris in EYES:
+            share = eye_share(ring, face.device).clone()
+            share[iris : iris + 5] = 1  # an iris goes with its eye
+            parts.append((share, [ring[0], ring[8]], self.eyes))
         for share, corners, size in parts:
             local = local + (size - 1) * share[:, None] * (local - local[:, corners].mean(1, keepdim=True))
         return frame.apply(local * local.new_tensor(self.stretch))
