@@ -74,10 +74,9 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         super().__init__(network, device, steps)
         self._clock = clock
         self._thought = ThreadPoolExecutor(1, "thought", patient) if live else None
-        cores = os.cpu_count() or 1
-        # A thread that gives way must not hold others that do not: alone, it computes alone.
-        self.session = session(export_step(network, int8), 1 if live and cores < 4 else cores)
-        self.closeups = session(export_closeups(network, int8), cores)
+        beside, along = placed(os.cpu_count() or 1, live)
+        self.session = session(export_step(network, int8), beside)
+        self.closeups = session(export_closeups(network, int8), along)
         self.names = [entry.name for entry in self.session.get_inputs()]
         config = self.config
         empty = (config.depth, 1, config.heads, config.tokens, config.head_width)
@@ -128,6 +127,16 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         names = [entry.name for entry in self.closeups.get_inputs()]
         arrays = [maps.numpy() for maps in (mouth.maps, mouth.marks, eyes.maps, eyes.marks)]
         return [torch.from_numpy(out) for out in self.closeups.run(None, dict(zip(names, arrays, strict=True)))]
+
+
+def placed(cores: int, live: bool) -> tuple[int, int]:
+    """Threads for the transformer and for the close-ups. Live, other threads want cores, too: on two or three each
+    computes alone, since who waits for a helper's turn waits longer than the help is worth; on more the transformer
+    takes half of them and leaves the close-ups, for which every frame waits, up to four.
+    """
+    if not live:
+        return cores, cores
+    return (1, 1) if cores < 4 else (cores // 2, min(cores - cores // 2, 4))
 
 
 def patient() -> None:

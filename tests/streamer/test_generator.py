@@ -19,7 +19,7 @@ from models.rig import Rig
 from models.sampler import draw_frame
 from streamer.generator import GeometryGenerator
 from streamer.generators import DEFAULT_CHECKPOINT, GeneratorError, make_generator
-from streamer.onnx_generator import OnnxGenerator, ride
+from streamer.onnx_generator import OnnxGenerator, placed, ride
 from streamer.torch_generator import TorchGenerator
 from tests.faces import drawn_face
 from tests.networks import small_network
@@ -162,6 +162,12 @@ def test_live_the_transformer_rests_twice_as_long_as_it_thought(network: CausalD
         if now % 6 == 1:
             slow.catch_up()  # known at 2, after 2: rests for 4
     assert asked == [1, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("cores", "beside", "along"), [(1, 1, 1), (2, 1, 1), (4, 2, 2), (8, 4, 4), (16, 8, 4)])
+def test_live_nobody_gets_more_threads_than_there_are_cores(cores: int, beside: int, along: int) -> None:
+    assert placed(cores, live=True) == (beside, along)
+    assert placed(cores, live=False) == (cores, cores)
 
 
 @torch.inference_mode()
