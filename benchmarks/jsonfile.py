@@ -1,9 +1,10 @@
-"""A JSON file that appears whole or not at all."""
+"""A JSON file that appears whole or not at all, and a command that makes one."""
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,21 @@ def json_file(path: Path | None) -> Iterator[Callable[[Any], None]]:
     finally:
         if draft.exists():
             draft.unlink()
+
+
+def run(name: str, path: Path | None, measure: Callable[[], Any], show: Callable[[Any], str]) -> int:
+    """What a benchmark's command does: measure, write the report, show it. Exit status: 0, or 1 with one sentence on
+    stderr.
+    """
+    try:
+        with json_file(path) as write:
+            report = measure()
+            write(report)
+    except (KagamiError, OSError, ValueError) as error:
+        print(f"benchmarks.{name}: {error}", file=sys.stderr)
+        return 1
+    print(show(report))
+    return 0
 
 
 def _unwritable(path: Path, error: OSError) -> UnwritableError:

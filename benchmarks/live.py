@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import barcode, hardware
-from benchmarks.jsonfile import json_file
+from benchmarks.jsonfile import run
 from benchmarks.peer import Log, Look, Peer, ignore, load_clip
 from benchmarks.report import Sight, Window, summarise, table
 from benchmarks.served import Served
-from streamer.errors import KagamiError
 from streamer.frames import Image
 
 START = 120.0  # seconds that the connection and the calibration may take
@@ -32,15 +31,7 @@ CAMERA = (640, 480)  # width, height: what a laptop's camera gives
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0, or 1 with one sentence on stderr."""
     options = _parse(arguments)
-    try:
-        with json_file(options.json) as write:
-            report = measure(options)
-            write(report)
-    except (KagamiError, OSError, ValueError) as error:
-        print(f"benchmarks.live: {error}", file=sys.stderr)
-        return 1
-    print(table(report))
-    return 0
+    return run("live", options.json, lambda: measure(options), table)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

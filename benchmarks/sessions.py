@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from benchmarks import hardware
-from benchmarks.jsonfile import json_file
+from benchmarks.jsonfile import run
 from benchmarks.live import CAMERA
 from benchmarks.peer import load_clip
 from benchmarks.replay import Encoded, Replay, Visit, track
@@ -45,15 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0, or 1 with one sentence on stderr."""
     options = _parse(arguments)
     quiet_natives()
-    try:
-        with json_file(options.json) as write:
-            report = measure(options)
-            write(report)
-    except (KagamiError, OSError, ValueError) as error:
-        print(f"benchmarks.sessions: {error}", file=sys.stderr)
-        return 1
-    print(table(report))
-    return 0
+    return run("sessions", options.json, lambda: measure(options), table)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

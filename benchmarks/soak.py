@@ -16,11 +16,10 @@ from typing import Any
 
 from benchmarks import live
 from benchmarks.album import Album
-from benchmarks.jsonfile import json_file
+from benchmarks.jsonfile import run
 from benchmarks.peer import Log, load_clip
 from benchmarks.report import MINUTE, Window, machine_lines, seen_within, stretch, subject_line
 from benchmarks.served import Served
-from streamer.errors import KagamiError
 from streamer.frames import Image
 
 STRETCH = 5 * MINUTE  # what the beginning and the end are, at most a sixth of the run each
@@ -41,15 +40,7 @@ class Course:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0, or 1 with one sentence on stderr."""
     options = _parse(arguments)
-    try:
-        with json_file(options.json) as write:
-            report = measure(options)
-            write(report)
-    except (KagamiError, OSError, ValueError) as error:
-        print(f"benchmarks.soak: {error}", file=sys.stderr)
-        return 1
-    print(table(report))
-    return 0
+    return run("soak", options.json, lambda: measure(options), table)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
