@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from kernels.backend import choose
 
 EDGE = 0.12  # the maps of a box fade to nothing over this share of it at its border
+RIM = 0.995  # … but where that is the canvas's own border, from here on
 FIRM = 1e-3  # alphas of nothing and of everything have finite odds
 STEEP = 12.0  # logits beyond it say no more
 
@@ -52,9 +53,9 @@ def warp_composite(
 
     layer (B, 4, 2S−1, 2S−1): premultiplied RGB and alpha of the person, with a sample half way between each two pixels
     (`models.rig.between`). background (B, 3, S, S). maps: of the boxes (B, 3), centre x, y and half side in canvas
-    units, fading to the flow `wide` (B, 2, ·, ·) of the whole canvas at their borders; without a box they are of the
-    canvas themselves. Where alpha grows beyond what was moved, the moved colour is completed with the background, so
-    that growing alpha alone changes nothing. trim: drop what the layer carries where it is all but clear: remains of
+    units, fading to the flow `wide` (B, 2, ·, ·) of the whole canvas at their borders inside it; without a box they are
+    of the canvas themselves. Where alpha grows beyond what was moved, the moved colour is completed with the
+    background, so that growing alpha alone changes nothing. trim: drop what the layer carries where it is all but clear: remains of
     the picture's own background, which belong before no other. backend: see `kernels.backend`. Raises ValueError for an
     unknown one and for sizes that do not fit.
     """
@@ -111,8 +112,11 @@ def places(box: Tensor, size: int) -> Tensor:
 
 
 def within(box: Tensor, size: int) -> Tensor:
-    """(B, 1, size, size) 1 inside the boxes (B, 3), falling smoothly to 0 at their borders."""
-    t = ((1 - places(box, size).abs().amax(-1)) / EDGE).clamp(0, 1)
+    """(B, 1, size, size) 1 inside the boxes (B, 3), falling smoothly to 0 at borders that are not the canvas's own."""
+    place = places(box, size)
+    low, high = (box[:, None, None, :2] + sign * box[:, None, None, 2:] for sign in (-1, 1))
+    away = torch.maximum(torch.where(low > -RIM, -place, -1), torch.where(high < RIM, place, -1)).amax(-1)
+    t = ((1 - away) / EDGE).clamp(0, 1)
     return (t * t * (3 - 2 * t)).unsqueeze(1)
 
 

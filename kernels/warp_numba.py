@@ -10,11 +10,11 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from kernels.warp import EDGE, FIRM, Maps
+from kernels.warp import EDGE, FIRM, RIM, Maps
 
 # Not all of fastmath: sums keep their order, which large odds need, and what is not a number stays so.
 compiled = njit(nogil=True, fastmath={"contract", "nsz", "arcp"}, cache=True, error_model="numpy")
-EDGE32, FIRM32, ZERO, ONE, HALF = (np.float32(value) for value in (EDGE, FIRM, 0, 1, 0.5))
+EDGE32, RIM32, FIRM32, ZERO, ONE, HALF = (np.float32(value) for value in (EDGE, RIM, FIRM, 0, 1, 0.5))
 KEPT, FACTOR = 3, 4  # rows of what is said of a row of pixels; 0, 1, 2: the paint
 
 
@@ -102,10 +102,14 @@ def stretch(plane, row, at, share, scratch, out):  # type: ignore[no-untyped-def
 
 @compiled
 def fade(row, box, inside):  # type: ignore[no-untyped-def]
-    """How far each column of a row of the canvas lies inside the box, 0..1."""
+    """How far each column of a row of the canvas lies inside the box, 0..1; the canvas's own borders do not count."""
     size = inside.shape[0]
+    left, right = box[0] - box[2] > -RIM32, box[0] + box[2] < RIM32
+    top, bottom = box[1] - box[2] > -RIM32, box[1] + box[2] < RIM32
+    down = max(-row if top else -ONE, row if bottom else -ONE)
     for x in range(size):
-        away = max(abs((np.float32(2 * x + 1) / size - ONE - box[0]) / box[2]), abs(row))
+        place = (np.float32(2 * x + 1) / size - ONE - box[0]) / box[2]
+        away = max(-place if left else -ONE, place if right else -ONE, down)
         t = min(max((ONE - away) / EDGE32, ZERO), ONE)
         inside[x] = t * t * (np.float32(3) - np.float32(2) * t)
 

@@ -12,9 +12,9 @@ import triton.language as tl
 from torch import Tensor
 
 from kernels.backend import launching
-from kernels.warp import EDGE, FIRM, Maps
+from kernels.warp import EDGE, FIRM, RIM, Maps
 
-_EDGE, _FIRM = tl.constexpr(EDGE), tl.constexpr(FIRM)
+_EDGE, _FIRM, _RIM = tl.constexpr(EDGE), tl.constexpr(FIRM), tl.constexpr(RIM)
 _BLOCK = 256  # pixels of a program
 
 
@@ -36,6 +36,13 @@ def _stretched(plane, width, row, column, is_pixel):  # type: ignore[no-untyped-
     c = tl.load(plane + low * width + left, mask=is_pixel, other=0.0)
     d = tl.load(plane + low * width + right, mask=is_pixel, other=0.0)
     return (1 - down) * ((1 - across) * a + across * b) + down * ((1 - across) * c + across * d)
+
+
+@triton.jit
+def _away(place, centre, half):  # type: ignore[no-untyped-def]
+    """How near a place is to a border of the box that is not the canvas's, at most 1 inside."""
+    before = tl.where(centre - half > -_RIM, -place, -1.0)
+    return tl.maximum(before, tl.where(centre + half < _RIM, place, -1.0))
 
 
 @triton.jit
@@ -77,8 +84,9 @@ def _composite_kernel(  # type: ignore[no-untyped-def]
     row, column = (2 * y + 1) / (size * 1.0) - 1, (2 * x + 1) / (size * 1.0) - 1
     v, u = row, column
     if BOXED:
+        x0, y0 = tl.load(boxes + picture * 3), tl.load(boxes + picture * 3 + 1)
         half = tl.load(boxes + picture * 3 + 2)
-        u, v = (column - tl.load(boxes + picture * 3)) / half, (row - tl.load(boxes + picture * 3 + 1)) / half
+        u, v = (column - x0) / half, (row - y0) / half
 
     flow += picture * 2 * flow_side * flow_side
     at = _cell(v, flow_side), _cell(u, flow_side)
@@ -93,7 +101,7 @@ def _composite_kernel(  # type: ignore[no-untyped-def]
             odds + picture * odds_side * odds_side, odds_side, _cell(v, odds_side), _cell(u, odds_side), is_pixel
         )
     if BOXED:
-        t = tl.clamp((1 - tl.maximum(tl.abs(u), tl.abs(v))) / _EDGE, 0.0, 1.0)
+        t = tl.clamp((1 - tl.maximum(_away(u, x0, half), _away(v, y0, half))) / _EDGE, 0.0, 1.0)
         inside = t * t * (3 - 2 * t)
         wide += picture * 2 * wide_side * wide_side
         beyond = _cell(row, wide_side), _cell(column, wide_side)

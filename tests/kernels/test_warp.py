@@ -103,6 +103,15 @@ def test_a_box_speaks_inside_and_the_canvas_beyond(backend: str) -> None:
     assert picture[0, 0, centre, edge] == pytest.approx(float(ramp[0, 0, 0, edge]) - 2 * step, abs=1e-5)
 
 
+@both
+def test_a_box_that_is_the_canvas_fades_nowhere(layer: torch.Tensor, backend: str) -> None:
+    background, wide = torch.rand(2, 3, SIZE, SIZE), torch.rand(2, 2, 3, 3)
+    maps = Maps(still() + 0.05, torch.rand(2, 1, 6, 6), torch.rand(2, 3, 6, 6))
+    box = torch.tensor([[0.0, 0.0, 1.0]] * 2)
+    boxed = warp_composite(between(layer), maps, background, wide, box, backend=backend)
+    assert torch.allclose(boxed, warp_composite(between(layer), maps, background, backend=backend), atol=1e-5)
+
+
 def case(size: int, boxed: bool, coarse: bool, device: str = "cpu") -> tuple[torch.Tensor, ...]:
     """layer, flow, keep, paint, odds, background, and box and the flow beyond it if boxed."""
     random = torch.Generator().manual_seed(3)
@@ -115,7 +124,7 @@ def case(size: int, boxed: bool, coarse: bool, device: str = "cpu") -> tuple[tor
     parts = [layer, noise(2, 7, 7) * 0.1, noise(1, 12, 12).sigmoid(), noise(3, 12, 12).sigmoid()]
     parts += [odds(noise(1, 1, 1) if coarse else noise(1, 9, 9)), noise(3, size, size).sigmoid()]
     if boxed:
-        parts += [torch.tensor([[0.2, -0.3, 0.5], [0, 0, 0.9]]), noise(2, 4, 4) * 0.1]
+        parts += [torch.tensor([[0.2, -0.3, 0.5], [0.1, 0, 0.9]]), noise(2, 4, 4) * 0.1]
     return tuple(part.to(device) for part in parts)
 
 
