@@ -55,9 +55,9 @@ def warp_composite(
     (`models.rig.between`). background (B, 3, S, S). maps: of the boxes (B, 3), centre x, y and half side in canvas
     units, fading to the flow `wide` (B, 2, ·, ·) of the whole canvas at their borders inside it; without a box they are
     of the canvas themselves. Where alpha grows beyond what was moved, the moved colour is completed with the
-    background, so that growing alpha alone changes nothing. trim: drop what the layer carries where it is all but clear: remains of
-    the picture's own background, which belong before no other. backend: see `kernels.backend`. Raises ValueError for an
-    unknown one and for sizes that do not fit.
+    background, so that growing alpha alone changes nothing. trim: drop what the layer carries where it is all but
+    clear: remains of the picture's own background, which belong before no other. backend: see `kernels.backend`.
+    Raises ValueError for an unknown one and for sizes that do not fit.
     """
     size = background.shape[-1]
     if layer.shape[-1] != 2 * size - 1:
