@@ -14,6 +14,8 @@ _CHATTER = re.compile(
     rb"INFO: Created TensorFlow Lite"
 )
 
+_END = b"\0\n"  # the last line of a pipe that others hold open
+
 
 def quiet_natives() -> None:
     """Filter what native libraries write to the error stream: lines of their information and warning log are dropped.
@@ -37,13 +39,16 @@ def quiet_natives() -> None:
 
 
 def _restore(real: int, thread: threading.Thread) -> None:
-    """Put the real stream back, which ends the pipe, and let the last lines through."""
+    """Put the real stream back and let the last lines through. Child processes may still hold the pipe open."""
+    os.write(2, _END)
     os.dup2(real, 2)
-    thread.join(timeout=1)  # a child process may still hold the pipe open
+    thread.join(timeout=1)
 
 
 def _pass_on(reader: int, real: int) -> None:
     with os.fdopen(reader, "rb") as lines:
         for line in lines:
             if not _CHATTER.match(line):
-                os.write(real, line)
+                os.write(real, line.removesuffix(_END))
+            if line.endswith(_END):
+                return

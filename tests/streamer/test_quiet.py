@@ -26,3 +26,17 @@ def test_only_the_chatter_is_dropped():
         "a sentence",
         "another library",
     ]
+
+
+HELD = """
+import atexit, subprocess, sys, threading
+from streamer.quiet import quiet_natives
+atexit.register(lambda: print([thread.name for thread in threading.enumerate()]))  # after what comes later
+quiet_natives()
+child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+"""
+
+
+def test_a_child_that_holds_the_stream_does_not_hold_up_the_end():
+    done = subprocess.run([sys.executable, "-c", HELD], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "['MainThread']"
