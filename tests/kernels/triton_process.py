@@ -5,6 +5,7 @@ is chosen when triton is imported.
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,7 +13,12 @@ import pytest
 import torch
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-needs_triton = pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed (extra `cuda`)")
+has_triton = find_spec("triton") is not None
+has_gpu = has_triton and torch.cuda.is_available()
+KNOWN = "3.6."  # interpreter and compiler are no public interfaces: those of 3.9 want other tests
+needs_triton = pytest.mark.skipif(
+    not (has_triton and version("triton").startswith(KNOWN)), reason=f"triton {KNOWN}* is not installed"
+)
 devices = pytest.mark.parametrize(
     "device",
     [
@@ -26,7 +32,7 @@ devices = pytest.mark.parametrize(
         ),
         pytest.param(
             "cuda",
-            marks=[needs_triton, pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")],
+            marks=[pytest.mark.gpu, pytest.mark.skipif(not has_gpu, reason="no GPU, or no triton")],
             id="cuda",
         ),
     ],
