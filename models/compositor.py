@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kernels.warp import Maps, odds, warp_composite
+from kernels.warp import Maps, odds, stretch, warp_composite
 from models.closeup import Patch
 from models.grid import unit_grid
 from models.guidance import Guidance
@@ -51,8 +51,8 @@ def compose(
         maps = Maps(flow, *darken(missing, rig.mouth))
     else:
         side, silent = edit.keep.shape[-1], 1 - alone
-        kept = 1 - (1 - edit.keep) * grow(silent, side)
-        keep, paint = cover(*darken(grow(missing, side), rig.mouth), kept, edit.paint)
+        kept = 1 - (1 - edit.keep) * stretch(silent, side)
+        keep, paint = cover(*darken(stretch(missing, side), rig.mouth), kept, edit.paint)
         flow = flow + edit.flow * silent * rig.focus[:, 2, None, None, None]
         maps = Maps(flow, keep, paint, odds(edit.alpha * silent))
     box, wide = (None, None) if rig.whole else (rig.focus, guidance.flow)
@@ -92,11 +92,6 @@ def overlay(picture: Tensor, patch: Patch) -> None:
         inside = (at.abs().amax(-1) < 1).to(cover.dtype).unsqueeze(1)
         colour, alpha = picture[who, :3, rows, columns], picture[who, 3:, rows, columns]
         colour += cover * inside * alpha * (paint - colour)
-
-
-def grow(maps: Tensor, size: int) -> Tensor:
-    """(B, C, h, w) at the canvas's resolution."""
-    return F.interpolate(maps, (size, size), mode="bilinear", align_corners=False)
 
 
 def darken(missing: Tensor, colour: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -50,12 +50,6 @@ class Pose:
     rotation: Tensor
     body: Tensor
     frame: Frame
-
-    def pick(self, index: int) -> Pose:
-        """One of the batch, as a batch of one."""
-        at = slice(index, index + 1)
-        parts = {f.name: getattr(self, f.name)[at] for f in fields(self) if f.name != "frame"}
-        return Pose(**parts, frame=Frame(*(v[at] for v in self.frame)))
 
 
 def rest_pose(rig: Rig) -> Pose:

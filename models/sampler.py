@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kernels.warp import Maps, odds, warp_composite
-from models.compositor import cover, darken, grow
+from kernels.warp import Maps, odds, stretch, warp_composite
+from models.compositor import cover, darken
 from models.dit import Edit, FrameInput
 from models.grid import crop, unit_grid
 from models.guidance import Guidance
@@ -58,7 +58,7 @@ def crop_focus(maps: Tensor, focus: Tensor, side: int) -> Tensor:
 def move(picture: Tensor, flow: Tensor) -> Tensor:
     """Sample focus-box maps (B, K, side, side) by a backward flow (B, 2, G, G) in box units."""
     side = picture.shape[-1]
-    grid = unit_grid(side, picture.device) + grow(flow, side).permute(0, 2, 3, 1)
+    grid = unit_grid(side, picture.device) + stretch(flow, side).permute(0, 2, 3, 1)
     return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
@@ -88,7 +88,7 @@ def render(focus: Focus, frame: FrameInput, edit: Edit) -> tuple[Tensor, Tensor]
     """
     side = focus.picture.shape[-1]
     flow = frame.maps[:, :2] + edit.flow
-    missing = grow(frame.maps[:, 4:5] * (1 - frame.maps[:, 2:3]), side)
+    missing = stretch(frame.maps[:, 4:5] * (1 - frame.maps[:, 2:3]), side)
     keep, paint = cover(*darken(missing, focus.mouth), edit.keep, edit.paint)
     drawn = warp_composite(focus.layer, Maps(flow, keep, paint, odds(edit.alpha)), focus.plate)
     return drawn, flow

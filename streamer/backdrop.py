@@ -34,7 +34,7 @@ def backdrop(rig: Rig, choice: Choice) -> Tensor | None:
     if choice.background == "blur":
         return blur(plate, rig.size // 24)
     if choice.background == "colour":
-        return upload(torch.tensor(choice.colour), plate.device).view(1, 3, 1, 1).div(255).expand_as(plate)
+        return upload(torch.tensor(choice.colour), plate.device).view(1, 3, 1, 1).div(255).expand_as(plate).contiguous()
     if choice.background == "transparent":
         return torch.zeros_like(plate)
     return None

@@ -77,7 +77,9 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         beside, along = placed(os.cpu_count() or 1, live)
         self.session = session(export_step(network, int8), beside)
         self.closeups = session(export_closeups(network, int8), along)
-        self.names = [entry.name for entry in self.session.get_inputs()]
+        self.names, self.sight_names = (
+            [entry.name for entry in graph.get_inputs()] for graph in (self.session, self.closeups)
+        )
         config = self.config
         empty = (config.depth, 1, config.heads, config.tokens, config.head_width)
         self.empty = (np.zeros(empty, np.float32), np.zeros(empty, np.float32))
@@ -124,9 +126,9 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         return Edit(*(torch.from_numpy(part) for part in edit))
 
     def _look(self, mouth: Sight, eyes: Sight) -> Sequence[Tensor]:
-        names = [entry.name for entry in self.closeups.get_inputs()]
         arrays = [maps.numpy() for maps in (mouth.maps, mouth.marks, eyes.maps, eyes.marks)]
-        return [torch.from_numpy(out) for out in self.closeups.run(None, dict(zip(names, arrays, strict=True)))]
+        said = self.closeups.run(None, dict(zip(self.sight_names, arrays, strict=True)))
+        return [torch.from_numpy(out) for out in said]
 
 
 def placed(cores: int, live: bool) -> tuple[int, int]:

@@ -10,10 +10,10 @@ SMALL = ModelConfig(
 )
 
 
-def small_network() -> CausalDiT:
+def small_network(config: ModelConfig = SMALL, seed: int = 5) -> CausalDiT:
     """The same at every call; far enough from its initial weights that past, noise and pictures all matter."""
-    torch.manual_seed(5)
-    network = CausalDiT(SMALL).eval()
+    torch.manual_seed(seed)
+    network = CausalDiT(config).eval()
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))

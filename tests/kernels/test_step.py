@@ -11,6 +11,7 @@ from models.cache import Cache
 from models.config import ModelConfig
 from models.dit import CausalDiT, Edit, FrameInput
 from tests.kernels.triton_process import devices
+from tests.networks import small_network
 
 SMALL = ModelConfig(width=32, depth=2, heads=2, keyed=1, ring=1, stem=(8, 16, 16))
 LANES = [[1], [2, 1], [1]]  # who draws in each tick; lane 0 never does
@@ -19,11 +20,8 @@ TOLERANCE = 3e-5  # ‖triton − torch‖ / ‖torch‖
 
 @pytest.fixture(scope="module")
 def network() -> CausalDiT:
-    torch.manual_seed(3)
-    network = CausalDiT(SMALL).eval()
+    network = small_network(SMALL, 3)
     with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(0.05 * torch.randn_like(parameter))
         for block in network.blocks:
             block.table.add_(1)  # wide gates: what attention says must show
     return network

@@ -10,18 +10,14 @@ import torch
 from models.cache import Cache
 from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT, Edit, FrameInput
+from tests.networks import small_network
 
 SMALL = ModelConfig(width=64, depth=2, heads=4, keyed=1, ring=2, stem=(8, 16, 16))
 
 
 @pytest.fixture(scope="module")
 def network() -> CausalDiT:
-    torch.manual_seed(3)
-    network = CausalDiT(SMALL).eval()
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(0.05 * torch.randn_like(parameter))
-    return network
+    return small_network(SMALL, 3)
 
 
 def some_frame(seed: int, batch: int = 1) -> FrameInput:
