@@ -63,13 +63,17 @@ class Forgetful(Altered):
         return super().draw(states, rig, *rest, **named)
 
 
-class Blindfolded(Altered):
-    """The network sees mid-grey in place of the warped picture; its edit is composed over the true warp as ever."""
+class Blind(Altered):
+    """The transformer sees mid-grey in place of the warped picture; its edit is composed over the true warp as ever."""
 
     def open(self, reference: Reference) -> State:
         assert reference.focus is not None
         grey = torch.full_like(reference.focus.picture, 0.5)
         return super().open(replace(reference, focus=replace(reference.focus, picture=grey)))
+
+
+class Blindfolded(Blind):
+    """So do the close-ups."""
 
     def draw(self, states: Sequence[State], rig: Rig, *rest: Any, **named: Any) -> Any:
         grey = replace(rig, image=torch.full_like(rig.image, 0.5))

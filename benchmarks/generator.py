@@ -2,13 +2,14 @@
 
 A real picture's rig and motions tracked once are drawn by one batch after the other, with no server around. "Alone" is
 the generator by itself, on guidance that is ready, each call waited for; the stages are those of whole ticks, on CUDA
-as the device's own events mark them. Operations are counted, see `benchmarks.flops`; on CUDA their rate is set beside
-that of a large matrix product on the same device.
+as the device's own events mark them. Operations are counted, see `benchmarks.flops`; their rate is set beside that of a
+large matrix product on the same device, on a CPU in float32 by as many threads, which 8 bits may exceed.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections import defaultdict
@@ -120,7 +121,7 @@ def measure(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str
     torch.set_num_threads(options.threads)
     picture = load_picture(options.ref)
     followed = track(load_clip(options.clip, *CAMERA)[: options.frames], 25.0)
-    ceilings: dict[str, float] = {}
+    ceilings: dict[str, float] = {}  # of each precision, on a CPU by threads
     report: dict[str, Any] = {
         "hardware": hardware.describe(device.type),
         "checkpoint": options.checkpoint.name,
@@ -139,14 +140,17 @@ def measure(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str
             if str(case.steps) not in report["gflop_per_frame"]:
                 counted = flops_per_frame(weights.load(options.checkpoint), rig, case.steps)
                 report["gflop_per_frame"][str(case.steps)] = counted / 1e9
-            if device.type == "cuda" and case.precision not in ceilings:
-                ceilings[case.precision] = rate(device, dtype_of(case.precision), REPEATS) / 1e12
+            threads = options.threads if case.kind == "torch" else os.cpu_count() or 1
+            kind = f"{case.precision}, {threads} threads" if device.type == "cpu" else case.precision
+            if kind not in ceilings:
+                torch.set_num_threads(threads)
+                ceilings[kind] = rate(device, dtype_of(case.precision), REPEATS) / 1e12
+                torch.set_num_threads(options.threads)
             for row in draw_batches(case, rig, followed, batches, options):
                 each = report["gflop_per_frame"][str(case.steps)]
                 # Live, the transformer does not think over every frame: nobody counts how many it does.
                 tflops = None if case.kind == "onnx-live" else each * row["alone_fps"] / 1e3
-                ceiling = ceilings.get(case.precision)
-                share = None if tflops is None or ceiling is None else tflops / ceiling
+                share = None if tflops is None else tflops / ceilings[kind]
                 row.update(size=size, **asdict(case), tflop_s=tflops, matmul_share=share)
                 report["rows"].append(row)
                 say(_line(row))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.artist import Artist, Blindfolded, Forgetful
+from benchmarks.artist import Artist, Blind, Blindfolded, Forgetful
 from benchmarks.bench import Bench
 from benchmarks.ledger import Rows, difference, mean_row, table
 from benchmarks.rendered import FIGURES, measure
@@ -71,7 +71,9 @@ def ablations(bench: Bench) -> dict[str, object]:
     rows |= {name: _row(bench, bench.artist(generator)) for name, generator in taken.items()}
     shapes = {"dit": describe_weights(bench.options.checkpoint or DEFAULT_CHECKPOINT)}
     for name, path in bench.options.ablation:
-        rows[name] = _row(bench, bench.artist(bench.generator("dit", path)))
+        generator = bench.generator("dit", path)
+        trained_blind = "blind" in weights.notes_of(path)
+        rows[name] = _row(bench, bench.artist(Blind(generator) if trained_blind else generator))
         shapes[name] = describe_weights(path)
     losses = {f"{name} − dit": difference(row, rows["dit"]) for name, row in rows.items() if name != "dit"}
     print(table(f"Ablations, {len(bench.takes)} takes, driver: self", {**rows, **losses}, FIGURES))

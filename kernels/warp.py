@@ -26,13 +26,17 @@ class Maps(NamedTuple):
     """What is known of a square box of the canvas, each map at a resolution of its own.
 
     flow (B, 2, ·, ·): backward displacement in canvas units. keep (B, 1, ·, ·) 0..1 and paint (B, 3, ·, ·): the person
-    is keep · moved + (1 − keep) · paint. odds (B, 1, ·, ·): factor of the alpha's odds, α : 1 − α; None: 1.
+    is keep · moved + (1 − keep) · paint. odds (B, 1, ·, ·): factor of the alpha's odds, α : 1 − α; None: 1. missing (B,
+    1, ·, ·) 0..1 with dark (B, 3): what the picture does not show and is this dark before anything is painted over it;
+    None: it shows all.
     """
 
     flow: Tensor
     keep: Tensor
     paint: Tensor
     odds: Tensor | None = None
+    missing: Tensor | None = None
+    dark: Tensor | None = None
 
 
 def odds(logit: Tensor) -> Tensor:
@@ -64,6 +68,8 @@ def warp_composite(
         raise ValueError(f"a background of side {size} wants a layer of side {2 * size - 1}, got {layer.shape[-1]}")
     if (box is None) != (wide is None):
         raise ValueError("a box and the flow beyond it come together")
+    if (maps.missing is None) != (maps.dark is None):
+        raise ValueError("what is missing and how dark it is come together")
     told = [part for part in maps if part is not None]
     twin = choose(backend, layer, background, *told, twins=("numba", "triton"))
     draw = reference if twin == "reference" else import_module(f"kernels.warp_{twin}").composite
@@ -76,11 +82,15 @@ def reference(
     """`warp_composite` in torch."""
     size = background.shape[-1]
     flow, keep, paint = (stretch(part, size, box) for part in maps[:3])
+    paint = (1 - keep) * paint
+    if maps.missing is not None and maps.dark is not None:
+        hidden = keep * stretch(maps.missing, size, box)
+        keep, paint = keep - hidden, paint + hidden * maps.dark[:, :, None, None]
     factor = None if maps.odds is None else stretch(maps.odds, size, box)
     if box is not None and wide is not None:
         inside = within(box, size)
         flow = torch.lerp(stretch(wide, size), flow, inside)
-        keep = 1 - (1 - keep) * inside
+        keep, paint = 1 - (1 - keep) * inside, paint * inside
         factor = None if factor is None else 1 + (factor - 1) * inside
     moved = warp(layer, flow)
     colour, alpha = moved[:, :3], moved[:, 3:].clamp(0, 1)
@@ -91,7 +101,7 @@ def reference(
         wanted = firm * factor / (firm * factor + 1 - firm)
         colour = colour * (wanted / firm).clamp_max(1) + (wanted - firm).clamp_min(0) * background
         alpha = (alpha + wanted - firm).clamp(0, 1)
-    colour = keep * colour + (1 - keep) * paint * alpha
+    colour = keep * colour + paint * alpha
     return torch.cat([colour + (1 - alpha) * background, alpha], 1).clamp(0, 1)
 
 

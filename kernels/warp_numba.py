@@ -15,7 +15,7 @@ from kernels.warp import EDGE, FIRM, RIM, Maps
 # Not all of fastmath: sums keep their order, which large odds need, and what is not a number stays so.
 compiled = njit(nogil=True, fastmath={"contract", "nsz", "arcp"}, cache=True, error_model="numpy")
 EDGE32, RIM32, FIRM32, ZERO, ONE, HALF = (np.float32(value) for value in (EDGE, RIM, FIRM, 0, 1, 0.5))
-KEPT, FACTOR = 3, 4  # rows of what is said of a row of pixels; 0, 1, 2: the paint
+KEPT, FACTOR, HIDDEN = 3, 4, 5  # rows of what is said of a row of pixels; 0, 1, 2: the paint, by its share
 
 
 def composite(
@@ -27,27 +27,36 @@ def composite(
     texels = layer.permute(0, 2, 3, 1).contiguous().numpy().reshape(batch, -1)
     plate = background.contiguous().numpy()
     factor = maps.flow.new_ones(batch, 1, 1, 1) if maps.odds is None else maps.odds
-    parts = [part.contiguous().numpy() for part in (*maps[:3], factor)]
+    missing = maps.flow.new_zeros(batch, 1, 1, 1) if maps.missing is None else maps.missing
+    dark = maps.flow.new_zeros(batch, 3) if maps.dark is None else maps.dark
+    parts = [part.contiguous().numpy() for part in (*maps[:3], factor, missing, dark)]
     beyond = parts[0] if wide is None else wide.contiguous().numpy()
     boxes = np.tile(np.array([0, 0, 1], np.float32), (batch, 1)) if box is None else box.numpy()
     for i in range(batch):
-        flow, keep, paint, odds = (part[i] for part in parts)
-        draw(texels[i], plate[i], beyond[i], boxes[i], box is None, flow, keep, paint, odds, trim, out[i].numpy())
+        flow, keep, paint, odds, missing, dark = (part[i] for part in parts)
+        draw(
+            texels[i], plate[i], beyond[i], boxes[i], box is None, flow, keep, paint, odds, missing, dark, trim,
+            out[i].numpy(),
+        )  # fmt: skip
     return out
 
 
 @compiled
-def draw(texels, plate, beyond, box, whole, flow, keep, paint, odds, trim, out):  # type: ignore[no-untyped-def]
+def draw(  # type: ignore[no-untyped-def]
+    texels, plate, beyond, box, whole, flow, keep, paint, odds, missing, dark, trim, out
+):
     """One picture, out (4, S, S). texels: (2S−1)²·4, flat; plate (3, S, S); the maps (C, h, w) as they come."""
     size = out.shape[1]
     place, moved = np.empty((2, size), np.float32), np.empty((4, size), np.float32)
-    said = np.empty((5, size), np.float32)
+    said = np.empty((6, size), np.float32)
     corner, inside = np.empty(size, np.uint32), np.empty(size, np.float32)
-    scratch = np.empty(max(flow.shape[2], keep.shape[2], paint.shape[2], odds.shape[2], beyond.shape[2]), np.float32)
+    widest = max(flow.shape[2], keep.shape[2], paint.shape[2], odds.shape[2], missing.shape[2], beyond.shape[2])
+    scratch = np.empty(widest, np.float32)
     flow_at, flow_share = columns(flow.shape[2], box[0], box[2], size)
     keep_at, keep_share = columns(keep.shape[2], box[0], box[2], size)
     paint_at, paint_share = columns(paint.shape[2], box[0], box[2], size)
     odds_at, odds_share = columns(odds.shape[2], box[0], box[2], size)
+    missing_at, missing_share = columns(missing.shape[2], box[0], box[2], size)
     wide_at, wide_share = columns(beyond.shape[2], ZERO, ONE, size)
     for y in range(size):
         line = np.float32(2 * y + 1) / size - ONE
@@ -56,8 +65,10 @@ def draw(texels, plate, beyond, box, whole, flow, keep, paint, odds, trim, out):
             stretch(flow[c], row, flow_at, flow_share, scratch, place[c])
         stretch(keep[0], row, keep_at, keep_share, scratch, said[KEPT])
         stretch(odds[0], row, odds_at, odds_share, scratch, said[FACTOR])
+        stretch(missing[0], row, missing_at, missing_share, scratch, said[HIDDEN])
         for c in range(3):
             stretch(paint[c], row, paint_at, paint_share, scratch, said[c])
+        cover(dark, said)
         if not whole:
             fade(row, box, inside)
             for c in range(2):
@@ -66,6 +77,8 @@ def draw(texels, plate, beyond, box, whole, flow, keep, paint, odds, trim, out):
             moved[0] = ONE
             mix(moved[0], inside, said[KEPT])
             mix(moved[0], inside, said[FACTOR])
+            for c in range(3):
+                limit(inside, said[c])
         aim(y, place, corner)
         gather(texels, corner, place, moved)
         blend(said, plate, y, trim, moved)
@@ -122,6 +135,24 @@ def mix(beyond, inside, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def limit(inside, out):  # type: ignore[no-untyped-def]
+    """Nothing where we are not inside the box."""
+    for x in range(inside.shape[0]):
+        out[x] *= inside[x]
+
+
+@compiled
+def cover(dark, said):  # type: ignore[no-untyped-def]
+    """Paint by its share, over the dark where the picture shows nothing."""
+    for x in range(said.shape[1]):
+        kept = said[KEPT, x]
+        hidden = kept * said[HIDDEN, x]
+        said[KEPT, x] = kept - hidden
+        for c in range(3):
+            said[c, x] = (ONE - kept) * said[c, x] + hidden * dark[c]
+
+
+@compiled
 def aim(y, place, corner):  # type: ignore[no-untyped-def]
     """From flow to texels: the number of the upper left one of four, and how far beyond it."""
     size = corner.shape[0]
@@ -163,8 +194,7 @@ def blend(said, plate, y, trim, moved):  # type: ignore[no-untyped-def]
         share *= min(wanted / firm, ONE) * said[KEPT, x]
         alpha = min(max(alpha + wanted - firm, ZERO), ONE)
         rest = said[KEPT, x] * max(wanted - firm, ZERO) + ONE - alpha
-        cover = (ONE - said[KEPT, x]) * alpha
-        moved[0, x] = share * moved[0, x] + cover * said[0, x] + rest * plate[0, y, x]
-        moved[1, x] = share * moved[1, x] + cover * said[1, x] + rest * plate[1, y, x]
-        moved[2, x] = share * moved[2, x] + cover * said[2, x] + rest * plate[2, y, x]
+        moved[0, x] = share * moved[0, x] + alpha * said[0, x] + rest * plate[0, y, x]
+        moved[1, x] = share * moved[1, x] + alpha * said[1, x] + rest * plate[1, y, x]
+        moved[2, x] = share * moved[2, x] + alpha * said[2, x] + rest * plate[2, y, x]
         moved[3, x] = alpha

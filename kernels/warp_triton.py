@@ -19,7 +19,7 @@ _BLOCK = 256  # pixels of a program
 
 
 @triton.jit
-def _cell(place, cells):  # type: ignore[no-untyped-def]
+def cell(place, cells):  # type: ignore[no-untyped-def]
     """A place in -1..1 as the cell before it, the one behind, and how far between them."""
     at = tl.clamp(((place + 1) * cells - 1) * 0.5, 0.0, cells - 1.0)
     before = at.to(tl.int32)
@@ -27,8 +27,8 @@ def _cell(place, cells):  # type: ignore[no-untyped-def]
 
 
 @triton.jit
-def _stretched(plane, width, row, column, is_pixel):  # type: ignore[no-untyped-def]
-    """A square plane's value between four cells; row, column from `_cell`."""
+def stretched(plane, width, row, column, is_pixel):  # type: ignore[no-untyped-def]
+    """A square plane's value between four cells; row, column from `cell`."""
     top, low, down = row
     left, right, across = column
     a = tl.load(plane + top * width + left, mask=is_pixel, other=0.0)
@@ -36,6 +36,12 @@ def _stretched(plane, width, row, column, is_pixel):  # type: ignore[no-untyped-
     c = tl.load(plane + low * width + left, mask=is_pixel, other=0.0)
     d = tl.load(plane + low * width + right, mask=is_pixel, other=0.0)
     return (1 - down) * ((1 - across) * a + across * b) + down * ((1 - across) * c + across * d)
+
+
+@triton.jit
+def _told(planes, number, side, v, u, is_pixel):  # type: ignore[no-untyped-def]
+    """The value of one of the planes (·, side, side) at a place in -1..1, down and across."""
+    return stretched(planes + number * side * side, side, cell(v, side), cell(u, side), is_pixel)
 
 
 @triton.jit
@@ -47,7 +53,7 @@ def _away(place, centre, half):  # type: ignore[no-untyped-def]
 
 @triton.jit
 def _shares(moved, factor, kept, TRIM: tl.constexpr):  # type: ignore[no-untyped-def]
-    """The alpha, and how much of the pixel is moved, painted and background."""
+    """The alpha, and how much of the pixel is moved and background."""
     alpha = tl.clamp(moved, 0.0, 1.0)
     share = kept
     if TRIM:
@@ -56,7 +62,7 @@ def _shares(moved, factor, kept, TRIM: tl.constexpr):  # type: ignore[no-untyped
     wanted = firm * factor / (firm * factor + 1 - firm)
     share *= tl.minimum(wanted / firm, 1.0)
     alpha = tl.clamp(alpha + wanted - firm, 0.0, 1.0)
-    return alpha, share, (1 - kept) * alpha, kept * tl.maximum(wanted - firm, 0.0) + 1 - alpha
+    return alpha, share, kept * tl.maximum(wanted - firm, 0.0) + 1 - alpha
 
 
 @triton.jit
@@ -71,12 +77,12 @@ def _sampled(texel, row, column, right, low, is_pixel):  # type: ignore[no-untyp
 
 @triton.jit
 def _composite_kernel(  # type: ignore[no-untyped-def]
-    layer, background, flow, keep, paint, odds, wide, boxes, out,
-    size, flow_side, keep_side, paint_side, odds_side, wide_side,
+    layer, background, flow, keep, paint, odds, missing, dark, wide, boxes, out,
+    size, flow_side, keep_side, paint_side, odds_side, missing_side, wide_side,
     layer_picture, layer_plane, layer_row, layer_column,
-    BOXED: tl.constexpr, ODDS: tl.constexpr, TRIM: tl.constexpr, BLOCK: tl.constexpr,
+    BOXED: tl.constexpr, ODDS: tl.constexpr, HOLES: tl.constexpr, TRIM: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """BOXED: the maps are of a box, with `wide` beyond it. ODDS: alphas change."""
+    """BOXED: the maps are of a box, with `wide` beyond it. ODDS: alphas change. HOLES: something is missing."""
     picture = tl.program_id(1).to(tl.int64)
     pixel = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     is_pixel = pixel < size * size
@@ -88,26 +94,22 @@ def _composite_kernel(  # type: ignore[no-untyped-def]
         half = tl.load(boxes + picture * 3 + 2)
         u, v = (column - x0) / half, (row - y0) / half
 
-    flow += picture * 2 * flow_side * flow_side
-    at = _cell(v, flow_side), _cell(u, flow_side)
-    across = _stretched(flow, flow_side, at[0], at[1], is_pixel)
-    down = _stretched(flow + flow_side * flow_side, flow_side, at[0], at[1], is_pixel)
-    kept = _stretched(
-        keep + picture * keep_side * keep_side, keep_side, _cell(v, keep_side), _cell(u, keep_side), is_pixel
-    )
+    across = _told(flow, picture * 2, flow_side, v, u, is_pixel)
+    down = _told(flow, picture * 2 + 1, flow_side, v, u, is_pixel)
+    kept = _told(keep, picture, keep_side, v, u, is_pixel)
     factor = tl.full((BLOCK,), 1.0, tl.float32)
     if ODDS:
-        factor = _stretched(
-            odds + picture * odds_side * odds_side, odds_side, _cell(v, odds_side), _cell(u, odds_side), is_pixel
-        )
+        factor = _told(odds, picture, odds_side, v, u, is_pixel)
+    painted, hidden, inside = 1 - kept, tl.zeros_like(kept), tl.full((BLOCK,), 1.0, tl.float32)
+    if HOLES:
+        hidden = kept * _told(missing, picture, missing_side, v, u, is_pixel)
+        kept -= hidden
     if BOXED:
         t = tl.clamp((1 - tl.maximum(_away(u, x0, half), _away(v, y0, half))) / _EDGE, 0.0, 1.0)
         inside = t * t * (3 - 2 * t)
-        wide += picture * 2 * wide_side * wide_side
-        beyond = _cell(row, wide_side), _cell(column, wide_side)
-        far = _stretched(wide, wide_side, beyond[0], beyond[1], is_pixel)
+        far = _told(wide, picture * 2, wide_side, row, column, is_pixel)
         across = far + inside * (across - far)
-        far = _stretched(wide + wide_side * wide_side, wide_side, beyond[0], beyond[1], is_pixel)
+        far = _told(wide, picture * 2 + 1, wide_side, row, column, is_pixel)
         down = far + inside * (down - far)
         kept = 1 - (1 - kept) * inside
         factor = 1 + (factor - 1) * inside
@@ -120,15 +122,17 @@ def _composite_kernel(  # type: ignore[no-untyped-def]
     texel = layer + picture * layer_picture + top.to(tl.int64) * layer_row + left * layer_column
     moved = _sampled(texel + 3 * layer_plane, layer_row, layer_column, right, low, is_pixel)
 
-    alpha, share, cover, rest = _shares(moved, factor, kept, TRIM)
+    alpha, share, rest = _shares(moved, factor, kept, TRIM)
+    painted, hidden = painted * inside * alpha, hidden * inside * alpha
     plane = size * size
     out += picture * 4 * plane + pixel
-    at = _cell(v, paint_side), _cell(u, paint_side)
     for c in tl.static_range(3):
         moved = _sampled(texel + c * layer_plane, layer_row, layer_column, right, low, is_pixel)
-        tint = _stretched(paint + (picture * 3 + c) * paint_side * paint_side, paint_side, at[0], at[1], is_pixel)
+        tint = _told(paint, picture * 3 + c, paint_side, v, u, is_pixel)
         behind = tl.load(background + (picture * 3 + c) * plane + pixel, mask=is_pixel, other=0.0)
-        colour = share * moved + cover * tint + rest * behind
+        colour = share * moved + painted * tint + rest * behind
+        if HOLES:
+            colour += hidden * tl.load(dark + picture * 3 + c)
         tl.store(out + c * plane, tl.clamp(colour, 0.0, 1.0), mask=is_pixel)
     tl.store(out + 3 * plane, alpha, mask=is_pixel)
 
@@ -141,14 +145,16 @@ def composite(
     out = torch.empty(batch, 4, size, size, device=layer.device, dtype=torch.float32)
     flow, keep, paint, background = (part.contiguous() for part in (*maps[:3], background))
     odds = keep if maps.odds is None else maps.odds.contiguous()
+    missing, dark = (keep if part is None else part.contiguous() for part in (maps.missing, maps.dark))
     wide, box = (flow, keep) if wide is None or box is None else (wide.contiguous(), box.contiguous())
-    for name, part in (("flow", flow), ("keep", keep), ("paint", paint), ("odds", odds), ("wide", wide)):
+    small = {"flow": flow, "keep": keep, "paint": paint, "odds": odds, "missing": missing, "wide": wide}
+    for name, part in small.items():
         if len(part) != batch or part.shape[-1] != part.shape[-2]:
             raise ValueError(f"{name} must be {batch} square maps, got {tuple(part.shape)}")
     with launching("warp_composite", layer.device):
         _composite_kernel[(triton.cdiv(size * size, _BLOCK), batch)](
-            layer, background, flow, keep, paint, odds, wide, box, out,
-            size, *(part.shape[-1] for part in (flow, keep, paint, odds, wide)), *layer.stride(),
-            BOXED=box is not keep, ODDS=maps.odds is not None, TRIM=trim, BLOCK=_BLOCK,
+            layer, background, flow, keep, paint, odds, missing, dark, wide, box, out,
+            size, *(part.shape[-1] for part in small.values()), *layer.stride(),
+            BOXED=box is not keep, ODDS=maps.odds is not None, HOLES=maps.missing is not None, TRIM=trim, BLOCK=_BLOCK,
         )  # fmt: skip
     return out

@@ -102,30 +102,37 @@ class Patch:
 def stand(view: View, picture: Tensor, face: Tensor, frame: Frame, side: int) -> Still:
     """Look at B pictures (B, 3, S, S) themselves; their landmarks (B, 478, 3) and heads in units of the map."""
     window = Window.of(view, frame)
-    maps = torch.cat([sample(picture, window.grid(side)) * 2 - 1, openings(view, window, face, side)], 1)
-    return Still(window, maps, window.at(take(face, view.marks)[..., :2]))
+    maps = torch.cat([sample(picture, window.grid(side)) * 2 - 1, openings([view], window, face, side)], 1)
+    return Still(window, maps, window.at(points(face, [view.marks])))
 
 
-def see(view: View, subject: Subject, still: Still) -> Sight:
-    """Look at B subjects through a view."""
+def see(views: Sequence[View], subject: Subject, still: Still) -> Sight:
+    """Look at B subjects through k views of one kind, one after another: k·B sights of as many stills."""
     side = still.maps.shape[-1]
-    window = Window.of(view, subject.frame)
+    window = Window.stack([Window.of(view, subject.frame) for view in views])
     grid = window.grid(side)
-    in_box = (grid - subject.box[:, None, None, :2]) / subject.box[:, None, None, 2:]
+    box = subject.box.repeat(len(views), 1)[:, None, None]
+    in_box = (grid - box[..., :2]) / box[..., 2:]
     source = grid + sample(subject.flow, in_box).permute(0, 2, 3, 1)
     own = unit_grid(side, grid.device).expand_as(grid)
     maps = torch.cat([
-        sample(subject.picture, source) * 2 - 1, still.maps, openings(view, window, subject.face, side),
+        sample(subject.picture, source) * 2 - 1, still.maps, openings(views, window, subject.face, side),
         (still.window.at(source) - own).permute(0, 3, 1, 2) * 4, own.permute(0, 3, 1, 2),
     ], 1)  # fmt: skip
-    marks = window.at(take(subject.face, view.marks)[..., :2])
+    marks = window.at(points(subject.face, [view.marks for view in views]))
     return Sight(maps, torch.stack([still.marks, marks], 1), window, source)
 
 
-def openings(view: View, window: Window, face: Tensor, side: int) -> Tensor:
-    """(B, 2, side, side) coverage of the view's inner and outer ring by landmarks (B, 478, 3)."""
-    inner, outer = (window.at(take(face, ring)[..., :2]) for ring in (view.inner, view.outer))
-    return torch.cat([opening(inner, side), opening(outer, side) if len(view.outer) > 4 else disc(outer, side)], 1)
+def points(face: Tensor, chosen: Sequence[tuple[int, ...]]) -> Tensor:
+    """Places of k choices of landmarks (B, 478, 3), one after another: (k·B, N, 2)."""
+    return torch.cat([take(face, some)[..., :2] for some in chosen])
+
+
+def openings(views: Sequence[View], window: Window, face: Tensor, side: int) -> Tensor:
+    """(k·B, 2, side, side) coverage of k views' inner and outer ring by landmarks (B, 478, 3)."""
+    inner = window.at(points(face, [view.inner for view in views]))
+    outer = window.at(points(face, [view.outer for view in views]))
+    return torch.cat([opening(inner, side), opening(outer, side) if outer.shape[1] > 4 else disc(outer, side)], 1)
 
 
 def sample(maps: Tensor, grid: Tensor, mode: str = "bilinear") -> Tensor:
@@ -209,14 +216,7 @@ def stills(picture: Tensor, face: Tensor, frame: Frame, config: ModelConfig) -> 
 
 def sights(subject: Subject, stills: Sequence[Still]) -> tuple[Sight, Sight]:
     """The mouths' and the eyes' windows of B subjects, as `Closeups` takes them."""
-    mouth, right, left = (see(view, subject, still) for view, still in zip(VIEWS, stills, strict=True))
-    eyes = Sight(
-        torch.cat([right.maps, left.maps]),
-        torch.cat([right.marks, left.marks]),
-        Window.stack([right.window, left.window]),
-        torch.cat([right.source, left.source]),
-    )
-    return mouth, eyes
+    return see(VIEWS[:1], subject, stills[0]), see(VIEWS[1:], subject, Still.stack(stills[1:]))
 
 
 def reach(sight: Sight) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from kernels.overlay import overlay
 from kernels.warp import Maps, odds, stretch, warp_composite
 from models.closeup import Patch
 from models.grid import unit_grid
@@ -48,17 +49,16 @@ def compose(
     missing = guidance.holes[:, :1] * (1 - guidance.confidence) * (1 - alone)
     flow = guidance.focus_flow + shift
     if edit is None:
-        maps = Maps(flow, *darken(missing, rig.mouth))
+        maps = Maps(flow, 1 - missing, rig.mouth[:, :, None, None])
     else:
-        side, silent = edit.keep.shape[-1], 1 - alone
-        kept = 1 - (1 - edit.keep) * stretch(silent, side)
-        keep, paint = cover(*darken(stretch(missing, side), rig.mouth), kept, edit.paint)
+        silent = 1 - alone
+        keep = 1 - (1 - edit.keep) * stretch(silent, edit.keep.shape[-1])
         flow = flow + edit.flow * silent * rig.focus[:, 2, None, None, None]
-        maps = Maps(flow, keep, paint, odds(edit.alpha * silent))
+        maps = Maps(flow, keep, edit.paint, odds(edit.alpha * silent), missing, rig.mouth)
     box, wide = (None, None) if rig.whole else (rig.focus, guidance.flow)
     picture = warp_composite(rig.layer, maps, background, wide, box, trim)
     for patch in patches:
-        overlay(picture, patch)
+        overlay(picture, patch.window.flat(), 1 - patch.done.keep, patch.done.paint)
     return picture
 
 
@@ -79,29 +79,3 @@ def speak(rig: Rig, patches: Sequence[Patch], cells: int) -> tuple[Tensor, Tenso
             torch.maximum(spot, reach, out=spot)
             shift[who, :, rows, columns] += patch.window.rows(who).lay(step).permute(0, 3, 1, 2)
     return alone, shift
-
-
-def overlay(picture: Tensor, patch: Patch) -> None:
-    """Paint a patch over the person in picture (B, 4, S, S), in place."""
-    size = picture.shape[-1]
-    grid = unit_grid(size, picture.device)
-    maps = torch.cat([1 - patch.done.keep, patch.done.paint], 1)
-    for who, rows, columns in patch.window.bounds(size):
-        at = patch.window.rows(who).at(grid[:, rows, columns])
-        cover, paint = F.grid_sample(maps[who], at, "bilinear", "border", False).split([1, 3], 1)
-        inside = (at.abs().amax(-1) < 1).to(cover.dtype).unsqueeze(1)
-        colour, alpha = picture[who, :3, rows, columns], picture[who, 3:, rows, columns]
-        colour += cover * inside * alpha * (paint - colour)
-
-
-def darken(missing: Tensor, colour: Tensor) -> tuple[Tensor, Tensor]:
-    """What geometry alone paints: a dark mouth interior (B, 3) where the picture shows none (B, 1, h, w). keep, paint.
-    """
-    return 1 - missing, colour[:, :, None, None].expand(-1, -1, *missing.shape[-2:])
-
-
-def cover(keep: Tensor, paint: Tensor, over_keep: Tensor, over_paint: Tensor) -> tuple[Tensor, Tensor]:
-    """One keep and paint for two layers of paint, the second over the first; all on one grid."""
-    both = keep * over_keep
-    colour = over_keep * (1 - keep) * paint + (1 - over_keep) * over_paint
-    return both, colour / (1 - both).clamp_min(1e-3)

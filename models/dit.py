@@ -168,7 +168,7 @@ class Block(nn.Module):
         self.table = nn.Parameter(torch.randn(6, width) / width**0.5)
         self.norm_motion = nn.LayerNorm(width)
         self.query_key = nn.Linear(width, 2 * spatial)
-        self.geometry = nn.Linear(config.code_channels, 2 * keyed)
+        self.geometry = nn.Linear(config.code_channels, 2 * keyed) if keyed else None
         self.value = nn.Linear(width, width)
         self.norm_query = HeadNorm(config.head_width)
         self.norm_key = HeadNorm(config.head_width)
@@ -189,8 +189,9 @@ class Block(nn.Module):
         canonical coordinates alone.
         """
         query, key = self.query_key(x).chunk(2, -1)
-        keyed_query, keyed_key = self.geometry(code).chunk(2, -1)
-        query, key = torch.cat([query, keyed_query], -1), torch.cat([key, keyed_key], -1)  # (B, N, C)
+        if self.geometry is not None:
+            keyed_query, keyed_key = self.geometry(code).chunk(2, -1)
+            query, key = torch.cat([query, keyed_query], -1), torch.cat([key, keyed_key], -1)  # (B, N, C)
         return self.heads(query), self.heads(key), self.heads(self.value(x))
 
     def forward(self, x: Tensor, code: Tensor, motion: Tensor, modulation: Tensor, recall: Recall) -> Tensor:

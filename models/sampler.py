@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kernels.warp import Maps, odds, stretch, warp_composite
-from models.compositor import cover, darken
 from models.dit import Edit, FrameInput
 from models.grid import crop, unit_grid
 from models.guidance import Guidance
@@ -26,8 +25,7 @@ NOISE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Focus:
-    """A reference's focus box at the network's size. picture, plate: (B, 3, side, side) 0..1; layer, mouth as in `Rig`.
-    """
+    """A reference's focus box at the network's size. picture, plate: (B, 3, side, side) 0..1; layer, mouth as in `Rig`."""
 
     picture: Tensor
     plate: Tensor
@@ -86,12 +84,10 @@ def render(focus: Focus, frame: FrameInput, edit: Edit) -> tuple[Tensor, Tensor]
 
     Returns the picture with its alpha (B, 4, side, side), 0..1, and the flow f₀ + Δf (B, 2, G, G) in box units.
     """
-    side = focus.picture.shape[-1]
     flow = frame.maps[:, :2] + edit.flow
-    missing = stretch(frame.maps[:, 4:5] * (1 - frame.maps[:, 2:3]), side)
-    keep, paint = cover(*darken(missing, focus.mouth), edit.keep, edit.paint)
-    drawn = warp_composite(focus.layer, Maps(flow, keep, paint, odds(edit.alpha)), focus.plate)
-    return drawn, flow
+    missing = frame.maps[:, 4:5] * (1 - frame.maps[:, 2:3])
+    maps = Maps(flow, edit.keep, edit.paint, odds(edit.alpha), missing, focus.mouth)
+    return warp_composite(focus.layer, maps, focus.plate), flow
 
 
 def draw_frame(step: Callable[[FrameInput], Edit], focus: Focus, frame: FrameInput, steps: int = 1) -> Edit:

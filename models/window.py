@@ -82,6 +82,10 @@ class Window:
         """Some of the batch."""
         return Window(*(getattr(self, f.name)[who] for f in fields(Window)))
 
+    def flat(self) -> Tensor:
+        """(B, 6) centre, across, down: as `kernels.overlay` takes it."""
+        return torch.cat([self.centre, self.across, self.down], 1)
+
     def within(self, box: Tensor) -> Window:
         """The same windows in the units of boxes (B, 3) of the map."""
         half = box[:, 2:]

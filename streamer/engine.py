@@ -19,6 +19,7 @@ from streamer import pacing
 from streamer.admission import Admission
 from streamer.errors import DeviceMemoryError, EngineClosedError, KagamiError
 from streamer.frames import AvatarFrame, CameraFrame
+from streamer.kept import Kept
 from streamer.mailbox import Mailbox
 from streamer.memory import memory_bytes
 from streamer.meter import DRAWN, QUEUE_AGE, spread
@@ -76,8 +77,8 @@ class Engine:
         self._admission = Admission(max_sessions, min_fps)
         self._drawn = 0
         self._left_drops: Counter[str] = Counter()
-        self._spread: tuple[float, dict[str, dict[str, float]]] | None = None
-        self._memory: tuple[float, dict[str, int]] | None = None
+        self._spread = Kept(lambda: spread([seat.meter for seat in self.seats]), SPREAD_PERIOD)
+        self._memory = Kept(memory_bytes, MEMORY_PERIOD)
         self._moved = False
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -119,17 +120,11 @@ class Engine:
 
     def spread(self) -> dict[str, dict[str, float]]:
         """How alike the live sessions are served, see `meter.spread`; counted anew once a second, whoever asks."""
-        now = time.monotonic()
-        if self._spread is None or now - self._spread[0] > SPREAD_PERIOD:
-            self._spread = (now, spread([seat.meter for seat in self.seats]))
-        return self._spread[1]
+        return self._spread()
 
     def memory(self) -> dict[str, int]:
         """What the server holds, see `memory_bytes`; looked at anew every few seconds, whoever asks."""
-        now = time.monotonic()
-        if self._memory is None or now - self._memory[0] > MEMORY_PERIOD:
-            self._memory = (now, memory_bytes())
-        return self._memory[1]
+        return self._memory()
 
     @property
     def newest(self) -> Avatar | None:

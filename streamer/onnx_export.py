@@ -54,6 +54,7 @@ class StepGraph(nn.Module):
         keys, values = (torch.stack(each) for each in zip(*fresh, strict=True))
         return edit.flow, edit.keep, edit.paint, edit.alpha, keys, values
 
+
 def export_step(network: CausalDiT, int8: bool = True) -> bytes:
     """`StepGraph` of one stream. int8: see `export`."""
     config = network.config

@@ -36,4 +36,5 @@ def rolled_sample(pixels: list[int], size: int = 256, scale: float = 0.28) -> di
         "target_body": np.stack([body] * len(pixels)),
         "flow": flow,
         "visible": np.full((len(pixels), 1, size, size), 255, np.uint8),
+        "style": np.array(2, np.uint8),
     }

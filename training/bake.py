@@ -39,7 +39,7 @@ class Baked:
     (B, T, 6, G, G), canonical (B, T, 3, G, G), tokens (B, T, M, C): guidance. face (B, T, 478, 3), stance (B, T, 13):
     the pose that the guidance draws, landmarks and head frame (scale, rotation, shift), box units. truth (B, T, 3, s,
     s), alpha (B, T, 1, s, s), flow (B, T, 2, G, G) box units, visible (B, T, 1, s, s), label (B, T, 1, s, s): the
-    renderer's answer. Pictures 0..1.
+    renderer's answer. style (B,): of the characters, their place in STYLES. Pictures 0..1.
     """
 
     picture: Tensor
@@ -61,11 +61,11 @@ class Baked:
     flow: Tensor
     visible: Tensor
     label: Tensor
+    style: Tensor
 
     def frame(self, t: int) -> Baked:
         """Only frame t of every sample."""
         return replace(self, **{name: getattr(self, name)[:, t : t + 1] for name in PER_FRAME})
-
 
     def pick(self, index: Tensor) -> Baked:
         """The samples numbered (K,)."""
@@ -74,6 +74,7 @@ class Baked:
 
 PER_FRAME = ("maps", "canonical", "tokens", "face", "stance", "truth", "alpha", "flow", "visible", "label")
 BYTES = {"picture", "matte", "plate", "truth", "alpha", "visible"}  # 0..1 stored in 8 bits
+NUMBERS = {"label", "style"}  # small integers
 
 
 def worth_baking(samples: Iterable[dict[str, np.ndarray]]) -> Iterator[dict[str, np.ndarray]]:
@@ -143,6 +144,7 @@ def bake(sample: dict[str, np.ndarray], who: Impostor = Impostor()) -> Baked:  #
         flow=flow[None],
         visible=visible[None],
         label=label[None],
+        style=get("style"),
     )
 
 
@@ -174,7 +176,7 @@ def store(batch: list[Baked], path: Path) -> None:
         tensor = torch.cat([getattr(one, field.name) for one in batch])
         if field.name in BYTES:
             tensor = (tensor * 255 + 0.5).clamp(0, 255).byte()
-        elif field.name == "label":
+        elif field.name in NUMBERS:
             tensor = tensor.byte()
         else:
             tensor = tensor.half()

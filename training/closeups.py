@@ -167,14 +167,15 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     options = Options.of(given)
-    network = fresh(given.preset, given.seed, given.start)
+    network = fresh(PRESETS[given.preset], given.seed, given.start)
     supply = Supply.of(given, frames=2)
     critics = {name: Critic(device=given.device) for name in ("mouth", "eyes") if given.gan}
     companions: dict[str, Stateful] = {f"{name}_critic": critic.network for name, critic in critics.items()}
     companions |= {f"{name}_critic_optimizer": critic.optimizer for name, critic in critics.items()}
     task = Nearer(given.preset, options, given.gan, critics)
+    notes = {"preset": given.preset, "batch": str(given.batch), "without": " ".join(given.without)}
     try:
-        Trainer(task, supply, network, options, {"preset": given.preset}, companions).run()
+        Trainer(task, supply, network, options, notes, companions).run()
     finally:
         supply.close()
 

@@ -25,7 +25,7 @@ from training.render.landmark_noise import NoiseModel
 from training.render.landmarks import LEFT_EYE, POINTS, RIGHT_EYE, LandmarkMap
 from training.render.raster import Array
 from training.render.scene import SCALE, Scene, random_scene
-from training.samples import SPACINGS, studio_of
+from training.samples import SPACINGS, studio_of, style_number
 
 PER_CHARACTER = 64  # samples of each character
 PER_SCENE = 4  # consecutive samples of a character in the same place
@@ -46,6 +46,7 @@ class Plan:
     moves: Array  # (N, 1 + T, B, 3, 4) of this figure's bones
     error: Array  # (N, 1 + T, 478, 3) the tracker's, in eye distances
     kind: NDArray[np.uint8]  # (N,)
+    style: int  # the character's place in STYLES
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Load:
     acts: Acts  # of all plans, samples and frames, in this order
     error: Tensor  # (plans · N, 1 + T, 478, 3)
     kind: Tensor  # (plans · N,)
+    style: Tensor  # (plans,)
 
     @classmethod
     def gather(cls, plans: list[Plan], device: Device) -> Load:
@@ -77,6 +79,7 @@ class Load:
             ),
             torch.from_numpy(np.concatenate([plan.error for plan in plans])).to(device),
             torch.from_numpy(np.concatenate([plan.kind for plan in plans])).to(device),
+            torch.tensor([plan.style for plan in plans], dtype=torch.uint8, device=device),
         )
 
 
@@ -135,7 +138,8 @@ class PlanStream(IterableDataset):
             kinds.append(KINDS.index(kind))
         figure = Figure.of(character)
         moves = np.stack([figure.moves(shown) for shown in acts])
-        return Plan(figure, scenes, place, acts, moves, np.stack(errors), np.array(kinds, np.uint8))
+        style = style_number(character.look.style)
+        return Plan(figure, scenes, place, acts, moves, np.stack(errors), np.array(kinds, np.uint8), style)
 
     def _errors(self, rng: np.random.Generator, acts: list[Act]) -> Array:
         """What the tracker will say too much (1 + T, 478, 3), in eye distances."""
@@ -233,6 +237,7 @@ class DeviceStream(IterableDataset):
             "flow": flow.view(count, frames - 1, *flow.shape[1:]),
             "visible": _byte(seen.view(count, frames - 1, 1, *seen.shape[1:])),
             "kind": load.kind[sample],
+            "style": load.style[who.view(count, frames)[:, 0]],
         }
 
 

@@ -135,13 +135,16 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     options = Options.of(given)
-    network = fresh(given.preset, given.seed, given.start)
+    network = fresh(PRESETS[given.preset], given.seed, given.start)
     critic = Critic(device=given.device) if given.gan else None
     companions: dict[str, Stateful] = {}
     if critic is not None:
         companions = {"critic": critic.network, "critic_optimizer": critic.optimizer}
     supply = Supply.of(given, given.frames)
-    notes = {"preset": given.preset, "batch": str(given.batch), "distilled": "self-rollout", "gan": str(given.gan)}
+    notes = {
+        "preset": given.preset, "batch": str(given.batch), "without": " ".join(given.without),
+        "distilled": "self-rollout", "gan": str(given.gan),
+    }  # fmt: skip
     try:
         Trainer(Distilling(given.preset, options, given.gan, critic), supply, network, options, notes, companions).run()
     finally:

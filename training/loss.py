@@ -17,6 +17,7 @@ from models.dit import Edit
 LABELS = {"background": 0, "body": 1, "hair": 2, "face": 3, "mouth": 4, "eyes": 5}
 PIXEL_WEIGHT = torch.tensor([0.6, 1.0, 1.2, 2.0, 6.0, 6.0])  # by label
 
+
 @dataclass(frozen=True, slots=True)
 class Truth:
     """The renderer's word on a frame, focus box: picture (B, 3, s, s) 0..1, alpha (B, 1, s, s), flow (B, 2, G, G)

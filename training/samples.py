@@ -11,6 +11,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from training.motion_tracks import Names, pair_tracks
 from training.render import raster
+from training.render.appearance import STYLES
 from training.render.bodykit import load_bodykit
 from training.render.character import Act, Character, Studio
 from training.render.facekit import load_facekit
@@ -76,7 +77,8 @@ class SampleStream(IterableDataset):
         target_face (T, 478, 3), target_body (T, 33, 4): landmarks in canvas units, as a tracker reports them; without
         its errors in ref_face_true, target_face_true; flow (T, 2, S, S) float32 target → reference, canvas units;
         visible (T, 1, S, S) uint8 0..255 (255 = the reference shows this surface point; the still background is
-        visible where the reference shows background); kind: 0 still, 1 small, 2 large motion.
+        visible where the reference shows background); kind: 0 still, 1 small, 2 large motion; style: the character's,
+        its place in STYLES.
         With a bodykit also ref_hands (2, 21, 4), target_hands (T, 2, 21, 4): left, right; confidence 0 or 1 last.
         If `full`: ref_expression (57,), target_expression (T, 57) weights 0..1; ref_pose (6,), target_pose (T, 6)
         pitch, yaw, roll of the head in radians and the whole's move in cm; ref_place (3, S, S), target_place (T, 3, S,
@@ -124,6 +126,7 @@ class SampleStream(IterableDataset):
             "flow": np.stack(flows),
             "visible": _byte(np.stack(seen)),
             "kind": np.array(("still", "small", "large").index(kind), np.uint8),
+            "style": np.array(style_number(character.look.style), np.uint8),
         }
         if character.body is not None:
             hands = np.stack([
@@ -155,6 +158,11 @@ def studio_of(facekit: Path | str | Studio, bodykit: Path | str | None) -> Studi
     if isinstance(facekit, Studio):
         return facekit
     return Studio(load_facekit(facekit), None if bodykit is None else load_bodykit(bodykit))
+
+
+def style_number(style: str) -> int:
+    """A style's place in STYLES."""
+    return list(STYLES).index(style)
 
 
 def _byte(values: NDArray[np.float32]) -> NDArray[np.uint8]:

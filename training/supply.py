@@ -6,7 +6,7 @@ import argparse
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -16,16 +16,21 @@ from torch import Tensor
 
 from training.bake import BYTES, Baked, shard_paths
 from training.crew import Crew, Kits, Recipe
+from training.render.appearance import STYLES
+from training.samples import style_number
 
 log = logging.getLogger("training.supply")
 POOL = 4  # shards mixed at a time: a shard has few characters
 
 
 class Supply:
-    """Batches of `Baked` from all shards of a folder, those included that appear while it is read."""
+    """Batches of `Baked` from all shards of a folder, those included that appear while it is read; without the
+    characters of some styles.
+    """
 
-    def __init__(self, folder: Path, batch: int, crew: Crew | None = None) -> None:
+    def __init__(self, folder: Path, batch: int, crew: Crew | None = None, without: Sequence[str] = ()) -> None:
         self.folder, self.batch, self.crew = folder, batch, crew
+        self.without = torch.tensor([style_number(style) for style in without], dtype=torch.uint8)
         self.seen = 0
 
     @staticmethod
@@ -43,6 +48,10 @@ class Supply:
             "--workers", type=int, default=max(1, (os.cpu_count() or 1) - 1), help="rendering processes"
         )
         parser.add_argument("--batch", type=int, default=batch, help="characters per step")
+        parser.add_argument(
+            "--without", nargs="*", default=[], choices=STYLES, metavar="STYLE",
+            help=f"leave out characters of these styles: {', '.join(STYLES)}",
+        )  # fmt: skip
 
     @staticmethod
     def of(arguments: argparse.Namespace, frames: int) -> Supply:
@@ -56,11 +65,11 @@ class Supply:
                 raise SystemExit(
                     f"{hint}give baked shards with --data, or the face model with --facekit to render new ones."
                 )
-            return Supply(folder, arguments.batch)
+            return Supply(folder, arguments.batch, without=arguments.without)
         recipe = Recipe(arguments.seed, frames, arguments.bodykit is not None)
         kits = Kits(arguments.facekit, arguments.bodykit)
         crew = Crew(kits, folder, recipe, arguments.shards, arguments.workers)
-        return Supply(folder, arguments.batch, crew)
+        return Supply(folder, arguments.batch, crew, arguments.without)
 
     def close(self) -> None:
         """End the workers, if any."""
@@ -90,43 +99,45 @@ class Supply:
     def batches(self, generator: torch.Generator, skip: int) -> Iterator[Baked]:
         """One pass in random order; batches of less than `batch` samples end each pool (see `trainer.Source`)."""
         paths = self._paths()
-        pool: list[Path] = []
-        samples = 0
+        pool: dict[Path, Tensor] = {}
         for number, index in enumerate(torch.randperm(len(paths), generator=generator).tolist(), 1):
-            pool.append(paths[index])
-            samples += count(paths[index])
+            pool[paths[index]] = wanted(paths[index], self.without)
+            samples = sum(len(rows) for rows in pool.values())
             if number < len(paths) and (len(pool) < POOL or samples < 2 * self.batch):
                 continue
-            orders = torch.randperm(samples, generator=generator).split(self.batch)
+            orders = torch.randperm(samples, generator=generator).split(self.batch) if samples else ()
             if skip < len(orders):
                 tensors = load(pool)
                 for order in orders[skip:]:
                     yield pick(tensors, order)
             skip = max(0, skip - len(orders))
-            pool, samples = [], 0
+            pool = {}
             if self.crew is not None:
                 self.crew.look()
 
 
-def count(path: Path) -> int:
-    """Samples in a shard, from its header. SystemExit when it is none."""
+def wanted(path: Path, without: Tensor) -> Tensor:
+    """Numbers of a shard's samples whose style is none of those: (K,). SystemExit when it is no shard."""
     try:
         with safe_open(path, "pt") as file:
-            return file.get_slice("picture").get_shape()[0]
+            style = file.get_tensor("style")
     except (SafetensorError, OSError) as error:
         raise SystemExit(f"{path} is no baked shard ({error}); delete it and bake again.") from error
+    return torch.isin(style, without, invert=True).nonzero()[:, 0]
 
 
-def load(paths: list[Path]) -> dict[str, Tensor]:
-    """The tensors of some shards, as stored, one behind the other. SystemExit when they do not fit together."""
-    parts = [load_file(path) for path in paths]
-    for path, part in zip(paths, parts, strict=True):
+def load(pool: dict[Path, Tensor]) -> dict[str, Tensor]:
+    """Some samples of some shards, as stored, one behind the other. SystemExit when they do not fit together."""
+    parts = [load_file(path) for path in pool]
+    for path, part in zip(pool, parts, strict=True):
         for name in Baked.__slots__:
             if name not in part:
                 raise SystemExit(f"{path} was baked by another version (it has no {name}); delete it and bake again.")
             if part[name].shape[1:] != parts[0][name].shape[1:]:
-                raise SystemExit(f"{path} holds other sizes of {name} than {paths[0]}; keep them in two folders.")
-    return {name: torch.cat([part[name] for part in parts]) for name in Baked.__slots__}
+                first = next(iter(pool))
+                raise SystemExit(f"{path} holds other sizes of {name} than {first}; keep them in two folders.")
+    chosen = list(zip(parts, pool.values(), strict=True))
+    return {name: torch.cat([part[name][rows] for part, rows in chosen]) for name in Baked.__slots__}
 
 
 def pick(tensors: dict[str, Tensor], order: Tensor) -> Baked:

@@ -8,20 +8,23 @@ Pose augmentation needs nothing here. Head size and bone lengths are always the 
 only changes, in the driver's face size; models/body.py turns bones of the picture's length), so a driver's proportions
 never reach the network; boxes are normalised where a rig chooses its focus box, in whose units all maps are; and the
 characters' own proportions, the tracker's error and its bias per person are drawn where samples are rendered and baked.
+
+What a part is worth is seen by training without it: `--keyed 0`, `--ring W`, `--blind`, `--without STYLE`; the weights
+go to `benchmarks.quality --parts ablations --ablation NAME=FILE` beside others of the same budget.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from models import checkpoint
-from models.config import PRESETS
+from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT, Edit, FrameInput
 from models.sampler import NOISE, Focus, frame_input, reference_input, render
 from training.bake import Baked
@@ -99,16 +102,21 @@ def score(focus: Focus, frame: FrameInput, edit: Edit, truth: Truth) -> tuple[di
 
 @dataclass(frozen=True)
 class Drawing:
-    """The task: frames of baked clips, each from its own noise level."""
+    """The task: frames of baked clips, each from its own noise level. blind: the network sees mid-grey in place of the
+    moved picture.
+    """
 
     name: str
     options: Options
+    blind: bool = False
 
     def loss(self, network: CausalDiT, batch: Baked, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
         """Mean terms over the frames; sheet: reference, last frame as drawn, its truth."""
         focus = focus_of(batch)
         times, others = choose(batch.truth.shape[1], network, generator)
         frames = [noised_frame(batch, focus, t, generator) for t in times]
+        if self.blind:
+            frames = [replace(frame, warped=torch.full_like(frame.warped, 0.5)) for frame in frames]
         with self.options.autocast():
             edits = network.clip(references(network, batch, focus, others), frames)
         total: dict[str, Tensor] = {}
@@ -120,17 +128,17 @@ class Drawing:
         return total, torch.cat([batch.picture, drawn, batch.truth[:, times[-1]]], 3)
 
 
-def fresh(preset: str, seed: int, start: Path | None) -> CausalDiT:
-    """A preset's network, random by seed or from weights. SystemExit with one sentence when these do not fit."""
+def fresh(config: ModelConfig, seed: int, start: Path | None) -> CausalDiT:
+    """A network, random by seed or from weights. SystemExit with one sentence when these do not fit."""
     torch.manual_seed(seed)
-    network = CausalDiT(PRESETS[preset])
+    network = CausalDiT(config)
     if start is not None:
         try:
             network.load_state_dict(checkpoint.load(start).state_dict())
         except checkpoint.CheckpointError as error:
             raise SystemExit(str(error)) from error
         except RuntimeError as error:
-            raise SystemExit(f"{start} holds weights of another preset than {preset}.") from error
+            raise SystemExit(f"{start} holds weights of another shape; give the --preset that made them.") from error
     return network
 
 
@@ -138,16 +146,26 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--preset", choices=sorted(PRESETS), default="tiny")
     parser.add_argument("--start", type=Path, default=None, help="weights to start from instead of random ones")
+    parser.add_argument("--keyed", type=int, metavar="N", help="geometry-keyed heads, if not the preset's")
+    parser.add_argument("--ring", type=int, metavar="W", help="past frames remembered, if not the preset's")
+    parser.add_argument("--blind", action="store_true", help="hide the moved picture from the network")
     Options.add_to(parser)
     Supply.add_to(parser, batch=4)
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     options = Options.of(given)
-    network = fresh(given.preset, given.seed, given.start)
-    supply = Supply.of(given, frames=max(2, network.config.ring + 1))
-    notes = {"preset": given.preset, "batch": str(given.batch)}
+    changes = {name: value for name in ("keyed", "ring") if (value := getattr(given, name)) is not None}
     try:
-        Trainer(Drawing(given.preset, options), supply, network, options, notes).run()
+        config = replace(PRESETS[given.preset], **changes)
+    except ValueError as error:
+        parser.error(str(error))
+    network = fresh(config, given.seed, given.start)
+    supply = Supply.of(given, frames=max(2, network.config.ring + 1))
+    notes = {"preset": given.preset, "batch": str(given.batch), "without": " ".join(given.without)}
+    if given.blind:
+        notes["blind"] = "yes"
+    try:
+        Trainer(Drawing(given.preset, options, given.blind), supply, network, options, notes).run()
     finally:
         supply.close()
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.artist import Artist, Blindfolded, Forgetful, animate
+from benchmarks.artist import Artist, Blind, Blindfolded, Forgetful, animate
 from models.sampler import Focus
 from streamer.generator import GeometryGenerator, Reference, State
 from streamer.motion import Motion
@@ -74,3 +74,10 @@ def test_the_blindfolded_see_grey_and_draw_over_the_true_warp(rig):
     assert (state.reference.focus.picture == 0.5).all() and (seen.image == 0.5).all()
     assert not torch.equal(state.reference.focus.layer[:, :3], torch.full_like(state.reference.focus.layer[:, :3], 0.5))
     assert np.abs(drawn[0] - picture(rig)).max() <= 2
+
+
+def test_blind_is_the_transformer_alone(rig):
+    spy = Spy()
+    animate(Artist(Blind(spy), size=128), rig, [still(rig)])
+    state, _, seen = spy.seen[0]
+    assert (state.reference.focus.picture == 0.5).all() and torch.equal(seen.image, rig.image)

@@ -38,7 +38,8 @@ def test_every_way_gets_a_row(device: str, tmp_path: Path, capsys: pytest.Captur
         assert row["alone_ms"]["p50"] > 0 and row["fps"] > 0
         assert (row["tflop_s"] is None) == (row["kind"] == "onnx-live")
         assert set(row["stage_ms"]) == {"retarget", "guide", "generate", "compose"}
-        assert (row["matmul_share"] is None) == (row["peak_gb"] is None) == (device == "cpu")
+        assert row["matmul_share"] is None if row["kind"] == "onnx-live" else row["matmul_share"] > 0
+        assert (row["peak_gb"] is None) == (device == "cpu")
     assert len(capsys.readouterr().out.splitlines()) == 3 + len(ways)
 
 

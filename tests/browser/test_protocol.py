@@ -47,8 +47,9 @@ def test_speaks_the_version_of_the_examples(page: Page) -> None:
 
 def test_refuses_each_message_that_lacks_a_field(page: Page) -> None:
     for message in EXAMPLES["server"]:
-        for missing in [name for name in message if name not in ("type", "sdpMid", "sdpMLineIndex",
-        "usernameFragment")]:
+        for missing in [
+            name for name in message if name not in ("type", "sdpMid", "sdpMLineIndex", "usernameFragment")
+        ]:
             lame = {name: value for name, value in message.items() if name != missing}
             words = page.evaluate(_REFUSES, ["parse", json.dumps(lame)])
             field = f"{message['type']}.{missing}"

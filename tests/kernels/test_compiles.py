@@ -77,3 +77,22 @@ def test_mesh(compiled: list[Any]) -> None:
     triangles, shown = torch.zeros(100, 3, dtype=torch.long), torch.ones(2, 100, dtype=torch.bool)
     draw(torch.zeros(2, 50, 3), [Bucket(triangles, 9, shown)], torch.zeros(1, 50, 4), 128)
     assert "atom" in compiled[0].asm["ptx"] or "red" in compiled[0].asm["ptx"]
+
+
+def test_warp(compiled: list[Any]) -> None:
+    from kernels.warp import Maps  # noqa: PLC0415
+    from kernels.warp_triton import composite  # noqa: PLC0415
+
+    layer, background = torch.zeros(2, 4, 63, 63), torch.zeros(2, 3, 32, 32)
+    maps = Maps(torch.zeros(2, 2, 8, 8), torch.zeros(2, 1, 16, 16), torch.zeros(2, 3, 16, 16))
+    composite(layer, maps, background, None, None, False)
+    maps = maps._replace(odds=torch.ones(2, 1, 8, 8), missing=torch.zeros(2, 1, 8, 8), dark=torch.zeros(2, 3))
+    composite(layer, maps, background, torch.zeros(2, 2, 4, 4), torch.zeros(2, 3), True)
+
+
+def test_overlay(compiled: list[Any]) -> None:
+    from kernels.overlay_triton import lay  # noqa: PLC0415
+
+    picture, paint = torch.zeros(2, 4, 32, 32), torch.zeros(2, 3, 8, 8)
+    lay(picture, torch.zeros(2, 6), paint[:, :1], paint)
+    lay(picture[:1], torch.zeros(1, 6), paint[:1, :1], paint[:1])

@@ -68,6 +68,20 @@ def test_paint_replaces_the_moved_colour_under_the_same_alpha(layer: torch.Tenso
 
 
 @both
+def test_what_is_missing_is_dark_under_the_paint(layer: torch.Tensor, backend: str) -> None:
+    background, paint, dark = torch.rand(2, 3, SIZE, SIZE), torch.rand(2, 3, 1, 1), torch.rand(2, 3)
+    keep, missing = torch.full((2, 1, 1, 1), 0.75), torch.zeros(2, 1, SIZE, SIZE)
+    missing[..., :9] = 1
+    maps = Maps(still(), keep, paint, None, missing, dark)
+    picture = warp_composite(between(layer), maps, background, backend=backend)
+    alpha = layer[:, 3:]
+    shown = torch.where(missing > 0, alpha * dark[:, :, None, None], layer[:, :3])
+    expected = 0.75 * shown + 0.25 * alpha * paint + (1 - alpha) * background
+    assert torch.allclose(picture[:, :3], expected, atol=1e-5)
+    assert torch.allclose(picture[:, 3:], alpha, atol=1e-5)
+
+
+@both
 def test_alpha_follows_the_odds(layer: torch.Tensor, backend: str) -> None:
     background = torch.rand(2, 3, SIZE, SIZE)
     logit = torch.full((2, 1, 4, 4), -1.5)
@@ -113,7 +127,7 @@ def test_a_box_that_is_the_canvas_fades_nowhere(layer: torch.Tensor, backend: st
 
 
 def case(size: int, boxed: bool, coarse: bool, device: str = "cpu") -> tuple[torch.Tensor, ...]:
-    """layer, flow, keep, paint, odds, background, and box and the flow beyond it if boxed."""
+    """layer, flow, keep, paint, odds, missing, dark, background, and box and the flow beyond it if boxed."""
     random = torch.Generator().manual_seed(3)
 
     def noise(*shape: int) -> torch.Tensor:
@@ -122,7 +136,8 @@ def case(size: int, boxed: bool, coarse: bool, device: str = "cpu") -> tuple[tor
     alpha = torch.rand(2, 1, size, size, generator=random)
     layer = between(torch.cat([noise(3, size, size).sigmoid() * alpha, alpha], 1))
     parts = [layer, noise(2, 7, 7) * 0.1, noise(1, 12, 12).sigmoid(), noise(3, 12, 12).sigmoid()]
-    parts += [odds(noise(1, 1, 1) if coarse else noise(1, 9, 9)), noise(3, size, size).sigmoid()]
+    parts += [odds(noise(1, 1, 1) if coarse else noise(1, 9, 9)), noise(1, 7, 7).sigmoid(), noise(3).sigmoid()]
+    parts += [noise(3, size, size).sigmoid()]
     if boxed:
         parts += [torch.tensor([[0.2, -0.3, 0.5], [0.1, 0, 0.9]]), noise(2, 4, 4) * 0.1]
     return tuple(part.to(device) for part in parts)
@@ -171,5 +186,7 @@ def test_wrong_sizes_and_backends_are_told(layer: torch.Tensor) -> None:
         warp_composite(layer, kept(still()), background)
     with pytest.raises(ValueError, match="backend must be one of"):
         warp_composite(between(layer), kept(still()), background, backend="fast")
+    with pytest.raises(ValueError, match="what is missing and how dark it is come together"):
+        warp_composite(between(layer), kept(still())._replace(dark=torch.zeros(2, 3)), background)
     with pytest.raises(ValueError, match="a box and the flow beyond it come together"):
         warp_composite(between(layer), kept(still()), background, box=torch.tensor([[0.0, 0.0, 0.5]]))

@@ -49,7 +49,7 @@ def subject_of(rig: Rig) -> Subject:
 
 
 def mouth_of(rig: Rig, side: int) -> Sight:
-    return see(MOUTH_VIEW, subject_of(rig), stand(MOUTH_VIEW, rig.image, rig.face, rig.frame, side))
+    return see([MOUTH_VIEW], subject_of(rig), stand(MOUTH_VIEW, rig.image, rig.face, rig.frame, side))
 
 
 def sights_of(rig: Rig) -> tuple[Sight, Sight]:

@@ -174,9 +174,7 @@ def test_without_a_recording_it_draws_all_the_same(
     assert len(caplog.records) == 1
 
 
-def test_in_16_bits_it_draws_nearly_the_same(
-    network: CausalDiT, rigs: list[Rig], references: list[Reference]
-) -> None:
+def test_in_16_bits_it_draws_nearly_the_same(network: CausalDiT, rigs: list[Rig], references: list[Reference]) -> None:
     exact, coarse = TorchGenerator(network, CPU, 1), TorchGenerator(small_network(), CPU, 1, precision="bfloat16")
     assert coarse.network.blocks[0].out.weight.dtype == torch.bfloat16
     wanted = draw(exact, [exact.open(references[0])], rigs[:1])

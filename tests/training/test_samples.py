@@ -23,7 +23,7 @@ def test_a_sample_has_the_documented_arrays(stream):
         "ref_face_true": (478, 3), "ref_body": (33, 4), "target_image": (2, 3, 256, 256),
         "target_matte": (2, 1, 256, 256), "target_label": (2, 1, 256, 256), "target_face": (2, 478, 3),
         "target_face_true": (2, 478, 3), "target_body": (2, 33, 4), "flow": (2, 2, 256, 256),
-        "visible": (2, 1, 256, 256), "kind": (),
+        "visible": (2, 1, 256, 256), "kind": (), "style": (),
     }  # fmt: skip
     assert {name: value.shape for name, value in sample.items()} == shapes
     assert set(np.unique(sample["target_label"])) <= set(range(6))

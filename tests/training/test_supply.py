@@ -19,6 +19,7 @@ from training import crew as crew_module
 from training import train
 from training.bake import BYTES, LARGE, Baked
 from training.crew import Crew, Kits, Recipe, make, shard_path
+from training.render.appearance import STYLES
 from training.supply import Supply
 
 
@@ -29,6 +30,7 @@ def shard(folder: Path, number: int, samples: int, frames: int = 2) -> None:
     for field in fields(Baked):
         shape = (samples, frames, 2) if field.name in per_frame else (samples, 2)
         tensors[field.name] = torch.zeros(shape, dtype=torch.uint8 if field.name in BYTES else torch.half)
+    tensors["style"] = torch.arange(samples, dtype=torch.uint8)
     tensors["mouth"] = torch.stack([torch.tensor([number, sample]) for sample in range(samples)]).half()
     save_file(tensors, shard_path(folder, number))
 
@@ -73,6 +75,24 @@ def test_a_batch_mixes_shards_and_seeds_differ(folder: Path) -> None:
 
 def test_a_batch_may_be_larger_than_shards(folder: Path) -> None:
     assert [len(batch) for batch in names(Supply(folder, 13))] == [13, 13, 1]
+
+
+def test_characters_of_some_styles_are_left_out(folder: Path) -> None:
+    first, second = list(STYLES)[:2]
+    seen = [name for batch in names(Supply(folder, 4, without=[second])) for name in batch]
+    assert len(seen) == 20 and not any(sample == 1 for _, sample in seen)
+    shard(folder, 9, 1)  # a shard of which nothing is left
+    assert len([name for batch in names(Supply(folder, 4, without=[first, second])) for name in batch]) == 13
+    assert names(Supply(folder, 4, without=STYLES)) == []
+    assert names(Supply(folder, 3, without=[first]), skip=2) == names(Supply(folder, 3, without=[first]))[2:]
+
+
+def test_the_style_to_be_left_out_comes_from_the_command_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--out", str(folder), "--data", str(folder), "--without"]
+    assert options(*given, "cel").without.tolist() == [list(STYLES).index("cel")]
+    with pytest.raises(SystemExit):
+        options(*given, "manga")
+    assert "invalid choice: 'manga'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("skip", [1, 4, 5, 7, 50])

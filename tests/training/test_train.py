@@ -1,19 +1,19 @@
 """A rendered sample becomes network inputs, and the network learns from them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from models.checkpoint import load, save
+from models.checkpoint import load, notes_of, save
 from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT
 from tests.rolled import rolled_sample
 from training import train
 from training.bake import Baked, bake, shard_paths, store
-from training.supply import Supply, pick
-from training.supply import load as load_shards
+from training.supply import Supply
 from training.train import Drawing, choose, focus_of, fresh, other_view, references
 from training.trainer import Options, Trainer
 
@@ -39,7 +39,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def one_batch(data: Path) -> Baked:
-    return pick(load_shards(shard_paths(data)), torch.arange(2))
+    return next(Supply(data, 2).batches(torch.Generator().manual_seed(0), 0))
 
 
 def test_the_guidance_of_a_moved_head_is_its_true_flow(sample: dict[str, np.ndarray]) -> None:
@@ -55,12 +55,13 @@ def test_a_shard_keeps_what_was_stored(sample: dict[str, np.ndarray], data: Path
     assert torch.allclose(batch.picture[:1], fresh.picture, atol=3e-3)
     assert torch.allclose(batch.maps[:1], fresh.maps, atol=3e-3)
     assert torch.equal(batch.label[:1], fresh.label)
+    assert batch.style.tolist() == [2, 2]
 
 
 def test_the_loss_falls(data: Path, tmp_path: Path) -> None:
     options = Options(tmp_path, steps=100, rate=1e-2)
     task = Drawing("small", options)
-    trainer = Trainer(task, Supply(data, 2), fresh("small", 1, None), options)
+    trainer = Trainer(task, Supply(data, 2), fresh(SMALL, 1, None), options)
     batch = one_batch(data)
 
     def total() -> float:
@@ -80,6 +81,32 @@ def test_one_command_trains_and_trains_on(data: Path, tmp_path: Path) -> None:
     assert load(tmp_path / "small.safetensors").config == SMALL
     train.main([*command, "3", "--precision", "fp32"])
     assert torch.load(tmp_path / "state.pt")["step"] == 3
+
+
+def test_a_part_may_be_left_out(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["--data", str(data), "--preset", "small", "--out", str(tmp_path), "--batch", "2", "--steps", "1"]
+    train.main([*command, "--keyed", "0", "--ring", "3", "--blind", "--without", "flat", "line"])
+    made = tmp_path / "small.safetensors"
+    assert load(made).config == replace(SMALL, keyed=0, ring=3)
+    assert notes_of(made)["without"] == "flat line" and notes_of(made)["blind"] == "yes"
+    with pytest.raises(SystemExit):
+        train.main([*command, "--keyed", "4"])
+    assert "keyed must lie in 0..3, got 4" in capsys.readouterr().err
+
+
+@torch.no_grad()
+def test_the_blind_see_the_moved_picture_nowhere(data: Path, tmp_path: Path) -> None:
+    network = CausalDiT(SMALL)
+
+    def looks(blind: bool) -> list[torch.Tensor]:
+        seen: list[torch.Tensor] = []
+        hook = network.stem.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].warped))
+        Drawing("small", Options(tmp_path), blind).loss(network, one_batch(data), torch.Generator().manual_seed(3))
+        hook.remove()
+        return seen[1:]  # the first is the reference's, who is seen in any case
+
+    assert all(bool((warped == 0.5).all()) for warped in looks(True))
+    assert not any(bool((warped == 0.5).all()) for warped in looks(False))
 
 
 def test_frames_that_are_not_drawn_may_be_references() -> None:
@@ -121,12 +148,12 @@ def test_several_references_learn(data: Path, tmp_path: Path) -> None:
 
 def test_weights_of_another_preset_are_refused(tmp_path: Path) -> None:
     save(CausalDiT(PAIR), tmp_path / "pair.safetensors")
-    fresh("small", 1, tmp_path / "pair.safetensors")  # more slots, the same weights
+    fresh(SMALL, 1, tmp_path / "pair.safetensors")  # more slots, the same weights
     save(CausalDiT(ModelConfig(width=64, depth=1, heads=4, keyed=1, stem=(8, 8, 8))), tmp_path / "wide.safetensors")
-    with pytest.raises(SystemExit, match=r"wide\.safetensors holds weights of another preset than small\."):
-        fresh("small", 1, tmp_path / "wide.safetensors")
+    with pytest.raises(SystemExit, match=r"wide\.safetensors holds weights of another shape; give the --preset"):
+        fresh(SMALL, 1, tmp_path / "wide.safetensors")
     with pytest.raises(SystemExit, match=r"none\.safetensors is not there"):
-        fresh("small", 1, tmp_path / "none.safetensors")
+        fresh(SMALL, 1, tmp_path / "none.safetensors")
 
 
 def test_an_empty_folder_is_said(tmp_path: Path) -> None:

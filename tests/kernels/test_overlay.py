@@ -1,0 +1,82 @@
+"""Windows laid over pictures against their own words."""
+
+import pytest
+import torch
+
+from kernels.overlay import overlay, reference
+from tests.kernels.triton_process import devices
+
+SIZE = 40
+both = pytest.mark.parametrize("backend", ["reference", "numba"])
+
+
+def windows(device: str = "cpu") -> torch.Tensor:
+    """Upright, turned, beyond a corner, mirrored, and nowhere near."""
+    across = torch.tensor([[0.4, 0.0], [0.3, 0.2], [0.5, -0.1], [-0.35, 0.1], [0.2, 0.0]])
+    down = torch.stack([-across[:, 1], across[:, 0]], 1)
+    down[3] = -down[3]
+    centre = torch.tensor([[0.0, 0.1], [-0.2, 0.3], [0.953, -0.907], [0.1, 0.013], [3.0, 3.0]])
+    return torch.cat([centre, across, down], 1).to(device)
+
+
+def case(device: str = "cpu", size: int = SIZE) -> tuple[torch.Tensor, ...]:
+    """picture, window, cover, paint."""
+    random = torch.Generator().manual_seed(4)
+    parts = [torch.rand(5, channels, side, side, generator=random) for channels, side in ((4, size), (1, 12), (3, 12))]
+    picture, cover, paint = (part.to(device) for part in parts)
+    return picture, windows(device), cover, paint
+
+
+@both
+def test_inside_it_is_painted_by_cover_and_alpha(backend: str) -> None:
+    picture, window, cover, paint = case()
+    before = picture.clone()
+    overlay(picture, window, torch.full_like(cover, 0.5), torch.ones_like(paint), backend)
+    half = before[:, :3] + 0.5 * before[:, 3:] * (1 - before[:, :3])
+    middle = slice(14, 24), slice(14, 24)  # inside the first window
+    assert torch.allclose(picture[0, :3][:, *middle], half[0][:, *middle], atol=1e-6)
+    assert torch.equal(picture[:, 3], before[:, 3])
+    assert torch.equal(picture[0, :, :10], before[0, :, :10]) and torch.equal(picture[4], before[4])
+
+
+@both
+def test_the_window_carries_its_paint_with_it(backend: str) -> None:
+    picture, window, cover, _ = case()
+    picture[:, :3], picture[:, 3] = 0, 1
+    ramp = torch.linspace(0, 1, 12).expand(5, 3, 12, 12)
+    overlay(picture, window, torch.ones_like(cover), ramp, backend)
+    row = picture[0, 0, 20]
+    assert bool((row[13:27].diff() > 0).all())  # to the right in an upright window
+    assert bool((picture[3, 0, 20, 15:27].diff() < 0).all())  # to the left in a mirrored one
+
+
+def test_numba_draws_what_torch_draws() -> None:
+    picture, *rest = case()
+    theirs = picture.clone()
+    reference(theirs, *rest)
+    overlay(picture, *rest, backend="numba")
+    assert torch.allclose(picture, theirs, atol=1e-5)
+
+
+def test_a_window_that_is_nowhere_covers_nothing() -> None:
+    picture, window, *rest = case()
+    before = picture.clone()
+    window[0], window[1] = torch.nan, torch.inf
+    overlay(picture[:2], window[:2], *(part[:2] for part in rest), backend="numba")
+    assert torch.equal(picture[:2], before[:2])
+
+
+@devices
+@pytest.mark.parametrize("size", [16, 33, SIZE])
+def test_triton_draws_what_torch_draws(size: int, device: str) -> None:
+    picture, *rest = case(device, size)
+    theirs = picture.double()
+    reference(theirs, *(part.double() for part in rest))
+    overlay(picture, *rest, backend="triton")
+    assert float((picture - theirs).norm() / theirs.norm()) < 1e-5
+
+
+def test_a_picture_must_be_whole() -> None:
+    picture, *rest = case()
+    with pytest.raises(ValueError, match="the picture must be contiguous"):
+        overlay(picture.transpose(2, 3), *rest)
