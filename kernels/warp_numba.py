@@ -68,7 +68,8 @@ def draw(  # type: ignore[no-untyped-def]
         stretch(missing[0], row, missing_at, missing_share, scratch, said[HIDDEN])
         for c in range(3):
             stretch(paint[c], row, paint_at, paint_share, scratch, said[c])
-        cover(dark, said)
+            cover(said[KEPT], said[HIDDEN], dark[c], said[c])
+        hide(said[HIDDEN], said[KEPT])
         if not whole:
             fade(row, box, inside)
             for c in range(2):
@@ -142,14 +143,17 @@ def limit(inside, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def cover(dark, said):  # type: ignore[no-untyped-def]
-    """Paint by its share, over the dark where the picture shows nothing."""
-    for x in range(said.shape[1]):
-        kept = said[KEPT, x]
-        hidden = kept * said[HIDDEN, x]
-        said[KEPT, x] = kept - hidden
-        for c in range(3):
-            said[c, x] = (ONE - kept) * said[c, x] + hidden * dark[c]
+def cover(kept, hidden, dark, paint):  # type: ignore[no-untyped-def]
+    """Paint by its share, and the dark beneath it."""
+    for x in range(kept.shape[0]):
+        paint[x] = (ONE - kept[x]) * paint[x] + kept[x] * hidden[x] * dark
+
+
+@compiled
+def hide(hidden, kept):  # type: ignore[no-untyped-def]
+    """What is kept of the picture where it does not show all."""
+    for x in range(kept.shape[0]):
+        kept[x] *= ONE - hidden[x]
 
 
 @compiled
