@@ -3,7 +3,8 @@
     picture moved and at rest, openings, places ─► Retoucher (small U-Net) ─► Retouch: move a little, keep, paint
 
 A window lies rigidly on the head (models/window.py): upper teeth and eyeballs stand still in it whatever the face does,
-so that a few convolutions suffice. Windows know nothing of each other and remember nothing.
+so that a few convolutions suffice. Windows know nothing of each other and remember nothing. What closes needs no
+network: a warp leaves a line of eyeball or teeth where lids or lips meet, which gets the colour of their edge instead.
 """
 
 from __future__ import annotations
@@ -17,26 +18,29 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.config import ModelConfig
-from models.grid import unit_grid
-from models.numbers import take
-from models.openings import opening
+from models.grid import smoothstep, unit_grid
+from models.numbers import floats, take
+from models.openings import height, opening
 from models.topology import Frame
 from models.window import LEFT_EYE_VIEW, MOUTH_VIEW, RIGHT_EYE_VIEW, View, Window, fade
 
 VIEWS = (MOUTH_VIEW, RIGHT_EYE_VIEW, LEFT_EYE_VIEW)
 CHANNELS = 14  # of a Sight's maps
+EDGE = (-2.0, -1.0, 0.0)  # pixels of a window below an opening's upper edge: lashes, or the lip's shadow
+BLUR = 16  # what is found there is averaged over a window's side / BLUR to both sides
 SHIFT = 0.2  # largest further move, window units
 
 
 @dataclass(frozen=True)
 class Still:
     """What a view shows of B pictures themselves, made once: window on the map, maps (B, 5, n, n) picture −1..1 and
-    both openings, marks (B, K, 2) landmarks in window units.
+    both openings, marks (B, K, 2) landmarks in window units. rim (B, 3, 1, n): along the opening's upper edge, −1..1.
     """
 
     window: Window
     maps: Tensor
     marks: Tensor
+    rim: Tensor
 
     @staticmethod
     def stack(stills: Sequence[Still]) -> Still:
@@ -44,7 +48,9 @@ class Still:
         if len(stills) == 1:
             return stills[0]
         window = Window.stack([still.window for still in stills])
-        return Still(window, *(torch.cat([getattr(still, name) for still in stills]) for name in ("maps", "marks")))
+        return Still(
+            window, *(torch.cat([getattr(still, name) for still in stills]) for name in ("maps", "marks", "rim"))
+        )
 
 
 @dataclass(frozen=True)
@@ -65,13 +71,16 @@ class Subject:
 @dataclass(frozen=True)
 class Sight:
     """What the network sees of a window. maps (B, `CHANNELS`, n, n), marks (B, 2, K, 2) landmarks at rest and now,
-    window units. window and source (B, n, n, 2): where on the map, and from where in the picture each pixel comes.
+    window units. window and source (B, n, n, 2): where on the map, and from where in the picture each pixel comes. shut
+    (B, 1, n, n) 0..1: where the inside of an opening would come to lie outside of it; rim (B, 3, n, n) 0..1: its edge.
     """
 
     maps: Tensor
     marks: Tensor
     window: Window
     source: Tensor
+    shut: Tensor
+    rim: Tensor
 
 
 @dataclass(frozen=True)
@@ -103,7 +112,8 @@ def stand(view: View, picture: Tensor, face: Tensor, frame: Frame, side: int) ->
     """Look at B pictures (B, 3, S, S) themselves; their landmarks (B, 478, 3) and heads in units of the map."""
     window = Window.of(view, frame)
     maps = torch.cat([sample(picture, window.grid(side)) * 2 - 1, openings([view], window, face, side)], 1)
-    return Still(window, maps, window.at(points(face, [view.marks])))
+    rim = along(window.at(points(face, [view.inner])), maps[:, :3])
+    return Still(window, maps, window.at(points(face, [view.marks])), rim)
 
 
 def see(views: Sequence[View], subject: Subject, still: Still) -> Sight:
@@ -115,12 +125,36 @@ def see(views: Sequence[View], subject: Subject, still: Still) -> Sight:
     in_box = (grid - box[..., :2]) / box[..., 2:]
     source = grid + sample(subject.flow, in_box).permute(0, 2, 3, 1)
     own = unit_grid(side, grid.device).expand_as(grid)
+    spot, now = still.window.at(source), openings(views, window, subject.face, side)
     maps = torch.cat([
-        sample(subject.picture, source) * 2 - 1, still.maps, openings(views, window, subject.face, side),
-        (still.window.at(source) - own).permute(0, 3, 1, 2) * 4, own.permute(0, 3, 1, 2),
+        sample(subject.picture, source) * 2 - 1, still.maps, now, (spot - own).permute(0, 3, 1, 2) * 4,
+        own.permute(0, 3, 1, 2),
     ], 1)  # fmt: skip
     marks = window.at(points(subject.face, [view.marks for view in views]))
-    return Sight(maps, torch.stack([still.marks, marks], 1), window, source)
+    was = still.maps[:, 3:4]
+    share = now[:, :1].mean((1, 2, 3), keepdim=True) / was.mean((1, 2, 3), keepdim=True).clamp_min(1e-4)
+    shut = (sample(was, spot) - now[:, :1] * smoothstep(*views[0].ajar, share)).clamp_min(0)
+    rim = sample(still.rim, torch.stack([spot[..., 0], torch.zeros_like(spot[..., 0])], -1)) / 2 + 0.5
+    return Sight(maps, torch.stack([still.marks, marks], 1), window, source, shut, rim)
+
+
+def along(ring: Tensor, picture: Tensor) -> Tensor:
+    """(B, 3, 1, n) what a picture (B, 3, n, n) shows along the upper side of a ring (B, N, 2): the darkest at `EDGE` of
+    each column, to both sides of the ring as in its corners.
+    """
+    side, corners = picture.shape[-1], ring[:, [0, ring.shape[1] // 2]]
+    line = (torch.arange(side, device=ring.device, dtype=ring.dtype) * 2 + 1) / side - 1
+    x = line.expand(len(ring), -1).clamp(corners[..., :1].amin(1), corners[..., :1].amax(1))
+    near = (line[None, :, None] - corners[:, None, :, 0]).abs().argmin(-1)  # the nearer corner
+    y = height(ring[:, : ring.shape[1] // 2 + 1], line)
+    y = torch.where(y < 1, y, corners[..., 1].gather(1, near))
+    below = floats(EDGE, ring.device) * (2 / side)
+    spots = torch.stack([x[:, None].expand(-1, len(EDGE), -1), y[:, None] + below[:, None]], -1)
+    found = F.grid_sample(picture, spots, "bilinear", "border", False)  # (B, 3, K, n)
+    darkest = found.mean(1, keepdim=True).argmin(2, keepdim=True)
+    found = found.gather(2, darkest.expand(-1, 3, -1, -1))
+    reach = side // BLUR
+    return F.avg_pool2d(F.pad(found, (reach, reach, 0, 0), mode="replicate"), (1, 2 * reach + 1), 1)
 
 
 def points(face: Tensor, chosen: Sequence[tuple[int, ...]]) -> Tensor:
@@ -228,9 +262,12 @@ def reach(sight: Sight) -> Tensor:
 
 
 def retouch(sight: Sight, flow: Tensor, keep: Tensor, paint: Tensor) -> Retouch:
-    """A network's output, held back to its reach."""
+    """A network's output, held back to its reach, under the rim of what is shut."""
     fine = reach(sight)
-    return Retouch(flow * F.avg_pool2d(fine, 2), 1 - (1 - keep) * fine, paint, fine)
+    shut, cover = sight.shut * fine, (1 - keep) * fine
+    painted = (1 - shut) * cover
+    paint = (shut * sight.rim + painted * paint) / (shut + painted).clamp_min(1e-3)
+    return Retouch(flow * F.avg_pool2d(fine, 2), (1 - shut) * (1 - cover), paint, fine)
 
 
 def patches(mouth: Sight, eyes: Sight, out: Sequence[Tensor]) -> list[Patch]:

@@ -1,5 +1,7 @@
 """Windows that go with the head, and close-ups that begin as the warp and stay inside their windows."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,6 +14,7 @@ from models.closeup import (
     Sight,
     Still,
     Subject,
+    along,
     develop,
     patches,
     reach,
@@ -27,9 +30,10 @@ from models.config import PRESETS, ModelConfig
 from models.grid import unit_grid
 from models.guidance import guide
 from models.motion import Driver
+from models.openings import lid_pairs
 from models.retarget import rest_pose, retarget
 from models.rig import Rig
-from models.topology import Frame, topology
+from models.topology import LEFT_LID, RIGHT_LID, Frame, topology
 from models.window import LEFT_EYE_VIEW, MOUTH_VIEW, RIGHT_EYE_VIEW, View, Window, fade
 from tests.faces import drawn_face
 
@@ -106,6 +110,46 @@ def test_the_openings_are_where_the_landmarks_are() -> None:
     assert torch.equal(rest, sight.maps[0, 8:10])
     rows = outer.sum(1).nonzero()[:, 0]
     assert 10 < float(rows.float().mean()) < 18  # the lips lie a little above the window's middle
+
+
+def closing(rig: Rig, share: float) -> Sight:
+    """Eyes whose lids have come together to a share of their opening while the warp has not followed."""
+    subject = subject_of(rig)
+    face = subject.face.clone()
+    for ring in (RIGHT_LID, LEFT_LID):
+        upper, lower = lid_pairs(ring)
+        face[:, list(upper)] = torch.lerp(face[:, list(lower)], face[:, list(upper)], share)
+    still = replace(subject, face=face, flow=0 * subject.flow)
+    return sights(still, stills(rig.image, rig.face, rig.frame, PRESETS["tiny"]))[1]
+
+
+def test_lids_that_meet_are_drawn_as_their_edge() -> None:
+    rig = drawn_face(256)
+    eyes = closing(rig, 0.0)
+    was = eyes.maps[:, 6:7]
+    assert float((eyes.shut - was).abs().max()) < 1e-3  # all that was to be seen
+    whole = torch.ones_like(was)
+    done = retouch(eyes, torch.zeros(2, 2, 24, 24), whole, whole.expand(-1, 3, -1, -1))  # the network would keep all
+    gone = was[:, 0] > 0.9
+    assert float(done.keep[:, 0][gone].max()) < 0.2
+    assert torch.allclose(done.paint.permute(0, 2, 3, 1)[gone], eyes.rim.permute(0, 2, 3, 1)[gone], atol=1e-3)
+
+
+def test_nothing_is_shut_that_stays_open() -> None:
+    rig = drawn_face(256)
+    assert float(closing(rig, 1.0).shut.max()) < 0.05
+    assert float(closing(rig, 0.1).shut.max()) > 0.9
+
+
+def test_the_edge_is_the_darkest_above_an_opening() -> None:
+    ring = torch.tensor([[[-0.5, 0.0], [-0.25, -0.25], [0.25, -0.25], [0.5, 0.0], [0.25, 0.25], [-0.25, 0.25]]])
+    picture = torch.ones(1, 3, 48, 48)
+    picture[..., 16:18, 18:30] = -1.0  # a line just over the upper side
+    told = along(ring, picture)[0, 0, 0]
+    assert told.shape == (48,)
+    assert float(told[22:26].max()) < -0.5 and float(told[:12].min()) == float(told[36:].min()) == 1.0
+    mirrored = ring[:, [3, 2, 1, 0, 5, 4]]
+    assert torch.allclose(along(mirrored, picture), along(ring, picture), atol=1e-5)
 
 
 def test_both_halves_of_a_batch_are_sampled_from_the_same_maps() -> None:
