@@ -25,7 +25,7 @@ NOISE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Focus:
-    """A reference's focus box at the network's size. picture, plate: (B, 3, side, side) 0..1; layer, mouth: of a rig."""
+    """A picture's focus box at the network's size. picture, plate: (B, 3, side, side) 0..1; layer, mouth: the rig's."""
 
     picture: Tensor
     plate: Tensor
