@@ -131,11 +131,17 @@ def see(views: Sequence[View], subject: Subject, still: Still) -> Sight:
         own.permute(0, 3, 1, 2),
     ], 1)  # fmt: skip
     marks = window.at(points(subject.face, [view.marks for view in views]))
-    was = still.maps[:, 3:4]
-    share = now[:, :1].mean((1, 2, 3), keepdim=True) / was.mean((1, 2, 3), keepdim=True).clamp_min(1e-4)
-    shut = (sample(was, spot) - now[:, :1] * smoothstep(*views[0].ajar, share)).clamp_min(0)
+    shut = closed(still.maps[:, 3:4], now[:, :1], spot, views[0].ajar)
     rim = sample(still.rim, torch.stack([spot[..., 0], torch.zeros_like(spot[..., 0])], -1)) / 2 + 0.5
     return Sight(maps, torch.stack([still.marks, marks], 1), window, source, shut, rim)
+
+
+def closed(was: Tensor, now: Tensor, spot: Tensor, ajar: tuple[float, float]) -> Tensor:
+    """(B, 1, n, n) 0..1 where the inside of an opening comes to lie outside of it, or between lips or lids that all but
+    meet. was, now: its coverage (B, 1, n, n) at rest and now; spot (B, n, n, 2): from where at rest each pixel comes.
+    """
+    share = now.mean((1, 2, 3), keepdim=True) / was.mean((1, 2, 3), keepdim=True).clamp_min(1e-4)
+    return (sample(was, spot) - now * smoothstep(*ajar, share)).clamp_min(0)
 
 
 def along(ring: Tensor, picture: Tensor) -> Tensor:
