@@ -109,11 +109,11 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--drivers", type=Path, nargs="*", default=[], metavar="FILE", help="clips of people, for --parts refs")
     add("--checkpoint", type=Path, metavar="FILE", help="weights of the network, if not the ones that came along")
     add("--checkpoint-without", type=_named, nargs="*", default=[], metavar="STYLE=FILE",
-        help="weights trained without a style, for --parts styles")  # fmt: skip
+        help="weights trained with --without STYLE, for --parts styles")  # fmt: skip
     add("--teacher", type=Path, metavar="FILE", help="the many-step teacher's weights, for --parts steps, if others")
     add("--teacher-steps", type=int, default=16, metavar="N", help="its steps (16)")
     add("--ablation", type=_named, nargs="*", default=[], metavar="NAME=FILE",
-        help="weights trained without something, for --parts ablations")  # fmt: skip
+        help="weights trained without something (training.train), for --parts ablations")  # fmt: skip
     add("--seconds", type=float, default=60.0, metavar="N", help="length of the drift's motion (60)")
     add("--device", default="cpu", help="where to draw (cpu)")
     add("--precision", choices=PRECISIONS, help="of torch's network, on CUDA (the device's best)")
