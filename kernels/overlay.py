@@ -20,11 +20,15 @@ def overlay(picture: Tensor, window: Tensor, cover: Tensor, paint: Tensor, backe
 
     picture (B, 4, S, S): RGB and alpha, 0..1, contiguous. window (B, 6), canvas units: centre x, y; the ways x, y from
     there to the middle of the right and of the lower edge, at right angles and of one length. cover (B, 1, n, n) and
-    paint (B, 3, n, n), 0..1, over the window. backend: see `kernels.backend`. Raises ValueError for an unknown one and
-    for a picture that is not contiguous.
+    paint (B, 3, n, n), 0..1, over the window. backend: see `kernels.backend`. Raises ValueError for an unknown one, for
+    a picture that is not contiguous and for sizes that do not fit.
     """
     if not picture.is_contiguous():
         raise ValueError("the picture must be contiguous")
+    batch, side = len(picture), cover.shape[-1]
+    if window.shape != (batch, 6) or cover.shape != (batch, 1, side, side) or paint.shape != (batch, 3, side, side):
+        shapes = ", ".join(str(tuple(part.shape)) for part in (window, cover, paint))
+        raise ValueError(f"{batch} pictures want as many windows with cover and paint of one side, got {shapes}")
     twin = choose(backend, picture, window, cover, paint, twins=("numba", "triton"))
     lay = reference if twin == "reference" else import_module(f"kernels.overlay_{twin}").lay
     lay(picture, window, cover, paint)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
-compiled = njit(nogil=True, fastmath={"contract", "nsz", "arcp"}, cache=True, error_model="numpy")
-ONE, HALF, LEAST = np.float32(1), np.float32(0.5), np.float32(1e-9)
+from kernels.warp_numba import HALF, ONE, compiled
+
+LEAST = np.float32(1e-9)
 
 
 def lay(picture: Tensor, window: Tensor, cover: Tensor, paint: Tensor) -> None:

@@ -49,7 +49,5 @@ def lay(picture: Tensor, window: Tensor, cover: Tensor, paint: Tensor) -> None:
     batch, _, size, _ = picture.shape
     side = cover.shape[-1]
     window, cover, paint = (part.contiguous() for part in (window, cover, paint))
-    if window.shape != (batch, 6) or cover.shape != (batch, 1, side, side) or paint.shape != (batch, 3, side, side):
-        raise ValueError(f"{batch} pictures want as many windows, got {[*map(tuple, (window.shape, cover.shape))]}")
     with launching("overlay", picture.device):
         _overlay_kernel[(triton.cdiv(size, _TILE) ** 2, batch)](picture, window, cover, paint, size, side, TILE=_TILE)

@@ -76,7 +76,9 @@ def test_triton_draws_what_torch_draws(size: int, device: str) -> None:
     assert float((picture - theirs).norm() / theirs.norm()) < 1e-5
 
 
-def test_a_picture_must_be_whole() -> None:
+def test_what_does_not_fit_is_told() -> None:
     picture, *rest = case()
     with pytest.raises(ValueError, match="the picture must be contiguous"):
         overlay(picture.transpose(2, 3), *rest)
+    with pytest.raises(ValueError, match=r"5 pictures want as many windows .* got \(5, 6\), \(4, 1, 12, 12\), \(5, 3,"):
+        overlay(picture, rest[0], rest[1][:4], rest[2])
