@@ -11,6 +11,7 @@ import numpy as np
 from streamer.frames import Image
 from streamer.landmarks import camera_units, hands, pose
 from streamer.motion import Array
+from streamer.patience import BODY, be_patient
 
 SEEN = 0.5  # visibility from which a joint counts as seen
 EXTRAPOLATE = 0.1  # s; a body measured longer ago than this is held, not pushed on
@@ -102,6 +103,7 @@ class LimbThread:
         return carried_on(newest, before, captured)
 
     def _work(self) -> None:
+        be_patient(BODY)  # before MediaPipe starts threads of its own, which inherit it
         tracker = LimbTracker()
         try:
             while (job := self._next()) is not None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -23,8 +21,8 @@ from models.guidance import Guidance
 from models.sampler import draw_frame, move
 from streamer.generator import NetworkGenerator, Reference, State
 from streamer.onnx_export import export_closeups, export_step
+from streamer.patience import THOUGHT, be_patient
 
-PATIENT = 10  # niceness of the thread that thinks: what is shown at 25 frames a second goes first
 SHARE = 1 / 3  # of the time that the transformer may take for a stream: it shares caches and memory with what is drawn
 
 
@@ -73,7 +71,7 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
     ) -> None:
         super().__init__(network, device, steps)
         self._clock = clock
-        self._thought = ThreadPoolExecutor(1, "thought", patient) if live else None
+        self._thought = ThreadPoolExecutor(1, "thought", partial(be_patient, THOUGHT)) if live else None
         beside, along = placed(os.cpu_count() or 1, live)
         self.session = session(export_step(network, int8), beside)
         self.closeups = session(export_closeups(network, int8), along)
@@ -139,12 +137,6 @@ def placed(cores: int, live: bool) -> tuple[int, int]:
     if not live:
         return cores, cores
     return (1, 1) if cores < 4 else (cores // 2, min(cores - cores // 2, 4))
-
-
-def patient() -> None:
-    """Let other threads go before the calling one, where the system lets a thread say so."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), PATIENT)
 
 
 def session(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
