@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kernels.backend import choose
+from kernels.warp import places
 
 
 def overlay(picture: Tensor, window: Tensor, cover: Tensor, paint: Tensor, backend: str = "auto") -> None:
@@ -36,11 +37,8 @@ def overlay(picture: Tensor, window: Tensor, cover: Tensor, paint: Tensor, backe
 
 def reference(picture: Tensor, window: Tensor, cover: Tensor, paint: Tensor) -> None:
     """`overlay` in torch."""
-    size = picture.shape[-1]
-    line = (torch.arange(size, device=picture.device, dtype=picture.dtype) * 2 + 1) / size - 1
-    y, x = torch.meshgrid(line, line, indexing="ij")
     centre, across, down = window.unflatten(1, (3, 2)).unbind(1)
-    away = torch.stack([x, y], -1) - centre[:, None, None]
+    away = places(F.pad(centre, (0, 1), value=1.0), picture.shape[-1])  # canvas units, from the centre
     axes = torch.stack([across, down], -1) / down.square().sum(-1).clamp_min(1e-9)[:, None, None]
     at = away @ axes[:, None]  # (B, S, S, 2) window units
     cover, paint = F.grid_sample(torch.cat([cover, paint], 1), at, "bilinear", "border", False).split([1, 3], 1)

@@ -149,7 +149,7 @@ def along(ring: Tensor, picture: Tensor) -> Tensor:
     each column, to both sides of the ring as in its corners.
     """
     side, corners = picture.shape[-1], ring[:, [0, ring.shape[1] // 2]]
-    line = (torch.arange(side, device=ring.device, dtype=ring.dtype) * 2 + 1) / side - 1
+    line = unit_grid(side, ring.device)[0, 0, :, 0]
     x = line.expand(len(ring), -1).clamp(corners[..., :1].amin(1), corners[..., :1].amax(1))
     near = (line[None, :, None] - corners[:, None, :, 0]).abs().argmin(-1)  # the nearer corner
     y = height(ring[:, : ring.shape[1] // 2 + 1], line)

@@ -78,6 +78,8 @@ class Window:
     @staticmethod
     def stack(windows: list[Window]) -> Window:
         """Several as one batch."""
+        if len(windows) == 1:
+            return windows[0]
         return Window(*(torch.cat([getattr(w, f.name) for w in windows]) for f in fields(Window)))
 
     def rows(self, who: slice) -> Window:

@@ -173,7 +173,7 @@ def main(arguments: list[str] | None = None) -> None:
     companions: dict[str, Stateful] = {f"{name}_critic": critic.network for name, critic in critics.items()}
     companions |= {f"{name}_critic_optimizer": critic.optimizer for name, critic in critics.items()}
     task = Nearer(given.preset, options, given.gan, critics)
-    notes = {"preset": given.preset, "batch": str(given.batch), "without": " ".join(given.without)}
+    notes = {"preset": given.preset, **Supply.notes(given)}
     try:
         Trainer(task, supply, network, options, notes, companions).run()
     finally:

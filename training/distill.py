@@ -141,10 +141,7 @@ def main(arguments: list[str] | None = None) -> None:
     if critic is not None:
         companions = {"critic": critic.network, "critic_optimizer": critic.optimizer}
     supply = Supply.of(given, given.frames)
-    notes = {
-        "preset": given.preset, "batch": str(given.batch), "without": " ".join(given.without),
-        "distilled": "self-rollout", "gan": str(given.gan),
-    }  # fmt: skip
+    notes = {"preset": given.preset, **Supply.notes(given), "distilled": "self-rollout", "gan": str(given.gan)}
     try:
         Trainer(Distilling(given.preset, options, given.gan, critic), supply, network, options, notes, companions).run()
     finally:

@@ -71,6 +71,11 @@ class Supply:
         crew = Crew(kits, folder, recipe, arguments.shards, arguments.workers)
         return Supply(folder, arguments.batch, crew, arguments.without)
 
+    @staticmethod
+    def notes(arguments: argparse.Namespace) -> dict[str, str]:
+        """What a trainer notes of its batches in the header of the weights."""
+        return {"batch": str(arguments.batch), "without": " ".join(arguments.without)}
+
     def close(self) -> None:
         """End the workers, if any."""
         if self.crew is not None:

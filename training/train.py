@@ -161,7 +161,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(str(error))
     network = fresh(config, given.seed, given.start)
     supply = Supply.of(given, frames=max(2, network.config.ring + 1))
-    notes = {"preset": given.preset, "batch": str(given.batch), "without": " ".join(given.without)}
+    notes = {"preset": given.preset, **Supply.notes(given)}
     if given.blind:
         notes["blind"] = "yes"
     try:
