@@ -1,4 +1,4 @@
-"""The pictures that travel through the engine."""
+"""The pictures that travel through the engine, and where in them a point is."""
 
 from __future__ import annotations
 
@@ -35,3 +35,16 @@ class AvatarFrame:
     captured: float
     alpha: Image | None = None
     stages: dict[str, float] = field(default_factory=dict)
+
+
+def pixels(points: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """(N, 2) camera units → pixels of a picture of `shape` (H, W, …), whole numbers at the pixels' centres."""
+    height, width = shape[:2]
+    out = points * (max(height, width) / 2) + (np.array([width, height]) - 1) / 2
+    return np.asarray(out, np.float32)
+
+
+def camera(points: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """The inverse of `pixels`."""
+    height, width = shape[:2]
+    return np.asarray((points - (np.array([width, height]) - 1) / 2) / (max(height, width) / 2), np.float32)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.frames import Image
+from streamer.frames import Image, camera, pixels
 from streamer.motion import Array, face_size
 
 SIDE = 320  # pixels of the longer side of the grey picture
@@ -130,19 +130,6 @@ def small_grey(rgb: Image) -> Image:
         size = (max(1, round(rgb.shape[1] * factor)), max(1, round(rgb.shape[0] * factor)))
         rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
     return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
-
-
-def pixels(points: Array, shape: tuple[int, ...]) -> Array:
-    """(N, 2) camera units → pixels of a picture of `shape`, whole numbers at the pixels' centres."""
-    height, width = shape[:2]
-    out = points * (max(height, width) / 2) + (np.array([width, height]) - 1) / 2
-    return np.asarray(out, np.float32)
-
-
-def camera(points: Array, shape: tuple[int, ...]) -> Array:
-    """The inverse of `pixels`."""
-    height, width = shape[:2]
-    return np.asarray((points - (np.array([width, height]) - 1) / 2) / (max(height, width) / 2), np.float32)
 
 
 def torso_region(shape: tuple[int, ...], face: Array, body: Array) -> Image:

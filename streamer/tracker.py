@@ -1,4 +1,4 @@
-"""Camera frames in, motions out: MediaPipe's face mesh on every frame, body and hands beside it."""
+"""Camera frames in, motions out: MediaPipe's face mesh on every frame, held to the skin; body and hands beside it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from streamer.headpose import head_pose
 from streamer.limbs import FORGET, LimbThread, LimbTracker
 from streamer.magnifier import FaceTracker
 from streamer.motion import Array, Motion, face_size
+from streamer.skin import FINE, QUICK, SkinTracker
 from streamer.smoothing import MotionFilter
 from streamer.torso import TorsoTracker
 
@@ -24,11 +25,13 @@ class MotionExtractor:
 
     body: also track joints and hands. smooth: One-Euro filters on everything. live: body and hands run in a second
     thread on the newest frame whenever it is free, at most `body_rate` times a second, and are carried on in between;
-    `process` then costs the face alone. Not live, for files: they run inside `process` on every frame.
+    `process` then costs the face alone. Not live, for files: they run inside `process` on every frame, and skin is
+    looked at more closely.
     """
 
     def __init__(self, body: bool = True, smooth: bool = True, live: bool = True, body_rate: float = 10.0) -> None:
         self._face = FaceTracker()
+        self._skin = SkinTracker(QUICK if live else FINE)
         self._filter = MotionFilter() if smooth else None
         self._limbs: LimbTracker | LimbThread | None = None
         if body:
@@ -64,7 +67,12 @@ class MotionExtractor:
         face = self._face.track(rgb, body)
         stages["face"] = (time.perf_counter() - began) * 1e3
         confidence = 0.0 if face is None else _confidence(face, rgb.shape)
-        head = np.eye(3, dtype=np.float32) if face is None else head_pose(face).rotation
+        head = np.eye(3, dtype=np.float32)
+        if face is not None:
+            began = time.perf_counter()
+            face = self._skin.track(rgb, frame.captured, face, confidence)
+            stages["skin"] = (time.perf_counter() - began) * 1e3
+            head = head_pose(face).rotation
         torso = np.zeros((2, 4), np.float32)
         if self._limbs is not None:
             began = time.perf_counter()
