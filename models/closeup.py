@@ -3,8 +3,10 @@
     picture moved and at rest, openings, places ─► Retoucher (small U-Net) ─► Retouch: move a little, keep, paint
 
 A window lies rigidly on the head (models/window.py): upper teeth and eyeballs stand still in it whatever the face does,
-so that a few convolutions suffice. Windows know nothing of each other and remember nothing. What closes needs no
-network: a warp leaves a line of eyeball or teeth where lids or lips meet, which gets the colour of their edge instead.
+so that a few convolutions suffice. Windows know nothing of each other and remember nothing.
+
+Two things need no network (`Sight.sure`). What closes: a warp leaves a line of eyeball or teeth where lids or lips
+meet, which gets the colour of their edge. What a turning eyeball shows that the picture hides (models/eyeball.py).
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.config import ModelConfig
+from models.eyeball import clear, eyeball
 from models.grid import smoothstep, unit_grid
 from models.numbers import floats, take
 from models.openings import height, opening
@@ -34,13 +37,16 @@ SHIFT = 0.2  # largest further move, window units
 @dataclass(frozen=True)
 class Still:
     """What a view shows of B pictures themselves, made once: window on the map, maps (B, 5, n, n) picture −1..1 and
-    both openings, marks (B, K, 2) landmarks in window units. rim (B, 3, 1, n): along the opening's upper edge, −1..1.
+    both openings, marks (B, K, 2) landmarks in window units. rim (B, 3, 1, n) 0..1: along the opening's upper edge. ball
+    (B, 3, n, n) 0..1: what is behind the lids, known (B,) 0..1 how well; of mouths nothing.
     """
 
     window: Window
     maps: Tensor
     marks: Tensor
     rim: Tensor
+    ball: Tensor
+    known: Tensor
 
     @staticmethod
     def stack(stills: Sequence[Still]) -> Still:
@@ -48,9 +54,8 @@ class Still:
         if len(stills) == 1:
             return stills[0]
         window = Window.stack([still.window for still in stills])
-        return Still(
-            window, *(torch.cat([getattr(still, name) for still in stills]) for name in ("maps", "marks", "rim"))
-        )
+        rest = [f.name for f in fields(Still) if f.name != "window"]
+        return Still(window, *(torch.cat([getattr(still, name) for still in stills]) for name in rest))
 
 
 @dataclass(frozen=True)
@@ -71,16 +76,16 @@ class Subject:
 @dataclass(frozen=True)
 class Sight:
     """What the network sees of a window. maps (B, `CHANNELS`, n, n), marks (B, 2, K, 2) landmarks at rest and now,
-    window units. window and source (B, n, n, 2): where on the map, and from where in the picture each pixel comes. shut
-    (B, 1, n, n) 0..1: where the inside of an opening would come to lie outside of it; rim (B, 3, n, n) 0..1: its edge.
+    window units. window and source (B, n, n, 2): where on the map, and from where in the picture each pixel comes. sure
+    (B, 1, n, n) 0..1: where no network is asked, colour (B, 3, n, n) 0..1: what is drawn there.
     """
 
     maps: Tensor
     marks: Tensor
     window: Window
     source: Tensor
-    shut: Tensor
-    rim: Tensor
+    sure: Tensor
+    colour: Tensor
 
 
 @dataclass(frozen=True)
@@ -111,9 +116,14 @@ class Patch:
 def stand(view: View, picture: Tensor, face: Tensor, frame: Frame, side: int) -> Still:
     """Look at B pictures (B, 3, S, S) themselves; their landmarks (B, 478, 3) and heads in units of the map."""
     window = Window.of(view, frame)
-    maps = torch.cat([sample(picture, window.grid(side)) * 2 - 1, openings([view], window, face, side)], 1)
-    rim = along(window.at(points(face, [view.inner])), maps[:, :3])
-    return Still(window, maps, window.at(points(face, [view.marks])), rim)
+    look, open_ = sample(picture, window.grid(side)), openings([view], window, face, side)
+    rim = along(window.at(points(face, [view.inner])), look)
+    ball, known = torch.zeros_like(look), torch.zeros_like(look[:, 0, 0, 0])
+    if view.turns:
+        iris = window.at(points(face, [view.outer]))
+        pupil = iris.mean(1)
+        ball, known = eyeball(look, open_[:, :1], pupil, (iris - pupil[:, None]).norm(dim=-1).mean(-1))
+    return Still(window, torch.cat([look * 2 - 1, open_], 1), window.at(points(face, [view.marks])), rim, ball, known)
 
 
 def see(views: Sequence[View], subject: Subject, still: Still) -> Sight:
@@ -131,17 +141,26 @@ def see(views: Sequence[View], subject: Subject, still: Still) -> Sight:
         own.permute(0, 3, 1, 2),
     ], 1)  # fmt: skip
     marks = window.at(points(subject.face, [view.marks for view in views]))
-    shut = closed(still.maps[:, 3:4], now[:, :1], spot, views[0].ajar)
-    rim = sample(still.rim, torch.stack([spot[..., 0], torch.zeros_like(spot[..., 0])], -1)) / 2 + 0.5
-    return Sight(maps, torch.stack([still.marks, marks], 1), window, source, shut, rim)
+    now = now[:, :1] * ajar(views[0], still.maps[:, 3:4], now[:, :1])
+    shut = (sample(still.maps[:, 3:4], spot) - now).clamp_min(0)
+    rim = sample(still.rim, torch.stack([spot[..., 0], torch.zeros_like(spot[..., 0])], -1))
+    if not views[0].turns:
+        return Sight(maps, torch.stack([still.marks, marks], 1), window, source, shut, rim)
+    turn = (marks - still.marks)[:, len(views[0].inner)]  # the pupil's way: a ball moves as a whole
+    spot = own - turn[:, None, None]
+    seen = sample(torch.cat([still.maps[:, 3:4], clear(still.maps[:, 3:4])], 1), spot)
+    bare = (torch.cat([now, clear(now)], 1) * (1 - 4 * seen).clamp_min(0)).amax(1, keepdim=True)  # 4: as in guidance.py
+    bare = bare * still.known[:, None, None, None]
+    colour = (shut * rim + bare * sample(still.ball, spot)) / (shut + bare).clamp_min(1e-3)
+    return Sight(maps, torch.stack([still.marks, marks], 1), window, source, shut + bare, colour)
 
 
-def closed(was: Tensor, now: Tensor, spot: Tensor, ajar: tuple[float, float]) -> Tensor:
-    """(B, 1, n, n) 0..1 where the inside of an opening comes to lie outside of it, or between lips or lids that all but
-    meet. was, now: its coverage (B, 1, n, n) at rest and now; spot (B, n, n, 2): from where at rest each pixel comes.
+def ajar(view: View, was: Tensor, now: Tensor) -> Tensor:
+    """(B, 1, 1, 1) 0..1 how far an opening shows its inside: not at all where lips or lids all but meet. was, now: its
+    coverage (B, 1, n, n) at rest and now.
     """
     share = now.mean((1, 2, 3), keepdim=True) / was.mean((1, 2, 3), keepdim=True).clamp_min(1e-4)
-    return (sample(was, spot) - now * smoothstep(*ajar, share)).clamp_min(0)
+    return smoothstep(*view.ajar, share)
 
 
 def along(ring: Tensor, picture: Tensor) -> Tensor:
@@ -268,12 +287,12 @@ def reach(sight: Sight) -> Tensor:
 
 
 def retouch(sight: Sight, flow: Tensor, keep: Tensor, paint: Tensor) -> Retouch:
-    """A network's output, held back to its reach, under the rim of what is shut."""
+    """A network's output, held back to its reach, under what is sure."""
     fine = reach(sight)
-    shut, cover = sight.shut * fine, (1 - keep) * fine
-    painted = (1 - shut) * cover
-    paint = (shut * sight.rim + painted * paint) / (shut + painted).clamp_min(1e-3)
-    return Retouch(flow * F.avg_pool2d(fine, 2), (1 - shut) * (1 - cover), paint, fine)
+    sure, cover = sight.sure * fine, (1 - keep) * fine
+    painted = (1 - sure) * cover
+    paint = (sure * sight.colour + painted * paint) / (sure + painted).clamp_min(1e-3)
+    return Retouch(flow * F.avg_pool2d(fine, 2), (1 - sure) * (1 - cover), paint, fine)
 
 
 def patches(mouth: Sight, eyes: Sight, out: Sequence[Tensor]) -> list[Patch]:

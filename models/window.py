@@ -33,7 +33,8 @@ class View:
     centre: canonical units (models/topology.py), rigid on the head. half: half side, canonical units. inner: ring of
     the opening; outer: ring of what is drawn around it. marks: landmarks that the network is told. mirrored: the window
     is flipped, so that a left eye looks like a right one and one network serves both. ajar: shares of the opening at
-    rest between which it begins to show its inside; below, lashes or lips hide it.
+    rest between which it begins to show its inside; below, lashes or lips hide it. turns: behind it is an eyeball, whose
+    iris is the outer ring and whose pupil the mark after the inner ring's.
     """
 
     centre: tuple[float, float, float]
@@ -42,17 +43,18 @@ class View:
     outer: tuple[int, ...]
     marks: tuple[int, ...]
     ajar: tuple[float, float]
+    turns: bool = False
     mirrored: bool = False
 
 
 MOUTH_VIEW = View((0, 0.8, -0.15), 0.46, INNER_LIPS, OUTER_LIPS, (*OUTER_LIPS, *INNER_LIPS, *BEARINGS), (0.05, 0.15))
 RIGHT_EYE_VIEW = View(
     (-0.356, 0, -0.06), 0.27, RIGHT_LID, tuple(range(RIGHT_IRIS + 1, RIGHT_IRIS + 5)),
-    (*RIGHT_LID, RIGHT_IRIS, *RIGHT_BROW, *BEARINGS), (0.15, 0.4),
+    (*RIGHT_LID, RIGHT_IRIS, *RIGHT_BROW, *BEARINGS), (0.15, 0.4), turns=True,
 )  # fmt: skip
 LEFT_EYE_VIEW = View(
     (0.356, 0, -0.06), 0.27, LEFT_LID, tuple(range(LEFT_IRIS + 1, LEFT_IRIS + 5)),
-    (*LEFT_LID, LEFT_IRIS, *LEFT_BROW, 1, 168, 152, 454, 234), (0.15, 0.4), mirrored=True,
+    (*LEFT_LID, LEFT_IRIS, *LEFT_BROW, 1, 168, 152, 454, 234), (0.15, 0.4), turns=True, mirrored=True,
 )  # fmt: skip
 
 

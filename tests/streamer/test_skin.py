@@ -1,4 +1,4 @@
-"""The skin's tracker on textures whose motion is known, with landmarks that are wrong, and on what it must not believe."""
+"""The skin's tracker on textures whose motion is known, with wrong landmarks, and on what it must not believe."""
 
 import cv2
 import numpy as np
