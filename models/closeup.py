@@ -37,8 +37,8 @@ SHIFT = 0.2  # largest further move, window units
 @dataclass(frozen=True)
 class Still:
     """What a view shows of B pictures themselves, made once: window on the map, maps (B, 5, n, n) picture −1..1 and
-    both openings, marks (B, K, 2) landmarks in window units. rim (B, 3, 1, n) 0..1: along the opening's upper edge. ball
-    (B, 3, n, n) 0..1: what is behind the lids, known (B,) 0..1 how well; of mouths nothing.
+    both openings, marks (B, K, 2) landmarks in window units. rim (B, 3, 1, n) 0..1: along the opening's upper edge.
+    ball (B, 3, n, n) 0..1: what is behind the lids, known (B,) 0..1 how well; of mouths nothing.
     """
 
     window: Window
@@ -140,19 +140,26 @@ def see(views: Sequence[View], subject: Subject, still: Still) -> Sight:
         sample(subject.picture, source) * 2 - 1, still.maps, now, (spot - own).permute(0, 3, 1, 2) * 4,
         own.permute(0, 3, 1, 2),
     ], 1)  # fmt: skip
-    marks = window.at(points(subject.face, [view.marks for view in views]))
-    now = now[:, :1] * ajar(views[0], still.maps[:, 3:4], now[:, :1])
-    shut = (sample(still.maps[:, 3:4], spot) - now).clamp_min(0)
+    marks = torch.stack([still.marks, window.at(points(subject.face, [view.marks for view in views]))], 1)
+    return Sight(maps, marks, window, source, *certain(views[0], still, now[:, :1], spot, marks))
+
+
+def certain(view: View, still: Still, now: Tensor, spot: Tensor, marks: Tensor) -> tuple[Tensor, Tensor]:
+    """`Sight.sure` and `Sight.colour`. now (B, 1, n, n): the opening's coverage; spot (B, n, n, 2): from where at rest
+    each pixel comes; marks (B, 2, K, 2).
+    """
+    was = still.maps[:, 3:4]
+    now = now * ajar(view, was, now)
+    shut = (sample(was, spot) - now).clamp_min(0)
     rim = sample(still.rim, torch.stack([spot[..., 0], torch.zeros_like(spot[..., 0])], -1))
-    if not views[0].turns:
-        return Sight(maps, torch.stack([still.marks, marks], 1), window, source, shut, rim)
-    turn = (marks - still.marks)[:, len(views[0].inner)]  # the pupil's way: a ball moves as a whole
-    spot = own - turn[:, None, None]
-    seen = sample(torch.cat([still.maps[:, 3:4], clear(still.maps[:, 3:4])], 1), spot)
-    bare = (torch.cat([now, clear(now)], 1) * (1 - 4 * seen).clamp_min(0)).amax(1, keepdim=True)  # 4: as in guidance.py
-    bare = bare * still.known[:, None, None, None]
-    colour = (shut * rim + bare * sample(still.ball, spot)) / (shut + bare).clamp_min(1e-3)
-    return Sight(maps, torch.stack([still.marks, marks], 1), window, source, shut + bare, colour)
+    if not view.turns:
+        return shut, rim
+    turn = (marks[:, 1] - marks[:, 0])[:, len(view.inner)]  # the pupil's way; a ball moves as a whole
+    spot = unit_grid(now.shape[-1], now.device) - turn[:, None, None]
+    seen = sample(torch.cat([was, clear(was)], 1), spot)
+    bare = (torch.cat([now, clear(now)], 1) - 4 * seen).amax(1, keepdim=True)  # 4: as in models/guidance.py
+    bare = bare.clamp_min(0) * still.known[:, None, None, None]
+    return shut + bare, (shut * rim + bare * sample(still.ball, spot)) / (shut + bare).clamp_min(1e-3)
 
 
 def ajar(view: View, was: Tensor, now: Tensor) -> Tensor:

@@ -33,8 +33,8 @@ class View:
     centre: canonical units (models/topology.py), rigid on the head. half: half side, canonical units. inner: ring of
     the opening; outer: ring of what is drawn around it. marks: landmarks that the network is told. mirrored: the window
     is flipped, so that a left eye looks like a right one and one network serves both. ajar: shares of the opening at
-    rest between which it begins to show its inside; below, lashes or lips hide it. turns: behind it is an eyeball, whose
-    iris is the outer ring and whose pupil the mark after the inner ring's.
+    rest between which it begins to show its inside; below, lashes or lips hide it. turns: behind it is an eyeball,
+    whose iris is the outer ring and whose pupil the mark after the inner ring's.
     """
 
     centre: tuple[float, float, float]

@@ -16,6 +16,7 @@ from models.closeup import (
     Subject,
     along,
     develop,
+    disc,
     patches,
     reach,
     retouch,
@@ -30,7 +31,7 @@ from models.config import PRESETS, ModelConfig
 from models.grid import unit_grid
 from models.guidance import guide
 from models.motion import Driver
-from models.openings import lid_pairs
+from models.openings import EYES, lid_pairs, opening
 from models.retarget import rest_pose, retarget
 from models.rig import Rig
 from models.topology import LEFT_LID, RIGHT_LID, Frame, topology
@@ -127,18 +128,36 @@ def test_lids_that_meet_are_drawn_as_their_edge() -> None:
     rig = drawn_face(256)
     eyes = closing(rig, 0.0)
     was = eyes.maps[:, 6:7]
-    assert float((eyes.shut - was).abs().max()) < 1e-3  # all that was to be seen
+    assert float((eyes.sure - was).abs().max()) < 1e-3  # all that was to be seen
     whole = torch.ones_like(was)
     done = retouch(eyes, torch.zeros(2, 2, 24, 24), whole, whole.expand(-1, 3, -1, -1))  # the network would keep all
     gone = was[:, 0] > 0.9
     assert float(done.keep[:, 0][gone].max()) < 0.2
-    assert torch.allclose(done.paint.permute(0, 2, 3, 1)[gone], eyes.rim.permute(0, 2, 3, 1)[gone], atol=1e-3)
+    assert torch.allclose(done.paint.permute(0, 2, 3, 1)[gone], eyes.colour.permute(0, 2, 3, 1)[gone], atol=1e-3)
 
 
-def test_nothing_is_shut_that_stays_open() -> None:
+def test_nothing_is_sure_that_stays_as_it_was() -> None:
     rig = drawn_face(256)
-    assert float(closing(rig, 1.0).shut.max()) < 0.05
-    assert float(closing(rig, 0.1).shut.max()) > 0.9
+    assert float(closing(rig, 1.0).sure.max()) < 0.05
+    assert float(closing(rig, 0.1).sure.max()) > 0.9
+
+
+def test_what_a_glance_uncovers_is_white_and_the_iris_stays_round() -> None:
+    rig = drawn_face(256)
+    plain = torch.full_like(rig.image, 0.4)
+    for ring, iris in EYES:
+        shown = opening(rig.face[:, list(ring), :2], 256) > 0.5
+        iris_shown = disc(rig.face[:, iris + 1 : iris + 5, :2], 256) > 0.5
+        plain = torch.where(shown, torch.where(iris_shown, 0.1, 0.9), plain)
+    rig = replace(rig, image=plain)
+    subject = subject_of(rig)
+    face = subject.face.clone()
+    for _, iris in EYES:
+        face[:, iris : iris + 5, 0] += 0.02
+    eyes = sights(replace(subject, face=face), stills(rig.image, rig.face, rig.frame, PRESETS["tiny"]))[1]
+    uncovered = eyes.sure[:, 0] > 0.9
+    assert uncovered.any()
+    assert float(eyes.colour.permute(0, 2, 3, 1)[uncovered].min()) > 0.8
 
 
 def test_the_edge_is_the_darkest_above_an_opening() -> None:
