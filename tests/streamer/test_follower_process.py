@@ -9,11 +9,12 @@ from functools import partial
 
 import numpy as np
 import psutil
+import torch
 from av import VideoFrame
 
 from streamer.engine import Engine
 from streamer.errors import KagamiError, SessionError
-from streamer.follower_process import FollowerProcess
+from streamer.follower_process import FollowerProcess, prepare
 from streamer.frames import CameraFrame
 from streamer.memory import family, resident
 from streamer.performer import Controls
@@ -28,6 +29,15 @@ class Elsewhere(FakeFollower):
         if not frame.rgb.any():
             os._exit(3)
         return super().follow(CameraFrame(frame.rgb, float(os.getpid()), frame.index))
+
+
+class Computing(FakeFollower):
+    """Multiplies matrices in torch that are large enough for a pool of threads; tells how many there were."""
+
+    def follow(self, frame: CameraFrame):  # type: ignore[no-untyped-def]
+        torch.ones(1500, 1500) @ torch.ones(1500, 1500)
+        torch.rand(1 << 20).sort()
+        return super().follow(CameraFrame(frame.rgb, float(torch.get_num_threads()), frame.index))
 
 
 @contextmanager
@@ -51,6 +61,15 @@ def test_it_follows_idles_and_calibrates_in_another_process() -> None:
         assert np.array_equal(seen.motion.hands, here.follow(picture(64)).motion.hands)
         assert there.idle(2.0).motion.captured == 2.0
         there.calibrate()
+
+
+def test_torch_computes_there_without_threads_that_a_fork_does_not_have() -> None:
+    prepare()
+    there = FollowerProcess(Computing)
+    try:
+        assert there.follow(picture()).motion.captured == 1.0
+    finally:
+        there.close()
 
 
 def test_closing_ends_the_process_and_may_be_repeated() -> None:
