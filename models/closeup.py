@@ -6,7 +6,8 @@ A window lies rigidly on the head (models/window.py): upper teeth and eyeballs s
 so that a few convolutions suffice. Windows know nothing of each other and remember nothing.
 
 Two things need no network (`Sight.sure`). What closes: a warp leaves a line of eyeball or teeth where lids or lips
-meet, which gets the colour of their edge. What a turning eyeball shows that the picture hides (models/eyeball.py).
+meet, which gets the colour of their edge. What a turning eyeball shows that the picture hides (models/eyeball.py). And
+where the network cannot know, it is taken at its word (models/teeth.py).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from models.eyeball import clear, eyeball
 from models.grid import smoothstep, unit_grid
 from models.numbers import floats, take
 from models.openings import height, opening
+from models.teeth import teeth
 from models.topology import Frame
 from models.window import LEFT_EYE_VIEW, MOUTH_VIEW, RIGHT_EYE_VIEW, View, Window, fade
 
@@ -31,6 +33,9 @@ VIEWS = (MOUTH_VIEW, RIGHT_EYE_VIEW, LEFT_EYE_VIEW)
 CHANNELS = 14  # of a Sight's maps
 EDGE = (-2.0, -1.0, 0.0)  # pixels of a window below an opening's upper edge: lashes, or the lip's shadow
 BLUR = 16  # what is found there is averaged over a window's side / BLUR to both sides
+SHOWN = (0.3, 0.9)  # share of an opening, of its area now, that is at rest: none of its inside is shown, and all
+BRIM = 24  # about what is not shown a network is asked within a window's side / BRIM
+SHADE = 0.3  # how much darker an eyeball is beside its lids, which shade it
 SHIFT = 0.2  # largest further move, window units
 
 
@@ -77,7 +82,8 @@ class Subject:
 class Sight:
     """What the network sees of a window. maps (B, `CHANNELS`, n, n), marks (B, 2, K, 2) landmarks at rest and now,
     window units. window and source (B, n, n, 2): where on the map, and from where in the picture each pixel comes. sure
-    (B, 1, n, n) 0..1: where no network is asked, colour (B, 3, n, n) 0..1: what is drawn there.
+    (B, 1, n, n) 0..1: what needs no network, colour (B, 3, n, n) 0..1: what is drawn there. asked (B, 1, n, n) 0..1:
+    where the network is; elsewhere the moved picture stands.
     """
 
     maps: Tensor
@@ -86,6 +92,7 @@ class Sight:
     source: Tensor
     sure: Tensor
     colour: Tensor
+    asked: Tensor
 
 
 @dataclass(frozen=True)
@@ -141,7 +148,21 @@ def see(views: Sequence[View], subject: Subject, still: Still) -> Sight:
         own.permute(0, 3, 1, 2),
     ], 1)  # fmt: skip
     marks = torch.stack([still.marks, window.at(points(subject.face, [view.marks for view in views]))], 1)
-    return Sight(maps, marks, window, source, *certain(views[0], still, now[:, :1], spot, marks))
+    certainly = certain(views[0], still, now[:, :1], spot, marks)
+    return Sight(maps, marks, window, source, *certainly, asked(views[0], still, now[:, :1], spot))
+
+
+def asked(view: View, still: Still, now: Tensor, spot: Tensor) -> Tensor:
+    """`Sight.asked`: about lids everywhere; about lips where the opening, whose coverage is now (B, 1, n, n), and what
+    comes there from spot (B, n, n, 2) do not agree, and in all of one that is much wider than at rest. Moved lips are
+    sharper than painted ones.
+    """
+    if view.turns:
+        return torch.ones_like(now)
+    was, reach = still.maps[:, 3:4], now.shape[-1] // BRIM
+    share = was.mean((1, 2, 3), keepdim=True) / now.mean((1, 2, 3), keepdim=True).clamp_min(1e-4)
+    lost = torch.maximum((now - sample(was, spot)).abs(), now * (1 - smoothstep(*SHOWN, share)))
+    return F.avg_pool2d(F.max_pool2d(lost, 2 * reach + 1, 1, reach), 2 * reach + 1, 1, reach)
 
 
 def certain(view: View, still: Still, now: Tensor, spot: Tensor, marks: Tensor) -> tuple[Tensor, Tensor]:
@@ -159,7 +180,8 @@ def certain(view: View, still: Still, now: Tensor, spot: Tensor, marks: Tensor) 
     seen = sample(torch.cat([was, clear(was)], 1), spot)
     bare = (torch.cat([now, clear(now)], 1) - 4 * seen).amax(1, keepdim=True)  # 4: as in models/guidance.py
     bare = bare.clamp_min(0) * still.known[:, None, None, None]
-    return shut + bare, (shut * rim + bare * sample(still.ball, spot)) / (shut + bare).clamp_min(1e-3)
+    ball = sample(still.ball, spot) * (1 - SHADE + SHADE * F.avg_pool2d(now, 7, 1, 3))
+    return shut + bare, (shut * rim + bare * ball) / (shut + bare).clamp_min(1e-3)
 
 
 def ajar(view: View, was: Tensor, now: Tensor) -> Tensor:
@@ -294,18 +316,28 @@ def reach(sight: Sight) -> Tensor:
 
 
 def retouch(sight: Sight, flow: Tensor, keep: Tensor, paint: Tensor) -> Retouch:
-    """A network's output, held back to its reach, under what is sure."""
+    """A network's output, held back to its reach and to where it is asked, under what is sure."""
     fine = reach(sight)
-    sure, cover = sight.sure * fine, (1 - keep) * fine
+    said = fine * sight.asked
+    sure, cover = sight.sure * fine, (1 - keep) * said
     painted = (1 - sure) * cover
     paint = (sure * sight.colour + painted * paint) / (sure + painted).clamp_min(1e-3)
-    return Retouch(flow * F.avg_pool2d(fine, 2), (1 - sure) * (1 - cover), paint, fine)
+    return Retouch(flow * F.avg_pool2d(said, 2), (1 - sure) * (1 - cover), paint, fine)
 
 
 def patches(mouth: Sight, eyes: Sight, out: Sequence[Tensor]) -> list[Patch]:
     """The six tensors of `Closeups` as patches: mouth, right eye, left eye."""
+    flow, keep, paint = out[:3]
+    paint = teeth(paint, unseen(mouth) * (1 - keep))
     right, left = (Patch(*half) for half in zip(split(eyes.window), split(retouch(eyes, *out[3:])), strict=True))
-    return [Patch(mouth.window, retouch(mouth, *out[:3])), right, left]
+    return [Patch(mouth.window, retouch(mouth, flow, keep, paint)), right, left]
+
+
+def unseen(sight: Sight) -> Tensor:
+    """(B, 1, n, n) 0..1: the inside of an opening as it is now that the picture at rest does not show."""
+    was, now, way = sight.maps[:, 6:7], sight.maps[:, 8:9], sight.maps[:, 10:12]
+    spot = unit_grid(sight.maps.shape[-1], now.device) + way.permute(0, 2, 3, 1) / 4
+    return now * (1 - sample(was, spot))
 
 
 def split(pair: Any) -> list[Any]:

@@ -1,0 +1,53 @@
+"""Teeth: what the close-up of a mouth means by its haze.
+
+Whoever must paint a mouth that no picture shows, and is held to the truth pixel by pixel, paints the mean of all mouths
+that could be: a light haze where teeth are likely. Here it is decided. Where the haze is lighter than about halfway
+between its extremes there are teeth, as light as it is at most; elsewhere is the dark behind them. Lines part them.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from models.grid import smoothstep, unit_grid
+from models.numbers import floats
+
+EXTREME = 25.0  # the lightest and the darkest are means weighted by the exponential of this times lightness
+DECIDED = (0.35, 0.6)  # from dark to light: between these it passes from none to all teeth
+CONTRAST = (0.06, 0.15)  # of lightness 0..1: a haze with less than the first is left alone, with the second decided
+OWN = 0.35  # share of the haze's own colour that stays, for light and shadow along the mouth
+# Where upper teeth meet, window units from the middle: incisors, canine and premolars are 8.5, 6.5, 7.5, 7 and 7 mm
+# wide (Nelson: Wheeler's Dental Anatomy), the eyes' outer corners 90 mm apart, and the arch turns away to the side.
+SEAMS = (0.0, 0.2, 0.36, 0.51, 0.62, 0.7)
+SEAM = 0.017  # window units: half width of the line
+GAP, NOTCH = (
+    0.25,
+    0.1,
+)  # how much darker it is, and how much lighter the haze must be for a tooth in it: edges are round
+
+
+def teeth(paint: Tensor, invented: Tensor) -> Tensor:
+    """Paint (B, 3, n, n) 0..1 of mouths' windows, decided as far as it is invented (B, 1, n, n) 0..1."""
+    share = invented / invented.sum((2, 3), keepdim=True).clamp_min(1)
+    light = paint.mean(1, keepdim=True)
+    away = EXTREME * (light - (share * light).sum((2, 3), keepdim=True))
+    white, dark = (weighted(paint, share * power.exp()) for power in (away, -away))
+    low, high = dark.mean(1, keepdim=True), white.mean(1, keepdim=True)
+    line = seams(paint.shape[-1], paint.device)
+    tooth = smoothstep(*DECIDED, (light - low) / (high - low).clamp_min(0.02) - NOTCH * line)
+    white, dark = (torch.lerp(colour, paint, OWN) for colour in (white, dark))
+    decided = torch.lerp(dark, white * (1 - GAP * line), tooth)
+    return torch.lerp(paint, decided, invented * smoothstep(*CONTRAST, high - low))
+
+
+def weighted(paint: Tensor, weight: Tensor) -> Tensor:
+    """(B, 3, 1, 1) mean colour."""
+    return (weight * paint).sum((2, 3), keepdim=True) / weight.sum((2, 3), keepdim=True).clamp_min(1e-6)
+
+
+def seams(side: int, device: torch.device) -> Tensor:
+    """(1, 1, 1, side) 0..1: 1 where one upper tooth ends and the next begins."""
+    across = unit_grid(side, device)[:, :1, :, :1].abs()  # (1, 1, side, 1)
+    near = (across - floats(SEAMS, device)).abs().amin(-1)
+    return torch.exp(-(near / SEAM).square())[:, None]

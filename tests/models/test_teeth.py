@@ -1,0 +1,62 @@
+"""Hazes that become teeth, and what is left alone."""
+
+import torch
+from torch import Tensor
+
+from models.grid import unit_grid
+from models.teeth import seams, teeth
+
+SIDE = 96
+
+
+def haze(light: float = 0.6, dark: float = 0.2) -> tuple[Tensor, Tensor]:
+    """A light band across a dark mouth, fading up and down: paint, and where it is invented."""
+    place = unit_grid(SIDE, torch.device("cpu"))[0]
+    x, y = place[..., 0], place[..., 1]
+    band = torch.exp(-((y / 0.15) ** 2))
+    paint = (dark + (light - dark) * band)[None, None].expand(-1, 3, -1, -1)
+    return paint, ((x.abs() < 0.7) & (y.abs() < 0.3)).float()[None, None]
+
+
+def test_a_haze_becomes_teeth_and_the_dark_behind_them() -> None:
+    paint, invented = haze()
+    decided = teeth(paint, invented)[0, 0]
+    column = SIDE // 2 + 5  # within an incisor
+    inside = decided[invented[0, 0, :, column] > 0, column]
+    assert float(inside.max()) > 0.57 and float(inside.min()) < 0.27
+    between = ((inside > 0.3) & (inside < 0.5)).sum()
+    assert int(between) <= 4 < int(((paint[0, 0, :, column] > 0.3) & (paint[0, 0, :, column] < 0.5)).sum())
+
+
+def test_lines_part_the_teeth_alike_on_both_sides() -> None:
+    paint, invented = haze()
+    row = teeth(paint, invented)[0, 0, SIDE // 2]
+    assert torch.allclose(row, row.flip(0), atol=1e-5)
+    middle = row[SIDE // 2 - 1 : SIDE // 2 + 1]
+    assert float(middle.max()) < 0.9 * float(row[SIDE // 2 + 5])
+    line = seams(SIDE, paint.device)[0, 0, 0]
+    minima = ((line[1:-1] > line[:-2]) & (line[1:-1] >= line[2:])).sum()
+    assert 8 <= int(minima) <= 11 and float(line[:8].max()) < 0.01
+
+
+def test_what_has_no_contrast_or_is_not_invented_is_left_alone() -> None:
+    paint, invented = haze(0.42, 0.4)
+    assert torch.equal(teeth(paint, invented), paint)
+    paint, invented = haze()
+    changed = (teeth(paint, invented) - paint).abs().amax(1, keepdim=True)
+    assert float(changed[invented == 0].max()) == 0
+    assert torch.equal(teeth(paint, 0 * invented), paint)
+
+
+def test_colours_are_those_of_the_haze() -> None:
+    paint, invented = haze()
+    tint = torch.tensor([1.0, 0.8, 0.5]).view(1, 3, 1, 1)
+    decided = teeth(paint * tint, invented)
+    share = decided / decided[:, :1]
+    assert torch.allclose(share, tint.expand_as(share), atol=1e-3)
+
+
+def test_mouths_of_a_batch_do_not_know_each_other() -> None:
+    (one, invented), (two, _) = haze(), haze(0.9, 0.1)
+    both = teeth(torch.cat([one, two]), invented.expand(2, -1, -1, -1))
+    assert torch.allclose(both[:1], teeth(one, invented), atol=1e-6)
