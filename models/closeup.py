@@ -34,7 +34,6 @@ CHANNELS = 14  # of a Sight's maps
 EDGE = (-2.0, -1.0, 0.0)  # pixels of a window below an opening's upper edge: lashes, or the lip's shadow
 BLUR = 16  # what is found there is averaged over a window's side / BLUR to both sides
 SHOWN = (0.3, 0.9)  # share of an opening, of its area now, that is at rest: none of its inside is shown, and all
-BRIM = 24  # about what is not shown a network is asked within a window's side / BRIM
 SHADE = 0.3  # how much darker an eyeball is beside its lids, which shade it
 SHIFT = 0.2  # largest further move, window units
 
@@ -159,10 +158,11 @@ def asked(view: View, still: Still, now: Tensor, spot: Tensor) -> Tensor:
     """
     if view.turns:
         return torch.ones_like(now)
-    was, reach = still.maps[:, 3:4], now.shape[-1] // BRIM
+    was, side = still.maps[:, 3:4], now.shape[-1]
     share = was.mean((1, 2, 3), keepdim=True) / now.mean((1, 2, 3), keepdim=True).clamp_min(1e-4)
     lost = torch.maximum((now - sample(was, spot)).abs(), now * (1 - smoothstep(*SHOWN, share)))
-    return F.avg_pool2d(F.max_pool2d(lost, 2 * reach + 1, 1, reach), 2 * reach + 1, 1, reach)
+    near = F.avg_pool2d(F.max_pool2d(F.max_pool2d(lost, 4), 3, 1, 1), 3, 1, 1)
+    return F.interpolate(near, size=(side, side), mode="bilinear", align_corners=False)
 
 
 def certain(view: View, still: Still, now: Tensor, spot: Tensor, marks: Tensor) -> tuple[Tensor, Tensor]:
@@ -328,7 +328,7 @@ def retouch(sight: Sight, flow: Tensor, keep: Tensor, paint: Tensor) -> Retouch:
 def patches(mouth: Sight, eyes: Sight, out: Sequence[Tensor]) -> list[Patch]:
     """The six tensors of `Closeups` as patches: mouth, right eye, left eye."""
     flow, keep, paint = out[:3]
-    paint = teeth(paint, unseen(mouth) * (1 - keep))
+    paint = teeth(paint, unseen(mouth) * (1 - keep), mouth.maps[:, 3:6] / 2 + 0.5)
     right, left = (Patch(*half) for half in zip(split(eyes.window), split(retouch(eyes, *out[3:])), strict=True))
     return [Patch(mouth.window, retouch(mouth, flow, keep, paint)), right, left]
 

@@ -2,13 +2,15 @@
 
 Whoever must paint a mouth that no picture shows, and is held to the truth pixel by pixel, paints the mean of all mouths
 that could be: a light haze where teeth are likely. Here it is decided. Where the haze is lighter than about halfway
-between its extremes there are teeth, as light as it is at most; elsewhere is the dark behind them. Lines part them.
+between its extremes there are teeth, as light as it is at most; elsewhere is the dark behind them. Lines part them. And
+nothing in a mouth is colder than all that is around it: an old painting has yellow teeth.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from models.grid import smoothstep, unit_grid
 from models.numbers import floats
@@ -21,14 +23,18 @@ OWN = 0.35  # share of the haze's own colour that stays, for light and shadow al
 # wide (Nelson: Wheeler's Dental Anatomy), the eyes' outer corners 90 mm apart, and the arch turns away to the side.
 SEAMS = (0.0, 0.2, 0.36, 0.51, 0.62, 0.7)
 SEAM = 0.017  # window units: half width of the line
+COOLER = 1.1  # how far green and blue, against red, may exceed the most that the picture has around the mouth
 GAP, NOTCH = (
     0.25,
     0.1,
 )  # how much darker it is, and how much lighter the haze must be for a tooth in it: edges are round
 
 
-def teeth(paint: Tensor, invented: Tensor) -> Tensor:
-    """Paint (B, 3, n, n) 0..1 of mouths' windows, decided as far as it is invented (B, 1, n, n) 0..1."""
+def teeth(paint: Tensor, invented: Tensor, around: Tensor) -> Tensor:
+    """Paint (B, 3, n, n) 0..1 of mouths' windows, decided as far as it is invented (B, 1, n, n) 0..1. around (B, 3, n,
+    n) 0..1: the picture.
+    """
+    paint = torch.lerp(paint, warmed(paint, around), invented)
     share = invented / invented.sum((2, 3), keepdim=True).clamp_min(1)
     light = paint.mean(1, keepdim=True)
     away = EXTREME * (light - (share * light).sum((2, 3), keepdim=True))
@@ -39,6 +45,14 @@ def teeth(paint: Tensor, invented: Tensor) -> Tensor:
     white, dark = (torch.lerp(colour, paint, OWN) for colour in (white, dark))
     decided = torch.lerp(dark, white * (1 - GAP * line), tooth)
     return torch.lerp(paint, decided, invented * smoothstep(*CONTRAST, high - low))
+
+
+def warmed(paint: Tensor, around: Tensor) -> Tensor:
+    """Paint as light as it is, but no colder than what is around."""
+    red = torch.maximum(around[:, :1], around[:, :1].mean((2, 3), keepdim=True)).clamp_min(0.05)  # shadows are cold
+    most = COOLER * F.avg_pool2d(around[:, 1:] / red, 4).amax((2, 3), keepdim=True)
+    warm = torch.cat([paint[:, :1], torch.minimum(paint[:, 1:], paint[:, :1] * most)], 1)
+    return (warm * (paint.mean(1, keepdim=True) / warm.mean(1, keepdim=True).clamp_min(1e-3))).clamp_max(1)
 
 
 def weighted(paint: Tensor, weight: Tensor) -> Tensor:

@@ -9,6 +9,9 @@ from models.teeth import seams, teeth
 SIDE = 96
 
 
+GREY = torch.full((1, 3, SIDE, SIDE), 0.5)
+
+
 def haze(light: float = 0.6, dark: float = 0.2) -> tuple[Tensor, Tensor]:
     """A light band across a dark mouth, fading up and down: paint, and where it is invented."""
     place = unit_grid(SIDE, torch.device("cpu"))[0]
@@ -20,7 +23,7 @@ def haze(light: float = 0.6, dark: float = 0.2) -> tuple[Tensor, Tensor]:
 
 def test_a_haze_becomes_teeth_and_the_dark_behind_them() -> None:
     paint, invented = haze()
-    decided = teeth(paint, invented)[0, 0]
+    decided = teeth(paint, invented, GREY)[0, 0]
     column = SIDE // 2 + 5  # within an incisor
     inside = decided[invented[0, 0, :, column] > 0, column]
     assert float(inside.max()) > 0.57 and float(inside.min()) < 0.27
@@ -30,7 +33,7 @@ def test_a_haze_becomes_teeth_and_the_dark_behind_them() -> None:
 
 def test_lines_part_the_teeth_alike_on_both_sides() -> None:
     paint, invented = haze()
-    row = teeth(paint, invented)[0, 0, SIDE // 2]
+    row = teeth(paint, invented, GREY)[0, 0, SIDE // 2]
     assert torch.allclose(row, row.flip(0), atol=1e-5)
     middle = row[SIDE // 2 - 1 : SIDE // 2 + 1]
     assert float(middle.max()) < 0.9 * float(row[SIDE // 2 + 5])
@@ -41,22 +44,36 @@ def test_lines_part_the_teeth_alike_on_both_sides() -> None:
 
 def test_what_has_no_contrast_or_is_not_invented_is_left_alone() -> None:
     paint, invented = haze(0.42, 0.4)
-    assert torch.equal(teeth(paint, invented), paint)
+    assert torch.equal(teeth(paint, invented, GREY), paint)
     paint, invented = haze()
-    changed = (teeth(paint, invented) - paint).abs().amax(1, keepdim=True)
+    changed = (teeth(paint, invented, GREY) - paint).abs().amax(1, keepdim=True)
     assert float(changed[invented == 0].max()) == 0
-    assert torch.equal(teeth(paint, 0 * invented), paint)
+    assert torch.equal(teeth(paint, 0 * invented, GREY), paint)
 
 
 def test_colours_are_those_of_the_haze() -> None:
     paint, invented = haze()
     tint = torch.tensor([1.0, 0.8, 0.5]).view(1, 3, 1, 1)
-    decided = teeth(paint * tint, invented)
+    decided = teeth(paint * tint, invented, GREY)
     share = decided / decided[:, :1]
     assert torch.allclose(share, tint.expand_as(share), atol=1e-3)
 
 
+def tinted() -> Tensor:
+    return torch.tensor([1.0, 0.7, 0.3]).view(1, 3, 1, 1)
+
+
+def test_teeth_are_no_colder_than_the_picture() -> None:
+    paint, invented = haze()
+    decided = teeth(paint, invented, GREY * tinted())
+    inside = (decided * invented).sum((2, 3)) / invented.sum()
+    assert torch.allclose(inside / inside[:, :1], tinted()[..., 0, 0] * torch.tensor([1, 1.1, 1.1]), atol=0.01)
+    assert float((decided.mean(1) - teeth(paint, invented, GREY).mean(1)).abs().max()) < 0.02
+    blue = GREY * torch.tensor([0.4, 0.7, 1.0]).view(1, 3, 1, 1)
+    assert torch.allclose(teeth(paint, invented, blue), teeth(paint, invented, GREY), atol=1e-6)  # it may be warmer
+
+
 def test_mouths_of_a_batch_do_not_know_each_other() -> None:
     (one, invented), (two, _) = haze(), haze(0.9, 0.1)
-    both = teeth(torch.cat([one, two]), invented.expand(2, -1, -1, -1))
-    assert torch.allclose(both[:1], teeth(one, invented), atol=1e-6)
+    both = teeth(torch.cat([one, two]), invented.expand(2, -1, -1, -1), torch.cat([GREY, GREY * tinted()]))
+    assert torch.allclose(both[:1], teeth(one, invented, GREY), atol=1e-6)
