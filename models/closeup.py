@@ -82,7 +82,8 @@ class Sight:
     """What the network sees of a window. maps (B, `CHANNELS`, n, n), marks (B, 2, K, 2) landmarks at rest and now,
     window units. window and source (B, n, n, 2): where on the map, and from where in the picture each pixel comes. sure
     (B, 1, n, n) 0..1: what needs no network, colour (B, 3, n, n) 0..1: what is drawn there. asked (B, 1, n, n) 0..1:
-    where the network is; elsewhere the moved picture stands.
+    where the network is; elsewhere the moved picture stands. unseen (B, 1, n, n) 0..1: the inside of an opening that
+    the picture does not show.
     """
 
     maps: Tensor
@@ -92,6 +93,7 @@ class Sight:
     sure: Tensor
     colour: Tensor
     asked: Tensor
+    unseen: Tensor
 
 
 @dataclass(frozen=True)
@@ -147,40 +149,38 @@ def see(views: Sequence[View], subject: Subject, still: Still) -> Sight:
         own.permute(0, 3, 1, 2),
     ], 1)  # fmt: skip
     marks = torch.stack([still.marks, window.at(points(subject.face, [view.marks for view in views]))], 1)
-    certainly = certain(views[0], still, now[:, :1], spot, marks)
-    return Sight(maps, marks, window, source, *certainly, asked(views[0], still, now[:, :1], spot))
+    held = sample(still.maps[:, 3:4], spot)
+    sure, colour = certain(views[0], still, now[:, :1], held, spot, marks)
+    ask = torch.ones_like(held) if views[0].turns else asked(still.maps[:, 3:4], now[:, :1], held)
+    return Sight(maps, marks, window, source, sure, colour, ask, now[:, :1] * (1 - held))
 
 
-def asked(view: View, still: Still, now: Tensor, spot: Tensor) -> Tensor:
-    """`Sight.asked`: about lids everywhere; about lips where the opening, whose coverage is now (B, 1, n, n), and what
-    comes there from spot (B, n, n, 2) do not agree, and in all of one that is much wider than at rest. Moved lips are
-    sharper than painted ones.
+def asked(was: Tensor, now: Tensor, held: Tensor) -> Tensor:
+    """`Sight.asked` about a mouth: where its opening now (B, 1, n, n) is not what comes there of the one at rest, was,
+    held (B, 1, n, n), and all of one that is much wider than at rest. Moved lips are sharper than painted ones.
     """
-    if view.turns:
-        return torch.ones_like(now)
-    was, side = still.maps[:, 3:4], now.shape[-1]
     share = was.mean((1, 2, 3), keepdim=True) / now.mean((1, 2, 3), keepdim=True).clamp_min(1e-4)
-    lost = torch.maximum((now - sample(was, spot)).abs(), now * (1 - smoothstep(*SHOWN, share)))
+    lost = torch.maximum((now - held).abs(), now * (1 - smoothstep(*SHOWN, share)))
     near = F.avg_pool2d(F.max_pool2d(F.max_pool2d(lost, 4), 3, 1, 1), 3, 1, 1)
-    return F.interpolate(near, size=(side, side), mode="bilinear", align_corners=False)
+    return F.interpolate(near, size=now.shape[-2:], mode="bilinear", align_corners=False)
 
 
-def certain(view: View, still: Still, now: Tensor, spot: Tensor, marks: Tensor) -> tuple[Tensor, Tensor]:
-    """`Sight.sure` and `Sight.colour`. now (B, 1, n, n): the opening's coverage; spot (B, n, n, 2): from where at rest
-    each pixel comes; marks (B, 2, K, 2).
+def certain(view: View, still: Still, now: Tensor, held: Tensor, spot: Tensor, marks: Tensor) -> tuple[Tensor, Tensor]:
+    """`Sight.sure` and `Sight.colour`. now, held (B, 1, n, n): coverage of the opening, and of the one at rest where
+    the warp takes it; spot (B, n, n, 2): from where at rest each pixel comes; marks (B, 2, K, 2).
     """
     was = still.maps[:, 3:4]
     now = now * ajar(view, was, now)
-    shut = (sample(was, spot) - now).clamp_min(0)
+    shut = (held - now).clamp_min(0)
     rim = sample(still.rim, torch.stack([spot[..., 0], torch.zeros_like(spot[..., 0])], -1))
     if not view.turns:
         return shut, rim
     turn = (marks[:, 1] - marks[:, 0])[:, len(view.inner)]  # the pupil's way; a ball moves as a whole
     spot = unit_grid(now.shape[-1], now.device) - turn[:, None, None]
-    seen = sample(torch.cat([was, clear(was)], 1), spot)
-    bare = (torch.cat([now, clear(now)], 1) - 4 * seen).amax(1, keepdim=True)  # 4: as in models/guidance.py
+    behind = sample(torch.cat([still.ball, was, clear(was)], 1), spot)
+    bare = (torch.cat([now, clear(now)], 1) - 4 * behind[:, 3:]).amax(1, keepdim=True)  # 4: as in models/guidance.py
     bare = bare.clamp_min(0) * still.known[:, None, None, None]
-    ball = sample(still.ball, spot) * (1 - SHADE + SHADE * F.avg_pool2d(now, 7, 1, 3))
+    ball = behind[:, :3] * (1 - SHADE + SHADE * F.avg_pool2d(now, 7, 1, 3))
     return shut + bare, (shut * rim + bare * ball) / (shut + bare).clamp_min(1e-3)
 
 
@@ -328,16 +328,9 @@ def retouch(sight: Sight, flow: Tensor, keep: Tensor, paint: Tensor) -> Retouch:
 def patches(mouth: Sight, eyes: Sight, out: Sequence[Tensor]) -> list[Patch]:
     """The six tensors of `Closeups` as patches: mouth, right eye, left eye."""
     flow, keep, paint = out[:3]
-    paint = teeth(paint, unseen(mouth) * (1 - keep), mouth.maps[:, 3:6] / 2 + 0.5)
+    paint = teeth(paint, mouth.unseen * (1 - keep), mouth.maps[:, 3:6] / 2 + 0.5)
     right, left = (Patch(*half) for half in zip(split(eyes.window), split(retouch(eyes, *out[3:])), strict=True))
     return [Patch(mouth.window, retouch(mouth, flow, keep, paint)), right, left]
-
-
-def unseen(sight: Sight) -> Tensor:
-    """(B, 1, n, n) 0..1: the inside of an opening as it is now that the picture at rest does not show."""
-    was, now, way = sight.maps[:, 6:7], sight.maps[:, 8:9], sight.maps[:, 10:12]
-    spot = unit_grid(sight.maps.shape[-1], now.device) + way.permute(0, 2, 3, 1) / 4
-    return now * (1 - sample(was, spot))
 
 
 def split(pair: Any) -> list[Any]:

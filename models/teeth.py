@@ -35,10 +35,12 @@ def teeth(paint: Tensor, invented: Tensor, around: Tensor) -> Tensor:
     n) 0..1: the picture.
     """
     paint = torch.lerp(paint, warmed(paint, around), invented)
-    share = invented / invented.sum((2, 3), keepdim=True).clamp_min(1)
     light = paint.mean(1, keepdim=True)
-    away = EXTREME * (light - (share * light).sum((2, 3), keepdim=True))
-    white, dark = (weighted(paint, share * power.exp()) for power in (away, -away))
+    few, share, lights = (each[..., ::2, ::2] for each in (paint, invented, light))  # enough for a mean
+    away = EXTREME * (
+        lights - (share * lights).sum((2, 3), keepdim=True) / share.sum((2, 3), keepdim=True).clamp_min(1)
+    )
+    white, dark = (weighted(few, share * power.exp()) for power in (away, -away))
     low, high = dark.mean(1, keepdim=True), white.mean(1, keepdim=True)
     line = seams(paint.shape[-1], paint.device)
     tooth = smoothstep(*DECIDED, (light - low) / (high - low).clamp_min(0.02) - NOTCH * line)
@@ -50,7 +52,7 @@ def teeth(paint: Tensor, invented: Tensor, around: Tensor) -> Tensor:
 def warmed(paint: Tensor, around: Tensor) -> Tensor:
     """Paint as light as it is, but no colder than what is around."""
     red = torch.maximum(around[:, :1], around[:, :1].mean((2, 3), keepdim=True)).clamp_min(0.05)  # shadows are cold
-    most = COOLER * F.avg_pool2d(around[:, 1:] / red, 4).amax((2, 3), keepdim=True)
+    most = COOLER * F.avg_pool2d(around[:, 1:] / red, 2, 6).amax((2, 3), keepdim=True)
     warm = torch.cat([paint[:, :1], torch.minimum(paint[:, 1:], paint[:, :1] * most)], 1)
     return (warm * (paint.mean(1, keepdim=True) / warm.mean(1, keepdim=True).clamp_min(1e-3))).clamp_max(1)
 

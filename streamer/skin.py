@@ -63,13 +63,14 @@ class Key:
     @classmethod
     def of(cls, rgb: Image, face: Array, side: int) -> Key:
         """From a frame (H, W, 3) and its landmarks (478, 3) in camera units. side: n."""
-        found, unit = pixels(face[:, :2], rgb.shape), side / 128
+        unit, longest = side / 128, max(rgb.shape)
+        rgb, found = nearby(rgb, pixels(face[:, :2], rgb.shape))
         low, high = found.min(0), found.max(0)
         scale = ROOM * float((high - low).max()) / side
         corner = (low + high) / 2 - scale * (side - 1) / 2
         points = (found - corner) / scale
         places = np.concatenate([(points * 2 + 1) / side - 1, face[:, 2:]], 1).astype(np.float32)
-        buckets = face_buckets(face_size(face) * max(rgb.shape) / 4 / scale, torch.device("cpu"))
+        buckets = face_buckets(face_size(face) * longest / 4 / scale, torch.device("cpu"))
         corners, shares = rasterise(torch.from_numpy(places)[None], buckets, side // 2)
         covered = _filled([topology().oval.tolist()], points, side)
         openings = _filled([INNER_LIPS, RIGHT_LID, LEFT_LID], points, side)
@@ -85,13 +86,16 @@ class Key:
 
 class SkinTracker:
     """Corrects one person's landmarks. Of the camera's pictures it keeps one in memory, the keyframe's face, small and
-    grey. side: `QUICK` or `FINE`. Not thread-safe.
+    grey. side: `QUICK` or `FINE`. every: it looks at each so-manieth frame; what landmarks missed there, they still do
+    in the next ones. Not thread-safe.
     """
 
-    def __init__(self, side: int = QUICK) -> None:
-        self._side = side
+    def __init__(self, side: int = QUICK, every: int = 1) -> None:
+        self._side, self._every = side, every
         self._key: Key | None = None
         self._agreed = 0.0
+        self._missed = np.zeros((478, 2), np.float32)  # pixels of the key's square
+        self._age = 0  # frames since that was seen
         self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._search.setVariationalRefinementIterations(0)
         self._search.setPatchStride(_STRIDE)
@@ -104,21 +108,26 @@ class SkinTracker:
         """
         if self._key is None or not 0 <= captured - self._agreed <= GIVE_UP:
             if confidence >= CONFIDENT:
-                self._key, self._agreed = Key.of(rgb, face, self._side), captured
+                self._key, self._agreed, self._age = Key.of(rgb, face, self._side), captured, self._every
             return face
         found = pixels(face[:, :2], rgb.shape)
-        missed, support = self._compare(self._key, rgb, found)
-        belief = np.float32(np.clip(support / SUPPORT - 1, 0, 1))
-        if belief > 0:
-            self._agreed = captured
-        return np.concatenate([camera(found + belief * missed, rgb.shape), face[:, 2:]], axis=1)
+        matrix = _linear(self._key.points, found)
+        self._age += 1
+        if self._age >= self._every:
+            self._age = 0
+            missed, support = self._compare(self._key, *nearby(rgb, found), float(np.sqrt(abs(np.linalg.det(matrix)))))
+            belief = np.float32(np.clip(support / SUPPORT - 1, 0, 1))
+            self._missed = belief * missed
+            if belief > 0:
+                self._agreed = captured
+        return np.concatenate([camera(found + self._missed @ matrix.T, rgb.shape), face[:, 2:]], axis=1)
 
-    def _compare(self, key: Key, rgb: Image, found: Array) -> tuple[Array, float]:
-        """How far each landmark found (478, 2) is from its skin, pixels (478, 2); what share of the skin was seen."""
+    def _compare(self, key: Key, rgb: Image, found: Array, scale: float) -> tuple[Array, float]:
+        """How far landmarks found (478, 2), pixels of a picture, are from their skin, pixels of the key's square
+        (478, 2), in one of which lie `scale` of the picture's; and what share of the skin was seen.
+        """
         unit, side = self._side / 128, self._side
         lie = sum(share * found.take(corner, 0) for share, corner in zip(key.shares, key.corners, strict=True))
-        matrix = _linear(key.points, found)
-        scale = float(np.sqrt(abs(np.linalg.det(matrix))))
         laid = contrast(look_at(rgb, cv2.resize(lie.reshape(side // 2, side // 2, 2), (side, side)), scale))
         laid = np.where(key.covered, laid, key.look)
         step = self._search.calc(key.look, laid, None)
@@ -132,19 +141,28 @@ class SkinTracker:
         xx, yy = xx + DOUBT / unit**2, yy + DOUBT / unit**2
         steps = np.stack([yy * right - xy * down, xx * down - xy * right], -1) / (xx * yy - xy * xy)[..., None]
         at = (key.points / 2 - 0.25)[:, None]
-        own = cv2.remap(steps, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
-        return own @ matrix.T, float(seen.sum() / max(key.skin.sum(), 1))
+        missed = cv2.remap(steps, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
+        return missed, float(seen.sum() / max(key.skin.sum(), 1))
+
+
+def nearby(rgb: Image, found: Array) -> tuple[Image, Array]:
+    """The part of a picture (H, W, 3) about points (N, 2), its pixels, and the points in it."""
+    low, high = found.min(0), found.max(0)
+    room = 0.2 * (high - low).max() + 2
+    bounds = np.array([rgb.shape[1], rgb.shape[0]])
+    start = np.clip(low - room, 0, bounds - 1).astype(int)
+    end = np.clip(high + room, start + 1, bounds).astype(int)
+    return rgb[start[1] : end[1], start[0] : end[0]], found - start.astype(np.float32)
 
 
 def look_at(rgb: Image, places: Array, scale: float) -> Image:
     """Grey (n, n) of a picture (H, W, 3) at places (n, n, 2), its pixels, of which `scale` lie between two of them."""
-    fold = max(1, int(scale))
+    grey, fold = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), max(1, int(scale))
     if fold > 1:
-        size = (max(1, rgb.shape[1] // fold), max(1, rgb.shape[0] // fold))
-        rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+        size = (max(1, grey.shape[1] // fold), max(1, grey.shape[0] // fold))
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
         places = (places + np.float32(0.5)) / np.float32(fold) - np.float32(0.5)
-    seen = cv2.remap(rgb, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY), np.uint8)
+    return np.asarray(cv2.remap(grey, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
 def contrast(grey: Image) -> Image:

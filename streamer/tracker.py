@@ -31,7 +31,7 @@ class MotionExtractor:
 
     def __init__(self, body: bool = True, smooth: bool = True, live: bool = True, body_rate: float = 10.0) -> None:
         self._face = FaceTracker()
-        self._skin = SkinTracker(QUICK if live else FINE)
+        self._skin = SkinTracker(QUICK, every=2) if live else SkinTracker(FINE)
         self._filter = MotionFilter() if smooth else None
         self._limbs: LimbTracker | LimbThread | None = None
         if body:

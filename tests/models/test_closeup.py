@@ -26,7 +26,6 @@ from models.closeup import (
     sights,
     stand,
     stills,
-    unseen,
 )
 from models.compositor import compose
 from models.config import PRESETS, ModelConfig
@@ -96,7 +95,7 @@ def test_a_mouth_is_asked_about_what_the_picture_does_not_show() -> None:
     was, now = sight.maps[:, 6:7], sight.maps[:, 8:9]
     new = (now > 0.9) & (was < 0.1)
     assert new.any() and float(sight.asked[new].min()) > 0.9
-    assert float(unseen(sight)[new].min()) > 0.8
+    assert float(sight.unseen[new].min()) > 0.8
     assert float(sight.asked[..., :16, :].max()) == 0  # the nose
     shifted = see([MOUTH_VIEW], replace(subject, flow=subject.flow - 0.01, face=subject.face + 0.01), still)
     assert float(shifted.asked.max()) < 0.5  # the warp has: what was an opening lies in one

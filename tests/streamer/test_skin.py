@@ -153,6 +153,17 @@ def test_another_person_gets_a_keyframe_of_their_own():
     assert miss(tracker.track(rgb(texture(seed=1)), now, given, 1.0), face) < 0.3 * miss(given, face)
 
 
+def test_between_two_looks_the_landmarks_miss_as_much():
+    tracker, grey, face = SkinTracker(every=2), texture(), person()
+    tracker.track(rgb(grey), 0.0, face, 1.0)
+    given = wrong(face)
+    off = tracker.track(rgb(grey), STEP, given, 1.0) - given
+    blank = np.zeros_like(rgb(grey))
+    moved = given + np.array([0.1, -0.05, 0], np.float32)
+    np.testing.assert_allclose(tracker.track(blank, 2 * STEP, moved, 1.0) - moved, off, atol=1e-5)  # not looked at
+    np.testing.assert_allclose(tracker.track(blank, 3 * STEP, moved, 1.0), moved, atol=1e-6)
+
+
 def test_a_face_half_out_of_the_picture_is_no_trouble():
     tracker, grey, face = SkinTracker(), texture(), person()
     tracker.track(rgb(grey), 0.0, face, 1.0)
