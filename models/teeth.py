@@ -24,16 +24,16 @@ OWN = 0.35  # share of the haze's own colour that stays, for light and shadow al
 SEAMS = (0.0, 0.2, 0.36, 0.51, 0.62, 0.7)
 SEAM = 0.017  # window units: half width of the line
 COOLER = 1.1  # how far green and blue, against red, may exceed the most that the picture has around the mouth
-GAP, NOTCH = (
-    0.25,
-    0.1,
-)  # how much darker it is, and how much lighter the haze must be for a tooth in it: edges are round
+PALE = (0.65, 0.85)  # the least of red, green and blue over the most, from tongue to teeth: only teeth are parted
+GAP = 0.25  # how much darker the line is
+NOTCH = 0.1  # how much lighter the haze must be for a tooth in a line: teeth have round edges
 
 
 def teeth(paint: Tensor, invented: Tensor, around: Tensor) -> Tensor:
     """Paint (B, 3, n, n) 0..1 of mouths' windows, decided as far as it is invented (B, 1, n, n) 0..1. around (B, 3, n,
     n) 0..1: the picture.
     """
+    pale = smoothstep(*PALE, paint.amin(1, keepdim=True) / paint.amax(1, keepdim=True).clamp_min(1e-3))
     paint = torch.lerp(paint, warmed(paint, around), invented)
     light = paint.mean(1, keepdim=True)
     few, share, lights = (each[..., ::2, ::2] for each in (paint, invented, light))  # enough for a mean
@@ -42,7 +42,7 @@ def teeth(paint: Tensor, invented: Tensor, around: Tensor) -> Tensor:
     )
     white, dark = (weighted(few, share * power.exp()) for power in (away, -away))
     low, high = dark.mean(1, keepdim=True), white.mean(1, keepdim=True)
-    line = seams(paint.shape[-1], paint.device)
+    line = seams(paint.shape[-1], paint.device) * pale
     tooth = smoothstep(*DECIDED, (light - low) / (high - low).clamp_min(0.02) - NOTCH * line)
     white, dark = (torch.lerp(colour, paint, OWN) for colour in (white, dark))
     decided = torch.lerp(dark, white * (1 - GAP * line), tooth)

@@ -42,6 +42,12 @@ def test_lines_part_the_teeth_alike_on_both_sides() -> None:
     assert 8 <= int(minima) <= 11 and float(line[:8].max()) < 0.01
 
 
+def test_a_tongue_has_no_lines() -> None:
+    paint, invented = haze()
+    row = teeth(paint * torch.tensor([1.0, 0.5, 0.5]).view(1, 3, 1, 1), invented, GREY)[0, 0, SIDE // 2, 20:-20]
+    assert float(row.max() - row.min()) < 0.01
+
+
 def test_what_has_no_contrast_or_is_not_invented_is_left_alone() -> None:
     paint, invented = haze(0.42, 0.4)
     assert torch.equal(teeth(paint, invented, GREY), paint)
