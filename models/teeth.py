@@ -37,9 +37,7 @@ def teeth(paint: Tensor, invented: Tensor, around: Tensor) -> Tensor:
     paint = torch.lerp(paint, warmed(paint, around), invented)
     light = paint.mean(1, keepdim=True)
     few, share, lights = (each[..., ::2, ::2] for each in (paint, invented, light))  # enough for a mean
-    away = EXTREME * (
-        lights - (share * lights).sum((2, 3), keepdim=True) / share.sum((2, 3), keepdim=True).clamp_min(1)
-    )
+    away = EXTREME * (lights - weighted(lights, share))
     white, dark = (weighted(few, share * power.exp()) for power in (away, -away))
     low, high = dark.mean(1, keepdim=True), white.mean(1, keepdim=True)
     line = seams(paint.shape[-1], paint.device) * pale
@@ -58,7 +56,7 @@ def warmed(paint: Tensor, around: Tensor) -> Tensor:
 
 
 def weighted(paint: Tensor, weight: Tensor) -> Tensor:
-    """(B, 3, 1, 1) mean colour."""
+    """(B, C, 1, 1) mean colour."""
     return (weight * paint).sum((2, 3), keepdim=True) / weight.sum((2, 3), keepdim=True).clamp_min(1e-6)
 
 

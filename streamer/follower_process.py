@@ -12,7 +12,6 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
-import cv2
 import torch
 
 from streamer.frames import CameraFrame
@@ -76,7 +75,6 @@ def _work(pipe: Connection, make: Callable[[], Follower]) -> None:
     """The process: does as it is told until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C means the server, which then closes the pipe
     quiet_natives()
-    cv2.setNumThreads(1)  # its threads turn around waiting for each other's small pieces of work
     torch.set_num_threads(1)  # what it was forked from may have had a pool of threads, which is not here: no waiting
     follower = make()
     for name, arguments in iter(partial(_next, pipe), None):

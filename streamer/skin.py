@@ -70,7 +70,8 @@ class Key:
         corner = (low + high) / 2 - scale * (side - 1) / 2
         points = (found - corner) / scale
         places = np.concatenate([(points * 2 + 1) / side - 1, face[:, 2:]], 1).astype(np.float32)
-        buckets = face_buckets(face_size(face) * longest / 4 / scale, torch.device("cpu"))
+        eyes = face_size(face) * longest / 2 / scale  # their distance, pixels of the square
+        buckets = face_buckets(eyes / 2, torch.device("cpu"))
         corners, shares = rasterise(torch.from_numpy(places)[None], buckets, side // 2)
         covered = _filled([topology().oval.tolist()], points, side)
         openings = _filled([INNER_LIPS, RIGHT_LID, LEFT_LID], points, side)
@@ -86,8 +87,8 @@ class Key:
 
 class SkinTracker:
     """Corrects one person's landmarks. Of the camera's pictures it keeps one in memory, the keyframe's face, small and
-    grey. side: `QUICK` or `FINE`. every: it looks at each so-manieth frame; what landmarks missed there, they still do
-    in the next ones. Not thread-safe.
+    grey. side: `QUICK` or `FINE`. every: of so many frames it looks at one; in the others landmarks miss as much as
+    there. Not thread-safe.
     """
 
     def __init__(self, side: int = QUICK, every: int = 1) -> None:
@@ -133,16 +134,24 @@ class SkinTracker:
         step = self._search.calc(key.look, laid, None)
         strange = cv2.absdiff(cv2.remap(laid, _grid(side) + step, None, cv2.INTER_LINEAR), key.look)
         strange = cv2.GaussianBlur(_halved(strange).astype(np.float32), (0, 0), unit)
-        x, y = cv2.split(_halved(step))
-        seen = key.skin * (np.maximum(abs(x), abs(y)) < FAR * unit) * np.exp(-np.square(strange / STRANGE))
-        xx, xy, yy = cv2.split(key.texture * seen[..., None])
-        sums = np.stack([xx, xy, yy, xx * x + xy * y, xy * x + yy * y], -1)
-        xx, xy, yy, right, down = np.moveaxis(cv2.GaussianBlur(sums, (0, 0), SPREAD * unit / 2), -1, 0)
-        xx, yy = xx + DOUBT / unit**2, yy + DOUBT / unit**2
-        steps = np.stack([yy * right - xy * down, xx * down - xy * right], -1) / (xx * yy - xy * xy)[..., None]
+        step = _halved(step)
+        near = np.maximum(*cv2.split(np.abs(step))) < FAR * unit
+        seen = key.skin * near * np.exp(-np.square(strange / STRANGE))
+        moves = averaged(step, key.texture * seen[..., None], unit)
         at = (key.points / 2 - 0.25)[:, None]
-        missed = cv2.remap(steps, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
+        missed = cv2.remap(moves, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
         return missed, float(seen.sum() / max(key.skin.sum(), 1))
+
+
+def averaged(step: Array, texture: Array, unit: float) -> Array:
+    """Displacements (m, m, 2) averaged over neighbours by their textures (m, m, 3), xx, xy, yy of the gradients; none
+    where there is no texture. unit: a 128th of the square's side, pixels; cells are two pixels wide.
+    """
+    (xx, xy, yy), (x, y) = cv2.split(texture), cv2.split(step)
+    sums = np.stack([xx, xy, yy, xx * x + xy * y, xy * x + yy * y], -1)
+    xx, xy, yy, right, down = cv2.split(cv2.GaussianBlur(sums, (0, 0), SPREAD * unit / 2))
+    xx, yy = xx + DOUBT / unit**2, yy + DOUBT / unit**2
+    return np.stack([yy * right - xy * down, xx * down - xy * right], -1) / (xx * yy - xy * xy)[..., None]
 
 
 def nearby(rgb: Image, found: Array) -> tuple[Image, Array]:
