@@ -42,7 +42,8 @@ SHIFT = 0.2  # largest further move, window units
 class Still:
     """What a view shows of B pictures themselves, made once: window on the map, maps (B, 5, n, n) picture −1..1 and
     both openings, marks (B, K, 2) landmarks in window units. rim (B, 3, 1, n) 0..1: along the opening's upper edge.
-    ball (B, 3, n, n) 0..1: what is behind the lids, known (B,) 0..1 how well; of mouths nothing.
+    ball (B, 5, n, n) 0..1: the eyeball behind the lids, its opening, and that without its border; known (B,) 0..1: how
+    well; of mouths nothing.
     """
 
     window: Window
@@ -124,14 +125,14 @@ class Patch:
 def stand(view: View, picture: Tensor, face: Tensor, frame: Frame, side: int) -> Still:
     """Look at B pictures (B, 3, S, S) themselves; their landmarks (B, 478, 3) and heads in units of the map."""
     window = Window.of(view, frame)
-    look, open_ = sample(picture, window.grid(side)), openings([view], window, face, side)
+    look, shown = sample(picture, window.grid(side)), openings([view], window, face, side)
+    maps, marks = torch.cat([look * 2 - 1, shown], 1), window.at(points(face, [view.marks]))
     rim = along(window.at(points(face, [view.inner])), look)
-    ball, known = torch.zeros_like(look), torch.zeros_like(look[:, 0, 0, 0])
+    ball, known = torch.zeros_like(maps), torch.zeros_like(maps[:, 0, 0, 0])
     if view.turns:
-        iris = window.at(points(face, [view.outer]))
-        pupil = iris.mean(1)
-        ball, known = eyeball(look, open_[:, :1], pupil, (iris - pupil[:, None]).norm(dim=-1).mean(-1))
-    return Still(window, torch.cat([look * 2 - 1, open_], 1), window.at(points(face, [view.marks])), rim, ball, known)
+        whole, known = eyeball(look, shown[:, :1], *circle(window.at(points(face, [view.outer]))))
+        ball = torch.cat([whole, shown[:, :1], clear(shown[:, :1])], 1)
+    return Still(window, maps, marks, rim, ball, known)
 
 
 def see(views: Sequence[View], subject: Subject, still: Still) -> Sight:
@@ -149,10 +150,11 @@ def see(views: Sequence[View], subject: Subject, still: Still) -> Sight:
         own.permute(0, 3, 1, 2),
     ], 1)  # fmt: skip
     marks = torch.stack([still.marks, window.at(points(subject.face, [view.marks for view in views]))], 1)
-    held = sample(still.maps[:, 3:4], spot)
-    sure, colour = certain(views[0], still, now[:, :1], held, spot, marks)
-    ask = torch.ones_like(held) if views[0].turns else asked(still.maps[:, 3:4], now[:, :1], held)
-    return Sight(maps, marks, window, source, sure, colour, ask, now[:, :1] * (1 - held))
+    was, now = still.maps[:, 3:4], now[:, :1]
+    held = sample(was, spot)
+    sure, colour = certain(views[0], still, now, held, spot, marks)
+    ask = torch.ones_like(held) if views[0].turns else asked(was, now, held)
+    return Sight(maps, marks, window, source, sure, colour, ask, now * (1 - held))
 
 
 def asked(was: Tensor, now: Tensor, held: Tensor) -> Tensor:
@@ -169,15 +171,14 @@ def certain(view: View, still: Still, now: Tensor, held: Tensor, spot: Tensor, m
     """`Sight.sure` and `Sight.colour`. now, held (B, 1, n, n): coverage of the opening, and of the one at rest where
     the warp takes it; spot (B, n, n, 2): from where at rest each pixel comes; marks (B, 2, K, 2).
     """
-    was = still.maps[:, 3:4]
-    now = now * ajar(view, was, now)
+    now = now * ajar(view, still.maps[:, 3:4], now)
     shut = (held - now).clamp_min(0)
     rim = sample(still.rim, torch.stack([spot[..., 0], torch.zeros_like(spot[..., 0])], -1))
     if not view.turns:
         return shut, rim
     turn = (marks[:, 1] - marks[:, 0])[:, len(view.inner)]  # the pupil's way; a ball moves as a whole
     spot = unit_grid(now.shape[-1], now.device) - turn[:, None, None]
-    behind = sample(torch.cat([still.ball, was, clear(was)], 1), spot)
+    behind = sample(still.ball, spot)
     bare = (torch.cat([now, clear(now)], 1) - 4 * behind[:, 3:]).amax(1, keepdim=True)  # 4: as in models/guidance.py
     bare = bare.clamp_min(0) * still.known[:, None, None, None]
     ball = behind[:, :3] * (1 - SHADE + SHADE * F.avg_pool2d(now, 7, 1, 3))
@@ -233,11 +234,15 @@ def sample(maps: Tensor, grid: Tensor, mode: str = "bilinear") -> Tensor:
 
 def disc(rim: Tensor, side: int) -> Tensor:
     """Coverage (B, 1, side, side) of the circle through rim points (B, N, 2), window units."""
+    centre, radius = circle(rim)
+    away = (unit_grid(side, rim.device) - centre[:, None, None]).norm(dim=-1)
+    return ((radius[:, None, None] - away) * (side / 2) + 0.5).clamp(0, 1).unsqueeze(1)
+
+
+def circle(rim: Tensor) -> tuple[Tensor, Tensor]:
+    """Centre (B, 2) and radius (B,) of the circle through rim points (B, N, 2)."""
     centre = rim.mean(1)
-    radius = (rim - centre[:, None]).norm(dim=-1).mean(-1)[:, None, None]
-    line = (torch.arange(side, device=rim.device, dtype=rim.dtype) * 2 + 1) / side - 1
-    away = torch.hypot(line[None, None, :] - centre[:, :1, None], line[None, :, None] - centre[:, 1:, None])
-    return ((radius - away) * (side / 2) + 0.5).clamp(0, 1).unsqueeze(1)
+    return centre, (rim - centre[:, None]).norm(dim=-1).mean(-1)
 
 
 def conv(inside: int, outside: int, stride: int = 1) -> nn.Sequential:

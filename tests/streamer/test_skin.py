@@ -9,6 +9,7 @@ from streamer.frames import camera, pixels
 from streamer.headpose import CANONICAL
 from streamer.motion import face_size
 from streamer.skin import FINE, GIVE_UP, QUICK, SkinTracker
+from tests.textures import blots, rgb
 
 WIDTH, HEIGHT = 640, 480
 STEP = 1 / 25
@@ -21,14 +22,7 @@ def person(size=0.3):
 
 
 def texture(seed=0):
-    """Blots of a few pixels, as skin, brows and lashes have them."""
-    noise = np.random.default_rng(seed).uniform(0, 255, (HEIGHT, WIDTH)).astype(np.float32)
-    soft = cv2.GaussianBlur(noise, (0, 0), 4)
-    return np.clip((soft - soft.mean()) * 8 + 128, 0, 255).astype(np.uint8)
-
-
-def rgb(grey):
-    return np.repeat(grey[..., None], 3, axis=2)
+    return blots(HEIGHT, WIDTH, 8, seed)
 
 
 def bent(grey, face, matrix, wave):

@@ -10,6 +10,7 @@ from streamer.headpose import CANONICAL
 from streamer.motion import Motion, blend, to_driver
 from streamer.smoothing import MotionFilter, smooth_both_ways
 from streamer.torso import TorsoTracker
+from tests.textures import blots, rgb
 
 WIDTH, HEIGHT = 640, 360
 NO_HANDS = np.zeros((2, 21, 4), np.float32)
@@ -25,10 +26,7 @@ def person():
 
 
 def texture(seed=0):
-    """Blobs of a few pixels, as clothes have them."""
-    noise = np.random.default_rng(seed).uniform(0, 255, (HEIGHT, WIDTH)).astype(np.float32)
-    soft = cv2.GaussianBlur(noise, (0, 0), 4)
-    return np.clip((soft - soft.mean()) * 12 + 128, 0, 255).astype(np.uint8)
+    return blots(HEIGHT, WIDTH, 12, seed)
 
 
 def moved(grey, shift=(0.0, 0.0), turn=0.0, growth=1.0):
@@ -36,10 +34,6 @@ def moved(grey, shift=(0.0, 0.0), turn=0.0, growth=1.0):
     matrix = cv2.getRotationMatrix2D((WIDTH / 2 - 0.5, HEIGHT / 2 - 0.5), -np.degrees(turn), growth)
     matrix[:, 2] += shift
     return cv2.warpAffine(grey, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-
-
-def rgb(grey):
-    return np.repeat(grey[..., None], 3, axis=2)
 
 
 def follow(greys, tracker=None, body=None, hands=None, start=0):
