@@ -102,7 +102,9 @@ def leak(bench: Bench) -> Rows:
             film.motions(character, scene, acts[0][:1])[0],
         )
         people = [film.character(number + 500 + k, "skin") for k in range(DRIVERS)]
-        drives = [[film.motions(person, scene, each) for each in acts] for person in people]
+        drives = [
+            [film.motions(person, scene, each, film.shoot(person, scene, each)) for each in acts] for person in people
+        ]
         out.append({
             name: probe(partial(animate, artist, rig), track_faces, drives) for name, artist in bench.artists.items()
         })  # fmt: skip

@@ -1,8 +1,8 @@
 """Clips of characters that training never saw, with the true pixels, and two drivers for each.
 
 A take is one character's reference and a few seconds of its motion as the renderer draws them. The driver "self" is
-that very character; "cross" is somebody else, with another face, who makes the same motion before the same camera:
-the truth is the same picture, so what is lost from self to cross is what another face's landmarks cost.
+that very character; "cross" is somebody else, with another face, who makes the same motion before the same camera, in
+the same light: the truth is the same picture, so what is lost from self to cross is what another face costs.
 
 Rigs are built from the renderer's own matte, landmarks and joints, as in training, so that the tracker's mistakes do
 not hide what a generator does. The truth has no sensor noise and no JPEG, which nobody could foresee.
@@ -29,6 +29,7 @@ from models.rig import Rig
 from streamer.errors import KagamiError
 from streamer.frames import Image
 from streamer.motion import Motion
+from streamer.shade import ShadeTracker
 from training.motion_tracks import FPS, Mood, Names, Track, random_track
 from training.render.appearance import STYLES
 from training.render.character import Act, Character, Studio, Traits
@@ -107,8 +108,8 @@ class FilmSet:
         character, scene, track = self.character(number, style), self.scene(number), self.track(number, frames)
         other = self.character(number + 500, "skin")
         acts = [track.act(i) for i in range(frames)]
-        shots = [scene.shoot(character, act, np.random.default_rng(0)) for act in acts]
-        own = self.motions(character, scene, acts)
+        shots, seen = self.shoot(character, scene, acts), self.shoot(other, scene, acts)
+        own = self.motions(character, scene, acts, shots)
         return Take(
             number=number,
             style=style,
@@ -116,16 +117,32 @@ class FilmSet:
             truth=[shot.image for shot in shots],
             labels=[shot.label for shot in shots],
             faces=[pixels(motion, self.size) for motion in own],
-            drivers={"self": own, "cross": self.motions(other, scene, acts)},
+            drivers={"self": own, "cross": self.motions(other, scene, acts, seen)},
         )
 
-    def motions(self, character: Character, scene: Scene, acts: Sequence[Act], fps: float = FPS / PACE) -> list[Motion]:
-        """The true landmarks and joints of a character as a tracker's motions."""
-        out = []
+    def shoot(self, character: Character, scene: Scene, acts: Sequence[Act]) -> list[Shot]:
+        """What the camera sees."""
+        return [scene.shoot(character, act, np.random.default_rng(0)) for act in acts]
+
+    def motions(
+        self,
+        character: Character,
+        scene: Scene,
+        acts: Sequence[Act],
+        shots: Sequence[Shot] = (),
+        fps: float = FPS / PACE,
+    ) -> list[Motion]:
+        """The true landmarks and joints of a character as a tracker's motions, with the light on the skin where shots
+        of these acts show it.
+        """
+        out, light = [], ShadeTracker()
         for i, act in enumerate(acts):
             face = self.landmarks.face(character, act, scene.camera)
             body = self.landmarks.body(character, act, scene.camera, face)
-            out.append(Motion.still(face, body, i / fps))
+            motion = Motion.still(face, body, i / fps)
+            if shots:
+                motion = replace(motion, shade=light.track(shots[i].image, motion.captured, face))
+            out.append(motion)
         return out
 
     def takes(self, each: int, frames: int = FRAMES) -> Iterator[Take]:

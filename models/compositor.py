@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kernels.overlay import overlay
+from kernels.shade import shade
 from kernels.warp import Maps, odds, stretch, warp_composite
 from models.closeup import Patch
 from models.grid import unit_grid
@@ -59,6 +60,7 @@ def compose(
     picture = warp_composite(rig.layer, maps, background, wide, box, trim)
     for patch in patches:
         overlay(picture, patch.window.flat(), 1 - patch.done.keep, patch.done.paint)
+    shade(picture, guidance.gain, box)
     return picture
 
 

@@ -18,6 +18,7 @@ from models.numbers import take
 from models.openings import EYES, opening
 from models.retarget import Pose
 from models.rig import GROWTH, GUIDE, LATTICE, REACH, Rig, face_buckets, lattice_triangles
+from models.shading import gains
 from models.topology import (
     INNER_LIPS,
     LEFT_BROW,
@@ -42,7 +43,8 @@ class Guidance:
     On the canvas: flow (B, 2, G, G) backward displacement, alpha (B, 1, G, G) the person's alpha. On the focus box:
     the same as focus_flow and focus_alpha; confidence (B, 1, G, G) 0..1 of "the picture shows this"; canonical (B, 3,
     G, G) canonical coordinates of what is there now; holes (B, 2, G, G) 0..1 mouth interior, eye openings of the
-    target. tokens (B, `TOKENS`, `TOKEN_WIDTH`): face motion relative to the picture, units near 1.
+    target; gain (B, 1, G, G): what the light multiplies colours by. tokens (B, `TOKENS`, `TOKEN_WIDTH`): face motion
+    relative to the picture, units near 1.
     """
 
     flow: Tensor
@@ -52,6 +54,7 @@ class Guidance:
     confidence: Tensor
     canonical: Tensor
     holes: Tensor
+    gain: Tensor
     tokens: Tensor
 
     def pick(self, index: int) -> Guidance:
@@ -68,7 +71,8 @@ def guide(rig: Rig, pose: Pose) -> Guidance:
     source = box_grid(rig.focus, GUIDE) + flow.permute(0, 2, 3, 1)
     in_box = (source - rig.focus[:, None, None, :2]) / rig.focus[:, None, None, 2:]
     canonical = F.grid_sample(rig.canonical, in_box, "bilinear", "border", False)
-    return Guidance(wide_flow, wide_alpha, flow, alpha, confidence, canonical, holes, tokens(rig, pose))
+    gain = gains(pose.shade, canonical)
+    return Guidance(wide_flow, wide_alpha, flow, alpha, confidence, canonical, holes, gain, tokens(rig, pose))
 
 
 def draw(rig: Rig, pose: Pose, box: Tensor, which: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from models.shading import SIDE
+
 
 @dataclass(frozen=True)
 class Driver:
@@ -14,16 +16,21 @@ class Driver:
 
     face (B, 478, 3). body (B, 33, 4): x, y, z, visibility 0..1. hands (B, 2, 21, 4): x, y, z, confidence 0..1.
     torso (B, 2, 4): two points that go with the clothes: x, y, keyframe, confidence 0..1; if left out, not measured.
+    shade (B, n, n, 2): logs of the skin's brightness, relative to what is usual, on the square of `models/shading.py`,
+    premultiplied by weights 0..1, and these; if left out, not measured.
     """
 
     face: Tensor
     body: Tensor
     hands: Tensor
     torso: Tensor = None  # type: ignore[assignment]  # never None once made
+    shade: Tensor = None  # type: ignore[assignment]  # never None once made
 
     def __post_init__(self) -> None:
         if self.torso is None:
             object.__setattr__(self, "torso", self.face.new_zeros(len(self.face), 2, 4))
+        if self.shade is None:
+            object.__setattr__(self, "shade", self.face.new_zeros(len(self.face), SIDE, SIDE, 2))
 
     @staticmethod
     def of_face(face: Tensor) -> Driver:

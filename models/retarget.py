@@ -22,6 +22,7 @@ from models.openings import (
     part_lips,
 )
 from models.rig import Rig
+from models.shading import SIDE, shading
 from models.topology import Frame, head_frame
 
 
@@ -34,6 +35,7 @@ class Strength:
     head: float | Tensor = 1.0
     face: float | Tensor = 1.0
     body: float | Tensor = 1.0
+    light: float | Tensor = 1.0
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Pose:
 
     face (B, 478, 3): target landmarks, canvas units. local (B, 478, 3): the same in the head frame, canonical units.
     rotation (B, 3, 3): head rotation relative to the picture. body (B, 33, 3): target joints. frame: the head's
-    similarity.
+    similarity. shade (B, 1, n, n): log of what the light changes by (models/shading.py).
     """
 
     face: Tensor
@@ -50,13 +52,14 @@ class Pose:
     rotation: Tensor
     body: Tensor
     frame: Frame
+    shade: Tensor
 
 
 def rest_pose(rig: Rig) -> Pose:
     """The picture's own pose."""
     local = rig.frame.undo(rig.face)
     eye = torch.eye(3, device=rig.face.device).expand(len(rig), -1, -1)
-    return Pose(rig.face, local, eye, rig.body[..., :3], rig.frame)
+    return Pose(rig.face, local, eye, rig.body[..., :3], rig.frame, rig.face.new_zeros(len(rig), 1, SIDE, SIDE))
 
 
 def retarget(rig: Rig, driver: Driver, neutral: Driver, strength: Strength | None = None) -> Pose:
@@ -77,7 +80,8 @@ def retarget(rig: Rig, driver: Driver, neutral: Driver, strength: Strength | Non
     unit = rig.frame.scale / then.scale
     torsos = driver.torso, neutral.torso
     body = drive_body(rig.body, (rig.frame, frame), driver.body, neutral.body, unit, column(strength.body, rig), torsos)
-    return Pose(face, local, delta, body, frame)
+    shade = shading(driver.shade, neutral.shade, column(strength.light, rig) * rig.lit)
+    return Pose(face, local, delta, body, frame, shade)
 
 
 def express(rest: Tensor, now: Tensor, then: Tensor, amount: Tensor) -> Tensor:

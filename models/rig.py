@@ -18,6 +18,7 @@ from models.body import body_canonical, border_pins, complete_body, skin_weights
 from models.grid import box_grid, smoothstep
 from models.inpaint import dilate, pull_push
 from models.openings import opening
+from models.shading import lit
 from models.topology import EXTENTS, INNER_LIPS, LEFT_LID, MESH, RIGHT_LID, Frame, head_frame, topology
 
 GUIDE = 128  # side of the guidance maps
@@ -44,8 +45,8 @@ class Rig:
     face_skin (B, 478, J): bones' weights at the landmarks. shown (B, 2, T) bool: grid triangles that show some of the
     person. mouth (B, 3): colour of the mouth's dark. pins: how the canvas's border holds the grid mesh
     (`models.body.border_pins`). sheets: of the two grid meshes, the numbers of the triangles that any picture shows.
-    grain: guidance cells per canonical unit, the largest of the B. whole: every focus box is the whole canvas, so
-    that the two meshes are the same.
+    grain: guidance cells per canonical unit, the largest of the B. lit (B,) 0..1: whether light shows on the skin.
+    whole: every focus box is the whole canvas, so that the two meshes are the same.
     """
 
     image: Tensor
@@ -66,6 +67,7 @@ class Rig:
     shown: Tensor
     mouth: Tensor
     pins: Tensor
+    lit: Tensor
     sheets: tuple[Tensor, Tensor]
     grain: float
     whole: bool
@@ -123,6 +125,7 @@ class Rig:
             shown=shown,
             mouth=mouth_colour(image, face),
             pins=border_pins(matte, flat).view(split),
+            lit=lit(image, face),
             sheets=sheets(shown),
             grain=grain(frame, focus),
             whole=whole,

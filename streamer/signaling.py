@@ -55,6 +55,7 @@ class Control:
     head: float | None = None
     face: float | None = None
     body: float | None = None
+    light: float | None = None
     mirror: bool | None = None
     background: str | None = None
     colour: tuple[int, int, int] | None = None
@@ -153,7 +154,7 @@ def _control(fields: dict[str, Any]) -> Control:
     if not fields:
         raise ProtocolError("The message 'control' changes nothing; name at least one field.")
     strengths = {}
-    for name in ("head", "face", "body"):
+    for name in ("head", "face", "body", "light"):
         value = _take(fields, name, (int, float), None)
         if value is not None and not (math.isfinite(value) and 0 <= value <= 2):
             raise ProtocolError(f"The field '{name}' is out of range (0 to 2); choose a value between.")

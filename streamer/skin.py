@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from kernels.mesh import rasterise
 from models.rig import face_buckets
 from models.topology import INNER_LIPS, LEFT_LID, RIGHT_LID, topology
-from streamer.frames import Image, camera, pixels
+from streamer.frames import Image, camera, look_at, nearby, pixels
 from streamer.motion import Array, face_size
 
 QUICK, FINE = 128, 256  # pixels of the square in which faces are compared: live, and in files
@@ -76,7 +76,8 @@ class Key:
         covered = _filled([topology().oval.tolist()], points, side)
         openings = _filled([INNER_LIPS, RIGHT_LID, LEFT_LID], points, side)
         skin = cv2.erode(covered, _square(BORDER * unit)) & ~cv2.dilate(openings, _square(unit))
-        look = contrast(look_at(rgb, (_grid(side) * scale + corner).astype(np.float32), scale))
+        grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+        look = contrast(look_at(grey, (_grid(side) * scale + corner).astype(np.float32), scale))
         across, down = (cv2.Sobel(look, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
         texture = cv2.blur(np.stack([across * across, across * down, down * down], -1), (5, 5))
         return cls(
@@ -129,7 +130,8 @@ class SkinTracker:
         """
         unit, side = self._side / 128, self._side
         lie = sum(share * found.take(corner, 0) for share, corner in zip(key.shares, key.corners, strict=True))
-        laid = contrast(look_at(rgb, cv2.resize(lie.reshape(side // 2, side // 2, 2), (side, side)), scale))
+        grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+        laid = contrast(look_at(grey, cv2.resize(lie.reshape(side // 2, side // 2, 2), (side, side)), scale))
         laid = np.where(key.covered, laid, key.look)
         step = self._search.calc(key.look, laid, None)
         strange = cv2.absdiff(cv2.remap(laid, _grid(side) + step, None, cv2.INTER_LINEAR), key.look)
@@ -152,26 +154,6 @@ def averaged(step: Array, texture: Array, unit: float) -> Array:
     xx, xy, yy, right, down = cv2.split(cv2.GaussianBlur(sums, (0, 0), SPREAD * unit / 2))
     xx, yy = xx + DOUBT / unit**2, yy + DOUBT / unit**2
     return np.stack([yy * right - xy * down, xx * down - xy * right], -1) / (xx * yy - xy * xy)[..., None]
-
-
-def nearby(rgb: Image, found: Array) -> tuple[Image, Array]:
-    """The part of a picture (H, W, 3) about points (N, 2), its pixels, and the points in it."""
-    low, high = found.min(0), found.max(0)
-    room = 0.2 * (high - low).max() + 2
-    bounds = np.array([rgb.shape[1], rgb.shape[0]])
-    start = np.clip(low - room, 0, bounds - 1).astype(int)
-    end = np.clip(high + room, start + 1, bounds).astype(int)
-    return rgb[start[1] : end[1], start[0] : end[0]], found - start.astype(np.float32)
-
-
-def look_at(rgb: Image, places: Array, scale: float) -> Image:
-    """Grey (n, n) of a picture (H, W, 3) at places (n, n, 2), its pixels, of which `scale` lie between two of them."""
-    grey, fold = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), max(1, int(scale))
-    if fold > 1:
-        size = (max(1, grey.shape[1] // fold), max(1, grey.shape[0] // fold))
-        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-        places = (places + np.float32(0.5)) / np.float32(fold) - np.float32(0.5)
-    return np.asarray(cv2.remap(grey, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
 def contrast(grey: Image) -> Image:

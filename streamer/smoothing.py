@@ -74,6 +74,7 @@ class MotionFilter:
         self._body = OneEuro(min_cutoff=1.0, beta=10.0, d_cutoff=5.0)
         self._hands = (OneEuro(1.0, 10.0, 5.0), OneEuro(1.0, 10.0, 5.0))
         self._torso, self._key = OneEuro(min_cutoff=1.0, beta=10.0, d_cutoff=5.0), 0.0
+        self._shade = OneEuro(min_cutoff=3.0, beta=0.0)
         self._last: Array | None = None
 
     def __call__(self, motion: Motion) -> Motion:
@@ -81,9 +82,10 @@ class MotionFilter:
         face, now = motion.face, motion.captured
         if face is None:
             self._face.reset()
+            self._shade.reset()
         else:
             if self._last is not None and _is_cut(self._last, face):
-                for each in (self._face, self._body, self._torso, *self._hands):
+                for each in (self._face, self._body, self._torso, self._shade, *self._hands):
                     each.reset()
             self._last, face = face, self._face(face, now, face_size(face))
         head = motion.head if face is None else head_pose(face).rotation
@@ -93,7 +95,8 @@ class MotionFilter:
             body = np.concatenate([self._body(body[:, :3], now, width), body[:, 3:]], axis=1)
         hands = [self._hand(side, motion.hands[side], now, width) for side in (0, 1)]
         torso = self._clothes(motion.torso, now)
-        return replace(motion, face=face, head=head, body=body, hands=np.stack(hands), torso=torso)
+        shade = self._shade(motion.shade, now)
+        return replace(motion, face=face, head=head, body=body, hands=np.stack(hands), torso=torso, shade=shade)
 
     def _clothes(self, torso: Array, now: float) -> Array:
         if torso[0, 2] != self._key:
@@ -134,7 +137,8 @@ def _mean(a: Motion, b: Motion) -> Motion:
     face = a.face if a.face is None or b.face is None else (a.face + b.face) / 2
     body = a.body if a.body is None or b.body is None else (a.body + b.body) / 2
     head = a.head if face is None else head_pose(face).rotation
-    return replace(a, face=face, head=head, body=body, hands=(a.hands + b.hands) / 2, torso=(a.torso + b.torso) / 2)
+    hands, torso, shade = ((getattr(a, name) + getattr(b, name)) / 2 for name in ("hands", "torso", "shade"))
+    return replace(a, face=face, head=head, body=body, hands=hands, torso=torso, shade=shade)
 
 
 def _is_cut(before: Array, after: Array) -> bool:

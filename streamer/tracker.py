@@ -8,11 +8,13 @@ from types import TracebackType
 import cv2
 import numpy as np
 
+from models.shading import SIDE
 from streamer.frames import CameraFrame, Image
 from streamer.headpose import head_pose
 from streamer.limbs import FORGET, LimbThread, LimbTracker
 from streamer.magnifier import FaceTracker
 from streamer.motion import Array, Motion, face_size
+from streamer.shade import ShadeTracker
 from streamer.skin import FINE, QUICK, SkinTracker
 from streamer.smoothing import MotionFilter
 from streamer.torso import TorsoTracker
@@ -37,6 +39,7 @@ class MotionExtractor:
         if body:
             self._limbs = LimbThread(1 / body_rate) if live else LimbTracker()
         self._torso = TorsoTracker()
+        self._shade = ShadeTracker()
         self._closed = False
 
     def __enter__(self) -> MotionExtractor:
@@ -67,18 +70,21 @@ class MotionExtractor:
         face = self._face.track(rgb, body)
         stages["face"] = (time.perf_counter() - began) * 1e3
         confidence = 0.0 if face is None else _confidence(face, rgb.shape)
-        head = np.eye(3, dtype=np.float32)
+        head, shade = np.eye(3, dtype=np.float32), np.zeros((SIDE, SIDE, 2), np.float32)
         if face is not None:
             began = time.perf_counter()
             face = self._skin.track(rgb, frame.captured, face, confidence)
             stages["skin"] = (time.perf_counter() - began) * 1e3
             head = head_pose(face).rotation
+            began = time.perf_counter()
+            shade = self._shade.track(rgb, frame.captured, face)
+            stages["shade"] = (time.perf_counter() - began) * 1e3
         torso = np.zeros((2, 4), np.float32)
         if self._limbs is not None:
             began = time.perf_counter()
             torso = self._torso.track(rgb, frame.captured, face, body, fingers)
             stages["torso"] = (time.perf_counter() - began) * 1e3
-        motion = Motion(frame.captured, face, confidence, body, fingers, head, torso, stages)
+        motion = Motion(frame.captured, face, confidence, body, fingers, head, torso, shade, stages)
         return self._filter(motion) if self._filter is not None else motion
 
 

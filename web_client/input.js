@@ -22,7 +22,7 @@ export function bind(app) {
     full: () => void app.toggleFull(),
     choose: () => file.click(),
     help: () => shortcuts.showModal(),
-    reset: () => app.control({ head: 1, face: 1, body: 1 }),
+    reset: () => app.control({ head: 1, face: 1, body: 1, light: 1 }),
     copy: () => void copyAddress(app),
     'notice-close': () => app.dismiss(),
   };
@@ -30,7 +30,7 @@ export function bind(app) {
     element(id, HTMLButtonElement).addEventListener('click', run);
   }
 
-  for (const name of /** @type {const} */ (['head', 'face', 'body'])) {
+  for (const name of /** @type {const} */ (['head', 'face', 'body', 'light'])) {
     const slider = element(name, HTMLInputElement);
     slider.addEventListener('input', () => app.control({ [name]: slider.valueAsNumber }));
     slider.addEventListener('dblclick', () => app.control({ [name]: 1 }));

@@ -235,7 +235,7 @@ function renderPicture({ picture, live }) {
 
 /** @param {State} state */
 function renderControls({ controls, cameras, camera, showSelf }) {
-  for (const name of /** @type {const} */ (['head', 'face', 'body'])) {
+  for (const name of /** @type {const} */ (['head', 'face', 'body', 'light'])) {
     const slider = input(name);
     slider.valueAsNumber = controls[name];
     slider.style.setProperty('--fill', String(controls[name] / 2));

@@ -96,3 +96,11 @@ def test_overlay(compiled: list[Any]) -> None:
     picture, paint = torch.zeros(2, 4, 32, 32), torch.zeros(2, 3, 8, 8)
     lay(picture, torch.zeros(2, 6), paint[:, :1], paint)
     lay(picture[:1], torch.zeros(1, 6), paint[:1, :1], paint[:1])
+
+
+def test_shade(compiled: list[Any]) -> None:
+    from kernels.shade_triton import lay  # noqa: PLC0415
+
+    picture, gain = torch.zeros(2, 4, 32, 32), torch.ones(2, 1, 8, 8)
+    lay(picture, gain, None)
+    lay(picture, gain, torch.zeros(2, 3))
