@@ -5,9 +5,10 @@
 A window lies rigidly on the head (models/window.py): upper teeth and eyeballs stand still in it whatever the face does,
 so that a few convolutions suffice. Windows know nothing of each other and remember nothing.
 
-Two things need no network (`Sight.sure`). What closes: a warp leaves a line of eyeball or teeth where lids or lips
-meet, which gets the colour of their edge. What a turning eyeball shows that the picture hides (models/eyeball.py). And
-where the network cannot know, it is taken at its word (models/teeth.py).
+Three things need no network (`Sight.sure`). What closes: a warp leaves a line of eyeball or teeth where lids or lips
+meet, which gets the colour of their edge. What a turning eyeball shows that the picture hides (models/eyeball.py). The
+picture's own teeth, which the warp would stretch with the lips (models/teeth.py). And where the network cannot know, it
+is taken at its word.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from models.eyeball import clear, eyeball
 from models.grid import smoothstep, unit_grid
 from models.numbers import floats, take
 from models.openings import height, opening
-from models.teeth import teeth
+from models.teeth import behind, own, teeth
 from models.topology import Frame
 from models.window import LEFT_EYE_VIEW, MOUTH_VIEW, RIGHT_EYE_VIEW, View, Window, fade
 
@@ -42,15 +43,15 @@ SHIFT = 0.2  # largest further move, window units
 class Still:
     """What a view shows of B pictures themselves, made once: window on the map, maps (B, 5, n, n) picture −1..1 and
     both openings, marks (B, K, 2) landmarks in window units. rim (B, 3, 1, n) 0..1: along the opening's upper edge.
-    ball (B, 5, n, n) 0..1: the eyeball behind the lids, its opening, and that without its border; known (B,) 0..1: how
-    well; of mouths nothing.
+    inside (B, 5, n, n) 0..1: the eyeball behind the lids, its opening, and that without its border; or a mouth as it
+    is, its opening, and its teeth. known (B,) 0..1: how well.
     """
 
     window: Window
     maps: Tensor
     marks: Tensor
     rim: Tensor
-    ball: Tensor
+    inside: Tensor
     known: Tensor
 
     @staticmethod
@@ -128,11 +129,11 @@ def stand(view: View, picture: Tensor, face: Tensor, frame: Frame, side: int) ->
     look, shown = sample(picture, window.grid(side)), openings([view], window, face, side)
     maps, marks = torch.cat([look * 2 - 1, shown], 1), window.at(points(face, [view.marks]))
     rim = along(window.at(points(face, [view.inner])), look)
-    ball, known = torch.zeros_like(maps), torch.zeros_like(maps[:, 0, 0, 0])
+    whole, bare, known = look, own(look, shown[:, :1]), torch.ones_like(maps[:, 0, 0, 0])
     if view.turns:
         whole, known = eyeball(look, shown[:, :1], *circle(window.at(points(face, [view.outer]))))
-        ball = torch.cat([whole, shown[:, :1], clear(shown[:, :1])], 1)
-    return Still(window, maps, marks, rim, ball, known)
+        bare = clear(shown[:, :1])
+    return Still(window, maps, marks, rim, torch.cat([whole, shown[:, :1], bare], 1), known)
 
 
 def see(views: Sequence[View], subject: Subject, still: Still) -> Sight:
@@ -175,13 +176,16 @@ def certain(view: View, still: Still, now: Tensor, held: Tensor, spot: Tensor, m
     shut = (held - now).clamp_min(0)
     rim = sample(still.rim, torch.stack([spot[..., 0], torch.zeros_like(spot[..., 0])], -1))
     if not view.turns:
-        return shut, rim
+        first = len(view.outer)
+        there = sample(still.inside, behind(marks[:, :, first : first + len(view.inner)], now.shape[-1]))
+        bare = (1 - shut) * now * there[:, 4:]
+        return shut + bare, (shut * rim + bare * there[:, :3]) / (shut + bare).clamp_min(1e-3)
     turn = (marks[:, 1] - marks[:, 0])[:, len(view.inner)]  # the pupil's way; a ball moves as a whole
     spot = unit_grid(now.shape[-1], now.device) - turn[:, None, None]
-    behind = sample(still.ball, spot)
-    bare = (torch.cat([now, clear(now)], 1) - 4 * behind[:, 3:]).amax(1, keepdim=True)  # 4: as in models/guidance.py
+    there = sample(still.inside, spot)
+    bare = (torch.cat([now, clear(now)], 1) - 4 * there[:, 3:]).amax(1, keepdim=True)  # 4: as in models/guidance.py
     bare = bare.clamp_min(0) * still.known[:, None, None, None]
-    ball = behind[:, :3] * (1 - SHADE + SHADE * F.avg_pool2d(now, 7, 1, 3))
+    ball = there[:, :3] * (1 - SHADE + SHADE * F.avg_pool2d(now, 7, 1, 3))
     return shut + bare, (shut * rim + bare * ball) / (shut + bare).clamp_min(1e-3)
 
 

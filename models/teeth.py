@@ -1,4 +1,7 @@
-"""Teeth: what the close-up of a mouth means by its haze.
+"""Teeth: the picture's own, and what the close-up of a mouth means by its haze.
+
+Upper teeth stand still in the head. What a picture shows of them is drawn where it is; where the lip has gone up since,
+they are as much longer.
 
 Whoever must paint a mouth that no picture shows, and is held to the truth pixel by pixel, paints the mean of all mouths
 that could be: a light haze where teeth are likely. Here it is decided. Where the haze is lighter than about halfway
@@ -12,8 +15,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.eyeball import clear
 from models.grid import smoothstep, unit_grid
 from models.numbers import floats
+from models.openings import height
 
 EXTREME = 25.0  # the lightest and the darkest are means weighted by the exponential of this times lightness
 DECIDED = (0.35, 0.6)  # from dark to light: between these it passes from none to all teeth
@@ -25,6 +30,7 @@ SEAMS = (0.0, 0.2, 0.36, 0.51, 0.62, 0.7)
 SEAM = 0.017  # window units: half width of the line
 COOLER = 1.1  # how far green and blue, against red, may exceed the most that the picture has around the mouth
 PALE = (0.65, 0.85)  # the least of red, green and blue over the most, from tongue to teeth: only teeth are parted
+LONG = 0.1  # of lightness 0..1: what the inside of a mouth must at least range over to show anything
 GAP = 0.25  # how much darker the line is
 NOTCH = 0.1  # how much lighter the haze must be for a tooth in a line: teeth have round edges
 
@@ -33,18 +39,49 @@ def teeth(paint: Tensor, invented: Tensor, around: Tensor) -> Tensor:
     """Paint (B, 3, n, n) 0..1 of mouths' windows, decided as far as it is invented (B, 1, n, n) 0..1. around (B, 3, n,
     n) 0..1: the picture.
     """
-    pale = smoothstep(*PALE, paint.amin(1, keepdim=True) / paint.amax(1, keepdim=True).clamp_min(1e-3))
+    parted = pale(paint)
     paint = torch.lerp(paint, warmed(paint, around), invented)
     light = paint.mean(1, keepdim=True)
     few, share, lights = (each[..., ::2, ::2] for each in (paint, invented, light))  # enough for a mean
     away = EXTREME * (lights - weighted(lights, share))
     white, dark = (weighted(few, share * power.exp()) for power in (away, -away))
     low, high = dark.mean(1, keepdim=True), white.mean(1, keepdim=True)
-    line = seams(paint.shape[-1], paint.device) * pale
+    line = seams(paint.shape[-1], paint.device) * parted
     tooth = smoothstep(*DECIDED, (light - low) / (high - low).clamp_min(0.02) - NOTCH * line)
     white, dark = (torch.lerp(colour, paint, OWN) for colour in (white, dark))
     decided = torch.lerp(dark, white * (1 - GAP * line), tooth)
     return torch.lerp(paint, decided, invented * smoothstep(*CONTRAST, high - low))
+
+
+def own(picture: Tensor, opening: Tensor) -> Tensor:
+    """(B, 1, n, n) 0..1 where mouths in pictures (B, 3, n, n) 0..1 show teeth through their opening (B, 1, n, n): pale,
+    and much lighter than the darkest; the lines between them belong to them.
+    """
+    light, inside = picture.mean(1, keepdim=True), opening > 0.5
+    high = torch.where(inside, light, 0).amax((2, 3), keepdim=True)
+    low = torch.where(inside, light, 1).amin((2, 3), keepdim=True)
+    tooth = opening * pale(picture) * smoothstep(*DECIDED, (light - low) / (high - low).clamp_min(LONG))
+    tooth = -F.max_pool2d(-F.max_pool2d(tooth, 7, 1, 3), 5, 1, 2)
+    return clear(opening) * F.avg_pool2d(tooth, 3, 1, 1)
+
+
+def behind(ring: Tensor, side: int) -> Tensor:
+    """(B, n, n, 2) where in the picture teeth are that stand at each pixel of a window, n = side. ring (B, 2, N, 2):
+    the mouth's opening at rest and now, from one corner over the top, window units.
+    """
+    grid = unit_grid(side, ring.device).expand(len(ring), -1, -1, -1)
+    line, half = grid[0, 0, :, 0], ring.shape[2] // 2
+    top, now = (height(chain, line)[:, None] for chain in ring[:, :, : half + 1].unbind(1))
+    tip = height(torch.cat([ring[:, 0, half:], ring[:, 0, :1]], 1), line)[:, None]
+    x, y = grid.unbind(-1)
+    now = torch.minimum(now, top)
+    longer = (tip - top) / (tip - now).clamp_min(1e-3)
+    return torch.stack([x, torch.where((tip < 1) & (y < tip), tip - (tip - y) * longer, y)], -1)
+
+
+def pale(colour: Tensor) -> Tensor:
+    """(B, 1, h, w) 0..1 from tongue to teeth, of colours (B, 3, h, w)."""
+    return smoothstep(*PALE, colour.amin(1, keepdim=True) / colour.amax(1, keepdim=True).clamp_min(1e-3))
 
 
 def warmed(paint: Tensor, around: Tensor) -> Tensor:

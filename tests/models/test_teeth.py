@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from models.grid import unit_grid
-from models.teeth import seams, teeth
+from models.teeth import behind, own, seams, teeth
 
 SIDE = 96
 
@@ -83,3 +83,48 @@ def test_mouths_of_a_batch_do_not_know_each_other() -> None:
     (one, invented), (two, _) = haze(), haze(0.9, 0.1)
     both = teeth(torch.cat([one, two]), invented.expand(2, -1, -1, -1), torch.cat([GREY, GREY * tinted()]))
     assert torch.allclose(both[:1], teeth(one, invented, GREY), atol=1e-6)
+
+
+def smile() -> tuple[Tensor, Tensor]:
+    """A mouth with a row of teeth above a dark, and a tongue below: picture, opening."""
+    place = unit_grid(SIDE, torch.device("cpu"))[0]
+    x, y = place[..., 0], place[..., 1]
+    opening = ((x.abs() < 0.6) & (y > -0.2) & (y < 0.3)).float()[None, None]
+    colour = torch.tensor([0.75, 0.5, 0.45]).view(3, 1, 1).expand(-1, SIDE, SIDE).clone()  # lips and skin
+    colour[:, (opening[0, 0] > 0)] = 0.1
+    row = (x.abs() < 0.4) & (y > -0.2) & (y < 0.0)
+    colour[:, row] = torch.tensor([0.9, 0.88, 0.8])[:, None]
+    colour[:, row & ((x * 10).frac().abs() < 0.1)] = 0.3  # lines
+    colour[:, (x.abs() < 0.3) & (y > 0.15) & (y < 0.3)] = torch.tensor([0.8, 0.4, 0.4])[:, None]
+    return colour[None], opening
+
+
+def test_own_teeth_are_found_with_their_lines() -> None:
+    found = own(*smile())[0, 0]
+    unit = SIDE / 2
+    row = found[int(0.85 * unit) : int(0.95 * unit), int(0.66 * unit) : int(1.34 * unit)]
+    assert float(row.min()) > 0.9
+    assert float(found[int(1.07 * unit) :].max()) < 0.05  # dark and tongue
+    assert float(found[: int(0.78 * unit)].max()) == 0  # skin, though pale
+    assert float(own(smile()[0] * 0.05, smile()[1]).max()) < 0.05  # all dark
+
+
+def test_teeth_stand_still_and_grow_only_upwards() -> None:
+    x = torch.linspace(-0.6, 0.6, 11)
+    upper, lower = torch.full((11,), -0.2), torch.full((9,), 0.0)
+    upper[0] = upper[-1] = 0.0
+    rest = torch.stack([torch.cat([x, x[1:-1].flip(0)]), torch.cat([upper, lower])], -1)
+    raised, dropped, lowered = rest.clone(), rest.clone(), rest.clone()
+    raised[1:10, 1] -= 0.1
+    dropped[11:, 1] += 0.3
+    lowered[1:10, 1] += 0.1
+    grid = unit_grid(SIDE, x.device)[0]
+    for now in (dropped, lowered):
+        assert torch.equal(behind(torch.stack([rest, now])[None], SIDE)[0], grid)
+    there = behind(torch.stack([rest, raised])[None], SIDE)[0]
+    middle, unit = SIDE // 2, 2 / SIDE
+    column, y = there[:, middle, 1], grid[:, middle, 1]
+    assert torch.allclose(column[y > 0], y[y > 0])  # the tips, and below
+    top = int((y > -0.3).nonzero()[0])
+    assert abs(float(column[top]) + 0.2) < unit
+    assert bool((column.diff() > 0).all()) and torch.equal(there[..., 0], grid[..., 0])
