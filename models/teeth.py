@@ -69,13 +69,12 @@ def behind(ring: Tensor, side: int) -> Tensor:
     """(B, n, n, 2) where in the picture teeth are that stand at each pixel of a window, n = side. ring (B, 2, N, 2):
     the mouth's opening at rest and now, from one corner over the top, window units.
     """
-    grid = unit_grid(side, ring.device).expand(len(ring), -1, -1, -1)
-    line, half = grid[0, 0, :, 0], ring.shape[2] // 2
-    top, now = (height(chain, line)[:, None] for chain in ring[:, :, : half + 1].unbind(1))
-    tip = height(torch.cat([ring[:, 0, half:], ring[:, 0, :1]], 1), line)[:, None]
+    grid, half = unit_grid(side, ring.device).expand(len(ring), -1, -1, -1), ring.shape[2] // 2
+    lower = torch.cat([ring[:, :1, half:], ring[:, :1, :1]], 2)
+    edges = height(torch.cat([ring[:, :, : half + 1], lower], 1).flatten(0, 1), grid[0, 0, :, 0])
+    top, now, tip = edges.view(len(ring), 3, 1, side).unbind(1)
     x, y = grid.unbind(-1)
-    now = torch.minimum(now, top)
-    longer = (tip - top) / (tip - now).clamp_min(1e-3)
+    longer = (tip - top) / (tip - torch.minimum(now, top)).clamp_min(1e-3)
     return torch.stack([x, torch.where((tip < 1) & (y < tip), tip - (tip - y) * longer, y)], -1)
 
 
