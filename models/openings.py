@@ -15,6 +15,8 @@ LIP_PAIRS = tuple((INNER_LIPS[k], INNER_LIPS[-k]) for k in range(1, 10))  # uppe
 UPPER_LIP, LOWER_LIP = (tuple(pair[side] for pair in LIP_PAIRS) for side in (0, 1))
 # MediaPipe's lids never quite meet: below this share of the neutral opening a driver's eye is closed.
 LIDS_CLOSED, LIDS_TRUE = 0.28, 0.7
+LIDS_WIDE = 0.5  # eyes are hardly ever higher than this share of their width …
+LIDS_ROOM = (1.2, 2.0)  # … but even those that are so at rest open this many times as far, and none further than that
 
 
 def lid_pairs(ring: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -69,6 +71,18 @@ def lid_law(ratio: Tensor) -> Tensor:
     """The driver's lid opening as a share of his neutral → the picture's: the same when wide, 0 when his lids meet."""
     steep = LIDS_TRUE * (ratio - LIDS_CLOSED) / (LIDS_TRUE - LIDS_CLOSED)
     return torch.where(ratio < LIDS_TRUE, steep.clamp_min(0), ratio)
+
+
+def widest(rest: Tensor) -> Tensor:
+    """(B,) how many times as far as in rest (B, 478, 3) eyes may open: large eyes of drawn people little further."""
+    share = torch.stack([lid_opening(rest, ring) / eye_width(rest, ring) for ring, _ in EYES]).mean(0)
+    return (LIDS_WIDE / share).clamp(*LIDS_ROOM)
+
+
+def within(ratio: Tensor, most: Tensor) -> Tensor:
+    """A lid's opening as a share of its neutral, nearing `most` (B,) softly where it is above 1; at least 0."""
+    room = most - 1
+    return torch.where(ratio > 1, 1 + room * torch.tanh((ratio - 1) / room), ratio.clamp_min(0))
 
 
 def close_lids(local: Tensor, rest: Tensor, ratio: Tensor, ring: tuple[int, ...]) -> Tensor:

@@ -20,6 +20,8 @@ from models.openings import (
     mouth_share,
     mouth_width,
     part_lips,
+    widest,
+    within,
 )
 from models.rig import Rig
 from models.shading import SIDE, shading
@@ -96,7 +98,8 @@ def express(rest: Tensor, now: Tensor, then: Tensor, amount: Tensor) -> Tensor:
     for ring, _ in EYES:
         mine, his = lid_opening(rest, ring), lid_opening(then, ring)
         gain = gain * (1 + eye_share(ring, rest.device) * ((mine / his).clamp(0.5, 2.0)[:, None] - 1))
-        ratios.append((1 + amount * (lid_law(lid_opening(now, ring) / his) - 1)).clamp(0, 2))
+        wanted = 1 + amount * (lid_law(lid_opening(now, ring) / his) - 1)
+        ratios.append(within(wanted, widest(rest)))
     local = rest + (amount[:, None] * gain)[..., None] * (now - then)
     for (ring, iris), ratio in zip(EYES, ratios, strict=True):
         local = close_lids(local, rest, ratio, ring)

@@ -25,8 +25,6 @@ CENTRE, HALF = (0.0, 0.3), 1.1  # of the square, canonical units
 LIGHT = 8 / 255  # added to greys 0..1 before their logarithm: the dark is noise
 SEEN = 0.05  # least weight of which a mean can be told
 FOREIGN = 0.7  # log of brightness: what changes by as much is no light but a hand
-
-
 LIT = (0.02, 0.05)  # deviation of skin in log of brightness: pictures that know no light, and those that do
 
 

@@ -10,7 +10,7 @@ from models.body import HOLD, PIN, drive_body, hold
 from models.compositor import compose
 from models.guidance import TOKEN_WIDTH, TOKENS, guide
 from models.motion import Driver
-from models.openings import EYES, LIP_PAIRS, lid_law, lid_opening
+from models.openings import EYES, LIP_PAIRS, lid_law, lid_opening, within
 from models.retarget import Strength, rest_pose, retarget
 from models.rig import GUIDE, Rig
 from models.topology import Frame, head_frame, nearest_rotation, topology
@@ -127,6 +127,23 @@ def test_lid_law_is_honest_when_open_and_monotone() -> None:
     assert (law.diff() >= 0).all()
     assert law[0] == 0
     assert law.diff().max() < 0.05  # no jump
+
+
+def test_large_eyes_do_not_open_much_further(rig: Rig) -> None:
+    small, large = closed_eyes(0.6), closed_eyes(1.6)
+    surprised = driver(local=closed_eyes(1.8))
+
+    def share(local: Tensor) -> float:
+        one = replace(rig, face=rig.frame.apply(local))
+        local = retarget(one, surprised, driver()).local
+        return float(lid_opening(local, EYES[0][0]) / lid_opening(one.frame.undo(one.face), EYES[0][0]))
+
+    assert share(large) == pytest.approx(1.2, abs=0.02)
+    assert share(small) > 1.6
+    ratio = torch.tensor([-0.5, 0.0, 0.6, 1.0, 1.05, 1.5, 9.0])
+    held = within(ratio, torch.full_like(ratio, 1.5))
+    assert held[:4].tolist() == pytest.approx([0, 0, 0.6, 1])
+    assert bool((held[3:].diff() > 0).all()) and held[4] == pytest.approx(1.05, abs=1e-3) and held[-1] < 1.5 + 1e-6
 
 
 def test_gaze_moves_the_eyeball_and_not_the_lids(rig: Rig) -> None:
