@@ -1,4 +1,4 @@
-"""Light and shadow laid over a picture: the colours of the person multiplied by a small map.
+"""Light and shadow laid over a picture: the person's colours, and what shines on them, multiplied by a small map.
 
 `shade` is the one place to call. Its torch reference is the specification; the twins `shade_numba` (CPU) and
 `shade_triton` (CUDA) pass over the picture once.
@@ -13,9 +13,13 @@ from torch import Tensor
 from kernels.backend import choose
 from kernels.warp import places, stretch
 
+LIGHT = (
+    0.1  # of 0..1: what a surface throws back whatever its colour; so dark skin changes by a larger factor than fair
+)
+
 
 def shade(picture: Tensor, gain: Tensor, box: Tensor | None = None, backend: str = "auto") -> None:
-    """Multiply the person's colours, in place: inside the box colour += alpha · (gain − 1) · colour, at most 1.
+    """Change the person's colours, in place: inside the box by alpha · (gain − 1) · (colour + `LIGHT`), within 0..1.
 
     picture (B, 4, S, S): RGB and alpha, 0..1, contiguous. gain (B, 1, n, n), positive, over the boxes (B, 3), centre
     x, y and half side in canvas units; without a box over the canvas. backend: see `kernels.backend`. Raises ValueError
@@ -40,5 +44,5 @@ def reference(picture: Tensor, gain: Tensor, box: Tensor | None) -> None:
     if box is not None:
         change = change * (places(box, size).abs().amax(-1) < 1).to(change.dtype).unsqueeze(1)
     colour, alpha = picture[:, :3], picture[:, 3:]
-    colour += alpha * change * colour
-    colour.clamp_(max=1)
+    colour += alpha * change * (colour + LIGHT)
+    colour.clamp_(0, 1)

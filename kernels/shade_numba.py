@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from kernels.warp_numba import HALF, ONE, columns, compiled, stretch
+from kernels.shade import LIGHT
+from kernels.warp_numba import HALF, ONE, ZERO, columns, compiled, stretch
 
 WHOLE = np.array([0, 0, 1], np.float32)
 
@@ -14,11 +15,11 @@ def lay(picture: Tensor, gain: Tensor, box: Tensor | None) -> None:
     """See `kernels.shade.shade`."""
     pixels, gains = picture.numpy(), gain.contiguous().numpy()
     for i in range(len(pixels)):
-        draw(pixels[i], gains[i, 0], WHOLE if box is None else box[i].contiguous().numpy())
+        draw(pixels[i], gains[i, 0], WHOLE if box is None else box[i].contiguous().numpy(), np.float32(LIGHT))
 
 
 @compiled
-def draw(picture, gain, box):  # type: ignore[no-untyped-def]
+def draw(picture, gain, box, light):  # type: ignore[no-untyped-def]
     """One picture (4, S, S), in place; gain (n, n) over the box (3,)."""
     size, side = picture.shape[1], gain.shape[0]
     top, bottom, left, right = extent(gain)
@@ -32,7 +33,8 @@ def draw(picture, gain, box):  # type: ignore[no-untyped-def]
         for c in range(3):
             for x in range(first, last):
                 colour = picture[c, y, x]
-                picture[c, y, x] = min(colour + picture[3, y, x] * (row[x] - ONE) * colour, ONE)
+                colour += picture[3, y, x] * (row[x] - ONE) * (colour + light)
+                picture[c, y, x] = min(max(colour, ZERO), ONE)
 
 
 @compiled

@@ -7,8 +7,10 @@ import triton.language as tl
 from torch import Tensor
 
 from kernels.backend import launching
+from kernels.shade import LIGHT
 from kernels.warp_triton import cell, stretched
 
+_LIGHT = tl.constexpr(LIGHT)
 _BLOCK = 256  # pixels of a program
 
 
@@ -29,7 +31,7 @@ def _shade_kernel(picture, gain, boxes, size, side, BOXED: tl.constexpr, BLOCK: 
     change *= stretched(gain + number * side * side, side, row, column, shaded) - 1
     for c in tl.static_range(3):
         colour = tl.load(place + c * plane, mask=shaded, other=0.0)
-        tl.store(place + c * plane, tl.minimum(colour + change * colour, 1.0), mask=shaded)
+        tl.store(place + c * plane, tl.clamp(colour + change * (colour + _LIGHT), 0.0, 1.0), mask=shaded)
 
 
 def lay(picture: Tensor, gain: Tensor, box: Tensor | None) -> None:

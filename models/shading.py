@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kernels.mesh import Bucket, rasterise
+from kernels.shade import LIGHT
 from models.grid import smoothstep
 from models.numbers import floats
 from models.topology import MESH, SKIN, topology
@@ -22,9 +23,9 @@ from models.topology import MESH, SKIN, topology
 SIDE = 32  # cells along the square
 FINE = 2 * SIDE  # cells in which skin is looked at
 CENTRE, HALF = (0.0, 0.3), 1.1  # of the square, canonical units
-LIGHT = 8 / 255  # added to greys 0..1 before their logarithm: the dark is noise
 SEEN = 0.05  # least weight of which a mean can be told
 FOREIGN = 0.7  # log of brightness: what changes by as much is no light but a hand
+MOST = 0.2  # log of brightness: no light changes a character by more
 LIT = (0.02, 0.05)  # deviation of skin in log of brightness: pictures that know no light, and those that do
 
 
@@ -61,6 +62,7 @@ def shading(now: Tensor, then: Tensor, amount: Tensor) -> Tensor:
     (new, here), (old, there) = (each[:, None].unbind(-1) for each in (now, then))
     change = new / here.clamp_min(SEEN) - old / there.clamp_min(SEEN)
     likely = torch.exp(-((change / FOREIGN) ** 4))
+    change = MOST * torch.tanh(change / MOST)
     return change * torch.minimum(here, there) * likely * amount[:, None, None, None]
 
 

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.shading import FINE, HALF, LIGHT, SEEN, SIDE, square
+from kernels.shade import LIGHT
+from models.shading import FINE, HALF, SEEN, SIDE, square
 from models.topology import MESH, topology
 from streamer.frames import Image, look_at, nearby, pixels
 from streamer.motion import Array

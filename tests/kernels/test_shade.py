@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kernels.shade import reference, shade
+from kernels.shade import LIGHT, reference, shade
 from tests.kernels.triton_process import devices
 
 SIZE = 40
@@ -26,8 +26,8 @@ def test_colours_are_multiplied_as_far_as_there_is_a_person(backend: str) -> Non
     shade(picture, torch.full_like(gain, 0.5), box, backend)
     middle = slice(18, 26), slice(14, 22)  # inside all but the second box
     for k in (0, 2):
-        half = before[k, :3] * (1 - 0.5 * before[k, 3:])
-        assert torch.allclose(picture[k, :3][:, *middle], half[:, *middle], atol=1e-6)
+        half = before[k, :3] - 0.5 * before[k, 3:] * (before[k, :3] + LIGHT)
+        assert torch.allclose(picture[k, :3][:, *middle], half[:, *middle].clamp_min(0), atol=1e-6)
     assert torch.equal(picture[:, 3], before[:, 3])
     assert torch.equal(picture[1, :, :20], before[1, :, :20])  # beyond the box
 
@@ -41,10 +41,12 @@ def test_no_light_changes_nothing(backend: str) -> None:
 
 
 @both
-def test_nothing_is_lighter_than_white(backend: str) -> None:
-    picture, gain, _ = case()
-    shade(picture, torch.full_like(gain, 8.0), backend=backend)
-    assert picture.amax() == 1
+def test_nothing_is_lighter_than_white_or_darker_than_black(backend: str) -> None:
+    for factor, extreme in ((8.0, 1), (0.1, 0)):
+        picture, gain, _ = case()
+        shade(picture, torch.full_like(gain, factor), backend=backend)
+        reached = picture[:, :3].aminmax()
+        assert extreme in (reached.min, reached.max) and reached.min >= 0 and reached.max <= 1
 
 
 @pytest.mark.parametrize("boxed", [False, True])
