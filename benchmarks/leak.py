@@ -98,7 +98,7 @@ def leak(bench: Bench) -> Rows:
         tracks: list[Track] = [film.track(number + 2 * k, FRAMES, PACE) for k in range(MOTIONS)]
         acts = [[track.act(t) for t in range(FRAMES)] for track in tracks]
         rig = rig_of(
-            scene.shoot(character, acts[0][0], np.random.default_rng(0)),
+            film.shoot(character, scene, acts[0][:1])[0],
             film.motions(character, scene, acts[0][:1])[0],
         )
         people = [film.character(number + 500 + k, "skin") for k in range(DRIVERS)]

@@ -122,7 +122,7 @@ def drift_rows(film: FilmSet, artists: dict[str, Artist], number: int, style: st
     character, scene = film.character(number, style), film.scene(number)
     motions = film.motions(character, scene, [track.act(i) for i in range(frames)], fps=FPS)
     chosen = range(0, window, EVERY)
-    shots = [scene.shoot(character, track.act(i), np.random.default_rng(0)) for i in chosen]
+    shots = film.shoot(character, scene, [track.act(i) for i in chosen])
     rig, truth = rig_of(shots[0], motions[0]), [shot.image for shot in shots]
     rows = {}
     for name, artist in artists.items():

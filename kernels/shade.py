@@ -13,9 +13,7 @@ from torch import Tensor
 from kernels.backend import choose
 from kernels.warp import places, stretch
 
-LIGHT = (
-    0.1  # of 0..1: what a surface throws back whatever its colour; so dark skin changes by a larger factor than fair
-)
+LIGHT = 0.1  # of 0..1: what surfaces throw back whatever their colour; dark ones change by a larger factor than fair
 
 
 def shade(picture: Tensor, gain: Tensor, box: Tensor | None = None, backend: str = "auto") -> None:

@@ -175,18 +175,17 @@ def certain(view: View, still: Still, now: Tensor, held: Tensor, spot: Tensor, m
     now = now * ajar(view, still.maps[:, 3:4], now)
     shut = (held - now).clamp_min(0)
     rim = sample(still.rim, torch.stack([spot[..., 0], torch.zeros_like(spot[..., 0])], -1))
-    if not view.turns:
+    if view.turns:
+        turn = (marks[:, 1] - marks[:, 0])[:, len(view.inner)]  # the pupil's way; a ball moves as a whole
+        there = sample(still.inside, unit_grid(now.shape[-1], now.device) - turn[:, None, None])
+        bare = (torch.cat([now, clear(now)], 1) - 4 * there[:, 3:]).amax(1, keepdim=True)  # 4: as in models/guidance.py
+        bare = bare.clamp_min(0) * still.known[:, None, None, None]
+        colour = there[:, :3] * (1 - SHADE + SHADE * F.avg_pool2d(now, 7, 1, 3))
+    else:
         first = len(view.outer)
         there = sample(still.inside, behind(marks[:, :, first : first + len(view.inner)], now.shape[-1]))
-        bare = (1 - shut) * now * there[:, 4:]
-        return shut + bare, (shut * rim + bare * there[:, :3]) / (shut + bare).clamp_min(1e-3)
-    turn = (marks[:, 1] - marks[:, 0])[:, len(view.inner)]  # the pupil's way; a ball moves as a whole
-    spot = unit_grid(now.shape[-1], now.device) - turn[:, None, None]
-    there = sample(still.inside, spot)
-    bare = (torch.cat([now, clear(now)], 1) - 4 * there[:, 3:]).amax(1, keepdim=True)  # 4: as in models/guidance.py
-    bare = bare.clamp_min(0) * still.known[:, None, None, None]
-    ball = there[:, :3] * (1 - SHADE + SHADE * F.avg_pool2d(now, 7, 1, 3))
-    return shut + bare, (shut * rim + bare * ball) / (shut + bare).clamp_min(1e-3)
+        bare, colour = (1 - shut) * now * there[:, 4:], there[:, :3]
+    return shut + bare, (shut * rim + bare * colour) / (shut + bare).clamp_min(1e-3)
 
 
 def ajar(view: View, was: Tensor, now: Tensor) -> Tensor:

@@ -94,12 +94,12 @@ def express(rest: Tensor, now: Tensor, then: Tensor, amount: Tensor) -> Tensor:
     """
     size = (mouth_width(rest) / mouth_width(then)).clamp(0.6, 1.7)
     gain = 1 + mouth_share(rest.device) * (size[:, None] - 1)
-    ratios = []
+    ratios, most = [], widest(rest)
     for ring, _ in EYES:
         mine, his = lid_opening(rest, ring), lid_opening(then, ring)
         gain = gain * (1 + eye_share(ring, rest.device) * ((mine / his).clamp(0.5, 2.0)[:, None] - 1))
         wanted = 1 + amount * (lid_law(lid_opening(now, ring) / his) - 1)
-        ratios.append(within(wanted, widest(rest)))
+        ratios.append(within(wanted, most))
     local = rest + (amount[:, None] * gain)[..., None] * (now - then)
     for (ring, iris), ratio in zip(EYES, ratios, strict=True):
         local = close_lids(local, rest, ratio, ring)

@@ -31,26 +31,25 @@ LIT = (0.02, 0.05)  # deviation of skin in log of brightness: pictures that know
 
 @cache
 @torch.inference_mode(False)  # made in a frame, it must also serve a training step
-def square(device: torch.device | str) -> tuple[Tensor, Tensor]:
-    """The canonical square in cells of `FINE`: numbers (m², 3) of the landmarks about each cell, and how near they are,
-    (m², 3); 0 where there is no skin.
+def square(device: torch.device | str) -> tuple[Tensor, Tensor, Tensor]:
+    """The canonical square in cells of `FINE`: numbers (m², 3) of the landmarks about each cell, how near they are,
+    (m², 3), and where there is skin, (m, m) 0 or 1.
     """
     face = topology(device)
     at = face.canonical[:MESH].clone()
     at[:, :2] = (at[:, :2] - floats(CENTRE, at.device)) / HALF
     corners, shares = rasterise(at[None], [Bucket(face.triangles[face.region == SKIN], FINE // 2)], FINE)
-    return corners[0], shares[0]
+    return corners[0], shares[0], (shares[0].sum(-1) > 0.5).float().view(FINE, FINE)
 
 
 def lit(image: Tensor, face: Tensor) -> Tensor:
     """(B,) 0..1 whether light shows on the skin of pictures (B, 3, S, S) 0..1 with landmarks (B, 478, 3), canvas units.
     Skin that is all of one colour is drawn, and stays as it is.
     """
-    corners, shares = square(image.device)
+    corners, shares, skin = square(image.device)
     places = (face[:, corners, :2] * shares[..., None]).sum(2).unflatten(1, (FINE, FINE))
     log = (F.grid_sample(image, places, "bilinear", "border", False).mean(1, keepdim=True) + LIGHT).log()
-    skin = (shares.sum(-1) > 0.5).to(log.dtype).view(1, 1, FINE, FINE)
-    means = F.avg_pool2d(log * skin, 7, 1, 3) / F.avg_pool2d(skin, 7, 1, 3).clamp_min(1e-3)
+    means = F.avg_pool2d(log * skin, 7, 1, 3) / F.avg_pool2d(skin[None, None], 7, 1, 3).clamp_min(1e-3)
     means = means.flatten(1)[:, skin.flatten() > 0]
     return smoothstep(*LIT, (means - means.median(1, keepdim=True).values).abs().median(1).values)
 

@@ -125,8 +125,9 @@ def middle(motions: list[Motion]) -> Motion:
     seen = [motion for motion in motions if motion.body is not None]
     still = Motion.still(face, _middle_body(seen) if seen else None, best.captured)
     shade = np.median([motion.shade for motion in motions], axis=0)
-    still = replace(still, torso=_middle_torso(motions), shade=shade)
-    return replace(still, face_confidence=best.face_confidence, hands=best.hands)
+    return replace(
+        still, face_confidence=best.face_confidence, hands=best.hands, torso=_middle_torso(motions), shade=shade
+    )
 
 
 def _middle_body(motions: list[Motion]) -> Array:

@@ -67,9 +67,8 @@ def _square() -> tuple[NDArray[np.int64], Array, Array, Array]:
     """`square` for one picture at a time: landmarks (3, m²) and shares (3, m², 1) of the cells; skin (m, m) 0 or 1;
     what the area of each cell's triangle is multiplied by, (m²,), to be that of the cell.
     """
-    corners, shares = square("cpu")
+    corners, shares, skin = square("cpu")
     at = topology().canonical[corners, :2]
     (ax, ay), (bx, by) = ((at[:, k] - at[:, 0]).T for k in (1, 2))
     cell = (2 * HALF / FINE) ** 2 / (ax * by - ay * bx).clamp_min(1e-4)
-    skin = (shares.sum(-1) > 0.5).float().view(FINE, FINE)
     return corners.T.contiguous().numpy(), shares.T[..., None].contiguous().numpy(), skin.numpy(), cell.numpy()
