@@ -99,5 +99,5 @@ class ModelConfig:
 
 PRESETS = {
     "tiny": ModelConfig(),
-    "base": ModelConfig(width=512, depth=10, heads=8, ring=4, stem=(64, 128, 256)),
+    "base": ModelConfig(width=512, depth=7, heads=8, ring=4, stem=(64, 128, 256)),
 }

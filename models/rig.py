@@ -148,6 +148,12 @@ class Rig:
         taken: dict[str, Any] = {name: _take(getattr(self, name), at) for name in BATCHED}
         return replace(self, **taken)
 
+    def repeat(self, times: int) -> Rig:
+        """Each of the batch so many times in a row."""
+        every = torch.arange(len(self), device=self.image.device).repeat_interleave(times)
+        taken: dict[str, Any] = {name: _take(getattr(self, name), every) for name in BATCHED}
+        return replace(self, **taken)
+
     def to(self, device: torch.device | str) -> Rig:
         """The same rig on another device."""
         moved: dict[str, Any] = {name: _move(getattr(self, name), device) for name in BATCHED}
@@ -163,7 +169,7 @@ def _cat(parts: list) -> Tensor | Frame:
     return torch.cat(parts)
 
 
-def _take(value: Tensor | Frame, at: slice) -> Tensor | Frame:
+def _take(value: Tensor | Frame, at: slice | Tensor) -> Tensor | Frame:
     return Frame(*(v[at] for v in value)) if isinstance(value, Frame) else value[at]
 
 

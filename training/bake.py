@@ -6,7 +6,6 @@ many times. The loss lives on the focus box; a shard is one safetensors file of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -77,53 +76,62 @@ BYTES = {"picture", "matte", "plate", "truth", "alpha", "visible"}  # 0..1 store
 NUMBERS = {"label", "style"}  # small integers
 
 
-def worth_baking(samples: Iterable[dict[str, np.ndarray]]) -> Iterator[dict[str, np.ndarray]]:
-    """The samples without every other one of the large motions."""
-    return (sample for i, sample in enumerate(samples) if sample["kind"] != LARGE or i % 2 == 0)
+def worth_baking(kind: Tensor) -> Tensor:
+    """Which samples of these kinds (K,) are baked, (K,) bool: all but every other one of the large motions."""
+    return (kind != LARGE) | (torch.arange(len(kind), device=kind.device) % 2 == 0)
+
+
+def as_batch(sample: dict[str, np.ndarray]) -> dict[str, Tensor]:
+    """A sample of the CPU's stream as a batch of one."""
+    return {name: torch.from_numpy(np.array(value))[None] for name, value in sample.items()}
 
 
 def driver_of(face: Tensor, body: Tensor, who: Impostor) -> Driver:
-    """Landmarks as told by another person's, whose hands nobody saw. An impostor's clothes tell how the torso moves
+    """Landmarks as told by other persons, whose hands nobody saw. An impostor's clothes tell how the torso moves
     (streamer/torso.py); those of the person himself are plain, so that his joints have to.
     """
     body = who.body(body)
-    shoulders = F.pad(body[:, 11:13, :2], (0, 2), value=float(who != Impostor()))
-    return Driver(face=who.face(face), body=body, hands=torch.zeros(len(face), 2, 21, 4), torso=shoulders)
+    told = torch.zeros_like(body[:, 11:13, :2]) + who.other[:, None, None]
+    shoulders = torch.cat([body[:, 11:13, :2], told], -1)
+    return Driver(face=who.face(face), body=body, hands=face.new_zeros(len(face), 2, 21, 4), torso=shoulders)
 
 
-@torch.inference_mode()
-def bake(sample: dict[str, np.ndarray], who: Impostor = Impostor()) -> Baked:  # noqa: B008 (it is frozen)
-    """One sample of `training.samples` as a batch of one, driven by somebody."""
-
-    def get(name: str) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(sample[name]))
+@torch.no_grad()
+def bake(samples: dict[str, Tensor], who: Impostor | None = None) -> Baked:
+    """B samples of `training.samples` or `training.device_samples`, arrays with a leading axis B, on their own device;
+    each driven by somebody.
+    """
 
     def picture(name: str) -> Tensor:
-        tensor = get(name)
+        tensor = samples[name]
         return tensor.float() / 255 if tensor.dtype == torch.uint8 else tensor.float()
 
-    rig = Rig.build(
-        picture("ref_image")[None],
-        picture("ref_matte")[None],
-        get("ref_face").float()[None],
-        get("ref_body").float()[None],
-    )
-    frames = len(sample["target_image"])
-    many = Rig.stack([rig] * frames)
+    def points(name: str) -> Tensor:
+        return samples[name].float()
+
+    image = picture("ref_image")
+    count, frames = samples["target_image"].shape[:2]
+    cast = (who or Impostor.nobody(count)).to(image.device).repeat(frames)
+    rig = Rig.build(image, picture("ref_matte"), points("ref_face"), points("ref_body"))
+    many = rig.repeat(frames)
     rest = guide(rig, rest_pose(rig))
-    bias = get("ref_face").float() - get("ref_face_true").float()
-    true = get("target_face_true").float()
-    error = bias + PASSING * (get("target_face").float() - true - bias)
-    target = driver_of(true + error, get("target_body").float(), who)
-    pose = retarget(many, target, driver_of(many.face, many.body, who))
+    bias = (points("ref_face") - points("ref_face_true"))[:, None]
+    true = points("target_face_true")
+    error = bias + PASSING * (points("target_face") - true - bias)
+    target = driver_of((true + error).flatten(0, 1), points("target_body").flatten(0, 1), cast)
+    pose = retarget(many, target, driver_of(many.face, many.body, cast))
     guidance = guide(many, pose)
     reference = crop_focus(torch.cat([rig.image, rig.matte, rig.plate], 1), rig.focus, SIDE)
-    truth = crop_focus(torch.cat([picture("target_image"), picture("target_matte")], 1), many.focus, SIDE)
-    label = crop_nearest(get("target_label").float(), many.focus, SIDE)
-    visible = crop_focus(picture("visible"), many.focus, SIDE)
-    flow = crop_nearest(get("flow").float(), many.focus, SIDE) / many.focus[:, 2, None, None, None]
-    sure = visible.clamp(min=1e-4)
+    told = torch.cat([picture("target_image"), picture("target_matte"), picture("visible")], 2)
+    truth = crop_focus(told.flatten(0, 1), many.focus, SIDE)
+    label = crop_nearest(points("target_label").flatten(0, 1), many.focus, SIDE)
+    flow = crop_nearest(points("flow").flatten(0, 1), many.focus, SIDE) / many.focus[:, 2, None, None, None]
+    sure = truth[:, 4:].clamp(min=1e-4)
     flow = F.avg_pool2d(flow * sure, 2) / F.avg_pool2d(sure, 2)
+
+    def split(values: Tensor) -> Tensor:
+        return values.unflatten(0, (count, frames))
+
     return Baked(
         picture=reference[:, :3],
         matte=reference[:, 3:4],
@@ -134,17 +142,17 @@ def bake(sample: dict[str, np.ndarray], who: Impostor = Impostor()) -> Baked:  #
         rest_tokens=rest.tokens,
         rest_face=in_box(rig.face, rig.focus),
         rest_stance=stance(rig.frame, rig.focus),
-        maps=guidance_maps(many, guidance)[None],
-        canonical=guidance.canonical[None],
-        tokens=guidance.tokens[None],
-        face=in_box(pose.face, many.focus)[None],
-        stance=stance(pose.frame, many.focus)[None],
-        truth=truth[None, :, :3],
-        alpha=truth[None, :, 3:],
-        flow=flow[None],
-        visible=visible[None],
-        label=label[None],
-        style=get("style"),
+        maps=split(guidance_maps(many, guidance)),
+        canonical=split(guidance.canonical),
+        tokens=split(guidance.tokens),
+        face=split(in_box(pose.face, many.focus)),
+        stance=split(stance(pose.frame, many.focus)),
+        truth=split(truth[:, :3]),
+        alpha=split(truth[:, 3:4]),
+        flow=split(flow),
+        visible=split(truth[:, 4:]),
+        label=split(label),
+        style=samples["style"],
     )
 
 
@@ -169,11 +177,11 @@ def crop_nearest(maps: Tensor, focus: Tensor, side: int) -> Tensor:
     return F.grid_sample(maps, box_grid(focus, side), mode="nearest", padding_mode="border", align_corners=False)
 
 
-def store(batch: list[Baked], path: Path) -> None:
-    """Write samples as one shard, whole or not at all."""
+def packed(baked: Baked) -> dict[str, Tensor]:
+    """As it is stored: pictures in 8 bits, numbers in 16."""
     tensors = {}
     for field in fields(Baked):
-        tensor = torch.cat([getattr(one, field.name) for one in batch])
+        tensor = getattr(baked, field.name)
         if field.name in BYTES:
             tensor = (tensor * 255 + 0.5).clamp(0, 255).byte()
         elif field.name in NUMBERS:
@@ -181,8 +189,19 @@ def store(batch: list[Baked], path: Path) -> None:
         else:
             tensor = tensor.half()
         tensors[field.name] = tensor.contiguous()
+    return tensors
+
+
+def unpacked(tensors: dict[str, Tensor], chosen: Tensor) -> Baked:
+    """Some of what `packed` made, by their numbers (K,), in float32."""
+    return Baked(**{name: value[chosen].float() / (255 if name in BYTES else 1) for name, value in tensors.items()})
+
+
+def store(batch: list[Baked], path: Path) -> None:
+    """Write samples as one shard, whole or not at all."""
+    parts = [packed(one) for one in batch]
     part = path.with_suffix(".part")
-    save_file(tensors, part)
+    save_file({name: torch.cat([tensors[name] for tensors in parts]) for name in parts[0]}, part)
     part.replace(path)
 
 

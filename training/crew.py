@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 
-from training.bake import bake, store, worth_baking
+from training.bake import as_batch, bake, store, worth_baking
 from training.impostor import Impostor
 from training.render.bodykit import BodykitError, load_bodykit
 from training.render.facekit import FacekitError, load_facekit
@@ -77,8 +77,9 @@ def make(kits: Kits, folder: Path, recipe: Recipe, numbers: list[int]) -> None:
             if parent is not None and not parent.is_alive():
                 return
             cast = np.random.default_rng([recipe.seed, number, 2])
-            samples = (stream.sample(number * recipe.per_shard + i) for i in range(recipe.per_shard))
-            batch = [bake(sample, Impostor.perhaps(cast)) for sample in worth_baking(samples)]
+            samples = [as_batch(stream.sample(number * recipe.per_shard + i)) for i in range(recipe.per_shard)]
+            kept = worth_baking(torch.cat([sample["kind"] for sample in samples]))
+            batch = [bake(sample, Impostor.perhaps(cast)) for sample, worth in zip(samples, kept, strict=True) if worth]
             store(batch, shard_path(folder, number))
     except (FacekitError, BodykitError) as error:
         raise SystemExit(str(error)) from error

@@ -7,6 +7,7 @@ them (`DeviceStream`). A character is used for many samples and several characte
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -182,23 +183,36 @@ class DeviceStream(IterableDataset):
             raise ValueError(f"a batch of {batch} does not divide {mix} · {plans.per_character} = {total} samples")
         self.stage = Stage.build(plans.studio, LandmarkMap.load(), self.device)
 
+    @property
+    def per_load(self) -> int:
+        """Batches that one mix of characters gives."""
+        return self.turns * self.mix * self.plans.per_character // self.batch
+
     def __iter__(self) -> Iterator[Batch]:
+        return self.batches()
+
+    def batches(self, skip: int = 0) -> Iterator[Batch]:
+        """All batches but the first `skip`; whole mixes that are skipped cost nothing."""
+        number, skipped = divmod(skip, self.per_load)
+        plans = copy(self.plans)
+        plans.start += number * self.mix
         # Workers start afresh: a forked one would inherit threads that hold locks.
         ahead = -(-self.mix // self.workers) if self.workers else None  # the next mix is ready when one is used up
         source = iter(
             DataLoader(
-                self.plans, batch_size=None, num_workers=self.workers, prefetch_factor=ahead,
+                plans, batch_size=None, num_workers=self.workers, prefetch_factor=ahead,
                 multiprocessing_context="spawn" if self.workers else None,
             )
         )  # fmt: skip
-        order = np.random.default_rng([self.plans.seed, 2])
-        generator = torch.Generator(self.device).manual_seed(self.plans.seed)
         while True:
-            plans = [next(source) for _ in range(self.mix)]
-            load = Load.gather(plans, self.device)
-            for turn in range(self.turns):
-                for some in order.permutation(self.mix * self.plans.per_character).reshape(-1, self.batch):
-                    yield self.draw(load, some.tolist(), generator, turn)
+            load = Load.gather([next(source) for _ in range(self.mix)], self.device)
+            order = np.random.default_rng([self.plans.seed, 2, number])
+            turns = [order.permutation(self.mix * self.plans.per_character) for _ in range(self.turns)]
+            parts = [(turn, some) for turn, all_ in enumerate(turns) for some in all_.reshape(-1, self.batch)]
+            for k, (turn, some) in enumerate(parts[skipped:], number * self.per_load + skipped):
+                noise = torch.Generator(self.device).manual_seed(self.plans.seed * 1_000_003 + k)
+                yield self.draw(load, some.tolist(), noise, turn)
+            number, skipped = number + 1, 0
 
     def draw(self, load: Load, chosen: list[int], generator: torch.Generator | None = None, turn: int = 0) -> Batch:
         """One batch: samples by their number in the load; `generator` for the sensors' noise.

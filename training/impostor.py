@@ -3,7 +3,7 @@ nothing."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -19,22 +19,48 @@ BONES = (0.8, 1.2)  # scale of bones (DreamActor-M1, Luo et al. 2025)
 
 @dataclass(frozen=True)
 class Impostor:
-    """How another person differs. stretch: of the head's axes; mouth, eyes: sizes of features on it; bones: of the
-    body; all 1 = not at all.
+    """How other people differ from B drivers. stretch (B, 3): of the head's axes; mouth, eyes (B,): sizes of features on
+    it; bones (B,): of the body; all 1 = not at all.
     """
 
-    stretch: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    mouth: float = 1.0
-    eyes: float = 1.0
-    bones: float = 1.0
+    stretch: Tensor
+    mouth: Tensor
+    eyes: Tensor
+    bones: Tensor
 
     @staticmethod
-    def perhaps(rng: np.random.Generator) -> Impostor:
-        """Nobody else, or anybody."""
-        if rng.random() >= SHARE:
-            return Impostor()
-        x, y, z, mouth, eyes = (float(v) for v in rng.uniform(1 - SPREAD, 1 + SPREAD, 5))
-        return Impostor((x, y, z), mouth, eyes, float(rng.uniform(*BONES)))
+    def of(scales: np.ndarray) -> Impostor:
+        """From (B, 6): width, height, depth, mouth, eyes, bones."""
+        table = torch.from_numpy(scales.astype(np.float32))
+        return Impostor(table[:, :3], *table[:, 3:].unbind(1))
+
+    @staticmethod
+    def nobody(count: int = 1) -> Impostor:
+        """Each drives himself."""
+        return Impostor.of(np.ones((count, 6)))
+
+    @staticmethod
+    def perhaps(rng: np.random.Generator, count: int = 1) -> Impostor:
+        """Nobody else, or anybody, for each of so many."""
+        scales = np.ones((count, 6))
+        for row in scales:
+            if rng.random() < SHARE:
+                row[:5] = rng.uniform(1 - SPREAD, 1 + SPREAD, 5)
+                row[5] = rng.uniform(*BONES)
+        return Impostor.of(scales)
+
+    @property
+    def other(self) -> Tensor:
+        """(B,) bool: whether it is somebody else."""
+        return (self.stretch != 1).any(1) | (self.mouth != 1) | (self.eyes != 1) | (self.bones != 1)
+
+    def repeat(self, times: int) -> Impostor:
+        """Each of the batch so many times in a row."""
+        return Impostor(*(getattr(self, f.name).repeat_interleave(times, 0) for f in fields(self)))
+
+    def to(self, device: torch.device) -> Impostor:
+        """The same people on another device."""
+        return Impostor(*(getattr(self, f.name).to(device) for f in fields(self)))
 
     def face(self, face: Tensor) -> Tensor:
         """The other's landmarks (B, 478, 3) where these are the driver's."""
@@ -46,10 +72,11 @@ class Impostor:
             share[iris : iris + 5] = 1  # an iris goes with its eye
             parts.append((share, [ring[0], ring[8]], self.eyes))
         for share, corners, size in parts:
-            local = local + (size - 1) * share[:, None] * (local - local[:, corners].mean(1, keepdim=True))
-        return frame.apply(local * local.new_tensor(self.stretch))
+            grown = (size[:, None] - 1) * share
+            local = local + grown[..., None] * (local - local[:, corners].mean(1, keepdim=True))
+        return frame.apply(local * self.stretch[:, None])
 
     def body(self, body: Tensor) -> Tensor:
         """The other's joints (B, 33, 4): x, y, z and visibility, about the middle of the shoulders."""
         middle = body[:, 11:13, :3].mean(1, keepdim=True)
-        return torch.cat([middle + self.bones * (body[..., :3] - middle), body[..., 3:]], -1)
+        return torch.cat([middle + self.bones[:, None, None] * (body[..., :3] - middle), body[..., 3:]], -1)

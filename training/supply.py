@@ -1,4 +1,6 @@
-"""Where batches of baked samples come from: a folder of shards, which a `Crew` may be filling at the same time."""
+"""Where batches of baked samples come from: a folder of shards, which a `Crew` may be filling at the same time, or the
+device itself (`DeviceSupply`).
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,19 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from training.bake import BYTES, Baked, shard_paths
+from training.bake import Baked, shard_paths, unpacked
 from training.crew import Crew, Kits, Recipe
+from training.device_samples import DeviceStream, PlanStream
+from training.device_supply import DeviceSupply
 from training.render.appearance import STYLES
+from training.render.bodykit import BodykitError
+from training.render.facekit import FacekitError
 from training.samples import style_number
 
 log = logging.getLogger("training.supply")
 POOL = 4  # shards mixed at a time: a shard has few characters
+# On a device: characters rendered at a time, samples each, and how often another one of them acts the same.
+MIX, PER_CHARACTER, TURNS = 16, 32, 2
 
 
 class Supply:
@@ -48,16 +56,20 @@ class Supply:
             "--workers", type=int, default=max(1, (os.cpu_count() or 1) - 1), help="rendering processes"
         )
         parser.add_argument("--batch", type=int, default=batch, help="characters per step")
+        parser.add_argument("--pool", type=int, default=2048, help="on CUDA without --data: samples kept to pick from")
+        parser.add_argument("--reuse", type=int, default=2, help="on CUDA without --data: steps for each batch rendered")
         parser.add_argument(
             "--without", nargs="*", default=[], choices=STYLES, metavar="STYLE",
             help=f"leave out characters of these styles: {', '.join(STYLES)}",
         )  # fmt: skip
 
     @staticmethod
-    def of(arguments: argparse.Namespace, frames: int) -> Supply:
-        """From arguments, with workers that make samples of `frames` targets if a face model is given. SystemExit with
-        one sentence when the data cannot be had.
+    def of(arguments: argparse.Namespace, frames: int) -> Supply | DeviceSupply:
+        """From arguments, with workers that make samples of `frames` targets if a face model is given: shards, or on
+        CUDA without a folder, what the device renders. SystemExit with one sentence when the data cannot be had.
         """
+        if arguments.device == "cuda" and arguments.facekit is not None and arguments.data is None:
+            return _on_device(arguments, frames)
         folder = arguments.data or arguments.out / "data"
         if arguments.facekit is None:
             if not folder.is_dir():
@@ -114,11 +126,25 @@ class Supply:
             if skip < len(orders):
                 tensors = load(pool)
                 for order in orders[skip:]:
-                    yield pick(tensors, order)
+                    yield unpacked(tensors, order)
             skip = max(0, skip - len(orders))
             pool = {}
             if self.crew is not None:
                 self.crew.look()
+
+
+def _on_device(arguments: argparse.Namespace, frames: int) -> DeviceSupply:
+    turns = 1 if arguments.bodykit else TURNS
+    try:
+        plans = PlanStream(
+            arguments.facekit, arguments.seed, frames, per_character=PER_CHARACTER, bodykit=arguments.bodykit
+        )
+        stream = DeviceStream(plans, arguments.device, arguments.batch, MIX, arguments.workers, turns)
+    except (FacekitError, BodykitError) as error:
+        raise SystemExit(str(error)) from error
+    except ValueError as error:
+        raise SystemExit(f"--batch does not fit: {error}.") from error
+    return DeviceSupply(stream, arguments.batch, arguments.pool, arguments.reuse, arguments.without)
 
 
 def wanted(path: Path, without: Tensor) -> Tensor:
@@ -143,8 +169,3 @@ def load(pool: dict[Path, Tensor]) -> dict[str, Tensor]:
                 raise SystemExit(f"{path} holds other sizes of {name} than {first}; keep them in two folders.")
     chosen = list(zip(parts, pool.values(), strict=True))
     return {name: torch.cat([part[name][rows] for part, rows in chosen]) for name in Baked.__slots__}
-
-
-def pick(tensors: dict[str, Tensor], order: Tensor) -> Baked:
-    """Some samples in float32."""
-    return Baked(**{name: value[order].float() / (255 if name in BYTES else 1) for name, value in tensors.items()})

@@ -180,6 +180,7 @@ class Trainer:
         number or the disk is full; the last saved state stays.
         """
         torch.set_num_threads(self.options.threads)
+        torch.backends.cudnn.benchmark = True  # every batch has the same shape
         try:
             bar = tqdm(total=self.options.steps, initial=self.step, mininterval=10)
             with bar, closing(self._batches()) as batches:

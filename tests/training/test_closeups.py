@@ -10,7 +10,7 @@ from models.checkpoint import load, save
 from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT
 from tests.rolled import rolled_sample
-from training.bake import Baked, bake, store
+from training.bake import Baked, as_batch, bake, store
 from training.closeups import Nearer, in_units, in_window, main, near, scene_of, sight_of, taken, telling
 from training.critic import Critic
 from training.trainer import Options
@@ -24,7 +24,7 @@ SMALL = ModelConfig(
 @pytest.fixture(scope="module")
 def batch() -> Baked:
     """A head that slides: what the guidance says of it is right."""
-    return bake(rolled_sample([8, -6], scale=0.4))
+    return bake(as_batch(rolled_sample([8, -6], scale=0.4)))
 
 
 @pytest.fixture

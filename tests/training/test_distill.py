@@ -17,7 +17,7 @@ from models.dit import CausalDiT, Edit
 from models.sampler import NOISE, Focus, draw_frame, frame_input
 from tests.rolled import rolled_sample
 from training import distill
-from training.bake import Baked, bake, store
+from training.bake import Baked, as_batch, bake, store
 from training.critic import Critic, high_pass, invented
 from training.distill import Distilling, Stream
 from training.loss import Truth
@@ -31,7 +31,7 @@ FULL = Options(Path(), precision="fp32")
 @pytest.fixture(scope="module")
 def clip() -> Baked:
     """Five frames: longer than the ring and its current slot."""
-    baked = bake(rolled_sample([0, 3, 6, 4, 2]))
+    baked = bake(as_batch(rolled_sample([0, 3, 6, 4, 2])))
     return Baked(*(getattr(baked, name).clone() for name in Baked.__slots__))  # out of inference mode
 
 

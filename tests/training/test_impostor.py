@@ -1,6 +1,7 @@
 """Another person's landmarks, and that whose they are tells next to nothing about what is drawn."""
 
 import numpy as np
+import pytest
 import torch
 
 from models.motion import Driver
@@ -9,7 +10,7 @@ from models.topology import head_frame, topology
 from tests.faces import drawn_face
 from training.impostor import BONES, Impostor
 
-OTHER = Impostor((1.14, 0.88, 1.1), 0.86, 1.15, 1.2)
+OTHER = Impostor.of(np.array([[1.14, 0.88, 1.1, 0.86, 1.15, 1.2]]))
 
 
 def faces() -> tuple[torch.Tensor, torch.Tensor]:
@@ -23,8 +24,8 @@ def faces() -> tuple[torch.Tensor, torch.Tensor]:
 def test_nobody_else_changes_nothing() -> None:
     neutral, _ = faces()
     body = torch.rand(1, 33, 4)
-    assert torch.allclose(Impostor().face(neutral), neutral, atol=1e-5)
-    assert torch.allclose(Impostor().body(body), body, atol=1e-6)
+    assert torch.allclose(Impostor.nobody().face(neutral), neutral, atol=1e-5)
+    assert torch.allclose(Impostor.nobody().body(body), body, atol=1e-6)
 
 
 def test_an_impostor_has_another_face_in_the_same_place() -> None:
@@ -43,7 +44,7 @@ def test_the_character_makes_the_same_motion_whoever_drives() -> None:
     rest = rest_pose(rig).face
     poses = [
         retarget(rig, Driver.of_face(who.face(now)), Driver.of_face(who.face(neutral))).face
-        for who in (Impostor(), OTHER)
+        for who in (Impostor.nobody(), OTHER)
     ]
     moved, apart = ((a - b).norm(dim=-1).mean() for a, b in ((poses[0], rest), (poses[0], poses[1])))
     assert float(apart) < 0.15 * float(moved)
@@ -58,8 +59,21 @@ def test_bones_are_scaled_about_the_shoulders() -> None:
 
 
 def test_half_of_the_samples_are_driven_by_somebody_else() -> None:
-    cast = [Impostor.perhaps(np.random.default_rng(n)) for n in range(200)]
-    others = [who for who in cast if who != Impostor()]
-    assert 70 < len(others) < 130
-    assert all(0.85 <= side <= 1.15 for who in others for side in (*who.stretch, who.mouth, who.eyes))
-    assert all(BONES[0] <= who.bones <= BONES[1] for who in others)
+    cast = Impostor.perhaps(np.random.default_rng(1), 200)
+    others = cast.other
+    assert 70 < int(others.sum()) < 130
+    sides = torch.cat([cast.stretch, cast.mouth[:, None], cast.eyes[:, None]], 1)
+    assert 0.85 <= float(sides.min()) and float(sides.max()) <= 1.15
+    assert BONES[0] <= float(cast.bones.min()) and float(cast.bones.max()) <= BONES[1]
+    assert bool((sides[others] != 1).all()) and bool((sides[~others] == 1).all())
+
+
+def test_each_of_a_batch_is_driven_by_his_own() -> None:
+    neutral, now = faces()
+    both, body = torch.cat([neutral, now]), torch.rand(2, 33, 4)
+    table = np.array([[1] * 6, [1.14, 0.88, 1.1, 0.86, 1.15, 1.2]])
+    cast = Impostor.of(table)
+    assert cast.other.tolist() == [False, True]
+    assert torch.allclose(cast.face(both)[1:], OTHER.face(now), atol=1e-6)
+    assert torch.allclose(cast.body(body)[:1], body[:1], atol=1e-6)
+    assert cast.repeat(2).bones.tolist() == pytest.approx([1, 1, 1.2, 1.2])

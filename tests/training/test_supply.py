@@ -132,6 +132,7 @@ def options(*arguments: str) -> Supply:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--seed", type=int, default=1)
     Supply.add_to(parser, batch=4)
+    parser.add_argument("--device", default="cpu")
     return Supply.of(parser.parse_args(arguments), frames=2)
 
 
@@ -208,7 +209,7 @@ class FakeStream:
 def test_a_shards_content_follows_from_seed_and_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stored: dict[str, list[int]] = {}
     monkeypatch.setattr(crew_module, "SampleStream", FakeStream)
-    monkeypatch.setattr(crew_module, "bake", lambda sample, who: sample["index"])
+    monkeypatch.setattr(crew_module, "bake", lambda sample, who: int(sample["index"]))
     monkeypatch.setattr(crew_module, "store", lambda batch, path: stored.update({path.name: batch}))
     make(Kits(tmp_path), tmp_path, Recipe(seed=3, frames=8), [2, 0])
     assert stored == {"shard_00002.safetensors": [3010, 3012, 3014], "shard_00000.safetensors": [3000, 3002, 3004]}

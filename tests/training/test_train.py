@@ -12,7 +12,7 @@ from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT
 from tests.rolled import rolled_sample
 from training import train
-from training.bake import Baked, bake, shard_paths, store
+from training.bake import Baked, as_batch, bake, shard_paths, store
 from training.supply import Supply
 from training.train import Drawing, choose, focus_of, fresh, other_view, references
 from training.trainer import Options, Trainer
@@ -29,7 +29,7 @@ def sample() -> dict[str, np.ndarray]:
 @pytest.fixture(scope="module")
 def data(sample: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("baked")
-    store([bake(sample), bake(sample)], folder / "shard_00000.safetensors")
+    store([bake(as_batch(sample)), bake(as_batch(sample))], folder / "shard_00000.safetensors")
     return folder
 
 
@@ -43,7 +43,7 @@ def one_batch(data: Path) -> Baked:
 
 
 def test_the_guidance_of_a_moved_head_is_its_true_flow(sample: dict[str, np.ndarray]) -> None:
-    baked = bake(sample)
+    baked = bake(as_batch(sample))
     centre = (slice(None), slice(None), slice(None), slice(50, 78), slice(50, 78))
     assert torch.allclose(baked.maps[:, :, :2][centre], baked.flow[centre], atol=0.02)
     assert float(baked.visible.min()) > 0.99
@@ -51,7 +51,7 @@ def test_the_guidance_of_a_moved_head_is_its_true_flow(sample: dict[str, np.ndar
 
 
 def test_a_shard_keeps_what_was_stored(sample: dict[str, np.ndarray], data: Path) -> None:
-    batch, fresh = one_batch(data), bake(sample)
+    batch, fresh = one_batch(data), bake(as_batch(sample))
     assert torch.allclose(batch.picture[:1], fresh.picture, atol=3e-3)
     assert torch.allclose(batch.maps[:1], fresh.maps, atol=3e-3)
     assert torch.equal(batch.label[:1], fresh.label)

@@ -1,0 +1,61 @@
+"""Where a device gets its own batches: rendered and baked there while it learns, none of it on a disk.
+
+A rolling pool holds the latest samples of many characters, packed as in a shard. Each batch rendered takes the place of
+the oldest in it, and some batches are picked from all of it meanwhile, since a step costs less than its samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.bake import Baked, bake, packed, unpacked, worth_baking
+from training.device_samples import DeviceStream
+from training.impostor import Impostor
+from training.samples import style_number
+
+
+class DeviceSupply:
+    """Endless batches of `Baked` on the stream's device; without the characters of some styles."""
+
+    def __init__(
+        self, stream: DeviceStream, batch: int, pool: int, reuse: int, without: Sequence[str] = ()
+    ) -> None:
+        """batch: samples a step; pool: samples kept, at least a batch of the stream; reuse: steps for each batch that is
+        rendered.
+        """
+        self.stream, self.batch, self.reuse = stream, batch, reuse
+        self.held = max(1, pool // stream.batch)  # the stream's batches in the pool
+        self.without = torch.tensor([style_number(style) for style in without], dtype=torch.uint8, device=stream.device)
+
+    def close(self) -> None:
+        """Nothing to end: the stream's workers go with its iterator."""
+
+    def batches(self, generator: torch.Generator, skip: int) -> Iterator[Baked]:
+        """See `trainer.Source`; the only pass never ends. To go on, the pool is rendered anew, nothing before it."""
+        seed, first = generator.initial_seed(), skip // self.reuse
+        pool: dict[str, Tensor] = {}
+        kept = torch.zeros(self.held * self.stream.batch, dtype=torch.bool, device=self.stream.device)
+        for number, samples in enumerate(self.stream.batches(first), first):
+            self._put(pool, kept, samples, number)
+            for step in range(max(skip, (number + 1 - self.held) * self.reuse), (number + 2 - self.held) * self.reuse):
+                dice = torch.Generator(self.stream.device).manual_seed(seed + step)
+                rows = kept.nonzero()[:, 0]
+                if len(rows) < self.batch:
+                    raise SystemExit(f"A pool with {len(rows)} samples in it gives no batch of {self.batch}; enlarge --pool.")
+                order = torch.randperm(len(rows), generator=dice, device=rows.device)[: self.batch]
+                yield unpacked(pool, rows[order])
+
+    def _put(self, pool: dict[str, Tensor], kept: Tensor, samples: dict[str, Tensor], number: int) -> None:
+        """Bake batch `number` of the stream into its place in the pool."""
+        count = self.stream.batch
+        cast = Impostor.perhaps(np.random.default_rng([self.stream.plans.seed, number, 3]), count)
+        place = slice(number % self.held * count, (number % self.held + 1) * count)
+        for name, value in packed(bake(samples, cast)).items():
+            if name not in pool:
+                pool[name] = value.new_zeros(len(kept), *value.shape[1:])
+            pool[name][place] = value
+        kept[place] = worth_baking(samples["kind"]) & ~torch.isin(samples["style"], self.without)
