@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -109,9 +110,21 @@ class PlanStream(IterableDataset):
         """
         self.seed, self.frames, self.size, self.noisy, self.start = seed, frames, size, noisy, start
         self.per_character, self.per_scene = per_character, per_scene
+        self.files = None if isinstance(facekit, Studio) else (facekit, bodykit)
         self.studio = studio_of(facekit, bodykit)
         self.noise = NoiseModel.load()
         self.names = Names(self.studio.kit.expression_names)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the models, where a worker can read them itself: sent through a pipe, they would hold up the start of
+        the next worker.
+        """
+        return self.__dict__ | ({"studio": None} if self.files else {})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self.files:
+            self.studio = studio_of(*self.files)
 
     def __iter__(self) -> Iterator[Plan]:
         worker = get_worker_info()

@@ -1,7 +1,7 @@
 """Where a device gets its own batches: rendered and baked there while it learns, none of it on a disk.
 
 A rolling pool holds the latest samples of many characters, packed as in a shard. Each batch rendered takes the place of
-the oldest in it, and some batches are picked from all of it meanwhile, since a step costs less than its samples.
+the oldest in it, and some smaller batches are picked from all of it meanwhile: a step costs less than its samples.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ class DeviceSupply:
     """Endless batches of `Baked` on the stream's device; without the characters of some styles."""
 
     def __init__(
-        self, stream: DeviceStream, batch: int, pool: int, reuse: int, without: Sequence[str] = ()
+        self, stream: DeviceStream, batch: int, pool: int, reuse: float, without: Sequence[str] = ()
     ) -> None:
-        """batch: samples a step; pool: samples kept, at least a batch of the stream; reuse: steps for each batch that is
-        rendered.
+        """batch: samples a step; pool: samples kept, at least a batch of the stream; reuse: how often each is used, on
+        average.
         """
-        self.stream, self.batch, self.reuse = stream, batch, reuse
+        self.stream, self.batch = stream, batch
+        self.steps = max(1, round(reuse * stream.batch / batch))  # for each batch of the stream
         self.held = max(1, pool // stream.batch)  # the stream's batches in the pool
         self.without = torch.tensor([style_number(style) for style in without], dtype=torch.uint8, device=stream.device)
 
@@ -36,12 +37,13 @@ class DeviceSupply:
 
     def batches(self, generator: torch.Generator, skip: int) -> Iterator[Baked]:
         """See `trainer.Source`; the only pass never ends. To go on, the pool is rendered anew, nothing before it."""
-        seed, first = generator.initial_seed(), skip // self.reuse
+        seed, start = generator.initial_seed(), skip // self.steps
         pool: dict[str, Tensor] = {}
         kept = torch.zeros(self.held * self.stream.batch, dtype=torch.bool, device=self.stream.device)
-        for number, samples in enumerate(self.stream.batches(first), first):
+        for number, samples in enumerate(self.stream.batches(start), start):
             self._put(pool, kept, samples, number)
-            for step in range(max(skip, (number + 1 - self.held) * self.reuse), (number + 2 - self.held) * self.reuse):
+            first = (number + 1 - self.held) * self.steps  # of the steps before the next batch; none while it fills
+            for step in range(max(skip, first), first + self.steps):
                 dice = torch.Generator(self.stream.device).manual_seed(seed + step)
                 rows = kept.nonzero()[:, 0]
                 if len(rows) < self.batch:

@@ -27,8 +27,9 @@ from training.samples import style_number
 
 log = logging.getLogger("training.supply")
 POOL = 4  # shards mixed at a time: a shard has few characters
-# On a device: characters rendered at a time, samples each, and how often another one of them acts the same.
+# On a device: characters that lie there, samples each, and how often another one of them acts the same.
 MIX, PER_CHARACTER, TURNS = 16, 32, 2
+PICTURES, PICTURE_BYTES = 768, 60_000_000  # rendered at a time, at most, and the room for each
 
 
 class Supply:
@@ -57,7 +58,7 @@ class Supply:
         )
         parser.add_argument("--batch", type=int, default=batch, help="characters per step")
         parser.add_argument("--pool", type=int, default=2048, help="on CUDA without --data: samples kept to pick from")
-        parser.add_argument("--reuse", type=int, default=2, help="on CUDA without --data: steps for each batch rendered")
+        parser.add_argument("--reuse", type=float, default=2.0, help="… and how often each is used, on average")
         parser.add_argument(
             "--without", nargs="*", default=[], choices=STYLES, metavar="STYLE",
             help=f"leave out characters of these styles: {', '.join(STYLES)}",
@@ -135,15 +136,15 @@ class Supply:
 
 def _on_device(arguments: argparse.Namespace, frames: int) -> DeviceSupply:
     turns = 1 if arguments.bodykit else TURNS
+    pictures = min(PICTURES, torch.cuda.get_device_properties(arguments.device).total_memory // PICTURE_BYTES)
+    drawn = min(MIX * PER_CHARACTER, 1 << max(0, (pictures // (1 + frames)).bit_length() - 1))
     try:
         plans = PlanStream(
             arguments.facekit, arguments.seed, frames, per_character=PER_CHARACTER, bodykit=arguments.bodykit
         )
-        stream = DeviceStream(plans, arguments.device, arguments.batch, MIX, arguments.workers, turns)
     except (FacekitError, BodykitError) as error:
         raise SystemExit(str(error)) from error
-    except ValueError as error:
-        raise SystemExit(f"--batch does not fit: {error}.") from error
+    stream = DeviceStream(plans, arguments.device, drawn, MIX, arguments.workers, turns)
     return DeviceSupply(stream, arguments.batch, arguments.pool, arguments.reuse, arguments.without)
 
 

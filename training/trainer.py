@@ -69,7 +69,9 @@ class Stateful(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a run goes. hours: of this call; rate: the schedule's peak; decay: of the running average, per step."""
+    """How a run goes. hours: of this call; finish: hours of all calls, with which the schedule ends if not with its steps;
+    rate: the schedule's peak; decay: of the running average, per step.
+    """
 
     out: Path
     steps: int = 20_000
@@ -77,6 +79,7 @@ class Options:
     seed: int = 1
     threads: int = 1
     hours: float = 1e9
+    finish: float = 1e9
     device: str = "cpu"
     precision: str = "bf16"
     decay: float = 0.995
@@ -92,6 +95,9 @@ class Options:
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--threads", type=int, default=1, help="CPU threads")
         parser.add_argument("--hours", type=float, default=1e9, help="stop after this long; the next call resumes")
+        parser.add_argument(
+            "--finish", type=float, default=1e9, metavar="HOURS", help="end the schedule with these hours in all calls"
+        )
         parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
         parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16", help="of the network's products")
         parser.add_argument("--decay", type=float, default=0.995, help="of the running average, per step")
@@ -108,9 +114,8 @@ class Options:
         return torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")
 
 
-def learning_rate(step: int, options: Options) -> float:
-    """Linear warm-up, then cosine to a tenth."""
-    progress = min(step / max(options.steps, 1), 1.0)
+def learning_rate(step: int, options: Options, progress: float) -> float:
+    """Linear warm-up, then cosine to a tenth; progress: 0..1 of the schedule."""
     return options.rate * min(1.0, (step + 1) / WARM_UP) * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
@@ -194,7 +199,7 @@ class Trainer:
     def _run(self, bar: tqdm, batches: Iterator[Any]) -> None:
         mark = saved = time.monotonic()
         end = mark + self.options.hours * 3600
-        while self.step < self.options.steps and mark < end:
+        while self.progress < 1 and mark < end:
             sheet = self.update(moved(next(batches), self.options.device))
             self.seconds += time.monotonic() - mark
             mark = time.monotonic()
@@ -207,6 +212,12 @@ class Trainer:
                 saved = mark
 
     @property
+    def progress(self) -> float:
+        """How much of the schedule is done, 1 = all."""
+        options = self.options
+        return max(self.step / max(options.steps, 1), self.seconds / (3600 * options.finish))
+
+    @property
     def _kept(self) -> str:
         there = self.state_path.exists()
         return f"the last good state is in {self.state_path}" if there else "nothing had been saved yet"
@@ -216,7 +227,7 @@ class Trainer:
         seed = self.options.seed * 1_000_003 + self.step
         generator = torch.Generator(self.options.device).manual_seed(seed)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.step, self.options)
+            group["lr"] = learning_rate(self.step, self.options, min(self.progress, 1.0))
         self.optimizer.zero_grad(set_to_none=True)
         terms, sheet = self.task.loss(self.network, batch, generator)
         loss = torch.stack(list(terms.values())).sum()

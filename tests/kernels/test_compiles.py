@@ -104,3 +104,28 @@ def test_shade(compiled: list[Any]) -> None:
     picture, gain = torch.zeros(2, 4, 32, 32), torch.ones(2, 1, 8, 8)
     lay(picture, gain, None)
     lay(picture, gain, torch.zeros(2, 3))
+
+
+def test_samples_of_renders(compiled: list[Any]) -> None:
+    from training.render import raster_triton  # noqa: PLC0415
+
+    hits, weights = torch.zeros(2, 32, 32, dtype=torch.int32), torch.zeros(2, 32, 32, 2)
+    faces, who, flat = torch.zeros(3, 9, 3, dtype=torch.int32), torch.zeros(2, dtype=torch.long), torch.zeros(3, 9, 6)
+    raster_triton.shade(
+        hits, weights, torch.zeros(2, 5, 7), faces, who, flat, torch.zeros(99, 4, dtype=torch.uint8),
+        torch.zeros(3, 3, dtype=torch.long), flat[..., :4].contiguous(), torch.zeros(3), torch.zeros(2, 3),
+        torch.zeros(2, 3, 6), torch.zeros(2, 6), 1.001, 0.6,
+    )  # fmt: skip
+    raster_triton.follow(
+        hits > 0, who, who, hits, weights, weights[..., 0].contiguous(), torch.zeros(2, 5, 3), faces, who,
+        torch.zeros(2048, 2), torch.zeros(2048), 0.35,
+    )  # fmt: skip
+
+
+def test_what_renders_hit(compiled: list[Any]) -> None:
+    from training.render import fill_kernel, raster_triton  # noqa: PLC0415
+
+    best, box = torch.zeros(2048, dtype=torch.int64), torch.ones(4, 6, dtype=torch.long)
+    fill_kernel._cover_triton(torch.zeros(4, 3, 3), box, 4, best, 32)
+    faces, who = torch.zeros(3, 9, 3, dtype=torch.int32), torch.zeros(2, dtype=torch.long)
+    raster_triton.weigh(best, torch.zeros(2, 5, 3), faces, who, 32)

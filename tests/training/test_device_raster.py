@@ -235,13 +235,34 @@ def test_the_triton_kernel_draws_what_torch_draws():
 def _compare_backends(device: str) -> None:
     crowd = Crowd(device)
     assert fill_kernel.chosen(torch.device(device), "triton") == "triton"
-    drawn = [
+    reference, triton = (
         device_raster.fill(crowd.screen, crowd.surfaces.faces, crowd.character, SIDE, backend=backend)
         for backend in ("reference", "triton")
-    ]
-    same = drawn[0].triangle == drawn[1].triangle
+    )
+    same = reference.triangle == triton.triangle
     assert same.float().mean() > 0.9995
-    torch.testing.assert_close(drawn[0].inverse_depth[same], drawn[1].inverse_depth[same], rtol=1e-4, atol=0)
+    torch.testing.assert_close(reference.inverse_depth[same], triton.inverse_depth[same], rtol=1e-4, atol=0)
+    # A triangle seen edge-on has no place to speak of.
+    assert ((reference.weights - triton.weights).abs().amax(-1)[same] < 1e-3).float().mean() > 0.9999
+    normals = device_raster.normals(crowd.vertices, crowd.surfaces.faces, crowd.character)
+    drawn = [
+        device_raster.shade(
+            reference, crowd.surfaces, crowd.character, crowd.vertices, normals, crowd.dark, crowd.eye, crowd.lights,
+            backend,
+        )
+        for backend in ("reference", "triton")
+    ]  # fmt: skip
+    assert ((drawn[0] - drawn[1]).abs().amax(-1) < 1e-3).float().mean() > 0.9999
+    target, other = torch.tensor([2, 3, 4, 1], device=device), torch.tensor([0, 1, 3, 1], device=device)
+    moved = [
+        device_raster.backward_flow(
+            reference, crowd.surfaces, crowd.character, crowd.screen, target, other, SCALE, backend=backend
+        )
+        for backend in ("reference", "triton")
+    ]
+    for by_torch, by_kernel in zip(*moved, strict=True):
+        gap = (by_torch.float() - by_kernel.float()).abs()
+        assert ((gap < 1e-3) | (gap < 1e-3 * by_torch.abs())).float().mean() > 0.999
 
 
 @pytest.fixture(scope="module")

@@ -224,9 +224,18 @@ def test_a_folder_that_cannot_be_made_is_said(options: Options) -> None:
 
 def test_the_rate_rises_and_falls(options: Options) -> None:
     options = replace(options, steps=1000, rate=1.0)
-    rates = [learning_rate(step, options) for step in range(1001)]
+    rates = [learning_rate(step, options, step / 1000) for step in range(1001)]
     assert rates[0] == pytest.approx(0.01) and max(rates) == pytest.approx(1, abs=0.03)
     assert rates.index(max(rates)) == 99 and rates[-1] == pytest.approx(0.1)
+
+
+def test_a_schedule_may_end_with_its_hours(options: Options) -> None:
+    run = trainer(replace(options, steps=10**6, finish=1.0))
+    run.seconds = 900.0
+    assert run.progress == pytest.approx(0.25)
+    run.seconds = 3600.0
+    run.run()
+    assert run.step == 0 and run.state_path.exists()
 
 
 def test_a_batch_moves_as_a_whole() -> None:

@@ -3,7 +3,7 @@
 P pictures show C characters, padded to the same numbers of vertices V and faces F; `character` (P,) long tells which
 one a picture shows. There is no loop over triangles or pictures, only over chunks that bound the memory: every triangle
 is spread into the samples of its bounding box (`fill_kernel`), the nearest wins, and what follows looks at hit samples
-only. Equal to `raster` up to rounding: where a sample lies on an edge, either side may win.
+only (`raster_triton` has the same as kernels). Equal to `raster` up to rounding: where a sample lies on an edge, either side may win.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from training.render import fill_kernel
 from training.render.raster import Ints, Light, Surface
 
 LABELS = 16  # more than there are
-CHUNK = {"cpu": 1 << 17, "cuda": 1 << 22}  # samples or triangles in work at a time: ~1 kB of scratch for each
+CHUNK = {"cpu": 1 << 17, "cuda": 1 << 24}  # samples or triangles in work at a time: .1 kB of scratch each, 1 kB without Triton
 DULL = 0.6  # a highlight is nothing where its base is smaller
 EDGE = 1.001  # texels that stay free at the far sides of a texture, so that its lookup has a right neighbour
 
@@ -126,6 +126,10 @@ def fill(
         box, drawn = _boxes(corners, number, count, hollow, size)
         for some, total in _chunks(box[:, fill_kernel.AREA], step):
             fill_kernel.cover(corners[drawn[some]], box[some], total, best, size, backend)
+    shape = (pictures, size, size)
+    if fill_kernel.chosen(points.device, backend) == "triton":
+        triangle, weights = fill_kernel.twins().weigh(best, points, faces, character, size)
+        return Hits(triangle.view(shape), weights.view(*shape, 2), fill_kernel.unpack(best)[1].view(shape))
     triangle, depth = fill_kernel.unpack(best)
     weights = torch.zeros(len(best), 2, device=points.device)
     for where in (best > 0).nonzero()[:, 0].split(step):
@@ -134,7 +138,6 @@ def fill(
         px, py = _centre(where, size)
         near = torch.stack(fill_kernel.edges(corners, px, py), 1) * corners[:, :, 2]
         weights[where] = near[:, :2] / near.sum(1, keepdim=True)
-    shape = (pictures, size, size)
     return Hits(triangle.view(shape), weights.view(*shape, 2), depth.view(shape))
 
 
@@ -210,14 +213,20 @@ def shade(
     dark: Tensor,
     eye: Tensor,
     lights: Lights,
+    backend: str = "auto",
 ) -> Tensor:
     """Colours (P, H, W, 3), RGB, nominally 0..1, of the hit pixels; 0 elsewhere. The formula is `raster.shade`'s.
 
     vertices (P, V, 3) world, cm, with their unit normals (P, V, 3); dark (P, V) 0..1 multiplies the result (occlusion);
-    eye (P, 3) camera positions.
+    eye (P, 3) camera positions. backend: see `fill_kernel.cover`.
     """
     size, count = hits.triangle.shape[1], surfaces.faces.shape[1]
     table = torch.cat([vertices, normal, dark[..., None]], 2)  # (P, V, 7)
+    if fill_kernel.chosen(table.device, backend) == "triton":
+        return fill_kernel.twins().shade(
+            hits.triangle, hits.weights, table, surfaces.faces, character, surfaces.place, surfaces.texels,
+            surfaces.sheet, surfaces.matter, surfaces.steps, eye, lights.lights, lights.ambient, EDGE, DULL,
+        )  # fmt: skip
     canvas = torch.zeros(hits.triangle.numel(), 3, device=vertices.device)
     for where in hits.solid().split(chunk_of(vertices.device)):
         picture = torch.div(where, size * size, rounding_mode="floor")
@@ -323,11 +332,13 @@ def backward_flow(
     reference: Tensor,
     scale: int,
     tolerance: float = 0.35,
+    backend: str = "auto",
 ) -> tuple[Tensor, Tensor, Tensor]:
     """True flow from each pixel of some pictures to the place of its surface point in others of the same character.
 
     hits of all pictures, supersampled `scale` times; screen (P, V, 3) their screen points; target, reference (N,) long:
-    picture target[n] flows to reference[n]; tolerance in cm of the depth test. Background does not move.
+    picture target[n] flows to reference[n]; tolerance in cm of the depth test. Background does not move. backend: see
+    `fill_kernel.cover`.
     Returns flow (N, 2, h, w) canvas units, visibility (N, h, w) 0..1, label of the majority of each pixel (P, h, w).
     """
     side, count = hits.triangle.shape[1], surfaces.faces.shape[1]
@@ -340,7 +351,14 @@ def backward_flow(
     seen = (counted & empty & ~hidden).float().flatten()
     shift = torch.zeros(seen.numel(), 2, device=seen.device)
     depth = hits.inverse_depth.flatten()
-    for where in (counted & ~empty).flatten().nonzero()[:, 0].split(chunk_of(seen.device)):
+    wanted = counted & ~empty
+    if fill_kernel.chosen(seen.device, backend) == "triton":
+        fill_kernel.twins().follow(
+            wanted, target, reference, hits.triangle, hits.weights, hits.inverse_depth, screen, surfaces.faces, character,
+            shift, seen, tolerance,
+        )  # fmt: skip
+        wanted = wanted[:0]
+    for where in wanted.flatten().nonzero()[:, 0].split(chunk_of(seen.device)):
         pair = torch.div(where, side * side, rounding_mode="floor")
         own = where + (target[pair] - pair) * (side * side)
         other = reference[pair]
