@@ -142,8 +142,7 @@ def spread(mask: Tensor) -> Tensor:
 
 def draw_face(rig: Rig, pose: Pose, to_box: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
     """The face mesh: flow (B, 2, G, G), and how far inside its border a cell lies (B, 1, G, G), 0..1."""
-    inner = torch.ones(MESH, 1, device=rig.face.device)
-    inner[topology(rig.face.device).oval] = 0
+    inner = torch.ones(MESH, 1, device=rig.face.device).index_fill_(0, topology(rig.face.device).oval, 0)
     back = (rig.face - pose.face)[:, :MESH, :2]
     buckets = face_buckets(rig.grain, rig.face.device)
     out = draw_mesh(to_box(pose.face[:, :MESH]), buckets, torch.cat([back, inner.expand(len(back), -1, -1)], -1), GUIDE)

@@ -27,4 +27,7 @@ class Alert(TorchFunctionMode):
             assert not any(isinstance(part, list) for part in parts), "an index from the host in what is to be recorded"
             masks = [part for part in parts if isinstance(part, Tensor) and part.dtype == torch.bool]
             assert not masks, "a mask as an index in what is to be recorded"
+            indexed = func is Tensor.__setitem__ and any(isinstance(part, Tensor) for part in parts)
+            # A number set at indices goes to a CUDA device by way of the host; `index_fill_` does not.
+            assert not indexed or isinstance(args[2], Tensor), "a number from the host in what is to be recorded"
         return func(*args, **(kwargs or {}))

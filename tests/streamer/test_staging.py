@@ -27,7 +27,7 @@ def test_there_and_back() -> None:
 @needs_cuda
 def test_what_is_made_beside_is_done_when_the_context_ends() -> None:
     device = torch.device("cuda")
-    a = torch.rand(64, 64, device=device)
+    a = torch.rand(64, 64).to(device)
     with beside(device):
         assert torch.cuda.current_stream() != torch.cuda.default_stream()
         stream = torch.cuda.current_stream()

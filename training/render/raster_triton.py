@@ -260,7 +260,7 @@ def follow(
     side), weights, depth of all pictures as in `Hits`; shift (N·side², 2) samples, seen (N·side²,) are written where
     wanted.
     """
-    points, side = points.contiguous(), triangles.shape[1]
+    points, target, reference, side = points.contiguous(), target.contiguous(), reference.contiguous(), triangles.shape[1]
     held = (wanted, target, reference, triangles, weights, depth, points, faces, character, shift, seen)
     assert all(each.is_contiguous() for each in held)
     _follow_kernel[(triton.cdiv(wanted.numel(), BLOCK),)](
