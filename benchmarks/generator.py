@@ -36,7 +36,7 @@ from models.rig import Rig
 from streamer.errors import KagamiError
 from streamer.frames import AvatarFrame
 from streamer.generator import Generator
-from streamer.generators import DEFAULT_CHECKPOINT
+from streamer.generators import came_along
 from streamer.launch import choose_device
 from streamer.onnx_generator import OnnxGenerator
 from streamer.performer import Avatar, Shot, Stream
@@ -102,7 +102,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--graph", choices=("both", "yes", "no"), default="both", help="on CUDA, with CUDA graphs or without (both)")
     add("--seconds", type=float, default=3.0, metavar="N", help="how long to measure each (3)")
     add("--threads", type=int, default=1, metavar="N", help="of torch on the CPU (1, as in the live server)")
-    add("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, metavar="FILE", help="weights (those that came along)")
+    add("--checkpoint", type=Path, metavar="FILE", help="weights (those that came along for the device)")
     add("--ref", type=Path, default=Path("assets/avatar.png"), metavar="FILE", help="picture to animate")
     add("--clip", type=Path, default=Path("assets/driver.mp4"), metavar="FILE", help="whose motions are replayed")
     add("--frames", type=int, default=50, metavar="N", help="of the clip (50)")
@@ -117,6 +117,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def measure(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
     """Run it all. Returns the JSON report; tells each row as it comes. Raises KagamiError, CheckpointError."""
     device = torch.device(choose_device(options.device))
+    options.checkpoint = options.checkpoint or came_along(device)
     batches = options.batch or ([1, 2, 4] if device.type == "cpu" else [1, 2, 4, 8, 16, 32])
     torch.set_num_threads(options.threads)
     picture = load_picture(options.ref)

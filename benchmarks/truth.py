@@ -9,7 +9,7 @@ from benchmarks.bench import Bench
 from benchmarks.ledger import Rows, difference, mean_row, table
 from benchmarks.rendered import FIGURES, measure
 from models import checkpoint as weights
-from streamer.generators import DEFAULT_CHECKPOINT
+from streamer.generators import came_along
 
 STEPS = (1, 2, 4)
 
@@ -69,7 +69,7 @@ def ablations(bench: Bench) -> dict[str, object]:
     }
     rows: Rows = {name: mean_row(bench.rows["self"][name]) for name in ("dit", "geometry")}
     rows |= {name: _row(bench, bench.artist(generator)) for name, generator in taken.items()}
-    shapes = {"dit": describe_weights(bench.options.checkpoint or DEFAULT_CHECKPOINT)}
+    shapes = {"dit": describe_weights(bench.options.checkpoint or came_along(bench.device))}
     for name, path in bench.options.ablation:
         generator = bench.generator("dit", path)
         trained_blind = "blind" in weights.notes_of(path)

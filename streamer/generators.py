@@ -13,11 +13,16 @@ from streamer.onnx_generator import OnnxGenerator
 from streamer.precision import Precision
 from streamer.torch_generator import SESSIONS, TorchGenerator
 
-DEFAULT_CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints" / "tiny.safetensors"
+CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
 
 
 class GeneratorError(KagamiError):
     """The generator cannot be made on this machine."""
+
+
+def came_along(device: torch.device) -> Path:
+    """The weights that are drawn with if nobody chooses: the small network on a CPU, the large one elsewhere."""
+    return CHECKPOINTS / ("tiny.safetensors" if device.type == "cpu" else "base.safetensors")
 
 
 def make_generator(
@@ -37,7 +42,7 @@ def make_generator(
     if kind == "geometry":
         return GeometryGenerator()
     try:
-        network = weights.load(checkpoint or DEFAULT_CHECKPOINT)
+        network = weights.load(checkpoint or came_along(device))
     except weights.CheckpointError as error:
         raise GeneratorError(str(error)) from error
     if device.type == "cpu":

@@ -18,7 +18,7 @@ from models.retarget import rest_pose
 from models.rig import Rig
 from models.sampler import draw_frame
 from streamer.generator import GeometryGenerator
-from streamer.generators import DEFAULT_CHECKPOINT, GeneratorError, make_generator
+from streamer.generators import GeneratorError, came_along, make_generator
 from streamer.onnx_generator import OnnxGenerator, placed, ride
 from streamer.torch_generator import TorchGenerator
 from tests.faces import drawn_face
@@ -76,9 +76,10 @@ def test_what_is_forgotten_is_not_seen(network: CausalDiT, rig: Rig, make: type)
     assert torch.allclose(first, again, atol=1e-5) and not torch.allclose(second, again, atol=1e-5)
 
 
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
 @torch.inference_mode()
-def test_the_shipped_weights_draw_all_but_the_same_in_8_bits(rig: Rig) -> None:
-    network = load(DEFAULT_CHECKPOINT)
+def test_the_shipped_weights_draw_all_but_the_same_in_8_bits(rig: Rig, device: str) -> None:
+    network = load(came_along(torch.device(device)))
     convolutions = sum(isinstance(module, torch.nn.Conv2d) for module in network.modules())
     assert len(network.ranges) == convolutions - 3  # what is seen as it is said stays exact
     pose = rest_pose(rig)
