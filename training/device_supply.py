@@ -21,9 +21,7 @@ from training.samples import style_number
 class DeviceSupply:
     """Endless batches of `Baked` on the stream's device; without the characters of some styles."""
 
-    def __init__(
-        self, stream: DeviceStream, batch: int, pool: int, reuse: float, without: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, stream: DeviceStream, batch: int, pool: int, reuse: float, without: Sequence[str] = ()) -> None:
         """batch: samples a step; pool: samples kept, at least a batch of the stream; reuse: how often each is used, on
         average.
         """
@@ -47,7 +45,8 @@ class DeviceSupply:
                 dice = torch.Generator(self.stream.device).manual_seed(seed + step)
                 rows = kept.nonzero()[:, 0]
                 if len(rows) < self.batch:
-                    raise SystemExit(f"A pool with {len(rows)} samples in it gives no batch of {self.batch}; enlarge --pool.")
+                    few = f"A pool with {len(rows)} samples in it gives no batch of {self.batch}"
+                    raise SystemExit(f"{few}; enlarge --pool.")
                 order = torch.randperm(len(rows), generator=dice, device=rows.device)[: self.batch]
                 yield unpacked(pool, rows[order])
 

@@ -19,8 +19,8 @@ BONES = (0.8, 1.2)  # scale of bones (DreamActor-M1, Luo et al. 2025)
 
 @dataclass(frozen=True)
 class Impostor:
-    """How other people differ from B drivers. stretch (B, 3): of the head's axes; mouth, eyes (B,): sizes of features on
-    it; bones (B,): of the body; all 1 = not at all.
+    """How other people differ from B drivers. stretch (B, 3): of the head's axes; mouth, eyes (B,): sizes of features
+    on it; bones (B,): of the body; all 1 = not at all.
     """
 
     stretch: Tensor

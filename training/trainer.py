@@ -69,8 +69,8 @@ class Stateful(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a run goes. hours: of this call; finish: hours of all calls, with which the schedule ends if not with its steps;
-    rate: the schedule's peak; decay: of the running average, per step.
+    """How a run goes. hours: of this call; finish: hours of all calls, with which the schedule ends if not with its
+    steps; rate: the schedule's peak; decay: of the running average, per step.
     """
 
     out: Path

@@ -11,7 +11,7 @@ both = pytest.mark.parametrize("backend", ["reference", "numba"])
 
 
 def windows(device: str = "cpu") -> torch.Tensor:
-    """Upright, turned, beyond a corner, mirrored, and nowhere near; no pixel lies on an edge, where rounding decides."""
+    """Upright, turned, beyond a corner, mirrored, and nowhere near; on no edge lies a pixel, where rounding decides."""
     across = torch.tensor([[0.4, 0.0], [0.3, 0.2], [0.5, -0.1], [-0.35, 0.1], [0.2, 0.0]])
     down = torch.stack([-across[:, 1], across[:, 0]], 1)
     down[3] = -down[3]

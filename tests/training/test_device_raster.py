@@ -253,7 +253,7 @@ def _compare_backends(device: str) -> None:
         for backend in ("reference", "triton")
     ]  # fmt: skip
     assert ((drawn[0] - drawn[1]).abs().amax(-1) < 1e-3).float().mean() > 0.9999
-    target, other = torch.tensor([2, 3, 4, 1], device=device), torch.tensor([0, 1, 3, 1], device=device)
+    target, other = torch.tensor([[2, 0], [3, 1], [4, 3], [1, 1]], device=device).unbind(1)  # columns: not contiguous
     moved = [
         device_raster.backward_flow(
             reference, crowd.surfaces, crowd.character, crowd.screen, target, other, SCALE, backend=backend

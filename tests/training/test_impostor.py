@@ -63,8 +63,8 @@ def test_half_of_the_samples_are_driven_by_somebody_else() -> None:
     others = cast.other
     assert 70 < int(others.sum()) < 130
     sides = torch.cat([cast.stretch, cast.mouth[:, None], cast.eyes[:, None]], 1)
-    assert 0.85 <= float(sides.min()) and float(sides.max()) <= 1.15
-    assert BONES[0] <= float(cast.bones.min()) and float(cast.bones.max()) <= BONES[1]
+    assert float(sides.min()) >= 0.85 and float(sides.max()) <= 1.15
+    assert float(cast.bones.min()) >= BONES[0] and float(cast.bones.max()) <= BONES[1]
     assert bool((sides[others] != 1).all()) and bool((sides[~others] == 1).all())
 
 

@@ -3,7 +3,8 @@
 P pictures show C characters, padded to the same numbers of vertices V and faces F; `character` (P,) long tells which
 one a picture shows. There is no loop over triangles or pictures, only over chunks that bound the memory: every triangle
 is spread into the samples of its bounding box (`fill_kernel`), the nearest wins, and what follows looks at hit samples
-only (`raster_triton` has the same as kernels). Equal to `raster` up to rounding: where a sample lies on an edge, either side may win.
+only; `raster_triton` does the same in kernels. Equal to `raster` up to rounding: where a sample lies on an edge, either
+side may win.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from training.render import fill_kernel
 from training.render.raster import Ints, Light, Surface
 
 LABELS = 16  # more than there are
-CHUNK = {"cpu": 1 << 17, "cuda": 1 << 24}  # samples or triangles in work at a time: .1 kB of scratch each, 1 kB without Triton
+# Samples or triangles in work at a time: .1 kB of scratch for each, 1 kB where there is no Triton.
+CHUNK = {"cpu": 1 << 17, "cuda": 1 << 24}
 DULL = 0.6  # a highlight is nothing where its base is smaller
 EDGE = 1.001  # texels that stay free at the far sides of a texture, so that its lookup has a right neighbour
 
@@ -354,8 +356,8 @@ def backward_flow(
     wanted = counted & ~empty
     if fill_kernel.chosen(seen.device, backend) == "triton":
         fill_kernel.twins().follow(
-            wanted, target, reference, hits.triangle, hits.weights, hits.inverse_depth, screen, surfaces.faces, character,
-            shift, seen, tolerance,
+            wanted, target, reference, hits.triangle, hits.weights, hits.inverse_depth, screen, surfaces.faces,
+            character, shift, seen, tolerance,
         )  # fmt: skip
         wanted = wanted[:0]
     for where in wanted.flatten().nonzero()[:, 0].split(chunk_of(seen.device)):

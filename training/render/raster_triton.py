@@ -1,5 +1,5 @@
-"""Triton twins of what `device_raster` does with every sample: each is one launch and keeps in registers what torch would
-write to memory some fifty times. One lane for each sample; those that hit nothing do nothing.
+"""Triton twins of what `device_raster` does with every sample: each is one launch and keeps in registers what torch
+would write to memory some fifty times. One lane for each sample; those that hit nothing do nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ def _edge(ax, ay, bx, by):  # type: ignore[no-untyped-def]
 
 
 @triton.jit
-def _weigh_kernel(best, points, faces, character, triangles, weights, total, size, vertices, count, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]
+def _weigh_kernel(  # type: ignore[no-untyped-def]
+    best, points, faces, character, triangles, weights, total, size, vertices, count, BLOCK: tl.constexpr
+):
     at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     within = at < total
     key = tl.load(best + at, mask=within, other=0)
@@ -82,13 +84,49 @@ def _texel(texels, at, width, fx, fy, channel, live):  # type: ignore[no-untyped
 
 
 @triton.jit
+def _albedo(place, texels, first, width, height, wa, wb, wc, live, EDGE: tl.constexpr):  # type: ignore[no-untyped-def]
+    u = tl.load(place, mask=live, other=0.0) * wa + tl.load(place + 2, mask=live, other=0.0) * wb
+    v = tl.load(place + 1, mask=live, other=0.0) * wa + tl.load(place + 3, mask=live, other=0.0) * wb
+    u = u + tl.load(place + 4, mask=live, other=0.0) * wc - 0.5
+    v = v + tl.load(place + 5, mask=live, other=0.0) * wc - 0.5
+    u = tl.minimum(tl.maximum(u, 0.0), width.to(tl.float32) - EDGE)
+    v = tl.minimum(tl.maximum(v, 0.0), height.to(tl.float32) - EDGE)
+    column = u.to(tl.int64)
+    row = v.to(tl.int64)
+    fx = u - column.to(tl.float32)
+    fy = v - row.to(tl.float32)
+    at = first + row * width + column
+    return (
+        _texel(texels, at, width, fx, fy, 0, live),
+        _texel(texels, at, width, fx, fy, 1, live),
+        _texel(texels, at, width, fx, fy, 2, live),
+    )
+
+
+@triton.jit
+def _shine(lamp, nx, ny, nz, vx, vy, vz, power, wrap, levels, live, DULL: tl.constexpr):  # type: ignore[no-untyped-def]
+    """How much of a light comes back from a surface, diffuse and as a highlight."""
+    dx = tl.load(lamp, mask=live, other=0.0)
+    dy = tl.load(lamp + 1, mask=live, other=0.0)
+    dz = tl.load(lamp + 2, mask=live, other=0.0)
+    diffuse = tl.maximum((nx * dx + ny * dy + nz * dz + wrap) / (1 + wrap), 0.0)
+    hx, hy, hz = dx + vx, dy + vy, dz + vz
+    facing = (nx * hx + ny * hy + nz * hz) / (tl.sqrt(hx * hx + hy * hy + hz * hz) + 1e-9)
+    high = tl.where(facing > DULL, tl.exp(power * tl.log(tl.maximum(facing, DULL))), 0.0)
+    cel, most = levels > 0, tl.maximum(levels, 1.0)
+    level = diffuse * most
+    step = tl.floor(level)
+    diffuse = tl.where(cel, (step + tl.minimum((level - step) * 12, 1.0)) / most, diffuse)
+    return diffuse, tl.where(cel, tl.where(high > 0.5, 1.0, 0.0), high)
+
+
+@triton.jit
 def _shade_kernel(  # type: ignore[no-untyped-def]
     triangles, weights, table, faces, character, place, texels, sheet, matter, steps, eye, lights, ambient, canvas,
     total, area, vertices, count, LIGHTS: tl.constexpr, EDGE: tl.constexpr, DULL: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    within = at < total
-    triangle = tl.load(triangles + at, mask=within, other=-1).to(tl.int64)
+    triangle = tl.load(triangles + at, mask=at < total, other=-1).to(tl.int64)
     live = triangle >= 0
     picture = at // area
     who = tl.load(character + picture, mask=live, other=0)
@@ -101,91 +139,51 @@ def _shade_kernel(  # type: ignore[no-untyped-def]
     a = (base + tl.load(faces + face * 3, mask=live, other=0)) * 7
     b = (base + tl.load(faces + face * 3 + 1, mask=live, other=0)) * 7
     c = (base + tl.load(faces + face * 3 + 2, mask=live, other=0)) * 7
-    x = _mixed(table, a, b, c, wa, wb, wc, 0, live)
-    y = _mixed(table, a, b, c, wa, wb, wc, 1, live)
-    z = _mixed(table, a, b, c, wa, wb, wc, 2, live)
+    vx = tl.load(eye + picture * 3, mask=live, other=0.0) - _mixed(table, a, b, c, wa, wb, wc, 0, live)
+    vy = tl.load(eye + picture * 3 + 1, mask=live, other=0.0) - _mixed(table, a, b, c, wa, wb, wc, 1, live)
+    vz = tl.load(eye + picture * 3 + 2, mask=live, other=0.0) - _mixed(table, a, b, c, wa, wb, wc, 2, live)
     nx = _mixed(table, a, b, c, wa, wb, wc, 3, live)
     ny = _mixed(table, a, b, c, wa, wb, wc, 4, live)
     nz = _mixed(table, a, b, c, wa, wb, wc, 5, live)
     dark = _mixed(table, a, b, c, wa, wb, wc, 6, live)
-
-    first = tl.load(sheet + who * 3, mask=live, other=0)
-    width = tl.load(sheet + who * 3 + 1, mask=live, other=2)
-    height = tl.load(sheet + who * 3 + 2, mask=live, other=2)
-    spot = place + face * 6
-    u = (
-        tl.load(spot, mask=live, other=0.0) * wa
-        + tl.load(spot + 2, mask=live, other=0.0) * wb
-        + tl.load(spot + 4, mask=live, other=0.0) * wc
-    ) - 0.5
-    v = (
-        tl.load(spot + 1, mask=live, other=0.0) * wa
-        + tl.load(spot + 3, mask=live, other=0.0) * wb
-        + tl.load(spot + 5, mask=live, other=0.0) * wc
-    ) - 0.5
-    u = tl.minimum(tl.maximum(u, 0.0), width.to(tl.float32) - EDGE)
-    v = tl.minimum(tl.maximum(v, 0.0), height.to(tl.float32) - EDGE)
-    column = u.to(tl.int64)
-    row = v.to(tl.int64)
-    fx = u - column.to(tl.float32)
-    fy = v - row.to(tl.float32)
-    texel = first + row * width + column
-    red = _texel(texels, texel, width, fx, fy, 0, live)
-    green = _texel(texels, texel, width, fx, fy, 1, live)
-    blue = _texel(texels, texel, width, fx, fy, 2, live)
-
-    vx = tl.load(eye + picture * 3, mask=live, other=0.0) - x
-    vy = tl.load(eye + picture * 3 + 1, mask=live, other=0.0) - y
-    vz = tl.load(eye + picture * 3 + 2, mask=live, other=0.0) - z
     far = tl.maximum(tl.sqrt(vx * vx + vy * vy + vz * vz), 1e-12)
     vx, vy, vz = vx / far, vy / far, vz / far
     turned = tl.where(nx * vx + ny * vy + nz * vz < 0, -1.0, 1.0) / (tl.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9)
-    nx, ny, nz = nx * turned, ny * turned, nz * turned
+    nx, ny, nz = nx * turned, ny * turned, nz * turned  # two-sided
+
     shading = tl.load(matter + face * 4, mask=live, other=0.0)
     gloss = tl.load(matter + face * 4 + 1, mask=live, other=0.0)
     power = tl.load(matter + face * 4 + 2, mask=live, other=1.0)
     wrap = tl.load(matter + face * 4 + 3, mask=live, other=0.0)
     levels = tl.load(steps + who, mask=live, other=0.0)
-    cel = levels > 0
-    levels = tl.maximum(levels, 1.0)
-    sky = 0.5 + 0.5 * ny
-    under = ambient + picture * 6
-    lr = tl.load(under, mask=live, other=0.0)
-    lg = tl.load(under + 1, mask=live, other=0.0)
-    lb = tl.load(under + 2, mask=live, other=0.0)
-    lr += (tl.load(under + 3, mask=live, other=0.0) - lr) * sky
-    lg += (tl.load(under + 4, mask=live, other=0.0) - lg) * sky
-    lb += (tl.load(under + 5, mask=live, other=0.0) - lb) * sky
-    high = tl.zeros_like(lr)
+    sky, under = 0.5 + 0.5 * ny, ambient + picture * 6
+    red = tl.load(under, mask=live, other=0.0) * (1 - sky) + tl.load(under + 3, mask=live, other=0.0) * sky
+    green = tl.load(under + 1, mask=live, other=0.0) * (1 - sky) + tl.load(under + 4, mask=live, other=0.0) * sky
+    blue = tl.load(under + 2, mask=live, other=0.0) * (1 - sky) + tl.load(under + 5, mask=live, other=0.0) * sky
+    high = tl.zeros_like(red)
     for n in tl.static_range(LIGHTS):
         lamp = lights + (picture * LIGHTS + n) * 6
-        dx = tl.load(lamp, mask=live, other=0.0)
-        dy = tl.load(lamp + 1, mask=live, other=0.0)
-        dz = tl.load(lamp + 2, mask=live, other=0.0)
-        cr = tl.load(lamp + 3, mask=live, other=0.0)
-        cg = tl.load(lamp + 4, mask=live, other=0.0)
-        cb = tl.load(lamp + 5, mask=live, other=0.0)
-        diffuse = tl.maximum((nx * dx + ny * dy + nz * dz + wrap) / (1 + wrap), 0.0)
-        level = diffuse * levels
-        floor = tl.floor(level)
-        diffuse = tl.where(cel, (floor + tl.minimum((level - floor) * 12, 1.0)) / levels, diffuse)
-        lr += diffuse * cr
-        lg += diffuse * cg
-        lb += diffuse * cb
-        hx, hy, hz = dx + vx, dy + vy, dz + vz
-        facing = (nx * hx + ny * hy + nz * hz) / (tl.sqrt(hx * hx + hy * hy + hz * hz) + 1e-9)
-        shine = tl.where(facing > DULL, tl.exp(power * tl.log(tl.maximum(facing, DULL))), 0.0)
-        shine = tl.where(cel, tl.where(shine > 0.5, 1.0, 0.0), shine)
-        high += gloss * shine * (cr + cg + cb) * 0.33
+        diffuse, shine = _shine(lamp, nx, ny, nz, vx, vy, vz, power, wrap, levels, live, DULL)
+        lr = tl.load(lamp + 3, mask=live, other=0.0)
+        lg = tl.load(lamp + 4, mask=live, other=0.0)
+        lb = tl.load(lamp + 5, mask=live, other=0.0)
+        red, green, blue = red + diffuse * lr, green + diffuse * lg, blue + diffuse * lb
+        high += gloss * shine * (lr + lg + lb) * 0.33
+
+    first = tl.load(sheet + who * 3, mask=live, other=0)
+    width = tl.load(sheet + who * 3 + 1, mask=live, other=2)
+    height = tl.load(sheet + who * 3 + 2, mask=live, other=2)
+    ar, ag, ab = _albedo(place + face * 6, texels, first, width, height, wa, wb, wc, live, EDGE)
     out = canvas + at * 3
-    tl.store(out, tl.maximum(red * (1 + shading * (lr - 1)) + high, 0.0) * dark, mask=live)
-    tl.store(out + 1, tl.maximum(green * (1 + shading * (lg - 1)) + high, 0.0) * dark, mask=live)
-    tl.store(out + 2, tl.maximum(blue * (1 + shading * (lb - 1)) + high, 0.0) * dark, mask=live)
+    tl.store(out, tl.maximum(ar * (1 + shading * (red - 1)) + high, 0.0) * dark, mask=live)
+    tl.store(out + 1, tl.maximum(ag * (1 + shading * (green - 1)) + high, 0.0) * dark, mask=live)
+    tl.store(out + 2, tl.maximum(ab * (1 + shading * (blue - 1)) + high, 0.0) * dark, mask=live)
 
 
 def shade(
-    triangles: Tensor, weights: Tensor, table: Tensor, faces: Tensor, character: Tensor, place: Tensor, texels: Tensor,
-    sheet: Tensor, matter: Tensor, steps: Tensor, eye: Tensor, lights: Tensor, ambient: Tensor, edge: float, dull: float,
+    triangles: Tensor, weights: Tensor, table: Tensor, faces: Tensor, character: Tensor, place: Tensor,
+    texels: Tensor, sheet: Tensor, matter: Tensor, steps: Tensor, eye: Tensor, lights: Tensor, ambient: Tensor,
+    edge: float, dull: float,
 ) -> Tensor:  # fmt: skip
     """Colours (P, H, W, 3) of samples (P, H, W) that show `triangles`; see `device_raster.shade` and its `Surfaces`.
 
@@ -235,9 +233,9 @@ def _follow_kernel(  # type: ignore[no-untyped-def]
     tl.store(shift + 2 * at, px - ((local - line * side).to(tl.float32) + 0.5), mask=live)
     tl.store(shift + 2 * at + 1, py - (line.to(tl.float32) + 0.5), mask=live)
 
-    known = (px == px) & (py == py)
-    column = tl.where(known, tl.minimum(tl.maximum(tl.floor(px), -2.0), side + 1.0), -2.0).to(tl.int64)
-    row = tl.where(known, tl.minimum(tl.maximum(tl.floor(py), -2.0), side + 1.0), -2.0).to(tl.int64)
+    # Where there is no number, none is larger than −3.
+    column = tl.where(px > -3, tl.minimum(tl.maximum(tl.floor(px), -2.0), side + 1.0), -2.0).to(tl.int64)
+    row = tl.where(py > -3, tl.minimum(tl.maximum(tl.floor(py), -2.0), side + 1.0), -2.0).to(tl.int64)
     near = column < -9
     for dy in tl.static_range(-1, 2):
         for dx in tl.static_range(-1, 2):
@@ -251,8 +249,8 @@ def _follow_kernel(  # type: ignore[no-untyped-def]
 
 
 def follow(
-    wanted: Tensor, target: Tensor, reference: Tensor, triangles: Tensor, weights: Tensor, depth: Tensor, points: Tensor,
-    faces: Tensor, character: Tensor, shift: Tensor, seen: Tensor, tolerance: float,
+    wanted: Tensor, target: Tensor, reference: Tensor, triangles: Tensor, weights: Tensor, depth: Tensor,
+    points: Tensor, faces: Tensor, character: Tensor, shift: Tensor, seen: Tensor, tolerance: float,
 ) -> None:  # fmt: skip
     """Where the surface of samples lies in other pictures, and whether these show it, in place.
 
@@ -260,7 +258,8 @@ def follow(
     side), weights, depth of all pictures as in `Hits`; shift (N·side², 2) samples, seen (N·side²,) are written where
     wanted.
     """
-    points, target, reference, side = points.contiguous(), target.contiguous(), reference.contiguous(), triangles.shape[1]
+    points, target, reference = points.contiguous(), target.contiguous(), reference.contiguous()
+    side = triangles.shape[1]
     held = (wanted, target, reference, triangles, weights, depth, points, faces, character, shift, seen)
     assert all(each.is_contiguous() for each in held)
     _follow_kernel[(triton.cdiv(wanted.numel(), BLOCK),)](

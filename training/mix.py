@@ -1,0 +1,54 @@
+"""Mix what two trainings made, or carry a part of one network into another: `python -m training.mix A B --out C`.
+
+The mean of the weights of a training and of what went on from it draws as sharply as the one and errs as little on
+what neither saw as the other (Wortsman et al. 2022, "Model soups"). `--part closeups --share 1` gives one network's
+close-ups to another, whose transformer may have any shape. What 8 bits go by is lost: `training.calibrate` comes after.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from models import checkpoint
+from models.dit import CausalDiT
+
+
+def mixed(first: CausalDiT, second: CausalDiT, share: float, part: str = "") -> CausalDiT:
+    """`first` with share 0..1 of `second` in all weights whose names begin with `part`, without ranges; in place.
+
+    Raises ValueError where these weights have other names or shapes in `second`.
+    """
+    weights, others = first.state_dict(), second.state_dict()
+    names = [name for name in weights if name.startswith(part)]
+    strange = [name for name in names if name not in others or others[name].shape != weights[name].shape]
+    if strange or not names:
+        raise ValueError(f"{strange[0] if strange else part} is not the same in both networks")
+    first.load_state_dict({**weights, **{name: weights[name].lerp(others[name], share) for name in names}})
+    first.ranges = {}
+    return first
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
+    parser.add_argument("first", type=Path, help="weights whose shape and notes the result has")
+    parser.add_argument("second", type=Path, help="weights that are mixed in")
+    parser.add_argument("--share", type=float, default=0.5, help="of the second, 0..1 (0.5)")
+    parser.add_argument("--part", default="", help="mix only weights whose names begin so: closeups, blocks …")
+    parser.add_argument("--out", type=Path, required=True, help="file to write")
+    given = parser.parse_args(arguments)
+    if not 0 <= given.share <= 1:
+        parser.error(f"--share must lie in 0..1, got {given.share}")
+    try:
+        network = mixed(checkpoint.load(given.first), checkpoint.load(given.second), given.share, given.part)
+        note = f"{given.share:g} of {given.part or 'all'} from {given.second.name}"
+        checkpoint.save(network, given.out, {**checkpoint.notes_of(given.first), "mixed": note})
+    except checkpoint.CheckpointError as error:
+        raise SystemExit(str(error)) from error
+    except ValueError as error:
+        reason = f"{given.second} cannot be mixed into {given.first}: {error}"
+        raise SystemExit(f"{reason}; choose another --part.") from error
+
+
+if __name__ == "__main__":
+    main()
