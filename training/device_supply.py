@@ -6,6 +6,7 @@ the oldest in it, and some smaller batches are picked from all of it meanwhile: 
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -13,9 +14,15 @@ import torch
 from torch import Tensor
 
 from training.bake import Baked, bake, packed, unpacked, worth_baking
-from training.device_samples import DeviceStream
+from training.device_samples import DeviceStream, PlanStream
 from training.impostor import Impostor
+from training.render.bodykit import BodykitError
+from training.render.facekit import FacekitError
 from training.samples import style_number
+
+# Characters that lie on the device at a time, samples each, and how often another one of them acts the same.
+MIX, PER_CHARACTER, TURNS = 16, 32, 2
+PICTURES, PICTURE_BYTES = 768, 60_000_000  # rendered at a time, at most, and the room for each
 
 
 class DeviceSupply:
@@ -29,6 +36,23 @@ class DeviceSupply:
         self.steps = max(1, round(reuse * stream.batch / batch))  # for each batch of the stream
         self.held = max(1, pool // stream.batch)  # the stream's batches in the pool
         self.without = torch.tensor([style_number(style) for style in without], dtype=torch.uint8, device=stream.device)
+
+    @staticmethod
+    def of(arguments: argparse.Namespace, frames: int) -> DeviceSupply:
+        """From the arguments of `Supply.add_to`; `frames` targets of each sample. SystemExit with one sentence when a
+        model cannot be used.
+        """
+        try:
+            plans = PlanStream(
+                arguments.facekit, arguments.seed, frames, per_character=PER_CHARACTER, bodykit=arguments.bodykit
+            )
+        except (FacekitError, BodykitError) as error:
+            raise SystemExit(str(error)) from error
+        pictures = min(PICTURES, torch.cuda.get_device_properties(arguments.device).total_memory // PICTURE_BYTES)
+        drawn = min(MIX * PER_CHARACTER, 1 << max(0, (pictures // (1 + frames)).bit_length() - 1))
+        turns = 1 if arguments.bodykit else TURNS
+        stream = DeviceStream(plans, arguments.device, drawn, MIX, arguments.workers, turns)
+        return DeviceSupply(stream, arguments.batch, arguments.pool, arguments.reuse, arguments.without)
 
     def close(self) -> None:
         """Nothing to end: the stream's workers go with its iterator."""

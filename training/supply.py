@@ -18,18 +18,12 @@ from torch import Tensor
 
 from training.bake import Baked, shard_paths, unpacked
 from training.crew import Crew, Kits, Recipe
-from training.device_samples import DeviceStream, PlanStream
 from training.device_supply import DeviceSupply
 from training.render.appearance import STYLES
-from training.render.bodykit import BodykitError
-from training.render.facekit import FacekitError
 from training.samples import style_number
 
 log = logging.getLogger("training.supply")
 POOL = 4  # shards mixed at a time: a shard has few characters
-# On a device: characters that lie there, samples each, and how often another one of them acts the same.
-MIX, PER_CHARACTER, TURNS = 16, 32, 2
-PICTURES, PICTURE_BYTES = 768, 60_000_000  # rendered at a time, at most, and the room for each
 
 
 class Supply:
@@ -70,7 +64,7 @@ class Supply:
         CUDA without a folder, what the device renders. SystemExit with one sentence when the data cannot be had.
         """
         if arguments.device == "cuda" and arguments.facekit is not None and arguments.data is None:
-            return _on_device(arguments, frames)
+            return DeviceSupply.of(arguments, frames)
         folder = arguments.data or arguments.out / "data"
         if arguments.facekit is None:
             if not folder.is_dir():
@@ -132,20 +126,6 @@ class Supply:
             pool = {}
             if self.crew is not None:
                 self.crew.look()
-
-
-def _on_device(arguments: argparse.Namespace, frames: int) -> DeviceSupply:
-    turns = 1 if arguments.bodykit else TURNS
-    pictures = min(PICTURES, torch.cuda.get_device_properties(arguments.device).total_memory // PICTURE_BYTES)
-    drawn = min(MIX * PER_CHARACTER, 1 << max(0, (pictures // (1 + frames)).bit_length() - 1))
-    try:
-        plans = PlanStream(
-            arguments.facekit, arguments.seed, frames, per_character=PER_CHARACTER, bodykit=arguments.bodykit
-        )
-    except (FacekitError, BodykitError) as error:
-        raise SystemExit(str(error)) from error
-    stream = DeviceStream(plans, arguments.device, drawn, MIX, arguments.workers, turns)
-    return DeviceSupply(stream, arguments.batch, arguments.pool, arguments.reuse, arguments.without)
 
 
 def wanted(path: Path, without: Tensor) -> Tensor:

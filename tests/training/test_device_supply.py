@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from dataclasses import fields
 from itertools import islice
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -63,3 +66,26 @@ def test_styles_may_be_left_out_until_nothing_is_left() -> None:
     supply = DeviceSupply(DeviceStream(plans, "cpu", batch=2, mix=2), 2, pool=2, reuse=1, without=list(STYLES))
     with pytest.raises(SystemExit, match=r"A pool with 0 samples in it gives no batch of 2; enlarge --pool\."):
         next(supply.batches(torch.Generator(), 0))
+
+
+@needs_facekit
+def test_a_device_draws_as_much_at_a_time_as_it_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    from training.device_supply import DeviceSupply  # noqa: PLC0415
+
+    given = Namespace(
+        facekit=FACEKIT, bodykit=None, seed=1, device="cpu", workers=0, batch=8, pool=512, reuse=2.0, without=["flat"]
+    )
+    for gigabytes, frames, drawn in ((80, 2, 256), (24, 2, 128), (80, 8, 64), (80, 1, 256), (0.1, 2, 1)):
+        room = SimpleNamespace(total_memory=int(gigabytes * 1e9))
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _, room=room: room)
+        supply = DeviceSupply.of(given, frames)
+        assert supply.stream.batch == drawn and supply.stream.plans.frames == frames
+        assert supply.held == 512 // drawn and supply.steps == max(1, round(2 * drawn / 8))
+
+
+def test_a_model_that_is_not_there_is_told(tmp_path: Path) -> None:
+    from training.device_supply import DeviceSupply  # noqa: PLC0415
+
+    given = Namespace(facekit=tmp_path / "none.npz", bodykit=None, seed=1, device="cuda", workers=0)
+    with pytest.raises(SystemExit, match=r"none\.npz"):
+        DeviceSupply.of(given, 2)
