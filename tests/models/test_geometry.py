@@ -14,6 +14,7 @@ from models.openings import EYES, LIP_PAIRS, lid_law, lid_opening, within
 from models.retarget import Strength, rest_pose, retarget
 from models.rig import GUIDE, Rig
 from models.topology import Frame, head_frame, nearest_rotation, topology
+from streamer.tree import tensors
 from tests.faces import drawn_face
 
 
@@ -183,6 +184,13 @@ def test_batch_equals_singles(rig: Rig) -> None:
         assert (together.pick(k).focus_flow - alone.focus_flow).abs().mean() < 1e-5
         assert (picture[k] - compose(one, alone)[0]).abs().mean() < 1e-4
         assert torch.equal(pair.pick(k).image, one.image)
+
+
+def test_a_rig_is_repeated_in_a_row(rig: Rig, small: Rig) -> None:
+    repeated, stacked = Rig.stack([rig, small]).repeat(2), Rig.stack([rig, rig, small, small])
+    assert len(repeated) == 4
+    for one, many in zip(tensors(repeated), tensors(stacked), strict=True):
+        assert torch.equal(one, many)
 
 
 def test_stack_of_tight_and_wide(rig: Rig, small: Rig) -> None:
