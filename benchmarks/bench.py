@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import torch
@@ -12,7 +12,7 @@ from tqdm import tqdm
 from benchmarks.artist import Artist
 from benchmarks.contact import contact_sheet, pick, save
 from benchmarks.ledger import Row
-from benchmarks.rendered import DRIVERS, FilmSet, Take, measure
+from benchmarks.rendered import FilmSet, Take, measure
 from streamer.frames import Image
 from streamer.generator import Generator
 from streamer.generators import make_generator
@@ -53,22 +53,22 @@ class Bench:
             for kind in KINDS
         }
 
-    @cached_property
-    def rows(self) -> dict[str, dict[str, list[Row]]]:
-        """By driver and artist, one row for each take; with --sheets, a sheet for each take and driver."""
-        rows: dict[str, dict[str, list[Row]]] = {driver: {} for driver in DRIVERS}
-        for driver in DRIVERS:
-            shown = {take.number: [pick(take.truth)] for take in self.takes}
+    @cache  # noqa: B019 (there is one, and it lives as long as the program)
+    def rows(self, driver: str) -> dict[str, list[Row]]:
+        """By artist, one row for each take that the driver can play; with --sheets, a sheet for each take."""
+        shown = {take.number: [pick(take.truth)] for take in self.takes}
 
-            def keep(take: Take, drawn: list[Image], shown: dict[int, list[list[Image]]] = shown) -> None:
-                shown[take.number].append(pick(drawn))
+        def keep(take: Take, drawn: list[Image]) -> None:
+            shown[take.number].append(pick(drawn))
 
-            for name, artist in self.artists.items():
-                takes = tqdm(self.takes, f"{driver}, {name}", unit="take", leave=False)
-                rows[driver][name] = measure(takes, artist, driver, keep)
-            if self.options.sheets is not None:
-                for take in self.takes:
-                    path = self.options.sheets / "rendered" / f"{take.style}_{take.number}_{driver}.png"
+        rows = {}
+        for name, artist in self.artists.items():
+            takes = tqdm(self.takes, f"{driver}, {name}", unit="take", leave=False)
+            rows[name] = measure(takes, artist, driver, keep)
+        if self.options.sheets is not None:
+            for take in self.takes:
+                path = self.options.sheets / "rendered" / f"{take.style}_{take.number}_{driver}.png"
+                if len(shown[take.number]) > 1:
                     save(contact_sheet(shown[take.number]), path)
         return rows
 

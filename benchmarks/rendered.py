@@ -2,9 +2,10 @@
 
 A take is one character's reference and a few seconds of its motion as the renderer draws them. The driver "self" is
 that very character; "cross" is somebody else, with another face, who makes the same motion before the same camera, in
-the same light: the truth is the same picture, so what is lost from self to cross is what another face costs.
+the same light: the truth is the same picture, so what is lost from self to cross is what another face costs. "tracked"
+is the character himself as MediaPipe sees him, so what is lost from self to tracked is what the tracker costs.
 
-Rigs are built from the renderer's own matte, landmarks and joints, as in training, so that the tracker's mistakes do
+Rigs are built from the renderer's own matte, joints and, unless tracked, landmarks, so that the tracker's mistakes do
 not hide what a generator does. The truth has no sensor noise and no JPEG, which nobody could foresee.
 """
 
@@ -41,7 +42,7 @@ SEED = 900_000  # far from any that trains
 SIZE = 256
 FRAMES = 24
 PACE = 2  # frames of 25 fps from one frame of a take to the next
-DRIVERS = ("self", "cross")
+DRIVERS = ("self", "cross", "tracked")
 FIGURES = ("psnr", "ssim", "akd", "mouth_corr", "mouth_gain", "eye_corr", *REGIONS)
 
 _LIVELY = Mood(talk=1.0, face=1.2, head=1.0, gaze=1.0, body=0.6, blinks=3.0)
@@ -67,6 +68,22 @@ class Take:
     def seen(self) -> list[Face | None]:
         """What MediaPipe sees in the truth: the ruler for what it sees in drawn frames."""
         return track_faces(self.truth)
+
+    def staged(self, driver: str) -> tuple[Rig, list[Motion]] | None:
+        """The rig and what moves it; None where MediaPipe does not see a face throughout and it should."""
+        if driver != "tracked":
+            return self.rig, self.drivers[driver]
+        half = self.rig.size / 2
+        faces = [None if face is None else ((face - [half, half, 0]) / half).astype(np.float32) for face in self.seen]
+        motions = [
+            replace(motion, face=face) for motion, face in zip(self.drivers["self"], faces, strict=True)
+            if face is not None
+        ]  # fmt: skip
+        if len(motions) < len(faces):
+            return None
+        rig = self.rig
+        with torch.inference_mode():
+            return Rig.build(rig.image, rig.matte, torch.from_numpy(faces[0])[None], rig.body, rig.plate), motions
 
 
 Keep = Callable[[Take, list[Image]], None]
@@ -199,10 +216,13 @@ def compare(take: Take, drawn: Sequence[Image]) -> Row:
 
 
 def measure(takes: Iterable[Take], artist: Artist, driver: str, keep: Keep | None = None) -> list[Row]:
-    """One row for each take. keep: called with each take and what was drawn for it."""
+    """One row for each take that the driver can play. keep: called with each of them and what was drawn for it."""
     rows = []
     for take in takes:
-        drawn = animate(artist, take.rig, take.drivers[driver])
+        staged = take.staged(driver)
+        if staged is None:
+            continue
+        drawn = animate(artist, *staged)
         rows.append(compare(take, drawn))
         if keep is not None:
             keep(take, drawn)

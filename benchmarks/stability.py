@@ -26,7 +26,6 @@ from streamer.motion import Motion
 from streamer.recording import recording
 from streamer.smoothing import MotionFilter
 from streamer.video import VideoReader
-from training.bake import PASSING
 from training.motion_tracks import FPS, Track, random_track
 from training.render.appearance import STYLES
 from training.render.landmark_noise import NoiseModel
@@ -156,7 +155,7 @@ def flicker_rows(film: FilmSet, artists: dict[str, Artist], number: int, style: 
     held = [Motion.still(face, body, i / FPS) for i in range(HELD)]
     rng, smooth = np.random.default_rng([number, 5]), MotionFilter()
     said = NoiseModel.load().disturb(rng, np.stack([face] * HELD), [track.act(middle)] * HELD, film.names)
-    trembling = face + PASSING * (said - said.mean(0))
+    trembling = face + said - said.mean(0)
     tracked = [smooth(Motion.still(each, body, i / FPS)) for i, each in enumerate(trembling)]
     rows: Rows = {}
     for name, artist in artists.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.artist import Artist, Blind, Blindfolded, Forgetful
 from benchmarks.bench import Bench
 from benchmarks.ledger import Rows, difference, mean_row, table
-from benchmarks.rendered import FIGURES, measure
+from benchmarks.rendered import DRIVERS, FIGURES, measure
 from models import checkpoint as weights
 from streamer.generators import came_along
 
@@ -15,12 +15,16 @@ STEPS = (1, 2, 4)
 
 
 def rendered(bench: Bench) -> dict[str, Rows]:
-    """Held-out identities, motions and styles with true pixels, driven by themselves and by others."""
+    """Held-out identities, motions and styles with true pixels, driven by themselves, by others, and as tracked."""
     out: dict[str, Rows] = {}
-    for driver, rows in bench.rows.items():
+    for driver in DRIVERS:
+        rows = bench.rows(driver)
+        if not rows["dit"]:
+            print(f"Rendered truth, driver: {driver}: MediaPipe saw a face throughout in none of the takes")
+            continue
         out[driver] = means = {name: mean_row(each) for name, each in rows.items()}
         means["dit − geometry"] = difference(means["dit"], means["geometry"])
-        print(table(f"Rendered truth, {len(bench.takes)} takes, driver: {driver}; regions in dB", means, FIGURES))
+        print(table(f"Rendered truth, {len(rows['dit'])} takes, driver: {driver}; regions in dB", means, FIGURES))
     return out
 
 
@@ -33,7 +37,7 @@ def styles(bench: Bench) -> dict[str, Rows]:
     without = {style: bench.artist(bench.generator("dit", path)) for style, path in bench.options.checkpoint_without}
     for style in dict.fromkeys(take.style for take in bench.takes):
         here = [i for i, take in enumerate(bench.takes) if take.style == style]
-        rows = {name: mean_row([each[i] for i in here]) for name, each in bench.rows["cross"].items()}
+        rows = {name: mean_row([each[i] for i in here]) for name, each in bench.rows("cross").items()}
         if style in without:
             row = mean_row(measure([bench.takes[i] for i in here], without[style], "cross"))
             rows[f"dit without {style}"] = row
@@ -50,7 +54,7 @@ def steps(bench: Bench) -> Rows:
     The teacher has its own weights with --teacher FILE, else it is the same network.
     """
     many, teacher = bench.options.teacher_steps, bench.options.teacher
-    rows: Rows = {"geometry": mean_row(bench.rows["self"]["geometry"])}
+    rows: Rows = {"geometry": mean_row(bench.rows("self")["geometry"])}
     for count in (*STEPS, many):
         path = teacher if count == many else None
         name = f"teacher, {many} steps" if count == many else f"{count} step{'s' if count > 1 else ''}"
@@ -67,7 +71,7 @@ def ablations(bench: Bench) -> dict[str, object]:
         "no past frames": Forgetful(bench.generator("dit")),
         "no warp input": Blindfolded(bench.generator("dit")),
     }
-    rows: Rows = {name: mean_row(bench.rows["self"][name]) for name in ("dit", "geometry")}
+    rows: Rows = {name: mean_row(bench.rows("self")[name]) for name in ("dit", "geometry")}
     rows |= {name: _row(bench, bench.artist(generator)) for name, generator in taken.items()}
     shapes = {"dit": describe_weights(bench.options.checkpoint or came_along(bench.device))}
     for name, path in bench.options.ablation:

@@ -26,7 +26,6 @@ from models.topology import Frame
 from training.impostor import Impostor
 
 SIDE = PRESETS["tiny"].side
-PASSING = 0.15  # share of the tracker's error that changes from frame to frame; the rest is the person's, and stays
 LARGE = 2  # kind of sample; every other one is left out: a webcam sees few and their errors drown all others
 
 
@@ -115,10 +114,7 @@ def bake(samples: dict[str, Tensor], who: Impostor | None = None) -> Baked:
     rig = Rig.build(image, picture("ref_matte"), points("ref_face"), points("ref_body"))
     many = rig.repeat(frames)
     rest = guide(rig, rest_pose(rig))
-    bias = (points("ref_face") - points("ref_face_true"))[:, None]
-    true = points("target_face_true")
-    error = bias + PASSING * (points("target_face") - true - bias)
-    target = driver_of((true + error).flatten(0, 1), points("target_body").flatten(0, 1), cast)
+    target = driver_of(points("target_face").flatten(0, 1), points("target_body").flatten(0, 1), cast)
     pose = retarget(many, target, driver_of(many.face, many.body, cast))
     guidance = guide(many, pose)
     reference = crop_focus(torch.cat([rig.image, rig.matte, rig.plate], 1), rig.focus, SIDE)

@@ -1,8 +1,8 @@
 """The errors that MediaPipe makes on faces, as a random process fitted to MediaPipe on renders.
 
 Error / eye distance = M · (1, blink, jaw, yaw, pitch, …) + a few principal components, a part of which belongs to the
-character and stays over its frames while the rest jitters. `python -m training.render.landmark_noise --facekit PATH`
-measures it again.
+character and stays over its frames while the rest jitters, of which smoothing lets little pass.
+`python -m training.render.landmark_noise --facekit PATH` measures it again.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from training.render.scene import random_scene
 
 NOISE_FILE = Path(__file__).with_name("landmark_noise.npz")
 COMPONENTS = 40
+PASSING = 0.15  # share of the jitter that is left: drawn anew for each frame, all of it would teach to move less
 SHAPES = ("eyeBlink_R", "eyeBlink_L", "jawOpen", "mouthPucker", "mouthSmile_L", "mouthSmile_R")
 
 
@@ -49,12 +50,12 @@ class NoiseModel:
             return cls(file["mean"].astype(np.float32), file["components"].astype(np.float32), float(file["steady"]))
 
     def disturb(self, rng: Rng, true: Array, acts: list[Act], names: Names) -> Array:
-        """True landmarks (T, 478, 3) of one character's frames → what a tracker would say."""
+        """True landmarks (T, 478, 3) of one character's frames → what a tracker would say, smoothed."""
         count = len(self.components)
         bias = rng.normal(0, np.sqrt(self.steady), count)
         out = true.copy()
         for i, act in enumerate(acts):
-            code = bias + rng.normal(0, np.sqrt(1 - self.steady), count)
+            code = bias + PASSING * rng.normal(0, np.sqrt(1 - self.steady), count)
             error = features(act, names) @ self.mean + code.astype(np.float32) @ self.components
             out[i] += error.reshape(POINTS, 3) * eye_distance(true[i])
         return out
