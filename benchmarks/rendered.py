@@ -70,18 +70,18 @@ class Take:
         return track_faces(self.truth)
 
     def staged(self, driver: str) -> tuple[Rig, list[Motion]] | None:
-        """The rig and what moves it; None where MediaPipe does not see a face throughout and it should."""
-        if driver != "tracked":
-            return self.rig, self.drivers[driver]
-        half = self.rig.size / 2
-        faces = [None if face is None else ((face - [half, half, 0]) / half).astype(np.float32) for face in self.seen]
-        motions = [
-            replace(motion, face=face) for motion, face in zip(self.drivers["self"], faces, strict=True)
-            if face is not None
-        ]  # fmt: skip
-        if len(motions) < len(faces):
+        """The rig and what moves it; None where the driver cannot play."""
+        return self.tracked if driver == "tracked" else (self.rig, self.drivers[driver])
+
+    @cached_property
+    def tracked(self) -> tuple[Rig, list[Motion]] | None:
+        """Rig and motions by what MediaPipe sees; None where it does not see a face throughout."""
+        rig, seen = self.rig, [face for face in self.seen if face is not None]
+        if len(seen) < len(self.seen):
             return None
-        rig = self.rig
+        half = rig.size / 2
+        faces = [((face - [half, half, 0]) / half).astype(np.float32) for face in seen]
+        motions = [replace(motion, face=face) for motion, face in zip(self.drivers["self"], faces, strict=True)]
         with torch.inference_mode():
             return Rig.build(rig.image, rig.matte, torch.from_numpy(faces[0])[None], rig.body, rig.plate), motions
 

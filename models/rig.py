@@ -144,14 +144,14 @@ class Rig:
 
     def pick(self, index: int) -> Rig:
         """One of the batch, as a batch of one (views, no copies)."""
-        at = slice(index, index + 1)
-        taken: dict[str, Any] = {name: _take(getattr(self, name), at) for name in BATCHED}
-        return replace(self, **taken)
+        return self._taken(slice(index, index + 1))
 
     def repeat(self, times: int) -> Rig:
         """Each of the batch so many times in a row."""
-        every = torch.arange(len(self), device=self.image.device).repeat_interleave(times)
-        taken: dict[str, Any] = {name: _take(getattr(self, name), every) for name in BATCHED}
+        return self._taken(torch.arange(len(self), device=self.image.device).repeat_interleave(times))
+
+    def _taken(self, at: slice | Tensor) -> Rig:
+        taken: dict[str, Any] = {name: _take(getattr(self, name), at) for name in BATCHED}
         return replace(self, **taken)
 
     def to(self, device: torch.device | str) -> Rig:

@@ -90,7 +90,7 @@ def driver_of(face: Tensor, body: Tensor, who: Impostor) -> Driver:
     (streamer/torso.py); those of the person himself are plain, so that his joints have to.
     """
     body = who.body(body)
-    told = torch.zeros_like(body[:, 11:13, :2]) + who.other[:, None, None]
+    told = who.other.to(body.dtype)[:, None, None].expand(-1, 2, 2)
     shoulders = torch.cat([body[:, 11:13, :2], told], -1)
     return Driver(face=who.face(face), body=body, hands=face.new_zeros(len(face), 2, 21, 4), torso=shoulders)
 

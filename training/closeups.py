@@ -27,6 +27,7 @@ from training.supply import Supply
 from training.train import fresh
 from training.trainer import Options, Stateful, Trainer
 
+FRAMES = 12  # of a step, if nobody says
 CALM = 0.05  # weight of a frame in which nothing opens or closes, against a gap's change in outer eye distances
 TURN = 0.5  # norm of the rotations' difference, at which a head has turned far: 20°
 NEAREST = 45.0  # pixels between the outer eye corners, at least
@@ -118,15 +119,15 @@ def in_units(sight: Sight, step: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Nearer:
-    """The task: mouths and eyes of every frame, each window by itself. gan: weight of the critics'
-    word, critics: none, or one each for "mouth" and "eyes". frames: of a step.
+    """The task: mouths and eyes of every frame, each window by itself. gan: weight of the critics' word, critics: none,
+    or one each for "mouth" and "eyes". frames: of a step.
     """
 
     name: str
     options: Options
     gan: float = 0.0
     critics: dict[str, Critic] = field(default_factory=dict)
-    frames: int = 12
+    frames: int = FRAMES
 
     def loss(self, network: CausalDiT, batch: Baked, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
         """Mean terms of mouths and eyes; sheet (B, 3, n, 4·n): mouth at rest, moved, drawn, truth."""
@@ -163,7 +164,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--start", type=Path, default=None, help="weights whose close-ups are trained (further)")
     Options.add_to(parser, steps=8_000, rate=1e-3)
     Supply.add_to(parser, batch=12)
-    parser.add_argument("--frames", type=int, default=12, help="of a step, those of the batch in which most happens")
+    parser.add_argument("--frames", type=int, default=FRAMES, help="of a step: where most happens in its batch")
     parser.add_argument("--gan", type=float, default=0.0, help="weight of critics of what had to be invented")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

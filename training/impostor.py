@@ -3,7 +3,7 @@ nothing."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,20 +19,16 @@ BONES = (0.8, 1.2)  # scale of bones (DreamActor-M1, Luo et al. 2025)
 
 @dataclass(frozen=True)
 class Impostor:
-    """How other people differ from B drivers. stretch (B, 3): of the head's axes; mouth, eyes (B,): sizes of features
-    on it; bones (B,): of the body; all 1 = not at all.
+    """How other people differ from B drivers. scales (B, 6): width, height and depth of the head, sizes of mouth and
+    eyes on it, bones of the body; all 1 = not at all.
     """
 
-    stretch: Tensor
-    mouth: Tensor
-    eyes: Tensor
-    bones: Tensor
+    scales: Tensor
 
     @staticmethod
     def of(scales: np.ndarray) -> Impostor:
-        """From (B, 6): width, height, depth, mouth, eyes, bones."""
-        table = torch.from_numpy(scales.astype(np.float32))
-        return Impostor(table[:, :3], *table[:, 3:].unbind(1))
+        """From (B, 6) numbers."""
+        return Impostor(torch.from_numpy(scales.astype(np.float32)))
 
     @staticmethod
     def nobody(count: int = 1) -> Impostor:
@@ -50,17 +46,34 @@ class Impostor:
         return Impostor.of(scales)
 
     @property
+    def stretch(self) -> Tensor:
+        """(B, 3) of the head's axes."""
+        return self.scales[:, :3]
+
+    @property
+    def mouth(self) -> Tensor:
+        return self.scales[:, 3]
+
+    @property
+    def eyes(self) -> Tensor:
+        return self.scales[:, 4]
+
+    @property
+    def bones(self) -> Tensor:
+        return self.scales[:, 5]
+
+    @property
     def other(self) -> Tensor:
         """(B,) bool: whether it is somebody else."""
-        return (self.stretch != 1).any(1) | (self.mouth != 1) | (self.eyes != 1) | (self.bones != 1)
+        return (self.scales != 1).any(1)
 
     def repeat(self, times: int) -> Impostor:
         """Each of the batch so many times in a row."""
-        return Impostor(*(getattr(self, f.name).repeat_interleave(times, 0) for f in fields(self)))
+        return Impostor(self.scales.repeat_interleave(times, 0))
 
     def to(self, device: torch.device) -> Impostor:
         """The same people on another device."""
-        return Impostor(*(getattr(self, f.name).to(device) for f in fields(self)))
+        return Impostor(self.scales.to(device))
 
     def face(self, face: Tensor) -> Tensor:
         """The other's landmarks (B, 478, 3) where these are the driver's."""

@@ -185,7 +185,7 @@ class Trainer:
         number or the disk is full; the last saved state stays.
         """
         torch.set_num_threads(self.options.threads)
-        torch.backends.cudnn.benchmark = True  # every batch has the same shape
+        torch.backends.cudnn.benchmark = True  # batches have few shapes
         try:
             bar = tqdm(total=self.options.steps, initial=self.step, mininterval=10)
             with bar, closing(self._batches()) as batches:
@@ -213,9 +213,9 @@ class Trainer:
 
     @property
     def progress(self) -> float:
-        """How much of the schedule is done, 1 = all."""
+        """0..1 how much of the schedule is done."""
         options = self.options
-        return max(self.step / max(options.steps, 1), self.seconds / (3600 * options.finish))
+        return min(max(self.step / max(options.steps, 1), self.seconds / (3600 * options.finish)), 1.0)
 
     @property
     def _kept(self) -> str:
@@ -227,7 +227,7 @@ class Trainer:
         seed = self.options.seed * 1_000_003 + self.step
         generator = torch.Generator(self.options.device).manual_seed(seed)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.step, self.options, min(self.progress, 1.0))
+            group["lr"] = learning_rate(self.step, self.options, self.progress)
         self.optimizer.zero_grad(set_to_none=True)
         terms, sheet = self.task.loss(self.network, batch, generator)
         loss = torch.stack(list(terms.values())).sum()

@@ -128,4 +128,4 @@ def test_what_renders_hit(compiled: list[Any]) -> None:
     best, box = torch.zeros(2048, dtype=torch.int64), torch.ones(4, 6, dtype=torch.long)
     fill_kernel._cover_triton(torch.zeros(4, 3, 3), box, 4, best, 32)
     faces, who = torch.zeros(3, 9, 3, dtype=torch.int32), torch.zeros(2, dtype=torch.long)
-    raster_triton.weigh(best, torch.zeros(2, 5, 3), faces, who, 32)
+    raster_triton.weigh(best.int(), torch.zeros(2, 5, 3), faces, who, 32)

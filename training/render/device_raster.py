@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import pairwise
+from types import ModuleType
 
 import numpy as np
 import torch
@@ -128,19 +130,30 @@ def fill(
         box, drawn = _boxes(corners, number, count, hollow, size)
         for some, total in _chunks(box[:, fill_kernel.AREA], step):
             fill_kernel.cover(corners[drawn[some]], box[some], total, best, size, backend)
-    shape = (pictures, size, size)
-    if fill_kernel.chosen(points.device, backend) == "triton":
-        triangle, weights = fill_kernel.twins().weigh(best, points, faces, character, size)
-        return Hits(triangle.view(shape), weights.view(*shape, 2), fill_kernel.unpack(best)[1].view(shape))
     triangle, depth = fill_kernel.unpack(best)
-    weights = torch.zeros(len(best), 2, device=points.device)
-    for where in (best > 0).nonzero()[:, 0].split(step):
+    kernels = _kernels(points.device, backend)
+    weights = (kernels.weigh if kernels else _weigh)(triangle, points, faces, character, size)
+    shape = (pictures, size, size)
+    return Hits(triangle.view(shape), weights.view(*shape, 2), depth.view(shape))
+
+
+def _kernels(device: torch.device, backend: str) -> ModuleType | None:
+    """`raster_triton` where `fill_kernel.cover` runs on Triton, too."""
+    if fill_kernel.chosen(device, backend) != "triton":
+        return None
+    return import_module("training.render.raster_triton")
+
+
+def _weigh(triangle: Tensor, points: Tensor, faces: Tensor, character: Tensor, size: int) -> Tensor:
+    """Weights (P·size², 2) of the samples that see triangles (P·size²,), as in `Hits`."""
+    weights = torch.zeros(len(triangle), 2, device=points.device)
+    for where in (triangle >= 0).nonzero()[:, 0].split(chunk_of(points.device)):
         picture = torch.div(where, size * size, rounding_mode="floor")
-        corners = _corners(points, faces, character, picture * count + triangle[where])
+        corners = _corners(points, faces, character, picture * faces.shape[1] + triangle[where])
         px, py = _centre(where, size)
         near = torch.stack(fill_kernel.edges(corners, px, py), 1) * corners[:, :, 2]
         weights[where] = near[:, :2] / near.sum(1, keepdim=True)
-    return Hits(triangle.view(shape), weights.view(*shape, 2), depth.view(shape))
+    return weights
 
 
 def _corners(points: Tensor, faces: Tensor, character: Tensor, number: Tensor) -> Tensor:
@@ -224,8 +237,9 @@ def shade(
     """
     size, count = hits.triangle.shape[1], surfaces.faces.shape[1]
     table = torch.cat([vertices, normal, dark[..., None]], 2)  # (P, V, 7)
-    if fill_kernel.chosen(table.device, backend) == "triton":
-        return fill_kernel.twins().shade(
+    kernels = _kernels(table.device, backend)
+    if kernels:
+        return kernels.shade(
             hits.triangle, hits.weights, table, surfaces.faces, character, surfaces.place, surfaces.texels,
             surfaces.sheet, surfaces.matter, surfaces.steps, eye, lights.lights, lights.ambient, EDGE, DULL,
         )  # fmt: skip
@@ -343,7 +357,7 @@ def backward_flow(
     `fill_kernel.cover`.
     Returns flow (N, 2, h, w) canvas units, visibility (N, h, w) 0..1, label of the majority of each pixel (P, h, w).
     """
-    side, count = hits.triangle.shape[1], surfaces.faces.shape[1]
+    side = hits.triangle.shape[1]
     fine = _sample_labels(hits, surfaces.label, character)
     majority = _majority(fine, scale)
     spread = majority.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
@@ -352,29 +366,38 @@ def backward_flow(
     hidden = (majority != 0).repeat_interleave(scale, 1).repeat_interleave(scale, 2)[reference]
     seen = (counted & empty & ~hidden).float().flatten()
     shift = torch.zeros(seen.numel(), 2, device=seen.device)
-    depth = hits.inverse_depth.flatten()
-    wanted = counted & ~empty
-    if fill_kernel.chosen(seen.device, backend) == "triton":
-        fill_kernel.twins().follow(
-            wanted, target, reference, hits.triangle, hits.weights, hits.inverse_depth, screen, surfaces.faces,
-            character, shift, seen, tolerance,
-        )  # fmt: skip
-        wanted = wanted[:0]
-    for where in wanted.flatten().nonzero()[:, 0].split(chunk_of(seen.device)):
-        pair = torch.div(where, side * side, rounding_mode="floor")
-        own = where + (target[pair] - pair) * (side * side)
-        other = reference[pair]
-        weights = _full(hits.weights.view(-1, 2)[own])
-        corners = _corners(screen, surfaces.faces, character, other * count + hits.triangle.flatten()[own])
-        # Perspective-correct weights act on the surface; the picture needs x/z, hence the division.
-        far = weights / corners[..., 2]
-        z = far.sum(1)
-        place = (corners[..., :2] * far[..., None]).sum(1) / z[:, None]
-        shift[where] = place - torch.stack(_centre(own, side), 1)
-        seen[where] = _seen(depth, place, z, other, side, tolerance).float()
+    kernels = _kernels(seen.device, backend)
+    (kernels.follow if kernels else _follow)(
+        counted & ~empty, target, reference, hits.triangle, hits.weights, hits.inverse_depth, screen, surfaces.faces,
+        character, shift, seen, tolerance,
+    )  # fmt: skip
     votes = _blocks(counted, scale).sum(-1).clamp_min(1)
     flow = [_blocks(part.view_as(empty), scale).sum(-1) / votes * (2 / side) for part in shift.unbind(1)]
     return torch.stack(flow, 1), _blocks(seen.view_as(empty), scale).sum(-1) / votes, majority
+
+
+def _follow(
+    wanted: Tensor, target: Tensor, reference: Tensor, triangles: Tensor, weights: Tensor, depth: Tensor,
+    points: Tensor, faces: Tensor, character: Tensor, shift: Tensor, seen: Tensor, tolerance: float,
+) -> None:  # fmt: skip
+    """Where the surface of samples lies in other pictures, and whether these show it, in place.
+
+    wanted (N, side, side) bool: samples of the pictures target (N,), looked for in reference (N,); triangles (P, side,
+    side), weights, depth of all pictures as in `Hits`; shift (N·side², 2) samples, seen (N·side²,) are written where
+    wanted.
+    """
+    side, count = triangles.shape[1], faces.shape[1]
+    for where in wanted.flatten().nonzero()[:, 0].split(chunk_of(wanted.device)):
+        pair = torch.div(where, side * side, rounding_mode="floor")
+        own = where + (target[pair] - pair) * (side * side)
+        other = reference[pair]
+        corners = _corners(points, faces, character, other * count + triangles.flatten()[own])
+        # Perspective-correct weights act on the surface; the picture needs x/z, hence the division.
+        far = _full(weights.view(-1, 2)[own]) / corners[..., 2]
+        z = far.sum(1)
+        place = (corners[..., :2] * far[..., None]).sum(1) / z[:, None]
+        shift[where] = place - torch.stack(_centre(own, side), 1)
+        seen[where] = _seen(depth.flatten(), place, z, other, side, tolerance).float()
 
 
 def _seen(depth: Tensor, place: Tensor, z: Tensor, picture: Tensor, side: int, tolerance: float) -> Tensor:

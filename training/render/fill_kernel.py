@@ -8,8 +8,6 @@ keeps them in registers.
 from __future__ import annotations
 
 import os
-from importlib import import_module
-from types import ModuleType
 
 import torch
 from torch import Tensor
@@ -51,11 +49,6 @@ def chosen(device: torch.device, backend: str = "auto") -> str:
     if backend == "auto":
         return "triton" if able and device.type == "cuda" else "reference"
     return backend
-
-
-def twins() -> ModuleType:
-    """The kernels that look at what was drawn; where `chosen` says triton."""
-    return import_module("training.render.raster_triton")
 
 
 def unpack(best: Tensor) -> tuple[Tensor, Tensor]:

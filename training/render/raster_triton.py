@@ -19,13 +19,11 @@ def _edge(ax, ay, bx, by):  # type: ignore[no-untyped-def]
 
 @triton.jit
 def _weigh_kernel(  # type: ignore[no-untyped-def]
-    best, points, faces, character, triangles, weights, total, size, vertices, count, BLOCK: tl.constexpr
+    triangles, points, faces, character, weights, total, size, vertices, count, BLOCK: tl.constexpr
 ):
     at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    within = at < total
-    key = tl.load(best + at, mask=within, other=0)
-    live = key > 0
-    triangle = tl.where(live, 2147483647 - (key & 0xFFFFFFFF), 0)
+    triangle = tl.load(triangles + at, mask=at < total, other=-1).to(tl.int64)
+    live = triangle >= 0
     picture = at // (size * size)
     local = at - picture * size * size
     row = local // size
@@ -46,23 +44,20 @@ def _weigh_kernel(  # type: ignore[no-untyped-def]
     first = _edge(bx, by, cx, cy) * tl.load(a + 2, mask=live, other=0.0)
     second = _edge(cx, cy, ax, ay) * tl.load(b + 2, mask=live, other=0.0)
     third = _edge(ax, ay, bx, by) * tl.load(c + 2, mask=live, other=0.0)
-    whole = first + second + third
-    whole = tl.where(live, whole, 1.0)
-    tl.store(triangles + at, tl.where(live, triangle, -1).to(tl.int32), mask=within)
-    tl.store(weights + 2 * at, first / whole, mask=within)
-    tl.store(weights + 2 * at + 1, second / whole, mask=within)
+    whole = tl.where(live, first + second + third, 1.0)
+    tl.store(weights + 2 * at, first / whole, mask=live)
+    tl.store(weights + 2 * at + 1, second / whole, mask=live)
 
 
-def weigh(best: Tensor, points: Tensor, faces: Tensor, character: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Triangles (P·size²,) int32 and weights (P·size², 2) of what `fill_kernel.cover` found; as in `Hits`."""
+def weigh(triangle: Tensor, points: Tensor, faces: Tensor, character: Tensor, size: int) -> Tensor:
+    """See `device_raster._weigh`."""
     points, faces = points.contiguous(), faces.contiguous()
-    assert best.is_contiguous() and points.shape[2] == 3 and faces.dtype == torch.int32
-    triangles = torch.empty(len(best), dtype=torch.int32, device=best.device)
-    weights = torch.empty(len(best), 2, device=best.device)
-    _weigh_kernel[(triton.cdiv(len(best), BLOCK),)](
-        best, points, faces, character, triangles, weights, len(best), size, points.shape[1], faces.shape[1], BLOCK
+    assert triangle.is_contiguous() and points.shape[2] == 3 and faces.dtype == torch.int32
+    weights = torch.zeros(len(triangle), 2, device=triangle.device)
+    _weigh_kernel[(triton.cdiv(len(triangle), BLOCK),)](
+        triangle, points, faces, character, weights, len(triangle), size, points.shape[1], faces.shape[1], BLOCK
     )
-    return triangles, weights
+    return weights
 
 
 @triton.jit
@@ -252,12 +247,7 @@ def follow(
     wanted: Tensor, target: Tensor, reference: Tensor, triangles: Tensor, weights: Tensor, depth: Tensor,
     points: Tensor, faces: Tensor, character: Tensor, shift: Tensor, seen: Tensor, tolerance: float,
 ) -> None:  # fmt: skip
-    """Where the surface of samples lies in other pictures, and whether these show it, in place.
-
-    wanted (N, side, side) bool: samples of the pictures target (N,), looked for in reference (N,); triangles (P, side,
-    side), weights, depth of all pictures as in `Hits`; shift (N·side², 2) samples, seen (N·side²,) are written where
-    wanted.
-    """
+    """See `device_raster._follow`."""
     points, target, reference = points.contiguous(), target.contiguous(), reference.contiguous()
     side = triangles.shape[1]
     held = (wanted, target, reference, triangles, weights, depth, points, faces, character, shift, seen)
