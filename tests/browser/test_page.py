@@ -53,14 +53,23 @@ def test_camera_that_does_not_open_is_told_in_words(open_page: OpenPage, stub: K
     expect(page.locator("#status")).to_have_text("Ready")
 
 
-def test_unplugged_camera_is_told_in_words(open_page: OpenPage, stub: Kagami) -> None:
+def test_unplugged_camera_is_told_in_words_and_taken_back(open_page: OpenPage, stub: Kagami) -> None:
     page = open_page(stub.url)
     go_live(page)
+    # Gone from the list as well: one that is still there is opened again at once, before anybody could read of it.
     page.evaluate(
-        "() => { const [track] = document.getElementById('preview').srcObject.getTracks();"
+        "() => { navigator.mediaDevices.enumerateDevices = async () => [];"
+        " const [track] = document.getElementById('preview').srcObject.getTracks();"
         " track.stop(); track.dispatchEvent(new Event('ended')); }"
     )
     expect_words(page, "The camera went away")
+    expect(page.locator("#self")).to_be_hidden()
+    page.evaluate(
+        "() => { delete navigator.mediaDevices.enumerateDevices;"
+        " navigator.mediaDevices.dispatchEvent(new Event('devicechange')); }"
+    )
+    expect(page.get_by_role("alert")).to_be_hidden()
+    expect(page.locator("#self")).to_be_visible()
 
 
 def test_bad_pictures_are_told_in_words_and_nothing_is_lost(open_page: OpenPage, stub: Kagami) -> None:
