@@ -30,6 +30,7 @@ from models.rig import Rig
 from streamer.errors import KagamiError
 from streamer.frames import Image
 from streamer.motion import Motion
+from streamer.mouth import MouthTracker
 from streamer.shade import ShadeTracker
 from training.motion_tracks import FPS, Mood, Names, Track, random_track
 from training.render.appearance import STYLES
@@ -152,13 +153,14 @@ class FilmSet:
         """The true landmarks and joints of a character as a tracker's motions, with the light on the skin where shots
         of these acts show it.
         """
-        out, light = [], ShadeTracker()
+        out, light, mouth = [], ShadeTracker(), MouthTracker()
         for i, act in enumerate(acts):
             face = self.landmarks.face(character, act, scene.camera)
             body = self.landmarks.body(character, act, scene.camera, face)
             motion = Motion.still(face, body, i / fps)
             if shots:
-                motion = replace(motion, shade=light.track(shots[i].image, motion.captured, face))
+                shade = light.track(shots[i].image, motion.captured, face)
+                motion = replace(motion, shade=shade, mouth=mouth.track(shots[i].image, motion.captured, face))
             out.append(motion)
         return out
 

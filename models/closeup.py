@@ -7,8 +7,8 @@ so that a few convolutions suffice. Windows know nothing of each other and remem
 
 Three things need no network (`Sight.sure`). What closes: a warp leaves a line of eyeball or teeth where lids or lips
 meet, which gets the colour of their edge. What a turning eyeball shows that the picture hides (models/eyeball.py). The
-picture's own teeth, which the warp would stretch with the lips (models/teeth.py). And where the network cannot know, it
-is taken at its word.
+picture's own teeth, which the warp would stretch with the lips (models/teeth.py). What else an open mouth shows is told
+by the driver's own (`told`, models/mouth.py); where he shows nothing either, the network is taken at its word.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from models.config import ModelConfig
 from models.eyeball import clear, eyeball
 from models.grid import smoothstep, unit_grid
+from models.mouth import laid, settled, white
 from models.numbers import floats, take
 from models.openings import height, opening
 from models.teeth import behind, own, teeth
@@ -44,7 +45,7 @@ class Still:
     """What a view shows of B pictures themselves, made once: window on the map, maps (B, 5, n, n) picture −1..1 and
     both openings, marks (B, K, 2) landmarks in window units. rim (B, 3, 1, n) 0..1: along the opening's upper edge.
     inside (B, 5, n, n) 0..1: the eyeball behind the lids, its opening, and that without its border; or a mouth as it
-    is, its opening, and its teeth. known (B,) 0..1: how well.
+    is, its opening, and its teeth. known (B,) 0..1: how well. white (B, 3) 0..1: what is white in the picture.
     """
 
     window: Window
@@ -53,6 +54,7 @@ class Still:
     rim: Tensor
     inside: Tensor
     known: Tensor
+    white: Tensor
 
     @staticmethod
     def stack(stills: Sequence[Still]) -> Still:
@@ -133,7 +135,7 @@ def stand(view: View, picture: Tensor, face: Tensor, frame: Frame, side: int) ->
     if view.turns:
         whole, known = eyeball(look, shown[:, :1], *circle(window.at(points(face, [view.outer]))))
         bare = clear(shown[:, :1])
-    return Still(window, maps, marks, rim, torch.cat([whole, shown[:, :1], bare], 1), known)
+    return Still(window, maps, marks, rim, torch.cat([whole, shown[:, :1], bare], 1), known, white(picture, face))
 
 
 def see(views: Sequence[View], subject: Subject, still: Still) -> Sight:
@@ -162,8 +164,7 @@ def asked(was: Tensor, now: Tensor, held: Tensor) -> Tensor:
     """`Sight.asked` about a mouth: where its opening now (B, 1, n, n) is not what comes there of the one at rest, was,
     held (B, 1, n, n), and all of one that is much wider than at rest. Moved lips are sharper than painted ones.
     """
-    share = was.mean((1, 2, 3), keepdim=True) / now.mean((1, 2, 3), keepdim=True).clamp_min(1e-4)
-    lost = torch.maximum((now - held).abs(), now * (1 - smoothstep(*SHOWN, share)))
+    lost = torch.maximum((now - held).abs(), now * (1 - smoothstep(*SHOWN, share(was, now))))
     near = F.avg_pool2d(F.max_pool2d(F.max_pool2d(lost, 4), 3, 1, 1), 3, 1, 1)
     return F.interpolate(near, size=now.shape[-2:], mode="bilinear", align_corners=False)
 
@@ -192,8 +193,12 @@ def ajar(view: View, was: Tensor, now: Tensor) -> Tensor:
     """(B, 1, 1, 1) 0..1 how far an opening shows its inside: not at all where lips or lids all but meet. was, now: its
     coverage (B, 1, n, n) at rest and now.
     """
-    share = now.mean((1, 2, 3), keepdim=True) / was.mean((1, 2, 3), keepdim=True).clamp_min(1e-4)
-    return smoothstep(*view.ajar, share)
+    return smoothstep(*view.ajar, share(now, was))
+
+
+def share(some: Tensor, whole: Tensor) -> Tensor:
+    """(B, 1, 1, 1) the area of one opening (B, 1, n, n) in that of another."""
+    return some.mean((1, 2, 3), keepdim=True) / whole.mean((1, 2, 3), keepdim=True).clamp_min(1e-4)
 
 
 def along(ring: Tensor, picture: Tensor) -> Tensor:
@@ -333,10 +338,26 @@ def retouch(sight: Sight, flow: Tensor, keep: Tensor, paint: Tensor) -> Retouch:
     return Retouch(flow * F.avg_pool2d(said, 2), (1 - sure) * (1 - cover), paint, fine)
 
 
-def patches(mouth: Sight, eyes: Sight, out: Sequence[Tensor]) -> list[Patch]:
-    """The six tensors of `Closeups` as patches: mouth, right eye, left eye."""
+def told(seen: Tensor, sight: Sight, still: Still) -> Tensor:
+    """(B, 4, n, n) what drivers' mouths (B, 4, h, w), see `Driver.mouth`, tell of the inside of mouths: colours 0..1,
+    what is white in the picture where theirs are white, and how far there is anything to tell, 0..1: where the picture
+    shows nothing of an open mouth, or only what is stretched.
+    """
+    was, now = sight.maps[:, 6:7], sight.maps[:, 8:9]
+    first = len(MOUTH_VIEW.outer)
+    ring = sight.marks[:, 1, first : first + len(MOUTH_VIEW.inner)]
+    colour, weight = laid(seen, ring, now.shape[-1]).split([3, 1], 1)
+    colour = (colour / weight.clamp_min(1e-3) * still.white[:, :, None, None]).clamp(0, 1)
+    hidden = torch.maximum(sight.unseen, now * (1 - smoothstep(*SHOWN, share(was, now))))
+    return torch.cat([colour, weight * hidden * ajar(MOUTH_VIEW, was, now)], 1)
+
+
+def patches(mouth: Sight, eyes: Sight, out: Sequence[Tensor], told: Tensor) -> list[Patch]:
+    """Patches of mouth, right eye and left eye: the six tensors of `Closeups`, under what is told of the mouths."""
     flow, keep, paint = out[:3]
-    paint = teeth(paint, mouth.unseen * (1 - keep), mouth.maps[:, 3:6] / 2 + 0.5)
+    around, hers = mouth.maps[:, 3:6] / 2 + 0.5, told[:, 3:]
+    invented = teeth(paint, mouth.unseen * (1 - keep), around)
+    keep, paint = keep * (1 - hers), torch.lerp(invented, settled(told, paint, around), hers)
     right, left = (Patch(*half) for half in zip(split(eyes.window), split(retouch(eyes, *out[3:])), strict=True))
     return [Patch(mouth.window, retouch(mouth, flow, keep, paint)), right, left]
 

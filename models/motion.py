@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from models.mouth import HIGH, WIDE
 from models.shading import SIDE
 
 
@@ -17,7 +18,9 @@ class Driver:
     face (B, 478, 3). body (B, 33, 4): x, y, z, visibility 0..1. hands (B, 2, 21, 4): x, y, z, confidence 0..1.
     torso (B, 2, 4): two points that go with the clothes: x, y, keyframe, confidence 0..1; if left out, not measured.
     shade (B, n, n, 2): logs of the skin's brightness, relative to what is usual, on the square of `models/shading.py`,
-    premultiplied by weights 0..1, and these; if left out, not measured.
+    premultiplied by weights 0..1, and these; if left out, not measured. mouth (B, h, w, 4): what an open mouth shows,
+    from lip to lip and from corner to corner (models/mouth.py): colours, 1 = white in this light, premultiplied by
+    weights 0..1, and these; if left out, not measured.
     """
 
     face: Tensor
@@ -25,12 +28,15 @@ class Driver:
     hands: Tensor
     torso: Tensor = None  # type: ignore[assignment]  # never None once made
     shade: Tensor = None  # type: ignore[assignment]  # never None once made
+    mouth: Tensor = None  # type: ignore[assignment]  # never None once made
 
     def __post_init__(self) -> None:
         if self.torso is None:
             object.__setattr__(self, "torso", self.face.new_zeros(len(self.face), 2, 4))
         if self.shade is None:
             object.__setattr__(self, "shade", self.face.new_zeros(len(self.face), SIDE, SIDE, 2))
+        if self.mouth is None:
+            object.__setattr__(self, "mouth", self.face.new_zeros(len(self.face), HIGH, WIDE, 4))
 
     @staticmethod
     def of_face(face: Tensor) -> Driver:

@@ -6,6 +6,7 @@ from functools import cache
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from models.numbers import put, take
 from models.topology import INNER_LIPS, LEFT_IRIS, LEFT_LID, RIGHT_IRIS, RIGHT_LID, topology
@@ -17,6 +18,9 @@ UPPER_LIP, LOWER_LIP = (tuple(pair[side] for pair in LIP_PAIRS) for side in (0, 
 LIDS_CLOSED, LIDS_TRUE = 0.28, 0.7
 LIDS_WIDE = 0.5  # eyes are hardly ever higher than this share of their width …
 LIDS_ROOM = (1.2, 2.0)  # … but even those that are so at rest open this many times as far, and none further than that
+
+MOUTH_WIDE = 0.85  # canonical units: no mouth is wider …
+MOUTH_ROOM = (1.1, 2.0)  # … but even those that are so at rest widen this many times, and none more than that
 
 
 def lid_pairs(ring: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -80,9 +84,22 @@ def widest(rest: Tensor) -> Tensor:
 
 
 def within(ratio: Tensor, most: Tensor) -> Tensor:
-    """A lid's opening as a share of its neutral, nearing `most` (B,) softly where it is above 1; at least 0."""
+    """How far a lid is open, or a mouth wide, as a share of its neutral, nearing `most` (B,) softly above 1; at least
+    0.
+    """
     room = most - 1
-    return torch.where(ratio > 1, 1 + room * torch.tanh((ratio - 1) / room), ratio.clamp_min(0))
+    beyond = (ratio - 1).clamp_min(0) / room
+    return torch.where(ratio > 1, 1 + room * beyond / (1 + beyond**4) ** 0.25, ratio.clamp_min(0))
+
+
+def narrow_mouth(local: Tensor, rest: Tensor) -> Tensor:
+    """A mouth of local (B, 478, 3) no wider than any mouth is: one that smiles in rest smiles little more."""
+    width = mouth_width(rest)
+    ratio, most = mouth_width(local) / width, (MOUTH_WIDE / width).clamp(*MOUTH_ROOM)
+    narrower = within(ratio, most) / ratio - 1
+    corners = take(local, (INNER_LIPS[0], INNER_LIPS[10]))[..., 0].mean(1, keepdim=True)
+    step = (local[..., 0] - corners) * mouth_share(local.device) * narrower[:, None]
+    return local + F.pad(step[..., None], (0, 2))
 
 
 def close_lids(local: Tensor, rest: Tensor, ratio: Tensor, ring: tuple[int, ...]) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from models.body import drive_body
 from models.motion import Driver
+from models.mouth import HIGH, WIDE
 from models.numbers import take
 from models.openings import (
     EYES,
@@ -19,6 +20,7 @@ from models.openings import (
     lid_opening,
     mouth_share,
     mouth_width,
+    narrow_mouth,
     part_lips,
     widest,
     within,
@@ -31,13 +33,14 @@ from models.topology import Frame, head_frame
 @dataclass(frozen=True)
 class Strength:
     """How much of the driver's motion is taken over: floats or (B,) tensors, 0..2, 1 = as the driver does, 0 =
-    still.
+    still. teeth, 0..1: how far what his open mouth shows is drawn, instead of what the network makes up.
     """
 
     head: float | Tensor = 1.0
     face: float | Tensor = 1.0
     body: float | Tensor = 1.0
     light: float | Tensor = 1.0
+    teeth: float | Tensor = 1.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ class Pose:
 
     face (B, 478, 3): target landmarks, canvas units. local (B, 478, 3): the same in the head frame, canonical units.
     rotation (B, 3, 3): head rotation relative to the picture. body (B, 33, 3): target joints. frame: the head's
-    similarity. shade (B, 1, n, n): log of what the light changes by (models/shading.py).
+    similarity. shade (B, 1, n, n): log of what the light changes by (models/shading.py). mouth (B, 4, h, w): what the
+    driver's mouth shows (models/mouth.py).
     """
 
     face: Tensor
@@ -55,13 +59,15 @@ class Pose:
     body: Tensor
     frame: Frame
     shade: Tensor
+    mouth: Tensor
 
 
 def rest_pose(rig: Rig) -> Pose:
     """The picture's own pose."""
     local = rig.frame.undo(rig.face)
     eye = torch.eye(3, device=rig.face.device).expand(len(rig), -1, -1)
-    return Pose(rig.face, local, eye, rig.body[..., :3], rig.frame, rig.face.new_zeros(len(rig), 1, SIDE, SIDE))
+    shade, mouth = rig.face.new_zeros(len(rig), 1, SIDE, SIDE), rig.face.new_zeros(len(rig), 4, HIGH, WIDE)
+    return Pose(rig.face, local, eye, rig.body[..., :3], rig.frame, shade, mouth)
 
 
 def retarget(rig: Rig, driver: Driver, neutral: Driver, strength: Strength | None = None) -> Pose:
@@ -83,7 +89,8 @@ def retarget(rig: Rig, driver: Driver, neutral: Driver, strength: Strength | Non
     torsos = driver.torso, neutral.torso
     body = drive_body(rig.body, (rig.frame, frame), driver.body, neutral.body, unit, column(strength.body, rig), torsos)
     shade = shading(driver.shade, neutral.shade, column(strength.light, rig) * rig.lit)
-    return Pose(face, local, delta, body, frame, shade)
+    mouth = driver.mouth.permute(0, 3, 1, 2) * column(strength.teeth, rig)[:, None, None, None]
+    return Pose(face, local, delta, body, frame, shade, mouth)
 
 
 def express(rest: Tensor, now: Tensor, then: Tensor, amount: Tensor) -> Tensor:
@@ -109,7 +116,7 @@ def express(rest: Tensor, now: Tensor, then: Tensor, amount: Tensor) -> Tensor:
         move = amount[:, None] * (look - straight) * eye_width(rest, ring)[:, None]
         socket = (take(local, corners) - take(rest, corners)).mean(1)
         local[:, ball] = rest[:, ball] + (move + socket)[:, None]
-    return part_lips(local, rest)
+    return part_lips(narrow_mouth(local, rest), rest)
 
 
 def column(value: float | Tensor, rig: Rig) -> Tensor:

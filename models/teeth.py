@@ -6,7 +6,8 @@ they are as much longer.
 Whoever must paint a mouth that no picture shows, and is held to the truth pixel by pixel, paints the mean of all mouths
 that could be: a light haze where teeth are likely. Here it is decided. Where the haze is lighter than about halfway
 between its extremes there are teeth, as light as it is at most; elsewhere is the dark behind them. Lines part them. And
-nothing in a mouth is colder than all that is around it: an old painting has yellow teeth.
+nothing in a mouth is colder or warmer than all that is around it: an old painting has yellow teeth, a pencil drawing
+grey ones.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ OWN = 0.35  # share of the haze's own colour that stays, for light and shadow al
 # wide (Nelson: Wheeler's Dental Anatomy), the eyes' outer corners 90 mm apart, and the arch turns away to the side.
 SEAMS = (0.0, 0.2, 0.36, 0.51, 0.62, 0.7)
 SEAM = 0.017  # window units: half width of the line
-COOLER = 1.1  # how far green and blue, against red, may exceed the most that the picture has around the mouth
+STRANGER = 1.1  # how far green and blue, against red, may go beyond the most and the least around the mouth
+PALER = 0.1  # of what is around on the mean: what is much darker has no colour that could be told
 PALE = (0.65, 0.85)  # the least of red, green and blue over the most, from tongue to teeth: only teeth are parted
 LONG = 0.1  # of lightness 0..1: what the inside of a mouth must at least range over to show anything
 GAP = 0.25  # how much darker the line is
@@ -40,7 +42,7 @@ def teeth(paint: Tensor, invented: Tensor, around: Tensor) -> Tensor:
     n) 0..1: the picture.
     """
     parted = pale(paint)
-    paint = torch.lerp(paint, warmed(paint, around), invented)
+    paint = torch.lerp(paint, tempered(paint, around), invented)
     light = paint.mean(1, keepdim=True)
     few, share, lights = (each[..., ::2, ::2] for each in (paint, invented, light))  # enough for a mean
     away = EXTREME * (lights - weighted(lights, share))
@@ -83,12 +85,16 @@ def pale(colour: Tensor) -> Tensor:
     return smoothstep(*PALE, colour.amin(1, keepdim=True) / colour.amax(1, keepdim=True).clamp_min(1e-3))
 
 
-def warmed(paint: Tensor, around: Tensor) -> Tensor:
-    """Paint as light as it is, but no colder than what is around."""
-    red = torch.maximum(around[:, :1], around[:, :1].mean((2, 3), keepdim=True)).clamp_min(0.05)  # shadows are cold
-    most = COOLER * F.avg_pool2d(around[:, 1:] / red, 2, 6).amax((2, 3), keepdim=True)
-    warm = torch.cat([paint[:, :1], torch.minimum(paint[:, 1:], paint[:, :1] * most)], 1)
-    return (warm * (paint.mean(1, keepdim=True) / warm.mean(1, keepdim=True).clamp_min(1e-3))).clamp_max(1)
+def tempered(paint: Tensor, around: Tensor) -> Tensor:
+    """Paint as light as it is, but neither colder nor warmer than all that is around."""
+    mean = around.mean((2, 3), keepdim=True)
+    red = torch.maximum(around[:, :1], mean[:, :1]).clamp_min(0.05)  # shadows are cold
+    most = STRANGER * F.avg_pool2d(around[:, 1:] / red, 2, 6).amax((2, 3), keepdim=True)
+    grey = PALER * mean.mean(1, keepdim=True) + 1e-3
+    least = F.avg_pool2d((around[:, 1:] + grey) / (around[:, :1] + grey), 2, 6).amin((2, 3), keepdim=True) / STRANGER
+    tinted = torch.minimum(torch.maximum(paint[:, 1:], paint[:, :1] * least), paint[:, :1] * most)
+    drawn = torch.cat([paint[:, :1], tinted], 1)
+    return (drawn * (paint.mean(1, keepdim=True) / drawn.mean(1, keepdim=True).clamp_min(1e-3))).clamp_max(1)
 
 
 def weighted(paint: Tensor, weight: Tensor) -> Tensor:

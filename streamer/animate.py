@@ -169,6 +169,7 @@ def _job(argv: Sequence[str] | None) -> Job:
     add("--face", type=_between(0, 2), default=1.0, help="strength of facial motion, 0 to 2")
     add("--body", type=_between(0, 2), default=1.0, help="strength of body motion, 0 to 2")
     add("--light", type=_between(0, 2), default=1.0, help="strength of the light on the driver's face, 0 to 2")
+    add("--no-teeth", action="store_true", help="make up teeth and tongue instead of drawing the driver's")
     add("--mirror", action="store_true", help="move as in a mirror")
     add("--neutral", choices=("first", "auto"), default="first", help="the neutral face: the first, or the calmest")
     add("--no-smooth", action="store_true", help="do not smooth the motion")
@@ -180,7 +181,9 @@ def _job(argv: Sequence[str] | None) -> Job:
     given = parser.parse_args(argv)
     background: Background = "transparent" if given.alpha else given.background
     device = given.device if given.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    controls = Controls(given.head, given.face, given.body, given.light, given.mirror, background, given.colour)
+    controls = Controls(
+        given.head, given.face, given.body, given.light, not given.no_teeth, given.mirror, background, given.colour
+    )
     return Job(
         ref=given.ref,
         drive=given.drive,

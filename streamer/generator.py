@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from models.closeup import Patch, Sight, Still, Subject, patches, sights, stills
+from models.closeup import Patch, Sight, Still, Subject, patches, sights, stills, told
 from models.config import ModelConfig
 from models.dit import CausalDiT, Edit, FrameInput
 from models.grid import smoothstep
@@ -122,14 +122,14 @@ class NetworkGenerator(Generic[Memory]):
         edit = self._edit(states, guidance_maps(rig, guidance), guidance)
         subject = Subject(rig.image, guidance.focus_flow, rig.focus, pose.face, pose.frame)
         views = zip(*(state.reference.stills for state in states), strict=True)
-        return self._drawing(edit, subject, [Still.stack(each) for each in views])
+        return self._drawing(edit, subject, pose.mouth, [Still.stack(each) for each in views])
 
-    def _drawing(self, edit: Edit, subject: Subject, stills: Sequence[Still]) -> Drawing:
-        """What is drawn of an edit, and the close-ups' word beside it."""
+    def _drawing(self, edit: Edit, subject: Subject, seen: Tensor, stills: Sequence[Still]) -> Drawing:
+        """What is drawn of an edit, and the close-ups' word beside it. seen: the pose's `mouth`."""
         keep = smoothstep(*DECIDED, edit.keep)
         trusted = Edit(TRUST * edit.flow, keep, edit.paint, TRUST * edit.alpha)
         mouth, eyes = sights(subject, stills)
-        return Drawing(trusted, patches(mouth, eyes, self._look(mouth, eyes)))
+        return Drawing(trusted, patches(mouth, eyes, self._look(mouth, eyes), told(seen, mouth, stills[0])))
 
     def _frame(self, state: Memory, maps: Tensor, guidance: Guidance) -> tuple[Focus, FrameInput]:
         """One stream's frame as the sampler wants it; maps from `guidance_maps`, of this stream alone, as guidance."""

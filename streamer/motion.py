@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.motion import Driver
+from models.mouth import HIGH, WIDE
 from models.shading import SIDE
 from streamer.headpose import CANONICAL, head_pose
 from streamer.staging import upload
@@ -33,6 +34,7 @@ class Motion:
     torso: (2, 4) x y keyframe confidence of two points that go with the clothes (streamer/torso.py), left and right;
     to be compared only where the keyframe is the same; confidence 0 = not measured.
     shade: (n, n, 2) how light the skin is, see `Driver.shade`; weights of 0 = not measured.
+    mouth: (h, w, 4) what an open mouth shows, see `Driver.mouth`; weights of 0 = not measured.
     stages: milliseconds spent by stage name.
     """
 
@@ -44,6 +46,7 @@ class Motion:
     head: Array = field(default_factory=lambda: np.eye(3, dtype=np.float32))
     torso: Array = field(default_factory=lambda: np.zeros((2, 4), np.float32))
     shade: Array = field(default_factory=lambda: np.zeros((SIDE, SIDE, 2), np.float32))
+    mouth: Array = field(default_factory=lambda: np.zeros((HIGH, WIDE, 4), np.float32))
     stages: dict[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -64,6 +67,7 @@ class Motion:
             head=self.head * np.outer(_FLIP, _FLIP),
             torso=self.torso[::-1] * flip,
             shade=self.shade[:, ::-1],
+            mouth=self.mouth[:, ::-1],
         )
 
 
@@ -78,9 +82,9 @@ def blend(a: Motion, b: Motion, share: float) -> Motion:
     pose = pose_a.towards(pose_b, share)
     body = b.body if a.body is None or b.body is None else a.body + np.float32(share) * (b.body - a.body)
     face = pose.apply(shape_a + np.float32(share) * (shape_b - shape_a))
-    shade = a.shade + np.float32(share) * (b.shade - a.shade)
+    shade, mouth = (one + np.float32(share) * (other - one) for one, other in ((a.shade, b.shade), (a.mouth, b.mouth)))
     torso = _blend_torso(a.torso, b.torso, share)
-    return replace(b, face=face, body=body, head=pose.rotation, torso=torso, shade=shade)
+    return replace(b, face=face, body=body, head=pose.rotation, torso=torso, shade=shade, mouth=mouth)
 
 
 def _blend_torso(a: Array, b: Array, share: float) -> Array:
@@ -111,5 +115,5 @@ def to_driver(motions: Sequence[Motion], device: torch.device | str) -> Driver:
     def tensor(values: Sequence[Array]) -> torch.Tensor:
         return upload(torch.from_numpy(np.stack(values).astype(np.float32, copy=False)), torch.device(device))
 
-    rest = ([getattr(motion, name) for motion in motions] for name in ("hands", "torso", "shade"))
+    rest = ([getattr(motion, name) for motion in motions] for name in ("hands", "torso", "shade", "mouth"))
     return Driver(tensor(faces), tensor(bodies), *(tensor(values) for values in rest))

@@ -39,13 +39,14 @@ Planes = tuple[torch.Tensor, ...]  # colours (B, S, S, 3), perhaps also alphas (
 @dataclass(frozen=True, slots=True)
 class Controls:
     """What a person sets while live. Strengths: 0..2, 1 = as the driver does; light: of the shading that goes with it.
-    colour: RGB 0..255 for `background="colour"`.
+    teeth: draw what the driver's open mouth shows. colour: RGB 0..255 for `background="colour"`.
     """
 
     head: float = 1.0
     face: float = 1.0
     body: float = 1.0
     light: float = 1.0
+    teeth: bool = True
     mirror: bool = True
     background: Background = "original"
     colour: tuple[int, int, int] = (0, 177, 64)
@@ -238,6 +239,7 @@ class Performer:
             face=column([shot.controls.face for shot in shots]),
             body=column([shot.controls.body for shot in shots]),
             light=column([shot.controls.light for shot in shots]),
+            teeth=column([float(shot.controls.teeth) for shot in shots]),
         )
         driver = to_driver([seen(shot.motion, shot.controls) for shot in shots], self.device)
         neutral = to_driver([seen(shot.neutral, shot.controls) for shot in shots], self.device)

@@ -88,6 +88,7 @@ class Session:
             "face": self._controls.face,
             "body": self._controls.body,
             "light": self._controls.light,
+            "teeth": self._controls.teeth,
             "mirror": self._controls.mirror,
             "background": self._controls.background,
             "colour": "#{:02x}{:02x}{:02x}".format(*self._controls.colour),
@@ -185,7 +186,7 @@ class Session:
             self._outbox = None
 
     def _control(self, change: signaling.Control) -> None:
-        names = ("head", "face", "body", "light", "mirror", "background", "colour")
+        names = ("head", "face", "body", "light", "teeth", "mirror", "background", "colour")
         changed = {name: value for name in names if (value := getattr(change, name)) is not None}
         self._controls = replace(self._controls, **changed)
         self._paused = self._paused if change.paused is None else change.paused

@@ -56,6 +56,7 @@ class Control:
     face: float | None = None
     body: float | None = None
     light: float | None = None
+    teeth: bool | None = None
     mirror: bool | None = None
     background: str | None = None
     colour: tuple[int, int, int] | None = None
@@ -167,6 +168,7 @@ def _control(fields: dict[str, Any]) -> Control:
         raise ProtocolError("The field 'colour' must look like #rrggbb.")
     return Control(
         **strengths,
+        teeth=_take(fields, "teeth", bool, None),
         mirror=_take(fields, "mirror", bool, None),
         background=background,
         colour=None if colour is None else (int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)),

@@ -137,8 +137,9 @@ def _mean(a: Motion, b: Motion) -> Motion:
     face = a.face if a.face is None or b.face is None else (a.face + b.face) / 2
     body = a.body if a.body is None or b.body is None else (a.body + b.body) / 2
     head = a.head if face is None else head_pose(face).rotation
-    hands, torso, shade = ((getattr(a, name) + getattr(b, name)) / 2 for name in ("hands", "torso", "shade"))
-    return replace(a, face=face, head=head, body=body, hands=hands, torso=torso, shade=shade)
+    names = ("hands", "torso", "shade", "mouth")
+    hands, torso, shade, mouth = ((getattr(a, name) + getattr(b, name)) / 2 for name in names)
+    return replace(a, face=face, head=head, body=body, hands=hands, torso=torso, shade=shade, mouth=mouth)
 
 
 def _is_cut(before: Array, after: Array) -> bool:

@@ -5,7 +5,7 @@ by one launch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 
 import torch
@@ -55,7 +55,7 @@ class Tick:
         """Record all sizes, with a driver of one as an example; after the first `put`. False where that fails, which
         is told in the log.
         """
-        one = torch.ones(4, 1, device=driver.face.device)
+        one = torch.ones(len(fields(Strength)), 1, device=driver.face.device)
         cue = Cue(torch.full((1,), self._generator.spare, device=one.device), driver, driver, Strength(*one))
         sizes = sizes_for(self._generator.lanes.count)
         for graphs in self._graphs:

@@ -49,8 +49,8 @@ class TorchState(State):
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What the step looks at, of B streams. lane (B,) long. image (B, 3, S, S), box (B, 3): the rig's picture and focus
-    box. flow: the guidance's `focus_flow`; maps: from `guidance_maps`; canonical, tokens: the guidance's. face, frame:
-    the pose's.
+    box. flow: the guidance's `focus_flow`; maps: from `guidance_maps`; canonical, tokens: the guidance's. face, frame,
+    mouth: the pose's.
     """
 
     lane: Tensor
@@ -62,12 +62,13 @@ class Scene:
     tokens: Tensor
     face: Tensor
     frame: Frame
+    mouth: Tensor
 
     @staticmethod
     def of(lane: Tensor, rig: Rig, pose: Pose, guidance: Guidance) -> Scene:
         maps = guidance_maps(rig, guidance)
         flow, canonical, tokens = guidance.focus_flow, guidance.canonical, guidance.tokens
-        return Scene(lane, rig.image, rig.focus, flow, maps, canonical, tokens, pose.face, pose.frame)
+        return Scene(lane, rig.image, rig.focus, flow, maps, canonical, tokens, pose.face, pose.frame, pose.mouth)
 
 
 class Pool:
@@ -181,7 +182,8 @@ class TorchGenerator(NetworkGenerator[TorchState]):
         frame = frame_input(focus, scene.maps, scene.canonical, scene.tokens, noise, level)
         edit = draw_frame(think, focus, frame, self.steps)
         pool.cache.advance(scene.lane)
-        return self._drawing(edit, Subject(scene.image, scene.flow, scene.box, scene.face, scene.frame), stills)
+        subject = Subject(scene.image, scene.flow, scene.box, scene.face, scene.frame)
+        return self._drawing(edit, subject, scene.mouth, stills)
 
     def _remember(self, frame: FrameInput) -> tuple[Tensor, Tensor]:
         with computing_in(self.precision, self.device):

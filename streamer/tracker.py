@@ -8,12 +8,14 @@ from types import TracebackType
 import cv2
 import numpy as np
 
+from models.mouth import HIGH, WIDE
 from models.shading import SIDE
 from streamer.frames import CameraFrame, Image
 from streamer.headpose import head_pose
 from streamer.limbs import FORGET, LimbThread, LimbTracker
 from streamer.magnifier import FaceTracker
 from streamer.motion import Array, Motion, face_size
+from streamer.mouth import MouthTracker
 from streamer.shade import ShadeTracker
 from streamer.skin import FINE, QUICK, SkinTracker
 from streamer.smoothing import MotionFilter
@@ -40,6 +42,7 @@ class MotionExtractor:
             self._limbs = LimbThread(1 / body_rate) if live else LimbTracker()
         self._torso = TorsoTracker()
         self._shade = ShadeTracker()
+        self._mouth = MouthTracker()
         self._closed = False
 
     def __enter__(self) -> MotionExtractor:
@@ -71,6 +74,7 @@ class MotionExtractor:
         stages["face"] = (time.perf_counter() - began) * 1e3
         confidence = 0.0 if face is None else _confidence(face, rgb.shape)
         head, shade = np.eye(3, dtype=np.float32), np.zeros((SIDE, SIDE, 2), np.float32)
+        mouth = np.zeros((HIGH, WIDE, 4), np.float32)
         if face is not None:
             began = time.perf_counter()
             face = self._skin.track(rgb, frame.captured, face, confidence)
@@ -79,12 +83,15 @@ class MotionExtractor:
             began = time.perf_counter()
             shade = self._shade.track(rgb, frame.captured, face)
             stages["shade"] = (time.perf_counter() - began) * 1e3
+            began = time.perf_counter()
+            mouth = self._mouth.track(rgb, frame.captured, face)
+            stages["mouth"] = (time.perf_counter() - began) * 1e3
         torso = np.zeros((2, 4), np.float32)
         if self._limbs is not None:
             began = time.perf_counter()
             torso = self._torso.track(rgb, frame.captured, face, body, fingers)
             stages["torso"] = (time.perf_counter() - began) * 1e3
-        motion = Motion(frame.captured, face, confidence, body, fingers, head, torso, shade, stages)
+        motion = Motion(frame.captured, face, confidence, body, fingers, head, torso, shade, mouth, stages)
         return self._filter(motion) if self._filter is not None else motion
 
 

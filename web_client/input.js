@@ -22,7 +22,7 @@ export function bind(app) {
     full: () => void app.toggleFull(),
     choose: () => file.click(),
     help: () => shortcuts.showModal(),
-    reset: () => app.control({ head: 1, face: 1, body: 1, light: 1 }),
+    reset: () => app.control({ head: 1, face: 1, body: 1, light: 1, teeth: true }),
     copy: () => void copyAddress(app),
     'notice-close': () => app.dismiss(),
   };
@@ -35,6 +35,8 @@ export function bind(app) {
     slider.addEventListener('input', () => app.control({ [name]: slider.valueAsNumber }));
     slider.addEventListener('dblclick', () => app.control({ [name]: 1 }));
   }
+  const teeth = element('teeth', HTMLInputElement);
+  teeth.addEventListener('change', () => app.control({ teeth: teeth.checked }));
   document.querySelectorAll('input[name=background]').forEach((radio) => {
     radio.addEventListener('change', () => {
       const { value } = /** @type {HTMLInputElement} */ (radio);

@@ -15,6 +15,7 @@ export const PROTOCOL = 1;
  * @property {number} face
  * @property {number} body
  * @property {number} light
+ * @property {boolean} teeth what an open mouth shows is drawn
  * @property {boolean} mirror
  * @property {Background} background
  * @property {string} colour #rrggbb
@@ -105,7 +106,7 @@ const percentiles = shape({ p50: number, p95: number, p99: number });
 const range = shape({ min: number, max: number });
 const strength = within(0, 2);
 const background = oneOf('original', 'blur', 'colour', 'transparent');
-const controls = { head: strength, face: strength, body: strength, light: strength, mirror: flag, background, colour, paused: flag };
+const controls = { head: strength, face: strength, body: strength, light: strength, teeth: flag, mirror: flag, background, colour, paused: flag };
 const candidate = {
   candidate: orNull(text),
   sdpMid: optional(orNull(text)),

@@ -65,7 +65,7 @@ export const initialState = () => ({
   showSelf: true,
   hasPreview: false,
   microphone: false,
-  controls: { head: 1, face: 1, body: 1, light: 1, mirror: true, background: 'original', colour: '#00b140', paused: false },
+  controls: { head: 1, face: 1, body: 1, light: 1, teeth: true, mirror: true, background: 'original', colour: '#00b140', paused: false },
   picture: { name: '', url: '', notes: [], next: null, fresh: false },
   notice: null,
   recordingSince: null,

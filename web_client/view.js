@@ -32,6 +32,9 @@ const STAGES = {
   track: 'See you',
   face: '– face',
   body: '– body and hands',
+  skin: '– skin',
+  shade: '– light',
+  mouth: '– teeth and tongue',
   torso: '– clothes',
   'queue age': 'Wait for a turn',
   draw: 'Draw the avatar',
@@ -252,6 +255,7 @@ function renderControls({ controls, cameras, camera, showSelf }) {
   if (document.activeElement !== input('colour')) {
     input('colour').value = controls.colour;
   }
+  input('teeth').checked = controls.teeth;
   input('show-self').checked = showSelf;
   const select = element('camera', HTMLSelectElement);
   const wanted = cameras.length > 0 ? cameras : [{ id: '', label: 'Default camera' }];

@@ -147,7 +147,7 @@ def test_everything_is_reached_by_keyboard(open_page: OpenPage, stub: Kagami) ->
             break
         assert here[1] == "solid", f"focus on {here[0]} cannot be seen"
         seen.append(here[0])
-    wanted = "help start mirror full choose camera show-self reset head face body light original copy"
+    wanted = "help start mirror full choose camera show-self reset head face body light teeth original copy"
     assert [name for name in seen if name in wanted.split()] == wanted.split()
 
 

@@ -205,7 +205,7 @@ def test_untrained_close_ups_all_but_keep_the_picture() -> None:
     mouth, eyes = sights_of(rig)
     network = Closeups(SMALL).eval()
     out = network(mouth.maps, mouth.marks, eyes.maps, eyes.marks)
-    done = patches(mouth, eyes, out)
+    done = patches(mouth, eyes, out, torch.zeros_like(mouth.maps[:, :4]))
     assert [patch.done.keep.shape[-1] for patch in done] == [32, 16, 16]
     guidance = guide(rig, rest_pose(rig))
     plain, retouched = (compose(rig, guidance, None, None, some) for some in ((), done))

@@ -10,7 +10,7 @@ from models.body import HOLD, PIN, drive_body, hold
 from models.compositor import compose
 from models.guidance import TOKEN_WIDTH, TOKENS, guide
 from models.motion import Driver
-from models.openings import EYES, LIP_PAIRS, lid_law, lid_opening, within
+from models.openings import EYES, LIP_PAIRS, lid_law, lid_opening, mouth_share, mouth_width, narrow_mouth, within
 from models.retarget import Strength, rest_pose, retarget
 from models.rig import GUIDE, Rig
 from models.topology import Frame, head_frame, nearest_rotation, topology
@@ -145,6 +145,24 @@ def test_large_eyes_do_not_open_much_further(rig: Rig) -> None:
     held = within(ratio, torch.full_like(ratio, 1.5))
     assert held[:4].tolist() == pytest.approx([0, 0, 0.6, 1])
     assert bool((held[3:].diff() > 0).all()) and held[4] == pytest.approx(1.05, abs=1e-3) and held[-1] < 1.5 + 1e-6
+
+
+def test_a_mouth_that_smiles_already_smiles_little_more(rig: Rig) -> None:
+    canonical = topology().canonical[None]
+
+    def smiling(times: float) -> Tensor:
+        corners = canonical[:, [61, 291], 0].mean()
+        wider = 1 + mouth_share(canonical.device) * (times - 1)
+        return torch.cat([corners + (canonical[..., :1] - corners) * wider[:, None], canonical[..., 1:]], -1)
+
+    def ratio(rest: Tensor) -> float:
+        one = replace(rig, face=rig.frame.apply(rest))
+        return float(mouth_width(retarget(one, driver(local=smiling(1.3)), driver()).local) / mouth_width(rest))
+
+    assert ratio(canonical) == pytest.approx(1.3, abs=0.03)
+    wide = smiling(0.8 / float(mouth_width(canonical)))
+    assert 1.05 < ratio(wide) < 1.11
+    assert torch.equal(narrow_mouth(canonical, canonical), canonical)
 
 
 def test_gaze_moves_the_eyeball_and_not_the_lids(rig: Rig) -> None:

@@ -57,7 +57,7 @@ def test_a_frame_asks_nothing_of_the_host(whole: bool, monkeypatch: pytest.Monke
     rig = Rig.stack([drawn_face(64, 0.35 if whole else 0.22)] * 2).to("meta")
     assert rig.whole == whole
     driver = Driver(rig.face, rig.body, rig.face.new_zeros(2, 2, 21, 4))
-    strength = Strength(*torch.ones(4, 2, device="meta"))
+    strength = Strength(*torch.ones(5, 2, device="meta"))
     sides = ((2, GUIDE), (1, 16), (3, 16), (1, GUIDE))
     edit = Edit(*(rig.focus.new_full((2, channels, side, side), 0.5) for channels, side in sides))
 

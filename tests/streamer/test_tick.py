@@ -172,7 +172,7 @@ def test_a_tick_asks_nothing_of_the_host(rigs: list[Rig], trim: bool, monkeypatc
         tick.put(generator.open(each(reference, lambda tensor: tensor.to(nowhere))), rigs[0].to(nowhere))
         driver = each(Driver.of_face(rigs[0].face.repeat(2, 1, 1)), lambda tensor: tensor.to(nowhere))
         lane = torch.zeros(2, dtype=torch.long, device=nowhere)
-        cue = Cue(lane, driver, driver, Strength(*torch.ones(4, 2, device=nowhere)))
+        cue = Cue(lane, driver, driver, Strength(*torch.ones(5, 2, device=nowhere)))
         tick.step(cue, trim)
         with Alert():
             planes = tick.step(cue, trim)
