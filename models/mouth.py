@@ -19,8 +19,8 @@ from models.teeth import tempered, weighted
 HIGH, WIDE = 16, 48  # cells from lip to lip, and from corner to corner
 CHEEKS = (50, 280, 205, 425, 187, 411, 101, 330, 36, 266)  # skin that most light falls on
 WHITES = ((471, 33), (469, 133), (476, 362), (474, 263))  # halfway between these an eye is white
-TONE = 0.7  # the network's share in the mean colour: it knows what mouths are like in pictures like this
-CONTRAST = 0.9  # share of the driver's
+TONE = 0.85  # the network's share in the mean colour: it knows what mouths are like in pictures like this
+CONTRAST = 0.8  # share of the driver's
 
 
 def white(picture: Tensor, face: Tensor) -> Tensor:

@@ -33,6 +33,7 @@ STRANGER = 1.1  # how far green and blue, against red, may go beyond the most an
 PALER = 0.1  # of what is around on the mean: what is much darker has no colour that could be told
 PALE = (0.65, 0.85)  # the least of red, green and blue over the most, from tongue to teeth: only teeth are parted
 LONG = 0.1  # of lightness 0..1: what the inside of a mouth must at least range over to show anything
+ROW = (0.3, 0.5)  # of an opening: so much of it shows a row of teeth, and not only one or two
 GAP = 0.25  # how much darker the line is
 NOTCH = 0.1  # how much lighter the haze must be for a tooth in a line: teeth have round edges
 
@@ -64,7 +65,8 @@ def own(picture: Tensor, opening: Tensor) -> Tensor:
     low = torch.where(inside, light, 1).amin((2, 3), keepdim=True)
     tooth = opening * pale(picture) * smoothstep(*DECIDED, (light - low) / (high - low).clamp_min(LONG))
     tooth = -F.max_pool2d(-F.max_pool2d(tooth, 7, 1, 3), 5, 1, 2)
-    return clear(opening) * F.avg_pool2d(tooth, 3, 1, 1)
+    share = weighted(tooth, opening)
+    return smoothstep(*ROW, share) * clear(opening) * F.avg_pool2d(tooth, 3, 1, 1)
 
 
 def behind(ring: Tensor, side: int) -> Tensor:

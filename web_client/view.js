@@ -350,8 +350,8 @@ export function render(state) {
 /** The lines that depend only on where the page was opened. */
 export function renderPlace() {
   const words = isLocal()
-    ? 'Your camera is read on this computer only, and its picture is never shown to anyone.'
-    : `Your camera goes to ${location.hostname} to be read there; its picture is never shown to anyone.`;
+    ? 'Your camera is read on this computer only; nobody sees its picture, of which only teeth and tongue are drawn.'
+    : `Your camera goes to ${location.hostname} to be read there; nobody sees its picture, of which only teeth and tongue are drawn.`;
   document.querySelectorAll('[data-privacy]').forEach((each) => { each.textContent = words; });
   const output = new URL(location.href);
   output.searchParams.set('view', 'output');
