@@ -94,12 +94,13 @@ def test_controls_reach_the_server_and_are_remembered(open_page: OpenPage, stub:
         page.get_by_role("slider", name=name).focus()
         for _ in range(presses):
             page.keyboard.press("ArrowRight")
+    page.get_by_role("switch", name="My teeth and tongue").uncheck()
     page.get_by_role("button", name="Mirror").click()
     page.get_by_role("button", name="Calibrate").click()
     page.get_by_role("radio", name="Colour").check()
     page.locator("#colour").fill("#336699")
     wanted = {"head": 1.2, "face": 1.1, "body": 1.05, "light": 1.05, "mirror": False, "calibrate": True}
-    wanted |= {"background": "colour", "colour": "#336699"}
+    wanted |= {"teeth": False, "background": "colour", "colour": "#336699"}
     until(lambda: wishes(messages) == wanted, page)
     expect(page.locator("#head-value")).to_have_text("120%")
 
@@ -109,7 +110,8 @@ def test_controls_reach_the_server_and_are_remembered(open_page: OpenPage, stub:
     until(lambda: wishes(messages) == wanted, page)
     expect(page.locator("#head-value")).to_have_text("120%")
     page.get_by_role("button", name="Reset").click()
-    until(lambda: wishes(messages) == wanted | {"head": 1, "face": 1, "body": 1, "light": 1}, page)
+    until(lambda: wishes(messages) == wanted | {"head": 1, "face": 1, "body": 1, "light": 1, "teeth": True}, page)
+    expect(page.get_by_role("switch", name="My teeth and tongue")).to_be_checked()
 
 
 def test_pictures_switch_while_live_without_a_stall(open_page: OpenPage, stub: Kagami) -> None:

@@ -349,9 +349,9 @@ async def test_controls_reach_the_performer() -> None:
         await page.say(type="control", head=0.5, mirror=False)  # before there is a seat
         await page.start(FakeCamera())
         await page.until(lambda: bool(seen) and seen[-1].head == 0.5 and not seen[-1].mirror, "the early change")
-        await page.say(type="control", body=0, background="colour", colour="#ff8000")
+        await page.say(type="control", body=0, teeth=False, background="colour", colour="#ff8000")
         await page.until(lambda: seen[-1].colour == (255, 128, 0), "the late change")
-        assert (seen[-1].head, seen[-1].body, seen[-1].background) == (0.5, 0.0, "colour")
+        assert (seen[-1].head, seen[-1].body, seen[-1].teeth, seen[-1].background) == (0.5, 0.0, False, "colour")
 
 
 async def test_pause_and_calibrate() -> None:
