@@ -27,7 +27,7 @@ from models.grid import smoothstep, unit_grid
 from models.mouth import laid, settled, white
 from models.numbers import floats, take
 from models.openings import height, opening
-from models.teeth import behind, own, teeth
+from models.teeth import behind, own, teeth, tones
 from models.topology import Frame
 from models.window import LEFT_EYE_VIEW, MOUTH_VIEW, RIGHT_EYE_VIEW, View, Window, fade
 
@@ -45,7 +45,8 @@ class Still:
     """What a view shows of B pictures themselves, made once: window on the map, maps (B, 5, n, n) picture −1..1 and
     both openings, marks (B, K, 2) landmarks in window units. rim (B, 3, 1, n) 0..1: along the opening's upper edge.
     inside (B, 5, n, n) 0..1: the eyeball behind the lids, its opening, and that without its border; or a mouth as it
-    is, its opening, and its teeth. known (B,) 0..1: how well. white (B, 3) 0..1: what is white in the picture.
+    is, its opening, and its teeth. known (B,) 0..1: how well. white (B, 3) 0..1: what is white in
+    the picture; tones: which colours (models/teeth.py).
     """
 
     window: Window
@@ -55,6 +56,7 @@ class Still:
     inside: Tensor
     known: Tensor
     white: Tensor
+    tones: Tensor
 
     @staticmethod
     def stack(stills: Sequence[Still]) -> Still:
@@ -135,7 +137,9 @@ def stand(view: View, picture: Tensor, face: Tensor, frame: Frame, side: int) ->
     if view.turns:
         whole, known = eyeball(look, shown[:, :1], *circle(window.at(points(face, [view.outer]))))
         bare = clear(shown[:, :1])
-    return Still(window, maps, marks, rim, torch.cat([whole, shown[:, :1], bare], 1), known, white(picture, face))
+    return Still(
+        window, maps, marks, rim, torch.cat([whole, shown[:, :1], bare], 1), known, white(picture, face), tones(look)
+    )
 
 
 def see(views: Sequence[View], subject: Subject, still: Still) -> Sight:
@@ -352,12 +356,13 @@ def told(seen: Tensor, sight: Sight, still: Still) -> Tensor:
     return torch.cat([colour, weight * hidden * ajar(MOUTH_VIEW, was, now)], 1)
 
 
-def patches(mouth: Sight, eyes: Sight, out: Sequence[Tensor], told: Tensor) -> list[Patch]:
-    """Patches of mouth, right eye and left eye: the six tensors of `Closeups`, under what is told of the mouths."""
+def patches(mouth: Sight, eyes: Sight, out: Sequence[Tensor], still: Still, seen: Tensor) -> list[Patch]:
+    """The six tensors of `Closeups` as patches: mouth, right eye, left eye. still: the mouths'; seen: see `told`."""
     flow, keep, paint = out[:3]
-    around, hers = mouth.maps[:, 3:6] / 2 + 0.5, told[:, 3:]
-    invented = teeth(paint, mouth.unseen * (1 - keep), around)
-    keep, paint = keep * (1 - hers), torch.lerp(invented, settled(told, paint, around), hers)
+    shown = told(seen, mouth, still)
+    weight = shown[:, 3:]
+    invented = teeth(paint, mouth.unseen * (1 - keep), still.tones)
+    paint, keep = torch.lerp(invented, settled(shown, paint, still.tones), weight), keep * (1 - weight)
     right, left = (Patch(*half) for half in zip(split(eyes.window), split(retouch(eyes, *out[3:])), strict=True))
     return [Patch(mouth.window, retouch(mouth, flow, keep, paint)), right, left]
 

@@ -38,12 +38,12 @@ GAP = 0.25  # how much darker the line is
 NOTCH = 0.1  # how much lighter the haze must be for a tooth in a line: teeth have round edges
 
 
-def teeth(paint: Tensor, invented: Tensor, around: Tensor) -> Tensor:
-    """Paint (B, 3, n, n) 0..1 of mouths' windows, decided as far as it is invented (B, 1, n, n) 0..1. around (B, 3, n,
-    n) 0..1: the picture.
+def teeth(paint: Tensor, invented: Tensor, allowed: Tensor) -> Tensor:
+    """Paint (B, 3, n, n) 0..1 of mouths' windows, decided as far as it is invented (B, 1, n, n) 0..1. allowed:
+    the picture's `tones`.
     """
     parted = pale(paint)
-    paint = torch.lerp(paint, tempered(paint, around), invented)
+    paint = torch.lerp(paint, tempered(paint, allowed), invented)
     light = paint.mean(1, keepdim=True)
     few, share, lights = (each[..., ::2, ::2] for each in (paint, invented, light))  # enough for a mean
     away = EXTREME * (lights - weighted(lights, share))
@@ -87,15 +87,22 @@ def pale(colour: Tensor) -> Tensor:
     return smoothstep(*PALE, colour.amin(1, keepdim=True) / colour.amax(1, keepdim=True).clamp_min(1e-3))
 
 
-def tempered(paint: Tensor, around: Tensor) -> Tensor:
-    """Paint as light as it is, but neither colder nor warmer than all that is around."""
-    mean = around.mean((2, 3), keepdim=True)
-    red = torch.maximum(around[:, :1], mean[:, :1]).clamp_min(0.05)  # shadows are cold
-    most = STRANGER * F.avg_pool2d(around[:, 1:] / red, 2, 6).amax((2, 3), keepdim=True)
+def tones(picture: Tensor) -> Tensor:
+    """(B, 2, 2, 1, 1) the least and the most that green and blue may be of red in the mouth of a picture (B, 3, n, n)
+    0..1.
+    """
+    mean = picture.mean((2, 3), keepdim=True)
+    red = torch.maximum(picture[:, :1], mean[:, :1]).clamp_min(0.05)  # shadows are cold
+    most = F.avg_pool2d(picture[:, 1:] / red, 2, 6).amax((2, 3), keepdim=True)
     grey = PALER * mean.mean(1, keepdim=True) + 1e-3
-    least = F.avg_pool2d((around[:, 1:] + grey) / (around[:, :1] + grey), 2, 6).amin((2, 3), keepdim=True) / STRANGER
-    tinted = torch.minimum(torch.maximum(paint[:, 1:], paint[:, :1] * least), paint[:, :1] * most)
-    drawn = torch.cat([paint[:, :1], tinted], 1)
+    least = F.avg_pool2d((picture[:, 1:] + grey) / (picture[:, :1] + grey), 2, 6).amin((2, 3), keepdim=True)
+    return torch.stack([least / STRANGER, most * STRANGER], 1)
+
+
+def tempered(paint: Tensor, allowed: Tensor) -> Tensor:
+    """Paint as light as it is, but neither colder nor warmer than all that is around: within the `tones` of that."""
+    (least, most), red = allowed.unbind(1), paint[:, :1]
+    drawn = torch.cat([red, torch.minimum(torch.maximum(paint[:, 1:], red * least), red * most)], 1)
     return (drawn * (paint.mean(1, keepdim=True) / drawn.mean(1, keepdim=True).clamp_min(1e-3))).clamp_max(1)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from models.closeup import Patch, Sight, Still, Subject, patches, sights, stills, told
+from models.closeup import Patch, Sight, Still, Subject, patches, sights, stills
 from models.config import ModelConfig
 from models.dit import CausalDiT, Edit, FrameInput
 from models.grid import smoothstep
@@ -129,7 +129,7 @@ class NetworkGenerator(Generic[Memory]):
         keep = smoothstep(*DECIDED, edit.keep)
         trusted = Edit(TRUST * edit.flow, keep, edit.paint, TRUST * edit.alpha)
         mouth, eyes = sights(subject, stills)
-        return Drawing(trusted, patches(mouth, eyes, self._look(mouth, eyes), told(seen, mouth, stills[0])))
+        return Drawing(trusted, patches(mouth, eyes, self._look(mouth, eyes), stills[0], seen))
 
     def _frame(self, state: Memory, maps: Tensor, guidance: Guidance) -> tuple[Focus, FrameInput]:
         """One stream's frame as the sampler wants it; maps from `guidance_maps`, of this stream alone, as guidance."""

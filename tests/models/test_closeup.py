@@ -205,7 +205,8 @@ def test_untrained_close_ups_all_but_keep_the_picture() -> None:
     mouth, eyes = sights_of(rig)
     network = Closeups(SMALL).eval()
     out = network(mouth.maps, mouth.marks, eyes.maps, eyes.marks)
-    done = patches(mouth, eyes, out, torch.zeros_like(mouth.maps[:, :4]))
+    still = stills(rig.image, rig.face, rig.frame, SMALL)[0]
+    done = patches(mouth, eyes, out, still, rest_pose(rig).mouth)
     assert [patch.done.keep.shape[-1] for patch in done] == [32, 16, 16]
     guidance = guide(rig, rest_pose(rig))
     plain, retouched = (compose(rig, guidance, None, None, some) for some in ((), done))

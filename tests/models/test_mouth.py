@@ -16,6 +16,7 @@ from models.mouth import CHEEKS, CONTRAST, HIGH, TONE, WHITES, WIDE, laid, settl
 from models.openings import LOWER_LIP
 from models.retarget import Pose, Strength, retarget
 from models.rig import Rig
+from models.teeth import tones
 from models.window import MOUTH_VIEW
 from tests.faces import drawn_face
 
@@ -66,8 +67,8 @@ def test_white_is_the_lighter_of_cheeks_and_eyes() -> None:
 
 def test_the_tone_is_mostly_the_networks_and_the_contrast_the_drivers() -> None:
     some = laid(mouth(0.7, 0.3).permute(0, 3, 1, 2), ring(), 96)
-    paint, around = torch.full((1, 3, 96, 96), 0.3), torch.full((1, 3, 96, 96), 0.5)
-    drawn = settled(some, paint, around)
+    paint = torch.full((1, 3, 96, 96), 0.3)
+    drawn = settled(some, paint, tones(paint))
     his = float(some[:, :3].mean())
     assert float(drawn.mean()) == pytest.approx(his + TONE * (0.3 - his), abs=0.02)
     rows = drawn[0, 0, :, 40]
@@ -77,7 +78,7 @@ def test_the_tone_is_mostly_the_networks_and_the_contrast_the_drivers() -> None:
 def test_nothing_in_a_grey_picture_is_red() -> None:
     red = laid(mouth().permute(0, 3, 1, 2), ring(), 96) * torch.tensor([1.0, 0.5, 0.5, 1.0]).view(1, 4, 1, 1)
     grey = torch.full((1, 3, 96, 96), 0.5)
-    spread = settled(red, grey, grey)
+    spread = settled(red, grey, tones(grey))
     assert float((spread.amax(1) - spread.amin(1)).max()) < 0.1 < 0.4 * float(red[:, 0].max())
 
 
@@ -113,13 +114,12 @@ def test_drivers_of_a_batch_show_their_own_mouths() -> None:
     rigs = Rig.stack([drawn_face(128)] * 2)
     cells = torch.cat([mouth(), mouth(DARK, TEETH)])
     pose, sight, eyes, looks, _ = opened(rigs, cells)
-    say = told(pose.mouth, sight, looks[0])
     out = []
     for view, count in ((sight, 2), (eyes, 4)):
         side = view.maps.shape[-1]
         paint = torch.full((count, 3, side, side), 0.5)
         out += [torch.zeros(count, 2, side // 2, side // 2), torch.ones(count, 1, side, side), paint]
-    done = patches(sight, eyes, out, say)
+    done = patches(sight, eyes, out, looks[0], pose.mouth)
     edit = Edit(*(torch.zeros(2, k, n, n) for k, n in ((2, GUIDE), (1, 128), (3, 128), (1, GUIDE))))
     edit = replace(edit, keep=1 - edit.keep)
     picture = compose(rigs, guide(rigs, pose), edit, None, done)[:, :3].mean(1)

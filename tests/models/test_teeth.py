@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from models.grid import unit_grid
-from models.teeth import behind, own, seams, teeth
+from models.teeth import behind, own, seams, teeth, tones
 
 SIDE = 96
 
@@ -23,7 +23,7 @@ def haze(light: float = 0.6, dark: float = 0.2) -> tuple[Tensor, Tensor]:
 
 def test_a_haze_becomes_teeth_and_the_dark_behind_them() -> None:
     paint, invented = haze()
-    decided = teeth(paint, invented, GREY)[0, 0]
+    decided = teeth(paint, invented, tones(GREY))[0, 0]
     column = SIDE // 2 + 5  # within an incisor
     inside = decided[invented[0, 0, :, column] > 0, column]
     assert float(inside.max()) > 0.57 and float(inside.min()) < 0.27
@@ -33,7 +33,7 @@ def test_a_haze_becomes_teeth_and_the_dark_behind_them() -> None:
 
 def test_lines_part_the_teeth_alike_on_both_sides() -> None:
     paint, invented = haze()
-    row = teeth(paint, invented, GREY)[0, 0, SIDE // 2]
+    row = teeth(paint, invented, tones(GREY))[0, 0, SIDE // 2]
     assert torch.allclose(row, row.flip(0), atol=1e-5)
     middle = row[SIDE // 2 - 1 : SIDE // 2 + 1]
     assert float(middle.max()) < 0.9 * float(row[SIDE // 2 + 5])
@@ -44,23 +44,23 @@ def test_lines_part_the_teeth_alike_on_both_sides() -> None:
 
 def test_a_tongue_has_no_lines() -> None:
     paint, invented = haze()
-    row = teeth(paint * torch.tensor([1.0, 0.5, 0.5]).view(1, 3, 1, 1), invented, GREY)[0, 0, SIDE // 2, 20:-20]
+    row = teeth(paint * torch.tensor([1.0, 0.5, 0.5]).view(1, 3, 1, 1), invented, tones(GREY))[0, 0, SIDE // 2, 20:-20]
     assert float(row.max() - row.min()) < 0.01
 
 
 def test_what_has_no_contrast_or_is_not_invented_is_left_alone() -> None:
     paint, invented = haze(0.42, 0.4)
-    assert torch.equal(teeth(paint, invented, GREY), paint)
+    assert torch.equal(teeth(paint, invented, tones(GREY)), paint)
     paint, invented = haze()
-    changed = (teeth(paint, invented, GREY) - paint).abs().amax(1, keepdim=True)
+    changed = (teeth(paint, invented, tones(GREY)) - paint).abs().amax(1, keepdim=True)
     assert float(changed[invented == 0].max()) == 0
-    assert torch.equal(teeth(paint, 0 * invented, GREY), paint)
+    assert torch.equal(teeth(paint, 0 * invented, tones(GREY)), paint)
 
 
 def test_colours_are_those_of_the_haze() -> None:
     paint, invented = haze()
     tint = torch.tensor([1.0, 0.8, 0.5]).view(1, 3, 1, 1)
-    decided = teeth(paint * tint, invented, GREY * tint)
+    decided = teeth(paint * tint, invented, tones(GREY * tint))
     share = decided / decided[:, :1]
     assert torch.allclose(share, tint.expand_as(share), atol=1e-3)
 
@@ -71,18 +71,18 @@ def tinted() -> Tensor:
 
 def test_teeth_are_neither_colder_nor_warmer_than_the_picture() -> None:
     paint, invented = haze()
-    decided = teeth(paint, invented, GREY * tinted())
+    decided = teeth(paint, invented, tones(GREY * tinted()))
     inside = (decided * invented).sum((2, 3)) / invented.sum()
     assert torch.allclose(inside / inside[:, :1], tinted()[..., 0, 0] * torch.tensor([1, 1.1, 1.1]), atol=0.01)
-    assert float((decided.mean(1) - teeth(paint, invented, GREY).mean(1)).abs().max()) < 0.02
-    pink = teeth(paint * torch.tensor([1.0, 0.6, 0.6]).view(1, 3, 1, 1), invented, GREY)[..., invented[0, 0] > 0]
+    assert float((decided.mean(1) - teeth(paint, invented, tones(GREY)).mean(1)).abs().max()) < 0.02
+    pink = teeth(paint * torch.tensor([1.0, 0.6, 0.6]).view(1, 3, 1, 1), invented, tones(GREY))[..., invented[0, 0] > 0]
     assert torch.allclose(pink[:, 1:], (pink[:, :1] / 1.1).expand(-1, 2, -1), atol=0.01)
 
 
 def test_mouths_of_a_batch_do_not_know_each_other() -> None:
     (one, invented), (two, _) = haze(), haze(0.9, 0.1)
-    both = teeth(torch.cat([one, two]), invented.expand(2, -1, -1, -1), torch.cat([GREY, GREY * tinted()]))
-    assert torch.allclose(both[:1], teeth(one, invented, GREY), atol=1e-6)
+    both = teeth(torch.cat([one, two]), invented.expand(2, -1, -1, -1), tones(torch.cat([GREY, GREY * tinted()])))
+    assert torch.allclose(both[:1], teeth(one, invented, tones(GREY)), atol=1e-6)
 
 
 def smile(wide: float = 0.54) -> tuple[Tensor, Tensor]:
