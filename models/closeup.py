@@ -46,7 +46,7 @@ class Still:
     both openings, marks (B, K, 2) landmarks in window units. rim (B, 3, 1, n) 0..1: along the opening's upper edge.
     inside (B, 5, n, n) 0..1: the eyeball behind the lids, its opening, and that without its border; or a mouth as it
     is, its opening, and its teeth. known (B,) 0..1: how well. white (B, 3) 0..1: what is white in
-    the picture; tones: which colours (models/teeth.py).
+    the picture; tones: which colours its mouth may have (models/teeth.py).
     """
 
     window: Window
