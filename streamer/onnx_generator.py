@@ -15,17 +15,14 @@ import onnxruntime
 import torch
 from torch import Tensor
 
-from kernels.warp import stretch
 from models.closeup import Sight
 from models.dit import CausalDiT, Edit, FrameInput
-from models.grid import smoothstep
 from models.guidance import Guidance
 from models.sampler import draw_frame, move
 from streamer.generator import NetworkGenerator, Reference, State
 from streamer.onnx_export import export_closeups, export_step
 from streamer.patience import THOUGHT, be_patient
 
-SURE = (0.5, 1.0)  # the guidance's confidence: from painting what was said to letting the picture stand
 SHARE = 1 / 3  # of the time that the transformer may take for a stream: it shares caches and memory with what is drawn
 
 
@@ -45,16 +42,13 @@ class OnnxState(State):
         self.past.clear()
 
 
-def ride(edit: Edit, then: Tensor, maps: Tensor) -> Edit:
-    """An edit drawn for the flow `then` (1, 2, G, G), box units, carried to a frame's `guidance_maps`: what shows the
-    same place of the picture, y + now(y) = y' + then(y'), gets the same edit, with y' ≈ y + now(y) − then(y). What
-    was painted stays away from where the picture is sure to be seen by now: a head that turns back brings its far side.
+def ride(edit: Edit, then: Tensor, now: Tensor) -> Edit:
+    """An edit drawn for the flow `then`, carried to the flow `now` (1, 2, G, G), box units: what shows the same place
+    of the picture, y + now(y) = y' + then(y'), gets the same edit, with y' ≈ y + now(y) − then(y). Its paint stays
+    behind: when a head turns back, the picture shows by itself what was painted of its far side.
     """
-    way, sure = maps[:, :2] - then, smoothstep(*SURE, maps[:, 2:3])
-    coarse = move(torch.cat([edit.flow, edit.alpha], 1), way)
-    fine = move(torch.cat([edit.keep, edit.paint], 1), way)
-    keep = torch.maximum(fine[:, :1], stretch(sure, fine.shape[-1]))
-    return Edit(flow=coarse[:, :2], alpha=coarse[:, 2:], keep=keep, paint=fine[:, 1:])
+    carried = move(torch.cat([edit.flow, edit.alpha], 1), now - then)
+    return Edit(flow=carried[:, :2], alpha=carried[:, 2:], keep=torch.ones_like(edit.keep), paint=edit.paint)
 
 
 class OnnxGenerator(NetworkGenerator[OnnxState]):
@@ -106,7 +100,7 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
             state.due = now + (now - state.asked) * (1 / SHARE - 1)
         if state.thinking is None and now >= state.due:
             state.thinking, state.asked = self._thought.submit(self._think, state, maps, guidance), now
-        return ride(*state.said, maps)
+        return ride(*state.said, maps[:, :2])
 
     @torch.inference_mode()
     def _think(self, state: OnnxState, maps: Tensor, guidance: Guidance) -> tuple[Edit, Tensor]:
