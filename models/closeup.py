@@ -168,7 +168,7 @@ def asked(was: Tensor, now: Tensor, held: Tensor) -> Tensor:
     """`Sight.asked` about a mouth: where its opening now (B, 1, n, n) is not what comes there of the one at rest, was,
     held (B, 1, n, n), and all of one that is much wider than at rest. Moved lips are sharper than painted ones.
     """
-    lost = torch.maximum((now - held).abs(), now * (1 - smoothstep(*SHOWN, share(was, now))))
+    lost = torch.maximum((now - held).abs(), stretched(was, now))
     near = F.avg_pool2d(F.max_pool2d(F.max_pool2d(lost, 4), 3, 1, 1), 3, 1, 1)
     return F.interpolate(near, size=now.shape[-2:], mode="bilinear", align_corners=False)
 
@@ -187,8 +187,7 @@ def certain(view: View, still: Still, now: Tensor, held: Tensor, spot: Tensor, m
         bare = bare.clamp_min(0) * still.known[:, None, None, None]
         colour = there[:, :3] * (1 - SHADE + SHADE * F.avg_pool2d(now, 7, 1, 3))
     else:
-        first = len(view.outer)
-        there = sample(still.inside, behind(marks[:, :, first : first + len(view.inner)], now.shape[-1]))
+        there = sample(still.inside, behind(inner_lips(marks), now.shape[-1]))
         bare, colour = (1 - shut) * now * there[:, 4:], there[:, :3]
     return shut + bare, (shut * rim + bare * colour) / (shut + bare).clamp_min(1e-3)
 
@@ -200,9 +199,20 @@ def ajar(view: View, was: Tensor, now: Tensor) -> Tensor:
     return smoothstep(*view.ajar, share(now, was))
 
 
+def stretched(was: Tensor, now: Tensor) -> Tensor:
+    """(B, 1, n, n) 0..1 the inside of an opening now, of which the one at rest, was, shows too little to be moved."""
+    return now * (1 - smoothstep(*SHOWN, share(was, now)))
+
+
 def share(some: Tensor, whole: Tensor) -> Tensor:
     """(B, 1, 1, 1) the area of one opening (B, 1, n, n) in that of another."""
     return some.mean((1, 2, 3), keepdim=True) / whole.mean((1, 2, 3), keepdim=True).clamp_min(1e-4)
+
+
+def inner_lips(marks: Tensor) -> Tensor:
+    """The ring of a mouth's opening (B, 2, N, 2), at rest and now, among a sight's marks (B, 2, K, 2)."""
+    first = len(MOUTH_VIEW.outer)
+    return marks[:, :, first : first + len(MOUTH_VIEW.inner)]
 
 
 def along(ring: Tensor, picture: Tensor) -> Tensor:
@@ -348,11 +358,9 @@ def told(seen: Tensor, sight: Sight, still: Still) -> Tensor:
     shows nothing of an open mouth, or only what is stretched.
     """
     was, now = sight.maps[:, 6:7], sight.maps[:, 8:9]
-    first = len(MOUTH_VIEW.outer)
-    ring = sight.marks[:, 1, first : first + len(MOUTH_VIEW.inner)]
-    colour, weight = laid(seen, ring, now.shape[-1]).split([3, 1], 1)
+    colour, weight = laid(seen, inner_lips(sight.marks)[:, 1], now.shape[-1]).split([3, 1], 1)
     colour = (colour / weight.clamp_min(1e-3) * still.white[:, :, None, None]).clamp(0, 1)
-    hidden = torch.maximum(sight.unseen, now * (1 - smoothstep(*SHOWN, share(was, now))))
+    hidden = torch.maximum(sight.unseen, stretched(was, now))
     return torch.cat([colour, weight * hidden * ajar(MOUTH_VIEW, was, now)], 1)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from models.grid import unit_grid
 from models.numbers import take
-from models.openings import height
+from models.openings import edges
 from models.teeth import tempered, weighted
 
 HIGH, WIDE = 16, 48  # cells from lip to lip, and from corner to corner
@@ -40,8 +40,7 @@ def laid(mouth: Tensor, ring: Tensor, side: int) -> Tensor:
     (B, N, 2) in window units, from one corner over the top: (B, 4, side, side), its border beyond.
     """
     line, half = unit_grid(side, ring.device)[0, 0, :, 0], ring.shape[1] // 2
-    top = height(ring[:, : half + 1], line)[:, None]  # (B, 1, side)
-    low = height(torch.cat([ring[:, half:], ring[:, :1]], 1), line)[:, None]
+    top, low = edges(ring, line)
     left, right = ring[:, :1, :1], ring[:, half : half + 1, :1]
     across = (line - left) / (right - left).clamp_min(1e-3)
     down = (line[:, None] - top) / (low - top).clamp_min(1e-3)

@@ -34,12 +34,17 @@ def opening(ring: Tensor, cells: int) -> Tensor:
     A ring starts in one corner of the opening and returns underneath from the other, at N/2.
     """
     line = (torch.arange(cells, device=ring.device, dtype=ring.dtype) * 2 + 1) / cells - 1
-    half = ring.shape[1] // 2
-    upper = height(ring[:, : half + 1], line)[:, None]  # (B, 1, G)
-    lower = height(torch.cat([ring[:, half:], ring[:, :1]], 1), line)[:, None]
+    upper, lower = edges(ring, line)
     y, reach = line[None, :, None], 1.0 / cells
     inside = (torch.minimum(y + reach, lower) - torch.maximum(y - reach, upper)) / (2 * reach)
     return inside.clamp(0, 1).unsqueeze(1)
+
+
+def edges(ring: Tensor, line: Tensor) -> tuple[Tensor, Tensor]:
+    """y of the upper and of the lower side of (B, N, 2) rings above each x of line (G,): (B, 1, G) each."""
+    half = ring.shape[1] // 2
+    upper = height(ring[:, : half + 1], line)[:, None]
+    return upper, height(torch.cat([ring[:, half:], ring[:, :1]], 1), line)[:, None]
 
 
 def height(chain: Tensor, line: Tensor) -> Tensor:

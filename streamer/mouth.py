@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import cv2
 import numpy as np
 
@@ -11,11 +9,11 @@ from models.mouth import CHEEKS, HIGH, WHITES, WIDE
 from models.topology import INNER_LIPS
 from streamer.frames import Image, look_at, nearby, pixels
 from streamer.motion import Array
+from streamer.usual import Usual
 
 APART = (1.5, 4.0)  # pixels between the lips: from nothing to be told to all
 GLARE = 1.25  # times as bright as white: brighter is told as that
 ADAPT = 0.5  # s in which white is what it has become
-GONE = 1.0  # s without a face after which it is taken anew
 
 _RING, _HALF = list(INNER_LIPS), len(INNER_LIPS) // 2
 
@@ -24,21 +22,16 @@ class MouthTracker:
     """One person's. Keeps no picture, only what has been white of late. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._white: Array | None = None
-        self._seen = 0.0
+        self._white = Usual[Array](ADAPT)
 
     def track(self, rgb: Image, captured: float, face: Array) -> Array:
         """(h, w, 4) `Motion.mouth` of a frame (H, W, 3) and the landmarks (478, 3) in it, camera units."""
         rgb, found = nearby(rgb, pixels(face[:, :2], rgb.shape))
-        now, since = white(rgb, found), captured - self._seen
-        if self._white is None or not 0 <= since <= GONE:
-            self._white, since = now, 0.0
-        self._white = self._white - np.float32(math.expm1(-since / ADAPT)) * (now - self._white)
-        self._seen = captured
+        usual = self._white.update(white(rgb, found), captured)
         places, apart = cells(found[_RING])
         weight = np.clip((apart - APART[0]) / (APART[1] - APART[0]), 0, 1)[None, :, None]
         step = max(float(apart.max()) / HIGH, float(np.linalg.norm(places[0, -1] - places[0, 0])) / WIDE)
-        shown = np.clip(look_at(rgb, places, step) / self._white, 0, GLARE)
+        shown = np.clip(look_at(rgb, places, step) / usual, 0, GLARE)
         return np.concatenate([shown, np.ones_like(shown[..., :1])], -1) * weight
 
 

@@ -14,19 +14,18 @@ from models.shading import FINE, HALF, SEEN, SIDE, square
 from models.topology import MESH, topology
 from streamer.frames import Image, look_at, nearby, pixels
 from streamer.motion import Array
+from streamer.usual import Usual
 
 BLUR = 0.1  # canonical units; finer than that is the person's own
 FACING = (0.1, 0.4)  # size of skin in the picture, in that of most of it: from turned away to well seen
 ADAPT = 20.0  # s in which another exposure, or another lamp, becomes the usual one
-GONE = 1.0  # s without a face after which it is taken anew
 
 
 class ShadeTracker:
     """One person's. Keeps no picture, only how bright the face has been of late. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._usual: float | None = None  # mean log of the skin's brightness
-        self._seen = 0.0
+        self._usual = Usual[float](ADAPT)  # mean log of the skin's brightness
 
     def track(self, rgb: Image, captured: float, face: Array) -> Array:
         """(n, n, 2) `Motion.shade` of a frame (H, W, 3) and the landmarks (478, 3) in it, camera units."""
@@ -34,12 +33,8 @@ class ShadeTracker:
         total = float(weight.sum())
         if total < 1:
             return np.zeros((SIDE, SIDE, 2), np.float32)
-        mean, since = float((log * weight).sum()) / total, captured - self._seen
-        if self._usual is None or not 0 <= since <= GONE:
-            self._usual, since = mean, 0.0
-        self._usual -= math.expm1(-since / ADAPT) * (mean - self._usual)
-        self._seen = captured
-        sums = np.stack([(log - np.float32(self._usual)) * weight, weight], -1)
+        usual = self._usual.update(float((log * weight).sum()) / total, captured)
+        sums = np.stack([(log - np.float32(usual)) * weight, weight], -1)
         blurred = cv2.GaussianBlur(sums, (0, 0), BLUR * FINE / (2 * HALF), borderType=cv2.BORDER_CONSTANT)
         coarse = np.asarray(cv2.resize(blurred, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32)
         share = coarse[..., 1:]  # at the skin's border it is a half

@@ -138,8 +138,7 @@ def _mean(a: Motion, b: Motion) -> Motion:
     body = a.body if a.body is None or b.body is None else (a.body + b.body) / 2
     head = a.head if face is None else head_pose(face).rotation
     names = ("hands", "torso", "shade", "mouth")
-    hands, torso, shade, mouth = ((getattr(a, name) + getattr(b, name)) / 2 for name in names)
-    return replace(a, face=face, head=head, body=body, hands=hands, torso=torso, shade=shade, mouth=mouth)
+    return replace(a, face=face, head=head, body=body, **{n: (getattr(a, n) + getattr(b, n)) / 2 for n in names})
 
 
 def _is_cut(before: Array, after: Array) -> bool:

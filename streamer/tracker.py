@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from types import TracebackType
 
 import cv2
 import numpy as np
+import torch
 
 from models.mouth import HIGH, WIDE
 from models.shading import SIDE
@@ -19,6 +19,7 @@ from streamer.mouth import MouthTracker
 from streamer.shade import ShadeTracker
 from streamer.skin import FINE, QUICK, SkinTracker
 from streamer.smoothing import MotionFilter
+from streamer.stopwatch import Stopwatch
 from streamer.torso import TorsoTracker
 
 MAX_SIDE = 1280  # longer frames are halved (or more): tracking gains nothing, memory and colour conversion lose
@@ -69,28 +70,24 @@ class MotionExtractor:
         if limbs is not None and frame.captured - limbs.captured <= FORGET:
             body, fingers = limbs.body, limbs.hands
             stages["body"] = limbs.ms
-        began = time.perf_counter()
+        watch = Stopwatch(torch.device("cpu"))
         face = self._face.track(rgb, body)
-        stages["face"] = (time.perf_counter() - began) * 1e3
+        watch.lap("face")
         confidence = 0.0 if face is None else _confidence(face, rgb.shape)
-        head, shade = np.eye(3, dtype=np.float32), np.zeros((SIDE, SIDE, 2), np.float32)
-        mouth = np.zeros((HIGH, WIDE, 4), np.float32)
+        shade, mouth = np.zeros((SIDE, SIDE, 2), np.float32), np.zeros((HIGH, WIDE, 4), np.float32)
         if face is not None:
-            began = time.perf_counter()
             face = self._skin.track(rgb, frame.captured, face, confidence)
-            stages["skin"] = (time.perf_counter() - began) * 1e3
-            head = head_pose(face).rotation
-            began = time.perf_counter()
+            watch.lap("skin")
             shade = self._shade.track(rgb, frame.captured, face)
-            stages["shade"] = (time.perf_counter() - began) * 1e3
-            began = time.perf_counter()
+            watch.lap("shade")
             mouth = self._mouth.track(rgb, frame.captured, face)
-            stages["mouth"] = (time.perf_counter() - began) * 1e3
+            watch.lap("mouth")
         torso = np.zeros((2, 4), np.float32)
         if self._limbs is not None:
-            began = time.perf_counter()
             torso = self._torso.track(rgb, frame.captured, face, body, fingers)
-            stages["torso"] = (time.perf_counter() - began) * 1e3
+            watch.lap("torso")
+        head = np.eye(3, dtype=np.float32) if face is None else head_pose(face).rotation
+        stages |= watch.read()
         motion = Motion(frame.captured, face, confidence, body, fingers, head, torso, shade, mouth, stages)
         return self._filter(motion) if self._filter is not None else motion
 

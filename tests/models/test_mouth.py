@@ -82,7 +82,7 @@ def test_nothing_in_a_grey_picture_is_red() -> None:
     assert float((spread.amax(1) - spread.amin(1)).max()) < 0.1 < 0.4 * float(red[:, 0].max())
 
 
-def opened(rig: Rig, cells: Tensor, **strength: float) -> tuple[Pose, Sight, Sight, tuple[Still, ...], Subject]:
+def opened(rig: Rig, cells: Tensor, **strength: float) -> tuple[Pose, Sight, Sight, tuple[Still, ...]]:
     """A rig whose shut mouth opens as wide as can be, and what its close-ups see."""
     face = rig.face.clone()
     face[:, list(LOWER_LIP), 1] += 0.06
@@ -91,18 +91,18 @@ def opened(rig: Rig, cells: Tensor, **strength: float) -> tuple[Pose, Sight, Sig
     guidance = guide(rig, pose)
     subject = Subject(rig.image, guidance.focus_flow, rig.focus, pose.face, pose.frame)
     looks = stills(rig.image, rig.face, rig.frame, SMALL)
-    return pose, *sights(subject, looks), looks, subject
+    return pose, *sights(subject, looks), looks
 
 
 def test_it_is_drawn_where_the_picture_shows_nothing_of_a_mouth() -> None:
     rig = drawn_face(256)
-    pose, sight, _, looks, _ = opened(rig, mouth())
+    pose, sight, _, looks = opened(rig, mouth())
     say = told(pose.mouth, sight, looks[0])
     opening = sight.maps[:, 8:9]
     assert float(say[:, 3:][opening > 0.95].min()) > 0.9 and float(say[:, 3:][opening < 0.01].max()) == 0
-    pose, sight, _, looks, _ = opened(rig, mouth(weight=0.0))
+    pose, sight, _, looks = opened(rig, mouth(weight=0.0))
     assert float(told(pose.mouth, sight, looks[0])[:, 3].max()) == 0  # nothing measured
-    pose, sight, _, looks, _ = opened(rig, mouth(), teeth=0.0)
+    pose, sight, _, looks = opened(rig, mouth(), teeth=0.0)
     assert float(told(pose.mouth, sight, looks[0])[:, 3].max()) == 0  # nor wanted
     shut = see([MOUTH_VIEW], Subject(rig.image, guide(rig, pose).focus_flow, rig.focus, rig.face, rig.frame),
                stand(MOUTH_VIEW, rig.image, rig.face, rig.frame, 32))  # fmt: skip
@@ -113,7 +113,7 @@ def test_it_is_drawn_where_the_picture_shows_nothing_of_a_mouth() -> None:
 def test_drivers_of_a_batch_show_their_own_mouths() -> None:
     rigs = Rig.stack([drawn_face(128)] * 2)
     cells = torch.cat([mouth(), mouth(DARK, TEETH)])
-    pose, sight, eyes, looks, _ = opened(rigs, cells)
+    pose, sight, eyes, looks = opened(rigs, cells)
     out = []
     for view, count in ((sight, 2), (eyes, 4)):
         side = view.maps.shape[-1]
