@@ -6,9 +6,10 @@ A window lies rigidly on the head (models/window.py): upper teeth and eyeballs s
 so that a few convolutions suffice. Windows know nothing of each other and remember nothing.
 
 Three things need no network (`Sight.sure`). What closes: a warp leaves a line of eyeball or teeth where lids or lips
-meet, which gets the colour of their edge. What a turning eyeball shows that the picture hides (models/eyeball.py). The
-picture's own teeth, which the warp would stretch with the lips (models/teeth.py). What else an open mouth shows is told
-by the driver's own (`told`, models/mouth.py); where he shows nothing either, the network is taken at its word.
+meet, which gets the colour of their edge. The eyeball, of what the picture hides or the warp would squeeze between
+closing lids (models/eyeball.py). The picture's own teeth, which the warp would stretch with the lips (models/teeth.py).
+What else an open mouth shows is told by the driver's own (`told`, models/mouth.py); where he shows nothing either, the
+network is taken at its word.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ CHANNELS = 14  # of a Sight's maps
 EDGE = (-2.0, -1.0, 0.0)  # pixels of a window below an opening's upper edge: lashes, or the lip's shadow
 BLUR = 16  # what is found there is averaged over a window's side / BLUR to both sides
 SHOWN = (0.3, 0.9)  # share of an opening, of its area now, that is at rest: none of its inside is shown, and all
+ROUND = (0.6, 0.95)  # share of its opening at rest below which an eye shows its ball as it is, and no longer as warped
 SHADE = 0.3  # how much darker an eyeball is beside its lids, which shade it
 SHIFT = 0.2  # largest further move, window units
 
@@ -184,7 +186,8 @@ def certain(view: View, still: Still, now: Tensor, held: Tensor, spot: Tensor, m
         turn = (marks[:, 1] - marks[:, 0])[:, len(view.inner)]  # the pupil's way; a ball moves as a whole
         there = sample(still.inside, unit_grid(now.shape[-1], now.device) - turn[:, None, None])
         bare = (torch.cat([now, clear(now)], 1) - 4 * there[:, 3:]).amax(1, keepdim=True)  # 4: as in models/guidance.py
-        bare = bare.clamp_min(0) * still.known[:, None, None, None]
+        squeezed = clear(now) * (1 - smoothstep(*ROUND, share(now, still.maps[:, 3:4])))
+        bare = torch.maximum(bare, squeezed) * still.known[:, None, None, None]
         colour = there[:, :3] * (1 - SHADE + SHADE * F.avg_pool2d(now, 7, 1, 3))
     else:
         there = sample(still.inside, behind(inner_lips(marks), now.shape[-1]))

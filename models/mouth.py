@@ -19,8 +19,7 @@ from models.teeth import tempered, weighted
 HIGH, WIDE = 16, 48  # cells from lip to lip, and from corner to corner
 CHEEKS = (50, 280, 205, 425, 187, 411, 101, 330, 36, 266)  # skin that most light falls on
 WHITES = ((471, 33), (469, 133), (476, 362), (474, 263))  # halfway between these an eye is white
-TONE = 0.85  # the network's share in the mean colour: it knows what mouths are like in pictures like this
-CONTRAST = 0.8  # share of the driver's
+TONE = 0.5  # the network's share in the mean colour: it knows what mouths are like in pictures like this
 
 
 def white(picture: Tensor, face: Tensor) -> Tensor:
@@ -49,10 +48,10 @@ def laid(mouth: Tensor, ring: Tensor, side: int) -> Tensor:
 
 
 def settled(told: Tensor, paint: Tensor, allowed: Tensor) -> Tensor:
-    """(B, 3, n, n) 0..1 how it is drawn that is told (B, 4, n, n), colours and weights: about a tone that is mostly the
+    """(B, 3, n, n) 0..1 how it is drawn that is told (B, 4, n, n), colours and weights: about a tone that is half the
     network's, of its paint (B, 3, n, n), and in no colour that is strange to the picture: beyond the `tones` allowed.
     """
     colour, weight = told.split([3, 1], 1)
     colour = tempered(colour, allowed)
     his, mine = (weighted(each, weight) for each in (colour, paint))
-    return (torch.lerp(his, mine, TONE) + CONTRAST * (colour - his)).clamp(0, 1)
+    return (colour + TONE * (mine - his)).clamp(0, 1)

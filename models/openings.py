@@ -16,6 +16,7 @@ LIP_PAIRS = tuple((INNER_LIPS[k], INNER_LIPS[-k]) for k in range(1, 10))  # uppe
 UPPER_LIP, LOWER_LIP = (tuple(pair[side] for pair in LIP_PAIRS) for side in (0, 1))
 # MediaPipe's lids never quite meet: below this share of the neutral opening a driver's eye is closed.
 LIDS_CLOSED, LIDS_TRUE = 0.28, 0.7
+LIDS_NARROWER = (0.6, 1.6)  # a driver's eyes against the picture's: differences beyond are taken for such
 LIDS_WIDE = 0.5  # eyes are hardly ever higher than this share of their width …
 LIDS_ROOM = (1.2, 2.0)  # … but even those that are so at rest open this many times as far, and none further than that
 
@@ -76,10 +77,15 @@ def mouth_width(local: Tensor) -> Tensor:
     return (local[:, 61] - local[:, 291]).norm(dim=-1).clamp_min(1e-4)
 
 
-def lid_law(ratio: Tensor) -> Tensor:
-    """The driver's lid opening as a share of his neutral → the picture's: the same when wide, 0 when his lids meet."""
+def lid_law(ratio: Tensor, narrower: Tensor) -> Tensor:
+    """The driver's lid opening as a share of his neutral → the picture's: the same when wide, 0 when his lids meet.
+
+    narrower: his neutral opening, of his eyes' width, in the picture's. Lids that follow the gaze go as far down before
+    any eye, so that large eyes begin to close by a smaller share than narrow ones.
+    """
     steep = LIDS_TRUE * (ratio - LIDS_CLOSED) / (LIDS_TRUE - LIDS_CLOSED)
-    return torch.where(ratio < LIDS_TRUE, steep.clamp_min(0), ratio)
+    ratio = torch.where(ratio < LIDS_TRUE, steep.clamp_min(0), ratio)
+    return torch.where(ratio < 1, ratio ** narrower.clamp(*LIDS_NARROWER), ratio)
 
 
 def widest(rest: Tensor) -> Tensor:

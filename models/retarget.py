@@ -105,7 +105,8 @@ def express(rest: Tensor, now: Tensor, then: Tensor, amount: Tensor) -> Tensor:
     for ring, _ in EYES:
         mine, his = lid_opening(rest, ring), lid_opening(then, ring)
         gain = gain * (1 + eye_share(ring, rest.device) * ((mine / his).clamp(0.5, 2.0)[:, None] - 1))
-        wanted = 1 + amount * (lid_law(lid_opening(now, ring) / his) - 1)
+        narrower = (his / eye_width(then, ring)) / (mine / eye_width(rest, ring))
+        wanted = 1 + amount * (lid_law(lid_opening(now, ring) / his, narrower) - 1)
         ratios.append(within(wanted, most))
     local = rest + (amount[:, None] * gain)[..., None] * (now - then)
     for (ring, iris), ratio in zip(EYES, ratios, strict=True):

@@ -163,6 +163,17 @@ def test_nothing_is_sure_that_stays_as_it_was() -> None:
     assert float(closing(rig, 0.1).sure.max()) > 0.9
 
 
+def test_an_iris_between_closing_lids_stays_as_it_is() -> None:
+    """The warp squeezes it with the lids; the ball behind them does not change."""
+    eyes = closing(drawn_face(256), 0.5)
+    opened = eyes.maps[:, 8:9]
+    inside = -F.max_pool2d(-opened, 3, 1, 1) > 0.95
+    assert inside.any() and float(eyes.sure[inside].min()) > 0.9
+    ball, rest = eyes.colour, eyes.maps[:, 3:6] / 2 + 0.5
+    shaded = (ball / rest.clamp_min(0.02)).mean(1, keepdim=True)[inside]
+    assert float(shaded.min()) > 1 - SHADE - 0.02 and float(shaded.max()) < 1.02
+
+
 def test_what_a_glance_uncovers_is_white_and_the_iris_stays_round() -> None:
     rig = drawn_face(256)
     plain = torch.full_like(rig.image, 0.4)

@@ -123,11 +123,27 @@ def test_lids_close_when_the_drivers_nearly_do(rig: Rig) -> None:
 
 def test_lid_law_is_honest_when_open_and_monotone() -> None:
     ratio = torch.linspace(0, 1.5, 100)
-    law = lid_law(ratio)
+    law = lid_law(ratio, torch.ones_like(ratio))
     assert torch.equal(law[ratio > 0.7], ratio[ratio > 0.7])
     assert (law.diff() >= 0).all()
     assert law[0] == 0
     assert law.diff().max() < 0.05  # no jump
+
+
+def test_large_eyes_begin_to_close_by_a_smaller_share_than_the_drivers(rig: Rig) -> None:
+    """Lids that follow a glance downwards go as far before any eye; lids that meet do before any, too."""
+    mine, his = 0.4, 0.3  # neutral openings
+    ratio = torch.linspace(0, 1.2, 50)
+    law = lid_law(ratio, torch.full_like(ratio, his / mine))
+    slope = (law[ratio > 0.95][1] - law[ratio > 0.95][0]) / ratio.diff()[0]
+    assert float(slope) * mine == pytest.approx(his, rel=0.05)  # the same way, of eyes' widths
+    assert law[0] == 0 and law[ratio < 0.28].max() == 0
+    large = replace(rig, face=rig.frame.apply(closed_eyes(1.6)))
+    shares = []
+    for one in (rig, large):
+        pose = retarget(one, driver(local=closed_eyes(0.8)), driver())
+        shares.append(float(lid_opening(pose.local, EYES[0][0]) / lid_opening(one.frame.undo(one.face), EYES[0][0])))
+    assert shares[0] == pytest.approx(0.8, abs=0.02) and 0.82 < shares[1] < 0.95
 
 
 def test_large_eyes_do_not_open_much_further(rig: Rig) -> None:
