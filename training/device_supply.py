@@ -18,7 +18,7 @@ from training.device_samples import DeviceStream, PlanStream
 from training.impostor import Impostor
 from training.render.bodykit import BodykitError
 from training.render.facekit import FacekitError
-from training.samples import style_number
+from training.samples import style_numbers
 
 # Characters that lie on the device at a time, samples each, and how often another one of them acts the same.
 MIX, PER_CHARACTER, TURNS = 16, 32, 2
@@ -35,7 +35,7 @@ class DeviceSupply:
         self.stream, self.batch = stream, batch
         self.steps = max(1, round(reuse * stream.batch / batch))  # for each batch of the stream
         self.held = max(1, pool // stream.batch)  # the stream's batches in the pool
-        self.without = torch.tensor([style_number(style) for style in without], dtype=torch.uint8, device=stream.device)
+        self.without = style_numbers(without).to(stream.device)
 
     @staticmethod
     def of(arguments: argparse.Namespace, frames: int) -> DeviceSupply:

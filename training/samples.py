@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from training.motion_tracks import Names, pair_tracks
@@ -163,6 +165,11 @@ def studio_of(facekit: Path | str | Studio, bodykit: Path | str | None) -> Studi
 def style_number(style: str) -> int:
     """A style's place in STYLES."""
     return list(STYLES).index(style)
+
+
+def style_numbers(styles: Sequence[str]) -> Tensor:
+    """Places of some in STYLES, as samples tell theirs: (K,) uint8."""
+    return torch.tensor([style_number(style) for style in styles], dtype=torch.uint8)
 
 
 def _byte(values: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -20,7 +20,7 @@ from training.bake import Baked, shard_paths, unpacked
 from training.crew import Crew, Kits, Recipe
 from training.device_supply import DeviceSupply
 from training.render.appearance import STYLES
-from training.samples import style_number
+from training.samples import style_numbers
 
 log = logging.getLogger("training.supply")
 POOL = 4  # shards mixed at a time: a shard has few characters
@@ -33,7 +33,7 @@ class Supply:
 
     def __init__(self, folder: Path, batch: int, crew: Crew | None = None, without: Sequence[str] = ()) -> None:
         self.folder, self.batch, self.crew = folder, batch, crew
-        self.without = torch.tensor([style_number(style) for style in without], dtype=torch.uint8)
+        self.without = style_numbers(without)
         self.seen = 0
 
     @staticmethod
