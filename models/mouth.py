@@ -19,7 +19,7 @@ from models.teeth import tempered, weighted
 HIGH, WIDE = 16, 48  # cells from lip to lip, and from corner to corner
 CHEEKS = (50, 280, 205, 425, 187, 411, 101, 330, 36, 266)  # skin that most light falls on
 WHITES = ((471, 33), (469, 133), (476, 362), (474, 263))  # halfway between these an eye is white
-TONE = 0.5  # the network's share in the mean colour: it knows what mouths are like in pictures like this
+TONE = 0.7  # the network's share in the mean colour: it knows what mouths are like in pictures like this
 
 
 def white(picture: Tensor, face: Tensor) -> Tensor:
@@ -48,8 +48,8 @@ def laid(mouth: Tensor, ring: Tensor, side: int) -> Tensor:
 
 
 def settled(told: Tensor, paint: Tensor, allowed: Tensor) -> Tensor:
-    """(B, 3, n, n) 0..1 how it is drawn that is told (B, 4, n, n), colours and weights: about a tone that is half the
-    network's, of its paint (B, 3, n, n), and in no colour that is strange to the picture: beyond the `tones` allowed.
+    """(B, 3, n, n) 0..1 how it is drawn that is told (B, 4, n, n), colours and weights: about a tone that is mostly
+    the network's, of its paint (B, 3, n, n), and in no colour that is strange to the picture: beyond the `tones` allowed.
     """
     colour, weight = told.split([3, 1], 1)
     colour = tempered(colour, allowed)
