@@ -48,8 +48,8 @@ def laid(mouth: Tensor, ring: Tensor, side: int) -> Tensor:
 
 
 def settled(told: Tensor, paint: Tensor, allowed: Tensor) -> Tensor:
-    """(B, 3, n, n) 0..1 how it is drawn that is told (B, 4, n, n), colours and weights: about a tone that is mostly
-    the network's, of its paint (B, 3, n, n), and in no colour that is strange to the picture: beyond the `tones` allowed.
+    """(B, 3, n, n) 0..1 how it is drawn that is told (B, 4, n, n), colours and weights: about a tone that is mostly the
+    network's, of its paint (B, 3, n, n), and in no colour that is strange to the picture: beyond the `tones` allowed.
     """
     colour, weight = told.split([3, 1], 1)
     colour = tempered(colour, allowed)
