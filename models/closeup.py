@@ -185,8 +185,9 @@ def certain(view: View, still: Still, now: Tensor, held: Tensor, spot: Tensor, m
     if view.turns:
         turn = (marks[:, 1] - marks[:, 0])[:, len(view.inner)]  # the pupil's way; a ball moves as a whole
         there = sample(still.inside, unit_grid(now.shape[-1], now.device) - turn[:, None, None])
-        bare = (torch.cat([now, clear(now)], 1) - 4 * there[:, 3:]).amax(1, keepdim=True)  # 4: as in models/guidance.py
-        squeezed = clear(now) * (1 - smoothstep(*ROUND, share(now, still.maps[:, 3:4])))
+        within = clear(now)
+        bare = (torch.cat([now, within], 1) - 4 * there[:, 3:]).amax(1, keepdim=True)  # 4: as in models/guidance.py
+        squeezed = within * (1 - smoothstep(*ROUND, share(now, still.maps[:, 3:4])))
         bare = torch.maximum(bare, squeezed) * still.known[:, None, None, None]
         colour = there[:, :3] * (1 - SHADE + SHADE * F.avg_pool2d(now, 7, 1, 3))
     else:

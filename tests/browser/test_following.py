@@ -16,7 +16,7 @@ from tests.browser.following import Pictures, follows, grab, read
 from tests.browser.kagami import ROOT, Kagami
 
 SIGNALS = ("mouth", "turn", "nod", "roll")
-ROUNDS = 4  # a machine that is busy for a moment gets another look at what it missed
+ROUNDS = 4  # a machine that is busy for a moment gets another look
 ENOUGH = 60  # pictures of the avatar; a slow machine takes a while for them
 ONE_ROUND = 18.0  # seconds: the camera shows the driver's six at a third of their speed
 
@@ -47,7 +47,7 @@ def test_avatar_follows_the_driver(live: Page) -> None:
         seen, made = read(driver, mirror=True), read(avatar)
         assert len(made.at) > 0.9 * len(avatar), "the avatar's face is lost"
         rounds.append({name: follows(seen, made, name) for name in SIGNALS})
-        if all(max(one[name] for one in rounds)[0] > 0.6 for name in SIGNALS):
+        if all(agreement > 0.6 for agreement, _ in rounds[-1].values()):
             return
     pytest.fail(f"the avatar does not follow (correlation, lag in s): {rounds}")
 
