@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ STEADY_FRAMES = 10  # good frames that make a neutral
 PATIENCE = 1.5  # s of visible face after which the best of what was seen has to do
 EASE = 0.4  # s in which a new neutral replaces the old one
 LAPSE = 0.5  # s without a face after which collecting starts over
+SECOND_LOOK = 30.0  # s in which the neutral of somebody who did not hold still gives way to a better one
 
 _STILL = 0.6  # face sizes per second, mean over the landmarks
 _FRONTAL = np.cos(np.radians(25))
@@ -21,21 +22,40 @@ _MOUTH_CLOSED = 0.09  # of the face size; lips that rest are rarely shut
 _CONFIDENT = 0.6
 
 
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A frame that may become neutral, and how unfit for it it is: up to 1 will do, 0 is perfect.
+
+    restless: it moves, its mouth is open, its eyes are shut, or the tracker doubts it. aside: it looks elsewhere.
+    """
+
+    motion: Motion
+    restless: float
+    aside: float
+
+    @property
+    def unfit(self) -> float:
+        return max(self.restless, self.aside)
+
+
 class Calibration:
     """Collects steady frames (still, facing the camera, mouth closed, eyes open) and takes their robust middle.
 
-    Starts by itself on the first face. If nobody holds still, it settles after PATIENCE seconds on the best frames.
+    Starts by itself on the first face. If nobody holds still, it settles after PATIENCE seconds on the best frames. A
+    person met talking or moving is watched further and gets another neutral on holding still; not one who asked for
+    the neutral, nor one who holds still but looks past the camera.
     """
 
     def __init__(self) -> None:
         self._neutral: Motion | None = None
         self._former: tuple[Motion, float] | None = None
-        self._candidates: list[tuple[float, Motion]] = []
+        self._candidates: list[_Candidate] = []
         self._bodies: list[Motion] = []
-        self._steady = 0
         self._began: float | None = None
         self._last: Motion | None = None
         self._running = True
+        self._asked = False
+        self._doubted_until = -np.inf  # a better neutral may replace this one
 
     @property
     def progress(self) -> float:
@@ -49,7 +69,7 @@ class Calibration:
 
     def request(self) -> None:
         """Calibrate again from the next frames on; the present neutral stays in use until then."""
-        self._running = True
+        self._running = self._asked = True
         self._restart()
 
     def update(self, motion: Motion) -> Motion | None:
@@ -58,38 +78,57 @@ class Calibration:
         A new neutral fades in over EASE seconds after an old one, so that nothing jumps.
         """
         if self._running:
-            self._collect(motion)
-        elif motion.body is not None and self._neutral is not None and self._neutral.body is None:
-            self._add_body(motion)
+            self._settle(motion)
+        else:
+            if motion.captured < self._doubted_until:
+                self._look_again(motion)
+            if motion.body is not None and self._neutral is not None and self._neutral.body is None:
+                self._add_body(motion)
         return self._faded(motion.captured)
 
+    @property
+    def _steady(self) -> int:
+        """How many candidates will do."""
+        return sum(candidate.unfit <= 1 for candidate in self._candidates)
+
     def _restart(self) -> None:
-        self._candidates, self._steady, self._began, self._last = [], 0, None, None
+        self._candidates, self._began, self._last = [], None, None
+
+    def _settle(self, motion: Motion) -> None:
+        """Finish on enough steady frames, or on the best ones when patience ends."""
+        self._collect(motion)
+        waited = 0.0 if self._began is None else motion.captured - self._began
+        if self._steady >= STEADY_FRAMES or (self._candidates and waited >= PATIENCE):
+            held = sum(candidate.restless <= 1 for candidate in self._candidates) >= STEADY_FRAMES
+            self._doubted_until = -np.inf if held or self._asked else motion.captured + SECOND_LOOK
+            self._finish(motion.captured)
+
+    def _look_again(self, motion: Motion) -> None:
+        """Finish on enough steady frames in a row."""
+        self._collect(motion)
+        if self._candidates and self._candidates[-1].unfit > 1:
+            self._candidates = []
+        if self._steady >= STEADY_FRAMES:
+            self._doubted_until = -np.inf
+            self._finish(motion.captured)
 
     def _collect(self, motion: Motion) -> None:
-        if motion.face is None:
-            if self._last is not None and motion.captured - self._last.captured > LAPSE:
-                self._restart()
-            return
+        """Judge a frame by itself and by the one before; starts over when the face was away."""
         if self._last is not None and not 0 <= motion.captured - self._last.captured <= LAPSE:
             self._restart()
-        if self._last is not None and self._began is not None:
-            unrest = _unrest(self._last, motion)
-            self._candidates.append((unrest, motion))
-            self._steady += unrest <= 1
-            if self._steady >= STEADY_FRAMES or motion.captured - self._began >= PATIENCE:
-                self._finish(motion.captured)
-                return
-        else:
+        if motion.face is None:
+            return
+        if self._last is None:
             self._began = motion.captured
+        else:
+            self._candidates.append(_Candidate(motion, _restless(self._last, motion), _aside(motion)))
         self._last = motion
 
     def _finish(self, now: float) -> None:
-        self._candidates.sort(key=lambda candidate: candidate[0])
-        best = [motion for _, motion in self._candidates[:STEADY_FRAMES]]
+        best = sorted(self._candidates, key=lambda candidate: candidate.unfit)[:STEADY_FRAMES]
         if self._neutral is not None:
             self._former = (self._neutral, now)
-        self._neutral = middle(best)
+        self._neutral = middle([candidate.motion for candidate in best])
         self._running = False
         self._restart()
 
@@ -140,8 +179,7 @@ def _middle_torso(motions: list[Motion]) -> Array:
     return np.median([m.torso for m in motions if m.torso[0, 2] == newest], axis=0).astype(np.float32)
 
 
-def _unrest(before: Motion, motion: Motion) -> float:
-    """How unfit a frame is for a neutral: up to 1 is steady, 0 perfect."""
+def _restless(before: Motion, motion: Motion) -> float:
     face, former = motion.face, before.face
     if face is None or former is None:
         return np.inf
@@ -149,11 +187,14 @@ def _unrest(before: Motion, motion: Motion) -> float:
     step = max(motion.captured - before.captured, 1e-3)
     speed = float(np.linalg.norm(face - former, axis=1).mean()) / size / step
     mouth = float(np.linalg.norm(face[13] - face[14])) / size
-    turned = (1 - float(motion.head[2, 2])) / (1 - _FRONTAL)
     eyes = min(_openness(face, RIGHT_LID), _openness(face, LEFT_LID))
     closed = 0.16 / max(eyes, 0.01)
     doubt = _CONFIDENT / max(motion.face_confidence, 0.01)
-    return max(speed / _STILL, mouth / _MOUTH_CLOSED, turned, closed, doubt)
+    return max(speed / _STILL, mouth / _MOUTH_CLOSED, closed, doubt)
+
+
+def _aside(motion: Motion) -> float:
+    return (1 - float(motion.head[2, 2])) / (1 - _FRONTAL)
 
 
 def _openness(face: Array, ring: tuple[int, ...]) -> float:

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import Page
 
+from streamer.headpose import head_pose, rotation_vector
+
 Series = NDArray[np.float64]
 Pictures = list[tuple[float, NDArray[np.uint8]]]  # (seconds, (H, W, 3)), oldest first
 LAGS = np.arange(0.0, 3.0, 0.02)  # seconds that the avatar may be behind the driver
@@ -49,14 +51,14 @@ async ({least, seconds, longest}) => {
 
 @dataclass(frozen=True)
 class Signals:
-    """One face over time. at: seconds; the others without unit: mouth opening, and where the nose is between the ears
-    and the eyes (head turn and nod), all by the distance of the eyes; roll: radians.
+    """One face over time. at: seconds; mouth: its opening by the distance of the eyes; nod, turn, roll: of the head
+    about the axes to the right, down and away, radians.
     """
 
     at: Series
     mouth: Series
-    turn: Series
     nod: Series
+    turn: Series
     roll: Series
 
 
@@ -83,20 +85,15 @@ def read(pictures: Pictures, mirror: bool = False) -> Signals:
             found = mesh.process(seen).multi_face_landmarks
             if found:
                 height, width = rgb.shape[:2]
-                points = np.array([(p.x * width, p.y * height) for p in found[0].landmark])
-                rows.append((at, *_measure(points)))
+                points = np.array([(p.x * width, p.y * height, p.z * width) for p in found[0].landmark], np.float32)
+                rows.append((at, _opening(points), *rotation_vector(head_pose(points).rotation)))
     return Signals(*np.array(rows).T) if rows else Signals(*np.zeros((5, 0)))
 
 
-def _measure(points: Series) -> tuple[float, float, float, float]:
-    """points: (478, 2) pixels. MediaPipe's indices: 33, 263 outer eye corners; 13, 14 inner lips; 1 nose tip."""
-    right, left, nose = points[33], points[263], points[1]
-    across = left - right
-    size = float(np.hypot(*across))
-    along, down = across / size, np.array([-across[1], across[0]]) / size
-    middle = nose - (left + right) / 2
-    mouth = float(np.hypot(*(points[14] - points[13]))) / size
-    return mouth, float(middle @ along) / size, float(middle @ down) / size, float(np.arctan2(across[1], across[0]))
+def _opening(points: NDArray[np.float32]) -> float:
+    """points: (478, 3) pixels. MediaPipe's indices: 33, 263 outer eye corners; 13, 14 inner lips."""
+    apart = [float(np.linalg.norm(points[a] - points[b])) for a, b in ((13, 14), (33, 263))]
+    return apart[0] / apart[1]
 
 
 def follows(driver: Signals, avatar: Signals, name: str) -> tuple[float, float]:

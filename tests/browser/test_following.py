@@ -16,7 +16,7 @@ from tests.browser.following import Pictures, follows, grab, read
 from tests.browser.kagami import ROOT, Kagami
 
 SIGNALS = ("mouth", "turn", "nod", "roll")
-ROUNDS = 4  # a machine that is busy for a moment gets another look
+ROUNDS = 3  # a machine that is busy for a moment gets another look
 ENOUGH = 60  # pictures of the avatar; a slow machine takes a while for them
 ONE_ROUND = 18.0  # seconds: the camera shows the driver's six at a third of their speed
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from streamer.calibration import EASE, LAPSE, PATIENCE, STEADY_FRAMES, Calibration, middle
+from streamer.calibration import EASE, LAPSE, PATIENCE, SECOND_LOOK, STEADY_FRAMES, Calibration, middle
 from streamer.headpose import head_pose, rotation_vector
 from tests.people import STEP, nobody, person
 
@@ -95,6 +95,40 @@ def test_a_request_keeps_the_old_neutral_until_the_new_one_then_fades():
     turns = [rotation_vector(neutral.head)[1] for neutral in seen]
     assert max(np.diff(turns)) < 0.3 * 2.5 * STEP / EASE  # no jump
     assert turns[-1] == pytest.approx(0.3, abs=1e-3)
+
+
+def talking(i, at):
+    return person(at, mouth=0.3, turn=(0, 0.3 * np.sin(3 * at), 0))
+
+
+def test_whoever_was_met_talking_gets_a_better_neutral_on_holding_still():
+    calibration = Calibration()
+    assert mouth_of(feed(calibration, talking, 200)[-1]) > 0.2
+    seen = feed(calibration, lambda i, at: person(at), 60, start=10.0)
+    assert calibration.progress == 1.0
+    assert mouth_of(seen[STEADY_FRAMES - 1]) > 0.2  # a moment of rest is not enough …
+    assert max(-np.diff([mouth_of(neutral) for neutral in seen])) < 0.3 * 2.5 * STEP / EASE  # … nor does anything jump
+    np.testing.assert_allclose(seen[-1].face, person().face, atol=1e-5)
+    later = feed(calibration, lambda i, at: person(at, turn=(0, 0.3, 0)), 60, start=13.0)
+    assert all(neutral is seen[-1] for neutral in later)
+
+
+def test_frames_of_rest_between_words_are_no_rest():
+    calibration = Calibration()
+    seen = feed(calibration, lambda i, at: person(at, mouth=0.3 if i < 80 or i % 5 == 0 else 0.0), 300)
+    first = next(neutral for neutral in seen if neutral is not None)
+    assert seen[-1] is first
+
+
+@pytest.mark.parametrize("case", ["asked", "looks past the camera", "late"])
+def test_a_neutral_is_not_doubted_for_ever_nor_against_the_person(case):
+    calibration = Calibration()
+    if case == "asked":
+        calibration.request()
+    aside = case == "looks past the camera"
+    taken = feed(calibration, lambda i, at: person(at, turn=(0, 0.9, 0)) if aside else talking(i, at), 60)[-1]
+    start = PATIENCE + SECOND_LOOK if case == "late" else 5.0
+    assert all(neutral is taken for neutral in feed(calibration, lambda i, at: person(at), 60, start=start))
 
 
 def test_a_body_that_is_seen_later_joins_the_neutral():
