@@ -179,7 +179,8 @@ def certain(view: View, still: Still, now: Tensor, held: Tensor, spot: Tensor, m
     """`Sight.sure` and `Sight.colour`. now, held (B, 1, n, n): coverage of the opening, and of the one at rest where
     the warp takes it; spot (B, n, n, 2): from where at rest each pixel comes; marks (B, 2, K, 2).
     """
-    now = now * ajar(view, still.maps[:, 3:4], now)
+    open = share(now, still.maps[:, 3:4])
+    now = now * smoothstep(*view.ajar, open)
     shut = (held - now).clamp_min(0)
     rim = sample(still.rim, torch.stack([spot[..., 0], torch.zeros_like(spot[..., 0])], -1))
     if view.turns:
@@ -187,20 +188,13 @@ def certain(view: View, still: Still, now: Tensor, held: Tensor, spot: Tensor, m
         there = sample(still.inside, unit_grid(now.shape[-1], now.device) - turn[:, None, None])
         within = clear(now)
         bare = (torch.cat([now, within], 1) - 4 * there[:, 3:]).amax(1, keepdim=True)  # 4: as in models/guidance.py
-        squeezed = within * (1 - smoothstep(*ROUND, share(now, still.maps[:, 3:4])))
+        squeezed = within * (1 - smoothstep(*ROUND, open))
         bare = torch.maximum(bare, squeezed) * still.known[:, None, None, None]
         colour = there[:, :3] * (1 - SHADE + SHADE * F.avg_pool2d(now, 7, 1, 3))
     else:
         there = sample(still.inside, behind(inner_lips(marks), now.shape[-1]))
         bare, colour = (1 - shut) * now * there[:, 4:], there[:, :3]
     return shut + bare, (shut * rim + bare * colour) / (shut + bare).clamp_min(1e-3)
-
-
-def ajar(view: View, was: Tensor, now: Tensor) -> Tensor:
-    """(B, 1, 1, 1) 0..1 how far an opening shows its inside: not at all where lips or lids all but meet. was, now: its
-    coverage (B, 1, n, n) at rest and now.
-    """
-    return smoothstep(*view.ajar, share(now, was))
 
 
 def stretched(was: Tensor, now: Tensor) -> Tensor:
@@ -365,7 +359,7 @@ def told(seen: Tensor, sight: Sight, still: Still) -> Tensor:
     colour, weight = laid(seen, inner_lips(sight.marks)[:, 1], now.shape[-1]).split([3, 1], 1)
     colour = (colour / weight.clamp_min(1e-3) * still.white[:, :, None, None]).clamp(0, 1)
     hidden = torch.maximum(sight.unseen, stretched(was, now))
-    return torch.cat([colour, weight * hidden * ajar(MOUTH_VIEW, was, now)], 1)
+    return torch.cat([colour, weight * hidden * smoothstep(*MOUTH_VIEW.ajar, share(now, was))], 1)
 
 
 def patches(mouth: Sight, eyes: Sight, out: Sequence[Tensor], still: Still, seen: Tensor) -> list[Patch]:

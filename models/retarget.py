@@ -101,20 +101,22 @@ def express(rest: Tensor, now: Tensor, then: Tensor, amount: Tensor) -> Tensor:
     """
     size = (mouth_width(rest) / mouth_width(then)).clamp(0.6, 1.7)
     gain = 1 + mouth_share(rest.device) * (size[:, None] - 1)
-    ratios, most = [], widest(rest)
+    ratios, widths, most = [], [], widest(rest)
     for ring, _ in EYES:
         mine, his = lid_opening(rest, ring), lid_opening(then, ring)
         gain = gain * (1 + eye_share(ring, rest.device) * ((mine / his).clamp(0.5, 2.0)[:, None] - 1))
-        narrower = (his / eye_width(then, ring)) / (mine / eye_width(rest, ring))
+        wide, width = eye_width(rest, ring), eye_width(then, ring)
+        narrower = (his / width) / (mine / wide)
         wanted = 1 + amount * (lid_law(lid_opening(now, ring) / his, narrower) - 1)
         ratios.append(within(wanted, most))
+        widths.append((wide, width))
     local = rest + (amount[:, None] * gain)[..., None] * (now - then)
-    for (ring, iris), ratio in zip(EYES, ratios, strict=True):
+    for (ring, iris), ratio, (wide, width) in zip(EYES, ratios, widths, strict=True):
         local = close_lids(local, rest, ratio, ring)
         corners, ball = (ring[0], ring[8]), slice(iris, iris + 5)
         look = (now[:, iris] - take(now, corners).mean(1)) / eye_width(now, ring)[:, None]
-        straight = (then[:, iris] - take(then, corners).mean(1)) / eye_width(then, ring)[:, None]
-        move = amount[:, None] * (look - straight) * eye_width(rest, ring)[:, None]
+        straight = (then[:, iris] - take(then, corners).mean(1)) / width[:, None]
+        move = amount[:, None] * (look - straight) * wide[:, None]
         socket = (take(local, corners) - take(rest, corners)).mean(1)
         local[:, ball] = rest[:, ball] + (move + socket)[:, None]
     return part_lips(narrow_mouth(local, rest), rest)

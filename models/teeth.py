@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from models.eyeball import clear
 from models.grid import smoothstep, unit_grid
 from models.numbers import floats
-from models.openings import height
+from models.openings import edges
 
 EXTREME = 25.0  # the lightest and the darkest are means weighted by the exponential of this times lightness
 DECIDED = (0.35, 0.6)  # from dark to light: between these it passes from none to all teeth
@@ -73,10 +73,9 @@ def behind(ring: Tensor, side: int) -> Tensor:
     """(B, n, n, 2) where in the picture teeth are that stand at each pixel of a window, n = side. ring (B, 2, N, 2):
     the mouth's opening at rest and now, from one corner over the top, window units.
     """
-    grid, half = unit_grid(side, ring.device).expand(len(ring), -1, -1, -1), ring.shape[2] // 2
-    lower = torch.cat([ring[:, :1, half:], ring[:, :1, :1]], 2)
-    edges = height(torch.cat([ring[:, :, : half + 1], lower], 1).flatten(0, 1), grid[0, 0, :, 0])
-    top, now, tip = edges.view(len(ring), 3, 1, side).unbind(1)
+    grid = unit_grid(side, ring.device).expand(len(ring), -1, -1, -1)
+    upper, lower = (edge.view(len(ring), 2, 1, side) for edge in edges(ring.flatten(0, 1), grid[0, 0, :, 0]))
+    (top, now), tip = upper.unbind(1), lower[:, 0]
     x, y = grid.unbind(-1)
     longer = (tip - top) / (tip - torch.minimum(now, top)).clamp_min(1e-3)
     return torch.stack([x, torch.where((tip < 1) & (y < tip), tip - (tip - y) * longer, y)], -1)
