@@ -28,7 +28,9 @@ class Maps(NamedTuple):
     flow (B, 2, ·, ·): backward displacement in canvas units. keep (B, 1, ·, ·) 0..1 and paint (B, 3, ·, ·): the person
     is keep · moved + (1 − keep) · paint. odds (B, 1, ·, ·): factor of the alpha's odds, α : 1 − α; None: 1. missing (B,
     1, ·, ·) 0..1 with dark (B, 3): what the picture does not show and is this dark before anything is painted over it;
-    None: it shows all.
+    None: it shows all. front (B, 2, ·, ·): the flow of what stands in front of all that `flow` moves, continued beyond
+    its edge, with area (B, 1, ·, ·) 0..1, how much of a cell it takes; None: nothing does. Where one flow ends and
+    another begins, a map of both would be torn from cell to cell; so they part at a line as sharp as the pixels.
     """
 
     flow: Tensor
@@ -37,6 +39,8 @@ class Maps(NamedTuple):
     odds: Tensor | None = None
     missing: Tensor | None = None
     dark: Tensor | None = None
+    front: Tensor | None = None
+    area: Tensor | None = None
 
 
 def odds(logit: Tensor) -> Tensor:
@@ -70,6 +74,8 @@ def warp_composite(
         raise ValueError("a box and the flow beyond it come together")
     if (maps.missing is None) != (maps.dark is None):
         raise ValueError("what is missing and how dark it is come together")
+    if (maps.front is None) != (maps.area is None):
+        raise ValueError("what stands in front and how much of a cell it takes come together")
     told = [part for part in maps if part is not None]
     twin = choose(backend, layer, background, *told, twins=("numba", "triton"))
     draw = reference if twin == "reference" else import_module(f"kernels.warp_{twin}").composite
@@ -87,12 +93,16 @@ def reference(
         hidden = keep * stretch(maps.missing, size, box)
         keep, paint = keep - hidden, paint + hidden * maps.dark[:, :, None, None]
     factor = None if maps.odds is None else stretch(maps.odds, size, box)
+    front = None if maps.front is None else stretch(maps.front, size, box)
     if box is not None and wide is not None:
-        inside = within(box, size)
-        flow = torch.lerp(stretch(wide, size), flow, inside)
+        inside, beyond = within(box, size), stretch(wide, size)
+        flow = torch.lerp(beyond, flow, inside)
+        front = None if front is None else torch.lerp(beyond, front, inside)
         keep, paint = 1 - (1 - keep) * inside, paint * inside
         factor = None if factor is None else 1 + (factor - 1) * inside
     moved = warp(layer, flow)
+    if front is not None and maps.area is not None:
+        moved = torch.lerp(moved, warp(layer, front), crisp(maps.area, size, box))
     colour, alpha = moved[:, :3], moved[:, 3:].clamp(0, 1)
     if trim:
         colour = colour * (alpha * 10).clamp_max(1)
@@ -112,6 +122,14 @@ def stretch(maps: Tensor, size: int, box: Tensor | None = None) -> Tensor:
     if box is None:
         return F.interpolate(maps, (size, size), mode="bilinear", align_corners=False)
     return F.grid_sample(maps, places(box, size), "bilinear", "border", False)
+
+
+def crisp(area: Tensor, size: int, box: Tensor | None = None) -> Tensor:
+    """How much of each of the canvas's pixels is taken (B, 1, size, size), 0..1, from the same of cells (B, 1, h, w) of
+    boxes (B, 3), or of the canvas.
+    """
+    finer = size / area.shape[-1] * (torch.ones(1, 1, 1, 1) if box is None else box[:, 2:, None, None])
+    return ((stretch(area, size, box) - 0.5) * finer.to(area).clamp_min(1) + 0.5).clamp(0, 1)
 
 
 def places(box: Tensor, size: int) -> Tensor:

@@ -29,34 +29,40 @@ def composite(
     factor = maps.flow.new_ones(batch, 1, 1, 1) if maps.odds is None else maps.odds
     missing = maps.flow.new_zeros(batch, 1, 1, 1) if maps.missing is None else maps.missing
     dark = maps.flow.new_zeros(batch, 3) if maps.dark is None else maps.dark
-    parts = [part.contiguous().numpy() for part in (*maps[:3], factor, missing, dark)]
+    front = maps.flow if maps.front is None else maps.front
+    area = maps.flow.new_zeros(batch, 1, 1, 1) if maps.area is None else maps.area
+    parts = [part.contiguous().numpy() for part in (*maps[:3], factor, missing, dark, front, area)]
     beyond = parts[0] if wide is None else wide.contiguous().numpy()
     boxes = np.tile(np.array([0, 0, 1], np.float32), (batch, 1)) if box is None else box.numpy()
     for i in range(batch):
-        flow, keep, paint, odds, missing, dark = (part[i] for part in parts)
+        flow, keep, paint, odds, missing, dark, front, area = (part[i] for part in parts)
         draw(
-            texels[i], plate[i], beyond[i], boxes[i], box is None, flow, keep, paint, odds, missing, dark, trim,
-            out[i].numpy(),
+            texels[i], plate[i], beyond[i], boxes[i], box is None, flow, keep, paint, odds, missing, dark, front, area,
+            trim, out[i].numpy(),
         )  # fmt: skip
     return out
 
 
 @compiled
 def draw(  # type: ignore[no-untyped-def]
-    texels, plate, beyond, box, whole, flow, keep, paint, odds, missing, dark, trim, out
+    texels, plate, beyond, box, whole, flow, keep, paint, odds, missing, dark, front, area, trim, out
 ):
     """One picture, out (4, S, S). texels: (2S−1)²·4, flat; plate (3, S, S); the maps (C, h, w) as they come."""
     size = out.shape[1]
     place, moved = np.empty((2, size), np.float32), np.empty((4, size), np.float32)
     said = np.empty((6, size), np.float32)
     corner, inside = np.empty(size, np.uint32), np.empty(size, np.float32)
+    behind, under, taken = np.empty((2, size), np.float32), np.empty(size, np.uint32), np.empty(size, np.float32)
     widest = max(flow.shape[2], keep.shape[2], paint.shape[2], odds.shape[2], missing.shape[2], beyond.shape[2])
-    scratch = np.empty(widest, np.float32)
+    scratch = np.empty(max(widest, front.shape[2], area.shape[2]), np.float32)
+    finer = max(np.float32(size) / area.shape[2] * box[2], ONE)
     flow_at, flow_share = columns(flow.shape[2], box[0], box[2], size)
     keep_at, keep_share = columns(keep.shape[2], box[0], box[2], size)
     paint_at, paint_share = columns(paint.shape[2], box[0], box[2], size)
     odds_at, odds_share = columns(odds.shape[2], box[0], box[2], size)
     missing_at, missing_share = columns(missing.shape[2], box[0], box[2], size)
+    front_at, front_share = columns(front.shape[2], box[0], box[2], size)
+    area_at, area_share = columns(area.shape[2], box[0], box[2], size)
     wide_at, wide_share = columns(beyond.shape[2], ZERO, ONE, size)
     for y in range(size):
         line = np.float32(2 * y + 1) / size - ONE
@@ -80,8 +86,21 @@ def draw(  # type: ignore[no-untyped-def]
             mix(moved[0], inside, said[FACTOR])
             for c in range(3):
                 limit(inside, said[c])
+        stretch(area[0], row, area_at, area_share, scratch, taken)
+        parted = crisp(finer, taken)
+        if parted:
+            for c in range(2):
+                behind[c] = place[c]
+                stretch(front[c], row, front_at, front_share, scratch, place[c])
+                if not whole:
+                    stretch(beyond[c], line, wide_at, wide_share, scratch, moved[c])
+                    mix(moved[c], inside, place[c])
+                step_back(taken, behind[c], place[c])
         aim(y, place, corner)
         gather(texels, corner, place, moved)
+        if parted:
+            aim(y, behind, under)
+            soften(texels, under, behind, taken, moved)
         blend(said, plate, y, trim, moved)
         for c in range(4):
             for x in range(size):
@@ -157,6 +176,23 @@ def hide(hidden, kept):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def crisp(finer, taken):  # type: ignore[no-untyped-def]
+    """`kernels.warp.crisp` on a row, in place; whether anything is taken."""
+    most = ZERO
+    for x in range(taken.shape[0]):
+        taken[x] = min(max((taken[x] - HALF) * finer + HALF, ZERO), ONE)
+        most = max(most, taken[x])
+    return most > ZERO
+
+
+@compiled
+def step_back(taken, behind, place):  # type: ignore[no-untyped-def]
+    """What stands in front keeps the places that it takes some of."""
+    for x in range(taken.shape[0]):
+        place[x] = place[x] if taken[x] > ZERO else behind[x]
+
+
+@compiled
 def aim(y, place, corner):  # type: ignore[no-untyped-def]
     """From flow to texels: the number of the upper left one of four, and how far beyond it."""
     size = corner.shape[0]
@@ -185,6 +221,23 @@ def gather(texels, corner, place, moved):  # type: ignore[no-untyped-def]
         moved[1, x] = a * texels[nw + one] + b * texels[ne + one] + c * texels[sw + one] + d * texels[se + one]
         moved[2, x] = a * texels[nw + two] + b * texels[ne + two] + c * texels[sw + two] + d * texels[se + two]
         moved[3, x] = a * texels[nw + three] + b * texels[ne + three] + c * texels[sw + three] + d * texels[se + three]
+
+
+@compiled
+def soften(texels, corner, place, taken, moved):  # type: ignore[no-untyped-def]
+    """Along the edge of what stands in front, with what is behind: few pixels, one at a time."""
+    size = corner.shape[0]
+    below = np.uint64(4 * (2 * size - 1))
+    for x in range(size):
+        if ZERO < taken[x] < ONE:
+            east, south = place[0, x], place[1, x]
+            for c in range(4):
+                nw = np.uint64(corner[x]) + np.uint64(c)
+                sw = nw + below
+                upper = texels[nw] + east * (texels[nw + np.uint64(4)] - texels[nw])
+                lower = texels[sw] + east * (texels[sw + np.uint64(4)] - texels[sw])
+                found = upper + south * (lower - upper)
+                moved[c, x] = found + taken[x] * (moved[c, x] - found)
 
 
 @compiled

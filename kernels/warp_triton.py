@@ -66,8 +66,19 @@ def _shares(moved, factor, kept, TRIM: tl.constexpr):  # type: ignore[no-untyped
 
 
 @triton.jit
-def _sampled(texel, row, column, right, low, is_pixel):  # type: ignore[no-untyped-def]
-    """One channel of the layer between four texels; right, low: how far beyond the first."""
+def _aimed(layer, x, y, across, down, size, layer_row, layer_column):  # type: ignore[no-untyped-def]
+    """The first of four texels, which lie at every half pixel, and how far beyond it to the right and below."""
+    right = tl.clamp(2 * x + across * size, 0.0, 2.0 * size - 2)
+    low = tl.clamp(2 * y + down * size, 0.0, 2.0 * size - 2)
+    left, top = tl.minimum(right.to(tl.int32), 2 * size - 3), tl.minimum(low.to(tl.int32), 2 * size - 3)
+    return layer + top.to(tl.int64) * layer_row + left * layer_column, right - left, low - top
+
+
+@triton.jit
+def _sampled(spot, plane, row, column, is_pixel):  # type: ignore[no-untyped-def]
+    """One channel of the layer between four texels; spot from `_aimed`, plane: where the channel begins."""
+    texel, right, low = spot
+    texel += plane
     a = tl.load(texel, mask=is_pixel, other=0.0)
     b = tl.load(texel + column, mask=is_pixel, other=0.0)
     c = tl.load(texel + row, mask=is_pixel, other=0.0)
@@ -76,58 +87,85 @@ def _sampled(texel, row, column, right, low, is_pixel):  # type: ignore[no-untyp
 
 
 @triton.jit
+def _seen(first, second, taken, plane, row, column, is_pixel, FRONT: tl.constexpr):  # type: ignore[no-untyped-def]
+    """One channel of what is seen first, mixed with what is behind where that takes a part of the pixel."""
+    found = _sampled(first, plane, row, column, is_pixel)
+    if FRONT:
+        is_edge = is_pixel & (taken > 0) & (taken < 1)
+        under = _sampled(second, plane, row, column, is_edge)
+        found = tl.where(is_edge, under + taken * (found - under), found)
+    return found
+
+
+@triton.jit
+def _flown(flow, side, v, u, wide, wide_side, row, column, inside, is_pixel, BOXED: tl.constexpr):  # type: ignore[no-untyped-def]
+    """A flow (2, side, side) across and down, and what holds beyond the box where we are not inside it."""
+    across, down = _told(flow, 0, side, v, u, is_pixel), _told(flow, 1, side, v, u, is_pixel)
+    if BOXED:
+        far = _told(wide, 0, wide_side, row, column, is_pixel)
+        across = far + inside * (across - far)
+        far = _told(wide, 1, wide_side, row, column, is_pixel)
+        down = far + inside * (down - far)
+    return across, down
+
+
+@triton.jit
 def _composite_kernel(  # type: ignore[no-untyped-def]
-    layer, background, flow, keep, paint, odds, missing, dark, wide, boxes, out,
-    size, flow_side, keep_side, paint_side, odds_side, missing_side, wide_side,
+    layer, background, flow, keep, paint, odds, missing, dark, front, area, wide, boxes, out,
+    size, flow_side, keep_side, paint_side, odds_side, missing_side, front_side, area_side, wide_side,
     layer_picture, layer_plane, layer_row, layer_column,
-    BOXED: tl.constexpr, ODDS: tl.constexpr, HOLES: tl.constexpr, TRIM: tl.constexpr, BLOCK: tl.constexpr,
+    BOXED: tl.constexpr, ODDS: tl.constexpr, HOLES: tl.constexpr, FRONT: tl.constexpr, TRIM: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """BOXED: the maps are of a box, with `wide` beyond it. ODDS: alphas change. HOLES: something is missing."""
+    """BOXED: the maps are of a box, with `wide` beyond it. ODDS: alphas change. HOLES: something is missing. FRONT:
+    something stands in front.
+    """
     picture = tl.program_id(1).to(tl.int64)
     pixel = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     is_pixel = pixel < size * size
     y, x = pixel // size, pixel % size
     row, column = (2 * y + 1) / (size * 1.0) - 1, (2 * x + 1) / (size * 1.0) - 1
-    v, u = row, column
+    v, u, half, inside = row, column, 1.0, tl.full((BLOCK,), 1.0, tl.float32)
     if BOXED:
         x0, y0 = tl.load(boxes + picture * 3), tl.load(boxes + picture * 3 + 1)
         half = tl.load(boxes + picture * 3 + 2)
         u, v = (column - x0) / half, (row - y0) / half
+        t = tl.clamp((1 - tl.maximum(_away(u, x0, half), _away(v, y0, half))) / _EDGE, 0.0, 1.0)
+        inside = t * t * (3 - 2 * t)
 
-    across = _told(flow, picture * 2, flow_side, v, u, is_pixel)
-    down = _told(flow, picture * 2 + 1, flow_side, v, u, is_pixel)
     kept = _told(keep, picture, keep_side, v, u, is_pixel)
     factor = tl.full((BLOCK,), 1.0, tl.float32)
     if ODDS:
         factor = _told(odds, picture, odds_side, v, u, is_pixel)
-    painted, hidden, inside = 1 - kept, tl.zeros_like(kept), tl.full((BLOCK,), 1.0, tl.float32)
+    painted, hidden = 1 - kept, tl.zeros_like(kept)
     if HOLES:
         hidden = kept * _told(missing, picture, missing_side, v, u, is_pixel)
         kept -= hidden
     if BOXED:
-        t = tl.clamp((1 - tl.maximum(_away(u, x0, half), _away(v, y0, half))) / _EDGE, 0.0, 1.0)
-        inside = t * t * (3 - 2 * t)
-        far = _told(wide, picture * 2, wide_side, row, column, is_pixel)
-        across = far + inside * (across - far)
-        far = _told(wide, picture * 2 + 1, wide_side, row, column, is_pixel)
-        down = far + inside * (down - far)
         kept = 1 - (1 - kept) * inside
         factor = 1 + (factor - 1) * inside
 
-    # The layer's samples lie at every half pixel.
-    right = tl.clamp(2 * x + across * size, 0.0, 2.0 * size - 2)
-    low = tl.clamp(2 * y + down * size, 0.0, 2.0 * size - 2)
-    left, top = tl.minimum(right.to(tl.int32), 2 * size - 3), tl.minimum(low.to(tl.int32), 2 * size - 3)
-    right, low = right - left, low - top
-    texel = layer + picture * layer_picture + top.to(tl.int64) * layer_row + left * layer_column
-    moved = _sampled(texel + 3 * layer_plane, layer_row, layer_column, right, low, is_pixel)
+    layer += picture * layer_picture
+    flow += picture * 2 * flow_side * flow_side
+    wide += picture * 2 * wide_side * wide_side
+    across, down = _flown(flow, flow_side, v, u, wide, wide_side, row, column, inside, is_pixel, BOXED)
+    first = _aimed(layer, x, y, across, down, size, layer_row, layer_column)
+    second, taken = first, tl.zeros_like(kept)
+    if FRONT:
+        front += picture * 2 * front_side * front_side
+        finer = tl.maximum(size * half / area_side, 1.0)
+        taken = tl.clamp((_told(area, picture, area_side, v, u, is_pixel) - 0.5) * finer + 0.5, 0.0, 1.0)
+        ahead, below = _flown(front, front_side, v, u, wide, wide_side, row, column, inside, is_pixel, BOXED)
+        ahead, below = tl.where(taken > 0, ahead, across), tl.where(taken > 0, below, down)
+        first = _aimed(layer, x, y, ahead, below, size, layer_row, layer_column)
 
+    moved = _seen(first, second, taken, 3 * layer_plane, layer_row, layer_column, is_pixel, FRONT)
     alpha, share, rest = _shares(moved, factor, kept, TRIM)
     painted, hidden = painted * inside * alpha, hidden * inside * alpha
     plane = size * size
     out += picture * 4 * plane + pixel
     for c in tl.static_range(3):
-        moved = _sampled(texel + c * layer_plane, layer_row, layer_column, right, low, is_pixel)
+        moved = _seen(first, second, taken, c * layer_plane, layer_row, layer_column, is_pixel, FRONT)
         tint = _told(paint, picture * 3 + c, paint_side, v, u, is_pixel)
         behind = tl.load(background + (picture * 3 + c) * plane + pixel, mask=is_pixel, other=0.0)
         colour = share * moved + painted * tint + rest * behind
@@ -146,15 +184,18 @@ def composite(
     flow, keep, paint, background = (part.contiguous() for part in (*maps[:3], background))
     odds = keep if maps.odds is None else maps.odds.contiguous()
     missing, dark = (keep if part is None else part.contiguous() for part in (maps.missing, maps.dark))
+    front, area = (flow if part is None else part.contiguous() for part in (maps.front, maps.area))
     wide, box = (flow, keep) if wide is None or box is None else (wide.contiguous(), box.contiguous())
-    small = {"flow": flow, "keep": keep, "paint": paint, "odds": odds, "missing": missing, "wide": wide}
+    small = {"flow": flow, "keep": keep, "paint": paint, "odds": odds, "missing": missing}
+    small |= {"front": front, "area": area, "wide": wide}
     for name, part in small.items():
         if len(part) != batch or part.shape[-1] != part.shape[-2]:
             raise ValueError(f"{name} must be {batch} square maps, got {tuple(part.shape)}")
     with launching("warp_composite", layer.device):
         _composite_kernel[(triton.cdiv(size * size, _BLOCK), batch)](
-            layer, background, flow, keep, paint, odds, missing, dark, wide, box, out,
+            layer, background, flow, keep, paint, odds, missing, dark, front, area, wide, box, out,
             size, *(part.shape[-1] for part in small.values()), *layer.stride(),
-            BOXED=box is not keep, ODDS=maps.odds is not None, HOLES=maps.missing is not None, TRIM=trim, BLOCK=_BLOCK,
+            BOXED=box is not keep, ODDS=maps.odds is not None, HOLES=maps.missing is not None,
+            FRONT=maps.front is not None, TRIM=trim, BLOCK=_BLOCK,
         )  # fmt: skip
     return out

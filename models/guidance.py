@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -33,6 +33,7 @@ from models.topology import (
 )  # fmt: skip
 
 TOKENS, TOKEN_WIDTH = 4, 64  # mouth, eyes, brows and cheeks, head
+FINER = 2  # the face's edge is found on a grid so many times finer
 CHEEKS = (50, 280, 205, 425, 187, 411, 152, 149, 378)
 
 
@@ -41,7 +42,9 @@ class Guidance:
     """Where everything comes from, G = 128 cells; all flows in canvas units.
 
     On the canvas: flow (B, 2, G, G) backward displacement, alpha (B, 1, G, G) the person's alpha. On the focus box:
-    the same as focus_flow and focus_alpha; confidence (B, 1, G, G) 0..1 of "the picture shows this"; canonical (B, 3,
+    the same as focus_flow and focus_alpha; of that flow apart, what is behind the face's mesh: behind (B, 2, G, G), the
+    face's own: front (B, 2, G, G), continued beyond its edge, and how much of a cell that takes: area (B, 1, G, G)
+    0..1; confidence (B, 1, G, G) 0..1 of "the picture shows this"; canonical (B, 3,
     G, G) canonical coordinates of what is there now; holes (B, 2, G, G) 0..1 mouth interior, eye openings of the
     target; gain (B, 1, G, G): what the light multiplies colours by. tokens (B, `TOKENS`, `TOKEN_WIDTH`): face motion
     relative to the picture, units near 1.
@@ -51,6 +54,9 @@ class Guidance:
     alpha: Tensor
     focus_flow: Tensor
     focus_alpha: Tensor
+    behind: Tensor
+    front: Tensor
+    area: Tensor
     confidence: Tensor
     canonical: Tensor
     holes: Tensor
@@ -66,22 +72,40 @@ def guide(rig: Rig, pose: Pose) -> Guidance:
     """The guidance of B rigs in B poses. Pure, batched, the same on every device."""
     canvas = torch.zeros_like(rig.focus)
     canvas[:, 2] = 1
-    flow, alpha, confidence, holes = draw(rig, pose, rig.focus, 1)
-    wide_flow, wide_alpha = (flow, alpha) if rig.whole else draw(rig, pose, canvas, 0)[:2]
-    source = box_grid(rig.focus, GUIDE) + flow.permute(0, 2, 3, 1)
+    drawn = draw(rig, pose, rig.focus, 1)
+    wide = drawn if rig.whole else draw(rig, pose, canvas, 0)
+    area = face_area(rig, pose, rig.focus)
+    source = box_grid(rig.focus, GUIDE) + drawn.flow.permute(0, 2, 3, 1)
     in_box = (source - rig.focus[:, None, None, :2]) / rig.focus[:, None, None, 2:]
     canonical = F.grid_sample(rig.canonical, in_box, "bilinear", "border", False)
-    gain = gains(pose.shade, canonical)
-    return Guidance(wide_flow, wide_alpha, flow, alpha, confidence, canonical, holes, gain, tokens(rig, pose))
+    return Guidance(
+        flow=wide.flow,
+        alpha=wide.alpha,
+        focus_flow=drawn.flow,
+        focus_alpha=drawn.alpha,
+        behind=drawn.behind,
+        front=pull_push(drawn.flow, (area > 0.5).to(area.dtype)),
+        area=area,
+        confidence=drawn.confidence,
+        canonical=canonical,
+        holes=drawn.holes,
+        gain=gains(pose.shade, canonical),
+        tokens=tokens(rig, pose),
+    )
 
 
-def draw(rig: Rig, pose: Pose, box: Tensor, which: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Flow, alpha, confidence and holes on the boxes (B, 3) with the grid mesh number `which`."""
-    centre, half = box[:, None, :2], box[:, None, 2:]
+class Drawn(NamedTuple):
+    """What is drawn of a box; see Guidance."""
 
-    def to_box(points: Tensor) -> Tensor:
-        return torch.cat([(points[..., :2] - centre) / half, points[..., 2:]], -1)
+    flow: Tensor
+    alpha: Tensor
+    behind: Tensor
+    confidence: Tensor
+    holes: Tensor
 
+
+def draw(rig: Rig, pose: Pose, box: Tensor, which: int) -> Drawn:
+    """Everything on the boxes (B, 3), with the grid mesh number `which`."""
     # The grid mesh: head and body.
     source = torch.cat([rig.lattice[:, which], rig.depth[:, which].unsqueeze(-1)], -1)
     rim = topology(box.device).oval
@@ -93,15 +117,15 @@ def draw(rig: Rig, pose: Pose, box: Tensor, which: int) -> tuple[Tensor, Tensor,
     window = math.ceil(GUIDE * REACH / (LATTICE - 1) * GROWTH) + 1
     sheet = rig.sheets[which]
     bucket = Bucket(lattice_triangles(box.device)[sheet], window, rig.shown[:, which, sheet])
-    values = draw_mesh(to_box(moved), [bucket], F.pad(-step, (0, 1), value=1.0), GUIDE)
+    values = draw_mesh(to_box(moved, box), [bucket], F.pad(-step, (0, 1), value=1.0), GUIDE)
     grid = box_grid(box, GUIDE).permute(0, 3, 1, 2)
     hit = values[:, 2:]
-    flow = pull_push(values[:, :2], (hit > 0.5).to(hit.dtype))
+    flow = behind = pull_push(values[:, :2], (hit > 0.5).to(hit.dtype))
 
     # The face mesh over it, and the eyeballs behind the lids over that.
-    face_flow, inside = draw_face(rig, pose, to_box)
+    face_flow, inside = draw_face(rig, pose, box)
     flow = torch.lerp(flow, face_flow, inside)
-    ring = to_box(take(pose.face, INNER_LIPS + EYES[0][0] + EYES[1][0]))[..., :2]
+    ring = to_box(take(pose.face, INNER_LIPS + EYES[0][0] + EYES[1][0]), box)[..., :2]
     mouth = opening(ring[:, : len(INNER_LIPS)], GUIDE)
     eyes = opening(ring[:, len(INNER_LIPS) :].unflatten(1, (2, -1)).flatten(0, 1), GUIDE)
     eyes = eyes.view(-1, 2, GUIDE, GUIDE)  # right, left
@@ -115,7 +139,12 @@ def draw(rig: Rig, pose: Pose, box: Tensor, which: int) -> tuple[Tensor, Tensor,
     confidence = (
         hit.clamp(0, 1) * (1 - mouth * (1 - mouth_shown(rig, pose))) * smoothstep(0.15, 0.5, density(flow, box))
     )
-    return flow, alpha, confidence, torch.cat([mouth, eyes.amax(1, keepdim=True)], 1)
+    return Drawn(flow, alpha, behind, confidence, torch.cat([mouth, eyes.amax(1, keepdim=True)], 1))
+
+
+def to_box(points: Tensor, box: Tensor) -> Tensor:
+    """Canvas points (B, N, 3) in the units of boxes (B, 3), −1..1 inside; depths stay."""
+    return torch.cat([(points[..., :2] - box[:, None, :2]) / box[:, None, 2:], points[..., 2:]], -1)
 
 
 def density(flow: Tensor, box: Tensor) -> Tensor:
@@ -140,13 +169,20 @@ def spread(mask: Tensor) -> Tensor:
     return F.max_pool2d(F.max_pool2d(mask, (5, 1), 1), (1, 5), 1)
 
 
-def draw_face(rig: Rig, pose: Pose, to_box: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-    """The face mesh: flow (B, 2, G, G), and how far inside its border a cell lies (B, 1, G, G), 0..1."""
+def draw_face(rig: Rig, pose: Pose, box: Tensor) -> tuple[Tensor, Tensor]:
+    """The face mesh on the boxes: flow (B, 2, G, G), and how far inside its border a cell lies (B, 1, G, G), 0..1."""
     inner = torch.ones(MESH, 1, device=rig.face.device).index_fill_(0, topology(rig.face.device).oval, 0)
     back = (rig.face - pose.face)[:, :MESH, :2]
-    buckets = face_buckets(rig.grain, rig.face.device)
-    out = draw_mesh(to_box(pose.face[:, :MESH]), buckets, torch.cat([back, inner.expand(len(back), -1, -1)], -1), GUIDE)
+    values = torch.cat([back, inner.expand(len(back), -1, -1)], -1)
+    out = draw_mesh(to_box(pose.face[:, :MESH], box), face_buckets(rig.grain, rig.face.device), values, GUIDE)
     return out[:, :2], (out[:, 2:] * 2).clamp(0, 1)
+
+
+def face_area(rig: Rig, pose: Pose, box: Tensor) -> Tensor:
+    """How much of each cell of the boxes the face mesh takes (B, 1, G, G), 0..1."""
+    buckets, everywhere = face_buckets(rig.grain * FINER, rig.face.device), torch.ones_like(pose.face[:, :MESH, :1])
+    taken = draw_mesh(to_box(pose.face[:, :MESH], box), buckets, everywhere, GUIDE * FINER)
+    return F.avg_pool2d((taken > 0).to(taken.dtype), FINER)
 
 
 def mouth_shown(rig: Rig, pose: Pose) -> Tensor:

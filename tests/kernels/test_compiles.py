@@ -87,6 +87,7 @@ def test_warp(compiled: list[Any]) -> None:
     maps = Maps(torch.zeros(2, 2, 8, 8), torch.zeros(2, 1, 16, 16), torch.zeros(2, 3, 16, 16))
     composite(layer, maps, background, None, None, False)
     maps = maps._replace(odds=torch.ones(2, 1, 8, 8), missing=torch.zeros(2, 1, 8, 8), dark=torch.zeros(2, 3))
+    maps = maps._replace(front=torch.zeros(2, 2, 8, 8), area=torch.zeros(2, 1, 8, 8))
     composite(layer, maps, background, torch.zeros(2, 2, 4, 4), torch.zeros(2, 3), True)
 
 

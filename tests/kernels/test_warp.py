@@ -103,6 +103,22 @@ def test_trim_drops_what_is_all_but_clear(backend: str) -> None:
 
 
 @both
+def test_what_stands_in_front_ends_as_sharply_as_the_pixels(backend: str) -> None:
+    ramp = torch.linspace(0, 0.5, SIZE).expand(1, 4, SIZE, SIZE).contiguous()
+    ramp[:, 3] = 1
+    black = torch.zeros(1, 3, SIZE, SIZE)
+    front, area = torch.zeros(1, 2, 4, 4), torch.zeros(1, 1, 4, 4)
+    front[:, 0], area[..., :2] = 8 / SIZE, 1  # in the left half, from four pixels to the right
+    maps = kept(still()[:1])._replace(front=front, area=area)
+    picture = warp_composite(between(ramp), maps, black, backend=backend)[0, 0, SIZE // 2]
+    middle, step = SIZE // 2, 0.5 / (SIZE - 1)
+    expected = ramp[0, 0, 0] + 4 * step * (torch.arange(SIZE) < middle)
+    assert torch.allclose(picture[5 : middle - 1], expected[5 : middle - 1], atol=1e-5)
+    assert torch.allclose(picture[middle + 2 : -5], expected[middle + 2 : -5], atol=1e-5)
+    assert expected[middle + 1] < picture[middle] < expected[middle - 1]
+
+
+@both
 def test_a_box_speaks_inside_and_the_canvas_beyond(backend: str) -> None:
     ramp = torch.linspace(0, 0.5, SIZE).expand(1, 4, SIZE, SIZE).contiguous()
     ramp[:, 3] = 1
@@ -127,7 +143,9 @@ def test_a_box_that_is_the_canvas_fades_nowhere(layer: torch.Tensor, backend: st
 
 
 def case(size: int, boxed: bool, coarse: bool, device: str = "cpu") -> tuple[torch.Tensor, ...]:
-    """layer, flow, keep, paint, odds, missing, dark, background, and box and the flow beyond it if boxed."""
+    """layer, flow, keep, paint, odds, missing, dark, unless coarse front and area, background, and box and the flow
+    beyond it if boxed.
+    """
     random = torch.Generator().manual_seed(3)
 
     def noise(*shape: int) -> torch.Tensor:
@@ -137,6 +155,7 @@ def case(size: int, boxed: bool, coarse: bool, device: str = "cpu") -> tuple[tor
     layer = between(torch.cat([noise(3, size, size).sigmoid() * alpha, alpha], 1))
     parts = [layer, noise(2, 7, 7) * 0.1, noise(1, 12, 12).sigmoid(), noise(3, 12, 12).sigmoid()]
     parts += [odds(noise(1, 1, 1) if coarse else noise(1, 9, 9)), noise(1, 7, 7).sigmoid(), noise(3).sigmoid()]
+    parts += [] if coarse else [noise(2, 5, 5) * 0.1, noise(1, 6, 6).sigmoid()]
     parts += [noise(3, size, size).sigmoid()]
     if boxed:
         parts += [torch.tensor([[0.2, -0.3, 0.5], [0.1, 0, 0.9]]), noise(2, 4, 4) * 0.1]
@@ -188,5 +207,7 @@ def test_wrong_sizes_and_backends_are_told(layer: torch.Tensor) -> None:
         warp_composite(between(layer), kept(still()), background, backend="fast")
     with pytest.raises(ValueError, match="what is missing and how dark it is come together"):
         warp_composite(between(layer), kept(still())._replace(dark=torch.zeros(2, 3)), background)
+    with pytest.raises(ValueError, match="what stands in front and how much of a cell it takes come together"):
+        warp_composite(between(layer), kept(still())._replace(front=still()), background)
     with pytest.raises(ValueError, match="a box and the flow beyond it come together"):
         warp_composite(between(layer), kept(still()), background, box=torch.tensor([[0.0, 0.0, 0.5]]))

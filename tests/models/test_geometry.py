@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from models.body import HOLD, PIN, drive_body, hold
 from models.compositor import compose
@@ -240,8 +241,22 @@ def test_shapes_and_ranges(small: Rig) -> None:
     assert guidance.canonical.shape == (1, 3, GUIDE, GUIDE)
     assert guidance.holes.shape == (1, 2, GUIDE, GUIDE)
     assert guidance.tokens.shape == (1, TOKENS, TOKEN_WIDTH)
-    for share in (guidance.alpha, guidance.focus_alpha, guidance.confidence, guidance.holes):
+    for share in (guidance.alpha, guidance.focus_alpha, guidance.area, guidance.confidence, guidance.holes):
         assert share.min() >= 0 and share.max() <= 1
+
+
+def test_a_turned_face_and_what_is_behind_it_are_told_apart(small: Rig) -> None:
+    guidance = guide(small, retarget(small, driver(rotation=turn(0.6)), driver()))
+    flow, behind, front, area = guidance.focus_flow, guidance.behind, guidance.front, guidance.area
+    assert torch.where(area == 1, flow - front, 0).abs().max() == 0
+    assert torch.where(area == 0, flow - behind, 0).abs().max() == 0
+    edge = (area > 0) & (area < 1)
+    apart = torch.where(edge, (front - behind).norm(dim=1, keepdim=True), 0) * GUIDE / 2
+    assert apart.max() > 1  # cells: one map of both would be torn there, …
+    most = max_pool2d(torch.where(area >= 0.5, front, -9), 9, 1, 4)
+    least = -max_pool2d(torch.where(area >= 0.5, -front, -9), 9, 1, 4)
+    beyond = torch.where(edge, torch.maximum(front - most, least - front), 0) * GUIDE / 2
+    assert beyond.max() < 0.5  # … where the face's own goes on as it is inside
 
 
 def test_tokens_are_zero_at_rest_but_for_state(rig: Rig) -> None:
