@@ -49,13 +49,13 @@ def draw(  # type: ignore[no-untyped-def]
 ):
     """One picture, out (4, S, S). texels: (2S−1)²·4, flat; plate (3, S, S); the maps (C, h, w) as they come."""
     size = out.shape[1]
-    place, moved = np.empty((2, size), np.float32), np.empty((4, size), np.float32)
-    said = np.empty((6, size), np.float32)
-    corner, inside = np.empty(size, np.uint32), np.empty(size, np.float32)
-    behind, under, taken = np.empty((2, size), np.float32), np.empty(size, np.uint32), np.empty(size, np.float32)
+    place, behind = np.empty((2, size), np.float32), np.empty((2, size), np.float32)
+    corner, under = np.empty(size, np.uint32), np.empty(size, np.uint32)
+    moved, said = np.empty((4, size), np.float32), np.empty((6, size), np.float32)
+    inside, taken = np.empty(size, np.float32), np.empty(size, np.float32)
     widest = max(flow.shape[2], keep.shape[2], paint.shape[2], odds.shape[2], missing.shape[2], beyond.shape[2])
     scratch = np.empty(max(widest, front.shape[2], area.shape[2]), np.float32)
-    finer = max(np.float32(size) / area.shape[2] * box[2], ONE)
+    first, last = extent(area[0])
     flow_at, flow_share = columns(flow.shape[2], box[0], box[2], size)
     keep_at, keep_share = columns(keep.shape[2], box[0], box[2], size)
     paint_at, paint_share = columns(paint.shape[2], box[0], box[2], size)
@@ -86,25 +86,23 @@ def draw(  # type: ignore[no-untyped-def]
             mix(moved[0], inside, said[FACTOR])
             for c in range(3):
                 limit(inside, said[c])
-        stretch(area[0], row, area_at, area_share, scratch, taken)
-        parted = crisp(finer, taken)
+        parted = first < row < last
         if parted:
+            stretch(area[0], row, area_at, area_share, scratch, taken)
+            crisp(size * box[2] / area.shape[2], taken)
             for c in range(2):
-                behind[c] = place[c]
-                stretch(front[c], row, front_at, front_share, scratch, place[c])
+                stretch(front[c], row, front_at, front_share, scratch, behind[c])
                 if not whole:
                     stretch(beyond[c], line, wide_at, wide_share, scratch, moved[c])
-                    mix(moved[c], inside, place[c])
-                step_back(taken, behind[c], place[c])
+                    mix(moved[c], inside, behind[c])
+                change(taken, behind[c], place[c])
         aim(y, place, corner)
         gather(texels, corner, place, moved)
         if parted:
             aim(y, behind, under)
             soften(texels, under, behind, taken, moved)
         blend(said, plate, y, trim, moved)
-        for c in range(4):
-            for x in range(size):
-                out[c, y, x] = min(max(moved[c, x], ZERO), ONE)
+        finish(moved, out[:, y])
 
 
 @compiled
@@ -176,20 +174,30 @@ def hide(hidden, kept):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def crisp(finer, taken):  # type: ignore[no-untyped-def]
-    """`kernels.warp.crisp` on a row, in place; whether anything is taken."""
-    most = ZERO
-    for x in range(taken.shape[0]):
-        taken[x] = min(max((taken[x] - HALF) * finer + HALF, ZERO), ONE)
-        most = max(most, taken[x])
-    return most > ZERO
+def extent(area):  # type: ignore[no-untyped-def]
+    """From where to where, −1..1 on its way down, a map (h, w) may be above 0 when it is stretched."""
+    height, first, last = area.shape[0], area.shape[0], -1
+    for row in range(height):
+        if area[row].max() > ZERO:
+            first, last = min(first, row), row
+    return np.float32(2 * first - 1) / height - ONE, np.float32(2 * last + 3) / height - ONE
 
 
 @compiled
-def step_back(taken, behind, place):  # type: ignore[no-untyped-def]
-    """What stands in front keeps the places that it takes some of."""
+def crisp(finer, taken):  # type: ignore[no-untyped-def]
+    """`kernels.warp.crisp` on a row, in place. finer: pixels in a cell."""
+    finer = max(np.float32(finer), ONE)
     for x in range(taken.shape[0]):
-        place[x] = place[x] if taken[x] > ZERO else behind[x]
+        taken[x] = min(max((taken[x] - HALF) * finer + HALF, ZERO), ONE)
+
+
+@compiled
+def change(taken, behind, place):  # type: ignore[no-untyped-def]
+    """What stands in front comes from behind to the places that it takes some of, and what was there goes behind."""
+    for x in range(taken.shape[0]):
+        here = place[x]
+        place[x] = behind[x] if taken[x] > ZERO else here
+        behind[x] = here
 
 
 @compiled
@@ -255,3 +263,11 @@ def blend(said, plate, y, trim, moved):  # type: ignore[no-untyped-def]
         moved[1, x] = share * moved[1, x] + alpha * said[1, x] + rest * plate[1, y, x]
         moved[2, x] = share * moved[2, x] + alpha * said[2, x] + rest * plate[2, y, x]
         moved[3, x] = alpha
+
+
+@compiled
+def finish(moved, out):  # type: ignore[no-untyped-def]
+    """A row (4, S) within 0..1."""
+    for c in range(4):
+        for x in range(moved.shape[1]):
+            out[c, x] = min(max(moved[c, x], ZERO), ONE)

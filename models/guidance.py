@@ -42,12 +42,12 @@ class Guidance:
     """Where everything comes from, G = 128 cells; all flows in canvas units.
 
     On the canvas: flow (B, 2, G, G) backward displacement, alpha (B, 1, G, G) the person's alpha. On the focus box:
-    the same as focus_flow and focus_alpha; of that flow apart, what is behind the face's mesh: behind (B, 2, G, G), the
-    face's own: front (B, 2, G, G), continued beyond its edge, and how much of a cell that takes: area (B, 1, G, G)
-    0..1; confidence (B, 1, G, G) 0..1 of "the picture shows this"; canonical (B, 3,
-    G, G) canonical coordinates of what is there now; holes (B, 2, G, G) 0..1 mouth interior, eye openings of the
-    target; gain (B, 1, G, G): what the light multiplies colours by. tokens (B, `TOKENS`, `TOKEN_WIDTH`): face motion
-    relative to the picture, units near 1.
+    the same as focus_flow and focus_alpha; the two parts of that flow, which meet at an edge: behind (B, 2, G, G) the
+    face's mesh, front (B, 2, G, G) the mesh's own, continued beyond its edge, area (B, 1, G, G) 0..1 how much of a cell
+    the mesh takes; confidence (B, 1, G, G) 0..1 of "the picture shows this"; canonical (B, 3, G, G) canonical
+    coordinates of what is there now; holes (B, 2, G, G) 0..1 mouth interior, eye openings of the target; gain (B, 1, G,
+    G): what the light multiplies colours by. tokens (B, `TOKENS`, `TOKEN_WIDTH`): face motion relative to the picture,
+    units near 1.
     """
 
     flow: Tensor
