@@ -33,6 +33,8 @@ from models.topology import (
 )  # fmt: skip
 
 TOKENS, TOKEN_WIDTH = 4, 64  # mouth, eyes, brows and cheeks, head
+RINGS = 3  # of the face's mesh from its border on that fade into the grid's motion where they turn towards us …
+TOWARDS = (0.0, 0.15)  # … by so much of what a full view of them is
 FINER = 2  # the face's edge is found on a grid so many times finer
 CHEEKS = (50, 280, 205, 425, 187, 411, 152, 149, 378)
 
@@ -171,11 +173,22 @@ def spread(mask: Tensor) -> Tensor:
 
 def draw_face(rig: Rig, pose: Pose, box: Tensor) -> tuple[Tensor, Tensor]:
     """The face mesh on the boxes: flow (B, 2, G, G), and how far inside its border a cell lies (B, 1, G, G), 0..1."""
-    inner = torch.ones(MESH, 1, device=rig.face.device).index_fill_(0, topology(rig.face.device).oval, 0)
-    back = (rig.face - pose.face)[:, :MESH, :2]
-    values = torch.cat([back, inner.expand(len(back), -1, -1)], -1)
+    values = torch.cat([(rig.face - pose.face)[:, :MESH, :2], inner(rig, pose)], -1)
     out = draw_mesh(to_box(pose.face[:, :MESH], box), face_buckets(rig.grain, rig.face.device), values, GUIDE)
-    return out[:, :2], (out[:, 2:] * 2).clamp(0, 1)
+    return out[:, :2], out[:, 2:].clamp(0, 1)
+
+
+def inner(rig: Rig, pose: Pose) -> Tensor:
+    """How far inside the face's border its vertices lie (B, `MESH`, 1): 0 on it, from 1 on the mesh alone moves them.
+
+    That is half a ring away, but `RINGS` where the head turns skin towards us. The picture shows that at a slant, in
+    few pixels, an outline or a strand of hair among them; the mesh would stretch these into marks, which the grid
+    carries along smoothly.
+    """
+    face = topology(rig.face.device)
+    now, then = (-(face.normals @ frame.rotation.mT)[..., 2:] for frame in (pose.frame, rig.frame))  # 1: faces us
+    half, wide = (2 * face.rings).clamp_max(2)[:, None], (face.rings / RINGS).clamp_max(1)[:, None]
+    return half + (wide - half) * smoothstep(*TOWARDS, now - then)
 
 
 def face_area(rig: Rig, pose: Pose, box: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
+from torch.nn import functional as F
 
 from models.numbers import places, take
 
@@ -38,7 +39,7 @@ RIGID = (33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 1, 8, 9, 151, 10, 109, 338, 
 @dataclass(frozen=True)
 class Topology:
     """canonical (478, 3) float, triangles (F, 3) long, region (F,) long of `SKIN`.., oval (36,) long: the mesh's
-    border.
+    border. normals (`MESH`, 3): of the skin, outwards; rings (`MESH`,): how many edges from the border.
 
     The triangles are sorted by size: those before small[0] are smaller than `EXTENTS`[0] canonical units, and so on.
     """
@@ -47,6 +48,8 @@ class Topology:
     triangles: Tensor
     region: Tensor
     oval: Tensor
+    normals: Tensor
+    rings: Tensor
     small: tuple[int, int]
 
 
@@ -82,13 +85,35 @@ def topology(device: torch.device | str = "cpu") -> Topology:
     extent = (corners.amax(1) - corners.amin(1))[:, :2].amax(-1)
     extent[region == MOUTH] = EXTENTS[2]  # an opening mouth stretches these far beyond their own size
     order = extent.argsort()
+    oval = found["oval"].long()
     return Topology(
         canonical=canonical.to(device),
         triangles=triangles[order].to(device),
         region=region[order].to(device),
-        oval=found["oval"].long().to(device),
+        oval=oval.to(device),
+        normals=_normals(canonical, triangles).to(device),
+        rings=_rings(triangles, oval).to(device),
         small=(int((extent < EXTENTS[0]).sum()), int((extent < EXTENTS[1]).sum())),
     )
+
+
+def _normals(canonical: Tensor, triangles: Tensor) -> Tensor:
+    """(`MESH`, 3) of the skin at the vertices, outwards, each triangle's by its area."""
+    first, second, third = canonical[triangles].unbind(1)
+    normal = torch.linalg.cross(third - first, second - first)  # triangles that face us are clockwise, y down
+    sums = canonical.new_zeros(MESH, 3)
+    for corner in range(3):
+        sums.index_add_(0, triangles[:, corner], normal)
+    return F.normalize(sums, dim=1)
+
+
+def _rings(triangles: Tensor, oval: Tensor) -> Tensor:
+    """(`MESH`,) how many edges every vertex is away from the border."""
+    rings = torch.full((MESH,), float(MESH)).index_fill_(0, oval, 0)
+    while rings.max() == MESH:
+        nearest = rings[triangles].amin(1, keepdim=True).expand(-1, 3) + 1
+        rings.scatter_reduce_(0, triangles.flatten(), nearest.flatten(), "amin")
+    return rings
 
 
 def nearest_rotation(matrix: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch.nn.functional import max_pool2d
 
 from models.body import HOLD, PIN, drive_body, hold
 from models.compositor import compose
-from models.guidance import TOKEN_WIDTH, TOKENS, guide
+from models.guidance import TOKEN_WIDTH, TOKENS, guide, inner
 from models.motion import Driver
 from models.openings import EYES, LIP_PAIRS, lid_law, lid_opening, mouth_share, mouth_width, narrow_mouth, within
 from models.retarget import Strength, rest_pose, retarget
@@ -257,6 +257,18 @@ def test_a_turned_face_and_what_is_behind_it_are_told_apart(small: Rig) -> None:
     least = -max_pool2d(torch.where(area >= 0.5, -front, -9), 9, 1, 4)
     beyond = torch.where(edge, torch.maximum(front - most, least - front), 0) * GUIDE / 2
     assert beyond.max() < 0.5  # … where the face's own goes on as it is inside
+
+
+@pytest.mark.parametrize(("angle", "near", "far"), [(0.5, 447, 227), (-0.5, 227, 447)])
+def test_skin_that_turns_towards_us_fades_into_what_surrounds_it(small: Rig, angle: float, near: int, far: int) -> None:
+    """Landmarks 227, 447: one ring inside of the face's border, at the ears."""
+    still, turned = (inner(small, pose)[0, :, 0] for pose in (
+        rest_pose(small), retarget(small, driver(rotation=turn(angle)), driver()),
+    ))  # fmt: skip
+    border = topology().rings == 0
+    assert (still == torch.where(border, 0, 2)).all()
+    assert turned[near] < 0.5 and turned[far] == 2
+    assert (turned[border] == 0).all() and turned[1] >= 1
 
 
 def test_tokens_are_zero_at_rest_but_for_state(rig: Rig) -> None:
