@@ -179,8 +179,8 @@ def certain(view: View, still: Still, now: Tensor, held: Tensor, spot: Tensor, m
     """`Sight.sure` and `Sight.colour`. now, held (B, 1, n, n): coverage of the opening, and of the one at rest where
     the warp takes it; spot (B, n, n, 2): from where at rest each pixel comes; marks (B, 2, K, 2).
     """
-    open = share(now, still.maps[:, 3:4])
-    now = now * smoothstep(*view.ajar, open)
+    left = share(now, still.maps[:, 3:4])
+    now = now * smoothstep(*view.ajar, left)
     shut = (held - now).clamp_min(0)
     rim = sample(still.rim, torch.stack([spot[..., 0], torch.zeros_like(spot[..., 0])], -1))
     if view.turns:
@@ -188,7 +188,7 @@ def certain(view: View, still: Still, now: Tensor, held: Tensor, spot: Tensor, m
         there = sample(still.inside, unit_grid(now.shape[-1], now.device) - turn[:, None, None])
         within = clear(now)
         bare = (torch.cat([now, within], 1) - 4 * there[:, 3:]).amax(1, keepdim=True)  # 4: as in models/guidance.py
-        squeezed = within * (1 - smoothstep(*ROUND, open))
+        squeezed = within * (1 - smoothstep(*ROUND, left))
         bare = torch.maximum(bare, squeezed) * still.known[:, None, None, None]
         colour = there[:, :3] * (1 - SHADE + SHADE * F.avg_pool2d(now, 7, 1, 3))
     else:

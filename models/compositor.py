@@ -49,13 +49,13 @@ def compose(
     alone, shift = speak(rig, patches, guidance.holes.shape[-1])
     missing = guidance.holes[:, :1] * (1 - guidance.confidence) * (1 - alone)
     if edit is None:
-        maps = Maps(guidance.behind, 1 - missing, rig.mouth[:, :, None, None])
+        told = Maps(guidance.behind, 1 - missing, rig.mouth[:, :, None, None])
     else:
         silent = 1 - alone
         keep = 1 - (1 - edit.keep) * stretch(silent, edit.keep.shape[-1])
         shift = shift + edit.flow * silent * rig.focus[:, 2, None, None, None]
-        maps = Maps(guidance.behind, keep, edit.paint, odds(edit.alpha * silent), missing, rig.mouth)
-    maps = maps._replace(flow=guidance.behind + shift, front=guidance.front + shift, area=guidance.area)
+        told = Maps(guidance.behind, keep, edit.paint, odds(edit.alpha * silent), missing, rig.mouth)
+    maps = told._replace(flow=told.flow + shift, front=guidance.front + shift, area=guidance.area)
     box, wide = (None, None) if rig.whole else (rig.focus, guidance.flow)
     picture = warp_composite(rig.layer, maps, background, wide, box, trim)
     for patch in patches:
