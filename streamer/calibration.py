@@ -13,7 +13,7 @@ from streamer.motion import Array, Motion, blend, face_size
 STEADY_FRAMES = 10  # good frames that make a neutral
 PATIENCE = 1.5  # s of visible face after which the best of what was seen has to do
 EASE = 0.4  # s in which a new neutral replaces the old one
-LAPSE = 0.5  # s without a face after which collecting starts over
+LAPSE = 1.0  # s without a face after which collecting starts over
 SECOND_LOOK = 30.0  # s in which the neutral of somebody who did not hold still gives way to a better one
 
 _STILL = 0.6  # face sizes per second, mean over the landmarks

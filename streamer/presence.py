@@ -14,7 +14,7 @@ from streamer.motion import Array, Motion, blend
 HOLD = 0.4  # s that the last motion stands when the face is lost
 EASE_OUT = 1.2  # s from there to rest
 EASE_IN = 0.35  # s from rest back to the person
-HICCUP = 0.15  # s; a gap this short needs no easing
+HICCUP = 0.15  # s; a face that was missed for no longer needs no easing
 
 _BREATH = 0.24  # Hz
 _BLINKS = 64  # blinks before their rhythm repeats
@@ -44,6 +44,7 @@ class Presence:
         self._blinks = np.cumsum(random.uniform(2.0, 5.5, _BLINKS))
         self._epoch: float | None = None
         self._seen_at = -math.inf
+        self._missed = False
         self._shown: Motion | None = None
         self._from: tuple[Motion, float, float] | None = None
         self._resting = True
@@ -69,10 +70,11 @@ class Presence:
 
     def _target(self, motion: Motion, base: Motion, now: float, tracked: bool) -> Motion:
         if tracked:
-            if self._resting or now - self._seen_at > HICCUP:
+            if self._resting or (self._missed and now - self._seen_at > HICCUP):
                 self._start(now, EASE_IN)
-            self._seen_at, self._resting = now, False
+            self._seen_at, self._resting, self._missed = now, False, False
             return motion if motion.body is not None else replace(motion, body=base.body)
+        self._missed = True
         if not self._resting and self._shown is not None and now - self._seen_at <= HOLD:
             return self._shown
         if not self._resting:

@@ -39,6 +39,13 @@ def test_a_person_passes_through_untouched():
         assert shown.captured == motion.captured
 
 
+def test_a_person_passes_through_a_slow_tracker_too():
+    presence = Presence()
+    for i in range(30):
+        motion = person(0.3 * i, turn=(0, 0.1 * np.sin(i), 0))
+        np.testing.assert_array_equal(presence.resolve(motion, BASE, 0.3 * i).face, motion.face)
+
+
 def test_before_calibration_the_character_rests_whatever_the_person_does():
     seen = play(Presence(), [looking_away] * 50, neutral=None)
     for motion in seen:
