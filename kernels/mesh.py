@@ -1,4 +1,4 @@
-"""Drawing triangle meshes into small grids, batched, with a depth test.
+"""Triangle meshes, batched: drawing them into small grids with a depth test, and their normals.
 
 `draw_mesh` is the one place to call; its torch reference is below, its twins in `mesh_numba` (CPU) and `mesh_triton`
 (CUDA), which alone asks nothing of the host.
@@ -105,6 +105,23 @@ def _candidates(points: Tensor, bucket: Bucket, size: int) -> tuple[Tensor, Tens
     key = torch.where(kept, (order << 13) + (triangle - number * count).to(torch.int32), BACK << 13)
     constant = start - a * left.unsqueeze(-1) - b * top.unsqueeze(-1)
     return torch.cat([a, b, constant], -1), place, key
+
+
+def normals(vertices: Tensor, triangles: Tensor) -> Tensor:
+    """Unit vertex normals (B, V, 3) of meshes (B, V, 3), area-weighted over each vertex's triangles (B, F, 3) long.
+
+    They point away from us where a triangle faces us as `draw_mesh` has it. On CUDA the order of the sums is not fixed,
+    so the last bit is not either, unless torch's deterministic algorithms are on.
+    """
+    batch, count = vertices.shape[:2]
+    out = torch.zeros_like(vertices)
+    a, b, c = (vertices.gather(1, triangles[..., k, None].expand(-1, -1, 3)) for k in range(3))
+    across = torch.linalg.cross(b - a, c - a)  # (B, F, 3)
+    flat = out.view(-1, 3)
+    shift = (torch.arange(batch, device=triangles.device) * count)[:, None]
+    for k in range(3):
+        flat.index_add_(0, (triangles[..., k] + shift).flatten(), across.view(-1, 3))
+    return out / (out.norm(dim=-1, keepdim=True) + 1e-12)
 
 
 def interpolate(index: Tensor, weight: Tensor, values: Tensor) -> Tensor:

@@ -128,8 +128,9 @@ def crisp(area: Tensor, size: int, box: Tensor | None = None) -> Tensor:
     """How much of each of the canvas's pixels is taken (B, 1, size, size), 0..1, from the same of cells (B, 1, h, w) of
     boxes (B, 3), or of the canvas.
     """
-    finer = size / area.shape[-1] * (torch.ones(1, 1, 1, 1) if box is None else box[:, 2:, None, None])
-    return ((stretch(area, size, box) - 0.5) * finer.to(area).clamp_min(1) + 0.5).clamp(0, 1)
+    half = area.new_ones(1, 1, 1, 1) if box is None else box[:, 2:, None, None]
+    finer = (size / area.shape[-1] * half).clamp_min(1)
+    return ((stretch(area, size, box) - 0.5) * finer + 0.5).clamp(0, 1)
 
 
 def places(box: Tensor, size: int) -> Tensor:

@@ -53,6 +53,7 @@ def draw(  # type: ignore[no-untyped-def]
     corner, under = np.empty(size, np.uint32), np.empty(size, np.uint32)
     moved, said = np.empty((4, size), np.float32), np.empty((6, size), np.float32)
     inside, taken = np.empty(size, np.float32), np.empty(size, np.float32)
+    far = np.empty((2, size), np.float32)
     widest = max(flow.shape[2], keep.shape[2], paint.shape[2], odds.shape[2], missing.shape[2], beyond.shape[2])
     scratch = np.empty(max(widest, front.shape[2], area.shape[2]), np.float32)
     first, last = extent(area[0])
@@ -79,8 +80,8 @@ def draw(  # type: ignore[no-untyped-def]
         if not whole:
             fade(row, box, inside)
             for c in range(2):
-                stretch(beyond[c], line, wide_at, wide_share, scratch, moved[c])
-                mix(moved[c], inside, place[c])
+                stretch(beyond[c], line, wide_at, wide_share, scratch, far[c])
+                mix(far[c], inside, place[c])
             moved[0] = ONE
             mix(moved[0], inside, said[KEPT])
             mix(moved[0], inside, said[FACTOR])
@@ -93,8 +94,7 @@ def draw(  # type: ignore[no-untyped-def]
             for c in range(2):
                 stretch(front[c], row, front_at, front_share, scratch, behind[c])
                 if not whole:
-                    stretch(beyond[c], line, wide_at, wide_share, scratch, moved[c])
-                    mix(moved[c], inside, behind[c])
+                    mix(far[c], inside, behind[c])
                 change(taken, behind[c], place[c])
         aim(y, place, corner)
         gather(texels, corner, place, moved)

@@ -98,14 +98,13 @@ def _seen(first, second, taken, plane, row, column, is_pixel, FRONT: tl.constexp
 
 
 @triton.jit
-def _flown(flow, side, v, u, wide, wide_side, row, column, inside, is_pixel, BOXED: tl.constexpr):  # type: ignore[no-untyped-def]
-    """A flow (2, side, side) across and down, and what holds beyond the box where we are not inside it."""
-    across, down = _told(flow, 0, side, v, u, is_pixel), _told(flow, 1, side, v, u, is_pixel)
+def _flown(flow, picture, side, v, u, far, inside, is_pixel, BOXED: tl.constexpr):  # type: ignore[no-untyped-def]
+    """A picture's flow across and down, and where we are not inside the box what holds beyond, far."""
+    across = _told(flow, picture * 2, side, v, u, is_pixel)
+    down = _told(flow, picture * 2 + 1, side, v, u, is_pixel)
     if BOXED:
-        far = _told(wide, 0, wide_side, row, column, is_pixel)
-        across = far + inside * (across - far)
-        far = _told(wide, 1, wide_side, row, column, is_pixel)
-        down = far + inside * (down - far)
+        far_across, far_down = far
+        across, down = far_across + inside * (across - far_across), far_down + inside * (down - far_down)
     return across, down
 
 
@@ -146,16 +145,16 @@ def _composite_kernel(  # type: ignore[no-untyped-def]
         factor = 1 + (factor - 1) * inside
 
     layer += picture * layer_picture
-    flow += picture * 2 * flow_side * flow_side
-    wide += picture * 2 * wide_side * wide_side
-    across, down = _flown(flow, flow_side, v, u, wide, wide_side, row, column, inside, is_pixel, BOXED)
+    far = inside, inside
+    if BOXED:
+        far = _flown(wide, picture, wide_side, row, column, far, inside, is_pixel, False)
+    across, down = _flown(flow, picture, flow_side, v, u, far, inside, is_pixel, BOXED)
     first = _aimed(layer, x, y, across, down, size, layer_row, layer_column)
     second, taken = first, tl.zeros_like(kept)
     if FRONT:
-        front += picture * 2 * front_side * front_side
         finer = tl.maximum(size * half / area_side, 1.0)
         taken = tl.clamp((_told(area, picture, area_side, v, u, is_pixel) - 0.5) * finer + 0.5, 0.0, 1.0)
-        ahead, below = _flown(front, front_side, v, u, wide, wide_side, row, column, inside, is_pixel, BOXED)
+        ahead, below = _flown(front, picture, front_side, v, u, far, inside, is_pixel, BOXED)
         ahead, below = tl.where(taken > 0, ahead, across), tl.where(taken > 0, below, down)
         first = _aimed(layer, x, y, ahead, below, size, layer_row, layer_column)
 

@@ -22,6 +22,11 @@ def box_grid(focus: Tensor, size: int) -> Tensor:
     return focus[:, None, None, :2] + focus[:, None, None, 2:] * unit_grid(size, focus.device)
 
 
+def to_box(points: Tensor, box: Tensor) -> Tensor:
+    """Canvas points (B, N, 2 or 3) in the units of the boxes (B, 3), −1..1 inside; depths stay."""
+    return torch.cat([(points[..., :2] - box[:, None, :2]) / box[:, None, 2:], points[..., 2:]], -1)
+
+
 def crop(maps: Tensor, focus: Tensor, size: int) -> Tensor:
     """What (B, C, H, W) canvas maps show inside the focus boxes (B, 3), as (B, C, size, size); the border is
     repeated.

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from kernels.mesh import Bucket, draw_mesh
 from models.body import carry_body, hold
-from models.grid import box_grid, smoothstep
+from models.grid import box_grid, smoothstep, to_box
 from models.inpaint import pull_push
 from models.numbers import take
 from models.openings import EYES, opening
@@ -142,11 +142,6 @@ def draw(rig: Rig, pose: Pose, box: Tensor, which: int) -> Drawn:
         hit.clamp(0, 1) * (1 - mouth * (1 - mouth_shown(rig, pose))) * smoothstep(0.15, 0.5, density(flow, box))
     )
     return Drawn(flow, alpha, behind, confidence, torch.cat([mouth, eyes.amax(1, keepdim=True)], 1))
-
-
-def to_box(points: Tensor, box: Tensor) -> Tensor:
-    """Canvas points (B, N, 3) in the units of boxes (B, 3), −1..1 inside; depths stay."""
-    return torch.cat([(points[..., :2] - box[:, None, :2]) / box[:, None, 2:], points[..., 2:]], -1)
 
 
 def density(flow: Tensor, box: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from kernels.mesh import Bucket, draw_mesh
 from models.body import body_canonical, border_pins, complete_body, skin_weights
-from models.grid import box_grid, smoothstep
+from models.grid import box_grid, smoothstep, to_box
 from models.inpaint import dilate, pull_push
 from models.openings import opening
 from models.shading import lit
@@ -258,9 +258,8 @@ def canonical_map(frame: Frame, face: Tensor, body: Tensor, focus: Tensor) -> Te
     place = place + pull @ (template - own)[:, topology(face.device).oval]
     place = body_canonical(body, skin_weights(frame, body, points, depth), points, place)
     place = place.mT.reshape(len(face), 3, GUIDE, GUIDE)
-    at = torch.cat([(face[..., :2] - focus[:, None, :2]) / focus[:, None, 2:], face[..., 2:]], -1)[:, :MESH]
     buckets = face_buckets(grain(frame, focus), face.device)
-    drawn = draw_mesh(at, buckets, F.pad(template, (0, 1), value=1.0)[None], GUIDE)
+    drawn = draw_mesh(to_box(face[:, :MESH], focus), buckets, F.pad(template, (0, 1), value=1.0)[None], GUIDE)
     return torch.lerp(place, drawn[:, :3], drawn[:, 3:].clamp(0, 1))
 
 
@@ -279,7 +278,7 @@ def face_buckets(cells: float, device: torch.device) -> list[Bucket]:
 
 def own_openings(face: Tensor, focus: Tensor) -> Tensor:
     """(B, 3, G, G) mouth, right and left eye of landmarks (B, 478, 3) on the focus boxes."""
-    at = (face[..., :2] - focus[:, None, :2]) / focus[:, None, 2:]
+    at = to_box(face[..., :2], focus)
     return torch.cat([opening(at[:, list(ring)], GUIDE) for ring in (INNER_LIPS, RIGHT_LID, LEFT_LID)], 1)
 
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
-from torch.nn import functional as F
 
+from kernels.mesh import normals
 from models.numbers import places, take
 
 LANDMARKS = 478
@@ -91,20 +91,10 @@ def topology(device: torch.device | str = "cpu") -> Topology:
         triangles=triangles[order].to(device),
         region=region[order].to(device),
         oval=oval.to(device),
-        normals=_normals(canonical, triangles).to(device),
+        normals=-normals(canonical[None, :MESH], triangles[None])[0].to(device),
         rings=_rings(triangles, oval).to(device),
         small=(int((extent < EXTENTS[0]).sum()), int((extent < EXTENTS[1]).sum())),
     )
-
-
-def _normals(canonical: Tensor, triangles: Tensor) -> Tensor:
-    """(`MESH`, 3) of the skin at the vertices, outwards, each triangle's by its area."""
-    first, second, third = canonical[triangles].unbind(1)
-    normal = torch.linalg.cross(third - first, second - first)  # triangles that face us are clockwise, y down
-    sums = canonical.new_zeros(MESH, 3)
-    for corner in range(3):
-        sums.index_add_(0, triangles[:, corner], normal)
-    return F.normalize(sums, dim=1)
 
 
 def _rings(triangles: Tensor, oval: Tensor) -> Tensor:

@@ -102,11 +102,16 @@ def test_trim_drops_what_is_all_but_clear(backend: str) -> None:
     assert warp_composite(between(ghost), maps, black, trim=True, backend=backend)[:, :3].max() == 0
 
 
-@both
-def test_what_stands_in_front_ends_as_sharply_as_the_pixels(backend: str) -> None:
+def ramp_before_black() -> tuple[torch.Tensor, torch.Tensor]:
+    """A layer whose colours grow evenly to the right, nowhere clear, and a background."""
     ramp = torch.linspace(0, 0.5, SIZE).expand(1, 4, SIZE, SIZE).contiguous()
     ramp[:, 3] = 1
-    black = torch.zeros(1, 3, SIZE, SIZE)
+    return ramp, torch.zeros(1, 3, SIZE, SIZE)
+
+
+@both
+def test_what_stands_in_front_ends_as_sharply_as_the_pixels(backend: str) -> None:
+    ramp, black = ramp_before_black()
     front, area = torch.zeros(1, 2, 4, 4), torch.zeros(1, 1, 4, 4)
     front[:, 0], area[..., :2] = 8 / SIZE, 1  # in the left half, from four pixels to the right
     maps = kept(still()[:1])._replace(front=front, area=area)
@@ -120,9 +125,7 @@ def test_what_stands_in_front_ends_as_sharply_as_the_pixels(backend: str) -> Non
 
 @both
 def test_a_box_speaks_inside_and_the_canvas_beyond(backend: str) -> None:
-    ramp = torch.linspace(0, 0.5, SIZE).expand(1, 4, SIZE, SIZE).contiguous()
-    ramp[:, 3] = 1
-    black = torch.zeros(1, 3, SIZE, SIZE)
+    ramp, black = ramp_before_black()
     left, right = torch.zeros(1, 2, 8, 8), torch.zeros(1, 2, 5, 5)
     left[:, 0], right[:, 0] = -4 / SIZE, 4 / SIZE
     box = torch.tensor([[0.0, 0.0, 0.5]])

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kernels import mesh
 from training.render import fill_kernel
 from training.render.raster import Ints, Light, Surface
 
@@ -202,21 +203,8 @@ def _centre(where: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
 
 def normals(vertices: Tensor, faces: Tensor, character: Tensor) -> Tensor:
-    """Unit vertex normals (P, V, 3), area-weighted over the triangles of each vertex.
-
-    On CUDA the order of the sums is not fixed, so the last bit is not either, unless torch's deterministic algorithms
-    are on.
-    """
-    pictures, count = vertices.shape[:2]
-    out = torch.zeros_like(vertices)
-    own = faces[character].long()  # (P, F, 3)
-    a, b, c = (vertices.gather(1, own[..., k, None].expand(-1, -1, 3)) for k in range(3))
-    across = torch.linalg.cross(b - a, c - a)  # (P, F, 3)
-    flat = out.view(-1, 3)
-    shift = (torch.arange(pictures, device=faces.device) * count)[:, None]
-    for k in range(3):
-        flat.index_add_(0, (own[..., k] + shift).flatten(), across.view(-1, 3))
-    return out / (out.norm(dim=-1, keepdim=True) + 1e-12)
+    """`kernels.mesh.normals` of vertices (P, V, 3), each of the P of its character's faces."""
+    return mesh.normals(vertices, faces[character].long())
 
 
 def shade(
