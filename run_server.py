@@ -11,9 +11,9 @@ import time
 from collections.abc import Sequence
 
 from streamer.errors import KagamiError
-from streamer.listening import bind
-from streamer.picture import load_picture
-from streamer.quiet import quiet_natives
+from streamer.rigging.picture import load_picture
+from streamer.runtime.native_logs import quiet_natives
+from streamer.server.listening import bind
 from streamer.settings import Settings, read_settings
 
 

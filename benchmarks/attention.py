@@ -22,8 +22,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.hardware import describe
-from benchmarks.jsonfile import UnwritableError, json_file
+from benchmarks.common.hardware import describe
+from benchmarks.common.jsonfile import UnwritableError, json_file
 from kernels.attention import Rope, axial_rope, head_norm, turn
 from kernels.backend import choose
 from kernels.ring import FLOAT8, ring_attention, store

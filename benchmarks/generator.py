@@ -2,7 +2,8 @@
 
 A real picture's rig and motions tracked once are drawn by one batch after the other, with no server around. "Alone" is
 the generator by itself, on guidance that is ready, each call waited for; the stages are those of whole ticks, on CUDA
-as the device's own events mark them. Operations are counted, see `benchmarks.flops`; their rate is set beside that of a
+as the device's own events mark them. Operations are counted, see `benchmarks.common.flops`; their rate is set beside
+that of a
 large matrix product on the same device, on a CPU in float32 by as many threads, which 8 bits may exceed.
 """
 
@@ -20,32 +21,32 @@ from typing import Any, Literal, get_args
 
 import torch
 
-from benchmarks import hardware
-from benchmarks.artist import Artist
 from benchmarks.attention import rate
-from benchmarks.flops import flops_per_frame
-from benchmarks.jsonfile import json_file
+from benchmarks.common import hardware
+from benchmarks.common.flops import flops_per_frame
+from benchmarks.common.jsonfile import json_file
+from benchmarks.evaluation.eval_pipeline import Artist
 from benchmarks.live import CAMERA
-from benchmarks.peer import load_clip, to_and_fro
-from benchmarks.replay import track
-from benchmarks.report import machine_lines, percentiles
+from benchmarks.streaming.replay import track
+from benchmarks.streaming.report import machine_lines, percentiles
+from benchmarks.streaming.webrtc_client import load_clip, to_and_fro
 from models import checkpoint as weights
-from models.guidance import Guidance, guide
-from models.retarget import Pose
-from models.rig import Rig
+from models.geometry.guidance import Guidance, guide
+from models.geometry.retarget import Pose
+from models.geometry.rig import Rig
+from streamer.engine.engine_session import Followed
 from streamer.errors import KagamiError
 from streamer.frames import AvatarFrame
-from streamer.generator import Generator
-from streamer.generators import came_along
+from streamer.generation.factory import came_along
+from streamer.generation.generator import Generator
+from streamer.generation.onnx_generator import OnnxGenerator
+from streamer.generation.pipeline import Avatar, Shot, Stream
+from streamer.generation.precision import PRECISIONS, Precision, best_precision, dtype_of
+from streamer.generation.torch_generator import TorchGenerator
 from streamer.launch import choose_device
-from streamer.onnx_generator import OnnxGenerator
-from streamer.performer import Avatar, Shot, Stream
-from streamer.picture import load_picture
-from streamer.precision import PRECISIONS, Precision, best_precision, dtype_of
-from streamer.quiet import quiet_natives
-from streamer.rigger import make_rig
-from streamer.seat import Followed
-from streamer.torch_generator import TorchGenerator
+from streamer.rigging.picture import load_picture
+from streamer.rigging.rigger import make_rig
+from streamer.runtime.native_logs import quiet_natives
 
 Kind = Literal["torch", "onnx", "onnx-live"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -17,11 +17,12 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import barcode, hardware
-from benchmarks.jsonfile import run
-from benchmarks.peer import Log, Look, Peer, ignore, load_clip
-from benchmarks.report import Sight, Window, summarise, table
-from benchmarks.served import Served
+from benchmarks.common import hardware
+from benchmarks.common.jsonfile import run
+from benchmarks.streaming import barcode
+from benchmarks.streaming.report import Sight, Window, summarise, table
+from benchmarks.streaming.server_process import Served
+from benchmarks.streaming.webrtc_client import Log, Look, Peer, ignore, load_clip
 from streamer.frames import Image
 
 START = 120.0  # seconds that the connection and the calibration may take

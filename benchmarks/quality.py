@@ -5,8 +5,9 @@ python -m benchmarks.quality --parts real --clips CLIPS
 python -m benchmarks.quality --parts refs --refs PICTURES --drivers A.mp4 B.mp4 --sheets SHEETS
 
 Every part prints the warp alone ("geometry") beside the network ("dit"). What is compared stands in the module that
-measures it: real in benchmarks.reenact; rendered, styles, steps and ablations in benchmarks.rendered and .truth;
-stability, leak and refs (benchmarks.gallery) in their own.
+measures it: real in benchmarks.reenact; rendered, styles, steps and ablations in benchmarks.evaluation.rendered and
+.truth;
+stability, leak and refs (benchmarks.evaluation.gallery) in their own.
 """
 
 from __future__ import annotations
@@ -17,19 +18,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bench import Bench
-from benchmarks.gallery import find_pictures, hang
-from benchmarks.hardware import describe
-from benchmarks.jsonfile import json_file
-from benchmarks.leak import leak
-from benchmarks.ledger import jsonable
+from benchmarks.common.hardware import describe
+from benchmarks.common.jsonfile import json_file
+from benchmarks.evaluation.context import Bench
+from benchmarks.evaluation.gallery import find_pictures, hang
+from benchmarks.evaluation.ground_truth import ablations, rendered, steps, styles
+from benchmarks.evaluation.identity_leak import leak
+from benchmarks.evaluation.rendered import FRAMES
+from benchmarks.evaluation.stability import LEAST, stability
+from benchmarks.evaluation.table import jsonable
 from benchmarks.reenact import Scores, find_pairs, reenact
-from benchmarks.rendered import FRAMES
-from benchmarks.stability import LEAST, stability
-from benchmarks.truth import ablations, rendered, steps, styles
 from streamer.errors import KagamiError
-from streamer.precision import PRECISIONS
-from streamer.quiet import quiet_natives
+from streamer.generation.precision import PRECISIONS
+from streamer.runtime.native_logs import quiet_natives
 
 
 def real(bench: Bench) -> Scores:

@@ -18,22 +18,22 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.contact import contact_sheet, pick, save
-from benchmarks.hardware import describe
-from benchmarks.jsonfile import json_file
-from benchmarks.score import FIGURES, Face, means, score
+from benchmarks.common.hardware import describe
+from benchmarks.common.jsonfile import json_file
+from benchmarks.evaluation.contact_sheet import contact_sheet, pick, save
+from benchmarks.evaluation.score import FIGURES, Face, means, score
 from streamer.animate import perform
 from streamer.errors import KagamiError
+from streamer.files.video_reader import VideoReader
+from streamer.files.video_writer import recording
 from streamer.frames import Image
-from streamer.landmarks import camera_units, face_mesh
-from streamer.motion import Motion
-from streamer.performer import Controls, GeneratorKind, Performer
-from streamer.picture import load_picture
-from streamer.quiet import quiet_natives
-from streamer.recording import recording
-from streamer.smoothing import smooth_both_ways
-from streamer.tracker import MotionExtractor
-from streamer.video import VideoReader
+from streamer.generation.pipeline import Controls, GeneratorKind, Performer
+from streamer.rigging.picture import load_picture
+from streamer.runtime.native_logs import quiet_natives
+from streamer.tracking.mediapipe_models import camera_units, face_mesh
+from streamer.tracking.motion import Motion
+from streamer.tracking.motion_extractor import MotionExtractor
+from streamer.tracking.smoothing import smooth_both_ways
 
 Scores = dict[str, dict[GeneratorKind, dict[str, float]]]  # clip, or "mean" → generator → figures
 

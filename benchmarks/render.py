@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.hardware import describe
-from benchmarks.jsonfile import json_file
+from benchmarks.common.hardware import describe
+from benchmarks.common.jsonfile import json_file
 from streamer.errors import KagamiError
-from training.render.bodykit import BodykitError, load_bodykit
-from training.render.facekit import FacekitError, load_facekit
-from training.samples import PER_CHARACTER, SampleStream
+from training.data.samples import PER_CHARACTER, SampleStream
+from training.render.character.bodykit import BodykitError, load_bodykit
+from training.render.character.facekit import FacekitError, load_facekit
 
 WARM_UP = 2  # samples: loops are compiled or fetched from the cache
 Rates = dict[str, float]

@@ -14,12 +14,12 @@ from typing import Any
 
 import torch
 
-from benchmarks.hardware import describe
-from benchmarks.jsonfile import UnwritableError, json_file
-from training.device_samples import DeviceStream, Load, PlanStream
-from training.render import fill_kernel
-from training.render.bodykit import BodykitError
-from training.render.facekit import FacekitError
+from benchmarks.common.hardware import describe
+from benchmarks.common.jsonfile import UnwritableError, json_file
+from training.data.device_samples import DeviceStream, Load, PlanStream
+from training.render.character.bodykit import BodykitError
+from training.render.character.facekit import FacekitError
+from training.render.raster import fill_kernel
 
 WARM_UP = 2  # batches: kernels are compiled and memory is fetched
 

@@ -20,19 +20,19 @@ from typing import Any
 
 import torch
 
-from benchmarks import hardware
-from benchmarks.jsonfile import run
+from benchmarks.common import hardware
+from benchmarks.common.jsonfile import run
 from benchmarks.live import CAMERA
-from benchmarks.peer import load_clip
-from benchmarks.replay import Encoded, Replay, Visit, track
-from benchmarks.report import Window, machine_lines, percentiles
-from streamer.engine import Engine
+from benchmarks.streaming.replay import Encoded, Replay, Visit, track
+from benchmarks.streaming.report import Window, machine_lines, percentiles
+from benchmarks.streaming.webrtc_client import load_clip
+from streamer.engine.engine import Engine
 from streamer.errors import KagamiError
+from streamer.generation.pipeline import Avatar, Controls, Performer
 from streamer.launch import choose_device
-from streamer.meter import QUANTILES, QUEUE_AGE, pooled
-from streamer.performer import Avatar, Controls, Performer
-from streamer.picture import load_picture
-from streamer.quiet import quiet_natives
+from streamer.rigging.picture import load_picture
+from streamer.runtime.meter import QUANTILES, QUEUE_AGE, pooled
+from streamer.runtime.native_logs import quiet_natives
 from streamer.settings import Settings
 
 BUDGET = 60.0  # milliseconds of engine time within which 95 of 100 frames shall be

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks import live
-from benchmarks.album import Album
-from benchmarks.jsonfile import run
-from benchmarks.peer import Log, load_clip
-from benchmarks.report import MINUTE, Window, machine_lines, seen_within, stretch, subject_line
-from benchmarks.served import Served
+from benchmarks.common.jsonfile import run
+from benchmarks.streaming.drift_snapshots import Album
+from benchmarks.streaming.report import MINUTE, Window, machine_lines, seen_within, stretch, subject_line
+from benchmarks.streaming.server_process import Served
+from benchmarks.streaming.webrtc_client import Log, load_clip
 from streamer.frames import Image
 
 STRETCH = 5 * MINUTE  # what the beginning and the end are, at most a sixth of the run each

@@ -60,7 +60,8 @@ def warp_composite(
     """Person over background, (B, 4, S, S): RGB and alpha, 0..1.
 
     layer (B, 4, 2S−1, 2S−1): premultiplied RGB and alpha of the person, with a sample half way between each two pixels
-    (`models.rig.between`). background (B, 3, S, S). maps: of the boxes (B, 3), centre x, y and half side in canvas
+    (`models.geometry.rig.between`). background (B, 3, S, S). maps: of the boxes (B, 3), centre x, y and half side in
+    canvas
     units, fading to the flow `wide` (B, 2, ·, ·) of the whole canvas at their borders inside it; without a box they are
     of the canvas themselves. Where alpha grows beyond what was moved, the moved colour is completed with the
     background, so that growing alpha alone changes nothing. trim: drop what the layer carries where it is all but

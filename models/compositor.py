@@ -12,10 +12,10 @@ from torch.nn import functional as F
 from kernels.overlay import overlay
 from kernels.shade import shade
 from kernels.warp import Maps, odds, stretch, warp_composite
-from models.closeup import Patch
-from models.grid import unit_grid
-from models.guidance import Guidance
-from models.rig import Rig
+from models.closeups.inputs import Patch
+from models.geometry.grid import unit_grid
+from models.geometry.guidance import Guidance
+from models.geometry.rig import Rig
 
 
 class EditLike(Protocol):

@@ -21,9 +21,9 @@ from kernels.attention import Rope, axial_rope, head_norm, turn
 from kernels.modulate import add_norm, gate_add, norm_modulate
 from kernels.ring import ring_attention, store
 from models.cache import REFERENCE_POSITION, Cache
-from models.closeup import Closeups, conv
+from models.closeups.inputs import Closeups, conv
 from models.config import CANONICAL_BANDS, CODE_BANDS, ModelConfig
-from models.numbers import floats
+from models.geometry.constants import floats
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]  # (layer, q, k, v) of this frame -> (B, H, N, D)
 Recall = Callable[["Block", Tensor, Tensor, Tensor], Tensor]  # the same, q and k before their norm

@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from models.mouth import HIGH, WIDE
-from models.shading import SIDE
+from models.closeups.mouth import HIGH, WIDE
+from models.geometry.shading import SIDE
 
 
 @dataclass(frozen=True)
@@ -17,9 +17,11 @@ class Driver:
 
     face (B, 478, 3). body (B, 33, 4): x, y, z, visibility 0..1. hands (B, 2, 21, 4): x, y, z, confidence 0..1.
     torso (B, 2, 4): two points that go with the clothes: x, y, keyframe, confidence 0..1; if left out, not measured.
-    shade (B, n, n, 2): logs of the skin's brightness, relative to what is usual, on the square of `models/shading.py`,
+    shade (B, n, n, 2): logs of the skin's brightness, relative to what is usual, on the square of
+    `models/geometry/shading.py`,
     premultiplied by weights 0..1, and these; if left out, not measured. mouth (B, h, w, 4): what an open mouth shows,
-    from lip to lip and from corner to corner (models/mouth.py): colours, 1 = white in this light, premultiplied by
+    from lip to lip and from corner to corner (models/closeups/mouth.py): colours, 1 = white in this light,
+    premultiplied by
     weights 0..1, and these; if left out, not measured.
     """
 

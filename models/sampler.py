@@ -16,9 +16,9 @@ from torch import Tensor
 
 from kernels.warp import Maps, odds, stretch, warp_composite
 from models.dit import Edit, FrameInput
-from models.grid import crop, unit_grid
-from models.guidance import Guidance
-from models.rig import Rig, between
+from models.geometry.grid import crop, unit_grid
+from models.geometry.guidance import Guidance
+from models.geometry.rig import Rig, between
 
 NOISE = 0.25
 

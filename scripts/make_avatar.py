@@ -12,14 +12,14 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from training.motion_tracks import Names
-from training.render.appearance import Appearance
-from training.render.atlas import Atlas, paste
-from training.render.character import Act, Character, Studio, Traits
-from training.render.facekit import HEAD_END, load_facekit
-from training.render.noise import value_noise
-from training.render.raster import Light
-from training.render.scene import Camera, Lens, Scene
+from training.render.character.appearance import Appearance
+from training.render.character.atlas import Atlas, paste
+from training.render.character.character import Act, Character, Studio, Traits
+from training.render.character.facekit import HEAD_END, load_facekit
+from training.render.character.noise import value_noise
+from training.render.raster.raster import Light
+from training.render.scene.motion_tracks import Names
+from training.render.scene.scene import Camera, Lens, Scene
 
 SIZE = 768
 SKIN, BLUSH, LIPS = (np.float32(c) for c in ([250, 208, 178], [240, 138, 118], [214, 104, 100]))

@@ -1,4 +1,5 @@
-"""Make models/face_topology.safetensors: our own canonical face in MediaPipe's 478-point order, and its triangles.
+"""Make models/geometry/face_topology.safetensors: our own canonical face in MediaPipe's 478-point order, and its
+triangles.
 
     python scripts/make_canonical_face.py path/to/ict_facekit.npz
 
@@ -20,7 +21,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial import Delaunay
 
 SIZE = 1024
-OUT = Path(__file__).resolve().parent.parent / "models" / "face_topology.safetensors"
+OUT = Path(__file__).resolve().parent.parent / "models" / "geometry" / "face_topology.safetensors"
 INNER_LIPS = [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95]
 RIGHT_LID = [33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7]
 LEFT_LID = [263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249]
@@ -91,7 +92,7 @@ def canonical(picture: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    """Write models/face_topology.safetensors."""
+    """Write models/geometry/face_topology.safetensors."""
     kit = dict(np.load(sys.argv[1], allow_pickle=True))
     points = canonical(draw(kit, 0.0))
     # The lips of the neutral render touch; on an open mouth every triangle is either lip or hole.

@@ -15,11 +15,11 @@ from pathlib import Path
 import av
 import numpy as np
 
-from training.motion_tracks import FPS, Names, Track, lids_follow, speech, wander
-from training.render.character import Character, Studio, Traits
-from training.render.facekit import load_facekit
-from training.render.raster import Light
-from training.render.scene import Camera, Lens, Scene
+from training.render.character.character import Character, Studio, Traits
+from training.render.character.facekit import load_facekit
+from training.render.raster.raster import Light
+from training.render.scene.motion_tracks import FPS, Names, Track, lids_follow, speech, wander
+from training.render.scene.scene import Camera, Lens, Scene
 
 SIZE, FRAMES, RATE = 512, 150, 48000
 STILL = 15  # frames at the beginning without motion

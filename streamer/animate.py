@@ -18,21 +18,21 @@ from typing import Literal
 import torch
 from tqdm import tqdm
 
-from streamer.backdrop import BACKGROUNDS, Background
-from streamer.calibration import Calibration, middle
 from streamer.errors import KagamiError
+from streamer.files.prefetch import ahead
+from streamer.files.video_reader import VideoError, VideoReader
+from streamer.files.video_writer import recording
 from streamer.frames import AvatarFrame, CameraFrame
-from streamer.lookahead import ahead
-from streamer.motion import Motion
-from streamer.performer import Avatar, Controls, GeneratorKind, Performer, Shot
-from streamer.picture import load_picture
-from streamer.points import Points
-from streamer.presence import Presence
-from streamer.quiet import quiet_natives
-from streamer.recording import recording
-from streamer.smoothing import smooth_both_ways
-from streamer.tracker import MotionExtractor
-from streamer.video import VideoError, VideoReader
+from streamer.generation.background import BACKGROUNDS, Background
+from streamer.generation.pipeline import Avatar, Controls, GeneratorKind, Performer, Shot
+from streamer.rigging.picture import load_picture
+from streamer.rigging.points import Points
+from streamer.runtime.native_logs import quiet_natives
+from streamer.tracking.calibration import Calibration, middle
+from streamer.tracking.motion import Motion
+from streamer.tracking.motion_extractor import MotionExtractor
+from streamer.tracking.presence import Presence
+from streamer.tracking.smoothing import smooth_both_ways
 
 NeutralKind = Literal["first", "auto"]
 Watch = Callable[[Iterable[AvatarFrame], int], Iterable[AvatarFrame]]

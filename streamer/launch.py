@@ -10,20 +10,20 @@ from functools import partial
 import torch
 
 from kernels.backend import compiled_anew
-from streamer import follower_process
-from streamer.engine import Engine, FrameHook
+from streamer.engine.engine import Engine, FrameHook
 from streamer.errors import SettingsError
-from streamer.follower import PersonFollower
-from streamer.follower_process import FollowerProcess
 from streamer.frames import AvatarFrame
-from streamer.listening import run
-from streamer.mailbox import Mailbox, MailboxClosed
-from streamer.outputs import Output, OutputError, VirtualCamera
-from streamer.performer import Performer
-from streamer.picture import load_picture
-from streamer.rigger import Points
-from streamer.server import Server
+from streamer.generation.pipeline import Performer
+from streamer.rigging.picture import load_picture
+from streamer.rigging.rigger import Points
+from streamer.runtime.mailbox import Mailbox, MailboxClosed
+from streamer.server.app import Server
+from streamer.server.listening import run
 from streamer.settings import Settings
+from streamer.tracking import tracker_process as follower_process
+from streamer.tracking.person_tracker import PersonFollower
+from streamer.tracking.tracker_process import FollowerProcess
+from streamer.virtual_camera import Output, OutputError, VirtualCamera
 
 Say = Callable[[str], None]
 

@@ -1,7 +1,7 @@
 """Measure what goes through the convolutions, so that a CPU may compute them in 8 bits:
 `python -m training.calibrate --weights checkpoints/tiny.safetensors --data runs/tiny/data`.
 
-The ranges go into the header of the weights; streamer/onnx_export.py reads them.
+The ranges go into the header of the weights; streamer/generation/onnx_export.py reads them.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from tqdm import tqdm
 from models import checkpoint
 from models.dit import CausalDiT
 from training.closeups import Nearer
+from training.data.supply import Supply
 from training.distill import Distilling
-from training.supply import Supply
-from training.trainer import Options
+from training.loop.trainer import Options
 
 EXACT = ("head.out", "closeups.mouth.out", "closeups.eye.out")  # what these say is seen as it is: they stay float32
 TAIL = 1e-4  # share of the values that may lie beyond a range, at either end

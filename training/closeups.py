@@ -16,16 +16,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.closeup import Sight, Subject, develop, reach, retouch, sample, sights, stills
+from models.closeups.inputs import Sight, Subject, develop, reach, retouch, sample, sights, stills
 from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT, Edit
-from models.topology import Frame
-from training.bake import Baked, frame_of
-from training.critic import Critic
-from training.loss import Truth, frame_loss
-from training.supply import Supply
+from models.geometry.topology import Frame
+from training.data.bake import Baked, frame_of
+from training.data.supply import Supply
+from training.loop.critic import Critic
+from training.loop.loss import Truth, frame_loss
+from training.loop.trainer import Options, Stateful, Trainer
 from training.train import fresh
-from training.trainer import Options, Stateful, Trainer
 
 FRAMES = 12  # of a step, if nobody says
 CALM = 0.05  # weight of a frame in which nothing opens or closes, against a gap's change in outer eye distances

@@ -23,11 +23,11 @@ from models.cache import REFERENCE_POSITION
 from models.config import PRESETS
 from models.dit import CausalDiT, Edit, FrameInput
 from models.sampler import NOISE, Focus, draw_frame, frame_input
-from training.bake import Baked
-from training.critic import Critic
-from training.supply import Supply
+from training.data.bake import Baked
+from training.data.supply import Supply
+from training.loop.critic import Critic
+from training.loop.trainer import Options, Stateful, Trainer
 from training.train import focus_of, fresh, references, score, truth_of
-from training.trainer import Options, Stateful, Trainer
 
 STEPS = (1, 1, 2, 4)  # drawn per rollout; one step is what ships
 SHORTEST, LONGEST = 8, 24  # frames of a rollout, where the clips have as many

@@ -4,8 +4,10 @@ Characters are rendered and baked to OUT/data meanwhile; `--data FOLDER` trains 
 One sample is one character: a reference and T consecutive frames, each at its own noise level (diffusion forcing,
 Chen et al. 2024), s = 1 for most so that the network is a one-step model from the start.
 
-Pose augmentation needs nothing here. Head size and bone lengths are always the picture's (models/retarget.py gives
-only changes, in the driver's face size; models/body.py turns bones of the picture's length), so a driver's proportions
+Pose augmentation needs nothing here. Head size and bone lengths are always the picture's (models/geometry/retarget.py
+gives
+only changes, in the driver's face size; models/geometry/body.py turns bones of the picture's length), so a driver's
+proportions
 never reach the network; boxes are normalised where a rig chooses its focus box, in whose units all maps are; and the
 characters' own proportions, the tracker's error and its bias per person are drawn where samples are rendered and baked.
 
@@ -27,10 +29,10 @@ from models import checkpoint
 from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT, Edit, FrameInput
 from models.sampler import NOISE, Focus, frame_input, reference_input, render
-from training.bake import Baked
-from training.loss import Truth, frame_loss
-from training.supply import Supply
-from training.trainer import Options, Trainer
+from training.data.bake import Baked
+from training.data.supply import Supply
+from training.loop.loss import Truth, frame_loss
+from training.loop.trainer import Options, Trainer
 
 SINGLE = 0.7  # share of steps that draw one frame alone: more characters in the same time
 PURE_NOISE = 0.7  # share of frames drawn at s = 1, which is where the shipped one-step sampler lives

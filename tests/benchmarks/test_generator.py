@@ -14,8 +14,8 @@ from benchmarks import generator
 from benchmarks.generator import cases, summed, timed
 from models.checkpoint import save
 from streamer.frames import AvatarFrame
-from tests.devices import CUDA
-from tests.networks import small_network
+from tests.support.devices import CUDA
+from tests.support.networks import small_network
 
 ROOT = Path(__file__).resolve().parents[2]
 CPU = torch.device("cpu")

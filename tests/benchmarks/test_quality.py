@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from benchmarks.evaluation.regions import REGIONS
 from benchmarks.quality import main
-from benchmarks.regions import REGIONS
-from tests.kits import FACEKIT, needs_facekit
+from tests.support.kits import FACEKIT, needs_facekit
 
 
 @pytest.mark.parametrize(

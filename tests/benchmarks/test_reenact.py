@@ -6,10 +6,10 @@ import shutil
 import cv2
 import pytest
 
+from benchmarks.evaluation.score import FIGURES
 from benchmarks.reenact import main
-from benchmarks.score import FIGURES
-from streamer.video import VideoReader
-from tests.clips import DRIVER, make_video
+from streamer.files.video_reader import VideoReader
+from tests.support.clips import DRIVER, make_video
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from benchmarks import sessions
-from benchmarks.replay import Encoded, Replay, Visit
-from benchmarks.report import Window
 from benchmarks.sessions import largest, summarise
-from streamer.engine import Engine
+from benchmarks.streaming.replay import Encoded, Replay, Visit
+from benchmarks.streaming.report import Window
+from streamer.engine.engine import Engine
+from streamer.engine.engine_session import Followed
 from streamer.frames import CameraFrame
-from streamer.performer import Controls
-from streamer.presence import NEUTRAL
-from streamer.seat import Followed
-from tests.fakes import FakeAvatar, FakePerformer
+from streamer.generation.pipeline import Controls
+from streamer.tracking.presence import NEUTRAL
+from tests.support.fakes import FakeAvatar, FakePerformer
 
 ROOT = Path(__file__).resolve().parents[2]
 REF, CLIP = str(ROOT / "assets" / "avatar.png"), str(ROOT / "assets" / "driver.mp4")

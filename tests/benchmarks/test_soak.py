@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import soak
-from benchmarks.peer import Log
-from benchmarks.report import Window
 from benchmarks.soak import Course, summarise
+from benchmarks.streaming.report import Window
+from benchmarks.streaming.webrtc_client import Log
 
 ROOT = Path(__file__).resolve().parents[2]
 REF, CLIP = str(ROOT / "assets" / "avatar.png"), str(ROOT / "assets" / "driver.mp4")

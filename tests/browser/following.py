@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import Page
 
-from streamer.headpose import head_pose, rotation_vector
+from streamer.tracking.head_pose import head_pose, rotation_vector
 
 Series = NDArray[np.float64]
 Pictures = list[tuple[float, NDArray[np.uint8]]]  # (seconds, (H, W, 3)), oldest first

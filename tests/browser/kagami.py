@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-STUB = ("-m", "tests.stub_server")  # no tracker, no network: flat colours, at once
+STUB = ("-m", "tests.support.stub_server")  # no tracker, no network: flat colours, at once
 PATIENCE = 120  # seconds; a start takes a few, on a busy machine more
 
 

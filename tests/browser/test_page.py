@@ -88,7 +88,7 @@ def test_bad_pictures_are_told_in_words_and_nothing_is_lost(open_page: OpenPage,
 
 
 def test_wrong_token_is_told_in_words(open_page: OpenPage, tmp_path: Path) -> None:
-    with Kagami(tmp_path / "log.txt", "--token", "open-sesame", program=("-m", "tests.stub_server")) as server:
+    with Kagami(tmp_path / "log.txt", "--token", "open-sesame", program=("-m", "tests.support.stub_server")) as server:
         page = open_page(server.url)
         expect_words(page, "token")
         expect(page.locator("#status")).to_have_text("Not connected")

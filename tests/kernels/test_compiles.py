@@ -108,7 +108,7 @@ def test_shade(compiled: list[Any]) -> None:
 
 
 def test_samples_of_renders(compiled: list[Any]) -> None:
-    from training.render import raster_triton  # noqa: PLC0415
+    from training.render.raster import raster_triton  # noqa: PLC0415
 
     hits, weights = torch.zeros(2, 32, 32, dtype=torch.int32), torch.zeros(2, 32, 32, 2)
     faces, who, flat = torch.zeros(3, 9, 3, dtype=torch.int32), torch.zeros(2, dtype=torch.long), torch.zeros(3, 9, 6)
@@ -124,7 +124,7 @@ def test_samples_of_renders(compiled: list[Any]) -> None:
 
 
 def test_what_renders_hit(compiled: list[Any]) -> None:
-    from training.render import fill_kernel, raster_triton  # noqa: PLC0415
+    from training.render.raster import fill_kernel, raster_triton  # noqa: PLC0415
 
     best, box = torch.zeros(2048, dtype=torch.int64), torch.ones(4, 6, dtype=torch.long)
     fill_kernel._cover_triton(torch.zeros(4, 3, 3), box, 4, best, 32)

@@ -11,7 +11,7 @@ from models.cache import Cache
 from models.config import ModelConfig
 from models.dit import CausalDiT, Edit, FrameInput
 from tests.kernels.triton_process import devices
-from tests.networks import small_network
+from tests.support.networks import small_network
 
 SMALL = ModelConfig(width=32, depth=2, heads=2, keyed=1, ring=1, stem=(8, 16, 16))
 LANES = [[1], [2, 1], [1]]  # who draws in each tick; lane 0 never does

@@ -5,7 +5,7 @@ import torch
 
 from kernels.backend import choose
 from kernels.warp import Maps, odds, reference, warp, warp_composite
-from models.rig import between
+from models.geometry.rig import between
 from tests.kernels.triton_process import devices
 
 SIZE = 33

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from models.closeup import VIEWS, Patch, Retouch
+from models.closeups.inputs import VIEWS, Patch, Retouch
+from models.closeups.window import Window, fade
 from models.compositor import compose
-from models.grid import unit_grid
-from models.guidance import guide
-from models.retarget import rest_pose
-from models.rig import Rig
-from models.window import Window, fade
-from tests.faces import drawn_face
+from models.geometry.grid import unit_grid
+from models.geometry.guidance import guide
+from models.geometry.retarget import rest_pose
+from models.geometry.rig import Rig
+from tests.support.faces import drawn_face
 
 
 def test_all_at_once_as_on_a_device_draws_what_one_by_one_does(monkeypatch: pytest.MonkeyPatch) -> None:

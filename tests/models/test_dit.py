@@ -10,7 +10,7 @@ import torch
 from models.cache import Cache
 from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT, Edit, FrameInput
-from tests.networks import small_network
+from tests.support.networks import small_network
 
 SMALL = ModelConfig(width=64, depth=2, heads=4, keyed=1, ring=2, stem=(8, 16, 16))
 

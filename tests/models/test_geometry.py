@@ -7,16 +7,25 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from models.body import HOLD, PIN, drive_body, hold
 from models.compositor import compose
-from models.guidance import TOKEN_WIDTH, TOKENS, guide, inner
+from models.geometry.body import HOLD, PIN, drive_body, hold
+from models.geometry.guidance import TOKEN_WIDTH, TOKENS, guide, inner
+from models.geometry.openings import (
+    EYES,
+    LIP_PAIRS,
+    lid_law,
+    lid_opening,
+    mouth_share,
+    mouth_width,
+    narrow_mouth,
+    within,
+)
+from models.geometry.retarget import Strength, rest_pose, retarget
+from models.geometry.rig import GUIDE, Rig
+from models.geometry.topology import Frame, head_frame, nearest_rotation, topology
 from models.motion import Driver
-from models.openings import EYES, LIP_PAIRS, lid_law, lid_opening, mouth_share, mouth_width, narrow_mouth, within
-from models.retarget import Strength, rest_pose, retarget
-from models.rig import GUIDE, Rig
-from models.topology import Frame, head_frame, nearest_rotation, topology
-from streamer.tree import tensors
-from tests.faces import drawn_face
+from streamer.generation.tensor_tree import tensors
+from tests.support.faces import drawn_face
 
 
 @pytest.fixture(scope="module")

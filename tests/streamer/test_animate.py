@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from streamer.animate import find_neutral, main
-from streamer.headpose import head_pose
-from streamer.motion import Motion
-from streamer.picture import load_picture
-from streamer.tracker import MotionExtractor
-from streamer.video import VideoReader
-from tests.clips import AVATAR, DRIVER, grey_frames, make_sound, make_video
-from tests.people import STEP, nobody, person
+from streamer.files.video_reader import VideoReader
+from streamer.rigging.picture import load_picture
+from streamer.tracking.head_pose import head_pose
+from streamer.tracking.motion import Motion
+from streamer.tracking.motion_extractor import MotionExtractor
+from tests.support.clips import AVATAR, DRIVER, grey_frames, make_sound, make_video
+from tests.support.people import STEP, nobody, person
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def test_ctrl_c_says_so_and_leaves_nothing(capsys, tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("streamer.performer.Performer.draw", interrupted)
+    monkeypatch.setattr("streamer.generation.pipeline.Performer.draw", interrupted)
     code, told = run(capsys, tmp_path)
     assert code == 130
     assert told.splitlines()[-1] == f"Stopped; {tmp_path / 'out.mp4'} was not written."

@@ -8,14 +8,14 @@ import threading
 import pytest
 import torch
 
-from streamer.engine import Engine
+from streamer.engine.engine import Engine
 from streamer.errors import SettingsError
 from streamer.frames import AvatarFrame
+from streamer.generation.pipeline import Controls
 from streamer.launch import choose_device, feed_output
-from streamer.listening import address
-from streamer.performer import Controls
+from streamer.server.listening import address
 from streamer.settings import Settings
-from tests.fakes import FakeAvatar, FakeFollower, FakePerformer
+from tests.support.fakes import FakeAvatar, FakeFollower, FakePerformer
 
 
 class FakeOutput:

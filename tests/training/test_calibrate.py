@@ -8,9 +8,9 @@ import torch
 from models.checkpoint import load, notes_of, save
 from models.config import ModelConfig
 from models.dit import CausalDiT
-from tests.rolled import rolled_sample
-from training.bake import as_batch, bake, store
+from tests.support.rolled import rolled_sample
 from training.calibrate import extent, main, watched
+from training.data.bake import as_batch, bake, store
 
 SMALL = ModelConfig(
     width=32, depth=1, heads=4, keyed=1, stem=(8, 8, 8), mouth_side=32, eye_side=16, mouth_channels=(8, 8, 8),

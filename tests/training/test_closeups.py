@@ -9,11 +9,11 @@ import torch
 from models.checkpoint import load, save
 from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT
-from tests.rolled import rolled_sample
-from training.bake import Baked, as_batch, bake, store
+from tests.support.rolled import rolled_sample
 from training.closeups import Nearer, in_units, in_window, main, near, scene_of, sight_of, taken, telling
-from training.critic import Critic
-from training.trainer import Options
+from training.data.bake import Baked, as_batch, bake, store
+from training.loop.critic import Critic
+from training.loop.trainer import Options
 
 SMALL = ModelConfig(
     width=32, depth=1, heads=4, keyed=1, stem=(8, 8, 8), mouth_side=32, eye_side=16, mouth_channels=(8, 8, 8),

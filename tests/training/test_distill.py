@@ -15,14 +15,14 @@ from models.checkpoint import load, save
 from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT, Edit
 from models.sampler import NOISE, Focus, draw_frame, frame_input
-from tests.rolled import rolled_sample
+from tests.support.rolled import rolled_sample
 from training import distill
-from training.bake import Baked, as_batch, bake, store
-from training.critic import Critic, high_pass, invented
+from training.data.bake import Baked, as_batch, bake, store
 from training.distill import Distilling, Stream
-from training.loss import Truth
+from training.loop.critic import Critic, high_pass, invented
+from training.loop.loss import Truth
+from training.loop.trainer import Options
 from training.train import focus_of, references, score, truth_of
-from training.trainer import Options
 
 SMALL = ModelConfig(width=32, depth=2, heads=4, keyed=1, ring=2, references=2, stem=(8, 8, 8))
 FULL = Options(Path(), precision="fp32")

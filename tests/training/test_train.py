@@ -10,12 +10,12 @@ import torch
 from models.checkpoint import load, notes_of, save
 from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT
-from tests.rolled import rolled_sample
+from tests.support.rolled import rolled_sample
 from training import train
-from training.bake import Baked, as_batch, bake, shard_paths, store
-from training.supply import Supply
+from training.data.bake import Baked, as_batch, bake, shard_paths, store
+from training.data.supply import Supply
+from training.loop.trainer import Options, Trainer
 from training.train import Drawing, choose, focus_of, fresh, other_view, references
-from training.trainer import Options, Trainer
 
 SMALL = ModelConfig(width=32, depth=1, heads=4, keyed=1, stem=(8, 8, 8))
 PAIR = ModelConfig(width=32, depth=1, heads=4, keyed=1, references=3, stem=(8, 8, 8))

@@ -1,0 +1,46 @@
+"""How many floating-point operations the network needs for a frame, counted, not estimated."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from kernels.backend import SWITCH
+from models.dit import CausalDiT
+from models.geometry.guidance import guide
+from models.geometry.retarget import rest_pose
+from models.geometry.rig import Rig
+from streamer.generation.torch_generator import TorchGenerator
+
+
+def flops_per_frame(network: CausalDiT, rig: Rig, steps: int) -> int:
+    """Of products and convolutions, transformer and close-ups, a multiplication with its addition as two; counted on
+    the CPU in the torch reference, so that no kernel hides any. rig: one picture. Moves the network to the CPU.
+    """
+    cpu = torch.device("cpu")
+    rig = rig.to(cpu)
+    pose = rest_pose(rig)
+    with torch.no_grad(), _reference():
+        generator = TorchGenerator(network, cpu, steps, lanes=1)
+        state = generator.open(generator.refer(rig))
+        guidance = guide(rig, pose)
+        with FlopCounterMode(display=False) as counter:
+            generator.draw([state], rig, pose, guidance)
+    return counter.get_total_flops()
+
+
+@contextmanager
+def _reference() -> Iterator[None]:
+    before = os.environ.get(SWITCH)
+    os.environ[SWITCH] = "reference"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[SWITCH]
+        else:
+            os.environ[SWITCH] = before

@@ -1,0 +1,97 @@
+"""Real pictures driven by real people: there is no truth, so the sheets are for looking at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from benchmarks.evaluation.contact_sheet import contact_sheet, moments, save
+from streamer.animate import NoDriverError, find_neutral, perform, track
+from streamer.errors import KagamiError
+from streamer.files.video_reader import VideoReader
+from streamer.frames import Image
+from streamer.generation.pipeline import Avatar, Controls, GeneratorKind, Performer
+from streamer.rigging.picture import load_picture
+from streamer.rigging.rigger import NoFaceError
+from streamer.tracking.motion import Motion
+from streamer.tracking.smoothing import smooth_both_ways
+
+RUN_UP = 6  # frames drawn before each moment, so that the network remembers what it would live
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+@dataclass(frozen=True)
+class Drive:
+    """A driving clip at the moments of a sheet: frames to show, and the motions that lead to each of them."""
+
+    name: str
+    frames: list[Image]
+    neutral: Motion
+    windows: list[list[Motion]]
+
+
+def find_pictures(folder: Path, count: int | None) -> list[Path]:
+    """The first `count` pictures of a folder, or all. Raises KagamiError when there is none."""
+    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES)
+    if not found:
+        raise KagamiError(
+            f"{folder} holds no picture to animate: give a folder of PNG, JPEG or WebP files with --refs."
+        )
+    return found[:count]
+
+
+def read_drive(path: Path, columns: int = 8) -> Drive:
+    """Read and track a clip. Raises VideoError, or NoDriverError when it shows nobody."""
+    with VideoReader(path) as reader:
+        frames = list(reader)
+    motions = list(smooth_both_ways(track(frames)))
+    neutral = find_neutral(iter(motions), "first", [])
+    if neutral is None:
+        raise NoDriverError(f"No face was found in {path.name}: use a video that shows the driver's face.")
+    chosen = moments(len(frames), columns)
+    windows = [motions[max(0, i - RUN_UP) : i + 1] for i in chosen]
+    return Drive(path.stem, [frames[i].rgb for i in chosen], neutral, windows)
+
+
+def close_up(frame: Image, avatar: Avatar) -> Image:
+    """The focus box of a drawn frame: head, hair and neck, where the network draws."""
+    x, y, half = avatar.rig.focus[0].tolist()
+    side, middle = avatar.rig.size, [avatar.rig.size / 2 * (1 + at) for at in (x, y)]
+    reach, corner = half * side / 2, ((side - avatar.width) // 2, (side - avatar.height) // 2)
+    left, top = (max(0, round(at - reach - edge)) for at, edge in zip(middle, corner, strict=True))
+    right, bottom = (round(at + reach - edge) for at, edge in zip(middle, corner, strict=True))
+    return frame[top:bottom, left:right]
+
+
+def draw_moments(performer: Performer, avatar: Avatar, drive: Drive) -> list[Image]:
+    """The avatar at each moment of the clip."""
+    drawn = []
+    for window in drive.windows:
+        frames = perform(performer, avatar, chain([drive.neutral], window), Controls(mirror=False))
+        drawn.append(list(frames)[-1].rgb)
+    return drawn
+
+
+def hang(
+    pictures: Sequence[Path], clips: Sequence[Path], performers: Mapping[GeneratorKind, Performer], folder: Path
+) -> Iterator[str]:
+    """A sheet PICTURE_CLIP.png for each pair, the driver above a row for each performer, and one of close-ups of the
+    same frames. Yields a line for each.
+    """
+    drives = [read_drive(path) for path in clips]
+    for path in pictures:
+        picture = load_picture(path)
+        try:
+            avatars = {kind: performer.prepare(picture) for kind, performer in performers.items()}
+        except NoFaceError:
+            yield f"{path.name}: no face is found and points are not given, left out"
+            continue
+        for drive in drives:
+            rows = {kind: draw_moments(performers[kind], avatar, drive) for kind, avatar in avatars.items()}
+            near = [[close_up(frame, avatars[kind]) for frame in row] for kind, row in rows.items()]
+            sheet = folder / f"{path.stem}_{drive.name}.png"
+            save(contact_sheet([drive.frames, *rows.values()]), sheet)
+            save(contact_sheet([drive.frames, *near]), sheet.with_stem(f"{sheet.stem}_close"))
+            yield f"{sheet}: driver, {', '.join(rows)}"

@@ -1,0 +1,232 @@
+"""Writing drawn frames to a file: nothing half-written ever stands under the final name."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+import av
+import cv2
+import numpy as np
+from av.error import FFmpegError
+from av.video.reformatter import ColorRange, Colorspace
+
+from streamer.files.sound import Sound
+from streamer.files.video_reader import VideoError, reason
+from streamer.frames import AvatarFrame, Image
+
+CLOCK = Fraction(1, 90_000)  # of what is written: fine enough for any camera's frame times
+
+
+class Recording(Protocol):
+    """Takes drawn frames in order; the result gets its final name in `finish` and not before."""
+
+    def write(self, frame: AvatarFrame) -> None:
+        """Append a frame, to be shown at `frame.captured` seconds. All frames have one size. Raises VideoError."""
+
+    def finish(self) -> None:
+        """Complete the file and give it its name. Raises VideoError."""
+
+    def abandon(self) -> None:
+        """Leave nothing behind; does nothing after `finish`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """muxer, codec, pixels, options: FFmpeg's names. sound: codecs that are copied; others become `encode_sound`."""
+
+    muxer: str
+    codec: str
+    pixels: str
+    options: dict[str, str]
+    sound: frozenset[str]
+    encode_sound: str
+
+    @property
+    def alpha(self) -> bool:
+        return self.pixels.startswith("yuva")
+
+
+_MP4_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
+_WEBM_SOUND = frozenset({"opus", "vorbis"})
+_H264 = {"crf": "16", "preset": "medium"}
+_VP9 = {"crf": "20", "deadline": "good", "cpu-used": "4", "row-mt": "1", "auto-alt-ref": "0"}
+_FORMATS = {
+    (".mp4", False): _Format("mp4", "libx264", "yuv420p", _H264, _MP4_SOUND, "aac"),
+    (".mov", False): _Format("mov", "libx264", "yuv420p", _H264, _MP4_SOUND, "aac"),
+    (".mov", True): _Format("mov", "prores_ks", "yuva444p10le", {"profile": "4444"}, _MP4_SOUND, "aac"),
+    (".webm", False): _Format("webm", "libvpx-vp9", "yuv420p", _VP9, _WEBM_SOUND, "libopus"),
+    (".webm", True): _Format("webm", "libvpx-vp9", "yuva420p", _VP9, _WEBM_SOUND, "libopus"),
+}
+
+
+def open_recording(path: Path, rate: Fraction, alpha: bool = False, sound: Path | None = None) -> Recording:
+    """A recording chosen by the name's ending: .mp4 (H.264), .webm (VP9), .mov (H.264; ProRes 4444 with alpha), or no
+    ending for a folder of PNGs. alpha: keep transparency. sound: the file whose first audio track is carried over.
+
+    Raises VideoError if the ending is none of these, cannot hold alpha, or nothing can be written there.
+    """
+    suffix = path.suffix.lower()
+    if not suffix:
+        return _Folder(path, alpha)
+    if (suffix, alpha) not in _FORMATS:
+        if suffix == ".mp4":
+            raise VideoError("MP4 cannot hold transparency: let --out end in .webm or .mov, or name a folder for PNGs.")
+        raise VideoError(f"{path.name} does not end in .mp4, .webm or .mov: use one of these, or a folder for PNGs.")
+    return _File(path, _FORMATS[suffix, alpha], rate, sound)
+
+
+@contextlib.contextmanager
+def recording(path: Path, rate: Fraction, alpha: bool = False, sound: Path | None = None) -> Iterator[Recording]:
+    """`open_recording` that finishes at the end of the block, and abandons on any error or Ctrl-C."""
+    opened = open_recording(path, rate, alpha, sound)
+    try:
+        yield opened
+        opened.finish()
+    finally:
+        opened.abandon()
+
+
+class _File:
+    """A container, written under a `.part` name beside the final one."""
+
+    def __init__(self, path: Path, form: _Format, rate: Fraction, sound: Path | None) -> None:
+        _check_folder(path)
+        if path.is_dir():
+            raise VideoError(f"{path} is a folder: choose another --out.")
+        self._path, self._part, self._form, self._rate = path, path.with_name(path.name + ".part"), form, rate
+        try:
+            self._part.touch()
+            self._container: Any = av.open(str(self._part), "w", format=form.muxer)
+        except (OSError, FFmpegError) as error:
+            raise self._unwritable(error) from error
+        self._stream: Any = None
+        self._sound = Sound(sound) if sound is not None else None
+        self._done = False
+
+    def write(self, frame: AvatarFrame) -> None:
+        picture = _even(_pixels(frame, self._form.alpha))
+        try:
+            if self._stream is None:
+                self._stream = self._start(*picture.shape[:2])
+            if self._sound is not None:
+                self._sound.carry(self._container, frame.captured)
+            self._container.mux(self._stream.encode(self._video_frame(picture, frame.captured)))
+        except (OSError, FFmpegError) as error:
+            raise self._unwritable(error) from error
+
+    def finish(self) -> None:
+        try:
+            if self._stream is not None:
+                if self._sound is not None:
+                    self._sound.carry(self._container, None)
+                self._container.mux(self._stream.encode(None))
+            self._close()
+            self._part.replace(self._path)
+        except (OSError, FFmpegError) as error:
+            raise self._unwritable(error) from error
+        self._done = True
+
+    def abandon(self) -> None:
+        if self._done:
+            return
+        self._done = True
+        with contextlib.suppress(OSError, FFmpegError):  # a full disk fails again while closing
+            self._close()
+        self._part.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        if self._sound is not None:
+            self._sound.close()
+        self._container.close()
+
+    def _start(self, height: int, width: int) -> Any:
+        stream = self._container.add_stream(self._form.codec, rate=self._rate, options=self._form.options)
+        stream.width, stream.height, stream.pix_fmt = width, height, self._form.pixels
+        context = stream.codec_context
+        context.time_base, context.bit_rate = CLOCK, 0  # quality is set by crf alone
+        context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
+        context.color_primaries = context.color_trc = 1  # BT.709, said aloud so that no player has to guess
+        if self._sound is not None:
+            self._sound.start(self._container, self._form.sound, self._form.encode_sound)
+        return stream
+
+    def _video_frame(self, picture: Image, seconds: float) -> av.VideoFrame:
+        raw = av.VideoFrame.from_ndarray(picture, format="rgba" if self._form.alpha else "rgb24")
+        frame = raw.reformat(format=self._form.pixels, dst_colorspace=Colorspace.ITU709)
+        frame.time_base, frame.pts = CLOCK, round(seconds / CLOCK)
+        return frame
+
+    def _unwritable(self, error: Exception) -> VideoError:
+        return VideoError(f"{self._path} cannot be written ({reason(error)}): free some space or choose another --out.")
+
+
+class _Folder:
+    """PNGs 000000.png, 000001.png, … in a folder that gets its name when all are there."""
+
+    def __init__(self, path: Path, alpha: bool) -> None:
+        _check_folder(path)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise VideoError(f"{path} exists already: choose a new or empty folder for --out.")
+        self._path, self._part, self._alpha = path, path.with_name(path.name + ".part"), alpha
+        self._count, self._done = 0, False
+        try:
+            shutil.rmtree(self._part, ignore_errors=True)  # left by a run that was killed
+            self._part.mkdir()
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def write(self, frame: AvatarFrame) -> None:
+        picture = _pixels(frame, self._alpha)
+        order = cv2.COLOR_RGBA2BGRA if self._alpha else cv2.COLOR_RGB2BGR
+        data = cv2.imencode(".png", cv2.cvtColor(picture, order))[1]
+        try:
+            (self._part / f"{self._count:06}.png").write_bytes(data.tobytes())
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self._count += 1
+
+    def finish(self) -> None:
+        try:
+            self._part.replace(self._path)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self._done = True
+
+    def abandon(self) -> None:
+        if not self._done:
+            self._done = True
+            shutil.rmtree(self._part, ignore_errors=True)
+
+    def _unwritable(self, error: Exception) -> VideoError:
+        return VideoError(f"{self._path} cannot be written ({reason(error)}): free some space or choose another --out.")
+
+
+def _check_folder(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise VideoError(f"There is no folder {path.parent}: make it first or choose another --out.")
+
+
+def _pixels(frame: AvatarFrame, alpha: bool) -> Image:
+    """(H, W, 3 or 4): where alpha is wanted with a channel of it, opaque if the frame has none.
+
+    Frames come premultiplied, on black; PNG, ProRes and VP9 want straight colours.
+    """
+    if not alpha or frame.alpha is None:
+        return np.dstack([frame.rgb, np.full(frame.rgb.shape[:2], 255, np.uint8)]) if alpha else frame.rgb
+    weight = np.maximum(frame.alpha, 1).astype(np.float32)[..., None] / 255
+    straight = np.minimum(frame.rgb / weight + 0.5, 255).astype(np.uint8)
+    return np.dstack([straight, frame.alpha])
+
+
+def _even(picture: Image) -> Image:
+    """Chroma is stored for pairs of pixels: an odd last row or column is doubled."""
+    height, width = picture.shape[:2]
+    if height % 2 or width % 2:
+        return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    return np.ascontiguousarray(picture)

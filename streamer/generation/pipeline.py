@@ -1,0 +1,273 @@
+"""The one path from a driver's motion to the character's picture.
+
+The live engine, `animate` and the benchmarks all draw through `Performer`; it owns the device and holds no session.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from kernels.pixels import to_bytes
+from models.compositor import compose
+from models.geometry.guidance import Guidance, guide
+from models.geometry.retarget import Pose, Strength, rest_pose, retarget
+from models.geometry.rig import Rig
+from models.motion import Driver
+from streamer.errors import DeviceMemoryError
+from streamer.frames import AvatarFrame
+from streamer.generation.background import Background, backdrop, instead
+from streamer.generation.factory import SESSIONS, make_generator
+from streamer.generation.generator import Drawing, Generator, Reference, State
+from streamer.generation.precision import Precision
+from streamer.generation.recorded_frame import Tick
+from streamer.generation.torch_generator import TorchGenerator, TorchState
+from streamer.generation.transfer import Download, beside, hand_over, upload
+from streamer.rigging.picture import Picture
+from streamer.rigging.rigger import Points, make_rig
+from streamer.runtime.stopwatch import Stopwatch
+from streamer.tracking.motion import Motion, to_driver
+
+GeneratorKind = Literal["dit", "geometry"]
+Planes = tuple[torch.Tensor, ...]  # colours (B, S, S, 3), perhaps also alphas (B, S, S, 1), uint8
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What a person sets while live. Strengths: 0..2, 1 = as the driver does; light: of the shading that goes with it.
+    teeth: draw what the driver's open mouth shows. colour: RGB 0..255 for `background="colour"`.
+    """
+
+    head: float = 1.0
+    face: float = 1.0
+    body: float = 1.0
+    light: float = 1.0
+    teeth: bool = True
+    mirror: bool = True
+    background: Background = "original"
+    colour: tuple[int, int, int] = (0, 177, 64)
+
+
+@dataclass(eq=False, slots=True)
+class Avatar:
+    """A prepared picture: its rig, its pinned reference, and the size of what comes out."""
+
+    rig: Rig
+    reference: Reference
+    width: int
+    height: int
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(eq=False, slots=True)
+class Stream:
+    """One session's state on the device. behind: the background it chose, and what it chose it by."""
+
+    avatar: Avatar
+    state: State
+    behind: tuple[tuple[Avatar, Background, tuple[int, int, int]], torch.Tensor | None] | None = None
+
+    def background(self, controls: Controls) -> torch.Tensor | None:
+        """(1, 3, S, S) instead of the picture's own, or None; made once for each choice."""
+        chosen = (self.avatar, controls.background, controls.colour)
+        if self.behind is None or self.behind[0] != chosen:
+            self.behind = (chosen, backdrop(self.avatar.rig, controls))
+        return self.behind[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One frame to draw: whose, after which motion, relative to which neutral."""
+
+    stream: Stream
+    motion: Motion
+    neutral: Motion
+    controls: Controls = Controls()
+
+
+def seen(motion: Motion, controls: Controls) -> Motion:
+    """The motion as the character takes it over: like a mirror, or side by side."""
+    return motion.mirrored() if controls.mirror else motion
+
+
+class Performer:
+    """Draws characters on one device.
+
+    generator: "dit" (the network) or "geometry" (the warp alone). device: a torch device name. size: longer side of the
+    output in pixels. steps: of the network's sampler. live: no frame waits for the transformer, see `OnnxGenerator`.
+    sessions: as many streams may be open at once; precision: of the network, None = the device's best; where torch
+    draws, see `TorchGenerator`. On CUDA with the network `warm_up` records whole ticks, see `Tick`.
+    Raises KagamiError from the loaders when the checkpoint or the device cannot be used.
+    """
+
+    def __init__(
+        self,
+        generator: GeneratorKind = "dit",
+        device: str = "cpu",
+        size: int = 512,
+        checkpoint: Path | None = None,
+        steps: int = 1,
+        live: bool = False,
+        sessions: int = SESSIONS,
+        precision: Precision | None = None,
+    ) -> None:
+        self.device = torch.device(device)
+        self.size = size
+        self._generator: Generator = make_generator(
+            generator, self.device, checkpoint, steps, live, sessions, precision
+        )
+        self._tick: Tick | None = None
+        if isinstance(self._generator, TorchGenerator) and self._generator.recorder is not None:
+            self._tick = Tick(self._generator, self._generator.recorder)
+        self._stack: tuple[list[Avatar], Rig] | None = None
+
+    def prepare(self, picture: Picture, points: Points | None = None) -> Avatar:
+        """Rig a picture and compute its pinned reference: about a second; safe beside a running `draw`."""
+        with beside(self.device):
+            made = make_rig(picture, self.size, points, self.device)
+            with torch.inference_mode():
+                reference = self._generator.refer(made.rig)
+        rig, reference = hand_over((made.rig, reference), self.device)
+        return Avatar(rig, reference, made.width, made.height, made.notes)
+
+    def open(self, avatar: Avatar) -> Stream:
+        """Start a session on a prepared picture. Raises DeviceMemoryError where the device has no room for it."""
+        return Stream(avatar, self._seat(avatar))
+
+    def swap(self, stream: Stream, avatar: Avatar) -> None:
+        """Continue a session with another picture from its next frame on."""
+        self.close(stream)
+        stream.avatar = avatar
+        stream.state = self._seat(avatar)
+
+    def reset(self, stream: Stream) -> None:
+        """Forget the session's past frames."""
+        self.swap(stream, stream.avatar)
+
+    def close(self, stream: Stream) -> None:
+        """End a session: its place on the device is free. For the thread that draws; may be called again."""
+        stream.state.close()
+
+    def _seat(self, avatar: Avatar) -> State:
+        """A new stream's place on the device, with all that it needs of the picture."""
+        state = self._generator.open(avatar.reference)
+        if self._tick is not None:
+            assert isinstance(state, TorchState)
+            try:
+                self._tick.put(state, avatar.rig)
+            except torch.OutOfMemoryError as error:
+                state.close()
+                raise DeviceMemoryError from error
+        return state
+
+    @torch.inference_mode()
+    def warm_up(self, avatar: Avatar) -> None:
+        """Draw a few frames of the picture's own pose so that the first live frame is as fast as the hundredth."""
+        still = Motion.still(avatar.rig.face[0].cpu().numpy(), avatar.rig.body[0].cpu().numpy())
+        stream = self.open(avatar)
+        for _ in range(2):
+            self.draw([Shot(stream, still, still)])
+        if self._tick is not None and not self._tick.record(to_driver([still], self.device)):
+            self._tick = None
+        if self._tick is None:
+            pose = rest_pose(avatar.rig)
+            self._generator.warm_up(avatar.rig, pose, guide(avatar.rig, pose))
+        self.close(stream)
+
+    @torch.inference_mode()
+    def draw(self, shots: list[Shot]) -> list[AvatarFrame]:
+        """Draw one frame for each shot, as one batch. Mutates the streams' states.
+
+        The returned frames carry `stages`: milliseconds of retarget, guide, generate, compose, for the whole batch
+        where the device takes it as one; of the four together, as `tick`, where they are replayed as one.
+        """
+        if self._tick is None and self.device.type == "cpu" and len(shots) > 1:  # a batch would only copy the pictures
+            return [frame for shot in shots for frame in self.draw([shot])]
+        clock = Stopwatch(self.device)
+        planes = self._replayed(shots)
+        if planes is None:
+            planes = self._drawn(shots, clock)
+        else:
+            clock.lap("tick")
+        coming = [Download(plane) for plane in planes[: 1 + _clear(shots)]]
+        pictures, stages = [plane.numpy() for plane in coming], clock.read()
+        return [self._frame([plane[i] for plane in pictures], shot, stages) for i, shot in enumerate(shots)]
+
+    def _replayed(self, shots: list[Shot]) -> Planes | None:
+        """What the recording of a tick draws; None where there is none of this size."""
+        if self._tick is None or len(shots) > self._tick.largest:
+            return None
+        states = [shot.stream.state for shot in shots if isinstance(shot.stream.state, TorchState)]
+        return self._tick.draw(states, *self._driven(shots), self._backgrounds(shots))
+
+    def _drawn(self, shots: list[Shot], clock: Stopwatch) -> Planes:
+        """The same, stage by stage."""
+        rig = self._stacked([shot.stream.avatar for shot in shots])
+        pose = self._pose(rig, shots)
+        clock.lap("retarget")
+        guidance = guide(rig, pose)
+        clock.lap("guide")
+        drawing = self._generator.draw([shot.stream.state for shot in shots], rig, pose, guidance)
+        clock.lap("generate")
+        planes = self._composed(rig, guidance, drawing, shots)
+        clock.lap("compose")
+        return planes
+
+    def _stacked(self, avatars: list[Avatar]) -> Rig:
+        """The avatars' rigs as one batch, kept while the same sessions are live."""
+        if len(avatars) == 1:
+            return avatars[0].rig
+        if self._stack is None or self._stack[0] != avatars:  # avatars are equal only to themselves
+            self._stack = (avatars, Rig.stack([avatar.rig for avatar in avatars]))
+        return self._stack[1]
+
+    def _pose(self, rig: Rig, shots: list[Shot]) -> Pose:
+        return retarget(rig, *self._driven(shots))
+
+    def _driven(self, shots: list[Shot]) -> tuple[Driver, Driver, Strength]:
+        """Drivers now and in their neutrals, and how far they are followed."""
+
+        def column(values: list[float]) -> torch.Tensor:
+            return upload(torch.tensor(values), self.device)
+
+        strength = Strength(
+            head=column([shot.controls.head for shot in shots]),
+            face=column([shot.controls.face for shot in shots]),
+            body=column([shot.controls.body for shot in shots]),
+            light=column([shot.controls.light for shot in shots]),
+            teeth=column([float(shot.controls.teeth) for shot in shots]),
+        )
+        driver = to_driver([seen(shot.motion, shot.controls) for shot in shots], self.device)
+        neutral = to_driver([seen(shot.neutral, shot.controls) for shot in shots], self.device)
+        return driver, neutral, strength
+
+    def _backgrounds(self, shots: list[Shot]) -> list[torch.Tensor | None]:
+        return [shot.stream.background(shot.controls) for shot in shots]
+
+    def _composed(self, rig: Rig, guidance: Guidance, drawing: Drawing | None, shots: list[Shot]) -> Planes:
+        edit, patches = (drawing.edit, drawing.patches) if drawing is not None else (None, ())
+        frames = compose(rig, guidance, edit, instead(rig, self._backgrounds(shots)), patches)
+        return tuple(to_bytes(frames[:, part]) for part in (slice(3), slice(3, 4))[: 1 + _clear(shots)])
+
+    def _frame(self, planes: list[np.ndarray], shot: Shot, stages: dict[str, float]) -> AvatarFrame:
+        """Cut the picture's own framing out of its square canvas; colours, then perhaps alpha (S, S, ·)."""
+        avatar = shot.stream.avatar
+        side = planes[0].shape[0]
+        top, left = (side - avatar.height) // 2, (side - avatar.width) // 2
+        rgb, *alpha = (plane[top : top + avatar.height, left : left + avatar.width] for plane in planes)
+        clear = shot.controls.background == "transparent"
+        return AvatarFrame(
+            rgb=np.ascontiguousarray(rgb),
+            alpha=np.ascontiguousarray(alpha[0][..., 0]) if clear else None,
+            captured=shot.motion.captured,
+            stages=dict(stages),
+        )
+
+
+def _clear(shots: list[Shot]) -> bool:
+    """Whether anybody wants alphas."""
+    return any(shot.controls.background == "transparent" for shot in shots)

@@ -1,0 +1,52 @@
+"""From camera pictures to motions that can be drawn: tracker, neutral and presence of one person, put together."""
+
+from __future__ import annotations
+
+from streamer.engine.engine_session import Followed
+from streamer.frames import CameraFrame
+from streamer.server.signaling import Phase
+from streamer.tracking.calibration import Calibration
+from streamer.tracking.motion import Motion
+from streamer.tracking.motion_extractor import MotionExtractor
+from streamer.tracking.presence import NEUTRAL, Presence
+
+LOST = 0.5  # seconds without a face until the person is told
+
+
+class PersonFollower:
+    """The `Follower` of a live session. Not thread-safe: made, used and closed by one tracking thread."""
+
+    def __init__(self, body: bool = True, smooth: bool = True) -> None:
+        self._extractor = MotionExtractor(body=body, smooth=smooth)
+        self._calibration = Calibration()
+        self._presence = Presence()
+        self._neutral: Motion | None = None
+        self._seen: float | None = None
+
+    def follow(self, frame: CameraFrame) -> Followed:
+        """Track one picture, in the order of capture."""
+        motion = self._extractor.process(frame)
+        self._neutral = self._calibration.update(motion)
+        if motion.face is not None:
+            self._seen = frame.captured
+        return self._resolve(motion, frame.captured)
+
+    def idle(self, now: float) -> Followed:
+        """The motion while no picture comes. now: seconds on the clock of the pictures."""
+        return self._resolve(Motion(now), now)
+
+    def calibrate(self) -> None:
+        """Take the neutral anew from the next steady pictures."""
+        self._calibration.request()
+
+    def close(self) -> None:
+        self._extractor.close()
+
+    def _resolve(self, motion: Motion, now: float) -> Followed:
+        shown = self._presence.resolve(motion, self._neutral, now)
+        return Followed(shown, self._neutral or NEUTRAL, self._phase(now), self._calibration.progress)
+
+    def _phase(self, now: float) -> Phase:
+        if self._seen is None or now - self._seen > LOST:
+            return "lost"
+        return "live" if self._calibration.progress >= 1 else "calibrating"

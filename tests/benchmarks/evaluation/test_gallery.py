@@ -1,0 +1,46 @@
+"""Sheets of real pictures, with the repository's own picture and clip."""
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks.evaluation.gallery import close_up, find_pictures, hang
+from streamer.errors import KagamiError
+from streamer.files.video_reader import VideoReader
+from streamer.generation.generator import Reference
+from streamer.generation.pipeline import Avatar, Performer
+from tests.support.clips import AVATAR, DRIVER, make_video
+from tests.support.faces import drawn_face
+
+
+def test_a_sheet_has_the_driver_above_what_was_drawn(tmp_path):
+    with VideoReader(DRIVER) as reader:
+        frames = [cv2.resize(frame.rgb, (256, 256)) for frame, _ in zip(reader, range(6), strict=False)]
+    clip = make_video(tmp_path / "talk.mp4", frames, [40 * i for i in range(6)])
+    faceless = tmp_path / "cup.png"
+    cv2.imwrite(str(faceless), np.full((128, 128, 3), 90, np.uint8))
+    lines = list(hang([faceless, AVATAR], [clip], {"geometry": Performer("geometry", size=128)}, tmp_path / "sheets"))
+    assert lines[0] == "cup.png: no face is found and points are not given, left out"
+    sheet = tmp_path / "sheets" / "avatar_talk.png"
+    assert lines[1] == f"{sheet}: driver, geometry"
+    for each in (sheet, tmp_path / "sheets" / "avatar_talk_close.png"):
+        assert cv2.imread(str(each)).shape == (2 * 256, 8 * 256, 3)
+
+
+def test_a_close_up_is_the_focus_box():
+    rig = drawn_face(size=128, scale=0.1)
+    avatar = Avatar(rig, Reference(), width=128, height=96)
+    x, y, half = rig.focus[0].tolist()
+    rows, columns = np.mgrid[:128, :128]
+    canvas = np.stack([columns, rows, 0 * rows], -1).astype(np.uint8)
+    near = close_up(canvas[16:112], avatar)
+    assert near[0, 0, 0] == round(64 * (1 + x - half)) and near[0, 0, 1] == max(16, round(64 * (1 + y - half)))
+    assert near.shape[1] == pytest.approx(128 * half, abs=1)
+
+
+def test_a_folder_without_pictures_gets_a_sentence(tmp_path):
+    with pytest.raises(KagamiError) as caught:
+        find_pictures(tmp_path, None)
+    assert str(caught.value) == (
+        f"{tmp_path} holds no picture to animate: give a folder of PNG, JPEG or WebP files with --refs."
+    )

@@ -1,0 +1,65 @@
+"""The parts of a rendered frame, drawn by hand."""
+
+import numpy as np
+import pytest
+
+from benchmarks.evaluation.regions import PARTITION, REGIONS, region_psnr, regions
+from models.geometry.topology import LEFT_LID, OUTER_LIPS, RIGHT_LID
+from streamer.tracking.head_pose import CANONICAL
+
+SIZE = 170  # two pixels of rim
+
+
+def scene(open_mouth=True):
+    """A label picture and its landmarks: body below, head of hair around a square of skin, canonical features."""
+    face = CANONICAL.astype(np.float64) * 50 + [85, 70, 0]
+    label = np.zeros((SIZE, SIZE), np.uint8)
+    label[140:] = 1
+    label[20:150, 30:140] = 2
+    label[40:150, 40:130] = 3
+    if open_mouth:
+        middle = face[[13, 14], :2].mean(0).astype(int)
+        label[middle[1] - 2 : middle[1] + 3, middle[0] - 6 : middle[0] + 7] = 4
+    return label, face
+
+
+def test_the_regions_cover_the_frame_once():
+    label, face = scene()
+    parts = regions(label, face)
+    assert tuple(parts) == REGIONS
+    assert (np.sum([parts[name] for name in PARTITION], axis=0) == 1).all()
+    assert parts["mouth"][label == 4].all() and (parts["inside"] == (label == 4)).all()
+    assert parts["hair"][30, 35] and parts["body"][160, 10]
+
+
+def test_shut_mouths_and_eyes_are_regions_too():
+    label, face = scene(open_mouth=False)
+    parts = regions(label, face)
+    for name, ring in (("mouth", OUTER_LIPS), ("eyes", RIGHT_LID), ("eyes", LEFT_LID)):
+        x, y = face[list(ring), :2].mean(0).astype(int)
+        assert parts[name][y, x]
+
+
+def test_glasses_before_the_eyes_are_not_eyes():
+    label, face = scene()
+    x, y = face[list(RIGHT_LID), :2].mean(0).astype(int)
+    label[y, x] = 2
+    assert regions(label, face)["hair"][y, x] and not regions(label, face)["eyes"][y, x]
+
+
+def test_an_error_counts_where_it_is():
+    label, face = scene()
+    truth = np.full((SIZE, SIZE, 3), 100, np.uint8)
+    drawn = truth.copy()
+    drawn[regions(label, face)["mouth"]] += 10
+    got = region_psnr([truth, truth], [drawn, truth], [label] * 2, [face] * 2)
+    assert got["mouth"] == pytest.approx(10 * np.log10(255**2 / 50))  # 100 in one frame, 0 in the other
+    assert all(got[name] > 70 for name in REGIONS if name not in ("mouth", "inside"))
+
+
+def test_a_region_that_is_not_there_has_no_figure():
+    label, face = scene()
+    label[(label == 1) | (label == 4)] = 0
+    truth = np.zeros((SIZE, SIZE, 3), np.uint8)
+    got = region_psnr([truth], [truth], [label], [face])
+    assert np.isnan(got["body"]) and np.isnan(got["inside"])

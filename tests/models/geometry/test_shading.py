@@ -1,0 +1,81 @@
+"""The laws of light and shadow on a face."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from kernels.shade import LIGHT
+from models.compositor import compose
+from models.geometry.guidance import guide
+from models.geometry.retarget import Strength, retarget
+from models.geometry.shading import CENTRE, HALF, MOST, SIDE, gains, lit, shading
+from models.geometry.topology import topology
+from models.motion import Driver
+from tests.support.faces import drawn_face
+
+ONE = torch.ones(1)
+
+
+def skin(log: float, weight: float = 1.0) -> Tensor:
+    """(1, n, n, 2) skin that is everywhere equally bright."""
+    return torch.tensor([log * weight, weight]).expand(1, SIDE, SIDE, 2)
+
+
+def test_only_what_changes_is_taken_over() -> None:
+    assert shading(skin(-0.8), skin(-0.8), ONE).abs().max() == 0
+    assert shading(skin(-0.75), skin(-0.8), ONE).mean() == pytest.approx(0.05, rel=0.03)
+    assert shading(skin(-0.75), skin(-0.8), 0 * ONE).abs().max() == 0
+    assert shading(skin(-0.75), skin(-0.8), 2 * ONE).mean() == pytest.approx(0.1, rel=0.03)
+
+
+def test_weights_are_how_well_skin_is_seen() -> None:
+    assert shading(skin(-0.75, 0.5), skin(-0.8), ONE).mean() == pytest.approx(0.025, rel=0.03)
+    assert shading(skin(-0.75), skin(0, 0), ONE).abs().max() == 0
+
+
+def test_a_strong_light_is_weakened_and_a_hand_is_none() -> None:
+    assert 0.1 < shading(skin(-0.4), skin(-0.8), ONE).mean() < MOST
+    assert shading(skin(-1.6), skin(-0.1), ONE).abs().max() < 1e-3
+
+
+def test_it_lies_where_it_lay_on_the_driver() -> None:
+    shade = torch.zeros(1, 1, SIDE, SIDE)
+    shade[..., SIDE // 2 :] = 0.3  # to the right
+    face = topology().canonical[[234, 454, 10]]  # right edge, left edge, and the middle of the forehead
+    canonical = torch.stack([face, face + 3 * HALF], 1).permute(2, 0, 1)[None]  # (1, 3, 3, 2): on the face, and beyond
+    gain = gains(shade, canonical)
+    assert gain.shape == (1, 1, 3, 2)
+    assert gain[0, 0, :, 0].log().tolist() == pytest.approx([0, 0.3, 0.15], abs=0.02)
+    assert gain[0, 0, :, 1].tolist() == [1, 1, 1]
+
+
+def test_drawn_skin_of_one_colour_knows_no_light() -> None:
+    rig = drawn_face()
+    x = torch.linspace(0.1, 0.9, rig.size).expand(1, 3, rig.size, -1)
+    assert lit(torch.full_like(rig.image, 0.6), rig.face) == 0
+    assert lit(x, rig.face) == 1
+
+
+@pytest.mark.parametrize("scale", [0.28, 0.12])
+def test_a_shadow_falls_on_the_picture(scale: float) -> None:
+    """scale: .12 makes the focus box a part of the canvas."""
+    rig = drawn_face(scale=scale)
+    still, side = Driver.of_face(rig.face), torch.linspace(-HALF, HALF, SIDE) + CENTRE[0]
+    dark = skin(0.0).clone()
+    dark[:, :, side < 0, 0] = -0.11
+
+    def drawn(light: float) -> Tensor:
+        pose = retarget(rig, replace(still, shade=dark), replace(still, shade=skin(0.0)), Strength(light=light))
+        return compose(rig, guide(rig, pose))[0, :3]
+
+    before, after = drawn(0.0), drawn(1.0)
+    at = ((rig.face[0, [50, 280], :2] + 1) * rig.size / 2).long()  # the cheeks
+    change = ((after + LIGHT) / (before + LIGHT)).log()
+    right, left = (change[:, y, x].mean().item() for x, y in at.tolist())
+    assert right == pytest.approx(-0.1, abs=0.02) and left == pytest.approx(0, abs=0.01)
+    assert torch.equal(before[:, 0], after[:, 0])  # the background
+    flat = replace(rig, lit=torch.zeros(1))
+    pose = retarget(flat, replace(still, shade=dark), replace(still, shade=skin(0.0)))
+    assert torch.equal(compose(flat, guide(flat, pose))[0, :3], before)

@@ -1,0 +1,180 @@
+"""Writing videos: what was drawn is what is read back, and nothing half-written stands under the final name."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from streamer.files.video_reader import VideoError
+from streamer.files.video_writer import recording
+from streamer.frames import AvatarFrame
+from tests.support.clips import TIMES, grey_frames, make_video
+
+RATE = Fraction(25)
+
+
+def drawn(alpha=False, height=48, width=64):
+    """Frames as the compositor gives them, premultiplied: with alpha the left half is there, the right is not."""
+    for rgb, at in zip(grey_frames(height=height, width=width), TIMES, strict=True):
+        mask = None
+        if alpha:
+            mask = np.full(rgb.shape[:2], 255, np.uint8)
+            mask[:, width // 2 :] = 0
+            rgb[:, width // 2 :] = 0
+        yield AvatarFrame(rgb, at / 1000, mask)
+
+
+def write(path, alpha=False, sound=None, **size):
+    with recording(path, RATE, alpha, sound) as out:
+        for frame in drawn(alpha, **size):
+            out.write(frame)
+
+
+def read(path, pixels="rgb24", decoder=None):
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        if decoder is None:
+            return [(frame.time, frame.to_ndarray(format=pixels)) for frame in container.decode(stream)]
+        context = av.CodecContext.create(decoder, "r")
+        context.extradata = stream.codec_context.extradata
+        frames = [
+            frame for packet in container.demux(stream) for frame in context.decode(packet if packet.size else None)
+        ]
+        return [(frame.time, frame.to_ndarray(format=pixels)) for frame in frames]
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.webm", "UPPER.MP4"])
+def test_what_was_drawn_is_read_back_at_its_times(tmp_path, name):
+    write(tmp_path / name)
+    frames = read(tmp_path / name)
+    assert [round(at * 1000) for at, _ in frames] == TIMES
+    for i, (_, rgb) in enumerate(frames):
+        assert np.abs(rgb[24:, 24:].astype(int) - (20 + 25 * i)).mean() < 3
+        assert rgb[4, 4, 0] > 200 and rgb[4, 4, 1] < 50
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(("name", "decoder"), [("a.mov", None), ("a.webm", "libvpx-vp9")])
+def test_transparency_is_kept_with_straight_colours(tmp_path, name, decoder):
+    write(tmp_path / name, alpha=True)
+    frames = read(tmp_path / name, "rgba", decoder)
+    assert len(frames) == len(TIMES)
+    for i, (_, rgba) in enumerate(frames):
+        assert rgba[:, :28, 3].min() > 250 and rgba[:, 36:, 3].max() < 5
+        assert np.abs(rgba[24:, :24, :3].astype(int) - (20 + 25 * i)).mean() < 4
+
+
+def test_pictures_keep_half_transparent_colours(tmp_path):
+    half = AvatarFrame(np.full((8, 8, 3), 50, np.uint8), 0.0, np.full((8, 8), 128, np.uint8))
+    with recording(tmp_path / "pictures", RATE, alpha=True) as out:
+        out.write(half)
+        out.write(half)
+    assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["000000.png", "000001.png"]
+    pixel = cv2.imread(str(tmp_path / "pictures" / "000000.png"), cv2.IMREAD_UNCHANGED)[3, 3]
+    np.testing.assert_allclose(pixel, [100, 100, 100, 128], atol=1)
+
+
+def test_odd_sizes_get_a_row_more_instead_of_an_error(tmp_path):
+    write(tmp_path / "a.mp4", height=47, width=63)
+    assert read(tmp_path / "a.mp4")[0][1].shape == (48, 64, 3)
+    write(tmp_path / "pictures", height=47, width=63)
+    assert cv2.imread(str(tmp_path / "pictures" / "000000.png")).shape == (47, 63, 3)
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "codec"),
+    [("aac", "a.mp4", "aac"), ("libopus", "a.webm", "opus"), ("aac", "a.webm", "opus"), ("flac", "a.mp4", "aac")],
+)
+def test_sound_is_carried_over(tmp_path, source, name, codec):
+    driver = make_video(tmp_path / "driver.mkv", grey_frames(), sound=source)
+    write(tmp_path / name, sound=driver)
+    with av.open(str(tmp_path / name)) as container:
+        assert container.streams.audio[0].codec_context.name == codec
+        frames = list(container.decode(container.streams.audio[0]))
+    wave = np.concatenate([frame.to_ndarray().reshape(-1, frame.samples)[0] for frame in frames]).astype(float)
+    seconds = len(wave) / frames[0].sample_rate
+    assert 0.35 < seconds < 0.5 and abs(frames[0].time) < 0.03
+    peak = np.abs(np.fft.rfft(wave)).argmax() / seconds
+    assert peak == pytest.approx(440, abs=10)
+
+
+def test_a_driver_without_sound_gives_a_file_without_sound(tmp_path):
+    driver = make_video(tmp_path / "driver.mp4", grey_frames())
+    write(tmp_path / "a.mp4", sound=driver)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        assert not container.streams.audio
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.webm", "a.mov", "pictures"])
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_whatever_stops_the_drawing_leaves_nothing_behind(tmp_path, name, error):
+    with pytest.raises(error), recording(tmp_path / name, RATE) as out:
+        frames = drawn()
+        out.write(next(frames))
+        assert not (tmp_path / name).exists()
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_run_leaves_the_former_file_alone(tmp_path):
+    write(tmp_path / "a.mp4")
+    before = (tmp_path / "a.mp4").read_bytes()
+    with pytest.raises(RuntimeError), recording(tmp_path / "a.mp4", RATE) as out:
+        out.write(next(drawn()))
+        raise RuntimeError
+    assert (tmp_path / "a.mp4").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_the_leavings_of_a_killed_run_are_replaced(tmp_path):
+    (tmp_path / "pictures.part").mkdir()
+    (tmp_path / "pictures.part" / "000099.png").touch()
+    write(tmp_path / "pictures")
+    assert len(list((tmp_path / "pictures").iterdir())) == len(TIMES)
+    assert not (tmp_path / "pictures.part").exists()
+
+
+def sentence(path, alpha=False):
+    with pytest.raises(VideoError) as caught, recording(path, RATE, alpha):
+        pass
+    return str(caught.value)
+
+
+def test_outputs_that_cannot_be_get_a_sentence_each(tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").touch()
+    (tmp_path / "folder.mp4").mkdir()
+    gone = tmp_path / "gone"
+    assert sentence(tmp_path / "a.avi") == (
+        "a.avi does not end in .mp4, .webm or .mov: use one of these, or a folder for PNGs."
+    )
+    assert sentence(tmp_path / "a.mp4", alpha=True) == (
+        "MP4 cannot hold transparency: let --out end in .webm or .mov, or name a folder for PNGs."
+    )
+    assert sentence(gone / "a.mp4") == f"There is no folder {gone}: make it first or choose another --out."
+    assert sentence(tmp_path / "folder.mp4") == f"{tmp_path / 'folder.mp4'} is a folder: choose another --out."
+    assert sentence(tmp_path / "full") == (
+        f"{tmp_path / 'full'} exists already: choose a new or empty folder for --out."
+    )
+    assert sentence(Path("/proc/a.mp4")).startswith("/proc/a.mp4 cannot be written (")
+    assert (tmp_path / "full" / "mine.txt").exists()
+
+
+def test_a_disk_that_fills_up_gets_a_sentence_and_leaves_nothing(tmp_path, monkeypatch):
+    def fill_up():
+        frames = drawn()
+        with recording(tmp_path / "pictures", RATE) as out:
+            out.write(next(frames))
+            monkeypatch.setattr(Path, "write_bytes", full_disk)
+            out.write(next(frames))
+
+    with pytest.raises(VideoError, match=r"cannot be written \(No space left on device\)"):
+        fill_up()
+    assert list(tmp_path.iterdir()) == []
+
+
+def full_disk(path, data):
+    raise OSError(28, "No space left on device")

@@ -1,0 +1,93 @@
+"""Batches of fixed sizes: filling up, and going on without what cannot be recorded."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+
+from streamer.generation.cuda_graphs import CudaRecorder, Graphs, sizes_for
+from tests.support.devices import needs_cuda
+from tests.support.recorders import NoRecorder, Rerun
+
+
+@dataclass(frozen=True)
+class Rows:
+    lane: Tensor
+    value: Tensor
+
+
+class Sums:
+    """A step with a memory: adds each value to its lane, of which the last is nobody's."""
+
+    def __init__(self, lanes: int, device: str = "cpu") -> None:
+        self.kept = torch.zeros(lanes + 1, 1, device=device)
+        self.batches: list[int] = []
+
+    def __call__(self, rows: Rows) -> tuple[Tensor, Tensor]:
+        self.batches.append(len(rows.lane))
+        now = self.kept[rows.lane] + rows.value
+        self.kept.index_copy_(0, rows.lane, now)
+        return now, rows.value.sum(-1)
+
+
+def rows(lanes: list[int], values: list[float], device: str = "cpu") -> Rows:
+    return Rows(torch.tensor(lanes, device=device), torch.tensor(values, device=device)[:, None])
+
+
+def check(make: Callable[[Sums], Graphs], device: str) -> None:
+    sums = Sums(5, device)
+    graphs = make(sums)
+    graphs.record(rows([5], [0.0], device), sizes_for(5))
+    assert graphs.sizes == [1, 2, 4, 8]
+    sums.kept.zero_()
+    graphs.draw(rows([0, 1, 2, 3, 4], [1, 2, 3, 4, 5], device), 5)
+    result = graphs.draw(rows([4, 0, 2], [10, 20, 30], device), 3)
+    assert result is not None
+    assert result[0][:, 0].tolist() == [15, 21, 33] and result[1].tolist() == [10, 20, 30]
+    assert sums.kept[:5, 0].tolist() == [21, 2, 33, 4, 15]  # the rows that fill up touch the spare lane alone
+    assert graphs.draw(rows([0] * 9, [0.0] * 9, device), 9) is None
+
+
+def test_a_batch_is_filled_up_to_the_next_size() -> None:
+    recorder = Rerun()
+    check(lambda sums: Graphs(sums, recorder), "cpu")
+    assert recorder.replayed == [8, 4]
+
+
+@needs_cuda
+def test_cuda_replays_what_the_step_does() -> None:
+    check(lambda sums: Graphs(sums, CudaRecorder(torch.device("cuda"))), "cuda")
+
+
+def test_what_cannot_be_recorded_is_told_once_and_declined(caplog: pytest.LogCaptureFixture) -> None:
+    graphs = Graphs(Sums(4), NoRecorder(after=2))
+    with caplog.at_level(logging.WARNING):
+        graphs.record(rows([4], [0.0]), sizes_for(4))
+    assert graphs.sizes == []
+    assert graphs.draw(rows([0], [1.0]), 1) is None
+    assert [record.getMessage() for record in caplog.records] == [
+        "The generator draws without CUDA graphs, more slowly: they cannot be recorded (operation not permitted)."
+    ]
+
+
+@needs_cuda
+def test_after_a_step_that_cannot_be_recorded_the_device_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    def waits(these: Rows) -> Tensor:
+        return these.value * float(these.value.sum())  # a graph cannot wait for the host
+
+    stream = torch.cuda.current_stream()
+    graphs = Graphs(waits, CudaRecorder(torch.device("cuda")))
+    with caplog.at_level(logging.WARNING):
+        graphs.record(rows([0], [1.0], "cuda"), [1])
+    assert len(caplog.records) == 1 and graphs.sizes == []
+    assert torch.cuda.current_stream() == stream
+    assert float(waits(rows([0], [3.0], "cuda"))) == 9
+
+
+@pytest.mark.parametrize(("lanes", "sizes"), [(1, [1]), (3, [1, 2, 4]), (4, [1, 2, 4]), (5, [1, 2, 4, 8])])
+def test_sizes(lanes: int, sizes: list[int]) -> None:
+    assert sizes_for(lanes) == sizes
+    assert sizes_for(100) == [1, 2, 4, 8, 16, 32]

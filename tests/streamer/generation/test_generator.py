@@ -1,0 +1,210 @@
+"""ONNX Runtime draws what torch draws, over a stream that is longer than the ring."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from models.checkpoint import load, save
+from models.closeups.inputs import Retouch
+from models.dit import CausalDiT, Edit
+from models.geometry.guidance import guide
+from models.geometry.retarget import rest_pose
+from models.geometry.rig import Rig
+from models.sampler import draw_frame
+from streamer.generation.factory import GeneratorError, came_along, make_generator
+from streamer.generation.generator import GeometryGenerator
+from streamer.generation.onnx_generator import OnnxGenerator, placed, ride
+from streamer.generation.torch_generator import TorchGenerator
+from tests.support.faces import drawn_face
+from tests.support.networks import small_network
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def network() -> CausalDiT:
+    return small_network()
+
+
+@pytest.fixture(scope="module")
+def rig() -> Rig:
+    return drawn_face(256)
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+@torch.inference_mode()
+def test_onnx_equals_torch(network: CausalDiT, rig: Rig, steps: int) -> None:
+    generators = [OnnxGenerator(network, CPU, steps, int8=False), TorchGenerator(network, CPU, steps)]
+    states = [generator.open(generator.refer(rig)) for generator in generators]
+    pose = rest_pose(rig)
+    for _ in range(4):
+        onnx, torch_ = (g.draw([s], rig, pose, guide(rig, pose)) for g, s in zip(generators, states, strict=True))
+        assert onnx is not None and torch_ is not None
+        for field in fields(Edit):
+            assert torch.allclose(getattr(onnx.edit, field.name), getattr(torch_.edit, field.name), atol=2e-4)
+        for mine, yours in zip(onnx.patches, torch_.patches, strict=True):
+            for field in fields(Retouch):
+                assert torch.allclose(getattr(mine.done, field.name), getattr(yours.done, field.name), atol=2e-4)
+
+
+@torch.inference_mode()
+def test_products_in_8_bits_draw_all_but_the_same(network: CausalDiT, rig: Rig) -> None:
+    generators = [OnnxGenerator(network, CPU, 1, int8=int8) for int8 in (True, False)]
+    pose = rest_pose(rig)
+    coarse, exact = (g.draw([g.open(g.refer(rig))], rig, pose, guide(rig, pose)) for g in generators)
+    assert coarse is not None and exact is not None
+    assert not torch.equal(coarse.edit.paint, exact.edit.paint)
+    for field in fields(Edit):
+        assert torch.allclose(getattr(coarse.edit, field.name), getattr(exact.edit, field.name), atol=2e-2)
+
+
+@pytest.mark.parametrize("make", [OnnxGenerator, TorchGenerator])
+@torch.inference_mode()
+def test_what_is_forgotten_is_not_seen(network: CausalDiT, rig: Rig, make: type) -> None:
+    generator = make(network, CPU, 1)
+    state = generator.open(generator.refer(rig))
+    pose = rest_pose(rig)
+    first, second = (generator.draw([state], rig, pose, guide(rig, pose)).edit.paint for _ in range(2))
+    state.forget()
+    again = generator.draw([state], rig, pose, guide(rig, pose)).edit.paint
+    assert torch.allclose(first, again, atol=1e-5) and not torch.allclose(second, again, atol=1e-5)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@torch.inference_mode()
+def test_the_shipped_weights_draw_all_but_the_same_in_8_bits(rig: Rig, device: str) -> None:
+    network = load(came_along(torch.device(device)))
+    convolutions = sum(isinstance(module, torch.nn.Conv2d) for module in network.modules())
+    assert len(network.ranges) == convolutions - 3  # what is seen as it is said stays exact
+    pose = rest_pose(rig)
+    opened = rig.face.clone()
+    opened[:, [14, 87, 317], 1] += 0.05
+    now = replace(pose, face=opened)
+    coarse, exact = (
+        g.draw([g.open(g.refer(rig))], rig, now, guide(rig, now))
+        for g in (OnnxGenerator(network, CPU, 1, int8=int8) for int8 in (True, False))
+    )
+    pairs = [(coarse.edit, exact.edit), *((a.done, b.done) for a, b in zip(coarse.patches, exact.patches, strict=True))]
+    for mine, yours in pairs:
+        for name in ("flow", "keep", "paint"):
+            assert (getattr(mine, name) - getattr(yours, name)).abs().mean() < 0.02
+
+
+def test_geometry_draws_nothing_itself(rig: Rig) -> None:
+    generator = GeometryGenerator()
+    pose = rest_pose(rig)
+    assert generator.draw([generator.open(generator.refer(rig))], rig, pose, guide(rig, pose)) is None
+
+
+def test_kinds(network: CausalDiT, tmp_path: Path) -> None:
+    path = tmp_path / "small.safetensors"
+    save(network, path)
+    assert isinstance(make_generator("dit", CPU, path), OnnxGenerator)
+    assert isinstance(make_generator("geometry", CPU), GeometryGenerator)
+    with pytest.raises(GeneratorError, match="is not there; train one with"):
+        make_generator("dit", CPU, tmp_path / "none.safetensors")
+
+
+def test_no_steps_is_refused() -> None:
+    with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
+        draw_frame(None, None, None, 0)  # type: ignore[arg-type]
+
+
+class Slow:
+    """Stands for the pool: a job runs when `catch_up` says so."""
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, job: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.jobs.append((future, partial(job, *arguments)))
+        return future
+
+    def catch_up(self) -> None:
+        for future, job in self.jobs:
+            future.set_result(job())
+        self.jobs.clear()
+
+
+@torch.inference_mode()
+def test_live_no_frame_waits_for_the_transformer(network: CausalDiT, rig: Rig) -> None:
+    generator = OnnxGenerator(network, CPU, 1, live=True)
+    generator._thought = slow = Slow()  # type: ignore[assignment]
+    state = generator.open(generator.refer(rig))
+    pose = rest_pose(rig)
+    paint = []
+    for _ in range(4):
+        paint.append(generator.draw([state], rig, pose, guide(rig, pose)).edit.paint)
+        if len(paint) == 3:
+            assert len(slow.jobs) == 1  # one thought at a time
+            slow.catch_up()
+    assert torch.allclose(paint[0], paint[2], atol=1e-4)  # the first frame's word rides along
+    assert not torch.allclose(paint[0], paint[3], atol=1e-4)  # a new word, said with a past
+
+
+@torch.inference_mode()
+def test_live_the_transformer_rests_twice_as_long_as_it_thought(network: CausalDiT, rig: Rig) -> None:
+    now = 0.0
+    generator = OnnxGenerator(network, CPU, 1, live=True, clock=lambda: now)
+    generator._thought = slow = Slow()  # type: ignore[assignment]
+    state = generator.open(generator.refer(rig))
+    pose = rest_pose(rig)
+    asked = []
+    for now in range(12):
+        generator.draw([state], rig, pose, guide(rig, pose))
+        asked.append(len(slow.jobs))
+        if now % 6 == 1:
+            slow.catch_up()  # known at 2, after 2: rests for 4
+    assert asked == [1, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("cores", "beside", "along"), [(1, 1, 1), (2, 1, 1), (4, 2, 2), (8, 4, 4), (16, 8, 4)])
+def test_live_nobody_gets_more_threads_than_there_are_cores(cores: int, beside: int, along: int) -> None:
+    assert placed(cores, live=True) == (beside, along)
+    assert placed(cores, live=False) == (cores, cores)
+
+
+@torch.inference_mode()
+def test_live_what_breaks_a_thought_breaks_the_frame_that_wants_it(network: CausalDiT, rig: Rig) -> None:
+    generator = OnnxGenerator(network, CPU, 1, live=True)
+    state = generator.open(generator.refer(rig))
+    pose = rest_pose(rig)
+    generator.draw([state], rig, pose, guide(rig, pose))
+    state.thinking = Future()
+    state.thinking.set_exception(RuntimeError("no"))
+    with pytest.raises(RuntimeError, match="no"):
+        generator.draw([state], rig, pose, guide(rig, pose))
+
+
+@torch.inference_mode()
+def test_close_ups_look_at_every_frame(network: CausalDiT, rig: Rig) -> None:
+    generator = OnnxGenerator(network, CPU, 1, live=True)
+    state = generator.open(generator.refer(rig))
+    pose = rest_pose(rig)
+    opened = rig.face.clone()
+    opened[:, [14, 87, 317], 1] += 0.05
+    said = []
+    for face in (rig.face, opened, rig.face):
+        now = replace(pose, face=face)
+        said.append(generator.draw([state], rig, now, guide(rig, now)).patches[0].done.paint)
+    assert not torch.equal(said[0], said[1])
+    assert torch.allclose(said[2], said[0], atol=1e-5)
+
+
+def test_an_edit_rides_to_where_its_place_of_the_picture_went_without_its_paint() -> None:
+    flow = torch.zeros(1, 2, 128, 128)
+    flow[..., 60:68, 60:68] = 0.3
+    edit = Edit(flow, torch.zeros(1, 1, 128, 128), torch.zeros(1, 3, 128, 128), flow[:, :1])
+    still, right = torch.zeros(1, 2, 128, 128), torch.zeros(1, 2, 128, 128)
+    right[:, 0] = -2 * 10 / 128  # shown ten cells further right, so taken from ten cells to the left
+    carried = ride(edit, still, right)
+    assert torch.allclose(carried.flow[..., 70:78], flow[..., 60:68], atol=1e-4)
+    assert torch.allclose(carried.alpha[..., 70:78], flow[:, :1, :, 60:68], atol=1e-4)
+    assert float(carried.keep.min()) == 1

@@ -1,0 +1,42 @@
+"""The terminal of a program that tracks: no chatter of native libraries, everything else as it was."""
+
+import subprocess
+import sys
+
+SCRIPT = """
+import os, sys
+from streamer.runtime.native_logs import quiet_natives
+quiet_natives()
+os.write(2, b"W0000 00:00:1795231231.733270   22619 landmark_projection_calculator.cc:186] Using NORM_RECT\\n")
+os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\\n")
+os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\\n")
+os.write(2, b"E0000 00:00:1795231231.733270   22619 graph.cc:1] a real error\\n")
+os.write(2, b"another library\\n")
+print("a sentence", file=sys.stderr)
+raise SystemExit(3)
+"""
+
+
+def test_only_the_chatter_is_dropped():
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 3
+    lines = sorted(done.stderr.splitlines())
+    assert lines == [
+        "E0000 00:00:1795231231.733270   22619 graph.cc:1] a real error",
+        "a sentence",
+        "another library",
+    ]
+
+
+HELD = """
+import atexit, subprocess, sys, threading
+from streamer.runtime.native_logs import quiet_natives
+atexit.register(lambda: print([thread.name for thread in threading.enumerate()]))  # after what comes later
+quiet_natives()
+child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+"""
+
+
+def test_a_child_that_holds_the_stream_does_not_hold_up_the_end():
+    done = subprocess.run([sys.executable, "-c", HELD], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "['MainThread']"

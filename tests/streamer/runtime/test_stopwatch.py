@@ -1,0 +1,19 @@
+"""Laps have names and follow one another."""
+
+import pytest
+import torch
+
+from streamer.runtime.stopwatch import Stopwatch
+from tests.support.devices import CUDA
+
+
+@pytest.mark.parametrize("name", ["cpu", CUDA])
+def test_laps(name: str) -> None:
+    device = torch.device(name)
+    clock = Stopwatch(device)
+    torch.ones(8, device=device).sum()
+    clock.lap("first")
+    clock.lap("second")
+    laps = clock.read()
+    assert list(laps) == ["first", "second"]
+    assert all(milliseconds >= 0 for milliseconds in laps.values())

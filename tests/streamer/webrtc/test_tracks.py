@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+from aiortc.mediastreams import MediaStreamError
+from av import VideoFrame
+
+from streamer.frames import AvatarFrame
+from streamer.runtime.mailbox import Mailbox
+from streamer.webrtc.tracks import Arrival, AvatarTrack, drain, to_video
+from tests.support.page import FakeCamera
+
+
+def test_colours_survive_the_way_to_yuv() -> None:
+    rgb = np.zeros((64, 64, 3), np.uint8)
+    rgb[:32], rgb[32:] = (220, 30, 90), (20, 200, 160)
+    back = to_video(AvatarFrame(rgb, 0.0)).to_ndarray(format="rgb24")
+    assert (
+        np.abs(back[8:24].astype(int) - rgb[8:24]).max() < 8 and np.abs(back[40:56].astype(int) - rgb[40:56]).max() < 8
+    )
+
+
+def test_odd_sides_lose_a_line() -> None:
+    video = to_video(AvatarFrame(np.zeros((33, 65, 3), np.uint8), 0.0))
+    assert (video.width, video.height) == (64, 32)
+
+
+def test_alpha_travels_below_the_picture() -> None:
+    alpha = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (32, 1))
+    video = to_video(AvatarFrame(np.full((32, 64, 3), 200, np.uint8), 0.0, alpha))
+    assert (video.width, video.height) == (64, 64)
+    back = video.to_ndarray(format="rgb24").astype(int)
+    assert np.abs(back[:32] - 200).max() < 6 and np.abs(back[32:] - alpha[..., None]).max() < 6
+
+
+async def test_the_track_sends_the_newest_frame_and_stamps_it_with_the_time() -> None:
+    now = 10.0
+    inbox: Mailbox[AvatarFrame] = Mailbox()
+    track = AvatarTrack(inbox, clock=lambda: now)
+    for brightness in (10, 250):
+        inbox.put(AvatarFrame(np.full((32, 32, 3), brightness, np.uint8), 9.0))
+    now = 10.5
+    video = await track.recv()
+    assert video.pts == 45_000 and video.to_ndarray(format="rgb24").mean() > 240
+    inbox.put(AvatarFrame(np.zeros((32, 32, 3), np.uint8), 9.0))
+    assert (await track.recv()).pts == 45_001  # the clock stood still, the stamps must not
+
+
+@pytest.mark.parametrize("ends", ["mailbox", "track"])
+async def test_the_track_ends_with_its_mailbox_and_the_other_way_round(ends: str) -> None:
+    inbox: Mailbox[AvatarFrame] = Mailbox()
+    track = AvatarTrack(inbox)
+    waiting = asyncio.create_task(track.recv())
+    await asyncio.sleep(0)
+    inbox.close() if ends == "mailbox" else track.stop()
+    with pytest.raises(MediaStreamError):
+        await waiting
+    assert inbox.closed and track.readyState == "ended"
+    with pytest.raises(MediaStreamError):
+        await track.recv()
+
+
+async def test_drain_keeps_only_the_newest_and_ends_with_the_track() -> None:
+    camera: Mailbox[Arrival] = Mailbox()
+    track = FakeCamera()
+    seen: list[int] = []
+
+    class Burst(FakeCamera):
+        async def recv(self) -> VideoFrame:
+            if len(seen) == 5:
+                self.stop()
+                raise MediaStreamError
+            return await track.recv()
+
+    await drain(Burst(), camera, lambda: seen.append(1))
+    assert len(seen) == camera.puts == 5 and camera.drops == 4 and len(camera) == 1

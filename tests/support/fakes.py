@@ -1,0 +1,131 @@
+"""Stand-ins for the slow parts: a performer that paints what it is told, a follower that sees what it is shown."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+
+from streamer.engine.engine_session import Followed
+from streamer.frames import AvatarFrame, CameraFrame
+from streamer.generation.pipeline import Shot
+from streamer.rigging.picture import Picture
+from streamer.tracking.presence import NEUTRAL
+
+
+@dataclass(eq=False)
+class FakeAvatar:
+    """What `FakePerformer.prepare` makes: the mean colour of a picture."""
+
+    width: int = 512
+    height: int = 512
+    colour: tuple[int, int, int] = (200, 120, 40)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class FakeStream:
+    avatar: FakeAvatar
+    drawn: int = 0
+
+
+class FakePerformer:
+    """Paints the avatar's colour and, in the left half, the motion's `hands[0, 0, 0]` (0..1) as grey. delay: seconds
+    a batch takes. fail_on: a colour whose frames cannot be drawn. no_memory_on: a colour for whose stream the device
+    has no memory. most: as many frames at once as the device has memory for. Counts what happens; asserts that one
+    thread draws at a time.
+    """
+
+    def __init__(
+        self,
+        delay: float = 0.0,
+        size: int = 512,
+        prepare_delay: float = 0.0,
+        fail_on: tuple[int, int, int] | None = None,
+        no_memory_on: tuple[int, int, int] | None = None,
+        most: int = 1000,
+    ) -> None:
+        self.delay = delay
+        self.size = size
+        self.prepare_delay = prepare_delay
+        self.fail_on = fail_on
+        self.no_memory_on = no_memory_on
+        self.most = most
+        self.batches: list[int] = []
+        self.threads: set[str] = set()
+        self.closed: list[tuple[int, int, int]] = []
+        self._busy = threading.Lock()
+
+    def prepare(self, picture: Picture, points: object = None) -> FakeAvatar:
+        time.sleep(self.prepare_delay)
+        red, green, blue = (int(value) for value in picture.rgba[..., :3].reshape(-1, 3).mean(0))
+        return FakeAvatar(self.size, self.size, (red, green, blue))
+
+    def open(self, avatar: FakeAvatar) -> FakeStream:
+        if avatar.colour == self.no_memory_on:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return FakeStream(avatar)
+
+    def swap(self, stream: FakeStream, avatar: FakeAvatar) -> None:
+        stream.avatar = self.open(avatar).avatar
+
+    def close(self, stream: FakeStream) -> None:
+        self.closed.append(stream.avatar.colour)
+
+    def draw(self, shots: list[Shot]) -> list[AvatarFrame]:
+        assert self._busy.acquire(blocking=False), "two threads draw at once"
+        try:
+            if any(shot.stream.avatar.colour == self.fail_on for shot in shots):
+                raise RuntimeError("cannot draw this colour")
+            if len(shots) > self.most:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            time.sleep(self.delay)
+            self.batches.append(len(shots))
+            self.threads.add(threading.current_thread().name)
+            return [self._paint(shot) for shot in shots]
+        finally:
+            self._busy.release()
+
+    def _paint(self, shot: Shot) -> AvatarFrame:
+        stream: FakeStream = shot.stream  # type: ignore[assignment]
+        stream.drawn += 1
+        rgb = np.empty((stream.avatar.height, stream.avatar.width, 3), np.uint8)
+        rgb[:] = stream.avatar.colour
+        rgb[:, : rgb.shape[1] // 2] = int(255 * np.clip(shot.motion.hands[0, 0, 0], 0, 1))
+        alpha = np.full(rgb.shape[:2], 128, np.uint8) if shot.controls.background == "transparent" else None
+        return AvatarFrame(rgb, 0.0, alpha, {"paint": self.delay * 1000})
+
+
+class FakeFollower:
+    """Carries the mean brightness of the camera picture in `hands[0, 0, 0]`. delay: seconds a picture takes.
+    fail_at: number of the picture at which it breaks."""
+
+    def __init__(self, delay: float = 0.0, fail_at: int | None = None) -> None:
+        self.delay = delay
+        self.fail_at = fail_at
+        self.seen = 0
+        self.idled = 0
+        self.calibrated = 0
+        self.closed = 0
+
+    def follow(self, frame: CameraFrame) -> Followed:
+        time.sleep(self.delay)
+        if self.seen == self.fail_at:
+            raise RuntimeError("cannot follow")
+        self.seen += 1
+        hands = np.zeros((2, 21, 4), np.float32)
+        hands[0, 0, 0] = frame.rgb.mean() / 255
+        return Followed(replace(NEUTRAL, captured=frame.captured, hands=hands), NEUTRAL, "live", 1.0)
+
+    def idle(self, now: float) -> Followed:
+        self.idled += 1
+        return Followed(replace(NEUTRAL, captured=now), NEUTRAL, "lost", 0.0)
+
+    def calibrate(self) -> None:
+        self.calibrated += 1
+
+    def close(self) -> None:
+        self.closed += 1

@@ -1,0 +1,37 @@
+"""Stand-ins for CUDA graphs."""
+
+from collections.abc import Callable
+from typing import Any
+
+from streamer.generation.tensor_tree import tensors
+
+
+class Rerun:
+    """Replays by doing the work again, into the tensors of the first result. replayed: the batch of each replay."""
+
+    def __init__(self) -> None:
+        self.replayed: list[int] = []
+
+    def record(self, work: Callable[[], Any]) -> tuple[Callable[[], None], Any]:
+        result = work()
+
+        def replay() -> None:
+            self.replayed.append(len(next(tensors(result))))
+            for kept, new in zip(tensors(result), tensors(work()), strict=True):
+                kept.copy_(new)
+
+        return replay, result
+
+
+class NoRecorder(Rerun):
+    """Breaks when it has recorded so many."""
+
+    def __init__(self, after: int = 0) -> None:
+        super().__init__()
+        self.left = after
+
+    def record(self, work: Callable[[], Any]) -> tuple[Callable[[], None], Any]:
+        if self.left == 0:
+            raise RuntimeError("operation not permitted")
+        self.left -= 1
+        return super().record(work)

@@ -1,0 +1,33 @@
+"""The real server with a stub for the network, for tests of the page: `python -m tests.support.stub_server [flags of
+run_server.py]`.
+
+Starts in a moment, tracks nobody, paints flat colours that follow the camera's brightness.
+"""
+
+from __future__ import annotations
+
+from streamer.engine.engine import Engine
+from streamer.server.app import Server
+from streamer.server.listening import bind, run
+from streamer.settings import read_settings
+from tests.support.fakes import FakeAvatar, FakeFollower, FakePerformer
+
+
+def main() -> None:
+    settings = read_settings()
+    listening = bind(settings)
+    engine = Engine(FakePerformer(delay=0.02, prepare_delay=0.5), FakeFollower, settings.fps, settings.max_sessions)
+    engine.start()
+    try:
+        run(
+            Server(engine, settings, FakeAvatar(), "stub.png"),
+            settings,
+            listening,
+            lambda line: print(line, flush=True),
+        )
+    finally:
+        engine.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""The stream of batches drawn by a device: the CPU's samples, in any order and number at a time."""
+
+from __future__ import annotations
+
+import pickle
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from tests.support.kits import FACEKIT, needs_facekit
+
+pytestmark = [needs_facekit, pytest.mark.timeout(600)]  # on a machine that does something else besides
+SIZE = 64
+cuda = pytest.param(
+    "cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
+)
+
+
+@pytest.fixture(scope="module")
+def plans():
+    from training.data.device_samples import PlanStream  # noqa: PLC0415
+    from training.data.samples import PER_CHARACTER  # noqa: PLC0415
+
+    return PlanStream(FACEKIT, seed=11, size=SIZE, per_character=PER_CHARACTER, per_scene=1)
+
+
+@pytest.mark.parametrize("device", ["cpu", cuda])
+def test_a_batch_has_the_samples_of_the_cpus_stream(plans, device):
+    from training.data.device_samples import DeviceStream, Load  # noqa: PLC0415
+    from training.data.samples import SampleStream  # noqa: PLC0415
+
+    plan = plans.plan(2)
+    number = [3, 0]
+    stream = DeviceStream(plans, device, batch=2, mix=2)
+    batch = stream.draw(Load.gather([plan], device), number)
+    assert {value.device.type for value in batch.values()} == {device}
+    one_by_one = SampleStream(plans.studio, seed=11, size=SIZE)
+    for n, k in enumerate(number):
+        sample = one_by_one.sample(2 * plans.per_character + k)
+        got = {name: value[n].cpu().numpy() for name, value in batch.items()}
+        assert {name: (value.shape, value.dtype) for name, value in got.items()} == {
+            name: (value.shape, value.dtype) for name, value in sample.items()
+        }
+        quiet = plan.scenes[plan.place[k]].lens.noise == 0
+        for name, value in sample.items():
+            gap = np.abs(got[name].astype(float) - value)
+            if name.endswith("image"):
+                coded = plan.scenes[plan.place[k]].lens.quality > 0
+                assert np.median(gap) <= (1 if quiet and not coded else 6), name
+            elif name.endswith(("face", "face_true", "body")):
+                if quiet or not name.endswith("_face"):
+                    assert gap.max() < 1e-3, name
+            else:
+                assert (gap <= (1 if value.dtype == np.uint8 and not name.endswith("label") else 1e-3)).mean() > 0.995
+
+
+def test_batches_mix_characters_and_come_again(plans):
+    from training.data.device_samples import DeviceStream  # noqa: PLC0415
+
+    stream, once = (DeviceStream(plans, "cpu", batch=10, mix=2, turns=turns) for turns in (2, 1))
+    (first, second), again = islice(stream, 2), next(iter(once))
+    for name, value in first.items():
+        assert torch.equal(value, again[name]), name
+    assert first["target_image"].shape == (10, 2, 3, SIZE, SIZE)
+    # In the second turn the same motion is another character's.
+    kinds = [sorted(batch["kind"].tolist()) for batch in (first, second)]
+    assert kinds[0] == kinds[1]
+    leans = [batch["ref_body"][:, 23, 0].sort().values for batch in (first, second)]  # hips: of no character's shape
+    torch.testing.assert_close(*leans, atol=1e-5, rtol=0)
+    heads = [batch["ref_face_true"].mean((1, 2)).sort().values for batch in (first, second)]
+    assert not torch.allclose(*heads, atol=1e-3)
+
+
+def test_scenes_are_shared_when_asked_for(plans):
+    from training.data.device_samples import PlanStream  # noqa: PLC0415
+
+    plan = PlanStream(plans.studio, seed=11, size=SIZE, per_character=5, per_scene=3).plan(0)
+    assert plan.place == [0, 0, 0, 1, 1] and len(plan.scenes) == 2
+    assert plan.error.shape == (5, 3, 478, 3) and plan.kind.shape == (5,)
+    sent = pickle.loads(pickle.dumps(plan))  # as a worker sends it
+    np.testing.assert_array_equal(sent.figure.rest, plan.figure.rest)
+
+
+def test_a_batch_that_does_not_divide_the_mix_is_refused(plans):
+    from training.data.device_samples import DeviceStream  # noqa: PLC0415
+
+    with pytest.raises(ValueError, match="a batch of 3 does not divide 2 · 5 = 10 samples"):
+        DeviceStream(plans, "cpu", batch=3, mix=2)
+    with pytest.raises(ValueError, match=r"turns must be 1\.\.2, the number of characters that are mixed, got 3"):
+        DeviceStream(plans, "cpu", batch=5, mix=2, turns=3)

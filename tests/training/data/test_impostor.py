@@ -1,0 +1,79 @@
+"""Another person's landmarks, and that whose they are tells next to nothing about what is drawn."""
+
+import numpy as np
+import pytest
+import torch
+
+from models.geometry.retarget import rest_pose, retarget
+from models.geometry.topology import head_frame, topology
+from models.motion import Driver
+from tests.support.faces import drawn_face
+from training.data.impostor import BONES, Impostor
+
+OTHER = Impostor.of(np.array([[1.14, 0.88, 1.1, 0.86, 1.15, 1.2]]))
+
+
+def faces() -> tuple[torch.Tensor, torch.Tensor]:
+    """A neutral face, and the same one with an opening mouth, larger and further right."""
+    neutral = topology().canonical[None] * 0.28
+    now = neutral.clone()
+    now[:, [14, 87, 317, 17, 84, 314], 1] += 0.05
+    return neutral, now * 1.1 + torch.tensor([0.1, 0, 0])
+
+
+def test_nobody_else_changes_nothing() -> None:
+    neutral, _ = faces()
+    body = torch.rand(1, 33, 4)
+    assert torch.allclose(Impostor.nobody().face(neutral), neutral, atol=1e-5)
+    assert torch.allclose(Impostor.nobody().body(body), body, atol=1e-6)
+
+
+def test_an_impostor_has_another_face_in_the_same_place() -> None:
+    neutral, _ = faces()
+    other = OTHER.face(neutral)
+    own = (other - neutral).norm(dim=-1).mean() / 0.28
+    assert 0.03 < float(own) < 0.2
+    assert torch.allclose(head_frame(other).shift, head_frame(neutral).shift, atol=0.02)
+    wide = (other[:, 61] - other[:, 291]).norm() / (neutral[:, 61] - neutral[:, 291]).norm()
+    assert abs(float(wide) - 1.14 * 0.86) < 0.05
+
+
+def test_the_character_makes_the_same_motion_whoever_drives() -> None:
+    rig = drawn_face(128)
+    neutral, now = faces()
+    rest = rest_pose(rig).face
+    poses = [
+        retarget(rig, Driver.of_face(who.face(now)), Driver.of_face(who.face(neutral))).face
+        for who in (Impostor.nobody(), OTHER)
+    ]
+    moved, apart = ((a - b).norm(dim=-1).mean() for a, b in ((poses[0], rest), (poses[0], poses[1])))
+    assert float(apart) < 0.15 * float(moved)
+
+
+def test_bones_are_scaled_about_the_shoulders() -> None:
+    body = torch.rand(2, 33, 4)
+    other = OTHER.body(body)
+    assert torch.allclose(other[:, 11:13].mean(1), body[:, 11:13].mean(1), atol=1e-6)
+    before, after = ((b[:, 13, :3] - b[:, 11, :3]).norm(dim=-1) for b in (body, other))
+    assert torch.allclose(after, 1.2 * before, atol=1e-5)
+
+
+def test_half_of_the_samples_are_driven_by_somebody_else() -> None:
+    cast = Impostor.perhaps(np.random.default_rng(1), 200)
+    others = cast.other
+    assert 70 < int(others.sum()) < 130
+    sides = torch.cat([cast.stretch, cast.mouth[:, None], cast.eyes[:, None]], 1)
+    assert float(sides.min()) >= 0.85 and float(sides.max()) <= 1.15
+    assert float(cast.bones.min()) >= BONES[0] and float(cast.bones.max()) <= BONES[1]
+    assert bool((sides[others] != 1).all()) and bool((sides[~others] == 1).all())
+
+
+def test_each_of_a_batch_is_driven_by_his_own() -> None:
+    neutral, now = faces()
+    both, body = torch.cat([neutral, now]), torch.rand(2, 33, 4)
+    table = np.array([[1] * 6, [1.14, 0.88, 1.1, 0.86, 1.15, 1.2]])
+    cast = Impostor.of(table)
+    assert cast.other.tolist() == [False, True]
+    assert torch.allclose(cast.face(both)[1:], OTHER.face(now), atol=1e-6)
+    assert torch.allclose(cast.body(body)[:1], body[:1], atol=1e-6)
+    assert cast.repeat(2).bones.tolist() == pytest.approx([1, 1, 1.2, 1.2])

@@ -1,0 +1,47 @@
+"""Batches ahead are the same batches."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from training.loop.prefetch import ahead
+
+
+def workers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "batches ahead"]
+
+
+def test_order_and_number_stay() -> None:
+    assert list(ahead(iter(range(20)))) == list(range(20))
+    assert list(ahead(iter(()))) == []
+    assert not workers()
+
+
+def test_it_runs_no_further_ahead_than_told() -> None:
+    made = []
+
+    def source() -> Iterator[int]:
+        for number in range(20):
+            made.append(number)
+            yield number
+
+    batches = ahead(source(), depth=2)
+    assert next(batches) == 0
+    assert len(made) <= 4  # the one given, two ready, one at the door
+    batches.close()  # type: ignore[attr-defined]
+    assert not workers() and len(made) < 20
+
+
+def test_a_sentence_from_the_thread_arrives() -> None:
+    def source() -> Iterator[int]:
+        yield 1
+        raise SystemExit("no more data")
+
+    batches = ahead(source())
+    assert next(batches) == 1
+    with pytest.raises(SystemExit, match="no more data"):
+        next(batches)
+    assert not workers()

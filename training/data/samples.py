@@ -1,0 +1,177 @@
+"""Training samples: one character, one reference frame, a few target frames, and the truth about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import IterableDataset, get_worker_info
+
+from training.render.character.appearance import STYLES
+from training.render.character.bodykit import load_bodykit
+from training.render.character.character import Act, Character, Studio
+from training.render.character.facekit import load_facekit
+from training.render.labels.landmark_noise import NoiseModel
+from training.render.labels.landmarks import LandmarkMap
+from training.render.raster import raster
+from training.render.scene.motion_tracks import Names, pair_tracks
+from training.render.scene.scene import SCALE, Shot, random_scene
+
+Sample = dict[str, NDArray]
+PER_CHARACTER = 5  # samples of each character; building one costs as much as six frames
+SPACINGS = (1, 1, 2, 3, 6)  # frames of 25 fps between two targets
+
+
+class SampleStream(IterableDataset):
+    """An endless, reproducible stream of samples (see `sample` for their contents).
+
+    With torch's DataLoader every worker draws its own characters; the same (seed, index) is always the same sample.
+    """
+
+    def __init__(
+        self,
+        facekit: Path | str | Studio,
+        seed: int,
+        frames: int = 2,
+        size: int = 256,
+        noisy: float = 0.5,
+        start: int = 0,
+        bodykit: Path | str | None = None,
+        full: bool = False,
+    ) -> None:
+        """facekit: file, or a Studio to share; frames T; noisy: part of the samples that get the tracker's errors.
+
+        bodykit: whole bodies with hands instead of busts. full: also the arrays that `sample` lists last.
+        Raises FacekitError, BodykitError when a file cannot be used.
+        """
+        self.full = full
+        self.seed, self.frames, self.size, self.noisy, self.start = seed, frames, size, noisy, start
+        self.studio = studio_of(facekit, bodykit)
+        self.landmarks = LandmarkMap.load()
+        self.noise = NoiseModel.load()
+        self.names = Names(self.studio.kit.expression_names)
+        self._cached: tuple[int, Character] | None = None
+        self._rest: tuple[int, NDArray[np.float32]] | None = None
+
+    def __iter__(self) -> Iterator[Sample]:
+        worker = get_worker_info()
+        first, step = (worker.id, worker.num_workers) if worker else (0, 1)
+        character = self.start // PER_CHARACTER + first
+        while True:
+            for k in range(PER_CHARACTER):
+                yield self.sample(character * PER_CHARACTER + k)
+            character += step
+
+    def _character(self, number: int) -> Character:
+        if self._cached is None or self._cached[0] != number:
+            self._cached = (number, Character(self.studio, np.random.default_rng([self.seed, number])))
+        return self._cached[1]
+
+    def sample(self, index: int) -> Sample:
+        """Sample number `index`: a dict of arrays.
+
+        ref_image (3, S, S) uint8, ref_matte (1, S, S) uint8 0..255, ref_label (1, S, S) uint8, ref_face (478, 3),
+        ref_body (33, 4); target_image (T, 3, S, S), target_matte (T, 1, S, S), target_label (T, 1, S, S),
+        target_face (T, 478, 3), target_body (T, 33, 4): landmarks in canvas units, as a tracker reports them; without
+        its errors in ref_face_true, target_face_true; flow (T, 2, S, S) float32 target → reference, canvas units;
+        visible (T, 1, S, S) uint8 0..255 (255 = the reference shows this surface point; the still background is
+        visible where the reference shows background); kind: 0 still, 1 small, 2 large motion; style: the character's,
+        its place in STYLES.
+        With a bodykit also ref_hands (2, 21, 4), target_hands (T, 2, 21, 4): left, right; confidence 0 or 1 last.
+        If `full`: ref_expression (57,), target_expression (T, 57) weights 0..1; ref_pose (6,), target_pose (T, 6)
+        pitch, yaw, roll of the head in radians and the whole's move in cm; ref_place (3, S, S), target_place (T, 3, S,
+        S) where the surface of each pixel lies at rest, cm, 0 on the background.
+        Labels: 0 background, 1 body and clothes, 2 hair, head and glasses, 3 face skin, 4 inside of the mouth, 5 eyes.
+        """
+        number, _ = divmod(index, PER_CHARACTER)
+        character = self._character(number)
+        rng = np.random.default_rng([self.seed, number, index, 1])
+        scene = random_scene(rng, self.size, body=character.body)
+        spacing = int(rng.choice(SPACINGS))
+        reference, track, kind = pair_tracks(rng, (self.frames - 1) * spacing + 1, self.names)
+        acts = [reference] + [track.act(i * spacing) for i in range(self.frames)]
+        shots = [scene.shoot(character, act, rng) for act in acts]
+        true = np.stack([self.landmarks.face(character, act, scene.camera) for act in acts])
+        body = np.stack([
+            self.landmarks.body(character, act, scene.camera, face) for act, face in zip(acts, true, strict=True)
+        ])  # fmt: skip
+        face = self.noise.disturb(rng, true, acts, self.names) if rng.random() < self.noisy else true
+        flows, seen = [], []
+        first = shots[0]
+        for shot in shots[1:]:
+            flow, visible, _ = raster.backward_flow(
+                shot.hits, character.surface.faces, character.label, shot.screen, first.screen, first.hits, first.label,
+                SCALE,
+            )  # fmt: skip
+            flows.append(flow)
+            seen.append(visible[None])
+        images = [np.ascontiguousarray(shot.image.transpose(2, 0, 1)) for shot in shots]
+        mattes = [_byte(shot.matte[None]) for shot in shots]
+        labels = [shot.label[None] for shot in shots]
+        sample = {
+            "ref_image": images[0],
+            "ref_matte": mattes[0],
+            "ref_label": labels[0],
+            "ref_face": face[0],
+            "ref_face_true": true[0],
+            "ref_body": body[0],
+            "target_image": np.stack(images[1:]),
+            "target_matte": np.stack(mattes[1:]),
+            "target_label": np.stack(labels[1:]),
+            "target_face": face[1:],
+            "target_face_true": true[1:],
+            "target_body": body[1:],
+            "flow": np.stack(flows),
+            "visible": _byte(np.stack(seen)),
+            "kind": np.array(("still", "small", "large").index(kind), np.uint8),
+            "style": np.array(style_number(character.look.style), np.uint8),
+        }
+        if character.body is not None:
+            hands = np.stack([
+                self.landmarks.hands(character, act, scene.camera, shot.hits)
+                for act, shot in zip(acts, shots, strict=True)
+            ])  # fmt: skip
+            sample |= {"ref_hands": hands[0], "target_hands": hands[1:]}
+        if self.full:
+            sample |= self._rest_of_the_truth(number, character, acts, shots)
+        return sample
+
+    def _rest_of_the_truth(self, number: int, character: Character, acts: list[Act], shots: list[Shot]) -> Sample:
+        if self._rest is None or self._rest[0] != number:
+            self._rest = (number, character.pose(Act())[0])
+        faces, rest = character.surface.faces, self._rest[1]
+        values = {
+            "expression": np.stack([act.expression for act in acts]),
+            "pose": np.stack([np.concatenate([act.head, act.move]) for act in acts]),
+            "place": np.stack([
+                raster.places(shot.hits, faces, character.label, shot.label, rest, SCALE) for shot in shots
+            ]),
+        }  # fmt: skip
+        parts = [{f"ref_{name}": value[0], f"target_{name}": value[1:]} for name, value in values.items()]
+        return parts[0] | parts[1] | parts[2]
+
+
+def studio_of(facekit: Path | str | Studio, bodykit: Path | str | None) -> Studio:
+    """A studio as it is, or one for the models in these files. Raises FacekitError, BodykitError."""
+    if isinstance(facekit, Studio):
+        return facekit
+    return Studio(load_facekit(facekit), None if bodykit is None else load_bodykit(bodykit))
+
+
+def style_number(style: str) -> int:
+    """A style's place in STYLES."""
+    return list(STYLES).index(style)
+
+
+def style_numbers(styles: Sequence[str]) -> Tensor:
+    """Places of some in STYLES, as samples tell theirs: (K,) uint8."""
+    return torch.tensor([style_number(style) for style in styles], dtype=torch.uint8)
+
+
+def _byte(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """0..1 → 0..255."""
+    return (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)

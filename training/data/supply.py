@@ -1,0 +1,152 @@
+"""Where batches of baked samples come from: a folder of shards, which a `Crew` may be filling at the same time, or the
+device itself (`DeviceSupply`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from training.data.bake import Baked, shard_paths, unpacked
+from training.data.device_supply import DeviceSupply
+from training.data.render_workers import Crew, Kits, Recipe
+from training.data.samples import style_numbers
+from training.render.character.appearance import STYLES
+
+log = logging.getLogger("training.data.supply")
+POOL = 4  # shards mixed at a time: a shard has few characters
+
+
+class Supply:
+    """Batches of `Baked` from all shards of a folder, those included that appear while it is read; without the
+    characters of some styles.
+    """
+
+    def __init__(self, folder: Path, batch: int, crew: Crew | None = None, without: Sequence[str] = ()) -> None:
+        self.folder, self.batch, self.crew = folder, batch, crew
+        self.without = style_numbers(without)
+        self.seen = 0
+
+    @staticmethod
+    def add_to(parser: argparse.ArgumentParser, batch: int) -> None:
+        """The arguments that `of` reads back."""
+        parser.add_argument("--data", type=Path, default=None, help="folder of baked shards (default OUT/data)")
+        parser.add_argument(
+            "--facekit", type=Path, default=None, help="ict_facekit.npz: render new shards into the folder meanwhile"
+        )
+        parser.add_argument(
+            "--bodykit", type=Path, default=None, help="makehuman_base.npz: render whole bodies instead of busts"
+        )
+        parser.add_argument("--shards", type=int, default=400, help="render up to so many, about 20 MB each")
+        parser.add_argument(
+            "--workers", type=int, default=max(1, (os.cpu_count() or 1) - 1), help="rendering processes"
+        )
+        parser.add_argument("--batch", type=int, default=batch, help="characters per step")
+        parser.add_argument("--pool", type=int, default=2048, help="on CUDA without --data: samples kept to pick from")
+        parser.add_argument("--reuse", type=float, default=2.0, help="… and how often each is used, on average")
+        parser.add_argument(
+            "--without", nargs="*", default=[], choices=STYLES, metavar="STYLE",
+            help=f"leave out characters of these styles: {', '.join(STYLES)}",
+        )  # fmt: skip
+
+    @staticmethod
+    def of(arguments: argparse.Namespace, frames: int) -> Supply | DeviceSupply:
+        """From arguments, with workers that make samples of `frames` targets if a face model is given: shards, or on
+        CUDA without a folder, what the device renders. SystemExit with one sentence when the data cannot be had.
+        """
+        if arguments.device == "cuda" and arguments.facekit is not None and arguments.data is None:
+            return DeviceSupply.of(arguments, frames)
+        folder = arguments.data or arguments.out / "data"
+        if arguments.facekit is None:
+            if not folder.is_dir():
+                hint = f"{folder} is not there; " if arguments.data else ""
+                raise SystemExit(
+                    f"{hint}give baked shards with --data, or the face model with --facekit to render new ones."
+                )
+            return Supply(folder, arguments.batch, without=arguments.without)
+        recipe = Recipe(arguments.seed, frames, arguments.bodykit is not None)
+        kits = Kits(arguments.facekit, arguments.bodykit)
+        crew = Crew(kits, folder, recipe, arguments.shards, arguments.workers)
+        return Supply(folder, arguments.batch, crew, arguments.without)
+
+    @staticmethod
+    def notes(arguments: argparse.Namespace) -> dict[str, str]:
+        """What a trainer notes of its batches in the header of the weights."""
+        return {"batch": str(arguments.batch), "without": " ".join(arguments.without)}
+
+    def close(self) -> None:
+        """End the workers, if any."""
+        if self.crew is not None:
+            self.crew.close()
+
+    def _paths(self) -> list[Path]:
+        """The shards that are there; waits for the first one as long as somebody works on it."""
+        if self.crew is None:
+            return shard_paths(self.folder)
+        began, told = time.monotonic(), -60.0
+        while self.crew.look() and not any(self.folder.glob("*.safetensors")):
+            if time.monotonic() - began - told >= 60:
+                told = time.monotonic() - began
+                log.info("Waiting for the first shard in %s (%.0f s).", self.folder, told)
+            time.sleep(0.5)
+        if not any(self.folder.glob("*.safetensors")):
+            raise SystemExit(
+                f"All rendering workers ended before there was a shard in {self.folder}; nothing to learn."
+            )
+        paths = shard_paths(self.folder)
+        if len(paths) != self.seen:
+            log.info("%s: %d shards.", self.folder, len(paths))
+            self.seen = len(paths)
+        return paths
+
+    def batches(self, generator: torch.Generator, skip: int) -> Iterator[Baked]:
+        """One pass in random order; batches of less than `batch` samples end each pool (see `trainer.Source`)."""
+        paths = self._paths()
+        pool: dict[Path, Tensor] = {}
+        for number, index in enumerate(torch.randperm(len(paths), generator=generator).tolist(), 1):
+            pool[paths[index]] = wanted(paths[index], self.without)
+            samples = sum(len(rows) for rows in pool.values())
+            if number < len(paths) and (len(pool) < POOL or samples < 2 * self.batch):
+                continue
+            orders = torch.randperm(samples, generator=generator).split(self.batch) if samples else ()
+            if skip < len(orders):
+                tensors = load(pool)
+                for order in orders[skip:]:
+                    yield unpacked(tensors, order)
+            skip = max(0, skip - len(orders))
+            pool = {}
+            if self.crew is not None:
+                self.crew.look()
+
+
+def wanted(path: Path, without: Tensor) -> Tensor:
+    """Numbers of a shard's samples whose style is none of those: (K,). SystemExit when it is no shard."""
+    try:
+        with safe_open(path, "pt") as file:
+            style = file.get_tensor("style")
+    except (SafetensorError, OSError) as error:
+        raise SystemExit(f"{path} is no baked shard ({error}); delete it and bake again.") from error
+    return torch.isin(style, without, invert=True).nonzero()[:, 0]
+
+
+def load(pool: dict[Path, Tensor]) -> dict[str, Tensor]:
+    """Some samples of some shards, as stored, one behind the other. SystemExit when they do not fit together."""
+    parts = [load_file(path) for path in pool]
+    for path, part in zip(pool, parts, strict=True):
+        for name in Baked.__slots__:
+            if name not in part:
+                raise SystemExit(f"{path} was baked by another version (it has no {name}); delete it and bake again.")
+            if part[name].shape[1:] != parts[0][name].shape[1:]:
+                first = next(iter(pool))
+                raise SystemExit(f"{path} holds other sizes of {name} than {first}; keep them in two folders.")
+    chosen = list(zip(parts, pool.values(), strict=True))
+    return {name: torch.cat([part[name][rows] for part, rows in chosen]) for name in Baked.__slots__}
