@@ -41,9 +41,10 @@ from streamer.generation.factory import came_along
 from streamer.generation.generator import Generator
 from streamer.generation.onnx_generator import OnnxGenerator
 from streamer.generation.pipeline import Avatar, Shot, Stream
-from streamer.generation.precision import PRECISIONS, Precision, best_precision, dtype_of
+from streamer.generation.precision import best_precision, dtype_of
 from streamer.generation.torch_generator import TorchGenerator
 from streamer.launch import choose_device
+from streamer.options import PRECISIONS, Precision
 from streamer.rigging.picture import load_picture
 from streamer.rigging.rigger import make_rig
 from streamer.runtime.native_logs import quiet_natives

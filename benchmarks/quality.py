@@ -29,7 +29,7 @@ from benchmarks.evaluation.stability import LEAST, stability
 from benchmarks.evaluation.table import jsonable
 from benchmarks.reenact import Scores, find_pairs, reenact
 from streamer.errors import KagamiError
-from streamer.generation.precision import PRECISIONS
+from streamer.options import PRECISIONS
 from streamer.runtime.native_logs import quiet_natives
 
 

@@ -27,7 +27,8 @@ from streamer.errors import KagamiError
 from streamer.files.video_reader import VideoReader
 from streamer.files.video_writer import recording
 from streamer.frames import Image
-from streamer.generation.pipeline import Controls, GeneratorKind, Performer
+from streamer.generation.pipeline import Controls, Performer
+from streamer.options import GeneratorKind
 from streamer.rigging.picture import load_picture
 from streamer.runtime.native_logs import quiet_natives
 from streamer.tracking.mediapipe_models import camera_units, face_mesh

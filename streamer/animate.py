@@ -23,8 +23,8 @@ from streamer.files.prefetch import ahead
 from streamer.files.video_reader import VideoError, VideoReader
 from streamer.files.video_writer import recording
 from streamer.frames import AvatarFrame, CameraFrame
-from streamer.generation.background import BACKGROUNDS, Background
-from streamer.generation.pipeline import Avatar, Controls, GeneratorKind, Performer, Shot
+from streamer.generation.pipeline import Avatar, Controls, Performer, Shot
+from streamer.options import BACKGROUNDS, Background, GeneratorKind
 from streamer.rigging.picture import load_picture
 from streamer.rigging.points import Points
 from streamer.runtime.native_logs import quiet_natives

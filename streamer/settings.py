@@ -13,16 +13,23 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from streamer.errors import SettingsError
+from streamer.options import (
+    BACKGROUNDS,
+    CODECS,
+    GENERATOR_KINDS,
+    PRECISIONS,
+    Background,
+    Codec,
+    GeneratorKind,
+    Precision,
+    parse_colour,
+)
 
 TOKEN_VARIABLE = "KAGAMI_TOKEN"
 TURN_PASSWORD_VARIABLE = "KAGAMI_TURN_PASSWORD"
-Background = Literal["original", "blur", "colour", "transparent"]
-Codec = Literal["auto", "vp8", "h264"]
-GeneratorKind = Literal["dit", "geometry"]
-Precision = Literal["float32", "bfloat16", "float16"]
 SECRETS = {"token": TOKEN_VARIABLE, "turn_password": TURN_PASSWORD_VARIABLE}
 
 
@@ -63,12 +70,12 @@ class Settings:
     device: str = _setting("auto", "where the network runs", choices=("auto", "cpu", "cuda"))
     size: int = _setting(512, "longest side of the avatar video, pixels", kind=int, low=128, high=1024)
     generator: GeneratorKind = _setting(
-        "dit", "what draws: the network, or the geometric warp alone", choices=("dit", "geometry")
+        "dit", "what draws: the network, or the geometric warp alone", choices=GENERATOR_KINDS
     )
     steps: int = _setting(1, "steps of the network for a frame; more take longer", kind=int, low=1, high=16)
     precision: Precision | None = _setting(
         None, "numbers that the network computes in on a GPU, if not the best of the device",
-        choices=("float32", "bfloat16", "float16"),
+        choices=PRECISIONS,
     )  # fmt: skip
     checkpoint: Path | None = _setting(
         None, "weights of the network, if not the ones that came along", kind=Path, metavar="FILE"
@@ -79,16 +86,12 @@ class Settings:
         kind=float, low=0, high=60,
     )  # fmt: skip
     fps: float = _setting(30.0, "most avatar frames a second", kind=float, low=1, high=60)
-    codec: Codec = _setting(
-        "auto", "video codec; auto takes what the browser likes best", choices=("auto", "vp8", "h264")
-    )
+    codec: Codec = _setting("auto", "video codec; auto takes what the browser likes best", choices=CODECS)
     bitrate: float = _setting(3.0, "most megabits a second of avatar video", kind=float, low=0.2, high=20)
     body: bool = _setting(True, "do not follow shoulders, arms and hands (saves time)", kind=bool, off=True)
     smooth: bool = _setting(True, "do not smooth the motion", kind=bool, off=True)
     mirror: bool = _setting(True, "start with the avatar not mirrored", kind=bool, off=True)
-    background: Background = _setting(
-        "original", "background at the start", choices=("original", "blur", "colour", "transparent")
-    )
+    background: Background = _setting("original", "background at the start", choices=BACKGROUNDS)
     colour: str = _setting("#00b140", "background colour for --background colour", metavar="#RRGGBB")
     virtual_camera: str | None = _setting(
         None, "also write the newest session to a virtual camera (OBS), of this name if given", const="", metavar="NAME"
@@ -120,14 +123,6 @@ class Settings:
     def loopback(self) -> bool:
         """True if only this machine can reach the server."""
         return self.host in ("127.0.0.1", "::1", "localhost")
-
-
-def parse_colour(text: str) -> tuple[int, int, int]:
-    """'#rrggbb' to three numbers 0..255. Raises SettingsError."""
-    digits = text.removeprefix("#")
-    if len(digits) != 6 or any(c not in "0123456789abcdefABCDEF" for c in digits):
-        raise SettingsError(f"The colour '{text}' is not of the form #rrggbb; write for example #00b140.")
-    return int(digits[0:2], 16), int(digits[2:4], 16), int(digits[4:6], 16)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -237,7 +232,10 @@ def _check(name: str, given: Any) -> Any:
 
 def _check_text(name: str, where: str, value: str) -> str:
     if name == "colour":
-        parse_colour(value)
+        try:
+            parse_colour(value)
+        except ValueError as error:
+            raise SettingsError(f"The colour {error}; write for example #00b140.") from error
     if name in ("stun", "turn") and not value.startswith((f"{name}:", f"{name}s:")):
         raise SettingsError(f"{where} is '{value}'; it must look like {name}:HOST:PORT.")
     if name == "allow_origin" and not value.startswith(("http://", "https://")):

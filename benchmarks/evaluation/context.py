@@ -16,7 +16,8 @@ from benchmarks.evaluation.table import Row
 from streamer.frames import Image
 from streamer.generation.factory import make_generator
 from streamer.generation.generator import Generator
-from streamer.generation.pipeline import GeneratorKind, Performer
+from streamer.generation.pipeline import Performer
+from streamer.options import GeneratorKind
 from training.render.character.appearance import STYLES
 
 KINDS: tuple[GeneratorKind, ...] = ("geometry", "dit")

@@ -12,7 +12,8 @@ from streamer.animate import NoDriverError, find_neutral, perform, track
 from streamer.errors import KagamiError
 from streamer.files.video_reader import VideoReader
 from streamer.frames import Image
-from streamer.generation.pipeline import Avatar, Controls, GeneratorKind, Performer
+from streamer.generation.pipeline import Avatar, Controls, Performer
+from streamer.options import GeneratorKind
 from streamer.rigging.picture import load_picture
 from streamer.rigging.rigger import NoFaceError
 from streamer.tracking.motion import Motion

@@ -19,9 +19,9 @@ from av.video.reformatter import VideoReformatter
 from streamer.errors import DeviceMemoryError, KagamiError, SessionError
 from streamer.frames import AvatarFrame, CameraFrame, Image
 from streamer.generation.pipeline import Avatar, Controls, Stream
+from streamer.options import Phase
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.runtime.meter import Meter
-from streamer.server.signaling import Phase
 from streamer.tracking.motion import Motion
 from streamer.webrtc.tracks import Arrival
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -11,9 +11,7 @@ from torch import Tensor
 from models.geometry.inpaint import blur
 from models.geometry.rig import Rig
 from streamer.generation.transfer import upload
-
-Background = Literal["original", "blur", "colour", "transparent"]
-BACKGROUNDS: tuple[Background, ...] = ("original", "blur", "colour", "transparent")
+from streamer.options import Background
 
 
 class Choice(Protocol):

@@ -10,8 +10,8 @@ from models import checkpoint as weights
 from streamer.errors import KagamiError
 from streamer.generation.generator import Generator, GeometryGenerator
 from streamer.generation.onnx_generator import OnnxGenerator
-from streamer.generation.precision import Precision
 from streamer.generation.torch_generator import SESSIONS, TorchGenerator
+from streamer.options import Precision
 
 CHECKPOINTS = Path(__file__).resolve().parents[2] / "checkpoints"
 

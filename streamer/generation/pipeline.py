@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -20,19 +19,18 @@ from models.geometry.rig import Rig
 from models.motion import Driver
 from streamer.errors import DeviceMemoryError
 from streamer.frames import AvatarFrame
-from streamer.generation.background import Background, backdrop, instead
+from streamer.generation.background import backdrop, instead
 from streamer.generation.factory import SESSIONS, make_generator
 from streamer.generation.generator import Drawing, Generator, Reference, State
-from streamer.generation.precision import Precision
 from streamer.generation.recorded_frame import Tick
 from streamer.generation.torch_generator import TorchGenerator, TorchState
 from streamer.generation.transfer import Download, beside, hand_over, upload
+from streamer.options import Background, GeneratorKind, Precision
 from streamer.rigging.picture import Picture
 from streamer.rigging.rigger import Points, make_rig
 from streamer.runtime.stopwatch import Stopwatch
 from streamer.tracking.motion import Motion, to_driver
 
-GeneratorKind = Literal["dit", "geometry"]
 Planes = tuple[torch.Tensor, ...]  # colours (B, S, S, 3), perhaps also alphas (B, S, S, 1), uint8
 
 

@@ -22,9 +22,10 @@ from streamer.errors import DeviceMemoryError
 from streamer.generation.cuda_graphs import CudaRecorder, Graphs, Recorder, sizes_for
 from streamer.generation.generator import Drawing, NetworkGenerator, Reference, State
 from streamer.generation.lanes import Lanes
-from streamer.generation.precision import Precision, be_exact, best_precision, computing_in, dtype_of, lighten
+from streamer.generation.precision import be_exact, best_precision, computing_in, dtype_of, lighten
 from streamer.generation.tensor_tree import each, tensors
 from streamer.generation.transfer import upload
+from streamer.options import Precision
 
 SESSIONS = 4  # lanes, unless told otherwise
 

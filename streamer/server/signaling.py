@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from streamer.errors import KagamiError, ProtocolError, TooFastError
+from streamer.options import BACKGROUNDS, Phase
 
 PROTOCOL = 1
 MAX_MESSAGE = 64 * 1024
@@ -23,8 +24,6 @@ MAX_CANDIDATE = 1024
 MAX_RATE = 50  # messages a second; trickle ICE comes in bursts of about twenty
 MAX_COMPLAINTS = 50
 
-Phase = Literal["waiting", "calibrating", "live", "lost", "stalled", "paused"]
-BACKGROUNDS = ("original", "blur", "colour", "transparent")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 

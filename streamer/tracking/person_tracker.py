@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streamer.engine.engine_session import Followed
 from streamer.frames import CameraFrame
-from streamer.server.signaling import Phase
+from streamer.options import Phase
 from streamer.tracking.calibration import Calibration
 from streamer.tracking.motion import Motion
 from streamer.tracking.motion_extractor import MotionExtractor

@@ -21,10 +21,10 @@ from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateErr
 
 from streamer.errors import NegotiationError, ProtocolError
 from streamer.frames import AvatarFrame
+from streamer.options import Codec
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import Meter
 from streamer.server.signaling import Candidate
-from streamer.settings import Codec
 from streamer.webrtc import encoder
 from streamer.webrtc import jitter_buffer as jitter
 from streamer.webrtc.delayed_audio import DelayedAudioTrack, DelayLine, listen

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from streamer.errors import SettingsError
-from streamer.generation.precision import PRECISIONS
+from streamer.options import PRECISIONS
 from streamer.settings import Settings, make_parser, read_settings
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 import torch
-from tests.models.geometry.test_constants import drawn_nowhere
 from torch import Tensor
 
 from models.geometry.retarget import Strength
@@ -20,6 +19,7 @@ from streamer.generation.rig_pool import Rigs
 from streamer.generation.tensor_tree import each, tensors
 from streamer.generation.torch_generator import TorchGenerator
 from streamer.tracking.motion import Motion
+from tests.models.geometry.test_constants import drawn_nowhere
 from tests.support.devices import needs_cuda
 from tests.support.faces import drawn_face
 from tests.support.host import Alert

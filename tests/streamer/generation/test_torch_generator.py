@@ -14,9 +14,9 @@ from models.geometry.retarget import rest_pose
 from models.geometry.rig import Rig
 from streamer.errors import DeviceMemoryError
 from streamer.generation.generator import Drawing, Reference
-from streamer.generation.precision import Precision
 from streamer.generation.tensor_tree import each, tensors
 from streamer.generation.torch_generator import Pool, Scene, TorchGenerator, TorchState
+from streamer.options import Precision
 from tests.support.devices import needs_cuda
 from tests.support.faces import drawn_face
 from tests.support.host import Alert
