@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 GUIDE_SIDE = 128  # cells along a side of the guidance maps
+MOTION_TOKENS, MOTION_TOKEN_WIDTH = 4, 64  # face motion as tokens: mouth, eyes, brows and cheeks, head
 CANONICAL_BANDS = 2  # octaves of the sinusoidal code of canonical coordinates in the stem
 CODE_BANDS = 5  # octaves of the same code on tokens, for the geometry-keyed heads
 
@@ -29,8 +30,8 @@ class ModelConfig:
     ring: int = 1
     references: int = 1
     stem: tuple[int, int, int] = (48, 96, 160)
-    motion_tokens: int = 4
-    motion_width: int = 64
+    motion_tokens: int = MOTION_TOKENS
+    motion_width: int = MOTION_TOKEN_WIDTH
     mouth_side: int = 96
     eye_side: int = 48
     mouth_channels: tuple[int, int, int] = (40, 80, 128)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from models.closeups.mouth import HIGH, WIDE
-from models.geometry.shading import SIDE
+MOUTH_ROWS, MOUTH_COLUMNS = 16, 48  # cells of `Driver.mouth`: from lip to lip, and from corner to corner
+SHADE_SIDE = 32  # cells along a side of `Driver.shade`
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Driver:
         if self.torso is None:
             object.__setattr__(self, "torso", self.face.new_zeros(len(self.face), 2, 4))
         if self.shade is None:
-            object.__setattr__(self, "shade", self.face.new_zeros(len(self.face), SIDE, SIDE, 2))
+            object.__setattr__(self, "shade", self.face.new_zeros(len(self.face), SHADE_SIDE, SHADE_SIDE, 2))
         if self.mouth is None:
-            object.__setattr__(self, "mouth", self.face.new_zeros(len(self.face), HIGH, WIDE, 4))
+            object.__setattr__(self, "mouth", self.face.new_zeros(len(self.face), MOUTH_ROWS, MOUTH_COLUMNS, 4))
 
     @staticmethod
     def of_face(face: Tensor) -> Driver:

@@ -16,7 +16,6 @@ from models.geometry.constants import take
 from models.geometry.grid import unit_grid
 from models.geometry.openings import edges
 
-HIGH, WIDE = 16, 48  # cells from lip to lip, and from corner to corner
 CHEEKS = (50, 280, 205, 425, 187, 411, 101, 330, 36, 266)  # skin that most light falls on
 WHITES = ((471, 33), (469, 133), (476, 362), (474, 263))  # halfway between these an eye is white
 TONE = 0.7  # the network's share in the mean colour: it knows what mouths are like in pictures like this
@@ -35,8 +34,8 @@ def white(picture: Tensor, face: Tensor) -> Tensor:
 
 
 def laid(mouth: Tensor, ring: Tensor, side: int) -> Tensor:
-    """A driver's mouth (B, 4, `HIGH`, `WIDE`), see `Driver.mouth`, stretched over the opening of another, a ring
-    (B, N, 2) in window units, from one corner over the top: (B, 4, side, side), its border beyond.
+    """A driver's mouth (B, 4, `MOUTH_ROWS`, `MOUTH_COLUMNS`), see `Driver.mouth`, stretched over the opening of
+    another, a ring (B, N, 2) in window units, from one corner over the top: (B, 4, side, side), its border beyond.
     """
     line, half = unit_grid(side, ring.device)[0, 0, :, 0], ring.shape[1] // 2
     top, low = edges(ring, line)

@@ -11,13 +11,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kernels.mesh import Bucket, draw_mesh
+from models.config import GUIDE_SIDE, MOTION_TOKEN_WIDTH
 from models.geometry.body import carry_body, hold
 from models.geometry.constants import take
 from models.geometry.grid import box_grid, smoothstep, to_box
 from models.geometry.inpaint import pull_push
 from models.geometry.openings import EYES, opening
 from models.geometry.retarget import Pose
-from models.geometry.rig import GROWTH, GUIDE, LATTICE, REACH, Rig, face_buckets, lattice_triangles
+from models.geometry.rig import GROWTH, LATTICE, REACH, Rig, face_buckets, lattice_triangles
 from models.geometry.shading import gains
 from models.geometry.topology import (
     INNER_LIPS,
@@ -32,7 +33,6 @@ from models.geometry.topology import (
     topology,
 )  # fmt: skip
 
-TOKENS, TOKEN_WIDTH = 4, 64  # mouth, eyes, brows and cheeks, head
 RINGS = 3  # of the face's mesh from its border on that fade into the grid's motion where they turn towards us …
 TOWARDS = (0.0, 0.15)  # … by so much of what a full view of them is
 FINER = 2  # the face's edge is found on a grid so many times finer
@@ -48,8 +48,8 @@ class Guidance:
     face's mesh, front (B, 2, G, G) the mesh's own, continued beyond its edge, area (B, 1, G, G) 0..1 how much of a cell
     the mesh takes; confidence (B, 1, G, G) 0..1 of "the picture shows this"; canonical (B, 3, G, G) canonical
     coordinates of what is there now; holes (B, 2, G, G) 0..1 mouth interior, eye openings of the target; gain (B, 1, G,
-    G): what the light multiplies colours by. tokens (B, `TOKENS`, `TOKEN_WIDTH`): face motion relative to the picture,
-    units near 1.
+    G): what the light multiplies colours by. tokens (B, `MOTION_TOKENS`, `MOTION_TOKEN_WIDTH`): face motion relative to
+    the picture, units near 1.
     """
 
     flow: Tensor
@@ -77,7 +77,7 @@ def guide(rig: Rig, pose: Pose) -> Guidance:
     drawn = draw(rig, pose, rig.focus, 1)
     wide = drawn if rig.whole else draw(rig, pose, canvas, 0)
     area = face_area(rig, pose, rig.focus)
-    source = box_grid(rig.focus, GUIDE) + drawn.flow.permute(0, 2, 3, 1)
+    source = box_grid(rig.focus, GUIDE_SIDE) + drawn.flow.permute(0, 2, 3, 1)
     in_box = (source - rig.focus[:, None, None, :2]) / rig.focus[:, None, None, 2:]
     canonical = F.grid_sample(rig.canonical, in_box, "bilinear", "border", False)
     return Guidance(
@@ -116,11 +116,11 @@ def draw(rig: Rig, pose: Pose, box: Tensor, which: int) -> Drawn:
     moved, residual = carried[:, : -len(rim)], pose.face[:, rim] - carried[:, -len(rim) :]
     step = hold(rig.pins[:, which], (moved + rig.pull[:, which] @ residual - source)[..., :2])
     moved = torch.cat([source[..., :2] + step, moved[..., 2:]], -1)
-    window = math.ceil(GUIDE * REACH / (LATTICE - 1) * GROWTH) + 1
+    window = math.ceil(GUIDE_SIDE * REACH / (LATTICE - 1) * GROWTH) + 1
     sheet = rig.sheets[which]
     bucket = Bucket(lattice_triangles(box.device)[sheet], window, rig.shown[:, which, sheet])
-    values = draw_mesh(to_box(moved, box), [bucket], F.pad(-step, (0, 1), value=1.0), GUIDE)
-    grid = box_grid(box, GUIDE).permute(0, 3, 1, 2)
+    values = draw_mesh(to_box(moved, box), [bucket], F.pad(-step, (0, 1), value=1.0), GUIDE_SIDE)
+    grid = box_grid(box, GUIDE_SIDE).permute(0, 3, 1, 2)
     hit = values[:, 2:]
     flow = behind = pull_push(values[:, :2], (hit > 0.5).to(hit.dtype))
 
@@ -128,9 +128,9 @@ def draw(rig: Rig, pose: Pose, box: Tensor, which: int) -> Drawn:
     face_flow, inside = draw_face(rig, pose, box)
     flow = torch.lerp(flow, face_flow, inside)
     ring = to_box(take(pose.face, INNER_LIPS + EYES[0][0] + EYES[1][0]), box)[..., :2]
-    mouth = opening(ring[:, : len(INNER_LIPS)], GUIDE)
-    eyes = opening(ring[:, len(INNER_LIPS) :].unflatten(1, (2, -1)).flatten(0, 1), GUIDE)
-    eyes = eyes.view(-1, 2, GUIDE, GUIDE)  # right, left
+    mouth = opening(ring[:, : len(INNER_LIPS)], GUIDE_SIDE)
+    eyes = opening(ring[:, len(INNER_LIPS) :].unflatten(1, (2, -1)).flatten(0, 1), GUIDE_SIDE)
+    eyes = eyes.view(-1, 2, GUIDE_SIDE, GUIDE_SIDE)  # right, left
     balls, seen = eyeballs(rig, pose, grid)
     # The soft border of the picture's own opening counts as seen: at rest there is nothing to fall back from.
     share = eyes * (4 * seen / eyes.clamp_min(1e-3)).clamp(0, 1)
@@ -148,7 +148,7 @@ def density(flow: Tensor, box: Tensor) -> Tensor:
     """(B, 1, G, G) area of the picture that one unit of area shows now: 1 unmoved, near 0 stretched, negative turned
     over.
     """
-    cell = 2 * box[:, 2, None, None] / GUIDE
+    cell = 2 * box[:, 2, None, None] / GUIDE_SIDE
     wide = F.pad(flow, (1, 1, 1, 1), "replicate")
     across = (wide[:, :, 1:-1, 2:] - wide[:, :, 1:-1, :-2]) / (2 * cell[:, None])
     down = (wide[:, :, 2:, 1:-1] - wide[:, :, :-2, 1:-1]) / (2 * cell[:, None])
@@ -169,7 +169,7 @@ def spread(mask: Tensor) -> Tensor:
 def draw_face(rig: Rig, pose: Pose, box: Tensor) -> tuple[Tensor, Tensor]:
     """The face mesh on the boxes: flow (B, 2, G, G), and how far inside its border a cell lies (B, 1, G, G), 0..1."""
     values = torch.cat([(rig.face - pose.face)[:, :MESH, :2], inner(rig, pose)], -1)
-    out = draw_mesh(to_box(pose.face[:, :MESH], box), face_buckets(rig.grain, rig.face.device), values, GUIDE)
+    out = draw_mesh(to_box(pose.face[:, :MESH], box), face_buckets(rig.grain, rig.face.device), values, GUIDE_SIDE)
     return out[:, :2], out[:, 2:].clamp(0, 1)
 
 
@@ -189,7 +189,7 @@ def inner(rig: Rig, pose: Pose) -> Tensor:
 def face_area(rig: Rig, pose: Pose, box: Tensor) -> Tensor:
     """How much of each cell of the boxes the face mesh takes (B, 1, G, G), 0..1."""
     buckets, everywhere = face_buckets(rig.grain * FINER, rig.face.device), torch.ones_like(pose.face[:, :MESH, :1])
-    taken = draw_mesh(to_box(pose.face[:, :MESH], box), buckets, everywhere, GUIDE * FINER)
+    taken = draw_mesh(to_box(pose.face[:, :MESH], box), buckets, everywhere, GUIDE_SIDE * FINER)
     return F.avg_pool2d((taken > 0).to(taken.dtype), FINER)
 
 
@@ -214,7 +214,7 @@ def eyeballs(rig: Rig, pose: Pose, grid: Tensor) -> tuple[Tensor, Tensor]:
     place = ((grid + flow).movedim(2, -1) - centre) / half
     holes = rig.holes[:, 1:].flatten(0, 1).unsqueeze(1)  # an eye is a batch of its own
     seen = F.grid_sample(holes, place.flatten(0, 1), "bilinear", "zeros", False)
-    return flow, seen.view(-1, 2, GUIDE, GUIDE)
+    return flow, seen.view(-1, 2, GUIDE_SIDE, GUIDE_SIDE)
 
 
 def inverse(matrix: Tensor) -> Tensor:
@@ -233,7 +233,7 @@ def carry(rig: Rig, pose: Pose, points: Tensor, skin: Tensor) -> Tensor:
 
 
 def tokens(rig: Rig, pose: Pose) -> Tensor:
-    """(B, `TOKENS`, `TOKEN_WIDTH`) motion relative to the picture's own face, units near 1."""
+    """(B, `MOTION_TOKENS`, `MOTION_TOKEN_WIDTH`) motion relative to the picture's own face, units near 1."""
     rest = rig.frame.undo(rig.face)
     change = (pose.local - rest) * 5
 
@@ -242,8 +242,8 @@ def tokens(rig: Rig, pose: Pose) -> Tensor:
         return (now - then)[:, :2] * 10
 
     def group(indices: tuple[int, ...], *extra: Tensor) -> Tensor:
-        parts = torch.cat([take(change, indices)[..., :2].flatten(1), *extra], 1)[:, :TOKEN_WIDTH]
-        return F.pad(parts, (0, TOKEN_WIDTH - parts.shape[1]))
+        parts = torch.cat([take(change, indices)[..., :2].flatten(1), *extra], 1)[:, :MOTION_TOKEN_WIDTH]
+        return F.pad(parts, (0, MOTION_TOKEN_WIDTH - parts.shape[1]))
 
     opening = (take(pose.local, (14, 145, 374)) - take(pose.local, (13, 159, 386)))[..., 1] * 5  # mouth, eyes
     move = (pose.frame.shift - rig.frame.shift) / rig.frame.scale[:, None]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.closeups.mouth import HIGH, WIDE
 from models.geometry.body import drive_body
 from models.geometry.constants import take
 from models.geometry.openings import (
@@ -25,9 +24,9 @@ from models.geometry.openings import (
     within,
 )
 from models.geometry.rig import Rig
-from models.geometry.shading import SIDE, shading
+from models.geometry.shading import shading
 from models.geometry.topology import Frame, head_frame
-from models.motion import Driver
+from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE, Driver
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,10 @@ def rest_pose(rig: Rig) -> Pose:
     """The picture's own pose."""
     local = rig.frame.undo(rig.face)
     eye = torch.eye(3, device=rig.face.device).expand(len(rig), -1, -1)
-    shade, mouth = rig.face.new_zeros(len(rig), 1, SIDE, SIDE), rig.face.new_zeros(len(rig), 4, HIGH, WIDE)
+    shade, mouth = (
+        rig.face.new_zeros(len(rig), 1, SHADE_SIDE, SHADE_SIDE),
+        rig.face.new_zeros(len(rig), 4, MOUTH_ROWS, MOUTH_COLUMNS),
+    )
     return Pose(rig.face, local, eye, rig.body[..., :3], rig.frame, shade, mouth)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kernels.mesh import Bucket, draw_mesh
+from models.config import GUIDE_SIDE
 from models.geometry.body import body_canonical, border_pins, complete_body, skin_weights
 from models.geometry.grid import box_grid, smoothstep, to_box
 from models.geometry.inpaint import dilate, pull_push
@@ -21,7 +22,6 @@ from models.geometry.openings import opening
 from models.geometry.shading import lit
 from models.geometry.topology import EXTENTS, INNER_LIPS, LEFT_LID, MESH, RIGHT_LID, Frame, head_frame, topology
 
-GUIDE = 128  # side of the guidance maps
 GROWTH = 1.6  # triangles may grow by this before they leave gaps
 LATTICE = 37  # vertices along one side of the grid mesh
 REACH = 1.2  # the grid mesh spans this much of the box, so that what moves in from outside is there
@@ -36,7 +36,7 @@ class Rig:
     image (B, 3, S, S) RGB 0..1; matte (B, 1, S, S) 0..1; plate (B, 3, S, S) the background with the person taken out;
     face (B, 478, 3); body (B, 33, 4), joints that nobody saw are guessed and have visibility 0;
     focus (B, 3): centre x, y and half side of the square box that the network draws.
-    canonical (B, 3, G, G): canonical coordinates of the picture on the focus box, G = `GUIDE`.
+    canonical (B, 3, G, G): canonical coordinates of the picture on the focus box, G = `GUIDE_SIDE`.
     layer (B, 4, 2S−1, 2S−1): the person's colour, premultiplied (image − (1 − matte)·plate), and the matte, with a
     sharp interpolated sample between each two pixels, so that bilinear sampling of it neither blurs nor moves the
     picture. holes (B, 3, G, G): the picture's own openings on the focus box: mouth, right eye, left eye.
@@ -101,7 +101,7 @@ class Rig:
         flat = lattice.flatten(1, 2)
         pull, depth = border_pull(frame, face, flat)
         skin = skin_weights(frame, body, flat, depth)
-        near = dilate(F.adaptive_max_pool2d(matte, min(GUIDE, image.shape[-1])), 3)
+        near = dilate(F.adaptive_max_pool2d(matte, min(GUIDE_SIDE, image.shape[-1])), 3)
         seen = F.grid_sample(near, flat[:, None], "nearest", "border", False)[:, 0, 0] > 0.02
         triangles = lattice_triangles(image.device)
         layer = between(torch.cat([image - (1 - matte) * plate, matte], 1))
@@ -251,22 +251,22 @@ def canonical_map(frame: Frame, face: Tensor, body: Tensor, focus: Tensor) -> Te
     In the face those of the canonical mesh, whosever face it is; towards hair and neck they pass over into places on
     the skull, and from the neck into those of a body in a T-pose.
     """
-    points = box_grid(focus, GUIDE).flatten(1, 2)
+    points = box_grid(focus, GUIDE_SIDE).flatten(1, 2)
     pull, depth = border_pull(frame, face, points)
     template = topology(face.device).canonical[:MESH]
     own = frame.undo(face)[:, :MESH]
     place = frame.undo(torch.cat([points, depth.unsqueeze(-1)], -1))
     place = place + pull @ (template - own)[:, topology(face.device).oval]
     place = body_canonical(body, skin_weights(frame, body, points, depth), points, place)
-    place = place.mT.reshape(len(face), 3, GUIDE, GUIDE)
+    place = place.mT.reshape(len(face), 3, GUIDE_SIDE, GUIDE_SIDE)
     buckets = face_buckets(grain(frame, focus), face.device)
-    drawn = draw_mesh(to_box(face[:, :MESH], focus), buckets, F.pad(template, (0, 1), value=1.0)[None], GUIDE)
+    drawn = draw_mesh(to_box(face[:, :MESH], focus), buckets, F.pad(template, (0, 1), value=1.0)[None], GUIDE_SIDE)
     return torch.lerp(place, drawn[:, :3], drawn[:, 3:].clamp(0, 1))
 
 
 def grain(frame: Frame, focus: Tensor) -> float:
     """Guidance cells per canonical unit, the largest of a batch."""
-    return float((frame.scale / focus[:, 2]).max()) * GUIDE / 2
+    return float((frame.scale / focus[:, 2]).max()) * GUIDE_SIDE / 2
 
 
 def face_buckets(cells: float, device: torch.device) -> list[Bucket]:
@@ -280,7 +280,7 @@ def face_buckets(cells: float, device: torch.device) -> list[Bucket]:
 def own_openings(face: Tensor, focus: Tensor) -> Tensor:
     """(B, 3, G, G) mouth, right and left eye of landmarks (B, 478, 3) on the focus boxes."""
     at = to_box(face[..., :2], focus)
-    return torch.cat([opening(at[:, list(ring)], GUIDE) for ring in (INNER_LIPS, RIGHT_LID, LEFT_LID)], 1)
+    return torch.cat([opening(at[:, list(ring)], GUIDE_SIDE) for ring in (INNER_LIPS, RIGHT_LID, LEFT_LID)], 1)
 
 
 def clean_plate(image: Tensor, matte: Tensor) -> Tensor:

@@ -19,9 +19,9 @@ from kernels.shade import LIGHT
 from models.geometry.constants import floats
 from models.geometry.grid import smoothstep
 from models.geometry.topology import MESH, SKIN, topology
+from models.motion import SHADE_SIDE
 
-SIDE = 32  # cells along the square
-FINE = 2 * SIDE  # cells in which skin is looked at
+FINE = 2 * SHADE_SIDE  # cells in which skin is looked at
 CENTRE, HALF = (0.0, 0.3), 1.1  # of the square, canonical units
 SEEN = 0.05  # least weight of which a mean can be told
 FOREIGN = 0.7  # log of brightness: what changes by as much is no light but a hand

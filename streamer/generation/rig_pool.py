@@ -7,10 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.geometry.rig import BATCHED, GUIDE, Rig
+from models.config import GUIDE_SIDE
+from models.geometry.rig import BATCHED, Rig
 from streamer.generation.tensor_tree import each, tensors
 
-GRAIN = GUIDE / 2  # of a head whose outer eye corners are half a canvas apart: none is larger, windows are wide enough
+GRAIN = (
+    GUIDE_SIDE / 2
+)  # of a head whose outer eye corners are half a canvas apart: none is larger, windows are wide enough
 
 
 class Rigs:

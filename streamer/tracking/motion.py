@@ -9,9 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.closeups.mouth import HIGH, WIDE
-from models.geometry.shading import SIDE
-from models.motion import Driver
+from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE, Driver
 from streamer.generation.transfer import upload
 from streamer.tracking.head_pose import CANONICAL, head_pose
 
@@ -46,8 +44,8 @@ class Motion:
     hands: Array = field(default_factory=lambda: np.zeros((2, 21, 4), np.float32))
     head: Array = field(default_factory=lambda: np.eye(3, dtype=np.float32))
     torso: Array = field(default_factory=lambda: np.zeros((2, 4), np.float32))
-    shade: Array = field(default_factory=lambda: np.zeros((SIDE, SIDE, 2), np.float32))
-    mouth: Array = field(default_factory=lambda: np.zeros((HIGH, WIDE, 4), np.float32))
+    shade: Array = field(default_factory=lambda: np.zeros((SHADE_SIDE, SHADE_SIDE, 2), np.float32))
+    mouth: Array = field(default_factory=lambda: np.zeros((MOUTH_ROWS, MOUTH_COLUMNS, 4), np.float32))
     stages: dict[str, float] = field(default_factory=dict)
 
     @classmethod

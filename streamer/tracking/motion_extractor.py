@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 import torch
 
-from models.closeups.mouth import HIGH, WIDE
-from models.geometry.shading import SIDE
+from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE
 from streamer.frames import CameraFrame, Image
 from streamer.runtime.stopwatch import Stopwatch
 from streamer.tracking.body_tracker import FORGET, LimbThread, LimbTracker
@@ -74,7 +73,10 @@ class MotionExtractor:
         face = self._face.track(rgb, body)
         watch.lap("face")
         confidence = 0.0 if face is None else _confidence(face, rgb.shape)
-        shade, mouth = np.zeros((SIDE, SIDE, 2), np.float32), np.zeros((HIGH, WIDE, 4), np.float32)
+        shade, mouth = (
+            np.zeros((SHADE_SIDE, SHADE_SIDE, 2), np.float32),
+            np.zeros((MOUTH_ROWS, MOUTH_COLUMNS, 4), np.float32),
+        )
         if face is not None:
             face = self._skin.track(rgb, frame.captured, face, confidence)
             watch.lap("skin")

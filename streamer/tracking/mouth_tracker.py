@@ -5,8 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from models.closeups.mouth import CHEEKS, HIGH, WHITES, WIDE
+from models.closeups.mouth import CHEEKS, WHITES
 from models.geometry.topology import INNER_LIPS
+from models.motion import MOUTH_COLUMNS, MOUTH_ROWS
 from streamer.frames import Image, look_at, nearby, pixels
 from streamer.tracking.motion import Array
 from streamer.tracking.running_average import Usual
@@ -30,7 +31,7 @@ class MouthTracker:
         usual = self._white.update(white(rgb, found), captured)
         places, apart = cells(found[_RING])
         weight = np.clip((apart - APART[0]) / (APART[1] - APART[0]), 0, 1)[None, :, None]
-        step = max(float(apart.max()) / HIGH, float(np.linalg.norm(places[0, -1] - places[0, 0])) / WIDE)
+        step = max(float(apart.max()) / MOUTH_ROWS, float(np.linalg.norm(places[0, -1] - places[0, 0])) / MOUTH_COLUMNS)
         shown = np.clip(look_at(rgb, places, step) / usual, 0, GLARE)
         return np.concatenate([shown, np.ones_like(shown[..., :1])], -1) * weight
 
@@ -43,10 +44,10 @@ def cells(ring: Array) -> tuple[Array, Array]:
     axis = (end - start) / max(float(np.linalg.norm(end - start)), 1e-3)
     turn = np.array([axis, [-axis[1], axis[0]]], np.float32)  # to where the corners are level
     level = (ring - start) @ turn.T
-    across = (np.arange(WIDE, dtype=np.float32) + 0.5) / WIDE * level[_HALF, 0]
+    across = (np.arange(MOUTH_COLUMNS, dtype=np.float32) + 0.5) / MOUTH_COLUMNS * level[_HALF, 0]
     top = lip(level[: _HALF + 1], across)
     apart = lip(np.concatenate([level[_HALF:], level[:1]]), across) - top
-    down = top + (np.arange(HIGH, dtype=np.float32)[:, None] + 0.5) / HIGH * apart
+    down = top + (np.arange(MOUTH_ROWS, dtype=np.float32)[:, None] + 0.5) / MOUTH_ROWS * apart
     return np.stack([np.broadcast_to(across, down.shape), down], -1) @ turn + start, apart
 
 

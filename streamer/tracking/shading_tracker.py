@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.shade import LIGHT
-from models.geometry.shading import FINE, HALF, SEEN, SIDE, square
+from models.geometry.shading import FINE, HALF, SEEN, square
 from models.geometry.topology import MESH, topology
+from models.motion import SHADE_SIDE
 from streamer.frames import Image, look_at, nearby, pixels
 from streamer.tracking.motion import Array
 from streamer.tracking.running_average import Usual
@@ -32,18 +33,18 @@ class ShadeTracker:
         log, weight = look(rgb, face)
         total = float(weight.sum())
         if total < 1:
-            return np.zeros((SIDE, SIDE, 2), np.float32)
+            return np.zeros((SHADE_SIDE, SHADE_SIDE, 2), np.float32)
         usual = self._usual.update(float((log * weight).sum()) / total, captured)
         sums = np.stack([(log - np.float32(usual)) * weight, weight], -1)
         blurred = cv2.GaussianBlur(sums, (0, 0), BLUR * FINE / (2 * HALF), borderType=cv2.BORDER_CONSTANT)
-        coarse = np.asarray(cv2.resize(blurred, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32)
+        coarse = np.asarray(cv2.resize(blurred, (SHADE_SIDE, SHADE_SIDE), interpolation=cv2.INTER_AREA), np.float32)
         share = coarse[..., 1:]  # at the skin's border it is a half
         return coarse * (np.minimum(2 * share, 1) / np.maximum(share, SEEN))
 
 
 def look(rgb: Image, face: Array) -> tuple[Array, Array]:
-    """Log of the skin's brightness (m, m) on the canonical square, m = 2·`SIDE`, and how well it is seen (m, m), 0..1:
-    openings, and what is turned away, not at all.
+    """Log of the skin's brightness (m, m) on the canonical square, m = 2·`SHADE_SIDE`, and how well it is seen
+    (m, m), 0..1: openings, and what is turned away, not at all.
     """
     corners, shares, skin, cell = _square()
     rgb, found = nearby(rgb, pixels(face[:MESH, :2], rgb.shape))

@@ -8,8 +8,9 @@ from torch import Tensor
 from torch.nn.functional import max_pool2d
 
 from models.compositor import compose
+from models.config import GUIDE_SIDE, MOTION_TOKEN_WIDTH, MOTION_TOKENS
 from models.geometry.body import HOLD, PIN, drive_body, hold
-from models.geometry.guidance import TOKEN_WIDTH, TOKENS, guide, inner
+from models.geometry.guidance import guide, inner
 from models.geometry.openings import (
     EYES,
     LIP_PAIRS,
@@ -21,7 +22,7 @@ from models.geometry.openings import (
     within,
 )
 from models.geometry.retarget import Strength, rest_pose, retarget
-from models.geometry.rig import GUIDE, Rig
+from models.geometry.rig import Rig
 from models.geometry.topology import Frame, head_frame, nearest_rotation, topology
 from models.motion import Driver
 from streamer.generation.tensor_tree import tensors
@@ -211,7 +212,7 @@ def test_opening_a_closed_mouth_is_unsure_and_dark(rig: Rig) -> None:
     inside = guidance.holes[:, :1] > 0.9
     assert inside.sum() > 5
     assert guidance.confidence[inside].max() < 0.2
-    assert guide(rig, rest_pose(rig)).confidence[0, 0, GUIDE // 2, GUIDE // 2] > 0.99
+    assert guide(rig, rest_pose(rig)).confidence[0, 0, GUIDE_SIDE // 2, GUIDE_SIDE // 2] > 0.99
 
 
 def test_batch_equals_singles(rig: Rig) -> None:
@@ -246,10 +247,10 @@ def test_stack_of_tight_and_wide(rig: Rig, small: Rig) -> None:
 
 def test_shapes_and_ranges(small: Rig) -> None:
     guidance = guide(small, retarget(small, driver(rotation=turn(0.3)), driver()))
-    assert guidance.flow.shape == guidance.focus_flow.shape == (1, 2, GUIDE, GUIDE)
-    assert guidance.canonical.shape == (1, 3, GUIDE, GUIDE)
-    assert guidance.holes.shape == (1, 2, GUIDE, GUIDE)
-    assert guidance.tokens.shape == (1, TOKENS, TOKEN_WIDTH)
+    assert guidance.flow.shape == guidance.focus_flow.shape == (1, 2, GUIDE_SIDE, GUIDE_SIDE)
+    assert guidance.canonical.shape == (1, 3, GUIDE_SIDE, GUIDE_SIDE)
+    assert guidance.holes.shape == (1, 2, GUIDE_SIDE, GUIDE_SIDE)
+    assert guidance.tokens.shape == (1, MOTION_TOKENS, MOTION_TOKEN_WIDTH)
     for share in (guidance.alpha, guidance.focus_alpha, guidance.area, guidance.confidence, guidance.holes):
         assert share.min() >= 0 and share.max() <= 1
 
@@ -260,11 +261,11 @@ def test_a_turned_face_and_what_is_behind_it_are_told_apart(small: Rig) -> None:
     assert torch.where(area == 1, flow - front, 0).abs().max() == 0
     assert torch.where(area == 0, flow - behind, 0).abs().max() == 0
     edge = (area > 0) & (area < 1)
-    apart = torch.where(edge, (front - behind).norm(dim=1, keepdim=True), 0) * GUIDE / 2
+    apart = torch.where(edge, (front - behind).norm(dim=1, keepdim=True), 0) * GUIDE_SIDE / 2
     assert apart.max() > 1  # cells: one map of both would be torn there, …
     most = max_pool2d(torch.where(area >= 0.5, front, -9), 9, 1, 4)
     least = -max_pool2d(torch.where(area >= 0.5, -front, -9), 9, 1, 4)
-    beyond = torch.where(edge, torch.maximum(front - most, least - front), 0) * GUIDE / 2
+    beyond = torch.where(edge, torch.maximum(front - most, least - front), 0) * GUIDE_SIDE / 2
     assert beyond.max() < 0.5  # … where the face's own goes on as it is inside
 
 
@@ -291,7 +292,7 @@ def test_tokens_are_zero_at_rest_but_for_state(rig: Rig) -> None:
 def test_canonical_of_the_reference_is_the_template(rig: Rig) -> None:
     canonical = guide(rig, rest_pose(rig)).canonical
     for landmark in (1, 10, 152, 50, 280):
-        x, y = ((rig.face[0, landmark, :2] + 1) * GUIDE / 2 - 0.5).round().long().tolist()
+        x, y = ((rig.face[0, landmark, :2] + 1) * GUIDE_SIDE / 2 - 0.5).round().long().tolist()
         here = canonical[0, :, y, x]
         assert (here - topology().canonical[landmark]).norm() < 0.12
 
@@ -305,13 +306,13 @@ class Say:
 
 
 def edit(keep: float, alpha: float = 0.0) -> Say:
-    side = 2 * GUIDE
+    side = 2 * GUIDE_SIDE
     grey = torch.full((1, 3, side, side), 0.5)
     return Say(
-        torch.zeros(1, 2, GUIDE, GUIDE),
+        torch.zeros(1, 2, GUIDE_SIDE, GUIDE_SIDE),
         torch.full((1, 1, side, side), keep),
         grey,
-        torch.full((1, 1, GUIDE, GUIDE), alpha),
+        torch.full((1, 1, GUIDE_SIDE, GUIDE_SIDE), alpha),
     )
 
 
@@ -376,7 +377,7 @@ def test_canvas_border_never_opens() -> None:
     rig = drawn_face(scale=0.28)  # its body is cut by the lower border
     pose = retarget(rig, driver(0.28, shift=(0.0, -0.2, 0.0)), driver(0.28))
     guidance = guide(rig, pose)
-    bottom = guidance.flow[0, 1, -1] + (1 - 1 / GUIDE)
+    bottom = guidance.flow[0, 1, -1] + (1 - 1 / GUIDE_SIDE)
     assert bottom[guidance.alpha[0, 0, -1] > 0.5].max() < 1.0 + 1e-3
 
 

@@ -31,7 +31,7 @@ LARGE = 2  # kind of sample; every other one is left out: a webcam sees few and 
 
 @dataclass(frozen=True, slots=True)
 class Baked:
-    """B samples of T frames on the focus box, s = SIDE, G = GUIDE.
+    """B samples of T frames on the focus box, s = SIDE, G = GUIDE_SIDE.
 
     picture, plate (B, 3, s, s), matte (B, 1, s, s), mouth (B, 3): the reference. rest_*: guidance of its own pose. maps
     (B, T, 6, G, G), canonical (B, T, 3, G, G), tokens (B, T, M, C): guidance. face (B, T, 478, 3), stance (B, T, 13):

@@ -7,17 +7,17 @@ import torch
 from torch import Tensor
 
 from models.closeups.inputs import Sight, Still, Subject, patches, see, sights, stand, stills, told
-from models.closeups.mouth import CHEEKS, HIGH, TONE, WHITES, WIDE, laid, settled, white
+from models.closeups.mouth import CHEEKS, TONE, WHITES, laid, settled, white
 from models.closeups.teeth import tones
 from models.closeups.window import MOUTH_VIEW
 from models.compositor import compose
-from models.config import ModelConfig
+from models.config import GUIDE_SIDE, ModelConfig
 from models.dit import Edit
-from models.geometry.guidance import GUIDE, guide
+from models.geometry.guidance import guide
 from models.geometry.openings import LOWER_LIP
 from models.geometry.retarget import Pose, Strength, retarget
 from models.geometry.rig import Rig
-from models.motion import Driver
+from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, Driver
 from tests.support.faces import drawn_face
 
 SMALL = ModelConfig(mouth_side=32, eye_side=16, mouth_channels=(8, 8, 8), eye_channels=(8, 8, 8))
@@ -25,9 +25,9 @@ TEETH, DARK = 0.9, 0.1
 
 
 def mouth(upper: float = TEETH, lower: float = DARK, weight: float = 1.0) -> Tensor:
-    """(1, HIGH, WIDE, 4) teeth above the dark."""
-    cells = torch.full((1, HIGH, WIDE, 4), upper)
-    cells[:, HIGH // 2 :] = lower
+    """(1, MOUTH_ROWS, MOUTH_COLUMNS, 4) teeth above the dark."""
+    cells = torch.full((1, MOUTH_ROWS, MOUTH_COLUMNS, 4), upper)
+    cells[:, MOUTH_ROWS // 2 :] = lower
     cells[..., 3] = 1
     return cells * weight
 
@@ -42,7 +42,7 @@ def ring(left: float = -0.6, right: float = 0.4, top: float = -0.2, low: float =
 
 def test_cells_fill_the_opening_from_corner_to_corner_and_from_lip_to_lip() -> None:
     cells = mouth().permute(0, 3, 1, 2)
-    cells[:, 0] = torch.linspace(0, 1, WIDE)  # a ramp from corner to corner
+    cells[:, 0] = torch.linspace(0, 1, MOUTH_COLUMNS)  # a ramp from corner to corner
     found = laid(cells, ring(), 96)[0]
     line = (torch.arange(96) * 2 + 1) / 96 - 1
     row, column = int((line - 0.0).abs().argmin()), int((line + 0.1).abs().argmin())
@@ -120,7 +120,7 @@ def test_drivers_of_a_batch_show_their_own_mouths() -> None:
         paint = torch.full((count, 3, side, side), 0.5)
         out += [torch.zeros(count, 2, side // 2, side // 2), torch.ones(count, 1, side, side), paint]
     done = patches(sight, eyes, out, looks[0], pose.mouth)
-    edit = Edit(*(torch.zeros(2, k, n, n) for k, n in ((2, GUIDE), (1, 128), (3, 128), (1, GUIDE))))
+    edit = Edit(*(torch.zeros(2, k, n, n) for k, n in ((2, GUIDE_SIDE), (1, 128), (3, 128), (1, GUIDE_SIDE))))
     edit = replace(edit, keep=1 - edit.keep)
     picture = compose(rigs, guide(rigs, pose), edit, None, done)[:, :3].mean(1)
     x, (top, low) = 64, ((pose.face[0, [13, 14], 1] + 1) * 64).tolist()

@@ -8,11 +8,12 @@ from kernels.mesh import Bucket
 from models.closeups.inputs import VIEWS, Patch, Retouch
 from models.closeups.window import Window
 from models.compositor import compose
+from models.config import GUIDE_SIDE
 from models.dit import Edit
 from models.geometry.constants import floats, places, put, take
 from models.geometry.guidance import guide
 from models.geometry.retarget import Strength, retarget
-from models.geometry.rig import GUIDE, Rig
+from models.geometry.rig import Rig
 from models.motion import Driver
 from tests.support.faces import drawn_face
 from tests.support.host import Alert
@@ -58,7 +59,7 @@ def test_a_frame_asks_nothing_of_the_host(whole: bool, monkeypatch: pytest.Monke
     assert rig.whole == whole
     driver = Driver(rig.face, rig.body, rig.face.new_zeros(2, 2, 21, 4))
     strength = Strength(*torch.ones(5, 2, device="meta"))
-    sides = ((2, GUIDE), (1, 16), (3, 16), (1, GUIDE))
+    sides = ((2, GUIDE_SIDE), (1, 16), (3, 16), (1, GUIDE_SIDE))
     edit = Edit(*(rig.focus.new_full((2, channels, side, side), 0.5) for channels, side in sides))
 
     def frame() -> Tensor:

@@ -10,9 +10,9 @@ from kernels.shade import LIGHT
 from models.compositor import compose
 from models.geometry.guidance import guide
 from models.geometry.retarget import Strength, retarget
-from models.geometry.shading import CENTRE, HALF, MOST, SIDE, gains, lit, shading
+from models.geometry.shading import CENTRE, HALF, MOST, gains, lit, shading
 from models.geometry.topology import topology
-from models.motion import Driver
+from models.motion import SHADE_SIDE, Driver
 from tests.support.faces import drawn_face
 
 ONE = torch.ones(1)
@@ -20,7 +20,7 @@ ONE = torch.ones(1)
 
 def skin(log: float, weight: float = 1.0) -> Tensor:
     """(1, n, n, 2) skin that is everywhere equally bright."""
-    return torch.tensor([log * weight, weight]).expand(1, SIDE, SIDE, 2)
+    return torch.tensor([log * weight, weight]).expand(1, SHADE_SIDE, SHADE_SIDE, 2)
 
 
 def test_only_what_changes_is_taken_over() -> None:
@@ -41,8 +41,8 @@ def test_a_strong_light_is_weakened_and_a_hand_is_none() -> None:
 
 
 def test_it_lies_where_it_lay_on_the_driver() -> None:
-    shade = torch.zeros(1, 1, SIDE, SIDE)
-    shade[..., SIDE // 2 :] = 0.3  # to the right
+    shade = torch.zeros(1, 1, SHADE_SIDE, SHADE_SIDE)
+    shade[..., SHADE_SIDE // 2 :] = 0.3  # to the right
     face = topology().canonical[[234, 454, 10]]  # right edge, left edge, and the middle of the forehead
     canonical = torch.stack([face, face + 3 * HALF], 1).permute(2, 0, 1)[None]  # (1, 3, 3, 2): on the face, and beyond
     gain = gains(shade, canonical)
@@ -62,7 +62,7 @@ def test_drawn_skin_of_one_colour_knows_no_light() -> None:
 def test_a_shadow_falls_on_the_picture(scale: float) -> None:
     """scale: .12 makes the focus box a part of the canvas."""
     rig = drawn_face(scale=scale)
-    still, side = Driver.of_face(rig.face), torch.linspace(-HALF, HALF, SIDE) + CENTRE[0]
+    still, side = Driver.of_face(rig.face), torch.linspace(-HALF, HALF, SHADE_SIDE) + CENTRE[0]
     dark = skin(0.0).clone()
     dark[:, :, side < 0, 0] = -0.11
 

@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from models.closeups.mouth import CHEEKS, HIGH, WHITES, WIDE
+from models.closeups.mouth import CHEEKS, WHITES
 from models.geometry.topology import INNER_LIPS
+from models.motion import MOUTH_COLUMNS, MOUTH_ROWS
 from streamer.frames import pixels
 from streamer.tracking.head_pose import CANONICAL, Similarity, rotation_matrix
 from streamer.tracking.motion import Motion, blend, to_driver
@@ -48,15 +49,15 @@ def look(face, rgb=None):
 
 def middle(mouth, row):
     """The colour of a quarter of the cells, in their middle."""
-    rows = slice(2, 6) if row == "upper" else slice(HIGH - 6, HIGH - 2)
-    part = mouth[rows, WIDE // 4 : -WIDE // 4]
+    rows = slice(2, 6) if row == "upper" else slice(MOUTH_ROWS - 6, MOUTH_ROWS - 2)
+    part = mouth[rows, MOUTH_COLUMNS // 4 : -MOUTH_COLUMNS // 4]
     return part[..., :3].sum((0, 1)) / part[..., 3].sum()
 
 
 def test_teeth_and_tongue_are_told_as_shares_of_white():
     mouth = look(person())
-    assert mouth.shape == (HIGH, WIDE, 4) and mouth.dtype == np.float32
-    assert mouth[:, WIDE // 2, 3].min() == 1
+    assert mouth.shape == (MOUTH_ROWS, MOUTH_COLUMNS, 4) and mouth.dtype == np.float32
+    assert mouth[:, MOUTH_COLUMNS // 2, 3].min() == 1
     np.testing.assert_allclose(middle(mouth, "upper"), np.array(TOOTH) / 200, atol=0.02)
     np.testing.assert_allclose(middle(mouth, "lower"), np.array(TONGUE) / 200, atol=0.02)
 
@@ -85,7 +86,7 @@ def test_white_is_the_lighter_of_cheeks_and_eyes():
 
 def test_shut_lips_tell_nothing():
     assert look(person(gap=-0.1)).max() == 0
-    barely = look(person(gap=0.03, size=0.15))[:, WIDE // 2, 3]
+    barely = look(person(gap=0.03, size=0.15))[:, MOUTH_COLUMNS // 2, 3]
     assert 0 <= barely.max() < 1
     assert look(person(gap=0.3, size=0.02))[..., 3].min() == 0  # far away there are no pixels to tell by
 
@@ -104,9 +105,9 @@ def test_white_follows_the_light_and_is_taken_anew_after_a_while():
 def test_a_mirror_swaps_its_sides_and_a_blend_is_between():
     face = person()
     motion = Motion(0.0, face, 1.0, mouth=look(face, picture(face, right=(30, 30, 30))))
-    side = slice(2, WIDE // 3)
-    assert motion.mouth[HIGH - 4, side, 0].mean() < 0.3 < motion.mirrored().mouth[HIGH - 4, side, 0].mean()
+    side = slice(2, MOUTH_COLUMNS // 3)
+    assert motion.mouth[MOUTH_ROWS - 4, side, 0].mean() < 0.3 < motion.mirrored().mouth[MOUTH_ROWS - 4, side, 0].mean()
     np.testing.assert_array_equal(motion.mirrored().mirrored().mouth, motion.mouth)
     half = blend(Motion(0.0, face, 1.0), motion, 0.5)
     np.testing.assert_allclose(half.mouth, motion.mouth / 2, atol=1e-6)
-    assert to_driver([motion, half], "cpu").mouth.shape == (2, HIGH, WIDE, 4)
+    assert to_driver([motion, half], "cpu").mouth.shape == (2, MOUTH_ROWS, MOUTH_COLUMNS, 4)

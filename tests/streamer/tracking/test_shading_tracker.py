@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from kernels.shade import LIGHT
-from models.geometry.shading import CENTRE, HALF, SIDE
+from models.geometry.shading import CENTRE, HALF
 from models.geometry.topology import INNER_LIPS
+from models.motion import SHADE_SIDE
 from streamer.frames import pixels
 from streamer.tracking.head_pose import CANONICAL, Similarity, rotation_matrix
 from streamer.tracking.motion import Motion, blend, to_driver
@@ -39,7 +40,7 @@ def change(light):
 
 def brightness(shade, name):
     """Mean log at a place."""
-    x, y = ((np.array(CHEEKS[name]) - CENTRE) / HALF + 1) * SIDE / 2
+    x, y = ((np.array(CHEEKS[name]) - CENTRE) / HALF + 1) * SHADE_SIDE / 2
     value, weight = shade[int(y), int(x)]
     assert weight > 0.9
     return value / weight
@@ -63,7 +64,9 @@ def test_it_goes_along_with_the_face(moved):
 def test_what_is_turned_away_is_not_seen():
     face = person(turn=(0.0, 1.1, 0.0))
     shade = ShadeTracker().track(picture(face), 0, face)
-    weights = [shade[SIDE // 2 - 2 : SIDE // 2 + 6, columns, 1].mean() for columns in (slice(3, 7), slice(-7, -3))]
+    weights = [
+        shade[SHADE_SIDE // 2 - 2 : SHADE_SIDE // 2 + 6, columns, 1].mean() for columns in (slice(3, 7), slice(-7, -3))
+    ]
     assert min(weights) < 0.3 and max(weights) > 0.5
 
 
@@ -108,4 +111,4 @@ def test_motions_carry_it():
     np.testing.assert_allclose(blend(a, b, 0.25).shade, 0.75 * one + 0.25 * other, atol=1e-6)
     swapped = b.mirrored().shade
     assert brightness(swapped, "left") == pytest.approx(brightness(other, "right"), abs=0.01)
-    assert to_driver([a, Motion.still(face)], "cpu").shade.shape == (2, SIDE, SIDE, 2)
+    assert to_driver([a, Motion.still(face)], "cpu").shade.shape == (2, SHADE_SIDE, SHADE_SIDE, 2)
