@@ -23,7 +23,7 @@ from kernels.ring import ring_attention, store
 from models.cache import REFERENCE_POSITION, Cache
 from models.closeups.inputs import Closeups, conv
 from models.config import CANONICAL_BANDS, CODE_BANDS, ModelConfig
-from models.geometry.constants import floats
+from models.geometry.constants import const_floats
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]  # (layer, q, k, v) of this frame -> (B, H, N, D)
 Recall = Callable[["Block", Tensor, Tensor, Tensor], Tensor]  # the same, q and k before their norm
@@ -71,7 +71,7 @@ class Edit:
 
 def sinusoids(x: Tensor, bands: int) -> Tensor:
     """(B, K, ...) -> (B, 2·K·bands, ...): sin and cos at octaves π/2, π, 2π … (Mildenhall et al. 2020)."""
-    octaves = floats(tuple(math.pi / 2 * 2**band for band in range(bands)), x.device).to(x.dtype)
+    octaves = const_floats(tuple(math.pi / 2 * 2**band for band in range(bands)), x.device).to(x.dtype)
     angles = (x[:, :, None] * octaves.view(1, 1, -1, *[1] * (x.dim() - 2))).flatten(1, 2)
     return torch.cat([angles.sin(), angles.cos()], 1)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.geometry.constants import floats
+from models.geometry.constants import const_floats
 from models.geometry.grid import smoothstep, unit_grid
 
 RINGS = tuple(k / 8 for k in range(11))  # radii of the profile, in those of the iris; beyond the last all is white
@@ -25,7 +25,7 @@ def eyeball(picture: Tensor, opening: Tensor, pupil: Tensor, radius: Tensor) -> 
     irises (B,), window units → whole eyeballs (B, 3, n, n), and how far they are known (B,) 0..1.
     """
     away = (unit_grid(picture.shape[-1], picture.device) - pupil[:, None, None]).norm(dim=-1) / radius[:, None, None]
-    rings = floats(RINGS, picture.device)
+    rings = const_floats(RINGS, picture.device)
     on = (1 - (away.clamp_max(RINGS[-1])[:, None] - rings[:, None, None]).abs() / RINGS[1]).clamp_min(0)
     seen, light = clear(opening), picture.mean(1, keepdim=True)
     vote = on * seen * (LIGHTER * smoothstep(*WHITE, away)[:, None] * light).exp()  # (B, K, n, n), between two rings

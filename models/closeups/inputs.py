@@ -30,7 +30,7 @@ from models.closeups.mouth import laid, settled, white
 from models.closeups.teeth import behind, own, teeth, tones
 from models.closeups.window import LEFT_EYE_VIEW, MOUTH_VIEW, RIGHT_EYE_VIEW, View, Window, fade
 from models.config import ModelConfig
-from models.geometry.constants import floats, take
+from models.geometry.constants import const_floats, gather_rows
 from models.geometry.grid import smoothstep, unit_grid
 from models.geometry.openings import height, opening
 from models.geometry.topology import Frame
@@ -226,7 +226,7 @@ def along(ring: Tensor, picture: Tensor) -> Tensor:
     near = (line[None, :, None] - corners[:, None, :, 0]).abs().argmin(-1)  # the nearer corner
     y = height(ring[:, : ring.shape[1] // 2 + 1], line)
     y = torch.where(y < 1, y, corners[..., 1].gather(1, near))
-    below = floats(EDGE, ring.device) * (2 / side)
+    below = const_floats(EDGE, ring.device) * (2 / side)
     spots = torch.stack([x[:, None].expand(-1, len(EDGE), -1), y[:, None] + below[:, None]], -1)
     found = F.grid_sample(picture, spots, "bilinear", "border", False)  # (B, 3, K, n)
     darkest = found.mean(1, keepdim=True).argmin(2, keepdim=True)
@@ -237,7 +237,7 @@ def along(ring: Tensor, picture: Tensor) -> Tensor:
 
 def points(face: Tensor, chosen: Sequence[tuple[int, ...]]) -> Tensor:
     """Places of k choices of landmarks (B, 478, 3), one after another: (k·B, N, 2)."""
-    return torch.cat([take(face, some)[..., :2] for some in chosen])
+    return torch.cat([gather_rows(face, some)[..., :2] for some in chosen])
 
 
 def openings(views: Sequence[View], window: Window, face: Tensor, side: int) -> Tensor:

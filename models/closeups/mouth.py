@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.closeups.teeth import tempered, weighted
-from models.geometry.constants import take
+from models.geometry.constants import gather_rows
 from models.geometry.grid import unit_grid
 from models.geometry.openings import edges
 
@@ -25,8 +25,8 @@ def white(picture: Tensor, face: Tensor) -> Tensor:
     """(B, 3) what is white in pictures (B, 3, S, S) 0..1 with landmarks (B, 478, 3), units of the map: the lighter of
     cheeks and eyes.
     """
-    start, end = (take(face, marks) for marks in zip(*WHITES, strict=True))
-    spots = torch.cat([take(face, CHEEKS), (start + end) / 2], 1)[:, None, :, :2]
+    start, end = (gather_rows(face, marks) for marks in zip(*WHITES, strict=True))
+    spots = torch.cat([gather_rows(face, CHEEKS), (start + end) / 2], 1)[:, None, :, :2]
     found = F.grid_sample(picture, spots, "bilinear", "border", False)[:, :, 0]  # (B, 3, N)
     cheek, eyes = found[..., : len(CHEEKS)].median(-1).values, found[..., len(CHEEKS) :]
     eye = eyes.gather(-1, eyes.mean(1, keepdim=True).argmax(-1, keepdim=True).expand(-1, 3, -1))[..., 0]

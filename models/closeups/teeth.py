@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.closeups.eyeball import clear
-from models.geometry.constants import floats
+from models.geometry.constants import const_floats
 from models.geometry.grid import smoothstep, unit_grid
 from models.geometry.openings import edges
 
@@ -113,5 +113,5 @@ def weighted(paint: Tensor, weight: Tensor) -> Tensor:
 def seams(side: int, device: torch.device) -> Tensor:
     """(1, 1, 1, side) 0..1: 1 where one upper tooth ends and the next begins."""
     across = unit_grid(side, device)[:, :1, :, :1].abs()  # (1, 1, side, 1)
-    near = (across - floats(SEAMS, device)).abs().amin(-1)
+    near = (across - const_floats(SEAMS, device)).abs().amin(-1)
     return torch.exp(-(near / SEAM).square())[:, None]

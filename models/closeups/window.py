@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from models.geometry.constants import floats
+from models.geometry.constants import const_floats
 from models.geometry.grid import smoothstep, unit_grid
 from models.geometry.topology import (
     INNER_LIPS,
@@ -72,7 +72,7 @@ class Window:
     @staticmethod
     def of(view: View, frame: Frame) -> Window:
         """On heads standing as the frames say; upright along the head's own vertical, which a turn does not shorten."""
-        spot = floats((view.centre,), frame.scale.device).expand(len(frame.scale), -1, -1)
+        spot = const_floats((view.centre,), frame.scale.device).expand(len(frame.scale), -1, -1)
         down = frame.rotation[:, :2, 1]
         down = down / down.norm(dim=-1, keepdim=True).clamp_min(1e-3) * (view.half * frame.scale)[:, None]
         across = torch.stack([down[:, 1], -down[:, 0]], -1)

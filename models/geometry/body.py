@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.geometry.constants import floats, put, take
+from models.geometry.constants import const_floats, gather_rows, scatter_rows
 from models.geometry.grid import smoothstep
 from models.geometry.topology import Frame
 
@@ -37,7 +37,7 @@ def complete_body(frame: Frame, body: Tensor | None) -> Tensor:
     batch, device = len(frame.scale), frame.scale.device
     body = torch.zeros(batch, 33, 4, device=device) if body is None else body
     upright = Frame(frame.scale, torch.eye(3, device=device).expand(batch, -1, -1), frame.shift)
-    place = upright.apply(floats(SHOULDERS, device).expand(batch, -1, -1))
+    place = upright.apply(const_floats(SHOULDERS, device).expand(batch, -1, -1))
     guess = torch.cat([body.new_zeros(batch, 11, 4), F.pad(place, (0, 1))], 1)
     guess = F.pad(guess, (0, 0, 0, 20))
     width = (body[:, 11, :2] - body[:, 12, :2]).norm(dim=-1) / frame.scale
@@ -102,7 +102,9 @@ def carry_body(source: Tensor, target: Tensor, points: Tensor) -> Tensor:
     """Points (B, N, 3) moved by torso and segments, (B, 1 + segments, N, 3), as the joints go from source to target
     (B, 33, ≥2): in the plane, so that a bone comes to where it is now. Limbs stretch along their bones only.
     """
-    a, b, a2, b2 = (take(joints[..., :2], ends) for joints in (source, target) for ends in (BEGIN, END))  # (B, J, 2)
+    a, b, a2, b2 = (
+        gather_rows(joints[..., :2], ends) for joints in (source, target) for ends in (BEGIN, END)
+    )  # (B, J, 2)
     bone, goal = b - a, b2 - a2
     length = bone.norm(dim=-1, keepdim=True).clamp_min(1e-4)
     reach = goal.norm(dim=-1, keepdim=True)
@@ -161,7 +163,7 @@ def drive_body(
     it: arms with the torso, the torso with the neck.
     """
     amount = amount[:, None]
-    neck = floats((NECK,), rest.device).expand(len(rest), -1, -1)
+    neck = const_floats((NECK,), rest.device).expand(len(rest), -1, -1)
     drift = (heads[1].apply(neck) - heads[0].apply(neck))[:, 0, :2] * FOLLOW
     zoom = (heads[1].scale / heads[0].scale)[:, None].log() * FOLLOW
     gate = visible(now, (11,), (12,)) * visible(then, (11,), (12,))
@@ -187,8 +189,12 @@ def drive_body(
         spin, reach = bone_change(then, now, a, b)
         spin = torch.lerp(turn[:, None], spin.clamp(-2.2, 2.2) * amount[:, None], seen)[..., 0]
         reach = torch.lerp(grow[:, None], reach.clamp(-0.9, 0.5) * amount[:, None], seen)[..., 0]
-        out = put(out, b, take(out, a) + turned((take(rest, b) - take(rest, a))[..., :2], spin, reach))
-    out = put(out, FINGERS, take(out, HANDS) + (take(rest, FINGERS) - take(rest, HANDS))[..., :2])
+        out = scatter_rows(
+            out, b, gather_rows(out, a) + turned((gather_rows(rest, b) - gather_rows(rest, a))[..., :2], spin, reach)
+        )
+    out = scatter_rows(
+        out, FINGERS, gather_rows(out, HANDS) + (gather_rows(rest, FINGERS) - gather_rows(rest, HANDS))[..., :2]
+    )
     return torch.cat([out, rest[..., 2:3]], -1)
 
 
@@ -206,14 +212,14 @@ def same_torso(now: Tensor, then: Tensor) -> Tensor:
 
 def visible(body: Tensor, a: Joints, b: Joints) -> Tensor:
     """(B, K) 0..1 whether both joints of K pairs are seen, and stand inside the frame."""
-    pair = torch.stack([take(body, a), take(body, b)], -2)
+    pair = torch.stack([gather_rows(body, a), gather_rows(body, b)], -2)
     inside = 1 - smoothstep(1.0, 1.2, pair[..., :2].abs().amax(-1))
     return (smoothstep(0.4, 0.8, pair[..., 3]) * inside).amin(-1)
 
 
 def bone_change(then: Tensor, now: Tensor, a: Joints, b: Joints) -> tuple[Tensor, Tensor]:
     """Angles and logs of the length ratios (B, K, 1) by which K bones a→b changed in the picture plane."""
-    before, after = ((take(body, b) - take(body, a))[..., :2] for body in (then, now))
+    before, after = ((gather_rows(body, b) - gather_rows(body, a))[..., :2] for body in (then, now))
     cross = before[..., :1] * after[..., 1:] - before[..., 1:] * after[..., :1]
     ratio = after.norm(dim=-1, keepdim=True).clamp_min(1e-3) / before.norm(dim=-1, keepdim=True).clamp_min(1e-3)
     return torch.atan2(cross, (before * after).sum(-1, keepdim=True) + 1e-9), ratio.log()

@@ -1,7 +1,7 @@
-"""Python numbers as tensors, copied to each device once.
+"""Python constants as tensors, copied to each device once.
 
-A copy from the host makes host and device wait for each other, and a CUDA graph cannot record one: whatever runs for
-every frame asks here. Nobody may write into what is returned.
+A copy from the host synchronises host and device, and a CUDA graph cannot record one. Everything that runs once a frame
+takes its constants from here. The returned tensors are cached and shared: do not write into them.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ Floats = tuple[float, ...] | tuple[tuple[float, ...], ...]
 
 
 @cache
-def floats(values: Floats, device: torch.device) -> Tensor:
-    """float32, in the shape of the nested values."""
-    with torch.inference_mode(False):  # made in a frame, it must also serve a training step
+def const_floats(values: Floats, device: torch.device) -> Tensor:
+    """A float32 tensor in the shape of the nested values."""
+    with torch.inference_mode(False):  # cached in an inference frame, the tensor must also be usable in training
         return torch.tensor(values, dtype=torch.float32, device=device)
 
 
 @cache
-def places(numbers: tuple[int, ...], device: torch.device) -> Tensor:
-    """(N,) long, to be used as an index."""
+def const_index(numbers: tuple[int, ...], device: torch.device) -> Tensor:
+    """A long tensor (N,), to be used as an index."""
     with torch.inference_mode(False):
         return torch.tensor(numbers, dtype=torch.long, device=device)
 
 
-def take(rows: Tensor, numbers: tuple[int, ...]) -> Tensor:
-    """The rows (B, N, ...) of these numbers: (B, len(numbers), ...)."""
-    return rows.index_select(1, places(numbers, rows.device))
+def gather_rows(rows: Tensor, numbers: tuple[int, ...]) -> Tensor:
+    """The rows with these numbers of a tensor (B, N, ...): (B, len(numbers), ...)."""
+    return rows.index_select(1, const_index(numbers, rows.device))
 
 
-def put(rows: Tensor, numbers: tuple[int, ...], new: Tensor) -> Tensor:
-    """Rows (B, N, ...) with those of these numbers replaced by new (B, len(numbers), ...); a copy."""
-    return rows.index_copy(1, places(numbers, rows.device), new)
+def scatter_rows(rows: Tensor, numbers: tuple[int, ...], new: Tensor) -> Tensor:
+    """A copy of (B, N, ...) in which the rows with these numbers are replaced by new (B, len(numbers), ...)."""
+    return rows.index_copy(1, const_index(numbers, rows.device), new)

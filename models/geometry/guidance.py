@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from kernels.mesh import Bucket, draw_mesh
 from models.config import GUIDE_SIDE, MOTION_TOKEN_WIDTH
 from models.geometry.body import carry_body, hold
-from models.geometry.constants import take
+from models.geometry.constants import gather_rows
 from models.geometry.grid import box_grid, smoothstep, to_box
 from models.geometry.inpaint import pull_push
 from models.geometry.openings import EYES, opening
@@ -127,7 +127,7 @@ def draw(rig: Rig, pose: Pose, box: Tensor, which: int) -> Drawn:
     # The face mesh over it, and the eyeballs behind the lids over that.
     face_flow, inside = draw_face(rig, pose, box)
     flow = torch.lerp(flow, face_flow, inside)
-    ring = to_box(take(pose.face, INNER_LIPS + EYES[0][0] + EYES[1][0]), box)[..., :2]
+    ring = to_box(gather_rows(pose.face, INNER_LIPS + EYES[0][0] + EYES[1][0]), box)[..., :2]
     mouth = opening(ring[:, : len(INNER_LIPS)], GUIDE_SIDE)
     eyes = opening(ring[:, len(INNER_LIPS) :].unflatten(1, (2, -1)).flatten(0, 1), GUIDE_SIDE)
     eyes = eyes.view(-1, 2, GUIDE_SIDE, GUIDE_SIDE)  # right, left
@@ -209,7 +209,7 @@ def eyeballs(rig: Rig, pose: Pose, grid: Tensor) -> tuple[Tensor, Tensor]:
     turn, undo = rig.frame.rotation[:, :2, :2], inverse(pose.frame.rotation[:, :2, :2])
     undo = turn @ undo * (rig.frame.scale / pose.frame.scale)[:, None, None]
     grid, (centre, half) = grid[:, None], rig.focus[:, None, None, None].split([2, 1], -1)
-    here, there = (take(face, irises)[..., :2, None, None] for face in (pose.face, rig.face))
+    here, there = (gather_rows(face, irises)[..., :2, None, None] for face in (pose.face, rig.face))
     flow = torch.einsum("bij,bejhw->beihw", undo, grid - here) + there - grid
     place = ((grid + flow).movedim(2, -1) - centre) / half
     holes = rig.holes[:, 1:].flatten(0, 1).unsqueeze(1)  # an eye is a batch of its own
@@ -238,14 +238,16 @@ def tokens(rig: Rig, pose: Pose) -> Tensor:
     change = (pose.local - rest) * 5
 
     def gaze(eye: tuple[int, ...], iris: int) -> Tensor:
-        now, then = (local[:, iris] - take(local, eye).mean(1) for local in (pose.local, rest))
+        now, then = (local[:, iris] - gather_rows(local, eye).mean(1) for local in (pose.local, rest))
         return (now - then)[:, :2] * 10
 
     def group(indices: tuple[int, ...], *extra: Tensor) -> Tensor:
-        parts = torch.cat([take(change, indices)[..., :2].flatten(1), *extra], 1)[:, :MOTION_TOKEN_WIDTH]
+        parts = torch.cat([gather_rows(change, indices)[..., :2].flatten(1), *extra], 1)[:, :MOTION_TOKEN_WIDTH]
         return F.pad(parts, (0, MOTION_TOKEN_WIDTH - parts.shape[1]))
 
-    opening = (take(pose.local, (14, 145, 374)) - take(pose.local, (13, 159, 386)))[..., 1] * 5  # mouth, eyes
+    opening = (gather_rows(pose.local, (14, 145, 374)) - gather_rows(pose.local, (13, 159, 386)))[
+        ..., 1
+    ] * 5  # mouth, eyes
     move = (pose.frame.shift - rig.frame.shift) / rig.frame.scale[:, None]
     zoom = (pose.frame.scale / rig.frame.scale).clamp_min(1e-3).log()[:, None]
     turn = pose.rotation[:, :, :2].flatten(1) - torch.eye(3, device=pose.rotation.device)[:, :2].flatten()

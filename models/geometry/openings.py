@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.geometry.constants import put, take
+from models.geometry.constants import gather_rows, scatter_rows
 from models.geometry.topology import INNER_LIPS, LEFT_IRIS, LEFT_LID, RIGHT_IRIS, RIGHT_LID, topology
 
 EYES = ((RIGHT_LID, RIGHT_IRIS), (LEFT_LID, LEFT_IRIS))
@@ -64,7 +64,9 @@ def height(chain: Tensor, line: Tensor) -> Tensor:
 def lid_opening(local: Tensor, ring: tuple[int, ...]) -> Tensor:
     """(B,) mean opening of an eye, in the units of local (B, 478, 3), from the middle of its lids."""
     upper, lower = lid_pairs(ring)
-    return (take(local, lower[2:5]) - take(local, upper[2:5]))[..., :2].norm(dim=-1).mean(-1).clamp_min(1e-4)
+    return (
+        (gather_rows(local, lower[2:5]) - gather_rows(local, upper[2:5]))[..., :2].norm(dim=-1).mean(-1).clamp_min(1e-4)
+    )
 
 
 def eye_width(local: Tensor, ring: tuple[int, ...]) -> Tensor:
@@ -108,7 +110,7 @@ def narrow_mouth(local: Tensor, rest: Tensor) -> Tensor:
     width = mouth_width(rest)
     ratio, most = mouth_width(local) / width, (MOUTH_WIDE / width).clamp(*MOUTH_ROOM)
     narrower = within(ratio, most) / ratio - 1
-    corners = take(local, (INNER_LIPS[0], INNER_LIPS[10]))[..., 0].mean(1, keepdim=True)
+    corners = gather_rows(local, (INNER_LIPS[0], INNER_LIPS[10]))[..., 0].mean(1, keepdim=True)
     step = (local[..., 0] - corners) * mouth_share(local.device) * narrower[:, None]
     return local + F.pad(step[..., None], (0, 2))
 
@@ -116,18 +118,18 @@ def narrow_mouth(local: Tensor, rest: Tensor) -> Tensor:
 def close_lids(local: Tensor, rest: Tensor, ratio: Tensor, ring: tuple[int, ...]) -> Tensor:
     """Set an eye of local (B, 478, 3) to `ratio` (B,) of its opening in rest; the upper lid does most of the way."""
     upper, lower = lid_pairs(ring)
-    above, below = take(local, upper), take(local, lower)
-    error = (take(rest, lower) - take(rest, upper)) * ratio[:, None, None] - (below - above)
-    return put(local, upper + lower, torch.cat([above - 0.8 * error, below + 0.2 * error], 1))
+    above, below = gather_rows(local, upper), gather_rows(local, lower)
+    error = (gather_rows(rest, lower) - gather_rows(rest, upper)) * ratio[:, None, None] - (below - above)
+    return scatter_rows(local, upper + lower, torch.cat([above - 0.8 * error, below + 0.2 * error], 1))
 
 
 def part_lips(local: Tensor, rest: Tensor) -> Tensor:
     """Lips of local (B, 478, 3) that cross each other more than in rest go back half each."""
-    (above, below), still = ((take(shape, UPPER_LIP), take(shape, LOWER_LIP)) for shape in (local, rest))
+    (above, below), still = ((gather_rows(shape, UPPER_LIP), gather_rows(shape, LOWER_LIP)) for shape in (local, rest))
     gap, least = (lower[..., 1:2] - upper[..., 1:2] for upper, lower in ((above, below), still))
     crossed = (least.clamp_max(0) - gap).clamp_min(0) / 2
     down = torch.cat([torch.zeros_like(crossed), crossed, torch.zeros_like(crossed)], -1)
-    return put(local, UPPER_LIP + LOWER_LIP, torch.cat([above - down, below + down], 1))
+    return scatter_rows(local, UPPER_LIP + LOWER_LIP, torch.cat([above - down, below + down], 1))
 
 
 @cache

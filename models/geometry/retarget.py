@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from models.geometry.body import drive_body
-from models.geometry.constants import take
+from models.geometry.constants import gather_rows
 from models.geometry.openings import (
     EYES,
     close_lids,
@@ -117,10 +117,10 @@ def express(rest: Tensor, now: Tensor, then: Tensor, amount: Tensor) -> Tensor:
     for (ring, iris), ratio, (wide, width) in zip(EYES, ratios, widths, strict=True):
         local = close_lids(local, rest, ratio, ring)
         corners, ball = (ring[0], ring[8]), slice(iris, iris + 5)
-        look = (now[:, iris] - take(now, corners).mean(1)) / eye_width(now, ring)[:, None]
-        straight = (then[:, iris] - take(then, corners).mean(1)) / width[:, None]
+        look = (now[:, iris] - gather_rows(now, corners).mean(1)) / eye_width(now, ring)[:, None]
+        straight = (then[:, iris] - gather_rows(then, corners).mean(1)) / width[:, None]
         move = amount[:, None] * (look - straight) * wide[:, None]
-        socket = (take(local, corners) - take(rest, corners)).mean(1)
+        socket = (gather_rows(local, corners) - gather_rows(rest, corners)).mean(1)
         local[:, ball] = rest[:, ball] + (move + socket)[:, None]
     return part_lips(narrow_mouth(local, rest), rest)
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from kernels.mesh import Bucket, rasterise
 from kernels.shade import LIGHT
-from models.geometry.constants import floats
+from models.geometry.constants import const_floats
 from models.geometry.grid import smoothstep
 from models.geometry.topology import MESH, SKIN, topology
 from models.motion import SHADE_SIDE
@@ -37,7 +37,7 @@ def square(device: torch.device | str) -> tuple[Tensor, Tensor, Tensor]:
     """
     face = topology(device)
     at = face.canonical[:MESH].clone()
-    at[:, :2] = (at[:, :2] - floats(CENTRE, at.device)) / HALF
+    at[:, :2] = (at[:, :2] - const_floats(CENTRE, at.device)) / HALF
     corners, shares = rasterise(at[None], [Bucket(face.triangles[face.region == SKIN], FINE // 2)], FINE)
     return corners[0], shares[0], (shares[0].sum(-1) > 0.5).float().view(FINE, FINE)
 
@@ -69,5 +69,5 @@ def gains(shade: Tensor, canonical: Tensor) -> Tensor:
     """(B, 1, G, G) what colours are multiplied by where canonical coordinates (B, 3, G, G) lie; 1 beyond the face.
     shade (B, 1, n, n): as `shading` makes it.
     """
-    at = (canonical[:, :2].permute(0, 2, 3, 1) - floats(CENTRE, shade.device)) / HALF
+    at = (canonical[:, :2].permute(0, 2, 3, 1) - const_floats(CENTRE, shade.device)) / HALF
     return F.grid_sample(shade, at, "bilinear", "zeros", False).exp()

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from kernels.mesh import normals
-from models.geometry.constants import places, take
+from models.geometry.constants import const_index, gather_rows
 
 LANDMARKS = 478
 EXTENTS = (0.08, 0.13, 0.3)  # classes of triangle size, canonical units
@@ -127,8 +127,8 @@ def head_frame(face: Tensor) -> Frame:
     """The rigid frame of (B, 478, 3) landmarks: least-squares similarity from the canonical face, on bony landmarks
     only.
     """
-    source = topology(face.device).canonical.to(face.dtype)[places(RIGID, face.device)]
-    target = take(face, RIGID)
+    source = topology(face.device).canonical.to(face.dtype)[const_index(RIGID, face.device)]
+    target = gather_rows(face, RIGID)
     source_mean, target_mean = source.mean(0), target.mean(1)
     source = source - source_mean
     rotation = nearest_rotation((target - target_mean[:, None]).mT @ source.expand(len(face), -1, -1))

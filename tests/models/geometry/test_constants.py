@@ -10,7 +10,7 @@ from models.closeups.window import Window
 from models.compositor import compose
 from models.config import GUIDE_SIDE
 from models.dit import Edit
-from models.geometry.constants import floats, places, put, take
+from models.geometry.constants import const_floats, const_index, gather_rows, scatter_rows
 from models.geometry.guidance import guide
 from models.geometry.retarget import Strength, retarget
 from models.geometry.rig import Rig
@@ -23,16 +23,16 @@ CPU = torch.device("cpu")
 
 def test_the_same_numbers_are_the_same_tensor() -> None:
     with torch.inference_mode():
-        assert places((3, 1), CPU) is places((3, 1), CPU)
-        assert floats(((1, 2.5),), CPU) is floats(((1.0, 2.5),), CPU)
-    assert places((), CPU).dtype == torch.long and floats((1,), CPU).dtype == torch.float32
-    assert not places((3, 1), CPU).is_inference() and not floats(((1, 2.5),), CPU).is_inference()
+        assert const_index((3, 1), CPU) is const_index((3, 1), CPU)
+        assert const_floats(((1, 2.5),), CPU) is const_floats(((1.0, 2.5),), CPU)
+    assert const_index((), CPU).dtype == torch.long and const_floats((1,), CPU).dtype == torch.float32
+    assert not const_index((3, 1), CPU).is_inference() and not const_floats(((1, 2.5),), CPU).is_inference()
 
 
 def test_rows_are_taken_and_put_by_number() -> None:
     x = torch.arange(24.0).view(2, 4, 3)
-    assert torch.equal(take(x, (2, 0)), x[:, [2, 0]]) and take(x, ()).shape == (2, 0, 3)
-    changed = put(x, (3, 1), -take(x, (3, 1)))
+    assert torch.equal(gather_rows(x, (2, 0)), x[:, [2, 0]]) and gather_rows(x, ()).shape == (2, 0, 3)
+    changed = scatter_rows(x, (3, 1), -gather_rows(x, (3, 1)))
     assert torch.equal(changed[:, [0, 2]], x[:, [0, 2]]) and torch.equal(changed[:, [1, 3]], -x[:, [1, 3]])
 
 
