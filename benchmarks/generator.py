@@ -34,7 +34,6 @@ from models import checkpoint as weights
 from models.geometry.guidance import Guidance, guide
 from models.geometry.retarget import Pose
 from models.geometry.rig import Rig
-from streamer.engine.engine_session import Followed
 from streamer.errors import KagamiError
 from streamer.frames import AvatarFrame
 from streamer.generation.factory import came_along
@@ -48,6 +47,7 @@ from streamer.options import PRECISIONS, Precision
 from streamer.rigging.picture import load_picture
 from streamer.rigging.rigger import make_rig
 from streamer.runtime.native_logs import quiet_natives
+from streamer.tracking.tracker import TrackedMotion
 
 Kind = Literal["torch", "onnx", "onnx-live"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -123,7 +123,7 @@ def measure(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str
     batches = options.batch or ([1, 2, 4] if device.type == "cpu" else [1, 2, 4, 8, 16, 32])
     torch.set_num_threads(options.threads)
     picture = load_picture(options.ref)
-    followed = track(load_clip(options.clip, *CAMERA)[: options.frames], 25.0)
+    tracked = track(load_clip(options.clip, *CAMERA)[: options.frames], 25.0)
     ceilings: dict[str, float] = {}  # of each precision, on a CPU by threads
     report: dict[str, Any] = {
         "hardware": hardware.describe(device.type),
@@ -149,7 +149,7 @@ def measure(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str
                 torch.set_num_threads(threads)
                 ceilings[kind] = rate(device, dtype_of(case.precision), REPEATS) / 1e12
                 torch.set_num_threads(options.threads)
-            for row in draw_batches(case, rig, followed, batches, options):
+            for row in draw_batches(case, rig, tracked, batches, options):
                 each = report["gflop_per_frame"][str(case.steps)]
                 # Live, the transformer does not think over every frame: nobody counts how many it does.
                 tflops = None if case.kind == "onnx-live" else each * row["alone_fps"] / 1e3
@@ -175,7 +175,7 @@ def cases(options: argparse.Namespace, device: torch.device) -> Iterator[Case]:
 
 
 def draw_batches(
-    case: Case, rig: Rig, followed: Sequence[Followed], batches: Sequence[int], options: argparse.Namespace
+    case: Case, rig: Rig, tracked: Sequence[TrackedMotion], batches: Sequence[int], options: argparse.Namespace
 ) -> Iterator[dict[str, Any]]:
     """One row for each batch size."""
     device = rig.image.device
@@ -188,7 +188,7 @@ def draw_batches(
     easel.warm_up(avatar)
     start = time.perf_counter() - begun
     for batch in batches:
-        row = {"batch": batch, "start_s": round(start, 2), **_batch(easel, generator, avatar, followed, batch, options)}
+        row = {"batch": batch, "start_s": round(start, 2), **_batch(easel, generator, avatar, tracked, batch, options)}
         peak = torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else None
         yield {**row, "peak_gb": peak}
 
@@ -209,22 +209,22 @@ def _batch(
     easel: Easel,
     generator: Generator,
     avatar: Avatar,
-    followed: Sequence[Followed],
+    tracked: Sequence[TrackedMotion],
     batch: int,
     options: argparse.Namespace,
 ) -> dict[str, Any]:
     streams = [easel.open(avatar) for _ in range(batch)]
     states = [stream.state for stream in streams]
     for tick in range(WARM_UP):
-        easel.draw(shots(streams, followed, tick))
+        easel.draw(shots(streams, tracked, tick))
     stages: dict[str, list[float]] = defaultdict(list)
 
     def whole(tick: int) -> None:
-        for name, milliseconds in summed(easel.draw(shots(streams, followed, tick))).items():
+        for name, milliseconds in summed(easel.draw(shots(streams, tracked, tick))).items():
             stages[name].append(milliseconds)
 
     ticks = timed(whole, easel.device, options.seconds)
-    scenes = [easel.guided(shots(streams, followed, 5 * moment)) for moment in range(SCENES)]
+    scenes = [easel.guided(shots(streams, tracked, 5 * moment)) for moment in range(SCENES)]
     alone = timed(lambda tick: generator.draw(states, *scenes[tick % SCENES]), easel.device, options.seconds)
     for stream in streams:
         easel.close(stream)
@@ -237,10 +237,10 @@ def _batch(
     }
 
 
-def shots(streams: Sequence[Stream], followed: Sequence[Followed], tick: int) -> list[Shot]:
+def shots(streams: Sequence[Stream], tracked: Sequence[TrackedMotion], tick: int) -> list[Shot]:
     """Nobody moves as somebody else does."""
-    at = [to_and_fro(tick + 17 * number, len(followed)) for number in range(len(streams))]
-    return [Shot(stream, followed[i].motion, followed[i].neutral) for stream, i in zip(streams, at, strict=True)]
+    at = [to_and_fro(tick + 17 * number, len(tracked)) for number in range(len(streams))]
+    return [Shot(stream, tracked[i].motion, tracked[i].neutral) for stream, i in zip(streams, at, strict=True)]
 
 
 def summed(frames: Sequence[AvatarFrame]) -> dict[str, float]:

@@ -20,9 +20,9 @@ from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.server.app import Server
 from streamer.server.listening import run
 from streamer.settings import Settings
-from streamer.tracking import tracker_process as follower_process
-from streamer.tracking.person_tracker import PersonFollower
-from streamer.tracking.tracker_process import FollowerProcess
+from streamer.tracking import tracker_process
+from streamer.tracking.person_tracker import PersonTracker
+from streamer.tracking.tracker_process import TrackerProcess
 from streamer.virtual_camera import Output, OutputError, VirtualCamera
 
 Say = Callable[[str], None]
@@ -33,7 +33,7 @@ def launch(settings: Settings, listening: socket.socket, say: Say, frame_hook: F
 
     frame_hook: for benchmarks, see Engine.
     """
-    follower_process.prepare()
+    tracker_process.prepare()
     picture = load_picture(settings.ref)
     points = None if settings.points is None else Points.load(settings.points)
     device = choose_device(settings.device)
@@ -54,7 +54,7 @@ def launch(settings: Settings, listening: socket.socket, say: Say, frame_hook: F
     say("warm; compiled for this machine, the next start is quicker" if compiled_anew() else "warm")
     engine = Engine(
         performer,
-        partial(FollowerProcess, partial(PersonFollower, body=settings.body, smooth=settings.smooth)),
+        partial(TrackerProcess, partial(PersonTracker, body=settings.body, smooth=settings.smooth)),
         fps=settings.fps,
         max_sessions=settings.max_sessions,
         frame_hook=frame_hook,

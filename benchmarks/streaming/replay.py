@@ -12,39 +12,41 @@ from aiortc.mediastreams import MediaStreamError
 from av import VideoFrame
 
 from benchmarks.streaming.webrtc_client import to_and_fro
-from streamer.engine.engine_session import Followed, Seat
+from streamer.camera import ReceivedFrame
+from streamer.engine.engine_session import Seat
 from streamer.frames import CameraFrame, Image
 from streamer.runtime import pacing
-from streamer.tracking.person_tracker import PersonFollower
+from streamer.tracking.person_tracker import PersonTracker
+from streamer.tracking.tracker import TrackedMotion
 from streamer.webrtc.encoder import make_encoder
-from streamer.webrtc.tracks import Arrival, AvatarTrack
+from streamer.webrtc.tracks import AvatarTrack
 
 
-def track(clip: Sequence[Image], fps: float) -> list[Followed]:
+def track(clip: Sequence[Image], fps: float) -> list[TrackedMotion]:
     """What the live tracker makes of a clip, its neutral taken from the whole of it: the clip is tracked twice."""
-    follower = PersonFollower()
+    tracker = PersonTracker()
     try:
         for lap in range(2):
-            followed = [
-                follower.follow(CameraFrame(rgb, (lap * len(clip) + index) / fps, index))
+            tracked = [
+                tracker.track(CameraFrame(rgb, (lap * len(clip) + index) / fps, index))
                 for index, rgb in enumerate(clip)
             ]
     finally:
-        follower.close()
-    return [replace(one, motion=replace(one.motion, stages={})) for one in followed]
+        tracker.close()
+    return [replace(one, motion=replace(one.motion, stages={})) for one in tracked]
 
 
 class Replay:
-    """A `Follower` that sees nothing and plays tracked motions to and fro, one for each picture. start: where."""
+    """A `Tracker` that sees nothing and plays tracked motions to and fro, one for each picture. start: where."""
 
-    def __init__(self, motions: Sequence[Followed], start: int = 0) -> None:
+    def __init__(self, motions: Sequence[TrackedMotion], start: int = 0) -> None:
         self._motions = motions
         self._start = start
 
-    def follow(self, frame: CameraFrame) -> Followed:
+    def track(self, frame: CameraFrame) -> TrackedMotion:
         return self._play(frame.index, frame.captured)
 
-    def idle(self, now: float) -> Followed:
+    def idle(self, now: float) -> TrackedMotion:
         return self._play(0, now)
 
     def calibrate(self) -> None:
@@ -53,9 +55,9 @@ class Replay:
     def close(self) -> None:
         pass
 
-    def _play(self, index: int, captured: float) -> Followed:
-        followed = self._motions[to_and_fro(self._start + index, len(self._motions))]
-        return replace(followed, motion=replace(followed.motion, captured=captured))
+    def _play(self, index: int, captured: float) -> TrackedMotion:
+        tracked = self._motions[to_and_fro(self._start + index, len(self._motions))]
+        return replace(tracked, motion=replace(tracked.motion, captured=captured))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class Visit:
         pace = pacing.begin(time.monotonic() + self.phase / self.fps, self.fps)
         while True:
             await asyncio.sleep(pacing.wait(pace, time.monotonic()))
-            self.seat.camera.put(Arrival(blank, time.monotonic()))
+            self.seat.camera.put(ReceivedFrame(blank, time.monotonic()))
             pace = pacing.advance(pace, time.monotonic())
 
     async def _view(self) -> None:

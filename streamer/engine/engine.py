@@ -16,7 +16,7 @@ from typing import Protocol
 import torch
 
 from streamer.engine.admission import Admission
-from streamer.engine.engine_session import Follower, Move, Seat
+from streamer.engine.engine_session import Move, Seat
 from streamer.errors import DeviceMemoryError, EngineClosedError, KagamiError
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.pipeline import Avatar, Controls, Shot, Stream
@@ -26,6 +26,7 @@ from streamer.runtime.cached_value import Kept
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.memory import memory_bytes
 from streamer.runtime.meter import DRAWN, QUEUE_AGE, spread
+from streamer.tracking.tracker import Tracker
 
 EARLY = 0.75  # share of a period by which a frame may be drawn early: a camera's jitter costs neither a tick nor a wait
 SPREAD_PERIOD = 1.0  # seconds; each page asks once a second, and percentiles of everybody's samples cost time
@@ -53,14 +54,14 @@ class Engine:
     """Draws for up to `max_sessions` seats, at most `fps` frames a second each, and takes no more of them than leave
     everybody `min_fps` (0: any).
 
-    make_follower: makes a session's tracker, called in its tracking thread. frame_hook: changes each frame before it
+    make_tracker: makes a session's tracker, called in its tracking thread. frame_hook: changes each frame before it
     leaves, given the camera picture it follows; benchmarks copy a bar code with it, nothing else sets it.
     """
 
     def __init__(
         self,
         performer: Draws,
-        make_follower: Callable[[], Follower],
+        make_tracker: Callable[[], Tracker],
         fps: float = 30.0,
         max_sessions: int = 4,
         frame_hook: FrameHook | None = None,
@@ -68,7 +69,7 @@ class Engine:
     ) -> None:
         self.performer = performer
         self.fps = fps
-        self._make_follower = make_follower
+        self._make_tracker = make_tracker
         self._frame_hook = frame_hook
         self._wake = threading.Condition()  # guards all below
         self._seats: list[Seat] = []
@@ -163,7 +164,7 @@ class Engine:
             seat = Seat(
                 avatar,
                 controls,
-                self._make_follower,
+                self._make_tracker,
                 self._on_move,
                 on_failure,
                 keep_camera=self._frame_hook is not None,
@@ -259,7 +260,7 @@ class Engine:
                 seat.stream = self.performer.open(avatar)
             elif seat.stream.avatar is not avatar:
                 self.performer.swap(seat.stream, avatar)
-            return Shot(seat.stream, move.followed.motion, move.followed.neutral, seat.controls)
+            return Shot(seat.stream, move.tracked.motion, move.tracked.neutral, seat.controls)
         self.leave(seat)
         return None
 
@@ -282,9 +283,9 @@ class Engine:
             self._drawn += len(ready)
         for (seat, move, _), frame in zip(ready, frames, strict=True):
             with seat.boundary():
-                seat.meter.add({**move.followed.motion.stages, **frame.stages, "draw": drawn * 1000})
+                seat.meter.add({**move.tracked.motion.stages, **frame.stages, "draw": drawn * 1000})
                 seat.meter.tick(DRAWN)
-                self._hand_out(seat, move, replace(frame, captured=move.followed.motion.captured), newest)
+                self._hand_out(seat, move, replace(frame, captured=move.tracked.motion.captured), newest)
 
     def _part(self, batch: list[tuple[Seat, Move, Shot]], newest: Seat, no_memory: bool) -> None:
         """Part with the session that breaks a batch: each is drawn alone, and who breaks alone leaves. Where the device

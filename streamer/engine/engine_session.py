@@ -8,24 +8,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
-import cv2
-import numpy as np
 import torch
-from av import VideoFrame
-from av.video.reformatter import VideoReformatter
 
+from streamer.camera import Converter, ReceivedFrame
 from streamer.errors import DeviceMemoryError, KagamiError, SessionError
-from streamer.frames import AvatarFrame, CameraFrame, Image
+from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.pipeline import Avatar, Controls, Stream
 from streamer.options import Phase
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.runtime.meter import Meter
-from streamer.tracking.motion import Motion
-from streamer.webrtc.tracks import Arrival
+from streamer.tracking.tracker import TrackedMotion, Tracker
 
-LONGEST_SIDE = 640  # pixels of the picture that the tracker sees; more costs time and finds no better landmarks
 PATIENCE = 0.25  # seconds without a camera picture until the avatar idles
 STALLED = 1.5  # seconds without one until the person is told
 IDLE_FPS = 25.0
@@ -33,36 +27,10 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
-    """What the tracker makes of one moment: the motion to draw (its face never None), relative to which neutral."""
-
-    motion: Motion
-    neutral: Motion
-    phase: Phase = "live"
-    progress: float = 1.0
-
-
-class Follower(Protocol):
-    """Turns camera pictures into motions to draw. Made, used and closed by one tracking thread."""
-
-    def follow(self, frame: CameraFrame) -> Followed: ...
-
-    def idle(self, now: float) -> Followed:
-        """The motion while no picture comes."""
-        ...
-
-    def calibrate(self) -> None:
-        """Take the neutral anew."""
-        ...
-
-    def close(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
 class Move:
     """A motion on its way to the engine. camera: kept only where a benchmark's frame hook wants it."""
 
-    followed: Followed
+    tracked: TrackedMotion
     camera: CameraFrame | None
     put: float
 
@@ -79,7 +47,7 @@ class Seat:
         self,
         avatar: Avatar,
         controls: Controls,
-        make_follower: Callable[[], Follower],
+        make_tracker: Callable[[], Tracker],
         wake_engine: Callable[[], None],
         on_failure: Callable[[KagamiError], None],
         keep_camera: bool = False,
@@ -91,12 +59,12 @@ class Seat:
         self.phase: Phase = "waiting"
         self.progress = 0.0
         self.failure: KagamiError | None = None
-        self.camera: Mailbox[Arrival] = Mailbox()
+        self.camera: Mailbox[ReceivedFrame] = Mailbox()
         self.moves: Mailbox[Move] = Mailbox(on_put=wake_engine)
         self._out: Mailbox[AvatarFrame] = Mailbox()
         self._out_drops = 0
         self.meter = Meter()
-        self._make_follower = make_follower
+        self._make_tracker = make_tracker
         self._on_failure = on_failure
         self._keep_camera = keep_camera
         self._calibrate = threading.Event()
@@ -148,37 +116,37 @@ class Seat:
 
     def _track(self) -> None:
         with self.boundary():
-            follower = self._make_follower()
+            tracker = self._make_tracker()
             try:
-                self._track_with(follower)
+                self._track_with(tracker)
             finally:
-                follower.close()
+                tracker.close()
 
-    def _track_with(self, follower: Follower) -> None:
+    def _track_with(self, tracker: Tracker) -> None:
         to_rgb, index, last = Converter(), 0, None
         while True:
             idling = last is None or self.paused or time.monotonic() - last > PATIENCE
             arrival = self.camera.get(timeout=1 / IDLE_FPS if idling else PATIENCE)
             if self._calibrate.is_set():
                 self._calibrate.clear()
-                follower.calibrate()
+                tracker.calibrate()
             frame = None
             if arrival is None or self.paused:
-                followed = follower.idle(time.monotonic())
-                self._tell(followed, last)
+                tracked = tracker.idle(time.monotonic())
+                self._tell(tracked, last)
             else:
                 began = time.perf_counter()
                 frame = CameraFrame(to_rgb(arrival.video), arrival.at, index)
                 decoded = time.perf_counter()
-                followed = follower.follow(frame)
-                tracked = time.perf_counter()
-                self.meter.add({"decode": (decoded - began) * 1000, "track": (tracked - decoded) * 1000})
+                tracked = tracker.track(frame)
+                done = time.perf_counter()
+                self.meter.add({"decode": (decoded - began) * 1000, "track": (done - decoded) * 1000})
                 index, last = index + 1, arrival.at
-                self.phase, self.progress = followed.phase, followed.progress
-            self.moves.put(Move(followed, frame if self._keep_camera else None, time.monotonic()))
+                self.phase, self.progress = tracked.phase, tracked.progress
+            self.moves.put(Move(tracked, frame if self._keep_camera else None, time.monotonic()))
 
-    def _tell(self, followed: Followed, last: float | None) -> None:
-        self.progress = followed.progress
+    def _tell(self, tracked: TrackedMotion, last: float | None) -> None:
+        self.progress = tracked.progress
         if self.paused:
             self.phase = "paused"
         elif last is None:
@@ -192,19 +160,3 @@ def _for_people(error: Exception) -> KagamiError:
     if isinstance(error, KagamiError):
         return error
     return DeviceMemoryError() if isinstance(error, torch.OutOfMemoryError) else SessionError()
-
-
-class Converter:
-    """Camera pictures as the tracker wants them. One for each thread: a new one costs more than its work."""
-
-    def __init__(self) -> None:
-        self._reformatter = VideoReformatter()
-
-    def __call__(self, video: VideoFrame) -> Image:
-        """(H, W, 3) uint8 RGB, its longer side at most LONGEST_SIDE."""
-        rgb = self._reformatter.reformat(video, format="rgb24", threads=1).to_ndarray().astype(np.uint8, copy=False)
-        scale = LONGEST_SIDE / max(video.width, video.height)
-        if scale < 1:
-            size = round(video.width * scale), round(video.height * scale)
-            rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-        return rgb

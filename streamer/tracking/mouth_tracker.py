@@ -8,7 +8,8 @@ import numpy as np
 from models.closeups.mouth import CHEEKS, WHITES
 from models.geometry.topology import INNER_LIPS
 from models.motion import MOUTH_COLUMNS, MOUTH_ROWS
-from streamer.frames import Image, look_at, nearby, pixels
+from streamer.frames import Image
+from streamer.tracking.image_points import crop_around, sample_area, to_pixels
 from streamer.tracking.motion import Array
 from streamer.tracking.running_average import Usual
 
@@ -27,12 +28,12 @@ class MouthTracker:
 
     def track(self, rgb: Image, captured: float, face: Array) -> Array:
         """(h, w, 4) `Motion.mouth` of a frame (H, W, 3) and the landmarks (478, 3) in it, camera units."""
-        rgb, found = nearby(rgb, pixels(face[:, :2], rgb.shape))
+        rgb, found = crop_around(rgb, to_pixels(face[:, :2], rgb.shape))
         usual = self._white.update(white(rgb, found), captured)
         places, apart = cells(found[_RING])
         weight = np.clip((apart - APART[0]) / (APART[1] - APART[0]), 0, 1)[None, :, None]
         step = max(float(apart.max()) / MOUTH_ROWS, float(np.linalg.norm(places[0, -1] - places[0, 0])) / MOUTH_COLUMNS)
-        shown = np.clip(look_at(rgb, places, step) / usual, 0, GLARE)
+        shown = np.clip(sample_area(rgb, places, step) / usual, 0, GLARE)
         return np.concatenate([shown, np.ones_like(shown[..., :1])], -1) * weight
 
 

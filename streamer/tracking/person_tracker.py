@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from streamer.engine.engine_session import Followed
 from streamer.frames import CameraFrame
 from streamer.options import Phase
 from streamer.tracking.calibration import Calibration
 from streamer.tracking.motion import Motion
 from streamer.tracking.motion_extractor import MotionExtractor
 from streamer.tracking.presence import NEUTRAL, Presence
+from streamer.tracking.tracker import TrackedMotion
 
 LOST = 0.5  # seconds without a face until the person is told
 
 
-class PersonFollower:
-    """The `Follower` of a live session. Not thread-safe: made, used and closed by one tracking thread."""
+class PersonTracker:
+    """The `Tracker` of a live session. Not thread-safe: made, used and closed by one tracking thread."""
 
     def __init__(self, body: bool = True, smooth: bool = True) -> None:
         self._extractor = MotionExtractor(body=body, smooth=smooth)
@@ -23,7 +23,7 @@ class PersonFollower:
         self._neutral: Motion | None = None
         self._seen: float | None = None
 
-    def follow(self, frame: CameraFrame) -> Followed:
+    def track(self, frame: CameraFrame) -> TrackedMotion:
         """Track one picture, in the order of capture."""
         motion = self._extractor.process(frame)
         self._neutral = self._calibration.update(motion)
@@ -31,7 +31,7 @@ class PersonFollower:
             self._seen = frame.captured
         return self._resolve(motion, frame.captured)
 
-    def idle(self, now: float) -> Followed:
+    def idle(self, now: float) -> TrackedMotion:
         """The motion while no picture comes. now: seconds on the clock of the pictures."""
         return self._resolve(Motion(now), now)
 
@@ -42,9 +42,9 @@ class PersonFollower:
     def close(self) -> None:
         self._extractor.close()
 
-    def _resolve(self, motion: Motion, now: float) -> Followed:
+    def _resolve(self, motion: Motion, now: float) -> TrackedMotion:
         shown = self._presence.resolve(motion, self._neutral, now)
-        return Followed(shown, self._neutral or NEUTRAL, self._phase(now), self._calibration.progress)
+        return TrackedMotion(shown, self._neutral or NEUTRAL, self._phase(now), self._calibration.progress)
 
     def _phase(self, now: float) -> Phase:
         if self._seen is None or now - self._seen > LOST:

@@ -13,7 +13,8 @@ from kernels.shade import LIGHT
 from models.geometry.shading import FINE, HALF, SEEN, square
 from models.geometry.topology import MESH, topology
 from models.motion import SHADE_SIDE
-from streamer.frames import Image, look_at, nearby, pixels
+from streamer.frames import Image
+from streamer.tracking.image_points import crop_around, sample_area, to_pixels
 from streamer.tracking.motion import Array
 from streamer.tracking.running_average import Usual
 
@@ -47,14 +48,14 @@ def look(rgb: Image, face: Array) -> tuple[Array, Array]:
     (m, m), 0..1: openings, and what is turned away, not at all.
     """
     corners, shares, skin, cell = _square()
-    rgb, found = nearby(rgb, pixels(face[:MESH, :2], rgb.shape))
+    rgb, found = crop_around(rgb, to_pixels(face[:MESH, :2], rgb.shape))
     at = found.take(corners, 0)  # (3, m², 2)
     places = (shares * at).sum(0).reshape(FINE, FINE, 2)
     (ax, ay), (bx, by) = ((at[k] - at[0]).T for k in (1, 2))
     size = ((ax * by - ay * bx) * cell).reshape(FINE, FINE)  # pixels² of a cell
     usual = max(float(np.median(size[skin > 0])), 1e-3)
     facing = np.clip((size / usual - FACING[0]) / (FACING[1] - FACING[0]), 0, 1)
-    grey = look_at(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), places, math.sqrt(usual)).astype(np.float32) / 255
+    grey = sample_area(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), places, math.sqrt(usual)).astype(np.float32) / 255
     return np.log(grey + np.float32(LIGHT)), skin * facing.astype(np.float32)
 
 

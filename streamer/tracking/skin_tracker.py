@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from kernels.mesh import rasterise
 from models.geometry.rig import face_buckets
 from models.geometry.topology import INNER_LIPS, LEFT_LID, RIGHT_LID, topology
-from streamer.frames import Image, camera, look_at, nearby, pixels
+from streamer.frames import Image
+from streamer.tracking.image_points import crop_around, sample_area, to_camera_units, to_pixels
 from streamer.tracking.motion import Array, face_size
 
 QUICK, FINE = 128, 256  # pixels of the square in which faces are compared: live, and in files
@@ -64,7 +65,7 @@ class Key:
     def of(cls, rgb: Image, face: Array, side: int) -> Key:
         """From a frame (H, W, 3) and its landmarks (478, 3) in camera units. side: n."""
         unit, longest = side / 128, max(rgb.shape)
-        rgb, found = nearby(rgb, pixels(face[:, :2], rgb.shape))
+        rgb, found = crop_around(rgb, to_pixels(face[:, :2], rgb.shape))
         low, high = found.min(0), found.max(0)
         scale = ROOM * float((high - low).max()) / side
         corner = (low + high) / 2 - scale * (side - 1) / 2
@@ -77,7 +78,7 @@ class Key:
         openings = _filled([INNER_LIPS, RIGHT_LID, LEFT_LID], points, side)
         skin = cv2.erode(covered, _square(BORDER * unit)) & ~cv2.dilate(openings, _square(unit))
         grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-        look = contrast(look_at(grey, (_grid(side) * scale + corner).astype(np.float32), scale))
+        look = contrast(sample_area(grey, (_grid(side) * scale + corner).astype(np.float32), scale))
         across, down = (cv2.Sobel(look, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
         texture = cv2.blur(np.stack([across * across, across * down, down * down], -1), (5, 5))
         return cls(
@@ -112,17 +113,19 @@ class SkinTracker:
             if confidence >= CONFIDENT:
                 self._key, self._agreed, self._age = Key.of(rgb, face, self._side), captured, self._every
             return face
-        found = pixels(face[:, :2], rgb.shape)
+        found = to_pixels(face[:, :2], rgb.shape)
         matrix = _linear(self._key.points, found)
         self._age += 1
         if self._age >= self._every:
             self._age = 0
-            missed, support = self._compare(self._key, *nearby(rgb, found), float(np.sqrt(abs(np.linalg.det(matrix)))))
+            missed, support = self._compare(
+                self._key, *crop_around(rgb, found), float(np.sqrt(abs(np.linalg.det(matrix))))
+            )
             belief = np.float32(np.clip(support / SUPPORT - 1, 0, 1))
             self._missed = belief * missed
             if belief > 0:
                 self._agreed = captured
-        return np.concatenate([camera(found + self._missed @ matrix.T, rgb.shape), face[:, 2:]], axis=1)
+        return np.concatenate([to_camera_units(found + self._missed @ matrix.T, rgb.shape), face[:, 2:]], axis=1)
 
     def _compare(self, key: Key, rgb: Image, found: Array, scale: float) -> tuple[Array, float]:
         """How far landmarks found (478, 2), pixels of a picture, are from their skin, pixels of the key's square
@@ -131,7 +134,7 @@ class SkinTracker:
         unit, side = self._side / 128, self._side
         lie = sum(share * found.take(corner, 0) for share, corner in zip(key.shares, key.corners, strict=True))
         grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-        laid = contrast(look_at(grey, cv2.resize(lie.reshape(side // 2, side // 2, 2), (side, side)), scale))
+        laid = contrast(sample_area(grey, cv2.resize(lie.reshape(side // 2, side // 2, 2), (side, side)), scale))
         laid = np.where(key.covered, laid, key.look)
         step = self._search.calc(key.look, laid, None)
         strange = cv2.absdiff(cv2.remap(laid, _grid(side) + step, None, cv2.INTER_LINEAR), key.look)

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.frames import Image, camera, pixels
+from streamer.frames import Image
+from streamer.tracking.image_points import to_camera_units, to_pixels
 from streamer.tracking.motion import Array, face_size
 
 SIDE = 320  # pixels of the longer side of the grey picture
@@ -78,7 +79,7 @@ class TorsoTracker:
         self._key = None
         if confidence > 0:
             self._key, self._points = grey, points
-            self._anchors = _complex(pixels(body[11:13, :2], grey.shape))
+            self._anchors = _complex(to_pixels(body[11:13, :2], grey.shape))
             self._factor, self._offset = 1 + 0j, 0j
             self._keys += 1
             self._confidence = confidence
@@ -89,7 +90,7 @@ class TorsoTracker:
         start = _complex(self._points)
         guess = _plane(self._factor * start + self._offset)
         if self._confidence < 0.1:  # lost: where the joints went is a beginning
-            guess = _plane(start + (_complex(pixels(body[11:13, :2], grey.shape)) - self._anchors).mean())
+            guess = _plane(start + (_complex(to_pixels(body[11:13, :2], grey.shape)) - self._anchors).mean())
         column, row = np.rint(guess).astype(int).T
         height, width = grey.shape
         inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
@@ -118,7 +119,7 @@ class TorsoTracker:
     def _report(self, shape: tuple[int, ...]) -> Array:
         out = np.zeros((2, 4), np.float32)
         if self._key is not None:
-            out[:, :2] = camera(_plane(self._factor * self._anchors + self._offset), shape)
+            out[:, :2] = to_camera_units(_plane(self._factor * self._anchors + self._offset), shape)
             out[:, 2], out[:, 3] = self._keys, self._confidence
         return out
 
@@ -137,7 +138,7 @@ def torso_region(shape: tuple[int, ...], face: Array, body: Array) -> Image:
 
     Narrow enough to leave out what stands behind the person, and the arms.
     """
-    left, right, chin = pixels(np.stack([body[11, :2], body[12, :2], face[152, :2]]), shape)
+    left, right, chin = to_pixels(np.stack([body[11, :2], body[12, :2], face[152, :2]]), shape)
     span = max(float(np.linalg.norm(left - right)), 1.0)
     size = face_size(face) * max(shape[:2]) / 2
     across = (left - right) / span
@@ -158,13 +159,13 @@ def cover(shape: tuple[int, ...], body: Array, hands: Array) -> Image:
     span = _span(shape, body)
     for elbow, wrist in ((13, 15), (14, 16)):
         if body[wrist, 3] > SEEN:
-            a, b = pixels(body[[elbow, wrist], :2], shape)
+            a, b = to_pixels(body[[elbow, wrist], :2], shape)
             tip = b + 0.5 * (b - a)
             ends = [tuple(int(v) for v in np.rint(end)) for end in (a, tip)]
             cv2.line(hidden, ends[0], ends[1], 255, max(1, int(0.25 * span)))
     for hand in hands:
         if hand[:, 3].any():
-            hull = cv2.convexHull(np.rint(pixels(hand[:, :2], shape)).astype(np.int32))
+            hull = cv2.convexHull(np.rint(to_pixels(hand[:, :2], shape)).astype(np.int32))
             cv2.fillPoly(hidden, [hull], 255)
             cv2.polylines(hidden, [hull], True, 255, max(1, int(0.15 * span)))
     return hidden

@@ -1,4 +1,4 @@
-"""A follower in a process of its own: trackers then take turns with neither each other nor the engine, as threads of
+"""A tracker in a process of its own: trackers then take turns with neither each other nor the engine, as threads of
 one interpreter would.
 """
 
@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 
-from streamer.engine.engine_session import Followed, Follower
 from streamer.frames import CameraFrame
 from streamer.runtime.native_logs import quiet_natives
+from streamer.tracking.tracker import TrackedMotion, Tracker
 
 END = 2.0  # seconds that a process may take to end by itself
 # Forks of one that has imported everything start at once and share its memory; elsewhere each imports anew.
@@ -32,30 +32,30 @@ def prepare() -> None:
         forkserver.ensure_running()
 
 
-class FollowerProcess:
-    """A `Follower` that has its work done elsewhere. make: makes the follower there; picklable.
+class TrackerProcess:
+    """A `Tracker` that has its work done elsewhere. make: makes the tracker there; picklable.
 
-    Each call waits for its answer, outside of the interpreter's lock. What breaks the follower ends its process, and
+    Each call waits for its answer, outside of the interpreter's lock. What breaks the tracker ends its process, and
     raises EOFError or OSError here from then on.
     """
 
-    def __init__(self, make: Callable[[], Follower]) -> None:
+    def __init__(self, make: Callable[[], Tracker]) -> None:
         context: Any = multiprocessing.get_context("forkserver" if FORKS else "spawn")
         self._pipe, far_end = context.Pipe()
-        self._process = context.Process(target=_work, args=(far_end, make), name="follower", daemon=True)
+        self._process = context.Process(target=_work, args=(far_end, make), name="tracker", daemon=True)
         self._process.start()
         far_end.close()
 
-    def follow(self, frame: CameraFrame) -> Followed:
-        """See `Follower`; the picture goes through a pipe, and stays nowhere."""
-        return self._ask("follow", frame)
+    def track(self, frame: CameraFrame) -> TrackedMotion:
+        """See `Tracker`; the picture goes through a pipe, and stays nowhere."""
+        return self._ask("track", frame)
 
-    def idle(self, now: float) -> Followed:
-        """See `Follower`."""
+    def idle(self, now: float) -> TrackedMotion:
+        """See `Tracker`."""
         return self._ask("idle", now)
 
     def calibrate(self) -> None:
-        """See `Follower`."""
+        """See `Tracker`."""
         self._ask("calibrate")
 
     def close(self) -> None:
@@ -71,15 +71,15 @@ class FollowerProcess:
         return self._pipe.recv()
 
 
-def _work(pipe: Connection, make: Callable[[], Follower]) -> None:
+def _work(pipe: Connection, make: Callable[[], Tracker]) -> None:
     """The process: does as it is told until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C means the server, which then closes the pipe
     quiet_natives()
     torch.set_num_threads(1)  # what it was forked from may have had a pool of threads, which is not here: no waiting
-    follower = make()
+    tracker = make()
     for name, arguments in iter(partial(_next, pipe), None):
-        pipe.send(getattr(follower, name)(*arguments))
-    follower.close()
+        pipe.send(getattr(tracker, name)(*arguments))
+    tracker.close()
 
 
 def _next(pipe: Connection) -> tuple[str, tuple[Any, ...]] | None:

@@ -19,6 +19,7 @@ from aiortc import (
 )
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
 
+from streamer.camera import ReceivedFrame
 from streamer.errors import NegotiationError, ProtocolError
 from streamer.frames import AvatarFrame
 from streamer.options import Codec
@@ -28,7 +29,7 @@ from streamer.server.signaling import Candidate
 from streamer.webrtc import encoder
 from streamer.webrtc import jitter_buffer as jitter
 from streamer.webrtc.delayed_audio import DelayedAudioTrack, DelayLine, listen
-from streamer.webrtc.tracks import Arrival, AvatarTrack, drain
+from streamer.webrtc.tracks import AvatarTrack, drain
 
 MAX_CANDIDATES = 64
 _log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class Peer:
     def __init__(
         self,
         out: Mailbox[AvatarFrame],
-        camera: Mailbox[Arrival] | None,
+        camera: Mailbox[ReceivedFrame] | None,
         meter: Meter,
         *,
         ice_servers: Sequence[RTCIceServer],

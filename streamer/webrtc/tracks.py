@@ -6,7 +6,6 @@ import asyncio
 import fractions
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -14,19 +13,12 @@ from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 from av import VideoFrame
 
+from streamer.camera import ReceivedFrame
 from streamer.frames import AvatarFrame
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 
 CLOCK = 90_000
 TIME_BASE = fractions.Fraction(1, CLOCK)
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A camera picture as the decoder left it. at: seconds on `time.monotonic`, when it came."""
-
-    video: VideoFrame
-    at: float
 
 
 class AvatarTrack(MediaStreamTrack):
@@ -80,7 +72,7 @@ def to_video(frame: AvatarFrame) -> VideoFrame:
     return VideoFrame.from_ndarray(planes.astype(np.uint8, copy=False), format="yuv420p")
 
 
-async def drain(track: MediaStreamTrack, camera: Mailbox[Arrival], seen: Callable[[], None]) -> None:
+async def drain(track: MediaStreamTrack, camera: Mailbox[ReceivedFrame], seen: Callable[[], None]) -> None:
     """Move the pictures of a remote track to a mailbox until the track ends. The track's own queue has no bound: this
     never waits for anything else, so it stays empty. seen: called for each picture.
     """
@@ -90,5 +82,5 @@ async def drain(track: MediaStreamTrack, camera: Mailbox[Arrival], seen: Callabl
         except MediaStreamError:
             return
         assert isinstance(frame, VideoFrame)
-        camera.put(Arrival(frame, time.monotonic()))
+        camera.put(ReceivedFrame(frame, time.monotonic()))
         seen()

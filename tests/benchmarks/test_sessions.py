@@ -14,10 +14,10 @@ from benchmarks.sessions import largest, summarise
 from benchmarks.streaming.replay import Encoded, Replay, Visit
 from benchmarks.streaming.report import Window
 from streamer.engine.engine import Engine
-from streamer.engine.engine_session import Followed
 from streamer.frames import CameraFrame
 from streamer.generation.pipeline import Controls
 from streamer.tracking.presence import NEUTRAL
+from streamer.tracking.tracker import TrackedMotion
 from tests.support.fakes import FakeAvatar, FakePerformer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,17 +62,17 @@ def test_the_largest_number_that_holds() -> None:
 
 
 def test_motions_are_replayed_to_and_fro_as_of_now() -> None:
-    motions = [Followed(NEUTRAL, NEUTRAL, progress=step) for step in (0.0, 0.5, 1.0)]
+    motions = [TrackedMotion(NEUTRAL, NEUTRAL, progress=step) for step in (0.0, 0.5, 1.0)]
     replay = Replay(motions, start=1)
     frame = np.zeros((2, 2, 3), np.uint8)
-    played = [replay.follow(CameraFrame(frame, 50.0 + index, index)) for index in range(5)]
+    played = [replay.track(CameraFrame(frame, 50.0 + index, index)) for index in range(5)]
     assert [one.progress for one in played] == [0.5, 1.0, 0.5, 0.0, 0.5]
     assert [one.motion.captured for one in played] == [50.0, 51.0, 52.0, 53.0, 54.0]
     assert replay.idle(7.0).motion.captured == 7.0
 
 
 async def test_a_visit_films_and_encodes_until_its_seat_closes() -> None:
-    engine = Engine(FakePerformer(size=64), lambda: Replay([Followed(NEUTRAL, NEUTRAL)]))
+    engine = Engine(FakePerformer(size=64), lambda: Replay([TrackedMotion(NEUTRAL, NEUTRAL)]))
     engine.start()
     seat = engine.admit(FakeAvatar(64, 64), Controls(), lambda failure: None)
     visit = Visit(seat, fps=30.0, phase=0.5)

@@ -1,4 +1,4 @@
-"""Stand-ins for the slow parts: a performer that paints what it is told, a follower that sees what it is shown."""
+"""Stand-ins for the slow parts: a performer that paints what it is told, a tracker that sees what it is shown."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from streamer.engine.engine_session import Followed
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.pipeline import Shot
 from streamer.rigging.picture import Picture
 from streamer.tracking.presence import NEUTRAL
+from streamer.tracking.tracker import TrackedMotion
 
 
 @dataclass(eq=False)
@@ -99,7 +99,7 @@ class FakePerformer:
         return AvatarFrame(rgb, 0.0, alpha, {"paint": self.delay * 1000})
 
 
-class FakeFollower:
+class FakeTracker:
     """Carries the mean brightness of the camera picture in `hands[0, 0, 0]`. delay: seconds a picture takes.
     fail_at: number of the picture at which it breaks."""
 
@@ -111,18 +111,18 @@ class FakeFollower:
         self.calibrated = 0
         self.closed = 0
 
-    def follow(self, frame: CameraFrame) -> Followed:
+    def track(self, frame: CameraFrame) -> TrackedMotion:
         time.sleep(self.delay)
         if self.seen == self.fail_at:
-            raise RuntimeError("cannot follow")
+            raise RuntimeError("cannot track")
         self.seen += 1
         hands = np.zeros((2, 21, 4), np.float32)
         hands[0, 0, 0] = frame.rgb.mean() / 255
-        return Followed(replace(NEUTRAL, captured=frame.captured, hands=hands), NEUTRAL, "live", 1.0)
+        return TrackedMotion(replace(NEUTRAL, captured=frame.captured, hands=hands), NEUTRAL, "live", 1.0)
 
-    def idle(self, now: float) -> Followed:
+    def idle(self, now: float) -> TrackedMotion:
         self.idled += 1
-        return Followed(replace(NEUTRAL, captured=now), NEUTRAL, "lost", 0.0)
+        return TrackedMotion(replace(NEUTRAL, captured=now), NEUTRAL, "lost", 0.0)
 
     def calibrate(self) -> None:
         self.calibrated += 1

@@ -10,13 +10,13 @@ from streamer.engine.engine import Engine
 from streamer.server.app import Server
 from streamer.server.listening import bind, run
 from streamer.settings import read_settings
-from tests.support.fakes import FakeAvatar, FakeFollower, FakePerformer
+from tests.support.fakes import FakeAvatar, FakePerformer, FakeTracker
 
 
 def main() -> None:
     settings = read_settings()
     listening = bind(settings)
-    engine = Engine(FakePerformer(delay=0.02, prepare_delay=0.5), FakeFollower, settings.fps, settings.max_sessions)
+    engine = Engine(FakePerformer(delay=0.02, prepare_delay=0.5), FakeTracker, settings.fps, settings.max_sessions)
     engine.start()
     try:
         run(

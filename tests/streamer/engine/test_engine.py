@@ -14,9 +14,10 @@ import pytest
 import torch
 from av import VideoFrame
 
+from streamer.camera import ReceivedFrame
 from streamer.engine.admission import ENOUGH
 from streamer.engine.engine import Engine
-from streamer.engine.engine_session import LONGEST_SIDE, Converter, Seat
+from streamer.engine.engine_session import Seat
 from streamer.errors import (
     DeviceMemoryError,
     EngineClosedError,
@@ -29,8 +30,7 @@ from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.pipeline import Controls
 from streamer.rigging.picture import Picture
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
-from streamer.webrtc.tracks import Arrival
-from tests.support.fakes import FakeAvatar, FakeFollower, FakePerformer, FakeStream
+from tests.support.fakes import FakeAvatar, FakePerformer, FakeStream, FakeTracker
 
 PATIENCE = 20.0
 
@@ -42,9 +42,9 @@ def until(true: Callable[[], bool], what: str) -> None:
         time.sleep(0.005)
 
 
-def arrival(brightness: int = 128, size: tuple[int, int] = (64, 48)) -> Arrival:
+def arrival(brightness: int = 128, size: tuple[int, int] = (64, 48)) -> ReceivedFrame:
     rgb = np.full((size[1], size[0], 3), brightness, np.uint8)
-    return Arrival(VideoFrame.from_ndarray(rgb, format="rgb24"), time.monotonic())
+    return ReceivedFrame(VideoFrame.from_ndarray(rgb, format="rgb24"), time.monotonic())
 
 
 def take(mailbox: Mailbox[AvatarFrame]) -> AvatarFrame:
@@ -55,10 +55,10 @@ def take(mailbox: Mailbox[AvatarFrame]) -> AvatarFrame:
 
 @contextmanager
 def running(
-    performer: FakePerformer | None = None, follower: Callable[[], FakeFollower] = FakeFollower, **options: Any
+    performer: FakePerformer | None = None, tracker: Callable[[], FakeTracker] = FakeTracker, **options: Any
 ) -> Iterator[Engine]:
     before = threading.active_count()
-    engine = Engine(performer or FakePerformer(size=32), follower, **{"fps": 60, "max_sessions": 8, **options})
+    engine = Engine(performer or FakePerformer(size=32), tracker, **{"fps": 60, "max_sessions": 8, **options})
     engine.start()
     try:
         yield engine
@@ -103,7 +103,7 @@ def test_all_sessions_are_drawn_as_one_batch_by_one_thread() -> None:
 
 def test_overload_drops_and_grows_nothing() -> None:
     performer = FakePerformer(delay=0.15, size=32)
-    with running(performer, lambda: FakeFollower(delay=0.03)) as engine:
+    with running(performer, lambda: FakeTracker(delay=0.03)) as engine:
         seat, failures = admit(engine)
         out = seat.outlet()
         for number in range(150):
@@ -125,46 +125,46 @@ def test_a_reader_who_does_not_come_costs_frames_only() -> None:
 
 
 def test_the_avatar_idles_without_a_camera_and_goes_on_when_it_stops() -> None:
-    followers: list[FakeFollower] = []
+    trackers: list[FakeTracker] = []
 
-    def make() -> FakeFollower:
-        followers.append(FakeFollower())
-        return followers[-1]
+    def make() -> FakeTracker:
+        trackers.append(FakeTracker())
+        return trackers[-1]
 
-    with running(follower=make) as engine:
+    with running(tracker=make) as engine:
         seat, _ = admit(engine)
         out = seat.outlet()
         for _ in range(5):
             take(out)
         assert seat.phase == "waiting"
         seat.camera.put(arrival())
-        until(lambda: seat.phase == "live", "a followed picture")
+        until(lambda: seat.phase == "live", "a tracked picture")
         for _ in range(20):
             take(out)
         until(lambda: seat.phase == "stalled", "notice of the silent camera")
-        assert followers[0].seen == 1 and followers[0].idled > 10
+        assert trackers[0].seen == 1 and trackers[0].idled > 10
 
 
 def test_paused_means_the_camera_is_not_looked_at() -> None:
-    followers = [FakeFollower()]
-    with running(follower=lambda: followers[0]) as engine:
+    trackers = [FakeTracker()]
+    with running(tracker=lambda: trackers[0]) as engine:
         seat, _ = admit(engine)
         seat.paused = True
         for _ in range(10):
             seat.camera.put(arrival(255))
             assert brightness(take(seat.outlet())) == 0
-        assert seat.phase == "paused" and followers[0].seen == 0
+        assert seat.phase == "paused" and trackers[0].seen == 0
         seat.paused = False
         seat.camera.put(arrival(255))
-        until(lambda: followers[0].seen == 1, "the camera again")
+        until(lambda: trackers[0].seen == 1, "the camera again")
 
 
 def test_a_wish_to_calibrate_reaches_the_follower() -> None:
-    followers = [FakeFollower()]
-    with running(follower=lambda: followers[0]) as engine:
+    trackers = [FakeTracker()]
+    with running(tracker=lambda: trackers[0]) as engine:
         seat, _ = admit(engine)
         seat.calibrate()
-        until(lambda: followers[0].calibrated == 1, "calibration")
+        until(lambda: trackers[0].calibrated == 1, "calibration")
 
 
 def test_a_picture_is_prepared_and_swapped_while_frames_keep_coming() -> None:
@@ -328,19 +328,19 @@ def test_a_session_whose_picture_cannot_be_drawn_ends_alone() -> None:
 
 
 def test_a_session_whose_tracking_breaks_ends_alone_and_closes_its_follower() -> None:
-    followers = [FakeFollower(), FakeFollower(fail_at=2)]
-    unused = iter(followers)
-    with running(follower=lambda: next(unused)) as engine:
+    trackers = [FakeTracker(), FakeTracker(fail_at=2)]
+    unused = iter(trackers)
+    with running(tracker=lambda: next(unused)) as engine:
         good, no_failures = admit(engine)
-        until(lambda: followers[0].idled > 0, "the first follower's start")
+        until(lambda: trackers[0].idled > 0, "the first tracker's start")
         bad, failures = admit(engine)
         while not failures:
             bad.camera.put(arrival())
             time.sleep(0.005)
-        assert isinstance(failures[0], SessionError) and followers[1].closed == 1
+        assert isinstance(failures[0], SessionError) and trackers[1].closed == 1
         take(good.outlet())
         assert not no_failures
-    assert followers[0].closed == 1
+    assert trackers[0].closed == 1
 
 
 def test_watchers_see_the_newest_session() -> None:
@@ -371,11 +371,11 @@ def test_a_frame_hook_gets_the_camera_picture_that_the_frame_follows() -> None:
 
 @pytest.mark.parametrize("hooked", [False, True])
 def test_only_for_a_hook_is_a_camera_picture_kept(hooked: bool) -> None:
-    engine = Engine(FakePerformer(), FakeFollower, frame_hook=(lambda camera, avatar: avatar) if hooked else None)
+    engine = Engine(FakePerformer(), FakeTracker, frame_hook=(lambda camera, avatar: avatar) if hooked else None)
     seat, _ = admit(engine)  # the engine's thread never starts: motions stay where they are
     until(lambda: len(seat.moves) == 1, "an idle motion")
     seat.camera.put(arrival(255))
-    until(lambda: (move := seat.moves.get(PATIENCE)) is not None and move.followed.phase == "live", "a followed one")
+    until(lambda: (move := seat.moves.get(PATIENCE)) is not None and move.tracked.phase == "live", "a tracked one")
     seat.camera.put(arrival(255))
     move = seat.moves.get(PATIENCE)
     assert move is not None and (move.camera is not None) == hooked
@@ -397,10 +397,3 @@ def test_after_close_nothing_begins() -> None:
         with pytest.raises(EngineClosedError, match=r"^The server is shutting down; start it again to go on\.$"):
             begin()
     assert watcher.closed and seat.camera.closed
-
-
-def test_a_large_camera_picture_is_made_small_enough_for_the_tracker() -> None:
-    to_rgb = Converter()
-    large, small = to_rgb(arrival(77, (1280, 720)).video), to_rgb(arrival(200, (320, 240)).video)
-    assert large.shape == (LONGEST_SIDE * 720 // 1280, LONGEST_SIDE, 3) and abs(large.mean() - 77) < 2
-    assert small.shape == (240, 320, 3) and abs(small.mean() - 200) < 2

@@ -22,7 +22,7 @@ from PIL import Image
 
 from streamer.server import session as sessions
 from streamer.settings import Settings
-from tests.support.fakes import FakeFollower, FakePerformer
+from tests.support.fakes import FakePerformer, FakeTracker
 from tests.support.page import PATIENCE, FakeCamera, Page, serving, socket_url
 
 FIXTURE = json.loads((Path(__file__).parents[2] / "fixtures" / "protocol.json").read_text())
@@ -355,13 +355,13 @@ async def test_controls_reach_the_performer() -> None:
 
 
 async def test_pause_and_calibrate() -> None:
-    followers: list[FakeFollower] = []
+    trackers: list[FakeTracker] = []
 
-    def make() -> FakeFollower:
-        followers.append(FakeFollower())
-        return followers[-1]
+    def make() -> FakeTracker:
+        trackers.append(FakeTracker())
+        return trackers[-1]
 
-    async with serving(follower=make) as (address, _), Page(socket_url(address)) as page:
+    async with serving(tracker=make) as (address, _), Page(socket_url(address)) as page:
         await page.greet()
         await page.start(FakeCamera(200))
         await until_brightness(page, 200)
@@ -370,7 +370,7 @@ async def test_pause_and_calibrate() -> None:
         await until_brightness(page, 0)
         await page.say(type="control", paused=False, calibrate=True)
         await until_brightness(page, 200)
-        await page.until(lambda: followers[0].calibrated == 1, "the calibration")
+        await page.until(lambda: trackers[0].calibrated == 1, "the calibration")
 
 
 async def test_a_transparent_background_doubles_the_height() -> None:
@@ -416,9 +416,9 @@ async def test_a_picture_chosen_before_the_start_is_there_at_the_start() -> None
 
 
 async def test_a_session_that_breaks_is_told_and_the_others_go_on() -> None:
-    followers = iter([FakeFollower(), FakeFollower(fail_at=3)])
+    trackers = iter([FakeTracker(), FakeTracker(fail_at=3)])
     async with (
-        serving(follower=lambda: next(followers)) as (address, server),
+        serving(tracker=lambda: next(trackers)) as (address, server),
         Page(socket_url(address)) as good,
         Page(socket_url(address)) as bad,
     ):

@@ -7,8 +7,8 @@ import pytest
 from models.closeups.mouth import CHEEKS, WHITES
 from models.geometry.topology import INNER_LIPS
 from models.motion import MOUTH_COLUMNS, MOUTH_ROWS
-from streamer.frames import pixels
 from streamer.tracking.head_pose import CANONICAL, Similarity, rotation_matrix
+from streamer.tracking.image_points import to_pixels
 from streamer.tracking.motion import Motion, blend, to_driver
 from streamer.tracking.mouth_tracker import ADAPT, GLARE, MouthTracker
 
@@ -27,7 +27,7 @@ def person(gap=0.3, size=0.3, roll=0.0, shift=(0.0, 0.02, 0.0)):
 def picture(face, light=1.0, eyes=(200, 200, 200), right=TONGUE):
     """A face whose mouth shows teeth above, and below a tongue on its left side and something else on its right."""
     rgb = np.full((HEIGHT, WIDTH, 3), SKIN, np.float32)
-    found = pixels(face[:, :2], rgb.shape)
+    found = to_pixels(face[:, :2], rgb.shape)
     ring = found[list(INNER_LIPS)]
     start, end = ring[0], ring[10]
     across = (end - start) / np.linalg.norm(end - start)

@@ -10,8 +10,8 @@ from kernels.shade import LIGHT
 from models.geometry.shading import CENTRE, HALF
 from models.geometry.topology import INNER_LIPS
 from models.motion import SHADE_SIDE
-from streamer.frames import pixels
 from streamer.tracking.head_pose import CANONICAL, Similarity, rotation_matrix
+from streamer.tracking.image_points import to_pixels
 from streamer.tracking.motion import Motion, blend, to_driver
 from streamer.tracking.shading_tracker import ADAPT, ShadeTracker
 from tests.support.textures import blots, rgb
@@ -28,7 +28,7 @@ def person(size=0.3, turn=(0.0, 0.0, 0.0), shift=(0.0, 0.02, 0.0)):
 
 def picture(face, right=1.0, left=1.0, skin=255 * SKIN):
     """A face of one colour with a few blots, one half of it lit otherwise; behind it is noise."""
-    middle = pixels(face[[1], :2], (HEIGHT, WIDTH))[0, 0]
+    middle = to_pixels(face[[1], :2], (HEIGHT, WIDTH))[0, 0]
     light = np.where(np.arange(WIDTH) < middle, right, left)
     return rgb(np.clip((skin + (blots(HEIGHT, WIDTH, 2) - 128.0) / 8) * light, 0, 255).astype(np.uint8))
 
@@ -74,7 +74,7 @@ def test_openings_do_not_count():
     face = person()
     face[CANONICAL[:, 1] > CANONICAL[[13, 14], 1].mean(), 1] += 0.05  # the jaw drops
     shut, wide = picture(face), picture(face)
-    ring = pixels(face[list(INNER_LIPS), :2], shut.shape)
+    ring = to_pixels(face[list(INNER_LIPS), :2], shut.shape)
     inside = ring.mean(0) + 0.7 * (ring - ring.mean(0))
     cv2.fillPoly(wide, [np.rint(inside).astype(np.int32)], (0, 0, 0))
     told = [ShadeTracker().track(each, 0, face) for each in (shut, wide)]

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from models.geometry.topology import MESH, topology
-from streamer.frames import camera, pixels
 from streamer.tracking.head_pose import CANONICAL
+from streamer.tracking.image_points import to_camera_units, to_pixels
 from streamer.tracking.motion import face_size
 from streamer.tracking.skin_tracker import FINE, GIVE_UP, QUICK, SkinTracker
 from tests.support.textures import blots, rgb
@@ -36,11 +36,11 @@ def bent(grey, face, matrix, wave):
 
     grid = np.stack(np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT)), -1).astype(np.float64)
     picture = cv2.remap(grey, there(grid).astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    goal = pixels(face[:, :2], picture.shape)
+    goal = to_pixels(face[:, :2], picture.shape)
     points = goal.astype(np.float64)
     for _ in range(20):
         points = points + (goal - there(points)) @ matrix.T
-    return picture, np.concatenate([camera(points, picture.shape), face[:, 2:]], 1).astype(np.float32)
+    return picture, np.concatenate([to_camera_units(points, picture.shape), face[:, 2:]], 1).astype(np.float32)
 
 
 def wrong(face, seed=0, size=0.02):
@@ -122,7 +122,7 @@ def test_a_hand_before_the_chin_leaves_the_brows_to_be_corrected():
     tracker.track(rgb(grey), 0.0, face, 1.0)
     given = wrong(face)
     hidden = grey.copy()
-    hidden[int(pixels(face[[2], :2], grey.shape)[0, 1]) :] = 140
+    hidden[int(to_pixels(face[[2], :2], grey.shape)[0, 1]) :] = 140
     off = np.linalg.norm((tracker.track(rgb(hidden), STEP, given, 1.0) - face)[:, :2], axis=1)
     brows = [105, 334, 66, 296]
     assert off[brows].mean() < 0.3 * np.linalg.norm((given - face)[brows, :2], axis=1).mean()

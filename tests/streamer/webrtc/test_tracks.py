@@ -7,9 +7,10 @@ import pytest
 from aiortc.mediastreams import MediaStreamError
 from av import VideoFrame
 
+from streamer.camera import ReceivedFrame
 from streamer.frames import AvatarFrame
 from streamer.runtime.mailbox import Mailbox
-from streamer.webrtc.tracks import Arrival, AvatarTrack, drain, to_video
+from streamer.webrtc.tracks import AvatarTrack, drain, to_video
 from tests.support.page import FakeCamera
 
 
@@ -63,7 +64,7 @@ async def test_the_track_ends_with_its_mailbox_and_the_other_way_round(ends: str
 
 
 async def test_drain_keeps_only_the_newest_and_ends_with_the_track() -> None:
-    camera: Mailbox[Arrival] = Mailbox()
+    camera: Mailbox[ReceivedFrame] = Mailbox()
     track = FakeCamera()
     seen: list[int] = []
 

@@ -1,0 +1,43 @@
+"""What the engine needs of a tracker: camera pictures in, motions to draw out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from streamer.frames import CameraFrame
+from streamer.options import Phase
+from streamer.tracking.motion import Motion
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedMotion:
+    """A motion to draw (its face is never None) and the neutral that it is measured against.
+
+    phase, progress: state of tracking and of the calibration (0..1), for the page.
+    """
+
+    motion: Motion
+    neutral: Motion
+    phase: Phase = "live"
+    progress: float = 1.0
+
+
+class Tracker(Protocol):
+    """Turns camera pictures into motions to draw. Made, used and closed by one tracking thread."""
+
+    def track(self, frame: CameraFrame) -> TrackedMotion:
+        """The motion of one picture; pictures come in the order of their capture."""
+        ...
+
+    def idle(self, now: float) -> TrackedMotion:
+        """The motion while no picture comes. now: seconds on the clock of the pictures."""
+        ...
+
+    def calibrate(self) -> None:
+        """Measure the neutral again, from the next pictures."""
+        ...
+
+    def close(self) -> None:
+        """Release models, threads and processes."""
+        ...
