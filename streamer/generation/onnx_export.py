@@ -55,8 +55,8 @@ class StepGraph(nn.Module):
         return edit.flow, edit.keep, edit.paint, edit.alpha, keys, values
 
 
-def export_step(network: CausalDiT, int8: bool = True) -> bytes:
-    """`StepGraph` of one stream. int8: see `export`."""
+def export_step(network: CausalDiT, weight_bits: int | None = 8) -> bytes:
+    """`StepGraph` of one stream. weight_bits: see `export`."""
     config = network.config
     side, half = config.side, config.side // 2
     memory = torch.zeros(config.depth, 1, config.heads, config.tokens, config.head_width)
@@ -66,26 +66,27 @@ def export_step(network: CausalDiT, int8: bool = True) -> bytes:
     inputs += [torch.zeros(1, config.motion_tokens, config.motion_width), torch.ones(1)]
     inputs += [torch.ones(1, config.slots, dtype=torch.bool), pinned, pinned.clone()]
     inputs += [memory.clone() for _ in range(2 * config.ring)]
-    return export(StepGraph(network), inputs, {"network." + name: r for name, r in network.ranges.items()}, int8)
+    return export(StepGraph(network), inputs, {"network." + name: r for name, r in network.ranges.items()}, weight_bits)
 
 
-def export_closeups(network: CausalDiT, int8: bool = True) -> bytes:
+def export_closeups(network: CausalDiT, weight_bits: int | None = 8) -> bytes:
     """`Closeups` of any number of mouths and eyes."""
     config = network.config
     inputs = []
     for view, side in ((MOUTH_VIEW, config.mouth_side), (RIGHT_EYE_VIEW, config.eye_side)):
         inputs += [torch.rand(2, CHANNELS, side, side), torch.rand(2, 2, len(view.marks), 2)]
     ranges = {name.removeprefix("closeups."): r for name, r in network.ranges.items()}
-    return export(network.closeups, inputs, ranges, int8, batches=("mouths", "mouths", "eyes", "eyes"))
+    return export(network.closeups, inputs, ranges, weight_bits, batches=("mouths", "mouths", "eyes", "eyes"))
 
 
 def export(
-    graph: nn.Module, inputs: Sequence[Tensor], ranges: Ranges, int8: bool, batches: Sequence[str] = ()
+    graph: nn.Module, inputs: Sequence[Tensor], ranges: Ranges, weight_bits: int | None, batches: Sequence[str] = ()
 ) -> bytes:
     """A module as ONNX, inputs named input0, input1, …
 
-    int8: products with weights in 8 bits, activations scaled by their own range as they come, and convolutions in 8
-    bits, where `ranges` tell what goes in and comes out (docs/decisions.md has what that changes). ranges: by the
+    weight_bits: 8, or 7 where `int8_weight_bits` says so: matrix products are computed in 8-bit integers, activations
+    scaled by their own range frame by frame, and so are the convolutions whose input and output `ranges` are known;
+    weights use that many bits. None: everything in float32. ranges: least and largest input and output, by the
     convolution's name in the module. batches: a name for the length of each input's first axis where it may have any.
     """
     names = [f"input{i}" for i in range(len(inputs))]
@@ -96,24 +97,25 @@ def export(
         torch.onnx.export(
             graph, tuple(inputs), whole, input_names=names, opset_version=18, dynamo=False, dynamic_axes=axes
         )
-        if not int8:
+        if weight_bits is None:
             return whole.read_bytes()
         logging.disable(logging.WARNING)  # it advises a step that changes nothing here
         quantize_dynamic(
             whole, file, op_types_to_quantize=["MatMul"], weight_type=QuantType.QInt8, per_channel=True,
-            extra_options={"MatMulConstBOnly": True},
+            reduce_range=weight_bits == 7, extra_options={"MatMulConstBOnly": True},
         )  # fmt: skip
         logging.disable(logging.NOTSET)
         model = onnx.load(file)
-    quantise_convolutions(model.graph, ranges)
+    quantise_convolutions(model.graph, ranges, weight_bits)
     return model.SerializeToString()
 
 
-def quantise_convolutions(graph: onnx.GraphProto, ranges: Ranges) -> None:
+def quantise_convolutions(graph: onnx.GraphProto, ranges: Ranges, weight_bits: int) -> None:
     """Put quantise and dequantise about the convolutions whose ranges are known, in place: ONNX Runtime makes one 8-bit
     operation of each such group. Weights are scaled by channel, activations by their range (Jacob et al. 2018).
     """
     constants = {constant.name: constant for constant in graph.initializer}
+    largest = 2 ** (weight_bits - 1) - 1
     nodes = list(graph.node)
     del graph.node[:]
     for node in nodes:
@@ -123,7 +125,7 @@ def quantise_convolutions(graph: onnx.GraphProto, ranges: Ranges) -> None:
             continue
         weight, bias = (numpy_helper.to_array(constants[name]) for name in node.input[1:3])
         before, after = steps(*spread[:2]), steps(*spread[2:])
-        scale = np.maximum(np.abs(weight).max((1, 2, 3)), 1e-8) / 127
+        scale = np.maximum(np.abs(weight).max((1, 2, 3)), 1e-8) / largest
         coarse = np.round(weight / scale[:, None, None, None]).astype(np.int8)
         sums = before[0] * scale
         put = Writer(graph, node.output[0])

@@ -19,6 +19,7 @@ from models.closeups.inputs import Sight
 from models.dit import CausalDiT, Edit, FrameInput
 from models.geometry.guidance import Guidance
 from models.sampler import draw_frame, move
+from streamer.generation.cpu_features import int8_weight_bits
 from streamer.generation.generator import NetworkGenerator, Reference, State
 from streamer.generation.onnx_export import export_closeups, export_step
 from streamer.runtime.priority import THOUGHT, be_patient
@@ -72,9 +73,10 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         super().__init__(network, device, steps)
         self._clock = clock
         self._thought = ThreadPoolExecutor(1, "thought", partial(be_patient, THOUGHT)) if live else None
+        weight_bits = int8_weight_bits() if int8 else None
         beside, along = placed(os.cpu_count() or 1, live)
-        self.session = session(export_step(network, int8), beside)
-        self.closeups = session(export_closeups(network, int8), along)
+        self.session = session(export_step(network, weight_bits), beside)
+        self.closeups = session(export_closeups(network, weight_bits), along)
         self.names, self.sight_names = (
             [entry.name for entry in graph.get_inputs()] for graph in (self.session, self.closeups)
         )

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from streamer.generation.cpu_features import int8_weight_bits
 from streamer.generation.onnx_export import export, steps
 
 
@@ -26,11 +27,12 @@ def kinds(graph: bytes) -> list[str]:
 
 
 @torch.inference_mode()
-def test_a_convolution_whose_ranges_are_known_runs_in_8_bits(layers: nn.Module) -> None:
+@pytest.mark.parametrize("weight_bits", {7, int8_weight_bits()})  # 8 only where this CPU does not saturate
+def test_a_convolution_whose_ranges_are_known_runs_in_8_bits(layers: nn.Module, weight_bits: int) -> None:
     picture = torch.rand(1, 3, 16, 16)
     inside = layers[0](picture)
     ranges = {"0": [0.0, 1.0, float(inside.min()), float(inside.max())]}
-    coarse, exact = (export(layers, [picture], known, True) for known in (ranges, {}))
+    coarse, exact = (export(layers, [picture], known, weight_bits) for known in (ranges, {}))
     assert kinds(coarse).count("QuantizeLinear") == 2 and "QuantizeLinear" not in kinds(exact)
     names = {constant.name for constant in onnx.load_from_string(coarse).graph.initializer}
     assert "0.weight" not in names and "2.weight" in names  # nothing is kept twice
@@ -42,7 +44,7 @@ def test_a_convolution_whose_ranges_are_known_runs_in_8_bits(layers: nn.Module) 
 @torch.inference_mode()
 def test_without_8_bits_ranges_say_nothing(layers: nn.Module) -> None:
     picture = torch.rand(1, 3, 16, 16)
-    assert "QuantizeLinear" not in kinds(export(layers, [picture], {"0": [0.0, 1.0, -1.0, 1.0]}, False))
+    assert "QuantizeLinear" not in kinds(export(layers, [picture], {"0": [0.0, 1.0, -1.0, 1.0]}, None))
 
 
 @pytest.mark.parametrize(("low", "high", "zero"), [(0.0, 2.0, 0), (-1.0, 1.0, 128), (0.5, 2.0, 0), (-3.0, -1.0, 255)])
@@ -50,3 +52,27 @@ def test_zero_is_exact(low: float, high: float, zero: int) -> None:
     scale, point = steps(low, high)
     assert point == zero
     assert (255 - int(point)) * scale == pytest.approx(max(high, 0), abs=float(scale))
+
+
+class Products(nn.Module):
+    """A matrix product and a convolution, each with weights at both ends of their range."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.product, self.convolution = nn.Linear(16, 16), nn.Conv2d(1, 2, 3, 1, 1)
+        nn.init.constant_(self.product.weight, 1.0)
+        nn.init.constant_(self.convolution.weight, -1.0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.convolution(self.product(x))
+
+
+@pytest.mark.parametrize("weight_bits", [7, 8])
+def test_pairs_of_products_fit_16_bits_only_with_weights_of_7_bits(weight_bits: int) -> None:
+    module = Products().eval()
+    ranges = {"convolution": [0.0, 1.0, -1.0, 1.0]}
+    model = onnx.load_from_string(export(module, [torch.rand(1, 1, 16, 16)], ranges, weight_bits))
+    weights = [onnx.numpy_helper.to_array(part) for part in model.graph.initializer]
+    largest = [int(np.abs(part.astype(int)).max()) for part in weights if part.dtype == np.int8 and part.ndim > 1]
+    assert len(largest) == 2  # the product's and the convolution's
+    assert all((2 * 255 * most <= np.iinfo(np.int16).max) == (weight_bits == 7) for most in largest)
