@@ -39,7 +39,7 @@ from streamer.frames import AvatarFrame
 from streamer.generation.factory import came_along
 from streamer.generation.generator import Generator
 from streamer.generation.onnx_generator import OnnxGenerator
-from streamer.generation.pipeline import Avatar, Shot, Stream
+from streamer.generation.pipeline import Avatar, FrameRequest, Stream
 from streamer.generation.precision import best_precision, dtype_of
 from streamer.generation.torch_generator import TorchGenerator
 from streamer.launch import choose_device
@@ -69,9 +69,9 @@ class Case:
 class Easel(Artist):
     """`Artist` that also gives what a generator is handed."""
 
-    def guided(self, shots: list[Shot]) -> tuple[Rig, Pose, Guidance]:
-        rig = self._stacked([shot.stream.avatar for shot in shots])
-        pose = self._pose(rig, shots)
+    def guided(self, requests: list[FrameRequest]) -> tuple[Rig, Pose, Guidance]:
+        rig = self._stacked([request.stream.avatar for request in requests])
+        pose = self._pose(rig, requests)
         return rig, pose, guide(rig, pose)
 
 
@@ -216,15 +216,15 @@ def _batch(
     streams = [easel.open(avatar) for _ in range(batch)]
     states = [stream.state for stream in streams]
     for tick in range(WARM_UP):
-        easel.draw(shots(streams, tracked, tick))
+        easel.draw(requests(streams, tracked, tick))
     stages: dict[str, list[float]] = defaultdict(list)
 
     def whole(tick: int) -> None:
-        for name, milliseconds in summed(easel.draw(shots(streams, tracked, tick))).items():
+        for name, milliseconds in summed(easel.draw(requests(streams, tracked, tick))).items():
             stages[name].append(milliseconds)
 
     ticks = timed(whole, easel.device, options.seconds)
-    scenes = [easel.guided(shots(streams, tracked, 5 * moment)) for moment in range(SCENES)]
+    scenes = [easel.guided(requests(streams, tracked, 5 * moment)) for moment in range(SCENES)]
     alone = timed(lambda tick: generator.draw(states, *scenes[tick % SCENES]), easel.device, options.seconds)
     for stream in streams:
         easel.close(stream)
@@ -237,10 +237,10 @@ def _batch(
     }
 
 
-def shots(streams: Sequence[Stream], tracked: Sequence[TrackedMotion], tick: int) -> list[Shot]:
+def requests(streams: Sequence[Stream], tracked: Sequence[TrackedMotion], tick: int) -> list[FrameRequest]:
     """Nobody moves as somebody else does."""
     at = [to_and_fro(tick + 17 * number, len(tracked)) for number in range(len(streams))]
-    return [Shot(stream, tracked[i].motion, tracked[i].neutral) for stream, i in zip(streams, at, strict=True)]
+    return [FrameRequest(stream, tracked[i].motion, tracked[i].neutral) for stream, i in zip(streams, at, strict=True)]
 
 
 def summed(frames: Sequence[AvatarFrame]) -> dict[str, float]:

@@ -39,7 +39,7 @@ def real(bench: Bench) -> Scores:
     if options.clips is None:
         raise KagamiError("Real clips are needed for --parts real: give their folder with --clips.")
     clips = find_pairs(options.clips, options.exclude)[: options.count]
-    return reenact(clips, bench.performers, True, None if options.sheets is None else options.sheets / "real")
+    return reenact(clips, bench.pipelines, True, None if options.sheets is None else options.sheets / "real")
 
 
 def refs(bench: Bench) -> list[str]:
@@ -49,7 +49,7 @@ def refs(bench: Bench) -> list[str]:
         raise KagamiError("--parts refs needs --refs FOLDER, --drivers A.mp4 …, and --sheets FOLDER to draw into.")
     pictures = find_pictures(options.refs, options.count)
     lines = []
-    for line in hang(pictures, options.drivers, bench.performers, options.sheets / "refs"):
+    for line in hang(pictures, options.drivers, bench.pipelines, options.sheets / "refs"):
         lines.append(line)
         print(line, flush=True)
     return lines

@@ -27,7 +27,7 @@ from streamer.errors import KagamiError
 from streamer.files.video_reader import VideoReader
 from streamer.files.video_writer import recording
 from streamer.frames import Image
-from streamer.generation.pipeline import Controls, Performer
+from streamer.generation.pipeline import AvatarPipeline, Controls
 from streamer.options import GeneratorKind
 from streamer.rigging.picture import load_picture
 from streamer.runtime.native_logs import quiet_natives
@@ -82,14 +82,14 @@ def track_faces(frames: Sequence[Image]) -> list[Face | None]:
     return faces
 
 
-def draw_clip(performer: Performer, clip: Clip, smooth: bool) -> list[Image]:
+def draw_clip(pipeline: AvatarPipeline, clip: Clip, smooth: bool) -> list[Image]:
     """The clip made anew from its picture, in the clip's own size, through the encoder of `streamer.animate`."""
-    avatar = performer.prepare(load_picture(clip.picture))
+    avatar = pipeline.prepare(load_picture(clip.picture))
     motions = smooth_both_ways(clip.motions) if smooth else clip.motions
     with TemporaryDirectory() as folder:
         path = Path(folder) / "drawn.mp4"
         with recording(path, clip.rate) as out:
-            for frame in perform(performer, avatar, motions, Controls(mirror=False)):
+            for frame in perform(pipeline, avatar, motions, Controls(mirror=False)):
                 out.write(frame)
         with VideoReader(path) as reader:
             drawn = [frame.rgb for frame in reader]
@@ -118,7 +118,7 @@ def lines(clip: str, rows: Mapping[GeneratorKind, dict[str, float]]) -> str:
 
 
 def reenact(
-    clips: Sequence[Path], performers: Mapping[GeneratorKind, Performer], smooth: bool, sheets: Path | None
+    clips: Sequence[Path], pipelines: Mapping[GeneratorKind, AvatarPipeline], smooth: bool, sheets: Path | None
 ) -> Scores:
     """Figures of every clip and of their mean, for each generator; each clip is read and tracked once.
 
@@ -128,14 +128,14 @@ def reenact(
     print(f"Drawn frames are compared as streamer.animate writes them: H.264, crf 16.\n{HEADER}", flush=True)
     for path in tqdm(clips, unit="clip"):
         clip = read_clip(path)
-        drawn = {kind: draw_clip(performer, clip, smooth) for kind, performer in performers.items()}
+        drawn = {kind: draw_clip(pipeline, clip, smooth) for kind, pipeline in pipelines.items()}
         scores[clip.name] = {
             kind: score(clip.frames, frames, clip.faces, track_faces(frames)) for kind, frames in drawn.items()
         }
         tqdm.write(lines(clip.name, scores[clip.name]))
         if sheets is not None:
             save(sheet(clip, drawn), sheets / f"{clip.name}.png")
-    scores["mean"] = {kind: means([rows[kind] for rows in scores.values()]) for kind in performers}
+    scores["mean"] = {kind: means([rows[kind] for rows in scores.values()]) for kind in pipelines}
     print(lines("mean", scores["mean"]))
     return scores
 
@@ -158,8 +158,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with json_file(given.json) as write:
             clips = find_pairs(given.clips, given.exclude)
-            performers = {kind: Performer(kind, given.device, 512, given.checkpoint) for kind in kinds}
-            scores = reenact(clips, performers, not given.no_smooth, given.sheets)
+            pipelines = {kind: AvatarPipeline(kind, given.device, 512, given.checkpoint) for kind in kinds}
+            scores = reenact(clips, pipelines, not given.no_smooth, given.sheets)
             write({"hardware": describe(given.device), "smooth": not given.no_smooth, "scores": _without_nan(scores)})
     except KagamiError as error:
         print(error, file=sys.stderr)

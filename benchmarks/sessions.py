@@ -28,7 +28,7 @@ from benchmarks.streaming.report import Window, machine_lines, percentiles
 from benchmarks.streaming.webrtc_client import load_clip
 from streamer.engine.engine import Engine
 from streamer.errors import KagamiError
-from streamer.generation.pipeline import Avatar, Controls, Performer
+from streamer.generation.pipeline import Avatar, AvatarPipeline, Controls
 from streamer.launch import choose_device
 from streamer.rigging.picture import load_picture
 from streamer.runtime.meter import QUANTILES, QUEUE_AGE, pooled
@@ -79,12 +79,12 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     picture = load_picture(options.ref)
     motions = track(load_clip(options.clip, *CAMERA), options.fps)
     torch.set_num_threads(1)  # as the live server
-    performer = Performer(options.generator, device, options.size, live=True, sessions=options.max)
-    avatar = performer.prepare(picture)
-    performer.warm_up(avatar)
+    pipeline = AvatarPipeline(options.generator, device, options.size, live=True, sessions=options.max)
+    avatar = pipeline.prepare(picture)
+    pipeline.warm_up(avatar)
     starts = itertools.count(0, 17)  # nobody moves as somebody else does
     engine = Engine(
-        performer,
+        pipeline,
         lambda: Replay(motions, next(starts)),
         fps=max(Settings.fps, options.fps),
         max_sessions=options.max,

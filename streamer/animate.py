@@ -23,7 +23,7 @@ from streamer.files.prefetch import ahead
 from streamer.files.video_reader import VideoError, VideoReader
 from streamer.files.video_writer import recording
 from streamer.frames import AvatarFrame, CameraFrame
-from streamer.generation.pipeline import Avatar, Controls, Performer, Shot
+from streamer.generation.pipeline import Avatar, AvatarPipeline, Controls, FrameRequest
 from streamer.options import BACKGROUNDS, Background, GeneratorKind
 from streamer.rigging.picture import load_picture
 from streamer.rigging.points import Points
@@ -74,14 +74,14 @@ def animate(job: Job, note: Callable[[str], None], watch: Watch) -> int:
     if job.out.exists() and any(job.out.samefile(path) for path in (job.ref, job.drive) if path.exists()):
         raise VideoError(f"{job.out} is also an input: choose another --out.")
     with VideoReader(job.drive) as reader, recording(job.out, reader.rate, job.alpha, job.drive) as out:
-        performer = Performer(job.generator, job.device, job.size, job.checkpoint, steps=job.steps)
-        avatar = performer.prepare(picture, points)
+        pipeline = AvatarPipeline(job.generator, job.device, job.size, job.checkpoint, steps=job.steps)
+        avatar = pipeline.prepare(picture, points)
         for sentence in avatar.notes:
             note(sentence)
         count = 0
         with closing(ahead(track(reader))) as tracked:
             motions = smooth_both_ways(tracked) if job.smooth else tracked
-            frames = perform(performer, avatar, motions, job.controls, job.neutral, job.drive.name)
+            frames = perform(pipeline, avatar, motions, job.controls, job.neutral, job.drive.name)
             for frame in watch(frames, reader.frames):
                 out.write(frame)
                 count += 1
@@ -96,7 +96,7 @@ def track(frames: Iterable[CameraFrame]) -> Iterator[Motion]:
 
 
 def perform(
-    performer: Performer,
+    pipeline: AvatarPipeline,
     avatar: Avatar,
     motions: Iterable[Motion],
     controls: Controls,
@@ -112,10 +112,10 @@ def perform(
     base = find_neutral(rest, neutral, start)
     if base is None:
         raise NoDriverError(f"No face was found in {name}: use a video that shows the driver's face.")
-    stream, presence = performer.open(avatar), Presence()
+    stream, presence = pipeline.open(avatar), Presence()
     for motion in chain(start, rest):
         shown = presence.resolve(motion, base, motion.captured)
-        yield performer.draw([Shot(stream, shown, base, controls)])[0]
+        yield pipeline.draw([FrameRequest(stream, shown, base, controls)])[0]
 
 
 def find_neutral(motions: Iterator[Motion], kind: NeutralKind, passed: list[Motion]) -> Motion | None:

@@ -13,7 +13,7 @@ from kernels.backend import compiled_anew
 from streamer.engine.engine import Engine, FrameHook
 from streamer.errors import SettingsError
 from streamer.frames import AvatarFrame
-from streamer.generation.pipeline import Performer
+from streamer.generation.pipeline import AvatarPipeline
 from streamer.rigging.picture import load_picture
 from streamer.rigging.rigger import Points
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
@@ -41,19 +41,19 @@ def launch(settings: Settings, listening: socket.socket, say: Say, frame_hook: F
     if camera is not None and (missing := camera.is_available()):
         raise OutputError(missing)
     torch.set_num_threads(1)  # trackers, encoders and ONNX Runtime want the other cores; see docs/decisions.md
-    performer = Performer(
+    pipeline = AvatarPipeline(
         settings.generator, device, settings.size, settings.checkpoint, settings.steps, live=True,
         sessions=settings.max_sessions, precision=settings.precision,
     )  # fmt: skip
     say(f"{settings.generator} generator on {device}")
-    avatar = performer.prepare(picture, points)
+    avatar = pipeline.prepare(picture, points)
     for note in avatar.notes:
         say(note)
     say(f"{picture.name} prepared, {avatar.width}x{avatar.height}")
-    performer.warm_up(avatar)
+    pipeline.warm_up(avatar)
     say("warm; compiled for this machine, the next start is quicker" if compiled_anew() else "warm")
     engine = Engine(
-        performer,
+        pipeline,
         partial(TrackerProcess, partial(PersonTracker, body=settings.body, smooth=settings.smooth)),
         fps=settings.fps,
         max_sessions=settings.max_sessions,

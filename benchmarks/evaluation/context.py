@@ -16,7 +16,7 @@ from benchmarks.evaluation.table import Row
 from streamer.frames import Image
 from streamer.generation.factory import make_generator
 from streamer.generation.generator import Generator
-from streamer.generation.pipeline import Performer
+from streamer.generation.pipeline import AvatarPipeline
 from streamer.options import GeneratorKind
 from training.render.character.appearance import STYLES
 
@@ -47,10 +47,12 @@ class Bench:
         return {kind: self.artist(self.generator(kind)) for kind in KINDS}
 
     @cached_property
-    def performers(self) -> dict[GeneratorKind, Performer]:
+    def pipelines(self) -> dict[GeneratorKind, AvatarPipeline]:
         """Geometry and network as people see them, 512 pixels."""
         return {
-            kind: Performer(kind, self.options.device, 512, self.options.checkpoint, precision=self.options.precision)
+            kind: AvatarPipeline(
+                kind, self.options.device, 512, self.options.checkpoint, precision=self.options.precision
+            )
             for kind in KINDS
         }
 

@@ -1,4 +1,4 @@
-"""A performer for measuring: draws rigs that are at hand, with any generator, also with one that lacks a part."""
+"""A pipeline for measuring: draws rigs that are at hand, with any generator, also with one that lacks a part."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from models.geometry.rig import Rig
 from streamer.animate import perform
 from streamer.frames import Image
 from streamer.generation.generator import Generator, Reference, State
-from streamer.generation.pipeline import Avatar, Controls, Performer
+from streamer.generation.pipeline import Avatar, AvatarPipeline, Controls
 from streamer.tracking.motion import Motion
 
 
-class Artist(Performer):
-    """`Performer` with a given generator, which also takes rigs made elsewhere: from the renderer's own truth."""
+class Artist(AvatarPipeline):
+    """`AvatarPipeline` with a given generator, which also takes rigs made elsewhere: from the renderer's own truth."""
 
     def __init__(self, generator: Generator, device: str = "cpu", size: int = 256) -> None:
         super().__init__("geometry", device, size)

@@ -12,7 +12,7 @@ from streamer.animate import NoDriverError, find_neutral, perform, track
 from streamer.errors import KagamiError
 from streamer.files.video_reader import VideoReader
 from streamer.frames import Image
-from streamer.generation.pipeline import Avatar, Controls, Performer
+from streamer.generation.pipeline import Avatar, AvatarPipeline, Controls
 from streamer.options import GeneratorKind
 from streamer.rigging.picture import load_picture
 from streamer.rigging.rigger import NoFaceError
@@ -66,31 +66,31 @@ def close_up(frame: Image, avatar: Avatar) -> Image:
     return frame[top:bottom, left:right]
 
 
-def draw_moments(performer: Performer, avatar: Avatar, drive: Drive) -> list[Image]:
+def draw_moments(pipeline: AvatarPipeline, avatar: Avatar, drive: Drive) -> list[Image]:
     """The avatar at each moment of the clip."""
     drawn = []
     for window in drive.windows:
-        frames = perform(performer, avatar, chain([drive.neutral], window), Controls(mirror=False))
+        frames = perform(pipeline, avatar, chain([drive.neutral], window), Controls(mirror=False))
         drawn.append(list(frames)[-1].rgb)
     return drawn
 
 
 def hang(
-    pictures: Sequence[Path], clips: Sequence[Path], performers: Mapping[GeneratorKind, Performer], folder: Path
+    pictures: Sequence[Path], clips: Sequence[Path], pipelines: Mapping[GeneratorKind, AvatarPipeline], folder: Path
 ) -> Iterator[str]:
-    """A sheet PICTURE_CLIP.png for each pair, the driver above a row for each performer, and one of close-ups of the
+    """A sheet PICTURE_CLIP.png for each pair, the driver above a row for each pipeline, and one of close-ups of the
     same frames. Yields a line for each.
     """
     drives = [read_drive(path) for path in clips]
     for path in pictures:
         picture = load_picture(path)
         try:
-            avatars = {kind: performer.prepare(picture) for kind, performer in performers.items()}
+            avatars = {kind: pipeline.prepare(picture) for kind, pipeline in pipelines.items()}
         except NoFaceError:
             yield f"{path.name}: no face is found and points are not given, left out"
             continue
         for drive in drives:
-            rows = {kind: draw_moments(performers[kind], avatar, drive) for kind, avatar in avatars.items()}
+            rows = {kind: draw_moments(pipelines[kind], avatar, drive) for kind, avatar in avatars.items()}
             near = [[close_up(frame, avatars[kind]) for frame in row] for kind, row in rows.items()]
             sheet = folder / f"{path.stem}_{drive.name}.png"
             save(contact_sheet([drive.frames, *rows.values()]), sheet)

@@ -19,7 +19,7 @@ from streamer.engine.admission import Admission
 from streamer.engine.engine_session import Move, Seat
 from streamer.errors import DeviceMemoryError, EngineClosedError, KagamiError
 from streamer.frames import AvatarFrame, CameraFrame
-from streamer.generation.pipeline import Avatar, Controls, Shot, Stream
+from streamer.generation.pipeline import Avatar, Controls, FrameRequest, Stream
 from streamer.rigging.picture import Picture
 from streamer.runtime import pacing
 from streamer.runtime.cached_value import Kept
@@ -36,8 +36,8 @@ _log = logging.getLogger(__name__)
 FrameHook = Callable[[CameraFrame, AvatarFrame], AvatarFrame]
 
 
-class Draws(Protocol):
-    """What the engine needs of a `Performer`."""
+class Pipeline(Protocol):
+    """What the engine needs of a `AvatarPipeline`."""
 
     def prepare(self, picture: Picture, points: None = None) -> Avatar: ...
 
@@ -47,11 +47,11 @@ class Draws(Protocol):
 
     def close(self, stream: Stream) -> None: ...
 
-    def draw(self, shots: list[Shot]) -> list[AvatarFrame]: ...
+    def draw(self, requests: list[FrameRequest]) -> list[AvatarFrame]: ...
 
 
 class Engine:
-    """Draws for up to `max_sessions` seats, at most `fps` frames a second each, and takes no more of them than leave
+    """Pipeline for up to `max_sessions` seats, at most `fps` frames a second each, and takes no more of them than leave
     everybody `min_fps` (0: any).
 
     make_tracker: makes a session's tracker, called in its tracking thread. frame_hook: changes each frame before it
@@ -60,14 +60,14 @@ class Engine:
 
     def __init__(
         self,
-        performer: Draws,
+        pipeline: Pipeline,
         make_tracker: Callable[[], Tracker],
         fps: float = 30.0,
         max_sessions: int = 4,
         frame_hook: FrameHook | None = None,
         min_fps: float = 0.0,
     ) -> None:
-        self.performer = performer
+        self.pipeline = pipeline
         self.fps = fps
         self._make_tracker = make_tracker
         self._frame_hook = frame_hook
@@ -208,7 +208,7 @@ class Engine:
 
     def _prepare(self, picture: Picture) -> Avatar:
         try:
-            return self.performer.prepare(picture)
+            return self.pipeline.prepare(picture)
         except torch.OutOfMemoryError as error:
             raise DeviceMemoryError(
                 "The device has no memory left for another picture; choose one again when somebody has left."
@@ -239,7 +239,7 @@ class Engine:
         now = time.monotonic()
         for seat, move in moves:
             seat.meter.add({QUEUE_AGE: (now - move.put) * 1000})
-        ready = [(seat, move, shot) for seat, move in moves if (shot := self._shot(seat, move)) is not None]
+        ready = [(seat, move, request) for seat, move in moves if (request := self._shot(seat, move)) is not None]
         if ready:
             self._draw(ready, newest=seats[-1])
 
@@ -249,26 +249,26 @@ class Engine:
             left, self._left = self._left, []
         for seat in left:
             if seat.stream is not None:
-                self.performer.close(seat.stream)
+                self.pipeline.close(seat.stream)
             seat.stream = None
 
-    def _shot(self, seat: Seat, move: Move) -> Shot | None:
+    def _shot(self, seat: Seat, move: Move) -> FrameRequest | None:
         """The seat's next frame to draw, or None if the seat broke, which then has left."""
         with seat.boundary():
             avatar = seat.avatar
             if seat.stream is None:
-                seat.stream = self.performer.open(avatar)
+                seat.stream = self.pipeline.open(avatar)
             elif seat.stream.avatar is not avatar:
-                self.performer.swap(seat.stream, avatar)
-            return Shot(seat.stream, move.tracked.motion, move.tracked.neutral, seat.controls)
+                self.pipeline.swap(seat.stream, avatar)
+            return FrameRequest(seat.stream, move.tracked.motion, move.tracked.neutral, seat.controls)
         self.leave(seat)
         return None
 
-    def _draw(self, ready: list[tuple[Seat, Move, Shot]], newest: Seat) -> None:
+    def _draw(self, ready: list[tuple[Seat, Move, FrameRequest]], newest: Seat) -> None:
         began = time.monotonic()
         frames, no_memory = None, False
         try:
-            frames = self.performer.draw([shot for _, _, shot in ready])
+            frames = self.pipeline.draw([request for _, _, request in ready])
         except Exception as error:
             no_memory = isinstance(error, torch.OutOfMemoryError | DeviceMemoryError)
             if len(ready) == 1:
@@ -287,7 +287,7 @@ class Engine:
                 seat.meter.tick(DRAWN)
                 self._hand_out(seat, move, replace(frame, captured=move.tracked.motion.captured), newest)
 
-    def _part(self, batch: list[tuple[Seat, Move, Shot]], newest: Seat, no_memory: bool) -> None:
+    def _part(self, batch: list[tuple[Seat, Move, FrameRequest]], newest: Seat, no_memory: bool) -> None:
         """Part with the session that breaks a batch: each is drawn alone, and who breaks alone leaves. Where the device
         has memory for each but not for all, whoever came last leaves, since else every tick would break anew.
         """

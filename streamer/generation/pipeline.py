@@ -1,6 +1,7 @@
 """The one path from a driver's motion to the character's picture.
 
-The live engine, `animate` and the benchmarks all draw through `Performer`; it owns the device and holds no session.
+The live engine, `animate` and the benchmarks all draw through `AvatarPipeline`, which owns the device and holds no
+session.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class FrameRequest:
     """One frame to draw: whose, after which motion, relative to which neutral."""
 
     stream: Stream
@@ -92,7 +93,7 @@ def seen(motion: Motion, controls: Controls) -> Motion:
     return motion.mirrored() if controls.mirror else motion
 
 
-class Performer:
+class AvatarPipeline:
     """Draws characters on one device.
 
     generator: "dit" (the network) or "geometry" (the warp alone). device: a torch device name. size: longer side of the
@@ -168,7 +169,7 @@ class Performer:
         still = Motion.still(avatar.rig.face[0].cpu().numpy(), avatar.rig.body[0].cpu().numpy())
         stream = self.open(avatar)
         for _ in range(2):
-            self.draw([Shot(stream, still, still)])
+            self.draw([FrameRequest(stream, still, still)])
         if self._tick is not None and not self._tick.record(to_driver([still], self.device)):
             self._tick = None
         if self._tick is None:
@@ -177,41 +178,41 @@ class Performer:
         self.close(stream)
 
     @torch.inference_mode()
-    def draw(self, shots: list[Shot]) -> list[AvatarFrame]:
-        """Draw one frame for each shot, as one batch. Mutates the streams' states.
+    def draw(self, requests: list[FrameRequest]) -> list[AvatarFrame]:
+        """Draw one frame for each request, as one batch. Mutates the streams' states.
 
         The returned frames carry `stages`: milliseconds of retarget, guide, generate, compose, for the whole batch
         where the device takes it as one; of the four together, as `tick`, where they are replayed as one.
         """
-        if self._tick is None and self.device.type == "cpu" and len(shots) > 1:  # a batch would only copy the pictures
-            return [frame for shot in shots for frame in self.draw([shot])]
+        if self._tick is None and self.device.type == "cpu" and len(requests) > 1:  # a batch would only copy pictures
+            return [frame for request in requests for frame in self.draw([request])]
         clock = Stopwatch(self.device)
-        planes = self._replayed(shots)
+        planes = self._replayed(requests)
         if planes is None:
-            planes = self._drawn(shots, clock)
+            planes = self._drawn(requests, clock)
         else:
             clock.lap("tick")
-        coming = [Download(plane) for plane in planes[: 1 + _clear(shots)]]
+        coming = [Download(plane) for plane in planes[: 1 + _clear(requests)]]
         pictures, stages = [plane.numpy() for plane in coming], clock.read()
-        return [self._frame([plane[i] for plane in pictures], shot, stages) for i, shot in enumerate(shots)]
+        return [self._frame([plane[i] for plane in pictures], request, stages) for i, request in enumerate(requests)]
 
-    def _replayed(self, shots: list[Shot]) -> Planes | None:
+    def _replayed(self, requests: list[FrameRequest]) -> Planes | None:
         """What the recording of a tick draws; None where there is none of this size."""
-        if self._tick is None or len(shots) > self._tick.largest:
+        if self._tick is None or len(requests) > self._tick.largest:
             return None
-        states = [shot.stream.state for shot in shots if isinstance(shot.stream.state, TorchState)]
-        return self._tick.draw(states, *self._driven(shots), self._backgrounds(shots))
+        states = [request.stream.state for request in requests if isinstance(request.stream.state, TorchState)]
+        return self._tick.draw(states, *self._driven(requests), self._backgrounds(requests))
 
-    def _drawn(self, shots: list[Shot], clock: Stopwatch) -> Planes:
+    def _drawn(self, requests: list[FrameRequest], clock: Stopwatch) -> Planes:
         """The same, stage by stage."""
-        rig = self._stacked([shot.stream.avatar for shot in shots])
-        pose = self._pose(rig, shots)
+        rig = self._stacked([request.stream.avatar for request in requests])
+        pose = self._pose(rig, requests)
         clock.lap("retarget")
         guidance = guide(rig, pose)
         clock.lap("guide")
-        drawing = self._generator.draw([shot.stream.state for shot in shots], rig, pose, guidance)
+        drawing = self._generator.draw([request.stream.state for request in requests], rig, pose, guidance)
         clock.lap("generate")
-        planes = self._composed(rig, guidance, drawing, shots)
+        planes = self._composed(rig, guidance, drawing, requests)
         clock.lap("compose")
         return planes
 
@@ -223,49 +224,49 @@ class Performer:
             self._stack = (avatars, Rig.stack([avatar.rig for avatar in avatars]))
         return self._stack[1]
 
-    def _pose(self, rig: Rig, shots: list[Shot]) -> Pose:
-        return retarget(rig, *self._driven(shots))
+    def _pose(self, rig: Rig, requests: list[FrameRequest]) -> Pose:
+        return retarget(rig, *self._driven(requests))
 
-    def _driven(self, shots: list[Shot]) -> tuple[Driver, Driver, Strength]:
+    def _driven(self, requests: list[FrameRequest]) -> tuple[Driver, Driver, Strength]:
         """Drivers now and in their neutrals, and how far they are followed."""
 
         def column(values: list[float]) -> torch.Tensor:
             return upload(torch.tensor(values), self.device)
 
         strength = Strength(
-            head=column([shot.controls.head for shot in shots]),
-            face=column([shot.controls.face for shot in shots]),
-            body=column([shot.controls.body for shot in shots]),
-            light=column([shot.controls.light for shot in shots]),
-            teeth=column([float(shot.controls.teeth) for shot in shots]),
+            head=column([request.controls.head for request in requests]),
+            face=column([request.controls.face for request in requests]),
+            body=column([request.controls.body for request in requests]),
+            light=column([request.controls.light for request in requests]),
+            teeth=column([float(request.controls.teeth) for request in requests]),
         )
-        driver = to_driver([seen(shot.motion, shot.controls) for shot in shots], self.device)
-        neutral = to_driver([seen(shot.neutral, shot.controls) for shot in shots], self.device)
+        driver = to_driver([seen(request.motion, request.controls) for request in requests], self.device)
+        neutral = to_driver([seen(request.neutral, request.controls) for request in requests], self.device)
         return driver, neutral, strength
 
-    def _backgrounds(self, shots: list[Shot]) -> list[torch.Tensor | None]:
-        return [shot.stream.background(shot.controls) for shot in shots]
+    def _backgrounds(self, requests: list[FrameRequest]) -> list[torch.Tensor | None]:
+        return [request.stream.background(request.controls) for request in requests]
 
-    def _composed(self, rig: Rig, guidance: Guidance, drawing: Drawing | None, shots: list[Shot]) -> Planes:
+    def _composed(self, rig: Rig, guidance: Guidance, drawing: Drawing | None, requests: list[FrameRequest]) -> Planes:
         edit, patches = (drawing.edit, drawing.patches) if drawing is not None else (None, ())
-        frames = compose(rig, guidance, edit, instead(rig, self._backgrounds(shots)), patches)
-        return tuple(to_bytes(frames[:, part]) for part in (slice(3), slice(3, 4))[: 1 + _clear(shots)])
+        frames = compose(rig, guidance, edit, instead(rig, self._backgrounds(requests)), patches)
+        return tuple(to_bytes(frames[:, part]) for part in (slice(3), slice(3, 4))[: 1 + _clear(requests)])
 
-    def _frame(self, planes: list[np.ndarray], shot: Shot, stages: dict[str, float]) -> AvatarFrame:
+    def _frame(self, planes: list[np.ndarray], request: FrameRequest, stages: dict[str, float]) -> AvatarFrame:
         """Cut the picture's own framing out of its square canvas; colours, then perhaps alpha (S, S, ·)."""
-        avatar = shot.stream.avatar
+        avatar = request.stream.avatar
         side = planes[0].shape[0]
         top, left = (side - avatar.height) // 2, (side - avatar.width) // 2
         rgb, *alpha = (plane[top : top + avatar.height, left : left + avatar.width] for plane in planes)
-        clear = shot.controls.background == "transparent"
+        clear = request.controls.background == "transparent"
         return AvatarFrame(
             rgb=np.ascontiguousarray(rgb),
             alpha=np.ascontiguousarray(alpha[0][..., 0]) if clear else None,
-            captured=shot.motion.captured,
+            captured=request.motion.captured,
             stages=dict(stages),
         )
 
 
-def _clear(shots: list[Shot]) -> bool:
+def _clear(requests: list[FrameRequest]) -> bool:
     """Whether anybody wants alphas."""
-    return any(shot.controls.background == "transparent" for shot in shots)
+    return any(request.controls.background == "transparent" for request in requests)

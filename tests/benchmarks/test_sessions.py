@@ -18,7 +18,7 @@ from streamer.frames import CameraFrame
 from streamer.generation.pipeline import Controls
 from streamer.tracking.presence import NEUTRAL
 from streamer.tracking.tracker import TrackedMotion
-from tests.support.fakes import FakeAvatar, FakePerformer
+from tests.support.fakes import FakeAvatar, FakePipeline
 
 ROOT = Path(__file__).resolve().parents[2]
 REF, CLIP = str(ROOT / "assets" / "avatar.png"), str(ROOT / "assets" / "driver.mp4")
@@ -72,7 +72,7 @@ def test_motions_are_replayed_to_and_fro_as_of_now() -> None:
 
 
 async def test_a_visit_films_and_encodes_until_its_seat_closes() -> None:
-    engine = Engine(FakePerformer(size=64), lambda: Replay([TrackedMotion(NEUTRAL, NEUTRAL)]))
+    engine = Engine(FakePipeline(size=64), lambda: Replay([TrackedMotion(NEUTRAL, NEUTRAL)]))
     engine.start()
     seat = engine.admit(FakeAvatar(64, 64), Controls(), lambda failure: None)
     visit = Visit(seat, fps=30.0, phase=0.5)

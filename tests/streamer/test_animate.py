@@ -157,7 +157,7 @@ def test_ctrl_c_says_so_and_leaves_nothing(capsys, tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("streamer.generation.pipeline.Performer.draw", interrupted)
+    monkeypatch.setattr("streamer.generation.pipeline.AvatarPipeline.draw", interrupted)
     code, told = run(capsys, tmp_path)
     assert code == 130
     assert told.splitlines()[-1] == f"Stopped; {tmp_path / 'out.mp4'} was not written."

@@ -15,7 +15,7 @@ from streamer.generation.pipeline import Controls
 from streamer.launch import choose_device, feed_output
 from streamer.server.listening import address
 from streamer.settings import Settings
-from tests.support.fakes import FakeAvatar, FakePerformer, FakeTracker
+from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
 
 
 class FakeOutput:
@@ -42,7 +42,7 @@ class FakeOutput:
 
 
 def test_an_output_gets_the_frames_of_the_newest_session() -> None:
-    engine = Engine(FakePerformer(size=32), FakeTracker, fps=30)
+    engine = Engine(FakePipeline(size=32), FakeTracker, fps=30)
     engine.start()
     output = FakeOutput()
     thread = feed_output(engine, output, 32, 32)

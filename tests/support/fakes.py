@@ -1,4 +1,4 @@
-"""Stand-ins for the slow parts: a performer that paints what it is told, a tracker that sees what it is shown."""
+"""Stand-ins for the slow parts: a pipeline that paints what it is told, a tracker that sees what it is shown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from streamer.frames import AvatarFrame, CameraFrame
-from streamer.generation.pipeline import Shot
+from streamer.generation.pipeline import FrameRequest
 from streamer.rigging.picture import Picture
 from streamer.tracking.presence import NEUTRAL
 from streamer.tracking.tracker import TrackedMotion
@@ -18,7 +18,7 @@ from streamer.tracking.tracker import TrackedMotion
 
 @dataclass(eq=False)
 class FakeAvatar:
-    """What `FakePerformer.prepare` makes: the mean colour of a picture."""
+    """What `FakePipeline.prepare` makes: the mean colour of a picture."""
 
     width: int = 512
     height: int = 512
@@ -32,7 +32,7 @@ class FakeStream:
     drawn: int = 0
 
 
-class FakePerformer:
+class FakePipeline:
     """Paints the avatar's colour and, in the left half, the motion's `hands[0, 0, 0]` (0..1) as grey. delay: seconds
     a batch takes. fail_on: a colour whose frames cannot be drawn. no_memory_on: a colour for whose stream the device
     has no memory. most: as many frames at once as the device has memory for. Counts what happens; asserts that one
@@ -75,27 +75,27 @@ class FakePerformer:
     def close(self, stream: FakeStream) -> None:
         self.closed.append(stream.avatar.colour)
 
-    def draw(self, shots: list[Shot]) -> list[AvatarFrame]:
+    def draw(self, requests: list[FrameRequest]) -> list[AvatarFrame]:
         assert self._busy.acquire(blocking=False), "two threads draw at once"
         try:
-            if any(shot.stream.avatar.colour == self.fail_on for shot in shots):
+            if any(request.stream.avatar.colour == self.fail_on for request in requests):
                 raise RuntimeError("cannot draw this colour")
-            if len(shots) > self.most:
+            if len(requests) > self.most:
                 raise torch.OutOfMemoryError("CUDA out of memory.")
             time.sleep(self.delay)
-            self.batches.append(len(shots))
+            self.batches.append(len(requests))
             self.threads.add(threading.current_thread().name)
-            return [self._paint(shot) for shot in shots]
+            return [self._paint(request) for request in requests]
         finally:
             self._busy.release()
 
-    def _paint(self, shot: Shot) -> AvatarFrame:
-        stream: FakeStream = shot.stream  # type: ignore[assignment]
+    def _paint(self, request: FrameRequest) -> AvatarFrame:
+        stream: FakeStream = request.stream  # type: ignore[assignment]
         stream.drawn += 1
         rgb = np.empty((stream.avatar.height, stream.avatar.width, 3), np.uint8)
         rgb[:] = stream.avatar.colour
-        rgb[:, : rgb.shape[1] // 2] = int(255 * np.clip(shot.motion.hands[0, 0, 0], 0, 1))
-        alpha = np.full(rgb.shape[:2], 128, np.uint8) if shot.controls.background == "transparent" else None
+        rgb[:, : rgb.shape[1] // 2] = int(255 * np.clip(request.motion.hands[0, 0, 0], 0, 1))
+        alpha = np.full(rgb.shape[:2], 128, np.uint8) if request.controls.background == "transparent" else None
         return AvatarFrame(rgb, 0.0, alpha, {"paint": self.delay * 1000})
 
 

@@ -23,7 +23,7 @@ from streamer.engine.engine import Engine
 from streamer.server.app import Server
 from streamer.server.listening import serve_config
 from streamer.settings import Settings
-from tests.support.fakes import FakeAvatar, FakePerformer, FakeTracker
+from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
 
 PATIENCE = 20.0  # seconds a test waits for something that must come; no test asserts how long it took
 
@@ -192,16 +192,14 @@ class Page:
 @contextlib.asynccontextmanager
 async def serving(
     settings: Settings | None = None,
-    performer: FakePerformer | None = None,
+    pipeline: FakePipeline | None = None,
     tracker: Callable[[], FakeTracker] = FakeTracker,
     avatar: FakeAvatar | None = None,
     **engine_options: Any,
 ) -> AsyncIterator[tuple[str, Server]]:
     """A real server on a free port of this process and loop; yields (http address, server)."""
     settings = settings or Settings()
-    engine = Engine(
-        performer or FakePerformer(size=128), tracker, settings.fps, settings.max_sessions, **engine_options
-    )
+    engine = Engine(pipeline or FakePipeline(size=128), tracker, settings.fps, settings.max_sessions, **engine_options)
     server = Server(engine, settings, avatar or FakeAvatar(128, 128), "fake.png")
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))

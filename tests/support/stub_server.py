@@ -10,13 +10,13 @@ from streamer.engine.engine import Engine
 from streamer.server.app import Server
 from streamer.server.listening import bind, run
 from streamer.settings import read_settings
-from tests.support.fakes import FakeAvatar, FakePerformer, FakeTracker
+from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
 
 
 def main() -> None:
     settings = read_settings()
     listening = bind(settings)
-    engine = Engine(FakePerformer(delay=0.02, prepare_delay=0.5), FakeTracker, settings.fps, settings.max_sessions)
+    engine = Engine(FakePipeline(delay=0.02, prepare_delay=0.5), FakeTracker, settings.fps, settings.max_sessions)
     engine.start()
     try:
         run(

@@ -1,4 +1,4 @@
-"""The performer for measuring, and generators that lack a part."""
+"""The pipeline for measuring, and generators that lack a part."""
 
 import numpy as np
 import pytest

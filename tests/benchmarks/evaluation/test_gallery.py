@@ -8,7 +8,7 @@ from benchmarks.evaluation.gallery import close_up, find_pictures, hang
 from streamer.errors import KagamiError
 from streamer.files.video_reader import VideoReader
 from streamer.generation.generator import Reference
-from streamer.generation.pipeline import Avatar, Performer
+from streamer.generation.pipeline import Avatar, AvatarPipeline
 from tests.support.clips import AVATAR, DRIVER, make_video
 from tests.support.faces import drawn_face
 
@@ -19,7 +19,8 @@ def test_a_sheet_has_the_driver_above_what_was_drawn(tmp_path):
     clip = make_video(tmp_path / "talk.mp4", frames, [40 * i for i in range(6)])
     faceless = tmp_path / "cup.png"
     cv2.imwrite(str(faceless), np.full((128, 128, 3), 90, np.uint8))
-    lines = list(hang([faceless, AVATAR], [clip], {"geometry": Performer("geometry", size=128)}, tmp_path / "sheets"))
+    pipelines = {"geometry": AvatarPipeline("geometry", size=128)}
+    lines = list(hang([faceless, AVATAR], [clip], pipelines, tmp_path / "sheets"))
     assert lines[0] == "cup.png: no face is found and points are not given, left out"
     sheet = tmp_path / "sheets" / "avatar_talk.png"
     assert lines[1] == f"{sheet}: driver, geometry"

@@ -30,7 +30,7 @@ from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.pipeline import Controls
 from streamer.rigging.picture import Picture
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
-from tests.support.fakes import FakeAvatar, FakePerformer, FakeStream, FakeTracker
+from tests.support.fakes import FakeAvatar, FakePipeline, FakeStream, FakeTracker
 
 PATIENCE = 20.0
 
@@ -55,10 +55,10 @@ def take(mailbox: Mailbox[AvatarFrame]) -> AvatarFrame:
 
 @contextmanager
 def running(
-    performer: FakePerformer | None = None, tracker: Callable[[], FakeTracker] = FakeTracker, **options: Any
+    pipeline: FakePipeline | None = None, tracker: Callable[[], FakeTracker] = FakeTracker, **options: Any
 ) -> Iterator[Engine]:
     before = threading.active_count()
-    engine = Engine(performer or FakePerformer(size=32), tracker, **{"fps": 60, "max_sessions": 8, **options})
+    engine = Engine(pipeline or FakePipeline(size=32), tracker, **{"fps": 60, "max_sessions": 8, **options})
     engine.start()
     try:
         yield engine
@@ -92,18 +92,18 @@ def test_a_picture_goes_in_and_an_avatar_comes_out_with_its_time_and_stages() ->
 
 
 def test_all_sessions_are_drawn_as_one_batch_by_one_thread() -> None:
-    performer = FakePerformer(delay=0.02, size=32)
-    with running(performer, fps=30) as engine:
+    pipeline = FakePipeline(delay=0.02, size=32)
+    with running(pipeline, fps=30) as engine:
         seats = [admit(engine, (i, i, i))[0] for i in range(4)]
         outs = [seat.outlet() for seat in seats]
-        until(lambda: 4 in performer.batches, "a batch of all four")
+        until(lambda: 4 in pipeline.batches, "a batch of all four")
         assert [tuple(take(out).rgb[0, -1]) for out in outs] == [(i, i, i) for i in range(4)]
-    assert performer.threads == {"engine"}
+    assert pipeline.threads == {"engine"}
 
 
 def test_overload_drops_and_grows_nothing() -> None:
-    performer = FakePerformer(delay=0.15, size=32)
-    with running(performer, lambda: FakeTracker(delay=0.03)) as engine:
+    pipeline = FakePipeline(delay=0.15, size=32)
+    with running(pipeline, lambda: FakeTracker(delay=0.03)) as engine:
         seat, failures = admit(engine)
         out = seat.outlet()
         for number in range(150):
@@ -112,7 +112,7 @@ def test_overload_drops_and_grows_nothing() -> None:
             assert len(seat.camera) <= 1 and len(seat.moves) <= 1 and len(out) <= 1
         until(lambda: brightness(take(out)) == pytest.approx(149, abs=3), "the last picture")
         drops = seat.drops
-        assert drops["camera"] > 75 and drops["motion"] > 5 and drops["camera"] + len(performer.batches) < 160
+        assert drops["camera"] > 75 and drops["motion"] > 5 and drops["camera"] + len(pipeline.batches) < 160
         assert not failures
 
 
@@ -168,7 +168,7 @@ def test_a_wish_to_calibrate_reaches_the_follower() -> None:
 
 
 def test_a_picture_is_prepared_and_swapped_while_frames_keep_coming() -> None:
-    with running(FakePerformer(size=32, prepare_delay=0.4)) as engine:
+    with running(FakePipeline(size=32, prepare_delay=0.4)) as engine:
         seat, _ = admit(engine)
         out = seat.outlet()
         take(out)
@@ -198,7 +198,7 @@ def test_one_more_is_refused_until_somebody_leaves() -> None:
 
 
 def test_what_ticks_take_decides_on_the_next_session() -> None:
-    with running(FakePerformer(delay=0.2, size=32), min_fps=4.5) as engine:
+    with running(FakePipeline(delay=0.2, size=32), min_fps=4.5) as engine:
         seat, _ = admit(engine)
         until(lambda: engine.drawn >= ENOUGH, "some draws")
         with pytest.raises(OverloadError):
@@ -211,32 +211,32 @@ def test_what_ticks_take_decides_on_the_next_session() -> None:
 def test_what_the_device_keeps_of_a_session_is_free_once_it_has_left() -> None:
     opened: list[weakref.ref[FakeStream]] = []
 
-    class Keeping(FakePerformer):
+    class Keeping(FakePipeline):
         def open(self, avatar: FakeAvatar) -> FakeStream:
             stream = super().open(avatar)
             opened.append(weakref.ref(stream))
             return stream
 
-    performer = Keeping(size=32)
-    with running(performer) as engine:
+    pipeline = Keeping(size=32)
+    with running(pipeline) as engine:
         seat, _ = admit(engine, (5, 5, 5))
         take(seat.outlet())
         (stream,) = opened
         assert stream() is not None
         engine.leave(seat)  # the seat itself is still held here, as a session holds it until its page has gone
         until(lambda: stream() is None, "the stream's end")
-        assert performer.closed == [(5, 5, 5)]
+        assert pipeline.closed == [(5, 5, 5)]
 
 
 def test_newcomers_and_leavers_stop_nobody() -> None:
-    performer = FakePerformer(delay=0.05, size=32)  # longer than motions are apart, so that ticks take everybody's
-    with running(performer) as engine:
+    pipeline = FakePipeline(delay=0.05, size=32)  # longer than motions are apart, so that ticks take everybody's
+    with running(pipeline) as engine:
         seat, failures = admit(engine)
         out = seat.outlet()
         for number in range(10):
             other, none = admit(engine, (number, 0, 0))
-            performer.batches.clear()
-            until(lambda: 2 in performer.batches, "a batch of both")
+            pipeline.batches.clear()
+            until(lambda: 2 in pipeline.batches, "a batch of both")
             engine.leave(other)
             take(out)
             assert not none
@@ -244,7 +244,7 @@ def test_newcomers_and_leavers_stop_nobody() -> None:
 
 
 def test_how_alike_sessions_are_served_and_what_was_dropped_is_known() -> None:
-    with running(FakePerformer(size=32)) as engine:
+    with running(FakePipeline(size=32)) as engine:
         assert engine.spread() == {"fps": {"min": 0, "max": 0}, "latency_ms": {"min": 0, "max": 0}}
         seats = [admit(engine)[0] for _ in range(3)]
         until(lambda: engine.spread()["fps"]["min"] > 0, "everybody's rate")
@@ -265,7 +265,7 @@ NO_MEMORY = (
 
 
 def test_a_session_that_finds_no_memory_ends_alone() -> None:
-    with running(FakePerformer(size=32, no_memory_on=(1, 1, 1))) as engine:
+    with running(FakePipeline(size=32, no_memory_on=(1, 1, 1))) as engine:
         good, no_failures = admit(engine)
         _, failures = admit(engine, (1, 1, 1))
         until(lambda: bool(failures) and engine.sessions == 1, "the failure")
@@ -275,7 +275,7 @@ def test_a_session_that_finds_no_memory_ends_alone() -> None:
 
 
 def test_a_picture_that_finds_no_memory_ends_its_session_alone() -> None:
-    with running(FakePerformer(size=32, no_memory_on=(1, 1, 1))) as engine:
+    with running(FakePipeline(size=32, no_memory_on=(1, 1, 1))) as engine:
         good, no_failures = admit(engine)
         other, failures = admit(engine, (2, 2, 2))
         take(other.outlet())
@@ -287,7 +287,7 @@ def test_a_picture_that_finds_no_memory_ends_its_session_alone() -> None:
 
 
 def test_an_upload_that_finds_no_memory_is_told_in_a_sentence() -> None:
-    class Full(FakePerformer):
+    class Full(FakePipeline):
         def prepare(self, picture: Picture, points: object = None) -> FakeAvatar:
             raise torch.OutOfMemoryError("CUDA out of memory.")
 
@@ -299,22 +299,22 @@ def test_an_upload_that_finds_no_memory_is_told_in_a_sentence() -> None:
 
 
 def test_a_batch_for_which_there_is_no_memory_parts_with_the_newest() -> None:
-    performer = FakePerformer(delay=0.05, size=32, most=2)
-    with running(performer) as engine:
+    pipeline = FakePipeline(delay=0.05, size=32, most=2)
+    with running(pipeline) as engine:
         stay = [admit(engine) for _ in range(2)]
         outs = [seat.outlet() for seat, _ in stay]
         _, failures = admit(engine)
         until(lambda: bool(failures) and engine.sessions == 2, "the failure")
         assert str(failures[0]) == NO_MEMORY
-        begun = len(performer.batches)
-        until(lambda: 2 in performer.batches[begun:], "a batch of the others")
+        begun = len(pipeline.batches)
+        until(lambda: 2 in pipeline.batches[begun:], "a batch of the others")
         for out in outs:
             take(out)
         assert not any(failed for _, failed in stay)
 
 
 def test_a_session_whose_picture_cannot_be_drawn_ends_alone() -> None:
-    with running(FakePerformer(size=32, fail_on=(1, 1, 1))) as engine:
+    with running(FakePipeline(size=32, fail_on=(1, 1, 1))) as engine:
         good, no_failures = admit(engine)
         bad, failures = admit(engine, (1, 1, 1))
         out, broken = good.outlet(), bad.outlet()
@@ -371,7 +371,7 @@ def test_a_frame_hook_gets_the_camera_picture_that_the_frame_follows() -> None:
 
 @pytest.mark.parametrize("hooked", [False, True])
 def test_only_for_a_hook_is_a_camera_picture_kept(hooked: bool) -> None:
-    engine = Engine(FakePerformer(), FakeTracker, frame_hook=(lambda camera, avatar: avatar) if hooked else None)
+    engine = Engine(FakePipeline(), FakeTracker, frame_hook=(lambda camera, avatar: avatar) if hooked else None)
     seat, _ = admit(engine)  # the engine's thread never starts: motions stay where they are
     until(lambda: len(seat.moves) == 1, "an idle motion")
     seat.camera.put(arrival(255))

@@ -14,7 +14,7 @@ from models.dit import CausalDiT
 from models.geometry.rig import Rig
 from streamer.errors import DeviceMemoryError
 from streamer.generation.generator import GeometryGenerator, Reference
-from streamer.generation.pipeline import Avatar, Controls, Performer, Shot
+from streamer.generation.pipeline import Avatar, AvatarPipeline, Controls, FrameRequest
 from streamer.rigging.picture import Picture, load_picture
 from streamer.tracking.motion import Motion
 from tests.support.devices import needs_cuda
@@ -25,21 +25,21 @@ SIDE_BY_SIDE = Controls(mirror=False)
 
 
 @pytest.fixture(scope="module")
-def performer() -> Performer:
-    return Performer("geometry", size=256)
+def pipeline() -> AvatarPipeline:
+    return AvatarPipeline("geometry", size=256)
 
 
 @pytest.fixture(scope="module")
-def avatar(performer: Performer) -> Avatar:
-    return performer.prepare(load_picture(AVATAR))
+def avatar(pipeline: AvatarPipeline) -> Avatar:
+    return pipeline.prepare(load_picture(AVATAR))
 
 
 @pytest.fixture(scope="module")
-def wide(performer: Performer) -> Avatar:
+def wide(pipeline: AvatarPipeline) -> Avatar:
     """The same picture with half its height again on either side."""
     rgba = load_picture(AVATAR).rgba
     margin = rgba.shape[1] // 4
-    return performer.prepare(Picture(np.pad(rgba, ((0, 0), (margin, margin), (0, 0)), mode="edge"), "wide.png"))
+    return pipeline.prepare(Picture(np.pad(rgba, ((0, 0), (margin, margin), (0, 0)), mode="edge"), "wide.png"))
 
 
 def still_of(avatar: Avatar, move: float = 0.0) -> Motion:
@@ -48,53 +48,53 @@ def still_of(avatar: Avatar, move: float = 0.0) -> Motion:
     return Motion.still(face, avatar.rig.body[0].numpy())
 
 
-def test_own_motion_returns_the_picture(performer: Performer, avatar: Avatar) -> None:
+def test_own_motion_returns_the_picture(pipeline: AvatarPipeline, avatar: Avatar) -> None:
     still = still_of(avatar)
-    frame = performer.draw([Shot(performer.open(avatar), still, still, SIDE_BY_SIDE)])[0]
+    frame = pipeline.draw([FrameRequest(pipeline.open(avatar), still, still, SIDE_BY_SIDE)])[0]
     picture = (avatar.rig.image[0].permute(1, 2, 0).numpy() * 255).round().astype(int)
     assert frame.rgb.shape == (256, 256, 3)
     assert np.abs(frame.rgb.astype(int) - picture).max() <= 2
     assert set(frame.stages) == {"retarget", "guide", "generate", "compose"}
 
 
-def test_mirror_turns_the_motion_round(performer: Performer, avatar: Avatar) -> None:
+def test_mirror_turns_the_motion_round(pipeline: AvatarPipeline, avatar: Avatar) -> None:
     neutral, right = still_of(avatar), still_of(avatar, 0.1)
 
     def eyes(controls: Controls) -> float:
-        pose = performer._pose(avatar.rig, [Shot(performer.open(avatar), right, neutral, controls)])
+        pose = pipeline._pose(avatar.rig, [FrameRequest(pipeline.open(avatar), right, neutral, controls)])
         return float(pose.face[0, [33, 263], 0].mean() - avatar.rig.face[0, [33, 263], 0].mean())
 
     assert eyes(SIDE_BY_SIDE) == pytest.approx(0.1, abs=0.01)
     assert eyes(Controls(mirror=True)) == pytest.approx(-0.1, abs=0.01)
 
 
-def test_the_picture_keeps_its_own_framing(performer: Performer, wide: Avatar) -> None:
+def test_the_picture_keeps_its_own_framing(pipeline: AvatarPipeline, wide: Avatar) -> None:
     assert (wide.width, wide.height) == (256, 171)
     still = still_of(wide)
-    frame = performer.draw([Shot(performer.open(wide), still, still, SIDE_BY_SIDE)])[0]
+    frame = pipeline.draw([FrameRequest(pipeline.open(wide), still, still, SIDE_BY_SIDE)])[0]
     assert frame.rgb.shape == (171, 256, 3)
 
 
-def test_two_sessions_draw_what_each_would_alone(performer: Performer, avatar: Avatar, wide: Avatar) -> None:
-    shots = [
-        Shot(performer.open(avatar), still_of(avatar, 0.05), still_of(avatar), SIDE_BY_SIDE),
-        Shot(performer.open(wide), still_of(wide, -0.05), still_of(wide), SIDE_BY_SIDE),
+def test_two_sessions_draw_what_each_would_alone(pipeline: AvatarPipeline, avatar: Avatar, wide: Avatar) -> None:
+    requests = [
+        FrameRequest(pipeline.open(avatar), still_of(avatar, 0.05), still_of(avatar), SIDE_BY_SIDE),
+        FrameRequest(pipeline.open(wide), still_of(wide, -0.05), still_of(wide), SIDE_BY_SIDE),
     ]
-    together = performer.draw(shots)
-    for shot, frame in zip(shots, together, strict=True):
-        alone = performer.draw([shot])[0]
+    together = pipeline.draw(requests)
+    for request, frame in zip(requests, together, strict=True):
+        alone = pipeline.draw([request])[0]
         assert np.abs(frame.rgb.astype(int) - alone.rgb).max() <= 2
 
 
 @needs_cuda
-def test_on_cuda_the_warp_is_the_same(performer: Performer, avatar: Avatar) -> None:
-    there = Performer("geometry", "cuda", size=256)
+def test_on_cuda_the_warp_is_the_same(pipeline: AvatarPipeline, avatar: Avatar) -> None:
+    there = AvatarPipeline("geometry", "cuda", size=256)
     moved = there.prepare(load_picture(AVATAR))
     still, turned = still_of(avatar), still_of(avatar, 0.05)
     for background in ("original", "colour", "transparent"):
         controls = Controls(mirror=False, background=background)
-        wanted = performer.draw([Shot(performer.open(avatar), turned, still, controls)])[0]
-        drawn = there.draw([Shot(there.open(moved), turned, still, controls) for _ in range(2)])
+        wanted = pipeline.draw([FrameRequest(pipeline.open(avatar), turned, still, controls)])[0]
+        drawn = there.draw([FrameRequest(there.open(moved), turned, still, controls) for _ in range(2)])
         for frame in drawn:
             assert np.abs(frame.rgb.astype(int) - wanted.rgb).mean() < 1
             assert (frame.alpha is None) == (wanted.alpha is None)
@@ -104,32 +104,32 @@ def test_on_cuda_the_warp_is_the_same(performer: Performer, avatar: Avatar) -> N
 @needs_cuda
 def test_on_cuda_sessions_come_swap_and_go_while_a_picture_is_prepared(tmp_path: Path) -> None:
     save(small_network(), tmp_path / "small.safetensors")
-    performer = Performer("dit", "cuda", 256, tmp_path / "small.safetensors", sessions=3)
-    mine = performer.prepare(load_picture(AVATAR))
-    performer.warm_up(mine)
+    pipeline = AvatarPipeline("dit", "cuda", 256, tmp_path / "small.safetensors", sessions=3)
+    mine = pipeline.prepare(load_picture(AVATAR))
+    pipeline.warm_up(mine)
     still = Motion.still(mine.rig.face[0].cpu().numpy(), mine.rig.body[0].cpu().numpy())
-    streams = [performer.open(mine) for _ in range(3)]
+    streams = [pipeline.open(mine) for _ in range(3)]
     with pytest.raises(DeviceMemoryError):
-        performer.open(mine)
-    shots = [Shot(stream, still, still, SIDE_BY_SIDE) for stream in streams]
-    first = performer.draw(shots)
+        pipeline.open(mine)
+    requests = [FrameRequest(stream, still, still, SIDE_BY_SIDE) for stream in streams]
+    first = pipeline.draw(requests)
     assert all(np.abs(frame.rgb.astype(int) - first[0].rgb).max() <= 2 for frame in first)
     with ThreadPoolExecutor(1) as background:
-        coming = background.submit(performer.prepare, load_picture(AVATAR))
+        coming = background.submit(pipeline.prepare, load_picture(AVATAR))
         while not coming.done():
-            performer.draw(shots[:2])
-        performer.swap(streams[2], coming.result())
-    again = performer.draw(shots)
+            pipeline.draw(requests[:2])
+        pipeline.swap(streams[2], coming.result())
+    again = pipeline.draw(requests)
     assert np.abs(again[2].rgb.astype(int) - first[2].rgb).max() <= 2  # afresh, by the same picture
-    performer.close(streams[0])
-    performer.draw([Shot(performer.open(mine), still, still, SIDE_BY_SIDE), *shots[1:]])
+    pipeline.close(streams[0])
+    pipeline.draw([FrameRequest(pipeline.open(mine), still, still, SIDE_BY_SIDE), *requests[1:]])
 
 
-def test_backgrounds(performer: Performer, avatar: Avatar) -> None:
+def test_backgrounds(pipeline: AvatarPipeline, avatar: Avatar) -> None:
     still = still_of(avatar)
 
     def corner(controls: Controls) -> tuple[np.ndarray, np.ndarray | None]:
-        frame = performer.draw([Shot(performer.open(avatar), still, still, controls)])[0]
+        frame = pipeline.draw([FrameRequest(pipeline.open(avatar), still, still, controls)])[0]
         return frame.rgb[2, 2], None if frame.alpha is None else frame.alpha[2, 2]
 
     assert corner(Controls(background="original"))[1] is None
@@ -150,17 +150,17 @@ def test_swap_and_reset_start_afresh(avatar: Avatar, tmp_path: Path) -> None:
             parameter.add_(0.05 * torch.randn_like(parameter))
     path = tmp_path / "small.safetensors"
     save(network, path)
-    performer = Performer("dit", size=256, checkpoint=path)
-    mine = performer.prepare(load_picture(AVATAR))
-    stream = performer.open(mine)
+    pipeline = AvatarPipeline("dit", size=256, checkpoint=path)
+    mine = pipeline.prepare(load_picture(AVATAR))
+    stream = pipeline.open(mine)
     still = still_of(mine)
-    shot = Shot(stream, still, still, SIDE_BY_SIDE)
-    first, second = performer.draw([shot])[0].rgb, performer.draw([shot])[0].rgb
+    request = FrameRequest(stream, still, still, SIDE_BY_SIDE)
+    first, second = pipeline.draw([request])[0].rgb, pipeline.draw([request])[0].rgb
     assert not np.array_equal(first, second)
-    performer.reset(stream)
-    assert np.array_equal(first, performer.draw([shot])[0].rgb)
-    performer.swap(stream, performer.prepare(load_picture(AVATAR)))
-    assert np.array_equal(first, performer.draw([shot])[0].rgb)
+    pipeline.reset(stream)
+    assert np.array_equal(first, pipeline.draw([request])[0].rgb)
+    pipeline.swap(stream, pipeline.prepare(load_picture(AVATAR)))
+    assert np.array_equal(first, pipeline.draw([request])[0].rgb)
 
 
 class Slow(GeometryGenerator):
@@ -178,16 +178,16 @@ class Slow(GeometryGenerator):
 
 
 def test_no_frame_waits_for_a_picture_that_is_being_prepared(avatar: Avatar) -> None:
-    performer = Performer("geometry", size=256)
-    performer._generator = slow = Slow()
-    stream, still = performer.open(avatar), still_of(avatar)
+    pipeline = AvatarPipeline("geometry", size=256)
+    pipeline._generator = slow = Slow()
+    stream, still = pipeline.open(avatar), still_of(avatar)
     with ThreadPoolExecutor(1) as background:
-        coming = background.submit(performer.prepare, load_picture(AVATAR))
+        coming = background.submit(pipeline.prepare, load_picture(AVATAR))
         assert slow.asked.wait(60)
         for _ in range(3):
-            performer.draw([Shot(stream, still, still)])
+            pipeline.draw([FrameRequest(stream, still, still)])
         assert not coming.done()
         slow.allowed.set()
-        performer.swap(stream, coming.result(60))
-    performer.draw([Shot(stream, still, still)])
+        pipeline.swap(stream, coming.result(60))
+    pipeline.draw([FrameRequest(stream, still, still)])
     assert slow.referred == 1  # all that a swap needs was there

@@ -13,7 +13,7 @@ from models.motion import Driver
 from streamer.errors import DeviceMemoryError
 from streamer.frames import AvatarFrame
 from streamer.generation.cuda_graphs import CudaRecorder, Recorder
-from streamer.generation.pipeline import Avatar, Controls, Performer, Shot, Stream
+from streamer.generation.pipeline import Avatar, AvatarPipeline, Controls, FrameRequest, Stream
 from streamer.generation.recorded_frame import Cue, Tick
 from streamer.generation.rig_pool import Rigs
 from streamer.generation.tensor_tree import each, tensors
@@ -49,8 +49,8 @@ def rigs() -> list[Rig]:
     return [drawn_face(SIDE, scale) for scale in (0.2, 0.25)]
 
 
-class Studio(Performer):
-    """A performer with a small network, which records ticks if it is given a recorder."""
+class Studio(AvatarPipeline):
+    """A pipeline with a small network, which records ticks if it is given a recorder."""
 
     def __init__(self, recorder: Recorder | None, device: torch.device = CPU, lanes: int = 2) -> None:
         super().__init__("geometry", str(device), SIDE)
@@ -64,14 +64,14 @@ class Studio(Performer):
         return Avatar(rig, self.network.refer(rig), SIDE, SIDE)
 
 
-def shots(streams: Sequence[Stream], controls: Sequence[Controls] = OWN) -> list[Shot]:
+def requests(streams: Sequence[Stream], controls: Sequence[Controls] = OWN) -> list[FrameRequest]:
     """Everybody as far to the right as nobody else."""
     made = []
     for k, (stream, chosen) in enumerate(zip(streams, controls, strict=False)):
         face = stream.avatar.rig.face[0].cpu().numpy()
         still = Motion.still(face, stream.avatar.rig.body[0].cpu().numpy())
         step = np.array([0.04 * k, 0, 0], np.float32)
-        made.append(Shot(stream, Motion.still(face + step, still.body), still, chosen))
+        made.append(FrameRequest(stream, Motion.still(face + step, still.body), still, chosen))
     return made
 
 
@@ -87,17 +87,17 @@ def check(studio: Studio, rigs: list[Rig], most: float) -> None:
     """Sessions come, choose, swap and go as on a CPU without recordings."""
     plain = Studio(None)
     both = plain, studio
-    avatars = [[performer.adopt(rig) for rig in rigs] for performer in both]
+    avatars = [[pipeline.adopt(rig) for rig in rigs] for pipeline in both]
     studio.warm_up(avatars[1][0])
     streams = [[p.open(avatar) for avatar in mine] for p, mine in zip(both, avatars, strict=True)]
     for controls in (OWN, CHOSEN, OWN):
-        wanted, drawn = (p.draw(shots(mine, controls)) for p, mine in zip(both, streams, strict=True))
+        wanted, drawn = (p.draw(requests(mine, controls)) for p, mine in zip(both, streams, strict=True))
         assert alike(drawn, wanted, most)
         assert set(drawn[0].stages) == {"tick"} and len(wanted[0].stages) == 4
-    for performer, mine, seen in zip(both, streams, avatars, strict=True):
-        performer.swap(mine[0], seen[1])
-        performer.close(mine.pop(1))
-    wanted, drawn = (p.draw(shots(mine, CHOSEN)) for p, mine in zip(both, streams, strict=True))
+    for pipeline, mine, seen in zip(both, streams, avatars, strict=True):
+        pipeline.swap(mine[0], seen[1])
+        pipeline.close(mine.pop(1))
+    wanted, drawn = (p.draw(requests(mine, CHOSEN)) for p, mine in zip(both, streams, strict=True))
     assert alike(drawn, wanted, most)
 
 
@@ -119,11 +119,11 @@ def test_a_tick_that_cannot_be_recorded_is_drawn_by_stages(
 ) -> None:
     plain, studio = Studio(None), Studio(NoRecorder(after))
     streams = []
-    for performer in (plain, studio):
-        avatar = performer.adopt(rigs[0])
-        performer.warm_up(avatar)
-        streams.append([performer.open(avatar)])
-    drawn, wanted = studio.draw(shots(streams[1])), plain.draw(shots(streams[0]))
+    for pipeline in (plain, studio):
+        avatar = pipeline.adopt(rigs[0])
+        pipeline.warm_up(avatar)
+        streams.append([pipeline.open(avatar)])
+    drawn, wanted = studio.draw(requests(streams[1])), plain.draw(requests(streams[0]))
     assert alike(drawn, wanted) and set(drawn[0].stages) == set(wanted[0].stages)
     assert [record.getMessage() for record in caplog.records] == [
         "A tick runs without CUDA graphs, more slowly: they cannot be recorded (operation not permitted)."

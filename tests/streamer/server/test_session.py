@@ -22,7 +22,7 @@ from PIL import Image
 
 from streamer.server import session as sessions
 from streamer.settings import Settings
-from tests.support.fakes import FakePerformer, FakeTracker
+from tests.support.fakes import FakePipeline, FakeTracker
 from tests.support.page import PATIENCE, FakeCamera, Page, serving, socket_url
 
 FIXTURE = json.loads((Path(__file__).parents[2] / "fixtures" / "protocol.json").read_text())
@@ -104,7 +104,7 @@ async def test_packet_loss_both_ways_stops_nothing(share: float) -> None:
 
         return maybe
 
-    async with serving(performer=FakePerformer(size=128)) as (address, server), Page(socket_url(address)) as page:
+    async with serving(pipeline=FakePipeline(size=128)) as (address, server), Page(socket_url(address)) as page:
         await page.greet()
         camera = FakeCamera(brightness=90)
         await page.start(camera)
@@ -174,9 +174,9 @@ async def test_one_more_is_told_so_and_may_try_again() -> None:
 
 
 async def test_one_too_many_for_the_machine_is_told_so_and_those_who_are_live_go_on() -> None:
-    slow = FakePerformer(delay=0.2, size=128)
+    slow = FakePipeline(delay=0.2, size=128)
     async with (
-        serving(performer=slow, min_fps=4.5) as (address, server),
+        serving(pipeline=slow, min_fps=4.5) as (address, server),
         Page(socket_url(address)) as first,
         Page(socket_url(address)) as second,
     ):
@@ -194,9 +194,9 @@ async def test_one_too_many_for_the_machine_is_told_so_and_those_who_are_live_go
 
 
 async def test_a_session_without_device_memory_is_told_and_the_others_go_on() -> None:
-    performer = FakePerformer(size=128, no_memory_on=(9, 9, 9))
+    pipeline = FakePipeline(size=128, no_memory_on=(9, 9, 9))
     async with (
-        serving(performer=performer) as (address, server),
+        serving(pipeline=pipeline) as (address, server),
         Page(socket_url(address)) as good,
         Page(socket_url(address)) as bad,
     ):
@@ -338,12 +338,12 @@ async def test_too_many_wrong_messages_end_the_conversation() -> None:
 async def test_controls_reach_the_performer() -> None:
     seen: list[Any] = []
 
-    class Watching(FakePerformer):
-        def draw(self, shots: Any) -> Any:
-            seen.extend(shot.controls for shot in shots)
-            return super().draw(shots)
+    class Watching(FakePipeline):
+        def draw(self, requests: Any) -> Any:
+            seen.extend(request.controls for request in requests)
+            return super().draw(requests)
 
-    async with serving(performer=Watching(size=128)) as (address, _), Page(socket_url(address)) as page:
+    async with serving(pipeline=Watching(size=128)) as (address, _), Page(socket_url(address)) as page:
         ready = await page.greet()
         assert ready["controls"].keys() == FIXTURE["server"][0]["controls"].keys()
         await page.say(type="control", head=0.5, mirror=False)  # before there is a seat
@@ -387,8 +387,8 @@ async def test_a_transparent_background_doubles_the_height() -> None:
 
 
 async def test_a_picture_is_uploaded_and_swapped_while_live() -> None:
-    performer = FakePerformer(size=128, prepare_delay=0.5)
-    async with serving(performer=performer) as (address, _), Page(socket_url(address)) as page:
+    pipeline = FakePipeline(size=128, prepare_delay=0.5)
+    async with serving(pipeline=pipeline) as (address, _), Page(socket_url(address)) as page:
         ready = await page.greet()
         await page.start(FakeCamera())
         await until_colour(page, (200, 120, 40))

@@ -19,7 +19,7 @@ from streamer.frames import CameraFrame
 from streamer.generation.pipeline import Controls
 from streamer.runtime.memory import family, resident
 from streamer.tracking.tracker_process import TrackerProcess, prepare
-from tests.support.fakes import FakeAvatar, FakePerformer, FakeTracker
+from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
 
 
 class Elsewhere(FakeTracker):
@@ -88,7 +88,7 @@ def test_memory_counts_it() -> None:
 
 def test_when_its_process_dies_the_session_ends_with_a_sentence() -> None:
     told: list[KagamiError] = []
-    engine = Engine(FakePerformer(size=32), partial(TrackerProcess, Elsewhere), fps=60, max_sessions=2)  # type: ignore[arg-type]
+    engine = Engine(FakePipeline(size=32), partial(TrackerProcess, Elsewhere), fps=60, max_sessions=2)  # type: ignore[arg-type]
     engine.start()
     try:
         seat = engine.admit(FakeAvatar(), Controls(), told.append)  # type: ignore[arg-type]
