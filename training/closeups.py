@@ -19,8 +19,8 @@ from torch import Tensor
 from models.closeups.inputs import Sight, Subject, develop, reach, retouch, sample, sights, stills
 from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT, Edit
-from models.geometry.topology import Frame
-from training.data.bake import Baked, frame_of
+from models.geometry.topology import HeadTransform
+from training.data.bake import Baked, head_of
 from training.data.supply import Supply
 from training.loop.critic import Critic
 from training.loop.loss import Truth, frame_loss
@@ -40,7 +40,7 @@ class Scene:
 
     subject: Subject
     face: Tensor
-    frame: Frame
+    head: HeadTransform
     truth: Truth
 
 
@@ -54,11 +54,11 @@ def scene_of(batch: Baked) -> Scene:
     whole = batch.picture.new_tensor([[0.0, 0.0, 1.0]]).expand(frames * len(batch.picture), -1)
     subject = Subject(
         each(batch.picture), batch.maps[:, :, :2].flatten(0, 1), whole, batch.face.flatten(0, 1),
-        frame_of(batch.stance.flatten(0, 1)),
+        head_of(batch.stance.flatten(0, 1)),
     )  # fmt: skip
     names = ("truth", "alpha", "flow", "visible", "label")
     truth = Truth(*(getattr(batch, name).flatten(0, 1) for name in names))
-    return Scene(subject, each(batch.rest_face), frame_of(each(batch.rest_stance)), truth)
+    return Scene(subject, each(batch.rest_face), head_of(each(batch.rest_stance)), truth)
 
 
 def near(batch: Baked) -> Baked | None:
@@ -71,7 +71,7 @@ def near(batch: Baked) -> Baked | None:
 def sight_of(scene: Scene, config: ModelConfig) -> tuple[Sight, Sight]:
     """Mouths and eyes, with the pictures looked at anew in every frame."""
     subject = scene.subject
-    return sights(subject, stills(subject.picture, scene.face, scene.frame, config))
+    return sights(subject, stills(subject.picture, scene.face, scene.head, config))
 
 
 def taken(parts: Any, index: Tensor) -> Any:
@@ -88,12 +88,12 @@ def telling(scene: Scene, count: int, generator: torch.Generator) -> Tensor:
 
     Frames in which the head turns far are rare: what a turn uncovers cannot be known, and would be most of the loss.
     """
-    turn = (scene.subject.frame.rotation - scene.frame.rotation).flatten(1).norm(dim=1)  # √2 · angle where small
+    turn = (scene.subject.head.rotation - scene.head.rotation).flatten(1).norm(dim=1)  # √2 · angle where small
     weight = torch.full_like(turn, CALM)
     for upper, lower in ((13, 14), (159, 145), (386, 374)):
         now, then = (
-            (face[:, lower] - face[:, upper]).norm(dim=-1) / frame.scale
-            for face, frame in ((scene.subject.face, scene.subject.frame), (scene.face, scene.frame))
+            (face[:, lower] - face[:, upper]).norm(dim=-1) / head.scale
+            for face, head in ((scene.subject.face, scene.subject.head), (scene.face, scene.head))
         )
         weight = weight + (now - then).abs()
     weight = weight * (0.05 + torch.exp(-((turn / TURN) ** 2)))

@@ -81,7 +81,7 @@ def _likeness(made: NDArray[np.float64], wanted: NDArray[np.float64]) -> Row:
 def _shape(face: NDArray[np.floating] | None) -> NDArray[np.float64]:
     """(468, 2) the face straight from in front, in its own size."""
     assert face is not None
-    return head_pose(face.astype(np.float32)).undo(face.astype(np.float32))[:_MESH, :2].astype(np.float64)
+    return head_pose(face.astype(np.float32)).inverse(face.astype(np.float32))[:_MESH, :2].astype(np.float64)
 
 
 def _distance(a: Image, b: Image) -> float:

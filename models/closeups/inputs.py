@@ -33,7 +33,7 @@ from models.config import ModelConfig
 from models.geometry.constants import const_floats, gather_rows
 from models.geometry.grid import smoothstep, unit_grid
 from models.geometry.openings import height, opening
-from models.geometry.topology import Frame
+from models.geometry.topology import HeadTransform
 
 VIEWS = (MOUTH_VIEW, RIGHT_EYE_VIEW, LEFT_EYE_VIEW)
 CHANNELS = 14  # of a Sight's maps
@@ -78,14 +78,14 @@ class Subject:
     """B moving pictures before the close-up, in the units of a square map: canvas or focus box.
 
     picture (B, 3, S, S) 0..1, all of the map; flow (B, 2, G, G) backward displacement on the boxes (B, 3) of the map;
-    face (B, 478, 3), frame: landmarks and head now.
+    face (B, 478, 3), head: landmarks and head transform now.
     """
 
     picture: Tensor
     flow: Tensor
     box: Tensor
     face: Tensor
-    frame: Frame
+    head: HeadTransform
 
 
 @dataclass(frozen=True)
@@ -132,9 +132,9 @@ class Patch:
     done: Retouch
 
 
-def stand(view: View, picture: Tensor, face: Tensor, frame: Frame, side: int) -> Still:
+def stand(view: View, picture: Tensor, face: Tensor, head: HeadTransform, side: int) -> Still:
     """Look at B pictures (B, 3, S, S) themselves; their landmarks (B, 478, 3) and heads in units of the map."""
-    window = Window.of(view, frame)
+    window = Window.of(view, head)
     look, shown = sample(picture, window.grid(side)), openings([view], window, face, side)
     maps, marks = torch.cat([look * 2 - 1, shown], 1), window.at(points(face, [view.marks]))
     rim = along(window.at(points(face, [view.inner])), look)
@@ -150,7 +150,7 @@ def stand(view: View, picture: Tensor, face: Tensor, frame: Frame, side: int) ->
 def see(views: Sequence[View], subject: Subject, still: Still) -> Sight:
     """Look at B subjects through k views of one kind, one after another: k·B sights of as many stills."""
     side = still.maps.shape[-1]
-    window = Window.stack([Window.of(view, subject.frame) for view in views])
+    window = Window.stack([Window.of(view, subject.head) for view in views])
     grid = window.grid(side)
     box = subject.box.repeat(len(views), 1)[:, None, None]
     in_box = (grid - box[..., :2]) / box[..., 2:]
@@ -324,10 +324,10 @@ class Closeups(nn.Module):
         return *self.mouth(mouth_maps, mouth_marks), *self.eye(eye_maps, eye_marks)
 
 
-def stills(picture: Tensor, face: Tensor, frame: Frame, config: ModelConfig) -> tuple[Still, ...]:
+def stills(picture: Tensor, face: Tensor, head: HeadTransform, config: ModelConfig) -> tuple[Still, ...]:
     """`stand` for each of `VIEWS`."""
     sides = (config.mouth_side, config.eye_side, config.eye_side)
-    return tuple(stand(view, picture, face, frame, side) for view, side in zip(VIEWS, sides, strict=True))
+    return tuple(stand(view, picture, face, head, side) for view, side in zip(VIEWS, sides, strict=True))
 
 
 def sights(subject: Subject, stills: Sequence[Still]) -> tuple[Sight, Sight]:

@@ -19,7 +19,7 @@ from models.geometry.topology import (
     RIGHT_BROW,
     RIGHT_IRIS,
     RIGHT_LID,
-    Frame,
+    HeadTransform,
 )
 
 FADE = 0.2  # what a close-up says fades to nothing over this share of its window at the border
@@ -70,13 +70,13 @@ class Window:
     down: Tensor
 
     @staticmethod
-    def of(view: View, frame: Frame) -> Window:
+    def of(view: View, head: HeadTransform) -> Window:
         """On heads standing as the frames say; upright along the head's own vertical, which a turn does not shorten."""
-        spot = const_floats((view.centre,), frame.scale.device).expand(len(frame.scale), -1, -1)
-        down = frame.rotation[:, :2, 1]
-        down = down / down.norm(dim=-1, keepdim=True).clamp_min(1e-3) * (view.half * frame.scale)[:, None]
+        spot = const_floats((view.centre,), head.scale.device).expand(len(head.scale), -1, -1)
+        down = head.rotation[:, :2, 1]
+        down = down / down.norm(dim=-1, keepdim=True).clamp_min(1e-3) * (view.half * head.scale)[:, None]
         across = torch.stack([down[:, 1], -down[:, 0]], -1)
-        return Window(frame.apply(spot)[:, 0, :2], -across if view.mirrored else across, down)
+        return Window(head.apply(spot)[:, 0, :2], -across if view.mirrored else across, down)
 
     @staticmethod
     def stack(windows: list[Window]) -> Window:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from models.geometry.constants import const_floats, gather_rows, scatter_rows
 from models.geometry.grid import smoothstep
-from models.geometry.topology import Frame
+from models.geometry.topology import HeadTransform
 
 HEAD, TORSO = range(2)  # bones of the skin weights; then the segments
 SEGMENTS = ((11, 13), (13, 15), (12, 14), (14, 16))
@@ -30,26 +30,26 @@ CLOTHES = 0.002  # the same of the torso's motion that the clothes show (tests/s
 FOLLOW = 0.6  # share of the neck's way that shoulders go along with when nobody sees them
 
 
-def complete_body(frame: Frame, body: Tensor | None) -> Tensor:
+def complete_body(head: HeadTransform, body: Tensor | None) -> Tensor:
     """(B, 33, 4) joints: shoulders that are not seen are guessed below the head; what else is not seen has visibility
     0.
     """
-    batch, device = len(frame.scale), frame.scale.device
+    batch, device = len(head.scale), head.scale.device
     body = torch.zeros(batch, 33, 4, device=device) if body is None else body
-    upright = Frame(frame.scale, torch.eye(3, device=device).expand(batch, -1, -1), frame.shift)
+    upright = HeadTransform(head.scale, torch.eye(3, device=device).expand(batch, -1, -1), head.shift)
     place = upright.apply(const_floats(SHOULDERS, device).expand(batch, -1, -1))
     guess = torch.cat([body.new_zeros(batch, 11, 4), F.pad(place, (0, 1))], 1)
     guess = F.pad(guess, (0, 0, 0, 20))
-    width = (body[:, 11, :2] - body[:, 12, :2]).norm(dim=-1) / frame.scale
+    width = (body[:, 11, :2] - body[:, 12, :2]).norm(dim=-1) / head.scale
     known = (body[:, 11:13, 3].amin(1) > 0.5) & (width > 1.0) & torch.isfinite(body).all(-1).all(-1)
     return torch.where(known[:, None, None], body, guess)
 
 
-def skin_weights(frame: Frame, body: Tensor, points: Tensor, depth: Tensor) -> Tensor:
+def skin_weights(head: HeadTransform, body: Tensor, points: Tensor, depth: Tensor) -> Tensor:
     """(B, N, J) weights of the bones at canvas points (B, N, 2) with z (B, N): J = `BONES`, summing to 1."""
-    place = frame.undo(torch.cat([points, depth.unsqueeze(-1)], -1))
+    place = head.inverse(torch.cat([points, depth.unsqueeze(-1)], -1))
     side, down = place[..., 0].abs(), place[..., 1]
-    head = (1 - smoothstep(1.2, 2.4, down)) * (1 - smoothstep(1.2, 2.4, side) * smoothstep(0.4, 1.4, down))
+    head_share = (1 - smoothstep(1.2, 2.4, down)) * (1 - smoothstep(1.2, 2.4, side) * smoothstep(0.4, 1.4, down))
     span = (body[:, 11, :2] - body[:, 12, :2]).norm(dim=-1)[:, None]
     limbs = []
     for a, b in SEGMENTS:
@@ -60,10 +60,10 @@ def skin_weights(frame: Frame, body: Tensor, points: Tensor, depth: Tensor) -> T
         reach = torch.hypot(away, (along - along.clamp(0, 1)) * (end - start).norm(dim=-1)[:, None])
         seen = smoothstep(0.5, 0.8, torch.minimum(body[:, a, 3], body[:, b, 3]))[:, None]
         limbs.append(seen * (1 - smoothstep(0.12, 0.3, reach / span.clamp_min(1e-3))))
-    arm = torch.stack(limbs, -1) * (1 - head).unsqueeze(-1)
+    arm = torch.stack(limbs, -1) * (1 - head_share).unsqueeze(-1)
     arm = arm / arm.sum(-1, keepdim=True).clamp_min(1)
     rest = 1 - arm.sum(-1)
-    return torch.cat([torch.stack([head * rest, (1 - head) * rest], -1), arm], -1)
+    return torch.cat([torch.stack([head_share * rest, (1 - head_share) * rest], -1), arm], -1)
 
 
 def bone_coordinates(start: Tensor, end: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -146,7 +146,7 @@ def hold(pins: Tensor, step: Tensor) -> Tensor:
 
 def drive_body(
     rest: Tensor,
-    heads: tuple[Frame, Frame],
+    heads: tuple[HeadTransform, HeadTransform],
     now: Tensor,
     then: Tensor,
     unit: Tensor,

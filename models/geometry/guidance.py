@@ -181,7 +181,7 @@ def inner(rig: Rig, pose: Pose) -> Tensor:
     carries along smoothly.
     """
     face = topology(rig.face.device)
-    now, then = (-(face.normals @ frame.rotation.mT)[..., 2:] for frame in (pose.frame, rig.frame))  # 1: faces us
+    now, then = (-(face.normals @ head.rotation.mT)[..., 2:] for head in (pose.head, rig.head))  # 1: faces us
     half, wide = (2 * face.rings).clamp_max(2)[:, None], (face.rings / RINGS).clamp_max(1)[:, None]
     return half + (wide - half) * smoothstep(*TOWARDS, now - then)
 
@@ -197,7 +197,7 @@ def mouth_shown(rig: Rig, pose: Pose) -> Tensor:
     """(B, 1, 1, 1) 0..1 how much of the mouth's inside, as open as it is now, the picture shows. The mesh
     stretches it: teeth stay at their lips, while rows of their own slip out from behind with every error in the pose.
     """
-    gaps = [(f[:, 14] - f[:, 13]).norm(dim=-1) for f in (rig.frame.undo(rig.face), pose.local)]
+    gaps = [(f[:, 14] - f[:, 13]).norm(dim=-1) for f in (rig.head.inverse(rig.face), pose.local)]
     return smoothstep(0.1, 0.6, gaps[0] / gaps[1].clamp_min(1e-4))[:, None, None, None]
 
 
@@ -206,18 +206,18 @@ def eyeballs(rig: Rig, pose: Pose, grid: Tensor) -> tuple[Tensor, Tensor]:
     picture's own opening shows that place of them (B, 2, G, G), 0..1. grid (B, 2, G, G): the cells' places.
     """
     irises = tuple(iris for _, iris in EYES)
-    turn, undo = rig.frame.rotation[:, :2, :2], inverse(pose.frame.rotation[:, :2, :2])
-    undo = turn @ undo * (rig.frame.scale / pose.frame.scale)[:, None, None]
+    turn, unturn = rig.head.rotation[:, :2, :2], inverse_2x2(pose.head.rotation[:, :2, :2])
+    unturn = turn @ unturn * (rig.head.scale / pose.head.scale)[:, None, None]
     grid, (centre, half) = grid[:, None], rig.focus[:, None, None, None].split([2, 1], -1)
     here, there = (gather_rows(face, irises)[..., :2, None, None] for face in (pose.face, rig.face))
-    flow = torch.einsum("bij,bejhw->beihw", undo, grid - here) + there - grid
+    flow = torch.einsum("bij,bejhw->beihw", unturn, grid - here) + there - grid
     place = ((grid + flow).movedim(2, -1) - centre) / half
     holes = rig.holes[:, 1:].flatten(0, 1).unsqueeze(1)  # an eye is a batch of its own
     seen = F.grid_sample(holes, place.flatten(0, 1), "bilinear", "zeros", False)
     return flow, seen.view(-1, 2, GUIDE_SIDE, GUIDE_SIDE)
 
 
-def inverse(matrix: Tensor) -> Tensor:
+def inverse_2x2(matrix: Tensor) -> Tensor:
     """Of (B, 2, 2) matrices, written out: a CUDA graph need not know a solver."""
     (a, b), (c, d) = (row.unbind(-1) for row in matrix.unbind(-2))
     return torch.stack([d, -b, -c, a], -1).view(-1, 2, 2) / (a * d - b * c)[:, None, None]
@@ -227,14 +227,14 @@ def carry(rig: Rig, pose: Pose, points: Tensor, skin: Tensor) -> Tensor:
     """Canvas points (B, N, 3) after skinning with (B, N, J) weights: the head rigid in space, the body in the
     picture's plane.
     """
-    head = pose.frame.apply(rig.frame.undo(points))
+    head = pose.head.apply(rig.head.inverse(points))
     moved = torch.cat([head[:, None], carry_body(rig.body, pose.body, points)], 1)  # (B, J, N, 3)
     return (skin.mT.unsqueeze(-1) * moved).sum(1)
 
 
 def tokens(rig: Rig, pose: Pose) -> Tensor:
     """(B, `MOTION_TOKENS`, `MOTION_TOKEN_WIDTH`) motion relative to the picture's own face, units near 1."""
-    rest = rig.frame.undo(rig.face)
+    rest = rig.head.inverse(rig.face)
     change = (pose.local - rest) * 5
 
     def gaze(eye: tuple[int, ...], iris: int) -> Tensor:
@@ -248,8 +248,8 @@ def tokens(rig: Rig, pose: Pose) -> Tensor:
     opening = (gather_rows(pose.local, (14, 145, 374)) - gather_rows(pose.local, (13, 159, 386)))[
         ..., 1
     ] * 5  # mouth, eyes
-    move = (pose.frame.shift - rig.frame.shift) / rig.frame.scale[:, None]
-    zoom = (pose.frame.scale / rig.frame.scale).clamp_min(1e-3).log()[:, None]
+    move = (pose.head.shift - rig.head.shift) / rig.head.scale[:, None]
+    zoom = (pose.head.scale / rig.head.scale).clamp_min(1e-3).log()[:, None]
     turn = pose.rotation[:, :, :2].flatten(1) - torch.eye(3, device=pose.rotation.device)[:, :2].flatten()
     return torch.stack(
         [
@@ -258,7 +258,7 @@ def tokens(rig: Rig, pose: Pose) -> Tensor:
                 RIGHT_LID[::2] + LEFT_LID[::2], opening[:, 1:], gaze(RIGHT_LID, RIGHT_IRIS), gaze(LEFT_LID, LEFT_IRIS)
             ),
             group(RIGHT_BROW + LEFT_BROW + CHEEKS),
-            group((), turn * 3, move, zoom, pose.frame.rotation[:, :, :2].flatten(1)),
+            group((), turn * 3, move, zoom, pose.head.rotation[:, :, :2].flatten(1)),
         ],
         1,
     )

@@ -25,7 +25,7 @@ from models.geometry.openings import (
 )
 from models.geometry.rig import Rig
 from models.geometry.shading import shading
-from models.geometry.topology import Frame, head_frame
+from models.geometry.topology import HeadTransform, head_pose
 from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE, Driver
 
 
@@ -57,20 +57,20 @@ class Pose:
     local: Tensor
     rotation: Tensor
     body: Tensor
-    frame: Frame
+    head: HeadTransform
     shade: Tensor
     mouth: Tensor
 
 
 def rest_pose(rig: Rig) -> Pose:
     """The picture's own pose."""
-    local = rig.frame.undo(rig.face)
+    local = rig.head.inverse(rig.face)
     eye = torch.eye(3, device=rig.face.device).expand(len(rig), -1, -1)
     shade, mouth = (
         rig.face.new_zeros(len(rig), 1, SHADE_SIDE, SHADE_SIDE),
         rig.face.new_zeros(len(rig), 4, MOUTH_ROWS, MOUTH_COLUMNS),
     )
-    return Pose(rig.face, local, eye, rig.body[..., :3], rig.frame, shade, mouth)
+    return Pose(rig.face, local, eye, rig.body[..., :3], rig.head, shade, mouth)
 
 
 def retarget(rig: Rig, driver: Driver, neutral: Driver, strength: Strength | None = None) -> Pose:
@@ -80,20 +80,20 @@ def retarget(rig: Rig, driver: Driver, neutral: Driver, strength: Strength | Non
     given back in the picture's. Strength 0 everywhere gives the picture's own pose.
     """
     strength = strength or Strength()
-    now, then = head_frame(torch.cat([driver.face, neutral.face])).halves()
-    head, amount = column(strength.head, rig), column(strength.face, rig)
-    delta = power(now.rotation @ then.rotation.mT, head)
-    zoom = (now.scale / then.scale).clamp(0.3, 3.0) ** head
-    move = (now.shift - then.shift) / then.scale[:, None] * rig.frame.scale[:, None] * head[:, None]
-    frame = Frame(rig.frame.scale * zoom, delta @ rig.frame.rotation, rig.frame.shift + move)
-    local = express(rig.frame.undo(rig.face), now.undo(driver.face), then.undo(neutral.face), amount)
-    face = frame.apply(local)
-    unit = rig.frame.scale / then.scale
+    now, then = head_pose(torch.cat([driver.face, neutral.face])).halves()
+    head_strength, amount = column(strength.head, rig), column(strength.face, rig)
+    delta = power(now.rotation @ then.rotation.mT, head_strength)
+    zoom = (now.scale / then.scale).clamp(0.3, 3.0) ** head_strength
+    move = (now.shift - then.shift) / then.scale[:, None] * rig.head.scale[:, None] * head_strength[:, None]
+    head = HeadTransform(rig.head.scale * zoom, delta @ rig.head.rotation, rig.head.shift + move)
+    local = express(rig.head.inverse(rig.face), now.inverse(driver.face), then.inverse(neutral.face), amount)
+    face = head.apply(local)
+    unit = rig.head.scale / then.scale
     torsos = driver.torso, neutral.torso
-    body = drive_body(rig.body, (rig.frame, frame), driver.body, neutral.body, unit, column(strength.body, rig), torsos)
+    body = drive_body(rig.body, (rig.head, head), driver.body, neutral.body, unit, column(strength.body, rig), torsos)
     shade = shading(driver.shade, neutral.shade, column(strength.light, rig) * rig.lit)
     mouth = driver.mouth.permute(0, 3, 1, 2) * column(strength.teeth, rig)[:, None, None, None]
-    return Pose(face, local, delta, body, frame, shade, mouth)
+    return Pose(face, local, delta, body, head, shade, mouth)
 
 
 def express(rest: Tensor, now: Tensor, then: Tensor, amount: Tensor) -> Tensor:

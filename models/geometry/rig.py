@@ -20,7 +20,7 @@ from models.geometry.grid import box_grid, smoothstep, to_box
 from models.geometry.inpaint import dilate, pull_push
 from models.geometry.openings import opening
 from models.geometry.shading import lit
-from models.geometry.topology import EXTENTS, INNER_LIPS, LEFT_LID, MESH, RIGHT_LID, Frame, head_frame, topology
+from models.geometry.topology import EXTENTS, INNER_LIPS, LEFT_LID, MESH, RIGHT_LID, HeadTransform, head_pose, topology
 
 GROWTH = 1.6  # triangles may grow by this before they leave gaps
 LATTICE = 37  # vertices along one side of the grid mesh
@@ -59,7 +59,7 @@ class Rig:
     canonical: Tensor
     holes: Tensor
     layer: Tensor
-    frame: Frame
+    head: HeadTransform
     lattice: Tensor
     depth: Tensor
     skin: Tensor
@@ -88,10 +88,10 @@ class Rig:
         """Prepare B pictures: image (B, 3, S, S), matte (B, 1, S, S), face (B, 478, 3), body (B, 33, 4), plate (B, 3,
         S, S).
         """
-        frame = head_frame(face)
-        body = complete_body(frame, body)
+        head = head_pose(face)
+        body = complete_body(head, body)
         plate = clean_plate(image, matte) if plate is None else plate
-        focus = focus_box(frame)
+        focus = focus_box(head)
         whole = bool((focus[:, 2] > 0.999).all())
         canvas = torch.zeros_like(focus)
         canvas[:, 2] = 1
@@ -99,8 +99,8 @@ class Rig:
         unit = lattice_points(image.device).to(image.dtype) * REACH  # (V, 2)
         lattice = boxes[:, :, None, :2] + boxes[:, :, None, 2:] * unit  # (B, 2, V, 2)
         flat = lattice.flatten(1, 2)
-        pull, depth = border_pull(frame, face, flat)
-        skin = skin_weights(frame, body, flat, depth)
+        pull, depth = border_pull(head, face, flat)
+        skin = skin_weights(head, body, flat, depth)
         near = dilate(F.adaptive_max_pool2d(matte, min(GUIDE_SIDE, image.shape[-1])), 3)
         seen = F.grid_sample(near, flat[:, None], "nearest", "border", False)[:, 0, 0] > 0.02
         triangles = lattice_triangles(image.device)
@@ -114,21 +114,21 @@ class Rig:
             face=face,
             body=body,
             focus=focus,
-            canonical=canonical_map(frame, face, body, focus),
+            canonical=canonical_map(head, face, body, focus),
             holes=own_openings(face, focus),
             layer=layer.contiguous(memory_format=torch.channels_last),  # four neighbours in one cache line
-            frame=frame,
+            head=head,
             lattice=lattice,
             depth=depth.view(len(image), 2, -1),
             skin=skin.view(split),
             pull=pull.view(split),
-            face_skin=skin_weights(frame, body, face[..., :2], face[..., 2]),
+            face_skin=skin_weights(head, body, face[..., :2], face[..., 2]),
             shown=shown,
             mouth=mouth_colour(image, face),
             pins=border_pins(matte, flat).view(split),
             lit=lit(image, face),
             sheets=sheets(shown),
-            grain=grain(frame, focus),
+            grain=grain(head, focus),
             whole=whole,
         )
 
@@ -164,18 +164,18 @@ class Rig:
 BATCHED = [f.name for f in fields(Rig) if f.name not in ("sheets", "grain", "whole")]
 
 
-def _cat(parts: list) -> Tensor | Frame:
-    if isinstance(parts[0], Frame):
-        return Frame(*(torch.cat(p) for p in zip(*parts, strict=True)))
+def _cat(parts: list) -> Tensor | HeadTransform:
+    if isinstance(parts[0], HeadTransform):
+        return HeadTransform(*(torch.cat(p) for p in zip(*parts, strict=True)))
     return torch.cat(parts)
 
 
-def _take(value: Tensor | Frame, at: slice | Tensor) -> Tensor | Frame:
-    return Frame(*(v[at] for v in value)) if isinstance(value, Frame) else value[at]
+def _take(value: Tensor | HeadTransform, at: slice | Tensor) -> Tensor | HeadTransform:
+    return HeadTransform(*(v[at] for v in value)) if isinstance(value, HeadTransform) else value[at]
 
 
-def _move(value: Tensor | Frame, device: torch.device | str) -> Tensor | Frame:
-    return Frame(*(v.to(device) for v in value)) if isinstance(value, Frame) else value.to(device)
+def _move(value: Tensor | HeadTransform, device: torch.device | str) -> Tensor | HeadTransform:
+    return HeadTransform(*(v.to(device) for v in value)) if isinstance(value, HeadTransform) else value.to(device)
 
 
 @cache
@@ -200,23 +200,23 @@ def sheets(shown: Tensor) -> tuple[Tensor, Tensor]:
     return canvas, focus
 
 
-def focus_box(frame: Frame) -> Tensor:
+def focus_box(head: HeadTransform) -> Tensor:
     """(B, 3) centre and half side of the box around head, hair and neck with room for motion; inside the canvas."""
-    half = 2.75 * frame.scale
+    half = 2.75 * head.scale
     half = torch.where(half > 0.72, torch.ones_like(half), half)  # a tight portrait: the whole canvas
     middle = torch.tensor([0.0, 0.2, 0.3], device=half.device).expand(len(half), 1, 3)
-    centre = frame.apply(middle)[:, 0, :2]
+    centre = head.apply(middle)[:, 0, :2]
     room = (1 - half)[:, None]
     return torch.cat([torch.minimum(torch.maximum(centre, -room), room), half[:, None]], -1)
 
 
-def skull_depth(frame: Frame, points: Tensor) -> Tensor:
+def skull_depth(head: HeadTransform, points: Tensor) -> Tensor:
     """Canvas z of the skull's front above (B, N, 2) canvas points; beyond its outline, of its widest part. (B, N)"""
     radii = points.new_tensor(SKULL_RADII)
     centre = points.new_tensor(SKULL_CENTRE)
-    ray = frame.rotation[:, 2, :] / frame.scale[:, None] / radii  # head-frame step of one canvas unit of z
+    ray = head.rotation[:, 2, :] / head.scale[:, None] / radii  # head-frame step of one canvas unit of z
     lifted = torch.cat([points, torch.zeros_like(points[..., :1])], -1)
-    start = (frame.undo(lifted) - centre) / radii
+    start = (head.inverse(lifted) - centre) / radii
     a = ray.square().sum(-1, keepdim=True)
     b = (start * ray[:, None]).sum(-1)
     c = start.square().sum(-1) - 1
@@ -224,49 +224,49 @@ def skull_depth(frame: Frame, points: Tensor) -> Tensor:
     return (-b - (inside * a).sqrt()) / a
 
 
-def border_pull(frame: Frame, face: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+def border_pull(head: HeadTransform, face: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
     """How points (B, N, 2) around the face follow its border: weights (B, N, 36) of the oval's landmarks, and z (B, N).
 
     At a landmark its own weight is 1; with distance the weights fade, so that hair and neck follow the jaw a little.
     """
     oval = topology(face.device).oval
     rim = face[:, oval]
-    unit = frame.scale[:, None, None]
+    unit = head.scale[:, None, None]
     away = torch.cdist(points, rim[..., :2].contiguous()) / unit  # (B, N, 36)
     share = 1 / (away.square() + 1e-4) ** 1.5
     share = share / share.sum(-1, keepdim=True)
     near = away.amin(-1, keepdim=True)
-    skull = skull_depth(frame, points)
-    rim_skull = skull_depth(frame, rim[..., :2])
+    skull = skull_depth(head, points)
+    rim_skull = skull_depth(head, rim[..., :2])
     bump = (share * (rim[..., 2] - rim_skull)[:, None]).sum(-1)
     depth = skull + bump * torch.exp(-(near[..., 0] / 0.8).square())
-    low = frame.undo(torch.cat([points, depth.unsqueeze(-1)], -1))[..., 1:2]
+    low = head.inverse(torch.cat([points, depth.unsqueeze(-1)], -1))[..., 1:2]
     fade = torch.lerp(near.new_tensor(2.5), near.new_tensor(0.5), smoothstep(0.2, 1.0, low))
     return share * torch.exp(-(near / fade).square()), depth
 
 
-def canonical_map(frame: Frame, face: Tensor, body: Tensor, focus: Tensor) -> Tensor:
+def canonical_map(head: HeadTransform, face: Tensor, body: Tensor, focus: Tensor) -> Tensor:
     """(B, 3, G, G) canonical coordinates of what the focus boxes show.
 
     In the face those of the canonical mesh, whosever face it is; towards hair and neck they pass over into places on
     the skull, and from the neck into those of a body in a T-pose.
     """
     points = box_grid(focus, GUIDE_SIDE).flatten(1, 2)
-    pull, depth = border_pull(frame, face, points)
+    pull, depth = border_pull(head, face, points)
     template = topology(face.device).canonical[:MESH]
-    own = frame.undo(face)[:, :MESH]
-    place = frame.undo(torch.cat([points, depth.unsqueeze(-1)], -1))
+    own = head.inverse(face)[:, :MESH]
+    place = head.inverse(torch.cat([points, depth.unsqueeze(-1)], -1))
     place = place + pull @ (template - own)[:, topology(face.device).oval]
-    place = body_canonical(body, skin_weights(frame, body, points, depth), points, place)
+    place = body_canonical(body, skin_weights(head, body, points, depth), points, place)
     place = place.mT.reshape(len(face), 3, GUIDE_SIDE, GUIDE_SIDE)
-    buckets = face_buckets(grain(frame, focus), face.device)
+    buckets = face_buckets(grain(head, focus), face.device)
     drawn = draw_mesh(to_box(face[:, :MESH], focus), buckets, F.pad(template, (0, 1), value=1.0)[None], GUIDE_SIDE)
     return torch.lerp(place, drawn[:, :3], drawn[:, 3:].clamp(0, 1))
 
 
-def grain(frame: Frame, focus: Tensor) -> float:
+def grain(head: HeadTransform, focus: Tensor) -> float:
     """Guidance cells per canonical unit, the largest of a batch."""
-    return float((frame.scale / focus[:, 2]).max()) * GUIDE_SIDE / 2
+    return float((head.scale / focus[:, 2]).max()) * GUIDE_SIDE / 2
 
 
 def face_buckets(cells: float, device: torch.device) -> list[Bucket]:

@@ -53,7 +53,7 @@ class Topology:
     small: tuple[int, int]
 
 
-class Frame(NamedTuple):
+class HeadTransform(NamedTuple):
     """A head's similarity from canonical to canvas: p = scale · rotation · q + shift. scale (B,), rotation (B, 3, 3),
     shift (B, 3).
     """
@@ -66,12 +66,12 @@ class Frame(NamedTuple):
         """(B, N, 3) canonical → canvas."""
         return self.scale[:, None, None] * (points @ self.rotation.mT) + self.shift[:, None]
 
-    def halves(self) -> tuple[Frame, Frame]:
+    def halves(self) -> tuple[HeadTransform, HeadTransform]:
         """The first and the second half of a batch."""
         first, second = zip(*(part.chunk(2) for part in self), strict=True)
-        return Frame(*first), Frame(*second)
+        return HeadTransform(*first), HeadTransform(*second)
 
-    def undo(self, points: Tensor) -> Tensor:
+    def inverse(self, points: Tensor) -> Tensor:
         """(B, N, 3) canvas → canonical."""
         return ((points - self.shift[:, None]) @ self.rotation) / self.scale[:, None, None].clamp_min(1e-6)
 
@@ -123,7 +123,7 @@ def nearest_rotation(matrix: Tensor) -> Tensor:
     return torch.where(torch.isfinite(r).all(-1).all(-1)[:, None, None], r, eye)
 
 
-def head_frame(face: Tensor) -> Frame:
+def head_pose(face: Tensor) -> HeadTransform:
     """The rigid frame of (B, 478, 3) landmarks: least-squares similarity from the canonical face, on bony landmarks
     only.
     """
@@ -135,4 +135,4 @@ def head_frame(face: Tensor) -> Frame:
     turned = source @ rotation.mT  # (B, R, 3)
     scale = ((target - target_mean[:, None]) * turned).sum((1, 2)) / source.square().sum()
     scale = scale.clamp_min(1e-4)
-    return Frame(scale, rotation, target_mean - scale[:, None] * (rotation @ source_mean))
+    return HeadTransform(scale, rotation, target_mean - scale[:, None] * (rotation @ source_mean))

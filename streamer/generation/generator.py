@@ -109,7 +109,7 @@ class NetworkGenerator(Generic[Memory]):
         frame = reference_input(focus, guidance_maps(rig, rest), rest.canonical, rest.tokens)
         # One picture fills all reference slots, as in training (training/train.py).
         keys, values = (kept.repeat(1, 1, 1, self.config.references, 1) for kept in self._remember(frame))
-        return Reference(focus, keys, values, stills(rig.image, rig.face, rig.frame, self.config))
+        return Reference(focus, keys, values, stills(rig.image, rig.face, rig.head, self.config))
 
     def _remember(self, frame: FrameInput) -> tuple[Tensor, Tensor]:
         """A picture's K/V."""
@@ -120,7 +120,7 @@ class NetworkGenerator(Generic[Memory]):
 
     def draw(self, states: Sequence[Memory], rig: Rig, pose: Pose, guidance: Guidance) -> Drawing:
         edit = self._edit(states, guidance_maps(rig, guidance), guidance)
-        subject = Subject(rig.image, guidance.focus_flow, rig.focus, pose.face, pose.frame)
+        subject = Subject(rig.image, guidance.focus_flow, rig.focus, pose.face, pose.head)
         views = zip(*(state.reference.stills for state in states), strict=True)
         return self._drawing(edit, subject, pose.mouth, [Still.stack(each) for each in views])
 

@@ -16,7 +16,7 @@ from models.dit import CausalDiT, Edit, FrameInput
 from models.geometry.guidance import Guidance
 from models.geometry.retarget import Pose
 from models.geometry.rig import Rig
-from models.geometry.topology import Frame
+from models.geometry.topology import HeadTransform
 from models.sampler import Focus, draw_frame, frame_input, guidance_maps
 from streamer.errors import DeviceMemoryError
 from streamer.generation.cuda_graphs import CudaRecorder, Graphs, Recorder, sizes_for
@@ -50,7 +50,7 @@ class TorchState(State):
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What the step looks at, of B streams. lane (B,) long. image (B, 3, S, S), box (B, 3): the rig's picture and focus
-    box. flow: the guidance's `focus_flow`; maps: from `guidance_maps`; canonical, tokens: the guidance's. face, frame,
+    box. flow: the guidance's `focus_flow`; maps: from `guidance_maps`; canonical, tokens: the guidance's. face, head,
     mouth: the pose's.
     """
 
@@ -62,14 +62,14 @@ class Scene:
     canonical: Tensor
     tokens: Tensor
     face: Tensor
-    frame: Frame
+    head: HeadTransform
     mouth: Tensor
 
     @staticmethod
     def of(lane: Tensor, rig: Rig, pose: Pose, guidance: Guidance) -> Scene:
         maps = guidance_maps(rig, guidance)
         flow, canonical, tokens = guidance.focus_flow, guidance.canonical, guidance.tokens
-        return Scene(lane, rig.image, rig.focus, flow, maps, canonical, tokens, pose.face, pose.frame, pose.mouth)
+        return Scene(lane, rig.image, rig.focus, flow, maps, canonical, tokens, pose.face, pose.head, pose.mouth)
 
 
 class Pool:
@@ -183,7 +183,7 @@ class TorchGenerator(NetworkGenerator[TorchState]):
         frame = frame_input(focus, scene.maps, scene.canonical, scene.tokens, noise, level)
         edit = draw_frame(think, focus, frame, self.steps)
         pool.cache.advance(scene.lane)
-        subject = Subject(scene.image, scene.flow, scene.box, scene.face, scene.frame)
+        subject = Subject(scene.image, scene.flow, scene.box, scene.face, scene.head)
         return self._drawing(edit, subject, scene.mouth, stills)
 
     def _remember(self, frame: FrameInput) -> tuple[Tensor, Tensor]:

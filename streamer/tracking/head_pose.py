@@ -17,7 +17,7 @@ CANONICAL: Array = topology().canonical.numpy().astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
-class Similarity:
+class HeadTransform:
     """p = scale · rotation · q + shift. rotation (3, 3), shift (3,)."""
 
     scale: float
@@ -28,21 +28,21 @@ class Similarity:
         """(N, 3) → (N, 3)."""
         return (self.scale * points @ self.rotation.T + self.shift).astype(np.float32)
 
-    def undo(self, points: Array) -> Array:
+    def inverse(self, points: Array) -> Array:
         """(N, 3) → (N, 3), the inverse of `apply`."""
         return ((points - self.shift) @ self.rotation / self.scale).astype(np.float32)
 
-    def towards(self, other: Similarity, share: float) -> Similarity:
+    def towards(self, other: HeadTransform, share: float) -> HeadTransform:
         """The similarity `share` (0..1) of the way to another: along the shortest turn, at an even pace."""
         turn = rotation_vector(other.rotation @ self.rotation.T)
-        return Similarity(
+        return HeadTransform(
             self.scale * (other.scale / self.scale) ** share,
             (rotation_matrix(turn * share) @ self.rotation).astype(np.float32),
             self.shift + share * (other.shift - self.shift),
         )
 
 
-def head_pose(face: Array, shape: Array = CANONICAL) -> Similarity:
+def head_pose(face: Array, shape: Array = CANONICAL) -> HeadTransform:
     """The rigid motion and size that carry `shape` (478, 3) onto `face` (478, 3), fitted on landmarks over bone.
 
     Least squares after Umeyama (PAMI 1991). A degenerate face gives no rotation and a tiny scale, never NaN.
@@ -54,7 +54,7 @@ def head_pose(face: Array, shape: Array = CANONICAL) -> Similarity:
     rotation = u @ np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))]) @ vt
     scale = max(float((target * (source @ rotation.T)).sum() / (source**2).sum()), 1e-6)
     shift = target_mean - scale * rotation @ source_mean
-    return Similarity(scale, rotation.astype(np.float32), shift.astype(np.float32))
+    return HeadTransform(scale, rotation.astype(np.float32), shift.astype(np.float32))
 
 
 def rotation_matrix(vector: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -77,7 +77,7 @@ def blend(a: Motion, b: Motion, share: float) -> Motion:
     if a.face is None or b.face is None:
         raise ValueError("only motions with a face can be blended")
     pose_a, pose_b = head_pose(a.face), head_pose(b.face)
-    shape_a, shape_b = pose_a.undo(a.face), pose_b.undo(b.face)
+    shape_a, shape_b = pose_a.inverse(a.face), pose_b.inverse(b.face)
     pose = pose_a.towards(pose_b, share)
     body = b.body if a.body is None or b.body is None else a.body + np.float32(share) * (b.body - a.body)
     face = pose.apply(shape_a + np.float32(share) * (shape_b - shape_a))

@@ -105,7 +105,7 @@ class Presence:
         breath = 0.5 - 0.5 * math.cos(2 * math.pi * _BREATH * time)
         turn = rotation_matrix(np.radians(np.array([1.2, 2.0, 0.9]) * sway))  # pitch, yaw, roll in degrees
         neck = np.array([0, 1.3, 0.8])  # canonical units: where the skull sits on the spine
-        shape = _blinked(pose.undo(base.face), self._lid(time))
+        shape = _blinked(pose.inverse(base.face), self._lid(time))
         shape = ((shape - neck) @ turn.T + neck).astype(np.float32)
         shape[:, 1] -= 0.012 * breath
         face = pose.apply(shape)

@@ -21,7 +21,7 @@ def test_all_at_once_as_on_a_device_draws_what_one_by_one_does(monkeypatch: pyte
         return torch.rand(2, channels, side, side, generator=random) * fade(unit_grid(side, torch.device("cpu")))
 
     patches = [
-        Patch(Window.of(view, rig.frame), Retouch(0.1 * maps(2, 8), 1 - maps(1, 16), maps(3, 16), maps(1, 16)))
+        Patch(Window.of(view, rig.head), Retouch(0.1 * maps(2, 8), 1 - maps(1, 16), maps(3, 16), maps(1, 16)))
         for view in VIEWS
     ]
     guidance = guide(rig, rest_pose(rig))

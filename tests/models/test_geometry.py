@@ -23,7 +23,7 @@ from models.geometry.openings import (
 )
 from models.geometry.retarget import Strength, rest_pose, retarget
 from models.geometry.rig import Rig
-from models.geometry.topology import Frame, head_frame, nearest_rotation, topology
+from models.geometry.topology import HeadTransform, head_pose, nearest_rotation, topology
 from models.motion import Driver
 from streamer.generation.tensor_tree import tensors
 from tests.support.faces import drawn_face
@@ -50,8 +50,8 @@ def turn(yaw: float = 0.0, roll: float = 0.0) -> Tensor:
 
 def driver(scale=0.3, rotation=None, shift=(0.0, 0.0, 0.0), local=None) -> Driver:
     """A driver with the canonical face, or another shape, in a given place."""
-    frame = Frame(torch.tensor([scale]), turn() if rotation is None else rotation, torch.tensor([shift]))
-    return Driver.of_face(frame.apply(topology().canonical[None] if local is None else local))
+    head = HeadTransform(torch.tensor([scale]), turn() if rotation is None else rotation, torch.tensor([shift]))
+    return Driver.of_face(head.apply(topology().canonical[None] if local is None else local))
 
 
 def closed_eyes(share: float) -> Tensor:
@@ -127,7 +127,7 @@ def test_background_of_choice_and_alpha(rig: Rig) -> None:
 def test_lids_close_when_the_drivers_nearly_do(rig: Rig) -> None:
     pose = retarget(rig, driver(local=closed_eyes(0.18)), driver())
     for ring, _ in EYES:
-        assert lid_opening(pose.local, ring) < 0.05 * lid_opening(rig.frame.undo(rig.face), ring)
+        assert lid_opening(pose.local, ring) < 0.05 * lid_opening(rig.head.inverse(rig.face), ring)
     assert guide(rig, pose).holes[:, 1].max() < 0.35
     assert guide(rig, rest_pose(rig)).holes[:, 1].max() > 0.9
 
@@ -149,11 +149,11 @@ def test_large_eyes_begin_to_close_by_a_smaller_share_than_the_drivers(rig: Rig)
     slope = (law[ratio > 0.95][1] - law[ratio > 0.95][0]) / ratio.diff()[0]
     assert float(slope) * mine == pytest.approx(his, rel=0.05)  # the same way, of eyes' widths
     assert law[0] == 0 and law[ratio < 0.28].max() == 0
-    large = replace(rig, face=rig.frame.apply(closed_eyes(1.6)))
+    large = replace(rig, face=rig.head.apply(closed_eyes(1.6)))
     shares = []
     for one in (rig, large):
         pose = retarget(one, driver(local=closed_eyes(0.8)), driver())
-        shares.append(float(lid_opening(pose.local, EYES[0][0]) / lid_opening(one.frame.undo(one.face), EYES[0][0])))
+        shares.append(float(lid_opening(pose.local, EYES[0][0]) / lid_opening(one.head.inverse(one.face), EYES[0][0])))
     assert shares[0] == pytest.approx(0.8, abs=0.02) and 0.82 < shares[1] < 0.95
 
 
@@ -162,9 +162,9 @@ def test_large_eyes_do_not_open_much_further(rig: Rig) -> None:
     surprised = driver(local=closed_eyes(1.8))
 
     def share(local: Tensor) -> float:
-        one = replace(rig, face=rig.frame.apply(local))
+        one = replace(rig, face=rig.head.apply(local))
         local = retarget(one, surprised, driver()).local
-        return float(lid_opening(local, EYES[0][0]) / lid_opening(one.frame.undo(one.face), EYES[0][0]))
+        return float(lid_opening(local, EYES[0][0]) / lid_opening(one.head.inverse(one.face), EYES[0][0]))
 
     assert share(large) == pytest.approx(1.2, abs=0.02)
     assert share(small) > 1.6
@@ -183,7 +183,7 @@ def test_a_mouth_that_smiles_already_smiles_little_more(rig: Rig) -> None:
         return torch.cat([corners + (canonical[..., :1] - corners) * wider[:, None], canonical[..., 1:]], -1)
 
     def ratio(rest: Tensor) -> float:
-        one = replace(rig, face=rig.frame.apply(rest))
+        one = replace(rig, face=rig.head.apply(rest))
         return float(mouth_width(retarget(one, driver(local=smiling(1.3)), driver()).local) / mouth_width(rest))
 
     assert ratio(canonical) == pytest.approx(1.3, abs=0.03)
@@ -196,7 +196,7 @@ def test_gaze_moves_the_eyeball_and_not_the_lids(rig: Rig) -> None:
     local = topology().canonical[None].clone()
     local[:, 468:, 0] += 0.04
     pose = retarget(rig, driver(local=local), driver())
-    change = pose.local - rig.frame.undo(rig.face)
+    change = pose.local - rig.head.inverse(rig.face)
     assert (change[:, 468, 0] - 0.04).abs() < 0.005
     assert change[:, :468].norm(dim=-1).max() < 0.004
 
@@ -381,12 +381,12 @@ def test_canvas_border_never_opens() -> None:
     assert bottom[guidance.alpha[0, 0, -1] > 0.5].max() < 1.0 + 1e-3
 
 
-def test_head_frame_finds_a_known_frame() -> None:
-    frame = Frame(torch.tensor([0.4]), turn(0.5, -0.3), torch.tensor([[0.1, -0.2, 0.3]]))
-    found = head_frame(frame.apply(topology().canonical[None]))
-    assert torch.allclose(found.rotation, frame.rotation, atol=1e-4)
-    assert torch.allclose(found.scale, frame.scale, atol=1e-4)
-    assert torch.allclose(found.shift, frame.shift, atol=1e-4)
+def test_head_pose_finds_a_known_transform() -> None:
+    head = HeadTransform(torch.tensor([0.4]), turn(0.5, -0.3), torch.tensor([[0.1, -0.2, 0.3]]))
+    found = head_pose(head.apply(topology().canonical[None]))
+    assert torch.allclose(found.rotation, head.rotation, atol=1e-4)
+    assert torch.allclose(found.scale, head.scale, atol=1e-4)
+    assert torch.allclose(found.shift, head.shift, atol=1e-4)
 
 
 def test_nearest_rotation_equals_the_svd() -> None:
@@ -406,7 +406,7 @@ def driven(rig: Rig, now: Tensor, then: Tensor) -> Tensor:
     """(1, 2, 2) the way of the shoulders for a driver whose head and joints stand still."""
     joints = rig.body.clone()
     one = torch.ones(1)
-    out = drive_body(rig.body, (rig.frame, rig.frame), joints, joints, one, one, (now, then))
+    out = drive_body(rig.body, (rig.head, rig.head), joints, joints, one, one, (now, then))
     return (out - rig.body[..., :3])[:, 11:13, :2]
 
 

@@ -39,7 +39,7 @@ def made(short, tmp_path_factory):
 def openings(path):
     with VideoReader(path) as reader, MotionExtractor(body=False) as extractor:
         motions = [extractor.process(frame) for frame in reader]
-    faces = [head_pose(motion.face).undo(motion.face) for motion in motions]
+    faces = [head_pose(motion.face).inverse(motion.face) for motion in motions]
     return np.array([np.linalg.norm(face[13] - face[14]) for face in faces])
 
 

@@ -49,7 +49,7 @@ def test_the_truth_in_a_window_is_what_the_warp_brings_there(batch: Baked) -> No
 
 def test_beyond_the_picture_there_is_nobody(batch: Baked) -> None:
     scene = scene_of(batch)
-    away = replace(scene.subject, frame=scene.subject.frame._replace(shift=scene.subject.frame.shift + 0.9))
+    away = replace(scene.subject, head=scene.subject.head._replace(shift=scene.subject.head.shift + 0.9))
     mouth, _ = sight_of(replace(scene, subject=away), SMALL)
     truth = in_window(scene.truth, mouth)
     outside = mouth.window.grid(32).abs().amax(-1) >= 1
@@ -69,14 +69,14 @@ def test_faces_that_are_too_small_are_left_out(batch: Baked) -> None:
 def test_frames_that_open_or_close_are_drawn_more_often(batch: Baked) -> None:
     scene = scene_of(batch)
     face = scene.subject.face.clone()
-    face[1, 14, 1] += 0.3 * scene.frame.scale[1]
+    face[1, 14, 1] += 0.3 * scene.head.scale[1]
     opened = replace(scene, subject=replace(scene.subject, face=face))
     first = [int(telling(opened, 1, made(seed))) for seed in range(60)]
     assert 40 < sum(first) < 60
     assert sorted(telling(opened, 5, made()).tolist()) == [0, 1]
     one = taken(scene, torch.tensor([1]))
     assert torch.equal(one.truth.picture, scene.truth.picture[1:])
-    assert torch.equal(one.frame.scale, scene.frame.scale[1:])
+    assert torch.equal(one.head.scale, scene.head.scale[1:])
 
 
 def test_the_loss_falls_and_touches_close_ups_alone(batch: Baked, network: CausalDiT, tmp_path: Path) -> None:

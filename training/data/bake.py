@@ -20,7 +20,7 @@ from models.geometry.grid import box_grid
 from models.geometry.guidance import guide
 from models.geometry.retarget import rest_pose, retarget
 from models.geometry.rig import Rig
-from models.geometry.topology import Frame
+from models.geometry.topology import HeadTransform
 from models.motion import Driver
 from models.sampler import crop_focus, guidance_maps
 from training.data.impostor import Impostor
@@ -138,12 +138,12 @@ def bake(samples: dict[str, Tensor], who: Impostor | None = None) -> Baked:
         rest_canonical=rest.canonical,
         rest_tokens=rest.tokens,
         rest_face=in_box(rig.face, rig.focus),
-        rest_stance=stance(rig.frame, rig.focus),
+        rest_stance=stance(rig.head, rig.focus),
         maps=split(guidance_maps(many, guidance)),
         canonical=split(guidance.canonical),
         tokens=split(guidance.tokens),
         face=split(in_box(pose.face, many.focus)),
-        stance=split(stance(pose.frame, many.focus)),
+        stance=split(stance(pose.head, many.focus)),
         truth=split(truth[:, :3]),
         alpha=split(truth[:, 3:4]),
         flow=split(flow),
@@ -158,15 +158,15 @@ def in_box(points: Tensor, focus: Tensor) -> Tensor:
     return (points - F.pad(focus[:, None, :2], (0, 1))) / focus[:, None, 2:]
 
 
-def stance(frame: Frame, focus: Tensor) -> Tensor:
+def stance(head: HeadTransform, focus: Tensor) -> Tensor:
     """(B, 13) a head's frame in box units: scale, rotation row by row, shift."""
-    shift = in_box(frame.shift[:, None], focus)[:, 0]
-    return torch.cat([(frame.scale / focus[:, 2])[:, None], frame.rotation.flatten(1), shift], 1)
+    shift = in_box(head.shift[:, None], focus)[:, 0]
+    return torch.cat([(head.scale / focus[:, 2])[:, None], head.rotation.flatten(1), shift], 1)
 
 
-def frame_of(stance: Tensor) -> Frame:
+def head_of(stance: Tensor) -> HeadTransform:
     """What `stance` wrote, (B, 13), as a frame."""
-    return Frame(stance[:, 0], stance[:, 1:10].unflatten(1, (3, 3)), stance[:, 10:])
+    return HeadTransform(stance[:, 0], stance[:, 1:10].unflatten(1, (3, 3)), stance[:, 10:])
 
 
 def crop_nearest(maps: Tensor, focus: Tensor, side: int) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from models.geometry.openings import EYES, eye_share, mouth_share
-from models.geometry.topology import head_frame
+from models.geometry.topology import head_pose
 
 SHARE = 0.5  # of the samples that an impostor drives
 SPREAD = 0.15  # a face's width, height, depth, mouth and eyes differ by so much at most
@@ -77,8 +77,8 @@ class Impostor:
 
     def face(self, face: Tensor) -> Tensor:
         """The other's landmarks (B, 478, 3) where these are the driver's."""
-        frame = head_frame(face)
-        local = frame.undo(face)
+        head = head_pose(face)
+        local = head.inverse(face)
         parts = [(mouth_share(face.device), [61, 291], self.mouth)]
         for ring, iris in EYES:
             share = eye_share(ring, face.device).clone()
@@ -87,7 +87,7 @@ class Impostor:
         for share, corners, size in parts:
             grown = (size[:, None] - 1) * share
             local = local + grown[..., None] * (local - local[:, corners].mean(1, keepdim=True))
-        return frame.apply(local * self.stretch[:, None])
+        return head.apply(local * self.stretch[:, None])
 
     def body(self, body: Tensor) -> Tensor:
         """The other's joints (B, 33, 4): x, y, z and visibility, about the middle of the shoulders."""

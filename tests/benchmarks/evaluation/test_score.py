@@ -5,7 +5,7 @@ import pytest
 from skimage.metrics import structural_similarity
 
 from benchmarks.evaluation.score import FIGURES, means, score, ssim
-from streamer.tracking.head_pose import CANONICAL, Similarity, rotation_matrix
+from streamer.tracking.head_pose import CANONICAL, HeadTransform, rotation_matrix
 
 SIZE = 128
 
@@ -14,7 +14,9 @@ def face(turn=0.0, mouth=0.0, shift=(64.0, 60.0)):
     """(478, 3) pixels: 40 between the eye corners, turned to the side by `turn` radians."""
     shape = CANONICAL.astype(np.float64)
     shape[14, 1] = shape[13, 1] + mouth
-    return Similarity(40.0, rotation_matrix(np.array([0, turn, 0])), np.array([*shift, 0.0])).apply(shape).astype(float)
+    return (
+        HeadTransform(40.0, rotation_matrix(np.array([0, turn, 0])), np.array([*shift, 0.0])).apply(shape).astype(float)
+    )
 
 
 def clip(count=24, seed=0):

@@ -35,31 +35,31 @@ from models.geometry.guidance import guide
 from models.geometry.openings import EYES, LOWER_LIP, UPPER_LIP, lid_pairs, opening
 from models.geometry.retarget import rest_pose, retarget
 from models.geometry.rig import Rig
-from models.geometry.topology import LEFT_LID, RIGHT_LID, Frame, topology
+from models.geometry.topology import LEFT_LID, RIGHT_LID, HeadTransform, topology
 from models.motion import Driver
 from tests.support.faces import drawn_face
 
 SMALL = ModelConfig(mouth_side=32, eye_side=16, mouth_channels=(8, 8, 8), eye_channels=(8, 8, 8))
 
 
-def turned(angle: float) -> Frame:
+def turned(angle: float) -> HeadTransform:
     """A head rolled in the picture's plane."""
     c, s = torch.tensor(angle).cos(), torch.tensor(angle).sin()
     rotation = torch.stack([torch.stack([c, -s, c * 0]), torch.stack([s, c, c * 0]), torch.tensor([0.0, 0, 1])])
-    return Frame(torch.tensor([0.3]), rotation[None], torch.tensor([[0.1, -0.2, 0.0]]))
+    return HeadTransform(torch.tensor([0.3]), rotation[None], torch.tensor([[0.1, -0.2, 0.0]]))
 
 
 def subject_of(rig: Rig) -> Subject:
     guidance, pose = guide(rig, rest_pose(rig)), rest_pose(rig)
-    return Subject(rig.image, guidance.focus_flow, rig.focus, pose.face, pose.frame)
+    return Subject(rig.image, guidance.focus_flow, rig.focus, pose.face, pose.head)
 
 
 def mouth_of(rig: Rig, side: int) -> Sight:
-    return see([MOUTH_VIEW], subject_of(rig), stand(MOUTH_VIEW, rig.image, rig.face, rig.frame, side))
+    return see([MOUTH_VIEW], subject_of(rig), stand(MOUTH_VIEW, rig.image, rig.face, rig.head, side))
 
 
 def sights_of(rig: Rig) -> tuple[Sight, Sight]:
-    return sights(subject_of(rig), stills(rig.image, rig.face, rig.frame, SMALL))
+    return sights(subject_of(rig), stills(rig.image, rig.face, rig.head, SMALL))
 
 
 def block(window: Window, keep: float, colour: float, move: float = 0.0) -> Patch:
@@ -90,7 +90,7 @@ def test_a_mouth_is_asked_about_what_the_picture_does_not_show() -> None:
     upper, lower = list(UPPER_LIP), list(LOWER_LIP)
     face[:, upper, 1] -= 0.02
     face[:, lower, 1] += 0.04
-    still = stand(MOUTH_VIEW, rig.image, rig.face, rig.frame, 96)
+    still = stand(MOUTH_VIEW, rig.image, rig.face, rig.head, 96)
     sight = see([MOUTH_VIEW], replace(subject, face=face), still)  # the lips part, the warp has not followed
     was, now = sight.maps[:, 6:7], sight.maps[:, 8:9]
     new = (now > 0.9) & (was < 0.1)
@@ -117,9 +117,9 @@ def test_a_landmark_stays_in_its_place_while_the_head_moves(view: View) -> None:
 
 
 def test_a_left_eye_looks_like_a_right_one() -> None:
-    frame, canonical = turned(0.3), topology().canonical[None]
+    head, canonical = turned(0.3), topology().canonical[None]
     right, left = (
-        Window.of(view, frame).at(frame.apply(canonical)[:, list(view.marks), :2])
+        Window.of(view, head).at(head.apply(canonical)[:, list(view.marks), :2])
         for view in (RIGHT_EYE_VIEW, LEFT_EYE_VIEW)
     )
     assert torch.allclose(right, left, atol=2e-2)
@@ -142,7 +142,7 @@ def closing(rig: Rig, share: float) -> Sight:
         upper, lower = lid_pairs(ring)
         face[:, list(upper)] = torch.lerp(face[:, list(lower)], face[:, list(upper)], share)
     still = replace(subject, face=face, flow=0 * subject.flow)
-    return sights(still, stills(rig.image, rig.face, rig.frame, PRESETS["tiny"]))[1]
+    return sights(still, stills(rig.image, rig.face, rig.head, PRESETS["tiny"]))[1]
 
 
 def test_lids_that_meet_are_drawn_as_their_edge() -> None:
@@ -186,7 +186,7 @@ def test_what_a_glance_uncovers_is_white_and_the_iris_stays_round() -> None:
     face = subject.face.clone()
     for _, iris in EYES:
         face[:, iris : iris + 5, 0] += 0.02
-    eyes = sights(replace(subject, face=face), stills(rig.image, rig.face, rig.frame, PRESETS["tiny"]))[1]
+    eyes = sights(replace(subject, face=face), stills(rig.image, rig.face, rig.head, PRESETS["tiny"]))[1]
     uncovered = eyes.sure[:, 0] > 0.9
     assert uncovered.any()
     assert float(eyes.colour.permute(0, 2, 3, 1)[uncovered].min()) > 0.9 * (1 - SHADE)
@@ -216,7 +216,7 @@ def test_untrained_close_ups_all_but_keep_the_picture() -> None:
     mouth, eyes = sights_of(rig)
     network = Closeups(SMALL).eval()
     out = network(mouth.maps, mouth.marks, eyes.maps, eyes.marks)
-    still = stills(rig.image, rig.face, rig.frame, SMALL)[0]
+    still = stills(rig.image, rig.face, rig.head, SMALL)[0]
     done = patches(mouth, eyes, out, still, rest_pose(rig).mouth)
     assert [patch.done.keep.shape[-1] for patch in done] == [32, 16, 16]
     guidance = guide(rig, rest_pose(rig))
@@ -226,7 +226,7 @@ def test_untrained_close_ups_all_but_keep_the_picture() -> None:
 
 def test_a_patch_paints_its_window_and_nothing_else() -> None:
     rig = drawn_face(128)
-    guidance, window = guide(rig, rest_pose(rig)), Window.of(MOUTH_VIEW, rig.frame)
+    guidance, window = guide(rig, rest_pose(rig)), Window.of(MOUTH_VIEW, rig.head)
     plain, painted = (compose(rig, guidance, None, None, some) for some in ((), [block(window, 0.0, 1.0)]))
     place = window.at(unit_grid(128, torch.device("cpu")))
     outside, middle = place.abs().amax(-1)[0] > 1, place.abs().amax(-1)[0] < 0.5
@@ -237,7 +237,7 @@ def test_a_patch_paints_its_window_and_nothing_else() -> None:
 
 def test_a_patch_moves_what_its_window_shows() -> None:
     rig = drawn_face(128)
-    guidance, window = guide(rig, rest_pose(rig)), Window.of(MOUTH_VIEW, rig.frame)
+    guidance, window = guide(rig, rest_pose(rig)), Window.of(MOUTH_VIEW, rig.head)
     moved = compose(rig, guidance, None, None, [block(window, 1.0, 0.0, move=0.1)])
     step = 0.1 * float(window.across[0, 0])
     place = unit_grid(128, torch.device("cpu"))
@@ -251,7 +251,7 @@ def test_in_their_windows_close_ups_silence_the_edit() -> None:
     far = topology().canonical[None] * 0.28
     far[:, [14, 87, 317], 1] += 0.06
     pose = retarget(rig, Driver.of_face(far), Driver.of_face(rig.face))
-    guidance, window = guide(rig, pose), Window.of(MOUTH_VIEW, pose.frame)
+    guidance, window = guide(rig, pose), Window.of(MOUTH_VIEW, pose.head)
     dark, kept = (compose(rig, guidance, None, None, some) for some in ((), [block(window, 1.0, 0.0)]))
     mouth = window.at(unit_grid(128, torch.device("cpu"))).abs().amax(-1)[0] < 0.3
     assert float((dark - kept)[0, :3, mouth].abs().max()) > 0.1
@@ -283,7 +283,7 @@ def test_presets_have_small_close_ups() -> None:
 @torch.inference_mode()
 def test_pictures_of_one_batch_are_seen_as_alone() -> None:
     rigs = [drawn_face(128, 0.28), drawn_face(128, 0.24)]
-    each = [stills(rig.image, rig.face, rig.frame, SMALL) for rig in rigs]
+    each = [stills(rig.image, rig.face, rig.head, SMALL) for rig in rigs]
     together = sights(subject_of(Rig.stack(rigs)), [Still.stack(pair) for pair in zip(*each, strict=True)])
     for k, rig in enumerate(rigs):
         for both, one in zip(together, sights_of(rig), strict=True):

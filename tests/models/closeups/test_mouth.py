@@ -89,8 +89,8 @@ def opened(rig: Rig, cells: Tensor, **strength: float) -> tuple[Pose, Sight, Sig
     still = Driver.of_face(rig.face)
     pose = retarget(rig, replace(Driver.of_face(face), mouth=cells), still, Strength(**strength))
     guidance = guide(rig, pose)
-    subject = Subject(rig.image, guidance.focus_flow, rig.focus, pose.face, pose.frame)
-    looks = stills(rig.image, rig.face, rig.frame, SMALL)
+    subject = Subject(rig.image, guidance.focus_flow, rig.focus, pose.face, pose.head)
+    looks = stills(rig.image, rig.face, rig.head, SMALL)
     return pose, *sights(subject, looks), looks
 
 
@@ -104,8 +104,8 @@ def test_it_is_drawn_where_the_picture_shows_nothing_of_a_mouth() -> None:
     assert float(told(pose.mouth, sight, looks[0])[:, 3].max()) == 0  # nothing measured
     pose, sight, _, looks = opened(rig, mouth(), teeth=0.0)
     assert float(told(pose.mouth, sight, looks[0])[:, 3].max()) == 0  # nor wanted
-    shut = see([MOUTH_VIEW], Subject(rig.image, guide(rig, pose).focus_flow, rig.focus, rig.face, rig.frame),
-               stand(MOUTH_VIEW, rig.image, rig.face, rig.frame, 32))  # fmt: skip
+    shut = see([MOUTH_VIEW], Subject(rig.image, guide(rig, pose).focus_flow, rig.focus, rig.face, rig.head),
+               stand(MOUTH_VIEW, rig.image, rig.face, rig.head, 32))  # fmt: skip
     assert float(told(mouth().permute(0, 3, 1, 2), shut, looks[0])[:, 3].max()) < 0.1
 
 

@@ -47,7 +47,7 @@ def patches(rig: Rig) -> list[Patch]:
         return rig.focus.new_full((len(rig), channels, side, side), 0.5)
 
     done = Retouch(maps(2, 8), maps(1, 16), maps(3, 16), maps(1, 16))
-    return [Patch(Window.of(view, rig.frame), done) for view in VIEWS]
+    return [Patch(Window.of(view, rig.head), done) for view in VIEWS]
 
 
 @pytest.mark.parametrize("whole", [False, True])

@@ -143,7 +143,7 @@ def test_a_body_that_is_seen_later_joins_the_neutral():
 def test_the_middle_of_a_moving_head_is_not_smeared():
     moving = [person(turn=(0, 0.1 * i, 0), shift=(0.1 * i, 0, 0)) for i in range(8)]
     found = head_pose(middle(moving).face)
-    np.testing.assert_allclose(found.undo(middle(moving).face), found.undo(moving[0].face), atol=1e-3)
+    np.testing.assert_allclose(found.inverse(middle(moving).face), found.inverse(moving[0].face), atol=1e-3)
 
 
 def test_a_neutral_needs_a_face():

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from streamer.tracking.head_pose import CANONICAL, Similarity, head_pose, rotation_matrix, rotation_vector
+from streamer.tracking.head_pose import CANONICAL, HeadTransform, head_pose, rotation_matrix, rotation_vector
 
 TURNS = [(0, 0, 0), (0.2, 0, 0), (0, -0.9, 0.1), (0.1, 0.3, 1.2), (1.0, -2.0, 0.5)]
 
 
 @pytest.mark.parametrize("turn", TURNS)
 def test_head_pose_finds_the_similarity_that_was_applied(turn):
-    given = Similarity(0.3, rotation_matrix(np.array(turn, float)), np.array([0.1, -0.2, 0.05]))
+    given = HeadTransform(0.3, rotation_matrix(np.array(turn, float)), np.array([0.1, -0.2, 0.05]))
     found = head_pose(given.apply(CANONICAL))
     assert found.scale == pytest.approx(0.3, rel=1e-4)
     np.testing.assert_allclose(found.rotation, given.rotation, atol=1e-4)
@@ -18,8 +18,8 @@ def test_head_pose_finds_the_similarity_that_was_applied(turn):
 
 
 def test_undo_is_the_inverse_of_apply():
-    pose = Similarity(0.4, rotation_matrix(np.array([0.3, -0.5, 0.2])), np.array([0.3, 0.1, -0.2]))
-    np.testing.assert_allclose(pose.undo(pose.apply(CANONICAL)), CANONICAL, atol=1e-5)
+    pose = HeadTransform(0.4, rotation_matrix(np.array([0.3, -0.5, 0.2])), np.array([0.3, 0.1, -0.2]))
+    np.testing.assert_allclose(pose.inverse(pose.apply(CANONICAL)), CANONICAL, atol=1e-5)
 
 
 def test_an_open_mouth_does_not_turn_the_head():
@@ -39,8 +39,8 @@ def test_rotation_vectors_and_matrices_are_inverse(turn):
 
 
 def test_halfway_is_half_the_turn_and_half_the_way():
-    start = Similarity(0.2, np.eye(3), np.zeros(3))
-    end = Similarity(0.8, rotation_matrix(np.array([0, 1.0, 0])), np.array([1.0, 0, 0]))
+    start = HeadTransform(0.2, np.eye(3), np.zeros(3))
+    end = HeadTransform(0.8, rotation_matrix(np.array([0, 1.0, 0])), np.array([1.0, 0, 0]))
     half = start.towards(end, 0.5)
     np.testing.assert_allclose(rotation_vector(half.rotation), [0, 0.5, 0], atol=1e-5)
     np.testing.assert_allclose(half.shift, [0.5, 0, 0], atol=1e-6)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from streamer.tracking.head_pose import CANONICAL, Similarity, head_pose, rotation_matrix
+from streamer.tracking.head_pose import CANONICAL, HeadTransform, head_pose, rotation_matrix
 from streamer.tracking.motion import Motion, blend, face_size, to_driver
 
 
 def posed(turn=(0.0, 0.0, 0.0), shift=(0.0, 0.0, 0.0), **other):
-    face = Similarity(0.3, rotation_matrix(np.array(turn, float)), np.array(shift)).apply(CANONICAL)
+    face = HeadTransform(0.3, rotation_matrix(np.array(turn, float)), np.array(shift)).apply(CANONICAL)
     body = np.random.default_rng(3).normal(size=(33, 4)).astype(np.float32)
     return Motion.still(face, body, **other)
 

@@ -7,7 +7,7 @@ import pytest
 from models.closeups.mouth import CHEEKS, WHITES
 from models.geometry.topology import INNER_LIPS
 from models.motion import MOUTH_COLUMNS, MOUTH_ROWS
-from streamer.tracking.head_pose import CANONICAL, Similarity, rotation_matrix
+from streamer.tracking.head_pose import CANONICAL, HeadTransform, rotation_matrix
 from streamer.tracking.image_points import to_pixels
 from streamer.tracking.motion import Motion, blend, to_driver
 from streamer.tracking.mouth_tracker import ADAPT, GLARE, MouthTracker
@@ -21,7 +21,7 @@ def person(gap=0.3, size=0.3, roll=0.0, shift=(0.0, 0.02, 0.0)):
     """Landmarks of somebody whose lips are so far apart, canonical units; camera units."""
     shape = CANONICAL.copy()
     shape[LOWER, 1] += gap
-    return Similarity(size, rotation_matrix(np.array([0, 0, roll])), np.array(shift)).apply(shape)
+    return HeadTransform(size, rotation_matrix(np.array([0, 0, roll])), np.array(shift)).apply(shape)
 
 
 def picture(face, light=1.0, eyes=(200, 200, 200), right=TONGUE):

@@ -93,7 +93,7 @@ def test_rest_breathes_blinks_sways_and_stays_near_the_neutral():
 
 
 def test_the_eyes_keep_the_gaze_of_the_neutral():
-    shape = [head_pose(motion.face).undo(motion.face)[468] for motion in play(Presence(), [nobody] * 200)]
+    shape = [head_pose(motion.face).inverse(motion.face)[468] for motion in play(Presence(), [nobody] * 200)]
     assert np.ptp(np.array(shape), axis=0).max() < 1e-2
 
 

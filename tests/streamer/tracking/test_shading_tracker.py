@@ -10,7 +10,7 @@ from kernels.shade import LIGHT
 from models.geometry.shading import CENTRE, HALF
 from models.geometry.topology import INNER_LIPS
 from models.motion import SHADE_SIDE
-from streamer.tracking.head_pose import CANONICAL, Similarity, rotation_matrix
+from streamer.tracking.head_pose import CANONICAL, HeadTransform, rotation_matrix
 from streamer.tracking.image_points import to_pixels
 from streamer.tracking.motion import Motion, blend, to_driver
 from streamer.tracking.shading_tracker import ADAPT, ShadeTracker
@@ -23,7 +23,7 @@ CHEEKS = {"right": (-0.45, 0.55), "left": (0.45, 0.55)}  # canonical places, the
 
 def person(size=0.3, turn=(0.0, 0.0, 0.0), shift=(0.0, 0.02, 0.0)):
     """Somebody's landmarks, camera units."""
-    return Similarity(size, rotation_matrix(np.array(turn, float)), np.array(shift)).apply(CANONICAL)
+    return HeadTransform(size, rotation_matrix(np.array(turn, float)), np.array(shift)).apply(CANONICAL)
 
 
 def picture(face, right=1.0, left=1.0, skin=255 * SKIN):

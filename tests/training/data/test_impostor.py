@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models.geometry.retarget import rest_pose, retarget
-from models.geometry.topology import head_frame, topology
+from models.geometry.topology import head_pose, topology
 from models.motion import Driver
 from tests.support.faces import drawn_face
 from training.data.impostor import BONES, Impostor
@@ -33,7 +33,7 @@ def test_an_impostor_has_another_face_in_the_same_place() -> None:
     other = OTHER.face(neutral)
     own = (other - neutral).norm(dim=-1).mean() / 0.28
     assert 0.03 < float(own) < 0.2
-    assert torch.allclose(head_frame(other).shift, head_frame(neutral).shift, atol=0.02)
+    assert torch.allclose(head_pose(other).shift, head_pose(neutral).shift, atol=0.02)
     wide = (other[:, 61] - other[:, 291]).norm() / (neutral[:, 61] - neutral[:, 291]).norm()
     assert abs(float(wide) - 1.14 * 0.86) < 0.05
 
