@@ -21,6 +21,7 @@ from models.motion import Driver
 from streamer.errors import DeviceMemoryError
 from streamer.frames import AvatarFrame
 from streamer.generation.background import backdrop, instead
+from streamer.generation.driver_batch import to_driver
 from streamer.generation.factory import SESSIONS, make_generator
 from streamer.generation.generator import Drawing, Generator, Reference, State
 from streamer.generation.recorded_frame import Tick
@@ -30,7 +31,7 @@ from streamer.options import Background, GeneratorKind, Precision
 from streamer.rigging.picture import Picture
 from streamer.rigging.rigger import Points, make_rig
 from streamer.runtime.stopwatch import Stopwatch
-from streamer.tracking.motion import Motion, to_driver
+from streamer.tracking.motion import Motion
 
 Planes = tuple[torch.Tensor, ...]  # colours (B, S, S, 3), perhaps also alphas (B, S, S, 1), uint8
 

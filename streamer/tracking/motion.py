@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE, Driver
-from streamer.generation.transfer import upload
+from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE
 from streamer.tracking.head_pose import CANONICAL, head_pose
 
 Array = NDArray[np.float32]
@@ -97,22 +94,3 @@ def _blend_torso(a: Array, b: Array, share: float) -> Array:
 def face_size(face: Array) -> float:
     """Distance of the outer eye corners in three dimensions: the face's own yardstick, which turning hardly changes."""
     return float(np.linalg.norm(face[33] - face[263]))
-
-
-def to_driver(motions: Sequence[Motion], device: torch.device | str) -> Driver:
-    """Motions of several people, each with a face, as one batch of tensors; a body not seen has visibility 0.
-
-    Raises ValueError for a motion without a face: `Presence.resolve` is what fills it in.
-    """
-    faces, bodies = [], []
-    for motion in motions:
-        if motion.face is None:
-            raise ValueError("a motion without a face cannot be drawn")
-        faces.append(motion.face)
-        bodies.append(np.zeros((33, 4), np.float32) if motion.body is None else motion.body)
-
-    def tensor(values: Sequence[Array]) -> torch.Tensor:
-        return upload(torch.from_numpy(np.stack(values).astype(np.float32, copy=False)), torch.device(device))
-
-    rest = ([getattr(motion, name) for motion in motions] for name in ("hands", "torso", "shade", "mouth"))
-    return Driver(tensor(faces), tensor(bodies), *(tensor(values) for values in rest))

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-import torch
 
 from streamer.tracking.head_pose import CANONICAL, HeadTransform, head_pose, rotation_matrix
-from streamer.tracking.motion import Motion, blend, face_size, to_driver
+from streamer.tracking.motion import Motion, blend, face_size
 
 
 def posed(turn=(0.0, 0.0, 0.0), shift=(0.0, 0.0, 0.0), **other):
@@ -57,15 +56,3 @@ def test_a_head_keeps_its_size_on_the_way_through_a_turn():
 def test_only_motions_with_faces_can_be_blended():
     with pytest.raises(ValueError, match="with a face"):
         blend(Motion(0.0), posed(), 0.5)
-
-
-def test_tensors_have_the_shapes_of_the_contract():
-    driver = to_driver([posed(), Motion.still(CANONICAL)], "cpu")
-    assert driver.face.shape == (2, 478, 3) and driver.face.dtype == torch.float32
-    assert driver.body.shape == (2, 33, 4) and driver.hands.shape == (2, 2, 21, 4)
-    assert driver.body[1].abs().max() == 0  # nothing of the second person's body was seen
-
-
-def test_a_motion_without_a_face_cannot_become_a_tensor():
-    with pytest.raises(ValueError, match="without a face"):
-        to_driver([Motion(0.0)], "cpu")

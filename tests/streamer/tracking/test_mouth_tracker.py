@@ -9,7 +9,7 @@ from models.geometry.topology import INNER_LIPS
 from models.motion import MOUTH_COLUMNS, MOUTH_ROWS
 from streamer.tracking.head_pose import CANONICAL, HeadTransform, rotation_matrix
 from streamer.tracking.image_points import to_pixels
-from streamer.tracking.motion import Motion, blend, to_driver
+from streamer.tracking.motion import Motion, blend
 from streamer.tracking.mouth_tracker import ADAPT, GLARE, MouthTracker
 
 WIDTH, HEIGHT = 640, 480
@@ -110,4 +110,3 @@ def test_a_mirror_swaps_its_sides_and_a_blend_is_between():
     np.testing.assert_array_equal(motion.mirrored().mirrored().mouth, motion.mouth)
     half = blend(Motion(0.0, face, 1.0), motion, 0.5)
     np.testing.assert_allclose(half.mouth, motion.mouth / 2, atol=1e-6)
-    assert to_driver([motion, half], "cpu").mouth.shape == (2, MOUTH_ROWS, MOUTH_COLUMNS, 4)

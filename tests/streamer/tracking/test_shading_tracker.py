@@ -12,7 +12,7 @@ from models.geometry.topology import INNER_LIPS
 from models.motion import SHADE_SIDE
 from streamer.tracking.head_pose import CANONICAL, HeadTransform, rotation_matrix
 from streamer.tracking.image_points import to_pixels
-from streamer.tracking.motion import Motion, blend, to_driver
+from streamer.tracking.motion import Motion, blend
 from streamer.tracking.shading_tracker import ADAPT, ShadeTracker
 from tests.support.textures import blots, rgb
 
@@ -111,4 +111,3 @@ def test_motions_carry_it():
     np.testing.assert_allclose(blend(a, b, 0.25).shade, 0.75 * one + 0.25 * other, atol=1e-6)
     swapped = b.mirrored().shade
     assert brightness(swapped, "left") == pytest.approx(brightness(other, "right"), abs=0.01)
-    assert to_driver([a, Motion.still(face)], "cpu").shade.shape == (2, SHADE_SIDE, SHADE_SIDE, 2)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from streamer.tracking.head_pose import CANONICAL
-from streamer.tracking.motion import Motion, blend, to_driver
+from streamer.tracking.motion import Motion, blend
 from streamer.tracking.smoothing import MotionFilter, smooth_both_ways
 from streamer.tracking.torso_tracker import TorsoTracker
 from tests.support.textures import blots, rgb
@@ -189,9 +189,3 @@ def test_a_new_keyframe_is_not_smoothed_from_the_old_one():
         np.testing.assert_allclose(out.torso, given.torso, atol=1e-6)
     for given, out in zip(motions, smooth_both_ways(motions), strict=True):
         np.testing.assert_allclose(out.torso, given.torso, atol=1e-6)
-
-
-def test_a_driver_carries_the_torso():
-    driver = to_driver([with_torso(0.1), Motion.still(CANONICAL)], "cpu")
-    assert driver.torso.shape == (2, 2, 4)
-    assert driver.torso[0, 0, 3] == 1 and driver.torso[1].abs().max() == 0
