@@ -1,4 +1,4 @@
-"""A page without a browser: speaks docs/protocol.md over a real WebSocket, and WebRTC with aiortc."""
+"""A client without a browser: docs/protocol.md over a real WebSocket, and WebRTC with aiortc."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from streamer.server.listening import serve_config
 from streamer.settings import Settings
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
 
-PATIENCE = 20.0  # seconds a test waits for something that must come; no test asserts how long it took
+MESSAGE_TIMEOUT_S = 20.0  # bound on a wait for a message or a frame; no test asserts how long the wait took
 
 
 class FakeCamera(VideoStreamTrack):
-    """30 grey pictures a second, all of one brightness, 0..255."""
+    """A video track of 30 grey frames a second, all of one brightness, 0..255."""
 
     def __init__(self, brightness: int = 128, size: tuple[int, int] = (320, 240)) -> None:
         super().__init__()
@@ -47,7 +47,11 @@ class FakeCamera(VideoStreamTrack):
 
 
 class Page:
-    """One page's stay: `async with Page(url) as page`. messages: all the server said. frame: the newest."""
+    """One WebSocket connection to the server and its peer connection: `async with Page(url) as page`.
+
+    messages: all messages of the server, oldest first. frame: the newest avatar frame. received: how many avatar frames
+    came. sound: the last ten seconds of audio, (N, 2) int16 at 48 kHz. closed: set when the WebSocket has closed.
+    """
 
     def __init__(self, url: str, **connect_options: Any) -> None:
         self.url = url
@@ -63,16 +67,16 @@ class Page:
 
     async def __aenter__(self) -> Page:
         self._socket = await connect(self.url, **self._options)
-        self._tasks.append(asyncio.create_task(self._listen(self._socket)))
+        self._tasks.append(asyncio.create_task(self._receive_messages(self._socket)))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        await self.leave()
+        await self.close()
 
-    async def leave(self) -> None:
-        """Hang up all at once, as a closed tab does."""
+    async def close(self) -> None:
+        """Close the WebSocket and the peer connection without `bye`, as a closed tab does."""
         if self._socket is not None:
             await self._socket.close()
         await self.drop_peer()
@@ -86,15 +90,15 @@ class Page:
             await self.peer.close()
             self.peer = None
 
-    async def say(self, **message: Any) -> None:
-        await self.say_text(json.dumps(message))
+    async def send(self, **message: Any) -> None:
+        await self.send_text(json.dumps(message))
 
-    async def say_text(self, text: str | bytes) -> None:
+    async def send_text(self, text: str | bytes) -> None:
         assert self._socket is not None
         await self._socket.send(text)
 
-    async def hear(self, kind: str, count: int = 1, **fields: Any) -> dict[str, Any]:
-        """The `count`-th message of this type with these fields, once it has come."""
+    async def receive(self, kind: str, count: int = 1, **fields: Any) -> dict[str, Any]:
+        """Wait for the `count`-th message of this type with these fields, and return it."""
 
         def found() -> list[dict[str, Any]]:
             return [
@@ -103,19 +107,21 @@ class Page:
                 if message["type"] == kind and all(message.get(name) == value for name, value in fields.items())
             ]
 
-        await self.until(lambda: len(found()) >= count, f"{kind} {fields}")
+        await self.wait_until(lambda: len(found()) >= count, f"{kind} {fields}")
         return found()[count - 1]
 
-    async def until(self, true: Callable[[], bool], what: str = "it") -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not true():
+    async def wait_until(self, condition: Callable[[], bool], what: str = "it") -> None:
+        """Poll until `condition()` holds. Raises AssertionError, naming `what`, after MESSAGE_TIMEOUT_S."""
+        deadline = time.monotonic() + MESSAGE_TIMEOUT_S
+        while not condition():
             if time.monotonic() > deadline:
                 raise AssertionError(f"{what} did not come; messages: {self.messages[-6:]}")
             await asyncio.sleep(0.02)
 
-    async def greet(self, **extra: Any) -> dict[str, Any]:
-        await self.say(type="hello", protocol=1, **extra)
-        return await self.hear("ready")
+    async def hello(self, **extra: Any) -> dict[str, Any]:
+        """Send `hello` and return the server's `ready`."""
+        await self.send(type="hello", protocol=1, **extra)
+        return await self.receive("ready")
 
     async def start(
         self,
@@ -123,30 +129,30 @@ class Page:
         microphone: MediaStreamTrack | None = None,
         codec: str | None = None,
     ) -> None:
-        """Offer, and connect by trickle. Without a camera the offer only receives."""
+        """Negotiate a peer connection with trickled candidates. Without a camera the offer only receives video."""
         self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.peer.on("track", self._on_track)
         transceiver = self.peer.addTransceiver(camera or "video", "sendrecv" if camera else "recvonly")
         if codec is not None:
             capabilities = type(transceiver.sender).getCapabilities("video").codecs
-            transceiver.setCodecPreferences([one for one in capabilities if one.name == codec])
+            transceiver.setCodecPreferences([capability for capability in capabilities if capability.name == codec])
         if microphone is not None:
             self.peer.addTransceiver(microphone, "sendrecv")
         offer = await self.peer.createOffer()
         answers = sum(message["type"] == "answer" for message in self.messages)
         closings = sum(message == {"type": "candidate", "candidate": None} for message in self.messages)
-        await self.say(type="offer", sdp=offer.sdp)
+        await self.send(type="offer", sdp=offer.sdp)
         await self.peer.setLocalDescription(offer)
         for index, media in enumerate(sdp.SessionDescription.parse(self.peer.localDescription.sdp).media):
             for candidate in media.ice_candidates:
                 line = "candidate:" + sdp.candidate_to_sdp(candidate)
-                await self.say(type="candidate", candidate=line, sdpMid=media.rtp.muxId, sdpMLineIndex=index)
-        await self.say(type="candidate", candidate=None)
-        answer = await self.hear("answer", answers + 1)
+                await self.send(type="candidate", candidate=line, sdpMid=media.rtp.muxId, sdpMLineIndex=index)
+        await self.send(type="candidate", candidate=None)
+        answer = await self.receive("answer", answers + 1)
         await self.peer.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
-        await self.hear("candidate", closings + 1, candidate=None)
-        begun = self.messages.index(answer)
-        for message in [one for one in self.messages[begun:] if one["type"] == "candidate"]:
+        await self.receive("candidate", closings + 1, candidate=None)
+        answer_index = self.messages.index(answer)
+        for message in [later for later in self.messages[answer_index:] if later["type"] == "candidate"]:
             if message["candidate"] is None:
                 await self.peer.addIceCandidate(None)
                 continue
@@ -154,20 +160,20 @@ class Page:
             candidate.sdpMid, candidate.sdpMLineIndex = message["sdpMid"], message["sdpMLineIndex"]
             await self.peer.addIceCandidate(candidate)
 
-    async def frames(self, more: int) -> None:
-        """Wait for this many avatar frames more."""
-        goal = self.received + more
-        await self.until(lambda: self.received >= goal, f"{more} avatar frames")
+    async def wait_for_frames(self, count: int) -> None:
+        """Wait for `count` more avatar frames."""
+        goal = self.received + count
+        await self.wait_until(lambda: self.received >= goal, f"{count} avatar frames")
 
-    def picture(self) -> np.ndarray:
+    def avatar_rgb(self) -> np.ndarray:
         """The newest avatar frame, (H, W, 3) uint8 RGB."""
         assert self.frame is not None
         return self.frame.to_ndarray(format="rgb24")
 
     def _on_track(self, track: MediaStreamTrack) -> None:
-        self._tasks.append(asyncio.create_task(self._watch(track)))
+        self._tasks.append(asyncio.create_task(self._receive_track(track)))
 
-    async def _watch(self, track: MediaStreamTrack) -> None:
+    async def _receive_track(self, track: MediaStreamTrack) -> None:
         while True:
             try:
                 frame = await track.recv()
@@ -179,7 +185,7 @@ class Page:
             else:
                 self.sound = np.concatenate([self.sound, frame.to_ndarray().reshape(-1, 2)])[-48_000 * 10 :]
 
-    async def _listen(self, socket: ClientConnection) -> None:
+    async def _receive_messages(self, socket: ClientConnection) -> None:
         try:
             async for text in socket:
                 self.messages.append(json.loads(text))
@@ -197,7 +203,7 @@ async def serving(
     avatar: FakeAvatar | None = None,
     **engine_options: Any,
 ) -> AsyncIterator[tuple[str, Server]]:
-    """A real server on a free port of this process and loop; yields (http address, server)."""
+    """Run a real server in this event loop on a free port; yields (http address, server)."""
     settings = settings or Settings()
     engine = Engine(pipeline or FakePipeline(size=128), tracker, settings.fps, settings.max_sessions, **engine_options)
     server = Server(engine, settings, avatar or FakeAvatar(128, 128), "fake.png")

@@ -15,7 +15,7 @@ from websockets.exceptions import InvalidStatus
 
 from streamer.server import app as servers
 from streamer.settings import Settings
-from tests.support.page import PATIENCE, FakeCamera, Page, serving, socket_url
+from tests.support.page import MESSAGE_TIMEOUT_S, FakeCamera, Page, serving, socket_url
 
 WORD = "open sesame"
 
@@ -62,9 +62,9 @@ async def test_metrics_are_prometheus_text_about_nobody_in_particular() -> None:
         assert empty.headers["content-type"].startswith("text/plain; version=")
         assert "kagami_sessions 0.0" in empty.text.splitlines() and "quantile=" not in empty.text
         async with Page(socket_url(address)) as page:
-            ready = await page.greet()
+            ready = await page.hello()
             await page.start(FakeCamera())
-            await page.frames(10)
+            await page.wait_for_frames(10)
             text = (await ask(address, "GET", "/metrics")).text
     families = {family.name: family for family in text_string_to_metric_families(text)}
     values = {sample.name: sample.value for family in families.values() for sample in family.samples}
@@ -113,7 +113,7 @@ async def test_a_socket_from_another_site_is_refused() -> None:
             async with Page(socket_url(address), origin="http://evil.example.org"):
                 pass
         async with Page(socket_url(address), origin=address) as page:
-            await page.greet()
+            await page.hello()
 
 
 async def test_the_token_is_wanted_everywhere_but_for_the_page_and_health() -> None:
@@ -134,14 +134,14 @@ async def test_the_token_is_wanted_everywhere_but_for_the_page_and_health() -> N
 async def test_the_token_at_the_socket() -> None:
     async with serving(Settings(token=WORD)) as (address, _):
         async with Page(socket_url(address)) as page:
-            error = await page.hear("error", fatal=True)
+            error = await page.receive("error", fatal=True)
             assert (error["code"], error["message"]) == (
                 "forbidden",
                 "The token is missing or wrong; open the page with ?token= and the word the server was started with.",
             )
-            await asyncio.wait_for(page.closed.wait(), PATIENCE)
+            await asyncio.wait_for(page.closed.wait(), MESSAGE_TIMEOUT_S)
         async with Page(socket_url(address, "?token=open%20sesame")) as page:
-            await page.greet()
+            await page.hello()
 
 
 @pytest.mark.parametrize(
@@ -155,12 +155,12 @@ async def test_the_token_at_the_socket() -> None:
 )
 async def test_a_wrong_upload_gets_a_sentence_and_nothing_is_lost(body: bytes, status: int, code: str) -> None:
     async with serving(Settings(max_upload_mb=0.1)) as (address, _), Page(socket_url(address)) as page:
-        ready = await page.greet()
+        ready = await page.hello()
         await page.start(FakeCamera())
         answer = await ask(address, "PUT", "/api/picture", params={"session": ready["session"]}, content=body)
         assert (answer.status_code, answer.json()["code"]) == (status, code)
         assert answer.json()["message"].endswith(".")
-        await page.frames(5)
+        await page.wait_for_frames(5)
 
 
 async def test_an_upload_to_nobody() -> None:
@@ -181,7 +181,7 @@ async def test_the_starting_picture_can_be_seen(tmp_path: Path) -> None:
 async def test_a_page_that_never_speaks_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servers, "HELLO_TIMEOUT", 0.2)
     async with serving() as (address, _), Page(socket_url(address)) as page:
-        await asyncio.wait_for(page.closed.wait(), PATIENCE)
+        await asyncio.wait_for(page.closed.wait(), MESSAGE_TIMEOUT_S)
         assert page.messages == []
 
 
@@ -192,21 +192,21 @@ async def test_pages_beyond_the_bound_are_refused(monkeypatch: pytest.MonkeyPatc
         Page(socket_url(address)) as first,
         Page(socket_url(address)) as second,
     ):
-        await second.hear("error", code="full", fatal=True)
-        await first.greet()
+        await second.receive("error", code="full", fatal=True)
+        await first.hello()
 
 
 async def test_a_message_too_large_for_an_answer_closes_the_socket() -> None:
     async with serving() as (address, server), Page(socket_url(address)) as page:
-        await page.greet()
-        await page.say_text("x" * 400_000)
-        await asyncio.wait_for(page.closed.wait(), PATIENCE)
-        await page.until(lambda: not server._sessions, "the end of the session")
+        await page.hello()
+        await page.send_text("x" * 400_000)
+        await asyncio.wait_for(page.closed.wait(), MESSAGE_TIMEOUT_S)
+        await page.wait_until(lambda: not server._sessions, "the end of the session")
 
 
 async def test_a_viewer_from_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servers.Server, "_local", staticmethod(lambda socket: False))
     async with serving() as (address, _), Page(socket_url(address)) as page:
-        await page.say(type="hello", protocol=1, watch=True)
-        error = await page.hear("error", fatal=True)
+        await page.send(type="hello", protocol=1, watch=True)
+        error = await page.receive("error", fatal=True)
         assert error["message"] == ("The output view opens only on the server's own machine; open the page without it.")
