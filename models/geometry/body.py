@@ -13,6 +13,9 @@ from models.geometry.constants import const_floats, gather_rows, scatter_rows
 from models.geometry.grid import smoothstep
 from models.geometry.topology import HeadTransform
 
+NOSE, LEFT_EAR, RIGHT_EAR = 0, 7, 8  # MediaPipe's joints; right and left are the person's own
+HEAD_JOINTS = slice(0, 11)  # nose, eyes, ears, mouth
+LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_ELBOW, RIGHT_ELBOW, LEFT_WRIST, RIGHT_WRIST = range(11, 17)
 HEAD, TORSO = range(2)  # bones of the skin weights; then the segments
 SEGMENTS = ((11, 13), (13, 15), (12, 14), (14, 16))
 ARMS = (((11, 12), (13, 14)), ((13, 14), (15, 16)))  # both sides' upper arms, then their forearms

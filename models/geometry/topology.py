@@ -31,6 +31,11 @@ LEFT_LID = (263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373
 RIGHT_BROW = (70, 63, 105, 66, 107, 46, 53, 52, 65, 55)
 LEFT_BROW = (300, 293, 334, 296, 336, 276, 283, 282, 295, 285)
 RIGHT_IRIS, LEFT_IRIS = 468, 473
+# Single landmarks; right and left are the person's own, inner and outer those of a lip's two edges.
+NOSE_TIP, FOREHEAD, CHIN = 1, 10, 152
+UPPER_LIP_INNER, LOWER_LIP_INNER, UPPER_LIP_OUTER, LOWER_LIP_OUTER = 13, 14, 0, 17
+RIGHT_MOUTH_CORNER, LEFT_MOUTH_CORNER = 61, 291
+RIGHT_EYE_OUTER, RIGHT_EYE_INNER, LEFT_EYE_INNER, LEFT_EYE_OUTER = 33, 133, 362, 263
 # Landmarks that sit on bone: what the rigid head frame is fitted to.
 RIGID = (33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 1, 8, 9, 151, 10, 109, 338, 67, 297, 103, 332, 54, 284,
          21, 251, 162, 389, 127, 356, 234, 454, 116, 345, 93, 323)  # fmt: skip
