@@ -1,6 +1,7 @@
-"""The errors that reach people: one sentence each, saying what happened and what to do.
+"""The errors that users see: one sentence each, which says what happened and what to do.
 
-`code` is the word that the page gets beside the sentence; it never changes meaning, the sentence may.
+`code` is the machine-readable word that the page receives beside the sentence (docs/protocol.md). The meaning of a code
+never changes; the sentence may.
 """
 
 from __future__ import annotations
@@ -9,19 +10,19 @@ from typing import ClassVar
 
 
 class KagamiError(Exception):
-    """`str()` of any subclass is one sentence for a person."""
+    """Base class: `str()` of each is one sentence for a user."""
 
     code: ClassVar[str] = "error"
 
 
 class SettingsError(KagamiError):
-    """A flag, a configuration file or an environment variable that cannot be used."""
+    """A flag, a configuration file or an environment variable has a value that cannot be used."""
 
     code = "settings"
 
 
 class PortInUseError(KagamiError):
-    """Somebody else listens where the server should."""
+    """Another program listens on the wanted address and port."""
 
     code = "port-in-use"
 
@@ -32,16 +33,18 @@ class PortInUseError(KagamiError):
 
 
 class AddressError(KagamiError):
-    """An address that this machine cannot listen on."""
+    """This machine cannot listen on the wanted address. reason: the operating system's words."""
 
     code = "address"
 
-    def __init__(self, host: str, port: int, why: str) -> None:
-        super().__init__(f"Cannot listen on {host} port {port} ({why}); choose another address with --host and --port.")
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(
+            f"Cannot listen on {host} port {port} ({reason}); choose another address with --host and --port."
+        )
 
 
 class ServerFullError(KagamiError):
-    """As many sessions as `--max-sessions` allows are live already."""
+    """`--max-sessions` sessions are live already."""
 
     code = "full"
 
@@ -53,19 +56,19 @@ class ServerFullError(KagamiError):
 
 
 class OverloadError(KagamiError):
-    """One more session would slow the live ones below `--min-fps`. fps: what each would get."""
+    """One more session would slow the live ones below `--min-fps`. fps: the predicted frame rate of each session."""
 
-    code = "full"  # for the page the same: no place now, try again later
+    code = "full"  # the same as ServerFullError: the page shows the same and may try again later
 
-    def __init__(self, fps: float, least: float) -> None:
+    def __init__(self, fps: float, min_fps: float) -> None:
         super().__init__(
             f"The server is full: with one person more everybody would get about {fps:.1f} frames a second, and it "
-            f"keeps to {least:g}; try again later or start it with a smaller --min-fps."
+            f"keeps to {min_fps:g}; try again later or start it with a smaller --min-fps."
         )
 
 
 class DeviceMemoryError(KagamiError):
-    """The device has no memory for what somebody wants; the others go on."""
+    """The device has no memory for one session or picture; the other sessions continue."""
 
     code = "memory"
 
@@ -78,32 +81,41 @@ class DeviceMemoryError(KagamiError):
 
 
 class ForbiddenError(KagamiError):
-    """The request comes from a place, or without the token, that this server accepts."""
+    """The request comes from an address or a page that this server does not accept."""
 
     code = "forbidden"
 
 
+class MissingTokenError(ForbiddenError):
+    """The request carries no token, or a wrong one, and the server was started with `--token`."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The token is missing or wrong; open the page with ?token= and the word the server was started with."
+        )
+
+
 class ProtocolError(KagamiError):
-    """A signalling message that does not follow docs/protocol.md; the session goes on."""
+    """A signalling message does not follow docs/protocol.md; the session continues."""
 
     code = "protocol"
 
 
 class TooFastError(ProtocolError):
-    """More signalling messages than a well-behaved page ever sends."""
+    """More signalling messages a second than the protocol allows."""
 
     code = "too-fast"
 
 
-class HopelessError(ProtocolError):
-    """A peer that sends nothing but errors."""
+class TooManyErrorsError(ProtocolError):
+    """The page sent so many wrong messages that its session is closed."""
 
     def __init__(self) -> None:
         super().__init__("Too many wrong messages came and the session was closed; reload the page.")
 
 
 class TooLargeError(KagamiError):
-    """An upload over the limit."""
+    """An upload exceeds `--max-upload-mb`."""
 
     code = "too-large"
 
@@ -112,19 +124,19 @@ class TooLargeError(KagamiError):
 
 
 class NegotiationError(KagamiError):
-    """An SDP offer that cannot be answered."""
+    """An SDP offer cannot be answered."""
 
     code = "negotiation"
 
 
 class MediaTimeoutError(KagamiError):
-    """The connection stands, or never came to stand, and no camera picture arrives."""
+    """No camera picture arrived within the time limit after an offer."""
 
     code = "no-media"
 
 
 class ConnectionLostError(KagamiError):
-    """The media connection broke while the conversation still stands."""
+    """The WebRTC connection was lost while the WebSocket is still open; the page may offer again."""
 
     code = "connection"
 
@@ -133,7 +145,7 @@ class ConnectionLostError(KagamiError):
 
 
 class BusyError(KagamiError):
-    """A picture is being prepared for this session already."""
+    """Another picture is already being prepared for this session."""
 
     code = "busy"
 
@@ -142,7 +154,7 @@ class BusyError(KagamiError):
 
 
 class SessionError(KagamiError):
-    """A session that ends because something in it broke."""
+    """A session ends because of an unexpected exception in it."""
 
     code = "session"
 
@@ -151,7 +163,7 @@ class SessionError(KagamiError):
 
 
 class EngineClosedError(KagamiError):
-    """The engine has stopped; nothing can be drawn any more."""
+    """The engine has stopped and draws no more frames."""
 
     code = "closed"
 

@@ -28,8 +28,8 @@ from streamer.files.video_reader import VideoReader
 from streamer.frames import Image
 from streamer.runtime import pacing
 from streamer.virtual_camera import fit
-from streamer.webrtc import encoder
-from streamer.webrtc import jitter_buffer as jitter
+from streamer.webrtc.encoder import install_encoder, make_encoder
+from streamer.webrtc.jitter_buffer import install_jitter_buffer
 
 CAMERA_BITRATE = 1_500_000  # bits a second: what Chromium settles on for 640x480
 ANSWER_TIMEOUT = 30.0  # seconds
@@ -202,9 +202,9 @@ class Peer:
         codecs = RTCRtpSender.getCapabilities("video").codecs
         transceiver.setCodecPreferences([codec for codec in codecs if codec.name == self._codec])
         # As a browser does and aiortc alone does not: a bitrate fit for a face, and pictures shown once they are whole.
-        camera_encoder = encoder.make_encoder(self._codec, CAMERA_BITRATE, self.camera.fps, lambda _: None)
-        encoder.fit(transceiver.sender, camera_encoder)
-        jitter.fit(transceiver.receiver)
+        camera_encoder = make_encoder(self._codec, CAMERA_BITRATE, self.camera.fps, lambda _: None)
+        install_encoder(transceiver.sender, camera_encoder)
+        install_jitter_buffer(transceiver.receiver)
         await pc.setLocalDescription(await pc.createOffer())
         await socket.send(json.dumps({"type": "offer", "sdp": pc.localDescription.sdp}))
         answer = await self._expect(socket, "answer")

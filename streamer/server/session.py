@@ -56,7 +56,7 @@ class Session:
         avatar: Avatar,
         name: str,
         send: Send,
-        on_end: Callable[[], None],
+        on_end: Callable[[], object],
         watch: bool = False,
     ) -> None:
         self.id = secrets.token_urlsafe(16)
@@ -104,7 +104,7 @@ class Session:
             await self._connect(message)
         elif isinstance(message, signaling.Candidate):
             if self._peer is not None:
-                await self._peer.add_candidate(message)
+                await self._peer.add_candidate(message.candidate, message.sdp_mid, message.sdp_m_line_index)
         elif isinstance(message, signaling.Control):
             self._control(message)
 

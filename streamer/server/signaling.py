@@ -1,6 +1,6 @@
 """The messages of docs/protocol.md: what a page may say, checked, and what the server says.
 
-Nothing here knows a socket. `read` turns text into one of the dataclasses or raises ProtocolError; `Order` says
+Nothing here knows a socket. `parse_message` turns text into one of the dataclasses or raises ProtocolError; `MessageOrder` says
 whether it may come now; the functions at the end build the server's messages.
 """
 
@@ -22,7 +22,7 @@ MAX_MESSAGE = 64 * 1024
 MAX_SDP = 48 * 1024
 MAX_CANDIDATE = 1024
 MAX_RATE = 50  # messages a second; trickle ICE comes in bursts of about twenty
-MAX_COMPLAINTS = 50
+MAX_ERRORS = 50
 
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -71,7 +71,7 @@ class Bye:
 Message = Hello | Offer | Candidate | Control | Bye
 
 
-def read(text: str | bytes) -> Message:
+def parse_message(text: str | bytes) -> Message:
     """One message of the page. Raises ProtocolError, whose sentence names the field that is wrong."""
     if isinstance(text, bytes):
         raise ProtocolError("The message is binary; send JSON text.")
@@ -189,7 +189,7 @@ _READERS: Mapping[str, Callable[[dict[str, Any]], Message]] = {
 }
 
 
-class Order:
+class MessageOrder:
     """Which message may come when, and how many. clock: seconds, injectable for tests."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -198,9 +198,9 @@ class Order:
         self._last = clock()
         self._greeted = False
         self._offered = False
-        self._complaints = 0
+        self._errors = 0
 
-    def count(self) -> None:
+    def count_message(self) -> None:
         """Count one arriving message, well-formed or not. Raises TooFastError."""
         now = self._clock()
         self._allowance = min(float(MAX_RATE), self._allowance + (now - self._last) * MAX_RATE)
@@ -209,7 +209,7 @@ class Order:
             raise TooFastError(f"More than {MAX_RATE} messages a second came; this one was ignored, send fewer.")
         self._allowance -= 1
 
-    def admit(self, message: Message) -> None:
+    def check(self, message: Message) -> None:
         """Raises ProtocolError for a message that may not come now."""
         if isinstance(message, Bye):
             return
@@ -225,10 +225,10 @@ class Order:
         elif isinstance(message, Candidate) and not self._offered:
             raise ProtocolError("A candidate came before an offer; send the offer first.")
 
-    def complain(self) -> bool:
+    def count_error(self) -> bool:
         """Count one error sent to the page; True when it is one too many."""
-        self._complaints += 1
-        return self._complaints >= MAX_COMPLAINTS
+        self._errors += 1
+        return self._errors >= MAX_ERRORS
 
 
 def ready(

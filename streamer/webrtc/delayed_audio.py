@@ -108,7 +108,7 @@ class DelayedAudioTrack(MediaStreamTrack):
         return frame
 
 
-async def listen(track: MediaStreamTrack, line: DelayLine) -> None:
+async def pump_audio(track: MediaStreamTrack, line: DelayLine) -> None:
     """Move a remote microphone's sound into a delay line until the track ends."""
     resampler = AudioResampler(format="s16", layout="stereo", rate=RATE)
     while True:

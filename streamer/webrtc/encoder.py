@@ -2,7 +2,7 @@
 
 aiortc's own start at 0.5 Mb/s (VP8) and 1 Mb/s (H.264), stop at 1.5 and 3, denoise what needs no denoising, and
 restart with a key frame whenever the bandwidth estimate moves. Its limits are module constants, so these are
-subclasses: `fit` puts one into one sender, which touches nothing outside that connection. Bandwidth feedback (REMB)
+subclasses: `install_encoder` puts one into one sender, which touches nothing outside that connection. Bandwidth feedback (REMB)
 arrives as ever by `target_bitrate`, key-frame requests as ever by `force_keyframe`, and `encode` runs as ever in an
 executor.
 """
@@ -177,7 +177,7 @@ def make_encoder(codec: str, most: int, fps: float, report: Report) -> Encoder:
     return kinds[codec.upper()](most, fps, report)
 
 
-def fit(sender: RTCRtpSender, encoder: Encoder) -> None:
+def install_encoder(sender: RTCRtpSender, encoder: Encoder) -> None:
     """Give `sender` its encoder before it starts. With an aiortc that keeps it elsewhere the stream has aiortc's
     own.
     """

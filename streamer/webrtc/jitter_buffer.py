@@ -85,7 +85,7 @@ class MarkerJitterBuffer(JitterBuffer):
         self._origin = None
 
 
-def fit(receiver: RTCRtpReceiver) -> None:
+def install_jitter_buffer(receiver: RTCRtpReceiver) -> None:
     """Give `receiver` this buffer before it starts. With an aiortc that keeps it elsewhere video comes one frame
     later.
     """

@@ -25,11 +25,10 @@ from streamer.frames import AvatarFrame
 from streamer.options import Codec
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import Meter
-from streamer.server.signaling import Candidate
-from streamer.webrtc import encoder
-from streamer.webrtc import jitter_buffer as jitter
-from streamer.webrtc.delayed_audio import DelayedAudioTrack, DelayLine, listen
-from streamer.webrtc.tracks import AvatarTrack, drain
+from streamer.webrtc.delayed_audio import DelayedAudioTrack, DelayLine, pump_audio
+from streamer.webrtc.encoder import install_encoder, make_encoder
+from streamer.webrtc.jitter_buffer import install_jitter_buffer
+from streamer.webrtc.tracks import AvatarTrack, pump_frames
 
 MAX_CANDIDATES = 64
 _log = logging.getLogger(__name__)
@@ -95,24 +94,28 @@ class Peer:
             self._prepare(sdp.SessionDescription.parse(offer))
             await self._connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
             description = await self._connection.createAnswer()
-            self._fit(sdp.SessionDescription.parse(description.sdp))
+            self._install_codecs(sdp.SessionDescription.parse(description.sdp))
         except _WRONG_SDP as error:
             _log.info("offer refused: %r", error)
             raise NegotiationError(_CONFUSED) from error
         self._spawn(self._gather(description))
         return description.sdp
 
-    async def add_candidate(self, message: Candidate) -> None:
-        """Take one of the page's ICE candidates. Raises ProtocolError."""
+    async def add_candidate(self, line: str | None, mid: str | None, index: int | None) -> None:
+        """Add a remote ICE candidate.
+
+        line: as in SDP without `a=`; None: no more will come. mid, index: its media line (sdpMid, sdpMLineIndex).
+        Raises ProtocolError if it cannot be parsed, or for more than MAX_CANDIDATES.
+        """
         self._candidates += 1
         if self._candidates > MAX_CANDIDATES:
             raise ProtocolError(f"More than {MAX_CANDIDATES} candidates came; this one was ignored.")
         try:
-            if message.candidate is None:
+            if line is None:
                 await self._connection.addIceCandidate(None)
                 return
-            candidate = sdp.candidate_from_sdp(message.candidate.removeprefix("candidate:"))
-            candidate.sdpMid, candidate.sdpMLineIndex = message.sdp_mid, message.sdp_m_line_index
+            candidate = sdp.candidate_from_sdp(line.removeprefix("candidate:"))
+            candidate.sdpMid, candidate.sdpMLineIndex = mid, index
             await self._connection.addIceCandidate(candidate)
         except _WRONG_SDP as error:
             raise ProtocolError("A candidate cannot be read; it was ignored.") from error
@@ -144,13 +147,13 @@ class Peer:
             elif self._camera is not None:
                 self._connection.addTransceiver(DelayedAudioTrack(self._sound, self._delay), "sendrecv")
 
-    def _fit(self, answer: sdp.SessionDescription) -> None:
+    def _install_codecs(self, answer: sdp.SessionDescription) -> None:
         """Put our own encoder and buffer in place of aiortc's."""
         video = next(media for media in answer.media if media.kind == "video")
-        self._encoder = encoder.make_encoder(video.rtp.codecs[0].name, self._most, self._fps, self._on_encoded)
+        self._encoder = make_encoder(video.rtp.codecs[0].name, self._most, self._fps, self._on_encoded)
         transceiver = next(one for one in self._connection.getTransceivers() if one.kind == "video")
-        encoder.fit(transceiver.sender, self._encoder)
-        jitter.fit(transceiver.receiver)
+        install_encoder(transceiver.sender, self._encoder)
+        install_jitter_buffer(transceiver.receiver)
 
     async def _gather(self, description: RTCSessionDescription) -> None:
         """Gather candidates, which may take seconds with STUN, and send them; then aiortc connects."""
@@ -166,9 +169,9 @@ class Peer:
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         if track.kind == "video" and self._camera is not None:
-            self._spawn(drain(track, self._camera, self._on_picture))
+            self._spawn(pump_frames(track, self._camera, self._on_picture))
         elif track.kind == "audio":
-            self._spawn(listen(track, self._sound))
+            self._spawn(pump_audio(track, self._sound))
 
     def _on_picture(self) -> None:
         self.heard = True

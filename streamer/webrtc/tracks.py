@@ -72,7 +72,7 @@ def to_video(frame: AvatarFrame) -> VideoFrame:
     return VideoFrame.from_ndarray(planes.astype(np.uint8, copy=False), format="yuv420p")
 
 
-async def drain(track: MediaStreamTrack, camera: Mailbox[ReceivedFrame], seen: Callable[[], None]) -> None:
+async def pump_frames(track: MediaStreamTrack, camera: Mailbox[ReceivedFrame], seen: Callable[[], None]) -> None:
     """Move the pictures of a remote track to a mailbox until the track ends. The track's own queue has no bound: this
     never waits for anything else, so it stays empty. seen: called for each picture.
     """

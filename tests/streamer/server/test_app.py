@@ -13,7 +13,7 @@ from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import InvalidStatus
 
-from streamer.server import app as servers
+from streamer.server import conversation
 from streamer.settings import Settings
 from tests.support.page import MESSAGE_TIMEOUT_S, FakeCamera, Page, serving, socket_url
 
@@ -179,14 +179,14 @@ async def test_the_starting_picture_can_be_seen(tmp_path: Path) -> None:
 
 
 async def test_a_page_that_never_speaks_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(servers, "HELLO_TIMEOUT", 0.2)
+    monkeypatch.setattr(conversation, "HELLO_TIMEOUT_S", 0.2)
     async with serving() as (address, _), Page(socket_url(address)) as page:
         await asyncio.wait_for(page.closed.wait(), MESSAGE_TIMEOUT_S)
         assert page.messages == []
 
 
 async def test_pages_beyond_the_bound_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(servers, "MAX_PAGES", 0)
+    monkeypatch.setattr(conversation, "MAX_EXTRA_PAGES", 0)
     async with (
         serving(Settings(max_sessions=1)) as (address, _),
         Page(socket_url(address)) as first,
@@ -201,11 +201,11 @@ async def test_a_message_too_large_for_an_answer_closes_the_socket() -> None:
         await page.hello()
         await page.send_text("x" * 400_000)
         await asyncio.wait_for(page.closed.wait(), MESSAGE_TIMEOUT_S)
-        await page.wait_until(lambda: not server._sessions, "the end of the session")
+        await page.wait_until(lambda: not server.conversations.sessions, "the end of the session")
 
 
 async def test_a_viewer_from_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(servers.Server, "_local", staticmethod(lambda socket: False))
+    monkeypatch.setattr(conversation, "is_from_this_machine", lambda socket: False)
     async with serving() as (address, _), Page(socket_url(address)) as page:
         await page.send(type="hello", protocol=1, watch=True)
         error = await page.receive("error", fatal=True)

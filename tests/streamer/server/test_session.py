@@ -111,7 +111,7 @@ async def test_packet_loss_both_ways_stops_nothing(share: float) -> None:
         camera = FakeCamera(brightness=90)
         await page.start(camera)
         await page.wait_for_frames(5)
-        (session,) = server._sessions.values()
+        (session,) = server.conversations.sessions.values()
         for connection in (page.peer, session._peer._connection):  # type: ignore[union-attr]
             transport = connection.getTransceivers()[0].sender.transport.transport  # type: ignore[union-attr]
             transport._send = lossy(transport._send)
@@ -142,7 +142,7 @@ async def test_twenty_sessions_leave_nothing_behind() -> None:
             lambda: (asyncio.all_tasks(), [thread.name for thread in threading.enumerate()]),
         )
         await settles(lambda: not busy_threads() and not remains(), lambda: (busy_threads(), remains()))
-        assert server.engine.sessions == 0 and not server._sessions and not server._conversations
+        assert server.engine.sessions == 0 and not server.conversations.sessions and not len(server.conversations)
 
 
 def busy_threads() -> list[str]:
@@ -243,7 +243,7 @@ async def test_a_new_offer_replaces_the_connection_and_keeps_the_seat() -> None:
             await until_brightness(page, brightness)
             await page.drop_peer()
         assert server.engine.sessions == 1
-        assert len(server._sessions) == 1
+        assert len(server.conversations.sessions) == 1
 
 
 async def test_a_connection_that_is_lost_is_told_and_can_be_made_again() -> None:

@@ -16,7 +16,7 @@ from streamer.errors import (
     TooFastError,
 )
 from streamer.server import signaling
-from streamer.server.signaling import Bye, Candidate, Control, Hello, Offer, Order, read
+from streamer.server.signaling import Bye, Candidate, Control, Hello, MessageOrder, Offer, parse_message
 
 FIXTURE = json.loads((Path(__file__).parents[2] / "fixtures" / "protocol.json").read_text())
 AGAIN = "reload the page."
@@ -27,16 +27,16 @@ def of_server(kind: str) -> list[dict[str, Any]]:
 
 
 def test_every_client_example_is_read() -> None:
-    kinds = {type(read(json.dumps(message))) for message in FIXTURE["client"]}
+    kinds = {type(parse_message(json.dumps(message))) for message in FIXTURE["client"]}
     assert kinds == {Hello, Offer, Candidate, Control, Bye}
 
 
 def test_what_is_read_is_what_was_sent() -> None:
-    assert read('{"type": "hello", "protocol": 1, "watch": true}') == Hello(1, watch=True)
-    assert read('{"type": "control", "head": 0, "colour": "#00b140", "calibrate": true}') == Control(
+    assert parse_message('{"type": "hello", "protocol": 1, "watch": true}') == Hello(1, watch=True)
+    assert parse_message('{"type": "control", "head": 0, "colour": "#00b140", "calibrate": true}') == Control(
         head=0.0, colour=(0, 177, 64), calibrate=True
     )
-    assert read('{"type": "candidate", "candidate": "", "sdpMid": "0"}') == Candidate(None)
+    assert parse_message('{"type": "candidate", "candidate": "", "sdpMid": "0"}') == Candidate(None)
 
 
 def test_the_server_says_what_the_examples_show() -> None:
@@ -116,38 +116,38 @@ def test_the_server_says_what_the_examples_show() -> None:
 )
 def test_a_wrong_message_gets_one_sentence(text: str | bytes, sentence: str) -> None:
     with pytest.raises(ProtocolError) as caught:
-        read(text)
+        parse_message(text)
     assert str(caught.value) == sentence
 
 
 def test_order() -> None:
-    order = Order()
+    order = MessageOrder()
     with pytest.raises(ProtocolError, match=r"^The first message must be 'hello'; reload the page\.$"):
-        order.admit(Control(head=1.0))
-    order.admit(Hello(1))
+        order.check(Control(head=1.0))
+    order.check(Hello(1))
     with pytest.raises(ProtocolError, match=r"^A second 'hello' came; it is sent once, first\.$"):
-        order.admit(Hello(1))
+        order.check(Hello(1))
     with pytest.raises(ProtocolError, match=r"^A candidate came before an offer; send the offer first\.$"):
-        order.admit(Candidate(None))
+        order.check(Candidate(None))
     for message in (Offer("v=0"), Candidate(None), Control(mirror=True), Offer("v=0"), Bye()):
-        order.admit(message)
+        order.check(message)
 
 
 def test_a_flood_is_refused_and_forgiven() -> None:
     now = 0.0
-    order = Order(clock=lambda: now)
+    order = MessageOrder(clock=lambda: now)
     for _ in range(50):
-        order.count()
+        order.count_message()
     with pytest.raises(TooFastError) as caught:
-        order.count()
+        order.count_message()
     assert str(caught.value) == "More than 50 messages a second came; this one was ignored, send fewer."
     now = 0.5
     for _ in range(25):
-        order.count()
+        order.count_message()
     with pytest.raises(TooFastError):
-        order.count()
+        order.count_message()
 
 
 def test_patience_ends() -> None:
-    order = Order()
-    assert [order.complain() for _ in range(50)] == [False] * 49 + [True]
+    order = MessageOrder()
+    assert [order.count_error() for _ in range(50)] == [False] * 49 + [True]

@@ -100,6 +100,6 @@ async def test_aiortc_keeps_its_encoder_where_we_put_ours() -> None:
     connection = RTCPeerConnection()
     sender = connection.addTransceiver("video").sender
     made, _ = make("VP8")
-    encoder.fit(sender, made)
+    encoder.install_encoder(sender, made)
     assert vars(sender)["_RTCRtpSender__encoder"] is made
     await connection.close()

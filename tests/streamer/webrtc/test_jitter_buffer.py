@@ -3,8 +3,7 @@ from __future__ import annotations
 from aiortc import RTCPeerConnection
 from aiortc.rtp import RtpPacket
 
-from streamer.webrtc import jitter_buffer as jitter
-from streamer.webrtc.jitter_buffer import MarkerJitterBuffer
+from streamer.webrtc.jitter_buffer import MarkerJitterBuffer, install_jitter_buffer
 
 
 class Clock:
@@ -97,6 +96,6 @@ def test_each_hole_is_stepped_over() -> None:
 async def test_aiortc_keeps_its_buffer_where_we_put_ours() -> None:
     connection = RTCPeerConnection()
     receiver = connection.addTransceiver("video").receiver
-    jitter.fit(receiver)
+    install_jitter_buffer(receiver)
     assert isinstance(vars(receiver)["_RTCRtpReceiver__jitter_buffer"], MarkerJitterBuffer)
     await connection.close()

@@ -10,7 +10,7 @@ from av import VideoFrame
 from streamer.camera import ReceivedFrame
 from streamer.frames import AvatarFrame
 from streamer.runtime.mailbox import Mailbox
-from streamer.webrtc.tracks import AvatarTrack, drain, to_video
+from streamer.webrtc.tracks import AvatarTrack, pump_frames, to_video
 from tests.support.page import FakeCamera
 
 
@@ -63,7 +63,7 @@ async def test_the_track_ends_with_its_mailbox_and_the_other_way_round(ends: str
         await track.recv()
 
 
-async def test_drain_keeps_only_the_newest_and_ends_with_the_track() -> None:
+async def test_pump_frames_keeps_only_the_newest_and_ends_with_the_track() -> None:
     camera: Mailbox[ReceivedFrame] = Mailbox()
     track = FakeCamera()
     seen: list[int] = []
@@ -75,5 +75,5 @@ async def test_drain_keeps_only_the_newest_and_ends_with_the_track() -> None:
                 raise MediaStreamError
             return await track.recv()
 
-    await drain(Burst(), camera, lambda: seen.append(1))
+    await pump_frames(Burst(), camera, lambda: seen.append(1))
     assert len(seen) == camera.puts == 5 and camera.drops == 4 and len(camera) == 1

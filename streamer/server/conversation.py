@@ -1,0 +1,186 @@
+"""The WebSocket conversation with one page, from its `hello` to its `bye` (docs/protocol.md)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from streamer.engine.engine import Engine
+from streamer.errors import (
+    EngineClosedError,
+    ForbiddenError,
+    KagamiError,
+    ProtocolError,
+    ServerFullError,
+    SessionError,
+    TooManyErrorsError,
+)
+from streamer.generation.pipeline import Avatar
+from streamer.server import signaling
+from streamer.server.access import check_token, is_from_this_machine
+from streamer.server.session import Session
+from streamer.settings import Settings
+
+MAX_EXTRA_PAGES = 64  # open WebSockets beyond `max_sessions`: pages that have not started, viewers
+HELLO_TIMEOUT_S = 10.0
+SEND_TIMEOUT_S = 10.0
+_log = logging.getLogger(__name__)
+
+
+class Conversations:
+    """All open WebSockets: each is served in a task of its own.
+
+    sessions: the live sessions by their secret id. avatar, name: the prepared reference picture that a session starts
+    with, and the name that the page shows for it.
+    """
+
+    def __init__(self, engine: Engine, settings: Settings, avatar: Avatar, name: str) -> None:
+        self.sessions: dict[str, Session] = {}
+        self._engine = engine
+        self._settings = settings
+        self._avatar = avatar
+        self._name = name
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    async def close(self) -> None:
+        """Send `bye` to every page, close its WebSocket and wait until every session has ended."""
+        self._closing = True
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def websocket_endpoint(self, socket: WebSocket) -> None:
+        """Accept a WebSocket and serve it until the page leaves, or close it with an error if it may not come in."""
+        await socket.accept()
+        sender = MessageSender(socket)
+        try:
+            check_token(socket, self._settings.token)
+            if len(self._tasks) >= MAX_EXTRA_PAGES + self._engine.max_sessions:
+                raise ServerFullError(self._engine.max_sessions)
+        except KagamiError as error:
+            await sender.send(signaling.error(error, fatal=True))
+            await sender.close()
+            return
+        task = asyncio.get_running_loop().create_task(self.serve_page(socket, sender))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            await asyncio.wait({task})
+        finally:  # if uvicorn cancels this coroutine, the task ends with it
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def serve_page(self, socket: WebSocket, sender: MessageSender) -> None:
+        """Handle one page's messages until it leaves, `close` is called, or its session fails.
+
+        An exception ends this conversation alone. Cancels its own task when the session cannot go on.
+        """
+        session: Session | None = None
+        this_task = asyncio.current_task()
+        assert this_task is not None
+        receiver = MessageReceiver(socket, sender)
+        try:
+            async with asyncio.timeout(HELLO_TIMEOUT_S):
+                hello = await receiver.await_hello()
+            if hello.watch and not is_from_this_machine(socket):
+                raise ForbiddenError(
+                    "The output view opens only on the server's own machine; open the page without it."
+                )
+            session = Session(
+                self._engine, self._settings, self._avatar, self._name, sender.send, this_task.cancel, hello.watch
+            )
+            self.sessions[session.id] = session
+            await session.begin()
+            while not isinstance(message := await receiver.next_message(), signaling.Bye):
+                try:
+                    await session.handle(message)
+                except KagamiError as error:
+                    await receiver.answer_error(error)
+        except (WebSocketDisconnect, TimeoutError):
+            pass  # the page closed its WebSocket, or never sent `hello`
+        except KagamiError as error:
+            await sender.send(signaling.error(error, fatal=True))
+        except asyncio.CancelledError:
+            if self._closing:
+                await sender.send(signaling.bye(str(EngineClosedError())))
+            elif session is not None and session.failure is not None:
+                await sender.send(signaling.error(session.failure, fatal=True))
+        except Exception:  # the session's boundary: no other session may end with this one
+            _log.exception("a conversation broke")
+            await sender.send(signaling.error(SessionError(), fatal=True))
+        finally:
+            if session is not None:
+                self.sessions.pop(session.id, None)
+                await session.close()
+            await sender.close()
+
+
+class MessageSender:
+    """Sends messages to one page, one after another. A page that has gone, or accepts no data, is not an error."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
+        self._lock = asyncio.Lock()
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """Send one message, or drop it if the WebSocket is closed or takes longer than SEND_TIMEOUT_S."""
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):  # TimeoutError is an OSError
+            async with self._lock:
+                if self._socket.application_state is WebSocketState.CONNECTED:
+                    # Not wait_for: in Python 3.11 it swallows a cancellation that arrives as the send completes.
+                    async with asyncio.timeout(SEND_TIMEOUT_S):
+                        await self._socket.send_text(json.dumps(message))
+
+    async def close(self) -> None:
+        """Close the WebSocket; may be called again."""
+        with contextlib.suppress(RuntimeError, OSError):
+            if self._socket.application_state is WebSocketState.CONNECTED:
+                await self._socket.close()
+
+
+class MessageReceiver:
+    """Receives one page's messages. Malformed, early and too frequent ones are answered with an error and dropped."""
+
+    def __init__(self, socket: WebSocket, sender: MessageSender) -> None:
+        self._socket = socket
+        self._sender = sender
+        self._order = signaling.MessageOrder()
+
+    async def await_hello(self) -> signaling.Hello:
+        """The page's `hello`. Raises WebSocketDisconnect, also on `bye`, and TooManyErrorsError."""
+        while True:
+            message = await self.next_message()
+            if isinstance(message, signaling.Hello):
+                return message
+            if isinstance(message, signaling.Bye):
+                raise WebSocketDisconnect(1000)
+
+    async def next_message(self) -> signaling.Message:
+        """The next message that is well-formed and in order. Raises WebSocketDisconnect, TooManyErrorsError."""
+        while True:
+            received = await self._socket.receive()
+            if received["type"] == "websocket.disconnect":
+                raise WebSocketDisconnect(received.get("code", 1000))
+            try:
+                self._order.count_message()
+                text = received.get("text")
+                message = signaling.parse_message(text if text is not None else received.get("bytes", b""))
+                self._order.check(message)
+                return message
+            except ProtocolError as error:
+                await self.answer_error(error)
+
+    async def answer_error(self, error: KagamiError) -> None:
+        """Send an error that the conversation survives. Raises TooManyErrorsError at the MAX_ERRORS-th one."""
+        await self._sender.send(signaling.error(error))
+        if self._order.count_error():
+            raise TooManyErrorsError
