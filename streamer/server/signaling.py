@@ -1,7 +1,7 @@
 """The messages of docs/protocol.md: what a page may say, checked, and what the server says.
 
-Nothing here knows a socket. `parse_message` turns text into one of the dataclasses or raises ProtocolError; `MessageOrder` says
-whether it may come now; the functions at the end build the server's messages.
+`parse_message` turns text into one of the dataclasses or raises ProtocolError; `MessageOrder` checks whether it may
+come now; the functions at the end build the server's messages. No socket is used here.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 aiortc's own start at 0.5 Mb/s (VP8) and 1 Mb/s (H.264), stop at 1.5 and 3, denoise what needs no denoising, and
 restart with a key frame whenever the bandwidth estimate moves. Its limits are module constants, so these are
-subclasses: `install_encoder` puts one into one sender, which touches nothing outside that connection. Bandwidth feedback (REMB)
-arrives as ever by `target_bitrate`, key-frame requests as ever by `force_keyframe`, and `encode` runs as ever in an
-executor.
+subclasses: `install_encoder` puts one into one sender, which touches nothing outside that connection. Bandwidth
+feedback (REMB) arrives as ever by `target_bitrate`, key-frame requests as ever by `force_keyframe`, and `encode` runs
+as ever in an executor.
 """
 
 from __future__ import annotations
