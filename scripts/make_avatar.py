@@ -17,7 +17,7 @@ from training.render.character.atlas import Atlas, paste
 from training.render.character.character import Act, Character, Studio, Traits
 from training.render.character.facekit import HEAD_END, load_facekit
 from training.render.character.noise import value_noise
-from training.render.raster.raster import Light
+from training.render.raster.shading import Light
 from training.render.scene.motion_tracks import Names
 from training.render.scene.scene import Camera, Lens, Scene
 

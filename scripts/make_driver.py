@@ -17,7 +17,7 @@ import numpy as np
 
 from training.render.character.character import Character, Studio, Traits
 from training.render.character.facekit import load_facekit
-from training.render.raster.raster import Light
+from training.render.raster.shading import Light
 from training.render.scene.motion_tracks import FPS, Names, Track, lids_follow, speech, wander
 from training.render.scene.scene import Camera, Lens, Scene
 

@@ -108,16 +108,16 @@ def test_shade(compiled: list[Any]) -> None:
 
 
 def test_samples_of_renders(compiled: list[Any]) -> None:
-    from training.render.raster import raster_triton  # noqa: PLC0415
+    from training.render.raster import flow_triton, shading_triton  # noqa: PLC0415
 
     hits, weights = torch.zeros(2, 32, 32, dtype=torch.int32), torch.zeros(2, 32, 32, 2)
     faces, who, flat = torch.zeros(3, 9, 3, dtype=torch.int32), torch.zeros(2, dtype=torch.long), torch.zeros(3, 9, 6)
-    raster_triton.shade(
+    shading_triton.shade(
         hits, weights, torch.zeros(2, 5, 7), faces, who, flat, torch.zeros(99, 4, dtype=torch.uint8),
         torch.zeros(3, 3, dtype=torch.long), flat[..., :4].contiguous(), torch.zeros(3), torch.zeros(2, 3),
         torch.zeros(2, 3, 6), torch.zeros(2, 6), 1.001, 0.6,
     )  # fmt: skip
-    raster_triton.follow(
+    flow_triton.follow(
         hits > 0, who, who, hits, weights, weights[..., 0].contiguous(), torch.zeros(2, 5, 3), faces, who,
         torch.zeros(2048, 2), torch.zeros(2048), 0.35,
     )  # fmt: skip

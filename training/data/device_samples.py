@@ -19,13 +19,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from training.data.samples import SPACINGS, studio_of, style_number
+from training.render.arrays import Array
 from training.render.character.character import Act, Character, Studio
 from training.render.device.device_figure import Acts, Cast, Device, Figure, Stage
 from training.render.device.device_scene import Places, film
 from training.render.labels.landmark_noise import NoiseModel
 from training.render.labels.landmarks import LEFT_EYE, POINTS, RIGHT_EYE, LandmarkMap
-from training.render.raster import device_raster
-from training.render.raster.raster import Array
+from training.render.raster import device_flow
 from training.render.scene.motion_tracks import Names, pair_tracks
 from training.render.scene.scene import SCALE, Scene, random_scene
 
@@ -241,7 +241,7 @@ class DeviceStream(IterableDataset):
         numbers = torch.arange(count * frames, device=self.device).view(count, frames)
         target, reference = numbers[:, 1:].flatten(), numbers[:, :1].expand(-1, frames - 1).flatten()
         who = torch.tensor(character, device=self.device)
-        flow, seen, _ = device_raster.backward_flow(
+        flow, seen, _ = device_flow.backward_flow(
             shots.hits, load.cast.surfaces, who, shots.screen, target, reference, SCALE
         )  # fmt: skip
 

@@ -17,7 +17,8 @@ from training.render.character.character import Act, Character, Studio
 from training.render.character.facekit import load_facekit
 from training.render.labels.landmark_noise import NoiseModel
 from training.render.labels.landmarks import LandmarkMap
-from training.render.raster import raster
+from training.render.raster import supersampling
+from training.render.raster.flow import backward_flow
 from training.render.scene.motion_tracks import Names, pair_tracks
 from training.render.scene.scene import SCALE, Shot, random_scene
 
@@ -103,7 +104,7 @@ class SampleStream(IterableDataset):
         flows, seen = [], []
         first = shots[0]
         for shot in shots[1:]:
-            flow, visible, _ = raster.backward_flow(
+            flow, visible, _ = backward_flow(
                 shot.hits, character.surface.faces, character.label, shot.screen, first.screen, first.hits, first.label,
                 SCALE,
             )  # fmt: skip
@@ -148,7 +149,7 @@ class SampleStream(IterableDataset):
             "expression": np.stack([act.expression for act in acts]),
             "pose": np.stack([np.concatenate([act.head, act.move]) for act in acts]),
             "place": np.stack([
-                raster.places(shot.hits, faces, character.label, shot.label, rest, SCALE) for shot in shots
+                supersampling.places(shot.hits, faces, character.label, shot.label, rest, SCALE) for shot in shots
             ]),
         }  # fmt: skip
         parts = [{f"ref_{name}": value[0], f"target_{name}": value[1:]} for name, value in values.items()]

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.render.arrays import Array
 from training.render.character import parts
 from training.render.character.atlas import SIDE, TILES, Atlas, paste
 from training.render.character.body import BodyModel
@@ -17,7 +18,6 @@ from training.render.character.face_paint import laid, paint_face
 from training.render.character.facekit import HEAD_END
 from training.render.character.mouth import Mouth, paint_mouth
 from training.render.character.noise import Rng, palette, pattern, value_noise
-from training.render.raster.raster import Array
 
 STYLES = {"skin": 0.36, "paint": 0.08, "cel": 0.1, "flat": 0.05, "line": 0.04, "statue": 0.05, "absurd": 0.32}
 JEWELS = np.array([[235, 200, 110], [225, 225, 230], [235, 235, 225], [190, 40, 50], [60, 110, 190], [60, 160, 100],
@@ -31,7 +31,7 @@ class Appearance:
 
     style: str
     texture: NDArray[np.uint8]  # (SIDE, SIDE, 3)
-    table: Array  # (7, 4) see raster.Surface: skin, mouth, eyes, hair, glasses and jewels, clothes, hat
+    table: Array  # (7, 4) see shading.Surface: skin, mouth, eyes, hair, glasses and jewels, clothes, hat
     steps: int
     line: float  # width of drawn outlines in supersampled pixels, 0 = none
     ink: Array  # (3,) 0..1 colour of the outlines

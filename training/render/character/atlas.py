@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
+from training.render.arrays import Array, Ints
 from training.render.character.facekit import MULTIPIE, Facekit
 from training.render.raster import raster
-from training.render.raster.raster import Array, Ints
 
 
 @dataclass(frozen=True)

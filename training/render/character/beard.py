@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from training.render.arrays import Array, Ints
 from training.render.character.facekit import FACE_END
 from training.render.character.noise import Rng, value_noise
 from training.render.character.parts import HEAD, Part, head_weight, smooth
-from training.render.raster.raster import Array, Ints
 
 KINDS = ("full", "goatee", "moustache", "long", "whiskers")
 

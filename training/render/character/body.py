@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.spatial import cKDTree
 
+from training.render.arrays import Array, Ints
 from training.render.character.atlas import TILES, texels
 from training.render.character.bodykit import Bodykit
-from training.render.character.clothes import Outfit
+from training.render.character.clothes import Fields, Outfit
 from training.render.character.noise import Rng
 from training.render.character.parts import head_weight, smooth
 from training.render.character.skeleton import ARM, BONES, FINGERS, PER_SIDE, SIDES, Skeleton, skin
 from training.render.raster import raster
-from training.render.raster.raster import Array, Ints
 
 HEAD_CUT = -12.3  # height (see `slant`) where the head's own neck ends when it has a body
 NECK_TOP = -9.0  # … where the body's neck begins, under the head's skin
@@ -26,15 +24,6 @@ INFLUENCES = 4
 def slant(points: Array) -> Array:
     """Height (N,) of points along the leaning neck, cm."""
     return points[:, 1] + 0.3 * (points[:, 2] + 2)
-
-
-@dataclass(frozen=True)
-class Fields:
-    """Where points lie on a body: all (N,) but for `place`."""
-
-    place: Array  # (N, 3) on the mean body, cm
-    arm: Array  # 0 shoulder, 0.5 elbow, 1 wrist, more on the hand; < 0 off the arms
-    leg: Array  # 0 hip, 0.5 knee, 1 ankle, more on the foot; < 0 off the legs
 
 
 class BodyModel:

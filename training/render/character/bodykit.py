@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training.render.arrays import Array, Ints
 from training.render.character.obj import ObjError, read_obj
-from training.render.raster.raster import Array, Ints
 
 DECIMETRE = 10.0  # cm: the mesh is written in decimetres
 FAMILIES = ("macrodetails", "torso", "armslegs", "stomach", "hip", "neck", "pelvis")  # targets that change the body

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from training.render.arrays import Array, Ints
 from training.render.character import beard, hair, parts, wear
 from training.render.character.appearance import Appearance, Painter
 from training.render.character.atlas import TILES, Atlas
@@ -18,7 +19,7 @@ from training.render.character.gestures import REST_ARMS, REST_FINGERS
 from training.render.character.noise import Rng
 from training.render.character.parts import BODY, EYES, HEAD, MOUTH, SKIN, Part
 from training.render.raster import raster
-from training.render.raster.raster import Array, Ints, Surface
+from training.render.raster.shading import Surface
 
 PIVOT = np.array([0.0, -7.0, -2.0], np.float32)  # about which the head turns: the upper neck
 ROOT = np.array([0.0, -60.0, -2.0], np.float32)  # about which the bust leans
@@ -125,7 +126,7 @@ class Traits:
 class Character:
     """A person to be posed and drawn.
 
-    `surface` (raster.Surface), `label` (F,) of each triangle, `casters` (C, 3) triangles that cast shadows, `studio`;
+    `surface` (shading.Surface), `label` (F,) of each triangle, `casters` (C, 3) triangles that cast shadows, `studio`;
     vertices: first the model's (`studio.used`).
     """
 

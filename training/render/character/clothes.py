@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from training.render.arrays import Array
 from training.render.character.face_paint import laid
 from training.render.character.noise import Rng, palette, pattern, value_noise
 from training.render.character.parts import BODY, Part, grid, head_weight, smooth
-from training.render.raster.raster import Array
-
-if TYPE_CHECKING:
-    from training.render.character.body import Fields
 
 ARM_CM, LEG_CM = 54.0, 88.0  # from shoulder to wrist, from hip to ankle
 COLLARS = ("turtleneck", "shirt", "scarf", "hood")
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Where points lie on a body: all (N,) but for `place`."""
+
+    place: Array  # (N, 3) on the mean body, cm
+    arm: Array  # 0 shoulder, 0.5 elbow, 1 wrist, more on the hand; < 0 off the arms
+    leg: Array  # 0 hip, 0.5 knee, 1 ankle, more on the foot; < 0 off the legs
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from training.render.arrays import Array
 from training.render.character.noise import Rng, palette, value_noise
-from training.render.raster.raster import Array
 
 SIDE = 128
 IRISES = [[70, 45, 25], [110, 75, 35], [95, 115, 60], [90, 130, 160], [120, 140, 150], [40, 28, 20], [150, 105, 45]]

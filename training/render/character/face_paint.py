@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from training.render.arrays import Array
 from training.render.character.atlas import Atlas
 from training.render.character.noise import Rng, palette, value_noise
-from training.render.raster.raster import Array
 
 
 def laid(image: Array, mask: NDArray, colour: Array, amount: float = 1.0) -> Array:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from training.render.arrays import Array, Ints
 from training.render.character.obj import ObjError, read_obj, read_vertices
-from training.render.raster.raster import Array, Ints
 
 SHAPES = {"base": (26719, 3), "vt": (28911, 2), "faces": (52220, 3), "fuv": (52220, 3), "mat": (52220,)}
 NEUTRAL = "generic_neutral_mesh.obj"

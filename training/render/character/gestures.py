@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from training.render.arrays import Array
 from training.render.character.noise import Rng
-from training.render.raster.raster import Array
 
 FPS = 25.0
 Pose = tuple[list[float], list[float]]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from training.render.arrays import Array, Ints
 from training.render.character.noise import Rng, value_noise
 from training.render.character.parts import HEAD, Part, ball, grid, joined, smooth, tube
-from training.render.raster.raster import Array, Ints
 
 
 def hairline(points: Array, rise: float) -> Array:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from training.render.arrays import Array
 from training.render.character.atlas import TILES, Atlas, paste
 from training.render.character.facekit import TEETH, TONGUE_START
 from training.render.character.noise import Rng, palette, pattern, value_noise
-from training.render.raster.raster import Array
 
 COUNT = len(TEETH) - 1
 FRONT = (6, 7, 8, 9, 22, 23, 24, 25)  # the incisors, upper before lower

@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from training.render.raster.raster import Array
+from training.render.arrays import Array
 
 Rng = np.random.Generator
 

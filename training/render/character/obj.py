@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.render.raster.raster import Array, Ints
+from training.render.arrays import Array, Ints
 
 
 class ObjError(Exception):

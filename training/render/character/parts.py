@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.render.raster.raster import Array, Ints
+from training.render.arrays import Array, Ints
 
 BODY, HEAD, SKIN, MOUTH, EYES = 1, 2, 3, 4, 5  # labels; 0 is the background
 

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from training.render.raster.raster import Array, Ints
+from training.render.arrays import Array, Ints
 
 Double = NDArray[np.float64]
 SIDES = ((".L", 1.0), (".R", -1.0))  # left before right, as MediaPipe has hands

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from training.render.arrays import Array, Ints
 from training.render.character.appearance import Appearance
 from training.render.character.body import HAND_POINTS, INFLUENCES
 from training.render.character.character import PIVOT, ROOT, Act, Character, Studio
@@ -31,8 +32,9 @@ from training.render.labels.landmarks import (
     ears_at_rest,
     joints_at_rest,
 )
-from training.render.raster.device_raster import Hits, Surfaces, stacked
-from training.render.raster.raster import Array, Ints, Surface
+from training.render.raster.device_raster import Hits, stacked
+from training.render.raster.device_shading import Surfaces
+from training.render.raster.shading import Surface
 from training.render.scene.scene import Camera
 
 Device = torch.device | str

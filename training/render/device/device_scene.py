@@ -29,8 +29,9 @@ from training.render.device.device_figure import (
     pose,
 )
 from training.render.labels.landmarks import LandmarkMap
-from training.render.raster import device_raster, device_shadow
-from training.render.raster.device_raster import Hits, Lights
+from training.render.raster import device_raster, device_shading, device_shadow, device_supersampling
+from training.render.raster.device_raster import Hits
+from training.render.raster.device_shading import Lights
 from training.render.scene.scene import HEAD_MIDDLE, SCALE, Lens, Scene
 
 T = TypeVar("T")
@@ -110,11 +111,11 @@ def film(
             normal[shaded],
             lights.lights[shaded, 0, :3],
         )
-    canvas = device_raster.shade(hits, cast.surfaces, who, poses.vertices, normal, dark, cameras.eye, lights)
+    canvas = device_shading.shade(hits, cast.surfaces, who, poses.vertices, normal, dark, cameras.eye, lights)
     _ink(canvas, hits, cast, character, who, places.size)
     solid = (hits.triangle >= 0)[..., None]
     blocks = (canvas.clamp(0, 1) * solid).view(len(who), places.size, SCALE, places.size, SCALE, 3)
-    matte = device_raster.coverage(hits, SCALE)
+    matte = device_supersampling.coverage(hits, SCALE)
     image = blocks.mean((2, 4)) + (1 - matte[..., None]) * places.background[where]
     face = face_landmarks(stage, cast, who, acts, poses, cameras)
     return Shots(
@@ -122,7 +123,7 @@ def film(
         matte,
         hits,
         screen,
-        device_raster.labels(hits, cast.surfaces.label, who, SCALE),
+        device_supersampling.labels(hits, cast.surfaces.label, who, SCALE),
         face,
         *body_landmarks(cast, who, acts, cameras, face, hits),
     )

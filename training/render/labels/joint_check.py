@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from training.render.arrays import Array
 from training.render.character.character import Character, Studio, Traits
 from training.render.labels.landmarks import LandmarkMap
-from training.render.raster.raster import Array
 from training.render.scene.motion_tracks import Names, random_track
 from training.render.scene.scene import Lens, Scene, body_camera, random_scene
 

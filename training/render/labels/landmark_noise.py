@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from training.render.arrays import Array
 from training.render.character.character import Act, Character, Studio
 from training.render.character.facekit import load_facekit
 from training.render.character.noise import Rng
 from training.render.labels.landmarks import POINTS, LandmarkMap, eye_distance
-from training.render.raster.raster import Array
 from training.render.scene.motion_tracks import Names, random_track
 from training.render.scene.scene import random_scene
 

@@ -8,7 +8,7 @@ import mediapipe as mp
 import numpy as np
 from numpy.typing import NDArray
 
-from training.render.raster.raster import Array
+from training.render.arrays import Array
 
 
 class FaceReader:

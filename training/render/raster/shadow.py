@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from training.render.arrays import Array, Ints
 from training.render.raster import raster
-from training.render.raster.raster import Array, Ints
 
 SIDE = 160  # of the depth map, samples
 REACH = 24.0  # cm around the head's middle that the map shows

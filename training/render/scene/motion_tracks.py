@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from training.render.arrays import Array, Ints
 from training.render.character.character import Act
 from training.render.character.gestures import random_gestures
 from training.render.character.noise import Rng
-from training.render.raster.raster import Array, Ints
 
 FPS = 25.0
 # Mouth shapes of speech: expression weights at full strength (after the ARKit names).

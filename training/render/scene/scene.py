@@ -8,12 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.render.arrays import Array
 from training.render.character.appearance import ink_lines
 from training.render.character.body import Body
 from training.render.character.character import Act, Character
 from training.render.character.noise import Rng, palette, pattern, value_noise
-from training.render.raster import raster
-from training.render.raster.raster import Array, Hits, Light
+from training.render.raster import raster, shading, supersampling
+from training.render.raster.raster import Hits
+from training.render.raster.shading import Light
 from training.render.raster.shadow import occlusion
 
 SCALE = 2  # supersampling
@@ -231,15 +233,15 @@ class Scene:
         if self.shadow > 0:
             dark = dark * self._shadow(character, act, vertices)
         canvas = np.zeros((side, side, 3), np.float32)
-        raster.shade(hits, character.surface, vertices, dark, self.camera.eye, self.light, canvas)
+        shading.shade(hits, character.surface, vertices, dark, self.camera.eye, self.light, canvas)
         look = character.look
         if look.line > 0:
             # Materials are the drawn parts; neck and bust are one.
             part = np.where(hits.triangle >= 0, 1 + character.surface.material[hits.triangle] % 5, 0).astype(np.uint8)
             ink_lines(canvas, hits.inverse_depth, part, look.line * self.size / 256, look.ink)
-        matte = raster.coverage(hits, SCALE)
-        image = raster.resolve(canvas, hits, self.background, SCALE)
-        label = raster.labels(hits, character.label, SCALE)
+        matte = supersampling.coverage(hits, SCALE)
+        image = supersampling.resolve(canvas, hits, self.background, SCALE)
+        label = supersampling.labels(hits, character.label, SCALE)
         return Shot(self.lens.take(image, rng), matte, hits, screen, label)
 
     def _shadow(self, character: Character, act: Act, vertices: Array) -> Array:

@@ -13,8 +13,18 @@ import pytest
 import torch
 
 from tests.support.kits import BODYKIT, FACEKIT, needs_bodykit, needs_facekit
-from training.render.raster import device_raster, fill_kernel, raster
-from training.render.raster.raster import Light, Surface
+from training.render.raster import (
+    device_flow,
+    device_raster,
+    device_shading,
+    device_supersampling,
+    fill_kernel,
+    raster,
+    shading,
+    supersampling,
+)
+from training.render.raster.flow import backward_flow
+from training.render.raster.shading import Light, Surface
 from training.render.scene.scene import SCALE
 
 SIDE = 96
@@ -70,7 +80,7 @@ class Crowd:
         self.soups = [Soup(1, 700), Soup(2, 1100)]
         self.who = [0, 1, 0, 1, 1]
         self.frames = [0, 0, 1, 1, 2]
-        self.surfaces = device_raster.Surfaces.pack(
+        self.surfaces = device_shading.Surfaces.pack(
             [s.surface for s in self.soups], [s.label for s in self.soups], device
         )
         self.character = torch.tensor(self.who, device=device)
@@ -83,7 +93,7 @@ class Crowd:
         self.screen = self.padded(self.screens, device)
         self.dark = self.padded([self.soups[n].dark[:, None] for n in self.who], device)[..., 0]
         self.eye = torch.tensor(np.stack([self.soups[n].eye for n in self.who]), device=device)
-        self.lights = device_raster.Lights.pack([self.soups[n].light for n in self.who], device)
+        self.lights = device_shading.Lights.pack([self.soups[n].light for n in self.who], device)
 
     @staticmethod
     def padded(rows: list[np.ndarray], device: str) -> torch.Tensor:
@@ -130,7 +140,7 @@ def test_shading_is_numbas(device):
     crowd = Crowd(device)
     hits = crowd.fill()
     normals = device_raster.normals(crowd.vertices, crowd.surfaces.faces, crowd.character)
-    drawn = device_raster.shade(
+    drawn = device_shading.shade(
         hits, crowd.surfaces, crowd.character, crowd.vertices, normals, crowd.dark, crowd.eye, crowd.lights
     )  # fmt: skip
     for n, (who, frame, expected) in enumerate(zip(crowd.who, crowd.frames, crowd.numba_hits(), strict=True)):
@@ -138,7 +148,7 @@ def test_shading_is_numbas(device):
         flat = raster.normals(soup.moved(frame), soup.surface.faces)
         np.testing.assert_allclose(normals[n, : len(flat)].cpu(), flat, atol=2e-3)
         canvas = np.zeros((SIDE, SIDE, 3), np.float32)
-        raster.shade(expected, soup.surface, soup.moved(frame), soup.dark, soup.eye, soup.light, canvas)
+        shading.shade(expected, soup.surface, soup.moved(frame), soup.dark, soup.eye, soup.light, canvas)
         same = hits.triangle[n].cpu().numpy() == expected.triangle
         gap = np.abs(drawn[n].cpu().numpy() - canvas).max(-1)[same]
         assert (gap < 2 / 255).mean() > 0.999
@@ -149,21 +159,21 @@ def test_shading_is_numbas(device):
 def test_labels_coverage_flow_and_visibility_are_numbas(device):
     crowd = Crowd(device)
     hits, exact = crowd.fill(), crowd.numba_hits()
-    label = device_raster.labels(hits, crowd.surfaces.label, crowd.character, SCALE)
-    matte = device_raster.coverage(hits, SCALE)
-    first = [raster.labels(one, crowd.soups[n].label, SCALE) for one, n in zip(exact, crowd.who, strict=True)]
+    label = device_supersampling.labels(hits, crowd.surfaces.label, crowd.character, SCALE)
+    matte = device_supersampling.coverage(hits, SCALE)
+    first = [supersampling.labels(one, crowd.soups[n].label, SCALE) for one, n in zip(exact, crowd.who, strict=True)]
     for n in range(5):
         assert (label[n].cpu().numpy() == first[n]).mean() >= 0.998
-        assert (matte[n].cpu().numpy() == raster.coverage(exact[n], SCALE)).mean() >= 0.998
+        assert (matte[n].cpu().numpy() == supersampling.coverage(exact[n], SCALE)).mean() >= 0.998
     target, reference = [2, 3, 4, 1], [0, 1, 3, 1]
-    flow, visible, majority = device_raster.backward_flow(
+    flow, visible, majority = device_flow.backward_flow(
         hits, crowd.surfaces, crowd.character, crowd.screen, torch.tensor(target, device=device),
         torch.tensor(reference, device=device), SCALE,
     )  # fmt: skip
     assert torch.equal(majority, label)
     for n, (t, r) in enumerate(zip(target, reference, strict=True)):
         soup = crowd.soups[crowd.who[t]]
-        wanted, seen, _ = raster.backward_flow(
+        wanted, seen, _ = backward_flow(
             exact[t], soup.surface.faces, soup.label, crowd.screens[t], crowd.screens[r], exact[r], first[r], SCALE
         )
         known = _in_front(exact[t], soup, crowd.screens[r])
@@ -246,7 +256,7 @@ def _compare_backends(device: str) -> None:
     assert ((reference.weights - triton.weights).abs().amax(-1)[same] < 1e-3).float().mean() > 0.9999
     normals = device_raster.normals(crowd.vertices, crowd.surfaces.faces, crowd.character)
     drawn = [
-        device_raster.shade(
+        device_shading.shade(
             reference, crowd.surfaces, crowd.character, crowd.vertices, normals, crowd.dark, crowd.eye, crowd.lights,
             backend,
         )
@@ -255,7 +265,7 @@ def _compare_backends(device: str) -> None:
     assert ((drawn[0] - drawn[1]).abs().amax(-1) < 1e-3).float().mean() > 0.9999
     target, other = torch.tensor([[2, 0], [3, 1], [4, 3], [1, 1]], device=device).unbind(1)  # columns: not contiguous
     moved = [
-        device_raster.backward_flow(
+        device_flow.backward_flow(
             reference, crowd.surfaces, crowd.character, crowd.screen, target, other, SCALE, backend=backend
         )
         for backend in ("reference", "triton")

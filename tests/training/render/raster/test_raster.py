@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.render.raster import raster
+from training.render.raster import raster, supersampling
+from training.render.raster.flow import backward_flow
 from training.render.scene.scene import SCALE, Camera
 
 SIZE = 128
@@ -61,7 +62,7 @@ def test_a_sphere_is_a_disc_of_the_right_size_and_depth():
     points, faces = ball()
     hits = raster.fill(camera().screen(points, SIZE * SCALE), faces, SIZE * SCALE)
     radius = 8.0 * np.tan(np.arcsin(1 / 10)) * SIZE / 2  # of the silhouette, pixels
-    matte = raster.coverage(hits, SCALE)
+    matte = supersampling.coverage(hits, SCALE)
     assert matte.sum() == pytest.approx(np.pi * radius**2, rel=0.02)
     assert 1 / hits.inverse_depth[SIZE, SIZE] == pytest.approx(9.0, abs=0.02)
     assert matte[0, 0] == 0 and matte[SIZE // 2, SIZE // 2] == 1
@@ -77,8 +78,8 @@ def flow_of_ball(angle: float, shift: tuple[float, float, float]):
     label = np.ones(len(faces), np.int32)
     places = [camera().screen(turned(points, a, s), SIZE * SCALE) for a, s in ((0.0, (0, 0, 0)), (angle, shift))]
     hits = [raster.fill(p, faces, SIZE * SCALE) for p in places]
-    first = raster.labels(hits[0], label, SCALE)
-    return raster.backward_flow(hits[1], faces, label, places[1], places[0], hits[0], first, SCALE, 0.05), first
+    first = supersampling.labels(hits[0], label, SCALE)
+    return backward_flow(hits[1], faces, label, places[1], places[0], hits[0], first, SCALE, 0.05), first
 
 
 def test_a_still_ball_does_not_flow_and_is_seen_everywhere():
@@ -111,8 +112,8 @@ def test_warping_the_reference_by_the_flow_gives_the_target_where_visible():
         return colours.reshape(SIZE, SCALE, SIZE, SCALE, 3).mean((1, 3))
 
     reference, target = picture(hits[0]), picture(hits[1])
-    first = raster.labels(hits[0], label, SCALE)
-    flow, visible, _ = raster.backward_flow(hits[1], faces, label, places[1], places[0], hits[0], first, SCALE, 0.02)
+    first = supersampling.labels(hits[0], label, SCALE)
+    flow, visible, _ = backward_flow(hits[1], faces, label, places[1], places[0], hits[0], first, SCALE, 0.02)
     grid = (2 * np.arange(SIZE) + 1) / SIZE - 1
     column = np.clip((grid[None, :] + flow[0] + 1) * SIZE / 2 - 0.5, 0, SIZE - 1.001)
     row = np.clip((grid[:, None] + flow[1] + 1) * SIZE / 2 - 0.5, 0, SIZE - 1.001)
@@ -121,8 +122,8 @@ def test_warping_the_reference_by_the_flow_gives_the_target_where_visible():
     top = reference[y, x] * (1 - fx) + reference[y, x + 1] * fx
     low = reference[y + 1, x] * (1 - fx) + reference[y + 1, x + 1] * fx
     warped = top * (1 - fy) + low * fy
-    solid = (visible > 0.99) & (raster.coverage(hits[1], SCALE) == 1)
+    solid = (visible > 0.99) & (supersampling.coverage(hits[1], SCALE) == 1)
     assert solid.sum() > 3000
     assert np.abs(warped - target)[solid].mean() < 0.01
-    hidden = (visible < 0.01) & (raster.coverage(hits[1], SCALE) == 1)
+    hidden = (visible < 0.01) & (supersampling.coverage(hits[1], SCALE) == 1)
     assert hidden.sum() > 200  # the side that turned into view

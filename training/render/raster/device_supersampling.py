@@ -1,0 +1,42 @@
+"""Supersampled hits averaged into pixels: labels and mattes of many pictures at once, on any device."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from training.render.raster.device_raster import Hits
+
+LABELS = 16  # more than there are
+
+
+def labels(hits: Hits, label: Tensor, character: Tensor, scale: int) -> Tensor:
+    """Majority label (P, h, w) uint8 of each pixel, 0 = background; label (C, F) of each triangle."""
+    return majority_of(sample_labels(hits, label, character), scale)
+
+
+def sample_labels(hits: Hits, label: Tensor, character: Tensor) -> Tensor:
+    """Label (P, H, W) uint8 of each sample, 0 = background."""
+    face = hits.triangle + (character * label.shape[1])[:, None, None]
+    seen = label.flatten()[face.clamp_min(0)]
+    return torch.where(hits.triangle >= 0, seen, 0)
+
+
+def blocks_of(samples: Tensor, scale: int) -> Tensor:
+    """Samples (P, H, W) of each pixel: (P, h, w, scale²)."""
+    pictures, side = samples.shape[:2]
+    size = side // scale
+    blocks = samples.view(pictures, size, scale, size, scale).transpose(2, 3)
+    return blocks.reshape(pictures, size, size, scale * scale)
+
+
+def majority_of(samples: Tensor, scale: int) -> Tensor:
+    """The commonest label of each pixel, the lowest of equally common ones; (P, H, W) → (P, h, w) uint8."""
+    block = blocks_of(samples, scale)
+    rank = (LABELS - 1 - block.short()) + LABELS * (block[..., None] == block[..., None, :]).sum(-1, dtype=torch.int16)
+    return (LABELS - 1 - rank.amax(-1) % LABELS).to(torch.uint8)
+
+
+def coverage(hits: Hits, scale: int) -> Tensor:
+    """Matte (P, h, w) 0..1: the part of each pixel that the mesh covers."""
+    return blocks_of(hits.triangle >= 0, scale).float().mean(-1)
