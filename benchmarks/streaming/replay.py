@@ -13,7 +13,7 @@ from av import VideoFrame
 
 from benchmarks.streaming.webrtc_client import to_and_fro
 from streamer.camera import ReceivedFrame
-from streamer.engine.engine_session import Seat
+from streamer.engine.engine_session import EngineSession
 from streamer.frames import CameraFrame, Image
 from streamer.runtime import pacing
 from streamer.tracking.person_tracker import PersonTracker
@@ -78,7 +78,7 @@ class Visit:
     phase: 0..1, when within a period its pictures come. encoded: all that came out.
     """
 
-    seat: Seat
+    seat: EngineSession
     fps: float
     phase: float
     codec: str = "VP8"
@@ -106,7 +106,7 @@ class Visit:
 
     async def _view(self) -> None:
         """As aiortc's sender does it: the next frame, then its encoding in the executor."""
-        track = AvatarTrack(self.seat.outlet())
+        track = AvatarTrack(self.seat.new_output())
         encoder = make_encoder(self.codec, self.bitrate, self.fps, self._report)
         loop = asyncio.get_running_loop()
         while True:

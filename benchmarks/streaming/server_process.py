@@ -145,10 +145,10 @@ def _serve(settings: Settings, pipe: Connection, taped: bool) -> None:
     """The server process."""
     quiet_natives()
     from streamer import launch  # noqa: PLC0415  (torch and MediaPipe, wanted in this process only)
-    from streamer.engine import engine_session as seat  # noqa: PLC0415  (torch and MediaPipe, wanted in this process only)
+    from streamer.engine import engine_session  # noqa: PLC0415  (torch and MediaPipe, wanted in this process only)
 
     if taped:
-        seat.Meter = _NotingMeter  # type: ignore[misc]
+        engine_session.Meter = _NotingMeter  # type: ignore[misc]
     hook = _carry_and_note if taped else _carry_code
     try:
         launch.launch(settings, bind(settings), lambda text: pipe.send(("said", text)), hook)

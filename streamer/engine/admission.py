@@ -1,4 +1,4 @@
-"""Whether there is room for one more session: a place, and time, which past draws foretell."""
+"""Admission control: may one more session start, given a session limit and the measured time of recent draws."""
 
 from __future__ import annotations
 
@@ -7,57 +7,59 @@ from collections.abc import Iterable
 
 from streamer.errors import KagamiError, OverloadError, ServerFullError
 
-RECENT = 300  # draws that foretell the next: 10 s at 30 a second
-ENOUGH = 4  # draws of one batch size before it is believed
+RECENT_DRAWS = 300  # draws that the estimate uses: 10 s at 30 per second
+MIN_DRAWS_PER_SIZE = 4  # draws of one batch size before their mean is used
 
 
 class Admission:
-    """Lets in up to `max_sessions`, and no more of them than leave everybody `min_fps` frames a second (0: any).
+    """Admits up to `max_sessions`, and no more of them than leave every session `min_fps` frames per second (0: no
+    limit).
 
-    refused: how many were sent away. Not thread-safe: the engine guards it.
+    refused: number of sessions refused so far. Not thread-safe: the engine's lock guards it.
     """
 
     def __init__(self, max_sessions: int, min_fps: float) -> None:
         self.max_sessions = max_sessions
         self.min_fps = min_fps
         self.refused = 0
-        self._draws: deque[tuple[int, float]] = deque(maxlen=RECENT)
+        self._draws: deque[tuple[int, float]] = deque(maxlen=RECENT_DRAWS)
 
-    def note(self, batch: int, seconds: float) -> None:
-        """A batch of so many sessions was drawn in this time."""
+    def record(self, batch: int, seconds: float) -> None:
+        """Record that a batch of `batch` sessions was drawn in `seconds`."""
         self._draws.append((batch, seconds))
 
     def check(self, live: int, stalled: int = 0) -> None:
-        """May one come to those who are live? stalled: how many of them have a camera that went silent, as after a lost
-        network, whose frames nobody misses: to none but these one may always come, if there is a place.
+        """Return if one more session may start beside `live` ones, else raise ServerFullError or OverloadError.
 
-        Raises ServerFullError, OverloadError.
+        stalled: how many of the live sessions have a camera that stopped sending, for example after a lost network. If
+        all of them are stalled, only the session limit is checked.
         """
         problem = self._problem(live + 1, live > stalled)
         if problem is not None:
             self.refused += 1
             raise problem
 
-    def _problem(self, count: int, anybody: bool) -> KagamiError | None:
+    def _problem(self, count: int, any_active: bool) -> KagamiError | None:
         if count > self.max_sessions:
             return ServerFullError(self.max_sessions)
-        seconds = tick_time(self._draws, count) if anybody and self.min_fps > 0 else None
+        seconds = estimate_tick_time(self._draws, count) if any_active and self.min_fps > 0 else None
         if seconds is not None and seconds * self.min_fps > 1:
             return OverloadError(1 / seconds, self.min_fps)
         return None
 
 
-def tick_time(draws: Iterable[tuple[int, float]], batch: int) -> float | None:
-    """Seconds that drawing `batch` sessions will take on the average; None where too little was measured to say.
+def estimate_tick_time(draws: Iterable[tuple[int, float]], batch: int) -> float | None:
+    """Estimated mean seconds to draw `batch` sessions; None with too few measurements.
 
-    draws: (batch size, seconds) of recent ticks. A size that was drawn is known. A larger one costs at least as much as
-    the largest known, and at most in proportion to it, as on a CPU, where each session costs the same; between the two,
-    a line through the two largest known sizes decides, as on a GPU, where a batch shares the fixed cost.
+    draws: (batch size, seconds) of recent ticks. For a measured size the estimate is its mean. A larger size costs at
+    least as much as the largest measured one, and at most in proportion to it (a CPU, where each session costs the
+    same). Between these bounds it is the extrapolated line through the two largest measured sizes (a GPU, where a batch
+    shares the fixed cost).
     """
     by_size: dict[int, list[float]] = defaultdict(list)
     for size, seconds in draws:
         by_size[size].append(seconds)
-    known = {size: sum(times) / len(times) for size, times in by_size.items() if len(times) >= ENOUGH}
+    known = {size: sum(times) / len(times) for size, times in by_size.items() if len(times) >= MIN_DRAWS_PER_SIZE}
     if batch in known:
         return known[batch]
     smaller = sorted(size for size in known if size < batch)

@@ -1,4 +1,4 @@
-"""The one thread that owns the device: draws all live sessions as one batch, as often as they move and the pace
+"""The engine: one thread owns the device and draws all live sessions as one batch, when motions arrive and the pace
 allows.
 """
 
@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 
 from streamer.engine.admission import Admission
-from streamer.engine.engine_session import Move, Seat
+from streamer.engine.engine_session import EngineSession, PendingMotion
 from streamer.errors import DeviceMemoryError, EngineClosedError, KagamiError
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.pipeline import Avatar, Controls, FrameRequest, Stream
@@ -28,16 +28,16 @@ from streamer.runtime.memory import memory_bytes
 from streamer.runtime.meter import DRAWN, QUEUE_AGE, spread
 from streamer.tracking.tracker import Tracker
 
-EARLY = 0.75  # share of a period by which a frame may be drawn early: a camera's jitter costs neither a tick nor a wait
-SPREAD_PERIOD = 1.0  # seconds; each page asks once a second, and percentiles of everybody's samples cost time
-MEMORY_PERIOD = 5.0  # seconds
+EARLY_SHARE = 0.75  # of a period: a frame may be drawn so much early, so that camera jitter costs neither tick nor wait
+SPREAD_PERIOD_S = 1.0  # every page requests the spread once a second, and percentiles over all sessions cost time
+MEMORY_PERIOD_S = 5.0
 _log = logging.getLogger(__name__)
 
 FrameHook = Callable[[CameraFrame, AvatarFrame], AvatarFrame]
 
 
 class Pipeline(Protocol):
-    """What the engine needs of a `AvatarPipeline`."""
+    """The part of `AvatarPipeline` that the engine calls."""
 
     def prepare(self, picture: Picture, points: None = None) -> Avatar: ...
 
@@ -50,12 +50,20 @@ class Pipeline(Protocol):
     def draw(self, requests: list[FrameRequest]) -> list[AvatarFrame]: ...
 
 
+class BatchEntry(NamedTuple):
+    """One session's share of a batch: the motion taken from its mailbox, and the frame to draw from it."""
+
+    session: EngineSession
+    pending: PendingMotion
+    request: FrameRequest
+
+
 class Engine:
-    """Pipeline for up to `max_sessions` seats, at most `fps` frames a second each, and takes no more of them than leave
-    everybody `min_fps` (0: any).
+    """Draws for up to `max_sessions` sessions, at most `fps` frames per second each, and admits no more of them than
+    leave every session `min_fps` (0: no limit).
 
     make_tracker: makes a session's tracker, called in its tracking thread. frame_hook: changes each frame before it
-    leaves, given the camera picture it follows; benchmarks copy a bar code with it, nothing else sets it.
+    is delivered, given the camera picture that it follows; only benchmarks set it, to copy a bar code.
     """
 
     def __init__(
@@ -71,30 +79,30 @@ class Engine:
         self.fps = fps
         self._make_tracker = make_tracker
         self._frame_hook = frame_hook
-        self._wake = threading.Condition()  # guards all below
-        self._seats: list[Seat] = []
-        self._left: list[Seat] = []  # whose streams the engine thread has not let go yet
+        self._wake = threading.Condition()  # guards everything below
+        self._sessions: list[EngineSession] = []
+        self._left: list[EngineSession] = []  # the engine thread has yet to free their streams
         self._watchers: list[Mailbox[AvatarFrame]] = []
         self._admission = Admission(max_sessions, min_fps)
         self._drawn = 0
         self._left_drops: Counter[str] = Counter()
-        self._spread = Kept(lambda: spread([seat.meter for seat in self.seats]), SPREAD_PERIOD)
-        self._memory = Kept(memory_bytes, MEMORY_PERIOD)
-        self._moved = False
+        self._spread = Kept(lambda: spread([session.meter for session in self.sessions]), SPREAD_PERIOD_S)
+        self._memory = Kept(memory_bytes, MEMORY_PERIOD_S)
+        self._has_work = False
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._preparing = ThreadPoolExecutor(1, "prepare")
 
     @property
-    def sessions(self) -> int:
+    def session_count(self) -> int:
         with self._wake:
-            return len(self._seats)
+            return len(self._sessions)
 
     @property
-    def seats(self) -> tuple[Seat, ...]:
-        """The live sessions, the longest there first."""
+    def sessions(self) -> tuple[EngineSession, ...]:
+        """The live sessions, oldest first."""
         with self._wake:
-            return tuple(self._seats)
+            return tuple(self._sessions)
 
     @property
     def drawn(self) -> int:
@@ -107,84 +115,84 @@ class Engine:
 
     @property
     def refused(self) -> int:
-        """Sessions that found no room since the start."""
+        """Sessions refused by admission since the start."""
         return self._admission.refused
 
     @property
     def drops(self) -> dict[str, int]:
-        """Things replaced before they were used since the start, by mailbox, over all sessions, those that left too."""
+        """Items replaced before use since the start, by mailbox, over all sessions including those that left."""
         with self._wake:
             counts = Counter(self._left_drops)
-            for seat in self._seats:
-                counts.update(seat.drops)
+            for session in self._sessions:
+                counts.update(session.drops)
         return dict(counts)
 
     def spread(self) -> dict[str, dict[str, float]]:
-        """How alike the live sessions are served, see `meter.spread`; counted anew once a second, whoever asks."""
+        """Slowest and fastest live session, see `meter.spread`; computed at most once per `SPREAD_PERIOD_S`."""
         return self._spread()
 
     def memory(self) -> dict[str, int]:
-        """What the server holds, see `memory_bytes`; looked at anew every few seconds, whoever asks."""
+        """Bytes in use, see `memory_bytes`; measured at most once per `MEMORY_PERIOD_S`."""
         return self._memory()
 
     @property
     def newest(self) -> Avatar | None:
-        """The avatar that watchers get, if anybody is live."""
+        """The avatar of the newest live session, which watchers see; None without a session."""
         with self._wake:
-            return self._seats[-1].avatar if self._seats else None
+            return self._sessions[-1].avatar if self._sessions else None
 
     def start(self) -> None:
         self._thread.start()
 
     def close(self) -> None:
-        """End all seats and the thread. Blocks for the frame being drawn; may be called again."""
+        """End all sessions and the thread. Blocks for the frame being drawn; may be called again."""
         with self._wake:
             self._closed = True
-            seats, watchers = list(self._seats), list(self._watchers)
+            sessions, watchers = list(self._sessions), list(self._watchers)
             self._wake.notify_all()
-        for seat in seats:
-            self.leave(seat)
-            seat.join()
+        for session in sessions:
+            self.leave(session)
+            session.join()
         for watcher in watchers:
             self.unwatch(watcher)
         if self._thread.is_alive():
             self._thread.join()
-        self._let_go()
+        self._release_left()
         self._preparing.shutdown(cancel_futures=True)
 
-    def admit(self, avatar: Avatar, controls: Controls, on_failure: Callable[[KagamiError], None]) -> Seat:
-        """A place for one more session. on_failure: called once, in some thread, if the session breaks.
+    def admit(self, avatar: Avatar, controls: Controls, on_failure: Callable[[KagamiError], None]) -> EngineSession:
+        """Add a session. on_failure: called once, in any thread, if the session fails.
 
         Raises ServerFullError, OverloadError, EngineClosedError.
         """
         with self._wake:
             if self._closed:
                 raise EngineClosedError
-            self._admission.check(len(self._seats), sum(seat.phase == "stalled" for seat in self._seats))
-            seat = Seat(
+            self._admission.check(len(self._sessions), sum(session.phase == "stalled" for session in self._sessions))
+            session = EngineSession(
                 avatar,
                 controls,
                 self._make_tracker,
-                self._on_move,
+                self._on_motion,
                 on_failure,
                 keep_camera=self._frame_hook is not None,
             )
-            self._seats.append(seat)
-            return seat
+            self._sessions.append(session)
+            return session
 
-    def leave(self, seat: Seat) -> None:
-        """Give a place back. May be called again, from any thread."""
-        seat.close()
+    def leave(self, session: EngineSession) -> None:
+        """Remove a session. Idempotent; callable from any thread."""
+        session.close()
         with self._wake:
-            if seat in self._seats:
-                self._seats.remove(seat)
-                self._left.append(seat)
-                self._left_drops.update(seat.drops)
-                self._moved = True
+            if session in self._sessions:
+                self._sessions.remove(session)
+                self._left.append(session)
+                self._left_drops.update(session.drops)
+                self._has_work = True
                 self._wake.notify_all()
 
     def watch(self) -> Mailbox[AvatarFrame]:
-        """A mailbox that gets every frame of the newest live session, whoever that is at the time."""
+        """A mailbox that receives every frame of whichever live session is the newest at the time."""
         mailbox: Mailbox[AvatarFrame] = Mailbox()
         with self._wake:
             if self._closed:
@@ -199,8 +207,8 @@ class Engine:
                 self._watchers.remove(mailbox)
 
     def prepare(self, picture: Picture) -> Future[Avatar]:
-        """Prepare a picture in the background, one at a time; drawing goes on meanwhile. Raises EngineClosedError; the
-        result raises KagamiError.
+        """Prepare a picture in a background thread, one at a time, while drawing continues. Raises EngineClosedError;
+        the future raises KagamiError.
         """
         if self._closed:
             raise EngineClosedError
@@ -214,99 +222,106 @@ class Engine:
                 "The device has no memory left for another picture; choose one again when somebody has left."
             ) from error
 
-    def _on_move(self) -> None:
+    def _on_motion(self) -> None:
         with self._wake:
-            self._moved = True
+            self._has_work = True
             self._wake.notify_all()
 
     def _run(self) -> None:
-        pace = pacing.begin(time.monotonic(), self.fps, EARLY)
+        pace = pacing.begin(time.monotonic(), self.fps, EARLY_SHARE)
         while True:
             with self._wake:
-                self._wake.wait_for(lambda: self._moved or self._closed)
+                self._wake.wait_for(lambda: self._has_work or self._closed)
                 self._wake.wait_for(lambda: self._closed, pacing.wait(pace, time.monotonic()))
                 if self._closed:
                     return
-                self._moved = False
+                self._has_work = False
             pace = pacing.advance(pace, time.monotonic())
-            self._tick()  # a function of its own: nobody's seat stays in a variable while the thread waits
+            self._tick()  # a function of its own, so that no local variable keeps a session alive during the wait
 
     def _tick(self) -> None:
-        """One frame for every session that has moved since the last tick, each by its newest motion."""
-        self._let_go()
-        seats = self.seats
-        moves = [(seat, move) for seat in seats if (move := seat.moves.poll()) is not None]
+        """Draw one frame for every session with a new motion since the last tick, each by its newest motion."""
+        self._release_left()
+        sessions = self.sessions
+        moved = [(session, pending) for session in sessions if (pending := session.motions.poll()) is not None]
         now = time.monotonic()
-        for seat, move in moves:
-            seat.meter.add({QUEUE_AGE: (now - move.put) * 1000})
-        ready = [(seat, move, request) for seat, move in moves if (request := self._shot(seat, move)) is not None]
-        if ready:
-            self._draw(ready, newest=seats[-1])
+        for session, pending in moved:
+            session.meter.add({QUEUE_AGE: (now - pending.put) * 1000})
+        batch = []
+        for session, pending in moved:
+            request = self._request(session, pending)
+            if request is not None:
+                batch.append(BatchEntry(session, pending, request))
+        if batch:
+            self._draw(batch, newest=sessions[-1])
 
-    def _let_go(self) -> None:
-        """Free what the device keeps of those who left, before anybody new wants it; never while it is drawn with."""
+    def _release_left(self) -> None:
+        """Free the device memory of sessions that left, before a new one needs it, and never during a draw."""
         with self._wake:
             left, self._left = self._left, []
-        for seat in left:
-            if seat.stream is not None:
-                self.pipeline.close(seat.stream)
-            seat.stream = None
+        for session in left:
+            if session.stream is not None:
+                self.pipeline.close(session.stream)
+            session.stream = None
 
-    def _shot(self, seat: Seat, move: Move) -> FrameRequest | None:
-        """The seat's next frame to draw, or None if the seat broke, which then has left."""
-        with seat.boundary():
-            avatar = seat.avatar
-            if seat.stream is None:
-                seat.stream = self.pipeline.open(avatar)
-            elif seat.stream.avatar is not avatar:
-                self.pipeline.swap(seat.stream, avatar)
-            return FrameRequest(seat.stream, move.tracked.motion, move.tracked.neutral, seat.controls)
-        self.leave(seat)
+    def _request(self, session: EngineSession, pending: PendingMotion) -> FrameRequest | None:
+        """The session's next frame to draw; None if that fails, which removes the session from the engine."""
+        with session.boundary():
+            avatar = session.avatar
+            if session.stream is None:
+                session.stream = self.pipeline.open(avatar)
+            elif session.stream.avatar is not avatar:
+                self.pipeline.swap(session.stream, avatar)
+            return FrameRequest(session.stream, pending.tracked.motion, pending.tracked.neutral, session.controls)
+        self.leave(session)
         return None
 
-    def _draw(self, ready: list[tuple[Seat, Move, FrameRequest]], newest: Seat) -> None:
+    def _draw(self, batch: list[BatchEntry], newest: EngineSession) -> None:
         began = time.monotonic()
         frames, no_memory = None, False
         try:
-            frames = self.pipeline.draw([request for _, _, request in ready])
+            frames = self.pipeline.draw([entry.request for entry in batch])
         except Exception as error:
             no_memory = isinstance(error, torch.OutOfMemoryError | DeviceMemoryError)
-            if len(ready) == 1:
-                with ready[0][0].boundary():
+            if len(batch) == 1:
+                with batch[0].session.boundary():
                     raise
-        if frames is None:  # out of the handler, whose error holds what the batch had on the device
-            self._part(ready, newest, no_memory)
+        if frames is None:  # outside of the handler, because the error keeps the batch's device memory alive
+            self._isolate_failure(batch, newest, no_memory)
             return
-        drawn = time.monotonic() - began
+        seconds = time.monotonic() - began
         with self._wake:
-            self._admission.note(len(ready), drawn)
-            self._drawn += len(ready)
-        for (seat, move, _), frame in zip(ready, frames, strict=True):
-            with seat.boundary():
-                seat.meter.add({**move.tracked.motion.stages, **frame.stages, "draw": drawn * 1000})
-                seat.meter.tick(DRAWN)
-                self._hand_out(seat, move, replace(frame, captured=move.tracked.motion.captured), newest)
+            self._admission.record(len(batch), seconds)
+            self._drawn += len(batch)
+        for (session, pending, _), frame in zip(batch, frames, strict=True):
+            motion = pending.tracked.motion
+            with session.boundary():
+                session.meter.add({**motion.stages, **frame.stages, "draw": seconds * 1000})
+                session.meter.tick(DRAWN)
+                self._deliver(session, pending, replace(frame, captured=motion.captured), newest)
 
-    def _part(self, batch: list[tuple[Seat, Move, FrameRequest]], newest: Seat, no_memory: bool) -> None:
-        """Part with the session that breaks a batch: each is drawn alone, and who breaks alone leaves. Where the device
-        has memory for each but not for all, whoever came last leaves, since else every tick would break anew.
+    def _isolate_failure(self, batch: list[BatchEntry], newest: EngineSession, no_memory: bool) -> None:
+        """After a batch failed, draw its sessions one by one, and remove those that fail alone as well. Where the
+        device has memory for each but not for all, remove the newest, since else every tick would fail again.
         """
         if len(batch) == 1:
-            self.leave(batch[0][0])
+            self.leave(batch[0].session)
             return
-        for one in batch:
-            self._draw([one], newest)
-        last = batch[-1][0]
-        if no_memory and not any(seat.failure for seat, _, _ in batch):
+        for entry in batch:
+            self._draw([entry], newest)
+        last = batch[-1].session
+        if no_memory and not any(entry.session.failure for entry in batch):
             with last.boundary():
                 raise DeviceMemoryError
             self.leave(last)
 
-    def _hand_out(self, seat: Seat, move: Move, frame: AvatarFrame, newest: Seat) -> None:
-        if self._frame_hook and move.camera is not None:
-            frame = self._frame_hook(move.camera, frame)
-        seat.deliver(frame)
-        if seat is newest:
+    def _deliver(
+        self, session: EngineSession, pending: PendingMotion, frame: AvatarFrame, newest: EngineSession
+    ) -> None:
+        if self._frame_hook and pending.camera is not None:
+            frame = self._frame_hook(pending.camera, frame)
+        session.deliver(frame)
+        if session is newest:
             with self._wake:
                 watchers = list(self._watchers)
             for watcher in watchers:

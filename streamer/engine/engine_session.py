@@ -1,4 +1,4 @@
-"""One person's place in the engine: their mailboxes, their tracking thread, what they set, how it goes."""
+"""One session inside the engine: its mailboxes, tracking thread, controls and phase."""
 
 from __future__ import annotations
 
@@ -20,27 +20,34 @@ from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.runtime.meter import Meter
 from streamer.tracking.tracker import TrackedMotion, Tracker
 
-PATIENCE = 0.25  # seconds without a camera picture until the avatar idles
-STALLED = 1.5  # seconds without one until the person is told
+CAMERA_IDLE_S = 0.25  # without a camera picture, until the avatar shows its idle motion
+CAMERA_STALLED_S = 1.5  # without a camera picture, until the phase becomes "stalled" and the page says so
 IDLE_FPS = 25.0
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """A motion on its way to the engine. camera: kept only where a benchmark's frame hook wants it."""
+class PendingMotion:
+    """A motion that waits for the engine's next tick.
+
+    camera: the picture it was tracked from, kept only for a benchmark's frame hook. put: seconds on `time.monotonic`
+    when it was put into the mailbox.
+    """
 
     tracked: TrackedMotion
     camera: CameraFrame | None
     put: float
 
 
-class Seat:
-    """What the engine keeps of one session. Made by `Engine.admit`.
+class EngineSession:
+    """A live session: camera pictures in, avatar frames out. Made by `Engine.admit`.
 
-    camera: pictures go in here. controls, paused: may be set from any thread.
-    phase, progress: how it goes. failure: why it stopped, if it broke; on_failure is called then, in the thread that
-    broke.
+    avatar, controls, paused: may be set from any thread.
+    stream: the session's state on the device; belongs to the engine's thread.
+    camera: single-slot mailbox of received pictures, read by the tracking thread.
+    motions: single-slot mailbox of tracked motions, read by the engine's thread.
+    phase: as the page shows it. progress: of the calibration, 0..1.
+    failure: the error that ended the session, if any; `on_failure` is called with it, in the thread that failed.
     """
 
     def __init__(
@@ -53,16 +60,16 @@ class Seat:
         keep_camera: bool = False,
     ) -> None:
         self.avatar = avatar
-        self.stream: Stream | None = None  # the engine thread's own
+        self.stream: Stream | None = None
         self.controls = controls
         self.paused = False
         self.phase: Phase = "waiting"
         self.progress = 0.0
         self.failure: KagamiError | None = None
         self.camera: Mailbox[ReceivedFrame] = Mailbox()
-        self.moves: Mailbox[Move] = Mailbox(on_put=wake_engine)
-        self._out: Mailbox[AvatarFrame] = Mailbox()
-        self._out_drops = 0
+        self.motions: Mailbox[PendingMotion] = Mailbox(on_put=wake_engine)
+        self._output: Mailbox[AvatarFrame] = Mailbox()
+        self._closed_output_drops = 0
         self.meter = Meter()
         self._make_tracker = make_tracker
         self._on_failure = on_failure
@@ -73,36 +80,37 @@ class Seat:
 
     @property
     def drops(self) -> dict[str, int]:
-        """Things replaced before they were used, by mailbox."""
-        return {"camera": self.camera.drops, "motion": self.moves.drops, "out": self._out_drops + self._out.drops}
+        """Items replaced before use, by mailbox."""
+        out = self._closed_output_drops + self._output.drops
+        return {"camera": self.camera.drops, "motion": self.motions.drops, "out": out}
 
-    def outlet(self) -> Mailbox[AvatarFrame]:
-        """A new mailbox into which the frames come from now on; the one before is closed."""
-        self._out_drops += self._out.drops
-        self._out.close()
-        self._out = Mailbox()
-        return self._out
+    def new_output(self) -> Mailbox[AvatarFrame]:
+        """A new mailbox that receives the frames from now on; closes the previous one."""
+        self._closed_output_drops += self._output.drops
+        self._output.close()
+        self._output = Mailbox()
+        return self._output
 
     def deliver(self, frame: AvatarFrame) -> None:
-        """The engine's way to the outlet; without one that is open the frame goes nowhere."""
-        self._out.put(frame)
+        """Put a drawn frame into the current output; without an open one the frame is dropped."""
+        self._output.put(frame)
 
     def calibrate(self) -> None:
-        """Take the neutral anew from the next steady frames."""
+        """Measure the neutral again from the next steady frames."""
         self._calibrate.set()
 
     def close(self) -> None:
-        """Close the mailboxes; the tracking thread ends by itself. May be called again, from any thread."""
-        for mailbox in (self.camera, self.moves, self._out):
+        """Close the mailboxes, which ends the tracking thread. Idempotent; callable from any thread."""
+        for mailbox in (self.camera, self.motions, self._output):
             mailbox.close()
 
     def join(self, timeout: float = 5.0) -> None:
-        """Wait for the tracking thread. Blocks: not for the event loop."""
+        """Wait up to `timeout` seconds for the tracking thread. Blocks, so never call it on the event loop."""
         self._thread.join(timeout)
 
     @contextmanager
     def boundary(self) -> Iterator[None]:
-        """What breaks in here ends this session alone: the one broad except of the engine."""
+        """An exception in this block ends this session and no other: the only broad `except` of the engine."""
         try:
             yield
         except MailboxClosed:
@@ -110,7 +118,7 @@ class Seat:
         except Exception as error:
             _log.exception("a session broke")
             if self.failure is None:
-                self.failure = _for_people(error)
+                self.failure = _session_failure(error)
                 self._on_failure(self.failure)
             self.close()
 
@@ -123,40 +131,40 @@ class Seat:
                 tracker.close()
 
     def _track_with(self, tracker: Tracker) -> None:
-        to_rgb, index, last = Converter(), 0, None
+        to_rgb, index, last_received = Converter(), 0, None
         while True:
-            idling = last is None or self.paused or time.monotonic() - last > PATIENCE
-            arrival = self.camera.get(timeout=1 / IDLE_FPS if idling else PATIENCE)
+            idle = last_received is None or self.paused or time.monotonic() - last_received > CAMERA_IDLE_S
+            received = self.camera.get(timeout=1 / IDLE_FPS if idle else CAMERA_IDLE_S)
             if self._calibrate.is_set():
                 self._calibrate.clear()
                 tracker.calibrate()
             frame = None
-            if arrival is None or self.paused:
+            if received is None or self.paused:
                 tracked = tracker.idle(time.monotonic())
-                self._tell(tracked, last)
+                self._update_idle_phase(tracked, last_received)
             else:
                 began = time.perf_counter()
-                frame = CameraFrame(to_rgb(arrival.video), arrival.at, index)
+                frame = CameraFrame(to_rgb(received.video), received.at, index)
                 decoded = time.perf_counter()
                 tracked = tracker.track(frame)
                 done = time.perf_counter()
                 self.meter.add({"decode": (decoded - began) * 1000, "track": (done - decoded) * 1000})
-                index, last = index + 1, arrival.at
+                index, last_received = index + 1, received.at
                 self.phase, self.progress = tracked.phase, tracked.progress
-            self.moves.put(Move(tracked, frame if self._keep_camera else None, time.monotonic()))
+            self.motions.put(PendingMotion(tracked, frame if self._keep_camera else None, time.monotonic()))
 
-    def _tell(self, tracked: TrackedMotion, last: float | None) -> None:
+    def _update_idle_phase(self, tracked: TrackedMotion, last_received: float | None) -> None:
         self.progress = tracked.progress
         if self.paused:
             self.phase = "paused"
-        elif last is None:
+        elif last_received is None:
             self.phase = "waiting"
-        elif time.monotonic() - last > STALLED:
+        elif time.monotonic() - last_received > CAMERA_STALLED_S:
             self.phase = "stalled"
 
 
-def _for_people(error: Exception) -> KagamiError:
-    """What broke, in a sentence."""
+def _session_failure(error: Exception) -> KagamiError:
+    """The error to show in the page."""
     if isinstance(error, KagamiError):
         return error
     return DeviceMemoryError() if isinstance(error, torch.OutOfMemoryError) else SessionError()

@@ -82,7 +82,7 @@ class Server:
 
     async def _health(self, request: Request) -> Response:
         return JSONResponse(
-            {"status": "ok", "sessions": self.engine.sessions, "max_sessions": self.engine.max_sessions}
+            {"status": "ok", "sessions": self.engine.session_count, "max_sessions": self.engine.max_sessions}
         )
 
     async def _metrics(self, request: Request) -> Response:

@@ -22,7 +22,7 @@ class Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Takes milliseconds for many sessions: not for the event loop."""
         engine = self._engine
-        yield GaugeMetricFamily("kagami_sessions", "Live sessions.", engine.sessions)
+        yield GaugeMetricFamily("kagami_sessions", "Live sessions.", engine.session_count)
         yield GaugeMetricFamily("kagami_sessions_limit", "Most sessions at once.", engine.max_sessions)
         yield CounterMetricFamily("kagami_sessions_refused", "Sessions that found no place.", engine.refused)
         yield CounterMetricFamily("kagami_frames_drawn", "Avatar frames drawn.", engine.drawn)
@@ -38,7 +38,7 @@ class Metrics(Collector):
         yield memory
 
     def _times(self) -> Iterator[Metric]:
-        samples = pooled(seat.meter for seat in self._engine.seats)
+        samples = pooled(session.meter for session in self._engine.sessions)
         latency = GaugeMetricFamily(
             "kagami_latency_seconds", f"Camera frame arrived to avatar frame left, {_OVER}.", labels=["quantile"]
         )

@@ -18,7 +18,7 @@ from typing import Any
 from aiortc import RTCIceServer
 
 from streamer.engine.engine import Engine
-from streamer.engine.engine_session import Seat
+from streamer.engine.engine_session import EngineSession
 from streamer.errors import BusyError, ConnectionLostError, KagamiError, MediaTimeoutError
 from streamer.frames import AvatarFrame
 from streamer.generation.pipeline import Avatar, Controls
@@ -71,7 +71,7 @@ class Session:
         self._controls = Controls(mirror=settings.mirror, background=settings.background, colour=settings.colour_rgb)
         self._paused = False
         self._meter = Meter()
-        self._seat: Seat | None = None
+        self._seat: EngineSession | None = None
         self._outbox: Mailbox[AvatarFrame] | None = None
         self._peer: Peer | None = None
         self._offered = 0.0
@@ -144,7 +144,7 @@ class Session:
         await self._disconnect()
         seat = self._take_seat()
         if seat is not None:
-            self._outbox = seat.outlet()
+            self._outbox = seat.new_output()
         else:
             self._outbox = self._engine.watch()
         peer = Peer(
@@ -168,7 +168,7 @@ class Session:
         if self._reporter is None:
             self._reporter = self._loop.create_task(self._report())
 
-    def _take_seat(self) -> Seat | None:
+    def _take_seat(self) -> EngineSession | None:
         """The session's seat, taken now if it has none; None for a viewer. Raises ServerFullError, OverloadError."""
         if self._watch:
             return None
@@ -252,7 +252,7 @@ class Session:
                 )
             )
 
-    def _state(self, seat: Seat) -> dict[str, Any]:
+    def _state(self, seat: EngineSession) -> dict[str, Any]:
         return signaling.state(seat.phase, seat.progress, _PHASE_MESSAGES.get(seat.phase))
 
     def _stats(self, peer: Peer) -> dict[str, Any]:
@@ -265,7 +265,7 @@ class Session:
             stages=stages,
             drops={} if self._seat is None else self._seat.drops,
             bitrate=peer.target_bitrate,
-            sessions=self._engine.sessions,
+            sessions=self._engine.session_count,
             spread=self._engine.spread(),
             memory=self._engine.memory(),
         )

@@ -1,4 +1,4 @@
-"""The engine with stubs for tracking and drawing: batches, overload, swaps, refusals, and what breaks alone."""
+"""The engine with fakes for tracking and drawing: batches, overload, picture swaps, refusals, isolated failures."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import torch
 from av import VideoFrame
 
 from streamer.camera import ReceivedFrame
-from streamer.engine.admission import ENOUGH
+from streamer.engine.admission import MIN_DRAWS_PER_SIZE
 from streamer.engine.engine import Engine
-from streamer.engine.engine_session import Seat
+from streamer.engine.engine_session import EngineSession
 from streamer.errors import (
     DeviceMemoryError,
     EngineClosedError,
@@ -32,23 +32,23 @@ from streamer.rigging.picture import Picture
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeStream, FakeTracker
 
-PATIENCE = 20.0
+TIMEOUT_S = 20.0
 
 
 def until(true: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_S
     while not true():
         assert time.monotonic() < deadline, f"{what} did not happen"
         time.sleep(0.005)
 
 
-def arrival(brightness: int = 128, size: tuple[int, int] = (64, 48)) -> ReceivedFrame:
+def received(brightness: int = 128, size: tuple[int, int] = (64, 48)) -> ReceivedFrame:
     rgb = np.full((size[1], size[0], 3), brightness, np.uint8)
     return ReceivedFrame(VideoFrame.from_ndarray(rgb, format="rgb24"), time.monotonic())
 
 
 def take(mailbox: Mailbox[AvatarFrame]) -> AvatarFrame:
-    frame = mailbox.get(PATIENCE)
+    frame = mailbox.get(TIMEOUT_S)
     assert frame is not None, "no frame came"
     return frame
 
@@ -68,7 +68,7 @@ def running(
     until(lambda: threading.active_count() <= before, "the end of all threads")
 
 
-def admit(engine: Engine, colour: tuple[int, int, int] = (200, 100, 50)) -> tuple[Seat, list[KagamiError]]:
+def admit(engine: Engine, colour: tuple[int, int, int] = (200, 100, 50)) -> tuple[EngineSession, list[KagamiError]]:
     failures: list[KagamiError] = []
     return engine.admit(FakeAvatar(32, 32, colour), Controls(), failures.append), failures
 
@@ -77,54 +77,54 @@ def brightness(frame: AvatarFrame) -> float:
     return float(frame.rgb[:, :16].mean())
 
 
-def test_a_picture_goes_in_and_an_avatar_comes_out_with_its_time_and_stages() -> None:
+def test_engine_draws_a_frame_with_the_time_and_stages_of_its_camera_picture() -> None:
     with running() as engine:
-        seat, failures = admit(engine)
-        out = seat.outlet()
-        sent = arrival(80)
-        seat.camera.put(sent)
+        session, failures = admit(engine)
+        out = session.new_output()
+        sent = received(80)
+        session.camera.put(sent)
         while brightness(frame := take(out)) == 0:
             pass  # idle frames from before
         assert brightness(frame) == pytest.approx(80, abs=3)
         assert frame.captured == sent.at
-        assert {"decode", "track", "queue age", "draw", "paint"} <= set(seat.meter.stages())
+        assert {"decode", "track", "queue age", "draw", "paint"} <= set(session.meter.stages())
         assert not failures
 
 
-def test_all_sessions_are_drawn_as_one_batch_by_one_thread() -> None:
+def test_engine_draws_all_sessions_as_one_batch_in_one_thread() -> None:
     pipeline = FakePipeline(delay=0.02, size=32)
     with running(pipeline, fps=30) as engine:
-        seats = [admit(engine, (i, i, i))[0] for i in range(4)]
-        outs = [seat.outlet() for seat in seats]
+        sessions = [admit(engine, (i, i, i))[0] for i in range(4)]
+        outs = [session.new_output() for session in sessions]
         until(lambda: 4 in pipeline.batches, "a batch of all four")
         assert [tuple(take(out).rgb[0, -1]) for out in outs] == [(i, i, i) for i in range(4)]
     assert pipeline.threads == {"engine"}
 
 
-def test_overload_drops_and_grows_nothing() -> None:
+def test_engine_under_overload_drops_items_and_grows_no_queue() -> None:
     pipeline = FakePipeline(delay=0.15, size=32)
     with running(pipeline, lambda: FakeTracker(delay=0.03)) as engine:
-        seat, failures = admit(engine)
-        out = seat.outlet()
+        session, failures = admit(engine)
+        out = session.new_output()
         for number in range(150):
-            seat.camera.put(arrival(number))
+            session.camera.put(received(number))
             time.sleep(0.005)
-            assert len(seat.camera) <= 1 and len(seat.moves) <= 1 and len(out) <= 1
+            assert len(session.camera) <= 1 and len(session.motions) <= 1 and len(out) <= 1
         until(lambda: brightness(take(out)) == pytest.approx(149, abs=3), "the last picture")
-        drops = seat.drops
+        drops = session.drops
         assert drops["camera"] > 75 and drops["motion"] > 5 and drops["camera"] + len(pipeline.batches) < 160
         assert not failures
 
 
-def test_a_reader_who_does_not_come_costs_frames_only() -> None:
+def test_engine_drops_frames_of_an_output_that_is_not_read() -> None:
     with running() as engine:
-        seat, _ = admit(engine)
-        out = seat.outlet()
+        session, _ = admit(engine)
+        out = session.new_output()
         until(lambda: out.drops > 5, "drops")
-        assert len(out) == 1 and seat.drops["out"] == out.drops
+        assert len(out) == 1 and session.drops["out"] == out.drops
 
 
-def test_the_avatar_idles_without_a_camera_and_goes_on_when_it_stops() -> None:
+def test_session_idles_before_and_after_the_camera_sends() -> None:
     trackers: list[FakeTracker] = []
 
     def make() -> FakeTracker:
@@ -132,45 +132,45 @@ def test_the_avatar_idles_without_a_camera_and_goes_on_when_it_stops() -> None:
         return trackers[-1]
 
     with running(tracker=make) as engine:
-        seat, _ = admit(engine)
-        out = seat.outlet()
+        session, _ = admit(engine)
+        out = session.new_output()
         for _ in range(5):
             take(out)
-        assert seat.phase == "waiting"
-        seat.camera.put(arrival())
-        until(lambda: seat.phase == "live", "a tracked picture")
+        assert session.phase == "waiting"
+        session.camera.put(received())
+        until(lambda: session.phase == "live", "a tracked picture")
         for _ in range(20):
             take(out)
-        until(lambda: seat.phase == "stalled", "notice of the silent camera")
+        until(lambda: session.phase == "stalled", "notice of the silent camera")
         assert trackers[0].seen == 1 and trackers[0].idled > 10
 
 
-def test_paused_means_the_camera_is_not_looked_at() -> None:
+def test_session_paused_ignores_the_camera() -> None:
     trackers = [FakeTracker()]
     with running(tracker=lambda: trackers[0]) as engine:
-        seat, _ = admit(engine)
-        seat.paused = True
+        session, _ = admit(engine)
+        session.paused = True
         for _ in range(10):
-            seat.camera.put(arrival(255))
-            assert brightness(take(seat.outlet())) == 0
-        assert seat.phase == "paused" and trackers[0].seen == 0
-        seat.paused = False
-        seat.camera.put(arrival(255))
+            session.camera.put(received(255))
+            assert brightness(take(session.new_output())) == 0
+        assert session.phase == "paused" and trackers[0].seen == 0
+        session.paused = False
+        session.camera.put(received(255))
         until(lambda: trackers[0].seen == 1, "the camera again")
 
 
-def test_a_wish_to_calibrate_reaches_the_follower() -> None:
+def test_session_calibrate_reaches_the_tracker() -> None:
     trackers = [FakeTracker()]
     with running(tracker=lambda: trackers[0]) as engine:
-        seat, _ = admit(engine)
-        seat.calibrate()
+        session, _ = admit(engine)
+        session.calibrate()
         until(lambda: trackers[0].calibrated == 1, "calibration")
 
 
-def test_a_picture_is_prepared_and_swapped_while_frames_keep_coming() -> None:
+def test_engine_prepares_and_swaps_a_picture_while_frames_continue() -> None:
     with running(FakePipeline(size=32, prepare_delay=0.4)) as engine:
-        seat, _ = admit(engine)
-        out = seat.outlet()
+        session, _ = admit(engine)
+        out = session.new_output()
         take(out)
         coming = engine.prepare(Picture(np.full((8, 8, 4), (9, 99, 199, 255), np.uint8), "new"))
         frames = 0
@@ -178,11 +178,11 @@ def test_a_picture_is_prepared_and_swapped_while_frames_keep_coming() -> None:
             assert tuple(take(out).rgb[0, -1]) == (200, 100, 50)
             frames += 1
         assert frames > 5
-        seat.avatar = coming.result()
+        session.avatar = coming.result()
         until(lambda: tuple(take(out).rgb[0, -1]) == (9, 99, 199), "the new picture")
 
 
-def test_one_more_is_refused_until_somebody_leaves() -> None:
+def test_engine_refuses_a_session_until_another_leaves() -> None:
     with running(max_sessions=2) as engine:
         first, _ = admit(engine)
         admit(engine)
@@ -194,21 +194,21 @@ def test_one_more_is_refused_until_somebody_leaves() -> None:
         engine.leave(first)
         engine.leave(first)
         admit(engine)
-        assert engine.sessions == 2
+        assert engine.session_count == 2
 
 
-def test_what_ticks_take_decides_on_the_next_session() -> None:
+def test_engine_refuses_a_session_when_measured_ticks_are_too_slow() -> None:
     with running(FakePipeline(delay=0.2, size=32), min_fps=4.5) as engine:
-        seat, _ = admit(engine)
-        until(lambda: engine.drawn >= ENOUGH, "some draws")
+        session, _ = admit(engine)
+        until(lambda: engine.drawn >= MIN_DRAWS_PER_SIZE, "some draws")
         with pytest.raises(OverloadError):
             admit(engine)
-        assert (engine.sessions, engine.refused) == (1, 1)
-        engine.leave(seat)
-        admit(engine)  # alone, everybody has room
+        assert (engine.session_count, engine.refused) == (1, 1)
+        engine.leave(session)
+        admit(engine)  # the first session is always admitted
 
 
-def test_what_the_device_keeps_of_a_session_is_free_once_it_has_left() -> None:
+def test_engine_frees_the_stream_of_a_session_that_left() -> None:
     opened: list[weakref.ref[FakeStream]] = []
 
     class Keeping(FakePipeline):
@@ -219,20 +219,20 @@ def test_what_the_device_keeps_of_a_session_is_free_once_it_has_left() -> None:
 
     pipeline = Keeping(size=32)
     with running(pipeline) as engine:
-        seat, _ = admit(engine, (5, 5, 5))
-        take(seat.outlet())
+        session, _ = admit(engine, (5, 5, 5))
+        take(session.new_output())
         (stream,) = opened
         assert stream() is not None
-        engine.leave(seat)  # the seat itself is still held here, as a session holds it until its page has gone
+        engine.leave(session)  # `session` itself is still referenced here, as by the server until the page is gone
         until(lambda: stream() is None, "the stream's end")
         assert pipeline.closed == [(5, 5, 5)]
 
 
-def test_newcomers_and_leavers_stop_nobody() -> None:
-    pipeline = FakePipeline(delay=0.05, size=32)  # longer than motions are apart, so that ticks take everybody's
+def test_engine_continues_sessions_while_others_join_and_leave() -> None:
+    pipeline = FakePipeline(delay=0.05, size=32)  # longer than the time between motions, so that every tick draws all
     with running(pipeline) as engine:
-        seat, failures = admit(engine)
-        out = seat.outlet()
+        session, failures = admit(engine)
+        out = session.new_output()
         for number in range(10):
             other, none = admit(engine, (number, 0, 0))
             pipeline.batches.clear()
@@ -240,22 +240,22 @@ def test_newcomers_and_leavers_stop_nobody() -> None:
             engine.leave(other)
             take(out)
             assert not none
-        assert not failures and engine.sessions == 1
+        assert not failures and engine.session_count == 1
 
 
-def test_how_alike_sessions_are_served_and_what_was_dropped_is_known() -> None:
+def test_engine_reports_the_spread_and_the_drops_of_all_sessions() -> None:
     with running(FakePipeline(size=32)) as engine:
         assert engine.spread() == {"fps": {"min": 0, "max": 0}, "latency_ms": {"min": 0, "max": 0}}
-        seats = [admit(engine)[0] for _ in range(3)]
+        sessions = [admit(engine)[0] for _ in range(3)]
         until(lambda: engine.spread()["fps"]["min"] > 0, "everybody's rate")
         assert engine.spread()["fps"]["min"] <= engine.spread()["fps"]["max"]
-        assert all(seat.meter.percentiles("queue age")["p99"] >= 0 for seat in seats)
-        out = seats[0].outlet()
+        assert all(session.meter.percentiles("queue age")["p99"] >= 0 for session in sessions)
+        out = sessions[0].new_output()
         until(lambda: out.drops > 5, "drops")
-        engine.leave(seats[0])
-        assert engine.drops["out"] >= seats[0].drops["out"] > 5
+        engine.leave(sessions[0])
+        assert engine.drops["out"] >= sessions[0].drops["out"] > 5
         assert engine.drops.keys() == {"camera", "motion", "out"}
-        assert engine.seats == tuple(seats[1:])
+        assert engine.sessions == tuple(sessions[1:])
 
 
 NO_MEMORY = (
@@ -264,47 +264,47 @@ NO_MEMORY = (
 )
 
 
-def test_a_session_that_finds_no_memory_ends_alone() -> None:
+def test_engine_ends_only_the_session_without_device_memory() -> None:
     with running(FakePipeline(size=32, no_memory_on=(1, 1, 1))) as engine:
         good, no_failures = admit(engine)
         _, failures = admit(engine, (1, 1, 1))
-        until(lambda: bool(failures) and engine.sessions == 1, "the failure")
+        until(lambda: bool(failures) and engine.session_count == 1, "the failure")
         assert isinstance(failures[0], DeviceMemoryError) and str(failures[0]) == NO_MEMORY
-        take(good.outlet())
+        take(good.new_output())
         assert len(failures) == 1 and not no_failures
 
 
-def test_a_picture_that_finds_no_memory_ends_its_session_alone() -> None:
+def test_engine_ends_only_the_session_whose_new_picture_has_no_memory() -> None:
     with running(FakePipeline(size=32, no_memory_on=(1, 1, 1))) as engine:
         good, no_failures = admit(engine)
         other, failures = admit(engine, (2, 2, 2))
-        take(other.outlet())
+        take(other.new_output())
         other.avatar = FakeAvatar(32, 32, (1, 1, 1))
         until(lambda: bool(failures), "the failure")
         assert str(failures[0]) == NO_MEMORY
-        take(good.outlet())
+        take(good.new_output())
         assert not no_failures
 
 
-def test_an_upload_that_finds_no_memory_is_told_in_a_sentence() -> None:
+def test_engine_prepare_without_device_memory_raises_one_sentence() -> None:
     class Full(FakePipeline):
         def prepare(self, picture: Picture, points: object = None) -> FakeAvatar:
             raise torch.OutOfMemoryError("CUDA out of memory.")
 
     with running(Full(size=32)) as engine, pytest.raises(DeviceMemoryError) as caught:
-        engine.prepare(Picture(np.zeros((8, 8, 4), np.uint8), "new")).result(PATIENCE)
+        engine.prepare(Picture(np.zeros((8, 8, 4), np.uint8), "new")).result(TIMEOUT_S)
     assert str(caught.value) == (
         "The device has no memory left for another picture; choose one again when somebody has left."
     )
 
 
-def test_a_batch_for_which_there_is_no_memory_parts_with_the_newest() -> None:
+def test_engine_ends_the_newest_session_when_a_batch_has_no_memory() -> None:
     pipeline = FakePipeline(delay=0.05, size=32, most=2)
     with running(pipeline) as engine:
         stay = [admit(engine) for _ in range(2)]
-        outs = [seat.outlet() for seat, _ in stay]
+        outs = [session.new_output() for session, _ in stay]
         _, failures = admit(engine)
-        until(lambda: bool(failures) and engine.sessions == 2, "the failure")
+        until(lambda: bool(failures) and engine.session_count == 2, "the failure")
         assert str(failures[0]) == NO_MEMORY
         begun = len(pipeline.batches)
         until(lambda: 2 in pipeline.batches[begun:], "a batch of the others")
@@ -313,21 +313,21 @@ def test_a_batch_for_which_there_is_no_memory_parts_with_the_newest() -> None:
         assert not any(failed for _, failed in stay)
 
 
-def test_a_session_whose_picture_cannot_be_drawn_ends_alone() -> None:
+def test_engine_ends_only_the_session_that_cannot_be_drawn() -> None:
     with running(FakePipeline(size=32, fail_on=(1, 1, 1))) as engine:
         good, no_failures = admit(engine)
         bad, failures = admit(engine, (1, 1, 1))
-        out, broken = good.outlet(), bad.outlet()
+        out, broken = good.new_output(), bad.new_output()
         until(lambda: bool(failures), "the failure")
         assert str(failures[0]) == "Something broke in this session and it was closed; start it again."
         with pytest.raises(MailboxClosed):
-            broken.get(PATIENCE)
+            broken.get(TIMEOUT_S)
         for _ in range(5):
             take(out)
         assert len(failures) == 1 and not no_failures
 
 
-def test_a_session_whose_tracking_breaks_ends_alone_and_closes_its_follower() -> None:
+def test_engine_ends_only_the_session_whose_tracker_fails_and_closes_it() -> None:
     trackers = [FakeTracker(), FakeTracker(fail_at=2)]
     unused = iter(trackers)
     with running(tracker=lambda: next(unused)) as engine:
@@ -335,15 +335,15 @@ def test_a_session_whose_tracking_breaks_ends_alone_and_closes_its_follower() ->
         until(lambda: trackers[0].idled > 0, "the first tracker's start")
         bad, failures = admit(engine)
         while not failures:
-            bad.camera.put(arrival())
+            bad.camera.put(received())
             time.sleep(0.005)
         assert isinstance(failures[0], SessionError) and trackers[1].closed == 1
-        take(good.outlet())
+        take(good.new_output())
         assert not no_failures
     assert trackers[0].closed == 1
 
 
-def test_watchers_see_the_newest_session() -> None:
+def test_watchers_receive_the_newest_session() -> None:
     with running() as engine:
         watcher = engine.watch()
         admit(engine, (10, 10, 10))
@@ -354,41 +354,44 @@ def test_watchers_see_the_newest_session() -> None:
         until(lambda: take(watcher).rgb[0, -1, 0] == 10, "the first session again")
         engine.unwatch(watcher)
         with pytest.raises(MailboxClosed):
-            watcher.get(PATIENCE)
+            watcher.get(TIMEOUT_S)
 
 
-def test_a_frame_hook_gets_the_camera_picture_that_the_frame_follows() -> None:
+def test_frame_hook_gets_the_camera_picture_of_its_frame() -> None:
     def hook(camera: CameraFrame, avatar: AvatarFrame) -> AvatarFrame:
         avatar.rgb[:4] = camera.rgb[0, 0]
         return avatar
 
     with running(frame_hook=hook) as engine:
-        seat, _ = admit(engine)
-        seat.camera.put(arrival(77))
-        out = seat.outlet()
+        session, _ = admit(engine)
+        session.camera.put(received(77))
+        out = session.new_output()
         until(lambda: abs(int(take(out).rgb[0, 0, 0]) - 77) < 3, "the strip")
 
 
 @pytest.mark.parametrize("hooked", [False, True])
-def test_only_for_a_hook_is_a_camera_picture_kept(hooked: bool) -> None:
+def test_session_keeps_camera_pictures_only_for_a_frame_hook(hooked: bool) -> None:
     engine = Engine(FakePipeline(), FakeTracker, frame_hook=(lambda camera, avatar: avatar) if hooked else None)
-    seat, _ = admit(engine)  # the engine's thread never starts: motions stay where they are
-    until(lambda: len(seat.moves) == 1, "an idle motion")
-    seat.camera.put(arrival(255))
-    until(lambda: (move := seat.moves.get(PATIENCE)) is not None and move.tracked.phase == "live", "a tracked one")
-    seat.camera.put(arrival(255))
-    move = seat.moves.get(PATIENCE)
-    assert move is not None and (move.camera is not None) == hooked
-    engine.leave(seat)
-    seat.join()
-    assert len(seat.moves) == len(seat.camera) == 0
+    session, _ = admit(engine)  # the engine's thread never starts, so motions stay in the mailbox
+    until(lambda: len(session.motions) == 1, "an idle motion")
+    session.camera.put(received(255))
+    until(
+        lambda: (pending := session.motions.get(TIMEOUT_S)) is not None and pending.tracked.phase == "live",
+        "a tracked one",
+    )
+    session.camera.put(received(255))
+    pending = session.motions.get(TIMEOUT_S)
+    assert pending is not None and (pending.camera is not None) == hooked
+    engine.leave(session)
+    session.join()
+    assert len(session.motions) == len(session.camera) == 0
     engine.close()
 
 
-def test_after_close_nothing_begins() -> None:
+def test_engine_refuses_everything_after_close() -> None:
     with running() as engine:
         watcher = engine.watch()
-        seat, _ = admit(engine)
+        session, _ = admit(engine)
     for begin in (
         lambda: admit(engine),
         engine.watch,
@@ -396,4 +399,4 @@ def test_after_close_nothing_begins() -> None:
     ):
         with pytest.raises(EngineClosedError, match=r"^The server is shutting down; start it again to go on\.$"):
             begin()
-    assert watcher.closed and seat.camera.closed
+    assert watcher.closed and session.camera.closed

@@ -132,7 +132,7 @@ async def test_twenty_sessions_leave_nothing_behind() -> None:
 
         for _ in range(3):  # what is made once: executors, codecs' tables
             await stay()
-        await settles(lambda: server.engine.sessions == 0)
+        await settles(lambda: server.engine.session_count == 0)
         threads, tasks = threading.active_count(), len(asyncio.all_tasks())
         for _ in range(20):
             await stay()
@@ -142,7 +142,7 @@ async def test_twenty_sessions_leave_nothing_behind() -> None:
             lambda: (asyncio.all_tasks(), [thread.name for thread in threading.enumerate()]),
         )
         await settles(lambda: not busy_threads() and not remains(), lambda: (busy_threads(), remains()))
-        assert server.engine.sessions == 0 and not server.conversations.sessions and not len(server.conversations)
+        assert server.engine.session_count == 0 and not server.conversations.sessions and not len(server.conversations)
 
 
 def busy_threads() -> list[str]:
@@ -151,7 +151,7 @@ def busy_threads() -> list[str]:
 
 
 def remains() -> list[object]:
-    return [one for one in gc.get_objects() if type(one) in (sessions.Session, sessions.Seat, sessions.Peer)]
+    return [one for one in gc.get_objects() if type(one) in (sessions.Session, sessions.EngineSession, sessions.Peer)]
 
 
 async def test_one_more_is_told_so_and_may_try_again() -> None:
@@ -170,7 +170,7 @@ async def test_one_more_is_told_so_and_may_try_again() -> None:
                 "--max-sessions.",
                 "fatal": False,
             }
-        await settles(lambda: server.engine.sessions == 0)
+        await settles(lambda: server.engine.session_count == 0)
         await second.start(FakeCamera())
         await second.wait_for_frames(2)
 
@@ -192,7 +192,7 @@ async def test_one_too_many_for_the_machine_is_told_so_and_those_who_are_live_go
             "and it keeps to 4.5; try again later or start it with a smaller --min-fps."
         )
         await first.wait_for_frames(3)
-        assert server.engine.sessions == 1
+        assert server.engine.session_count == 1
 
 
 async def test_a_session_without_device_memory_is_told_and_the_others_go_on() -> None:
@@ -214,7 +214,7 @@ async def test_a_session_without_device_memory_is_told_and_the_others_go_on() ->
         assert error in FIXTURE["server"]
         await asyncio.wait_for(bad.closed.wait(), MESSAGE_TIMEOUT_S)
         await good.wait_for_frames(5)
-        assert server.engine.sessions == 1
+        assert server.engine.session_count == 1
 
 
 async def test_a_camera_that_is_unplugged_and_comes_back() -> None:
@@ -242,7 +242,7 @@ async def test_a_new_offer_replaces_the_connection_and_keeps_the_seat() -> None:
             await page.start(FakeCamera(brightness))
             await until_brightness(page, brightness)
             await page.drop_peer()
-        assert server.engine.sessions == 1
+        assert server.engine.session_count == 1
         assert len(server.conversations.sessions) == 1
 
 
@@ -274,7 +274,7 @@ async def test_a_peer_that_never_sends_media_is_told_and_let_go(monkeypatch: pyt
             "No camera picture arrived within 1 seconds; check camera and network and start again."
         )
         await asyncio.wait_for(page.closed.wait(), MESSAGE_TIMEOUT_S)
-        await settles(lambda: server.engine.sessions == 0)
+        await settles(lambda: server.engine.session_count == 0)
 
 
 OFFER = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"
@@ -435,7 +435,7 @@ async def test_a_session_that_breaks_is_told_and_the_others_go_on() -> None:
         assert error["fatal"]
         await asyncio.wait_for(bad.closed.wait(), MESSAGE_TIMEOUT_S)
         await good.wait_for_frames(10)
-        assert server.engine.sessions == 1
+        assert server.engine.session_count == 1
 
 
 async def test_a_viewer_sees_the_newest_session_and_takes_no_seat() -> None:
@@ -449,7 +449,7 @@ async def test_a_viewer_sees_the_newest_session_and_takes_no_seat() -> None:
         await page.hello()
         await page.start(FakeCamera(180))
         await until_brightness(viewer, 180)
-        assert server.engine.sessions == 1
+        assert server.engine.session_count == 1
         await viewer.close()
         await settles(lambda: not server.engine._watchers)
         await page.wait_for_frames(3)
@@ -491,7 +491,7 @@ async def test_the_server_says_goodbye() -> None:
         await server.close()
         await page.receive("bye", reason="The server is shutting down; start it again to go on.")
         await asyncio.wait_for(page.closed.wait(), MESSAGE_TIMEOUT_S)
-        assert server.engine.sessions == 0
+        assert server.engine.session_count == 0
 
 
 async def test_bye_gives_the_seat_back() -> None:
@@ -501,4 +501,4 @@ async def test_bye_gives_the_seat_back() -> None:
         await page.wait_for_frames(2)
         await page.send(type="bye")
         await asyncio.wait_for(page.closed.wait(), MESSAGE_TIMEOUT_S)
-        await settles(lambda: server.engine.sessions == 0)
+        await settles(lambda: server.engine.session_count == 0)
