@@ -36,13 +36,13 @@ from models.geometry.retarget import Pose
 from models.geometry.rig import Rig
 from streamer.errors import KagamiError
 from streamer.frames import AvatarFrame
+from streamer.generation.device import choose_device
 from streamer.generation.factory import came_along
 from streamer.generation.generator import Generator
 from streamer.generation.onnx_generator import OnnxGenerator
 from streamer.generation.pipeline import Avatar, FrameRequest, Stream
 from streamer.generation.precision import best_precision, dtype_of
 from streamer.generation.torch_generator import TorchGenerator
-from streamer.launch import choose_device
 from streamer.options import PRECISIONS, Precision
 from streamer.rigging.picture import load_picture
 from streamer.rigging.rigger import make_rig

@@ -28,8 +28,8 @@ from benchmarks.streaming.report import Window, machine_lines, percentiles
 from benchmarks.streaming.webrtc_client import load_clip
 from streamer.engine.engine import Engine
 from streamer.errors import KagamiError
+from streamer.generation.device import choose_device
 from streamer.generation.pipeline import Avatar, AvatarPipeline, Controls
-from streamer.launch import choose_device
 from streamer.rigging.picture import load_picture
 from streamer.runtime.meter import QUANTILES, QUEUE_AGE, pooled
 from streamer.runtime.native_logs import quiet_natives

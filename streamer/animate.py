@@ -5,29 +5,32 @@ python -m streamer.animate --ref avatar.png --drive talking.mp4 --out avatar_tal
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-import torch
+from msgspec import Meta
 from tqdm import tqdm
 
-from streamer.errors import KagamiError
+from streamer import flags
+from streamer.errors import KagamiError, SettingsError
 from streamer.files.prefetch import ahead
 from streamer.files.video_reader import VideoError, VideoReader
 from streamer.files.video_writer import recording
+from streamer.flags import Flag
 from streamer.frames import AvatarFrame, CameraFrame
+from streamer.generation.device import choose_device
 from streamer.generation.pipeline import Avatar, AvatarPipeline, Controls, FrameRequest
-from streamer.options import BACKGROUNDS, Background, GeneratorKind
+from streamer.options import Background, parse_colour
 from streamer.rigging.picture import load_picture
 from streamer.rigging.points import Points
 from streamer.runtime.native_logs import quiet_natives
+from streamer.settings import PICTURE, Checkpoint, Colour, Device, Generator, PointsFile, Size, Smooth, Steps
 from streamer.tracking.calibration import Calibration, middle
 from streamer.tracking.motion import Motion
 from streamer.tracking.motion_extractor import MotionExtractor
@@ -35,6 +38,8 @@ from streamer.tracking.presence import Presence
 from streamer.tracking.smoothing import smooth_both_ways
 
 NeutralKind = Literal["first", "auto"]
+FILES, MOTION = "files", "motion"  # headings of --help beside those of the settings
+STRENGTH = Meta(ge=0, le=2)
 Watch = Callable[[Iterable[AvatarFrame], int], Iterable[AvatarFrame]]
 
 
@@ -44,23 +49,41 @@ class NoDriverError(KagamiError):
     code = "no-driver"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Job:
-    """One file to make; the fields are the flags of the command line."""
+    """One file to make; each field is one flag of the command line."""
 
-    ref: Path
-    drive: Path
-    out: Path
-    size: int = 512
-    alpha: bool = False
-    generator: GeneratorKind = "dit"
-    checkpoint: Path | None = None
-    steps: int = 1
-    device: str = "cpu"
-    points: Path | None = None
-    controls: Controls = field(default_factory=lambda: Controls(mirror=False))
-    smooth: bool = True
-    neutral: NeutralKind = "first"
+    ref: Annotated[Path, Flag("the picture: PNG, JPEG or WebP", FILES, "FILE")]
+    drive: Annotated[Path, Flag("the video of the driver", FILES, "FILE")]
+    out: Annotated[Path, Flag("what to write: .mp4, .webm, .mov, or a folder name for PNGs", FILES, "PATH")]
+    alpha: Annotated[bool, Flag("transparent background: .webm, .mov (ProRes 4444) or PNGs", FILES)] = False
+
+    points: PointsFile = None
+    background: Annotated[Background, Flag("what stands behind the character", PICTURE)] = "original"
+    colour: Colour = "#00b140"
+
+    head: Annotated[float, STRENGTH, Flag("strength of head motion, 0 to 2", MOTION)] = 1.0
+    face: Annotated[float, STRENGTH, Flag("strength of facial motion, 0 to 2", MOTION)] = 1.0
+    body: Annotated[float, STRENGTH, Flag("strength of body motion, 0 to 2", MOTION)] = 1.0
+    light: Annotated[float, STRENGTH, Flag("strength of the light on the driver's face, 0 to 2", MOTION)] = 1.0
+    teeth: Annotated[bool, Flag("make up teeth and tongue instead of drawing the driver's", MOTION)] = True
+    mirror: Annotated[bool, Flag("move as in a mirror", MOTION)] = False
+    neutral: Annotated[NeutralKind, Flag("the neutral face: the first, or the calmest", MOTION)] = "first"
+    smooth: Smooth = True
+
+    generator: Generator = "dit"
+    device: Device = "auto"
+    size: Size = 512
+    steps: Steps = 1
+    checkpoint: Checkpoint = None
+
+    @property
+    def controls(self) -> Controls:
+        """The same controls that a person has live."""
+        return Controls(
+            self.head, self.face, self.body, self.light, self.teeth, self.mirror,
+            "transparent" if self.alpha else self.background, parse_colour(self.colour),
+        )  # fmt: skip
 
 
 def animate(job: Job, note: Callable[[str], None], watch: Watch) -> int:
@@ -74,7 +97,7 @@ def animate(job: Job, note: Callable[[str], None], watch: Watch) -> int:
     if job.out.exists() and any(job.out.samefile(path) for path in (job.ref, job.drive) if path.exists()):
         raise VideoError(f"{job.out} is also an input: choose another --out.")
     with VideoReader(job.drive) as reader, recording(job.out, reader.rate, job.alpha, job.drive) as out:
-        pipeline = AvatarPipeline(job.generator, job.device, job.size, job.checkpoint, steps=job.steps)
+        pipeline = AvatarPipeline(job.generator, choose_device(job.device), job.size, job.checkpoint, steps=job.steps)
         avatar = pipeline.prepare(picture, points)
         for sentence in avatar.notes:
             note(sentence)
@@ -132,7 +155,7 @@ def find_neutral(motions: Iterator[Motion], kind: NeutralKind, passed: list[Moti
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line; the exit status."""
-    job = _job(argv)
+    job = read_job(argv)
     began = time.monotonic()
 
     def watch(frames: Iterable[AvatarFrame], expected: int) -> Iterable[AvatarFrame]:
@@ -151,76 +174,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _job(argv: Sequence[str] | None) -> Job:
-    parser = argparse.ArgumentParser(
-        prog="python -m streamer.animate",
-        description="Let a picture make the motion of a video: every frame, with the video's frame rate and sound.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+def read_job(arguments: Sequence[str] | None) -> Job:
+    """The job of a command line (default: sys.argv). argparse exits on flags that are unknown or out of range."""
+    parser = flags.make_parser(
+        Job,
+        "python -m streamer.animate",
+        "Let a picture make the motion of a video: every frame, with the video's frame rate and sound.",
     )
-    add = parser.add_argument
-    add("--ref", type=Path, required=True, help="the picture: PNG, JPEG or WebP")
-    add("--drive", type=Path, required=True, help="the video of the driver")
-    add("--out", type=Path, required=True, help="what to write: .mp4, .webm, .mov, or a folder name for PNGs")
-    add("--size", type=_between(128, 1024, int), default=512, help="longest side of the output, pixels")
-    add("--alpha", action="store_true", help="transparent background: .webm, .mov (ProRes 4444) or PNGs")
-    add("--background", choices=BACKGROUNDS, default="original", help="what stands behind the character")
-    add("--colour", type=_colour, default="#00b140", metavar="#RRGGBB", help="for --background colour")
-    add("--head", type=_between(0, 2), default=1.0, help="strength of head motion, 0 to 2")
-    add("--face", type=_between(0, 2), default=1.0, help="strength of facial motion, 0 to 2")
-    add("--body", type=_between(0, 2), default=1.0, help="strength of body motion, 0 to 2")
-    add("--light", type=_between(0, 2), default=1.0, help="strength of the light on the driver's face, 0 to 2")
-    add("--no-teeth", action="store_true", help="make up teeth and tongue instead of drawing the driver's")
-    add("--mirror", action="store_true", help="move as in a mirror")
-    add("--neutral", choices=("first", "auto"), default="first", help="the neutral face: the first, or the calmest")
-    add("--no-smooth", action="store_true", help="do not smooth the motion")
-    add("--points", type=Path, help="JSON file of hand-placed points, for pictures in which no face is found")
-    add("--generator", choices=("dit", "geometry"), default="dit", help="the network, or the geometric warp alone")
-    add("--checkpoint", type=Path, help="weights of the network, if not the ones that came along")
-    add("--steps", type=_between(1, 16, int), default=1, help="steps of the network for a frame; more take longer")
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where the network runs")
-    given = parser.parse_args(argv)
-    background: Background = "transparent" if given.alpha else given.background
-    device = given.device if given.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    controls = Controls(
-        given.head, given.face, given.body, given.light, not given.no_teeth, given.mirror, background, given.colour
-    )
-    return Job(
-        ref=given.ref,
-        drive=given.drive,
-        out=given.out,
-        size=given.size,
-        alpha=given.alpha,
-        generator=given.generator,
-        checkpoint=given.checkpoint,
-        steps=given.steps,
-        device=device,
-        points=given.points,
-        controls=controls,
-        smooth=not given.no_smooth,
-        neutral=given.neutral,
-    )
-
-
-def _between(low: float, high: float, kind: type[float] = float) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = None
-        if value is None or not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {low} to {high}")
-        return value
-
-    return parse
-
-
-def _colour(text: str) -> tuple[int, int, int]:
-    digits = text.removeprefix("#")
     try:
-        red, green, blue = bytes.fromhex(digits)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a colour like #00b140") from error
-    return red, green, blue
+        return Job(**flags.check_all(Job, flags.parse(parser, arguments)))
+    except SettingsError as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ import torch
 
 from kernels.backend import compiled_anew
 from streamer.engine.engine import Engine, FrameHook
-from streamer.errors import SettingsError
 from streamer.frames import AvatarFrame
+from streamer.generation.device import choose_device
 from streamer.generation.pipeline import AvatarPipeline
 from streamer.rigging.picture import load_picture
 from streamer.rigging.rigger import Points
@@ -70,17 +70,6 @@ def launch(settings: Settings, listening: socket.socket, say: Say, frame_hook: F
             feed.join()
         if camera is not None:
             camera.close()
-
-
-def choose_device(wanted: str) -> str:
-    """A torch device name. Raises SettingsError where CUDA is wanted and missing."""
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise SettingsError(
-            "No CUDA device is usable here; choose --device cpu or install the driver and the [cuda] extra."
-        )
-    if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return wanted
 
 
 def feed_output(engine: Engine, output: Output, width: int, height: int) -> threading.Thread:

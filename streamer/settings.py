@@ -1,122 +1,158 @@
-"""Everything a person can set: one frozen dataclass, filled from flags, a TOML file and the environment, in that
-order of weight.
+"""Everything a person can set: one frozen dataclass, filled from flags, a TOML file and the environment, in that order
+of weight.
 
-Each field of `Settings` is one flag and one TOML key; name, default, range and help stand once, at the field.
+Each field of `Settings` is one flag and one TOML key. Annotations that `streamer.animate` shares have names, below.
 """
 
-# ruff: noqa: RUF009 - `_setting` makes a field, as `field` does
 from __future__ import annotations
 
 import argparse
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from msgspec import Meta
+
+from streamer import flags
 from streamer.errors import SettingsError
-from streamer.options import (
-    BACKGROUNDS,
-    CODECS,
-    GENERATOR_KINDS,
-    PRECISIONS,
-    Background,
-    Codec,
-    GeneratorKind,
-    Precision,
-    parse_colour,
-)
+from streamer.flags import Flag
+from streamer.options import Background, Codec, GeneratorKind, Precision, parse_colour
 
 TOKEN_VARIABLE = "KAGAMI_TOKEN"
 TURN_PASSWORD_VARIABLE = "KAGAMI_TURN_PASSWORD"
 SECRETS = {"token": TOKEN_VARIABLE, "turn_password": TURN_PASSWORD_VARIABLE}
+MIN_SECRET_LENGTH = 8
+
+PICTURE, DRAWING, SERVER, NETWORK, LIMITS = "picture", "drawing", "server", "network", "limits"
 
 
-def _setting(
-    default: Any,
-    help: str,
-    *,
-    kind: type = str,
-    choices: tuple[str, ...] = (),
-    low: float | None = None,
-    high: float | None = None,
-    many: bool = False,
-    const: str | None = None,
-    off: bool = False,
-    metavar: str | None = None,
-) -> Any:
-    """A field and all that its flag needs. off: the flag is spelled `--no-NAME`. const: value of the flag given
-    bare.
-    """
-    meta = dict(
-        help=help, kind=kind, choices=choices, low=low, high=high, many=many, const=const, off=off, metavar=metavar
-    )
-    return field(default=default, metadata=meta)
+def _colour(_place: str, text: str) -> str:
+    try:
+        parse_colour(text)
+    except ValueError as error:
+        raise SettingsError(f"The colour {error}; write for example #00b140.") from error
+    return text
+
+
+def _secret(place: str, text: str) -> str:
+    if len(text) < MIN_SECRET_LENGTH:
+        raise SettingsError(f"{place} is shorter than {MIN_SECRET_LENGTH} characters; choose a longer word.")
+    return text
+
+
+def _origin(place: str, text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise SettingsError(f"{place} is '{text}'; it must look like https://HOST or https://HOST:PORT.")
+    return text.rstrip("/")
+
+
+def _stun(place: str, text: str) -> str:
+    return _ice_server("stun", place, text)
+
+
+def _turn(place: str, text: str) -> str:
+    return _ice_server("turn", place, text)
+
+
+def _ice_server(scheme: str, place: str, text: str) -> str:
+    if not text.startswith((f"{scheme}:", f"{scheme}s:")):
+        raise SettingsError(f"{place} is '{text}'; it must look like {scheme}:HOST:PORT.")
+    return text
+
+
+PointsFile = Annotated[
+    Path | None, Flag("JSON file of hand-placed points, for pictures in which no face is found", PICTURE, "FILE")
+]
+Size = Annotated[int, Meta(ge=128, le=1024), Flag("longest side of the avatar video, pixels", DRAWING)]
+Generator = Annotated[GeneratorKind, Flag("what draws: the network, or the geometric warp alone", DRAWING)]
+Device = Annotated[Literal["auto", "cpu", "cuda"], Flag("where the network runs", DRAWING)]
+Checkpoint = Annotated[Path | None, Flag("weights of the network, if not the ones that came along", DRAWING, "FILE")]
+Steps = Annotated[int, Meta(ge=1, le=16), Flag("steps of the network for a frame; more take longer", DRAWING)]
+Smooth = Annotated[bool, Flag("do not smooth the motion", PICTURE)]
+Colour = Annotated[str, Flag("background colour for --background colour", PICTURE, "#RRGGBB", rule=_colour)]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What `run_server.py` runs with. Raises SettingsError from the functions below, never from here."""
+    """What `run_server.py` runs with; the annotations say what each field means. Checked by the functions below."""
 
-    ref: Path = _setting(
-        Path("assets/avatar.png"), "the picture to animate: PNG, JPEG or WebP", kind=Path, metavar="FILE"
-    )
-    points: Path | None = _setting(
-        None, "JSON file of hand-placed points, for pictures in which no face is found", kind=Path, metavar="FILE"
-    )
-    host: str = _setting("127.0.0.1", "address to listen on; 0.0.0.0 for the whole network", metavar="ADDRESS")
-    port: int = _setting(8080, "port to listen on; 0 takes a free one", kind=int, low=0, high=65535)
-    device: str = _setting("auto", "where the network runs", choices=("auto", "cpu", "cuda"))
-    size: int = _setting(512, "longest side of the avatar video, pixels", kind=int, low=128, high=1024)
-    generator: GeneratorKind = _setting(
-        "dit", "what draws: the network, or the geometric warp alone", choices=GENERATOR_KINDS
-    )
-    steps: int = _setting(1, "steps of the network for a frame; more take longer", kind=int, low=1, high=16)
-    precision: Precision | None = _setting(
-        None, "numbers that the network computes in on a GPU, if not the best of the device",
-        choices=PRECISIONS,
-    )  # fmt: skip
-    checkpoint: Path | None = _setting(
-        None, "weights of the network, if not the ones that came along", kind=Path, metavar="FILE"
-    )
-    max_sessions: int = _setting(4, "people served at once; one more is refused", kind=int, low=1, high=256)
-    min_fps: float = _setting(
-        12.0, "one person more is refused when everybody would fall below so many frames a second; 0 refuses nobody",
-        kind=float, low=0, high=60,
-    )  # fmt: skip
-    fps: float = _setting(30.0, "most avatar frames a second", kind=float, low=1, high=60)
-    codec: Codec = _setting("auto", "video codec; auto takes what the browser likes best", choices=CODECS)
-    bitrate: float = _setting(3.0, "most megabits a second of avatar video", kind=float, low=0.2, high=20)
-    body: bool = _setting(True, "do not follow shoulders, arms and hands (saves time)", kind=bool, off=True)
-    smooth: bool = _setting(True, "do not smooth the motion", kind=bool, off=True)
-    mirror: bool = _setting(True, "start with the avatar not mirrored", kind=bool, off=True)
-    background: Background = _setting("original", "background at the start", choices=BACKGROUNDS)
-    colour: str = _setting("#00b140", "background colour for --background colour", metavar="#RRGGBB")
-    virtual_camera: str | None = _setting(
-        None, "also write the newest session to a virtual camera (OBS), of this name if given", const="", metavar="NAME"
-    )
-    stun: tuple[str, ...] = _setting((), "STUN server, stun:HOST:PORT; may be repeated", many=True, metavar="URL")
-    turn: tuple[str, ...] = _setting((), "TURN server, turn:HOST:PORT; may be repeated", many=True, metavar="URL")
-    turn_user: str | None = _setting(None, "user name for the TURN servers", metavar="NAME")
-    turn_password: str | None = _setting(
-        None, f"password for the TURN servers (better in the environment: {TURN_PASSWORD_VARIABLE})", metavar="WORD"
-    )
-    token: str | None = _setting(
-        None, f"word that the page must know (better in the environment: {TOKEN_VARIABLE})", metavar="WORD"
-    )
-    allow_origin: tuple[str, ...] = _setting(
-        (), "further address under which the page may be opened, https://HOST[:PORT]; may be repeated", many=True,
-        metavar="ORIGIN",
-    )  # fmt: skip
-    max_upload_mb: float = _setting(
-        20.0, "largest picture that the page may upload, megabytes", kind=float, low=0.1, high=200
-    )
-    log_level: str = _setting("warning", "how much to log", choices=("debug", "info", "warning", "error"))
+    ref: Annotated[Path, Flag("the picture to animate: PNG, JPEG or WebP", PICTURE, "FILE")] = Path("assets/avatar.png")
+    points: PointsFile = None
+    background: Annotated[Background, Flag("background at the start", PICTURE)] = "original"
+    colour: Colour = "#00b140"
+    mirror: Annotated[bool, Flag("start with the avatar not mirrored", PICTURE)] = True
+    body: Annotated[bool, Flag("do not follow shoulders, arms and hands (saves time)", PICTURE)] = True
+    smooth: Smooth = True
+    virtual_camera: Annotated[
+        str | None,
+        Flag(
+            "also write the newest session to a virtual camera (OBS), of this name if given", PICTURE, "NAME", bare=""
+        ),
+    ] = None
+
+    generator: Generator = "dit"
+    device: Device = "auto"
+    size: Size = 512
+    fps: Annotated[float, Meta(ge=1, le=60), Flag("most avatar frames a second", DRAWING)] = 30.0
+    steps: Steps = 1
+    checkpoint: Checkpoint = None
+    precision: Annotated[
+        Precision | None, Flag("numbers that the network computes in on a GPU, if not the best of the device", DRAWING)
+    ] = None
+
+    host: Annotated[str, Flag("address to listen on; 0.0.0.0 for the whole network", SERVER, "ADDRESS")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535), Flag("port to listen on; 0 takes a free one", SERVER)] = 8080
+    token: Annotated[
+        str | None,
+        Flag(
+            f"word that the page must know (better in the environment: {TOKEN_VARIABLE})", SERVER, "WORD", rule=_secret
+        ),
+    ] = None
+    allow_origin: Annotated[
+        tuple[str, ...],
+        Flag(
+            "further address under which the page may be opened, https://HOST[:PORT]; may be repeated", SERVER,
+            "ORIGIN", rule=_origin,
+        ),
+    ] = ()  # fmt: skip
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Flag("how much to log", SERVER)] = "warning"
+
+    codec: Annotated[Codec, Flag("video codec; auto takes what the browser likes best", NETWORK)] = "auto"
+    bitrate: Annotated[float, Meta(ge=0.2, le=20), Flag("most megabits a second of avatar video", NETWORK)] = 3.0
+    stun: Annotated[
+        tuple[str, ...], Flag("STUN server, stun:HOST:PORT; may be repeated", NETWORK, "URL", rule=_stun)
+    ] = ()
+    turn: Annotated[
+        tuple[str, ...], Flag("TURN server, turn:HOST:PORT; may be repeated", NETWORK, "URL", rule=_turn)
+    ] = ()
+    turn_user: Annotated[str | None, Flag("user name for the TURN servers", NETWORK, "NAME")] = None
+    turn_password: Annotated[
+        str | None,
+        Flag(
+            f"password for the TURN servers (better in the environment: {TURN_PASSWORD_VARIABLE})", NETWORK, "WORD",
+            rule=_secret,
+        ),
+    ] = None  # fmt: skip
+
+    max_sessions: Annotated[int, Meta(ge=1, le=256), Flag("people served at once; one more is refused", LIMITS)] = 4
+    min_fps: Annotated[
+        float, Meta(ge=0, le=60),
+        Flag(
+            "one person more is refused when everybody would fall below so many frames a second; 0 refuses nobody",
+            LIMITS,
+        ),
+    ] = 12.0  # fmt: skip
+    max_upload_mb: Annotated[
+        float, Meta(ge=0.1, le=200), Flag("largest picture that the page may upload, megabytes", LIMITS)
+    ] = 20.0
 
     @property
     def colour_rgb(self) -> tuple[int, int, int]:
-        """`colour` as three numbers 0..255."""
+        """`colour` as red, green and blue, 0..255."""
         return parse_colour(self.colour)
 
     @property
@@ -126,124 +162,55 @@ class Settings:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line of `run_server.py`. Values left out are absent from its result, so that the file can speak."""
-    parser = argparse.ArgumentParser(
-        prog="run_server.py",
-        description="Kagami: a picture that makes your face, live. Start it, open the page, allow the camera.",
-        argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
+    """The command line of `run_server.py`. Flags that are not given are absent from its result."""
+    parser = flags.make_parser(
+        Settings,
+        "run_server.py",
+        "Kagami: a picture that makes your face, live. Start it, open the page, allow the camera.",
     )
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="TOML file with the same settings; flags win over it"
     )
-    for spec in fields(Settings):
-        meta = spec.metadata
-        flag = "--" + ("no-" if meta["off"] else "") + spec.name.replace("_", "-")
-        default = "" if meta["off"] or spec.default in (None, ()) else f" ({spec.default})"
-        if meta["off"]:
-            parser.add_argument(flag, dest=spec.name, action="store_false", help=meta["help"])
-            continue
-        options: dict[str, Any] = {"dest": spec.name, "help": meta["help"] + default, "metavar": meta["metavar"]}
-        if meta["choices"]:
-            options.update(choices=meta["choices"], metavar=None)
-        elif meta["kind"] in (int, float):
-            options.update(type=meta["kind"], metavar=meta["metavar"] or "N")
-        if meta["const"] is not None:
-            options.update(nargs="?", const=meta["const"])
-        if meta["many"]:
-            options.update(action="append")
-        parser.add_argument(flag, **options)
+    parser.add_argument("--version", action="version", version=f"Kagami {_version()}")
     return parser
 
 
 def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings of a command line (default: sys.argv). Raises SettingsError; argparse itself exits on unknown
-    flags.
+    """The settings of a command line (default: sys.argv), a TOML file that it names, and the environment.
+
+    Raises SettingsError; argparse itself exits on unknown flags.
     """
-    given = vars(make_parser().parse_args(arguments))
-    config: Path | None = given.pop("config", None)
-    values: dict[str, Any] = {
-        name: environment[variable] for name, variable in SECRETS.items() if environment.get(variable)
+    flagged = flags.parse(make_parser(), arguments)
+    _, config = flagged.pop("config", ("", None))
+    given: dict[str, tuple[str, Any]] = {
+        name: (variable, environment[variable]) for name, variable in SECRETS.items() if environment.get(variable)
     }
     if config is not None:
-        values.update(_read_file(config))
-    values.update({name: (f"--{_flag(name)}", value) for name, value in given.items()})
-    return Settings(
-        **{spec.name: _check(spec.name, values[spec.name]) for spec in fields(Settings) if spec.name in values}
-    )
+        given |= _read_file(config)
+    return Settings(**flags.check_all(Settings, given | flagged))
 
 
-def _read_file(path: Path) -> dict[str, Any]:
+def _read_file(path: Path) -> dict[str, tuple[str, Any]]:
+    """What a TOML file gives, by field: place for sentences, and value. Raises SettingsError."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"Cannot read {path} ({error.strerror}); give --config an existing TOML file.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML ({error}); correct it.") from error
-    known = {spec.name for spec in fields(Settings)}
-    values = {}
+    known = {option.name for option in flags.options_of(Settings)}
+    given: dict[str, tuple[str, Any]] = {}
     for key, value in table.items():
         name = key.replace("-", "_")
         if name not in known:
             raise SettingsError(f"{path} sets '{key}', which does not exist; run_server.py --help lists the settings.")
-        values[name] = (f"'{key}' in {path}", value)
-        if name in ("ref", "points") and isinstance(value, str):  # a file means its own folder
-            values[name] = (values[name][0], str(path.parent / value))
-    return values
+        beside = name in ("ref", "points") and isinstance(value, str)  # relative to the folder of the TOML file
+        given[name] = (f"'{key}' in {path}", str(path.parent / value) if beside else value)
+    return given
 
 
-def _flag(name: str) -> str:
-    return name.replace("_", "-")
-
-
-def _check(name: str, given: Any) -> Any:
-    """The value of the right type, or a sentence. given: (where it was written, value), or a bare string of the
-    environment.
-    """
-    where, value = given if isinstance(given, tuple) else (SECRETS[name], given)
-    spec = next(spec for spec in fields(Settings) if spec.name == name)
-    assert spec.default is not MISSING
-    meta, kind = spec.metadata, spec.metadata["kind"]
-    if meta["many"]:
-        values = [value] if isinstance(value, str) else value
-        if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
-            raise SettingsError(f"{where} is {value!r}; it must be text or a list of texts.")
-        return tuple(_check_text(name, where, v) for v in values)
-    if kind is bool or isinstance(value, bool):
-        if not (kind is bool and isinstance(value, bool)):
-            raise SettingsError(f"{where} is {value!r}; it must be {_describe(kind)}.")
-        return value
-    if kind is float and isinstance(value, int):
-        value = float(value)
-    if kind in (int, float):
-        if not isinstance(value, kind) or not meta["low"] <= value <= meta["high"]:
-            raise SettingsError(
-                f"{where} is {value}; it must be {_describe(kind)} from {meta['low']} to {meta['high']}."
-            )
-        return value
-    if not isinstance(value, str | Path):
-        raise SettingsError(f"{where} is {value!r}; it must be text.")
-    if kind is Path:
-        return Path(value)
-    if meta["choices"] and value not in meta["choices"]:
-        raise SettingsError(f"{where} is '{value}'; it must be one of {', '.join(meta['choices'])}.")
-    return _check_text(name, where, str(value))
-
-
-def _check_text(name: str, where: str, value: str) -> str:
-    if name == "colour":
-        try:
-            parse_colour(value)
-        except ValueError as error:
-            raise SettingsError(f"The colour {error}; write for example #00b140.") from error
-    if name in ("stun", "turn") and not value.startswith((f"{name}:", f"{name}s:")):
-        raise SettingsError(f"{where} is '{value}'; it must look like {name}:HOST:PORT.")
-    if name == "allow_origin" and not value.startswith(("http://", "https://")):
-        raise SettingsError(f"{where} is '{value}'; it must look like https://HOST or https://HOST:PORT.")
-    if name in SECRETS and len(value) < 8:
-        raise SettingsError(f"{where} is shorter than 8 characters; choose a longer word.")
-    return value.rstrip("/") if name == "allow_origin" else value
-
-
-def _describe(kind: type) -> str:
-    return {int: "a whole number", float: "a number", bool: "true or false"}.get(kind, "text")
+def _version() -> str:
+    try:
+        return version("kagami")
+    except PackageNotFoundError:
+        return "(not installed)"

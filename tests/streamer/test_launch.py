@@ -11,8 +11,9 @@ import torch
 from streamer.engine.engine import Engine
 from streamer.errors import SettingsError
 from streamer.frames import AvatarFrame
+from streamer.generation.device import choose_device
 from streamer.generation.pipeline import Controls
-from streamer.launch import choose_device, feed_output
+from streamer.launch import feed_output
 from streamer.server.listening import address
 from streamer.settings import Settings
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from streamer.errors import SettingsError
+from streamer.flags import options_of
 from streamer.options import PRECISIONS
 from streamer.settings import Settings, make_parser, read_settings
 
@@ -20,10 +22,22 @@ def test_nothing_given_means_the_defaults() -> None:
 
 def test_every_setting_has_a_flag_with_a_help_text() -> None:
     text = make_parser().format_help()
-    for spec in fields(Settings):
-        flag = "--" + ("no-" if spec.metadata["off"] else "") + spec.name.replace("_", "-")
-        assert f"{flag} " in text or f"{flag}\n" in text, flag
-        assert spec.metadata["help"]
+    assert [option.name for option in options_of(Settings)] == [spec.name for spec in fields(Settings)]
+    for option in options_of(Settings):
+        assert f"{option.spelling} " in text or f"{option.spelling}\n" in text, option.name
+        assert option.flag.help
+
+
+def test_help_is_grouped() -> None:
+    text = make_parser().format_help()
+    headings = [text.index(f"\n{group}:\n") for group in ("picture", "drawing", "server", "network", "limits")]
+    assert headings == sorted(headings)
+
+
+def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        read("--version")
+    assert caught.value.code == 0 and capsys.readouterr().out == f"Kagami {version('kagami')}\n"
 
 
 def test_flags_are_read() -> None:
@@ -37,8 +51,8 @@ def test_flags_are_read() -> None:
 
 
 def test_the_precisions_are_those_that_there_are() -> None:
-    spec = next(spec for spec in fields(Settings) if spec.name == "precision")
-    assert spec.metadata["choices"] == PRECISIONS
+    option = next(option for option in options_of(Settings) if option.name == "precision")
+    assert option.choices == PRECISIONS
     assert read("--precision", "float16").precision == "float16" and read().precision is None
 
 
