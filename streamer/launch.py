@@ -15,7 +15,7 @@ from streamer.frames import AvatarFrame
 from streamer.generation.device import choose_device
 from streamer.generation.pipeline import AvatarPipeline
 from streamer.rigging.picture import load_picture
-from streamer.rigging.rigger import Points
+from streamer.rigging.points import Points
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.server.app import Server
 from streamer.server.listening import run

@@ -29,7 +29,8 @@ from streamer.generation.torch_generator import TorchGenerator, TorchState
 from streamer.generation.transfer import Download, beside, hand_over, upload
 from streamer.options import Background, GeneratorKind, Precision
 from streamer.rigging.picture import Picture
-from streamer.rigging.rigger import Points, make_rig
+from streamer.rigging.points import Points
+from streamer.rigging.rigger import make_rig
 from streamer.runtime.stopwatch import Stopwatch
 from streamer.tracking.motion import Motion
 

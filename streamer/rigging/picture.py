@@ -1,4 +1,4 @@
-"""The picture of the character, from a file or an upload: checked before it is decoded, upright, RGBA."""
+"""Loads the picture of the character from a file or an upload: checked before it is decoded, upright, RGBA."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from PIL import ImageCms, ImageOps
 from streamer.errors import KagamiError
 from streamer.frames import Image
 
-MAX_BYTES = 64 * 2**20
-MAX_PIXELS = 80_000_000  # below Pillow's own warning line; as RGBA a third of a gigabyte
-MAX_SIDE = 2048  # what is kept: four times the canvas, more only costs memory
-MIN_SIDE = 64
+MAX_BYTES = 64 * 2**20  # of the file
+MAX_PIXELS = 80_000_000  # below Pillow's own limit for a warning; as RGBA a third of a gigabyte
+MAX_SIDE = 2048  # pixels that are kept: four times the canvas of 512; more only costs memory
+MIN_SIDE = 64  # pixels
 
 _FORMATS = ("PNG", "JPEG", "WEBP")
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error)
+_DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error)
 _log = logging.getLogger(__name__)
 
 
 class PictureError(KagamiError):
-    """The picture cannot be used; the message says why and what to do."""
+    """The picture cannot be used; the message names the reason and the remedy."""
 
     code = "picture"
 
@@ -36,8 +36,8 @@ class PictureError(KagamiError):
 class Picture:
     """A still picture in memory.
 
-    rgba: (H, W, 4) uint8, sRGB, straight alpha, longest side at most MAX_SIDE. name: for people, never used as a path.
-    scale: pixels here for one pixel of the upright original, for points that were placed there; at most 1.
+    rgba: (H, W, 4) uint8, sRGB, straight alpha, longest side at most MAX_SIDE. name: for messages, never used as a
+    path. scale: pixels of `rgba` for one pixel of the upright original, for hand-placed points; at most 1.
     """
 
     rgba: Image
@@ -62,11 +62,11 @@ def load_picture(source: Path | bytes) -> Picture:
     if len(data) > MAX_BYTES:
         raise PictureError(f"{subject} is larger than {MAX_BYTES >> 20} MB: save it smaller.")
     with _open(subject, data) as image:
-        _check(subject, image)
+        _check_size_and_frames(subject, image)
         longest = max(image.size)
         try:
             rgba = _to_rgba(image)
-        except _BROKEN as error:
+        except _DECODE_ERRORS as error:
             raise PictureError(f"{subject} is damaged or cut short: save or download it again.") from error
     if not rgba[..., 3].any():
         raise PictureError(f"{subject} is transparent everywhere: use one that shows a character.")
@@ -93,12 +93,12 @@ def _read(path: Path) -> bytes:
 
 
 def _open(subject: str, data: bytes) -> Pillow.Image:
-    """Parse the header only. Raises PictureError when it is no picture of ours, or one that claims too many pixels."""
+    """Parse the header only. Raises PictureError for another format or for too many pixels."""
     try:
         return Pillow.open(io.BytesIO(data), formats=_FORMATS)
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning) as error:
         raise PictureError(_too_many_pixels(subject)) from error
-    except _BROKEN as error:
+    except _DECODE_ERRORS as error:
         if _has_known_magic(data):
             raise PictureError(f"{subject} is damaged or cut short: save or download it again.") from error
         raise PictureError(f"{subject} is not a PNG, JPEG or WebP image: convert it to one of these.") from error
@@ -113,7 +113,7 @@ def _too_many_pixels(subject: str) -> str:
     return f"{subject} has more than {MAX_PIXELS // 1_000_000} million pixels: scale it down."
 
 
-def _check(subject: str, image: Pillow.Image) -> None:
+def _check_size_and_frames(subject: str, image: Pillow.Image) -> None:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise PictureError(_too_many_pixels(subject))
@@ -121,25 +121,25 @@ def _check(subject: str, image: Pillow.Image) -> None:
         raise PictureError(
             f"{subject} has only {width} x {height} pixels: use one of at least {MIN_SIDE} x {MIN_SIDE}."
         )
-    # A JPEG of several pictures (MPO: phones store depth and previews so) is a still; its first picture is the one.
+    # An MPO file (JPEG of several pictures, as phones store depth and previews) is a still: its first picture counts.
     if image.format in ("PNG", "WEBP") and getattr(image, "n_frames", 1) > 1:
         raise PictureError(f"{subject} is animated: save one frame of it as a still image.")
 
 
 def _to_rgba(image: Pillow.Image) -> Image:
-    """Decode to (H, W, 4) uint8. Raises one of _BROKEN when the data are not what the header promised."""
+    """Decode to (H, W, 4) uint8. Raises one of _DECODE_ERRORS when the data do not match the header."""
     if image.format in ("JPEG", "MPO"):
-        image.draft(None, (MAX_SIDE, MAX_SIDE))  # the decoder itself skips what would be scaled away
+        image.draft(None, (MAX_SIDE, MAX_SIDE))  # lets the JPEG decoder scale down while decoding
     image.load()
     image = _upright(image)
     profile = image.info.get("icc_profile")
-    if image.mode.startswith("I"):  # 16-bit grey; Pillow's convert would clip it to white
+    if image.mode.startswith("I"):  # 16-bit grey, which Pillow's convert would clip to white
         grey = np.asarray(image)
         image = Pillow.fromarray((np.clip(grey, 0, 65535) >> 8).astype(np.uint8))
         profile = None
-    one_colour_is_clear = "transparency" in image.info and image.mode in ("L", "RGB")
-    if one_colour_is_clear or image.mode in ("P", "PA", "1", "La", "RGBa"):
-        image = image.convert("RGBA")  # before scaling, which cannot mix indices and forgets the clear colour
+    has_transparent_colour = "transparency" in image.info and image.mode in ("L", "RGB")
+    if has_transparent_colour or image.mode in ("P", "PA", "1", "La", "RGBa"):
+        image = image.convert("RGBA")  # scaling cannot mix palette indices and drops the transparent colour
     if max(image.size) > MAX_SIDE:
         image.thumbnail((MAX_SIDE, MAX_SIDE), Pillow.Resampling.LANCZOS, reducing_gap=2.0)
     if profile:
@@ -150,19 +150,19 @@ def _to_rgba(image: Pillow.Image) -> Image:
 def _upright(image: Pillow.Image) -> Pillow.Image:
     try:
         return ImageOps.exif_transpose(image)
-    except _BROKEN:
-        _log.debug("unreadable EXIF data ignored", exc_info=True)  # bad metadata does not make a bad picture
+    except _DECODE_ERRORS:
+        _log.debug("unreadable EXIF data ignored", exc_info=True)  # the picture is usable without it
         return image
 
 
 def _to_srgb(image: Pillow.Image, profile: bytes) -> Pillow.Image:
-    """Colours of an embedded ICC profile as sRGB; a profile that is broken or of another colour space is ignored."""
+    """Convert an embedded ICC profile's colours to sRGB; a profile that is broken or not RGB or grey is ignored."""
     alpha = image.getchannel("A") if image.mode in ("RGBA", "LA") else None
     colours = image.convert({"RGBA": "RGB", "LA": "L"}.get(image.mode, image.mode))
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         converted = ImageCms.profileToProfile(colours, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, *_BROKEN):
+    except (ImageCms.PyCMSError, *_DECODE_ERRORS):
         _log.debug("unusable colour profile ignored", exc_info=True)
         return image
     if converted is None:

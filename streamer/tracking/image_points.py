@@ -36,7 +36,7 @@ def crop_around(rgb: Image, points: NDArray[np.float32]) -> tuple[Image, NDArray
 
 
 def sample_area(picture: Image, points: NDArray[np.float32], spacing: float) -> Image:
-    """Samples a picture (H, W) or (H, W, 3) at a grid of points (n, n, 2), in its pixels, without aliasing.
+    """Sample a picture (H, W) or (H, W, 3) at a grid of points (n, n, 2), in its pixels, without aliasing.
 
     spacing: pixels of the picture between neighbouring points. From two pixels on, the picture is first shrunk by
     averaging areas of that size.

@@ -1,4 +1,4 @@
-"""MediaPipe's bundled solutions, kept quiet, and their landmarks in camera units."""
+"""MediaPipe's bundled solutions, with their logs turned off, and their landmarks in camera units."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-os.environ.setdefault("GLOG_minloglevel", "3")  # MediaPipe's C++ side reads it when it is loaded
-from mediapipe.python.solutions import face_mesh, hands, pose
+os.environ.setdefault("GLOG_minloglevel", "3")  # read by MediaPipe's C++ code when it is loaded
+from mediapipe.python.solutions import face_detection, face_mesh, hands, pose, selfie_segmentation
 
 from streamer.tracking.motion import Array
 
-__all__ = ["camera_units", "face_mesh", "hands", "pose"]
+__all__ = ["camera_units", "face_detection", "face_mesh", "hands", "pose", "selfie_segmentation"]
 
 logging.getLogger("absl").setLevel(logging.ERROR)
 
 
 def camera_units(landmarks: Any, shape: tuple[int, ...]) -> Array:
-    """MediaPipe's landmarks, normalised to an image of `shape` (H, W, …) → (N, 3). Its z has the scale of its x."""
+    """N landmarks of MediaPipe, 0..1 across an image of `shape` (H, W, …) → (N, 3) camera units; z is scaled like x."""
     height, width = shape[:2]
     points = np.array([(point.x, point.y, point.z) for point in landmarks], np.float32)
     points -= np.array([0.5, 0.5, 0], np.float32)

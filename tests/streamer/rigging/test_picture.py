@@ -1,4 +1,4 @@
-"""Any picture a person may hand over: the good ones arrive upright in RGBA, the bad ones get one sentence."""
+"""Pictures that users may hand over: valid ones become upright RGBA, others are refused with one sentence."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def png_header(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize(("form", "options"), [("PNG", {}), ("JPEG", {"quality": 95}), ("WEBP", {"lossless": True})])
-def test_formats_from_disk_and_from_a_peer(tmp_path: Path, form: str, options: dict[str, object]) -> None:
+def test_load_picture_reads_each_format_from_disk_and_from_bytes(
+    tmp_path: Path, form: str, options: dict[str, object]
+) -> None:
     data = encode(two_halves(), form, **options)
     path = tmp_path / "avatar.bin"  # the content decides, not the suffix
     path.write_bytes(data)
@@ -62,20 +64,20 @@ def test_formats_from_disk_and_from_a_peer(tmp_path: Path, form: str, options: d
     assert np.abs(from_disk.rgba[32, 10].astype(int) - (*RED, 255)).max() <= 6
 
 
-def test_exif_orientation_is_applied() -> None:
+def test_load_picture_applies_exif_orientation() -> None:
     exif = Pillow.Exif()
-    exif[0x0112] = 6  # the camera was held on its side: turn by 90 degrees clockwise
+    exif[0x0112] = 6  # rotate by 90 degrees clockwise
     rgba = load_picture(encode(two_halves(), "JPEG", quality=95, exif=exif)).rgba
     assert rgba.shape == (96, 64, 4)
-    assert rgba[10, 32, 0] > 150 > rgba[85, 32, 0]  # left has become top
+    assert rgba[10, 32, 0] > 150 > rgba[85, 32, 0]  # the left side is now the top
 
 
-def test_broken_exif_does_not_spoil_the_picture() -> None:
+def test_load_picture_ignores_broken_exif() -> None:
     assert load_picture(encode(two_halves(), "JPEG", exif=b"Exif\x00\x00rubbish!")).rgba.shape == (64, 96, 4)
 
 
 @pytest.mark.parametrize("form", ["PNG", "WEBP"])
-def test_alpha_is_kept(form: str) -> None:
+def test_load_picture_keeps_alpha(form: str) -> None:
     image = two_halves().convert("RGBA")
     alpha = np.full((64, 96), 255, np.uint8)
     alpha[:32] = 0
@@ -85,7 +87,7 @@ def test_alpha_is_kept(form: str) -> None:
     assert np.array_equal(load_picture(encode(image, form, **options)).rgba[..., 3], alpha)
 
 
-def test_palette_with_transparency() -> None:
+def test_load_picture_keeps_a_transparent_palette_entry() -> None:
     image = two_halves().quantize(4)
     clear = image.getpixel((0, 0))
     rgba = load_picture(encode(image, transparency=clear)).rgba
@@ -93,13 +95,13 @@ def test_palette_with_transparency() -> None:
     assert rgba[0, 90].tolist() == [20, 30, 200, 255]
 
 
-def test_one_transparent_colour() -> None:
+def test_load_picture_keeps_one_transparent_colour() -> None:
     rgba = load_picture(encode(two_halves(), transparency=RED)).rgba
     assert rgba[0, 0, 3] == 0
     assert rgba[0, 90, 3] == 255
 
 
-def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
+def test_load_picture_scales_16_bit_grey() -> None:
     ramp = np.linspace(0, 65535, 96, dtype=np.uint16)
     rgba = load_picture(encode(Pillow.fromarray(np.tile(ramp, (64, 1))))).rgba
     assert np.array_equal(rgba[0, :, 0], (ramp >> 8).astype(np.uint8))
@@ -107,7 +109,7 @@ def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "CMYK"])
-def test_other_colour_modes(mode: str) -> None:
+def test_load_picture_converts_other_colour_modes(mode: str) -> None:
     form = "JPEG" if mode == "CMYK" else "PNG"
     rgba = load_picture(encode(two_halves().convert(mode), form)).rgba
     assert rgba.shape == (64, 96, 4)
@@ -116,8 +118,8 @@ def test_other_colour_modes(mode: str) -> None:
         assert rgba[32, 10, 0] > 150 > rgba[32, 85, 0]
 
 
-def test_an_embedded_profile_is_brought_to_srgb() -> None:
-    linear = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()  # another space than RGB: ignored
+def test_load_picture_converts_an_embedded_profile_to_srgb() -> None:
+    linear = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()  # not an RGB space, hence ignored
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     plain = load_picture(encode(two_halves())).rgba
     for profile in (linear, srgb, b"no profile at all"):
@@ -135,7 +137,7 @@ def _swapped_primaries(profile: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
-def test_a_large_picture_is_scaled_down_in_proportion(form: str) -> None:
+def test_load_picture_scales_large_pictures_down_in_proportion(form: str) -> None:
     picture = load_picture(encode(two_halves(6000, 1500), form))
     rgba = picture.rgba
     assert max(rgba.shape[:2]) <= MAX_SIDE
@@ -145,11 +147,11 @@ def test_a_large_picture_is_scaled_down_in_proportion(form: str) -> None:
     assert rgba[10, 10, 0] > 150 > rgba[10, -10, 0]
 
 
-def test_a_ribbon_keeps_at_least_one_pixel() -> None:
+def test_load_picture_keeps_at_least_one_pixel_of_a_narrow_picture() -> None:
     assert min(load_picture(encode(noise(64, 9000))).rgba.shape[:2]) >= 1
 
 
-def test_a_phone_picture_with_an_embedded_preview_is_a_still() -> None:
+def test_load_picture_takes_the_first_picture_of_an_mpo_file() -> None:
     data = encode(two_halves(), "MPO", save_all=True, append_images=[two_halves(64, 64)])
     assert load_picture(data).rgba.shape == (64, 96, 4)
 
@@ -184,8 +186,8 @@ BOMB = "The uploaded picture has more than 80 million pixels: scale it down."
         (_frames("PNG"), ANIMATED),
         (_frames("WEBP"), ANIMATED),
         (png_header(9000, 9000), BOMB),
-        (png_header(12_000, 12_000), BOMB),  # Pillow warns here
-        (png_header(60_000, 60_000), BOMB),  # and refuses here
+        (png_header(12_000, 12_000), BOMB),  # here Pillow warns
+        (png_header(60_000, 60_000), BOMB),  # here Pillow refuses
         (
             encode(two_halves(63, 200)),
             "The uploaded picture has only 63 x 200 pixels: use one of at least 64 x 64.",
@@ -196,13 +198,13 @@ BOMB = "The uploaded picture has more than 80 million pixels: scale it down."
         ),
     ],
 )
-def test_bad_uploads_get_one_sentence(data: bytes, sentence: str) -> None:
+def test_load_picture_refuses_bad_uploads_in_one_sentence(data: bytes, sentence: str) -> None:
     with pytest.raises(PictureError) as caught:
         load_picture(data)
     assert str(caught.value) == sentence
 
 
-def test_a_bomb_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_picture_refuses_a_decompression_bomb_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     def explode(*_: object) -> None:
         raise AssertionError("decoded")
 
@@ -211,7 +213,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch)
         load_picture(png_header(9000, 9000))
 
 
-def test_bytes_over_the_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_load_picture_refuses_files_over_the_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(module, "MAX_BYTES", 2**20)
     path = tmp_path / "heavy.png"
     path.write_bytes(bytes(2**20 + 1))
@@ -220,7 +222,7 @@ def test_bytes_over_the_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert str(caught.value) == f"The picture {path} is larger than 1 MB: save it smaller."
 
 
-def test_bad_paths_get_one_sentence(tmp_path: Path) -> None:
+def test_load_picture_refuses_bad_paths_in_one_sentence(tmp_path: Path) -> None:
     missing, loop, long = tmp_path / "none.png", tmp_path / "loop.png", tmp_path / ("x" * 300)
     loop.symlink_to(loop)
     broken = tmp_path / "broken.png"
@@ -242,7 +244,7 @@ def test_bad_paths_get_one_sentence(tmp_path: Path) -> None:
         assert str(caught.value) == sentence
 
 
-def test_a_file_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_picture_refuses_a_file_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "private.png"
     path.write_bytes(encode(two_halves()))
 

@@ -1,0 +1,117 @@
+"""The matte of the character: a segmentation network for people, GrabCut for all others, edges by a guided filter."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.geometry.topology import MESH, topology
+from streamer.frames import Image
+from streamer.rigging.canvas import Array, Canvas, pixels_per_original, to_uint8
+from streamer.rigging.face_search import face_extent
+from streamer.rigging.picture import Picture
+from streamer.rigging.points import Points
+from streamer.tracking.mediapipe_models import selfie_segmentation
+
+GRABCUT_SIDE = 256  # pixels at which GrabCut runs
+MIN_FACE_COVERAGE = 0.6  # mean of the segmentation over the face from which the network has recognised the person
+SUBPIXEL_BITS = 4  # fractional bits of polygon corners for OpenCV
+
+
+def character_matte(canvas: Canvas, face: Array, points: Points | None, picture: Picture) -> Array:
+    """(S, S) matte of the character with this face (478, 3), 0..1, its soft edge aligned with the picture's.
+
+    points: hand-placed points; their outline is taken for the matte if they have one.
+    """
+    rgb = to_uint8(canvas.rgb)
+    if points is not None and points.outline:
+        outline = np.array(points.outline) * pixels_per_original(canvas, picture) + (canvas.left, canvas.top)
+        coarse = _filled(outline, canvas.size)
+    else:
+        coarse = segment_person(rgb) if points is None else np.zeros(rgb.shape[:2], np.float32)
+        face_mask = _face_mask(face, canvas.size)
+        recognised = coarse[face_mask > 0].mean() > MIN_FACE_COVERAGE
+        grown = grabcut_hair(rgb, coarse, face) if recognised else grabcut_from_face(rgb, face)
+        coarse = np.maximum(np.maximum(coarse, grown), face_mask)
+    return refine_edges(canvas.rgb, coarse)
+
+
+def segment_person(rgb: Image) -> Array:
+    """(S, S) probability 0..1 that a pixel of (S, S, 3) belongs to a person."""
+    with selfie_segmentation.SelfieSegmentation(model_selection=0) as model:
+        return np.asarray(model.process(rgb).segmentation_mask, np.float32)
+
+
+def grabcut_from_face(rgb: Image, face: Array) -> Array:
+    """(S, S) matte of a character that the network does not recognise, grown from its face (478, 3) by GrabCut."""
+    centre = ((face[:MESH, :2].max(0) + face[:MESH, :2].min(0)) / 2 + 1) * GRABCUT_SIDE / 2
+    half = face_extent(face) * GRABCUT_SIDE / 4
+    y, x = np.mgrid[:GRABCUT_SIDE, :GRABCUT_SIDE].astype(np.float32)
+    distance = np.hypot((x - centre[0]) / half, (y - centre[1]) / half)
+    below = (np.abs(x - centre[0]) < 1.3 * half) & (y > centre[1])
+    labels = np.full((GRABCUT_SIDE, GRABCUT_SIDE), cv2.GC_BGD, np.uint8)
+    labels[(distance < 2.6) | below] = cv2.GC_PR_BGD
+    labels[distance < 1.4] = cv2.GC_PR_FGD
+    labels[_face_mask(face, GRABCUT_SIDE) > 0.5] = cv2.GC_FGD
+    return _upscaled(run_grabcut(rgb, labels), rgb.shape[0])
+
+
+def grabcut_hair(rgb: Image, coarse: Array, face: Array) -> Array:
+    """(S, S) matte of what a coarse matte (S, S) lacks around a person, mostly hair, found by GrabCut from colours."""
+    small = cv2.resize(coarse, (GRABCUT_SIDE, GRABCUT_SIDE))
+    radius = max(3, int(face_extent(face) * GRABCUT_SIDE * 0.11))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    labels = np.full((GRABCUT_SIDE, GRABCUT_SIDE), cv2.GC_BGD, np.uint8)
+    labels[cv2.dilate((small > 0.5).astype(np.uint8), disc) > 0] = cv2.GC_PR_BGD
+    labels[small > 0.5] = cv2.GC_PR_FGD
+    labels[cv2.erode((small > 0.9).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0] = cv2.GC_FGD
+    added = run_grabcut(rgb, labels)
+    added[small > 0.5] = 0
+    return _upscaled(cv2.morphologyEx(added, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)), rgb.shape[0])
+
+
+def run_grabcut(rgb: Image, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Foreground mask (GRABCUT_SIDE, GRABCUT_SIDE) of 0 and 1 by GrabCut (Rother et al. 2004); reproducible.
+
+    labels: OpenCV's GC_* values of the same shape, mutated. Labels that are all foreground or all background are
+    returned as they are.
+    """
+    small = cv2.resize(rgb, (GRABCUT_SIDE, GRABCUT_SIDE), interpolation=cv2.INTER_AREA)
+    foreground = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD))
+    if foreground.any() and not foreground.all():
+        cv2.setRNGSeed(1)
+        cv2.grabCut(small, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_MASK)
+    return np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
+
+
+def refine_edges(rgb: Array, coarse: Array) -> Array:
+    """(S, S) matte aligned with the edges of the picture (S, S, 3) by a guided filter (He et al. 2010), then sharpened.
+
+    The interior of the coarse matte (S, S) stays opaque.
+    """
+    radius = max(2, coarse.shape[0] // 128)
+    filtered = cv2.ximgproc.guidedFilter(rgb, coarse, radius, 1e-4)
+    sharp = ((filtered - 0.15) / 0.7).clip(0, 1)
+    return np.where((coarse > 0.98) & (cv2.erode(coarse, np.ones((5, 5))) > 0.98), 1.0, sharp).astype(np.float32)
+
+
+def _face_mask(face: Array, size: int) -> Array:
+    """(size, size) coverage 0..1 of the face's oval, a little smaller than the face."""
+    oval = face[topology().oval.numpy(), :2]
+    inner = oval.mean(0) + (oval - oval.mean(0)) * 0.94
+    return _filled((inner + 1) * size / 2 - 0.5, size)
+
+
+def _filled(polygon: NDArray[np.floating], size: int) -> Array:
+    """(size, size) coverage 0..1 of a polygon (N, 2), pixels."""
+    mask = np.zeros((size, size), np.float32)
+    corners = np.round(polygon * (1 << SUBPIXEL_BITS)).astype(np.int32)
+    cv2.fillPoly(mask, [corners], 1.0, cv2.LINE_AA, SUBPIXEL_BITS)
+    return mask
+
+
+def _upscaled(mask: NDArray[np.uint8], size: int) -> Array:
+    """A mask of 0 and 1 at GRABCUT_SIDE as a soft matte (size, size), 0..1."""
+    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.2)
+    return cv2.resize(soft, (size, size), interpolation=cv2.INTER_CUBIC).clip(0, 1)
