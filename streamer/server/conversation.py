@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import json
 import logging
-from typing import Any
 
+import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from streamer.engine.engine import Engine
@@ -67,7 +67,7 @@ class Conversations:
             if len(self._tasks) >= MAX_EXTRA_PAGES + self._engine.max_sessions:
                 raise ServerFullError(self._engine.max_sessions)
         except KagamiError as error:
-            await sender.send(signaling.error(error, fatal=True))
+            await sender.send(signaling.Error.of(error, fatal=True))
             await sender.close()
             return
         task = asyncio.get_running_loop().create_task(self.serve_page(socket, sender))
@@ -108,15 +108,15 @@ class Conversations:
         except (WebSocketDisconnect, TimeoutError):
             pass  # the page closed its WebSocket, or never sent `hello`
         except KagamiError as error:
-            await sender.send(signaling.error(error, fatal=True))
+            await sender.send(signaling.Error.of(error, fatal=True))
         except asyncio.CancelledError:
             if self._closing:
-                await sender.send(signaling.bye(str(EngineClosedError())))
+                await sender.send(signaling.Goodbye(str(EngineClosedError())))
             elif session is not None and session.failure is not None:
-                await sender.send(signaling.error(session.failure, fatal=True))
+                await sender.send(signaling.Error.of(session.failure, fatal=True))
         except Exception:  # the session's boundary: no other session may end with this one
             _log.exception("a conversation broke")
-            await sender.send(signaling.error(SessionError(), fatal=True))
+            await sender.send(signaling.Error.of(SessionError(), fatal=True))
         finally:
             if session is not None:
                 self.sessions.pop(session.id, None)
@@ -131,14 +131,14 @@ class MessageSender:
         self._socket = socket
         self._lock = asyncio.Lock()
 
-    async def send(self, message: dict[str, Any]) -> None:
+    async def send(self, message: signaling.ServerMessage) -> None:
         """Send one message, or drop it if the WebSocket is closed or takes longer than SEND_TIMEOUT_S."""
         with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):  # TimeoutError is an OSError
             async with self._lock:
                 if self._socket.application_state is WebSocketState.CONNECTED:
                     # Not wait_for: in Python 3.11 it swallows a cancellation that arrives as the send completes.
                     async with asyncio.timeout(SEND_TIMEOUT_S):
-                        await self._socket.send_text(json.dumps(message))
+                        await self._socket.send_text(json.dumps(msgspec.to_builtins(message)))
 
     async def close(self) -> None:
         """Close the WebSocket; may be called again."""
@@ -164,7 +164,7 @@ class MessageReceiver:
             if isinstance(message, signaling.Bye):
                 raise WebSocketDisconnect(1000)
 
-    async def next_message(self) -> signaling.Message:
+    async def next_message(self) -> signaling.PageMessage:
         """The next message that is well-formed and in order. Raises WebSocketDisconnect, TooManyErrorsError."""
         while True:
             received = await self._socket.receive()
@@ -181,6 +181,6 @@ class MessageReceiver:
 
     async def answer_error(self, error: KagamiError) -> None:
         """Send an error that the conversation survives. Raises TooManyErrorsError at the MAX_ERRORS-th one."""
-        await self._sender.send(signaling.error(error))
+        await self._sender.send(signaling.Error.of(error))
         if self._order.count_error():
             raise TooManyErrorsError

@@ -1,7 +1,7 @@
-"""One person's session: the conversation of docs/protocol.md, one peer connection at a time, one seat in the engine.
+"""The session of one page: its peer connection (one at a time), its engine session, its controls and its picture.
 
-Everything here runs on the event loop and only passes things on; pictures are decoded, tracked, drawn and encoded
-elsewhere.
+All of it runs on the event loop and only passes messages and mailboxes on; camera frames are decoded, tracked, drawn
+and encoded in other threads and processes.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from typing import Any
+from dataclasses import asdict, replace
 
 from aiortc import RTCIceServer
 
@@ -22,6 +21,7 @@ from streamer.engine.engine_session import EngineSession
 from streamer.errors import BusyError, ConnectionLostError, KagamiError, MediaTimeoutError
 from streamer.frames import AvatarFrame
 from streamer.generation.pipeline import Avatar, Controls
+from streamer.options import Phase, parse_colour
 from streamer.rigging.picture import Picture
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import QUEUE_AGE, TOTAL, Meter, percentiles
@@ -29,24 +29,29 @@ from streamer.server import signaling
 from streamer.settings import Settings
 from streamer.webrtc.peer import Peer
 
-STATS_PERIOD = 1.0
-STATE_PERIOD = 0.2
-MEDIA_TIMEOUT = 30.0  # seconds from an offer to the first camera picture
+STATS_PERIOD_S = 1.0
+STATE_PERIOD_S = 0.2
+MEDIA_TIMEOUT_S = 30.0  # from an offer to the first camera frame
 _log = logging.getLogger(__name__)
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Send = Callable[[signaling.ServerMessage], Awaitable[None]]
 
-_PHASE_MESSAGES: dict[str, str] = {
+_PHASE_MESSAGES: dict[Phase, str] = {
     "lost": "No face is in view; come back in front of the camera.",
     "stalled": "No picture comes from the camera; check that it is plugged in and that no other program holds it.",
 }
 
 
 class Session:
-    """One page's stay. send: sends one message to it. avatar, name: the picture it starts with and what people call it.
+    """The session of one page, from `ready` until its WebSocket closes.
 
-    watch: a viewer, who gets the newest session's frames and takes no seat. on_end: called once if the session cannot
-    go on.
+    engine: draws the avatar.
+    settings: of the server.
+    avatar: the prepared reference picture that the session starts with.
+    name: the name that the page shows for that picture.
+    send: sends one message to the page.
+    on_end: called once if the session cannot go on; `failure` is set by then.
+    watch: the page is a viewer, which gets the frames of the newest session and takes no engine session.
     """
 
     def __init__(
@@ -70,146 +75,145 @@ class Session:
         self._watch = watch
         self._controls = Controls(mirror=settings.mirror, background=settings.background, colour=settings.colour_rgb)
         self._paused = False
-        self._meter = Meter()
-        self._seat: EngineSession | None = None
-        self._outbox: Mailbox[AvatarFrame] | None = None
+        self._viewer_meter = Meter()  # used while there is no engine session, which has a meter of its own
+        self._engine_session: EngineSession | None = None
+        self._frames: Mailbox[AvatarFrame] | None = None
         self._peer: Peer | None = None
-        self._offered = 0.0
-        self._told: dict[str, Any] | None = None
-        self._reporter: asyncio.Task[None] | None = None
-        self._preparing: asyncio.Task[None] | None = None
+        self._offered_at = 0.0  # seconds on time.monotonic
+        self._last_state: signaling.State | None = None
+        self._report_task: asyncio.Task[None] | None = None
+        self._prepare_task: asyncio.Task[None] | None = None
         self._closed = False
         self._loop = asyncio.get_running_loop()
 
     async def begin(self) -> None:
-        """Greet the page."""
-        controls = {
-            "head": self._controls.head,
-            "face": self._controls.face,
-            "body": self._controls.body,
-            "light": self._controls.light,
-            "teeth": self._controls.teeth,
-            "mirror": self._controls.mirror,
-            "background": self._controls.background,
-            "colour": "#{:02x}{:02x}{:02x}".format(*self._controls.colour),
-            "paused": self._paused,
-        }
-        picture = {"name": self._name, "notes": list(self._avatar.notes)}
-        video = {"width": self._avatar.width, "height": self._avatar.height, "fps": self._settings.fps}
-        await self._send(signaling.ready(self.id, page_ice_servers(self._settings), video, picture, controls))
+        """Answer the page's `hello` with `ready`."""
+        colour = "#{:02x}{:02x}{:02x}".format(*self._controls.colour)
+        await self._send(
+            signaling.Ready(
+                session=self.id,
+                ice_servers=page_ice_servers(self._settings),
+                video={"width": self._avatar.width, "height": self._avatar.height, "fps": self._settings.fps},
+                picture={"name": self._name, "notes": list(self._avatar.notes)},
+                controls={**asdict(self._controls), "colour": colour, "paused": self._paused},
+            )
+        )
 
-    async def handle(self, message: signaling.Message) -> None:
-        """Do what the page says. Raises KagamiError, after which the session goes on unless `failure` is set."""
+    async def handle(self, message: signaling.PageMessage) -> None:
+        """Handle one message. Raises KagamiError, after which the session goes on unless `failure` is set."""
         if isinstance(message, signaling.Offer):
             await self._connect(message)
         elif isinstance(message, signaling.Candidate):
             if self._peer is not None:
                 await self._peer.add_candidate(message.candidate, message.sdp_mid, message.sdp_m_line_index)
         elif isinstance(message, signaling.Control):
-            self._control(message)
+            self._change_controls(message)
 
     async def close(self) -> None:
-        """Free the connection, the seat and the tasks; may be called again."""
+        """Close the peer connection, leave the engine and end the tasks; may be called again."""
         self._closed = True
-        for task in (self._reporter, self._preparing):
+        for task in (self._report_task, self._prepare_task):
             if task is not None:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
         await self._disconnect()
-        if self._seat is not None:
-            self._engine.leave(self._seat)
-            await self._loop.run_in_executor(None, self._seat.join)
+        if self._engine_session is not None:
+            self._engine.leave(self._engine_session)
+            await self._loop.run_in_executor(None, self._engine_session.join)
 
     def change_picture(self, picture: Picture, name: str) -> None:
-        """Prepare an uploaded picture in the background, then swap to it between two frames. Raises BusyError."""
-        if self._preparing is not None and not self._preparing.done():
+        """Prepare an uploaded picture in the background and use it from the next frame after that. Raises BusyError."""
+        if self._prepare_task is not None and not self._prepare_task.done():
             raise BusyError
-        self._preparing = self._loop.create_task(self._prepare(picture, name))
+        self._prepare_task = self._loop.create_task(self._prepare(picture, name))
 
     async def _prepare(self, picture: Picture, name: str) -> None:
-        await self._send(signaling.picture_status("preparing", name))
+        await self._send(signaling.PictureStatus("preparing", name))
         try:
             avatar = await asyncio.wrap_future(self._engine.prepare(picture))
         except KagamiError as error:
-            await self._send(signaling.picture_status("failed", name, message=str(error)))
+            await self._send(signaling.PictureStatus("failed", name, message=str(error)))
             return
         self._avatar, self._name = avatar, name
-        if self._seat is not None:
-            self._seat.avatar = avatar
-        size = (avatar.width, avatar.height)
-        await self._send(signaling.picture_status("ready", name, size, avatar.notes))
+        if self._engine_session is not None:
+            self._engine_session.avatar = avatar
+        await self._send(signaling.PictureStatus("ready", name, avatar.width, avatar.height, avatar.notes))
 
     async def _connect(self, offer: signaling.Offer) -> None:
+        """Answer an offer with a new peer connection, which replaces the one before."""
         await self._disconnect()
-        seat = self._take_seat()
-        if seat is not None:
-            self._outbox = seat.new_output()
-        else:
-            self._outbox = self._engine.watch()
+        session = self._enter_engine()
+        self._frames = self._engine.watch() if session is None else session.new_output()
         peer = Peer(
-            self._outbox,
-            None if seat is None else seat.camera,
-            self._meter if seat is None else seat.meter,
+            self._frames,
+            None if session is None else session.camera,
+            self._viewer_meter if session is None else session.meter,
             ice_servers=ice_servers(self._settings),
             codec=self._settings.codec,
             bitrate=round(self._settings.bitrate * 1e6),
             fps=self._engine.fps,
             on_candidate=self._send_candidate,
-            on_state=self._on_state,
+            on_state=self._on_peer_state,
         )
         try:
             answer = await peer.answer(offer.sdp)
         except KagamiError:
             await peer.close()
             raise
-        self._peer, self._offered = peer, time.monotonic()
-        await self._send(signaling.answer(answer))
-        if self._reporter is None:
-            self._reporter = self._loop.create_task(self._report())
+        self._peer, self._offered_at = peer, time.monotonic()
+        await self._send(signaling.Answer(answer))
+        if self._report_task is None:
+            self._report_task = self._loop.create_task(self._send_reports())
 
-    def _take_seat(self) -> EngineSession | None:
-        """The session's seat, taken now if it has none; None for a viewer. Raises ServerFullError, OverloadError."""
+    def _enter_engine(self) -> EngineSession | None:
+        """The engine session, admitted now if there is none yet; None for a viewer.
+
+        Raises ServerFullError, OverloadError, EngineClosedError.
+        """
         if self._watch:
             return None
-        if self._seat is None:
-            self._seat = self._engine.admit(self._avatar, self._controls, self._on_broken)
-            self._seat.paused = self._paused
-        return self._seat
+        if self._engine_session is None:
+            self._engine_session = self._engine.admit(self._avatar, self._controls, self._on_engine_failure)
+            self._engine_session.paused = self._paused
+        return self._engine_session
 
     async def _disconnect(self) -> None:
         peer, self._peer = self._peer, None
         if peer is not None:
             await peer.close()
-        if self._outbox is not None:
-            self._engine.unwatch(self._outbox)
-            self._outbox = None
+        if self._frames is not None:
+            self._engine.unwatch(self._frames)
+            self._frames = None
 
-    def _control(self, change: signaling.Control) -> None:
-        names = ("head", "face", "body", "light", "teeth", "mirror", "background", "colour")
-        changed = {name: value for name in names if (value := getattr(change, name)) is not None}
-        self._controls = replace(self._controls, **changed)
-        self._paused = self._paused if change.paused is None else change.paused
-        if self._seat is not None:
-            self._seat.controls, self._seat.paused = self._controls, self._paused
-            if change.calibrate:
-                self._seat.calibrate()
+    def _change_controls(self, message: signaling.Control) -> None:
+        changes = message.changes()
+        calibrate = changes.pop("calibrate", False)
+        self._paused = changes.pop("paused", self._paused)
+        if "colour" in changes:
+            changes["colour"] = parse_colour(changes["colour"])
+        self._controls = replace(self._controls, **changes)
+        if self._engine_session is not None:
+            self._engine_session.controls, self._engine_session.paused = self._controls, self._paused
+            if calibrate:
+                self._engine_session.calibrate()
 
     async def _send_candidate(self, line: str | None, mid: str | None, index: int | None) -> None:
-        await self._send(signaling.candidate(line, mid, index))
+        await self._send(signaling.Candidate(line, mid, index))
 
-    def _on_state(self, state: str) -> None:
+    def _on_peer_state(self, state: str) -> None:
+        """state: aiortc's `connectionState`."""
         if state in ("failed", "closed") and self._peer is not None and not self._closed:
-            self._loop.create_task(self._lose(self._peer))
+            self._loop.create_task(self._on_peer_lost(self._peer))
 
-    async def _lose(self, peer: Peer) -> None:
-        """The network dropped the media; the conversation goes on and the page may offer again."""
+    async def _on_peer_lost(self, peer: Peer) -> None:
+        """Close a peer connection that failed. The session goes on, and the page may send another offer."""
         if peer is self._peer:
             await self._disconnect()
-            await self._send(signaling.error(ConnectionLostError()))
+            await self._send(signaling.Error.of(ConnectionLostError()))
 
-    def _on_broken(self, failure: KagamiError) -> None:
-        """Called in the thread that broke."""
+    def _on_engine_failure(self, failure: KagamiError) -> None:
+        """Called by the engine session, in the thread in which it failed."""
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._fail, failure)
 
@@ -218,61 +222,65 @@ class Session:
             self.failure = failure
             self._on_end()
 
-    async def _report(self) -> None:
-        """Tell the page how it goes: its state when that changes, numbers once a second."""
-        due = 0.0
+    async def _send_reports(self) -> None:
+        """Send the state whenever it changes and the statistics once in STATS_PERIOD_S, until the session closes."""
+        stats_due = 0.0
         while not self._closed:
-            await asyncio.sleep(STATE_PERIOD)
+            await asyncio.sleep(STATE_PERIOD_S)
             now = time.monotonic()
-            if self._seat is not None:
-                self._check_media(now)
-                state = self._state(self._seat)
-                if state != self._told:
-                    self._told = state
+            if self._engine_session is not None:
+                self._check_media_timeout(now)
+                state = _state_message(self._engine_session)
+                if state != self._last_state:
+                    self._last_state = state
                     await self._send(state)
             if self._watch:
-                await self._tell_size()
-            if now >= due and self._peer is not None:
-                due = now + STATS_PERIOD
+                await self._send_watched_size()
+            if now >= stats_due and self._peer is not None:
+                stats_due = now + STATS_PERIOD_S
                 await self._send(await asyncio.to_thread(self._stats, self._peer))
 
-    async def _tell_size(self) -> None:
-        """A viewer knows by the size of the frames whether alpha comes below them, so it must know the picture's."""
+    async def _send_watched_size(self) -> None:
+        """Send a viewer the size of the newest avatar if it changed: frames twice as high as that have alpha below."""
         newest = self._engine.newest
         if newest is not None and newest is not self._avatar:
             self._avatar = newest
-            await self._send(signaling.picture_status("ready", self._name, (newest.width, newest.height)))
+            await self._send(signaling.PictureStatus("ready", self._name, newest.width, newest.height))
 
-    def _check_media(self, now: float) -> None:
-        if self._peer is not None and not self._peer.heard and now - self._offered > MEDIA_TIMEOUT:
+    def _check_media_timeout(self, now: float) -> None:
+        """End the session if no camera frame arrived within MEDIA_TIMEOUT_S after the offer."""
+        if self._peer is not None and not self._peer.has_received_frame and now - self._offered_at > MEDIA_TIMEOUT_S:
             self._fail(
                 MediaTimeoutError(
-                    f"No camera picture arrived within {MEDIA_TIMEOUT:.0f} seconds; "
+                    f"No camera picture arrived within {MEDIA_TIMEOUT_S:.0f} seconds; "
                     "check camera and network and start again."
                 )
             )
 
-    def _state(self, seat: EngineSession) -> dict[str, Any]:
-        return signaling.state(seat.phase, seat.progress, _PHASE_MESSAGES.get(seat.phase))
-
-    def _stats(self, peer: Peer) -> dict[str, Any]:
-        meter = self._meter if self._seat is None else self._seat.meter
+    def _stats(self, peer: Peer) -> signaling.Stats:
+        """Computes percentiles of many samples, which takes milliseconds: not for the event loop."""
+        session = self._engine_session
+        meter = self._viewer_meter if session is None else session.meter
         stages = meter.stages()
-        return signaling.stats(
-            fps={"in": meter.rate("in"), "out": meter.rate("out")},
-            latency=stages.pop(TOTAL, percentiles(())),
-            queue_age=stages.pop(QUEUE_AGE, percentiles(())),
-            stages=stages,
-            drops={} if self._seat is None else self._seat.drops,
-            bitrate=peer.target_bitrate,
+        return signaling.Stats(
+            fps={"in": round(meter.rate("in"), 1), "out": round(meter.rate("out"), 1)},
+            latency_ms=stages.pop(TOTAL, percentiles(())),
+            queue_age_ms=stages.pop(QUEUE_AGE, percentiles(())),
+            stage_ms=stages,
+            drops={} if session is None else session.drops,
+            bitrate_kbps=round(peer.target_bitrate / 1000),
             sessions=self._engine.session_count,
             spread=self._engine.spread(),
-            memory=self._engine.memory(),
+            memory_mb={kind: round(size / 2**20) for kind, size in self._engine.memory().items()},
         )
 
 
+def _state_message(session: EngineSession) -> signaling.State:
+    return signaling.State(session.phase, round(session.progress, 2), _PHASE_MESSAGES.get(session.phase))
+
+
 def ice_servers(settings: Settings) -> list[RTCIceServer]:
-    """What aiortc uses: the STUN and TURN servers that were set, none of its own."""
+    """The STUN and TURN servers of the settings for aiortc, none by default."""
     servers = [RTCIceServer(urls=url) for url in settings.stun]
     return servers + [
         RTCIceServer(urls=url, username=settings.turn_user, credential=settings.turn_password) for url in settings.turn
@@ -280,7 +288,7 @@ def ice_servers(settings: Settings) -> list[RTCIceServer]:
 
 
 def page_ice_servers(settings: Settings) -> list[dict[str, str]]:
-    """The same as the page's RTCPeerConnection wants it."""
+    """The same servers in the form of the page's RTCPeerConnection."""
     servers = []
     for server in ice_servers(settings):
         entry = {"urls": str(server.urls)}

@@ -62,7 +62,7 @@ class Peer:
         on_candidate: Callable[[str | None, str | None, int | None], Awaitable[None]],
         on_state: Callable[[str], None],
     ) -> None:
-        self.heard = False  # a camera picture has come
+        self.has_received_frame = False  # a camera picture has come
         self._camera = camera
         self._meter = meter
         self._codec = codec
@@ -174,7 +174,7 @@ class Peer:
             self._spawn(pump_audio(track, self._sound))
 
     def _on_picture(self) -> None:
-        self.heard = True
+        self.has_received_frame = True
         self._meter.tick("in")
 
     def _on_encoded(self, milliseconds: float) -> None:

@@ -77,11 +77,11 @@ async def test_the_avatar_follows_the_camera(codec: str) -> None:
         camera.brightness = 60
         await until_brightness(page, 60)
         stats = await page.receive("stats", 2)
-        assert stats["fps"]["out"] > 0 and stats["sessions"] == 1 and stats["bitrate_kbps"] > 200
+        assert stats["fps"]["out"] > 0 and stats["sessions"] == 1 and 200 < stats["bitrate_kbps"] <= 3000
         assert {"decode", "track", "draw", "encode"} <= stats["stage_ms"].keys()
         assert stats["latency_ms"]["p99"] >= stats["latency_ms"]["p95"] >= stats["latency_ms"]["p50"] > 0
         assert stats["queue_age_ms"].keys() == {"p50", "p95", "p99"} and "queue age" not in stats["stage_ms"]
-        assert stats["spread"]["fps"]["max"] > 0 and stats["memory_mb"]["rss"] > 0
+        assert stats["spread"]["fps"]["max"] > 0 and 10 < stats["memory_mb"]["rss"] < 100_000
         await page.receive("state", phase="live")
 
 
@@ -260,7 +260,7 @@ async def test_a_connection_that_is_lost_is_told_and_can_be_made_again() -> None
 
 
 async def test_a_peer_that_never_sends_media_is_told_and_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "MEDIA_TIMEOUT", 1.0)
+    monkeypatch.setattr(sessions, "MEDIA_TIMEOUT_S", 1.0)
 
     class Silent(FakeCamera):
         async def recv(self) -> Any:

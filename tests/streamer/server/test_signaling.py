@@ -1,22 +1,38 @@
 from __future__ import annotations
 
+import dataclasses
 import json
+import random
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import msgspec
 import pytest
 
 from streamer.errors import (
     ConnectionLostError,
     DeviceMemoryError,
     EngineClosedError,
+    KagamiError,
     OverloadError,
     ProtocolError,
     ServerFullError,
     TooFastError,
 )
-from streamer.server import signaling
-from streamer.server.signaling import Bye, Candidate, Control, Hello, MessageOrder, Offer, parse_message
+from streamer.generation.pipeline import Controls
+from streamer.server.signaling import (
+    Bye,
+    Candidate,
+    Control,
+    Error,
+    Goodbye,
+    Hello,
+    MessageOrder,
+    Offer,
+    PageMessage,
+    ServerMessage,
+    parse_message,
+)
 
 FIXTURE = json.loads((Path(__file__).parents[2] / "fixtures" / "protocol.json").read_text())
 AGAIN = "reload the page."
@@ -26,48 +42,54 @@ def of_server(kind: str) -> list[dict[str, Any]]:
     return [message for message in FIXTURE["server"] if message["type"] == kind]
 
 
-def test_every_client_example_is_read() -> None:
+def test_every_page_example_is_parsed() -> None:
     kinds = {type(parse_message(json.dumps(message))) for message in FIXTURE["client"]}
     assert kinds == {Hello, Offer, Candidate, Control, Bye}
 
 
-def test_what_is_read_is_what_was_sent() -> None:
+def test_parse_message_keeps_the_values() -> None:
     assert parse_message('{"type": "hello", "protocol": 1, "watch": true}') == Hello(1, watch=True)
     assert parse_message('{"type": "control", "head": 0, "colour": "#00b140", "calibrate": true}') == Control(
-        head=0.0, colour=(0, 177, 64), calibrate=True
+        head=0.0, colour="#00b140", calibrate=True
     )
     assert parse_message('{"type": "candidate", "candidate": "", "sdpMid": "0"}') == Candidate(None)
 
 
-def test_the_server_says_what_the_examples_show() -> None:
-    for example in of_server("ready"):
-        fields = {name: example[name] for name in ("session", "ice_servers", "video", "picture", "controls")}
-        assert signaling.ready(**fields) == example
-    for example in of_server("state"):
-        assert signaling.state(example["phase"], example["progress"], example["message"]) == example
-    for example in of_server("picture-status"):
-        size = None if example["width"] is None else (example["width"], example["height"])
-        made = signaling.picture_status(example["stage"], example["name"], size, example["notes"], example["message"])
-        assert made == example
-    for example in of_server("stats"):
-        made = signaling.stats(
-            example["fps"], example["latency_ms"], example["queue_age_ms"], example["stage_ms"], example["drops"],
-            1000 * example["bitrate_kbps"], example["sessions"], example["spread"],
-            {name: megabytes << 20 for name, megabytes in example["memory_mb"].items()},
-        )  # fmt: skip
-        assert made == example
-    line, close = of_server("candidate")
-    assert signaling.candidate(line["candidate"], line["sdpMid"], line["sdpMLineIndex"]) == line
-    assert signaling.candidate(None) == close
-    assert [signaling.answer(example["sdp"]) for example in of_server("answer")] == of_server("answer")
-    assert signaling.error(ServerFullError(4)) in of_server("error")
-    assert signaling.error(OverloadError(8.4, 12)) in of_server("error")
-    assert signaling.error(DeviceMemoryError(), fatal=True) in of_server("error")
-    assert signaling.error(ConnectionLostError()) in of_server("error")
-    assert [signaling.bye(str(EngineClosedError()))] == of_server("bye")
-    assert {message["type"] for message in FIXTURE["server"]} == {
+@pytest.mark.parametrize("example", FIXTURE["server"], ids=lambda example: example["type"])
+def test_every_server_example_has_exactly_the_fields_of_its_message(example: dict[str, Any]) -> None:
+    message = msgspec.convert(example, ServerMessage)
+    assert msgspec.to_builtins(message) == example
+    assert json.loads(msgspec.json.encode(message)) == example
+
+
+def test_every_server_message_has_an_example() -> None:
+    tags = {kind.__struct_config__.tag for kind in get_args(ServerMessage)}
+    assert {message["type"] for message in FIXTURE["server"]} == tags == {
         "ready", "answer", "candidate", "state", "picture-status", "stats", "error", "bye",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("error", "fatal"),
+    [
+        (ServerFullError(4), False),
+        (OverloadError(8.4, 12), False),
+        (DeviceMemoryError(), True),
+        (ConnectionLostError(), False),
+    ],
+)
+def test_an_error_message_has_the_code_and_the_sentence_of_the_error(error: KagamiError, fatal: bool) -> None:
+    assert msgspec.to_builtins(Error.of(error, fatal)) in of_server("error")
+
+
+def test_goodbye_has_the_sentence_of_a_closed_engine() -> None:
+    assert [msgspec.to_builtins(Goodbye(str(EngineClosedError())))] == of_server("bye")
+
+
+def test_control_messages_have_the_fields_of_controls() -> None:
+    controls = {field.name for field in dataclasses.fields(Controls)}
+    assert set(Control.__struct_fields__) == controls | {"paused", "calibrate"}
+    assert all(example["controls"].keys() == controls | {"paused"} for example in of_server("ready"))
 
 
 @pytest.mark.parametrize(
@@ -112,12 +134,44 @@ def test_the_server_says_what_the_examples_show() -> None:
             "The field 'background' must be one of original, blur, colour, transparent.",
         ),
         ('{"type": "control", "colour": "red"}', "The field 'colour' must look like #rrggbb."),
+        ('{"type": "control", "colour": "#00b140\\n"}', "The field 'colour' must look like #rrggbb."),
+        (
+            f'{{"type": "control", "head": {10**308}1}}',
+            "The field 'head' is out of range (0 to 2); choose a value between.",
+        ),
+        ('{"type": "control", "head": null}', f"The field 'head' has the wrong type; {AGAIN}"),
+        ('{"type": "control", "teeth": 1}', f"The field 'teeth' has the wrong type; {AGAIN}"),
+        ('{"type": "control", "background": 1}', f"The field 'background' has the wrong type; {AGAIN}"),
+        (
+            json.dumps({"type": "candidate", "candidate": "a", "sdpMid": "b" * 2000}),
+            f"A candidate is longer than 1024 characters; {AGAIN}",
+        ),
+        (
+            json.dumps({"type": "bye", "x" * 40: 1}),
+            f"A message 'bye' has no field '{'x' * 32}…'; {AGAIN}",
+        ),
     ],
 )
 def test_a_wrong_message_gets_one_sentence(text: str | bytes, sentence: str) -> None:
     with pytest.raises(ProtocolError) as caught:
         parse_message(text)
     assert str(caught.value) == sentence
+
+
+def test_any_value_in_any_field_gives_a_message_or_one_sentence() -> None:
+    """No value of JSON may raise anything but ProtocolError, since the page chooses it."""
+    draw = random.Random(1)
+    values = [None, True, -1, 0, 64, 10**30, 10**400, 0.5, 1e308, "", "a", "\ud800", "` - at `$.type`", [], [[]], {}]
+    names = sorted({name for message in FIXTURE["client"] for name in message} | {"` - at `$.sdp`", "", "\ud800"})
+    for _ in range(3000):
+        message = dict(draw.choice(FIXTURE["client"]))
+        for name in draw.sample(names, 2):
+            message[name] = draw.choice(values)
+            message.pop(draw.choice(names), None)
+        try:
+            assert isinstance(parse_message(json.dumps(message)), PageMessage)
+        except ProtocolError as error:
+            assert str(error).endswith(".") and "Expected" not in str(error)
 
 
 def test_order() -> None:
