@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 REF, CLIP = str(ROOT / "assets" / "avatar.png"), str(ROOT / "assets" / "driver.mp4")
 
 
+@pytest.mark.realtime
 def test_a_real_server_is_measured(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "deep" / "live.json"
     quick = ["--seconds", "4", "--warm-up", "0", "--generator", "geometry", "--no-body", "--size", "256"]

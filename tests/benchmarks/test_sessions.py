@@ -85,6 +85,7 @@ async def test_a_visit_films_and_encodes_until_its_seat_closes() -> None:
     await asyncio.to_thread(engine.close)
 
 
+@pytest.mark.realtime
 def test_a_real_engine_is_measured(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "sessions.json"
     quick = ["--device", "cpu", "--generator", "geometry", "--size", "128", "--seconds", "2", "--max", "1"]

@@ -52,6 +52,7 @@ def test_a_run_without_bar_codes_is_no_measurement() -> None:
         summarise(run, rss)
 
 
+@pytest.mark.realtime
 def test_a_real_server_is_soaked(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "soak.json"
     quick = ["--minutes", "0.1", "--generator", "geometry", "--no-body", "--size", "256"]

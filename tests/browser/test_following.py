@@ -15,6 +15,7 @@ from tests.browser.conftest import OpenPage
 from tests.browser.following import Pictures, follows, grab, read
 from tests.browser.kagami import ROOT, Kagami
 
+pytestmark = pytest.mark.realtime
 SIGNALS = ("mouth", "turn", "nod", "roll")
 ROUNDS = 3  # a machine that is busy for a moment gets another look
 ENOUGH = 60  # pictures of the avatar; a slow machine takes a while for them

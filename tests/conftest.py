@@ -1,0 +1,30 @@
+"""Several processes share the tests (`pytest -n auto`); tests of real time run while no other test does.
+
+A test marked `realtime` measures delays, rates or what an avatar shows at a moment. It holds a lock exclusively that
+all other tests share.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from tests.support.turns import turn
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        torch.set_num_threads(1)  # each of the processes has one core
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    if not hasattr(item.config, "workerinput") or sys.platform == "win32":  # one process alone; or no flock
+        return (yield)
+    folder = item.config.rootpath / ".pytest_cache"
+    folder.mkdir(exist_ok=True)
+    with turn(folder / "realtime", exclusive=item.get_closest_marker("realtime") is not None):
+        return (yield)
