@@ -14,16 +14,18 @@ from models.config import ModelConfig
 from models.dit import CausalDiT
 
 FORMAT = "kagami-dit-1"
-OURS = ("format", "config", "ranges")  # of the header; the rest are notes
+HEADER_FIELDS = ("format", "config", "ranges")  # all others in the header are notes
 
 
 class CheckpointError(Exception):
-    """The file cannot be used as weights; the message is one sentence for a person."""
+    """The file cannot be used as weights; the message is one sentence for the user."""
 
 
 def save(network: CausalDiT, path: Path, notes: dict[str, str] | None = None) -> None:
-    """Write float16 weights under `path` atomically; `notes` (data, command, steps …) go into the header, as do the
-    ranges of a calibrated network.
+    """Write float16 weights to `path` atomically, with the network's shape and its calibrated ranges in the header.
+
+    notes: further header fields, such as data, command and steps. Raises CheckpointError when the file cannot be
+    written.
     """
     header = {"format": FORMAT, "config": json.dumps(network.config.to_dict()), **(notes or {})}
     if network.ranges:
@@ -43,7 +45,7 @@ def save(network: CausalDiT, path: Path, notes: dict[str, str] | None = None) ->
 
 
 def load(path: Path) -> CausalDiT:
-    """Read a network in float32, in eval mode. Raises CheckpointError for a missing, damaged or foreign file."""
+    """Read a network as float32 and in eval mode. Raises CheckpointError for a missing, damaged or foreign file."""
     if not path.is_file():
         raise CheckpointError(
             f"{path} is not there; train one with `python -m training.train` or use --generator geometry."
@@ -70,7 +72,7 @@ def load(path: Path) -> CausalDiT:
 
 
 def notes_of(path: Path) -> dict[str, str]:
-    """What `save` was told to note in a file that `load` reads."""
+    """The notes that `save` wrote into the header of a checkpoint."""
     with safe_open(path, "pt") as file:
         header = file.metadata()
-    return {name: text for name, text in header.items() if name not in OURS}
+    return {name: text for name, text in header.items() if name not in HEADER_FIELDS}

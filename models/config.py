@@ -1,24 +1,33 @@
-"""Sizes of the network. Presets are data; derived sizes are properties."""
+"""Sizes of the network: presets are data, derived sizes are properties."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
-GUIDE_SIDE = 128  # cells along a side of the guidance maps
+GUIDE_SIDE = 128  # G, cells along a side of the guidance maps
 MOTION_TOKENS, MOTION_TOKEN_WIDTH = 4, 64  # face motion as tokens: mouth, eyes, brows and cheeks, head
 CANONICAL_BANDS = 2  # octaves of the sinusoidal code of canonical coordinates in the stem
 CODE_BANDS = 5  # octaves of the same code on tokens, for the geometry-keyed heads
+LEVEL_BANDS = 16  # octaves of the sinusoidal code of the noise level
 
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """Everything that decides the network's shape.
+    """Everything that decides the network's shape. Raises ValueError for sizes that do not fit together.
 
-    side: pixels of the focus box the network sees. width: token channels. keyed: geometry-keyed heads among `heads`.
-    ring: past frames remembered. references: pinned pictures. stem: channels at side/2, /4, /8. motion_tokens ×
-    motion_width: shape of `Guidance.tokens`. mouth_side, eye_side: pixels of a close-up; mouth_channels, eye_channels:
-    of its network at side/2, /4, /8.
+    side: pixels along a side of the focus box.
+    width: C, channels of a token.
+    depth: L, blocks.
+    heads: H, attention heads.
+    keyed: geometry-keyed heads among them: their q and k come from canonical coordinates alone.
+    mlp: hidden channels of the MLP over `width`.
+    ring: past frames in the KV cache.
+    references: reference pictures in the KV cache.
+    stem: channels at 1/2, 1/4 and 1/8 of `side`.
+    motion_tokens, motion_width: M and channels of `Guidance.tokens`.
+    mouth_side, eye_side: pixels along a side of a close-up.
+    mouth_channels, eye_channels: of the close-up network at 1/2, 1/4 and 1/8 of its side.
     """
 
     side: int = 256
@@ -51,7 +60,7 @@ class ModelConfig:
 
     @property
     def grid(self) -> int:
-        """Tokens along a side of the frame."""
+        """Tokens along a side of the focus box."""
         return self.side // 16
 
     @property
@@ -61,41 +70,43 @@ class ModelConfig:
 
     @property
     def head_width(self) -> int:
-        """D."""
+        """D, channels of one attention head."""
         return self.width // self.heads
 
     @property
     def slots(self) -> int:
-        """Slots of the cache: references, the ring, the current frame."""
+        """Slots of the KV cache: references, past frames, the current frame."""
         return self.references + self.ring + 1
 
     @property
     def canonical_channels(self) -> int:
+        """Sinusoidal code of canonical coordinates in the stem: x, y, z, sine and cosine."""
         return 3 * 2 * CANONICAL_BANDS
 
     @property
     def code_channels(self) -> int:
+        """Sinusoidal code of canonical coordinates on tokens: x, y, z, sine and cosine."""
         return 3 * 2 * CODE_BANDS
 
     @property
     def map_channels(self) -> int:
-        """Guidance maps in the stem: flow 2, confidence 1, alpha 1, holes 2, and the canonical code."""
+        """Guidance maps in the stem: flow 2, confidence 1, alpha 1, openings 2, and the canonical code."""
         return 6 + self.canonical_channels
 
     @property
     def stem_channels(self) -> int:
-        """Warped picture and noised frame at half resolution, beside the maps."""
+        """The maps, and four pixels each of warped picture and noised frame (RGB) at half resolution."""
         return 2 * 3 * 4 + self.map_channels
 
     def to_dict(self) -> dict[str, object]:
-        """Plain data for a checkpoint's header; `of_dict` reads it back."""
+        """Plain data for the header of a checkpoint; `of_dict` reads it back."""
         return asdict(self)
 
     @staticmethod
     def of_dict(data: dict[str, Any]) -> ModelConfig:
-        """What `to_dict` wrote, perhaps through JSON, which knows no tuples."""
-        settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-        return ModelConfig(**settings)
+        """The config that `to_dict` wrote; JSON may have turned its tuples into lists."""
+        sizes: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return ModelConfig(**sizes)
 
 
 PRESETS = {

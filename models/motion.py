@@ -1,4 +1,4 @@
-"""A driver's motion on the device, batched over sessions."""
+"""The motion of drivers as tensors, batched over sessions."""
 
 from __future__ import annotations
 
@@ -15,22 +15,25 @@ SHADE_SIDE = 32  # cells along a side of `Driver.shade`
 class Driver:
     """One frame of motion of each of B drivers, camera units (docs/architecture.md).
 
-    face (B, 478, 3). body (B, 33, 4): x, y, z, visibility 0..1. hands (B, 2, 21, 4): x, y, z, confidence 0..1.
-    torso (B, 2, 4): two points that go with the clothes: x, y, keyframe, confidence 0..1; if left out, not measured.
-    shade (B, n, n, 2): logs of the skin's brightness, relative to what is usual, on the square of
-    `models/geometry/shading.py`,
-    premultiplied by weights 0..1, and these; if left out, not measured. mouth (B, h, w, 4): what an open mouth shows,
-    from lip to lip and from corner to corner (models/closeups/mouth.py): colours, 1 = white in this light,
-    premultiplied by
-    weights 0..1, and these; if left out, not measured.
+    face: (B, 478, 3) landmarks.
+    body: (B, 33, 4) joints: x, y, z, visibility 0..1.
+    hands: (B, 2, 21, 4) joints of the left and the right hand: x, y, z, confidence 0..1.
+    torso: (B, 2, 4) two points on the clothes: x, y, keyframe, confidence 0..1.
+    shade: (B, n, n, 2) brightness of the skin on the square of `models/geometry/shading.py`, n = `SHADE_SIDE`: its
+        log relative to the driver's usual brightness, premultiplied by a weight 0..1, and the weight.
+    mouth: (B, h, w, 4) the inside of an open mouth, h = `MOUTH_ROWS` from lip to lip and w = `MOUTH_COLUMNS` from
+        corner to corner: RGB over the white point of the driver's light, premultiplied by a weight 0..1, and the
+        weight.
+
+    torso, shade and mouth may be left out: they are then zero, which means not measured.
     """
 
     face: Tensor
     body: Tensor
     hands: Tensor
-    torso: Tensor = None  # type: ignore[assignment]  # never None once made
-    shade: Tensor = None  # type: ignore[assignment]  # never None once made
-    mouth: Tensor = None  # type: ignore[assignment]  # never None once made
+    torso: Tensor = None  # type: ignore[assignment]  # never None after __post_init__
+    shade: Tensor = None  # type: ignore[assignment]  # never None after __post_init__
+    mouth: Tensor = None  # type: ignore[assignment]  # never None after __post_init__
 
     def __post_init__(self) -> None:
         if self.torso is None:
@@ -42,7 +45,7 @@ class Driver:
 
     @staticmethod
     def of_face(face: Tensor) -> Driver:
-        """A driver of whom only the face (B, 478, 3) is seen."""
+        """Drivers of whom only the face (B, 478, 3) is measured."""
         return Driver(face, face.new_zeros(len(face), 33, 4), face.new_zeros(len(face), 2, 21, 4))
 
     def to(self, device: torch.device | str) -> Driver:

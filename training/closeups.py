@@ -16,7 +16,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.closeups.inputs import Sight, Subject, develop, reach, retouch, sample, sights, stills
+from models.closeups.inputs import (
+    MOVED_PICTURE,
+    REST_PICTURE,
+    CloseupInput,
+    MovingPicture,
+    make_inputs,
+    make_references,
+    sample,
+)
+from models.closeups.patches import apply_edit, influence, make_edit
 from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT, Edit
 from models.geometry.topology import HeadTransform
@@ -38,7 +47,7 @@ TOLERANCE = 0.06  # window units, about three pixels: where the flow errs more, 
 class Scene:
     """F frames of moving pictures on their focus boxes, landmarks and heads of these pictures at rest, the truth."""
 
-    subject: Subject
+    subject: MovingPicture
     face: Tensor
     head: HeadTransform
     truth: Truth
@@ -52,7 +61,7 @@ def scene_of(batch: Baked) -> Scene:
         return x.repeat_interleave(frames, 0)
 
     whole = batch.picture.new_tensor([[0.0, 0.0, 1.0]]).expand(frames * len(batch.picture), -1)
-    subject = Subject(
+    subject = MovingPicture(
         each(batch.picture), batch.maps[:, :, :2].flatten(0, 1), whole, batch.face.flatten(0, 1),
         head_of(batch.stance.flatten(0, 1)),
     )  # fmt: skip
@@ -68,10 +77,10 @@ def near(batch: Baked) -> Baked | None:
     return batch.pick(large) if len(large) else None
 
 
-def sight_of(scene: Scene, config: ModelConfig) -> tuple[Sight, Sight]:
+def sight_of(scene: Scene, config: ModelConfig) -> tuple[CloseupInput, CloseupInput]:
     """Mouths and eyes, with the pictures looked at anew in every frame."""
     subject = scene.subject
-    return sights(subject, stills(subject.picture, scene.face, scene.head, config))
+    return make_inputs(subject, make_references(subject.picture, scene.face, scene.head, config))
 
 
 def taken(parts: Any, index: Tensor) -> Any:
@@ -100,7 +109,7 @@ def telling(scene: Scene, count: int, generator: torch.Generator) -> Tensor:
     return torch.multinomial(weight, min(count, len(weight)), generator=generator)
 
 
-def in_window(truth: Truth, sight: Sight) -> Truth:
+def in_window(truth: Truth, sight: CloseupInput) -> Truth:
     """The truth about windows, flow in their units; beyond the map, and beyond what close-ups reach, there is nobody
     (alpha 0).
     """
@@ -108,13 +117,13 @@ def in_window(truth: Truth, sight: Sight) -> Truth:
     maps = (truth.picture, truth.alpha, truth.flow, truth.visible)
     picture, alpha, flow, visible = (sample(each, grid) for each in maps)
     flow = in_units(sight, flow.permute(0, 2, 3, 1))
-    alpha = alpha * (grid.abs().amax(-1) < 1).unsqueeze(1) * (reach(sight) > 0.02)
+    alpha = alpha * (grid.abs().amax(-1) < 1).unsqueeze(1) * (influence(sight) > 0.02)
     return Truth(picture, alpha, flow, visible, sample(truth.label, grid, "nearest"))
 
 
-def in_units(sight: Sight, step: Tensor) -> Tensor:
+def in_units(sight: CloseupInput, step: Tensor) -> Tensor:
     """Displacements (B, n, n, 2) on the map → (B, 2, n, n) window units."""
-    return sight.window.at(step + sight.window.centre[:, None, None]).permute(0, 3, 1, 2)
+    return sight.window.to_window(step + sight.window.centre[:, None, None]).permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -138,12 +147,12 @@ class Nearer:
         scene = taken(scene, telling(scene, self.frames, generator))
         mouth, eyes = sight_of(scene, network.config)
         with self.options.autocast():
-            out = network.closeups(mouth.maps, mouth.marks, eyes.maps, eyes.marks)
+            out = network.closeups(mouth.maps, mouth.landmarks, eyes.maps, eyes.landmarks)
         terms: dict[str, Tensor] = {}
         sheets = []
         for name, sight, said in (("mouth", mouth, out[:3]), ("eyes", eyes, out[3:])):
-            done = retouch(sight, *(each.float() for each in said))
-            drawn, step = develop(sight, done, scene.subject.picture)
+            done = make_edit(sight, *(each.float() for each in said))
+            drawn, step = apply_edit(sight, done, scene.subject.picture)
             here = in_window(scene.truth, sight)
             drawn = torch.where(here.alpha > 0, drawn, here.picture)
             moved = in_units(sight, sight.source + step - sight.window.grid(sight.maps.shape[-1]))
@@ -151,7 +160,7 @@ class Nearer:
             for term, value in frame_loss(drawn, edit, moved, here.alpha, here, TOLERANCE).items():
                 if term != "alpha":  # close-ups leave the person's outline alone
                     terms[f"{name}_{term}"] = value * (3 if term == "keep" else 1)
-            rest, before = sight.maps[:, 3:6] / 2 + 0.5, sight.maps[:, :3] / 2 + 0.5
+            rest, before = sight.maps[:, REST_PICTURE] / 2 + 0.5, sight.maps[:, MOVED_PICTURE] / 2 + 0.5
             if name in self.critics:
                 terms[f"{name}_gan"] = self.gan * self.critics[name].meet(drawn, before, here)
             sheets.append(torch.cat([rest, before, drawn, here.picture], 3))

@@ -22,7 +22,7 @@ from kernels import attention
 from models.cache import REFERENCE_POSITION
 from models.config import PRESETS
 from models.dit import CausalDiT, Edit, FrameInput
-from models.sampler import NOISE, Focus, draw_frame, frame_input
+from models.sampler import NOISE, Focus, frame_input, sample_edit
 from training.data.bake import Baked
 from training.data.supply import Supply
 from training.loop.critic import Critic
@@ -73,7 +73,7 @@ class Stream:
             with torch.set_grad_enabled(learn and done == steps):
                 return self.step(frame)
 
-        edit = draw_frame(step, focus, frame, steps)
+        edit = sample_edit(step, focus, frame, steps)
         self.past.append(self.current)
         return edit
 

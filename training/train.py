@@ -68,7 +68,7 @@ def references(network: CausalDiT, batch: Baked, focus: Focus, others: list[int]
     """K/V (L, B, H, R·N, D) of the picture and other frames; slots that are left hold the same ones again."""
     views = [reference_input(focus, batch.rest_maps, batch.rest_canonical, batch.rest_tokens)]
     views += [other_view(batch, t) for t in others]
-    kept = [network.refer(view) for view in views]
+    kept = [network.encode_reference(view) for view in views]
     slots = [kept[slot % len(kept)] for slot in range(network.config.references)]
     return torch.cat([keys for keys, _ in slots], 3), torch.cat([values for _, values in slots], 3)
 
@@ -120,7 +120,7 @@ class Drawing:
         if self.blind:
             frames = [replace(frame, warped=torch.full_like(frame.warped, 0.5)) for frame in frames]
         with self.options.autocast():
-            edits = network.clip(references(network, batch, focus, others), frames)
+            edits = network.predict_clip(references(network, batch, focus, others), frames)
         total: dict[str, Tensor] = {}
         drawn = batch.picture
         for t, frame, edit in zip(times, frames, edits, strict=True):

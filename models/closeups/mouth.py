@@ -1,8 +1,9 @@
 """The inside of a mouth as the driver shows it, drawn in the picture's own colours.
 
-Whether teeth, tongue or the dark is to be seen stands in none of the driver's landmarks, but in his pixels. They are
-told in cells from corner to corner and from lip to lip, as shares of what is white in his light, and laid into the
-picture's opening as shares of what is white there. The shape of teeth goes along, that of a face does not.
+No landmark tells whether an open mouth shows teeth, tongue or the dark: the driver's pixels do. They are measured in
+cells from corner to corner and from lip to lip (`streamer/tracking/mouth_tracker.py`), as shares of the white point of
+the driver's light, and drawn into the picture's opening as shares of the picture's white point. The shape of the
+driver's teeth is transferred, that of the face is not.
 """
 
 from __future__ import annotations
@@ -11,46 +12,63 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.closeups.teeth import tempered, weighted
+from models.closeups.teeth import clamp_chroma, weighted_mean
 from models.geometry.constants import gather_rows
 from models.geometry.grid import unit_grid
 from models.geometry.openings import edges
 
-CHEEKS = (50, 280, 205, 425, 187, 411, 101, 330, 36, 266)  # skin that most light falls on
-WHITES = ((471, 33), (469, 133), (476, 362), (474, 263))  # halfway between these an eye is white
-TONE = 0.7  # the network's share in the mean colour: it knows what mouths are like in pictures like this
+CHEEK_LANDMARKS = (50, 280, 205, 425, 187, 411, 101, 330, 36, 266)  # skin that most light falls on
+SCLERA_LANDMARKS = ((471, 33), (469, 133), (476, 362), (474, 263))  # halfway between these two the eye is white
+NETWORK_TONE_SHARE = 0.7  # share of the network's mean colour: it was trained on mouths in pictures like this one
 
 
-def white(picture: Tensor, face: Tensor) -> Tensor:
-    """(B, 3) what is white in pictures (B, 3, S, S) 0..1 with landmarks (B, 478, 3), units of the map: the lighter of
-    cheeks and eyes.
+def white_point(picture: Tensor, face: Tensor) -> Tensor:
+    """(B, 3) 0..1 the colour of white in the light of pictures (B, 3, S, S) 0..1: the lighter of cheeks and sclera.
+
+    face: (B, 478, 3) landmarks in units of the map. The numpy twin for one camera frame is
+    `streamer.tracking.mouth_tracker.white_point`.
     """
-    start, end = (gather_rows(face, marks) for marks in zip(*WHITES, strict=True))
-    spots = torch.cat([gather_rows(face, CHEEKS), (start + end) / 2], 1)[:, None, :, :2]
-    found = F.grid_sample(picture, spots, "bilinear", "border", False)[:, :, 0]  # (B, 3, N)
-    cheek, eyes = found[..., : len(CHEEKS)].median(-1).values, found[..., len(CHEEKS) :]
-    eye = eyes.gather(-1, eyes.mean(1, keepdim=True).argmax(-1, keepdim=True).expand(-1, 3, -1))[..., 0]
+    start, end = (gather_rows(face, marks) for marks in zip(*SCLERA_LANDMARKS, strict=True))
+    points = torch.cat([gather_rows(face, CHEEK_LANDMARKS), (start + end) / 2], 1)[:, None, :, :2]
+    colours = F.grid_sample(picture, points, "bilinear", "border", False)[:, :, 0]  # (B, 3, N)
+    cheeks, eyes = colours[..., : len(CHEEK_LANDMARKS)], colours[..., len(CHEEK_LANDMARKS) :]
+    cheek = cheeks.median(-1).values
+    lightest = eyes.mean(1, keepdim=True).argmax(-1, keepdim=True)
+    eye = eyes.gather(-1, lightest.expand(-1, 3, -1))[..., 0]
     return torch.where(cheek.mean(1, keepdim=True) > eye.mean(1, keepdim=True), cheek, eye)
 
 
-def laid(mouth: Tensor, ring: Tensor, side: int) -> Tensor:
-    """A driver's mouth (B, 4, `MOUTH_ROWS`, `MOUTH_COLUMNS`), see `Driver.mouth`, stretched over the opening of
-    another, a ring (B, N, 2) in window units, from one corner over the top: (B, 4, side, side), its border beyond.
+def mouth_grid(ring: Tensor, side: int) -> Tensor:
+    """(B, side, side, 2) where each pixel of a window lies in the opening: −1..1 from corner to corner, and from the
+    upper to the lower lip.
+
+    ring: (B, N, 2) the opening in window units, from one corner over the top. This is the inverse of the numpy twin
+    `streamer.tracking.mouth_tracker.mouth_grid`, which places the cells in a camera frame.
     """
     line, half = unit_grid(side, ring.device)[0, 0, :, 0], ring.shape[1] // 2
-    top, low = edges(ring, line)
+    upper, lower = edges(ring, line)
     left, right = ring[:, :1, :1], ring[:, half : half + 1, :1]
-    across = (line - left) / (right - left).clamp_min(1e-3)
-    down = (line[:, None] - top) / (low - top).clamp_min(1e-3)
-    at = torch.stack([across.expand_as(down), down], -1) * 2 - 1
-    return F.grid_sample(mouth, at, "bilinear", "border", False)
+    x = (line - left) / (right - left).clamp_min(1e-3)
+    y = (line[:, None] - upper) / (lower - upper).clamp_min(1e-3)
+    return torch.stack([x.expand_as(y), y], -1) * 2 - 1
 
 
-def settled(told: Tensor, paint: Tensor, allowed: Tensor) -> Tensor:
-    """(B, 3, n, n) 0..1 how it is drawn that is told (B, 4, n, n), colours and weights: about a tone that is mostly the
-    network's, of its paint (B, 3, n, n), and in no colour that is strange to the picture: beyond the `tones` allowed.
+def stretch_driver_mouth(mouth: Tensor, ring: Tensor, side: int) -> Tensor:
+    """(B, 4, side, side) a driver's mouth stretched over the opening of another face, with its border repeated beyond.
+
+    mouth: (B, 4, `MOUTH_ROWS`, `MOUTH_COLUMNS`), see `Driver.mouth`. ring: see `mouth_grid`.
     """
-    colour, weight = told.split([3, 1], 1)
-    colour = tempered(colour, allowed)
-    his, mine = (weighted(each, weight) for each in (colour, paint))
-    return (colour + TONE * (mine - his)).clamp(0, 1)
+    return F.grid_sample(mouth, mouth_grid(ring, side), "bilinear", "border", False)
+
+
+def tint_driver_mouth(driver_mouth: Tensor, paint: Tensor, allowed_chroma: Tensor) -> Tensor:
+    """(B, 3, n, n) 0..1 a driver's mouth in the colours of a picture: its mean colour is mostly the network's, and no
+    colour leaves the range of the picture.
+
+    driver_mouth: (B, 4, n, n) colours and weight. paint: (B, 3, n, n) of the network. allowed_chroma: of the picture,
+    from `models.closeups.teeth.chroma_range`.
+    """
+    colour, weight = driver_mouth.split([3, 1], 1)
+    colour = clamp_chroma(colour, allowed_chroma)
+    driver_mean, network_mean = (weighted_mean(each, weight) for each in (colour, paint))
+    return (colour + NETWORK_TONE_SHARE * (network_mean - driver_mean)).clamp(0, 1)

@@ -1,5 +1,6 @@
-"""Windows on a moving head: square close-ups that go and turn with it, so that teeth and eyeballs stay in their
-place."""
+"""Close-up windows: squares that move and turn rigidly with the head, so that upper teeth and eyeballs stand still in
+them.
+"""
 
 from __future__ import annotations
 
@@ -11,58 +12,72 @@ from torch import Tensor
 from models.geometry.constants import const_floats
 from models.geometry.grid import smoothstep, unit_grid
 from models.geometry.topology import (
+    CHIN,
     INNER_LIPS,
     LEFT_BROW,
+    LEFT_FACE_EDGE,
     LEFT_IRIS,
     LEFT_LID,
+    NOSE_BRIDGE,
+    NOSE_TIP,
     OUTER_LIPS,
     RIGHT_BROW,
+    RIGHT_FACE_EDGE,
     RIGHT_IRIS,
     RIGHT_LID,
     HeadTransform,
 )
 
-FADE = 0.2  # what a close-up says fades to nothing over this share of its window at the border
-BEARINGS = (1, 168, 152, 234, 454)  # nose, bridge, chin, the face's right and left edge: they tell how the head stands
+BORDER_FADE = 0.2  # window units (half sides): an edit fades to nothing over this distance from the window's border
+# These landmarks show the network how the head is turned; a mirrored view has right and left exchanged.
+POSE_LANDMARKS = (NOSE_TIP, NOSE_BRIDGE, CHIN, RIGHT_FACE_EDGE, LEFT_FACE_EDGE)
+MIRRORED_POSE_LANDMARKS = (NOSE_TIP, NOSE_BRIDGE, CHIN, LEFT_FACE_EDGE, RIGHT_FACE_EDGE)
 
 
 @dataclass(frozen=True)
 class View:
-    """What one kind of close-up looks at.
+    """Where one kind of close-up lies on the head, and which landmarks belong to it.
 
-    centre: canonical units (models/geometry/topology.py), rigid on the head. half: half side, canonical units. inner:
-    ring of
-    the opening; outer: ring of what is drawn around it. marks: landmarks that the network is told. mirrored: the window
-    is flipped, so that a left eye looks like a right one and one network serves both. ajar: shares of the opening at
-    rest between which it begins to show its inside; below, lashes or lips hide it. turns: behind it is an eyeball,
-    whose iris is the outer ring and whose pupil the mark after the inner ring's.
+    centre: (x, y, z) canonical units (models/geometry/topology.py), rigid on the head.
+    half_side: canonical units.
+    inner: landmarks, the ring around the opening.
+    outer: landmarks, the ring around the lips; of an eye, the four on the iris's rim.
+    landmarks: input of the network; of an eye, the pupil follows the inner ring.
+    visible_opening: the inside of an opening becomes visible between these two shares of its area at rest; below the
+        first, lashes or lips hide it.
+    is_eye: an eyeball lies behind the opening.
+    mirrored: the window is flipped left to right, so that one network serves both eyes.
     """
 
     centre: tuple[float, float, float]
-    half: float
+    half_side: float
     inner: tuple[int, ...]
     outer: tuple[int, ...]
-    marks: tuple[int, ...]
-    ajar: tuple[float, float]
-    turns: bool = False
+    landmarks: tuple[int, ...]
+    visible_opening: tuple[float, float]
+    is_eye: bool = False
     mirrored: bool = False
 
 
-MOUTH_VIEW = View((0, 0.8, -0.15), 0.46, INNER_LIPS, OUTER_LIPS, (*OUTER_LIPS, *INNER_LIPS, *BEARINGS), (0.05, 0.15))
+MOUTH_VIEW = View(
+    (0, 0.8, -0.15), 0.46, INNER_LIPS, OUTER_LIPS, (*OUTER_LIPS, *INNER_LIPS, *POSE_LANDMARKS), (0.05, 0.15)
+)
 RIGHT_EYE_VIEW = View(
     (-0.356, 0, -0.06), 0.27, RIGHT_LID, tuple(range(RIGHT_IRIS + 1, RIGHT_IRIS + 5)),
-    (*RIGHT_LID, RIGHT_IRIS, *RIGHT_BROW, *BEARINGS), (0.15, 0.4), turns=True,
+    (*RIGHT_LID, RIGHT_IRIS, *RIGHT_BROW, *POSE_LANDMARKS), (0.15, 0.4), is_eye=True,
 )  # fmt: skip
 LEFT_EYE_VIEW = View(
     (0.356, 0, -0.06), 0.27, LEFT_LID, tuple(range(LEFT_IRIS + 1, LEFT_IRIS + 5)),
-    (*LEFT_LID, LEFT_IRIS, *LEFT_BROW, 1, 168, 152, 454, 234), (0.15, 0.4), turns=True, mirrored=True,
+    (*LEFT_LID, LEFT_IRIS, *LEFT_BROW, *MIRRORED_POSE_LANDMARKS), (0.15, 0.4), is_eye=True, mirrored=True,
 )  # fmt: skip
+VIEWS = (MOUTH_VIEW, RIGHT_EYE_VIEW, LEFT_EYE_VIEW)
 
 
 @dataclass(frozen=True)
 class Window:
-    """Where B close-ups lie. centre (B, 2); across, down (B, 2): from the centre to the middle of the right and of the
-    lower edge; all in the units of the map they lie on.
+    """The squares of B close-ups on a map (the canvas or the focus box), in the map's units.
+
+    centre: (B, 2). across, down: (B, 2) vectors from the centre to the middle of the right and of the lower edge.
     """
 
     centre: Tensor
@@ -71,12 +86,12 @@ class Window:
 
     @staticmethod
     def of(view: View, head: HeadTransform) -> Window:
-        """On heads standing as the frames say; upright along the head's own vertical, which a turn does not shorten."""
-        spot = const_floats((view.centre,), head.scale.device).expand(len(head.scale), -1, -1)
+        """The windows of a view on B heads. They follow the head's own vertical, and a turn does not shorten them."""
+        centre = const_floats((view.centre,), head.scale.device).expand(len(head.scale), -1, -1)
         down = head.rotation[:, :2, 1]
-        down = down / down.norm(dim=-1, keepdim=True).clamp_min(1e-3) * (view.half * head.scale)[:, None]
+        down = down / down.norm(dim=-1, keepdim=True).clamp_min(1e-3) * (view.half_side * head.scale)[:, None]
         across = torch.stack([down[:, 1], -down[:, 0]], -1)
-        return Window(head.apply(spot)[:, 0, :2], -across if view.mirrored else across, down)
+        return Window(head.apply(centre)[:, 0, :2], -across if view.mirrored else across, down)
 
     @staticmethod
     def stack(windows: list[Window]) -> Window:
@@ -85,27 +100,29 @@ class Window:
             return windows[0]
         return Window(*(torch.cat([getattr(w, f.name) for w in windows]) for f in fields(Window)))
 
-    def rows(self, who: slice) -> Window:
-        """Some of the batch."""
-        return Window(*(getattr(self, f.name)[who] for f in fields(Window)))
+    def select(self, batch: slice) -> Window:
+        """A slice of the batch."""
+        return Window(*(getattr(self, f.name)[batch] for f in fields(Window)))
 
-    def flat(self) -> Tensor:
-        """(B, 6) centre, across, down: as `kernels.overlay` takes it."""
+    def as_rows(self) -> Tensor:
+        """(B, 6) centre, across, down: the form that `kernels.overlay` takes."""
         return torch.cat([self.centre, self.across, self.down], 1)
 
-    def within(self, box: Tensor) -> Window:
-        """The same windows in the units of boxes (B, 3) of the map."""
+    def in_box(self, box: Tensor) -> Window:
+        """The same windows in the units of boxes (B, 3) on the map: centre x, y and half side."""
         half = box[:, 2:]
         return Window((self.centre - box[:, :2]) / half, self.across / half, self.down / half)
 
-    def bounds(self, size: int) -> list[tuple[slice, slice, slice]]:
-        """Which of the batch touch which rows and columns of a canvas of `size` pixels. On a CPU each for itself; on a
-        device all of them all of it: asking would make it wait, and there one large piece of work is quicker than many.
+    def covered_pixels(self, size: int) -> list[tuple[slice, slice, slice]]:
+        """Slices (batch, rows, columns) of the pixels that the windows can touch on a canvas of `size` pixels.
+
+        On a CPU there is one entry for each window. On a device a single entry covers everything: reading the corners
+        would make the host wait, and one large operation is quicker there than many small ones.
         """
         if self.centre.device.type != "cpu":
             return [(slice(None), slice(0, size), slice(0, size))]
-        reach = self.across.abs() + self.down.abs()
-        corners = torch.cat([self.centre - reach, self.centre + reach], -1).add(1).mul(size / 2).clamp(0, size)
+        extent = self.across.abs() + self.down.abs()
+        corners = torch.cat([self.centre - extent, self.centre + extent], -1).add(1).mul(size / 2).clamp(0, size)
         low = corners[:, :2].floor().long().tolist()
         high = corners[:, 2:].ceil().long().tolist()
         return [
@@ -114,22 +131,22 @@ class Window:
         ]
 
     def grid(self, side: int) -> Tensor:
-        """(B, side, side, 2) places of the window's pixels on the map."""
+        """(B, side, side, 2) positions of the window's pixel centres on the map."""
         unit = unit_grid(side, self.centre.device)
-        return self.lay(unit) + self.centre[:, None, None]
+        return self.to_map(unit) + self.centre[:, None, None]
 
-    def lay(self, steps: Tensor) -> Tensor:
+    def to_map(self, displacements: Tensor) -> Tensor:
         """(B or 1, h, w, 2) displacements in window units → map units."""
-        return steps[..., :1] * self.across[:, None, None] + steps[..., 1:] * self.down[:, None, None]
+        return displacements[..., :1] * self.across[:, None, None] + displacements[..., 1:] * self.down[:, None, None]
 
-    def at(self, points: Tensor) -> Tensor:
-        """(B or 1, ..., 2) places on the map → (B, ..., 2) window units, -1..1 inside."""
+    def to_window(self, points: Tensor) -> Tensor:
+        """(B or 1, ..., 2) positions on the map → (B, ..., 2) window units, −1..1 inside."""
         shape = [-1] + [1] * (points.dim() - 2) + [2]
-        away = points - self.centre.view(shape)
+        offset = points - self.centre.view(shape)
         axes = torch.stack([self.across, self.down], -1) / self.down.square().sum(-1).clamp_min(1e-9)[:, None, None]
-        return away @ axes.view(-1, *[1] * (points.dim() - 3), 2, 2) if points.dim() > 3 else away @ axes
+        return offset @ axes.view(-1, *[1] * (points.dim() - 3), 2, 2) if points.dim() > 3 else offset @ axes
 
 
-def fade(place: Tensor) -> Tensor:
-    """(B, 1, h, w) 1 inside a window, falling to 0 at its border; place (B, h, w, 2) in window units."""
-    return smoothstep(0, FADE, 1 - place.abs().amax(-1)).unsqueeze(1)
+def window_fade(position: Tensor) -> Tensor:
+    """(B, 1, h, w) 1 inside a window, falling to 0 at its border; position (B, h, w, 2) in window units."""
+    return smoothstep(0, BORDER_FADE, 1 - position.abs().amax(-1)).unsqueeze(1)

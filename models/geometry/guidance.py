@@ -16,7 +16,7 @@ from models.geometry.body import carry_body, hold
 from models.geometry.constants import gather_rows
 from models.geometry.grid import box_grid, smoothstep, to_box
 from models.geometry.inpaint import pull_push
-from models.geometry.openings import EYES, opening
+from models.geometry.openings import EYES, SOFT_BORDER_GAIN, opening
 from models.geometry.retarget import Pose
 from models.geometry.rig import GROWTH, LATTICE, REACH, Rig, face_buckets, lattice_triangles
 from models.geometry.shading import gains
@@ -133,7 +133,7 @@ def draw(rig: Rig, pose: Pose, box: Tensor, which: int) -> Drawn:
     eyes = eyes.view(-1, 2, GUIDE_SIDE, GUIDE_SIDE)  # right, left
     balls, seen = eyeballs(rig, pose, grid)
     # The soft border of the picture's own opening counts as seen: at rest there is nothing to fall back from.
-    share = eyes * (4 * seen / eyes.clamp_min(1e-3)).clamp(0, 1)
+    share = eyes * (SOFT_BORDER_GAIN * seen / eyes.clamp_min(1e-3)).clamp(0, 1)
     flow = flow + (share.unsqueeze(2) * (balls - flow[:, None])).sum(1)  # the eyes do not overlap
     where = (grid + flow).permute(0, 2, 3, 1)
     alpha = F.grid_sample(rig.matte, where, "bilinear", "border", False) * closed(hit > 0.5)

@@ -23,6 +23,13 @@ LIDS_ROOM = (1.2, 2.0)  # … but even those that are so at rest open this many 
 MOUTH_WIDE = 0.85  # canonical units: no mouth is wider …
 MOUTH_ROOM = (1.1, 2.0)  # … but even those that are so at rest widen this many times, and none more than that
 
+SOFT_BORDER_GAIN = 4  # a quarter of coverage by the picture's own opening already counts as shown: its border is soft
+
+
+def erode(opening: Tensor) -> Tensor:
+    """An opening (B, 1, n, n) without its border of one cell, which shows lashes or lips."""
+    return -F.max_pool2d(-opening, 3, 1, 1)
+
 
 def lid_pairs(ring: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The upper lid's landmarks between the corners, and those underneath them."""

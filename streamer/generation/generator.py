@@ -9,7 +9,8 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from models.closeups.inputs import Patch, Sight, Still, Subject, patches, sights, stills
+from models.closeups.inputs import CloseupInput, CloseupReference, MovingPicture, make_inputs, make_references
+from models.closeups.patches import Patch, make_patches
 from models.config import ModelConfig
 from models.dit import CausalDiT, Edit, FrameInput
 from models.geometry.grid import smoothstep
@@ -30,7 +31,7 @@ class Reference:
     focus: Focus | None = None
     keys: Tensor | None = None
     values: Tensor | None = None
-    stills: tuple[Still, ...] = ()
+    stills: tuple[CloseupReference, ...] = ()
 
 
 @dataclass(eq=False, slots=True)
@@ -109,27 +110,27 @@ class NetworkGenerator(Generic[Memory]):
         frame = reference_input(focus, guidance_maps(rig, rest), rest.canonical, rest.tokens)
         # One picture fills all reference slots, as in training (training/train.py).
         keys, values = (kept.repeat(1, 1, 1, self.config.references, 1) for kept in self._remember(frame))
-        return Reference(focus, keys, values, stills(rig.image, rig.face, rig.head, self.config))
+        return Reference(focus, keys, values, make_references(rig.image, rig.face, rig.head, self.config))
 
     def _remember(self, frame: FrameInput) -> tuple[Tensor, Tensor]:
         """A picture's K/V."""
-        return self.network.refer(frame)
+        return self.network.encode_reference(frame)
 
     def warm_up(self, rig: Rig, pose: Pose, guidance: Guidance) -> None:
         pass
 
     def draw(self, states: Sequence[Memory], rig: Rig, pose: Pose, guidance: Guidance) -> Drawing:
         edit = self._edit(states, guidance_maps(rig, guidance), guidance)
-        subject = Subject(rig.image, guidance.focus_flow, rig.focus, pose.face, pose.head)
+        subject = MovingPicture(rig.image, guidance.focus_flow, rig.focus, pose.face, pose.head)
         views = zip(*(state.reference.stills for state in states), strict=True)
-        return self._drawing(edit, subject, pose.mouth, [Still.stack(each) for each in views])
+        return self._drawing(edit, subject, pose.mouth, [CloseupReference.stack(each) for each in views])
 
-    def _drawing(self, edit: Edit, subject: Subject, seen: Tensor, stills: Sequence[Still]) -> Drawing:
+    def _drawing(self, edit: Edit, subject: MovingPicture, seen: Tensor, stills: Sequence[CloseupReference]) -> Drawing:
         """What is drawn of an edit, and the close-ups' word beside it. seen: the pose's `mouth`."""
         keep = smoothstep(*DECIDED, edit.keep)
         trusted = Edit(TRUST * edit.flow, keep, edit.paint, TRUST * edit.alpha)
-        mouth, eyes = sights(subject, stills)
-        return Drawing(trusted, patches(mouth, eyes, self._look(mouth, eyes), stills[0], seen))
+        mouth, eyes = make_inputs(subject, stills)
+        return Drawing(trusted, make_patches(mouth, eyes, self._look(mouth, eyes), stills[0], seen))
 
     def _frame(self, state: Memory, maps: Tensor, guidance: Guidance) -> tuple[Focus, FrameInput]:
         """One stream's frame as the sampler wants it; maps from `guidance_maps`, of this stream alone, as guidance."""
@@ -142,6 +143,6 @@ class NetworkGenerator(Generic[Memory]):
         """The transformer's word on this frame."""
         raise NotImplementedError
 
-    def _look(self, mouth: Sight, eyes: Sight) -> Sequence[Tensor]:
+    def _look(self, mouth: CloseupInput, eyes: CloseupInput) -> Sequence[Tensor]:
         """The close-ups' six tensors."""
         raise NotImplementedError

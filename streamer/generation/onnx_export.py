@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from kernels import attention
 from models.cache import REFERENCE_POSITION
-from models.closeups.inputs import CHANNELS
+from models.closeups.inputs import INPUT_CHANNELS
 from models.closeups.window import MOUTH_VIEW, RIGHT_EYE_VIEW
 from models.dit import CausalDiT, FrameInput
 
@@ -74,7 +74,7 @@ def export_closeups(network: CausalDiT, weight_bits: int | None = 8) -> bytes:
     config = network.config
     inputs = []
     for view, side in ((MOUTH_VIEW, config.mouth_side), (RIGHT_EYE_VIEW, config.eye_side)):
-        inputs += [torch.rand(2, CHANNELS, side, side), torch.rand(2, 2, len(view.marks), 2)]
+        inputs += [torch.rand(2, INPUT_CHANNELS, side, side), torch.rand(2, 2, len(view.landmarks), 2)]
     ranges = {name.removeprefix("closeups."): r for name, r in network.ranges.items()}
     return export(network.closeups, inputs, ranges, weight_bits, batches=("mouths", "mouths", "eyes", "eyes"))
 

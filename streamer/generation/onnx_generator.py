@@ -15,10 +15,10 @@ import onnxruntime
 import torch
 from torch import Tensor
 
-from models.closeups.inputs import Sight
+from models.closeups.inputs import CloseupInput
 from models.dit import CausalDiT, Edit, FrameInput
 from models.geometry.guidance import Guidance
-from models.sampler import draw_frame, move
+from models.sampler import backward_warp, sample_edit
 from streamer.generation.cpu_features import int8_weight_bits
 from streamer.generation.generator import NetworkGenerator, Reference, State
 from streamer.generation.onnx_export import export_closeups, export_step
@@ -48,7 +48,7 @@ def ride(edit: Edit, then: Tensor, now: Tensor) -> Edit:
     of the picture, y + now(y) = y' + then(y'), gets the same edit, with y' ≈ y + now(y) − then(y). Its paint stays
     behind: when a head turns back, the picture shows by itself what was painted of its far side.
     """
-    carried = move(torch.cat([edit.flow, edit.alpha], 1), now - then)
+    carried = backward_warp(torch.cat([edit.flow, edit.alpha], 1), now - then)
     return Edit(flow=carried[:, :2], alpha=carried[:, 2:], keep=torch.ones_like(edit.keep), paint=edit.paint)
 
 
@@ -108,7 +108,7 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
     def _think(self, state: OnnxState, maps: Tensor, guidance: Guidance) -> tuple[Edit, Tensor]:
         """The transformer's word on a frame, which becomes its stream's newest past; and the frame's flow."""
         newest: list[tuple[np.ndarray, np.ndarray]] = []
-        edit = draw_frame(partial(self._step, state, newest), *self._frame(state, maps, guidance), self.steps)
+        edit = sample_edit(partial(self._step, state, newest), *self._frame(state, maps, guidance), self.steps)
         state.past.append(newest[-1])
         return edit, maps[:, :2]
 
@@ -125,8 +125,8 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         newest.append((keys, values))
         return Edit(*(torch.from_numpy(part) for part in edit))
 
-    def _look(self, mouth: Sight, eyes: Sight) -> Sequence[Tensor]:
-        arrays = [maps.numpy() for maps in (mouth.maps, mouth.marks, eyes.maps, eyes.marks)]
+    def _look(self, mouth: CloseupInput, eyes: CloseupInput) -> Sequence[Tensor]:
+        arrays = [maps.numpy() for maps in (mouth.maps, mouth.landmarks, eyes.maps, eyes.landmarks)]
         said = self.closeups.run(None, dict(zip(self.sight_names, arrays, strict=True)))
         return [torch.from_numpy(out) for out in said]
 

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from models.cache import Cache
-from models.closeups.inputs import Sight, Still, Subject
+from models.closeups.inputs import CloseupInput, CloseupReference, MovingPicture
 from models.config import ModelConfig
 from models.dit import CausalDiT, Edit, FrameInput
 from models.geometry.guidance import Guidance
 from models.geometry.retarget import Pose
 from models.geometry.rig import Rig
 from models.geometry.topology import HeadTransform
-from models.sampler import Focus, draw_frame, frame_input, guidance_maps
+from models.sampler import Focus, frame_input, guidance_maps, sample_edit
 from streamer.errors import DeviceMemoryError
 from streamer.generation.cuda_graphs import CudaRecorder, Graphs, Recorder, sizes_for
 from streamer.generation.generator import Drawing, NetworkGenerator, Reference, State
@@ -85,7 +85,7 @@ class Pool:
 
         with torch.inference_mode(False):  # in any mode they may be written to later
             self.cache = Cache(config, lanes + 1, device, dtype)
-            self._kept: tuple[Focus | None, tuple[Still, ...]] = each((like.focus, like.stills), room)
+            self._kept: tuple[Focus | None, tuple[CloseupReference, ...]] = each((like.focus, like.stills), room)
             self._numbers = torch.arange(lanes + 1, device=device)
 
     def pin(self, lane: int, reference: Reference) -> None:
@@ -101,7 +101,7 @@ class Pool:
         """Drop a lane's past frames."""
         self.cache.reset(self._numbers[lane : lane + 1])
 
-    def look_up(self, lane: Tensor) -> tuple[Focus, tuple[Still, ...]]:
+    def look_up(self, lane: Tensor) -> tuple[Focus, tuple[CloseupReference, ...]]:
         """The references of lanes (B,) long, as one batch."""
         focus, stills = each(self._kept, lambda kept: kept.index_select(0, lane))
         assert focus is not None
@@ -181,18 +181,18 @@ class TorchGenerator(NetworkGenerator[TorchState]):
 
         noise, level = self.noise.expand(count, -1, -1, -1), scene.box.new_ones(count)
         frame = frame_input(focus, scene.maps, scene.canonical, scene.tokens, noise, level)
-        edit = draw_frame(think, focus, frame, self.steps)
+        edit = sample_edit(think, focus, frame, self.steps)
         pool.cache.advance(scene.lane)
-        subject = Subject(scene.image, scene.flow, scene.box, scene.face, scene.head)
+        subject = MovingPicture(scene.image, scene.flow, scene.box, scene.face, scene.head)
         return self._drawing(edit, subject, scene.mouth, stills)
 
     def _remember(self, frame: FrameInput) -> tuple[Tensor, Tensor]:
         with computing_in(self.precision, self.device):
-            return self.network.refer(frame)
+            return self.network.encode_reference(frame)
 
-    def _look(self, mouth: Sight, eyes: Sight) -> Sequence[Tensor]:
+    def _look(self, mouth: CloseupInput, eyes: CloseupInput) -> Sequence[Tensor]:
         with computing_in(self.precision, self.device):
-            said = self.network.closeups(mouth.maps, mouth.marks, eyes.maps, eyes.marks)
+            said = self.network.closeups(mouth.maps, mouth.landmarks, eyes.maps, eyes.landmarks)
         return [part.float() for part in said]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from models.closeups.mouth import CHEEKS, WHITES
+from models.closeups.mouth import CHEEK_LANDMARKS, SCLERA_LANDMARKS
 from models.geometry.topology import INNER_LIPS
 from models.motion import MOUTH_COLUMNS, MOUTH_ROWS
 from streamer.frames import Image
@@ -59,11 +59,11 @@ def lip(chain: Array, across: Array) -> Array:
 
 
 def white(rgb: Image, found: Array) -> Array:
-    """(3,) `models.closeups.mouth.white` of one picture (H, W, 3) with landmarks (478, 2) in pixels, 0..255, at
+    """(3,) `models.closeups.mouth.white_point` of one picture (H, W, 3) with landmarks (478, 2) in pixels, 0..255, at
     least 1.
     """
-    eyes = [(found[start] + found[end]) / 2 for start, end in WHITES]
-    spots = np.concatenate([found[list(CHEEKS)], eyes])[:, None]
+    eyes = [(found[start] + found[end]) / 2 for start, end in SCLERA_LANDMARKS]
+    spots = np.concatenate([found[list(CHEEK_LANDMARKS)], eyes])[:, None]
     seen = cv2.remap(rgb, spots, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0].astype(np.float32)
-    cheek, eye = np.median(seen[: len(CHEEKS)], 0), max(seen[len(CHEEKS) :], key=np.mean)
+    cheek, eye = np.median(seen[: len(CHEEK_LANDMARKS)], 0), max(seen[len(CHEEK_LANDMARKS) :], key=np.mean)
     return np.maximum(max(cheek, eye, key=np.mean), 1)

@@ -39,7 +39,7 @@ def some_frame(seed: int, batch: int, device: str) -> FrameInput:
 def stream(network: CausalDiT, device: str) -> tuple[list[Edit], Cache]:
     """What two people who come one after the other see, and what is kept of them."""
     cache = Cache(SMALL, 3, device)
-    cache.pin(None, *network.refer(some_frame(99, 1, device)))
+    cache.pin(None, *network.encode_reference(some_frame(99, 1, device)))
     edits = []
     for tick, lanes in enumerate(LANES):
         lane = torch.tensor(lanes, device=device)
@@ -92,7 +92,7 @@ def test_a_cuda_graph_of_the_step_follows_its_lanes(network: CausalDiT) -> None:
     network = network.to("cuda")
     cache, other = Cache(SMALL, 3, "cuda"), Cache(SMALL, 3, "cuda")
     for each in (cache, other):
-        each.pin(None, *network.refer(some_frame(99, 1, "cuda")))
+        each.pin(None, *network.encode_reference(some_frame(99, 1, "cuda")))
     lane, frame = torch.tensor([2, 1], device="cuda"), some_frame(0, 2, "cuda")
     beside = torch.cuda.Stream()
     beside.wait_stream(torch.cuda.current_stream())

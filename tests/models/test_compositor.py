@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from models.closeups.inputs import VIEWS, Patch, Retouch
-from models.closeups.window import Window, fade
+from models.closeups.patches import CloseupEdit, Patch
+from models.closeups.window import VIEWS, Window, window_fade
 from models.compositor import compose
 from models.geometry.grid import unit_grid
 from models.geometry.guidance import guide
@@ -18,15 +18,15 @@ def test_all_at_once_as_on_a_device_draws_what_one_by_one_does(monkeypatch: pyte
     random = torch.Generator().manual_seed(2)
 
     def maps(channels: int, side: int) -> torch.Tensor:
-        return torch.rand(2, channels, side, side, generator=random) * fade(unit_grid(side, torch.device("cpu")))
+        return torch.rand(2, channels, side, side, generator=random) * window_fade(unit_grid(side, torch.device("cpu")))
 
     patches = [
-        Patch(Window.of(view, rig.head), Retouch(0.1 * maps(2, 8), 1 - maps(1, 16), maps(3, 16), maps(1, 16)))
+        Patch(Window.of(view, rig.head), CloseupEdit(0.1 * maps(2, 8), 1 - maps(1, 16), maps(3, 16), maps(1, 16)))
         for view in VIEWS
     ]
     guidance = guide(rig, rest_pose(rig))
     singly, without = compose(rig, guidance, patches=patches), compose(rig, guidance)
-    monkeypatch.setattr(Window, "bounds", lambda _, size: [(slice(None), slice(0, size), slice(0, size))])
+    monkeypatch.setattr(Window, "covered_pixels", lambda _, size: [(slice(None), slice(0, size), slice(0, size))])
     together = compose(rig, guidance, patches=patches)
     # Of what has all but faded at a window's border half a pixel reaches beyond it.
     assert torch.allclose(together, singly, atol=5e-3) and (singly - without).abs().max() > 0.1

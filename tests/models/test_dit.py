@@ -38,7 +38,7 @@ def difference(a: Edit, b: Edit) -> float:
 
 
 def stream(network: CausalDiT, frames: list[FrameInput], reference: FrameInput, cache: Cache) -> list[Edit]:
-    cache.pin(None, *network.refer(reference))
+    cache.pin(None, *network.encode_reference(reference))
     edits = []
     for frame in frames:
         edits.append(network.step(frame, cache))
@@ -51,16 +51,16 @@ def test_streaming_equals_one_shot_past_the_wrap(network: CausalDiT) -> None:
     frames = [some_frame(seed) for seed in range(7)]
     reference = some_frame(99)
     streamed = stream(network, frames, reference, Cache(SMALL, 1))
-    at_once = network.clip(network.refer(reference), frames)
+    at_once = network.predict_clip(network.encode_reference(reference), frames)
     assert max(difference(a, b) for a, b in zip(streamed, at_once, strict=True)) < 1e-5
 
 
 @torch.inference_mode()
 def test_causal(network: CausalDiT) -> None:
     frames = [some_frame(seed) for seed in range(4)]
-    references = network.refer(some_frame(99))
-    before = network.clip(references, frames)
-    after = network.clip(references, [*frames[:3], some_frame(50)])
+    references = network.encode_reference(some_frame(99))
+    before = network.predict_clip(references, frames)
+    after = network.predict_clip(references, [*frames[:3], some_frame(50)])
     assert max(difference(a, b) for a, b in zip(before[:3], after[:3], strict=True)) == 0
     assert difference(before[3], after[3]) > 1e-4
 
@@ -70,17 +70,17 @@ def test_the_past_counts_and_only_as_far_as_the_ring(network: CausalDiT) -> None
     """With one layer, a frame sees its past through K/V of inputs alone: `ring` frames back and no further."""
     shallow = CausalDiT(ModelConfig(width=64, depth=1, heads=4, keyed=1, ring=2, stem=(8, 16, 16))).eval()
     frames = [some_frame(seed) for seed in range(4)]
-    references = shallow.refer(some_frame(99))
-    plain = shallow.clip(references, frames)[3]
-    assert difference(plain, shallow.clip(references, [some_frame(50), *frames[1:]])[3]) == 0
-    assert difference(plain, shallow.clip(references, [frames[0], some_frame(50), *frames[2:]])[3]) > 0
+    references = shallow.encode_reference(some_frame(99))
+    plain = shallow.predict_clip(references, frames)[3]
+    assert difference(plain, shallow.predict_clip(references, [some_frame(50), *frames[1:]])[3]) == 0
+    assert difference(plain, shallow.predict_clip(references, [frames[0], some_frame(50), *frames[2:]])[3]) > 0
 
 
 @torch.inference_mode()
 def test_pinned_slots_survive_the_wrap_and_reset(network: CausalDiT) -> None:
     cache = Cache(SMALL, 1)
     first = stream(network, [some_frame(seed) for seed in range(9)], some_frame(99), cache)
-    keys, values = network.refer(some_frame(99))
+    keys, values = network.encode_reference(some_frame(99))
     assert torch.equal(cache.keys[..., : SMALL.tokens, :], keys)
     assert torch.equal(cache.values[..., : SMALL.tokens, :], values)
     cache.reset()
@@ -106,7 +106,7 @@ def test_sessions_of_one_batch_do_not_meet(network: CausalDiT) -> None:
 def test_an_untrained_network_keeps_the_warp() -> None:
     torch.manual_seed(0)
     network = CausalDiT(SMALL)
-    edit = network.clip(network.refer(some_frame(1)), [some_frame(2)])[0]
+    edit = network.predict_clip(network.encode_reference(some_frame(1)), [some_frame(2)])[0]
     assert float(edit.keep.min()) > 0.9
     assert float(edit.flow.abs().max()) < 0.02
 

@@ -14,7 +14,7 @@ from models.cache import Cache
 from models.checkpoint import load, save
 from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT, Edit
-from models.sampler import NOISE, Focus, draw_frame, frame_input
+from models.sampler import NOISE, Focus, frame_input, sample_edit
 from tests.support.rolled import rolled_sample
 from training import distill
 from training.data.bake import Baked, as_batch, bake, store
@@ -67,7 +67,7 @@ def test_a_rollout_is_the_live_stream(network: CausalDiT, clip: Baked, steps: in
     cache.pin(None, *pinned)
     for t in range(clip.truth.shape[1]):
         frame = frame_at(clip, focus, t)
-        live = draw_frame(partial(network.step, cache=cache), focus, frame, steps)
+        live = sample_edit(partial(network.step, cache=cache), focus, frame, steps)
         cache.advance()
         assert difference(stream.draw(focus, frame, steps), live) < 1e-5
 

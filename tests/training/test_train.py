@@ -126,7 +126,7 @@ def test_references_fill_all_slots(data: Path) -> None:
     keys, values = references(network, batch, focus, [1])
     assert keys.shape == values.shape == (1, 2, 4, 3 * tokens, 8)
     assert torch.equal(keys[..., 2 * tokens :, :], keys[..., :tokens, :])  # the picture again
-    assert torch.equal(keys[..., tokens : 2 * tokens, :], network.refer(other_view(batch, 1))[0])
+    assert torch.equal(keys[..., tokens : 2 * tokens, :], network.encode_reference(other_view(batch, 1))[0])
 
 
 def test_another_view_is_clean_and_moves_nowhere(data: Path) -> None:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from models.closeups.teeth import behind, own, seams, teeth, tones
+from models.closeups.teeth import chroma_range, decide_teeth, teeth_source, tooth_gaps, visible_teeth
 from models.geometry.grid import unit_grid
 
 SIDE = 96
@@ -23,7 +23,7 @@ def haze(light: float = 0.6, dark: float = 0.2) -> tuple[Tensor, Tensor]:
 
 def test_a_haze_becomes_teeth_and_the_dark_behind_them() -> None:
     paint, invented = haze()
-    decided = teeth(paint, invented, tones(GREY))[0, 0]
+    decided = decide_teeth(paint, invented, chroma_range(GREY))[0, 0]
     column = SIDE // 2 + 5  # within an incisor
     inside = decided[invented[0, 0, :, column] > 0, column]
     assert float(inside.max()) > 0.57 and float(inside.min()) < 0.27
@@ -33,34 +33,36 @@ def test_a_haze_becomes_teeth_and_the_dark_behind_them() -> None:
 
 def test_lines_part_the_teeth_alike_on_both_sides() -> None:
     paint, invented = haze()
-    row = teeth(paint, invented, tones(GREY))[0, 0, SIDE // 2]
+    row = decide_teeth(paint, invented, chroma_range(GREY))[0, 0, SIDE // 2]
     assert torch.allclose(row, row.flip(0), atol=1e-5)
     middle = row[SIDE // 2 - 1 : SIDE // 2 + 1]
     assert float(middle.max()) < 0.9 * float(row[SIDE // 2 + 5])
-    line = seams(SIDE, paint.device)[0, 0, 0]
+    line = tooth_gaps(SIDE, paint.device)[0, 0, 0]
     minima = ((line[1:-1] > line[:-2]) & (line[1:-1] >= line[2:])).sum()
     assert 8 <= int(minima) <= 11 and float(line[:8].max()) < 0.01
 
 
 def test_a_tongue_has_no_lines() -> None:
     paint, invented = haze()
-    row = teeth(paint * torch.tensor([1.0, 0.5, 0.5]).view(1, 3, 1, 1), invented, tones(GREY))[0, 0, SIDE // 2, 20:-20]
+    row = decide_teeth(paint * torch.tensor([1.0, 0.5, 0.5]).view(1, 3, 1, 1), invented, chroma_range(GREY))[
+        0, 0, SIDE // 2, 20:-20
+    ]
     assert float(row.max() - row.min()) < 0.01
 
 
 def test_what_has_no_contrast_or_is_not_invented_is_left_alone() -> None:
     paint, invented = haze(0.42, 0.4)
-    assert torch.equal(teeth(paint, invented, tones(GREY)), paint)
+    assert torch.equal(decide_teeth(paint, invented, chroma_range(GREY)), paint)
     paint, invented = haze()
-    changed = (teeth(paint, invented, tones(GREY)) - paint).abs().amax(1, keepdim=True)
+    changed = (decide_teeth(paint, invented, chroma_range(GREY)) - paint).abs().amax(1, keepdim=True)
     assert float(changed[invented == 0].max()) == 0
-    assert torch.equal(teeth(paint, 0 * invented, tones(GREY)), paint)
+    assert torch.equal(decide_teeth(paint, 0 * invented, chroma_range(GREY)), paint)
 
 
 def test_colours_are_those_of_the_haze() -> None:
     paint, invented = haze()
     tint = torch.tensor([1.0, 0.8, 0.5]).view(1, 3, 1, 1)
-    decided = teeth(paint * tint, invented, tones(GREY * tint))
+    decided = decide_teeth(paint * tint, invented, chroma_range(GREY * tint))
     share = decided / decided[:, :1]
     assert torch.allclose(share, tint.expand_as(share), atol=1e-3)
 
@@ -71,18 +73,22 @@ def tinted() -> Tensor:
 
 def test_teeth_are_neither_colder_nor_warmer_than_the_picture() -> None:
     paint, invented = haze()
-    decided = teeth(paint, invented, tones(GREY * tinted()))
+    decided = decide_teeth(paint, invented, chroma_range(GREY * tinted()))
     inside = (decided * invented).sum((2, 3)) / invented.sum()
     assert torch.allclose(inside / inside[:, :1], tinted()[..., 0, 0] * torch.tensor([1, 1.1, 1.1]), atol=0.01)
-    assert float((decided.mean(1) - teeth(paint, invented, tones(GREY)).mean(1)).abs().max()) < 0.02
-    pink = teeth(paint * torch.tensor([1.0, 0.6, 0.6]).view(1, 3, 1, 1), invented, tones(GREY))[..., invented[0, 0] > 0]
+    assert float((decided.mean(1) - decide_teeth(paint, invented, chroma_range(GREY)).mean(1)).abs().max()) < 0.02
+    pink = decide_teeth(paint * torch.tensor([1.0, 0.6, 0.6]).view(1, 3, 1, 1), invented, chroma_range(GREY))[
+        ..., invented[0, 0] > 0
+    ]
     assert torch.allclose(pink[:, 1:], (pink[:, :1] / 1.1).expand(-1, 2, -1), atol=0.01)
 
 
 def test_mouths_of_a_batch_do_not_know_each_other() -> None:
     (one, invented), (two, _) = haze(), haze(0.9, 0.1)
-    both = teeth(torch.cat([one, two]), invented.expand(2, -1, -1, -1), tones(torch.cat([GREY, GREY * tinted()])))
-    assert torch.allclose(both[:1], teeth(one, invented, tones(GREY)), atol=1e-6)
+    both = decide_teeth(
+        torch.cat([one, two]), invented.expand(2, -1, -1, -1), chroma_range(torch.cat([GREY, GREY * tinted()]))
+    )
+    assert torch.allclose(both[:1], decide_teeth(one, invented, chroma_range(GREY)), atol=1e-6)
 
 
 def smile(wide: float = 0.54) -> tuple[Tensor, Tensor]:
@@ -100,14 +106,14 @@ def smile(wide: float = 0.54) -> tuple[Tensor, Tensor]:
 
 
 def test_own_teeth_are_found_with_their_lines() -> None:
-    found = own(*smile())[0, 0]
+    found = visible_teeth(*smile())[0, 0]
     unit = SIDE / 2
     row = found[int(0.85 * unit) : int(0.95 * unit), int(0.66 * unit) : int(1.34 * unit)]
     assert float(row.min()) > 0.9
     assert float(found[int(1.17 * unit) :].max()) < 0.05  # dark and tongue
     assert float(found[: int(0.78 * unit)].max()) == 0  # skin, though pale
-    assert float(own(smile()[0] * 0.05, smile()[1]).max()) < 0.05  # all dark
-    assert float(own(*smile(0.2)).max()) < 0.05  # one or two, which would stand alone in a grin
+    assert float(visible_teeth(smile()[0] * 0.05, smile()[1]).max()) < 0.05  # all dark
+    assert float(visible_teeth(*smile(0.2)).max()) < 0.05  # one or two, which would stand alone in a grin
 
 
 def test_teeth_stand_still_and_grow_only_upwards() -> None:
@@ -121,8 +127,8 @@ def test_teeth_stand_still_and_grow_only_upwards() -> None:
     lowered[1:10, 1] += 0.1
     grid = unit_grid(SIDE, x.device)[0]
     for now in (dropped, lowered):
-        assert torch.equal(behind(torch.stack([rest, now])[None], SIDE)[0], grid)
-    there = behind(torch.stack([rest, raised])[None], SIDE)[0]
+        assert torch.equal(teeth_source(torch.stack([rest, now])[None], SIDE)[0], grid)
+    there = teeth_source(torch.stack([rest, raised])[None], SIDE)[0]
     middle, unit = SIDE // 2, 2 / SIDE
     column, y = there[:, middle, 1], grid[:, middle, 1]
     assert torch.allclose(column[y > 0], y[y > 0])  # the tips, and below

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from kernels.mesh import Bucket
-from models.closeups.inputs import VIEWS, Patch, Retouch
-from models.closeups.window import Window
+from models.closeups.patches import CloseupEdit, Patch
+from models.closeups.window import VIEWS, Window
 from models.compositor import compose
 from models.config import GUIDE_SIDE
 from models.dit import Edit
@@ -46,7 +46,7 @@ def patches(rig: Rig) -> list[Patch]:
     def maps(channels: int, side: int) -> Tensor:
         return rig.focus.new_full((len(rig), channels, side, side), 0.5)
 
-    done = Retouch(maps(2, 8), maps(1, 16), maps(3, 16), maps(1, 16))
+    done = CloseupEdit(maps(2, 8), maps(1, 16), maps(3, 16), maps(1, 16))
     return [Patch(Window.of(view, rig.head), done) for view in VIEWS]
 
 

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from models.checkpoint import load, save
-from models.closeups.inputs import Retouch
+from models.closeups.patches import CloseupEdit
 from models.dit import CausalDiT, Edit
 from models.geometry.guidance import guide
 from models.geometry.retarget import rest_pose
 from models.geometry.rig import Rig
-from models.sampler import draw_frame
+from models.sampler import sample_edit
 from streamer.generation.factory import GeneratorError, came_along, make_generator
 from streamer.generation.generator import GeometryGenerator
 from streamer.generation.onnx_generator import OnnxGenerator, placed, ride
@@ -49,8 +49,8 @@ def test_onnx_equals_torch(network: CausalDiT, rig: Rig, steps: int) -> None:
         for field in fields(Edit):
             assert torch.allclose(getattr(onnx.edit, field.name), getattr(torch_.edit, field.name), atol=2e-4)
         for mine, yours in zip(onnx.patches, torch_.patches, strict=True):
-            for field in fields(Retouch):
-                assert torch.allclose(getattr(mine.done, field.name), getattr(yours.done, field.name), atol=2e-4)
+            for field in fields(CloseupEdit):
+                assert torch.allclose(getattr(mine.edit, field.name), getattr(yours.edit, field.name), atol=2e-4)
 
 
 @torch.inference_mode()
@@ -90,7 +90,7 @@ def test_the_shipped_weights_draw_all_but_the_same_in_8_bits(rig: Rig, device: s
         g.draw([g.open(g.refer(rig))], rig, now, guide(rig, now))
         for g in (OnnxGenerator(network, CPU, 1, int8=int8) for int8 in (True, False))
     )
-    pairs = [(coarse.edit, exact.edit), *((a.done, b.done) for a, b in zip(coarse.patches, exact.patches, strict=True))]
+    pairs = [(coarse.edit, exact.edit), *((a.edit, b.edit) for a, b in zip(coarse.patches, exact.patches, strict=True))]
     for mine, yours in pairs:
         for name in ("flow", "keep", "paint"):
             assert (getattr(mine, name) - getattr(yours, name)).abs().mean() < 0.02
@@ -113,7 +113,7 @@ def test_kinds(network: CausalDiT, tmp_path: Path) -> None:
 
 def test_no_steps_is_refused() -> None:
     with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
-        draw_frame(None, None, None, 0)  # type: ignore[arg-type]
+        sample_edit(None, None, None, 0)  # type: ignore[arg-type]
 
 
 class Slow:
@@ -193,7 +193,7 @@ def test_close_ups_look_at_every_frame(network: CausalDiT, rig: Rig) -> None:
     said = []
     for face in (rig.face, opened, rig.face):
         now = replace(pose, face=face)
-        said.append(generator.draw([state], rig, now, guide(rig, now)).patches[0].done.paint)
+        said.append(generator.draw([state], rig, now, guide(rig, now)).patches[0].edit.paint)
     assert not torch.equal(said[0], said[1])
     assert torch.allclose(said[2], said[0], atol=1e-5)
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.closeups.mouth import CHEEKS, WHITES
+from models.closeups.mouth import CHEEK_LANDMARKS, SCLERA_LANDMARKS
 from models.geometry.topology import INNER_LIPS
 from models.motion import MOUTH_COLUMNS, MOUTH_ROWS
 from streamer.tracking.head_pose import CANONICAL, HeadTransform, rotation_matrix
@@ -38,7 +38,7 @@ def picture(face, light=1.0, eyes=(200, 200, 200), right=TONGUE):
     at = np.stack(np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT)), -1) - (ring[5] + ring[15]) / 2
     below, left = at @ down > 0, at @ across > 0
     rgb[inside & ~below], rgb[inside & below & left], rgb[inside & below & ~left] = TOOTH, TONGUE, right
-    for a, b in WHITES:
+    for a, b in SCLERA_LANDMARKS:
         cv2.circle(rgb, tuple(int(v) for v in np.rint((found[a] + found[b]) / 2)), 3, eyes, -1)
     return np.clip(rgb * light, 0, 255).astype(np.uint8)
 
@@ -81,7 +81,7 @@ def test_white_is_the_lighter_of_cheeks_and_eyes():
     face = person()
     bright = picture(face, eyes=(90, 90, 90))  # in shadow: the cheek it is
     np.testing.assert_allclose(middle(look(face, bright), "upper"), np.array(TOOTH) / SKIN, atol=0.03)
-    assert len(CHEEKS) % 2 == 0 and look(face, picture(face, eyes=(90, 90, 90))).max() <= GLARE
+    assert len(CHEEK_LANDMARKS) % 2 == 0 and look(face, picture(face, eyes=(90, 90, 90))).max() <= GLARE
 
 
 def test_shut_lips_tell_nothing():

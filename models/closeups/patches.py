@@ -1,0 +1,128 @@
+"""Patches: the edits of the close-ups, ready to be composited over the picture.
+
+The network's output is limited to the surroundings of the openings, and lies beneath the pixels that need no network
+(`CloseupInput.known`). The inside of an open mouth that the picture does not show comes from the driver's mouth
+(models/closeups/mouth.py); where that shows nothing either, the network paints it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.closeups.inputs import (
+    ALL_RINGS,
+    NOW_INNER_RING,
+    REST_INNER_RING,
+    CloseupInput,
+    CloseupReference,
+    area_share,
+    inner_lips,
+    sample,
+    stretched,
+)
+from models.closeups.mouth import stretch_driver_mouth, tint_driver_mouth
+from models.closeups.teeth import decide_teeth
+from models.closeups.window import MOUTH_VIEW, Window, window_fade
+from models.geometry.grid import smoothstep, unit_grid
+
+
+@dataclass(frozen=True)
+class CloseupEdit:
+    """The edit of one window; flow, 1 − keep and paint fade to nothing beyond its influence.
+
+    flow: (B, 2, n/2, n/2) further displacement, window units.
+    keep: (B, 1, n, n) 0..1, 1 = the moved picture stays.
+    paint: (B, 3, n, n) 0..1.
+    influence: (B, 1, n, n) 0..1 where the close-up alone decides, instead of the transformer's edit.
+    """
+
+    flow: Tensor
+    keep: Tensor
+    paint: Tensor
+    influence: Tensor
+
+    def select(self, batch: slice) -> CloseupEdit:
+        """A slice of the batch."""
+        return CloseupEdit(*(getattr(self, f.name)[batch] for f in fields(self)))
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One kind of close-up of B pictures, ready to be composited over them."""
+
+    window: Window
+    edit: CloseupEdit
+
+
+def make_patches(
+    mouth: CloseupInput, eyes: CloseupInput, outputs: Sequence[Tensor], reference: CloseupReference, seen: Tensor
+) -> list[Patch]:
+    """The six tensors of `Closeups` as three patches: mouth, right eye, left eye.
+
+    reference: the mouths'. seen: (B, 4, h, w) the drivers' mouths, see `driver_mouth`.
+    """
+    flow, keep, paint = outputs[:3]
+    shown = driver_mouth(seen, mouth, reference)
+    weight = shown[:, 3:]
+    decided = decide_teeth(paint, mouth.hidden * (1 - keep), reference.chroma_range)
+    tinted = tint_driver_mouth(shown, paint, reference.chroma_range)
+    paint, keep = torch.lerp(decided, tinted, weight), keep * (1 - weight)
+    eye_edits = make_edit(eyes, *outputs[3:])
+    right, left = (Patch(*half) for half in zip(halves(eyes.window), halves(eye_edits), strict=True))
+    return [Patch(mouth.window, make_edit(mouth, flow, keep, paint)), right, left]
+
+
+def driver_mouth(seen: Tensor, mouth: CloseupInput, reference: CloseupReference) -> Tensor:
+    """(B, 4, n, n) 0..1: driver colours scaled by the ratio of white points, and their confidence.
+
+    seen: (B, 4, h, w) the drivers' mouths, see `Driver.mouth`. The confidence is high where the picture shows nothing
+    of an open mouth, or only what the warp has stretched.
+    """
+    rest_inner, now_inner = mouth.maps[:, REST_INNER_RING], mouth.maps[:, NOW_INNER_RING]
+    stretched_mouth = stretch_driver_mouth(seen, inner_lips(mouth.landmarks)[:, 1], now_inner.shape[-1])
+    colour, weight = stretched_mouth.split([3, 1], 1)
+    colour = (colour / weight.clamp_min(1e-3) * reference.white_point[:, :, None, None]).clamp(0, 1)
+    hidden = torch.maximum(mouth.hidden, stretched(rest_inner, now_inner))
+    visible = smoothstep(*MOUTH_VIEW.visible_opening, area_share(now_inner, rest_inner))
+    return torch.cat([colour, weight * hidden * visible], 1)
+
+
+def make_edit(closeup: CloseupInput, flow: Tensor, keep: Tensor, paint: Tensor) -> CloseupEdit:
+    """A network's output as an edit: within the close-up's influence and the network's mask, beneath known pixels."""
+    near = influence(closeup)
+    editable = near * closeup.network_mask
+    known, painted = closeup.known * near, (1 - keep) * editable
+    over = (1 - known) * painted
+    paint = (known * closeup.known_colour + over * paint) / (known + over).clamp_min(1e-3)
+    return CloseupEdit(flow * F.avg_pool2d(editable, 2), (1 - known) * (1 - painted), paint, near)
+
+
+def influence(closeup: CloseupInput) -> Tensor:
+    """(B, 1, n, n) 0..1: 1 around the openings, at rest and now; 0 further away and at the window's border."""
+    side = closeup.maps.shape[-1]
+    near = F.max_pool2d(F.avg_pool2d(closeup.maps[:, ALL_RINGS].amax(1, keepdim=True), 4), 5, 1, 2)
+    near = F.interpolate(near, size=(side, side), mode="bilinear", align_corners=False)
+    return near.clamp(0, 1) * window_fade(unit_grid(side, near.device))
+
+
+def halves(pair: Any) -> list[Any]:
+    """The two halves of a dataclass of tensors whose batch holds right eyes, then left ones."""
+    parts = [getattr(pair, f.name).chunk(2) for f in fields(pair)]
+    return [type(pair)(*(part[k] for part in parts)) for k in (0, 1)]
+
+
+def apply_edit(closeup: CloseupInput, edit: CloseupEdit, picture: Tensor) -> tuple[Tensor, Tensor]:
+    """A window (B, 3, n, n) 0..1 with its edit applied, and the edit's displacement (B, n, n, 2) in map units.
+
+    picture: (B, 3, S, S) 0..1 the map that the window lies on.
+    """
+    side = closeup.maps.shape[-1]
+    flow = F.interpolate(edit.flow, size=(side, side), mode="bilinear", align_corners=False)
+    step = closeup.window.to_map(flow.permute(0, 2, 3, 1))
+    return edit.keep * sample(picture, closeup.source + step) + (1 - edit.keep) * edit.paint, step
