@@ -116,8 +116,8 @@ class Visit:
                 return
             await loop.run_in_executor(None, encoder.encode, video)
             now = time.monotonic()
-            assert track.sent is not None
-            self.encoded.append(Encoded(now, (now - track.sent.captured) * 1000, self._took))
+            assert track.last_frame is not None
+            self.encoded.append(Encoded(now, (now - track.last_frame.captured) * 1000, self._took))
 
     def _report(self, milliseconds: float) -> None:
         self._took = milliseconds

@@ -1,4 +1,4 @@
-"""The socket that the server listens on, and the loop that serves it."""
+"""The listening socket, and uvicorn, which serves the application on it. Imports no torch: see run_server.py."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ from starlette.types import ASGIApp
 from streamer.errors import AddressError, PortInUseError
 from streamer.settings import Settings
 
-MAX_FRAME = (
-    256 * 1024
-)  # bytes of a WebSocket message; what is over the protocol's own limit but below this gets an answer
+# A larger WebSocket message closes the connection; one above the protocol's own limit of 64 KiB is answered by an error.
+MAX_WEBSOCKET_MESSAGE_BYTES = 256 * 1024
 
 
-class Served(Protocol):
-    """An application whose conversations must end before its sockets do."""
+class ClosableApp(Protocol):
+    """An ASGI application with conversations that must be closed before its sockets, such as `app.Server`."""
 
     @property
     def app(self) -> ASGIApp: ...
@@ -32,13 +31,13 @@ class Served(Protocol):
 
 
 def bind(settings: Settings) -> socket.socket:
-    """A socket bound to the wanted address. Raises PortInUseError, AddressError."""
+    """Make a socket that listens on the address of the settings. Raises PortInUseError, AddressError."""
     try:
         family, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
         raise AddressError(settings.host, settings.port, error.strerror or str(error)) from error
-    if os.name != "nt":  # elsewhere it would let two servers share the port
+    if os.name != "nt":  # on Windows this option would let two servers share the port
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind(address)
@@ -51,23 +50,23 @@ def bind(settings: Settings) -> socket.socket:
     return listening
 
 
-def run(server: Served, settings: Settings, listening: socket.socket, say: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; say the address once it does."""
+def run(server: ClosableApp, settings: Settings, listening: socket.socket, print_line: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM. print_line: called with the address to open, once the server answers there."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     web = _Uvicorn(
-        serve_config(server.app), server, lambda: say(f"open {address(settings, listening)}   (Ctrl-C stops)")
+        serve_config(server.app), server, lambda: print_line(f"open {address(settings, listening)}   (Ctrl-C stops)")
     )
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
         web.run([listening])
 
 
 def serve_config(app: ASGIApp) -> uvicorn.Config:
-    """How uvicorn serves: uvloop where there is one, no chatter, dead pages found within 15 seconds."""
+    """uvicorn's options: uvloop where it is installed, no access log, dead WebSockets closed within 15 seconds."""
     return uvicorn.Config(
         app,
         loop="auto",
         ws="websockets-sansio",
-        ws_max_size=MAX_FRAME,
+        ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
         ws_ping_interval=5.0,
         ws_ping_timeout=10.0,
         ws_per_message_deflate=False,
@@ -82,16 +81,16 @@ def serve_config(app: ASGIApp) -> uvicorn.Config:
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn, which says when it serves and lets sessions end before the sockets do."""
+    """uvicorn that reports when it has started and closes the sessions before the sockets."""
 
-    def __init__(self, config: uvicorn.Config, server: Served, on_serving: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, server: ClosableApp, on_started: Callable[[], None]) -> None:
         super().__init__(config)
         self._server = server
-        self._on_serving = on_serving
+        self._on_started = on_started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._on_serving()
+        self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._server.close()
@@ -99,8 +98,9 @@ class _Uvicorn(uvicorn.Server):
 
 
 def address(settings: Settings, listening: socket.socket) -> str:
-    """The URL to open: localhost where the server listens everywhere, since browsers give a camera to localhost or
-    HTTPS only.
+    """The URL of the page, with the token if one is set.
+
+    If the server listens on all addresses it is localhost, since browsers allow the camera on localhost and HTTPS only.
     """
     host = "localhost" if settings.host in ("0.0.0.0", "::", "127.0.0.1", "::1") else settings.host
     token = "" if settings.token is None else f"?token={quote(settings.token)}"

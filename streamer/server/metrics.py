@@ -1,4 +1,4 @@
-"""What Prometheus reads at `/metrics`: all sessions together, nobody by name."""
+"""The metrics that Prometheus reads at `/metrics`, over all sessions together; none identifies a session."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _OVER = f"over the last {WINDOW:g} seconds of all sessions"
 
 
 class Metrics(Collector):
-    """The engine's figures when they are asked for. Labels carry stages, quantiles and the like; no session has one."""
+    """Collects the engine's metrics at each scrape. Labels are stages, quantiles, bounds, mailboxes and kinds of memory."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def collect(self) -> Iterator[Metric]:
-        """Takes milliseconds for many sessions: not for the event loop."""
+        """Yield all metrics. Takes milliseconds with many sessions: not for the event loop."""
         engine = self._engine
         yield GaugeMetricFamily("kagami_sessions", "Live sessions.", engine.session_count)
         yield GaugeMetricFamily("kagami_sessions_limit", "Most sessions at once.", engine.max_sessions)
@@ -33,8 +33,8 @@ class Metrics(Collector):
         yield from self._times()
         yield from self._spread()
         memory = GaugeMetricFamily("kagami_memory_bytes", "Memory held, by kind.", labels=["kind"])
-        for kind, held in engine.memory().items():
-            memory.add_metric([kind], held)
+        for kind, size in engine.memory().items():
+            memory.add_metric([kind], size)
         yield memory
 
     def _times(self) -> Iterator[Metric]:
@@ -59,18 +59,18 @@ class Metrics(Collector):
         rate = GaugeMetricFamily(
             "kagami_session_frames_per_second", "Frames drawn for the slowest, the fastest session.", labels=["bound"]
         )
-        late = GaugeMetricFamily(
+        latency = GaugeMetricFamily(
             "kagami_session_latency_seconds", "95th percentile of the best and the worst session.", labels=["bound"]
         )
-        for which in ("min", "max"):
-            rate.add_metric([which], spread["fps"][which])
-            late.add_metric([which], _seconds(spread["latency_ms"][which]))
+        for bound in ("min", "max"):
+            rate.add_metric([bound], spread["fps"][bound])
+            latency.add_metric([bound], _seconds(spread["latency_ms"][bound]))
         yield rate
-        yield late
+        yield latency
 
 
 def _add_quantiles(family: GaugeMetricFamily, labels: list[str], milliseconds: Sequence[float]) -> None:
-    """Nothing where nothing was measured, which is not the same as zero."""
+    """Add each quantile of the samples; none if there are no samples, which is not the same as zero."""
     if milliseconds:
         values = percentiles(milliseconds)
         for quantile in QUANTILES:

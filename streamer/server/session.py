@@ -151,7 +151,7 @@ class Session:
             self._viewer_meter if session is None else session.meter,
             ice_servers=ice_servers(self._settings),
             codec=self._settings.codec,
-            bitrate=round(self._settings.bitrate * 1e6),
+            max_bitrate=round(self._settings.bitrate * 1e6),
             fps=self._engine.fps,
             on_candidate=self._send_candidate,
             on_state=self._on_peer_state,

@@ -1,4 +1,4 @@
-"""The microphone, held back until the avatar's mouth has caught up."""
+"""The microphone's sound, delayed by the latency of the avatar video so that both stay in sync."""
 
 from __future__ import annotations
 
@@ -16,70 +16,71 @@ from numpy.typing import NDArray
 
 from streamer.runtime import pacing
 
-RATE = 48_000
+SAMPLE_RATE = 48_000  # Hz
 CHANNELS = 2
-CHUNK = RATE // 50  # 20 ms, what Opus wants
-CAPACITY = 2.0  # seconds kept; a longer delay is cut to this
-MAX_DELAY = 1.5
-LEAST_DELAY = 0.06  # a chunk asked for, one on its way, their jitter: sooner there is only silence to give
-HEAD_START = 0.08  # aiortc's audio buffer holds four packets back before the samples get here; video it does not
-GENTLE = 0.01  # how much faster or slower sound may run to catch up: a sixth of a semitone, which nobody hears
-JUMP = 0.25  # seconds of error beyond which it jumps at once
+SAMPLES_PER_FRAME = SAMPLE_RATE // 50  # 20 ms, the frame length of Opus
+CAPACITY_S = 2.0  # of sound in the ring buffer
+MAX_DELAY_S = 1.5
+MIN_DELAY_S = 0.06  # one frame being read, one in transit, and jitter; with less the reader finds only silence
+AIORTC_AUDIO_DELAY_S = 0.08  # aiortc's jitter buffer has held four packets back before samples arrive here
+MAX_SPEED_CHANGE = 0.01  # share by which playback is faster or slower to follow the delay: 1/6 semitone, inaudible
+MAX_POSITION_ERROR_S = 0.25  # a larger error of the read position is corrected in one jump
+ARRIVAL_GAP_S = 0.1  # a packet that is so much early or late restarts the estimate of arrival times
+ARRIVAL_SMOOTHING = 0.05  # weight of the newest arrival time in that estimate
+DELAY_SMOOTHING = 0.02  # weight of the newest delay in the moving average, per frame
 
 Samples = NDArray[np.int16]
 
 
 class DelayLine:
-    """Samples in at one time, out later; the delay may change and is followed gently.
+    """A ring buffer of samples with a variable delay, which is followed by playing slightly faster or slower.
 
-    Positions count samples since the start. Any thread may push, one may pull. Nothing grows: a ring of `CAPACITY`
-    seconds.
+    Positions count samples since the start. Any thread may push, one thread may pull. Memory is bounded by CAPACITY_S.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._ring = np.zeros((int(CAPACITY * RATE), CHANNELS), np.int16)
-        self._written = 0  # position after the newest sample
-        self._newest = 0.0  # time at which it came
-        self._read: float | None = None  # position of the next sample to give; fractional while the speed is not 1
+        self._ring = np.zeros((int(CAPACITY_S * SAMPLE_RATE), CHANNELS), np.int16)
+        self._write_position = 0  # after the newest sample
+        self._newest_at = 0.0  # seconds: estimated arrival time of the newest sample
+        self._read_position: float | None = None  # of the next sample to pull; fractional when the speed is not 1
 
     def push(self, samples: Samples, at: float) -> None:
-        """samples: (N, 2) int16 at 48 kHz, whose last one came at `at` seconds."""
+        """Append samples (N, 2), int16 at 48 kHz, the last of which arrived at `at` seconds."""
         samples = samples[-len(self._ring) :]
         with self._lock:
-            where = (self._written + np.arange(len(samples))) % len(self._ring)
-            self._ring[where] = samples
-            # The arrival times jitter, the samples do not: follow the times slowly, save at the start and after a gap.
-            expected = self._newest + len(samples) / RATE
-            fresh = self._written == 0 or abs(at - expected) > 0.1
-            self._newest = at if fresh else expected + 0.05 * (at - expected)
-            self._written += len(samples)
+            indices = (self._write_position + np.arange(len(samples))) % len(self._ring)
+            self._ring[indices] = samples
+            # Arrival times have jitter, samples have none: smooth the times, except at the start and after a gap.
+            expected = self._newest_at + len(samples) / SAMPLE_RATE
+            restarts = self._write_position == 0 or abs(at - expected) > ARRIVAL_GAP_S
+            self._newest_at = at if restarts else expected + ARRIVAL_SMOOTHING * (at - expected)
+            self._write_position += len(samples)
 
     def pull(self, count: int, now: float, delay: float) -> Samples:
-        """(count, 2): what was said from `delay` seconds before `now` on; silence where nothing is there yet, or no
-        more.
-        """
+        """Return the samples (count, 2) that arrived from `now - delay` on, seconds; zeros where there are none."""
         with self._lock:
-            goal = self._written - (self._newest - now + min(delay, MAX_DELAY)) * RATE
-            if self._read is None or abs(goal - self._read) > JUMP * RATE:
-                self._read = goal
-            speed = 1.0 + float(np.clip((goal - self._read) / RATE, -GENTLE, GENTLE))
-            where = self._read + speed * np.arange(count)
-            self._read += speed * count
-            first = np.floor(where).astype(np.int64)
-            share = (where - first)[:, None]
-            sound = (1 - share) * self._at(first) + share * self._at(first + 1)
-        return np.rint(sound).astype(np.int16)
+            wanted = self._write_position - (self._newest_at - now + min(delay, MAX_DELAY_S)) * SAMPLE_RATE
+            position = self._read_position
+            if position is None or abs(wanted - position) > MAX_POSITION_ERROR_S * SAMPLE_RATE:
+                position = wanted
+            speed = 1.0 + float(np.clip((wanted - position) / SAMPLE_RATE, -MAX_SPEED_CHANGE, MAX_SPEED_CHANGE))
+            positions = position + speed * np.arange(count)
+            self._read_position = position + speed * count
+            before = np.floor(positions).astype(np.int64)
+            fraction = (positions - before)[:, None]
+            samples = (1 - fraction) * self._samples_at(before) + fraction * self._samples_at(before + 1)
+        return np.rint(samples).astype(np.int16)
 
-    def _at(self, position: NDArray[np.int64]) -> NDArray[np.float64]:
-        known = (position >= max(0, self._written - len(self._ring))) & (position < self._written)
-        return np.where(known[:, None], self._ring[position % len(self._ring)], 0).astype(np.float64)
+    def _samples_at(self, positions: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(N, 2) the samples at whole positions (N,); zeros for those that are not in the ring."""
+        oldest = max(0, self._write_position - len(self._ring))
+        stored = (positions >= oldest) & (positions < self._write_position)
+        return np.where(stored[:, None], self._ring[positions % len(self._ring)], 0).astype(np.float64)
 
 
 class DelayedAudioTrack(MediaStreamTrack):
-    """The microphone's sound, `delay()` seconds later, in even chunks of 20 ms; silence while the microphone says
-    nothing.
-    """
+    """The microphone's sound, `delay()` seconds later, as evenly paced frames of 20 ms; silence where no sound came."""
 
     kind = "audio"
 
@@ -88,34 +89,35 @@ class DelayedAudioTrack(MediaStreamTrack):
         self._line = line
         self._delay = delay
         self._pace: pacing.Pace | None = None
-        self._smooth: float | None = None
+        self._smoothed_delay: float | None = None
 
     async def recv(self) -> AudioFrame:
         """The next 20 ms, 48 kHz stereo. Raises MediaStreamError once stopped."""
         if self.readyState != "live":
             raise MediaStreamError
         now = time.monotonic()
-        pace = self._pace or pacing.begin(now, RATE / CHUNK)
+        pace = self._pace or pacing.begin(now, SAMPLE_RATE / SAMPLES_PER_FRAME)
         await asyncio.sleep(pacing.wait(pace, now))
         tick = pace.tick
         self._pace = pacing.advance(pace, time.monotonic())
-        wanted = max(LEAST_DELAY, self._delay() - HEAD_START)
-        self._smooth = wanted if self._smooth is None else self._smooth + 0.02 * (wanted - self._smooth)
-        sound = self._line.pull(CHUNK, pace.due, self._smooth)
-        frame = AudioFrame.from_ndarray(sound.reshape(1, -1), format="s16", layout="stereo")
-        frame.sample_rate = RATE
-        frame.pts, frame.time_base = tick * CHUNK, fractions.Fraction(1, RATE)
+        delay = max(MIN_DELAY_S, self._delay() - AIORTC_AUDIO_DELAY_S)
+        smoothed = delay if self._smoothed_delay is None else self._smoothed_delay
+        self._smoothed_delay = smoothed + DELAY_SMOOTHING * (delay - smoothed)
+        samples = self._line.pull(SAMPLES_PER_FRAME, pace.due, self._smoothed_delay)
+        frame = AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="stereo")
+        frame.sample_rate = SAMPLE_RATE
+        frame.pts, frame.time_base = tick * SAMPLES_PER_FRAME, fractions.Fraction(1, SAMPLE_RATE)
         return frame
 
 
 async def pump_audio(track: MediaStreamTrack, line: DelayLine) -> None:
-    """Move a remote microphone's sound into a delay line until the track ends."""
-    resampler = AudioResampler(format="s16", layout="stereo", rate=RATE)
+    """Decode a remote audio track into a delay line until the track ends."""
+    resampler = AudioResampler(format="s16", layout="stereo", rate=SAMPLE_RATE)
     while True:
         try:
             frame = await track.recv()
         except MediaStreamError:
             return
         assert isinstance(frame, AudioFrame)
-        for chunk in resampler.resample(frame):
-            line.push(chunk.to_ndarray().astype(np.int16, copy=False).reshape(-1, CHANNELS), time.monotonic())
+        for resampled in resampler.resample(frame):
+            line.push(resampled.to_ndarray().astype(np.int16, copy=False).reshape(-1, CHANNELS), time.monotonic())

@@ -1,10 +1,10 @@
-"""Video encoders made for a 512-pixel avatar, in place of aiortc's, which are made for small calls.
+"""Video encoders for a 512-pixel avatar, which replace those of aiortc.
 
-aiortc's own start at 0.5 Mb/s (VP8) and 1 Mb/s (H.264), stop at 1.5 and 3, denoise what needs no denoising, and
-restart with a key frame whenever the bandwidth estimate moves. Its limits are module constants, so these are
-subclasses: `install_encoder` puts one into one sender, which touches nothing outside that connection. Bandwidth
-feedback (REMB) arrives as ever by `target_bitrate`, key-frame requests as ever by `force_keyframe`, and `encode` runs
-as ever in an executor.
+aiortc's encoders start at 0.5 Mb/s (VP8) and 1 Mb/s (H.264), are limited to 1.5 and 3 Mb/s, denoise their input, and
+restart with a key frame whenever the bandwidth estimate changes. These limits are module constants of aiortc, so the
+encoders here are subclasses, and `install_encoder` puts one into one sender, which affects no other connection. The
+interface stays aiortc's: bandwidth feedback (REMB) sets `target_bitrate`, a key-frame request sets `force_keyframe`,
+and `encode` runs in an executor.
 """
 
 from __future__ import annotations
@@ -26,70 +26,73 @@ from av.video.frame import PictureType, VideoFrame
 
 from streamer.errors import SessionError
 
-FLOOR = 300_000  # bits a second; below this a face is a smear
-RESTART_STEP = 0.2  # VP8 cannot change its rate while it runs: only a change of this share is worth a key frame …
-RESTART_PAUSE = 3.0  # … and upwards not more often than this many seconds
-_SLOT = "_RTCRtpSender__encoder"  # where aiortc keeps a sender's encoder; it makes its own only if this is None
+MIN_BITRATE = 300_000  # bits a second; with less a face is not recognisable
+# libvpx cannot change its rate while it runs, and a restart costs a key frame.
+MIN_RATE_CHANGE = 0.2  # share of the rate by which the target must differ before the VP8 encoder restarts
+MIN_RESTART_INTERVAL_S = 3.0  # between restarts that raise the rate
+_AIORTC_ATTRIBUTE = "_RTCRtpSender__encoder"  # where aiortc keeps a sender's encoder; it makes one only if this is None
 _log = logging.getLogger(__name__)
 
-Report = Callable[[float], None]
+ReportTime = Callable[[float], None]  # takes the milliseconds that the encoding of one frame took
 
 
-class _Budget:
-    """The bitrate that the network allows now, within what the person allows. bits a second."""
+class _BitrateLimit:
+    """The target bitrate between MIN_BITRATE and a maximum, bits a second."""
 
-    def __init__(self, most: int) -> None:
-        self.most = max(most, FLOOR)
-        self.now = self.most
+    def __init__(self, maximum: int) -> None:
+        self.maximum = max(maximum, MIN_BITRATE)
+        self.target = self.maximum
 
-    def allow(self, bitrate: int) -> None:
-        self.now = max(FLOOR, min(bitrate, self.most))
+    def set_target(self, bitrate: int) -> None:
+        self.target = max(MIN_BITRATE, min(bitrate, self.maximum))
 
 
 class AvatarVp8Encoder(Vp8Encoder):
-    """VP8, constant rate, speed before size. report: called with the milliseconds that each frame took."""
+    """VP8 at a constant bitrate, fastest preset. max_bitrate: bits a second. fps: nominal frame rate."""
 
-    def __init__(self, most: int, fps: float, report: Report) -> None:
+    def __init__(self, max_bitrate: int, fps: float, report_time: ReportTime) -> None:
         super().__init__()
-        self._budget = _Budget(most)
+        self._limit = _BitrateLimit(max_bitrate)
         self._fps = fps
-        self._report = report
-        self._running_at = 0
-        self._started = 0.0
+        self._report_time = report_time
+        self._codec_bitrate = 0  # bits a second with which libvpx was started
+        self._codec_started_at = 0.0  # seconds on time.monotonic
 
     @property
     def target_bitrate(self) -> int:
-        return self._budget.now
+        return self._limit.target
 
     @target_bitrate.setter
     def target_bitrate(self, bitrate: int) -> None:
-        self._budget.allow(bitrate)
+        self._limit.set_target(bitrate)
 
     def encode(self, frame: Frame, force_keyframe: bool = False) -> tuple[list[bytes], int]:
-        """frame: yuv420p VideoFrame. Returns RTP payloads and the RTP timestamp (90 kHz)."""
+        """Encode a yuv420p VideoFrame. Returns its RTP payloads and its RTP timestamp (90 kHz)."""
         assert isinstance(frame, VideoFrame)
         began = time.perf_counter()
-        if self.codec is None or self._must_restart(frame):
-            self.codec = self._start(frame.width, frame.height)
+        if self.codec is None or self._needs_restart(frame):
+            self.codec = self._start_codec(frame.width, frame.height)
         frame.pict_type = PictureType.I if force_keyframe else PictureType.NONE
         data = b"".join(bytes(packet) for packet in self.codec.encode(frame))
         payloads = self._packetize(data, self.picture_id)
         self.picture_id = (self.picture_id + 1) % (1 << 15)
         assert frame.pts is not None and frame.time_base is not None
         timestamp = convert_timebase(frame.pts, frame.time_base, VIDEO_TIME_BASE)
-        self._report((time.perf_counter() - began) * 1000)
+        self._report_time((time.perf_counter() - began) * 1000)
         return payloads, timestamp
 
-    def _must_restart(self, frame: VideoFrame) -> bool:
+    def _needs_restart(self, frame: VideoFrame) -> bool:
         assert self.codec is not None
         if (frame.width, frame.height) != (self.codec.width, self.codec.height):
             return True
-        change = self.target_bitrate / self._running_at - 1
-        return change < -RESTART_STEP or (change > RESTART_STEP and time.monotonic() - self._started > RESTART_PAUSE)
+        change = self.target_bitrate / self._codec_bitrate - 1
+        if change > MIN_RATE_CHANGE:
+            return time.monotonic() - self._codec_started_at > MIN_RESTART_INTERVAL_S
+        return change < -MIN_RATE_CHANGE
 
-    def _start(self, width: int, height: int) -> VideoCodecContext:
-        rate = self._running_at = self.target_bitrate
-        self._started = time.monotonic()
+    def _start_codec(self, width: int, height: int) -> VideoCodecContext:
+        rate = self._codec_bitrate = self.target_bitrate
+        self._codec_started_at = time.monotonic()
         codec = av.CodecContext.create("libvpx", "w")
         assert isinstance(codec, VideoCodecContext)
         codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
@@ -116,39 +119,39 @@ class AvatarVp8Encoder(Vp8Encoder):
 
 
 class AvatarH264Encoder(H264Encoder):
-    """H.264 constrained baseline, zero latency. report: called with the milliseconds that each frame took."""
+    """H.264 constrained baseline without lookahead. max_bitrate: bits a second. fps: nominal frame rate."""
 
-    def __init__(self, most: int, fps: float, report: Report) -> None:
+    def __init__(self, max_bitrate: int, fps: float, report_time: ReportTime) -> None:
         super().__init__()
-        self._budget = _Budget(most)
+        self._limit = _BitrateLimit(max_bitrate)
         self._fps = fps
-        self._report = report
+        self._report_time = report_time
 
     @property
     def target_bitrate(self) -> int:
-        return self._budget.now
+        return self._limit.target
 
     @target_bitrate.setter
     def target_bitrate(self, bitrate: int) -> None:
-        self._budget.allow(bitrate)
+        self._limit.set_target(bitrate)
 
     def encode(self, frame: Frame, force_keyframe: bool = False) -> tuple[list[bytes], int]:
-        """frame: yuv420p VideoFrame. Returns RTP payloads and the RTP timestamp (90 kHz)."""
+        """Encode a yuv420p VideoFrame. Returns its RTP payloads and its RTP timestamp (90 kHz)."""
         assert isinstance(frame, VideoFrame)
         began = time.perf_counter()
         if self.codec is None or (frame.width, frame.height) != (self.codec.width, self.codec.height):
-            self.codec = self._start(frame.width, frame.height)
+            self.codec = self._start_codec(frame.width, frame.height)
         elif self.codec.bit_rate != self.target_bitrate:
-            self.codec.bit_rate = self.target_bitrate  # libx264 follows without a key frame
+            self.codec.bit_rate = self.target_bitrate  # libx264 changes its rate without a key frame
         frame.pict_type = PictureType.I if force_keyframe else PictureType.NONE
         data = b"".join(bytes(packet) for packet in self.codec.encode(frame))
         payloads = self._packetize(self._split_bitstream(data))
         assert frame.pts is not None and frame.time_base is not None
         timestamp = convert_timebase(frame.pts, frame.time_base, VIDEO_TIME_BASE)
-        self._report((time.perf_counter() - began) * 1000)
+        self._report_time((time.perf_counter() - began) * 1000)
         return payloads, timestamp
 
-    def _start(self, width: int, height: int) -> VideoCodecContext:
+    def _start_codec(self, width: int, height: int) -> VideoCodecContext:
         codec = av.CodecContext.create("libx264", "w")
         assert isinstance(codec, VideoCodecContext)
         codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
@@ -163,25 +166,29 @@ class AvatarH264Encoder(H264Encoder):
             "level": "31",
             "g": "3000",
             "forced-idr": "1",
-            "maxrate": str(self._budget.most),
-            "bufsize": str(self._budget.most // 2),
+            "maxrate": str(self._limit.maximum),
+            "bufsize": str(self._limit.maximum // 2),
         }
         return codec
 
 
-def make_encoder(codec: str, most: int, fps: float, report: Report) -> Encoder:
-    """codec: 'VP8' or 'H264'. most: bits a second."""
-    kinds: dict[str, Callable[[int, float, Report], Encoder]] = {"VP8": AvatarVp8Encoder, "H264": AvatarH264Encoder}
-    if codec.upper() not in kinds:
+def make_encoder(codec: str, max_bitrate: int, fps: float, report_time: ReportTime) -> Encoder:
+    """Make the encoder for 'VP8' or 'H264'. max_bitrate: bits a second. Raises SessionError for other codecs."""
+    encoders: dict[str, Callable[[int, float, ReportTime], Encoder]] = {
+        "VP8": AvatarVp8Encoder,
+        "H264": AvatarH264Encoder,
+    }
+    if codec.upper() not in encoders:
         raise SessionError(f"No encoder for the codec {codec}; choose vp8 or h264 with --codec.")
-    return kinds[codec.upper()](most, fps, report)
+    return encoders[codec.upper()](max_bitrate, fps, report_time)
 
 
 def install_encoder(sender: RTCRtpSender, encoder: Encoder) -> None:
-    """Give `sender` its encoder before it starts. With an aiortc that keeps it elsewhere the stream has aiortc's
-    own.
+    """Set the encoder of `sender`, which must not have started.
+
+    With an aiortc that keeps its encoder elsewhere, a warning is logged and aiortc's own encoder is used.
     """
-    if not hasattr(sender, _SLOT):
+    if not hasattr(sender, _AIORTC_ATTRIBUTE):
         _log.warning("this aiortc keeps its encoders elsewhere: video runs at aiortc's own bitrate")
         return
-    setattr(sender, _SLOT, encoder)
+    setattr(sender, _AIORTC_ATTRIBUTE, encoder)

@@ -1,9 +1,9 @@
-"""When a camera picture's packets make a whole picture.
+"""A jitter buffer for the camera's video, which uses the marker bit and so returns each frame one period earlier.
 
-aiortc's buffer knows that a picture is whole only when the next one begins, so every picture waits for one camera
-period, and where a packet stays lost it waits until 512 others came. This one goes by the marker bit, which RTP sets
-on the last packet of a picture (RFC 7741 §4.1, RFC 6184 §5.1), and gives a hole a fifth of a second before it steps
-over it and asks for a key frame.
+aiortc's buffer returns a frame when the first packet of the next one arrives, which costs one camera period, and after
+a lost packet it returns nothing until 512 others have arrived. This buffer returns a frame at its marker bit, which RTP
+sets on the last packet of a frame (RFC 7741 §4.1, RFC 6184 §5.1), and skips a gap after MAX_GAP_S, with a request for a
+key frame.
 """
 
 from __future__ import annotations
@@ -17,40 +17,41 @@ from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.rtp import RtpPacket
 from aiortc.utils import uint16_add
 
-CAPACITY = 512  # packets, a power of two
-PATIENCE = 0.2  # seconds: two retransmissions over a long line
-_SLOT = "_RTCRtpReceiver__jitter_buffer"
+CAPACITY_PACKETS = 512  # a power of two, which aiortc's buffer demands
+MAX_GAP_S = 0.2  # how long a missing packet is awaited: two retransmissions with a long round trip
+_AIORTC_ATTRIBUTE = "_RTCRtpReceiver__jitter_buffer"  # where aiortc keeps the buffer of a receiver
 _log = logging.getLogger(__name__)
 
 
 class MarkerJitterBuffer(JitterBuffer):
-    """Video packets in, whole pictures out, each as soon as its last packet is there. clock: seconds."""
+    """Turns RTP packets into frames, each as soon as its last packet is there. clock: seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(capacity=CAPACITY, is_video=True)
+        super().__init__(capacity=CAPACITY_PACKETS, is_video=True)
         self._clock = clock
-        self._blocked_since: float | None = None
+        self._gap_since: float | None = None  # seconds on the clock
 
     def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
-        """Take a packet; returns (whether to ask for a key frame, the next whole picture or None)."""
-        lost, frame = super().add(packet)
-        if frame is not None or not self._beyond_hole(packet):
-            if frame is not None:
-                self._blocked_since = None
-        elif self._blocked_since is None:
-            self._blocked_since = self._clock()
-        elif self._clock() - self._blocked_since > PATIENCE:
-            self._blocked_since = None
-            self._step_over()
-            return True, self._remove_frame(packet.sequence_number)
-        return lost, frame
+        """Add a packet; returns (whether a key frame must be requested, the next whole frame or None)."""
+        key_frame_needed, frame = super().add(packet)
+        if frame is not None:
+            self._gap_since = None
+        elif self._is_after_gap(packet):
+            if self._gap_since is None:
+                self._gap_since = self._clock()
+            elif self._clock() - self._gap_since > MAX_GAP_S:
+                self._gap_since = None
+                self._skip_gap()
+                return True, self._remove_frame(packet.sequence_number)
+        return key_frame_needed, frame
 
     def _remove_frame(self, sequence_number: int) -> JitterFrame | None:
+        """Take the oldest frame out of the buffer if all its packets are there. Called by aiortc's `add`."""
         packets: list[RtpPacket] = []
         for count in range(self.capacity if self._origin is not None else 0):
             packet = self._at(count)
             if packets and packet is not None and packet.timestamp != packets[0].timestamp:
-                break  # no marker, but the next picture has begun
+                break  # a sender that sets no marker: the next frame has begun
             if packet is None:
                 return None
             packets.append(packet)
@@ -63,20 +64,21 @@ class MarkerJitterBuffer(JitterBuffer):
         return JitterFrame(data=data, timestamp=packets[0].timestamp)
 
     def _at(self, count: int) -> RtpPacket | None:
+        """The packet `count` sequence numbers after the oldest one, or None if it has not arrived."""
         assert self._origin is not None
         return self._packets[(self._origin + count) % self.capacity]
 
-    def _beyond_hole(self, packet: RtpPacket) -> bool:
-        """True if a packet that should come before this one is missing."""
+    def _is_after_gap(self, packet: RtpPacket) -> bool:
+        """True if a packet with a lower sequence number is missing."""
         return any(
             self._at(count) is None
             for count in range(uint16_add(packet.sequence_number, -(self._origin or 0)) % self.capacity)
         )
 
-    def _step_over(self) -> None:
-        """Go to the newest picture that surely begins after the hole, older ones are late anyway; drop the rest."""
-        hole = next(count for count in range(self.capacity) if self._at(count) is None)
-        for count in range(self.capacity - 1, hole + 1, -1):
+    def _skip_gap(self) -> None:
+        """Drop all packets before the newest frame whose start after the gap is certain; older frames are too late."""
+        gap = next(count for count in range(self.capacity) if self._at(count) is None)
+        for count in range(self.capacity - 1, gap + 1, -1):
             before, packet = self._at(count - 1), self._at(count)
             if before and packet and (before.marker or before.timestamp != packet.timestamp):
                 self.remove(count)
@@ -86,10 +88,11 @@ class MarkerJitterBuffer(JitterBuffer):
 
 
 def install_jitter_buffer(receiver: RTCRtpReceiver) -> None:
-    """Give `receiver` this buffer before it starts. With an aiortc that keeps it elsewhere video comes one frame
-    later.
+    """Replace the jitter buffer of `receiver`, which must not have started.
+
+    With an aiortc that keeps its buffer elsewhere, a warning is logged and camera frames arrive one period later.
     """
-    if not hasattr(receiver, _SLOT):
+    if not hasattr(receiver, _AIORTC_ATTRIBUTE):
         _log.warning("this aiortc keeps its jitter buffers elsewhere: camera pictures come one frame later")
         return
-    setattr(receiver, _SLOT, MarkerJitterBuffer())
+    setattr(receiver, _AIORTC_ATTRIBUTE, MarkerJitterBuffer())

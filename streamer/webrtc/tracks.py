@@ -1,45 +1,42 @@
-"""What the peer connection sends and receives as video: frames out of a mailbox, camera pictures into one."""
+"""The video tracks of a peer connection: the avatar track that it sends, and the pump of the camera track."""
 
 from __future__ import annotations
 
 import asyncio
-import fractions
 import time
 from collections.abc import Callable
 
 import cv2
 import numpy as np
 from aiortc import MediaStreamTrack
-from aiortc.mediastreams import MediaStreamError
+from aiortc.mediastreams import VIDEO_CLOCK_RATE, VIDEO_TIME_BASE, MediaStreamError
 from av import VideoFrame
 
 from streamer.camera import ReceivedFrame
 from streamer.frames import AvatarFrame
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 
-CLOCK = 90_000
-TIME_BASE = fractions.Fraction(1, CLOCK)
-
 
 class AvatarTrack(MediaStreamTrack):
-    """The avatar as a WebRTC video track; ends when its mailbox closes.
+    """The avatar as a WebRTC video track; it ends when its mailbox closes.
 
-    Frames leave as soon as they are drawn (the engine keeps the pace) and are stamped with the time at which they
-    leave, so that the receiver's buffer sees an even stream. sent: the frame that the encoder has now.
+    A frame is sent as soon as it is drawn, since the engine paces them, and its timestamp is the time of sending, so
+    that the receiver's jitter buffer sees an even stream. last_frame: the frame that `recv` returned last, which the
+    encoder has now. clock: seconds, injectable for tests.
     """
 
     kind = "video"
 
     def __init__(self, inbox: Mailbox[AvatarFrame], clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
-        self.sent: AvatarFrame | None = None
+        self.last_frame: AvatarFrame | None = None
         self._inbox = inbox
         self._clock = clock
-        self._began = clock()
-        self._stamp = -1
+        self._started_at = clock()
+        self._timestamp = -1  # RTP clock, 1/90000 s
 
     async def recv(self) -> VideoFrame:
-        """The next frame, yuv420p. Raises MediaStreamError at the end, as aiortc wants it."""
+        """The next frame, yuv420p. Raises MediaStreamError once the track has ended, which aiortc expects."""
         if self.readyState != "live":
             raise MediaStreamError
         try:
@@ -48,20 +45,23 @@ class AvatarTrack(MediaStreamTrack):
             self.stop()
             raise MediaStreamError from None
         video = await asyncio.get_running_loop().run_in_executor(None, to_video, frame)
-        self._stamp = max(self._stamp + 1, round((self._clock() - self._began) * CLOCK))
-        video.pts, video.time_base = self._stamp, TIME_BASE
-        self.sent = frame
+        elapsed = self._clock() - self._started_at
+        self._timestamp = max(self._timestamp + 1, round(elapsed * VIDEO_CLOCK_RATE))
+        video.pts, video.time_base = self._timestamp, VIDEO_TIME_BASE
+        self.last_frame = frame
         return video
 
     def stop(self) -> None:
+        """End the track and close its mailbox."""
         super().stop()
         self._inbox.close()
 
 
 def to_video(frame: AvatarFrame) -> VideoFrame:
-    """RGB to yuv420p (BT.601, video range, as WebRTC means it); odd sides lose their last line.
+    """Convert a frame from RGB to yuv420p (BT.601, limited range, the default of WebRTC).
 
-    With alpha the picture is twice as high: colour above, alpha as grey below (docs/protocol.md).
+    The last row or column of an odd side is cut. A frame with alpha becomes twice as high: colour above, alpha as grey
+    below (docs/protocol.md).
     """
     height, width = (side // 2 * 2 for side in frame.rgb.shape[:2])
     rgb = frame.rgb[:height, :width]
@@ -72,9 +72,10 @@ def to_video(frame: AvatarFrame) -> VideoFrame:
     return VideoFrame.from_ndarray(planes.astype(np.uint8, copy=False), format="yuv420p")
 
 
-async def pump_frames(track: MediaStreamTrack, camera: Mailbox[ReceivedFrame], seen: Callable[[], None]) -> None:
-    """Move the pictures of a remote track to a mailbox until the track ends. The track's own queue has no bound: this
-    never waits for anything else, so it stays empty. seen: called for each picture.
+async def pump_frames(track: MediaStreamTrack, camera: Mailbox[ReceivedFrame], on_frame: Callable[[], None]) -> None:
+    """Put the frames of a remote track into a mailbox until the track ends. on_frame: called after each.
+
+    aiortc's queue of decoded frames has no bound; it stays empty because this loop awaits nothing but the next frame.
     """
     while True:
         try:
@@ -83,4 +84,4 @@ async def pump_frames(track: MediaStreamTrack, camera: Mailbox[ReceivedFrame], s
             return
         assert isinstance(frame, VideoFrame)
         camera.put(ReceivedFrame(frame, time.monotonic()))
-        seen()
+        on_frame()

@@ -62,7 +62,7 @@ def test_the_rate_follows_the_network_and_never_exceeds_the_limit(codec: str) ->
     assert made.target_bitrate == 2_000_000
     assert 1.0 < megabits(made, range(60)) < 3.0
     made.target_bitrate = 10
-    assert made.target_bitrate == encoder.FLOOR
+    assert made.target_bitrate == encoder.MIN_BITRATE
     megabits(made, range(60, 90))
     assert megabits(made, range(90, 120)) < 0.8
     made.target_bitrate = 9_000_000
