@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from streamer.errors import AddressError, PortInUseError
 from streamer.settings import Settings
 
-# A larger WebSocket message closes the connection; one above the protocol's own limit of 64 KiB is answered by an error.
+# A larger WebSocket message closes the connection; one above the protocol's own 64 KiB is answered by an error.
 MAX_WEBSOCKET_MESSAGE_BYTES = 256 * 1024
 
 

@@ -14,7 +14,7 @@ _OVER = f"over the last {WINDOW:g} seconds of all sessions"
 
 
 class Metrics(Collector):
-    """Collects the engine's metrics at each scrape. Labels are stages, quantiles, bounds, mailboxes and kinds of memory."""
+    """Collects the engine's metrics at each scrape. Labels: stage, quantile, bound, mailbox, kind of memory."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -13,87 +13,87 @@ class Clock:
         return self.now
 
 
-def packet(number: int, picture: int, last: bool) -> RtpPacket:
-    made = RtpPacket(sequence_number=number % 65536, timestamp=picture * 3000, marker=int(last))
-    made._data = bytes([picture % 256])  # type: ignore[attr-defined]
-    return made
+def packet(number: int, frame: int, last: bool) -> RtpPacket:
+    result = RtpPacket(sequence_number=number % 65536, timestamp=frame * 3000, marker=int(last))
+    result._data = bytes([frame % 256])  # type: ignore[attr-defined]
+    return result
 
 
-def pictures(count: int, packets: int = 3, first: int = 65_000) -> list[RtpPacket]:
+def packets_of(count: int, packets_per_frame: int = 3, first: int = 65_000) -> list[RtpPacket]:
     return [
-        packet(first + picture * packets + i, picture, i == packets - 1)
-        for picture in range(count)
-        for i in range(packets)
+        packet(first + frame * packets_per_frame + i, frame, i == packets_per_frame - 1)
+        for frame in range(count)
+        for i in range(packets_per_frame)
     ]
 
 
-def test_a_picture_is_whole_with_its_last_packet() -> None:
+def test_jitter_buffer_returns_a_frame_with_its_last_packet() -> None:
     buffer = MarkerJitterBuffer()
-    for number, one in enumerate(pictures(400)):  # wraps around the sequence numbers
-        ask, frame = buffer.add(one)
-        assert not ask
+    for number, each in enumerate(packets_of(400)):  # wraps around the sequence numbers
+        key_frame_needed, frame = buffer.add(each)
+        assert not key_frame_needed
         assert (frame is not None) == (number % 3 == 2)
         if frame is not None:
             assert frame.data == bytes([number // 3 % 256]) * 3 and frame.timestamp == number // 3 * 3000
 
 
-def test_packets_out_of_order_make_the_same_pictures() -> None:
+def test_jitter_buffer_orders_packets() -> None:
     buffer = MarkerJitterBuffer()
-    a, b, c, d, e, f = pictures(2)
-    frames = [frame for one in (a, c, b, e, d, f) if (frame := buffer.add(one)[1]) is not None]
+    a, b, c, d, e, f = packets_of(2)
+    frames = [frame for each in (a, c, b, e, d, f) if (frame := buffer.add(each)[1]) is not None]
     assert [frame.timestamp for frame in frames] == [0, 3000]
 
 
-def test_without_markers_the_next_picture_closes_the_last() -> None:
+def test_jitter_buffer_without_markers_returns_a_frame_when_the_next_begins() -> None:
     buffer = MarkerJitterBuffer()
     unmarked = [packet(number, number // 2, last=False) for number in range(6)]
-    frames = [frame for one in unmarked if (frame := buffer.add(one)[1]) is not None]
+    frames = [frame for each in unmarked if (frame := buffer.add(each)[1]) is not None]
     assert [frame.timestamp for frame in frames] == [0, 3000]
 
 
-def test_a_hole_that_is_filled_in_time_costs_nothing() -> None:
+def test_jitter_buffer_waits_for_a_retransmitted_packet() -> None:
     clock = Clock()
     buffer = MarkerJitterBuffer(clock)
-    packets = pictures(4)
+    packets = packets_of(4)
     lost = packets.pop(4)
     frames = []
-    for one in [*packets[:6], lost, *packets[6:]]:
+    for each in [*packets[:6], lost, *packets[6:]]:
         clock.now += 0.02
-        ask, frame = buffer.add(one)
-        assert not ask
+        key_frame_needed, frame = buffer.add(each)
+        assert not key_frame_needed
         frames += [] if frame is None else [frame.timestamp]
     assert frames == [0, 3000, 6000, 9000]
 
 
-def test_a_hole_that_stays_is_stepped_over_with_a_call_for_a_key_frame() -> None:
+def test_jitter_buffer_skips_a_lost_packet_and_requests_a_key_frame() -> None:
     clock = Clock()
     buffer = MarkerJitterBuffer(clock)
-    packets = pictures(30)
+    packets = packets_of(30)
     del packets[4]
-    frames, asked = [], 0
-    for one in packets:
+    frames, requests = [], 0
+    for each in packets:
         clock.now += 0.011
-        ask, frame = buffer.add(one)
-        asked += ask
+        key_frame_needed, frame = buffer.add(each)
+        requests += key_frame_needed
         frames += [] if frame is None else [frame.timestamp // 3000]
-    assert asked == 1
+    assert requests == 1
     assert frames[0] == 0 and frames[1:] == list(range(frames[1], 30))
 
 
-def test_each_hole_is_stepped_over() -> None:
+def test_jitter_buffer_skips_every_gap() -> None:
     clock = Clock()
     buffer = MarkerJitterBuffer(clock)
     frames = []
-    for number, one in enumerate(pictures(400)):
+    for number, each in enumerate(packets_of(400)):
         if number % 20 == 7:
             continue
         clock.now += 0.011
-        _, frame = buffer.add(one)
+        _, frame = buffer.add(each)
         frames += [] if frame is None else [frame.timestamp]
     assert frames == sorted(frames) and frames[-1] > 380 * 3000
 
 
-async def test_aiortc_keeps_its_buffer_where_we_put_ours() -> None:
+async def test_install_jitter_buffer_sets_the_attribute_of_aiortc() -> None:
     connection = RTCPeerConnection()
     receiver = connection.addTransceiver("video").receiver
     install_jitter_buffer(receiver)

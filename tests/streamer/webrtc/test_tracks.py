@@ -14,7 +14,7 @@ from streamer.webrtc.tracks import AvatarTrack, pump_frames, to_video
 from tests.support.page import FakeCamera
 
 
-def test_colours_survive_the_way_to_yuv() -> None:
+def test_to_video_keeps_colours() -> None:
     rgb = np.zeros((64, 64, 3), np.uint8)
     rgb[:32], rgb[32:] = (220, 30, 90), (20, 200, 160)
     back = to_video(AvatarFrame(rgb, 0.0)).to_ndarray(format="rgb24")
@@ -23,12 +23,12 @@ def test_colours_survive_the_way_to_yuv() -> None:
     )
 
 
-def test_odd_sides_lose_a_line() -> None:
+def test_to_video_cuts_odd_sides() -> None:
     video = to_video(AvatarFrame(np.zeros((33, 65, 3), np.uint8), 0.0))
     assert (video.width, video.height) == (64, 32)
 
 
-def test_alpha_travels_below_the_picture() -> None:
+def test_to_video_puts_alpha_below_the_colours() -> None:
     alpha = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (32, 1))
     video = to_video(AvatarFrame(np.full((32, 64, 3), 200, np.uint8), 0.0, alpha))
     assert (video.width, video.height) == (64, 64)
@@ -36,7 +36,7 @@ def test_alpha_travels_below_the_picture() -> None:
     assert np.abs(back[:32] - 200).max() < 6 and np.abs(back[32:] - alpha[..., None]).max() < 6
 
 
-async def test_the_track_sends_the_newest_frame_and_stamps_it_with_the_time() -> None:
+async def test_avatar_track_sends_the_newest_frame_with_the_time_of_sending() -> None:
     now = 10.0
     inbox: Mailbox[AvatarFrame] = Mailbox()
     track = AvatarTrack(inbox, clock=lambda: now)
@@ -46,11 +46,11 @@ async def test_the_track_sends_the_newest_frame_and_stamps_it_with_the_time() ->
     video = await track.recv()
     assert video.pts == 45_000 and video.to_ndarray(format="rgb24").mean() > 240
     inbox.put(AvatarFrame(np.zeros((32, 32, 3), np.uint8), 9.0))
-    assert (await track.recv()).pts == 45_001  # the clock stood still, the stamps must not
+    assert (await track.recv()).pts == 45_001  # timestamps increase even if the clock does not
 
 
 @pytest.mark.parametrize("ends", ["mailbox", "track"])
-async def test_the_track_ends_with_its_mailbox_and_the_other_way_round(ends: str) -> None:
+async def test_avatar_track_and_its_mailbox_end_together(ends: str) -> None:
     inbox: Mailbox[AvatarFrame] = Mailbox()
     track = AvatarTrack(inbox)
     waiting = asyncio.create_task(track.recv())
@@ -66,14 +66,14 @@ async def test_the_track_ends_with_its_mailbox_and_the_other_way_round(ends: str
 async def test_pump_frames_keeps_only_the_newest_and_ends_with_the_track() -> None:
     camera: Mailbox[ReceivedFrame] = Mailbox()
     track = FakeCamera()
-    seen: list[int] = []
+    calls: list[int] = []
 
     class Burst(FakeCamera):
         async def recv(self) -> VideoFrame:
-            if len(seen) == 5:
+            if len(calls) == 5:
                 self.stop()
                 raise MediaStreamError
             return await track.recv()
 
-    await pump_frames(Burst(), camera, lambda: seen.append(1))
-    assert len(seen) == camera.puts == 5 and camera.drops == 4 and len(camera) == 1
+    await pump_frames(Burst(), camera, lambda: calls.append(1))
+    assert len(calls) == camera.puts == 5 and camera.drops == 4 and len(camera) == 1
