@@ -1,6 +1,6 @@
 """How fast the cache's attention is, and how fast it could be: `python -m benchmarks.attention`.
 
-Ours is `store` and `ring_attention`: norm of Q and K, the write, the turns and attention itself, over the layers of a
+Ours is `store_kv` and `ring_attention`: norm of Q and K, the write, RoPE and attention itself, over the layers of a
 cache as a step goes over them. Beside it stands what one writes without a kernel, `scaled_dot_product_attention` over
 keys and values put together for it, with the same norms and turns; the same call alone, on what was put together
 before; and the floor, the longer of moving each byte once and doing each product, at the rates at which this device
@@ -24,9 +24,9 @@ from torch import Tensor
 
 from benchmarks.common.hardware import describe
 from benchmarks.common.jsonfile import UnwritableError, json_file
-from kernels.attention import Rope, axial_rope, head_norm, turn
+from kernels.attention import Rope, apply_rope, axial_rope, head_norm
 from kernels.backend import choose
-from kernels.ring import FLOAT8, ring_attention, store
+from kernels.ring import FLOAT8, ring_attention, store_kv
 from models.cache import Cache
 from models.config import PRESETS, ModelConfig
 
@@ -63,7 +63,7 @@ class Load:
             for layer in range(config.depth):
                 key, value = (random(*row[1:], config.tokens, config.head_width) for _ in range(2))
                 keys, values, scale = cache.layer(layer)
-                store(key, value, keys, values, cache.ring(), config.references, None, scale)
+                store_kv(key, value, keys, values, cache.ring(), config.references, None, scale)
             cache.advance()
         projected = (row[0], sessions, config.tokens, config.heads, config.head_width)
         query, key, value = (random(*projected).to(short).transpose(2, 3) for _ in range(3))
@@ -74,7 +74,7 @@ class Load:
         query, key, value = (each[layer] for each in self.frames)
         keys, values, scale = self.cache.layer(layer)
         ring, references = self.cache.ring(), self.config.references
-        store(key, value, keys, values, ring, references, self.norm, scale)
+        store_kv(key, value, keys, values, ring, references, self.norm, scale)
         return ring_attention(query, keys, values, ring, self.rope, self.config.keyed, references, self.norm, scale)
 
     def put_together(self, layer: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -88,9 +88,9 @@ class Load:
         pinned, end = config.references * config.tokens, (config.references + config.ring) * config.tokens
         past = torch.cat([keys[:, :, pinned:end].to(dtype), key], 2)
         ages = torch.arange(-config.ring, 1, device=key.device).float()[None]
-        k = torch.cat([keys[:, :, :pinned].to(dtype), turn(past, ages, self.rope, config.keyed)], 2)
+        k = torch.cat([keys[:, :, :pinned].to(dtype), apply_rope(past, ages, self.rope, config.keyed)], 2)
         v = torch.cat([values[:, :, :end].to(dtype), value], 2)
-        return turn(query, ages[:, -1:], self.rope, config.keyed), k, v
+        return apply_rope(query, ages[:, -1:], self.rope, config.keyed), k, v
 
     def theirs(self, layer: int) -> Tensor:
         return F.scaled_dot_product_attention(*self.put_together(layer))

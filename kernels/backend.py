@@ -1,9 +1,10 @@
-"""Which implementation of a kernel runs: Triton on a CUDA device that it supports, numba on a CPU where a kernel has
-such a twin, the torch reference elsewhere.
+"""Chooses the implementation of an operation: Triton on a CUDA device that it supports, numba on a CPU where the
+operation has a numba kernel, the torch reference elsewhere.
 
-Every public function of `kernels` with a `backend` argument asks `choose`. "auto" is what the environment variable
-KAGAMI_KERNELS says (auto, triton, numba or reference), and without it the fastest that can run. What has a gradient,
-and what is being traced for an export, always runs as the reference: the twins only know how to infer.
+Every public function of `kernels` with a `backend` argument calls `choose`. "auto" means the value of the environment
+variable KAGAMI_KERNELS (auto, triton, numba or reference), and where that is unset the fastest backend that can run.
+Tensors that need a gradient, and tensors that are being traced for an export, always take the reference, because the
+kernels have no backward pass.
 """
 
 from __future__ import annotations
@@ -20,48 +21,49 @@ import torch
 from torch import Tensor
 
 BACKENDS = ("auto", "triton", "numba", "reference")
-SWITCH = "KAGAMI_KERNELS"
-CAPABILITY = (7, 5)  # the oldest devices that Triton compiles for
-_CAPABILITY_OF = {torch.bfloat16: (8, 0), torch.float8_e4m3fn: (8, 9)}  # those that know these numbers
+BACKEND_VARIABLE = "KAGAMI_KERNELS"
+MIN_CAPABILITY = (7, 5)  # compute capability of the oldest devices that Triton compiles for
+_MIN_CAPABILITY_OF = {torch.bfloat16: (8, 0), torch.float8_e4m3fn: (8, 9)}  # of devices that support these dtypes
 
 _log = logging.getLogger(__name__)
 
 
 class KernelError(RuntimeError):
-    """A Triton kernel could not be compiled or launched; the message names it and says how to go on without it."""
+    """A Triton kernel could not be compiled or launched; the message names the kernel and how to run without it."""
 
 
-def choose(backend: str, *tensors: Tensor, twins: tuple[str, ...] = ("triton",)) -> str:
-    """The name of the reference or of one of a kernel's twins for these tensors, all on one device.
+def choose(backend: str, *tensors: Tensor, backends: tuple[str, ...] = ("triton",)) -> str:
+    """The backend that runs on these tensors, which are all on one device: "reference" or one of `backends`, the
+    kernels that the operation has.
 
-    Raises ValueError for an unknown backend, and for "triton" where it cannot run. "auto" on a CUDA device where it
-    cannot run is told in the log, once for each reason.
+    Raises ValueError for an unknown backend, and for "triton" where Triton cannot run. Where "auto" cannot run Triton
+    on a CUDA device, a warning is logged, once for each reason.
     """
     if backend == "auto":
-        backend = os.environ.get(SWITCH, "auto")
+        backend = os.environ.get(BACKEND_VARIABLE, "auto")
     if backend not in BACKENDS:
         raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
-    learning = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    if backend == "reference" or learning or torch.jit.is_tracing():
+    needs_gradient = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    if backend == "reference" or needs_gradient or torch.jit.is_tracing():
         return "reference"
     device = tensors[0].device
     if backend != "triton" and device.type == "cpu":
-        single = all(tensor.dtype == torch.float32 for tensor in tensors)
-        return "numba" if "numba" in twins and single else "reference"
-    if "triton" not in twins or (backend != "triton" and device.type != "cuda"):
+        is_float32 = all(tensor.dtype == torch.float32 for tensor in tensors)
+        return "numba" if "numba" in backends and is_float32 else "reference"
+    if "triton" not in backends or (backend != "triton" and device.type != "cuda"):
         return "reference"
-    reason = obstacle(device, max(_CAPABILITY_OF.get(tensor.dtype, CAPABILITY) for tensor in tensors))
+    reason = triton_obstacle(device, max(_MIN_CAPABILITY_OF.get(tensor.dtype, MIN_CAPABILITY) for tensor in tensors))
     if reason is None:
         return "triton"
     if backend == "triton":
         raise ValueError(f"Triton kernels cannot run here: {reason}")
-    _tell(reason)
+    _warn_once(reason)
     return "reference"
 
 
 @cache
-def obstacle(device: torch.device, capability: tuple[int, int] = CAPABILITY) -> str | None:
-    """Why Triton kernels cannot run on a device that must have this capability; None if they can."""
+def triton_obstacle(device: torch.device, capability: tuple[int, int] = MIN_CAPABILITY) -> str | None:
+    """Why Triton kernels cannot run on a device that needs this compute capability; None if they can."""
     try:
         import triton  # noqa: PLC0415  (slow to import, and absent from a CPU's installation)
     except ImportError as error:
@@ -79,25 +81,30 @@ def obstacle(device: torch.device, capability: tuple[int, int] = CAPABILITY) -> 
 
 @contextmanager
 def launching(kernel: str, device: torch.device) -> Iterator[None]:
-    """Launch a Triton kernel on the tensors' device. Raises KernelError for whatever goes wrong on the way."""
-    from triton.errors import TritonError  # noqa: PLC0415
+    """Launch a Triton kernel on the tensors' device. Raises KernelError for every failure to compile or launch it."""
+    from triton.errors import TritonError  # noqa: PLC0415  (absent from a CPU's installation)
 
     try:
         with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
             yield
     except (TritonError, RuntimeError, OSError, subprocess.SubprocessError) as error:
         raise KernelError(
-            f"the kernel {kernel} failed on {device}: {error}; {SWITCH}=reference runs without Triton."
+            f"the kernel {kernel} failed on {device}: {error}; {BACKEND_VARIABLE}=reference runs without Triton."
         ) from error
 
 
 @cache
-def _tell(reason: str) -> None:
+def _warn_once(reason: str) -> None:
     _log.warning("Kernels run as plain torch, several times slower: %s", reason)
 
 
 def compiled_anew() -> bool:
-    """Whether numba has compiled a kernel in this process, since its cache on the disk did not know it yet."""
-    loaded = [module for name, module in sys.modules.items() if name.startswith("kernels.") and name.endswith("_numba")]
+    """Whether numba has compiled a kernel in this process because its cache on the disk did not contain it."""
+    loaded = [module for name, module in sys.modules.items() if _is_numba_kernel(name)]
     functions = [function for module in loaded for function in vars(module).values() if hasattr(function, "stats")]
     return any(sum(function.stats.cache_misses.values()) for function in functions)
+
+
+def _is_numba_kernel(module: str) -> bool:
+    """Whether the dotted name is that of a module with functions that numba compiles."""
+    return module.startswith("kernels.") and module.endswith(".numba_kernel")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from kernels.attention import FP8_LARGEST
-from kernels.ring import FLOAT8, Ring, stored, writable
+from kernels.ring import FLOAT8, FLOAT8_MAX, RingState, byte_view, quantise
 from models.config import ModelConfig
 
 REFERENCE_POSITION = -8.0  # temporal position of the references in RoPE, earlier than any frame of the ring
@@ -52,9 +51,9 @@ class Cache:
         """Keys, values (lanes, H, S·N, D) and scale (2, lanes, H) of a layer; views."""
         return self.keys[index], self.values[index], None if self.scale is None else self.scale[index]
 
-    def ring(self, lane: Tensor | None = None) -> Ring:
+    def ring(self, lane: Tensor | None = None) -> RingState:
         """The ring's state in these lanes; a view, which follows every later change."""
-        return Ring(self._all if lane is None else lane, self.cursor, self.filled, self.pinned)
+        return RingState(self._all if lane is None else lane, self.cursor, self.filled, self.pinned)
 
     def pin(self, lane: Tensor | None, keys: Tensor, values: Tensor) -> None:
         """Copy the K/V of P references, (L, B or 1, H, P·N, D), into these lanes; P is at most `references`.
@@ -70,9 +69,9 @@ class Cache:
         for part, (held, new) in enumerate(((self.keys, keys), (self.values, values))):
             rows, scale = new.expand(-1, len(lane), -1, -1, -1), None
             if self.scale is not None:
-                scale = rows.float().abs().amax((3, 4)).clamp_min(1e-6) * (FP8_HEADROOM / FP8_LARGEST)  # (L, B, H)
+                scale = rows.float().abs().amax((3, 4)).clamp_min(1e-6) * (FP8_HEADROOM / FLOAT8_MAX)  # (L, B, H)
                 self.scale[:, part].index_copy_(1, lane, scale)
-            writable(held)[:, :, :, :length].index_copy_(1, lane, writable(stored(rows, held.dtype, scale)))
+            byte_view(held)[:, :, :, :length].index_copy_(1, lane, byte_view(quantise(rows, held.dtype, scale)))
         if self.scale is not None:
             self.reset(lane)
         self.pinned.index_fill_(0, lane, pictures)

@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kernels.overlay import overlay
+from kernels.sampling import resize_map
 from kernels.shade import shade
-from kernels.warp import Maps, odds, stretch, warp_composite
+from kernels.warp import Maps, odds, warp_composite
 from models.closeups.patches import Patch
 from models.dit import Edit
 from models.geometry.grid import unit_grid
@@ -39,10 +40,10 @@ def compose(
         maps = Maps(guidance.behind, 1 - missing, rig.mouth[:, :, None, None])
     else:
         outside = 1 - closeup_mask
-        keep = 1 - (1 - edit.keep) * stretch(outside, edit.keep.shape[-1])
+        keep = 1 - (1 - edit.keep) * resize_map(outside, edit.keep.shape[-1])
         shift = shift + edit.flow * outside * rig.focus[:, 2, None, None, None]
         maps = Maps(guidance.behind, keep, edit.paint, odds(edit.alpha * outside), missing, rig.mouth)
-    maps = maps._replace(flow=maps.flow + shift, front=guidance.front + shift, area=guidance.area)
+    maps = maps._replace(flow=maps.flow + shift, front_flow=guidance.front + shift, front_coverage=guidance.area)
     box, canvas_flow = (None, None) if rig.whole else (rig.focus, guidance.flow)
     picture = warp_composite(rig.layer, maps, background, canvas_flow, box, trim)
     for patch in patches:

@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kernels import attention
-from kernels.attention import Rope, axial_rope, turn
+from kernels.attention import Rope, apply_rope, axial_rope
 from kernels.modulate import add_norm, gate_add, norm_modulate
-from kernels.ring import ring_attention, store
+from kernels.ring import ring_attention, store_kv
 from models.cache import REFERENCE_POSITION, Cache
 from models.closeups.refiner import Closeups
 from models.config import CANONICAL_BANDS, CODE_BANDS, LEVEL_BANDS, ModelConfig
@@ -276,7 +276,7 @@ class CausalDiT(nn.Module):
         self.forward_blocks(reference, with_qk_norm(attend))
         keys, values = zip(*kept, strict=True)
         position = torch.full((reference.level.shape[0], 1), REFERENCE_POSITION, device=reference.level.device)
-        rotated = [turn(k, position, self.rope, self.config.keyed) for k in keys]
+        rotated = [apply_rope(k, position, self.rope, self.config.keyed) for k in keys]
         return torch.stack(rotated), torch.stack(values)
 
     def step(self, frame: FrameInput, cache: Cache, lane: Tensor | None = None) -> Edit:
@@ -288,7 +288,7 @@ class CausalDiT(nn.Module):
 
         def attend(block: Block, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             keys, values, scale = cache.layer(block.layer)
-            store(k, v, keys, values, ring, references, block.norm_key.weight, scale)
+            store_kv(k, v, keys, values, ring, references, block.norm_key.weight, scale)
             return ring_attention(
                 q, keys, values, ring, rope, self.config.keyed, references, block.norm_query.weight, scale
             )

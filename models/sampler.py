@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kernels.warp import Maps, odds, stretch, warp_composite
+from kernels.sampling import resize_map
+from kernels.warp import Maps, odds, warp_composite
 from models.dit import MAP_CONFIDENCE, MAP_FLOW, MAP_MOUTH, Edit, FrameInput
 from models.geometry.grid import crop, unit_grid
 from models.geometry.guidance import Guidance
@@ -58,7 +59,7 @@ def crop_focus(maps: Tensor, focus: Tensor, side: int) -> Tensor:
 def backward_warp(maps: Tensor, flow: Tensor) -> Tensor:
     """Focus-box maps (B, K, side, side) sampled at p + flow(p); flow (B, 2, G, G) in box units."""
     side = maps.shape[-1]
-    grid = unit_grid(side, maps.device) + stretch(flow, side).permute(0, 2, 3, 1)
+    grid = unit_grid(side, maps.device) + resize_map(flow, side).permute(0, 2, 3, 1)
     return F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 

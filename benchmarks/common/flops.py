@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from kernels.backend import SWITCH
+from kernels.backend import BACKEND_VARIABLE
 from models.dit import CausalDiT
 from models.geometry.guidance import guide
 from models.geometry.retarget import rest_pose
@@ -35,12 +35,12 @@ def flops_per_frame(network: CausalDiT, rig: Rig, steps: int) -> int:
 
 @contextmanager
 def _reference() -> Iterator[None]:
-    before = os.environ.get(SWITCH)
-    os.environ[SWITCH] = "reference"
+    before = os.environ.get(BACKEND_VARIABLE)
+    os.environ[BACKEND_VARIABLE] = "reference"
     try:
         yield
     finally:
         if before is None:
-            del os.environ[SWITCH]
+            del os.environ[BACKEND_VARIABLE]
         else:
-            os.environ[SWITCH] = before
+            os.environ[BACKEND_VARIABLE] = before

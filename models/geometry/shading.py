@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kernels.mesh import Bucket, rasterise
-from kernels.shade import LIGHT
+from kernels.shade import SPECULAR_REFLECTANCE
 from models.geometry.constants import const_floats
 from models.geometry.grid import smoothstep
 from models.geometry.topology import MESH, SKIN, topology
@@ -48,7 +48,7 @@ def lit(image: Tensor, face: Tensor) -> Tensor:
     """
     corners, shares, skin = square(image.device)
     places = (face[:, corners, :2] * shares[..., None]).sum(2).unflatten(1, (FINE, FINE))
-    log = (F.grid_sample(image, places, "bilinear", "border", False).mean(1, keepdim=True) + LIGHT).log()
+    log = (F.grid_sample(image, places, "bilinear", "border", False).mean(1, keepdim=True) + SPECULAR_REFLECTANCE).log()
     means = F.avg_pool2d(log * skin, 7, 1, 3) / F.avg_pool2d(skin[None, None], 7, 1, 3).clamp_min(1e-3)
     means = means.flatten(1)[:, skin.flatten() > 0]
     return smoothstep(*LIT, (means - means.median(1, keepdim=True).values).abs().median(1).values)

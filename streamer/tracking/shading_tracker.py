@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.shade import LIGHT
+from kernels.shade import SPECULAR_REFLECTANCE
 from models.geometry.shading import FINE, HALF, SEEN, square
 from models.geometry.topology import MESH, topology
 from models.motion import SHADE_SIDE
@@ -56,7 +56,7 @@ def look(rgb: Image, face: Array) -> tuple[Array, Array]:
     usual = max(float(np.median(size[skin > 0])), 1e-3)
     facing = np.clip((size / usual - FACING[0]) / (FACING[1] - FACING[0]), 0, 1)
     grey = sample_area(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), places, math.sqrt(usual)).astype(np.float32) / 255
-    return np.log(grey + np.float32(LIGHT)), skin * facing.astype(np.float32)
+    return np.log(grey + np.float32(SPECULAR_REFLECTANCE)), skin * facing.astype(np.float32)
 
 
 @cache

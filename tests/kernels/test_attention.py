@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kernels.attention import Rope, attend, axial_rope, rotate, turn
+from kernels.attention import Rope, apply_rope, attend, axial_rope, rotate
 
 
 def written_out(query, keys, values, position, live, rope: Rope, keyed: int) -> torch.Tensor:
@@ -73,6 +73,6 @@ def test_keys_turned_beforehand_count_the_same() -> None:
     query, keys, values = torch.randn(1, 4, 16, 16), torch.randn(1, 4, 48, 16), torch.randn(1, 4, 48, 16)
     position, live = torch.tensor([[-8.0, -1.0, 0.0]]), torch.ones(1, 3, dtype=torch.bool)
     late = attend(query, keys, values, position, live, rope, 1)
-    keys[:, :, :16] = turn(keys[:, :, :16], position[:, :1], rope, 1)
+    keys[:, :, :16] = apply_rope(keys[:, :, :16], position[:, :1], rope, 1)
     early = attend(query, keys, values, position, live, rope, 1, pinned=1)
     assert torch.allclose(late, early, atol=1e-5)

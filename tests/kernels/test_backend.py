@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from kernels import backend
-from kernels.backend import SWITCH, KernelError, choose, launching
+from kernels.backend import BACKEND_VARIABLE, KernelError, choose, launching
 from tests.kernels.triton_process import needs_triton
 
 CUDA = torch.device("cuda", 0)
@@ -27,18 +27,18 @@ class Tensor:
 @pytest.fixture
 def turing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A CUDA device of capability 7.5 for those who ask."""
-    monkeypatch.delenv(SWITCH, raising=False)
+    monkeypatch.delenv(BACKEND_VARIABLE, raising=False)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Some card")
-    backend._tell.cache_clear()
+    backend._warn_once.cache_clear()
 
 
 @pytest.fixture(autouse=True)
 def nothing_known() -> Iterator[None]:
     """What a test makes of a device is no other's business."""
-    backend.obstacle.cache_clear()
+    backend.triton_obstacle.cache_clear()
     yield
-    backend.obstacle.cache_clear()
+    backend.triton_obstacle.cache_clear()
 
 
 @pytest.fixture
@@ -49,14 +49,14 @@ def not_interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_cpu_takes_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(SWITCH, raising=False)
+    monkeypatch.delenv(BACKEND_VARIABLE, raising=False)
     assert choose("auto", torch.zeros(1)) == "reference"
 
 
 def test_an_unknown_backend_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="backend must be one of auto, triton, numba, reference, got 'magic'"):
         choose("magic", torch.zeros(1))
-    monkeypatch.setenv(SWITCH, "fast")
+    monkeypatch.setenv(BACKEND_VARIABLE, "fast")
     with pytest.raises(ValueError, match="got 'fast'"):
         choose("auto", torch.zeros(1))
 
@@ -73,7 +73,7 @@ def test_a_gpu_takes_triton_unless_told_otherwise(
 ) -> None:
     assert choose("auto", Tensor()) == "triton"
     assert choose("reference", Tensor()) == "reference"
-    monkeypatch.setenv(SWITCH, "reference")
+    monkeypatch.setenv(BACKEND_VARIABLE, "reference")
     assert choose("auto", Tensor()) == "reference" and choose("triton", Tensor()) == "triton"
 
 

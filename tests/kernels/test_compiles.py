@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from kernels.attention import axial_rope
-from kernels.ring import FLOAT8
+from kernels.mesh import Bucket
+from kernels.ring import FLOAT8, RingState
+from kernels.warp import Maps
 from tests.kernels.triton_process import INTERPRETED, needs_triton
 
 pytestmark = [needs_triton, pytest.mark.skipif(INTERPRETED, reason="the interpreter compiles nothing")]
@@ -45,66 +47,65 @@ def compiled(capability: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[
 @pytest.mark.parametrize(("batch", "width"), [(1, 32), (32, 64)])
 @pytest.mark.parametrize("stored", [torch.float32, torch.bfloat16, FLOAT8], ids=str)
 def test_ring(compiled: list[Any], capability: int, stored: torch.dtype, batch: int, width: int) -> None:
-    from kernels.ring_triton import attend_ring, store_ring  # noqa: PLC0415
+    from kernels.ring import triton_kernel  # noqa: PLC0415
 
     if stored == FLOAT8 and capability < 89:
         stored = torch.bfloat16  # `kernels.backend` does not take Triton for float8 there
     frame = torch.zeros(batch, GRID**2, HEADS, width, dtype=torch.bfloat16 if stored == FLOAT8 else stored)
     frame = frame.transpose(1, 2)
     cache = torch.zeros(batch, HEADS, SLOTS * GRID**2, width, dtype=stored)
-    state, norm = torch.zeros(batch, dtype=torch.long), torch.ones(width)
+    zeros, norm = torch.zeros(batch, dtype=torch.long), torch.ones(width)
+    state = RingState(zeros, zeros, zeros, zeros)
     scale = torch.ones(2, batch, HEADS) if stored == FLOAT8 else None
     rope = axial_rope(GRID, width)
-    attend_ring(frame, cache, cache, state, state, state, state, rope, KEYED, REFERENCES, norm, scale)
-    store_ring(frame, frame, cache, cache, state, state, REFERENCES, norm, scale)
+    triton_kernel.ring_attention(frame, cache, cache, state, rope, KEYED, REFERENCES, norm, scale)
+    triton_kernel.store_kv(frame, frame, cache, cache, state, REFERENCES, norm, scale)
     matrix = "mma" in compiled[0].asm["ptx"]
     assert matrix == (stored != torch.float32)  # float32 means float32: no TF32
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_modulate(compiled: list[Any], dtype: torch.dtype) -> None:
-    from kernels.modulate_triton import add_norm, norm_modulate  # noqa: PLC0415
+    from kernels.modulate import triton_kernel  # noqa: PLC0415
 
     x, modulation = torch.zeros(4, GRID**2, 512), torch.zeros(4, 1, 512)
-    norm_modulate(x.to(dtype), modulation, modulation)
-    add_norm(x, x.to(dtype), modulation, modulation[0, 0], modulation[0, 0])
+    triton_kernel.norm_modulate(x.to(dtype), modulation, modulation)
+    triton_kernel.add_norm(x, x.to(dtype), modulation, modulation[0, 0], modulation[0, 0])
 
 
 def test_mesh(compiled: list[Any]) -> None:
-    from kernels.mesh import Bucket  # noqa: PLC0415
-    from kernels.mesh_triton import draw  # noqa: PLC0415
+    from kernels.mesh import triton_kernel  # noqa: PLC0415
 
     triangles, shown = torch.zeros(100, 3, dtype=torch.long), torch.ones(2, 100, dtype=torch.bool)
-    draw(torch.zeros(2, 50, 3), [Bucket(triangles, 9, shown)], torch.zeros(1, 50, 4), 128)
+    triton_kernel.draw_mesh(torch.zeros(2, 50, 3), [Bucket(triangles, 9, shown)], torch.zeros(1, 50, 4), 128)
     assert "atom" in compiled[0].asm["ptx"] or "red" in compiled[0].asm["ptx"]
 
 
 def test_warp(compiled: list[Any]) -> None:
-    from kernels.warp import Maps  # noqa: PLC0415
-    from kernels.warp_triton import composite  # noqa: PLC0415
+    from kernels.warp import triton_kernel  # noqa: PLC0415
 
     layer, background = torch.zeros(2, 4, 63, 63), torch.zeros(2, 3, 32, 32)
     maps = Maps(torch.zeros(2, 2, 8, 8), torch.zeros(2, 1, 16, 16), torch.zeros(2, 3, 16, 16))
-    composite(layer, maps, background, None, None, False)
+    triton_kernel.warp_composite(layer, maps, background, None, None, False)
     maps = maps._replace(odds=torch.ones(2, 1, 8, 8), missing=torch.zeros(2, 1, 8, 8), dark=torch.zeros(2, 3))
-    maps = maps._replace(front=torch.zeros(2, 2, 8, 8), area=torch.zeros(2, 1, 8, 8))
-    composite(layer, maps, background, torch.zeros(2, 2, 4, 4), torch.zeros(2, 3), True)
+    maps = maps._replace(front_flow=torch.zeros(2, 2, 8, 8), front_coverage=torch.zeros(2, 1, 8, 8))
+    triton_kernel.warp_composite(layer, maps, background, torch.zeros(2, 2, 4, 4), torch.zeros(2, 3), True)
 
 
 def test_overlay(compiled: list[Any]) -> None:
-    from kernels.overlay_triton import lay  # noqa: PLC0415
+    from kernels.overlay import triton_kernel  # noqa: PLC0415
 
     picture, paint = torch.zeros(2, 4, 32, 32), torch.zeros(2, 3, 8, 8)
-    lay(picture, torch.zeros(2, 6), paint[:, :1], paint)
-    lay(picture[:1], torch.zeros(1, 6), paint[:1, :1], paint[:1])
+    triton_kernel.overlay(picture, torch.zeros(2, 6), paint[:, :1], paint)
+    triton_kernel.overlay(picture[:1], torch.zeros(1, 6), paint[:1, :1], paint[:1])
 
 
 def test_shade(compiled: list[Any]) -> None:
-    from kernels.shade_triton import lay  # noqa: PLC0415
+    from kernels.shade import triton_kernel  # noqa: PLC0415
 
     picture, gain = torch.zeros(2, 4, 32, 32), torch.ones(2, 1, 8, 8)
-    lay(picture, gain, None)
-    lay(picture, gain, torch.zeros(2, 3))
+    triton_kernel.shade(picture, gain, None)
+    triton_kernel.shade(picture, gain, torch.zeros(2, 3))
 
 
 def test_samples_of_renders(compiled: list[Any]) -> None:

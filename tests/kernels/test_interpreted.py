@@ -6,7 +6,7 @@ import pytest
 
 from tests.kernels.triton_process import interpreted, needs_triton
 
-FILES = ("test_ring.py", "test_modulate.py", "test_step.py", "test_warp.py", "test_overlay.py", "test_mesh.py")
+FILES = tuple(f"test_{name}.py" for name in ("ring", "modulate", "step", "warp", "overlay", "shade", "mesh"))
 
 
 @needs_triton

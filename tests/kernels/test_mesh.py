@@ -100,7 +100,7 @@ def test_numba_draws_what_torch_draws(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(2))
 def test_triton_draws_what_torch_draws(seed: int, device: str) -> None:
     points, buckets, values = shaken(seed, device)
-    assert choose("triton", points, twins=("numba", "triton")) == "triton"
+    assert choose("triton", points, backends=("numba", "triton")) == "triton"
     mine, theirs = (draw_mesh(points, buckets, values, 2 * SIZE, backend) for backend in ("triton", "reference"))
     agree(mine, theirs)
     ragged, wanted = (draw_mesh(points, buckets, values[:1], SIZE + 3, which) for which in ("triton", "reference"))

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from kernels.backend import choose
-from kernels.modulate import LAYER_EPSILON, add_norm, gate_add, norm_modulate
+from kernels.modulate import add_norm, gate_add, norm_modulate
+from kernels.modulate.reference import LAYER_NORM_EPSILON
 from tests.kernels.triton_process import devices
 
 # ‖out − truth‖ / ‖truth‖ allowed: half a unit in the last place of what is written; of bfloat16 a whole unit, because
@@ -35,7 +36,7 @@ def normed(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     x, scale, shift = (each.double().cpu() for each in (x, scale, shift))
     away = x - x.mean(-1, keepdim=True)
     factor = scale if scale.dim() == 1 else 1 + scale
-    return away / (away.square().mean(-1, keepdim=True) + LAYER_EPSILON).sqrt() * factor + shift
+    return away / (away.square().mean(-1, keepdim=True) + LAYER_NORM_EPSILON).sqrt() * factor + shift
 
 
 def compare(shape: tuple[int, int, int], dtype: torch.dtype, device: str, backend: str, slack: float = 1) -> None:

@@ -53,7 +53,7 @@ def test_the_window_carries_its_paint_with_it(backend: str) -> None:
 def test_numba_draws_what_torch_draws() -> None:
     picture, *rest = case()
     theirs = picture.clone()
-    reference(theirs, *rest)
+    reference.overlay(theirs, *rest)
     overlay(picture, *rest, backend="numba")
     assert torch.allclose(picture, theirs, atol=1e-5)
 
@@ -71,7 +71,7 @@ def test_a_window_that_is_nowhere_covers_nothing() -> None:
 def test_triton_draws_what_torch_draws(size: int, device: str) -> None:
     picture, *rest = case(device, size)
     theirs = picture.double()
-    reference(theirs, *(part.double() for part in rest))
+    reference.overlay(theirs, *(part.double() for part in rest))
     overlay(picture, *rest, backend="triton")
     assert float((picture - theirs).norm() / theirs.norm()) < 1e-5
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from kernels.attention import Rope, axial_rope, head_norm, rotate
 from kernels.backend import choose
-from kernels.ring import FLOAT8, Ring, ring_attention, store, stored
+from kernels.ring import FLOAT8, RingState, quantise, ring_attention, store_kv
 from tests.kernels.triton_process import devices
 
 FULL, HALF, BRAIN = torch.float32, torch.float16, torch.bfloat16
@@ -20,7 +20,7 @@ TOLERANCE = {FULL: 3e-6, HALF: 8e-4, BRAIN: 7e-3, FLOAT8: 0.12}
 
 @dataclass(frozen=True)
 class Case:
-    """Shape and state: lane, cursor, filled and pinned as in `Ring`, the last three for each lane."""
+    """Shape and state: lane, cursor, filled and pinned as in `RingState`, the last three for each lane."""
 
     name: str
     lane: tuple[int, ...]
@@ -77,15 +77,15 @@ class Setup:
         if dtype == FLOAT8:
             self.scale = torch.stack([each.abs().amax((2, 3)) for each in held]) * (2 / 448)
         scales = (None, None) if self.scale is None else self.scale
-        self.keys, self.values = (stored(each, dtype, scale) for each, scale in zip(held, scales, strict=True))
-        self.ring = Ring(
+        self.keys, self.values = (quantise(each, dtype, scale) for each, scale in zip(held, scales, strict=True))
+        self.ring = RingState(
             *(torch.tensor(each, device=device) for each in (case.lane, case.cursor, case.filled, case.pinned))
         )
         self.rope = axial_rope(case.grid, case.width).to(torch.device(device))
         self.norms = [(random(case.width) * 0.1 + 1).to(*frame[::-1]) if normed else None for _ in range(2)]
 
     def store(self, backend: str) -> None:
-        store(
+        store_kv(
             self.key, self.value, self.keys, self.values, self.ring, self.case.references,
             self.norms[1], self.scale, backend,
         )  # fmt: skip

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kernels.shade import LIGHT, reference, shade
+from kernels.shade import SPECULAR_REFLECTANCE, reference, shade
 from tests.kernels.triton_process import devices
 
 SIZE = 40
@@ -26,7 +26,7 @@ def test_colours_are_multiplied_as_far_as_there_is_a_person(backend: str) -> Non
     shade(picture, torch.full_like(gain, 0.5), box, backend)
     middle = slice(18, 26), slice(14, 22)  # inside all but the second box
     for k in (0, 2):
-        half = before[k, :3] - 0.5 * before[k, 3:] * (before[k, :3] + LIGHT)
+        half = before[k, :3] - 0.5 * before[k, 3:] * (before[k, :3] + SPECULAR_REFLECTANCE)
         assert torch.allclose(picture[k, :3][:, *middle], half[:, *middle].clamp_min(0), atol=1e-6)
     assert torch.equal(picture[:, 3], before[:, 3])
     assert torch.equal(picture[1, :, :20], before[1, :, :20])  # beyond the box
@@ -53,7 +53,7 @@ def test_nothing_is_lighter_than_white_or_darker_than_black(backend: str) -> Non
 def test_numba_draws_what_torch_draws(boxed: bool) -> None:
     picture, gain, box = case()
     theirs = picture.clone()
-    reference(theirs, gain, box if boxed else None)
+    reference.shade(theirs, gain, box if boxed else None)
     shade(picture, gain, box if boxed else None, "numba")
     assert torch.allclose(picture, theirs, atol=1e-5)
 
@@ -64,7 +64,7 @@ def test_numba_draws_what_torch_draws(boxed: bool) -> None:
 def test_triton_draws_what_torch_draws(size: int, boxed: bool, device: str) -> None:
     picture, gain, box = case(device, size)
     theirs = picture.double()
-    reference(theirs, gain.double(), box.double() if boxed else None)
+    reference.shade(theirs, gain.double(), box.double() if boxed else None)
     shade(picture, gain, box if boxed else None, "triton")
     assert float((picture - theirs).norm() / theirs.norm()) < 1e-5
 

@@ -59,13 +59,15 @@ def test_a_stream_is_the_same(network: CausalDiT, device: str, monkeypatch: pyte
         return real(kernel, where)
 
     for name in ("ring", "modulate"):
-        monkeypatch.setattr(f"kernels.{name}_triton.launching", launching)
+        monkeypatch.setattr(f"kernels.{name}.triton_kernel.launching", launching)
     if device == "cpu":
-        monkeypatch.setattr("kernels.ring_triton._FEW", 1)  # large blocks: the interpreter runs one after the other
+        monkeypatch.setattr(
+            "kernels.ring.triton_kernel._MIN_PROGRAMS", 1
+        )  # large blocks: the interpreter runs one after the other
     network = network.to(device)
     edits, caches = [], []
     for name in ("triton", "reference"):
-        monkeypatch.setenv(backend.SWITCH, name)
+        monkeypatch.setenv(backend.BACKEND_VARIABLE, name)
         drawn, cache = stream(network, device)
         edits.append(drawn)
         caches.append(cache)

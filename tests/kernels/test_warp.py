@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from kernels.backend import choose
-from kernels.warp import Maps, odds, reference, warp, warp_composite
+from kernels.warp import Maps, odds, reference, warp_composite
+from kernels.warp.reference import warp
 from models.geometry.rig import between
 from tests.kernels.triton_process import devices
 
@@ -114,7 +115,7 @@ def test_what_stands_in_front_ends_as_sharply_as_the_pixels(backend: str) -> Non
     ramp, black = ramp_before_black()
     front, area = torch.zeros(1, 2, 4, 4), torch.zeros(1, 1, 4, 4)
     front[:, 0], area[..., :2] = 8 / SIZE, 1  # in the left half, from four pixels to the right
-    maps = kept(still()[:1])._replace(front=front, area=area)
+    maps = kept(still()[:1])._replace(front_flow=front, front_coverage=area)
     picture = warp_composite(between(ramp), maps, black, backend=backend)[0, 0, SIZE // 2]
     middle, step = SIZE // 2, 0.5 / (SIZE - 1)
     expected = ramp[0, 0, 0] + 4 * step * (torch.arange(SIZE) < middle)
@@ -188,10 +189,10 @@ def test_triton_draws_what_torch_draws(
 ) -> None:
     layer, *maps, background, box, wide = *case(size, boxed, coarse, device), *([] if boxed else [None, None])
     layer = layer.contiguous(memory_format=torch.channels_last) if last else layer
-    twin = choose("triton", layer, twins=("numba", "triton"))
+    twin = choose("triton", layer, backends=("numba", "triton"))
     mine = warp_composite(layer, Maps(*maps), background, wide, box, trim, "triton")
     exact = (part if part is None else part.double() for part in (background, wide, box))
-    theirs = reference(layer.double(), Maps(*(part.double() for part in maps)), *exact, trim)
+    theirs = reference.warp_composite(layer.double(), Maps(*(part.double() for part in maps)), *exact, trim)
     error = float((mine - theirs).norm() / theirs.norm())
     assert twin == "triton" and error < 2e-5, error
 
@@ -211,6 +212,6 @@ def test_wrong_sizes_and_backends_are_told(layer: torch.Tensor) -> None:
     with pytest.raises(ValueError, match="what is missing and how dark it is come together"):
         warp_composite(between(layer), kept(still())._replace(dark=torch.zeros(2, 3)), background)
     with pytest.raises(ValueError, match="what stands in front and how much of a cell it takes come together"):
-        warp_composite(between(layer), kept(still())._replace(front=still()), background)
+        warp_composite(between(layer), kept(still())._replace(front_flow=still()), background)
     with pytest.raises(ValueError, match="a box and the flow beyond it come together"):
         warp_composite(between(layer), kept(still()), background, box=torch.tensor([[0.0, 0.0, 0.5]]))

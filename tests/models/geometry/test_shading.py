@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from kernels.shade import LIGHT
+from kernels.shade import SPECULAR_REFLECTANCE
 from models.compositor import compose
 from models.geometry.guidance import guide
 from models.geometry.retarget import Strength, retarget
@@ -72,7 +72,7 @@ def test_a_shadow_falls_on_the_picture(scale: float) -> None:
 
     before, after = drawn(0.0), drawn(1.0)
     at = ((rig.face[0, [50, 280], :2] + 1) * rig.size / 2).long()  # the cheeks
-    change = ((after + LIGHT) / (before + LIGHT)).log()
+    change = ((after + SPECULAR_REFLECTANCE) / (before + SPECULAR_REFLECTANCE)).log()
     right, left = (change[:, y, x].mean().item() for x, y in at.tolist())
     assert right == pytest.approx(-0.1, abs=0.02) and left == pytest.approx(0, abs=0.01)
     assert torch.equal(before[:, 0], after[:, 0])  # the background

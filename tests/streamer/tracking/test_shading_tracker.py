@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kernels.shade import LIGHT
+from kernels.shade import SPECULAR_REFLECTANCE
 from models.geometry.shading import CENTRE, HALF
 from models.geometry.topology import INNER_LIPS
 from models.motion import SHADE_SIDE
@@ -35,7 +35,7 @@ def picture(face, right=1.0, left=1.0, skin=255 * SKIN):
 
 def change(light):
     """What is told of such a light on a face of `picture`."""
-    return np.log((SKIN * light + LIGHT) / (SKIN + LIGHT))
+    return np.log((SKIN * light + SPECULAR_REFLECTANCE) / (SKIN + SPECULAR_REFLECTANCE))
 
 
 def brightness(shade, name):

@@ -13,13 +13,13 @@ def to_bytes(planes: Tensor) -> Tensor:
     batch, channels, height, width = planes.shape
     out = torch.empty(batch, height, width, channels, dtype=torch.uint8)
     for i in range(batch):
-        pack(planes[i].numpy(), out[i].numpy())
+        interleave(planes[i].numpy(), out[i].numpy())
     return out
 
 
 @njit(nogil=True, cache=True)
-def pack(planes, out):  # type: ignore[no-untyped-def]
-    """One picture (C, H, W) → (H, W, C)."""
+def interleave(planes, out):  # type: ignore[no-untyped-def]
+    """One picture (C, H, W) float → (H, W, C) uint8."""
     row = np.empty(planes.shape[2], np.uint8)
     for y in range(planes.shape[1]):
         for c in range(planes.shape[0]):

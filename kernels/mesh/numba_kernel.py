@@ -9,41 +9,41 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from kernels.mesh import BACK, COVERED, Bucket
+from kernels.mesh.bucket import DEPTH_SCALE, EMPTY, MIN_AREA, MIN_WEIGHT, TRIANGLE_BITS, TRIANGLE_MASK, Bucket
 
 compiled = njit(nogil=True, cache=True, error_model="numpy")
 
 
-def draw(points: Tensor, buckets: list[Bucket], values: Tensor, size: int) -> Tensor:
+def draw_mesh(points: Tensor, buckets: list[Bucket], values: Tensor, size: int) -> Tensor:
     """See `kernels.mesh.draw_mesh`."""
     batch = len(points)
     corners, triangles = points.contiguous().numpy(), [bucket.triangles.numpy() for bucket in buckets]
-    everything = np.concatenate(triangles)
-    shown = [None if bucket.shown is None else bucket.shown.numpy() for bucket in buckets]
-    vertex = values.expand(batch, -1, -1).contiguous().numpy()
+    all_triangles = np.concatenate(triangles)
+    visible = [None if bucket.visible is None else bucket.visible.numpy() for bucket in buckets]
+    vertex_values = values.expand(batch, -1, -1).contiguous().numpy()
     out = torch.empty(batch, values.shape[-1], size, size)
     for i in range(batch):
-        best = np.full((size, size), BACK << 13, np.int32)
-        planes = np.empty((len(everything), 9), np.float32)
+        best = np.full((size, size), EMPTY, np.int32)
+        planes = np.empty((len(all_triangles), 9), np.float32)
         first = 0
-        for bucket, faces, visible in zip(buckets, triangles, shown, strict=True):
-            seen = np.ones(len(faces), np.bool_) if visible is None else visible[i]
-            cover(corners[i], faces, seen, bucket.window, first, best, planes)
+        for bucket, faces, mask in zip(buckets, triangles, visible, strict=True):
+            drawn = np.ones(len(faces), np.bool_) if mask is None else mask[i]
+            cover(corners[i], faces, drawn, bucket.window, first, best, planes)
             first += len(faces)
-        fill(best, planes, everything, vertex[i], out[i].numpy())
+        fill(best, planes, all_triangles, vertex_values[i], out[i].numpy())
     return out
 
 
 @compiled
-def cover(points, triangles, shown, window, first, best, planes):  # type: ignore[no-untyped-def]
-    """Enter the triangles' numbers, from `first` on, and depths where they are nearest, best (size, size); planes
-    (F, 9): their corners' weights over column and row.
+def cover(points, triangles, drawn, window, first, best, planes):  # type: ignore[no-untyped-def]
+    """Depth test of a bucket's triangles, which are numbered from `first` on: writes the least sort key of each cell to
+    best (size, size), and to planes (F, 9) the weights of the corners as in `kernels.mesh.reference`.
     """
     size, half = best.shape[0], np.float32(best.shape[0] * 0.5)
     x, y, z = np.empty(3, np.float32), np.empty(3, np.float32), np.empty(3, np.float32)
     a, b, start = np.empty(3, np.float32), np.empty(3, np.float32), np.empty(3, np.float32)
     for f in range(len(triangles)):
-        if not shown[f]:
+        if not drawn[f]:
             continue
         for k in range(3):
             vertex = triangles[f, k]
@@ -51,7 +51,7 @@ def cover(points, triangles, shown, window, first, best, planes):  # type: ignor
             y[k] = (points[vertex, 1] + np.float32(1)) * half - np.float32(0.5)
             z[k] = points[vertex, 2]
         area = (x[1] - x[0]) * (y[2] - y[1]) - (y[1] - y[0]) * (x[2] - x[1])
-        if not area > 1e-3:  # seen from behind, degenerate, or not a number
+        if not area > MIN_AREA:  # back-facing, degenerate, or NaN
             continue
         left, top = math.ceil(min(x[0], x[1], x[2])), math.ceil(min(y[0], y[1], y[2]))
         for k in range(3):  # the edge opposite to each corner
@@ -67,22 +67,22 @@ def cover(points, triangles, shown, window, first, best, planes):  # type: ignor
                 s, t = np.float32(column - left), np.float32(row - top)
                 u, v = start[0] + a[0] * s + b[0] * t, start[1] + a[1] * s + b[1] * t
                 w = start[2] + a[2] * s + b[2] * t
-                if min(u, v, w) >= COVERED:
+                if min(u, v, w) >= MIN_WEIGHT:
                     depth = min(max(u * z[0] + v * z[1] + w * z[2], np.float32(-4)), np.float32(4))
-                    key = (np.int32((depth + np.float32(4)) * np.float32((BACK - 1) / 8)) << 13) + first + f
+                    key = (np.int32((depth + np.float32(4)) * np.float32(DEPTH_SCALE)) << TRIANGLE_BITS) + first + f
                     best[row, column] = min(best[row, column], key)
 
 
 @compiled
 def fill(best, planes, triangles, values, out):  # type: ignore[no-untyped-def]
-    """Interpolate vertex values (V, C) in the nearest triangles; zero where there is none. out (C, size, size)."""
+    """Interpolate vertex values (V, C) in the nearest triangle of each cell, 0 in empty cells. out: (C, size, size)."""
     for row in range(best.shape[0]):
         for column in range(best.shape[1]):
-            if best[row, column] >= BACK << 13:
+            if best[row, column] >= EMPTY:
                 for c in range(out.shape[0]):
                     out[c, row, column] = 0
                 continue
-            f = best[row, column] & 0x1FFF
+            f = best[row, column] & TRIANGLE_MASK
             i, j, k = triangles[f, 0], triangles[f, 1], triangles[f, 2]
             u = planes[f, 0] * column + planes[f, 3] * row + planes[f, 6]
             v = planes[f, 1] * column + planes[f, 4] * row + planes[f, 7]

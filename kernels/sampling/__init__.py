@@ -1,0 +1,5 @@
+"""Bilinear sampling of small maps at the pixels of the canvas, which `warp`, `overlay` and `shade` share."""
+
+from kernels.sampling.reference import canvas_grid, resize_map
+
+__all__ = ["canvas_grid", "resize_map"]

@@ -1,0 +1,250 @@
+"""`warp_composite` on a CPU: one pass, a row at a time, compiled by numba.
+
+Each step of a row is a function of its own, so that LLVM sees that its arrays do not overlap, and vectorises it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kernels.sampling.numba_kernel import HALF, ONE, ZERO, compiled, resize_row, sample_columns
+from kernels.warp.maps import BOX_FADE, CANVAS_BORDER, MIN_ALPHA, Maps
+
+BOX_FADE32, CANVAS_BORDER32, MIN_ALPHA32 = (np.float32(value) for value in (BOX_FADE, CANVAS_BORDER, MIN_ALPHA))
+KEEP, ODDS, MISSING = 3, 4, 5  # channels of a row's maps (6, S); 0, 1, 2: paint, times its share
+
+
+def warp_composite(
+    layer: Tensor, maps: Maps, background: Tensor, canvas_flow: Tensor | None, box: Tensor | None, trim: bool
+) -> Tensor:
+    """See `kernels.warp.warp_composite`. Fastest where the layer is in channels-last order."""
+    batch, size = len(background), background.shape[-1]
+    out = torch.empty(batch, 4, size, size)
+    texels = layer.permute(0, 2, 3, 1).contiguous().numpy().reshape(batch, -1)
+    background_planes = background.contiguous().numpy()
+    factor = maps.flow.new_ones(batch, 1, 1, 1) if maps.odds is None else maps.odds
+    missing = maps.flow.new_zeros(batch, 1, 1, 1) if maps.missing is None else maps.missing
+    dark = maps.flow.new_zeros(batch, 3) if maps.dark is None else maps.dark
+    front = maps.flow if maps.front_flow is None else maps.front_flow
+    area = maps.flow.new_zeros(batch, 1, 1, 1) if maps.front_coverage is None else maps.front_coverage
+    parts = [part.contiguous().numpy() for part in (*maps[:3], factor, missing, dark, front, area)]
+    outer_flow = parts[0] if canvas_flow is None else canvas_flow.contiguous().numpy()
+    boxes = np.tile(np.array([0, 0, 1], np.float32), (batch, 1)) if box is None else box.numpy()
+    for i in range(batch):
+        flow, keep, paint, odds, missing, dark, front_flow, coverage = (part[i] for part in parts)
+        composite_picture(
+            texels[i], background_planes[i], outer_flow[i], boxes[i], box is None, flow, keep, paint, odds, missing,
+            dark, front_flow, coverage, trim, out[i].numpy(),
+        )  # fmt: skip
+    return out
+
+
+@compiled
+def composite_picture(  # type: ignore[no-untyped-def]
+    texels, background, canvas_flow, box, is_full_canvas, flow, keep, paint, odds, missing, dark, front_flow, coverage,
+    trim, out,
+):  # fmt: skip
+    """One picture, out (4, S, S). texels: (2S−1)²·4, flat; background: (3, S, S); the maps (C, h, w) at their own
+    sizes.
+    """
+    size = out.shape[1]
+    offset, front_offset = np.empty((2, size), np.float32), np.empty((2, size), np.float32)
+    texel, outer_texel = np.empty(size, np.uint32), np.empty(size, np.uint32)
+    moved, row_maps = np.empty((4, size), np.float32), np.empty((6, size), np.float32)
+    inside, covered = np.empty(size, np.float32), np.empty(size, np.float32)
+    outer = np.empty((2, size), np.float32)
+    widest = max(flow.shape[2], keep.shape[2], paint.shape[2], odds.shape[2], missing.shape[2], canvas_flow.shape[2])
+    scratch = np.empty(max(widest, front_flow.shape[2], coverage.shape[2]), np.float32)
+    first, last = covered_rows(coverage[0])
+    flow_cell, flow_fraction = sample_columns(flow.shape[2], box[0], box[2], size)
+    keep_cell, keep_fraction = sample_columns(keep.shape[2], box[0], box[2], size)
+    paint_cell, paint_fraction = sample_columns(paint.shape[2], box[0], box[2], size)
+    odds_cell, odds_fraction = sample_columns(odds.shape[2], box[0], box[2], size)
+    missing_cell, missing_fraction = sample_columns(missing.shape[2], box[0], box[2], size)
+    front_cell, front_fraction = sample_columns(front_flow.shape[2], box[0], box[2], size)
+    coverage_cell, coverage_fraction = sample_columns(coverage.shape[2], box[0], box[2], size)
+    canvas_cell, canvas_fraction = sample_columns(canvas_flow.shape[2], ZERO, ONE, size)
+    for y in range(size):
+        canvas_v = np.float32(2 * y + 1) / size - ONE
+        v = (canvas_v - box[1]) / box[2]  # in units of the box
+        for c in range(2):
+            resize_row(flow[c], v, flow_cell, flow_fraction, scratch, offset[c])
+        resize_row(keep[0], v, keep_cell, keep_fraction, scratch, row_maps[KEEP])
+        resize_row(odds[0], v, odds_cell, odds_fraction, scratch, row_maps[ODDS])
+        resize_row(missing[0], v, missing_cell, missing_fraction, scratch, row_maps[MISSING])
+        for c in range(3):
+            resize_row(paint[c], v, paint_cell, paint_fraction, scratch, row_maps[c])
+            paint_over_dark(row_maps[KEEP], row_maps[MISSING], dark[c], row_maps[c])
+        drop_missing(row_maps[MISSING], row_maps[KEEP])
+        if not is_full_canvas:
+            mask_row(v, box, inside)
+            for c in range(2):
+                resize_row(canvas_flow[c], canvas_v, canvas_cell, canvas_fraction, scratch, outer[c])
+                fade_to(outer[c], inside, offset[c])
+            moved[0] = ONE
+            fade_to(moved[0], inside, row_maps[KEEP])
+            fade_to(moved[0], inside, row_maps[ODDS])
+            for c in range(3):
+                scale_by(inside, row_maps[c])
+        has_front = first < v < last
+        if has_front:
+            resize_row(coverage[0], v, coverage_cell, coverage_fraction, scratch, covered)
+            sharpen_coverage(size * box[2] / coverage.shape[2], covered)
+            for c in range(2):
+                resize_row(front_flow[c], v, front_cell, front_fraction, scratch, front_offset[c])
+                if not is_full_canvas:
+                    fade_to(outer[c], inside, front_offset[c])
+                swap_covered(covered, front_offset[c], offset[c])
+        locate_texels(y, offset, texel)
+        sample_texels(texels, texel, offset, moved)
+        if has_front:
+            locate_texels(y, front_offset, outer_texel)
+            blend_outline(texels, outer_texel, front_offset, covered, moved)
+        blend_row(row_maps, background, y, trim, moved)
+        clamp_row(moved, out[:, y])
+
+
+@compiled
+def mask_row(v, box, inside):  # type: ignore[no-untyped-def]
+    """A row (S,) of the box mask, 0..1: 1 inside, falling to 0 at borders of the box that are not the canvas's own."""
+    size = inside.shape[0]
+    fades_left, fades_right = box[0] - box[2] > -CANVAS_BORDER32, box[0] + box[2] < CANVAS_BORDER32
+    fades_top, fades_bottom = box[1] - box[2] > -CANVAS_BORDER32, box[1] + box[2] < CANVAS_BORDER32
+    vertical = max(-v if fades_top else -ONE, v if fades_bottom else -ONE)
+    for x in range(size):
+        u = (np.float32(2 * x + 1) / size - ONE - box[0]) / box[2]
+        nearest = max(-u if fades_left else -ONE, u if fades_right else -ONE, vertical)
+        t = min(max((ONE - nearest) / BOX_FADE32, ZERO), ONE)
+        inside[x] = t * t * (np.float32(3) - np.float32(2) * t)
+
+
+@compiled
+def fade_to(outer, inside, out):  # type: ignore[no-untyped-def]
+    """Interpolate in place from the value outside of the box to the box's own by the mask `inside`."""
+    for x in range(inside.shape[0]):
+        out[x] = outer[x] + inside[x] * (out[x] - outer[x])
+
+
+@compiled
+def scale_by(inside, out):  # type: ignore[no-untyped-def]
+    """Multiply by the mask `inside`, in place."""
+    for x in range(inside.shape[0]):
+        out[x] *= inside[x]
+
+
+@compiled
+def paint_over_dark(keep, missing, dark, paint):  # type: ignore[no-untyped-def]
+    """Paint times its share 1 − keep, plus the dark of what is missing, in place."""
+    for x in range(keep.shape[0]):
+        paint[x] = (ONE - keep[x]) * paint[x] + keep[x] * missing[x] * dark
+
+
+@compiled
+def drop_missing(missing, keep):  # type: ignore[no-untyped-def]
+    """Take from keep, in place, the share that the reference picture does not show."""
+    for x in range(keep.shape[0]):
+        keep[x] *= ONE - missing[x]
+
+
+@compiled
+def covered_rows(coverage):  # type: ignore[no-untyped-def]
+    """Between which v, −1..1, the resized coverage (h, w) can be above 0."""
+    height, first, last = coverage.shape[0], coverage.shape[0], -1
+    for row in range(height):
+        if coverage[row].max() > ZERO:
+            first, last = min(first, row), row
+    return np.float32(2 * first - 1) / height - ONE, np.float32(2 * last + 3) / height - ONE
+
+
+@compiled
+def sharpen_coverage(pixels_per_cell, covered):  # type: ignore[no-untyped-def]
+    """`kernels.warp.reference.sharpen_coverage` on a row, in place."""
+    pixels_per_cell = max(np.float32(pixels_per_cell), ONE)
+    for x in range(covered.shape[0]):
+        covered[x] = min(max((covered[x] - HALF) * pixels_per_cell + HALF, ZERO), ONE)
+
+
+@compiled
+def swap_covered(covered, front_offset, offset):  # type: ignore[no-untyped-def]
+    """Move the front flow into `offset` where the front covers any of a pixel, and the outer flow to `front_offset`."""
+    for x in range(covered.shape[0]):
+        here = offset[x]
+        offset[x] = front_offset[x] if covered[x] > ZERO else here
+        front_offset[x] = here
+
+
+@compiled
+def locate_texels(y, offset, texel):  # type: ignore[no-untyped-def]
+    """From a flow (2, S) to the flat index (S,) of the upper left of four texels; the flow is replaced by the distance
+    from that texel, 0..1.
+    """
+    size = texel.shape[0]
+    last, most, none = np.float32(2 * size - 2), np.int32(2 * size - 3), np.int32(0)
+    for x in range(size):
+        u = min(max(np.float32(2 * x) + offset[0, x] * np.float32(size), ZERO), last)
+        v = min(max(np.float32(2 * y) + offset[1, x] * np.float32(size), ZERO), last)
+        left, top = min(max(np.int32(u), none), most), min(max(np.int32(v), none), most)  # in range for a NaN, too
+        offset[0, x], offset[1, x] = u - left, v - top
+        texel[x] = (top * np.int32(2 * size - 1) + left) * np.int32(4)
+
+
+@compiled
+def sample_texels(texels, texel, offset, moved):  # type: ignore[no-untyped-def]
+    """Bilinear samples (4, S). Unrolled, and with unsigned indices, for which numba handles no negative values."""
+    size = texel.shape[0]
+    row = np.uint64(4 * (2 * size - 1))
+    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+    for x in range(size):
+        nw, sw = np.uint64(texel[x]), np.uint64(texel[x]) + row
+        ne, se = nw + four, sw + four
+        east, south = offset[0, x], offset[1, x]
+        b, d = east * (ONE - south), east * south
+        a, c = ONE - south - b, south - d
+        moved[0, x] = a * texels[nw] + b * texels[ne] + c * texels[sw] + d * texels[se]
+        moved[1, x] = a * texels[nw + one] + b * texels[ne + one] + c * texels[sw + one] + d * texels[se + one]
+        moved[2, x] = a * texels[nw + two] + b * texels[ne + two] + c * texels[sw + two] + d * texels[se + two]
+        moved[3, x] = a * texels[nw + three] + b * texels[ne + three] + c * texels[sw + three] + d * texels[se + three]
+
+
+@compiled
+def blend_outline(texels, texel, offset, covered, moved):  # type: ignore[no-untyped-def]
+    """Blend the front with what lies behind it in pixels that it covers in part, which are few, one at a time."""
+    size = texel.shape[0]
+    row = np.uint64(4 * (2 * size - 1))
+    for x in range(size):
+        if ZERO < covered[x] < ONE:
+            east, south = offset[0, x], offset[1, x]
+            for c in range(4):
+                nw = np.uint64(texel[x]) + np.uint64(c)
+                sw = nw + row
+                upper = texels[nw] + east * (texels[nw + np.uint64(4)] - texels[nw])
+                lower = texels[sw] + east * (texels[sw + np.uint64(4)] - texels[sw])
+                behind = upper + south * (lower - upper)
+                moved[c, x] = behind + covered[x] * (moved[c, x] - behind)
+
+
+@compiled
+def blend_row(row_maps, background, y, trim, moved):  # type: ignore[no-untyped-def]
+    """The arithmetic of `kernels.warp.reference.warp_composite` on a row, in place."""
+    for x in range(moved.shape[1]):
+        alpha = min(max(moved[3, x], ZERO), ONE)
+        share = min(alpha * np.float32(10), ONE) if trim else ONE
+        clamped = min(max(alpha, MIN_ALPHA32), ONE - MIN_ALPHA32)
+        edited = clamped * row_maps[ODDS, x] / (clamped * row_maps[ODDS, x] + ONE - clamped)
+        share *= min(edited / clamped, ONE) * row_maps[KEEP, x]
+        alpha = min(max(alpha + edited - clamped, ZERO), ONE)
+        rest = row_maps[KEEP, x] * max(edited - clamped, ZERO) + ONE - alpha
+        moved[0, x] = share * moved[0, x] + alpha * row_maps[0, x] + rest * background[0, y, x]
+        moved[1, x] = share * moved[1, x] + alpha * row_maps[1, x] + rest * background[1, y, x]
+        moved[2, x] = share * moved[2, x] + alpha * row_maps[2, x] + rest * background[2, y, x]
+        moved[3, x] = alpha
+
+
+@compiled
+def clamp_row(moved, out):  # type: ignore[no-untyped-def]
+    """Copy a row (4, S), clamped to 0..1."""
+    for c in range(4):
+        for x in range(moved.shape[1]):
+            out[c, x] = min(max(moved[c, x], ZERO), ONE)

@@ -1,0 +1,202 @@
+"""`warp_composite` in Triton; imported only where Triton runs.
+
+One program computes a block of pixels: it samples the small maps at their own resolution, samples the layer once, and
+writes once. Neighbouring pixels read neighbouring cells, so that repeated reads are served by the cache.
+"""
+
+from __future__ import annotations
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from kernels.backend import launching
+from kernels.sampling.triton_kernel import cell_pair, sample_plane
+from kernels.warp.maps import BOX_FADE, CANVAS_BORDER, MIN_ALPHA, Maps
+
+_BOX_FADE, _CANVAS_BORDER, _MIN_ALPHA = tl.constexpr(BOX_FADE), tl.constexpr(CANVAS_BORDER), tl.constexpr(MIN_ALPHA)
+_PIXELS_PER_PROGRAM = 256
+
+
+@triton.jit
+def _sample_map(planes_ptr, number, side, v, u, is_pixel):  # type: ignore[no-untyped-def]
+    """The value of plane `number` of (·, side, side) at v down and u across, in -1..1."""
+    return sample_plane(planes_ptr + number * side * side, side, cell_pair(v, side), cell_pair(u, side), is_pixel)
+
+
+@triton.jit
+def _toward_border(position, centre, half):  # type: ignore[no-untyped-def]
+    """Distance from the centre towards those borders of the box that are not the canvas's own, 1 at the border."""
+    before = tl.where(centre - half > -_CANVAS_BORDER, -position, -1.0)
+    return tl.maximum(before, tl.where(centre + half < _CANVAS_BORDER, position, -1.0))
+
+
+@triton.jit
+def _box_mask(u, v, x0, y0, half):  # type: ignore[no-untyped-def]
+    """1 inside a box, falling to 0 at those of its borders that are not the canvas's own."""
+    t = tl.clamp((1 - tl.maximum(_toward_border(u, x0, half), _toward_border(v, y0, half))) / _BOX_FADE, 0.0, 1.0)
+    return t * t * (3 - 2 * t)
+
+
+@triton.jit
+def _blend_weights(moved, factor, keep, TRIM: tl.constexpr):  # type: ignore[no-untyped-def]
+    """Alpha, and the shares of the moved layer and of the background in the colour."""
+    alpha = tl.clamp(moved, 0.0, 1.0)
+    share = keep
+    if TRIM:
+        share *= tl.minimum(alpha * 10, 1.0)
+    clamped = tl.clamp(alpha, _MIN_ALPHA, 1 - _MIN_ALPHA)
+    edited = clamped * factor / (clamped * factor + 1 - clamped)
+    share *= tl.minimum(edited / clamped, 1.0)
+    alpha = tl.clamp(alpha + edited - clamped, 0.0, 1.0)
+    return alpha, share, keep * tl.maximum(edited - clamped, 0.0) + 1 - alpha
+
+
+@triton.jit
+def _texel(layer_ptr, x, y, across, down, size, layer_row, layer_column):  # type: ignore[no-untyped-def]
+    """Pointer to the upper left of four texels, which lie half a pixel apart, and the distance from it, 0..1, to the
+    right and down.
+    """
+    right = tl.clamp(2 * x + across * size, 0.0, 2.0 * size - 2)
+    low = tl.clamp(2 * y + down * size, 0.0, 2.0 * size - 2)
+    left, top = tl.minimum(right.to(tl.int32), 2 * size - 3), tl.minimum(low.to(tl.int32), 2 * size - 3)
+    return layer_ptr + top.to(tl.int64) * layer_row + left * layer_column, right - left, low - top
+
+
+@triton.jit
+def _sample_layer(texel, plane, row, column, is_pixel):  # type: ignore[no-untyped-def]
+    """One channel of the layer between four texels. texel: from `_texel`; plane: offset of the channel."""
+    texel_ptr, right, low = texel
+    texel_ptr += plane
+    nw = tl.load(texel_ptr, mask=is_pixel, other=0.0)
+    ne = tl.load(texel_ptr + column, mask=is_pixel, other=0.0)
+    sw = tl.load(texel_ptr + row, mask=is_pixel, other=0.0)
+    se = tl.load(texel_ptr + row + column, mask=is_pixel, other=0.0)
+    return (1 - low) * ((1 - right) * nw + right * ne) + low * ((1 - right) * sw + right * se)
+
+
+@triton.jit
+def _blend_layers(front, outer, covered, plane, row, column, is_pixel, FRONT: tl.constexpr):  # type: ignore[no-untyped-def]
+    """One channel of the layer at the front's texel, blended with the outer one where the front covers a part of the
+    pixel.
+    """
+    value = _sample_layer(front, plane, row, column, is_pixel)
+    if FRONT:
+        is_outline = is_pixel & (covered > 0) & (covered < 1)
+        behind = _sample_layer(outer, plane, row, column, is_outline)
+        value = tl.where(is_outline, behind + covered * (value - behind), value)
+    return value
+
+
+@triton.jit
+def _flow_at(flow_ptr, picture, side, v, u, outer, inside, is_pixel, BOXED: tl.constexpr):  # type: ignore[no-untyped-def]
+    """Flow across and down; with BOXED it fades to the flow `outer` by the box mask `inside`."""
+    across = _sample_map(flow_ptr, picture * 2, side, v, u, is_pixel)
+    down = _sample_map(flow_ptr, picture * 2 + 1, side, v, u, is_pixel)
+    if BOXED:
+        outer_across, outer_down = outer
+        across, down = outer_across + inside * (across - outer_across), outer_down + inside * (down - outer_down)
+    return across, down
+
+
+@triton.jit
+def _warp_composite_kernel(  # type: ignore[no-untyped-def]
+    layer_ptr, background_ptr, flow_ptr, keep_ptr, paint_ptr, odds_ptr, missing_ptr, dark_ptr, front_flow_ptr,
+    coverage_ptr, canvas_flow_ptr, boxes_ptr, out_ptr,
+    size, flow_side, keep_side, paint_side, odds_side, missing_side, front_flow_side, coverage_side, canvas_flow_side,
+    layer_picture, layer_plane, layer_row, layer_column,
+    BOXED: tl.constexpr, ODDS: tl.constexpr, MISSING: tl.constexpr, FRONT: tl.constexpr, TRIM: tl.constexpr,
+    BLOCK: tl.constexpr,
+):  # fmt: skip
+    """BOXED: the maps cover a box, with the canvas's flow outside of it. ODDS, MISSING, FRONT: which optional maps are
+    given. layer_*: strides.
+    """
+    picture = tl.program_id(1).to(tl.int64)
+    pixel = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    is_pixel = pixel < size * size
+    y, x = pixel // size, pixel % size
+    canvas_v, canvas_u = (2 * y + 1) / (size * 1.0) - 1, (2 * x + 1) / (size * 1.0) - 1
+    v, u, half, inside = canvas_v, canvas_u, 1.0, tl.full((BLOCK,), 1.0, tl.float32)
+    if BOXED:
+        boxes_ptr += picture * 3
+        x0, y0, half = tl.load(boxes_ptr), tl.load(boxes_ptr + 1), tl.load(boxes_ptr + 2)
+        u, v = (canvas_u - x0) / half, (canvas_v - y0) / half
+        inside = _box_mask(u, v, x0, y0, half)
+
+    keep = _sample_map(keep_ptr, picture, keep_side, v, u, is_pixel)
+    factor = tl.full((BLOCK,), 1.0, tl.float32)
+    if ODDS:
+        factor = _sample_map(odds_ptr, picture, odds_side, v, u, is_pixel)
+    painted, hidden = 1 - keep, tl.zeros_like(keep)
+    if MISSING:
+        hidden = keep * _sample_map(missing_ptr, picture, missing_side, v, u, is_pixel)
+        keep -= hidden
+    if BOXED:
+        keep = 1 - (1 - keep) * inside
+        factor = 1 + (factor - 1) * inside
+
+    layer_ptr += picture * layer_picture
+    outer = inside, inside
+    if BOXED:
+        outer = _flow_at(canvas_flow_ptr, picture, canvas_flow_side, canvas_v, canvas_u, outer, inside, is_pixel, False)
+    across, down = _flow_at(flow_ptr, picture, flow_side, v, u, outer, inside, is_pixel, BOXED)
+    first = _texel(layer_ptr, x, y, across, down, size, layer_row, layer_column)
+    second, covered = first, tl.zeros_like(keep)
+    if FRONT:
+        pixels_per_cell = tl.maximum(size * half / coverage_side, 1.0)
+        coverage = _sample_map(coverage_ptr, picture, coverage_side, v, u, is_pixel)
+        covered = tl.clamp((coverage - 0.5) * pixels_per_cell + 0.5, 0.0, 1.0)
+        front_across, front_down = _flow_at(
+            front_flow_ptr, picture, front_flow_side, v, u, outer, inside, is_pixel, BOXED
+        )
+        front_across, front_down = tl.where(covered > 0, front_across, across), tl.where(covered > 0, front_down, down)
+        first = _texel(layer_ptr, x, y, front_across, front_down, size, layer_row, layer_column)
+
+    moved = _blend_layers(first, second, covered, 3 * layer_plane, layer_row, layer_column, is_pixel, FRONT)
+    alpha, share, rest = _blend_weights(moved, factor, keep, TRIM)
+    painted, hidden = painted * inside * alpha, hidden * inside * alpha
+    plane = size * size
+    out_ptr += picture * 4 * plane + pixel
+    for c in tl.static_range(3):
+        moved = _blend_layers(first, second, covered, c * layer_plane, layer_row, layer_column, is_pixel, FRONT)
+        paint = _sample_map(paint_ptr, picture * 3 + c, paint_side, v, u, is_pixel)
+        background = tl.load(background_ptr + (picture * 3 + c) * plane + pixel, mask=is_pixel, other=0.0)
+        colour = share * moved + painted * paint + rest * background
+        if MISSING:
+            colour += hidden * tl.load(dark_ptr + picture * 3 + c)
+        tl.store(out_ptr + c * plane, tl.clamp(colour, 0.0, 1.0), mask=is_pixel)
+    tl.store(out_ptr + 3 * plane, alpha, mask=is_pixel)
+
+
+def warp_composite(
+    layer: Tensor, maps: Maps, background: Tensor, canvas_flow: Tensor | None, box: Tensor | None, trim: bool
+) -> Tensor:
+    """See `kernels.warp.warp_composite`. The layer may have any strides."""
+    batch, size = len(background), background.shape[-1]
+    assert layer.shape == (batch, 4, 2 * size - 1, 2 * size - 1), f"a layer {tuple(layer.shape)}"
+    assert box is None or box.shape == (batch, 3), f"boxes {tuple(box.shape)} for {batch} pictures"
+    out = torch.empty(batch, 4, size, size, device=layer.device, dtype=torch.float32)
+    flow, keep, paint, background = (part.contiguous() for part in (*maps[:3], background))
+    odds = keep if maps.odds is None else maps.odds.contiguous()
+    missing, dark = (keep if part is None else part.contiguous() for part in (maps.missing, maps.dark))
+    front_flow, coverage = (
+        flow if part is None else part.contiguous() for part in (maps.front_flow, maps.front_coverage)
+    )
+    is_boxed = canvas_flow is not None and box is not None
+    outer_flow, boxes = (
+        (flow, keep) if canvas_flow is None or box is None else (canvas_flow.contiguous(), box.contiguous())
+    )
+    small = {"flow": flow, "keep": keep, "paint": paint, "odds": odds, "missing": missing}
+    small |= {"front_flow": front_flow, "front_coverage": coverage, "canvas_flow": outer_flow}
+    for name, part in small.items():
+        if len(part) != batch or part.shape[-1] != part.shape[-2]:
+            raise ValueError(f"{name} must be {batch} square maps, got {tuple(part.shape)}")
+    with launching("warp_composite", layer.device):
+        _warp_composite_kernel[(triton.cdiv(size * size, _PIXELS_PER_PROGRAM), batch)](
+            layer, background, flow, keep, paint, odds, missing, dark, front_flow, coverage, outer_flow, boxes, out,
+            size, *(part.shape[-1] for part in small.values()), *layer.stride(),
+            BOXED=is_boxed, ODDS=maps.odds is not None, MISSING=maps.missing is not None,
+            FRONT=maps.front_flow is not None, TRIM=trim, BLOCK=_PIXELS_PER_PROGRAM,
+        )  # fmt: skip
+    return out
