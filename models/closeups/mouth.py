@@ -26,7 +26,8 @@ def white_point(picture: Tensor, face: Tensor) -> Tensor:
     """(B, 3) 0..1 the colour of white in the light of pictures (B, 3, S, S) 0..1: the lighter of cheeks and sclera.
 
     face: (B, 478, 3) landmarks in units of the map. The numpy twin for one camera frame is
-    `streamer.tracking.mouth_tracker.white_point`.
+    `streamer.tracking.mouth_tracker.white_point`; of an even number of cheeks it takes the mean of the middle two,
+    torch the lower one.
     """
     start, end = (gather_rows(face, marks) for marks in zip(*SCLERA_LANDMARKS, strict=True))
     points = torch.cat([gather_rows(face, CHEEK_LANDMARKS), (start + end) / 2], 1)[:, None, :, :2]

@@ -1,4 +1,4 @@
-"""The cache's lanes: each is pinned, moves on and forgets by itself."""
+"""Lanes of the KV cache are pinned, advance and are reset independently."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ def pictures(count: int, batch: int = 1) -> tuple[Tensor, Tensor]:
     return keys, values
 
 
-def test_lanes_move_on_and_forget_by_themselves() -> None:
+def test_cache_advances_and_resets_each_lane_alone() -> None:
     cache = Cache(SMALL, 3)
     ring = cache.ring(lanes(2, 0))
     for _ in range(4):
@@ -36,7 +36,7 @@ def test_lanes_move_on_and_forget_by_themselves() -> None:
     assert cache.filled.tolist() == [1, 2, 0]
 
 
-def test_each_lane_sees_as_many_pictures_as_it_was_given() -> None:
+def test_cache_pins_as_many_references_as_each_lane_is_given() -> None:
     cache = Cache(SMALL, 3)
     cache.advance()
     keys, values = pictures(2, batch=2)
@@ -52,13 +52,13 @@ def test_each_lane_sees_as_many_pictures_as_it_was_given() -> None:
     assert cache.pinned.tolist() == [1, 1, 1]
 
 
-def test_pictures_must_fill_slots_that_are_there() -> None:
+def test_cache_refuses_references_that_do_not_fill_its_slots() -> None:
     keys, _ = pictures(3)
     with pytest.raises(ValueError, match="768 tokens do not fill up to 2×256 slots"):
         Cache(SMALL, 1).pin(None, keys, keys)
 
 
-def test_float8_holds_pictures_to_three_bits_and_forgets_the_past_with_them() -> None:
+def test_cache_in_float8_keeps_references_to_three_bits_and_resets_when_they_change() -> None:
     cache = Cache(SMALL, 2, dtype=FLOAT8)
     cache.advance()
     keys, values = pictures(2)

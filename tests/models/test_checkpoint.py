@@ -1,4 +1,4 @@
-"""Weights survive the disk, and what is not weights is refused in one sentence."""
+"""Checkpoints survive the disk; a file without weights is refused in one sentence."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from models.dit import CausalDiT
 SMALL = ModelConfig(width=32, depth=1, heads=4, keyed=1, stem=(8, 16, 16))
 
 
-def test_round_trip(tmp_path: Path) -> None:
+def test_load_returns_what_save_wrote(tmp_path: Path) -> None:
     network = CausalDiT(SMALL)
     path = tmp_path / "small.safetensors"
     save(network, path, {"steps": "1"})
@@ -24,12 +24,12 @@ def test_round_trip(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_missing(tmp_path: Path) -> None:
+def test_load_refuses_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="is not there; train one with"):
         load(tmp_path / "none.safetensors")
 
 
-def test_truncated(tmp_path: Path) -> None:
+def test_load_refuses_a_truncated_file(tmp_path: Path) -> None:
     path = tmp_path / "cut.safetensors"
     save(CausalDiT(SMALL), path)
     path.write_bytes(path.read_bytes()[:2000])
@@ -37,14 +37,14 @@ def test_truncated(tmp_path: Path) -> None:
         load(path)
 
 
-def test_foreign(tmp_path: Path) -> None:
+def test_load_refuses_a_foreign_file(tmp_path: Path) -> None:
     path = tmp_path / "foreign.safetensors"
     save_file({"a": torch.zeros(1)}, path)
     with pytest.raises(CheckpointError, match="holds no Kagami weights"):
         load(path)
 
 
-def test_unwritable_leaves_nothing(tmp_path: Path) -> None:
+def test_save_leaves_nothing_where_it_cannot_write(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="could not be written"):
         save(CausalDiT(SMALL), tmp_path / "no folder" / "x.safetensors")
     assert list(tmp_path.iterdir()) == []

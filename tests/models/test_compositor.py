@@ -1,4 +1,4 @@
-"""Close-ups laid over the picture, one by one and all at once."""
+"""Patches are composited over the picture, one by one and all at once."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from models.geometry.rig import Rig
 from tests.support.faces import drawn_face
 
 
-def test_all_at_once_as_on_a_device_draws_what_one_by_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compose_draws_patches_of_a_batch_at_once_as_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     rig = Rig.stack([drawn_face(64, scale) for scale in (0.2, 0.26)])
     random = torch.Generator().manual_seed(2)
 

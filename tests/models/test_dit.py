@@ -1,5 +1,5 @@
-"""The network's laws: causal, streaming equals one shot, pinned slots survive the ring's wrap, it starts as the
-warp.
+"""Laws of the network: it is causal, streaming equals one shot, references survive the wrap of the ring, and
+untrained it keeps the warped picture.
 """
 
 from dataclasses import fields
@@ -47,7 +47,7 @@ def stream(network: CausalDiT, frames: list[FrameInput], reference: FrameInput, 
 
 
 @torch.inference_mode()
-def test_streaming_equals_one_shot_past_the_wrap(network: CausalDiT) -> None:
+def test_step_frame_by_frame_equals_predict_clip_beyond_the_wrap_of_the_ring(network: CausalDiT) -> None:
     frames = [some_frame(seed) for seed in range(7)]
     reference = some_frame(99)
     streamed = stream(network, frames, reference, Cache(SMALL, 1))
@@ -56,7 +56,7 @@ def test_streaming_equals_one_shot_past_the_wrap(network: CausalDiT) -> None:
 
 
 @torch.inference_mode()
-def test_causal(network: CausalDiT) -> None:
+def test_predict_clip_is_causal(network: CausalDiT) -> None:
     frames = [some_frame(seed) for seed in range(4)]
     references = network.encode_reference(some_frame(99))
     before = network.predict_clip(references, frames)
@@ -66,7 +66,7 @@ def test_causal(network: CausalDiT) -> None:
 
 
 @torch.inference_mode()
-def test_the_past_counts_and_only_as_far_as_the_ring(network: CausalDiT) -> None:
+def test_predict_clip_sees_past_frames_as_far_as_the_ring_and_no_further(network: CausalDiT) -> None:
     """With one layer, a frame sees its past through K/V of inputs alone: `ring` frames back and no further."""
     shallow = CausalDiT(ModelConfig(width=64, depth=1, heads=4, keyed=1, ring=2, stem=(8, 16, 16))).eval()
     frames = [some_frame(seed) for seed in range(4)]
@@ -77,7 +77,7 @@ def test_the_past_counts_and_only_as_far_as_the_ring(network: CausalDiT) -> None
 
 
 @torch.inference_mode()
-def test_pinned_slots_survive_the_wrap_and_reset(network: CausalDiT) -> None:
+def test_cache_keeps_references_through_wrap_and_reset(network: CausalDiT) -> None:
     cache = Cache(SMALL, 1)
     first = stream(network, [some_frame(seed) for seed in range(9)], some_frame(99), cache)
     keys, values = network.encode_reference(some_frame(99))
@@ -88,7 +88,7 @@ def test_pinned_slots_survive_the_wrap_and_reset(network: CausalDiT) -> None:
 
 
 @torch.inference_mode()
-def test_sessions_of_one_batch_do_not_meet(network: CausalDiT) -> None:
+def test_step_treats_each_stream_of_a_batch_alone(network: CausalDiT) -> None:
     reference, frames = some_frame(99, 2), [some_frame(seed, 2) for seed in range(3)]
     together = stream(network, frames, reference, Cache(SMALL, 2))
 
@@ -103,7 +103,7 @@ def test_sessions_of_one_batch_do_not_meet(network: CausalDiT) -> None:
 
 
 @torch.inference_mode()
-def test_an_untrained_network_keeps_the_warp() -> None:
+def test_network_untrained_keeps_the_warped_picture() -> None:
     torch.manual_seed(0)
     network = CausalDiT(SMALL)
     edit = network.predict_clip(network.encode_reference(some_frame(1)), [some_frame(2)])[0]
@@ -111,13 +111,13 @@ def test_an_untrained_network_keeps_the_warp() -> None:
     assert float(edit.flow.abs().max()) < 0.02
 
 
-def test_tiny_fits_its_file() -> None:
+def test_preset_tiny_is_below_its_size_on_disk() -> None:
     count = sum(parameter.numel() for parameter in CausalDiT(PRESETS["tiny"]).parameters())
     assert 2 * count < 20e6
 
 
 @pytest.mark.parametrize(
-    ("wrong", "sentence"),
+    ("sizes", "message"),
     [
         ({"side": 512}, r"side must be twice the guidance side \(256\), got 512"),
         ({"width": 100}, "width 100 over 8 heads"),
@@ -125,6 +125,6 @@ def test_tiny_fits_its_file() -> None:
         ({"ring": 0}, "ring and references must be at least 1, got 0 and 1"),
     ],
 )
-def test_wrong_sizes_fail_at_construction(wrong: dict, sentence: str) -> None:
-    with pytest.raises(ValueError, match=sentence):
-        ModelConfig(**wrong)
+def test_config_refuses_sizes_that_do_not_fit_together(sizes: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ModelConfig(**sizes)

@@ -1,4 +1,4 @@
-"""Hazes that become teeth, and what is left alone."""
+"""Hazes of teeth are decided, the picture's own teeth are found and stay rigid."""
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ def haze(light: float = 0.6, dark: float = 0.2) -> tuple[Tensor, Tensor]:
     return paint, ((x.abs() < 0.7) & (y.abs() < 0.3)).float()[None, None]
 
 
-def test_a_haze_becomes_teeth_and_the_dark_behind_them() -> None:
+def test_decide_teeth_turns_a_haze_into_teeth_and_the_dark_behind_them() -> None:
     paint, invented = haze()
     decided = decide_teeth(paint, invented, chroma_range(GREY))[0, 0]
     column = SIDE // 2 + 5  # within an incisor
@@ -31,7 +31,7 @@ def test_a_haze_becomes_teeth_and_the_dark_behind_them() -> None:
     assert int(between) <= 4 < int(((paint[0, 0, :, column] > 0.3) & (paint[0, 0, :, column] < 0.5)).sum())
 
 
-def test_lines_part_the_teeth_alike_on_both_sides() -> None:
+def test_tooth_gaps_are_symmetric() -> None:
     paint, invented = haze()
     row = decide_teeth(paint, invented, chroma_range(GREY))[0, 0, SIDE // 2]
     assert torch.allclose(row, row.flip(0), atol=1e-5)
@@ -42,7 +42,7 @@ def test_lines_part_the_teeth_alike_on_both_sides() -> None:
     assert 8 <= int(minima) <= 11 and float(line[:8].max()) < 0.01
 
 
-def test_a_tongue_has_no_lines() -> None:
+def test_decide_teeth_draws_no_gaps_in_a_tongue() -> None:
     paint, invented = haze()
     row = decide_teeth(paint * torch.tensor([1.0, 0.5, 0.5]).view(1, 3, 1, 1), invented, chroma_range(GREY))[
         0, 0, SIDE // 2, 20:-20
@@ -50,7 +50,7 @@ def test_a_tongue_has_no_lines() -> None:
     assert float(row.max() - row.min()) < 0.01
 
 
-def test_what_has_no_contrast_or_is_not_invented_is_left_alone() -> None:
+def test_decide_teeth_keeps_pixels_without_contrast_and_pixels_that_are_not_invented() -> None:
     paint, invented = haze(0.42, 0.4)
     assert torch.equal(decide_teeth(paint, invented, chroma_range(GREY)), paint)
     paint, invented = haze()
@@ -59,7 +59,7 @@ def test_what_has_no_contrast_or_is_not_invented_is_left_alone() -> None:
     assert torch.equal(decide_teeth(paint, 0 * invented, chroma_range(GREY)), paint)
 
 
-def test_colours_are_those_of_the_haze() -> None:
+def test_decide_teeth_keeps_the_colour_of_the_haze() -> None:
     paint, invented = haze()
     tint = torch.tensor([1.0, 0.8, 0.5]).view(1, 3, 1, 1)
     decided = decide_teeth(paint * tint, invented, chroma_range(GREY * tint))
@@ -71,7 +71,7 @@ def tinted() -> Tensor:
     return torch.tensor([1.0, 0.7, 0.3]).view(1, 3, 1, 1)
 
 
-def test_teeth_are_neither_colder_nor_warmer_than_the_picture() -> None:
+def test_decide_teeth_stays_within_the_chroma_range_of_the_picture() -> None:
     paint, invented = haze()
     decided = decide_teeth(paint, invented, chroma_range(GREY * tinted()))
     inside = (decided * invented).sum((2, 3)) / invented.sum()
@@ -83,7 +83,7 @@ def test_teeth_are_neither_colder_nor_warmer_than_the_picture() -> None:
     assert torch.allclose(pink[:, 1:], (pink[:, :1] / 1.1).expand(-1, 2, -1), atol=0.01)
 
 
-def test_mouths_of_a_batch_do_not_know_each_other() -> None:
+def test_decide_teeth_treats_each_mouth_of_a_batch_alone() -> None:
     (one, invented), (two, _) = haze(), haze(0.9, 0.1)
     both = decide_teeth(
         torch.cat([one, two]), invented.expand(2, -1, -1, -1), chroma_range(torch.cat([GREY, GREY * tinted()]))
@@ -105,7 +105,7 @@ def smile(wide: float = 0.54) -> tuple[Tensor, Tensor]:
     return colour[None], opening
 
 
-def test_own_teeth_are_found_with_their_lines() -> None:
+def test_visible_teeth_include_the_gaps_between_them() -> None:
     found = visible_teeth(*smile())[0, 0]
     unit = SIDE / 2
     row = found[int(0.85 * unit) : int(0.95 * unit), int(0.66 * unit) : int(1.34 * unit)]
@@ -116,7 +116,7 @@ def test_own_teeth_are_found_with_their_lines() -> None:
     assert float(visible_teeth(*smile(0.2)).max()) < 0.05  # one or two, which would stand alone in a grin
 
 
-def test_teeth_stand_still_and_grow_only_upwards() -> None:
+def test_teeth_source_keeps_teeth_in_place_and_lengthens_them_upwards_only() -> None:
     x = torch.linspace(-0.6, 0.6, 11)
     upper, lower = torch.full((11,), -0.2), torch.full((9,), 0.0)
     upper[0] = upper[-1] = 0.0
