@@ -31,7 +31,7 @@ from streamer.rigging.picture import load_picture
 from streamer.rigging.points import Points
 from streamer.runtime.native_logs import quiet_natives
 from streamer.settings import PICTURE, Checkpoint, Colour, Device, Generator, PointsFile, Size, Smooth, Steps
-from streamer.tracking.calibration import Calibration, middle
+from streamer.tracking.calibration import Calibration, robust_mean
 from streamer.tracking.motion import Motion
 from streamer.tracking.motion_extractor import MotionExtractor
 from streamer.tracking.presence import Presence
@@ -150,7 +150,7 @@ def find_neutral(motions: Iterator[Motion], kind: NeutralKind, passed: list[Moti
         if found is not None and found.face is not None:
             return found
     faces = [motion for motion in passed if motion.face is not None]  # the clip ended before calibration did
-    return middle(faces) if faces else None
+    return robust_mean(faces) if faces else None
 
 
 def main(argv: Sequence[str] | None = None) -> int:

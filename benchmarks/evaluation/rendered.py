@@ -31,7 +31,7 @@ from streamer.errors import KagamiError
 from streamer.frames import Image
 from streamer.tracking.motion import Motion
 from streamer.tracking.mouth_tracker import MouthTracker
-from streamer.tracking.shading_tracker import ShadeTracker
+from streamer.tracking.shading_tracker import ShadingTracker
 from training.render.character.appearance import STYLES
 from training.render.character.character import Act, Character, Studio, Traits
 from training.render.character.facekit import FacekitError, load_facekit
@@ -153,7 +153,7 @@ class FilmSet:
         """The true landmarks and joints of a character as a tracker's motions, with the light on the skin where shots
         of these acts show it.
         """
-        out, light, mouth = [], ShadeTracker(), MouthTracker()
+        out, light, mouth = [], ShadingTracker(), MouthTracker()
         for i, act in enumerate(acts):
             face = self.landmarks.face(character, act, scene.camera)
             body = self.landmarks.body(character, act, scene.camera, face)

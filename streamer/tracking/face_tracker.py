@@ -1,4 +1,4 @@
-"""MediaPipe's face mesh with a magnifying glass, for faces that are too small in the picture for its detector."""
+"""MediaPipe's face mesh, on a crop where the face is too small in the picture for its detector."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from typing import NamedTuple
 
 import numpy as np
 
+from models.geometry.body import HEAD_JOINTS
 from streamer.frames import Image
 from streamer.tracking.mediapipe_models import camera_units, face_mesh
-from streamer.tracking.motion import Array
+from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY, Array
 
-SEEN = 0.5  # visibility from which a joint counts as seen
-ROOM = 2.5  # half side of the glass, in extents of the head
-SETTLE = 3  # more looks at the picture in which a face is first found
-PATIENCE = 12  # frames without a face after which the whole picture is searched again
-_FACE_JOINTS = slice(0, 11)
+CROP_HALF_SIDE = 2.5  # extents of the head
+MIN_CROP_HALF_SIDE = 16.0  # pixels
+MAX_CROP_SHARE = 0.8  # of the picture's shorter side; a larger crop would magnify too little
+CROP_BORDER = 0.12  # of the crop's side; a face within this distance of its edge moves the crop
+MIN_FACE_SHARE = 0.2  # of the crop's side; a smaller face gets a new crop
+EXTRA_PASSES = 3  # runs of the mesh on the picture in which a face is first found
+MAX_MISSED_FRAMES = 12  # without a face, after which the whole picture is searched again
 
 
-class Window(NamedTuple):
+class CropWindow(NamedTuple):
     """A square part of a picture, pixels."""
 
     left: int
@@ -26,45 +29,51 @@ class Window(NamedTuple):
 
 
 class FaceTracker:
-    """Landmarks of one face. The detector wants faces that fill a sixth of the picture or more: when it finds none, it
-    looks again through a window around the head of the tracked body, which follows the face from then on.
+    """Tracks the landmarks of one face.
+
+    MediaPipe's detector needs faces that fill at least a sixth of the picture. Where it finds none, the mesh runs on a
+    crop around the head of the tracked body; the crop follows the face from then on.
     """
 
     def __init__(self) -> None:
         self._mesh = face_mesh.FaceMesh(refine_landmarks=True, max_num_faces=1)
-        self._window: Window | None = None
-        self._misses = 0
+        self._window: CropWindow | None = None  # None: the whole picture
+        self._missed = 0  # frames
         self._settled = False
 
     def close(self) -> None:
-        """Give back the model."""
+        """Release the model."""
         self._mesh.close()
 
     def track(self, rgb: Image, body: Array | None) -> Array | None:
-        """(478, 3) landmarks in camera units of the (H, W, 3) frame, or None. body: (33, 4) as last seen, or None."""
-        face = self._look(rgb, self._window)
+        """(478, 3) landmarks in camera units of a frame (H, W, 3), or None. body: (33, 4) joints, if there are any."""
+        face = self._detect(rgb, self._window)
         if face is not None:
-            self._misses = 0
+            self._missed = 0
             if self._window is not None:
-                self._move(rgb, _following(self._window, face, rgb.shape))
+                self._switch_window(rgb, _follow(self._window, face, rgb.shape))
             return face
-        self._misses += 1
-        if self._misses > PATIENCE:
-            self._window, self._misses = None, 0
-            return self._look(rgb, None)
-        head = _around_head(body, rgb.shape)
-        return None if head is None else self._move(rgb, head)
+        self._missed += 1
+        if self._missed > MAX_MISSED_FRAMES:
+            self._window, self._missed = None, 0
+            return self._detect(rgb, None)
+        window = _window_around_head(body, rgb.shape)
+        return None if window is None else self._switch_window(rgb, window)
 
-    def _move(self, rgb: Image, window: Window | None) -> Array | None:
-        """Look through another window. The mesh remembers where the face was in the last one, so that its first look
-        may be in vain; that of the detector follows at once instead of a frame later."""
+    def _switch_window(self, rgb: Image, window: CropWindow | None) -> Array | None:
+        """Change the crop and detect in it; None if it is the present one or shows no face.
+
+        The mesh first searches where the face was in the old crop. The second call runs its detector at once instead of
+        a frame later.
+        """
         if window == self._window:
             return None
         self._window = window
-        face = self._look(rgb, window)
-        return face if face is not None else self._look(rgb, window)
+        face = self._detect(rgb, window)
+        return face if face is not None else self._detect(rgb, window)
 
-    def _look(self, rgb: Image, window: Window | None) -> Array | None:
+    def _detect(self, rgb: Image, window: CropWindow | None) -> Array | None:
+        """(478, 3) landmarks in camera units of the whole picture, found within a window of it."""
         part = rgb
         if window is not None:
             left, top, side = window
@@ -74,48 +83,49 @@ class FaceTracker:
             self._settled = False
             return None
         if not self._settled:
-            # The detector's window is another than the tracker's, and landmarks differ by 2-4 % of the eyes' distance
-            # between them: enough for a whole clip to be off from a neutral taken of the first frame.
-            for _ in range(SETTLE):
+            # The first region of interest comes from the detector, later ones from the landmarks. Landmarks differ by
+            # 2-4 % of the eyes' distance between the two, which would offset a whole clip from a neutral that is taken
+            # from its first frame.
+            for _ in range(EXTRA_PASSES):
                 found = self._mesh.process(part).multi_face_landmarks or found
             self._settled = True
         face = camera_units(found[0].landmark, part.shape)
-        return face if window is None else _in_whole(face, window, rgb.shape)
+        return face if window is None else _to_picture(face, window, rgb.shape)
 
 
-def _in_whole(points: Array, window: Window, shape: tuple[int, ...]) -> Array:
-    """(N, 3) camera units of a window → those of the whole picture."""
+def _to_picture(points: Array, window: CropWindow, shape: tuple[int, ...]) -> Array:
+    """(N, 3) camera units of a window → those of the whole picture of `shape` (H, W, …)."""
     height, width = shape[:2]
     longest = max(height, width)
-    middle = np.array([window.left - width / 2, window.top - height / 2, 0], np.float32)
-    middle[:2] += window.side / 2
-    return points * np.float32(window.side / longest) + middle * np.float32(2 / longest)
+    centre = np.array([window.left - width / 2, window.top - height / 2, 0], np.float32)
+    centre[:2] += window.side / 2
+    return points * np.float32(window.side / longest) + centre * np.float32(2 / longest)
 
 
-def _around_head(body: Array | None, shape: tuple[int, ...]) -> Window | None:
-    """Where the head of a body must be, or None if it is not seen, or so large that the glass shows nothing new."""
-    if body is None or body[_FACE_JOINTS, 3].min() < SEEN:
+def _window_around_head(body: Array | None, shape: tuple[int, ...]) -> CropWindow | None:
+    """Crop around the head of a body (33, 4); None if the head is not visible or too large for a crop to help."""
+    if body is None or body[HEAD_JOINTS, VISIBILITY].min() < MIN_VISIBILITY:
         return None
-    return _glass(body[_FACE_JOINTS, :2], shape)
+    return _crop_window(body[HEAD_JOINTS, :2], shape)
 
 
-def _following(window: Window, face: Array, shape: tuple[int, ...]) -> Window | None:
-    """The same window while the face is well inside it, else a new one. It rests, since each move may lose the face."""
+def _follow(window: CropWindow, face: Array, shape: tuple[int, ...]) -> CropWindow | None:
+    """The same crop while the face (478, 3) is well inside it, since every move may lose the face; else a new one."""
     height, width = shape[:2]
     low, high = (face[:, :2].min(0), face[:, :2].max(0))
-    low, high = ((edge * max(height, width) + (width, height)) / 2 - window[:2] for edge in (low, high))
-    inside = low.min() > 0.12 * window.side and high.max() < 0.88 * window.side
-    large_enough = (high - low).max() > 0.2 * window.side
-    return window if inside and large_enough else _glass(face[:, :2], shape)
+    low, high = ((corner * max(height, width) + (width, height)) / 2 - window[:2] for corner in (low, high))
+    inside = low.min() > CROP_BORDER * window.side and high.max() < (1 - CROP_BORDER) * window.side
+    large_enough = (high - low).max() > MIN_FACE_SHARE * window.side
+    return window if inside and large_enough else _crop_window(face[:, :2], shape)
 
 
-def _glass(points: Array, shape: tuple[int, ...]) -> Window | None:
-    """A square of ROOM around (N, 2) points, moved into the picture; None if it would be most of the picture."""
+def _crop_window(points: Array, shape: tuple[int, ...]) -> CropWindow | None:
+    """A square around points (N, 2), moved into the picture; None if it would be most of the picture."""
     height, width = shape[:2]
     pixels = (points * max(height, width) + np.array([width, height])) / 2
-    half = max(16.0, ROOM * float(np.ptp(pixels, axis=0).max()))
+    half = max(MIN_CROP_HALF_SIDE, CROP_HALF_SIDE * float(np.ptp(pixels, axis=0).max()))
     side = round(2 * half)
-    if side > 0.8 * min(height, width):
+    if side > MAX_CROP_SHARE * min(height, width):
         return None
     left, top = np.clip(np.round(pixels.mean(0) - half), 0, [width - side, height - side]).astype(int)
-    return Window(int(left), int(top), side)
+    return CropWindow(int(left), int(top), side)

@@ -1,4 +1,4 @@
-"""What one camera frame tells about the person in it."""
+"""The tracked motion of one driver in one camera frame."""
 
 from __future__ import annotations
 
@@ -7,30 +7,38 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from models.geometry.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE
 from streamer.tracking.head_pose import CANONICAL, head_pose
 
 Array = NDArray[np.float32]
 
-_FLIP = np.array([-1, 1, 1], np.float32)
-# Which landmark becomes which in a mirror: the canonical face is symmetric, its numbering is not.
-_FACE_MIRROR = np.linalg.norm(CANONICAL[:, None] - CANONICAL[None] * _FLIP, axis=-1).argmin(axis=1)
-# MediaPipe's joints: nose, left eye and right eye (three each), then pairs of left (odd) and right (even).
-_BODY_MIRROR = np.array([0, 4, 5, 6, 1, 2, 3, *(joint + (1 if joint % 2 else -1) for joint in range(7, 33))])
+VISIBILITY = 3  # column of `Motion.body`, after x, y, z
+MIN_VISIBILITY = 0.5  # from which a joint counts as seen
+KEYFRAME, CONFIDENCE = 2, 3  # columns of `Motion.torso`, after x, y
+
+_FLIP_X = np.array([-1, 1, 1], np.float32)
+# Index of each landmark's mirror image. The canonical face is symmetric, the numbering of its landmarks is not.
+_MIRRORED_LANDMARKS = np.linalg.norm(CANONICAL[:, None] - CANONICAL[None] * _FLIP_X, axis=-1).argmin(axis=1)
+# The same of MediaPipe's joints: nose, left eye and right eye (three each), then pairs of left (odd) and right (even).
+_MIRRORED_JOINTS = np.array([0, 4, 5, 6, 1, 2, 3, *(joint + (1 if joint % 2 else -1) for joint in range(7, 33))])
 
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """One frame of one driver, in camera units (x right, y down, z away from the camera; docs/architecture.md).
+    """One frame of one driver, in camera units: x right, y down, z away from the camera, -1..1 along the longer side of
+    the picture (docs/architecture.md).
 
-    captured: seconds, from the CameraFrame. face: (478, 3) float32 or None. face_confidence: 0..1.
-    body: (33, 4) x y z visibility or None. hands: (2, 21, 4) x y z confidence; first the person's left hand, then the
-    right; confidence 0 = not seen. head: (3, 3) rotation, identity = as the canonical face, straight into the camera.
-    torso: (2, 4) x y keyframe confidence of two points that go with the clothes (streamer/tracking/torso_tracker.py),
-    left and right;
-    to be compared only where the keyframe is the same; confidence 0 = not measured.
-    shade: (n, n, 2) how light the skin is, see `Driver.shade`; weights of 0 = not measured.
-    mouth: (h, w, 4) what an open mouth shows, see `Driver.mouth`; weights of 0 = not measured.
+    captured: seconds, from the CameraFrame.
+    face: (478, 3) float32 landmarks, or None where no face was found.
+    face_confidence: 0..1.
+    body: (33, 4) joints x, y, z, visibility, or None where no body was found.
+    hands: (2, 21, 4) x, y, z, confidence of the person's left and right hand; confidence 0 = not seen.
+    head: (3, 3) rotation of the canonical face; identity = straight into the camera.
+    torso: (2, 4) x, y, keyframe, confidence of two points fixed to the clothes at the left and the right shoulder
+        (streamer/tracking/torso_tracker.py); comparable only within one keyframe; confidence 0 = not measured.
+    shade: (n, n, 2) log brightness of the skin and its weight, see `Driver.shade`; weight 0 = not measured.
+    mouth: (h, w, 4) colours inside the open mouth and their weight, see `Driver.mouth`; weight 0 = not measured.
     stages: milliseconds spent by stage name.
     """
 
@@ -47,50 +55,57 @@ class Motion:
 
     @classmethod
     def still(cls, face: Array, body: Array | None = None, captured: float = 0.0) -> Motion:
-        """A motion of somebody who is surely there. face: (478, 3). body: (33, 4), or (33, 3) seen everywhere."""
+        """A motion with full confidence. face: (478, 3). body: (33, 4), or (33, 3) with all joints visible."""
         if body is not None and body.shape[-1] == 3:
             body = np.concatenate([body, np.ones_like(body[:, :1])], axis=-1)
         return cls(captured, face, 1.0, body, head=head_pose(face).rotation)
 
     def mirrored(self) -> Motion:
-        """The same motion as seen in a mirror."""
-        flip = np.append(_FLIP, np.float32(1))
+        """The motion of the driver's mirror image."""
+        flip = np.append(_FLIP_X, np.float32(1))
         return replace(
             self,
-            face=None if self.face is None else self.face[_FACE_MIRROR] * _FLIP,
-            body=None if self.body is None else self.body[_BODY_MIRROR] * flip,
+            face=None if self.face is None else self.face[_MIRRORED_LANDMARKS] * _FLIP_X,
+            body=None if self.body is None else self.body[_MIRRORED_JOINTS] * flip,
             hands=self.hands[::-1] * flip,
-            head=self.head * np.outer(_FLIP, _FLIP),
+            head=self.head * np.outer(_FLIP_X, _FLIP_X),
             torso=self.torso[::-1] * flip,
             shade=self.shade[:, ::-1],
             mouth=self.mouth[:, ::-1],
         )
 
 
-def blend(a: Motion, b: Motion, share: float) -> Motion:
-    """`share` (0..1) of the way from a to b; both have a face. The head turns and travels rigidly and the expression
-    changes in the head's own frame, so that no landmark takes a short cut through the head. Everything else is b's.
+def blend(a: Motion, b: Motion, fraction: float) -> Motion:
+    """Interpolate from a to b, `fraction` 0..1 of the way. Raises ValueError unless both have a face.
+
+    The head moves rigidly and the expression changes in canonical coordinates, so that no landmark moves through the
+    head. Hands, confidence, time and stages are those of b.
     """
     if a.face is None or b.face is None:
         raise ValueError("only motions with a face can be blended")
     pose_a, pose_b = head_pose(a.face), head_pose(b.face)
     shape_a, shape_b = pose_a.inverse(a.face), pose_b.inverse(b.face)
-    pose = pose_a.towards(pose_b, share)
-    body = b.body if a.body is None or b.body is None else a.body + np.float32(share) * (b.body - a.body)
-    face = pose.apply(shape_a + np.float32(share) * (shape_b - shape_a))
-    shade, mouth = (one + np.float32(share) * (other - one) for one, other in ((a.shade, b.shade), (a.mouth, b.mouth)))
-    torso = _blend_torso(a.torso, b.torso, share)
+    pose = pose_a.towards(pose_b, fraction)
+    body = b.body if a.body is None or b.body is None else a.body + np.float32(fraction) * (b.body - a.body)
+    face = pose.apply(shape_a + np.float32(fraction) * (shape_b - shape_a))
+    shade = a.shade + np.float32(fraction) * (b.shade - a.shade)
+    mouth = a.mouth + np.float32(fraction) * (b.mouth - a.mouth)
+    torso = _blend_torso(a.torso, b.torso, fraction)
     return replace(b, face=face, body=body, head=pose.rotation, torso=torso, shade=shade, mouth=mouth)
 
 
-def _blend_torso(a: Array, b: Array, share: float) -> Array:
-    """Between points of one keyframe. What only one has fades with its share; other keyframes than b's are left."""
-    if a[0, 2] == b[0, 2]:
-        return a + np.float32(share) * (b - a)
-    known, left = (b, share) if b[0, 3] > 0 else (a, 1 - share)
-    return known * np.array([1, 1, 1, left], np.float32)
+def _blend_torso(a: Array, b: Array, fraction: float) -> Array:
+    """Interpolate between torso points (2, 4) of one keyframe. Between two keyframes only the confidence changes: b's
+    points fade in or, where b has none, a's fade out.
+    """
+    if a[0, KEYFRAME] == b[0, KEYFRAME]:
+        return a + np.float32(fraction) * (b - a)
+    measured, weight = (b, fraction) if b[0, CONFIDENCE] > 0 else (a, 1 - fraction)
+    return measured * np.array([1, 1, 1, weight], np.float32)
 
 
 def face_size(face: Array) -> float:
-    """Distance of the outer eye corners in three dimensions: the face's own yardstick, which turning hardly changes."""
-    return float(np.linalg.norm(face[33] - face[263]))
+    """Distance of the outer eye corners in three dimensions: the unit of lengths on a face, which rotation hardly
+    changes.
+    """
+    return float(np.linalg.norm(face[RIGHT_EYE_OUTER] - face[LEFT_EYE_OUTER]))

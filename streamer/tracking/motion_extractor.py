@@ -1,4 +1,4 @@
-"""Camera frames in, motions out: MediaPipe's face mesh on every frame, held to the skin; body and hands beside it."""
+"""Camera frames in, motions out: landmarks from MediaPipe, corrected by optical flow, body, torso, shade, mouth."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ import cv2
 import numpy as np
 import torch
 
+from models.geometry.topology import MESH
 from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE
 from streamer.frames import CameraFrame, Image
 from streamer.runtime.stopwatch import Stopwatch
-from streamer.tracking.body_tracker import FORGET, LimbThread, LimbTracker
+from streamer.tracking.body_tracker import BODY_LOST_S, BodyTracker, BodyTrackerThread
 from streamer.tracking.face_tracker import FaceTracker
 from streamer.tracking.head_pose import head_pose
 from streamer.tracking.motion import Array, Motion, face_size
 from streamer.tracking.mouth_tracker import MouthTracker
-from streamer.tracking.shading_tracker import ShadeTracker
-from streamer.tracking.skin_tracker import FINE, QUICK, SkinTracker
+from streamer.tracking.shading_tracker import ShadingTracker
+from streamer.tracking.skin_tracker import LIVE_SIDE, OFFLINE_SIDE, SkinTracker
 from streamer.tracking.smoothing import MotionFilter
 from streamer.tracking.torso_tracker import TorsoTracker
 
-MAX_SIDE = 1280  # longer frames are halved (or more): tracking gains nothing, memory and colour conversion lose
+MAX_FRAME_SIDE = 1280  # pixels; longer frames are shrunk, since they cost memory and time and track no better
 
 
 class MotionExtractor:
-    """Tracks one person; not thread-safe, one for each session, because MediaPipe's graphs carry state.
+    """Tracks one person. Not thread-safe; one for each session, because MediaPipe's graphs are stateful.
 
-    body: also track joints and hands. smooth: One-Euro filters on everything. live: body and hands run in a second
-    thread on the newest frame whenever it is free, at most `body_rate` times a second, and are carried on in between;
-    `process` then costs the face alone. Not live, for files: they run inside `process` on every frame, and skin is
-    looked at more closely.
+    body: also track joints, hands and torso. smooth: apply One-Euro filters. live: body and hands are measured in a
+    second thread, at most `body_rate` times a second, and extrapolated in between, so that `process` costs the face
+    alone. Not live, for files: they are measured in `process` on every frame, and the skin at a higher resolution.
     """
 
     def __init__(self, body: bool = True, smooth: bool = True, live: bool = True, body_rate: float = 10.0) -> None:
         self._face = FaceTracker()
-        self._skin = SkinTracker(QUICK, every=2) if live else SkinTracker(FINE)
+        self._skin = SkinTracker(LIVE_SIDE, interval=2) if live else SkinTracker(OFFLINE_SIDE)
         self._filter = MotionFilter() if smooth else None
-        self._limbs: LimbTracker | LimbThread | None = None
+        self._body: BodyTracker | BodyTrackerThread | None = None
         if body:
-            self._limbs = LimbThread(1 / body_rate) if live else LimbTracker()
+            self._body = BodyTrackerThread(1 / body_rate) if live else BodyTracker()
         self._torso = TorsoTracker()
-        self._shade = ShadeTracker()
+        self._shading = ShadingTracker()
         self._mouth = MouthTracker()
         self._closed = False
 
@@ -52,51 +52,49 @@ class MotionExtractor:
         self.close()
 
     def close(self) -> None:
-        """Give back the models and the thread; may be called twice."""
+        """Release the models and the thread; may be called twice."""
         if self._closed:
             return
         self._closed = True
         self._face.close()
-        if self._limbs is not None:
-            self._limbs.close()
+        if self._body is not None:
+            self._body.close()
 
     def process(self, frame: CameraFrame) -> Motion:
-        """Track one frame, in the order of capture. Any size; face and body are None where nobody is seen."""
-        rgb = _bounded(frame.rgb)
+        """Track one frame of any size; frames come in the order of capture. Face and body are None where not found."""
+        rgb = _shrunk(frame.rgb)
         stages: dict[str, float] = {}
-        limbs = None if self._limbs is None else self._limbs.track(rgb, frame.captured)
-        body, fingers = None, np.zeros((2, 21, 4), np.float32)
-        if limbs is not None and frame.captured - limbs.captured <= FORGET:
-            body, fingers = limbs.body, limbs.hands
-            stages["body"] = limbs.ms
+        measurement = None if self._body is None else self._body.track(rgb, frame.captured)
+        body, hands = None, np.zeros((2, 21, 4), np.float32)
+        if measurement is not None and frame.captured - measurement.captured <= BODY_LOST_S:
+            body, hands = measurement.body, measurement.hands
+            stages["body"] = measurement.ms
         watch = Stopwatch(torch.device("cpu"))
         face = self._face.track(rgb, body)
         watch.lap("face")
         confidence = 0.0 if face is None else _confidence(face, rgb.shape)
-        shade, mouth = (
-            np.zeros((SHADE_SIDE, SHADE_SIDE, 2), np.float32),
-            np.zeros((MOUTH_ROWS, MOUTH_COLUMNS, 4), np.float32),
-        )
+        shade = np.zeros((SHADE_SIDE, SHADE_SIDE, 2), np.float32)
+        mouth = np.zeros((MOUTH_ROWS, MOUTH_COLUMNS, 4), np.float32)
         if face is not None:
             face = self._skin.track(rgb, frame.captured, face, confidence)
             watch.lap("skin")
-            shade = self._shade.track(rgb, frame.captured, face)
+            shade = self._shading.track(rgb, frame.captured, face)
             watch.lap("shade")
             mouth = self._mouth.track(rgb, frame.captured, face)
             watch.lap("mouth")
         torso = np.zeros((2, 4), np.float32)
-        if self._limbs is not None:
-            torso = self._torso.track(rgb, frame.captured, face, body, fingers)
+        if self._body is not None:
+            torso = self._torso.track(rgb, frame.captured, face, body, hands)
             watch.lap("torso")
         head = np.eye(3, dtype=np.float32) if face is None else head_pose(face).rotation
         stages |= watch.read()
-        motion = Motion(frame.captured, face, confidence, body, fingers, head, torso, shade, mouth, stages)
+        motion = Motion(frame.captured, face, confidence, body, hands, head, torso, shade, mouth, stages)
         return self._filter(motion) if self._filter is not None else motion
 
 
-def _bounded(rgb: Image) -> Image:
-    """(H, W, 3) contiguous, at most about MAX_SIDE long."""
-    factor = -(-max(rgb.shape[:2]) // MAX_SIDE)
+def _shrunk(rgb: Image) -> Image:
+    """(H, W, 3) contiguous, shrunk by a whole factor to at most MAX_FRAME_SIDE pixels along the longer side."""
+    factor = -(-max(rgb.shape[:2]) // MAX_FRAME_SIDE)
     if factor > 1:
         size = (max(1, rgb.shape[1] // factor), max(1, rgb.shape[0] // factor))
         return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -104,13 +102,13 @@ def _bounded(rgb: Image) -> Image:
 
 
 def _confidence(face: Array, shape: tuple[int, ...]) -> float:
-    """How far the landmarks can be believed: 1 facing the camera, falling in profile, at the border and when tiny.
+    """Confidence 0..1 of landmarks (478, 3): 1 facing the camera, lower in profile, at the border and when tiny.
 
-    MediaPipe's face mesh only tells found from not found; this is what is known to go wrong with it.
+    MediaPipe's face mesh reports none; these are the cases in which it is known to fail.
     """
     height, width = shape[:2]
     half = np.array([width, height], np.float32) / max(width, height)
-    inside = float((np.abs(face[:468, :2]) <= half).all(axis=1).mean())
+    inside = float((np.abs(face[:MESH, :2]) <= half).all(axis=1).mean())
     facing = float(np.clip((head_pose(face).rotation[2, 2] - 0.2) / 0.5, 0, 1))
     pixels = face_size(face) * max(width, height) / 2
     return inside * (0.3 + 0.7 * facing) * float(np.clip(pixels / 24, 0.2, 1))

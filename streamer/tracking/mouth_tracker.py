@@ -1,4 +1,4 @@
-"""What the driver's open mouth shows, from the camera's picture: teeth, tongue and the dark."""
+"""The colours inside the driver's open mouth (teeth, tongue, darkness), relative to the white point of the light."""
 
 from __future__ import annotations
 
@@ -11,59 +11,65 @@ from models.motion import MOUTH_COLUMNS, MOUTH_ROWS
 from streamer.frames import Image
 from streamer.tracking.image_points import crop_around, sample_area, to_pixels
 from streamer.tracking.motion import Array
-from streamer.tracking.running_average import Usual
+from streamer.tracking.running_average import RunningAverage
 
-APART = (1.5, 4.0)  # pixels between the lips: from nothing to be told to all
-GLARE = 1.25  # times as bright as white: brighter is told as that
-ADAPT = 0.5  # s in which white is what it has become
+LIP_GAP = (1.5, 4.0)  # pixels between the lips: weight 0, and weight 1
+MAX_COLOUR = 1.25  # of the white point; brighter colours, such as reflections, are clipped
+WHITE_ADAPTATION_S = 0.5  # time constant of the white point
 
-_RING, _HALF = list(INNER_LIPS), len(INNER_LIPS) // 2
+_RING = list(INNER_LIPS)
+_LAST_CORNER = len(INNER_LIPS) // 2  # index in the ring
 
 
 class MouthTracker:
-    """One person's. Keeps no picture, only what has been white of late. Not thread-safe."""
+    """Samples the mouth of one person. Stores no picture, only the white point. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._white = Usual[Array](ADAPT)
+        self._white_point = RunningAverage[Array](WHITE_ADAPTATION_S)
 
     def track(self, rgb: Image, captured: float, face: Array) -> Array:
-        """(h, w, 4) `Motion.mouth` of a frame (H, W, 3) and the landmarks (478, 3) in it, camera units."""
+        """(h, w, 4) `Motion.mouth` of a frame (H, W, 3) with landmarks (478, 3) in camera units."""
         rgb, found = crop_around(rgb, to_pixels(face[:, :2], rgb.shape))
-        usual = self._white.update(white(rgb, found), captured)
-        places, apart = cells(found[_RING])
-        weight = np.clip((apart - APART[0]) / (APART[1] - APART[0]), 0, 1)[None, :, None]
-        step = max(float(apart.max()) / MOUTH_ROWS, float(np.linalg.norm(places[0, -1] - places[0, 0])) / MOUTH_COLUMNS)
-        shown = np.clip(sample_area(rgb, places, step) / usual, 0, GLARE)
-        return np.concatenate([shown, np.ones_like(shown[..., :1])], -1) * weight
+        white = self._white_point.update(white_point(rgb, found), captured)
+        grid, gap = mouth_grid(found[_RING])
+        weight = np.clip((gap - LIP_GAP[0]) / (LIP_GAP[1] - LIP_GAP[0]), 0, 1)[None, :, None]
+        width = float(np.linalg.norm(grid[0, -1] - grid[0, 0]))
+        spacing = max(float(gap.max()) / MOUTH_ROWS, width / MOUTH_COLUMNS)
+        colours = np.clip(sample_area(rgb, grid, spacing) / white, 0, MAX_COLOUR)
+        return np.concatenate([colours, np.ones_like(colours[..., :1])], -1) * weight
 
 
-def cells(ring: Array) -> tuple[Array, Array]:
-    """Places (h, w, 2) in an opening, from corner to corner and from lip to lip; and how far its lips are apart, (w,).
-    ring (N, 2): from one corner over the top, pixels.
+def mouth_grid(ring: Array) -> tuple[Array, Array]:
+    """Centres (h, w, 2) of the cells of an opening, from corner to corner and from lip to lip, and the lips' gap (w,).
+
+    ring (N, 2): the opening in pixels, from one corner over the top. The inverse for batches, from pixels to cells, is
+    `mouth_grid` in models/closeups/mouth.py.
     """
-    start, end = ring[0], ring[_HALF]
+    start, end = ring[0], ring[_LAST_CORNER]
     axis = (end - start) / max(float(np.linalg.norm(end - start)), 1e-3)
-    turn = np.array([axis, [-axis[1], axis[0]]], np.float32)  # to where the corners are level
-    level = (ring - start) @ turn.T
-    across = (np.arange(MOUTH_COLUMNS, dtype=np.float32) + 0.5) / MOUTH_COLUMNS * level[_HALF, 0]
-    top = lip(level[: _HALF + 1], across)
-    apart = lip(np.concatenate([level[_HALF:], level[:1]]), across) - top
-    down = top + (np.arange(MOUTH_ROWS, dtype=np.float32)[:, None] + 0.5) / MOUTH_ROWS * apart
-    return np.stack([np.broadcast_to(across, down.shape), down], -1) @ turn + start, apart
+    rotation = np.array([axis, [-axis[1], axis[0]]], np.float32)  # makes the line between the corners horizontal
+    level = (ring - start) @ rotation.T
+    x = (np.arange(MOUTH_COLUMNS, dtype=np.float32) + 0.5) / MOUTH_COLUMNS * level[_LAST_CORNER, 0]
+    upper = lip_curve(level[: _LAST_CORNER + 1], x)
+    gap = lip_curve(np.concatenate([level[_LAST_CORNER:], level[:1]]), x) - upper
+    y = upper + (np.arange(MOUTH_ROWS, dtype=np.float32)[:, None] + 0.5) / MOUTH_ROWS * gap
+    return np.stack([np.broadcast_to(x, y.shape), y], -1) @ rotation + start, gap
 
 
-def lip(chain: Array, across: Array) -> Array:
-    """(w,) how low a chain of points (N, 2) hangs at places across (w,)."""
-    order = chain[:, 0].argsort()
-    return np.interp(across, chain[order, 0], chain[order, 1]).astype(np.float32)
+def lip_curve(polyline: Array, x: Array) -> Array:
+    """(w,) y of a polyline (N, 2) at each x (w,)."""
+    order = polyline[:, 0].argsort()
+    return np.interp(x, polyline[order, 0], polyline[order, 1]).astype(np.float32)
 
 
-def white(rgb: Image, found: Array) -> Array:
-    """(3,) `models.closeups.mouth.white_point` of one picture (H, W, 3) with landmarks (478, 2) in pixels, 0..255, at
-    least 1.
+def white_point(rgb: Image, points: Array) -> Array:
+    """(3,) colour of white in the light of a picture (H, W, 3), 1..255: the lighter of cheeks and sclera.
+
+    points: (478, 2) landmarks in pixels. The twin for batches is `white_point` in models/closeups/mouth.py.
     """
-    eyes = [(found[start] + found[end]) / 2 for start, end in SCLERA_LANDMARKS]
-    spots = np.concatenate([found[list(CHEEK_LANDMARKS)], eyes])[:, None]
-    seen = cv2.remap(rgb, spots, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0].astype(np.float32)
-    cheek, eye = np.median(seen[: len(CHEEK_LANDMARKS)], 0), max(seen[len(CHEEK_LANDMARKS) :], key=np.mean)
+    eyes = [(points[start] + points[end]) / 2 for start, end in SCLERA_LANDMARKS]
+    samples = np.concatenate([points[list(CHEEK_LANDMARKS)], eyes])[:, None]
+    colours = cv2.remap(rgb, samples, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0].astype(np.float32)
+    cheeks, sclera = colours[: len(CHEEK_LANDMARKS)], colours[len(CHEEK_LANDMARKS) :]
+    cheek, eye = np.median(cheeks, 0), max(sclera, key=np.mean)
     return np.maximum(max(cheek, eye, key=np.mean), 1)

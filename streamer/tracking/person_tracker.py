@@ -1,4 +1,4 @@
-"""From camera pictures to motions that can be drawn: tracker, neutral and presence of one person, put together."""
+"""Tracks one person from camera pictures to motions to draw: extraction, calibration and presence in sequence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from streamer.tracking.motion_extractor import MotionExtractor
 from streamer.tracking.presence import NEUTRAL, Presence
 from streamer.tracking.tracker import TrackedMotion
 
-LOST = 0.5  # seconds without a face until the person is told
+FACE_LOST_S = 0.5  # without a face, after which the phase is "lost"
 
 
 class PersonTracker:
@@ -21,14 +21,14 @@ class PersonTracker:
         self._calibration = Calibration()
         self._presence = Presence()
         self._neutral: Motion | None = None
-        self._seen: float | None = None
+        self._last_face: float | None = None  # seconds, when one was found
 
     def track(self, frame: CameraFrame) -> TrackedMotion:
         """Track one picture, in the order of capture."""
         motion = self._extractor.process(frame)
         self._neutral = self._calibration.update(motion)
         if motion.face is not None:
-            self._seen = frame.captured
+            self._last_face = frame.captured
         return self._resolve(motion, frame.captured)
 
     def idle(self, now: float) -> TrackedMotion:
@@ -36,10 +36,11 @@ class PersonTracker:
         return self._resolve(Motion(now), now)
 
     def calibrate(self) -> None:
-        """Take the neutral anew from the next steady pictures."""
+        """Measure the neutral again, from the next steady pictures."""
         self._calibration.request()
 
     def close(self) -> None:
+        """Release the models and the thread; may be called twice."""
         self._extractor.close()
 
     def _resolve(self, motion: Motion, now: float) -> TrackedMotion:
@@ -47,6 +48,6 @@ class PersonTracker:
         return TrackedMotion(shown, self._neutral or NEUTRAL, self._phase(now), self._calibration.progress)
 
     def _phase(self, now: float) -> Phase:
-        if self._seen is None or now - self._seen > LOST:
+        if self._last_face is None or now - self._last_face > FACE_LOST_S:
             return "lost"
         return "live" if self._calibration.progress >= 1 else "calibrating"

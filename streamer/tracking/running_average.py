@@ -1,4 +1,4 @@
-"""What is usual for one person, from what was seen of late."""
+"""Exponential running averages of what one person's frames show."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import Generic, TypeVar
 
 from streamer.tracking.motion import Array
 
-GONE = 1.0  # s without a face after which it is taken anew
+RESET_GAP_S = 1.0  # without a sample, after which the average starts again
 
 Value = TypeVar("Value", float, Array)
 
 
-class Usual(Generic[Value]):
-    """A value that follows what is seen. adapt: seconds in which it has all but become that."""
+class RunningAverage(Generic[Value]):
+    """First-order low pass over irregular samples. time_constant: seconds in which a step is followed to 63 %."""
 
-    def __init__(self, adapt: float) -> None:
-        self._adapt = adapt
-        self._kept: tuple[float, Value] | None = None
+    def __init__(self, time_constant: float) -> None:
+        self._time_constant = time_constant
+        self._last: tuple[float, Value] | None = None  # time and average
 
-    def update(self, seen: Value, captured: float) -> Value:
-        """The usual value after one more was seen, at `captured` seconds."""
-        usual, since = seen, 0.0
-        if self._kept is not None and 0 <= captured - self._kept[0] <= GONE:
-            usual, since = self._kept[1], captured - self._kept[0]
-        usual = usual - math.expm1(-since / self._adapt) * (seen - usual)
-        self._kept = captured, usual
-        return usual
+    def update(self, sample: Value, captured: float) -> Value:
+        """Add a sample taken at `captured` seconds and return the average. The first one is returned unchanged."""
+        average, elapsed = sample, 0.0
+        if self._last is not None and 0 <= captured - self._last[0] <= RESET_GAP_S:
+            average, elapsed = self._last[1], captured - self._last[0]
+        average = average - math.expm1(-elapsed / self._time_constant) * (sample - average)
+        self._last = captured, average
+        return average

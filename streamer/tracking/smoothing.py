@@ -1,4 +1,4 @@
-"""One-Euro smoothing of landmarks: still points stand still, fast points are not late.
+"""One-Euro smoothing of motions: landmarks at rest do not jitter, fast ones hardly lag.
 
 Casiez, Roussel, Vogel: 1€ Filter: A Simple Speed-based Low-pass Filter for Noisy Input in Interactive Systems, CHI
 2012.
@@ -13,127 +13,135 @@ from itertools import islice
 
 import numpy as np
 
+from models.geometry.body import LEFT_SHOULDER, RIGHT_SHOULDER
 from streamer.tracking.head_pose import head_pose
-from streamer.tracking.motion import Array, Motion, face_size
+from streamer.tracking.motion import KEYFRAME, VISIBILITY, Array, Motion, face_size
 
-CUT = 0.7  # a face that moves by this many of its sizes between two frames is a cut, not a motion
+CUT_DISTANCE = 0.7  # face sizes; a face that moves further between two frames is taken for a cut
+MIN_SHOULDER_WIDTH = 0.05  # camera units; a lower bound for the unit of body speeds
 
 
 class OneEuro:
-    """Filters any number of points at once; every point has its own cut-off, driven by its own speed.
+    """Filters any number of points at once; each point's cut-off frequency depends on its own speed.
 
-    min_cutoff: Hz of the low pass at rest. beta: Hz that each unit of speed (sizes per second) adds. d_cutoff: Hz of
-    the speed's own low pass. A gap longer than `gap` seconds, time running backwards or another shape starts afresh.
+    min_cutoff: Hz at rest. beta: Hz added for each unit of speed (sizes per second). d_cutoff: Hz of the low pass on
+    the speed. max_gap: seconds; a longer gap, time running backwards or another shape of points restarts the filter.
     """
 
-    def __init__(self, min_cutoff: float, beta: float, d_cutoff: float = 1.0, gap: float = 0.5) -> None:
-        self._min_cutoff, self._beta, self._d_cutoff, self._gap = min_cutoff, beta, d_cutoff, gap
+    def __init__(self, min_cutoff: float, beta: float, d_cutoff: float = 1.0, max_gap: float = 0.5) -> None:
+        self._min_cutoff, self._beta, self._d_cutoff, self._max_gap = min_cutoff, beta, d_cutoff, max_gap
         self._time = 0.0
         self._value: Array | None = None
         self._speed: Array | None = None
 
     def reset(self) -> None:
-        """Forget the past: the next points come out as they go in."""
+        """Restart: the next points are returned unchanged."""
         self._value = self._speed = None
 
     def __call__(self, points: Array, now: float, size: float = 1.0) -> Array:
-        """(..., D) points at `now` seconds → the same shape, smoothed.
+        """Smooth points (..., D) at `now` seconds; same shape.
 
-        size: length of the thing in the points' unit; speeds are measured in it, so near and far faces feel the same.
+        size: length of the object in the points' unit. Speeds are measured in it, so that near and far faces are
+        filtered alike.
         """
         previous, speed = self._value, self._speed
         step = now - self._time
-        if previous is None or speed is None or previous.shape != points.shape or not 0 < step <= self._gap:
+        if previous is None or speed is None or previous.shape != points.shape or not 0 < step <= self._max_gap:
             if previous is not None and previous.shape == points.shape and step == 0:
                 return previous
             self._time, self._value, self._speed = now, points, np.zeros_like(points)
             return points
-        blend = _blend(self._d_cutoff, step)
-        speed = speed + blend * ((points - previous) / (step * size) - speed)
+        alpha = _smoothing_factor(self._d_cutoff, step)
+        speed = speed + alpha * ((points - previous) / (step * size) - speed)
         magnitude = np.linalg.norm(speed, axis=-1, keepdims=True)
-        value = previous + _blend(self._min_cutoff + self._beta * magnitude, step) * (points - previous)
+        alpha = _smoothing_factor(self._min_cutoff + self._beta * magnitude, step)
+        value = previous + alpha * (points - previous)
         self._time, self._value, self._speed = now, value.astype(np.float32), speed.astype(np.float32)
         return self._value
 
 
-def _blend(cutoff: float | Array, step: float) -> float | Array:
-    """Share of the new sample in a first-order low pass of `cutoff` Hz after `step` seconds."""
-    turn = 2 * math.pi * cutoff * step
-    return turn / (turn + 1)
+def _smoothing_factor(cutoff: float | Array, step: float) -> float | Array:
+    """Weight of the new sample in a first-order low pass of `cutoff` Hz after `step` seconds."""
+    r = 2 * math.pi * cutoff * step
+    return r / (r + 1)
 
 
 class MotionFilter:
-    """Smooths the motions of one person, in the order of capture; starts afresh after a cut and when a face comes back.
+    """Smooths the motions of one person in the order of capture; restarts after a cut and when a face reappears.
 
-    Measured on real talking clips: jitter of resting faces halves, at 5 to 8 ms of lag, and openings of mouth, eyes and
-    brows keep a correlation above 0.99 with what was tracked.
+    Measured on real talking clips: jitter of resting faces halves at 5 to 8 ms of lag, and the openings of mouth, eyes
+    and brows keep a correlation above 0.99 with the unfiltered ones.
     """
 
     def __init__(self) -> None:
         self._face = OneEuro(min_cutoff=1.0, beta=30.0, d_cutoff=5.0)
         self._body = OneEuro(min_cutoff=1.0, beta=10.0, d_cutoff=5.0)
         self._hands = (OneEuro(1.0, 10.0, 5.0), OneEuro(1.0, 10.0, 5.0))
-        self._torso, self._key = OneEuro(min_cutoff=1.0, beta=10.0, d_cutoff=5.0), 0.0
+        self._torso = OneEuro(min_cutoff=1.0, beta=10.0, d_cutoff=5.0)
+        self._keyframe = 0.0  # of the torso
         self._shade = OneEuro(min_cutoff=3.0, beta=0.0)
-        self._last: Array | None = None
+        self._last_face: Array | None = None
 
     def __call__(self, motion: Motion) -> Motion:
-        """The same motion with face, head, body, hands and torso smoothed; visibilities and confidences as they are."""
+        """Smooth face, head, body, hands, torso and shade of a motion; visibilities and confidences stay."""
         face, now = motion.face, motion.captured
         if face is None:
             self._face.reset()
             self._shade.reset()
         else:
-            if self._last is not None and _is_cut(self._last, face):
-                for each in (self._face, self._body, self._torso, self._shade, *self._hands):
-                    each.reset()
-            self._last, face = face, self._face(face, now, face_size(face))
+            if self._last_face is not None and _is_cut(self._last_face, face):
+                for one_euro in (self._face, self._body, self._torso, self._shade, *self._hands):
+                    one_euro.reset()
+            self._last_face, face = face, self._face(face, now, face_size(face))
         head = motion.head if face is None else head_pose(face).rotation
         body, width = motion.body, 1.0
         if body is not None:
-            width = max(float(np.linalg.norm(body[11, :2] - body[12, :2])), 0.05)  # between the shoulders
-            body = np.concatenate([self._body(body[:, :3], now, width), body[:, 3:]], axis=1)
-        hands = [self._hand(side, motion.hands[side], now, width) for side in (0, 1)]
-        torso = self._clothes(motion.torso, now)
+            width = _width(body[LEFT_SHOULDER], body[RIGHT_SHOULDER])
+            xyz = self._body(body[:, :VISIBILITY], now, width)
+            body = np.concatenate([xyz, body[:, VISIBILITY:]], axis=1)
+        hands = [self._smooth_hand(side, motion.hands[side], now, width) for side in (0, 1)]
+        torso = self._smooth_torso(motion.torso, now)
         shade = self._shade(motion.shade, now)
         return replace(motion, face=face, head=head, body=body, hands=np.stack(hands), torso=torso, shade=shade)
 
-    def _clothes(self, torso: Array, now: float) -> Array:
-        if torso[0, 2] != self._key:
+    def _smooth_torso(self, torso: Array, now: float) -> Array:
+        if torso[0, KEYFRAME] != self._keyframe:
             self._torso.reset()
-            self._key = float(torso[0, 2])
-        width = max(float(np.linalg.norm(torso[0, :2] - torso[1, :2])), 0.05)
-        return np.concatenate([self._torso(torso[:, :2], now, width), torso[:, 2:]], axis=1)
+            self._keyframe = float(torso[0, KEYFRAME])
+        xy = self._torso(torso[:, :2], now, _width(torso[0], torso[1]))
+        return np.concatenate([xy, torso[:, 2:]], axis=1)
 
-    def _hand(self, side: int, points: Array, now: float, width: float) -> Array:
-        if not points[:, 3].any():
+    def _smooth_hand(self, side: int, points: Array, now: float, width: float) -> Array:
+        xyz, confidence = points[:, :3], points[:, 3:]
+        if not confidence.any():
             self._hands[side].reset()
             return points
-        return np.concatenate([self._hands[side](points[:, :3], now, width), points[:, 3:]], axis=1)
+        return np.concatenate([self._hands[side](xyz, now, width), confidence], axis=1)
 
 
-def smooth_both_ways(motions: Iterable[Motion], chunk: int = 64, beyond: int = 16) -> Iterator[Motion]:
-    """Motions of a whole file, smoothed forwards and backwards in time and averaged, so that the lags cancel.
+def smooth_both_ways(motions: Iterable[Motion], chunk: int = 64, lookahead: int = 16) -> Iterator[Motion]:
+    """Smooth the motions of a whole file forwards and backwards in time and average both, so that the lags cancel.
 
-    Works through the file in chunks; the backward filter starts `beyond` motions after each. Yields one for each one.
+    Works in chunks of `chunk` motions; the backward filter of each begins `lookahead` motions after its end. Yields one
+    motion for each.
     """
     source = iter(motions)
     forwards = MotionFilter()
-    waiting: list[tuple[Motion, Motion]] = []  # as tracked, filtered forwards
+    pending: list[tuple[Motion, Motion]] = []  # as tracked, and filtered forwards
     while True:
-        waiting += [(motion, forwards(motion)) for motion in islice(source, chunk + beyond - len(waiting))]
-        if not waiting:
+        pending += [(motion, forwards(motion)) for motion in islice(source, chunk + lookahead - len(pending))]
+        if not pending:
             return
         backwards = MotionFilter()
-        later = [backwards(replace(motion, captured=-motion.captured)) for motion, _ in reversed(waiting)]
-        ready = chunk if len(waiting) == chunk + beyond else len(waiting)
-        for (_, a), b in zip(waiting[:ready], reversed(later), strict=False):
-            yield _mean(a, b)
-        del waiting[:ready]
+        reversed_motions = [backwards(replace(motion, captured=-motion.captured)) for motion, _ in reversed(pending)]
+        ready = chunk if len(pending) == chunk + lookahead else len(pending)
+        for (_, forward), backward in zip(pending[:ready], reversed(reversed_motions), strict=False):
+            yield _mean(forward, backward)
+        del pending[:ready]
 
 
 def _mean(a: Motion, b: Motion) -> Motion:
-    """Halfway between two smoothings of one motion."""
+    """Mean of two smoothings of one motion; what is not smoothed is that of a."""
     face = a.face if a.face is None or b.face is None else (a.face + b.face) / 2
     body = a.body if a.body is None or b.body is None else (a.body + b.body) / 2
     head = a.head if face is None else head_pose(face).rotation
@@ -142,4 +150,10 @@ def _mean(a: Motion, b: Motion) -> Motion:
 
 
 def _is_cut(before: Array, after: Array) -> bool:
-    return float(np.linalg.norm(after.mean(0) - before.mean(0))) > CUT * face_size(before)
+    """Whether two successive faces (478, 3) are too far apart for one motion."""
+    return float(np.linalg.norm(after.mean(0) - before.mean(0))) > CUT_DISTANCE * face_size(before)
+
+
+def _width(left: Array, right: Array) -> float:
+    """Distance of two points x, y, …, camera units, at least MIN_SHOULDER_WIDTH."""
+    return max(float(np.linalg.norm(left[:2] - right[:2])), MIN_SHOULDER_WIDTH)

@@ -5,7 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from streamer.tracking.calibration import EASE, LAPSE, PATIENCE, SECOND_LOOK, STEADY_FRAMES, Calibration, middle
+from streamer.tracking.calibration import (
+    MAX_COLLECTION_S,
+    MAX_FACE_GAP_S,
+    NEUTRAL_FADE_S,
+    REVISION_S,
+    STEADY_FRAMES,
+    Calibration,
+    robust_mean,
+)
 from streamer.tracking.head_pose import head_pose, rotation_vector
 from tests.support.people import STEP, nobody, person
 
@@ -49,7 +57,7 @@ def test_progress_only_grows_and_ends_at_one():
 )
 def test_whoever_never_holds_still_is_calibrated_when_patience_ends(make):
     calibration = Calibration()
-    seen = feed(calibration, make, round(PATIENCE / STEP) + 1)
+    seen = feed(calibration, make, round(MAX_COLLECTION_S / STEP) + 1)
     assert seen[STEADY_FRAMES + 5] is None  # not taken for steady …
     assert seen[-1] is not None and np.isfinite(seen[-1].face).all()  # … but settled in the end
 
@@ -80,7 +88,7 @@ def test_nobody_is_never_calibrated():
 def test_a_person_who_leaves_starts_over():
     calibration = Calibration()
     feed(calibration, lambda i, at: person(at), STEADY_FRAMES - 1)
-    feed(calibration, lambda i, at: nobody(at), round(LAPSE / STEP) + 3, start=STEADY_FRAMES * STEP)
+    feed(calibration, lambda i, at: nobody(at), round(MAX_FACE_GAP_S / STEP) + 3, start=STEADY_FRAMES * STEP)
     assert calibration.progress == 0.0
     assert calibration.update(person(10.0)) is None
 
@@ -93,7 +101,7 @@ def test_a_request_keeps_the_old_neutral_until_the_new_one_then_fades():
     seen = feed(calibration, lambda i, at: person(at, turn=(0, 0.3, 0)), 40, start=1.0)
     assert all(neutral is old for neutral in seen[:STEADY_FRAMES])
     turns = [rotation_vector(neutral.head)[1] for neutral in seen]
-    assert max(np.diff(turns)) < 0.3 * 2.5 * STEP / EASE  # no jump
+    assert max(np.diff(turns)) < 0.3 * 2.5 * STEP / NEUTRAL_FADE_S  # no jump
     assert turns[-1] == pytest.approx(0.3, abs=1e-3)
 
 
@@ -107,7 +115,8 @@ def test_whoever_was_met_talking_gets_a_better_neutral_on_holding_still():
     seen = feed(calibration, lambda i, at: person(at), 60, start=10.0)
     assert calibration.progress == 1.0
     assert mouth_of(seen[STEADY_FRAMES - 1]) > 0.2  # a moment of rest is not enough …
-    assert max(-np.diff([mouth_of(neutral) for neutral in seen])) < 0.3 * 2.5 * STEP / EASE  # … nor does anything jump
+    steps = -np.diff([mouth_of(neutral) for neutral in seen])
+    assert max(steps) < 0.3 * 2.5 * STEP / NEUTRAL_FADE_S  # nothing jumps
     np.testing.assert_allclose(seen[-1].face, person().face, atol=1e-5)
     later = feed(calibration, lambda i, at: person(at, turn=(0, 0.3, 0)), 60, start=13.0)
     assert all(neutral is seen[-1] for neutral in later)
@@ -127,7 +136,7 @@ def test_a_neutral_is_not_doubted_for_ever_nor_against_the_person(case):
         calibration.request()
     aside = case == "looks past the camera"
     taken = feed(calibration, lambda i, at: person(at, turn=(0, 0.9, 0)) if aside else talking(i, at), 60)[-1]
-    start = PATIENCE + SECOND_LOOK if case == "late" else 5.0
+    start = MAX_COLLECTION_S + REVISION_S if case == "late" else 5.0
     assert all(neutral is taken for neutral in feed(calibration, lambda i, at: person(at), 60, start=start))
 
 
@@ -142,10 +151,10 @@ def test_a_body_that_is_seen_later_joins_the_neutral():
 
 def test_the_middle_of_a_moving_head_is_not_smeared():
     moving = [person(turn=(0, 0.1 * i, 0), shift=(0.1 * i, 0, 0)) for i in range(8)]
-    found = head_pose(middle(moving).face)
-    np.testing.assert_allclose(found.inverse(middle(moving).face), found.inverse(moving[0].face), atol=1e-3)
+    found = head_pose(robust_mean(moving).face)
+    np.testing.assert_allclose(found.inverse(robust_mean(moving).face), found.inverse(moving[0].face), atol=1e-3)
 
 
 def test_a_neutral_needs_a_face():
     with pytest.raises(ValueError, match="needs a face"):
-        middle([nobody()])
+        robust_mean([nobody()])

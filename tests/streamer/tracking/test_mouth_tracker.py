@@ -10,7 +10,7 @@ from models.motion import MOUTH_COLUMNS, MOUTH_ROWS
 from streamer.tracking.head_pose import CANONICAL, HeadTransform, rotation_matrix
 from streamer.tracking.image_points import to_pixels
 from streamer.tracking.motion import Motion, blend
-from streamer.tracking.mouth_tracker import ADAPT, GLARE, MouthTracker
+from streamer.tracking.mouth_tracker import MAX_COLOUR, WHITE_ADAPTATION_S, MouthTracker
 
 WIDTH, HEIGHT = 640, 480
 SKIN, TOOTH, TONGUE = (180, 140, 120), (170, 160, 140), (120, 60, 60)
@@ -81,7 +81,7 @@ def test_white_is_the_lighter_of_cheeks_and_eyes():
     face = person()
     bright = picture(face, eyes=(90, 90, 90))  # in shadow: the cheek it is
     np.testing.assert_allclose(middle(look(face, bright), "upper"), np.array(TOOTH) / SKIN, atol=0.03)
-    assert len(CHEEK_LANDMARKS) % 2 == 0 and look(face, picture(face, eyes=(90, 90, 90))).max() <= GLARE
+    assert len(CHEEK_LANDMARKS) % 2 == 0 and look(face, picture(face, eyes=(90, 90, 90))).max() <= MAX_COLOUR
 
 
 def test_shut_lips_tell_nothing():
@@ -98,7 +98,7 @@ def test_white_follows_the_light_and_is_taken_anew_after_a_while():
     soon = middle(tracker.track(dark, 0.04, face), "upper")[0]
     assert soon < 0.6 * before
     later = [middle(tracker.track(dark, 0.04 + 0.04 * k, face), "upper")[0] for k in range(1, 60)]
-    assert later[-1] == pytest.approx(before, rel=0.05) and later[int(ADAPT / 0.04)] > 0.75 * before
+    assert later[-1] == pytest.approx(before, rel=0.05) and later[int(WHITE_ADAPTATION_S / 0.04)] > 0.75 * before
     assert middle(tracker.track(light, 99.0, face), "upper")[0] == pytest.approx(before, rel=0.02)
 
 

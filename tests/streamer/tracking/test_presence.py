@@ -5,7 +5,7 @@ import pytest
 
 from streamer.tracking.head_pose import head_pose, rotation_vector
 from streamer.tracking.motion import face_size
-from streamer.tracking.presence import EASE_IN, EASE_OUT, HOLD, NEUTRAL, Presence
+from streamer.tracking.presence import EASE_IN_S, EASE_OUT_S, HOLD_S, NEUTRAL, Presence
 from tests.support.people import STEP, nobody, person
 
 BASE = person()
@@ -57,7 +57,7 @@ def test_before_calibration_the_character_rests_whatever_the_person_does():
 def test_a_lost_face_is_held_and_then_comes_to_rest():
     presence = Presence()
     seen = play(presence, [looking_away] * 5 + [nobody] * 100)
-    held = seen[4 : 5 + int(HOLD / STEP) - 1]
+    held = seen[4 : 5 + int(HOLD_S / STEP) - 1]
     assert all(np.array_equal(motion.face, held[0].face) for motion in held)
     end = rotation_vector(head_pose(seen[-1].face, BASE.face).rotation)
     assert np.abs(np.degrees(end)).max() < 5
@@ -77,7 +77,7 @@ def test_a_face_that_returns_is_eased_in_and_then_followed_exactly(away):
     seen = play(Presence(), script)
     assert largest_step(seen) < 0.35
     np.testing.assert_array_equal(seen[-1].face, person(turn=(0.2, -0.5, 0)).face)
-    assert EASE_IN < 20 * STEP
+    assert EASE_IN_S < 20 * STEP
 
 
 def test_rest_breathes_blinks_sways_and_stays_near_the_neutral():
@@ -125,6 +125,6 @@ def test_a_body_that_is_not_seen_is_the_neutrals():
 
 def test_the_eases_are_over_when_they_say():
     seen = play(Presence(), [looking_away] * 5 + [nobody] * 60)
-    done = 5 + round((HOLD + EASE_OUT) / STEP) + 1
+    done = 5 + round((HOLD_S + EASE_OUT_S) / STEP) + 1
     moves = np.array([np.abs(b.face - a.face).max() for a, b in zip(seen[done:-1], seen[done + 1 :], strict=True)])
     assert np.median(moves) < 0.003

@@ -8,7 +8,7 @@ from models.geometry.topology import MESH, topology
 from streamer.tracking.head_pose import CANONICAL
 from streamer.tracking.image_points import to_camera_units, to_pixels
 from streamer.tracking.motion import face_size
-from streamer.tracking.skin_tracker import FINE, GIVE_UP, QUICK, SkinTracker
+from streamer.tracking.skin_tracker import LIVE_SIDE, OFFLINE_SIDE, UNMATCHED_S, SkinTracker
 from tests.support.textures import blots, rgb
 
 WIDTH, HEIGHT = 640, 480
@@ -67,7 +67,7 @@ def test_the_keyframes_landmarks_are_its_own():
     np.testing.assert_array_equal(SkinTracker().track(rgb(texture()), 0.0, face, 1.0), face)
 
 
-@pytest.mark.parametrize("side", [QUICK, FINE])
+@pytest.mark.parametrize("side", [LIVE_SIDE, OFFLINE_SIDE])
 @pytest.mark.parametrize(
     ("matrix", "wave"),
     [(turned(0), 0), (turned(0.2), 0), (turned(0, 1.25), 0), (turned(-0.1, 0.85, 0.9), 1.5), (turned(0), 2.5)],
@@ -140,7 +140,7 @@ def test_another_person_gets_a_keyframe_of_their_own():
     tracker, face = SkinTracker(), person()
     tracker.track(rgb(texture()), 0.0, face, 1.0)
     now = STEP
-    while now < GIVE_UP + 3 * STEP:
+    while now < UNMATCHED_S + 3 * STEP:
         tracker.track(rgb(texture(seed=1)), now, face, 1.0)
         now += STEP
     given = wrong(face)
@@ -148,7 +148,7 @@ def test_another_person_gets_a_keyframe_of_their_own():
 
 
 def test_between_two_looks_the_landmarks_miss_as_much():
-    tracker, grey, face = SkinTracker(every=2), texture(), person()
+    tracker, grey, face = SkinTracker(interval=2), texture(), person()
     tracker.track(rgb(grey), 0.0, face, 1.0)
     given = wrong(face)
     off = tracker.track(rgb(grey), STEP, given, 1.0) - given

@@ -114,5 +114,5 @@ def test_chunks_leave_no_seams_and_lose_nothing():
 
 def test_both_ways_keeps_frames_without_a_face():
     motions = [*clip(5), Motion(5 * STEP), *(Motion.still(CANONICAL, captured=i * STEP) for i in range(6, 10))]
-    assert [motion.face is None for motion in smooth_both_ways(motions, chunk=3, beyond=2)].index(True) == 5
+    assert [motion.face is None for motion in smooth_both_ways(motions, chunk=3, lookahead=2)].index(True) == 5
     assert list(smooth_both_ways([])) == []

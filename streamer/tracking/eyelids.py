@@ -1,0 +1,37 @@
+"""How far the eyes of landmarks are open, and closing them (numpy)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.geometry.openings import lid_pairs
+from models.geometry.topology import LEFT_LID, RIGHT_LID
+from streamer.tracking.head_pose import Array
+
+
+def eye_aspect_ratio(face: Array, ring: tuple[int, ...]) -> float:
+    """Height over width of an eye in three dimensions; about 0.3 open, below 0.15 closed.
+
+    face: (478, 3) in any unit. ring: the lid's landmarks, `RIGHT_LID` or `LEFT_LID`. `lid_opening` in
+    models/geometry/openings.py measures the height alone, for batches.
+    """
+    upper, lower = (face[list(lid)] for lid in lid_pairs(ring))
+    height = float(np.linalg.norm(upper - lower, axis=1).max())
+    inner_corner = ring[len(ring) // 2]
+    return height / max(float(np.linalg.norm(face[ring[0]] - face[inner_corner])), 1e-6)
+
+
+def close_lids(shape: Array, closed: float) -> Array:
+    """Move the lids of both eyes `closed` 0..1 of the way towards each other; the upper ones do most of it.
+
+    shape: (478, 3) canonical landmarks; a copy is changed. `close_lids` in models/geometry/openings.py sets an opening
+    instead, for batches.
+    """
+    if closed <= 0:
+        return shape
+    shape = shape.copy()
+    for ring in (RIGHT_LID, LEFT_LID):
+        upper, lower = (list(lid) for lid in lid_pairs(ring))
+        shape[upper] += np.float32(0.92 * closed) * (shape[lower] - shape[upper])
+        shape[lower] += np.float32(0.08 * closed) * (shape[upper] - shape[lower])
+    return shape
