@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,8 @@ import pytest
 import kernels
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = {"run_server", "streamer", "models", "kernels", "training", "benchmarks", "tests"}
+PARTS = ("run_server", "streamer", "models", "kernels", "training", "benchmarks")
+OURS = {*PARTS, "tests"}
 
 # What each part may import besides our own parts and the standard library. None: anything that is installed.
 LAW: dict[str, set[str] | None] = {
@@ -31,35 +34,90 @@ LAYERS: dict[str, set[str]] = {
     "training": {"models", "kernels"},
 }
 
+# The law inside of `streamer`: which of its packages and modules each of them may import. Nothing imports to its left:
+# launch, animate → server → engine → generation → rigging → tracking → runtime; webrtc, files → runtime.
+COMMON = {"errors", "options", "frames", "camera", "flags", "settings"}
+TRACKING = COMMON | {"runtime", "tracking"}
+RIGGING = TRACKING | {"rigging"}
+GENERATION = RIGGING | {"generation"}
+ENGINE = GENERATION | {"engine"}
+SERVER = ENGINE | {"webrtc", "server"}
+STREAMER: dict[str, set[str]] = {
+    **dict.fromkeys(COMMON, COMMON),
+    "runtime": COMMON,
+    "tracking": TRACKING,
+    "rigging": RIGGING,
+    "generation": GENERATION,
+    "engine": ENGINE,
+    "webrtc": COMMON | {"runtime"},
+    "files": COMMON | {"runtime"},
+    "virtual_camera": COMMON | {"runtime"},
+    "server": SERVER,
+    "launch": SERVER | {"virtual_camera"},
+    "animate": GENERATION | {"files"},
+}
+
+# Every module that is named by a string, and why.
+LAZY = {
+    ("streamer/virtual_camera.py", "pyvirtualcam"): "optional (extra `obs`), and tests replace it",
+    ("streamer/tracking/tracker_process.py", "__name__"): "preloaded once by the fork server",
+    ("streamer/tracking/tracker_process.py", "streamer.tracking.person_tracker"): "preloaded once by the fork server",
+}
+IMPORT_FUNCTIONS = {"import_module", "__import__", "set_forkserver_preload", "run_module", "resolve_name"}
+
 
 def files_of(part: str) -> list[Path]:
     single = ROOT / f"{part}.py"
     return [single] if single.exists() else sorted((ROOT / part).rglob("*.py"))
 
 
-def imports_of(path: Path) -> Iterator[tuple[int, str]]:
-    """(line, dotted name) of every import in a file, wherever in it and in whichever form it stands."""
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def name_of(path: Path) -> str:
+    """The dotted name of a module; that of the package for its `__init__.py`."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def called(node: ast.AST) -> str:
+    """The last part of a called function's name, "" for every other node."""
+    return ast.unparse(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
+
+
+def imports_of(path: Path) -> Iterator[tuple[int, str, list[str]]]:
+    """(line, dotted name, names taken from it) of every import in a file, in functions, too, and in every form."""
     package = path.relative_to(ROOT).with_suffix("").parts[:-1]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield node.lineno, alias.name
+                yield node.lineno, alias.name, []
         elif isinstance(node, ast.ImportFrom):
             above = package[: len(package) - node.level + 1] if node.level else ()
-            yield node.lineno, ".".join([*above, *([node.module] if node.module else [])])
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("importlib.import_module", "import_module"):
-            for argument in node.args[:1]:
-                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-                    yield node.lineno, argument.value
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            yield node.lineno, module, [alias.name for alias in node.names]
+    for line, name in imported_by_string(path):
+        yield line, name, []
+
+
+def imported_by_string(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, name) of each module that a file passes to a function that imports; where it is no string, its source."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Call) and called(node) in IMPORT_FUNCTIONS and node.args:
+            first = node.args[0]
+            for argument in first.elts if isinstance(first, ast.List | ast.Tuple) else [first]:
+                is_text = isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+                yield node.lineno, argument.value if is_text else ast.unparse(argument)
 
 
 def offences(part: str) -> list[str]:
     found = []
     for path in files_of(part):
-        for line, name in imports_of(path):
+        for line, name, _ in imports_of(path):
             top = name.split(".")[0]
             third_party = LAW[part]
-            if top == part or top in sys.stdlib_module_names:
+            if top == part or top in sys.stdlib_module_names or top == "__name__":
                 continue
             allowed = top in LAYERS[part] if top in OURS else third_party is None or top in third_party
             if not allowed:
@@ -67,13 +125,79 @@ def offences(part: str) -> list[str]:
     return found
 
 
+def streamer_offences() -> list[str]:
+    """Imports between the packages of `streamer` that its law does not allow."""
+    found = []
+    for path in files_of("streamer"):
+        part = path.relative_to(ROOT / "streamer").with_suffix("").parts[0]
+        for line, name, taken in imports_of(path):
+            parts = name.split(".")
+            if parts[0] != "streamer":
+                continue
+            for imported in parts[1:2] or taken:
+                if part != "__init__" and imported not in STREAMER[part] | {part}:
+                    found.append(f"{path.relative_to(ROOT)}:{line} imports streamer.{imported}")
+    return found
+
+
+def import_graph() -> dict[str, set[str]]:
+    """Each of our modules with those of ours that it imports; a package's `__init__.py` counts where it is named."""
+    modules = {name_of(path): path for part in PARTS for path in files_of(part)}
+    graph: dict[str, set[str]] = {}
+    for module, path in modules.items():
+        graph[module] = set()
+        for _, name, taken in imports_of(path):
+            submodules = {f"{name}.{each}" for each in taken} & modules.keys()
+            graph[module] |= submodules
+            if name in modules and len(submodules) < max(len(taken), 1):
+                graph[module].add(name)
+        graph[module].discard(module)
+    return graph
+
+
 @pytest.mark.parametrize("part", LAW)
-def test_the_import_law_holds(part: str) -> None:
+def test_import_law_holds(part: str) -> None:
     assert files_of(part), f"{part} is gone"
     assert offences(part) == []
 
 
-def test_the_law_sees_every_form_of_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packages_of_streamer_import_nothing_to_their_left() -> None:
+    assert streamer_offences() == []
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    """Imports inside functions count: they only postpone a circle."""
+    try:
+        TopologicalSorter(import_graph()).prepare()
+    except CycleError as error:
+        pytest.fail(" → ".join(error.args[1][::-1]))
+
+
+def test_modules_named_by_strings_are_listed() -> None:
+    found = {
+        (str(path.relative_to(ROOT)), name)
+        for part in PARTS
+        for path in files_of(part)
+        for _, name in imported_by_string(path)
+    }
+    assert found == LAZY.keys()
+    modules = {name_of(path) for part in PARTS for path in files_of(part)}
+    assert {name for _, name in LAZY if name.split(".")[0] in OURS} <= modules
+
+
+@pytest.mark.parametrize("part", ["streamer", "models", "training", "benchmarks"])
+def test_package_files_are_empty(part: str) -> None:
+    """Importing one module of a package must not import others: run_server answers bad flags before torch is there."""
+    files = (path for path in files_of(part) if path.name == "__init__.py")
+    full = [str(path.relative_to(ROOT)) for path in files if any(not is_docstring(n) for n in tree_of(path).body)]
+    assert full == []
+
+
+def is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def test_law_reads_every_form_of_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
     (tmp_path / "models" / "sub").mkdir(parents=True)
     (tmp_path / "models" / "sub" / "bad.py").write_text(
@@ -89,6 +213,34 @@ def test_the_law_sees_every_form_of_import(tmp_path: Path, monkeypatch: pytest.M
         "models/sub/bad.py:4 imports streamer",
         "models/sub/bad.py:6 imports cv2",
     ]
+
+
+def test_law_of_streamer_reads_every_form_of_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    (tmp_path / "streamer" / "tracking").mkdir(parents=True)
+    (tmp_path / "streamer" / "tracking" / "bad.py").write_text(
+        "from streamer import server, errors\n"
+        "from streamer.engine.engine import Engine\n"
+        "def late():\n    import streamer.rigging.picture\n"
+        "from streamer.runtime import mailbox\n"
+    )
+    assert streamer_offences() == [
+        "streamer/tracking/bad.py:1 imports streamer.server",
+        "streamer/tracking/bad.py:2 imports streamer.engine",
+        "streamer/tracking/bad.py:4 imports streamer.rigging",
+    ]
+
+
+def test_circles_are_found_in_functions_and_through_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    monkeypatch.setattr(sys.modules[__name__], "PARTS", ("models",))
+    (tmp_path / "models" / "sub").mkdir(parents=True)
+    (tmp_path / "models" / "a.py").write_text("from models.sub import b\n")
+    (tmp_path / "models" / "sub" / "__init__.py").write_text("")
+    (tmp_path / "models" / "sub" / "b.py").write_text("def late():\n    from models.a import thing\n")
+    assert import_graph() == {"models.a": {"models.sub.b"}, "models.sub": set(), "models.sub.b": {"models.a"}}
+    with pytest.raises(pytest.fail.Exception, match=r"models\.a → models\.sub\.b → models\.a|models\.sub\.b → "):
+        test_no_module_imports_itself_through_others()
 
 
 def test_kernels_is_ours_and_not_the_package_of_that_name() -> None:
