@@ -35,10 +35,10 @@ from streamer.server.signaling import (
 )
 
 FIXTURE = json.loads((Path(__file__).parents[2] / "fixtures" / "protocol.json").read_text())
-AGAIN = "reload the page."
+RELOAD = "reload the page."
 
 
-def of_server(kind: str) -> list[dict[str, Any]]:
+def server_examples(kind: str) -> list[dict[str, Any]]:
     return [message for message in FIXTURE["server"] if message["type"] == kind]
 
 
@@ -79,27 +79,27 @@ def test_every_server_message_has_an_example() -> None:
     ],
 )
 def test_an_error_message_has_the_code_and_the_sentence_of_the_error(error: KagamiError, fatal: bool) -> None:
-    assert msgspec.to_builtins(Error.of(error, fatal)) in of_server("error")
+    assert msgspec.to_builtins(Error.of(error, fatal)) in server_examples("error")
 
 
 def test_goodbye_has_the_sentence_of_a_closed_engine() -> None:
-    assert [msgspec.to_builtins(Goodbye(str(EngineClosedError())))] == of_server("bye")
+    assert [msgspec.to_builtins(Goodbye(str(EngineClosedError())))] == server_examples("bye")
 
 
 def test_control_messages_have_the_fields_of_controls() -> None:
     controls = {field.name for field in dataclasses.fields(Controls)}
     assert set(Control.__struct_fields__) == controls | {"paused", "calibrate"}
-    assert all(example["controls"].keys() == controls | {"paused"} for example in of_server("ready"))
+    assert all(example["controls"].keys() == controls | {"paused"} for example in server_examples("ready"))
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", f"The message is not valid JSON; {AGAIN}"),
-        ("{", f"The message is not valid JSON; {AGAIN}"),
-        ("[" * 100_00, f"The message is not valid JSON; {AGAIN}"),
-        ('{"type": "control", "head": NaN}', f"The message is not valid JSON; {AGAIN}"),
-        ("[]", f"The message is not a JSON object; {AGAIN}"),
+        ("", f"The message is not valid JSON; {RELOAD}"),
+        ("{", f"The message is not valid JSON; {RELOAD}"),
+        ("[" * 100_00, f"The message is not valid JSON; {RELOAD}"),
+        ('{"type": "control", "head": NaN}', f"The message is not valid JSON; {RELOAD}"),
+        ("[]", f"The message is not a JSON object; {RELOAD}"),
         (b"x", "The message is binary; send JSON text."),
         ("x" * 70_000, "The message is larger than 64 KiB; send a smaller one."),
         ("{}", "The message has no known type; reload the page to get the version that fits this server."),
@@ -107,28 +107,28 @@ def test_control_messages_have_the_fields_of_controls() -> None:
             '{"type": ["hello"]}',
             "The message has no known type; reload the page to get the version that fits this server.",
         ),
-        ('{"type": "hello"}', f"The message lacks its field 'protocol'; {AGAIN}"),
-        ('{"type": "hello", "protocol": true}', f"The field 'protocol' has the wrong type; {AGAIN}"),
-        ('{"type": "hello", "protocol": 2}', f"The page speaks protocol 2 and the server 1; {AGAIN}"),
-        ('{"type": "bye", "why": 1}', f"A message 'bye' has no field 'why'; {AGAIN}"),
-        ('{"type": "offer", "sdp": 1}', f"The field 'sdp' has the wrong type; {AGAIN}"),
+        ('{"type": "hello"}', f"The message lacks its field 'protocol'; {RELOAD}"),
+        ('{"type": "hello", "protocol": true}', f"The field 'protocol' has the wrong type; {RELOAD}"),
+        ('{"type": "hello", "protocol": 2}', f"The page speaks protocol 2 and the server 1; {RELOAD}"),
+        ('{"type": "bye", "why": 1}', f"A message 'bye' has no field 'why'; {RELOAD}"),
+        ('{"type": "offer", "sdp": 1}', f"The field 'sdp' has the wrong type; {RELOAD}"),
         (
             json.dumps({"type": "offer", "sdp": "v" * 50_000}),
-            f"The field 'sdp' is longer than 49152 characters; {AGAIN}",
+            f"The field 'sdp' is longer than 49152 characters; {RELOAD}",
         ),
-        ('{"type": "candidate", "candidate": "a"}', f"A candidate needs sdpMid or sdpMLineIndex; {AGAIN}"),
+        ('{"type": "candidate", "candidate": "a"}', f"A candidate needs sdpMid or sdpMLineIndex; {RELOAD}"),
         (
             json.dumps({"type": "candidate", "candidate": "a" * 2000, "sdpMid": "0"}),
-            f"A candidate is longer than 1024 characters; {AGAIN}",
+            f"A candidate is longer than 1024 characters; {RELOAD}",
         ),
         (
             '{"type": "candidate", "candidate": "a", "sdpMLineIndex": -1}',
-            f"The field 'sdpMLineIndex' is out of range (0 to 63); {AGAIN}",
+            f"The field 'sdpMLineIndex' is out of range (0 to 63); {RELOAD}",
         ),
         ('{"type": "control"}', "The message 'control' changes nothing; name at least one field."),
         ('{"type": "control", "head": 2.1}', "The field 'head' is out of range (0 to 2); choose a value between."),
         ('{"type": "control", "face": 1e999}', "The field 'face' is out of range (0 to 2); choose a value between."),
-        ('{"type": "control", "head": true}', f"The field 'head' has the wrong type; {AGAIN}"),
+        ('{"type": "control", "head": true}', f"The field 'head' has the wrong type; {RELOAD}"),
         (
             '{"type": "control", "background": "beach"}',
             "The field 'background' must be one of original, blur, colour, transparent.",
@@ -139,26 +139,26 @@ def test_control_messages_have_the_fields_of_controls() -> None:
             f'{{"type": "control", "head": {10**308}1}}',
             "The field 'head' is out of range (0 to 2); choose a value between.",
         ),
-        ('{"type": "control", "head": null}', f"The field 'head' has the wrong type; {AGAIN}"),
-        ('{"type": "control", "teeth": 1}', f"The field 'teeth' has the wrong type; {AGAIN}"),
-        ('{"type": "control", "background": 1}', f"The field 'background' has the wrong type; {AGAIN}"),
+        ('{"type": "control", "head": null}', f"The field 'head' has the wrong type; {RELOAD}"),
+        ('{"type": "control", "teeth": 1}', f"The field 'teeth' has the wrong type; {RELOAD}"),
+        ('{"type": "control", "background": 1}', f"The field 'background' has the wrong type; {RELOAD}"),
         (
             json.dumps({"type": "candidate", "candidate": "a", "sdpMid": "b" * 2000}),
-            f"A candidate is longer than 1024 characters; {AGAIN}",
+            f"A candidate is longer than 1024 characters; {RELOAD}",
         ),
         (
             json.dumps({"type": "bye", "x" * 40: 1}),
-            f"A message 'bye' has no field '{'x' * 32}…'; {AGAIN}",
+            f"A message 'bye' has no field '{'x' * 32}…'; {RELOAD}",
         ),
     ],
 )
-def test_a_wrong_message_gets_one_sentence(text: str | bytes, sentence: str) -> None:
+def test_parse_message_answers_a_wrong_message_with_one_sentence(text: str | bytes, sentence: str) -> None:
     with pytest.raises(ProtocolError) as caught:
         parse_message(text)
     assert str(caught.value) == sentence
 
 
-def test_any_value_in_any_field_gives_a_message_or_one_sentence() -> None:
+def test_parse_message_raises_nothing_but_protocol_errors() -> None:
     """No value of JSON may raise anything but ProtocolError, since the page chooses it."""
     draw = random.Random(1)
     values = [None, True, -1, 0, 64, 10**30, 10**400, 0.5, 1e308, "", "a", "\ud800", "` - at `$.type`", [], [[]], {}]
@@ -174,7 +174,7 @@ def test_any_value_in_any_field_gives_a_message_or_one_sentence() -> None:
             assert str(error).endswith(".") and "Expected" not in str(error)
 
 
-def test_order() -> None:
+def test_message_order_refuses_messages_out_of_order() -> None:
     order = MessageOrder()
     with pytest.raises(ProtocolError, match=r"^The first message must be 'hello'; reload the page\.$"):
         order.check(Control(head=1.0))
@@ -187,7 +187,7 @@ def test_order() -> None:
         order.check(message)
 
 
-def test_a_flood_is_refused_and_forgiven() -> None:
+def test_message_order_limits_the_rate() -> None:
     now = 0.0
     order = MessageOrder(clock=lambda: now)
     for _ in range(50):
@@ -202,6 +202,6 @@ def test_a_flood_is_refused_and_forgiven() -> None:
         order.count_message()
 
 
-def test_patience_ends() -> None:
+def test_message_order_counts_errors() -> None:
     order = MessageOrder()
     assert [order.count_error() for _ in range(50)] == [False] * 49 + [True]
