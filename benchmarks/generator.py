@@ -31,7 +31,7 @@ from benchmarks.streaming.replay import track
 from benchmarks.streaming.report import machine_lines, percentiles
 from benchmarks.streaming.webrtc_client import load_clip, to_and_fro
 from models import checkpoint as weights
-from models.geometry.guidance import Guidance, guide
+from models.geometry.guidance import Guidance, make_guidance
 from models.geometry.retarget import Pose
 from models.geometry.rig import Rig
 from streamer.errors import KagamiError
@@ -72,7 +72,7 @@ class Easel(Artist):
     def guided(self, requests: list[FrameRequest]) -> tuple[Rig, Pose, Guidance]:
         rig = self._stacked([request.stream.avatar for request in requests])
         pose = self._pose(rig, requests)
-        return rig, pose, guide(rig, pose)
+        return rig, pose, make_guidance(rig, pose)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

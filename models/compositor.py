@@ -34,21 +34,23 @@ def compose(
     """
     trim = background is not None
     background = rig.plate if background is None else background
-    closeup_mask, shift = closeup_maps(rig, patches, guidance.holes.shape[-1])
-    missing = guidance.holes[:, :1] * (1 - guidance.confidence) * (1 - closeup_mask)
+    closeup_mask, shift = closeup_maps(rig, patches, guidance.openings.shape[-1])
+    missing = guidance.openings[:, :1] * (1 - guidance.confidence) * (1 - closeup_mask)
     if edit is None:
-        maps = Maps(guidance.behind, 1 - missing, rig.mouth[:, :, None, None])
+        maps = Maps(guidance.outer_flow, 1 - missing, rig.mouth[:, :, None, None])
     else:
         outside = 1 - closeup_mask
         keep = 1 - (1 - edit.keep) * resize_map(outside, edit.keep.shape[-1])
         shift = shift + edit.flow * outside * rig.focus[:, 2, None, None, None]
-        maps = Maps(guidance.behind, keep, edit.paint, odds(edit.alpha * outside), missing, rig.mouth)
-    maps = maps._replace(flow=maps.flow + shift, front_flow=guidance.front + shift, front_coverage=guidance.area)
-    box, canvas_flow = (None, None) if rig.whole else (rig.focus, guidance.flow)
+        maps = Maps(guidance.outer_flow, keep, edit.paint, odds(edit.alpha * outside), missing, rig.mouth)
+    maps = maps._replace(
+        flow=maps.flow + shift, front_flow=guidance.face_flow + shift, front_coverage=guidance.face_coverage
+    )
+    box, canvas_flow = (None, None) if rig.full_canvas else (rig.focus, guidance.flow)
     picture = warp_composite(rig.layer, maps, background, canvas_flow, box, trim)
     for patch in patches:
         overlay(picture, patch.window.as_rows(), 1 - patch.edit.keep, patch.edit.paint)
-    shade(picture, guidance.gain, box)
+    shade(picture, guidance.shading_gain, box)
     return picture
 
 

@@ -20,7 +20,8 @@ from kernels.warp import Maps, odds, warp_composite
 from models.dit import MAP_CONFIDENCE, MAP_FLOW, MAP_MOUTH, Edit, FrameInput
 from models.geometry.grid import crop, unit_grid
 from models.geometry.guidance import Guidance
-from models.geometry.rig import Rig, between
+from models.geometry.picture_layers import double_resolution
+from models.geometry.rig import Rig
 
 NOISE = 0.25  # standard deviation of e
 MIN_SHRINK = 0.9  # maps that shrink further than this are low-passed before they are sampled
@@ -38,7 +39,7 @@ class Focus:
     @staticmethod
     def build(picture: Tensor, matte: Tensor, plate: Tensor, mouth: Tensor) -> Focus:
         """From crops of picture, matte (B, 1, side, side) and plate, and the colour of the mouth's dark (B, 3)."""
-        return Focus(picture, plate, between(torch.cat([picture - (1 - matte) * plate, matte], 1)), mouth)
+        return Focus(picture, plate, double_resolution(torch.cat([picture - (1 - matte) * plate, matte], 1)), mouth)
 
     @staticmethod
     def of(rig: Rig, side: int) -> Focus:
@@ -66,7 +67,7 @@ def backward_warp(maps: Tensor, flow: Tensor) -> Tensor:
 def guidance_maps(rig: Rig, guidance: Guidance) -> Tensor:
     """`FrameInput.maps` (B, 6, G, G): flow in box units, confidence, alpha, openings."""
     flow = guidance.focus_flow / rig.focus[:, 2, None, None, None]
-    return torch.cat([flow, guidance.confidence, guidance.focus_alpha, guidance.holes], 1)
+    return torch.cat([flow, guidance.confidence, guidance.focus_alpha, guidance.openings], 1)
 
 
 def frame_input(

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from kernels.backend import BACKEND_VARIABLE
 from models.dit import CausalDiT
-from models.geometry.guidance import guide
+from models.geometry.guidance import make_guidance
 from models.geometry.retarget import rest_pose
 from models.geometry.rig import Rig
 from streamer.generation.torch_generator import TorchGenerator
@@ -27,7 +27,7 @@ def flops_per_frame(network: CausalDiT, rig: Rig, steps: int) -> int:
     with torch.no_grad(), _reference():
         generator = TorchGenerator(network, cpu, steps, lanes=1)
         state = generator.open(generator.refer(rig))
-        guidance = guide(rig, pose)
+        guidance = make_guidance(rig, pose)
         with FlopCounterMode(display=False) as counter:
             generator.draw([state], rig, pose, guidance)
     return counter.get_total_flops()

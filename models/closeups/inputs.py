@@ -27,7 +27,7 @@ from models.closeups.window import MOUTH_VIEW, VIEWS, View, Window
 from models.config import ModelConfig
 from models.geometry.constants import const_floats, gather_rows
 from models.geometry.grid import smoothstep, unit_grid
-from models.geometry.openings import SOFT_BORDER_GAIN, erode, height, opening
+from models.geometry.openings import SOFT_BORDER_GAIN, erode, opening, polyline_y
 from models.geometry.topology import HeadTransform
 
 # Channels of `CloseupInput.maps`; each ring comes inner first, then outer.
@@ -265,7 +265,7 @@ def rim_colours(ring: Tensor, pixels: Tensor) -> Tensor:
     line = unit_grid(side, ring.device)[0, 0, :, 0]
     x = line.expand(len(ring), -1).clamp(corners[..., :1].amin(1), corners[..., :1].amax(1))
     nearer_corner = (line[None, :, None] - corners[:, None, :, 0]).abs().argmin(-1)
-    y = height(ring[:, : ring.shape[1] // 2 + 1], line)
+    y = polyline_y(ring[:, : ring.shape[1] // 2 + 1], line)
     y = torch.where(y < 1, y, corners[..., 1].gather(1, nearer_corner))
     below = const_floats(RIM_ROWS, ring.device) * (2 / side)
     points = torch.stack([x[:, None].expand(-1, len(RIM_ROWS), -1), y[:, None] + below[:, None]], -1)

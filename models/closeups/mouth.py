@@ -15,7 +15,7 @@ from torch import Tensor
 from models.closeups.teeth import clamp_chroma, weighted_mean
 from models.geometry.constants import gather_rows
 from models.geometry.grid import unit_grid
-from models.geometry.openings import edges
+from models.geometry.openings import ring_edges
 
 CHEEK_LANDMARKS = (50, 280, 205, 425, 187, 411, 101, 330, 36, 266)  # skin that most light falls on
 SCLERA_LANDMARKS = ((471, 33), (469, 133), (476, 362), (474, 263))  # halfway between these two the eye is white
@@ -47,7 +47,7 @@ def mouth_grid(ring: Tensor, side: int) -> Tensor:
     `streamer.tracking.mouth_tracker.mouth_grid`, which places the cells in a camera frame.
     """
     line, half = unit_grid(side, ring.device)[0, 0, :, 0], ring.shape[1] // 2
-    upper, lower = edges(ring, line)
+    upper, lower = ring_edges(ring, line)
     left, right = ring[:, :1, :1], ring[:, half : half + 1, :1]
     x = (line - left) / (right - left).clamp_min(1e-3)
     y = (line[:, None] - upper) / (lower - upper).clamp_min(1e-3)

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from models.geometry.constants import const_floats
 from models.geometry.grid import smoothstep, unit_grid
-from models.geometry.openings import edges, erode
+from models.geometry.openings import erode, ring_edges
 
 EXTREME_SHARPNESS = 25.0  # lightest and darkest are means weighted by the exponential of this times lightness 0..1
 TOOTH_LIGHTNESS = (0.35, 0.6)  # share of the way from dark to light: none is tooth below, all is above
@@ -77,7 +77,7 @@ def teeth_source(ring: Tensor, side: int) -> Tensor:
     ring (B, 2, N, 2): the mouth's opening at rest and now, from one corner over the top, window units.
     """
     grid = unit_grid(side, ring.device).expand(len(ring), -1, -1, -1)
-    upper, lower = (edge.view(len(ring), 2, 1, side) for edge in edges(ring.flatten(0, 1), grid[0, 0, :, 0]))
+    upper, lower = (edge.view(len(ring), 2, 1, side) for edge in ring_edges(ring.flatten(0, 1), grid[0, 0, :, 0]))
     (rest_top, top), tip = upper.unbind(1), lower[:, 0]
     x, y = grid.unbind(-1)
     compression = (tip - rest_top) / (tip - torch.minimum(top, rest_top)).clamp_min(1e-3)  # 1 where the lip is lower

@@ -1,4 +1,4 @@
-"""Maps that tell what goes where: backward flow, alpha, confidence, canonical coordinates, holes; and motion tokens."""
+"""Guidance: where every cell of the next frame comes from in the picture, as maps, and the face's motion as tokens."""
 
 from __future__ import annotations
 
@@ -12,57 +12,70 @@ from torch.nn import functional as F
 
 from kernels.mesh import Bucket, draw_mesh
 from models.config import GUIDE_SIDE, MOTION_TOKEN_WIDTH
-from models.geometry.body import carry_body, hold
+from models.geometry.body import move_with_bones, pin_to_border
 from models.geometry.constants import gather_rows
 from models.geometry.grid import box_grid, smoothstep, to_box
+from models.geometry.grid_mesh import LATTICE_REACH, LATTICE_SIDE, TRIANGLE_GROWTH, face_buckets, lattice_triangles
 from models.geometry.inpaint import pull_push
 from models.geometry.openings import EYES, SOFT_BORDER_GAIN, opening
 from models.geometry.retarget import Pose
-from models.geometry.rig import GROWTH, LATTICE, REACH, Rig, face_buckets, lattice_triangles
-from models.geometry.shading import gains
+from models.geometry.rig import Rig
+from models.geometry.shading import shading_gain
 from models.geometry.topology import (
+    CHIN,
     INNER_LIPS,
     LEFT_BROW,
     LEFT_IRIS,
     LEFT_LID,
+    LEFT_LOWER_LID,
+    LEFT_UPPER_LID,
+    LOWER_LIP_INNER,
     MESH,
     OUTER_LIPS,
     RIGHT_BROW,
     RIGHT_IRIS,
     RIGHT_LID,
+    RIGHT_LOWER_LID,
+    RIGHT_UPPER_LID,
+    UPPER_LIP_INNER,
     topology,
-)  # fmt: skip
+)
 
-RINGS = 3  # of the face's mesh from its border on that fade into the grid's motion where they turn towards us …
-TOWARDS = (0.0, 0.15)  # … by so much of what a full view of them is
-FINER = 2  # the face's edge is found on a grid so many times finer
-CHEEKS = (50, 280, 205, 425, 187, 411, 152, 149, 378)
+BLEND_RINGS = 3  # rings of the face's mesh, from its border on, that blend into the grid where they turn to the camera
+TURNED_TO_CAMERA = (0.0, 0.15)  # growth of the cosine between normal and camera: from no such blend to all of it
+COVERAGE_SUPERSAMPLING = 2  # the face's coverage is drawn on a grid so many times finer
+CHEEKS_AND_JAW = (50, 280, 205, 425, 187, 411, CHIN, 149, 378)
 
 
 @dataclass(frozen=True)
 class Guidance:
-    """Where everything comes from, G = 128 cells; all flows in canvas units.
+    """Guidance for B frames, G = `GUIDE_SIDE` cells a side. Flows are backward displacements in canvas units.
 
-    On the canvas: flow (B, 2, G, G) backward displacement, alpha (B, 1, G, G) the person's alpha. On the focus box:
-    the same as focus_flow and focus_alpha; the two parts of that flow, which meet at an edge: behind (B, 2, G, G) the
-    face's mesh, front (B, 2, G, G) the mesh's own, continued beyond its edge, area (B, 1, G, G) 0..1 how much of a cell
-    the mesh takes; confidence (B, 1, G, G) 0..1 of "the picture shows this"; canonical (B, 3, G, G) canonical
-    coordinates of what is there now; holes (B, 2, G, G) 0..1 mouth interior, eye openings of the target; gain (B, 1, G,
-    G): what the light multiplies colours by. tokens (B, `MOTION_TOKENS`, `MOTION_TOKEN_WIDTH`): face motion relative to
-    the picture, units near 1.
+    flow: (B, 2, G, G) on the canvas, where each cell comes from.
+    alpha: (B, 1, G, G) on the canvas, 0..1, the person's coverage. All that follows is on the focus box.
+    focus_flow: (B, 2, G, G), as flow.
+    focus_alpha: (B, 1, G, G), as alpha.
+    outer_flow: (B, 2, G, G), the part of focus_flow that moves what lies behind and around the face's mesh.
+    face_flow: (B, 2, G, G), the part that moves the face's mesh, continued beyond the mesh's edge.
+    face_coverage: (B, 1, G, G), 0..1, how much of each cell the face's mesh covers.
+    confidence: (B, 1, G, G), 0..1, how well the picture shows what is there now.
+    canonical: (B, 3, G, G), canonical coordinates of what is there now.
+    openings: (B, 2, G, G), 0..1, coverage by the mouth's interior and by the eyes' openings.
+    shading_gain: (B, 1, G, G), factor of the colours by the light.
+    tokens: (B, `MOTION_TOKENS`, `MOTION_TOKEN_WIDTH`), the face's motion relative to the picture, values near 1.
     """
 
     flow: Tensor
     alpha: Tensor
     focus_flow: Tensor
     focus_alpha: Tensor
-    behind: Tensor
-    front: Tensor
-    area: Tensor
+    outer_flow: Tensor
+    face_flow: Tensor
+    face_coverage: Tensor
     confidence: Tensor
     canonical: Tensor
-    holes: Tensor
-    gain: Tensor
+    openings: Tensor
+    shading_gain: Tensor
     tokens: Tensor
 
     def pick(self, index: int) -> Guidance:
@@ -70,195 +83,208 @@ class Guidance:
         return Guidance(*(getattr(self, f.name)[index : index + 1] for f in fields(self)))
 
 
-def guide(rig: Rig, pose: Pose) -> Guidance:
+def make_guidance(rig: Rig, pose: Pose) -> Guidance:
     """The guidance of B rigs in B poses. Pure, batched, the same on every device."""
     canvas = torch.zeros_like(rig.focus)
     canvas[:, 2] = 1
-    drawn = draw(rig, pose, rig.focus, 1)
-    wide = drawn if rig.whole else draw(rig, pose, canvas, 0)
-    area = face_area(rig, pose, rig.focus)
-    source = box_grid(rig.focus, GUIDE_SIDE) + drawn.flow.permute(0, 2, 3, 1)
+    on_focus = draw_box(rig, pose, rig.focus, 1)
+    on_canvas = on_focus if rig.full_canvas else draw_box(rig, pose, canvas, 0)
+    coverage = face_coverage(rig, pose, rig.focus)
+    source = box_grid(rig.focus, GUIDE_SIDE) + on_focus.flow.permute(0, 2, 3, 1)
     in_box = (source - rig.focus[:, None, None, :2]) / rig.focus[:, None, None, 2:]
     canonical = F.grid_sample(rig.canonical, in_box, "bilinear", "border", False)
     return Guidance(
-        flow=wide.flow,
-        alpha=wide.alpha,
-        focus_flow=drawn.flow,
-        focus_alpha=drawn.alpha,
-        behind=drawn.behind,
-        front=pull_push(drawn.flow, (area > 0.5).to(area.dtype)),
-        area=area,
-        confidence=drawn.confidence,
+        flow=on_canvas.flow,
+        alpha=on_canvas.alpha,
+        focus_flow=on_focus.flow,
+        focus_alpha=on_focus.alpha,
+        outer_flow=on_focus.outer_flow,
+        face_flow=pull_push(on_focus.flow, (coverage > 0.5).to(coverage.dtype)),
+        face_coverage=coverage,
+        confidence=on_focus.confidence,
         canonical=canonical,
-        holes=drawn.holes,
-        gain=gains(pose.shade, canonical),
-        tokens=tokens(rig, pose),
+        openings=on_focus.openings,
+        shading_gain=shading_gain(pose.shade, canonical),
+        tokens=motion_tokens(rig, pose),
     )
 
 
-class Drawn(NamedTuple):
-    """What is drawn of a box; see Guidance."""
+class BoxMaps(NamedTuple):
+    """The maps of one box, canvas or focus box; see `Guidance`."""
 
     flow: Tensor
     alpha: Tensor
-    behind: Tensor
+    outer_flow: Tensor
     confidence: Tensor
-    holes: Tensor
+    openings: Tensor
 
 
-def draw(rig: Rig, pose: Pose, box: Tensor, which: int) -> Drawn:
-    """Everything on the boxes (B, 3), with the grid mesh number `which`."""
+def draw_box(rig: Rig, pose: Pose, box: Tensor, mesh: int) -> BoxMaps:
+    """The maps of boxes (B, 3), drawn with the grid mesh number `mesh`: 0 the canvas's, 1 the focus box's."""
     # The grid mesh: head and body.
-    source = torch.cat([rig.lattice[:, which], rig.depth[:, which].unsqueeze(-1)], -1)
-    rim = topology(box.device).oval
-    bones = torch.cat([rig.skin[:, which], rig.face_skin[:, rim]], 1)
-    carried = carry(rig, pose, torch.cat([source, rig.face[:, rim]], 1), bones)
-    moved, residual = carried[:, : -len(rim)], pose.face[:, rim] - carried[:, -len(rim) :]
-    step = hold(rig.pins[:, which], (moved + rig.pull[:, which] @ residual - source)[..., :2])
-    moved = torch.cat([source[..., :2] + step, moved[..., 2:]], -1)
-    window = math.ceil(GUIDE_SIDE * REACH / (LATTICE - 1) * GROWTH) + 1
-    sheet = rig.sheets[which]
-    bucket = Bucket(lattice_triangles(box.device)[sheet], window, rig.shown[:, which, sheet])
-    values = draw_mesh(to_box(moved, box), [bucket], F.pad(-step, (0, 1), value=1.0), GUIDE_SIDE)
+    source = torch.cat([rig.lattice[:, mesh], rig.depth[:, mesh].unsqueeze(-1)], -1)
+    border = topology(box.device).oval
+    skin = torch.cat([rig.skin[:, mesh], rig.face_skin[:, border]], 1)
+    skinned = skin_points(rig, pose, torch.cat([source, rig.face[:, border]], 1), skin)
+    moved, residual = skinned[:, : -len(border)], pose.face[:, border] - skinned[:, -len(border) :]
+    displacement = (moved + rig.border_weights[:, mesh] @ residual - source)[..., :2]
+    displacement = pin_to_border(rig.edge_pins[:, mesh], displacement)
+    moved = torch.cat([source[..., :2] + displacement, moved[..., 2:]], -1)
+    window = math.ceil(GUIDE_SIDE * LATTICE_REACH / (LATTICE_SIDE - 1) * TRIANGLE_GROWTH) + 1
+    visible = rig.visible_triangles[mesh]
+    bucket = Bucket(lattice_triangles(box.device)[visible], window, rig.triangle_visible[:, mesh, visible])
+    drawn = draw_mesh(to_box(moved, box), [bucket], F.pad(-displacement, (0, 1), value=1.0), GUIDE_SIDE)
     grid = box_grid(box, GUIDE_SIDE).permute(0, 3, 1, 2)
-    hit = values[:, 2:]
-    flow = behind = pull_push(values[:, :2], (hit > 0.5).to(hit.dtype))
+    covered = drawn[:, 2:]
+    flow = outer_flow = pull_push(drawn[:, :2], (covered > 0.5).to(covered.dtype))
 
-    # The face mesh over it, and the eyeballs behind the lids over that.
-    face_flow, inside = draw_face(rig, pose, box)
-    flow = torch.lerp(flow, face_flow, inside)
+    # The face's mesh over it, and the eyeballs behind the lids over that.
+    face_flow, face_share = draw_face(rig, pose, box)
+    flow = torch.lerp(flow, face_flow, face_share)
     ring = to_box(gather_rows(pose.face, INNER_LIPS + EYES[0][0] + EYES[1][0]), box)[..., :2]
     mouth = opening(ring[:, : len(INNER_LIPS)], GUIDE_SIDE)
     eyes = opening(ring[:, len(INNER_LIPS) :].unflatten(1, (2, -1)).flatten(0, 1), GUIDE_SIDE)
     eyes = eyes.view(-1, 2, GUIDE_SIDE, GUIDE_SIDE)  # right, left
-    balls, seen = eyeballs(rig, pose, grid)
-    # The soft border of the picture's own opening counts as seen: at rest there is nothing to fall back from.
-    share = eyes * (SOFT_BORDER_GAIN * seen / eyes.clamp_min(1e-3)).clamp(0, 1)
-    flow = flow + (share.unsqueeze(2) * (balls - flow[:, None])).sum(1)  # the eyes do not overlap
-    where = (grid + flow).permute(0, 2, 3, 1)
-    alpha = F.grid_sample(rig.matte, where, "bilinear", "border", False) * closed(hit > 0.5)
-    alpha = torch.maximum(alpha, inside)
-    confidence = (
-        hit.clamp(0, 1) * (1 - mouth * (1 - mouth_shown(rig, pose))) * smoothstep(0.15, 0.5, density(flow, box))
-    )
-    return Drawn(flow, alpha, behind, confidence, torch.cat([mouth, eyes.amax(1, keepdim=True)], 1))
+    ball_flow, ball_shown = eyeballs(rig, pose, grid)
+    # The soft border of the picture's own opening counts as shown: at rest there is nothing else to draw there.
+    ball_share = eyes * (SOFT_BORDER_GAIN * ball_shown / eyes.clamp_min(1e-3)).clamp(0, 1)
+    flow = flow + (ball_share.unsqueeze(2) * (ball_flow - flow[:, None])).sum(1)  # the eyes do not overlap
+    sampled = (grid + flow).permute(0, 2, 3, 1)
+    alpha = F.grid_sample(rig.matte, sampled, "bilinear", "border", False) * close_gaps(covered > 0.5)
+    alpha = torch.maximum(alpha, face_share)
+    mouth_known = 1 - mouth * (1 - mouth_shown(rig, pose))
+    confidence = covered.clamp(0, 1) * mouth_known * smoothstep(0.15, 0.5, area_ratio(flow, box))
+    return BoxMaps(flow, alpha, outer_flow, confidence, torch.cat([mouth, eyes.amax(1, keepdim=True)], 1))
 
 
-def density(flow: Tensor, box: Tensor) -> Tensor:
-    """(B, 1, G, G) area of the picture that one unit of area shows now: 1 unmoved, near 0 stretched, negative turned
-    over.
+def area_ratio(flow: Tensor, box: Tensor) -> Tensor:
+    """Area in the picture over area in the frame, (B, 1, G, G), by a backward flow (B, 2, G, G) on boxes (B, 3).
+
+    The determinant of the flow's Jacobian: 1 unmoved, near 0 where the picture is stretched, negative where it folds.
     """
     cell = 2 * box[:, 2, None, None] / GUIDE_SIDE
-    wide = F.pad(flow, (1, 1, 1, 1), "replicate")
-    across = (wide[:, :, 1:-1, 2:] - wide[:, :, 1:-1, :-2]) / (2 * cell[:, None])
-    down = (wide[:, :, 2:, 1:-1] - wide[:, :, :-2, 1:-1]) / (2 * cell[:, None])
-    return ((1 + across[:, 0]) * (1 + down[:, 1]) - across[:, 1] * down[:, 0]).unsqueeze(1)
+    padded = F.pad(flow, (1, 1, 1, 1), "replicate")
+    by_x = (padded[:, :, 1:-1, 2:] - padded[:, :, 1:-1, :-2]) / (2 * cell[:, None])
+    by_y = (padded[:, :, 2:, 1:-1] - padded[:, :, :-2, 1:-1]) / (2 * cell[:, None])
+    return ((1 + by_x[:, 0]) * (1 + by_y[:, 1]) - by_x[:, 1] * by_y[:, 0]).unsqueeze(1)
 
 
-def closed(mask: Tensor) -> Tensor:
-    """A (B, 1, G, G) mask with its small gaps closed, as floats."""
-    return -spread(-spread(mask.float()))
+def close_gaps(mask: Tensor) -> Tensor:
+    """A mask (B, 1, G, G) with gaps of up to four cells closed, as floats 0 or 1."""
+    return -dilate_5x5(-dilate_5x5(mask.float()))
 
 
-def spread(mask: Tensor) -> Tensor:
-    """Maximum over squares of five cells, beyond the border as at it; separable: far cheaper."""
+def dilate_5x5(mask: Tensor) -> Tensor:
+    """Maximum of (B, 1, G, G) over squares of 5 × 5 cells with the border repeated; separable, which is far cheaper."""
     mask = F.pad(mask, (2, 2, 2, 2), "replicate")
     return F.max_pool2d(F.max_pool2d(mask, (5, 1), 1), (1, 5), 1)
 
 
 def draw_face(rig: Rig, pose: Pose, box: Tensor) -> tuple[Tensor, Tensor]:
-    """The face mesh on the boxes: flow (B, 2, G, G), and how far inside its border a cell lies (B, 1, G, G), 0..1."""
-    values = torch.cat([(rig.face - pose.face)[:, :MESH, :2], inner(rig, pose)], -1)
-    out = draw_mesh(to_box(pose.face[:, :MESH], box), face_buckets(rig.grain, rig.face.device), values, GUIDE_SIDE)
-    return out[:, :2], out[:, 2:].clamp(0, 1)
+    """The face's mesh on boxes (B, 3): its flow (B, 2, G, G), and its weight in each cell's motion (B, 1, G, G)."""
+    values = torch.cat([(rig.face - pose.face)[:, :MESH, :2], face_blend(rig, pose)], -1)
+    buckets = face_buckets(rig.cells_per_unit, rig.face.device)
+    drawn = draw_mesh(to_box(pose.face[:, :MESH], box), buckets, values, GUIDE_SIDE)
+    return drawn[:, :2], drawn[:, 2:].clamp(0, 1)
 
 
-def inner(rig: Rig, pose: Pose) -> Tensor:
-    """How far inside the face's border its vertices lie (B, `MESH`, 1): 0 on it, from 1 on the mesh alone moves them.
+def face_blend(rig: Rig, pose: Pose) -> Tensor:
+    """Blend weights (B, `MESH`, 1) of the face's mesh against the grid mesh: 0 on the border, from 1 on the face alone.
 
-    That is half a ring away, but `RINGS` where the head turns skin towards us. The picture shows that at a slant, in
-    few pixels, an outline or a strand of hair among them; the mesh would stretch these into marks, which the grid
-    carries along smoothly.
+    The blend is half a ring wide, but `BLEND_RINGS` where the head turns skin towards the camera. The picture shows
+    such skin at a slant, in few pixels, with an outline or a strand of hair among them; the face's mesh would stretch
+    these into marks, the grid mesh moves them smoothly.
     """
     face = topology(rig.face.device)
-    now, then = (-(face.normals @ head.rotation.mT)[..., 2:] for head in (pose.head, rig.head))  # 1: faces us
-    half, wide = (2 * face.rings).clamp_max(2)[:, None], (face.rings / RINGS).clamp_max(1)[:, None]
-    return half + (wide - half) * smoothstep(*TOWARDS, now - then)
+    now, rest = (-(face.normals @ head.rotation.mT)[..., 2:] for head in (pose.head, rig.head))  # 1: towards the camera
+    narrow, wide = (2 * face.rings).clamp_max(2)[:, None], (face.rings / BLEND_RINGS).clamp_max(1)[:, None]
+    return narrow + (wide - narrow) * smoothstep(*TURNED_TO_CAMERA, now - rest)
 
 
-def face_area(rig: Rig, pose: Pose, box: Tensor) -> Tensor:
-    """How much of each cell of the boxes the face mesh takes (B, 1, G, G), 0..1."""
-    buckets, everywhere = face_buckets(rig.grain * FINER, rig.face.device), torch.ones_like(pose.face[:, :MESH, :1])
-    taken = draw_mesh(to_box(pose.face[:, :MESH], box), buckets, everywhere, GUIDE_SIDE * FINER)
-    return F.avg_pool2d((taken > 0).to(taken.dtype), FINER)
+def face_coverage(rig: Rig, pose: Pose, box: Tensor) -> Tensor:
+    """How much of each cell of boxes (B, 3) the face's mesh covers: (B, 1, G, G), 0..1."""
+    buckets = face_buckets(rig.cells_per_unit * COVERAGE_SUPERSAMPLING, rig.face.device)
+    ones = torch.ones_like(pose.face[:, :MESH, :1])
+    drawn = draw_mesh(to_box(pose.face[:, :MESH], box), buckets, ones, GUIDE_SIDE * COVERAGE_SUPERSAMPLING)
+    return F.avg_pool2d((drawn > 0).to(drawn.dtype), COVERAGE_SUPERSAMPLING)
 
 
 def mouth_shown(rig: Rig, pose: Pose) -> Tensor:
-    """(B, 1, 1, 1) 0..1 how much of the mouth's inside, as open as it is now, the picture shows. The mesh
-    stretches it: teeth stay at their lips, while rows of their own slip out from behind with every error in the pose.
+    """How much of the mouth's interior, as open as it is now, the picture shows: (B, 1, 1, 1), 0..1.
+
+    What is shown is stretched by the face's mesh, and not moved by itself: teeth then stay at their lips, while teeth
+    with a motion of their own would slip out from behind them with every error in the pose.
     """
-    gaps = [(f[:, 14] - f[:, 13]).norm(dim=-1) for f in (rig.head.inverse(rig.face), pose.local)]
+    gaps = [
+        (local[:, LOWER_LIP_INNER] - local[:, UPPER_LIP_INNER]).norm(dim=-1)
+        for local in (rig.head.inverse(rig.face), pose.local)
+    ]
     return smoothstep(0.1, 0.6, gaps[0] / gaps[1].clamp_min(1e-4))[:, None, None, None]
 
 
 def eyeballs(rig: Rig, pose: Pose, grid: Tensor) -> tuple[Tensor, Tensor]:
-    """Right and left eyeball, which turn with the gaze behind their lids: flow (B, 2, 2, G, G), and whether the
-    picture's own opening shows that place of them (B, 2, G, G), 0..1. grid (B, 2, G, G): the cells' places.
+    """Right and left eyeball, which turn with the gaze behind their lids.
+
+    grid (B, 2, G, G): canvas coordinates of the cells. Returns the flow of each (B, 2, 2, G, G), and whether the
+    picture's own opening shows what that flow samples (B, 2, G, G), 0..1.
     """
     irises = tuple(iris for _, iris in EYES)
-    turn, unturn = rig.head.rotation[:, :2, :2], inverse_2x2(pose.head.rotation[:, :2, :2])
-    unturn = turn @ unturn * (rig.head.scale / pose.head.scale)[:, None, None]
+    to_rest = rig.head.rotation[:, :2, :2] @ inverse_2x2(pose.head.rotation[:, :2, :2])
+    to_rest = to_rest * (rig.head.scale / pose.head.scale)[:, None, None]
     grid, (centre, half) = grid[:, None], rig.focus[:, None, None, None].split([2, 1], -1)
-    here, there = (gather_rows(face, irises)[..., :2, None, None] for face in (pose.face, rig.face))
-    flow = torch.einsum("bij,bejhw->beihw", unturn, grid - here) + there - grid
-    place = ((grid + flow).movedim(2, -1) - centre) / half
-    holes = rig.holes[:, 1:].flatten(0, 1).unsqueeze(1)  # an eye is a batch of its own
-    seen = F.grid_sample(holes, place.flatten(0, 1), "bilinear", "zeros", False)
-    return flow, seen.view(-1, 2, GUIDE_SIDE, GUIDE_SIDE)
+    now, rest = (gather_rows(face, irises)[..., :2, None, None] for face in (pose.face, rig.face))
+    flow = torch.einsum("bij,bejhw->beihw", to_rest, grid - now) + rest - grid
+    in_box = ((grid + flow).movedim(2, -1) - centre) / half
+    openings = rig.openings[:, 1:].flatten(0, 1).unsqueeze(1)  # (2B, 1, G, G): each eye is a batch element
+    shown = F.grid_sample(openings, in_box.flatten(0, 1), "bilinear", "zeros", False)
+    return flow, shown.view(-1, 2, GUIDE_SIDE, GUIDE_SIDE)
 
 
 def inverse_2x2(matrix: Tensor) -> Tensor:
-    """Of (B, 2, 2) matrices, written out: a CUDA graph need not know a solver."""
+    """Inverses of (B, 2, 2) matrices, written out, since a CUDA graph cannot record a call of a solver."""
     (a, b), (c, d) = (row.unbind(-1) for row in matrix.unbind(-2))
     return torch.stack([d, -b, -c, a], -1).view(-1, 2, 2) / (a * d - b * c)[:, None, None]
 
 
-def carry(rig: Rig, pose: Pose, points: Tensor, skin: Tensor) -> Tensor:
-    """Canvas points (B, N, 3) after skinning with (B, N, J) weights: the head rigid in space, the body in the
-    picture's plane.
+def skin_points(rig: Rig, pose: Pose, points: Tensor, skin: Tensor) -> Tensor:
+    """Canvas points (B, N, 3) after linear blend skinning with weights (B, N, J).
+
+    The head moves rigidly in space, the other bones in the picture's plane.
     """
     head = pose.head.apply(rig.head.inverse(points))
-    moved = torch.cat([head[:, None], carry_body(rig.body, pose.body, points)], 1)  # (B, J, N, 3)
+    moved = torch.cat([head[:, None], move_with_bones(rig.body, pose.body, points)], 1)  # (B, J, N, 3)
     return (skin.mT.unsqueeze(-1) * moved).sum(1)
 
 
-def tokens(rig: Rig, pose: Pose) -> Tensor:
-    """(B, `MOTION_TOKENS`, `MOTION_TOKEN_WIDTH`) motion relative to the picture's own face, units near 1."""
+def motion_tokens(rig: Rig, pose: Pose) -> Tensor:
+    """The motion relative to the picture's own face: (B, `MOTION_TOKENS`, `MOTION_TOKEN_WIDTH`), values near 1.
+
+    The tokens are mouth, eyes, brows with cheeks and jaw, and head; unused channels are 0.
+    """
     rest = rig.head.inverse(rig.face)
     change = (pose.local - rest) * 5
 
     def gaze(eye: tuple[int, ...], iris: int) -> Tensor:
-        now, then = (local[:, iris] - gather_rows(local, eye).mean(1) for local in (pose.local, rest))
-        return (now - then)[:, :2] * 10
+        now, at_rest = (local[:, iris] - gather_rows(local, eye).mean(1) for local in (pose.local, rest))
+        return (now - at_rest)[:, :2] * 10
 
-    def group(indices: tuple[int, ...], *extra: Tensor) -> Tensor:
-        parts = torch.cat([gather_rows(change, indices)[..., :2].flatten(1), *extra], 1)[:, :MOTION_TOKEN_WIDTH]
-        return F.pad(parts, (0, MOTION_TOKEN_WIDTH - parts.shape[1]))
+    def token(landmarks: tuple[int, ...], *extra: Tensor) -> Tensor:
+        values = torch.cat([gather_rows(change, landmarks)[..., :2].flatten(1), *extra], 1)[:, :MOTION_TOKEN_WIDTH]
+        return F.pad(values, (0, MOTION_TOKEN_WIDTH - values.shape[1]))
 
-    opening = (gather_rows(pose.local, (14, 145, 374)) - gather_rows(pose.local, (13, 159, 386)))[
-        ..., 1
-    ] * 5  # mouth, eyes
-    move = (pose.head.shift - rig.head.shift) / rig.head.scale[:, None]
+    lower = gather_rows(pose.local, (LOWER_LIP_INNER, RIGHT_LOWER_LID, LEFT_LOWER_LID))
+    upper = gather_rows(pose.local, (UPPER_LIP_INNER, RIGHT_UPPER_LID, LEFT_UPPER_LID))
+    gaps = (lower - upper)[..., 1] * 5  # (B, 3) of mouth, right eye, left eye
+    gazes = gaze(RIGHT_LID, RIGHT_IRIS), gaze(LEFT_LID, LEFT_IRIS)
+    shift = (pose.head.shift - rig.head.shift) / rig.head.scale[:, None]
     zoom = (pose.head.scale / rig.head.scale).clamp_min(1e-3).log()[:, None]
     turn = pose.rotation[:, :, :2].flatten(1) - torch.eye(3, device=pose.rotation.device)[:, :2].flatten()
     return torch.stack(
         [
-            group(OUTER_LIPS[::2] + INNER_LIPS[::2], opening[:, :1]),
-            group(
-                RIGHT_LID[::2] + LEFT_LID[::2], opening[:, 1:], gaze(RIGHT_LID, RIGHT_IRIS), gaze(LEFT_LID, LEFT_IRIS)
-            ),
-            group(RIGHT_BROW + LEFT_BROW + CHEEKS),
-            group((), turn * 3, move, zoom, pose.head.rotation[:, :, :2].flatten(1)),
+            token(OUTER_LIPS[::2] + INNER_LIPS[::2], gaps[:, :1]),
+            token(RIGHT_LID[::2] + LEFT_LID[::2], gaps[:, 1:], *gazes),
+            token(RIGHT_BROW + LEFT_BROW + CHEEKS_AND_JAW),
+            token((), turn * 3, shift, zoom, pose.head.rotation[:, :, :2].flatten(1)),
         ],
         1,
     )

@@ -1,9 +1,9 @@
-"""Light and shadow on a face: what changed on the driver's skin since his neutral, laid over the picture.
+"""Light and shadow on a face: how the driver's skin changed since the neutral, applied to the picture.
 
-The brightness of skin over that of the same skin in another expression belongs to nobody: it is folds, hollows and the
-light (Liu, Shan, Zhang: Expressive Expression Mapping with Ratio Images, SIGGRAPH 2001). Maps are coarse, so that no
-feature of the driver's face goes along, and lie on a square of the canonical face. They are grey: a pencil drawing
-does not blush.
+The brightness of skin over that of the same skin in another expression depends on folds, hollows and light, and not on
+the person (Liu, Shan, Zhang: Expressive Expression Mapping with Ratio Images, SIGGRAPH 2001). Maps are coarse, so that
+no feature of the driver's face is transferred, and lie on a square of the canonical face. They are grey, since a
+drawing without colours must stay without.
 """
 
 from __future__ import annotations
@@ -21,53 +21,59 @@ from models.geometry.grid import smoothstep
 from models.geometry.topology import MESH, SKIN, topology
 from models.motion import SHADE_SIDE
 
-FINE = 2 * SHADE_SIDE  # cells in which skin is looked at
-CENTRE, HALF = (0.0, 0.3), 1.1  # of the square, canonical units
-SEEN = 0.05  # least weight of which a mean can be told
-FOREIGN = 0.7  # log of brightness: what changes by as much is no light but a hand
-MOST = 0.2  # log of brightness: no light changes a character by more
-LIT = (0.02, 0.05)  # deviation of skin in log of brightness: pictures that know no light, and those that do
+SKIN_SIDE = 2 * SHADE_SIDE  # cells along a side of the square where skin is measured
+SQUARE_CENTRE, SQUARE_HALF = (0.0, 0.3), 1.1  # canonical units: the square of `Driver.shade`
+MIN_SKIN_WEIGHT = 0.05  # below this weight a mean of logs is taken to be 0
+OCCLUDER_LOG = 0.7  # change of log brightness: so large a change is a hand or hair, and not light
+MAX_SHADE_LOG = 0.2  # limit to how much light changes a character, in log brightness
+SHADING_DEVIATION = (0.02, 0.05)  # median deviation of skin's log brightness: flat drawings, and shaded pictures
 
 
 @cache
-@torch.inference_mode(False)  # made in a frame, it must also serve a training step
-def square(device: torch.device | str) -> tuple[Tensor, Tensor, Tensor]:
-    """The canonical square in cells of `FINE`: numbers (m², 3) of the landmarks about each cell, how near they are,
-    (m², 3), and where there is skin, (m, m) 0 or 1.
+@torch.inference_mode(False)  # cached in an inference frame, the tensors must also be usable in training
+def skin_square(device: torch.device | str) -> tuple[Tensor, Tensor, Tensor]:
+    """The canonical square in m = `SKIN_SIDE` cells a side, as interpolation of landmarks.
+
+    Returns three landmarks about each cell (m², 3) long, their barycentric weights (m², 3), and where there is skin
+    (m, m), 0 or 1.
     """
     face = topology(device)
-    at = face.canonical[:MESH].clone()
-    at[:, :2] = (at[:, :2] - const_floats(CENTRE, at.device)) / HALF
-    corners, shares = rasterise(at[None], [Bucket(face.triangles[face.region == SKIN], FINE // 2)], FINE)
-    return corners[0], shares[0], (shares[0].sum(-1) > 0.5).float().view(FINE, FINE)
+    points = face.canonical[:MESH].clone()
+    points[:, :2] = (points[:, :2] - const_floats(SQUARE_CENTRE, points.device)) / SQUARE_HALF
+    corners, weights = rasterise(points[None], [Bucket(face.triangles[face.region == SKIN], SKIN_SIDE // 2)], SKIN_SIDE)
+    return corners[0], weights[0], (weights[0].sum(-1) > 0.5).float().view(SKIN_SIDE, SKIN_SIDE)
 
 
-def lit(image: Tensor, face: Tensor) -> Tensor:
+def has_shading(image: Tensor, face: Tensor) -> Tensor:
     """(B,) 0..1 whether light shows on the skin of pictures (B, 3, S, S) 0..1 with landmarks (B, 478, 3), canvas units.
-    Skin that is all of one colour is drawn, and stays as it is.
+
+    0 for a drawing whose skin is all of one colour; no light is then applied to it.
     """
-    corners, shares, skin = square(image.device)
-    places = (face[:, corners, :2] * shares[..., None]).sum(2).unflatten(1, (FINE, FINE))
-    log = (F.grid_sample(image, places, "bilinear", "border", False).mean(1, keepdim=True) + SPECULAR_REFLECTANCE).log()
+    corners, weights, skin = skin_square(image.device)
+    points = (face[:, corners, :2] * weights[..., None]).sum(2).unflatten(1, (SKIN_SIDE, SKIN_SIDE))
+    log = (F.grid_sample(image, points, "bilinear", "border", False).mean(1, keepdim=True) + SPECULAR_REFLECTANCE).log()
     means = F.avg_pool2d(log * skin, 7, 1, 3) / F.avg_pool2d(skin[None, None], 7, 1, 3).clamp_min(1e-3)
     means = means.flatten(1)[:, skin.flatten() > 0]
-    return smoothstep(*LIT, (means - means.median(1, keepdim=True).values).abs().median(1).values)
+    return smoothstep(*SHADING_DEVIATION, (means - means.median(1, keepdim=True).values).abs().median(1).values)
 
 
-def shading(now: Tensor, then: Tensor, amount: Tensor) -> Tensor:
-    """(B, 1, n, n) log of what brightness changes by, from the drivers' skin now and in their neutrals (B, n, n, 2),
-    see `Driver.shade`. amount (B,): how much of it is taken over.
+def shading(now: Tensor, neutral: Tensor, strength: Tensor) -> Tensor:
+    """Change of log brightness (B, 1, n, n) by the light on the drivers' skin.
+
+    now, neutral (B, n, n, 2): `Driver.shade`, logs premultiplied by weights, and the weights. strength (B,): 1 = as on
+    the driver, 0 = none.
     """
-    (new, here), (old, there) = (each[:, None].unbind(-1) for each in (now, then))
-    change = new / here.clamp_min(SEEN) - old / there.clamp_min(SEEN)
-    likely = torch.exp(-((change / FOREIGN) ** 4))
-    change = MOST * torch.tanh(change / MOST)
-    return change * torch.minimum(here, there) * likely * amount[:, None, None, None]
+    (now_log, now_weight), (old_log, old_weight) = (shade[:, None].unbind(-1) for shade in (now, neutral))
+    change = now_log / now_weight.clamp_min(MIN_SKIN_WEIGHT) - old_log / old_weight.clamp_min(MIN_SKIN_WEIGHT)
+    is_light = torch.exp(-((change / OCCLUDER_LOG) ** 4))
+    change = MAX_SHADE_LOG * torch.tanh(change / MAX_SHADE_LOG)
+    return change * torch.minimum(now_weight, old_weight) * is_light * strength[:, None, None, None]
 
 
-def gains(shade: Tensor, canonical: Tensor) -> Tensor:
-    """(B, 1, G, G) what colours are multiplied by where canonical coordinates (B, 3, G, G) lie; 1 beyond the face.
-    shade (B, 1, n, n): as `shading` makes it.
+def shading_gain(shade: Tensor, canonical: Tensor) -> Tensor:
+    """Factors of colours (B, 1, G, G) at canonical coordinates (B, 3, G, G); 1 beyond the square.
+
+    shade (B, 1, n, n): from `shading`.
     """
-    at = (canonical[:, :2].permute(0, 2, 3, 1) - const_floats(CENTRE, shade.device)) / HALF
-    return F.grid_sample(shade, at, "bilinear", "zeros", False).exp()
+    points = (canonical[:, :2].permute(0, 2, 3, 1) - const_floats(SQUARE_CENTRE, shade.device)) / SQUARE_HALF
+    return F.grid_sample(shade, points, "bilinear", "zeros", False).exp()

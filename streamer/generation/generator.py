@@ -14,7 +14,7 @@ from models.closeups.patches import Patch, make_patches
 from models.config import ModelConfig
 from models.dit import CausalDiT, Edit, FrameInput
 from models.geometry.grid import smoothstep
-from models.geometry.guidance import Guidance, guide
+from models.geometry.guidance import Guidance, make_guidance
 from models.geometry.retarget import Pose, rest_pose
 from models.geometry.rig import Rig
 from models.sampler import NOISE, Focus, frame_input, guidance_maps, reference_input
@@ -106,7 +106,7 @@ class NetworkGenerator(Generic[Memory]):
 
     def refer(self, rig: Rig) -> Reference:
         focus = Focus.of(rig, self.config.side)
-        rest = guide(rig, rest_pose(rig))
+        rest = make_guidance(rig, rest_pose(rig))
         frame = reference_input(focus, guidance_maps(rig, rest), rest.canonical, rest.tokens)
         # One picture fills all reference slots, as in training (training/train.py).
         keys, values = (kept.repeat(1, 1, 1, self.config.references, 1) for kept in self._remember(frame))

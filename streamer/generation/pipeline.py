@@ -14,7 +14,7 @@ import torch
 
 from kernels.pixels import to_bytes
 from models.compositor import compose
-from models.geometry.guidance import Guidance, guide
+from models.geometry.guidance import Guidance, make_guidance
 from models.geometry.retarget import Pose, Strength, rest_pose, retarget
 from models.geometry.rig import Rig
 from models.motion import Driver
@@ -176,7 +176,7 @@ class AvatarPipeline:
             self._tick = None
         if self._tick is None:
             pose = rest_pose(avatar.rig)
-            self._generator.warm_up(avatar.rig, pose, guide(avatar.rig, pose))
+            self._generator.warm_up(avatar.rig, pose, make_guidance(avatar.rig, pose))
         self.close(stream)
 
     @torch.inference_mode()
@@ -210,7 +210,7 @@ class AvatarPipeline:
         rig = self._stacked([request.stream.avatar for request in requests])
         pose = self._pose(rig, requests)
         clock.lap("retarget")
-        guidance = guide(rig, pose)
+        guidance = make_guidance(rig, pose)
         clock.lap("guide")
         drawing = self._generator.draw([request.stream.state for request in requests], rig, pose, guidance)
         clock.lap("generate")

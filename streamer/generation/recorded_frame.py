@@ -13,7 +13,7 @@ from torch import Tensor
 
 from kernels.pixels import to_bytes
 from models.compositor import compose
-from models.geometry.guidance import guide
+from models.geometry.guidance import make_guidance
 from models.geometry.retarget import Strength, retarget
 from models.geometry.rig import Rig
 from models.motion import Driver
@@ -88,7 +88,7 @@ class Tick:
         assert self._rigs is not None
         rig, behind = self._rigs.look_up(cue.lane)
         pose = retarget(rig, cue.driver, cue.neutral, cue.strength)
-        guidance = guide(rig, pose)
+        guidance = make_guidance(rig, pose)
         drawing = self._generator.step(Scene.of(cue.lane, rig, pose, guidance))
         frames = compose(rig, guidance, drawing.edit, behind if trim else None, drawing.patches)
         return to_bytes(frames[:, :3]), to_bytes(frames[:, 3:])

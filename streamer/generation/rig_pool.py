@@ -11,7 +11,7 @@ from models.config import GUIDE_SIDE
 from models.geometry.rig import BATCHED, Rig
 from streamer.generation.tensor_tree import each, tensors
 
-GRAIN = (
+MAX_CELLS_PER_UNIT = (
     GUIDE_SIDE / 2
 )  # of a head whose outer eye corners are half a canvas apart: none is larger, windows are wide enough
 
@@ -32,8 +32,8 @@ class Rigs:
         with torch.inference_mode(False):  # in any mode they may be written to later
             self._kept = [each(getattr(rig, name), room) for name in BATCHED]
             self._behind = room(rig.plate)
-            every = torch.arange(rig.shown.shape[-1], device=rig.shown.device)
-        self._sheets = every, every
+            every = torch.arange(rig.triangle_visible.shape[-1], device=rig.triangle_visible.device)
+        self._visible_triangles = every, every
         self._chosen: list[Tensor | None] = [None] * lanes
 
     def put(self, lane: int, rig: Rig) -> None:
@@ -53,7 +53,9 @@ class Rigs:
     def look_up(self, lane: Tensor) -> tuple[Rig, Tensor]:
         """The rigs of lanes (B,) long as one batch, and what stands behind them (B, 3, S, S)."""
         rows: dict[str, Any] = dict(zip(BATCHED, each(self._kept, lambda kept: _select(kept, lane)), strict=True))
-        rig = Rig(**rows, sheets=self._sheets, grain=GRAIN, whole=False)
+        rig = Rig(
+            **rows, visible_triangles=self._visible_triangles, cells_per_unit=MAX_CELLS_PER_UNIT, full_canvas=False
+        )
         return rig, _select(self._behind, lane)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.shade import SPECULAR_REFLECTANCE
-from models.geometry.shading import FINE, HALF, SEEN, square
+from models.geometry.shading import MIN_SKIN_WEIGHT, SKIN_SIDE, SQUARE_HALF, skin_square
 from models.geometry.topology import MESH, topology
 from models.motion import SHADE_SIDE
 from streamer.frames import Image
@@ -37,11 +37,11 @@ class ShadingTracker:
             return np.zeros((SHADE_SIDE, SHADE_SIDE, 2), np.float32)
         average = self._average.update(float((log * weight).sum()) / total, captured)
         premultiplied = np.stack([(log - np.float32(average)) * weight, weight], -1)
-        sigma = BLUR_SIGMA * FINE / (2 * HALF)  # cells
+        sigma = BLUR_SIGMA * SKIN_SIDE / (2 * SQUARE_HALF)  # cells
         blurred = cv2.GaussianBlur(premultiplied, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
         coarse = np.asarray(cv2.resize(blurred, (SHADE_SIDE, SHADE_SIDE), interpolation=cv2.INTER_AREA), np.float32)
         coverage = coarse[..., 1:]  # one half at the border of the skin, from where the weight is 1
-        return coarse * (np.minimum(2 * coverage, 1) / np.maximum(coverage, SEEN))
+        return coarse * (np.minimum(2 * coverage, 1) / np.maximum(coverage, MIN_SKIN_WEIGHT))
 
 
 def skin_brightness(rgb: Image, face: Array) -> tuple[Array, Array]:
@@ -52,9 +52,9 @@ def skin_brightness(rgb: Image, face: Array) -> tuple[Array, Array]:
     corners, weights, skin, area_scale = _canonical_cells()
     rgb, found = crop_around(rgb, to_pixels(face[:MESH, :2], rgb.shape))
     triangles = found.take(corners, 0)  # (3, m², 2)
-    grid = (weights * triangles).sum(0).reshape(FINE, FINE, 2)
+    grid = (weights * triangles).sum(0).reshape(SKIN_SIDE, SKIN_SIDE, 2)
     (ax, ay), (bx, by) = ((triangles[k] - triangles[0]).T for k in (1, 2))
-    area = ((ax * by - ay * bx) * area_scale).reshape(FINE, FINE)  # of each cell, pixels²
+    area = ((ax * by - ay * bx) * area_scale).reshape(SKIN_SIDE, SKIN_SIDE)  # of each cell, pixels²
     median_area = max(float(np.median(area[skin > 0])), 1e-3)
     facing = np.clip((area / median_area - FACING_AREA[0]) / (FACING_AREA[1] - FACING_AREA[0]), 0, 1)
     grey = sample_area(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), grid, math.sqrt(median_area)).astype(np.float32) / 255
@@ -68,8 +68,8 @@ def _canonical_cells() -> tuple[NDArray[np.int64], Array, Array, Array]:
     corners: (3, m²) landmarks of the triangle that covers each cell. weights: (3, m², 1) barycentric. skin: (m, m) 0 or
     1. area_scale: (m²,) area of the cell over twice that of its triangle.
     """
-    corners, weights, skin = square("cpu")
+    corners, weights, skin = skin_square("cpu")
     triangles = topology().canonical[corners, :2]
     (ax, ay), (bx, by) = ((triangles[:, k] - triangles[:, 0]).T for k in (1, 2))
-    area_scale = (2 * HALF / FINE) ** 2 / (ax * by - ay * bx).clamp_min(1e-4)
+    area_scale = (2 * SQUARE_HALF / SKIN_SIDE) ** 2 / (ax * by - ay * bx).clamp_min(1e-4)
     return corners.T.contiguous().numpy(), weights.T[..., None].contiguous().numpy(), skin.numpy(), area_scale.numpy()

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from kernels.mesh import rasterise
-from models.geometry.rig import face_buckets
+from models.geometry.grid_mesh import face_buckets
 from models.geometry.topology import INNER_LIPS, LEFT_LID, RIGHT_LID, topology
 from streamer.frames import Image
 from streamer.tracking.image_points import crop_around, sample_area, to_camera_units, to_pixels

@@ -6,7 +6,7 @@ import torch
 from kernels.backend import choose
 from kernels.warp import Maps, odds, reference, warp_composite
 from kernels.warp.reference import warp
-from models.geometry.rig import between
+from models.geometry.picture_layers import double_resolution
 from tests.kernels.triton_process import devices
 
 SIZE = 33
@@ -32,28 +32,28 @@ def kept(flow: torch.Tensor) -> Maps:
 
 def test_between_keeps_the_pixels_and_a_straight_ramp() -> None:
     ramp = torch.arange(SIZE, dtype=torch.float32).expand(1, 1, SIZE, SIZE)
-    doubled = between(ramp)
+    doubled = double_resolution(ramp)
     assert torch.equal(doubled[..., ::2, ::2], ramp)
     inside = doubled[0, 0, 10, 6:-6]
     assert torch.allclose(inside.diff(), torch.full_like(inside[1:], 0.5), atol=1e-4)
 
 
 def test_zero_flow_returns_the_pixels(layer: torch.Tensor) -> None:
-    assert torch.allclose(warp(between(layer), still()), layer, atol=1e-5)
+    assert torch.allclose(warp(double_resolution(layer), still()), layer, atol=1e-5)
 
 
 @pytest.mark.parametrize("pixels", [1, 5])
 def test_flow_is_a_backward_displacement_in_canvas_units(layer: torch.Tensor, pixels: int) -> None:
     flow = still()
     flow[:, 0] = 2 * pixels / SIZE
-    moved = warp(between(layer), flow)
+    moved = warp(double_resolution(layer), flow)
     assert torch.allclose(moved[..., : SIZE - pixels], layer[..., pixels:], atol=1e-5)
 
 
 @both
 def test_person_over_background(layer: torch.Tensor, backend: str) -> None:
     background = torch.rand(2, 3, SIZE, SIZE)
-    picture = warp_composite(between(layer), kept(still()), background, backend=backend)
+    picture = warp_composite(double_resolution(layer), kept(still()), background, backend=backend)
     expected = layer[:, :3] + (1 - layer[:, 3:]) * background
     assert torch.allclose(picture[:, :3], expected, atol=1e-5)
     assert torch.allclose(picture[:, 3:], layer[:, 3:], atol=1e-5)
@@ -63,7 +63,7 @@ def test_person_over_background(layer: torch.Tensor, backend: str) -> None:
 def test_paint_replaces_the_moved_colour_under_the_same_alpha(layer: torch.Tensor, backend: str) -> None:
     background, paint = torch.rand(2, 3, SIZE, SIZE), torch.rand(2, 3, SIZE, SIZE)
     maps = Maps(still(), torch.zeros(2, 1, SIZE, SIZE), paint)
-    picture = warp_composite(between(layer), maps, background, backend=backend)
+    picture = warp_composite(double_resolution(layer), maps, background, backend=backend)
     alpha = layer[:, 3:]
     assert torch.allclose(picture[:, :3], alpha * paint + (1 - alpha) * background, atol=1e-5)
 
@@ -74,7 +74,7 @@ def test_what_is_missing_is_dark_under_the_paint(layer: torch.Tensor, backend: s
     keep, missing = torch.full((2, 1, 1, 1), 0.75), torch.zeros(2, 1, SIZE, SIZE)
     missing[..., :9] = 1
     maps = Maps(still(), keep, paint, None, missing, dark)
-    picture = warp_composite(between(layer), maps, background, backend=backend)
+    picture = warp_composite(double_resolution(layer), maps, background, backend=backend)
     alpha = layer[:, 3:]
     shown = torch.where(missing > 0, alpha * dark[:, :, None, None], layer[:, :3])
     expected = 0.75 * shown + 0.25 * alpha * paint + (1 - alpha) * background
@@ -86,11 +86,15 @@ def test_what_is_missing_is_dark_under_the_paint(layer: torch.Tensor, backend: s
 def test_alpha_follows_the_odds(layer: torch.Tensor, backend: str) -> None:
     background = torch.rand(2, 3, SIZE, SIZE)
     logit = torch.full((2, 1, 4, 4), -1.5)
-    less = warp_composite(between(layer), kept(still())._replace(odds=odds(logit)), background, backend=backend)
+    less = warp_composite(
+        double_resolution(layer), kept(still())._replace(odds=odds(logit)), background, backend=backend
+    )
     firm = layer[:, 3:].clamp(1e-3, 1 - 1e-3)
     assert torch.allclose(less[:, 3:], torch.sigmoid(torch.logit(firm) - 1.5), atol=2e-3)
-    same = warp_composite(between(layer), kept(still())._replace(odds=odds(0 * logit)), background, backend=backend)
-    assert torch.allclose(same, warp_composite(between(layer), kept(still()), background), atol=1e-5)
+    same = warp_composite(
+        double_resolution(layer), kept(still())._replace(odds=odds(0 * logit)), background, backend=backend
+    )
+    assert torch.allclose(same, warp_composite(double_resolution(layer), kept(still()), background), atol=1e-5)
 
 
 @both
@@ -99,8 +103,8 @@ def test_trim_drops_what_is_all_but_clear(backend: str) -> None:
     ghost[:, 3] = 0
     black = torch.zeros(1, 3, SIZE, SIZE)
     maps = kept(still()[:1])
-    assert warp_composite(between(ghost), maps, black, backend=backend)[:, :3].min() > 0.19
-    assert warp_composite(between(ghost), maps, black, trim=True, backend=backend)[:, :3].max() == 0
+    assert warp_composite(double_resolution(ghost), maps, black, backend=backend)[:, :3].min() > 0.19
+    assert warp_composite(double_resolution(ghost), maps, black, trim=True, backend=backend)[:, :3].max() == 0
 
 
 def ramp_before_black() -> tuple[torch.Tensor, torch.Tensor]:
@@ -116,7 +120,7 @@ def test_what_stands_in_front_ends_as_sharply_as_the_pixels(backend: str) -> Non
     front, area = torch.zeros(1, 2, 4, 4), torch.zeros(1, 1, 4, 4)
     front[:, 0], area[..., :2] = 8 / SIZE, 1  # in the left half, from four pixels to the right
     maps = kept(still()[:1])._replace(front_flow=front, front_coverage=area)
-    picture = warp_composite(between(ramp), maps, black, backend=backend)[0, 0, SIZE // 2]
+    picture = warp_composite(double_resolution(ramp), maps, black, backend=backend)[0, 0, SIZE // 2]
     middle, step = SIZE // 2, 0.5 / (SIZE - 1)
     expected = ramp[0, 0, 0] + 4 * step * (torch.arange(SIZE) < middle)
     assert torch.allclose(picture[5 : middle - 1], expected[5 : middle - 1], atol=1e-5)
@@ -130,7 +134,7 @@ def test_a_box_speaks_inside_and_the_canvas_beyond(backend: str) -> None:
     left, right = torch.zeros(1, 2, 8, 8), torch.zeros(1, 2, 5, 5)
     left[:, 0], right[:, 0] = -4 / SIZE, 4 / SIZE
     box = torch.tensor([[0.0, 0.0, 0.5]])
-    picture = warp_composite(between(ramp), kept(right), black, left, box, backend=backend)
+    picture = warp_composite(double_resolution(ramp), kept(right), black, left, box, backend=backend)
     step = 0.5 / (SIZE - 1)
     centre, edge = SIZE // 2, 5
     assert picture[0, 0, centre, centre] == pytest.approx(float(ramp[0, 0, 0, centre]) + 2 * step, abs=1e-5)
@@ -142,8 +146,8 @@ def test_a_box_that_is_the_canvas_fades_nowhere(layer: torch.Tensor, backend: st
     background, wide = torch.rand(2, 3, SIZE, SIZE), torch.rand(2, 2, 3, 3)
     maps = Maps(still() + 0.05, torch.rand(2, 1, 6, 6), torch.rand(2, 3, 6, 6))
     box = torch.tensor([[0.0, 0.0, 1.0]] * 2)
-    boxed = warp_composite(between(layer), maps, background, wide, box, backend=backend)
-    assert torch.allclose(boxed, warp_composite(between(layer), maps, background, backend=backend), atol=1e-5)
+    boxed = warp_composite(double_resolution(layer), maps, background, wide, box, backend=backend)
+    assert torch.allclose(boxed, warp_composite(double_resolution(layer), maps, background, backend=backend), atol=1e-5)
 
 
 def case(size: int, boxed: bool, coarse: bool, device: str = "cpu") -> tuple[torch.Tensor, ...]:
@@ -156,7 +160,7 @@ def case(size: int, boxed: bool, coarse: bool, device: str = "cpu") -> tuple[tor
         return torch.randn(2, *shape, generator=random)
 
     alpha = torch.rand(2, 1, size, size, generator=random)
-    layer = between(torch.cat([noise(3, size, size).sigmoid() * alpha, alpha], 1))
+    layer = double_resolution(torch.cat([noise(3, size, size).sigmoid() * alpha, alpha], 1))
     parts = [layer, noise(2, 7, 7) * 0.1, noise(1, 12, 12).sigmoid(), noise(3, 12, 12).sigmoid()]
     parts += [odds(noise(1, 1, 1) if coarse else noise(1, 9, 9)), noise(1, 7, 7).sigmoid(), noise(3).sigmoid()]
     parts += [] if coarse else [noise(2, 5, 5) * 0.1, noise(1, 6, 6).sigmoid()]
@@ -199,7 +203,7 @@ def test_triton_draws_what_torch_draws(
 
 def test_numba_stays_inside_with_what_is_not_a_number(layer: torch.Tensor) -> None:
     background = torch.rand(2, 3, SIZE, SIZE)
-    drawn = warp_composite(between(layer), kept(still() * torch.nan), background, backend="numba")
+    drawn = warp_composite(double_resolution(layer), kept(still() * torch.nan), background, backend="numba")
     assert drawn.shape == (2, 4, SIZE, SIZE)
 
 
@@ -208,10 +212,10 @@ def test_wrong_sizes_and_backends_are_told(layer: torch.Tensor) -> None:
     with pytest.raises(ValueError, match="wants a layer of side 65, got 33"):
         warp_composite(layer, kept(still()), background)
     with pytest.raises(ValueError, match="backend must be one of"):
-        warp_composite(between(layer), kept(still()), background, backend="fast")
+        warp_composite(double_resolution(layer), kept(still()), background, backend="fast")
     with pytest.raises(ValueError, match="what is missing and how dark it is come together"):
-        warp_composite(between(layer), kept(still())._replace(dark=torch.zeros(2, 3)), background)
+        warp_composite(double_resolution(layer), kept(still())._replace(dark=torch.zeros(2, 3)), background)
     with pytest.raises(ValueError, match="what stands in front and how much of a cell it takes come together"):
-        warp_composite(between(layer), kept(still())._replace(front_flow=still()), background)
+        warp_composite(double_resolution(layer), kept(still())._replace(front_flow=still()), background)
     with pytest.raises(ValueError, match="a box and the flow beyond it come together"):
-        warp_composite(between(layer), kept(still()), background, box=torch.tensor([[0.0, 0.0, 0.5]]))
+        warp_composite(double_resolution(layer), kept(still()), background, box=torch.tensor([[0.0, 0.0, 0.5]]))

@@ -7,7 +7,7 @@ from models.closeups.patches import CloseupEdit, Patch
 from models.closeups.window import VIEWS, Window, window_fade
 from models.compositor import compose
 from models.geometry.grid import unit_grid
-from models.geometry.guidance import guide
+from models.geometry.guidance import make_guidance
 from models.geometry.retarget import rest_pose
 from models.geometry.rig import Rig
 from tests.support.faces import drawn_face
@@ -24,7 +24,7 @@ def test_compose_draws_patches_of_a_batch_at_once_as_one_by_one(monkeypatch: pyt
         Patch(Window.of(view, rig.head), CloseupEdit(0.1 * maps(2, 8), 1 - maps(1, 16), maps(3, 16), maps(1, 16)))
         for view in VIEWS
     ]
-    guidance = guide(rig, rest_pose(rig))
+    guidance = make_guidance(rig, rest_pose(rig))
     singly, without = compose(rig, guidance, patches=patches), compose(rig, guidance)
     monkeypatch.setattr(Window, "covered_pixels", lambda _, size: [(slice(None), slice(0, size), slice(0, size))])
     together = compose(rig, guidance, patches=patches)

@@ -9,17 +9,17 @@ from torch.nn.functional import max_pool2d
 
 from models.compositor import compose
 from models.config import GUIDE_SIDE, MOTION_TOKEN_WIDTH, MOTION_TOKENS
-from models.geometry.body import HOLD, PIN, drive_body, hold
-from models.geometry.guidance import guide, inner
+from models.geometry.body import PIN_BAND, PIN_REACH, drive_body, pin_to_border
+from models.geometry.guidance import face_blend, make_guidance
 from models.geometry.openings import (
     EYES,
     LIP_PAIRS,
-    lid_law,
     lid_opening,
+    lid_transfer,
     mouth_share,
     mouth_width,
     narrow_mouth,
-    within,
+    soft_limit,
 )
 from models.geometry.retarget import Strength, rest_pose, retarget
 from models.geometry.rig import Rig
@@ -67,7 +67,7 @@ def closed_eyes(share: float) -> Tensor:
 
 def test_identity_returns_the_picture(rig: Rig, small: Rig) -> None:
     for one in (rig, small):
-        picture = compose(one, guide(one, rest_pose(one)))
+        picture = compose(one, make_guidance(one, rest_pose(one)))
         assert (picture[:, :3] - one.image).abs().max() < 2e-3
         assert (picture[:, 3:] - one.matte).abs().max() < 2e-3
 
@@ -103,7 +103,7 @@ def test_a_shift_moves_pixels_by_it(rig: Rig) -> None:
     pixels = 16
     unit = 2 * pixels / rig.size
     pose = retarget(rig, driver(0.28, shift=(unit, 0.0, 0.0)), driver(0.28))
-    picture = compose(rig, guide(rig, pose))
+    picture = compose(rig, make_guidance(rig, pose))
     middle = slice(rig.size // 2 - 28, rig.size // 2 + 28)
     shifted = picture[:, :3, middle, middle.start + pixels : middle.stop + pixels]
     assert (shifted - rig.image[:, :, middle, middle]).abs().max() < 0.02
@@ -111,14 +111,14 @@ def test_a_shift_moves_pixels_by_it(rig: Rig) -> None:
 
 def test_the_background_stays(rig: Rig) -> None:
     pose = retarget(rig, driver(0.28, shift=(0.1, 0.0, 0.0)), driver(0.28))
-    picture = compose(rig, guide(rig, pose))
+    picture = compose(rig, make_guidance(rig, pose))
     corner = (slice(None), slice(0, 3), slice(0, 40), slice(0, 40))
     assert torch.allclose(picture[corner], rig.image[corner], atol=1e-3)
 
 
 def test_background_of_choice_and_alpha(rig: Rig) -> None:
     green = torch.tensor([0.0, 0.7, 0.25]).view(1, 3, 1, 1).expand_as(rig.image)
-    picture = compose(rig, guide(rig, rest_pose(rig)), None, green)
+    picture = compose(rig, make_guidance(rig, rest_pose(rig)), None, green)
     assert torch.allclose(picture[:, :3, :30, :30], green[:, :, :30, :30], atol=1e-4)
     assert picture[0, 3, 0, 0] == 0
     assert picture[0, 3, rig.size // 2, rig.size // 2] == 1
@@ -128,13 +128,13 @@ def test_lids_close_when_the_drivers_nearly_do(rig: Rig) -> None:
     pose = retarget(rig, driver(local=closed_eyes(0.18)), driver())
     for ring, _ in EYES:
         assert lid_opening(pose.local, ring) < 0.05 * lid_opening(rig.head.inverse(rig.face), ring)
-    assert guide(rig, pose).holes[:, 1].max() < 0.35
-    assert guide(rig, rest_pose(rig)).holes[:, 1].max() > 0.9
+    assert make_guidance(rig, pose).openings[:, 1].max() < 0.35
+    assert make_guidance(rig, rest_pose(rig)).openings[:, 1].max() > 0.9
 
 
 def test_lid_law_is_honest_when_open_and_monotone() -> None:
     ratio = torch.linspace(0, 1.5, 100)
-    law = lid_law(ratio, torch.ones_like(ratio))
+    law = lid_transfer(ratio, torch.ones_like(ratio))
     assert torch.equal(law[ratio > 0.7], ratio[ratio > 0.7])
     assert (law.diff() >= 0).all()
     assert law[0] == 0
@@ -145,7 +145,7 @@ def test_large_eyes_begin_to_close_by_a_smaller_share_than_the_drivers(rig: Rig)
     """Lids that follow a glance downwards go as far before any eye; lids that meet do before any, too."""
     mine, his = 0.4, 0.3  # neutral openings
     ratio = torch.linspace(0, 1.2, 50)
-    law = lid_law(ratio, torch.full_like(ratio, his / mine))
+    law = lid_transfer(ratio, torch.full_like(ratio, his / mine))
     slope = (law[ratio > 0.95][1] - law[ratio > 0.95][0]) / ratio.diff()[0]
     assert float(slope) * mine == pytest.approx(his, rel=0.05)  # the same way, of eyes' widths
     assert law[0] == 0 and law[ratio < 0.28].max() == 0
@@ -169,7 +169,7 @@ def test_large_eyes_do_not_open_much_further(rig: Rig) -> None:
     assert share(large) == pytest.approx(1.2, abs=0.02)
     assert share(small) > 1.6
     ratio = torch.tensor([-0.5, 0.0, 0.6, 1.0, 1.05, 1.5, 9.0])
-    held = within(ratio, torch.full_like(ratio, 1.5))
+    held = soft_limit(ratio, torch.full_like(ratio, 1.5))
     assert held[:4].tolist() == pytest.approx([0, 0, 0.6, 1])
     assert bool((held[3:].diff() > 0).all()) and held[4] == pytest.approx(1.05, abs=1e-3) and held[-1] < 1.5 + 1e-6
 
@@ -208,11 +208,11 @@ def test_opening_a_closed_mouth_is_unsure_and_dark(rig: Rig) -> None:
         jaw[upper], jaw[lower] = False, True
     local[:, jaw, 1] += 0.3
     pose = retarget(rig, driver(local=local), driver())
-    guidance = guide(rig, pose)
-    inside = guidance.holes[:, :1] > 0.9
+    guidance = make_guidance(rig, pose)
+    inside = guidance.openings[:, :1] > 0.9
     assert inside.sum() > 5
     assert guidance.confidence[inside].max() < 0.2
-    assert guide(rig, rest_pose(rig)).confidence[0, 0, GUIDE_SIDE // 2, GUIDE_SIDE // 2] > 0.99
+    assert make_guidance(rig, rest_pose(rig)).confidence[0, 0, GUIDE_SIDE // 2, GUIDE_SIDE // 2] > 0.99
 
 
 def test_batch_equals_singles(rig: Rig) -> None:
@@ -221,10 +221,10 @@ def test_batch_equals_singles(rig: Rig) -> None:
     rigs = [rig, other]
     pair = Rig.stack(rigs)
     pose = retarget(pair, Driver.stack(drivers), Driver.stack([driver(), driver()]), Strength(torch.tensor([1.0, 0.5])))
-    together = guide(pair, pose)
+    together = make_guidance(pair, pose)
     picture = compose(pair, together)
     for k, (one, him, head) in enumerate(zip(rigs, drivers, (1.0, 0.5), strict=True)):
-        alone = guide(one, retarget(one, him, driver(), Strength(head)))
+        alone = make_guidance(one, retarget(one, him, driver(), Strength(head)))
         assert torch.allclose(together.pick(k).tokens, alone.tokens, atol=1e-5)
         assert (together.pick(k).focus_flow - alone.focus_flow).abs().mean() < 1e-5
         assert (picture[k] - compose(one, alone)[0]).abs().mean() < 1e-4
@@ -240,24 +240,24 @@ def test_a_rig_is_repeated_in_a_row(rig: Rig, small: Rig) -> None:
 
 def test_stack_of_tight_and_wide(rig: Rig, small: Rig) -> None:
     pair = Rig.stack([rig, small])
-    assert not pair.whole
-    picture = compose(pair, guide(pair, rest_pose(pair)))
+    assert not pair.full_canvas
+    picture = compose(pair, make_guidance(pair, rest_pose(pair)))
     assert (picture[:, :3] - pair.image).abs().max() < 2e-3
 
 
 def test_shapes_and_ranges(small: Rig) -> None:
-    guidance = guide(small, retarget(small, driver(rotation=turn(0.3)), driver()))
+    guidance = make_guidance(small, retarget(small, driver(rotation=turn(0.3)), driver()))
     assert guidance.flow.shape == guidance.focus_flow.shape == (1, 2, GUIDE_SIDE, GUIDE_SIDE)
     assert guidance.canonical.shape == (1, 3, GUIDE_SIDE, GUIDE_SIDE)
-    assert guidance.holes.shape == (1, 2, GUIDE_SIDE, GUIDE_SIDE)
+    assert guidance.openings.shape == (1, 2, GUIDE_SIDE, GUIDE_SIDE)
     assert guidance.tokens.shape == (1, MOTION_TOKENS, MOTION_TOKEN_WIDTH)
-    for share in (guidance.alpha, guidance.focus_alpha, guidance.area, guidance.confidence, guidance.holes):
+    for share in (guidance.alpha, guidance.focus_alpha, guidance.face_coverage, guidance.confidence, guidance.openings):
         assert share.min() >= 0 and share.max() <= 1
 
 
 def test_a_turned_face_and_what_is_behind_it_are_told_apart(small: Rig) -> None:
-    guidance = guide(small, retarget(small, driver(rotation=turn(0.6)), driver()))
-    flow, behind, front, area = guidance.focus_flow, guidance.behind, guidance.front, guidance.area
+    guidance = make_guidance(small, retarget(small, driver(rotation=turn(0.6)), driver()))
+    flow, behind, front, area = guidance.focus_flow, guidance.outer_flow, guidance.face_flow, guidance.face_coverage
     assert torch.where(area == 1, flow - front, 0).abs().max() == 0
     assert torch.where(area == 0, flow - behind, 0).abs().max() == 0
     edge = (area > 0) & (area < 1)
@@ -272,7 +272,7 @@ def test_a_turned_face_and_what_is_behind_it_are_told_apart(small: Rig) -> None:
 @pytest.mark.parametrize(("angle", "near", "far"), [(0.5, 447, 227), (-0.5, 227, 447)])
 def test_skin_that_turns_towards_us_fades_into_what_surrounds_it(small: Rig, angle: float, near: int, far: int) -> None:
     """Landmarks 227, 447: one ring inside of the face's border, at the ears."""
-    still, turned = (inner(small, pose)[0, :, 0] for pose in (
+    still, turned = (face_blend(small, pose)[0, :, 0] for pose in (
         rest_pose(small), retarget(small, driver(rotation=turn(angle)), driver()),
     ))  # fmt: skip
     border = topology().rings == 0
@@ -282,15 +282,15 @@ def test_skin_that_turns_towards_us_fades_into_what_surrounds_it(small: Rig, ang
 
 
 def test_tokens_are_zero_at_rest_but_for_state(rig: Rig) -> None:
-    tokens = guide(rig, rest_pose(rig)).tokens
-    moved = guide(rig, retarget(rig, driver(local=closed_eyes(0.3)), driver())).tokens
+    tokens = make_guidance(rig, rest_pose(rig)).tokens
+    moved = make_guidance(rig, retarget(rig, driver(local=closed_eyes(0.3)), driver())).tokens
     assert tokens[:, 2].abs().max() < 1e-4
     assert (moved[:, 1] - tokens[:, 1]).abs().max() > 0.05
     assert (moved[:, 3] - tokens[:, 3]).abs().max() < 0.02  # lids turn no head
 
 
 def test_canonical_of_the_reference_is_the_template(rig: Rig) -> None:
-    canonical = guide(rig, rest_pose(rig)).canonical
+    canonical = make_guidance(rig, rest_pose(rig)).canonical
     for landmark in (1, 10, 152, 50, 280):
         x, y = ((rig.face[0, landmark, :2] + 1) * GUIDE_SIDE / 2 - 0.5).round().long().tolist()
         here = canonical[0, :, y, x]
@@ -318,26 +318,26 @@ def edit(keep: float, alpha: float = 0.0) -> Say:
 
 def test_an_edit_that_keeps_all_changes_nothing(rig: Rig, small: Rig) -> None:
     for one in (rig, small):
-        picture = compose(one, guide(one, rest_pose(one)), edit(1.0))
+        picture = compose(one, make_guidance(one, rest_pose(one)), edit(1.0))
         assert (picture[:, :3] - one.image).abs().max() < 2e-3
 
 
 def test_an_edit_paints_the_person_inside_the_focus_box_only(small: Rig) -> None:
-    picture = compose(small, guide(small, rest_pose(small)), edit(0.0))
+    picture = compose(small, make_guidance(small, rest_pose(small)), edit(0.0))
     x, y = ((small.face[0, 1, :2] + 1) * small.size / 2).long().tolist()
     assert torch.allclose(picture[0, :3, y, x], torch.full((3,), 0.5), atol=1e-3)
     assert torch.allclose(picture[0, :3, -3:], small.image[0, :, -3:], atol=2e-3)
 
 
 def test_growing_alpha_alone_changes_no_colour(rig: Rig) -> None:
-    guidance = guide(rig, rest_pose(rig))
+    guidance = make_guidance(rig, rest_pose(rig))
     picture = compose(rig, guidance, edit(1.0, alpha=2.0))
     assert (picture[:, :3] - rig.image).abs().max() < 5e-3
     assert picture[:, 3].mean() > rig.matte.mean()
 
 
 def test_a_gone_person_shows_the_plate(rig: Rig) -> None:
-    picture = compose(rig, guide(rig, rest_pose(rig)), edit(1.0, alpha=-20.0))
+    picture = compose(rig, make_guidance(rig, rest_pose(rig)), edit(1.0, alpha=-20.0))
     assert (picture[:, :3] - rig.plate)[..., 100:150, 100:150].abs().max() < 0.02
 
 
@@ -345,7 +345,7 @@ def test_degenerate_inputs_stay_finite(rig: Rig) -> None:
     nothing = Driver.of_face(torch.zeros(1, 478, 3))
     far = Driver.of_face(driver().face * 50)
     for him, neutral in ((nothing, driver()), (driver(), nothing), (far, driver()), (driver(), far)):
-        picture = compose(rig, guide(rig, retarget(rig, him, neutral)))
+        picture = compose(rig, make_guidance(rig, retarget(rig, him, neutral)))
         assert torch.isfinite(picture).all()
         assert picture.min() >= 0 and picture.max() <= 1
 
@@ -376,7 +376,7 @@ def test_raising_an_arm_that_both_show() -> None:
 def test_canvas_border_never_opens() -> None:
     rig = drawn_face(scale=0.28)  # its body is cut by the lower border
     pose = retarget(rig, driver(0.28, shift=(0.0, -0.2, 0.0)), driver(0.28))
-    guidance = guide(rig, pose)
+    guidance = make_guidance(rig, pose)
     bottom = guidance.flow[0, 1, -1] + (1 - 1 / GUIDE_SIDE)
     assert bottom[guidance.alpha[0, 0, -1] > 0.5].max() < 1.0 + 1e-3
 
@@ -427,10 +427,10 @@ def test_the_border_holds_a_short_way_in_a_narrow_band_and_folds_nothing() -> No
         [1.0, 0, 0, 0]
     )  # from the left border on, 0.001 apart
     for way in (0.01, 0.05, 0.2, -0.05):
-        step = hold(near, torch.full((1, 301, 2), way))[0, :, 0]
+        step = pin_to_border(near, torch.full((1, 301, 2), way))[0, :, 0]
         if way < 0:
             assert (step == way).all()  # towards the border nothing is held
             continue
         assert step[0].abs() < 1e-6 and (step.diff() >= -1e-7).all()
-        assert step[min(300, round(HOLD * way * 1000) + 10)] > 0.99 * way
-        assert step.diff().max() <= 0.001 * 1.01 * max(1.5 / HOLD, 1.5 * way / PIN)
+        assert step[min(300, round(PIN_BAND * way * 1000) + 10)] > 0.99 * way
+        assert step.diff().max() <= 0.001 * 1.01 * max(1.5 / PIN_BAND, 1.5 * way / PIN_REACH)

@@ -11,7 +11,7 @@ from models.closeups.patches import CloseupEdit, Patch
 from models.closeups.window import MOUTH_VIEW, Window, window_fade
 from models.config import PRESETS, ModelConfig
 from models.geometry.grid import unit_grid
-from models.geometry.guidance import guide
+from models.geometry.guidance import make_guidance
 from models.geometry.openings import lid_pairs
 from models.geometry.retarget import rest_pose
 from models.geometry.rig import Rig
@@ -24,7 +24,7 @@ SMALL = ModelConfig(mouth_side=32, eye_side=16, mouth_channels=(8, 8, 8), eye_ch
 
 def at_rest(rig: Rig) -> MovingPicture:
     """A picture in its own pose."""
-    guidance, pose = guide(rig, rest_pose(rig)), rest_pose(rig)
+    guidance, pose = make_guidance(rig, rest_pose(rig)), rest_pose(rig)
     return MovingPicture(rig.image, guidance.focus_flow, rig.focus, pose.face, pose.head)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from models.config import PRESETS
 from models.geometry.grid import box_grid
-from models.geometry.guidance import guide
+from models.geometry.guidance import make_guidance
 from models.geometry.retarget import rest_pose, retarget
 from models.geometry.rig import Rig
 from models.geometry.topology import HeadTransform
@@ -114,10 +114,10 @@ def bake(samples: dict[str, Tensor], who: Impostor | None = None) -> Baked:
     cast = (who or Impostor.nobody(count)).to(image.device).repeat(frames)
     rig = Rig.build(image, picture("ref_matte"), points("ref_face"), points("ref_body"))
     many = rig.repeat(frames)
-    rest = guide(rig, rest_pose(rig))
+    rest = make_guidance(rig, rest_pose(rig))
     target = driver_of(points("target_face").flatten(0, 1), points("target_body").flatten(0, 1), cast)
     pose = retarget(many, target, driver_of(many.face, many.body, cast))
-    guidance = guide(many, pose)
+    guidance = make_guidance(many, pose)
     reference = crop_focus(torch.cat([rig.image, rig.matte, rig.plate], 1), rig.focus, SIDE)
     told = torch.cat([picture("target_image"), picture("target_matte"), picture("visible")], 2)
     truth = crop_focus(told.flatten(0, 1), many.focus, SIDE)

@@ -21,7 +21,7 @@ from models.closeups.inputs import (
 )
 from models.closeups.window import MOUTH_VIEW
 from models.config import PRESETS
-from models.geometry.openings import EYES, LOWER_LIP, UPPER_LIP, opening
+from models.geometry.openings import EYES, LOWER_LIP_EDGE, UPPER_LIP_EDGE, opening
 from models.geometry.rig import Rig
 from tests.support.closeups import SMALL, at_rest, closeups_at_rest, closing_eyes, mouth_at_rest
 from tests.support.faces import drawn_face
@@ -33,8 +33,8 @@ def test_network_mask_of_a_mouth_is_what_the_picture_does_not_show() -> None:
     rig = drawn_face(256)
     moving = at_rest(rig)
     face = moving.face.clone()
-    face[:, list(UPPER_LIP), 1] -= 0.02
-    face[:, list(LOWER_LIP), 1] += 0.04
+    face[:, list(UPPER_LIP_EDGE), 1] -= 0.02
+    face[:, list(LOWER_LIP_EDGE), 1] += 0.04
     reference = make_reference(MOUTH_VIEW, rig.image, rig.face, rig.head, 96)
     mouth = make_input([MOUTH_VIEW], replace(moving, face=face), reference)  # the lips part, the flow does not follow
     rest_inner, now_inner = mouth.maps[:, REST_INNER_RING], mouth.maps[:, NOW_INNER_RING]

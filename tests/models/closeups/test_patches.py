@@ -25,8 +25,8 @@ from models.compositor import compose
 from models.config import GUIDE_SIDE
 from models.dit import Edit
 from models.geometry.grid import unit_grid
-from models.geometry.guidance import guide
-from models.geometry.openings import LOWER_LIP
+from models.geometry.guidance import make_guidance
+from models.geometry.openings import LOWER_LIP_EDGE
 from models.geometry.retarget import Pose, Strength, rest_pose, retarget
 from models.geometry.rig import Rig
 from models.geometry.topology import LOWER_LIP_INNER, UPPER_LIP_INNER, topology
@@ -65,7 +65,7 @@ def test_edit_draws_lids_that_meet_in_the_colour_of_their_rim() -> None:
 
 def test_patch_paints_its_window_and_nothing_else() -> None:
     rig = drawn_face(128)
-    guidance, window = guide(rig, rest_pose(rig)), Window.of(MOUTH_VIEW, rig.head)
+    guidance, window = make_guidance(rig, rest_pose(rig)), Window.of(MOUTH_VIEW, rig.head)
     plain, painted = (compose(rig, guidance, None, None, some) for some in ((), [uniform_patch(window, 0.0, 1.0)]))
     position = window.to_window(unit_grid(128, torch.device("cpu")))
     outside, middle = position.abs().amax(-1)[0] > 1, position.abs().amax(-1)[0] < 0.5
@@ -76,7 +76,7 @@ def test_patch_paints_its_window_and_nothing_else() -> None:
 
 def test_patch_moves_the_pixels_of_its_window() -> None:
     rig = drawn_face(128)
-    guidance, window = guide(rig, rest_pose(rig)), Window.of(MOUTH_VIEW, rig.head)
+    guidance, window = make_guidance(rig, rest_pose(rig)), Window.of(MOUTH_VIEW, rig.head)
     moved = compose(rig, guidance, None, None, [uniform_patch(window, 1.0, 0.0, flow_x=0.1)])
     step = 0.1 * float(window.across[0, 0])
     grid = unit_grid(128, torch.device("cpu"))
@@ -90,7 +90,7 @@ def test_patch_replaces_the_dark_of_a_mouth_that_geometry_opens() -> None:
     opened = topology().canonical[None] * 0.28
     opened[:, list(LOWER_LIP_MIDDLE), 1] += 0.06
     pose = retarget(rig, Driver.of_face(opened), Driver.of_face(rig.face))
-    guidance, window = guide(rig, pose), Window.of(MOUTH_VIEW, pose.head)
+    guidance, window = make_guidance(rig, pose), Window.of(MOUTH_VIEW, pose.head)
     dark, kept = (compose(rig, guidance, None, None, some) for some in ((), [uniform_patch(window, 1.0, 0.0)]))
     mouth = window.to_window(unit_grid(128, torch.device("cpu"))).abs().amax(-1)[0] < 0.3
     assert float((dark - kept)[0, :3, mouth].abs().max()) > 0.1
@@ -103,7 +103,7 @@ def test_apply_edit_draws_what_compose_draws() -> None:
     noise = F.interpolate(noise, (64, 64), mode="bilinear")
     edit = make_edit(mouth, torch.full((1, 2, 32, 32), 0.05), noise[:, :1], noise[:, 1:])
     drawn, _ = apply_edit(mouth, edit, rig.image)
-    canvas = compose(rig, guide(rig, rest_pose(rig)), None, None, [Patch(mouth.window, edit)])
+    canvas = compose(rig, make_guidance(rig, rest_pose(rig)), None, None, [Patch(mouth.window, edit)])
     composed = sample(canvas[:, :3], mouth.window.grid(64))
     inside = window_fade(unit_grid(64, torch.device("cpu")))[0, 0] > 0.99
     assert float((drawn - composed)[0, :, inside].abs().mean()) < 0.04
@@ -114,10 +114,10 @@ def opened_mouth(
 ) -> tuple[Pose, CloseupInput, CloseupInput, tuple[CloseupReference, ...]]:
     """A rig whose shut mouth opens as wide as can be, and the input of its close-ups."""
     face = rig.face.clone()
-    face[:, list(LOWER_LIP), 1] += 0.06
+    face[:, list(LOWER_LIP_EDGE), 1] += 0.06
     neutral = Driver.of_face(rig.face)
     pose = retarget(rig, replace(Driver.of_face(face), mouth=cells), neutral, Strength(**strength))
-    moving = MovingPicture(rig.image, guide(rig, pose).focus_flow, rig.focus, pose.face, pose.head)
+    moving = MovingPicture(rig.image, make_guidance(rig, pose).focus_flow, rig.focus, pose.face, pose.head)
     references = make_references(rig.image, rig.face, rig.head, SMALL)
     return pose, *make_inputs(moving, references), references
 
@@ -132,7 +132,7 @@ def test_driver_mouth_counts_where_the_picture_shows_nothing_of_a_mouth() -> Non
     assert float(driver_mouth(pose.mouth, mouth, references[0])[:, 3].max()) == 0  # nothing measured
     pose, mouth, _, references = opened_mouth(rig, mouth_cells(), teeth=0.0)
     assert float(driver_mouth(pose.mouth, mouth, references[0])[:, 3].max()) == 0  # switched off
-    moving = MovingPicture(rig.image, guide(rig, pose).focus_flow, rig.focus, rig.face, rig.head)
+    moving = MovingPicture(rig.image, make_guidance(rig, pose).focus_flow, rig.focus, rig.face, rig.head)
     shut = make_input([MOUTH_VIEW], moving, make_reference(MOUTH_VIEW, rig.image, rig.face, rig.head, 32))
     assert float(driver_mouth(mouth_cells().permute(0, 3, 1, 2), shut, references[0])[:, 3].max()) < 0.1
 
@@ -150,7 +150,7 @@ def test_make_patches_gives_each_picture_of_a_batch_the_mouth_of_its_driver() ->
     patches = make_patches(mouth, eyes, outputs, references[0], pose.mouth)
     edit = Edit(*(torch.zeros(2, k, n, n) for k, n in ((2, GUIDE_SIDE), (1, 128), (3, 128), (1, GUIDE_SIDE))))
     edit = replace(edit, keep=1 - edit.keep)
-    picture = compose(rigs, guide(rigs, pose), edit, None, patches)[:, :3].mean(1)
+    picture = compose(rigs, make_guidance(rigs, pose), edit, None, patches)[:, :3].mean(1)
     x, (top, low) = 64, ((pose.face[0, [UPPER_LIP_INNER, LOWER_LIP_INNER], 1] + 1) * 64).tolist()
     upper, lower = (int(top + share * (low - top)) for share in (0.25, 0.75))
     assert picture[0, upper, x] > picture[0, lower, x] + 0.2

@@ -8,7 +8,7 @@ from models.closeups.patches import make_patches
 from models.closeups.refiner import Closeups
 from models.compositor import compose
 from models.config import PRESETS, ModelConfig
-from models.geometry.guidance import guide
+from models.geometry.guidance import make_guidance
 from models.geometry.retarget import rest_pose
 from tests.support.closeups import SMALL, closeups_at_rest
 from tests.support.faces import drawn_face
@@ -23,7 +23,7 @@ def test_closeups_untrained_almost_keep_the_picture() -> None:
     reference = make_references(rig.image, rig.face, rig.head, SMALL)[0]
     patches = make_patches(mouth, eyes, outputs, reference, rest_pose(rig).mouth)
     assert [patch.edit.keep.shape[-1] for patch in patches] == [32, 16, 16]
-    guidance = guide(rig, rest_pose(rig))
+    guidance = make_guidance(rig, rest_pose(rig))
     plain, refined = (compose(rig, guidance, None, None, some) for some in ((), patches))
     assert float((plain - refined).abs().max()) < 0.08
 

@@ -11,7 +11,7 @@ from models.compositor import compose
 from models.config import GUIDE_SIDE
 from models.dit import Edit
 from models.geometry.constants import const_floats, const_index, gather_rows, scatter_rows
-from models.geometry.guidance import guide
+from models.geometry.guidance import make_guidance
 from models.geometry.retarget import Strength, retarget
 from models.geometry.rig import Rig
 from models.motion import Driver
@@ -56,7 +56,7 @@ def test_a_frame_asks_nothing_of_the_host(whole: bool, monkeypatch: pytest.Monke
     monkeypatch.setenv("KAGAMI_KERNELS", "reference")
     monkeypatch.setattr("models.geometry.guidance.draw_mesh", drawn_nowhere)
     rig = Rig.stack([drawn_face(64, 0.35 if whole else 0.22)] * 2).to("meta")
-    assert rig.whole == whole
+    assert rig.full_canvas == whole
     driver = Driver(rig.face, rig.body, rig.face.new_zeros(2, 2, 21, 4))
     strength = Strength(*torch.ones(5, 2, device="meta"))
     sides = ((2, GUIDE_SIDE), (1, 16), (3, 16), (1, GUIDE_SIDE))
@@ -64,7 +64,7 @@ def test_a_frame_asks_nothing_of_the_host(whole: bool, monkeypatch: pytest.Monke
 
     def frame() -> Tensor:
         pose = retarget(rig, driver, driver, strength)
-        return compose(rig, guide(rig, pose), edit, rig.plate, patches(rig))
+        return compose(rig, make_guidance(rig, pose), edit, rig.plate, patches(rig))
 
     frame()
     with Alert(), torch.inference_mode():

@@ -13,7 +13,7 @@ import torch
 from models.checkpoint import load, save
 from models.closeups.patches import CloseupEdit
 from models.dit import CausalDiT, Edit
-from models.geometry.guidance import guide
+from models.geometry.guidance import make_guidance
 from models.geometry.retarget import rest_pose
 from models.geometry.rig import Rig
 from models.sampler import sample_edit
@@ -44,7 +44,9 @@ def test_onnx_equals_torch(network: CausalDiT, rig: Rig, steps: int) -> None:
     states = [generator.open(generator.refer(rig)) for generator in generators]
     pose = rest_pose(rig)
     for _ in range(4):
-        onnx, torch_ = (g.draw([s], rig, pose, guide(rig, pose)) for g, s in zip(generators, states, strict=True))
+        onnx, torch_ = (
+            g.draw([s], rig, pose, make_guidance(rig, pose)) for g, s in zip(generators, states, strict=True)
+        )
         assert onnx is not None and torch_ is not None
         for field in fields(Edit):
             assert torch.allclose(getattr(onnx.edit, field.name), getattr(torch_.edit, field.name), atol=2e-4)
@@ -57,7 +59,7 @@ def test_onnx_equals_torch(network: CausalDiT, rig: Rig, steps: int) -> None:
 def test_products_in_8_bits_draw_all_but_the_same(network: CausalDiT, rig: Rig) -> None:
     generators = [OnnxGenerator(network, CPU, 1, int8=int8) for int8 in (True, False)]
     pose = rest_pose(rig)
-    coarse, exact = (g.draw([g.open(g.refer(rig))], rig, pose, guide(rig, pose)) for g in generators)
+    coarse, exact = (g.draw([g.open(g.refer(rig))], rig, pose, make_guidance(rig, pose)) for g in generators)
     assert coarse is not None and exact is not None
     assert not torch.equal(coarse.edit.paint, exact.edit.paint)
     for field in fields(Edit):
@@ -70,9 +72,9 @@ def test_what_is_forgotten_is_not_seen(network: CausalDiT, rig: Rig, make: type)
     generator = make(network, CPU, 1)
     state = generator.open(generator.refer(rig))
     pose = rest_pose(rig)
-    first, second = (generator.draw([state], rig, pose, guide(rig, pose)).edit.paint for _ in range(2))
+    first, second = (generator.draw([state], rig, pose, make_guidance(rig, pose)).edit.paint for _ in range(2))
     state.forget()
-    again = generator.draw([state], rig, pose, guide(rig, pose)).edit.paint
+    again = generator.draw([state], rig, pose, make_guidance(rig, pose)).edit.paint
     assert torch.allclose(first, again, atol=1e-5) and not torch.allclose(second, again, atol=1e-5)
 
 
@@ -87,7 +89,7 @@ def test_the_shipped_weights_draw_all_but_the_same_in_8_bits(rig: Rig, device: s
     opened[:, [14, 87, 317], 1] += 0.05
     now = replace(pose, face=opened)
     coarse, exact = (
-        g.draw([g.open(g.refer(rig))], rig, now, guide(rig, now))
+        g.draw([g.open(g.refer(rig))], rig, now, make_guidance(rig, now))
         for g in (OnnxGenerator(network, CPU, 1, int8=int8) for int8 in (True, False))
     )
     pairs = [(coarse.edit, exact.edit), *((a.edit, b.edit) for a, b in zip(coarse.patches, exact.patches, strict=True))]
@@ -99,7 +101,7 @@ def test_the_shipped_weights_draw_all_but_the_same_in_8_bits(rig: Rig, device: s
 def test_geometry_draws_nothing_itself(rig: Rig) -> None:
     generator = GeometryGenerator()
     pose = rest_pose(rig)
-    assert generator.draw([generator.open(generator.refer(rig))], rig, pose, guide(rig, pose)) is None
+    assert generator.draw([generator.open(generator.refer(rig))], rig, pose, make_guidance(rig, pose)) is None
 
 
 def test_kinds(network: CausalDiT, tmp_path: Path) -> None:
@@ -141,7 +143,7 @@ def test_live_no_frame_waits_for_the_transformer(network: CausalDiT, rig: Rig) -
     pose = rest_pose(rig)
     paint = []
     for _ in range(4):
-        paint.append(generator.draw([state], rig, pose, guide(rig, pose)).edit.paint)
+        paint.append(generator.draw([state], rig, pose, make_guidance(rig, pose)).edit.paint)
         if len(paint) == 3:
             assert len(slow.jobs) == 1  # one thought at a time
             slow.catch_up()
@@ -158,7 +160,7 @@ def test_live_the_transformer_rests_twice_as_long_as_it_thought(network: CausalD
     pose = rest_pose(rig)
     asked = []
     for now in range(12):
-        generator.draw([state], rig, pose, guide(rig, pose))
+        generator.draw([state], rig, pose, make_guidance(rig, pose))
         asked.append(len(slow.jobs))
         if now % 6 == 1:
             slow.catch_up()  # known at 2, after 2: rests for 4
@@ -176,11 +178,11 @@ def test_live_what_breaks_a_thought_breaks_the_frame_that_wants_it(network: Caus
     generator = OnnxGenerator(network, CPU, 1, live=True)
     state = generator.open(generator.refer(rig))
     pose = rest_pose(rig)
-    generator.draw([state], rig, pose, guide(rig, pose))
+    generator.draw([state], rig, pose, make_guidance(rig, pose))
     state.thinking = Future()
     state.thinking.set_exception(RuntimeError("no"))
     with pytest.raises(RuntimeError, match="no"):
-        generator.draw([state], rig, pose, guide(rig, pose))
+        generator.draw([state], rig, pose, make_guidance(rig, pose))
 
 
 @torch.inference_mode()
@@ -193,7 +195,7 @@ def test_close_ups_look_at_every_frame(network: CausalDiT, rig: Rig) -> None:
     said = []
     for face in (rig.face, opened, rig.face):
         now = replace(pose, face=face)
-        said.append(generator.draw([state], rig, now, guide(rig, now)).patches[0].edit.paint)
+        said.append(generator.draw([state], rig, now, make_guidance(rig, now)).patches[0].edit.paint)
     assert not torch.equal(said[0], said[1])
     assert torch.allclose(said[2], said[0], atol=1e-5)
 

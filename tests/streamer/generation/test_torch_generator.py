@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models.dit import CausalDiT
-from models.geometry.guidance import guide
+from models.geometry.guidance import make_guidance
 from models.geometry.retarget import rest_pose
 from models.geometry.rig import Rig
 from streamer.errors import DeviceMemoryError
@@ -56,7 +56,7 @@ def draw(generator: TorchGenerator, states: Sequence[TorchState], rigs: Sequence
     opened = pose.face.clone()
     opened[:, [14, 87, 317], 1] += 0.03
     pose = replace(pose, face=opened)
-    return generator.draw(states, rig, pose, guide(rig, pose))
+    return generator.draw(states, rig, pose, make_guidance(rig, pose))
 
 
 def alike(a: Drawing, b: Drawing, tolerance: float = 2e-5) -> bool:
@@ -72,7 +72,7 @@ def apart(a: Drawing, b: Drawing) -> float:
 def warm(generator: TorchGenerator, rig: Rig, reference: Reference) -> None:
     pose = rest_pose(rig)
     state = generator.open(reference)
-    generator.warm_up(rig, pose, guide(rig, pose))
+    generator.warm_up(rig, pose, make_guidance(rig, pose))
     state.close()
 
 
@@ -193,7 +193,7 @@ def test_the_step_asks_nothing_of_the_host(
     """On a device without numbers, where whatever wants to see one breaks, as a recording does."""
     monkeypatch.setenv("KAGAMI_KERNELS", "reference")
     rig, pose, nowhere = rigs[0], rest_pose(rigs[0]), torch.device("meta")
-    scene = Scene.of(torch.zeros(1, dtype=torch.long), rig, pose, guide(rig, pose))
+    scene = Scene.of(torch.zeros(1, dtype=torch.long), rig, pose, make_guidance(rig, pose))
     generator = TorchGenerator(small_network(), nowhere, steps)
     generator.open(each(references[0], lambda tensor: tensor.to(nowhere)))
     scene = each(scene, lambda tensor: tensor.to(nowhere))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kernels.shade import SPECULAR_REFLECTANCE
-from models.geometry.shading import CENTRE, HALF
+from models.geometry.shading import SQUARE_CENTRE, SQUARE_HALF
 from models.geometry.topology import INNER_LIPS
 from models.motion import SHADE_SIDE
 from streamer.tracking.head_pose import CANONICAL, HeadTransform, rotation_matrix
@@ -40,7 +40,7 @@ def change(light):
 
 def brightness(shade, name):
     """Mean log at a place."""
-    x, y = ((np.array(CHEEKS[name]) - CENTRE) / HALF + 1) * SHADE_SIDE / 2
+    x, y = ((np.array(CHEEKS[name]) - SQUARE_CENTRE) / SQUARE_HALF + 1) * SHADE_SIDE / 2
     value, weight = shade[int(y), int(x)]
     assert weight > 0.9
     return value / weight

@@ -1,0 +1,48 @@
+"""Depth and motion of what surrounds the face: hair, ears and neck lie on a skull and follow the face's border."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from models.geometry.grid import smoothstep
+from models.geometry.topology import HeadTransform, topology
+
+# An ellipsoid in canonical units, measured on the mean head of ICT-FaceKit.
+SKULL_CENTRE, SKULL_RADII = (0.0, 0.0, 0.75), (0.98, 1.35, 1.05)
+
+
+def skull_depth(head: HeadTransform, points: Tensor) -> Tensor:
+    """Canvas z (B, N) of the front of the skull at canvas points (B, N, 2); beyond its outline, z of the outline."""
+    radii = points.new_tensor(SKULL_RADII)
+    centre = points.new_tensor(SKULL_CENTRE)
+    ray = head.rotation[:, 2, :] / head.scale[:, None] / radii  # canonical step of one canvas unit of z
+    lifted = torch.cat([points, torch.zeros_like(points[..., :1])], -1)
+    start = (head.inverse(lifted) - centre) / radii
+    a = ray.square().sum(-1, keepdim=True)
+    b = (start * ray[:, None]).sum(-1)
+    c = start.square().sum(-1) - 1
+    inside = (b.square() - a * c).clamp_min(0) / a
+    return (-b - (inside * a).sqrt()) / a
+
+
+def border_weights(head: HeadTransform, face: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+    """How much canvas points (B, N, 2) follow the landmarks on the face's border, and their canvas z.
+
+    Returns weights (B, N, 36) of the landmarks in `Topology.oval`, and z (B, N). At a landmark its own weight is 1;
+    with distance the weights fade, so that hair and neck follow the jaw a little.
+    """
+    oval = topology(face.device).oval
+    border = face[:, oval]
+    unit = head.scale[:, None, None]
+    distance = torch.cdist(points, border[..., :2].contiguous()) / unit  # (B, N, 36)
+    share = 1 / (distance.square() + 1e-4) ** 1.5
+    share = share / share.sum(-1, keepdim=True)
+    nearest = distance.amin(-1, keepdim=True)
+    skull = skull_depth(head, points)
+    border_skull = skull_depth(head, border[..., :2])
+    bump = (share * (border[..., 2] - border_skull)[:, None]).sum(-1)
+    depth = skull + bump * torch.exp(-(nearest[..., 0] / 0.8).square())
+    down = head.inverse(torch.cat([points, depth.unsqueeze(-1)], -1))[..., 1:2]
+    fade = torch.lerp(nearest.new_tensor(2.5), nearest.new_tensor(0.5), smoothstep(0.2, 1.0, down))
+    return share * torch.exp(-(nearest / fade).square()), depth
