@@ -1,21 +1,21 @@
 // @ts-check
-/** Cameras and microphones: finding, opening, and saying in words why one does not open. */
+/** Lists and opens cameras and microphones, and explains in a sentence why one does not open. */
 
 /** @typedef {{id: string, label: string}} Device */
 
-/** 640 x 480 is all that the tracker looks at; a larger picture only costs time. */
+/** The tracker reads 640 x 480 pixels; a larger picture only costs time. */
 const WIDTH = 640;
 const HEIGHT = 480;
-const RATE = 30;
+const MAX_FPS = 30;
 
-/** A camera or microphone that did not open: `message` says what happened and what to do. */
+/** A camera or microphone that did not open: `message` says why and what to do. */
 export class DeviceError extends Error {}
 
 /** Whether this page may ask for a camera at all: browsers allow it on localhost and over HTTPS only. */
 export const cameraPossible = () => Boolean(navigator.mediaDevices?.getUserMedia);
 
 /**
- * The cameras of this computer. Labels are empty until one was allowed; they get a number then.
+ * The cameras of this computer. Their labels are empty until a camera was allowed; a number stands for an empty label.
  * @returns {Promise<Device[]>}
  */
 export async function listCameras() {
@@ -27,7 +27,7 @@ export async function listCameras() {
 
 /**
  * Opens a camera.
- * @param {string} id device id, '' for whichever the browser prefers. One that is gone counts as ''.
+ * @param {string} id device id; '' for the browser's choice, which is also opened where there is no device of this id
  * @returns {Promise<MediaStreamTrack>}
  * @throws {DeviceError}
  */
@@ -35,7 +35,7 @@ export async function openCamera(id) {
   const size = {
     width: { ideal: WIDTH },
     height: { ideal: HEIGHT },
-    frameRate: { ideal: RATE, max: RATE },
+    frameRate: { ideal: MAX_FPS, max: MAX_FPS },
   };
   const video = id ? { ...size, deviceId: { exact: id } } : { ...size, facingMode: 'user' };
   try {
@@ -69,29 +69,29 @@ async function openTrack(constraints) {
   const stream = await navigator.mediaDevices.getUserMedia(constraints);
   const [track] = stream.getTracks();
   if (track.kind === 'video') {
-    track.contentHint = 'motion'; // when bandwidth is short, lower the resolution and not the frame rate
+    track.contentHint = 'motion'; // with little bandwidth the encoder lowers the resolution and not the frame rate
   }
   return track;
 }
 
 /**
  * @param {unknown} error
- * @param {'camera' | 'microphone'} what
+ * @param {'camera' | 'microphone'} device
  */
-function explain(error, what) {
+function explain(error, device) {
   switch (error instanceof DOMException ? error.name : '') {
     case 'NotAllowedError':
     case 'SecurityError':
-      return `The ${what} is blocked: allow it for this page with the icon beside the address, then try again.`;
+      return `The ${device} is blocked: allow it for this page with the icon beside the address, then try again.`;
     case 'NotFoundError':
     case 'OverconstrainedError':
-      return `No ${what} was found: plug one in, or pick another, then try again.`;
+      return `No ${device} was found: plug one in, or pick another, then try again.`;
     case 'NotReadableError':
     case 'AbortError':
-      return `The ${what} is busy: close the other program that uses it, then try again.`;
+      return `The ${device} is busy: close the other program that uses it, then try again.`;
     case 'InsecureContext':
-      return `Browsers give a ${what} only to localhost or HTTPS: open this page at http://localhost or behind HTTPS.`;
+      return `Browsers give a ${device} only to localhost or HTTPS: open this page at http://localhost or behind HTTPS.`;
     default:
-      return `The ${what} did not open (${error instanceof Error ? error.message : error}): pick another and try again.`;
+      return `The ${device} did not open (${error instanceof Error ? error.message : error}): pick another and try again.`;
   }
 }

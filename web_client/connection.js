@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The talk with the server: one WebSocket that heals itself and, once asked for, one media connection on it.
- * Knows no page and no elements: everything that happens is told through `tell`.
+ * The connection to the server: one WebSocket for signalling, which reconnects by itself, and, between `start()` and
+ * `stop()`, one RTCPeerConnection. It uses no element of the page; every event goes to `emit`.
  */
 
 import { PROTOCOL, candidateMessage, parse, serialise } from './protocol.js';
@@ -10,28 +10,30 @@ import { PROTOCOL, candidateMessage, parse, serialise } from './protocol.js';
 /** @typedef {import('./protocol.js').ServerMessage} ServerMessage */
 
 /**
- * What happens on the connection.
- * link: the WebSocket. `lost` gives the seconds until the next attempt; `refused` means that there will be none.
- * media: the peer connection. `stream` is the avatar's.
+ * link: the state of the WebSocket. `lost` carries the seconds until the next attempt; `refused`: there will be none.
+ * media: the state of the peer connection. stream: the avatar's picture and sound. error: a message of the server that
+ * breaks the protocol.
  * @typedef {{kind: 'link', link: 'connecting' | 'open' | 'refused'} | {kind: 'link', link: 'lost', retry: number}
  *   | {kind: 'message', message: ServerMessage}
  *   | {kind: 'media', media: 'connecting' | 'connected' | 'lost' | 'unreachable'}
  *   | {kind: 'stream', stream: MediaStream}
- *   | {kind: 'trouble', text: string}} Happening
+ *   | {kind: 'error', text: string}} ConnectionEvent
  */
+
+/** @typedef {{video: MediaStreamTrack | null, audio: MediaStreamTrack | null}} Tracks */
 
 const FIRST_RETRY_S = 0.5;
 const LONGEST_RETRY_S = 15;
-const PATIENCE_MS = 4000; // how long a "disconnected" media connection may heal by itself
-const CONNECT_MS = 20000;
-const CAMERA_BITRATE = 1_500_000; // bit/s: the camera picture is only looked at by the tracker
-const FATAL_FOR_GOOD = new Set(['forbidden', 'protocol']);
+const DISCONNECTED_GRACE_MS = 4000; // a "disconnected" peer connection often recovers by itself within this time
+const CONNECT_TIMEOUT_MS = 20000; // from the offer to "connected"
+const CAMERA_BITRATE = 1_500_000; // bit/s: enough for the tracker, the only consumer of the camera
+const NO_RETRY_CODES = new Set(['forbidden', 'protocol']); // fatal errors that a reconnection cannot mend
 
 /**
- * Seconds to wait before attempt number `attempt` (0, 1, 2, ...): doubling, with up to a quarter off so that many pages
- * do not come back at the same moment.
- * @param {number} attempt
+ * Exponential backoff with jitter: up to a quarter is taken off, so that many pages do not reconnect at the same moment.
+ * @param {number} attempt 0, 1, 2 …
  * @param {number} random 0..1
+ * @returns {number} seconds
  */
 export function backoff(attempt, random) {
   return Math.min(FIRST_RETRY_S * 2 ** attempt, LONGEST_RETRY_S) * (1 - random / 4);
@@ -39,65 +41,67 @@ export function backoff(attempt, random) {
 
 export class Connection {
   /**
-   * @param {{url: string, watch?: boolean, tell: (happening: Happening) => void}} options
-   *   watch: only receive the avatar of whoever is live, send nothing.
+   * @param {object} options
+   * @param {string} options.url of the WebSocket
+   * @param {boolean} [options.watch] receive the avatar of the newest live session, and send no media
+   * @param {(event: ConnectionEvent) => void} options.emit called for each event
    */
-  constructor({ url, watch = false, tell }) {
+  constructor({ url, watch = false, emit }) {
     this.url = url;
     this.watch = watch;
-    this.tell = tell;
+    this.emit = emit;
     /** @type {WebSocket | null} */
     this.socket = null;
     /** @type {RTCPeerConnection | null} */
     this.peer = null;
-    /** @type {{video: MediaStreamTrack | null, audio: MediaStreamTrack | null} | null} null: no media wanted */
-    this.wanted = null;
+    /** Tracks to send; null between `stop()` and `start()`. @type {Tracks | null} */
+    this.tracks = null;
     /** @type {RTCIceServer[]} */
     this.iceServers = [];
-    this.ready = false; // the server has said so on this socket
-    this.held = false;
-    this.wantsLink = false;
-    this.attempt = 0;
-    this.mediaAttempt = 0;
-    this.offers = 0; // offers on this socket that have had no word back
-    /** @type {RTCIceCandidateInit[]} */
-    this.early = []; // candidates that came before the answer
+    this.ready = false; // `ready` has come on this WebSocket
+    this.offersHeld = false;
+    this.reconnects = false; // whether a closed WebSocket is opened again
+    this.linkAttempt = 0; // failed attempts in a row, of the WebSocket
+    this.mediaAttempt = 0; // and of the peer connection
+    this.unansweredOffers = 0; // on this WebSocket
+    /** Remote candidates that came before the answer. @type {RTCIceCandidateInit[]} */
+    this.pendingCandidates = [];
     /** @type {ReturnType<typeof setTimeout> | undefined} */
-    this.socketTimer = undefined;
+    this.linkTimer = undefined;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.mediaTimer = undefined;
   }
 
   /** Connects, and keeps connecting until `close()`. */
   open() {
-    clearTimeout(this.socketTimer);
-    this.wantsLink = true;
+    clearTimeout(this.linkTimer);
+    this.reconnects = true;
     this.ready = false;
-    this.held = false;
-    this.offers = 0;
-    this.tell({ kind: 'link', link: 'connecting' });
+    this.offersHeld = false;
+    this.unansweredOffers = 0;
+    this.emit({ kind: 'link', link: 'connecting' });
     const socket = new WebSocket(this.url);
     this.socket = socket;
-    socket.onopen = () => this.say({ type: 'hello', protocol: PROTOCOL, ...(this.watch ? { watch: true } : {}) });
-    socket.onmessage = (event) => this.hear(socket, String(event.data));
-    socket.onclose = () => this.#lost(socket);
+    socket.onopen = () => this.send({ type: 'hello', protocol: PROTOCOL, ...(this.watch ? { watch: true } : {}) });
+    socket.onmessage = (event) => this.handleMessage(socket, String(event.data));
+    socket.onclose = () => this.#handleClose(socket);
   }
 
-  /** Leaves politely and stays away. */
+  /** Says goodbye to the server and closes; nothing reconnects. */
   close() {
-    this.wantsLink = false;
-    clearTimeout(this.socketTimer);
-    this.say({ type: 'bye' });
-    this.#dropPeer();
+    this.reconnects = false;
+    clearTimeout(this.linkTimer);
+    this.send({ type: 'bye' });
+    this.#closePeer();
     const socket = this.socket;
     this.socket = null;
     socket?.close();
   }
 
-  /** Tries again at once, if it waits for the next attempt: the network is said to be back. */
-  hurry() {
-    if (this.wantsLink && this.socket === null) {
-      this.attempt = 0;
+  /** Reconnects at once instead of at the next attempt, for instance because the network is back. */
+  retryNow() {
+    if (this.reconnects && this.socket === null) {
+      this.linkAttempt = 0;
       this.open();
     }
   }
@@ -105,9 +109,9 @@ export class Connection {
   /**
    * Sends one message.
    * @param {ClientMessage} message
-   * @returns {boolean} whether there was somebody to send it to.
+   * @returns {boolean} false where there is no open WebSocket; the message is dropped then
    */
-  say(message) {
+  send(message) {
     if (this.socket?.readyState !== WebSocket.OPEN) {
       return false;
     }
@@ -116,44 +120,45 @@ export class Connection {
   }
 
   /**
-   * Asks for the avatar's video; kept up over every loss until `stop()`. Either track may come or go later.
-   * @param {{video: MediaStreamTrack | null, audio: MediaStreamTrack | null}} tracks what to send
+   * Negotiates media, and again after every loss until `stop()`. Either track may be replaced later.
+   * @param {Tracks} tracks what to send
    */
   start(tracks) {
-    this.wanted = tracks;
+    this.tracks = tracks;
     this.mediaAttempt = 0;
     this.#offerWhenReady();
   }
 
-  /** Sends no offer until `release()`, whatever happens. */
-  hold() {
-    this.held = true;
+  /** Sends no offer until `releaseOffers()`. */
+  holdOffers() {
+    this.offersHeld = true;
   }
 
-  release() {
-    if (this.held) {
-      this.held = false;
+  /** Lifts `holdOffers()`. */
+  releaseOffers() {
+    if (this.offersHeld) {
+      this.offersHeld = false;
       this.#offerWhenReady();
     }
   }
 
-  /** Ends the media and gives the place on the server back; a new, idle session opens at once. */
+  /** Ends the media and this session, whose place on the server is free then; a new, idle session opens at once. */
   stop() {
-    this.wanted = null;
+    this.tracks = null;
     this.close();
     this.open();
   }
 
   /**
-   * Changes what is sent, without a new negotiation.
+   * Changes what is sent, without a negotiation.
    * @param {'video' | 'audio'} kind
    * @param {MediaStreamTrack | null} track
    */
-  async replace(kind, track) {
-    if (this.wanted) {
-      this.wanted[kind] = track;
+  async replaceTrack(kind, track) {
+    if (this.tracks) {
+      this.tracks[kind] = track;
     }
-    const transceiver = this.peer?.getTransceivers().find((each) => each.receiver.track.kind === kind);
+    const transceiver = this.peer?.getTransceivers().find(({ receiver }) => receiver.track.kind === kind);
     await transceiver?.sender.replaceTrack(track);
   }
 
@@ -161,7 +166,7 @@ export class Connection {
    * @param {WebSocket} socket
    * @param {string} json
    */
-  hear(socket, json) {
+  handleMessage(socket, json) {
     if (socket !== this.socket) {
       return;
     }
@@ -170,125 +175,125 @@ export class Connection {
     try {
       message = parse(json);
     } catch (error) {
-      this.tell({ kind: 'trouble', text: /** @type {Error} */ (error).message });
+      this.emit({ kind: 'error', text: error instanceof Error ? error.message : String(error) });
       return;
     }
     if (message.type === 'ready') {
-      this.attempt = 0;
+      this.linkAttempt = 0;
       this.ready = true;
       this.iceServers = message.ice_servers;
-      this.tell({ kind: 'link', link: 'open' });
+      this.emit({ kind: 'link', link: 'open' });
     }
-    this.tell({ kind: 'message', message });
+    this.emit({ kind: 'message', message });
     if (message.type === 'ready') {
       this.#offerWhenReady();
     } else if (message.type === 'answer') {
-      void this.#accept(message.sdp);
+      void this.#acceptAnswer(message.sdp);
     } else if (message.type === 'candidate') {
       void this.#addCandidate(message);
     } else if (message.type === 'error') {
-      this.#onError(message);
+      this.#handleError(message);
     }
   }
 
   /** @param {import('./protocol.js').ServerError} error */
-  #onError(error) {
+  #handleError(error) {
     if (error.code === 'full') {
-      this.wanted = null; // whether or not the server stays on the line, it takes no media from us now
-      this.#dropPeer();
+      this.tracks = null; // the server takes no media from this session, whether or not it closes the WebSocket
+      this.#closePeer();
     }
     if (error.fatal) {
-      this.wanted = error.code === 'closed' ? this.wanted : null; // a server that restarts will have us back
-      if (FATAL_FOR_GOOD.has(error.code)) {
-        this.wantsLink = false;
+      this.tracks = error.code === 'closed' ? this.tracks : null; // after a restart the server takes this page again
+      if (NO_RETRY_CODES.has(error.code)) {
+        this.reconnects = false;
       }
     } else if (error.code === 'negotiation' || error.code === 'full') {
-      this.offers = Math.max(0, this.offers - 1);
+      this.unansweredOffers = Math.max(0, this.unansweredOffers - 1);
     }
     if (error.code === 'negotiation' || error.code === 'connection') {
-      this.#offerAgain();
+      this.#retryOffer();
     }
   }
 
   /** @param {WebSocket} socket */
-  #lost(socket) {
+  #handleClose(socket) {
     if (socket !== this.socket) {
       return;
     }
     this.socket = null;
     this.ready = false;
-    this.#dropPeer();
-    if (!this.wantsLink) {
-      this.tell({ kind: 'link', link: 'refused' });
+    this.#closePeer();
+    if (!this.reconnects) {
+      this.emit({ kind: 'link', link: 'refused' });
       return;
     }
-    const retry = backoff(this.attempt, Math.random());
-    this.attempt += 1;
-    this.tell({ kind: 'link', link: 'lost', retry });
-    this.socketTimer = setTimeout(() => this.open(), retry * 1000);
+    const retry = backoff(this.linkAttempt, Math.random());
+    this.linkAttempt += 1;
+    this.emit({ kind: 'link', link: 'lost', retry });
+    this.linkTimer = setTimeout(() => this.open(), retry * 1000);
   }
 
   async #offer() {
-    this.#dropPeer();
-    const wanted = this.wanted ?? { video: null, audio: null };
+    this.#closePeer();
+    const tracks = this.tracks ?? { video: null, audio: null };
     const peer = new RTCPeerConnection({ iceServers: this.iceServers });
     this.peer = peer;
-    this.early = [];
-    this.tell({ kind: 'media', media: 'connecting' });
+    this.pendingCandidates = [];
+    this.emit({ kind: 'media', media: 'connecting' });
     const direction = this.watch ? 'recvonly' : 'sendrecv';
-    const video = peer.addTransceiver(wanted.video ?? 'video', {
+    const video = peer.addTransceiver(tracks.video ?? 'video', {
       direction,
       ...(this.watch ? {} : { sendEncodings: [{ maxBitrate: CAMERA_BITRATE }] }),
     });
-    // The microphone's line is there from the start, so that it can be switched on without negotiating anew.
-    const audio = peer.addTransceiver(wanted.audio ?? 'audio', { direction });
+    // The audio m-line is there from the start, so that the microphone can be switched on without a negotiation.
+    const audio = peer.addTransceiver(tracks.audio ?? 'audio', { direction });
     for (const { receiver } of [video, audio]) {
       if ('jitterBufferTarget' in receiver) {
-        receiver.jitterBufferTarget = 0; // show each frame as soon as it is there
+        receiver.jitterBufferTarget = 0; // milliseconds: show each frame as soon as it is decoded
       }
     }
     const stream = new MediaStream([video.receiver.track, audio.receiver.track]);
-    video.receiver.track.onunmute = () => peer === this.peer && this.tell({ kind: 'stream', stream });
-    /** @type {(RTCIceCandidate | null)[] | null} */
-    let held = [];
+    video.receiver.track.onunmute = () => peer === this.peer && this.emit({ kind: 'stream', stream });
+    /** Local candidates that come before the offer is sent; null afterwards. @type {(RTCIceCandidate | null)[] | null} */
+    let beforeOffer = [];
     peer.onicecandidate = ({ candidate }) => {
-      if (held) {
-        held.push(candidate);
+      if (beforeOffer) {
+        beforeOffer.push(candidate);
       } else if (peer === this.peer) {
-        this.say(candidateMessage(candidate));
+        this.send(candidateMessage(candidate));
       }
     };
-    peer.onconnectionstatechange = () => peer === this.peer && this.#onPeerState(peer);
+    peer.onconnectionstatechange = () => peer === this.peer && this.#handlePeerState(peer);
     await peer.setLocalDescription();
     if (peer !== this.peer || !peer.localDescription) {
       return;
     }
-    this.offers += 1;
-    this.say({ type: 'offer', sdp: peer.localDescription.sdp });
-    held.forEach((candidate) => this.say(candidateMessage(candidate)));
-    held = null;
+    this.unansweredOffers += 1;
+    this.send({ type: 'offer', sdp: peer.localDescription.sdp });
+    beforeOffer.forEach((candidate) => this.send(candidateMessage(candidate)));
+    beforeOffer = null;
     this.mediaTimer = setTimeout(() => {
-      this.tell({ kind: 'media', media: 'unreachable' });
-      this.#offerAgain();
-    }, CONNECT_MS);
+      this.emit({ kind: 'media', media: 'unreachable' });
+      this.#retryOffer();
+    }, CONNECT_TIMEOUT_MS);
   }
 
   /** @param {string} sdp */
-  async #accept(sdp) {
-    this.offers = Math.max(0, this.offers - 1);
+  async #acceptAnswer(sdp) {
+    this.unansweredOffers = Math.max(0, this.unansweredOffers - 1);
     const { peer } = this;
-    if (!peer || this.offers > 0) {
-      return; // the answer to an offer that a later one has replaced
+    if (!peer || this.unansweredOffers > 0) {
+      return; // this answers an offer that a later one has replaced
     }
     try {
       await peer.setRemoteDescription({ type: 'answer', sdp });
     } catch {
-      this.#offerAgain();
+      this.#retryOffer();
       return;
     }
-    const { early } = this;
-    this.early = [];
-    await Promise.all(early.map((candidate) => peer.addIceCandidate(candidate).catch(() => undefined)));
+    const { pendingCandidates } = this;
+    this.pendingCandidates = [];
+    await Promise.all(pendingCandidates.map((candidate) => peer.addIceCandidate(candidate).catch(() => undefined)));
   }
 
   /** @param {import('./protocol.js').CandidateMessage} message */
@@ -299,42 +304,42 @@ export class Connection {
     }
     const init = { candidate, sdpMid, sdpMLineIndex, usernameFragment };
     if (!peer.remoteDescription) {
-      this.early.push(init);
+      this.pendingCandidates.push(init);
       return;
     }
-    await peer.addIceCandidate(init).catch(() => undefined); // one bad candidate among many does no harm
+    await peer.addIceCandidate(init).catch(() => undefined); // the other candidates may still connect
   }
 
   /** @param {RTCPeerConnection} peer */
-  #onPeerState(peer) {
+  #handlePeerState(peer) {
     if (peer.connectionState === 'connected') {
       clearTimeout(this.mediaTimer);
       this.mediaAttempt = 0;
-      this.tell({ kind: 'media', media: 'connected' });
+      this.emit({ kind: 'media', media: 'connected' });
     } else if (peer.connectionState === 'disconnected') {
       clearTimeout(this.mediaTimer);
-      this.tell({ kind: 'media', media: 'lost' });
-      this.mediaTimer = setTimeout(() => this.#offerAgain(), PATIENCE_MS);
+      this.emit({ kind: 'media', media: 'lost' });
+      this.mediaTimer = setTimeout(() => this.#retryOffer(), DISCONNECTED_GRACE_MS);
     } else if (peer.connectionState === 'failed') {
-      this.tell({ kind: 'media', media: 'lost' });
-      this.#offerAgain();
+      this.emit({ kind: 'media', media: 'lost' });
+      this.#retryOffer();
     }
   }
 
-  #offerAgain() {
+  #retryOffer() {
     clearTimeout(this.mediaTimer);
-    const wait = backoff(this.mediaAttempt, Math.random());
+    const delay = backoff(this.mediaAttempt, Math.random());
     this.mediaAttempt += 1;
-    this.mediaTimer = setTimeout(() => this.#offerWhenReady(), wait * 1000);
+    this.mediaTimer = setTimeout(() => this.#offerWhenReady(), delay * 1000);
   }
 
   #offerWhenReady() {
-    if (this.ready && this.wanted && !this.held) {
+    if (this.ready && this.tracks && !this.offersHeld) {
       void this.#offer();
     }
   }
 
-  #dropPeer() {
+  #closePeer() {
     clearTimeout(this.mediaTimer);
     this.peer?.close();
     this.peer = null;

@@ -1,41 +1,70 @@
 // @ts-check
-/** What people do: clicks, keys, sliders, drops and pastes, each handed to the app. */
+/** User input: clicks, keys, sliders, dropped and pasted files, each bound to a method of the app. */
 
+import { button, element, html, input } from './dom.js';
 import { fromTransfer } from './picture.js';
-import { remember } from './state.js';
-import { element } from './view.js';
+import { bindShortcuts } from './shortcuts.js';
+import { bindToolbar } from './toolbar.js';
 
 /** @typedef {import('./app.js').App} App */
 
+const DEFAULT_MOTION = { head: 1, face: 1, body: 1, light: 1, teeth: true };
+
 /** @param {App} app */
-export function bind(app) {
-  const file = element('file', HTMLInputElement);
-  const shortcuts = element('shortcuts', HTMLDialogElement);
+export function bindInput(app) {
+  bindButtons(app);
+  bindSettings(app);
+  bindToolbar(html('dock'), button('start'));
+  bindShortcuts({
+    enabled: () => app.state.shortcuts,
+    keys: { b: () => app.nextBackground() },
+    dismiss: () => app.store.dismiss(),
+  });
+  bindDrops(app);
+  document.addEventListener('paste', (event) => {
+    const picture = fromTransfer(event.clipboardData);
+    if (picture) {
+      event.preventDefault();
+      void app.picture.usePicture(picture);
+    }
+  });
+  document.addEventListener('fullscreenchange', () => app.store.set({ fullScreen: document.fullscreenElement !== null }));
+  navigator.mediaDevices?.addEventListener('devicechange', () => void app.devices.refreshCameras());
+  window.addEventListener('online', () => app.connection.retryNow());
+  window.addEventListener('pagehide', () => app.connection.close());
+  window.addEventListener('pageshow', (event) => event.persisted && location.reload());
+}
+
+/** @param {App} app */
+function bindButtons(app) {
   /** @type {Record<string, () => void>} */
   const actions = {
     start: () => app.toggleLive(),
-    mic: () => void app.toggleMicrophone(),
+    mic: () => void app.devices.toggleMicrophone(),
     pause: () => app.control({ paused: !app.state.controls.paused }),
     calibrate: () => app.calibrate(),
     mirror: () => app.control({ mirror: !app.state.controls.mirror }),
-    record: () => app.toggleRecording(),
-    full: () => void app.toggleFull(),
-    choose: () => file.click(),
-    help: () => shortcuts.showModal(),
-    reset: () => app.control({ head: 1, face: 1, body: 1, light: 1, teeth: true }),
+    record: () => app.recording.toggle(),
+    full: () => void app.toggleFullScreen(),
+    choose: () => input('file').click(),
+    help: () => element('shortcuts', HTMLDialogElement).showModal(),
+    reset: () => app.control(DEFAULT_MOTION),
     copy: () => void copyAddress(app),
-    'notice-close': () => app.dismiss(),
+    'notice-close': () => app.store.dismiss(),
   };
   for (const [id, run] of Object.entries(actions)) {
-    element(id, HTMLButtonElement).addEventListener('click', run);
+    button(id).addEventListener('click', run);
   }
+}
 
+/** @param {App} app */
+function bindSettings(app) {
   for (const name of /** @type {const} */ (['head', 'face', 'body', 'light'])) {
-    const slider = element(name, HTMLInputElement);
+    const slider = input(name);
     slider.addEventListener('input', () => app.control({ [name]: slider.valueAsNumber }));
-    slider.addEventListener('dblclick', () => app.control({ [name]: 1 }));
+    slider.addEventListener('dblclick', () => app.control({ [name]: DEFAULT_MOTION[name] }));
   }
-  const teeth = element('teeth', HTMLInputElement);
+  const teeth = input('teeth');
   teeth.addEventListener('change', () => app.control({ teeth: teeth.checked }));
   document.querySelectorAll('input[name=background]').forEach((radio) => {
     radio.addEventListener('change', () => {
@@ -43,87 +72,48 @@ export function bind(app) {
       app.control({ background: /** @type {import('./protocol.js').Background} */ (value) });
     });
   });
-  const colour = element('colour', HTMLInputElement);
+  const colour = input('colour');
   colour.addEventListener('input', () => app.control({ background: 'colour', colour: colour.value }));
   const camera = element('camera', HTMLSelectElement);
-  camera.addEventListener('change', () => void app.chooseCamera(camera.value));
-  const showSelf = element('show-self', HTMLInputElement);
-  showSelf.addEventListener('change', () => {
-    remember({ showSelf: showSelf.checked });
-    app.set({ showSelf: showSelf.checked });
-  });
-  element('meter', HTMLDetailsElement).addEventListener('toggle', () => app.set({}));
+  camera.addEventListener('change', () => void app.devices.chooseCamera(camera.value));
+  const showSelf = input('show-self');
+  showSelf.addEventListener('change', () => app.setShowSelf(showSelf.checked));
+  const shortcuts = input('use-shortcuts');
+  shortcuts.addEventListener('change', () => app.setShortcuts(shortcuts.checked));
+  element('speed', HTMLDetailsElement).addEventListener('toggle', () => app.store.set({})); // renders its content
+  const file = input('file');
   file.addEventListener('change', () => {
-    void app.wear(file.files?.[0] ?? null);
+    void app.picture.usePicture(file.files?.[0] ?? null);
     file.value = ''; // so that the same file can be chosen again
-  });
-
-  bindKeys({
-    s: actions.start, m: actions.mic, p: actions.pause, c: actions.calibrate, x: actions.mirror, r: actions.record,
-    f: actions.full, u: actions.choose, b: () => app.nextBackground(), '?': actions.help, Escape: () => app.dismiss(),
-  }, app, shortcuts);
-  bindDrops(app);
-  document.addEventListener('paste', (event) => {
-    const picture = fromTransfer(event.clipboardData);
-    if (picture) {
-      event.preventDefault();
-      void app.wear(picture);
-    }
-  });
-  document.addEventListener('fullscreenchange', () => app.set({ full: document.fullscreenElement !== null }));
-  navigator.mediaDevices?.addEventListener('devicechange', () => void app.refreshCameras());
-  window.addEventListener('online', () => app.connection.hurry());
-  window.addEventListener('pagehide', () => app.connection.close());
-  window.addEventListener('pageshow', (event) => event.persisted && location.reload());
-}
-
-/**
- * @param {Record<string, () => void>} keys
- * @param {App} app
- * @param {HTMLDialogElement} dialog
- */
-function bindKeys(keys, app, dialog) {
-  const liveOnly = 'mpcr';
-  document.addEventListener('keydown', (event) => {
-    const { target, key, repeat } = event;
-    const typing = target instanceof HTMLElement && target.matches('select, input:not([type=range], [type=radio], [type=checkbox])');
-    if (dialog.open || typing || repeat || event.ctrlKey || event.metaKey || event.altKey) {
-      return;
-    }
-    const run = keys[key.length === 1 ? key.toLowerCase() : key];
-    if (run && (app.state.live === 'live' || !liveOnly.includes(key.toLowerCase()))) {
-      event.preventDefault();
-      run();
-    }
   });
 }
 
 /** @param {App} app */
 function bindDrops(app) {
-  let depth = 0; // dragenter and dragleave come for every element passed over
-  const hover = (/** @type {number} */ change) => {
+  let depth = 0; // dragenter and dragleave come for every element that the pointer passes
+  const enter = (/** @type {number} */ change) => {
     depth = Math.max(0, depth + change);
-    app.set({ dropping: depth > 0 });
+    app.store.set({ draggingFile: depth > 0 });
   };
   const carriesFiles = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes('Files') ?? false;
-  document.addEventListener('dragenter', (event) => carriesFiles(event) && hover(1));
-  document.addEventListener('dragleave', (event) => carriesFiles(event) && hover(-1));
+  document.addEventListener('dragenter', (event) => carriesFiles(event) && enter(1));
+  document.addEventListener('dragleave', (event) => carriesFiles(event) && enter(-1));
   document.addEventListener('dragover', (event) => event.preventDefault());
   document.addEventListener('drop', (event) => {
     event.preventDefault();
-    hover(-depth);
-    void app.wear(fromTransfer(event.dataTransfer));
+    enter(-depth);
+    void app.picture.usePicture(fromTransfer(event.dataTransfer));
   });
 }
 
 /** @param {App} app */
 async function copyAddress(app) {
-  const code = element('obs-url', HTMLElement);
+  const code = html('obs-url');
   try {
     await navigator.clipboard.writeText(code.textContent ?? '');
-    app.notify({ kind: 'info', about: 'obs', text: 'The address is copied: paste it into an OBS browser source.' });
+    app.store.notify({ kind: 'info', about: 'obs', text: 'The address is copied: paste it into an OBS browser source.' });
   } catch {
     getSelection()?.selectAllChildren(code);
-    app.notify({ kind: 'info', about: 'obs', text: 'The address is selected: copy it with Ctrl+C.' });
+    app.store.notify({ kind: 'info', about: 'obs', text: 'The address is selected: copy it with Ctrl+C.' });
   }
 }

@@ -1,7 +1,7 @@
 // @ts-check
-/** Chooses between the page and, with `?view=output`, the bare avatar for an OBS browser source. */
+/** Entry point: the page, or with `?view=output` only the avatar, for an OBS browser source. */
 
-export {}; // a module, so that it may await
+export {}; // makes this a module for the type checker: only modules have a top-level await
 
 const view = new URLSearchParams(location.search).get('view') === 'output' ? 'output' : 'page';
 if (view === 'output') {
@@ -11,4 +11,4 @@ if (view === 'output') {
   const { runApp } = await import('./app.js');
   runApp();
 }
-document.body.dataset.view = view; // it is shown from now on
+document.body.dataset.view = view; // style.css hides the body until this is set

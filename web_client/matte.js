@@ -1,14 +1,14 @@
 // @ts-check
 /**
- * Real transparency over WebRTC, whose video has none: a frame with the picture above and its alpha, as grey, below
- * (docs/protocol.md) is put together on a canvas. The graphics card does it where there is WebGL, else the processor.
+ * Transparent video over WebRTC, which has no alpha: a stacked frame holds the picture above and its alpha, as grey, below
+ * (docs/protocol.md). It is combined on a canvas, with WebGL where there is a GPU, else pixel by pixel.
  */
 
 const VERTEX = `
 attribute vec2 corner;
-varying vec2 place;
+varying vec2 uv;
 void main() {
-  place = vec2(corner.x * 0.5 + 0.5, 0.5 - corner.y * 0.5);
+  uv = vec2(corner.x * 0.5 + 0.5, 0.5 - corner.y * 0.5);
   gl_Position = vec4(corner, 0.0, 1.0);
 }`;
 
@@ -16,21 +16,21 @@ const FRAGMENT = `
 precision mediump float;
 uniform sampler2D frame;
 uniform float texel;
-varying vec2 place;
+varying vec2 uv;
 void main() {
-  // Half a pixel away from the seam, so that the two halves do not bleed into each other.
-  float y = clamp(place.y * 0.5, 0.0, 0.5 - 0.5 * texel);
-  vec3 colour = texture2D(frame, vec2(place.x, y)).rgb;
-  float alpha = texture2D(frame, vec2(place.x, max(y + 0.5, 0.5 + 0.5 * texel))).g;
-  alpha = clamp((alpha - 0.03) / 0.94, 0.0, 1.0); // video coding leaves black a little grey
+  // Samples stay half a pixel away from the seam, since linear filtering would mix the two halves.
+  float y = clamp(uv.y * 0.5, 0.0, 0.5 - 0.5 * texel);
+  vec3 colour = texture2D(frame, vec2(uv.x, y)).rgb;
+  float alpha = texture2D(frame, vec2(uv.x, max(y + 0.5, 0.5 + 0.5 * texel))).g;
+  alpha = clamp((alpha - 0.03) / 0.94, 0.0, 1.0); // lossy coding turns black and white into near greys
   gl_FragColor = vec4(colour * alpha, alpha);
 }`;
 
 /**
  * Whether a received frame carries its alpha below the picture.
  * @param {{width: number, height: number}} frame as received
- * @param {{width: number, height: number}} picture the avatar's own size; video has even sides, so it may lose a line
- * @returns {boolean | null} null for a frame of neither size: one of the picture before, on its way during a switch
+ * @param {{width: number, height: number}} picture the avatar's size; a video with odd sides loses a row or a column
+ * @returns {boolean | null} null for a frame of neither size: during a switch it still shows the picture before
  */
 export function isStacked(frame, picture) {
   const width = picture.width - (picture.width % 2);
@@ -41,7 +41,7 @@ export function isStacked(frame, picture) {
   return frame.height === 2 * height;
 }
 
-/** Draws stacked frames of a video onto a canvas, each as it comes. */
+/** Draws stacked frames of a video onto a canvas, with their alpha. */
 export class Matte {
   /**
    * @param {HTMLVideoElement} video
@@ -53,7 +53,7 @@ export class Matte {
     this.paint = glPainter(canvas) ?? pixelPainter(canvas);
   }
 
-  /** Draws the frame that the video shows now. */
+  /** Draws the present frame of the video. */
   draw() {
     const { videoWidth: width, videoHeight: height } = this.video;
     if (width === 0 || height < 2) {
@@ -67,15 +67,15 @@ export class Matte {
   }
 }
 
-/** @typedef {(video: HTMLVideoElement, width: number, height: number) => void} Painter */
+/** Draws a stacked frame of this size. @typedef {(video: HTMLVideoElement, width: number, height: number) => void} Painter */
 
 /**
  * @param {HTMLCanvasElement} canvas
  * @returns {Painter | null} null where there is no WebGL.
  */
 function glPainter(canvas) {
-  // preserveDrawingBuffer: a recording, or a screenshot, may read the canvas between two frames.
-  // failIfMajorPerformanceCaveat: WebGL without a graphics card is slower than the plain loop over pixels.
+  // preserveDrawingBuffer: a recording or a screenshot reads the canvas between two frames.
+  // failIfMajorPerformanceCaveat: WebGL without a GPU is slower than the loop over pixels.
   const gl = canvas.getContext('webgl', {
     antialias: false, preserveDrawingBuffer: true, failIfMajorPerformanceCaveat: true,
   });
@@ -125,8 +125,8 @@ function pixelPainter(canvas) {
   const target = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
   const scratch = document.createElement('canvas');
   const source = /** @type {CanvasRenderingContext2D} */ (scratch.getContext('2d', { willReadFrequently: true }));
-  // The same stretch as in the shader, once for every grey there is.
-  const stretch = Uint8ClampedArray.from({ length: 256 }, (_, grey) => ((grey / 255 - 0.03) / 0.94) * 255);
+  // The same levels as in the shader, as a table of the 256 greys.
+  const levels = Uint8ClampedArray.from({ length: 256 }, (_, grey) => ((grey / 255 - 0.03) / 0.94) * 255);
   return (video, width, height) => {
     if (scratch.width !== width || scratch.height !== height) {
       scratch.width = width;
@@ -136,8 +136,8 @@ function pixelPainter(canvas) {
     const rows = height >> 1;
     const colour = source.getImageData(0, 0, width, rows);
     const alpha = source.getImageData(0, rows, width, rows);
-    for (let at = 3; at < colour.data.length; at += 4) {
-      colour.data[at] = stretch[alpha.data[at - 2]];
+    for (let index = 3; index < colour.data.length; index += 4) {
+      colour.data[index] = levels[alpha.data[index - 2]];
     }
     target.putImageData(colour, 0, 0);
   };

@@ -1,99 +1,98 @@
 // @ts-check
 /**
- * What can be known here about speed: frames shown, and where the time goes from the camera to this screen.
+ * Measures the frames shown per second and the latency from camera to screen (glass to glass).
  *
- * The page cannot see one frame on its whole way, so glass-to-glass is a sum of parts, each measured where it happens:
- *   camera   this browser's encoder, and its wait for the network          (RTCPeerConnection.getStats)
+ * A page cannot follow one frame from the camera to the screen, so the latency is a sum of parts, each measured where it arises:
+ *   camera   this browser's encoder, and its send queue                    (RTCPeerConnection.getStats)
  *   network  one round trip: half up, half down                            (getStats)
  *   server   arrival of the camera frame to departure of the avatar frame  (the server's clock, median)
- *   play     arrival of the avatar frame to its place on the screen        (requestVideoFrameCallback)
- * Outside are the camera's own exposure and the screen's own delay, some 20 to 50 ms that no page can see.
+ *   play     arrival of the avatar frame to its display                    (requestVideoFrameCallback)
+ * Not included: the camera's exposure and the screen's delay, some 20 to 50 ms that no page can measure.
  */
 
-/** @typedef {{camera: number, network: number, server: number, play: number}} Parts milliseconds */
-/** What this browser has sent since it began: seconds and counts. @typedef {{encode: number, encoded: number, queue: number, packets: number}} Sent */
-/** @typedef {{fps: number, parts: Parts | null, total: number | null}} Reading */
+/** @typedef {{camera: number, network: number, server: number, play: number}} LatencyParts milliseconds */
 
-const WINDOW = 60; // readings kept for the sparkline: one a second
+/**
+ * Totals of the outbound video stream.
+ * @typedef {object} SentTotals
+ * @property {number} encode seconds in the encoder
+ * @property {number} encoded frames
+ * @property {number} queue seconds of all packets in the send queue
+ * @property {number} packets
+ */
+
+/**
+ * @typedef {object} Reading
+ * @property {number} fps avatar frames shown per second
+ * @property {LatencyParts | null} parts null until every part has been measured
+ * @property {number | null} total milliseconds, the sum of the parts
+ */
+
+export const HISTORY_S = 60; // readings that are kept, one a second
 
 /** @param {number[]} values not empty */
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
-/**
- * Points of an SVG polyline over `values`, oldest left, newest at the right edge.
- * @param {number[]} values
- * @param {number} width
- * @param {number} height
- * @param {number} top the value at the upper edge
- */
-export function sparkline(values, width, height, top) {
-  const step = width / (WINDOW - 1);
-  const first = width - step * (values.length - 1);
-  return values
-    .map((value, index) => `${(first + index * step).toFixed(1)},${(height * (1 - Math.min(1, value / top))).toFixed(1)}`)
-    .join(' ');
-}
-
 export class Meter {
   constructor() {
-    /** One a second, newest last. @type {number[]} */
+    /** Frames shown per second, one value a second, newest last. @type {number[]} */
     this.fps = [];
-    this.frames = 0;
-    /** @type {number[]} */
-    this.waits = [];
-    /** @type {Sent | null} */
-    this.before = null;
+    this.frames = 0; // shown since the last reading
+    /** Milliseconds from the arrival to the display of each frame since the last reading. @type {number[]} */
+    this.playDelays = [];
+    /** @type {SentTotals | null} */
+    this.lastSent = null;
     this.since = performance.now();
   }
 
-  /** Forgets everything: a new connection. */
+  /** Drops all measurements, for a new connection. */
   reset() {
     Object.assign(this, new Meter());
   }
 
   /**
-   * One avatar frame was shown.
+   * Counts one avatar frame that was shown.
    * @param {VideoFrameCallbackMetadata} frame
    */
-  shown(frame) {
+  countFrame(frame) {
     this.frames += 1;
     if (frame.receiveTime !== undefined) {
-      this.waits.push(Math.max(0, frame.expectedDisplayTime - frame.receiveTime));
+      this.playDelays.push(Math.max(0, frame.expectedDisplayTime - frame.receiveTime));
     }
   }
 
   /**
-   * The last second. Call about once a second.
+   * The measurements since the last call. Call about once a second.
    * @param {RTCPeerConnection | null} peer
-   * @param {number | null} server median milliseconds within the server
+   * @param {number | null} server median latency within the server, milliseconds
    * @returns {Promise<Reading>}
    */
   async read(peer, server) {
     const now = performance.now();
     const fps = (this.frames * 1000) / Math.max(1, now - this.since);
-    const waits = this.waits;
+    const { playDelays } = this;
     this.frames = 0;
-    this.waits = [];
+    this.playDelays = [];
     this.since = now;
-    this.fps = [...this.fps, fps].slice(-WINDOW);
-    const parts = peer && (await this.#parts(peer, server, waits));
+    this.fps = [...this.fps, fps].slice(-HISTORY_S);
+    const parts = peer && (await this.#latencyParts(peer, server, playDelays));
     return { fps, parts, total: parts && parts.camera + parts.network + parts.server + parts.play };
   }
 
   /**
    * @param {RTCPeerConnection} peer
    * @param {number | null} server
-   * @param {number[]} waits
-   * @returns {Promise<Parts | null>} null until every part has been measured
+   * @param {number[]} playDelays
+   * @returns {Promise<LatencyParts | null>} null until every part has been measured
    */
-  async #parts(peer, server, waits) {
-    /** @type {{network?: number, sent?: Sent}} */
-    const seen = {};
+  async #latencyParts(peer, server, playDelays) {
+    /** @type {{network?: number, sent?: SentTotals}} */
+    const measured = {};
     (await peer.getStats()).forEach((entry) => {
       if (entry.type === 'candidate-pair' && entry.nominated && entry.currentRoundTripTime !== undefined) {
-        seen.network = entry.currentRoundTripTime * 1000;
+        measured.network = entry.currentRoundTripTime * 1000;
       } else if (entry.type === 'outbound-rtp' && entry.kind === 'video') {
-        seen.sent = {
+        measured.sent = {
           encode: entry.totalEncodeTime ?? 0,
           encoded: entry.framesEncoded ?? 0,
           queue: entry.totalPacketSendDelay ?? 0,
@@ -101,14 +100,14 @@ export class Meter {
         };
       }
     });
-    const { before } = this;
-    const { network, sent } = seen;
-    this.before = sent ?? null;
-    if (network === undefined || server === null || waits.length === 0 || !sent || !before) {
+    const { lastSent } = this;
+    const { network, sent } = measured;
+    this.lastSent = sent ?? null;
+    if (network === undefined || server === null || playDelays.length === 0 || !sent || !lastSent) {
       return null;
     }
-    const perFrame = (sent.encode - before.encode) / Math.max(1, sent.encoded - before.encoded);
-    const perPacket = (sent.queue - before.queue) / Math.max(1, sent.packets - before.packets);
-    return { camera: (perFrame + perPacket) * 1000, network, server, play: median(waits) };
+    const perFrame = (sent.encode - lastSent.encode) / Math.max(1, sent.encoded - lastSent.encoded);
+    const perPacket = (sent.queue - lastSent.queue) / Math.max(1, sent.packets - lastSent.packets);
+    return { camera: (perFrame + perPacket) * 1000, network, server, play: median(playDelays) };
   }
 }

@@ -1,11 +1,11 @@
 // @ts-check
-/** `?view=output`: nothing but the avatar of whoever is live, on nothing. `?fit=cover` fills the source instead. */
+/** `?view=output`: only the avatar of the newest live session, on a transparent page. `&fit=cover` crops it to fill the window. */
 
 import { Connection } from './connection.js';
 import { Matte, isStacked } from './matte.js';
 import { socketAddress } from './server.js';
 
-const QUIET_MS = 3000;
+const MESSAGE_DELAY_MS = 3000; // without a frame for this long, a message says why
 
 export function runOutput() {
   const video = document.createElement('video');
@@ -13,10 +13,10 @@ export function runOutput() {
   video.playsInline = true;
   const canvas = document.createElement('canvas');
   canvas.hidden = true;
-  const words = document.createElement('p');
-  words.setAttribute('role', 'status');
-  words.hidden = true;
-  document.body.replaceChildren(video, canvas, words);
+  const message = document.createElement('p');
+  message.setAttribute('role', 'status');
+  message.hidden = true;
+  document.body.replaceChildren(video, canvas, message);
   document.body.removeAttribute('data-live');
   document.documentElement.classList.add('output');
   document.documentElement.classList.toggle('cover', new URLSearchParams(location.search).get('fit') === 'cover');
@@ -25,23 +25,23 @@ export function runOutput() {
   let stacked = false;
   /** @type {Matte | null} */
   let matte = null;
-  let alone = setTimeout(() => say('Waiting for an avatar: press Start on the Kagami page.'), QUIET_MS);
+  let messageTimer = setTimeout(() => showMessage('Waiting for an avatar: press Start on the Kagami page.'), MESSAGE_DELAY_MS);
 
-  /** In OBS nothing but the avatar may ever show; a person who opens this address in a browser gets a word. */
-  function say(/** @type {string} */ text) {
-    words.textContent = text;
-    words.hidden = 'obsstudio' in window;
+  /** Shows a sentence in a browser; never in OBS, where only the avatar may appear. */
+  function showMessage(/** @type {string} */ text) {
+    message.textContent = text;
+    message.hidden = 'obsstudio' in window;
   }
 
   function onFrame() {
-    clearTimeout(alone);
-    words.hidden = true;
+    clearTimeout(messageTimer);
+    message.hidden = true;
     stacked = isStacked({ width: video.videoWidth, height: video.videoHeight }, size) ?? stacked;
     if (stacked) {
       matte ??= new Matte(video, canvas);
       matte.draw();
     }
-    video.classList.toggle('unseen', stacked);
+    video.classList.toggle('invisible', stacked);
     canvas.hidden = !stacked;
     video.requestVideoFrameCallback(onFrame);
   }
@@ -50,24 +50,24 @@ export function runOutput() {
   const connection = new Connection({
     url: socketAddress(),
     watch: true,
-    tell(happening) {
-      if (happening.kind === 'stream') {
-        video.srcObject = happening.stream;
-        // Sound plays in OBS; a browser may insist on a click first, and a picture without sound beats none.
+    emit(event) {
+      if (event.kind === 'stream') {
+        video.srcObject = event.stream;
+        // OBS plays sound; a browser may refuse it before a click, and then the video plays muted.
         video.play().catch(() => {
           video.muted = true;
           return video.play();
         }).catch(() => undefined);
-      } else if (happening.kind === 'message' && happening.message.type === 'ready') {
-        size = happening.message.video;
-      } else if (happening.kind === 'message' && happening.message.type === 'picture-status') {
-        const { width, height } = happening.message;
+      } else if (event.kind === 'message' && event.message.type === 'ready') {
+        size = event.message.video;
+      } else if (event.kind === 'message' && event.message.type === 'picture-status') {
+        const { width, height } = event.message;
         size = width && height ? { width, height } : size;
-      } else if (happening.kind === 'message' && happening.message.type === 'error') {
-        say(happening.message.message);
-      } else if (happening.kind === 'link' && happening.link === 'lost') {
-        clearTimeout(alone);
-        alone = setTimeout(() => say('The server is away: it is tried again and again.'), QUIET_MS);
+      } else if (event.kind === 'message' && event.message.type === 'error') {
+        showMessage(event.message.message);
+      } else if (event.kind === 'link' && event.link === 'lost') {
+        clearTimeout(messageTimer);
+        messageTimer = setTimeout(() => showMessage('The server is away: it is tried again and again.'), MESSAGE_DELAY_MS);
       }
     },
   });

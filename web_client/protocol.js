@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The messages of docs/protocol.md, as types and as checks. `tests/fixtures/protocol.json` holds one example of each;
- * the server's tests and this page's tests read the same file.
+ * The messages of docs/protocol.md, as types and as run-time checks. `tests/fixtures/protocol.json` holds one example of
+ * each; the server's tests and this page's tests read the same file.
  */
 
 export const PROTOCOL = 1;
@@ -11,11 +11,11 @@ export const PROTOCOL = 1;
 
 /**
  * @typedef {object} Controls
- * @property {number} head motion strength, 0..2
- * @property {number} face
- * @property {number} body
- * @property {number} light
- * @property {boolean} teeth what an open mouth shows is drawn
+ * @property {number} head strength of the head motion, 0..2
+ * @property {number} face strength of the expression, 0..2
+ * @property {number} body strength of the body motion, 0..2
+ * @property {number} light strength of the driver's light, 0..2
+ * @property {boolean} teeth whether the driver's teeth and tongue are copied into the picture
  * @property {boolean} mirror
  * @property {Background} background
  * @property {string} colour #rrggbb
@@ -72,7 +72,7 @@ export const PROTOCOL = 1;
  * @property {number} bitrate_kbps
  * @property {number} sessions
  * @property {{fps: Range, latency_ms: Range}} spread
- * @property {Record<string, number>} memory_mb by kind
+ * @property {Record<string, number>} memory_mb by kind of memory
  */
 
 /** @typedef {{type: 'error', code: string, message: string, fatal: boolean}} ServerError */
@@ -81,14 +81,14 @@ export const PROTOCOL = 1;
 
 /** @typedef {(value: unknown) => boolean} Check */
 
-/** @type {Check} */ const text = (value) => typeof value === 'string';
-/** @type {Check} */ const flag = (value) => typeof value === 'boolean';
-/** @type {Check} */ const number = (value) => typeof value === 'number' && Number.isFinite(value);
-/** @type {Check} */ const colour = (value) => typeof value === 'string' && /^#[0-9a-f]{6}$/i.test(value);
+/** @type {Check} */ const isString = (value) => typeof value === 'string';
+/** @type {Check} */ const isBoolean = (value) => typeof value === 'boolean';
+/** @type {Check} */ const isNumber = (value) => typeof value === 'number' && Number.isFinite(value);
+/** @type {Check} */ const isColour = (value) => typeof value === 'string' && /^#[0-9a-f]{6}$/i.test(value);
 /** @param {number} low @param {number} high @returns {Check} */
-const within = (low, high) => (value) => number(value) && Number(value) >= low && Number(value) <= high;
-/** @param {...unknown} words @returns {Check} */
-const oneOf = (...words) => (value) => words.includes(value);
+const within = (low, high) => (value) => isNumber(value) && Number(value) >= low && Number(value) <= high;
+/** @param {...unknown} values @returns {Check} */
+const oneOf = (...values) => (value) => values.includes(value);
 /** @param {Check} check @returns {Check} */
 const orNull = (check) => (value) => value === null || check(value);
 /** @param {Check} check @returns {Check} */
@@ -102,62 +102,62 @@ const mapOf = (check) => (value) => isRecord(value) && Object.values(value).ever
 /** @param {Record<string, Check>} fields @returns {Check} */
 const shape = (fields) => (value) => isRecord(value) && Object.keys(fields).every((name) => fields[name](value[name]));
 
-const percentiles = shape({ p50: number, p95: number, p99: number });
-const range = shape({ min: number, max: number });
+const percentiles = shape({ p50: isNumber, p95: isNumber, p99: isNumber });
+const range = shape({ min: isNumber, max: isNumber });
 const strength = within(0, 2);
 const background = oneOf('original', 'blur', 'colour', 'transparent');
-const controls = { head: strength, face: strength, body: strength, light: strength, teeth: flag, mirror: flag, background, colour, paused: flag };
+const controls = { head: strength, face: strength, body: strength, light: strength, teeth: isBoolean, mirror: isBoolean, background, colour: isColour, paused: isBoolean };
 const candidate = {
-  candidate: orNull(text),
-  sdpMid: optional(orNull(text)),
-  sdpMLineIndex: optional(orNull(number)),
-  usernameFragment: optional(text),
+  candidate: orNull(isString),
+  sdpMid: optional(orNull(isString)),
+  sdpMLineIndex: optional(orNull(isNumber)),
+  usernameFragment: optional(isString),
 };
 
-/** What the server may say, field by field. Fields that this page does not know are let through: the server may be newer. */
-const FROM_SERVER = {
+/** The server's messages, field by field. A newer server may send other fields, which are accepted. */
+const SERVER_MESSAGES = {
   ready: {
     protocol: oneOf(PROTOCOL),
-    session: text,
+    session: isString,
     ice_servers: listOf(isRecord),
-    video: shape({ width: number, height: number, fps: number }),
-    picture: shape({ name: text, notes: listOf(text) }),
+    video: shape({ width: isNumber, height: isNumber, fps: isNumber }),
+    picture: shape({ name: isString, notes: listOf(isString) }),
     controls: shape(controls),
   },
-  answer: { sdp: text },
+  answer: { sdp: isString },
   candidate,
   state: {
     phase: oneOf('waiting', 'calibrating', 'live', 'lost', 'stalled', 'paused'),
     progress: within(0, 1),
-    message: orNull(text),
+    message: orNull(isString),
   },
   'picture-status': {
     stage: oneOf('preparing', 'ready', 'failed'),
-    name: text,
-    width: orNull(number),
-    height: orNull(number),
-    notes: listOf(text),
-    message: orNull(text),
+    name: isString,
+    width: orNull(isNumber),
+    height: orNull(isNumber),
+    notes: listOf(isString),
+    message: orNull(isString),
   },
   stats: {
-    fps: shape({ in: number, out: number }),
+    fps: shape({ in: isNumber, out: isNumber }),
     latency_ms: percentiles,
     queue_age_ms: percentiles,
     stage_ms: mapOf(percentiles),
-    drops: mapOf(number),
-    bitrate_kbps: number,
-    sessions: number,
+    drops: mapOf(isNumber),
+    bitrate_kbps: isNumber,
+    sessions: isNumber,
     spread: shape({ fps: range, latency_ms: range }),
-    memory_mb: mapOf(number),
+    memory_mb: mapOf(isNumber),
   },
-  error: { code: text, message: text, fatal: flag },
-  bye: { reason: text },
+  error: { code: isString, message: isString, fatal: isBoolean },
+  bye: { reason: isString },
 };
 
-/** What this page says. Nothing else is let out: the server refuses unknown fields. */
-const FROM_PAGE = {
+/** This page's messages, field by field. The server refuses other fields, so `serialise` does too. */
+const CLIENT_MESSAGES = {
   hello: { protocol: oneOf(PROTOCOL), watch: optional(oneOf(true)) },
-  offer: { sdp: text },
+  offer: { sdp: isString },
   candidate,
   control: {
     ...Object.fromEntries(Object.entries(controls).map(([name, check]) => [name, optional(check)])),
@@ -167,25 +167,25 @@ const FROM_PAGE = {
 };
 
 /**
- * The first field of `message` that breaks `table`, as a short phrase, or null where all is well.
+ * The first field of `message` that fails its check, as `type.field`, or null where the message is valid.
  * @param {Record<string, Record<string, Check>>} table
  * @param {unknown} message
  * @returns {string | null}
  */
-function fault(table, message) {
+function findError(table, message) {
   if (!isRecord(message) || typeof message.type !== 'string' || !Object.hasOwn(table, message.type)) {
     return 'a message of an unknown type';
   }
   const fields = table[message.type];
-  const wrong = Object.keys(fields).find((name) => !fields[name](message[name]));
-  return wrong === undefined ? null : `${message.type}.${wrong}`;
+  const invalid = Object.keys(fields).find((name) => !fields[name](message[name]));
+  return invalid === undefined ? null : `${message.type}.${invalid}`;
 }
 
 /**
  * Reads one message from the server.
  * @param {string} json
  * @returns {ServerMessage}
- * @throws {Error} where it does not follow the protocol; the message names the field.
+ * @throws {Error} where it breaks the protocol; the message names the field.
  */
 export function parse(json) {
   /** @type {unknown} */
@@ -195,9 +195,9 @@ export function parse(json) {
   } catch {
     throw new Error('The server sent something that is not JSON; reload the page.');
   }
-  const wrong = fault(FROM_SERVER, message);
-  if (wrong) {
-    throw new Error(`The server and this page do not speak the same protocol (${wrong}); reload the page.`);
+  const invalid = findError(SERVER_MESSAGES, message);
+  if (invalid) {
+    throw new Error(`The server and this page do not speak the same protocol (${invalid}); reload the page.`);
   }
   return /** @type {ServerMessage} */ (message);
 }
@@ -206,17 +206,17 @@ export function parse(json) {
  * Writes one message to the server.
  * @param {ClientMessage} message
  * @returns {string} JSON
- * @throws {TypeError} for a message that the protocol does not have: a mistake in this page.
+ * @throws {TypeError} for a message that the protocol does not have, which is a bug of this page.
  */
 export function serialise(message) {
-  const wrong = fault(FROM_PAGE, message);
-  if (wrong) {
-    throw new TypeError(`not in the protocol: ${wrong}`);
+  const invalid = findError(CLIENT_MESSAGES, message);
+  if (invalid) {
+    throw new TypeError(`not in the protocol: ${invalid}`);
   }
-  const known = Object.keys(/** @type {Record<string, Record<string, Check>>} */ (FROM_PAGE)[message.type]);
-  const strange = Object.keys(message).find((name) => name !== 'type' && !known.includes(name));
-  if (strange) {
-    throw new TypeError(`not in the protocol: ${message.type}.${strange}`);
+  const known = Object.keys(/** @type {Record<string, Record<string, Check>>} */ (CLIENT_MESSAGES)[message.type]);
+  const unknown = Object.keys(message).find((name) => name !== 'type' && !known.includes(name));
+  if (unknown) {
+    throw new TypeError(`not in the protocol: ${message.type}.${unknown}`);
   }
   return JSON.stringify(message);
 }

@@ -1,10 +1,10 @@
 // @ts-check
-/** Where the server's doors are, seen from this page, with the token that opened it. */
+/** URLs of the server's endpoints, with the access token of this page's own URL. */
 
 const token = new URLSearchParams(location.search).get('token');
 
 /**
- * @param {string} path relative to the page, so that the server may live below any path of a proxy
+ * @param {string} path of an endpoint, relative to the page, so that a proxy may serve Kagami below any path
  * @returns {URL}
  */
 export function address(path) {
@@ -22,5 +22,5 @@ export function socketAddress() {
   return url.href;
 }
 
-/** Whether the server runs on this very machine, as far as its address tells. */
+/** Whether the page's hostname is that of this machine. */
 export const isLocal = () => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(location.hostname);

@@ -1,5 +1,5 @@
 // @ts-check
-/** The one state of the page, and the part of it that is remembered from visit to visit. */
+/** The type of the page's state, and the settings that are kept in localStorage from visit to visit. */
 
 /** @typedef {import('./protocol.js').Controls} Controls */
 /** @typedef {import('./protocol.js').Phase} Phase */
@@ -7,7 +7,7 @@
 /** @typedef {import('./meter.js').Reading} Reading */
 
 /**
- * A sentence over the page. `about` names what it is about, so that it goes when that is well again.
+ * A sentence on top of the page. `about` names its subject, so that it is dismissed once the subject is well again.
  * @typedef {object} Notice
  * @property {'error' | 'info'} kind
  * @property {string} text
@@ -17,44 +17,45 @@
 
 /**
  * @typedef {object} Picture
- * @property {string} name of the picture that is worn
- * @property {string} url of its still
- * @property {string[]} notes
- * @property {{name: string, url: string} | null} next the one being prepared
- * @property {boolean} fresh a switch has just been done
+ * @property {string} name of the picture in use
+ * @property {string} url of the picture in use
+ * @property {string[]} notes of the server about it: sentences to show
+ * @property {{name: string, url: string} | null} pending the picture that is being prepared
+ * @property {boolean} justReady whether the picture in use was uploaded from this page
  */
 
 /**
  * @typedef {object} State
- * @property {'connecting' | 'open' | 'lost' | 'refused'} link to the server
- * @property {'idle' | 'starting' | 'live'} live
- * @property {boolean} frozen live, and the media are away
- * @property {Phase | null} phase
- * @property {number} progress of the calibration 0..1
- * @property {string | null} phaseMessage
- * @property {{width: number, height: number}} size of the avatar
- * @property {boolean} stacked frames carry their alpha below the picture
+ * @property {'connecting' | 'open' | 'lost' | 'refused'} link state of the WebSocket
+ * @property {'idle' | 'starting' | 'live'} live `live` from the first avatar frame
+ * @property {boolean} mediaLost live, and the peer connection is not connected
+ * @property {Phase | null} phase of the server's session; null until it is known
+ * @property {number} progress of the calibration, 0..1
+ * @property {string | null} phaseMessage the server's sentence about the phase
+ * @property {{width: number, height: number}} size of the avatar in pixels
+ * @property {boolean} stacked whether frames carry their alpha below the picture
  * @property {{id: string, label: string}[]} cameras
- * @property {string} camera id; '' the browser's choice
- * @property {boolean} showSelf
- * @property {boolean} hasPreview
- * @property {boolean} microphone
+ * @property {string} camera device id; '' for the browser's choice
+ * @property {boolean} showSelf whether the camera preview is wanted
+ * @property {boolean} hasPreview whether there is a camera to preview
+ * @property {boolean} shortcuts whether single keys are shortcuts
+ * @property {boolean} microphone whether the microphone is on
  * @property {Controls} controls
  * @property {Picture} picture
  * @property {Notice | null} notice
- * @property {number | null} recordingSince ms
- * @property {boolean} full screen
- * @property {boolean} dropping a file hovers over the page
+ * @property {number | null} recordingSince milliseconds as of Date.now(); null: not recording
+ * @property {boolean} fullScreen
+ * @property {boolean} draggingFile whether a file is dragged over the page
  * @property {Stats | null} stats
- * @property {Reading | null} reading
- * @property {readonly number[]} fps of the last minute
+ * @property {Reading | null} reading this page's own measurements
+ * @property {readonly number[]} fps shown in each second of the last minute, newest last
  */
 
 /** @returns {State} */
 export const initialState = () => ({
   link: 'connecting',
   live: 'idle',
-  frozen: false,
+  mediaLost: false,
   phase: null,
   progress: 0,
   phaseMessage: null,
@@ -64,39 +65,43 @@ export const initialState = () => ({
   camera: '',
   showSelf: true,
   hasPreview: false,
+  shortcuts: true,
   microphone: false,
   controls: { head: 1, face: 1, body: 1, light: 1, teeth: true, mirror: true, background: 'original', colour: '#00b140', paused: false },
-  picture: { name: '', url: '', notes: [], next: null, fresh: false },
+  picture: { name: '', url: '', notes: [], pending: null, justReady: false },
   notice: null,
   recordingSince: null,
-  full: false,
-  dropping: false,
+  fullScreen: false,
+  draggingFile: false,
   stats: null,
   reading: null,
   fps: [],
 });
 
-const KEY = 'kagami';
+const STORAGE_KEY = 'kagami';
 
-/** @typedef {{camera?: string, showSelf?: boolean, controls?: Partial<Controls>}} Saved */
+/** @typedef {{camera?: string, showSelf?: boolean, shortcuts?: boolean, controls?: Partial<Controls>}} Saved */
 
-/** @returns {Saved} what was remembered; nothing where storage is off or was tampered with. */
+/** @returns {Saved} the kept settings; empty where there is no storage, or something else in it. */
 export function remembered() {
   try {
-    const saved = JSON.parse(localStorage.getItem(KEY) ?? '{}');
+    const saved = JSON.parse(localStorage.getItem(STORAGE_KEY) ?? '{}');
     return typeof saved === 'object' && saved !== null ? saved : {};
   } catch {
     return {};
   }
 }
 
-/** @param {Saved} changes */
+/**
+ * Keeps these settings, beside those kept before.
+ * @param {Saved} changes
+ */
 export function remember(changes) {
   const before = remembered();
   const controls = { ...before.controls, ...changes.controls };
   try {
-    localStorage.setItem(KEY, JSON.stringify({ ...before, ...changes, controls }));
+    localStorage.setItem(STORAGE_KEY, JSON.stringify({ ...before, ...changes, controls }));
   } catch {
-    // Private windows may have no storage: the page works without.
+    // A private window may have no storage; the settings then last as long as the page.
   }
 }

@@ -1,4 +1,4 @@
-"""What people do on the page and what they see there, for tests to say in one word."""
+"""User actions on the page, and conditions that the tests wait for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import SLOW
+from tests.browser.conftest import CONDITION_TIMEOUT_MS
 
 _COLOUR = """
 (selector) => {
@@ -39,55 +39,57 @@ def go_live(page: Page) -> None:
 
 
 def await_live(page: Page) -> None:
+    """Wait until avatar frames are shown and the WebSocket is open."""
     page.wait_for_selector("body[data-live=live][data-link=open]")
 
 
 def await_frames(page: Page, count: int = 3, video: str = "#avatar") -> None:
-    """Until so many new frames were shown."""
+    """Wait until `count` new frames of the video were shown."""
     assert page.evaluate(_FRAMES, [video, count])
 
 
 def colour_of(page: Page, video: str = "#avatar") -> list[int]:
-    """[r, g, b] of a spot in the right half of the video, where the stub paints the picture's mean colour."""
+    """Mean [r, g, b] of 8 x 8 pixels in the right half of the video, which the stub fills with the picture's mean."""
     colour: list[int] = page.evaluate(_COLOUR, video)
     return colour
 
 
-def near(colour: list[int], wanted: tuple[int, int, int]) -> bool:
-    return all(abs(a - b) < 24 for a, b in zip(colour, wanted, strict=True))
+def is_close(colour: list[int], expected: tuple[int, int, int]) -> bool:
+    """Whether each channel differs by less than video coding changes it: 24 of 255."""
+    return all(abs(a - b) < 24 for a, b in zip(colour, expected, strict=True))
 
 
-def until(condition: Callable[[], bool], page: Page) -> None:
-    """Wait for something that the page does not show as an element."""
-    deadline = time.monotonic() + SLOW / 1000
+def wait_until(condition: Callable[[], bool], page: Page) -> None:
+    """Wait for a condition that no element of the page shows."""
+    deadline = time.monotonic() + CONDITION_TIMEOUT_MS / 1000
     while not condition():
-        assert time.monotonic() < deadline, "this did not come true in time"
+        assert time.monotonic() < deadline, "the condition did not become true in time"
         page.wait_for_timeout(100)
 
 
-def picture(name: str, rgb: tuple[int, int, int]) -> dict[str, Any]:
+def png_file(name: str, rgb: tuple[int, int, int]) -> dict[str, Any]:
     """A PNG of one colour, as Playwright puts it into a file chooser."""
     image = np.full((256, 256, 3), rgb[::-1], np.uint8)
     return {"name": name, "mimeType": "image/png", "buffer": cv2.imencode(".png", image)[1].tobytes()}
 
 
-def said(page: Page) -> list[dict[str, Any]]:
-    """Every message that the page sends from now on; call before the page is opened or reloaded."""
+def sent_messages(page: Page) -> list[dict[str, Any]]:
+    """A list that receives every message that the page sends; call before the page is opened or reloaded."""
     messages: list[dict[str, Any]] = []
 
-    def note(text: str | bytes) -> None:
+    def append(text: str | bytes) -> None:
         messages.append(json.loads(text))
 
-    page.on("websocket", lambda socket: socket.on("framesent", note))
+    page.on("websocket", lambda socket: socket.on("framesent", append))
     return messages
 
 
-def wishes(messages: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the page has asked for by `control` messages, the last word on each."""
+def sent_controls(messages: list[dict[str, Any]]) -> dict[str, Any]:
+    """The fields of all `control` messages, with the last value of each."""
     controls = [message for message in messages if message["type"] == "control"]
     return {name: value for message in controls for name, value in message.items() if name != "type"}
 
 
-def expect_words(page: Page, words: str) -> None:
-    """The page's message, announced as an alert."""
-    expect(page.get_by_role("alert")).to_contain_text(words)
+def expect_alert(page: Page, text: str) -> None:
+    """Expect a notice of the page, which is announced as an alert, to contain this text."""
+    expect(page.get_by_role("alert")).to_contain_text(text)

@@ -1,4 +1,4 @@
-"""A real Chromium with a talking face as its camera. Skips, saying so, where there is no Chromium."""
+"""A real Chromium whose camera plays the clip of a talking face. Without Chromium the tests are skipped."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import cv2
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.kagami import ROOT, STUB, Kagami
+from tests.browser.kagami import ROOT, STUB, KagamiServer
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-SLOW = 90_000  # milliseconds: how long a condition may take on a busy machine of two cores
+CONDITION_TIMEOUT_MS = 90_000  # for one condition, on a busy machine of two cores
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -25,13 +25,13 @@ FLAGS = [
     "--autoplay-policy=no-user-gesture-required",
     "--use-fake-device-for-media-stream",
 ]
-SLOWNESS = 3
+CAMERA_SLOWDOWN = 3  # each frame of the clip is shown this many times
 OpenPage = Callable[..., Page]
-expect.set_options(timeout=SLOW)
+expect.set_options(timeout=CONDITION_TIMEOUT_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Many conditions in a row, each of which a busy machine may take long for."""
+    """A browser test waits for many conditions, each of which may take long on a busy machine."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.timeout(900))
@@ -39,9 +39,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def camera_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The driver as Chromium's fake camera reads it: raw video, looped, in slow motion.
+    """The driver's clip as raw video (y4m), which Chromium's fake camera loops, in slow motion.
 
-    A machine that draws three avatars a second could not show a mouth that opens five times in that second.
+    A machine that draws three avatar frames a second could not show a mouth that opens five times in that second.
     """
     path = tmp_path_factory.mktemp("camera") / "driver.y4m"
     with av.open(str(ROOT / "assets" / "driver.mp4")) as clip, path.open("wb") as raw:
@@ -55,11 +55,11 @@ def camera_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if number == 0:
                 height, width = rgb.shape[:2]
                 raw.write(f"YUV4MPEG2 W{width} H{height} F{round(rate * 1000)}:1000 Ip A1:1 C420jpeg\n".encode())
-            raw.write((b"FRAME\n" + cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV_I420).tobytes()) * SLOWNESS)
+            raw.write((b"FRAME\n" + cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV_I420).tobytes()) * CAMERA_SLOWDOWN)
     return path
 
 
-# Module scope and no longer: an open Playwright occupies the thread's event loop, which other tests want.
+# Module scope: an open Playwright occupies the thread's event loop, which the asyncio tests of other modules need.
 @pytest.fixture(scope="module")
 def chromium(camera_clip: Path) -> Iterator[Browser]:
     if CHROMIUM is None:
@@ -73,28 +73,28 @@ def chromium(camera_clip: Path) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def stub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kagami]:
-    """One quick server for all tests that are about the page and do not break it."""
-    with Kagami(tmp_path_factory.mktemp("stub") / "log.txt", program=STUB) as server:
+def stub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KagamiServer]:
+    """A server with a stub pipeline, shared by all tests that leave it running."""
+    with KagamiServer(tmp_path_factory.mktemp("stub") / "log.txt", program=STUB) as server:
         yield server
 
 
 @pytest.fixture
 def open_page(chromium: Browser) -> Iterator[OpenPage]:
-    """Opens a page with a camera that is allowed. Fails the test for an error in a script and for a breach of the
-    content security policy; that a server refuses something or is away is the test's own business.
+    """Open pages that may use the camera. A script error or a breach of the content security policy fails the test;
+    refused requests and a server that is away do not.
     """
     contexts = []
-    complaints: list[str] = []
+    console_errors: list[str] = []
 
     def open_one(url: str, allow: tuple[str, ...] = ("camera", "microphone"), **options: Any) -> Page:
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
-        context.set_default_timeout(SLOW)
+        context.set_default_timeout(CONDITION_TIMEOUT_MS)
         context.grant_permissions(list(allow))
         contexts.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+        page.on("pageerror", lambda error: console_errors.append(str(error)))
+        page.on("console", lambda line: console_errors.append(line.text) if line.type == "error" else None)
         page.goto(url)
         if url != "about:blank":
             page.wait_for_selector("body[data-view]")
@@ -104,4 +104,4 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
     for context in contexts:
         context.close()
     network = ("Failed to load resource", "WebSocket connection to")
-    assert [line for line in complaints if not line.startswith(network)] == []
+    assert [line for line in console_errors if not line.startswith(network)] == []

@@ -1,4 +1,6 @@
-"""Does the avatar do what the driver does? Both are looked at on one clock, in the page; MediaPipe reads both faces."""
+"""Measures whether the avatar follows the driver: both are captured in the page on one clock, and MediaPipe measures
+both faces.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +13,26 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import Page
 
+from models.geometry.topology import LEFT_EYE_OUTER, LOWER_LIP_INNER, RIGHT_EYE_OUTER, UPPER_LIP_INNER
 from streamer.tracking.head_pose import head_pose, rotation_vector
 
 Series = NDArray[np.float64]
 Pictures = list[tuple[float, NDArray[np.uint8]]]  # (seconds, (H, W, 3)), oldest first
-LAGS = np.arange(0.0, 3.0, 0.02)  # seconds that the avatar may be behind the driver
+LAGS_S = np.arange(0.0, 3.0, 0.02)  # candidates for the delay of the avatar
 
-# Looks at each new picture of the avatar and, often enough to follow a mouth, at the camera's preview.
-_GRAB = """
-async ({least, seconds, longest}) => {
+# Captures each new frame of the avatar and, often enough to sample a mouth's motion, of the camera's preview.
+_CAPTURE = """
+async ({minCount, seconds, maxSeconds}) => {
   const avatar = document.getElementById('avatar');
   const preview = document.getElementById('preview');
-  const seen = {driver: [], avatar: []};
-  const began = performance.now();
-  const past = (wanted) => performance.now() - began > wanted * 1000;
-  const going = () => !past(longest) && !(past(seconds) && seen.avatar.length >= least);
-  const watch = async (video, list, pause) => {
+  const captured = {driver: [], avatar: []};
+  const started = performance.now();
+  const past = (limit) => performance.now() - started > limit * 1000;
+  const isRunning = () => !past(maxSeconds) && !(past(seconds) && captured.avatar.length >= minCount);
+  const capture = async (video, list, pauseMs) => {
     const canvas = document.createElement('canvas');
     const context = canvas.getContext('2d', {willReadFrequently: true});
-    while (going()) {
+    while (isRunning()) {
       const shown = await Promise.race([
         new Promise((done) => video.requestVideoFrameCallback(() => done(true))),
         new Promise((done) => setTimeout(done, 1000)),
@@ -39,35 +42,37 @@ async ({least, seconds, longest}) => {
         canvas.height = video.videoHeight;
         context.drawImage(video, 0, 0);
         list.push({at: performance.now() / 1000, jpeg: canvas.toDataURL('image/jpeg', 0.95).split(',')[1]});
-        await new Promise((done) => setTimeout(done, pause));
+        await new Promise((done) => setTimeout(done, pauseMs));
       }
     }
   };
-  await Promise.all([watch(avatar, seen.avatar, 80), watch(preview, seen.driver, 50)]);
-  return seen;
+  await Promise.all([capture(avatar, captured.avatar, 80), capture(preview, captured.driver, 50)]);
+  return captured;
 }
 """
 
 
 @dataclass(frozen=True)
 class Signals:
-    """One face over time. at: seconds; mouth: its opening by the distance of the eyes; nod, turn, roll: of the head
-    about the axes to the right, down and away, radians.
+    """One face over time. at: seconds; mouth: distance of the inner lips by the distance of the outer eye corners;
+    pitch, yaw, roll: rotation of the head about the axes to the right, down and away, radians.
     """
 
     at: Series
     mouth: Series
-    nod: Series
-    turn: Series
+    pitch: Series
+    yaw: Series
     roll: Series
 
 
-def grab(page: Page, least: int, seconds: float, longest: float = 90.0) -> tuple[Pictures, Pictures]:
-    """(driver, avatar) pictures with their times: for `seconds`, and until there are `least` of the avatar, but not for
-    longer than `longest` seconds.
+def capture(page: Page, min_count: int, seconds: float, max_seconds: float = 90.0) -> tuple[Pictures, Pictures]:
+    """(driver, avatar) pictures with their times: for `seconds`, and until there are `min_count` of the avatar, but not
+    for longer than `max_seconds`.
     """
-    seen = page.evaluate(_GRAB, {"least": least, "seconds": seconds, "longest": longest})
-    driver, avatar = ([(one["at"], _decode(one["jpeg"])) for one in seen[who]] for who in ("driver", "avatar"))
+    captured = page.evaluate(_CAPTURE, {"minCount": min_count, "seconds": seconds, "maxSeconds": max_seconds})
+    driver, avatar = (
+        [(picture["at"], _decode(picture["jpeg"])) for picture in captured[name]] for name in ("driver", "avatar")
+    )
     return driver, avatar
 
 
@@ -76,13 +81,13 @@ def _decode(jpeg: str) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def read(pictures: Pictures, mirror: bool = False) -> Signals:
-    """What MediaPipe sees; pictures without a face are left out. mirror: look at them in a mirror."""
+def measure_faces(pictures: Pictures, mirror: bool = False) -> Signals:
+    """MediaPipe's measurements of the pictures in which it finds a face. mirror: flip the pictures first."""
     rows = []
     with mp.solutions.face_mesh.FaceMesh(static_image_mode=False, refine_landmarks=True) as mesh:
         for at, rgb in pictures:
-            seen = np.ascontiguousarray(rgb[:, ::-1]) if mirror else rgb
-            found = mesh.process(seen).multi_face_landmarks
+            oriented = np.ascontiguousarray(rgb[:, ::-1]) if mirror else rgb
+            found = mesh.process(oriented).multi_face_landmarks
             if found:
                 height, width = rgb.shape[:2]
                 points = np.array([(p.x * width, p.y * height, p.z * width) for p in found[0].landmark], np.float32)
@@ -91,21 +96,21 @@ def read(pictures: Pictures, mirror: bool = False) -> Signals:
 
 
 def _opening(points: NDArray[np.float32]) -> float:
-    """points: (478, 3) pixels. MediaPipe's indices: 33, 263 outer eye corners; 13, 14 inner lips."""
-    apart = [float(np.linalg.norm(points[a] - points[b])) for a, b in ((13, 14), (33, 263))]
-    return apart[0] / apart[1]
+    """Distance of the inner lips by the distance of the outer eye corners. points: (478, 3) pixels."""
+    lips = float(np.linalg.norm(points[UPPER_LIP_INNER] - points[LOWER_LIP_INNER]))
+    return lips / float(np.linalg.norm(points[RIGHT_EYE_OUTER] - points[LEFT_EYE_OUTER]))
 
 
-def follows(driver: Signals, avatar: Signals, name: str) -> tuple[float, float]:
-    """Best correlation of a signal, and the lag in seconds at which it is reached."""
+def best_correlation(driver: Signals, avatar: Signals, name: str) -> tuple[float, float]:
+    """The highest correlation of a signal over all lags, and its lag in seconds."""
     best = (-1.0, 0.0)
-    for lag in LAGS:
+    for lag in LAGS_S:
         at = avatar.at - lag
         inside = (at >= driver.at[0]) & (at <= driver.at[-1])
         if inside.sum() < 15:
             continue
         expected = np.interp(at[inside], driver.at, getattr(driver, name))
-        made = getattr(avatar, name)[inside]
-        if expected.std() > 0 and made.std() > 0:
-            best = max(best, (float(np.corrcoef(expected, made)[0, 1]), float(lag)))
+        measured = getattr(avatar, name)[inside]
+        if expected.std() > 0 and measured.std() > 0:
+            best = max(best, (float(np.corrcoef(expected, measured)[0, 1]), float(lag)))
     return best

@@ -1,4 +1,4 @@
-"""The real server, run as people run it, for a browser to talk to."""
+"""Runs the real server in a process of its own, for a browser to connect to."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-STUB = ("-m", "tests.support.stub_server")  # no tracker, no network: flat colours, at once
-PATIENCE = 120  # seconds; a start takes a few, on a busy machine more
+STUB = ("-m", "tests.support.stub_server")  # no tracker and no neural network: flat colours, without delay
+START_TIMEOUT_S = 120  # and for the stop; a start takes a few seconds, on a busy machine more
 
 
-class Kagami:
-    """A server with these flags, writing its words to `log`. program: `run_server.py`, or what stands in for it."""
+class KagamiServer:
+    """A server process with these flags, whose output goes to `log`. program: arguments of the Python interpreter."""
 
     def __init__(self, log: Path, *flags: str, program: tuple[str, ...] = ("run_server.py",)) -> None:
         self._log = log
@@ -24,7 +24,7 @@ class Kagami:
         self._port = 0
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Kagami:
+    def __enter__(self) -> KagamiServer:
         self.start()
         return self
 
@@ -36,9 +36,7 @@ class Kagami:
         return f"http://localhost:{self._port}/"
 
     def start(self) -> None:
-        """Start, the second time on the same port as the first. Raises RuntimeError with the log if it does not come
-        up.
-        """
+        """Start the server; every start uses the port of the first. Raises RuntimeError with the log where it fails."""
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, *self._program, "--port", str(self._port), *self._flags],
@@ -47,7 +45,7 @@ class Kagami:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + START_TIMEOUT_S
         while (found := re.search(r"open http://[^ ]+:(\d+)/", self._log.read_text(errors="replace"))) is None:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
@@ -56,12 +54,12 @@ class Kagami:
         self._port = int(found[1])
 
     def stop(self) -> None:
-        """End it as Ctrl-C does."""
+        """Terminate the server, gracefully where it answers in time."""
         if self._process is None:
             return
         self._process.terminate()
         try:
-            self._process.wait(PATIENCE)
+            self._process.wait(START_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

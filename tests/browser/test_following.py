@@ -1,4 +1,4 @@
-"""The whole of Kagami, nothing faked but the camera: the avatar that comes back moves as the driver does."""
+"""End to end with the real server; only the camera is faked: the avatar moves as the driver does."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.actions import await_frames, go_live
 from tests.browser.conftest import OpenPage
-from tests.browser.following import Pictures, follows, grab, read
-from tests.browser.kagami import ROOT, Kagami
+from tests.browser.following import Pictures, best_correlation, capture, measure_faces
+from tests.browser.kagami import ROOT, KagamiServer
 
 pytestmark = pytest.mark.realtime
-SIGNALS = ("mouth", "turn", "nod", "roll")
-ROUNDS = 3  # a machine that is busy for a moment gets another look
-ENOUGH = 60  # pictures of the avatar; a slow machine takes a while for them
-ONE_ROUND = 18.0  # seconds: the camera shows the driver's six at a third of their speed
+SIGNALS = ("mouth", "yaw", "pitch", "roll")
+MAX_ATTEMPTS = 3  # a machine may be busy for a moment
+MIN_PICTURES = 60  # of the avatar, in each attempt
+ATTEMPT_S = 18.0  # the clip of six seconds, at a third of its speed
 
 
 @pytest.fixture(scope="module")
-def kagami(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kagami]:
+def kagami(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KagamiServer]:
     log = tmp_path_factory.mktemp("server") / "log.txt"
-    with Kagami(log, "--ref", "assets/avatar.png", "--size", "256", "--generator", "geometry") as server:
+    with KagamiServer(log, "--ref", "assets/avatar.png", "--size", "256", "--generator", "geometry") as server:
         yield server
 
 
 @pytest.fixture
-def live(open_page: OpenPage, kagami: Kagami) -> Page:
-    """A page on which the neutral face has been taken."""
+def live(open_page: OpenPage, kagami: KagamiServer) -> Page:
+    """A page that is live and calibrated."""
     page = open_page(kagami.url)
     go_live(page)
     page.wait_for_selector("body[data-phase=live]")
@@ -39,18 +39,18 @@ def live(open_page: OpenPage, kagami: Kagami) -> Page:
 
 
 def test_avatar_follows_the_driver(live: Page) -> None:
-    rounds = []
-    for _ in range(ROUNDS):
-        driver, avatar = grab(live, ENOUGH, ONE_ROUND)
+    attempts = []
+    for _ in range(MAX_ATTEMPTS):
+        driver, avatar = capture(live, MIN_PICTURES, ATTEMPT_S)
         assert len(avatar) >= 30, "too few pictures came back to judge"
         assert _movement(avatar) > 1.0, "the avatar stands still"
-        # The avatar is a mirror: what comes back is what the driver would see in one.
-        seen, made = read(driver, mirror=True), read(avatar)
-        assert len(made.at) > 0.9 * len(avatar), "the avatar's face is lost"
-        rounds.append({name: follows(seen, made, name) for name in SIGNALS})
-        if all(agreement > 0.6 for agreement, _ in rounds[-1].values()):
+        # The avatar is mirrored by default, so the driver's pictures are flipped before the comparison.
+        expected, measured = measure_faces(driver, mirror=True), measure_faces(avatar)
+        assert len(measured.at) > 0.9 * len(avatar), "the avatar's face is lost"
+        attempts.append({name: best_correlation(expected, measured, name) for name in SIGNALS})
+        if all(correlation > 0.6 for correlation, _ in attempts[-1].values()):
             return
-    pytest.fail(f"the avatar does not follow (correlation, lag in s): {rounds}")
+    pytest.fail(f"the avatar does not follow (correlation, lag in s): {attempts}")
 
 
 def _movement(pictures: Pictures) -> float:
@@ -59,23 +59,23 @@ def _movement(pictures: Pictures) -> float:
     return float(np.mean([np.abs(b - a).mean() for a, b in pairwise(small)]))
 
 
-def test_another_picture_is_worn_and_still_follows(live: Page) -> None:
-    before = grab(live, 1, 0.0)[1][0][1]
+def test_new_picture_is_used_and_follows_too(live: Page) -> None:
+    before = capture(live, 1, 0.0)[1][0][1]
     picture = cv2.imread(str(ROOT / "assets" / "avatar.png"))
-    framed = cv2.copyMakeBorder(picture, 0, 0, 140, 140, cv2.BORDER_REPLICATE)  # another shape: wider than high
-    cool = np.ascontiguousarray(framed[..., ::-1])  # and other colours
+    framed = cv2.copyMakeBorder(picture, 0, 0, 140, 140, cv2.BORDER_REPLICATE)  # wider than high
+    cool = np.ascontiguousarray(framed[..., ::-1])  # and of other colours
     data = cv2.imencode(".png", cool)[1].tobytes()
     live.locator("#file").set_input_files({"name": "wide.png", "mimeType": "image/png", "buffer": data})
     expect(live.locator("#picture-stage")).to_have_text("Ready")
     expect(live.locator("#picture-name")).to_have_text("wide.png")
     await_frames(live, 10)
-    driver, avatar = grab(live, ENOUGH, ONE_ROUND)
+    driver, avatar = capture(live, MIN_PICTURES, ATTEMPT_S)
     height, width = avatar[-1][1].shape[:2]
     assert width > height and before.shape[0] == before.shape[1], "the picture keeps its own shape"
-    assert follows(read(driver, mirror=True), read(avatar), "mouth")[0] > 0.6
+    assert best_correlation(measure_faces(driver, mirror=True), measure_faces(avatar), "mouth")[0] > 0.6
 
 
-def test_pause_lets_the_avatar_idle(live: Page) -> None:
+def test_pause_makes_the_avatar_idle(live: Page) -> None:
     live.get_by_role("button", name="Pause").click()
     live.wait_for_selector("body[data-phase=paused]")
     expect(live.get_by_text("Paused: the avatar idles")).to_be_visible()

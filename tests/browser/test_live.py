@@ -1,6 +1,4 @@
-"""The page with a running session: controls, pictures, sound, recording, the output for OBS. The server's network is
-a stub.
-"""
+"""The page with a live session of the stub server: controls, pictures, sound, recording, the output for OBS."""
 
 from __future__ import annotations
 
@@ -19,16 +17,16 @@ from tests.browser.actions import (
     await_frames,
     await_live,
     colour_of,
-    expect_words,
+    expect_alert,
     go_live,
-    near,
-    picture,
-    said,
-    until,
-    wishes,
+    is_close,
+    png_file,
+    sent_controls,
+    sent_messages,
+    wait_until,
 )
-from tests.browser.conftest import SLOW, OpenPage
-from tests.browser.kagami import STUB, Kagami
+from tests.browser.conftest import CONDITION_TIMEOUT_MS, OpenPage
+from tests.browser.kagami import STUB, KagamiServer
 
 RED, BLUE = (200, 30, 30), (30, 40, 200)
 _DROP = """
@@ -44,50 +42,52 @@ async ([name, data]) => {
 """
 
 
-def sessions(server: Kagami) -> int:
+def sessions(server: KagamiServer) -> int:
     with urllib.request.urlopen(f"{server.url}api/health", timeout=60) as answer:
         return int(json.load(answer)["sessions"])
 
 
-def test_start_and_stop(open_page: OpenPage, stub: Kagami) -> None:
+def test_start_and_stop(open_page: OpenPage, stub: KagamiServer) -> None:
     page = open_page(stub.url)
     go_live(page)
     await_frames(page, 10)
     expect(page.locator("#self")).to_be_visible()
     assert page.locator("#preview").evaluate("(video) => new DOMMatrix(getComputedStyle(video).transform).a") == 1
-    assert page.locator("#preview").evaluate("(video) => getComputedStyle(video).scale") == "-1 1", "not as in a mirror"
-    expect(page.locator("#figures")).to_contain_text("fps")
+    assert page.locator("#preview").evaluate("(video) => getComputedStyle(video).scale") == "-1 1", (
+        "the preview is not mirrored"
+    )
+    expect(page.locator("#speed-summary")).to_contain_text("fps")
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#self")).to_be_hidden()
-    until(lambda: sessions(stub) == 0, page)
+    wait_until(lambda: sessions(stub) == 0, page)
     go_live(page)
     await_frames(page)
 
 
-def test_meter_tells_where_the_time_goes(open_page: OpenPage, stub: Kagami) -> None:
+def test_speed_card_shows_latency_by_part_and_stage(open_page: OpenPage, stub: KagamiServer) -> None:
     page = open_page(stub.url)
     go_live(page)
-    page.locator("#meter").locator("summary").click()
-    expect(page.locator("#glass")).to_contain_text("about")
-    expect(page.locator("#way li")).to_have_count(4)
+    page.locator("#speed").locator("summary").click()
+    expect(page.locator("#latency")).to_contain_text("about")
+    expect(page.locator("#latency-parts li")).to_have_count(4)
     expect(page.locator("#stages tr").first).to_be_visible()
     names = page.locator("#stages th").all_inner_texts()
     assert {"See you", "Wait for a turn", "Draw the avatar"} <= set(names) and names[-1] == "Frame in to frame out"
     for row in page.locator("#stages tr").all():
-        figures = [float(text) for text in row.locator("td").all_inner_texts()]
-        assert len(figures) == 3 and figures == sorted(figures), "p50, p95, p99"
+        percentiles = [float(text) for text in row.locator("td").all_inner_texts()]
+        assert len(percentiles) == 3 and percentiles == sorted(percentiles), "p50, p95, p99"
     expect(page.locator("#memory")).to_contain_text("MB")
-    expect(page.locator("#spread-fps")).to_be_hidden()  # nobody to compare with
+    expect(page.locator("#spread-fps")).to_be_hidden()  # with one session there is no spread
     go_live(open_page(stub.url))
     expect(page.locator("#spread-fps")).to_be_visible()
     expect(page.locator("#sessions")).to_have_text("2")
-    parts = [int(text.split()[-2]) for text in page.locator("#way li").all_inner_texts()]
+    parts = [int(text.split()[-2]) for text in page.locator("#latency-parts li").all_inner_texts()]
     assert len(parts) == 4 and all(part >= 0 for part in parts)
 
 
-def test_controls_reach_the_server_and_are_remembered(open_page: OpenPage, stub: Kagami) -> None:
+def test_controls_reach_the_server_and_are_remembered(open_page: OpenPage, stub: KagamiServer) -> None:
     page = open_page("about:blank")
-    messages = said(page)
+    messages = sent_messages(page)
     page.goto(stub.url)
     go_live(page)
     for name, presses in (("Head", 4), ("Face", 2), ("Body", 1), ("Light", 1)):
@@ -99,48 +99,50 @@ def test_controls_reach_the_server_and_are_remembered(open_page: OpenPage, stub:
     page.get_by_role("button", name="Calibrate").click()
     page.get_by_role("radio", name="Colour").check()
     page.locator("#colour").fill("#336699")
-    wanted = {"head": 1.2, "face": 1.1, "body": 1.05, "light": 1.05, "mirror": False, "calibrate": True}
-    wanted |= {"teeth": False, "background": "colour", "colour": "#336699"}
-    until(lambda: wishes(messages) == wanted, page)
+    expected = {"head": 1.2, "face": 1.1, "body": 1.05, "light": 1.05, "mirror": False, "calibrate": True}
+    expected |= {"teeth": False, "background": "colour", "colour": "#336699"}
+    wait_until(lambda: sent_controls(messages) == expected, page)
     expect(page.locator("#head-value")).to_have_text("120%")
 
     messages.clear()
     page.reload()
-    del wanted["calibrate"]
-    until(lambda: wishes(messages) == wanted, page)
+    del expected["calibrate"]
+    wait_until(lambda: sent_controls(messages) == expected, page)
     expect(page.locator("#head-value")).to_have_text("120%")
     page.get_by_role("button", name="Reset").click()
-    until(lambda: wishes(messages) == wanted | {"head": 1, "face": 1, "body": 1, "light": 1, "teeth": True}, page)
+    wait_until(
+        lambda: sent_controls(messages) == expected | {"head": 1, "face": 1, "body": 1, "light": 1, "teeth": True}, page
+    )
     expect(page.get_by_role("switch", name="My teeth and tongue")).to_be_checked()
 
 
-def test_pictures_switch_while_live_without_a_stall(open_page: OpenPage, stub: Kagami) -> None:
+def test_pictures_switch_while_live_without_a_stall(open_page: OpenPage, stub: KagamiServer) -> None:
     page = open_page(stub.url)
     go_live(page)
-    words = page.locator("#picture-stage")
-    page.locator("#file").set_input_files(picture("red.png", RED))
-    expect(words).to_have_text("Preparing…")
-    await_frames(page)  # the old picture goes on meanwhile
-    expect(words).to_have_text("Ready")
+    stage = page.locator("#picture-stage")
+    page.locator("#file").set_input_files(png_file("red.png", RED))
+    expect(stage).to_have_text("Preparing…")
+    await_frames(page)  # of the old picture, meanwhile
+    expect(stage).to_have_text("Ready")
     expect(page.locator("#picture-name")).to_have_text("red.png")
-    until(lambda: near(colour_of(page), RED), page)
+    wait_until(lambda: is_close(colour_of(page), RED), page)
 
-    blue = picture("blue.png", BLUE)
+    blue = png_file("blue.png", BLUE)
     page.evaluate(_DROP, ["blue.png", base64.b64encode(blue["buffer"]).decode()])
-    until(lambda: near(colour_of(page), BLUE), page)
+    wait_until(lambda: is_close(colour_of(page), BLUE), page)
     expect(page.locator("#drop")).to_be_hidden()
 
 
-def test_picture_given_before_the_start_is_worn_from_the_first_frame(open_page: OpenPage, stub: Kagami) -> None:
+def test_picture_chosen_before_the_start_is_used_from_the_first_frame(open_page: OpenPage, stub: KagamiServer) -> None:
     page = open_page(stub.url)
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
-    page.locator("#file").set_input_files(picture("red.png", RED))
+    page.locator("#file").set_input_files(png_file("red.png", RED))
     expect(page.locator("#picture-stage")).to_have_text("Ready")
     go_live(page)
-    assert near(colour_of(page), RED)
+    assert is_close(colour_of(page), RED)
 
 
-def test_microphone_comes_back_with_the_avatar(open_page: OpenPage, stub: Kagami) -> None:
+def test_microphone_comes_back_with_the_avatar(open_page: OpenPage, stub: KagamiServer) -> None:
     page = open_page(stub.url)
     go_live(page)
     muted = "() => document.getElementById('avatar').srcObject.getAudioTracks()[0].muted"
@@ -148,23 +150,25 @@ def test_microphone_comes_back_with_the_avatar(open_page: OpenPage, stub: Kagami
     expect(microphone).to_have_attribute("aria-pressed", "false")
     microphone.click()
     expect(microphone).to_have_attribute("aria-pressed", "true")
-    until(lambda: not page.evaluate(muted), page)
-    assert page.locator("#avatar").evaluate("(video) => video.muted"), "nobody wants to hear themselves late"
+    wait_until(lambda: not page.evaluate(muted), page)
+    assert page.locator("#avatar").evaluate("(video) => video.muted"), (
+        "the page would play the delayed voice to its own speaker"
+    )
 
 
-def test_recording_is_saved_as_a_video(open_page: OpenPage, stub: Kagami, tmp_path: Path) -> None:
+def test_recording_is_saved_as_a_video(open_page: OpenPage, stub: KagamiServer, tmp_path: Path) -> None:
     page = open_page(stub.url)
-    page.locator("#file").set_input_files(picture("red.png", RED))
+    page.locator("#file").set_input_files(png_file("red.png", RED))
     expect(page.locator("#picture-stage")).to_have_text("Ready")
     go_live(page)
     name, frames = record(page, tmp_path)
     assert name.startswith("kagami-")
     height, width = frames[-1].shape[:2]
-    assert near([int(value) for value in frames[-1][height // 4, width * 3 // 4]], RED)
+    assert is_close([int(value) for value in frames[-1][height // 4, width * 3 // 4]], RED)
 
 
 def record(page: Page, tmp_path: Path) -> tuple[str, list[NDArray[np.uint8]]]:
-    """Records some frames; the file's name and its frames (H, W, 3)."""
+    """Record some frames; returns the file's name and its frames, (H, W, 3) uint8 RGB."""
     page.get_by_role("button", name="Record to a file").click()
     expect(page.locator("#recording")).to_be_visible()
     await_frames(page, 25)
@@ -172,52 +176,52 @@ def record(page: Page, tmp_path: Path) -> tuple[str, list[NDArray[np.uint8]]]:
         page.get_by_role("button", name="Record to a file").click()
     path = tmp_path / waiting.value.suggested_filename
     waiting.value.save_as(path)
-    expect_words(page, f"The recording is saved as {path.name}.")
+    expect_alert(page, f"The recording is saved as {path.name}.")
     with av.open(str(path)) as video:
         frames = [np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in video.decode(video=0)]
     assert len(frames) > 5
     return path.name, frames
 
 
-def test_output_is_the_bare_avatar(open_page: OpenPage, stub: Kagami) -> None:
+def test_output_shows_only_the_avatar(open_page: OpenPage, stub: KagamiServer) -> None:
     driver = open_page(stub.url)
-    driver.locator("#file").set_input_files(picture("red.png", RED))
+    driver.locator("#file").set_input_files(png_file("red.png", RED))
     expect(driver.locator("#picture-stage")).to_have_text("Ready")
     go_live(driver)
     output = open_page(f"{stub.url}?view=output", allow=())
     await_frames(output, 5, "video")
-    assert near(colour_of(output, "video"), RED)
+    assert is_close(colour_of(output, "video"), RED)
     assert output.locator("button, input, select, header, aside, a").count() == 0
     box = output.locator("video").bounding_box()
     assert box == {"x": 0, "y": 0, "width": 1280, "height": 800}
     assert output.locator("body").inner_text().strip() == ""
 
-    # With a transparent background the page keeps the alpha that the server draws (the stub's is a half everywhere).
+    # With a transparent background the page shows the alpha that the server sends (the stub sends one half everywhere).
     driver.get_by_role("radio", name="None").check()
-    expect(output.locator("canvas")).to_be_visible(timeout=SLOW)
+    expect(output.locator("canvas")).to_be_visible(timeout=CONDITION_TIMEOUT_MS)
     await_frames(output, 5, "video")
     shot = cv2.imdecode(np.frombuffer(output.screenshot(omit_background=True), np.uint8), cv2.IMREAD_UNCHANGED)
-    assert shot[400, 20, 3] == 0, "nothing beside the avatar"
+    assert shot[400, 20, 3] == 0, "transparent beside the avatar"
     assert abs(int(shot[400, 900, 3]) - 128) < 12
-    assert near([int(value) for value in shot[400, 900, 2::-1]], RED)
+    assert is_close([int(value) for value in shot[400, 900, 2::-1]], RED)
 
     driver.get_by_role("radio", name="Original").check()
-    expect(output.locator("canvas")).to_be_hidden(timeout=SLOW)
+    expect(output.locator("canvas")).to_be_hidden(timeout=CONDITION_TIMEOUT_MS)
 
 
-def test_output_waits_for_somebody_to_be_live(open_page: OpenPage, stub: Kagami) -> None:
+def test_output_says_that_it_waits_for_a_live_session(open_page: OpenPage, stub: KagamiServer) -> None:
     output = open_page(f"{stub.url}?view=output", allow=())
-    words = "Waiting for an avatar: press Start on the Kagami page."
-    expect(output.get_by_role("status")).to_have_text(words)
+    text = "Waiting for an avatar: press Start on the Kagami page."
+    expect(output.get_by_role("status")).to_have_text(text)
     go_live(open_page(stub.url))
     await_frames(output, 3, "video")
     expect(output.get_by_role("status")).to_be_hidden()
 
 
-def test_comes_back_when_the_server_does(open_page: OpenPage, tmp_path: Path) -> None:
-    with Kagami(tmp_path / "log.txt", program=STUB) as server:
+def test_reconnects_when_the_server_restarts(open_page: OpenPage, tmp_path: Path) -> None:
+    with KagamiServer(tmp_path / "log.txt", program=STUB) as server:
         page = open_page(server.url)
-        page.locator("#file").set_input_files(picture("red.png", RED))
+        page.locator("#file").set_input_files(png_file("red.png", RED))
         expect(page.locator("#picture-stage")).to_have_text("Ready")
         go_live(page)
         output = open_page(f"{server.url}?view=output", allow=())
@@ -227,21 +231,21 @@ def test_comes_back_when_the_server_does(open_page: OpenPage, tmp_path: Path) ->
         expect(page.get_by_role("alert")).to_be_visible()
         server.start()
         await_live(page)
-        expect(page.get_by_role("alert")).to_be_hidden(timeout=SLOW)
+        expect(page.get_by_role("alert")).to_be_hidden(timeout=CONDITION_TIMEOUT_MS)
         await_frames(page, 10)
-        until(lambda: near(colour_of(page), RED), page)  # and still as the picture that was uploaded
+        wait_until(lambda: is_close(colour_of(page), RED), page)  # with the picture that was uploaded
         await_frames(output, 10, "video")
 
 
-def test_full_server_is_told_in_words(open_page: OpenPage, tmp_path: Path) -> None:
-    with Kagami(tmp_path / "log.txt", "--max-sessions", "1", program=STUB) as server:
+def test_full_server_is_reported_as_a_notice(open_page: OpenPage, tmp_path: Path) -> None:
+    with KagamiServer(tmp_path / "log.txt", "--max-sessions", "1", program=STUB) as server:
         first = open_page(server.url)
         go_live(first)
         second = open_page(server.url)
         second.get_by_role("button", name="Start").click()
-        expect_words(second, "The server is full: 1 person is live already")
+        expect_alert(second, "The server is full: 1 person is live already")
         second.wait_for_selector("body[data-live=idle][data-link=open]")
         first.get_by_role("button", name="Stop").click()
-        until(lambda: sessions(server) == 0, second)
+        wait_until(lambda: sessions(server) == 0, second)
         second.get_by_role("button", name="Try again").click()
         await_live(second)

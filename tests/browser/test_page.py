@@ -1,4 +1,4 @@
-"""What people see and do before and beside the live picture: first sight, words for what goes wrong, sizes, keys."""
+"""The page before it is live, its notices for what goes wrong, phones and colour schemes."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.actions import await_live, expect_words, go_live, picture, said, until, wishes
+from tests.browser.actions import await_live, expect_alert, go_live, png_file
 from tests.browser.conftest import OpenPage
-from tests.browser.kagami import Kagami
+from tests.browser.kagami import KagamiServer
 
 _REFUSE = "(name) => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', name)); }"
 _WIDEST = "() => document.documentElement.scrollWidth"
 
 
-def test_first_sight_explains_and_asks_for_nothing(open_page: OpenPage, stub: Kagami) -> None:
+def test_idle_page_explains_itself_and_opens_no_camera(open_page: OpenPage, stub: KagamiServer) -> None:
     page = open_page(stub.url)
     expect(page.get_by_text("Your face moves this picture.")).to_be_visible()
-    expect(page.get_by_text("Your camera is read on this computer only").first).to_be_visible()
+    expect(page.get_by_text("Nobody sees your camera: it stays on this computer.").first).to_be_visible()
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
     expect(page.locator("#status")).to_have_text("Ready")
     still = page.locator("#still")
@@ -27,10 +27,10 @@ def test_first_sight_explains_and_asks_for_nothing(open_page: OpenPage, stub: Ka
     assert page.evaluate("() => document.getElementById('preview').srcObject") is None
 
 
-def test_denied_camera_is_told_in_words(open_page: OpenPage, stub: Kagami) -> None:
+def test_denied_camera_is_reported_as_a_notice(open_page: OpenPage, stub: KagamiServer) -> None:
     page = open_page(stub.url, allow=())
     page.get_by_role("button", name="Start").click()
-    expect_words(page, "The camera is blocked: allow it for this page with the icon beside the address")
+    expect_alert(page, "The camera is blocked: allow it for this page with the icon beside the address")
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
     page.context.grant_permissions(["camera"])
     page.get_by_role("button", name="Try again").click()
@@ -39,30 +39,32 @@ def test_denied_camera_is_told_in_words(open_page: OpenPage, stub: Kagami) -> No
 
 
 @pytest.mark.parametrize(
-    ("error", "words"),
+    ("error", "text"),
     [
         ("NotFoundError", "No camera was found: plug one in, or pick another, then try again."),
         ("NotReadableError", "The camera is busy: close the other program that uses it, then try again."),
     ],
 )
-def test_camera_that_does_not_open_is_told_in_words(open_page: OpenPage, stub: Kagami, error: str, words: str) -> None:
+def test_camera_that_does_not_open_is_reported_as_a_notice(
+    open_page: OpenPage, stub: KagamiServer, error: str, text: str
+) -> None:
     page = open_page(stub.url)
     page.evaluate(_REFUSE, error)
     page.get_by_role("button", name="Start").click()
-    expect_words(page, words)
+    expect_alert(page, text)
     expect(page.locator("#status")).to_have_text("Ready")
 
 
-def test_unplugged_camera_is_told_in_words_and_taken_back(open_page: OpenPage, stub: Kagami) -> None:
+def test_unplugged_camera_is_reported_and_reopened(open_page: OpenPage, stub: KagamiServer) -> None:
     page = open_page(stub.url)
     go_live(page)
-    # Gone from the list as well: one that is still there is opened again at once, before anybody could read of it.
+    # The camera leaves the list too: one that is still listed is opened again before the notice can be seen.
     page.evaluate(
         "() => { navigator.mediaDevices.enumerateDevices = async () => [];"
         " const [track] = document.getElementById('preview').srcObject.getTracks();"
         " track.stop(); track.dispatchEvent(new Event('ended')); }"
     )
-    expect_words(page, "The camera went away")
+    expect_alert(page, "The camera went away")
     expect(page.locator("#self")).to_be_hidden()
     page.evaluate(
         "() => { delete navigator.mediaDevices.enumerateDevices;"
@@ -72,32 +74,34 @@ def test_unplugged_camera_is_told_in_words_and_taken_back(open_page: OpenPage, s
     expect(page.locator("#self")).to_be_visible()
 
 
-def test_bad_pictures_are_told_in_words_and_nothing_is_lost(open_page: OpenPage, stub: Kagami) -> None:
+def test_bad_pictures_are_reported_and_the_picture_in_use_stays(open_page: OpenPage, stub: KagamiServer) -> None:
     page = open_page(stub.url)
     chooser = page.locator("#file")
     name = page.locator("#picture-name")
     expect(name).to_have_text("stub.png")
     chooser.set_input_files({"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture"})
-    expect_words(page, "notes.txt is not a picture that can be used: choose a PNG, JPEG or WebP file.")
-    whole = picture("cut.png", (200, 0, 0))
+    expect_alert(page, "notes.txt is not a picture that can be used: choose a PNG, JPEG or WebP file.")
+    whole = png_file("cut.png", (200, 0, 0))
     chooser.set_input_files({**whole, "buffer": whole["buffer"][:90]})
-    expect_words(page, "damaged or cut short")
+    expect_alert(page, "damaged or cut short")
     chooser.set_input_files({"name": "huge.png", "mimeType": "image/png", "buffer": bytes(21 << 20)})
-    expect_words(page, "huge.png is larger than 20 MB: choose a smaller picture.")
+    expect_alert(page, "huge.png is larger than 20 MB: choose a smaller picture.")
     expect(name).to_have_text("stub.png")
 
 
-def test_wrong_token_is_told_in_words(open_page: OpenPage, tmp_path: Path) -> None:
-    with Kagami(tmp_path / "log.txt", "--token", "open-sesame", program=("-m", "tests.support.stub_server")) as server:
+def test_missing_token_is_reported_as_a_notice(open_page: OpenPage, tmp_path: Path) -> None:
+    with KagamiServer(
+        tmp_path / "log.txt", "--token", "open-sesame", program=("-m", "tests.support.stub_server")
+    ) as server:
         page = open_page(server.url)
-        expect_words(page, "token")
+        expect_alert(page, "token")
         expect(page.locator("#status")).to_have_text("Not connected")
         page.goto(f"{server.url}?token=open-sesame")
         expect(page.locator("#status")).to_have_text("Ready")
 
 
 @pytest.mark.parametrize("width", [390, 320])
-def test_fits_a_phone(open_page: OpenPage, stub: Kagami, tmp_path: Path, width: int) -> None:
+def test_fits_a_phone(open_page: OpenPage, stub: KagamiServer, tmp_path: Path, width: int) -> None:
     size = {"width": width, "height": 780}
     page = open_page(stub.url, viewport=size, is_mobile=True, has_touch=True, device_scale_factor=2)
     start = page.get_by_role("button", name="Start")
@@ -111,12 +115,12 @@ def test_fits_a_phone(open_page: OpenPage, stub: Kagami, tmp_path: Path, width: 
         box = button.bounding_box()
         assert box is not None and min(box["width"], box["height"]) >= 44, f"{name} is too small for a thumb"
     assert page.evaluate(_WIDEST) == width
-    page.locator("#meter").locator("summary").click()
+    page.locator("#speed").locator("summary").click()
     assert page.evaluate(_WIDEST) == width
     page.screenshot(path=tmp_path / "live.png")
 
 
-def test_dark_and_light(open_page: OpenPage, stub: Kagami) -> None:
+def test_dark_and_light(open_page: OpenPage, stub: KagamiServer) -> None:
     grounds = {}
     for scheme in ("dark", "light"):
         page = open_page(stub.url, color_scheme=scheme)
@@ -131,42 +135,3 @@ def test_dark_and_light(open_page: OpenPage, stub: Kagami) -> None:
 def _brightness(rgb: str) -> float:
     channels = [float(part) for part in rgb.removeprefix("rgb(").removesuffix(")").split(",")]
     return sum(channels) / 3
-
-
-def test_everything_is_reached_by_keyboard(open_page: OpenPage, stub: Kagami) -> None:
-    page = open_page(stub.url)
-    expect(page.get_by_role("button", name="Start")).to_be_enabled()
-    seen: list[str] = []
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        here = page.evaluate(
-            "() => { const at = document.activeElement; const look = getComputedStyle(at.matches('.segments input')"
-            " ? at.nextElementSibling : at); return [at.id || at.value || at.tagName, look.outlineStyle]; }"
-        )
-        if here[0] == "BODY":
-            break
-        assert here[1] == "solid", f"focus on {here[0]} cannot be seen"
-        seen.append(here[0])
-    wanted = "help start mirror full choose camera show-self reset head face body light teeth original copy"
-    assert [name for name in seen if name in wanted.split()] == wanted.split()
-
-
-def test_keys_and_their_list(open_page: OpenPage, stub: Kagami) -> None:
-    page = open_page("about:blank")
-    messages = said(page)
-    page.goto(stub.url)
-    expect(page.get_by_role("button", name="Start")).to_be_enabled()
-    page.keyboard.press("?")
-    dialog = page.get_by_role("dialog")
-    expect(dialog).to_be_visible()
-    for key in "SMPCXBURF":
-        expect(dialog.locator("kbd", has_text=key).first).to_be_visible()
-    page.keyboard.press("Escape")
-    expect(dialog).to_be_hidden()
-    page.keyboard.press("s")
-    await_live(page)
-    for key in "xcpb":
-        page.keyboard.press(key)
-    until(lambda: wishes(messages) == {"mirror": False, "calibrate": True, "paused": True, "background": "blur"}, page)
-    page.keyboard.press("s")
-    page.wait_for_selector("body[data-live=idle]")

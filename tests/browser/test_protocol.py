@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.conftest import OpenPage
-from tests.browser.kagami import ROOT, Kagami
+from tests.browser.kagami import ROOT, KagamiServer
 
 EXAMPLES = json.loads((ROOT / "tests" / "fixtures" / "protocol.json").read_text())
 
@@ -27,37 +27,37 @@ async ([name, argument]) => {
 
 
 @pytest.fixture
-def page(open_page: OpenPage, stub: Kagami) -> Page:
+def page(open_page: OpenPage, stub: KagamiServer) -> Page:
     return open_page(stub.url)
 
 
-def test_reads_every_message_of_the_server(page: Page) -> None:
+def test_parse_accepts_every_message_of_the_server(page: Page) -> None:
     for message in EXAMPLES["server"]:
         assert page.evaluate(_PARSE, json.dumps(message)) == message
 
 
-def test_writes_every_message_of_the_page(page: Page) -> None:
+def test_serialise_keeps_every_message_of_the_page(page: Page) -> None:
     for message in EXAMPLES["client"]:
         assert json.loads(page.evaluate(_SERIALISE, message)) == message
 
 
-def test_speaks_the_version_of_the_examples(page: Page) -> None:
+def test_protocol_version_is_that_of_the_examples(page: Page) -> None:
     assert page.evaluate("async () => (await import('/protocol.js')).PROTOCOL") == EXAMPLES["protocol"]
 
 
-def test_refuses_each_message_that_lacks_a_field(page: Page) -> None:
+def test_parse_refuses_a_message_without_one_of_its_fields(page: Page) -> None:
     for message in EXAMPLES["server"]:
         for missing in [
             name for name in message if name not in ("type", "sdpMid", "sdpMLineIndex", "usernameFragment")
         ]:
-            lame = {name: value for name, value in message.items() if name != missing}
-            words = page.evaluate(_REFUSES, ["parse", json.dumps(lame)])
+            incomplete = {name: value for name, value in message.items() if name != missing}
+            error = page.evaluate(_REFUSES, ["parse", json.dumps(incomplete)])
             field = f"{message['type']}.{missing}"
-            assert words == f"The server and this page do not speak the same protocol ({field}); reload the page."
+            assert error == f"The server and this page do not speak the same protocol ({field}); reload the page."
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid",
     [
         {"type": "control", "head": 2.5},
         {"type": "control", "colour": "green"},
@@ -67,20 +67,20 @@ def test_refuses_each_message_that_lacks_a_field(page: Page) -> None:
         {"type": "nonsense"},
     ],
 )
-def test_never_says_what_the_protocol_does_not_have(page: Page, wrong: dict[str, Any]) -> None:
-    assert page.evaluate(_REFUSES, ["serialise", wrong]).startswith("not in the protocol: ")
+def test_serialise_refuses_what_the_protocol_does_not_have(page: Page, invalid: dict[str, Any]) -> None:
+    assert page.evaluate(_REFUSES, ["serialise", invalid]).startswith("not in the protocol: ")
 
 
-def test_what_is_not_json_is_told_in_words(page: Page) -> None:
-    words = page.evaluate(_REFUSES, ["parse", "<html>"])
-    assert words == "The server sent something that is not JSON; reload the page."
+def test_parse_refuses_what_is_not_json(page: Page) -> None:
+    error = page.evaluate(_REFUSES, ["parse", "<html>"])
+    assert error == "The server sent something that is not JSON; reload the page."
 
 
-def test_waits_longer_after_each_failure_up_to_a_bound(page: Page) -> None:
-    waits = page.evaluate(
+def test_backoff_doubles_up_to_a_bound(page: Page) -> None:
+    delays = page.evaluate(
         "async () => { const { backoff } = await import('/connection.js');"
         " return [...Array(12).keys()].map((attempt) => [backoff(attempt, 0), backoff(attempt, 1)]); }"
     )
-    assert [longest for longest, _ in waits[:6]] == [0.5, 1, 2, 4, 8, 15]
-    assert all(longest == 15 for longest, _ in waits[5:])
-    assert all(shortest == pytest.approx(longest * 0.75) for longest, shortest in waits)
+    assert [longest for longest, _ in delays[:6]] == [0.5, 1, 2, 4, 8, 15]
+    assert all(longest == 15 for longest, _ in delays[5:])
+    assert all(shortest == pytest.approx(longest * 0.75) for longest, shortest in delays)

@@ -1,0 +1,124 @@
+"""Contrast of text and icons by WCAG 2.2 (criteria 1.4.3 and 1.4.11), in the light and in the dark scheme."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from playwright.sync_api import Page, expect
+
+from tests.browser.actions import go_live
+from tests.browser.conftest import OpenPage
+from tests.browser.kagami import ROOT, KagamiServer
+
+MIN_CONTRAST, MIN_CONTRAST_LARGE, MIN_CONTRAST_ICON = 4.5, 3.0, 3.0
+LARGE_PX, LARGE_BOLD_PX, BOLD = 24.0, 18.66, 700  # 18 pt; 14 pt of bold text
+VIEWPORT = {"width": 1280, "height": 2400}  # high enough to hold the whole page
+SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
+
+CONTRAST_JS = (ROOT / "tests" / "browser" / "contrast.js").read_text()  # defines window.contrast
+
+Colour = NDArray[np.float64]
+
+
+def luminance(srgb: Colour) -> Colour:
+    """Relative luminance by WCAG 2.2. srgb: (..., 3) in 0..1."""
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    return np.asarray(linear @ np.array([0.2126, 0.7152, 0.0722]))
+
+
+def contrast(first: Colour, second: Colour) -> Colour:
+    """Contrast ratio by WCAG 2.2, 1..21. first, second: (..., 3) sRGB in 0..1."""
+    a, b = luminance(first), luminance(second)
+    return np.asarray((np.maximum(a, b) + 0.05) / (np.minimum(a, b) + 0.05))
+
+
+def low_contrasts(page: Page, roots: str) -> list[str]:
+    """Texts below the selectors `roots` whose contrast is too low. The text's colour is that of its computed style, the
+    background is what the page draws behind it (gradients included), of which the worst twentieth counts.
+    """
+    texts: list[dict[str, Any]] = page.evaluate("(roots) => contrast.visibleTexts(roots)", roots)
+    page.evaluate("() => contrast.hideText()")
+    png = np.frombuffer(page.screenshot(animations="disabled"), np.uint8)
+    page.evaluate("() => contrast.showText()")
+    drawn = cv2.imdecode(png, cv2.IMREAD_COLOR)[..., ::-1].astype(np.float64) / 255
+    assert len(texts) > 0
+    found = []
+    for text in texts:
+        for left, top, width, height in text["rects"]:
+            x, y = round(left), round(top)
+            behind = drawn[max(y, 0) : y + round(height), max(x, 0) : x + round(width)].reshape(-1, 3)
+            if len(behind) == 0:
+                continue
+            front = np.array(text["rgb"]) * text["alpha"] + behind * (1 - text["alpha"])
+            ratio = float(np.quantile(contrast(front, behind), 0.05))
+            large = text["size"] >= LARGE_PX or (text["size"] >= LARGE_BOLD_PX and text["weight"] >= BOLD)
+            if ratio < (MIN_CONTRAST_LARGE if large else MIN_CONTRAST):
+                found.append(f"{text['text'][:40]}: {ratio:.2f}")
+    return found
+
+
+def test_contrast_of_black_and_white_is_21() -> None:
+    assert contrast(np.zeros(3), np.ones(3)) == pytest.approx(21)
+    assert contrast(np.full(3, 0x76 / 255), np.ones(3)) == pytest.approx(4.54, abs=0.01)  # the known limit for grey
+
+
+@SCHEMES
+def test_text_has_enough_contrast_before_the_start(open_page: OpenPage, stub: KagamiServer, scheme: str) -> None:
+    page = open_page(stub.url, color_scheme=scheme, viewport=VIEWPORT)
+    expect(page.get_by_role("button", name="Start")).to_be_enabled()
+    expect(page.locator("#picture-name")).to_have_text("stub.png")
+    page.evaluate(CONTRAST_JS)
+    assert low_contrasts(page, "body > header, main") == []
+    page.evaluate("() => contrast.showHiddenElements()")
+    assert low_contrasts(page, ".notice, .hint, .self, .recording, .panel") == []
+    page.evaluate("() => { document.getElementById('drop').hidden = false; }")
+    assert low_contrasts(page, ".drop") == []
+    page.evaluate("() => document.getElementById('shortcuts').showModal()")
+    assert low_contrasts(page, "dialog") == []
+
+
+@SCHEMES
+def test_text_has_enough_contrast_while_live(open_page: OpenPage, stub: KagamiServer, scheme: str) -> None:
+    page = open_page(stub.url, color_scheme=scheme, viewport=VIEWPORT)
+    go_live(page)
+    page.locator("#speed summary").click()
+    expect(page.locator("#stages tr").first).to_be_visible()
+    page.mouse.move(0, 0)
+    page.evaluate(CONTRAST_JS)
+    assert low_contrasts(page, "body > header, main") == []
+
+
+@SCHEMES
+def test_buttons_have_enough_contrast_in_every_state(open_page: OpenPage, stub: KagamiServer, scheme: str) -> None:
+    page = open_page(stub.url, color_scheme=scheme, viewport=VIEWPORT)
+    expect(page.get_by_role("button", name="Start")).to_be_enabled()
+    page.evaluate(CONTRAST_JS)
+    low = _low_button_contrasts(page, MIN_CONTRAST, "#start", "#choose", "#reset", "#copy", "#help")
+    go_live(page)
+    low += _low_button_contrasts(page, MIN_CONTRAST, "#start")
+    low += _low_button_contrasts(page, MIN_CONTRAST_ICON, "#mic", "#pause", "#calibrate", "#mirror", "#record", "#full")
+    assert low == []
+
+
+def _low_button_contrasts(page: Page, limit: float, *selectors: str) -> list[str]:
+    """Buttons and states, of normal, hover, pressed, and pressed with hover, whose contrast is below the limit."""
+    low = []
+    for selector in selectors:
+        toggles = page.locator(selector).get_attribute("aria-pressed") is not None
+        for hover in (False, True):
+            if hover:
+                page.hover(selector)
+            else:
+                page.mouse.move(0, 0)
+            for pressed in ("false", "true") if toggles else (None,):
+                front, behind = page.evaluate(
+                    "([selector, pressed]) => contrast.buttonColours(selector, pressed)", [selector, pressed]
+                )
+                ratio = float(contrast(np.array(front), np.array(behind)))
+                if ratio < limit:
+                    low.append(f"{selector} hover={hover} pressed={pressed}: {ratio:.2f}")
+    return low
