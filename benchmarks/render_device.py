@@ -81,7 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
             load = Load.gather(plans, options.device)
             report: dict[str, Any] = {
                 "hardware": describe(options.device),
-                "backend": fill_kernel.chosen(stream.device),
+                "backend": fill_kernel.choose_backend(stream.device),
                 "threads": torch.get_num_threads(),
                 "size": options.size,
                 "plan_ms_a_pair": round(1000 * planned, 2),

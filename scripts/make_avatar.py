@@ -18,7 +18,7 @@ from training.render.character.character import Act, Character, Studio, Traits
 from training.render.character.facekit import HEAD_END, load_facekit
 from training.render.character.noise import value_noise
 from training.render.raster.shading import Light
-from training.render.scene.motion_tracks import Names
+from training.render.scene.motion_tracks import ExpressionIndex
 from training.render.scene.scene import Camera, Lens, Scene
 
 SIZE = 768
@@ -92,8 +92,8 @@ def clothes(bust: np.ndarray) -> np.ndarray:
 
 def appearance(studio: Studio) -> Appearance:
     """The avatar's paint."""
-    look = studio.painter.paint(np.random.default_rng(1), "paint")
-    texture = look.texture.copy()
+    appearance = studio.painter.paint(np.random.default_rng(1), "paint")
+    texture = appearance.texture.copy()
     paste(texture, "face", face(studio.atlas))
     back = np.broadcast_to(SKIN, (256, 256, 3)).copy()
     lining = studio.atlas.vertex["back"] >= HEAD_END
@@ -132,10 +132,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("assets/avatar.png"), help="default assets/avatar.png")
     options = parser.parse_args()
     studio = Studio(load_facekit(options.facekit))
-    names = Names(studio.kit.expression_names)
+    names = ExpressionIndex(studio.kit.expression_names)
     traits = Traits(
-        "paint", "long", 0.55, 0.09, False, False, wide=0.82, spread=0.25, thick=1.5, rise=0.2, reach=2.38, length=15.0,
-        fringe=(34, 4.8, 1.1), swept=0.4, hat="none", jewels=False,
+        "paint", "long", 0.55, 0.09, False, False, shoulder_width=0.82, identity_spread=0.25,
+        hair_thickness=1.5, hairline_rise=0.2, hair_reach=2.38,
+        hair_length=15.0,
+        fringe=(34, 4.8, 1.1), fringe_sweep=0.4, hat="none", jewels=False,
     )  # fmt: skip
     character = Character(studio, np.random.default_rng(5), traits, appearance(studio))
     act = Act(head=np.float32([0.07, 0.0, 0.04]))
@@ -150,7 +152,7 @@ def main() -> None:
     )  # fmt: skip
     camera = Camera(2 * 0.52 * 95 / 22.5, 95.0, 3.0, (0.0, -0.14))
     lens = Lens(0.4, 0.0, 0, np.ones(3, np.float32), 1.0)
-    image = Scene(camera, light, backdrop(), lens, SIZE).shoot(character, act, np.random.default_rng(0)).image
+    image = Scene(camera, light, backdrop(), lens, SIZE).render(character, act, np.random.default_rng(0)).image
     Image.fromarray(image).save(options.out, optimize=True)
 
 

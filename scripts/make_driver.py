@@ -18,14 +18,14 @@ import numpy as np
 from training.render.character.character import Character, Studio, Traits
 from training.render.character.facekit import load_facekit
 from training.render.raster.shading import Light
-from training.render.scene.motion_tracks import FPS, Names, Track, lids_follow, speech, wander
+from training.render.scene.motion_tracks import FPS, ExpressionIndex, Track, apply_lid_gaze, speech, wander
 from training.render.scene.scene import Camera, Lens, Scene
 
 SIZE, FRAMES, RATE = 512, 150, 48000
 STILL = 15  # frames at the beginning without motion
 
 
-def script(names: Names) -> Track:
+def script(names: ExpressionIndex) -> Track:
     """What the person does."""
     rng = np.random.default_rng(7)
     time = np.arange(FRAMES) / FPS
@@ -57,7 +57,7 @@ def script(names: Names) -> Track:
     sideways = -0.3 * bump(1.5, 0.25) + 0.35 * bump(2.6, 0.2) - 0.25 * bump(5.2, 0.15)
     gaze = np.stack([sideways, 0.15 * bump(5.2, 0.15)], 1)
     gaze = (gaze * window[:, None]).astype(np.float32)
-    lids_follow(expression, gaze, names)
+    apply_lid_gaze(expression, gaze, names)
     for column in names.columns("eyeBlink"):
         expression[:, column] = blink
     still = np.zeros((FRAMES, 3), np.float32)
@@ -70,10 +70,10 @@ def script(names: Names) -> Track:
 
 def person(studio: Studio) -> Character:
     """A natural looking person; the seeds were chosen by eye."""
-    look = studio.painter.paint(np.random.default_rng(549), "skin")
-    traits = Traits("skin", "short", 0.0, 0.0, False, False, spread=0.6, thick=1.0, hat="none",
+    appearance = studio.painter.paint(np.random.default_rng(549), "skin")
+    traits = Traits("skin", "short", 0.0, 0.0, False, False, identity_spread=0.6, hair_thickness=1.0, hat="none",
                     jewels=False)  # fmt: skip
-    return Character(studio, np.random.default_rng(49), traits, look)
+    return Character(studio, np.random.default_rng(49), traits, appearance)
 
 
 def hum(jaw: np.ndarray) -> np.ndarray:
@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("assets/driver.mp4"), help="default assets/driver.mp4")
     options = parser.parse_args()
     studio = Studio(load_facekit(options.facekit))
-    names = Names(studio.kit.expression_names)
+    names = ExpressionIndex(studio.kit.expression_names)
     track, character = script(names), person(studio)
     rng = np.random.default_rng(5)
     light = Light(
@@ -118,7 +118,7 @@ def main() -> None:
         sound = container.add_stream("aac", rate=RATE, layout="mono")
         sound.bit_rate = 48000
         for n in range(FRAMES):
-            image = scene.shoot(character, track.act(n), rng).image
+            image = scene.render(character, track.act(n), rng).image
             for packet in video.encode(av.VideoFrame.from_ndarray(image, format="rgb24")):
                 container.mux(packet)
         container.mux(video.encode(None))

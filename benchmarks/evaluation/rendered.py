@@ -36,8 +36,8 @@ from training.render.character.appearance import STYLES
 from training.render.character.character import Act, Character, Studio, Traits
 from training.render.character.facekit import FacekitError, load_facekit
 from training.render.labels.landmarks import LandmarkMap
-from training.render.scene.motion_tracks import FPS, Mood, Names, Track, random_track
-from training.render.scene.scene import Scene, Shot, random_scene
+from training.render.scene.motion_tracks import FPS, ExpressionIndex, Mood, Track, random_track
+from training.render.scene.scene import RenderedFrame, Scene, random_scene
 
 SEED = 900_000  # far from any that trains
 SIZE = 256
@@ -102,7 +102,7 @@ class FilmSet:
         except FacekitError as error:
             raise KagamiError(str(error)) from error
         self.size = size
-        self.names = Names(self.studio.kit.expression_names)
+        self.names = ExpressionIndex(self.studio.kit.expression_names)
         self.landmarks = LandmarkMap.load()
 
     def character(self, number: int, style: str | None = None) -> Character:
@@ -113,7 +113,7 @@ class FilmSet:
         """Camera, light and background: the head whole in the picture, without noise and compression."""
         rng = np.random.default_rng([SEED, number, 1])
         scene = random_scene(rng, self.size, float(rng.uniform(*_TALL)))
-        return replace(scene, lens=replace(scene.lens, noise=0.0, quality=0))
+        return replace(scene, lens=replace(scene.lens, noise=0.0, jpeg_quality=0))
 
     def track(self, number: int, frames: int = FRAMES, pace: int = PACE) -> Track:
         """A lively motion; in even numbers it begins at rest: straight head, shut mouth, open eyes."""
@@ -138,16 +138,16 @@ class FilmSet:
             drivers={"self": own, "cross": self.motions(other, scene, acts, seen)},
         )
 
-    def shoot(self, character: Character, scene: Scene, acts: Sequence[Act]) -> list[Shot]:
+    def shoot(self, character: Character, scene: Scene, acts: Sequence[Act]) -> list[RenderedFrame]:
         """What the camera sees."""
-        return [scene.shoot(character, act, np.random.default_rng(0)) for act in acts]
+        return [scene.render(character, act, np.random.default_rng(0)) for act in acts]
 
     def motions(
         self,
         character: Character,
         scene: Scene,
         acts: Sequence[Act],
-        shots: Sequence[Shot] = (),
+        shots: Sequence[RenderedFrame] = (),
         fps: float = FPS / PACE,
     ) -> list[Motion]:
         """The true landmarks and joints of a character as a tracker's motions, with the light on the skin where shots
@@ -190,7 +190,7 @@ def paced(track: Track, pace: int, amount: NDArray) -> Track:
     return changed(track, slow)
 
 
-def rig_of(shot: Shot, motion: Motion) -> Rig:
+def rig_of(shot: RenderedFrame, motion: Motion) -> Rig:
     """The rig of a rendered picture, from its true matte, landmarks and joints."""
     assert motion.face is not None and motion.body is not None
     image = torch.from_numpy(np.ascontiguousarray(shot.image.transpose(2, 0, 1))).float() / 255

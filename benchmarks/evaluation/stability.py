@@ -154,7 +154,7 @@ def flicker_rows(film: FilmSet, artists: dict[str, Artist], number: int, style: 
     assert face is not None and body is not None
     held = [Motion.still(face, body, i / FPS) for i in range(HELD)]
     rng, smooth = np.random.default_rng([number, 5]), MotionFilter()
-    said = NoiseModel.load().disturb(rng, np.stack([face] * HELD), [track.act(middle)] * HELD, film.names)
+    said = NoiseModel.load().perturb(rng, np.stack([face] * HELD), [track.act(middle)] * HELD, film.names)
     trembling = face + said - said.mean(0)
     tracked = [smooth(Motion.still(each, body, i / FPS)) for i, each in enumerate(trembling)]
     rows: Rows = {}
@@ -185,4 +185,4 @@ def _mean(rows: Sequence[Rows]) -> Rows:
 def _stage(film: FilmSet, number: int, style: str, track: Track) -> tuple[list[Motion], Rig]:
     character, scene = film.character(number, style), film.scene(number)
     motions = film.motions(character, scene, [track.act(i) for i in range(len(track))])
-    return motions, rig_of(scene.shoot(character, track.act(0), np.random.default_rng(0)), motions[0])
+    return motions, rig_of(scene.render(character, track.act(0), np.random.default_rng(0)), motions[0])

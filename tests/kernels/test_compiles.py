@@ -118,7 +118,7 @@ def test_samples_of_renders(compiled: list[Any]) -> None:
         torch.zeros(3, 3, dtype=torch.long), flat[..., :4].contiguous(), torch.zeros(3), torch.zeros(2, 3),
         torch.zeros(2, 3, 6), torch.zeros(2, 6), 1.001, 0.6,
     )  # fmt: skip
-    flow_triton.follow(
+    flow_triton.reproject(
         hits > 0, who, who, hits, weights, weights[..., 0].contiguous(), torch.zeros(2, 5, 3), faces, who,
         torch.zeros(2048, 2), torch.zeros(2048), 0.35,
     )  # fmt: skip
@@ -128,6 +128,6 @@ def test_what_renders_hit(compiled: list[Any]) -> None:
     from training.render.raster import fill_kernel, raster_triton  # noqa: PLC0415
 
     best, box = torch.zeros(2048, dtype=torch.int64), torch.ones(4, 6, dtype=torch.long)
-    fill_kernel._cover_triton(torch.zeros(4, 3, 3), box, 4, best, 32)
+    fill_kernel._draw_triangles_triton(torch.zeros(4, 3, 3), box, 4, best, 32)
     faces, who = torch.zeros(3, 9, 3, dtype=torch.int32), torch.zeros(2, dtype=torch.long)
-    raster_triton.weigh(best.int(), torch.zeros(2, 5, 3), faces, who, 32)
+    raster_triton.corner_weights(best.int(), torch.zeros(2, 5, 3), faces, who, 32)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.render.character.bodykit import DECIMETRE, Bodykit
+from training.render.character.bodykit import CM_PER_DECIMETRE, Bodykit
 from training.render.character.facekit import Facekit
 
 FACEKIT = os.environ.get("KAGAMI_FACEKIT", "")
@@ -95,7 +95,7 @@ def write_body_tree(kit: Bodykit, folder: Path) -> Path:
         (data / name).mkdir(parents=True)
     rows = polygons(kit.faces, kit.corner_uv, np.zeros(len(kit.faces), int), ["body"], "g")
     helper = f"g helper-tights\nf {' '.join(f'{i}/{i}' for i in (1, 2, 4))}\n"
-    (data / "3dobjs" / "base.obj").write_text(obj_text(kit.vertices / DECIMETRE, rows + helper, kit.uv))
+    (data / "3dobjs" / "base.obj").write_text(obj_text(kit.vertices / CM_PER_DECIMETRE, rows + helper, kit.uv))
     joints = {f"{bone}____{end}": [int(v) for v in at[i]]
               for end, at in (("head", kit.head), ("tail", kit.tail)) for i, bone in enumerate(kit.bones)}  # fmt: skip
     bones = {
@@ -112,6 +112,8 @@ def write_body_tree(kit: Bodykit, folder: Path) -> Path:
     for name, (vertex, delta) in kit.targets.items():
         path = (data / "targets" / name).with_suffix(".target")
         path.parent.mkdir(parents=True, exist_ok=True)
-        rows = "\n".join(f"{v} {x:.5f} {y:.5f} {z:.5f}" for v, (x, y, z) in zip(vertex, delta / DECIMETRE, strict=True))
+        rows = "\n".join(
+            f"{v} {x:.5f} {y:.5f} {z:.5f}" for v, (x, y, z) in zip(vertex, delta / CM_PER_DECIMETRE, strict=True)
+        )
         path.write_text("# a target\n" + rows + "\n")
     return data

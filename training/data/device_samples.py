@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from training.data.samples import SPACINGS, studio_of, style_number
+from training.data.samples import SPACINGS, open_studio, style_index
 from training.render.arrays import Array
 from training.render.character.character import Act, Character, Studio
-from training.render.device.device_figure import Acts, Cast, Device, Figure, Stage
-from training.render.device.device_scene import Places, film
+from training.render.device.device_figure import ActBatch, Device, Figure, FigureBatch, StudioTensors
+from training.render.device.device_scene import SceneBatch, render_batch
 from training.render.labels.landmark_noise import NoiseModel
-from training.render.labels.landmarks import LEFT_EYE, POINTS, RIGHT_EYE, LandmarkMap
+from training.render.labels.landmarks import LANDMARK_COUNT, LEFT_EYE, RIGHT_EYE, LandmarkMap
 from training.render.raster import device_flow
-from training.render.scene.motion_tracks import Names, pair_tracks
+from training.render.scene.motion_tracks import ExpressionIndex, pair_tracks
 from training.render.scene.scene import SCALE, Scene, random_scene
 
 PER_CHARACTER = 64  # samples of each character
@@ -55,10 +55,10 @@ class Plan:
 class Load:
     """Plans on the device, of N samples each; drawing from it copies nothing there but numbers."""
 
-    cast: Cast
-    places: Places
+    cast: FigureBatch
+    places: SceneBatch
     place: list[list[int]]  # scene of each sample of each plan
-    acts: Acts  # of all plans, samples and frames, in this order
+    acts: ActBatch  # of all plans, samples and frames, in this order
     error: Tensor  # (plans · N, 1 + T, 478, 3)
     kind: Tensor  # (plans · N,)
     style: Tensor  # (plans,)
@@ -71,10 +71,10 @@ class Load:
             place.append([len(scenes) + own for own in plan.place])
             scenes += plan.scenes
         return cls(
-            Cast.gather([plan.figure for plan in plans], device),
-            Places.pack(scenes, device),
+            FigureBatch.gather([plan.figure for plan in plans], device),
+            SceneBatch.pack(scenes, device),
             place,
-            Acts.pack(
+            ActBatch.pack(
                 [act for plan in plans for shown in plan.acts for act in shown],
                 np.concatenate([plan.moves.reshape(-1, *plan.moves.shape[2:]) for plan in plans]),
                 device,
@@ -111,9 +111,9 @@ class PlanStream(IterableDataset):
         self.seed, self.frames, self.size, self.noisy, self.start = seed, frames, size, noisy, start
         self.per_character, self.per_scene = per_character, per_scene
         self.files = None if isinstance(facekit, Studio) else (facekit, bodykit)
-        self.studio = studio_of(facekit, bodykit)
+        self.studio = open_studio(facekit, bodykit)
         self.noise = NoiseModel.load()
-        self.names = Names(self.studio.kit.expression_names)
+        self.names = ExpressionIndex(self.studio.kit.expression_names)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the models, where a worker can read them itself: sent through a pipe, they would hold up the start of
@@ -124,7 +124,7 @@ class PlanStream(IterableDataset):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if self.files:
-            self.studio = studio_of(*self.files)
+            self.studio = open_studio(*self.files)
 
     def __iter__(self) -> Iterator[Plan]:
         worker = get_worker_info()
@@ -150,19 +150,19 @@ class PlanStream(IterableDataset):
             acts.append(shown)
             errors.append(self._errors(rng, shown))
             kinds.append(KINDS.index(kind))
-        figure = Figure.of(character)
-        moves = np.stack([figure.moves(shown) for shown in acts])
-        style = style_number(character.look.style)
+        figure = Figure.from_character(character)
+        moves = np.stack([figure.bone_transforms(shown) for shown in acts])
+        style = style_index(character.appearance.style)
         return Plan(figure, scenes, place, acts, moves, np.stack(errors), np.array(kinds, np.uint8), style)
 
     def _errors(self, rng: np.random.Generator, acts: list[Act]) -> Array:
         """What the tracker will say too much (1 + T, 478, 3), in eye distances."""
-        unit = np.zeros((len(acts), POINTS, 3), np.float32)
+        unit = np.zeros((len(acts), LANDMARK_COUNT, 3), np.float32)
         if rng.random() >= self.noisy:
             return unit
         # On a face whose eyes are one unit apart the errors are what we want.
         unit[:, LEFT_EYE, 0] = 1
-        return self.noise.disturb(rng, unit, acts, self.names) - unit
+        return self.noise.perturb(rng, unit, acts, self.names) - unit
 
 
 class DeviceStream(IterableDataset):
@@ -194,7 +194,7 @@ class DeviceStream(IterableDataset):
         if mix * plans.per_character % batch:
             total = mix * plans.per_character
             raise ValueError(f"a batch of {batch} does not divide {mix} · {plans.per_character} = {total} samples")
-        self.stage = Stage.build(plans.studio, LandmarkMap.load(), self.device)
+        self.stage = StudioTensors.build(plans.studio, LandmarkMap.load(), self.device)
 
     @property
     def per_load(self) -> int:
@@ -237,7 +237,7 @@ class DeviceStream(IterableDataset):
         place = [load.place[n // each][n % each] for n in chosen for _ in range(frames)]
         sample = torch.tensor(chosen, device=self.device)
         acts = load.acts.pick((sample[:, None] * frames + torch.arange(frames, device=self.device)).flatten())
-        shots = film(self.stage, load.cast, character, acts, load.places, place, generator)
+        shots = render_batch(self.stage, load.cast, character, acts, load.places, place, generator)
         numbers = torch.arange(count * frames, device=self.device).view(count, frames)
         target, reference = numbers[:, 1:].flatten(), numbers[:, :1].expand(-1, frames - 1).flatten()
         who = torch.tensor(character, device=self.device)

@@ -16,7 +16,7 @@ from torch import Tensor
 from training.data.bake import Baked, bake, packed, unpacked, worth_baking
 from training.data.device_samples import DeviceStream, PlanStream
 from training.data.impostor import Impostor
-from training.data.samples import style_numbers
+from training.data.samples import style_indices
 from training.render.character.bodykit import BodykitError
 from training.render.character.facekit import FacekitError
 
@@ -35,7 +35,7 @@ class DeviceSupply:
         self.stream, self.batch = stream, batch
         self.steps = max(1, round(reuse * stream.batch / batch))  # for each batch of the stream
         self.held = max(1, pool // stream.batch)  # the stream's batches in the pool
-        self.without = style_numbers(without).to(stream.device)
+        self.without = style_indices(without).to(stream.device)
 
     @staticmethod
     def of(arguments: argparse.Namespace, frames: int) -> DeviceSupply:

@@ -19,8 +19,8 @@ from training.render.labels.landmark_noise import NoiseModel
 from training.render.labels.landmarks import LandmarkMap
 from training.render.raster import supersampling
 from training.render.raster.flow import backward_flow
-from training.render.scene.motion_tracks import Names, pair_tracks
-from training.render.scene.scene import SCALE, Shot, random_scene
+from training.render.scene.motion_tracks import ExpressionIndex, pair_tracks
+from training.render.scene.scene import SCALE, RenderedFrame, random_scene
 
 Sample = dict[str, NDArray]
 PER_CHARACTER = 5  # samples of each character; building one costs as much as six frames
@@ -51,10 +51,10 @@ class SampleStream(IterableDataset):
         """
         self.full = full
         self.seed, self.frames, self.size, self.noisy, self.start = seed, frames, size, noisy, start
-        self.studio = studio_of(facekit, bodykit)
+        self.studio = open_studio(facekit, bodykit)
         self.landmarks = LandmarkMap.load()
         self.noise = NoiseModel.load()
-        self.names = Names(self.studio.kit.expression_names)
+        self.names = ExpressionIndex(self.studio.kit.expression_names)
         self._cached: tuple[int, Character] | None = None
         self._rest: tuple[int, NDArray[np.float32]] | None = None
 
@@ -95,12 +95,12 @@ class SampleStream(IterableDataset):
         spacing = int(rng.choice(SPACINGS))
         reference, track, kind = pair_tracks(rng, (self.frames - 1) * spacing + 1, self.names)
         acts = [reference] + [track.act(i * spacing) for i in range(self.frames)]
-        shots = [scene.shoot(character, act, rng) for act in acts]
+        shots = [scene.render(character, act, rng) for act in acts]
         true = np.stack([self.landmarks.face(character, act, scene.camera) for act in acts])
         body = np.stack([
             self.landmarks.body(character, act, scene.camera, face) for act, face in zip(acts, true, strict=True)
         ])  # fmt: skip
-        face = self.noise.disturb(rng, true, acts, self.names) if rng.random() < self.noisy else true
+        face = self.noise.perturb(rng, true, acts, self.names) if rng.random() < self.noisy else true
         flows, seen = [], []
         first = shots[0]
         for shot in shots[1:]:
@@ -129,7 +129,7 @@ class SampleStream(IterableDataset):
             "flow": np.stack(flows),
             "visible": _byte(np.stack(seen)),
             "kind": np.array(("still", "small", "large").index(kind), np.uint8),
-            "style": np.array(style_number(character.look.style), np.uint8),
+            "style": np.array(style_index(character.appearance.style), np.uint8),
         }
         if character.body is not None:
             hands = np.stack([
@@ -141,36 +141,41 @@ class SampleStream(IterableDataset):
             sample |= self._rest_of_the_truth(number, character, acts, shots)
         return sample
 
-    def _rest_of_the_truth(self, number: int, character: Character, acts: list[Act], shots: list[Shot]) -> Sample:
+    def _rest_of_the_truth(
+        self, number: int, character: Character, acts: list[Act], shots: list[RenderedFrame]
+    ) -> Sample:
         if self._rest is None or self._rest[0] != number:
             self._rest = (number, character.pose(Act())[0])
         faces, rest = character.surface.faces, self._rest[1]
         values = {
             "expression": np.stack([act.expression for act in acts]),
-            "pose": np.stack([np.concatenate([act.head, act.move]) for act in acts]),
-            "place": np.stack([
-                supersampling.places(shot.hits, faces, character.label, shot.label, rest, SCALE) for shot in shots
-            ]),
-        }  # fmt: skip
+            "pose": np.stack([np.concatenate([act.head, act.translation]) for act in acts]),
+            "place": np.stack(
+                [
+                    supersampling.surface_positions(shot.hits, faces, character.label, shot.label, rest, SCALE)
+                    for shot in shots
+                ]
+            ),
+        }
         parts = [{f"ref_{name}": value[0], f"target_{name}": value[1:]} for name, value in values.items()]
         return parts[0] | parts[1] | parts[2]
 
 
-def studio_of(facekit: Path | str | Studio, bodykit: Path | str | None) -> Studio:
+def open_studio(facekit: Path | str | Studio, bodykit: Path | str | None) -> Studio:
     """A studio as it is, or one for the models in these files. Raises FacekitError, BodykitError."""
     if isinstance(facekit, Studio):
         return facekit
     return Studio(load_facekit(facekit), None if bodykit is None else load_bodykit(bodykit))
 
 
-def style_number(style: str) -> int:
+def style_index(style: str) -> int:
     """A style's place in STYLES."""
     return list(STYLES).index(style)
 
 
-def style_numbers(styles: Sequence[str]) -> Tensor:
+def style_indices(styles: Sequence[str]) -> Tensor:
     """Places of some in STYLES, as samples tell theirs: (K,) uint8."""
-    return torch.tensor([style_number(style) for style in styles], dtype=torch.uint8)
+    return torch.tensor([style_index(style) for style in styles], dtype=torch.uint8)
 
 
 def _byte(values: NDArray[np.float32]) -> NDArray[np.uint8]:

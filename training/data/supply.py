@@ -19,7 +19,7 @@ from torch import Tensor
 from training.data.bake import Baked, shard_paths, unpacked
 from training.data.device_supply import DeviceSupply
 from training.data.render_workers import Crew, Kits, Recipe
-from training.data.samples import style_numbers
+from training.data.samples import style_indices
 from training.render.character.appearance import STYLES
 
 log = logging.getLogger("training.data.supply")
@@ -33,7 +33,7 @@ class Supply:
 
     def __init__(self, folder: Path, batch: int, crew: Crew | None = None, without: Sequence[str] = ()) -> None:
         self.folder, self.batch, self.crew = folder, batch, crew
-        self.without = style_numbers(without)
+        self.without = style_indices(without)
         self.seen = 0
 
     @staticmethod

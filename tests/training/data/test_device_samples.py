@@ -47,7 +47,7 @@ def test_a_batch_has_the_samples_of_the_cpus_stream(plans, device):
         for name, value in sample.items():
             gap = np.abs(got[name].astype(float) - value)
             if name.endswith("image"):
-                coded = plan.scenes[plan.place[k]].lens.quality > 0
+                coded = plan.scenes[plan.place[k]].lens.jpeg_quality > 0
                 assert np.median(gap) <= (1 if quiet and not coded else 6), name
             elif name.endswith(("face", "face_true", "body")):
                 if quiet or not name.endswith("_face"):

@@ -1,4 +1,4 @@
-"""Beards: shells under the nose, on jaw and chin, that follow the face's expression."""
+"""Beards: shells on upper lip, jaw and chin that move with the facial expression. Units: cm."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import numpy as np
 from training.render.arrays import Array, Ints
 from training.render.character.facekit import FACE_END
 from training.render.character.noise import Rng, value_noise
-from training.render.character.parts import HEAD, Part, head_weight, smooth
+from training.render.character.parts import HEAD, Part, head_weight, smoothstep
 
-KINDS = ("full", "goatee", "moustache", "long", "whiskers")
+BEARD_KINDS = ("full", "goatee", "moustache", "long", "whiskers")
 
 
 def beard(rng: Rng, base: Array, vertices: Array, normal: Array, faces: Ints, lips: Array, kind: str) -> Part:
-    """A beard of one of KINDS.
+    """A beard of one of BEARD_KINDS.
 
-    base (V, 3) mean head, vertices (V, 3) this head with normals (V, 3), faces (F, 3) its skin, lips (12, 3) their
+    base (V, 3): mean head. vertices (V, 3): this head, with normals (V, 3). faces (F, 3): its skin. lips (12, 3): their
     outline on the mean head.
     """
     x, y, z = base.T
@@ -32,17 +32,17 @@ def beard(rng: Rng, base: Array, vertices: Array, normal: Array, faces: Ints, li
         field = np.minimum(field, np.minimum(y - lips[:, 1].mean() - 0.1, rng.uniform(2.4, 4.2) - np.abs(x)))
     elif kind == "whiskers":
         field = np.minimum(field, np.abs(x) - rng.uniform(3.6, 5.6))
-    height = rng.uniform(0.15, 1.4) * smooth(0, 1.6, field) - 0.15 * (field < 0.1)
+    height = rng.uniform(0.15, 1.4) * smoothstep(0, 1.6, field) - 0.15 * (field < 0.1)
     seed = int(rng.integers(1 << 20))
     height = height * (1 + 0.4 * value_noise(base * 1.3, seed, 3))
     points = vertices + normal * height[:, None]
     if kind == "long":
-        fall = smooth(0.2, 1.5, field) * smooth(-5.5, -9.0, y)
+        fall = smoothstep(0.2, 1.5, field) * smoothstep(-5.5, -9.0, y)
         tips = 1 + 0.4 * value_noise(base * np.array([1.5, 0.1, 0.5], np.float32), seed + 1, 2)
         points[:, 1] -= rng.uniform(2, 9) * fall * tips
         points[:, 2] += 1.5 * fall
-    keep = (field > -0.4)[faces].all(1)
-    used, index = np.unique(faces[keep], return_inverse=True)
+    kept = (field > -0.4)[faces].all(1)
+    used, index = np.unique(faces[kept], return_inverse=True)
     uv = np.stack([0.5 + x[used] / 40, np.clip((14.6 - points[used, 1]) / 50.0, 0, 1)], 1)
     return Part(
         points[used].astype(np.float32), index.reshape(-1, 3).astype(np.int32), uv.astype(np.float32), "hair", HEAD, 3,

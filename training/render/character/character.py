@@ -1,4 +1,4 @@
-"""A random person: a head of the face model with hair, eyes, glasses and a bust, painted, and how it moves."""
+"""Random characters: a head of the face model with hair, eyes, clothes and a bust or body, and their animation."""
 
 from __future__ import annotations
 
@@ -14,32 +14,52 @@ from training.render.character.atlas import TILES, Atlas
 from training.render.character.body import HEAD_CUT, Body, BodyModel, slant
 from training.render.character.bodykit import Bodykit
 from training.render.character.clothes import Outfit, collar
-from training.render.character.facekit import EXPRESSIONS, EYE_LEFT, EYE_RIGHT, HEAD_END, MULTIPIE, TEETH, Facekit
+from training.render.character.facekit import (
+    EXPRESSION_COUNT,
+    EYE_LEFT,
+    EYE_RIGHT,
+    HEAD_END,
+    MULTIPIE_VERTICES,
+    TOOTH_STARTS,
+    Facekit,
+)
 from training.render.character.gestures import REST_ARMS, REST_FINGERS
 from training.render.character.noise import Rng
 from training.render.character.parts import BODY, EYES, HEAD, MOUTH, SKIN, Part
 from training.render.raster import raster
 from training.render.raster.shading import Surface
 
-PIVOT = np.array([0.0, -7.0, -2.0], np.float32)  # about which the head turns: the upper neck
-ROOT = np.array([0.0, -60.0, -2.0], np.float32)  # about which the bust leans
-HAIR = {"bald": 0.08, "cap": 0.15, "short": 0.15, "fringe": 0.15, "long": 0.2, "strands": 0.08, "afro": 0.04,
-        "spikes": 0.05, "bun": 0.04, "tail": 0.06}  # fmt: skip
+HEAD_PIVOT = np.array([0.0, -7.0, -2.0], np.float32)  # centre of the head's rotation: the upper neck
+BODY_PIVOT = np.array([0.0, -60.0, -2.0], np.float32)  # centre of the body's leaning
+HAIR_PROBABILITIES = {
+    "bald": 0.08, "cap": 0.15, "short": 0.15, "fringe": 0.15, "long": 0.2, "strands": 0.08, "afro": 0.04,
+    "spikes": 0.05, "bun": 0.04, "tail": 0.06,
+}  # fmt: skip
 USED_MATERIALS = ("M_Face", "M_BackHead", "M_GumsTongue", "M_Teeth")
 
 
 @dataclass
 class Act:
-    """What a character does in one frame. Angles in radians, lengths in cm."""
+    """Animation parameters of one frame. Angles in radians, lengths in cm.
 
-    expression: Array = field(default_factory=lambda: np.zeros(EXPRESSIONS, np.float32))  # weights 0..1
-    gaze: Array = field(default_factory=lambda: np.zeros(2, np.float32))  # yaw to its left, pitch up, against the head
-    head: Array = field(default_factory=lambda: np.zeros(3, np.float32))  # pitch down, yaw to its left, roll
-    move: Array = field(default_factory=lambda: np.zeros(3, np.float32))  # of head and bust together
-    lean: Array = field(default_factory=lambda: np.zeros(3, np.float32))  # of the bust, as `head`
-    shrug: Array = field(default_factory=lambda: np.zeros(2, np.float32))  # right, left shoulder up
-    arms: Array = field(default_factory=REST_ARMS.copy)  # (2, 12) left, right: see training.render.character.gestures
-    fingers: Array = field(default_factory=REST_FINGERS.copy)  # (2, 6)
+    expression: (57,) blendshape weights 0..1.
+    gaze: (2,) yaw to the character's left, pitch up, relative to the head.
+    head: (3,) pitch down, yaw to the character's left, roll.
+    translation: (3,) of head and body together.
+    lean: (3,) of the body, as `head`.
+    shrug: (2,) right, left shoulder raised.
+    arms: (2, 12) left, right, see training.render.character.gestures.
+    fingers: (2, 6) left, right, see there.
+    """
+
+    expression: Array = field(default_factory=lambda: np.zeros(EXPRESSION_COUNT, np.float32))
+    gaze: Array = field(default_factory=lambda: np.zeros(2, np.float32))
+    head: Array = field(default_factory=lambda: np.zeros(3, np.float32))
+    translation: Array = field(default_factory=lambda: np.zeros(3, np.float32))
+    lean: Array = field(default_factory=lambda: np.zeros(3, np.float32))
+    shrug: Array = field(default_factory=lambda: np.zeros(2, np.float32))
+    arms: Array = field(default_factory=REST_ARMS.copy)
+    fingers: Array = field(default_factory=REST_FINGERS.copy)
 
 
 def rotation(turn: Array) -> Array:
@@ -50,24 +70,24 @@ def rotation(turn: Array) -> Array:
     return (y @ x @ z).astype(np.float32)
 
 
-def throat(points: Array) -> Array:
-    """How much the chin shades points (N, 3) of the mean neck and bust: 0..1."""
+def chin_shade(points: Array) -> Array:
+    """Share (N,) of the light that the chin keeps from points (N, 3) of the mean neck and bust, 0..1."""
     x, y, z = points.T
     shade = np.clip((-7.0 - y) / 2, 0, 1) * np.clip((y + 17) / 7, 0, 1) * np.clip((9 - np.abs(x)) / 5, 0, 1)
     return (shade * np.clip((z + 4) / 5, 0, 1)).astype(np.float32)
 
 
 class Studio:
-    """What all characters share, made once per process: the model's mesh in use, its atlas, its painter."""
+    """The face model's mesh, atlas and painter, which all characters share; built once per process."""
 
     def __init__(self, kit: Facekit, bodykit: Bodykit | None = None) -> None:
-        """With a bodykit characters have whole bodies, without one busts."""
+        """Characters have whole bodies with a bodykit, and busts without one."""
         self.kit = kit
         self.body = BodyModel(bodykit) if bodykit is not None else None
         self.atlas = Atlas(kit)
         self.painter = Painter(self.atlas, self.body)
         triangles = kit.triangles(*USED_MATERIALS)
-        # The lower end of the model's bust would pierce the clothes.
+        # The lower end of the model's neck would pierce the clothes.
         middle = kit.base[kit.faces[triangles]].mean(1)
         triangles = triangles[slant(middle) > (-13.6 if self.body is None else HEAD_CUT)]
         used, index = np.unique(kit.faces[triangles], return_inverse=True)
@@ -75,7 +95,7 @@ class Studio:
         self.faces: Ints = index.reshape(-1, 3).astype(np.int32)
         self.corner_uv = kit.corner_uv[triangles]
         self.base = kit.base[used]
-        self.expression = np.ascontiguousarray(kit.expression[:, used]).reshape(EXPRESSIONS, -1)
+        self.expression = np.ascontiguousarray(kit.expression[:, used]).reshape(EXPRESSION_COUNT, -1)
         self.compact = np.full(len(kit.base), -1, np.int32)
         self.compact[used] = np.arange(len(used))
         first = kit.faces[triangles, 0]
@@ -90,72 +110,101 @@ class Studio:
         vertex_inside = used >= HEAD_END
         socket = (used >= 13294) & (used < 14062)
         depth = np.clip((self.base[:, 2] - 3.5) / 7.0, 0.08, 1)
-        self.dark = np.where(vertex_inside & ~socket, depth, 1.0).astype(np.float32)
-        self.throat = np.where(vertex_inside, 0, throat(self.base)).astype(np.float32)
-        self.skin = np.flatnonzero((self.label == SKIN) | (self.label == HEAD))
-        self.weight = parts.head_weight(self.base)
-        self.weight[vertex_inside] = 1
-        self.front = self.compact[MULTIPIE]
+        self.brightness = np.where(vertex_inside & ~socket, depth, 1.0).astype(np.float32)
+        self.chin_shade = np.where(vertex_inside, 0, chin_shade(self.base)).astype(np.float32)
+        self.head_triangles = np.flatnonzero((self.label == SKIN) | (self.label == HEAD))
+        self.head_weight = parts.head_weight(self.base)
+        self.head_weight[vertex_inside] = 1
+        self.landmark_vertices = self.compact[MULTIPIE_VERTICES]
         x, y, z = self.base.T
         ear = (np.abs(x) > 6.6) & (y > -3) & (y < 1.5) & (z > -3.5) & (z < 3.5) & ~vertex_inside
-        self.lobes = [int(np.where(ear & (x * sign > 0), y, 99).argmin()) for sign in (-1, 1)]
+        self.ear_lobes = [int(np.where(ear & (x * sign > 0), y, 99).argmin()) for sign in (-1, 1)]
 
 
 @dataclass(frozen=True)
 class Traits:
-    """The choices that make a character's shape; None where chance decides."""
+    """The choices that determine a character's shape; each is random where it is None.
+
+    style: one of STYLES.
+    hair: one of HAIR_PROBABILITIES.
+    eye_scale: how much the eyes are enlarged, 0 = not at all.
+    jaw_narrowing: how much jaw, mouth and neck are narrowed, 0..0.3.
+    glasses, beard: whether there are any.
+    shoulder_width: against the mean.
+    identity_spread: standard deviation of the identity modes.
+    hair_thickness: cm.
+    hairline_rise: of the hairline over the forehead, cm.
+    hair_reach: of long hair around the head, radians from its back.
+    hair_length: of long hair below the eyes, cm.
+    fringe: number of locks, their lowest end (y, cm), their spread in radians.
+    fringe_sweep: how far the fringe is combed aside, radians.
+    hat: one of wear.HATS, or "none".
+    jewels: whether there are earrings.
+    """
 
     style: str | None = None
-    hair: str | None = None  # one of HAIR
+    hair: str | None = None
     eye_scale: float | None = None
-    slim: float | None = None  # how much jaw, mouth and neck are narrowed, 0..0.3
+    jaw_narrowing: float | None = None
     glasses: bool | None = None
     beard: bool | None = None
-    wide: float | None = None  # shoulders against the mean
-    spread: float | None = None  # standard deviation of the identity modes
-    thick: float | None = None  # of the hair, cm
-    rise: float | None = None  # of the hairline over the forehead, cm
-    reach: float | None = None  # of long hair around the head, radians from its back
-    length: float | None = None  # y of its ends below the eyes, cm
-    fringe: tuple[int, float, float] | None = None  # count, lowest end (y, cm), spread in radians
-    swept: float | None = None  # how far the fringe is swept aside, radians
-    hat: str | None = None  # one of wear.HATS, "none"
-    jewels: bool | None = None  # at the ears
+    shoulder_width: float | None = None
+    identity_spread: float | None = None
+    hair_thickness: float | None = None
+    hairline_rise: float | None = None
+    hair_reach: float | None = None
+    hair_length: float | None = None
+    fringe: tuple[int, float, float] | None = None
+    fringe_sweep: float | None = None
+    hat: str | None = None
+    jewels: bool | None = None
 
 
 class Character:
-    """A person to be posed and drawn.
+    """A character that can be posed and rendered. Its first vertices are the face model's (`studio.used`).
 
-    `surface` (shading.Surface), `label` (F,) of each triangle, `casters` (C, 3) triangles that cast shadows, `studio`;
-    vertices: first the model's (`studio.used`).
+    rest: (V, 3) vertices in the rest pose, cm; eyeballs as unit spheres.
+    head_weight: (V, 1) skin weight of the head.
+    lean_weight: (V, 1) how far each vertex follows when the body leans; None = fully.
+    brightness: (V,) 0..1 ambient occlusion; `pose` updates that of the eyeballs.
+    surface: texture and materials.
+    label: (F,) of each triangle.
+    shadow_casters: (C, 3) triangles that cast shadows.
+    one_sided: number of leading triangles whose back faces are never visible.
     """
 
-    def __init__(self, studio: Studio, rng: Rng, traits: Traits | None = None, look: Appearance | None = None) -> None:
+    def __init__(
+        self, studio: Studio, rng: Rng, traits: Traits | None = None, appearance: Appearance | None = None
+    ) -> None:
         traits = traits or Traits()
         self.studio = studio
-        self.look = look or studio.painter.paint(rng, traits.style)
-        drawn = self.look.style in ("cel", "flat", "line")
+        self.appearance = appearance or studio.painter.paint(rng, traits.style)
+        stylised = self.appearance.style in ("cel", "flat", "line")
         kit = studio.kit
-        spread = traits.spread if traits.spread is not None else rng.choice([0.6, 0.9, 1.1 + 0.5 * drawn])
+        spread = (
+            traits.identity_spread
+            if traits.identity_spread is not None
+            else rng.choice([0.6, 0.9, 1.1 + 0.5 * stylised])
+        )
         code = rng.normal(0, spread, len(kit.identity)).astype(np.float32)
         shape = kit.base + np.tensordot(code, kit.identity.astype(np.float32), 1) if spread > 0 else kit.base.copy()
-        shape = self._grow_eyes(shape, traits.eye_scale, rng, drawn)
-        slim = traits.slim if traits.slim is not None else float(rng.uniform(-0.05, 0.25)) * drawn
-        shape = self._slim(shape, slim)
-        if self.look.mouth is not None:
-            for first, end, size in zip(TEETH, TEETH[1:], self.look.mouth.teeth, strict=False):
+        shape = self._enlarge_eyes(shape, traits.eye_scale, rng, stylised)
+        slim = traits.jaw_narrowing if traits.jaw_narrowing is not None else float(rng.uniform(-0.05, 0.25)) * stylised
+        shape = self._narrow_jaw(shape, slim)
+        if self.appearance.mouth is not None:
+            for first, end, size in zip(TOOTH_STARTS, TOOTH_STARTS[1:], self.appearance.mouth.teeth, strict=False):
                 middle = shape[first:end].mean(0)
                 shape[first:end] = middle + (shape[first:end] - middle) * size
         self.neutral = shape[studio.used]
-        self.eyes = [self._fit_eye(shape, EYE_RIGHT), self._fit_eye(shape, EYE_LEFT)]
-        pieces = self._pieces(rng, traits)
+        self.eyes = [self._fit_eyeball(shape, EYE_RIGHT), self._fit_eyeball(shape, EYE_LEFT)]
+        pieces = self._random_parts(rng, traits)
         depth = float(rng.uniform(0.5, 1.6))
-        self._assemble(pieces, depth if self.look.mouth is None else self.look.mouth.depth)
+        self._assemble(pieces, depth if self.appearance.mouth is None else self.appearance.mouth.depth)
 
-    def _grow_eyes(self, shape: Array, scale: float | None, rng: Rng, drawn: bool) -> Array:
-        """Stylised heads have larger eyes: the surroundings of each eye are scaled smoothly."""
+    def _enlarge_eyes(self, shape: Array, scale: float | None, rng: Rng, stylised: bool) -> Array:
+        """Scale the surroundings of each eye smoothly; stylised heads have larger eyes."""
         if scale is None:
-            scale = float(rng.uniform(0, 0.4)) if drawn and rng.random() < 0.7 else 0.0
+            scale = float(rng.uniform(0, 0.4)) if stylised and rng.random() < 0.7 else 0.0
         self.local_scale = np.ones((len(self.studio.used), 1), np.float32)
         if scale == 0:
             return shape
@@ -169,169 +218,171 @@ class Character:
         return shape.astype(np.float32)
 
     @staticmethod
-    def _slim(shape: Array, amount: float) -> Array:
-        """Narrow the head (V, 3) from the cheeks down, most at jaw, mouth and neck."""
+    def _narrow_jaw(shape: Array, amount: float) -> Array:
+        """Narrow the head (V, 3) below the cheeks, most at jaw, mouth and neck."""
         down = np.clip((2.5 - shape[:, 1]) / 8.5, 0, 1)
         out = shape.copy()
         out[:, 0] *= 1 - amount * down * down * (3 - 2 * down)
         return out
 
     @staticmethod
-    def _fit_eye(shape: Array, span: tuple[int, int]) -> tuple[Array, float]:
-        """Centre and radius of the sphere through the sclera (least squares)."""
+    def _fit_eyeball(shape: Array, span: tuple[int, int]) -> tuple[Array, float]:
+        """Centre (3,) and radius of the sphere through the sclera, by least squares."""
         points = shape[span[0] : span[1]].astype(np.float64)
         system = np.concatenate([2 * points, np.ones((len(points), 1))], 1)
         solution, *_ = np.linalg.lstsq(system, (points**2).sum(1), rcond=None)
         centre = solution[:3]
         return centre.astype(np.float32), float(np.sqrt(solution[3] + centre @ centre))
 
-    def _pieces(self, rng: Rng, traits: Traits) -> list[Part]:
-        studio, look = self.studio, self.look
+    def _random_parts(self, rng: Rng, traits: Traits) -> list[Part]:
+        studio, appearance = self.studio, self.appearance
         normal = raster.normals(self.neutral, studio.faces)
         head = studio.base[:, 1] > -8
         scale = (np.ptp(self.neutral[head], axis=0) / np.ptp(studio.base[head], axis=0)).astype(np.float32)
         scale = np.clip(scale, 0.85, 1.2)
         neck_rows = (studio.base[:, 1] > -9) & (studio.base[:, 1] < -7) & (np.abs(studio.base[:, 2] + 1) < 3)
         neck = float(np.abs(self.neutral[neck_rows, 0]).max() / np.abs(studio.base[neck_rows, 0]).max())
-        self.wide = traits.wide or float(rng.uniform(0.8, 1.15))
-        thick = float(rng.uniform(0.3, 1.2))
+        self.shoulder_width = traits.shoulder_width or float(rng.uniform(0.8, 1.15))
+        thickness = float(rng.uniform(0.3, 1.2))
         self.body: Body | None = None
-        if studio.body is not None and look.outfit is not None:
-            pieces = self._below(rng.spawn(1)[0], studio.body, look.outfit)
+        if studio.body is not None and appearance.outfit is not None:
+            pieces = self._body_parts(rng.spawn(1)[0], studio.body, appearance.outfit)
         else:
-            pieces = parts.bust(self.wide, float(np.clip(neck, 0.8, 1.3)), thick, look.collar)
-        pieces += [parts.eyeball("eye_right", look.iris), parts.eyeball("eye_left", look.iris)]
-        pieces += self._hair(rng, traits, scale, normal)
+            pieces = parts.bust(self.shoulder_width, float(np.clip(neck, 0.8, 1.3)), thickness, appearance.neckline)
+        pieces += [parts.eyeball("eye_right", appearance.iris_angle), parts.eyeball("eye_left", appearance.iris_angle)]
+        pieces += self._hair_parts(rng, traits, scale, normal)
         if traits.glasses if traits.glasses is not None else rng.random() < 0.15:
             ear = self.neutral[np.abs(studio.base[:, 0]).argmax()]
             eyes = np.stack([self.eyes[0][0], self.eyes[1][0]])
-            tip = self.neutral[studio.front[27]][2] - eyes[:, 2].max()
+            tip = self.neutral[studio.landmark_vertices[27]][2] - eyes[:, 2].max()
             eyes = eyes + np.array([0, 0, max(0.0, tip - 2.2)], np.float32)
             ear = np.array([7.9 * scale[0], 2.5, min(float(ear[2]), 0.0)], np.float32)
             pieces.append(wear.glasses(rng, eyes, ear))
         extra = rng.spawn(1)[0]
         if traits.jewels if traits.jewels is not None else extra.random() < 0.15:
-            pieces.append(wear.earrings(extra, self.neutral[studio.lobes]))
+            pieces.append(wear.earrings(extra, self.neutral[studio.ear_lobes]))
         return pieces
 
-    def _below(self, rng: Rng, model: BodyModel, outfit: Outfit) -> list[Part]:
-        """A whole body in its clothes; it is the first piece."""
-        neck = self.neutral[(self.studio.weight < 1) & (self.studio.base[:, 1] < -8)]
-        self.body = model.grow(rng, neck, self.look.style in ("cel", "flat", "line"), outfit)
-        cloth = outfit.covered(model.fields)[model.faces].max(1)
+    def _body_parts(self, rng: Rng, model: BodyModel, outfit: Outfit) -> list[Part]:
+        """A dressed body, which must be the first part, and its collar."""
+        neck = self.neutral[(self.studio.head_weight < 1) & (self.studio.base[:, 1] < -8)]
+        self.body = model.random_body(rng, neck, self.appearance.style in ("cel", "flat", "line"), outfit)
+        cloth = outfit.covered(model.coordinates)[model.faces].max(1)
         material = np.where(cloth > 0, 5, 0).astype(np.int32)
         whole = Part(self.body.points, model.faces, model.uv, "body", BODY, material, self.body.head,
-                     corner=model.corner)  # fmt: skip
+                     corner_uv=model.corner_uv)  # fmt: skip
         return [whole, collar(rng, outfit.collar, neck)] if outfit.collar else [whole]
 
-    def _hair(self, rng: Rng, traits: Traits, scale: Array, normal: Array) -> list[Part]:
+    def _hair_parts(self, rng: Rng, traits: Traits, scale: Array, normal: Array) -> list[Part]:
         """Hair, beard and hat."""
         studio, extra = self.studio, rng.spawn(1)[0]
-        skin = studio.faces[studio.skin]
-        kind = traits.hair or str(rng.choice(list(HAIR), p=list(HAIR.values())))
+        skin = studio.faces[studio.head_triangles]
+        kind = traits.hair or str(rng.choice(list(HAIR_PROBABILITIES), p=list(HAIR_PROBABILITIES.values())))
         hat = traits.hat or (str(extra.choice(wear.HATS)) if extra.random() < 0.2 else "none")
         pieces = []
-        thick = 0.0
+        thickness = 0.0
         if kind != "bald":
-            thick = float(rng.uniform(0.15, 0.6) if kind == "cap" else rng.uniform(0.6, 2.2))
-            thick = float(extra.uniform(2.5, 6.0)) if kind == "afro" else thick
-            thick = traits.thick if traits.thick is not None else thick
-            thick = thick if hat in ("none", "ears") else min(thick, 0.3 if hat in ("hood", "scarf") else 0.7)
-            rise = traits.rise if traits.rise is not None else float(rng.normal(0, 0.7))
-            pieces.append(hair.cap(rng, studio.base, self.neutral, normal, skin, thick, rise))
-            reach = traits.reach or float(rng.uniform(1.5, 2.45))
-            length = traits.length or float(rng.uniform(4, 40))
+            thickness = float(rng.uniform(0.15, 0.6) if kind == "cap" else rng.uniform(0.6, 2.2))
+            thickness = float(extra.uniform(2.5, 6.0)) if kind == "afro" else thickness
+            thickness = traits.hair_thickness if traits.hair_thickness is not None else thickness
+            thickness = (
+                thickness if hat in ("none", "ears") else min(thickness, 0.3 if hat in ("hood", "scarf") else 0.7)
+            )
+            rise = traits.hairline_rise if traits.hairline_rise is not None else float(rng.normal(0, 0.7))
+            pieces.append(hair.cap(rng, studio.base, self.neutral, normal, skin, thickness, rise))
+            reach = traits.hair_reach or float(rng.uniform(1.5, 2.45))
+            length = traits.hair_length or float(rng.uniform(4, 40))
             covered = hat in ("hood", "scarf")
             if kind == "long" and not covered:
-                pieces.append(hair.curtain(rng, scale, thick, length, reach))
+                pieces.append(hair.curtain(rng, scale, thickness, length, reach))
             elif kind == "strands" and not covered:
-                pieces.append(hair.strands(rng, scale, thick, length, reach, int(rng.integers(60, 170))))
+                pieces.append(hair.strands(rng, scale, thickness, length, reach, int(rng.integers(60, 170))))
             elif kind == "spikes" and hat in ("none", "ears"):
                 pieces.append(hair.spikes(rng, studio.base, self.neutral, normal, rise, int(rng.integers(50, 130))))
             elif kind in ("bun", "tail") and not covered:
-                pieces.append(hair.gathered(rng, scale, thick, kind))
+                pieces.append(hair.tied_hair(rng, scale, thickness, kind))
             if traits.fringe or (kind in ("fringe", "long", "strands", "tail") and rng.random() < 0.75):
                 some = (int(rng.integers(6, 26)), float(rng.uniform(5.5, 9)), float(rng.uniform(0.5, 1.5)))
-                pieces.append(hair.locks(rng, scale, thick, *(traits.fringe or some), swept=traits.swept))
+                pieces.append(hair.locks(rng, scale, thickness, *(traits.fringe or some), sweep=traits.fringe_sweep))
         if traits.beard if traits.beard is not None else (kind != "long" and rng.random() < 0.15):
-            lips = studio.base[studio.front[48:60]]
-            shape = str(extra.choice(beard.KINDS))
+            lips = studio.base[studio.landmark_vertices[48:60]]
+            shape = str(extra.choice(beard.BEARD_KINDS))
             pieces.append(beard.beard(rng, studio.base, self.neutral, normal, skin, lips, shape))
         if hat != "none":
-            pieces.append(wear.hat(extra, hat, studio.base, self.neutral, normal, skin, scale, thick))
+            pieces.append(wear.hat(extra, hat, studio.base, self.neutral, normal, skin, scale, thickness))
         return pieces
 
-    def _assemble(self, pieces: list[Part], depth: float) -> None:
-        """One mesh of all pieces; depth > 1 darkens the mouth's inside, < 1 lights it up."""
+    def _assemble(self, parts_list: list[Part], depth: float) -> None:
+        """Join all parts to one mesh. depth: exponent of the brightness inside the mouth, > 1 is darker."""
         studio = self.studio
         count = len(studio.used)
-        shade = 1 - 0.4 * self.look.table[0, 0] * studio.throat
-        vertices, weights, dark = [self.neutral], [studio.weight], [studio.dark**depth * shade]
+        shade = 1 - 0.4 * self.appearance.materials[0, 0] * studio.chin_shade
+        vertices, weights, brightness = [self.neutral], [studio.head_weight], [studio.brightness**depth * shade]
         parent = [np.arange(count, dtype=np.int32)]
         faces, corner_uv, uv = [studio.faces], [studio.corner_uv], [studio.atlas.uv]
         label, material = [studio.label], [studio.material]
         uv_count = len(studio.atlas.uv)
         self.eye_slices: list[slice] = []
-        for part in pieces:
+        for part in parts_list:
             if part.label == EYES:
                 self.eye_slices.append(slice(count, count + len(part.vertices)))
             vertices.append(part.vertices)
-            weights.append(part.head)
-            covered = throat(part.vertices) if part.label == BODY else np.zeros(len(part.vertices), np.float32)
-            dark.append(1 - 0.4 * self.look.table[0, 0] * covered)
+            weights.append(part.head_weight)
+            covered = chin_shade(part.vertices) if part.label == BODY else np.zeros(len(part.vertices), np.float32)
+            brightness.append(1 - 0.4 * self.appearance.materials[0, 0] * covered)
             parent.append(part.parent if part.parent is not None else np.full(len(part.vertices), -1, np.int32))
             faces.append(part.faces + count)
-            corner_uv.append((part.faces if part.corner is None else part.corner) + uv_count)
-            uv.append(TILES[part.tile].place(part.uv))
+            corner_uv.append((part.faces if part.corner_uv is None else part.corner_uv) + uv_count)
+            uv.append(TILES[part.tile].to_texture(part.uv))
             label.append(np.full(len(part.faces), part.label, np.int32))
             material.append(np.full(len(part.faces), part.material, np.int32))
             count += len(part.vertices)
             uv_count += len(part.uv)
         self.rest = np.concatenate(vertices).astype(np.float32)
-        self.weight = np.concatenate(weights).astype(np.float32)[:, None]
-        self.dark = np.concatenate(dark)
+        self.head_weight = np.concatenate(weights).astype(np.float32)[:, None]
+        self.brightness = np.concatenate(brightness)
         self.label = np.concatenate(label)
         all_parents = np.concatenate(parent)
-        self.followers = np.flatnonzero(all_parents[len(studio.used) :] >= 0) + len(studio.used)
-        self.parents = all_parents[self.followers]
+        self.follower_vertices = np.flatnonzero(all_parents[len(studio.used) :] >= 0) + len(studio.used)
+        self.parent_vertices = all_parents[self.follower_vertices]
         self.surface = Surface(
             np.concatenate(faces), np.concatenate(corner_uv), np.concatenate(uv).astype(np.float32),
-            self.look.texture, np.concatenate(material), self.look.table, self.look.steps,
+            self.appearance.texture, np.concatenate(material), self.appearance.materials, self.appearance.cel_levels,
         )  # fmt: skip
-        self.casters = np.ascontiguousarray(self.surface.faces[np.isin(self.label, (BODY, HEAD, SKIN))])
-        self.lean: Array | None = None
-        self.closed = len(studio.faces)  # triangles whose backs cannot be seen
+        self.shadow_casters = np.ascontiguousarray(self.surface.faces[np.isin(self.label, (BODY, HEAD, SKIN))])
+        self.lean_weight: Array | None = None
+        self.one_sided = len(studio.faces)  # the skin of the head is closed
         if self.body is not None:
-            self.closed += len(self.body.model.faces)
-            self.lean = np.ones((len(self.rest), 1), np.float32)
+            self.one_sided += len(self.body.model.faces)
+            self.lean_weight = np.ones((len(self.rest), 1), np.float32)
             first = len(studio.used)
-            self.lean[first : first + len(self.body.points), 0] = self.body.lean
+            self.lean_weight[first : first + len(self.body.points), 0] = self.body.lean
         self.unit_eyes = [self.rest[s].copy() for s in self.eye_slices]
 
     def eye_axes(self, act: Act) -> list[tuple[Array, Array, float]]:
-        """(centre (3,), rotation (3, 3), radius) of the right and the left eyeball in the head's frame."""
+        """Centre (3,), rotation (3, 3) and radius of the right and the left eyeball in the frame of the head."""
         turn = rotation(np.array([-act.gaze[1], act.gaze[0], 0], np.float32))
         return [(centre, turn, radius) for centre, radius in self.eyes]
 
-    def carry(self, points: Array, weight: Array, act: Act, lean: Array | None = None) -> Array:
-        """Points (N, 3) as expression and bones left them, with head weights (N, 1) → world.
+    def to_world(self, points: Array, head_weight: Array, act: Act, lean: Array | None = None) -> Array:
+        """World positions (N, 3) of points (N, 3) that have expression and bones applied; head_weight (N, 1).
 
-        lean (N, 1): how far each goes along when the body leans; None = all of the way.
+        lean (N, 1): how far each follows when the body leans; None = fully.
         """
-        turned = (points - PIVOT) @ rotation(act.head).T + PIVOT
+        rotated = (points - HEAD_PIVOT) @ rotation(act.head).T + HEAD_PIVOT
         body = points
         if self.body is None:
             body = points.copy()
             lift = np.clip((np.abs(points[:, 0]) - 5) / 11, 0, 1) * np.clip((points[:, 1] + 48) / 30, 0, 1)
             body[:, 1] += lift * np.where(points[:, 0] < 0, act.shrug[0], act.shrug[1])
-        out = body + weight * (turned - body)
-        leaned = (out - ROOT) @ rotation(act.lean).T + ROOT
+        out = body + head_weight * (rotated - body)
+        leaned = (out - BODY_PIVOT) @ rotation(act.lean).T + BODY_PIVOT
         if lean is not None:
             leaned = out + lean * (leaned - out)
-        return (leaned + act.move).astype(np.float32)
+        return (leaned + act.translation).astype(np.float32)
 
-    def expressed(self, act: Act) -> Array:
-        """The model's vertices (len(studio.used), 3) with the expression, before any turn."""
+    def with_expression(self, act: Act) -> Array:
+        """The face model's vertices (len(studio.used), 3) with the expression, before any rotation."""
         active = np.flatnonzero(act.expression)
         if not len(active):
             return self.neutral
@@ -339,20 +390,20 @@ class Character:
         return self.neutral + delta * self.local_scale
 
     def pose(self, act: Act) -> tuple[Array, Array]:
-        """World vertices (V, 3) cm and their darkness (V,) 0..1 in this frame."""
+        """World vertices (V, 3), cm, and their brightness (V,) 0..1 in this frame."""
         rest = self.rest.copy()
         count = len(self.studio.used)
-        rest[:count] = self.expressed(act)
-        rest[self.followers] += rest[self.parents] - self.neutral[self.parents]
-        dark = self.dark
+        rest[:count] = self.with_expression(act)
+        rest[self.follower_vertices] += rest[self.parent_vertices] - self.neutral[self.parent_vertices]
+        brightness = self.brightness
         for piece, unit, (centre, turn, radius) in zip(
             self.eye_slices, self.unit_eyes, self.eye_axes(act), strict=True
         ):
             ball = unit @ turn.T
             rest[piece] = centre + ball * radius
-            # The upper lid and the lashes shade the upper part of the eyeball.
-            dark[piece] = 1 - 0.45 * np.clip(ball[:, 1] * 2.2 - 0.1, 0, 1)
+            # Upper lid and lashes shade the upper part of the eyeball.
+            brightness[piece] = 1 - 0.45 * np.clip(ball[:, 1] * 2.2 - 0.1, 0, 1)
         if self.body is not None:
-            moves = self.body.moves(act.arms, act.fingers, act.shrug)
-            rest[count : count + len(self.body.points)] = self.body.posed(moves)
-        return self.carry(rest, self.weight, act, self.lean), dark
+            transforms = self.body.bone_transforms(act.arms, act.fingers, act.shrug)
+            rest[count : count + len(self.body.points)] = self.body.skinned(transforms)
+        return self.to_world(rest, self.head_weight, act, self.lean_weight), brightness

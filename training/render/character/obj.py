@@ -11,12 +11,12 @@ from training.render.arrays import Array, Ints
 
 
 class ObjError(Exception):
-    """The file is missing or no OBJ; `str()` is one sentence for a person."""
+    """The file is missing or no OBJ; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
 class Obj:
-    """A mesh as it was written, polygons split into triangles (a, b, c), (a, c, d), …"""
+    """A mesh; each polygon (a, b, c, d) is split into the triangles (a, b, c), (a, c, d)."""
 
     vertices: Array  # (V, 3)
     uv: Array  # (U, 2)
@@ -31,7 +31,7 @@ def read_obj(path: Path, parts: str = "usemtl") -> Obj:
     vertices: list[list[float]] = []
     uv: list[list[float]] = []
     faces: list[tuple[int, ...]] = []
-    corners: list[tuple[int, ...]] = []
+    uv_corners: list[tuple[int, ...]] = []
     part: list[int] = []
     names: list[str] = []
     current = -1
@@ -47,12 +47,12 @@ def read_obj(path: Path, parts: str = "usemtl") -> Obj:
                     names.append(name)
                 current = names.index(name)
             elif words[0] == "f":
-                ends = [corner.split("/") for corner in words[1:]]
-                point = [_index(end[0], len(vertices)) for end in ends]
-                place = [_index(end[1], len(uv)) if len(end) > 1 and end[1] else -1 for end in ends]
-                for k in range(1, len(ends) - 1):
+                corners = [corner.split("/") for corner in words[1:]]
+                point = [_index(end[0], len(vertices)) for end in corners]
+                corner_uv = [_index(end[1], len(uv)) if len(end) > 1 and end[1] else -1 for end in corners]
+                for k in range(1, len(corners) - 1):
                     faces.append((point[0], point[k], point[k + 1]))
-                    corners.append((place[0], place[k], place[k + 1]))
+                    uv_corners.append((corner_uv[0], corner_uv[k], corner_uv[k + 1]))
                     part.append(current)
         except (ValueError, IndexError) as error:
             raise ObjError(f"{path}, line {number}: {' '.join(words)!r} cannot be read as OBJ.") from error
@@ -60,13 +60,13 @@ def read_obj(path: Path, parts: str = "usemtl") -> Obj:
         raise ObjError(f"{path} holds no vertices, so it is not the OBJ file that was expected.")
     return Obj(
         np.array(vertices, np.float32), np.array(uv, np.float32).reshape(-1, 2),
-        np.array(faces, np.int32).reshape(-1, 3), np.array(corners, np.int32).reshape(-1, 3),
+        np.array(faces, np.int32).reshape(-1, 3), np.array(uv_corners, np.int32).reshape(-1, 3),
         np.array(part, np.int32), names,
     )  # fmt: skip
 
 
 def read_vertices(path: Path, count: int) -> Array:
-    """Only the vertices (count, 3) of an OBJ file, which is what shape modes are. Raises ObjError."""
+    """Only the vertices (count, 3) of an OBJ file, enough for a blendshape. Raises ObjError."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
@@ -82,6 +82,7 @@ def read_vertices(path: Path, count: int) -> Array:
 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
+    """Line number and words of each line that is neither empty nor a comment. Raises ObjError."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
@@ -91,7 +92,7 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
 
 
 def _index(word: str, count: int) -> int:
-    """OBJ counts from 1, and from the end when negative."""
+    """Index 0.. of an OBJ index, which counts from 1, or from the end where negative."""
     value = int(word)
     index = value - 1 if value > 0 else count + value
     if not 0 <= index < count:

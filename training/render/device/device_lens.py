@@ -1,6 +1,6 @@
-"""What a camera and its codec do to pictures, and drawn outlines, in torch for many pictures at once.
+"""Camera and codec effects (`scene.Lens`) and drawn outlines in torch, for many pictures at once.
 
-Pictures are (P, H, W, C) float; settings differ from picture to picture.
+Pictures are (P, H, W, C) float; each has its own settings.
 """
 
 from __future__ import annotations
@@ -22,99 +22,104 @@ _LUMA = np.array([
 ])  # fmt: skip
 _CHROMA = np.full((8, 8), 99)
 _CHROMA[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
-_MCU = 16  # side of the blocks that JPEG with halved chroma works in
+_MCU_SIDE = 16  # pixels: side of a minimum coded unit of JPEG with 4:2:0 chroma
 
 
 def gaussian(pictures: Tensor, sigmas: Sequence[float]) -> Tensor:
-    """Blur (P, H, W, C) by sigmas > 0, one of each picture, with OpenCV's kernels and borders."""
-    sides = [round(sigma * 8 + 1) | 1 for sigma in sigmas]
-    reach = max(sides) // 2
-    tap = np.arange(-reach, reach + 1)
-    kernel = np.exp(-(tap**2) / (2 * np.square(sigmas)[:, None])) * (np.abs(tap) <= np.array(sides)[:, None] // 2)
+    """Gaussian blur of pictures (P, H, W, C), a sigma > 0 for each, with OpenCV's kernels and borders."""
+    kernel_sides = [round(sigma * 8 + 1) | 1 for sigma in sigmas]
+    radius = max(kernel_sides) // 2
+    tap = np.arange(-radius, radius + 1)
+    kernel = np.exp(-(tap**2) / (2 * np.square(sigmas)[:, None])) * (
+        np.abs(tap) <= np.array(kernel_sides)[:, None] // 2
+    )
     kernel /= kernel.sum(1, keepdims=True)
     weight = torch.from_numpy(kernel.astype(np.float32)).to(pictures.device)[:, :, None, None, None]
     for axis in (1, 2):
         length = pictures.shape[axis]
-        place = torch.arange(-reach, length + reach, device=pictures.device).abs()
-        place = torch.where(place >= length, 2 * (length - 1) - place, place)
-        wide = pictures.index_select(axis, place)
-        pictures = sum(wide.narrow(axis, k, length) * weight[:, k] for k in range(2 * reach + 1))  # type: ignore[assignment]
+        index = torch.arange(-radius, length + radius, device=pictures.device).abs()
+        index = torch.where(index >= length, 2 * (length - 1) - index, index)
+        padded = pictures.index_select(axis, index)
+        pictures = sum(padded.narrow(axis, k, length) * weight[:, k] for k in range(2 * radius + 1))  # type: ignore[assignment]
     return pictures
 
 
 def shrink(pictures: Tensor, factors: Sequence[float]) -> Tensor:
-    """Pictures (P, H, W, C) made smaller by area and enlarged again linearly, as OpenCV does; factors < 1 (P)."""
+    """Downscale pictures (P, H, W, C) by area and upscale them linearly, as OpenCV does; factors (P,) < 1."""
     rows, columns = (
-        torch.from_numpy(np.stack([_there_and_back(length, factor) for factor in factors])).to(pictures.device)
+        torch.from_numpy(np.stack([_resize_matrix(length, factor) for factor in factors])).to(pictures.device)
         for length in pictures.shape[1:3]
     )
     return torch.einsum("pyh,phwc,pxw->pyxc", rows, pictures, columns)
 
 
-def _there_and_back(length: int, factor: float) -> np.ndarray:
-    """Matrix (length, length) of shrinking a line by `factor` (mean of the covered area) and enlarging it linearly."""
+def _resize_matrix(length: int, factor: float) -> np.ndarray:
+    """Matrix (length, length) of downscaling a line by `factor` (area average) and upscaling it linearly."""
     small = round(length * factor)
     first = np.arange(small)[:, None] / factor
     width = np.minimum(1 / factor, length - first)
     pixel = np.arange(length)
     area = np.clip(np.minimum(first + width, pixel + 1) - np.maximum(first, pixel), 0, None) / width
-    place = np.clip((np.arange(length) + 0.5) * small / length - 0.5, 0, small - 1)
-    linear = np.clip(1 - np.abs(place[:, None] - np.arange(small)), 0, None)
+    position = np.clip((np.arange(length) + 0.5) * small / length - 0.5, 0, small - 1)
+    linear = np.clip(1 - np.abs(position[:, None] - np.arange(small)), 0, None)
     return (linear @ area).astype(np.float32)
 
 
-def ink_lines(canvas: Tensor, depth: Tensor, part: Tensor, widths: Sequence[float], ink: Tensor) -> Tensor:
-    """Outlines where depth or part changes, as `appearance.ink_lines`: a new canvas (P, H, W, 3).
+def draw_outlines(
+    canvas: Tensor, inverse_depth: Tensor, part: Tensor, widths: Sequence[float], colour: Tensor
+) -> Tensor:
+    """Outlines where depth or part changes, as `appearance.draw_outlines`: a new canvas (P, H, W, 3).
 
-    depth (P, H, W) inverse, part (P, H, W) uint8, widths (P) in samples, ink (P, 3) 0..1.
+    inverse_depth (P, H, W), 1/cm. part (P, H, W) uint8. widths (P,): samples. colour (P, 3) 0..1.
     """
 
-    def spread(values: Tensor) -> Tensor:
-        """Largest minus smallest value around each sample."""
-        both = F.max_pool2d(torch.stack([values, -values], 1), 3, 1, 1)
-        return both[:, 0] + both[:, 1]
+    def local_range(values: Tensor) -> Tensor:
+        """Largest less smallest value in the 3×3 neighbourhood of each sample."""
+        extremes = F.max_pool2d(torch.stack([values, -values], 1), 3, 1, 1)
+        return extremes[:, 0] + extremes[:, 1]
 
-    z = (1 / depth.clamp_min(1e-4)).clamp_max(400)
-    edge = (spread(z) > 1.2) | (spread(part.float()) > 0)
+    depth_cm = (1 / inverse_depth.clamp_min(1e-4)).clamp_max(400)
+    edge = (local_range(depth_cm) > 1.2) | (local_range(part.float()) > 0)
     edge = (gaussian(edge.float()[..., None], [0.3 + 0.35 * width for width in widths]) * 1.4).clamp(0, 1)
-    return canvas * (1 - edge) + edge * ink[:, None, None]
+    return canvas * (1 - edge) + edge * colour[:, None, None]
 
 
-def take(pictures: Tensor, lenses: Sequence[Lens], generator: torch.Generator | None = None) -> Tensor:
-    """Pictures (P, H, W, 3) RGB 0..1 → (P, 3, H, W) uint8, as `Lens.take`; `generator` for the sensor's noise.
+def apply(pictures: Tensor, lenses: Sequence[Lens], generator: torch.Generator | None = None) -> Tensor:
+    """Apply lenses to pictures (P, H, W, 3) RGB 0..1, as `Lens.apply`: (P, 3, H, W) uint8.
 
-    The noise is of the same strength, not the same; JPEG is its lossy part, which differs by a level here and there.
+    generator: of the sensors' noise, which has the same strength as on the CPU but other values. JPEG is its lossy part
+    alone, which may differ by a level from libjpeg.
     """
     device = pictures.device
     gain = torch.from_numpy(np.stack([lens.gain for lens in lenses]).astype(np.float32)).to(device)
-    rows = [(lens.gamma, lens.colour, lens.haze, lens.noise) for lens in lenses]
-    gamma, colour, haze, noise = torch.tensor(rows, device=device)[:, :, None, None, None].unbind(1)
+    rows = [(lens.gamma, lens.saturation, lens.haze, lens.noise) for lens in lenses]
+    gamma, saturation, haze, noise = torch.tensor(rows, device=device)[:, :, None, None, None].unbind(1)
     out = (pictures * gain[:, None, None]).clamp(0, 1) ** gamma
     grey = (out @ out.new_tensor([0.3, 0.59, 0.11]))[..., None]
-    out = haze + (1 - haze) * (grey + (out - grey) * colour).clamp(0, 1)
-    shrunk = [n for n, lens in enumerate(lenses) if lens.shrink < 1]
+    out = haze + (1 - haze) * (grey + (out - grey) * saturation).clamp(0, 1)
+    shrunk = [n for n, lens in enumerate(lenses) if lens.downscale < 1]
     if shrunk:
-        out[shrunk] = shrink(out[shrunk], [lenses[n].shrink for n in shrunk])
+        out[shrunk] = shrink(out[shrunk], [lenses[n].downscale for n in shrunk])
     blurred = [n for n, lens in enumerate(lenses) if lens.blur > 0]
     if blurred:
         out[blurred] = gaussian(out[blurred], [lenses[n].blur for n in blurred])
     if any(lens.noise > 0 for lens in lenses):
         out = out + noise * torch.randn(out.shape, generator=generator, device=device)
     out = (out.clamp(0, 1) * 255 + 0.5).to(torch.uint8).permute(0, 3, 1, 2).contiguous()
-    coded = [n for n, lens in enumerate(lenses) if lens.quality]
+    coded = [n for n, lens in enumerate(lenses) if lens.jpeg_quality]
     if coded:
-        out[coded] = jpeg(out[coded], [lenses[n].quality for n in coded])
+        out[coded] = jpeg(out[coded], [lenses[n].jpeg_quality for n in coded])
     return out
 
 
 def jpeg(pictures: Tensor, qualities: Sequence[int]) -> Tensor:
-    """Pictures (P, 3, H, W) uint8 as JPEG of qualities 1..100 would give them back, chroma halved (ITU-T T.81).
+    """Pictures (P, 3, H, W) uint8 after JPEG compression of qualities 1..100 with 4:2:0 chroma (ITU-T T.81).
 
-    Channels are taken for blue, green, red, as OpenCV takes those of `Lens`.
+    The channels are treated as blue, green, red, as OpenCV treats those of `Lens`.
     """
     height, width = pictures.shape[2:]
     blue, green, red = F.pad(
-        pictures.float(), (0, -width % _MCU, 0, -height % _MCU), "replicate"
+        pictures.float(), (0, -width % _MCU_SIDE, 0, -height % _MCU_SIDE), "replicate"
     ).unbind(1)  # fmt: skip
     luma = (0.299 * red + 0.587 * green + 0.114 * blue).round()
     chroma = torch.stack([(blue - luma) / 1.772, (red - luma) / 1.402], 1).round()
@@ -127,14 +132,14 @@ def jpeg(pictures: Tensor, qualities: Sequence[int]) -> Tensor:
 
 
 def _tables(base: np.ndarray, qualities: Sequence[int], device: torch.device) -> Tensor:
-    """Quantisation steps (P, 1, 1, 1, 8, 8) as libjpeg scales them."""
+    """Quantisation steps (P, 1, 1, 1, 8, 8), scaled by quality as in libjpeg."""
     scale = np.array([5000 // q if q < 50 else 200 - 2 * q for q in qualities])[:, None, None]
     steps = np.clip((base * scale + 50) // 100, 1, 255).astype(np.float32)
     return torch.from_numpy(steps).to(device)[:, None, None, None]
 
 
 def _requantise(planes: Tensor, steps: Tensor) -> Tensor:
-    """Round the cosine coefficients of each 8×8 block of planes (P, C, H, W) to multiples of steps."""
+    """Round the DCT coefficients of each 8×8 block of planes (P, C, H, W) to multiples of steps."""
     count, channels, height, width = planes.shape
     k = np.arange(8)
     basis = np.cos((2 * k + 1) * k[:, None] * np.pi / 16) * np.where(k[:, None] == 0, np.sqrt(1 / 8), 0.5)

@@ -10,41 +10,41 @@ import numpy as np
 from training.render.arrays import Array, Ints
 from training.render.character.body import HAND_POINTS
 from training.render.character.character import Act, Character
-from training.render.character.parts import ELBOW, SHOULDER
+from training.render.character.parts import LEFT_ELBOW, LEFT_SHOULDER
 from training.render.raster.raster import Hits
 from training.render.scene.scene import Camera
 
 MAP_FILE = Path(__file__).with_name("landmarks.npz")
-MESH_POINTS = 468
-POINTS = 478
-JOINTS = 33
-HAND_THICK = 3.5  # cm: what is nearer than this before a point of the hand is the hand itself
-RIGHT_EYE, LEFT_EYE = (33, 133), (362, 263)  # corners
+MESH_LANDMARK_COUNT = 468
+LANDMARK_COUNT = 478
+JOINT_COUNT = 33
+HAND_THICKNESS_CM = 3.5  # cm: a surface less than this in front of a hand point is the hand itself
+RIGHT_EYE, LEFT_EYE = (33, 133), (362, 263)  # landmarks of the corners
 INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
-# Body joints that are face points: nose, eyes (inner, centre, outer), ears, mouth corners (left before right).
+# Joints of the face, and the landmark of each: nose, eyes (inner corner, centre, outer corner), mouth corners.
 FACE_JOINTS = {0: 1, 1: 362, 2: 473, 3: 263, 4: 133, 5: 468, 6: 33, 9: 308, 10: 78}
 
 
 def eye_distance(face: Array) -> float:
-    """Distance between the middles of the eye corners of face points (478, ≥2)."""
+    """Distance between the eyes, each the midpoint of its corners, in landmarks (478, ≥2)."""
     right = (face[RIGHT_EYE[0], :2] + face[RIGHT_EYE[1], :2]) / 2
     left = (face[LEFT_EYE[0], :2] + face[LEFT_EYE[1], :2]) / 2
     return float(np.linalg.norm(left - right))
 
 
 def ears_at_rest(character: Character) -> Array:
-    """Left and right ear (2, 3) at rest."""
+    """Left and right ear (2, 3) in the rest pose, cm."""
     ear = character.neutral[np.abs(character.studio.base[:, 0]).argmax()]
     return np.stack([ear * [sign * np.sign(ear[0]), 1, 1] for sign in (1, -1)]).astype(np.float32)
 
 
 def joints_at_rest(character: Character) -> Array:
-    """Joints (33, 3) of a bust in the rest frame; the first eleven move with the head, the others with the bust."""
-    wide = np.array([character.wide, 1, 1])
-    joints = np.zeros((JOINTS, 3))
+    """Joints (33, 3) of a bust in the rest pose, cm; the first eleven move with the head, the others with the bust."""
+    scale = np.array([character.shoulder_width, 1, 1])
+    joints = np.zeros((JOINT_COUNT, 3))
     mirror = np.array([-1, 1, 1])
     joints[7:9] = ears_at_rest(character)
-    joints[11], joints[13] = SHOULDER * wide, ELBOW * wide
+    joints[11], joints[13] = LEFT_SHOULDER * scale, LEFT_ELBOW * scale
     joints[15] = joints[13] + [2, -22, 8]
     joints[17], joints[19], joints[21] = joints[15] + [0, -7, 2], joints[15] + [0, -8, 2], joints[15] + [-2, -4, 2]
     joints[23], joints[25], joints[27] = (10, -68, -1), (10, -110, 0), (10, -150, -2)
@@ -56,9 +56,9 @@ def joints_at_rest(character: Character) -> Array:
 
 @dataclass(frozen=True)
 class LandmarkMap:
-    """Places of MediaPipe's first 468 points on the model: vertices and their weights."""
+    """Positions of MediaPipe's first 468 landmarks on the face model, as barycentric coordinates."""
 
-    vertices: Ints  # (468, 3) face-model vertices
+    vertices: Ints  # (468, 3) vertices of the face model
     weights: Array  # (468, 3)
 
     @classmethod
@@ -67,71 +67,73 @@ class LandmarkMap:
             return cls(file["vertices"].astype(np.int32), file["weights"].astype(np.float32))
 
     def face(self, character: Character, act: Act, camera: Camera) -> Array:
-        """True landmarks (478, 3), canvas units, z zero-mean over the first 468."""
+        """True landmarks (478, 3), canvas units; the mean of z over the first 468 is 0."""
         studio = character.studio
         corners = studio.compact[self.vertices]
-        rest = character.expressed(act)
+        rest = character.with_expression(act)
         points = (rest[corners] * self.weights[..., None]).sum(1)
         irises = []
-        for centre, turn, radius in character.eye_axes(act):
-            angle = character.look.iris
+        for centre, rotation, radius in character.eye_axes(act):
+            angle = character.appearance.iris_angle
             around = np.array([[0, 0], [1, 0], [0, 1], [-1, 0], [0, -1]]) * np.sin(angle)
             depth = np.r_[1.0, np.full(4, np.cos(angle))]
-            ring = np.concatenate([around, depth[:, None]], 1) @ turn.T
+            ring = np.concatenate([around, depth[:, None]], 1) @ rotation.T
             irises.append(centre + ring * radius)
         points = np.concatenate([points, *irises]).astype(np.float32)
-        face = camera.canvas(character.carry(points, np.ones((len(points), 1), np.float32), act))
-        # MediaPipe gives an iris the depth of the corners of its eye.
+        face = camera.canvas(character.to_world(points, np.ones((len(points), 1), np.float32), act))
+        # MediaPipe's iris points have the depth of the corners of the eye.
         face[468:473, 2] = face[list(RIGHT_EYE), 2].mean()
         face[473:478, 2] = face[list(LEFT_EYE), 2].mean()
-        face[:, 2] -= face[:MESH_POINTS, 2].mean()
+        face[:, 2] -= face[:MESH_LANDMARK_COUNT, 2].mean()
         return face
 
     def body(self, character: Character, act: Act, camera: Camera, face: Array) -> Array:
-        """True body joints (33, 4): canvas x, y, z (0 at the hips' depth), visibility.
+        """True body joints (33, 4): canvas x, y, z (0 at the hips), visibility 0..1.
 
-        A bust's arms end at the elbows; what lies below has visibility 0 and a plausible place.
+        The arms of a bust end at the elbows; joints below have visibility 0 and a plausible position.
         """
-        weight = np.zeros((JOINTS, 1), np.float32)
+        weight = np.zeros((JOINT_COUNT, 1), np.float32)
         weight[:11] = 1
         if character.body is None:
-            world = character.carry(joints_at_rest(character), weight, act)
+            world = character.to_world(joints_at_rest(character), weight, act)
         else:
-            joints, _, lean = character.body.marks(character.body.moves(act.arms, act.fingers, act.shrug))
+            joints, _, lean = character.body.joint_positions(
+                character.body.bone_transforms(act.arms, act.fingers, act.shrug)
+            )
             joints[7:9] = ears_at_rest(character)
-            world = character.carry(joints, weight, act, lean)
-        out = np.zeros((JOINTS, 4), np.float32)
+            world = character.to_world(joints, weight, act, lean)
+        out = np.zeros((JOINT_COUNT, 4), np.float32)
         out[:, :3] = camera.canvas(world)
         out[:, 2] -= out[[23, 24], 2].mean()
-        nearer = float(out[[7, 8], 2].mean()) - camera.focal / camera.distance * 8
+        face_depth = float(out[[7, 8], 2].mean()) - camera.focal / camera.distance * 8
         for joint, point in FACE_JOINTS.items():
             out[joint, :2] = face[point, :2]
-            out[joint, 2] = nearer + face[point, 2]
+            out[joint, 2] = face_depth + face[point, 2]
         inside = (np.abs(out[:, :2]) < 1).all(1)
-        shown = 15 if character.body is None else JOINTS
-        out[:shown, 3] = np.where(inside[:shown], 0.98, 0.1)
+        visible_joints = 15 if character.body is None else JOINT_COUNT
+        out[:visible_joints, 3] = np.where(inside[:visible_joints], 0.98, 0.1)
         return out
 
     def hands(self, character: Character, act: Act, camera: Camera, hits: Hits | None = None) -> Array:
         """True points of left and right hand (2, 21, 4): canvas x, y, z (0 at the wrist), confidence 0 or 1.
 
-        A hand counts as seen when most of it stands inside the picture and, where `hits` of it are given, nothing
-        hides it. A bust has no hands: all zero.
+        The confidence is 1 where most of a hand is inside the picture and, with the picture's `hits`, not occluded. A
+        bust has no hands: all zero.
         """
         out = np.zeros((2, HAND_POINTS, 4), np.float32)
         if character.body is None:
             return out
-        _, points, _ = character.body.marks(character.body.moves(act.arms, act.fingers, act.shrug))
+        _, points, _ = character.body.joint_positions(character.body.bone_transforms(act.arms, act.fingers, act.shrug))
         flat = points.reshape(-1, 3)
-        world = character.carry(flat, np.zeros((len(flat), 1), np.float32), act)
+        world = character.to_world(flat, np.zeros((len(flat), 1), np.float32), act)
         canvas = camera.canvas(world).reshape(2, HAND_POINTS, 3)
-        seen = (np.abs(canvas[..., :2]) < 1).all(-1)
+        visible = (np.abs(canvas[..., :2]) < 1).all(-1)
         if hits is not None:
             side = len(hits.inverse_depth)
-            at = np.clip(((canvas[..., :2] + 1) * side / 2).astype(int), 0, side - 1)
-            before = 1 / np.maximum(hits.inverse_depth[at[..., 1], at[..., 0]], 1e-4)
-            seen &= before > camera.distance - world[:, 2].reshape(2, HAND_POINTS) - HAND_THICK
+            pixel = np.clip(((canvas[..., :2] + 1) * side / 2).astype(int), 0, side - 1)
+            surface_depth = 1 / np.maximum(hits.inverse_depth[pixel[..., 1], pixel[..., 0]], 1e-4)
+            visible &= surface_depth > camera.distance - world[:, 2].reshape(2, HAND_POINTS) - HAND_THICKNESS_CM
         out[..., :3] = canvas
         out[..., 2] -= out[:, :1, 2]
-        out[..., 3] = (seen.mean(1) > 0.6)[:, None]
+        out[..., 3] = (visible.mean(1) > 0.6)[:, None]
         return out

@@ -1,4 +1,4 @@
-"""MediaPipe looking at renders."""
+"""MediaPipe's landmarks of rendered pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.render.arrays import Array
 class FaceReader:
     """Face landmarks (478, 3) in canvas units of square pictures; a context manager.
 
-    tracking = True follows a face through a video's frames, False searches each picture anew.
+    tracking: True tracks a face through the frames of a video, False detects it in each picture.
     """
 
     def __init__(self, tracking: bool = False) -> None:
@@ -31,7 +31,7 @@ class FaceReader:
         self._mesh.close()
 
     def read(self, image: NDArray[np.uint8]) -> Array | None:
-        """RGB (S, S, 3) → (478, 3) or None where no face is found; z as MediaPipe gives it, in canvas units."""
+        """Landmarks (478, 3) of an RGB picture (S, S, 3), z as MediaPipe reports it; None where no face is detected."""
         result = self._mesh.process(np.ascontiguousarray(image))
         if not result.multi_face_landmarks:
             return None
@@ -56,7 +56,7 @@ class BodyReader:
         self._hands.close()
 
     def read(self, image: NDArray[np.uint8]) -> tuple[Array | None, list[Array]]:
-        """RGB (S, S, 3) → joints x, y, z, visibility, or None where nobody is found, and the hands found."""
+        """Joints (33, 4): x, y, z, visibility, or None, and detected hands (21, 3) of an RGB picture (S, S, 3)."""
         picture = np.ascontiguousarray(image)
         pose, hands = self._pose.process(picture), self._hands.process(picture)
         joints = None

@@ -16,34 +16,34 @@ def _flow(  # type: ignore[no-untyped-def]  # noqa: PLR0912
     flow, visible, majority,
 ):  # fmt: skip
     size = majority.shape[0]
-    fine = triangle.shape[0]
+    side = triangle.shape[0]
     count = np.zeros(16, np.int32)
     for y in range(size):
         for x in range(size):
             count[:] = 0
             for dy in range(scale):
                 for dx in range(scale):
-                    t = triangle[y * scale + dy, x * scale + dx]
-                    count[0 if t < 0 else label[t]] += 1
-            best = 0
+                    face = triangle[y * scale + dy, x * scale + dx]
+                    count[0 if face < 0 else label[face]] += 1
+            winner = 0
             for n in range(16):
-                if count[n] > count[best]:
-                    best = n
-            majority[y, x] = best
-            sx, sy, seen = 0.0, 0.0, 0
+                if count[n] > count[winner]:
+                    winner = n
+            majority[y, x] = winner
+            sx, sy, visible_count = 0.0, 0.0, 0
             for dy in range(scale):
                 for dx in range(scale):
                     yy, xx = y * scale + dy, x * scale + dx
-                    t = triangle[yy, xx]
-                    if (0 if t < 0 else label[t]) != best:
+                    face = triangle[yy, xx]
+                    if (0 if face < 0 else label[face]) != winner:
                         continue
-                    if t < 0:
-                        seen += 1 if reference_label[y, x] == 0 else 0
+                    if face < 0:
+                        visible_count += 1 if reference_label[y, x] == 0 else 0
                         continue
                     u, v = weights[yy, xx, 0], weights[yy, xx, 1]
                     w = 1.0 - u - v
-                    a, b, c = faces[t, 0], faces[t, 1], faces[t, 2]
-                    # Perspective-correct weights act on the surface; the picture needs x/z, hence the division.
+                    a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
+                    # The weights are linear on the surface; in the reference picture x/z is linear, hence the division.
                     za, zb, zc = u / reference[a, 2], v / reference[b, 2], w / reference[c, 2]
                     z = za + zb + zc
                     rx = (za * reference[a, 0] + zb * reference[b, 0] + zc * reference[c, 0]) / z
@@ -51,24 +51,24 @@ def _flow(  # type: ignore[no-untyped-def]  # noqa: PLR0912
                     sx += rx - (xx + 0.5)
                     sy += ry - (yy + 0.5)
                     ix, iy = int(np.floor(rx)), int(np.floor(ry))
-                    if not (0 <= ix < fine and 0 <= iy < fine):
+                    if not (0 <= ix < side and 0 <= iy < side):
                         continue
                     d = reference_depth[iy, ix]
                     if d > 0 and abs(1.0 / d - z) < tolerance:
-                        seen += 1
+                        visible_count += 1
                         continue
-                    # Look one sample around: at a grazing angle the nearest sample is another bit of surface.
-                    near = False
-                    for oy in range(max(0, iy - 1), min(fine, iy + 2)):
-                        for ox in range(max(0, ix - 1), min(fine, ix + 2)):
+                    # At a grazing angle the nearest sample shows another part of the surface: test its neighbours too.
+                    found = False
+                    for oy in range(max(0, iy - 1), min(side, iy + 2)):
+                        for ox in range(max(0, ix - 1), min(side, ix + 2)):
                             d = reference_depth[oy, ox]
                             if d > 0 and abs(1.0 / d - z) < tolerance:
-                                near = True
-                    seen += 1 if near else 0
-            n = count[best]
-            flow[0, y, x] = sx / n * 2.0 / fine
-            flow[1, y, x] = sy / n * 2.0 / fine
-            visible[y, x] = seen / n
+                                found = True
+                    visible_count += 1 if found else 0
+            total = count[winner]
+            flow[0, y, x] = sx / total * 2.0 / side
+            flow[1, y, x] = sy / total * 2.0 / side
+            visible[y, x] = visible_count / total
 
 
 def backward_flow(
@@ -82,12 +82,12 @@ def backward_flow(
     scale: int,
     tolerance: float = 0.35,
 ) -> tuple[Array, Array, NDArray[np.uint8]]:
-    """True flow from each target pixel to the place of its surface point in the reference picture.
+    """True flow from each target pixel to the position of its surface point in the reference picture.
 
-    hits of the target and reference_hits of the reference, both supersampled `scale` times; label (F,) 1..15 of each
-    triangle; target, reference (V, 3) screen points of the two pictures; reference_label (h, w) from
-    `labels(reference_hits, ...)`; tolerance in cm of the depth test. Background does not move.
-    Returns flow (2, h, w) canvas units, visibility (h, w) 0..1, label of the majority of each pixel (h, w).
+    hits, reference_hits: samples of target and reference, both supersampled `scale` times. label (F,): 1..15 of each
+    triangle. target, reference (V, 3): screen points in the two pictures. reference_label (h, w): from
+    `supersampling.labels` of the reference. tolerance: of the depth test, cm. The background does not move.
+    Returns flow (2, h, w) in canvas units, visibility (h, w) 0..1, majority label of each pixel (h, w).
     """
     size = hits.triangle.shape[0] // scale
     flow = np.zeros((2, size, size), np.float32)

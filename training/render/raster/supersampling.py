@@ -20,13 +20,13 @@ def _labels(triangle, label, scale, out):  # type: ignore[no-untyped-def]
             count[:] = 0
             for dy in range(scale):
                 for dx in range(scale):
-                    t = triangle[y * scale + dy, x * scale + dx]
-                    count[0 if t < 0 else label[t]] += 1
-            best = 0
+                    face = triangle[y * scale + dy, x * scale + dx]
+                    count[0 if face < 0 else label[face]] += 1
+            winner = 0
             for n in range(16):
-                if count[n] > count[best]:
-                    best = n
-            out[y, x] = best
+                if count[n] > count[winner]:
+                    winner = n
+            out[y, x] = winner
 
 
 def labels(hits: Hits, label: Ints, scale: int) -> NDArray[np.uint8]:
@@ -38,9 +38,9 @@ def labels(hits: Hits, label: Ints, scale: int) -> NDArray[np.uint8]:
 
 
 def coverage(hits: Hits, scale: int) -> Array:
-    """Matte (h, w) 0..1: the part of each pixel that the mesh covers."""
-    solid = (hits.triangle >= 0).view(np.uint8)
-    count = sum(solid[y::scale, x::scale] for y in range(scale) for x in range(scale))
+    """Matte (h, w) 0..1: the share of each pixel that the mesh covers."""
+    covered = (hits.triangle >= 0).view(np.uint8)
+    count = sum(covered[y::scale, x::scale] for y in range(scale) for x in range(scale))
     return np.asarray(count, np.float32) / np.float32(scale * scale)
 
 
@@ -65,38 +65,40 @@ def _resolve(canvas, triangle, background, scale, out):  # type: ignore[no-untyp
 
 
 def resolve(canvas: Array, hits: Hits, background: Array, scale: int) -> Array:
-    """The picture (h, w, 3) 0..1 of a supersampled canvas (H, W, 3) over a background (h, w, 3)."""
+    """A supersampled canvas (H, W, 3) over a background (h, w, 3), box-filtered to the picture (h, w, 3) 0..1."""
     out = np.empty_like(background, np.float32)
     _resolve(canvas, hits.triangle, np.ascontiguousarray(background, np.float32), scale, out)
     return out
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _places(triangle, weights, faces, label, majority, rest, scale, out):  # type: ignore[no-untyped-def]
+def _surface_positions(triangle, weights, faces, label, majority, rest, scale, out):  # type: ignore[no-untyped-def]
     for y in range(majority.shape[0]):
         for x in range(majority.shape[1]):
             count = ZERO
             for dy in range(scale):
                 for dx in range(scale):
                     yy, xx = y * scale + dy, x * scale + dx
-                    t = triangle[yy, xx]
-                    if t < 0 or label[t] != majority[y, x]:
+                    face = triangle[yy, xx]
+                    if face < 0 or label[face] != majority[y, x]:
                         continue
                     u, v = weights[yy, xx, 0], weights[yy, xx, 1]
                     count += ONE
                     for k in range(3):
-                        a, b, c = rest[faces[t, 0], k], rest[faces[t, 1], k], rest[faces[t, 2], k]
+                        a, b, c = rest[faces[face, 0], k], rest[faces[face, 1], k], rest[faces[face, 2], k]
                         out[k, y, x] += u * a + v * b + (ONE - u - v) * c
             if count > 0:
                 for k in range(3):
                     out[k, y, x] /= count
 
 
-def places(hits: Hits, faces: Ints, label: Ints, majority: NDArray[np.uint8], rest: Array, scale: int) -> Array:
-    """Where what each pixel shows lies at rest (3, h, w) cm; 0 on the background.
+def surface_positions(
+    hits: Hits, faces: Ints, label: Ints, majority: NDArray[np.uint8], rest: Array, scale: int
+) -> Array:
+    """Rest-pose position (3, h, w), cm, of the surface point that each pixel shows; 0 on the background.
 
-    label (F,) of each triangle, majority (h, w) from `labels`, rest (V, 3).
+    label (F,): of each triangle. majority (h, w): from `labels`. rest (V, 3): vertices in the rest pose.
     """
     out = np.zeros((3, *majority.shape), np.float32)
-    _places(hits.triangle, hits.weights, faces, label, majority, rest, scale, out)
+    _surface_positions(hits.triangle, hits.weights, faces, label, majority, rest, scale, out)
     return out

@@ -1,4 +1,4 @@
-"""Random motion with natural timing: what a person before a webcam does, frame by frame."""
+"""Random motion of a person before a webcam, frame by frame, with natural timing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.render.character.gestures import random_gestures
 from training.render.character.noise import Rng
 
 FPS = 25.0
-# Mouth shapes of speech: expression weights at full strength (after the ARKit names).
+# Visemes: blendshape weights at full strength, by ARKit names.
 VISEMES: tuple[dict[str, float], ...] = (
     {"jawOpen": 0.7, "mouthLowerDown": 0.3, "mouthUpperUp": 0.2},  # a
     {"jawOpen": 0.35, "mouthStretch": 0.4, "mouthSmile": 0.25, "mouthLowerDown": 0.3},  # e
@@ -29,7 +29,10 @@ VISEMES: tuple[dict[str, float], ...] = (
 
 @dataclass(frozen=True)
 class Mood:
-    """How strongly things happen, 0 = never, 1 = as a lively speaker does."""
+    """Strength of each kind of motion, 0 = none, 1 = as a lively speaker.
+
+    talk: speech. face: slow expressions. head, gaze, body, hands: their motion. blinks: their rate.
+    """
 
     talk: float = 1.0
     face: float = 1.0
@@ -40,21 +43,22 @@ class Mood:
     hands: float = 1.0
 
 
-class Names:
-    """Expression names → indices; a name without _L/_R means both sides where the model has two."""
+class ExpressionIndex:
+    """Blendshape indices by name; a name without _L or _R means both sides where the model has two."""
 
     def __init__(self, names: list[str]) -> None:
         self.count = len(names)
         self._index = {name: i for i, name in enumerate(names)}
 
     def columns(self, name: str) -> list[int]:
+        """Indices of the blendshape, or of its left and right sides."""
         if name in self._index:
             return [self._index[name]]
         return [self._index[name + "_L"], self._index[name + "_R"]]
 
 
 def wander(rng: Rng, frames: int, seconds: float, channels: int = 1) -> Array:
-    """Smooth random walk-like noise (frames, channels), unit variance, that changes over about `seconds`."""
+    """Gaussian noise (frames, channels) of unit variance, smooth over about `seconds`."""
     sigma = seconds * FPS / 2
     pad = int(4 * sigma) + 1
     noise = gaussian_filter1d(rng.normal(0, 1, (frames + 2 * pad, channels)), sigma, axis=0)[pad : pad + frames]
@@ -62,7 +66,7 @@ def wander(rng: Rng, frames: int, seconds: float, channels: int = 1) -> Array:
 
 
 def blink_curve(rng: Rng, frames: int, rate: float) -> Array:
-    """Lid closure (frames,) 0..1: about `rate` blinks a second; 80 ms to close, 40 ms shut, 160 ms to open."""
+    """Lid closure (frames,) 0..1: about `rate` blinks a second, 80 ms to close, 40 ms closed, 160 ms to open."""
     curve = np.zeros(frames, np.float32)
     time = np.arange(frames) / FPS
     moment = -rng.exponential(1 / max(rate, 1e-6))
@@ -88,8 +92,8 @@ def saccades(rng: Rng, frames: int, strength: float) -> Array:
     return np.clip(gaussian_filter1d(gaze, 0.6, axis=0) * strength, -0.55, 0.55).astype(np.float32)
 
 
-def speech(rng: Rng, frames: int, names: Names, strength: float) -> Array:
-    """Expression weights (frames, count) of talking: syllables at 3–6 Hz in phrases with pauses."""
+def speech(rng: Rng, frames: int, names: ExpressionIndex, strength: float) -> Array:
+    """Blendshape weights (frames, count) of speech: syllables at 3–6 Hz in phrases with pauses."""
     out = np.zeros((frames, names.count), np.float32)
     if strength <= 0:
         return out
@@ -105,8 +109,8 @@ def speech(rng: Rng, frames: int, names: Names, strength: float) -> Array:
     return np.clip(gaussian_filter1d(out, 1.3, axis=0), 0, 1).astype(np.float32)
 
 
-def _moods_of_face(rng: Rng, frames: int, names: Names, strength: float) -> Array:
-    """Slow expressions (frames, count): smiles, frowns, brows, cheeks, pucker, squints, one-sided ones too."""
+def _slow_expressions(rng: Rng, frames: int, names: ExpressionIndex, strength: float) -> Array:
+    """Blendshape weights (frames, count) of slow expressions: smiles, frowns, brows, cheeks, some on one side."""
     out = np.zeros((frames, names.count), np.float32)
     groups = [
         ({"mouthSmile": 0.8, "cheekSquint": 0.5, "cheekRaiser": 0.4}, 0.35),
@@ -145,55 +149,56 @@ def _moods_of_face(rng: Rng, frames: int, names: Names, strength: float) -> Arra
 
 @dataclass(frozen=True)
 class Track:
-    """Motion over time; arrays as in `Act` with a leading frame axis."""
+    """Motion over time; fields as in `Act` with a leading frame axis. arms, fingers: None = hanging arms."""
 
     expression: Array
     gaze: Array
     head: Array
-    move: Array
+    translation: Array
     lean: Array
     shrug: Array
-    arms: Array | None = None  # None = hanging, as without a body
+    arms: Array | None = None
     fingers: Array | None = None
 
     def __len__(self) -> int:
         return len(self.gaze)
 
     def act(self, frame: int) -> Act:
+        """The parameters of one frame."""
         act = Act(
-            self.expression[frame], self.gaze[frame], self.head[frame], self.move[frame], self.lean[frame],
+            self.expression[frame], self.gaze[frame], self.head[frame], self.translation[frame], self.lean[frame],
             self.shrug[frame],
         )  # fmt: skip
         if self.arms is not None and self.fingers is not None:
             act.arms, act.fingers = self.arms[frame], self.fingers[frame]
         return act
 
-    def part(self, chosen: slice | Ints) -> Track:
-        """Some of the frames."""
-        parts: dict[str, Any] = {}
+    def select(self, chosen: slice | Ints) -> Track:
+        """The track of the chosen frames."""
+        arrays: dict[str, Any] = {}
         for name in self.__dataclass_fields__:
             value = getattr(self, name)
-            parts[name] = None if value is None else value[chosen]
-        return Track(**parts)
+            arrays[name] = None if value is None else value[chosen]
+        return Track(**arrays)
 
 
-def lids_follow(expression: Array, gaze: Array, names: Names) -> None:
-    """Lids go with the eyes (in place): expression (frames, count), gaze (frames, 2)."""
+def apply_lid_gaze(expression: Array, gaze: Array, names: ExpressionIndex) -> None:
+    """Set the eyeLook blendshapes of expression (frames, count) from gaze (frames, 2), in place."""
     yaw, pitch = gaze[:, 0], gaze[:, 1]
-    unit = 0.5  # radians at which the model's look shapes are drawn at full weight
+    unit = 0.5  # gaze at which these blendshapes have full weight, radians
     for side, sign in (("L", 1), ("R", -1)):
         pairs = {"eyeLookUp": pitch, "eyeLookDown": -pitch, "eyeLookOut": sign * yaw, "eyeLookIn": -sign * yaw}
         for name, value in pairs.items():
             expression[:, names.columns(f"{name}_{side}")[0]] = np.clip(value / unit, 0, 1)
 
 
-def random_track(rng: Rng, frames: int, names: Names, mood: Mood | None = None) -> Track:
-    """A track of `frames` frames at 25 fps; every sequence of it is plausible by itself."""
+def random_track(rng: Rng, frames: int, names: ExpressionIndex, mood: Mood | None = None) -> Track:
+    """A random track of `frames` frames at 25 fps."""
     mood = mood or Mood()
-    expression = speech(rng, frames, names, mood.talk) + _moods_of_face(rng, frames, names, mood.face)
+    expression = speech(rng, frames, names, mood.talk) + _slow_expressions(rng, frames, names, mood.face)
     lids = blink_curve(rng, frames, 0.35 * mood.blinks) if mood.blinks > 0 else np.zeros(frames, np.float32)
     if rng.random() < 0.15 * mood.face:
-        lids = np.maximum(lids, np.clip(wander(rng, frames, 0.6)[:, 0] - 0.3, 0, 1))  # eyes held shut
+        lids = np.maximum(lids, np.clip(wander(rng, frames, 0.6)[:, 0] - 0.3, 0, 1))  # eyes kept closed
     wink = rng.random() < 0.05
     gaze = saccades(rng, frames, mood.gaze)
     slow = wander(rng, frames, rng.uniform(0.4, 1.6), 3) * np.array([0.13, 0.26, 0.09], np.float32)
@@ -202,29 +207,29 @@ def random_track(rng: Rng, frames: int, names: Names, mood: Mood | None = None) 
     head = (slow + fast + offset) * mood.head
     head = np.clip(head, [-0.5, -0.95, -0.5], [0.5, 0.95, 0.5]).astype(np.float32)
     gaze = np.clip(gaze - np.stack([head[:, 1], -head[:, 0]], 1) * rng.uniform(0, 0.6), -0.55, 0.55)
-    lids_follow(expression, gaze, names)
+    apply_lid_gaze(expression, gaze, names)
     for side, column in enumerate(names.columns("eyeBlink")):
         expression[:, column] = np.maximum(expression[:, column], lids * (0.0 if wink and side == 0 else 1.0))
-    # A shut lid has no room for a wide or squinting one.
+    # Closed lids neither widen nor squint.
     for name in ("eyeWide", "eyeSquint", "eyeLookUp", "eyeLookDown", "cheekSquint"):
         expression[:, names.columns(name)] *= 1 - lids[:, None]
-    move = wander(rng, frames, 1.0, 3) * np.array([2.0, 1.0, 2.5], np.float32) * mood.body
+    translation = wander(rng, frames, 1.0, 3) * np.array([2.0, 1.0, 2.5], np.float32) * mood.body
     lean = (wander(rng, frames, 1.2, 3) * np.array([0.03, 0.06, 0.03], np.float32) * mood.body).astype(np.float32)
     shrug = wander(rng, frames, 0.8, 2) * 0.6 * mood.body
     if rng.random() < 0.2:
         shrug = shrug + np.clip(wander(rng, frames, 0.5), 0, 2) * 2.5 * mood.body
     arms, fingers = random_gestures(rng.spawn(1)[0], frames, mood.hands)
     return Track(
-        np.clip(expression, 0, 1).astype(np.float32), gaze.astype(np.float32), head, move.astype(np.float32), lean,
-        shrug.astype(np.float32), arms, fingers,
+        np.clip(expression, 0, 1).astype(np.float32), gaze.astype(np.float32), head, translation.astype(np.float32),
+        lean, shrug.astype(np.float32), arms, fingers,
     )  # fmt: skip
 
 
-def pair_tracks(rng: Rng, frames: int, names: Names) -> tuple[Act, Track, str]:
-    """One reference act, a target track of `frames` frames, and the class of their difference.
+def pair_tracks(rng: Rng, frames: int, names: ExpressionIndex) -> tuple[Act, Track, str]:
+    """One reference act, a target track of `frames` frames, and the kind of their difference.
 
-    still (15 %): identical or nearly; small (45 %): the next seconds of a calm talker; large (40 %): another moment
-    altogether, often with the reference's mouth closed and eyes open.
+    still (15 %): identical or nearly so. small (45 %): the next seconds of a calm speaker. large (40 %): an unrelated
+    moment, often against a reference with closed mouth and open eyes.
     """
     kind = str(rng.choice(["still", "small", "large"], p=[0.15, 0.45, 0.40]))
     if kind == "large":
@@ -238,8 +243,8 @@ def pair_tracks(rng: Rng, frames: int, names: Names) -> tuple[Act, Track, str]:
     mood = Mood(rng.uniform(0.3, 1.0), rng.uniform(0.3, 1), head, rng.uniform(0.4, 1), rng.uniform(0.1, 0.6), 1.5,
                 rng.uniform(0.1, 1.0))  # fmt: skip
     whole = random_track(rng, frames + gap, names, mood)
-    track = whole.part(slice(gap, None))
+    track = whole.select(slice(gap, None))
     if kind == "still" and rng.random() < 0.5:
-        # Exactly the reference in every frame: the network has to learn to change nothing.
-        track = whole.part(np.zeros(frames, np.int32))
+        # Every frame is the reference: the network has to learn the identity.
+        track = whole.select(np.zeros(frames, np.int32))
     return whole.act(0), track, kind

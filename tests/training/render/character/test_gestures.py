@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.render.character.gestures import POSES, RESTS, random_gestures
-from training.render.character.skeleton import BONES, PER_SIDE, SIDES, Skeleton, skin
+from training.render.character.gestures import POSES, REST_POSES, random_gestures
+from training.render.character.skeleton import BONES, BONES_PER_SIDE, SIDES, Skeleton, skin
 
 
 def skeleton() -> Skeleton:
@@ -23,7 +23,7 @@ def skeleton() -> Skeleton:
         (43, 22, 19),
     ]
     for s, (_, sign) in enumerate(SIDES):
-        first = 1 + s * PER_SIDE
+        first = 1 + s * BONES_PER_SIDE
         for k in range(7):
             heads[first + k], tails[first + k] = np.array(arm[k]) * [sign, 1, 1], np.array(arm[k + 1]) * [sign, 1, 1]
         step = np.array([0, -2, 2.0])
@@ -47,7 +47,7 @@ def posed(name: str) -> tuple[Skeleton, np.ndarray]:
 def test_arms_point_where_the_pose_says_and_keep_their_lengths(name):
     bones, moves = posed(name)
     for s, (_, sign) in enumerate(SIDES):
-        first = 1 + s * PER_SIDE
+        first = 1 + s * BONES_PER_SIDE
         chain = np.float32([first + 2, first + 4, first + 6])
         points = skin(bones.heads[chain.astype(int)].astype(np.float32), chain.astype(np.int32)[:, None],
                       np.ones((3, 1), np.float32), moves)  # fmt: skip
@@ -62,7 +62,7 @@ def test_arms_point_where_the_pose_says_and_keep_their_lengths(name):
 def test_left_and_right_mirror_each_other():
     _, moves = posed("chin")
     mirror = np.diag([-1.0, 1, 1])
-    left, right = moves[1 : 1 + PER_SIDE], moves[1 + PER_SIDE :]
+    left, right = moves[1 : 1 + BONES_PER_SIDE], moves[1 + BONES_PER_SIDE :]
     np.testing.assert_allclose(mirror @ left[:, :, :3] @ mirror, right[:, :, :3], atol=1e-4)
     np.testing.assert_allclose(left[:, :, 3] * [-1, 1, 1], right[:, :, 3], atol=1e-3)
 
@@ -96,7 +96,7 @@ def test_tracks_are_smooth_and_lively_hands_move_more():
             assert step < 0.7  # of a direction's unit, in 40 ms
             steps.append(np.abs(arms - arms[:1]).max())
     assert np.mean(moved[0.0]) < np.mean(moved[1.0])
-    assert set(RESTS) <= set(POSES)
+    assert set(REST_POSES) <= set(POSES)
 
 
 def test_the_same_seed_is_the_same_gesture():

@@ -32,10 +32,10 @@ def test_outlines_are_those_of_the_cpu():
     part = np.kron(rng.integers(0, 3, (2, 4, 4)), np.ones((16, 16))).astype(np.uint8)
     ink = rng.uniform(0, 0.3, (2, 3)).astype(np.float32)
     widths = [1.0, 2.7]
-    drawn = device_lens.ink_lines(*map(torch.from_numpy, (pictures, depth, part)), widths, torch.from_numpy(ink))
+    drawn = device_lens.draw_outlines(*map(torch.from_numpy, (pictures, depth, part)), widths, torch.from_numpy(ink))
     for n, width in enumerate(widths):
         canvas = pictures[n].copy()
-        appearance.ink_lines(canvas, depth[n], part[n], width, ink[n])
+        appearance.draw_outlines(canvas, depth[n], part[n], width, ink[n])
         np.testing.assert_allclose(drawn[n], canvas, atol=1e-4)
 
 
@@ -59,16 +59,16 @@ def test_a_lens_takes_pictures_as_the_cpus_does():
     pictures = smooth_pictures(3) * 1.2
     gain = np.float32([0.9, 1.1, 1.0])
     lenses = [
-        Lens(0.0, 0.0, 0, gain, 1.1, colour=0.4, haze=0.1),
-        Lens(0.7, 0.0, 0, gain, 0.9, shrink=0.61),
+        Lens(0.0, 0.0, 0, gain, 1.1, saturation=0.4, haze=0.1),
+        Lens(0.7, 0.0, 0, gain, 0.9, downscale=0.61),
         Lens(0.0, 0.02, 0, gain, 1.0),
     ]
-    taken = device_lens.take(torch.from_numpy(pictures), lenses, torch.Generator().manual_seed(1))
-    again = device_lens.take(torch.from_numpy(pictures), lenses, torch.Generator().manual_seed(1))
+    taken = device_lens.apply(torch.from_numpy(pictures), lenses, torch.Generator().manual_seed(1))
+    again = device_lens.apply(torch.from_numpy(pictures), lenses, torch.Generator().manual_seed(1))
     assert torch.equal(taken, again) and taken.dtype == torch.uint8 and taken.shape == (3, 3, 64, 64)
     for n in range(2):
-        true = lenses[n].take(pictures[n], np.random.default_rng(0)).transpose(2, 0, 1).astype(int)
+        true = lenses[n].apply(pictures[n], np.random.default_rng(0)).transpose(2, 0, 1).astype(int)
         assert np.abs(taken[n].numpy() - true).max() <= 1
-    clean = lenses[2].take(pictures[2], np.random.default_rng(0)).transpose(2, 0, 1).astype(float)
+    clean = lenses[2].apply(pictures[2], np.random.default_rng(0)).transpose(2, 0, 1).astype(float)
     noise = (taken[2].numpy() - clean)[(clean > 30) & (clean < 225)]
     assert noise.std() == pytest.approx(0.02 * 255 * 2**0.5, rel=0.1)  # two pictures with noise of their own

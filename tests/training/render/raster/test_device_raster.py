@@ -80,7 +80,7 @@ class Crowd:
         self.soups = [Soup(1, 700), Soup(2, 1100)]
         self.who = [0, 1, 0, 1, 1]
         self.frames = [0, 0, 1, 1, 2]
-        self.surfaces = device_shading.Surfaces.pack(
+        self.surfaces = device_shading.SurfaceBatch.pack(
             [s.surface for s in self.soups], [s.label for s in self.soups], device
         )
         self.character = torch.tensor(self.who, device=device)
@@ -93,7 +93,7 @@ class Crowd:
         self.screen = self.padded(self.screens, device)
         self.dark = self.padded([self.soups[n].dark[:, None] for n in self.who], device)[..., 0]
         self.eye = torch.tensor(np.stack([self.soups[n].eye for n in self.who]), device=device)
-        self.lights = device_shading.Lights.pack([self.soups[n].light for n in self.who], device)
+        self.lights = device_shading.LightBatch.pack([self.soups[n].light for n in self.who], device)
 
     @staticmethod
     def padded(rows: list[np.ndarray], device: str) -> torch.Tensor:
@@ -103,11 +103,11 @@ class Crowd:
         return torch.from_numpy(out).to(device)
 
     def fill(self) -> device_raster.Hits:
-        return device_raster.fill(self.screen, self.surfaces.faces, self.character, SIDE)
+        return device_raster.rasterise(self.screen, self.surfaces.faces, self.character, SIDE)
 
     def numba_hits(self) -> list[raster.Hits]:
         faces = [self.soups[n].surface.faces for n in self.who]
-        return [raster.fill(screen, own, SIDE) for screen, own in zip(self.screens, faces, strict=True)]
+        return [raster.rasterise(screen, own, SIDE) for screen, own in zip(self.screens, faces, strict=True)]
 
 
 @every_device
@@ -127,11 +127,11 @@ def test_fill_sees_the_same_triangles_and_weights_as_numba(device):
 def test_backs_of_closed_surfaces_are_not_drawn(device):
     crowd = Crowd(device)
     closed = [300, 0]
-    hits = device_raster.fill(
+    hits = device_raster.rasterise(
         crowd.screen, crowd.surfaces.faces, crowd.character, SIDE, torch.tensor(closed, device=device)
     )  # fmt: skip
     for n, (screen, who) in enumerate(zip(crowd.screens, crowd.who, strict=True)):
-        expected = raster.fill(screen, crowd.soups[who].surface.faces, SIDE, closed[who])
+        expected = raster.rasterise(screen, crowd.soups[who].surface.faces, SIDE, closed[who])
         assert (hits.triangle[n].cpu().numpy() == expected.triangle).mean() >= 0.999
 
 
@@ -194,11 +194,13 @@ def _in_front(hits: raster.Hits, soup: Soup, reference: np.ndarray) -> np.ndarra
 def test_many_pictures_are_the_single_ones_and_chunks_do_not_show(device, monkeypatch):
     crowd = Crowd(device)
     whole = crowd.fill()
-    monkeypatch.setattr(device_raster, "CHUNK", {"cpu": 2000, "cuda": 2000})
+    monkeypatch.setattr(device_raster, "CHUNK_SAMPLES", {"cpu": 2000, "cuda": 2000})
     chunked = crowd.fill()
     for n in range(5):
         own = crowd.surfaces.faces[crowd.who[n]][None]
-        alone = device_raster.fill(crowd.screen[n : n + 1], own, torch.zeros(1, dtype=torch.long, device=device), SIDE)
+        alone = device_raster.rasterise(
+            crowd.screen[n : n + 1], own, torch.zeros(1, dtype=torch.long, device=device), SIDE
+        )
         for one, many, bits in zip(_parts(alone), _parts(whole), _parts(chunked), strict=True):
             assert torch.equal(one[0], many[n]) and torch.equal(many, bits)
 
@@ -211,16 +213,16 @@ def _parts(hits: device_raster.Hits) -> list[torch.Tensor]:
 def test_nothing_to_draw_is_an_empty_picture(device):
     points = torch.tensor([[[0, 0, -1], [9, 0, 1], [0, 9, 1]]], dtype=torch.float32, device=device)
     faces = torch.tensor([[[0, 1, 2]]], dtype=torch.int32, device=device)
-    hits = device_raster.fill(points, faces, torch.zeros(1, dtype=torch.long, device=device), 8)
+    hits = device_raster.rasterise(points, faces, torch.zeros(1, dtype=torch.long, device=device), 8)
     assert (hits.triangle == -1).all() and (hits.inverse_depth == 0).all() and (hits.weights == 0).all()
 
 
 def test_an_unknown_or_impossible_backend_is_refused():
     with pytest.raises(ValueError, match="backend must be one of auto, reference, triton, got 'magic'"):
-        fill_kernel.chosen(torch.device("cpu"), "magic")
+        fill_kernel.choose_backend(torch.device("cpu"), "magic")
     if os.environ.get("TRITON_INTERPRET") != "1":
         with pytest.raises(ValueError, match="Triton cannot draw on cpu"):
-            fill_kernel.chosen(torch.device("cpu"), "triton")
+            fill_kernel.choose_backend(torch.device("cpu"), "triton")
 
 
 @pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed (extra `cuda`)")
@@ -244,9 +246,9 @@ def test_the_triton_kernel_draws_what_torch_draws():
 
 def _compare_backends(device: str) -> None:
     crowd = Crowd(device)
-    assert fill_kernel.chosen(torch.device(device), "triton") == "triton"
+    assert fill_kernel.choose_backend(torch.device(device), "triton") == "triton"
     reference, triton = (
-        device_raster.fill(crowd.screen, crowd.surfaces.faces, crowd.character, SIDE, backend=backend)
+        device_raster.rasterise(crowd.screen, crowd.surfaces.faces, crowd.character, SIDE, backend=backend)
         for backend in ("reference", "triton")
     )
     same = reference.triangle == triton.triangle
@@ -280,17 +282,17 @@ def people():
     """Two characters, one drawn with outlines, and a scene and acts for each."""
     from training.render.character.character import Character, Studio, Traits  # noqa: PLC0415
     from training.render.character.facekit import load_facekit  # noqa: PLC0415
-    from training.render.scene.motion_tracks import Names, random_track  # noqa: PLC0415
+    from training.render.scene.motion_tracks import ExpressionIndex, random_track  # noqa: PLC0415
     from training.render.scene.scene import random_scene  # noqa: PLC0415
 
     studio = Studio(load_facekit(FACEKIT))
-    names = Names(studio.kit.expression_names)
+    names = ExpressionIndex(studio.kit.expression_names)
     rows = []
     for n, style in enumerate(("skin", "line")):
         rng = np.random.default_rng([3, n])
         character = Character(studio, rng, Traits(style, "long" if n else "short", beard=n == 0, glasses=True))
         scene = random_scene(rng, 128)
-        lens = replace(scene.lens, noise=0.0, quality=0, blur=0.6 * n, colour=1.0 - 0.3 * n, haze=0.1 * n)
+        lens = replace(scene.lens, noise=0.0, jpeg_quality=0, blur=0.6 * n, saturation=1.0 - 0.3 * n, haze=0.1 * n)
         scene = replace(scene, lens=lens, shadow=0.5)
         track = random_track(rng, 40, names)
         rows += [(character, scene, track.act(frame)) for frame in (0, 39)]
@@ -301,15 +303,15 @@ def people():
 @pytest.mark.timeout(600)  # on a machine that does something else besides
 @every_device
 def test_real_characters_are_shot_as_the_cpu_shoots_them(people, device):
-    from training.render.device.device_scene import shoot_many  # noqa: PLC0415
+    from training.render.device.device_scene import render_many  # noqa: PLC0415
     from training.render.labels.landmarks import LandmarkMap  # noqa: PLC0415
 
     characters, scenes, acts = (list(column) for column in zip(*people, strict=True))
-    shots = shoot_many(characters, acts, scenes, device)
+    shots = render_many(characters, acts, scenes, device)
     assert {one.device.type for one in (shots.image, shots.matte, shots.label, shots.face, shots.body)} == {device}
     rng, landmarks = np.random.default_rng(0), LandmarkMap.load()
     for n, (character, scene, act) in enumerate(people):
-        shot = scene.shoot(character, act, rng)
+        shot = scene.render(character, act, rng)
         same = shots.hits.triangle[n].cpu().numpy() == shot.hits.triangle
         assert same.mean() >= 0.999
         np.testing.assert_allclose(shots.screen[n, : len(shot.screen)].cpu(), shot.screen, atol=5e-3)
@@ -325,13 +327,13 @@ def test_real_characters_are_shot_as_the_cpu_shoots_them(people, device):
 
 @needs_facekit
 def test_one_scene_serves_all_acts_and_wrong_lengths_are_refused(people):
-    from training.render.device.device_scene import shoot_many  # noqa: PLC0415
+    from training.render.device.device_scene import render_many  # noqa: PLC0415
 
     character, scene, act = people[0]
-    both = shoot_many(character, [act, act], scene, "cpu")
+    both = render_many(character, [act, act], scene, "cpu")
     assert torch.equal(both.image[0], both.image[1])
     with pytest.raises(ValueError, match="3 characters and 2 scenes do not go with 2 acts"):
-        shoot_many([character] * 3, [act, act], scene, "cpu")
+        render_many([character] * 3, [act, act], scene, "cpu")
 
 
 @needs_facekit
@@ -342,20 +344,20 @@ def test_a_whole_body_and_its_hands_are_where_the_cpu_has_them(device):
     from training.render.character.bodykit import load_bodykit  # noqa: PLC0415
     from training.render.character.character import Character, Studio, Traits  # noqa: PLC0415
     from training.render.character.facekit import load_facekit  # noqa: PLC0415
-    from training.render.device.device_scene import shoot_many  # noqa: PLC0415
+    from training.render.device.device_scene import render_many  # noqa: PLC0415
     from training.render.labels.landmarks import LandmarkMap  # noqa: PLC0415
-    from training.render.scene.motion_tracks import Names, random_track  # noqa: PLC0415
+    from training.render.scene.motion_tracks import ExpressionIndex, random_track  # noqa: PLC0415
     from training.render.scene.scene import body_camera, random_scene  # noqa: PLC0415
 
     studio = Studio(load_facekit(FACEKIT), load_bodykit(BODYKIT))
     rng, landmarks = np.random.default_rng(9), LandmarkMap.load()
     character = Character(studio, rng, Traits("skin", "short"))
     scene = replace(random_scene(rng, 128), camera=body_camera(rng, 14.5 - character.body.floor, whole=True))
-    track = random_track(rng, 50, Names(studio.kit.expression_names))
+    track = random_track(rng, 50, ExpressionIndex(studio.kit.expression_names))
     acts = [track.act(frame) for frame in (0, 30)]
-    shots = shoot_many(character, acts, scene, device)
+    shots = render_many(character, acts, scene, device)
     for n, act in enumerate(acts):
-        shot = scene.shoot(character, act, rng)
+        shot = scene.render(character, act, rng)
         np.testing.assert_allclose(shots.screen[n].cpu(), shot.screen, atol=5e-3)
         assert (shots.hits.triangle[n].cpu().numpy() == shot.hits.triangle).mean() >= 0.999
         face = landmarks.face(character, act, scene.camera)

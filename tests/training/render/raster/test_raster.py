@@ -33,7 +33,7 @@ def turned(points: np.ndarray, angle: float, shift: tuple[float, float, float]) 
 
 def test_a_half_square_covers_half_of_the_picture_and_weights_are_its_corners():
     points = np.float32([[0, 0, 1], [64, 0, 1], [0, 64, 1]])
-    hits = raster.fill(points, np.int32([[0, 1, 2]]), 64)
+    hits = raster.rasterise(points, np.int32([[0, 1, 2]]), 64)
     assert abs((hits.triangle >= 0).mean() - 0.5) < 0.01
     rows, columns = np.nonzero(hits.triangle == 0)
     weights = hits.weights[rows, columns]
@@ -49,18 +49,18 @@ def test_the_nearer_triangle_hides_the_other_in_any_order():
     points = np.concatenate([near, far])
     faces = np.int32([[0, 1, 2], [1, 3, 2], [4, 5, 6], [5, 7, 6]])
     for order in ([0, 1, 2, 3], [2, 3, 0, 1]):
-        hits = raster.fill(points, faces[order], 64)
+        hits = raster.rasterise(points, faces[order], 64)
         assert (np.array(order)[hits.triangle] < 2).all()
 
 
 def test_triangles_behind_the_camera_and_outside_the_picture_are_left_out():
     points = np.float32([[0, 0, -1], [9, 0, 1], [0, 9, 1], [200, 200, 1], [300, 200, 1], [200, 300, 1]])
-    assert (raster.fill(points, np.int32([[0, 1, 2], [3, 4, 5]]), 64).triangle < 0).all()
+    assert (raster.rasterise(points, np.int32([[0, 1, 2], [3, 4, 5]]), 64).triangle < 0).all()
 
 
 def test_a_sphere_is_a_disc_of_the_right_size_and_depth():
     points, faces = ball()
-    hits = raster.fill(camera().screen(points, SIZE * SCALE), faces, SIZE * SCALE)
+    hits = raster.rasterise(camera().screen(points, SIZE * SCALE), faces, SIZE * SCALE)
     radius = 8.0 * np.tan(np.arcsin(1 / 10)) * SIZE / 2  # of the silhouette, pixels
     matte = supersampling.coverage(hits, SCALE)
     assert matte.sum() == pytest.approx(np.pi * radius**2, rel=0.02)
@@ -77,7 +77,7 @@ def flow_of_ball(angle: float, shift: tuple[float, float, float]):
     points, faces = ball()
     label = np.ones(len(faces), np.int32)
     places = [camera().screen(turned(points, a, s), SIZE * SCALE) for a, s in ((0.0, (0, 0, 0)), (angle, shift))]
-    hits = [raster.fill(p, faces, SIZE * SCALE) for p in places]
+    hits = [raster.rasterise(p, faces, SIZE * SCALE) for p in places]
     first = supersampling.labels(hits[0], label, SCALE)
     return backward_flow(hits[1], faces, label, places[1], places[0], hits[0], first, SCALE, 0.05), first
 
@@ -104,7 +104,7 @@ def test_warping_the_reference_by_the_flow_gives_the_target_where_visible():
     stripes = 0.5 + 0.5 * np.sin(points * 5)  # a smooth colour in object space
     label = np.ones(len(faces), np.int32)
     places = [camera().screen(turned(points, a, s), SIZE * SCALE) for a, s in ((0, (0, 0, 0)), (0.5, (0.2, 0.1, 0.3)))]
-    hits = [raster.fill(p, faces, SIZE * SCALE) for p in places]
+    hits = [raster.rasterise(p, faces, SIZE * SCALE) for p in places]
 
     def picture(hit: raster.Hits) -> np.ndarray:
         weights = np.concatenate([hit.weights, 1 - hit.weights.sum(-1, keepdims=True)], -1)

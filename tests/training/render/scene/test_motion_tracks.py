@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.render.scene.motion_tracks import FPS, Mood, Names, blink_curve, pair_tracks, random_track, wander
+from training.render.scene.motion_tracks import (
+    FPS,
+    ExpressionIndex,
+    Mood,
+    blink_curve,
+    pair_tracks,
+    random_track,
+    wander,
+)
 
 BOTH = [
     "browDown", "browInnerUp", "browOuterUp", "cheekPuff", "cheekRaiser", "cheekSquint", "eyeBlink",
@@ -16,7 +24,7 @@ ONE = [
     "jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose", "mouthFunnel", "mouthLeft", "mouthPucker",
     "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper",
 ]  # fmt: skip
-NAMES = Names([f"{name}_{side}" for name in BOTH for side in "LR"] + ONE)
+NAMES = ExpressionIndex([f"{name}_{side}" for name in BOTH for side in "LR"] + ONE)
 
 
 def test_weights_stay_between_nothing_and_everything_and_the_head_within_reach():
