@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from streamer.errors import KagamiError
 from streamer.rigging.picture import load_picture
-from streamer.runtime.native_logs import quiet_natives
+from streamer.runtime.native_logs import filter_native_logs
 from streamer.server.listening import bind
 from streamer.settings import Settings, read_settings
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def serve(settings: Settings) -> None:
     """Load, warm up, listen. Raises KagamiError for whatever stands in the way."""
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    quiet_natives()
+    filter_native_logs()
     began = time.perf_counter()
     listening = bind(settings)  # first, like a look at the picture: what fails should not cost the seconds of an import
     load_picture(settings.ref)

@@ -32,12 +32,12 @@ from benchmarks.streaming.report import machine_lines, percentiles
 from benchmarks.streaming.webrtc_client import load_clip, to_and_fro
 from models import checkpoint as weights
 from models.geometry.guidance import Guidance, make_guidance
-from models.geometry.retarget import Pose
+from models.geometry.retarget import Pose, retarget
 from models.geometry.rig import Rig
 from streamer.errors import KagamiError
 from streamer.frames import AvatarFrame
 from streamer.generation.device import choose_device
-from streamer.generation.factory import came_along
+from streamer.generation.factory import default_checkpoint
 from streamer.generation.generator import Generator
 from streamer.generation.onnx_generator import OnnxGenerator
 from streamer.generation.pipeline import Avatar, FrameRequest, Stream
@@ -46,7 +46,7 @@ from streamer.generation.torch_generator import TorchGenerator
 from streamer.options import PRECISIONS, Precision
 from streamer.rigging.picture import load_picture
 from streamer.rigging.rigger import make_rig
-from streamer.runtime.native_logs import quiet_natives
+from streamer.runtime.native_logs import filter_native_logs
 from streamer.tracking.tracker import TrackedMotion
 
 Kind = Literal["torch", "onnx", "onnx-live"]
@@ -70,8 +70,9 @@ class Easel(Artist):
     """`Artist` that also gives what a generator is handed."""
 
     def guided(self, requests: list[FrameRequest]) -> tuple[Rig, Pose, Guidance]:
-        rig = self._stacked([request.stream.avatar for request in requests])
-        pose = self._pose(rig, requests)
+        batch = self.batch(requests)
+        rig = Rig.stack(list(batch.rigs))
+        pose = retarget(rig, batch.drivers.current, batch.drivers.neutral, batch.drivers.strength)
         return rig, pose, make_guidance(rig, pose)
 
 
@@ -119,7 +120,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def measure(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
     """Run it all. Returns the JSON report; tells each row as it comes. Raises KagamiError, CheckpointError."""
     device = torch.device(choose_device(options.device))
-    options.checkpoint = options.checkpoint or came_along(device)
+    options.checkpoint = options.checkpoint or default_checkpoint(device)
     batches = options.batch or ([1, 2, 4] if device.type == "cpu" else [1, 2, 4, 8, 16, 32])
     torch.set_num_threads(options.threads)
     picture = load_picture(options.ref)
@@ -225,7 +226,7 @@ def _batch(
 
     ticks = timed(whole, easel.device, options.seconds)
     scenes = [easel.guided(requests(streams, tracked, 5 * moment)) for moment in range(SCENES)]
-    alone = timed(lambda tick: generator.draw(states, *scenes[tick % SCENES]), easel.device, options.seconds)
+    alone = timed(lambda tick: generator.predict(states, *scenes[tick % SCENES]), easel.device, options.seconds)
     for stream in streams:
         easel.close(stream)
     return {
@@ -287,5 +288,5 @@ def _line(row: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    quiet_natives()
+    filter_native_logs()
     sys.exit(main())

@@ -30,7 +30,7 @@ from benchmarks.evaluation.table import jsonable
 from benchmarks.reenact import Scores, find_pairs, reenact
 from streamer.errors import KagamiError
 from streamer.options import PRECISIONS
-from streamer.runtime.native_logs import quiet_natives
+from streamer.runtime.native_logs import filter_native_logs
 
 
 def real(bench: Bench) -> Scores:
@@ -129,5 +129,5 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    quiet_natives()
+    filter_native_logs()
     sys.exit(main())

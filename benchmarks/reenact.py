@@ -27,10 +27,12 @@ from streamer.errors import KagamiError
 from streamer.files.video_reader import VideoReader
 from streamer.files.video_writer import recording
 from streamer.frames import Image
-from streamer.generation.pipeline import AvatarPipeline, Controls
+from streamer.generation.controls import Controls
+from streamer.generation.factory import make_pipeline
+from streamer.generation.pipeline import AvatarPipeline
 from streamer.options import GeneratorKind
 from streamer.rigging.picture import load_picture
-from streamer.runtime.native_logs import quiet_natives
+from streamer.runtime.native_logs import filter_native_logs
 from streamer.tracking.mediapipe_models import camera_units, face_mesh
 from streamer.tracking.motion import Motion
 from streamer.tracking.motion_extractor import MotionExtractor
@@ -158,7 +160,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with json_file(given.json) as write:
             clips = find_pairs(given.clips, given.exclude)
-            pipelines = {kind: AvatarPipeline(kind, given.device, 512, given.checkpoint) for kind in kinds}
+            pipelines = {kind: make_pipeline(kind, given.device, 512, given.checkpoint) for kind in kinds}
             scores = reenact(clips, pipelines, not given.no_smooth, given.sheets)
             write({"hardware": describe(given.device), "smooth": not given.no_smooth, "scores": _without_nan(scores)})
     except KagamiError as error:
@@ -176,5 +178,5 @@ def _without_nan(scores: Scores) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    quiet_natives()
+    filter_native_logs()
     sys.exit(main())

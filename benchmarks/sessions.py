@@ -28,11 +28,13 @@ from benchmarks.streaming.report import Window, machine_lines, percentiles
 from benchmarks.streaming.webrtc_client import load_clip
 from streamer.engine.engine import Engine
 from streamer.errors import KagamiError
+from streamer.generation.controls import Controls
 from streamer.generation.device import choose_device
-from streamer.generation.pipeline import Avatar, AvatarPipeline, Controls
+from streamer.generation.factory import make_pipeline
+from streamer.generation.pipeline import Avatar
 from streamer.rigging.picture import load_picture
 from streamer.runtime.meter import QUANTILES, QUEUE_AGE, pooled
-from streamer.runtime.native_logs import quiet_natives
+from streamer.runtime.native_logs import filter_native_logs
 from streamer.settings import Settings
 
 BUDGET = 60.0  # milliseconds of engine time within which 95 of 100 frames shall be
@@ -44,7 +46,7 @@ GOLDEN = 0.618  # phases of cameras that are spread evenly, however many there a
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0, or 1 with one sentence on stderr."""
     options = _parse(arguments)
-    quiet_natives()
+    filter_native_logs()
     return run("sessions", options.json, lambda: measure(options), table)
 
 
@@ -79,7 +81,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     picture = load_picture(options.ref)
     motions = track(load_clip(options.clip, *CAMERA), options.fps)
     torch.set_num_threads(1)  # as the live server
-    pipeline = AvatarPipeline(options.generator, device, options.size, live=True, sessions=options.max)
+    pipeline = make_pipeline(options.generator, device, options.size, live=True, sessions=options.max)
     avatar = pipeline.prepare(picture)
     pipeline.warm_up(avatar)
     starts = itertools.count(0, 17)  # nobody moves as somebody else does

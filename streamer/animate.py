@@ -19,17 +19,19 @@ from tqdm import tqdm
 
 from streamer import flags
 from streamer.errors import KagamiError, SettingsError
-from streamer.files.prefetch import ahead
+from streamer.files.prefetch import prefetch
 from streamer.files.video_reader import VideoError, VideoReader
 from streamer.files.video_writer import recording
 from streamer.flags import Flag
 from streamer.frames import AvatarFrame, CameraFrame
+from streamer.generation.controls import Controls
 from streamer.generation.device import choose_device
-from streamer.generation.pipeline import Avatar, AvatarPipeline, Controls, FrameRequest
+from streamer.generation.factory import make_pipeline
+from streamer.generation.pipeline import Avatar, AvatarPipeline, FrameRequest
 from streamer.options import Background, parse_colour
 from streamer.rigging.picture import load_picture
 from streamer.rigging.points import Points
-from streamer.runtime.native_logs import quiet_natives
+from streamer.runtime.native_logs import filter_native_logs
 from streamer.settings import PICTURE, Checkpoint, Colour, Device, Generator, PointsFile, Size, Smooth, Steps
 from streamer.tracking.calibration import Calibration, robust_mean
 from streamer.tracking.motion import Motion
@@ -97,12 +99,12 @@ def animate(job: Job, note: Callable[[str], None], watch: Watch) -> int:
     if job.out.exists() and any(job.out.samefile(path) for path in (job.ref, job.drive) if path.exists()):
         raise VideoError(f"{job.out} is also an input: choose another --out.")
     with VideoReader(job.drive) as reader, recording(job.out, reader.rate, job.alpha, job.drive) as out:
-        pipeline = AvatarPipeline(job.generator, choose_device(job.device), job.size, job.checkpoint, steps=job.steps)
+        pipeline = make_pipeline(job.generator, choose_device(job.device), job.size, job.checkpoint, steps=job.steps)
         avatar = pipeline.prepare(picture, points)
         for sentence in avatar.notes:
             note(sentence)
         count = 0
-        with closing(ahead(track(reader))) as tracked:
+        with closing(prefetch(track(reader))) as tracked:
             motions = smooth_both_ways(tracked) if job.smooth else tracked
             frames = perform(pipeline, avatar, motions, job.controls, job.neutral, job.drive.name)
             for frame in watch(frames, reader.frames):
@@ -188,5 +190,5 @@ def read_job(arguments: Sequence[str] | None) -> Job:
 
 
 if __name__ == "__main__":
-    quiet_natives()
+    filter_native_logs()
     sys.exit(main())

@@ -13,7 +13,7 @@ from kernels.backend import compiled_anew
 from streamer.engine.engine import Engine, FrameHook
 from streamer.frames import AvatarFrame
 from streamer.generation.device import choose_device
-from streamer.generation.pipeline import AvatarPipeline
+from streamer.generation.factory import make_pipeline
 from streamer.rigging.picture import load_picture
 from streamer.rigging.points import Points
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
@@ -41,7 +41,7 @@ def launch(settings: Settings, listening: socket.socket, say: Say, frame_hook: F
     if camera is not None and (missing := camera.is_available()):
         raise OutputError(missing)
     torch.set_num_threads(1)  # trackers, encoders and ONNX Runtime want the other cores; see docs/decisions.md
-    pipeline = AvatarPipeline(
+    pipeline = make_pipeline(
         settings.generator, device, settings.size, settings.checkpoint, settings.steps, live=True,
         sessions=settings.max_sessions, precision=settings.precision,
     )  # fmt: skip

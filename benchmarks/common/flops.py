@@ -26,10 +26,10 @@ def flops_per_frame(network: CausalDiT, rig: Rig, steps: int) -> int:
     pose = rest_pose(rig)
     with torch.no_grad(), _reference():
         generator = TorchGenerator(network, cpu, steps, lanes=1)
-        state = generator.open(generator.refer(rig))
+        state = generator.open(generator.encode_reference(rig))
         guidance = make_guidance(rig, pose)
         with FlopCounterMode(display=False) as counter:
-            generator.draw([state], rig, pose, guidance)
+            generator.predict([state], rig, pose, guidance)
     return counter.get_total_flops()
 
 

@@ -14,7 +14,7 @@ from benchmarks.evaluation.eval_pipeline import Artist
 from benchmarks.evaluation.rendered import FilmSet, Take, measure
 from benchmarks.evaluation.table import Row
 from streamer.frames import Image
-from streamer.generation.factory import make_generator
+from streamer.generation.factory import make_generator, make_pipeline
 from streamer.generation.generator import Generator
 from streamer.generation.pipeline import AvatarPipeline
 from streamer.options import GeneratorKind
@@ -50,7 +50,7 @@ class Bench:
     def pipelines(self) -> dict[GeneratorKind, AvatarPipeline]:
         """Geometry and network as people see them, 512 pixels."""
         return {
-            kind: AvatarPipeline(
+            kind: make_pipeline(
                 kind, self.options.device, 512, self.options.checkpoint, precision=self.options.precision
             )
             for kind in KINDS

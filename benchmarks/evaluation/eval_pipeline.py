@@ -11,8 +11,10 @@ import torch
 from models.geometry.rig import Rig
 from streamer.animate import perform
 from streamer.frames import Image
+from streamer.generation.controls import Controls
+from streamer.generation.eager_frame import EagerFrame
 from streamer.generation.generator import Generator, Reference, State
-from streamer.generation.pipeline import Avatar, AvatarPipeline, Controls
+from streamer.generation.pipeline import Avatar, AvatarPipeline
 from streamer.tracking.motion import Motion
 
 
@@ -20,14 +22,13 @@ class Artist(AvatarPipeline):
     """`AvatarPipeline` with a given generator, which also takes rigs made elsewhere: from the renderer's own truth."""
 
     def __init__(self, generator: Generator, device: str = "cpu", size: int = 256) -> None:
-        super().__init__("geometry", device, size)
-        self._generator = generator
+        super().__init__(EagerFrame(generator, torch.device(device)), size)
 
     def adopt(self, rig: Rig) -> Avatar:
         """An avatar of a square picture's rig."""
         with torch.inference_mode():
             rig = rig.to(self.device)
-            return Avatar(rig, self._generator.refer(rig), rig.size, rig.size)
+            return Avatar(rig, self.renderer.encode_reference(rig), rig.size, rig.size)
 
 
 def animate(artist: Artist, rig: Rig, motions: Iterable[Motion]) -> list[Image]:
@@ -41,8 +42,8 @@ class Altered:
     def __init__(self, inner: Generator) -> None:
         self.inner = inner
 
-    def refer(self, rig: Rig) -> Reference:
-        return self.inner.refer(rig)
+    def encode_reference(self, rig: Rig) -> Reference:
+        return self.inner.encode_reference(rig)
 
     def open(self, reference: Reference) -> State:
         return self.inner.open(reference)
@@ -50,17 +51,17 @@ class Altered:
     def warm_up(self, rig: Rig, *rest: Any) -> None:
         self.inner.warm_up(rig, *rest)
 
-    def draw(self, states: Sequence[State], rig: Rig, *rest: Any, **named: Any) -> Any:
-        return self.inner.draw(states, rig, *rest, **named)
+    def predict(self, states: Sequence[State], rig: Rig, *rest: Any, **named: Any) -> Any:
+        return self.inner.predict(states, rig, *rest, **named)
 
 
 class Forgetful(Altered):
     """Sees no past frame: a ring of W = 0."""
 
-    def draw(self, states: Sequence[State], rig: Rig, *rest: Any, **named: Any) -> Any:
+    def predict(self, states: Sequence[State], rig: Rig, *rest: Any, **named: Any) -> Any:
         for state in states:
-            state.forget()
-        return super().draw(states, rig, *rest, **named)
+            state.reset()
+        return super().predict(states, rig, *rest, **named)
 
 
 class Blind(Altered):
@@ -75,6 +76,6 @@ class Blind(Altered):
 class Blindfolded(Blind):
     """So do the close-ups."""
 
-    def draw(self, states: Sequence[State], rig: Rig, *rest: Any, **named: Any) -> Any:
+    def predict(self, states: Sequence[State], rig: Rig, *rest: Any, **named: Any) -> Any:
         grey = replace(rig, image=torch.full_like(rig.image, 0.5))
-        return super().draw(states, grey, *rest, **named)
+        return super().predict(states, grey, *rest, **named)

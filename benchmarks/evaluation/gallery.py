@@ -12,7 +12,8 @@ from streamer.animate import NoDriverError, find_neutral, perform, track
 from streamer.errors import KagamiError
 from streamer.files.video_reader import VideoReader
 from streamer.frames import Image
-from streamer.generation.pipeline import Avatar, AvatarPipeline, Controls
+from streamer.generation.controls import Controls
+from streamer.generation.pipeline import Avatar, AvatarPipeline
 from streamer.options import GeneratorKind
 from streamer.rigging.picture import load_picture
 from streamer.rigging.rigger import NoFaceError

@@ -9,7 +9,7 @@ from benchmarks.evaluation.eval_pipeline import Artist, Blind, Blindfolded, Forg
 from benchmarks.evaluation.rendered import DRIVERS, FIGURES, measure
 from benchmarks.evaluation.table import Rows, difference, mean_row, table
 from models import checkpoint as weights
-from streamer.generation.factory import came_along
+from streamer.generation.factory import default_checkpoint
 
 STEPS = (1, 2, 4)
 
@@ -73,7 +73,7 @@ def ablations(bench: Bench) -> dict[str, object]:
     }
     rows: Rows = {name: mean_row(bench.rows("self")[name]) for name in ("dit", "geometry")}
     rows |= {name: _row(bench, bench.artist(generator)) for name, generator in taken.items()}
-    shapes = {"dit": describe_weights(bench.options.checkpoint or came_along(bench.device))}
+    shapes = {"dit": describe_weights(bench.options.checkpoint or default_checkpoint(bench.device))}
     for name, path in bench.options.ablation:
         generator = bench.generator("dit", path)
         trained_blind = "blind" in weights.notes_of(path)

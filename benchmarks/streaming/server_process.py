@@ -21,7 +21,7 @@ from streamer.errors import KagamiError
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.runtime.memory import family, resident
 from streamer.runtime.meter import Meter
-from streamer.runtime.native_logs import quiet_natives
+from streamer.runtime.native_logs import filter_native_logs
 from streamer.server.listening import bind
 from streamer.settings import Settings, read_settings
 
@@ -143,7 +143,7 @@ def _carry_and_note(camera: CameraFrame, avatar: AvatarFrame) -> AvatarFrame:
 
 def _serve(settings: Settings, pipe: Connection, taped: bool) -> None:
     """The server process."""
-    quiet_natives()
+    filter_native_logs()
     from streamer import launch  # noqa: PLC0415  (torch and MediaPipe, wanted in this process only)
     from streamer.engine import engine_session  # noqa: PLC0415  (torch and MediaPipe, wanted in this process only)
 

@@ -19,10 +19,11 @@ from streamer.engine.admission import Admission
 from streamer.engine.engine_session import EngineSession, PendingMotion
 from streamer.errors import DeviceMemoryError, EngineClosedError, KagamiError
 from streamer.frames import AvatarFrame, CameraFrame
-from streamer.generation.pipeline import Avatar, Controls, FrameRequest, Stream
+from streamer.generation.controls import Controls
+from streamer.generation.pipeline import Avatar, FrameRequest, Stream
 from streamer.rigging.picture import Picture
 from streamer.runtime import pacing
-from streamer.runtime.cached_value import Kept
+from streamer.runtime.cached_value import CachedValue
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.memory import memory_bytes
 from streamer.runtime.meter import DRAWN, QUEUE_AGE, spread
@@ -86,8 +87,8 @@ class Engine:
         self._admission = Admission(max_sessions, min_fps)
         self._drawn = 0
         self._left_drops: Counter[str] = Counter()
-        self._spread = Kept(lambda: spread([session.meter for session in self.sessions]), SPREAD_PERIOD_S)
-        self._memory = Kept(memory_bytes, MEMORY_PERIOD_S)
+        self._spread = CachedValue(lambda: spread([session.meter for session in self.sessions]), SPREAD_PERIOD_S)
+        self._memory = CachedValue(memory_bytes, MEMORY_PERIOD_S)
         self._has_work = False
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)

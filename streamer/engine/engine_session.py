@@ -14,7 +14,8 @@ import torch
 from streamer.camera import Converter, ReceivedFrame
 from streamer.errors import DeviceMemoryError, KagamiError, SessionError
 from streamer.frames import AvatarFrame, CameraFrame
-from streamer.generation.pipeline import Avatar, Controls, Stream
+from streamer.generation.controls import Controls
+from streamer.generation.pipeline import Avatar, Stream
 from streamer.options import Phase
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.runtime.meter import Meter

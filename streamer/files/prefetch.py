@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def ahead(items: Iterable[T], depth: int = 8) -> Generator[T, None, None]:
+def prefetch(items: Iterable[T], depth: int = 8) -> Generator[T, None, None]:
     """The same items, made in a thread that is at most `depth` ahead; its exception is raised here, in its place.
 
     Closing the iterator early stops the thread after the item that it is making. For files only: live, nothing queues.

@@ -1,45 +1,40 @@
-"""What stands behind the character."""
+"""The background behind the character."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from models.geometry.inpaint import blur
 from models.geometry.rig import Rig
+from streamer.generation.controls import Controls
 from streamer.generation.transfer import upload
-from streamer.options import Background
+
+BLUR_RADII_PER_SIDE = 24  # the blur's radius is one 24th of the canvas side
 
 
-class Choice(Protocol):
-    """The part of a session's controls that is meant here."""
+def background_of(rig: Rig, controls: Controls) -> Tensor | None:
+    """The chosen background (1, 3, S, S), RGB 0..1, for a rig of one picture; None for the picture's own.
 
-    @property
-    def background(self) -> Background: ...
-    @property
-    def colour(self) -> tuple[int, int, int]: ...
-
-
-def backdrop(rig: Rig, choice: Choice) -> Tensor | None:
-    """(1, 3, S, S) the background of a rig of one, or None where the picture keeps its own.
-
-    Transparent frames stand on black: their colour is then premultiplied by their alpha.
+    Transparent frames are drawn over black, so their colour is premultiplied by their alpha.
     """
     plate = rig.plate
-    if choice.background == "blur":
-        return blur(plate, rig.size // 24)
-    if choice.background == "colour":
-        return upload(torch.tensor(choice.colour), plate.device).view(1, 3, 1, 1).div(255).expand_as(plate).contiguous()
-    if choice.background == "transparent":
+    if controls.background == "blur":
+        return blur(plate, rig.size // BLUR_RADII_PER_SIDE)
+    if controls.background == "colour":
+        colour = upload(torch.tensor(controls.colour), plate.device).view(1, 3, 1, 1)
+        return colour.div(255).expand_as(plate).contiguous()
+    if controls.background == "transparent":
         return torch.zeros_like(plate)
     return None
 
 
-def instead(rig: Rig, backgrounds: Sequence[Tensor | None]) -> Tensor | None:
-    """(B, 3, S, S) chosen backgrounds beside the pictures' own, or None where every picture keeps its own."""
+def stack_backgrounds(rig: Rig, backgrounds: Sequence[Tensor | None]) -> Tensor | None:
+    """Chosen backgrounds (1, 3, S, S) each, and the picture's own for None, as one batch (B, 3, S, S); None if every
+    picture keeps its own.
+    """
     if all(background is None for background in backgrounds):
         return None
     rows = [rig.plate[i : i + 1] if chosen is None else chosen for i, chosen in enumerate(backgrounds)]

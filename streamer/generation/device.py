@@ -8,7 +8,7 @@ from streamer.errors import SettingsError
 
 
 def choose_device(wanted: str) -> str:
-    """A torch device name. Raises SettingsError where CUDA is wanted and missing."""
+    """The torch device name for a `--device` flag: "auto", "cpu" or "cuda". Raises SettingsError without CUDA."""
     if wanted == "cuda" and not torch.cuda.is_available():
         raise SettingsError(
             "No CUDA device is usable here; choose --device cpu or install the driver and the [cuda] extra."

@@ -3,19 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from models.geometry.retarget import Strength
 from models.motion import Driver
+from streamer.generation.controls import Controls, mirrored_if
 from streamer.generation.transfer import upload
 from streamer.tracking.motion import Array, Motion
 
 
-def to_driver(motions: Sequence[Motion], device: torch.device | str) -> Driver:
-    """B motions, each with a face, as one `Driver` on the device; a body not seen has visibility 0.
+@dataclass(frozen=True, slots=True)
+class DriverBatch:
+    """The motion of B drivers: now, in their neutral, and how strongly each picture follows it."""
 
-    Raises ValueError for a motion without a face: `Presence.resolve` fills it in before.
+    current: Driver
+    neutral: Driver
+    strength: Strength
+
+    @staticmethod
+    def of(
+        motions: Sequence[Motion], neutrals: Sequence[Motion], controls: Sequence[Controls], device: torch.device
+    ) -> DriverBatch:
+        """Upload B motions with their neutrals and controls. Raises ValueError for a motion without a face."""
+        current = to_driver([mirrored_if(m, c.mirror) for m, c in zip(motions, controls, strict=True)], device)
+        neutral = to_driver([mirrored_if(m, c.mirror) for m, c in zip(neutrals, controls, strict=True)], device)
+        return DriverBatch(current, neutral, to_strength(controls, device))
+
+
+def to_strength(controls: Sequence[Controls], device: torch.device) -> Strength:
+    """The strengths of B sessions as tensors (B,) on the device; `teeth` is 0 or 1."""
+
+    def per_session(values: list[float]) -> torch.Tensor:
+        return upload(torch.tensor(values), device)
+
+    return Strength(
+        head=per_session([one.head for one in controls]),
+        face=per_session([one.face for one in controls]),
+        body=per_session([one.body for one in controls]),
+        light=per_session([one.light for one in controls]),
+        teeth=per_session([float(one.teeth) for one in controls]),
+    )
+
+
+def to_driver(motions: Sequence[Motion], device: torch.device | str) -> Driver:
+    """B motions, each with a face, as one `Driver` on the device; a body that was not seen has visibility 0.
+
+    Raises ValueError for a motion without a face, which `Presence.resolve` fills in before.
     """
     faces, bodies = [], []
     for motion in motions:

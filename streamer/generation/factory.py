@@ -1,4 +1,4 @@
-"""Which generator draws on which device."""
+"""Which generator and which renderer draw on which device."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ import torch
 
 from models import checkpoint as weights
 from streamer.errors import KagamiError
+from streamer.generation.eager_frame import EagerFrame
 from streamer.generation.generator import Generator, GeometryGenerator
 from streamer.generation.onnx_generator import OnnxGenerator
-from streamer.generation.torch_generator import SESSIONS, TorchGenerator
-from streamer.options import Precision
+from streamer.generation.pipeline import AvatarPipeline
+from streamer.generation.recorded_frame import RecordedFrame
+from streamer.generation.renderer import Renderer
+from streamer.generation.torch_generator import DEFAULT_LANES, TorchGenerator
+from streamer.options import GeneratorKind, Precision
 
 CHECKPOINTS = Path(__file__).resolve().parents[2] / "checkpoints"
 
@@ -20,31 +24,73 @@ class GeneratorError(KagamiError):
     """The generator cannot be made on this machine."""
 
 
-def came_along(device: torch.device) -> Path:
-    """The weights that are drawn with if nobody chooses: the small network on a CPU, the large one elsewhere."""
-    return CHECKPOINTS / ("tiny.safetensors" if device.type == "cpu" else "base.safetensors")
+def make_pipeline(
+    kind: GeneratorKind = "dit",
+    device: str = "cpu",
+    size: int = 512,
+    checkpoint: Path | None = None,
+    steps: int = 1,
+    live: bool = False,
+    sessions: int = DEFAULT_LANES,
+    precision: Precision | None = None,
+) -> AvatarPipeline:
+    """A pipeline that draws on one device.
+
+    kind: "dit" (the network) or "geometry" (the warp alone).
+    device: a torch device name.
+    size: longer side of the drawn frames in pixels.
+    checkpoint: weights of the network; None for the device's own, see `default_checkpoint`.
+    steps: of the network's sampler, per frame.
+    live: no frame waits for the transformer, see `OnnxGenerator`; without effect elsewhere.
+    sessions: number of streams that may be open at once, where torch draws, see `TorchGenerator`.
+    precision: of the network where torch draws; None for the device's best.
+
+    Raises GeneratorError with one sentence if the checkpoint cannot be used.
+    """
+    return AvatarPipeline(make_renderer(kind, torch.device(device), checkpoint, steps, live, sessions, precision), size)
 
 
-def make_generator(
-    kind: str,
+def make_renderer(
+    kind: GeneratorKind,
     device: torch.device,
     checkpoint: Path | None = None,
     steps: int = 1,
     live: bool = False,
-    sessions: int = SESSIONS,
+    sessions: int = DEFAULT_LANES,
+    precision: Precision | None = None,
+) -> Renderer:
+    """`RecordedFrame` where the generator has a recorder (the network on CUDA), else `EagerFrame`. Arguments and errors
+    as `make_pipeline`.
+    """
+    generator = make_generator(kind, device, checkpoint, steps, live, sessions, precision)
+    if isinstance(generator, TorchGenerator) and generator.recorder is not None:
+        return RecordedFrame(generator, generator.recorder)
+    return EagerFrame(generator, device)
+
+
+def make_generator(
+    kind: GeneratorKind,
+    device: torch.device,
+    checkpoint: Path | None = None,
+    steps: int = 1,
+    live: bool = False,
+    sessions: int = DEFAULT_LANES,
     precision: Precision | None = None,
 ) -> Generator:
-    """ "geometry", or "dit" on ONNX Runtime (CPU) or torch (elsewhere).
-
-    live: frames never wait for the transformer, see `OnnxGenerator`; elsewhere they need not. sessions, precision: see
-    `TorchGenerator`. Raises GeneratorError with one sentence.
+    """The warp alone, or the network on ONNX Runtime (CPU) or torch (elsewhere). Arguments and errors as
+    `make_pipeline`.
     """
     if kind == "geometry":
         return GeometryGenerator()
     try:
-        network = weights.load(checkpoint or came_along(device))
+        network = weights.load(checkpoint or default_checkpoint(device))
     except weights.CheckpointError as error:
         raise GeneratorError(str(error)) from error
     if device.type == "cpu":
         return OnnxGenerator(network, device, steps, live)
     return TorchGenerator(network, device, steps, sessions, precision)
+
+
+def default_checkpoint(device: torch.device) -> Path:
+    """The shipped weights: the small network on a CPU, the large one elsewhere."""
+    return CHECKPOINTS / ("tiny.safetensors" if device.type == "cpu" else "base.safetensors")

@@ -1,4 +1,4 @@
-"""What draws a frame from guidance: the warp alone, or the network, whoever runs it."""
+"""Generators: what predicts a frame's edit and patches from its guidance, by the network or not at all."""
 
 from __future__ import annotations
 
@@ -19,67 +19,73 @@ from models.geometry.retarget import Pose, rest_pose
 from models.geometry.rig import Rig
 from models.sampler import NOISE, Focus, frame_input, guidance_maps, reference_input
 
-TRUST = 0.5  # share of the network's corrections of flow and alpha that is drawn; docs/decisions.md has the measurement
-DECIDED = (0.2, 0.7)  # a matte between is drawn as the one or the other, softly: half of each is mush; chosen likewise
-NOISE_SEED = 7  # one frozen noise for every stream: nothing flickers that the driver did not move
+EDIT_STRENGTH = 0.5  # share of the predicted flow and alpha that is drawn, measured in docs/decisions
+KEEP_THRESHOLDS = (0.2, 0.7)  # `keep` is a soft step between these, since a half-kept pixel blurs; measured likewise
+NOISE_SEED = 7  # one fixed noise for every stream and frame, so that nothing flickers
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A picture as the network remembers it; keys, values (L, 1, H, N, D), and its close-ups. Empty for geometry."""
+    """What a generator keeps of a picture; all empty for `GeometryGenerator`.
+
+    focus: the picture on its focus box. keys, values (L, 1, H, R·N, D): of the picture in every layer. closeups: of
+    the mouth and both eyes.
+    """
 
     focus: Focus | None = None
     keys: Tensor | None = None
     values: Tensor | None = None
-    stills: tuple[CloseupReference, ...] = ()
+    closeups: tuple[CloseupReference, ...] = ()
 
 
 @dataclass(eq=False, slots=True)
 class State:
-    """One stream's memory: the pinned reference; each generator adds its own."""
+    """One stream's memory: the pinned reference, to which each generator adds its own."""
 
     reference: Reference
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Drop the past frames."""
 
     def close(self) -> None:
-        """Give back what the device keeps of the stream; nothing is drawn with it any more. May be called again."""
+        """Free what the device keeps of the stream, which cannot be drawn afterwards. Idempotent."""
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
-    """What the network says of one frame of B streams: the whole, and its close-ups."""
+class Prediction:
+    """Network output for one frame of B streams: the edit of the focus box, and the patches of the close-ups."""
 
     edit: Edit
     patches: list[Patch]
 
 
-Memory = TypeVar("Memory", bound=State)
+StateT = TypeVar("StateT", bound=State)
 
 
 class Generator(Protocol):
-    """Draws one frame for each of several streams; None where the warp alone is to be seen."""
+    """Predicts one frame of each of several streams."""
 
-    def refer(self, rig: Rig) -> Reference: ...
+    def encode_reference(self, rig: Rig) -> Reference:
+        """The reference of a rig of one picture."""
+        ...
 
     def open(self, reference: Reference) -> State:
-        """A new stream's memory. Raises DeviceMemoryError where the device has no room for it."""
+        """A new stream's memory. Raises DeviceMemoryError if the device has no memory for it."""
         ...
 
     def warm_up(self, rig: Rig, pose: Pose, guidance: Guidance) -> None:
-        """Prepare for drawing, with one frame of a batch of one as an example; before any stream is live."""
+        """Prepare for live drawing, with a frame of one stream as an example; called before any stream is live."""
         ...
 
-    def draw(self, states: Sequence[Any], rig: Rig, pose: Pose, guidance: Guidance) -> Drawing | None:
-        """states: what its own `open` returned."""
+    def predict(self, states: Sequence[Any], rig: Rig, pose: Pose, guidance: Guidance) -> Prediction | None:
+        """The frames of B streams; None: draw the warp alone. Mutates `states`, which come from `open`."""
         ...
 
 
 class GeometryGenerator:
-    """The warp alone."""
+    """Predicts nothing: the warp alone is drawn."""
 
-    def refer(self, rig: Rig) -> Reference:
+    def encode_reference(self, rig: Rig) -> Reference:
         return Reference()
 
     def open(self, reference: Reference) -> State:
@@ -88,15 +94,15 @@ class GeometryGenerator:
     def warm_up(self, rig: Rig, pose: Pose, guidance: Guidance) -> None:
         pass
 
-    def draw(self, states: Sequence[State], rig: Rig, pose: Pose, guidance: Guidance) -> Drawing | None:
+    def predict(self, states: Sequence[State], rig: Rig, pose: Pose, guidance: Guidance) -> Prediction | None:
         return None
 
 
-class NetworkGenerator(Generic[Memory]):
-    """What torch and ONNX Runtime share: the reference, the frozen noise, how far the network is trusted."""
+class NetworkGenerator(Generic[StateT]):
+    """What the generators in torch and ONNX Runtime share: the reference, the fixed noise, the edit's strength."""
 
     def __init__(self, network: CausalDiT, device: torch.device, steps: int) -> None:
-        """steps: of the sampler."""
+        """steps: of the sampler, per frame."""
         self.network = network.to(device).eval()
         self.config: ModelConfig = network.config
         self.steps = steps
@@ -104,45 +110,47 @@ class NetworkGenerator(Generic[Memory]):
         noise = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(NOISE_SEED))
         self.noise = noise.mul(NOISE).to(device)
 
-    def refer(self, rig: Rig) -> Reference:
+    def encode_reference(self, rig: Rig) -> Reference:
         focus = Focus.of(rig, self.config.side)
         rest = make_guidance(rig, rest_pose(rig))
         frame = reference_input(focus, guidance_maps(rig, rest), rest.canonical, rest.tokens)
         # One picture fills all reference slots, as in training (training/train.py).
-        keys, values = (kept.repeat(1, 1, 1, self.config.references, 1) for kept in self._remember(frame))
+        keys, values = (slot.repeat(1, 1, 1, self.config.references, 1) for slot in self._reference_kv(frame))
         return Reference(focus, keys, values, make_references(rig.image, rig.face, rig.head, self.config))
-
-    def _remember(self, frame: FrameInput) -> tuple[Tensor, Tensor]:
-        """A picture's K/V."""
-        return self.network.encode_reference(frame)
 
     def warm_up(self, rig: Rig, pose: Pose, guidance: Guidance) -> None:
         pass
 
-    def draw(self, states: Sequence[Memory], rig: Rig, pose: Pose, guidance: Guidance) -> Drawing:
-        edit = self._edit(states, guidance_maps(rig, guidance), guidance)
+    def predict(self, states: Sequence[StateT], rig: Rig, pose: Pose, guidance: Guidance) -> Prediction:
+        edit = self._predict_edit(states, guidance_maps(rig, guidance), guidance)
         subject = MovingPicture(rig.image, guidance.focus_flow, rig.focus, pose.face, pose.head)
-        views = zip(*(state.reference.stills for state in states), strict=True)
-        return self._drawing(edit, subject, pose.mouth, [CloseupReference.stack(each) for each in views])
+        views = zip(*(state.reference.closeups for state in states), strict=True)
+        return self._prediction(edit, subject, pose.mouth, [CloseupReference.stack(view) for view in views])
 
-    def _drawing(self, edit: Edit, subject: MovingPicture, seen: Tensor, stills: Sequence[CloseupReference]) -> Drawing:
-        """What is drawn of an edit, and the close-ups' word beside it. seen: the pose's `mouth`."""
-        keep = smoothstep(*DECIDED, edit.keep)
-        trusted = Edit(TRUST * edit.flow, keep, edit.paint, TRUST * edit.alpha)
-        mouth, eyes = make_inputs(subject, stills)
-        return Drawing(trusted, make_patches(mouth, eyes, self._look(mouth, eyes), stills[0], seen))
+    def _prediction(
+        self, edit: Edit, subject: MovingPicture, driver_mouth: Tensor, closeups: Sequence[CloseupReference]
+    ) -> Prediction:
+        """The edit at its strength, and the close-ups' patches. driver_mouth: the pose's `mouth`."""
+        keep = smoothstep(*KEEP_THRESHOLDS, edit.keep)
+        scaled = Edit(EDIT_STRENGTH * edit.flow, keep, edit.paint, EDIT_STRENGTH * edit.alpha)
+        mouth, eyes = make_inputs(subject, closeups)
+        return Prediction(scaled, make_patches(mouth, eyes, self._run_closeups(mouth, eyes), closeups[0], driver_mouth))
 
-    def _frame(self, state: Memory, maps: Tensor, guidance: Guidance) -> tuple[Focus, FrameInput]:
-        """One stream's frame as the sampler wants it; maps from `guidance_maps`, of this stream alone, as guidance."""
+    def _frame_input(self, state: StateT, maps: Tensor, guidance: Guidance) -> tuple[Focus, FrameInput]:
+        """The sampler's input for one stream. maps: from `guidance_maps`; of this stream alone, as is guidance."""
         focus = state.reference.focus
         assert focus is not None
         level = self.noise.new_ones(1)
         return focus, frame_input(focus, maps, guidance.canonical, guidance.tokens, self.noise, level)
 
-    def _edit(self, states: Sequence[Memory], maps: Tensor, guidance: Guidance) -> Edit:
-        """The transformer's word on this frame."""
+    def _reference_kv(self, frame: FrameInput) -> tuple[Tensor, Tensor]:
+        """Keys and values of a picture in every layer, (L, 1, H, N, D) each."""
+        return self.network.encode_reference(frame)
+
+    def _predict_edit(self, states: Sequence[StateT], maps: Tensor, guidance: Guidance) -> Edit:
+        """Transformer output for the frames of B streams."""
         raise NotImplementedError
 
-    def _look(self, mouth: CloseupInput, eyes: CloseupInput) -> Sequence[Tensor]:
-        """The close-ups' six tensors."""
+    def _run_closeups(self, mouth: CloseupInput, eyes: CloseupInput) -> Sequence[Tensor]:
+        """Output of the close-ups' network: six tensors, as `models.closeups.refiner.Closeups` returns them."""
         raise NotImplementedError

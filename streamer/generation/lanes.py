@@ -1,4 +1,4 @@
-"""Which places of a pool on the device are free."""
+"""Lanes: rows of the pools on the device, each lent to one stream at a time."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import threading
 from streamer.errors import DeviceMemoryError
 
 
-class Lanes:
-    """Numbers 0 … count − 1, each lent to one stream at a time. Any thread may take and give."""
+class LaneAllocator:
+    """Lends the lanes 0 … count − 1. Thread-safe."""
 
     def __init__(self, count: int) -> None:
         if count < 1:
@@ -19,12 +19,12 @@ class Lanes:
 
     @property
     def free(self) -> int:
-        """How many are left."""
+        """Number of free lanes."""
         with self._lock:
             return len(self._free)
 
     def take(self) -> int:
-        """The lowest free lane. Raises DeviceMemoryError where none is left."""
+        """Lend the lowest free lane. Raises DeviceMemoryError if none is free."""
         with self._lock:
             if not self._free:
                 raise DeviceMemoryError
@@ -33,7 +33,7 @@ class Lanes:
             return lane
 
     def give(self, lane: int) -> None:
-        """Give a lane back; once for each time it was taken."""
+        """Return a lane. Raises ValueError if it is not lent."""
         with self._lock:
             if not 0 <= lane < self.count or lane in self._free:
                 raise ValueError(f"lane {lane} is not taken")

@@ -1,4 +1,4 @@
-"""The network in ONNX Runtime on the CPU; live, the transformer thinks beside the frames."""
+"""The network in ONNX Runtime on the CPU; live, the transformer runs in a thread beside the frames."""
 
 from __future__ import annotations
 
@@ -22,43 +22,49 @@ from models.sampler import backward_warp, sample_edit
 from streamer.generation.cpu_features import int8_weight_bits
 from streamer.generation.generator import NetworkGenerator, Reference, State
 from streamer.generation.onnx_export import export_closeups, export_step
-from streamer.runtime.priority import THOUGHT, be_patient
+from streamer.runtime.priority import TRANSFORMER_NICENESS, lower_priority
 
-SHARE = 1 / 3  # of the time that the transformer may take for a stream: it shares caches and memory with what is drawn
+TRANSFORMER_DUTY = 1 / 3  # largest share of the time in which a stream's transformer runs: drawing shares its caches
 
 
 @dataclass(eq=False, slots=True)
 class OnnxState(State):
-    """past: keys and values of the past frames, oldest first. said: the transformer's last word, and the flow it was
-    said of (1, 2, G, G), box units. thinking: its next one, asked for at the time `asked`; not before the time `due`.
+    """A stream's memory in ONNX Runtime.
+
+    past: keys and values of the past frames, oldest first.
+    last_edit: the newest transformer output and the flow (1, 2, G, G) in box units of the frame that it was made for.
+    pending: the transformer run in progress.
+    requested_at: when it was requested, in seconds on the generator's clock.
+    next_at: when the next run may be requested, in seconds.
     """
 
     past: deque[tuple[np.ndarray, np.ndarray]]
-    said: tuple[Edit, Tensor] | None = None
-    thinking: Future[tuple[Edit, Tensor]] | None = None
-    asked: float = 0.0
-    due: float = 0.0
+    last_edit: tuple[Edit, Tensor] | None = None
+    pending: Future[tuple[Edit, Tensor]] | None = None
+    requested_at: float = 0.0
+    next_at: float = 0.0
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         self.past.clear()
 
 
-def ride(edit: Edit, then: Tensor, now: Tensor) -> Edit:
-    """An edit drawn for the flow `then`, carried to the flow `now` (1, 2, G, G), box units: what shows the same place
-    of the picture, y + now(y) = y' + then(y'), gets the same edit, with y' ≈ y + now(y) − then(y). Its paint stays
-    behind: when a head turns back, the picture shows by itself what was painted of its far side.
+def propagate_edit(edit: Edit, then: Tensor, now: Tensor) -> Edit:
+    """Warp an edit from the flow that it was predicted for to the current flow, (1, 2, G, G) each in box units.
+
+    The edit follows the picture: y shows the same place as y' if y + now(y) = y' + then(y'), with the approximation
+    y' ≈ y + now(y) − then(y). Its paint is dropped (`keep` is 1): when a head turns back, the picture itself shows what
+    was painted of its far side.
     """
-    carried = backward_warp(torch.cat([edit.flow, edit.alpha], 1), now - then)
-    return Edit(flow=carried[:, :2], alpha=carried[:, 2:], keep=torch.ones_like(edit.keep), paint=edit.paint)
+    moved = backward_warp(torch.cat([edit.flow, edit.alpha], 1), now - then)
+    return Edit(flow=moved[:, :2], alpha=moved[:, 2:], keep=torch.ones_like(edit.keep), paint=edit.paint)
 
 
 class OnnxGenerator(NetworkGenerator[OnnxState]):
-    """The network in ONNX Runtime, exported from the loaded weights at start, so the two cannot disagree.
+    """The network in ONNX Runtime, exported from the loaded weights at start, so that the two cannot differ.
 
-    live: the transformer thinks in a thread of its own, of low priority, as often as the machine has time for it; until
-    its next word the last one rides along, and no frame waits but a stream's first. Close-ups look at every frame.
-    clock: seconds, of live streams.
-    int8: in 8 bits what may be, see `streamer.generation.onnx_export.export`.
+    live: the transformer runs in a low-priority thread of its own, at `TRANSFORMER_DUTY`. Between its outputs the last
+    one is propagated by the flow, so that only a stream's first frame waits for the transformer. The close-ups run for
+    every frame. int8: compute in 8-bit integers where possible, see `onnx_export.export`. clock: seconds, for `live`.
     """
 
     def __init__(
@@ -72,77 +78,83 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
     ) -> None:
         super().__init__(network, device, steps)
         self._clock = clock
-        self._thought = ThreadPoolExecutor(1, "thought", partial(be_patient, THOUGHT)) if live else None
+        self._transformer_thread = (
+            ThreadPoolExecutor(1, "transformer", partial(lower_priority, TRANSFORMER_NICENESS)) if live else None
+        )
         weight_bits = int8_weight_bits() if int8 else None
-        beside, along = placed(os.cpu_count() or 1, live)
-        self.session = session(export_step(network, weight_bits), beside)
-        self.closeups = session(export_closeups(network, weight_bits), along)
-        self.names, self.sight_names = (
-            [entry.name for entry in graph.get_inputs()] for graph in (self.session, self.closeups)
+        transformer_threads, closeup_threads = thread_counts(os.cpu_count() or 1, live)
+        self._transformer = make_session(export_step(network, weight_bits), transformer_threads)
+        self._closeups = make_session(export_closeups(network, weight_bits), closeup_threads)
+        self._transformer_inputs, self._closeup_inputs = (
+            [entry.name for entry in session.get_inputs()] for session in (self._transformer, self._closeups)
         )
         config = self.config
         empty = (config.depth, 1, config.heads, config.tokens, config.head_width)
-        self.empty = (np.zeros(empty, np.float32), np.zeros(empty, np.float32))
+        self._no_frame = (np.zeros(empty, np.float32), np.zeros(empty, np.float32))
 
     def open(self, reference: Reference) -> OnnxState:
         return OnnxState(reference, deque(maxlen=self.config.ring))
 
-    def _edit(self, states: Sequence[OnnxState], maps: Tensor, guidance: Guidance) -> Edit:
-        return Edit.stack([self._one(state, maps[i : i + 1], guidance.pick(i)) for i, state in enumerate(states)])
+    def _predict_edit(self, states: Sequence[OnnxState], maps: Tensor, guidance: Guidance) -> Edit:
+        return Edit.stack([self._edit_of(state, maps[i : i + 1], guidance.pick(i)) for i, state in enumerate(states)])
 
-    def _one(self, state: OnnxState, maps: Tensor, guidance: Guidance) -> Edit:
-        """What is known of one stream's frame."""
-        if self._thought is None:
-            return self._think(state, maps, guidance)[0]
+    def _edit_of(self, state: OnnxState, maps: Tensor, guidance: Guidance) -> Edit:
+        """The edit for one stream's frame: live, the newest transformer output propagated by the flow."""
+        if self._transformer_thread is None:
+            return self._run_transformer(state, maps, guidance)[0]
         now = self._clock()
-        if state.said is None:
-            state.said = self._think(state, maps, guidance)
-        elif state.thinking is not None and state.thinking.done():
-            state.said, state.thinking = state.thinking.result(), None
-            state.due = now + (now - state.asked) * (1 / SHARE - 1)
-        if state.thinking is None and now >= state.due:
-            state.thinking, state.asked = self._thought.submit(self._think, state, maps, guidance), now
-        return ride(*state.said, maps[:, :2])
+        if state.last_edit is None:
+            state.last_edit = self._run_transformer(state, maps, guidance)
+        elif state.pending is not None and state.pending.done():
+            state.last_edit, state.pending = state.pending.result(), None
+            state.next_at = now + (now - state.requested_at) * (1 / TRANSFORMER_DUTY - 1)
+        if state.pending is None and now >= state.next_at:
+            state.pending = self._transformer_thread.submit(self._run_transformer, state, maps, guidance)
+            state.requested_at = now
+        return propagate_edit(*state.last_edit, maps[:, :2])
 
     @torch.inference_mode()
-    def _think(self, state: OnnxState, maps: Tensor, guidance: Guidance) -> tuple[Edit, Tensor]:
-        """The transformer's word on a frame, which becomes its stream's newest past; and the frame's flow."""
+    def _run_transformer(self, state: OnnxState, maps: Tensor, guidance: Guidance) -> tuple[Edit, Tensor]:
+        """Transformer output for one frame, and the frame's flow. The frame becomes the newest of `state.past`."""
         newest: list[tuple[np.ndarray, np.ndarray]] = []
-        edit = sample_edit(partial(self._step, state, newest), *self._frame(state, maps, guidance), self.steps)
+        edit = sample_edit(partial(self._step, state, newest), *self._frame_input(state, maps, guidance), self.steps)
         state.past.append(newest[-1])
         return edit, maps[:, :2]
 
     def _step(self, state: OnnxState, newest: list[tuple[np.ndarray, np.ndarray]], frame: FrameInput) -> Edit:
+        """One step of the sampler; appends the frame's keys and values to `newest`."""
         reference = state.reference
         assert reference.keys is not None and reference.values is not None
         missing = self.config.ring - len(state.past)
         live = np.ones((1, self.config.slots), bool)
         live[:, self.config.references : self.config.references + missing] = False
-        past = [array for pair in [self.empty] * missing + list(state.past) for array in pair]
+        past = [array for pair in [self._no_frame] * missing + list(state.past) for array in pair]
         arrays = [*(getattr(frame, name).numpy() for name in FrameInput.__slots__), live, reference.keys.numpy()]
         arrays += [reference.values.numpy(), *past]
-        *edit, keys, values = self.session.run(None, dict(zip(self.names, arrays, strict=True)))
+        *edit, keys, values = self._transformer.run(None, dict(zip(self._transformer_inputs, arrays, strict=True)))
         newest.append((keys, values))
         return Edit(*(torch.from_numpy(part) for part in edit))
 
-    def _look(self, mouth: CloseupInput, eyes: CloseupInput) -> Sequence[Tensor]:
+    def _run_closeups(self, mouth: CloseupInput, eyes: CloseupInput) -> Sequence[Tensor]:
         arrays = [maps.numpy() for maps in (mouth.maps, mouth.landmarks, eyes.maps, eyes.landmarks)]
-        said = self.closeups.run(None, dict(zip(self.sight_names, arrays, strict=True)))
-        return [torch.from_numpy(out) for out in said]
+        outputs = self._closeups.run(None, dict(zip(self._closeup_inputs, arrays, strict=True)))
+        return [torch.from_numpy(output) for output in outputs]
 
 
-def placed(cores: int, live: bool) -> tuple[int, int]:
-    """Threads for the transformer and for the close-ups. Live, other threads want cores, too: on two or three each
-    computes alone, since who waits for a helper's turn waits longer than the help is worth; on more the transformer
-    takes half of them and leaves the close-ups, for which every frame waits, up to four.
+def thread_counts(cores: int, live: bool) -> tuple[int, int]:
+    """Threads for the transformer and for the close-ups.
+
+    Offline each uses all cores, since they run one after the other. Live they share the cores with the other threads:
+    on two or three cores each uses one thread, because waiting for a second thread to be scheduled costs more than it
+    saves; on more the transformer uses half of them, and the close-ups, for which every frame waits, up to four.
     """
     if not live:
         return cores, cores
     return (1, 1) if cores < 4 else (cores // 2, min(cores - cores // 2, 4))
 
 
-def session(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
-    """A graph ready to run on so many threads, which sleep while they have nothing to do."""
+def make_session(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
+    """An ONNX Runtime session whose threads sleep while there is nothing to do, instead of spinning."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -1,4 +1,4 @@
-"""The rigs of all streams on a device, at addresses that do not change."""
+"""The rigs of all streams on the device, at fixed addresses, as CUDA graphs need them."""
 
 from __future__ import annotations
 
@@ -9,58 +9,61 @@ from torch import Tensor
 
 from models.config import GUIDE_SIDE
 from models.geometry.rig import BATCHED, Rig
-from streamer.generation.tensor_tree import each, tensors
+from streamer.generation.tensor_tree import iter_tensors, map_tensors
 
-MAX_CELLS_PER_UNIT = (
-    GUIDE_SIDE / 2
-)  # of a head whose outer eye corners are half a canvas apart: none is larger, windows are wide enough
+# Guidance cells per canonical unit of the largest possible head, whose outer eye corners are half a canvas apart, so
+# that windows sized by it are wide enough for every head.
+LARGEST_CELLS_PER_UNIT = GUIDE_SIDE / 2
 
 
-class Rigs:
-    """One row for each lane and one more that is nobody's, allocated once; and what stands behind each picture.
+class RigPool:
+    """Rigs and backgrounds, a row for each lane and a spare one, allocated once.
 
-    What `Rig` tells in Python's numbers is the same for all, so that batches of whatever pictures are the same work:
-    the whole grid meshes, two of them even where a box is the whole canvas, and windows for the largest head.
+    What a `Rig` holds as Python values is the same for all of them, so that batches of any pictures are the same work:
+    every triangle of the grid meshes, two meshes even where a focus box is the whole canvas, windows for the largest
+    head.
     """
 
     def __init__(self, rig: Rig, lanes: int) -> None:
-        """rig: any; its sizes are those of all, and nobody's row is a copy of it. Raises torch.OutOfMemoryError."""
+        """rig: of one picture; gives the sizes, and fills the spare row. Raises torch.OutOfMemoryError."""
 
-        def room(row: Tensor) -> Tensor:
-            return torch.cat([row] * (lanes + 1))  # as it lies in memory: the layer's channels last
+        def allocate(row: Tensor) -> Tensor:
+            return torch.cat([row] * (lanes + 1))  # keeps the memory format: the layer is channels last
 
-        with torch.inference_mode(False):  # in any mode they may be written to later
-            self._kept = [each(getattr(rig, name), room) for name in BATCHED]
-            self._behind = room(rig.plate)
+        with torch.inference_mode(False):  # tensors made in inference mode could not be written to outside of it
+            self._pool = [map_tensors(getattr(rig, name), allocate) for name in BATCHED]
+            self._backgrounds = allocate(rig.plate)
             every = torch.arange(rig.triangle_visible.shape[-1], device=rig.triangle_visible.device)
         self._visible_triangles = every, every
         self._chosen: list[Tensor | None] = [None] * lanes
 
     def put(self, lane: int, rig: Rig) -> None:
-        """Copy a rig of one into a lane; its own background stands behind it."""
-        for kept, row in zip(tensors(self._kept), tensors([getattr(rig, name) for name in BATCHED]), strict=True):
-            kept[lane : lane + 1].copy_(row)
-        self._behind[lane : lane + 1].copy_(rig.plate)
+        """Copy a rig of one picture into a lane, with the picture's own background."""
+        rows = [getattr(rig, name) for name in BATCHED]
+        for pool, row in zip(iter_tensors(self._pool), iter_tensors(rows), strict=True):
+            pool[lane : lane + 1].copy_(row)
+        self._backgrounds[lane : lane + 1].copy_(rig.plate)
         self._chosen[lane] = None
 
-    def stand(self, lane: int, behind: Tensor | None) -> None:
-        """Let this (1, 3, S, S) stand behind a lane's picture, None: its own; copied only where it is another one."""
-        if behind is not self._chosen[lane]:
-            plate = self._kept[BATCHED.index("plate")]
-            self._behind[lane : lane + 1].copy_(plate[lane : lane + 1] if behind is None else behind)
-            self._chosen[lane] = behind
+    def set_background(self, lane: int, background: Tensor | None) -> None:
+        """Put a background (1, 3, S, S) into a lane, None: the picture's own. Copies only if it changed."""
+        if background is not self._chosen[lane]:
+            plate = self._pool[BATCHED.index("plate")]
+            self._backgrounds[lane : lane + 1].copy_(plate[lane : lane + 1] if background is None else background)
+            self._chosen[lane] = background
 
     def look_up(self, lane: Tensor) -> tuple[Rig, Tensor]:
-        """The rigs of lanes (B,) long as one batch, and what stands behind them (B, 3, S, S)."""
-        rows: dict[str, Any] = dict(zip(BATCHED, each(self._kept, lambda kept: _select(kept, lane)), strict=True))
+        """The rigs of lanes (B,) long as one batch, and their backgrounds (B, 3, S, S)."""
+        rows = map_tensors(self._pool, lambda pool: _select(pool, lane))
+        named: dict[str, Any] = dict(zip(BATCHED, rows, strict=True))
         rig = Rig(
-            **rows, visible_triangles=self._visible_triangles, cells_per_unit=MAX_CELLS_PER_UNIT, full_canvas=False
+            **named, visible_triangles=self._visible_triangles, cells_per_unit=LARGEST_CELLS_PER_UNIT, full_canvas=False
         )
-        return rig, _select(self._behind, lane)
+        return rig, _select(self._backgrounds, lane)
 
 
-def _select(kept: Tensor, lane: Tensor) -> Tensor:
-    """Rows as they lie in memory, channels last if they do."""
-    if kept.dim() == 4 and kept.stride(1) == 1:
-        return kept.movedim(1, -1).index_select(0, lane).movedim(-1, 1)
-    return kept.index_select(0, lane)
+def _select(pool: Tensor, lane: Tensor) -> Tensor:
+    """The rows of lanes, in the memory format of the pool: channels last if it is."""
+    if pool.dim() == 4 and pool.stride(1) == 1:
+        return pool.movedim(1, -1).index_select(0, lane).movedim(-1, 1)
+    return pool.index_select(0, lane)

@@ -1,4 +1,4 @@
-"""Tensors inside of what holds them: dataclasses, tuples and lists, however deep."""
+"""Tensors nested in dataclasses, tuples and lists, to any depth."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
-Held = TypeVar("Held")
+Tree = TypeVar("Tree")
 
 
-def each(value: Held, change: Callable[[Tensor], Tensor]) -> Held:
-    """The same structure with every tensor changed; what is no tensor stays."""
-    return _each(value, change)
+def map_tensors(tree: Tree, change: Callable[[Tensor], Tensor]) -> Tree:
+    """The same structure with `change` applied to every tensor; other values are kept."""
+    return _map(tree, change)
 
 
-def tensors(value: object) -> Iterator[Tensor]:
+def iter_tensors(tree: object) -> Iterator[Tensor]:
     """Every tensor inside, in the order of the fields."""
-    if isinstance(value, Tensor):
-        yield value
+    if isinstance(tree, Tensor):
+        yield tree
     else:
-        for part in _parts(value):
-            yield from tensors(part)
+        for part in _parts(tree):
+            yield from iter_tensors(part)
 
 
-def _each(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    if isinstance(value, Tensor):
-        return change(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{f.name: _each(getattr(value, f.name), change) for f in fields(value) if f.init})
-    if isinstance(value, tuple) and hasattr(value, "_fields"):  # a NamedTuple
-        return type(value)(*(_each(part, change) for part in value))
-    if isinstance(value, (list, tuple)):
-        return type(value)(_each(part, change) for part in value)
-    return value
+def _map(tree: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    if isinstance(tree, Tensor):
+        return change(tree)
+    if is_dataclass(tree) and not isinstance(tree, type):
+        return replace(tree, **{f.name: _map(getattr(tree, f.name), change) for f in fields(tree) if f.init})
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):  # a NamedTuple
+        return type(tree)(*(_map(part, change) for part in tree))
+    if isinstance(tree, (list, tuple)):
+        return type(tree)(_map(part, change) for part in tree)
+    return tree
 
 
-def _parts(value: object) -> list[Any]:
-    if is_dataclass(value) and not isinstance(value, type):
-        return [getattr(value, f.name) for f in fields(value)]
-    return list(value) if isinstance(value, (list, tuple)) else []
+def _parts(tree: object) -> list[Any]:
+    if is_dataclass(tree) and not isinstance(tree, type):
+        return [getattr(tree, f.name) for f in fields(tree)]
+    return list(tree) if isinstance(tree, (list, tuple)) else []

@@ -1,6 +1,6 @@
-"""Ways between host and device on which neither waits for the other: through pinned memory.
+"""Copies between host and device through pinned memory, so that neither waits for the other; and work on a side stream.
 
-PyTorch's allocator of pinned memory keeps a buffer from reuse until the copies that it was in have ended.
+PyTorch's allocator of pinned memory does not reuse a buffer before the copies from and to it have ended.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from streamer.generation.tensor_tree import Held, tensors
+from streamer.generation.tensor_tree import Tree, iter_tensors
 
 
 def upload(values: Tensor, device: torch.device) -> Tensor:
-    """A host tensor on the device; does not wait for what the device is doing."""
+    """A host tensor on the device; on CUDA an asynchronous copy in the order of the current stream."""
     if device.type != "cuda":
         return values.to(device)
     return values.pin_memory().to(device, non_blocking=True)
 
 
 class Download:
-    """A tensor on its way to the host, behind the work that the device has been given so far."""
+    """An asynchronous copy of a tensor to the host, after the work already queued on the device's current stream."""
 
     def __init__(self, source: Tensor) -> None:
         self._done: torch.cuda.Event | None = None
@@ -31,20 +31,20 @@ class Download:
         if source.device.type == "cuda":
             self._host = torch.empty(source.shape, dtype=source.dtype, pin_memory=True)
             self._host.copy_(source, non_blocking=True)
-            self._done = torch.cuda.Event(blocking=True)  # whoever waits sleeps: trackers want the core
+            self._done = torch.cuda.Event(blocking=True)  # the waiting thread sleeps, which leaves a core to trackers
             self._done.record(torch.cuda.current_stream(source.device))
 
     def numpy(self) -> np.ndarray:
-        """Its numbers, no copy of them; waits until they are here."""
+        """The host's array, not copied again; waits until the transfer has ended."""
         if self._done is not None:
             self._done.synchronize()
         return self._host.numpy()
 
 
 @contextmanager
-def beside(device: torch.device) -> Iterator[None]:
-    """What the calling thread gives the device inside neither waits for other threads' work nor holds it up; on leaving
-    it is done.
+def side_stream(device: torch.device) -> Iterator[None]:
+    """On CUDA the calling thread's work in this block runs on a stream of its own, beside the device's main stream;
+    leaving the block waits for it.
     """
     if device.type != "cuda":
         yield
@@ -56,10 +56,10 @@ def beside(device: torch.device) -> Iterator[None]:
     stream.synchronize()
 
 
-def hand_over(made: Held, device: torch.device) -> Held:
-    """What was made `beside`, for the device's main stream: its memory is not reused while that has need of it."""
+def share_with_main_stream(made: Tree, device: torch.device) -> Tree:
+    """The same tensors, made on a side stream: their memory is not reused while the main stream still needs it."""
     if device.type == "cuda":
-        for tensor in tensors(made):
+        for tensor in iter_tensors(made):
             if tensor.device.type == "cuda":
                 tensor.record_stream(torch.cuda.current_stream(device))
     return made

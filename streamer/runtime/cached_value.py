@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 Value = TypeVar("Value")
 
 
-class Kept(Generic[Value]):
+class CachedValue(Generic[Value]):
     """What `find` returned, found out anew when somebody asks more than `period` seconds later. clock: seconds."""
 
     def __init__(self, find: Callable[[], Value], period: float, clock: Callable[[], float] = time.monotonic) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-WINDOW = 10.0  # seconds that a percentile looks back
-MOST = 1200  # samples kept of one stage, whatever comes: twice what 60 a second make in a window
+WINDOW_S = 10.0  # seconds that a percentile looks back
+MAX_SAMPLES = 1200  # samples kept of one stage, whatever comes: twice what 60 a second make in a window
 QUANTILES = (0.5, 0.95, 0.99)
 TOTAL = "total"  # the stage from "camera frame arrived" to "avatar frame left"
 QUEUE_AGE = "queue age"  # the age of a motion when the engine takes it
@@ -18,15 +18,15 @@ DRAWN = "drawn"  # the event of a frame that the engine has drawn
 
 
 class Meter:
-    """Collects milliseconds by stage name and times of events by name, and forgets what is older than `WINDOW` seconds.
-    Any thread may add. clock: seconds, injectable for tests.
+    """Milliseconds by stage name and times of events by name, over the last `WINDOW_S` seconds. Thread-safe. clock:
+    seconds, injectable for tests.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._stages: dict[str, deque[tuple[float, float]]] = defaultdict(lambda: deque(maxlen=MOST))
-        self._events: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=MOST))
+        self._stages: dict[str, deque[tuple[float, float]]] = defaultdict(lambda: deque(maxlen=MAX_SAMPLES))
+        self._events: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=MAX_SAMPLES))
 
     def add(self, stages: Mapping[str, float]) -> None:
         """stages: milliseconds by stage name."""
@@ -50,7 +50,7 @@ class Meter:
         return (len(times) - 1) / max(now - times[0], 1e-6)
 
     def samples(self) -> dict[str, list[float]]:
-        """Milliseconds of the last `WINDOW` seconds by stage, in the order in which the stages first came."""
+        """Milliseconds of the last `WINDOW_S` seconds by stage, in the order in which the stages first came."""
         with self._lock:
             recent = {name: self._recent(kept) for name, kept in self._stages.items()}
         return {name: values for name, values in recent.items() if values}
@@ -66,7 +66,7 @@ class Meter:
         return percentiles(recent)
 
     def _recent(self, kept: Iterable[tuple[float, float]]) -> list[float]:
-        since = self._clock() - WINDOW
+        since = self._clock() - WINDOW_S
         return [milliseconds for when, milliseconds in kept if when >= since]
 
 

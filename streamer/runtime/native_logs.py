@@ -17,7 +17,7 @@ _CHATTER = re.compile(
 _END = b"\0\n"  # the last line of a pipe that others hold open
 
 
-def quiet_natives() -> None:
+def filter_native_logs() -> None:
     """Filter what native libraries write to the error stream: lines of their information and warning log are dropped.
 
     MediaPipe logs through absl straight to file descriptor 2, which no setting of its wheel turns off. Python's own

@@ -6,11 +6,11 @@ import os
 import sys
 import threading
 
-BODY = 5  # niceness of the thread that looks for bodies, ten times a second
-THOUGHT = 10  # of the one that thinks for the transformer
+BODY_TRACKER_NICENESS = 5  # niceness of the thread that looks for bodies, ten times a second
+TRANSFORMER_NICENESS = 10  # of the one that thinks for the transformer
 
 
-def be_patient(niceness: int) -> None:
+def lower_priority(niceness: int) -> None:
     """Let other threads go before the calling one and those it starts, where the system lets a thread say so."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)

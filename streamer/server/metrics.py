@@ -8,9 +8,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from streamer.engine.engine import Engine
-from streamer.runtime.meter import QUANTILES, QUEUE_AGE, TOTAL, WINDOW, percentiles, pooled, quantile_name
+from streamer.runtime.meter import QUANTILES, QUEUE_AGE, TOTAL, WINDOW_S, percentiles, pooled, quantile_name
 
-_OVER = f"over the last {WINDOW:g} seconds of all sessions"
+_OVER = f"over the last {WINDOW_S:g} seconds of all sessions"
 
 
 class Metrics(Collector):

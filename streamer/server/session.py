@@ -20,7 +20,8 @@ from streamer.engine.engine import Engine
 from streamer.engine.engine_session import EngineSession
 from streamer.errors import BusyError, ConnectionLostError, KagamiError, MediaTimeoutError
 from streamer.frames import AvatarFrame
-from streamer.generation.pipeline import Avatar, Controls
+from streamer.generation.controls import Controls
+from streamer.generation.pipeline import Avatar
 from streamer.options import Phase, parse_colour
 from streamer.rigging.picture import Picture
 from streamer.runtime.mailbox import Mailbox

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.geometry.body import LEFT_WRIST, RIGHT_WRIST
 from streamer.frames import Image
-from streamer.runtime.priority import BODY, be_patient
+from streamer.runtime.priority import BODY_TRACKER_NICENESS, lower_priority
 from streamer.tracking.mediapipe_models import camera_units, hands, pose
 from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY, Array
 
@@ -110,7 +110,7 @@ class BodyTrackerThread:
         return extrapolate(newest, previous, captured)
 
     def _work(self) -> None:
-        be_patient(BODY)  # before MediaPipe starts its own threads, which inherit the priority
+        lower_priority(BODY_TRACKER_NICENESS)  # before MediaPipe starts its own threads, which inherit the priority
         tracker = BodyTracker()
         try:
             while (frame := self._next_frame()) is not None:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from streamer.frames import CameraFrame
-from streamer.runtime.native_logs import quiet_natives
+from streamer.runtime.native_logs import filter_native_logs
 from streamer.tracking.tracker import TrackedMotion, Tracker
 
 EXIT_TIMEOUT_S = 2.0  # for a process to end by itself, before it is terminated
@@ -73,7 +73,7 @@ class TrackerProcess:
 def _serve(pipe: Connection, make: Callable[[], Tracker]) -> None:
     """The process: calls the tracker's methods until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which then closes the pipe
-    quiet_natives()
+    filter_native_logs()
     torch.set_num_threads(1)  # a fork lacks the threads of its parent's pool, and would wait for them for ever
     tracker = make()
     for name, arguments in iter(partial(_next_call, pipe), None):

@@ -15,7 +15,7 @@ from benchmarks.streaming.replay import Encoded, Replay, Visit
 from benchmarks.streaming.report import Window
 from streamer.engine.engine import Engine
 from streamer.frames import CameraFrame
-from streamer.generation.pipeline import Controls
+from streamer.generation.controls import Controls
 from streamer.tracking.presence import NEUTRAL
 from streamer.tracking.tracker import TrackedMotion
 from tests.support.fakes import FakeAvatar, FakePipeline

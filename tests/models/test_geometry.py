@@ -25,7 +25,7 @@ from models.geometry.retarget import Strength, rest_pose, retarget
 from models.geometry.rig import Rig
 from models.geometry.topology import HeadTransform, head_pose, nearest_rotation, topology
 from models.motion import Driver
-from streamer.generation.tensor_tree import tensors
+from streamer.generation.tensor_tree import iter_tensors
 from tests.support.faces import drawn_face
 
 
@@ -234,7 +234,7 @@ def test_batch_equals_singles(rig: Rig) -> None:
 def test_a_rig_is_repeated_in_a_row(rig: Rig, small: Rig) -> None:
     repeated, stacked = Rig.stack([rig, small]).repeat(2), Rig.stack([rig, rig, small, small])
     assert len(repeated) == 4
-    for one, many in zip(tensors(repeated), tensors(stacked), strict=True):
+    for one, many in zip(iter_tensors(repeated), iter_tensors(stacked), strict=True):
         assert torch.equal(one, many)
 
 

@@ -6,13 +6,10 @@ import socket
 import threading
 
 import pytest
-import torch
 
 from streamer.engine.engine import Engine
-from streamer.errors import SettingsError
 from streamer.frames import AvatarFrame
-from streamer.generation.device import choose_device
-from streamer.generation.pipeline import Controls
+from streamer.generation.controls import Controls
 from streamer.launch import feed_output
 from streamer.server.listening import address
 from streamer.settings import Settings
@@ -57,20 +54,6 @@ def test_an_output_gets_the_frames_of_the_newest_session() -> None:
     engine.close()
     thread.join(20)
     assert not thread.is_alive()
-
-
-def test_the_device() -> None:
-    assert choose_device("cpu") == "cpu"
-    assert choose_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def test_a_device_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(SettingsError) as caught:
-        choose_device("cuda")
-    assert str(caught.value) == (
-        "No CUDA device is usable here; choose --device cpu or install the driver and the [cuda] extra."
-    )
 
 
 @pytest.mark.parametrize(

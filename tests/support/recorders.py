@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from streamer.generation.tensor_tree import tensors
+from streamer.generation.tensor_tree import iter_tensors
 
 
 class Rerun:
@@ -16,8 +16,8 @@ class Rerun:
         result = work()
 
         def replay() -> None:
-            self.replayed.append(len(next(tensors(result))))
-            for kept, new in zip(tensors(result), tensors(work()), strict=True):
+            self.replayed.append(len(next(iter_tensors(result))))
+            for kept, new in zip(iter_tensors(result), iter_tensors(work()), strict=True):
                 kept.copy_(new)
 
         return replay, result

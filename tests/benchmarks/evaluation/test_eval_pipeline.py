@@ -18,7 +18,7 @@ class Diary(State):
         super().__init__(reference)
         self.past = []
 
-    def forget(self):
+    def reset(self):
         self.past.clear()
 
 
@@ -28,13 +28,13 @@ class Spy(GeometryGenerator):
     def __init__(self):
         self.seen = []
 
-    def refer(self, rig):
+    def encode_reference(self, rig):
         return Reference(Focus.of(rig, 64))
 
     def open(self, reference):
         return Diary(reference)
 
-    def draw(self, states, rig, *rest):
+    def predict(self, states, rig, *rest):
         self.seen.append((states[0], len(states[0].past), rig))
         states[0].past.append("a frame")
 

@@ -7,8 +7,9 @@ import pytest
 from benchmarks.evaluation.gallery import close_up, find_pictures, hang
 from streamer.errors import KagamiError
 from streamer.files.video_reader import VideoReader
+from streamer.generation.factory import make_pipeline
 from streamer.generation.generator import Reference
-from streamer.generation.pipeline import Avatar, AvatarPipeline
+from streamer.generation.pipeline import Avatar
 from tests.support.clips import AVATAR, DRIVER, make_video
 from tests.support.faces import drawn_face
 
@@ -19,7 +20,7 @@ def test_a_sheet_has_the_driver_above_what_was_drawn(tmp_path):
     clip = make_video(tmp_path / "talk.mp4", frames, [40 * i for i in range(6)])
     faceless = tmp_path / "cup.png"
     cv2.imwrite(str(faceless), np.full((128, 128, 3), 90, np.uint8))
-    pipelines = {"geometry": AvatarPipeline("geometry", size=128)}
+    pipelines = {"geometry": make_pipeline("geometry", size=128)}
     lines = list(hang([faceless, AVATAR], [clip], pipelines, tmp_path / "sheets"))
     assert lines[0] == "cup.png: no face is found and points are not given, left out"
     sheet = tmp_path / "sheets" / "avatar_talk.png"

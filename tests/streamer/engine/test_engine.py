@@ -27,7 +27,7 @@ from streamer.errors import (
     SessionError,
 )
 from streamer.frames import AvatarFrame, CameraFrame
-from streamer.generation.pipeline import Controls
+from streamer.generation.controls import Controls
 from streamer.rigging.picture import Picture
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeStream, FakeTracker

@@ -4,12 +4,12 @@ import threading
 
 import pytest
 
-from streamer.files.prefetch import ahead
+from streamer.files.prefetch import prefetch
 
 
 def test_the_items_come_unchanged_and_in_order():
-    assert list(ahead(range(100), depth=3)) == list(range(100))
-    assert list(ahead([])) == []
+    assert list(prefetch(range(100), depth=3)) == list(range(100))
+    assert list(prefetch([])) == []
 
 
 def test_an_error_arrives_after_the_items_before_it():
@@ -19,7 +19,7 @@ def test_an_error_arrives_after_the_items_before_it():
 
     seen = []
     with pytest.raises(OSError, match="broken"):
-        for item in ahead(items()):
+        for item in prefetch(items()):
             seen.append(item)
     assert seen == [1]
 
@@ -32,7 +32,7 @@ def test_no_more_is_made_ahead_than_allowed():
             made.append(i)
             yield i
 
-    stream = ahead(items(), depth=2)
+    stream = prefetch(items(), depth=2)
     for _ in range(10):
         next(stream)
     assert len(made) <= 10 + 2 + 2  # in the queue, and in the hands of the thread
@@ -50,7 +50,7 @@ def test_closing_early_ends_the_thread_and_the_source():
             closed.set()
 
     before = threading.active_count()
-    stream = ahead(items())
+    stream = prefetch(items())
     next(stream)
     stream.close()
     assert threading.active_count() == before

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from streamer.generation.cuda_graphs import CudaRecorder, Graphs, sizes_for
+from streamer.generation.cuda_graphs import CudaRecorder, GraphSet, sizes_for
 from tests.support.devices import needs_cuda
 from tests.support.recorders import NoRecorder, Rerun
 
@@ -37,37 +37,37 @@ def rows(lanes: list[int], values: list[float], device: str = "cpu") -> Rows:
     return Rows(torch.tensor(lanes, device=device), torch.tensor(values, device=device)[:, None])
 
 
-def check(make: Callable[[Sums], Graphs], device: str) -> None:
+def check(make: Callable[[Sums], GraphSet], device: str) -> None:
     sums = Sums(5, device)
     graphs = make(sums)
     graphs.record(rows([5], [0.0], device), sizes_for(5))
     assert graphs.sizes == [1, 2, 4, 8]
     sums.kept.zero_()
-    graphs.draw(rows([0, 1, 2, 3, 4], [1, 2, 3, 4, 5], device), 5)
-    result = graphs.draw(rows([4, 0, 2], [10, 20, 30], device), 3)
+    graphs.replay(rows([0, 1, 2, 3, 4], [1, 2, 3, 4, 5], device), 5)
+    result = graphs.replay(rows([4, 0, 2], [10, 20, 30], device), 3)
     assert result is not None
     assert result[0][:, 0].tolist() == [15, 21, 33] and result[1].tolist() == [10, 20, 30]
     assert sums.kept[:5, 0].tolist() == [21, 2, 33, 4, 15]  # the rows that fill up touch the spare lane alone
-    assert graphs.draw(rows([0] * 9, [0.0] * 9, device), 9) is None
+    assert graphs.replay(rows([0] * 9, [0.0] * 9, device), 9) is None
 
 
 def test_a_batch_is_filled_up_to_the_next_size() -> None:
     recorder = Rerun()
-    check(lambda sums: Graphs(sums, recorder), "cpu")
+    check(lambda sums: GraphSet(sums, recorder), "cpu")
     assert recorder.replayed == [8, 4]
 
 
 @needs_cuda
 def test_cuda_replays_what_the_step_does() -> None:
-    check(lambda sums: Graphs(sums, CudaRecorder(torch.device("cuda"))), "cuda")
+    check(lambda sums: GraphSet(sums, CudaRecorder(torch.device("cuda"))), "cuda")
 
 
 def test_what_cannot_be_recorded_is_told_once_and_declined(caplog: pytest.LogCaptureFixture) -> None:
-    graphs = Graphs(Sums(4), NoRecorder(after=2))
+    graphs = GraphSet(Sums(4), NoRecorder(after=2))
     with caplog.at_level(logging.WARNING):
         graphs.record(rows([4], [0.0]), sizes_for(4))
     assert graphs.sizes == []
-    assert graphs.draw(rows([0], [1.0]), 1) is None
+    assert graphs.replay(rows([0], [1.0]), 1) is None
     assert [record.getMessage() for record in caplog.records] == [
         "The generator draws without CUDA graphs, more slowly: they cannot be recorded (operation not permitted)."
     ]
@@ -79,7 +79,7 @@ def test_after_a_step_that_cannot_be_recorded_the_device_goes_on(caplog: pytest.
         return these.value * float(these.value.sum())  # a graph cannot wait for the host
 
     stream = torch.cuda.current_stream()
-    graphs = Graphs(waits, CudaRecorder(torch.device("cuda")))
+    graphs = GraphSet(waits, CudaRecorder(torch.device("cuda")))
     with caplog.at_level(logging.WARNING):
         graphs.record(rows([0], [1.0], "cuda"), [1])
     assert len(caplog.records) == 1 and graphs.sizes == []

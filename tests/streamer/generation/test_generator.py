@@ -17,9 +17,9 @@ from models.geometry.guidance import make_guidance
 from models.geometry.retarget import rest_pose
 from models.geometry.rig import Rig
 from models.sampler import sample_edit
-from streamer.generation.factory import GeneratorError, came_along, make_generator
+from streamer.generation.factory import GeneratorError, default_checkpoint, make_generator
 from streamer.generation.generator import GeometryGenerator
-from streamer.generation.onnx_generator import OnnxGenerator, placed, ride
+from streamer.generation.onnx_generator import OnnxGenerator, propagate_edit, thread_counts
 from streamer.generation.torch_generator import TorchGenerator
 from tests.support.faces import drawn_face
 from tests.support.networks import small_network
@@ -41,11 +41,11 @@ def rig() -> Rig:
 @torch.inference_mode()
 def test_onnx_equals_torch(network: CausalDiT, rig: Rig, steps: int) -> None:
     generators = [OnnxGenerator(network, CPU, steps, int8=False), TorchGenerator(network, CPU, steps)]
-    states = [generator.open(generator.refer(rig)) for generator in generators]
+    states = [generator.open(generator.encode_reference(rig)) for generator in generators]
     pose = rest_pose(rig)
     for _ in range(4):
         onnx, torch_ = (
-            g.draw([s], rig, pose, make_guidance(rig, pose)) for g, s in zip(generators, states, strict=True)
+            g.predict([s], rig, pose, make_guidance(rig, pose)) for g, s in zip(generators, states, strict=True)
         )
         assert onnx is not None and torch_ is not None
         for field in fields(Edit):
@@ -59,7 +59,9 @@ def test_onnx_equals_torch(network: CausalDiT, rig: Rig, steps: int) -> None:
 def test_products_in_8_bits_draw_all_but_the_same(network: CausalDiT, rig: Rig) -> None:
     generators = [OnnxGenerator(network, CPU, 1, int8=int8) for int8 in (True, False)]
     pose = rest_pose(rig)
-    coarse, exact = (g.draw([g.open(g.refer(rig))], rig, pose, make_guidance(rig, pose)) for g in generators)
+    coarse, exact = (
+        g.predict([g.open(g.encode_reference(rig))], rig, pose, make_guidance(rig, pose)) for g in generators
+    )
     assert coarse is not None and exact is not None
     assert not torch.equal(coarse.edit.paint, exact.edit.paint)
     for field in fields(Edit):
@@ -70,18 +72,18 @@ def test_products_in_8_bits_draw_all_but_the_same(network: CausalDiT, rig: Rig) 
 @torch.inference_mode()
 def test_what_is_forgotten_is_not_seen(network: CausalDiT, rig: Rig, make: type) -> None:
     generator = make(network, CPU, 1)
-    state = generator.open(generator.refer(rig))
+    state = generator.open(generator.encode_reference(rig))
     pose = rest_pose(rig)
-    first, second = (generator.draw([state], rig, pose, make_guidance(rig, pose)).edit.paint for _ in range(2))
-    state.forget()
-    again = generator.draw([state], rig, pose, make_guidance(rig, pose)).edit.paint
+    first, second = (generator.predict([state], rig, pose, make_guidance(rig, pose)).edit.paint for _ in range(2))
+    state.reset()
+    again = generator.predict([state], rig, pose, make_guidance(rig, pose)).edit.paint
     assert torch.allclose(first, again, atol=1e-5) and not torch.allclose(second, again, atol=1e-5)
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 @torch.inference_mode()
 def test_the_shipped_weights_draw_all_but_the_same_in_8_bits(rig: Rig, device: str) -> None:
-    network = load(came_along(torch.device(device)))
+    network = load(default_checkpoint(torch.device(device)))
     convolutions = sum(isinstance(module, torch.nn.Conv2d) for module in network.modules())
     assert len(network.ranges) == convolutions - 3  # what is seen as it is said stays exact
     pose = rest_pose(rig)
@@ -89,7 +91,7 @@ def test_the_shipped_weights_draw_all_but_the_same_in_8_bits(rig: Rig, device: s
     opened[:, [14, 87, 317], 1] += 0.05
     now = replace(pose, face=opened)
     coarse, exact = (
-        g.draw([g.open(g.refer(rig))], rig, now, make_guidance(rig, now))
+        g.predict([g.open(g.encode_reference(rig))], rig, now, make_guidance(rig, now))
         for g in (OnnxGenerator(network, CPU, 1, int8=int8) for int8 in (True, False))
     )
     pairs = [(coarse.edit, exact.edit), *((a.edit, b.edit) for a, b in zip(coarse.patches, exact.patches, strict=True))]
@@ -101,7 +103,10 @@ def test_the_shipped_weights_draw_all_but_the_same_in_8_bits(rig: Rig, device: s
 def test_geometry_draws_nothing_itself(rig: Rig) -> None:
     generator = GeometryGenerator()
     pose = rest_pose(rig)
-    assert generator.draw([generator.open(generator.refer(rig))], rig, pose, make_guidance(rig, pose)) is None
+    assert (
+        generator.predict([generator.open(generator.encode_reference(rig))], rig, pose, make_guidance(rig, pose))
+        is None
+    )
 
 
 def test_kinds(network: CausalDiT, tmp_path: Path) -> None:
@@ -138,12 +143,12 @@ class Slow:
 @torch.inference_mode()
 def test_live_no_frame_waits_for_the_transformer(network: CausalDiT, rig: Rig) -> None:
     generator = OnnxGenerator(network, CPU, 1, live=True)
-    generator._thought = slow = Slow()  # type: ignore[assignment]
-    state = generator.open(generator.refer(rig))
+    generator._transformer_thread = slow = Slow()  # type: ignore[assignment]
+    state = generator.open(generator.encode_reference(rig))
     pose = rest_pose(rig)
     paint = []
     for _ in range(4):
-        paint.append(generator.draw([state], rig, pose, make_guidance(rig, pose)).edit.paint)
+        paint.append(generator.predict([state], rig, pose, make_guidance(rig, pose)).edit.paint)
         if len(paint) == 3:
             assert len(slow.jobs) == 1  # one thought at a time
             slow.catch_up()
@@ -155,12 +160,12 @@ def test_live_no_frame_waits_for_the_transformer(network: CausalDiT, rig: Rig) -
 def test_live_the_transformer_rests_twice_as_long_as_it_thought(network: CausalDiT, rig: Rig) -> None:
     now = 0.0
     generator = OnnxGenerator(network, CPU, 1, live=True, clock=lambda: now)
-    generator._thought = slow = Slow()  # type: ignore[assignment]
-    state = generator.open(generator.refer(rig))
+    generator._transformer_thread = slow = Slow()  # type: ignore[assignment]
+    state = generator.open(generator.encode_reference(rig))
     pose = rest_pose(rig)
     asked = []
     for now in range(12):
-        generator.draw([state], rig, pose, make_guidance(rig, pose))
+        generator.predict([state], rig, pose, make_guidance(rig, pose))
         asked.append(len(slow.jobs))
         if now % 6 == 1:
             slow.catch_up()  # known at 2, after 2: rests for 4
@@ -169,33 +174,33 @@ def test_live_the_transformer_rests_twice_as_long_as_it_thought(network: CausalD
 
 @pytest.mark.parametrize(("cores", "beside", "along"), [(1, 1, 1), (2, 1, 1), (4, 2, 2), (8, 4, 4), (16, 8, 4)])
 def test_live_nobody_gets_more_threads_than_there_are_cores(cores: int, beside: int, along: int) -> None:
-    assert placed(cores, live=True) == (beside, along)
-    assert placed(cores, live=False) == (cores, cores)
+    assert thread_counts(cores, live=True) == (beside, along)
+    assert thread_counts(cores, live=False) == (cores, cores)
 
 
 @torch.inference_mode()
 def test_live_what_breaks_a_thought_breaks_the_frame_that_wants_it(network: CausalDiT, rig: Rig) -> None:
     generator = OnnxGenerator(network, CPU, 1, live=True)
-    state = generator.open(generator.refer(rig))
+    state = generator.open(generator.encode_reference(rig))
     pose = rest_pose(rig)
-    generator.draw([state], rig, pose, make_guidance(rig, pose))
-    state.thinking = Future()
-    state.thinking.set_exception(RuntimeError("no"))
+    generator.predict([state], rig, pose, make_guidance(rig, pose))
+    state.pending = Future()
+    state.pending.set_exception(RuntimeError("no"))
     with pytest.raises(RuntimeError, match="no"):
-        generator.draw([state], rig, pose, make_guidance(rig, pose))
+        generator.predict([state], rig, pose, make_guidance(rig, pose))
 
 
 @torch.inference_mode()
 def test_close_ups_look_at_every_frame(network: CausalDiT, rig: Rig) -> None:
     generator = OnnxGenerator(network, CPU, 1, live=True)
-    state = generator.open(generator.refer(rig))
+    state = generator.open(generator.encode_reference(rig))
     pose = rest_pose(rig)
     opened = rig.face.clone()
     opened[:, [14, 87, 317], 1] += 0.05
     said = []
     for face in (rig.face, opened, rig.face):
         now = replace(pose, face=face)
-        said.append(generator.draw([state], rig, now, make_guidance(rig, now)).patches[0].edit.paint)
+        said.append(generator.predict([state], rig, now, make_guidance(rig, now)).patches[0].edit.paint)
     assert not torch.equal(said[0], said[1])
     assert torch.allclose(said[2], said[0], atol=1e-5)
 
@@ -206,7 +211,7 @@ def test_an_edit_rides_to_where_its_place_of_the_picture_went_without_its_paint(
     edit = Edit(flow, torch.zeros(1, 1, 128, 128), torch.zeros(1, 3, 128, 128), flow[:, :1])
     still, right = torch.zeros(1, 2, 128, 128), torch.zeros(1, 2, 128, 128)
     right[:, 0] = -2 * 10 / 128  # shown ten cells further right, so taken from ten cells to the left
-    carried = ride(edit, still, right)
+    carried = propagate_edit(edit, still, right)
     assert torch.allclose(carried.flow[..., 70:78], flow[..., 60:68], atol=1e-4)
     assert torch.allclose(carried.alpha[..., 70:78], flow[:, :1, :, 60:68], atol=1e-4)
     assert float(carried.keep.min()) == 1

@@ -11,10 +11,14 @@ import torch
 from models.checkpoint import save
 from models.config import ModelConfig
 from models.dit import CausalDiT
+from models.geometry.retarget import retarget
 from models.geometry.rig import Rig
 from streamer.errors import DeviceMemoryError
+from streamer.generation.controls import Controls
+from streamer.generation.eager_frame import EagerFrame
+from streamer.generation.factory import make_pipeline
 from streamer.generation.generator import GeometryGenerator, Reference
-from streamer.generation.pipeline import Avatar, AvatarPipeline, Controls, FrameRequest
+from streamer.generation.pipeline import Avatar, AvatarPipeline, FrameRequest
 from streamer.rigging.picture import Picture, load_picture
 from streamer.tracking.motion import Motion
 from tests.support.devices import needs_cuda
@@ -26,7 +30,7 @@ SIDE_BY_SIDE = Controls(mirror=False)
 
 @pytest.fixture(scope="module")
 def pipeline() -> AvatarPipeline:
-    return AvatarPipeline("geometry", size=256)
+    return make_pipeline("geometry", size=256)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +65,8 @@ def test_mirror_turns_the_motion_round(pipeline: AvatarPipeline, avatar: Avatar)
     neutral, right = still_of(avatar), still_of(avatar, 0.1)
 
     def eyes(controls: Controls) -> float:
-        pose = pipeline._pose(avatar.rig, [FrameRequest(pipeline.open(avatar), right, neutral, controls)])
+        drivers = pipeline.batch([FrameRequest(pipeline.open(avatar), right, neutral, controls)]).drivers
+        pose = retarget(avatar.rig, drivers.current, drivers.neutral, drivers.strength)
         return float(pose.face[0, [33, 263], 0].mean() - avatar.rig.face[0, [33, 263], 0].mean())
 
     assert eyes(SIDE_BY_SIDE) == pytest.approx(0.1, abs=0.01)
@@ -88,7 +93,7 @@ def test_two_sessions_draw_what_each_would_alone(pipeline: AvatarPipeline, avata
 
 @needs_cuda
 def test_on_cuda_the_warp_is_the_same(pipeline: AvatarPipeline, avatar: Avatar) -> None:
-    there = AvatarPipeline("geometry", "cuda", size=256)
+    there = make_pipeline("geometry", "cuda", size=256)
     moved = there.prepare(load_picture(AVATAR))
     still, turned = still_of(avatar), still_of(avatar, 0.05)
     for background in ("original", "colour", "transparent"):
@@ -104,7 +109,7 @@ def test_on_cuda_the_warp_is_the_same(pipeline: AvatarPipeline, avatar: Avatar) 
 @needs_cuda
 def test_on_cuda_sessions_come_swap_and_go_while_a_picture_is_prepared(tmp_path: Path) -> None:
     save(small_network(), tmp_path / "small.safetensors")
-    pipeline = AvatarPipeline("dit", "cuda", 256, tmp_path / "small.safetensors", sessions=3)
+    pipeline = make_pipeline("dit", "cuda", 256, tmp_path / "small.safetensors", sessions=3)
     mine = pipeline.prepare(load_picture(AVATAR))
     pipeline.warm_up(mine)
     still = Motion.still(mine.rig.face[0].cpu().numpy(), mine.rig.body[0].cpu().numpy())
@@ -150,7 +155,7 @@ def test_swap_and_reset_start_afresh(avatar: Avatar, tmp_path: Path) -> None:
             parameter.add_(0.05 * torch.randn_like(parameter))
     path = tmp_path / "small.safetensors"
     save(network, path)
-    pipeline = AvatarPipeline("dit", size=256, checkpoint=path)
+    pipeline = make_pipeline("dit", size=256, checkpoint=path)
     mine = pipeline.prepare(load_picture(AVATAR))
     stream = pipeline.open(mine)
     still = still_of(mine)
@@ -170,16 +175,16 @@ class Slow(GeometryGenerator):
         self.asked, self.allowed = threading.Event(), threading.Event()
         self.referred = 0
 
-    def refer(self, rig: Rig) -> Reference:
+    def encode_reference(self, rig: Rig) -> Reference:
         self.asked.set()
         assert self.allowed.wait(60)
         self.referred += 1
-        return super().refer(rig)
+        return super().encode_reference(rig)
 
 
 def test_no_frame_waits_for_a_picture_that_is_being_prepared(avatar: Avatar) -> None:
-    pipeline = AvatarPipeline("geometry", size=256)
-    pipeline._generator = slow = Slow()
+    slow = Slow()
+    pipeline = AvatarPipeline(EagerFrame(slow, torch.device("cpu")), size=256)
     stream, still = pipeline.open(avatar), still_of(avatar)
     with ThreadPoolExecutor(1) as background:
         coming = background.submit(pipeline.prepare, load_picture(AVATAR))

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from streamer.generation.precision import be_exact, best_precision, computing_in, lighten
+from streamer.generation.precision import autocast_to, best_precision, cast_weights, disable_tf32
 from tests.support.devices import needs_cuda
 
 
@@ -13,23 +13,23 @@ def test_a_cpu_computes_exactly() -> None:
 
 def test_only_products_and_convolutions_are_coarse() -> None:
     network = nn.Sequential(nn.Conv2d(8, 8, 3), nn.GroupNorm(2, 8), nn.Flatten(), nn.Linear(8, 4))
-    lighten(network, "bfloat16")
+    cast_weights(network, "bfloat16")
     assert [layer.weight.dtype for layer in (network[0], network[3])] == [torch.bfloat16] * 2
     assert network[1].weight.dtype == torch.float32
-    with computing_in("bfloat16", torch.device("cpu")):
+    with autocast_to("bfloat16", torch.device("cpu")):
         assert network(torch.rand(1, 8, 3, 3)).dtype == torch.bfloat16
 
 
 def test_float32_is_left_alone() -> None:
     layer = nn.Linear(4, 4)
-    lighten(layer, "float32")
-    with computing_in("float32", torch.device("cpu")):
+    cast_weights(layer, "float32")
+    with autocast_to("float32", torch.device("cpu")):
         assert layer(torch.rand(1, 4)).dtype == torch.float32
 
 
 @needs_cuda
 def test_float32_on_cuda_is_no_tf32() -> None:
-    be_exact()
+    disable_tf32()
     a = torch.full((64, 64), 1 + 2**-12, device="cuda")  # TF32 cannot tell it from 1
     assert float((a @ torch.eye(64, device="cuda"))[0, 0]) == 1 + 2**-12
     assert best_precision(torch.device("cuda")) == (

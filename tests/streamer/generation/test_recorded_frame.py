@@ -12,11 +12,14 @@ from models.geometry.rig import Rig
 from models.motion import Driver
 from streamer.errors import DeviceMemoryError
 from streamer.frames import AvatarFrame
+from streamer.generation.controls import Controls
 from streamer.generation.cuda_graphs import CudaRecorder, Recorder
-from streamer.generation.pipeline import Avatar, AvatarPipeline, Controls, FrameRequest, Stream
-from streamer.generation.recorded_frame import Cue, Tick
-from streamer.generation.rig_pool import Rigs
-from streamer.generation.tensor_tree import each, tensors
+from streamer.generation.driver_batch import DriverBatch
+from streamer.generation.eager_frame import EagerFrame
+from streamer.generation.pipeline import Avatar, AvatarPipeline, FrameRequest, Stream
+from streamer.generation.recorded_frame import RecordedFrame, TickInputs
+from streamer.generation.rig_pool import RigPool
+from streamer.generation.tensor_tree import iter_tensors, map_tensors
 from streamer.generation.torch_generator import TorchGenerator
 from streamer.tracking.motion import Motion
 from tests.models.geometry.test_constants import drawn_nowhere
@@ -53,15 +56,14 @@ class Studio(AvatarPipeline):
     """A pipeline with a small network, which records ticks if it is given a recorder."""
 
     def __init__(self, recorder: Recorder | None, device: torch.device = CPU, lanes: int = 2) -> None:
-        super().__init__("geometry", str(device), SIDE)
-        self.network = TorchGenerator(small_network(), device, 1, lanes, "float32")
-        self._generator = self.network
-        self._tick = None if recorder is None else Tick(self.network, recorder)
+        self.generator = TorchGenerator(small_network(), device, 1, lanes, "float32")
+        eager = EagerFrame(self.generator, device)
+        super().__init__(eager if recorder is None else RecordedFrame(self.generator, recorder), SIDE)
 
     @torch.inference_mode()
     def adopt(self, rig: Rig) -> Avatar:
         rig = rig.to(self.device)
-        return Avatar(rig, self.network.refer(rig), SIDE, SIDE)
+        return Avatar(rig, self.generator.encode_reference(rig), SIDE, SIDE)
 
 
 def requests(streams: Sequence[Stream], controls: Sequence[Controls] = OWN) -> list[FrameRequest]:
@@ -139,23 +141,23 @@ def test_a_device_without_room_for_the_rigs_is_told_and_keeps_its_lanes(
     studio = Studio(Rerun(), lanes=1)
     avatar = studio.adopt(rigs[0])
     with monkeypatch.context() as patch:
-        patch.setattr(Rigs, "__init__", full)
+        patch.setattr(RigPool, "__init__", full)
         with pytest.raises(DeviceMemoryError):
             studio.open(avatar)
-    assert studio.network.lanes.free == 1
+    assert studio.generator.lanes.free == 1
     studio.open(avatar)
 
 
 def test_rigs_lie_in_lanes_as_they_are(rigs: list[Rig]) -> None:
-    kept = Rigs(rigs[0], 2)
+    kept = RigPool(rigs[0], 2)
     kept.put(1, rigs[1])
     rig, behind = kept.look_up(torch.tensor([1, 2]))
     assert torch.equal(rig.pick(0).layer, rigs[1].layer) and torch.equal(rig.pick(1).layer, rigs[0].layer)
     assert rig.layer.is_contiguous(memory_format=torch.channels_last) and torch.equal(behind, rig.plate)
     black = torch.zeros_like(rigs[1].plate)
-    kept.stand(1, black)
+    kept.set_background(1, black)
     assert torch.equal(kept.look_up(torch.tensor([1]))[1], black)
-    kept.stand(1, None)
+    kept.set_background(1, None)
     assert torch.equal(kept.look_up(torch.tensor([1]))[1], rigs[1].plate)
 
 
@@ -166,15 +168,16 @@ def test_a_tick_asks_nothing_of_the_host(rigs: list[Rig], trim: bool, monkeypatc
     monkeypatch.setattr("models.geometry.guidance.draw_mesh", drawn_nowhere)
     nowhere = torch.device("meta")
     with torch.inference_mode():
-        reference = TorchGenerator(small_network(), CPU, 1).refer(rigs[0])
+        reference = TorchGenerator(small_network(), CPU, 1).encode_reference(rigs[0])
         generator = TorchGenerator(small_network(), nowhere, 1)
-        tick = Tick(generator, Rerun())
-        tick.put(generator.open(each(reference, lambda tensor: tensor.to(nowhere))), rigs[0].to(nowhere))
-        driver = each(Driver.of_face(rigs[0].face.repeat(2, 1, 1)), lambda tensor: tensor.to(nowhere))
+        tick = RecordedFrame(generator, Rerun())
+        tick.put(generator.open(map_tensors(reference, lambda tensor: tensor.to(nowhere))), rigs[0].to(nowhere))
+        driver = map_tensors(Driver.of_face(rigs[0].face.repeat(2, 1, 1)), lambda tensor: tensor.to(nowhere))
         lane = torch.zeros(2, dtype=torch.long, device=nowhere)
-        cue = Cue(lane, driver, driver, Strength(*torch.ones(5, 2, device=nowhere)))
-        tick.step(cue, trim)
+        strength = Strength(*torch.ones(5, 2, device=nowhere))
+        inputs = TickInputs(lane, DriverBatch(driver, driver, strength))
+        tick.step(inputs, trim)
         with Alert():
-            planes = tick.step(cue, trim)
-    assert [tuple(plane.shape) for plane in tensors(planes)] == [(2, SIDE, SIDE, 3), (2, SIDE, SIDE, 1)]
+            planes = tick.step(inputs, trim)
+    assert [tuple(plane.shape) for plane in iter_tensors(planes)] == [(2, SIDE, SIDE, 3), (2, SIDE, SIDE, 1)]
     assert all(isinstance(plane, Tensor) and plane.device == nowhere for plane in planes)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from streamer.generation.tensor_tree import each, tensors
+from streamer.generation.tensor_tree import iter_tensors, map_tensors
 
 
 class Pair(NamedTuple):
@@ -24,8 +24,8 @@ class Nest:
 
 def test_every_tensor_is_changed_and_all_else_stays() -> None:
     nest = Nest("n", Pair(torch.zeros(1), torch.ones(1)), [torch.full((1,), 2.0)])
-    changed = each(nest, lambda tensor: tensor + 10)
+    changed = map_tensors(nest, lambda tensor: tensor + 10)
     assert isinstance(changed.pair, Pair) and isinstance(changed.rest, list)
     assert (changed.name, changed.none) == ("n", None)
-    assert [float(tensor) for tensor in tensors(changed)] == [10, 11, 12]
-    assert [float(tensor) for tensor in tensors(nest)] == [0, 1, 2]
+    assert [float(tensor) for tensor in iter_tensors(changed)] == [10, 11, 12]
+    assert [float(tensor) for tensor in iter_tensors(nest)] == [0, 1, 2]

@@ -13,9 +13,9 @@ from models.geometry.guidance import make_guidance
 from models.geometry.retarget import rest_pose
 from models.geometry.rig import Rig
 from streamer.errors import DeviceMemoryError
-from streamer.generation.generator import Drawing, Reference
-from streamer.generation.tensor_tree import each, tensors
-from streamer.generation.torch_generator import Pool, Scene, TorchGenerator, TorchState
+from streamer.generation.generator import Prediction, Reference
+from streamer.generation.tensor_tree import iter_tensors, map_tensors
+from streamer.generation.torch_generator import NetworkInputs, ReferencePool, TorchGenerator, TorchState
 from streamer.options import Precision
 from tests.support.devices import needs_cuda
 from tests.support.faces import drawn_face
@@ -47,26 +47,26 @@ def rigs() -> list[Rig]:
 def references(network: CausalDiT, rigs: list[Rig]) -> list[Reference]:
     generator = TorchGenerator(network, CPU, 1)
     with torch.inference_mode():
-        return [generator.refer(rig) for rig in rigs]
+        return [generator.encode_reference(rig) for rig in rigs]
 
 
-def draw(generator: TorchGenerator, states: Sequence[TorchState], rigs: Sequence[Rig]) -> Drawing:
+def draw(generator: TorchGenerator, states: Sequence[TorchState], rigs: Sequence[Rig]) -> Prediction:
     rig = Rig.stack(list(rigs))
     pose = rest_pose(rig)
     opened = pose.face.clone()
     opened[:, [14, 87, 317], 1] += 0.03
     pose = replace(pose, face=opened)
-    return generator.draw(states, rig, pose, make_guidance(rig, pose))
+    return generator.predict(states, rig, pose, make_guidance(rig, pose))
 
 
-def alike(a: Drawing, b: Drawing, tolerance: float = 2e-5) -> bool:
-    pairs = zip(tensors(a), tensors(b), strict=True)
+def alike(a: Prediction, b: Prediction, tolerance: float = 2e-5) -> bool:
+    pairs = zip(iter_tensors(a), iter_tensors(b), strict=True)
     return all(x.shape == y.shape and torch.allclose(x, y, atol=tolerance) for x, y in pairs)
 
 
-def apart(a: Drawing, b: Drawing) -> float:
+def apart(a: Prediction, b: Prediction) -> float:
     """The mean difference of whatever differs most in the mean."""
-    return max(float((x - y).abs().mean()) for x, y in zip(tensors(a), tensors(b), strict=True))
+    return max(float((x - y).abs().mean()) for x, y in zip(iter_tensors(a), iter_tensors(b), strict=True))
 
 
 def warm(generator: TorchGenerator, rig: Rig, reference: Reference) -> None:
@@ -88,7 +88,7 @@ def test_a_batch_draws_what_each_stream_would_alone(
         drawn = draw(together, [batch[i] for i in order], [rigs[i] for i in order])
         for row, i in enumerate(order):
             one = draw(alone, [single[i]], [rigs[i]])
-            assert alike(each(drawn, lambda tensor, row=row: tensor[row : row + 1]), one)  # type: ignore[misc]
+            assert alike(map_tensors(drawn, lambda tensor, row=row: tensor[row : row + 1]), one)  # type: ignore[misc]
 
 
 def test_a_lane_that_comes_again_remembers_nothing(
@@ -139,7 +139,7 @@ def test_a_device_that_is_full_is_told_and_keeps_its_lanes(
 
     generator = TorchGenerator(network, CPU, 1, lanes=2)
     with monkeypatch.context() as patch:
-        patch.setattr(Pool, "pin", full)
+        patch.setattr(ReferencePool, "pin", full)
         with pytest.raises(DeviceMemoryError):
             generator.open(references[0])
     assert generator.lanes.free == 2
@@ -178,11 +178,11 @@ def test_in_16_bits_it_draws_nearly_the_same(network: CausalDiT, rigs: list[Rig]
     exact, coarse = TorchGenerator(network, CPU, 1), TorchGenerator(small_network(), CPU, 1, precision="bfloat16")
     assert coarse.network.blocks[0].out.weight.dtype == torch.bfloat16
     wanted = draw(exact, [exact.open(references[0])], rigs[:1])
-    reference = coarse.refer(rigs[0])
+    reference = coarse.encode_reference(rigs[0])
     drawn = draw(coarse, [coarse.open(reference)], rigs[:1])
-    kept, wanted_too = (tensors([r.focus, r.stills]) for r in (reference, references[0]))
+    kept, wanted_too = (iter_tensors([r.focus, r.closeups]) for r in (reference, references[0]))
     assert all(torch.equal(a, b) for a, b in zip(kept, wanted_too, strict=True))  # only the network is coarse
-    assert all(tensor.dtype == torch.float32 for tensor in tensors(drawn))
+    assert all(tensor.dtype == torch.float32 for tensor in iter_tensors(drawn))
     assert 0 < apart(drawn, wanted) < 0.02
 
 
@@ -193,14 +193,14 @@ def test_the_step_asks_nothing_of_the_host(
     """On a device without numbers, where whatever wants to see one breaks, as a recording does."""
     monkeypatch.setenv("KAGAMI_KERNELS", "reference")
     rig, pose, nowhere = rigs[0], rest_pose(rigs[0]), torch.device("meta")
-    scene = Scene.of(torch.zeros(1, dtype=torch.long), rig, pose, make_guidance(rig, pose))
+    scene = NetworkInputs.of(torch.zeros(1, dtype=torch.long), rig, pose, make_guidance(rig, pose))
     generator = TorchGenerator(small_network(), nowhere, steps)
-    generator.open(each(references[0], lambda tensor: tensor.to(nowhere)))
-    scene = each(scene, lambda tensor: tensor.to(nowhere))
+    generator.open(map_tensors(references[0], lambda tensor: tensor.to(nowhere)))
+    scene = map_tensors(scene, lambda tensor: tensor.to(nowhere))
     generator.step(scene)
     with Alert():
         drawn = generator.step(scene)
-    assert all(tensor.device == nowhere for tensor in tensors(drawn))
+    assert all(tensor.device == nowhere for tensor in iter_tensors(drawn))
 
 
 @needs_cuda
@@ -213,13 +213,13 @@ def test_on_cuda_the_graphs_draw_what_a_cpu_draws(
     moved = [rig.to(cuda) for rig in rigs]
     exact = TorchGenerator(small_network(), CPU, steps)
     generator = TorchGenerator(small_network(), cuda, steps, precision=precision)
-    pinned = [generator.refer(rig) for rig in moved]
+    pinned = [generator.encode_reference(rig) for rig in moved]
     warm(generator, moved[0], pinned[0])
     assert generator.graphs is not None and generator.graphs.sizes == [1, 2, 4]
     states, mine = ([g.open(r) for r in kept] for g, kept in ((exact, references), (generator, pinned)))
     for count in (3, 1, 2):
         wanted, drawn = draw(exact, states[:count], rigs[:count]), draw(generator, mine[:count], moved[:count])
-        assert apart(each(drawn, Tensor.cpu), wanted) < tolerance
+        assert apart(map_tensors(drawn, Tensor.cpu), wanted) < tolerance
 
 
 @needs_cuda
@@ -227,7 +227,7 @@ def test_on_cuda_a_stream_costs_no_memory(rigs: list[Rig]) -> None:
     cuda = torch.device("cuda")
     rig = rigs[0].to(cuda)
     generator = TorchGenerator(small_network(), cuda, 1, lanes=4)
-    reference = generator.refer(rig)
+    reference = generator.encode_reference(rig)
     warm(generator, rig, reference)
     held = []
     for _ in range(3):

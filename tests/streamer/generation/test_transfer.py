@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from streamer.generation.transfer import Download, beside, hand_over, upload
+from streamer.generation.transfer import Download, share_with_main_stream, side_stream, upload
 from tests.support.devices import needs_cuda
 
 
@@ -11,8 +11,8 @@ def test_on_a_cpu_nothing_is_copied() -> None:
     device, values = torch.device("cpu"), torch.arange(4)
     assert upload(values, device) is values
     assert np.shares_memory(Download(values).numpy(), values.numpy())
-    with beside(device):
-        made = hand_over([values], device)
+    with side_stream(device):
+        made = share_with_main_stream([values], device)
     assert made[0] is values
 
 
@@ -28,10 +28,10 @@ def test_there_and_back() -> None:
 def test_what_is_made_beside_is_done_when_the_context_ends() -> None:
     device = torch.device("cuda")
     a = torch.rand(64, 64).to(device)
-    with beside(device):
+    with side_stream(device):
         assert torch.cuda.current_stream() != torch.cuda.default_stream()
         stream = torch.cuda.current_stream()
-        made = hand_over((a @ a, [a + 1]), device)
+        made = share_with_main_stream((a @ a, [a + 1]), device)
     assert stream.query()
     assert torch.cuda.current_stream() == torch.cuda.default_stream()
     assert torch.equal(made[1][0], a + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streamer.runtime.meter import DRAWN, MOST, TOTAL, WINDOW, Meter, percentiles, pooled, spread
+from streamer.runtime.meter import DRAWN, MAX_SAMPLES, TOTAL, WINDOW_S, Meter, percentiles, pooled, spread
 
 
 class Clock:
@@ -30,15 +30,15 @@ def test_the_window_slides() -> None:
     clock = Clock()
     meter = Meter(clock)
     meter.add({"draw": 1.0, "face": 7.0})
-    clock.now += WINDOW / 2
+    clock.now += WINDOW_S / 2
     meter.add({"draw": 3.0})
     assert meter.percentiles("draw")["p50"] == 2.0
-    clock.now += WINDOW / 2 + 0.1
+    clock.now += WINDOW_S / 2 + 0.1
     assert meter.percentiles("draw")["p50"] == 3.0
     assert list(meter.stages()) == ["draw"]  # what is no longer measured is no longer told
-    for _ in range(3 * MOST):
+    for _ in range(3 * MAX_SAMPLES):
         meter.add({"draw": 4.0})
-    assert len(meter.samples()["draw"]) == MOST
+    assert len(meter.samples()["draw"]) == MAX_SAMPLES
 
 
 def test_rates() -> None:

@@ -5,8 +5,8 @@ import sys
 
 SCRIPT = """
 import os, sys
-from streamer.runtime.native_logs import quiet_natives
-quiet_natives()
+from streamer.runtime.native_logs import filter_native_logs
+filter_native_logs()
 os.write(2, b"W0000 00:00:1795231231.733270   22619 landmark_projection_calculator.cc:186] Using NORM_RECT\\n")
 os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\\n")
 os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\\n")
@@ -30,9 +30,9 @@ def test_only_the_chatter_is_dropped():
 
 HELD = """
 import atexit, subprocess, sys, threading
-from streamer.runtime.native_logs import quiet_natives
+from streamer.runtime.native_logs import filter_native_logs
 atexit.register(lambda: print([thread.name for thread in threading.enumerate()]))  # after what comes later
-quiet_natives()
+filter_native_logs()
 child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
 """
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from streamer.runtime.priority import be_patient
+from streamer.runtime.priority import lower_priority
 
 
 def niceness() -> int:
@@ -22,7 +22,7 @@ def test_patience_is_the_threads_own_and_its_childrens() -> None:
         found.append(niceness())
 
     def work() -> None:
-        be_patient(before + 3)
+        lower_priority(before + 3)
         child()
         thread = threading.Thread(target=child)
         thread.start()

@@ -16,7 +16,7 @@ from streamer.camera import ReceivedFrame
 from streamer.engine.engine import Engine
 from streamer.errors import KagamiError, SessionError
 from streamer.frames import CameraFrame
-from streamer.generation.pipeline import Controls
+from streamer.generation.controls import Controls
 from streamer.runtime.memory import family, resident
 from streamer.tracking.tracker_process import TrackerProcess, prepare
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker

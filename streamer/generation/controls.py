@@ -1,0 +1,35 @@
+"""The live controls of a session, and what mirroring does to a motion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streamer.options import Background
+from streamer.tracking.motion import Motion
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """Settings that may change from frame to frame.
+
+    head, face, body: strength of the motion, 0..2, where 1 follows the driver exactly.
+    light: strength of the shading that is transferred from the driver's face, 0..2.
+    teeth: whether the driver's own teeth and tongue are drawn in an open mouth.
+    mirror: whether the character moves like a mirror image of the driver, else like a person beside the driver.
+    background: what stands behind the character.
+    colour: RGB 0..255 for `background="colour"`.
+    """
+
+    head: float = 1.0
+    face: float = 1.0
+    body: float = 1.0
+    light: float = 1.0
+    teeth: bool = True
+    mirror: bool = True
+    background: Background = "original"
+    colour: tuple[int, int, int] = (0, 177, 64)
+
+
+def mirrored_if(motion: Motion, mirror: bool) -> Motion:
+    """The motion, mirrored if `mirror`."""
+    return motion.mirrored() if mirror else motion

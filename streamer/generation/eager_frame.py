@@ -1,0 +1,76 @@
+"""A frame in five stages, one after the other: retarget, guide, generate, compose, convert to bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from kernels.pixels import to_bytes
+from models.compositor import compose
+from models.geometry.guidance import make_guidance
+from models.geometry.retarget import rest_pose, retarget
+from models.geometry.rig import Rig
+from streamer.generation.background import stack_backgrounds
+from streamer.generation.driver_batch import DriverBatch
+from streamer.generation.generator import Generator, Reference, State
+from streamer.generation.renderer import FrameBatch, Planes
+from streamer.runtime.stopwatch import Stopwatch
+
+COLOURS, ALPHA = slice(3), slice(3, 4)  # channels of composed frames
+
+
+class EagerFrame:
+    """Renders with any generator; each stage is launched on its own and measured under its own name."""
+
+    def __init__(self, generator: Generator, device: torch.device) -> None:
+        self.device = device
+        self._generator = generator
+        self._stack: tuple[list[Rig], Rig] | None = None
+
+    @property
+    def batches(self) -> bool:
+        return self.device.type != "cpu"  # on a CPU a batch would only copy the pictures
+
+    def encode_reference(self, rig: Rig) -> Reference:
+        return self._generator.encode_reference(rig)
+
+    def open(self, reference: Reference) -> State:
+        return self._generator.open(reference)
+
+    def put(self, state: State, rig: Rig) -> None:
+        """Nothing to store: the batch brings its rigs."""
+
+    def record(self, rig: Rig, drivers: DriverBatch) -> None:
+        """Record the generator's own graphs, if it has any."""
+        pose = rest_pose(rig)
+        self._generator.warm_up(rig, pose, make_guidance(rig, pose))
+
+    def draw(self, batch: FrameBatch, clock: Stopwatch) -> Planes:
+        """Laps "retarget", "guide", "generate" and "compose", which includes the conversion to bytes."""
+        rig = self._stacked(batch.rigs)
+        drivers = batch.drivers
+        pose = retarget(rig, drivers.current, drivers.neutral, drivers.strength)
+        clock.lap("retarget")
+        guidance = make_guidance(rig, pose)
+        clock.lap("guide")
+        prediction = self._generator.predict(batch.states, rig, pose, guidance)
+        clock.lap("generate")
+        edit, patches = (None, ()) if prediction is None else (prediction.edit, prediction.patches)
+        frames = compose(rig, guidance, edit, stack_backgrounds(rig, batch.backgrounds), patches)
+        planes = tuple(to_bytes(frames[:, part]) for part in ((COLOURS, ALPHA) if batch.alpha else (COLOURS,)))
+        clock.lap("compose")
+        return planes
+
+    def _stacked(self, rigs: Sequence[Rig]) -> Rig:
+        """The rigs as one batch, kept while the same pictures are live."""
+        if len(rigs) == 1:
+            return rigs[0]
+        if self._stack is None or not _same(self._stack[0], rigs):
+            self._stack = (list(rigs), Rig.stack(list(rigs)))
+        return self._stack[1]
+
+
+def _same(a: Sequence[Rig], b: Sequence[Rig]) -> bool:
+    """Whether both hold the same objects in the same order."""
+    return len(a) == len(b) and all(mine is yours for mine, yours in zip(a, b, strict=True))
