@@ -22,14 +22,14 @@ from kernels.ring import ring_attention, store_kv
 from models.cache import REFERENCE_POSITION, Cache
 from models.closeups.refiner import Closeups
 from models.config import CANONICAL_BANDS, CODE_BANDS, LEVEL_BANDS, ModelConfig
-from models.layers import HeadNorm, conv, sinusoids
+from models.layers import KEEP_BIAS, HeadNorm, conv, sinusoids
 
 AttentionFn = Callable[["Block", Tensor, Tensor, Tensor], Tensor]  # (block, q, k, v) of this frame -> (B, H, N, D)
 NormedAttentionFn = Callable[[int, Tensor, Tensor, Tensor], Tensor]  # (layer, q, k, v), q and k after their norm
-FLOW_UNIT = 16.0  # guidance flow is a small share of the canvas; the network sees it in units near 1
+Skips = tuple[Tensor, Tensor, Tensor]  # features of the stem at 1/2, 1/4 and 1/8 of the side
+FLOW_SCALE = 16.0  # factor of the flow in the network's input: it is a small share of the focus box
 MAX_EDIT_FLOW = 0.25  # focus units: largest correction of the flow
-ALPHA_UNIT = 4  # logits: the head's output 1 as a correction of alpha
-KEEP_BIAS = 2.5  # logit: an untrained network keeps ≈ 0.92 of the warped picture
+ALPHA_SCALE = 4  # factor from the head's output to the correction of alpha in logits
 # Channels of `FrameInput.maps`.
 MAP_FLOW = slice(0, 2)
 MAP_CONFIDENCE = slice(2, 3)
@@ -101,10 +101,10 @@ class Stem(nn.Module):
         self.at_eighth = conv(quarter, eighth, 2)
         self.token = nn.Conv2d(eighth, config.width, 2, 2)
 
-    def forward(self, frame: FrameInput) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+    def forward(self, frame: FrameInput) -> tuple[Tensor, Skips]:
         pictures = F.pixel_unshuffle(torch.cat([frame.warped * 2 - 1, frame.noised], 1), 2)
         code = sinusoids(frame.canonical, CANONICAL_BANDS)
-        flow, rest = frame.maps[:, MAP_FLOW] * FLOW_UNIT, frame.maps[:, MAP_FLOW.stop :]
+        flow, rest = frame.maps[:, MAP_FLOW] * FLOW_SCALE, frame.maps[:, MAP_FLOW.stop :]
         half = self.at_half(torch.cat([pictures, flow, rest, code], 1))  # (B, C1, side/2, side/2)
         quarter = self.at_quarter(half)  # (B, C2, side/4, side/4)
         eighth = self.at_eighth(quarter)  # (B, C3, side/8, side/8)
@@ -131,7 +131,7 @@ class Head(nn.Module):
         nn.init.normal_(self.out.weight, std=1e-3)
         self.out.bias = nn.Parameter(bias)
 
-    def forward(self, tokens: Tensor, skips: tuple[Tensor, Tensor, Tensor]) -> Edit:
+    def forward(self, tokens: Tensor, skips: Skips) -> Edit:
         half, quarter, eighth = skips
         x = tokens.transpose(1, 2).unflatten(2, (self.grid, self.grid))  # (B, C, side/16, side/16)
         x = self.at_eighth(F.interpolate(self.token(x), scale_factor=2.0) + eighth)
@@ -141,7 +141,7 @@ class Head(nn.Module):
         pixels = F.pixel_shuffle(x[:, OUT_KEEP.start :], 2)  # (B, 4, side, side)
         return Edit(
             flow=x[:, OUT_FLOW].tanh() * MAX_EDIT_FLOW,
-            alpha=x[:, OUT_ALPHA] * ALPHA_UNIT,
+            alpha=x[:, OUT_ALPHA] * ALPHA_SCALE,
             keep=pixels[:, :1].sigmoid(),
             paint=pixels[:, 1:].sigmoid(),
         )
@@ -247,11 +247,13 @@ class CausalDiT(nn.Module):
         return self.predict(frame, with_qk_norm(attend))
 
     def predict(self, frame: FrameInput, attend: AttentionFn) -> Edit:
-        """The edit of one frame; attend: attention of each block over what it may see besides this frame."""
+        """The edit of one frame; attend: the attention of each block, over this frame and whatever the caller keeps of
+        references and past frames.
+        """
         x, skips = self.forward_blocks(frame, attend)
         return self.head(self.norm(x), skips)
 
-    def forward_blocks(self, frame: FrameInput, attend: AttentionFn) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+    def forward_blocks(self, frame: FrameInput, attend: AttentionFn) -> tuple[Tensor, Skips]:
         """Stem and blocks: tokens (B, N, C) and the stem's skips."""
         tokens, skips = self.stem(frame)  # (B, N, C)
         x = tokens + self.place

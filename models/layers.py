@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from kernels.attention import head_norm
 from models.geometry.constants import const_floats
 
+KEEP_BIAS = 2.5  # logit of `keep` before training: ≈ 0.92 of the warped picture stays
+
 
 def conv(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
     """3×3 convolution, GroupNorm of 8 groups, SiLU; the side is divided by `stride`."""

@@ -44,7 +44,7 @@ INSIDE_COLOUR = slice(0, 3)
 INSIDE_COVERAGE = slice(3, 5)  # of an eye: the opening, and the opening without its border
 INSIDE_TEETH = slice(4, 5)  # of a mouth
 
-DISPLACEMENT_UNIT = 4  # the network sees displacements in quarters of a window unit
+DISPLACEMENT_SCALE = 4  # factor of displacements in the network's input
 RIM_ROWS = (-2.0, -1.0, 0.0)  # pixels of a window below an opening's upper edge: lashes, or the lip's shadow
 RIM_BLUR = 16  # rim colours are averaged over a window's side / RIM_BLUR to both sides
 SHOWN_OPENING = (0.3, 0.9)  # share of an opening's area now that was open at rest: none of its inside is shown, and all
@@ -54,7 +54,7 @@ LID_SHADOW = 0.3  # an eyeball is this much darker beside its lids, which shade 
 
 @dataclass(frozen=True)
 class CloseupReference:
-    """What a view shows of B reference pictures at rest, made once for each picture.
+    """B reference pictures at rest in one view, made once for each picture.
 
     window: on the map of the picture.
     maps: (B, 5, n, n) the picture −1..1, then coverage 0..1 of the inner and of the outer ring.
@@ -109,7 +109,8 @@ class CloseupInput:
     """The network's input for one kind of window, and which pixels the network decides.
 
     maps: (B, `INPUT_CHANNELS`, n, n) the moved picture 3 and the picture at rest 3, −1..1; coverage 0..1 of inner and
-        outer ring, at rest 2 and now 2; displacement 2, `DISPLACEMENT_UNIT`; position 2, window units.
+        outer ring, at rest 2 and now 2; displacement 2, window units times
+        `DISPLACEMENT_SCALE`; position 2, window units.
     landmarks: (B, 2, K, 2) at rest and now, window units.
     window: on the map.
     source: (B, n, n, 2) position on the map from which each pixel of the moved picture comes.
@@ -183,7 +184,7 @@ def make_input(views: Sequence[View], moving: MovingPicture, reference: CloseupR
     rest_position, rings = reference.window.to_window(source), ring_coverage(views, window, moving.face, side)
     maps = torch.cat([
         sample(moving.picture, source) * 2 - 1, reference.maps, rings,
-        (rest_position - position).permute(0, 3, 1, 2) * DISPLACEMENT_UNIT, position.permute(0, 3, 1, 2),
+        (rest_position - position).permute(0, 3, 1, 2) * DISPLACEMENT_SCALE, position.permute(0, 3, 1, 2),
     ], 1)  # fmt: skip
     now_landmarks = window.to_window(gather_landmarks(moving.face, [view.landmarks for view in views]))
     landmarks = torch.stack([reference.landmarks, now_landmarks], 1)

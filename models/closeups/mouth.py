@@ -54,12 +54,12 @@ def mouth_grid(ring: Tensor, side: int) -> Tensor:
     return torch.stack([x.expand_as(y), y], -1) * 2 - 1
 
 
-def stretch_driver_mouth(mouth: Tensor, ring: Tensor, side: int) -> Tensor:
+def stretch_driver_mouth(mouth_cells: Tensor, ring: Tensor, side: int) -> Tensor:
     """(B, 4, side, side) a driver's mouth stretched over the opening of another face, with its border repeated beyond.
 
-    mouth: (B, 4, `MOUTH_ROWS`, `MOUTH_COLUMNS`), see `Driver.mouth`. ring: see `mouth_grid`.
+    mouth_cells: (B, 4, `MOUTH_ROWS`, `MOUTH_COLUMNS`), see `Driver.mouth`. ring: see `mouth_grid`.
     """
-    return F.grid_sample(mouth, mouth_grid(ring, side), "bilinear", "border", False)
+    return F.grid_sample(mouth_cells, mouth_grid(ring, side), "bilinear", "border", False)
 
 
 def tint_driver_mouth(driver_mouth: Tensor, paint: Tensor, allowed_chroma: Tensor) -> Tensor:

@@ -61,31 +61,31 @@ class Patch:
 
 
 def make_patches(
-    mouth: CloseupInput, eyes: CloseupInput, outputs: Sequence[Tensor], reference: CloseupReference, seen: Tensor
+    mouth: CloseupInput, eyes: CloseupInput, outputs: Sequence[Tensor], reference: CloseupReference, mouth_cells: Tensor
 ) -> list[Patch]:
     """The six tensors of `Closeups` as three patches: mouth, right eye, left eye.
 
-    reference: the mouths'. seen: (B, 4, h, w) the drivers' mouths, see `driver_mouth`.
+    reference: of the mouths. mouth_cells: (B, 4, h, w) the drivers' mouths, see `driver_mouth`.
     """
     flow, keep, paint = outputs[:3]
-    shown = driver_mouth(seen, mouth, reference)
-    weight = shown[:, 3:]
+    driven = driver_mouth(mouth_cells, mouth, reference)
+    weight = driven[:, 3:]
     decided = decide_teeth(paint, mouth.hidden * (1 - keep), reference.chroma_range)
-    tinted = tint_driver_mouth(shown, paint, reference.chroma_range)
+    tinted = tint_driver_mouth(driven, paint, reference.chroma_range)
     paint, keep = torch.lerp(decided, tinted, weight), keep * (1 - weight)
     eye_edits = make_edit(eyes, *outputs[3:])
     right, left = (Patch(*half) for half in zip(halves(eyes.window), halves(eye_edits), strict=True))
     return [Patch(mouth.window, make_edit(mouth, flow, keep, paint)), right, left]
 
 
-def driver_mouth(seen: Tensor, mouth: CloseupInput, reference: CloseupReference) -> Tensor:
+def driver_mouth(mouth_cells: Tensor, mouth: CloseupInput, reference: CloseupReference) -> Tensor:
     """(B, 4, n, n) 0..1: driver colours scaled by the ratio of white points, and their confidence.
 
-    seen: (B, 4, h, w) the drivers' mouths, see `Driver.mouth`. The confidence is high where the picture shows nothing
-    of an open mouth, or only what the warp has stretched.
+    mouth_cells: (B, 4, h, w) the drivers' mouths, see `Driver.mouth`. The confidence is high where
+    the picture shows nothing of an open mouth, or only what the warp has stretched.
     """
     rest_inner, now_inner = mouth.maps[:, REST_INNER_RING], mouth.maps[:, NOW_INNER_RING]
-    stretched_mouth = stretch_driver_mouth(seen, inner_lips(mouth.landmarks)[:, 1], now_inner.shape[-1])
+    stretched_mouth = stretch_driver_mouth(mouth_cells, inner_lips(mouth.landmarks)[:, 1], now_inner.shape[-1])
     colour, weight = stretched_mouth.split([3, 1], 1)
     colour = (colour / weight.clamp_min(1e-3) * reference.white_point[:, :, None, None]).clamp(0, 1)
     hidden = torch.maximum(mouth.hidden, stretched(rest_inner, now_inner))

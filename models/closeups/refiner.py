@@ -9,10 +9,9 @@ from torch import Tensor, nn
 from models.closeups.inputs import INPUT_CHANNELS
 from models.closeups.window import MOUTH_VIEW, RIGHT_EYE_VIEW
 from models.config import ModelConfig
-from models.layers import conv
+from models.layers import KEEP_BIAS, conv
 
-MAX_FLOW = 0.2  # window units: largest further displacement
-KEEP_BIAS = 2.5  # logit: an untrained network keeps ≈ 0.92 of the moved picture
+MAX_CLOSEUP_FLOW = 0.2  # window units: largest further displacement
 
 
 class CloseupUNet(nn.Module):
@@ -54,7 +53,7 @@ class CloseupUNet(nn.Module):
         x = self.at_fine(F.interpolate(self.from_middle(x), scale_factor=2.0) + fine)
         x = self.out(x)  # (B, 18, n/2, n/2)
         pixels = F.pixel_shuffle(x[:, 2:], 2)  # (B, 4, n, n)
-        return x[:, :2].tanh() * MAX_FLOW, pixels[:, :1].sigmoid(), pixels[:, 1:].sigmoid()
+        return x[:, :2].tanh() * MAX_CLOSEUP_FLOW, pixels[:, :1].sigmoid(), pixels[:, 1:].sigmoid()
 
 
 class Closeups(nn.Module):

@@ -15,7 +15,7 @@ def lanes(*numbers: int) -> Tensor:
     return torch.tensor(numbers)
 
 
-def pictures(count: int, batch: int = 1) -> tuple[Tensor, Tensor]:
+def references(count: int, batch: int = 1) -> tuple[Tensor, Tensor]:
     keys, values = torch.randn(2, SMALL.depth, batch, SMALL.heads, count * SMALL.tokens, SMALL.head_width)
     return keys, values
 
@@ -39,9 +39,9 @@ def test_cache_advances_and_resets_each_lane_alone() -> None:
 def test_cache_pins_as_many_references_as_each_lane_is_given() -> None:
     cache = Cache(SMALL, 3)
     cache.advance()
-    keys, values = pictures(2, batch=2)
+    keys, values = references(2, batch=2)
     cache.pin(lanes(2, 0), keys, values)
-    more, _ = pictures(1)
+    more, _ = references(1)
     cache.pin(lanes(1), more, more)
     assert cache.pinned.tolist() == [2, 1, 2] and cache.filled.tolist() == [1, 1, 1]
     assert torch.equal(cache.keys[:, 0, :, : 2 * SMALL.tokens], keys[:, 1])
@@ -53,7 +53,7 @@ def test_cache_pins_as_many_references_as_each_lane_is_given() -> None:
 
 
 def test_cache_refuses_references_that_do_not_fill_its_slots() -> None:
-    keys, _ = pictures(3)
+    keys, _ = references(3)
     with pytest.raises(ValueError, match="768 tokens do not fill up to 2×256 slots"):
         Cache(SMALL, 1).pin(None, keys, keys)
 
@@ -61,7 +61,7 @@ def test_cache_refuses_references_that_do_not_fill_its_slots() -> None:
 def test_cache_in_float8_keeps_references_to_three_bits_and_resets_when_they_change() -> None:
     cache = Cache(SMALL, 2, dtype=FLOAT8)
     cache.advance()
-    keys, values = pictures(2)
+    keys, values = references(2)
     cache.pin(lanes(1), keys * 7, values)
     assert cache.filled.tolist() == [1, 0]
     held, _, scale = cache.layer(1)

@@ -6,16 +6,21 @@ from torch import Tensor
 from models.closeups.teeth import chroma_range, decide_teeth, teeth_source, tooth_gaps, visible_teeth
 from models.geometry.grid import unit_grid
 
-SIDE = 96
-
-
+SIDE = 96  # pixels of the window
 GREY = torch.full((1, 3, SIDE, SIDE), 0.5)
+
+
+def tint(*rgb: float) -> Tensor:
+    """(1, 3, 1, 1) a colour by which pictures are multiplied."""
+    return torch.tensor(rgb).view(1, 3, 1, 1)
+
+
+YELLOW = tint(1.0, 0.7, 0.3)
 
 
 def haze(light: float = 0.6, dark: float = 0.2) -> tuple[Tensor, Tensor]:
     """A light band across a dark mouth, fading up and down: paint, and where it is invented."""
-    place = unit_grid(SIDE, torch.device("cpu"))[0]
-    x, y = place[..., 0], place[..., 1]
+    x, y = unit_grid(SIDE, torch.device("cpu"))[0].unbind(-1)
     band = torch.exp(-((y / 0.15) ** 2))
     paint = (dark + (light - dark) * band)[None, None].expand(-1, 3, -1, -1)
     return paint, ((x.abs() < 0.7) & (y.abs() < 0.3)).float()[None, None]
@@ -44,9 +49,8 @@ def test_tooth_gaps_are_symmetric() -> None:
 
 def test_decide_teeth_draws_no_gaps_in_a_tongue() -> None:
     paint, invented = haze()
-    row = decide_teeth(paint * torch.tensor([1.0, 0.5, 0.5]).view(1, 3, 1, 1), invented, chroma_range(GREY))[
-        0, 0, SIDE // 2, 20:-20
-    ]
+    tongue = paint * tint(1.0, 0.5, 0.5)
+    row = decide_teeth(tongue, invented, chroma_range(GREY))[0, 0, SIDE // 2, 20:-20]
     assert float(row.max() - row.min()) < 0.01
 
 
@@ -61,40 +65,32 @@ def test_decide_teeth_keeps_pixels_without_contrast_and_pixels_that_are_not_inve
 
 def test_decide_teeth_keeps_the_colour_of_the_haze() -> None:
     paint, invented = haze()
-    tint = torch.tensor([1.0, 0.8, 0.5]).view(1, 3, 1, 1)
-    decided = decide_teeth(paint * tint, invented, chroma_range(GREY * tint))
+    warm = tint(1.0, 0.8, 0.5)
+    decided = decide_teeth(paint * warm, invented, chroma_range(GREY * warm))
     share = decided / decided[:, :1]
-    assert torch.allclose(share, tint.expand_as(share), atol=1e-3)
-
-
-def tinted() -> Tensor:
-    return torch.tensor([1.0, 0.7, 0.3]).view(1, 3, 1, 1)
+    assert torch.allclose(share, warm.expand_as(share), atol=1e-3)
 
 
 def test_decide_teeth_stays_within_the_chroma_range_of_the_picture() -> None:
     paint, invented = haze()
-    decided = decide_teeth(paint, invented, chroma_range(GREY * tinted()))
+    decided = decide_teeth(paint, invented, chroma_range(GREY * YELLOW))
     inside = (decided * invented).sum((2, 3)) / invented.sum()
-    assert torch.allclose(inside / inside[:, :1], tinted()[..., 0, 0] * torch.tensor([1, 1.1, 1.1]), atol=0.01)
+    assert torch.allclose(inside / inside[:, :1], YELLOW[..., 0, 0] * torch.tensor([1, 1.1, 1.1]), atol=0.01)
     assert float((decided.mean(1) - decide_teeth(paint, invented, chroma_range(GREY)).mean(1)).abs().max()) < 0.02
-    pink = decide_teeth(paint * torch.tensor([1.0, 0.6, 0.6]).view(1, 3, 1, 1), invented, chroma_range(GREY))[
-        ..., invented[0, 0] > 0
-    ]
+    pink = decide_teeth(paint * tint(1.0, 0.6, 0.6), invented, chroma_range(GREY))[..., invented[0, 0] > 0]
     assert torch.allclose(pink[:, 1:], (pink[:, :1] / 1.1).expand(-1, 2, -1), atol=0.01)
 
 
 def test_decide_teeth_treats_each_mouth_of_a_batch_alone() -> None:
     (one, invented), (two, _) = haze(), haze(0.9, 0.1)
-    both = decide_teeth(
-        torch.cat([one, two]), invented.expand(2, -1, -1, -1), chroma_range(torch.cat([GREY, GREY * tinted()]))
-    )
+    allowed_chroma = chroma_range(torch.cat([GREY, GREY * YELLOW]))
+    both = decide_teeth(torch.cat([one, two]), invented.expand(2, -1, -1, -1), allowed_chroma)
     assert torch.allclose(both[:1], decide_teeth(one, invented, chroma_range(GREY)), atol=1e-6)
 
 
 def smile(wide: float = 0.54) -> tuple[Tensor, Tensor]:
     """A mouth with a row of teeth above a dark, and a tongue below: picture, opening. wide: half of the row."""
-    place = unit_grid(SIDE, torch.device("cpu"))[0]
-    x, y = place[..., 0], place[..., 1]
+    x, y = unit_grid(SIDE, torch.device("cpu"))[0].unbind(-1)
     opening = ((x.abs() < 0.6) & (y > -0.2) & (y < 0.3)).float()[None, None]
     colour = torch.tensor([0.75, 0.5, 0.45]).view(3, 1, 1).expand(-1, SIDE, SIDE).clone()  # lips and skin
     colour[:, (opening[0, 0] > 0)] = 0.1
