@@ -35,7 +35,8 @@ def compose(
     trim = background is not None
     background = rig.plate if background is None else background
     closeup_mask, shift = closeup_maps(rig, patches, guidance.openings.shape[-1])
-    missing = guidance.openings[:, :1] * (1 - guidance.confidence) * (1 - closeup_mask)
+    mouth_opening = guidance.openings[:, :1]
+    missing = mouth_opening * (1 - guidance.confidence) * (1 - closeup_mask)
     if edit is None:
         maps = Maps(guidance.outer_flow, 1 - missing, rig.mouth[:, :, None, None])
     else:
