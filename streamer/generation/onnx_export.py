@@ -12,7 +12,6 @@ import numpy as np
 import onnx
 import torch
 from onnx import helper, numpy_helper
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
 from kernels import attention
@@ -20,6 +19,7 @@ from models.cache import REFERENCE_POSITION
 from models.closeups.inputs import INPUT_CHANNELS
 from models.closeups.window import MOUTH_VIEW, RIGHT_EYE_VIEW
 from models.dit import CausalDiT, FrameInput
+from streamer.generation.onnx_runtime import QuantType, quantize_dynamic
 
 Ranges = Mapping[str, Sequence[float]]
 

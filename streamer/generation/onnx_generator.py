@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import Tensor
 
@@ -22,6 +21,7 @@ from models.sampler import backward_warp, sample_edit
 from streamer.generation.cpu_features import int8_weight_bits
 from streamer.generation.generator import NetworkGenerator, Reference, State
 from streamer.generation.onnx_export import export_closeups, export_step
+from streamer.generation.onnx_runtime import onnxruntime
 from streamer.runtime.priority import TRANSFORMER_NICENESS, lower_priority
 
 TRANSFORMER_DUTY = 1 / 3  # largest share of the time in which a stream's transformer runs: drawing shares its caches

@@ -2,13 +2,13 @@
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 from torch import nn
 
 from streamer.generation.cpu_features import int8_weight_bits
 from streamer.generation.onnx_export import export, steps
+from streamer.generation.onnx_runtime import onnxruntime
 
 
 @pytest.fixture
