@@ -1,7 +1,7 @@
 """ONNX Runtime without its telemetry. No other module imports `onnxruntime`.
 
-From version 1.32 on it looks up names, keeps a device id and a data base in the user's cache and a file in the temporary
-folder, unless this variable is set before the first import in a process.
+From version 1.32 on it looks up names, keeps a device id and a data base in the user's cache and a file in the
+temporary folder, unless this variable is set before the first import in a process.
 """
 
 from __future__ import annotations
