@@ -27,7 +27,7 @@ from models.closeups.inputs import (
 )
 from models.closeups.patches import apply_edit, influence, make_edit
 from models.config import PRESETS, ModelConfig
-from models.dit import CausalDiT, Edit
+from models.dit import MAP_FLOW, CausalDiT, Edit
 from models.geometry.topology import HeadTransform
 from training.data.bake import Baked, head_of
 from training.data.supply import Supply
@@ -62,7 +62,7 @@ def scene_of(batch: Baked) -> Scene:
 
     whole = batch.picture.new_tensor([[0.0, 0.0, 1.0]]).expand(frames * len(batch.picture), -1)
     subject = MovingPicture(
-        each(batch.picture), batch.maps[:, :, :2].flatten(0, 1), whole, batch.face.flatten(0, 1),
+        each(batch.picture), batch.maps[:, :, MAP_FLOW].flatten(0, 1), whole, batch.face.flatten(0, 1),
         head_of(batch.stance.flatten(0, 1)),
     )  # fmt: skip
     names = ("truth", "alpha", "flow", "visible", "label")

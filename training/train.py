@@ -27,7 +27,7 @@ from torch import Tensor
 
 from models import checkpoint
 from models.config import PRESETS, ModelConfig
-from models.dit import CausalDiT, Edit, FrameInput
+from models.dit import MAP_CONFIDENCE, MAP_FLOW, CausalDiT, Edit, FrameInput
 from models.sampler import NOISE, Focus, frame_input, reference_input, render
 from training.data.bake import Baked
 from training.data.supply import Supply
@@ -58,8 +58,8 @@ def noised_frame(batch: Baked, focus: Focus, t: int, generator: torch.Generator)
 def other_view(batch: Baked, t: int) -> FrameInput:
     """Frame t of the same character as one more clean reference: it moves nowhere and shows all of itself."""
     picture = batch.truth[:, t]
-    flow, confidence = torch.zeros_like(batch.maps[:, t, :2]), torch.ones_like(batch.maps[:, t, 2:3])
-    maps = torch.cat([flow, confidence, batch.maps[:, t, 3:]], 1)
+    flow, confidence = torch.zeros_like(batch.maps[:, t, MAP_FLOW]), torch.ones_like(batch.maps[:, t, MAP_CONFIDENCE])
+    maps = torch.cat([flow, confidence, batch.maps[:, t, MAP_CONFIDENCE.stop :]], 1)
     clean = torch.zeros(len(picture), device=picture.device)
     return FrameInput(picture, picture * 2 - 1, maps, batch.canonical[:, t], batch.tokens[:, t], clean)
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from models.closeups.inputs import CloseupInput
-from models.dit import CausalDiT, Edit, FrameInput
+from models.dit import MAP_FLOW, CausalDiT, Edit, FrameInput
 from models.geometry.guidance import Guidance
 from models.sampler import backward_warp, sample_edit
 from streamer.generation.cpu_features import int8_weight_bits
@@ -111,7 +111,7 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         if state.pending is None and now >= state.next_at:
             state.pending = self._transformer_thread.submit(self._run_transformer, state, maps, guidance)
             state.requested_at = now
-        return propagate_edit(*state.last_edit, maps[:, :2])
+        return propagate_edit(*state.last_edit, maps[:, MAP_FLOW])
 
     @torch.inference_mode()
     def _run_transformer(self, state: OnnxState, maps: Tensor, guidance: Guidance) -> tuple[Edit, Tensor]:
@@ -119,7 +119,7 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         newest: list[tuple[np.ndarray, np.ndarray]] = []
         edit = sample_edit(partial(self._step, state, newest), *self._frame_input(state, maps, guidance), self.steps)
         state.past.append(newest[-1])
-        return edit, maps[:, :2]
+        return edit, maps[:, MAP_FLOW]
 
     def _step(self, state: OnnxState, newest: list[tuple[np.ndarray, np.ndarray]], frame: FrameInput) -> Edit:
         """One step of the sampler; appends the frame's keys and values to `newest`."""
