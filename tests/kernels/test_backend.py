@@ -1,4 +1,4 @@
-"""Which implementation runs, and what is said when it cannot."""
+"""Which backend runs, and the errors and warnings where it cannot."""
 
 import logging
 import os
@@ -26,7 +26,7 @@ class Tensor:
 
 @pytest.fixture
 def turing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A CUDA device of capability 7.5 for those who ask."""
+    """A CUDA device of compute capability 7.5."""
     monkeypatch.delenv(BACKEND_VARIABLE, raising=False)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Some card")
@@ -34,8 +34,8 @@ def turing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def nothing_known() -> Iterator[None]:
-    """What a test makes of a device is no other's business."""
+def forget_devices() -> Iterator[None]:
+    """Clear what is cached about devices, since tests replace them."""
     backend.triton_obstacle.cache_clear()
     yield
     backend.triton_obstacle.cache_clear()
@@ -48,12 +48,12 @@ def not_interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(triton.knobs.runtime, "interpret", False)
 
 
-def test_a_cpu_takes_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_takes_the_reference_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(BACKEND_VARIABLE, raising=False)
     assert choose("auto", torch.zeros(1)) == "reference"
 
 
-def test_an_unknown_backend_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_choose_refuses_an_unknown_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="backend must be one of auto, triton, numba, reference, got 'magic'"):
         choose("magic", torch.zeros(1))
     monkeypatch.setenv(BACKEND_VARIABLE, "fast")
@@ -62,13 +62,13 @@ def test_an_unknown_backend_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_triton
-def test_triton_wants_a_device(not_interpreted: None) -> None:
+def test_triton_needs_a_cuda_device(not_interpreted: None) -> None:
     with pytest.raises(ValueError, match=r"cannot run here: they want a CUDA device, and the tensors are on cpu\."):
         choose("triton", torch.zeros(1))
 
 
 @needs_triton
-def test_a_gpu_takes_triton_unless_told_otherwise(
+def test_auto_takes_triton_on_a_gpu_unless_the_variable_is_set(
     turing: None, not_interpreted: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert choose("auto", Tensor()) == "triton"
@@ -78,7 +78,7 @@ def test_a_gpu_takes_triton_unless_told_otherwise(
 
 
 @needs_triton
-def test_what_has_a_gradient_takes_the_reference(turing: None, not_interpreted: None) -> None:
+def test_tensors_with_a_gradient_take_the_reference(turing: None, not_interpreted: None) -> None:
     weight = Tensor(requires_grad=True)
     assert choose("auto", Tensor(), weight) == choose("triton", Tensor(), weight) == "reference"
     with torch.no_grad():
@@ -86,7 +86,7 @@ def test_what_has_a_gradient_takes_the_reference(turing: None, not_interpreted: 
 
 
 @needs_triton
-def test_a_gpu_that_does_not_know_the_numbers_is_told_of_once(
+def test_a_gpu_that_does_not_support_the_dtype_is_logged_once(
     turing: None, not_interpreted: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
@@ -99,7 +99,7 @@ def test_a_gpu_that_does_not_know_the_numbers_is_told_of_once(
         choose("triton", Tensor(torch.float8_e4m3fn))
 
 
-def test_a_gpu_without_triton_is_told_of(
+def test_a_gpu_without_triton_is_logged(
     turing: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "triton", None)
@@ -109,13 +109,13 @@ def test_a_gpu_without_triton_is_told_of(
 
 
 @needs_triton
-def test_a_kernel_that_fails_is_named() -> None:
-    said = r"the kernel warp failed on cpu: no registers; KAGAMI_KERNELS=reference"
-    with pytest.raises(KernelError, match=said), launching("warp", torch.device("cpu")):
+def test_launching_names_the_kernel_that_failed() -> None:
+    message = r"the kernel warp failed on cpu: no registers; KAGAMI_KERNELS=reference"
+    with pytest.raises(KernelError, match=message), launching("warp", torch.device("cpu")):
         raise RuntimeError("no registers")
 
 
-def test_what_numba_compiles_is_known_at_the_next_start(tmp_path: Path) -> None:
+def test_numba_kernels_are_compiled_once_for_all_processes(tmp_path: Path) -> None:
     code = (
         "import torch; from kernels.backend import compiled_anew; from kernels.pixels import to_bytes; "
         "to_bytes(torch.rand(1, 3, 4, 4)); print(compiled_anew())"

@@ -1,4 +1,4 @@
-"""The Triton kernels compile for GPUs that this machine does not have, as their launchers would have them compiled."""
+"""The Triton kernels compile, with their launchers' own options, for GPUs that this machine does not have."""
 
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -14,8 +14,8 @@ from kernels.warp import Maps
 from tests.kernels.triton_process import INTERPRETED, needs_triton
 
 pytestmark = [needs_triton, pytest.mark.skipif(INTERPRETED, reason="the interpreter compiles nothing")]
-GRID, HEADS, KEYED, SLOTS, REFERENCES = 16, 8, 3, 6, 1  # of the preset `base`
-SHARED = 99 * 1024  # bytes of shared memory that a program may have on the smallest of these GPUs (8.6, 8.9)
+GRID, HEADS, KEYED, SLOTS, REFERENCES = 16, 8, 3, 6, 1  # the preset `base`
+MAX_SHARED_MEMORY = 99 * 1024  # bytes for a program on the smallest of these GPUs (8.6, 8.9)
 
 
 @pytest.fixture(params=[80, 90], ids=lambda capability: f"sm{capability}")
@@ -25,7 +25,7 @@ def capability(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture
 def compiled(capability: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
-    """What launchers compile for a device that is not there; nothing is run."""
+    """The kernels that launchers compile for a device that is not there; nothing runs."""
     import triton  # noqa: PLC0415
     from triton.backends.compiler import GPUTarget  # noqa: PLC0415
 
@@ -41,12 +41,14 @@ def compiled(capability: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[
     monkeypatch.setattr(triton.JITFunction, "__getitem__", prepare)
     monkeypatch.setattr(triton.runtime.driver, "_active", driver)
     yield kernels
-    assert len(kernels) == 2 and all(kernel.metadata.shared <= SHARED for kernel in kernels)
+    assert len(kernels) == 2 and all(kernel.metadata.shared <= MAX_SHARED_MEMORY for kernel in kernels)
 
 
 @pytest.mark.parametrize(("batch", "width"), [(1, 32), (32, 64)])
 @pytest.mark.parametrize("stored", [torch.float32, torch.bfloat16, FLOAT8], ids=str)
-def test_ring(compiled: list[Any], capability: int, stored: torch.dtype, batch: int, width: int) -> None:
+def test_ring_kernels_compile(
+    compiled: list[Any], capability: int, stored: torch.dtype, batch: int, width: int
+) -> None:
     from kernels.ring import triton_kernel  # noqa: PLC0415
 
     if stored == FLOAT8 and capability < 89:
@@ -60,12 +62,12 @@ def test_ring(compiled: list[Any], capability: int, stored: torch.dtype, batch: 
     rope = axial_rope(GRID, width)
     triton_kernel.ring_attention(frame, cache, cache, state, rope, KEYED, REFERENCES, norm, scale)
     triton_kernel.store_kv(frame, frame, cache, cache, state, REFERENCES, norm, scale)
-    matrix = "mma" in compiled[0].asm["ptx"]
-    assert matrix == (stored != torch.float32)  # float32 means float32: no TF32
+    uses_tensor_cores = "mma" in compiled[0].asm["ptx"]
+    assert uses_tensor_cores == (stored != torch.float32)  # no TF32 for float32
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-def test_modulate(compiled: list[Any], dtype: torch.dtype) -> None:
+def test_modulate_kernel_compiles(compiled: list[Any], dtype: torch.dtype) -> None:
     from kernels.modulate import triton_kernel  # noqa: PLC0415
 
     x, modulation = torch.zeros(4, GRID**2, 512), torch.zeros(4, 1, 512)
@@ -73,15 +75,15 @@ def test_modulate(compiled: list[Any], dtype: torch.dtype) -> None:
     triton_kernel.add_norm(x, x.to(dtype), modulation, modulation[0, 0], modulation[0, 0])
 
 
-def test_mesh(compiled: list[Any]) -> None:
+def test_mesh_kernels_compile(compiled: list[Any]) -> None:
     from kernels.mesh import triton_kernel  # noqa: PLC0415
 
-    triangles, shown = torch.zeros(100, 3, dtype=torch.long), torch.ones(2, 100, dtype=torch.bool)
-    triton_kernel.draw_mesh(torch.zeros(2, 50, 3), [Bucket(triangles, 9, shown)], torch.zeros(1, 50, 4), 128)
+    triangles, visible = torch.zeros(100, 3, dtype=torch.long), torch.ones(2, 100, dtype=torch.bool)
+    triton_kernel.draw_mesh(torch.zeros(2, 50, 3), [Bucket(triangles, 9, visible)], torch.zeros(1, 50, 4), 128)
     assert "atom" in compiled[0].asm["ptx"] or "red" in compiled[0].asm["ptx"]
 
 
-def test_warp(compiled: list[Any]) -> None:
+def test_warp_kernel_compiles(compiled: list[Any]) -> None:
     from kernels.warp import triton_kernel  # noqa: PLC0415
 
     layer, background = torch.zeros(2, 4, 63, 63), torch.zeros(2, 3, 32, 32)
@@ -92,7 +94,7 @@ def test_warp(compiled: list[Any]) -> None:
     triton_kernel.warp_composite(layer, maps, background, torch.zeros(2, 2, 4, 4), torch.zeros(2, 3), True)
 
 
-def test_overlay(compiled: list[Any]) -> None:
+def test_overlay_kernel_compiles(compiled: list[Any]) -> None:
     from kernels.overlay import triton_kernel  # noqa: PLC0415
 
     picture, paint = torch.zeros(2, 4, 32, 32), torch.zeros(2, 3, 8, 8)
@@ -100,7 +102,7 @@ def test_overlay(compiled: list[Any]) -> None:
     triton_kernel.overlay(picture[:1], torch.zeros(1, 6), paint[:1, :1], paint[:1])
 
 
-def test_shade(compiled: list[Any]) -> None:
+def test_shade_kernel_compiles(compiled: list[Any]) -> None:
     from kernels.shade import triton_kernel  # noqa: PLC0415
 
     picture, gain = torch.zeros(2, 4, 32, 32), torch.ones(2, 1, 8, 8)
@@ -108,7 +110,7 @@ def test_shade(compiled: list[Any]) -> None:
     triton_kernel.shade(picture, gain, torch.zeros(2, 3))
 
 
-def test_samples_of_renders(compiled: list[Any]) -> None:
+def test_shading_and_flow_kernels_compile(compiled: list[Any]) -> None:
     from training.render.raster import flow_triton, shading_triton  # noqa: PLC0415
 
     hits, weights = torch.zeros(2, 32, 32, dtype=torch.int32), torch.zeros(2, 32, 32, 2)
@@ -124,7 +126,7 @@ def test_samples_of_renders(compiled: list[Any]) -> None:
     )  # fmt: skip
 
 
-def test_what_renders_hit(compiled: list[Any]) -> None:
+def test_rasteriser_kernels_compile(compiled: list[Any]) -> None:
     from training.render.raster import fill_kernel, raster_triton  # noqa: PLC0415
 
     best, box = torch.zeros(2048, dtype=torch.int64), torch.ones(4, 6, dtype=torch.long)

@@ -1,4 +1,4 @@
-"""Everything about the Triton kernels that needs no GPU, in one process of the interpreter."""
+"""All tests of the Triton kernels that need no GPU, in one process of Triton's interpreter."""
 
 import re
 
@@ -11,6 +11,6 @@ FILES = tuple(f"test_{name}.py" for name in ("ring", "modulate", "step", "warp",
 
 @needs_triton
 @pytest.mark.timeout(600)  # half a minute on a machine with nothing else to do
-def test_the_kernels_in_the_interpreter() -> None:
-    said = interpreted(*FILES)
-    assert re.search(r"\d+ passed", said) and "skipped" not in said, said
+def test_triton_kernels_pass_in_the_interpreter() -> None:
+    report = interpreted(*FILES)
+    assert re.search(r"\d+ passed", report) and "skipped" not in report, report

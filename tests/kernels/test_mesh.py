@@ -1,4 +1,4 @@
-"""Drawing meshes into grids: coverage, depth, interpolation."""
+"""Rasterising meshes into grids: coverage, depth test, interpolation."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ def square(low: float, high: float, depth: float) -> torch.Tensor:
     return torch.tensor([[low, low, depth], [high, low, depth], [high, high, depth], [low, high, depth]])
 
 
-def test_a_square_covers_its_cells_without_gaps_or_doubles() -> None:
+def test_rasterise_covers_each_cell_of_a_square_once() -> None:
     index, weight = rasterise(square(-0.5, 0.5, 0)[None], [Bucket(SQUARE, SIZE)], SIZE)
     covered = weight.sum(-1).view(SIZE, SIZE)
     expected = torch.zeros(SIZE, SIZE)
@@ -24,7 +24,7 @@ def test_a_square_covers_its_cells_without_gaps_or_doubles() -> None:
     assert index.shape == (1, SIZE * SIZE, 3)
 
 
-def test_values_are_linear() -> None:
+def test_interpolate_is_linear() -> None:
     points = square(-1, 1, 0)[None]
     index, weight = rasterise(points, [Bucket(SQUARE, SIZE)], SIZE)
     drawn = interpolate(index, weight, points[..., :2])
@@ -33,7 +33,7 @@ def test_values_are_linear() -> None:
     assert torch.allclose(drawn[0, 1], line[:, None].expand(SIZE, SIZE), atol=1e-4)
 
 
-def test_the_nearer_wins_in_whatever_order() -> None:
+def test_rasterise_keeps_the_nearest_in_any_order() -> None:
     far, near = square(-1, 1, 0.5), square(-0.5, 0.5, -0.5)
     for points, numbers in ((torch.cat([far, near]), (0, 1)), (torch.cat([near, far]), (1, 0))):
         triangles = torch.cat([SQUARE, SQUARE + 4])
@@ -44,7 +44,7 @@ def test_the_nearer_wins_in_whatever_order() -> None:
         assert drawn[1, 1] == 0
 
 
-def test_back_faces_hidden_and_degenerate_triangles_are_skipped() -> None:
+def test_rasterise_skips_back_faces_invisible_and_degenerate_triangles() -> None:
     points = square(-1, 1, 0)[None]
     back = Bucket(SQUARE.flip(1), SIZE)
     hidden = Bucket(SQUARE, SIZE, torch.zeros(1, 2, dtype=torch.bool))
@@ -53,7 +53,7 @@ def test_back_faces_hidden_and_degenerate_triangles_are_skipped() -> None:
         assert rasterise(points, [bucket], SIZE)[1].abs().max() == 0
 
 
-def test_a_batch_is_its_singles() -> None:
+def test_rasterise_of_a_batch_equals_each_alone() -> None:
     points = torch.stack([square(-1, 0, 0), square(0, 1, 0)])
     together = rasterise(points, [Bucket(SQUARE, SIZE)], SIZE)
     for k in (0, 1):
@@ -61,8 +61,8 @@ def test_a_batch_is_its_singles() -> None:
         assert torch.equal(together[1][k], alone[1][0])
 
 
-def crumpled(seed: int, batch: int = 2, cells: int = 12) -> tuple[torch.Tensor, torch.Tensor]:
-    """A shaken grid mesh that folds over itself: points (batch, V, 3), triangles (F, 3)."""
+def folded(seed: int, batch: int = 2, cells: int = 12) -> tuple[torch.Tensor, torch.Tensor]:
+    """A grid mesh with random displacements that folds over itself: points (batch, V, 3), triangles (F, 3)."""
     random = torch.Generator().manual_seed(seed)
     line = torch.linspace(-1.1, 1.1, cells)
     y, x = torch.meshgrid(line, line, indexing="ij")
@@ -73,42 +73,42 @@ def crumpled(seed: int, batch: int = 2, cells: int = 12) -> tuple[torch.Tensor, 
     return flat + 0.15 * torch.randn(flat.shape, generator=random), triangles
 
 
-def shaken(seed: int, device: str = "cpu") -> tuple[torch.Tensor, list[Bucket], torch.Tensor]:
-    """A crumpled mesh in two buckets, some of the first hidden and in a tight window; its places and ones as values."""
-    points, triangles = crumpled(seed)
+def folded_case(seed: int, device: str = "cpu") -> tuple[torch.Tensor, list[Bucket], torch.Tensor]:
+    """points, buckets, values: a folded mesh in two buckets, the first with invisible triangles and a tight window."""
+    points, triangles = folded(seed)
     half = len(triangles) // 2
-    shown = torch.rand(2, half, generator=torch.Generator().manual_seed(seed)) > 0.2
-    buckets = [Bucket(triangles[:half].to(device), 3, shown.to(device)), Bucket(triangles[half:].to(device), SIZE)]
+    visible = torch.rand(2, half, generator=torch.Generator().manual_seed(seed)) > 0.2
+    buckets = [Bucket(triangles[:half].to(device), 3, visible.to(device)), Bucket(triangles[half:].to(device), SIZE)]
     return points.to(device), buckets, torch.cat([points, torch.ones_like(points[..., :1])], -1).to(device)
 
 
-def agree(mine: torch.Tensor, theirs: torch.Tensor) -> None:
-    """But for rounding, which may decide otherwise on an edge that two triangles share."""
-    assert mine.shape == theirs.shape and mine.dtype == theirs.dtype
-    same = (mine - theirs).abs().amax(1) < 1e-4
+def assert_equal_but_for_edges(got: torch.Tensor, expected: torch.Tensor) -> None:
+    """Rounding may decide differently on an edge that two triangles share."""
+    assert got.shape == expected.shape and got.dtype == expected.dtype
+    same = (got - expected).abs().amax(1) < 1e-4
     assert same.float().mean() > 0.995
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_numba_draws_what_torch_draws(seed: int) -> None:
-    points, buckets, values = shaken(seed)
-    mine, theirs = (draw_mesh(points, buckets, values, 2 * SIZE, backend) for backend in ("numba", "reference"))
-    agree(mine, theirs)
+def test_numba_equals_the_reference(seed: int) -> None:
+    points, buckets, values = folded_case(seed)
+    got, expected = (draw_mesh(points, buckets, values, 2 * SIZE, backend) for backend in ("numba", "reference"))
+    assert_equal_but_for_edges(got, expected)
 
 
 @devices
 @pytest.mark.parametrize("seed", range(2))
-def test_triton_draws_what_torch_draws(seed: int, device: str) -> None:
-    points, buckets, values = shaken(seed, device)
+def test_triton_equals_the_reference(seed: int, device: str) -> None:
+    points, buckets, values = folded_case(seed, device)
     assert choose("triton", points, backends=("numba", "triton")) == "triton"
-    mine, theirs = (draw_mesh(points, buckets, values, 2 * SIZE, backend) for backend in ("triton", "reference"))
-    agree(mine, theirs)
-    ragged, wanted = (draw_mesh(points, buckets, values[:1], SIZE + 3, which) for which in ("triton", "reference"))
-    agree(ragged, wanted)  # values that all pictures share, blocks that are not full
+    got, expected = (draw_mesh(points, buckets, values, 2 * SIZE, backend) for backend in ("triton", "reference"))
+    assert_equal_but_for_edges(got, expected)
+    ragged, expected = (draw_mesh(points, buckets, values[:1], SIZE + 3, which) for which in ("triton", "reference"))
+    assert_equal_but_for_edges(ragged, expected)  # one row of values for the batch, blocks that are not full
 
 
 @devices
-def test_triton_lets_the_smaller_number_win_among_the_equally_near(device: str) -> None:
+def test_triton_keeps_the_first_of_equally_near_triangles(device: str) -> None:
     points = square(-1, 1, 0.25).repeat(2, 1)[None].to(device)
     mark = torch.tensor([0.0, 1.0], device=device).repeat_interleave(4)[None, :, None]
     for numbers in ((0, 4), (4, 0)):
@@ -118,7 +118,7 @@ def test_triton_lets_the_smaller_number_win_among_the_equally_near(device: str) 
 
 
 @devices
-def test_triton_skips_what_torch_skips(device: str) -> None:
+def test_triton_skips_back_faces_invisible_and_degenerate_triangles(device: str) -> None:
     points = square(-1, 1, 0.0)[None].to(device)
     faces = SQUARE.to(device)
     hidden = torch.zeros(1, 2, dtype=torch.bool, device=device)
@@ -130,19 +130,19 @@ def test_triton_skips_what_torch_skips(device: str) -> None:
         assert torch.isfinite(draw_mesh(far, [Bucket(faces[:1], SIZE)], points, SIZE, "triton")).all()
 
 
-def test_numba_draws_nothing_of_what_is_not_a_number() -> None:
+def test_numba_skips_triangles_with_nan() -> None:
     points = torch.full((1, 4, 3), torch.nan)
     assert draw_mesh(points, [Bucket(SQUARE, SIZE)], points, SIZE, "numba").abs().max() == 0
 
 
-def test_who_wants_gradients_gets_them() -> None:
+def test_draw_mesh_has_a_gradient() -> None:
     points = square(-1, 1, 0)[None]
     values = torch.ones(1, 4, 1, requires_grad=True)
     draw_mesh(points, [Bucket(SQUARE, SIZE)], values, SIZE).sum().backward()
     assert values.grad is not None and values.grad.sum() > 0
 
 
-def test_an_unknown_backend_is_told() -> None:
+def test_draw_mesh_refuses_an_unknown_backend() -> None:
     points = square(-1, 1, 0)[None]
     with pytest.raises(ValueError, match="backend must be one of auto, triton, numba, reference, got 'fast'"):
         draw_mesh(points, [Bucket(SQUARE, SIZE)], points, SIZE, "fast")

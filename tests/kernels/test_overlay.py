@@ -1,4 +1,4 @@
-"""Windows laid over pictures against their own words."""
+"""Windows painted over pictures: the formula, and each backend against the reference."""
 
 import pytest
 import torch
@@ -7,11 +7,13 @@ from kernels.overlay import overlay, reference
 from tests.kernels.triton_process import devices
 
 SIZE = 40
-both = pytest.mark.parametrize("backend", ["reference", "numba"])
+cpu_backends = pytest.mark.parametrize("backend", ["reference", "numba"])
 
 
 def windows(device: str = "cpu") -> torch.Tensor:
-    """Upright, turned, beyond a corner, mirrored, and nowhere near; on no edge lies a pixel, where rounding decides."""
+    """Five windows (5, 6): upright, rotated, across a corner of the picture, mirrored, and outside of it. No pixel
+    centre lies on an edge, where rounding would decide.
+    """
     across = torch.tensor([[0.4, 0.0], [0.3, 0.2], [0.5, -0.1], [-0.35, 0.1], [0.2, 0.0]])
     down = torch.stack([-across[:, 1], across[:, 0]], 1)
     down[3] = -down[3]
@@ -27,8 +29,8 @@ def case(device: str = "cpu", size: int = SIZE) -> tuple[torch.Tensor, ...]:
     return picture, windows(device), cover, paint
 
 
-@both
-def test_inside_it_is_painted_by_cover_and_alpha(backend: str) -> None:
+@cpu_backends
+def test_overlay_paints_by_cover_and_alpha_inside_the_window(backend: str) -> None:
     picture, window, cover, paint = case()
     before = picture.clone()
     overlay(picture, window, torch.full_like(cover, 0.5), torch.ones_like(paint), backend)
@@ -39,8 +41,8 @@ def test_inside_it_is_painted_by_cover_and_alpha(backend: str) -> None:
     assert torch.equal(picture[0, :, :10], before[0, :, :10]) and torch.equal(picture[4], before[4])
 
 
-@both
-def test_the_window_carries_its_paint_with_it(backend: str) -> None:
+@cpu_backends
+def test_paint_follows_the_axes_of_the_window(backend: str) -> None:
     picture, window, cover, _ = case()
     picture[:, :3], picture[:, 3] = 0, 1
     ramp = torch.linspace(0, 1, 12).expand(5, 3, 12, 12)
@@ -50,15 +52,15 @@ def test_the_window_carries_its_paint_with_it(backend: str) -> None:
     assert bool((picture[3, 0, 20, 15:27].diff() < 0).all())  # to the left in a mirrored one
 
 
-def test_numba_draws_what_torch_draws() -> None:
+def test_numba_equals_the_reference() -> None:
     picture, *rest = case()
-    theirs = picture.clone()
-    reference.overlay(theirs, *rest)
+    expected = picture.clone()
+    reference.overlay(expected, *rest)
     overlay(picture, *rest, backend="numba")
-    assert torch.allclose(picture, theirs, atol=1e-5)
+    assert torch.allclose(picture, expected, atol=1e-5)
 
 
-def test_a_window_that_is_nowhere_covers_nothing() -> None:
+def test_windows_with_nan_or_infinity_cover_nothing() -> None:
     picture, window, *rest = case()
     before = picture.clone()
     window[0], window[1] = torch.nan, torch.inf
@@ -68,15 +70,15 @@ def test_a_window_that_is_nowhere_covers_nothing() -> None:
 
 @devices
 @pytest.mark.parametrize("size", [16, 33, SIZE])
-def test_triton_draws_what_torch_draws(size: int, device: str) -> None:
+def test_triton_equals_the_reference(size: int, device: str) -> None:
     picture, *rest = case(device, size)
-    theirs = picture.double()
-    reference.overlay(theirs, *(part.double() for part in rest))
+    expected = picture.double()
+    reference.overlay(expected, *(part.double() for part in rest))
     overlay(picture, *rest, backend="triton")
-    assert float((picture - theirs).norm() / theirs.norm()) < 1e-5
+    assert float((picture - expected).norm() / expected.norm()) < 1e-5
 
 
-def test_what_does_not_fit_is_told() -> None:
+def test_overlay_refuses_pictures_and_sizes_that_do_not_fit() -> None:
     picture, *rest = case()
     with pytest.raises(ValueError, match="the picture must be contiguous"):
         overlay(picture.transpose(2, 3), *rest)

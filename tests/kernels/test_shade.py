@@ -1,4 +1,4 @@
-"""Light laid over pictures against its own words."""
+"""Changing the light of pictures: the formula, and each backend against the reference."""
 
 import pytest
 import torch
@@ -7,11 +7,11 @@ from kernels.shade import SPECULAR_REFLECTANCE, reference, shade
 from tests.kernels.triton_process import devices
 
 SIZE = 40
-both = pytest.mark.parametrize("backend", ["reference", "numba"])
+cpu_backends = pytest.mark.parametrize("backend", ["reference", "numba"])
 
 
 def case(device: str = "cpu", size: int = SIZE) -> tuple[torch.Tensor, ...]:
-    """picture, gain, box: three in the middle, beyond a corner, and as large as the canvas."""
+    """picture, gain, box; the boxes lie in the middle, across a corner, and over the whole canvas."""
     random = torch.Generator().manual_seed(4)
     picture, gain = torch.rand(3, 4, size, size, generator=random), torch.rand(3, 1, 12, 12, generator=random) + 0.5
     gain[:, :, :3], gain[:, :, :, 9:] = 1, 1
@@ -19,8 +19,8 @@ def case(device: str = "cpu", size: int = SIZE) -> tuple[torch.Tensor, ...]:
     return picture.to(device), gain.to(device), box.to(device)
 
 
-@both
-def test_colours_are_multiplied_as_far_as_there_is_a_person(backend: str) -> None:
+@cpu_backends
+def test_shade_changes_colours_by_gain_and_alpha_inside_the_box(backend: str) -> None:
     picture, gain, box = case()
     before = picture.clone()
     shade(picture, torch.full_like(gain, 0.5), box, backend)
@@ -32,16 +32,16 @@ def test_colours_are_multiplied_as_far_as_there_is_a_person(backend: str) -> Non
     assert torch.equal(picture[1, :, :20], before[1, :, :20])  # beyond the box
 
 
-@both
-def test_no_light_changes_nothing(backend: str) -> None:
+@cpu_backends
+def test_a_gain_of_1_changes_nothing(backend: str) -> None:
     picture, gain, box = case()
     before = picture.clone()
     shade(picture, torch.ones_like(gain), box, backend)
     assert torch.allclose(picture, before, atol=1e-6)
 
 
-@both
-def test_nothing_is_lighter_than_white_or_darker_than_black(backend: str) -> None:
+@cpu_backends
+def test_shade_clamps_colours(backend: str) -> None:
     for factor, extreme in ((8.0, 1), (0.1, 0)):
         picture, gain, _ = case()
         shade(picture, torch.full_like(gain, factor), backend=backend)
@@ -50,26 +50,26 @@ def test_nothing_is_lighter_than_white_or_darker_than_black(backend: str) -> Non
 
 
 @pytest.mark.parametrize("boxed", [False, True])
-def test_numba_draws_what_torch_draws(boxed: bool) -> None:
+def test_numba_equals_the_reference(boxed: bool) -> None:
     picture, gain, box = case()
-    theirs = picture.clone()
-    reference.shade(theirs, gain, box if boxed else None)
+    expected = picture.clone()
+    reference.shade(expected, gain, box if boxed else None)
     shade(picture, gain, box if boxed else None, "numba")
-    assert torch.allclose(picture, theirs, atol=1e-5)
+    assert torch.allclose(picture, expected, atol=1e-5)
 
 
 @devices
 @pytest.mark.parametrize("size", [16, 33, SIZE])
 @pytest.mark.parametrize("boxed", [False, True])
-def test_triton_draws_what_torch_draws(size: int, boxed: bool, device: str) -> None:
+def test_triton_equals_the_reference(size: int, boxed: bool, device: str) -> None:
     picture, gain, box = case(device, size)
-    theirs = picture.double()
-    reference.shade(theirs, gain.double(), box.double() if boxed else None)
+    expected = picture.double()
+    reference.shade(expected, gain.double(), box.double() if boxed else None)
     shade(picture, gain, box if boxed else None, "triton")
-    assert float((picture - theirs).norm() / theirs.norm()) < 1e-5
+    assert float((picture - expected).norm() / expected.norm()) < 1e-5
 
 
-def test_what_does_not_fit_is_told() -> None:
+def test_shade_refuses_pictures_and_sizes_that_do_not_fit() -> None:
     picture, gain, box = case()
     with pytest.raises(ValueError, match="the picture must be contiguous"):
         shade(picture.transpose(2, 3), gain, box)

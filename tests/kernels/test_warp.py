@@ -1,4 +1,4 @@
-"""The full-resolution compositing step against its own words."""
+"""Warp and composite at full resolution: the formula, and each backend against the reference."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from models.geometry.picture_layers import double_resolution
 from tests.kernels.triton_process import devices
 
 SIZE = 33
-both = pytest.mark.parametrize("backend", ["reference", "numba"])
+cpu_backends = pytest.mark.parametrize("backend", ["reference", "numba"])
 
 
 @pytest.fixture
@@ -20,17 +20,17 @@ def layer() -> torch.Tensor:
     return torch.cat([torch.rand(2, 3, SIZE, SIZE) * alpha, alpha], 1)
 
 
-def still() -> torch.Tensor:
+def zero_flow() -> torch.Tensor:
     return torch.zeros(2, 2, SIZE, SIZE)
 
 
-def kept(flow: torch.Tensor) -> Maps:
-    """Moved, with nothing painted."""
+def keep_all(flow: torch.Tensor) -> Maps:
+    """Maps that move the person and paint nothing."""
     batch = len(flow)
     return Maps(flow, torch.ones(batch, 1, 1, 1), torch.zeros(batch, 3, 1, 1))
 
 
-def test_between_keeps_the_pixels_and_a_straight_ramp() -> None:
+def test_doubled_resolution_keeps_pixels_and_linear_ramps() -> None:
     ramp = torch.arange(SIZE, dtype=torch.float32).expand(1, 1, SIZE, SIZE)
     doubled = double_resolution(ramp)
     assert torch.equal(doubled[..., ::2, ::2], ramp)
@@ -38,42 +38,42 @@ def test_between_keeps_the_pixels_and_a_straight_ramp() -> None:
     assert torch.allclose(inside.diff(), torch.full_like(inside[1:], 0.5), atol=1e-4)
 
 
-def test_zero_flow_returns_the_pixels(layer: torch.Tensor) -> None:
-    assert torch.allclose(warp(double_resolution(layer), still()), layer, atol=1e-5)
+def test_zero_flow_returns_the_layer(layer: torch.Tensor) -> None:
+    assert torch.allclose(warp(double_resolution(layer), zero_flow()), layer, atol=1e-5)
 
 
 @pytest.mark.parametrize("pixels", [1, 5])
 def test_flow_is_a_backward_displacement_in_canvas_units(layer: torch.Tensor, pixels: int) -> None:
-    flow = still()
+    flow = zero_flow()
     flow[:, 0] = 2 * pixels / SIZE
     moved = warp(double_resolution(layer), flow)
     assert torch.allclose(moved[..., : SIZE - pixels], layer[..., pixels:], atol=1e-5)
 
 
-@both
+@cpu_backends
 def test_person_over_background(layer: torch.Tensor, backend: str) -> None:
     background = torch.rand(2, 3, SIZE, SIZE)
-    picture = warp_composite(double_resolution(layer), kept(still()), background, backend=backend)
+    picture = warp_composite(double_resolution(layer), keep_all(zero_flow()), background, backend=backend)
     expected = layer[:, :3] + (1 - layer[:, 3:]) * background
     assert torch.allclose(picture[:, :3], expected, atol=1e-5)
     assert torch.allclose(picture[:, 3:], layer[:, 3:], atol=1e-5)
 
 
-@both
-def test_paint_replaces_the_moved_colour_under_the_same_alpha(layer: torch.Tensor, backend: str) -> None:
+@cpu_backends
+def test_paint_replaces_the_moved_colour_and_keeps_alpha(layer: torch.Tensor, backend: str) -> None:
     background, paint = torch.rand(2, 3, SIZE, SIZE), torch.rand(2, 3, SIZE, SIZE)
-    maps = Maps(still(), torch.zeros(2, 1, SIZE, SIZE), paint)
+    maps = Maps(zero_flow(), torch.zeros(2, 1, SIZE, SIZE), paint)
     picture = warp_composite(double_resolution(layer), maps, background, backend=backend)
     alpha = layer[:, 3:]
     assert torch.allclose(picture[:, :3], alpha * paint + (1 - alpha) * background, atol=1e-5)
 
 
-@both
-def test_what_is_missing_is_dark_under_the_paint(layer: torch.Tensor, backend: str) -> None:
+@cpu_backends
+def test_missing_areas_are_dark_under_the_paint(layer: torch.Tensor, backend: str) -> None:
     background, paint, dark = torch.rand(2, 3, SIZE, SIZE), torch.rand(2, 3, 1, 1), torch.rand(2, 3)
     keep, missing = torch.full((2, 1, 1, 1), 0.75), torch.zeros(2, 1, SIZE, SIZE)
     missing[..., :9] = 1
-    maps = Maps(still(), keep, paint, None, missing, dark)
+    maps = Maps(zero_flow(), keep, paint, None, missing, dark)
     picture = warp_composite(double_resolution(layer), maps, background, backend=backend)
     alpha = layer[:, 3:]
     shown = torch.where(missing > 0, alpha * dark[:, :, None, None], layer[:, :3])
@@ -82,44 +82,44 @@ def test_what_is_missing_is_dark_under_the_paint(layer: torch.Tensor, backend: s
     assert torch.allclose(picture[:, 3:], alpha, atol=1e-5)
 
 
-@both
+@cpu_backends
 def test_alpha_follows_the_odds(layer: torch.Tensor, backend: str) -> None:
     background = torch.rand(2, 3, SIZE, SIZE)
     logit = torch.full((2, 1, 4, 4), -1.5)
     less = warp_composite(
-        double_resolution(layer), kept(still())._replace(odds=odds(logit)), background, backend=backend
+        double_resolution(layer), keep_all(zero_flow())._replace(odds=odds(logit)), background, backend=backend
     )
     firm = layer[:, 3:].clamp(1e-3, 1 - 1e-3)
     assert torch.allclose(less[:, 3:], torch.sigmoid(torch.logit(firm) - 1.5), atol=2e-3)
     same = warp_composite(
-        double_resolution(layer), kept(still())._replace(odds=odds(0 * logit)), background, backend=backend
+        double_resolution(layer), keep_all(zero_flow())._replace(odds=odds(0 * logit)), background, backend=backend
     )
-    assert torch.allclose(same, warp_composite(double_resolution(layer), kept(still()), background), atol=1e-5)
+    assert torch.allclose(same, warp_composite(double_resolution(layer), keep_all(zero_flow()), background), atol=1e-5)
 
 
-@both
-def test_trim_drops_what_is_all_but_clear(backend: str) -> None:
+@cpu_backends
+def test_trim_drops_colours_without_alpha(backend: str) -> None:
     ghost = torch.full((1, 4, SIZE, SIZE), 0.2)
     ghost[:, 3] = 0
     black = torch.zeros(1, 3, SIZE, SIZE)
-    maps = kept(still()[:1])
+    maps = keep_all(zero_flow()[:1])
     assert warp_composite(double_resolution(ghost), maps, black, backend=backend)[:, :3].min() > 0.19
     assert warp_composite(double_resolution(ghost), maps, black, trim=True, backend=backend)[:, :3].max() == 0
 
 
-def ramp_before_black() -> tuple[torch.Tensor, torch.Tensor]:
-    """A layer whose colours grow evenly to the right, nowhere clear, and a background."""
+def ramp_over_black() -> tuple[torch.Tensor, torch.Tensor]:
+    """An opaque layer whose colours are a linear ramp to the right, and a black background."""
     ramp = torch.linspace(0, 0.5, SIZE).expand(1, 4, SIZE, SIZE).contiguous()
     ramp[:, 3] = 1
     return ramp, torch.zeros(1, 3, SIZE, SIZE)
 
 
-@both
-def test_what_stands_in_front_ends_as_sharply_as_the_pixels(backend: str) -> None:
-    ramp, black = ramp_before_black()
-    front, area = torch.zeros(1, 2, 4, 4), torch.zeros(1, 1, 4, 4)
-    front[:, 0], area[..., :2] = 8 / SIZE, 1  # in the left half, from four pixels to the right
-    maps = kept(still()[:1])._replace(front_flow=front, front_coverage=area)
+@cpu_backends
+def test_the_outline_of_the_front_is_as_sharp_as_the_pixels(backend: str) -> None:
+    ramp, black = ramp_over_black()
+    front_flow, coverage = torch.zeros(1, 2, 4, 4), torch.zeros(1, 1, 4, 4)
+    front_flow[:, 0], coverage[..., :2] = 8 / SIZE, 1  # the left half moves by four pixels
+    maps = keep_all(zero_flow()[:1])._replace(front_flow=front_flow, front_coverage=coverage)
     picture = warp_composite(double_resolution(ramp), maps, black, backend=backend)[0, 0, SIZE // 2]
     middle, step = SIZE // 2, 0.5 / (SIZE - 1)
     expected = ramp[0, 0, 0] + 4 * step * (torch.arange(SIZE) < middle)
@@ -128,31 +128,31 @@ def test_what_stands_in_front_ends_as_sharply_as_the_pixels(backend: str) -> Non
     assert expected[middle + 1] < picture[middle] < expected[middle - 1]
 
 
-@both
-def test_a_box_speaks_inside_and_the_canvas_beyond(backend: str) -> None:
-    ramp, black = ramp_before_black()
+@cpu_backends
+def test_the_box_flow_holds_inside_and_the_canvas_flow_outside(backend: str) -> None:
+    ramp, black = ramp_over_black()
     left, right = torch.zeros(1, 2, 8, 8), torch.zeros(1, 2, 5, 5)
     left[:, 0], right[:, 0] = -4 / SIZE, 4 / SIZE
     box = torch.tensor([[0.0, 0.0, 0.5]])
-    picture = warp_composite(double_resolution(ramp), kept(right), black, left, box, backend=backend)
+    picture = warp_composite(double_resolution(ramp), keep_all(right), black, left, box, backend=backend)
     step = 0.5 / (SIZE - 1)
     centre, edge = SIZE // 2, 5
     assert picture[0, 0, centre, centre] == pytest.approx(float(ramp[0, 0, 0, centre]) + 2 * step, abs=1e-5)
     assert picture[0, 0, centre, edge] == pytest.approx(float(ramp[0, 0, 0, edge]) - 2 * step, abs=1e-5)
 
 
-@both
-def test_a_box_that_is_the_canvas_fades_nowhere(layer: torch.Tensor, backend: str) -> None:
-    background, wide = torch.rand(2, 3, SIZE, SIZE), torch.rand(2, 2, 3, 3)
-    maps = Maps(still() + 0.05, torch.rand(2, 1, 6, 6), torch.rand(2, 3, 6, 6))
+@cpu_backends
+def test_a_box_over_the_whole_canvas_does_not_fade(layer: torch.Tensor, backend: str) -> None:
+    background, canvas_flow = torch.rand(2, 3, SIZE, SIZE), torch.rand(2, 2, 3, 3)
+    maps = Maps(zero_flow() + 0.05, torch.rand(2, 1, 6, 6), torch.rand(2, 3, 6, 6))
     box = torch.tensor([[0.0, 0.0, 1.0]] * 2)
-    boxed = warp_composite(double_resolution(layer), maps, background, wide, box, backend=backend)
+    boxed = warp_composite(double_resolution(layer), maps, background, canvas_flow, box, backend=backend)
     assert torch.allclose(boxed, warp_composite(double_resolution(layer), maps, background, backend=backend), atol=1e-5)
 
 
 def case(size: int, boxed: bool, coarse: bool, device: str = "cpu") -> tuple[torch.Tensor, ...]:
-    """layer, flow, keep, paint, odds, missing, dark, unless coarse front and area, background, and box and the flow
-    beyond it if boxed.
+    """layer, flow, keep, paint, odds, missing, dark; front_flow and front_coverage unless coarse; background; box and
+    canvas_flow if boxed.
     """
     random = torch.Generator().manual_seed(3)
 
@@ -176,46 +176,47 @@ cases = pytest.mark.parametrize(
 
 
 @cases
-def test_numba_draws_what_torch_draws(boxed: bool, trim: bool, coarse: bool) -> None:
-    layer, *maps, background, box, wide = *case(SIZE, boxed, coarse), *([] if boxed else [None, None])
-    mine, theirs = (
-        warp_composite(layer, Maps(*maps), background, wide, box, trim, backend) for backend in ("numba", "reference")
+def test_numba_equals_the_reference(boxed: bool, trim: bool, coarse: bool) -> None:
+    layer, *maps, background, box, canvas_flow = *case(SIZE, boxed, coarse), *([] if boxed else [None, None])
+    got, expected = (
+        warp_composite(layer, Maps(*maps), background, canvas_flow, box, trim, backend)
+        for backend in ("numba", "reference")
     )
-    assert torch.allclose(mine, theirs, atol=2e-4)
+    assert torch.allclose(got, expected, atol=2e-4)
 
 
 @devices
 @pytest.mark.parametrize("size", [16, SIZE])
-@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("channels_last", [False, True])
 @cases
-def test_triton_draws_what_torch_draws(
-    boxed: bool, trim: bool, coarse: bool, size: int, last: bool, device: str
+def test_triton_equals_the_reference(
+    boxed: bool, trim: bool, coarse: bool, size: int, channels_last: bool, device: str
 ) -> None:
-    layer, *maps, background, box, wide = *case(size, boxed, coarse, device), *([] if boxed else [None, None])
-    layer = layer.contiguous(memory_format=torch.channels_last) if last else layer
-    twin = choose("triton", layer, backends=("numba", "triton"))
-    mine = warp_composite(layer, Maps(*maps), background, wide, box, trim, "triton")
-    exact = (part if part is None else part.double() for part in (background, wide, box))
-    theirs = reference.warp_composite(layer.double(), Maps(*(part.double() for part in maps)), *exact, trim)
-    error = float((mine - theirs).norm() / theirs.norm())
-    assert twin == "triton" and error < 2e-5, error
+    layer, *maps, background, box, canvas_flow = *case(size, boxed, coarse, device), *([] if boxed else [None, None])
+    layer = layer.contiguous(memory_format=torch.channels_last) if channels_last else layer
+    chosen = choose("triton", layer, backends=("numba", "triton"))
+    got = warp_composite(layer, Maps(*maps), background, canvas_flow, box, trim, "triton")
+    in_float64 = (part if part is None else part.double() for part in (background, canvas_flow, box))
+    expected = reference.warp_composite(layer.double(), Maps(*(part.double() for part in maps)), *in_float64, trim)
+    error = float((got - expected).norm() / expected.norm())
+    assert chosen == "triton" and error < 2e-5, error
 
 
-def test_numba_stays_inside_with_what_is_not_a_number(layer: torch.Tensor) -> None:
+def test_numba_reads_nothing_out_of_bounds_for_nan(layer: torch.Tensor) -> None:
     background = torch.rand(2, 3, SIZE, SIZE)
-    drawn = warp_composite(double_resolution(layer), kept(still() * torch.nan), background, backend="numba")
+    drawn = warp_composite(double_resolution(layer), keep_all(zero_flow() * torch.nan), background, backend="numba")
     assert drawn.shape == (2, 4, SIZE, SIZE)
 
 
-def test_wrong_sizes_and_backends_are_told(layer: torch.Tensor) -> None:
+def test_warp_composite_refuses_sizes_and_backends_that_do_not_fit(layer: torch.Tensor) -> None:
     background = torch.rand(2, 3, SIZE, SIZE)
     with pytest.raises(ValueError, match="wants a layer of side 65, got 33"):
-        warp_composite(layer, kept(still()), background)
+        warp_composite(layer, keep_all(zero_flow()), background)
     with pytest.raises(ValueError, match="backend must be one of"):
-        warp_composite(double_resolution(layer), kept(still()), background, backend="fast")
+        warp_composite(double_resolution(layer), keep_all(zero_flow()), background, backend="fast")
     with pytest.raises(ValueError, match="what is missing and how dark it is come together"):
-        warp_composite(double_resolution(layer), kept(still())._replace(dark=torch.zeros(2, 3)), background)
+        warp_composite(double_resolution(layer), keep_all(zero_flow())._replace(dark=torch.zeros(2, 3)), background)
     with pytest.raises(ValueError, match="what stands in front and how much of a cell it takes come together"):
-        warp_composite(double_resolution(layer), kept(still())._replace(front_flow=still()), background)
+        warp_composite(double_resolution(layer), keep_all(zero_flow())._replace(front_flow=zero_flow()), background)
     with pytest.raises(ValueError, match="a box and the flow beyond it come together"):
-        warp_composite(double_resolution(layer), kept(still()), background, box=torch.tensor([[0.0, 0.0, 0.5]]))
+        warp_composite(double_resolution(layer), keep_all(zero_flow()), background, box=torch.tensor([[0.0, 0.0, 0.5]]))

@@ -1,5 +1,5 @@
-"""Where Triton kernels are tested: on a GPU, and in Triton's interpreter, which wants a process of its own, because it
-is chosen when triton is imported.
+"""Where Triton kernels are tested: on a GPU, and in Triton's interpreter, which needs a process of its own, because it
+is switched on when triton is imported.
 """
 
 import os
@@ -15,9 +15,10 @@ import torch
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 has_triton = find_spec("triton") is not None
 has_gpu = has_triton and torch.cuda.is_available()
-KNOWN = "3.6."  # interpreter and compiler are no public interfaces: those of 3.9 want other tests
+TESTED_VERSION = "3.6."  # the tests use private parts of the interpreter and the compiler, which 3.9 has changed
 needs_triton = pytest.mark.skipif(
-    not (has_triton and version("triton").startswith(KNOWN)), reason=f"triton {KNOWN}* is not installed"
+    not (has_triton and version("triton").startswith(TESTED_VERSION)),
+    reason=f"triton {TESTED_VERSION}* is not installed",
 )
 devices = pytest.mark.parametrize(
     "device",
@@ -40,10 +41,13 @@ devices = pytest.mark.parametrize(
 
 
 def interpreted(*names: str) -> str:
-    """Run these files of this folder in the interpreter, without their GPU side; what pytest said at the end."""
+    """Run these files of this folder in the interpreter, without their tests for a GPU; returns pytest's output."""
     files = [str(Path(__file__).with_name(name)) for name in names]
     command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-m", "not gpu", *files]
-    environment = os.environ | {"TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}  # threads would only wait for Python
+    environment = os.environ | {
+        "TRITON_INTERPRET": "1",
+        "OMP_NUM_THREADS": "1",
+    }  # more threads only wait for Python's lock
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout
