@@ -1,10 +1,12 @@
-"""The neutral: found by itself, on request, and whatever the person does."""
+"""The neutral is found by itself and on request, however the person behaves."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from models.geometry.openings import lid_pairs
+from models.geometry.topology import LOWER_LIP_INNER, RIGHT_LID, UPPER_LIP_INNER
 from streamer.tracking.calibration import (
     MAX_COLLECTION_S,
     MAX_FACE_GAP_S,
@@ -19,24 +21,25 @@ from tests.support.people import STEP, nobody, person
 
 
 def feed(calibration, make, count, start=0.0):
-    """Feed `make(i, at)` and return what came back, one for each frame."""
+    """Feed `count` motions `make(i, at)`; the neutral after each."""
     return [calibration.update(make(i, start + i * STEP)) for i in range(count)]
 
 
-def mouth_of(motion):
-    return float(np.linalg.norm(motion.face[13] - motion.face[14])) / 0.3
+def lip_gap(motion):
+    """In face sizes."""
+    return float(np.linalg.norm(motion.face[UPPER_LIP_INNER] - motion.face[LOWER_LIP_INNER])) / 0.3
 
 
-def test_a_steady_person_is_calibrated_in_half_a_second():
+def test_calibration_ends_after_enough_steady_frames():
     calibration = Calibration()
-    seen = feed(calibration, lambda i, at: person(at), STEADY_FRAMES + 1)
-    assert seen[:-1] == [None] * STEADY_FRAMES
-    np.testing.assert_allclose(seen[-1].face, person().face, atol=1e-5)
-    np.testing.assert_allclose(seen[-1].body, person().body)
+    neutrals = feed(calibration, lambda i, at: person(at), STEADY_FRAMES + 1)
+    assert neutrals[:-1] == [None] * STEADY_FRAMES
+    np.testing.assert_allclose(neutrals[-1].face, person().face, atol=1e-5)
+    np.testing.assert_allclose(neutrals[-1].body, person().body)
     assert calibration.progress == 1.0
 
 
-def test_progress_only_grows_and_ends_at_one():
+def test_calibration_progress_grows_to_one():
     calibration = Calibration()
     steps = []
     for i in range(STEADY_FRAMES + 1):
@@ -53,39 +56,40 @@ def test_progress_only_grows_and_ends_at_one():
         lambda i, at: person(at, turn=(0, 0.9, 0)),
         lambda i, at: replace(person(at), face_confidence=0.1),
     ],
-    ids=["restless", "mouth open", "looks away", "doubtful"],
+    ids=["moving", "mouth open", "turned away", "low confidence"],
 )
-def test_whoever_never_holds_still_is_calibrated_when_patience_ends(make):
+def test_calibration_takes_unsteady_frames_when_the_time_is_over(make):
     calibration = Calibration()
-    seen = feed(calibration, make, round(MAX_COLLECTION_S / STEP) + 1)
-    assert seen[STEADY_FRAMES + 5] is None  # not taken for steady …
-    assert seen[-1] is not None and np.isfinite(seen[-1].face).all()  # … but settled in the end
+    neutrals = feed(calibration, make, round(MAX_COLLECTION_S / STEP) + 1)
+    assert neutrals[STEADY_FRAMES + 5] is None  # none of them is steady
+    assert neutrals[-1] is not None and np.isfinite(neutrals[-1].face).all()
 
 
-def test_the_best_frames_are_taken():
+def test_calibration_takes_the_steadiest_frames():
     calibration = Calibration()
-    talking = feed(calibration, lambda i, at: person(at, mouth=0.0 if 10 <= i < 18 else 0.35), 60)
-    assert mouth_of(talking[-1]) < 0.05
+    neutrals = feed(calibration, lambda i, at: person(at, mouth=0.0 if 10 <= i < 18 else 0.35), 60)
+    assert lip_gap(neutrals[-1]) < 0.05
 
 
-def test_a_blink_does_not_become_the_neutral():
+def test_calibration_leaves_out_blinks():
     def blinking(i, at):
         motion = person(at)
         if i % 4 == 0:
-            motion.face[[159, 160, 158]] = motion.face[[145, 144, 153]]
+            upper, lower = (list(lid[2:5]) for lid in lid_pairs(RIGHT_LID))
+            motion.face[upper] = motion.face[lower]
         return motion
 
     neutral = feed(Calibration(), blinking, 60)[-1]
     np.testing.assert_allclose(neutral.face, person().face, atol=1e-5)
 
 
-def test_nobody_is_never_calibrated():
+def test_calibration_never_ends_without_a_face():
     calibration = Calibration()
     assert feed(calibration, lambda i, at: nobody(at), 200) == [None] * 200
     assert calibration.progress == 0.0
 
 
-def test_a_person_who_leaves_starts_over():
+def test_calibration_starts_again_after_a_gap_without_a_face():
     calibration = Calibration()
     feed(calibration, lambda i, at: person(at), STEADY_FRAMES - 1)
     feed(calibration, lambda i, at: nobody(at), round(MAX_FACE_GAP_S / STEP) + 3, start=STEADY_FRAMES * STEP)
@@ -93,14 +97,14 @@ def test_a_person_who_leaves_starts_over():
     assert calibration.update(person(10.0)) is None
 
 
-def test_a_request_keeps_the_old_neutral_until_the_new_one_then_fades():
+def test_calibration_request_keeps_the_old_neutral_and_then_fades_to_the_new_one():
     calibration = Calibration()
     old = feed(calibration, lambda i, at: person(at), 20)[-1]
     calibration.request()
     assert calibration.progress < 1
-    seen = feed(calibration, lambda i, at: person(at, turn=(0, 0.3, 0)), 40, start=1.0)
-    assert all(neutral is old for neutral in seen[:STEADY_FRAMES])
-    turns = [rotation_vector(neutral.head)[1] for neutral in seen]
+    neutrals = feed(calibration, lambda i, at: person(at, turn=(0, 0.3, 0)), 40, start=1.0)
+    assert all(neutral is old for neutral in neutrals[:STEADY_FRAMES])
+    turns = [rotation_vector(neutral.head)[1] for neutral in neutrals]
     assert max(np.diff(turns)) < 0.3 * 2.5 * STEP / NEUTRAL_FADE_S  # no jump
     assert turns[-1] == pytest.approx(0.3, abs=1e-3)
 
@@ -109,52 +113,52 @@ def talking(i, at):
     return person(at, mouth=0.3, turn=(0, 0.3 * np.sin(3 * at), 0))
 
 
-def test_whoever_was_met_talking_gets_a_better_neutral_on_holding_still():
+def test_calibration_replaces_a_neutral_from_unsteady_frames_by_a_steady_one():
     calibration = Calibration()
-    assert mouth_of(feed(calibration, talking, 200)[-1]) > 0.2
-    seen = feed(calibration, lambda i, at: person(at), 60, start=10.0)
+    assert lip_gap(feed(calibration, talking, 200)[-1]) > 0.2
+    neutrals = feed(calibration, lambda i, at: person(at), 60, start=10.0)
     assert calibration.progress == 1.0
-    assert mouth_of(seen[STEADY_FRAMES - 1]) > 0.2  # a moment of rest is not enough …
-    steps = -np.diff([mouth_of(neutral) for neutral in seen])
+    assert lip_gap(neutrals[STEADY_FRAMES - 1]) > 0.2  # more steady frames are needed
+    steps = -np.diff([lip_gap(neutral) for neutral in neutrals])
     assert max(steps) < 0.3 * 2.5 * STEP / NEUTRAL_FADE_S  # nothing jumps
-    np.testing.assert_allclose(seen[-1].face, person().face, atol=1e-5)
+    np.testing.assert_allclose(neutrals[-1].face, person().face, atol=1e-5)
     later = feed(calibration, lambda i, at: person(at, turn=(0, 0.3, 0)), 60, start=13.0)
-    assert all(neutral is seen[-1] for neutral in later)
+    assert all(neutral is neutrals[-1] for neutral in later)
 
 
-def test_frames_of_rest_between_words_are_no_rest():
+def test_calibration_is_not_replaced_by_steady_frames_between_words():
     calibration = Calibration()
-    seen = feed(calibration, lambda i, at: person(at, mouth=0.3 if i < 80 or i % 5 == 0 else 0.0), 300)
-    first = next(neutral for neutral in seen if neutral is not None)
-    assert seen[-1] is first
+    neutrals = feed(calibration, lambda i, at: person(at, mouth=0.3 if i < 80 or i % 5 == 0 else 0.0), 300)
+    first = next(neutral for neutral in neutrals if neutral is not None)
+    assert neutrals[-1] is first
 
 
-@pytest.mark.parametrize("case", ["asked", "looks past the camera", "late"])
-def test_a_neutral_is_not_doubted_for_ever_nor_against_the_person(case):
+@pytest.mark.parametrize("case", ["requested", "turned away", "late"])
+def test_calibration_keeps_a_neutral_that_was_requested_or_turned_away_or_is_old(case):
     calibration = Calibration()
-    if case == "asked":
+    if case == "requested":
         calibration.request()
-    aside = case == "looks past the camera"
-    taken = feed(calibration, lambda i, at: person(at, turn=(0, 0.9, 0)) if aside else talking(i, at), 60)[-1]
+    turned_away = case == "turned away"
+    first = feed(calibration, lambda i, at: person(at, turn=(0, 0.9, 0)) if turned_away else talking(i, at), 60)[-1]
     start = MAX_COLLECTION_S + REVISION_S if case == "late" else 5.0
-    assert all(neutral is taken for neutral in feed(calibration, lambda i, at: person(at), 60, start=start))
+    assert all(neutral is first for neutral in feed(calibration, lambda i, at: person(at), 60, start=start))
 
 
-def test_a_body_that_is_seen_later_joins_the_neutral():
+def test_calibration_adds_a_body_that_is_found_later():
     calibration = Calibration()
-    faces = feed(calibration, lambda i, at: person(at, body=False), 20)
-    assert faces[-1].body is None
+    without = feed(calibration, lambda i, at: person(at, body=False), 20)
+    assert without[-1].body is None
     later = feed(calibration, lambda i, at: person(at), STEADY_FRAMES + 1, start=1.0)
     np.testing.assert_allclose(later[-1].body, person().body)
-    np.testing.assert_array_equal(later[-1].face, faces[-1].face)
+    np.testing.assert_array_equal(later[-1].face, without[-1].face)
 
 
-def test_the_middle_of_a_moving_head_is_not_smeared():
+def test_robust_mean_does_not_blur_a_moving_head():
     moving = [person(turn=(0, 0.1 * i, 0), shift=(0.1 * i, 0, 0)) for i in range(8)]
     found = head_pose(robust_mean(moving).face)
     np.testing.assert_allclose(found.inverse(robust_mean(moving).face), found.inverse(moving[0].face), atol=1e-3)
 
 
-def test_a_neutral_needs_a_face():
+def test_robust_mean_refuses_motions_without_a_face():
     with pytest.raises(ValueError, match="needs a face"):
         robust_mean([nobody()])

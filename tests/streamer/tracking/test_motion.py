@@ -1,10 +1,13 @@
-"""Motions: mirrors, blends, tensors."""
+"""Motions can be mirrored and interpolated."""
 
 import numpy as np
 import pytest
 
+from models.geometry.body import LEFT_SHOULDER, NOSE, RIGHT_SHOULDER
+from models.geometry.topology import LEFT_EYE_OUTER, LEFT_IRIS, RIGHT_EYE_OUTER, RIGHT_IRIS
 from streamer.tracking.head_pose import CANONICAL, HeadTransform, head_pose, rotation_matrix
-from streamer.tracking.motion import Motion, blend, face_size
+from streamer.tracking.motion import CONFIDENCE, KEYFRAME, Motion, blend, face_size
+from tests.support.people import with_torso
 
 
 def posed(turn=(0.0, 0.0, 0.0), shift=(0.0, 0.0, 0.0), **other):
@@ -13,22 +16,22 @@ def posed(turn=(0.0, 0.0, 0.0), shift=(0.0, 0.0, 0.0), **other):
     return Motion.still(face, body, **other)
 
 
-def test_a_mirror_negates_x_and_swaps_left_and_right():
+def test_mirrored_negates_x_and_swaps_left_and_right():
     motion = posed(turn=(0.1, 0.4, 0.2), shift=(0.2, 0, 0))
-    seen = motion.mirrored()
-    np.testing.assert_allclose(seen.face[33], motion.face[263] * [-1, 1, 1], atol=1e-6)  # outer eye corners
-    np.testing.assert_allclose(seen.face[468], motion.face[473] * [-1, 1, 1], atol=1e-6)  # irises
-    np.testing.assert_allclose(seen.body[11], motion.body[12] * [-1, 1, 1, 1])  # shoulders
-    np.testing.assert_allclose(seen.body[0], motion.body[0] * [-1, 1, 1, 1])  # the nose stays the nose
+    mirrored = motion.mirrored()
+    np.testing.assert_allclose(mirrored.face[RIGHT_EYE_OUTER], motion.face[LEFT_EYE_OUTER] * [-1, 1, 1], atol=1e-6)
+    np.testing.assert_allclose(mirrored.face[RIGHT_IRIS], motion.face[LEFT_IRIS] * [-1, 1, 1], atol=1e-6)
+    np.testing.assert_allclose(mirrored.body[LEFT_SHOULDER], motion.body[RIGHT_SHOULDER] * [-1, 1, 1, 1])
+    np.testing.assert_allclose(mirrored.body[NOSE], motion.body[NOSE] * [-1, 1, 1, 1])
 
 
-def test_a_mirror_turns_the_head_the_other_way():
+def test_mirrored_rotates_the_head_the_other_way():
     motion = posed(turn=(0.1, 0.4, 0.2))
     np.testing.assert_allclose(motion.mirrored().head, rotation_matrix(np.array([0.1, -0.4, -0.2])), atol=1e-3)
     np.testing.assert_allclose(head_pose(motion.mirrored().face).rotation, motion.mirrored().head, atol=1e-3)
 
 
-def test_two_mirrors_undo_each_other():
+def test_mirrored_twice_is_the_identity():
     hands = np.random.default_rng(0).normal(size=(2, 21, 4)).astype(np.float32)
     motion = Motion(1.0, CANONICAL, 1.0, posed().body, hands)
     twice = motion.mirrored().mirrored()
@@ -36,23 +39,43 @@ def test_two_mirrors_undo_each_other():
         np.testing.assert_allclose(getattr(twice, name), getattr(motion, name), atol=1e-6)
 
 
-def test_a_mirror_takes_a_motion_without_a_person():
+def test_mirrored_accepts_a_motion_without_a_face():
     assert Motion(0.0).mirrored().face is None
 
 
-def test_blends_start_and_end_where_they_should():
+def test_blend_begins_at_the_first_motion_and_ends_at_the_second():
     a, b = posed(turn=(0, 0.5, 0)), posed(turn=(0, -0.5, 0), shift=(0.3, 0, 0))
     np.testing.assert_allclose(blend(a, b, 0.0).face, a.face, atol=1e-5)
     np.testing.assert_allclose(blend(a, b, 1.0).face, b.face, atol=1e-5)
 
 
-def test_a_head_keeps_its_size_on_the_way_through_a_turn():
+def test_blend_keeps_the_size_of_a_rotating_head():
     a, b = posed(turn=(0, 1.2, 0)), posed(turn=(0, -1.2, 0))
     half = blend(a, b, 0.5)
     assert face_size(half.face) == pytest.approx(face_size(a.face), rel=1e-3)
     np.testing.assert_allclose(half.head, np.eye(3), atol=1e-3)
 
 
-def test_only_motions_with_faces_can_be_blended():
+def test_blend_refuses_a_motion_without_a_face():
     with pytest.raises(ValueError, match="with a face"):
         blend(Motion(0.0), posed(), 0.5)
+
+
+def test_mirrored_swaps_the_torso_points():
+    motion = with_torso(0.1)
+    mirrored = motion.mirrored().torso
+    np.testing.assert_allclose(mirrored[:, :2], [[0.3, 0.3], [-0.5, 0.3]], atol=1e-6)
+    np.testing.assert_array_equal(mirrored[:, 2:], motion.torso[:, 2:])
+    np.testing.assert_array_equal(motion.mirrored().mirrored().torso, motion.torso)
+
+
+def test_blend_interpolates_torsos_of_one_keyframe_and_fades_a_missing_one():
+    half = blend(with_torso(0.0), with_torso(0.2), 0.5).torso
+    np.testing.assert_allclose(half[:, 0], [0.5, -0.3], atol=1e-6)
+    unmeasured = Motion.still(CANONICAL)
+    for a, b, confidence in ((with_torso(0.2), unmeasured, 0.75), (unmeasured, with_torso(0.2), 0.25)):
+        torso = blend(a, b, 0.25).torso
+        np.testing.assert_allclose(torso[:, :3], with_torso(0.2).torso[:, :3])
+        np.testing.assert_allclose(torso[:, CONFIDENCE], confidence)
+    second = blend(with_torso(0, keyframe=1), with_torso(0.2, keyframe=2), 1.0)
+    np.testing.assert_array_equal(second.torso[:, KEYFRAME], [2, 2])

@@ -1,4 +1,4 @@
-"""A tracker elsewhere does what one here does, and its end is noticed."""
+"""A tracker in another process gives the same results, and its end is noticed."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from streamer.tracking.tracker_process import TrackerProcess, prepare
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
 
 
-class Elsewhere(FakeTracker):
-    """Tells in which process it is, as the time of its motion, and leaves that process when it sees black."""
+class ProcessIdTracker(FakeTracker):
+    """Returns its process id as the time of its motion, and ends its process on a black picture."""
 
     def track(self, frame: CameraFrame):  # type: ignore[no-untyped-def]
         if not frame.rgb.any():
@@ -31,8 +31,8 @@ class Elsewhere(FakeTracker):
         return super().track(CameraFrame(frame.rgb, float(os.getpid()), frame.index))
 
 
-class Computing(FakeTracker):
-    """Multiplies matrices in torch that are large enough for a pool of threads; tells how many there were."""
+class TorchTracker(FakeTracker):
+    """Computes in torch what is large enough for a thread pool, and returns the number of threads as the time."""
 
     def track(self, frame: CameraFrame):  # type: ignore[no-untyped-def]
         torch.ones(1500, 1500) @ torch.ones(1500, 1500)
@@ -41,8 +41,8 @@ class Computing(FakeTracker):
 
 
 @contextmanager
-def following(**options: float) -> Iterator[TrackerProcess]:
-    tracker = TrackerProcess(partial(Elsewhere, **options))
+def tracker_process(**options: float) -> Iterator[TrackerProcess]:
+    tracker = TrackerProcess(partial(ProcessIdTracker, **options))
     try:
         yield tracker
     finally:
@@ -53,47 +53,47 @@ def picture(grey: int = 128) -> CameraFrame:
     return CameraFrame(np.full((480, 640, 3), grey, np.uint8), 1.0, 0)
 
 
-def test_it_follows_idles_and_calibrates_in_another_process() -> None:
-    here = FakeTracker()
-    with following() as there:
-        seen = there.track(picture(64))
-        assert seen.motion.captured not in (1.0, float(os.getpid()))
-        assert np.array_equal(seen.motion.hands, here.track(picture(64)).motion.hands)
-        assert there.idle(2.0).motion.captured == 2.0
-        there.calibrate()
+def test_tracker_process_tracks_idles_and_calibrates_in_another_process() -> None:
+    local = FakeTracker()
+    with tracker_process() as remote:
+        tracked = remote.track(picture(64))
+        assert tracked.motion.captured not in (1.0, float(os.getpid()))
+        assert np.array_equal(tracked.motion.hands, local.track(picture(64)).motion.hands)
+        assert remote.idle(2.0).motion.captured == 2.0
+        remote.calibrate()
 
 
-def test_torch_computes_there_without_threads_that_a_fork_does_not_have() -> None:
+def test_tracker_process_computes_in_torch_with_one_thread() -> None:
     prepare()
-    there = TrackerProcess(Computing)
+    remote = TrackerProcess(TorchTracker)
     try:
-        assert there.track(picture()).motion.captured == 1.0
+        assert remote.track(picture()).motion.captured == 1.0
     finally:
-        there.close()
+        remote.close()
 
 
-def test_closing_ends_the_process_and_may_be_repeated() -> None:
-    with following() as there:
-        process = psutil.Process(int(there.track(picture()).motion.captured))
-    there.close()
+def test_close_ends_the_process_and_may_be_repeated() -> None:
+    with tracker_process() as remote:
+        process = psutil.Process(int(remote.track(picture()).motion.captured))
+    remote.close()
     assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
-def test_memory_counts_it() -> None:
-    with following() as there:
-        process = int(there.track(picture()).motion.captured)
+def test_memory_counts_the_tracker_process() -> None:
+    with tracker_process() as remote:
+        process = int(remote.track(picture()).motion.captured)
         assert process in [one.pid for one in family()]
         assert resident(family()) > resident([psutil.Process()]) + (1 << 20)
 
 
-def test_when_its_process_dies_the_session_ends_with_a_sentence() -> None:
-    told: list[KagamiError] = []
-    engine = Engine(FakePipeline(size=32), partial(TrackerProcess, Elsewhere), fps=60, max_sessions=2)  # type: ignore[arg-type]
+def test_session_ends_with_a_sentence_when_its_tracker_process_dies() -> None:
+    failures: list[KagamiError] = []
+    engine = Engine(FakePipeline(size=32), partial(TrackerProcess, ProcessIdTracker), fps=60, max_sessions=2)  # type: ignore[arg-type]
     engine.start()
     try:
-        seat = engine.admit(FakeAvatar(), Controls(), told.append)  # type: ignore[arg-type]
+        seat = engine.admit(FakeAvatar(), Controls(), failures.append)  # type: ignore[arg-type]
         seat.camera.put(ReceivedFrame(VideoFrame.from_ndarray(picture(0).rgb, format="rgb24"), 0.0))
         seat.join(20)
-        assert [type(error) for error in told] == [SessionError]
+        assert [type(error) for error in failures] == [SessionError]
     finally:
         engine.close()
