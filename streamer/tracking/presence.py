@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.geometry.body import LEFT_EAR, LEFT_ELBOW, LEFT_SHOULDER, NOSE, RIGHT_SHOULDER
+from models.geometry.body import LEFT_EAR, LEFT_ELBOW, LEFT_SHOULDER, NOSE, RIGHT_SHOULDER, UPPER_BODY
 from streamer.tracking.eyelids import close_lids
 from streamer.tracking.head_pose import CANONICAL, head_pose, rotation_matrix
 from streamer.tracking.motion import Array, Motion, blend
@@ -19,7 +19,6 @@ UNEASED_GAP_S = 0.15  # a face that was lost for no longer is shown without easi
 
 _BREATH_HZ = 0.24
 _BLINKS = 64  # blinks until their rhythm repeats
-_ARM_JOINTS = slice(11, 23)  # shoulders to hands
 _FACE_SCALE = 0.3  # camera units; distance of the outer eye corners of `NEUTRAL`
 _NECK = np.array([0, 1.3, 0.8])  # canonical units; pivot of the head's sway
 
@@ -116,7 +115,7 @@ class Presence:
         if body is not None:
             body = body.copy()
             width = float(np.linalg.norm(body[LEFT_SHOULDER, :2] - body[RIGHT_SHOULDER, :2]))
-            body[_ARM_JOINTS, 1] -= 0.018 * width * breath
+            body[UPPER_BODY, 1] -= 0.018 * width * breath
         return Motion(now, face, 0.0, body, head=head_pose(face).rotation)
 
     def _lid_closure(self, time: float) -> float:

@@ -63,10 +63,10 @@ def skin_brightness(rgb: Image, face: Array) -> tuple[Array, Array]:
 
 @cache
 def _canonical_cells() -> tuple[NDArray[np.int64], Array, Array, Array]:
-    """The cells of `models.geometry.shading.square` as arrays.
+    """The cells of `models.geometry.shading.skin_square` as arrays.
 
     corners: (3, m²) landmarks of the triangle that covers each cell. weights: (3, m², 1) barycentric. skin: (m, m) 0 or
-    1. area_scale: (m²,) area of the cell over twice that of its triangle.
+    1. area_scale: (m²,) factor from the doubled area of a triangle to that of the cell.
     """
     corners, weights, skin = skin_square("cpu")
     triangles = topology().canonical[corners, :2]

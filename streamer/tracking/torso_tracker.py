@@ -13,7 +13,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.geometry.body import LEFT_ELBOW, LEFT_SHOULDER, LEFT_WRIST, RIGHT_ELBOW, RIGHT_SHOULDER, RIGHT_WRIST
+from models.geometry.body import (
+    LEFT_ELBOW,
+    LEFT_SHOULDER,
+    LEFT_WRIST,
+    RIGHT_ELBOW,
+    RIGHT_SHOULDER,
+    RIGHT_WRIST,
+    SHOULDERS,
+)
 from models.geometry.topology import CHIN
 from streamer.frames import Image
 from streamer.tracking.image_points import to_camera_units, to_pixels
@@ -29,7 +37,6 @@ SIMILARITY_PRIOR = 0.1  # radians, and log of scale: usual rotation and growth o
 CONFIDENCE_SMOOTHING_S = 0.15  # time constant of the reported confidence
 UNMATCHED_S = 2.0  # without a match, after which the next good frame becomes the keyframe
 
-_SHOULDERS = [LEFT_SHOULDER, RIGHT_SHOULDER]
 _FOREARMS = ([LEFT_ELBOW, LEFT_WRIST], [RIGHT_ELBOW, RIGHT_WRIST])
 _LK_WINDOW = (15, 15)
 _LK_LEVELS = 2
@@ -63,7 +70,7 @@ class TorsoTracker:
         if self._keyframe is not None and self._keyframe.shape != grey.shape:
             self.reset()
         confidence = 0.0
-        if face is not None and body is not None and bool(body[_SHOULDERS, VISIBILITY].min() > MIN_VISIBILITY):
+        if face is not None and body is not None and bool(body[SHOULDERS, VISIBILITY].min() > MIN_VISIBILITY):
             hidden = arm_mask(grey.shape, body, hands)
             if self._keyframe is not None and 0 <= captured - self._last_match <= UNMATCHED_S:
                 confidence = self._match(self._keyframe, grey, hidden, body)
@@ -82,7 +89,7 @@ class TorsoTracker:
         self._keyframe = None
         if confidence > 0:
             self._keyframe, self._corners = grey, corners
-            self._shoulders = _to_complex(to_pixels(body[_SHOULDERS, :2], grey.shape))
+            self._shoulders = _to_complex(to_pixels(body[SHOULDERS, :2], grey.shape))
             self._factor, self._offset = 1 + 0j, 0j
             self._keyframe_number += 1
             self._confidence = confidence
@@ -93,7 +100,7 @@ class TorsoTracker:
         corners = _to_complex(self._corners)
         guess = _to_points(self._factor * corners + self._offset)
         if self._confidence < 0.1:  # the last similarity is out of date: start from the motion of the joints
-            shoulders = _to_complex(to_pixels(body[_SHOULDERS, :2], grey.shape))
+            shoulders = _to_complex(to_pixels(body[SHOULDERS, :2], grey.shape))
             guess = _to_points(corners + (shoulders - self._shoulders).mean())
         column, row = np.rint(guess).astype(int).T
         height, width = grey.shape

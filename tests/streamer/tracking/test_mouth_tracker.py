@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from models.closeups.mouth import CHEEK_LANDMARKS, SCLERA_LANDMARKS
-from models.geometry.openings import LOWER_LIP
+from models.geometry.openings import LOWER_LIP_EDGE
 from models.geometry.topology import INNER_LIPS
 from models.motion import MOUTH_COLUMNS, MOUTH_ROWS
 from streamer.tracking.head_pose import CANONICAL, HeadTransform, rotation_matrix
@@ -20,7 +20,7 @@ SKIN, TOOTH, TONGUE = (180, 140, 120), (170, 160, 140), (120, 60, 60)
 def person(gap=0.3, size=0.3, roll=0.0, shift=(0.0, 0.02, 0.0)):
     """Landmarks in camera units of a face whose lips are `gap` canonical units apart."""
     shape = CANONICAL.copy()
-    shape[list(LOWER_LIP), 1] += gap
+    shape[list(LOWER_LIP_EDGE), 1] += gap
     return HeadTransform(size, rotation_matrix(np.array([0, 0, roll])), np.array(shift)).apply(shape)
 
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.geometry.body import LEFT_SHOULDER, RIGHT_SHOULDER
+from models.geometry.body import LEFT_SHOULDER, RIGHT_SHOULDER, SHOULDERS
 from streamer.tracking.head_pose import CANONICAL
 from streamer.tracking.motion import CONFIDENCE, KEYFRAME
 from streamer.tracking.torso_tracker import TorsoTracker
@@ -13,7 +13,6 @@ from tests.support.textures import blots, rgb
 WIDTH, HEIGHT = 640, 360
 NO_HANDS = np.zeros((2, 21, 4), np.float32)
 STEP = 1 / 25  # seconds between frames
-SHOULDERS = [LEFT_SHOULDER, RIGHT_SHOULDER]
 
 
 def person():
