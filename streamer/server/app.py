@@ -44,7 +44,7 @@ class Server:
         self, engine: Engine, settings: Settings, avatar: Avatar, name: str, web_client: Path = WEB_CLIENT
     ) -> None:
         self.engine = engine
-        self.settings = settings
+        self._settings = settings
         self.conversations = Conversations(engine, settings, avatar, name)
         self._avatar = avatar
         self._name = name
@@ -69,13 +69,13 @@ class Server:
         await self.conversations.close()
 
     async def _config(self, request: Request) -> Response:
-        check_token(request, self.settings.token)
+        check_token(request, self._settings.token)
         return JSONResponse(
             {
                 "protocol": signaling.PROTOCOL,
-                "max_upload_mb": self.settings.max_upload_mb,
-                "token_required": self.settings.token is not None,
-                "video": {"width": self._avatar.width, "height": self._avatar.height, "fps": self.settings.fps},
+                "max_upload_mb": self._settings.max_upload_mb,
+                "token_required": self._settings.token is not None,
+                "video": {"width": self._avatar.width, "height": self._avatar.height, "fps": self._settings.fps},
                 "picture": {"name": self._name},
             }
         )
@@ -86,19 +86,19 @@ class Server:
         )
 
     async def _metrics(self, request: Request) -> Response:
-        check_token(request, self.settings.token)
+        check_token(request, self._settings.token)
         text = await asyncio.to_thread(generate_latest, self._registry)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     async def _upload_picture(self, request: Request) -> Response:
         """Take a new reference picture for a live session; it is prepared after this answer."""
-        check_token(request, self.settings.token)
+        check_token(request, self._settings.token)
         session = self.conversations.sessions.get(request.query_params.get("session", ""))
         if session is None:
             return error_response(ProtocolError("This session does not exist any more; reload the page."), 404)
         name = _NOT_IN_A_NAME.sub("", request.query_params.get("name", ""))[:MAX_PICTURE_NAME] or "picture"
         try:
-            data = await _read_body(request, self.settings.max_upload_mb)
+            data = await _read_body(request, self._settings.max_upload_mb)
         except ClientDisconnect:
             return PlainTextResponse("", 400)
         picture = await asyncio.to_thread(load_picture, data)
@@ -107,9 +107,9 @@ class Server:
 
     async def _reference_picture(self, request: Request) -> Response:
         """The reference picture that every session starts with; the page shows it until its avatar is live."""
-        check_token(request, self.settings.token)
+        check_token(request, self._settings.token)
         try:
-            return Response(await asyncio.to_thread(_as_webp, self.settings.ref), media_type="image/webp")
+            return Response(await asyncio.to_thread(_as_webp, self._settings.ref), media_type="image/webp")
         except KagamiError as error:  # the file was removed after the start
             return error_response(error, 404)
 

@@ -54,7 +54,7 @@ def run(server: ClosableApp, settings: Settings, listening: socket.socket, print
     """Serve until SIGINT or SIGTERM. print_line: called with the address to open, once the server answers there."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     web = _Uvicorn(
-        serve_config(server.app), server, lambda: print_line(f"open {address(settings, listening)}   (Ctrl-C stops)")
+        serve_config(server.app), server, lambda: print_line(f"open {page_url(settings, listening)}   (Ctrl-C stops)")
     )
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
         web.run([listening])
@@ -97,7 +97,7 @@ class _Uvicorn(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def address(settings: Settings, listening: socket.socket) -> str:
+def page_url(settings: Settings, listening: socket.socket) -> str:
     """The URL of the page, with the token if one is set.
 
     If the server listens on all addresses it is localhost, since browsers allow the camera on localhost and HTTPS only.

@@ -113,11 +113,12 @@ class Session:
     async def close(self) -> None:
         """Close the peer connection, leave the engine and end the tasks; may be called again."""
         self._closed = True
-        for task in (self._report_task, self._prepare_task):
-            if task is not None:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+        tasks = [task for task in (self._report_task, self._prepare_task) if task is not None]
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):  # the engine session below must end all the same
+                _log.error("a task of a session failed", exc_info=result)
         await self._disconnect()
         if self._engine_session is not None:
             self._engine.leave(self._engine_session)

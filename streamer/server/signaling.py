@@ -24,10 +24,11 @@ MAX_SDP_CHARACTERS = 48 * 1024
 MAX_CANDIDATE_CHARACTERS = 1024
 MAX_MEDIA_LINE = 63  # index of an `m=` line
 MAX_MESSAGES_PER_S = 50  # trickle ICE comes in bursts of about twenty
+MAX_STRENGTH = 2  # of a control; 1 is the motion of the driver
 MAX_ERRORS = 50  # wrong messages of one page, after which its WebSocket is closed
 
 CandidateText = Annotated[str, Meta(max_length=MAX_CANDIDATE_CHARACTERS)]
-Strength = Annotated[float, Meta(ge=0, le=2)]
+Strength = Annotated[float, Meta(ge=0, le=MAX_STRENGTH)]
 Colour = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}\Z")]
 
 
@@ -121,7 +122,7 @@ def _refuse_constant(name: str) -> None:
 
 
 _CANDIDATE_TOO_LONG = f"A candidate is longer than {MAX_CANDIDATE_CHARACTERS} characters; reload the page."
-# What to say of a field whose value has the right type and is not allowed; the strengths share the last sentence.
+# The sentences for values of the right type that are not allowed, by field; the strengths share the last one.
 _NOT_ALLOWED = {
     "sdp": f"The field 'sdp' is longer than {MAX_SDP_CHARACTERS} characters; reload the page.",
     "candidate": _CANDIDATE_TOO_LONG,
@@ -131,7 +132,7 @@ _NOT_ALLOWED = {
     "background": f"The field 'background' must be one of {', '.join(BACKGROUNDS)}.",
     "colour": "The field 'colour' must look like #rrggbb.",
 }
-_STRENGTH_NOT_ALLOWED = "The field '{}' is out of range (0 to 2); choose a value between."
+_STRENGTH_NOT_ALLOWED = f"The field '{{}}' is out of range (0 to {MAX_STRENGTH}); choose a value between."
 
 
 def _sentence(kind: object, problem: str) -> str:

@@ -11,7 +11,7 @@ from streamer.engine.engine import Engine
 from streamer.frames import AvatarFrame
 from streamer.generation.controls import Controls
 from streamer.launch import feed_output
-from streamer.server.listening import address
+from streamer.server.listening import page_url
 from streamer.settings import Settings
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
 
@@ -68,4 +68,4 @@ def test_the_address_that_is_printed(host: str, token: str | None, url: str) -> 
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         settings = Settings(host=host, token=token)
-        assert address(settings, listening) == url.format(listening.getsockname()[1])
+        assert page_url(settings, listening) == url.format(listening.getsockname()[1])

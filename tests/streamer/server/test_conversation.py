@@ -12,12 +12,13 @@ import httpx
 import pytest
 from aiortc import AudioStreamTrack
 
+from streamer.rigging.picture import Picture
 from streamer.server import conversation
 from streamer.server import session as session_module
 from streamer.settings import Settings
-from tests.support.fakes import FakePipeline, FakeTracker
+from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
 from tests.support.page import MESSAGE_TIMEOUT_S, FakeCamera, Page, serving, socket_url
-from tests.support.server_checks import png, wait_for_brightness, wait_until_settled
+from tests.support.server_checks import http_request, png, wait_for_brightness, wait_until_settled
 
 FIXTURE = json.loads((Path(__file__).parents[2] / "fixtures" / "protocol.json").read_text())
 
@@ -208,6 +209,22 @@ async def test_session_without_device_memory_ends_alone() -> None:
         await asyncio.wait_for(bad.closed.wait(), MESSAGE_TIMEOUT_S)
         await good.wait_for_frames(5)
         assert server.engine.session_count == 1
+
+
+async def test_session_ends_whole_after_a_picture_whose_preparation_failed() -> None:
+    class Broken(FakePipeline):
+        def prepare(self, picture: Picture, points: object = None) -> FakeAvatar:
+            raise RuntimeError("cannot prepare")
+
+    async with serving(pipeline=Broken(size=128)) as (address, server), Page(socket_url(address)) as page:
+        ready = await page.hello()
+        await page.start(FakeCamera())
+        await page.wait_for_frames(2)
+        await http_request(address, "PUT", "/api/picture", params={"session": ready["session"]}, content=png())
+        await page.receive("picture-status", stage="preparing")
+        await page.wait_for_frames(5)
+        await page.send(type="bye")
+        await wait_until_settled(lambda: server.engine.session_count == 0)
 
 
 async def test_session_with_an_exception_ends_alone() -> None:
