@@ -1,4 +1,4 @@
-"""From settings to a serving page: load, warm up, listen, and take all down again in order."""
+"""Starts the server from its settings: load, warm up, listen, and shut down in order."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ Say = Callable[[str], None]
 
 
 def launch(settings: Settings, listening: socket.socket, say: Say, frame_hook: FrameHook | None = None) -> None:
-    """Serve on a bound socket until SIGINT or SIGTERM. Raises KagamiError before it listens, never after.
+    """Serve on a bound socket until SIGINT or SIGTERM. Raises KagamiError only before it listens.
 
-    frame_hook: for benchmarks, see Engine.
+    say: prints a sentence for the person who starts the server. frame_hook: for benchmarks, see `Engine`.
     """
     tracker_process.prepare()
     picture = load_picture(settings.ref)
@@ -40,7 +40,7 @@ def launch(settings: Settings, listening: socket.socket, say: Say, frame_hook: F
     camera = None if settings.virtual_camera is None else VirtualCamera(settings.virtual_camera)
     if camera is not None and (missing := camera.is_available()):
         raise OutputError(missing)
-    torch.set_num_threads(1)  # trackers, encoders and ONNX Runtime want the other cores; see docs/decisions.md
+    torch.set_num_threads(1)  # trackers, encoders and ONNX Runtime need the other cores
     pipeline = make_pipeline(
         settings.generator, device, settings.size, settings.checkpoint, settings.steps, live=True,
         sessions=settings.max_sessions, precision=settings.precision,
@@ -73,7 +73,7 @@ def launch(settings: Settings, listening: socket.socket, say: Say, frame_hook: F
 
 
 def feed_output(engine: Engine, output: Output, width: int, height: int) -> threading.Thread:
-    """Send every frame of the newest session to an output until the engine closes."""
+    """Send the frames of the newest session to an output until the engine closes. Returns the sending thread."""
     output.open(width, height, engine.fps)
     frames = engine.watch()
     thread = threading.Thread(target=_feed, args=(frames, output), name="output", daemon=True)

@@ -1,4 +1,4 @@
-"""Places besides the peer connection where the avatar can go: for now the system's virtual camera."""
+"""The virtual camera of the system, an output for the avatar besides the peer connection."""
 
 from __future__ import annotations
 
@@ -28,32 +28,32 @@ _GET_DEVICE = {
 
 
 class OutputError(KagamiError):
-    """An output that cannot be used; the message says why and what to do."""
+    """An output cannot be used; the message gives the reason and the remedy."""
 
     code = "output"
 
 
 class Output(Protocol):
-    """Takes avatar frames away. `send` never blocks; a slow output loses frames, it never delays the engine."""
+    """Receives avatar frames. `send` never blocks: a slow output drops frames instead of delaying the engine."""
 
     def is_available(self) -> str | None:
-        """None if `open` would succeed now, else one sentence that says what is missing and how to get it."""
+        """None if `open` would succeed now, else one sentence with the reason and the remedy."""
 
     def open(self, width: int, height: int, fps: float) -> None:
-        """Start at this picture size. Raises OutputError, with the sentence of `is_available`."""
+        """Start with this picture size in pixels. Raises OutputError with the sentence of `is_available`."""
 
     def send(self, frame: AvatarFrame) -> None:
-        """Leave a frame of any size. Does nothing before `open`, after `close` and once the output has failed."""
+        """Queue a frame of any size. Does nothing before `open`, after `close` and after the output has failed."""
 
     def close(self) -> None:
-        """Stop and free the device; may be called again, and `open` may follow."""
+        """Stop and free the device. Idempotent; `open` may follow."""
 
 
 class VirtualCamera:
-    """A camera that other programs (OBS, meetings) can choose: v4l2loopback on Linux, OBS's own on Windows and macOS.
+    """A camera that other programs (OBS, meetings) can select: v4l2loopback on Linux, that of OBS on Windows and macOS.
 
-    device: its name, or None for the first that is free. backend: a pyvirtualcam backend, or None for the system's.
-    key: what stands for transparency, since a virtual camera has no alpha; OBS's chroma key takes it out again.
+    device: its name, None for the first free one. backend: of pyvirtualcam, None for the system's default. key: RGB
+    0..255 drawn in place of transparency, because a virtual camera has no alpha; OBS's chroma key removes it again.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class VirtualCamera:
         return None
 
     def open(self, width: int, height: int, fps: float) -> None:
-        """width, height: pixels; odd sizes are rounded up, the formats of camera devices know even ones only."""
+        """As in `Output`; odd sizes are rounded up, because the formats of camera devices need even ones."""
         self.close()
         camera = self._make(width + width % 2, height + height % 2, fps)
         mailbox: Mailbox[AvatarFrame] = Mailbox()
@@ -105,7 +105,7 @@ class VirtualCamera:
         module = _pyvirtualcam()
         try:
             return module.Camera(width, height, fps, device=self._device, backend=self._backend)
-        except (RuntimeError, KeyError) as error:  # KeyError: a backend that this system does not have
+        except (RuntimeError, KeyError) as error:  # KeyError: the system does not have this backend
             _log.info("pyvirtualcam: %s", error)
             which = f"The virtual camera {self._device}" if self._device else "A virtual camera"
             advice = _GET_DEVICE.get(sys.platform, "install one that pyvirtualcam knows and start again.")
@@ -116,10 +116,10 @@ class VirtualCamera:
             while True:
                 frame = mailbox.get()
                 if frame is not None:
-                    camera.send(fit(_flatten(frame, self._key), camera.width, camera.height))
+                    camera.send(fit_to_size(_flatten(frame, self._key), camera.width, camera.height))
         except MailboxClosed:
             pass
-        except Exception:  # whatever a device driver throws ends this output, never the engine
+        except Exception:  # any error of a device driver ends this output, never the engine
             _log.exception("The virtual camera has failed and is closed; restart the server to use it again.")
             mailbox.close()
         finally:
@@ -127,7 +127,7 @@ class VirtualCamera:
 
 
 def _pyvirtualcam() -> ModuleType:
-    """The optional package, imported only where it is wanted. Raises OutputError."""
+    """The optional package pyvirtualcam. Raises OutputError if it is not installed."""
     try:
         return importlib.import_module("pyvirtualcam")
     except ImportError as error:
@@ -135,21 +135,21 @@ def _pyvirtualcam() -> ModuleType:
 
 
 def _flatten(frame: AvatarFrame, key: tuple[int, int, int]) -> Image:
-    """(H, W, 3) uint8: the frame over the key colour where it is transparent."""
+    """The frame composited over the key colour, (H, W, 3) uint8."""
     if frame.alpha is None:
         return frame.rgb
     alpha = frame.alpha[..., None].astype(np.uint16)
     return ((frame.rgb * alpha + np.array(key, np.uint16) * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
-def fit(rgb: Image, width: int, height: int) -> Image:
-    """The picture (H, W, 3) uint8 as large as it fits into height x width, centred on black, C-contiguous."""
+def fit_to_size(rgb: Image, width: int, height: int) -> Image:
+    """The picture (H, W, 3) uint8 scaled to fit into height × width and centred on black, C-contiguous."""
     if rgb.shape[:2] == (height, width):
         return np.ascontiguousarray(rgb)
     scale = min(width / rgb.shape[1], height / rgb.shape[0])
-    inner = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
-    scaled = cv2.resize(rgb, inner, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    scaled_size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
+    scaled = cv2.resize(rgb, scaled_size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     canvas = np.zeros((height, width, 3), np.uint8)
-    top, left = (height - inner[1]) // 2, (width - inner[0]) // 2
-    canvas[top : top + inner[1], left : left + inner[0]] = scaled
+    top, left = (height - scaled_size[1]) // 2, (width - scaled_size[0]) // 2
+    canvas[top : top + scaled_size[1], left : left + scaled_size[0]] = scaled
     return canvas

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from streamer.frames import Image
-from streamer.virtual_camera import fit
+from streamer.virtual_camera import fit_to_size
 
 TILE = 256
 
@@ -26,7 +26,7 @@ def pick(frames: Sequence[Image], columns: int = 8) -> list[Image]:
 
 def contact_sheet(rows: Sequence[Sequence[Image]], tile: int = TILE) -> Image:
     """Each row's pictures beside each other, rows below each other, every picture whole in a square of `tile`."""
-    return np.vstack([np.hstack([fit(picture, tile, tile) for picture in row]) for row in rows])
+    return np.vstack([np.hstack([fit_to_size(picture, tile, tile) for picture in row]) for row in rows])
 
 
 def save(picture: Image, path: Path) -> None:

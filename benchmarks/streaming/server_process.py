@@ -19,7 +19,7 @@ from benchmarks.streaming import barcode
 from benchmarks.streaming.report import Tape
 from streamer.errors import KagamiError
 from streamer.frames import AvatarFrame, CameraFrame
-from streamer.runtime.memory import family, resident
+from streamer.runtime.memory import process_tree, resident_bytes
 from streamer.runtime.meter import Meter
 from streamer.runtime.native_logs import filter_native_logs
 from streamer.server.listening import bind
@@ -76,7 +76,7 @@ class Served:
 
     def cpu_seconds(self) -> float:
         """Processor time that the server and its trackers have used so far."""
-        times = [process.cpu_times() for process in family(self._process.pid)]
+        times = [process.cpu_times() for process in process_tree(self._process.pid)]
         return float(sum(each.user + each.system for each in times))
 
     def stop(self) -> Tape:
@@ -102,7 +102,7 @@ class Served:
     def _sample(self) -> None:
         try:
             while not self._stopping.wait(RSS_PERIOD):
-                self.rss.append((time.monotonic(), resident(family(self._process.pid)) / 2**20))
+                self.rss.append((time.monotonic(), resident_bytes(process_tree(self._process.pid)) / 2**20))
         except psutil.NoSuchProcess:
             pass
 

@@ -27,7 +27,7 @@ from streamer.errors import KagamiError
 from streamer.files.video_reader import VideoReader
 from streamer.frames import Image
 from streamer.runtime import pacing
-from streamer.virtual_camera import fit
+from streamer.virtual_camera import fit_to_size
 from streamer.webrtc.encoder import install_encoder, make_encoder
 from streamer.webrtc.jitter_buffer import install_jitter_buffer
 
@@ -40,7 +40,7 @@ _MOST_FRAMES = 300  # of the clip, decoded and kept: a camera must not spend the
 def load_clip(path: Path, width: int, height: int) -> list[Image]:
     """The first frames of a video, each (height, width, 3) uint8, the whole picture on black. Raises VideoError."""
     with VideoReader(path) as reader:
-        return [fit(frame.rgb, width, height) for frame in islice(reader, _MOST_FRAMES)]
+        return [fit_to_size(frame.rgb, width, height) for frame in islice(reader, _MOST_FRAMES)]
 
 
 class Camera(MediaStreamTrack):

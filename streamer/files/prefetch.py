@@ -1,4 +1,4 @@
-"""Work ahead in another thread: one part of an offline pipeline tracks while the next one draws."""
+"""Prefetching in another thread, so that an offline pipeline tracks the next frames while it draws one."""
 
 from __future__ import annotations
 
@@ -11,36 +11,37 @@ T = TypeVar("T")
 
 
 def prefetch(items: Iterable[T], depth: int = 8) -> Generator[T, None, None]:
-    """The same items, made in a thread that is at most `depth` ahead; its exception is raised here, in its place.
+    """Yield the same items, produced in a thread that is at most `depth` items ahead.
 
-    Closing the iterator early stops the thread after the item that it is making. For files only: live, nothing queues.
+    An exception of the thread is raised here, after the items that precede it. Closing the iterator early stops the
+    thread after its current item. For files only: in the live path nothing queues.
     """
-    made: queue.Queue[tuple[str, T | BaseException | None]] = queue.Queue(depth)
+    produced: queue.Queue[tuple[str, T | BaseException | None]] = queue.Queue(depth)
     stop = threading.Event()
 
-    def offer(kind: str, value: T | BaseException | None) -> None:
+    def put(kind: str, value: T | BaseException | None) -> None:
         while not stop.is_set():
             try:
-                made.put((kind, value), timeout=0.1)
+                produced.put((kind, value), timeout=0.1)
                 return
             except queue.Full:
                 continue
 
-    def work() -> None:
+    def produce() -> None:
         try:
             for item in items:
-                offer("item", item)
+                put("item", item)
                 if stop.is_set():
                     break
-            offer("end", None)
-        except BaseException as error:  # handed over to whoever reads
-            offer("error", error)
+            put("end", None)
+        except BaseException as error:  # raised again in the reading thread
+            put("error", error)
 
-    thread = threading.Thread(target=work, name="ahead", daemon=True)
+    thread = threading.Thread(target=produce, name="prefetch", daemon=True)
     thread.start()
     try:
         while True:
-            kind, value = made.get()
+            kind, value = produced.get()
             if kind == "end":
                 return
             if isinstance(value, BaseException):

@@ -1,4 +1,4 @@
-"""The driver's sound, carried from one file to another beside the new pictures."""
+"""Copies the audio track of one file into another, beside its new video track."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from av.error import FFmpegError
 
 
 class Sound:
-    """The first audio track of a file, if it has one: copied where the new container takes its codec, else re-encoded.
+    """The first audio track of a file, if any: copied where the new container accepts its codec, else re-encoded.
 
-    Times stay those of the file, so sound and pictures keep their distance.
+    Timestamps are kept, so audio and video stay in sync.
     """
 
     def __init__(self, path: Path) -> None:
@@ -25,8 +25,8 @@ class Sound:
         self._next: Any = None
 
     def start(self, container: Any, copied: frozenset[str], codec: str) -> None:
-        """Add the track to a container that is about to be written. copied: codec names that it takes unchanged."""
-        if self._source is None or self._source.codec_context is None:  # no track, or one that nothing can decode
+        """Add the track to a container before its first packet. copied: codecs to copy. codec: for all others."""
+        if self._source is None or self._source.codec_context is None:  # no track, or one without a decoder
             return
         if self._source.codec_context.name in copied:
             self._packets = self._copied(container.add_stream_from_template(self._source))
@@ -34,14 +34,14 @@ class Sound:
             self._packets = self._encoded(container.add_stream(codec, rate=48_000, layout="stereo"))
         self._next = next(self._packets, None)
 
-    def carry(self, container: Any, until: float | None) -> None:
-        """Write what is due up to `until` seconds, or all that is left."""
-        while self._next is not None and (until is None or _seconds(self._next) <= until):
+    def write(self, container: Any, until: float | None) -> None:
+        """Write the packets up to `until` seconds, None: all that are left."""
+        while self._next is not None and (until is None or _start_seconds(self._next) <= until):
             container.mux(self._next)
             self._next = next(self._packets, None)
 
     def close(self) -> None:
-        """Let go of the source; may be called twice."""
+        """Close the source file. Idempotent."""
         self._container.close()
 
     def _copied(self, target: Any) -> Iterator[Any]:
@@ -62,13 +62,13 @@ class Sound:
         yield from target.encode(None)
 
     def _decoded(self) -> Iterator[Any]:
-        """Frames up to where the track ends or breaks: a damaged end of the sound must not cost the pictures."""
+        """Frames up to the end of the track or the first damage, so that damaged audio does not fail the video."""
         try:
             yield from self._container.decode(self._source)
         except FFmpegError:
             return
 
 
-def _seconds(packet: Any) -> float:
-    at = packet.dts if packet.dts is not None else packet.pts
-    return float(at * packet.time_base) if at is not None else 0.0
+def _start_seconds(packet: Any) -> float:
+    timestamp = packet.dts if packet.dts is not None else packet.pts
+    return float(timestamp * packet.time_base) if timestamp is not None else 0.0

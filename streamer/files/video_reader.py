@@ -1,4 +1,4 @@
-"""Reading a video file: its frames, upright and in order, each with its time."""
+"""Reads a video file: its frames, upright and in order, each with its timestamp."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from streamer.frames import CameraFrame, Image
 
 
 class VideoError(KagamiError):
-    """A video that cannot be read or written; the message says why and what to do."""
+    """A video cannot be read or written; the message gives the reason and the remedy."""
 
     code = "video"
 
 
 class VideoReader:
-    """The picture track of a file.
+    """The video track of a file.
 
-    rate: frames per second, mean. frames: how many are to be expected, 0 if the file does not tell. Raises VideoError,
-    from here or from the first frame, when there is nothing to read.
+    rate: mean frames per second. frames: expected number of frames, 0 if the file has no length. Raises VideoError here
+    or at the first frame if there is nothing to read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,7 +38,7 @@ class VideoReader:
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
         rate = Fraction(self._stream.average_rate or self._stream.guessed_rate or 0)
-        self.rate = rate if 1 <= rate <= 240 else Fraction(25)  # browsers' recordings claim 1000 or nothing
+        self.rate = rate if 1 <= rate <= 240 else Fraction(25)  # recordings of browsers give 1000 or no rate
         seconds = (self._stream.duration or 0) * (self._stream.time_base or 0)
         seconds = seconds or Fraction(self._container.duration or 0, av.time_base)
         self.frames = int(self._stream.frames) or round(seconds * self.rate)
@@ -50,15 +50,17 @@ class VideoReader:
         self._container.close()
 
     def __iter__(self) -> Iterator[CameraFrame]:
-        """Each frame, `captured` in seconds on the file's own clock; damage after the first frame ends the clip."""
-        last, index = -np.inf, 0
+        """Each frame, `captured` in seconds of the file. Damage after the first frame ends the iteration."""
+        last_captured, index = -np.inf, 0
         try:
             for frame in self._container.decode(self._stream):
-                at = frame.time if frame.time is not None else max(last, 0.0) + float(1 / self.rate)
-                if at <= last:  # two frames at one time: a player would never show the first
+                captured = frame.time
+                if captured is None:
+                    captured = max(last_captured, 0.0) + float(1 / self.rate)
+                if captured <= last_captured:  # a second frame with one timestamp, which no player would show
                     continue
-                last = at
-                yield CameraFrame(upright(frame.to_ndarray(format="rgb24"), frame.rotation), at, index)
+                last_captured = captured
+                yield CameraFrame(upright(frame.to_ndarray(format="rgb24"), frame.rotation), captured, index)
                 index += 1
         except FFmpegError as error:
             if index == 0:
@@ -70,13 +72,13 @@ class VideoReader:
 
 
 def upright(rgb: Image, rotation: int) -> Image:
-    """(H, W, 3) turned by `rotation` degrees counter-clockwise, a multiple of 90, as the file's display matrix asks."""
+    """A picture (H, W, 3) rotated counter-clockwise by the degrees of the file's display matrix, a multiple of 90."""
     turns = round(rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
 
 
 def reason(error: Exception) -> str:
-    """What the system or FFmpeg said, in a few words."""
+    """The message of the system or of FFmpeg, without its full stop."""
     return str(getattr(error, "strerror", None) or error).strip().rstrip(".") or type(error).__name__
 
 

@@ -1,4 +1,4 @@
-"""Writing drawn frames to a file: nothing half-written ever stands under the final name."""
+"""Writes drawn frames to a video file or a folder of PNGs; an incomplete result never has the final name."""
 
 from __future__ import annotations
 
@@ -20,32 +20,35 @@ from streamer.files.sound import Sound
 from streamer.files.video_reader import VideoError, reason
 from streamer.frames import AvatarFrame, Image
 
-CLOCK = Fraction(1, 90_000)  # of what is written: fine enough for any camera's frame times
+TIME_BASE = Fraction(1, 90_000)  # seconds; fine enough for the frame times of any camera
 
 
 class Recording(Protocol):
-    """Takes drawn frames in order; the result gets its final name in `finish` and not before."""
+    """Receives drawn frames in order; `finish` gives the result its final name."""
 
     def write(self, frame: AvatarFrame) -> None:
-        """Append a frame, to be shown at `frame.captured` seconds. All frames have one size. Raises VideoError."""
+        """Append a frame, shown at `frame.captured` seconds. All frames have the same size. Raises VideoError."""
 
     def finish(self) -> None:
-        """Complete the file and give it its name. Raises VideoError."""
+        """Complete the file and rename it to the final name. Raises VideoError."""
 
     def abandon(self) -> None:
-        """Leave nothing behind; does nothing after `finish`."""
+        """Delete what was written; does nothing after `finish`."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Format:
-    """muxer, codec, pixels, options: FFmpeg's names. sound: codecs that are copied; others become `encode_sound`."""
+    """A container format and its codecs, by FFmpeg's names.
+
+    sound: audio codecs that the container copies; others are re-encoded with `sound_encoder`.
+    """
 
     muxer: str
     codec: str
     pixels: str
     options: dict[str, str]
     sound: frozenset[str]
-    encode_sound: str
+    sound_encoder: str
 
     @property
     def alpha(self) -> bool:
@@ -66,10 +69,10 @@ _FORMATS = {
 
 
 def open_recording(path: Path, rate: Fraction, alpha: bool = False, sound: Path | None = None) -> Recording:
-    """A recording chosen by the name's ending: .mp4 (H.264), .webm (VP9), .mov (H.264; ProRes 4444 with alpha), or no
-    ending for a folder of PNGs. alpha: keep transparency. sound: the file whose first audio track is carried over.
+    """A recording chosen by the file extension: .mp4 (H.264), .webm (VP9), .mov (H.264; ProRes 4444 with alpha), none
+    for a folder of PNGs. rate: frames per second. alpha: keep transparency. sound: file of the audio track to keep.
 
-    Raises VideoError if the ending is none of these, cannot hold alpha, or nothing can be written there.
+    Raises VideoError for another extension, for one that cannot hold alpha, or if the path cannot be written.
     """
     suffix = path.suffix.lower()
     if not suffix:
@@ -83,7 +86,7 @@ def open_recording(path: Path, rate: Fraction, alpha: bool = False, sound: Path 
 
 @contextlib.contextmanager
 def recording(path: Path, rate: Fraction, alpha: bool = False, sound: Path | None = None) -> Iterator[Recording]:
-    """`open_recording` that finishes at the end of the block, and abandons on any error or Ctrl-C."""
+    """`open_recording` for a block: finishes at its end, and abandons the recording on any error or Ctrl-C."""
     opened = open_recording(path, rate, alpha, sound)
     try:
         yield opened
@@ -93,7 +96,7 @@ def recording(path: Path, rate: Fraction, alpha: bool = False, sound: Path | Non
 
 
 class _File:
-    """A container, written under a `.part` name beside the final one."""
+    """A video file, written with the suffix `.part` beside the final path."""
 
     def __init__(self, path: Path, form: _Format, rate: Fraction, sound: Path | None) -> None:
         _check_folder(path)
@@ -115,7 +118,7 @@ class _File:
             if self._stream is None:
                 self._stream = self._start(*picture.shape[:2])
             if self._sound is not None:
-                self._sound.carry(self._container, frame.captured)
+                self._sound.write(self._container, frame.captured)
             self._container.mux(self._stream.encode(self._video_frame(picture, frame.captured)))
         except (OSError, FFmpegError) as error:
             raise self._unwritable(error) from error
@@ -124,7 +127,7 @@ class _File:
         try:
             if self._stream is not None:
                 if self._sound is not None:
-                    self._sound.carry(self._container, None)
+                    self._sound.write(self._container, None)
                 self._container.mux(self._stream.encode(None))
             self._close()
             self._part.replace(self._path)
@@ -136,7 +139,7 @@ class _File:
         if self._done:
             return
         self._done = True
-        with contextlib.suppress(OSError, FFmpegError):  # a full disk fails again while closing
+        with contextlib.suppress(OSError, FFmpegError):  # a full disk fails again when the file is closed
             self._close()
         self._part.unlink(missing_ok=True)
 
@@ -149,17 +152,17 @@ class _File:
         stream = self._container.add_stream(self._form.codec, rate=self._rate, options=self._form.options)
         stream.width, stream.height, stream.pix_fmt = width, height, self._form.pixels
         context = stream.codec_context
-        context.time_base, context.bit_rate = CLOCK, 0  # quality is set by crf alone
+        context.time_base, context.bit_rate = TIME_BASE, 0  # the quality is set by crf alone
         context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
-        context.color_primaries = context.color_trc = 1  # BT.709, said aloud so that no player has to guess
+        context.color_primaries = context.color_trc = 1  # BT.709, written explicitly because players guess otherwise
         if self._sound is not None:
-            self._sound.start(self._container, self._form.sound, self._form.encode_sound)
+            self._sound.start(self._container, self._form.sound, self._form.sound_encoder)
         return stream
 
     def _video_frame(self, picture: Image, seconds: float) -> av.VideoFrame:
         raw = av.VideoFrame.from_ndarray(picture, format="rgba" if self._form.alpha else "rgb24")
         frame = raw.reformat(format=self._form.pixels, dst_colorspace=Colorspace.ITU709)
-        frame.time_base, frame.pts = CLOCK, round(seconds / CLOCK)
+        frame.time_base, frame.pts = TIME_BASE, round(seconds / TIME_BASE)
         return frame
 
     def _unwritable(self, error: Exception) -> VideoError:
@@ -167,7 +170,7 @@ class _File:
 
 
 class _Folder:
-    """PNGs 000000.png, 000001.png, … in a folder that gets its name when all are there."""
+    """A folder of 000000.png, 000001.png and so on, renamed to the final path when it is complete."""
 
     def __init__(self, path: Path, alpha: bool) -> None:
         _check_folder(path)
@@ -176,7 +179,7 @@ class _Folder:
         self._path, self._part, self._alpha = path, path.with_name(path.name + ".part"), alpha
         self._count, self._done = 0, False
         try:
-            shutil.rmtree(self._part, ignore_errors=True)  # left by a run that was killed
+            shutil.rmtree(self._part, ignore_errors=True)  # from an earlier run that was killed
             self._part.mkdir()
         except OSError as error:
             raise self._unwritable(error) from error
@@ -213,9 +216,9 @@ def _check_folder(path: Path) -> None:
 
 
 def _pixels(frame: AvatarFrame, alpha: bool) -> Image:
-    """(H, W, 3 or 4): where alpha is wanted with a channel of it, opaque if the frame has none.
+    """The frame as RGB (H, W, 3), or as RGBA (H, W, 4) if `alpha`, opaque if the frame has none.
 
-    Frames come premultiplied, on black; PNG, ProRes and VP9 want straight colours.
+    Frames are premultiplied (drawn over black); PNG, ProRes and VP9 store straight colours.
     """
     if not alpha or frame.alpha is None:
         return np.dstack([frame.rgb, np.full(frame.rgb.shape[:2], 255, np.uint8)]) if alpha else frame.rgb
@@ -225,7 +228,7 @@ def _pixels(frame: AvatarFrame, alpha: bool) -> Image:
 
 
 def _even(picture: Image) -> Image:
-    """Chroma is stored for pairs of pixels: an odd last row or column is doubled."""
+    """Repeat an odd last row or column, because subsampled chroma needs even sizes."""
     height, width = picture.shape[:2]
     if height % 2 or width % 2:
         return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")

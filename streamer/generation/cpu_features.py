@@ -1,4 +1,4 @@
-"""Which integers this CPU multiplies exactly, asked once when the network is exported."""
+"""Instructions of this CPU that decide how the network is quantised."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def int8_weight_bits(features: Mapping[str, bool] | None = None, machine: str | 
     An x86 CPU without VNNI multiplies unsigned by signed bytes with `vpmaddubsw`, which sums two products in 16 bits:
     2 · 255 · 127 does not fit, 2 · 255 · 64 does. Other architectures widen before they add.
 
-    features: LLVM feature names of the CPU, those of the host if None. machine: as `platform.machine()` says it.
+    features: LLVM feature names of the CPU, None: of this one. machine: as from `platform.machine()`, None: this one.
     """
     machine = platform.machine() if machine is None else machine
     if machine.lower() not in X86:

@@ -1,4 +1,4 @@
-"""A figure that many ask for and that costs something to find out."""
+"""A value that is expensive to compute and read often."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ Value = TypeVar("Value")
 
 
 class CachedValue(Generic[Value]):
-    """What `find` returned, found out anew when somebody asks more than `period` seconds later. clock: seconds."""
+    """The result of `compute`, computed again when it is read more than `period` seconds later. clock: seconds."""
 
-    def __init__(self, find: Callable[[], Value], period: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._find, self._period, self._clock = find, period, clock
-        self._found: tuple[float, Value] | None = None
+    def __init__(
+        self, compute: Callable[[], Value], period: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._compute, self._period, self._clock = compute, period, clock
+        self._cached: tuple[float, Value] | None = None
 
     def __call__(self) -> Value:
         now = self._clock()
-        if self._found is None or now - self._found[0] > self._period:
-            self._found = (now, self._find())
-        return self._found[1]
+        if self._cached is None or now - self._cached[0] > self._period:
+            self._cached = (now, self._compute())
+        return self._cached[1]

@@ -1,7 +1,6 @@
-"""A place for one thing: the newest wins, nothing queues.
+"""A single-slot mailbox: the newest item replaces an unread one, so nothing queues.
 
-Every two stages of the live engine have one of these between them. Any thread may put; one thread, or one coroutine,
-gets.
+One stands between every two stages of the live engine. Any thread may put; one thread, or one coroutine, takes.
 """
 
 from __future__ import annotations
@@ -16,13 +15,14 @@ T = TypeVar("T")
 
 
 class MailboxClosed(Exception):
-    """Nothing will come any more."""
+    """The mailbox is closed: no item will follow."""
 
 
 class Mailbox(Generic[T]):
-    """Single-slot, latest-wins. `drops` counts what was replaced before anybody took it, `puts` everything that came.
+    """Single-slot, latest-wins.
 
-    on_put: called, outside the lock and in the thread that puts, after each put.
+    puts: number of items put. drops: number of items replaced before they were taken. on_put: called after each put, in
+    the thread that puts and outside of the lock.
     """
 
     def __init__(self, on_put: Callable[[], None] | None = None) -> None:
@@ -30,7 +30,7 @@ class Mailbox(Generic[T]):
         self.drops = 0
         self._on_put = on_put
         self._ready = threading.Condition()
-        self._items: list[T] = []  # never more than one; a list, since None may be an item
+        self._items: list[T] = []  # at most one; a list, because None may be an item
         self._closed = False
         self._waiter: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
 
@@ -42,7 +42,7 @@ class Mailbox(Generic[T]):
         return len(self._items)
 
     def put(self, item: T) -> None:
-        """Leave `item`, replacing what lies there. Never blocks; after `close` it does nothing."""
+        """Put `item`, replacing an unread one. Never blocks; does nothing after `close`."""
         with self._ready:
             if self._closed:
                 return
@@ -54,14 +54,14 @@ class Mailbox(Generic[T]):
             self._on_put()
 
     def poll(self) -> T | None:
-        """Take what lies here, or None at once."""
+        """Take the item, or return None at once if there is none."""
         with self._ready:
             return self._items.pop() if self._items else None
 
     def get(self, timeout: float | None = None) -> T | None:
-        """Take the newest item, waiting up to `timeout` seconds for one (None: for ever).
+        """Take the newest item, waiting up to `timeout` seconds for one (None: without limit).
 
-        Returns None when the time is up. Raises MailboxClosed.
+        Returns None on timeout. Raises MailboxClosed.
         """
         with self._ready:
             self._ready.wait_for(lambda: self._items or self._closed, timeout)
@@ -70,7 +70,7 @@ class Mailbox(Generic[T]):
             return self._items.pop() if self._items else None
 
     async def receive(self) -> T:
-        """Take the newest item, waiting for one on the event loop. One coroutine at a time. Raises MailboxClosed."""
+        """Take the newest item, waiting for it on the event loop; one coroutine at a time. Raises MailboxClosed."""
         loop = asyncio.get_running_loop()
         while True:
             with self._ready:
@@ -83,7 +83,7 @@ class Mailbox(Generic[T]):
             await waiting
 
     def close(self) -> None:
-        """Drop what lies here and wake whoever waits. May be called again."""
+        """Drop an unread item and wake the waiting reader. Idempotent."""
         with self._ready:
             self._closed = True
             self._items = []
@@ -93,7 +93,7 @@ class Mailbox(Generic[T]):
         self._ready.notify_all()
         if self._waiter:
             (loop, waiting), self._waiter = self._waiter, None
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to wake
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and with it the waiting coroutine
                 loop.call_soon_threadsafe(_resolve, waiting)
 
 

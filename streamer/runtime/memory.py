@@ -1,4 +1,4 @@
-"""How much memory the server holds, its trackers' processes included."""
+"""Memory use of the server, including its tracker processes."""
 
 from __future__ import annotations
 
@@ -8,30 +8,32 @@ import psutil
 import torch
 
 
-def family(pid: int | None = None) -> list[psutil.Process]:
-    """A process, this one if none is named, and all that it started; without those that end meanwhile."""
-    server = psutil.Process(pid)
-    return [server, *server.children(recursive=True)]
+def process_tree(pid: int | None = None) -> list[psutil.Process]:
+    """A process (None: this one) and all its descendants."""
+    root = psutil.Process(pid)
+    return [root, *root.children(recursive=True)]
 
 
-def resident(processes: list[psutil.Process]) -> int:
-    """Bytes that they hold together. What they share counts once where the system tells (Linux: proportional set
-    sizes), in each elsewhere.
+def resident_bytes(processes: list[psutil.Process]) -> int:
+    """Resident memory of the processes together, without those that have ended. Shared pages count once on Linux
+    (proportional set size), and once per process elsewhere.
     """
     total = 0
     for process in processes:
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            whole = process.memory_full_info()
-            total += getattr(whole, "pss", whole.rss)
+            info = process.memory_full_info()
+            total += getattr(info, "pss", info.rss)
     return total
 
 
 def memory_bytes() -> dict[str, int]:
-    """Bytes by kind. `rss`: of this process and its trackers, see `resident`. `cuda_reserved`, only where CUDA is in
-    use: what torch holds of the current GPU's memory, its own reserve included, the driver's context and other
-    libraries not. Looks through the system's processes, which takes some milliseconds: not for the event loop.
+    """Bytes by kind.
+
+    `rss`: of this process and its tracker processes, see `resident_bytes`. `cuda_reserved`, only if CUDA is in use:
+    GPU memory reserved by torch's allocator, without the CUDA context and other libraries. Takes some milliseconds,
+    because it reads the system's process table, so never call it on the event loop.
     """
-    held = {"rss": resident(family())}
+    used = {"rss": resident_bytes(process_tree())}
     if torch.cuda.is_available() and torch.cuda.is_initialized():
-        held["cuda_reserved"] = torch.cuda.memory_reserved()
-    return held
+        used["cuda_reserved"] = torch.cuda.memory_reserved()
+    return used

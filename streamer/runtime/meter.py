@@ -1,4 +1,4 @@
-"""How fast and how late: rates and percentiles over the last few seconds."""
+"""Frame rates and latency percentiles over the last few seconds."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-WINDOW_S = 10.0  # seconds that a percentile looks back
-MAX_SAMPLES = 1200  # samples kept of one stage, whatever comes: twice what 60 a second make in a window
+WINDOW_S = 10.0  # over which percentiles are computed
+RATE_WINDOW_S = 3.0  # over which rates are computed
+MAX_SAMPLES = 1200  # kept per stage: twice as many as 60 frames per second make in a window
 QUANTILES = (0.5, 0.95, 0.99)
-TOTAL = "total"  # the stage from "camera frame arrived" to "avatar frame left"
-QUEUE_AGE = "queue age"  # the age of a motion when the engine takes it
-DRAWN = "drawn"  # the event of a frame that the engine has drawn
+TOTAL = "total"  # stage: from the arrival of a camera frame to the departure of its avatar frame
+QUEUE_AGE = "queue age"  # stage: age of a motion when the engine takes it
+DRAWN = "drawn"  # event: the engine has drawn a frame
 
 
 class Meter:
-    """Milliseconds by stage name and times of events by name, over the last `WINDOW_S` seconds. Thread-safe. clock:
-    seconds, injectable for tests.
+    """Milliseconds by stage name and times of events by name, over the last `WINDOW_S` seconds. Thread-safe.
+
+    clock: seconds, injectable for tests.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -36,12 +38,12 @@ class Meter:
                 self._stages[name].append((now, milliseconds))
 
     def tick(self, event: str) -> None:
-        """`event` happened now."""
+        """Count an event at the current time."""
         with self._lock:
             self._events[event].append(self._clock())
 
-    def rate(self, event: str, over: float = 3.0) -> float:
-        """Events a second in the last `over` seconds."""
+    def rate(self, event: str, over: float = RATE_WINDOW_S) -> float:
+        """Events per second in the last `over` seconds."""
         now = self._clock()
         with self._lock:
             times = [t for t in self._events[event] if now - t <= over]
@@ -50,9 +52,9 @@ class Meter:
         return (len(times) - 1) / max(now - times[0], 1e-6)
 
     def samples(self) -> dict[str, list[float]]:
-        """Milliseconds of the last `WINDOW_S` seconds by stage, in the order in which the stages first came."""
+        """Milliseconds of the last `WINDOW_S` seconds by stage, in the order of each stage's first sample."""
         with self._lock:
-            recent = {name: self._recent(kept) for name, kept in self._stages.items()}
+            recent = {name: self._recent(samples) for name, samples in self._stages.items()}
         return {name: values for name, values in recent.items() if values}
 
     def stages(self) -> dict[str, dict[str, float]]:
@@ -60,18 +62,18 @@ class Meter:
         return {name: percentiles(values) for name, values in self.samples().items()}
 
     def percentiles(self, stage: str) -> dict[str, float]:
-        """Those of one stage; zeros where nothing was measured."""
+        """The percentiles of one stage; zeros without samples."""
         with self._lock:
             recent = self._recent(self._stages[stage]) if stage in self._stages else []
         return percentiles(recent)
 
-    def _recent(self, kept: Iterable[tuple[float, float]]) -> list[float]:
+    def _recent(self, samples: Iterable[tuple[float, float]]) -> list[float]:
         since = self._clock() - WINDOW_S
-        return [milliseconds for when, milliseconds in kept if when >= since]
+        return [milliseconds for when, milliseconds in samples if when >= since]
 
 
 def percentiles(samples: Sequence[float]) -> dict[str, float]:
-    """{"p50", "p95", "p99"} to a tenth; zeros for no samples."""
+    """{"p50", "p95", "p99"} rounded to a tenth; zeros without samples."""
     if not samples:
         return {name: 0.0 for name in map(quantile_name, QUANTILES)}
     values = np.quantile(samples, QUANTILES)
@@ -84,17 +86,17 @@ def quantile_name(quantile: float) -> str:
 
 
 def pooled(meters: Iterable[Meter]) -> dict[str, list[float]]:
-    """The samples of many meters by stage: percentiles of percentiles would not be percentiles."""
-    together: dict[str, list[float]] = {}
+    """The samples of many meters by stage, because percentiles of percentiles are not percentiles."""
+    by_stage: dict[str, list[float]] = {}
     for meter in meters:
         for name, values in meter.samples().items():
-            together.setdefault(name, []).extend(values)
-    return together
+            by_stage.setdefault(name, []).extend(values)
+    return by_stage
 
 
 def spread(meters: Sequence[Meter]) -> dict[str, dict[str, float]]:
-    """How alike sessions are served: least and most frames drawn a second, and p95 of milliseconds from camera frame
-    to avatar frame, over the sessions; zeros without any.
+    """The slowest and the fastest session: minimum and maximum over the sessions of frames drawn per second, and of the
+    95th percentile of `TOTAL` in milliseconds. Zeros without sessions.
     """
     return {
         "fps": _range([meter.rate(DRAWN) for meter in meters]),

@@ -1,4 +1,4 @@
-"""Keeps MediaPipe's start-up chatter off the terminal, and nothing else."""
+"""Keeps the start-up log lines of MediaPipe off the terminal."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ import re
 import sys
 import threading
 
-# "W0000 00:00:1795231231.733270   22619 landmark_projection_calculator.cc:186] …" and what precedes the first.
-_CHATTER = re.compile(
+# "W0000 00:00:1795231231.733270   22619 landmark_projection_calculator.cc:186] …" and the lines before the first one.
+_DROPPED = re.compile(
     rb"[IW]\d{4} [\d:.]+ +\d+ \S+\.cc:\d+\] |WARNING: All log messages before absl::InitializeLog|"
     rb"INFO: Created TensorFlow Lite"
 )
 
-_END = b"\0\n"  # the last line of a pipe that others hold open
+_END = b"\0\n"  # marks the end of the pipe, which child processes may hold open
 
 
 def filter_native_logs() -> None:
-    """Filter what native libraries write to the error stream: lines of their information and warning log are dropped.
+    """Drop the information and warning lines that native libraries write to the error stream of this process.
 
-    MediaPipe logs through absl straight to file descriptor 2, which no setting of its wheel turns off. Python's own
-    `sys.stderr` is moved to a copy of the real stream, so that tracebacks and progress bars take no detour. For
-    programs, at their start; does nothing when there is no error stream.
+    MediaPipe logs through absl directly to file descriptor 2, which no setting of its wheel turns off, so the
+    descriptor becomes a pipe that a thread filters. Python's own `sys.stderr` is moved to a copy of the real stream, so
+    that tracebacks and progress bars are not delayed. Call it once, at the start of a program; does nothing without an
+    error stream.
     """
     try:
         real = os.dup(2)
@@ -33,22 +34,22 @@ def filter_native_logs() -> None:
     reader, writer = os.pipe()
     os.dup2(writer, 2)
     os.close(writer)
-    thread = threading.Thread(target=_pass_on, args=(reader, real), name="quiet", daemon=True)
+    thread = threading.Thread(target=_forward, args=(reader, real), name="native-logs", daemon=True)
     thread.start()
     atexit.register(_restore, real, thread)
 
 
 def _restore(real: int, thread: threading.Thread) -> None:
-    """Put the real stream back and let the last lines through. Child processes may still hold the pipe open."""
+    """Restore the real stream and forward the last lines. Child processes may still hold the pipe open."""
     os.write(2, _END)
     os.dup2(real, 2)
     thread.join(timeout=1)
 
 
-def _pass_on(reader: int, real: int) -> None:
+def _forward(reader: int, real: int) -> None:
     with os.fdopen(reader, "rb") as lines:
         for line in lines:
-            if not _CHATTER.match(line):
+            if not _DROPPED.match(line):
                 os.write(real, line.removesuffix(_END))
             if line.endswith(_END):
                 return

@@ -1,4 +1,4 @@
-"""Who waits when the cores are short: what is shown at 25 frames a second goes first."""
+"""Thread priorities (niceness) of background work, so that it never delays the frames."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import os
 import sys
 import threading
 
-BODY_TRACKER_NICENESS = 5  # niceness of the thread that looks for bodies, ten times a second
-TRANSFORMER_NICENESS = 10  # of the one that thinks for the transformer
+BODY_TRACKER_NICENESS = 5  # it measures ten times a second
+TRANSFORMER_NICENESS = 10  # it runs less often still, see `OnnxGenerator`
 
 
 def lower_priority(niceness: int) -> None:
-    """Let other threads go before the calling one and those it starts, where the system lets a thread say so."""
+    """Set the niceness of the calling thread, which threads that it starts inherit. Only Linux has it per thread."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)

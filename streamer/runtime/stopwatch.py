@@ -1,4 +1,4 @@
-"""How long the stages of one frame take, measured where the work is done."""
+"""Durations of the stages of one frame, measured on the device that does the work."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 
 class Stopwatch:
-    """Milliseconds between laps. On CUDA the device itself marks the laps, and nobody waits for it before `read`."""
+    """Milliseconds between laps. On CUDA a lap is an event on the current stream; only `read` waits for the device."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -16,7 +16,7 @@ class Stopwatch:
         self.lap("start")
 
     def lap(self, name: str) -> None:
-        """End a stage: what was asked for since the last lap."""
+        """End a stage: the work that was launched since the last lap."""
         if self._device.type != "cuda":
             self._marks.append((name, time.perf_counter()))
             return
@@ -25,7 +25,7 @@ class Stopwatch:
         self._marks.append((name, event))
 
     def read(self) -> dict[str, float]:
-        """Milliseconds of each lap by name; waits until the last one has ended."""
+        """Milliseconds of each lap by name; waits for the end of the last one."""
         last = self._marks[-1][1]
         if not isinstance(last, float):
             last.synchronize()

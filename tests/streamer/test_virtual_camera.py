@@ -14,7 +14,7 @@ import pyvirtualcam
 
 from streamer import virtual_camera as outputs
 from streamer.frames import AvatarFrame, Image
-from streamer.virtual_camera import Output, OutputError, VirtualCamera, fit
+from streamer.virtual_camera import Output, OutputError, VirtualCamera, fit_to_size
 
 
 class FakeDevice:
@@ -121,8 +121,8 @@ def test_another_picture_size_is_fitted(camera: VirtualCamera) -> None:
 
 
 def test_fit_scales_up_and_keeps_the_whole_picture() -> None:
-    assert np.array_equal(fit(np.full((10, 20, 3), 9, np.uint8), 40, 40)[10:30], np.full((20, 40, 3), 9))
-    assert fit(np.full((1, 5000, 3), 9, np.uint8), 64, 64).sum() == 64 * 3 * 9
+    assert np.array_equal(fit_to_size(np.full((10, 20, 3), 9, np.uint8), 40, 40)[10:30], np.full((20, 40, 3), 9))
+    assert fit_to_size(np.full((1, 5000, 3), 9, np.uint8), 64, 64).sum() == 64 * 3 * 9
 
 
 def test_close_is_idempotent_and_the_camera_can_be_opened_again(camera: VirtualCamera) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from streamer.generation.cpu_features import int8_weight_bits
-from streamer.generation.onnx_export import export, steps
+from streamer.generation.onnx_export import export, uint8_scale
 from streamer.generation.onnx_runtime import onnxruntime
 
 
@@ -49,7 +49,7 @@ def test_without_8_bits_ranges_say_nothing(layers: nn.Module) -> None:
 
 @pytest.mark.parametrize(("low", "high", "zero"), [(0.0, 2.0, 0), (-1.0, 1.0, 128), (0.5, 2.0, 0), (-3.0, -1.0, 255)])
 def test_zero_is_exact(low: float, high: float, zero: int) -> None:
-    scale, point = steps(low, high)
+    scale, point = uint8_scale(low, high)
     assert point == zero
     assert (255 - int(point)) * scale == pytest.approx(max(high, 0), abs=float(scale))
 

@@ -17,7 +17,7 @@ from streamer.engine.engine import Engine
 from streamer.errors import KagamiError, SessionError
 from streamer.frames import CameraFrame
 from streamer.generation.controls import Controls
-from streamer.runtime.memory import family, resident
+from streamer.runtime.memory import process_tree, resident_bytes
 from streamer.tracking.tracker_process import TrackerProcess, prepare
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
 
@@ -82,8 +82,8 @@ def test_close_ends_the_process_and_may_be_repeated() -> None:
 def test_memory_counts_the_tracker_process() -> None:
     with tracker_process() as remote:
         process = int(remote.track(picture()).motion.captured)
-        assert process in [one.pid for one in family()]
-        assert resident(family()) > resident([psutil.Process()]) + (1 << 20)
+        assert process in [one.pid for one in process_tree()]
+        assert resident_bytes(process_tree()) > resident_bytes([psutil.Process()]) + (1 << 20)
 
 
 def test_session_ends_with_a_sentence_when_its_tracker_process_dies() -> None:
