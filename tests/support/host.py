@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from kernels.mesh import Bucket
+
 _FROM_HOST = {torch.tensor, torch.as_tensor, torch.from_numpy, Tensor.new_tensor}
 _WAITING = {
     Tensor.tolist, Tensor.item, Tensor.cpu, Tensor.numpy, Tensor.nonzero, torch.nonzero,
@@ -31,3 +33,9 @@ class Alert(TorchFunctionMode):
             # A number set at indices goes to a CUDA device by way of the host; `index_fill_` does not.
             assert not indexed or isinstance(args[2], Tensor), "a number from the host in what is to be recorded"
         return func(*args, **(kwargs or {}))
+
+
+def uncovered_mesh(points: Tensor, buckets: list[Bucket], values: Tensor, size: int) -> Tensor:
+    """Instead of `draw_mesh`, whose reference reads values to find the covered cells: a drawing of the right shape."""
+    assert all(bucket.visible is None or len(bucket.visible) == len(points) for bucket in buckets)
+    return points.new_empty(len(points), values.shape[-1], size, size)

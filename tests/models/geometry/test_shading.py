@@ -1,4 +1,4 @@
-"""The laws of light and shadow on a face."""
+"""Light and shadow on a face."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from models.compositor import compose
 from models.geometry.guidance import make_guidance
 from models.geometry.retarget import Strength, retarget
 from models.geometry.shading import MAX_SHADE_LOG, SQUARE_CENTRE, SQUARE_HALF, has_shading, shading, shading_gain
-from models.geometry.topology import topology
+from models.geometry.topology import FOREHEAD, LEFT_FACE_EDGE, RIGHT_FACE_EDGE, topology
 from models.motion import SHADE_SIDE, Driver
 from tests.support.faces import drawn_face
 
@@ -19,31 +19,31 @@ ONE = torch.ones(1)
 
 
 def skin(log: float, weight: float = 1.0) -> Tensor:
-    """(1, n, n, 2) skin that is everywhere equally bright."""
+    """(1, n, n, 2) `Driver.shade` of skin that is equally bright everywhere."""
     return torch.tensor([log * weight, weight]).expand(1, SHADE_SIDE, SHADE_SIDE, 2)
 
 
-def test_only_what_changes_is_taken_over() -> None:
+def test_shading_is_the_change_of_log_brightness() -> None:
     assert shading(skin(-0.8), skin(-0.8), ONE).abs().max() == 0
     assert shading(skin(-0.75), skin(-0.8), ONE).mean() == pytest.approx(0.05, rel=0.03)
     assert shading(skin(-0.75), skin(-0.8), 0 * ONE).abs().max() == 0
     assert shading(skin(-0.75), skin(-0.8), 2 * ONE).mean() == pytest.approx(0.1, rel=0.03)
 
 
-def test_weights_are_how_well_skin_is_seen() -> None:
+def test_shading_is_weighted_by_how_well_skin_is_seen() -> None:
     assert shading(skin(-0.75, 0.5), skin(-0.8), ONE).mean() == pytest.approx(0.025, rel=0.03)
     assert shading(skin(-0.75), skin(0, 0), ONE).abs().max() == 0
 
 
-def test_a_strong_light_is_weakened_and_a_hand_is_none() -> None:
+def test_shading_limits_strong_light_and_ignores_occluders() -> None:
     assert 0.1 < shading(skin(-0.4), skin(-0.8), ONE).mean() < MAX_SHADE_LOG
     assert shading(skin(-1.6), skin(-0.1), ONE).abs().max() < 1e-3
 
 
-def test_it_lies_where_it_lay_on_the_driver() -> None:
+def test_shading_gain_lies_where_the_light_lay_on_the_driver() -> None:
     shade = torch.zeros(1, 1, SHADE_SIDE, SHADE_SIDE)
     shade[..., SHADE_SIDE // 2 :] = 0.3  # to the right
-    face = topology().canonical[[234, 454, 10]]  # right edge, left edge, and the middle of the forehead
+    face = topology().canonical[[RIGHT_FACE_EDGE, LEFT_FACE_EDGE, FOREHEAD]]
     canonical = torch.stack([face, face + 3 * SQUARE_HALF], 1).permute(2, 0, 1)[None]  # (1, 3, 3, 2): on it, beyond
     gain = shading_gain(shade, canonical)
     assert gain.shape == (1, 1, 3, 2)
@@ -51,7 +51,7 @@ def test_it_lies_where_it_lay_on_the_driver() -> None:
     assert gain[0, 0, :, 1].tolist() == [1, 1, 1]
 
 
-def test_drawn_skin_of_one_colour_knows_no_light() -> None:
+def test_has_shading_is_zero_for_skin_of_one_colour() -> None:
     rig = drawn_face()
     x = torch.linspace(0.1, 0.9, rig.size).expand(1, 3, rig.size, -1)
     assert has_shading(torch.full_like(rig.image, 0.6), rig.face) == 0
@@ -60,7 +60,7 @@ def test_drawn_skin_of_one_colour_knows_no_light() -> None:
 
 @pytest.mark.parametrize("scale", [0.28, 0.12])
 def test_a_shadow_falls_on_the_picture(scale: float) -> None:
-    """scale: .12 makes the focus box a part of the canvas."""
+    """With scale 0.12 the focus box is a part of the canvas."""
     rig = drawn_face(scale=scale)
     still, side = Driver.of_face(rig.face), torch.linspace(-SQUARE_HALF, SQUARE_HALF, SHADE_SIDE) + SQUARE_CENTRE[0]
     dark = skin(0.0).clone()

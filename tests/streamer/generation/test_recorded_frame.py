@@ -22,10 +22,9 @@ from streamer.generation.rig_pool import RigPool
 from streamer.generation.tensor_tree import iter_tensors, map_tensors
 from streamer.generation.torch_generator import TorchGenerator
 from streamer.tracking.motion import Motion
-from tests.models.geometry.test_constants import drawn_nowhere
 from tests.support.devices import needs_cuda
 from tests.support.faces import drawn_face
-from tests.support.host import Alert
+from tests.support.host import Alert, uncovered_mesh
 from tests.support.networks import small_network
 from tests.support.recorders import NoRecorder, Rerun
 
@@ -165,7 +164,7 @@ def test_rigs_lie_in_lanes_as_they_are(rigs: list[Rig]) -> None:
 def test_a_tick_asks_nothing_of_the_host(rigs: list[Rig], trim: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a device without numbers, where whatever wants to see one breaks, as a recording does."""
     monkeypatch.setenv("KAGAMI_KERNELS", "reference")
-    monkeypatch.setattr("models.geometry.guidance.draw_mesh", drawn_nowhere)
+    monkeypatch.setattr("models.geometry.guidance.draw_mesh", uncovered_mesh)
     nowhere = torch.device("meta")
     with torch.inference_mode():
         reference = TorchGenerator(small_network(), CPU, 1).encode_reference(rigs[0])

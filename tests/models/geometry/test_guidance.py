@@ -1,0 +1,88 @@
+"""Flows, coverage, confidence and motion tokens of a pose."""
+
+import pytest
+import torch
+from torch.nn.functional import max_pool2d
+
+from models.config import GUIDE_SIDE, MOTION_TOKEN_WIDTH, MOTION_TOKENS
+from models.geometry.guidance import face_blend, make_guidance
+from models.geometry.openings import LIP_PAIRS
+from models.geometry.retarget import rest_pose, retarget
+from models.geometry.rig import Rig
+from models.geometry.topology import CHIN, FOREHEAD, NOSE_TIP, topology
+from tests.support.drivers import driver, lids_at, rotation_of
+from tests.support.faces import drawn_face
+
+
+def test_guidance_has_its_shapes_and_ranges(small_rig: Rig) -> None:
+    guidance = make_guidance(small_rig, retarget(small_rig, driver(rotation=rotation_of(0.3)), driver()))
+    assert guidance.flow.shape == guidance.focus_flow.shape == (1, 2, GUIDE_SIDE, GUIDE_SIDE)
+    assert guidance.canonical.shape == (1, 3, GUIDE_SIDE, GUIDE_SIDE)
+    assert guidance.openings.shape == (1, 2, GUIDE_SIDE, GUIDE_SIDE)
+    assert guidance.tokens.shape == (1, MOTION_TOKENS, MOTION_TOKEN_WIDTH)
+    for share in (guidance.alpha, guidance.focus_alpha, guidance.face_coverage, guidance.confidence, guidance.openings):
+        assert share.min() >= 0 and share.max() <= 1
+
+
+def test_confidence_is_low_inside_a_mouth_that_the_picture_shows_closed(rig: Rig) -> None:
+    local = topology().canonical[None].clone()
+    jaw = local[0, :, 1] > 0.76
+    for upper, lower in LIP_PAIRS:
+        jaw[upper], jaw[lower] = False, True
+    local[:, jaw, 1] += 0.3
+    pose = retarget(rig, driver(local=local), driver())
+    guidance = make_guidance(rig, pose)
+    inside = guidance.openings[:, :1] > 0.9
+    assert inside.sum() > 5
+    assert guidance.confidence[inside].max() < 0.2
+    assert make_guidance(rig, rest_pose(rig)).confidence[0, 0, GUIDE_SIDE // 2, GUIDE_SIDE // 2] > 0.99
+
+
+def test_face_flow_and_outer_flow_part_at_the_edge_of_a_turned_face(small_rig: Rig) -> None:
+    guidance = make_guidance(small_rig, retarget(small_rig, driver(rotation=rotation_of(0.6)), driver()))
+    flow, outer, face, coverage = guidance.focus_flow, guidance.outer_flow, guidance.face_flow, guidance.face_coverage
+    assert torch.where(coverage == 1, flow - face, 0).abs().max() == 0
+    assert torch.where(coverage == 0, flow - outer, 0).abs().max() == 0
+    edge = (coverage > 0) & (coverage < 1)
+    apart = torch.where(edge, (face - outer).norm(dim=1, keepdim=True), 0) * GUIDE_SIDE / 2
+    assert apart.max() > 1  # cells: a single flow would be torn there
+    most = max_pool2d(torch.where(coverage >= 0.5, face, -9), 9, 1, 4)
+    least = -max_pool2d(torch.where(coverage >= 0.5, -face, -9), 9, 1, 4)
+    beyond = torch.where(edge, torch.maximum(face - most, least - face), 0) * GUIDE_SIDE / 2
+    assert beyond.max() < 0.5  # the face's flow continues as it is inside the edge
+
+
+@pytest.mark.parametrize(("angle", "near", "far"), [(0.5, 447, 227), (-0.5, 227, 447)])
+def test_face_blend_is_wide_where_skin_turns_to_the_camera(small_rig: Rig, angle: float, near: int, far: int) -> None:
+    """Landmarks 227 and 447 lie one ring inside the face's border, at the ears."""
+    still, turned = (face_blend(small_rig, pose)[0, :, 0] for pose in (
+        rest_pose(small_rig), retarget(small_rig, driver(rotation=rotation_of(angle)), driver()),
+    ))  # fmt: skip
+    border = topology().rings == 0
+    assert (still == torch.where(border, 0, 2)).all()
+    assert turned[near] < 0.5 and turned[far] == 2
+    assert (turned[border] == 0).all() and turned[NOSE_TIP] >= 1
+
+
+def test_motion_tokens_of_expression_are_zero_at_rest(rig: Rig) -> None:
+    tokens = make_guidance(rig, rest_pose(rig)).tokens
+    moved = make_guidance(rig, retarget(rig, driver(local=lids_at(0.3)), driver())).tokens
+    assert tokens[:, 2].abs().max() < 1e-4
+    assert (moved[:, 1] - tokens[:, 1]).abs().max() > 0.05
+    assert (moved[:, 3] - tokens[:, 3]).abs().max() < 0.02  # lids do not turn the head
+
+
+def test_canonical_map_at_rest_is_the_canonical_face(rig: Rig) -> None:
+    canonical = make_guidance(rig, rest_pose(rig)).canonical
+    for landmark in (NOSE_TIP, FOREHEAD, CHIN, 50, 280):
+        x, y = ((rig.face[0, landmark, :2] + 1) * GUIDE_SIDE / 2 - 0.5).round().long().tolist()
+        here = canonical[0, :, y, x]
+        assert (here - topology().canonical[landmark]).norm() < 0.12
+
+
+def test_flow_opens_no_gap_at_the_canvas_border() -> None:
+    rig = drawn_face(scale=0.28)  # its body is cut by the lower border
+    pose = retarget(rig, driver(0.28, shift=(0.0, -0.2, 0.0)), driver(0.28))
+    guidance = make_guidance(rig, pose)
+    bottom = guidance.flow[0, 1, -1] + (1 - 1 / GUIDE_SIDE)
+    assert bottom[guidance.alpha[0, 0, -1] > 0.5].max() < 1.0 + 1e-3

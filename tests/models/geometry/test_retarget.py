@@ -1,0 +1,104 @@
+"""The transfer of a driver's motion to the picture's character."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.geometry.guidance import make_guidance
+from models.geometry.openings import EYES, lid_opening, lid_transfer, mouth_share, mouth_width
+from models.geometry.retarget import Strength, rest_pose, retarget
+from models.geometry.rig import Rig
+from models.geometry.topology import LEFT_MOUTH_CORNER, MESH, RIGHT_IRIS, RIGHT_MOUTH_CORNER, topology
+from tests.support.drivers import driver, lids_at, rotation_of
+
+
+def test_retarget_of_a_still_driver_gives_the_pictures_own_pose(rig: Rig) -> None:
+    tracked = driver(rotation=rotation_of(0.3, 0.1), shift=(0.1, 0.2, 0.0))
+    pose = retarget(rig, tracked, tracked)
+    assert torch.allclose(pose.face, rig.face, atol=1e-4)
+    assert torch.allclose(pose.rotation, torch.eye(3).expand(1, 3, 3), atol=1e-5)
+    assert torch.allclose(pose.body, rig.body[..., :3], atol=1e-4)
+
+
+def test_retarget_with_strength_zero_gives_the_pictures_own_pose(rig: Rig) -> None:
+    pose = retarget(rig, driver(rotation=rotation_of(0.4), local=lids_at(0.1)), driver(), Strength(0.0, 0.0, 0.0))
+    assert torch.allclose(pose.face, rig.face, atol=1e-4)
+    assert torch.allclose(pose.body, rig.body[..., :3], atol=1e-5)
+
+
+def test_retarget_moves_landmarks_by_a_rigid_motion(rig: Rig) -> None:
+    rotation = rotation_of(0.35, 0.2)
+    pose = retarget(rig, driver(0.3, rotation, (0.06, -0.03, 0.0)), driver(0.3))
+    moved = rig.face @ rotation.mT + torch.tensor([0.06, -0.03, 0.0]) * (0.28 / 0.3)
+    assert torch.allclose(pose.face, moved, atol=2e-3)
+    assert torch.allclose(pose.rotation, rotation, atol=1e-3)
+
+
+def test_head_strength_scales_the_rotation(rig: Rig) -> None:
+    pose = retarget(rig, driver(rotation=rotation_of(0.4)), driver(), Strength(head=0.5))
+    assert torch.allclose(pose.rotation, rotation_of(0.2), atol=1e-3)
+
+
+def test_lids_close_when_the_drivers_nearly_do(rig: Rig) -> None:
+    pose = retarget(rig, driver(local=lids_at(0.18)), driver())
+    for ring, _ in EYES:
+        assert lid_opening(pose.local, ring) < 0.05 * lid_opening(rig.head.inverse(rig.face), ring)
+    assert make_guidance(rig, pose).openings[:, 1].max() < 0.35
+    assert make_guidance(rig, rest_pose(rig)).openings[:, 1].max() > 0.9
+
+
+def test_large_eyes_begin_to_close_by_a_smaller_share_than_the_drivers(rig: Rig) -> None:
+    """Lids that follow a glance downwards go equally far before any eye, and lids that meet do so before any."""
+    rest_opening, neutral_opening = 0.4, 0.3  # over the eyes' widths
+    share = torch.linspace(0, 1.2, 50)
+    transferred = lid_transfer(share, torch.full_like(share, neutral_opening / rest_opening))
+    slope = (transferred[share > 0.95][1] - transferred[share > 0.95][0]) / share.diff()[0]
+    assert float(slope) * rest_opening == pytest.approx(neutral_opening, rel=0.05)
+    assert transferred[0] == 0 and transferred[share < 0.28].max() == 0
+    large = replace(rig, face=rig.head.apply(lids_at(1.6)))
+    shares = []
+    for one in (rig, large):
+        pose = retarget(one, driver(local=lids_at(0.8)), driver())
+        shares.append(float(lid_opening(pose.local, EYES[0][0]) / lid_opening(one.head.inverse(one.face), EYES[0][0])))
+    assert shares[0] == pytest.approx(0.8, abs=0.02) and 0.82 < shares[1] < 0.95
+
+
+def test_large_eyes_do_not_open_much_further(rig: Rig) -> None:
+    narrow, wide = lids_at(0.6), lids_at(1.6)
+    surprised = driver(local=lids_at(1.8))
+
+    def share(local: Tensor) -> float:
+        one = replace(rig, face=rig.head.apply(local))
+        local = retarget(one, surprised, driver()).local
+        return float(lid_opening(local, EYES[0][0]) / lid_opening(one.head.inverse(one.face), EYES[0][0]))
+
+    assert share(wide) == pytest.approx(1.2, abs=0.02)
+    assert share(narrow) > 1.6
+
+
+def test_a_mouth_that_smiles_at_rest_smiles_little_more(rig: Rig) -> None:
+    canonical = topology().canonical[None]
+
+    def smiling(times: float) -> Tensor:
+        corners = canonical[:, [RIGHT_MOUTH_CORNER, LEFT_MOUTH_CORNER], 0].mean()
+        wider = 1 + mouth_share(canonical.device) * (times - 1)
+        return torch.cat([corners + (canonical[..., :1] - corners) * wider[:, None], canonical[..., 1:]], -1)
+
+    def ratio(rest: Tensor) -> float:
+        one = replace(rig, face=rig.head.apply(rest))
+        return float(mouth_width(retarget(one, driver(local=smiling(1.3)), driver()).local) / mouth_width(rest))
+
+    assert ratio(canonical) == pytest.approx(1.3, abs=0.03)
+    wide = smiling(0.8 / float(mouth_width(canonical)))
+    assert 1.05 < ratio(wide) < 1.11
+
+
+def test_gaze_moves_the_eyeball_and_not_the_lids(rig: Rig) -> None:
+    local = topology().canonical[None].clone()
+    local[:, MESH:, 0] += 0.04
+    pose = retarget(rig, driver(local=local), driver())
+    change = pose.local - rig.head.inverse(rig.face)
+    assert (change[:, RIGHT_IRIS, 0] - 0.04).abs() < 0.005
+    assert change[:, :MESH].norm(dim=-1).max() < 0.004
