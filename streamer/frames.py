@@ -14,7 +14,7 @@ Image = NDArray[np.uint8]
 class CameraFrame:
     """One picture from the driver's camera.
 
-    rgb: (H, W, 3) uint8. captured: seconds on `time.monotonic`, or the media time of a file. index: counts from 0 in
+    rgb: (H, W, 3) uint8. captured: seconds on `time.monotonic`, or media time in a file. index: counted from 0 in
     one source.
     """
 
@@ -25,7 +25,7 @@ class CameraFrame:
 
 @dataclass(frozen=True, slots=True)
 class AvatarFrame:
-    """One picture of the character, on its way out.
+    """One drawn picture of the character.
 
     rgb: (H, W, 3) uint8. alpha: (H, W) uint8, or None where the background is opaque.
     captured: the capture time of the camera frame whose motion this is. stages: milliseconds spent by stage name.

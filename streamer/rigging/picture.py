@@ -21,7 +21,7 @@ MAX_PIXELS = 80_000_000  # below Pillow's own limit for a warning; as RGBA a thi
 MAX_SIDE = 2048  # pixels that are kept: four times the canvas of 512; more only costs memory
 MIN_SIDE = 64  # pixels
 
-_FORMATS = ("PNG", "JPEG", "WEBP")
+_PICTURE_FORMATS = ("PNG", "JPEG", "WEBP")
 _DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error)
 _log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def _read(path: Path) -> bytes:
 def _open(subject: str, data: bytes) -> Pillow.Image:
     """Parse the header only. Raises PictureError for another format or for too many pixels."""
     try:
-        return Pillow.open(io.BytesIO(data), formats=_FORMATS)
+        return Pillow.open(io.BytesIO(data), formats=_PICTURE_FORMATS)
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning) as error:
         raise PictureError(_too_many_pixels(subject)) from error
     except _DECODE_ERRORS as error:

@@ -30,7 +30,7 @@ from streamer.tracking.motion import CONFIDENCE, KEYFRAME, MIN_VISIBILITY, VISIB
 GREY_SIDE = 320  # pixels of the longer side of the grey picture
 MAX_CORNERS = 80  # of a keyframe
 CORNER_QUALITY = 0.003  # of the strongest corner's; untrackable ones are rejected by the round trip anyway
-MIN_WEIGHT = 8.0  # total weight of tracked corners; less gives no confidence, twice as much full confidence
+MIN_CORNER_WEIGHT = 8.0  # total weight of tracked corners; less gives no confidence, twice as much full confidence
 MAX_ROUND_TRIP_ERROR = 1.0  # px between a corner and its track forwards and back
 CLOTH_NOISE = 0.01  # shoulder widths that folding cloth deviates from a rigid torso; at least one pixel is assumed
 SIMILARITY_PRIOR = 0.1  # radians, and log of scale: usual rotation and growth of a torso in front of a camera
@@ -106,10 +106,10 @@ class TorsoTracker:
         height, width = grey.shape
         visible = (column >= 0) & (column < width) & (row >= 0) & (row < height)
         visible[visible] = hidden[row[visible], column[visible]] == 0
-        if visible.sum() < MIN_WEIGHT:
+        if visible.sum() < MIN_CORNER_WEIGHT:
             return 0.0
         tracked, consistent = track_corners(keyframe, grey, self._corners[visible], guess[visible])
-        if consistent.sum() < MIN_WEIGHT:
+        if consistent.sum() < MIN_CORNER_WEIGHT:
             return 0.0
         points = self._corners[visible][consistent]
         shoulder_width = _shoulder_width(grey.shape, body)
@@ -242,11 +242,11 @@ def _fit_confidence(points: Array, weights: NDArray[np.float64], visible: int, w
     weights (N,): of the fit. visible: number of corners that were searched. width: of the shoulders, pixels.
     """
     total = float(weights.sum())
-    if total < MIN_WEIGHT:
+    if total < MIN_CORNER_WEIGHT:
         return 0.0
     mean = (weights[:, None] * points).sum(0) / total
     spread = math.sqrt(float((weights[:, None] * (points - mean) ** 2).sum()) / total)
-    count_score = (total - MIN_WEIGHT) / MIN_WEIGHT
+    count_score = (total - MIN_CORNER_WEIGHT) / MIN_CORNER_WEIGHT
     agreement_score = (total / visible - 0.2) / 0.2
     spread_score = spread / width / 0.15
     return float(np.clip([count_score, agreement_score, spread_score], 0, 1).prod())
