@@ -63,8 +63,8 @@ class Cache:
         """
         lane = self._all if lane is None else lane
         length = keys.shape[3]
-        pictures, odd = divmod(length, self.config.tokens)
-        if odd or pictures > self.config.references:
+        pinned, remainder = divmod(length, self.config.tokens)
+        if remainder or pinned > self.config.references:
             raise ValueError(f"{length} tokens do not fill up to {self.config.references}×{self.config.tokens} slots")
         for part, (held, new) in enumerate(((self.keys, keys), (self.values, values))):
             rows, scale = new.expand(-1, len(lane), -1, -1, -1), None
@@ -74,7 +74,7 @@ class Cache:
             byte_view(held)[:, :, :, :length].index_copy_(1, lane, byte_view(quantise(rows, held.dtype, scale)))
         if self.scale is not None:
             self.reset(lane)
-        self.pinned.index_fill_(0, lane, pictures)
+        self.pinned.index_fill_(0, lane, pinned)
 
     def advance(self, lane: Tensor | None = None) -> None:
         """Make the current frame the newest past one. A lane that is given twice advances once."""

@@ -46,7 +46,8 @@ class FrameInput:
 
     warped: (B, 3, side, side) 0..1 the picture warped by the guidance flow.
     noised: (B, 3, side, side) x_s around 0 (models/sampler.py).
-    maps: (B, 6, G, G) flow x and y, confidence, alpha, mouth opening, eye openings; see `MAP_FLOW` and its kin.
+    maps: (B, 6, G, G) flow x and y, confidence, alpha, opening of the mouth, of the eyes; `MAP_FLOW` and the
+        constants beside it name these channels.
     canonical: (B, 3, G, G) canonical coordinates.
     motion: (B, M, motion_width) face motion as tokens.
     level: (B,) noise level s, 0 = clean .. 1 = noise.

@@ -47,7 +47,7 @@ INSIDE_TEETH = slice(4, 5)  # of a mouth
 DISPLACEMENT_SCALE = 4  # factor of displacements in the network's input
 RIM_ROWS = (-2.0, -1.0, 0.0)  # pixels of a window below an opening's upper edge: lashes, or the lip's shadow
 RIM_BLUR = 16  # rim colours are averaged over a window's side / RIM_BLUR to both sides
-SHOWN_OPENING = (0.3, 0.9)  # share of an opening's area now that was open at rest: none of its inside is shown, and all
+SHOWN_OPENING = (0.3, 0.9)  # area of an opening at rest over that now: the picture shows none of its inside, or all
 RIGID_OPENING = (0.6, 0.95)  # of its area at rest: an eye closed further shows a rigid eyeball, not the warped one
 LID_SHADOW = 0.3  # an eyeball is this much darker beside its lids, which shade it
 
@@ -109,8 +109,8 @@ class CloseupInput:
     """The network's input for one kind of window, and which pixels the network decides.
 
     maps: (B, `INPUT_CHANNELS`, n, n) the moved picture 3 and the picture at rest 3, −1..1; coverage 0..1 of inner and
-        outer ring, at rest 2 and now 2; displacement 2, window units times
-        `DISPLACEMENT_SCALE`; position 2, window units.
+        outer ring, at rest 2 and now 2; displacement 2, window units times `DISPLACEMENT_SCALE`; position 2, window
+        units.
     landmarks: (B, 2, K, 2) at rest and now, window units.
     window: on the map.
     source: (B, n, n, 2) position on the map from which each pixel of the moved picture comes.

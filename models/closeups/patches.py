@@ -34,7 +34,7 @@ from models.geometry.grid import smoothstep, unit_grid
 
 @dataclass(frozen=True)
 class CloseupEdit:
-    """The edit of one window; flow, 1 − keep and paint fade to nothing beyond its influence.
+    """The edit of one kind of window; flow and 1 − keep fade to nothing beyond its influence.
 
     flow: (B, 2, n/2, n/2) further displacement, window units.
     keep: (B, 1, n, n) 0..1, 1 = the moved picture stays.

@@ -33,7 +33,7 @@ def test_compose_draws_patches_of_a_batch_at_once_as_one_by_one(monkeypatch: pyt
     singly, without = compose(rig, guidance, patches=patches), compose(rig, guidance)
     monkeypatch.setattr(Window, "covered_pixels", lambda _, size: [(slice(None), slice(0, size), slice(0, size))])
     together = compose(rig, guidance, patches=patches)
-    # Of what has all but faded at a window's border half a pixel reaches beyond it.
+    # At a window's border, where a patch has almost faded, one of both reaches half a pixel further.
     assert torch.allclose(together, singly, atol=5e-3) and (singly - without).abs().max() > 0.1
 
 
