@@ -12,7 +12,7 @@ from models.geometry.body import LEFT_WRIST, RIGHT_WRIST
 from streamer.frames import Image
 from streamer.runtime.priority import BODY_TRACKER_NICENESS, lower_priority
 from streamer.tracking.mediapipe_models import camera_units, hands, pose
-from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY, Array
+from streamer.tracking.motion import CONFIDENCE, MIN_VISIBILITY, VISIBILITY, Array
 
 MAX_EXTRAPOLATION_S = 0.1  # a body measured longer ago is extrapolated no further
 EXTRAPOLATION_GAIN = 0.3  # share of the measured velocity; more overshoots when a hand reverses
@@ -47,10 +47,10 @@ class BodyTracker:
         """Measure a frame (H, W, 3)."""
         began = time.perf_counter()
         body = self._track_body(rgb)
-        fingers = np.zeros((2, 21, 4), np.float32)
+        hand_points = np.zeros((2, 21, 4), np.float32)
         if body is not None and any(body[wrist, VISIBILITY] > MIN_VISIBILITY for wrist in WRISTS):
-            fingers = self._track_hands(rgb, body)
-        return BodyMeasurement(captured, body, fingers, (time.perf_counter() - began) * 1e3)
+            hand_points = self._track_hands(rgb, body)
+        return BodyMeasurement(captured, body, hand_points, (time.perf_counter() - began) * 1e3)
 
     def _track_body(self, rgb: Image) -> Array | None:
         found = self._pose.process(rgb).pose_landmarks
@@ -61,17 +61,17 @@ class BodyTracker:
 
     def _track_hands(self, rgb: Image, body: Array) -> Array:
         """Each hand is assigned to the nearest wrist, since MediaPipe's own left and right are often swapped."""
-        fingers = np.zeros((2, 21, 4), np.float32)
+        hand_points = np.zeros((2, 21, 4), np.float32)
         result = self._hands.process(rgb)
         found = zip(result.multi_hand_landmarks or [], result.multi_handedness or [], strict=True)
         for landmarks, handedness in sorted(found, key=lambda pair: pair[1].classification[0].score):
             points = camera_units(landmarks.landmark, rgb.shape)
             distances = [float(np.linalg.norm(body[wrist, :2] - points[0, :2])) for wrist in WRISTS]
             side = int(np.argmin(distances))
-            fingers[side, :, :3] = points
-            fingers[side, :, 2] += body[WRISTS[side], 2]  # MediaPipe's z of a hand is relative to its wrist
-            fingers[side, :, 3] = handedness.classification[0].score
-        return fingers
+            hand_points[side, :, :3] = points
+            hand_points[side, :, 2] += body[WRISTS[side], 2]  # MediaPipe's z of a hand is relative to its wrist
+            hand_points[side, :, CONFIDENCE] = handedness.classification[0].score
+        return hand_points
 
 
 class BodyTrackerThread:

@@ -200,4 +200,5 @@ def _unsteadiness(before: Motion, motion: Motion) -> float:
 
 def _turned_away(motion: Motion) -> float:
     """How far the head is turned from the camera in relation to the limit; up to 1 is steady."""
+    # head[2, 2] is the cosine of the angle between the head's axis and the camera's.
     return (1 - float(motion.head[2, 2])) / (1 - _MIN_FRONTAL_COSINE)

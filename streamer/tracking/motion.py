@@ -15,7 +15,8 @@ Array = NDArray[np.float32]
 
 VISIBILITY = 3  # column of `Motion.body`, after x, y, z
 MIN_VISIBILITY = 0.5  # from which a joint counts as seen
-KEYFRAME, CONFIDENCE = 2, 3  # columns of `Motion.torso`, after x, y
+CONFIDENCE = 3  # column of `Motion.hands` and `Motion.torso`
+KEYFRAME = 2  # column of `Motion.torso`, after x, y
 
 _FLIP_X = np.array([-1, 1, 1], np.float32)
 # Index of each landmark's mirror image. The canonical face is symmetric, the numbering of its landmarks is not.

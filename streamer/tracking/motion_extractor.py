@@ -109,6 +109,7 @@ def _confidence(face: Array, shape: tuple[int, ...]) -> float:
     height, width = shape[:2]
     half = np.array([width, height], np.float32) / max(width, height)
     inside = float((np.abs(face[:MESH, :2]) <= half).all(axis=1).mean())
-    facing = float(np.clip((head_pose(face).rotation[2, 2] - 0.2) / 0.5, 0, 1))
-    pixels = face_size(face) * max(width, height) / 2
+    facing_cosine = head_pose(face).rotation[2, 2]  # 1: the head looks along the camera's axis
+    facing = float(np.clip((facing_cosine - 0.2) / 0.5, 0, 1))
+    pixels = face_size(face) * max(width, height) / 2  # distance of the eyes
     return inside * (0.3 + 0.7 * facing) * float(np.clip(pixels / 24, 0.2, 1))

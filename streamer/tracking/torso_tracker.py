@@ -177,7 +177,7 @@ def arm_mask(shape: tuple[int, ...], body: Array, hands: Array) -> Image:
             ends = [tuple(int(v) for v in np.rint(end)) for end in (elbow, fingertips)]
             cv2.line(mask, ends[0], ends[1], 255, max(1, int(0.25 * width)))
     for hand in hands:
-        if hand[:, 3].any():
+        if hand[:, CONFIDENCE].any():
             hull = cv2.convexHull(np.rint(to_pixels(hand[:, :2], shape)).astype(np.int32))
             cv2.fillPoly(mask, [hull], 255)
             cv2.polylines(mask, [hull], True, 255, max(1, int(0.15 * width)))
