@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.common.hardware import describe
 from benchmarks.common.jsonfile import json_file
 from streamer.errors import KagamiError
-from training.data.samples import PER_CHARACTER, SampleStream
+from training.data.samples import SAMPLES_PER_CHARACTER, SampleStream
 from training.render.character.bodykit import BodykitError, load_bodykit
 from training.render.character.facekit import FacekitError, load_facekit
 
@@ -34,11 +34,11 @@ def measure(facekit: Path, bodykit: Path | None, size: int, samples: int, first:
 
     cv2.setNumThreads(1)
     stream = SampleStream(facekit, 1, frames=1, size=size, bodykit=bodykit)
-    begin = first * PER_CHARACTER
+    begin = first * SAMPLES_PER_CHARACTER
     for index in range(WARM_UP):
         stream.sample(begin + index)
     wall, cpu = time.perf_counter(), time.process_time()
-    for index in range(begin + PER_CHARACTER, begin + PER_CHARACTER + samples):
+    for index in range(begin + SAMPLES_PER_CHARACTER, begin + SAMPLES_PER_CHARACTER + samples):
         stream.sample(index)
     results.put((time.perf_counter() - wall, time.process_time() - cpu))
 

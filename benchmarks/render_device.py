@@ -16,7 +16,7 @@ import torch
 
 from benchmarks.common.hardware import describe
 from benchmarks.common.jsonfile import UnwritableError, json_file
-from training.data.device_samples import DeviceStream, Load, PlanStream
+from training.data.device_samples import DeviceStream, PlanBatch, PlanStream
 from training.render.character.bodykit import BodykitError
 from training.render.character.facekit import FacekitError
 from training.render.raster import fill_kernel
@@ -24,7 +24,7 @@ from training.render.raster import fill_kernel
 WARM_UP = 2  # batches: kernels are compiled and memory is fetched
 
 
-def pairs_per_second(stream: DeviceStream, load: Load, batch: int, seconds: float) -> dict[str, Any]:
+def pairs_per_second(stream: DeviceStream, load: PlanBatch, batch: int, seconds: float) -> dict[str, Any]:
     """Draw batches for about `seconds`: the rate, its cost for the CPU, how many batches, the peak of device memory."""
     device, total = stream.device, len(load.kind)
     chosen = [n * total // batch for n in range(batch)]
@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
             begun = time.process_time()
             plans = [source.plan(n) for n in range(options.characters)]
             planned = (time.process_time() - begun) / (options.characters * each)
-            load = Load.gather(plans, options.device)
+            load = PlanBatch.gather(plans, options.device)
             report: dict[str, Any] = {
                 "hardware": describe(options.device),
                 "backend": fill_kernel.choose_backend(stream.device),

@@ -1,7 +1,7 @@
-"""Measure what goes through the convolutions, so that a CPU may compute them in 8 bits:
+"""Measures the value ranges of all convolutions, for quantisation to 8 bits on CPUs:
 `python -m training.calibrate --weights checkpoints/tiny.safetensors --data runs/tiny/data`.
 
-The ranges go into the header of the weights; streamer/generation/onnx_export.py reads them.
+The ranges are written to the header of the weights; streamer/generation/onnx_export.py reads them.
 """
 
 from __future__ import annotations
@@ -20,43 +20,45 @@ from tqdm import tqdm
 
 from models import checkpoint
 from models.dit import CausalDiT
-from training.closeups import Nearer
+from training.closeups import CloseupTraining
 from training.data.supply import Supply
-from training.distill import Distilling
+from training.distill import SelfForcing
 from training.loop.trainer import Options
 
-EXACT = ("head.out", "closeups.mouth.out", "closeups.eye.out")  # what these say is seen as it is: they stay float32
-TAIL = 1e-4  # share of the values that may lie beyond a range, at either end
-SAMPLE = 1 << 18  # values of a tensor that are looked at
+FLOAT32_LAYERS = ("head.out", "closeups.mouth.out", "closeups.eye.out")  # their output is directly visible
+TAIL_SHARE = 1e-4  # share of the values outside of a range, at either end
+MAX_VALUES = 1 << 18  # of a tensor, that are examined
 
 
-def extent(values: Tensor) -> tuple[float, float]:
-    """Least and largest of the values but for the tails."""
+def value_range(values: Tensor) -> tuple[float, float]:
+    """Lower and upper end of the values without their tails."""
     values = values.detach().float().flatten()
-    values = values[:: max(1, len(values) // SAMPLE)]
-    spare = int(len(values) * TAIL)
-    return float(values.kthvalue(spare + 1).values), float(values.kthvalue(len(values) - spare).values)
+    values = values[:: max(1, len(values) // MAX_VALUES)]
+    tail = int(len(values) * TAIL_SHARE)
+    return float(values.kthvalue(tail + 1).values), float(values.kthvalue(len(values) - tail).values)
 
 
 @contextmanager
-def watched(network: CausalDiT) -> Iterator[dict[str, list[float]]]:
-    """What goes through the network meanwhile: mean over the calls of each convolution's least and largest input and
-    output (Jacob et al. 2018, §3.1: a mean forgives the one odd picture that would stretch the range for all).
+def record_ranges(network: CausalDiT) -> Iterator[dict[str, list[float]]]:
+    """Record value ranges of the convolutions in forward passes within this context.
+
+    Yields by convolution the lower and upper end of input and output, averaged over the calls: an average is robust to
+    single pictures that would widen the range for all (Jacob et al. 2018, §3.1).
     """
     ranges: dict[str, list[float]] = {}
     calls: Counter[str] = Counter()
     hooks = []
     for name, module in network.named_modules():
-        if not isinstance(module, nn.Conv2d) or name in EXACT:
+        if not isinstance(module, nn.Conv2d) or name in FLOAT32_LAYERS:
             continue
 
-        def look(_module: nn.Module, inputs: tuple[Tensor], output: Tensor, name: str = name) -> None:
-            now = [*extent(inputs[0]), *extent(output)]
+        def record(_module: nn.Module, inputs: tuple[Tensor], output: Tensor, name: str = name) -> None:
+            measured = [*value_range(inputs[0]), *value_range(output)]
             calls[name] += 1
-            known = ranges.setdefault(name, now)
-            ranges[name] = [mean + (one - mean) / calls[name] for mean, one in zip(known, now, strict=True)]
+            means = ranges.setdefault(name, measured)
+            ranges[name] = [mean + (one - mean) / calls[name] for mean, one in zip(means, measured, strict=True)]
 
-        hooks.append(module.register_forward_hook(look))
+        hooks.append(module.register_forward_hook(record))
     try:
         yield ranges
     finally:
@@ -66,19 +68,19 @@ def watched(network: CausalDiT) -> Iterator[dict[str, list[float]]]:
 
 @torch.no_grad()
 def calibrate(network: CausalDiT, supply: Supply, batches: int, options: Options) -> dict[str, list[float]]:
-    """The ranges over streams of some batches, as they are distilled: every number of steps, with past frames."""
+    """The ranges over rollouts, as in distillation, and close-ups of some batches."""
     generator = torch.Generator().manual_seed(options.seed)
-    rollouts, windows = Distilling("calibration", options), Nearer("calibration", options)
-    with watched(network) as ranges:
+    rollouts, closeups = SelfForcing("calibration", options), CloseupTraining("calibration", options)
+    with record_ranges(network) as ranges:
         for batch in tqdm(islice(supply.batches(generator, 0), batches), "calibrating", batches, unit="batch"):
             rollouts.loss(network, batch, generator)
-            windows.loss(network, batch, generator)
+            closeups.loss(network, batch, generator)
     return ranges
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
-    parser.add_argument("--weights", type=Path, required=True, help="the file whose header gets the ranges")
+    parser.add_argument("--weights", type=Path, required=True, help="file to whose header the ranges are written")
     parser.add_argument("--data", type=Path, required=True, help="folder of baked shards")
     parser.add_argument("--batches", type=int, default=40, help="of four characters")
     parser.add_argument("--seed", type=int, default=1)

@@ -1,10 +1,10 @@
-"""Teach few steps by self-rollout: `python -m training.distill --start runs/tiny/tiny.safetensors --facekit … --out …`.
+"""Distils to few steps by self-rollout: `python -m training.distill --start runs/tiny/tiny.safetensors --out runs/few`.
 
-The student streams as the live engine does: frame after frame over a ring of its own past, 1, 2 or 4 steps each, noise
-frozen. Every frame is held to the renderer's truth; the gradient passes the last step of a frame and nothing before
-(Self Forcing, Huang et al. 2025, with regression in the place of distribution matching: the guidance all but determines
-the frame, and the renderer knows it). Nobody teaches but the truth; what `training.train` made, sampled in 8 to 16
-steps, is the measure that a student is compared with.
+The student streams as the live engine does: frame after frame over a ring of its own past, in 1, 2 or 4 steps each,
+with one noise for the whole rollout. The loss compares every frame with the renderer's ground truth, and its gradient
+passes the last step of a frame alone (Self Forcing, Huang et al. 2025, with regression instead of distribution
+matching, because the guidance all but determines the frame and the renderer provides it). There is no teacher network;
+the network of `training.train`, sampled in 8 to 16 steps, is only the quality to compare with.
 """
 
 from __future__ import annotations
@@ -27,60 +27,61 @@ from training.data.bake import Baked
 from training.data.supply import Supply
 from training.loop.critic import Critic
 from training.loop.trainer import Options, Stateful, Trainer
-from training.train import focus_of, fresh, references, score, truth_of
+from training.train import encode_references, frame_terms, frame_truth, init_network, reference_focus
 
-STEPS = (1, 1, 2, 4)  # drawn per rollout; one step is what ships
-SHORTEST, LONGEST = 8, 24  # frames of a rollout, where the clips have as many
+STEP_CHOICES = (1, 1, 2, 4)  # sampler steps, one of these for each rollout; the shipped sampler has one
+MIN_FRAMES, MAX_FRAMES = 8, 24  # frames of a rollout, where clips are that long
 
 
-class Stream:
-    """A stream's memory as `models.cache.Cache` holds it, in tensors that a gradient passes: the references' K/V
-    (L, B, H, R·N, D), and without a gradient the K/V of the last `ring` frames.
+class Rollout:
+    """A stream's KV cache as `models.cache.Cache` holds it, in tensors that a gradient can pass.
+
+    reference_kv: K/V (L, B, H, R·N, D) of the references. past_kv: K/V of the last `ring` frames, without a gradient.
     """
 
-    def __init__(self, network: CausalDiT, pinned: tuple[Tensor, Tensor], options: Options) -> None:
-        self.network, self.pinned, self.options = network, pinned, options
-        self.past: deque[list[tuple[Tensor, Tensor]]] = deque(maxlen=network.config.ring)
-        self.current: list[tuple[Tensor, Tensor]] = []
+    def __init__(self, network: CausalDiT, reference_kv: tuple[Tensor, Tensor], options: Options) -> None:
+        self.network, self.reference_kv, self.options = network, reference_kv, options
+        self.past_kv: deque[list[tuple[Tensor, Tensor]]] = deque(maxlen=network.config.ring)
+        self.current_kv: list[tuple[Tensor, Tensor]] = []
 
     def step(self, frame: FrameInput) -> Edit:
-        """As `CausalDiT.step`, in float32."""
+        """As `CausalDiT.step`; the edit is float32."""
         config, rope = self.network.config, self.network.rope
-        ages = [-float(age) for age in range(len(self.past), 0, -1)]
+        ages = [-float(age) for age in range(len(self.past_kv), 0, -1)]
         position = torch.tensor([[REFERENCE_POSITION] * config.references + ages + [0.0]], device=frame.level.device)
         position = position.expand(len(frame.level), -1)
         live = torch.ones_like(position, dtype=torch.bool)
-        current: list[tuple[Tensor, Tensor]] = []
+        current_kv: list[tuple[Tensor, Tensor]] = []
 
         def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-            current.append((key.detach(), value.detach()))
-            keys = torch.cat([self.pinned[0][layer], *(past[layer][0] for past in self.past), key], 2)
-            values = torch.cat([self.pinned[1][layer], *(past[layer][1] for past in self.past), value], 2)
+            current_kv.append((key.detach(), value.detach()))
+            keys = torch.cat([self.reference_kv[0][layer], *(past[layer][0] for past in self.past_kv), key], 2)
+            values = torch.cat([self.reference_kv[1][layer], *(past[layer][1] for past in self.past_kv), value], 2)
             return attention.attend(query, keys, values, position, live, rope, config.keyed, config.references)
 
-        with self.options.autocast():  # anew for each step: it would keep casts made without a gradient
+        with self.options.autocast():  # one context per step, because it caches casts, also those without a gradient
             edit = self.network(frame, attend)
-        self.current = current
+        self.current_kv = current_kv
         return Edit(*(getattr(edit, name).float() for name in Edit.__slots__))
 
-    def draw(self, focus: Focus, frame: FrameInput, steps: int) -> Edit:
-        """The next frame from its input at s = 1; only the last of its steps has a gradient."""
-        learn, done = torch.is_grad_enabled(), 0
+    def predict(self, focus: Focus, frame: FrameInput, steps: int) -> Edit:
+        """Sample the next frame from its input at s = 1; only the last of the steps has a gradient."""
+        with_gradient, done = torch.is_grad_enabled(), 0
 
         def step(frame: FrameInput) -> Edit:
             nonlocal done
             done += 1
-            with torch.set_grad_enabled(learn and done == steps):
+            with torch.set_grad_enabled(with_gradient and done == steps):
                 return self.step(frame)
 
         edit = sample_edit(step, focus, frame, steps)
-        self.past.append(self.current)
+        self.past_kv.append(self.current_kv)
         return edit
 
 
 @dataclass(frozen=True)
-class Distilling:
-    """The task: rollouts over baked clips. gan: weight of the critic's word."""
+class SelfForcing:
+    """The training task: rollouts over baked clips. gan: weight of the adversarial loss, 0 = none."""
 
     name: str
     options: Options
@@ -88,39 +89,40 @@ class Distilling:
     critic: Critic | None = None
 
     def loss(self, network: CausalDiT, batch: Baked, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
-        """Mean terms over the frames of one rollout; sheet: reference, first and last frame as drawn, the last one's
-        truth. Takes its gradient frame by frame, so that a clip of any length fits the memory.
+        """Mean terms over the frames of one rollout; sheet: reference, first and last prediction, last ground truth.
+
+        Calls `backward` frame by frame, so that the memory does not grow with the clip.
         """
 
-        def die(sides: int) -> int:
-            return int(torch.randint(sides, (), generator=generator, device=generator.device))
+        def randint(high: int) -> int:
+            return int(torch.randint(high, (), generator=generator, device=generator.device))
 
-        frames, learn = batch.truth.shape[1], torch.is_grad_enabled()
-        least, most = min(SHORTEST, frames), min(LONGEST, frames)
-        length = least + die(most - least + 1)
-        first, steps = die(frames - length + 1), STEPS[die(len(STEPS))]
+        frames, with_gradient = batch.truth.shape[1], torch.is_grad_enabled()
+        shortest, longest = min(MIN_FRAMES, frames), min(MAX_FRAMES, frames)
+        length = shortest + randint(longest - shortest + 1)
+        first, steps = randint(frames - length + 1), STEP_CHOICES[randint(len(STEP_CHOICES))]
         noise = NOISE * torch.randn(batch.picture.shape, generator=generator, device=generator.device)
-        level = noise.new_ones(len(noise))
-        focus = focus_of(batch)
+        s = noise.new_ones(len(noise))
+        focus = reference_focus(batch)
         with self.options.autocast():
-            kept = references(network, batch, focus, [])
-        keys, values = (each.detach().requires_grad_(learn) for each in kept)
-        stream = Stream(network, (keys, values), self.options)
+            pinned = encode_references(network, batch, focus, [])
+        keys, values = (each.detach().requires_grad_(with_gradient) for each in pinned)
+        rollout = Rollout(network, (keys, values), self.options)
         total: dict[str, Tensor] = {}
         sheet = [batch.picture]
         for t in range(first, first + length):
-            frame = frame_input(focus, batch.maps[:, t], batch.canonical[:, t], batch.tokens[:, t], noise, level)
-            terms, drawn = score(focus, frame, stream.draw(focus, frame, steps), truth_of(batch, t))
+            frame = frame_input(focus, batch.maps[:, t], batch.canonical[:, t], batch.tokens[:, t], noise, s)
+            terms, drawn = frame_terms(focus, frame, rollout.predict(focus, frame, steps), frame_truth(batch, t))
             if self.critic is not None and self.gan:
-                terms["gan"] = self.gan * self.critic.meet(drawn, frame.warped, truth_of(batch, t))
-            if learn:
+                terms["gan"] = self.gan * self.critic.adversarial_term(drawn, frame.warped, frame_truth(batch, t))
+            if with_gradient:
                 (torch.stack(list(terms.values())).sum() / length).backward()
             for name, value in terms.items():
                 total[name] = total.get(name, torch.zeros_like(value)) + value.detach() / length
             if t in (first, first + length - 1):
                 sheet.append(drawn.detach())
-        if learn:
-            torch.autograd.backward(kept, (keys.grad, values.grad))
+        if with_gradient:
+            torch.autograd.backward(pinned, (keys.grad, values.grad))
         return total, torch.cat([*sheet, batch.truth[:, first + length - 1]], 3)
 
 
@@ -129,21 +131,23 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--start", type=Path, required=True, help="weights of `python -m training.train`")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="tiny", help="of these weights")
     parser.add_argument("--frames", type=int, default=16, help="frames of clips that are rendered with --facekit")
-    parser.add_argument("--gan", type=float, default=0.0, help="weight of a critic of mouth, eyes and uncovered parts")
-    Options.add_to(parser, steps=3000, rate=1e-4)
-    Supply.add_to(parser, batch=2)
+    parser.add_argument("--gan", type=float, default=0.0, help="weight of a discriminator of invented parts")
+    Options.add_arguments(parser, steps=3000, rate=1e-4)
+    Supply.add_arguments(parser, batch=2)
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    options = Options.of(given)
-    network = fresh(PRESETS[given.preset], given.seed, given.start)
+    options = Options.from_arguments(given)
+    network = init_network(PRESETS[given.preset], given.seed, given.start)
     critic = Critic(device=given.device) if given.gan else None
     companions: dict[str, Stateful] = {}
     if critic is not None:
         companions = {"critic": critic.network, "critic_optimizer": critic.optimizer}
-    supply = Supply.of(given, given.frames)
+    supply = Supply.from_arguments(given, given.frames)
     notes = {"preset": given.preset, **Supply.notes(given), "distilled": "self-rollout", "gan": str(given.gan)}
     try:
-        Trainer(Distilling(given.preset, options, given.gan, critic), supply, network, options, notes, companions).run()
+        Trainer(
+            SelfForcing(given.preset, options, given.gan, critic), supply, network, options, notes, companions
+        ).run()
     finally:
         supply.close()
 

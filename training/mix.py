@@ -1,8 +1,8 @@
-"""Mix what two trainings made, or carry a part of one network into another: `python -m training.mix A B --out C`.
+"""Interpolates the weights of two networks, or copies a part of one to another: `python -m training.mix A B --out C`.
 
-The mean of the weights of a training and of what went on from it draws as sharply as the one and errs as little on
-what neither saw as the other (Wortsman et al. 2022, "Model soups"). `--part closeups --share 1` gives one network's
-close-ups to another, whose transformer may have any shape. What 8 bits go by is lost: `training.calibrate` comes after.
+The mean of the weights of a run and of its continuation draws as sharply as the one and generalises as well as the
+other (Wortsman et al. 2022, "Model soups"). `--part closeups --share 1` copies one network's close-ups to another,
+whose transformer may have any shape. The quantisation ranges are dropped: run `training.calibrate` afterwards.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from models import checkpoint
 from models.dit import CausalDiT
 
 
-def mixed(first: CausalDiT, second: CausalDiT, share: float, part: str = "") -> CausalDiT:
-    """`first` with share 0..1 of `second` in all weights whose names begin with `part`, without ranges; in place.
+def interpolate(first: CausalDiT, second: CausalDiT, share: float, part: str = "") -> CausalDiT:
+    """Interpolate the weights whose names begin with `part` from first towards second, in place; drops the ranges.
 
-    Raises ValueError where these weights have other names or shapes in `second`.
+    share: 0 = first, 1 = second. Raises ValueError where these weights have other names or shapes in `second`.
     """
     weights, others = first.state_dict(), second.state_dict()
     names = [name for name in weights if name.startswith(part)]
-    strange = [name for name in names if name not in others or others[name].shape != weights[name].shape]
-    if strange or not names:
-        raise ValueError(f"{strange[0] if strange else part} is not the same in both networks")
+    mismatched = [name for name in names if name not in others or others[name].shape != weights[name].shape]
+    if mismatched or not names:
+        raise ValueError(f"{mismatched[0] if mismatched else part} is not the same in both networks")
     first.load_state_dict({**weights, **{name: weights[name].lerp(others[name], share) for name in names}})
     first.ranges = {}
     return first
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not 0 <= given.share <= 1:
         parser.error(f"--share must lie in 0..1, got {given.share}")
     try:
-        network = mixed(checkpoint.load(given.first), checkpoint.load(given.second), given.share, given.part)
+        network = interpolate(checkpoint.load(given.first), checkpoint.load(given.second), given.share, given.part)
         note = f"{given.share:g} of {given.part or 'all'} from {given.second.name}"
         checkpoint.save(network, given.out, {**checkpoint.notes_of(given.first), "mixed": note})
     except checkpoint.CheckpointError as error:

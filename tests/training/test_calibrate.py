@@ -9,8 +9,8 @@ from models.checkpoint import load, notes_of, save
 from models.config import ModelConfig
 from models.dit import CausalDiT
 from tests.support.rolled import rolled_sample
-from training.calibrate import extent, main, watched
-from training.data.bake import as_batch, bake, store
+from training.calibrate import main, record_ranges, value_range
+from training.data.bake import as_batch, bake, save_shard
 
 SMALL = ModelConfig(
     width=32, depth=1, heads=4, keyed=1, stem=(8, 8, 8), mouth_side=32, eye_side=16, mouth_channels=(8, 8, 8),
@@ -21,7 +21,7 @@ SMALL = ModelConfig(
 def test_an_extent_leaves_the_tails_out() -> None:
     values = torch.rand(100_000)
     values[:3] = torch.tensor([1e6, -1e6, 1e6])
-    low, high = extent(values)
+    low, high = value_range(values)
     assert -0.01 < low < 0.01 and 0.99 < high <= 1
 
 
@@ -29,7 +29,7 @@ def test_an_extent_leaves_the_tails_out() -> None:
 def test_ranges_are_means_over_the_calls_and_the_last_word_stays_exact() -> None:
     network = CausalDiT(SMALL)
     layer = network.head.at_eighth[0]
-    with watched(network) as ranges:
+    with record_ranges(network) as ranges:
         for top in (1.0, 3.0):
             layer(torch.full((1, 8, 4, 4), top))
         network.head.out(torch.rand(1, 8, 4, 4))
@@ -43,7 +43,7 @@ def test_the_command_writes_the_header_and_leaves_weights_and_notes(tmp_path: Pa
     data.mkdir()
     network = CausalDiT(SMALL)
     save(network, path, {"steps": "7"})
-    store([bake(as_batch(rolled_sample([8, -6], scale=0.4)))], data / "0.safetensors")
+    save_shard([bake(as_batch(rolled_sample([8, -6], scale=0.4)))], data / "0.safetensors")
     main(["--weights", str(path), "--data", str(data), "--batches", "1"])
     calibrated = load(path)
     assert "stem.at_half.0" in calibrated.ranges and "closeups.mouth.enter.0" in calibrated.ranges

@@ -10,8 +10,18 @@ from models.checkpoint import load, save
 from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT
 from tests.support.rolled import rolled_sample
-from training.closeups import Nearer, in_units, in_window, main, near, scene_of, sight_of, taken, telling
-from training.data.bake import Baked, as_batch, bake, store
+from training.closeups import (
+    CloseupTraining,
+    closeup_inputs,
+    flatten_frames,
+    large_faces,
+    main,
+    sample_frames,
+    select_rows,
+    to_window_units,
+    window_truth,
+)
+from training.data.bake import Baked, as_batch, bake, save_shard
 from training.loop.critic import Critic
 from training.loop.trainer import Options
 
@@ -38,20 +48,20 @@ def made(seed: int = 0) -> torch.Generator:
 
 
 def test_the_truth_in_a_window_is_what_the_warp_brings_there(batch: Baked) -> None:
-    scene = scene_of(batch)
-    mouth, _ = sight_of(scene, SMALL)
-    truth = in_window(scene.truth, mouth)
+    motion = flatten_frames(batch)
+    mouth, _ = closeup_inputs(motion, SMALL)
+    truth = window_truth(motion.truth, mouth)
     assert torch.allclose(mouth.maps[:, :3] / 2 + 0.5, truth.picture, atol=0.05)
-    moved = in_units(mouth, mouth.source - mouth.window.grid(32))
+    moved = to_window_units(mouth, mouth.source - mouth.window.grid(32))
     assert torch.allclose(moved, truth.flow, atol=0.05)
     assert (truth.label == 4).any()
 
 
 def test_beyond_the_picture_there_is_nobody(batch: Baked) -> None:
-    scene = scene_of(batch)
-    away = replace(scene.subject, head=scene.subject.head._replace(shift=scene.subject.head.shift + 0.9))
-    mouth, _ = sight_of(replace(scene, subject=away), SMALL)
-    truth = in_window(scene.truth, mouth)
+    motion = flatten_frames(batch)
+    away = replace(motion.moving, head=motion.moving.head._replace(shift=motion.moving.head.shift + 0.9))
+    mouth, _ = closeup_inputs(replace(motion, moving=away), SMALL)
+    truth = window_truth(motion.truth, mouth)
     outside = mouth.window.grid(32).abs().amax(-1) >= 1
     assert outside.any()
     assert truth.alpha[:, 0][outside].max() == 0
@@ -59,28 +69,28 @@ def test_beyond_the_picture_there_is_nobody(batch: Baked) -> None:
 
 def test_faces_that_are_too_small_are_left_out(batch: Baked) -> None:
     small = replace(batch, rest_stance=batch.rest_stance * 0.5)
-    assert near(small) is None
+    assert large_faces(small) is None
     both = Baked(*(torch.cat([getattr(b, name) for b in (small, batch)]) for name in Baked.__slots__))
-    left = near(both)
+    left = large_faces(both)
     assert left is not None
     assert torch.equal(left.picture, batch.picture)
 
 
 def test_frames_that_open_or_close_are_drawn_more_often(batch: Baked) -> None:
-    scene = scene_of(batch)
-    face = scene.subject.face.clone()
-    face[1, 14, 1] += 0.3 * scene.head.scale[1]
-    opened = replace(scene, subject=replace(scene.subject, face=face))
-    first = [int(telling(opened, 1, made(seed))) for seed in range(60)]
+    motion = flatten_frames(batch)
+    face = motion.moving.face.clone()
+    face[1, 14, 1] += 0.3 * motion.head.scale[1]
+    opened = replace(motion, moving=replace(motion.moving, face=face))
+    first = [int(sample_frames(opened, 1, made(seed))) for seed in range(60)]
     assert 40 < sum(first) < 60
-    assert sorted(telling(opened, 5, made()).tolist()) == [0, 1]
-    one = taken(scene, torch.tensor([1]))
-    assert torch.equal(one.truth.picture, scene.truth.picture[1:])
-    assert torch.equal(one.head.scale, scene.head.scale[1:])
+    assert sorted(sample_frames(opened, 5, made()).tolist()) == [0, 1]
+    one = select_rows(motion, torch.tensor([1]))
+    assert torch.equal(one.truth.picture, motion.truth.picture[1:])
+    assert torch.equal(one.head.scale, motion.head.scale[1:])
 
 
 def test_the_loss_falls_and_touches_close_ups_alone(batch: Baked, network: CausalDiT, tmp_path: Path) -> None:
-    task = Nearer("small", Options(tmp_path, precision="fp32"))
+    task = CloseupTraining("small", Options(tmp_path, precision="fp32"))
     parameters = list(network.closeups.parameters())
     optimizer = torch.optim.Adam(parameters, 3e-3)
     totals = []
@@ -100,7 +110,7 @@ def test_the_loss_falls_and_touches_close_ups_alone(batch: Baked, network: Causa
 def test_critics_have_their_word_on_mouths_and_eyes(batch: Baked, network: CausalDiT, tmp_path: Path) -> None:
     critics = {name: Critic(width=8) for name in ("mouth", "eyes")}
     before = {name: [p.clone() for p in critic.network.parameters()] for name, critic in critics.items()}
-    terms, _ = Nearer("small", Options(tmp_path, precision="fp32"), 0.1, critics).loss(network, batch, made())
+    terms, _ = CloseupTraining("small", Options(tmp_path, precision="fp32"), 0.1, critics).loss(network, batch, made())
     for name, critic in critics.items():
         assert any(not torch.equal(a, b) for a, b in zip(before[name], critic.network.parameters(), strict=True))
     (terms["mouth_gan"] + terms["eyes_gan"]).backward()
@@ -109,7 +119,7 @@ def test_critics_have_their_word_on_mouths_and_eyes(batch: Baked, network: Causa
 
 def test_a_batch_of_small_faces_teaches_nothing(batch: Baked, network: CausalDiT, tmp_path: Path) -> None:
     small = replace(batch, rest_stance=batch.rest_stance * 0.5)
-    terms, _ = Nearer("small", Options(tmp_path)).loss(network, small, made())
+    terms, _ = CloseupTraining("small", Options(tmp_path)).loss(network, small, made())
     assert [float(value) for value in terms.values()] == [0.0]
 
 
@@ -118,7 +128,7 @@ def test_the_command_trains_from_weights(
 ) -> None:
     monkeypatch.setitem(PRESETS, "small", SMALL)
     (tmp_path / "data").mkdir()
-    store([batch, batch], tmp_path / "data" / "shard_00000.safetensors")
+    save_shard([batch, batch], tmp_path / "data" / "shard_00000.safetensors")
     save(network, tmp_path / "start.safetensors")
     main([
         "--preset", "small", "--start", str(tmp_path / "start.safetensors"), "--data", str(tmp_path / "data"),

@@ -17,12 +17,12 @@ from models.dit import CausalDiT, Edit
 from models.sampler import NOISE, Focus, frame_input, sample_edit
 from tests.support.rolled import rolled_sample
 from training import distill
-from training.data.bake import Baked, as_batch, bake, store
-from training.distill import Distilling, Stream
-from training.loop.critic import Critic, high_pass, invented
-from training.loop.loss import Truth
+from training.data.bake import Baked, as_batch, bake, save_shard
+from training.distill import Rollout, SelfForcing
+from training.loop.critic import Critic, high_pass, invented_mask
+from training.loop.loss import GroundTruth
 from training.loop.trainer import Options
-from training.train import focus_of, references, score, truth_of
+from training.train import encode_references, frame_terms, frame_truth, reference_focus
 
 SMALL = ModelConfig(width=32, depth=2, heads=4, keyed=1, ring=2, references=2, stem=(8, 8, 8))
 FULL = Options(Path(), precision="fp32")
@@ -60,53 +60,53 @@ def frame_at(clip: Baked, focus: Focus, t: int) -> distill.FrameInput:
 @pytest.mark.parametrize("steps", [1, 2, 4])
 @torch.no_grad()
 def test_a_rollout_is_the_live_stream(network: CausalDiT, clip: Baked, steps: int) -> None:
-    focus = focus_of(clip)
-    pinned = references(network, clip, focus, [])
-    stream = Stream(network, pinned, FULL)
+    focus = reference_focus(clip)
+    pinned = encode_references(network, clip, focus, [])
+    rollout = Rollout(network, pinned, FULL)
     cache = Cache(SMALL, 1)
     cache.pin(None, *pinned)
     for t in range(clip.truth.shape[1]):
         frame = frame_at(clip, focus, t)
         live = sample_edit(partial(network.step, cache=cache), focus, frame, steps)
         cache.advance()
-        assert difference(stream.draw(focus, frame, steps), live) < 1e-5
+        assert difference(rollout.predict(focus, frame, steps), live) < 1e-5
 
 
 @pytest.mark.parametrize("steps", [1, 2])
 def test_the_past_and_earlier_steps_have_no_gradient(network: CausalDiT, clip: Baked, steps: int) -> None:
-    focus = focus_of(clip)
-    stream = Stream(network, references(network, clip, focus, []), FULL)
+    focus = reference_focus(clip)
+    rollout = Rollout(network, encode_references(network, clip, focus, []), FULL)
     seen = []
-    inner = stream.step
-    stream.step = lambda frame: seen.append(inner(frame)) or seen[-1]  # type: ignore[method-assign, func-returns-value]
+    inner = rollout.step
+    rollout.step = lambda frame: seen.append(inner(frame)) or seen[-1]  # type: ignore[method-assign, func-returns-value]
     for t in range(2):
-        assert stream.draw(focus, frame_at(clip, focus, t), steps).keep.requires_grad
+        assert rollout.predict(focus, frame_at(clip, focus, t), steps).keep.requires_grad
     assert [edit.keep.requires_grad for edit in seen] == ([False] * (steps - 1) + [True]) * 2
-    assert not any(k.requires_grad or v.requires_grad for past in stream.past for k, v in past)
+    assert not any(k.requires_grad or v.requires_grad for past in rollout.past_kv for k, v in past)
 
 
 @pytest.mark.parametrize("steps", [1, 2])
 def test_frame_by_frame_gradients_are_those_of_the_whole(
     network: CausalDiT, clip: Baked, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(distill, "STEPS", (steps,))
+    monkeypatch.setattr(distill, "STEP_CHOICES", (steps,))
     generator = torch.Generator().manual_seed(2)
     noise = torch.Generator().manual_seed(2)
     for sides in (1, 1, 1):  # length, first frame and steps are drawn before the noise
         torch.randint(sides, (), generator=noise)
-    terms, sheet = Distilling("small", FULL).loss(network, clip, generator)
+    terms, sheet = SelfForcing("small", FULL).loss(network, clip, generator)
     assert not any(value.requires_grad for value in terms.values())
     assert sheet.shape == (1, 3, 256, 4 * 256)
     own = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
     network.zero_grad(set_to_none=True)
 
-    focus = focus_of(clip)
+    focus = reference_focus(clip)
     frozen = NOISE * torch.randn(clip.picture.shape, generator=noise)
-    stream = Stream(network, references(network, clip, focus, []), FULL)
+    rollout = Rollout(network, encode_references(network, clip, focus, []), FULL)
     losses = []
     for t in range(5):
         frame = replace(frame_at(clip, focus, t), noised=frozen)
-        parts, _ = score(focus, frame, stream.draw(focus, frame, steps), truth_of(clip, t))
+        parts, _ = frame_terms(focus, frame, rollout.predict(focus, frame, steps), frame_truth(clip, t))
         losses.append(torch.stack(list(parts.values())))
     whole = torch.stack(losses).sum(1).mean()
     whole.backward()
@@ -122,8 +122,8 @@ def test_bf16_keeps_the_gradient_of_the_last_step(
     network: CausalDiT, clip: Baked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Autocast remembers casts that the first steps made without a gradient, unless each step has its own."""
-    monkeypatch.setattr(distill, "STEPS", (2,))
-    task = Distilling("small", Options(Path(), precision="bf16"))
+    monkeypatch.setattr(distill, "STEP_CHOICES", (2,))
+    task = SelfForcing("small", Options(Path(), precision="bf16"))
     task.loss(network, clip.frame(1), torch.Generator().manual_seed(2))
     own = [p.grad for name, p in network.named_parameters() if not name.startswith("closeups.")]
     assert all(grad is not None and float(grad.abs().max()) > 0 for grad in own)
@@ -131,7 +131,7 @@ def test_bf16_keeps_the_gradient_of_the_last_step(
 
 @torch.no_grad()
 def test_looking_on_learns_nothing(network: CausalDiT, clip: Baked) -> None:
-    terms, _ = Distilling("small", FULL).loss(network, clip.frame(0), torch.Generator().manual_seed(2))
+    terms, _ = SelfForcing("small", FULL).loss(network, clip.frame(0), torch.Generator().manual_seed(2))
     assert all(p.grad is None for p in network.parameters())
     assert all(bool(torch.isfinite(value)) for value in terms.values())
 
@@ -140,11 +140,11 @@ def test_one_command_distils_and_goes_on(
     network: CausalDiT, clip: Baked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(PRESETS, "small", SMALL)
-    monkeypatch.setattr(distill, "LONGEST", 2)
-    monkeypatch.setattr(distill, "SHORTEST", 2)
+    monkeypatch.setattr(distill, "MAX_FRAMES", 2)
+    monkeypatch.setattr(distill, "MIN_FRAMES", 2)
     save(network, tmp_path / "teacher.safetensors")
     (tmp_path / "data").mkdir()
-    store([clip], tmp_path / "data" / "shard_00000.safetensors")
+    save_shard([clip], tmp_path / "data" / "shard_00000.safetensors")
     command = ["--start", str(tmp_path / "teacher.safetensors"), "--preset", "small", "--data", str(tmp_path / "data")]
     command += ["--out", str(tmp_path / "run"), "--steps"]
     distill.main([*command, "1"])
@@ -163,13 +163,13 @@ def test_the_critic_sees_texture_alone() -> None:
 
 
 def test_the_critic_speaks_of_invented_parts_alone(clip: Baked) -> None:
-    truth = truth_of(clip, 1)
-    mask = invented(truth)
+    truth = frame_truth(clip, 1)
+    mask = invented_mask(truth)
     assert 0.003 < float(mask.mean()) < 0.1
     critic = Critic()
     before = [p.detach().clone() for p in critic.network.parameters()]
     drawn = torch.rand(clip.picture.shape, requires_grad=True)
-    critic.meet(drawn, clip.picture, truth).backward()
+    critic.adversarial_term(drawn, clip.picture, truth).backward()
     assert drawn.grad is not None
     assert float((drawn.grad * mask).abs().max()) > 0 and float((drawn.grad * (mask == 0)).abs().max()) == 0
     assert any(not torch.equal(a, b) for a, b in zip(before, critic.network.parameters(), strict=True))
@@ -177,12 +177,12 @@ def test_the_critic_speaks_of_invented_parts_alone(clip: Baked) -> None:
 
 def test_the_critic_tells_noise_from_the_truth(clip: Baked) -> None:
     torch.manual_seed(0)
-    critic, truth = Critic(8), truth_of(clip, 1)
+    critic, truth = Critic(8), frame_truth(clip, 1)
     mouth = (..., slice(128, 192), slice(96, 160))
-    truth = Truth(truth.picture[mouth], truth.alpha[mouth], truth.flow, truth.visible[mouth], truth.label[mouth])
+    truth = GroundTruth(truth.picture[mouth], truth.alpha[mouth], truth.flow, truth.visible[mouth], truth.label[mouth])
     drawn = torch.rand(truth.picture.shape)
-    first = float(critic.meet(drawn, truth.picture, truth).detach())
+    first = float(critic.adversarial_term(drawn, truth.picture, truth).detach())
     critic.optimizer.param_groups[0]["lr"] = 3e-3
     for _ in range(25):
-        last = float(critic.meet(drawn, truth.picture, truth).detach())
+        last = float(critic.adversarial_term(drawn, truth.picture, truth).detach())
     assert last > first + 0.1

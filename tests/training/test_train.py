@@ -12,10 +12,17 @@ from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT
 from tests.support.rolled import rolled_sample
 from training import train
-from training.data.bake import Baked, as_batch, bake, shard_paths, store
+from training.data.bake import Baked, as_batch, bake, save_shard, shard_paths
 from training.data.supply import Supply
 from training.loop.trainer import Options, Trainer
-from training.train import Drawing, choose, focus_of, fresh, other_view, references
+from training.train import (
+    DiffusionForcing,
+    choose_frames,
+    clean_input,
+    encode_references,
+    init_network,
+    reference_focus,
+)
 
 SMALL = ModelConfig(width=32, depth=1, heads=4, keyed=1, stem=(8, 8, 8))
 PAIR = ModelConfig(width=32, depth=1, heads=4, keyed=1, references=3, stem=(8, 8, 8))
@@ -29,7 +36,7 @@ def sample() -> dict[str, np.ndarray]:
 @pytest.fixture(scope="module")
 def data(sample: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("baked")
-    store([bake(as_batch(sample)), bake(as_batch(sample))], folder / "shard_00000.safetensors")
+    save_shard([bake(as_batch(sample)), bake(as_batch(sample))], folder / "shard_00000.safetensors")
     return folder
 
 
@@ -51,17 +58,17 @@ def test_the_guidance_of_a_moved_head_is_its_true_flow(sample: dict[str, np.ndar
 
 
 def test_a_shard_keeps_what_was_stored(sample: dict[str, np.ndarray], data: Path) -> None:
-    batch, fresh = one_batch(data), bake(as_batch(sample))
-    assert torch.allclose(batch.picture[:1], fresh.picture, atol=3e-3)
-    assert torch.allclose(batch.maps[:1], fresh.maps, atol=3e-3)
-    assert torch.equal(batch.label[:1], fresh.label)
+    batch, init_network = one_batch(data), bake(as_batch(sample))
+    assert torch.allclose(batch.picture[:1], init_network.picture, atol=3e-3)
+    assert torch.allclose(batch.maps[:1], init_network.maps, atol=3e-3)
+    assert torch.equal(batch.label[:1], init_network.label)
     assert batch.style.tolist() == [2, 2]
 
 
 def test_the_loss_falls(data: Path, tmp_path: Path) -> None:
     options = Options(tmp_path, steps=100, rate=1e-2)
-    task = Drawing("small", options)
-    trainer = Trainer(task, Supply(data, 2), fresh(SMALL, 1, None), options)
+    task = DiffusionForcing("small", options)
+    trainer = Trainer(task, Supply(data, 2), init_network(SMALL, 1, None), options)
     batch = one_batch(data)
 
     def total() -> float:
@@ -101,7 +108,9 @@ def test_the_blind_see_the_moved_picture_nowhere(data: Path, tmp_path: Path) -> 
     def looks(blind: bool) -> list[torch.Tensor]:
         seen: list[torch.Tensor] = []
         hook = network.stem.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].warped))
-        Drawing("small", Options(tmp_path), blind).loss(network, one_batch(data), torch.Generator().manual_seed(3))
+        DiffusionForcing("small", Options(tmp_path), blind).loss(
+            network, one_batch(data), torch.Generator().manual_seed(3)
+        )
         hook.remove()
         return seen[1:]  # the first is the reference's, who is seen in any case
 
@@ -111,27 +120,27 @@ def test_the_blind_see_the_moved_picture_nowhere(data: Path, tmp_path: Path) -> 
 
 def test_frames_that_are_not_drawn_may_be_references() -> None:
     network = CausalDiT(PAIR)
-    drawn, others = zip(*(choose(4, network, torch.Generator().manual_seed(n)) for n in range(60)), strict=True)
+    drawn, others = zip(*(choose_frames(4, network, torch.Generator().manual_seed(n)) for n in range(60)), strict=True)
     assert {len(each) for each in drawn} == {1, 3}
     assert all(each == list(range(each[0], each[0] + len(each))) for each in drawn)
     assert {len(each) for each in others} == {0, 1, 2}
     assert not any(set(a) & set(b) for a, b in zip(drawn, others, strict=True))
-    assert all(choose(4, CausalDiT(SMALL), torch.Generator().manual_seed(n))[1] == [] for n in range(20))
+    assert all(choose_frames(4, CausalDiT(SMALL), torch.Generator().manual_seed(n))[1] == [] for n in range(20))
 
 
 @torch.no_grad()
 def test_references_fill_all_slots(data: Path) -> None:
     network, batch = CausalDiT(PAIR), one_batch(data)
-    focus, tokens = focus_of(batch), PAIR.tokens
-    keys, values = references(network, batch, focus, [1])
+    focus, tokens = reference_focus(batch), PAIR.tokens
+    keys, values = encode_references(network, batch, focus, [1])
     assert keys.shape == values.shape == (1, 2, 4, 3 * tokens, 8)
     assert torch.equal(keys[..., 2 * tokens :, :], keys[..., :tokens, :])  # the picture again
-    assert torch.equal(keys[..., tokens : 2 * tokens, :], network.encode_reference(other_view(batch, 1))[0])
+    assert torch.equal(keys[..., tokens : 2 * tokens, :], network.encode_reference(clean_input(batch, 1))[0])
 
 
 def test_another_view_is_clean_and_moves_nowhere(data: Path) -> None:
     batch = one_batch(data)
-    view = other_view(batch, 1)
+    view = clean_input(batch, 1)
     assert torch.equal(view.warped, batch.truth[:, 1]) and torch.equal(view.noised, view.warped * 2 - 1)
     assert float(view.maps[:, :2].abs().max()) == 0 and float(view.maps[:, 2].min()) == 1
     assert torch.equal(view.maps[:, 3:], batch.maps[:, 1, 3:]) and float(view.level.max()) == 0
@@ -139,7 +148,8 @@ def test_another_view_is_clean_and_moves_nowhere(data: Path) -> None:
 
 def test_several_references_learn(data: Path, tmp_path: Path) -> None:
     network = CausalDiT(PAIR)
-    terms, sheet = Drawing("pair", Options(tmp_path)).loss(network, one_batch(data), torch.Generator().manual_seed(3))
+    task = DiffusionForcing("pair", Options(tmp_path))
+    terms, sheet = task.loss(network, one_batch(data), torch.Generator().manual_seed(3))
     torch.stack(list(terms.values())).sum().backward()
     own = [p for name, p in network.named_parameters() if not name.startswith("closeups.")]
     assert all(p.grad is not None and bool(torch.isfinite(p.grad).all()) for p in own)
@@ -148,12 +158,12 @@ def test_several_references_learn(data: Path, tmp_path: Path) -> None:
 
 def test_weights_of_another_preset_are_refused(tmp_path: Path) -> None:
     save(CausalDiT(PAIR), tmp_path / "pair.safetensors")
-    fresh(SMALL, 1, tmp_path / "pair.safetensors")  # more slots, the same weights
+    init_network(SMALL, 1, tmp_path / "pair.safetensors")  # more slots, the same weights
     save(CausalDiT(ModelConfig(width=64, depth=1, heads=4, keyed=1, stem=(8, 8, 8))), tmp_path / "wide.safetensors")
     with pytest.raises(SystemExit, match=r"wide\.safetensors holds weights of another shape; give the --preset"):
-        fresh(SMALL, 1, tmp_path / "wide.safetensors")
+        init_network(SMALL, 1, tmp_path / "wide.safetensors")
     with pytest.raises(SystemExit, match=r"none\.safetensors is not there"):
-        fresh(SMALL, 1, tmp_path / "none.safetensors")
+        init_network(SMALL, 1, tmp_path / "none.safetensors")
 
 
 def test_an_empty_folder_is_said(tmp_path: Path) -> None:

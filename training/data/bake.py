@@ -1,7 +1,7 @@
-"""Rendered samples turned into what the network sees.
+"""Bakes rendered samples into network inputs and targets on the focus box, and stores them as shards.
 
-The rig and the guidance of a sample are the live engine's own (models/), made once here, so that training reads them
-many times. The loss lives on the focus box; a shard is one safetensors file of some samples.
+Rigs and guidance are computed by the live engine's own code (models/), once, because training reads each sample many
+times. A shard is a safetensors file of some samples.
 """
 
 from __future__ import annotations
@@ -25,19 +25,29 @@ from models.motion import Driver
 from models.sampler import crop_focus, guidance_maps
 from training.data.impostor import Impostor
 
-SIDE = PRESETS["tiny"].side
-LARGE = 2  # kind of sample; every other one is left out: a webcam sees few and their errors drown all others
+FOCUS_SIDE = PRESETS["tiny"].side
+LARGE_MOTION = 2  # kind of sample; half of these are left out: they are rare before a webcam and dominate the loss
 
 
 @dataclass(frozen=True, slots=True)
 class Baked:
-    """B samples of T frames on the focus box, s = SIDE, G = GUIDE_SIDE.
+    """B samples of T frames on the focus box; side s = FOCUS_SIDE, guidance side G = GUIDE. Pictures are 0..1.
 
-    picture, plate (B, 3, s, s), matte (B, 1, s, s), mouth (B, 3): the reference. rest_*: guidance of its own pose. maps
-    (B, T, 6, G, G), canonical (B, T, 3, G, G), tokens (B, T, M, C): guidance. face (B, T, 478, 3), stance (B, T, 13):
-    the pose that the guidance draws, landmarks and head frame (scale, rotation, shift), box units. truth (B, T, 3, s,
-    s), alpha (B, T, 1, s, s), flow (B, T, 2, G, G) box units, visible (B, T, 1, s, s), label (B, T, 1, s, s): the
-    renderer's answer. style (B,): of the characters, their place in STYLES. Pictures 0..1.
+    picture, plate: (B, 3, s, s) of the reference.
+    matte: (B, 1, s, s) of the reference.
+    mouth: (B, 3) colour inside the reference's mouth.
+    rest_maps, rest_canonical, rest_tokens, rest_face, rest_stance: as without `rest_`, for the reference's own pose.
+    maps: (B, T, 6, G, G), see `FrameInput`.
+    canonical: (B, T, 3, G, G) canonical coordinates.
+    tokens: (B, T, M, C) motion tokens.
+    face: (B, T, 478, 3) landmarks of the pose that the guidance draws, box units.
+    stance: (B, T, 13) head transform of that pose, box units: scale, rotation row by row, shift.
+    truth: (B, T, 3, s, s) rendered target.
+    alpha: (B, T, 1, s, s) its matte.
+    flow: (B, T, 2, G, G) true flow from target to reference, box units.
+    visible: (B, T, 1, s, s) whether the reference shows the surface.
+    label: (B, T, 1, s, s) as in `loss.LABELS`.
+    style: (B,) index of the character's style in STYLES.
     """
 
     picture: Tensor
@@ -66,18 +76,18 @@ class Baked:
         return replace(self, **{name: getattr(self, name)[:, t : t + 1] for name in PER_FRAME})
 
     def pick(self, index: Tensor) -> Baked:
-        """The samples numbered (K,)."""
+        """The samples with these indices (K,)."""
         return Baked(*(getattr(self, field.name)[index] for field in fields(self)))
 
 
 PER_FRAME = ("maps", "canonical", "tokens", "face", "stance", "truth", "alpha", "flow", "visible", "label")
-BYTES = {"picture", "matte", "plate", "truth", "alpha", "visible"}  # 0..1 stored in 8 bits
-NUMBERS = {"label", "style"}  # small integers
+EIGHT_BIT_FIELDS = {"picture", "matte", "plate", "truth", "alpha", "visible"}  # stored as 0..255
+INTEGER_FIELDS = {"label", "style"}
 
 
-def worth_baking(kind: Tensor) -> Tensor:
-    """Which samples of these kinds (K,) are baked, (K,) bool: all but every other one of the large motions."""
-    return (kind != LARGE) | (torch.arange(len(kind), device=kind.device) % 2 == 0)
+def keep_mask(kind: Tensor) -> Tensor:
+    """Which samples of these kinds (K,) are baked: all but every other one of the large motions, (K,) bool."""
+    return (kind != LARGE_MOTION) | (torch.arange(len(kind), device=kind.device) % 2 == 0)
 
 
 def as_batch(sample: dict[str, np.ndarray]) -> dict[str, Tensor]:
@@ -85,21 +95,23 @@ def as_batch(sample: dict[str, np.ndarray]) -> dict[str, Tensor]:
     return {name: torch.from_numpy(np.array(value))[None] for name, value in sample.items()}
 
 
-def driver_of(face: Tensor, body: Tensor, who: Impostor) -> Driver:
-    """Landmarks as told by other persons, whose hands nobody saw. An impostor's clothes tell how the torso moves
-    (streamer/tracking/torso_tracker.py); those of the person himself are plain, so that his joints have to.
+def make_driver(face: Tensor, body: Tensor, proportions: Impostor) -> Driver:
+    """The driver of each sample, with the given proportions and untracked hands.
+
+    Where the proportions are changed, the torso is tracked by the clothes (streamer/tracking/torso_tracker.py).
+    Otherwise it is not, so that the network input depends on the joints alone.
     """
-    body = who.body(body)
-    told = who.other.to(body.dtype)[:, None, None].expand(-1, 2, 2)
-    shoulders = torch.cat([body[:, 11:13, :2], told], -1)
-    return Driver(face=who.face(face), body=body, hands=face.new_zeros(len(face), 2, 21, 4), torso=shoulders)
+    body = proportions.body(body)
+    clothes_tracked = proportions.is_changed.to(body.dtype)[:, None, None].expand(-1, 2, 2)
+    shoulders = torch.cat([body[:, 11:13, :2], clothes_tracked], -1)
+    return Driver(face=proportions.face(face), body=body, hands=face.new_zeros(len(face), 2, 21, 4), torso=shoulders)
 
 
 @torch.no_grad()
-def bake(samples: dict[str, Tensor], who: Impostor | None = None) -> Baked:
-    """B samples of `training.data.samples` or `training.data.device_samples`, arrays with a leading axis B, on their
-    own device;
-    each driven by somebody.
+def bake(samples: dict[str, Tensor], proportions: Impostor | None = None) -> Baked:
+    """Bake B samples of `training.data.samples` or `training.data.device_samples`, arrays with a leading axis B.
+
+    The result is on their device. proportions: of the B drivers, None = the characters' own.
     """
 
     def picture(name: str) -> Tensor:
@@ -111,20 +123,23 @@ def bake(samples: dict[str, Tensor], who: Impostor | None = None) -> Baked:
 
     image = picture("ref_image")
     count, frames = samples["target_image"].shape[:2]
-    cast = (who or Impostor.nobody(count)).to(image.device).repeat(frames)
+    drivers = (proportions or Impostor.unchanged(count)).to(image.device).repeat(frames)
     rig = Rig.build(image, picture("ref_matte"), points("ref_face"), points("ref_body"))
-    many = rig.repeat(frames)
+    frame_rigs = rig.repeat(frames)
     rest = make_guidance(rig, rest_pose(rig))
-    target = driver_of(points("target_face").flatten(0, 1), points("target_body").flatten(0, 1), cast)
-    pose = retarget(many, target, driver_of(many.face, many.body, cast))
-    guidance = make_guidance(many, pose)
-    reference = crop_focus(torch.cat([rig.image, rig.matte, rig.plate], 1), rig.focus, SIDE)
-    told = torch.cat([picture("target_image"), picture("target_matte"), picture("visible")], 2)
-    truth = crop_focus(told.flatten(0, 1), many.focus, SIDE)
-    label = crop_nearest(points("target_label").flatten(0, 1), many.focus, SIDE)
-    flow = crop_nearest(points("flow").flatten(0, 1), many.focus, SIDE) / many.focus[:, 2, None, None, None]
-    sure = truth[:, 4:].clamp(min=1e-4)
-    flow = F.avg_pool2d(flow * sure, 2) / F.avg_pool2d(sure, 2)
+    target = make_driver(points("target_face").flatten(0, 1), points("target_body").flatten(0, 1), drivers)
+    pose = retarget(frame_rigs, target, make_driver(frame_rigs.face, frame_rigs.body, drivers))
+    guidance = make_guidance(frame_rigs, pose)
+    reference = crop_focus(torch.cat([rig.image, rig.matte, rig.plate], 1), rig.focus, FOCUS_SIDE)
+    target_maps = torch.cat([picture("target_image"), picture("target_matte"), picture("visible")], 2)
+    truth = crop_focus(target_maps.flatten(0, 1), frame_rigs.focus, FOCUS_SIDE)
+    label = crop_nearest(points("target_label").flatten(0, 1), frame_rigs.focus, FOCUS_SIDE)
+    flow = (
+        crop_nearest(points("flow").flatten(0, 1), frame_rigs.focus, FOCUS_SIDE)
+        / frame_rigs.focus[:, 2, None, None, None]
+    )
+    visible = truth[:, 4:].clamp(min=1e-4)
+    flow = F.avg_pool2d(flow * visible, 2) / F.avg_pool2d(visible, 2)
 
     def split(values: Tensor) -> Tensor:
         return values.unflatten(0, (count, frames))
@@ -137,13 +152,13 @@ def bake(samples: dict[str, Tensor], who: Impostor | None = None) -> Baked:
         rest_maps=guidance_maps(rig, rest),
         rest_canonical=rest.canonical,
         rest_tokens=rest.tokens,
-        rest_face=in_box(rig.face, rig.focus),
-        rest_stance=stance(rig.head, rig.focus),
-        maps=split(guidance_maps(many, guidance)),
+        rest_face=to_box_units(rig.face, rig.focus),
+        rest_stance=pack_head(rig.head, rig.focus),
+        maps=split(guidance_maps(frame_rigs, guidance)),
         canonical=split(guidance.canonical),
         tokens=split(guidance.tokens),
-        face=split(in_box(pose.face, many.focus)),
-        stance=split(stance(pose.head, many.focus)),
+        face=split(to_box_units(pose.face, frame_rigs.focus)),
+        stance=split(pack_head(pose.head, frame_rigs.focus)),
         truth=split(truth[:, :3]),
         alpha=split(truth[:, 3:4]),
         flow=split(flow),
@@ -153,35 +168,35 @@ def bake(samples: dict[str, Tensor], who: Impostor | None = None) -> Baked:
     )
 
 
-def in_box(points: Tensor, focus: Tensor) -> Tensor:
+def to_box_units(points: Tensor, focus: Tensor) -> Tensor:
     """Canvas points (B, N, 3) in the units of their focus boxes (B, 3)."""
     return (points - F.pad(focus[:, None, :2], (0, 1))) / focus[:, None, 2:]
 
 
-def stance(head: HeadTransform, focus: Tensor) -> Tensor:
-    """(B, 13) a head's frame in box units: scale, rotation row by row, shift."""
-    shift = in_box(head.shift[:, None], focus)[:, 0]
+def pack_head(head: HeadTransform, focus: Tensor) -> Tensor:
+    """A head transform in box units (B, 13): scale, rotation row by row, shift."""
+    shift = to_box_units(head.shift[:, None], focus)[:, 0]
     return torch.cat([(head.scale / focus[:, 2])[:, None], head.rotation.flatten(1), shift], 1)
 
 
-def head_of(stance: Tensor) -> HeadTransform:
-    """What `stance` wrote, (B, 13), as a frame."""
+def unpack_head(stance: Tensor) -> HeadTransform:
+    """The inverse of `pack_head`: (B, 13) as a HeadTransform in box units."""
     return HeadTransform(stance[:, 0], stance[:, 1:10].unflatten(1, (3, 3)), stance[:, 10:])
 
 
 def crop_nearest(maps: Tensor, focus: Tensor, side: int) -> Tensor:
-    """The focus boxes of maps that must not be mixed across edges."""
+    """Focus boxes (B, 3) of maps (B, K, S, S) by nearest neighbour, for labels and flow: (B, K, side, side)."""
     return F.grid_sample(maps, box_grid(focus, side), mode="nearest", padding_mode="border", align_corners=False)
 
 
-def packed(baked: Baked) -> dict[str, Tensor]:
-    """As it is stored: pictures in 8 bits, numbers in 16."""
+def quantise(baked: Baked) -> dict[str, Tensor]:
+    """Fields as they are stored: pictures in 8 bits, other numbers in float16."""
     tensors = {}
     for field in fields(Baked):
         tensor = getattr(baked, field.name)
-        if field.name in BYTES:
+        if field.name in EIGHT_BIT_FIELDS:
             tensor = (tensor * 255 + 0.5).clamp(0, 255).byte()
-        elif field.name in NUMBERS:
+        elif field.name in INTEGER_FIELDS:
             tensor = tensor.byte()
         else:
             tensor = tensor.half()
@@ -189,21 +204,22 @@ def packed(baked: Baked) -> dict[str, Tensor]:
     return tensors
 
 
-def unpacked(tensors: dict[str, Tensor], chosen: Tensor) -> Baked:
-    """Some of what `packed` made, by their numbers (K,), in float32."""
-    return Baked(**{name: value[chosen].float() / (255 if name in BYTES else 1) for name, value in tensors.items()})
+def dequantise(tensors: dict[str, Tensor], chosen: Tensor) -> Baked:
+    """The stored samples with indices chosen (K,), in float32."""
+    scale = {name: 255 if name in EIGHT_BIT_FIELDS else 1 for name in tensors}
+    return Baked(**{name: value[chosen].float() / scale[name] for name, value in tensors.items()})
 
 
-def store(batch: list[Baked], path: Path) -> None:
-    """Write samples as one shard, whole or not at all."""
-    parts = [packed(one) for one in batch]
+def save_shard(batch: list[Baked], path: Path) -> None:
+    """Write samples as one shard, atomically."""
+    parts = [quantise(one) for one in batch]
     part = path.with_suffix(".part")
     save_file({name: torch.cat([tensors[name] for tensors in parts]) for name in parts[0]}, part)
     part.replace(path)
 
 
 def shard_paths(folder: Path) -> list[Path]:
-    """The shards of a folder, in order. Raises SystemExit with one sentence when there are none."""
+    """The shards of a folder, in order. Raises SystemExit with one sentence where there are none."""
     paths = sorted(folder.glob("*.safetensors"))
     if not paths:
         raise SystemExit(f"{folder} holds no baked samples; render some with --facekit.")

@@ -1,5 +1,7 @@
-"""Somebody else drives: the same motion told by landmarks of another face and body, so that whose they are tells
-nothing."""
+"""Augmentation of the driver: the same motion with the proportions of another face and body.
+
+The network then cannot infer the drawn character's shape from the driver's landmarks.
+"""
 
 from __future__ import annotations
 
@@ -12,77 +14,81 @@ from torch import Tensor
 from models.geometry.openings import EYES, eye_share, mouth_share
 from models.geometry.topology import head_pose
 
-SHARE = 0.5  # of the samples that an impostor drives
-SPREAD = 0.15  # a face's width, height, depth, mouth and eyes differ by so much at most
-BONES = (0.8, 1.2)  # scale of bones (DreamActor-M1, Luo et al. 2025)
+IMPOSTOR_SHARE = 0.5  # of the samples whose driver has other proportions
+FACE_SCALE_SPREAD = 0.15  # largest relative change of a face's width, height, depth, mouth and eyes
+BONE_SCALE_RANGE = (0.8, 1.2)  # scale of bones (bone length augmentation of DreamActor-M1, Luo et al. 2025)
 
 
 @dataclass(frozen=True)
 class Impostor:
-    """How other people differ from B drivers. scales (B, 6): width, height and depth of the head, sizes of mouth and
-    eyes on it, bones of the body; all 1 = not at all.
+    """Proportions of B drivers relative to the characters.
+
+    scales (B, 6): width, height and depth of the head, sizes of mouth and eyes on it, bones of the body; 1 = unchanged.
     """
 
     scales: Tensor
 
     @staticmethod
-    def of(scales: np.ndarray) -> Impostor:
-        """From (B, 6) numbers."""
+    def from_array(scales: np.ndarray) -> Impostor:
+        """From an array (B, 6)."""
         return Impostor(torch.from_numpy(scales.astype(np.float32)))
 
     @staticmethod
-    def nobody(count: int = 1) -> Impostor:
-        """Each drives himself."""
-        return Impostor.of(np.ones((count, 6)))
+    def unchanged(count: int = 1) -> Impostor:
+        """`count` drivers with the characters' own proportions."""
+        return Impostor.from_array(np.ones((count, 6)))
 
     @staticmethod
-    def perhaps(rng: np.random.Generator, count: int = 1) -> Impostor:
-        """Nobody else, or anybody, for each of so many."""
+    def random(rng: np.random.Generator, count: int = 1) -> Impostor:
+        """`count` drivers, of which IMPOSTOR_SHARE have random proportions."""
         scales = np.ones((count, 6))
         for row in scales:
-            if rng.random() < SHARE:
-                row[:5] = rng.uniform(1 - SPREAD, 1 + SPREAD, 5)
-                row[5] = rng.uniform(*BONES)
-        return Impostor.of(scales)
+            if rng.random() < IMPOSTOR_SHARE:
+                row[:5] = rng.uniform(1 - FACE_SCALE_SPREAD, 1 + FACE_SCALE_SPREAD, 5)
+                row[5] = rng.uniform(*BONE_SCALE_RANGE)
+        return Impostor.from_array(scales)
 
     @property
     def stretch(self) -> Tensor:
-        """(B, 3) of the head's axes."""
+        """Scales (B, 3) of the head's axes."""
         return self.scales[:, :3]
 
     @property
     def mouth(self) -> Tensor:
+        """Scale (B,) of the mouth."""
         return self.scales[:, 3]
 
     @property
     def eyes(self) -> Tensor:
+        """Scale (B,) of the eyes."""
         return self.scales[:, 4]
 
     @property
     def bones(self) -> Tensor:
+        """Scale (B,) of the bones."""
         return self.scales[:, 5]
 
     @property
-    def other(self) -> Tensor:
-        """(B,) bool: whether it is somebody else."""
+    def is_changed(self) -> Tensor:
+        """(B,) bool: whether the proportions are changed."""
         return (self.scales != 1).any(1)
 
     def repeat(self, times: int) -> Impostor:
-        """Each of the batch so many times in a row."""
+        """Each driver repeated `times` times in a row."""
         return Impostor(self.scales.repeat_interleave(times, 0))
 
     def to(self, device: torch.device) -> Impostor:
-        """The same people on another device."""
+        """The same proportions on another device."""
         return Impostor(self.scales.to(device))
 
     def face(self, face: Tensor) -> Tensor:
-        """The other's landmarks (B, 478, 3) where these are the driver's."""
+        """Landmarks (B, 478, 3) with the proportions changed."""
         head = head_pose(face)
         local = head.inverse(face)
         parts = [(mouth_share(face.device), [61, 291], self.mouth)]
         for ring, iris in EYES:
             share = eye_share(ring, face.device).clone()
-            share[iris : iris + 5] = 1  # an iris goes with its eye
+            share[iris : iris + 5] = 1  # an iris scales with its eye
             parts.append((share, [ring[0], ring[8]], self.eyes))
         for share, corners, size in parts:
             grown = (size[:, None] - 1) * share
@@ -90,6 +96,6 @@ class Impostor:
         return head.apply(local * self.stretch[:, None])
 
     def body(self, body: Tensor) -> Tensor:
-        """The other's joints (B, 33, 4): x, y, z and visibility, about the middle of the shoulders."""
+        """Joints (B, 33, 4), x, y, z and visibility, scaled about the midpoint of the shoulders."""
         middle = body[:, 11:13, :3].mean(1, keepdim=True)
         return torch.cat([middle + self.bones[:, None, None] * (body[..., :3] - middle), body[..., 3:]], -1)

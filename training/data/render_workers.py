@@ -1,4 +1,4 @@
-"""Processes that render and bake shards beside the trainer, each shard the same for the same seed and number."""
+"""Processes that render and bake shards beside the trainer, reproducibly by seed and shard number."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 
-from training.data.bake import as_batch, bake, store, worth_baking
+from training.data.bake import as_batch, bake, keep_mask, save_shard
 from training.data.impostor import Impostor
-from training.data.samples import PER_CHARACTER, SampleStream
+from training.data.samples import SAMPLES_PER_CHARACTER, SampleStream
 from training.render.character.bodykit import BodykitError, load_bodykit
 from training.render.character.facekit import FacekitError, load_facekit
 
 log = logging.getLogger("training.data.render_workers")
-RECIPE = "recipe.json"
+RECIPE_FILE = "recipe.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What decides the content of shards. frames: targets of each sample. bodies: whole ones instead of busts."""
+    """What determines the content of shards. frames: targets of each sample. bodies: whole bodies instead of busts."""
 
     seed: int
     frames: int = 2
@@ -35,39 +35,40 @@ class Recipe:
 
     @property
     def per_shard(self) -> int:
-        """Samples rendered for a shard: whole characters, fewer of them where clips are long."""
-        return PER_CHARACTER * max(1, 4 // self.frames)
+        """Samples rendered for a shard: all of some characters, fewer where clips are long."""
+        return SAMPLES_PER_CHARACTER * max(1, 4 // self.frames)
 
     def claim(self, folder: Path) -> None:
-        """Make the folder, for this recipe alone. SystemExit with one sentence when it has another."""
-        note = folder / RECIPE
+        """Create the folder and note this recipe in it. Raises SystemExit with one sentence where it has another."""
+        note = folder / RECIPE_FILE
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if not note.exists():
                 note.write_text(json.dumps(asdict(self)))
-            there = json.loads(note.read_text())
+            existing = json.loads(note.read_text())
         except (OSError, ValueError) as error:
             raise SystemExit(f"{folder} cannot be used for shards ({error}); choose another folder.") from error
-        if there != asdict(self):
+        if existing != asdict(self):
             raise SystemExit(
-                f"{folder} holds shards of {there}, not of {asdict(self)}; choose another --out or --data."
+                f"{folder} holds shards of {existing}, not of {asdict(self)}; choose another --out or --data."
             )
 
 
 def shard_path(folder: Path, number: int) -> Path:
+    """File of shard `number`."""
     return folder / f"shard_{number:05d}.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
 class Kits:
-    """Files of the head and, for whole bodies, the body model."""
+    """Files of the face model and, for whole bodies, of the body model."""
 
     face: Path
     body: Path | None = None
 
 
-def make(kits: Kits, folder: Path, recipe: Recipe, numbers: list[int]) -> None:
-    """Render and bake shards: what a worker does. SystemExit with one sentence when it cannot go on."""
+def render_shards(kits: Kits, folder: Path, recipe: Recipe, numbers: list[int]) -> None:
+    """Render and bake shards in a worker process. Raises SystemExit with one sentence where it cannot continue."""
     torch.set_num_threads(1)
     parent = multiprocessing.parent_process()
     number = numbers[0]
@@ -76,11 +77,11 @@ def make(kits: Kits, folder: Path, recipe: Recipe, numbers: list[int]) -> None:
         for number in numbers:
             if parent is not None and not parent.is_alive():
                 return
-            cast = np.random.default_rng([recipe.seed, number, 2])
+            rng = np.random.default_rng([recipe.seed, number, 2])
             samples = [as_batch(stream.sample(number * recipe.per_shard + i)) for i in range(recipe.per_shard)]
-            kept = worth_baking(torch.cat([sample["kind"] for sample in samples]))
-            batch = [bake(sample, Impostor.perhaps(cast)) for sample, worth in zip(samples, kept, strict=True) if worth]
-            store(batch, shard_path(folder, number))
+            keep = keep_mask(torch.cat([sample["kind"] for sample in samples]))
+            batch = [bake(sample, Impostor.random(rng)) for sample, worth in zip(samples, keep, strict=True) if worth]
+            save_shard(batch, shard_path(folder, number))
     except (FacekitError, BodykitError) as error:
         raise SystemExit(str(error)) from error
     except (OSError, SafetensorError) as error:
@@ -88,8 +89,8 @@ def make(kits: Kits, folder: Path, recipe: Recipe, numbers: list[int]) -> None:
         raise SystemExit(f"{shard_path(folder, number)} could not be written ({error}); free some space.") from error
 
 
-class Crew:
-    """Worker processes that fill a folder up to a number of shards; those already there are kept."""
+class RenderWorkers:
+    """Worker processes that fill a folder up to a number of shards; existing ones are kept."""
 
     def __init__(
         self,
@@ -98,10 +99,10 @@ class Crew:
         recipe: Recipe,
         shards: int,
         workers: int,
-        work: Callable[[Kits, Path, Recipe, list[int]], None] = make,
+        work: Callable[[Kits, Path, Recipe, list[int]], None] = render_shards,
     ) -> None:
-        """SystemExit with one sentence when a model or the folder cannot be used."""
-        if work is make:
+        """Raises SystemExit with one sentence where a model or the folder cannot be used."""
+        if work is render_shards:
             try:
                 load_facekit(kits.face)
                 if kits.body is not None:
@@ -113,17 +114,17 @@ class Crew:
         missing = [n for n in range(shards) if not shard_path(folder, n).exists()]
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         context = multiprocessing.get_context("spawn")
-        shares = [missing[w::workers] for w in range(workers)]
+        assigned = [missing[w::workers] for w in range(workers)]
         self.workers: list[BaseProcess] = [
-            context.Process(target=work, args=(kits, folder, recipe, share), name=f"worker {w}", daemon=True)
-            for w, share in enumerate(shares)
-            if share
+            context.Process(target=work, args=(kits, folder, recipe, numbers), name=f"worker {w}", daemon=True)
+            for w, numbers in enumerate(assigned)
+            if numbers
         ]
         for worker in self.workers:
             worker.start()
 
-    def look(self) -> bool:
-        """Whether anybody still works; tells in one sentence of each worker that died since the last look."""
+    def poll(self) -> bool:
+        """Whether any worker is alive; logs each worker that failed since the last call."""
         for worker in [w for w in self.workers if w.exitcode is not None]:
             self.workers.remove(worker)
             if worker.exitcode:
@@ -132,7 +133,7 @@ class Crew:
         return bool(self.workers)
 
     def close(self) -> None:
-        """End the workers; a shard that was being made is left out."""
+        """Stop the workers; an unfinished shard is deleted."""
         for worker in self.workers:
             worker.terminate()
             worker.join()

@@ -1,4 +1,4 @@
-"""Training samples: one character, one reference frame, a few target frames, and the truth about them."""
+"""Training samples: a reference frame and some target frames of one character, with their ground truth."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from training.render.scene.motion_tracks import ExpressionIndex, pair_tracks
 from training.render.scene.scene import SCALE, RenderedFrame, random_scene
 
 Sample = dict[str, NDArray]
-PER_CHARACTER = 5  # samples of each character; building one costs as much as six frames
-SPACINGS = (1, 1, 2, 3, 6)  # frames of 25 fps between two targets
+SAMPLES_PER_CHARACTER = 5  # building a character takes as long as rendering six frames
+FRAME_SPACINGS = (1, 1, 2, 3, 6)  # frames at 25 fps between two targets
 
 
 class SampleStream(IterableDataset):
     """An endless, reproducible stream of samples (see `sample` for their contents).
 
-    With torch's DataLoader every worker draws its own characters; the same (seed, index) is always the same sample.
+    With torch's DataLoader each worker renders its own characters; (seed, index) determines the sample.
     """
 
     def __init__(
@@ -39,18 +39,19 @@ class SampleStream(IterableDataset):
         seed: int,
         frames: int = 2,
         size: int = 256,
-        noisy: float = 0.5,
+        noise_share: float = 0.5,
         start: int = 0,
         bodykit: Path | str | None = None,
         full: bool = False,
     ) -> None:
-        """facekit: file, or a Studio to share; frames T; noisy: part of the samples that get the tracker's errors.
+        """facekit: file, or a Studio to share. frames: targets T. size: side S of the pictures. noise_share: share of
+        samples with simulated tracking errors. start: index of the first sample. bodykit: whole bodies with hands
+        instead of busts. full: also the arrays that `sample` lists last.
 
-        bodykit: whole bodies with hands instead of busts. full: also the arrays that `sample` lists last.
-        Raises FacekitError, BodykitError when a file cannot be used.
+        Raises FacekitError, BodykitError where a file cannot be used.
         """
         self.full = full
-        self.seed, self.frames, self.size, self.noisy, self.start = seed, frames, size, noisy, start
+        self.seed, self.frames, self.size, self.noise_share, self.start = seed, frames, size, noise_share, start
         self.studio = open_studio(facekit, bodykit)
         self.landmarks = LandmarkMap.load()
         self.noise = NoiseModel.load()
@@ -61,10 +62,10 @@ class SampleStream(IterableDataset):
     def __iter__(self) -> Iterator[Sample]:
         worker = get_worker_info()
         first, step = (worker.id, worker.num_workers) if worker else (0, 1)
-        character = self.start // PER_CHARACTER + first
+        character = self.start // SAMPLES_PER_CHARACTER + first
         while True:
-            for k in range(PER_CHARACTER):
-                yield self.sample(character * PER_CHARACTER + k)
+            for k in range(SAMPLES_PER_CHARACTER):
+                yield self.sample(character * SAMPLES_PER_CHARACTER + k)
             character += step
 
     def _character(self, number: int) -> Character:
@@ -73,26 +74,29 @@ class SampleStream(IterableDataset):
         return self._cached[1]
 
     def sample(self, index: int) -> Sample:
-        """Sample number `index`: a dict of arrays.
+        """The sample with this index, a dict of arrays; ref_ of the reference, target_ of the targets.
 
-        ref_image (3, S, S) uint8, ref_matte (1, S, S) uint8 0..255, ref_label (1, S, S) uint8, ref_face (478, 3),
-        ref_body (33, 4); target_image (T, 3, S, S), target_matte (T, 1, S, S), target_label (T, 1, S, S),
-        target_face (T, 478, 3), target_body (T, 33, 4): landmarks in canvas units, as a tracker reports them; without
-        its errors in ref_face_true, target_face_true; flow (T, 2, S, S) float32 target → reference, canvas units;
-        visible (T, 1, S, S) uint8 0..255 (255 = the reference shows this surface point; the still background is
-        visible where the reference shows background); kind: 0 still, 1 small, 2 large motion; style: the character's,
-        its place in STYLES.
-        With a bodykit also ref_hands (2, 21, 4), target_hands (T, 2, 21, 4): left, right; confidence 0 or 1 last.
-        If `full`: ref_expression (57,), target_expression (T, 57) weights 0..1; ref_pose (6,), target_pose (T, 6)
-        pitch, yaw, roll of the head in radians and the whole's move in cm; ref_place (3, S, S), target_place (T, 3, S,
-        S) where the surface of each pixel lies at rest, cm, 0 on the background.
-        Labels: 0 background, 1 body and clothes, 2 hair, head and glasses, 3 face skin, 4 inside of the mouth, 5 eyes.
+        ref_image: (3, S, S) uint8.
+        ref_matte: (1, S, S) uint8.
+        ref_label: (1, S, S) uint8, as in `loss.LABELS`.
+        ref_face: (478, 3) landmarks in canvas units, as a tracker reports them.
+        ref_face_true: (478, 3) without tracking errors.
+        ref_body: (33, 4) joints in canvas units, visibility last.
+        target_image and so on: the same with a leading axis T.
+        flow: (T, 2, S, S) from target to reference, canvas units.
+        visible: (T, 1, S, S) uint8, 255 where the reference shows the surface point, or both show background.
+        kind: 0 still, 1 small, 2 large motion.
+        style: index of the character's style in STYLES.
+        With a bodykit also ref_hands, (2, 21, 4) left and right, confidence 0 or 1 last, and target_hands.
+        If `full` also ref_expression, (57,) blendshape weights 0..1; ref_pose, (6,) pitch, yaw, roll of the head in
+        radians and the translation in cm; ref_place, (3, S, S) rest-pose position of each pixel's surface point, cm, 0
+        on the background; and target_expression, target_pose, target_place.
         """
-        number, _ = divmod(index, PER_CHARACTER)
+        number, _ = divmod(index, SAMPLES_PER_CHARACTER)
         character = self._character(number)
         rng = np.random.default_rng([self.seed, number, index, 1])
         scene = random_scene(rng, self.size, body=character.body)
-        spacing = int(rng.choice(SPACINGS))
+        spacing = int(rng.choice(FRAME_SPACINGS))
         reference, track, kind = pair_tracks(rng, (self.frames - 1) * spacing + 1, self.names)
         acts = [reference] + [track.act(i * spacing) for i in range(self.frames)]
         shots = [scene.render(character, act, rng) for act in acts]
@@ -100,8 +104,8 @@ class SampleStream(IterableDataset):
         body = np.stack([
             self.landmarks.body(character, act, scene.camera, face) for act, face in zip(acts, true, strict=True)
         ])  # fmt: skip
-        face = self.noise.perturb(rng, true, acts, self.names) if rng.random() < self.noisy else true
-        flows, seen = [], []
+        face = self.noise.perturb(rng, true, acts, self.names) if rng.random() < self.noise_share else true
+        flows, visibilities = [], []
         first = shots[0]
         for shot in shots[1:]:
             flow, visible, _ = backward_flow(
@@ -109,9 +113,9 @@ class SampleStream(IterableDataset):
                 SCALE,
             )  # fmt: skip
             flows.append(flow)
-            seen.append(visible[None])
+            visibilities.append(visible[None])
         images = [np.ascontiguousarray(shot.image.transpose(2, 0, 1)) for shot in shots]
-        mattes = [_byte(shot.matte[None]) for shot in shots]
+        mattes = [_to_uint8(shot.matte[None]) for shot in shots]
         labels = [shot.label[None] for shot in shots]
         sample = {
             "ref_image": images[0],
@@ -127,7 +131,7 @@ class SampleStream(IterableDataset):
             "target_face_true": true[1:],
             "target_body": body[1:],
             "flow": np.stack(flows),
-            "visible": _byte(np.stack(seen)),
+            "visible": _to_uint8(np.stack(visibilities)),
             "kind": np.array(("still", "small", "large").index(kind), np.uint8),
             "style": np.array(style_index(character.appearance.style), np.uint8),
         }
@@ -138,12 +142,10 @@ class SampleStream(IterableDataset):
             ])  # fmt: skip
             sample |= {"ref_hands": hands[0], "target_hands": hands[1:]}
         if self.full:
-            sample |= self._rest_of_the_truth(number, character, acts, shots)
+            sample |= self._extra_labels(number, character, acts, shots)
         return sample
 
-    def _rest_of_the_truth(
-        self, number: int, character: Character, acts: list[Act], shots: list[RenderedFrame]
-    ) -> Sample:
+    def _extra_labels(self, number: int, character: Character, acts: list[Act], shots: list[RenderedFrame]) -> Sample:
         if self._rest is None or self._rest[0] != number:
             self._rest = (number, character.pose(Act())[0])
         faces, rest = character.surface.faces, self._rest[1]
@@ -162,22 +164,22 @@ class SampleStream(IterableDataset):
 
 
 def open_studio(facekit: Path | str | Studio, bodykit: Path | str | None) -> Studio:
-    """A studio as it is, or one for the models in these files. Raises FacekitError, BodykitError."""
+    """The given studio, or one for the models in these files. Raises FacekitError, BodykitError."""
     if isinstance(facekit, Studio):
         return facekit
     return Studio(load_facekit(facekit), None if bodykit is None else load_bodykit(bodykit))
 
 
 def style_index(style: str) -> int:
-    """A style's place in STYLES."""
+    """Index of a style in STYLES."""
     return list(STYLES).index(style)
 
 
 def style_indices(styles: Sequence[str]) -> Tensor:
-    """Places of some in STYLES, as samples tell theirs: (K,) uint8."""
+    """Indices of styles in STYLES (K,) uint8, as in samples."""
     return torch.tensor([style_index(style) for style in styles], dtype=torch.uint8)
 
 
-def _byte(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """0..1 → 0..255."""
+def _to_uint8(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Values 0..1 as 0..255."""
     return (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)

@@ -1,5 +1,5 @@
-"""Where batches of baked samples come from: a folder of shards, which a `Crew` may be filling at the same time, or the
-device itself (`DeviceSupply`).
+"""Batches of baked samples from a folder of shards, which `RenderWorkers` may fill meanwhile, or from the device itself
+(`DeviceSupply`).
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from training.data.bake import Baked, shard_paths, unpacked
+from training.data.bake import Baked, dequantise, shard_paths
 from training.data.device_supply import DeviceSupply
-from training.data.render_workers import Crew, Kits, Recipe
+from training.data.render_workers import Kits, Recipe, RenderWorkers
 from training.data.samples import style_indices
 from training.render.character.appearance import STYLES
 
 log = logging.getLogger("training.data.supply")
-POOL = 4  # shards mixed at a time: a shard has few characters
+SHARDS_PER_POOL = 4  # shards shuffled together, because each has few characters
 
 
 class Supply:
-    """Batches of `Baked` from all shards of a folder, those included that appear while it is read; without the
-    characters of some styles.
-    """
+    """Batches of `Baked` from all shards of a folder, including those written meanwhile, without some styles."""
 
-    def __init__(self, folder: Path, batch: int, crew: Crew | None = None, without: Sequence[str] = ()) -> None:
-        self.folder, self.batch, self.crew = folder, batch, crew
+    def __init__(
+        self, folder: Path, batch: int, workers: RenderWorkers | None = None, without: Sequence[str] = ()
+    ) -> None:
+        self.folder, self.batch, self.workers = folder, batch, workers
         self.without = style_indices(without)
-        self.seen = 0
+        self.known_shards = 0
 
     @staticmethod
-    def add_to(parser: argparse.ArgumentParser, batch: int) -> None:
-        """The arguments that `of` reads back."""
+    def add_arguments(parser: argparse.ArgumentParser, batch: int) -> None:
+        """Add the flags that `from_arguments` reads."""
         parser.add_argument("--data", type=Path, default=None, help="folder of baked shards (default OUT/data)")
         parser.add_argument(
             "--facekit", type=Path, default=None, help="ict_facekit.npz: render new shards into the folder meanwhile"
@@ -59,12 +59,14 @@ class Supply:
         )  # fmt: skip
 
     @staticmethod
-    def of(arguments: argparse.Namespace, frames: int) -> Supply | DeviceSupply:
-        """From arguments, with workers that make samples of `frames` targets if a face model is given: shards, or on
-        CUDA without a folder, what the device renders. SystemExit with one sentence when the data cannot be had.
+    def from_arguments(arguments: argparse.Namespace, frames: int) -> Supply | DeviceSupply:
+        """The supply that parsed arguments describe, whose samples have `frames` targets.
+
+        With a face model, workers render shards, or on CUDA without a folder of shards the device renders batches.
+        Raises SystemExit with one sentence where there are no data.
         """
         if arguments.device == "cuda" and arguments.facekit is not None and arguments.data is None:
-            return DeviceSupply.of(arguments, frames)
+            return DeviceSupply.from_arguments(arguments, frames)
         folder = arguments.data or arguments.out / "data"
         if arguments.facekit is None:
             if not folder.is_dir():
@@ -75,61 +77,61 @@ class Supply:
             return Supply(folder, arguments.batch, without=arguments.without)
         recipe = Recipe(arguments.seed, frames, arguments.bodykit is not None)
         kits = Kits(arguments.facekit, arguments.bodykit)
-        crew = Crew(kits, folder, recipe, arguments.shards, arguments.workers)
-        return Supply(folder, arguments.batch, crew, arguments.without)
+        workers = RenderWorkers(kits, folder, recipe, arguments.shards, arguments.workers)
+        return Supply(folder, arguments.batch, workers, arguments.without)
 
     @staticmethod
     def notes(arguments: argparse.Namespace) -> dict[str, str]:
-        """What a trainer notes of its batches in the header of the weights."""
+        """Entries of the weights' header about the batches."""
         return {"batch": str(arguments.batch), "without": " ".join(arguments.without)}
 
     def close(self) -> None:
-        """End the workers, if any."""
-        if self.crew is not None:
-            self.crew.close()
+        """Stop the workers, if any."""
+        if self.workers is not None:
+            self.workers.close()
 
     def _paths(self) -> list[Path]:
-        """The shards that are there; waits for the first one as long as somebody works on it."""
-        if self.crew is None:
+        """The existing shards; waits for the first one while workers are alive."""
+        if self.workers is None:
             return shard_paths(self.folder)
-        began, told = time.monotonic(), -60.0
-        while self.crew.look() and not any(self.folder.glob("*.safetensors")):
-            if time.monotonic() - began - told >= 60:
-                told = time.monotonic() - began
-                log.info("Waiting for the first shard in %s (%.0f s).", self.folder, told)
+        start, last_message = time.monotonic(), -60.0
+        while self.workers.poll() and not any(self.folder.glob("*.safetensors")):
+            if time.monotonic() - start - last_message >= 60:
+                last_message = time.monotonic() - start
+                log.info("Waiting for the first shard in %s (%.0f s).", self.folder, last_message)
             time.sleep(0.5)
         if not any(self.folder.glob("*.safetensors")):
             raise SystemExit(
                 f"All rendering workers ended before there was a shard in {self.folder}; nothing to learn."
             )
         paths = shard_paths(self.folder)
-        if len(paths) != self.seen:
+        if len(paths) != self.known_shards:
             log.info("%s: %d shards.", self.folder, len(paths))
-            self.seen = len(paths)
+            self.known_shards = len(paths)
         return paths
 
     def batches(self, generator: torch.Generator, skip: int) -> Iterator[Baked]:
-        """One pass in random order; batches of less than `batch` samples end each pool (see `trainer.Source`)."""
+        """One pass in random order (see `trainer.Source`); the last batch of each pool may be smaller."""
         paths = self._paths()
         pool: dict[Path, Tensor] = {}
         for number, index in enumerate(torch.randperm(len(paths), generator=generator).tolist(), 1):
-            pool[paths[index]] = wanted(paths[index], self.without)
+            pool[paths[index]] = rows_to_keep(paths[index], self.without)
             samples = sum(len(rows) for rows in pool.values())
-            if number < len(paths) and (len(pool) < POOL or samples < 2 * self.batch):
+            if number < len(paths) and (len(pool) < SHARDS_PER_POOL or samples < 2 * self.batch):
                 continue
             orders = torch.randperm(samples, generator=generator).split(self.batch) if samples else ()
             if skip < len(orders):
-                tensors = load(pool)
+                tensors = load_rows(pool)
                 for order in orders[skip:]:
-                    yield unpacked(tensors, order)
+                    yield dequantise(tensors, order)
             skip = max(0, skip - len(orders))
             pool = {}
-            if self.crew is not None:
-                self.crew.look()
+            if self.workers is not None:
+                self.workers.poll()
 
 
-def wanted(path: Path, without: Tensor) -> Tensor:
-    """Numbers of a shard's samples whose style is none of those: (K,). SystemExit when it is no shard."""
+def rows_to_keep(path: Path, without: Tensor) -> Tensor:
+    """Indices (K,) of a shard's samples without those of some styles. Raises SystemExit where it is no shard."""
     try:
         with safe_open(path, "pt") as file:
             style = file.get_tensor("style")
@@ -138,8 +140,8 @@ def wanted(path: Path, without: Tensor) -> Tensor:
     return torch.isin(style, without, invert=True).nonzero()[:, 0]
 
 
-def load(pool: dict[Path, Tensor]) -> dict[str, Tensor]:
-    """Some samples of some shards, as stored, one behind the other. SystemExit when they do not fit together."""
+def load_rows(pool: dict[Path, Tensor]) -> dict[str, Tensor]:
+    """Rows of some shards, as stored, concatenated. Raises SystemExit where the shards do not fit together."""
     parts = [load_file(path) for path in pool]
     for path, part in zip(pool, parts, strict=True):
         for name in Baked.__slots__:

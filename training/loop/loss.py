@@ -1,7 +1,7 @@
-"""What the network is held to, against the renderer's truth on the focus box.
+"""Losses of a predicted frame against the renderer's ground truth on the focus box.
 
-Plain L1 alone chooses blur wherever the truth cannot be met exactly, so the parts are supervised too: where to copy
-from (flow), whether the picture shows it (keep), who stands before the background (alpha), and only then the pixels.
+L1 on pixels alone prefers blur wherever the truth cannot be predicted exactly. Therefore the parts of an edit are
+supervised too: the flow that copies from the reference, `keep` (whether the reference shows a pixel), and alpha.
 """
 
 from __future__ import annotations
@@ -13,15 +13,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.dit import Edit
+from training.render.character.parts import BODY, EYES, HEAD, MOUTH, SKIN
 
-LABELS = {"background": 0, "body": 1, "hair": 2, "face": 3, "mouth": 4, "eyes": 5}
+LABELS = {"background": 0, "body": BODY, "hair": HEAD, "face": SKIN, "mouth": MOUTH, "eyes": EYES}
 PIXEL_WEIGHT = torch.tensor([0.6, 1.0, 1.2, 2.0, 6.0, 6.0])  # by label
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
-    """The renderer's word on a frame, focus box: picture (B, 3, s, s) 0..1, alpha (B, 1, s, s), flow (B, 2, G, G)
-    focus units, visible (B, 1, s, s) 0..1, label (B, 1, s, s) integers as in LABELS."""
+class GroundTruth:
+    """The renderer's ground truth of a frame on the focus box, side s.
+
+    picture: (B, 3, s, s) 0..1. alpha: (B, 1, s, s) 0..1. flow: (B, 2, G, G) box units. visible: (B, 1, s, s) 0..1,
+    whether the reference shows the surface. label: (B, 1, s, s) integers as in LABELS.
+    """
 
     picture: Tensor
     alpha: Tensor
@@ -30,31 +34,31 @@ class Truth:
     label: Tensor
 
 
-def opening(truth: Truth) -> Tensor:
-    """(B, 1, s, s) 1 inside of mouth and eyes: what is painted there is learnt whether or not the picture shows it."""
+def opening_mask(truth: GroundTruth) -> Tensor:
+    """Mask (B, 1, s, s) of mouth and eyes, where `paint` is supervised even if the reference shows the surface."""
     label = truth.label.long()
     return ((label == LABELS["mouth"]) | (label == LABELS["eyes"])).float()
 
 
 def charbonnier(x: Tensor, eps: float = 1e-3) -> Tensor:
-    """Smooth |x| (Charbonnier et al. 1994)."""
+    """Smooth absolute value √(x² + eps²) (Charbonnier et al. 1994)."""
     return (x.square() + eps * eps).sqrt()
 
 
-def gradients(x: Tensor) -> Tensor:
+def spatial_gradients(x: Tensor) -> Tensor:
     """Horizontal and vertical differences, (B, 2·C, s−1, s−1)."""
     return torch.cat([x[..., 1:, 1:] - x[..., 1:, :-1], x[..., 1:, 1:] - x[..., :-1, 1:]], 1)
 
 
 def frame_loss(
-    drawn: Tensor, edit: Edit, flow: Tensor, alpha: Tensor, truth: Truth, tolerance: float | None = None
+    drawn: Tensor, edit: Edit, flow: Tensor, alpha: Tensor, truth: GroundTruth, tolerance: float | None = None
 ) -> dict[str, Tensor]:
-    """Named terms of one frame, already weighted; their sum is the loss.
+    """Named, weighted loss terms of one frame; their sum is the loss.
 
-    drawn: (B, 3, s, s) the composed focus box. flow: (B, 2, G, G) = f₀ + Δf in focus units. alpha: (B, 1, s, s)
-    composed. tolerance: where the flow errs by more than about this, in its units, what it brings is not worth keeping
-    although the reference shows the right thing somewhere; None: what is shown is kept however it is moved, which is
-    sharp, where painting over a large part that is hard to move would be mush.
+    drawn (B, 3, s, s): the composed focus box. flow (B, 2, G, G): f₀ + Δf, box units. alpha (B, 1, s, s): composed.
+    tolerance: flow error, in its units, beyond which `keep` is trained towards 0 although the reference shows the
+    surface. None: `keep` follows visibility alone, which is sharp, where painting a large part that is hard to move
+    would be blurred.
     """
     weight = PIXEL_WEIGHT.to(drawn.device)[truth.label.long()]  # (B, 1, s, s)
     weight = weight / weight.mean((2, 3), keepdim=True)
@@ -62,28 +66,32 @@ def frame_loss(
     pixel = (weight * charbonnier(error)).mean()
     for scale in (4, 16):
         pixel = pixel + (F.avg_pool2d(weight, scale) * charbonnier(F.avg_pool2d(error, scale))).mean()
-    texture = (weight[..., 1:, 1:] * charbonnier(gradients(drawn) - gradients(truth.picture))).mean()
+    texture = (weight[..., 1:, 1:] * charbonnier(spatial_gradients(drawn) - spatial_gradients(truth.picture))).mean()
 
-    person = F.adaptive_avg_pool2d(truth.alpha, flow.shape[-1])
-    coarse = F.adaptive_avg_pool2d(weight, flow.shape[-1])
-    seen = F.adaptive_avg_pool2d(truth.visible, flow.shape[-1]) * (person > 0.5)
-    moved = (coarse * seen * charbonnier(flow - truth.flow, 2e-3)).sum() / (coarse * seen).sum().clamp(min=1) / 2
+    coarse_alpha = F.adaptive_avg_pool2d(truth.alpha, flow.shape[-1])
+    flow_weight = F.adaptive_avg_pool2d(weight, flow.shape[-1])
+    visible = F.adaptive_avg_pool2d(truth.visible, flow.shape[-1]) * (coarse_alpha > 0.5)
+    flow_error = (
+        (flow_weight * visible * charbonnier(flow - truth.flow, 2e-3)).sum()
+        / (flow_weight * visible).sum().clamp(min=1)
+        / 2
+    )
 
-    shown = truth.visible
+    kept_truth = truth.visible
     if tolerance is not None:
-        astray = ((flow.detach() - truth.flow) / tolerance).square().sum(1, keepdim=True)
-        shown = shown * F.interpolate(torch.exp(-astray), size=shown.shape[-2:], mode="bilinear")
-    inside = truth.alpha * weight
-    keep = F.binary_cross_entropy(edit.keep.float().clamp(1e-4, 1 - 1e-4), shown, reduction="none")
-    keep = (inside * keep).sum() / inside.sum().clamp(min=1)
-    hidden = truth.alpha * torch.maximum(opening(truth), 1 - shown) * weight
-    paint = (hidden * charbonnier(edit.paint - truth.picture)).sum() / hidden.sum().clamp(min=50) / 3
-    matte = F.binary_cross_entropy(alpha.float().clamp(1e-4, 1 - 1e-4), truth.alpha)
+        flow_excess = ((flow.detach() - truth.flow) / tolerance).square().sum(1, keepdim=True)
+        kept_truth = kept_truth * F.interpolate(torch.exp(-flow_excess), size=kept_truth.shape[-2:], mode="bilinear")
+    person_weight = truth.alpha * weight
+    keep = F.binary_cross_entropy(edit.keep.float().clamp(1e-4, 1 - 1e-4), kept_truth, reduction="none")
+    keep = (person_weight * keep).sum() / person_weight.sum().clamp(min=1)
+    painted_weight = truth.alpha * torch.maximum(opening_mask(truth), 1 - kept_truth) * weight
+    paint = (painted_weight * charbonnier(edit.paint - truth.picture)).sum() / painted_weight.sum().clamp(min=50) / 3
+    alpha_loss = F.binary_cross_entropy(alpha.float().clamp(1e-4, 1 - 1e-4), truth.alpha)
     return {
         "pixel": pixel,
         "texture": texture,
-        "flow": 4 * moved,
+        "flow": 4 * flow_error,
         "keep": 0.15 * keep,
         "paint": 1.0 * paint,
-        "alpha": 0.1 * matte,
+        "alpha": 0.1 * alpha_loss,
     }

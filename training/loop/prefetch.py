@@ -1,4 +1,4 @@
-"""Batches made ready in a thread while the device is at work on the one before."""
+"""Prefetches batches in a thread while the device trains on the previous one."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-DEPTH = 2
-END = object()
+PREFETCH_DEPTH = 2  # batches
+END_OF_DATA = object()
 
 
-def ahead(batches: Iterator[Any], depth: int = DEPTH) -> Iterator[Any]:
-    """The same batches in the same order, up to `depth` of them before they are asked for. What the iterator raises is
-    raised here; its thread ends with this generator.
+def prefetch(batches: Iterator[Any], depth: int = PREFETCH_DEPTH) -> Iterator[Any]:
+    """The same batches in the same order, up to `depth` of them computed in advance.
+
+    Raises whatever the iterator raises. Its thread ends with this generator.
     """
     ready: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(depth)
     closed = threading.Event()
@@ -27,23 +28,23 @@ def ahead(batches: Iterator[Any], depth: int = DEPTH) -> Iterator[Any]:
                 continue
         return False
 
-    def work() -> None:
+    def produce() -> None:
         try:
             for batch in batches:
                 if not put(batch):
                     return
-            put(END)
-        except BaseException as error:  # handed on, SystemExit with its sentence too
-            put(END, error)
+            put(END_OF_DATA)
+        except BaseException as error:  # raised again in the consumer, SystemExit too
+            put(END_OF_DATA, error)
 
-    thread = threading.Thread(target=work, name="batches ahead", daemon=True)
+    thread = threading.Thread(target=produce, name="prefetch", daemon=True)
     thread.start()
     try:
         while True:
             batch, error = ready.get()
             if error is not None:
                 raise error
-            if batch is END:
+            if batch is END_OF_DATA:
                 return
             yield batch
     finally:

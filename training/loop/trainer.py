@@ -1,7 +1,7 @@
-"""The training loop that all networks share: step, running average, schedule, logs, and a state that survives the disk.
+"""The training loop of all networks: optimiser step, moving average of weights, schedule, logs, resumable state.
 
-A `Task` says what the loss is and how weights are written, a `Source` where the batches come from. Everything is
-deterministic by seed, and a run that was stopped goes on as if it had not been.
+A `Task` defines the loss, a `Source` yields the batches. Runs are deterministic by seed, and a resumed run equals one
+that was not interrupted.
 """
 
 from __future__ import annotations
@@ -25,36 +25,38 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from models.checkpoint import CheckpointError, save
-from training.loop.prefetch import ahead
+from training.loop.prefetch import prefetch
 
-SAVE_EVERY = 300  # seconds
-LOG_EVERY = 20  # steps
-WARM_UP = 100
-CLIP = 1.0  # largest norm of the gradient
-DAMAGED = (OSError, RuntimeError, EOFError, pickle.UnpicklingError)  # what torch.load raises for half a file
+SAVE_INTERVAL_S = 300
+LOG_INTERVAL_STEPS = 20
+WARM_UP_STEPS = 100
+MAX_GRADIENT_NORM = 1.0  # larger gradients are scaled down to this
+# Raised by torch.load for a truncated file.
+UNREADABLE_STATE_ERRORS = (OSError, RuntimeError, EOFError, pickle.UnpicklingError)
 
 
 class Task(Protocol):
-    """What is learnt."""
+    """A loss to minimise."""
 
     @property
     def name(self) -> str:
-        """The averaged weights go to OUT/name.safetensors."""
+        """Stem of the file of averaged weights, OUT/name.safetensors."""
         ...
 
     def loss(self, network: Any, batch: Any, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
-        """Terms whose sum is the loss, and a sheet (B, 3, h, w) 0..1 to look at. All randomness is the generator's,
-        which lives on the batch's device. A task may call `backward` itself, piece by piece, where one graph of
-        everything would not fit the memory; its terms then carry no gradient.
+        """Terms whose sum is the loss, and a sheet of pictures (B, 3, h, w) 0..1 for the log.
+
+        All randomness comes from the generator, which is on the batch's device. A task may call `backward` itself, in
+        pieces, where one graph would exceed the memory; its terms then carry no gradient.
         """
         ...
 
 
 class Source(Protocol):
-    """Where batches come from."""
+    """Batches of training data."""
 
     def batches(self, generator: torch.Generator, skip: int) -> Iterator[Any]:
-        """One pass over what is there, in an order that the generator decides, without its first `skip` batches.
+        """One pass over the data in an order drawn from the generator, without its first `skip` batches.
 
         A batch is a dataclass of tensors on the CPU. Raises SystemExit with one sentence when there is nothing.
         """
@@ -62,6 +64,8 @@ class Source(Protocol):
 
 
 class Stateful(Protocol):
+    """Whatever is saved and resumed with the run."""
+
     def state_dict(self) -> dict[str, Any]: ...
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> Any: ...
@@ -69,8 +73,18 @@ class Stateful(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a run goes. hours: of this call; finish: hours of all calls, with which the schedule ends if not with its
-    steps; rate: the schedule's peak; decay: of the running average, per step.
+    """Options of a run; each is a flag of the same name.
+
+    out: folder of state, weights and logs.
+    steps: optimiser steps of the whole schedule.
+    rate: peak learning rate.
+    seed: of weights, order and noise.
+    threads: of the CPU.
+    hours: time limit of this call.
+    finish: hours of all calls together, at which the schedule ends if its steps have not ended it.
+    device: cpu or cuda.
+    precision: bf16 or fp32, of the network's matrix products.
+    decay: of the exponential moving average of the weights, per step.
     """
 
     out: Path
@@ -85,8 +99,8 @@ class Options:
     decay: float = 0.995
 
     @staticmethod
-    def add_to(parser: argparse.ArgumentParser, steps: int = 20_000, rate: float = 5e-4) -> None:
-        """The arguments that `of` reads back."""
+    def add_arguments(parser: argparse.ArgumentParser, steps: int = 20_000, rate: float = 5e-4) -> None:
+        """Add the flags that `from_arguments` reads."""
         parser.add_argument(
             "--out", type=Path, required=True, help="folder for state, weights and logs; resumes what it finds"
         )
@@ -103,44 +117,47 @@ class Options:
         parser.add_argument("--decay", type=float, default=0.995, help="of the running average, per step")
 
     @staticmethod
-    def of(arguments: argparse.Namespace) -> Options:
-        """From arguments. Raises SystemExit where there is no such device."""
+    def from_arguments(arguments: argparse.Namespace) -> Options:
+        """The options in parsed arguments. Raises SystemExit where there is no such device."""
         if arguments.device == "cuda" and not torch.cuda.is_available():
             raise SystemExit("There is no CUDA device here; leave --device out to train on the CPU.")
         return Options(**{field.name: getattr(arguments, field.name) for field in fields(Options)})
 
     def autocast(self) -> AbstractContextManager:
-        """Around the network's forward pass; losses stay outside in float32."""
+        """Context of the network's forward pass; losses are computed outside of it, in float32."""
         return torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")
 
 
 def learning_rate(step: int, options: Options, progress: float) -> float:
-    """Linear warm-up, then cosine to a tenth; progress: 0..1 of the schedule."""
-    return options.rate * min(1.0, (step + 1) / WARM_UP) * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * progress)))
+    """Linear warm-up, then cosine decay to a tenth (Loshchilov & Hutter 2017); progress: 0..1 of the schedule."""
+    return options.rate * min(1.0, (step + 1) / WARM_UP_STEPS) * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def moved(batch: Any, device: str) -> Any:
-    """A dataclass of tensors on another device."""
+def to_device(batch: Any, device: str) -> Any:
+    """A dataclass of tensors, copied to a device."""
     if device == "cpu" or not is_dataclass(batch) or isinstance(batch, type):
         return batch
     return replace(batch, **{f.name: getattr(batch, f.name).to(device, non_blocking=True) for f in fields(batch)})
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Have `path` written under another name first: under its own it is always whole. SystemExit where that fails."""
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file under a temporary name and rename it, so that `path` is never incomplete.
+
+    Raises SystemExit with one sentence where that fails.
+    """
     part = path.with_suffix(".part")
     try:
         write(part)
         os.replace(part, path)
-    except (OSError, RuntimeError) as error:  # torch.save tells a full disk as a RuntimeError of its archive
+    except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
         part.unlink(missing_ok=True)
-        kept = f"; {path.name} of the last save is still good" if path.exists() else ""
+        note = f"; {path.name} of the last save is still good" if path.exists() else ""
         reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
-        raise SystemExit(f"{path} could not be written ({reason}){kept}. Free some space, then run again.") from error
+        raise SystemExit(f"{path} could not be written ({reason}){note}. Free some space, then run again.") from error
 
 
 class Trainer:
-    """Network, its running average, optimiser and step, saved and resumed as one."""
+    """A network with the moving average of its weights, its optimiser and the step, saved and resumed together."""
 
     def __init__(
         self,
@@ -152,9 +169,11 @@ class Trainer:
         companions: dict[str, Stateful] | None = None,
         write: Callable[[Any, Path, dict[str, str]], None] = save,
     ) -> None:
-        """notes: written into the weights' header beside steps, seed and seconds. companions: what else is saved and
-        resumed (a critic and its optimiser). write: puts averaged weights and notes into a file, whole or not at all;
-        CheckpointError where that fails. Resumes OUT/state.pt; SystemExit with one sentence where it cannot.
+        """Resumes OUT/state.pt where it exists; SystemExit with one sentence where it cannot.
+
+        notes: written to the header of the weights beside steps, seed and seconds. companions: other objects that are
+        saved and resumed, as a critic and its optimiser. write: writes averaged weights and notes to a file atomically,
+        and raises CheckpointError where that fails.
         """
         self.task, self.source, self.options = task, source, options
         self.notes, self.companions, self.write = notes or {}, companions or {}, write
@@ -164,10 +183,10 @@ class Trainer:
             self.network.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=0.01
         )
         self.step = 0
-        self.pass_began = 0  # the step at which the current pass over the data began
+        self.pass_start_step = 0  # step at which the current pass over the data started
         self.seconds = 0.0
-        self.totals: dict[str, Tensor] = {}
-        self.counted = 0  # steps in `totals`
+        self.term_sums: dict[str, Tensor] = {}
+        self.logged_steps = 0  # steps in `term_sums`
         try:
             options.out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -181,49 +200,50 @@ class Trainer:
         return self.options.out / "state.pt"
 
     def run(self) -> None:
-        """Train until the steps or the hours are spent, then save. SystemExit with one sentence when a loss is not a
-        number or the disk is full; the last saved state stays.
+        """Train until the steps or the hours are used up, then save.
+
+        Raises SystemExit with one sentence where a loss is not a number or the disk is full; the last state is kept.
         """
         torch.set_num_threads(self.options.threads)
-        torch.backends.cudnn.benchmark = True  # batches have few shapes
+        torch.backends.cudnn.benchmark = True  # batches have few different shapes
         try:
-            bar = tqdm(total=self.options.steps, initial=self.step, mininterval=10)
-            with bar, closing(self._batches()) as batches:
-                self._run(bar, batches)
+            progress_bar = tqdm(total=self.options.steps, initial=self.step, mininterval=10)
+            with progress_bar, closing(self._batches()) as batches:
+                self._run(progress_bar, batches)
             self.save()
         except OSError as error:
-            raise SystemExit(f"The disk failed ({error}) at step {self.step}; {self._kept}.") from error
+            raise SystemExit(f"The disk failed ({error}) at step {self.step}; {self._last_good_state}.") from error
         finally:
             self.log.close()
 
-    def _run(self, bar: tqdm, batches: Iterator[Any]) -> None:
-        mark = saved = time.monotonic()
-        end = mark + self.options.hours * 3600
-        while self.progress < 1 and mark < end:
-            sheet = self.update(moved(next(batches), self.options.device))
-            self.seconds += time.monotonic() - mark
-            mark = time.monotonic()
-            bar.update()
-            if self.step % LOG_EVERY == 0:
-                bar.set_postfix({name: f"{value:.4f}" for name, value in self._write_log().items()})
-            if mark - saved > SAVE_EVERY:
+    def _run(self, progress_bar: tqdm, batches: Iterator[Any]) -> None:
+        step_start = last_save = time.monotonic()
+        end = step_start + self.options.hours * 3600
+        while self.progress < 1 and step_start < end:
+            sheet = self.update(to_device(next(batches), self.options.device))
+            self.seconds += time.monotonic() - step_start
+            step_start = time.monotonic()
+            progress_bar.update()
+            if self.step % LOG_INTERVAL_STEPS == 0:
+                progress_bar.set_postfix({name: f"{value:.4f}" for name, value in self._write_log().items()})
+            if step_start - last_save > SAVE_INTERVAL_S:
                 self.save()
                 self.log.add_images("sheet", sheet.clamp(0, 1), self.step)
-                saved = mark
+                last_save = step_start
 
     @property
     def progress(self) -> float:
-        """0..1 how much of the schedule is done."""
+        """Share of the schedule that is done, 0..1."""
         options = self.options
         return min(max(self.step / max(options.steps, 1), self.seconds / (3600 * options.finish)), 1.0)
 
     @property
-    def _kept(self) -> str:
-        there = self.state_path.exists()
-        return f"the last good state is in {self.state_path}" if there else "nothing had been saved yet"
+    def _last_good_state(self) -> str:
+        exists = self.state_path.exists()
+        return f"the last good state is in {self.state_path}" if exists else "nothing had been saved yet"
 
     def update(self, batch: Any) -> Tensor:
-        """One step on a batch that is on the device; its sheet."""
+        """One optimiser step on a batch that is on the device; returns its sheet."""
         seed = self.options.seed * 1_000_003 + self.step
         generator = torch.Generator(self.options.device).manual_seed(seed)
         for group in self.optimizer.param_groups:
@@ -233,29 +253,29 @@ class Trainer:
         loss = torch.stack(list(terms.values())).sum()
         if loss.requires_grad:
             loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), MAX_GRADIENT_NORM)
         if not math.isfinite(float(loss.detach() + norm)):
-            raise SystemExit(f"The loss is not a number at step {self.step}; {self._kept}.")
+            raise SystemExit(f"The loss is not a number at step {self.step}; {self._last_good_state}.")
         self.optimizer.step()
         self.average.update_parameters(self.network)
         self.step += 1
-        self.counted += 1
+        self.logged_steps += 1
         for name, value in terms.items():
-            self.totals[name] = self.totals.get(name, torch.zeros_like(value)) + value.detach()
+            self.term_sums[name] = self.term_sums.get(name, torch.zeros_like(value)) + value.detach()
         return sheet.detach().float()
 
     def save(self) -> None:
-        """Write the resumable state and the averaged weights, each whole or not at all."""
+        """Write the resumable state and the averaged weights, each atomically."""
         state = {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
-            "pass_began": self.pass_began,
+            "pass_began": self.pass_start_step,
             "seconds": self.seconds,
             **{name: each.state_dict() for name, each in self.companions.items()},
         }
-        write_whole(self.state_path, lambda part: torch.save(state, part))
+        write_atomically(self.state_path, lambda part: torch.save(state, part))
         notes = {"steps": str(self.step), "seed": str(self.options.seed), "seconds": str(round(self.seconds))}
         path = self.options.out / f"{self.task.name}.safetensors"
         try:
@@ -266,19 +286,19 @@ class Trainer:
     def _batches(self) -> Generator[Any, None, None]:
         """Pass after pass, from where the last run stopped."""
         while True:
-            skip = self.step - self.pass_began
-            generator = torch.Generator().manual_seed(self.options.seed * 1_000_003 + self.pass_began)
-            before = self.step
+            skip = self.step - self.pass_start_step
+            generator = torch.Generator().manual_seed(self.options.seed * 1_000_003 + self.pass_start_step)
+            first_step = self.step
             batches = self.source.batches(generator, skip)
-            yield from ahead(batches) if self.options.device == "cuda" else batches
-            if self.step == before and not skip:
+            yield from prefetch(batches) if self.options.device == "cuda" else batches
+            if self.step == first_step and not skip:
                 raise SystemExit("There is not one batch in the data.")
-            self.pass_began = self.step
+            self.pass_start_step = self.step
 
     def _write_log(self) -> dict[str, float]:
-        """Means of the terms since the last call, to TensorBoard and loss.jsonl."""
-        values = {name: float(total) / self.counted for name, total in self.totals.items()}
-        self.totals, self.counted = {}, 0
+        """Write the means of the terms since the last call to TensorBoard and loss.jsonl, and return them."""
+        values = {name: float(total) / self.logged_steps for name, total in self.term_sums.items()}
+        self.term_sums, self.logged_steps = {}, 0
         for name, value in values.items():
             self.log.add_scalar(f"loss/{name}", value, self.step)
         with (self.options.out / "loss.jsonl").open("a") as file:
@@ -286,21 +306,23 @@ class Trainer:
         return values
 
     def _resume(self) -> None:
+        """Load the saved state. Raises SystemExit with one sentence where it is damaged or of another network."""
         path = self.state_path
         try:
             state = torch.load(path, map_location=self.options.device, weights_only=True)
-        except DAMAGED as error:
+        except UNREADABLE_STATE_ERRORS as error:
             raise SystemExit(f"{path} is damaged; delete it to start again, or choose another --out.") from error
         try:
             parts: dict[str, Stateful] = {
                 "network": self.network,
                 "average": self.average,
                 "optimizer": self.optimizer,
-                **{name: each for name, each in self.companions.items() if name in state},  # others are new
+                # A companion may join a run later.
+                **{name: each for name, each in self.companions.items() if name in state},
             }
             for name, part in parts.items():
                 part.load_state_dict(state[name])
-            self.step, self.pass_began, self.seconds = state["step"], state["pass_began"], state["seconds"]
+            self.step, self.pass_start_step, self.seconds = state["step"], state["pass_began"], state["seconds"]
         except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
             raise SystemExit(
                 f"{path} does not fit this network; train with the preset that made it, or choose another --out."

@@ -21,20 +21,20 @@ cuda = pytest.param(
 @pytest.fixture(scope="module")
 def plans():
     from training.data.device_samples import PlanStream  # noqa: PLC0415
-    from training.data.samples import PER_CHARACTER  # noqa: PLC0415
+    from training.data.samples import SAMPLES_PER_CHARACTER  # noqa: PLC0415
 
-    return PlanStream(FACEKIT, seed=11, size=SIZE, per_character=PER_CHARACTER, per_scene=1)
+    return PlanStream(FACEKIT, seed=11, size=SIZE, per_character=SAMPLES_PER_CHARACTER, per_scene=1)
 
 
 @pytest.mark.parametrize("device", ["cpu", cuda])
 def test_a_batch_has_the_samples_of_the_cpus_stream(plans, device):
-    from training.data.device_samples import DeviceStream, Load  # noqa: PLC0415
+    from training.data.device_samples import DeviceStream, PlanBatch  # noqa: PLC0415
     from training.data.samples import SampleStream  # noqa: PLC0415
 
     plan = plans.plan(2)
     number = [3, 0]
     stream = DeviceStream(plans, device, batch=2, mix=2)
-    batch = stream.draw(Load.gather([plan], device), number)
+    batch = stream.draw(PlanBatch.gather([plan], device), number)
     assert {value.device.type for value in batch.values()} == {device}
     one_by_one = SampleStream(plans.studio, seed=11, size=SIZE)
     for n, k in enumerate(number):
@@ -43,11 +43,11 @@ def test_a_batch_has_the_samples_of_the_cpus_stream(plans, device):
         assert {name: (value.shape, value.dtype) for name, value in got.items()} == {
             name: (value.shape, value.dtype) for name, value in sample.items()
         }
-        quiet = plan.scenes[plan.place[k]].lens.noise == 0
+        quiet = plan.scenes[plan.scene_index[k]].lens.noise == 0
         for name, value in sample.items():
             gap = np.abs(got[name].astype(float) - value)
             if name.endswith("image"):
-                coded = plan.scenes[plan.place[k]].lens.jpeg_quality > 0
+                coded = plan.scenes[plan.scene_index[k]].lens.jpeg_quality > 0
                 assert np.median(gap) <= (1 if quiet and not coded else 6), name
             elif name.endswith(("face", "face_true", "body")):
                 if quiet or not name.endswith("_face"):
@@ -77,8 +77,8 @@ def test_scenes_are_shared_when_asked_for(plans):
     from training.data.device_samples import PlanStream  # noqa: PLC0415
 
     plan = PlanStream(plans.studio, seed=11, size=SIZE, per_character=5, per_scene=3).plan(0)
-    assert plan.place == [0, 0, 0, 1, 1] and len(plan.scenes) == 2
-    assert plan.error.shape == (5, 3, 478, 3) and plan.kind.shape == (5,)
+    assert plan.scene_index == [0, 0, 0, 1, 1] and len(plan.scenes) == 2
+    assert plan.landmark_error.shape == (5, 3, 478, 3) and plan.kind.shape == (5,)
     sent = pickle.loads(pickle.dumps(plan))  # as a worker sends it
     np.testing.assert_array_equal(sent.figure.rest, plan.figure.rest)
 

@@ -23,7 +23,7 @@ SIZE = 64
 
 def test_samples_are_baked_together_as_alone() -> None:
     samples = [as_batch(rolled_sample([4, -3])), as_batch(rolled_sample([2, 7], scale=0.2))]
-    cast = Impostor.perhaps(np.random.default_rng(2), 2)
+    cast = Impostor.random(np.random.default_rng(2), 2)
     together = bake({name: torch.cat([sample[name] for sample in samples]) for name in samples[0]}, cast)
     for n, sample in enumerate(samples):
         who = Impostor(*(getattr(cast, f.name)[n : n + 1] for f in fields(cast)))
@@ -78,9 +78,9 @@ def test_a_device_draws_as_much_at_a_time_as_it_has_room_for(monkeypatch: pytest
     for gigabytes, frames, drawn in ((80, 2, 256), (24, 2, 128), (80, 8, 64), (80, 1, 256), (0.1, 2, 1)):
         room = SimpleNamespace(total_memory=int(gigabytes * 1e9))
         monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _, room=room: room)
-        supply = DeviceSupply.of(given, frames)
+        supply = DeviceSupply.from_arguments(given, frames)
         assert supply.stream.batch == drawn and supply.stream.plans.frames == frames
-        assert supply.held == 512 // drawn and supply.steps == max(1, round(2 * drawn / 8))
+        assert supply.pool_batches == 512 // drawn and supply.steps_per_render == max(1, round(2 * drawn / 8))
 
 
 def test_a_model_that_is_not_there_is_told(tmp_path: Path) -> None:
@@ -88,4 +88,4 @@ def test_a_model_that_is_not_there_is_told(tmp_path: Path) -> None:
 
     given = Namespace(facekit=tmp_path / "none.npz", bodykit=None, seed=1, device="cuda", workers=0)
     with pytest.raises(SystemExit, match=r"none\.npz"):
-        DeviceSupply.of(given, 2)
+        DeviceSupply.from_arguments(given, 2)

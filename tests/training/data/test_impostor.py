@@ -8,9 +8,9 @@ from models.geometry.retarget import rest_pose, retarget
 from models.geometry.topology import head_pose, topology
 from models.motion import Driver
 from tests.support.faces import drawn_face
-from training.data.impostor import BONES, Impostor
+from training.data.impostor import BONE_SCALE_RANGE, Impostor
 
-OTHER = Impostor.of(np.array([[1.14, 0.88, 1.1, 0.86, 1.15, 1.2]]))
+OTHER = Impostor.from_array(np.array([[1.14, 0.88, 1.1, 0.86, 1.15, 1.2]]))
 
 
 def faces() -> tuple[torch.Tensor, torch.Tensor]:
@@ -24,8 +24,8 @@ def faces() -> tuple[torch.Tensor, torch.Tensor]:
 def test_nobody_else_changes_nothing() -> None:
     neutral, _ = faces()
     body = torch.rand(1, 33, 4)
-    assert torch.allclose(Impostor.nobody().face(neutral), neutral, atol=1e-5)
-    assert torch.allclose(Impostor.nobody().body(body), body, atol=1e-6)
+    assert torch.allclose(Impostor.unchanged().face(neutral), neutral, atol=1e-5)
+    assert torch.allclose(Impostor.unchanged().body(body), body, atol=1e-6)
 
 
 def test_an_impostor_has_another_face_in_the_same_place() -> None:
@@ -44,7 +44,7 @@ def test_the_character_makes_the_same_motion_whoever_drives() -> None:
     rest = rest_pose(rig).face
     poses = [
         retarget(rig, Driver.of_face(who.face(now)), Driver.of_face(who.face(neutral))).face
-        for who in (Impostor.nobody(), OTHER)
+        for who in (Impostor.unchanged(), OTHER)
     ]
     moved, apart = ((a - b).norm(dim=-1).mean() for a, b in ((poses[0], rest), (poses[0], poses[1])))
     assert float(apart) < 0.15 * float(moved)
@@ -59,12 +59,12 @@ def test_bones_are_scaled_about_the_shoulders() -> None:
 
 
 def test_half_of_the_samples_are_driven_by_somebody_else() -> None:
-    cast = Impostor.perhaps(np.random.default_rng(1), 200)
-    others = cast.other
+    cast = Impostor.random(np.random.default_rng(1), 200)
+    others = cast.is_changed
     assert 70 < int(others.sum()) < 130
     sides = torch.cat([cast.stretch, cast.mouth[:, None], cast.eyes[:, None]], 1)
     assert float(sides.min()) >= 0.85 and float(sides.max()) <= 1.15
-    assert float(cast.bones.min()) >= BONES[0] and float(cast.bones.max()) <= BONES[1]
+    assert float(cast.bones.min()) >= BONE_SCALE_RANGE[0] and float(cast.bones.max()) <= BONE_SCALE_RANGE[1]
     assert bool((sides[others] != 1).all()) and bool((sides[~others] == 1).all())
 
 
@@ -72,8 +72,8 @@ def test_each_of_a_batch_is_driven_by_his_own() -> None:
     neutral, now = faces()
     both, body = torch.cat([neutral, now]), torch.rand(2, 33, 4)
     table = np.array([[1] * 6, [1.14, 0.88, 1.1, 0.86, 1.15, 1.2]])
-    cast = Impostor.of(table)
-    assert cast.other.tolist() == [False, True]
+    cast = Impostor.from_array(table)
+    assert cast.is_changed.tolist() == [False, True]
     assert torch.allclose(cast.face(both)[1:], OTHER.face(now), atol=1e-6)
     assert torch.allclose(cast.body(body)[:1], body[:1], atol=1e-6)
     assert cast.repeat(2).bones.tolist() == pytest.approx([1, 1, 1.2, 1.2])

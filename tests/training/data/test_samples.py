@@ -50,11 +50,11 @@ def test_the_same_seed_and_number_are_the_same_sample(stream):
 def test_the_tracker_noise_is_of_the_measured_size(stream):
     from training.data.samples import SampleStream  # noqa: PLC0415
 
-    noisy = SampleStream(stream.studio, seed=11, noisy=1.0).sample(0)
+    noisy = SampleStream(stream.studio, seed=11, noise_share=1.0).sample(0)
     gap = np.linalg.norm((noisy["target_face"] - noisy["target_face_true"])[..., :2], axis=-1)
     eyes = np.linalg.norm(noisy["ref_face_true"][33, :2] - noisy["ref_face_true"][263, :2])
     assert 0.005 < gap.mean() / eyes < 0.12
-    clean = SampleStream(stream.studio, seed=11, noisy=0.0).sample(0)
+    clean = SampleStream(stream.studio, seed=11, noise_share=0.0).sample(0)
     np.testing.assert_array_equal(clean["target_face"], clean["target_face_true"])
 
 

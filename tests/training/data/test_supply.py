@@ -16,9 +16,9 @@ from torch import Tensor
 
 from tests.support.kits import FACEKIT, needs_facekit
 from training import train
-from training.data import render_workers as crew_module
-from training.data.bake import BYTES, LARGE, Baked
-from training.data.render_workers import Crew, Kits, Recipe, make, shard_path
+from training.data import render_workers
+from training.data.bake import EIGHT_BIT_FIELDS, LARGE_MOTION, Baked
+from training.data.render_workers import Kits, Recipe, RenderWorkers, render_shards, shard_path
 from training.data.supply import Supply
 from training.render.character.appearance import STYLES
 
@@ -29,7 +29,7 @@ def shard(folder: Path, number: int, samples: int, frames: int = 2) -> None:
     tensors: dict[str, Tensor] = {}
     for field in fields(Baked):
         shape = (samples, frames, 2) if field.name in per_frame else (samples, 2)
-        tensors[field.name] = torch.zeros(shape, dtype=torch.uint8 if field.name in BYTES else torch.half)
+        tensors[field.name] = torch.zeros(shape, dtype=torch.uint8 if field.name in EIGHT_BIT_FIELDS else torch.half)
     tensors["style"] = torch.arange(samples, dtype=torch.uint8)
     tensors["mouth"] = torch.stack([torch.tensor([number, sample]) for sample in range(samples)]).half()
     save_file(tensors, shard_path(folder, number))
@@ -131,9 +131,9 @@ def options(*arguments: str) -> Supply:
     parser = ArgumentParser()
     parser.add_argument("--out", type=Path)
     parser.add_argument("--seed", type=int, default=1)
-    Supply.add_to(parser, batch=4)
+    Supply.add_arguments(parser, batch=4)
     parser.add_argument("--device", default="cpu")
-    return Supply.of(parser.parse_args(arguments), frames=2)
+    return Supply.from_arguments(parser.parse_args(arguments), frames=2)
 
 
 def test_without_data_it_says_how_to_get_some(tmp_path: Path) -> None:
@@ -151,15 +151,15 @@ def test_without_data_it_says_how_to_get_some(tmp_path: Path) -> None:
 def test_a_crew_fills_the_folder_while_it_is_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     shard_folder = tmp_path / "data"
-    crew = Crew(Kits(tmp_path), shard_folder, Recipe(seed=1), shards=5, workers=2, work=fill)
-    supply = Supply(shard_folder, 4, crew)
+    workers = RenderWorkers(Kits(tmp_path), shard_folder, Recipe(seed=1), shards=5, workers=2, work=fill)
+    supply = Supply(shard_folder, 4, workers)
     assert names(supply)
-    for worker in list(crew.workers):
+    for worker in list(workers.workers):
         worker.join()
-    assert not crew.look()
+    assert not workers.poll()
     assert len([name for batch in names(supply) for name in batch]) == 10
     assert "Waiting for the first shard" in caplog.text and "5 shards." in caplog.text
-    again = Crew(Kits(tmp_path), shard_folder, Recipe(seed=1), shards=5, workers=2, work=fill)
+    again = RenderWorkers(Kits(tmp_path), shard_folder, Recipe(seed=1), shards=5, workers=2, work=fill)
     assert not again.workers  # nothing is missing
     supply.close()
 
@@ -168,18 +168,18 @@ def test_a_crew_fills_the_folder_while_it_is_read(tmp_path: Path, caplog: pytest
 def test_the_death_of_a_worker_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, work: object, how: str
 ) -> None:
-    crew = Crew(Kits(tmp_path), tmp_path, Recipe(seed=1), shards=1, workers=1, work=work)  # type: ignore[arg-type]
+    workers = RenderWorkers(Kits(tmp_path), tmp_path, Recipe(seed=1), shards=1, workers=1, work=work)  # type: ignore[arg-type]
     with pytest.raises(SystemExit, match="All rendering workers ended before there was a shard in"):
-        names(Supply(tmp_path, 4, crew))
+        names(Supply(tmp_path, 4, workers))
     assert f"The rendering worker 0 {how}; its shards in {tmp_path} stay unmade." in caplog.text
 
 
 def test_closing_leaves_no_worker_and_no_half_file(tmp_path: Path) -> None:
-    crew = Crew(Kits(tmp_path), tmp_path, Recipe(seed=1), shards=1, workers=1, work=fill)
+    workers = RenderWorkers(Kits(tmp_path), tmp_path, Recipe(seed=1), shards=1, workers=1, work=fill)
     (tmp_path / "shard_00000.part").write_bytes(b"half")
-    crew.close()
-    crew.close()
-    assert not crew.look() and not list(tmp_path.glob("*.part"))
+    workers.close()
+    workers.close()
+    assert not workers.poll() and not list(tmp_path.glob("*.part"))
 
 
 def test_a_folder_holds_one_recipe(tmp_path: Path) -> None:
@@ -203,15 +203,15 @@ class FakeStream:
         self.seed = seed
 
     def sample(self, index: int) -> dict[str, int]:
-        return {"index": self.seed * 1000 + index, "kind": LARGE if index % 4 else 0}
+        return {"index": self.seed * 1000 + index, "kind": LARGE_MOTION if index % 4 else 0}
 
 
 def test_a_shards_content_follows_from_seed_and_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stored: dict[str, list[int]] = {}
-    monkeypatch.setattr(crew_module, "SampleStream", FakeStream)
-    monkeypatch.setattr(crew_module, "bake", lambda sample, who: int(sample["index"]))
-    monkeypatch.setattr(crew_module, "store", lambda batch, path: stored.update({path.name: batch}))
-    make(Kits(tmp_path), tmp_path, Recipe(seed=3, frames=8), [2, 0])
+    monkeypatch.setattr(render_workers, "SampleStream", FakeStream)
+    monkeypatch.setattr(render_workers, "bake", lambda sample, who: int(sample["index"]))
+    monkeypatch.setattr(render_workers, "save_shard", lambda batch, path: stored.update({path.name: batch}))
+    render_shards(Kits(tmp_path), tmp_path, Recipe(seed=3, frames=8), [2, 0])
     assert stored == {"shard_00002.safetensors": [3010, 3012, 3014], "shard_00000.safetensors": [3000, 3002, 3004]}
 
 
@@ -220,11 +220,11 @@ def test_a_full_disk_ends_the_worker_with_a_sentence(tmp_path: Path, monkeypatch
         path.with_suffix(".part").write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(crew_module, "SampleStream", FakeStream)
-    monkeypatch.setattr(crew_module, "bake", lambda sample, who: sample)
-    monkeypatch.setattr(crew_module, "store", full)
+    monkeypatch.setattr(render_workers, "SampleStream", FakeStream)
+    monkeypatch.setattr(render_workers, "bake", lambda sample, who: sample)
+    monkeypatch.setattr(render_workers, "save_shard", full)
     with pytest.raises(SystemExit, match=r"shard_00001\.safetensors could not be written \(.*No space left"):
-        make(Kits(tmp_path), tmp_path, Recipe(seed=3), [1])
+        render_shards(Kits(tmp_path), tmp_path, Recipe(seed=3), [1])
     assert not list(tmp_path.iterdir())
 
 

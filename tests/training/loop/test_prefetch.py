@@ -7,16 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from training.loop.prefetch import ahead
+from training.loop.prefetch import prefetch
 
 
 def workers() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "batches ahead"]
+    return [thread for thread in threading.enumerate() if thread.name == "prefetch"]
 
 
 def test_order_and_number_stay() -> None:
-    assert list(ahead(iter(range(20)))) == list(range(20))
-    assert list(ahead(iter(()))) == []
+    assert list(prefetch(iter(range(20)))) == list(range(20))
+    assert list(prefetch(iter(()))) == []
     assert not workers()
 
 
@@ -28,7 +28,7 @@ def test_it_runs_no_further_ahead_than_told() -> None:
             made.append(number)
             yield number
 
-    batches = ahead(source(), depth=2)
+    batches = prefetch(source(), depth=2)
     assert next(batches) == 0
     assert len(made) <= 4  # the one given, two ready, one at the door
     batches.close()  # type: ignore[attr-defined]
@@ -40,7 +40,7 @@ def test_a_sentence_from_the_thread_arrives() -> None:
         yield 1
         raise SystemExit("no more data")
 
-    batches = ahead(source())
+    batches = prefetch(source())
     assert next(batches) == 1
     with pytest.raises(SystemExit, match="no more data"):
         next(batches)

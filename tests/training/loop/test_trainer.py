@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from models.checkpoint import CheckpointError
-from training.loop.trainer import Options, Trainer, learning_rate, moved, write_whole
+from training.loop.trainer import Options, Trainer, learning_rate, to_device, write_atomically
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ def test_nothing_stands_under_the_final_name_when_the_first_write_fails(tmp_path
         raise OSError(28, "No space left on device")
 
     with pytest.raises(SystemExit, match=r"a\.pt could not be written \(No space left on device\)\. Free some space"):
-        write_whole(tmp_path / "a.pt", half)
+        write_atomically(tmp_path / "a.pt", half)
     assert not list(tmp_path.iterdir())
 
 
@@ -239,5 +239,5 @@ def test_a_schedule_may_end_with_its_hours(options: Options) -> None:
 
 
 def test_a_batch_moves_as_a_whole() -> None:
-    batch = moved(Points(torch.zeros(2, 1), torch.zeros(2, 1)), "meta")
+    batch = to_device(Points(torch.zeros(2, 1), torch.zeros(2, 1)), "meta")
     assert batch.x.device.type == batch.y.device.type == "meta"

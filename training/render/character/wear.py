@@ -175,10 +175,10 @@ def _hood(rng: Rng, scale: Array, clearance: float, tight: bool) -> tuple[Array,
     """A hood, or a head scarf where tight: arches from the face to the back of the head, with ends on the shoulders."""
     rows, columns = 22, 41
     loose = 0.7 if tight else rng.uniform(0.8, 3.5)
-    opening = rng.uniform(3.5, 7.5) if tight else rng.uniform(3, 10)
+    opening_mask = rng.uniform(3.5, 7.5) if tight else rng.uniform(3, 10)
     back = np.linspace(0, 1, rows)[:, None]  # from the opening to the back
     arch = np.linspace(-1, 1, columns)[None, :]
-    z = opening - back * (opening + 10.2 + clearance + loose)
+    z = opening_mask - back * (opening_mask + 10.2 + clearance + loose)
     depth = np.clip((z + 1.0) / -(9.2 + clearance + loose), 0, 1)
     roundness = np.sqrt(np.clip(1 - depth**2.4, 0, 1))
     rim = 1 - 0.05 * smoothstep(0.1, 0.0, back * np.ones_like(arch))

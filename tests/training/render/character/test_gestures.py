@@ -40,7 +40,7 @@ def skeleton() -> Skeleton:
 def posed(name: str) -> tuple[Skeleton, np.ndarray]:
     bones = skeleton()
     arms, fingers = (np.float32([POSES[name][i]] * 2) for i in range(2))
-    return bones, bones.moves(arms, fingers, np.zeros(2, np.float32))
+    return bones, bones.bone_transforms(arms, fingers, np.zeros(2, np.float32))
 
 
 @pytest.mark.parametrize("name", sorted(POSES))
