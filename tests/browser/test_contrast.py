@@ -79,6 +79,13 @@ def test_text_has_enough_contrast_before_the_start(open_page: OpenPage, stub: Ka
     assert low_contrasts(page, ".drop") == []
     page.evaluate("() => document.getElementById('shortcuts').showModal()")
     assert low_contrasts(page, "dialog") == []
+    page.get_by_role("switch", name="Keyboard shortcuts").uncheck()
+    assert low_contrasts(page, "dialog") == []
+    track, card = (
+        np.array(page.evaluate("(selector) => contrast.buttonColours(selector, null)[1]", selector))
+        for selector in ("#use-shortcuts", "#shortcuts")
+    )
+    assert contrast(track, card) >= MIN_CONTRAST_ICON, "a switch that is off cannot be seen"
 
 
 @SCHEMES

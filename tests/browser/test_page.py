@@ -120,16 +120,29 @@ def test_fits_a_phone(open_page: OpenPage, stub: KagamiServer, tmp_path: Path, w
     page.screenshot(path=tmp_path / "live.png")
 
 
-def test_dark_and_light(open_page: OpenPage, stub: KagamiServer) -> None:
-    grounds = {}
+@pytest.mark.parametrize("width", [390, 320])
+def test_toolbar_fits_a_phone_while_starting(open_page: OpenPage, stub: KagamiServer, width: int) -> None:
+    page = open_page(stub.url, viewport={"width": width, "height": 780}, is_mobile=True, has_touch=True)
+    page.evaluate("() => { navigator.mediaDevices.getUserMedia = () => new Promise(() => {}); }")
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_selector("body[data-live=starting]")
+    for button in page.locator("#dock button").all():
+        box = button.bounding_box()
+        assert box is not None and min(box["width"], box["height"]) >= 44
+        assert button.evaluate("(element) => element.scrollWidth <= element.clientWidth"), "its content overflows"
+    assert page.evaluate(_WIDEST) == width
+
+
+def test_colour_scheme_is_that_of_the_system(open_page: OpenPage, stub: KagamiServer) -> None:
+    colours = {}
     for scheme in ("dark", "light"):
         page = open_page(stub.url, color_scheme=scheme)
         expect(page.get_by_role("button", name="Start")).to_be_enabled()
-        grounds[scheme] = page.evaluate(
+        colours[scheme] = page.evaluate(
             "() => [getComputedStyle(document.documentElement).backgroundColor, getComputedStyle(document.body).color]"
         )
-    assert _brightness(grounds["dark"][0]) < 40 and _brightness(grounds["dark"][1]) > 200
-    assert _brightness(grounds["light"][0]) > 200 and _brightness(grounds["light"][1]) < 60
+    assert _brightness(colours["dark"][0]) < 40 and _brightness(colours["dark"][1]) > 200
+    assert _brightness(colours["light"][0]) > 200 and _brightness(colours["light"][1]) < 60
 
 
 def _brightness(rgb: str) -> float:
