@@ -11,6 +11,32 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.geometry.topology import (
+    CHIN,
+    FOREHEAD,
+    LEFT_BROW_MIDDLE,
+    LEFT_EYE_INNER,
+    LEFT_EYE_OUTER,
+    LEFT_FACE_EDGE,
+    LEFT_INNER_MOUTH_CORNER,
+    LEFT_LOWER_LID,
+    LEFT_MOUTH_CORNER,
+    LEFT_UPPER_LID,
+    LOWER_LIP_INNER,
+    LOWER_LIP_OUTER,
+    NOSE_BRIDGE,
+    NOSE_TIP,
+    RIGHT_BROW_MIDDLE,
+    RIGHT_EYE_INNER,
+    RIGHT_EYE_OUTER,
+    RIGHT_FACE_EDGE,
+    RIGHT_INNER_MOUTH_CORNER,
+    RIGHT_LOWER_LID,
+    RIGHT_MOUTH_CORNER,
+    RIGHT_UPPER_LID,
+    UPPER_LIP_INNER,
+    UPPER_LIP_OUTER,
+)
 from streamer.frames import Image
 
 Face = NDArray[np.float64]
@@ -20,9 +46,18 @@ FIGURES = (
 )  # fmt: skip
 
 _MESH = 468  # without the irises
-_BONE = [33, 133, 362, 263, 1, 168, 6, 10, 152, 234, 454, 127, 356, 9, 8, 4, 5, 195, 197]
-_MOUTH = [61, 291, 0, 17, 13, 14, 78, 308, 37, 267, 84, 314]
-_EYES = [33, 133, 159, 145, 362, 263, 386, 374]
+_BONE = [
+    RIGHT_EYE_OUTER, RIGHT_EYE_INNER, LEFT_EYE_INNER, LEFT_EYE_OUTER, NOSE_TIP, NOSE_BRIDGE, 6, FOREHEAD, CHIN,
+    RIGHT_FACE_EDGE, LEFT_FACE_EDGE, 127, 356, 9, 8, 4, 5, 195, 197,
+]  # fmt: skip
+_MOUTH = [
+    RIGHT_MOUTH_CORNER, LEFT_MOUTH_CORNER, UPPER_LIP_OUTER, LOWER_LIP_OUTER, UPPER_LIP_INNER, LOWER_LIP_INNER,
+    RIGHT_INNER_MOUTH_CORNER, LEFT_INNER_MOUTH_CORNER, 37, 267, 84, 314,
+]  # fmt: skip
+_EYES = [
+    RIGHT_EYE_OUTER, RIGHT_EYE_INNER, RIGHT_UPPER_LID, RIGHT_LOWER_LID, LEFT_EYE_INNER, LEFT_EYE_OUTER, LEFT_UPPER_LID,
+    LEFT_LOWER_LID,
+]  # fmt: skip
 _SSIM_EVERY = 5
 _FLAT = 0.006  # of the eye distance; an opening that varies less has no correlation worth the name
 
@@ -104,7 +139,8 @@ def _landmarks(truth: list[Face], drawn: list[Face]) -> dict[str, float]:
         names = ("akd", "mouth_corr", "eye_corr", "brow_corr", "mouth_gain", "pose_deg", "jitter")
         return dict.fromkeys(names, np.nan)
     distances = [
-        np.linalg.norm(a[:_MESH, :2] - b[:_MESH, :2], axis=1).mean() / np.linalg.norm(a[33, :2] - a[263, :2])
+        np.linalg.norm(a[:_MESH, :2] - b[:_MESH, :2], axis=1).mean()
+        / np.linalg.norm(a[RIGHT_EYE_OUTER, :2] - a[LEFT_EYE_OUTER, :2])
         for a, b in zip(truth, drawn, strict=True)
     ]
     wanted, made = np.array([_openings(face) for face in truth]), np.array([_openings(face) for face in drawn])
@@ -123,12 +159,14 @@ def _landmarks(truth: list[Face], drawn: list[Face]) -> dict[str, float]:
 
 def _openings(face: Face) -> tuple[float, float, float]:
     """Mouth, eyes and brows, in units of the eye distance."""
-    unit = np.linalg.norm(face[33, :2] - face[263, :2])
+    unit = np.linalg.norm(face[RIGHT_EYE_OUTER, :2] - face[LEFT_EYE_OUTER, :2])
 
     def gap(a: int, b: int) -> float:
         return float(np.linalg.norm(face[a] - face[b]) / unit)
 
-    return gap(13, 14), (gap(159, 145) + gap(386, 374)) / 2, (gap(105, 159) + gap(334, 386)) / 2
+    eyes = (gap(RIGHT_UPPER_LID, RIGHT_LOWER_LID) + gap(LEFT_UPPER_LID, LEFT_LOWER_LID)) / 2
+    brows = (gap(RIGHT_BROW_MIDDLE, RIGHT_UPPER_LID) + gap(LEFT_BROW_MIDDLE, LEFT_UPPER_LID)) / 2
+    return gap(UPPER_LIP_INNER, LOWER_LIP_INNER), eyes, brows
 
 
 def _turn(first: Face, later: Face) -> NDArray[np.float64]:

@@ -16,9 +16,22 @@ from models.closeups.teeth import clamp_chroma, weighted_mean
 from models.geometry.constants import gather_rows
 from models.geometry.grid import unit_grid
 from models.geometry.openings import ring_edges
+from models.geometry.topology import (
+    LEFT_EYE_INNER,
+    LEFT_EYE_OUTER,
+    LEFT_IRIS,
+    RIGHT_EYE_INNER,
+    RIGHT_EYE_OUTER,
+    RIGHT_IRIS,
+)
 
 CHEEK_LANDMARKS = (50, 280, 205, 425, 187, 411, 101, 330, 36, 266)  # skin that most light falls on
-SCLERA_LANDMARKS = ((471, 33), (469, 133), (476, 362), (474, 263))  # halfway between these two the eye is white
+SCLERA_LANDMARKS = (  # halfway between these two the eye is white: the iris's rim and the eye's corner
+    (RIGHT_IRIS + 3, RIGHT_EYE_OUTER),
+    (RIGHT_IRIS + 1, RIGHT_EYE_INNER),
+    (LEFT_IRIS + 3, LEFT_EYE_INNER),
+    (LEFT_IRIS + 1, LEFT_EYE_OUTER),
+)
 NETWORK_TONE_SHARE = 0.7  # share of the network's mean colour: it was trained on mouths in pictures like this one
 
 

@@ -1,4 +1,8 @@
-"""Coordinates of small maps on the canvas and on boxes of it."""
+"""Coordinates of the cells of small maps, on the canvas and on boxes of it.
+
+Canvas units run from −1 to 1 across the canvas, box units from −1 to 1 across a box. A box (B, 3) is its centre x, y
+and its half side, in canvas units.
+"""
 
 from __future__ import annotations
 
@@ -11,30 +15,28 @@ from torch.nn import functional as F
 
 @cache
 def unit_grid(size: int, device: torch.device) -> Tensor:
-    """(1, size, size, 2) centres of the cells of [-1, 1]²."""
+    """(1, size, size, 2) x and y of the centres of size × size cells, in −1..1."""
     line = (torch.arange(size, device=device, dtype=torch.float32) * 2 + 1) / size - 1
     y, x = torch.meshgrid(line, line, indexing="ij")
     return torch.stack([x, y], -1)[None]
 
 
-def box_grid(focus: Tensor, size: int) -> Tensor:
-    """(B, size, size, 2) canvas coordinates of the cells of the boxes (B, 3)."""
-    return focus[:, None, None, :2] + focus[:, None, None, 2:] * unit_grid(size, focus.device)
+def box_grid(box: Tensor, size: int) -> Tensor:
+    """(B, size, size, 2) canvas coordinates of the cells of boxes (B, 3)."""
+    return box[:, None, None, :2] + box[:, None, None, 2:] * unit_grid(size, box.device)
 
 
 def to_box(points: Tensor, box: Tensor) -> Tensor:
-    """Canvas points (B, N, 2 or 3) in the units of the boxes (B, 3), −1..1 inside; depths stay."""
+    """Canvas points (B, N, 2 or 3) in the units of boxes (B, 3); z stays in canvas units."""
     return torch.cat([(points[..., :2] - box[:, None, :2]) / box[:, None, 2:], points[..., 2:]], -1)
 
 
-def crop(maps: Tensor, focus: Tensor, size: int) -> Tensor:
-    """What (B, C, H, W) canvas maps show inside the focus boxes (B, 3), as (B, C, size, size); the border is
-    repeated.
-    """
-    return F.grid_sample(maps, box_grid(focus, size), "bilinear", "border", False)
+def crop(maps: Tensor, box: Tensor, size: int) -> Tensor:
+    """Crops (B, C, size, size) of canvas maps (B, C, H, W) at boxes (B, 3), bilinear, with the border repeated."""
+    return F.grid_sample(maps, box_grid(box, size), "bilinear", "border", False)
 
 
 def smoothstep(low: float, high: float, x: Tensor) -> Tensor:
-    """0 below low, 1 above high, smooth between."""
+    """0 below low, 1 above high, and 3t² − 2t³ between."""
     t = ((x - low) / (high - low)).clamp(0, 1)
     return t * t * (3 - 2 * t)

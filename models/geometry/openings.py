@@ -89,7 +89,7 @@ def polyline_y(chain: Tensor, line: Tensor) -> Tensor:
 def lid_opening(local: Tensor, ring: tuple[int, ...]) -> Tensor:
     """Openings (B,) of an eye in shapes (B, 478, 3), in their units: mean over three pairs in the lids' middle.
 
-    The numpy version for one face is `streamer.tracking.calibration.lid_opening`.
+    `streamer.tracking.eyelids.eye_aspect_ratio` measures one face in numpy, in widths of the eye.
     """
     upper, lower = lid_pairs(ring)
     gaps = gather_rows(local, lower[2:5]) - gather_rows(local, upper[2:5])
@@ -144,8 +144,8 @@ def narrow_mouth(local: Tensor, rest: Tensor) -> Tensor:
 def close_lids(local: Tensor, rest: Tensor, ratio: Tensor, ring: tuple[int, ...]) -> Tensor:
     """Shapes (B, 478, 3) with the lids of one eye set to `ratio` (B,) of their opening in rest (B, 478, 3).
 
-    The upper lid moves four fifths of the way. The numpy version for one face is
-    `streamer.tracking.presence.close_lids`.
+    The upper lid moves four fifths of the way. `streamer.tracking.eyelids.close_lids` moves the lids of one face in
+    numpy by a share of the way towards each other.
     """
     upper, lower = lid_pairs(ring)
     above, below = gather_rows(local, upper), gather_rows(local, lower)

@@ -23,7 +23,24 @@ import torch
 from numpy.typing import NDArray
 
 from models.geometry.openings import EYES
-from models.geometry.topology import topology
+from models.geometry.topology import (
+    CHIN,
+    FOREHEAD,
+    LEFT_EYE_INNER,
+    LEFT_EYE_OUTER,
+    LEFT_LOWER_LID,
+    LEFT_MOUTH_CORNER,
+    LEFT_UPPER_LID,
+    LOWER_LIP_OUTER,
+    NOSE_TIP,
+    RIGHT_EYE_INNER,
+    RIGHT_EYE_OUTER,
+    RIGHT_LOWER_LID,
+    RIGHT_MOUTH_CORNER,
+    RIGHT_UPPER_LID,
+    UPPER_LIP_OUTER,
+    topology,
+)
 from streamer.errors import KagamiError
 
 Array = NDArray[np.float32]
@@ -35,23 +52,23 @@ REQUIRED = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right", "chin"
 POINT_LANDMARKS: dict[str, tuple[int, ...]] = {
     "left_eye": EYES[0][0],
     "right_eye": EYES[1][0],
-    "nose": (1, 4),
-    "mouth_left": (61,),
-    "mouth_right": (291,),
-    "mouth_top": (0,),
-    "mouth_bottom": (17,),
-    "chin": (152,),
-    "forehead": (10,),
+    "nose": (NOSE_TIP, 4),
+    "mouth_left": (RIGHT_MOUTH_CORNER,),
+    "mouth_right": (LEFT_MOUTH_CORNER,),
+    "mouth_top": (UPPER_LIP_OUTER,),
+    "mouth_bottom": (LOWER_LIP_OUTER,),
+    "chin": (CHIN,),
+    "forehead": (FOREHEAD,),
     "ear_left": (127,),
     "ear_right": (356,),
-    "left_eye_outer": (33,),
-    "left_eye_inner": (133,),
-    "left_eye_top": (159,),
-    "left_eye_bottom": (145,),
-    "right_eye_outer": (263,),
-    "right_eye_inner": (362,),
-    "right_eye_top": (386,),
-    "right_eye_bottom": (374,),
+    "left_eye_outer": (RIGHT_EYE_OUTER,),
+    "left_eye_inner": (RIGHT_EYE_INNER,),
+    "left_eye_top": (RIGHT_UPPER_LID,),
+    "left_eye_bottom": (RIGHT_LOWER_LID,),
+    "right_eye_outer": (LEFT_EYE_OUTER,),
+    "right_eye_inner": (LEFT_EYE_INNER,),
+    "right_eye_top": (LEFT_UPPER_LID,),
+    "right_eye_bottom": (LEFT_LOWER_LID,),
 }
 MAX_FILE_BYTES = 1 << 20
 SMOOTHING = 1e-3  # regularisation of the thin-plate spline, since hand-placed points are imprecise

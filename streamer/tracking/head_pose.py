@@ -54,6 +54,8 @@ def head_pose(face: Array, reference: Array = CANONICAL) -> HeadTransform:
     """The similarity that carries the reference (478, 3) onto a face (478, 3), fitted to the bony landmarks `RIGID`.
 
     Least squares after Umeyama (PAMI 1991). A degenerate face gives no rotation and a tiny scale, never NaN.
+    `models.geometry.topology.head_pose` is the torch version for batches; tests/models/geometry/test_twins.py holds the
+    two together.
     """
     source, target = reference[_RIGID].astype(np.float64), face[_RIGID].astype(np.float64)
     source_mean, target_mean = source.mean(0), target.mean(0)
