@@ -116,19 +116,19 @@ async def _climb(engine: Engine, avatar: Avatar, options: argparse.Namespace) ->
     rows: list[dict[str, Any]] = []
     try:
         while len(visits) < options.max and not failures and all(row["holds"] for row in rows):
-            seat = engine.admit(avatar, Controls(), failures.append)
-            visits.append(Visit(seat, options.fps, phase=len(visits) * GOLDEN % 1))
+            session = engine.admit(avatar, Controls(), failures.append)
+            visits.append(Visit(session, options.fps, phase=len(visits) * GOLDEN % 1))
             stays.append(asyncio.create_task(visits[-1].stay()))
             await asyncio.sleep(WARM_UP)
             begin = time.monotonic()
             await asyncio.sleep(options.seconds)
             window = Window(begin, time.monotonic())
-            ages = pooled(visit.seat.meter for visit in visits).get(QUEUE_AGE, [])
+            ages = pooled(visit.session.meter for visit in visits).get(QUEUE_AGE, [])
             rows.append(summarise([visit.encoded for visit in visits], ages, window, options.fps))
             print(_line(rows[-1]), file=sys.stderr)
     finally:
         for visit in visits:
-            engine.leave(visit.seat)
+            engine.leave(visit.session)
         await asyncio.gather(*stays)
     if failures:  # one found no memory, say: that number does not hold, the ones before do
         rows[-1].update(holds=False, failure=str(failures[0]))

@@ -78,7 +78,7 @@ class Visit:
     phase: 0..1, when within a period its pictures come. encoded: all that came out.
     """
 
-    seat: EngineSession
+    session: EngineSession
     fps: float
     phase: float
     codec: str = "VP8"
@@ -87,7 +87,7 @@ class Visit:
     _took: float = field(default=0.0, init=False)
 
     async def stay(self) -> None:
-        """Until the seat closes."""
+        """Until the session closes."""
         camera = asyncio.create_task(self._film())
         try:
             await self._view()
@@ -101,12 +101,12 @@ class Visit:
         pace = pacing.begin(time.monotonic() + self.phase / self.fps, self.fps)
         while True:
             await asyncio.sleep(pacing.wait(pace, time.monotonic()))
-            self.seat.camera.put(ReceivedFrame(blank, time.monotonic()))
+            self.session.camera.put(ReceivedFrame(blank, time.monotonic()))
             pace = pacing.advance(pace, time.monotonic())
 
     async def _view(self) -> None:
         """As aiortc's sender does it: the next frame, then its encoding in the executor."""
-        track = AvatarTrack(self.seat.new_output())
+        track = AvatarTrack(self.session.new_output())
         encoder = make_encoder(self.codec, self.bitrate, self.fps, self._report)
         loop = asyncio.get_running_loop()
         while True:

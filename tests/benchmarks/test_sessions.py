@@ -74,12 +74,12 @@ def test_motions_are_replayed_to_and_fro_as_of_now() -> None:
 async def test_a_visit_films_and_encodes_until_its_seat_closes() -> None:
     engine = Engine(FakePipeline(size=64), lambda: Replay([TrackedMotion(NEUTRAL, NEUTRAL)]))
     engine.start()
-    seat = engine.admit(FakeAvatar(64, 64), Controls(), lambda failure: None)
-    visit = Visit(seat, fps=30.0, phase=0.5)
+    session = engine.admit(FakeAvatar(64, 64), Controls(), lambda failure: None)
+    visit = Visit(session, fps=30.0, phase=0.5)
     stay = asyncio.create_task(visit.stay())
     while len(visit.encoded) < 5:
         await asyncio.sleep(0.01)
-    engine.leave(seat)
+    engine.leave(session)
     await stay
     assert all(frame.delay >= frame.took > 0 for frame in visit.encoded)
     await asyncio.to_thread(engine.close)

@@ -1,23 +1,18 @@
-"""What stands between settings and a serving page."""
+"""Starting the server from its settings."""
 
 from __future__ import annotations
 
-import socket
 import threading
-
-import pytest
 
 from streamer.engine.engine import Engine
 from streamer.frames import AvatarFrame
 from streamer.generation.controls import Controls
 from streamer.launch import feed_output
-from streamer.server.listening import page_url
-from streamer.settings import Settings
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
 
 
 class FakeOutput:
-    """Remembers the shades of what is sent to it."""
+    """Records the brightness of the frames that are sent to it."""
 
     def __init__(self) -> None:
         self.opened: tuple[int, int, float] | None = None
@@ -39,7 +34,7 @@ class FakeOutput:
         self.opened = None
 
 
-def test_an_output_gets_the_frames_of_the_newest_session() -> None:
+def test_feed_output_sends_the_frames_of_the_newest_session() -> None:
     engine = Engine(FakePipeline(size=32), FakeTracker, fps=30)
     engine.start()
     output = FakeOutput()
@@ -54,18 +49,3 @@ def test_an_output_gets_the_frames_of_the_newest_session() -> None:
     engine.close()
     thread.join(20)
     assert not thread.is_alive()
-
-
-@pytest.mark.parametrize(
-    ("host", "token", "url"),
-    [
-        ("127.0.0.1", None, "http://localhost:{}/"),
-        ("0.0.0.0", "open sesame", "http://localhost:{}/?token=open%20sesame"),
-        ("192.0.2.1", None, "http://192.0.2.1:{}/"),
-    ],
-)
-def test_the_address_that_is_printed(host: str, token: str | None, url: str) -> None:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        settings = Settings(host=host, token=token)
-        assert page_url(settings, listening) == url.format(listening.getsockname()[1])

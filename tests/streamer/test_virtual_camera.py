@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import pyvirtualcam
 
-from streamer import virtual_camera as outputs
+from streamer import virtual_camera
 from streamer.frames import AvatarFrame, Image
 from streamer.virtual_camera import Output, OutputError, VirtualCamera, fit_to_size
 
 
 class FakeDevice:
-    """A camera device that remembers what it was shown; `gate` holds a send back, `broken` makes it fail."""
+    """A camera device that records its frames; `gate` blocks a send until it is set, `broken` makes it fail."""
 
     made: ClassVar[list[FakeDevice]] = []
     gate: ClassVar[threading.Event] = threading.Event()
@@ -70,7 +70,7 @@ def frame(value: int, height: int = 64, width: int = 64, alpha: int | None = Non
 
 
 def show(camera: VirtualCamera, picture: AvatarFrame) -> Image:
-    """Send and wait until the device has it."""
+    """Send a frame and wait until the device has received it."""
     device = FakeDevice.made[-1]
     camera.send(picture)
     assert device.arrived.acquire(timeout=10)
@@ -78,22 +78,22 @@ def show(camera: VirtualCamera, picture: AvatarFrame) -> Image:
     return device.shown[-1]
 
 
-def test_frames_reach_the_device(camera: VirtualCamera) -> None:
+def test_virtual_camera_sends_frames_to_the_device(camera: VirtualCamera) -> None:
     output: Output = camera
     assert output.is_available() is None
     output.open(64, 48, 25)
-    assert FakeDevice.made[0].closed  # the probe has given the device back
+    assert FakeDevice.made[0].closed  # the probe has released the device
     assert np.array_equal(show(camera, frame(200, 48, 64)), np.full((48, 64, 3), 200))
     assert FakeDevice.made[-1].closed
 
 
-def test_a_slow_device_never_blocks_and_gets_the_newest(camera: VirtualCamera) -> None:
+def test_virtual_camera_with_a_slow_device_drops_all_but_the_newest_frame(camera: VirtualCamera) -> None:
     camera.open(64, 64, 25)
     device = FakeDevice.made[-1]
     FakeDevice.gate.clear()
     camera.send(frame(0))
     assert device.arrived.acquire(timeout=10)
-    for value in range(1, 50):  # the device is busy with the first all this time
+    for value in range(1, 50):  # meanwhile the device is busy with the first frame
         camera.send(frame(value))
     assert camera.drops == 48
     FakeDevice.gate.set()
@@ -102,7 +102,7 @@ def test_a_slow_device_never_blocks_and_gets_the_newest(camera: VirtualCamera) -
     assert [int(shown[0, 0, 0]) for shown in device.shown] == [0, 49]
 
 
-def test_transparency_becomes_the_key_colour(camera: VirtualCamera) -> None:
+def test_virtual_camera_draws_transparency_in_the_key_colour(camera: VirtualCamera) -> None:
     camera.open(64, 64, 25)
     assert show(camera, frame(100, alpha=0))[0, 0].tolist() == [0, 255, 0]
     camera.open(64, 64, 25)
@@ -111,7 +111,7 @@ def test_transparency_becomes_the_key_colour(camera: VirtualCamera) -> None:
     assert show(camera, frame(100, alpha=128))[0, 0].tolist() == [50, 177, 50]
 
 
-def test_another_picture_size_is_fitted(camera: VirtualCamera) -> None:
+def test_virtual_camera_scales_frames_to_its_size(camera: VirtualCamera) -> None:
     camera.open(63, 64, 25)  # an odd width becomes even
     shown = show(camera, frame(255, 200, 100))
     assert shown.shape == (64, 64, 3)
@@ -120,14 +120,14 @@ def test_another_picture_size_is_fitted(camera: VirtualCamera) -> None:
     assert not shown[:, 48:].any()
 
 
-def test_fit_scales_up_and_keeps_the_whole_picture() -> None:
+def test_fit_to_size_scales_up_and_keeps_the_whole_picture() -> None:
     assert np.array_equal(fit_to_size(np.full((10, 20, 3), 9, np.uint8), 40, 40)[10:30], np.full((20, 40, 3), 9))
     assert fit_to_size(np.full((1, 5000, 3), 9, np.uint8), 64, 64).sum() == 64 * 3 * 9
 
 
-def test_close_is_idempotent_and_the_camera_can_be_opened_again(camera: VirtualCamera) -> None:
+def test_close_is_idempotent_and_open_may_follow(camera: VirtualCamera) -> None:
     camera.close()
-    camera.send(frame(1))  # before open: nothing happens
+    camera.send(frame(1))  # ignored before `open`
     camera.open(64, 64, 25)
     camera.open(32, 32, 25)  # closes the first
     assert FakeDevice.made[0].closed
@@ -138,7 +138,7 @@ def test_close_is_idempotent_and_the_camera_can_be_opened_again(camera: VirtualC
     assert not [thread for thread in threading.enumerate() if thread.name == "virtual-camera"]
 
 
-def test_a_device_that_fails_ends_the_output_only(camera: VirtualCamera, caplog: pytest.LogCaptureFixture) -> None:
+def test_virtual_camera_closes_after_a_device_error(camera: VirtualCamera, caplog: pytest.LogCaptureFixture) -> None:
     FakeDevice.broken = True
     camera.open(64, 64, 25)
     device = FakeDevice.made[-1]
@@ -166,7 +166,7 @@ def test_a_device_that_fails_ends_the_output_only(camera: VirtualCamera, caplog:
         ("freebsd", "install one that pyvirtualcam knows and start again."),
     ],
 )
-def test_no_device_says_how_to_get_one(
+def test_virtual_camera_without_a_device_names_the_remedy(
     camera: VirtualCamera, monkeypatch: pytest.MonkeyPatch, platform: str, advice: str
 ) -> None:
     FakeDevice.busy = True
@@ -177,11 +177,11 @@ def test_no_device_says_how_to_get_one(
     assert str(caught.value) == f"The virtual camera /dev/video9 is not there or is in use: {advice}"
 
 
-def test_without_the_package_the_sentence_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_virtual_camera_without_the_package_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(name: str) -> None:
         raise ImportError(name)
 
-    monkeypatch.setattr(outputs.importlib, "import_module", absent)
+    monkeypatch.setattr(virtual_camera.importlib, "import_module", absent)
     sentence = 'The virtual camera needs pyvirtualcam: run `pip install -e ".[obs]"` and start again.'
     assert VirtualCamera().is_available() == sentence
     with pytest.raises(OutputError) as caught:

@@ -1,4 +1,4 @@
-"""Stand-ins for CUDA graphs."""
+"""Fake recorders in place of CUDA graphs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ from streamer.generation.tensor_tree import iter_tensors
 
 
 class Rerun:
-    """Replays by doing the work again, into the tensors of the first result. replayed: the batch of each replay."""
+    """Replays by running the work again, into the tensors of the first result. replayed: batch size of each replay."""
 
     def __init__(self) -> None:
         self.replayed: list[int] = []
@@ -24,7 +24,7 @@ class Rerun:
 
 
 class NoRecorder(Rerun):
-    """Breaks when it has recorded so many."""
+    """Fails after `after` recordings."""
 
     def __init__(self, after: int = 0) -> None:
         super().__init__()

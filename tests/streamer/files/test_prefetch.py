@@ -1,4 +1,4 @@
-"""Working ahead in another thread: same items, same errors, bounded, and gone when closed."""
+"""Prefetching in another thread: same items and errors, bounded, ended when closed."""
 
 import threading
 
@@ -7,39 +7,39 @@ import pytest
 from streamer.files.prefetch import prefetch
 
 
-def test_the_items_come_unchanged_and_in_order():
+def test_prefetch_yields_the_items_in_order():
     assert list(prefetch(range(100), depth=3)) == list(range(100))
     assert list(prefetch([])) == []
 
 
-def test_an_error_arrives_after_the_items_before_it():
+def test_prefetch_raises_an_error_after_the_items_before_it():
     def items():
         yield 1
         raise OSError("broken")
 
-    seen = []
+    received = []
     with pytest.raises(OSError, match="broken"):
         for item in prefetch(items()):
-            seen.append(item)
-    assert seen == [1]
+            received.append(item)
+    assert received == [1]
 
 
-def test_no_more_is_made_ahead_than_allowed():
-    made = []
+def test_prefetch_stays_within_its_depth():
+    produced = []
 
     def items():
         for i in range(1000):
-            made.append(i)
+            produced.append(i)
             yield i
 
     stream = prefetch(items(), depth=2)
     for _ in range(10):
         next(stream)
-    assert len(made) <= 10 + 2 + 2  # in the queue, and in the hands of the thread
+    assert len(produced) <= 10 + 2 + 2  # items in the queue, and the one that the thread holds
     stream.close()
 
 
-def test_closing_early_ends_the_thread_and_the_source():
+def test_prefetch_closed_early_ends_the_thread_and_the_source():
     closed = threading.Event()
 
     def items():

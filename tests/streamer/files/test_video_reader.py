@@ -1,4 +1,4 @@
-"""Reading videos: times, orientation, and one sentence for what cannot be read."""
+"""Reading videos: timestamps, orientation, and error sentences."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from streamer.files.video_reader import VideoError, VideoReader
 from tests.support.clips import TIMES, grey_frames, make_sound, make_video, rotate_in_header
 
 
-def test_frames_come_in_order_with_their_own_times(tmp_path):
+def test_reader_yields_frames_in_order_with_their_timestamps(tmp_path):
     with VideoReader(make_video(tmp_path / "a.mp4", grey_frames())) as reader:
         frames = list(reader)
         assert reader.frames == len(TIMES)
@@ -22,17 +22,17 @@ def test_frames_come_in_order_with_their_own_times(tmp_path):
     ("degrees", "corner"), [(90, (slice(0, 10), slice(-10, None))), (180, (slice(-10, None), slice(-10, None))),
                             (270, (slice(-10, None), slice(0, 10)))]
 )  # fmt: skip
-def test_a_phone_video_is_turned_upright(tmp_path, degrees, corner):
+def test_reader_rotates_a_phone_video_upright(tmp_path, degrees, corner):
     path = make_video(tmp_path / "a.mp4", grey_frames())
     rotate_in_header(path, degrees)
     with VideoReader(path) as reader:
         rgb = next(iter(reader)).rgb
     assert rgb.shape == ((64, 48, 3) if degrees != 180 else (48, 64, 3))
     red = rgb[corner].reshape(-1, 3).mean(0)
-    assert red[0] > 180 and red[1] < 60  # the corner that was upper left is where the header puts it
+    assert red[0] > 180 and red[1] < 60  # the former upper-left corner is where the header rotates it
 
 
-def test_a_video_that_breaks_off_is_read_as_far_as_it_goes(tmp_path):
+def test_reader_reads_a_truncated_video_up_to_the_damage(tmp_path):
     path = make_video(tmp_path / "a.mkv", grey_frames(60), [40 * i for i in range(60)])
     data = path.read_bytes()
     path.write_bytes(data[: len(data) * 2 // 3])
@@ -45,12 +45,12 @@ def read(path):
         return list(reader)
 
 
-def test_missing_empty_wrong_and_silent_pictures_get_a_sentence_each(tmp_path):
+def test_reader_raises_one_sentence_for_each_unreadable_file(tmp_path):
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "text.mp4").write_text("this is no video\n" * 50)
     make_sound(tmp_path / "sound.m4a")
     whole = make_video(tmp_path / "whole.mp4", grey_frames()).read_bytes()
-    (tmp_path / "headless.mp4").write_bytes(whole[: len(whole) // 2])  # an MP4's index stands at its end
+    (tmp_path / "headless.mp4").write_bytes(whole[: len(whole) // 2])  # the index of an MP4 is at its end
     unreadable = "{} is not a readable video (Invalid data found when processing input): give an MP4, MOV, WebM or MKV."
     expected = {
         "none.mp4": "There is no video at {}: check the path.",
@@ -66,7 +66,7 @@ def test_missing_empty_wrong_and_silent_pictures_get_a_sentence_each(tmp_path):
         assert str(caught.value) == sentence.format(tmp_path / name)
 
 
-def test_a_video_without_frames_gets_a_sentence(tmp_path):
+def test_reader_raises_one_sentence_for_a_video_without_frames(tmp_path):
     path = make_video(tmp_path / "a.mkv", grey_frames(1), [0])
     data = path.read_bytes()
     path.write_bytes(data[: data.index(b"\x1f\x43\xb6\x75")])  # cut before the first cluster

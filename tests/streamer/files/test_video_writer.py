@@ -1,4 +1,4 @@
-"""Writing videos: what was drawn is what is read back, and nothing half-written stands under the final name."""
+"""Writing videos: what is read back, and no incomplete file under the final name."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +17,7 @@ RATE = Fraction(25)
 
 
 def drawn(alpha=False, height=48, width=64):
-    """Frames as the compositor gives them, premultiplied: with alpha the left half is there, the right is not."""
+    """Premultiplied frames, as the compositor draws them; with alpha the right half is transparent."""
     for rgb, at in zip(grey_frames(height=height, width=width), TIMES, strict=True):
         mask = None
         if alpha:
@@ -47,7 +47,7 @@ def read(path, pixels="rgb24", decoder=None):
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.webm", "UPPER.MP4"])
-def test_what_was_drawn_is_read_back_at_its_times(tmp_path, name):
+def test_recording_is_read_back_with_its_timestamps(tmp_path, name):
     write(tmp_path / name)
     frames = read(tmp_path / name)
     assert [round(at * 1000) for at, _ in frames] == TIMES
@@ -58,7 +58,7 @@ def test_what_was_drawn_is_read_back_at_its_times(tmp_path, name):
 
 
 @pytest.mark.parametrize(("name", "decoder"), [("a.mov", None), ("a.webm", "libvpx-vp9")])
-def test_transparency_is_kept_with_straight_colours(tmp_path, name, decoder):
+def test_recording_keeps_alpha_with_straight_colours(tmp_path, name, decoder):
     write(tmp_path / name, alpha=True)
     frames = read(tmp_path / name, "rgba", decoder)
     assert len(frames) == len(TIMES)
@@ -67,7 +67,7 @@ def test_transparency_is_kept_with_straight_colours(tmp_path, name, decoder):
         assert np.abs(rgba[24:, :24, :3].astype(int) - (20 + 25 * i)).mean() < 4
 
 
-def test_pictures_keep_half_transparent_colours(tmp_path):
+def test_png_folder_keeps_colours_at_half_alpha(tmp_path):
     half = AvatarFrame(np.full((8, 8, 3), 50, np.uint8), 0.0, np.full((8, 8), 128, np.uint8))
     with recording(tmp_path / "pictures", RATE, alpha=True) as out:
         out.write(half)
@@ -77,7 +77,7 @@ def test_pictures_keep_half_transparent_colours(tmp_path):
     np.testing.assert_allclose(pixel, [100, 100, 100, 128], atol=1)
 
 
-def test_odd_sizes_get_a_row_more_instead_of_an_error(tmp_path):
+def test_recording_pads_odd_sizes(tmp_path):
     write(tmp_path / "a.mp4", height=47, width=63)
     assert read(tmp_path / "a.mp4")[0][1].shape == (48, 64, 3)
     write(tmp_path / "pictures", height=47, width=63)
@@ -88,7 +88,7 @@ def test_odd_sizes_get_a_row_more_instead_of_an_error(tmp_path):
     ("source", "name", "codec"),
     [("aac", "a.mp4", "aac"), ("libopus", "a.webm", "opus"), ("aac", "a.webm", "opus"), ("flac", "a.mp4", "aac")],
 )
-def test_sound_is_carried_over(tmp_path, source, name, codec):
+def test_recording_keeps_the_sound(tmp_path, source, name, codec):
     driver = make_video(tmp_path / "driver.mkv", grey_frames(), sound=source)
     write(tmp_path / name, sound=driver)
     with av.open(str(tmp_path / name)) as container:
@@ -101,7 +101,7 @@ def test_sound_is_carried_over(tmp_path, source, name, codec):
     assert peak == pytest.approx(440, abs=10)
 
 
-def test_a_driver_without_sound_gives_a_file_without_sound(tmp_path):
+def test_recording_of_a_silent_driver_has_no_sound(tmp_path):
     driver = make_video(tmp_path / "driver.mp4", grey_frames())
     write(tmp_path / "a.mp4", sound=driver)
     with av.open(str(tmp_path / "a.mp4")) as container:
@@ -110,7 +110,7 @@ def test_a_driver_without_sound_gives_a_file_without_sound(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.webm", "a.mov", "pictures"])
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_whatever_stops_the_drawing_leaves_nothing_behind(tmp_path, name, error):
+def test_recording_interrupted_leaves_no_file(tmp_path, name, error):
     with pytest.raises(error), recording(tmp_path / name, RATE) as out:
         frames = drawn()
         out.write(next(frames))
@@ -119,7 +119,7 @@ def test_whatever_stops_the_drawing_leaves_nothing_behind(tmp_path, name, error)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failed_run_leaves_the_former_file_alone(tmp_path):
+def test_recording_failed_keeps_the_previous_file(tmp_path):
     write(tmp_path / "a.mp4")
     before = (tmp_path / "a.mp4").read_bytes()
     with pytest.raises(RuntimeError), recording(tmp_path / "a.mp4", RATE) as out:
@@ -129,7 +129,7 @@ def test_a_failed_run_leaves_the_former_file_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
 
-def test_the_leavings_of_a_killed_run_are_replaced(tmp_path):
+def test_recording_replaces_the_partial_folder_of_a_killed_run(tmp_path):
     (tmp_path / "pictures.part").mkdir()
     (tmp_path / "pictures.part" / "000099.png").touch()
     write(tmp_path / "pictures")
@@ -143,7 +143,7 @@ def sentence(path, alpha=False):
     return str(caught.value)
 
 
-def test_outputs_that_cannot_be_get_a_sentence_each(tmp_path):
+def test_recording_raises_one_sentence_for_each_unusable_path(tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").touch()
     (tmp_path / "folder.mp4").mkdir()
@@ -163,7 +163,7 @@ def test_outputs_that_cannot_be_get_a_sentence_each(tmp_path):
     assert (tmp_path / "full" / "mine.txt").exists()
 
 
-def test_a_disk_that_fills_up_gets_a_sentence_and_leaves_nothing(tmp_path, monkeypatch):
+def test_recording_on_a_full_disk_raises_one_sentence_and_leaves_no_file(tmp_path, monkeypatch):
     def fill_up():
         frames = drawn()
         with recording(tmp_path / "pictures", RATE) as out:

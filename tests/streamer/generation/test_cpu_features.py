@@ -1,4 +1,4 @@
-"""How many bits weights have, by what the CPU can do."""
+"""Bits of quantised weights by the features of the CPU."""
 
 import pytest
 
@@ -16,9 +16,9 @@ from streamer.generation.cpu_features import int8_weight_bits
         ({}, "arm64", 8),
     ],
 )
-def test_weights_have_7_bits_on_an_x86_cpu_without_vnni(features: dict[str, bool], machine: str, bits: int) -> None:
+def test_int8_weight_bits_is_7_on_an_x86_cpu_without_vnni(features: dict[str, bool], machine: str, bits: int) -> None:
     assert int8_weight_bits(features, machine) == bits
 
 
-def test_the_hosts_own_features_are_read() -> None:
+def test_int8_weight_bits_reads_the_features_of_this_cpu() -> None:
     assert int8_weight_bits() in (7, 8)

@@ -1,4 +1,4 @@
-"""Batches of fixed sizes: filling up, and going on without what cannot be recorded."""
+"""Graphs of fixed batch sizes: padding, and what happens when recording fails."""
 
 import logging
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class Rows:
 
 
 class Sums:
-    """A step with a memory: adds each value to its lane, of which the last is nobody's."""
+    """A step with a state: adds each value to its lane, of which the last one is spare."""
 
     def __init__(self, lanes: int, device: str = "cpu") -> None:
         self.kept = torch.zeros(lanes + 1, 1, device=device)
@@ -47,22 +47,22 @@ def check(make: Callable[[Sums], GraphSet], device: str) -> None:
     result = graphs.replay(rows([4, 0, 2], [10, 20, 30], device), 3)
     assert result is not None
     assert result[0][:, 0].tolist() == [15, 21, 33] and result[1].tolist() == [10, 20, 30]
-    assert sums.kept[:5, 0].tolist() == [21, 2, 33, 4, 15]  # the rows that fill up touch the spare lane alone
+    assert sums.kept[:5, 0].tolist() == [21, 2, 33, 4, 15]  # padding rows change the spare lane only
     assert graphs.replay(rows([0] * 9, [0.0] * 9, device), 9) is None
 
 
-def test_a_batch_is_filled_up_to_the_next_size() -> None:
+def test_replay_pads_a_batch_to_the_next_recorded_size() -> None:
     recorder = Rerun()
     check(lambda sums: GraphSet(sums, recorder), "cpu")
     assert recorder.replayed == [8, 4]
 
 
 @needs_cuda
-def test_cuda_replays_what_the_step_does() -> None:
+def test_replay_on_cuda_equals_the_step() -> None:
     check(lambda sums: GraphSet(sums, CudaRecorder(torch.device("cuda"))), "cuda")
 
 
-def test_what_cannot_be_recorded_is_told_once_and_declined(caplog: pytest.LogCaptureFixture) -> None:
+def test_failed_recording_warns_once_and_replay_returns_none(caplog: pytest.LogCaptureFixture) -> None:
     graphs = GraphSet(Sums(4), NoRecorder(after=2))
     with caplog.at_level(logging.WARNING):
         graphs.record(rows([4], [0.0]), sizes_for(4))
@@ -74,7 +74,7 @@ def test_what_cannot_be_recorded_is_told_once_and_declined(caplog: pytest.LogCap
 
 
 @needs_cuda
-def test_after_a_step_that_cannot_be_recorded_the_device_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_failed_recording_on_cuda_restores_the_current_stream(caplog: pytest.LogCaptureFixture) -> None:
     def waits(these: Rows) -> Tensor:
         return these.value * float(these.value.sum())  # a graph cannot wait for the host
 
@@ -88,6 +88,6 @@ def test_after_a_step_that_cannot_be_recorded_the_device_goes_on(caplog: pytest.
 
 
 @pytest.mark.parametrize(("lanes", "sizes"), [(1, [1]), (3, [1, 2, 4]), (4, [1, 2, 4]), (5, [1, 2, 4, 8])])
-def test_sizes(lanes: int, sizes: list[int]) -> None:
+def test_sizes_for_covers_the_lanes(lanes: int, sizes: list[int]) -> None:
     assert sizes_for(lanes) == sizes
     assert sizes_for(100) == [1, 2, 4, 8, 16, 32]

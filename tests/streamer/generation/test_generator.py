@@ -1,4 +1,4 @@
-"""ONNX Runtime draws what torch draws, over a stream that is longer than the ring."""
+"""Generators: ONNX Runtime predicts what torch predicts, over more frames than the ring holds; and live pacing."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -56,7 +56,7 @@ def test_onnx_equals_torch(network: CausalDiT, rig: Rig, steps: int) -> None:
 
 
 @torch.inference_mode()
-def test_products_in_8_bits_draw_all_but_the_same(network: CausalDiT, rig: Rig) -> None:
+def test_8_bit_products_predict_nearly_the_same(network: CausalDiT, rig: Rig) -> None:
     generators = [OnnxGenerator(network, CPU, 1, int8=int8) for int8 in (True, False)]
     pose = rest_pose(rig)
     coarse, exact = (
@@ -70,7 +70,7 @@ def test_products_in_8_bits_draw_all_but_the_same(network: CausalDiT, rig: Rig) 
 
 @pytest.mark.parametrize("make", [OnnxGenerator, TorchGenerator])
 @torch.inference_mode()
-def test_what_is_forgotten_is_not_seen(network: CausalDiT, rig: Rig, make: type) -> None:
+def test_state_reset_drops_the_past_frames(network: CausalDiT, rig: Rig, make: type) -> None:
     generator = make(network, CPU, 1)
     state = generator.open(generator.encode_reference(rig))
     pose = rest_pose(rig)
@@ -82,10 +82,10 @@ def test_what_is_forgotten_is_not_seen(network: CausalDiT, rig: Rig, make: type)
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 @torch.inference_mode()
-def test_the_shipped_weights_draw_all_but_the_same_in_8_bits(rig: Rig, device: str) -> None:
+def test_shipped_weights_in_8_bits_predict_nearly_the_same(rig: Rig, device: str) -> None:
     network = load(default_checkpoint(torch.device(device)))
     convolutions = sum(isinstance(module, torch.nn.Conv2d) for module in network.modules())
-    assert len(network.ranges) == convolutions - 3  # what is seen as it is said stays exact
+    assert len(network.ranges) == convolutions - 3  # the three output convolutions stay in float32
     pose = rest_pose(rig)
     opened = rig.face.clone()
     opened[:, [14, 87, 317], 1] += 0.05
@@ -100,7 +100,7 @@ def test_the_shipped_weights_draw_all_but_the_same_in_8_bits(rig: Rig, device: s
             assert (getattr(mine, name) - getattr(yours, name)).abs().mean() < 0.02
 
 
-def test_geometry_draws_nothing_itself(rig: Rig) -> None:
+def test_geometry_generator_predicts_nothing(rig: Rig) -> None:
     generator = GeometryGenerator()
     pose = rest_pose(rig)
     assert (
@@ -109,7 +109,7 @@ def test_geometry_draws_nothing_itself(rig: Rig) -> None:
     )
 
 
-def test_kinds(network: CausalDiT, tmp_path: Path) -> None:
+def test_make_generator_chooses_by_kind_and_raises_one_sentence(network: CausalDiT, tmp_path: Path) -> None:
     path = tmp_path / "small.safetensors"
     save(network, path)
     assert isinstance(make_generator("dit", CPU, path), OnnxGenerator)
@@ -118,13 +118,13 @@ def test_kinds(network: CausalDiT, tmp_path: Path) -> None:
         make_generator("dit", CPU, tmp_path / "none.safetensors")
 
 
-def test_no_steps_is_refused() -> None:
+def test_sampler_refuses_0_steps() -> None:
     with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
         sample_edit(None, None, None, 0)  # type: ignore[arg-type]
 
 
-class Slow:
-    """Stands for the pool: a job runs when `catch_up` says so."""
+class ManualThread:
+    """In place of the thread pool: jobs run when `catch_up` is called."""
 
     def __init__(self) -> None:
         self.jobs: list[tuple[Future[Any], Callable[[], Any]]] = []
@@ -141,45 +141,45 @@ class Slow:
 
 
 @torch.inference_mode()
-def test_live_no_frame_waits_for_the_transformer(network: CausalDiT, rig: Rig) -> None:
+def test_live_only_the_first_frame_waits_for_the_transformer(network: CausalDiT, rig: Rig) -> None:
     generator = OnnxGenerator(network, CPU, 1, live=True)
-    generator._transformer_thread = slow = Slow()  # type: ignore[assignment]
+    generator._transformer_thread = thread = ManualThread()  # type: ignore[assignment]
     state = generator.open(generator.encode_reference(rig))
     pose = rest_pose(rig)
     paint = []
     for _ in range(4):
         paint.append(generator.predict([state], rig, pose, make_guidance(rig, pose)).edit.paint)
         if len(paint) == 3:
-            assert len(slow.jobs) == 1  # one thought at a time
-            slow.catch_up()
-    assert torch.allclose(paint[0], paint[2], atol=1e-4)  # the first frame's word rides along
-    assert not torch.allclose(paint[0], paint[3], atol=1e-4)  # a new word, said with a past
+            assert len(thread.jobs) == 1  # one run at a time
+            thread.catch_up()
+    assert torch.allclose(paint[0], paint[2], atol=1e-4)  # the first frame's edit, propagated
+    assert not torch.allclose(paint[0], paint[3], atol=1e-4)  # a new edit, predicted with a past frame
 
 
 @torch.inference_mode()
-def test_live_the_transformer_rests_twice_as_long_as_it_thought(network: CausalDiT, rig: Rig) -> None:
+def test_live_transformer_pauses_twice_as_long_as_it_ran(network: CausalDiT, rig: Rig) -> None:
     now = 0.0
     generator = OnnxGenerator(network, CPU, 1, live=True, clock=lambda: now)
-    generator._transformer_thread = slow = Slow()  # type: ignore[assignment]
+    generator._transformer_thread = thread = ManualThread()  # type: ignore[assignment]
     state = generator.open(generator.encode_reference(rig))
     pose = rest_pose(rig)
-    asked = []
+    pending = []
     for now in range(12):
         generator.predict([state], rig, pose, make_guidance(rig, pose))
-        asked.append(len(slow.jobs))
+        pending.append(len(thread.jobs))
         if now % 6 == 1:
-            slow.catch_up()  # known at 2, after 2: rests for 4
-    assert asked == [1, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0]
+            thread.catch_up()  # done at 2 after 2, so it pauses for 4
+    assert pending == [1, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0]
 
 
-@pytest.mark.parametrize(("cores", "beside", "along"), [(1, 1, 1), (2, 1, 1), (4, 2, 2), (8, 4, 4), (16, 8, 4)])
-def test_live_nobody_gets_more_threads_than_there_are_cores(cores: int, beside: int, along: int) -> None:
-    assert thread_counts(cores, live=True) == (beside, along)
+@pytest.mark.parametrize(("cores", "transformer", "closeups"), [(1, 1, 1), (2, 1, 1), (4, 2, 2), (8, 4, 4), (16, 8, 4)])
+def test_thread_counts_live_never_exceed_the_cores(cores: int, transformer: int, closeups: int) -> None:
+    assert thread_counts(cores, live=True) == (transformer, closeups)
     assert thread_counts(cores, live=False) == (cores, cores)
 
 
 @torch.inference_mode()
-def test_live_what_breaks_a_thought_breaks_the_frame_that_wants_it(network: CausalDiT, rig: Rig) -> None:
+def test_live_transformer_error_is_raised_by_the_next_frame(network: CausalDiT, rig: Rig) -> None:
     generator = OnnxGenerator(network, CPU, 1, live=True)
     state = generator.open(generator.encode_reference(rig))
     pose = rest_pose(rig)
@@ -191,21 +191,21 @@ def test_live_what_breaks_a_thought_breaks_the_frame_that_wants_it(network: Caus
 
 
 @torch.inference_mode()
-def test_close_ups_look_at_every_frame(network: CausalDiT, rig: Rig) -> None:
+def test_closeups_run_for_every_frame(network: CausalDiT, rig: Rig) -> None:
     generator = OnnxGenerator(network, CPU, 1, live=True)
     state = generator.open(generator.encode_reference(rig))
     pose = rest_pose(rig)
     opened = rig.face.clone()
     opened[:, [14, 87, 317], 1] += 0.05
-    said = []
+    paint = []
     for face in (rig.face, opened, rig.face):
         now = replace(pose, face=face)
-        said.append(generator.predict([state], rig, now, make_guidance(rig, now)).patches[0].edit.paint)
-    assert not torch.equal(said[0], said[1])
-    assert torch.allclose(said[2], said[0], atol=1e-5)
+        paint.append(generator.predict([state], rig, now, make_guidance(rig, now)).patches[0].edit.paint)
+    assert not torch.equal(paint[0], paint[1])
+    assert torch.allclose(paint[2], paint[0], atol=1e-5)
 
 
-def test_an_edit_rides_to_where_its_place_of_the_picture_went_without_its_paint() -> None:
+def test_propagate_edit_follows_the_flow_and_drops_the_paint() -> None:
     flow = torch.zeros(1, 2, 128, 128)
     flow[..., 60:68, 60:68] = 0.3
     edit = Edit(flow, torch.zeros(1, 1, 128, 128), torch.zeros(1, 3, 128, 128), flow[:, :1])

@@ -1,4 +1,4 @@
-"""What is computed in 8 bits, and what is not."""
+"""Which operations of an exported graph are computed in 8 bits."""
 
 import numpy as np
 import onnx
@@ -28,27 +28,27 @@ def kinds(graph: bytes) -> list[str]:
 
 @torch.inference_mode()
 @pytest.mark.parametrize("weight_bits", {7, int8_weight_bits()})  # 8 only where this CPU does not saturate
-def test_a_convolution_whose_ranges_are_known_runs_in_8_bits(layers: nn.Module, weight_bits: int) -> None:
+def test_export_quantises_a_convolution_with_known_ranges(layers: nn.Module, weight_bits: int) -> None:
     picture = torch.rand(1, 3, 16, 16)
     inside = layers[0](picture)
     ranges = {"0": [0.0, 1.0, float(inside.min()), float(inside.max())]}
     coarse, exact = (export(layers, [picture], known, weight_bits) for known in (ranges, {}))
     assert kinds(coarse).count("QuantizeLinear") == 2 and "QuantizeLinear" not in kinds(exact)
     names = {constant.name for constant in onnx.load_from_string(coarse).graph.initializer}
-    assert "0.weight" not in names and "2.weight" in names  # nothing is kept twice
+    assert "0.weight" not in names and "2.weight" in names  # no weight is stored twice
     difference = run(coarse, picture) - layers(picture).numpy()
     assert 0 < np.abs(difference).max() < 0.02
     assert np.allclose(run(exact, picture), layers(picture).numpy(), atol=1e-5)
 
 
 @torch.inference_mode()
-def test_without_8_bits_ranges_say_nothing(layers: nn.Module) -> None:
+def test_export_without_weight_bits_ignores_ranges(layers: nn.Module) -> None:
     picture = torch.rand(1, 3, 16, 16)
     assert "QuantizeLinear" not in kinds(export(layers, [picture], {"0": [0.0, 1.0, -1.0, 1.0]}, None))
 
 
 @pytest.mark.parametrize(("low", "high", "zero"), [(0.0, 2.0, 0), (-1.0, 1.0, 128), (0.5, 2.0, 0), (-3.0, -1.0, 255)])
-def test_zero_is_exact(low: float, high: float, zero: int) -> None:
+def test_uint8_scale_represents_zero_exactly(low: float, high: float, zero: int) -> None:
     scale, point = uint8_scale(low, high)
     assert point == zero
     assert (255 - int(point)) * scale == pytest.approx(max(high, 0), abs=float(scale))
@@ -68,7 +68,7 @@ class Products(nn.Module):
 
 
 @pytest.mark.parametrize("weight_bits", [7, 8])
-def test_pairs_of_products_fit_16_bits_only_with_weights_of_7_bits(weight_bits: int) -> None:
+def test_pairs_of_products_fit_16_bits_only_with_7_bit_weights(weight_bits: int) -> None:
     module = Products().eval()
     ranges = {"convolution": [0.0, 1.0, -1.0, 1.0]}
     model = onnx.load_from_string(export(module, [torch.rand(1, 1, 16, 16)], ranges, weight_bits))

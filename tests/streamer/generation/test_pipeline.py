@@ -1,4 +1,4 @@
-"""The one path from motion to picture: identity, framing, swapping, batching, backgrounds."""
+"""The path from motion to frame: identity, framing, swapping, batching, backgrounds."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -52,7 +52,7 @@ def still_of(avatar: Avatar, move: float = 0.0) -> Motion:
     return Motion.still(face, avatar.rig.body[0].numpy())
 
 
-def test_own_motion_returns_the_picture(pipeline: AvatarPipeline, avatar: Avatar) -> None:
+def test_still_driver_returns_the_picture(pipeline: AvatarPipeline, avatar: Avatar) -> None:
     still = still_of(avatar)
     frame = pipeline.draw([FrameRequest(pipeline.open(avatar), still, still, SIDE_BY_SIDE)])[0]
     picture = (avatar.rig.image[0].permute(1, 2, 0).numpy() * 255).round().astype(int)
@@ -61,7 +61,7 @@ def test_own_motion_returns_the_picture(pipeline: AvatarPipeline, avatar: Avatar
     assert set(frame.stages) == {"retarget", "guide", "generate", "compose"}
 
 
-def test_mirror_turns_the_motion_round(pipeline: AvatarPipeline, avatar: Avatar) -> None:
+def test_mirror_reverses_the_motion(pipeline: AvatarPipeline, avatar: Avatar) -> None:
     neutral, right = still_of(avatar), still_of(avatar, 0.1)
 
     def eyes(controls: Controls) -> float:
@@ -73,14 +73,14 @@ def test_mirror_turns_the_motion_round(pipeline: AvatarPipeline, avatar: Avatar)
     assert eyes(Controls(mirror=True)) == pytest.approx(-0.1, abs=0.01)
 
 
-def test_the_picture_keeps_its_own_framing(pipeline: AvatarPipeline, wide: Avatar) -> None:
+def test_frame_keeps_the_framing_of_the_picture(pipeline: AvatarPipeline, wide: Avatar) -> None:
     assert (wide.width, wide.height) == (256, 171)
     still = still_of(wide)
     frame = pipeline.draw([FrameRequest(pipeline.open(wide), still, still, SIDE_BY_SIDE)])[0]
     assert frame.rgb.shape == (171, 256, 3)
 
 
-def test_two_sessions_draw_what_each_would_alone(pipeline: AvatarPipeline, avatar: Avatar, wide: Avatar) -> None:
+def test_batch_draws_what_each_session_draws_alone(pipeline: AvatarPipeline, avatar: Avatar, wide: Avatar) -> None:
     requests = [
         FrameRequest(pipeline.open(avatar), still_of(avatar, 0.05), still_of(avatar), SIDE_BY_SIDE),
         FrameRequest(pipeline.open(wide), still_of(wide, -0.05), still_of(wide), SIDE_BY_SIDE),
@@ -92,14 +92,14 @@ def test_two_sessions_draw_what_each_would_alone(pipeline: AvatarPipeline, avata
 
 
 @needs_cuda
-def test_on_cuda_the_warp_is_the_same(pipeline: AvatarPipeline, avatar: Avatar) -> None:
-    there = make_pipeline("geometry", "cuda", size=256)
-    moved = there.prepare(load_picture(AVATAR))
+def test_geometry_on_cuda_equals_the_cpu(pipeline: AvatarPipeline, avatar: Avatar) -> None:
+    on_cuda = make_pipeline("geometry", "cuda", size=256)
+    moved = on_cuda.prepare(load_picture(AVATAR))
     still, turned = still_of(avatar), still_of(avatar, 0.05)
     for background in ("original", "colour", "transparent"):
         controls = Controls(mirror=False, background=background)
         wanted = pipeline.draw([FrameRequest(pipeline.open(avatar), turned, still, controls)])[0]
-        drawn = there.draw([FrameRequest(there.open(moved), turned, still, controls) for _ in range(2)])
+        drawn = on_cuda.draw([FrameRequest(on_cuda.open(moved), turned, still, controls) for _ in range(2)])
         for frame in drawn:
             assert np.abs(frame.rgb.astype(int) - wanted.rgb).mean() < 1
             assert (frame.alpha is None) == (wanted.alpha is None)
@@ -107,7 +107,7 @@ def test_on_cuda_the_warp_is_the_same(pipeline: AvatarPipeline, avatar: Avatar) 
 
 
 @needs_cuda
-def test_on_cuda_sessions_come_swap_and_go_while_a_picture_is_prepared(tmp_path: Path) -> None:
+def test_sessions_on_cuda_open_swap_and_close_while_a_picture_is_prepared(tmp_path: Path) -> None:
     save(small_network(), tmp_path / "small.safetensors")
     pipeline = make_pipeline("dit", "cuda", 256, tmp_path / "small.safetensors", sessions=3)
     mine = pipeline.prepare(load_picture(AVATAR))
@@ -125,12 +125,12 @@ def test_on_cuda_sessions_come_swap_and_go_while_a_picture_is_prepared(tmp_path:
             pipeline.draw(requests[:2])
         pipeline.swap(streams[2], coming.result())
     again = pipeline.draw(requests)
-    assert np.abs(again[2].rgb.astype(int) - first[2].rgb).max() <= 2  # afresh, by the same picture
+    assert np.abs(again[2].rgb.astype(int) - first[2].rgb).max() <= 2  # without past frames, and of the same picture
     pipeline.close(streams[0])
     pipeline.draw([FrameRequest(pipeline.open(mine), still, still, SIDE_BY_SIDE), *requests[1:]])
 
 
-def test_backgrounds(pipeline: AvatarPipeline, avatar: Avatar) -> None:
+def test_backgrounds_replace_the_corner_of_the_picture(pipeline: AvatarPipeline, avatar: Avatar) -> None:
     still = still_of(avatar)
 
     def corner(controls: Controls) -> tuple[np.ndarray, np.ndarray | None]:
@@ -147,7 +147,7 @@ def test_backgrounds(pipeline: AvatarPipeline, avatar: Avatar) -> None:
     assert colour.max() < 10
 
 
-def test_swap_and_reset_start_afresh(avatar: Avatar, tmp_path: Path) -> None:
+def test_swap_and_reset_drop_the_past_frames(avatar: Avatar, tmp_path: Path) -> None:
     torch.manual_seed(5)
     network = CausalDiT(ModelConfig(width=64, depth=1, heads=4, keyed=1, stem=(8, 16, 16)))
     with torch.no_grad():
@@ -169,30 +169,30 @@ def test_swap_and_reset_start_afresh(avatar: Avatar, tmp_path: Path) -> None:
 
 
 class Slow(GeometryGenerator):
-    """Looks at a picture only when it is allowed to."""
+    """Encodes a reference only after `allowed` is set."""
 
     def __init__(self) -> None:
-        self.asked, self.allowed = threading.Event(), threading.Event()
-        self.referred = 0
+        self.started, self.allowed = threading.Event(), threading.Event()
+        self.encoded = 0
 
     def encode_reference(self, rig: Rig) -> Reference:
-        self.asked.set()
+        self.started.set()
         assert self.allowed.wait(60)
-        self.referred += 1
+        self.encoded += 1
         return super().encode_reference(rig)
 
 
-def test_no_frame_waits_for_a_picture_that_is_being_prepared(avatar: Avatar) -> None:
+def test_draw_never_waits_for_a_picture_in_preparation(avatar: Avatar) -> None:
     slow = Slow()
     pipeline = AvatarPipeline(EagerFrame(slow, torch.device("cpu")), size=256)
     stream, still = pipeline.open(avatar), still_of(avatar)
     with ThreadPoolExecutor(1) as background:
         coming = background.submit(pipeline.prepare, load_picture(AVATAR))
-        assert slow.asked.wait(60)
+        assert slow.started.wait(60)
         for _ in range(3):
             pipeline.draw([FrameRequest(stream, still, still)])
         assert not coming.done()
         slow.allowed.set()
         pipeline.swap(stream, coming.result(60))
     pipeline.draw([FrameRequest(stream, still, still)])
-    assert slow.referred == 1  # all that a swap needs was there
+    assert slow.encoded == 1  # a swap encodes nothing again

@@ -1,4 +1,4 @@
-"""Which numbers the network computes in."""
+"""The precision of the network."""
 
 import torch
 from torch import nn
@@ -7,11 +7,11 @@ from streamer.generation.precision import autocast_to, best_precision, cast_weig
 from tests.support.devices import needs_cuda
 
 
-def test_a_cpu_computes_exactly() -> None:
+def test_best_precision_on_a_cpu_is_float32() -> None:
     assert best_precision(torch.device("cpu")) == "float32"
 
 
-def test_only_products_and_convolutions_are_coarse() -> None:
+def test_cast_weights_changes_linear_layers_and_convolutions_only() -> None:
     network = nn.Sequential(nn.Conv2d(8, 8, 3), nn.GroupNorm(2, 8), nn.Flatten(), nn.Linear(8, 4))
     cast_weights(network, "bfloat16")
     assert [layer.weight.dtype for layer in (network[0], network[3])] == [torch.bfloat16] * 2
@@ -20,7 +20,7 @@ def test_only_products_and_convolutions_are_coarse() -> None:
         assert network(torch.rand(1, 8, 3, 3)).dtype == torch.bfloat16
 
 
-def test_float32_is_left_alone() -> None:
+def test_float32_casts_nothing() -> None:
     layer = nn.Linear(4, 4)
     cast_weights(layer, "float32")
     with autocast_to("float32", torch.device("cpu")):
@@ -28,9 +28,9 @@ def test_float32_is_left_alone() -> None:
 
 
 @needs_cuda
-def test_float32_on_cuda_is_no_tf32() -> None:
+def test_disable_tf32_keeps_float32_exact_on_cuda() -> None:
     disable_tf32()
-    a = torch.full((64, 64), 1 + 2**-12, device="cuda")  # TF32 cannot tell it from 1
+    a = torch.full((64, 64), 1 + 2**-12, device="cuda")  # TF32 would round it to 1
     assert float((a @ torch.eye(64, device="cuda"))[0, 0]) == 1 + 2**-12
     assert best_precision(torch.device("cuda")) == (
         "bfloat16" if torch.cuda.get_device_capability() >= (8, 0) else "float32"

@@ -1,4 +1,4 @@
-"""Structures of tensors, changed and counted whole."""
+"""Mapping over and iterating nested structures of tensors."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -22,7 +22,7 @@ class Nest:
     none: Tensor | None = None
 
 
-def test_every_tensor_is_changed_and_all_else_stays() -> None:
+def test_map_tensors_changes_every_tensor_and_keeps_other_values() -> None:
     nest = Nest("n", Pair(torch.zeros(1), torch.ones(1)), [torch.full((1,), 2.0)])
     changed = map_tensors(nest, lambda tensor: tensor + 10)
     assert isinstance(changed.pair, Pair) and isinstance(changed.rest, list)

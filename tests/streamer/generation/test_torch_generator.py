@@ -1,4 +1,4 @@
-"""Streams in lanes of one pool, drawn as one batch, eagerly and as a recording."""
+"""The network in torch: streams in lanes of one pool, predicted as one batch, eagerly and recorded."""
 
 import gc
 from collections.abc import Iterator, Sequence
@@ -65,7 +65,7 @@ def alike(a: Prediction, b: Prediction, tolerance: float = 2e-5) -> bool:
 
 
 def apart(a: Prediction, b: Prediction) -> float:
-    """The mean difference of whatever differs most in the mean."""
+    """The largest mean difference of any tensor."""
     return max(float((x - y).abs().mean()) for x, y in zip(iter_tensors(a), iter_tensors(b), strict=True))
 
 
@@ -77,12 +77,12 @@ def warm(generator: TorchGenerator, rig: Rig, reference: Reference) -> None:
 
 
 @pytest.mark.parametrize("steps", [1, 2])
-def test_a_batch_draws_what_each_stream_would_alone(
+def test_batch_equals_each_stream_alone(
     network: CausalDiT, rigs: list[Rig], references: list[Reference], steps: int
 ) -> None:
     together, alone = TorchGenerator(network, CPU, steps), TorchGenerator(network, CPU, steps)
     batch, single = ([each_one.open(reference) for reference in references] for each_one in (together, alone))
-    draw(together, batch[:1], rigs[:1])  # the first has a past that the others have not
+    draw(together, batch[:1], rigs[:1])  # gives the first stream one past frame more
     draw(alone, single[:1], rigs[:1])
     for order in ([2, 0], [0, 1, 2])[: 3 - steps]:
         drawn = draw(together, [batch[i] for i in order], [rigs[i] for i in order])
@@ -91,9 +91,7 @@ def test_a_batch_draws_what_each_stream_would_alone(
             assert alike(map_tensors(drawn, lambda tensor, row=row: tensor[row : row + 1]), one)  # type: ignore[misc]
 
 
-def test_a_lane_that_comes_again_remembers_nothing(
-    network: CausalDiT, rigs: list[Rig], references: list[Reference]
-) -> None:
+def test_reused_lane_has_no_past_frames(network: CausalDiT, rigs: list[Rig], references: list[Reference]) -> None:
     generator = TorchGenerator(network, CPU, 1, lanes=1)
     first = generator.open(references[0])
     wanted = draw(generator, [first], rigs[:1])
@@ -106,7 +104,7 @@ def test_a_lane_that_comes_again_remembers_nothing(
     assert alike(draw(generator, [again], rigs[:1]), wanted)
 
 
-def test_no_lane_left_is_told_and_the_others_go_on(
+def test_open_without_a_free_lane_raises_and_leaves_other_streams(
     network: CausalDiT, rigs: list[Rig], references: list[Reference]
 ) -> None:
     generator = TorchGenerator(network, CPU, 1, lanes=2)
@@ -121,7 +119,7 @@ def test_no_lane_left_is_told_and_the_others_go_on(
     assert generator.open(reference).lane == states[0].lane
 
 
-def test_garbage_gives_its_lane_back(network: CausalDiT, references: list[Reference]) -> None:
+def test_garbage_collected_state_returns_its_lane(network: CausalDiT, references: list[Reference]) -> None:
     generator = TorchGenerator(network, CPU, 1, lanes=1)
     state: TorchState | None = generator.open(references[0])
     assert generator.lanes.free == 0
@@ -131,7 +129,7 @@ def test_garbage_gives_its_lane_back(network: CausalDiT, references: list[Refere
     assert generator.lanes.free == 1
 
 
-def test_a_device_that_is_full_is_told_and_keeps_its_lanes(
+def test_open_without_device_memory_raises_and_returns_the_lane(
     network: CausalDiT, references: list[Reference], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -146,9 +144,7 @@ def test_a_device_that_is_full_is_told_and_keeps_its_lanes(
     assert generator.open(references[0]).lane == 0
 
 
-def test_a_recording_draws_what_the_step_draws(
-    network: CausalDiT, rigs: list[Rig], references: list[Reference]
-) -> None:
+def test_recorded_step_equals_the_step(network: CausalDiT, rigs: list[Rig], references: list[Reference]) -> None:
     recorder = Rerun()
     eager, recorded = TorchGenerator(network, CPU, 1), TorchGenerator(network, CPU, 1, recorder=recorder)
     warm(recorded, rigs[0], references[0])
@@ -163,7 +159,7 @@ def test_a_recording_draws_what_the_step_draws(
     assert recorder.replayed == [4, 1, 2]
 
 
-def test_without_a_recording_it_draws_all_the_same(
+def test_failed_recording_predicts_the_same(
     network: CausalDiT, rigs: list[Rig], references: list[Reference], caplog: pytest.LogCaptureFixture
 ) -> None:
     generator = TorchGenerator(network, CPU, 1, recorder=NoRecorder())
@@ -174,23 +170,23 @@ def test_without_a_recording_it_draws_all_the_same(
     assert len(caplog.records) == 1
 
 
-def test_in_16_bits_it_draws_nearly_the_same(network: CausalDiT, rigs: list[Rig], references: list[Reference]) -> None:
+def test_bfloat16_predicts_nearly_the_same(network: CausalDiT, rigs: list[Rig], references: list[Reference]) -> None:
     exact, coarse = TorchGenerator(network, CPU, 1), TorchGenerator(small_network(), CPU, 1, precision="bfloat16")
     assert coarse.network.blocks[0].out.weight.dtype == torch.bfloat16
     wanted = draw(exact, [exact.open(references[0])], rigs[:1])
     reference = coarse.encode_reference(rigs[0])
     drawn = draw(coarse, [coarse.open(reference)], rigs[:1])
     kept, wanted_too = (iter_tensors([r.focus, r.closeups]) for r in (reference, references[0]))
-    assert all(torch.equal(a, b) for a, b in zip(kept, wanted_too, strict=True))  # only the network is coarse
+    assert all(torch.equal(a, b) for a, b in zip(kept, wanted_too, strict=True))  # only the network is rounded
     assert all(tensor.dtype == torch.float32 for tensor in iter_tensors(drawn))
     assert 0 < apart(drawn, wanted) < 0.02
 
 
 @pytest.mark.parametrize("steps", [1, 2])
-def test_the_step_asks_nothing_of_the_host(
+def test_step_never_waits_for_the_host(
     rigs: list[Rig], references: list[Reference], steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a device without numbers, where whatever wants to see one breaks, as a recording does."""
+    """On the meta device, where reading a value fails, as it does while a CUDA graph is recorded."""
     monkeypatch.setenv("KAGAMI_KERNELS", "reference")
     rig, pose, nowhere = rigs[0], rest_pose(rigs[0]), torch.device("meta")
     scene = NetworkInputs.of(torch.zeros(1, dtype=torch.long), rig, pose, make_guidance(rig, pose))
@@ -206,7 +202,7 @@ def test_the_step_asks_nothing_of_the_host(
 @needs_cuda
 @pytest.mark.parametrize("steps", [1, 2])
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-3), ("bfloat16", 0.02)])
-def test_on_cuda_the_graphs_draw_what_a_cpu_draws(
+def test_graphs_on_cuda_equal_the_cpu(
     rigs: list[Rig], references: list[Reference], steps: int, precision: Precision, tolerance: float
 ) -> None:
     cuda = torch.device("cuda")
@@ -223,7 +219,7 @@ def test_on_cuda_the_graphs_draw_what_a_cpu_draws(
 
 
 @needs_cuda
-def test_on_cuda_a_stream_costs_no_memory(rigs: list[Rig]) -> None:
+def test_streams_on_cuda_allocate_no_memory(rigs: list[Rig]) -> None:
     cuda = torch.device("cuda")
     rig = rigs[0].to(cuda)
     generator = TorchGenerator(small_network(), cuda, 1, lanes=4)

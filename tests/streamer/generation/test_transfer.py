@@ -1,4 +1,4 @@
-"""Ways between host and device."""
+"""Copies between host and device, and work on a side stream."""
 
 import numpy as np
 import torch
@@ -7,7 +7,7 @@ from streamer.generation.transfer import Download, share_with_main_stream, side_
 from tests.support.devices import needs_cuda
 
 
-def test_on_a_cpu_nothing_is_copied() -> None:
+def test_transfer_on_a_cpu_copies_nothing() -> None:
     device, values = torch.device("cpu"), torch.arange(4)
     assert upload(values, device) is values
     assert np.shares_memory(Download(values).numpy(), values.numpy())
@@ -17,7 +17,7 @@ def test_on_a_cpu_nothing_is_copied() -> None:
 
 
 @needs_cuda
-def test_there_and_back() -> None:
+def test_upload_and_download_round_trip_on_cuda() -> None:
     device, values = torch.device("cuda"), torch.arange(1000)
     there = upload(values, device)
     assert there.device.type == "cuda"
@@ -25,7 +25,7 @@ def test_there_and_back() -> None:
 
 
 @needs_cuda
-def test_what_is_made_beside_is_done_when_the_context_ends() -> None:
+def test_side_stream_has_ended_when_the_block_ends() -> None:
     device = torch.device("cuda")
     a = torch.rand(64, 64).to(device)
     with side_stream(device):

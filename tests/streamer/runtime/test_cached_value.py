@@ -1,16 +1,16 @@
-"""A figure is found out once in a while."""
+"""A value is computed at most once per period."""
 
 from itertools import count
 
 from streamer.runtime.cached_value import CachedValue
 
 
-def test_it_is_found_out_anew_after_a_while() -> None:
+def test_cached_value_is_computed_again_after_its_period() -> None:
     now = 0.0
     numbers = count()
-    kept = CachedValue(lambda: next(numbers), period=1.0, clock=lambda: now)
-    assert [kept(), kept()] == [0, 0]
+    value = CachedValue(lambda: next(numbers), period=1.0, clock=lambda: now)
+    assert [value(), value()] == [0, 0]
     now = 1.0
-    assert kept() == 0
+    assert value() == 0
     now = 1.5
-    assert [kept(), kept()] == [1, 1]
+    assert [value(), value()] == [1, 1]

@@ -1,3 +1,5 @@
+"""The single-slot mailbox between threads and the event loop."""
+
 from __future__ import annotations
 
 import asyncio
@@ -8,7 +10,7 @@ import pytest
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 
 
-def test_the_newest_wins_and_drops_are_counted() -> None:
+def test_put_replaces_an_unread_item_and_counts_the_drop() -> None:
     mailbox: Mailbox[int] = Mailbox()
     for number in range(5):
         mailbox.put(number)
@@ -16,11 +18,11 @@ def test_the_newest_wins_and_drops_are_counted() -> None:
     assert (mailbox.puts, mailbox.drops) == (5, 4)
 
 
-def test_get_gives_up_after_its_timeout() -> None:
+def test_get_returns_none_on_timeout() -> None:
     assert Mailbox[int]().get(timeout=0.01) is None
 
 
-def test_none_is_an_item_like_any_other() -> None:
+def test_none_is_a_valid_item() -> None:
     mailbox: Mailbox[None] = Mailbox()
     mailbox.put(None)
     assert len(mailbox) == 1
@@ -28,7 +30,7 @@ def test_none_is_an_item_like_any_other() -> None:
     assert len(mailbox) == 0
 
 
-def test_close_wakes_a_waiting_thread_and_drops_what_lies_there() -> None:
+def test_close_wakes_a_waiting_thread_and_drops_the_item() -> None:
     mailbox: Mailbox[int] = Mailbox()
     ended = []
 
@@ -53,7 +55,7 @@ def test_on_put_is_called_outside_the_lock() -> None:
     assert seen == [7]
 
 
-async def test_a_coroutine_gets_what_a_thread_puts() -> None:
+async def test_receive_gets_an_item_put_by_a_thread() -> None:
     mailbox: Mailbox[int] = Mailbox()
     waiting = asyncio.create_task(mailbox.receive())
     await asyncio.sleep(0)
@@ -61,7 +63,7 @@ async def test_a_coroutine_gets_what_a_thread_puts() -> None:
     assert await waiting == 3
 
 
-async def test_a_cancelled_receive_loses_nothing() -> None:
+async def test_cancelled_receive_loses_no_item() -> None:
     mailbox: Mailbox[int] = Mailbox()
     waiting = asyncio.create_task(mailbox.receive())
     await asyncio.sleep(0)
@@ -80,7 +82,7 @@ async def test_close_wakes_a_waiting_coroutine() -> None:
         await waiting
 
 
-def test_put_survives_a_loop_that_is_gone() -> None:
+def test_put_works_after_the_event_loop_of_a_reader_is_closed() -> None:
     mailbox: Mailbox[int] = Mailbox()
 
     async def leave_waiting() -> None:
@@ -93,7 +95,7 @@ def test_put_survives_a_loop_that_is_gone() -> None:
     assert mailbox.poll() == 1
 
 
-async def test_nothing_is_lost_or_doubled_between_many_threads_and_one_coroutine() -> None:
+async def test_items_of_many_threads_are_taken_or_counted_as_drops_exactly_once() -> None:
     mailbox: Mailbox[int] = Mailbox()
     numbers = 2000
 

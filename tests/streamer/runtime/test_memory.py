@@ -1,4 +1,4 @@
-"""What the server says about its memory."""
+"""Memory use of the server."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import torch
 from streamer.runtime.memory import memory_bytes
 
 
-def test_the_process_alone_where_no_gpu_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_bytes_without_cuda_has_rss_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
-    held = memory_bytes()
-    assert held.keys() == {"rss"} and held["rss"] > 10 << 20
+    used = memory_bytes()
+    assert used.keys() == {"rss"} and used["rss"] > 10 << 20
 
 
-def test_what_torch_reserves_of_a_gpu_that_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_bytes_with_cuda_in_use_has_the_reserved_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 3 << 30)

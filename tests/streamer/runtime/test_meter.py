@@ -1,4 +1,4 @@
-"""Rates and percentiles, on a clock of the test's own."""
+"""Rates and percentiles, on a fake clock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Clock:
         return self.now
 
 
-def test_percentiles_of_each_stage() -> None:
+def test_stages_are_percentiles_by_stage_name() -> None:
     meter = Meter(Clock())
     for value in range(101):
         meter.add({"draw": float(value), "track": 5.0})
@@ -26,7 +26,7 @@ def test_percentiles_of_each_stage() -> None:
     assert meter.percentiles("paint") == percentiles([]) == {"p50": 0.0, "p95": 0.0, "p99": 0.0}
 
 
-def test_the_window_slides() -> None:
+def test_meter_drops_samples_older_than_the_window_and_beyond_the_maximum() -> None:
     clock = Clock()
     meter = Meter(clock)
     meter.add({"draw": 1.0, "face": 7.0})
@@ -35,13 +35,13 @@ def test_the_window_slides() -> None:
     assert meter.percentiles("draw")["p50"] == 2.0
     clock.now += WINDOW_S / 2 + 0.1
     assert meter.percentiles("draw")["p50"] == 3.0
-    assert list(meter.stages()) == ["draw"]  # what is no longer measured is no longer told
+    assert list(meter.stages()) == ["draw"]  # a stage without recent samples is left out
     for _ in range(3 * MAX_SAMPLES):
         meter.add({"draw": 4.0})
     assert len(meter.samples()["draw"]) == MAX_SAMPLES
 
 
-def test_rates() -> None:
+def test_rate_counts_events_per_second() -> None:
     clock = Clock()
     meter = Meter(clock)
     assert meter.rate("out") == 0
@@ -53,7 +53,7 @@ def test_rates() -> None:
     assert meter.rate("out") == 0
 
 
-def test_many_sessions_seen_together() -> None:
+def test_spread_and_pooled_combine_the_meters_of_sessions() -> None:
     clock = Clock()
     slow, fast = Meter(clock), Meter(clock)
     for tick in range(30):

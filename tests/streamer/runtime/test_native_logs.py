@@ -1,4 +1,4 @@
-"""The terminal of a program that tracks: no chatter of native libraries, everything else as it was."""
+"""Log lines of native libraries are dropped from the error stream, everything else passes."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ raise SystemExit(3)
 """
 
 
-def test_only_the_chatter_is_dropped():
+def test_filter_drops_only_information_and_warning_lines():
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 3
     lines = sorted(done.stderr.splitlines())
@@ -31,12 +31,12 @@ def test_only_the_chatter_is_dropped():
 HELD = """
 import atexit, subprocess, sys, threading
 from streamer.runtime.native_logs import filter_native_logs
-atexit.register(lambda: print([thread.name for thread in threading.enumerate()]))  # after what comes later
+atexit.register(lambda: print([thread.name for thread in threading.enumerate()]))  # runs last
 filter_native_logs()
 child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
 """
 
 
-def test_a_child_that_holds_the_stream_does_not_hold_up_the_end():
+def test_filter_ends_with_the_program_though_a_child_holds_the_pipe():
     done = subprocess.run([sys.executable, "-c", HELD], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "['MainThread']"

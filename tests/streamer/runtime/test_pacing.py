@@ -1,3 +1,5 @@
+"""Pacing on a fixed grid of ticks."""
+
 from __future__ import annotations
 
 import random
@@ -7,7 +9,7 @@ import pytest
 from streamer.runtime import pacing
 
 
-def test_a_punctual_clock_ticks_on_the_grid_without_drift() -> None:
+def test_pacing_with_exact_waits_stays_on_the_grid() -> None:
     now, pace = 1000.0, pacing.begin(1000.0, 30)
     for number in range(100_000):
         now += pacing.wait(pace, now)
@@ -15,7 +17,7 @@ def test_a_punctual_clock_ticks_on_the_grid_without_drift() -> None:
         pace = pacing.advance(pace, now)
 
 
-def test_late_wake_ups_do_not_add_up() -> None:
+def test_late_wake_ups_do_not_accumulate() -> None:
     generator = random.Random(1)
     now, pace = 0.0, pacing.begin(0.0, 25)
     for _ in range(10_000):
@@ -25,7 +27,7 @@ def test_late_wake_ups_do_not_add_up() -> None:
     assert pace.due == pytest.approx(10_000 / 25)
 
 
-def test_a_late_frame_is_drawn_at_once_and_the_missed_ticks_are_skipped() -> None:
+def test_late_frame_is_due_at_once_and_skips_the_missed_ticks() -> None:
     before = pacing.begin(0.0, 10)
     assert pacing.wait(before, 0.57) == 0
     after = pacing.advance(before, 0.57)
@@ -33,7 +35,7 @@ def test_a_late_frame_is_drawn_at_once_and_the_missed_ticks_are_skipped() -> Non
     assert pacing.skipped(before, after) == 5
 
 
-def test_a_slow_stage_lowers_the_rate_and_builds_no_debt() -> None:
+def test_slow_stage_lowers_the_rate_without_a_burst() -> None:
     now, pace, drawn = 0.0, pacing.begin(0.0, 30), 0
     while now < 10:
         now += pacing.wait(pace, now)
@@ -44,7 +46,7 @@ def test_a_slow_stage_lowers_the_rate_and_builds_no_debt() -> None:
     assert pacing.wait(pace, now) <= 1 / 30
 
 
-def test_an_early_frame_uses_its_tick_but_no_tick_serves_twice() -> None:
+def test_early_frame_uses_its_tick_only_once() -> None:
     pace = pacing.advance(pacing.begin(0.0, 10, early=0.25), 0.0)
     assert pacing.wait(pace, 0.0751) == 0
     assert pacing.wait(pace, 0.05) == pytest.approx(0.025)
@@ -52,12 +54,12 @@ def test_an_early_frame_uses_its_tick_but_no_tick_serves_twice() -> None:
     assert pace.due == pytest.approx(0.2)
 
 
-def test_a_clock_that_stands_still_never_repeats_a_tick() -> None:
+def test_stopped_clock_never_repeats_a_tick() -> None:
     pace = pacing.begin(5.0, 10)
     assert [pace := pacing.advance(pace, 5.0) for _ in range(3)][-1].tick == 3
 
 
 @pytest.mark.parametrize("fps", [0, -1])
-def test_a_rate_must_be_positive(fps: float) -> None:
+def test_begin_refuses_a_rate_that_is_not_positive(fps: float) -> None:
     with pytest.raises(ValueError, match=f"fps is {fps}; it must be positive"):
         pacing.begin(0.0, fps)

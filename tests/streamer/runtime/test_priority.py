@@ -1,4 +1,4 @@
-"""A patient thread lets others go first, and so do those that it starts."""
+"""The niceness of a thread is inherited by the threads that it starts."""
 
 import os
 import sys
@@ -13,8 +13,8 @@ def niceness() -> int:
     return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only there a thread has a niceness of its own")
-def test_patience_is_the_threads_own_and_its_childrens() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a niceness per thread")
+def test_lower_priority_applies_to_the_thread_and_those_it_starts() -> None:
     before = niceness()
     found: list[int] = []
 

@@ -1,4 +1,4 @@
-"""Laps have names and follow one another."""
+"""Laps by name on the CPU and on CUDA."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from tests.support.devices import CUDA
 
 
 @pytest.mark.parametrize("name", ["cpu", CUDA])
-def test_laps(name: str) -> None:
+def test_stopwatch_reads_laps_by_name_in_order(name: str) -> None:
     device = torch.device(name)
     clock = Stopwatch(device)
     torch.ones(8, device=device).sum()

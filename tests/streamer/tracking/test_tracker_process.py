@@ -91,9 +91,9 @@ def test_session_ends_with_a_sentence_when_its_tracker_process_dies() -> None:
     engine = Engine(FakePipeline(size=32), partial(TrackerProcess, ProcessIdTracker), fps=60, max_sessions=2)  # type: ignore[arg-type]
     engine.start()
     try:
-        seat = engine.admit(FakeAvatar(), Controls(), failures.append)  # type: ignore[arg-type]
-        seat.camera.put(ReceivedFrame(VideoFrame.from_ndarray(picture(0).rgb, format="rgb24"), 0.0))
-        seat.join(20)
+        session = engine.admit(FakeAvatar(), Controls(), failures.append)  # type: ignore[arg-type]
+        session.camera.put(ReceivedFrame(VideoFrame.from_ndarray(picture(0).rgb, format="rgb24"), 0.0))
+        session.join(20)
         assert [type(error) for error in failures] == [SessionError]
     finally:
         engine.close()

@@ -1,0 +1,25 @@
+"""The address that the server prints."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from streamer.server.listening import page_url
+from streamer.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("host", "token", "url"),
+    [
+        ("127.0.0.1", None, "http://localhost:{}/"),
+        ("0.0.0.0", "open sesame", "http://localhost:{}/?token=open%20sesame"),
+        ("192.0.2.1", None, "http://192.0.2.1:{}/"),
+    ],
+)
+def test_page_url_names_the_host_the_port_and_the_token(host: str, token: str | None, url: str) -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        settings = Settings(host=host, token=token)
+        assert page_url(settings, listening) == url.format(listening.getsockname()[1])
