@@ -16,6 +16,7 @@ from models.dit import CausalDiT, Edit
 from models.geometry.guidance import make_guidance
 from models.geometry.retarget import rest_pose
 from models.geometry.rig import Rig
+from models.geometry.topology import INNER_LIPS
 from models.sampler import sample_edit
 from streamer.generation.factory import GeneratorError, default_checkpoint, make_generator
 from streamer.generation.generator import GeometryGenerator
@@ -25,6 +26,7 @@ from tests.support.faces import drawn_face
 from tests.support.networks import small_network
 
 CPU = torch.device("cpu")
+LOWER_LIP_MIDDLE = list(INNER_LIPS[14:17])
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +90,7 @@ def test_shipped_weights_in_8_bits_predict_nearly_the_same(rig: Rig, device: str
     assert len(network.ranges) == convolutions - 3  # the three output convolutions stay in float32
     pose = rest_pose(rig)
     opened = rig.face.clone()
-    opened[:, [14, 87, 317], 1] += 0.05
+    opened[:, LOWER_LIP_MIDDLE, 1] += 0.05
     now = replace(pose, face=opened)
     coarse, exact = (
         g.predict([g.open(g.encode_reference(rig))], rig, now, make_guidance(rig, now))
@@ -196,7 +198,7 @@ def test_closeups_run_for_every_frame(network: CausalDiT, rig: Rig) -> None:
     state = generator.open(generator.encode_reference(rig))
     pose = rest_pose(rig)
     opened = rig.face.clone()
-    opened[:, [14, 87, 317], 1] += 0.05
+    opened[:, LOWER_LIP_MIDDLE, 1] += 0.05
     paint = []
     for face in (rig.face, opened, rig.face):
         now = replace(pose, face=face)

@@ -13,6 +13,7 @@ from models.config import ModelConfig
 from models.dit import CausalDiT
 from models.geometry.retarget import retarget
 from models.geometry.rig import Rig
+from models.geometry.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 from streamer.errors import DeviceMemoryError
 from streamer.generation.controls import Controls
 from streamer.generation.eager_frame import EagerFrame
@@ -64,10 +65,12 @@ def test_still_driver_returns_the_picture(pipeline: AvatarPipeline, avatar: Avat
 def test_mirror_reverses_the_motion(pipeline: AvatarPipeline, avatar: Avatar) -> None:
     neutral, right = still_of(avatar), still_of(avatar, 0.1)
 
+    corners = [RIGHT_EYE_OUTER, LEFT_EYE_OUTER]
+
     def eyes(controls: Controls) -> float:
         drivers = pipeline.batch([FrameRequest(pipeline.open(avatar), right, neutral, controls)]).drivers
         pose = retarget(avatar.rig, drivers.current, drivers.neutral, drivers.strength)
-        return float(pose.face[0, [33, 263], 0].mean() - avatar.rig.face[0, [33, 263], 0].mean())
+        return float(pose.face[0, corners, 0].mean() - avatar.rig.face[0, corners, 0].mean())
 
     assert eyes(SIDE_BY_SIDE) == pytest.approx(0.1, abs=0.01)
     assert eyes(Controls(mirror=True)) == pytest.approx(-0.1, abs=0.01)

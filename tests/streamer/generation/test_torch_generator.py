@@ -12,6 +12,7 @@ from models.dit import CausalDiT
 from models.geometry.guidance import make_guidance
 from models.geometry.retarget import rest_pose
 from models.geometry.rig import Rig
+from models.geometry.topology import INNER_LIPS
 from streamer.errors import DeviceMemoryError
 from streamer.generation.generator import Prediction, Reference
 from streamer.generation.tensor_tree import iter_tensors, map_tensors
@@ -24,6 +25,7 @@ from tests.support.networks import small_network
 from tests.support.recorders import NoRecorder, Rerun
 
 CPU = torch.device("cpu")
+LOWER_LIP_MIDDLE = list(INNER_LIPS[14:17])
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +56,7 @@ def draw(generator: TorchGenerator, states: Sequence[TorchState], rigs: Sequence
     rig = Rig.stack(list(rigs))
     pose = rest_pose(rig)
     opened = pose.face.clone()
-    opened[:, [14, 87, 317], 1] += 0.03
+    opened[:, LOWER_LIP_MIDDLE, 1] += 0.03
     pose = replace(pose, face=opened)
     return generator.predict(states, rig, pose, make_guidance(rig, pose))
 
