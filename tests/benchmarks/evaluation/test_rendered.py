@@ -43,7 +43,7 @@ def test_the_reference_frame_does_not_count(take, monkeypatch):
 
 
 def test_a_paced_track_is_faded():
-    shapes = {"expression": 57, "gaze": 2, "head": 3, "move": 3, "lean": 3, "shrug": 2}
+    shapes = {"expression": 57, "gaze": 2, "head": 3, "translation": 3, "lean": 3, "shrug": 2}
     track = Track(**{name: np.arange(6)[:, None] + np.ones((6, n), np.float32) for name, n in shapes.items()})
     got = paced(track, 2, np.array([0.0, 0.5, 1.0]))
     assert len(got) == 3 and got.head[:, 0].tolist() == [0, 1.5, 5]

@@ -41,7 +41,7 @@ def test_a_still_picture_through_the_codecs_stays_nearly_still():
 
 def test_a_track_ends_as_it_began():
     random = np.random.default_rng(1)
-    shapes = {"expression": 57, "gaze": 2, "head": 3, "move": 3, "lean": 3, "shrug": 2}
+    shapes = {"expression": 57, "gaze": 2, "head": 3, "translation": 3, "lean": 3, "shrug": 2}
     track = Track(**{name: random.normal(0, 1, (60, n)).astype(np.float32) for name, n in shapes.items()})
     got = come_back(track, window=20, ease=9)
     assert (got.head[-20:] == track.head[:20]).all() and (got.head[:31] == track.head[:31]).all()
