@@ -21,36 +21,36 @@ from training.render.raster.shading import Light
 from training.render.scene.motion_tracks import ExpressionIndex
 from training.render.scene.scene import Camera, Lens, Scene
 
-SIZE = 768
+SIZE = 768  # pixels, of the picture's side
 SKIN, BLUSH, LIPS = (np.float32(c) for c in ([250, 208, 178], [240, 138, 118], [214, 104, 100]))
 HAIR, SHEEN = np.float32([74, 40, 46]), np.float32([168, 92, 74])
 KNIT, TRIM = np.float32([46, 128, 132]), np.float32([244, 226, 196])
-IRIS = 0.56  # radians: large, as drawn characters have it
+IRIS_RADIUS = 0.56  # radians from the eyeball's axis to the iris's edge: large, as drawn characters have it
 
 
 def face(atlas: Atlas) -> np.ndarray:
-    """Clean skin, soft blush, brows, lid lines and lips on the face tile."""
+    """The face tile (H, W, 3) 0..255: clean skin, soft blush, brows, lid lines and lips."""
     points = atlas.positions["face"]
     x, y, z = points[..., 0], points[..., 1], points[..., 2]
 
-    def lay(image: np.ndarray, mask: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    def blend(image: np.ndarray, mask: np.ndarray, colour: np.ndarray) -> np.ndarray:
         return image + (colour - image) * mask[..., None]
 
     image = np.broadcast_to(SKIN, (*x.shape, 3)).copy()
-    image = lay(image, 0.55 * np.exp(-((np.abs(x) - 4.9) ** 2 / 3.2 + (y - 0.4) ** 2 / 2.0)) * (z > 2), BLUSH)
-    image = lay(image, 0.35 * np.exp(-(x**2 / 1.2 + (y - 0.2) ** 2 / 0.8)) * (z > 10), BLUSH)
-    image = lay(image, 0.3 * np.exp(-((atlas.lid / 0.7) ** 2)) * atlas.above_lid, np.float32([176, 96, 92]))
+    image = blend(image, 0.55 * np.exp(-((np.abs(x) - 4.9) ** 2 / 3.2 + (y - 0.4) ** 2 / 2.0)) * (z > 2), BLUSH)
+    image = blend(image, 0.35 * np.exp(-(x**2 / 1.2 + (y - 0.2) ** 2 / 0.8)) * (z > 10), BLUSH)
+    image = blend(image, 0.3 * np.exp(-((atlas.lid / 0.7) ** 2)) * atlas.above_lid, np.float32([176, 96, 92]))
     lips = np.clip(-atlas.lips / 0.22 + 0.45, 0, 1) * np.clip((2.6 - np.abs(x)) / 0.4, 0, 1)
-    image = lay(image, 0.85 * lips, LIPS)
+    image = blend(image, 0.85 * lips, LIPS)
     thick = 0.36 * np.interp(atlas.brow_along, [0, 0.15, 0.6, 1], [0.55, 1.0, 0.75, 0.1])
-    image = lay(image, 0.85 * np.clip((thick - atlas.brow) / 0.14 + 0.5, 0, 1), HAIR * 0.9)
+    image = blend(image, 0.85 * np.clip((thick - atlas.brow) / 0.14 + 0.5, 0, 1), HAIR * 0.9)
     line = np.interp(np.abs(x), [1.8, 3.2, 4.6, 5.2], [0.05, 0.14, 0.26, 0.2])
-    image = lay(image, np.clip((line - atlas.lid) / 0.06 + 0.5, 0, 1) * atlas.above_lid, np.float32([44, 22, 26]))
-    return lay(image, 0.5 * np.clip((0.05 - atlas.lid) / 0.06 + 0.5, 0, 1), np.float32([120, 60, 56]))
+    image = blend(image, np.clip((line - atlas.lid) / 0.06 + 0.5, 0, 1) * atlas.above_lid, np.float32([44, 22, 26]))
+    return blend(image, 0.5 * np.clip((0.05 - atlas.lid) / 0.06 + 0.5, 0, 1), np.float32([120, 60, 56]))
 
 
 def eye() -> np.ndarray:
-    """A large teal iris, dark above, light below, with two catchlights."""
+    """The tile of an eye (256, 256, 3) 0..255: a large teal iris, dark above, light below, with two catchlights."""
     grid = (np.arange(256) + 0.5) / 128 - 1
     x, y = np.meshgrid(grid, grid)
     angle = np.hypot(x, y) * np.pi / 2
@@ -59,18 +59,18 @@ def eye() -> np.ndarray:
         return image + (colour - image) * np.clip((radius - where) / soft + 0.5, 0, 1)[..., None]
 
     image = np.broadcast_to(np.float32([250, 247, 244]), (256, 256, 3))
-    height = np.clip(y / (IRIS / np.pi * 2) * 0.5 + 0.5, 0, 1)[..., None]
-    image = disc(image, angle, IRIS, np.float32([22, 40, 52]))
+    height = np.clip(y / (IRIS_RADIUS / np.pi * 2) * 0.5 + 0.5, 0, 1)[..., None]
+    image = disc(image, angle, IRIS_RADIUS, np.float32([22, 40, 52]))
     colour = np.float32([18, 72, 88]) * (1 - height) + np.float32([96, 206, 196]) * height
-    image = disc(image, angle, IRIS * 0.88, colour)
-    image = disc(image, angle, IRIS * 0.45, np.float32([10, 22, 30]))
+    image = disc(image, angle, IRIS_RADIUS * 0.88, colour)
+    image = disc(image, angle, IRIS_RADIUS * 0.45, np.float32([10, 22, 30]))
     for cx, cy, radius in ((-0.13, -0.15, 0.15), (0.14, 0.15, 0.07)):
         image = disc(image, np.hypot(x - cx, y - cy) * np.pi / 2, radius, np.float32([255, 255, 255]))
     return image
 
 
 def hair() -> np.ndarray:
-    """Strands with a band of sheen around the crown."""
+    """The tile of the hair (512, 512, 3) 0..255: strands with a band of sheen around the crown."""
     u, v = np.meshgrid(np.arange(512) / 512, np.arange(512) / 512)
     flow = np.stack([u * 90, v * 3, 0 * u], -1).reshape(-1, 3)
     strand = value_noise(flow, 3, 3, 0.7).reshape(512, 512)
@@ -80,7 +80,10 @@ def hair() -> np.ndarray:
 
 
 def clothes(bust: np.ndarray) -> np.ndarray:
-    """A ribbed pullover with a light collar over bare skin; bust (size · size, 3) places on the mean bust."""
+    """The body tile (512, 512, 3) 0..255: a ribbed pullover with a light collar over bare skin.
+
+    bust (512 · 512, 3): positions on the mean bust of the tile's pixels.
+    """
     side = 512
     v = ((np.arange(side) + 0.5) / side)[:, None]
     ribs = 1 + 0.05 * np.sin(np.arctan2(bust[:, 0], bust[:, 2]) * 90).reshape(side, side)
@@ -91,7 +94,7 @@ def clothes(bust: np.ndarray) -> np.ndarray:
 
 
 def appearance(studio: Studio) -> Appearance:
-    """The avatar's paint."""
+    """The avatar's texture and materials."""
     appearance = studio.painter.paint(np.random.default_rng(1), "paint")
     texture = appearance.texture.copy()
     paste(texture, "face", face(studio.atlas))
@@ -104,16 +107,16 @@ def appearance(studio: Studio) -> Appearance:
     paste(texture, "gums", np.broadcast_to(np.float32([205, 100, 100]), (128, 128, 3)))
     paste(texture, "teeth", np.broadcast_to(np.float32([250, 246, 238]), (128, 128, 3)))
     paste(texture, "hair", hair())
-    paste(texture, "body", clothes(studio.painter.bust))
+    paste(texture, "body", clothes(studio.painter.body_positions))
     table = np.float32([
         [0.85, 0.05, 12, 0.5], [0.8, 0.05, 30, 0.4], [0.35, 0.0, 120, 0.3], [0.9, 0.14, 14, 0.4], [0.8, 0.3, 40, 0.3],
         [0.95, 0.0, 10, 0.4],
     ])  # fmt: skip
-    return Appearance("paint", texture, table, 0, 0.0, np.zeros(3, np.float32), 0.19, IRIS)
+    return Appearance("paint", texture, table, 0, 0.0, np.zeros(3, np.float32), 0.19, IRIS_RADIUS)
 
 
-def backdrop() -> np.ndarray:
-    """A soft sky of peach and blue with out-of-focus lights."""
+def background() -> np.ndarray:
+    """The background (SIZE, SIZE, 3) 0..1: a soft sky of peach and blue with out-of-focus lights."""
     y = np.linspace(0, 1, SIZE)[:, None, None]
     image = np.float32([1.0, 0.87, 0.76]) * (1 - y) + np.float32([0.66, 0.74, 0.90]) * y
     image = np.broadcast_to(image, (SIZE, SIZE, 3)).astype(np.float32).copy()
@@ -152,7 +155,7 @@ def main() -> None:
     )  # fmt: skip
     camera = Camera(2 * 0.52 * 95 / 22.5, 95.0, 3.0, (0.0, -0.14))
     lens = Lens(0.4, 0.0, 0, np.ones(3, np.float32), 1.0)
-    image = Scene(camera, light, backdrop(), lens, SIZE).render(character, act, np.random.default_rng(0)).image
+    image = Scene(camera, light, background(), lens, SIZE).render(character, act, np.random.default_rng(0)).image
     Image.fromarray(image).save(options.out, optimize=True)
 
 

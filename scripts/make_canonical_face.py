@@ -20,17 +20,28 @@ from safetensors.numpy import save_file
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import Delaunay
 
-SIZE = 1024
+from models.geometry.topology import (
+    INNER_LIPS,
+    LANDMARKS,
+    LEFT_EYE,
+    LEFT_EYE_OUTER,
+    LEFT_LID,
+    MESH,
+    MOUTH,
+    RIGHT_EYE,
+    RIGHT_EYE_OUTER,
+    RIGHT_LID,
+)
+
+SIZE = 1024  # pixels, of the drawing's side
 OUT = Path(__file__).resolve().parent.parent / "models" / "geometry" / "face_topology.safetensors"
-INNER_LIPS = [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95]
-RIGHT_LID = [33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7]
-LEFT_LID = [263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249]
+# Landmarks on the border of the mesh, clockwise on screen from the top.
 OVAL = [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
         152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109]  # fmt: skip
 
 
 def draw(kit: dict[str, np.ndarray], jaw: float) -> np.ndarray:
-    """Painter's rendering of the mean head with the jaw opened by `jaw` (0..1), orthographic, (SIZE, SIZE, 3) uint8."""
+    """The mean head, jaw opened by `jaw` (0..1), drawn from back to front, orthographic: (SIZE, SIZE, 3) uint8."""
     points = kit["base"].astype(np.float64)
     neutral = points
     points = points + jaw * kit["expression"][[str(n) for n in kit["expr_names"]].index("jawOpen")].astype(np.float64)
@@ -53,10 +64,10 @@ def draw(kit: dict[str, np.ndarray], jaw: float) -> np.ndarray:
             colour[material == i] = (235, 232, 228)
     for first, last in ((21451, 23021), (23021, 24591)):  # iris and pupil by the angle from the eyeball's axis
         ball = points[first:last].mean(0)
-        mine = (faces[:, 0] >= first) & (faces[:, 0] < last)
-        way = (a + b + c)[mine] / 3 - ball
-        angle = np.degrees(np.arccos(way[:, 2] / np.linalg.norm(way, axis=1)))
-        colour[np.flatnonzero(mine)[angle < 27]] = (70, 45, 30)
+        of_ball = (faces[:, 0] >= first) & (faces[:, 0] < last)
+        offset = (a + b + c)[of_ball] / 3 - ball
+        angle = np.degrees(np.arccos(offset[:, 2] / np.linalg.norm(offset, axis=1)))
+        colour[np.flatnonzero(of_ball)[angle < 27]] = (70, 45, 30)
     order = np.argsort((a + b + c)[:, 2])
     picture = np.full((SIZE, SIZE, 3), 90, np.uint8)
     for k in order:
@@ -67,26 +78,26 @@ def draw(kit: dict[str, np.ndarray], jaw: float) -> np.ndarray:
 
 
 def mirror_pairs(points: np.ndarray) -> np.ndarray:
-    """For each point the index of its mirror image, by matching with the reflected cloud."""
-    middle = (points[33, 0] + points[263, 0]) / 2
+    """For each of the points (478, 3) the index of its mirror image, by matching with the reflected points."""
+    middle = (points[RIGHT_EYE_OUTER, 0] + points[LEFT_EYE_OUTER, 0]) / 2
     reflected = points.copy()
     reflected[:, 0] = 2 * middle - reflected[:, 0]
     pairs = np.empty(len(points), int)
-    for part in (slice(0, 468), slice(468, 478)):
-        away = np.linalg.norm(reflected[part, None] - points[None, part], axis=-1)
-        pairs[part] = linear_sum_assignment((away + away.T) ** 2)[1] + part.start
+    for part in (slice(0, MESH), slice(MESH, LANDMARKS)):
+        distance = np.linalg.norm(reflected[part, None] - points[None, part], axis=-1)
+        pairs[part] = linear_sum_assignment((distance + distance.T) ** 2)[1] + part.start
     return pairs
 
 
 def canonical(picture: np.ndarray) -> np.ndarray:
     """(478, 3) MediaPipe landmarks of a frontal picture, symmetric, in canonical units."""
     mesh = mp.solutions.face_mesh.FaceMesh(static_image_mode=True, refine_landmarks=True)
-    found = mesh.process(picture).multi_face_landmarks[0].landmark
-    points = np.array([[p.x, p.y, p.z] for p in found])
+    landmarks = mesh.process(picture).multi_face_landmarks[0].landmark
+    points = np.array([[p.x, p.y, p.z] for p in landmarks])
     pairs = mirror_pairs(points)
-    if not (pairs[pairs] == np.arange(478)).all():
+    if not (pairs[pairs] == np.arange(LANDMARKS)).all():
         raise SystemExit("The mirror pairs are not an involution: the render is not frontal enough.")
-    eyes = points[[33, 263]]
+    eyes = points[[RIGHT_EYE_OUTER, LEFT_EYE_OUTER]]
     points = (points - eyes.mean(0)) / np.linalg.norm(eyes[0] - eyes[1])
     return (points + points[pairs] * [-1, 1, 1]) / 2
 
@@ -95,15 +106,15 @@ def main() -> None:
     """Write models/geometry/face_topology.safetensors."""
     kit = dict(np.load(sys.argv[1], allow_pickle=True))
     points = canonical(draw(kit, 0.0))
-    # The lips of the neutral render touch; on an open mouth every triangle is either lip or hole.
+    # The lips of the neutral face touch; with an open mouth every triangle lies either on the lips or in the opening.
     layout = canonical(draw(kit, 0.5))
-    triangles = Delaunay(layout[:468, :2]).simplices
-    rings = [set(INNER_LIPS), set(RIGHT_LID), set(LEFT_LID)]
+    triangles = Delaunay(layout[:MESH, :2]).simplices
+    rings = {MOUTH: set(INNER_LIPS), RIGHT_EYE: set(RIGHT_LID), LEFT_EYE: set(LEFT_LID)}
     a, b, c = (layout[triangles[:, k], :2] for k in range(3))
     area = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
     triangles[area < 0] = triangles[area < 0][:, ::-1]
     region = np.zeros(len(triangles), np.int64)
-    for label, ring in enumerate(rings, 1):
+    for label, ring in rings.items():
         region[[set(t) <= ring for t in triangles.tolist()]] = label
     tensors = {
         "canonical": points.astype(np.float32),
@@ -112,7 +123,7 @@ def main() -> None:
         "oval": np.array(OVAL, np.int16),
     }
     save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, OUT)
-    print(f"{OUT.name}: {len(triangles)} triangles, holes {[int((region == k).sum()) for k in (1, 2, 3)]}")
+    print(f"{OUT.name}: {len(triangles)} triangles, holes {[int((region == k).sum()) for k in rings]}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Render assets/driver.mp4: a person who holds still for 0.6 s, then talks, turns, nods, blinks and looks around.
+"""Render assets/driver.mp4: a person who is still for 0.6 s, then talks, turns, nods, blinks and looks around.
 
     python scripts/make_driver.py --facekit PATH [--out assets/driver.mp4]
 
@@ -21,16 +21,18 @@ from training.render.raster.shading import Light
 from training.render.scene.motion_tracks import FPS, ExpressionIndex, Track, apply_lid_gaze, speech, wander
 from training.render.scene.scene import Camera, Lens, Scene
 
-SIZE, FRAMES, RATE = 512, 150, 48000
-STILL = 15  # frames at the beginning without motion
+SIZE = 512  # pixels, of the frames' side
+FRAMES = 150
+SAMPLE_RATE = 48000  # Hz
+STILL_FRAMES = 15  # frames at the beginning without motion
 
 
-def script(names: ExpressionIndex) -> Track:
-    """What the person does."""
+def make_track(names: ExpressionIndex) -> Track:
+    """The motion of the clip: expression weights, gaze, head and body of each frame."""
     rng = np.random.default_rng(7)
     time = np.arange(FRAMES) / FPS
     end = FRAMES / FPS
-    window = np.clip((time - STILL / FPS) / 0.4, 0, 1) * np.clip((end - 0.1 - time) / 0.5, 0, 1)
+    window = np.clip((time - STILL_FRAMES / FPS) / 0.4, 0, 1) * np.clip((end - 0.1 - time) / 0.5, 0, 1)
     window = (window * window * (3 - 2 * window)).astype(np.float32)
 
     def bump(middle: float, half: float) -> np.ndarray:
@@ -68,8 +70,8 @@ def script(names: ExpressionIndex) -> Track:
     return Track(np.clip(expression, 0, 1), gaze, head.astype(np.float32), move, lean, shrug)
 
 
-def person(studio: Studio) -> Character:
-    """A natural looking person; the seeds were chosen by eye."""
+def make_person(studio: Studio) -> Character:
+    """A person of natural appearance; the seeds were chosen by looking at the results."""
     appearance = studio.painter.paint(np.random.default_rng(549), "skin")
     traits = Traits("skin", "short", 0.0, 0.0, False, False, identity_spread=0.6, hair_thickness=1.0, hat="none",
                     jewels=False)  # fmt: skip
@@ -77,12 +79,15 @@ def person(studio: Studio) -> Character:
 
 
 def hum(jaw: np.ndarray) -> np.ndarray:
-    """A voice-like tone (samples,) −1..1: a gliding pulse train through two resonances, as loud as the jaw is open."""
-    count = FRAMES * RATE // int(FPS)
-    time = np.arange(count) / RATE
+    """A voice-like tone (samples,) −1..1: a gliding pulse train through two resonances, as loud as the jaw is open.
+
+    jaw (FRAMES,): weight of jawOpen, 0..1.
+    """
+    count = FRAMES * SAMPLE_RATE // int(FPS)
+    time = np.arange(count) / SAMPLE_RATE
     open_ = np.interp(time, np.arange(FRAMES) / FPS, jaw)
     pitch = 130 + 14 * np.sin(2 * np.pi * 0.7 * time) + 20 * open_
-    phase = 2 * np.pi * np.cumsum(pitch) / RATE
+    phase = 2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE
     tone = np.zeros(count)
     for n in range(1, 16):
         frequency = n * pitch
@@ -98,7 +103,7 @@ def main() -> None:
     options = parser.parse_args()
     studio = Studio(load_facekit(options.facekit))
     names = ExpressionIndex(studio.kit.expression_names)
-    track, character = script(names), person(studio)
+    track, character = make_track(names), make_person(studio)
     rng = np.random.default_rng(5)
     light = Light(
         np.float32([[0.45, 0.5, 0.74, 0.62, 0.6, 0.56], [-0.7, 0.2, 0.68, 0.16, 0.18, 0.22]]),
@@ -115,7 +120,7 @@ def main() -> None:
         video = container.add_stream("libx264", rate=int(FPS), options={"crf": "21", "preset": "slow"})
         video.width = video.height = SIZE
         video.pix_fmt = "yuv420p"
-        sound = container.add_stream("aac", rate=RATE, layout="mono")
+        sound = container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
         sound.bit_rate = 48000
         for n in range(FRAMES):
             image = scene.render(character, track.act(n), rng).image
@@ -125,7 +130,7 @@ def main() -> None:
         samples = hum(jaw).astype(np.float32)[None]
         for start in range(0, samples.shape[1], 1024):
             frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[:, start : start + 1024]), "fltp", "mono")
-            frame.sample_rate, frame.pts, frame.time_base = RATE, start, Fraction(1, RATE)
+            frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE, start, Fraction(1, SAMPLE_RATE)
             container.mux(sound.encode(frame))
         container.mux(sound.encode(None))
     os.replace(partial, options.out)
