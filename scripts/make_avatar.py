@@ -12,11 +12,13 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from training.render.character.act import Act
 from training.render.character.appearance import Appearance
 from training.render.character.atlas import Atlas, paste
-from training.render.character.character import Act, Character, Studio, Traits
+from training.render.character.character import Character, Traits
 from training.render.character.facekit import HEAD_END, load_facekit
 from training.render.character.noise import value_noise
+from training.render.character.studio import Studio
 from training.render.raster.shading import Light
 from training.render.scene.motion_tracks import ExpressionIndex
 from training.render.scene.scene import Camera, Lens, Scene

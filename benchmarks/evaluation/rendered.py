@@ -32,9 +32,11 @@ from streamer.frames import Image
 from streamer.tracking.motion import Motion
 from streamer.tracking.mouth_tracker import MouthTracker
 from streamer.tracking.shading_tracker import ShadingTracker
+from training.render.character.act import Act
 from training.render.character.appearance import STYLES
-from training.render.character.character import Act, Character, Studio, Traits
+from training.render.character.character import Character, Traits
 from training.render.character.facekit import FacekitError, load_facekit
+from training.render.character.studio import Studio
 from training.render.labels.landmarks import LandmarkMap
 from training.render.scene.motion_tracks import FPS, ExpressionIndex, Mood, Track, random_track
 from training.render.scene.scene import RenderedFrame, Scene, random_scene

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from models.config import PRESETS
+from models.geometry.body import SHOULDERS
 from models.geometry.grid import box_grid
 from models.geometry.guidance import make_guidance
 from models.geometry.retarget import rest_pose, retarget
@@ -103,7 +104,7 @@ def make_driver(face: Tensor, body: Tensor, proportions: Impostor) -> Driver:
     """
     body = proportions.body(body)
     clothes_tracked = proportions.is_changed.to(body.dtype)[:, None, None].expand(-1, 2, 2)
-    shoulders = torch.cat([body[:, 11:13, :2], clothes_tracked], -1)
+    shoulders = torch.cat([body[:, SHOULDERS, :2], clothes_tracked], -1)
     return Driver(face=proportions.face(face), body=body, hands=face.new_zeros(len(face), 2, 21, 4), torso=shoulders)
 
 

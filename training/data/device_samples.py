@@ -18,13 +18,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from models.geometry.topology import LANDMARKS
 from training.data.samples import FRAME_SPACINGS, open_studio, style_index
 from training.render.arrays import Array
-from training.render.character.character import Act, Character, Studio
-from training.render.device.device_figure import ActBatch, Device, Figure, FigureBatch, StudioTensors
+from training.render.character.act import Act
+from training.render.character.character import Character
+from training.render.character.studio import Studio
+from training.render.device.device_figure import Device, Figure, FigureBatch, StudioTensors
+from training.render.device.device_pose import ActBatch
 from training.render.device.device_scene import SceneBatch, render_batch
 from training.render.labels.landmark_noise import NoiseModel
-from training.render.labels.landmarks import LANDMARK_COUNT, LEFT_EYE, RIGHT_EYE, LandmarkMap
+from training.render.labels.landmarks import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, LandmarkMap
 from training.render.raster import device_flow
 from training.render.scene.motion_tracks import ExpressionIndex, pair_tracks
 from training.render.scene.scene import SCALE, Scene, random_scene
@@ -177,11 +181,11 @@ class PlanStream(IterableDataset):
 
     def _landmark_errors(self, rng: np.random.Generator, acts: list[Act]) -> Array:
         """Simulated tracking errors (1 + T, 478, 3), in eye distances."""
-        unit = np.zeros((len(acts), LANDMARK_COUNT, 3), np.float32)
+        unit = np.zeros((len(acts), LANDMARKS, 3), np.float32)
         if rng.random() >= self.noise_share:
             return unit
         # On a face whose eye distance is 1, errors are in eye distances.
-        unit[:, LEFT_EYE, 0] = 1
+        unit[:, LEFT_EYE_CORNERS, 0] = 1
         return self.noise.perturb(rng, unit, acts, self.names) - unit
 
 
@@ -276,7 +280,7 @@ class DeviceStream(IterableDataset):
             return {f"ref_{name}": own[:, 0], f"target_{name}": own[:, 1:]}
 
         landmark_error = plans.landmark_error[sample]
-        eyes = shots.face[:, [*RIGHT_EYE, *LEFT_EYE], :2].view(-1, 2, 2, 2).mean(2)
+        eyes = shots.face[:, [*RIGHT_EYE_CORNERS, *LEFT_EYE_CORNERS], :2].view(-1, 2, 2, 2).mean(2)
         eye_distance = (eyes[:, 1] - eyes[:, 0]).norm(dim=1)
         return {
             **split("image", shots.image),

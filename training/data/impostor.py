@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.geometry.body import SHOULDERS
 from models.geometry.openings import EYES, eye_share, mouth_share
-from models.geometry.topology import head_pose
+from models.geometry.topology import LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER, head_pose
 
 IMPOSTOR_SHARE = 0.5  # of the samples whose driver has other proportions
 FACE_SCALE_SPREAD = 0.15  # largest relative change of a face's width, height, depth, mouth and eyes
@@ -85,7 +86,7 @@ class Impostor:
         """Landmarks (B, 478, 3) with the proportions changed."""
         head = head_pose(face)
         local = head.inverse(face)
-        parts = [(mouth_share(face.device), [61, 291], self.mouth)]
+        parts = [(mouth_share(face.device), [RIGHT_MOUTH_CORNER, LEFT_MOUTH_CORNER], self.mouth)]
         for ring, iris in EYES:
             share = eye_share(ring, face.device).clone()
             share[iris : iris + 5] = 1  # an iris scales with its eye
@@ -97,5 +98,5 @@ class Impostor:
 
     def body(self, body: Tensor) -> Tensor:
         """Joints (B, 33, 4), x, y, z and visibility, scaled about the midpoint of the shoulders."""
-        middle = body[:, 11:13, :3].mean(1, keepdim=True)
+        middle = body[:, SHOULDERS, :3].mean(1, keepdim=True)
         return torch.cat([middle + self.bones[:, None, None] * (body[..., :3] - middle), body[..., 3:]], -1)

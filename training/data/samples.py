@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
+from training.render.character.act import Act
 from training.render.character.appearance import STYLES
 from training.render.character.bodykit import load_bodykit
-from training.render.character.character import Act, Character, Studio
+from training.render.character.character import Character
 from training.render.character.facekit import load_facekit
+from training.render.character.studio import Studio
 from training.render.labels.landmark_noise import NoiseModel
 from training.render.labels.landmarks import LandmarkMap
 from training.render.raster import supersampling

@@ -12,6 +12,7 @@ from training.render.character.clothes import BodyCoordinates, Outfit
 from training.render.character.noise import Rng
 from training.render.character.parts import head_weight, smoothstep
 from training.render.character.skeleton import ARM_BONES, BONES, BONES_PER_SIDE, FINGER_BONES, SIDES, Skeleton, skin
+from training.render.joints import HIPS, JOINT_COUNT, Joint
 from training.render.raster import raster
 
 HEAD_CUT = -12.3  # height (see `slant`) where the neck of the head mesh ends above a whole body
@@ -204,11 +205,18 @@ def _join_neck(points: Array, neck: Array, target_height: Array) -> Array:
 
 # Joints of MediaPipe's pose below the head, left side: (bone that moves it, bone at whose end it is, 0 head or 1 tail).
 POSE_JOINTS = {
-    11: ("shoulder01", "upperarm01", 0), 13: ("upperarm02", "lowerarm01", 0), 15: ("wrist", "wrist", 0),
-    17: ("wrist", "finger5-1", 0), 19: ("wrist", "finger2-1", 0), 21: ("finger1-2", "finger1-3", 0),
-    23: ("torso", "upperleg01", 0), 25: ("upperleg01", "lowerleg01", 0), 27: ("lowerleg01", "foot", 0),
-    29: ("foot", "foot", 0), 31: ("foot", "foot", 1),
-}  # fmt: skip
+    Joint.LEFT_SHOULDER: ("shoulder01", "upperarm01", 0),
+    Joint.LEFT_ELBOW: ("upperarm02", "lowerarm01", 0),
+    Joint.LEFT_WRIST: ("wrist", "wrist", 0),
+    Joint.LEFT_PINKY: ("wrist", "finger5-1", 0),
+    Joint.LEFT_INDEX: ("wrist", "finger2-1", 0),
+    Joint.LEFT_THUMB: ("finger1-2", "finger1-3", 0),
+    Joint.LEFT_HIP: ("torso", "upperleg01", 0),
+    Joint.LEFT_KNEE: ("upperleg01", "lowerleg01", 0),
+    Joint.LEFT_ANKLE: ("lowerleg01", "foot", 0),
+    Joint.LEFT_HEEL: ("foot", "foot", 0),
+    Joint.LEFT_FOOT_INDEX: ("foot", "foot", 1),
+}
 HAND_POINTS = 21
 # cm: MediaPipe's shoulders are above, and its hips below, the ends of the bones.
 SHOULDER_OFFSET, HIP_OFFSET = 2.0, 4.0
@@ -235,8 +243,8 @@ class Body:
 
     def _joints(self, whole: Array) -> None:
         """Set the rest positions of joints and hand points, and their bones."""
-        self.joints = np.zeros((33, 3), np.float32)
-        self.joint_bone = np.zeros((33, 1), np.int32)
+        self.joints = np.zeros((JOINT_COUNT, 3), np.float32)
+        self.joint_bone = np.zeros((JOINT_COUNT, 1), np.int32)
         self.hands = np.zeros((2, HAND_POINTS, 3), np.float32)
         self.hand_bone = np.zeros((2, HAND_POINTS, 1), np.int32)
         ends = (self.skeleton.heads, self.skeleton.tails)
@@ -245,12 +253,12 @@ class Body:
             for left, (carrier, bone, end) in POSE_JOINTS.items():
                 self.joints[left + s] = ends[end][BONES.index(bone + side)]
                 self.joint_bone[left + s] = BONES.index(carrier + side) if carrier != "torso" else 0
-            self.joints[11 + s, 1] += SHOULDER_OFFSET
-            self.joints[23 + s, 1] -= HIP_OFFSET
+            self.joints[Joint.LEFT_SHOULDER + s, 1] += SHOULDER_OFFSET
+            self.joints[Joint.LEFT_HIP + s, 1] -= HIP_OFFSET
             foot = self.points[sole & (self.points[:, 0] * sign > 0)]
             heel_to_toe = np.array([0, 0, 1.5], np.float32)
-            self.joints[29 + s] = foot[foot[:, 2].argmin()] + heel_to_toe
-            self.joints[31 + s] = foot[foot[:, 2].argmax()] - heel_to_toe
+            self.joints[Joint.LEFT_HEEL + s] = foot[foot[:, 2].argmin()] + heel_to_toe
+            self.joints[Joint.LEFT_FOOT_INDEX + s] = foot[foot[:, 2].argmax()] - heel_to_toe
             wrist = BONES.index("wrist" + side)
             self.hands[s, 0], self.hand_bone[s, 0] = ends[0][wrist], wrist
             for point in range(1, HAND_POINTS):
@@ -269,11 +277,11 @@ class Body:
 
     def joint_positions(self, bone_transforms: Array) -> tuple[Array, Array, Array]:
         """Joints (33, 3) and hand points (2, 21, 3) in the frame of the torso, and the joints' lean weights (33, 1)."""
-        joints = skin(self.joints, self.joint_bone, np.ones((33, 1), np.float32), bone_transforms)
+        joints = skin(self.joints, self.joint_bone, np.ones((JOINT_COUNT, 1), np.float32), bone_transforms)
         flat = skin(
             self.hands.reshape(-1, 3), self.hand_bone.reshape(-1, 1), np.ones((42, 1), np.float32), bone_transforms
         )
-        lean = np.ones((33, 1), np.float32)
-        lean[23:25] = smoothstep(self.hips - 2, self.hips + 28, np.array([self.hips], np.float32))
-        lean[25:] = 0
+        lean = np.ones((JOINT_COUNT, 1), np.float32)
+        lean[HIPS] = smoothstep(self.hips - 2, self.hips + 28, np.array([self.hips], np.float32))
+        lean[Joint.LEFT_KNEE :] = 0
         return joints, flat.reshape(2, HAND_POINTS, 3), lean

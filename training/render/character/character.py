@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from training.render.arrays import Array, Ints
+from training.render.arrays import Array
 from training.render.character import beard, hair, parts, wear
-from training.render.character.appearance import Appearance, Painter
-from training.render.character.atlas import TILES, Atlas
-from training.render.character.body import HEAD_CUT, Body, BodyModel, slant
-from training.render.character.bodykit import Bodykit
+from training.render.character.act import Act, rotation
+from training.render.character.appearance import Appearance
+from training.render.character.atlas import TILES
+from training.render.character.body import Body, BodyModel
 from training.render.character.clothes import Outfit, collar
 from training.render.character.facekit import (
-    EXPRESSION_COUNT,
     EYE_LEFT,
     EYE_RIGHT,
-    HEAD_END,
-    MULTIPIE_VERTICES,
     TOOTH_STARTS,
-    Facekit,
 )
-from training.render.character.gestures import REST_ARMS, REST_FINGERS
 from training.render.character.noise import Rng
-from training.render.character.parts import BODY, EYES, HEAD, MOUTH, SKIN, Part
+from training.render.character.parts import BODY, EYES, HEAD, SKIN, Part
+from training.render.character.studio import Studio, chin_shade
 from training.render.raster import raster
 from training.render.raster.shading import Surface
 
@@ -35,90 +30,6 @@ HAIR_PROBABILITIES = {
     "bald": 0.08, "cap": 0.15, "short": 0.15, "fringe": 0.15, "long": 0.2, "strands": 0.08, "afro": 0.04,
     "spikes": 0.05, "bun": 0.04, "tail": 0.06,
 }  # fmt: skip
-USED_MATERIALS = ("M_Face", "M_BackHead", "M_GumsTongue", "M_Teeth")
-
-
-@dataclass
-class Act:
-    """Animation parameters of one frame. Angles in radians, lengths in cm.
-
-    expression: (57,) blendshape weights 0..1.
-    gaze: (2,) yaw to the character's left, pitch up, relative to the head.
-    head: (3,) pitch down, yaw to the character's left, roll.
-    translation: (3,) of head and body together.
-    lean: (3,) of the body, as `head`.
-    shrug: (2,) right, left shoulder raised.
-    arms: (2, 12) left, right, see training.render.character.gestures.
-    fingers: (2, 6) left, right, see there.
-    """
-
-    expression: Array = field(default_factory=lambda: np.zeros(EXPRESSION_COUNT, np.float32))
-    gaze: Array = field(default_factory=lambda: np.zeros(2, np.float32))
-    head: Array = field(default_factory=lambda: np.zeros(3, np.float32))
-    translation: Array = field(default_factory=lambda: np.zeros(3, np.float32))
-    lean: Array = field(default_factory=lambda: np.zeros(3, np.float32))
-    shrug: Array = field(default_factory=lambda: np.zeros(2, np.float32))
-    arms: Array = field(default_factory=REST_ARMS.copy)
-    fingers: Array = field(default_factory=REST_FINGERS.copy)
-
-
-def rotation(turn: Array) -> Array:
-    """Rotation matrix (3, 3) of pitch (about +x), yaw (about +y), roll (about +z), applied roll first."""
-    x, _ = cv2.Rodrigues(np.array([turn[0], 0, 0], np.float64))
-    y, _ = cv2.Rodrigues(np.array([0, turn[1], 0], np.float64))
-    z, _ = cv2.Rodrigues(np.array([0, 0, turn[2]], np.float64))
-    return (y @ x @ z).astype(np.float32)
-
-
-def chin_shade(points: Array) -> Array:
-    """Share (N,) of the light that the chin keeps from points (N, 3) of the mean neck and bust, 0..1."""
-    x, y, z = points.T
-    shade = np.clip((-7.0 - y) / 2, 0, 1) * np.clip((y + 17) / 7, 0, 1) * np.clip((9 - np.abs(x)) / 5, 0, 1)
-    return (shade * np.clip((z + 4) / 5, 0, 1)).astype(np.float32)
-
-
-class Studio:
-    """The face model's mesh, atlas and painter, which all characters share; built once per process."""
-
-    def __init__(self, kit: Facekit, bodykit: Bodykit | None = None) -> None:
-        """Characters have whole bodies with a bodykit, and busts without one."""
-        self.kit = kit
-        self.body = BodyModel(bodykit) if bodykit is not None else None
-        self.atlas = Atlas(kit)
-        self.painter = Painter(self.atlas, self.body)
-        triangles = kit.triangles(*USED_MATERIALS)
-        # The lower end of the model's neck would pierce the clothes.
-        middle = kit.base[kit.faces[triangles]].mean(1)
-        triangles = triangles[slant(middle) > (-13.6 if self.body is None else HEAD_CUT)]
-        used, index = np.unique(kit.faces[triangles], return_inverse=True)
-        self.used = used
-        self.faces: Ints = index.reshape(-1, 3).astype(np.int32)
-        self.corner_uv = kit.corner_uv[triangles]
-        self.base = kit.base[used]
-        self.expression = np.ascontiguousarray(kit.expression[:, used]).reshape(EXPRESSION_COUNT, -1)
-        self.compact = np.full(len(kit.base), -1, np.int32)
-        self.compact[used] = np.arange(len(used))
-        first = kit.faces[triangles, 0]
-        face = kit.material[triangles] == kit.material_names.index("M_Face")
-        centre = self.base[self.faces].mean(1)
-        label = np.where(face & ((centre[:, 1] > -8.5) | (centre[:, 2] > 6)), SKIN, HEAD)
-        label = np.where(centre[:, 1] < -13, BODY, label)
-        label = np.where((first >= HEAD_END) & (first < 13294), MOUTH, label)
-        label = np.where((first >= 13294) & (first < 14062), EYES, label)
-        self.label = np.where(first >= 14062, MOUTH, label).astype(np.int32)
-        self.material = np.where(self.label == MOUTH, 1, 0).astype(np.int32)
-        vertex_inside = used >= HEAD_END
-        socket = (used >= 13294) & (used < 14062)
-        depth = np.clip((self.base[:, 2] - 3.5) / 7.0, 0.08, 1)
-        self.brightness = np.where(vertex_inside & ~socket, depth, 1.0).astype(np.float32)
-        self.chin_shade = np.where(vertex_inside, 0, chin_shade(self.base)).astype(np.float32)
-        self.head_triangles = np.flatnonzero((self.label == SKIN) | (self.label == HEAD))
-        self.head_weight = parts.head_weight(self.base)
-        self.head_weight[vertex_inside] = 1
-        self.landmark_vertices = self.compact[MULTIPIE_VERTICES]
-        x, y, z = self.base.T
-        ear = (np.abs(x) > 6.6) & (y > -3) & (y < 1.5) & (z > -3.5) & (z < 3.5) & ~vertex_inside
-        self.ear_lobes = [int(np.where(ear & (x * sign > 0), y, 99).argmin()) for sign in (-1, 1)]
 
 
 @dataclass(frozen=True)

@@ -113,8 +113,9 @@ BUST_RINGS = np.array([
     [-46.0, -47.0, -46.0, 15.6, 9.8, -10.2], [-64.0, -64.0, -64.0, 17.0, 10.0, -10.6],
 ])  # fmt: skip
 BUST_GRID = (48, 73)  # rows and columns of the loft
-LEFT_SHOULDER = np.array([17.0, -17.5, -2.0])  # mirrored for the right one
-LEFT_ELBOW = np.array([23.5, -45.0, -2.0])
+# Joints of the left arm of the mean bust, cm; mirrored for the right arm.
+BUST_SHOULDER = np.array([17.0, -17.5, -2.0])
+BUST_ELBOW = np.array([23.5, -45.0, -2.0])
 
 
 def bust(shoulder_width: float, neck_width: float, thickness: float, neckline: float) -> list[Part]:
@@ -146,7 +147,7 @@ def bust(shoulder_width: float, neck_width: float, thickness: float, neckline: f
     ]  # fmt: skip
     for sign in (-1, 1):
         down = np.linspace(0, 1, 14)[:, None]
-        shoulder, elbow = LEFT_SHOULDER * [sign * shoulder_width, 1, 1], LEFT_ELBOW * [sign * shoulder_width, 1, 1]
+        shoulder, elbow = BUST_SHOULDER * [sign * shoulder_width, 1, 1], BUST_ELBOW * [sign * shoulder_width, 1, 1]
         line = shoulder + (elbow - shoulder) * down + np.array([-sign * 0.8, 0.6, 0]) * (1 - down)
         radius = np.interp(down[:, 0], [0, 0.12, 0.5, 1], [1.0, 5.0, 5.2, 4.3])[:, None] * np.ones((1, 19))
         arm_angle = np.linspace(0, 2 * np.pi, 19)[None, :]

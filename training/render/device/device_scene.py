@@ -14,20 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.render.character.character import Act, Character
+from training.render.character.act import Act
+from training.render.character.character import Character
 from training.render.device import device_lens
-from training.render.device.device_figure import (
-    ActBatch,
-    CameraBatch,
-    Device,
-    Figure,
-    FigureBatch,
-    StudioTensors,
-    body_landmarks,
-    face_landmarks,
-    pose,
-    to_world,
-)
+from training.render.device.device_camera import CameraBatch
+from training.render.device.device_figure import Device, Figure, FigureBatch, StudioTensors
+from training.render.device.device_landmarks import body_landmarks, face_landmarks
+from training.render.device.device_pose import ActBatch, pose, to_world
 from training.render.labels.landmarks import LandmarkMap
 from training.render.raster import device_raster, device_shading, device_shadow, device_supersampling
 from training.render.raster.device_raster import Hits

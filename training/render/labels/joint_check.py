@@ -5,14 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from training.render.arrays import Array
-from training.render.character.character import Character, Studio, Traits
+from training.render.character.character import Character, Traits
+from training.render.character.studio import Studio
+from training.render.joints import JOINT_COUNT, Joint
 from training.render.labels.landmarks import LandmarkMap
 from training.render.scene.motion_tracks import ExpressionIndex, random_track
 from training.render.scene.scene import Lens, Scene, body_camera, random_scene
 
 PICTURE_SIDE = 512
-JOINT_GROUPS = {"shoulders": (11, 12), "elbows": (13, 14), "wrists": (15, 16), "fingers": tuple(range(17, 23)),
-          "hips": (23, 24), "knees": (25, 26), "feet": tuple(range(27, 33))}  # fmt: skip
+JOINT_GROUPS = {
+    "shoulders": (Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER),
+    "elbows": (Joint.LEFT_ELBOW, Joint.RIGHT_ELBOW),
+    "wrists": (Joint.LEFT_WRIST, Joint.RIGHT_WRIST),
+    "fingers": tuple(range(Joint.LEFT_PINKY, Joint.LEFT_HIP)),
+    "hips": (Joint.LEFT_HIP, Joint.RIGHT_HIP),
+    "knees": (Joint.LEFT_KNEE, Joint.RIGHT_KNEE),
+    "feet": tuple(range(Joint.LEFT_ANKLE, JOINT_COUNT)),
+}
 
 
 def joint_errors(studio: Studio, landmarks: LandmarkMap, bodies: int, seed: int) -> dict[str, float]:
@@ -35,7 +44,7 @@ def joint_errors(studio: Studio, landmarks: LandmarkMap, bodies: int, seed: int)
             shot = Scene(camera, scene.light, scene.background, lens, PICTURE_SIDE).render(character, act, rng)
             body = landmarks.body(character, act, camera, landmarks.face(character, act, camera))
             true_hands = landmarks.hands(character, act, camera, shot.hits)
-            width = float(np.linalg.norm(body[11, :2] - body[12, :2]))
+            width = float(np.linalg.norm(body[Joint.LEFT_SHOULDER, :2] - body[Joint.RIGHT_SHOULDER, :2]))
             pose, detected_hands = reader.read(shot.image)
             if pose is None:
                 missed_poses += 1

@@ -13,11 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
+from models.geometry.topology import LANDMARKS
 from training.render.arrays import Array
-from training.render.character.character import Act, Character, Studio
+from training.render.character.act import Act
+from training.render.character.character import Character
 from training.render.character.facekit import load_facekit
 from training.render.character.noise import Rng
-from training.render.labels.landmarks import LANDMARK_COUNT, LandmarkMap, eye_distance
+from training.render.character.studio import Studio
+from training.render.labels.landmarks import LandmarkMap, eye_distance
 from training.render.scene.motion_tracks import ExpressionIndex, random_track
 from training.render.scene.scene import random_scene
 
@@ -58,7 +61,7 @@ class NoiseModel:
         for i, act in enumerate(acts):
             code = bias + JITTER_SHARE * rng.normal(0, np.sqrt(1 - self.steady), count)
             error = features(act, names) @ self.mean + code.astype(np.float32) @ self.components
-            out[i] += error.reshape(LANDMARK_COUNT, 3) * eye_distance(true[i])
+            out[i] += error.reshape(LANDMARKS, 3) * eye_distance(true[i])
         return out
 
 

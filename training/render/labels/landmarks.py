@@ -1,4 +1,7 @@
-"""From the mesh to MediaPipe's 478 face points and 33 body joints: a fixed map, measured on renders. (`measure`)."""
+"""True positions of MediaPipe's 478 face landmarks, 33 body joints and 21 hand points on rendered characters.
+
+The map from the face model to the landmarks is fixed; `training.render.labels.measure` measured it on renders.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +10,48 @@ from pathlib import Path
 
 import numpy as np
 
+from models.geometry.topology import (
+    LEFT_EYE_INNER,
+    LEFT_EYE_OUTER,
+    LEFT_INNER_MOUTH_CORNER,
+    LEFT_IRIS,
+    MESH,
+    NOSE_TIP,
+    RIGHT_EYE_INNER,
+    RIGHT_EYE_OUTER,
+    RIGHT_INNER_MOUTH_CORNER,
+    RIGHT_IRIS,
+)
 from training.render.arrays import Array, Ints
+from training.render.character.act import Act
 from training.render.character.body import HAND_POINTS
-from training.render.character.character import Act, Character
-from training.render.character.parts import LEFT_ELBOW, LEFT_SHOULDER
+from training.render.character.character import Character
+from training.render.character.parts import BUST_ELBOW, BUST_SHOULDER
+from training.render.joints import EARS, FIRST_BODY_JOINT, FIRST_JOINT_BELOW_ELBOWS, HIPS, JOINT_COUNT, Joint
 from training.render.raster.raster import Hits
 from training.render.scene.scene import Camera
 
 MAP_FILE = Path(__file__).with_name("landmarks.npz")
-MESH_LANDMARK_COUNT = 468
-LANDMARK_COUNT = 478
-JOINT_COUNT = 33
 HAND_THICKNESS_CM = 3.5  # cm: a surface less than this in front of a hand point is the hand itself
-RIGHT_EYE, LEFT_EYE = (33, 133), (362, 263)  # landmarks of the corners
-INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
-# Joints of the face, and the landmark of each: nose, eyes (inner corner, centre, outer corner), mouth corners.
-FACE_JOINTS = {0: 1, 1: 362, 2: 473, 3: 263, 4: 133, 5: 468, 6: 33, 9: 308, 10: 78}
+RIGHT_EYE_CORNERS, LEFT_EYE_CORNERS = (RIGHT_EYE_OUTER, RIGHT_EYE_INNER), (LEFT_EYE_INNER, LEFT_EYE_OUTER)
+# Landmarks of the joints of the face, but for the ears.
+FACE_JOINTS = {
+    Joint.NOSE: NOSE_TIP,
+    Joint.LEFT_EYE_INNER: LEFT_EYE_INNER,
+    Joint.LEFT_EYE: LEFT_IRIS,
+    Joint.LEFT_EYE_OUTER: LEFT_EYE_OUTER,
+    Joint.RIGHT_EYE_INNER: RIGHT_EYE_INNER,
+    Joint.RIGHT_EYE: RIGHT_IRIS,
+    Joint.RIGHT_EYE_OUTER: RIGHT_EYE_OUTER,
+    Joint.MOUTH_LEFT: LEFT_INNER_MOUTH_CORNER,
+    Joint.MOUTH_RIGHT: RIGHT_INNER_MOUTH_CORNER,
+}
 
 
 def eye_distance(face: Array) -> float:
     """Distance between the eyes, each the midpoint of its corners, in landmarks (478, ≥2)."""
-    right = (face[RIGHT_EYE[0], :2] + face[RIGHT_EYE[1], :2]) / 2
-    left = (face[LEFT_EYE[0], :2] + face[LEFT_EYE[1], :2]) / 2
+    right = (face[RIGHT_EYE_CORNERS[0], :2] + face[RIGHT_EYE_CORNERS[1], :2]) / 2
+    left = (face[LEFT_EYE_CORNERS[0], :2] + face[LEFT_EYE_CORNERS[1], :2]) / 2
     return float(np.linalg.norm(left - right))
 
 
@@ -43,20 +66,31 @@ def joints_at_rest(character: Character) -> Array:
     scale = np.array([character.shoulder_width, 1, 1])
     joints = np.zeros((JOINT_COUNT, 3))
     mirror = np.array([-1, 1, 1])
-    joints[7:9] = ears_at_rest(character)
-    joints[11], joints[13] = LEFT_SHOULDER * scale, LEFT_ELBOW * scale
-    joints[15] = joints[13] + [2, -22, 8]
-    joints[17], joints[19], joints[21] = joints[15] + [0, -7, 2], joints[15] + [0, -8, 2], joints[15] + [-2, -4, 2]
-    joints[23], joints[25], joints[27] = (10, -68, -1), (10, -110, 0), (10, -150, -2)
-    joints[29], joints[31] = (10, -154, -6), (10, -156, 8)
-    for left in (11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31):
-        joints[left + 1] = joints[left] * mirror
+    shoulder, elbow = BUST_SHOULDER * scale, BUST_ELBOW * scale
+    wrist = elbow + np.array([2, -22, 8])
+    left_side = {
+        Joint.LEFT_SHOULDER: shoulder,
+        Joint.LEFT_ELBOW: elbow,
+        Joint.LEFT_WRIST: wrist,
+        Joint.LEFT_PINKY: wrist + np.array([0, -7, 2]),
+        Joint.LEFT_INDEX: wrist + np.array([0, -8, 2]),
+        Joint.LEFT_THUMB: wrist + np.array([-2, -4, 2]),
+        Joint.LEFT_HIP: (10, -68, -1),
+        Joint.LEFT_KNEE: (10, -110, 0),
+        Joint.LEFT_ANKLE: (10, -150, -2),
+        Joint.LEFT_HEEL: (10, -154, -6),
+        Joint.LEFT_FOOT_INDEX: (10, -156, 8),
+    }
+    joints[EARS] = ears_at_rest(character)
+    for joint, position in left_side.items():
+        joints[joint] = position
+        joints[joint + 1] = joints[joint] * mirror  # the right joint follows the left one
     return joints.astype(np.float32)
 
 
 @dataclass(frozen=True)
 class LandmarkMap:
-    """Positions of MediaPipe's first 468 landmarks on the face model, as barycentric coordinates."""
+    """Barycentric coordinates, on the face model, of MediaPipe's first 468 landmarks, those of the face mesh."""
 
     vertices: Ints  # (468, 3) vertices of the face model
     weights: Array  # (468, 3)
@@ -82,9 +116,9 @@ class LandmarkMap:
         points = np.concatenate([points, *irises]).astype(np.float32)
         face = camera.canvas(character.to_world(points, np.ones((len(points), 1), np.float32), act))
         # MediaPipe's iris points have the depth of the corners of the eye.
-        face[468:473, 2] = face[list(RIGHT_EYE), 2].mean()
-        face[473:478, 2] = face[list(LEFT_EYE), 2].mean()
-        face[:, 2] -= face[:MESH_LANDMARK_COUNT, 2].mean()
+        face[RIGHT_IRIS:LEFT_IRIS, 2] = face[list(RIGHT_EYE_CORNERS), 2].mean()
+        face[LEFT_IRIS:, 2] = face[list(LEFT_EYE_CORNERS), 2].mean()
+        face[:, 2] -= face[:MESH, 2].mean()
         return face
 
     def body(self, character: Character, act: Act, camera: Camera, face: Array) -> Array:
@@ -93,24 +127,24 @@ class LandmarkMap:
         The arms of a bust end at the elbows; joints below have visibility 0 and a plausible position.
         """
         weight = np.zeros((JOINT_COUNT, 1), np.float32)
-        weight[:11] = 1
+        weight[:FIRST_BODY_JOINT] = 1
         if character.body is None:
             world = character.to_world(joints_at_rest(character), weight, act)
         else:
             joints, _, lean = character.body.joint_positions(
                 character.body.bone_transforms(act.arms, act.fingers, act.shrug)
             )
-            joints[7:9] = ears_at_rest(character)
+            joints[EARS] = ears_at_rest(character)
             world = character.to_world(joints, weight, act, lean)
         out = np.zeros((JOINT_COUNT, 4), np.float32)
         out[:, :3] = camera.canvas(world)
-        out[:, 2] -= out[[23, 24], 2].mean()
-        face_depth = float(out[[7, 8], 2].mean()) - camera.focal / camera.distance * 8
+        out[:, 2] -= out[HIPS, 2].mean()
+        face_depth = float(out[EARS, 2].mean()) - camera.focal / camera.distance * 8
         for joint, point in FACE_JOINTS.items():
             out[joint, :2] = face[point, :2]
             out[joint, 2] = face_depth + face[point, 2]
         inside = (np.abs(out[:, :2]) < 1).all(1)
-        visible_joints = 15 if character.body is None else JOINT_COUNT
+        visible_joints = FIRST_JOINT_BELOW_ELBOWS if character.body is None else JOINT_COUNT
         out[:visible_joints, 3] = np.where(inside[:visible_joints], 0.98, 0.1)
         return out
 

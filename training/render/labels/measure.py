@@ -13,13 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from models.geometry.topology import INNER_LIPS, MESH
 from training.render.arrays import Array
+from training.render.character.act import Act
 from training.render.character.bodykit import load_bodykit
-from training.render.character.character import Act, Character, Studio, Traits
+from training.render.character.character import Character, Traits
 from training.render.character.facekit import load_facekit
 from training.render.character.parts import SKIN
+from training.render.character.studio import Studio
 from training.render.labels.joint_check import joint_errors
-from training.render.labels.landmarks import INNER_LIPS, MAP_FILE, MESH_LANDMARK_COUNT, LandmarkMap, eye_distance
+from training.render.labels.landmarks import MAP_FILE, LandmarkMap, eye_distance
 from training.render.raster.shading import Light
 from training.render.scene.motion_tracks import ExpressionIndex, Mood, random_track
 from training.render.scene.scene import Camera, Lens, RenderedFrame, Scene
@@ -48,7 +51,7 @@ def measure_map(studio: Studio, heads: int, seed: int) -> LandmarkMap:
     names = ExpressionIndex(kit.expression_names)
     jaw = 0.5 * studio.expression[kit.expression_index("jawOpen")].reshape(-1, 3)
     base = studio.base + jaw  # with the lips apart, where positions are averaged
-    sums, total = np.zeros((MESH_LANDMARK_COUNT, 3)), np.zeros((MESH_LANDMARK_COUNT, 1))
+    sums, total = np.zeros((MESH, 3)), np.zeros((MESH, 1))
     seen, detections = [], []
     with FaceReader() as reader:
         for n in range(heads):
@@ -69,7 +72,7 @@ def measure_map(studio: Studio, heads: int, seed: int) -> LandmarkMap:
                 if detected is not None:
                     side = shot.hits.triangle.shape[0]
                     seen.append(shot.screen[: len(studio.used), :2] * 2 / side - 1)
-                    detections.append(detected[:MESH_LANDMARK_COUNT, :2])
+                    detections.append(detected[:MESH, :2])
     return _refine(studio, base, sums / np.maximum(total, 1e-6), np.array(seen), np.array(detections))
 
 
@@ -90,7 +93,7 @@ def _refine(studio: Studio, base: Array, positions: Array, vertex_positions: Arr
         """Mean distance (K,) of candidates (N, K, 2) to landmark i, clipped against outliers."""
         return np.minimum(np.linalg.norm(projected - detections[:, None, i], axis=-1) / scale, 0.25).mean(0)
 
-    vertices, weights = np.zeros((MESH_LANDMARK_COUNT, 3), np.int32), np.zeros((MESH_LANDMARK_COUNT, 3), np.float32)
+    vertices, weights = np.zeros((MESH, 3), np.int32), np.zeros((MESH, 3), np.float32)
     for i, position in enumerate(positions):
         radius = 0.35 if i in INNER_LIPS else 1.6  # lip landmarks stay on their side of the mouth
         candidates = points[point_tree.query_ball_point(position, radius) or [point_tree.query(position)[1]]]
@@ -123,7 +126,7 @@ def _accumulate_positions(
     is_skin = (label >= 0) & (studio.label[label] == SKIN)
     rows, columns = np.nonzero(is_skin)
     tree = cKDTree(np.stack([columns + 0.5, rows + 0.5], 1))
-    distance, nearest = tree.query((detected[:MESH_LANDMARK_COUNT, :2] + 1) * side / 2)
+    distance, nearest = tree.query((detected[:MESH, :2] + 1) * side / 2)
     triangle = shot.hits.triangle[rows[nearest], columns[nearest]]
     barycentric = shot.hits.weights[rows[nearest], columns[nearest]]
     barycentric = np.concatenate([barycentric, 1 - barycentric.sum(1, keepdims=True)], 1)
@@ -158,11 +161,11 @@ def verify_map(studio: Studio, landmark_map: LandmarkMap, heads: int, seed: int)
             true = landmark_map.face(character, act, camera)
             scale = 100 / eye_distance(true)
             errors.append(np.linalg.norm(detected[:, :2] - true[:, :2], axis=1) * scale)
-            depth.append(np.abs(detected[:, 2] - detected[:MESH_LANDMARK_COUNT, 2].mean() - true[:, 2]) * scale)
+            depth.append(np.abs(detected[:, 2] - detected[:MESH, 2].mean() - true[:, 2]) * scale)
     table = np.array(errors)
     return {
-        "mean": float(table[:, :MESH_LANDMARK_COUNT].mean()),
-        "iris": float(table[:, MESH_LANDMARK_COUNT:].mean()),
+        "mean": float(table[:, :MESH].mean()),
+        "iris": float(table[:, MESH:].mean()),
         "lips": float(table[:, list(INNER_LIPS)].mean()),
         "depth": float(np.mean(depth)),
         "misses": misses / heads,

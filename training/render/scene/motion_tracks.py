@@ -9,7 +9,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from training.render.arrays import Array, Ints
-from training.render.character.character import Act
+from training.render.character.act import Act
 from training.render.character.gestures import random_gestures
 from training.render.character.noise import Rng
 

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.render.arrays import Array
+from training.render.character.act import Act
 from training.render.character.appearance import draw_outlines
 from training.render.character.body import Body
-from training.render.character.character import Act, Character
+from training.render.character.character import Character
 from training.render.character.noise import Rng, palette, pattern, value_noise
 from training.render.raster import raster, shading, supersampling
 from training.render.raster.raster import Hits

@@ -14,11 +14,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.render.character.act import Act
 from training.render.character.appearance import STYLES
 from training.render.character.bodykit import BodykitError, load_bodykit
-from training.render.character.character import Act, Character, Studio, Traits
+from training.render.character.character import Character, Traits
 from training.render.character.facekit import FacekitError, load_facekit
 from training.render.character.noise import Rng
+from training.render.character.studio import Studio
 from training.render.scene.motion_tracks import ExpressionIndex, Mood, random_track
 from training.render.scene.scene import Scene, body_camera, random_camera, random_scene
 

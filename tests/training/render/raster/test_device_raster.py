@@ -280,8 +280,9 @@ def _compare_backends(device: str) -> None:
 @pytest.fixture(scope="module")
 def people():
     """Two characters, one drawn with outlines, and a scene and acts for each."""
-    from training.render.character.character import Character, Studio, Traits  # noqa: PLC0415
+    from training.render.character.character import Character, Traits  # noqa: PLC0415
     from training.render.character.facekit import load_facekit  # noqa: PLC0415
+    from training.render.character.studio import Studio  # noqa: PLC0415
     from training.render.scene.motion_tracks import ExpressionIndex, random_track  # noqa: PLC0415
     from training.render.scene.scene import random_scene  # noqa: PLC0415
 
@@ -342,8 +343,9 @@ def test_one_scene_serves_all_acts_and_wrong_lengths_are_refused(people):
 @every_device
 def test_a_whole_body_and_its_hands_are_where_the_cpu_has_them(device):
     from training.render.character.bodykit import load_bodykit  # noqa: PLC0415
-    from training.render.character.character import Character, Studio, Traits  # noqa: PLC0415
+    from training.render.character.character import Character, Traits  # noqa: PLC0415
     from training.render.character.facekit import load_facekit  # noqa: PLC0415
+    from training.render.character.studio import Studio  # noqa: PLC0415
     from training.render.device.device_scene import render_many  # noqa: PLC0415
     from training.render.labels.landmarks import LandmarkMap  # noqa: PLC0415
     from training.render.scene.motion_tracks import ExpressionIndex, random_track  # noqa: PLC0415
