@@ -97,9 +97,9 @@ class Points:
         if unknown:
             raise PointsError(f"{unknown[0]} is not the name of a point: use {', '.join(POINT_LANDMARKS)} or outline.")
         eyes = np.array([self.positions["left_eye"], self.positions["right_eye"]])
-        below = np.array([self.positions["nose"], self.positions["chin"]])
+        chin = np.array(self.positions["chin"])
         eye_distance = np.linalg.norm(eyes[0] - eyes[1])
-        chin_distance = np.abs(np.cross(eyes[1] - eyes[0], below[1] - eyes[0])) / max(eye_distance, 1e-9)
+        chin_distance = np.abs(np.cross(eyes[1] - eyes[0], chin - eyes[0])) / max(eye_distance, 1e-9)
         if eye_distance < 2 or chin_distance < 0.2 * eye_distance:
             raise PointsError(
                 "The points do not form a face: the eyes must lie apart and the chin away from their line."

@@ -2,8 +2,8 @@
 
 Each frame's face is warped onto a keyframe by its landmarks; what still differs is their error. It is measured by dense
 inverse search (DIS; Kroeger et al.: Fast Optical Flow using Dense Inverse Search, ECCV 2016), averaged over neighbours
-by the structure tensor as in Lucas and Kanade (IJCAI 1981), so that each place counts by its texture, and subtracted
-from the landmarks. Every frame is compared with the keyframe itself, so that errors do not accumulate.
+by the structure tensor as in Lucas and Kanade (IJCAI 1981), so that each place counts by its texture, and corrected in
+the landmarks. Every frame is compared with the keyframe itself, so that errors do not accumulate.
 """
 
 from __future__ import annotations
@@ -109,8 +109,8 @@ class SkinTracker:
         self._side, self._interval = side, interval
         self._keyframe: Keyframe | None = None
         self._last_match = 0.0  # seconds, of a frame that matched the keyframe
-        self._error = np.zeros((478, 2), np.float32)  # of the landmarks, pixels of the keyframe's square
-        self._age = 0  # frames since the error was measured
+        self._correction = np.zeros((478, 2), np.float32)  # of the landmarks, pixels of the keyframe's square
+        self._age = 0  # frames since the correction was measured
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._dis.setVariationalRefinementIterations(0)
         self._dis.setPatchStride(_PATCH_STRIDE)
@@ -132,15 +132,15 @@ class SkinTracker:
         if self._age >= self._interval:
             self._age = 0
             scale = float(np.sqrt(abs(np.linalg.det(matrix))))
-            error, support = self._measure_error(self._keyframe, *crop_around(rgb, found), scale)
+            correction, support = self._measure_correction(self._keyframe, *crop_around(rgb, found), scale)
             trust = np.float32(np.clip(support / CHANCE_SUPPORT - 1, 0, 1))
-            self._error = trust * error
+            self._correction = trust * correction
             if trust > 0:
                 self._last_match = captured
-        return np.concatenate([to_camera_units(found + self._error @ matrix.T, rgb.shape), face[:, 2:]], axis=1)
+        return np.concatenate([to_camera_units(found + self._correction @ matrix.T, rgb.shape), face[:, 2:]], axis=1)
 
-    def _measure_error(self, keyframe: Keyframe, rgb: Image, found: Array, scale: float) -> tuple[Array, float]:
-        """Error of landmarks (478, 2), pixels of the keyframe's square, and the share 0..1 of its skin that matches.
+    def _measure_correction(self, keyframe: Keyframe, rgb: Image, found: Array, scale: float) -> tuple[Array, float]:
+        """Offset from landmarks to their skin (478, 2), pixels of the square, and the share 0..1 of skin that matches.
 
         rgb (H, W, 3), found (478, 2): a crop and the landmarks in its pixels. scale: its pixels in one of the square.
         """
@@ -160,8 +160,8 @@ class SkinTracker:
         weight = keyframe.skin_mask * plausible * np.exp(-np.square(difference / MAX_DIFFERENCE))
         averaged = weighted_flow(flow, keyframe.structure * weight[..., None], unit)
         positions = (keyframe.landmarks / 2 - 0.25)[:, None]  # cells
-        error = cv2.remap(averaged, positions, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
-        return error, float(weight.sum() / max(keyframe.skin_mask.sum(), 1))
+        correction = cv2.remap(averaged, positions, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
+        return correction, float(weight.sum() / max(keyframe.skin_mask.sum(), 1))
 
 
 def weighted_flow(flow: Array, structure: Array, unit: float) -> Array:

@@ -11,12 +11,14 @@ from models.geometry.topology import (
     CHIN,
     FOREHEAD,
     LEFT_EYE_OUTER,
+    LEFT_FACE_EDGE,
     LEFT_MOUTH_CORNER,
     MESH,
     NOSE_TIP,
     RIGHT_EYE_OUTER,
+    RIGHT_FACE_EDGE,
     RIGHT_MOUTH_CORNER,
-)  # fmt: skip
+)
 from streamer.files.video_reader import VideoReader
 from streamer.frames import CameraFrame
 from streamer.tracking.face_tracker import FaceTracker
@@ -26,8 +28,8 @@ from tests.support.clips import DRIVER
 
 WIDTH, HEIGHT, SMALL = 960, 720, 110  # pixels
 # Eleven landmarks all over the face, in place of the head's joints:
-HEAD_LANDMARKS = [NOSE_TIP, RIGHT_EYE_OUTER, LEFT_EYE_OUTER, RIGHT_MOUTH_CORNER, LEFT_MOUTH_CORNER, 234, 454, FOREHEAD,
-                  CHIN, 4, 5]  # fmt: skip
+HEAD_LANDMARKS = [NOSE_TIP, RIGHT_EYE_OUTER, LEFT_EYE_OUTER, RIGHT_MOUTH_CORNER, LEFT_MOUTH_CORNER, RIGHT_FACE_EDGE,
+                  LEFT_FACE_EDGE, FOREHEAD, CHIN, 4, 5]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -4,15 +4,13 @@ import numpy as np
 import pytest
 
 from models.geometry.body import LEFT_SHOULDER
-from models.geometry.openings import lid_pairs
-from models.geometry.topology import RIGHT_IRIS, RIGHT_LID
+from models.geometry.topology import RIGHT_IRIS, RIGHT_LOWER_LID, RIGHT_UPPER_LID
 from streamer.tracking.head_pose import head_pose, rotation_vector
 from streamer.tracking.motion import face_size
 from streamer.tracking.presence import EASE_IN_S, EASE_OUT_S, HOLD_S, NEUTRAL, Presence
 from tests.support.people import STEP, nobody, person
 
 BASE = person()
-RIGHT_LID_PAIR = [lid[3] for lid in lid_pairs(RIGHT_LID)]  # middle of the upper and of the lower lid
 
 
 def play(presence, script, neutral=BASE, start=0.0):
@@ -32,7 +30,7 @@ def looking_away(at):
 
 def lid_gap(motion):
     """In face sizes."""
-    upper, lower = motion.face[RIGHT_LID_PAIR]
+    upper, lower = motion.face[[RIGHT_UPPER_LID, RIGHT_LOWER_LID]]
     return float(np.linalg.norm(upper - lower)) / face_size(motion.face)
 
 

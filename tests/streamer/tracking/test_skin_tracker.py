@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.geometry.topology import MESH, topology
+from models.geometry.topology import LEFT_BROW_MIDDLE, MESH, RIGHT_BROW_MIDDLE, topology
 from streamer.tracking.head_pose import CANONICAL
 from streamer.tracking.image_points import to_camera_units, to_pixels
 from streamer.tracking.motion import face_size
@@ -125,7 +125,7 @@ def test_skin_tracker_corrects_the_visible_part_of_a_covered_face():
     hidden = grey.copy()
     hidden[int(to_pixels(face[[BELOW_NOSE], :2], grey.shape)[0, 1]) :] = 140
     off = np.linalg.norm((tracker.track(rgb(hidden), STEP, given, 1.0) - face)[:, :2], axis=1)
-    brows = [105, 334, 66, 296]
+    brows = [RIGHT_BROW_MIDDLE, LEFT_BROW_MIDDLE, 66, 296]
     assert off[brows].mean() < 0.3 * np.linalg.norm((given - face)[brows, :2], axis=1).mean()
 
 
