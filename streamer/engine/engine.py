@@ -247,7 +247,7 @@ class Engine:
         moved = [(session, pending) for session in sessions if (pending := session.motions.poll()) is not None]
         now = time.monotonic()
         for session, pending in moved:
-            session.meter.add({QUEUE_AGE: (now - pending.put) * 1000})
+            session.meter.add({QUEUE_AGE: (now - pending.put_at) * 1000})
         batch = []
         for session, pending in moved:
             request = self._request(session, pending)

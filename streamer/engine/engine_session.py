@@ -31,13 +31,13 @@ _log = logging.getLogger(__name__)
 class PendingMotion:
     """A motion that waits for the engine's next tick.
 
-    camera: the picture it was tracked from, kept only for a benchmark's frame hook. put: seconds on `time.monotonic`
+    camera: the picture it was tracked from, kept only for a benchmark's frame hook. put_at: seconds on `time.monotonic`
     when it was put into the mailbox.
     """
 
     tracked: TrackedMotion
     camera: CameraFrame | None
-    put: float
+    put_at: float
 
 
 class EngineSession:

@@ -28,7 +28,7 @@ from streamer.runtime.stopwatch import Stopwatch
 
 @dataclass(frozen=True, slots=True)
 class TickInputs:
-    """What changes from frame to frame for B streams: their lanes (B,) long, and what moves their pictures."""
+    """What changes from frame to frame for B streams: their lanes (B,) long, and the motion of their drivers."""
 
     lane: Tensor
     drivers: DriverBatch

@@ -1,4 +1,4 @@
-"""Stand-ins for the slow parts: a pipeline that paints what it is told, a tracker that sees what it is shown."""
+"""Fakes in place of the slow parts: a pipeline that paints plain colours, a tracker that measures brightness."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ class FakeStream:
 
 
 class FakePipeline:
-    """Paints the avatar's colour and, in the left half, the motion's `hands[0, 0, 0]` (0..1) as grey. delay: seconds
-    a batch takes. fail_on: a colour whose frames cannot be drawn. no_memory_on: a colour for whose stream the device
-    has no memory. most: as many frames at once as the device has memory for. Counts what happens; asserts that one
-    thread draws at a time.
+    """Paints the avatar's colour and, in the left half, the motion's `hands[0, 0, 0]` (0..1) as grey.
+
+    delay: seconds per batch. prepare_delay: seconds per picture. fail_on: a colour whose frames cannot be drawn.
+    no_memory_on: a colour for whose stream the device has no memory. max_batch: largest batch that fits into memory.
+    Records its batches, threads and closed streams; asserts that one thread draws at a time.
     """
 
     def __init__(
@@ -46,14 +47,14 @@ class FakePipeline:
         prepare_delay: float = 0.0,
         fail_on: tuple[int, int, int] | None = None,
         no_memory_on: tuple[int, int, int] | None = None,
-        most: int = 1000,
+        max_batch: int = 1000,
     ) -> None:
         self.delay = delay
         self.size = size
         self.prepare_delay = prepare_delay
         self.fail_on = fail_on
         self.no_memory_on = no_memory_on
-        self.most = most
+        self.max_batch = max_batch
         self.batches: list[int] = []
         self.threads: set[str] = set()
         self.closed: list[tuple[int, int, int]] = []
@@ -80,7 +81,7 @@ class FakePipeline:
         try:
             if any(request.stream.avatar.colour == self.fail_on for request in requests):
                 raise RuntimeError("cannot draw this colour")
-            if len(requests) > self.most:
+            if len(requests) > self.max_batch:
                 raise torch.OutOfMemoryError("CUDA out of memory.")
             time.sleep(self.delay)
             self.batches.append(len(requests))

@@ -299,7 +299,7 @@ def test_engine_prepare_without_device_memory_raises_one_sentence() -> None:
 
 
 def test_engine_ends_the_newest_session_when_a_batch_has_no_memory() -> None:
-    pipeline = FakePipeline(delay=0.05, size=32, most=2)
+    pipeline = FakePipeline(delay=0.05, size=32, max_batch=2)
     with running(pipeline) as engine:
         stay = [admit(engine) for _ in range(2)]
         outs = [session.new_output() for session, _ in stay]

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE
-from streamer.generation.driver_batch import to_driver
+from streamer.generation.controls import Controls
+from streamer.generation.driver_batch import DriverBatch, to_driver
 from streamer.tracking.head_pose import CANONICAL
 from streamer.tracking.motion import Motion
 
@@ -32,3 +33,13 @@ def test_to_driver_has_one_row_for_each_motion_and_zeros_where_nothing_was_measu
 def test_to_driver_refuses_a_motion_without_a_face() -> None:
     with pytest.raises(ValueError, match="without a face"):
         to_driver([Motion(0.0)], "cpu")
+
+
+def test_driver_batch_mirrors_and_weighs_each_session_by_its_controls() -> None:
+    right = replace(Motion.still(CANONICAL), face=CANONICAL + np.array([0.1, 0, 0], np.float32))
+    controls = [Controls(mirror=True, head=0.5, teeth=False), Controls(mirror=False)]
+    batch = DriverBatch.of([right, right], [Motion.still(CANONICAL)] * 2, controls, torch.device("cpu"))
+    shift = (batch.current.face - batch.neutral.face).mean((1, 2)) * 3
+    assert shift.tolist() == pytest.approx([-0.1, 0.1], abs=1e-5)
+    strengths = [batch.strength.head, batch.strength.face, batch.strength.teeth]
+    assert [torch.as_tensor(one).tolist() for one in strengths] == [[0.5, 1.0], [1.0, 1.0], [0.0, 1.0]]
