@@ -194,20 +194,20 @@ def drive_body(
 
     Tracked shoulders are off by some per cent of their width, and by more while the head turns. Small differences from
     what the neck's motion predicts are therefore taken for noise, unless the clothes show them. A joint that is not
-    seen, of the driver or in the picture, moves with its parent: arms with the torso, the torso with the neck.
+    detected, of the driver or in the picture, moves with its parent: arms with the torso, the torso with the neck.
     """
     strength = strength[:, None]
     neck = const_floats((NECK,), rest.device).expand(len(rest), -1, -1)
     neck_shift = (heads[1].apply(neck) - heads[0].apply(neck))[:, 0, :2] * NECK_FOLLOW
     neck_growth = (heads[1].scale / heads[0].scale)[:, None].log() * NECK_FOLLOW
     shoulders = (LEFT_SHOULDER,), (RIGHT_SHOULDER,)
-    seen = visible(driver, *shoulders) * visible(neutral, *shoulders)
+    detected = visible(driver, *shoulders) * visible(neutral, *shoulders)
     width = shoulder_width(rest)[:, None]
     shift = (driver[:, SHOULDERS, :2] - neutral[:, SHOULDERS, :2]).mean(1) * unit[:, None]
     angle, growth = (change[:, 0] for change in bone_change(neutral, driver, *shoulders))
-    shift = neck_shift + seen * wiener_shrink(shift - neck_shift, SHOULDER_NOISE[0] * width)
-    angle = seen * wiener_shrink(angle, SHOULDER_NOISE[1])
-    growth = neck_growth + seen * wiener_shrink(growth - neck_growth, SHOULDER_NOISE[2])
+    shift = neck_shift + detected * wiener_shrink(shift - neck_shift, SHOULDER_NOISE[0] * width)
+    angle = detected * wiener_shrink(angle, SHOULDER_NOISE[1])
+    growth = neck_growth + detected * wiener_shrink(growth - neck_growth, SHOULDER_NOISE[2])
     if torsos is not None:
         trust = same_torso(*torsos)
         torso_shift = (torsos[0] - torsos[1])[..., :2].mean(1) * unit[:, None]
@@ -220,12 +220,12 @@ def drive_body(
     centre = rest[:, None, SHOULDERS, :2].mean(2)
     moved = rotate_scale(rest[..., :2] - centre, angle, growth) + centre + shift[:, None]
     for starts, ends in (UPPER_ARMS, FOREARMS):
-        seen = visible(driver, starts, ends) * visible(neutral, starts, ends) * visible(rest, starts, ends)  # (B, 2)
+        detected = visible(driver, starts, ends) * visible(neutral, starts, ends) * visible(rest, starts, ends)
         arm_angle, arm_growth = bone_change(neutral, driver, starts, ends)
         arm_angle = arm_angle.clamp(-2.2, 2.2) * strength[:, None]
         arm_growth = arm_growth.clamp(-0.9, 0.5) * strength[:, None]
-        arm_angle = torch.lerp(angle[:, None], arm_angle, seen.unsqueeze(-1))[..., 0]
-        arm_growth = torch.lerp(growth[:, None], arm_growth, seen.unsqueeze(-1))[..., 0]
+        arm_angle = torch.lerp(angle[:, None], arm_angle, detected.unsqueeze(-1))[..., 0]
+        arm_growth = torch.lerp(growth[:, None], arm_growth, detected.unsqueeze(-1))[..., 0]
         arm = (gather_rows(rest, ends) - gather_rows(rest, starts))[..., :2]
         moved = scatter_rows(moved, ends, gather_rows(moved, starts) + rotate_scale(arm, arm_angle, arm_growth))
     hands = (gather_rows(rest, HAND_JOINTS) - gather_rows(rest, HAND_WRISTS))[..., :2]

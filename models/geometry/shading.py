@@ -65,9 +65,9 @@ def shading(now: Tensor, neutral: Tensor, strength: Tensor) -> Tensor:
     """
     (now_log, now_weight), (old_log, old_weight) = (shade[:, None].unbind(-1) for shade in (now, neutral))
     change = now_log / now_weight.clamp_min(MIN_SKIN_WEIGHT) - old_log / old_weight.clamp_min(MIN_SKIN_WEIGHT)
-    is_light = torch.exp(-((change / OCCLUDER_LOG) ** 4))
+    light_weight = torch.exp(-((change / OCCLUDER_LOG) ** 4))
     change = MAX_SHADE_LOG * torch.tanh(change / MAX_SHADE_LOG)
-    return change * torch.minimum(now_weight, old_weight) * is_light * strength[:, None, None, None]
+    return change * torch.minimum(now_weight, old_weight) * light_weight * strength[:, None, None, None]
 
 
 def shading_gain(shade: Tensor, canonical: Tensor) -> Tensor:

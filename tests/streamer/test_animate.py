@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
+from models.geometry.topology import LOWER_LIP_INNER, UPPER_LIP_INNER
 from streamer.animate import find_neutral, main
 from streamer.files.video_reader import VideoReader
 from streamer.rigging.picture import load_picture
@@ -40,7 +41,7 @@ def openings(path):
     with VideoReader(path) as reader, MotionExtractor(body=False) as extractor:
         motions = [extractor.process(frame) for frame in reader]
     faces = [head_pose(motion.face).inverse(motion.face) for motion in motions]
-    return np.array([np.linalg.norm(face[13] - face[14]) for face in faces])
+    return np.array([np.linalg.norm(face[UPPER_LIP_INNER] - face[LOWER_LIP_INNER]) for face in faces])
 
 
 def test_every_frame_is_drawn_at_its_time_with_the_sound(short, made):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.evaluation.regions import PARTITION, REGIONS, region_psnr, regions
-from models.geometry.topology import LEFT_LID, OUTER_LIPS, RIGHT_LID
+from models.geometry.topology import LEFT_LID, LOWER_LIP_INNER, OUTER_LIPS, RIGHT_LID, UPPER_LIP_INNER
 from streamer.tracking.head_pose import CANONICAL
 
 SIZE = 170  # two pixels of rim
@@ -18,7 +18,7 @@ def scene(open_mouth=True):
     label[20:150, 30:140] = 2
     label[40:150, 40:130] = 3
     if open_mouth:
-        middle = face[[13, 14], :2].mean(0).astype(int)
+        middle = face[[UPPER_LIP_INNER, LOWER_LIP_INNER], :2].mean(0).astype(int)
         label[middle[1] - 2 : middle[1] + 3, middle[0] - 6 : middle[0] + 7] = 4
     return label, face
 

@@ -5,6 +5,7 @@ import pytest
 from skimage.metrics import structural_similarity
 
 from benchmarks.evaluation.score import FIGURES, means, score, ssim
+from models.geometry.topology import LEFT_EYE_OUTER, LOWER_LIP_INNER, RIGHT_EYE_OUTER, UPPER_LIP_INNER
 from streamer.tracking.head_pose import CANONICAL, HeadTransform, rotation_matrix
 
 SIZE = 128
@@ -13,7 +14,7 @@ SIZE = 128
 def face(turn=0.0, mouth=0.0, shift=(64.0, 60.0)):
     """(478, 3) pixels: 40 between the eye corners, turned to the side by `turn` radians."""
     shape = CANONICAL.astype(np.float64)
-    shape[14, 1] = shape[13, 1] + mouth
+    shape[LOWER_LIP_INNER, 1] = shape[UPPER_LIP_INNER, 1] + mouth
     return (
         HeadTransform(40.0, rotation_matrix(np.array([0, turn, 0])), np.array([*shift, 0.0])).apply(shape).astype(float)
     )
@@ -45,7 +46,7 @@ def test_a_known_error_gives_the_known_figures():
     got = score(frames, lighter, faces, [one + np.array([2.0, 0, 0]) for one in faces])
     assert got["psnr"] == pytest.approx(10 * np.log10(255**2 / 100))
     assert got["mouth_l1"] == pytest.approx(10) and got["eyes_l1"] == pytest.approx(10)
-    widths = [np.linalg.norm(one[33, :2] - one[263, :2]) for one in faces]
+    widths = [np.linalg.norm(one[RIGHT_EYE_OUTER, :2] - one[LEFT_EYE_OUTER, :2]) for one in faces]
     assert got["akd"] == pytest.approx(100 * np.mean([2 / width for width in widths]))
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.geometry.body import LEFT_ELBOW, LEFT_SHOULDER, SHOULDERS
 from models.geometry.retarget import rest_pose, retarget
 from models.geometry.topology import head_pose, topology
 from models.motion import Driver
@@ -53,8 +54,8 @@ def test_the_character_makes_the_same_motion_whoever_drives() -> None:
 def test_bones_are_scaled_about_the_shoulders() -> None:
     body = torch.rand(2, 33, 4)
     other = OTHER.body(body)
-    assert torch.allclose(other[:, 11:13].mean(1), body[:, 11:13].mean(1), atol=1e-6)
-    before, after = ((b[:, 13, :3] - b[:, 11, :3]).norm(dim=-1) for b in (body, other))
+    assert torch.allclose(other[:, SHOULDERS].mean(1), body[:, SHOULDERS].mean(1), atol=1e-6)
+    before, after = ((b[:, LEFT_ELBOW, :3] - b[:, LEFT_SHOULDER, :3]).norm(dim=-1) for b in (body, other))
     assert torch.allclose(after, 1.2 * before, atol=1e-5)
 
 
