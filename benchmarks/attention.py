@@ -1,18 +1,16 @@
-"""How fast the cache's attention is, and how fast it could be: `python -m benchmarks.attention`.
+"""How fast attention over the KV cache is, and how fast it could be: `python -m benchmarks.attention`.
 
-Ours is `store_kv` and `ring_attention`: norm of Q and K, the write, RoPE and attention itself, over the layers of a
-cache as a step goes over them. Beside it stands what one writes without a kernel, `scaled_dot_product_attention` over
-keys and values put together for it, with the same norms and turns; the same call alone, on what was put together
-before; and the floor, the longer of moving each byte once and doing each product, at the rates at which this device
-copies memory and multiplies large matrices. All times are of one layer. On CUDA a graph of all layers is replayed.
+"Ours" is `store_kv` and `ring_attention`: the norm of Q and K, the write, RoPE and attention, over all layers of a
+cache as one step of the network does it. "Put together" is the same without a kernel: K and V are concatenated, normed
+and rotated for torch's `scaled_dot_product_attention`. "Sdpa alone" is that call on tensors concatenated beforehand.
+The floors are the time to move each byte once and to do each operation once, at the rates at which this device copies
+memory and multiplies large matrices. All times are of one layer. On CUDA a graph of all layers is replayed.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmarks.common.device_rates import bandwidth, matmul_rate, median_seconds
 from benchmarks.common.hardware import describe
 from benchmarks.common.jsonfile import UnwritableError, json_file
 from kernels.attention import Rope, apply_rope, axial_rope, head_norm
@@ -31,15 +30,14 @@ from models.cache import Cache
 from models.config import PRESETS, ModelConfig
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16, "float8": FLOAT8}
-WARM_UP = 3
-COPIED = {"cuda": 1 << 30, "cpu": 1 << 26}  # bytes; more than any cache between processor and memory holds
-MATRIX = {"cuda": 8192, "cpu": 1024}  # side
 
 
 @dataclass(frozen=True)
-class Load:
-    """Sessions whose rings are full, at different cursors, about to draw a frame. K and V of the current frame and its
-    queries (L, B, H, N, D) are what projections left.
+class Workload:
+    """A full cache of several sessions and the projections of their current frame.
+
+    frames: queries, K and V (L, B, H, N, D) of the current frame, in the layout of a projection's output.
+    norm: (D,) weight of the norm of queries and keys.
     """
 
     config: ModelConfig
@@ -49,12 +47,12 @@ class Load:
     rope: Rope
 
     @staticmethod
-    def make(config: ModelConfig, sessions: int, device: torch.device, dtype: torch.dtype) -> Load:
-        make = torch.Generator(device).manual_seed(1)
-        short = torch.bfloat16 if dtype == FLOAT8 else dtype
+    def make(config: ModelConfig, sessions: int, device: torch.device, dtype: torch.dtype) -> Workload:
+        generator = torch.Generator(device).manual_seed(1)
+        frame_dtype = torch.bfloat16 if dtype == FLOAT8 else dtype
 
         def random(*shape: int) -> Tensor:
-            return torch.randn(*shape, generator=make, device=device)
+            return torch.randn(*shape, generator=generator, device=device)
 
         cache = Cache(config, sessions, device, dtype)
         row = (config.depth, sessions, config.heads)
@@ -66,24 +64,25 @@ class Load:
                 store_kv(key, value, keys, values, cache.ring(), config.references, None, scale)
             cache.advance()
         projected = (row[0], sessions, config.tokens, config.heads, config.head_width)
-        query, key, value = (random(*projected).to(short).transpose(2, 3) for _ in range(3))
+        query, key, value = (random(*projected).to(frame_dtype).transpose(2, 3) for _ in range(3))
         rope = axial_rope(config.grid, config.head_width).to(device)
-        return Load(config, cache, (query, key, value), torch.ones(config.head_width, device=device), rope)
+        return Workload(config, cache, (query, key, value), torch.ones(config.head_width, device=device), rope)
 
     def ours(self, layer: int) -> Tensor:
+        """Write and attend with the kernels of `kernels.ring`: (B, H, N, D)."""
         query, key, value = (each[layer] for each in self.frames)
         keys, values, scale = self.cache.layer(layer)
-        ring, references = self.cache.ring(), self.config.references
-        store_kv(key, value, keys, values, ring, references, self.norm, scale)
-        return ring_attention(query, keys, values, ring, self.rope, self.config.keyed, references, self.norm, scale)
+        state, references = self.cache.ring(), self.config.references
+        store_kv(key, value, keys, values, state, references, self.norm, scale)
+        return ring_attention(query, keys, values, state, self.rope, self.config.keyed, references, self.norm, scale)
 
     def put_together(self, layer: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Q, K, V (B, H, ·, D) for an attention that knows no slots. All rings stand alike: past, then current."""
+        """Q, K, V (B, H, ·, D) for an attention without slots, in the order references, past, current."""
         query, key, value = (each[layer] for each in self.frames)
         keys, values, scale = self.cache.layer(layer)
         config, dtype = self.config, query.dtype
         query, key = head_norm(query, self.norm).to(dtype), head_norm(key, self.norm).to(dtype)
-        if scale is not None:  # unpacked first: the call takes no float8
+        if scale is not None:  # converted first, since the call takes no float8
             keys, values = keys.to(dtype) * scale[0, :, :, None, None], values.to(dtype) * scale[1, :, :, None, None]
         pinned, end = config.references * config.tokens, (config.references + config.ring) * config.tokens
         past = torch.cat([keys[:, :, pinned:end].to(dtype), key], 2)
@@ -92,122 +91,83 @@ class Load:
         v = torch.cat([values[:, :, :end].to(dtype), value], 2)
         return apply_rope(query, ages[:, -1:], self.rope, config.keyed), k, v
 
-    def theirs(self, layer: int) -> Tensor:
+    def sdpa(self, layer: int) -> Tensor:
+        """torch's attention over K and V that are put together for it: (B, H, N, D)."""
         return F.scaled_dot_product_attention(*self.put_together(layer))
 
     def bytes(self) -> int:
-        """Of one layer that must be read or written once: Q, K, V and the result, the live slots, the new one."""
+        """Bytes of one layer that must be read or written once: Q, K, V, the result, the slots, the new slot."""
         row = self.frames[0][0].numel()
-        held = row * (self.config.references + self.config.ring + 1) * 2
-        return 4 * row * self.frames[0].element_size() + held * self.cache.keys.element_size()
+        cached = row * (self.config.references + self.config.ring + 1) * 2
+        return 4 * row * self.frames[0].element_size() + cached * self.cache.keys.element_size()
 
     def products(self) -> int:
-        """Floating-point operations of one layer's two products."""
+        """Floating-point operations of the two matrix products of one layer."""
         slots = self.config.references + self.config.ring + 1
         return 4 * self.frames[0][0].numel() * slots * self.config.tokens
 
 
-def seconds(work: Callable[[], object], device: torch.device, repeats: int) -> float:
-    """Median time of the work: on CUDA of the replays of a graph of it."""
-    if device.type != "cuda":
-        work()
-        spent = []
-        for _ in range(repeats):
-            begun = time.perf_counter()
-            work()
-            spent.append(time.perf_counter() - begun)
-        return statistics.median(spent)
-    beside = torch.cuda.Stream(device)
-    beside.wait_stream(torch.cuda.current_stream(device))
-    with torch.cuda.stream(beside):
-        for _ in range(WARM_UP):
-            work()
-    torch.cuda.current_stream(device).wait_stream(beside)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        work()
-    marks = [(torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)) for _ in range(repeats)]
-    graph.replay()
-    for begin, end in marks:
-        begin.record()
-        graph.replay()
-        end.record()
-    torch.cuda.synchronize(device)
-    return statistics.median(begin.elapsed_time(end) for begin, end in marks) / 1000
-
-
-def bandwidth(device: torch.device, repeats: int) -> float:
-    """Bytes a second of a copy, read and written."""
-    source = torch.empty(COPIED[device.type], dtype=torch.uint8, device=device)
-    target = torch.empty_like(source)
-    return 2 * len(source) / seconds(lambda: target.copy_(source), device, repeats)
-
-
-def rate(device: torch.device, dtype: torch.dtype, repeats: int) -> float:
-    """Floating-point operations a second of a large product."""
-    side = MATRIX[device.type]
-    a = torch.randn(side, side, device=device).to(dtype)
-    return 2 * side**3 / seconds(lambda: a @ a, device, repeats)
-
-
-def measure(load: Load, device: torch.device, speed: float, products: float, repeats: int) -> dict[str, Any]:
-    """One row. speed: bytes a second; products: operations a second."""
+def measure(load: Workload, device: torch.device, byte_rate: float, flop_rate: float, repeats: int) -> dict[str, Any]:
+    """One row of the report. byte_rate: bytes per second; flop_rate: operations per second."""
     layers = range(load.config.depth)
-    together = [load.put_together(layer) for layer in layers]
-    ours, theirs = load.ours(0).float(), load.theirs(0).float()
+    inputs = [load.put_together(layer) for layer in layers]
+    ours, expected = load.ours(0).float(), load.sdpa(0).float()
 
     def each_layer(work: Callable[[int], object]) -> float:
-        return 1e6 * seconds(lambda: [work(layer) for layer in layers], device, repeats) / len(layers)
+        return 1e6 * median_seconds(lambda: [work(layer) for layer in layers], device, repeats) / len(layers)
 
     row = {
         "ours_us": each_layer(load.ours),
-        "put_together_us": each_layer(load.theirs),
-        "sdpa_alone_us": each_layer(lambda layer: F.scaled_dot_product_attention(*together[layer])),
-        "memory_floor_us": 1e6 * load.bytes() / speed,
-        "product_floor_us": 1e6 * load.products() / products,
+        "put_together_us": each_layer(load.sdpa),
+        "sdpa_alone_us": each_layer(lambda layer: F.scaled_dot_product_attention(*inputs[layer])),
+        "memory_floor_us": 1e6 * load.bytes() / byte_rate,
+        "product_floor_us": 1e6 * load.products() / flop_rate,
     }
     row["floor_share"] = max(row["memory_floor_us"], row["product_floor_us"]) / row["ours_us"]
-    return {**row, "off": float((ours - theirs).norm() / theirs.norm())}
+    return {**row, "off": float((ours - expected).norm() / expected.norm())}
 
 
 @torch.inference_mode()
 def report(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure all workloads, print a row of each, and return the JSON report."""
     device = torch.device(options.device)
-    speed = bandwidth(device, options.repeats)
-    found: dict[str, Any] = {
+    byte_rate = bandwidth(device, options.repeats)
+    figures: dict[str, Any] = {
         "hardware": describe(device.type),
         "backend": choose("auto", torch.empty(0, device=device)),
         "preset": options.preset,
-        "bandwidth_gb_s": speed / 1e9,
+        "bandwidth_gb_s": byte_rate / 1e9,
         "tflops": {},
         "rows": [],
     }
-    print(f"{found['hardware']['device']}, {found['backend']}, {options.preset}, commit {found['hardware']['commit']}")
-    print(", ".join(f"{name} {version}" for name, version in found["hardware"]["versions"].items() if version))
-    print(f"copies {speed / 1e9:.0f} GB/s\n")
+    hardware = figures["hardware"]
+    print(f"{hardware['device']}, {figures['backend']}, {options.preset}, commit {hardware['commit']}")
+    print(", ".join(f"{name} {version}" for name, version in hardware["versions"].items() if version))
+    print(f"copies {byte_rate / 1e9:.0f} GB/s\n")
     print(
         "cache     W  sessions   ours µs   put together µs   sdpa alone µs   memory floor µs   product floor µs     off"
     )
     for name in options.dtypes:
         dtype = DTYPES[name]
-        products = rate(device, torch.bfloat16 if dtype == FLOAT8 else dtype, options.repeats)
-        found["tflops"][name] = products / 1e12
+        flop_rate = matmul_rate(device, torch.bfloat16 if dtype == FLOAT8 else dtype, options.repeats)
+        figures["tflops"][name] = flop_rate / 1e12
         for ring in options.ring:
             config = replace(PRESETS[options.preset], ring=ring)
             for sessions in options.sessions:
-                load = Load.make(config, sessions, device, dtype)
-                row = measure(load, device, speed, products, options.repeats)
-                found["rows"].append({"dtype": name, "ring": ring, "sessions": sessions, **row})
+                load = Workload.make(config, sessions, device, dtype)
+                row = measure(load, device, byte_rate, flop_rate, options.repeats)
+                figures["rows"].append({"dtype": name, "ring": ring, "sessions": sessions, **row})
                 print(
                     f"{name:9} {ring:1} {sessions:9d} {row['ours_us']:9.1f} {row['put_together_us']:17.1f} "
                     f"{row['sdpa_alone_us']:15.1f} {row['memory_floor_us']:17.1f} {row['product_floor_us']:18.1f} "
                     f"{row['off']:7.0e}",
                     flush=True,
                 )
-    return found
+    return figures
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0, or 2 with one sentence on stderr."""
     cuda = torch.cuda.is_available()
     parser = argparse.ArgumentParser(description="Measure the cache's attention on a device.")
     parser.add_argument("--device", default="cuda" if cuda else "cpu", help="cpu, cuda, cuda:1 …")
@@ -216,9 +176,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--sessions", type=int, nargs="+", default=[1, 4, 16, 32] if cuda else [1, 4])
     parser.add_argument(
         "--dtypes", choices=DTYPES, nargs="+", default=["bfloat16", "float16", "float32"] if cuda else ["float32"],
-        help="what the cache is stored in",
+        help="dtypes of the cache",
     )  # fmt: skip
-    parser.add_argument("--repeats", type=int, default=50 if cuda else 5, help="of which the median is told")
+    parser.add_argument("--repeats", type=int, default=50 if cuda else 5, help="runs, of which the median is printed")
     parser.add_argument("--json", type=Path, default=None, help="write the figures to this file too")
     options = parser.parse_args(arguments)
     try:

@@ -1,10 +1,10 @@
-"""`python -m benchmarks.generator`: how fast the network draws, alone and beside what comes before and after it.
+"""`python -m benchmarks.generator`: how fast the network draws, alone and within whole ticks.
 
-A real picture's rig and motions tracked once are drawn by one batch after the other, with no server around. "Alone" is
-the generator by itself, on guidance that is ready, each call waited for; the stages are those of whole ticks, on CUDA
-as the device's own events mark them. Operations are counted, see `benchmarks.common.flops`; their rate is set beside
-that of a
-large matrix product on the same device, on a CPU in float32 by as many threads, which 8 bits may exceed.
+The rig of a real picture and motions that are tracked once are drawn in batches, without a server. "Alone" is the
+generator by itself, on guidance that is computed beforehand, each call waited for; the stages are those of whole ticks,
+on CUDA measured by the device's own events. Operations are counted, see `benchmarks.common.flops`; their rate is
+compared with that of a large matrix product on the same device, on a CPU in float32 with as many threads, which 8 bits
+may exceed.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from typing import Any, Literal, get_args
 
 import torch
 
-from benchmarks.attention import rate
 from benchmarks.common import hardware
+from benchmarks.common.device_rates import matmul_rate
 from benchmarks.common.flops import flops_per_frame
+from benchmarks.common.hardware import machine_lines
 from benchmarks.common.jsonfile import json_file
-from benchmarks.evaluation.eval_pipeline import Artist
-from benchmarks.live import CAMERA
-from benchmarks.streaming.replay import track
-from benchmarks.streaming.report import machine_lines, percentiles
-from benchmarks.streaming.webrtc_client import load_clip, to_and_fro
+from benchmarks.common.percentiles import percentiles
+from benchmarks.evaluation.eval_pipeline import EvalPipeline
+from benchmarks.streaming.clip_camera import CAMERA_SIZE, load_clip, ping_pong
+from benchmarks.streaming.replay import track_clip
 from models import checkpoint as weights
 from models.geometry.guidance import Guidance, make_guidance
 from models.geometry.retarget import Pose, retarget
@@ -51,14 +51,17 @@ from streamer.tracking.tracker import TrackedMotion
 
 Kind = Literal["torch", "onnx", "onnx-live"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-WARM_UP = 3  # ticks of each batch before it is measured
-SCENES = 8  # different moments that the generator alone draws in turn
-REPEATS = 10  # of the large product
+WARM_UP_TICKS = 3  # of each batch before it is measured
+ALONE_INPUTS = 8  # different moments that the generator alone draws one after the other
+MATMUL_REPEATS = 10
+MOTION_STEP = 17  # frames of the clip from one stream's motion to the next one's
 
 
 @dataclass(frozen=True)
 class Case:
-    """One way to draw. kind: torch, or ONNX Runtime, live or not. graph: replayed as CUDA graphs."""
+    """A configuration of the generator. kind: torch, or ONNX Runtime, live or not. steps: of the sampler. graph:
+    replayed as CUDA graphs.
+    """
 
     kind: Kind
     precision: Precision
@@ -66,10 +69,10 @@ class Case:
     graph: bool
 
 
-class Easel(Artist):
-    """`Artist` that also gives what a generator is handed."""
+class GuidedPipeline(EvalPipeline):
+    """`EvalPipeline` that also computes the inputs of a generator."""
 
-    def guided(self, requests: list[FrameRequest]) -> tuple[Rig, Pose, Guidance]:
+    def generator_inputs(self, requests: list[FrameRequest]) -> tuple[Rig, Pose, Guidance]:
         batch = self.batch(requests)
         rig = Rig.stack(list(batch.rigs))
         pose = retarget(rig, batch.drivers.current, batch.drivers.neutral, batch.drivers.strength)
@@ -118,21 +121,24 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def measure(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
-    """Run it all. Returns the JSON report; tells each row as it comes. Raises KagamiError, CheckpointError."""
+    """Run the benchmark. Returns the JSON report; calls `say` with each line of it as soon as it is measured.
+
+    Raises KagamiError, CheckpointError and ValueError.
+    """
     device = torch.device(choose_device(options.device))
     options.checkpoint = options.checkpoint or default_checkpoint(device)
     batches = options.batch or ([1, 2, 4] if device.type == "cpu" else [1, 2, 4, 8, 16, 32])
     torch.set_num_threads(options.threads)
     picture = load_picture(options.ref)
-    tracked = track(load_clip(options.clip, *CAMERA)[: options.frames], 25.0)
-    ceilings: dict[str, float] = {}  # of each precision, on a CPU by threads
+    tracked = track_clip(load_clip(options.clip, *CAMERA_SIZE)[: options.frames], 25.0)
+    matmul_rates: dict[str, float] = {}  # Tflop/s by precision, on a CPU also by threads
     report: dict[str, Any] = {
         "hardware": hardware.describe(device.type),
         "checkpoint": options.checkpoint.name,
         "seconds": options.seconds,
         "threads": options.threads,
         "gflop_per_frame": {},
-        "matmul_tflop_s": ceilings,
+        "matmul_tflop_s": matmul_rates,
         "rows": [],
     }
     for line in machine_lines(report["hardware"]):
@@ -146,15 +152,15 @@ def measure(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str
                 report["gflop_per_frame"][str(case.steps)] = counted / 1e9
             threads = options.threads if case.kind == "torch" else os.cpu_count() or 1
             kind = f"{case.precision}, {threads} threads" if device.type == "cpu" else case.precision
-            if kind not in ceilings:
+            if kind not in matmul_rates:
                 torch.set_num_threads(threads)
-                ceilings[kind] = rate(device, dtype_of(case.precision), REPEATS) / 1e12
+                matmul_rates[kind] = matmul_rate(device, dtype_of(case.precision), MATMUL_REPEATS) / 1e12
                 torch.set_num_threads(options.threads)
             for row in draw_batches(case, rig, tracked, batches, options):
-                each = report["gflop_per_frame"][str(case.steps)]
-                # Live, the transformer does not think over every frame: nobody counts how many it does.
-                tflops = None if case.kind == "onnx-live" else each * row["alone_fps"] / 1e3
-                share = None if tflops is None else tflops / ceilings[kind]
+                gflop = report["gflop_per_frame"][str(case.steps)]
+                # Live, the transformer does not run on every frame, and its runs are not counted.
+                tflops = None if case.kind == "onnx-live" else gflop * row["alone_fps"] / 1e3
+                share = None if tflops is None else tflops / matmul_rates[kind]
                 row.update(size=size, **asdict(case), tflop_s=tflops, matmul_share=share)
                 report["rows"].append(row)
                 say(_line(row))
@@ -162,7 +168,7 @@ def measure(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str
 
 
 def cases(options: argparse.Namespace, device: torch.device) -> Iterator[Case]:
-    """All that are asked for and make sense on the device."""
+    """The configurations that the options select and the device supports. Raises ValueError for other ones."""
     on_cpu = device.type == "cpu"
     graphs = [False] if on_cpu else {"both": [False, True], "yes": [True], "no": [False]}[options.graph]
     for kind in options.kinds or (KINDS if on_cpu else KINDS[:1]):
@@ -180,21 +186,25 @@ def draw_batches(
 ) -> Iterator[dict[str, Any]]:
     """One row for each batch size."""
     device = rig.image.device
-    begun = time.perf_counter()
+    begin = time.perf_counter()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    generator = make(case, device, max(batches), options.checkpoint)
-    easel = Easel(generator, str(device), rig.size)
-    avatar = easel.adopt(rig)
-    easel.warm_up(avatar)
-    start = time.perf_counter() - begun
+    generator = make_generator(case, device, max(batches), options.checkpoint)
+    pipeline = GuidedPipeline(generator, str(device), rig.size)
+    avatar = pipeline.avatar_of(rig)
+    pipeline.warm_up(avatar)
+    start = time.perf_counter() - begin
     for batch in batches:
-        row = {"batch": batch, "start_s": round(start, 2), **_batch(easel, generator, avatar, tracked, batch, options)}
+        row = {
+            "batch": batch,
+            "start_s": round(start, 2),
+            **_batch(pipeline, generator, avatar, tracked, batch, options),
+        }
         peak = torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else None
         yield {**row, "peak_gb": peak}
 
 
-def make(case: Case, device: torch.device, lanes: int, path: Path) -> OnnxGenerator | TorchGenerator:
+def make_generator(case: Case, device: torch.device, lanes: int, path: Path) -> OnnxGenerator | TorchGenerator:
     """The generator of a case. Raises CheckpointError."""
     network = weights.load(path)
     if case.kind != "torch":
@@ -207,28 +217,30 @@ def make(case: Case, device: torch.device, lanes: int, path: Path) -> OnnxGenera
 
 @torch.inference_mode()
 def _batch(
-    easel: Easel,
+    pipeline: GuidedPipeline,
     generator: Generator,
     avatar: Avatar,
     tracked: Sequence[TrackedMotion],
     batch: int,
     options: argparse.Namespace,
 ) -> dict[str, Any]:
-    streams = [easel.open(avatar) for _ in range(batch)]
+    streams = [pipeline.open(avatar) for _ in range(batch)]
     states = [stream.state for stream in streams]
-    for tick in range(WARM_UP):
-        easel.draw(requests(streams, tracked, tick))
+    for tick in range(WARM_UP_TICKS):
+        pipeline.draw(requests(streams, tracked, tick))
     stages: dict[str, list[float]] = defaultdict(list)
 
-    def whole(tick: int) -> None:
-        for name, milliseconds in summed(easel.draw(requests(streams, tracked, tick))).items():
+    def whole_tick(tick: int) -> None:
+        for name, milliseconds in tick_stages(pipeline.draw(requests(streams, tracked, tick))).items():
             stages[name].append(milliseconds)
 
-    ticks = timed(whole, easel.device, options.seconds)
-    scenes = [easel.guided(requests(streams, tracked, 5 * moment)) for moment in range(SCENES)]
-    alone = timed(lambda tick: generator.predict(states, *scenes[tick % SCENES]), easel.device, options.seconds)
+    ticks = call_durations(whole_tick, pipeline.device, options.seconds)
+    inputs = [pipeline.generator_inputs(requests(streams, tracked, 5 * moment)) for moment in range(ALONE_INPUTS)]
+    alone = call_durations(
+        lambda tick: generator.predict(states, *inputs[tick % ALONE_INPUTS]), pipeline.device, options.seconds
+    )
     for stream in streams:
-        easel.close(stream)
+        pipeline.close(stream)
     return {
         "alone_ms": percentiles(alone),
         "alone_fps": 1000 * batch * len(alone) / sum(alone),
@@ -239,27 +251,27 @@ def _batch(
 
 
 def requests(streams: Sequence[Stream], tracked: Sequence[TrackedMotion], tick: int) -> list[FrameRequest]:
-    """Nobody moves as somebody else does."""
-    at = [to_and_fro(tick + 17 * number, len(tracked)) for number in range(len(streams))]
+    """One request for each stream, each at another motion of the clip."""
+    at = [ping_pong(tick + MOTION_STEP * number, len(tracked)) for number in range(len(streams))]
     return [FrameRequest(stream, tracked[i].motion, tracked[i].neutral) for stream, i in zip(streams, at, strict=True)]
 
 
-def summed(frames: Sequence[AvatarFrame]) -> dict[str, float]:
-    """Milliseconds of a tick's stages: those drawn as one batch carry the same, those drawn one by one their own."""
+def tick_stages(frames: Sequence[AvatarFrame]) -> dict[str, float]:
+    """Milliseconds by stage of a tick. All frames that are drawn as one batch have the stages of that batch."""
     batches = {tuple(frame.stages.items()) for frame in frames}
     return {name: sum(dict(batch)[name] for batch in batches) for name in frames[0].stages}
 
 
-def timed(work: Callable[[int], object], device: torch.device, seconds: float) -> list[float]:
-    """Milliseconds of each of as many calls as fit into the time, at least one, each waited for."""
-    spent: list[float] = []
-    while not spent or sum(spent) < 1000 * seconds:
-        begun = time.perf_counter()
-        work(len(spent))
+def call_durations(work: Callable[[int], object], device: torch.device, seconds: float) -> list[float]:
+    """Milliseconds of each call, as many as fit into `seconds`, at least one; the device is waited for each time."""
+    durations: list[float] = []
+    while not durations or sum(durations) < 1000 * seconds:
+        begin = time.perf_counter()
+        work(len(durations))
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        spent.append(1000 * (time.perf_counter() - begun))
-    return spent
+        durations.append(1000 * (time.perf_counter() - begin))
+    return durations
 
 
 _STAGES = ("retarget", "guide", "generate", "compose")

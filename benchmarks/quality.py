@@ -1,13 +1,12 @@
-"""How well characters are drawn: on real clips, against rendered truth, over time, and by whose face they are driven.
+"""How well characters are drawn: on real clips, against rendered ground truth, over time, and with other drivers.
 
 python -m benchmarks.quality --parts rendered styles --facekit ict_facekit.npz
 python -m benchmarks.quality --parts real --clips CLIPS
 python -m benchmarks.quality --parts refs --refs PICTURES --drivers A.mp4 B.mp4 --sheets SHEETS
 
-Every part prints the warp alone ("geometry") beside the network ("dit"). What is compared stands in the module that
-measures it: real in benchmarks.reenact; rendered, styles, steps and ablations in benchmarks.evaluation.rendered and
-.truth;
-stability, leak and refs (benchmarks.evaluation.gallery) in their own.
+Every part prints the warp alone ("geometry") beside the network ("dit"). The figures are described in the modules that
+measure them: real in benchmarks.reenact; and in benchmarks.evaluation rendered, styles, steps and ablations in
+rendered_clips, rendered_score and ground_truth, stability in stability, leak in identity_leak, refs in gallery.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from typing import Any
 
 from benchmarks.common.hardware import describe
 from benchmarks.common.jsonfile import json_file
-from benchmarks.evaluation.context import Bench
-from benchmarks.evaluation.gallery import find_pictures, hang
+from benchmarks.evaluation.context import EvalContext
+from benchmarks.evaluation.gallery import find_pictures, write_sheets
 from benchmarks.evaluation.ground_truth import ablations, rendered, steps, styles
 from benchmarks.evaluation.identity_leak import leak
-from benchmarks.evaluation.rendered import FRAMES
-from benchmarks.evaluation.stability import LEAST, stability
+from benchmarks.evaluation.rendered_clips import FRAMES
+from benchmarks.evaluation.stability import MIN_DRIFT_S, stability
 from benchmarks.evaluation.table import jsonable
 from benchmarks.reenact import Scores, find_pairs, reenact
 from streamer.errors import KagamiError
@@ -33,29 +32,29 @@ from streamer.options import PRECISIONS
 from streamer.runtime.native_logs import filter_native_logs
 
 
-def real(bench: Bench) -> Scores:
+def real(context: EvalContext) -> Scores:
     """Self-reenactment of real clips."""
-    options = bench.options
+    options = context.options
     if options.clips is None:
         raise KagamiError("Real clips are needed for --parts real: give their folder with --clips.")
     clips = find_pairs(options.clips, options.exclude)[: options.count]
-    return reenact(clips, bench.pipelines, True, None if options.sheets is None else options.sheets / "real")
+    return reenact(clips, context.pipelines, True, None if options.sheets is None else options.sheets / "real")
 
 
-def refs(bench: Bench) -> list[str]:
-    """Sheets of real pictures driven by real people."""
-    options = bench.options
+def refs(context: EvalContext) -> list[str]:
+    """Contact sheets of real pictures driven by real people."""
+    options = context.options
     if options.refs is None or not options.drivers or options.sheets is None:
         raise KagamiError("--parts refs needs --refs FOLDER, --drivers A.mp4 …, and --sheets FOLDER to draw into.")
     pictures = find_pictures(options.refs, options.count)
     lines = []
-    for line in hang(pictures, options.drivers, bench.pipelines, options.sheets / "refs"):
+    for line in write_sheets(pictures, options.drivers, context.pipelines, options.sheets / "refs"):
         lines.append(line)
         print(line, flush=True)
     return lines
 
 
-PARTS: dict[str, Callable[[Bench], Any]] = {
+PARTS: dict[str, Callable[[EvalContext], Any]] = {
     "real": real,
     "rendered": rendered,
     "styles": styles,
@@ -70,12 +69,12 @@ PARTS: dict[str, Callable[[Bench], Any]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line; the exit status."""
     options = _parse(argv)
-    bench = Bench(options)
+    context = EvalContext(options)
     parts: dict[str, Any] = {}
     try:
         with json_file(options.json) as write:
             for name in options.parts:
-                parts[name] = PARTS[name](bench)
+                parts[name] = PARTS[name](context)
             checkpoint = None if options.checkpoint is None else options.checkpoint.name
             drawn_by = {"checkpoint": checkpoint, "precision": options.precision}
             write(jsonable({"hardware": describe(options.device), **drawn_by, "parts": parts}))
@@ -123,8 +122,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(argv)
     if options.count is not None and options.count < 1:
         parser.error("--count must be at least 1")
-    if options.frames < 2 or options.seconds < LEAST or options.teacher_steps < 1:
-        parser.error(f"--frames must be at least 2, --seconds at least {LEAST:g}, --teacher-steps at least 1")
+    if options.frames < 2 or options.seconds < MIN_DRIFT_S or options.teacher_steps < 1:
+        parser.error(f"--frames must be at least 2, --seconds at least {MIN_DRIFT_S:g}, --teacher-steps at least 1")
     return options
 
 

@@ -1,4 +1,4 @@
-"""Self-reenactment: a person's first frame makes the motion of the same person's clip, and the clip is the truth.
+"""Self-reenactment: the first frame of a clip is animated with the motion of that clip, which is the ground truth.
 
 python -m benchmarks.reenact CLIPS_DIR
 """
@@ -21,6 +21,7 @@ from tqdm import tqdm
 from benchmarks.common.hardware import describe
 from benchmarks.common.jsonfile import json_file
 from benchmarks.evaluation.contact_sheet import contact_sheet, pick, save
+from benchmarks.evaluation.face_tracks import track_faces
 from benchmarks.evaluation.score import FIGURES, Face, means, score
 from streamer.animate import perform
 from streamer.errors import KagamiError
@@ -33,7 +34,6 @@ from streamer.generation.pipeline import AvatarPipeline
 from streamer.options import GeneratorKind
 from streamer.rigging.picture import load_picture
 from streamer.runtime.native_logs import filter_native_logs
-from streamer.tracking.mediapipe_models import camera_units, face_mesh
 from streamer.tracking.motion import Motion
 from streamer.tracking.motion_extractor import MotionExtractor
 from streamer.tracking.smoothing import smooth_both_ways
@@ -43,7 +43,11 @@ Scores = dict[str, dict[GeneratorKind, dict[str, float]]]  # clip, or "mean" →
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A pair NAME.png, NAME.mp4, read and tracked once. motions: for drawing, not smoothed. faces: for the score."""
+    """A pair NAME.png, NAME.mp4, read and tracked once.
+
+    picture: path of the PNG. rate: frames a second. frames: (H, W, 3) uint8. motions: of the driver, not smoothed.
+    faces: landmarks in pixels, for the score.
+    """
 
     name: str
     picture: Path
@@ -54,7 +58,10 @@ class Clip:
 
 
 def find_pairs(folder: Path, exclude: Sequence[str]) -> list[Path]:
-    """Every clip in the folder that has its picture beside it, except those whose names begin with an excluded word."""
+    """The clips of a folder with a picture of the same name, but for those whose names begin with an excluded word.
+
+    Raises KagamiError where there are none.
+    """
     clips = sorted(clip for clip in folder.glob("*.mp4") if clip.with_suffix(".png").is_file())
     chosen = [clip for clip in clips if not clip.name.startswith(tuple(exclude))]
     if not chosen:
@@ -63,7 +70,7 @@ def find_pairs(folder: Path, exclude: Sequence[str]) -> list[Path]:
 
 
 def read_clip(path: Path) -> Clip:
-    """Read and track; nothing is smoothed."""
+    """Read and track a clip without smoothing. Raises VideoError."""
     with VideoReader(path) as reader, MotionExtractor(smooth=False, live=False) as extractor:
         frames = list(reader)
         motions = [extractor.process(frame) for frame in frames]
@@ -71,21 +78,8 @@ def read_clip(path: Path) -> Clip:
     return Clip(path.stem, path.with_suffix(".png"), reader.rate, pictures, motions, track_faces(pictures))
 
 
-def track_faces(frames: Sequence[Image]) -> list[Face | None]:
-    """Landmarks in pixels, as MediaPipe's face mesh gives them frame by frame: one ruler for truth and drawn."""
-    height, width = frames[0].shape[:2]
-    longest = max(height, width)
-    faces: list[Face | None] = []
-    with face_mesh.FaceMesh(refine_landmarks=True, max_num_faces=1) as mesh:
-        for rgb in frames:
-            found = mesh.process(rgb).multi_face_landmarks
-            points = camera_units(found[0].landmark, rgb.shape).astype(np.float64) if found else None
-            faces.append(None if points is None else points * (longest / 2) + [width / 2, height / 2, 0])
-    return faces
-
-
 def draw_clip(pipeline: AvatarPipeline, clip: Clip, smooth: bool) -> list[Image]:
-    """The clip made anew from its picture, in the clip's own size, through the encoder of `streamer.animate`."""
+    """The picture animated with the clip's motions, in the clip's size, after the encoder of `streamer.animate`."""
     avatar = pipeline.prepare(load_picture(clip.picture))
     motions = smooth_both_ways(clip.motions) if smooth else clip.motions
     with TemporaryDirectory() as folder:
@@ -102,7 +96,7 @@ def draw_clip(pipeline: AvatarPipeline, clip: Clip, smooth: bool) -> list[Image]
 
 
 def sheet(clip: Clip, rows: Mapping[GeneratorKind, list[Image]]) -> Image:
-    """A contact sheet: the truth above what each generator drew, at moments spread over the clip."""
+    """A contact sheet: the clip above the frames of each generator, at moments spread over the clip."""
     return contact_sheet([pick(frames) for frames in (clip.frames, *rows.values())])
 
 
@@ -124,7 +118,7 @@ def reenact(
 ) -> Scores:
     """Figures of every clip and of their mean, for each generator; each clip is read and tracked once.
 
-    Prints each clip's lines as soon as they are known.
+    sheets: folder for contact sheets, None for none. Prints each clip's lines as soon as they are measured.
     """
     scores: Scores = {}
     print(f"Drawn frames are compared as streamer.animate writes them: H.264, crf 16.\n{HEADER}", flush=True)
@@ -170,7 +164,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _without_nan(scores: Scores) -> dict[str, Any]:
-    """JSON knows no NaN."""
+    """JSON has no NaN: null instead."""
     return {
         clip: {kind: {k: None if np.isnan(v) else v for k, v in row.items()} for kind, row in rows.items()}
         for clip, rows in scores.items()

@@ -1,4 +1,4 @@
-"""How many image pairs a second the renderer makes on a CPU, characters, scenes and truth included.
+"""How many image pairs a second the renderer makes on a CPU, with their characters, scenes and ground truth.
 
 python -m benchmarks.render --facekit PATH [--bodykit PATH]
 """
@@ -21,21 +21,21 @@ from training.data.samples import SAMPLES_PER_CHARACTER, SampleStream
 from training.render.character.bodykit import BodykitError, load_bodykit
 from training.render.character.facekit import FacekitError, load_facekit
 
-WARM_UP = 2  # samples: loops are compiled or fetched from the cache
+WARM_UP_SAMPLES = 2  # numba compiles its functions, or loads them from its cache
 Rates = dict[str, float]
 
 
 def measure(facekit: Path, bodykit: Path | None, size: int, samples: int, first: int, results: Any) -> None:
-    """Make samples of one reference and one target each; puts (seconds, seconds of CPU) into the queue `results`.
+    """Make samples of one reference and one target each; puts (seconds, CPU seconds) into the queue `results`.
 
     first: number of the first character, so that processes make different ones.
     """
-    import cv2  # noqa: PLC0415  (its threads belong to this process)
+    import cv2  # noqa: PLC0415  (its number of threads is set in this process)
 
     cv2.setNumThreads(1)
     stream = SampleStream(facekit, 1, frames=1, size=size, bodykit=bodykit)
     begin = first * SAMPLES_PER_CHARACTER
-    for index in range(WARM_UP):
+    for index in range(WARM_UP_SAMPLES):
         stream.sample(begin + index)
     wall, cpu = time.perf_counter(), time.process_time()
     for index in range(begin + SAMPLES_PER_CHARACTER, begin + SAMPLES_PER_CHARACTER + samples):
@@ -44,7 +44,7 @@ def measure(facekit: Path, bodykit: Path | None, size: int, samples: int, first:
 
 
 def rates(facekit: Path, bodykit: Path | None, size: int, samples: int, workers: int) -> Rates:
-    """Pairs per second of all workers together, and what one core makes of a second that is its alone."""
+    """Pairs per second of all workers together, and pairs per second of CPU time."""
     context = multiprocessing.get_context("spawn")
     results = context.SimpleQueue()
     jobs = [

@@ -1,7 +1,7 @@
 """How many image pairs a second the batched renderer draws: `python -m benchmarks.render_device --facekit PATH`.
 
-A pair is a reference and a target at full size with everything the trainer uses: mattes, labels, flow, visibility,
-landmarks. Characters, scenes and motion are ready before the clock starts; what they cost the CPU is printed beside.
+A pair is a reference and a target at full size with everything that the trainer uses: mattes, labels, flow, visibility,
+landmarks. Characters, scenes and motion are made before the measurement; their CPU time is printed beside it.
 """
 
 from __future__ import annotations
@@ -21,40 +21,41 @@ from training.render.character.bodykit import BodykitError
 from training.render.character.facekit import FacekitError
 from training.render.raster import fill_kernel
 
-WARM_UP = 2  # batches: kernels are compiled and memory is fetched
+WARM_UP_BATCHES = 2  # kernels are compiled and memory is allocated
 
 
 def pairs_per_second(stream: DeviceStream, load: PlanBatch, batch: int, seconds: float) -> dict[str, Any]:
-    """Draw batches for about `seconds`: the rate, its cost for the CPU, how many batches, the peak of device memory."""
+    """Draw batches for about `seconds`: pairs a second, CPU time of a pair, number of batches, peak of memory."""
     device, total = stream.device, len(load.kind)
     chosen = [n * total // batch for n in range(batch)]
 
-    def wait() -> None:
+    def synchronise() -> None:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
 
-    for _ in range(WARM_UP):
+    for _ in range(WARM_UP_BATCHES):
         stream.draw(load, chosen)
-    wait()
+    synchronise()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    begun, busy, batches = time.perf_counter(), time.process_time(), 0
-    while batches == 0 or time.perf_counter() - begun < seconds:
+    begin, cpu_begin, batches = time.perf_counter(), time.process_time(), 0
+    while batches == 0 or time.perf_counter() - begin < seconds:
         stream.draw(load, chosen)
-        wait()
+        synchronise()
         batches += 1
-    passed = time.perf_counter() - begun
-    busy = time.process_time() - busy
+    passed = time.perf_counter() - begin
+    cpu_seconds = time.process_time() - cpu_begin
     peak = round(torch.cuda.max_memory_allocated(device) / 2**30, 2) if device.type == "cuda" else None
     return {
         "pairs_per_second": round(batches * batch / passed, 2),
-        "cpu_ms_a_pair": round(1000 * busy / (batches * batch), 2),
+        "cpu_ms_a_pair": round(1000 * cpu_seconds / (batches * batch), 2),
         "batches": batches,
         "peak_gb": peak,
     }
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0, or 2 with one sentence on stderr."""
     parser = argparse.ArgumentParser(description="Measure the batched renderer on a device.")
     parser.add_argument("--facekit", type=Path, required=True, help="ict_facekit.npz (ICT-FaceKit, compact)")
     parser.add_argument("--bodykit", type=Path, default=None, help="makehuman_base.npz: whole bodies instead of busts")
@@ -75,9 +76,9 @@ def main(arguments: list[str] | None = None) -> int:
             )
             stream = DeviceStream(source, options.device, batch=1)
             source.plan(options.characters)  # compiles what numba compiles
-            begun = time.process_time()
+            begin = time.process_time()
             plans = [source.plan(n) for n in range(options.characters)]
-            planned = (time.process_time() - begun) / (options.characters * each)
+            planned = (time.process_time() - begin) / (options.characters * each)
             load = PlanBatch.gather(plans, options.device)
             report: dict[str, Any] = {
                 "hardware": describe(options.device),

@@ -1,10 +1,11 @@
-"""`python -m benchmarks.sessions`: how many people one machine serves at a frame rate, and how late.
+"""`python -m benchmarks.sessions`: how many sessions one machine serves at a frame rate, and with which delay.
 
 Motions of a clip are tracked once and replayed to one engine in this process by more and more sessions, each with a
-camera of its own phase and an encoder of its own in the executor, as live; engine time is what passes from a camera
-picture's coming to its avatar frame's leaving the encoder, queue age what a motion waits for the engine. Tracking and
-the decoding of cameras are left out: they scale with cores, not with the device. A number holds when the 95th
-percentile of engine time over all frames stays within the budget and the slowest session gets its frames.
+camera of its own phase and an encoder of its own in the executor, as in the live server. Engine time passes from the
+arrival of a camera frame to the end of its avatar frame's encoding; queue age is the time that a motion waits for the
+engine. Tracking and the decoding of cameras are left out: they scale with cores, not with the device. A number of
+sessions holds when the 95th percentile of engine time over all frames stays within the budget and the slowest session
+gets its frames.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from typing import Any
 import torch
 
 from benchmarks.common import hardware
+from benchmarks.common.hardware import machine_lines
 from benchmarks.common.jsonfile import run
-from benchmarks.live import CAMERA
-from benchmarks.streaming.replay import Encoded, Replay, Visit, track
-from benchmarks.streaming.report import Window, machine_lines, percentiles
-from benchmarks.streaming.webrtc_client import load_clip
+from benchmarks.common.percentiles import percentiles
+from benchmarks.streaming.clip_camera import CAMERA_SIZE, load_clip
+from benchmarks.streaming.replay import ReplayTracker, track_clip
+from benchmarks.streaming.replayed_session import EncodedFrame, ReplayedSession
+from benchmarks.streaming.report import Window
 from streamer.engine.engine import Engine
 from streamer.errors import KagamiError
 from streamer.generation.controls import Controls
@@ -37,10 +40,13 @@ from streamer.runtime.meter import QUANTILES, QUEUE_AGE, pooled
 from streamer.runtime.native_logs import filter_native_logs
 from streamer.settings import Settings
 
-BUDGET = 60.0  # milliseconds of engine time within which 95 of 100 frames shall be
-SHARE = 0.95  # of its frames that the slowest session shall get
-WARM_UP = 2.0  # seconds with each number of sessions before they are measured
-GOLDEN = 0.618  # phases of cameras that are spread evenly, however many there are
+ENGINE_BUDGET_MS = 60.0  # of engine time, which 95 of 100 frames must not exceed
+MIN_FRAME_SHARE = 0.95  # of the frame rate that the slowest session must get
+WARM_UP_S = 2.0  # with each number of sessions before it is measured
+CAMERA_PHASE_STEP = (
+    0.618  # periods from one camera's phase to the next one's; the golden ratio spreads any number evenly
+)
+MOTION_STEP = 17  # frames of the clip from one session's first motion to the next one's
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,29 +82,29 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Run it all. Returns the JSON report. Raises KagamiError with one sentence."""
+    """Run the benchmark. Returns the JSON report. Raises KagamiError with one sentence."""
     device = choose_device(options.device)
     picture = load_picture(options.ref)
-    motions = track(load_clip(options.clip, *CAMERA), options.fps)
-    torch.set_num_threads(1)  # as the live server
+    motions = track_clip(load_clip(options.clip, *CAMERA_SIZE), options.fps)
+    torch.set_num_threads(1)  # as in the live server
     pipeline = make_pipeline(options.generator, device, options.size, live=True, sessions=options.max)
     avatar = pipeline.prepare(picture)
     pipeline.warm_up(avatar)
-    starts = itertools.count(0, 17)  # nobody moves as somebody else does
+    starts = itertools.count(0, MOTION_STEP)
     engine = Engine(
         pipeline,
-        lambda: Replay(motions, next(starts)),
+        lambda: ReplayTracker(motions, next(starts)),
         fps=max(Settings.fps, options.fps),
         max_sessions=options.max,
     )
     engine.start()
     try:
-        rows = asyncio.run(_climb(engine, avatar, options))
+        rows = asyncio.run(_add_sessions(engine, avatar, options))
     finally:
         engine.close()
     return {
         "fps": options.fps,
-        "budget_ms": BUDGET,
+        "budget_ms": ENGINE_BUDGET_MS,
         "holds": largest(rows),
         "rows": rows,
         "seconds": options.seconds,
@@ -108,56 +114,58 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-async def _climb(engine: Engine, avatar: Avatar, options: argparse.Namespace) -> list[dict[str, Any]]:
-    """One session more and again one, until a number does not hold."""
-    visits: list[Visit] = []
-    stays: list[asyncio.Task[None]] = []
+async def _add_sessions(engine: Engine, avatar: Avatar, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """One row for each number of sessions, until a number does not hold."""
+    sessions: list[ReplayedSession] = []
+    tasks: list[asyncio.Task[None]] = []
     failures: list[KagamiError] = []
     rows: list[dict[str, Any]] = []
     try:
-        while len(visits) < options.max and not failures and all(row["holds"] for row in rows):
-            session = engine.admit(avatar, Controls(), failures.append)
-            visits.append(Visit(session, options.fps, phase=len(visits) * GOLDEN % 1))
-            stays.append(asyncio.create_task(visits[-1].stay()))
-            await asyncio.sleep(WARM_UP)
+        while len(sessions) < options.max and not failures and all(row["holds"] for row in rows):
+            admitted = engine.admit(avatar, Controls(), failures.append)
+            sessions.append(ReplayedSession(admitted, options.fps, phase=len(sessions) * CAMERA_PHASE_STEP % 1))
+            tasks.append(asyncio.create_task(sessions[-1].run()))
+            await asyncio.sleep(WARM_UP_S)
             begin = time.monotonic()
             await asyncio.sleep(options.seconds)
             window = Window(begin, time.monotonic())
-            ages = pooled(visit.session.meter for visit in visits).get(QUEUE_AGE, [])
-            rows.append(summarise([visit.encoded for visit in visits], ages, window, options.fps))
+            ages = pooled(each.session.meter for each in sessions).get(QUEUE_AGE, [])
+            rows.append(summarise([each.encoded for each in sessions], ages, window, options.fps))
             print(_line(rows[-1]), file=sys.stderr)
     finally:
-        for visit in visits:
-            engine.leave(visit.session)
-        await asyncio.gather(*stays)
-    if failures:  # one found no memory, say: that number does not hold, the ones before do
+        for each in sessions:
+            engine.leave(each.session)
+        await asyncio.gather(*tasks)
+    if failures:  # for example, a session found no memory: this number does not hold, those before it do
         rows[-1].update(holds=False, failure=str(failures[0]))
     return rows
 
 
 def summarise(
-    sessions: Sequence[Sequence[Encoded]], ages: Sequence[float], window: Window, fps: float
+    sessions: Sequence[Sequence[EncodedFrame]], ages: Sequence[float], window: Window, fps: float
 ) -> dict[str, Any]:
-    """One row: what came out of each session within the window, which shall be `fps` frames a second. ages: queue ages
-    of all motions, milliseconds.
+    """One row of the report.
+
+    sessions: the encoded frames of each; those within the window count. ages: queue ages of all motions, milliseconds.
+    fps: the frame rate that each session must get.
     """
     inside = [[frame for frame in encoded if frame.at in window] for encoded in sessions]
     rates = [round(len(frames) / window.seconds, 2) for frames in inside]
     frames = [frame for encoded in inside for frame in encoded]
-    engine = percentiles((frame.delay for frame in frames), QUANTILES)
-    in_time = engine["p95"] is not None and engine["p95"] <= BUDGET
+    engine = percentiles((frame.delay_ms for frame in frames), QUANTILES)
+    in_time = engine["p95"] is not None and engine["p95"] <= ENGINE_BUDGET_MS
     return {
         "sessions": len(sessions),
         "fps": {"min": min(rates), "max": max(rates)},
         "engine_ms": engine,
         "queue_age_ms": percentiles(ages),
-        "encode_ms": percentiles(frame.took for frame in frames),
-        "holds": in_time and min(rates) >= SHARE * fps,
+        "encode_ms": percentiles(frame.encode_ms for frame in frames),
+        "holds": in_time and min(rates) >= MIN_FRAME_SHARE * fps,
     }
 
 
 def largest(rows: Sequence[Mapping[str, Any]]) -> int:
-    """The most sessions that hold; 0 where one does not."""
+    """The largest number of sessions that holds; 0 if one session does not."""
     return max((row["sessions"] for row in rows if row["holds"]), default=0)
 
 
@@ -165,7 +173,7 @@ HEAD = ("sessions", "fps min", "fps max", "p50 ms", "p95 ms", "p99 ms", "age p95
 
 
 def table(report: Mapping[str, Any]) -> str:
-    """The report for people."""
+    """The report as text."""
     failures = [row["failure"] for row in report["rows"] if "failure" in row]
     return "\n".join(
         [

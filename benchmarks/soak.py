@@ -1,7 +1,7 @@
-"""`python -m benchmarks.soak`: does a stream stay as it began? The real server and one person, for half an hour.
+"""`python -m benchmarks.soak`: whether a stream stays as it began, with the real server, for half an hour.
 
-Server, camera and clock are those of `benchmarks.live`; the server notes nothing of its own, so that its memory is its
-own. Drift is the difference of what is received at one moment of the looped clip, first against last time.
+Server, camera and clock are those of `benchmarks.live`; the server records nothing, so that its memory is its own.
+Drift is the difference between the avatar's frames at one moment of the looped clip, in the first and the last loop.
 """
 
 from __future__ import annotations
@@ -14,25 +14,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks import live
+from benchmarks.common.hardware import machine_lines
 from benchmarks.common.jsonfile import run
-from benchmarks.streaming.drift_snapshots import Album
-from benchmarks.streaming.report import MINUTE, Window, machine_lines, seen_within, stretch, subject_line
-from benchmarks.streaming.server_process import Served
-from benchmarks.streaming.webrtc_client import Log, load_clip
+from benchmarks.streaming.clip_camera import CAMERA_SIZE, load_clip
+from benchmarks.streaming.drift_snapshots import DriftSnapshots
+from benchmarks.streaming.report import MINUTE_S, Window, seen_within, window_figures
+from benchmarks.streaming.report_table import subject_line
+from benchmarks.streaming.server_options import add_options, describe, server_flags
+from benchmarks.streaming.server_process import ServerProcess
+from benchmarks.streaming.webrtc_client import ReceiverLog, dropped_frames, live_client
 from streamer.frames import Image
 
-STRETCH = 5 * MINUTE  # what the beginning and the end are, at most a sixth of the run each
+MAX_STRETCH_S = 5 * MINUTE_S  # beginning and end of the run that are compared; at most a sixth of it each
 COLUMNS = {"minute": "minute", "fps_out": "fps", "glass_to_glass_p50_ms": "p50 ms", "glass_to_glass_p95_ms": "p95 ms",
            "rss_mb": "RSS MB", "drops": "drops"}  # fmt: skip
 
 
 @dataclass
-class Course:
-    """How a run went. Times: seconds on `time.monotonic`. drops: in each minute of it."""
+class SoakTrace:
+    """What a run recorded.
 
-    entered: Mapping[int, float]
-    log: Log
+    sent_at: by tick, when the sender took the camera frame, seconds on `time.monotonic`. log: what came back. minutes:
+    of the run. drops: frames that the server dropped in each of them.
+    """
+
+    sent_at: Mapping[int, float]
+    log: ReceiverLog
     minutes: list[Window] = field(default_factory=list)
     drops: list[int] = field(default_factory=list)
 
@@ -50,7 +57,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--minutes", type=float, default=30.0, help="how long to measure (30)")
-    live.add_options(parser)
+    add_options(parser)
     options = parser.parse_args(arguments)
     if options.minutes <= 0 or options.camera_fps <= 0:
         parser.error("--minutes and --camera-fps must be positive")
@@ -58,56 +65,58 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Run it all. Returns the JSON report. Raises KagamiError, OSError, ValueError, each with one sentence."""
-    clip = load_clip(options.clip, *live.CAMERA)
-    with Served(live.server_flags(options), taped=False) as server:
-        course, album = asyncio.run(_watch(server, clip, options))
+    """Run the benchmark. Returns the JSON report. Raises KagamiError, OSError, ValueError, each with one sentence."""
+    clip = load_clip(options.clip, *CAMERA_SIZE)
+    with ServerProcess(server_flags(options), records=False) as server:
+        trace, snapshots = asyncio.run(_watch(server, clip, options))
         server.stop()
     return {
-        **summarise(course, server.rss),
-        "drift": album.drift(),
+        **summarise(trace, server.rss),
+        "drift": snapshots.drift(),
         "seconds": round(60 * options.minutes, 1),
-        "video": {"width": course.log.size[0], "height": course.log.size[1]},
-        **live.describe(options),
+        "video": {"width": trace.log.size[0], "height": trace.log.size[1]},
+        **describe(options),
     }
 
 
-async def _watch(server: Served, clip: list[Image], options: argparse.Namespace) -> tuple[Course, Album]:
-    album: Album | None = None
+async def _watch(
+    server: ServerProcess, clip: list[Image], options: argparse.Namespace
+) -> tuple[SoakTrace, DriftSnapshots]:
+    snapshots: DriftSnapshots | None = None
 
-    def look(tick: int, picture: Image) -> None:
-        if album is not None:
-            album.add(tick, picture)
+    def keep(tick: int, picture: Image) -> None:
+        if snapshots is not None:  # not before the calibration has ended
+            snapshots.add(tick, picture)
 
-    async with live.calling(server, clip, options, look) as peer:
-        course = Course(peer.camera.entered, peer.log)
-        album = Album(peer.camera.period)
-        begin, dropped = time.monotonic(), sum(live.drops(peer.log).values())
-        end = begin + MINUTE * options.minutes
+    async with live_client(server.url, clip, options.camera_fps, options.codec, keep) as client:
+        trace = SoakTrace(client.camera.sent_at, client.log)
+        snapshots = DriftSnapshots(client.camera.period)
+        begin, dropped = time.monotonic(), sum(dropped_frames(client.log).values())
+        end = begin + MINUTE_S * options.minutes
         while begin < end:
-            await peer.watch(min(MINUTE, end - begin))
-            now, total = time.monotonic(), sum(live.drops(peer.log).values())
-            course.minutes.append(Window(begin, now))
-            course.drops.append(total - dropped)
+            await client.watch(min(MINUTE_S, end - begin))
+            now, total = time.monotonic(), sum(dropped_frames(client.log).values())
+            trace.minutes.append(Window(begin, now))
+            trace.drops.append(total - dropped)
             begin, dropped = now, total
-            print(f"{len(course.minutes)} of {options.minutes:g} minutes", file=sys.stderr)
-        return course, album
+            print(f"{len(trace.minutes)} of {options.minutes:g} minutes", file=sys.stderr)
+        return trace, snapshots
 
 
-def summarise(course: Course, rss: Sequence[tuple[float, float]]) -> dict[str, Any]:
-    """The figures, JSON-ready: each minute, the beginning, the end, and the end in units of the beginning.
+def summarise(trace: SoakTrace, rss: Sequence[tuple[float, float]]) -> dict[str, Any]:
+    """The figures, JSON-ready: of each minute, of the beginning and the end, and the ratio of the end to the beginning.
 
     rss: (when, megabytes) of the server process. Raises ValueError when no bar code came back.
     """
-    whole = Window(course.minutes[0].begin, course.minutes[-1].end)
-    seen = seen_within(whole, course.log, course.entered)
+    whole = Window(trace.minutes[0].begin, trace.minutes[-1].end)
+    seen = seen_within(whole, trace.log, trace.sent_at)
     minutes = [
-        {"minute": number, **stretch(window, seen, course.entered, rss), "drops": drops}
-        for number, (window, drops) in enumerate(zip(course.minutes, course.drops, strict=True), 1)
+        {"minute": number, **window_figures(window, seen, trace.sent_at, rss), "drops": drops}
+        for number, (window, drops) in enumerate(zip(trace.minutes, trace.drops, strict=True), 1)
     ]
-    length = min(STRETCH, whole.seconds / 6)
-    first = stretch(Window(whole.begin, whole.begin + length), seen, course.entered, rss)
-    last = stretch(Window(whole.end - length, whole.end), seen, course.entered, rss)
+    length = min(MAX_STRETCH_S, whole.seconds / 6)
+    first = window_figures(Window(whole.begin, whole.begin + length), seen, trace.sent_at, rss)
+    last = window_figures(Window(whole.end - length, whole.end), seen, trace.sent_at, rss)
     return {
         "minutes": minutes,
         "stretch_seconds": round(length, 1),
@@ -122,7 +131,7 @@ def _ratio(last: float | None, first: float | None) -> float | None:
 
 
 def table(report: Mapping[str, Any]) -> str:
-    """The report for people."""
+    """The report as text."""
     drift = report["drift"]
     lines = [*machine_lines(report["hardware"]), subject_line(report), "", _row(COLUMNS.values())]
     lines += [_row(str(minute[name]) for name in COLUMNS) for minute in report["minutes"]]

@@ -1,4 +1,4 @@
-"""How many floating-point operations the network needs for a frame, counted, not estimated."""
+"""Floating-point operations of the network for one frame, counted while it runs."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from streamer.generation.torch_generator import TorchGenerator
 
 
 def flops_per_frame(network: CausalDiT, rig: Rig, steps: int) -> int:
-    """Of products and convolutions, transformer and close-ups, a multiplication with its addition as two; counted on
-    the CPU in the torch reference, so that no kernel hides any. rig: one picture. Moves the network to the CPU.
+    """Operations of the matrix products and convolutions of transformer and close-ups, a multiply-add counted as two.
+
+    They are counted on the CPU in the torch reference, because the counter does not see into kernels. rig: of one
+    picture. steps: of the sampler. Moves the network to the CPU.
     """
     cpu = torch.device("cpu")
     rig = rig.to(cpu)
     pose = rest_pose(rig)
-    with torch.no_grad(), _reference():
+    with torch.no_grad(), _reference_backend():
         generator = TorchGenerator(network, cpu, steps, lanes=1)
         state = generator.open(generator.encode_reference(rig))
         guidance = make_guidance(rig, pose)
@@ -34,7 +36,8 @@ def flops_per_frame(network: CausalDiT, rig: Rig, steps: int) -> int:
 
 
 @contextmanager
-def _reference() -> Iterator[None]:
+def _reference_backend() -> Iterator[None]:
+    """Run all kernels as their torch reference."""
     before = os.environ.get(BACKEND_VARIABLE)
     os.environ[BACKEND_VARIABLE] = "reference"
     try:

@@ -1,10 +1,11 @@
-"""What a measurement ran on; without it a number says nothing."""
+"""The machine that a measurement ran on."""
 
 from __future__ import annotations
 
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ _PACKAGES = ("torch", "triton", "numpy", "mediapipe", "onnxruntime", "aiortc", "
 
 
 def describe(device: str = "cpu") -> dict[str, Any]:
-    """JSON-ready facts: cpu, cores that this process may use, memory, device, python, package versions, commit."""
+    """JSON-ready: processor, cores that this process may use, memory, device, Python, package versions, commit."""
     return {
         "cpu": cpu_model(),
         "cores": _usable_cores(),
@@ -28,8 +29,17 @@ def describe(device: str = "cpu") -> dict[str, Any]:
     }
 
 
+def machine_lines(machine: Mapping[str, Any]) -> list[str]:
+    """The result of `describe` as two lines of text."""
+    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items() if number)
+    return [
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB; device {machine['device']}",
+        f"Python {machine['python']}, {versions}; commit {machine['commit']}",
+    ]
+
+
 def cpu_model() -> str:
-    """The processor's trade name where the system tells it, else its architecture."""
+    """The processor's model name where the system reports it, else its architecture."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
@@ -46,7 +56,7 @@ def _usable_cores() -> int:
 def _device_name(device: str) -> str:
     if device == "cpu":
         return device
-    import torch  # noqa: PLC0415  (seconds to import, and only wanted here)
+    import torch  # noqa: PLC0415  (takes seconds to import, and only this function needs it)
 
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
 

@@ -1,4 +1,4 @@
-"""A JSON file that appears whole or not at all, and a command that makes one."""
+"""A JSON report that is written completely or not at all, and the command line that writes one."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from streamer.errors import KagamiError
 
 
 class UnwritableError(KagamiError):
-    """The report cannot be written where it should; the message says why and what to do."""
+    """The report cannot be written to its path; the message says why and what to do."""
 
     code = "unwritable"
 
 
 @contextmanager
 def json_file(path: Path | None) -> Iterator[Callable[[Any], None]]:
-    """Yields a function that writes the report; None: it does nothing.
+    """Yields a function that writes the report; with None as the path that function does nothing.
 
-    Whether the place is writable is found out on entering, before a long measurement. Nothing stands under the final
-    name until the report is whole, and a failed run leaves nothing behind. Raises UnwritableError.
+    Entering checks that the path is writable, so that a long measurement is not lost. The file gets its final name when
+    the report is complete, and a failed run leaves nothing behind. Raises UnwritableError.
     """
     if path is None:
         yield lambda report: None
@@ -36,7 +36,7 @@ def json_file(path: Path | None) -> Iterator[Callable[[Any], None]]:
             draft.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
             draft.replace(path)
         except OSError as error:
-            raise _unwritable(path, error) from error
+            raise _unwritable_error(path, error) from error
 
     try:
         if path.is_dir():
@@ -45,7 +45,7 @@ def json_file(path: Path | None) -> Iterator[Callable[[Any], None]]:
             path.parent.mkdir(parents=True, exist_ok=True)
             draft.touch()
         except OSError as error:
-            raise _unwritable(path, error) from error
+            raise _unwritable_error(path, error) from error
         yield write
     finally:
         if draft.exists():
@@ -53,8 +53,8 @@ def json_file(path: Path | None) -> Iterator[Callable[[Any], None]]:
 
 
 def run(name: str, path: Path | None, measure: Callable[[], Any], show: Callable[[Any], str]) -> int:
-    """What a benchmark's command does: measure, write the report, show it. Exit status: 0, or 1 with one sentence on
-    stderr.
+    """Run a benchmark's command: measure, write the report, print it with `show`. Returns the exit status: 0, or 1 with
+    one sentence on stderr.
     """
     try:
         with json_file(path) as write:
@@ -67,5 +67,5 @@ def run(name: str, path: Path | None, measure: Callable[[], Any], show: Callable
     return 0
 
 
-def _unwritable(path: Path, error: OSError) -> UnwritableError:
+def _unwritable_error(path: Path, error: OSError) -> UnwritableError:
     return UnwritableError(f"{path} cannot be written ({error.strerror}): choose another place with --json.")

@@ -1,4 +1,4 @@
-"""What the parts of the quality benchmark share, each thing made when it is first wanted."""
+"""What the parts of the quality benchmark share; each thing is made when it is first used."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.evaluation.contact_sheet import contact_sheet, pick, save
-from benchmarks.evaluation.eval_pipeline import Artist
-from benchmarks.evaluation.rendered import FilmSet, Take, measure
+from benchmarks.evaluation.eval_pipeline import EvalPipeline
+from benchmarks.evaluation.rendered_clips import ClipRenderer, RenderedClip
+from benchmarks.evaluation.rendered_score import measure
 from benchmarks.evaluation.table import Row
 from streamer.frames import Image
 from streamer.generation.factory import make_generator, make_pipeline
@@ -20,63 +21,64 @@ from streamer.generation.pipeline import AvatarPipeline
 from streamer.options import GeneratorKind
 from training.render.character.appearance import STYLES
 
-KINDS: tuple[GeneratorKind, ...] = ("geometry", "dit")
+COMPARED_KINDS: tuple[GeneratorKind, ...] = ("geometry", "dit")
 
 
-class Bench:
-    """options: the command line's, see `benchmarks.quality`."""
+class EvalContext:
+    """Clips, pipelines and rows for the options of `benchmarks.quality`."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.device = torch.device(options.device)
 
     @cached_property
-    def film(self) -> FilmSet:
-        return FilmSet(self.options.facekit)
+    def renderer(self) -> ClipRenderer:
+        """Raises KagamiError with one sentence when there is no face model."""
+        return ClipRenderer(self.options.facekit)
 
     @cached_property
-    def takes(self) -> list[Take]:
-        """So many of every style as --count says, two if it says nothing."""
-        each = self.options.count or 2
-        takes = self.film.takes(each, self.options.frames)
-        return list(tqdm(takes, "rendering", each * len(STYLES), unit="take", leave=False))
+    def clips(self) -> list[RenderedClip]:
+        """--count clips of every style, two by default."""
+        per_style = self.options.count or 2
+        clips = self.renderer.clips(per_style, self.options.frames)
+        return list(tqdm(clips, "rendering", per_style * len(STYLES), unit="take", leave=False))
 
     @cached_property
-    def artists(self) -> dict[str, Artist]:
+    def eval_pipelines(self) -> dict[str, EvalPipeline]:
         """Geometry and network, for rendered references."""
-        return {kind: self.artist(self.generator(kind)) for kind in KINDS}
+        return {kind: self.eval_pipeline(self.generator(kind)) for kind in COMPARED_KINDS}
 
     @cached_property
     def pipelines(self) -> dict[GeneratorKind, AvatarPipeline]:
-        """Geometry and network as people see them, 512 pixels."""
+        """Geometry and network as in the live server, for real pictures, 512 pixels."""
         return {
             kind: make_pipeline(
                 kind, self.options.device, 512, self.options.checkpoint, precision=self.options.precision
             )
-            for kind in KINDS
+            for kind in COMPARED_KINDS
         }
 
-    @cache  # noqa: B019 (there is one, and it lives as long as the program)
+    @cache  # noqa: B019 (there is one context, which lives as long as the program)
     def rows(self, driver: str) -> dict[str, list[Row]]:
-        """By artist, one row for each take that the driver can play; with --sheets, a sheet for each take."""
-        shown = {take.number: [pick(take.truth)] for take in self.takes}
+        """By pipeline, one row for each clip that the driver can drive; with --sheets, also writes a sheet for each."""
+        sheet_rows = {clip.number: [pick(clip.truth)] for clip in self.clips}
 
-        def keep(take: Take, drawn: list[Image]) -> None:
-            shown[take.number].append(pick(drawn))
+        def add_to_sheet(clip: RenderedClip, drawn: list[Image]) -> None:
+            sheet_rows[clip.number].append(pick(drawn))
 
         rows = {}
-        for name, artist in self.artists.items():
-            takes = tqdm(self.takes, f"{driver}, {name}", unit="take", leave=False)
-            rows[name] = measure(takes, artist, driver, keep)
+        for name, pipeline in self.eval_pipelines.items():
+            clips = tqdm(self.clips, f"{driver}, {name}", unit="take", leave=False)
+            rows[name] = measure(clips, pipeline, driver, add_to_sheet)
         if self.options.sheets is not None:
-            for take in self.takes:
-                path = self.options.sheets / "rendered" / f"{take.style}_{take.number}_{driver}.png"
-                if len(shown[take.number]) > 1:
-                    save(contact_sheet(shown[take.number]), path)
+            for clip in self.clips:
+                path = self.options.sheets / "rendered" / f"{clip.style}_{clip.number}_{driver}.png"
+                if len(sheet_rows[clip.number]) > 1:
+                    save(contact_sheet(sheet_rows[clip.number]), path)
         return rows
 
-    def artist(self, generator: Generator) -> Artist:
-        return Artist(generator, self.options.device)
+    def eval_pipeline(self, generator: Generator) -> EvalPipeline:
+        return EvalPipeline(generator, self.options.device)
 
     def generator(self, kind: GeneratorKind, checkpoint: Path | None = None, steps: int = 1) -> Generator:
         """Raises GeneratorError with one sentence when the weights cannot be used."""

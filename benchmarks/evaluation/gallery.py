@@ -1,4 +1,4 @@
-"""Real pictures driven by real people: there is no truth, so the sheets are for looking at."""
+"""Contact sheets of real pictures driven by real people, to be judged by eye, since there is no ground truth."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ from streamer.rigging.rigger import NoFaceError
 from streamer.tracking.motion import Motion
 from streamer.tracking.smoothing import smooth_both_ways
 
-RUN_UP = 6  # frames drawn before each moment, so that the network remembers what it would live
+PRECEDING_FRAMES = 6  # drawn before each moment, so that the ring of past frames is as full as in a live stream
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 @dataclass(frozen=True)
-class Drive:
-    """A driving clip at the moments of a sheet: frames to show, and the motions that lead to each of them."""
+class DrivingClip:
+    """A clip of a driver at the moments of a sheet.
+
+    frames: at these moments, for the sheet. neutral: of the driver. windows: the motions up to each moment.
+    """
 
     name: str
     frames: list[Image]
@@ -44,8 +47,8 @@ def find_pictures(folder: Path, count: int | None) -> list[Path]:
     return found[:count]
 
 
-def read_drive(path: Path, columns: int = 8) -> Drive:
-    """Read and track a clip. Raises VideoError, or NoDriverError when it shows nobody."""
+def read_driving_clip(path: Path, columns: int = 8) -> DrivingClip:
+    """Read and track a clip. Raises VideoError, or NoDriverError when it shows no face."""
     with VideoReader(path) as reader:
         frames = list(reader)
     motions = list(smooth_both_ways(track(frames)))
@@ -53,12 +56,12 @@ def read_drive(path: Path, columns: int = 8) -> Drive:
     if neutral is None:
         raise NoDriverError(f"No face was found in {path.name}: use a video that shows the driver's face.")
     chosen = moments(len(frames), columns)
-    windows = [motions[max(0, i - RUN_UP) : i + 1] for i in chosen]
-    return Drive(path.stem, [frames[i].rgb for i in chosen], neutral, windows)
+    windows = [motions[max(0, i - PRECEDING_FRAMES) : i + 1] for i in chosen]
+    return DrivingClip(path.stem, [frames[i].rgb for i in chosen], neutral, windows)
 
 
-def close_up(frame: Image, avatar: Avatar) -> Image:
-    """The focus box of a drawn frame: head, hair and neck, where the network draws."""
+def crop_focus_box(frame: Image, avatar: Avatar) -> Image:
+    """The focus box of a drawn frame: head, hair and neck, which the network edits."""
     x, y, half = avatar.rig.focus[0].tolist()
     side, middle = avatar.rig.size, [avatar.rig.size / 2 * (1 + at) for at in (x, y)]
     reach, corner = half * side / 2, ((side - avatar.width) // 2, (side - avatar.height) // 2)
@@ -67,22 +70,22 @@ def close_up(frame: Image, avatar: Avatar) -> Image:
     return frame[top:bottom, left:right]
 
 
-def draw_moments(pipeline: AvatarPipeline, avatar: Avatar, drive: Drive) -> list[Image]:
+def draw_moments(pipeline: AvatarPipeline, avatar: Avatar, clip: DrivingClip) -> list[Image]:
     """The avatar at each moment of the clip."""
     drawn = []
-    for window in drive.windows:
-        frames = perform(pipeline, avatar, chain([drive.neutral], window), Controls(mirror=False))
+    for window in clip.windows:
+        frames = perform(pipeline, avatar, chain([clip.neutral], window), Controls(mirror=False))
         drawn.append(list(frames)[-1].rgb)
     return drawn
 
 
-def hang(
+def write_sheets(
     pictures: Sequence[Path], clips: Sequence[Path], pipelines: Mapping[GeneratorKind, AvatarPipeline], folder: Path
 ) -> Iterator[str]:
-    """A sheet PICTURE_CLIP.png for each pair, the driver above a row for each pipeline, and one of close-ups of the
-    same frames. Yields a line for each.
+    """Write a sheet PICTURE_CLIP.png for each pair, with the driver above a row for each pipeline, and a second sheet
+    with the focus boxes of the same frames. Yields a line of text for each pair.
     """
-    drives = [read_drive(path) for path in clips]
+    driving_clips = [read_driving_clip(path) for path in clips]
     for path in pictures:
         picture = load_picture(path)
         try:
@@ -90,10 +93,10 @@ def hang(
         except NoFaceError:
             yield f"{path.name}: no face is found and points are not given, left out"
             continue
-        for drive in drives:
-            rows = {kind: draw_moments(pipelines[kind], avatar, drive) for kind, avatar in avatars.items()}
-            near = [[close_up(frame, avatars[kind]) for frame in row] for kind, row in rows.items()]
-            sheet = folder / f"{path.stem}_{drive.name}.png"
-            save(contact_sheet([drive.frames, *rows.values()]), sheet)
-            save(contact_sheet([drive.frames, *near]), sheet.with_stem(f"{sheet.stem}_close"))
+        for clip in driving_clips:
+            rows = {kind: draw_moments(pipelines[kind], avatar, clip) for kind, avatar in avatars.items()}
+            focus_boxes = [[crop_focus_box(frame, avatars[kind]) for frame in row] for kind, row in rows.items()]
+            sheet = folder / f"{path.stem}_{clip.name}.png"
+            save(contact_sheet([clip.frames, *rows.values()]), sheet)
+            save(contact_sheet([clip.frames, *focus_boxes]), sheet.with_stem(f"{sheet.stem}_close"))
             yield f"{sheet}: driver, {', '.join(rows)}"

@@ -1,4 +1,4 @@
-"""The parts of a rendered frame, and how far a drawn frame is from the truth in each of them."""
+"""The regions of a rendered frame, and the error of a drawn frame in each of them."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ PARTITION = ("mouth", "eyes", "face", "hair", "body", "background")
 REGIONS = ("inside", *PARTITION)
 
 _BACKGROUND, _BODY, _HAIR, _SKIN, _MOUTH, _EYES = range(6)  # labels of `training.data.samples`
-_RIM = 85  # mouth and eyes reach one pixel in so many of the frame's side beyond their outlines
-_FEWEST = 64  # pixels in a clip; of fewer nothing is said
+_MARGIN_DIVISOR = 85  # mouth and eyes extend beyond their outlines by 1/85 of the frame's side
+_MIN_PIXELS = 64  # of a region in a clip; with fewer its figure is undefined
 
 
 def regions(label: Image, face: Face) -> dict[str, Mask]:
     """REGIONS of one frame from the true label (S, S) and true landmarks (478, 3) in pixels.
 
-    Those of PARTITION lie apart from each other. mouth: lips and what shows between them, a closed mouth too; inside:
-    only what shows between them. eyes: lids and eyeballs, shut ones too. hair: head without face, and glasses. Hair and
-    glasses before the eyes are hair.
+    Those of PARTITION do not overlap. mouth: the lips, open or closed, and the inside of the mouth; inside: the inside
+    alone. eyes: lids and eyeballs, open or closed. hair: head without face, and glasses; hair and glasses in front of
+    the eyes are hair.
     """
-    bare = np.isin(label, (_SKIN, _MOUTH, _EYES))
-    mouth = _around((label == _MOUTH) | _inside(face, OUTER_LIPS, label)) & bare
-    shut = _inside(face, RIGHT_LID, label) | _inside(face, LEFT_LID, label)
-    eyes = _around((label == _EYES) | shut) & bare & ~mouth
+    is_skin = np.isin(label, (_SKIN, _MOUTH, _EYES))
+    mouth = _dilated((label == _MOUTH) | _polygon(face, OUTER_LIPS, label)) & is_skin
+    lids = _polygon(face, RIGHT_LID, label) | _polygon(face, LEFT_LID, label)
+    eyes = _dilated((label == _EYES) | lids) & is_skin & ~mouth
     return {
         "inside": label == _MOUTH,
         "mouth": mouth,
         "eyes": eyes,
-        "face": bare & ~mouth & ~eyes,
+        "face": is_skin & ~mouth & ~eyes,
         "hair": label == _HAIR,
         "body": label == _BODY,
         "background": label == _BACKGROUND,
@@ -46,27 +46,29 @@ def regions(label: Image, face: Face) -> dict[str, Mask]:
 def region_psnr(
     truth: Sequence[Image], drawn: Sequence[Image], labels: Sequence[Image], faces: Sequence[Face]
 ) -> dict[str, float]:
-    """dB in each region, over all pixels that it has in the frames (S, S, 3); NaN where it has next to none."""
+    """PSNR in dB of each region, over all of its pixels in the frames (S, S, 3); NaN with fewer than `_MIN_PIXELS`."""
     error, count = dict.fromkeys(REGIONS, 0.0), dict.fromkeys(REGIONS, 0)
-    for one, other, label, face in zip(truth, drawn, labels, faces, strict=True):
-        square = ((one.astype(np.float64) - other) ** 2).mean(-1)
+    for true, frame, label, face in zip(truth, drawn, labels, faces, strict=True):
+        square = ((true.astype(np.float64) - frame) ** 2).mean(-1)
         for name, mask in regions(label, face).items():
             error[name] += float(square[mask].sum())
             count[name] += int(mask.sum())
-    return {name: _decibel(error[name] / count[name]) if count[name] >= _FEWEST else np.nan for name in REGIONS}
+    return {name: _decibel(error[name] / count[name]) if count[name] >= _MIN_PIXELS else np.nan for name in REGIONS}
 
 
 def _decibel(error: float) -> float:
     return float(10 * np.log10(255**2 / max(error, 1e-3)))
 
 
-def _inside(face: Face, ring: Sequence[int], label: Image) -> Mask:
+def _polygon(face: Face, ring: Sequence[int], label: Image) -> Mask:
+    """Pixels inside a ring of landmarks; label gives the size."""
     filled = np.zeros(label.shape, np.uint8)
     cv2.fillPoly(filled, [np.round((face[list(ring), :2] - 0.5) * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
     return np.asarray(filled > 0)
 
 
-def _around(mask: Mask) -> Mask:
-    reach = max(1, mask.shape[0] // _RIM)
-    ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), ball) > 0)
+def _dilated(mask: Mask) -> Mask:
+    """A region with its margin."""
+    radius = max(1, mask.shape[0] // _MARGIN_DIVISOR)
+    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), ellipse) > 0)

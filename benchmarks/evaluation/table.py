@@ -1,4 +1,4 @@
-"""Rows of named figures: their means, their differences, and how they are printed and stored."""
+"""Rows of named figures: means, differences, and their form as text and as JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Rows = dict[str, Row]
 
 
 def mean_row(rows: Sequence[Mapping[str, float]]) -> Row:
-    """Each figure's mean, leaving out where it is undefined; NaN if it is nowhere defined."""
+    """The mean of each figure over the rows where it is defined; NaN where it is defined in none."""
     means = {}
     for name in rows[0]:
         values = [row[name] for row in rows if not np.isnan(row[name])]
@@ -26,7 +26,7 @@ def difference(row: Mapping[str, float], base: Mapping[str, float]) -> Row:
 
 
 def table(title: str, rows: Mapping[str, Mapping[str, float]], figures: Iterable[str] | None = None) -> str:
-    """A title, a line of the figures' names, a line for each row; undefined figures are dashes."""
+    """A title, a line with the names of the figures, and a line for each row; undefined figures are dashes."""
     names = list(figures) if figures is not None else list(next(iter(rows.values()), {}))
     width = max([len(name) for name in rows] + [12])
     columns = [max(len(name), 8) for name in names]
@@ -43,7 +43,7 @@ def _cell(value: float, size: int) -> str:
 
 
 def jsonable(value: Any) -> Any:
-    """The same figures without NaN, which JSON does not know."""
+    """The same with None for NaN, which JSON does not have."""
     if isinstance(value, Mapping):
         return {str(key): jsonable(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

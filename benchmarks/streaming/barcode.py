@@ -1,8 +1,8 @@
 """A number drawn into a video frame that survives VP8, scaling and a trip through the engine.
 
-A strip of STRIP pixels at the top edge holds one cell per bit. Each cell is bright over dark for a one and dark over
-bright for a zero, so reading needs no threshold and does not mind a change of brightness or contrast. Sixteen bits of
-number, eight of checksum.
+A strip of STRIP pixels at the top edge holds one cell per bit: sixteen bits of number, eight of checksum. A cell is
+bright over dark for a one and dark over bright for a zero, so that reading needs no threshold and is independent of
+brightness and contrast.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ STRIP = 32  # pixels: two rows of one VP8 macroblock each
 NUMBERS = 1 << 16
 _CELLS = 24
 _DARK, _BRIGHT = 32, 224  # inside the video range, so that no conversion clips them
-_LEAST_CONTRAST = 24.0
+_MIN_CONTRAST = 24.0  # 0..255 between the halves of a cell; below it the code counts as unreadable
 
 
 def draw(rgb: Image, number: int) -> None:
@@ -38,17 +38,17 @@ def draw(rgb: Image, number: int) -> None:
 
 
 def read(frame: Image) -> int | None:
-    """The number in the strip of a frame, (H, W, 3) RGB or (H, W) luma, uint8; None where none can be trusted."""
+    """The number in the strip of a frame, (H, W, 3) RGB or (H, W) luma, uint8; None where it is unreadable."""
     if frame.shape[0] < STRIP or frame.shape[1] < 8 * _CELLS:
         return None
     strip = (frame[:STRIP] if frame.ndim == 2 else frame[:STRIP, :, 1]).astype(np.float32)
-    margin = STRIP // 8  # the rows next to a border carry the neighbour's ringing
+    margin = STRIP // 8  # rows next to a border have ringing from the codec
     upper = strip[margin : STRIP // 2 - margin].mean(axis=0)
     lower = strip[STRIP // 2 + margin : STRIP - margin].mean(axis=0)
     edges = _edges(frame.shape[1])
     third = frame.shape[1] // (3 * _CELLS)
     contrast = np.array([(upper - lower)[edges[i] + third : edges[i + 1] - third].mean() for i in range(_CELLS)])
-    if np.abs(contrast).min() < _LEAST_CONTRAST:
+    if np.abs(contrast).min() < _MIN_CONTRAST:
         return None
     number = 0
     for bit in contrast[:16] > 0:
@@ -57,7 +57,7 @@ def read(frame: Image) -> int | None:
 
 
 def copy(source: Image, target: Image) -> None:
-    """Carry the strip of one frame to another of any width, in place: what the engine does with the driver's frame."""
+    """Copy the strip of one frame to another of any width, in place, as the frame hook of the engine does."""
     target[:STRIP] = cv2.resize(source[:STRIP], (target.shape[1], STRIP), interpolation=cv2.INTER_AREA)
 
 
@@ -66,7 +66,7 @@ def _edges(width: int) -> list[int]:
 
 
 def _bits(number: int) -> NDArray[np.bool_]:
-    """(24,) the bits, most significant first, then their CRC-8 (polynomial x^8 + x^2 + x + 1, start 0xFF)."""
+    """(24,) the number's bits, most significant first, then their CRC-8 (polynomial x^8 + x^2 + x + 1, start 0xFF)."""
     check = 0xFF
     for byte in number.to_bytes(2, "big"):
         check ^= byte

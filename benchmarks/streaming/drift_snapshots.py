@@ -1,4 +1,4 @@
-"""Pictures of one moment of a looped clip, long apart: whether a stream drifts."""
+"""Frames of one moment of a looped clip from its first and last loops: whether a stream drifts."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import numpy as np
 from benchmarks.streaming import barcode
 from streamer.frames import Image
 
-EVERY = 4  # ticks: one phase in so many is kept, some tens of megabytes for a clip of ten seconds
+PHASE_STEP = 4  # ticks from one phase that is kept to the next; a clip of ten seconds takes tens of megabytes
 
 
-class Album:
-    """Keeps of every phase of a loop the first two pictures and the last two, each of another loop.
+class DriftSnapshots:
+    """Keeps, for phases of a loop, the frames of its first two and last two loops.
 
-    period: ticks of one loop. The camera shows the same at the same phase, so two pictures of one phase differ by what
-    changed in between and by chance: the codec, the tracker's noise, which frames the engine took before.
+    period: ticks of one loop. The camera shows the same picture at the same phase, so two frames of one phase differ by
+    drift and by chance: codec, noise of the tracker, and which camera frames the engine has processed.
     """
 
     def __init__(self, period: int) -> None:
@@ -22,24 +22,25 @@ class Album:
         self._pictures: dict[int, list[Image]] = {}
 
     def add(self, tick: int, picture: Image) -> None:
-        """picture: (H, W) uint8; its strip with the bar code is left out, since that tells the tick."""
+        """picture: (H, W) uint8; its strip with the bar code, which differs at every tick, is left out."""
         phase = tick % self.period
-        if phase % EVERY == 0:
+        if phase % PHASE_STEP == 0:
             kept = self._pictures.setdefault(phase, [])
             del kept[2:-1]
             kept.append(picture[barcode.STRIP :].copy())
 
     def drift(self) -> dict[str, float | int | None]:
-        """Mean absolute differences, 0..255, over the phases seen four times or more: `drift` of the last against the
-        first; `chance_first` of the second against the first and `chance_last` of the last against the one before,
-        which is what drift would be without any. None without phases.
+        """Mean absolute differences, 0..255, over the phases with four frames.
+
+        drift: of the last frame and the first. chance_first: of the second and the first. chance_last: of the last and
+        the one before. A stream without drift has a `drift` as large as these two. None without such phases.
         """
-        seen = [kept for kept in self._pictures.values() if len(kept) == 4]
+        complete = [kept for kept in self._pictures.values() if len(kept) == 4]
         return {
-            "phases": len(seen),
-            "drift": _mean([_difference(last, first) for first, _, _, last in seen]),
-            "chance_first": _mean([_difference(second, first) for first, second, _, _ in seen]),
-            "chance_last": _mean([_difference(last, before) for _, _, before, last in seen]),
+            "phases": len(complete),
+            "drift": _mean([_difference(last, first) for first, _, _, last in complete]),
+            "chance_first": _mean([_difference(second, first) for first, second, _, _ in complete]),
+            "chance_last": _mean([_difference(last, before) for _, _, before, last in complete]),
         }
 
 

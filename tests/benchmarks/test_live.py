@@ -1,4 +1,4 @@
-"""`python -m benchmarks.live`, the whole of it and its ways to fail."""
+"""`python -m benchmarks.live` as a whole, and its errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REF, CLIP = str(ROOT / "assets" / "avatar.png"), str(ROOT / "assets" / "driver.m
 
 
 @pytest.mark.realtime
-def test_a_real_server_is_measured(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_live_measures_a_real_server(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "deep" / "live.json"
     quick = ["--seconds", "4", "--warm-up", "0", "--generator", "geometry", "--no-body", "--size", "256"]
     assert live.main([*quick, "--ref", REF, "--clip", CLIP, "--json", str(out)]) == 0
@@ -43,7 +43,7 @@ def test_a_real_server_is_measured(tmp_path: Path, capfd: pytest.CaptureFixture[
         (["--size", "7"], "--size is 7; it must be a whole number from 128 to 1024."),
     ],
 )
-def test_what_cannot_be_measured_is_said_in_one_sentence(
+def test_errors_are_one_sentence(
     arguments: list[str], sentence: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     given = [argument.format(tmp=tmp_path) for argument in arguments]
@@ -52,7 +52,7 @@ def test_what_cannot_be_measured_is_said_in_one_sentence(
 
 
 @pytest.mark.parametrize("arguments", [["--seconds", "0"], ["--camera-fps", "-1"], ["--seconds", "9999"]])
-def test_measurements_that_make_no_sense_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_impossible_options_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         live.main(arguments)
     assert caught.value.code == 2

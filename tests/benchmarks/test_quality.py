@@ -1,4 +1,4 @@
-"""The command line of the quality benchmark; the measuring itself is tested where it lives."""
+"""The command line of `benchmarks.quality`; the measurements are tested with the modules of benchmarks.evaluation."""
 
 import json
 
@@ -22,20 +22,20 @@ from tests.support.kits import FACEKIT, needs_facekit
         (["refs"], "--parts refs needs --refs FOLDER, --drivers A.mp4 …, and --sheets FOLDER to draw into."),
     ],
 )  # fmt: skip
-def test_what_is_missing_is_said_in_one_sentence(arguments, sentence, tmp_path, capsys):
+def test_missing_options_are_an_error_in_one_sentence(arguments, sentence, tmp_path, capsys):
     assert main(["--parts", *(argument.format(tmp=tmp_path) for argument in arguments)]) == 1
     assert capsys.readouterr().err == sentence.format(tmp=tmp_path) + "\n"
 
 
 @pytest.mark.parametrize("arguments", [["--count", "0"], ["--checkpoint-without", "skin"]])
-def test_arguments_that_make_no_sense_are_refused(arguments, capsys):
+def test_impossible_options_are_refused(arguments, capsys):
     with pytest.raises(SystemExit):
         main(["--parts", "real", *arguments])
     assert "error:" in capsys.readouterr().err
 
 
 @needs_facekit
-def test_rendered_takes_are_measured_for_all_drivers(tmp_path, capsys):
+def test_rendered_clips_are_measured_for_all_drivers(tmp_path, capsys):
     out = tmp_path / "quality.json"
     command = ["--parts", "rendered", "styles", "--facekit", FACEKIT, "--count", "1", "--frames", "2"]
     assert main([*command, "--json", str(out), "--sheets", str(tmp_path)]) == 0
@@ -45,6 +45,8 @@ def test_rendered_takes_are_measured_for_all_drivers(tmp_path, capsys):
     assert set(REGIONS) < set(row) and 10 < row["psnr"] < 60
     assert set(parts["styles"]) >= {"skin", "cel", "absurd"}
     sheets = list((tmp_path / "rendered").glob("*.png"))
-    played = [sheet for sheet in sheets if sheet.stem.endswith("tracked")]  # where MediaPipe sees the face
-    assert 1 <= len(played) <= 7 and len(sheets) == 14 + len(played)
+    tracked = [
+        sheet for sheet in sheets if sheet.stem.endswith("tracked")
+    ]  # of clips in which MediaPipe finds the face
+    assert 1 <= len(tracked) <= 7 and len(sheets) == 14 + len(tracked)
     assert "driver: cross" in capsys.readouterr().out

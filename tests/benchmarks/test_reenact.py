@@ -1,4 +1,4 @@
-"""The self-reenactment benchmark on a clip of the repository."""
+"""`python -m benchmarks.reenact` on a clip of the repository."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ def clips(tmp_path_factory):
     return folder
 
 
-def test_the_table_the_file_and_the_sheet_hold_every_figure(clips, tmp_path, capsys):
+def test_reenact_writes_every_figure_to_table_file_and_sheet(clips, tmp_path, capsys):
     out, sheets = tmp_path / "figures.json", tmp_path / "sheets"
     command = [str(clips), "--exclude", "hard", "--generator", "geometry", "--json", str(out), "--sheets", str(sheets)]
     assert main(command) == 0
@@ -43,7 +43,7 @@ def test_the_table_the_file_and_the_sheet_hold_every_figure(clips, tmp_path, cap
     assert cv2.imread(str(sheets / "talk.png")).shape == (512, 8 * 256, 3)
 
 
-def test_a_folder_without_pairs_gets_a_sentence(tmp_path, capsys):
+def test_a_folder_without_pairs_is_an_error_in_one_sentence(tmp_path, capsys):
     assert main([str(tmp_path), "--generator", "geometry"]) == 1
     assert capsys.readouterr().err == (
         f"{tmp_path} holds no pair NAME.png, NAME.mp4 to animate: give the folder of the clips.\n"

@@ -1,4 +1,4 @@
-"""What a measurement says about its machine."""
+"""The description of the machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from benchmarks.common import hardware
 
 
-def test_the_machine_is_named_and_fits_into_json() -> None:
+def test_describe_names_the_machine_and_fits_into_json() -> None:
     facts = hardware.describe()
     assert json.loads(json.dumps(facts)) == facts
     assert facts["cpu"]
@@ -16,5 +16,5 @@ def test_the_machine_is_named_and_fits_into_json() -> None:
     assert facts["versions"]["torch"].startswith("2.")
 
 
-def test_a_package_that_is_not_there_has_no_version() -> None:
+def test_a_missing_package_has_no_version() -> None:
     assert hardware._version("kagami-that-nobody-made") is None

@@ -1,4 +1,4 @@
-"""A report is whole under its name, or not there."""
+"""A report is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from benchmarks.common.jsonfile import UnwritableError, json_file
 
 
-def test_the_report_appears_whole(tmp_path: Path) -> None:
+def test_report_appears_when_it_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "report.json"
     with json_file(path) as write:
         assert not path.exists()
@@ -19,7 +19,7 @@ def test_the_report_appears_whole(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_failed_run_leaves_the_old_report_and_nothing_else(tmp_path: Path) -> None:
+def test_a_failed_run_keeps_the_old_report(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_text("old")
     with pytest.raises(RuntimeError), json_file(path):
@@ -35,7 +35,7 @@ def test_without_a_path_nothing_is_written() -> None:
         write({})
 
 
-def test_an_unwritable_place_is_known_before_the_work(tmp_path: Path) -> None:
+def test_an_unwritable_path_is_an_error_on_entry(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     below = tmp_path / "file" / "report.json"
     for path, sentence in {
@@ -43,5 +43,5 @@ def test_an_unwritable_place_is_known_before_the_work(tmp_path: Path) -> None:
         below: f"{below} cannot be written (File exists): choose another place with --json.",
     }.items():
         with pytest.raises(UnwritableError) as caught, json_file(path):
-            raise AssertionError("worked in vain")
+            raise AssertionError("the block must not run")
         assert str(caught.value) == sentence

@@ -1,23 +1,24 @@
-"""The leak probe on painters who do, and who do not, give the character its driver's face."""
+"""The figures of identity leak for a generator that draws the driver's face, and one that does not."""
 
 import numpy as np
 import pytest
 
-from benchmarks.evaluation.identity_leak import probe
+from benchmarks.evaluation.identity_leak import leak_figures
+from models.geometry.topology import CHIN
 from streamer.tracking.head_pose import CANONICAL
 from streamer.tracking.motion import Motion
 
 SIDE = 96
 FACES = [CANONICAL * np.array([wide, 1, 1], np.float32) for wide in (0.9, 1.0, 1.1)]
-CHIN = [152, 377, 148, 176, 400]
+CHIN_LANDMARKS = [CHIN, 377, 148, 176, 400]
 
 
 def drive(face, motion):
-    """A neutral and five frames: the head sinks, or the chin does."""
+    """A neutral and five frames in which the head moves down, or the chin alone."""
     clip = [Motion.still(face)]
     for t in range(1, 6):
         now = face.copy()
-        now[CHIN if motion else slice(None), 1] += 0.1 * t
+        now[CHIN_LANDMARKS if motion else slice(None), 1] += 0.1 * t
         clip.append(Motion.still(now))
     return clip
 
@@ -25,8 +26,8 @@ def drive(face, motion):
 DRIVES = [[drive(face, motion) for motion in (0, 1)] for face in FACES]
 
 
-class Painter:
-    """Draws dots at the landmarks: of the driver as it is, or of its own face with the driver's change."""
+class DotGenerator:
+    """Draws dots at landmarks: at those of the driver, or at those of its own face moved as the driver's are."""
 
     def __init__(self, leaks):
         self.leaks, self.faces = leaks, {}
@@ -43,25 +44,25 @@ class Painter:
             frames.append(frame)
         return frames
 
-    def read(self, frames):
+    def find_faces(self, frames):
         return [self.faces[id(frame)][1] for frame in frames]
 
 
-def test_a_leaking_painter_rings():
-    painter = Painter(leaks=True)
-    got = probe(painter.draw, painter.read, DRIVES)
+def test_a_leaking_generator_is_detected():
+    generator = DotGenerator(leaks=True)
+    got = leak_figures(generator.draw, generator.find_faces, DRIVES)
     assert got["leak"] > 0.3
     assert got["shape_corr"] > 0.95 and got["shape_gain"] == pytest.approx(1, abs=0.1)
 
 
-def test_an_honest_painter_does_not():
-    painter = Painter(leaks=False)
-    got = probe(painter.draw, painter.read, DRIVES)
+def test_a_generator_without_leak_has_none():
+    generator = DotGenerator(leaks=False)
+    got = leak_figures(generator.draw, generator.find_faces, DRIVES)
     assert got["leak"] == 0 and got["same_l1"] == 0 and got["other_l1"] > 0
     assert got["shape_corr"] == pytest.approx(0, abs=1e-6) and got["shape_gain"] == pytest.approx(0, abs=1e-6)
 
 
-def test_faces_that_are_not_found_leave_the_shape_open():
-    painter = Painter(leaks=True)
-    got = probe(painter.draw, lambda frames: [None] * len(frames), DRIVES)
+def test_shape_figures_are_undefined_without_faces():
+    generator = DotGenerator(leaks=True)
+    got = leak_figures(generator.draw, lambda frames: [None] * len(frames), DRIVES)
     assert got["leak"] > 0.3 and np.isnan(got["shape_corr"]) and np.isnan(got["shape_gain"])

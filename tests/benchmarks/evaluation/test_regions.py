@@ -1,4 +1,4 @@
-"""The parts of a rendered frame, drawn by hand."""
+"""The regions of a synthetic frame."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from benchmarks.evaluation.regions import PARTITION, REGIONS, region_psnr, regio
 from models.geometry.topology import LEFT_LID, LOWER_LIP_INNER, OUTER_LIPS, RIGHT_LID, UPPER_LIP_INNER
 from streamer.tracking.head_pose import CANONICAL
 
-SIZE = 170  # two pixels of rim
+SIZE = 170  # the margin of mouth and eyes is two pixels
 
 
 def scene(open_mouth=True):
@@ -23,7 +23,7 @@ def scene(open_mouth=True):
     return label, face
 
 
-def test_the_regions_cover_the_frame_once():
+def test_regions_cover_the_frame_once():
     label, face = scene()
     parts = regions(label, face)
     assert tuple(parts) == REGIONS
@@ -32,7 +32,7 @@ def test_the_regions_cover_the_frame_once():
     assert parts["hair"][30, 35] and parts["body"][160, 10]
 
 
-def test_shut_mouths_and_eyes_are_regions_too():
+def test_closed_mouth_and_eyes_are_regions():
     label, face = scene(open_mouth=False)
     parts = regions(label, face)
     for name, ring in (("mouth", OUTER_LIPS), ("eyes", RIGHT_LID), ("eyes", LEFT_LID)):
@@ -40,14 +40,14 @@ def test_shut_mouths_and_eyes_are_regions_too():
         assert parts[name][y, x]
 
 
-def test_glasses_before_the_eyes_are_not_eyes():
+def test_glasses_in_front_of_the_eyes_are_hair():
     label, face = scene()
     x, y = face[list(RIGHT_LID), :2].mean(0).astype(int)
     label[y, x] = 2
     assert regions(label, face)["hair"][y, x] and not regions(label, face)["eyes"][y, x]
 
 
-def test_an_error_counts_where_it_is():
+def test_an_error_lowers_the_psnr_of_its_region_alone():
     label, face = scene()
     truth = np.full((SIZE, SIZE, 3), 100, np.uint8)
     drawn = truth.copy()
@@ -57,7 +57,7 @@ def test_an_error_counts_where_it_is():
     assert all(got[name] > 70 for name in REGIONS if name not in ("mouth", "inside"))
 
 
-def test_a_region_that_is_not_there_has_no_figure():
+def test_a_missing_region_has_no_figure():
     label, face = scene()
     label[(label == 1) | (label == 4)] = 0
     truth = np.zeros((SIZE, SIZE, 3), np.uint8)

@@ -1,4 +1,4 @@
-"""The bar code: what goes in comes out after VP8, scaling and dimming; noise is never taken for a number."""
+"""The bar code: numbers survive VP8, scaling and changes of brightness; noise is never read as a number."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streamer.frames import Image
 
 
 def scene(seed: int, width: int = 640, height: int = 480) -> Image:
-    """Detail everywhere, so that the encoder has no bits to spare for the strip."""
+    """A picture with detail everywhere, so that the encoder has few bits for the strip."""
     noise = np.random.default_rng(seed).integers(0, 255, (height // 4, width // 4, 3), np.uint8)
     return cv2.resize(noise, (width, height), interpolation=cv2.INTER_LINEAR)
 
@@ -43,7 +43,7 @@ def test_numbers_survive_vp8(bitrate: int, size: tuple[int, int]) -> None:
     assert [barcode.read(rgb) for rgb in through_vp8(frames, bitrate)] == numbers
 
 
-def test_numbers_survive_camera_engine_and_both_codecs() -> None:
+def test_numbers_survive_both_directions() -> None:
     numbers = list(range(1000, 1012))
     camera = [scene(index) for index in range(len(numbers))]
     for rgb, number in zip(camera, numbers, strict=True):
@@ -54,14 +54,14 @@ def test_numbers_survive_camera_engine_and_both_codecs() -> None:
     assert [barcode.read(rgb) for rgb in through_vp8(avatar, 1_000_000)] == numbers
 
 
-def test_brightness_and_contrast_do_not_matter() -> None:
+def test_read_is_independent_of_brightness_and_contrast() -> None:
     rgb = scene(0)
     barcode.draw(rgb, 4711)
     assert barcode.read((rgb * 0.4 + 90).astype(np.uint8)) == 4711
-    assert barcode.read(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)) == 4711  # the luma plane alone will do
+    assert barcode.read(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)) == 4711  # the luma plane alone
 
 
-def test_a_wrong_bit_is_noticed() -> None:
+def test_read_detects_a_wrong_bit() -> None:
     for cell in range(24):
         rgb = scene(0, 480, 480)
         barcode.draw(rgb, 4711)
@@ -69,14 +69,14 @@ def test_a_wrong_bit_is_noticed() -> None:
         assert barcode.read(rgb) is None
 
 
-def test_pictures_without_a_code_have_no_number() -> None:
+def test_read_finds_no_number_in_pictures_without_a_code() -> None:
     assert barcode.read(np.zeros((512, 512, 3), np.uint8)) is None
     assert barcode.read(np.full((512, 512, 3), 128, np.uint8)) is None
     assert barcode.read(np.zeros((16, 100, 3), np.uint8)) is None
     assert [barcode.read(scene(seed)) for seed in range(50)] == [None] * 50
 
 
-def test_what_cannot_be_drawn_is_refused() -> None:
+def test_draw_refuses_large_numbers_and_small_frames() -> None:
     with pytest.raises(ValueError, match="bar codes hold 0 to 65535, not 65536"):
         barcode.draw(scene(0), barcode.NUMBERS)
     with pytest.raises(ValueError, match="at least 192 x 32 pixels, not 100 x 100"):
