@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from tests.support.turns import turn
+from tests.support.process_lock import process_lock
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -26,5 +26,5 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         return (yield)
     folder = item.config.rootpath / ".pytest_cache"
     folder.mkdir(exist_ok=True)
-    with turn(folder / "realtime", exclusive=item.get_closest_marker("realtime") is not None):
+    with process_lock(folder / "realtime", exclusive=item.get_closest_marker("realtime") is not None):
         return (yield)

@@ -1,4 +1,4 @@
-"""Small video files, made where a test needs them."""
+"""Small video and audio files for tests, and the clip and picture of the repository."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 
 DRIVER = Path(__file__).parents[2] / "assets" / "driver.mp4"
 AVATAR = Path(__file__).parents[2] / "assets" / "avatar.png"
-TIMES = [0, 40, 90, 130, 200, 240, 400, 440]  # ms: cameras are not regular
+TIMES = [0, 40, 90, 130, 200, 240, 400, 440]  # ms; irregular, as those of cameras
 
 
 def make_video(path, frames, times=TIMES, sound=None, codec="libx264"):
@@ -40,6 +40,7 @@ def make_sound(path, codec="aac"):
 
 
 def tone(stream, seconds):
+    """Packets of a 440 Hz tone, encoded for an audio stream."""
     wave = (8000 * np.sin(2 * np.pi * 440 * np.arange(round(48_000 * seconds)) / 48_000)).astype(np.int16)[None]
     context = stream.codec_context
     resampler = av.AudioResampler(format=context.format, layout="mono", rate=48_000, frame_size=context.frame_size)
@@ -61,7 +62,7 @@ def grey_frames(count=8, height=48, width=64):
 
 
 def rotate_in_header(path, degrees):
-    """Set the display matrix of an MP4's first track, as phones do: shown turned clockwise by `degrees`."""
+    """Set the display matrix of an MP4's first track, as phones do, to a clockwise rotation by 90, 180 or 270°."""
     data = bytearray(path.read_bytes())
     at = data.index(b"tkhd") + 4 + 40
     cosine, sine = {90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]

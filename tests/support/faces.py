@@ -1,4 +1,4 @@
-"""Drawn people for tests: a rig with a face that no tracker has to find."""
+"""A rig of a drawn face, which needs no face detection."""
 
 import torch
 
@@ -7,7 +7,10 @@ from models.geometry.topology import topology
 
 
 def drawn_face(size: int = 256, scale: float = 0.28) -> Rig:
-    """One rig: an oval head with stripes before a gradient, the canonical face in the middle of its canvas."""
+    """A rig of an oval head with stripes in front of a gradient, with the canonical face in the middle of the canvas.
+
+    size: side of the picture, pixels. scale: canvas units between the outer corners of the eyes.
+    """
     line = (torch.arange(size) * 2 + 1) / size - 1
     y, x = torch.meshgrid(line, line, indexing="ij")
     head = (x / (1.1 * scale)).square() + (y / (1.6 * scale)).square() < 1

@@ -18,7 +18,7 @@ from streamer.tracking.tracker import TrackedMotion
 
 @dataclass(eq=False)
 class FakeAvatar:
-    """What `FakePipeline.prepare` makes: the mean colour of a picture."""
+    """An avatar of `FakePipeline`: the mean colour of a picture."""
 
     width: int = 512
     height: int = 512
@@ -101,8 +101,10 @@ class FakePipeline:
 
 
 class FakeTracker:
-    """Carries the mean brightness of the camera picture in `hands[0, 0, 0]`. delay: seconds a picture takes.
-    fail_at: number of the picture at which it breaks."""
+    """Returns the mean brightness of the camera frame in `hands[0, 0, 0]`.
+
+    delay: duration of a frame, seconds. fail_at: index of the frame at which `track` raises RuntimeError.
+    """
 
     def __init__(self, delay: float = 0.0, fail_at: int | None = None) -> None:
         self.delay = delay

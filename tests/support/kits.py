@@ -1,4 +1,4 @@
-"""The real face and body models where they are at hand, and small ones with the public trees they would be as files."""
+"""Face and body models: the real ones where they are installed, and small ones with their public file trees."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ needs_bodykit = pytest.mark.skipif(
 
 
 def small_facekit() -> Facekit:
-    """Two quads of two materials and a triangle, two identity modes, three expressions."""
+    """Two quads and a triangle in two materials, two identity modes, three expressions."""
     base = np.float32([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [2, 0, 0.5], [2, 1, 0.5], [3, 0, 1]])
     rng = np.random.default_rng(1)
     faces = np.int32([[0, 1, 2], [0, 2, 3], [1, 4, 5], [1, 5, 2], [4, 6, 5]])
@@ -44,7 +44,7 @@ def obj_text(vertices: np.ndarray, polygons: str = "", uv: np.ndarray | None = N
 
 
 def polygons(faces: np.ndarray, corners: np.ndarray, part: np.ndarray, names: list[str], keyword: str) -> str:
-    """OBJ lines of triangles, of which two that share their first edge are written as the quad they came from."""
+    """OBJ lines of triangles; two consecutive ones that form a quad are written as that quad."""
     lines, i, last = [], 0, -1
     while i < len(faces):
         f, c = faces[i] + 1, corners[i] + 1
@@ -61,7 +61,7 @@ def polygons(faces: np.ndarray, corners: np.ndarray, part: np.ndarray, names: li
 
 
 def write_face_tree(kit: Facekit, folder: Path) -> Path:
-    """The kit as the public ICT-FaceKit repository has it; returns its FaceXModel folder."""
+    """Write the kit in the file tree of the public ICT-FaceKit repository; returns its FaceXModel folder."""
     place = folder / "FaceXModel"
     place.mkdir(parents=True)
     rows = polygons(kit.faces, kit.corner_uv, kit.material, kit.material_names, "usemtl")
@@ -74,7 +74,7 @@ def write_face_tree(kit: Facekit, folder: Path) -> Path:
 
 
 def small_bodykit() -> Bodykit:
-    """A box of a body with two bones and two targets."""
+    """A flat body of six vertices with two bones and two targets."""
     x, y = np.meshgrid([-10.0, 10.0], [0.0, 40.0, 80.0])
     vertices = np.stack([x.ravel(), y.ravel(), np.zeros(6)], 1).astype(np.float32)
     faces = np.int32([[0, 1, 3], [0, 3, 2], [2, 3, 5], [2, 5, 4]])
@@ -89,7 +89,7 @@ def small_bodykit() -> Bodykit:
 
 
 def write_body_tree(kit: Bodykit, folder: Path) -> Path:
-    """The kit as the public MakeHuman repository has it; returns its data folder."""
+    """Write the kit in the file tree of the public MakeHuman repository; returns its data folder."""
     data = folder / "makehuman" / "data"
     for name in ("3dobjs", "rigs", "targets"):
         (data / name).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""A small network with random weights, for tests of what runs networks."""
+"""A small network with random weights."""
 
 import torch
 
@@ -11,7 +11,7 @@ SMALL = ModelConfig(
 
 
 def small_network(config: ModelConfig = SMALL, seed: int = 5) -> CausalDiT:
-    """The same at every call; far enough from its initial weights that past, noise and pictures all matter."""
+    """The same network at every call, far enough from its initial weights that its output depends on all its inputs."""
     torch.manual_seed(seed)
     network = CausalDiT(config).eval()
     with torch.no_grad():

@@ -6,7 +6,7 @@ from typing import Any
 from streamer.generation.tensor_tree import iter_tensors
 
 
-class Rerun:
+class RerunRecorder:
     """Replays by running the work again, into the tensors of the first result. replayed: batch size of each replay."""
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class Rerun:
         return replay, result
 
 
-class NoRecorder(Rerun):
+class FailingRecorder(RerunRecorder):
     """Fails after `after` recordings."""
 
     def __init__(self, after: int = 0) -> None:

@@ -1,7 +1,7 @@
-"""The real server with a stub for the network, for tests of the page: `python -m tests.support.stub_server [flags of
-run_server.py]`.
+"""The real server with a fake pipeline and tracker, for tests of the page: `python -m tests.support.stub_server [flags
+of run_server.py]`.
 
-Starts in a moment, tracks nobody, paints flat colours that follow the camera's brightness.
+It starts at once, and its avatar is a flat colour that follows the brightness of the camera.
 """
 
 from __future__ import annotations

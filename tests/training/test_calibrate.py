@@ -8,7 +8,7 @@ import torch
 from models.checkpoint import load, notes_of, save
 from models.config import ModelConfig
 from models.dit import CausalDiT
-from tests.support.rolled import rolled_sample
+from tests.support.shifted_sample import shifted_sample
 from training.calibrate import main, record_ranges, value_range
 from training.data.bake import as_batch, bake, save_shard
 
@@ -43,7 +43,7 @@ def test_the_command_writes_the_header_and_leaves_weights_and_notes(tmp_path: Pa
     data.mkdir()
     network = CausalDiT(SMALL)
     save(network, path, {"steps": "7"})
-    save_shard([bake(as_batch(rolled_sample([8, -6], scale=0.4)))], data / "0.safetensors")
+    save_shard([bake(as_batch(shifted_sample([8, -6], scale=0.4)))], data / "0.safetensors")
     main(["--weights", str(path), "--data", str(data), "--batches", "1"])
     calibrated = load(path)
     assert "stem.at_half.0" in calibrated.ranges and "closeups.mouth.enter.0" in calibrated.ranges

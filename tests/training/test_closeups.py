@@ -9,7 +9,7 @@ import torch
 from models.checkpoint import load, save
 from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT
-from tests.support.rolled import rolled_sample
+from tests.support.shifted_sample import shifted_sample
 from training.closeups import (
     CloseupTraining,
     closeup_inputs,
@@ -34,7 +34,7 @@ SMALL = ModelConfig(
 @pytest.fixture(scope="module")
 def batch() -> Baked:
     """A head that slides: what the guidance says of it is right."""
-    return bake(as_batch(rolled_sample([8, -6], scale=0.4)))
+    return bake(as_batch(shifted_sample([8, -6], scale=0.4)))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from models.checkpoint import load, save
 from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT, Edit
 from models.sampler import NOISE, Focus, frame_input, sample_edit
-from tests.support.rolled import rolled_sample
+from tests.support.shifted_sample import shifted_sample
 from training import distill
 from training.data.bake import Baked, as_batch, bake, save_shard
 from training.distill import Rollout, SelfForcing
@@ -31,7 +31,7 @@ FULL = Options(Path(), precision="fp32")
 @pytest.fixture(scope="module")
 def clip() -> Baked:
     """Five frames: longer than the ring and its current slot."""
-    return bake(as_batch(rolled_sample([0, 3, 6, 4, 2])))
+    return bake(as_batch(shifted_sample([0, 3, 6, 4, 2])))
 
 
 @pytest.fixture

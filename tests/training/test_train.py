@@ -10,7 +10,7 @@ import torch
 from models.checkpoint import load, notes_of, save
 from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT
-from tests.support.rolled import rolled_sample
+from tests.support.shifted_sample import shifted_sample
 from training import train
 from training.data.bake import Baked, as_batch, bake, save_shard, shard_paths
 from training.data.supply import Supply
@@ -30,7 +30,7 @@ PAIR = ModelConfig(width=32, depth=1, heads=4, keyed=1, references=3, stem=(8, 8
 
 @pytest.fixture(scope="module")
 def sample() -> dict[str, np.ndarray]:
-    return rolled_sample([8, 8])
+    return shifted_sample([8, 8])
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from models.geometry.retarget import Strength, retarget
 from models.geometry.rig import Rig
 from models.motion import Driver
 from tests.support.faces import drawn_face
-from tests.support.host import Alert, uncovered_mesh
+from tests.support.host_access import HostAccessGuard, uncovered_mesh
 
 CPU = torch.device("cpu")
 
@@ -62,5 +62,5 @@ def test_a_frame_copies_nothing_from_the_host(full_canvas: bool, monkeypatch: py
         return compose(rig, make_guidance(rig, pose), edit, rig.plate, patches(rig))
 
     frame()
-    with Alert(), torch.inference_mode():
+    with HostAccessGuard(), torch.inference_mode():
         assert frame().shape == (2, 4, 64, 64)

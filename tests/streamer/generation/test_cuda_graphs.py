@@ -10,7 +10,7 @@ from torch import Tensor
 
 from streamer.generation.cuda_graphs import CudaRecorder, GraphSet, sizes_for
 from tests.support.devices import needs_cuda
-from tests.support.recorders import NoRecorder, Rerun
+from tests.support.recorders import FailingRecorder, RerunRecorder
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def check(make: Callable[[Sums], GraphSet], device: str) -> None:
 
 
 def test_replay_pads_a_batch_to_the_next_recorded_size() -> None:
-    recorder = Rerun()
+    recorder = RerunRecorder()
     check(lambda sums: GraphSet(sums, recorder), "cpu")
     assert recorder.replayed == [8, 4]
 
@@ -63,7 +63,7 @@ def test_replay_on_cuda_equals_the_step() -> None:
 
 
 def test_failed_recording_warns_once_and_replay_returns_none(caplog: pytest.LogCaptureFixture) -> None:
-    graphs = GraphSet(Sums(4), NoRecorder(after=2))
+    graphs = GraphSet(Sums(4), FailingRecorder(after=2))
     with caplog.at_level(logging.WARNING):
         graphs.record(rows([4], [0.0]), sizes_for(4))
     assert graphs.sizes == []

@@ -24,9 +24,9 @@ from streamer.generation.torch_generator import TorchGenerator
 from streamer.tracking.motion import Motion
 from tests.support.devices import needs_cuda
 from tests.support.faces import drawn_face
-from tests.support.host import Alert, uncovered_mesh
+from tests.support.host_access import HostAccessGuard, uncovered_mesh
 from tests.support.networks import small_network
-from tests.support.recorders import NoRecorder, Rerun
+from tests.support.recorders import FailingRecorder, RerunRecorder
 
 CPU = torch.device("cpu")
 SIDE = 64
@@ -103,7 +103,7 @@ def check(recording: SmallPipeline, rigs: list[Rig], most: float) -> None:
 
 
 def test_recorded_frame_equals_the_eager_frame(rigs: list[Rig]) -> None:
-    recorder = Rerun()
+    recorder = RerunRecorder()
     check(SmallPipeline(recorder), rigs, 0.05)
     assert recorder.replayed == [2, 2, 2, 1]
 
@@ -118,7 +118,7 @@ def test_recorded_frame_on_cuda_equals_the_eager_frame_on_a_cpu(rigs: list[Rig])
 def test_failed_recording_falls_back_to_the_eager_frame(
     rigs: list[Rig], after: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    eager, recording = SmallPipeline(None), SmallPipeline(NoRecorder(after))
+    eager, recording = SmallPipeline(None), SmallPipeline(FailingRecorder(after))
     streams = []
     for pipeline in (eager, recording):
         avatar = pipeline.adopt(rigs[0])
@@ -137,7 +137,7 @@ def test_open_without_memory_for_the_rigs_raises_and_returns_the_lane(
     def full(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    recording = SmallPipeline(Rerun(), lanes=1)
+    recording = SmallPipeline(RerunRecorder(), lanes=1)
     avatar = recording.adopt(rigs[0])
     with monkeypatch.context() as patch:
         patch.setattr(RigPool, "__init__", full)
@@ -169,14 +169,14 @@ def test_step_never_waits_for_the_host(rigs: list[Rig], trim: bool, monkeypatch:
     with torch.inference_mode():
         reference = TorchGenerator(small_network(), CPU, 1).encode_reference(rigs[0])
         generator = TorchGenerator(small_network(), nowhere, 1)
-        recorded = RecordedFrame(generator, Rerun())
+        recorded = RecordedFrame(generator, RerunRecorder())
         recorded.put(generator.open(map_tensors(reference, lambda tensor: tensor.to(nowhere))), rigs[0].to(nowhere))
         driver = map_tensors(Driver.of_face(rigs[0].face.repeat(2, 1, 1)), lambda tensor: tensor.to(nowhere))
         lane = torch.zeros(2, dtype=torch.long, device=nowhere)
         strength = Strength(*torch.ones(5, 2, device=nowhere))
         inputs = TickInputs(lane, DriverBatch(driver, driver, strength))
         recorded.step(inputs, trim)
-        with Alert():
+        with HostAccessGuard():
             planes = recorded.step(inputs, trim)
     assert [tuple(plane.shape) for plane in iter_tensors(planes)] == [(2, SIDE, SIDE, 3), (2, SIDE, SIDE, 1)]
     assert all(isinstance(plane, Tensor) and plane.device == nowhere for plane in planes)

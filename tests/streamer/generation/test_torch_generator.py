@@ -20,9 +20,9 @@ from streamer.generation.torch_generator import NetworkInputs, ReferencePool, To
 from streamer.options import Precision
 from tests.support.devices import needs_cuda
 from tests.support.faces import drawn_face
-from tests.support.host import Alert
+from tests.support.host_access import HostAccessGuard
 from tests.support.networks import small_network
-from tests.support.recorders import NoRecorder, Rerun
+from tests.support.recorders import FailingRecorder, RerunRecorder
 
 CPU = torch.device("cpu")
 LOWER_LIP_MIDDLE = list(INNER_LIPS[14:17])
@@ -147,7 +147,7 @@ def test_open_without_device_memory_raises_and_returns_the_lane(
 
 
 def test_recorded_step_equals_the_step(network: CausalDiT, rigs: list[Rig], references: list[Reference]) -> None:
-    recorder = Rerun()
+    recorder = RerunRecorder()
     eager, recorded = TorchGenerator(network, CPU, 1), TorchGenerator(network, CPU, 1, recorder=recorder)
     warm(recorded, rigs[0], references[0])
     assert recorded.graphs is not None and recorded.graphs.sizes == [1, 2, 4]
@@ -164,7 +164,7 @@ def test_recorded_step_equals_the_step(network: CausalDiT, rigs: list[Rig], refe
 def test_failed_recording_predicts_the_same(
     network: CausalDiT, rigs: list[Rig], references: list[Reference], caplog: pytest.LogCaptureFixture
 ) -> None:
-    generator = TorchGenerator(network, CPU, 1, recorder=NoRecorder())
+    generator = TorchGenerator(network, CPU, 1, recorder=FailingRecorder())
     warm(generator, rigs[0], references[0])
     eager = TorchGenerator(network, CPU, 1)
     states = [each_one.open(references[0]) for each_one in (generator, eager)]
@@ -196,7 +196,7 @@ def test_step_never_waits_for_the_host(
     generator.open(map_tensors(references[0], lambda tensor: tensor.to(nowhere)))
     scene = map_tensors(scene, lambda tensor: tensor.to(nowhere))
     generator.step(scene)
-    with Alert():
+    with HostAccessGuard():
         drawn = generator.step(scene)
     assert all(tensor.device == nowhere for tensor in iter_tensors(drawn))
 

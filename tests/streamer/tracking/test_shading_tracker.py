@@ -14,7 +14,7 @@ from streamer.tracking.head_pose import CANONICAL, HeadTransform, rotation_matri
 from streamer.tracking.image_points import to_pixels
 from streamer.tracking.motion import Motion, blend
 from streamer.tracking.shading_tracker import EXPOSURE_ADAPTATION_S, ShadingTracker
-from tests.support.textures import blots, rgb
+from tests.support.textures import rgb, soft_noise
 
 WIDTH, HEIGHT = 640, 480
 SKIN = 0.47  # brightness of a face in even light
@@ -30,7 +30,7 @@ def picture(face, right=1.0, left=1.0, skin=255 * SKIN):
     """A picture of one colour with faint blots, whose two halves about the nose are under different lights."""
     nose = to_pixels(face[[NOSE_TIP], :2], (HEIGHT, WIDTH))[0, 0]
     light = np.where(np.arange(WIDTH) < nose, right, left)
-    return rgb(np.clip((skin + (blots(HEIGHT, WIDTH, 2) - 128.0) / 8) * light, 0, 255).astype(np.uint8))
+    return rgb(np.clip((skin + (soft_noise(HEIGHT, WIDTH, 2) - 128.0) / 8) * light, 0, 255).astype(np.uint8))
 
 
 def change(light):

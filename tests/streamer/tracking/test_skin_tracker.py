@@ -9,7 +9,7 @@ from streamer.tracking.head_pose import CANONICAL
 from streamer.tracking.image_points import to_camera_units, to_pixels
 from streamer.tracking.motion import face_size
 from streamer.tracking.skin_tracker import LIVE_SIDE, OFFLINE_SIDE, UNMATCHED_S, SkinTracker
-from tests.support.textures import blots, rgb
+from tests.support.textures import rgb, soft_noise
 
 WIDTH, HEIGHT = 640, 480
 BELOW_NOSE = 2  # landmark
@@ -23,7 +23,7 @@ def person(size=0.3):
 
 
 def texture(seed=0):
-    return blots(HEIGHT, WIDTH, 8, seed)
+    return soft_noise(HEIGHT, WIDTH, 8, seed)
 
 
 def bent(grey, face, matrix, wave):

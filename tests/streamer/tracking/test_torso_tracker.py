@@ -8,7 +8,7 @@ from models.geometry.body import LEFT_SHOULDER, RIGHT_SHOULDER, SHOULDERS
 from streamer.tracking.head_pose import CANONICAL
 from streamer.tracking.motion import CONFIDENCE, KEYFRAME
 from streamer.tracking.torso_tracker import TorsoTracker
-from tests.support.textures import blots, rgb
+from tests.support.textures import rgb, soft_noise
 
 WIDTH, HEIGHT = 640, 360
 NO_HANDS = np.zeros((2, 21, 4), np.float32)
@@ -24,7 +24,7 @@ def person():
 
 
 def texture(seed=0):
-    return blots(HEIGHT, WIDTH, 12, seed)
+    return soft_noise(HEIGHT, WIDTH, 12, seed)
 
 
 def moved(grey, shift=(0.0, 0.0), turn=0.0, growth=1.0):

@@ -14,7 +14,7 @@ import torch
 
 from tests.support.devices import CUDA
 from tests.support.kits import FACEKIT, needs_facekit
-from tests.support.rolled import rolled_sample
+from tests.support.shifted_sample import shifted_sample
 from training.data.bake import Baked, as_batch, bake
 from training.data.impostor import Impostor
 
@@ -22,7 +22,7 @@ SIZE = 64
 
 
 def test_samples_are_baked_together_as_alone() -> None:
-    samples = [as_batch(rolled_sample([4, -3])), as_batch(rolled_sample([2, 7], scale=0.2))]
+    samples = [as_batch(shifted_sample([4, -3])), as_batch(shifted_sample([2, 7], scale=0.2))]
     cast = Impostor.random(np.random.default_rng(2), 2)
     together = bake({name: torch.cat([sample[name] for sample in samples]) for name in samples[0]}, cast)
     for n, sample in enumerate(samples):

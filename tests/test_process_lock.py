@@ -1,4 +1,4 @@
-"""The lock behind tests of real time."""
+"""The lock between the processes of a test run."""
 
 import sys
 import threading
@@ -6,23 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.turns import turn
+from tests.support.process_lock import process_lock
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no flock")
 WAIT_S = 20.0
 
 
 class Holder:
-    """A thread that asks for the lock and holds it until it is told to let go."""
+    """A thread that takes the lock and holds it until `end`."""
 
     def __init__(self, path: Path, exclusive: bool) -> None:
-        self.has, self.release = threading.Event(), threading.Event()
+        self.acquired, self.release = threading.Event(), threading.Event()
         self.thread = threading.Thread(target=self._hold, args=(path, exclusive), daemon=True)
         self.thread.start()
 
     def _hold(self, path: Path, exclusive: bool) -> None:
-        with turn(path, exclusive):
-            self.has.set()
+        with process_lock(path, exclusive):
+            self.acquired.set()
             self.release.wait(WAIT_S)
 
     def end(self) -> None:
@@ -31,22 +31,22 @@ class Holder:
         assert not self.thread.is_alive()
 
 
-def test_sharers_hold_it_together(tmp_path: Path) -> None:
+def test_shared_holders_hold_the_lock_together(tmp_path: Path) -> None:
     holders = [Holder(tmp_path / "lock", exclusive=False) for _ in range(2)]
-    assert all(holder.has.wait(WAIT_S) for holder in holders)
+    assert all(holder.acquired.wait(WAIT_S) for holder in holders)
     for holder in holders:
         holder.end()
 
 
-def test_an_exclusive_holder_waits_for_sharers_and_later_sharers_wait_for_it(tmp_path: Path) -> None:
+def test_an_exclusive_request_waits_for_sharers_and_blocks_later_ones(tmp_path: Path) -> None:
     first = Holder(tmp_path / "lock", exclusive=False)
-    assert first.has.wait(WAIT_S)
+    assert first.acquired.wait(WAIT_S)
     alone = Holder(tmp_path / "lock", exclusive=True)
-    assert not alone.has.wait(0.2)
+    assert not alone.acquired.wait(0.2)
     later = Holder(tmp_path / "lock", exclusive=False)
-    assert not later.has.wait(0.2)
+    assert not later.acquired.wait(0.2)
     first.end()
-    assert alone.has.wait(WAIT_S) and not later.has.wait(0.2)
+    assert alone.acquired.wait(WAIT_S) and not later.acquired.wait(0.2)
     alone.end()
-    assert later.has.wait(WAIT_S)
+    assert later.acquired.wait(WAIT_S)
     later.end()

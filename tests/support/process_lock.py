@@ -1,4 +1,4 @@
-"""A lock for processes that is shared or exclusive and is given in the order of asking."""
+"""A lock between processes, shared or exclusive, which is granted in the order of the requests."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 
 @contextmanager
-def turn(path: Path, exclusive: bool) -> Iterator[None]:
-    """Hold the lock files at a path. Whoever waits holds a second lock, the gate, so that nobody overtakes."""
+def process_lock(path: Path, exclusive: bool) -> Iterator[None]:
+    """Hold the lock at a path. A process that waits holds a second lock, the gate, behind which later requests wait."""
     import fcntl  # noqa: PLC0415 - not on Windows
 
     with Path(f"{path}.gate").open("w") as gate, Path(f"{path}.lock").open("w") as lock:

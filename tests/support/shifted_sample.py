@@ -1,5 +1,5 @@
-"""A sample as `training.data.samples` tells it, without a face model: a drawn head that slides sideways with its
-picture.
+"""A sample in the format of `training.data.samples`, made without a face model: a drawn head that is shifted sideways
+with its picture.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from models.geometry.topology import topology
 from tests.support.faces import drawn_face
 
 
-def rolled_sample(pixels: list[int], size: int = 256, scale: float = 0.28) -> dict[str, np.ndarray]:
+def shifted_sample(pixels: list[int], size: int = 256, scale: float = 0.28) -> dict[str, np.ndarray]:
     """One target frame for each shift to the right, in pixels; scale: canvas units between the outer eye corners."""
     rig = drawn_face(size, scale)
 
