@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("first", type=Path, help="weights whose shape and notes the result has")
     parser.add_argument("second", type=Path, help="weights that are mixed in")
     parser.add_argument("--share", type=float, default=0.5, help="of the second, 0..1 (0.5)")
-    parser.add_argument("--part", default="", help="mix only weights whose names begin so: closeups, blocks …")
+    parser.add_argument("--part", default="", help="mix only weights whose names begin with this, as closeups")
     parser.add_argument("--out", type=Path, required=True, help="file to write")
     given = parser.parse_args(arguments)
     if not 0 <= given.share <= 1:

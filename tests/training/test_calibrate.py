@@ -18,7 +18,7 @@ SMALL = ModelConfig(
 )  # fmt: skip
 
 
-def test_an_extent_leaves_the_tails_out() -> None:
+def test_value_range_excludes_the_tails() -> None:
     values = torch.rand(100_000)
     values[:3] = torch.tensor([1e6, -1e6, 1e6])
     low, high = value_range(values)
@@ -26,7 +26,7 @@ def test_an_extent_leaves_the_tails_out() -> None:
 
 
 @torch.no_grad()
-def test_ranges_are_means_over_the_calls_and_the_last_word_stays_exact() -> None:
+def test_ranges_are_means_over_the_calls_and_skip_output_layers() -> None:
     network = CausalDiT(SMALL)
     layer = network.head.at_eighth[0]
     with record_ranges(network) as ranges:
@@ -38,7 +38,7 @@ def test_ranges_are_means_over_the_calls_and_the_last_word_stays_exact() -> None
     assert not layer._forward_hooks
 
 
-def test_the_command_writes_the_header_and_leaves_weights_and_notes(tmp_path: Path) -> None:
+def test_calibrate_command_writes_the_header_and_keeps_weights_and_notes(tmp_path: Path) -> None:
     path, data = tmp_path / "small.safetensors", tmp_path / "data"
     data.mkdir()
     network = CausalDiT(SMALL)
@@ -53,6 +53,6 @@ def test_the_command_writes_the_header_and_leaves_weights_and_notes(tmp_path: Pa
         assert torch.allclose(calibrated.state_dict()[name], value, atol=1e-3), name
 
 
-def test_missing_weights_are_told(tmp_path: Path) -> None:
+def test_calibrate_command_reports_missing_weights(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="is not there; train one with"):
         main(["--weights", str(tmp_path / "none.safetensors"), "--data", str(tmp_path)])

@@ -1,4 +1,4 @@
-"""Close-ups learn from windows of baked renders, and leave the rest of the network alone."""
+"""Close-ups are trained on windows of baked renders, and the rest of the network is not."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +33,7 @@ SMALL = ModelConfig(
 
 @pytest.fixture(scope="module")
 def batch() -> Baked:
-    """A head that slides: what the guidance says of it is right."""
+    """A head that slides, whose guidance is exact."""
     return bake(as_batch(shifted_sample([8, -6], scale=0.4)))
 
 
@@ -47,7 +47,7 @@ def made(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def test_the_truth_in_a_window_is_what_the_warp_brings_there(batch: Baked) -> None:
+def test_window_truth_equals_the_warped_picture(batch: Baked) -> None:
     motion = flatten_frames(batch)
     mouth, _ = closeup_inputs(motion, SMALL)
     truth = window_truth(motion.truth, mouth)
@@ -57,7 +57,7 @@ def test_the_truth_in_a_window_is_what_the_warp_brings_there(batch: Baked) -> No
     assert (truth.label == 4).any()
 
 
-def test_beyond_the_picture_there_is_nobody(batch: Baked) -> None:
+def test_window_truth_has_no_alpha_outside_of_the_picture(batch: Baked) -> None:
     motion = flatten_frames(batch)
     away = replace(motion.moving, head=motion.moving.head._replace(shift=motion.moving.head.shift + 0.9))
     mouth, _ = closeup_inputs(replace(motion, moving=away), SMALL)
@@ -67,7 +67,7 @@ def test_beyond_the_picture_there_is_nobody(batch: Baked) -> None:
     assert truth.alpha[:, 0][outside].max() == 0
 
 
-def test_faces_that_are_too_small_are_left_out(batch: Baked) -> None:
+def test_large_faces_excludes_small_ones(batch: Baked) -> None:
     small = replace(batch, rest_stance=batch.rest_stance * 0.5)
     assert large_faces(small) is None
     both = Baked(*(torch.cat([getattr(b, name) for b in (small, batch)]) for name in Baked.__slots__))
@@ -76,7 +76,7 @@ def test_faces_that_are_too_small_are_left_out(batch: Baked) -> None:
     assert torch.equal(left.picture, batch.picture)
 
 
-def test_frames_that_open_or_close_are_drawn_more_often(batch: Baked) -> None:
+def test_sample_frames_prefers_changes_of_openings(batch: Baked) -> None:
     motion = flatten_frames(batch)
     face = motion.moving.face.clone()
     face[1, 14, 1] += 0.3 * motion.head.scale[1]
@@ -89,7 +89,7 @@ def test_frames_that_open_or_close_are_drawn_more_often(batch: Baked) -> None:
     assert torch.equal(one.head.scale, motion.head.scale[1:])
 
 
-def test_the_loss_falls_and_touches_close_ups_alone(batch: Baked, network: CausalDiT, tmp_path: Path) -> None:
+def test_closeup_loss_falls_and_trains_close_ups_alone(batch: Baked, network: CausalDiT, tmp_path: Path) -> None:
     task = CloseupTraining("small", Options(tmp_path, precision="fp32"))
     parameters = list(network.closeups.parameters())
     optimizer = torch.optim.Adam(parameters, 3e-3)
@@ -107,7 +107,7 @@ def test_the_loss_falls_and_touches_close_ups_alone(batch: Baked, network: Causa
     assert all(p.grad is None for name, p in network.named_parameters() if not name.startswith("closeups."))
 
 
-def test_critics_have_their_word_on_mouths_and_eyes(batch: Baked, network: CausalDiT, tmp_path: Path) -> None:
+def test_closeup_critics_train_on_mouths_and_eyes(batch: Baked, network: CausalDiT, tmp_path: Path) -> None:
     critics = {name: Critic(width=8) for name in ("mouth", "eyes")}
     before = {name: [p.clone() for p in critic.network.parameters()] for name, critic in critics.items()}
     terms, _ = CloseupTraining("small", Options(tmp_path, precision="fp32"), 0.1, critics).loss(network, batch, made())
@@ -117,13 +117,13 @@ def test_critics_have_their_word_on_mouths_and_eyes(batch: Baked, network: Causa
     assert all(p.grad is not None for p in network.closeups.parameters())
 
 
-def test_a_batch_of_small_faces_teaches_nothing(batch: Baked, network: CausalDiT, tmp_path: Path) -> None:
+def test_closeup_batch_of_small_faces_has_no_loss(batch: Baked, network: CausalDiT, tmp_path: Path) -> None:
     small = replace(batch, rest_stance=batch.rest_stance * 0.5)
     terms, _ = CloseupTraining("small", Options(tmp_path)).loss(network, small, made())
     assert [float(value) for value in terms.values()] == [0.0]
 
 
-def test_the_command_trains_from_weights(
+def test_closeups_command_changes_close_ups_alone(
     batch: Baked, network: CausalDiT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(PRESETS, "small", SMALL)

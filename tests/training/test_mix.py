@@ -30,7 +30,7 @@ def files(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def test_the_mean_lies_half_way(files: list[Path], tmp_path: Path) -> None:
+def test_mix_is_the_mean_of_the_weights(files: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "mean.safetensors"
     main([str(files[0]), str(files[1]), "--out", str(out)])
     made, first, second = (load(path).state_dict() for path in (out, *files[:2]))
@@ -40,7 +40,7 @@ def test_the_mean_lies_half_way(files: list[Path], tmp_path: Path) -> None:
     assert notes_of(out) == {"preset": "p0", "mixed": "0.5 of all from 1.safetensors"}
 
 
-def test_a_part_goes_into_a_network_of_another_shape(files: list[Path], tmp_path: Path) -> None:
+def test_mix_copies_a_part_to_a_network_of_another_shape(files: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "deep.safetensors"
     main([str(files[2]), str(files[0]), "--part", "closeups", "--share", "1", "--out", str(out)])
     made, deep, small = (load(path).state_dict() for path in (out, files[2], files[0]))
@@ -48,7 +48,9 @@ def test_a_part_goes_into_a_network_of_another_shape(files: list[Path], tmp_path
         assert torch.equal(value, (small if name.startswith("closeups.") else deep)[name]), name
 
 
-def test_what_does_not_fit_is_told(files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mix_reports_weights_that_do_not_fit(
+    files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = ["--out", str(tmp_path / "out.safetensors")]
     with pytest.raises(SystemExit, match=r"0\.safetensors cannot be mixed into .*2\.safetensors: blocks\.1\."):
         main([str(files[2]), str(files[0]), *out])

@@ -1,4 +1,4 @@
-"""A rendered sample becomes network inputs, and the network learns from them."""
+"""The network is trained on baked samples, reproducibly, with references and ablations."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT
 from tests.support.shifted_sample import shifted_sample
 from training import train
-from training.data.bake import Baked, as_batch, bake, save_shard, shard_paths
+from training.data.bake import Baked, as_batch, bake, save_shard
 from training.data.supply import Supply
 from training.loop.trainer import Options, Trainer
 from training.train import (
@@ -49,23 +49,7 @@ def one_batch(data: Path) -> Baked:
     return next(Supply(data, 2).batches(torch.Generator().manual_seed(0), 0))
 
 
-def test_the_guidance_of_a_moved_head_is_its_true_flow(sample: dict[str, np.ndarray]) -> None:
-    baked = bake(as_batch(sample))
-    centre = (slice(None), slice(None), slice(None), slice(50, 78), slice(50, 78))
-    assert torch.allclose(baked.maps[:, :, :2][centre], baked.flow[centre], atol=0.02)
-    assert float(baked.visible.min()) > 0.99
-    assert baked.truth.shape == (1, 2, 3, 256, 256)
-
-
-def test_a_shard_keeps_what_was_stored(sample: dict[str, np.ndarray], data: Path) -> None:
-    batch, init_network = one_batch(data), bake(as_batch(sample))
-    assert torch.allclose(batch.picture[:1], init_network.picture, atol=3e-3)
-    assert torch.allclose(batch.maps[:1], init_network.maps, atol=3e-3)
-    assert torch.equal(batch.label[:1], init_network.label)
-    assert batch.style.tolist() == [2, 2]
-
-
-def test_the_loss_falls(data: Path, tmp_path: Path) -> None:
+def test_train_loss_falls(data: Path, tmp_path: Path) -> None:
     options = Options(tmp_path, steps=100, rate=1e-2)
     task = DiffusionForcing("small", options)
     trainer = Trainer(task, Supply(data, 2), init_network(SMALL, 1, None), options)
@@ -82,7 +66,7 @@ def test_the_loss_falls(data: Path, tmp_path: Path) -> None:
     assert total() < before
 
 
-def test_one_command_trains_and_trains_on(data: Path, tmp_path: Path) -> None:
+def test_train_command_trains_and_resumes(data: Path, tmp_path: Path) -> None:
     command = ["--data", str(data), "--preset", "small", "--out", str(tmp_path), "--batch", "2", "--steps"]
     train.main([*command, "2"])
     assert load(tmp_path / "small.safetensors").config == SMALL
@@ -90,7 +74,7 @@ def test_one_command_trains_and_trains_on(data: Path, tmp_path: Path) -> None:
     assert torch.load(tmp_path / "state.pt")["step"] == 3
 
 
-def test_a_part_may_be_left_out(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_train_command_runs_ablations(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["--data", str(data), "--preset", "small", "--out", str(tmp_path), "--batch", "2", "--steps", "1"]
     train.main([*command, "--keyed", "0", "--ring", "3", "--blind", "--without", "flat", "line"])
     made = tmp_path / "small.safetensors"
@@ -102,7 +86,7 @@ def test_a_part_may_be_left_out(data: Path, tmp_path: Path, capsys: pytest.Captu
 
 
 @torch.no_grad()
-def test_the_blind_see_the_moved_picture_nowhere(data: Path, tmp_path: Path) -> None:
+def test_hide_warped_replaces_the_warped_picture(data: Path, tmp_path: Path) -> None:
     network = CausalDiT(SMALL)
 
     def looks(blind: bool) -> list[torch.Tensor]:
@@ -112,13 +96,13 @@ def test_the_blind_see_the_moved_picture_nowhere(data: Path, tmp_path: Path) -> 
             network, one_batch(data), torch.Generator().manual_seed(3)
         )
         hook.remove()
-        return seen[1:]  # the first is the reference's, who is seen in any case
+        return seen[1:]  # the first is the reference's, which is never hidden
 
     assert all(bool((warped == 0.5).all()) for warped in looks(True))
     assert not any(bool((warped == 0.5).all()) for warped in looks(False))
 
 
-def test_frames_that_are_not_drawn_may_be_references() -> None:
+def test_choose_frames_takes_references_from_other_frames() -> None:
     network = CausalDiT(PAIR)
     drawn, others = zip(*(choose_frames(4, network, torch.Generator().manual_seed(n)) for n in range(60)), strict=True)
     assert {len(each) for each in drawn} == {1, 3}
@@ -129,7 +113,7 @@ def test_frames_that_are_not_drawn_may_be_references() -> None:
 
 
 @torch.no_grad()
-def test_references_fill_all_slots(data: Path) -> None:
+def test_encode_references_fills_all_slots(data: Path) -> None:
     network, batch = CausalDiT(PAIR), one_batch(data)
     focus, tokens = reference_focus(batch), PAIR.tokens
     keys, values = encode_references(network, batch, focus, [1])
@@ -138,7 +122,7 @@ def test_references_fill_all_slots(data: Path) -> None:
     assert torch.equal(keys[..., tokens : 2 * tokens, :], network.encode_reference(clean_input(batch, 1))[0])
 
 
-def test_another_view_is_clean_and_moves_nowhere(data: Path) -> None:
+def test_clean_input_has_no_noise_and_no_flow(data: Path) -> None:
     batch = one_batch(data)
     view = clean_input(batch, 1)
     assert torch.equal(view.warped, batch.truth[:, 1]) and torch.equal(view.noised, view.warped * 2 - 1)
@@ -146,7 +130,7 @@ def test_another_view_is_clean_and_moves_nowhere(data: Path) -> None:
     assert torch.equal(view.maps[:, 3:], batch.maps[:, 1, 3:]) and float(view.level.max()) == 0
 
 
-def test_several_references_learn(data: Path, tmp_path: Path) -> None:
+def test_several_references_have_gradients(data: Path, tmp_path: Path) -> None:
     network = CausalDiT(PAIR)
     task = DiffusionForcing("pair", Options(tmp_path))
     terms, sheet = task.loss(network, one_batch(data), torch.Generator().manual_seed(3))
@@ -156,7 +140,7 @@ def test_several_references_learn(data: Path, tmp_path: Path) -> None:
     assert sheet.shape == (2, 3, 256, 768)
 
 
-def test_weights_of_another_preset_are_refused(tmp_path: Path) -> None:
+def test_init_network_refuses_weights_of_another_preset(tmp_path: Path) -> None:
     save(CausalDiT(PAIR), tmp_path / "pair.safetensors")
     init_network(SMALL, 1, tmp_path / "pair.safetensors")  # more slots, the same weights
     save(CausalDiT(ModelConfig(width=64, depth=1, heads=4, keyed=1, stem=(8, 8, 8))), tmp_path / "wide.safetensors")
@@ -164,8 +148,3 @@ def test_weights_of_another_preset_are_refused(tmp_path: Path) -> None:
         init_network(SMALL, 1, tmp_path / "wide.safetensors")
     with pytest.raises(SystemExit, match=r"none\.safetensors is not there"):
         init_network(SMALL, 1, tmp_path / "none.safetensors")
-
-
-def test_an_empty_folder_is_said(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="holds no baked samples"):
-        shard_paths(tmp_path)

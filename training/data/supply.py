@@ -52,7 +52,7 @@ class Supply:
         )
         parser.add_argument("--batch", type=int, default=batch, help="characters per step")
         parser.add_argument("--pool", type=int, default=2048, help="on CUDA without --data: samples kept to pick from")
-        parser.add_argument("--reuse", type=float, default=2.0, help="… and how often each is used, on average")
+        parser.add_argument("--reuse", type=float, default=2.0, help="mean uses of a sample of this pool")
         parser.add_argument(
             "--without", nargs="*", default=[], choices=STYLES, metavar="STYLE",
             help=f"leave out characters of these styles: {', '.join(STYLES)}",

@@ -1,4 +1,4 @@
-"""The stream of batches drawn by a device: the CPU's samples, in any order and number at a time."""
+"""The stream of batches rendered on a device: the CPU's samples, in any order and number at a time."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from tests.support.devices import CUDA
 from tests.support.kits import FACEKIT, needs_facekit
 
-pytestmark = [needs_facekit, pytest.mark.timeout(600)]  # on a machine that does something else besides
+pytestmark = [needs_facekit, pytest.mark.timeout(600)]  # the machine may be busy
 SIZE = 64
-cuda = pytest.param(
-    "cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
-)
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +24,8 @@ def plans():
     return PlanStream(FACEKIT, seed=11, size=SIZE, per_character=SAMPLES_PER_CHARACTER, per_scene=1)
 
 
-@pytest.mark.parametrize("device", ["cpu", cuda])
-def test_a_batch_has_the_samples_of_the_cpus_stream(plans, device):
+@pytest.mark.parametrize("device", ["cpu", CUDA])
+def test_device_stream_matches_the_sample_stream(plans, device):
     from training.data.device_samples import DeviceStream, PlanBatch  # noqa: PLC0415
     from training.data.samples import SampleStream  # noqa: PLC0415
 
@@ -56,7 +54,7 @@ def test_a_batch_has_the_samples_of_the_cpus_stream(plans, device):
                 assert (gap <= (1 if value.dtype == np.uint8 and not name.endswith("label") else 1e-3)).mean() > 0.995
 
 
-def test_batches_mix_characters_and_come_again(plans):
+def test_device_stream_mixes_characters_and_is_reproducible(plans):
     from training.data.device_samples import DeviceStream  # noqa: PLC0415
 
     stream, once = (DeviceStream(plans, "cpu", batch=10, mix=2, turns=turns) for turns in (2, 1))
@@ -73,7 +71,7 @@ def test_batches_mix_characters_and_come_again(plans):
     assert not torch.allclose(*heads, atol=1e-3)
 
 
-def test_scenes_are_shared_when_asked_for(plans):
+def test_plan_stream_shares_scenes_between_per_scene_samples(plans):
     from training.data.device_samples import PlanStream  # noqa: PLC0415
 
     plan = PlanStream(plans.studio, seed=11, size=SIZE, per_character=5, per_scene=3).plan(0)
@@ -83,7 +81,7 @@ def test_scenes_are_shared_when_asked_for(plans):
     np.testing.assert_array_equal(sent.figure.rest, plan.figure.rest)
 
 
-def test_a_batch_that_does_not_divide_the_mix_is_refused(plans):
+def test_device_stream_refuses_a_batch_that_does_not_divide_the_mix(plans):
     from training.data.device_samples import DeviceStream  # noqa: PLC0415
 
     with pytest.raises(ValueError, match="a batch of 3 does not divide 2 · 5 = 10 samples"):

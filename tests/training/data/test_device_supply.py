@@ -1,4 +1,4 @@
-"""Batches that a device renders and bakes for itself."""
+"""Batches rendered and baked on the training device."""
 
 from __future__ import annotations
 
@@ -8,36 +8,20 @@ from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 
 from tests.support.devices import CUDA
 from tests.support.kits import FACEKIT, needs_facekit
-from tests.support.shifted_sample import shifted_sample
-from training.data.bake import Baked, as_batch, bake
-from training.data.impostor import Impostor
+from training.data.bake import Baked
 
 SIZE = 64
-
-
-def test_samples_are_baked_together_as_alone() -> None:
-    samples = [as_batch(shifted_sample([4, -3])), as_batch(shifted_sample([2, 7], scale=0.2))]
-    cast = Impostor.random(np.random.default_rng(2), 2)
-    together = bake({name: torch.cat([sample[name] for sample in samples]) for name in samples[0]}, cast)
-    for n, sample in enumerate(samples):
-        who = Impostor(*(getattr(cast, f.name)[n : n + 1] for f in fields(cast)))
-        alone = bake(sample, who)
-        for f in fields(Baked):
-            got, want = getattr(together, f.name)[n], getattr(alone, f.name)[0]
-            assert got.shape == want.shape, f.name
-            assert float((got - want).abs().float().mean()) < 1e-3, f.name
 
 
 @needs_facekit
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("device", ["cpu", CUDA])
-def test_a_run_that_was_stopped_sees_what_it_would_have_seen(device: str) -> None:
+def test_device_supply_resumes_with_the_same_batches(device: str) -> None:
     from training.data.device_samples import DeviceStream, PlanStream  # noqa: PLC0415
     from training.data.device_supply import DeviceSupply  # noqa: PLC0415
 
@@ -57,7 +41,7 @@ def test_a_run_that_was_stopped_sees_what_it_would_have_seen(device: str) -> Non
 
 
 @needs_facekit
-def test_styles_may_be_left_out_until_nothing_is_left() -> None:
+def test_device_supply_excludes_styles_until_the_pool_is_too_small() -> None:
     from training.data.device_samples import DeviceStream, PlanStream  # noqa: PLC0415
     from training.data.device_supply import DeviceSupply  # noqa: PLC0415
     from training.render.character.appearance import STYLES  # noqa: PLC0415
@@ -69,7 +53,7 @@ def test_styles_may_be_left_out_until_nothing_is_left() -> None:
 
 
 @needs_facekit
-def test_a_device_draws_as_much_at_a_time_as_it_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_device_supply_batch_size_follows_the_gpu_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     from training.data.device_supply import DeviceSupply  # noqa: PLC0415
 
     given = Namespace(
@@ -83,7 +67,7 @@ def test_a_device_draws_as_much_at_a_time_as_it_has_room_for(monkeypatch: pytest
         assert supply.pool_batches == 512 // drawn and supply.steps_per_render == max(1, round(2 * drawn / 8))
 
 
-def test_a_model_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_device_supply_reports_a_missing_model(tmp_path: Path) -> None:
     from training.data.device_supply import DeviceSupply  # noqa: PLC0415
 
     given = Namespace(facekit=tmp_path / "none.npz", bodykit=None, seed=1, device="cuda", workers=0)

@@ -1,4 +1,4 @@
-"""Another person's landmarks, and that whose they are tells next to nothing about what is drawn."""
+"""Drivers of other proportions, and that the drawn motion hardly depends on them."""
 
 import numpy as np
 import pytest
@@ -22,14 +22,14 @@ def faces() -> tuple[torch.Tensor, torch.Tensor]:
     return neutral, now * 1.1 + torch.tensor([0.1, 0, 0])
 
 
-def test_nobody_else_changes_nothing() -> None:
+def test_unchanged_impostor_is_the_identity() -> None:
     neutral, _ = faces()
     body = torch.rand(1, 33, 4)
     assert torch.allclose(Impostor.unchanged().face(neutral), neutral, atol=1e-5)
     assert torch.allclose(Impostor.unchanged().body(body), body, atol=1e-6)
 
 
-def test_an_impostor_has_another_face_in_the_same_place() -> None:
+def test_impostor_changes_the_face_and_keeps_its_position() -> None:
     neutral, _ = faces()
     other = OTHER.face(neutral)
     own = (other - neutral).norm(dim=-1).mean() / 0.28
@@ -39,7 +39,7 @@ def test_an_impostor_has_another_face_in_the_same_place() -> None:
     assert abs(float(wide) - 1.14 * 0.86) < 0.05
 
 
-def test_the_character_makes_the_same_motion_whoever_drives() -> None:
+def test_impostor_leaves_the_retargeted_motion_nearly_unchanged() -> None:
     rig = drawn_face(128)
     neutral, now = faces()
     rest = rest_pose(rig).face
@@ -51,7 +51,7 @@ def test_the_character_makes_the_same_motion_whoever_drives() -> None:
     assert float(apart) < 0.15 * float(moved)
 
 
-def test_bones_are_scaled_about_the_shoulders() -> None:
+def test_impostor_scales_bones_about_the_shoulders() -> None:
     body = torch.rand(2, 33, 4)
     other = OTHER.body(body)
     assert torch.allclose(other[:, SHOULDERS].mean(1), body[:, SHOULDERS].mean(1), atol=1e-6)
@@ -59,7 +59,7 @@ def test_bones_are_scaled_about_the_shoulders() -> None:
     assert torch.allclose(after, 1.2 * before, atol=1e-5)
 
 
-def test_half_of_the_samples_are_driven_by_somebody_else() -> None:
+def test_impostor_changes_half_of_the_samples() -> None:
     cast = Impostor.random(np.random.default_rng(1), 200)
     others = cast.is_changed
     assert 70 < int(others.sum()) < 130
@@ -69,7 +69,7 @@ def test_half_of_the_samples_are_driven_by_somebody_else() -> None:
     assert bool((sides[others] != 1).all()) and bool((sides[~others] == 1).all())
 
 
-def test_each_of_a_batch_is_driven_by_his_own() -> None:
+def test_impostor_applies_to_each_sample_of_a_batch() -> None:
     neutral, now = faces()
     both, body = torch.cat([neutral, now]), torch.rand(2, 33, 4)
     table = np.array([[1] * 6, [1.14, 0.88, 1.1, 0.86, 1.15, 1.2]])

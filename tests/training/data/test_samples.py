@@ -16,7 +16,7 @@ def stream():
 
 
 @needs_facekit
-def test_a_sample_has_the_documented_arrays(stream):
+def test_sample_has_the_documented_arrays(stream):
     sample = stream.sample(2)
     shapes = {
         "ref_image": (3, 256, 256), "ref_matte": (1, 256, 256), "ref_label": (1, 256, 256), "ref_face": (478, 3),
@@ -35,11 +35,11 @@ def test_a_sample_has_the_documented_arrays(stream):
 
 
 @needs_facekit
-def test_the_same_seed_and_number_are_the_same_sample(stream):
+def test_sample_is_determined_by_seed_and_index(stream):
     from training.data.samples import SampleStream  # noqa: PLC0415
 
     again = SampleStream(stream.studio, seed=11)
-    again.sample(9)  # another order of asking must not matter
+    again.sample(9)  # the order of the calls must not matter
     for name, value in again.sample(1).items():
         np.testing.assert_array_equal(value, stream.sample(1)[name], err_msg=name)
     other = SampleStream(stream.studio, seed=12).sample(1)
@@ -47,7 +47,7 @@ def test_the_same_seed_and_number_are_the_same_sample(stream):
 
 
 @needs_facekit
-def test_the_tracker_noise_is_of_the_measured_size(stream):
+def test_sample_tracking_error_has_the_measured_size(stream):
     from training.data.samples import SampleStream  # noqa: PLC0415
 
     noisy = SampleStream(stream.studio, seed=11, noise_share=1.0).sample(0)
@@ -59,7 +59,7 @@ def test_the_tracker_noise_is_of_the_measured_size(stream):
 
 
 @needs_facekit
-def test_the_whole_truth_on_request(stream):
+def test_full_sample_adds_expression_pose_and_positions(stream):
     from training.data.samples import SampleStream  # noqa: PLC0415
 
     full = SampleStream(stream.studio, seed=11, full=True).sample(1)
@@ -73,12 +73,12 @@ def test_the_whole_truth_on_request(stream):
     place, shown = full["ref_place"], plain["ref_matte"][0] == 255
     assert place.shape == (3, 256, 256) and (place[:, plain["ref_matte"][0] == 0] == 0).all()
     skin = shown & (plain["ref_label"][0] == 3)
-    assert np.abs(place[0, skin]).max() < 12 and place[1, skin].min() > -18  # a face lies where faces do
+    assert np.abs(place[0, skin]).max() < 12 and place[1, skin].min() > -18  # plausible positions of a face
 
 
 @needs_facekit
 @needs_bodykit
-def test_bodies_have_hands_and_a_head_on_their_neck():
+def test_body_samples_have_hands_and_a_joined_neck():
     from training.data.samples import SampleStream  # noqa: PLC0415
 
     stream = SampleStream(FACEKIT, seed=3, bodykit=BODYKIT)

@@ -1,4 +1,4 @@
-"""Batches ahead are the same batches."""
+"""Prefetched batches are the same batches."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def workers() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "prefetch"]
 
 
-def test_order_and_number_stay() -> None:
+def test_prefetch_keeps_order_and_number() -> None:
     assert list(prefetch(iter(range(20)))) == list(range(20))
     assert list(prefetch(iter(()))) == []
     assert not workers()
 
 
-def test_it_runs_no_further_ahead_than_told() -> None:
+def test_prefetch_is_bounded_by_its_depth() -> None:
     made = []
 
     def source() -> Iterator[int]:
@@ -35,7 +35,7 @@ def test_it_runs_no_further_ahead_than_told() -> None:
     assert not workers() and len(made) < 20
 
 
-def test_a_sentence_from_the_thread_arrives() -> None:
+def test_prefetch_raises_the_exception_of_its_thread() -> None:
     def source() -> Iterator[int]:
         yield 1
         raise SystemExit("no more data")

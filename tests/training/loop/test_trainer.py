@@ -1,4 +1,4 @@
-"""The training loop: deterministic, resumable to the bit, and clear about whatever goes wrong."""
+"""The training loop: deterministic, resumable to the bit, and clear about errors."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def trainer(options: Options, task: Line | None = None, wide: int = 1, **more: A
     return Trainer(task or Line(), Ten(), nn.Linear(wide, 1), options, **{"write": write, **more})
 
 
-def test_it_learns_logs_and_saves(options: Options) -> None:
+def test_trainer_learns_logs_and_saves(options: Options) -> None:
     trainer(replace(options, steps=300), notes={"preset": "line"}).run()
     lines = [json.loads(line) for line in (options.out / "loss.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == list(range(20, 301, 20))
@@ -79,7 +79,7 @@ def test_it_learns_logs_and_saves(options: Options) -> None:
     assert not list(options.out.glob("*.part"))
 
 
-def test_the_same_seed_gives_the_same_weights(options: Options, tmp_path: Path) -> None:
+def test_trainer_is_reproducible_by_seed(options: Options, tmp_path: Path) -> None:
     runs = []
     for out in (tmp_path / "a", tmp_path / "b"):
         run = trainer(replace(options, out=out))
@@ -89,7 +89,7 @@ def test_the_same_seed_gives_the_same_weights(options: Options, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("stop", [4, 10, 13])
-def test_stopped_and_resumed_equals_at_once(options: Options, tmp_path: Path, stop: int) -> None:
+def test_trainer_resumed_equals_uninterrupted(options: Options, tmp_path: Path, stop: int) -> None:
     """Within a pass over the data, at its end, and in the second pass."""
     whole = trainer(replace(options, out=tmp_path / "whole"))
     whole.run()
@@ -105,14 +105,14 @@ def test_stopped_and_resumed_equals_at_once(options: Options, tmp_path: Path, st
     assert torch.equal(second.average.module.weight, whole.average.module.weight)
 
 
-def test_a_finished_run_has_nothing_left_to_do(options: Options) -> None:
+def test_trainer_does_nothing_after_the_schedule(options: Options) -> None:
     trainer(options).run()
     task = Line()
     trainer(options, task).run()
     assert task.calls == 0
 
 
-def test_companions_are_resumed(options: Options) -> None:
+def test_trainer_resumes_companions(options: Options) -> None:
     critic = nn.Linear(2, 2)
     trainer(options, companions={"critic": critic}).run()
     other = nn.Linear(2, 2)
@@ -120,7 +120,7 @@ def test_companions_are_resumed(options: Options) -> None:
     assert torch.equal(other.weight, critic.weight)
 
 
-def test_a_task_may_take_its_gradient_itself(options: Options, tmp_path: Path) -> None:
+def test_task_may_call_backward_itself(options: Options, tmp_path: Path) -> None:
     class Own(Line):
         def loss(self, network: Any, batch: Points, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
             terms, sheet = super().loss(network, batch, generator)
@@ -133,7 +133,7 @@ def test_a_task_may_take_its_gradient_itself(options: Options, tmp_path: Path) -
     assert torch.equal(runs[0].network.weight, runs[1].network.weight)
 
 
-def test_a_loss_gone_wrong_stops_and_keeps_the_last_good_state(options: Options) -> None:
+def test_nan_loss_stops_and_keeps_the_last_state(options: Options) -> None:
     trainer(replace(options, steps=5)).run()
     good = (options.out / "state.pt").read_bytes()
     told = r"^The loss is not a number at step 8; the last good state is in .*state\.pt\.$"
@@ -142,12 +142,12 @@ def test_a_loss_gone_wrong_stops_and_keeps_the_last_good_state(options: Options)
     assert (options.out / "state.pt").read_bytes() == good
 
 
-def test_a_loss_gone_wrong_before_anything_was_saved(options: Options) -> None:
+def test_nan_loss_before_the_first_save_is_reported(options: Options) -> None:
     with pytest.raises(SystemExit, match=r"^The loss is not a number at step 0; nothing had been saved yet\.$"):
         trainer(options, Line(broken_at=0)).run()
 
 
-def test_a_gradient_gone_wrong_stops_too(options: Options) -> None:
+def test_nan_gradient_stops_before_the_weights_change(options: Options) -> None:
     run = trainer(options)
     run.network.weight.register_hook(lambda gradient: gradient / 0)
     before = run.network.weight.detach().clone()
@@ -156,7 +156,7 @@ def test_a_gradient_gone_wrong_stops_too(options: Options) -> None:
     assert torch.equal(run.network.weight, before)
 
 
-def test_a_full_disk_leaves_the_last_state_whole(options: Options) -> None:
+def test_full_disk_keeps_the_last_state_intact(options: Options) -> None:
     """A limit on file sizes stands for the full disk: the writes really fail half way."""
     trainer(replace(options, steps=5)).run()
     good = (options.out / "state.pt").read_bytes()
@@ -174,7 +174,7 @@ def test_a_full_disk_leaves_the_last_state_whole(options: Options) -> None:
     assert not list(options.out.glob("*.part"))
 
 
-def test_nothing_stands_under_the_final_name_when_the_first_write_fails(tmp_path: Path) -> None:
+def test_write_atomically_leaves_nothing_where_it_fails(tmp_path: Path) -> None:
     def half(part: Path) -> None:
         part.write_bytes(b"half")
         raise OSError(28, "No space left on device")
@@ -184,7 +184,7 @@ def test_nothing_stands_under_the_final_name_when_the_first_write_fails(tmp_path
     assert not list(tmp_path.iterdir())
 
 
-def test_weights_that_cannot_be_written_are_said(options: Options) -> None:
+def test_trainer_reports_weights_that_cannot_be_written(options: Options) -> None:
     def full(network: nn.Module, path: Path, notes: dict[str, str]) -> None:
         raise CheckpointError("line.safetensors could not be written (full).")
 
@@ -193,7 +193,7 @@ def test_weights_that_cannot_be_written_are_said(options: Options) -> None:
     assert trainer(options).step == 25  # the state before it is whole
 
 
-def test_a_damaged_state_is_said(options: Options) -> None:
+def test_trainer_reports_a_damaged_state(options: Options) -> None:
     trainer(options).run()
     state = options.out / "state.pt"
     for data in (state.read_bytes()[:700], b"", b"no state at all"):
@@ -202,7 +202,7 @@ def test_a_damaged_state_is_said(options: Options) -> None:
             trainer(options)
 
 
-def test_a_state_of_another_network_is_said(options: Options) -> None:
+def test_trainer_reports_a_state_of_another_network(options: Options) -> None:
     trainer(options).run()
     with pytest.raises(SystemExit, match=r"state\.pt does not fit this network; train with the preset that made it"):
         trainer(options, wide=2)
@@ -211,25 +211,25 @@ def test_a_state_of_another_network_is_said(options: Options) -> None:
         trainer(options)
 
 
-def test_data_without_a_batch_are_said(options: Options) -> None:
+def test_trainer_reports_data_without_a_batch(options: Options) -> None:
     with pytest.raises(SystemExit, match=r"There is not one batch in the data\."):
         Trainer(Line(), Nothing(), nn.Linear(1, 1), options).run()
 
 
-def test_a_folder_that_cannot_be_made_is_said(options: Options) -> None:
+def test_trainer_reports_a_folder_that_cannot_be_created(options: Options) -> None:
     options.out.write_text("a file")
     with pytest.raises(SystemExit, match=r"run cannot be made a folder \(File exists\)"):
         trainer(options)
 
 
-def test_the_rate_rises_and_falls(options: Options) -> None:
+def test_learning_rate_warms_up_and_decays(options: Options) -> None:
     options = replace(options, steps=1000, rate=1.0)
     rates = [learning_rate(step, options, step / 1000) for step in range(1001)]
     assert rates[0] == pytest.approx(0.01) and max(rates) == pytest.approx(1, abs=0.03)
     assert rates.index(max(rates)) == 99 and rates[-1] == pytest.approx(0.1)
 
 
-def test_a_schedule_may_end_with_its_hours(options: Options) -> None:
+def test_schedule_may_end_by_hours(options: Options) -> None:
     run = trainer(replace(options, steps=10**6, finish=1.0))
     run.seconds = 900.0
     assert run.progress == pytest.approx(0.25)
@@ -238,6 +238,6 @@ def test_a_schedule_may_end_with_its_hours(options: Options) -> None:
     assert run.step == 0 and run.state_path.exists()
 
 
-def test_a_batch_moves_as_a_whole() -> None:
+def test_to_device_moves_every_tensor() -> None:
     batch = to_device(Points(torch.zeros(2, 1), torch.zeros(2, 1)), "meta")
     assert batch.x.device.type == batch.y.device.type == "meta"

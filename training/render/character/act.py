@@ -8,9 +8,7 @@ import cv2
 import numpy as np
 
 from training.render.arrays import Array
-from training.render.character.facekit import (
-    EXPRESSION_COUNT,
-)
+from training.render.character.facekit import EXPRESSION_COUNT
 from training.render.character.gestures import REST_ARMS, REST_FINGERS
 
 

@@ -15,7 +15,7 @@ from training.render.character.body import BodyModel
 from training.render.character.clothes import Outfit, paint_clothes, random_outfit
 from training.render.character.eyes import eye_texture
 from training.render.character.face_paint import blend_over, paint_face
-from training.render.character.facekit import HEAD_END
+from training.render.character.facekit import HEAD_END, SOCKET_START
 from training.render.character.mouth import Mouth, paint_mouth
 from training.render.character.noise import Rng, palette, pattern, value_noise
 
@@ -24,7 +24,6 @@ STYLES = {"skin": 0.36, "paint": 0.08, "cel": 0.1, "flat": 0.05, "line": 0.04, "
 JEWEL_COLOURS = np.array([
     [235, 200, 110], [225, 225, 230], [235, 235, 225], [190, 40, 50], [60, 110, 190], [60, 160, 100], [40, 40, 45],
 ], np.float32)  # fmt: skip
-SOCKET_START = 13294  # first vertex of the eye sockets; the vertices from HEAD_END to it line the mouth
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Appearance:
 
     style: one of STYLES.
     texture: (ATLAS_SIDE, ATLAS_SIDE, 3) RGB.
-    materials: (7, 4) as in `shading.Surface`: skin, mouth, eyes, hair, glasses and jewels, clothes, hat.
+    materials: (7, 4) as in `shading.Surface`, a row for each `parts.Material`.
     cel_levels: levels of cel shading, 0 = smooth shading.
     outline_width: width of drawn outlines, samples, 0 = none.
     outline_colour: (3,) 0..1.

@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from training.render.arrays import Array, Ints
-from training.render.character.facekit import MULTIPIE_VERTICES, Facekit
+from training.render.character.facekit import (
+    LEFT_BROW,
+    LEFT_EYE,
+    MULTIPIE_VERTICES,
+    OUTER_LIPS,
+    RIGHT_BROW,
+    RIGHT_EYE,
+    Facekit,
+)
 from training.render.raster import raster
 
 
@@ -127,17 +135,17 @@ class Atlas:
         flat = self.positions["face"].reshape(-1, 3)
         shape = self.positions["face"].shape[:2]
         landmarks = kit.base[MULTIPIE_VERTICES]
-        lips = landmarks[48:60, :2]
+        lips = landmarks[OUTER_LIPS, :2]
         distance, _ = _segment_distance(flat[:, :2], np.concatenate([lips, lips[:1]]))
         distance = np.where(_in_polygon(flat[:, :2], lips), -distance, distance)
         self.lips = np.where(flat[:, 2] > 8.5, distance, 9).reshape(shape)
-        right, along_right = _segment_distance(flat, landmarks[17:22][::-1])
-        left, along_left = _segment_distance(flat, landmarks[22:27])
+        right, along_right = _segment_distance(flat, landmarks[RIGHT_BROW][::-1])
+        left, along_left = _segment_distance(flat, landmarks[LEFT_BROW])
         self.brow = np.minimum(right, left).reshape(shape)
         self.brow_along = np.where(right < left, along_right, along_left).reshape(shape)
         lid = np.full(len(flat), np.inf, np.float32)
         above = np.zeros(len(flat), bool)
-        for eye in (landmarks[36:42], landmarks[42:48]):
+        for eye in (landmarks[RIGHT_EYE], landmarks[LEFT_EYE]):
             distance, _ = _segment_distance(flat, np.concatenate([eye, eye[:1]]))
             middle = eye.mean(0)
             above |= (distance < 3) & (flat[:, 1] > middle[1]) & (np.abs(flat[:, 0] - middle[0]) < 3)

@@ -6,8 +6,9 @@ import numpy as np
 
 from training.render.arrays import Array, Ints
 from training.render.character.facekit import FACE_END
+from training.render.character.hair import hair_part
 from training.render.character.noise import Rng, value_noise
-from training.render.character.parts import HEAD, Part, head_weight, smoothstep
+from training.render.character.parts import Part, head_weight, smoothstep
 
 BEARD_KINDS = ("full", "goatee", "moustache", "long", "whiskers")
 
@@ -44,7 +45,4 @@ def beard(rng: Rng, base: Array, vertices: Array, normal: Array, faces: Ints, li
     kept = (field > -0.4)[faces].all(1)
     used, index = np.unique(faces[kept], return_inverse=True)
     uv = np.stack([0.5 + x[used] / 40, np.clip((14.6 - points[used, 1]) / 50.0, 0, 1)], 1)
-    return Part(
-        points[used].astype(np.float32), index.reshape(-1, 3).astype(np.int32), uv.astype(np.float32), "hair", HEAD, 3,
-        head_weight(base[used]), used.astype(np.int32),
-    )  # fmt: skip
+    return hair_part(points[used], index.reshape(-1, 3), uv, head_weight(base[used]), used.astype(np.int32))

@@ -102,9 +102,8 @@ class BodyModel:
             return (values[corners] * weight).sum(2).astype(np.float32)
 
         coordinates = self.coordinates
-        return BodyCoordinates(
-            at(coordinates.position).reshape(-1, 3), at(coordinates.arm).ravel(), at(coordinates.leg).ravel()
-        )
+        position, arm, leg = at(coordinates.position), at(coordinates.arm), at(coordinates.leg)
+        return BodyCoordinates(position.reshape(-1, 3), arm.ravel(), leg.ravel())
 
     def _random_shape(self, rng: Rng) -> Array:
         """Vertices (V, 3) of a random body: sex, age, descent, muscle, weight, and a few details."""
@@ -182,9 +181,8 @@ def _join_neck(points: Array, neck: Array, target_height: Array) -> Array:
         return radius, angle, np.stack([5 * np.sin(angle), 5 * np.cos(angle), slant(p)], 1)
 
     points = points.copy()
-    points[:, 1] += (
-        smoothstep(-15.5, -12.0, target_height) * (target_height - slant(points)) * (np.abs(points[:, 0]) < 14)
-    )
+    stretch = smoothstep(-15.5, -12.0, target_height)
+    points[:, 1] += stretch * (target_height - slant(points)) * (np.abs(points[:, 0]) < 14)
     out = points.copy()
     height = slant(points)
     moved = np.flatnonzero((height > -17) & (np.abs(points[:, 0]) < 14))
@@ -278,9 +276,8 @@ class Body:
     def joint_positions(self, bone_transforms: Array) -> tuple[Array, Array, Array]:
         """Joints (33, 3) and hand points (2, 21, 3) in the frame of the torso, and the joints' lean weights (33, 1)."""
         joints = skin(self.joints, self.joint_bone, np.ones((JOINT_COUNT, 1), np.float32), bone_transforms)
-        flat = skin(
-            self.hands.reshape(-1, 3), self.hand_bone.reshape(-1, 1), np.ones((42, 1), np.float32), bone_transforms
-        )
+        ones = np.ones((2 * HAND_POINTS, 1), np.float32)
+        flat = skin(self.hands.reshape(-1, 3), self.hand_bone.reshape(-1, 1), ones, bone_transforms)
         lean = np.ones((JOINT_COUNT, 1), np.float32)
         lean[HIPS] = smoothstep(self.hips - 2, self.hips + 28, np.array([self.hips], np.float32))
         lean[Joint.LEFT_KNEE :] = 0

@@ -20,15 +20,8 @@ from training.render.arrays import Array, Ints
 from training.render.character.obj import ObjError, read_obj
 
 CM_PER_DECIMETRE = 10.0  # the files are in decimetres
-TARGET_FAMILIES = (
-    "macrodetails",
-    "torso",
-    "armslegs",
-    "stomach",
-    "hip",
-    "neck",
-    "pelvis",
-)  # targets that change the body
+# Folders of the targets that change the body.
+TARGET_FAMILIES = ("macrodetails", "torso", "armslegs", "stomach", "hip", "neck", "pelvis")
 
 
 class BodykitError(Exception):

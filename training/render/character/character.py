@@ -13,13 +13,9 @@ from training.render.character.appearance import Appearance
 from training.render.character.atlas import TILES
 from training.render.character.body import Body, BodyModel
 from training.render.character.clothes import Outfit, collar
-from training.render.character.facekit import (
-    EYE_LEFT,
-    EYE_RIGHT,
-    TOOTH_STARTS,
-)
+from training.render.character.facekit import EYE_LEFT, EYE_RIGHT, NOSE_BRIDGE, OUTER_LIPS, TOOTH_STARTS
 from training.render.character.noise import Rng
-from training.render.character.parts import BODY, EYES, HEAD, SKIN, Part
+from training.render.character.parts import BODY, EYES, HEAD, SKIN, Material, Part
 from training.render.character.studio import Studio, chin_shade
 from training.render.raster import raster
 from training.render.raster.shading import Surface
@@ -92,16 +88,16 @@ class Character:
         self.appearance = appearance or studio.painter.paint(rng, traits.style)
         stylised = self.appearance.style in ("cel", "flat", "line")
         kit = studio.kit
-        spread = (
-            traits.identity_spread
-            if traits.identity_spread is not None
-            else rng.choice([0.6, 0.9, 1.1 + 0.5 * stylised])
-        )
+        spread = traits.identity_spread
+        if spread is None:
+            spread = rng.choice([0.6, 0.9, 1.1 + 0.5 * stylised])
         code = rng.normal(0, spread, len(kit.identity)).astype(np.float32)
         shape = kit.base + np.tensordot(code, kit.identity.astype(np.float32), 1) if spread > 0 else kit.base.copy()
         shape = self._enlarge_eyes(shape, traits.eye_scale, rng, stylised)
-        slim = traits.jaw_narrowing if traits.jaw_narrowing is not None else float(rng.uniform(-0.05, 0.25)) * stylised
-        shape = self._narrow_jaw(shape, slim)
+        narrowing = (
+            traits.jaw_narrowing if traits.jaw_narrowing is not None else float(rng.uniform(-0.05, 0.25)) * stylised
+        )
+        shape = self._narrow_jaw(shape, narrowing)
         if self.appearance.mouth is not None:
             for first, end, size in zip(TOOTH_STARTS, TOOTH_STARTS[1:], self.appearance.mouth.teeth, strict=False):
                 middle = shape[first:end].mean(0)
@@ -146,6 +142,7 @@ class Character:
         return centre.astype(np.float32), float(np.sqrt(solution[3] + centre @ centre))
 
     def _random_parts(self, rng: Rng, traits: Traits) -> list[Part]:
+        """Everything that the face model lacks: body, eyeballs, hair, hat, glasses, earrings."""
         studio, appearance = self.studio, self.appearance
         normal = raster.normals(self.neutral, studio.faces)
         head = studio.base[:, 1] > -8
@@ -165,7 +162,7 @@ class Character:
         if traits.glasses if traits.glasses is not None else rng.random() < 0.15:
             ear = self.neutral[np.abs(studio.base[:, 0]).argmax()]
             eyes = np.stack([self.eyes[0][0], self.eyes[1][0]])
-            tip = self.neutral[studio.landmark_vertices[27]][2] - eyes[:, 2].max()
+            tip = self.neutral[studio.landmark_vertices[NOSE_BRIDGE]][2] - eyes[:, 2].max()
             eyes = eyes + np.array([0, 0, max(0.0, tip - 2.2)], np.float32)
             ear = np.array([7.9 * scale[0], 2.5, min(float(ear[2]), 0.0)], np.float32)
             pieces.append(wear.glasses(rng, eyes, ear))
@@ -179,10 +176,10 @@ class Character:
         neck = self.neutral[(self.studio.head_weight < 1) & (self.studio.base[:, 1] < -8)]
         self.body = model.random_body(rng, neck, self.appearance.style in ("cel", "flat", "line"), outfit)
         cloth = outfit.covered(model.coordinates)[model.faces].max(1)
-        material = np.where(cloth > 0, 5, 0).astype(np.int32)
-        whole = Part(self.body.points, model.faces, model.uv, "body", BODY, material, self.body.head,
-                     corner_uv=model.corner_uv)  # fmt: skip
-        return [whole, collar(rng, outfit.collar, neck)] if outfit.collar else [whole]
+        material = np.where(cloth > 0, Material.CLOTHES, Material.SKIN).astype(np.int32)
+        head = self.body.head
+        dressed = Part(self.body.points, model.faces, model.uv, "body", BODY, material, head, corner_uv=model.corner_uv)
+        return [dressed, collar(rng, outfit.collar, neck)] if outfit.collar else [dressed]
 
     def _hair_parts(self, rng: Rng, traits: Traits, scale: Array, normal: Array) -> list[Part]:
         """Hair, beard and hat."""
@@ -196,9 +193,8 @@ class Character:
             thickness = float(rng.uniform(0.15, 0.6) if kind == "cap" else rng.uniform(0.6, 2.2))
             thickness = float(extra.uniform(2.5, 6.0)) if kind == "afro" else thickness
             thickness = traits.hair_thickness if traits.hair_thickness is not None else thickness
-            thickness = (
-                thickness if hat in ("none", "ears") else min(thickness, 0.3 if hat in ("hood", "scarf") else 0.7)
-            )
+            if hat not in ("none", "ears"):
+                thickness = min(thickness, 0.3 if hat in ("hood", "scarf") else 0.7)
             rise = traits.hairline_rise if traits.hairline_rise is not None else float(rng.normal(0, 0.7))
             pieces.append(hair.cap(rng, studio.base, self.neutral, normal, skin, thickness, rise))
             reach = traits.hair_reach or float(rng.uniform(1.5, 2.45))
@@ -216,14 +212,14 @@ class Character:
                 some = (int(rng.integers(6, 26)), float(rng.uniform(5.5, 9)), float(rng.uniform(0.5, 1.5)))
                 pieces.append(hair.locks(rng, scale, thickness, *(traits.fringe or some), sweep=traits.fringe_sweep))
         if traits.beard if traits.beard is not None else (kind != "long" and rng.random() < 0.15):
-            lips = studio.base[studio.landmark_vertices[48:60]]
+            lips = studio.base[studio.landmark_vertices[OUTER_LIPS]]
             shape = str(extra.choice(beard.BEARD_KINDS))
             pieces.append(beard.beard(rng, studio.base, self.neutral, normal, skin, lips, shape))
         if hat != "none":
             pieces.append(wear.hat(extra, hat, studio.base, self.neutral, normal, skin, scale, thickness))
         return pieces
 
-    def _assemble(self, parts_list: list[Part], depth: float) -> None:
+    def _assemble(self, pieces: list[Part], depth: float) -> None:
         """Join all parts to one mesh. depth: exponent of the brightness inside the mouth, > 1 is darker."""
         studio = self.studio
         count = len(studio.used)
@@ -234,7 +230,7 @@ class Character:
         label, material = [studio.label], [studio.material]
         uv_count = len(studio.atlas.uv)
         self.eye_slices: list[slice] = []
-        for part in parts_list:
+        for part in pieces:
             if part.label == EYES:
                 self.eye_slices.append(slice(count, count + len(part.vertices)))
             vertices.append(part.vertices)

@@ -9,7 +9,7 @@ import numpy as np
 from training.render.arrays import Array
 from training.render.character.face_paint import blend_over
 from training.render.character.noise import Rng, palette, pattern, value_noise
-from training.render.character.parts import BODY, Part, grid_faces, head_weight, smoothstep
+from training.render.character.parts import BODY, Material, Part, grid_faces, head_weight, smoothstep
 
 ARM_LENGTH_CM, LEG_LENGTH_CM = 54.0, 88.0  # from shoulder to wrist and from hip to ankle on the mean body
 COLLAR_KINDS = ("turtleneck", "shirt", "scarf", "hood")
@@ -62,14 +62,11 @@ class Outfit:
         x, y, z = coordinates.position.T
         height = y + 0.3 * (z + 2)
         inward = np.clip(1 - np.abs(x) / self.neckline_half_width, 0, 1) * smoothstep(-1.0, 3.0, z)
-        line = self.neckline_y - self.neckline_depth * (
-            np.sqrt(inward * (2 - inward)) if self.round_neckline else inward
-        )
+        curve = np.sqrt(inward * (2 - inward)) if self.round_neckline else inward
+        line = self.neckline_y - self.neckline_depth * curve
         shoulder = np.maximum(line - height, np.minimum(np.abs(x) - self.strap_x, line + 9 - height))
-        top = np.minimum(
-            shoulder,
-            np.maximum(y - self.hem_y, (self.coat_length - coordinates.leg) * LEG_LENGTH_CM * (self.coat_length > 0)),
-        )
+        coat = (self.coat_length - coordinates.leg) * LEG_LENGTH_CM * (self.coat_length > 0)
+        top = np.minimum(shoulder, np.maximum(y - self.hem_y, coat))
         arm = (self.sleeve_length - coordinates.arm) * ARM_LENGTH_CM
         top = np.where(coordinates.arm > 0, np.minimum(arm, shoulder), top)
         legs = np.minimum((self.trouser_length - coordinates.leg) * LEG_LENGTH_CM, self.hem_y + 3 - y)
@@ -123,9 +120,8 @@ def paint_clothes(rng: Rng, outfit: Outfit, coordinates: BodyCoordinates, skin: 
 
     def cloth(plain: float) -> Array:
         if rng.random() < (0.2 if wild else plain):
-            colour = palette(rng, 1)[0] * (
-                1 + 0.1 * value_noise(position * 0.5, int(rng.integers(1 << 20)), 3)[:, None]
-            )
+            tint = palette(rng, 1)[0]
+            colour = tint * (1 + 0.1 * value_noise(position * 0.5, int(rng.integers(1 << 20)), 3)[:, None])
         else:
             colour = pattern(rng, position)
         return np.asarray(colour.reshape(*shape, 3), np.float32)
@@ -134,11 +130,8 @@ def paint_clothes(rng: Rng, outfit: Outfit, coordinates: BodyCoordinates, skin: 
     top = cloth(0.6)
     if rng.random() < 0.3:
         # Open in front over another layer, or with a seam.
-        front = (
-            (np.abs(coordinates.position[:, 0]) < rng.choice([0.4, 2.0, 5.0]))
-            & (coordinates.position[:, 2] > 0)
-            & (coordinates.arm < 0)
-        )
+        x, _, z = coordinates.position.T
+        front = (np.abs(x) < rng.choice([0.4, 2.0, 5.0])) & (z > 0) & (coordinates.arm < 0)
         top = blend_over(top, front.reshape(shape).astype(np.float32), palette(rng, 1)[0])
     image = blend_over(image, np.clip(layers[0] / 0.5 + 0.5, 0, 1), top)
     if rng.random() < 0.5:
@@ -173,5 +166,5 @@ def collar(rng: Rng, kind: str, neck: Array) -> Part:
         x, z = x * (1 + 0.1 * folds), z + 0.8 * folds
     points = np.stack([x, y, z], -1).reshape(-1, 3).astype(np.float32)
     uv = np.stack(np.broadcast_arrays(angle / (2 * np.pi), np.linspace(0.3, 0.6, len(profile))[:, None]), -1)
-    return Part(points, grid_faces(len(profile), columns), uv.reshape(-1, 2).astype(np.float32), "collar", BODY, 5,
-                (0.85 * head_weight(points)).astype(np.float32))  # fmt: skip
+    uv, weight = uv.reshape(-1, 2).astype(np.float32), (0.85 * head_weight(points)).astype(np.float32)
+    return Part(points, grid_faces(len(profile), columns), uv, "collar", BODY, Material.CLOTHES, weight)

@@ -25,8 +25,13 @@ MULTIPIE_VERTICES = np.array(
      1528, 1518, 1511, 3742, 3751, 3756, 3721, 3725, 3732, 5708, 5695, 2081, 0, 4275, 6200, 6213, 6346, 6461, 5518,
      5957, 5841, 5702, 5711, 5533, 6216, 6207, 6470, 5517, 5966]
 )  # fmt: skip
+# Parts of the Multi-PIE landmarks.
+RIGHT_BROW, LEFT_BROW, NOSE_BRIDGE = slice(17, 22), slice(22, 27), 27
+RIGHT_EYE, LEFT_EYE, OUTER_LIPS = slice(36, 42), slice(42, 48), slice(48, 60)
 FACE_END = 9409  # the vertices before it are the face
 HEAD_END = 11248  # the vertices before it are face, head and neck
+SOCKET_START = 13294  # first vertex of the eye sockets; the vertices from HEAD_END to it line the mouth
+GUMS_START = 14062  # first vertex of gums and tongue
 EYE_LEFT = (21451, 22221)  # sclera vertices of the character's left eye (+x)
 EYE_RIGHT = (23021, 23791)
 TONGUE_START = 16455  # first vertex of the tongue, among those of gums and tongue (14062–17038)

@@ -6,7 +6,13 @@ import numpy as np
 
 from training.render.arrays import Array, Ints
 from training.render.character.noise import Rng, value_noise
-from training.render.character.parts import HEAD, Part, grid_faces, merge_meshes, smoothstep, sphere, tube
+from training.render.character.parts import HEAD, Material, Part, grid_faces, merge_meshes, smoothstep, sphere, tube
+
+
+def hair_part(points: Array, faces: Ints, uv: Array, head_weight: Array, parent: Ints | None = None) -> Part:
+    """A part with the material of hair; arguments as the fields of `Part`."""
+    points, faces, uv = points.astype(np.float32), faces.astype(np.int32), uv.astype(np.float32)
+    return Part(points, faces, uv, "hair", HEAD, Material.HAIR, head_weight, parent)
 
 
 def hairline(points: Array, rise: float) -> Array:
@@ -18,9 +24,8 @@ def hairline(points: Array, rise: float) -> Array:
     y = np.array([-6.0, -5.0, -2.5, 2.5, 6.5, 8.0 + rise, 8.8 + rise, 9.2 + rise])
     field = points[:, 1] - np.interp(points[:, 2], z, y)
     ear = (np.abs(points[:, 0]) > 7.3) & (points[:, 1] < 5.2) & (points[:, 1] > -4) & (points[:, 2] > -4.5)
-    ear |= (
-        (np.abs(points[:, 0]) > 5.5) & (np.abs(points[:, 1]) < 4) & (np.abs(points[:, 2]) < 2.5)
-    )  # and the inside of the ear
+    # The inside of the ear:
+    ear |= (np.abs(points[:, 0]) > 5.5) & (np.abs(points[:, 1]) < 4) & (np.abs(points[:, 2]) < 2.5)
     return np.where(ear, np.minimum(field, -0.6), field).astype(np.float32)
 
 
@@ -32,9 +37,8 @@ def cap(rng: Rng, base: Array, vertices: Array, normal: Array, faces: Ints, thic
     """
     seed = int(rng.integers(1 << 20))
     field = hairline(base, rise) + 0.5 * value_noise(base * 0.8, seed, 3) * rng.uniform(0, 2)
-    height = thickness * smoothstep(-0.2, 3.0, field) * (0.7 + 0.3 * smoothstep(2, 12, base[:, 1])) - 0.25 * (
-        field < 0.25
-    )
+    crown = 0.7 + 0.3 * smoothstep(2, 12, base[:, 1])
+    height = thickness * smoothstep(-0.2, 3.0, field) * crown - 0.25 * (field < 0.25)
     clumps = value_noise(base * np.array([1.2, 0.25, 1.2], np.float32) * rng.uniform(0.5, 1.6), seed + 1, 3)
     height = height * (1 + rng.uniform(0, 0.5) * clumps)
     points = vertices + normal * height[:, None]
@@ -42,10 +46,7 @@ def cap(rng: Rng, base: Array, vertices: Array, normal: Array, faces: Ints, thic
     used, index = np.unique(faces[kept], return_inverse=True)
     angle = np.arctan2(base[used, 0], base[used, 2]) / (2 * np.pi) + 0.5
     uv = np.stack([angle, np.clip((14.6 - base[used, 1]) / 50.0, 0, 1)], 1)
-    return Part(
-        points[used].astype(np.float32), index.reshape(-1, 3).astype(np.int32), uv.astype(np.float32), "hair", HEAD, 3,
-        np.ones(len(used), np.float32),
-    )  # fmt: skip
+    return hair_part(points[used], index.reshape(-1, 3), uv, np.ones(len(used), np.float32))
 
 
 def curtain(rng: Rng, scale: Array, thickness: float, length: float, reach: float) -> Part:
@@ -79,10 +80,7 @@ def curtain(rng: Rng, scale: Array, thickness: float, length: float, reach: floa
     points = np.stack([x, y * np.ones_like(x), z], -1).reshape(-1, 3) * scale
     uv = np.stack(np.broadcast_arrays(angle / (2 * np.pi) + 0.5, (14.6 - y) / 50.0), -1).reshape(-1, 2)
     weight = 1 - 0.8 * smoothstep(-5.0, -18.0, points[:, 1])
-    return Part(
-        points.astype(np.float32), grid_faces(rows, columns), np.clip(uv, 0, 1).astype(np.float32), "hair", HEAD, 3,
-        weight,
-    )  # fmt: skip
+    return hair_part(points, grid_faces(rows, columns), np.clip(uv, 0, 1), weight)
 
 
 def locks(
@@ -113,24 +111,15 @@ def locks(
         half_width = rng.uniform(0.6, 2.0) * np.sin(np.pi * (0.15 + 0.85 * along)) ** 0.7 * (1 - 0.3 * along)
         side = np.stack([np.cos(angle), np.zeros(rows), -np.sin(angle)], 1)
         outward = np.stack([np.sin(angle), np.zeros(rows), np.cos(angle)], 1)
-        strip = np.stack(
-            [
-                middle - side * half_width[:, None],
-                middle + outward * 0.35 * half_width[:, None],
-                middle + side * half_width[:, None],
-            ],
-            1,
-        )
+        wide = half_width[:, None]
+        strip = np.stack([middle - side * wide, middle + outward * 0.35 * wide, middle + side * wide], 1)
         vertices.append(strip.reshape(-1, 3))
         faces.append(grid_faces(rows, 3) + n * rows * 3)
         u = 0.5 + (angle[:, None] + np.array([-1, 0, 1]) * half_width[:, None] / 9) / (2 * np.pi)
         v = np.broadcast_to((14.6 - y)[:, None] / 50, (rows, 3))
         uvs.append(np.stack([np.clip(u, 0, 1), np.clip(v, 0, 1)], -1).reshape(-1, 2))
     points = np.concatenate(vertices) * scale
-    return Part(
-        points.astype(np.float32), np.concatenate(faces).astype(np.int32), np.concatenate(uvs).astype(np.float32),
-        "hair", HEAD, 3, np.ones(len(points), np.float32),
-    )  # fmt: skip
+    return hair_part(points, np.concatenate(faces), np.concatenate(uvs), np.ones(len(points), np.float32))
 
 
 def strands(rng: Rng, scale: Array, thickness: float, length: float, reach: float, count: int) -> Part:
@@ -161,7 +150,9 @@ def strands(rng: Rng, scale: Array, thickness: float, length: float, reach: floa
     v = np.broadcast_to((14.6 - y)[..., None] / 50, (count, rows, 3))
     uv = np.clip(np.stack([u, v], -1).reshape(-1, 2), 0, 1)
     weight = 1 - 0.8 * smoothstep(-5.0, -18.0, points[:, 1])
-    return Part(points.astype(np.float32), faces.astype(np.int32), uv.astype(np.float32), "hair", HEAD, 3, weight)
+    return Part(
+        points.astype(np.float32), faces.astype(np.int32), uv.astype(np.float32), "hair", HEAD, Material.HAIR, weight
+    )
 
 
 def spikes(rng: Rng, base: Array, vertices: Array, normal: Array, rise: float, count: int) -> Part:
@@ -191,8 +182,7 @@ def spikes(rng: Rng, base: Array, vertices: Array, normal: Array, rise: float, c
     u = angle[:, None, None] + 0.02 * np.sin(around)[None, None] + 0 * along
     v = np.clip(0.02 + 0.3 * along + 0 * around[None, None] + 0 * u, 0, 1)
     uv = np.stack([np.clip(u, 0, 1), v], -1).reshape(-1, 2)
-    return Part(points.astype(np.float32), faces.astype(np.int32), uv.astype(np.float32), "hair", HEAD, 3,
-                np.ones(len(points), np.float32))  # fmt: skip
+    return hair_part(points, faces, uv, np.ones(len(points), np.float32))
 
 
 def tied_hair(rng: Rng, scale: Array, thickness: float, kind: str) -> Part:
@@ -227,4 +217,4 @@ def tied_hair(rng: Rng, scale: Array, thickness: float, kind: str) -> Part:
     angle = np.arctan2(points[:, 0], points[:, 2]) / (2 * np.pi) + 0.5
     uv = np.clip(np.stack([angle, (14.6 - points[:, 1]) / 50], 1), 0, 1)
     weight = 1 - 0.6 * smoothstep(-5.0, -25.0, points[:, 1])
-    return Part(points.astype(np.float32), faces, uv.astype(np.float32), "hair", HEAD, 3, weight)
+    return hair_part(points, faces, uv, weight)

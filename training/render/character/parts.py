@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 
@@ -10,6 +11,18 @@ from training.render.arrays import Array, Ints
 
 # Labels: body and clothes; hair, head and glasses; skin of the face; inside of the mouth; eyes. 0 is the background.
 BODY, HEAD, SKIN, MOUTH, EYES = 1, 2, 3, 4, 5
+
+
+class Material(IntEnum):
+    """Rows of `Appearance.materials`."""
+
+    SKIN = 0
+    MOUTH = 1
+    EYES = 2
+    HAIR = 3
+    ACCESSORY = 4  # glasses and jewels
+    CLOTHES = 5
+    HAT = 6
 
 
 @dataclass(frozen=True)
@@ -72,7 +85,7 @@ def eyeball(tile: str, iris: float) -> Part:
     uv = np.stack([0.5 + 0.5 * radius * np.cos(phi), 0.5 - 0.5 * radius * np.sin(phi)], -1).reshape(-1, 2)
     ones = np.ones(len(points), np.float32)
     return Part(
-        points.astype(np.float32), grid_faces(rows, columns), uv.astype(np.float32), tile, EYES, 2, ones,
+        points.astype(np.float32), grid_faces(rows, columns), uv.astype(np.float32), tile, EYES, Material.EYES, ones,
     )  # fmt: skip
 
 
@@ -81,12 +94,13 @@ def tube(line: Array, radius: float | Array, sides: int = 6) -> tuple[Array, Int
     tangent = np.gradient(line, axis=0)
     tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-9
     helper = np.where(np.abs(tangent[:, 2:3]) > 0.9, [[0.0, 1, 0]], [[0.0, 0, 1]])
-    one = np.cross(tangent, helper)
-    one /= np.linalg.norm(one, axis=1, keepdims=True) + 1e-9
-    two = np.cross(tangent, one)
-    turn = np.linspace(0, 2 * np.pi, sides + 1)
-    wide = np.broadcast_to(np.asarray(radius), (len(line),))[:, None, None]
-    ring = line[:, None] + wide * (np.cos(turn)[:, None] * one[:, None] + np.sin(turn)[:, None] * two[:, None])
+    normal = np.cross(tangent, helper)
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
+    binormal = np.cross(tangent, normal)
+    angle = np.linspace(0, 2 * np.pi, sides + 1)
+    radii = np.broadcast_to(np.asarray(radius), (len(line),))[:, None, None]
+    circle = np.cos(angle)[:, None] * normal[:, None] + np.sin(angle)[:, None] * binormal[:, None]
+    ring = line[:, None] + radii * circle
     return ring.reshape(-1, 3), grid_faces(len(line), sides + 1)
 
 
@@ -143,7 +157,7 @@ def bust(shoulder_width: float, neck_width: float, thickness: float, neckline: f
     weight = head_weight(points.reshape(-1, 3)) * (v.reshape(-1) < neckline + 0.1)
     parts = [
         Part(points.reshape(-1, 3).astype(np.float32), grid_faces(rows, columns), uv.reshape(-1, 2).astype(np.float32),
-             "body", BODY, 5, weight.astype(np.float32))
+             "body", BODY, Material.CLOTHES, weight.astype(np.float32))
     ]  # fmt: skip
     for sign in (-1, 1):
         down = np.linspace(0, 1, 14)[:, None]
@@ -154,6 +168,6 @@ def bust(shoulder_width: float, neck_width: float, thickness: float, neckline: f
         ring = np.stack([np.cos(arm_angle) * radius, np.zeros_like(radius), np.sin(arm_angle) * radius * 1.1], -1)
         arm = (line[:, None] + ring).reshape(-1, 3)
         arm_uv = np.stack(np.broadcast_arrays(arm_angle / (2 * np.pi), 0.5 + 0.45 * down), -1).reshape(-1, 2)
-        parts.append(Part(arm.astype(np.float32), grid_faces(14, 19), arm_uv.astype(np.float32), "body", BODY, 5,
-                          np.zeros(len(arm), np.float32)))  # fmt: skip
+        arm, arm_uv, weight = arm.astype(np.float32), arm_uv.astype(np.float32), np.zeros(len(arm), np.float32)
+        parts.append(Part(arm, grid_faces(14, 19), arm_uv, "body", BODY, Material.CLOTHES, weight))
     return parts

@@ -94,7 +94,7 @@ class Skeleton:
         shoulder, elbow, wrist = heads[first + 2], heads[first + 4], heads[first + 6]
         finger = first + len(ARM_BONES)
         upper, forearm = normalised(elbow - shoulder), normalised(wrist - elbow)
-        knuckles = heads[finger + 3 : finger + len(FINGER_BONES) : 3]  # index … little finger
+        knuckles = heads[finger + 3 : finger + len(FINGER_BONES) : 3]  # index to little finger
         palm = normalised(-sign * np.cross(knuckles[0] - wrist, knuckles[3] - wrist))
         directions = [normalised(tails[finger + 3 * k + 2] - heads[finger + 3 * k]) for k in range(5)]
         curl = [normalised(np.cross(direction, palm)) for direction in directions]

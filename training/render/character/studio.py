@@ -12,11 +12,13 @@ from training.render.character.body import HEAD_CUT, BodyModel, slant
 from training.render.character.bodykit import Bodykit
 from training.render.character.facekit import (
     EXPRESSION_COUNT,
+    GUMS_START,
     HEAD_END,
     MULTIPIE_VERTICES,
+    SOCKET_START,
     Facekit,
 )
-from training.render.character.parts import BODY, EYES, HEAD, MOUTH, SKIN
+from training.render.character.parts import BODY, EYES, HEAD, MOUTH, SKIN, Material
 
 USED_MATERIALS = ("M_Face", "M_BackHead", "M_GumsTongue", "M_Teeth")
 
@@ -54,12 +56,12 @@ class Studio:
         centre = self.base[self.faces].mean(1)
         label = np.where(face & ((centre[:, 1] > -8.5) | (centre[:, 2] > 6)), SKIN, HEAD)
         label = np.where(centre[:, 1] < -13, BODY, label)
-        label = np.where((first >= HEAD_END) & (first < 13294), MOUTH, label)
-        label = np.where((first >= 13294) & (first < 14062), EYES, label)
-        self.label = np.where(first >= 14062, MOUTH, label).astype(np.int32)
-        self.material = np.where(self.label == MOUTH, 1, 0).astype(np.int32)
+        label = np.where((first >= HEAD_END) & (first < SOCKET_START), MOUTH, label)
+        label = np.where((first >= SOCKET_START) & (first < GUMS_START), EYES, label)
+        self.label = np.where(first >= GUMS_START, MOUTH, label).astype(np.int32)
+        self.material = np.where(self.label == MOUTH, Material.MOUTH, Material.SKIN).astype(np.int32)
         vertex_inside = used >= HEAD_END
-        socket = (used >= 13294) & (used < 14062)
+        socket = (used >= SOCKET_START) & (used < GUMS_START)
         depth = np.clip((self.base[:, 2] - 3.5) / 7.0, 0.08, 1)
         self.brightness = np.where(vertex_inside & ~socket, depth, 1.0).astype(np.float32)
         self.chin_shade = np.where(vertex_inside, 0, chin_shade(self.base)).astype(np.float32)

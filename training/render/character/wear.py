@@ -6,12 +6,22 @@ import numpy as np
 
 from training.render.arrays import Array, Ints
 from training.render.character.noise import Rng, value_noise
-from training.render.character.parts import HEAD, Part, grid_faces, head_weight, merge_meshes, smoothstep, sphere, tube
+from training.render.character.parts import (
+    HEAD,
+    Material,
+    Part,
+    grid_faces,
+    head_weight,
+    merge_meshes,
+    smoothstep,
+    sphere,
+    tube,
+)
 
 HATS = ("beanie", "visor", "brim", "hood", "scarf", "ears")
 
 
-def _head_part(points: Array, faces: Ints, tile: str, material: int, weight: Array | None = None) -> Part:
+def _head_part(points: Array, faces: Ints, tile: str, material: Material, weight: Array | None = None) -> Part:
     """A part that moves with the head; its uv runs around the head and down."""
     angle = np.arctan2(points[:, 0], points[:, 2]) / (2 * np.pi) + 0.5
     uv = np.clip(np.stack([angle, (18.0 - points[:, 1]) / 40.0], 1), 0, 1)
@@ -39,7 +49,7 @@ def glasses(rng: Rng, eyes: Array, ear: Array) -> Part:
     bridge = np.linspace(-inner, inner, 8)
     top = eyes[:, 1].mean() + 0.2 + 0.4 * (1 - (bridge / (abs(inner) + 1e-6)) ** 2)
     pieces.append(tube(np.stack([bridge, top, np.full(8, front)], 1), thickness))
-    return _head_part(*merge_meshes(pieces), "glasses", 4)
+    return _head_part(*merge_meshes(pieces), "glasses", Material.ACCESSORY)
 
 
 def earrings(rng: Rng, lobes: Array) -> Part:
@@ -60,7 +70,7 @@ def earrings(rng: Rng, lobes: Array) -> Part:
             stretch = np.array([0.45, 1.0, 0.45]) * size
             pieces.append((points * stretch + lobe + offset - np.array([0, size + 0.3, 0]), faces))
             pieces.append(tube(np.linspace(lobe + offset, lobe + offset - [0, 0.6, 0], 4), 0.08))
-    return _head_part(*merge_meshes(pieces), "jewel", 4)
+    return _head_part(*merge_meshes(pieces), "jewel", Material.ACCESSORY)
 
 
 def _shell(
@@ -112,13 +122,13 @@ def hat(
             pom, pom_faces = sphere(11, 15)
             pom = pom * rng.uniform(1.3, 2.6) * (1 + 0.25 * value_noise(pom * 4, 7, 2))[:, None]
             pieces.append((pom + points[points[:, 1].argmax()], pom_faces))
-        return _head_part(*merge_meshes(pieces), "hat", 6)
+        return _head_part(*merge_meshes(pieces), "hat", Material.HAT)
     if kind == "brim":
-        return _head_part(*_brim(rng, scale, clearance, front), "hat", 6)
+        return _head_part(*_brim(rng, scale, clearance, front), "hat", Material.HAT)
     if kind == "ears":
-        return _head_part(*_animal_ears(rng, scale, thickness), "hat", 6)
+        return _head_part(*_animal_ears(rng, scale, thickness), "hat", Material.HAT)
     points, shell = _hood(rng, scale, clearance, tight=kind == "scarf")
-    return _head_part(points, shell, "hat", 6, head_weight(points))
+    return _head_part(points, shell, "hat", Material.HAT, head_weight(points))
 
 
 def _visor(rng: Rng, crown: Array, front: float | None) -> tuple[Array, Ints]:

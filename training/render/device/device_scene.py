@@ -153,7 +153,7 @@ def _draw_outlines(
     material = figures.surfaces.material
     triangle = hits.triangle[outlined]
     face = triangle.clamp_min(0) + (owner[outlined] * material.shape[1])[:, None, None]
-    # The drawn parts are the materials; neck and bust, materials 0 and 5, are one.
+    # The drawn parts are the materials, but skin and clothes, 0 and 5, are one part.
     part = torch.where(triangle >= 0, 1 + material.flatten()[face] % 5, 0)
     canvas[outlined] = device_lens.draw_outlines(
         canvas[outlined], hits.inverse_depth[outlined], part, [each.outline_width * size / 256 for each in appearances],

@@ -254,7 +254,7 @@ class Scene:
         shading.shade(hits, character.surface, vertices, brightness, self.camera.eye, self.light, canvas)
         appearance = character.appearance
         if appearance.outline_width > 0:
-            # The drawn parts are the materials; neck and bust, materials 0 and 5, are one.
+            # The drawn parts are the materials, but skin and clothes, 0 and 5, are one part.
             part = np.where(hits.triangle >= 0, 1 + character.surface.material[hits.triangle] % 5, 0).astype(np.uint8)
             draw_outlines(
                 canvas, hits.inverse_depth, part, appearance.outline_width * self.size / 256, appearance.outline_colour

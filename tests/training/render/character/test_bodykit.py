@@ -1,4 +1,4 @@
-"""The body model from the compact file and from the public tree; a wrong one is told in one sentence."""
+"""The body model from the compact file and from the public tree; errors are one sentence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.kits import small_bodykit, write_body_tree
 from training.render.character.bodykit import BodykitError, load_bodykit
 
 
-def test_the_public_tree_gives_what_was_written(tmp_path):
+def test_bodykit_reads_the_public_tree(tmp_path):
     kit = small_bodykit()
     write_body_tree(kit, tmp_path)
     for path in (tmp_path, tmp_path / "makehuman", tmp_path / "makehuman" / "data"):
@@ -26,14 +26,14 @@ def test_the_public_tree_gives_what_was_written(tmp_path):
             np.testing.assert_allclose(read.targets[name][1], delta, atol=1e-3)
 
 
-def test_missing(tmp_path):
+def test_bodykit_reports_a_missing_file(tmp_path):
     with pytest.raises(BodykitError, match=r"^There is no body model at .*; give makehuman_base\.npz or"):
         load_bodykit(tmp_path / "none.npz")
     with pytest.raises(BodykitError, match=r"has no 3dobjs/base\.obj; give MakeHuman's data folder"):
         load_bodykit(tmp_path)
 
 
-def test_damaged(tmp_path):
+def test_bodykit_reports_a_damaged_file(tmp_path):
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 not really")
     with pytest.raises(BodykitError, match=r"is not a readable \.npz archive"):
         load_bodykit(tmp_path / "broken.npz")
@@ -53,7 +53,7 @@ def test_damaged(tmp_path):
         ("targets/torso/torso-wide.target", "99 0 0 0\n", "moves a vertex that base.obj does not have"),
     ],
 )
-def test_a_wrong_file_of_the_tree_is_named(tmp_path, name, text, said):
+def test_bodykit_names_the_wrong_file_of_a_tree(tmp_path, name, text, said):
     data = write_body_tree(small_bodykit(), tmp_path)
     (data / name).write_text(text)
     with pytest.raises(BodykitError, match=said) as caught:
@@ -61,7 +61,7 @@ def test_a_wrong_file_of_the_tree_is_named(tmp_path, name, text, said):
     assert str(caught.value).startswith(str(data / name)) and "\n" not in str(caught.value)
 
 
-def test_a_tree_without_its_weights(tmp_path):
+def test_bodykit_reports_a_tree_without_skin_weights(tmp_path):
     data = write_body_tree(small_bodykit(), tmp_path)
     (data / "rigs" / "default_weights.mhw").unlink()
     with pytest.raises(BodykitError, match=r"default_weights\.mhw cannot be read \(No such file or directory\)"):

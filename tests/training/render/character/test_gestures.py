@@ -1,4 +1,4 @@
-"""Arms and hands: poses reach where they say, tracks are smooth and start alike for everybody."""
+"""Arms and hands: bones follow the poses, tracks are smooth and reproducible."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def posed(name: str) -> tuple[Skeleton, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", sorted(POSES))
-def test_arms_point_where_the_pose_says_and_keep_their_lengths(name):
+def test_arm_bones_have_the_directions_of_the_pose_and_their_lengths(name):
     bones, moves = posed(name)
     for s, (_, sign) in enumerate(SIDES):
         first = 1 + s * BONES_PER_SIDE
@@ -59,7 +59,7 @@ def test_arms_point_where_the_pose_says_and_keep_their_lengths(name):
             np.testing.assert_allclose(bone / np.linalg.norm(bone), way, atol=2e-3)
 
 
-def test_left_and_right_mirror_each_other():
+def test_arms_of_a_symmetric_pose_are_mirrored():
     _, moves = posed("chin")
     mirror = np.diag([-1.0, 1, 1])
     left, right = moves[1 : 1 + BONES_PER_SIDE], moves[1 + BONES_PER_SIDE :]
@@ -67,14 +67,14 @@ def test_left_and_right_mirror_each_other():
     np.testing.assert_allclose(left[:, :, 3] * [-1, 1, 1], right[:, :, 3], atol=1e-3)
 
 
-def test_every_move_is_rigid():
+def test_bone_transforms_are_rigid():
     for name in POSES:
         turn = posed(name)[1][:, :, :3]
         np.testing.assert_allclose(turn @ turn.transpose(0, 2, 1), np.tile(np.eye(3), (len(BONES), 1, 1)), atol=1e-4)
         assert (np.linalg.det(turn) > 0.99).all()
 
 
-def test_a_fist_brings_the_fingertips_to_the_palm():
+def test_fist_moves_fingertips_to_the_palm():
     bones = skeleton()
     tip = 1 + 7 + 3 * 2 + 2  # the middle finger of the left hand
     gaps = []
@@ -86,7 +86,7 @@ def test_a_fist_brings_the_fingertips_to_the_palm():
     assert gaps[1] < 0.75 * gaps[0]
 
 
-def test_tracks_are_smooth_and_lively_hands_move_more():
+def test_gestures_are_smooth_and_grow_with_liveliness():
     moved = {0.0: [], 1.0: []}
     for seed in range(12):
         for lively, steps in moved.items():
@@ -99,7 +99,7 @@ def test_tracks_are_smooth_and_lively_hands_move_more():
     assert set(REST_POSES) <= set(POSES)
 
 
-def test_the_same_seed_is_the_same_gesture():
+def test_gestures_are_reproducible_by_seed():
     one, two = (random_gestures(np.random.default_rng(4), 60, 1.0) for _ in range(2))
     np.testing.assert_array_equal(one[0], two[0])
     np.testing.assert_array_equal(one[1], two[1])

@@ -17,7 +17,7 @@ def smooth_pictures(count: int, side: int = 64) -> np.ndarray:
     return np.stack([cv2.GaussianBlur(one, (0, 0), 2.5) for one in noise]) * 3 - 1
 
 
-def test_each_picture_is_blurred_as_opencv_blurs_it():
+def test_gaussian_matches_opencv_for_each_picture():
     pictures = np.clip(smooth_pictures(3), 0, 1)
     sigmas = [0.3, 0.65, 1.35]
     blurred = device_lens.gaussian(torch.from_numpy(pictures), sigmas)
@@ -25,7 +25,7 @@ def test_each_picture_is_blurred_as_opencv_blurs_it():
         np.testing.assert_allclose(blurred[n], cv2.GaussianBlur(pictures[n], (0, 0), sigma), atol=1e-5)
 
 
-def test_outlines_are_those_of_the_cpu():
+def test_outlines_match_the_cpu():
     pictures = np.clip(smooth_pictures(2), 0, 1)
     rng = np.random.default_rng(1)
     depth = np.kron(rng.uniform(0.005, 0.1, (2, 8, 8)), np.ones((8, 8))).astype(np.float32)
@@ -40,7 +40,7 @@ def test_outlines_are_those_of_the_cpu():
 
 
 @pytest.mark.parametrize("quality", [55, 75, 95])
-def test_compression_is_jpegs(quality: int):
+def test_jpeg_matches_opencv(quality: int):
     pictures = (np.clip(smooth_pictures(2), 0, 1) * 255).astype(np.uint8)
     coded = device_lens.jpeg(torch.from_numpy(pictures).permute(0, 3, 1, 2), [quality, quality])
     for n, picture in enumerate(pictures):
@@ -50,12 +50,12 @@ def test_compression_is_jpegs(quality: int):
         assert gap.mean() < 1.0 and gap.mean() < 0.45 * np.abs(true - picture).mean()
 
 
-def test_a_side_that_is_no_multiple_of_a_block_is_compressed_too():
+def test_jpeg_accepts_sides_that_are_no_multiple_of_a_block():
     picture = torch.full((1, 3, 21, 30), 77, dtype=torch.uint8)
     assert (device_lens.jpeg(picture, [90]).int() - 77).abs().max() <= 2
 
 
-def test_a_lens_takes_pictures_as_the_cpus_does():
+def test_lens_matches_the_cpu():
     pictures = smooth_pictures(3) * 1.2
     gain = np.float32([0.9, 1.1, 1.0])
     lenses = [

@@ -1,4 +1,4 @@
-"""Motion has the timing and the limits of people."""
+"""Random motion has human timing and limits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ONE = [
 NAMES = ExpressionIndex([f"{name}_{side}" for name in BOTH for side in "LR"] + ONE)
 
 
-def test_weights_stay_between_nothing_and_everything_and_the_head_within_reach():
+def test_track_weights_and_angles_stay_in_range():
     for seed in range(20):
         track = random_track(np.random.default_rng(seed), 120, NAMES)
         assert len(track) == 120
@@ -36,14 +36,14 @@ def test_weights_stay_between_nothing_and_everything_and_the_head_within_reach()
         assert np.abs(track.head).max() < 0.951
 
 
-def test_the_head_moves_smoothly():
+def test_track_head_moves_smoothly():
     tracks = [random_track(np.random.default_rng(seed), 120, NAMES) for seed in range(20)]
     steps = np.concatenate([np.abs(np.diff(track.head, axis=0)).max(1) for track in tracks])
     assert np.quantile(steps, 0.99) < 0.12  # radians a frame
     assert np.mean(steps) > 0.002  # and it does move
 
 
-def test_blinks_come_at_their_rate_and_close_the_eye():
+def test_blinks_have_their_rate_and_close_the_eye():
     curve = blink_curve(np.random.default_rng(1), int(FPS * 600), 0.35)
     starts = ((curve[1:] > 0.5) & (curve[:-1] <= 0.5)).sum()
     assert 0.2 < starts / 600 < 0.5
@@ -51,18 +51,18 @@ def test_blinks_come_at_their_rate_and_close_the_eye():
     assert 0.02 < (curve > 0.5).mean() < 0.12
 
 
-def test_a_silent_mood_keeps_the_jaw_shut_by_speech():
+def test_mood_without_speech_keeps_the_jaw_closed():
     silent = random_track(np.random.default_rng(3), 100, NAMES, Mood(talk=0, face=0, blinks=0))
     assert silent.expression[:, NAMES.columns("jawOpen")].max() == 0
     loud = random_track(np.random.default_rng(3), 100, NAMES, Mood(talk=1, face=0))
     assert loud.expression[:, NAMES.columns("jawOpen")].max() > 0.2
 
 
-def test_wandering_has_unit_variance():
+def test_wander_has_unit_variance():
     assert wander(np.random.default_rng(0), 20000, 0.4).std() == pytest.approx(1, abs=0.15)
 
 
-def test_pairs_are_mixed_as_designed():
+def test_pair_kinds_have_their_shares():
     rng = np.random.default_rng(5)
     kinds, moved, exact = [], {"still": [], "small": [], "large": []}, 0
     for _ in range(300):
@@ -80,7 +80,7 @@ def test_pairs_are_mixed_as_designed():
     assert np.mean(moved["large"]) > 0.2
 
 
-def test_the_same_seed_is_the_same_motion():
+def test_tracks_are_reproducible_by_seed():
     one, two = (random_track(np.random.default_rng(9), 50, NAMES) for _ in range(2))
     np.testing.assert_array_equal(one.expression, two.expression)
     np.testing.assert_array_equal(one.head, two.head)
