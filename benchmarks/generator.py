@@ -29,7 +29,7 @@ from benchmarks.common.jsonfile import json_file
 from benchmarks.common.percentiles import percentiles
 from benchmarks.evaluation.eval_pipeline import EvalPipeline
 from benchmarks.streaming.clip_camera import CAMERA_SIZE, load_clip, ping_pong
-from benchmarks.streaming.replay import track_clip
+from benchmarks.streaming.replay import MOTION_STEP, track_clip
 from models import checkpoint as weights
 from models.geometry.guidance import Guidance, make_guidance
 from models.geometry.retarget import Pose, retarget
@@ -54,7 +54,6 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 WARM_UP_TICKS = 3  # of each batch before it is measured
 ALONE_INPUTS = 8  # different moments that the generator alone draws one after the other
 MATMUL_REPEATS = 10
-MOTION_STEP = 17  # frames of the clip from one stream's motion to the next one's
 
 
 @dataclass(frozen=True)
@@ -120,8 +119,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def measure(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
-    """Run the benchmark. Returns the JSON report; calls `say` with each line of it as soon as it is measured.
+def measure(options: argparse.Namespace, print_line: Callable[[str], None]) -> dict[str, Any]:
+    """Run the benchmark. Returns the JSON report; calls `print_line` with each line of it as soon as it is measured.
 
     Raises KagamiError, CheckpointError and ValueError.
     """
@@ -142,8 +141,8 @@ def measure(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str
         "rows": [],
     }
     for line in machine_lines(report["hardware"]):
-        say(line)
-    say(_HEAD)
+        print_line(line)
+    print_line(_HEAD)
     for size in options.size:
         rig = make_rig(picture, size, None, device).rig
         for case in cases(options, device):
@@ -163,7 +162,7 @@ def measure(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str
                 share = None if tflops is None else tflops / matmul_rates[kind]
                 row.update(size=size, **asdict(case), tflop_s=tflops, matmul_share=share)
                 report["rows"].append(row)
-                say(_line(row))
+                print_line(_line(row))
     return report
 
 

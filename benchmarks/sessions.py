@@ -26,7 +26,7 @@ from benchmarks.common.hardware import machine_lines
 from benchmarks.common.jsonfile import run
 from benchmarks.common.percentiles import percentiles
 from benchmarks.streaming.clip_camera import CAMERA_SIZE, load_clip
-from benchmarks.streaming.replay import ReplayTracker, track_clip
+from benchmarks.streaming.replay import MOTION_STEP, ReplayTracker, track_clip
 from benchmarks.streaming.replayed_session import EncodedFrame, ReplayedSession
 from benchmarks.streaming.report import Window
 from streamer.engine.engine import Engine
@@ -46,7 +46,6 @@ WARM_UP_S = 2.0  # with each number of sessions before it is measured
 CAMERA_PHASE_STEP = (
     0.618  # periods from one camera's phase to the next one's; the golden ratio spreads any number evenly
 )
-MOTION_STEP = 17  # frames of the clip from one session's first motion to the next one's
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,7 +18,7 @@ from benchmarks.common.hardware import machine_lines
 from benchmarks.common.jsonfile import run
 from benchmarks.streaming.clip_camera import CAMERA_SIZE, load_clip
 from benchmarks.streaming.drift_snapshots import DriftSnapshots
-from benchmarks.streaming.report import MINUTE_S, Window, seen_within, window_figures
+from benchmarks.streaming.report import MINUTE_S, Window, arrivals_within, window_figures
 from benchmarks.streaming.report_table import subject_line
 from benchmarks.streaming.server_options import add_options, describe, server_flags
 from benchmarks.streaming.server_process import ServerProcess
@@ -108,15 +108,15 @@ def summarise(trace: SoakTrace, rss: Sequence[tuple[float, float]]) -> dict[str,
 
     rss: (when, megabytes) of the server process. Raises ValueError when no bar code came back.
     """
-    whole = Window(trace.minutes[0].begin, trace.minutes[-1].end)
-    seen = seen_within(whole, trace.log, trace.sent_at)
+    full_run = Window(trace.minutes[0].begin, trace.minutes[-1].end)
+    arrivals = arrivals_within(full_run, trace.log, trace.sent_at)
     minutes = [
-        {"minute": number, **window_figures(window, seen, trace.sent_at, rss), "drops": drops}
+        {"minute": number, **window_figures(window, arrivals, trace.sent_at, rss), "drops": drops}
         for number, (window, drops) in enumerate(zip(trace.minutes, trace.drops, strict=True), 1)
     ]
-    length = min(MAX_STRETCH_S, whole.seconds / 6)
-    first = window_figures(Window(whole.begin, whole.begin + length), seen, trace.sent_at, rss)
-    last = window_figures(Window(whole.end - length, whole.end), seen, trace.sent_at, rss)
+    length = min(MAX_STRETCH_S, full_run.seconds / 6)
+    first = window_figures(Window(full_run.begin, full_run.begin + length), arrivals, trace.sent_at, rss)
+    last = window_figures(Window(full_run.end - length, full_run.end), arrivals, trace.sent_at, rss)
     return {
         "minutes": minutes,
         "stretch_seconds": round(length, 1),

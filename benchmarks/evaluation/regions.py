@@ -16,7 +16,9 @@ Mask = NDArray[np.bool_]
 PARTITION = ("mouth", "eyes", "face", "hair", "body", "background")
 REGIONS = ("inside", *PARTITION)
 
-_BACKGROUND, _BODY, _HAIR, _SKIN, _MOUTH, _EYES = range(6)  # labels of `training.data.samples`
+_BACKGROUND_LABEL, _BODY_LABEL, _HAIR_LABEL, _SKIN_LABEL, _MOUTH_LABEL, _EYES_LABEL = range(
+    6
+)  # labels of `training.data.samples`
 _MARGIN_DIVISOR = 85  # mouth and eyes extend beyond their outlines by 1/85 of the frame's side
 _MIN_PIXELS = 64  # of a region in a clip; with fewer its figure is undefined
 
@@ -28,18 +30,18 @@ def regions(label: Image, face: Face) -> dict[str, Mask]:
     alone. eyes: lids and eyeballs, open or closed. hair: head without face, and glasses; hair and glasses in front of
     the eyes are hair.
     """
-    is_skin = np.isin(label, (_SKIN, _MOUTH, _EYES))
-    mouth = _dilated((label == _MOUTH) | _polygon(face, OUTER_LIPS, label)) & is_skin
+    is_skin = np.isin(label, (_SKIN_LABEL, _MOUTH_LABEL, _EYES_LABEL))
+    mouth = _dilated((label == _MOUTH_LABEL) | _polygon(face, OUTER_LIPS, label)) & is_skin
     lids = _polygon(face, RIGHT_LID, label) | _polygon(face, LEFT_LID, label)
-    eyes = _dilated((label == _EYES) | lids) & is_skin & ~mouth
+    eyes = _dilated((label == _EYES_LABEL) | lids) & is_skin & ~mouth
     return {
-        "inside": label == _MOUTH,
+        "inside": label == _MOUTH_LABEL,
         "mouth": mouth,
         "eyes": eyes,
         "face": is_skin & ~mouth & ~eyes,
-        "hair": label == _HAIR,
-        "body": label == _BODY,
-        "background": label == _BACKGROUND,
+        "hair": label == _HAIR_LABEL,
+        "body": label == _BODY_LABEL,
+        "background": label == _BACKGROUND_LABEL,
     }
 
 

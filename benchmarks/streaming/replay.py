@@ -10,6 +10,8 @@ from streamer.frames import CameraFrame, Image
 from streamer.tracking.person_tracker import PersonTracker
 from streamer.tracking.tracker import TrackedMotion
 
+MOTION_STEP = 17  # frames of the clip from one session's first motion to the next one's
+
 
 def track_clip(clip: Sequence[Image], fps: float) -> list[TrackedMotion]:
     """Motions of a clip by the live tracker. The clip is tracked twice, so that all motions have the neutral of the

@@ -69,40 +69,40 @@ def summarise(client: ClientTrace, server: ServerTrace, rss: Sequence[tuple[floa
     Raises ValueError when no bar code came back within the window.
     """
     window, log = client.window, client.log
-    seen = seen_within(window, log, client.sent_at)
+    arrivals = arrivals_within(window, log, client.sent_at)
     minute = min(MINUTE_S, window.seconds / 2)
     return {
-        "fps_out": round(len(seen) / window.seconds, 2),
-        "glass_to_glass_ms": percentiles(_delays(seen, client.sent_at)),
+        "fps_out": round(len(arrivals) / window.seconds, 2),
+        "glass_to_glass_ms": percentiles(_delays(arrivals, client.sent_at)),
         "stage_ms": _stages(server, window),
         "drops": sum(client.drops.values()),
         "rss_mb": round(max((megabytes for _, megabytes in rss), default=0.0), 1),
         "engine_delay_ms": percentiles(_totals(server, window)),
-        "path_ms": _path(seen, client.sent_at, server),
+        "path_ms": _path(arrivals, client.sent_at, server),
         "fps_in": round(sum(moment in window for moment in client.sent_at.values()) / window.seconds, 2),
         "fps_received": round(sum(moment in window for moment in log.frames) / window.seconds, 2),
         "drops_by_mailbox": dict(client.drops),
         "unread_frames": sum(moment in window for moment in log.unread),
         "video": {"width": log.size[0], "height": log.size[1]},
         "server_cores": round(client.cpu_seconds / window.seconds, 2),
-        "first_minute": window_figures(Window(window.begin, window.begin + minute), seen, client.sent_at, rss),
-        "last_minute": window_figures(Window(window.end - minute, window.end), seen, client.sent_at, rss),
+        "first_minute": window_figures(Window(window.begin, window.begin + minute), arrivals, client.sent_at, rss),
+        "last_minute": window_figures(Window(window.end - minute, window.end), arrivals, client.sent_at, rss),
     }
 
 
-def seen_within(window: Window, log: ReceiverLog, sent_at: Mapping[int, float]) -> dict[int, float]:
+def arrivals_within(window: Window, log: ReceiverLog, sent_at: Mapping[int, float]) -> dict[int, float]:
     """By tick, when the first avatar frame with its bar code arrived. Raises ValueError where none did."""
-    seen = {tick: moment for tick, moment in log.first_seen.items() if moment in window and tick in sent_at}
-    if not seen:
+    arrivals = {tick: moment for tick, moment in log.first_seen.items() if moment in window and tick in sent_at}
+    if not arrivals:
         raise ValueError("no avatar frame with a readable bar code arrived; nothing was measured")
-    return seen
+    return arrivals
 
 
 def window_figures(
-    window: Window, seen: Mapping[int, float], sent_at: Mapping[int, float], rss: Sequence[tuple[float, float]]
+    window: Window, arrivals: Mapping[int, float], sent_at: Mapping[int, float], rss: Sequence[tuple[float, float]]
 ) -> dict[str, float | None]:
     """Frame rate, delay and mean memory within a part of a run."""
-    inside = {tick: moment for tick, moment in seen.items() if moment in window}
+    inside = {tick: moment for tick, moment in arrivals.items() if moment in window}
     memory = [megabytes for when, megabytes in rss if when in window]
     delays = percentiles(_delays(inside, sent_at))
     return {
@@ -119,15 +119,15 @@ def _delays(later: Mapping[int, float], earlier: Mapping[int, float]) -> list[fl
 
 
 def _path(
-    seen: Mapping[int, float], sent_at: Mapping[int, float], server: ServerTrace
+    arrivals: Mapping[int, float], sent_at: Mapping[int, float], server: ServerTrace
 ) -> dict[str, dict[str, float | None]]:
     """Glass-to-glass in its three parts, milliseconds."""
-    arrived = {number: server.passed[number][0] for number in seen if number in server.passed}
-    drawn = {number: server.passed[number][1] for number in seen if number in server.passed}
+    arrived = {number: server.passed[number][0] for number in arrivals if number in server.passed}
+    drawn = {number: server.passed[number][1] for number in arrivals if number in server.passed}
     return {
         "camera to server": percentiles(_delays(arrived, sent_at)),
         "arrived to drawn": percentiles(_delays(drawn, arrived)),
-        "drawn to viewer": percentiles(_delays({number: seen[number] for number in drawn}, drawn)),
+        "drawn to viewer": percentiles(_delays({number: arrivals[number] for number in drawn}, drawn)),
     }
 
 

@@ -1,4 +1,4 @@
-"""Where the streams of a batch stand in the KV cache."""
+"""The state of a batch's streams in the KV cache."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class RingState:
-    """Where B batch entries stand in the cache; all int64, on the cache's device.
+    """The lanes of B batch entries and the state of every lane; all int64, on the cache's device.
 
     lane: (B,) row of the cache that each entry uses. cursor: (lanes,) slot among W + 1 that the current frame writes.
     filled: (lanes,) past frames in the ring, 0..W. pinned: (lanes,) reference slots in use, 0..R.

@@ -114,15 +114,19 @@ def test_shading_and_flow_kernels_compile(compiled: list[Any]) -> None:
     from training.render.raster import flow_triton, shading_triton  # noqa: PLC0415
 
     hits, weights = torch.zeros(2, 32, 32, dtype=torch.int32), torch.zeros(2, 32, 32, 2)
-    faces, who, flat = torch.zeros(3, 9, 3, dtype=torch.int32), torch.zeros(2, dtype=torch.long), torch.zeros(3, 9, 6)
+    faces, character, flat = (
+        torch.zeros(3, 9, 3, dtype=torch.int32),
+        torch.zeros(2, dtype=torch.long),
+        torch.zeros(3, 9, 6),
+    )
     shading_triton.shade(
-        hits, weights, torch.zeros(2, 5, 7), faces, who, flat, torch.zeros(99, 4, dtype=torch.uint8),
+        hits, weights, torch.zeros(2, 5, 7), faces, character, flat, torch.zeros(99, 4, dtype=torch.uint8),
         torch.zeros(3, 3, dtype=torch.long), flat[..., :4].contiguous(), torch.zeros(3), torch.zeros(2, 3),
         torch.zeros(2, 3, 6), torch.zeros(2, 6), 1.001, 0.6,
     )  # fmt: skip
     flow_triton.reproject(
-        hits > 0, who, who, hits, weights, weights[..., 0].contiguous(), torch.zeros(2, 5, 3), faces, who,
-        torch.zeros(2048, 2), torch.zeros(2048), 0.35,
+        hits > 0, character, character, hits, weights, weights[..., 0].contiguous(), torch.zeros(2, 5, 3), faces,
+        character, torch.zeros(2048, 2), torch.zeros(2048), 0.35,
     )  # fmt: skip
 
 
@@ -131,5 +135,5 @@ def test_rasteriser_kernels_compile(compiled: list[Any]) -> None:
 
     best, box = torch.zeros(2048, dtype=torch.int64), torch.ones(4, 6, dtype=torch.long)
     fill_kernel._draw_triangles_triton(torch.zeros(4, 3, 3), box, 4, best, 32)
-    faces, who = torch.zeros(3, 9, 3, dtype=torch.int32), torch.zeros(2, dtype=torch.long)
-    raster_triton.corner_weights(best.int(), torch.zeros(2, 5, 3), faces, who, 32)
+    faces, character = torch.zeros(3, 9, 3, dtype=torch.int32), torch.zeros(2, dtype=torch.long)
+    raster_triton.corner_weights(best.int(), torch.zeros(2, 5, 3), faces, character, 32)

@@ -44,10 +44,8 @@ def interpreted(*names: str) -> str:
     """Run these files of this folder in the interpreter, without their tests for a GPU; returns pytest's output."""
     files = [str(Path(__file__).with_name(name)) for name in names]
     command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-m", "not gpu", *files]
-    environment = os.environ | {
-        "TRITON_INTERPRET": "1",
-        "OMP_NUM_THREADS": "1",
-    }  # more threads only wait for Python's lock
+    # One thread, since more of them would only wait for Python's lock.
+    environment = os.environ | {"TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout

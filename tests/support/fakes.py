@@ -109,16 +109,16 @@ class FakeTracker:
     def __init__(self, delay: float = 0.0, fail_at: int | None = None) -> None:
         self.delay = delay
         self.fail_at = fail_at
-        self.seen = 0
+        self.tracked = 0
         self.idled = 0
         self.calibrated = 0
         self.closed = 0
 
     def track(self, frame: CameraFrame) -> TrackedMotion:
         time.sleep(self.delay)
-        if self.seen == self.fail_at:
+        if self.tracked == self.fail_at:
             raise RuntimeError("cannot track")
-        self.seen += 1
+        self.tracked += 1
         hands = np.zeros((2, 21, 4), np.float32)
         hands[0, 0, 0] = frame.rgb.mean() / 255
         return TrackedMotion(replace(NEUTRAL, captured=frame.captured, hands=hands), NEUTRAL, "live", 1.0)

@@ -142,7 +142,7 @@ def test_session_idles_before_and_after_the_camera_sends() -> None:
         for _ in range(20):
             take(out)
         until(lambda: session.phase == "stalled", "notice of the silent camera")
-        assert trackers[0].seen == 1 and trackers[0].idled > 10
+        assert trackers[0].tracked == 1 and trackers[0].idled > 10
 
 
 def test_session_paused_ignores_the_camera() -> None:
@@ -153,10 +153,10 @@ def test_session_paused_ignores_the_camera() -> None:
         for _ in range(10):
             session.camera.put(received(255))
             assert brightness(take(session.new_output())) == 0
-        assert session.phase == "paused" and trackers[0].seen == 0
+        assert session.phase == "paused" and trackers[0].tracked == 0
         session.paused = False
         session.camera.put(received(255))
-        until(lambda: trackers[0].seen == 1, "the camera again")
+        until(lambda: trackers[0].tracked == 1, "the camera again")
 
 
 def test_session_calibrate_reaches_the_tracker() -> None:
