@@ -17,9 +17,10 @@ import numpy as np
 
 from training.render.character.character import Character, Traits
 from training.render.character.facekit import load_facekit
+from training.render.character.gestures import FPS
 from training.render.character.studio import Studio
 from training.render.raster.shading import Light
-from training.render.scene.motion_tracks import FPS, ExpressionIndex, Track, apply_lid_gaze, speech, wander
+from training.render.scene.motion_tracks import ExpressionIndex, Track, apply_lid_gaze, speech, wander
 from training.render.scene.scene import Camera, Lens, Scene
 
 SIZE = 512  # pixels, of the frames' side

@@ -45,7 +45,7 @@ from training.train import init_network
 
 FRAMES_PER_STEP = 12  # default of --frames
 STILL_WEIGHT = 0.05  # sampling weight of a frame without change; changes of openings are in eye distances
-LARGE_TURN = 0.5  # norm of the difference of two rotations, about 20°
+LARGE_ROTATION = 0.5  # norm of the difference of two rotations, about 20°
 MIN_EYE_DISTANCE_PX = 45.0  # smallest distance of the outer eye corners
 FLOW_TOLERANCE = 0.06  # window units, about three pixels: `keep` is trained towards 0 where the flow error is larger
 # Landmarks of the upper and the lower edge of each opening.
@@ -108,7 +108,8 @@ def sample_frames(motion: MotionBatch, count: int, generator: torch.Generator) -
 
     Frames with large head rotations are rare: disoccluded parts cannot be predicted and would dominate the loss.
     """
-    rotation_change = (motion.moving.head.rotation - motion.head.rotation).flatten(1).norm(dim=1)  # √2 · a small angle
+    # The norm is √2 · angle where that is small.
+    rotation_change = (motion.moving.head.rotation - motion.head.rotation).flatten(1).norm(dim=1)
     weight = torch.full_like(rotation_change, STILL_WEIGHT)
     for upper, lower in OPENINGS:
         gap, rest_gap = (
@@ -116,7 +117,7 @@ def sample_frames(motion: MotionBatch, count: int, generator: torch.Generator) -
             for face, head in ((motion.moving.face, motion.moving.head), (motion.face, motion.head))
         )
         weight = weight + (gap - rest_gap).abs()
-    weight = weight * (0.05 + torch.exp(-((rotation_change / LARGE_TURN) ** 2)))
+    weight = weight * (0.05 + torch.exp(-((rotation_change / LARGE_ROTATION) ** 2)))
     return torch.multinomial(weight, min(count, len(weight)), generator=generator)
 
 
@@ -170,10 +171,8 @@ class CloseupTraining:
             for term, value in frame_loss(drawn, edit, flow, target.alpha, target, FLOW_TOLERANCE).items():
                 if term != "alpha":  # close-ups do not change alpha
                     terms[f"{name}_{term}"] = value * (3 if term == "keep" else 1)
-            rest_picture, moved_picture = (
-                closeup.maps[:, REST_PICTURE] / 2 + 0.5,
-                closeup.maps[:, MOVED_PICTURE] / 2 + 0.5,
-            )
+            rest_picture = closeup.maps[:, REST_PICTURE] / 2 + 0.5
+            moved_picture = closeup.maps[:, MOVED_PICTURE] / 2 + 0.5
             if name in self.critics:
                 terms[f"{name}_gan"] = self.gan * self.critics[name].adversarial_term(drawn, moved_picture, target)
             sheets.append(torch.cat([rest_picture, moved_picture, drawn, target.picture], 3))
@@ -186,9 +185,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--start", type=Path, default=None, help="weights whose close-ups are trained (further)")
     Options.add_arguments(parser, steps=8_000, rate=1e-3)
     Supply.add_arguments(parser, batch=12)
-    parser.add_argument(
-        "--frames", type=int, default=FRAMES_PER_STEP, help="of a step: where most happens in its batch"
-    )
+    parser.add_argument("--frames", type=int, default=FRAMES_PER_STEP, help="per step, mostly those with much change")
     parser.add_argument("--gan", type=float, default=0.0, help="weight of discriminators of invented parts")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

@@ -47,17 +47,19 @@ class Rollout:
     def step(self, frame: FrameInput) -> Edit:
         """As `CausalDiT.step`; the edit is float32."""
         config, rope = self.network.config, self.network.rope
-        ages = [-float(age) for age in range(len(self.past_kv), 0, -1)]
-        position = torch.tensor([[REFERENCE_POSITION] * config.references + ages + [0.0]], device=frame.level.device)
+        past_positions = [-float(age) for age in range(len(self.past_kv), 0, -1)]
+        position = torch.tensor(
+            [[REFERENCE_POSITION] * config.references + past_positions + [0.0]], device=frame.level.device
+        )
         position = position.expand(len(frame.level), -1)
-        live = torch.ones_like(position, dtype=torch.bool)
+        is_live = torch.ones_like(position, dtype=torch.bool)
         current_kv: list[tuple[Tensor, Tensor]] = []
 
         def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
             current_kv.append((key.detach(), value.detach()))
             keys = torch.cat([self.reference_kv[0][layer], *(past[layer][0] for past in self.past_kv), key], 2)
             values = torch.cat([self.reference_kv[1][layer], *(past[layer][1] for past in self.past_kv), value], 2)
-            return attention.attend(query, keys, values, position, live, rope, config.keyed, config.references)
+            return attention.attend(query, keys, values, position, is_live, rope, config.keyed, config.references)
 
         with self.options.autocast():  # one context per step, because it caches casts, also those without a gradient
             edit = self.network(frame, attend)
@@ -66,12 +68,12 @@ class Rollout:
 
     def predict(self, focus: Focus, frame: FrameInput, steps: int) -> Edit:
         """Sample the next frame from its input at s = 1; only the last of the steps has a gradient."""
-        with_gradient, done = torch.is_grad_enabled(), 0
+        with_gradient, steps_taken = torch.is_grad_enabled(), 0
 
         def step(frame: FrameInput) -> Edit:
-            nonlocal done
-            done += 1
-            with torch.set_grad_enabled(with_gradient and done == steps):
+            nonlocal steps_taken
+            steps_taken += 1
+            with torch.set_grad_enabled(with_gradient and steps_taken == steps):
                 return self.step(frame)
 
         edit = sample_edit(step, focus, frame, steps)
@@ -145,9 +147,8 @@ def main(arguments: list[str] | None = None) -> None:
     supply = Supply.from_arguments(given, given.frames)
     notes = {"preset": given.preset, **Supply.notes(given), "distilled": "self-rollout", "gan": str(given.gan)}
     try:
-        Trainer(
-            SelfForcing(given.preset, options, given.gan, critic), supply, network, options, notes, companions
-        ).run()
+        task = SelfForcing(given.preset, options, given.gan, critic)
+        Trainer(task, supply, network, options, notes, companions).run()
     finally:
         supply.close()
 

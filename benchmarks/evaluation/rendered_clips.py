@@ -34,9 +34,10 @@ from training.render.character.act import Act
 from training.render.character.appearance import STYLES
 from training.render.character.character import Character, Traits
 from training.render.character.facekit import FacekitError, load_facekit
+from training.render.character.gestures import FPS
 from training.render.character.studio import Studio
 from training.render.labels.landmarks import LandmarkMap
-from training.render.scene.motion_tracks import FPS, ExpressionIndex, Mood, Track, random_track
+from training.render.scene.motion_tracks import ExpressionIndex, Mood, Track, random_track
 from training.render.scene.scene import RenderedFrame, Scene, random_scene
 
 SEED = 900_000  # no training run has such a large one

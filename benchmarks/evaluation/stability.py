@@ -20,8 +20,9 @@ from streamer.frames import Image
 from streamer.tracking.motion import Motion
 from streamer.tracking.smoothing import MotionFilter
 from training.render.character.appearance import STYLES
+from training.render.character.gestures import FPS
 from training.render.labels.landmark_noise import NoiseModel
-from training.render.scene.motion_tracks import FPS, Track, random_track
+from training.render.scene.motion_tracks import Track, random_track
 
 WINDOW_S = 5.0  # compared at the beginning and the end of a clip for drift
 COMPARED_STEP = 5  # every fifth frame of the window is rendered and compared

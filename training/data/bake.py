@@ -25,9 +25,12 @@ from models.geometry.topology import HeadTransform
 from models.motion import Driver
 from models.sampler import crop_focus, guidance_maps
 from training.data.impostor import Impostor
+from training.render.scene.motion_tracks import KINDS
 
 FOCUS_SIDE = PRESETS["tiny"].side
-LARGE_MOTION = 2  # kind of sample; half of these are left out: they are rare before a webcam and dominate the loss
+LARGE_MOTION = KINDS.index(
+    "large"
+)  # kind of sample; half of these are left out: they are rare before a webcam and dominate the loss
 
 
 @dataclass(frozen=True, slots=True)

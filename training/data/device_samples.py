@@ -30,13 +30,12 @@ from training.render.device.device_scene import SceneBatch, render_batch
 from training.render.labels.landmark_noise import NoiseModel
 from training.render.labels.landmarks import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, LandmarkMap
 from training.render.raster import device_flow
-from training.render.scene.motion_tracks import ExpressionIndex, pair_tracks
+from training.render.scene.motion_tracks import KINDS, ExpressionIndex, pair_tracks
 from training.render.scene.scene import SCALE, Scene, random_scene
 
 PLAN_SAMPLES = 64  # samples of each character in a plan
 SAMPLES_PER_SCENE = 4  # consecutive samples of a character in one scene
 CHARACTERS_PER_MIX = 8  # characters whose samples are shuffled together
-KINDS = ("still", "small", "large")
 
 Batch = dict[str, Tensor]
 
@@ -166,18 +165,17 @@ class PlanStream(IterableDataset):
             if k % self.per_scene == 0:
                 scenes.append(random_scene(rng, self.size, body=character.body))
             spacing = int(rng.choice(FRAME_SPACINGS))
-            reference, track, kind = pair_tracks(rng, (self.frames - 1) * spacing + 1, self.names)
+            reference, track, kind_name = pair_tracks(rng, (self.frames - 1) * spacing + 1, self.names)
             sample_acts = [reference] + [track.act(i * spacing) for i in range(self.frames)]
             scene_index.append(len(scenes) - 1)
             acts.append(sample_acts)
             errors.append(self._landmark_errors(rng, sample_acts))
-            kinds.append(KINDS.index(kind))
+            kinds.append(KINDS.index(kind_name))
         figure = Figure.from_character(character)
         bone_transforms = np.stack([figure.bone_transforms(sample_acts) for sample_acts in acts])
         style = style_index(character.appearance.style)
-        return Plan(
-            figure, scenes, scene_index, acts, bone_transforms, np.stack(errors), np.array(kinds, np.uint8), style
-        )
+        kind = np.array(kinds, np.uint8)
+        return Plan(figure, scenes, scene_index, acts, bone_transforms, np.stack(errors), kind, style)
 
     def _landmark_errors(self, rng: np.random.Generator, acts: list[Act]) -> Array:
         """Simulated tracking errors (1 + T, 478, 3), in eye distances."""
@@ -234,9 +232,9 @@ class DeviceStream(IterableDataset):
         number, offset = divmod(skip, self.batches_per_mix)
         plans = copy(self.plans)
         plans.start += number * self.mix
-        # Workers are spawned, because a forked one would inherit locks held by threads.
         # The next mix is built while this one is used.
         prefetch = -(-self.mix // self.workers) if self.workers else None
+        # Workers are spawned, because a forked one would inherit locks held by threads.
         source = iter(
             DataLoader(
                 plans, batch_size=None, num_workers=self.workers, prefetch_factor=prefetch,

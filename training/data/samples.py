@@ -21,7 +21,7 @@ from training.render.labels.landmark_noise import NoiseModel
 from training.render.labels.landmarks import LandmarkMap
 from training.render.raster import supersampling
 from training.render.raster.flow import backward_flow
-from training.render.scene.motion_tracks import ExpressionIndex, pair_tracks
+from training.render.scene.motion_tracks import KINDS, ExpressionIndex, pair_tracks
 from training.render.scene.scene import SCALE, RenderedFrame, random_scene
 
 Sample = dict[str, NDArray]
@@ -134,7 +134,7 @@ class SampleStream(IterableDataset):
             "target_body": body[1:],
             "flow": np.stack(flows),
             "visible": _to_uint8(np.stack(visibilities)),
-            "kind": np.array(("still", "small", "large").index(kind), np.uint8),
+            "kind": np.array(KINDS.index(kind), np.uint8),
             "style": np.array(style_index(character.appearance.style), np.uint8),
         }
         if character.body is not None:
@@ -148,18 +148,18 @@ class SampleStream(IterableDataset):
         return sample
 
     def _extra_labels(self, number: int, character: Character, acts: list[Act], shots: list[RenderedFrame]) -> Sample:
+        """The arrays that only `full` samples have."""
         if self._rest is None or self._rest[0] != number:
             self._rest = (number, character.pose(Act())[0])
         faces, rest = character.surface.faces, self._rest[1]
+        places = [
+            supersampling.surface_positions(shot.hits, faces, character.label, shot.label, rest, SCALE)
+            for shot in shots
+        ]
         values = {
             "expression": np.stack([act.expression for act in acts]),
             "pose": np.stack([np.concatenate([act.head, act.translation]) for act in acts]),
-            "place": np.stack(
-                [
-                    supersampling.surface_positions(shot.hits, faces, character.label, shot.label, rest, SCALE)
-                    for shot in shots
-                ]
-            ),
+            "place": np.stack(places),
         }
         parts = [{f"ref_{name}": value[0], f"target_{name}": value[1:]} for name, value in values.items()]
         return parts[0] | parts[1] | parts[2]

@@ -71,11 +71,8 @@ def frame_loss(
     coarse_alpha = F.adaptive_avg_pool2d(truth.alpha, flow.shape[-1])
     flow_weight = F.adaptive_avg_pool2d(weight, flow.shape[-1])
     visible = F.adaptive_avg_pool2d(truth.visible, flow.shape[-1]) * (coarse_alpha > 0.5)
-    flow_error = (
-        (flow_weight * visible * charbonnier(flow - truth.flow, 2e-3)).sum()
-        / (flow_weight * visible).sum().clamp(min=1)
-        / 2
-    )
+    flow_weight = flow_weight * visible
+    flow_error = (flow_weight * charbonnier(flow - truth.flow, 2e-3)).sum() / flow_weight.sum().clamp(min=1) / 2
 
     kept_truth = truth.visible
     if tolerance is not None:

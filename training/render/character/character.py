@@ -94,9 +94,9 @@ class Character:
         code = rng.normal(0, spread, len(kit.identity)).astype(np.float32)
         shape = kit.base + np.tensordot(code, kit.identity.astype(np.float32), 1) if spread > 0 else kit.base.copy()
         shape = self._enlarge_eyes(shape, traits.eye_scale, rng, stylised)
-        narrowing = (
-            traits.jaw_narrowing if traits.jaw_narrowing is not None else float(rng.uniform(-0.05, 0.25)) * stylised
-        )
+        narrowing = traits.jaw_narrowing
+        if narrowing is None:
+            narrowing = float(rng.uniform(-0.05, 0.25)) * stylised
         shape = self._narrow_jaw(shape, narrowing)
         if self.appearance.mouth is not None:
             for first, end, size in zip(TOOTH_STARTS, TOOTH_STARTS[1:], self.appearance.mouth.teeth, strict=False):

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter1d
 from training.render.arrays import Array
 from training.render.character.noise import Rng
 
-FPS = 25.0
+FPS = 25.0  # of all rendered motion
 ArmPose = tuple[list[float], list[float]]
 POSES: dict[str, ArmPose] = {
     "hang": ([0.2, -1, 0.02, 0.1, -1, 0.2, 0.02, -1, 0.1, -1, 0, -0.15], [0.2, 0.25, 0.3, 0.32, 0.35, 0.3]),

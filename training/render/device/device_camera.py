@@ -20,10 +20,12 @@ class CameraBatch:
 
     @classmethod
     def pack(cls, cameras: Sequence[Camera], device: Device) -> CameraBatch:
+        """Stack cameras on a device."""
         rows = [(c.focal, c.distance, c.height, *c.offset) for c in cameras]
         return cls(torch.tensor(rows, dtype=torch.float32, device=device))
 
     def pick(self, index: Tensor) -> CameraBatch:
+        """The cameras with these indices (K,)."""
         return CameraBatch(self.values[index])
 
     @property

@@ -29,15 +29,13 @@ def face_landmarks(
     around = torch.tensor([[0, 0], [1, 0], [0, 1], [-1, 0], [0, -1]], dtype=angle.dtype, device=angle.device)
     depth = torch.cat([torch.ones_like(angle)[:, None], angle.cos()[:, None].expand(-1, 4)], 1)
     ring = torch.cat([around * angle.sin()[:, None, None], depth[..., None]], 2) @ poses.gaze.mT  # (P, 5, 3)
-    irises = [
-        figures.eye_centre[character, n][:, None] + ring * figures.eye_radius[character, n][:, None] for n in (1, 2)
-    ]
+    centres, radii = figures.eye_centre[character], figures.eye_radius[character]
+    irises = [centres[:, n][:, None] + ring * radii[:, n][:, None] for n in (1, 2)]
     points = torch.cat([points, *irises], 1)
     face = cameras.canvas(to_world(points, torch.ones_like(points[..., :1]), acts, figures.is_bust[character]))
     # MediaPipe's iris points have the depth of the corners of the eye.
-    depths = [
-        face[:, list(eye), 2].mean(1, keepdim=True).expand(-1, 5) for eye in (RIGHT_EYE_CORNERS, LEFT_EYE_CORNERS)
-    ]
+    corners = (list(RIGHT_EYE_CORNERS), list(LEFT_EYE_CORNERS))
+    depths = [face[:, eye, 2].mean(1, keepdim=True).expand(-1, 5) for eye in corners]
     z = torch.cat([face[:, :MESH, 2], *depths], 1)
     return torch.cat([face[..., :2], (z - z[:, :MESH].mean(1, keepdim=True))[..., None]], 2)
 

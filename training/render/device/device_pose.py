@@ -42,11 +42,12 @@ class ActBatch:
         return cls(**dict(zip(names, parts, strict=True)), bone_transforms=torch.from_numpy(bone_transforms).to(device))
 
     def pick(self, pictures: Sequence[int] | Tensor) -> ActBatch:
+        """The acts of some pictures."""
         return ActBatch(*(getattr(self, field.name)[pictures] for field in fields(self)))
 
 
 def rotation(turn: Tensor) -> Tensor:
-    """Rotation matrices (P, 3, 3) of pitch, yaw, roll (P, 3), as `character.rotation`."""
+    """Rotation matrices (P, 3, 3) of pitch, yaw, roll (P, 3), as `act.rotation`."""
     (ca, cb, cc), (sa, sb, sc) = turn.cos().unbind(1), turn.sin().unbind(1)
     zero, one = torch.zeros_like(ca), torch.ones_like(ca)
     x = torch.stack([one, zero, zero, zero, ca, -sa, zero, sa, ca], 1).view(-1, 3, 3)
@@ -60,7 +61,7 @@ def to_world(points: Tensor, weight: Tensor, acts: ActBatch, is_bust: Tensor, le
 
     weight (P, N, 1): skin weight of the head. is_bust (P, 1). lean (P, N, 1): how far each follows when the body leans.
     """
-    head_pivot, body_pivot = (points.new_tensor(place) for place in (HEAD_PIVOT, BODY_PIVOT))
+    head_pivot, body_pivot = (points.new_tensor(pivot) for pivot in (HEAD_PIVOT, BODY_PIVOT))
     rotated = (points - head_pivot) @ rotation(acts.head).mT + head_pivot
     x, y = points[..., 0], points[..., 1]
     lift = is_bust * ((x.abs() - 5) / 11).clamp(0, 1) * ((y + 48) / 30).clamp(0, 1)
@@ -115,7 +116,6 @@ def pose(studio: StudioTensors, figures: FigureBatch, character: Tensor, acts: A
     weights = figures.bone_weights[character]
     skinned = skin_points(rest, figures.bones[character], weights, acts.bone_transforms)
     rest = torch.where(weights.sum(2, keepdim=True) > 0, skinned, rest)
-    world = to_world(
-        rest, figures.head_weight[character], acts, figures.is_bust[character], figures.lean_weight[character]
-    )
+    head_weight, lean_weight = figures.head_weight[character], figures.lean_weight[character]
+    world = to_world(rest, head_weight, acts, figures.is_bust[character], lean_weight)
     return PoseBatch(world, brightness, model, gaze)

@@ -42,6 +42,7 @@ class SceneBatch:
 
     @classmethod
     def pack(cls, scenes: Sequence[Scene], device: Device) -> SceneBatch:
+        """Stack scenes on a device."""
         return cls(
             CameraBatch.pack([scene.camera for scene in scenes], device),
             LightBatch.pack([scene.light for scene in scenes], device),
@@ -52,6 +53,7 @@ class SceneBatch:
 
     @property
     def size(self) -> int:
+        """Side S of the pictures, pixels."""
         return self.background.shape[1]
 
 
@@ -83,9 +85,9 @@ def render_batch(
     generator: of the sensors' noise. Takes about 30 MB of memory a picture at S = 256, plus bounded scratch memory.
     """
     device = studio.expression.device
-    owner, where = torch.tensor([character, scene_index], device=device)
-    cameras = scenes.cameras.pick(where)
-    lights = LightBatch(scenes.lights.lights[where], scenes.lights.ambient[where])
+    owner, scene_of = torch.tensor([character, scene_index], device=device)
+    cameras = scenes.cameras.pick(scene_of)
+    lights = LightBatch(scenes.lights.lights[scene_of], scenes.lights.ambient[scene_of])
     side = scenes.size * SCALE
     poses = pose(studio, figures, owner, acts)
     screen = cameras.screen(poses.vertices, side)
@@ -111,7 +113,7 @@ def render_batch(
     covered = (hits.triangle >= 0)[..., None]
     samples = (canvas.clamp(0, 1) * covered).view(len(owner), scenes.size, SCALE, scenes.size, SCALE, 3)
     matte = device_supersampling.coverage(hits, SCALE)
-    image = samples.mean((2, 4)) + (1 - matte[..., None]) * scenes.background[where]
+    image = samples.mean((2, 4)) + (1 - matte[..., None]) * scenes.background[scene_of]
     face = face_landmarks(studio, figures, owner, acts, poses, cameras)
     return RenderedBatch(
         device_lens.apply(image, [scenes.lenses[n] for n in scene_index], generator),
@@ -134,12 +136,12 @@ def _shadow(
     towards: Tensor,
 ) -> Tensor:
     """Factor (P, V) of the brightness of each vertex in the key lights' shadows; strength (P,), towards (P, 3)."""
-    middle = torch.from_numpy(HEAD_CENTRE).to(vertices.device).expand(len(owner), 1, 3)
-    centre = to_world(middle, torch.ones_like(middle[..., :1]), acts, figures.is_bust[owner])[:, 0]
-    hidden = device_shadow.occlusion(vertices, figures.shadow_casters, owner, normal, towards, centre)
+    head_centre = torch.from_numpy(HEAD_CENTRE).to(vertices.device).expand(len(owner), 1, 3)
+    centre = to_world(head_centre, torch.ones_like(head_centre[..., :1]), acts, figures.is_bust[owner])[:, 0]
+    occluded = device_shadow.occlusion(vertices, figures.shadow_casters, owner, normal, towards, centre)
     cel = figures.surfaces.cel_levels[owner][:, None] > 0
-    hidden = torch.where(cel, ((hidden - 0.4) * 8).clamp(0, 1), hidden)
-    return 1 - (strength * figures.shading[owner])[:, None] * hidden
+    occluded = torch.where(cel, ((occluded - 0.4) * 8).clamp(0, 1), occluded)
+    return 1 - (strength * figures.shading[owner])[:, None] * occluded
 
 
 def _draw_outlines(
@@ -189,7 +191,8 @@ def render_many(
     return render_batch(studio, packed_figures, character, packed_acts, packed_scenes, scene_index, generator)
 
 
-def _distinct(things: Sequence[T]) -> tuple[list[T], list[int]]:
+def _distinct(objects: Sequence[T]) -> tuple[list[T], list[int]]:
     """Each object once, and the index of the one at each position."""
-    number = {id(thing): n for n, thing in enumerate({id(t): t for t in things}.values())}
-    return list({id(t): t for t in things}.values()), [number[id(thing)] for thing in things]
+    unique = {id(each): each for each in objects}
+    index = {key: n for n, key in enumerate(unique)}
+    return list(unique.values()), [index[id(each)] for each in objects]

@@ -10,10 +10,10 @@ from scipy.ndimage import gaussian_filter1d
 
 from training.render.arrays import Array, Ints
 from training.render.character.act import Act
-from training.render.character.gestures import random_gestures
+from training.render.character.gestures import FPS, random_gestures
 from training.render.character.noise import Rng
 
-FPS = 25.0
+KINDS = ("still", "small", "large")  # of the difference between reference and target, see `pair_tracks`
 # Visemes: blendshape weights at full strength, by ARKit names.
 VISEMES: tuple[dict[str, float], ...] = (
     {"jawOpen": 0.7, "mouthLowerDown": 0.3, "mouthUpperUp": 0.2},  # a
@@ -83,12 +83,12 @@ def blink_curve(rng: Rng, frames: int, rate: float) -> Array:
 def saccades(rng: Rng, frames: int, strength: float) -> Array:
     """Gaze (frames, 2) yaw and pitch in radians: fixations of 0.2–2 s joined by jumps of about 50 ms."""
     gaze = np.zeros((frames, 2), np.float32)
-    here = np.zeros(2)
+    fixation = np.zeros(2)
     frame = 0
     while frame < frames:
-        gaze[frame:] = here
+        gaze[frame:] = fixation
         frame += int(FPS * (0.2 + rng.exponential(0.8)))
-        here = np.zeros(2) if rng.random() < 0.4 else rng.normal(0, [0.22, 0.12])
+        fixation = np.zeros(2) if rng.random() < 0.4 else rng.normal(0, [0.22, 0.12])
     return np.clip(gaussian_filter1d(gaze, 0.6, axis=0) * strength, -0.55, 0.55).astype(np.float32)
 
 
@@ -100,11 +100,11 @@ def speech(rng: Rng, frames: int, names: ExpressionIndex, strength: float) -> Ar
     frame = 0 if rng.random() < 0.7 else int(rng.integers(0, 20))
     while frame < frames:
         for _ in range(rng.integers(3, 14)):
-            long = max(2, int(FPS / rng.uniform(3, 6)))
-            power = strength * rng.uniform(0.35, 1.25)
+            length = max(2, int(FPS / rng.uniform(3, 6)))
+            amplitude = strength * rng.uniform(0.35, 1.25)
             for name, weight in VISEMES[rng.integers(len(VISEMES))].items():
-                out[max(0, frame) : frame + long, names.columns(name)] = weight * power
-            frame += long
+                out[max(0, frame) : frame + length, names.columns(name)] = weight * amplitude
+            frame += length
         frame += int(rng.exponential(0.5) * FPS)
     return np.clip(gaussian_filter1d(out, 1.3, axis=0), 0, 1).astype(np.float32)
 
@@ -185,11 +185,11 @@ class Track:
 def apply_lid_gaze(expression: Array, gaze: Array, names: ExpressionIndex) -> None:
     """Set the eyeLook blendshapes of expression (frames, count) from gaze (frames, 2), in place."""
     yaw, pitch = gaze[:, 0], gaze[:, 1]
-    unit = 0.5  # gaze at which these blendshapes have full weight, radians
+    full_weight_gaze = 0.5  # gaze at which these blendshapes have full weight, radians
     for side, sign in (("L", 1), ("R", -1)):
-        pairs = {"eyeLookUp": pitch, "eyeLookDown": -pitch, "eyeLookOut": sign * yaw, "eyeLookIn": -sign * yaw}
-        for name, value in pairs.items():
-            expression[:, names.columns(f"{name}_{side}")[0]] = np.clip(value / unit, 0, 1)
+        weights = {"eyeLookUp": pitch, "eyeLookDown": -pitch, "eyeLookOut": sign * yaw, "eyeLookIn": -sign * yaw}
+        for name, value in weights.items():
+            expression[:, names.columns(f"{name}_{side}")[0]] = np.clip(value / full_weight_gaze, 0, 1)
 
 
 def random_track(rng: Rng, frames: int, names: ExpressionIndex, mood: Mood | None = None) -> Track:
@@ -231,7 +231,7 @@ def pair_tracks(rng: Rng, frames: int, names: ExpressionIndex) -> tuple[Act, Tra
     still (15 %): identical or nearly so. small (45 %): the next seconds of a calm speaker. large (40 %): an unrelated
     moment, often against a reference with closed mouth and open eyes.
     """
-    kind = str(rng.choice(["still", "small", "large"], p=[0.15, 0.45, 0.40]))
+    kind = str(rng.choice(list(KINDS), p=[0.15, 0.45, 0.40]))
     if kind == "large":
         calm = rng.random() < 0.6
         first_mood = Mood(0, 0.4, 0.9, 0.6, 1, 0, 0.1) if calm else Mood(1, 1, 0.9, 0.6, 1, 1)
