@@ -32,6 +32,7 @@ from streamer.tracking.tracker import Tracker
 EARLY_SHARE = 0.75  # of a period: a frame may be drawn so much early, so that camera jitter costs neither tick nor wait
 SPREAD_PERIOD_S = 1.0  # every page requests the spread once a second, and percentiles over all sessions cost time
 MEMORY_PERIOD_S = 5.0
+CLOSE_TIMEOUT_S = 10.0  # for the tracking threads of all sessions together, and again for the frame being drawn
 _log = logging.getLogger(__name__)
 
 FrameHook = Callable[[CameraFrame, AvatarFrame], AvatarFrame]
@@ -146,20 +147,27 @@ class Engine:
         self._thread.start()
 
     def close(self) -> None:
-        """End all sessions and the thread. Blocks for the frame being drawn; may be called again."""
+        """End all sessions and the thread. Blocks for the frame being drawn and for trackers, no longer than
+        2 CLOSE_TIMEOUT_S; may be called again.
+        """
         with self._wake:
             self._closed = True
             sessions, watchers = list(self._sessions), list(self._watchers)
             self._wake.notify_all()
         for session in sessions:
             self.leave(session)
-            session.join()
+        deadline = time.monotonic() + CLOSE_TIMEOUT_S
+        for session in sessions:
+            session.join(max(0.0, deadline - time.monotonic()))
         for watcher in watchers:
             self.unwatch(watcher)
         if self._thread.is_alive():
-            self._thread.join()
-        self._release_left()
-        self._preparing.shutdown(cancel_futures=True)
+            self._thread.join(CLOSE_TIMEOUT_S)
+        if self._thread.is_alive():
+            _log.error("the frame being drawn did not end within %.0f s; the engine closes without it", CLOSE_TIMEOUT_S)
+        else:
+            self._release_left()
+        self._preparing.shutdown(wait=False, cancel_futures=True)
 
     def admit(self, avatar: Avatar, controls: Controls, on_failure: Callable[[KagamiError], None]) -> EngineSession:
         """Add a session. on_failure: called once, in any thread, if the session fails.

@@ -48,6 +48,7 @@ class EngineSession:
     camera: single-slot mailbox of received pictures, read by the tracking thread.
     motions: single-slot mailbox of tracked motions, read by the engine's thread.
     phase: as the page shows it. progress: of the calibration, 0..1.
+    tracker_responding: False while the tracker does not answer and the avatar idles meanwhile.
     failure: the error that ended the session, if any; `on_failure` is called with it, in the thread that failed.
     """
 
@@ -66,6 +67,7 @@ class EngineSession:
         self.paused = False
         self.phase: Phase = "waiting"
         self.progress = 0.0
+        self.tracker_responding = True
         self.failure: KagamiError | None = None
         self.camera: Mailbox[ReceivedFrame] = Mailbox()
         self.motions: Mailbox[PendingMotion] = Mailbox(on_put=wake_engine)
@@ -152,6 +154,7 @@ class EngineSession:
                 self.meter.add({"decode": (decoded - began) * 1000, "track": (done - decoded) * 1000})
                 index, last_received = index + 1, received.at
                 self.phase, self.progress = tracked.phase, tracked.progress
+            self.tracker_responding = tracked.responding
             self.motions.put(PendingMotion(tracked, frame if self._keep_camera else None, time.monotonic()))
 
     def _update_idle_phase(self, tracked: TrackedMotion, last_received: float | None) -> None:

@@ -41,6 +41,7 @@ _PHASE_MESSAGES: dict[Phase, str] = {
     "lost": "No face is in view; come back in front of the camera.",
     "stalled": "No picture comes from the camera; check that it is plugged in and that no other program holds it.",
 }
+_TRACKER_MESSAGE = "Tracking on the server does not answer; it is started anew by itself within a few seconds."
 
 
 class Session:
@@ -278,7 +279,8 @@ class Session:
 
 
 def _state_message(session: EngineSession) -> signaling.State:
-    return signaling.State(session.phase, round(session.progress, 2), _PHASE_MESSAGES.get(session.phase))
+    message = _PHASE_MESSAGES.get(session.phase) if session.tracker_responding else _TRACKER_MESSAGE
+    return signaling.State(session.phase, round(session.progress, 2), message)
 
 
 def ice_servers(settings: Settings) -> list[RTCIceServer]:

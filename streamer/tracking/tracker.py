@@ -15,12 +15,14 @@ class TrackedMotion:
     """A motion to draw (its face is never None) and the neutral that it is measured against.
 
     phase, progress: state of tracking and of the calibration (0..1), for the page.
+    responding: False if the tracker does not answer and this is an idle motion in place of its own.
     """
 
     motion: Motion
     neutral: Motion
     phase: Phase = "live"
     progress: float = 1.0
+    responding: bool = True
 
 
 class Tracker(Protocol):

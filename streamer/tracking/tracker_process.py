@@ -1,24 +1,38 @@
-"""Runs a tracker in its own process, so that trackers and engine do not compete for one interpreter's lock."""
+"""Runs a tracker in its own process, so that trackers and engine do not compete for one interpreter's lock, and goes on
+without it while it does not answer.
+"""
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import signal
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
 import torch
 
+from streamer.errors import SessionError
 from streamer.frames import CameraFrame
 from streamer.runtime.native_logs import filter_native_logs
+from streamer.tracking.motion import Motion
+from streamer.tracking.presence import NEUTRAL, Presence
 from streamer.tracking.tracker import TrackedMotion, Tracker
 
+ANSWER_TIMEOUT_S = 1.5  # for a call to be answered, before the avatar idles meanwhile
+IDLE_PERIOD_S = 0.04  # between two idle motions while a call is late
+HANG_TIMEOUT_S = 10.0  # for a call to be answered, before the process is killed and replaced
+START_TIMEOUT_S = 60.0  # the same for the first call of a process, which waits for imports and models
 EXIT_TIMEOUT_S = 2.0  # for a process to end by itself, before it is terminated
+KILL_TIMEOUT_S = 0.5  # for a terminated process to end, before it is killed: one that is stopped ignores SIGTERM
 # A fork server that has imported everything starts processes at once, with shared memory. Other systems import anew.
 USE_FORKSERVER = sys.platform == "linux"
+_log = logging.getLogger(__name__)
 
 
 def prepare() -> None:
@@ -33,39 +47,127 @@ def prepare() -> None:
 class TrackerProcess:
     """A `Tracker` whose work is done in another process. make: makes the tracker there; picklable.
 
-    Each call waits for the reply without holding the interpreter's lock. An exception in the tracker ends its process;
-    this call and later ones then raise EOFError or OSError.
+    A call returns within ANSWER_TIMEOUT_S, and does not hold the interpreter's lock meanwhile. While the process does
+    not answer, the avatar idles and `TrackedMotion.responding` is False. After HANG_TIMEOUT_S the process is killed and
+    replaced, and the person is calibrated anew; a process that does not answer its first call within START_TIMEOUT_S
+    raises SessionError. An exception in the tracker ends its process; this call or the next one, and all after it, then
+    raise EOFError or OSError.
+    """
+
+    def __init__(self, make: Callable[[], Tracker]) -> None:
+        self._make = make
+        self._worker = _Worker(make)
+        self._pending: Future[TrackedMotion] | None = None
+        self._called_at = 0.0  # seconds on `time.monotonic`, of the pending call
+        self._late = False  # whether the pending call has exceeded ANSWER_TIMEOUT_S
+        self._calibrate = False
+        self._last: TrackedMotion | None = None
+        self._presence: Presence | None = None  # fills the times without an answer; None before the first such time
+
+    def track(self, frame: CameraFrame) -> TrackedMotion:
+        """See `Tracker`. The picture is sent through a pipe and stored nowhere; it is dropped while a call is late."""
+        return self._call(frame.captured, "track", frame)
+
+    def idle(self, now: float) -> TrackedMotion:
+        """See `Tracker`."""
+        return self._call(now, "idle", now)
+
+    def calibrate(self) -> None:
+        """See `Tracker`. Takes effect with the next picture."""
+        self._calibrate = True
+
+    def close(self) -> None:
+        """End the process within EXIT_TIMEOUT_S + 2 KILL_TIMEOUT_S; may be called again."""
+        self._worker.close(EXIT_TIMEOUT_S)
+
+    def _call(self, now: float, name: str, argument: Any) -> TrackedMotion:
+        """The answer of the tracker's method, or an idle motion if it is late. now: seconds on the pictures' clock."""
+        if self._pending is not None and self._answer() is None:
+            return self._idle_meanwhile(now)
+        if self._calibrate:
+            self._calibrate = False
+            self._worker.submit("calibrate")
+        self._pending, self._called_at = self._worker.submit(name, argument), time.monotonic()
+        tracked = self._answer()
+        if tracked is None:
+            return self._idle_meanwhile(now)
+        if self._presence is None:
+            return tracked
+        motion = self._presence.resolve(tracked.motion, tracked.neutral, now)  # eases in from the idle motion
+        return TrackedMotion(motion, tracked.neutral, tracked.phase, tracked.progress)
+
+    def _answer(self) -> TrackedMotion | None:
+        """The answer to the pending call, which then is pending no more; None if it is late."""
+        assert self._pending is not None
+        late, self._late = self._late, True
+        wait([self._pending], IDLE_PERIOD_S if late and self._worker.has_answered else ANSWER_TIMEOUT_S)
+        if not self._pending.done():
+            return None
+        tracked = self._pending.result()
+        self._pending, self._late, self._last = None, False, tracked
+        if not self._worker.has_answered:
+            self._worker.has_answered, self._presence = True, None  # a new process idles by itself, until calibrated
+        return tracked
+
+    def _idle_meanwhile(self, now: float) -> TrackedMotion:
+        """An idle motion in place of a late answer. Replaces the process if it is too late."""
+        silent = time.monotonic() - self._called_at
+        if self._worker.has_answered and silent > HANG_TIMEOUT_S:
+            _log.warning("a tracker's process has not answered for %.0f s and is replaced", silent)
+            self._worker.close(0.0)
+            self._worker, self._pending, self._late = _Worker(self._make), None, False
+        elif not self._worker.has_answered and silent > START_TIMEOUT_S:
+            raise SessionError("The tracking of this session does not start and it was closed; start it again.")
+        neutral = None if self._last is None else self._last.neutral
+        if self._presence is None:
+            self._presence = Presence()
+            if self._last is not None:
+                self._presence.resolve(self._last.motion, neutral, now)  # the idle motion eases out of the last one
+        shown = self._presence.resolve(Motion(now), neutral, now)
+        if self._last is None:
+            return TrackedMotion(shown, NEUTRAL, "waiting", 0.0)
+        return TrackedMotion(shown, self._last.neutral, "stalled", self._last.progress, responding=False)
+
+
+class _Worker:
+    """One process with a tracker, and the thread that sends calls to it and receives their answers.
+
+    has_answered: whether a first answer has come; kept by the caller.
     """
 
     def __init__(self, make: Callable[[], Tracker]) -> None:
         context: Any = multiprocessing.get_context("forkserver" if USE_FORKSERVER else "spawn")
+        self.has_answered = False
         self._pipe, far_end = context.Pipe()
         self._process = context.Process(target=_serve, args=(far_end, make), name="tracker", daemon=True)
         self._process.start()
         far_end.close()
+        # Sending to a process that hangs blocks as well as receiving, once the pipe is full, and only the end of that
+        # process ends it: so both are done by a thread that can be left waiting.
+        self._thread = ThreadPoolExecutor(1, "tracker-pipe")
+        self._last_call: Future[Any] | None = None
 
-    def track(self, frame: CameraFrame) -> TrackedMotion:
-        """See `Tracker`. The picture is sent through a pipe and stored nowhere."""
-        return self._call("track", frame)
+    def submit(self, name: str, *arguments: Any) -> Future[Any]:
+        """Call a method of the tracker, after all earlier calls; its result."""
+        self._last_call = self._thread.submit(self._exchange, name, arguments)
+        return self._last_call
 
-    def idle(self, now: float) -> TrackedMotion:
-        """See `Tracker`."""
-        return self._call("idle", now)
-
-    def calibrate(self) -> None:
-        """See `Tracker`."""
-        self._call("calibrate")
-
-    def close(self) -> None:
-        """End the process; may be called again."""
+    def close(self, patience_s: float) -> None:
+        """End the process: by closing the pipe, after `patience_s` by SIGTERM, at last by SIGKILL."""
+        deadline = time.monotonic() + patience_s
+        if self._last_call is not None:
+            wait([self._last_call], patience_s)
+        if self._last_call is None or self._last_call.done():
+            self._pipe.close()
+            self._process.join(max(0.0, deadline - time.monotonic()))
+        for end in (self._process.terminate, self._process.kill):
+            if self._process.is_alive():
+                end()
+                self._process.join(KILL_TIMEOUT_S)
+        self._thread.shutdown(wait=not self._process.is_alive(), cancel_futures=True)
         self._pipe.close()
-        self._process.join(EXIT_TIMEOUT_S)
-        if self._process.is_alive():
-            self._process.terminate()
-            self._process.join()
 
-    def _call(self, name: str, *arguments: Any) -> Any:
-        """Call a method of the tracker in the process; its result."""
+    def _exchange(self, name: str, arguments: tuple[Any, ...]) -> Any:
         self._pipe.send((name, arguments))
         return self._pipe.recv()
 

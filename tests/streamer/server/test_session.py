@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from aiortc import AudioStreamTrack
 from aiortc.mediastreams import MediaStreamTrack
 from av import AudioFrame
 
+from streamer.frames import CameraFrame
 from streamer.server import session as session_module
 from streamer.settings import Settings
+from streamer.tracking.tracker import TrackedMotion
 from tests.support.fakes import FakePipeline, FakeTracker
 from tests.support.page import MESSAGE_TIMEOUT_S, FakeCamera, Page, serving, socket_url
 from tests.support.server_checks import png, wait_for_brightness, wait_for_colour, wait_until_settled
@@ -97,6 +100,21 @@ async def test_unplugged_camera_stalls_and_resumes() -> None:
         await page.wait_for_frames(20)  # the avatar idles
         sender.replaceTrack(FakeCamera(brightness=240))
         await wait_for_brightness(page, 240)
+
+
+async def test_page_gets_a_sentence_while_the_tracker_does_not_answer() -> None:
+    class Hung(FakeTracker):
+        def track(self, frame: CameraFrame) -> TrackedMotion:
+            return replace(super().track(frame), phase="stalled", responding=False)
+
+    async with serving(tracker=Hung) as (address, _), Page(socket_url(address)) as page:
+        await page.hello()
+        await page.start(FakeCamera())
+        state = await page.receive("state", phase="stalled")
+        assert state["message"] == (
+            "Tracking on the server does not answer; it is started anew by itself within a few seconds."
+        )
+        await page.wait_for_frames(5)
 
 
 async def test_new_offer_replaces_the_connection_and_keeps_the_engine_session() -> None:

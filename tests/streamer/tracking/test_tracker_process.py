@@ -1,25 +1,39 @@
-"""A tracker in another process gives the same results, and its end is noticed."""
+"""A tracker in another process gives the same results, and its end and its hanging are noticed."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 
 import numpy as np
 import psutil
+import pytest
 import torch
 from av import VideoFrame
 
 from streamer.camera import ReceivedFrame
 from streamer.engine.engine import Engine
 from streamer.errors import KagamiError, SessionError
-from streamer.frames import CameraFrame
+from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.controls import Controls
 from streamer.runtime.memory import process_tree, resident_bytes
+from streamer.tracking import tracker_process as tracker_process_module
+from streamer.tracking.tracker import TrackedMotion
 from streamer.tracking.tracker_process import TrackerProcess, prepare
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
+
+needs_sigstop = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no signal stops a process here")
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no hanging tracker."""
+    monkeypatch.setattr(tracker_process_module, "ANSWER_TIMEOUT_S", 30.0)
 
 
 class ProcessIdTracker(FakeTracker):
@@ -96,4 +110,137 @@ def test_session_ends_with_a_sentence_when_its_tracker_process_dies() -> None:
         session.join(20)
         assert [type(error) for error in failures] == [SessionError]
     finally:
+        engine.close()
+
+
+class StoppedTracker(FakeTracker):
+    """Stops its own process while it starts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+@contextmanager
+def stopped(remote: TrackerProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[psutil.Process]:
+    """Within this block the tracker's process is stopped and time-outs are short; after it the process is killed."""
+    process = psutil.Process(int(remote.track(picture()).motion.captured))
+    os.kill(process.pid, signal.SIGSTOP)
+    for name, seconds in {"ANSWER_TIMEOUT_S": 0.5, "HANG_TIMEOUT_S": 2.0, "EXIT_TIMEOUT_S": 0.5}.items():
+        monkeypatch.setattr(tracker_process_module, name, seconds)
+    try:
+        yield process
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def ended(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def in_time(function: Callable[[], object]) -> None:
+    """Call a function that may never return, in a thread; asserts that it does."""
+    thread = threading.Thread(target=function, daemon=True)
+    thread.start()
+    thread.join(60)
+    assert not thread.is_alive(), "still waiting for a process that is stopped"
+
+
+@needs_sigstop
+def test_avatar_idles_while_the_tracker_process_hangs_and_goes_on_when_it_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with tracker_process() as remote, stopped(remote, monkeypatch) as process:
+        monkeypatch.setattr(tracker_process_module, "HANG_TIMEOUT_S", 60.0)
+        hung: list[TrackedMotion] = []
+        in_time(lambda: hung.extend(remote.track(picture()) for _ in range(5)))
+        assert [(tracked.phase, tracked.responding) for tracked in hung] == [("stalled", False)] * 5
+        assert all(tracked.motion.face is not None for tracked in hung)
+        os.kill(process.pid, signal.SIGCONT)
+        answers = [remote.track(picture()) for _ in range(50)]
+        assert answers[-1].responding
+        assert answers[-1].phase == "live"
+
+
+@needs_sigstop
+def test_tracker_process_that_hangs_for_long_is_killed_and_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tracker_process() as remote, stopped(remote, monkeypatch) as process:
+        answers: list[TrackedMotion] = []
+
+        def track_on() -> None:
+            while not answers or not answers[-1].responding:
+                answers.append(remote.track(picture()))
+
+        in_time(track_on)
+        assert answers[-1].motion.captured not in (process.pid, os.getpid())
+        assert ended(process)
+
+
+@needs_sigstop
+def test_tracker_process_that_never_starts_ends_the_session_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in {"ANSWER_TIMEOUT_S": 0.5, "START_TIMEOUT_S": 2.0, "EXIT_TIMEOUT_S": 0.5}.items():
+        monkeypatch.setattr(tracker_process_module, name, seconds)
+    remote = TrackerProcess(StoppedTracker)
+    failures: list[str] = []
+
+    def track_on() -> None:
+        try:
+            while True:
+                assert remote.track(picture()).phase == "waiting"
+        except SessionError as error:
+            failures.append(str(error))
+
+    try:
+        in_time(track_on)
+        assert failures == ["The tracking of this session does not start and it was closed; start it again."]
+    finally:
+        in_time(remote.close)
+
+
+@needs_sigstop
+def test_close_kills_a_process_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tracker_process() as remote, stopped(remote, monkeypatch) as process:
+        in_time(lambda: [remote.track(picture()), remote.close(), remote.close()])
+        assert ended(process)
+
+
+@needs_sigstop
+def test_close_kills_a_process_that_hangs_between_two_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tracker_process() as remote, stopped(remote, monkeypatch) as process:
+        in_time(remote.close)
+        assert ended(process)
+
+
+@needs_sigstop
+def test_engine_draws_and_closes_while_a_tracker_process_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(FakePipeline(size=32), partial(TrackerProcess, ProcessIdTracker), fps=60, max_sessions=2)  # type: ignore[arg-type]
+    engine.start()
+    failures: list[KagamiError] = []
+    session = engine.admit(FakeAvatar(), Controls(), failures.append)  # type: ignore[arg-type]
+    frames = session.new_output()
+
+    def send_and_take() -> AvatarFrame:
+        session.camera.put(ReceivedFrame(VideoFrame.from_ndarray(picture().rgb, format="rgb24"), time.monotonic()))
+        frame = frames.get(20)
+        assert frame is not None, "no frame came"
+        return frame
+
+    while session.phase != "live":
+        frame = send_and_take()
+    process = psutil.Process(int(frame.captured))
+    try:
+        os.kill(process.pid, signal.SIGSTOP)
+        monkeypatch.setattr(tracker_process_module, "ANSWER_TIMEOUT_S", 0.5)
+        while session.tracker_responding:
+            send_and_take()
+        for _ in range(5):
+            send_and_take()
+        assert session.phase == "stalled"
+        in_time(engine.close)
+        assert ended(process)
+        assert not failures
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
         engine.close()
