@@ -22,8 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = read_settings(arguments)
         serve(settings)
-    except KagamiError as problem:
-        print(problem, file=sys.stderr)
+    except KagamiError as error:
+        print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -31,11 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def serve(settings: Settings) -> None:
-    """Load, warm up, listen. Raises KagamiError for whatever stands in the way."""
+    """Check what fails quickly, then load, warm up and listen. Raises KagamiError."""
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     filter_native_logs()
     began = time.perf_counter()
-    listening = bind(settings)  # first, like a look at the picture: what fails should not cost the seconds of an import
+    listening = bind(settings)  # a taken port and a bad picture are reported before torch is imported
     load_picture(settings.ref)
     say(began, "loading the engine")
     from streamer.launch import launch  # noqa: PLC0415 - torch and MediaPipe take seconds to import
@@ -44,7 +44,7 @@ def serve(settings: Settings) -> None:
 
 
 def say(began: float, stage: str) -> None:
-    """One line a stage, with the seconds since the start."""
+    """Print one line for a stage of the start, with the seconds since its beginning."""
     print(f"[{time.perf_counter() - began:5.1f} s] {stage}", flush=True)
 
 

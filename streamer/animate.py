@@ -42,11 +42,11 @@ from streamer.tracking.smoothing import smooth_both_ways
 NeutralKind = Literal["first", "auto"]
 FILES, MOTION = "files", "motion"  # headings of --help beside those of the settings
 STRENGTH = Meta(ge=0, le=2)
-Watch = Callable[[Iterable[AvatarFrame], int], Iterable[AvatarFrame]]
+ProgressBar = Callable[[Iterable[AvatarFrame], int], Iterable[AvatarFrame]]  # frames, and how many are expected
 
 
 class NoDriverError(KagamiError):
-    """The driving video shows nobody."""
+    """No face was found in the driving video."""
 
     code = "no-driver"
 
@@ -88,11 +88,11 @@ class Job:
         )  # fmt: skip
 
 
-def animate(job: Job, note: Callable[[str], None], watch: Watch) -> int:
-    """Make the file; the number of frames written.
+def animate(job: Job, note: Callable[[str], None], show_progress: ProgressBar) -> int:
+    """Make the file; returns the number of frames written.
 
-    note: takes sentences for the person (several faces found, …). watch: wraps the frames, of which so many are
-    expected, to show progress. Raises KagamiError; on any error or Ctrl-C nothing stands under the final name.
+    note: called with each sentence about the picture, for example that several faces were found. show_progress: wraps
+    the frames while they are written. Raises KagamiError; on any error or Ctrl-C no file is left under the final name.
     """
     picture = load_picture(job.ref)
     points = None if job.points is None else Points.load(job.points)
@@ -107,7 +107,7 @@ def animate(job: Job, note: Callable[[str], None], watch: Watch) -> int:
         with closing(prefetch(track(reader))) as tracked:
             motions = smooth_both_ways(tracked) if job.smooth else tracked
             frames = perform(pipeline, avatar, motions, job.controls, job.neutral, job.drive.name)
-            for frame in watch(frames, reader.frames):
+            for frame in show_progress(frames, reader.frames):
                 out.write(frame)
                 count += 1
     return count
@@ -128,30 +128,31 @@ def perform(
     neutral: NeutralKind = "first",
     name: str = "the video",
 ) -> Iterator[AvatarFrame]:
-    """One drawn frame for each motion. neutral: the first face, or what `Calibration` finds at the beginning.
+    """One drawn frame for each motion.
 
-    Raises NoDriverError if no motion has a face.
+    neutral: "first" takes the first face, "auto" what `Calibration` finds at the beginning. name: of the video, for the
+    error. Raises NoDriverError if no motion has a face.
     """
-    start: list[Motion] = []
-    rest = iter(motions)
-    base = find_neutral(rest, neutral, start)
-    if base is None:
+    consumed: list[Motion] = []
+    remaining = iter(motions)
+    neutral_motion = find_neutral(remaining, neutral, consumed)
+    if neutral_motion is None:
         raise NoDriverError(f"No face was found in {name}: use a video that shows the driver's face.")
     stream, presence = pipeline.open(avatar), Presence()
-    for motion in chain(start, rest):
-        shown = presence.resolve(motion, base, motion.captured)
-        yield pipeline.draw([FrameRequest(stream, shown, base, controls)])[0]
+    for motion in chain(consumed, remaining):
+        shown = presence.resolve(motion, neutral_motion, motion.captured)
+        yield pipeline.draw([FrameRequest(stream, shown, neutral_motion, controls)])[0]
 
 
-def find_neutral(motions: Iterator[Motion], kind: NeutralKind, passed: list[Motion]) -> Motion | None:
-    """The neutral of a clip, reading no further than needed; what is read is added to `passed`. None without a face."""
+def find_neutral(motions: Iterator[Motion], kind: NeutralKind, consumed: list[Motion]) -> Motion | None:
+    """The neutral of a clip, None without a face. Reads no further than needed; appends what it reads to `consumed`."""
     calibration = Calibration()
     for motion in motions:
-        passed.append(motion)
+        consumed.append(motion)
         found = calibration.update(motion) if kind == "auto" else motion
         if found is not None and found.face is not None:
             return found
-    faces = [motion for motion in passed if motion.face is not None]  # the clip ended before calibration did
+    faces = [motion for motion in consumed if motion.face is not None]  # the clip ended before calibration did
     return robust_mean(faces) if faces else None
 
 
@@ -160,11 +161,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     job = read_job(argv)
     began = time.monotonic()
 
-    def watch(frames: Iterable[AvatarFrame], expected: int) -> Iterable[AvatarFrame]:
+    def show_progress(frames: Iterable[AvatarFrame], expected: int) -> Iterable[AvatarFrame]:
         return tqdm(frames, total=expected or None, unit="frame", desc=job.out.name, dynamic_ncols=True)
 
     try:
-        count = animate(job, lambda sentence: print(sentence, file=sys.stderr), watch)
+        count = animate(job, lambda sentence: print(sentence, file=sys.stderr), show_progress)
     except KagamiError as error:
         print(error, file=sys.stderr)
         return 1

@@ -204,8 +204,9 @@ def _read_file(path: Path) -> dict[str, tuple[str, Any]]:
         name = key.replace("-", "_")
         if name not in known:
             raise SettingsError(f"{path} sets '{key}', which does not exist; run_server.py --help lists the settings.")
-        beside = name in ("ref", "points") and isinstance(value, str)  # relative to the folder of the TOML file
-        given[name] = (f"'{key}' in {path}", str(path.parent / value) if beside else value)
+        if name in ("ref", "points") and isinstance(value, str):
+            value = str(path.parent / value)  # noqa: PLW2901 - a file's paths are relative to its own folder
+        given[name] = (f"'{key}' in {path}", value)
     return given
 
 
