@@ -197,6 +197,7 @@ class Trainer:
 
     @property
     def state_path(self) -> Path:
+        """File of the resumable state."""
         return self.options.out / "state.pt"
 
     def run(self) -> None:

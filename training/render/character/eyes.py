@@ -51,8 +51,8 @@ def eye_texture(rng: Rng, iris: float, kind: str) -> Array:
     image = image * (1 - mask) + disc * mask
     pupil = iris * (rng.uniform(0.2, 0.75) if drawn else rng.uniform(0.25, 0.6))
     squeeze = rng.uniform(2.5, 5) if drawn and rng.random() < 0.12 else 1.0  # a vertical slit
-    away = np.hypot(x * squeeze, y) * (np.pi / 2)
-    dark = np.clip((pupil - away) / 0.03 + 0.5, 0, 1)[..., None]
+    pupil_distance = np.hypot(x * squeeze, y) * (np.pi / 2)
+    dark = np.clip((pupil - pupil_distance) / 0.03 + 0.5, 0, 1)[..., None]
     if drawn and rng.random() < 0.1:
         dark = dark * 0  # no pupil
     image = image * (1 - dark) + rng.uniform(2, 25) * dark
@@ -60,8 +60,8 @@ def eye_texture(rng: Rng, iris: float, kind: str) -> Array:
         # A painted catchlight moves with the eye, unlike the highlight of a light.
         for size in (0.3, 0.15)[: int(rng.integers(1, 3))]:
             px, py = rng.uniform(-0.4, 0.4) * iris, rng.uniform(-0.5, 0.1) * iris
-            spot = np.hypot(x * np.pi / 2 - px, y * np.pi / 2 - py)
-            light = np.clip((size * iris - spot) / 0.03 + 0.5, 0, 1)[..., None]
+            distance = np.hypot(x * np.pi / 2 - px, y * np.pi / 2 - py)
+            light = np.clip((size * iris - distance) / 0.03 + 0.5, 0, 1)[..., None]
             image = image * (1 - light) + 250 * light
     return np.asarray(np.clip(image, 0, 255), np.float32)
 

@@ -50,8 +50,8 @@ def paint_face(rng: Rng, style: str, atlas: Atlas, face: Array, skin: Array, hai
         lips = np.clip(-atlas.lips / 0.12 + 0.5, 0, 1)
         face = blend_over(face, lips, lip_colour, rng.uniform(0.25, 0.9) if style != "line" else 0.2)
     if (style != "absurd" or rng.random() < 0.5) and not (style == "statue" and rng.random() < 0.6):
-        wide = rng.uniform(0.12, 0.5)
-        taper = wide * np.interp(atlas.brow_along, [0, 0.2, 0.6, 1], [0.7, 1.0, 0.8, 0.15])
+        half_width = rng.uniform(0.12, 0.5)
+        taper = half_width * np.interp(atlas.brow_along, [0, 0.2, 0.6, 1], [0.7, 1.0, 0.8, 0.15])
         hairs: Array | float = 1.0
         if style in ("skin", "paint"):
             slanted = np.stack([(x - np.sign(x) * 0.5 * y) * 14, y * 4, z * 4], -1)
@@ -94,8 +94,8 @@ def paint_makeup(rng: Rng, atlas: Atlas, face: Array, bold: bool) -> Array:
         cheek = np.clip((size - np.hypot(np.abs(x) - cx, y - cy)) / 0.15 + 0.5, 0, 1) * front
         face = blend_over(face, cheek, palette(rng, 1)[0], rng.uniform(0.4, 1))
     if rng.random() < (0.25 if bold else 0.05):
-        turn, pitch = rng.uniform(0, 3.14), rng.uniform(1, 5)
-        wave = np.sin((np.abs(x) * np.cos(turn) + y * np.sin(turn)) * 6.28 / pitch)
+        angle, pitch = rng.uniform(0, 3.14), rng.uniform(1, 5)
+        wave = np.sin((np.abs(x) * np.cos(angle) + y * np.sin(angle)) * 6.28 / pitch)
         zone = (np.abs(y - rng.uniform(-6, 8)) < rng.uniform(1, 4)) & front
         face = blend_over(face, (wave > rng.uniform(0, 0.8)) & zone, palette(rng, 1)[0], rng.uniform(0.5, 1))
     return face

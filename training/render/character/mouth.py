@@ -29,9 +29,8 @@ class Mouth:
     lining: Array  # (3,) 0..255 colour of the inner cheeks and the throat
     depth: float = 1.0  # exponent of the brightness towards the throat; 0 = as bright as the lips
     shading: float | None = None  # of the mouth's material, 0..1; None = that of the skin
-    teeth: Array = field(
-        default_factory=lambda: np.ones((TOOTH_COUNT, 3), np.float32)
-    )  # (TOOTH_COUNT, 3) scale of each against the mean
+    # (TOOTH_COUNT, 3): scale of each tooth against the mean.
+    teeth: Array = field(default_factory=lambda: np.ones((TOOTH_COUNT, 3), np.float32))
 
 
 def paint_mouth(rng: Rng, style: str, skin: Array, atlas: Atlas, texture: NDArray[np.uint8]) -> Mouth:
@@ -53,9 +52,8 @@ def paint_mouth(rng: Rng, style: str, skin: Array, atlas: Atlas, texture: NDArra
         enamel = ground if kind == "dark" else np.array([250, 248, 244]) * rng.uniform(0.85, 1.02)
         paste(texture, "teeth", np.broadcast_to(enamel, (teeth, teeth, 3)))
         flat = 0.0 if drawn or rng.random() < 0.5 else None
-        return Mouth(
-            ground.astype(np.float32), float(rng.choice([0.0, rng.uniform(0, 0.6)])), flat, _tooth_sizes(rng, 0.2)
-        )
+        depth = float(rng.choice([0.0, rng.uniform(0, 0.6)]))
+        return Mouth(ground.astype(np.float32), depth, flat, _tooth_sizes(rng, 0.2))
     if kind == "stone":
         paste(texture, "gums", np.broadcast_to(skin * 0.8, (gums, gums, 3)))
         paste(texture, "teeth", np.broadcast_to(skin * 0.95, (teeth, teeth, 3)))

@@ -11,7 +11,6 @@ from training.render.arrays import Array
 
 Rng = np.random.Generator
 
-
 # Multipliers of the integer hash: one for each coordinate, one for the seed, one for the last round.
 PRIME_X, PRIME_Y, PRIME_Z, PRIME_SEED, PRIME_MIX = (
     np.uint32(x) for x in (374761393, 668265263, 2147483647, 1274126177, 2246822519)
@@ -104,8 +103,9 @@ def _voronoi_cells(points, seed, out, edge):  # type: ignore[no-untyped-def]
 
 
 def voronoi_cells(points: Array, seed: int) -> tuple[NDArray[np.int64], Array]:
-    """Voronoi cells of a jittered unit grid at points (N, 3): hash of the cell (N,), and the distance to the nearest
-    other cell's point less that to its own (N,), 0 on a border.
+    """Voronoi cells of a jittered unit grid at points (N, 3): hash of each cell (N,), and its border distance (N,).
+
+    The border distance is the distance to the second nearest cell point less that to the nearest, 0 on a border.
     """
     out = np.empty(len(points), np.int64)
     edge = np.empty(len(points), np.float32)

@@ -82,6 +82,7 @@ class Figure:
 
     @classmethod
     def from_character(cls, character: Character) -> Figure:
+        """Copy the arrays of a character."""
         count = len(character.studio.used)
         expression_vertex = np.full(len(character.rest), count, np.int64)
         expression_vertex[:count] = np.arange(count)
@@ -133,6 +134,7 @@ class StudioTensors:
 
     @classmethod
     def build(cls, studio: Studio, landmarks: LandmarkMap, device: Device) -> StudioTensors:
+        """Copy a studio's face model and landmark map to a device."""
         return cls(
             torch.from_numpy(studio.expression).to(device),
             torch.from_numpy(studio.compact[landmarks.vertices].astype(np.int64)).to(device),
@@ -174,6 +176,8 @@ class FigureBatch:
 
     @classmethod
     def gather(cls, figures: Sequence[Figure], device: Device) -> FigureBatch:
+        """Pad and stack figures on a device."""
+
         def many(name: str, empty: float = 0) -> Tensor:
             return pad_stack([getattr(figure, name) for figure in figures], device, empty)
 

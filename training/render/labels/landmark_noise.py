@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.geometry.topology import LANDMARKS
+from models.geometry.topology import LANDMARKS, MESH
 from training.render.arrays import Array
 from training.render.character.act import Act
 from training.render.character.character import Character
@@ -50,6 +50,7 @@ class NoiseModel:
 
     @classmethod
     def load(cls, path: Path = NOISE_FILE) -> NoiseModel:
+        """Read the measured values from a file."""
         with np.load(path, allow_pickle=False) as file:
             return cls(file["mean"].astype(np.float32), file["components"].astype(np.float32), float(file["steady"]))
 
@@ -85,7 +86,7 @@ def fit_noise(studio: Studio, characters: int, seed: int) -> tuple[NoiseModel, f
                 if detected is None:
                     continue
                 true = landmarks.face(character, act, scene.camera)
-                detected[:, 2] -= detected[:468, 2].mean()
+                detected[:, 2] -= detected[:MESH, 2].mean()
                 error = (detected - true) / eye_distance(true)
                 if np.abs(error[:, :2]).mean() > 0.2:
                     continue  # a false detection

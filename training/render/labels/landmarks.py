@@ -97,6 +97,7 @@ class LandmarkMap:
 
     @classmethod
     def load(cls, path: Path = MAP_FILE) -> LandmarkMap:
+        """Read the measured values from a file."""
         with np.load(path, allow_pickle=False) as file:
             return cls(file["vertices"].astype(np.int32), file["weights"].astype(np.float32))
 

@@ -72,6 +72,7 @@ class LightBatch:
 
     @classmethod
     def pack(cls, lights: Sequence[Light], device: torch.device | str) -> LightBatch:
+        """Stack lights on a device."""
         light_count = max(len(light.lights) for light in lights)
         rows = np.zeros((len(lights), light_count, 6), np.float32)
         for row, light in zip(rows, lights, strict=True):
