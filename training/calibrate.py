@@ -20,10 +20,10 @@ from tqdm import tqdm
 
 from models import checkpoint
 from models.dit import CausalDiT
-from training.closeups import CloseupTraining
 from training.data.supply import Supply
-from training.distill import SelfForcing
 from training.loop.trainer import Options
+from training.tasks.closeup_training import CloseupTraining
+from training.tasks.self_forcing import SelfForcing
 
 FLOAT32_LAYERS = ("head.out", "closeups.mouth.out", "closeups.eye.out")  # their output is directly visible
 TAIL_SHARE = 1e-4  # share of the values outside of a range, at either end

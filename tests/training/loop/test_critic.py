@@ -9,7 +9,7 @@ from tests.support.shifted_sample import shifted_sample
 from training.data.bake import Baked, as_batch, bake
 from training.loop.critic import Critic, high_pass, invented_mask
 from training.loop.loss import GroundTruth
-from training.train import frame_truth
+from training.tasks.baked_frames import frame_truth
 
 
 @pytest.fixture(scope="module")

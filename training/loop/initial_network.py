@@ -1,0 +1,25 @@
+"""The network that a run starts from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from models import checkpoint
+from models.config import ModelConfig
+from models.dit import CausalDiT
+
+
+def init_network(config: ModelConfig, seed: int, start: Path | None) -> CausalDiT:
+    """A network with random weights, or those of a file. Raises SystemExit with one sentence where they do not fit."""
+    torch.manual_seed(seed)
+    network = CausalDiT(config)
+    if start is not None:
+        try:
+            network.load_state_dict(checkpoint.load(start).state_dict())
+        except checkpoint.CheckpointError as error:
+            raise SystemExit(str(error)) from error
+        except RuntimeError as error:
+            raise SystemExit(f"{start} holds weights of another shape; give the --preset that made them.") from error
+    return network
