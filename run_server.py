@@ -37,13 +37,13 @@ def serve(settings: Settings) -> None:
     began = time.perf_counter()
     listening = bind(settings)  # a taken port and a bad picture are reported before torch is imported
     load_picture(settings.ref)
-    say(began, "loading the engine")
+    print_stage(began, "loading the engine")
     from streamer.launch import launch  # noqa: PLC0415 - torch and MediaPipe take seconds to import
 
-    launch(settings, listening, lambda stage: say(began, stage))
+    launch(settings, listening, lambda stage: print_stage(began, stage))
 
 
-def say(began: float, stage: str) -> None:
+def print_stage(began: float, stage: str) -> None:
     """Print one line for a stage of the start, with the seconds since its beginning."""
     print(f"[{time.perf_counter() - began:5.1f} s] {stage}", flush=True)
 

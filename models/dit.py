@@ -213,9 +213,9 @@ class Block(nn.Module):
 
 
 class CausalDiT(nn.Module):
-    """The generator. It holds no streaming state: `encode_reference` makes a picture's K/V, `step` predicts one frame
+    """The network. It holds no streaming state: `encode_reference` makes a picture's K/V, `step` predicts one frame
     over a `Cache`, `predict_clip` predicts several frames at once for training and equals `step` frame by frame.
-    `closeups` refines mouth and eyes near the picture's own resolution, and needs neither.
+    `closeups`, networks of their own, refine mouth and eyes near the picture's resolution and use no cache.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -316,7 +316,7 @@ class CausalDiT(nn.Module):
         return [self(frame, attend) for frame in frames]
 
     def _attend(self, q: Tensor, keys: Tensor, values: Tensor, positions: list[float], pinned: int = 0) -> Tensor:
-        """Attention over slots at these positions, the first `pinned` of them references; all slots are in use."""
+        """Attention over slots at these positions, the first `pinned` of them references; all slots are occupied."""
         position = torch.tensor(positions, device=q.device).expand(q.shape[0], -1)
-        live = torch.ones_like(position, dtype=torch.bool)
-        return attention.attend(q, keys, values, position, live, self.rope, self.config.keyed, pinned)
+        is_occupied = torch.ones_like(position, dtype=torch.bool)
+        return attention.attend(q, keys, values, position, is_occupied, self.rope, self.config.keyed, pinned)

@@ -13,7 +13,7 @@ SHADE_SIDE = 32  # cells along a side of `Driver.shade`
 
 @dataclass(frozen=True)
 class Driver:
-    """One frame of motion of each of B drivers, camera units (docs/architecture.md).
+    """One frame of motion of each of B drivers, camera units (docs/types.md).
 
     face: (B, 478, 3) landmarks.
     body: (B, 33, 4) joints: x, y, z, visibility 0..1.

@@ -1,9 +1,9 @@
-"""Dataclass fields as command-line flags: name, type, range, default and help of a setting stand once, at its field.
+"""Dataclass fields as command-line flags: name, type, range, default and help of a setting are declared at its field.
 
     port: Annotated[int, Meta(ge=0, le=65535), Flag("port to listen on", SERVER)] = 8080
 
 A `bool` that is true by default is spelled `--no-NAME`, a tuple may be repeated, a `Literal` lists its choices, a field
-without a default is required. msgspec checks every value, from wherever it comes, against the annotation; a value that
+without a default is required. msgspec checks every value, whatever its source, against the annotation; a value that
 does not fit is answered by one sentence that names its place.
 """
 
@@ -40,7 +40,7 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A field and what its annotation says.
+    """A field and what its annotation declares.
 
     name: of the field. hint: the whole annotation. kind: int, float, bool, str or Path. choices: texts that are
     allowed, empty: any. bounds: least and greatest number. repeated: whether it is a tuple of texts. default: MISSING
@@ -151,7 +151,7 @@ def _option(name: str, hint: Any, default: Any) -> Option:
 
 
 def _to_path(kind: type, value: Any) -> Any:
-    """msgspec's hook for types that it does not know: a path is written as text."""
+    """msgspec's hook for types that it does not support: a path is written as text."""
     if kind is Path and isinstance(value, str | Path):
         return Path(value)
     raise msgspec.ValidationError(f"Expected {kind.__name__}")

@@ -25,33 +25,36 @@ from streamer.tracking.person_tracker import PersonTracker
 from streamer.tracking.tracker_process import TrackerProcess
 from streamer.virtual_camera import Output, OutputError, VirtualCamera
 
-Say = Callable[[str], None]
 
-
-def launch(settings: Settings, listening: socket.socket, say: Say, frame_hook: FrameHook | None = None) -> None:
+def launch(
+    settings: Settings,
+    listening: socket.socket,
+    print_line: Callable[[str], None],
+    frame_hook: FrameHook | None = None,
+) -> None:
     """Serve on a bound socket until SIGINT or SIGTERM. Raises KagamiError only before it listens.
 
-    say: prints a sentence for the person who starts the server. frame_hook: for benchmarks, see `Engine`.
+    print_line: called with each sentence for whoever starts the server. frame_hook: for benchmarks, see `Engine`.
     """
     tracker_process.prepare()
     picture = load_picture(settings.ref)
     points = None if settings.points is None else Points.load(settings.points)
     device = choose_device(settings.device)
     camera = None if settings.virtual_camera is None else VirtualCamera(settings.virtual_camera)
-    if camera is not None and (missing := camera.is_available()):
-        raise OutputError(missing)
+    if camera is not None and (problem := camera.problem()):
+        raise OutputError(problem)
     torch.set_num_threads(1)  # trackers, encoders and ONNX Runtime need the other cores
     pipeline = make_pipeline(
         settings.generator, device, settings.size, settings.checkpoint, settings.steps, live=True,
         sessions=settings.max_sessions, precision=settings.precision,
     )  # fmt: skip
-    say(f"{settings.generator} generator on {device}")
+    print_line(f"{settings.generator} generator on {device}")
     avatar = pipeline.prepare(picture, points)
     for note in avatar.notes:
-        say(note)
-    say(f"{picture.name} prepared, {avatar.width}x{avatar.height}")
+        print_line(note)
+    print_line(f"{picture.name} prepared, {avatar.width}x{avatar.height}")
     pipeline.warm_up(avatar)
-    say("warm; compiled for this machine, the next start is quicker" if compiled_anew() else "warm")
+    print_line("warm; compiled for this machine, the next start is quicker" if compiled_anew() else "warm")
     engine = Engine(
         pipeline,
         partial(TrackerProcess, partial(PersonTracker, body=settings.body, smooth=settings.smooth)),
@@ -63,7 +66,7 @@ def launch(settings: Settings, listening: socket.socket, say: Say, frame_hook: F
     engine.start()
     feed = None if camera is None else feed_output(engine, camera, avatar.width, avatar.height)
     try:
-        run(Server(engine, settings, avatar, picture.name), settings, listening, say)
+        run(Server(engine, settings, avatar, picture.name), settings, listening, print_line)
     finally:
         engine.close()
         if feed is not None:

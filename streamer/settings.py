@@ -1,5 +1,5 @@
-"""Everything a person can set: one frozen dataclass, filled from flags, a TOML file and the environment, in that order
-of weight.
+"""Everything a person can set: one frozen dataclass, filled from flags, a TOML file and the environment, of which
+the first that gives a value wins.
 
 Each field of `Settings` is one flag and one TOML key. Annotations that `streamer.animate` shares have names, below.
 """
@@ -78,7 +78,7 @@ Colour = Annotated[str, Flag("background colour for --background colour", PICTUR
 
 @dataclass(frozen=True)
 class Settings:
-    """What `run_server.py` runs with; the annotations say what each field means. Checked by the functions below."""
+    """What `run_server.py` runs with; the `Flag` of a field gives its meaning. Made and checked by `read_settings`."""
 
     ref: Annotated[Path, Flag("the picture to animate: PNG, JPEG or WebP", PICTURE, "FILE")] = Path("assets/avatar.png")
     points: PointsFile = None
@@ -154,11 +154,6 @@ class Settings:
     def colour_rgb(self) -> tuple[int, int, int]:
         """`colour` as red, green and blue, 0..255."""
         return parse_colour(self.colour)
-
-    @property
-    def loopback(self) -> bool:
-        """True if only this machine can reach the server."""
-        return self.host in ("127.0.0.1", "::1", "localhost")
 
 
 def make_parser() -> argparse.ArgumentParser:

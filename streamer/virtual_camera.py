@@ -36,11 +36,11 @@ class OutputError(KagamiError):
 class Output(Protocol):
     """Receives avatar frames. `send` never blocks: a slow output drops frames instead of delaying the engine."""
 
-    def is_available(self) -> str | None:
+    def problem(self) -> str | None:
         """None if `open` would succeed now, else one sentence with the reason and the remedy."""
 
     def open(self, width: int, height: int, fps: float) -> None:
-        """Start with this picture size in pixels. Raises OutputError with the sentence of `is_available`."""
+        """Start with this picture size in pixels. Raises OutputError with the sentence of `problem`."""
 
     def send(self, frame: AvatarFrame) -> None:
         """Queue a frame of any size. Does nothing before `open`, after `close` and after the output has failed."""
@@ -70,7 +70,7 @@ class VirtualCamera:
         """Frames replaced before the device took them, since `open`."""
         return 0 if self._mailbox is None else self._mailbox.drops
 
-    def is_available(self) -> str | None:
+    def problem(self) -> str | None:
         if self._thread is not None:
             return None
         try:

@@ -17,7 +17,10 @@ RING_RADII = tuple(k / 8 for k in range(11))  # of the colour profile, iris radi
 SCLERA_RADII = (1.05, 1.25)  # iris radii: between them lighter pixels begin to count more than lashes' shadows
 LIGHTNESS_WEIGHT = 25.0  # a pixel of the sclera counts with the exponential of this times its lightness 0..1
 RING_FALLOFF = 16.0  # 1 / iris radii: rings borrow from others with the exponential of minus this times their distance
-TRUSTED_OPENING = (0.015, 0.045)  # share of the window: smaller openings tell nothing about the eyeball, larger all
+TRUSTED_OPENING = (
+    0.015,
+    0.045,
+)  # share of the window: smaller openings show too little of an eyeball, larger ones enough
 
 
 def complete_eyeball(picture: Tensor, opening: Tensor, pupil: Tensor, radius: Tensor) -> tuple[Tensor, Tensor]:

@@ -106,7 +106,7 @@ class MovingPicture:
 
 @dataclass(frozen=True)
 class CloseupInput:
-    """The network's input for one kind of window, and which pixels the network decides.
+    """The network's input for one kind of window, and which pixels the network may change.
 
     maps: (B, `INPUT_CHANNELS`, n, n) the moved picture 3 and the picture at rest 3, −1..1; coverage 0..1 of inner and
         outer ring, at rest 2 and now 2; displacement 2, window units times `DISPLACEMENT_SCALE`; position 2, window

@@ -1,6 +1,6 @@
 """The inside of a mouth as the driver shows it, drawn in the picture's own colours.
 
-No landmark tells whether an open mouth shows teeth, tongue or the dark: the driver's pixels do. They are measured in
+Whether an open mouth shows teeth, tongue or the dark is in the driver's pixels and in no landmark. They are measured in
 cells from corner to corner and from lip to lip (`streamer/tracking/mouth_tracker.py`), as shares of the white point of
 the driver's light, and drawn into the picture's opening as shares of the picture's white point. The shape of the
 driver's teeth is transferred, that of the face is not.

@@ -39,7 +39,7 @@ class CloseupEdit:
     flow: (B, 2, n/2, n/2) further displacement, window units.
     keep: (B, 1, n, n) 0..1, 1 = the moved picture stays.
     paint: (B, 3, n, n) 0..1.
-    influence: (B, 1, n, n) 0..1 where the close-up alone decides, instead of the transformer's edit.
+    influence: (B, 1, n, n) 0..1 where the close-up replaces the transformer's edit.
     """
 
     flow: Tensor

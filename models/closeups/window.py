@@ -117,7 +117,7 @@ class Window:
         """Slices (batch, rows, columns) of the pixels that the windows can touch on a canvas of `size` pixels.
 
         On a CPU there is one entry for each window. On a device a single entry covers everything: reading the corners
-        would make the host wait, and one large operation is quicker there than many small ones.
+        would synchronise host and device, and one large operation is quicker there than many small ones.
         """
         if self.centre.device.type != "cpu":
             return [(slice(None), slice(0, size), slice(0, size))]

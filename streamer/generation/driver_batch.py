@@ -49,7 +49,7 @@ def to_strength(controls: Sequence[Controls], device: torch.device) -> Strength:
 
 
 def to_driver(motions: Sequence[Motion], device: torch.device | str) -> Driver:
-    """B motions, each with a face, as one `Driver` on the device; a body that was not seen has visibility 0.
+    """B motions, each with a face, as one `Driver` on the device; a body that was not detected has visibility 0.
 
     Raises ValueError for a motion without a face, which `Presence.resolve` fills in before.
     """

@@ -46,20 +46,20 @@ class EagerFrame:
         pose = rest_pose(rig)
         self._generator.warm_up(rig, pose, make_guidance(rig, pose))
 
-    def draw(self, batch: FrameBatch, clock: Stopwatch) -> Planes:
+    def draw(self, batch: FrameBatch, stopwatch: Stopwatch) -> Planes:
         """Laps "retarget", "guide", "generate" and "compose", which includes the conversion to bytes."""
         rig = self._stacked(batch.rigs)
         drivers = batch.drivers
         pose = retarget(rig, drivers.current, drivers.neutral, drivers.strength)
-        clock.lap("retarget")
+        stopwatch.lap("retarget")
         guidance = make_guidance(rig, pose)
-        clock.lap("guide")
+        stopwatch.lap("guide")
         prediction = self._generator.predict(batch.states, rig, pose, guidance)
-        clock.lap("generate")
+        stopwatch.lap("generate")
         edit, patches = (None, ()) if prediction is None else (prediction.edit, prediction.patches)
         frames = compose(rig, guidance, edit, stack_backgrounds(rig, batch.backgrounds), patches)
         planes = tuple(to_bytes(frames[:, part]) for part in ((COLOURS, ALPHA) if batch.alpha else (COLOURS,)))
-        clock.lap("compose")
+        stopwatch.lap("compose")
         return planes
 
     def _stacked(self, rigs: Sequence[Rig]) -> Rig:
@@ -73,4 +73,4 @@ class EagerFrame:
 
 def _same(a: Sequence[Rig], b: Sequence[Rig]) -> bool:
     """Whether both hold the same objects in the same order."""
-    return len(a) == len(b) and all(mine is yours for mine, yours in zip(a, b, strict=True))
+    return len(a) == len(b) and all(one is other for one, other in zip(a, b, strict=True))

@@ -19,8 +19,8 @@ from models.geometry.retarget import Pose, rest_pose
 from models.geometry.rig import Rig
 from models.sampler import NOISE, Focus, frame_input, guidance_maps, reference_input
 
-EDIT_STRENGTH = 0.5  # share of the predicted flow and alpha that is drawn, measured in docs/decisions
-KEEP_THRESHOLDS = (0.2, 0.7)  # `keep` is a soft step between these, since a half-kept pixel blurs; measured likewise
+EDIT_STRENGTH = 0.5  # share of the predicted flow and alpha that is drawn (docs/decisions/network-and-training.md)
+KEEP_THRESHOLDS = (0.2, 0.7)  # `keep` becomes a soft step between these, since half-kept pixels blur
 NOISE_SEED = 7  # one fixed noise for every stream and frame, so that nothing flickers
 
 

@@ -37,7 +37,7 @@ class StepGraph(nn.Module):
         self.network = network
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        frame, slots_in_use, cached = FrameInput(*inputs[:6]), inputs[6], inputs[7:]
+        frame, is_occupied, cached = FrameInput(*inputs[:6]), inputs[6], inputs[7:]
         cached_keys, cached_values = cached[0::2], cached[1::2]
         config = self.network.config
         ages = [REFERENCE_POSITION] * config.references + [-float(age) for age in range(config.ring, 0, -1)] + [0.0]
@@ -49,7 +49,7 @@ class StepGraph(nn.Module):
             keys = torch.cat([*(slot[layer] for slot in cached_keys), key], 2)
             values = torch.cat([*(slot[layer] for slot in cached_values), value], 2)
             return attention.attend(
-                query, keys, values, position, slots_in_use, self.network.rope, config.keyed, config.references
+                query, keys, values, position, is_occupied, self.network.rope, config.keyed, config.references
             )
 
         edit = self.network(frame, attend)
@@ -86,9 +86,9 @@ def export(
 ) -> bytes:
     """A module as ONNX, with inputs named input0, input1 and so on.
 
-    weight_bits: 8, or 7 where `int8_weight_bits` says so. Matrix products with constant weights are computed in 8-bit
+    weight_bits: 8, or 7, as `int8_weight_bits` chooses. Matrix products with constant weights are computed in 8-bit
     integers, with activations scaled by their range in each frame, and so are the convolutions in `ranges`; weights use
-    that many bits. None: everything is computed in float32 (docs/decisions has the measurements).
+    that many bits. None: everything is computed in float32. Measured in docs/decisions/performance.md.
     ranges: of the input and output of convolutions, by their name in the module.
     batches: for each input whose first axis may have any length, a name for this length.
     """
@@ -102,7 +102,7 @@ def export(
         )
         if weight_bits is None:
             return exact.read_bytes()
-        logging.disable(logging.WARNING)  # it recommends preprocessing, which changes nothing here
+        logging.disable(logging.WARNING)  # the quantiser recommends preprocessing, which changes nothing here
         quantize_dynamic(
             exact, quantised, op_types_to_quantize=["MatMul"], weight_type=QuantType.QInt8, per_channel=True,
             reduce_range=weight_bits == 7, extra_options={"MatMulConstBOnly": True},

@@ -126,11 +126,11 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         reference = state.reference
         assert reference.keys is not None and reference.values is not None
         missing = self.config.ring - len(state.past)
-        live = np.ones((1, self.config.slots), bool)
-        live[:, self.config.references : self.config.references + missing] = False
+        is_occupied = np.ones((1, self.config.slots), bool)
+        is_occupied[:, self.config.references : self.config.references + missing] = False
         past = [array for pair in [self._no_frame] * missing + list(state.past) for array in pair]
-        arrays = [*(getattr(frame, name).numpy() for name in FrameInput.__slots__), live, reference.keys.numpy()]
-        arrays += [reference.values.numpy(), *past]
+        arrays = [*(getattr(frame, name).numpy() for name in FrameInput.__slots__), is_occupied]
+        arrays += [reference.keys.numpy(), reference.values.numpy(), *past]
         *edit, keys, values = self._transformer.run(None, dict(zip(self._transformer_inputs, arrays, strict=True)))
         newest.append((keys, values))
         return Edit(*(torch.from_numpy(part) for part in edit))
@@ -146,7 +146,7 @@ def thread_counts(cores: int, live: bool) -> tuple[int, int]:
 
     Offline each uses all cores, since they run one after the other. Live they share the cores with the other threads:
     on two or three cores each uses one thread, because waiting for a second thread to be scheduled costs more than it
-    saves; on more the transformer uses half of them, and the close-ups, for which every frame waits, up to four.
+    saves; on more the transformer uses half of them, and the close-ups, which every frame needs, up to four.
     """
     if not live:
         return cores, cores

@@ -136,11 +136,11 @@ class AvatarPipeline:
         """
         if len(requests) > 1 and not self.renderer.batches:
             return [frame for request in requests for frame in self.draw([request])]
-        clock = Stopwatch(self.device)
+        stopwatch = Stopwatch(self.device)
         batch = self.batch(requests)
-        planes = self.renderer.draw(batch, clock)
+        planes = self.renderer.draw(batch, stopwatch)
         downloads = [Download(plane) for plane in planes[: 2 if batch.alpha else 1]]
-        pictures, stages = [download.numpy() for download in downloads], clock.read()
+        pictures, stages = [download.numpy() for download in downloads], stopwatch.read()
         return [_frame([plane[i] for plane in pictures], request, stages) for i, request in enumerate(requests)]
 
     def batch(self, requests: list[FrameRequest]) -> FrameBatch:

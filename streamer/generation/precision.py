@@ -12,8 +12,8 @@ from streamer.options import Precision
 
 def best_precision(device: torch.device) -> Precision:
     """bfloat16 on CUDA devices that have it in hardware (compute capability 8.0 and above), else float32."""
-    able = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
-    return "bfloat16" if able else "float32"
+    has_bfloat16 = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+    return "bfloat16" if has_bfloat16 else "float32"
 
 
 def dtype_of(precision: Precision) -> torch.dtype:

@@ -89,12 +89,12 @@ class RecordedFrame:
                 return False
         return True
 
-    def draw(self, batch: FrameBatch, clock: Stopwatch) -> Planes:
+    def draw(self, batch: FrameBatch, stopwatch: Stopwatch) -> Planes:
         """Laps "tick" where a recording is replayed, else the stages of `EagerFrame`. Alphas always come with it."""
         planes = self._replayed(batch)
         if planes is None:
-            return self._eager.draw(batch, clock)
-        clock.lap("tick")
+            return self._eager.draw(batch, stopwatch)
+        stopwatch.lap("tick")
         return planes
 
     def _replayed(self, batch: FrameBatch) -> tuple[Tensor, Tensor] | None:

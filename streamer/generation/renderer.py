@@ -61,8 +61,8 @@ class Renderer(Protocol):
         """
         ...
 
-    def draw(self, batch: FrameBatch, clock: Stopwatch) -> Planes:
-        """Draw the batch; mutates its states and laps `clock` at the end of each stage. The planes are valid until the
-        next call. Alphas may come although they are not wanted.
+    def draw(self, batch: FrameBatch, stopwatch: Stopwatch) -> Planes:
+        """Draw the batch; mutates its states and laps `stopwatch` at the end of each stage. The planes are valid until
+        the next call. Alphas may come although they are not wanted.
         """
         ...

@@ -6,8 +6,8 @@ import os
 import sys
 import threading
 
-BODY_TRACKER_NICENESS = 5  # it measures ten times a second
-TRANSFORMER_NICENESS = 10  # it runs less often still, see `OnnxGenerator`
+BODY_TRACKER_NICENESS = 5  # its results are needed ten times a second
+TRANSFORMER_NICENESS = 10  # it runs less often than the body tracker, see `OnnxGenerator`
 
 
 def lower_priority(niceness: int) -> None:

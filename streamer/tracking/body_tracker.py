@@ -16,13 +16,13 @@ from streamer.tracking.motion import CONFIDENCE, MIN_VISIBILITY, VISIBILITY, Arr
 
 MAX_EXTRAPOLATION_S = 0.1  # a body measured longer ago is extrapolated no further
 EXTRAPOLATION_GAIN = 0.3  # share of the measured velocity; more overshoots when a hand reverses
-BODY_LOST_S = 1.0  # without a measurement, after which the body counts as not seen
+BODY_LOST_S = 1.0  # without a measurement, after which the body counts as not detected
 WRISTS = (LEFT_WRIST, RIGHT_WRIST)  # joints, in the order of `Motion.hands`
 
 
 @dataclass(frozen=True, slots=True)
 class BodyMeasurement:
-    """Body and hands in one frame, see `Motion`. captured: seconds, of the frame. ms: milliseconds of computation."""
+    """Body and hands in one frame, as in `Motion`. captured: seconds, of the frame. ms: milliseconds of computation."""
 
     captured: float
     body: Array | None

@@ -14,7 +14,7 @@ from streamer.tracking.head_pose import CANONICAL, head_pose
 Array = NDArray[np.float32]
 
 VISIBILITY = 3  # column of `Motion.body`, after x, y, z
-MIN_VISIBILITY = 0.5  # from which a joint counts as seen
+MIN_VISIBILITY = 0.5  # from which a joint counts as detected
 CONFIDENCE = 3  # column of `Motion.hands` and `Motion.torso`
 KEYFRAME = 2  # column of `Motion.torso`, after x, y
 
@@ -28,13 +28,13 @@ _MIRRORED_JOINTS = np.array([0, 4, 5, 6, 1, 2, 3, *(joint + (1 if joint % 2 else
 @dataclass(frozen=True, slots=True)
 class Motion:
     """One frame of one driver, in camera units: x right, y down, z away from the camera, -1..1 along the longer side of
-    the picture (docs/architecture.md).
+    the picture (docs/types.md).
 
     captured: seconds, from the CameraFrame.
     face: (478, 3) float32 landmarks, or None where no face was found.
     face_confidence: 0..1.
     body: (33, 4) joints x, y, z, visibility, or None where no body was found.
-    hands: (2, 21, 4) x, y, z, confidence of the person's left and right hand; confidence 0 = not seen.
+    hands: (2, 21, 4) x, y, z, confidence of the person's left and right hand; confidence 0 = not detected.
     head: (3, 3) rotation of the canonical face; identity = straight into the camera.
     torso: (2, 4) x, y, keyframe, confidence of two points fixed to the clothes at the left and the right shoulder
         (streamer/tracking/torso_tracker.py); comparable only within one keyframe; confidence 0 = not measured.

@@ -23,6 +23,12 @@ from streamer.tracking.smoothing import MotionFilter
 from streamer.tracking.torso_tracker import TorsoTracker
 
 MAX_FRAME_SIDE = 1280  # pixels; longer frames are shrunk, since they cost memory and time and track no better
+# Confidence of a face, see `_confidence`.
+PROFILE_COSINE = 0.2  # of the angle between the head's axis and the camera's: up to it a head counts as in profile
+FACING_COSINE_SPAN = 0.5  # above PROFILE_COSINE, over which the confidence rises to its full value
+PROFILE_CONFIDENCE = 0.3  # of a head in profile
+SMALL_FACE_PIXELS = 24  # between the outer eye corners; the confidence of smaller faces falls in proportion
+MIN_SIZE_CONFIDENCE = 0.2  # to which it falls
 
 
 class MotionExtractor:
@@ -110,6 +116,7 @@ def _confidence(face: Array, shape: tuple[int, ...]) -> float:
     half = np.array([width, height], np.float32) / max(width, height)
     inside = float((np.abs(face[:MESH, :2]) <= half).all(axis=1).mean())
     facing_cosine = head_pose(face).rotation[2, 2]  # 1: the head looks along the camera's axis
-    facing = float(np.clip((facing_cosine - 0.2) / 0.5, 0, 1))
+    facing = float(np.clip((facing_cosine - PROFILE_COSINE) / FACING_COSINE_SPAN, 0, 1))
     pixels = face_size(face) * max(width, height) / 2  # distance of the eyes
-    return inside * (0.3 + 0.7 * facing) * float(np.clip(pixels / 24, 0.2, 1))
+    by_size = float(np.clip(pixels / SMALL_FACE_PIXELS, MIN_SIZE_CONFIDENCE, 1))
+    return inside * (PROFILE_CONFIDENCE + (1 - PROFILE_CONFIDENCE) * facing) * by_size

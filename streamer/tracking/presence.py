@@ -17,10 +17,15 @@ EASE_OUT_S = 1.2  # from there to the neutral
 EASE_IN_S = 0.35  # from the neutral back to the tracked motion
 UNEASED_GAP_S = 0.15  # a face that was lost for no longer is shown without easing
 
+_SWAY_HZ = (0.11, 0.07, 0.05)  # of pitch, yaw and roll
+_SWAY_DEGREES = (1.2, 2.0, 0.9)  # amplitudes of pitch, yaw and roll
 _BREATH_HZ = 0.24
+_HEAD_RISE = 0.012  # canonical units by which a breath lifts the head
+_SHOULDER_RISE = 0.018  # shoulder widths by which a breath lifts the upper body
 _BLINKS = 64  # blinks until their rhythm repeats
+_BLINK_S, _LID_CLOSING_S, _LID_OPENING_S = 0.25, 0.08, 0.17  # a human blink: all of it, and its two parts
 _FACE_SCALE = 0.3  # camera units; distance of the outer eye corners of `NEUTRAL`
-_NECK = np.array([0, 1.3, 0.8])  # canonical units; pivot of the head's sway
+_SWAY_PIVOT = np.array([0, 1.3, 0.8])  # canonical units, at the neck
 
 
 def _neutral_body() -> Array:
@@ -48,7 +53,7 @@ class Presence:
         self._lost = False
         self._shown: Motion | None = None
         self._easing: tuple[Motion, float, float] | None = None  # from which motion, since when, for how long
-        self._resting = True
+        self._idling = True
         self._uncalibrated = True
 
     def resolve(self, motion: Motion, neutral: Motion | None, now: float) -> Motion:
@@ -73,16 +78,16 @@ class Presence:
     def _target(self, motion: Motion, base: Motion, now: float, tracked: bool) -> Motion:
         """The motion to show, before easing."""
         if tracked:
-            if self._resting or (self._lost and now - self._last_tracked > UNEASED_GAP_S):
+            if self._idling or (self._lost and now - self._last_tracked > UNEASED_GAP_S):
                 self._start_easing(now, EASE_IN_S)
-            self._last_tracked, self._resting, self._lost = now, False, False
+            self._last_tracked, self._idling, self._lost = now, False, False
             return motion if motion.body is not None else replace(motion, body=base.body)
         self._lost = True
-        if not self._resting and self._shown is not None and now - self._last_tracked <= HOLD_S:
+        if not self._idling and self._shown is not None and now - self._last_tracked <= HOLD_S:
             return self._shown
-        if not self._resting:
+        if not self._idling:
             self._start_easing(now, EASE_OUT_S)
-            self._resting = True
+            self._idling = True
         return self._idle(base, now)
 
     def _start_easing(self, now: float, duration: float) -> None:
@@ -101,26 +106,27 @@ class Presence:
     def _idle(self, base: Motion, now: float) -> Motion:
         """The neutral with a slow sway about the neck, breathing shoulders and blinks."""
         if base.face is None:
-            raise ValueError("rest needs a neutral with a face")
+            raise ValueError("idling needs a neutral with a face")
         time = now - (self._began or 0.0)
         pose = head_pose(base.face)
-        sway = [math.sin(2 * math.pi * f * time + p) for f, p in zip((0.11, 0.07, 0.05), self._phases[:3], strict=True)]
+        sway = [math.sin(2 * math.pi * f * time + p) for f, p in zip(_SWAY_HZ, self._phases[:3], strict=True)]
         breath = 0.5 - 0.5 * math.cos(2 * math.pi * _BREATH_HZ * time)
-        turn = rotation_matrix(np.radians(np.array([1.2, 2.0, 0.9]) * sway))  # pitch, yaw, roll in degrees
+        turn = rotation_matrix(np.radians(np.array(_SWAY_DEGREES) * sway))
         shape = close_lids(pose.inverse(base.face), self._lid_closure(time))
-        shape = ((shape - _NECK) @ turn.T + _NECK).astype(np.float32)
-        shape[:, 1] -= 0.012 * breath
+        shape = ((shape - _SWAY_PIVOT) @ turn.T + _SWAY_PIVOT).astype(np.float32)
+        shape[:, 1] -= _HEAD_RISE * breath
         face = pose.apply(shape)
         body = base.body
         if body is not None:
             body = body.copy()
             width = float(np.linalg.norm(body[LEFT_SHOULDER, :2] - body[RIGHT_SHOULDER, :2]))
-            body[UPPER_BODY, 1] -= 0.018 * width * breath
+            body[UPPER_BODY, 1] -= _SHOULDER_RISE * width * breath
         return Motion(now, face, 0.0, body, head=head_pose(face).rotation)
 
     def _lid_closure(self, time: float) -> float:
-        """0 open .. 1 closed: a human blink closes in 80 ms and opens in 170 ms."""
+        """0 open .. 1 closed, at `time` seconds."""
         elapsed = time % float(self._blink_times[-1]) - self._blink_times
-        for since_start in elapsed[(elapsed >= 0) & (elapsed < 0.25)]:
-            return float(since_start / 0.08 if since_start < 0.08 else (0.25 - since_start) / 0.17)
+        for since_start in elapsed[(elapsed >= 0) & (elapsed < _BLINK_S)]:
+            is_closing = since_start < _LID_CLOSING_S
+            return float(since_start / _LID_CLOSING_S if is_closing else (_BLINK_S - since_start) / _LID_OPENING_S)
         return 0.0

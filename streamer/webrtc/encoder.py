@@ -30,7 +30,7 @@ MIN_BITRATE = 300_000  # bits a second; with less a face is not recognisable
 # libvpx cannot change its rate while it runs, and a restart costs a key frame.
 MIN_RATE_CHANGE = 0.2  # share of the rate by which the target must differ before the VP8 encoder restarts
 MIN_RESTART_INTERVAL_S = 3.0  # between restarts that raise the rate
-_AIORTC_ATTRIBUTE = "_RTCRtpSender__encoder"  # where aiortc keeps a sender's encoder; it makes one only if this is None
+_ENCODER_ATTRIBUTE = "_RTCRtpSender__encoder"  # where aiortc keeps a sender's encoder, which it makes if this is None
 _log = logging.getLogger(__name__)
 
 ReportTime = Callable[[float], None]  # takes the milliseconds that the encoding of one frame took
@@ -188,7 +188,7 @@ def install_encoder(sender: RTCRtpSender, encoder: Encoder) -> None:
 
     With an aiortc that keeps its encoder elsewhere, a warning is logged and aiortc's own encoder is used.
     """
-    if not hasattr(sender, _AIORTC_ATTRIBUTE):
+    if not hasattr(sender, _ENCODER_ATTRIBUTE):
         _log.warning("this aiortc keeps its encoders elsewhere: video runs at aiortc's own bitrate")
         return
-    setattr(sender, _AIORTC_ATTRIBUTE, encoder)
+    setattr(sender, _ENCODER_ATTRIBUTE, encoder)

@@ -21,8 +21,8 @@ class AvatarTrack(MediaStreamTrack):
     """The avatar as a WebRTC video track; it ends when its mailbox closes.
 
     A frame is sent as soon as it is drawn, since the engine paces them, and its timestamp is the time of sending, so
-    that the receiver's jitter buffer sees an even stream. last_frame: the frame that `recv` returned last, which the
-    encoder has now. clock: seconds, injectable for tests.
+    that the receiver's jitter buffer gets an even stream. last_frame: the frame that `recv` returned last, which is
+    being encoded. clock: seconds, injectable for tests.
     """
 
     kind = "video"

@@ -19,7 +19,7 @@ class FakeOutput:
         self.shades: list[int] = []
         self.enough = threading.Event()
 
-    def is_available(self) -> str | None:
+    def problem(self) -> str | None:
         return None
 
     def open(self, width: int, height: int, fps: float) -> None:

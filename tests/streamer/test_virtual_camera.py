@@ -80,7 +80,7 @@ def show(camera: VirtualCamera, picture: AvatarFrame) -> Image:
 
 def test_virtual_camera_sends_frames_to_the_device(camera: VirtualCamera) -> None:
     output: Output = camera
-    assert output.is_available() is None
+    assert output.problem() is None
     output.open(64, 48, 25)
     assert FakeDevice.made[0].closed  # the probe has released the device
     assert np.array_equal(show(camera, frame(200, 48, 64)), np.full((48, 64, 3), 200))
@@ -171,7 +171,7 @@ def test_virtual_camera_without_a_device_names_the_remedy(
 ) -> None:
     FakeDevice.busy = True
     monkeypatch.setattr(sys, "platform", platform)
-    assert camera.is_available() == f"A virtual camera is not there or is in use: {advice}"
+    assert camera.problem() == f"A virtual camera is not there or is in use: {advice}"
     with pytest.raises(OutputError) as caught:
         VirtualCamera("/dev/video9", backend="fake").open(64, 64, 25)
     assert str(caught.value) == f"The virtual camera /dev/video9 is not there or is in use: {advice}"
@@ -183,7 +183,7 @@ def test_virtual_camera_without_the_package_names_the_command(monkeypatch: pytes
 
     monkeypatch.setattr(virtual_camera.importlib, "import_module", absent)
     sentence = 'The virtual camera needs pyvirtualcam: run `pip install -e ".[obs]"` and start again.'
-    assert VirtualCamera().is_available() == sentence
+    assert VirtualCamera().problem() == sentence
     with pytest.raises(OutputError) as caught:
         VirtualCamera().open(64, 64, 25)
     assert str(caught.value) == sentence
