@@ -7,7 +7,9 @@ Each field of `Settings` is one flag and one TOML key. Annotations that `streame
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +30,13 @@ SECRETS = {"token": TOKEN_VARIABLE, "turn_password": TURN_PASSWORD_VARIABLE}
 MIN_SECRET_LENGTH = 8
 
 PICTURE, DRAWING, SERVER, NETWORK, LIMITS = "picture", "drawing", "server", "network", "limits"
+# An origin as browsers send it, and the URL of a STUN or TURN server; the hosts in them are checked apart.
+_ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>\[[^\]]*\]|[^\[\]/:?#@]+)(:(?P<port>[0-9]{1,5}))?/*", re.I | re.A)
+_ORIGIN_PORTS = {"http": 80, "https": 443}
+_ICE_SERVER = re.compile(
+    r"(?P<scheme>[a-z]+):(?P<host>[^\[\]:?]+)(:(?P<port>[0-9]{1,5}))?(\?transport=(?P<transport>udp|tcp))?"
+)
+_HOST_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 
 def _colour(_place: str, text: str) -> str:
@@ -45,9 +54,13 @@ def _secret(place: str, text: str) -> str:
 
 
 def _origin(place: str, text: str) -> str:
-    if not text.startswith(("http://", "https://")):
+    """The origin as browsers send it: in lower case, without the scheme's own port."""
+    match = _ORIGIN.fullmatch(text)
+    if match is None or not _is_host(match["host"]) or not _is_port(match["port"]):
         raise SettingsError(f"{place} is '{text}'; it must look like https://HOST or https://HOST:PORT.")
-    return text.rstrip("/")
+    port = match["port"] if match["port"] and int(match["port"]) != _ORIGIN_PORTS[match["scheme"].lower()] else None
+    origin = f"{match['scheme']}://{match['host']}".lower()
+    return origin if port is None else f"{origin}:{int(port)}"
 
 
 def _stun(place: str, text: str) -> str:
@@ -59,9 +72,32 @@ def _turn(place: str, text: str) -> str:
 
 
 def _ice_server(scheme: str, place: str, text: str) -> str:
-    if not text.startswith((f"{scheme}:", f"{scheme}s:")):
+    """The URL of a server as aiortc and browsers accept it (RFC 7064, RFC 7065; aiortc takes no IPv6 address)."""
+    match = _ICE_SERVER.fullmatch(text)
+    if (
+        match is None
+        or match["scheme"] not in (scheme, f"{scheme}s")
+        or not _is_host(match["host"])
+        or not _is_port(match["port"])
+        or (scheme == "stun" and match["transport"] is not None)
+    ):
         raise SettingsError(f"{place} is '{text}'; it must look like {scheme}:HOST:PORT.")
     return text
+
+
+def _is_host(text: str) -> bool:
+    """True for a host name, an IPv4 address, and an IPv6 address in brackets."""
+    if text.startswith("["):
+        try:
+            return ipaddress.ip_address(text[1:-1]).version == 6 and "%" not in text
+        except ValueError:
+            return False
+    return len(text) <= 253 and all(_HOST_LABEL.fullmatch(label) for label in text.split("."))
+
+
+def _is_port(text: str | None) -> bool:
+    """True for the digits of a port, and for None, the default port."""
+    return text is None or 1 <= int(text) <= 65535
 
 
 PointsFile = Annotated[

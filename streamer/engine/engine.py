@@ -17,7 +17,7 @@ import torch
 
 from streamer.engine.admission import Admission
 from streamer.engine.engine_session import EngineSession, PendingMotion
-from streamer.errors import DeviceMemoryError, EngineClosedError, KagamiError
+from streamer.errors import DeviceMemoryError, EngineClosedError, KagamiError, SessionError
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.controls import Controls
 from streamer.generation.pipeline import Avatar, FrameRequest, Stream
@@ -230,6 +230,11 @@ class Engine:
             raise DeviceMemoryError(
                 "The device has no memory left for another picture; choose one again when somebody has left."
             ) from error
+        except KagamiError:
+            raise
+        except Exception as error:
+            _log.exception("a picture could not be prepared")
+            raise SessionError("Something broke while this picture was prepared; choose another one.") from error
 
     def _on_motion(self) -> None:
         with self._wake:

@@ -27,6 +27,8 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+# With one of these the request came through a proxy, whatever address they name.
+PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
 
 
 class AccessMiddleware:
@@ -58,16 +60,17 @@ class AccessMiddleware:
 
     def _problem(self, headers: Headers) -> str | None:
         """The sentence that refuses the request, or None if it is allowed."""
-        host = headers.get("host", "")
-        if not self._is_allowed_name(_hostname(host)):
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or not self._is_allowed_name(_hostname(hosts[0])):
             return (
                 "This address is not one of the server's; open it as localhost or allow the name with --allow-origin."
             )
-        origin = headers.get("origin")
-        if origin is not None and origin not in self._allowed_origins and urlsplit(origin).netloc != host:
-            return (
-                "The request comes from another site; open the server's own page or allow the site with --allow-origin."
-            )
+        for origin in headers.getlist("origin"):
+            if origin not in self._allowed_origins and _netloc(origin) != hosts[0]:
+                return (
+                    "The request comes from another site; open the server's own page or allow the site with "
+                    "--allow-origin."
+                )
         return None
 
     def _is_allowed_name(self, name: str) -> bool:
@@ -75,22 +78,36 @@ class AccessMiddleware:
 
 
 def check_token(connection: HTTPConnection, token: str | None) -> None:
-    """Compare the token of a request (`Authorization: Bearer …` or `?token=…`) with the server's, in constant time.
+    """Compare the tokens of a request (`Authorization: Bearer …`, `?token=…`) with the server's, in constant time.
 
-    token: None accepts every request. Raises MissingTokenError.
+    One that fits is enough, since a proxy may use `Authorization` for itself. token: None accepts every request.
+    Raises MissingTokenError.
     """
     if token is None:
         return
-    bearer = connection.headers.get("authorization", "").removeprefix("Bearer ")
-    given = bearer or connection.query_params.get("token", "")
-    if not hmac.compare_digest(given.encode(), token.encode()):
+    given = [value.encode("utf-8", "replace") for value in connection.query_params.getlist("token")]
+    for value in connection.headers.getlist("authorization"):
+        scheme, _, credentials = value.partition(" ")
+        if scheme.lower() == "bearer":
+            given.append(credentials.strip().encode("latin-1"))  # the bytes of the header
+    if not any([hmac.compare_digest(each, token.encode()) for each in given]):
         raise MissingTokenError
 
 
 def is_from_this_machine(connection: HTTPConnection) -> bool:
-    """True if the peer's address is a loopback address."""
-    address = None if connection.client is None else _ip_address(connection.client.host)
-    return address is not None and address.is_loopback
+    """True if the request comes from a program on this machine, without a proxy between.
+
+    Its peer has a loopback address, `Host` and `Origin` (if any) name this machine, and no header tells of a proxy. A
+    proxy on this machine that replaces `Host` and adds no such header cannot be told from a local program.
+    """
+    headers = connection.headers
+    names = [*map(_hostname, headers.getlist("host")), *map(_origin_hostname, headers.getlist("origin"))]
+    return (
+        connection.client is not None
+        and _is_loopback(connection.client.host)
+        and all(map(_is_loopback, names))
+        and not any(name in headers for name in PROXY_HEADERS)
+    )
 
 
 def error_response(error: KagamiError, status: int) -> JSONResponse:
@@ -105,12 +122,30 @@ def _ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | No
         return None
 
 
+def _is_loopback(name: str) -> bool:
+    address = _ip_address(name.removeprefix("::ffff:"))  # the form of IPv4 addresses on a socket for IPv6
+    return name == "localhost" or (address is not None and address.is_loopback)
+
+
 def _hostname(netloc: str) -> str:
     """The name or address in a `Host` header, without port and brackets; empty if it cannot be parsed."""
     try:
         return urlsplit(f"//{netloc}").hostname or ""
     except ValueError:
         return ""
+
+
+def _netloc(origin: str) -> str:
+    """Host and port of an `Origin` header; empty if it cannot be parsed."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
+
+
+def _origin_hostname(origin: str) -> str:
+    """The name or address in an `Origin` header, as that of a `Host` header."""
+    return _hostname(_netloc(origin))
 
 
 def _with_security_headers(send: Send) -> Send:

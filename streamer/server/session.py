@@ -85,6 +85,7 @@ class Session:
         self._last_state: signaling.State | None = None
         self._report_task: asyncio.Task[None] | None = None
         self._prepare_task: asyncio.Task[None] | None = None
+        self._lost_tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._loop = asyncio.get_running_loop()
 
@@ -114,15 +115,16 @@ class Session:
     async def close(self) -> None:
         """Close the peer connection, leave the engine and end the tasks; may be called again."""
         self._closed = True
-        tasks = [task for task in (self._report_task, self._prepare_task) if task is not None]
+        tasks = [task for task in (self._report_task, self._prepare_task, *self._lost_tasks) if task is not None]
         for task in tasks:
             task.cancel()
         for result in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(result, Exception):  # the engine session below must end all the same
                 _log.error("a task of a session failed", exc_info=result)
+        if self._engine_session is not None:  # first, since a connection that still gathers takes seconds to close
+            self._engine.leave(self._engine_session)
         await self._disconnect()
         if self._engine_session is not None:
-            self._engine.leave(self._engine_session)
             await self._loop.run_in_executor(None, self._engine_session.join)
 
     def change_picture(self, picture: Picture, name: str) -> None:
@@ -161,7 +163,7 @@ class Session:
         )
         try:
             answer = await peer.answer(offer.sdp)
-        except KagamiError:
+        except BaseException:  # also a cancellation: the connection may have sockets by now
             await peer.close()
             raise
         self._peer, self._offered_at = peer, time.monotonic()
@@ -183,11 +185,11 @@ class Session:
 
     async def _disconnect(self) -> None:
         peer, self._peer = self._peer, None
+        frames, self._frames = self._frames, None
+        if frames is not None:
+            self._engine.unwatch(frames)
         if peer is not None:
             await peer.close()
-        if self._frames is not None:
-            self._engine.unwatch(self._frames)
-            self._frames = None
 
     def _change_controls(self, message: signaling.Control) -> None:
         changes = message.changes()
@@ -207,7 +209,9 @@ class Session:
     def _on_peer_state(self, state: str) -> None:
         """state: aiortc's `connectionState`."""
         if state in ("failed", "closed") and self._peer is not None and not self._closed:
-            self._loop.create_task(self._on_peer_lost(self._peer))
+            task = self._loop.create_task(self._on_peer_lost(self._peer))
+            self._lost_tasks.add(task)  # asyncio itself keeps no reference to a task
+            task.add_done_callback(self._lost_tasks.discard)
 
     async def _on_peer_lost(self, peer: Peer) -> None:
         """Close a peer connection that failed. The session goes on, and the page may send another offer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -11,16 +12,17 @@ from typing import Any
 from aiortc import (
     MediaStreamTrack,
     RTCConfiguration,
+    RTCDtlsTransport,
+    RTCIceCandidate,
     RTCIceServer,
     RTCPeerConnection,
     RTCRtpSender,
     RTCSessionDescription,
     sdp,
 )
-from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
 
 from streamer.camera import ReceivedFrame
-from streamer.errors import NegotiationError, ProtocolError
+from streamer.errors import KagamiError, NegotiationError, ProtocolError
 from streamer.frames import AvatarFrame
 from streamer.options import Codec
 from streamer.runtime.mailbox import Mailbox
@@ -28,17 +30,20 @@ from streamer.runtime.meter import TOTAL, Meter
 from streamer.webrtc.delayed_audio import DelayedAudioTrack, DelayLine, pump_audio
 from streamer.webrtc.encoder import install_encoder, make_encoder
 from streamer.webrtc.jitter_buffer import install_jitter_buffer
+from streamer.webrtc.offer import (
+    MAX_CANDIDATES,
+    UNREADABLE_CANDIDATE,
+    UNUSABLE_OFFER,
+    Offer,
+    read_candidate,
+    read_offer,
+)
 from streamer.webrtc.tracks import AvatarTrack, pump_frames
 
-MAX_CANDIDATES = 64  # of the page, per connection
+CLOSE_TIMEOUT_S = 5.0  # for aiortc to stop its senders and receivers
 _log = logging.getLogger(__name__)
-
-# What aiortc raises for SDP that it cannot use: its parser asserts and indexes without checks.
-_SDP_ERRORS = (
-    ValueError, KeyError, IndexError, TypeError, AttributeError, AssertionError,
-    InternalError, InvalidAccessError, InvalidStateError, OperationError,
-)  # fmt: skip
-_UNUSABLE_OFFER = "The page's connection offer cannot be used; reload the page or try another browser."
+# Closings that nobody awaits any more; asyncio itself keeps no reference to a task.
+_closings: set[asyncio.Task[None]] = set()
 
 
 class Peer:
@@ -77,7 +82,12 @@ class Peer:
         self._on_candidate = on_candidate
         self._on_state = on_state
         self._avatar_track = AvatarTrack(avatar)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()  # cancelled by `close`
+        # Calls of aiortc during which it makes sockets. `close` awaits them: sockets made after it would stay for ever,
+        # and a cancelled call leaves those behind that it has made but not yet stored.
+        self._setup: set[asyncio.Task[None]] = set()
+        self._closing: asyncio.Task[None] | None = None
+        self._transports: list[RTCDtlsTransport] = []
         self._candidate_count = 0
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=list(ice_servers)))
         self._connection.on("connectionstatechange", self._on_connection_state)
@@ -90,67 +100,85 @@ class Peer:
         """Target of the video encoder, bits a second; 0 before the answer."""
         return getattr(self._encoder, "target_bitrate", 0)
 
-    async def answer(self, offer: str) -> str:
+    async def answer(self, text: str) -> str:
         """Apply the page's SDP offer and return the SDP answer; local candidates follow by `on_candidate`.
 
-        Raises NegotiationError.
+        Raises NegotiationError, after which the peer can only be closed.
         """
+        offer = read_offer(text, sends_camera=self._camera is not None)
         try:
-            self._add_tracks(sdp.SessionDescription.parse(offer))
-            await self._connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+            self._add_tracks(offer)
+            await self._connection.setRemoteDescription(RTCSessionDescription(offer.text, "offer"))
             description = await self._connection.createAnswer()
             self._install_codecs(sdp.SessionDescription.parse(description.sdp))
-        except _SDP_ERRORS as error:
+            gathering = self._set_up(self._connection.setLocalDescription(description))
+            await asyncio.sleep(0)  # aiortc checks the answer before it begins to gather
+            if gathering.done():
+                gathering.result()
+        except KagamiError:
+            raise
+        except Exception as error:  # aiortc asserts and indexes without checks
             _log.info("offer refused: %r", error)
-            raise NegotiationError(_UNUSABLE_OFFER) from error
-        self._spawn(self._send_candidates(description))
+            raise NegotiationError(UNUSABLE_OFFER) from error
+        self._candidate_count = len(offer.candidates)
+        self._spawn(self._send_candidates(gathering))
+        self._spawn(self._add_candidates(offer))
         return description.sdp
 
     async def add_candidate(self, line: str | None, mid: str | None, index: int | None) -> None:
         """Add a remote ICE candidate.
 
         line: as in SDP without `a=`; None: no more will come. mid, index: its media line (sdpMid, sdpMLineIndex).
-        Raises ProtocolError if it cannot be parsed, or for more than MAX_CANDIDATES.
+        Raises ProtocolError if it cannot be parsed, or for more than MAX_CANDIDATES, those of the offer included.
         """
         self._candidate_count += 1
         if self._candidate_count > MAX_CANDIDATES:
             raise ProtocolError(f"More than {MAX_CANDIDATES} candidates came; this one was ignored.")
+        candidate = None if line is None else read_candidate(line, mid, index)
         try:
-            if line is None:
-                await self._connection.addIceCandidate(None)
-                return
-            candidate = sdp.candidate_from_sdp(line.removeprefix("candidate:"))
-            candidate.sdpMid, candidate.sdpMLineIndex = mid, index
-            await self._connection.addIceCandidate(candidate)
-        except _SDP_ERRORS as error:
-            raise ProtocolError("A candidate cannot be read; it was ignored.") from error
+            await self._add_candidate(candidate)
+        except Exception as error:  # aiortc asserts and indexes without checks
+            raise ProtocolError(UNREADABLE_CANDIDATE) from error
 
     async def close(self) -> None:
-        """Close the connection and end its tasks; may be called again."""
+        """Close the connection and end its tasks; may be called again.
+
+        While local candidates are gathered this takes until they are, at most 5 seconds (with a STUN or TURN server
+        that does not answer). It goes on where the caller is cancelled, so that no socket stays.
+        """
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_task(self._close())
+            _closings.add(self._closing)
+            self._closing.add_done_callback(_closings.discard)
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         self._connection.remove_all_listeners()
         self._avatar_track.stop()
-        await self._connection.close()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._setup, return_exceptions=True)
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self._connection.close()
+        except Exception:  # aiortc stops at the first part that it cannot stop
+            _log.warning("a connection did not close by itself", exc_info=True)
+            for transport in self._transports:
+                with contextlib.suppress(Exception):
+                    await transport.stop()
+                with contextlib.suppress(Exception):
+                    await transport.transport.stop()
 
-    def _add_tracks(self, offer: sdp.SessionDescription) -> None:
-        """Add our tracks to the media lines of the offer. Raises NegotiationError if a line is missing or too many."""
-        kinds = [media.kind for media in offer.media]
-        if kinds.count("video") != 1 or kinds.count("audio") > 1 or len(kinds) > 2:
-            raise NegotiationError("The offer must have one video line and at most one audio line; reload the page.")
+    def _add_tracks(self, offer: Offer) -> None:
+        """Add our tracks to the media lines of the offer."""
         for media in offer.media:
-            sends, receives = media.direction in ("sendrecv", "sendonly"), media.direction in ("sendrecv", "recvonly")
-            if media.kind == "video" and not receives:
-                raise NegotiationError("The offer takes no video back; reload the page.")
-            if media.kind == "video" and self._camera is not None and not sends:
-                raise NegotiationError("The offer sends no camera video; allow the camera and start again.")
             if media.kind == "video":
                 direction = "sendrecv" if self._camera is not None else "sendonly"
                 transceiver = self._connection.addTransceiver(self._avatar_track, direction)
                 transceiver.setCodecPreferences(_codec_preferences(self._codec))
             elif self._camera is not None:
                 self._connection.addTransceiver(DelayedAudioTrack(self._delay_line, self._video_delay), "sendrecv")
+        self._transports = [each.receiver.transport for each in self._connection.getTransceivers()]
 
     def _install_codecs(self, answer: sdp.SessionDescription) -> None:
         """Replace aiortc's video encoder and jitter buffer by our own."""
@@ -160,9 +188,27 @@ class Peer:
         install_encoder(transceiver.sender, self._encoder)
         install_jitter_buffer(transceiver.receiver)
 
-    async def _send_candidates(self, description: RTCSessionDescription) -> None:
-        """Gather the local ICE candidates, which may take seconds with STUN, and send them one by one."""
-        await self._connection.setLocalDescription(description)
+    async def _add_candidate(self, candidate: RTCIceCandidate | None) -> None:
+        """Add a remote candidate. A name under `.local` is resolved first, over a socket that aiortc makes."""
+        if self._closing is None:
+            await asyncio.shield(self._set_up(self._connection.addIceCandidate(candidate)))
+
+    async def _add_candidates(self, offer: Offer) -> None:
+        """Add the candidates of the offer, after the answer, since names among them take up to a second."""
+        results = await asyncio.gather(*map(self._add_candidate, offer.candidates), return_exceptions=True)
+        for error in filter(None, results):
+            _log.info("a candidate of an offer was ignored: %r", error)
+        if offer.candidates_complete:
+            await self._add_candidate(None)
+
+    async def _send_candidates(self, gathering: asyncio.Task[None]) -> None:
+        """Send the local ICE candidates one by one. gathering: finds them, which may take seconds with STUN."""
+        try:
+            await asyncio.shield(gathering)
+        except Exception:
+            _log.warning("the candidates of a connection could not be gathered", exc_info=True)
+            self._on_state("failed")
+            return
         sent: set[str] = set()
         for index, media in enumerate(sdp.SessionDescription.parse(self._connection.localDescription.sdp).media):
             for candidate in media.ice_candidates:
@@ -197,9 +243,20 @@ class Peer:
         self._on_state(self._connection.connectionState)
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        """Run a coroutine until it ends or `close` cancels it."""
+        _start(coroutine, self._tasks)
+
+    def _set_up(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a coroutine of aiortc that makes sockets, to its end."""
+        return _start(coroutine, self._setup)
+
+
+def _start(coroutine: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> asyncio.Task[None]:
+    """Start a task that is a member of `tasks` while it runs."""
+    task = asyncio.get_running_loop().create_task(coroutine)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+    return task
 
 
 def _codec_preferences(codec: Codec) -> list[Any]:

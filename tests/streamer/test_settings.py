@@ -5,6 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from aiortc import RTCIceGatherer, RTCIceServer
 
 from streamer.errors import SettingsError
 from streamer.flags import options_of
@@ -99,6 +100,61 @@ def test_a_wrong_file_gets_one_sentence(tmp_path: Path, line: str, sentence: str
     with pytest.raises(SettingsError) as caught:
         read("--config", str(config))
     assert str(caught.value) == sentence.format(file=config)
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("https://avatar.example.org", "https://avatar.example.org"),
+        ("https://avatar.example.org/", "https://avatar.example.org"),
+        ("HTTPS://Avatar.Example.org:443", "https://avatar.example.org"),
+        ("http://192.0.2.1:80", "http://192.0.2.1"),
+        ("http://[2001:db8::1]:8080", "http://[2001:db8::1]:8080"),
+        ("http://my_box:443", "http://my_box:443"),
+    ],
+)
+def test_an_allowed_origin_is_kept_as_browsers_send_it(text: str, origin: str) -> None:
+    assert read("--allow-origin", text).allow_origin == (origin,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://[", "https://[]", "https://[::1", "https://[1.2.3.4]", "https://", "https://:443", "https://a..b",
+        "https://a:0", "https://a:65536", "https://a:x", "https://a:\u0663", "https://a/path", "https://u@a", "https://a?b",
+        "https://a b", "https://-a", "https://\u00e4.org", "https://a\n", "https://" + "a" * 64, "ftp://a",
+    ],
+)  # fmt: skip
+def test_an_origin_that_no_browser_sends_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="it must look like https://HOST or https://HOST:PORT"):
+        read("--allow-origin", text)
+
+
+@pytest.mark.parametrize(
+    ("flag", "text"),
+    [
+        ("--stun", "stun:a"), ("--stun", "stun:stun.example.org:3478"), ("--stun", "stuns:192.0.2.1:5349"),
+        ("--turn", "turn:a"), ("--turn", "turns:a:443?transport=tcp"), ("--turn", "turn:a:1?transport=udp"),
+    ],
+)  # fmt: skip
+def test_an_ice_server_of_the_settings_can_be_used_by_aiortc(flag: str, text: str) -> None:
+    read(flag, text)
+    RTCIceGatherer([RTCIceServer(text)])
+
+
+@pytest.mark.parametrize(
+    ("flag", "text"),
+    [
+        ("--stun", "stun:"), ("--stun", "stun::3478"), ("--stun", "stun:a:"), ("--stun", "stun:a:0"),
+        ("--stun", "stun:a:70000"), ("--stun", "stun:a:x"), ("--stun", "stun:[::1]:1"), ("--stun", "stun://a"),
+        ("--stun", "stun:a?transport=udp"), ("--stun", "stun:a b"), ("--stun", "turn:a"), ("--stun", "stun:a\n"),
+        ("--turn", "turn:"), ("--turn", "turns:"), ("--turn", "turn:a?transport=sctp"), ("--turn", "turn:a?b"),
+        ("--turn", "turn:u@a"), ("--turn", "stun:a"),
+    ],
+)  # fmt: skip
+def test_an_ice_server_that_no_connection_could_use_is_refused(flag: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=f"it must look like {flag[2:]}:HOST:PORT"):
+        read(flag, text)
 
 
 def test_a_file_that_is_not_toml_or_not_there(tmp_path: Path) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
 
 import pytest
+from starlette.requests import HTTPConnection
 from websockets.exceptions import InvalidStatus
 
+from streamer.server.access import is_from_this_machine
 from streamer.settings import Settings
 from tests.support.page import MESSAGE_TIMEOUT_S, Page, serving, socket_url
 from tests.support.server_checks import http_request
@@ -43,6 +47,8 @@ async def test_every_answer_has_the_security_headers() -> None:
         ({"Host": "localhost:1", "Origin": "http://localhost:2"}, 403),
         ({"Host": "localhost:1", "Origin": "http://evil.example.org"}, 403),
         ({"Host": "localhost:1", "Origin": "null"}, 403),
+        ({"Host": "localhost:1", "Origin": "http://["}, 403),
+        ({"Host": "localhost:1", "Origin": ""}, 403),
     ],
 )
 async def test_only_allowed_hosts_and_origins_are_answered(headers: dict[str, str], status: int) -> None:
@@ -75,6 +81,18 @@ async def test_token_is_required_except_for_the_page_and_health() -> None:
         assert (await http_request(address, "GET", "/api/config", params={"token": TOKEN})).status_code == 200
         bearer = {"Authorization": f"Bearer {TOKEN}"}
         assert (await http_request(address, "GET", "/api/config", headers=bearer)).status_code == 200
+        basic = {"Authorization": "Basic dXNlcjpwYXNz"}  # of a proxy
+        for headers, token, status in ((basic, TOKEN, 200), (basic, "wrong", 401), (bearer, "wrong", 200)):
+            answer = await http_request(address, "GET", "/api/config", headers=headers, params={"token": token})
+            assert answer.status_code == status
+
+
+async def test_token_may_have_letters_beyond_ascii() -> None:
+    async with serving(Settings(token="Öffne dich!")) as (address, _):
+        header = {b"Authorization": "Bearer Öffne dich!".encode()}
+        assert (await http_request(address, "GET", "/api/config", headers=header)).status_code == 200
+        answer = await http_request(address, "GET", "/api/config", params={"token": "Öffne dich!"})
+        assert answer.status_code == 200
 
 
 async def test_token_is_required_at_the_websocket() -> None:
@@ -88,3 +106,74 @@ async def test_token_is_required_at_the_websocket() -> None:
             await asyncio.wait_for(page.closed.wait(), MESSAGE_TIMEOUT_S)
         async with Page(socket_url(address, "?token=open%20sesame")) as page:
             await page.hello()
+
+
+@pytest.mark.parametrize(
+    ("client", "headers", "local"),
+    [
+        ("127.0.0.1", {"host": "127.0.0.1:8080"}, True),
+        ("127.0.0.1", {"host": "localhost"}, True),
+        ("::1", {"host": "[::1]:8080", "origin": "http://[::1]:8080"}, True),
+        ("::ffff:127.0.0.1", {"host": "localhost", "origin": "http://localhost"}, True),
+        ("192.0.2.1", {"host": "127.0.0.1"}, False),
+        ("127.0.0.1", {"host": "127.0.0.1", "origin": "https://avatar.example.org"}, False),  # a proxy changed `Host`
+        ("127.0.0.1", {"host": "127.0.0.1", "origin": "http://["}, False),
+        ("127.0.0.1", {"host": "avatar.example.org"}, False),
+        ("127.0.0.1", {"host": "192.0.2.1"}, False),
+        ("127.0.0.1", {"host": "localhost", "x-forwarded-for": "192.0.2.1"}, False),
+        ("127.0.0.1", {"host": "localhost", "x-forwarded-for": "127.0.0.1"}, False),
+        ("127.0.0.1", {"host": "localhost", "x-real-ip": "192.0.2.1"}, False),
+        ("127.0.0.1", {"host": "localhost", "forwarded": "for=192.0.2.1"}, False),
+        ("127.0.0.1", {"host": "localhost", "via": "1.1 proxy"}, False),
+    ],
+)
+def test_output_view_opens_only_without_a_proxy(client: str, headers: dict[str, str], local: bool) -> None:
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    assert is_from_this_machine(HTTPConnection({"type": "websocket", "client": (client, 1), "headers": raw})) is local
+
+
+async def test_damaged_headers_are_answered_and_never_an_error_of_the_server() -> None:
+    chance = random.Random(7)
+    parts = [
+        "http://",
+        "//",
+        "[",
+        "]",
+        "::1",
+        "%",
+        "@",
+        ":",
+        "99999",
+        "localhost",
+        "\u00e9",
+        "\t",
+        ";",
+        ",",
+        "=",
+        '"',
+        "Bearer",
+    ]
+    names = [
+        "Host", "Origin", "Authorization", "Forwarded", "X-Forwarded-For", "X-Real-IP", "Content-Length", "Range",
+        "If-Modified-Since", "If-None-Match", "Accept-Encoding", "Connection", "Upgrade", "Sec-WebSocket-Key",
+    ]  # fmt: skip
+    async with serving(Settings(token=TOKEN)) as (address, _):
+        for _ in range(300):
+            head = [f"GET {chance.choice(['/', '/api/config', '/api/picture', '/ws'])} HTTP/1.1"]
+            for name in chance.sample(names, chance.randint(1, 4)):
+                head.append(f"{name}: {''.join(chance.choices(parts, k=chance.randint(0, 5)))}")
+            assert await raw_status(address, head) not in range(500, 600), head
+
+
+async def raw_status(address: str, head: list[str]) -> int:
+    """The status of the answer to a request with this head, 0 if the server closes without one."""
+    host, port = address.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write("\r\n".join([*head, "", ""]).encode("latin-1"))
+    writer.write_eof()
+    async with asyncio.timeout(MESSAGE_TIMEOUT_S):
+        line = await reader.readline()
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return int(line.split()[1]) if line else 0

@@ -222,6 +222,8 @@ async def test_session_ends_whole_after_a_picture_whose_preparation_failed() -> 
         await page.wait_for_frames(2)
         await http_request(address, "PUT", "/api/picture", params={"session": ready["session"]}, content=png())
         await page.receive("picture-status", stage="preparing")
+        status = await page.receive("picture-status", stage="failed")
+        assert status["message"] == "Something broke while this picture was prepared; choose another one."
         await page.wait_for_frames(5)
         await page.send(type="bye")
         await wait_until_settled(lambda: server.engine.session_count == 0)

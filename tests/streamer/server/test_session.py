@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import psutil
 import pytest
 from aiortc import AudioStreamTrack
 from aiortc.mediastreams import MediaStreamTrack
@@ -22,6 +23,7 @@ from streamer.server import session as session_module
 from streamer.settings import Settings
 from streamer.tracking.tracker import TrackedMotion
 from tests.support.fakes import FakePipeline, FakeTracker
+from tests.support.offers import make_offer
 from tests.support.page import MESSAGE_TIMEOUT_S, FakeCamera, Page, serving, socket_url
 from tests.support.server_checks import png, wait_for_brightness, wait_for_colour, wait_until_settled
 
@@ -298,6 +300,8 @@ WRONG_LINES = "The offer must have one video line and at most one audio line; re
         ("hello", WRONG_LINES),
         ("", WRONG_LINES),
         ("v=0\r\nm=video", UNUSABLE),
+        (OFFER + "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=fmtp:96 x=1\r\n", UNUSABLE),  # a codec without `rtpmap`
+        (OFFER + MEDIA.format("video", 0, "sendrecv") + MEDIA.format("application", 1, "sendrecv"), WRONG_LINES),
         (OFFER + "m=video x y z\r\n", UNUSABLE),
         (OFFER + MEDIA.format("video", 0, "sendrecv"), UNUSABLE),  # no ICE, no DTLS
         (OFFER, WRONG_LINES),
@@ -318,3 +322,16 @@ async def test_wrong_offer_gets_a_sentence_and_the_session_goes_on(offer: str, s
         assert error == {"type": "error", "code": "negotiation", "message": sentence, "fatal": False}
         await page.start(FakeCamera(50))
         await wait_for_brightness(page, 50)
+
+
+async def test_offers_that_replace_each_other_leave_no_socket() -> None:
+    offer = await make_offer()
+    async with serving() as (address, server), Page(socket_url(address)) as page:
+        await page.hello()
+        before = len(psutil.Process().net_connections("udp"))
+        for _ in range(20):  # each while the one before gathers
+            await page.send(type="offer", sdp=offer)
+        await page.receive("answer", 20)
+        await page.send(type="bye")
+        await wait_until_settled(lambda: server.engine.session_count == 0 and not len(server.conversations))
+        await wait_until_settled(lambda: len(psutil.Process().net_connections("udp")) <= before)
