@@ -115,14 +115,14 @@ class Session:
     async def close(self) -> None:
         """Close the peer connection, leave the engine and end the tasks; may be called again."""
         self._closed = True
+        if self._engine_session is not None:  # first, since a connection that still gathers takes seconds to close
+            self._engine.leave(self._engine_session)
         tasks = [task for task in (self._report_task, self._prepare_task, *self._lost_tasks) if task is not None]
         for task in tasks:
             task.cancel()
         for result in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(result, Exception):  # the engine session below must end all the same
                 _log.error("a task of a session failed", exc_info=result)
-        if self._engine_session is not None:  # first, since a connection that still gathers takes seconds to close
-            self._engine.leave(self._engine_session)
         await self._disconnect()
         if self._engine_session is not None:
             await self._loop.run_in_executor(None, self._engine_session.join)
