@@ -114,7 +114,7 @@ class NetworkGenerator(Generic[StateT]):
         focus = Focus.of(rig, self.config.side)
         rest = make_guidance(rig, rest_pose(rig))
         frame = reference_input(focus, guidance_maps(rig, rest), rest.canonical, rest.tokens)
-        # One picture fills all reference slots, as in training (training/train.py).
+        # One picture fills all reference slots, as in training (training/tasks/baked_frames.py).
         keys, values = (slot.repeat(1, 1, 1, self.config.references, 1) for slot in self._reference_kv(frame))
         return Reference(focus, keys, values, make_references(rig.image, rig.face, rig.head, self.config))
 

@@ -41,12 +41,12 @@ def features(act: Act, names: ExpressionIndex) -> Array:
 class NoiseModel:
     """mean (F, 1434): regression of the error. components (K, 1434): one standard deviation each.
 
-    steady: share of the variance that a character keeps in all frames, 0..1.
+    bias_share: share of the variance that a character keeps in all frames, 0..1.
     """
 
     mean: Array
     components: Array
-    steady: float
+    bias_share: float
 
     @classmethod
     def load(cls, path: Path = NOISE_FILE) -> NoiseModel:
@@ -57,10 +57,10 @@ class NoiseModel:
     def perturb(self, rng: Rng, true: Array, acts: list[Act], names: ExpressionIndex) -> Array:
         """Landmarks (T, 478, 3) as a smoothed tracker reports them, from the true ones (T, 478, 3) of one character."""
         count = len(self.components)
-        bias = rng.normal(0, np.sqrt(self.steady), count)
+        bias = rng.normal(0, np.sqrt(self.bias_share), count)
         out = true.copy()
         for i, act in enumerate(acts):
-            code = bias + JITTER_SHARE * rng.normal(0, np.sqrt(1 - self.steady), count)
+            code = bias + JITTER_SHARE * rng.normal(0, np.sqrt(1 - self.bias_share), count)
             error = features(act, names) @ self.mean + code.astype(np.float32) @ self.components
             out[i] += error.reshape(LANDMARKS, 3) * eye_distance(true[i])
         return out
@@ -114,9 +114,9 @@ def main() -> None:
     model, misses = fit_noise(Studio(load_facekit(arguments.facekit)), arguments.characters, 3)
     np.savez_compressed(
         NOISE_FILE, mean=model.mean.astype(np.float16), components=model.components.astype(np.float16),
-        steady=np.float32(model.steady),
+        steady=np.float32(model.bias_share),
     )  # fmt: skip
-    print(f"misses {misses:.3f}, steady part of the variance {model.steady:.2f}")
+    print(f"misses {misses:.3f}, steady part of the variance {model.bias_share:.2f}")
 
 
 if __name__ == "__main__":
