@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
+from kernels.compile import compile_cached
 from kernels.mesh.bucket import DEPTH_SCALE, EMPTY, MIN_AREA, MIN_WEIGHT, TRIANGLE_BITS, TRIANGLE_MASK, Bucket
 
-compiled = njit(nogil=True, cache=True, error_model="numpy")
+compiled = compile_cached(error_model="numpy")
 
 
 def draw_mesh(points: Tensor, buckets: list[Bucket], values: Tensor, size: int) -> Tensor:

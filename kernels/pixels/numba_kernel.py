@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
+
+from kernels.compile import compile_cached
 
 
 def to_bytes(planes: Tensor) -> Tensor:
@@ -17,7 +18,7 @@ def to_bytes(planes: Tensor) -> Tensor:
     return out
 
 
-@njit(nogil=True, cache=True)
+@compile_cached()
 def interleave(planes, out):  # type: ignore[no-untyped-def]
     """One picture (C, H, W) float → (H, W, C) uint8."""
     row = np.empty(planes.shape[2], np.uint8)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from kernels.compile import compile_cached
 
 # Not all of fastmath: sums keep their order, which large odds need, and NaN is preserved.
-compiled = njit(nogil=True, fastmath={"contract", "nsz", "arcp"}, cache=True, error_model="numpy")
+compiled = compile_cached(fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
 ZERO, ONE, HALF = (np.float32(value) for value in (0, 1, 0.5))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from kernels.compile import compile_cached
 from training.render.arrays import Array
 
 Rng = np.random.Generator
@@ -18,7 +18,7 @@ PRIME_X, PRIME_Y, PRIME_Z, PRIME_SEED, PRIME_MIX = (
 HASH_UNIT, TEN_BIT_UNIT = np.float32(1 / 4294967295.0), np.float32(1 / 1023)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@compile_cached(inline="always")
 def _hash(h):  # type: ignore[no-untyped-def]
     h = np.uint32(h)  # compiled sums of 32-bit integers have 64 bits; the hash wraps around at 32
     h = np.uint32((h ^ (h >> np.uint32(13))) * PRIME_SEED)
@@ -26,7 +26,7 @@ def _hash(h):  # type: ignore[no-untyped-def]
     return np.uint32(h ^ (h >> np.uint32(15)))
 
 
-@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compile_cached(fastmath=True, error_model="numpy")
 def _value_noise(points, octaves, gain, seed, out):  # type: ignore[no-untyped-def]
     one, two, three = np.float32(1), np.float32(2), np.float32(3)
     growth = np.float32(2.03)
@@ -70,7 +70,7 @@ def value_noise(points: Array, seed: int, octaves: int = 4, gain: float = 0.5) -
     return out
 
 
-@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compile_cached(fastmath=True, error_model="numpy")
 def _voronoi_cells(points, seed, out, edge):  # type: ignore[no-untyped-def]
     for i in range(points.shape[0]):
         gx, gy, gz = np.floor(points[i, 0]), np.floor(points[i, 1]), np.floor(points[i, 2])

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from kernels.compile import compile_cached
 from training.render.arrays import Array, Ints
 
 Double = NDArray[np.float64]
@@ -25,7 +25,7 @@ BONES_PER_SIDE = len(ARM_BONES) + len(FINGER_BONES) + len(LEG_BONES)
 MAX_FOREARM_TWIST = 1.3  # largest twist of the forearm, radians
 
 
-@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compile_cached(fastmath=True, error_model="numpy")
 def _skin(points, bones, weights, bone_transforms, out):  # type: ignore[no-untyped-def]
     for i in range(points.shape[0]):
         x, y, z = points[i, 0], points[i, 1], points[i, 2]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from kernels.compile import compile_cached
 from training.render.arrays import Array, Ints
 from training.render.raster.raster import Hits
 
 
-@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compile_cached(fastmath=True, error_model="numpy")
 def _flow(  # type: ignore[no-untyped-def]  # noqa: PLR0912
     triangle, weights, faces, label, target, reference, reference_depth, reference_label, scale, tolerance,
     flow, visible, majority,

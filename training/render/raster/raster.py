@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from kernels.compile import compile_cached
 from training.render.arrays import Array, Ints
 
 
@@ -23,7 +23,7 @@ class Hits:
     inverse_depth: Array  # (H, W) 1/cm, 0 = background
 
 
-@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compile_cached(fastmath=True, error_model="numpy")
 def _rasterise(points, faces, one_sided, triangle, weights, inverse_depth):  # type: ignore[no-untyped-def]
     height, width = triangle.shape
     for face in range(faces.shape[0]):
@@ -87,7 +87,7 @@ def rasterise(points: Array, faces: Ints, size: int, one_sided: int = 0) -> Hits
     return hits
 
 
-@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compile_cached(fastmath=True, error_model="numpy")
 def _normals(vertices, faces, out):  # type: ignore[no-untyped-def]
     for face in range(faces.shape[0]):
         a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from kernels.compile import compile_cached
 from training.render.arrays import Array, Ints
 from training.render.raster.raster import Hits, normals
 
@@ -15,7 +15,7 @@ from training.render.raster.raster import Hits, normals
 ZERO, HALF, ONE, THIRD, BYTE, TINY = (np.float32(x) for x in (0, 0.5, 1, 0.33, 1 / 255, 1e-18))
 
 
-@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compile_cached(fastmath=True, error_model="numpy")
 def _shade(  # type: ignore[no-untyped-def]  # noqa: PLR0915
     triangle, weights, faces, vertices, vertex_normals, brightness, corner_uv, uv, texture, material, materials, eye,
     lights, ambient, cel_levels, out,

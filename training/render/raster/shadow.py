@@ -7,8 +7,8 @@ Shadow mapping: a small depth map is drawn from the light, and each vertex compa
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from kernels.compile import compile_cached
 from training.render.arrays import Array, Ints
 from training.render.raster import raster
 
@@ -17,7 +17,7 @@ MAP_RADIUS = 24.0  # cm around the centre of the head that the map covers
 DEPTH_BIAS = 0.7  # cm: surfaces nearer than this to the caster are not shadowed, against self-shadowing
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compile_cached(error_model="numpy")
 def _occlusion(points, depth, bias, out):  # type: ignore[no-untyped-def]
     side = depth.shape[0]
     for i in range(points.shape[0]):

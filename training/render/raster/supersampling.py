@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from kernels.compile import compile_cached
 from training.render.arrays import Array, Ints
 from training.render.raster.raster import Hits
 
 ZERO, ONE = np.float32(0), np.float32(1)  # compiled loops stay in single precision with these
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compile_cached(error_model="numpy")
 def _labels(triangle, label, scale, out):  # type: ignore[no-untyped-def]
     count = np.zeros(16, np.int32)
     for y in range(out.shape[0]):
@@ -44,7 +44,7 @@ def coverage(hits: Hits, scale: int) -> Array:
     return np.asarray(count, np.float32) / np.float32(scale * scale)
 
 
-@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compile_cached(fastmath=True, error_model="numpy")
 def _resolve(canvas, triangle, background, scale, out):  # type: ignore[no-untyped-def]
     share = ONE / np.float32(scale * scale)
     for y in range(out.shape[0]):
@@ -71,7 +71,7 @@ def resolve(canvas: Array, hits: Hits, background: Array, scale: int) -> Array:
     return out
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compile_cached(error_model="numpy")
 def _surface_positions(triangle, weights, faces, label, majority, rest, scale, out):  # type: ignore[no-untyped-def]
     for y in range(majority.shape[0]):
         for x in range(majority.shape[1]):

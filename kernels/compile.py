@@ -1,0 +1,43 @@
+"""Compiles functions with numba and keeps the result on the disk, wherever it can be kept."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numba
+from numba import njit
+
+from kernels.cache_folder import temporary_cache_folder
+
+_log = logging.getLogger(__name__)
+
+Function = Callable[..., Any]
+
+
+def compile_cached(**options: Any) -> Callable[[Function], Function]:
+    """Decorator: `numba.njit` without the interpreter's lock, whose machine code is kept for the next start.
+
+    options: of `numba.njit`. The code is kept in the module's `__pycache__`, else in the user's cache folder, else in
+    `temporary_cache_folder`; where nothing can be written, the function is compiled at every start.
+    """
+
+    def decorate(function: Function) -> Function:
+        try:
+            return njit(nogil=True, cache=True, **options)(function)
+        except RuntimeError:  # numba finds no folder that it can write
+            folder = temporary_cache_folder()
+            if folder is None:
+                _warn_uncached()
+                return njit(nogil=True, **options)(function)
+            numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]  # numba makes it from the environment
+            return njit(nogil=True, cache=True, **options)(function)
+
+    return decorate
+
+
+@cache
+def _warn_uncached() -> None:
+    _log.warning("Compiled code cannot be kept, so every start takes longer: let NUMBA_CACHE_DIR be a writable folder.")
