@@ -5,11 +5,11 @@ import { Connection } from './connection.js';
 import { Devices } from './devices.js';
 import { element, html, image } from './dom.js';
 import { bindInput } from './input.js';
-import { Matte, isStacked } from './matte.js';
 import { Meter } from './meter.js';
 import { ReferencePicture } from './picture.js';
 import { RecordingControl } from './recorder.js';
 import { address, socketAddress } from './server.js';
+import { StackedVideo, isStacked } from './stacked_video.js';
 import { remember, remembered } from './state.js';
 import { Store } from './store.js';
 import { render, renderAmbient, renderLocation } from './view.js';
@@ -32,8 +32,8 @@ export class App {
     this.unsentControls = {};
     this.video = element('avatar', HTMLVideoElement);
     this.canvas = element('cutout', HTMLCanvasElement);
-    /** Draws frames with alpha; made for the first one. @type {Matte | null} */
-    this.matte = null;
+    /** Draws frames with alpha; made for the first one. @type {StackedVideo | null} */
+    this.stackedVideo = null;
     this.meter = new Meter();
     this.connection = new Connection({ url: socketAddress(), emit: (event) => this.handleEvent(event) });
     this.picture = new ReferencePicture(this.store, this.connection);
@@ -287,8 +287,8 @@ export class App {
     this.meter.countFrame(frame);
     const stacked = isStacked(frame, this.state.size) ?? this.state.stacked;
     if (stacked) {
-      this.matte ??= new Matte(this.video, this.canvas);
-      this.matte.draw();
+      this.stackedVideo ??= new StackedVideo(this.video, this.canvas);
+      this.stackedVideo.draw();
     }
     if (this.state.live !== 'live' || stacked !== this.state.stacked) {
       this.recording.stop(); // a file has either alpha or none

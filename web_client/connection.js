@@ -87,7 +87,7 @@ export class Connection {
     socket.onclose = () => this.#handleClose(socket);
   }
 
-  /** Says goodbye to the server and closes; nothing reconnects. */
+  /** Sends `bye` and closes; nothing reconnects. */
   close() {
     this.reconnects = false;
     clearTimeout(this.linkTimer);

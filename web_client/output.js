@@ -2,8 +2,8 @@
 /** `?view=output`: only the avatar of the newest live session, on a transparent page. `&fit=cover` crops it to fill the window. */
 
 import { Connection } from './connection.js';
-import { Matte, isStacked } from './matte.js';
 import { socketAddress } from './server.js';
+import { StackedVideo, isStacked } from './stacked_video.js';
 
 const MESSAGE_DELAY_MS = 3000; // without a frame for this long, a message says why
 
@@ -23,8 +23,8 @@ export function runOutput() {
 
   let size = { width: 1, height: 1 };
   let stacked = false;
-  /** @type {Matte | null} */
-  let matte = null;
+  /** @type {StackedVideo | null} */
+  let stackedVideo = null;
   let messageTimer = setTimeout(() => showMessage('Waiting for an avatar: press Start on the Kagami page.'), MESSAGE_DELAY_MS);
 
   /** Shows a sentence in a browser; never in OBS, where only the avatar may appear. */
@@ -38,8 +38,8 @@ export function runOutput() {
     message.hidden = true;
     stacked = isStacked({ width: video.videoWidth, height: video.videoHeight }, size) ?? stacked;
     if (stacked) {
-      matte ??= new Matte(video, canvas);
-      matte.draw();
+      stackedVideo ??= new StackedVideo(video, canvas);
+      stackedVideo.draw();
     }
     video.classList.toggle('invisible', stacked);
     canvas.hidden = !stacked;

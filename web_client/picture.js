@@ -34,7 +34,7 @@ function validate(file, maxMegabytes) {
   if (!MIME_TYPES.includes(file.type)) {
     throw new PictureError(`${file.name} is not a picture that can be used: choose a PNG, JPEG or WebP file.`);
   }
-  if (file.size > maxMegabytes * 2 ** 20) {
+  if (file.size > maxMegabytes * 1e6) {
     throw new PictureError(`${file.name} is larger than ${maxMegabytes} MB: choose a smaller picture.`);
   }
 }

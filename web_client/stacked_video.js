@@ -42,7 +42,7 @@ export function isStacked(frame, picture) {
 }
 
 /** Draws stacked frames of a video onto a canvas, with their alpha. */
-export class Matte {
+export class StackedVideo {
   /**
    * @param {HTMLVideoElement} video
    * @param {HTMLCanvasElement} canvas
