@@ -21,7 +21,7 @@ MAX_AGES = 16  # ages in `Rope.tables`; no ring has more slots
 class Rope:
     """Rotary angles, split as (time | row | column) along the head width (Su et al. 2021, axial as in ViT practice).
 
-    space: (N, D/2 − P) angles of each token's row and column, P = time.numel(). time: (P,) angle per slot of age.
+    space: (N, D/2 − P) angles of each token's row and column, P = time.numel(). time: (P,) angle for each frame of age.
     """
 
     space: Tensor

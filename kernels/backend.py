@@ -63,7 +63,7 @@ def choose(backend: str, *tensors: Tensor, backends: tuple[str, ...] = ("triton"
 
 @cache
 def triton_obstacle(device: torch.device, capability: tuple[int, int] = MIN_CAPABILITY) -> str | None:
-    """Why Triton kernels cannot run on a device that needs this compute capability; None if they can."""
+    """Why Triton kernels cannot run on a device, for tensors that need this compute capability; None if they can."""
     try:
         import triton  # noqa: PLC0415  (slow to import, and absent from a CPU's installation)
     except ImportError as error:

@@ -1,6 +1,6 @@
 """`draw_mesh` in Triton; imported only where Triton runs.
 
-Two passes, neither of which waits for the device. In the first each lane walks over the cells around one triangle and
+Two passes, neither of which waits for the device. In the first each thread walks over the cells around one triangle and
 enters the triangle's sort key where it covers them, so that the nearest remains. In the second each cell looks up its
 nearest triangle and computes the corners' weights again, which is cheaper than storing them for every triangle.
 """
@@ -19,7 +19,7 @@ _MIN_WEIGHT, _MIN_AREA = tl.constexpr(MIN_WEIGHT), tl.constexpr(MIN_AREA)
 _DEPTH_SCALE, _EMPTY = tl.constexpr(DEPTH_SCALE), tl.constexpr(EMPTY)
 _TRIANGLE_BITS, _TRIANGLE_MASK = tl.constexpr(TRIANGLE_BITS), tl.constexpr(TRIANGLE_MASK)
 _OVERHANG = tl.constexpr(0.02)  # cells by which a triangle may cover more than its corners span, due to `MIN_WEIGHT`
-_TRIANGLES_PER_PROGRAM = 32  # of the first pass; lanes wait for the largest triangle, so the fewer the better
+_TRIANGLES_PER_PROGRAM = 32  # of the first pass, which takes as long as its largest triangle, so the fewer the better
 _CELLS_PER_PROGRAM = 128  # of the second pass
 
 

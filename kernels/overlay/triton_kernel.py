@@ -28,8 +28,8 @@ def _overlay_kernel(picture_ptr, window_ptr, cover_ptr, paint_ptr, size, side, T
     half_width, half_height, pixel = tl.abs(ax) + tl.abs(dx), tl.abs(ay) + tl.abs(dy), 2.0 / size
     overlaps_x = (left * pixel - 1 < x0 + half_width) & ((left + TILE) * pixel - 1 > x0 - half_width)
     if overlaps_x & (top * pixel - 1 < y0 + half_height) & ((top + TILE) * pixel - 1 > y0 - half_height):
-        lane = tl.arange(0, TILE * TILE)
-        y, x = top + lane // TILE, left + lane % TILE
+        in_tile = tl.arange(0, TILE * TILE)
+        y, x = top + in_tile // TILE, left + in_tile % TILE
         u, v = (2 * x + 1) / (size * 1.0) - 1 - x0, (2 * y + 1) / (size * 1.0) - 1 - y0
         scale = 1 / tl.maximum(dx * dx + dy * dy, 1e-9)
         s, t = (u * ax + v * ay) * scale, (u * dx + v * dy) * scale

@@ -9,6 +9,7 @@ from torch import Tensor
 BOX_FADE = 0.12  # share of a box's half side over which its maps fade out at its border
 CANVAS_BORDER = 0.995  # canvas units: a border of the box beyond it is the canvas's own, where nothing fades
 MIN_ALPHA = 1e-3  # alpha is clamped to MIN_ALPHA..1 − MIN_ALPHA before its odds are taken, so that they are finite
+TRIM_GAIN = 10.0  # with `trim`, colours fade out below an alpha of 1 / TRIM_GAIN
 MAX_LOGIT = 12.0  # clamp of alpha corrections
 
 

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from kernels.sampling.numba_kernel import HALF, ONE, ZERO, compiled, resize_row, sample_columns
-from kernels.warp.maps import BOX_FADE, CANVAS_BORDER, MIN_ALPHA, Maps
+from kernels.warp.maps import BOX_FADE, CANVAS_BORDER, MIN_ALPHA, TRIM_GAIN, Maps
 
 BOX_FADE32, CANVAS_BORDER32, MIN_ALPHA32 = (np.float32(value) for value in (BOX_FADE, CANVAS_BORDER, MIN_ALPHA))
+TRIM_GAIN32 = np.float32(TRIM_GAIN)
 KEEP, ODDS, MISSING = 3, 4, 5  # channels of a row's maps (6, S); 0, 1, 2: paint, times its share
 
 
@@ -230,7 +231,7 @@ def blend_row(row_maps, background, y, trim, moved):  # type: ignore[no-untyped-
     """The arithmetic of `kernels.warp.reference.warp_composite` on a row, in place."""
     for x in range(moved.shape[1]):
         alpha = min(max(moved[3, x], ZERO), ONE)
-        share = min(alpha * np.float32(10), ONE) if trim else ONE
+        share = min(alpha * TRIM_GAIN32, ONE) if trim else ONE
         clamped = min(max(alpha, MIN_ALPHA32), ONE - MIN_ALPHA32)
         edited = clamped * row_maps[ODDS, x] / (clamped * row_maps[ODDS, x] + ONE - clamped)
         share *= min(edited / clamped, ONE) * row_maps[KEEP, x]

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kernels.sampling import canvas_grid, resize_map
-from kernels.warp.maps import BOX_FADE, CANVAS_BORDER, MIN_ALPHA, Maps
+from kernels.warp.maps import BOX_FADE, CANVAS_BORDER, MIN_ALPHA, TRIM_GAIN, Maps
 
 
 def warp_composite(
@@ -33,7 +33,7 @@ def warp_composite(
         moved = torch.lerp(moved, warp(layer, front_flow), sharpen_coverage(maps.front_coverage, size, box))
     colour, alpha = moved[:, :3], moved[:, 3:].clamp(0, 1)
     if trim:
-        colour = colour * (alpha * 10).clamp_max(1)
+        colour = colour * (alpha * TRIM_GAIN).clamp_max(1)
     if factor is not None:
         clamped = alpha.clamp(MIN_ALPHA, 1 - MIN_ALPHA)
         edited = clamped * factor / (clamped * factor + 1 - clamped)

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from kernels.backend import launching
 from kernels.sampling.triton_kernel import cell_pair, sample_plane
-from kernels.warp.maps import BOX_FADE, CANVAS_BORDER, MIN_ALPHA, Maps
+from kernels.warp.maps import BOX_FADE, CANVAS_BORDER, MIN_ALPHA, TRIM_GAIN, Maps
 
 _BOX_FADE, _CANVAS_BORDER, _MIN_ALPHA = tl.constexpr(BOX_FADE), tl.constexpr(CANVAS_BORDER), tl.constexpr(MIN_ALPHA)
+_TRIM_GAIN = tl.constexpr(TRIM_GAIN)
 _PIXELS_PER_PROGRAM = 256
 
 
@@ -45,7 +46,7 @@ def _blend_weights(moved, factor, keep, TRIM: tl.constexpr):  # type: ignore[no-
     alpha = tl.clamp(moved, 0.0, 1.0)
     share = keep
     if TRIM:
-        share *= tl.minimum(alpha * 10, 1.0)
+        share *= tl.minimum(alpha * _TRIM_GAIN, 1.0)
     clamped = tl.clamp(alpha, _MIN_ALPHA, 1 - _MIN_ALPHA)
     edited = clamped * factor / (clamped * factor + 1 - clamped)
     share *= tl.minimum(edited / clamped, 1.0)

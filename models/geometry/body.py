@@ -43,6 +43,9 @@ PIN_REACH = 0.3  # canvas units from the border within which points are pinned t
 PIN_BAND = 4.0  # a displacement d fades within PIN_BAND · d of the border, which stretches by at most 1.5 / PIN_BAND
 SHOULDER_NOISE = (0.12, 0.15, 0.15)  # of tracked shoulders: shift (shoulder widths), angle (radians), log of size
 CLOTHES_NOISE = 0.002  # the same three, measured on clothes (tests/streamer/tracking/test_torso_tracker.py)
+MAX_TORSO_ANGLE, MAX_ARM_ANGLE = 0.6, 2.2  # radians: limits of a bone's rotation in the picture's plane
+MAX_TORSO_GROWTH = 0.5  # log of size
+ARM_GROWTH_RANGE = (-0.9, 0.5)  # log of length: an arm that points at the camera looks short
 NECK_FOLLOW = 0.6  # share of the neck's motion that shoulders go along with where they are not tracked
 
 
@@ -84,8 +87,8 @@ def skin_weights(head: HeadTransform, body: Tensor, points: Tensor, depth: Tenso
         limbs.append(shown * (1 - smoothstep(0.12, 0.3, distance / width.clamp_min(1e-3))))
     arm = torch.stack(limbs, -1) * (1 - head_share).unsqueeze(-1)
     arm = arm / arm.sum(-1, keepdim=True).clamp_min(1)
-    rest = 1 - arm.sum(-1)
-    return torch.cat([torch.stack([head_share * rest, (1 - head_share) * rest], -1), arm], -1)
+    not_arm = 1 - arm.sum(-1)
+    return torch.cat([torch.stack([head_share * not_arm, (1 - head_share) * not_arm], -1), arm], -1)
 
 
 def bone_coordinates(start: Tensor, end: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -216,14 +219,15 @@ def drive_body(
         shift = torch.lerp(shift, torso_shift, trust)
         angle = torch.lerp(angle, wiener_shrink(torso_angle, CLOTHES_NOISE), trust)
         growth = torch.lerp(growth, neck_growth + wiener_shrink(torso_growth - neck_growth, CLOTHES_NOISE), trust)
-    shift, angle, growth = shift * strength, angle.clamp(-0.6, 0.6) * strength, growth.clamp(-0.5, 0.5) * strength
+    shift, angle = shift * strength, angle.clamp(-MAX_TORSO_ANGLE, MAX_TORSO_ANGLE) * strength
+    growth = growth.clamp(-MAX_TORSO_GROWTH, MAX_TORSO_GROWTH) * strength
     centre = rest[:, None, SHOULDERS, :2].mean(2)
     moved = rotate_scale(rest[..., :2] - centre, angle, growth) + centre + shift[:, None]
     for starts, ends in (UPPER_ARMS, FOREARMS):
         detected = visible(driver, starts, ends) * visible(neutral, starts, ends) * visible(rest, starts, ends)
         arm_angle, arm_growth = bone_change(neutral, driver, starts, ends)
-        arm_angle = arm_angle.clamp(-2.2, 2.2) * strength[:, None]
-        arm_growth = arm_growth.clamp(-0.9, 0.5) * strength[:, None]
+        arm_angle = arm_angle.clamp(-MAX_ARM_ANGLE, MAX_ARM_ANGLE) * strength[:, None]
+        arm_growth = arm_growth.clamp(*ARM_GROWTH_RANGE) * strength[:, None]
         arm_angle = torch.lerp(angle[:, None], arm_angle, detected.unsqueeze(-1))[..., 0]
         arm_growth = torch.lerp(growth[:, None], arm_growth, detected.unsqueeze(-1))[..., 0]
         arm = (gather_rows(rest, ends) - gather_rows(rest, starts))[..., :2]

@@ -44,6 +44,10 @@ from models.geometry.topology import (
 BLEND_RINGS = 3  # rings of the face's mesh, from its border on, that blend into the grid where they turn to the camera
 TURNED_TO_CAMERA = (0.0, 0.15)  # growth of the cosine between normal and camera: from no such blend to all of it
 COVERAGE_SUPERSAMPLING = 2  # the face's coverage is drawn on a grid so many times finer
+SHOWN_AREA = (0.15, 0.5)  # area in the picture over area in the frame: confidence 0, confidence 1
+SHOWN_LIP_GAP = (0.1, 0.6)  # lip gap in the picture over that now: it shows none of the mouth's interior, or all
+# Factors that bring the channels of the motion tokens near 1.
+CHANGE_GAIN, GAZE_GAIN, TURN_GAIN = 5, 10, 3
 CHEEKS_AND_JAW = (50, 280, 205, 425, 187, 411, CHIN, 149, 378)
 
 
@@ -153,7 +157,7 @@ def draw_box(rig: Rig, pose: Pose, box: Tensor, mesh: int) -> BoxMaps:
     alpha = F.grid_sample(rig.matte, sampled, "bilinear", "border", False) * close_gaps(covered > 0.5)
     alpha = torch.maximum(alpha, face_share)
     mouth_known = 1 - mouth * (1 - mouth_shown(rig, pose))
-    confidence = covered.clamp(0, 1) * mouth_known * smoothstep(0.15, 0.5, area_ratio(flow, box))
+    confidence = covered.clamp(0, 1) * mouth_known * smoothstep(*SHOWN_AREA, area_ratio(flow, box))
     return BoxMaps(flow, alpha, outer_flow, confidence, torch.cat([mouth, eyes.amax(1, keepdim=True)], 1))
 
 
@@ -219,7 +223,7 @@ def mouth_shown(rig: Rig, pose: Pose) -> Tensor:
         (local[:, LOWER_LIP_INNER] - local[:, UPPER_LIP_INNER]).norm(dim=-1)
         for local in (rig.head.inverse(rig.face), pose.local)
     ]
-    return smoothstep(0.1, 0.6, gaps[0] / gaps[1].clamp_min(1e-4))[:, None, None, None]
+    return smoothstep(*SHOWN_LIP_GAP, gaps[0] / gaps[1].clamp_min(1e-4))[:, None, None, None]
 
 
 def eyeballs(rig: Rig, pose: Pose, grid: Tensor) -> tuple[Tensor, Tensor]:
@@ -262,11 +266,11 @@ def motion_tokens(rig: Rig, pose: Pose) -> Tensor:
     The tokens are mouth, eyes, brows with cheeks and jaw, and head; unused channels are 0.
     """
     rest = rig.head.inverse(rig.face)
-    change = (pose.local - rest) * 5
+    change = (pose.local - rest) * CHANGE_GAIN
 
     def gaze(eye: tuple[int, ...], iris: int) -> Tensor:
         now, at_rest = (local[:, iris] - gather_rows(local, eye).mean(1) for local in (pose.local, rest))
-        return (now - at_rest)[:, :2] * 10
+        return (now - at_rest)[:, :2] * GAZE_GAIN
 
     def token(landmarks: tuple[int, ...], *extra: Tensor) -> Tensor:
         values = torch.cat([gather_rows(change, landmarks)[..., :2].flatten(1), *extra], 1)[:, :MOTION_TOKEN_WIDTH]
@@ -274,7 +278,7 @@ def motion_tokens(rig: Rig, pose: Pose) -> Tensor:
 
     lower = gather_rows(pose.local, (LOWER_LIP_INNER, RIGHT_LOWER_LID, LEFT_LOWER_LID))
     upper = gather_rows(pose.local, (UPPER_LIP_INNER, RIGHT_UPPER_LID, LEFT_UPPER_LID))
-    gaps = (lower - upper)[..., 1] * 5  # (B, 3) of mouth, right eye, left eye
+    gaps = (lower - upper)[..., 1] * CHANGE_GAIN  # (B, 3) of mouth, right eye, left eye
     gazes = gaze(RIGHT_LID, RIGHT_IRIS), gaze(LEFT_LID, LEFT_IRIS)
     shift = (pose.head.shift - rig.head.shift) / rig.head.scale[:, None]
     zoom = (pose.head.scale / rig.head.scale).clamp_min(1e-3).log()[:, None]
@@ -284,7 +288,7 @@ def motion_tokens(rig: Rig, pose: Pose) -> Tensor:
             token(OUTER_LIPS[::2] + INNER_LIPS[::2], gaps[:, :1]),
             token(RIGHT_LID[::2] + LEFT_LID[::2], gaps[:, 1:], *gazes),
             token(RIGHT_BROW + LEFT_BROW + CHEEKS_AND_JAW),
-            token((), turn * 3, shift, zoom, pose.head.rotation[:, :, :2].flatten(1)),
+            token((), turn * TURN_GAIN, shift, zoom, pose.head.rotation[:, :, :2].flatten(1)),
         ],
         1,
     )

@@ -41,6 +41,7 @@ EYE_OPENING_LIMIT = 0.5  # an eye's opening hardly ever exceeds this share of it
 EYE_GROWTH_RANGE = (1.2, 2.0)  # an eye's largest opening over its opening at rest: limits, for any eye
 MOUTH_WIDTH_LIMIT = 0.85  # canonical units: hardly any mouth is wider
 MOUTH_GROWTH_RANGE = (1.1, 2.0)  # a mouth's largest width over its width at rest: limits, for any mouth
+UPPER_LID_SHARE, LOWER_LID_SHARE = 0.8, 0.2  # of the way by which `close_lids` sets an opening
 SOFT_BORDER_GAIN = 4  # a quarter of coverage by the picture's own opening already counts as shown: its border is soft
 
 
@@ -144,13 +145,15 @@ def narrow_mouth(local: Tensor, rest: Tensor) -> Tensor:
 def close_lids(local: Tensor, rest: Tensor, ratio: Tensor, ring: tuple[int, ...]) -> Tensor:
     """Shapes (B, 478, 3) with the lids of one eye set to `ratio` (B,) of their opening in rest (B, 478, 3).
 
-    The upper lid moves four fifths of the way. `streamer.tracking.eyelids.close_lids` moves the lids of one face in
-    numpy by a share of the way towards each other.
+    The upper lid moves `UPPER_LID_SHARE` of the way. `streamer.tracking.eyelids.close_lids` moves the lids of one face
+    in numpy by a share of the way towards each other.
     """
     upper, lower = lid_pairs(ring)
     above, below = gather_rows(local, upper), gather_rows(local, lower)
     error = (gather_rows(rest, lower) - gather_rows(rest, upper)) * ratio[:, None, None] - (below - above)
-    return scatter_rows(local, upper + lower, torch.cat([above - 0.8 * error, below + 0.2 * error], 1))
+    return scatter_rows(
+        local, upper + lower, torch.cat([above - UPPER_LID_SHARE * error, below + LOWER_LID_SHARE * error], 1)
+    )
 
 
 def uncross_lips(local: Tensor, rest: Tensor) -> Tensor:

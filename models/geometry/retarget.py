@@ -28,6 +28,10 @@ from models.geometry.shading import shading
 from models.geometry.topology import HeadTransform, head_pose
 from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE, Driver
 
+ZOOM_RANGE = (0.3, 3.0)  # the driver's head over its size in the neutral: limits
+MOUTH_RATIO_RANGE = (0.6, 1.7)  # width of the picture's mouth over the driver's: limits
+LID_RATIO_RANGE = (0.5, 2.0)  # opening of the picture's lids at rest over the driver's: limits
+
 
 @dataclass(frozen=True)
 class Strength:
@@ -84,7 +88,7 @@ def retarget(rig: Rig, driver: Driver, neutral: Driver, strength: Strength | Non
     driver_head, neutral_head = head_pose(torch.cat([driver.face, neutral.face])).halves()
     head_strength, face_strength = per_session(strength.head, rig), per_session(strength.face, rig)
     rotation = scale_rotation(driver_head.rotation @ neutral_head.rotation.mT, head_strength)
-    zoom = (driver_head.scale / neutral_head.scale).clamp(0.3, 3.0) ** head_strength
+    zoom = (driver_head.scale / neutral_head.scale).clamp(*ZOOM_RANGE) ** head_strength
     shift = (driver_head.shift - neutral_head.shift) / neutral_head.scale[:, None]
     shift = shift * rig.head.scale[:, None] * head_strength[:, None]
     head = HeadTransform(rig.head.scale * zoom, rotation @ rig.head.rotation, rig.head.shift + shift)
@@ -106,12 +110,12 @@ def transfer_expression(rest: Tensor, driver: Tensor, neutral: Tensor, strength:
     Features move in proportion to their own size: the mouth by mouths' widths, lids by their share of the neutral
     opening, gaze by eyes' widths.
     """
-    mouth_ratio = (mouth_width(rest) / mouth_width(neutral)).clamp(0.6, 1.7)
+    mouth_ratio = (mouth_width(rest) / mouth_width(neutral)).clamp(*MOUTH_RATIO_RANGE)
     gain = 1 + mouth_share(rest.device) * (mouth_ratio[:, None] - 1)
     ratios, widths, limit = [], [], max_opening(rest)
     for ring, _ in EYES:
         rest_opening, neutral_opening = lid_opening(rest, ring), lid_opening(neutral, ring)
-        opening_ratio = (rest_opening / neutral_opening).clamp(0.5, 2.0)
+        opening_ratio = (rest_opening / neutral_opening).clamp(*LID_RATIO_RANGE)
         gain = gain * (1 + eye_share(ring, rest.device) * (opening_ratio[:, None] - 1))
         rest_width, neutral_width = eye_width(rest, ring), eye_width(neutral, ring)
         shape_ratio = (neutral_opening / neutral_width) / (rest_opening / rest_width)

@@ -30,6 +30,10 @@ from models.geometry.shading import has_shading
 from models.geometry.skull import border_weights
 from models.geometry.topology import INNER_LIPS, LEFT_LID, MESH, RIGHT_LID, HeadTransform, head_pose, topology
 
+FOCUS_CENTRE = (0.0, 0.2, 0.3)  # canonical units: the middle of the focus box
+FOCUS_HALF_SIDE = 2.75  # canonical units
+MAX_FOCUS_HALF_SIDE = 0.72  # canvas units; a larger focus box becomes the whole canvas
+
 
 @dataclass(frozen=True)
 class Rig:
@@ -196,9 +200,9 @@ def _move(value: Tensor | HeadTransform, device: torch.device | str) -> Tensor |
 
 def focus_box(head: HeadTransform) -> Tensor:
     """(B, 3) centre and half side of the box around head, hair and neck with room for motion; inside the canvas."""
-    half = 2.75 * head.scale
-    half = torch.where(half > 0.72, torch.ones_like(half), half)  # a tight portrait: the whole canvas
-    middle = torch.tensor([0.0, 0.2, 0.3], device=half.device).expand(len(half), 1, 3)
+    half = FOCUS_HALF_SIDE * head.scale
+    half = torch.where(half > MAX_FOCUS_HALF_SIDE, torch.ones_like(half), half)
+    middle = torch.tensor(FOCUS_CENTRE, device=half.device).expand(len(half), 1, 3)
     centre = head.apply(middle)[:, 0, :2]
     room = (1 - half)[:, None]
     return torch.cat([torch.minimum(torch.maximum(centre, -room), room), half[:, None]], -1)

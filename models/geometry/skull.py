@@ -10,6 +10,9 @@ from models.geometry.topology import HeadTransform, topology
 
 # An ellipsoid in canonical units, measured on the mean head of ICT-FaceKit.
 SKULL_CENTRE, SKULL_RADII = (0.0, 0.0, 0.75), (0.98, 1.35, 1.05)
+# Canonical units over which what surrounds the face follows its border less and less.
+DEPTH_FADE = 0.8  # the border's depth in front of the skull
+MOTION_FADE = (2.5, 0.5)  # the border's motion: beside the face, and below it at the neck
 
 
 def skull_depth(head: HeadTransform, points: Tensor) -> Tensor:
@@ -42,7 +45,8 @@ def border_weights(head: HeadTransform, face: Tensor, points: Tensor) -> tuple[T
     skull = skull_depth(head, points)
     border_skull = skull_depth(head, border[..., :2])
     bump = (share * (border[..., 2] - border_skull)[:, None]).sum(-1)
-    depth = skull + bump * torch.exp(-(nearest[..., 0] / 0.8).square())
+    depth = skull + bump * torch.exp(-(nearest[..., 0] / DEPTH_FADE).square())
     down = head.inverse(torch.cat([points, depth.unsqueeze(-1)], -1))[..., 1:2]
-    fade = torch.lerp(nearest.new_tensor(2.5), nearest.new_tensor(0.5), smoothstep(0.2, 1.0, down))
+    beside, below = (nearest.new_tensor(fade) for fade in MOTION_FADE)
+    fade = torch.lerp(beside, below, smoothstep(0.2, 1.0, down))
     return share * torch.exp(-(nearest / fade).square()), depth

@@ -52,15 +52,15 @@ REQUIRED = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right", "chin"
 POINT_LANDMARKS: dict[str, tuple[int, ...]] = {
     "left_eye": EYES[0][0],
     "right_eye": EYES[1][0],
-    "nose": (NOSE_TIP, 4),
+    "nose": (NOSE_TIP, 4),  # the tip, and the landmark above it
     "mouth_left": (RIGHT_MOUTH_CORNER,),
     "mouth_right": (LEFT_MOUTH_CORNER,),
     "mouth_top": (UPPER_LIP_OUTER,),
     "mouth_bottom": (LOWER_LIP_OUTER,),
     "chin": (CHIN,),
     "forehead": (FOREHEAD,),
-    "ear_left": (127,),
-    "ear_right": (356,),
+    "ear_left": (127,),  # on the border of the mesh, at the height of the eyes
+    "ear_right": (356,),  # the same on the other side
     "left_eye_outer": (RIGHT_EYE_OUTER,),
     "left_eye_inner": (RIGHT_EYE_INNER,),
     "left_eye_top": (RIGHT_UPPER_LID,),
