@@ -39,6 +39,10 @@ Joints = tuple[int, ...]
 NECK = (0.0, 1.35, 0.8)  # canonical units: where the head sits on the neck
 SHOULDER_PLACES = ((2.05, 2.75, 0.9), (-2.05, 2.75, 0.9))  # canonical units: shoulders of an upright person, left first
 ARM_LENGTH = 2.6  # canonical units, of the upper arm and of the forearm
+# Skin weights. The head's fades over these canonical units below the eyes, and to the side from the ears' height on.
+HEAD_FADE_DOWN, HEAD_FADE_SIDE, HEAD_SIDE_FROM = (1.2, 2.4), (1.2, 2.4), (0.4, 1.4)
+LIMB_FADE = (0.12, 0.3)  # shoulder widths from a limb's bone over which its weight fades
+HAND_LENGTH = 0.5  # forearms from the wrist to the fingertips
 PIN_REACH = 0.3  # canvas units from the border within which points are pinned to it
 PIN_BAND = 4.0  # a displacement d fades within PIN_BAND · d of the border, which stretches by at most 1.5 / PIN_BAND
 SHOULDER_NOISE = (0.12, 0.15, 0.15)  # of tracked shoulders: shift (shoulder widths), angle (radians), log of size
@@ -74,17 +78,18 @@ def skin_weights(head: HeadTransform, body: Tensor, points: Tensor, depth: Tenso
     """Skin weights (B, N, `BONES`), summing to 1, of canvas points (B, N, 2) whose z is depth (B, N)."""
     place = head.inverse(torch.cat([points, depth.unsqueeze(-1)], -1))
     side, down = place[..., 0].abs(), place[..., 1]
-    head_share = (1 - smoothstep(1.2, 2.4, down)) * (1 - smoothstep(1.2, 2.4, side) * smoothstep(0.4, 1.4, down))
+    beside = smoothstep(*HEAD_FADE_SIDE, side) * smoothstep(*HEAD_SIDE_FROM, down)
+    head_share = (1 - smoothstep(*HEAD_FADE_DOWN, down)) * (1 - beside)
     width = shoulder_width(body)[:, None]
     limbs = []
     for first, last in SEGMENTS:
         start, end = body[:, first, :2], body[:, last, :2]
         if first in (LEFT_ELBOW, RIGHT_ELBOW):
-            end = end + 0.5 * (end - start)  # the hand
+            end = end + HAND_LENGTH * (end - start)
         along, _, distance = bone_coordinates(start, end, points)
         distance = torch.hypot(distance, (along - along.clamp(0, 1)) * (end - start).norm(dim=-1)[:, None])
         shown = smoothstep(0.5, 0.8, torch.minimum(body[:, first, 3], body[:, last, 3]))[:, None]
-        limbs.append(shown * (1 - smoothstep(0.12, 0.3, distance / width.clamp_min(1e-3))))
+        limbs.append(shown * (1 - smoothstep(*LIMB_FADE, distance / width.clamp_min(1e-3))))
     arm = torch.stack(limbs, -1) * (1 - head_share).unsqueeze(-1)
     arm = arm / arm.sum(-1, keepdim=True).clamp_min(1)
     not_arm = 1 - arm.sum(-1)

@@ -94,14 +94,13 @@ class AvatarPipeline:
         return Stream(avatar, self._open_state(avatar))
 
     def swap(self, stream: Stream, avatar: Avatar) -> None:
-        """Continue a session with another picture from its next frame on. Raises DeviceMemoryError."""
+        """Continue a session with another picture from its next frame on; past frames are dropped.
+
+        Raises DeviceMemoryError.
+        """
         self.close(stream)
         stream.avatar = avatar
         stream.state = self._open_state(avatar)
-
-    def reset(self, stream: Stream) -> None:
-        """Drop the session's past frames."""
-        self.swap(stream, stream.avatar)
 
     def close(self, stream: Stream) -> None:
         """End a session and free its memory on the device. Idempotent; only for the thread that draws."""

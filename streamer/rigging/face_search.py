@@ -17,6 +17,11 @@ DETECTOR_SIDE = 1024  # pixels of the canvas on which the face detector runs
 POSE_SIDE = 768  # pixels of the canvas on which the pose model runs
 MIN_TRACKING_CONFIDENCE = 0.9  # faces, drawn ones too, reach 0.95 and more; false detections stay below
 SETTLE_PASSES = 4  # runs on a still picture until the mesh's region of interest is the one it tracks a driver with
+FACE_MARGIN = 1.2  # half side of the crop on which a small face is measured again, over the extent of the face
+DETECTION_MARGIN = 2.2  # half side of the box around a detection, over half of the detection's longer side
+HEAD_MARGINS = (1.5, 3.0)  # half sides of the boxes around the head of a body, over its extent
+GRID_HALF_SIDE = 0.6  # canvas units; in smaller boxes the mesh begins to detect faces in the eye of a cat
+GRID_CENTRES = (-0.4, 0.0, 0.4)  # canvas units, x and y
 SMALL_FACE = 0.35  # canvas units; smaller faces are measured again on a crop at the picture's own resolution
 _WHOLE_CANVAS: Box = (0.0, 0.0, 1.0)
 
@@ -36,7 +41,7 @@ def find_face(canvas: Canvas, notes: list[str]) -> Array | None:
             extent = face_extent(face)
             if extent < SMALL_FACE:
                 centre = (face[:, :2].max(0) + face[:, :2].min(0)) / 2
-                closer = detect_faces(canvas, (float(centre[0]), float(centre[1]), extent * 1.2), 1)
+                closer = detect_faces(canvas, (float(centre[0]), float(centre[1]), extent * FACE_MARGIN), 1)
                 face = closer[0] if closer else face
             return face
     return None
@@ -77,14 +82,15 @@ def _search_boxes(canvas: Canvas) -> Iterator[list[Box]]:
     with face_detection.FaceDetection(model_selection=1, min_detection_confidence=0.3) as detector:
         found = detector.process(crop(canvas.full, _WHOLE_CANVAS, DETECTOR_SIDE)).detections or []
     boxes = [d.location_data.relative_bounding_box for d in found]
-    yield [(2 * b.xmin + b.width - 1, 2 * b.ymin + b.height - 1, 2.2 * max(b.width, b.height)) for b in boxes]
+    yield [
+        (2 * b.xmin + b.width - 1, 2 * b.ymin + b.height - 1, DETECTION_MARGIN * max(b.width, b.height)) for b in boxes
+    ]
     joints = _detect_joints(canvas)
     if joints is not None:
         head = joints[HEAD_JOINTS, :2]
         extent = max(float(np.ptp(head, axis=0).max()), 0.05)
-        yield [(float(head[NOSE, 0]), float(head[NOSE, 1]), extent * factor) for factor in (1.5, 3.0)]
-    # In smaller boxes than these the mesh begins to detect faces in the eye of a cat.
-    yield [(x, y, 0.6) for y in (-0.4, 0.0, 0.4) for x in (-0.4, 0.0, 0.4)]
+        yield [(float(head[NOSE, 0]), float(head[NOSE, 1]), extent * factor) for factor in HEAD_MARGINS]
+    yield [(x, y, GRID_HALF_SIDE) for y in GRID_CENTRES for x in GRID_CENTRES]
 
 
 def _detect_joints(canvas: Canvas) -> Array | None:

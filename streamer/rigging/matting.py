@@ -16,6 +16,12 @@ from streamer.tracking.mediapipe_models import selfie_segmentation
 
 GRABCUT_SIDE = 256  # pixels at which GrabCut runs
 MIN_FACE_COVERAGE = 0.6  # mean of the segmentation over the face from which the network has recognised the person
+# GrabCut around a face that the network does not recognise, in half extents of the face from its centre:
+LIKELY_CHARACTER = 1.4  # up to here a pixel is probably the character's
+POSSIBLE_CHARACTER = 2.6  # up to here it may be
+BODY_HALF_WIDTH = 1.3  # below the centre, in a strip so wide, it may be
+HAIR_REACH = 0.11  # extents of the face beyond the coarse matte in which hair is searched
+OVAL_SHARE = 0.94  # size of the mask of the face over its oval
 SUBPIXEL_BITS = 4  # fractional bits of polygon corners for OpenCV
 
 
@@ -49,10 +55,10 @@ def grabcut_from_face(rgb: Image, face: Array) -> Array:
     half = face_extent(face) * GRABCUT_SIDE / 4
     y, x = np.mgrid[:GRABCUT_SIDE, :GRABCUT_SIDE].astype(np.float32)
     distance = np.hypot((x - centre[0]) / half, (y - centre[1]) / half)
-    below = (np.abs(x - centre[0]) < 1.3 * half) & (y > centre[1])
+    below = (np.abs(x - centre[0]) < BODY_HALF_WIDTH * half) & (y > centre[1])
     labels = np.full((GRABCUT_SIDE, GRABCUT_SIDE), cv2.GC_BGD, np.uint8)
-    labels[(distance < 2.6) | below] = cv2.GC_PR_BGD
-    labels[distance < 1.4] = cv2.GC_PR_FGD
+    labels[(distance < POSSIBLE_CHARACTER) | below] = cv2.GC_PR_BGD
+    labels[distance < LIKELY_CHARACTER] = cv2.GC_PR_FGD
     labels[_face_mask(face, GRABCUT_SIDE) > 0.5] = cv2.GC_FGD
     return _upscaled(run_grabcut(rgb, labels), rgb.shape[0])
 
@@ -60,7 +66,7 @@ def grabcut_from_face(rgb: Image, face: Array) -> Array:
 def grabcut_hair(rgb: Image, coarse: Array, face: Array) -> Array:
     """(S, S) matte of what a coarse matte (S, S) lacks around a person, mostly hair, found by GrabCut from colours."""
     small = cv2.resize(coarse, (GRABCUT_SIDE, GRABCUT_SIDE))
-    radius = max(3, int(face_extent(face) * GRABCUT_SIDE * 0.11))
+    radius = max(3, int(face_extent(face) * GRABCUT_SIDE * HAIR_REACH))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     labels = np.full((GRABCUT_SIDE, GRABCUT_SIDE), cv2.GC_BGD, np.uint8)
     labels[cv2.dilate((small > 0.5).astype(np.uint8), disc) > 0] = cv2.GC_PR_BGD
@@ -99,7 +105,7 @@ def refine_edges(rgb: Array, coarse: Array) -> Array:
 def _face_mask(face: Array, size: int) -> Array:
     """(size, size) coverage 0..1 of the face's oval, a little smaller than the face."""
     oval = face[topology().oval.numpy(), :2]
-    inner = oval.mean(0) + (oval - oval.mean(0)) * 0.94
+    inner = oval.mean(0) + (oval - oval.mean(0)) * OVAL_SHARE
     return _filled((inner + 1) * size / 2 - 0.5, size)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.geometry.body import (
+    HAND_LENGTH,
     LEFT_ELBOW,
     LEFT_SHOULDER,
     LEFT_WRIST,
@@ -37,6 +38,12 @@ SIMILARITY_PRIOR = 0.1  # radians, and log of scale: usual rotation and growth o
 CONFIDENCE_SMOOTHING_S = 0.15  # time constant of the reported confidence
 MAX_TORSO_ROTATION = 0.6  # radians since the keyframe; a larger one is a false match
 MAX_TORSO_GROWTH = 2  # factor of the size since the keyframe, or its inverse; a larger one is a false match
+# `torso_region`, in face sizes from the chin or in shoulder widths:
+NECK_DROP = 0.35  # face sizes from the chin to the region's upper edge
+NECK_HALF_WIDTHS = (0.8, 0.3)  # face sizes, and shoulder widths; the smaller one counts
+SHOULDER_MARGIN = 0.08  # shoulder widths of the region's edge above the joints
+WAIST_DROP = 1.2  # shoulder widths from the joints to the region's lower edge
+FOREARM_WIDTH, HAND_BORDER = 0.25, 0.15  # shoulder widths, of what `arm_mask` covers
 UNMATCHED_S = 2.0  # without a match, after which the next good frame becomes the keyframe
 
 _FOREARMS = ([LEFT_ELBOW, LEFT_WRIST], [RIGHT_ELBOW, RIGHT_WRIST])
@@ -159,11 +166,11 @@ def torso_region(shape: tuple[int, ...], face: Array, body: Array) -> Image:
     size = face_size(face) * max(shape[:2]) / 2
     across = (left - right) / width
     down = np.array([-across[1], across[0]])
-    neck = chin + 0.35 * size * down
-    half_neck = min(0.8 * size, 0.3 * width) * across
-    slope = -0.08 * width * down
-    waist = 1.2 * width * down
-    polygon = [neck + half_neck, left + slope, left + waist, right + waist, right + slope, neck - half_neck]
+    neck = chin + NECK_DROP * size * down
+    half_neck = min(NECK_HALF_WIDTHS[0] * size, NECK_HALF_WIDTHS[1] * width) * across
+    rise = -SHOULDER_MARGIN * width * down
+    waist = WAIST_DROP * width * down
+    polygon = [neck + half_neck, left + rise, left + waist, right + waist, right + rise, neck - half_neck]
     region = np.zeros(shape[:2], np.uint8)
     cv2.fillPoly(region, [np.rint(polygon).astype(np.int32)], 255)
     return region
@@ -176,14 +183,14 @@ def arm_mask(shape: tuple[int, ...], body: Array, hands: Array) -> Image:
     for elbow_wrist in _FOREARMS:
         if body[elbow_wrist[1], VISIBILITY] > MIN_VISIBILITY:
             elbow, wrist = to_pixels(body[elbow_wrist, :2], shape)
-            fingertips = wrist + 0.5 * (wrist - elbow)
+            fingertips = wrist + HAND_LENGTH * (wrist - elbow)
             ends = [tuple(int(v) for v in np.rint(end)) for end in (elbow, fingertips)]
-            cv2.line(mask, ends[0], ends[1], 255, max(1, int(0.25 * width)))
+            cv2.line(mask, ends[0], ends[1], 255, max(1, int(FOREARM_WIDTH * width)))
     for hand in hands:
         if hand[:, CONFIDENCE].any():
             hull = cv2.convexHull(np.rint(to_pixels(hand[:, :2], shape)).astype(np.int32))
             cv2.fillPoly(mask, [hull], 255)
-            cv2.polylines(mask, [hull], True, 255, max(1, int(0.15 * width)))
+            cv2.polylines(mask, [hull], True, 255, max(1, int(HAND_BORDER * width)))
     return mask
 
 

@@ -72,12 +72,9 @@ class AvatarVp8Encoder(Vp8Encoder):
         began = time.perf_counter()
         if self.codec is None or self._needs_restart(frame):
             self.codec = self._start_codec(frame.width, frame.height)
-        frame.pict_type = PictureType.I if force_keyframe else PictureType.NONE
-        data = b"".join(bytes(packet) for packet in self.codec.encode(frame))
+        data, timestamp = _encode_frame(self.codec, frame, force_keyframe)
         payloads = self._packetize(data, self.picture_id)
         self.picture_id = (self.picture_id + 1) % (1 << 15)
-        assert frame.pts is not None and frame.time_base is not None
-        timestamp = convert_timebase(frame.pts, frame.time_base, VIDEO_TIME_BASE)
         self._report_time((time.perf_counter() - began) * 1000)
         return payloads, timestamp
 
@@ -143,11 +140,8 @@ class AvatarH264Encoder(H264Encoder):
             self.codec = self._start_codec(frame.width, frame.height)
         elif self.codec.bit_rate != self.target_bitrate:
             self.codec.bit_rate = self.target_bitrate  # libx264 changes its rate without a key frame
-        frame.pict_type = PictureType.I if force_keyframe else PictureType.NONE
-        data = b"".join(bytes(packet) for packet in self.codec.encode(frame))
+        data, timestamp = _encode_frame(self.codec, frame, force_keyframe)
         payloads = self._packetize(self._split_bitstream(data))
-        assert frame.pts is not None and frame.time_base is not None
-        timestamp = convert_timebase(frame.pts, frame.time_base, VIDEO_TIME_BASE)
         self._report_time((time.perf_counter() - began) * 1000)
         return payloads, timestamp
 
@@ -170,6 +164,14 @@ class AvatarH264Encoder(H264Encoder):
             "bufsize": str(self._limit.maximum // 2),
         }
         return codec
+
+
+def _encode_frame(codec: VideoCodecContext, frame: VideoFrame, force_keyframe: bool) -> tuple[bytes, int]:
+    """The coded frame and its RTP timestamp (90 kHz)."""
+    frame.pict_type = PictureType.I if force_keyframe else PictureType.NONE
+    data = b"".join(bytes(packet) for packet in codec.encode(frame))
+    assert frame.pts is not None and frame.time_base is not None
+    return data, convert_timebase(frame.pts, frame.time_base, VIDEO_TIME_BASE)
 
 
 def make_encoder(codec: str, max_bitrate: int, fps: float, report_time: ReportTime) -> Encoder:

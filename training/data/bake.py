@@ -35,7 +35,7 @@ LARGE_MOTION = KINDS.index(
 
 @dataclass(frozen=True, slots=True)
 class Baked:
-    """B samples of T frames on the focus box; side s = FOCUS_SIDE, guidance side G = GUIDE. Pictures are 0..1.
+    """B samples of T frames on the focus box; side s = FOCUS_SIDE, guidance side G = GUIDE_SIDE. Pictures are 0..1.
 
     picture, plate: (B, 3, s, s) of the reference.
     matte: (B, 1, s, s) of the reference.

@@ -47,14 +47,14 @@ class Rollout:
             [[REFERENCE_POSITION] * config.references + past_positions + [0.0]], device=frame.level.device
         )
         position = position.expand(len(frame.level), -1)
-        is_live = torch.ones_like(position, dtype=torch.bool)
+        is_occupied = torch.ones_like(position, dtype=torch.bool)
         current_kv: list[tuple[Tensor, Tensor]] = []
 
         def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
             current_kv.append((key.detach(), value.detach()))
             keys = torch.cat([self.reference_kv[0][layer], *(past[layer][0] for past in self.past_kv), key], 2)
             values = torch.cat([self.reference_kv[1][layer], *(past[layer][1] for past in self.past_kv), value], 2)
-            return attention.attend(query, keys, values, position, is_live, rope, config.keyed, config.references)
+            return attention.attend(query, keys, values, position, is_occupied, rope, config.keyed, config.references)
 
         with self.options.autocast():  # one context per step, because it caches casts, also those without a gradient
             edit = self.network(frame, attend)

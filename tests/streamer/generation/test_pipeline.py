@@ -165,7 +165,7 @@ def test_swap_and_reset_drop_the_past_frames(avatar: Avatar, tmp_path: Path) -> 
     request = FrameRequest(stream, still, still, SIDE_BY_SIDE)
     first, second = pipeline.draw([request])[0].rgb, pipeline.draw([request])[0].rgb
     assert not np.array_equal(first, second)
-    pipeline.reset(stream)
+    pipeline.swap(stream, mine)
     assert np.array_equal(first, pipeline.draw([request])[0].rgb)
     pipeline.swap(stream, pipeline.prepare(load_picture(AVATAR)))
     assert np.array_equal(first, pipeline.draw([request])[0].rgb)
