@@ -17,7 +17,16 @@ from streamer.errors import KagamiError
 from streamer.frames import Image
 
 MAX_BYTES = 64 * 2**20  # of the file
-MAX_PIXELS = 80_000_000  # below Pillow's own limit for a warning; as RGBA a third of a gigabyte
+MAX_PIXELS = 80_000_000  # below Pillow's own limit for a warning
+MAX_DECODE_BYTES = 256e6  # memory that decoding and scaling one picture may take; it sets a lower limit of pixels
+# Bytes for a pixel of the file at the peak of decoding and scaling, measured at 79 million pixels, by format and mode.
+# WebP: libwebp's animation decoder holds two canvases and Pillow makes two copies. PNG with alpha or a palette: the
+# decoded pixels and a copy that is converted for scaling.
+_WEBP_BYTES = 17.0
+_PNG_BYTES = {"1": 2.0, "L": 2.0, "RGB": 6.0, "P": 11.0, "LA": 10.0, "RGBA": 10.0}
+_PNG_OTHER_BYTES = 9.0
+_JPEG_PIXEL_BYTES = 5.0
+_JPEG_COEFFICIENT_BYTES = 2.0  # of each sample, which a progressive JPEG keeps until its last scan
 MAX_SIDE = 2048  # pixels that are kept: four times the canvas of 512; more only costs memory
 MIN_SIDE = 64  # pixels
 
@@ -109,17 +118,39 @@ def _has_known_magic(data: bytes) -> bool:
     return webp or data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"))
 
 
-def _too_many_pixels(subject: str) -> str:
-    return f"{subject} has more than {MAX_PIXELS // 1_000_000} million pixels: scale it down."
+def _too_many_pixels(subject: str, limit: float = MAX_PIXELS) -> str:
+    return f"{subject} has more than {int(limit / 1e6)} million pixels: scale it down."
+
+
+def _decode_bytes(image: Pillow.Image) -> float:
+    """Bytes for a pixel that decoding the picture takes at most, from its header."""
+    if image.format == "WEBP":
+        return _WEBP_BYTES
+    if image.format == "PNG":
+        transparent = "transparency" in image.info and image.mode in ("L", "RGB")  # converted to RGBA
+        return _PNG_BYTES["RGBA"] if transparent else _PNG_BYTES.get(image.mode, _PNG_OTHER_BYTES)
+    layers = getattr(image, "layer", [])  # of a JPEG: name, horizontal and vertical sampling, table
+    widest, highest = (max((layer[axis] for layer in layers), default=1) for axis in (1, 2))
+    samples = sum(layer[1] * layer[2] for layer in layers) / (widest * highest) if layers else 4
+    scale = max(factor for factor in (1, 2, 4, 8) if factor == 1 or factor * MAX_SIDE <= min(image.size))  # see `draft`
+    return _JPEG_COEFFICIENT_BYTES * samples + _JPEG_PIXEL_BYTES / scale**2
 
 
 def _check_size_and_frames(subject: str, image: Pillow.Image) -> None:
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise PictureError(_too_many_pixels(subject))
+    limit = min(MAX_PIXELS, MAX_DECODE_BYTES / _decode_bytes(image))
+    if width * height > limit:
+        raise PictureError(_too_many_pixels(subject, limit))
     if min(width, height) < MIN_SIDE:
         raise PictureError(
             f"{subject} has only {width} x {height} pixels: use one of at least {MIN_SIDE} x {MIN_SIDE}."
+        )
+    shrink = min(1.0, MAX_SIDE / max(width, height))
+    if round(min(width, height) * shrink) < MIN_SIDE:
+        left = f"{round(width * shrink)} x {round(height * shrink)}"
+        raise PictureError(
+            f"{subject} has {width} x {height} pixels, of which only {left} are left when it is scaled: "
+            "cut it to the character."
         )
     # An MPO file (JPEG of several pictures, as phones store depth and previews) is a still: its first picture counts.
     if image.format in ("PNG", "WEBP") and getattr(image, "n_frames", 1) > 1:
@@ -131,17 +162,18 @@ def _to_rgba(image: Pillow.Image) -> Image:
     if image.format in ("JPEG", "MPO"):
         image.draft(None, (MAX_SIDE, MAX_SIDE))  # lets the JPEG decoder scale down while decoding
     image.load()
-    image = _upright(image)
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I"):  # 16-bit grey, which Pillow's convert would clip to white
         grey = np.asarray(image)
+        info = image.info
         image = Pillow.fromarray((np.clip(grey, 0, 65535) >> 8).astype(np.uint8))
-        profile = None
+        image.info, profile = info, None
     has_transparent_colour = "transparency" in image.info and image.mode in ("L", "RGB")
     if has_transparent_colour or image.mode in ("P", "PA", "1", "La", "RGBa"):
         image = image.convert("RGBA")  # scaling cannot mix palette indices and drops the transparent colour
     if max(image.size) > MAX_SIDE:
         image.thumbnail((MAX_SIDE, MAX_SIDE), Pillow.Resampling.LANCZOS, reducing_gap=2.0)
+    image = _upright(image)  # after the scaling, because it makes a copy
     if profile:
         image = _to_srgb(image, profile)
     return np.array(image.convert("RGBA"))
