@@ -122,6 +122,7 @@ async def _add_sessions(engine: Engine, avatar: Avatar, options: argparse.Namesp
     try:
         while len(sessions) < options.max and not failures and all(row["holds"] for row in rows):
             admitted = engine.admit(avatar, Controls(), failures.append)
+            admitted.start()
             sessions.append(ReplayedSession(admitted, options.fps, phase=len(sessions) * CAMERA_PHASE_STEP % 1))
             tasks.append(asyncio.create_task(sessions[-1].run()))
             await asyncio.sleep(WARM_UP_S)

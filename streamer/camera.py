@@ -11,6 +11,7 @@ from av.video.reformatter import VideoReformatter
 
 from streamer.frames import Image
 
+MAX_FRAME_PIXELS = 4096 * 2304  # of a camera picture as decoded; larger ones cost hundreds of megabytes to convert
 LONGEST_SIDE = 640  # pixels; larger pictures cost the tracker time and give no better landmarks
 
 

@@ -102,7 +102,7 @@ class ProtocolError(KagamiError):
 
 
 class TooFastError(ProtocolError):
-    """More signalling messages a second than the protocol allows."""
+    """More signalling messages, offers, requests or uploads a second than the server allows."""
 
     code = "too-fast"
 
@@ -133,6 +133,28 @@ class MediaTimeoutError(KagamiError):
     """No camera picture arrived within the time limit after an offer."""
 
     code = "no-media"
+
+
+class SilentPageError(KagamiError):
+    """Too many pages are open without a camera; this one was the first of them, and others need its place."""
+
+    code = "full"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Too many pages are open without a camera, and this one was the first of them; start it again."
+        )
+
+
+class CameraTooLargeError(KagamiError):
+    """The camera's frames have more pixels than the server converts."""
+
+    code = "camera-size"
+
+    def __init__(self, width: int, height: int) -> None:
+        super().__init__(
+            f"The camera sends pictures of {width} x {height} pixels, which is too large; choose a smaller resolution."
+        )
 
 
 class ConnectionLostError(KagamiError):

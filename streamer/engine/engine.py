@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import NamedTuple, Protocol
+from weakref import WeakSet
 
 import torch
 
@@ -27,6 +28,7 @@ from streamer.runtime.cached_value import CachedValue
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.memory import memory_bytes
 from streamer.runtime.meter import DRAWN, QUEUE_AGE, spread
+from streamer.runtime.priority import UPLOAD_NICENESS, lower_priority
 from streamer.tracking.tracker import Tracker
 
 EARLY_SHARE = 0.75  # of a period: a frame may be drawn so much early, so that camera jitter costs neither tick nor wait
@@ -84,6 +86,7 @@ class Engine:
         self._wake = threading.Condition()  # guards everything below
         self._sessions: list[EngineSession] = []
         self._left: list[EngineSession] = []  # the engine thread has yet to free their streams
+        self._ending: WeakSet[EngineSession] = WeakSet()  # they left; a tracker that still runs keeps its session alive
         self._watchers: list[Mailbox[AvatarFrame]] = []
         self._admission = Admission(max_sessions, min_fps)
         self._drawn = 0
@@ -93,7 +96,7 @@ class Engine:
         self._has_work = False
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
-        self._preparing = ThreadPoolExecutor(1, "prepare")
+        self._preparing = ThreadPoolExecutor(1, "prepare", lower_priority, (UPLOAD_NICENESS,))
 
     @property
     def session_count(self) -> int:
@@ -114,6 +117,13 @@ class Engine:
     @property
     def max_sessions(self) -> int:
         return self._admission.max_sessions
+
+    @property
+    def waits_for_trackers(self) -> bool:
+        """True if there is no place for one more session, but will be once the trackers of sessions that left ended."""
+        with self._wake:
+            live, ending = len(self._sessions), self._count_ending()
+        return live < self.max_sessions <= live + ending
 
     @property
     def refused(self) -> int:
@@ -170,14 +180,17 @@ class Engine:
         self._preparing.shutdown(wait=False, cancel_futures=True)
 
     def admit(self, avatar: Avatar, controls: Controls, on_failure: Callable[[KagamiError], None]) -> EngineSession:
-        """Add a session. on_failure: called once, in any thread, if the session fails.
+        """Add a session, which tracks and draws nothing before its `start`.
 
-        Raises ServerFullError, OverloadError, EngineClosedError.
+        on_failure: called once, in any thread, if the session fails. Sessions that left count until their trackers have
+        ended, so that there are never more trackers than `max_sessions`. Raises ServerFullError, OverloadError,
+        EngineClosedError.
         """
         with self._wake:
             if self._closed:
                 raise EngineClosedError
-            self._admission.check(len(self._sessions), sum(session.phase == "stalled" for session in self._sessions))
+            stalled = sum(session.phase == "stalled" for session in self._sessions)
+            self._admission.check(len(self._sessions), stalled, self._count_ending())
             session = EngineSession(
                 avatar,
                 controls,
@@ -196,9 +209,14 @@ class Engine:
             if session in self._sessions:
                 self._sessions.remove(session)
                 self._left.append(session)
+                self._ending.add(session)
                 self._left_drops.update(session.drops)
                 self._has_work = True
                 self._wake.notify_all()
+
+    def _count_ending(self) -> int:
+        """How many sessions that left have a tracker that still runs. The caller holds the lock."""
+        return sum(session.has_tracker for session in self._ending)
 
     def watch(self) -> Mailbox[AvatarFrame]:
         """A mailbox that receives every frame of whichever live session is the newest at the time."""

@@ -41,7 +41,7 @@ class PendingMotion:
 
 
 class EngineSession:
-    """A live session: camera pictures in, avatar frames out. Made by `Engine.admit`.
+    """A live session: camera pictures in, avatar frames out. Made by `Engine.admit`; tracks from `start` on.
 
     avatar, controls, paused: may be set from any thread.
     stream: the session's state on the device; belongs to the engine's thread.
@@ -79,7 +79,14 @@ class EngineSession:
         self._keep_camera = keep_camera
         self._calibrate = threading.Event()
         self._thread = threading.Thread(target=self._track, name="tracking", daemon=True)
-        self._thread.start()
+        self._start_lock = threading.Lock()
+        self._started = False
+        self._closed = False
+
+    @property
+    def has_tracker(self) -> bool:
+        """True from `start` until the tracker is closed, which may be seconds after `close`."""
+        return self._thread.is_alive()
 
     @property
     def drops(self) -> dict[str, int]:
@@ -102,14 +109,24 @@ class EngineSession:
         """Measure the neutral again from the next steady frames."""
         self._calibrate.set()
 
+    def start(self) -> None:
+        """Start the tracking thread and in it the tracker. Does nothing when called again, and after `close`."""
+        with self._start_lock:
+            if not self._started and not self._closed:
+                self._started = True
+                self._thread.start()
+
     def close(self) -> None:
         """Close the mailboxes, which ends the tracking thread. Idempotent; callable from any thread."""
+        with self._start_lock:
+            self._closed = True
         for mailbox in (self.camera, self.motions, self._output):
             mailbox.close()
 
     def join(self, timeout: float = 5.0) -> None:
         """Wait up to `timeout` seconds for the tracking thread. Blocks, so never call it on the event loop."""
-        self._thread.join(timeout)
+        if self._started:
+            self._thread.join(timeout)
 
     @contextmanager
     def boundary(self) -> Iterator[None]:

@@ -20,6 +20,11 @@ class CachedValue(Generic[Value]):
 
     def __call__(self) -> Value:
         now = self._clock()
-        if self._cached is None or now - self._cached[0] > self._period:
+        if self.is_stale or self._cached is None:
             self._cached = (now, self._compute())
         return self._cached[1]
+
+    @property
+    def is_stale(self) -> bool:
+        """True if the next call computes the value."""
+        return self._cached is None or self._clock() - self._cached[0] > self._period

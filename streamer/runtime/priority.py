@@ -7,6 +7,7 @@ import sys
 import threading
 
 BODY_TRACKER_NICENESS = 5  # its results are needed ten times a second
+UPLOAD_NICENESS = 10  # decoding and preparing an uploaded picture may take seconds
 TRANSFORMER_NICENESS = 10  # it runs less often than the body tracker, see `OnnxGenerator`
 
 

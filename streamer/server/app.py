@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import functools
 import io
 import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -15,41 +18,70 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from streamer.engine.engine import Engine
-from streamer.errors import BusyError, KagamiError, MissingTokenError, ProtocolError, TooLargeError
+from streamer.errors import (
+    BusyError,
+    KagamiError,
+    MissingTokenError,
+    ProtocolError,
+    TooFastError,
+    TooLargeError,
+)
 from streamer.generation.pipeline import Avatar
 from streamer.rigging.picture import load_picture
+from streamer.runtime.cached_value import CachedValue
 from streamer.server import signaling
 from streamer.server.access import AccessMiddleware, check_token, error_response
 from streamer.server.conversation import Conversations
+from streamer.server.executors import Executors
 from streamer.server.metrics import Metrics
+from streamer.server.rate_limits import Limits, RateLimiter, RateLimiters
 from streamer.settings import Settings
 
 WEB_CLIENT = Path(__file__).resolve().parents[2] / "web_client"
 REFERENCE_PICTURE_SIDE = 1024  # pixels, the longest side of the picture at GET /api/picture
 MAX_PICTURE_NAME = 80  # characters
 _NOT_IN_A_NAME = re.compile(r"[^\w .()\-]", re.UNICODE)
-_STATUS_OF_ERROR: dict[type[Exception], int] = {MissingTokenError: 401, BusyError: 409, TooLargeError: 413}
+METRICS_PERIOD_S = 1.0  # `/metrics` is computed at most so often
+MAX_UPLOADS = 8  # request bodies that are read, or wait to be decoded, at once; each has up to `max_upload_mb`
+MAX_UPLOADS_PER_ADDRESS = 2
+_STATUS_OF_ERROR: dict[type[Exception], int] = {
+    MissingTokenError: 401,
+    BusyError: 409,
+    TooLargeError: 413,
+    TooFastError: 429,
+}
 
 
 class Server:
     """The web server of one engine. `app` is the ASGI application; `close` ends every session.
 
     avatar, name: the prepared reference picture that a session starts with, and the name that the page shows for it.
-    web_client: folder of the page's files.
+    web_client: folder of the page's files. limits: rates of requests, offers, uploads and so on.
     """
 
     def __init__(
-        self, engine: Engine, settings: Settings, avatar: Avatar, name: str, web_client: Path = WEB_CLIENT
+        self,
+        engine: Engine,
+        settings: Settings,
+        avatar: Avatar,
+        name: str,
+        web_client: Path = WEB_CLIENT,
+        limits: Limits | None = None,
     ) -> None:
         self.engine = engine
         self._settings = settings
-        self.conversations = Conversations(engine, settings, avatar, name)
+        self._executors = Executors()
+        self._limiters = RateLimiters(limits or Limits())
+        self._uploads: Counter[str] = Counter()  # uploads that are read or decoded now, by address
+        self.conversations = Conversations(engine, settings, avatar, name, self._executors, self._limiters)
         self._avatar = avatar
         self._name = name
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(Metrics(engine))
+        self._metrics_text = CachedValue(lambda: generate_latest(self._registry), METRICS_PERIOD_S)
         self.app = Starlette(
             routes=[
                 Route("/api/config", self._config),
@@ -62,7 +94,8 @@ class Server:
             ],
             exception_handlers={KagamiError: _answer_error},
         )
-        self.app.add_middleware(AccessMiddleware, settings=settings)
+        self.app.add_middleware(RequestLimitMiddleware, limiter=self._limiters.requests)
+        self.app.add_middleware(AccessMiddleware, settings=settings)  # the outer one, which adds the security headers
 
     async def close(self) -> None:
         """Send `bye` to every page and wait until every session has ended."""
@@ -87,7 +120,8 @@ class Server:
 
     async def _metrics(self, request: Request) -> Response:
         check_token(request, self._settings.token)
-        text = await asyncio.to_thread(generate_latest, self._registry)
+        is_stale = self._metrics_text.is_stale
+        text = await self._executors.measure(self._metrics_text) if is_stale else self._metrics_text()
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     async def _upload_picture(self, request: Request) -> Response:
@@ -97,21 +131,58 @@ class Server:
         if session is None:
             return error_response(ProtocolError("This session does not exist any more; reload the page."), 404)
         name = _NOT_IN_A_NAME.sub("", request.query_params.get("name", ""))[:MAX_PICTURE_NAME] or "picture"
-        try:
-            data = await _read_body(request, self._settings.max_upload_mb)
-        except ClientDisconnect:
-            return PlainTextResponse("", 400)
-        picture = await asyncio.to_thread(load_picture, data)
-        session.change_picture(picture, name)
+        address = _address(request)
+        with session.upload(), self._upload_of(address):
+            await self._limiters.uploads.wait(address)
+            try:
+                data = await _read_body(request, self._settings.max_upload_mb)
+            except ClientDisconnect:
+                return PlainTextResponse("", 400)
+            session.change_picture(await self._executors.decode(partial(load_picture, data)), name)
         return JSONResponse({"stage": "preparing", "name": name}, 202)
+
+    @contextlib.contextmanager
+    def _upload_of(self, address: str) -> Iterator[None]:
+        """While this context is open, one more upload of an address is read or decoded. Raises BusyError."""
+        if self._uploads[address] >= MAX_UPLOADS_PER_ADDRESS or self._uploads.total() >= MAX_UPLOADS:
+            raise BusyError
+        self._uploads[address] += 1
+        try:
+            yield
+        finally:
+            self._uploads[address] -= 1
+            if not self._uploads[address]:
+                del self._uploads[address]
 
     async def _reference_picture(self, request: Request) -> Response:
         """The reference picture that every session starts with; the page shows it until its avatar is live."""
         check_token(request, self._settings.token)
         try:
-            return Response(await asyncio.to_thread(_as_webp, self._settings.ref), media_type="image/webp")
+            webp = await self._executors.decode(partial(_as_webp, self._settings.ref))
+            return Response(webp, media_type="image/webp")
         except KagamiError as error:  # the file was removed after the start
             return error_response(error, 404)
+
+
+class RequestLimitMiddleware:
+    """ASGI middleware that answers HTTP requests beyond the limiter's rates with status 429."""
+
+    def __init__(self, app: ASGIApp, limiter: RateLimiter) -> None:
+        self._app = app
+        self._limiter = limiter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            try:
+                self._limiter.reserve((scope.get("client") or ("",))[0])
+            except TooFastError as error:
+                await error_response(error, 429)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def _address(request: Request) -> str:
+    return "" if request.client is None else request.client.host
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:

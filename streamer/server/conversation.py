@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from dataclasses import dataclass
 
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -18,76 +19,140 @@ from streamer.errors import (
     ProtocolError,
     ServerFullError,
     SessionError,
+    SilentPageError,
+    TooFastError,
     TooManyErrorsError,
 )
 from streamer.generation.pipeline import Avatar
 from streamer.server import signaling
 from streamer.server.access import check_token, is_from_this_machine
+from streamer.server.executors import Executors
+from streamer.server.rate_limits import RateLimiters
 from streamer.server.session import Session
 from streamer.settings import Settings
 
 MAX_EXTRA_PAGES = 64  # open WebSockets beyond `max_sessions`: pages that have not started, viewers
+MAX_SILENT_PER_ADDRESS = 32  # open WebSockets of one address whose page has not started
 HELLO_TIMEOUT_S = 10.0
+OFFER_TIMEOUT_S = 600.0  # from `hello` to the first offer; the page opens its WebSocket again when this closes it
 SEND_TIMEOUT_S = 10.0
+TRY_AGAIN_LATER = 1013  # WebSocket close code
 _log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class Conversation:
+    """One open WebSocket. address: of the page. eviction: the error with which its place is given to another page."""
+
+    socket: WebSocket
+    sender: MessageSender
+    address: str
+    session: Session | None = None
+    task: asyncio.Task[None] | None = None
+    eviction: KagamiError | None = None
+
+    @property
+    def is_silent(self) -> bool:
+        """True while no offer of this page was answered."""
+        return self.eviction is None and (self.session is None or not self.session.has_offered)
+
+    def evict(self, error: KagamiError) -> None:
+        self.eviction = error
+        if self.task is not None:
+            self.task.cancel()
 
 
 class Conversations:
     """All open WebSockets: each is served in a task of its own.
 
+    A newcomer takes the place of the oldest page that is silent, where places are short: pages that show an avatar are
+    never closed for another, and no number of silent ones shuts anybody out.
+
     sessions: the live sessions by their secret id. avatar, name: the prepared reference picture that a session starts
     with, and the name that the page shows for it.
     """
 
-    def __init__(self, engine: Engine, settings: Settings, avatar: Avatar, name: str) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        settings: Settings,
+        avatar: Avatar,
+        name: str,
+        executors: Executors,
+        limiters: RateLimiters,
+    ) -> None:
         self.sessions: dict[str, Session] = {}
         self._engine = engine
         self._settings = settings
         self._avatar = avatar
         self._name = name
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._executors = executors
+        self._limiters = limiters
+        self._open: dict[Conversation, None] = {}  # in the order of their beginning
         self._closing = False
 
     def __len__(self) -> int:
-        return len(self._tasks)
+        return len(self._open)
 
     async def close(self) -> None:
         """Send `bye` to every page, close its WebSocket and wait until every session has ended."""
         self._closing = True
-        for task in list(self._tasks):
+        tasks = [each.task for each in self._open if each.task is not None]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def websocket_endpoint(self, socket: WebSocket) -> None:
         """Accept a WebSocket and serve it until the page leaves, or close it with an error if it may not come in."""
+        address = "" if socket.client is None else socket.client.host
+        try:
+            await self._limiters.conversations.wait(address)
+        except TooFastError:
+            await socket.close(TRY_AGAIN_LATER)
+            return
         await socket.accept()
         sender = MessageSender(socket)
+        conversation = Conversation(socket, sender, address)
         try:
             check_token(socket, self._settings.token)
-            if len(self._tasks) >= MAX_EXTRA_PAGES + self._engine.max_sessions:
-                raise ServerFullError(self._engine.max_sessions)
+            self._make_room(address)
         except KagamiError as error:
             await sender.send(signaling.Error.of(error, fatal=True))
             await sender.close()
             return
-        task = asyncio.get_running_loop().create_task(self.serve_page(socket, sender))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        conversation.task = task = asyncio.get_running_loop().create_task(self.serve_page(conversation))
+        self._open[conversation] = None
+        task.add_done_callback(lambda _: self._open.pop(conversation, None))
         try:
             await asyncio.wait({task})
         finally:  # if uvicorn cancels this coroutine, the task ends with it
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def serve_page(self, socket: WebSocket, sender: MessageSender) -> None:
+    def _make_room(self, address: str) -> None:
+        """Evict the oldest silent page if the address, or the server, has no place left for one more.
+
+        Raises ServerFullError if no page is silent.
+        """
+        silent = [each for each in self._open if each.is_silent]
+        of_address = [each for each in silent if each.address == address]
+        if len(of_address) >= MAX_SILENT_PER_ADDRESS:
+            of_address[0].evict(SilentPageError())
+        elif sum(each.eviction is None for each in self._open) >= MAX_EXTRA_PAGES + self._engine.max_sessions:
+            if not silent:
+                raise ServerFullError(self._engine.max_sessions)
+            silent[0].evict(SilentPageError())
+
+    async def serve_page(self, conversation: Conversation) -> None:
         """Handle one page's messages until it leaves, `close` is called, or its session fails.
 
         An exception ends this conversation alone. Cancels its own task when the session cannot go on.
         """
         session: Session | None = None
-        this_task = asyncio.current_task()
+        this_task, socket, sender = asyncio.current_task(), conversation.socket, conversation.sender
         assert this_task is not None
         receiver = MessageReceiver(socket, sender)
+        silence = asyncio.get_running_loop().call_later(OFFER_TIMEOUT_S, self._end_silence, conversation)
         try:
             async with asyncio.timeout(HELLO_TIMEOUT_S):
                 hello = await receiver.await_hello()
@@ -96,8 +161,10 @@ class Conversations:
                     "The output view opens only on the server's own machine; open the page without it."
                 )
             session = Session(
-                self._engine, self._settings, self._avatar, self._name, sender.send, this_task.cancel, hello.watch
-            )
+                self._engine, self._settings, self._avatar, self._name, sender.send, this_task.cancel,
+                self._executors, self._limiters, conversation.address, hello.watch,
+            )  # fmt: skip
+            conversation.session = session
             self.sessions[session.id] = session
             await session.begin()
             while not isinstance(message := await receiver.next_message(), signaling.Bye):
@@ -114,14 +181,21 @@ class Conversations:
                 await sender.send(signaling.Goodbye(str(EngineClosedError())))
             elif session is not None and session.failure is not None:
                 await sender.send(signaling.Error.of(session.failure, fatal=True))
+            elif conversation.eviction is not None:
+                await sender.send(signaling.Error.of(conversation.eviction, fatal=True))
         except Exception:  # the session's boundary: no other session may end with this one
             _log.exception("a conversation broke")
             await sender.send(signaling.Error.of(SessionError(), fatal=True))
         finally:
+            silence.cancel()
             if session is not None:
                 self.sessions.pop(session.id, None)
                 await session.close()
             await sender.close()
+
+    def _end_silence(self, conversation: Conversation) -> None:
+        if conversation.is_silent and conversation.task is not None:
+            conversation.task.cancel()
 
 
 class MessageSender:

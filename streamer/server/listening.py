@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import os
@@ -15,10 +16,14 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from streamer.errors import AddressError, PortInUseError
+from streamer.server.http_deadlines import DeadlineProtocol
 from streamer.settings import Settings
 
 # A larger WebSocket message closes the connection; one above the protocol's own 64 KiB is answered by an error.
 MAX_WEBSOCKET_MESSAGE_BYTES = 256 * 1024
+
+
+DRAIN_TIMEOUT_S = 2.0  # for responses that are under way when the server ends
 
 
 class ClosableApp(Protocol):
@@ -37,6 +42,8 @@ def bind(settings: Settings) -> socket.socket:
         listening = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
         raise AddressError(settings.host, settings.port, error.strerror or str(error)) from error
+    except ValueError as error:  # a name that cannot be encoded, with an empty or too long part, or with a NUL
+        raise AddressError(settings.host, settings.port, "it is not a name or an IP address") from error
     if os.name != "nt":  # on Windows this option would let two servers share the port
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -61,10 +68,13 @@ def run(server: ClosableApp, settings: Settings, listening: socket.socket, print
 
 
 def serve_config(app: ASGIApp) -> uvicorn.Config:
-    """uvicorn's options: uvloop where it is installed, no access log, dead WebSockets closed within 15 seconds."""
+    """uvicorn's options: uvloop where it is installed, no access log, dead WebSockets closed within 15 seconds, slow
+    requests closed by `DeadlineProtocol`.
+    """
     return uvicorn.Config(
         app,
         loop="auto",
+        http=DeadlineProtocol,
         ws="websockets-sansio",
         ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
         ws_ping_interval=5.0,
@@ -94,7 +104,13 @@ class _Uvicorn(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._server.close()
+        asyncio.get_running_loop().call_later(DRAIN_TIMEOUT_S, self._abort_connections)
         await super().shutdown(sockets)
+
+    def _abort_connections(self) -> None:
+        """Close what is still open, before uvicorn cancels its tasks, which logs a traceback for each."""
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
 
 def page_url(settings: Settings, listening: socket.socket) -> str:

@@ -11,14 +11,21 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict, replace
-
-from aiortc import RTCIceServer
+from functools import partial
 
 from streamer.engine.engine import Engine
 from streamer.engine.engine_session import EngineSession
-from streamer.errors import BusyError, ConnectionLostError, KagamiError, MediaTimeoutError
+from streamer.errors import (
+    BusyError,
+    CameraTooLargeError,
+    ConnectionLostError,
+    KagamiError,
+    MediaTimeoutError,
+    NegotiationError,
+    TooFastError,
+)
 from streamer.frames import AvatarFrame
 from streamer.generation.controls import Controls
 from streamer.generation.pipeline import Avatar
@@ -27,11 +34,17 @@ from streamer.rigging.picture import Picture
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import QUEUE_AGE, TOTAL, Meter, percentiles
 from streamer.server import signaling
+from streamer.server.executors import Executors
+from streamer.server.ice_servers import ice_servers, page_ice_servers
+from streamer.server.rate_limits import RateLimiters
 from streamer.settings import Settings
 from streamer.webrtc.peer import Peer
 
 STATS_PERIOD_S = 1.0
 STATE_PERIOD_S = 0.2
+RECONNECT_TIMEOUT_S = 60.0  # from a lost connection to the next offer
+TRACKER_END_TIMEOUT_S = 5.0  # how long an offer waits for the tracker of somebody who has left
+TRACKER_POLL_S = 0.05
 MEDIA_TIMEOUT_S = 30.0  # from an offer to the first camera frame
 _log = logging.getLogger(__name__)
 
@@ -53,6 +66,8 @@ class Session:
     name: the name that the page shows for that picture.
     send: sends one message to the page.
     on_end: called once if the session cannot go on; `failure` is set by then.
+    executors: thread pools of the server.
+    limiters: rates of the server; address: of the page, for them.
     watch: the page is a viewer, which gets the frames of the newest session and takes no engine session.
     """
 
@@ -64,6 +79,9 @@ class Session:
         name: str,
         send: Send,
         on_end: Callable[[], object],
+        executors: Executors,
+        limiters: RateLimiters,
+        address: str,
         watch: bool = False,
     ) -> None:
         self.id = secrets.token_urlsafe(16)
@@ -74,6 +92,9 @@ class Session:
         self._name = name
         self._send = send
         self._on_end = on_end
+        self._executors = executors
+        self._limiters = limiters
+        self._address = address
         self._watch = watch
         self._controls = Controls(mirror=settings.mirror, background=settings.background, colour=settings.colour_rgb)
         self._paused = False
@@ -81,13 +102,21 @@ class Session:
         self._engine_session: EngineSession | None = None
         self._frames: Mailbox[AvatarFrame] | None = None
         self._peer: Peer | None = None
-        self._offered_at = 0.0  # seconds on time.monotonic
+        self._media_due_since: float | None = None  # the offer since which no camera frame came, on time.monotonic
+        self._lost_at: float | None = None  # seconds on time.monotonic, while there is no peer connection
+        self._uploading = False
+        self._tracker_task: asyncio.Task[None] | None = None
         self._last_state: signaling.State | None = None
         self._report_task: asyncio.Task[None] | None = None
         self._prepare_task: asyncio.Task[None] | None = None
         self._lost_tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._loop = asyncio.get_running_loop()
+
+    @property
+    def has_offered(self) -> bool:
+        """True once an offer of the page was answered."""
+        return self._peer is not None or self._engine_session is not None
 
     async def begin(self) -> None:
         """Answer the page's `hello` with `ready`."""
@@ -117,7 +146,8 @@ class Session:
         self._closed = True
         if self._engine_session is not None:  # first, since a connection that still gathers takes seconds to close
             self._engine.leave(self._engine_session)
-        tasks = [task for task in (self._report_task, self._prepare_task, *self._lost_tasks) if task is not None]
+        own_tasks = (self._report_task, self._prepare_task, self._tracker_task, *self._lost_tasks)
+        tasks = [task for task in own_tasks if task is not None]
         for task in tasks:
             task.cancel()
         for result in await asyncio.gather(*tasks, return_exceptions=True):
@@ -125,12 +155,26 @@ class Session:
                 _log.error("a task of a session failed", exc_info=result)
         await self._disconnect()
         if self._engine_session is not None:
-            await self._loop.run_in_executor(None, self._engine_session.join)
+            await self._executors.join(self._engine_session.join)
+
+    @contextlib.contextmanager
+    def upload(self) -> Iterator[None]:
+        """While this context is open, a picture is read and decoded for `change_picture`.
+
+        Raises BusyError while another one is, or is being prepared.
+        """
+        if self._uploading or (self._prepare_task is not None and not self._prepare_task.done()):
+            raise BusyError
+        self._uploading = True
+        try:
+            yield
+        finally:
+            self._uploading = False
 
     def change_picture(self, picture: Picture, name: str) -> None:
-        """Prepare an uploaded picture in the background and use it from the next frame after that. Raises BusyError."""
-        if self._prepare_task is not None and not self._prepare_task.done():
-            raise BusyError
+        """Prepare an uploaded picture in the background and use it from the next frame after that; within `upload`."""
+        if self._closed:
+            return
         self._prepare_task = self._loop.create_task(self._prepare(picture, name))
 
     async def _prepare(self, picture: Picture, name: str) -> None:
@@ -146,9 +190,18 @@ class Session:
         await self._send(signaling.PictureStatus("ready", name, avatar.width, avatar.height, avatar.notes))
 
     async def _connect(self, offer: signaling.Offer) -> None:
-        """Answer an offer with a new peer connection, which replaces the one before."""
+        """Answer an offer with a new peer connection, which replaces the one before.
+
+        The first offer takes an engine session, and gives it back if it cannot be answered. The tracker starts once
+        the connection stands, so that offers alone start no process.
+        """
+        try:
+            await self._limiters.offers.wait(self._address)
+        except TooFastError as error:
+            raise NegotiationError(str(error)) from error  # the page offers again after a while
         await self._disconnect()
-        session = self._enter_engine()
+        is_new = self._engine_session is None
+        session = await self._enter_engine()
         self._frames = self._engine.watch() if session is None else session.new_output()
         peer = Peer(
             self._frames,
@@ -165,13 +218,18 @@ class Session:
             answer = await peer.answer(offer.sdp)
         except BaseException:  # also a cancellation: the connection may have sockets by now
             await peer.close()
+            await self._disconnect()
+            if is_new:
+                self._leave_engine()
             raise
-        self._peer, self._offered_at = peer, time.monotonic()
+        self._peer, self._lost_at = peer, None
+        if self._media_due_since is None:
+            self._media_due_since = time.monotonic()
         await self._send(signaling.Answer(answer))
         if self._report_task is None:
             self._report_task = self._loop.create_task(self._send_reports())
 
-    def _enter_engine(self) -> EngineSession | None:
+    async def _enter_engine(self) -> EngineSession | None:
         """The engine session, admitted now if there is none yet; None for a viewer.
 
         Raises ServerFullError, OverloadError, EngineClosedError.
@@ -179,9 +237,26 @@ class Session:
         if self._watch:
             return None
         if self._engine_session is None:
+            deadline = time.monotonic() + TRACKER_END_TIMEOUT_S
+            while self._engine.waits_for_trackers and time.monotonic() < deadline:
+                await asyncio.sleep(TRACKER_POLL_S)
             self._engine_session = self._engine.admit(self._avatar, self._controls, self._on_engine_failure)
             self._engine_session.paused = self._paused
         return self._engine_session
+
+    def _leave_engine(self) -> None:
+        """Give an engine session back that has not started."""
+        if self._engine_session is not None:
+            self._engine.leave(self._engine_session)
+            self._engine_session = None
+
+    async def _start_tracker(self, session: EngineSession) -> None:
+        try:
+            await self._limiters.trackers.wait(self._address)
+        except TooFastError as error:
+            self._fail(error)
+        else:
+            session.start()
 
     async def _disconnect(self) -> None:
         peer, self._peer = self._peer, None
@@ -189,6 +264,9 @@ class Session:
         if frames is not None:
             self._engine.unwatch(frames)
         if peer is not None:
+            self._lost_at = time.monotonic()
+            if peer.has_received_frame:
+                self._media_due_since = None
             await peer.close()
 
     def _change_controls(self, message: signaling.Control) -> None:
@@ -208,6 +286,8 @@ class Session:
 
     def _on_peer_state(self, state: str) -> None:
         """state: aiortc's `connectionState`."""
+        if state == "connected" and self._engine_session is not None and self._tracker_task is None:
+            self._tracker_task = self._loop.create_task(self._start_tracker(self._engine_session))
         if state in ("failed", "closed") and self._peer is not None and not self._closed:
             task = self._loop.create_task(self._on_peer_lost(self._peer))
             self._lost_tasks.add(task)  # asyncio itself keeps no reference to a task
@@ -236,7 +316,7 @@ class Session:
             await asyncio.sleep(STATE_PERIOD_S)
             now = time.monotonic()
             if self._engine_session is not None:
-                self._check_media_timeout(now)
+                self._check_media(now)
                 state = _state_message(self._engine_session)
                 if state != self._last_state:
                     self._last_state = state
@@ -245,7 +325,7 @@ class Session:
                 await self._send_watched_size()
             if now >= stats_due and self._peer is not None:
                 stats_due = now + STATS_PERIOD_S
-                await self._send(await asyncio.to_thread(self._stats, self._peer))
+                await self._send(await self._executors.measure(partial(self._stats, self._peer)))
 
     async def _send_watched_size(self) -> None:
         """Send a viewer the size of the newest avatar if it changed: frames twice as high as that have alpha below."""
@@ -254,9 +334,23 @@ class Session:
             self._avatar = newest
             await self._send(signaling.PictureStatus("ready", self._name, newest.width, newest.height))
 
-    def _check_media_timeout(self, now: float) -> None:
-        """End the session if no camera frame arrived within MEDIA_TIMEOUT_S after the offer."""
-        if self._peer is not None and not self._peer.has_received_frame and now - self._offered_at > MEDIA_TIMEOUT_S:
+    def _check_media(self, now: float) -> None:
+        """End the session if no camera frame arrived within MEDIA_TIMEOUT_S after the offer, if the camera's frames are
+        too large, or if no offer came within RECONNECT_TIMEOUT_S after the connection was lost.
+        """
+        if self._lost_at is not None and now - self._lost_at > RECONNECT_TIMEOUT_S:
+            self._fail(
+                MediaTimeoutError(
+                    f"No new media connection came within {RECONNECT_TIMEOUT_S:.0f} seconds after a lost one; "
+                    "check the network and start again."
+                )
+            )
+        if self._peer is None:
+            return
+        if self._peer.too_large_frame is not None:
+            self._fail(CameraTooLargeError(*self._peer.too_large_frame))
+        waited = now - (self._media_due_since or now)
+        if not self._peer.has_received_frame and waited > MEDIA_TIMEOUT_S:
             self._fail(
                 MediaTimeoutError(
                     f"No camera picture arrived within {MEDIA_TIMEOUT_S:.0f} seconds; "
@@ -285,22 +379,3 @@ class Session:
 def _state_message(session: EngineSession) -> signaling.State:
     message = _PHASE_MESSAGES.get(session.phase) if session.tracker_responding else _TRACKER_MESSAGE
     return signaling.State(session.phase, round(session.progress, 2), message)
-
-
-def ice_servers(settings: Settings) -> list[RTCIceServer]:
-    """The STUN and TURN servers of the settings for aiortc, none by default."""
-    servers = [RTCIceServer(urls=url) for url in settings.stun]
-    return servers + [
-        RTCIceServer(urls=url, username=settings.turn_user, credential=settings.turn_password) for url in settings.turn
-    ]
-
-
-def page_ice_servers(settings: Settings) -> list[dict[str, str]]:
-    """The same servers in the form of the page's RTCPeerConnection."""
-    servers = []
-    for server in ice_servers(settings):
-        entry = {"urls": str(server.urls)}
-        if server.username is not None and server.credential is not None:
-            entry.update(username=server.username, credential=server.credential)
-        servers.append(entry)
-    return servers

@@ -74,6 +74,7 @@ class Peer:
         on_state: Callable[[str], None],
     ) -> None:
         self.has_received_frame = False  # from the camera
+        self.too_large_frame: tuple[int, int] | None = None  # width, height of a camera frame that was dropped
         self._camera = camera
         self._meter = meter
         self._codec = codec
@@ -220,13 +221,16 @@ class Peer:
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         if track.kind == "video" and self._camera is not None:
-            self._spawn(pump_frames(track, self._camera, self._on_camera_frame))
+            self._spawn(pump_frames(track, self._camera, self._on_camera_frame, self._on_too_large_frame))
         elif track.kind == "audio":
             self._spawn(pump_audio(track, self._delay_line))
 
     def _on_camera_frame(self) -> None:
         self.has_received_frame = True
         self._meter.tick("in")
+
+    def _on_too_large_frame(self, width: int, height: int) -> None:
+        self.too_large_frame = width, height
 
     def _on_encoded(self, milliseconds: float) -> None:
         """Called by the encoder, in its executor thread."""

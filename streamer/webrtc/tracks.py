@@ -12,7 +12,7 @@ from aiortc import MediaStreamTrack
 from aiortc.mediastreams import VIDEO_CLOCK_RATE, VIDEO_TIME_BASE, MediaStreamError
 from av import VideoFrame
 
-from streamer.camera import ReceivedFrame
+from streamer.camera import MAX_FRAME_PIXELS, ReceivedFrame
 from streamer.frames import AvatarFrame
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 
@@ -72,9 +72,15 @@ def to_video(frame: AvatarFrame) -> VideoFrame:
     return VideoFrame.from_ndarray(planes.astype(np.uint8, copy=False), format="yuv420p")
 
 
-async def pump_frames(track: MediaStreamTrack, camera: Mailbox[ReceivedFrame], on_frame: Callable[[], None]) -> None:
+async def pump_frames(
+    track: MediaStreamTrack,
+    camera: Mailbox[ReceivedFrame],
+    on_frame: Callable[[], None],
+    on_too_large: Callable[[int, int], None],
+) -> None:
     """Put the frames of a remote track into a mailbox until the track ends. on_frame: called after each.
 
+    Frames of more than MAX_FRAME_PIXELS are dropped. on_too_large: called with the width and height of each of them.
     aiortc's queue of decoded frames has no bound; it stays empty because this loop awaits nothing but the next frame.
     """
     while True:
@@ -83,5 +89,8 @@ async def pump_frames(track: MediaStreamTrack, camera: Mailbox[ReceivedFrame], o
         except MediaStreamError:
             return
         assert isinstance(frame, VideoFrame)
+        if frame.width * frame.height > MAX_FRAME_PIXELS:
+            on_too_large(frame.width, frame.height)
+            continue
         camera.put(ReceivedFrame(frame, time.monotonic()))
         on_frame()

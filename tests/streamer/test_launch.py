@@ -40,10 +40,10 @@ def test_feed_output_sends_the_frames_of_the_newest_session() -> None:
     output = FakeOutput()
     thread = feed_output(engine, output, 32, 32)
     assert output.opened == (32, 32, 30)
-    engine.admit(FakeAvatar(32, 32, (10, 10, 10)), Controls(), lambda failure: None)
+    engine.admit(FakeAvatar(32, 32, (10, 10, 10)), Controls(), lambda failure: None).start()
     while not output.shades:
         pass
-    engine.admit(FakeAvatar(32, 32, (20, 20, 20)), Controls(), lambda failure: None)
+    engine.admit(FakeAvatar(32, 32, (20, 20, 20)), Controls(), lambda failure: None).start()
     assert output.enough.wait(20)
     assert sorted(output.shades) == output.shades and set(output.shades) == {10, 20}
     engine.close()

@@ -22,10 +22,12 @@ from websockets.exceptions import ConnectionClosed
 from streamer.engine.engine import Engine
 from streamer.server.app import Server
 from streamer.server.listening import serve_config
+from streamer.server.rate_limits import Limits, Rate
 from streamer.settings import Settings
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
 
 MESSAGE_TIMEOUT_S = 20.0  # bound on a wait for a message or a frame; no test asserts how long the wait took
+UNLIMITED = Limits(*[(Rate(1000, 1000), Rate(1000, 1000))] * 5)  # for tests that do something many times
 
 
 class FakeCamera(VideoStreamTrack):
@@ -201,12 +203,13 @@ async def serving(
     pipeline: FakePipeline | None = None,
     tracker: Callable[[], FakeTracker] = FakeTracker,
     avatar: FakeAvatar | None = None,
+    limits: Limits | None = None,
     **engine_options: Any,
 ) -> AsyncIterator[tuple[str, Server]]:
     """Run a real server in this event loop on a free port; yields (http address, server)."""
     settings = settings or Settings()
     engine = Engine(pipeline or FakePipeline(size=128), tracker, settings.fps, settings.max_sessions, **engine_options)
-    server = Server(engine, settings, avatar or FakeAvatar(128, 128), "fake.png")
+    server = Server(engine, settings, avatar or FakeAvatar(128, 128), "fake.png", limits=limits)
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     web = uvicorn.Server(serve_config(server.app))

@@ -17,6 +17,7 @@ async def test_session_sends_and_encodes_until_it_is_closed() -> None:
     engine = Engine(FakePipeline(size=64), lambda: ReplayTracker([TrackedMotion(NEUTRAL, NEUTRAL)]))
     engine.start()
     admitted = engine.admit(FakeAvatar(64, 64), Controls(), lambda failure: None)
+    admitted.start()
     session = ReplayedSession(admitted, fps=30.0, phase=0.5)
     task = asyncio.create_task(session.run())
     while len(session.encoded) < 5:

@@ -70,7 +70,9 @@ def running(
 
 def admit(engine: Engine, colour: tuple[int, int, int] = (200, 100, 50)) -> tuple[EngineSession, list[KagamiError]]:
     failures: list[KagamiError] = []
-    return engine.admit(FakeAvatar(32, 32, colour), Controls(), failures.append), failures
+    session = engine.admit(FakeAvatar(32, 32, colour), Controls(), failures.append)
+    session.start()
+    return session, failures
 
 
 def brightness(frame: AvatarFrame) -> float:
@@ -193,8 +195,42 @@ def test_engine_refuses_a_session_until_another_leaves() -> None:
         )
         engine.leave(first)
         engine.leave(first)
+        first.join()
         admit(engine)
         assert engine.session_count == 2
+
+
+def test_engine_has_no_place_while_the_tracker_of_somebody_who_left_ends() -> None:
+    ended = threading.Event()
+
+    class Slow(FakeTracker):
+        def close(self) -> None:
+            ended.wait(20)
+
+    with running(tracker=Slow, max_sessions=1) as engine:
+        first, _ = admit(engine)
+        until(lambda: first.motions.puts > 0, "the tracker")
+        assert not engine.waits_for_trackers
+        engine.leave(first)
+        assert engine.session_count == 0 and engine.waits_for_trackers
+        with pytest.raises(ServerFullError):
+            admit(engine)
+        ended.set()
+        first.join()
+        assert not engine.waits_for_trackers
+        admit(engine)
+
+
+def test_session_tracks_nothing_before_its_start() -> None:
+    made: list[FakeTracker] = []
+    with running(tracker=lambda: made.append(FakeTracker()) or made[-1]) as engine:  # type: ignore[func-returns-value]
+        session = engine.admit(FakeAvatar(32, 32), Controls(), lambda failure: None)
+        session.camera.put(received(80))
+        assert not session.has_tracker and engine.session_count == 1
+        engine.leave(session)
+        session.start()  # too late
+        session.join()
+        assert not made and not session.has_tracker
 
 
 def test_engine_refuses_a_session_when_measured_ticks_are_too_slow() -> None:

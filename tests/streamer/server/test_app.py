@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import io
+import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
+from streamer.rigging.picture import Picture, load_picture
+from streamer.server import app as app_module
+from streamer.server.rate_limits import Limits, Rate
 from streamer.settings import Settings
 from tests.support.page import FakeCamera, Page, serving, socket_url
 from tests.support.server_checks import http_request, png
@@ -30,7 +37,8 @@ async def test_health_and_config_have_their_fields() -> None:
         }
 
 
-async def test_metrics_are_prometheus_text_that_identifies_no_session() -> None:
+async def test_metrics_are_prometheus_text_that_identifies_no_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app_module, "METRICS_PERIOD_S", 0.0)
     async with serving(Settings(max_sessions=3)) as (address, _):
         empty = await http_request(address, "GET", "/metrics")
         assert empty.headers["content-type"].startswith("text/plain; version=")
@@ -87,3 +95,107 @@ async def test_reference_picture_is_served_as_webp(tmp_path: Path) -> None:
         answer = await http_request(address, "GET", "/api/picture")
         assert answer.headers["content-type"] == "image/webp"
         assert Image.open(io.BytesIO(answer.content)).size == (80, 80)
+
+
+async def test_metrics_are_computed_once_in_a_period(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app_module, "METRICS_PERIOD_S", 3600.0)
+    async with serving() as (address, server):
+        collected: list[int] = []
+        monkeypatch.setattr(server._registry, "collect", lambda: collected.append(1) or [])
+        answers = [await http_request(address, "GET", "/metrics") for _ in range(5)]
+        assert {answer.status_code for answer in answers} == {200} and len(collected) == 1
+
+
+async def test_requests_beyond_the_rate_are_answered_429() -> None:
+    async with serving(limits=Limits(requests=(Rate(100, 1), Rate(3, 0.01)))) as (address, _):
+        answers = [await http_request(address, "GET", "/api/health") for _ in range(5)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+        assert answers[-1].json()["code"] == "too-fast" and "Too many requests come at once" in answers[-1].text
+        assert answers[-1].headers["x-content-type-options"] == "nosniff"
+
+
+async def test_uploads_beyond_the_rate_are_answered_429_before_they_are_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decoded: list[int] = []
+    monkeypatch.setattr(app_module, "load_picture", lambda data: decoded.append(len(data)) or load_picture(data))
+    async with (
+        serving(limits=Limits(uploads=(Rate(100, 1), Rate(1, 0.01)))) as (address, _),
+        Page(socket_url(address)) as page,
+    ):
+        params = {"session": (await page.hello())["session"]}
+        first = await http_request(address, "PUT", "/api/picture", params=params, content=png())
+        await page.receive("picture-status", stage="ready")
+        second = await http_request(address, "PUT", "/api/picture", params=params, content=png())
+        assert (first.status_code, second.status_code) == (202, 429)
+        assert second.json()["code"] == "too-fast" and len(decoded) == 1
+
+
+async def test_second_upload_of_a_session_is_busy_before_its_body_is_read() -> None:
+    async with serving() as (address, _), Page(socket_url(address)) as page:
+        params = {"session": (await page.hello())["session"]}
+        go_on = asyncio.Event()
+
+        async def slow_body() -> AsyncIterator[bytes]:
+            yield png()[:10]
+            await go_on.wait()
+            yield png()[10:]
+
+        slow = asyncio.create_task(http_request(address, "PUT", "/api/picture", params=params, content=slow_body()))
+        await asyncio.sleep(0.3)
+        busy = await http_request(address, "PUT", "/api/picture", params=params, content=b"not a picture")
+        assert (busy.status_code, busy.json()["code"]) == (409, "busy")
+        go_on.set()
+        assert (await slow).status_code == 202
+
+
+async def test_uploads_of_one_address_at_once_are_bounded() -> None:
+    limits = Limits(uploads=(Rate(100, 1), Rate(100, 1)))
+    async with contextlib.AsyncExitStack() as stack:
+        address, _ = await stack.enter_async_context(serving(limits=limits))
+        pages = [await stack.enter_async_context(Page(socket_url(address))) for _ in range(4)]
+        go_on = asyncio.Event()
+
+        async def slow_body() -> AsyncIterator[bytes]:
+            await go_on.wait()
+            yield png()
+
+        uploads = [
+            asyncio.create_task(
+                http_request(
+                    address, "PUT", "/api/picture", params={"session": (await page.hello())["session"]},
+                    content=slow_body(),
+                )
+            )
+            for page in pages
+        ]  # fmt: skip
+        await asyncio.sleep(1)  # httpx reads an answer only after it has sent the body
+        go_on.set()
+        statuses = sorted([(await upload).status_code for upload in uploads])
+        assert statuses == [202] * app_module.MAX_UPLOADS_PER_ADDRESS + [409] * (4 - app_module.MAX_UPLOADS_PER_ADDRESS)
+
+
+async def test_pictures_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once: list[int] = []
+    running: list[int] = []
+
+    def decode(data: bytes) -> Picture:
+        running.append(1)
+        at_once.append(len(running))
+        time.sleep(0.1)
+        running.pop()
+        return load_picture(data)
+
+    monkeypatch.setattr(app_module, "load_picture", decode)
+    monkeypatch.setattr(app_module, "MAX_UPLOADS_PER_ADDRESS", 8)
+    async with contextlib.AsyncExitStack() as stack:
+        address, _ = await stack.enter_async_context(serving(limits=Limits(uploads=(Rate(9, 9), Rate(9, 9)))))
+        sessions = [
+            (await (await stack.enter_async_context(Page(socket_url(address)))).hello())["session"] for _ in range(6)
+        ]
+        uploads = [
+            http_request(address, "PUT", "/api/picture", params={"session": session}, content=png())
+            for session in sessions
+        ]
+        assert {answer.status_code for answer in await asyncio.gather(*uploads)} == {202}
+    assert at_once == [1] * 6

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import threading
+import time
 from pathlib import Path
 
 import httpx
 import pytest
-from aiortc import AudioStreamTrack
+from aiortc import AudioStreamTrack, RTCConfiguration, RTCPeerConnection
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from streamer.rigging.picture import Picture
 from streamer.server import conversation
 from streamer.server import session as session_module
+from streamer.server.rate_limits import Limits, Rate
 from streamer.settings import Settings
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
-from tests.support.page import MESSAGE_TIMEOUT_S, FakeCamera, Page, serving, socket_url
+from tests.support.page import MESSAGE_TIMEOUT_S, UNLIMITED, FakeCamera, Page, serving, socket_url
 from tests.support.server_checks import http_request, png, wait_for_brightness, wait_until_settled
 
 FIXTURE = json.loads((Path(__file__).parents[2] / "fixtures" / "protocol.json").read_text())
@@ -35,10 +40,131 @@ async def test_pages_beyond_the_limit_are_refused(monkeypatch: pytest.MonkeyPatc
     async with (
         serving(Settings(max_sessions=1)) as (address, _),
         Page(socket_url(address)) as first,
-        Page(socket_url(address)) as second,
     ):
-        await second.receive("error", code="full", fatal=True)
         await first.hello()
+        await first.start(FakeCamera())
+        async with Page(socket_url(address)) as second:
+            await second.receive("error", code="full", fatal=True)
+        await first.wait_for_frames(5)
+
+
+async def test_newcomer_takes_the_place_of_the_oldest_silent_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "MAX_EXTRA_PAGES", 3)
+    async with serving(Settings(max_sessions=1)) as (address, server), contextlib.AsyncExitStack() as stack:
+        live, *silent = [await stack.enter_async_context(Page(socket_url(address))) for _ in range(4)]
+        await live.hello()
+        await live.start(FakeCamera())
+        for page in silent:
+            await page.hello()
+        newcomer = await stack.enter_async_context(Page(socket_url(address)))
+        await newcomer.hello()
+        error = await silent[0].receive("error", fatal=True)
+        assert error["code"] == "full" and error["message"].startswith("Too many pages are open without a camera")
+        await live.wait_for_frames(5)
+        await silent[1].send(type="control", head=3)
+        await silent[1].receive("error", code="protocol")
+        assert len(server.conversations) == 4
+
+
+async def test_silent_pages_of_one_address_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "MAX_SILENT_PER_ADDRESS", 2)
+    async with serving() as (address, server), contextlib.AsyncExitStack() as stack:
+        first, *_ = [await stack.enter_async_context(Page(socket_url(address))) for _ in range(3)]
+        await first.receive("error", code="full", fatal=True)
+        await wait_until_settled(lambda: len(server.conversations) == 2)
+
+
+async def test_page_without_an_offer_is_closed_after_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "OFFER_TIMEOUT_S", 2.0)
+    async with (
+        serving() as (address, _),
+        Page(socket_url(address)) as silent,
+        Page(socket_url(address)) as live,
+    ):
+        await silent.hello()
+        await live.hello()
+        await live.start(FakeCamera())
+        await asyncio.wait_for(silent.closed.wait(), MESSAGE_TIMEOUT_S)
+        await live.wait_for_frames(30)
+
+
+async def test_websockets_beyond_the_rate_are_refused() -> None:
+    async with (
+        serving(limits=Limits(conversations=(Rate(100, 1), Rate(1, 0.01)))) as (address, _),
+        Page(socket_url(address)) as page,
+    ):
+        with pytest.raises(InvalidStatus):
+            await connect(socket_url(address))
+        await page.hello()
+
+
+async def test_refused_offer_takes_no_place_and_starts_no_tracker() -> None:
+    made: list[FakeTracker] = []
+
+    def make() -> FakeTracker:
+        made.append(FakeTracker())
+        return made[-1]
+
+    async with (
+        serving(Settings(max_sessions=1), tracker=make) as (address, server),
+        Page(socket_url(address)) as bad,
+        Page(socket_url(address)) as good,
+    ):
+        await bad.hello()
+        for count in range(1, 4):
+            await bad.send(type="offer", sdp="v=0")
+            await bad.receive("error", count, code="negotiation")
+        assert server.engine.session_count == 0 and not made
+        await good.hello()
+        await good.start(FakeCamera())
+        await good.wait_for_frames(5)
+        assert len(made) == 1
+
+
+async def test_offers_without_a_connection_start_no_tracker() -> None:
+    made: list[FakeTracker] = []
+    limits = Limits(offers=(Rate(9, 9), Rate(9, 9)))
+    async with serving(tracker=lambda: made.append(FakeTracker()) or made[-1], limits=limits) as (address, server):
+        peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        peer.addTransceiver(FakeCamera(), "sendrecv")
+        offer = await peer.createOffer()
+        for _ in range(6):
+            async with Page(socket_url(address)) as page:
+                await page.hello()
+                await page.send(type="offer", sdp=offer.sdp)
+                await page.receive("answer")
+        await peer.close()
+        await wait_until_settled(lambda: server.engine.session_count == 0)
+        assert not made
+
+
+async def test_quick_visits_never_have_more_trackers_than_sessions() -> None:
+    running: list[int] = []
+    most: list[int] = [0]
+
+    class Slow(FakeTracker):
+        def __init__(self) -> None:
+            super().__init__()
+            running.append(1)
+            most.append(len(running))
+
+        def close(self) -> None:
+            time.sleep(0.5)
+            running.pop()
+
+    limits = Limits(offers=(Rate(99, 9), Rate(99, 9)), trackers=(Rate(99, 9), Rate(99, 9)))
+    async with serving(Settings(max_sessions=2), tracker=Slow, limits=limits) as (address, _):
+
+        async def visit() -> None:
+            async with Page(socket_url(address)) as page:
+                await page.hello()
+                await page.start(FakeCamera())
+                await page.wait_for_frames(1)
+
+        for _ in range(3):
+            await asyncio.gather(visit(), visit())
+        await wait_until_settled(lambda: not running)
+    assert max(most) == 2
 
 
 async def test_message_above_the_websocket_limit_closes_the_websocket() -> None:
@@ -110,7 +236,7 @@ async def test_bye_of_the_page_ends_its_engine_session() -> None:
 
 
 async def test_sessions_leave_no_thread_task_or_object_behind() -> None:
-    async with serving() as (address, server):
+    async with serving(limits=UNLIMITED) as (address, server):
 
         async def visit() -> None:
             async with Page(socket_url(address)) as page:

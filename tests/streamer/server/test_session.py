@@ -14,7 +14,7 @@ import httpx
 import numpy as np
 import psutil
 import pytest
-from aiortc import AudioStreamTrack
+from aiortc import AudioStreamTrack, RTCConfiguration, RTCPeerConnection
 from aiortc.mediastreams import MediaStreamTrack
 from av import AudioFrame
 
@@ -22,9 +22,10 @@ from streamer.frames import CameraFrame
 from streamer.server import session as session_module
 from streamer.settings import Settings
 from streamer.tracking.tracker import TrackedMotion
+from streamer.webrtc import tracks
 from tests.support.fakes import FakePipeline, FakeTracker
 from tests.support.offers import make_offer
-from tests.support.page import MESSAGE_TIMEOUT_S, FakeCamera, Page, serving, socket_url
+from tests.support.page import MESSAGE_TIMEOUT_S, UNLIMITED, FakeCamera, Page, serving, socket_url
 from tests.support.server_checks import png, wait_for_brightness, wait_for_colour, wait_until_settled
 
 FIXTURE = json.loads((Path(__file__).parents[2] / "fixtures" / "protocol.json").read_text())
@@ -326,7 +327,7 @@ async def test_wrong_offer_gets_a_sentence_and_the_session_goes_on(offer: str, s
 
 async def test_offers_that_replace_each_other_leave_no_socket() -> None:
     offer = await make_offer()
-    async with serving() as (address, server), Page(socket_url(address)) as page:
+    async with serving(limits=UNLIMITED) as (address, server), Page(socket_url(address)) as page:
         await page.hello()
         before = len(psutil.Process().net_connections("udp"))
         for _ in range(20):  # each while the one before gathers
@@ -335,3 +336,49 @@ async def test_offers_that_replace_each_other_leave_no_socket() -> None:
         await page.send(type="bye")
         await wait_until_settled(lambda: server.engine.session_count == 0 and not len(server.conversations))
         await wait_until_settled(lambda: len(psutil.Process().net_connections("udp")) <= before)
+
+
+async def test_camera_whose_frames_are_too_large_ends_the_session_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tracks, "MAX_FRAME_PIXELS", 1000)
+    async with serving() as (address, server), Page(socket_url(address)) as page:
+        await page.hello()
+        await page.start(FakeCamera())
+        error = await page.receive("error", code="camera-size")
+        assert error["fatal"] and error["message"] == (
+            "The camera sends pictures of 320 x 240 pixels, which is too large; choose a smaller resolution."
+        )
+        await wait_until_settled(lambda: server.engine.session_count == 0)
+
+
+async def test_session_that_lost_its_connection_ends_unless_it_offers_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "RECONNECT_TIMEOUT_S", 1.0)
+    async with serving() as (address, server), Page(socket_url(address)) as page:
+        await page.hello()
+        await page.start(FakeCamera())
+        await page.wait_for_frames(2)
+        await page.drop_peer()
+        error = await page.receive("error", code="no-media")
+        assert error["fatal"] and error["message"] == (
+            "No new media connection came within 1 seconds after a lost one; check the network and start again."
+        )
+        await wait_until_settled(lambda: server.engine.session_count == 0)
+
+
+async def test_offers_without_media_do_not_extend_the_time_for_the_first_frame(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session_module, "MEDIA_TIMEOUT_S", 1.5)
+    async with serving(limits=UNLIMITED) as (address, _), Page(socket_url(address)) as page:
+        await page.hello()
+        peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        peer.addTransceiver(FakeCamera(), "sendrecv")
+        offer = await peer.createOffer()
+        for _ in range(100):
+            await page.send(type="offer", sdp=offer.sdp)
+            await asyncio.sleep(0.5)
+            if page.closed.is_set() or any(message.get("code") == "no-media" for message in page.messages):
+                break
+        await peer.close()
+        await page.receive("error", code="no-media", fatal=True)

@@ -106,6 +106,7 @@ def test_session_ends_with_a_sentence_when_its_tracker_process_dies() -> None:
     engine.start()
     try:
         session = engine.admit(FakeAvatar(), Controls(), failures.append)  # type: ignore[arg-type]
+        session.start()
         session.camera.put(ReceivedFrame(VideoFrame.from_ndarray(picture(0).rgb, format="rgb24"), 0.0))
         session.join(20)
         assert [type(error) for error in failures] == [SessionError]

@@ -10,6 +10,7 @@ from av import VideoFrame
 from streamer.camera import ReceivedFrame
 from streamer.frames import AvatarFrame
 from streamer.runtime.mailbox import Mailbox
+from streamer.webrtc import tracks
 from streamer.webrtc.tracks import AvatarTrack, pump_frames, to_video
 from tests.support.page import FakeCamera
 
@@ -75,5 +76,21 @@ async def test_pump_frames_keeps_only_the_newest_and_ends_with_the_track() -> No
                 raise MediaStreamError
             return await track.recv()
 
-    await pump_frames(Burst(), camera, lambda: calls.append(1))
+    await pump_frames(Burst(), camera, lambda: calls.append(1), lambda width, height: None)
     assert len(calls) == camera.puts == 5 and camera.drops == 4 and len(camera) == 1
+
+
+async def test_pump_frames_drops_frames_that_are_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracks, "MAX_FRAME_PIXELS", 100 * 100)
+    frames = iter([to_video(AvatarFrame(np.zeros((side, 100, 3), np.uint8), 0.0)) for side in (102, 100)])
+
+    class Camera(FakeCamera):
+        async def recv(self) -> VideoFrame:
+            for frame in frames:
+                return frame
+            raise MediaStreamError
+
+    camera: Mailbox[ReceivedFrame] = Mailbox()
+    dropped: list[tuple[int, int]] = []
+    await pump_frames(Camera(), camera, lambda: None, lambda width, height: dropped.append((width, height)))
+    assert dropped == [(100, 102)] and camera.puts == 1

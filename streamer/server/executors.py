@@ -1,0 +1,38 @@
+"""The server's thread pools, one for each purpose, so that no work delays the frames in asyncio's default pool.
+
+asyncio's default pool converts and encodes video. Whatever waits, or takes longer than a frame, belongs here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from streamer.runtime.priority import UPLOAD_NICENESS, lower_priority
+
+Result = TypeVar("Result")
+
+
+class Executors:
+    """pictures: decodes one picture at a time, at low priority, since each takes hundreds of megabytes.
+    joins: waits for the trackers of sessions that end. measurements: computes statistics and metrics.
+    """
+
+    def __init__(self) -> None:
+        self._pictures = ThreadPoolExecutor(1, "pictures", lower_priority, (UPLOAD_NICENESS,))
+        self._joins = ThreadPoolExecutor(4, "joins")
+        self._measurements = ThreadPoolExecutor(1, "measurements")
+
+    async def decode(self, work: Callable[[], Result]) -> Result:
+        """Do `work`, which decodes a picture, after those that wait already."""
+        return await asyncio.get_running_loop().run_in_executor(self._pictures, work)
+
+    async def join(self, work: Callable[[], Result]) -> Result:
+        """Do `work`, which waits for a tracker to end."""
+        return await asyncio.get_running_loop().run_in_executor(self._joins, work)
+
+    async def measure(self, work: Callable[[], Result]) -> Result:
+        """Do `work`, which computes statistics or metrics."""
+        return await asyncio.get_running_loop().run_in_executor(self._measurements, work)
