@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -38,18 +41,19 @@ class ServerProcess:
     """`with ServerProcess(["--ref", "avatar.png"]) as server: … trace = server.stop()`.
 
     arguments: of `run_server.py`; the port is 0. records: False leaves the trace empty, for runs so long that it would
-    make the server grow. url: the address that the server prints. start_seconds: from the process's start to that line.
-    rss: (when, megabytes) samples. Entering raises ServerFailedError, and SettingsError for wrong arguments.
+    make the server grow. log: file that receives the server's stderr; None: the benchmark's own. url: the address that
+    the server prints. start_seconds: from the process's start to that line. rss: (when, megabytes) samples. Entering
+    raises ServerFailedError, and SettingsError for wrong arguments.
     """
 
-    def __init__(self, arguments: Sequence[str], records: bool = True) -> None:
+    def __init__(self, arguments: Sequence[str], records: bool = True, log: Path | None = None) -> None:
         self.url = ""
         self.start_seconds = 0.0
         self.rss: list[tuple[float, float]] = []
         context = multiprocessing.get_context("spawn")  # a fork would share the client's torch and its threads
         self._pipe, far_end = context.Pipe()
         settings = read_settings([*arguments, "--port", "0"], {})
-        self._process = context.Process(target=_serve, args=(settings, far_end, records), name="server")
+        self._process = context.Process(target=_serve, args=(settings, far_end, records, log), name="server")
         self._far_end = far_end
         self._stopping = threading.Event()
         self._sampler = threading.Thread(target=self._sample, name="rss", daemon=True)
@@ -78,6 +82,19 @@ class ServerProcess:
         """Processor time that the server and its trackers have used so far."""
         times = [process.cpu_times() for process in process_tree(self._process.pid)]
         return float(sum(each.user + each.system for each in times))
+
+    def resources(self) -> dict[str, int]:
+        """Live sessions, and what the server's process has open now: child processes, UDP sockets and threads."""
+        root, *children = process_tree(self._process.pid)
+        with urllib.request.urlopen(self.url.rstrip("/") + "/api/health", timeout=STOP_TIMEOUT_S) as answer:
+            sessions = json.load(answer)["sessions"]
+        udp_sockets = len(root.net_connections("udp"))
+        return {
+            "sessions": sessions,
+            "processes": len(children),
+            "udp_sockets": udp_sockets,
+            "threads": root.num_threads(),
+        }
 
     def stop(self) -> ServerTrace:
         """Send SIGINT and return what the server recorded. Raises ServerFailedError if it had ended by itself."""
@@ -141,8 +158,11 @@ def _copy_and_record(camera: CameraFrame, avatar: AvatarFrame) -> AvatarFrame:
     return avatar
 
 
-def _serve(settings: Settings, pipe: Connection, records: bool) -> None:
+def _serve(settings: Settings, pipe: Connection, records: bool, log: Path | None) -> None:
     """The work of the server process."""
+    if log is not None:
+        with log.open("w", encoding="utf-8") as file:
+            os.dup2(file.fileno(), 2)
     filter_native_logs()
     from streamer import launch  # noqa: PLC0415  (torch and MediaPipe, needed in this process only)
     from streamer.engine import engine_session  # noqa: PLC0415  (torch and MediaPipe, needed in this process only)

@@ -1,0 +1,52 @@
+"""`python -m benchmarks.faults` in a short form, and what its attacks send."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from benchmarks import faults
+from benchmarks.streaming.attacks import ATTACKS, make_offer, mutate, plain_png
+
+ROOT = Path(__file__).resolve().parents[2]
+REF, CLIP = str(ROOT / "assets" / "avatar.png"), str(ROOT / "assets" / "driver.mp4")
+
+
+@pytest.mark.realtime
+@pytest.mark.timeout(600)
+def test_attacks_leave_nothing_behind(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "faults.json"
+    quick = ["--seconds", "3", "--generator", "geometry", "--no-body", "--size", "256", "--camera-fps", "15"]
+    assert faults.main([*quick, "--ref", REF, "--clip", CLIP, "--json", str(out)]) == 0
+    report = json.loads(out.read_text())
+    assert [row["attack"] for row in report["rows"]] == list(ATTACKS)
+    assert report["tracebacks"] == 0
+    for row in report["rows"]:
+        assert row["left"]["sessions"] == row["left"]["processes"] == row["left"]["udp_sockets"] == 0, row
+        assert row["newcomer"], row
+        assert row["fps_alone"] > 0 and row["fps_under"] > 0, row
+    assert report["hardware"]["cpu"] in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["--seconds", "0"], ["--attack", "none"], ["--camera-fps", "-1"]])
+def test_impossible_options_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        faults.main(arguments)
+    assert caught.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
+async def test_mutated_offers_differ_from_the_offer_and_from_run_to_run_do_not() -> None:
+    offer = await make_offer()
+    first, second = ([mutate(offer, random.Random(seed)) for seed in range(50)] for _ in range(2))
+    assert first == second and len(set(first)) > 40
+
+
+def test_plain_png_is_cheap_to_send_and_large_to_decode() -> None:
+    data = plain_png(2000)
+    assert len(data) < 50_000 and Image.open(io.BytesIO(data)).size == (2000, 2000)
