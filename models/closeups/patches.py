@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -58,6 +58,9 @@ class Patch:
 
     window: Window
     edit: CloseupEdit
+
+
+Halved = TypeVar("Halved", Window, CloseupEdit)
 
 
 def make_patches(
@@ -111,10 +114,11 @@ def influence(closeup: CloseupInput) -> Tensor:
     return near.clamp(0, 1) * window_fade(unit_grid(side, near.device))
 
 
-def halves(pair: Any) -> list[Any]:
+def halves(pair: Halved) -> tuple[Halved, Halved]:
     """The two halves of a dataclass of tensors whose batch holds right eyes, then left ones."""
     parts = [getattr(pair, f.name).chunk(2) for f in fields(pair)]
-    return [type(pair)(*(part[k] for part in parts)) for k in (0, 1)]
+    right, left = (type(pair)(*(part[k] for part in parts)) for k in (0, 1))
+    return right, left
 
 
 def apply_edit(closeup: CloseupInput, edit: CloseupEdit, picture: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ from models.geometry.openings import lid_pairs
 from models.geometry.topology import LEFT_LID, RIGHT_LID
 from streamer.tracking.head_pose import Array
 
-UPPER_LID_SHARE, LOWER_LID_SHARE = 0.92, 0.08  # of the way by which lids close
+UPPER_BLINK_SHARE, LOWER_BLINK_SHARE = 0.92, 0.08  # of the way by which the lids of a blink close
 
 
 def eye_aspect_ratio(face: Array, ring: tuple[int, ...]) -> float:
@@ -34,6 +34,6 @@ def close_lids(shape: Array, closed: float) -> Array:
     shape = shape.copy()
     for ring in (RIGHT_LID, LEFT_LID):
         upper, lower = (list(lid) for lid in lid_pairs(ring))
-        shape[upper] += np.float32(UPPER_LID_SHARE * closed) * (shape[lower] - shape[upper])
-        shape[lower] += np.float32(LOWER_LID_SHARE * closed) * (shape[upper] - shape[lower])
+        shape[upper] += np.float32(UPPER_BLINK_SHARE * closed) * (shape[lower] - shape[upper])
+        shape[lower] += np.float32(LOWER_BLINK_SHARE * closed) * (shape[upper] - shape[lower])
     return shape

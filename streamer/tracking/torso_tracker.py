@@ -36,8 +36,8 @@ MAX_ROUND_TRIP_ERROR = 1.0  # px between a corner and its track forwards and bac
 CLOTH_NOISE = 0.01  # shoulder widths that folding cloth deviates from a rigid torso; at least one pixel is assumed
 SIMILARITY_PRIOR = 0.1  # radians, and log of scale: usual rotation and growth of a torso in front of a camera
 CONFIDENCE_SMOOTHING_S = 0.15  # time constant of the reported confidence
-MAX_TORSO_ROTATION = 0.6  # radians since the keyframe; a larger one is a false match
-MAX_TORSO_GROWTH = 2  # factor of the size since the keyframe, or its inverse; a larger one is a false match
+MAX_ROTATION = 0.6  # radians since the keyframe; a larger one is a false match
+MAX_SIZE_RATIO = 2  # factor of the size since the keyframe, or its inverse; a larger one is a false match
 # `torso_region`, in face sizes from the chin or in shoulder widths:
 NECK_DROP = 0.35  # face sizes from the chin to the region's upper edge
 NECK_HALF_WIDTHS = (0.8, 0.3)  # face sizes, and shoulder widths; the smaller one counts
@@ -126,7 +126,7 @@ class TorsoTracker:
         factor, offset, weights = fit_similarity(_to_complex(points), _to_complex(tracked[consistent]), noise)
         confidence = _fit_confidence(points, weights, int(visible.sum()), shoulder_width)
         rotation, growth = abs(math.atan2(factor.imag, factor.real)), abs(factor)
-        if not (1 / MAX_TORSO_GROWTH < growth < MAX_TORSO_GROWTH and rotation < MAX_TORSO_ROTATION):
+        if not (1 / MAX_SIZE_RATIO < growth < MAX_SIZE_RATIO and rotation < MAX_ROTATION):
             return 0.0
         if confidence > 0:
             self._factor, self._offset = factor, offset
