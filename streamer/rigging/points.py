@@ -1,14 +1,7 @@
 """Hand-placed points for a picture in which no face is detected: a cat, a robot, a cup.
 
-A points file is JSON: names to [x, y] in pixels of the picture file (upright, origin at the upper left):
-
-    {"left_eye": [170, 114], "right_eye": [317, 136], "nose": [262, 238],
-     "mouth_left": [205, 272], "mouth_right": [295, 268], "chin": [245, 292]}
-
-These six are required; left and right are the picture's. Optional ones improve the fit: forehead, ear_left, ear_right
-(where the face ends at the height of the eyes), mouth_top, mouth_bottom (middle of the upper and the lower lip's outer
-edge), and for each eye left_eye_outer, left_eye_inner, left_eye_top, left_eye_bottom (the lids). outline, a list of at
-least three points around the whole character, replaces the automatic separation from the background.
+docs/points.md describes the file: JSON of names to [x, y] in pixels of the picture file, upright, origin at the upper
+left. Left and right are the picture's.
 """
 
 from __future__ import annotations
