@@ -1,1 +1,1 @@
-"""The renderer: random characters, their motion and everything true about the pictures it makes of them."""
+"""The renderer: random characters, their motion, and pictures of them with their ground truth."""

@@ -130,7 +130,7 @@ if triton is not None:
 
 
 def _draw_triangles_triton(corners: Tensor, box: Tensor, total: int, best: Tensor, size: int) -> None:
-    """Launch the kernel with one lane for each candidate sample."""
+    """Launch the kernel with one thread for each candidate sample."""
     assert corners.is_contiguous() and box.is_contiguous() and best.is_contiguous()
     assert corners.shape[1:] == (3, 3) and box.shape == (len(corners), BOX_COLUMNS) and best.dtype == torch.int64
     area = box[:, AREA]

@@ -1,4 +1,4 @@
-"""Triton twin of `device_raster._corner_weights`: one launch, one lane for each sample."""
+"""Triton twin of `device_raster._corner_weights`: one launch, one thread for each sample."""
 
 from __future__ import annotations
 
