@@ -27,6 +27,7 @@ from streamer.frames import AvatarFrame
 from streamer.options import Codec
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import TOTAL, Meter
+from streamer.webrtc.datagram_filter import install_data_filter, install_stun_filter
 from streamer.webrtc.delayed_audio import DelayedAudioTrack, DelayLine, pump_audio
 from streamer.webrtc.encoder import install_encoder, make_encoder
 from streamer.webrtc.jitter_buffer import install_jitter_buffer
@@ -180,6 +181,8 @@ class Peer:
             elif self._camera is not None:
                 self._connection.addTransceiver(DelayedAudioTrack(self._delay_line, self._video_delay), "sendrecv")
         self._transports = [each.receiver.transport for each in self._connection.getTransceivers()]
+        for transport in self._transports:
+            install_data_filter(transport.transport)
 
     def _install_codecs(self, answer: sdp.SessionDescription) -> None:
         """Replace aiortc's video encoder and jitter buffer by our own."""
@@ -210,6 +213,8 @@ class Peer:
             _log.warning("the candidates of a connection could not be gathered", exc_info=True)
             self._on_state("failed")
             return
+        for transport in self._transports:
+            install_stun_filter(transport.transport)
         sent: set[str] = set()
         for index, media in enumerate(sdp.SessionDescription.parse(self._connection.localDescription.sdp).media):
             for candidate in media.ice_candidates:

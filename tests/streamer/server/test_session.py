@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx
 import numpy as np
-import psutil
 import pytest
 from aiortc import AudioStreamTrack, RTCConfiguration, RTCPeerConnection
 from aiortc.mediastreams import MediaStreamTrack
@@ -24,6 +23,7 @@ from streamer.settings import Settings
 from streamer.tracking.tracker import TrackedMotion
 from streamer.webrtc import tracks
 from tests.support.fakes import FakePipeline, FakeTracker
+from tests.support.leaks import udp_sockets
 from tests.support.offers import make_offer
 from tests.support.page import MESSAGE_TIMEOUT_S, UNLIMITED, FakeCamera, Page, serving, socket_url
 from tests.support.server_checks import png, wait_for_brightness, wait_for_colour, wait_until_settled
@@ -329,13 +329,13 @@ async def test_offers_that_replace_each_other_leave_no_socket() -> None:
     offer = await make_offer()
     async with serving(limits=UNLIMITED) as (address, server), Page(socket_url(address)) as page:
         await page.hello()
-        before = len(psutil.Process().net_connections("udp"))
+        before = udp_sockets()
         for _ in range(20):  # each while the one before gathers
             await page.send(type="offer", sdp=offer)
         await page.receive("answer", 20)
         await page.send(type="bye")
         await wait_until_settled(lambda: server.engine.session_count == 0 and not len(server.conversations))
-        await wait_until_settled(lambda: len(psutil.Process().net_connections("udp")) <= before)
+        await wait_until_settled(lambda: udp_sockets() <= before)
 
 
 async def test_camera_whose_frames_are_too_large_ends_the_session_with_a_sentence(

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import random
 import socket
-import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from typing import Any
 
-import psutil
 import pytest
 from aiortc import RTCIceServer
 
@@ -21,6 +16,7 @@ from streamer.frames import AvatarFrame
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import Meter
 from streamer.webrtc.peer import MAX_CANDIDATES, Peer
+from tests.support.leaks import running_threads, udp_sockets, unhandled_errors
 from tests.support.offers import damaged, make_offer, with_candidates
 from tests.support.server_checks import wait_until_settled
 
@@ -54,25 +50,6 @@ def make_peer(ears: Ears | None = None, *, camera: bool = True, stun: str | None
         on_candidate=ears.on_candidate,
         on_state=ears.states.append,
     )
-
-
-def udp_sockets() -> int:
-    return len(psutil.Process().net_connections("udp"))
-
-
-@contextmanager
-def unhandled_errors() -> Iterator[list[dict[str, Any]]]:
-    """What asyncio reports meanwhile, such as exceptions of tasks that nobody awaits."""
-    loop, reports = asyncio.get_running_loop(), []
-    loop.set_exception_handler(lambda _, context: reports.append(context))
-    yield reports
-    gc.collect()
-    loop.set_exception_handler(None)
-
-
-def running_threads() -> list[str]:
-    """Names of the threads, without those of the executor, which asyncio keeps."""
-    return [thread.name for thread in threading.enumerate() if not thread.name.startswith("asyncio_")]
 
 
 @pytest.fixture
