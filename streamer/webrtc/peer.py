@@ -27,7 +27,7 @@ from streamer.frames import AvatarFrame
 from streamer.options import Codec
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import TOTAL, Meter
-from streamer.webrtc.datagram_filter import install_data_filter, install_stun_filter
+from streamer.webrtc.datagram_filter import install_data_filter, install_media_filter, install_stun_filter
 from streamer.webrtc.delayed_audio import DelayedAudioTrack, DelayLine, pump_audio
 from streamer.webrtc.encoder import install_encoder, make_encoder
 from streamer.webrtc.jitter_buffer import install_jitter_buffer
@@ -183,6 +183,7 @@ class Peer:
         self._transports = [each.receiver.transport for each in self._connection.getTransceivers()]
         for transport in self._transports:
             install_data_filter(transport.transport)
+            install_media_filter(transport)
 
     def _install_codecs(self, answer: sdp.SessionDescription) -> None:
         """Replace aiortc's video encoder and jitter buffer by our own."""

@@ -6,11 +6,19 @@ import asyncio
 import os
 import random
 import socket
+import struct
 
 import pytest
-from aiortc import RTCIceGatherer, RTCIceTransport
+from aiortc import (
+    RTCCertificate,
+    RTCDtlsTransport,
+    RTCIceGatherer,
+    RTCIceTransport,
+    RTCRtpHeaderExtensionParameters,
+    RTCRtpParameters,
+)
 
-from streamer.webrtc.datagram_filter import MAX_WAITING_DATAGRAMS, install_data_filter
+from streamer.webrtc.datagram_filter import MAX_WAITING_DATAGRAMS, install_data_filter, install_media_filter
 from tests.support.leaks import unhandled_errors
 from tests.support.page import FakeCamera, Page, serving, socket_url
 
@@ -24,6 +32,8 @@ DATAGRAMS = [
     b"\x80\x60" + bytes(20),  # RTP
     b"\x80\xc8\x00\x06" + bytes(24),  # RTCP
 ]
+
+RTCP_HEADERS = [b"\x81\xc9\x00\x07", b"\x8f\xcd\x00\x05", b"\x81\xce\x00\x02", b"\x80\xc8\x00\x06", b"\x81\xca\x00\x03"]
 
 
 async def test_datagrams_of_strangers_do_not_end_a_connection() -> None:
@@ -50,6 +60,22 @@ async def test_datagrams_of_strangers_do_not_end_a_connection() -> None:
             await page.wait_for_frames(20)
             assert all(message["type"] != "error" for message in page.messages)
     assert not reports
+
+
+async def test_malformed_packets_of_the_page_are_dropped() -> None:
+    transport = RTCDtlsTransport(RTCIceTransport(RTCIceGatherer([])), [RTCCertificate.generateCertificate()])
+    extension = RTCRtpHeaderExtensionParameters(3, "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time")
+    transport._rtp_header_extensions_map.configure(RTCRtpParameters(headerExtensions=[extension]))
+    short = b"\x90\x60" + bytes(10) + b"\xbe\xde\x00\x01" + b"\x31ab\x00"  # a time of two bytes instead of three
+    with pytest.raises(struct.error):
+        await transport._handle_rtp_data(short, arrival_time_ms=0)
+    install_media_filter(transport)
+    await transport._handle_rtp_data(short, arrival_time_ms=0)
+    chance = random.Random(5)
+    for _ in range(2000):
+        await transport._handle_rtcp_data(chance.choice(RTCP_HEADERS) + chance.randbytes(chance.randrange(0, 40, 4)))
+        await transport._handle_rtp_data(short[:12] + chance.randbytes(chance.randrange(40)), arrival_time_ms=0)
+    await transport.transport.stop()
 
 
 async def test_waiting_datagrams_are_bounded_and_never_empty() -> None:
