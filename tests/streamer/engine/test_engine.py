@@ -5,78 +5,24 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from av import VideoFrame
 
-from streamer.camera import ReceivedFrame
 from streamer.engine.admission import MIN_DRAWS_PER_SIZE
-from streamer.engine.engine import Engine
-from streamer.engine.engine_session import EngineSession
 from streamer.errors import (
     DeviceMemoryError,
     EngineClosedError,
-    KagamiError,
     OverloadError,
     ServerFullError,
     SessionError,
 )
 from streamer.frames import AvatarFrame, CameraFrame
-from streamer.generation.controls import Controls
 from streamer.rigging.picture import Picture
-from streamer.runtime.mailbox import Mailbox, MailboxClosed
+from streamer.runtime.mailbox import MailboxClosed
+from tests.support.engines import TIMEOUT_S, admit, brightness, received, running, take, until
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeStream, FakeTracker
-
-TIMEOUT_S = 20.0
-
-
-def until(true: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not true():
-        assert time.monotonic() < deadline, f"{what} did not happen"
-        time.sleep(0.005)
-
-
-def received(brightness: int = 128, size: tuple[int, int] = (64, 48)) -> ReceivedFrame:
-    rgb = np.full((size[1], size[0], 3), brightness, np.uint8)
-    return ReceivedFrame(VideoFrame.from_ndarray(rgb, format="rgb24"), time.monotonic())
-
-
-def take(mailbox: Mailbox[AvatarFrame]) -> AvatarFrame:
-    frame = mailbox.get(TIMEOUT_S)
-    assert frame is not None, "no frame came"
-    return frame
-
-
-@contextmanager
-def running(
-    pipeline: FakePipeline | None = None, tracker: Callable[[], FakeTracker] = FakeTracker, **options: Any
-) -> Iterator[Engine]:
-    before = threading.active_count()
-    engine = Engine(pipeline or FakePipeline(size=32), tracker, **{"fps": 60, "max_sessions": 8, **options})
-    engine.start()
-    try:
-        yield engine
-    finally:
-        engine.close()
-        engine.close()
-    until(lambda: threading.active_count() <= before, "the end of all threads")
-
-
-def admit(engine: Engine, colour: tuple[int, int, int] = (200, 100, 50)) -> tuple[EngineSession, list[KagamiError]]:
-    failures: list[KagamiError] = []
-    session = engine.admit(FakeAvatar(32, 32, colour), Controls(), failures.append)
-    session.start()
-    return session, failures
-
-
-def brightness(frame: AvatarFrame) -> float:
-    return float(frame.rgb[:, :16].mean())
 
 
 def test_engine_draws_a_frame_with_the_time_and_stages_of_its_camera_picture() -> None:
@@ -124,49 +70,6 @@ def test_engine_drops_frames_of_an_output_that_is_not_read() -> None:
         out = session.new_output()
         until(lambda: out.drops > 5, "drops")
         assert len(out) == 1 and session.drops["out"] == out.drops
-
-
-def test_session_idles_before_and_after_the_camera_sends() -> None:
-    trackers: list[FakeTracker] = []
-
-    def make() -> FakeTracker:
-        trackers.append(FakeTracker())
-        return trackers[-1]
-
-    with running(tracker=make) as engine:
-        session, _ = admit(engine)
-        out = session.new_output()
-        for _ in range(5):
-            take(out)
-        assert session.phase == "waiting"
-        session.camera.put(received())
-        until(lambda: session.phase == "live", "a tracked picture")
-        for _ in range(20):
-            take(out)
-        until(lambda: session.phase == "stalled", "notice of the silent camera")
-        assert trackers[0].tracked == 1 and trackers[0].idled > 10
-
-
-def test_session_paused_ignores_the_camera() -> None:
-    trackers = [FakeTracker()]
-    with running(tracker=lambda: trackers[0]) as engine:
-        session, _ = admit(engine)
-        session.paused = True
-        for _ in range(10):
-            session.camera.put(received(255))
-            assert brightness(take(session.new_output())) == 0
-        assert session.phase == "paused" and trackers[0].tracked == 0
-        session.paused = False
-        session.camera.put(received(255))
-        until(lambda: trackers[0].tracked == 1, "the camera again")
-
-
-def test_session_calibrate_reaches_the_tracker() -> None:
-    trackers = [FakeTracker()]
-    with running(tracker=lambda: trackers[0]) as engine:
-        session, _ = admit(engine)
-        session.calibrate()
-        until(lambda: trackers[0].calibrated == 1, "calibration")
 
 
 def test_engine_prepares_and_swaps_a_picture_while_frames_continue() -> None:
@@ -219,18 +122,6 @@ def test_engine_has_no_place_while_the_tracker_of_somebody_who_left_ends() -> No
         first.join()
         assert not engine.waits_for_trackers
         admit(engine)
-
-
-def test_session_tracks_nothing_before_its_start() -> None:
-    made: list[FakeTracker] = []
-    with running(tracker=lambda: made.append(FakeTracker()) or made[-1]) as engine:  # type: ignore[func-returns-value]
-        session = engine.admit(FakeAvatar(32, 32), Controls(), lambda failure: None)
-        session.camera.put(received(80))
-        assert not session.has_tracker and engine.session_count == 1
-        engine.leave(session)
-        session.start()  # too late
-        session.join()
-        assert not made and not session.has_tracker
 
 
 def test_engine_refuses_a_session_when_measured_ticks_are_too_slow() -> None:
@@ -403,25 +294,6 @@ def test_frame_hook_gets_the_camera_picture_of_its_frame() -> None:
         session.camera.put(received(77))
         out = session.new_output()
         until(lambda: abs(int(take(out).rgb[0, 0, 0]) - 77) < 3, "the strip")
-
-
-@pytest.mark.parametrize("hooked", [False, True])
-def test_session_keeps_camera_pictures_only_for_a_frame_hook(hooked: bool) -> None:
-    engine = Engine(FakePipeline(), FakeTracker, frame_hook=(lambda camera, avatar: avatar) if hooked else None)
-    session, _ = admit(engine)  # the engine's thread never starts, so motions stay in the mailbox
-    until(lambda: len(session.motions) == 1, "an idle motion")
-    session.camera.put(received(255))
-    until(
-        lambda: (pending := session.motions.get(TIMEOUT_S)) is not None and pending.tracked.phase == "live",
-        "a tracked one",
-    )
-    session.camera.put(received(255))
-    pending = session.motions.get(TIMEOUT_S)
-    assert pending is not None and (pending.camera is not None) == hooked
-    engine.leave(session)
-    session.join()
-    assert len(session.motions) == len(session.camera) == 0
-    engine.close()
 
 
 def test_engine_refuses_everything_after_close() -> None:

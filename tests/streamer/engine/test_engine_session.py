@@ -1,0 +1,84 @@
+"""A session in the engine, with fakes for tracking and drawing: start, idling, pause, calibration, camera pictures."""
+
+from __future__ import annotations
+
+import pytest
+
+from streamer.engine.engine import Engine
+from streamer.generation.controls import Controls
+from tests.support.engines import TIMEOUT_S, admit, brightness, received, running, take, until
+from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
+
+
+def test_session_idles_before_and_after_the_camera_sends() -> None:
+    trackers: list[FakeTracker] = []
+
+    def make() -> FakeTracker:
+        trackers.append(FakeTracker())
+        return trackers[-1]
+
+    with running(tracker=make) as engine:
+        session, _ = admit(engine)
+        out = session.new_output()
+        for _ in range(5):
+            take(out)
+        assert session.phase == "waiting"
+        session.camera.put(received())
+        until(lambda: session.phase == "live", "a tracked picture")
+        for _ in range(20):
+            take(out)
+        until(lambda: session.phase == "stalled", "notice of the silent camera")
+        assert trackers[0].tracked == 1 and trackers[0].idled > 10
+
+
+def test_session_paused_ignores_the_camera() -> None:
+    trackers = [FakeTracker()]
+    with running(tracker=lambda: trackers[0]) as engine:
+        session, _ = admit(engine)
+        session.paused = True
+        for _ in range(10):
+            session.camera.put(received(255))
+            assert brightness(take(session.new_output())) == 0
+        assert session.phase == "paused" and trackers[0].tracked == 0
+        session.paused = False
+        session.camera.put(received(255))
+        until(lambda: trackers[0].tracked == 1, "the camera again")
+
+
+def test_session_calibrate_reaches_the_tracker() -> None:
+    trackers = [FakeTracker()]
+    with running(tracker=lambda: trackers[0]) as engine:
+        session, _ = admit(engine)
+        session.calibrate()
+        until(lambda: trackers[0].calibrated == 1, "calibration")
+
+
+def test_session_tracks_nothing_before_its_start() -> None:
+    made: list[FakeTracker] = []
+    with running(tracker=lambda: made.append(FakeTracker()) or made[-1]) as engine:  # type: ignore[func-returns-value]
+        session = engine.admit(FakeAvatar(32, 32), Controls(), lambda failure: None)
+        session.camera.put(received(80))
+        assert not session.has_tracker and engine.session_count == 1
+        engine.leave(session)
+        session.start()  # too late
+        session.join()
+        assert not made and not session.has_tracker
+
+
+@pytest.mark.parametrize("hooked", [False, True])
+def test_session_keeps_camera_pictures_only_for_a_frame_hook(hooked: bool) -> None:
+    engine = Engine(FakePipeline(), FakeTracker, frame_hook=(lambda camera, avatar: avatar) if hooked else None)
+    session, _ = admit(engine)  # the engine's thread never starts, so motions stay in the mailbox
+    until(lambda: len(session.motions) == 1, "an idle motion")
+    session.camera.put(received(255))
+    until(
+        lambda: (pending := session.motions.get(TIMEOUT_S)) is not None and pending.tracked.phase == "live",
+        "a tracked one",
+    )
+    session.camera.put(received(255))
+    pending = session.motions.get(TIMEOUT_S)
+    assert pending is not None and (pending.camera is not None) == hooked
+    engine.leave(session)
+    session.join()
+    assert len(session.motions) == len(session.camera) == 0
+    engine.close()
