@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -61,6 +62,15 @@ def test_an_address_that_is_not_ours() -> None:
     assert done.stderr.endswith("; choose another address with --host and --port.\n")
 
 
+def test_a_host_that_is_no_name() -> None:
+    done = run("--host", "a..b")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "Cannot listen on a..b port 8080 (it is not a name or an IP address); "
+        "choose another address with --host and --port.\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("content", "word"),
     [(None, "check the path"), (b"", "empty"), (b"hello", ""), (b"\x89PNG\r\n\x1a\n" + b"\0" * 50, "")],
@@ -100,6 +110,21 @@ def test_it_serves_and_stops_when_it_is_told(end: signal.Signals) -> None:
         process.send_signal(end)
         assert process.wait(PATIENCE) == 0
         assert process.stderr is not None and process.stderr.read() == ""
+
+
+def test_slow_requests_neither_delay_its_end_nor_leave_a_traceback() -> None:
+    with serving("--port", "0", "--generator", "geometry") as (process, lines):
+        while not (line := next(lines)).count("open http://"):
+            pass
+        port = urlsplit(line.split()[line.split().index("open") + 1]).port
+        slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
+        for each in slow:
+            each.sendall(b"GET /api/health HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+        assert process.stderr is not None and process.stderr.read() == ""
+        for each in slow:
+            each.close()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from streamer.server.app import Server
 from streamer.server.listening import bind, run
 from streamer.settings import read_settings
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
+from tests.support.page import UNLIMITED
 
 
 def main() -> None:
@@ -20,7 +21,7 @@ def main() -> None:
     engine.start()
     try:
         run(
-            Server(engine, settings, FakeAvatar(), "stub.png"),
+            Server(engine, settings, FakeAvatar(), "stub.png", limits=UNLIMITED),
             settings,
             listening,
             lambda line: print(line, flush=True),
