@@ -27,8 +27,9 @@ class CameraFrame:
 class AvatarFrame:
     """One drawn picture of the character.
 
-    rgb: (H, W, 3) uint8. alpha: (H, W) uint8, or None where the background is opaque.
-    captured: the capture time of the camera frame whose motion this is. stages: milliseconds spent by stage name.
+    rgb: (H, W, 3) uint8; with alpha premultiplied by it (drawn over black). alpha: (H, W) uint8, or None where the
+    background is opaque. captured: the capture time of the camera frame whose motion this is. stages: milliseconds
+    spent by stage name.
     """
 
     rgb: Image

@@ -135,11 +135,11 @@ def _pyvirtualcam() -> ModuleType:
 
 
 def _flatten(frame: AvatarFrame, key: tuple[int, int, int]) -> Image:
-    """The frame composited over the key colour, (H, W, 3) uint8."""
+    """The frame, whose colours are premultiplied by its alpha, composited over the key colour, (H, W, 3) uint8."""
     if frame.alpha is None:
         return frame.rgb
-    alpha = frame.alpha[..., None].astype(np.uint16)
-    return ((frame.rgb * alpha + np.array(key, np.uint16) * (255 - alpha) + 127) // 255).astype(np.uint8)
+    background = (np.array(key, np.uint16) * (255 - frame.alpha[..., None].astype(np.uint16)) + 127) // 255
+    return np.minimum(frame.rgb + background, 255).astype(np.uint8)
 
 
 def fit_to_size(rgb: Image, width: int, height: int) -> Image:

@@ -1,7 +1,8 @@
 // @ts-check
 /**
  * Transparent video over WebRTC, which has no alpha: a stacked frame holds the picture above and its alpha, as grey, below
- * (docs/protocol.md). It is combined on a canvas, with WebGL where there is a GPU, else pixel by pixel.
+ * (docs/protocol.md). Colours are premultiplied by alpha. It is combined on a canvas, with WebGL where there is a GPU, else
+ * pixel by pixel.
  */
 
 const VERTEX = `
@@ -23,7 +24,8 @@ void main() {
   vec3 colour = texture2D(frame, vec2(uv.x, y)).rgb;
   float alpha = texture2D(frame, vec2(uv.x, max(y + 0.5, 0.5 + 0.5 * texel))).g;
   alpha = clamp((alpha - 0.03) / 0.94, 0.0, 1.0); // lossy coding turns black and white into near greys
-  gl_FragColor = vec4(colour * alpha, alpha);
+  // The canvas is premultiplied, too; lossy coding may lift a colour above its alpha, the most that it can be.
+  gl_FragColor = vec4(min(colour, alpha), alpha);
 }`;
 
 /**
@@ -125,8 +127,10 @@ function pixelPainter(canvas) {
   const target = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
   const scratch = document.createElement('canvas');
   const source = /** @type {CanvasRenderingContext2D} */ (scratch.getContext('2d', { willReadFrequently: true }));
-  // The same levels as in the shader, as a table of the 256 greys.
+  // The same levels as in the shader, as a table of the 256 greys, and the factors that undo the premultiplication, since
+  // `putImageData` takes straight colours.
   const levels = Uint8ClampedArray.from({ length: 256 }, (_, grey) => ((grey / 255 - 0.03) / 0.94) * 255);
+  const factors = Float32Array.from(levels, (level) => 255 / Math.max(level, 1));
   return (video, width, height) => {
     if (scratch.width !== width || scratch.height !== height) {
       scratch.width = width;
@@ -136,8 +140,13 @@ function pixelPainter(canvas) {
     const rows = height >> 1;
     const colour = source.getImageData(0, 0, width, rows);
     const alpha = source.getImageData(0, rows, width, rows);
-    for (let index = 3; index < colour.data.length; index += 4) {
-      colour.data[index] = levels[alpha.data[index - 2]];
+    for (let index = 0; index < colour.data.length; index += 4) {
+      const grey = alpha.data[index + 1];
+      const factor = factors[grey];
+      colour.data[index] *= factor; // a Uint8ClampedArray rounds and clamps
+      colour.data[index + 1] *= factor;
+      colour.data[index + 2] *= factor;
+      colour.data[index + 3] = levels[grey];
     }
     target.putImageData(colour, 0, 0);
   };

@@ -14,7 +14,7 @@ import pyvirtualcam
 
 from streamer import virtual_camera
 from streamer.frames import AvatarFrame, Image
-from streamer.virtual_camera import Output, OutputError, VirtualCamera, fit_to_size
+from streamer.virtual_camera import Output, OutputError, VirtualCamera, _flatten, fit_to_size
 
 
 class FakeDevice:
@@ -104,11 +104,18 @@ def test_virtual_camera_with_a_slow_device_drops_all_but_the_newest_frame(camera
 
 def test_virtual_camera_draws_transparency_in_the_key_colour(camera: VirtualCamera) -> None:
     camera.open(64, 64, 25)
-    assert show(camera, frame(100, alpha=0))[0, 0].tolist() == [0, 255, 0]
+    assert show(camera, frame(0, alpha=0))[0, 0].tolist() == [0, 255, 0]
     camera.open(64, 64, 25)
     assert show(camera, frame(100, alpha=255))[0, 0].tolist() == [100, 100, 100]
+    # At a soft edge of half alpha the frame holds half of a grey of 200; half of the key is added: 255 * 127 / 255.
     camera.open(64, 64, 25)
-    assert show(camera, frame(100, alpha=128))[0, 0].tolist() == [50, 177, 50]
+    assert show(camera, frame(100, alpha=128))[0, 0].tolist() == [100, 227, 100]
+
+
+def test_virtual_camera_rounds_the_key_colour_and_clips_the_sum() -> None:
+    # Of the key remain 191 / 255: 7.49, 149.8 and 67.4.
+    assert _flatten(frame(20, alpha=64), (10, 200, 90))[0, 0].tolist() == [20 + 7, 20 + 150, 20 + 67]
+    assert _flatten(frame(150, alpha=128), (0, 255, 0))[0, 0].tolist() == [150, 255, 150]
 
 
 def test_virtual_camera_scales_frames_to_its_size(camera: VirtualCamera) -> None:

@@ -96,7 +96,10 @@ class FakePipeline:
         rgb = np.empty((stream.avatar.height, stream.avatar.width, 3), np.uint8)
         rgb[:] = stream.avatar.colour
         rgb[:, : rgb.shape[1] // 2] = int(255 * np.clip(request.motion.hands[0, 0, 0], 0, 1))
-        alpha = np.full(rgb.shape[:2], 128, np.uint8) if request.controls.background == "transparent" else None
+        alpha = None
+        if request.controls.background == "transparent":
+            alpha = np.full(rgb.shape[:2], 128, np.uint8)
+            rgb = (rgb.astype(np.uint16) * 128 // 255).astype(np.uint8)  # premultiplied
         return AvatarFrame(rgb, 0.0, alpha, {"paint": self.delay * 1000})
 
 
