@@ -2,8 +2,8 @@
 
 Whether an open mouth shows teeth, tongue or the dark is in the driver's pixels and in no landmark. They are measured in
 cells from corner to corner and from lip to lip (`streamer/tracking/mouth_tracker.py`), as shares of the white point of
-the driver's light, and drawn into the picture's opening as shares of the picture's white point. The shape of the
-driver's teeth is transferred, that of the face is not.
+the driver's light, and drawn into the picture's opening as shares of the picture's white point. The rough
+shape of the driver's rows of teeth is transferred, that of the face is not; the tracker has limited colours and detail.
 """
 
 from __future__ import annotations

@@ -8,10 +8,18 @@ from models.closeups.mouth import CHEEK_LANDMARKS, SCLERA_LANDMARKS
 from models.geometry.openings import LOWER_LIP_EDGE
 from models.geometry.topology import INNER_LIPS
 from models.motion import MOUTH_COLUMNS, MOUTH_ROWS
+from streamer.tracking import mouth_tracker
 from streamer.tracking.head_pose import CANONICAL, HeadTransform, rotation_matrix
 from streamer.tracking.image_points import to_pixels
 from streamer.tracking.motion import Motion, blend
-from streamer.tracking.mouth_tracker import MAX_COLOUR, WHITE_ADAPTATION_S, MouthTracker
+from streamer.tracking.mouth_tracker import (
+    BLUE_OVER_GREEN,
+    BLUE_RANGE,
+    GREEN_RANGE,
+    MAX_COLOUR,
+    WHITE_ADAPTATION_S,
+    MouthTracker,
+)
 
 WIDTH, HEIGHT = 640, 480
 SKIN, TOOTH, TONGUE = (180, 140, 120), (170, 160, 140), (120, 60, 60)
@@ -110,3 +118,66 @@ def test_motion_mirrors_and_blends_the_mouth():
     np.testing.assert_array_equal(motion.mirrored().mirrored().mouth, motion.mouth)
     half = blend(Motion(0.0, face, 1.0), motion, 0.5)
     np.testing.assert_allclose(half.mouth, motion.mouth / 2, atol=1e-6)
+
+
+def painted_mouth(face, cells):
+    """A face whose opening shows `cells` (h, w, 3) 0..255, stretched from corner to corner and from lip to lip."""
+    rgb = picture(face)
+    ring = to_pixels(face[:, :2], rgb.shape)[list(INNER_LIPS)]
+    x, y, width, height = cv2.boundingRect(ring.astype(np.float32))
+    rgb[y : y + height, x : x + width] = cv2.resize(cells, (width, height), interpolation=cv2.INTER_NEAREST)
+    return rgb
+
+
+def measured_lightness(face, rgb):
+    mouth = track(face, rgb)
+    return mouth[..., :3].mean(-1), mouth[..., 3]
+
+
+def chequer(rows, columns):
+    y, x = np.mgrid[:96, :288]
+    return np.where(((y // rows + x // columns) % 2)[..., None] > 0, 235, 20).astype(np.uint8).repeat(3, -1)
+
+
+def digits(text):
+    cells = np.full((96, 288, 3), 20, np.uint8)
+    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 2.6, 10)
+    return cv2.putText(cells, text, ((288 - width) // 2, (96 + height) // 2), 0, 2.6, (235,) * 3, 10, cv2.LINE_AA)
+
+
+HALF_TOOTH = 4  # columns
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [chequer(12, 12), chequer(24, 24), chequer(24, 41), chequer(48, 48), digits("4207"), digits("88")],
+    ids=["small chequer", "chequer", "symmetric chequer", "large chequer", "digits", "symmetric digits"],
+)
+def test_pattern_held_in_the_mouth_is_not_measured_as_it_is(cells, monkeypatch):
+    """Of the differences along the mouth between cells that are half a tooth apart, little comes back."""
+    face = person(gap=0.6)
+    rgb = painted_mouth(face, cells)
+    limited, weight = measured_lightness(face, rgb)
+    monkeypatch.setattr(mouth_tracker, "limit_detail", lambda colours, weight: colours)
+    exact, _ = measured_lightness(face, rgb)
+    inside = weight[0] > 0.9
+    drawn, shown = (each[:, inside][:, HALF_TOOTH:] - each[:, inside][:, :-HALF_TOOTH] for each in (limited, exact))
+    assert (drawn * shown).sum() < 0.4 * (shown * shown).sum()
+
+
+def test_tooth_row_keeps_its_edge_and_its_lightness():
+    mouth = track(person(gap=0.6))[:, MOUTH_COLUMNS // 3 : -MOUTH_COLUMNS // 3, :3].mean((1, 2))
+    middle = MOUTH_ROWS // 2
+    full = np.mean(TOOTH) / 200 - np.mean(TONGUE) / 200
+    assert mouth[middle - 2] - mouth[middle + 1] > 0.9 * full
+
+
+@pytest.mark.parametrize("colour", [(0, 255, 0), (0, 0, 255), (0, 255, 255), (255, 0, 255), (60, 200, 90)])
+def test_colours_that_no_mouth_has_are_not_measured(colour):
+    face = person(gap=0.6)
+    cells = np.full((96, 288, 3), colour, np.uint8)
+    mouth = track(face, painted_mouth(face, cells))
+    red, green, blue = mouth[mouth[..., 3] > 0.9][:, :3].T
+    assert (green <= GREEN_RANGE[1] * red + 0.02).all()
+    assert (blue <= BLUE_RANGE[1] * red + 0.02).all()
+    assert (blue <= BLUE_OVER_GREEN[1] * green + 0.02).all()
