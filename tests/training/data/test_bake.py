@@ -10,25 +10,9 @@ import pytest
 import torch
 
 from tests.support.shifted_sample import shifted_sample
-from training.data.bake import Baked, as_batch, bake, save_shard, shard_paths
+from tests.support.small_training import one_batch
+from training.data.bake import Baked, as_batch, bake, shard_paths
 from training.data.impostor import Impostor
-from training.data.supply import Supply
-
-
-@pytest.fixture(scope="module")
-def sample() -> dict[str, np.ndarray]:
-    return shifted_sample([8, 8])
-
-
-@pytest.fixture(scope="module")
-def data(sample: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("baked")
-    save_shard([bake(as_batch(sample)), bake(as_batch(sample))], folder / "shard_00000.safetensors")
-    return folder
-
-
-def one_batch(data: Path) -> Baked:
-    return next(Supply(data, 2).batches(torch.Generator().manual_seed(0), 0))
 
 
 def test_baked_guidance_of_a_moved_head_is_its_true_flow(sample: dict[str, np.ndarray]) -> None:

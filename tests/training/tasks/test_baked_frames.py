@@ -4,35 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import pytest
 import torch
 
 from models.config import ModelConfig
 from models.dit import CausalDiT
-from tests.support.shifted_sample import shifted_sample
-from training.data.bake import Baked, as_batch, bake, save_shard
-from training.data.supply import Supply
+from tests.support.small_training import one_batch
 from training.tasks.baked_frames import clean_input, encode_references, reference_focus
 
 SMALL = ModelConfig(width=32, depth=1, heads=4, keyed=1, stem=(8, 8, 8))
 PAIR = ModelConfig(width=32, depth=1, heads=4, keyed=1, references=3, stem=(8, 8, 8))
-
-
-@pytest.fixture(scope="module")
-def sample() -> dict[str, np.ndarray]:
-    return shifted_sample([8, 8])
-
-
-@pytest.fixture(scope="module")
-def data(sample: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("baked")
-    save_shard([bake(as_batch(sample)), bake(as_batch(sample))], folder / "shard_00000.safetensors")
-    return folder
-
-
-def one_batch(data: Path) -> Baked:
-    return next(Supply(data, 2).batches(torch.Generator().manual_seed(0), 0))
 
 
 @torch.no_grad()

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.config import ModelConfig
 from models.dit import CausalDiT
-from tests.support.shifted_sample import shifted_sample
-from training.data.bake import Baked, as_batch, bake
+from tests.support.small_training import CLOSEUP_CONFIG, closeup_batch, closeup_network
+from training.data.bake import Baked
 from training.loop.critic import Critic
 from training.loop.trainer import Options
 from training.tasks.closeup_training import (
@@ -25,22 +24,15 @@ from training.tasks.closeup_training import (
     window_truth,
 )
 
-SMALL = ModelConfig(
-    width=32, depth=1, heads=4, keyed=1, stem=(8, 8, 8), mouth_side=32, eye_side=16, mouth_channels=(8, 8, 8),
-    eye_channels=(8, 8, 8),
-)  # fmt: skip
-
 
 @pytest.fixture(scope="module")
 def batch() -> Baked:
-    """A head that slides, whose guidance is exact."""
-    return bake(as_batch(shifted_sample([8, -6], scale=0.4)))
+    return closeup_batch()
 
 
 @pytest.fixture
 def network() -> CausalDiT:
-    torch.manual_seed(2)
-    return CausalDiT(SMALL)
+    return closeup_network()
 
 
 def made(seed: int = 0) -> torch.Generator:
@@ -49,7 +41,7 @@ def made(seed: int = 0) -> torch.Generator:
 
 def test_window_truth_equals_the_warped_picture(batch: Baked) -> None:
     motion = flatten_frames(batch)
-    mouth, _ = closeup_inputs(motion, SMALL)
+    mouth, _ = closeup_inputs(motion, CLOSEUP_CONFIG)
     truth = window_truth(motion.truth, mouth)
     assert torch.allclose(mouth.maps[:, :3] / 2 + 0.5, truth.picture, atol=0.05)
     moved = to_window_units(mouth, mouth.source - mouth.window.grid(32))
@@ -60,7 +52,7 @@ def test_window_truth_equals_the_warped_picture(batch: Baked) -> None:
 def test_window_truth_has_no_alpha_outside_of_the_picture(batch: Baked) -> None:
     motion = flatten_frames(batch)
     away = replace(motion.moving, head=motion.moving.head._replace(shift=motion.moving.head.shift + 0.9))
-    mouth, _ = closeup_inputs(replace(motion, moving=away), SMALL)
+    mouth, _ = closeup_inputs(replace(motion, moving=away), CLOSEUP_CONFIG)
     truth = window_truth(motion.truth, mouth)
     outside = mouth.window.grid(32).abs().amax(-1) >= 1
     assert outside.any()

@@ -11,34 +11,26 @@ import torch
 from torch import Tensor
 
 from models.cache import Cache
-from models.config import ModelConfig
 from models.dit import CausalDiT, Edit, FrameInput
 from models.sampler import NOISE, Focus, frame_input, sample_edit
-from tests.support.shifted_sample import shifted_sample
-from training.data.bake import Baked, as_batch, bake
+from tests.support.small_training import ROLLOUT_CONFIG, rollout_clip, rollout_network
+from training.data.bake import Baked
 from training.loop.trainer import Options
 from training.tasks import self_forcing
 from training.tasks.baked_frames import encode_references, frame_terms, frame_truth, reference_focus
 from training.tasks.self_forcing import Rollout, SelfForcing
 
-SMALL = ModelConfig(width=32, depth=2, heads=4, keyed=1, ring=2, references=2, stem=(8, 8, 8))
 FULL = Options(Path(), precision="fp32")
 
 
 @pytest.fixture(scope="module")
 def clip() -> Baked:
-    """Five frames: longer than the ring and its current slot."""
-    return bake(as_batch(shifted_sample([0, 3, 6, 4, 2])))
+    return rollout_clip()
 
 
 @pytest.fixture
 def network() -> CausalDiT:
-    torch.manual_seed(3)
-    network = CausalDiT(SMALL)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(0.03 * torch.randn_like(parameter))
-    return network
+    return rollout_network()
 
 
 def difference(a: Edit, b: Edit) -> float:
@@ -60,7 +52,7 @@ def test_rollout_equals_the_live_stream(network: CausalDiT, clip: Baked, steps: 
     focus = reference_focus(clip)
     pinned = encode_references(network, clip, focus, [])
     rollout = Rollout(network, pinned, FULL)
-    cache = Cache(SMALL, 1)
+    cache = Cache(ROLLOUT_CONFIG, 1)
     cache.pin(None, *pinned)
     for t in range(clip.truth.shape[1]):
         frame = frame_at(clip, focus, t)
