@@ -219,6 +219,7 @@ def test_engine_draws_and_closes_while_a_tracker_process_hangs(monkeypatch: pyte
     engine.start()
     failures: list[KagamiError] = []
     session = engine.admit(FakeAvatar(), Controls(), failures.append)  # type: ignore[arg-type]
+    session.start()
     frames = session.new_output()
 
     def send_and_take() -> AvatarFrame:
