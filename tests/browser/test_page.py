@@ -106,6 +106,7 @@ def test_fits_a_phone(open_page: OpenPage, stub: KagamiServer, tmp_path: Path, w
     page = open_page(stub.url, viewport=size, is_mobile=True, has_touch=True, device_scale_factor=2)
     start = page.get_by_role("button", name="Start")
     expect(start).to_be_in_viewport(ratio=1)
+    expect(page.locator("#status")).to_have_text("Ready")
     assert page.evaluate(_WIDEST) == width
     page.screenshot(path=tmp_path / "idle.png")
     go_live(page)
