@@ -78,8 +78,8 @@ def skin_weights(head: HeadTransform, body: Tensor, points: Tensor, depth: Tenso
     """Skin weights (B, N, `BONES`), summing to 1, of canvas points (B, N, 2) whose z is depth (B, N)."""
     place = head.inverse(torch.cat([points, depth.unsqueeze(-1)], -1))
     side, down = place[..., 0].abs(), place[..., 1]
-    beside = smoothstep(*HEAD_FADE_SIDE, side) * smoothstep(*HEAD_SIDE_FROM, down)
-    head_share = (1 - smoothstep(*HEAD_FADE_DOWN, down)) * (1 - beside)
+    outside_head = smoothstep(*HEAD_FADE_SIDE, side) * smoothstep(*HEAD_SIDE_FROM, down)
+    head_share = (1 - smoothstep(*HEAD_FADE_DOWN, down)) * (1 - outside_head)
     width = shoulder_width(body)[:, None]
     limbs = []
     for first, last in SEGMENTS:

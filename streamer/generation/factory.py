@@ -47,22 +47,13 @@ def make_pipeline(
 
     Raises GeneratorError with one sentence if the checkpoint cannot be used.
     """
-    return AvatarPipeline(make_renderer(kind, torch.device(device), checkpoint, steps, live, sessions, precision), size)
+    target = torch.device(device)
+    generator = make_generator(kind, target, checkpoint, steps, live, sessions, precision)
+    return AvatarPipeline(make_renderer(generator, target), size)
 
 
-def make_renderer(
-    kind: GeneratorKind,
-    device: torch.device,
-    checkpoint: Path | None = None,
-    steps: int = 1,
-    live: bool = False,
-    sessions: int = DEFAULT_LANES,
-    precision: Precision | None = None,
-) -> Renderer:
-    """`RecordedFrame` where the generator has a recorder (the network on CUDA), else `EagerFrame`. Arguments and errors
-    as `make_pipeline`.
-    """
-    generator = make_generator(kind, device, checkpoint, steps, live, sessions, precision)
+def make_renderer(generator: Generator, device: torch.device) -> Renderer:
+    """`RecordedFrame` where the generator has a recorder (the network on CUDA), else `EagerFrame`."""
     if isinstance(generator, TorchGenerator) and generator.recorder is not None:
         return RecordedFrame(generator, generator.recorder)
     return EagerFrame(generator, device)
