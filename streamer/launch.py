@@ -15,12 +15,13 @@ from streamer.frames import AvatarFrame
 from streamer.generation.device import choose_device
 from streamer.generation.factory import make_pipeline
 from streamer.rigging.picture import load_picture
+from streamer.rigging.picture_process import PictureProcess
 from streamer.rigging.points import Points
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
+from streamer.runtime.worker_process import preload
 from streamer.server.app import Server
 from streamer.server.listening import run
 from streamer.settings import Settings
-from streamer.tracking import tracker_process
 from streamer.tracking.person_tracker import PersonTracker
 from streamer.tracking.tracker_process import TrackerProcess
 from streamer.virtual_camera import Output, OutputError, VirtualCamera
@@ -36,7 +37,14 @@ def launch(
 
     print_line: called with each sentence for whoever starts the server. frame_hook: for benchmarks, see `Engine`.
     """
-    tracker_process.prepare()
+    preload(
+        [
+            "streamer.tracking.tracker_process",
+            "streamer.tracking.person_tracker",
+            "streamer.rigging.picture_process",
+            "streamer.rigging.rigger",
+        ]
+    )
     picture = load_picture(settings.ref)
     points = None if settings.points is None else Points.load(settings.points)
     device = choose_device(settings.device)
@@ -55,6 +63,7 @@ def launch(
     print_line(f"{picture.name} prepared, {avatar.width}x{avatar.height}")
     pipeline.warm_up(avatar)
     print_line("warm; compiled for this machine, the next start is quicker" if compiled_anew() else "warm")
+    pictures = PictureProcess()
     engine = Engine(
         pipeline,
         partial(TrackerProcess, partial(PersonTracker, body=settings.body, smooth=settings.smooth)),
@@ -62,11 +71,12 @@ def launch(
         max_sessions=settings.max_sessions,
         frame_hook=frame_hook,
         min_fps=settings.min_fps,
+        prepare=lambda upload: pipeline.build(pictures.find(upload, settings.size)),
     )
     engine.start()
     feed = None if camera is None else feed_output(engine, camera, avatar.width, avatar.height)
     try:
-        run(Server(engine, settings, avatar, picture.name), settings, listening, print_line)
+        run(Server(engine, settings, avatar, picture.name, pictures), settings, listening, print_line)
     finally:
         engine.close()
         if feed is not None:

@@ -60,10 +60,13 @@ STREAMER: dict[str, set[str]] = {
 # Every module that is named by a string, and why.
 LAZY = {
     ("streamer/virtual_camera.py", "pyvirtualcam"): "optional (extra `obs`), and tests replace it",
-    ("streamer/tracking/tracker_process.py", "__name__"): "preloaded once by the fork server",
-    ("streamer/tracking/tracker_process.py", "streamer.tracking.person_tracker"): "preloaded once by the fork server",
+    ("streamer/runtime/worker_process.py", "modules"): "the names that `preload` is given",
+    ("streamer/launch.py", "streamer.tracking.tracker_process"): "preloaded once by the fork server",
+    ("streamer/launch.py", "streamer.tracking.person_tracker"): "preloaded once by the fork server",
+    ("streamer/launch.py", "streamer.rigging.picture_process"): "preloaded once by the fork server",
+    ("streamer/launch.py", "streamer.rigging.rigger"): "preloaded once by the fork server",
 }
-IMPORT_FUNCTIONS = {"import_module", "__import__", "set_forkserver_preload", "run_module", "resolve_name"}
+IMPORT_FUNCTIONS = {"import_module", "__import__", "set_forkserver_preload", "preload", "run_module", "resolve_name"}
 
 
 def files_of(part: str) -> list[Path]:

@@ -67,7 +67,8 @@ class Engine:
     leave every session `min_fps` (0: no limit).
 
     make_tracker: makes a session's tracker, called in its tracking thread. frame_hook: changes each frame before it
-    is delivered, given the camera picture that it follows; only benchmarks set it, to copy a bar code.
+    is delivered, given the camera picture that it follows; only benchmarks set it, to copy a bar code. prepare: in
+    place of the pipeline's own, for uploads; called in a thread of low priority.
     """
 
     def __init__(
@@ -78,8 +79,10 @@ class Engine:
         max_sessions: int = 4,
         frame_hook: FrameHook | None = None,
         min_fps: float = 0.0,
+        prepare: Callable[[Picture], Avatar] | None = None,
     ) -> None:
         self.pipeline = pipeline
+        self._prepare_upload = prepare or pipeline.prepare
         self.fps = fps
         self._make_tracker = make_tracker
         self._frame_hook = frame_hook
@@ -243,7 +246,7 @@ class Engine:
 
     def _prepare(self, picture: Picture) -> Avatar:
         try:
-            return self.pipeline.prepare(picture)
+            return self._prepare_upload(picture)
         except torch.OutOfMemoryError as error:
             raise DeviceMemoryError(
                 "The device has no memory left for another picture; choose one again when somebody has left."

@@ -23,7 +23,7 @@ from streamer.generation.transfer import Download, share_with_main_stream, side_
 from streamer.options import Background
 from streamer.rigging.picture import Picture
 from streamer.rigging.points import Points
-from streamer.rigging.rigger import make_rig
+from streamer.rigging.rigger import Character, build_rig, find_character
 from streamer.runtime.stopwatch import Stopwatch
 from streamer.tracking.motion import Motion
 
@@ -81,9 +81,13 @@ class AvatarPipeline:
         self.size = size
 
     def prepare(self, picture: Picture, points: Points | None = None) -> Avatar:
-        """Rig a picture and encode its reference, in about a second. May run in another thread beside `draw`."""
+        """Find the character in a picture and build it, in about a second. Raises as `find_character`."""
+        return self.build(find_character(picture, self.size, points))
+
+    def build(self, character: Character) -> Avatar:
+        """Rig a character and encode its reference. May run in another thread beside `draw`."""
         with side_stream(self.device):
-            made = make_rig(picture, self.size, points, self.device)
+            made = build_rig(character, self.device)
             with torch.inference_mode():
                 reference = self.renderer.encode_reference(made.rig)
         rig, reference = share_with_main_stream((made.rig, reference), self.device)

@@ -29,6 +29,29 @@ class NoFaceError(KagamiError):
 
 
 @dataclass(frozen=True)
+class Character:
+    """What was found in a picture on a canvas of S pixels; all of it is picklable.
+
+    rgb: (S, S, 3) float32 0..1.
+    matte: (S, S) float32 0..1.
+    face: (478, 3) landmarks, canvas units.
+    body: (33, 4) joints x, y, z in canvas units and visibility; None without.
+    cut_out: whether the matte is the picture's own alpha.
+    width, height: size of the picture, canvas pixels.
+    notes: sentences for the user.
+    """
+
+    rgb: Array
+    matte: Array
+    face: Array
+    body: Array | None
+    cut_out: bool
+    width: int
+    height: int
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class MadeRig:
     """The rig of one picture.
 
@@ -42,7 +65,12 @@ class MadeRig:
 
 
 def make_rig(picture: Picture, size: int, points: Points | None, device: torch.device | str) -> MadeRig:
-    """Prepare a picture on a canvas of `size` pixels; the rig is a batch of one on `device`.
+    """`find_character` and `build_rig` in one, with the arguments and errors of the two."""
+    return build_rig(find_character(picture, size, points), device)
+
+
+def find_character(picture: Picture, size: int, points: Points | None = None) -> Character:
+    """Find face, body and matte in a picture on a canvas of `size` pixels. Seconds of work, none of it in torch.
 
     points: hand-placed points, used instead of detection. Raises NoFaceError when there is neither a face nor points,
     PointsError when a point lies outside of the picture.
@@ -57,20 +85,26 @@ def make_rig(picture: Picture, size: int, points: Points | None, device: torch.d
     else:
         face, body = landmarks_from_points(points, canvas, picture), None
     matte = canvas.alpha if canvas.cut_out else character_matte(canvas, face, points, picture)
+    return Character(canvas.rgb, matte, face, body, canvas.cut_out, canvas.width, canvas.height, notes)
+
+
+def build_rig(character: Character, device: torch.device | str) -> MadeRig:
+    """The rig of a character, a batch of one on `device`."""
+    size = character.rgb.shape[0]
 
     def batch(array: Array) -> torch.Tensor:
         return torch.from_numpy(np.array(array, np.float32, order="C"))[None].to(device)
 
-    backdrop = batch(np.ones((3, size, size), np.float32)) if canvas.cut_out else None
+    backdrop = batch(np.ones((3, size, size), np.float32)) if character.cut_out else None
     with torch.inference_mode():
         rig = Rig.build(
-            batch(canvas.rgb.transpose(2, 0, 1)),
-            batch(matte[None]),
-            batch(face),
-            None if body is None else batch(body),
+            batch(character.rgb.transpose(2, 0, 1)),
+            batch(character.matte[None]),
+            batch(character.face),
+            None if character.body is None else batch(character.body),
             backdrop,
         )
-    return MadeRig(rig, canvas.width, canvas.height, notes)
+    return MadeRig(rig, character.width, character.height, character.notes)
 
 
 def landmarks_from_points(points: Points, canvas: Canvas, picture: Picture) -> Array:

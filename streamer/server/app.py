@@ -31,6 +31,7 @@ from streamer.errors import (
 )
 from streamer.generation.pipeline import Avatar
 from streamer.rigging.picture import load_picture
+from streamer.rigging.picture_process import PictureProcess
 from streamer.runtime.cached_value import CachedValue
 from streamer.server import signaling
 from streamer.server.access import AccessMiddleware, check_token, error_response
@@ -59,7 +60,8 @@ class Server:
     """The web server of one engine. `app` is the ASGI application; `close` ends every session.
 
     avatar, name: the prepared reference picture that a session starts with, and the name that the page shows for it.
-    web_client: folder of the page's files. limits: rates of requests, offers, uploads and so on.
+    pictures: decodes uploads; `close` closes it. web_client: folder of the page's files. limits: rates of requests,
+    offers, uploads and so on.
     """
 
     def __init__(
@@ -68,11 +70,13 @@ class Server:
         settings: Settings,
         avatar: Avatar,
         name: str,
+        pictures: PictureProcess | None = None,
         web_client: Path = WEB_CLIENT,
         limits: Limits | None = None,
     ) -> None:
         self.engine = engine
         self._settings = settings
+        self._pictures = pictures or PictureProcess()
         self._executors = Executors()
         self._limiters = RateLimiters(limits or Limits())
         self._uploads: Counter[str] = Counter()  # uploads that are read or decoded now, by address
@@ -98,7 +102,8 @@ class Server:
         self.app.add_middleware(AccessMiddleware, settings=settings)  # the outer one, which adds the security headers
 
     async def close(self) -> None:
-        """Send `bye` to every page and wait until every session has ended."""
+        """Send `bye` to every page and wait until every session has ended; a picture being decoded is dropped."""
+        self._pictures.close()
         await self.conversations.close()
 
     async def _config(self, request: Request) -> Response:
@@ -138,7 +143,7 @@ class Server:
                 data = await _read_body(request, self._settings.max_upload_mb)
             except ClientDisconnect:
                 return PlainTextResponse("", 400)
-            session.change_picture(await self._executors.decode(partial(load_picture, data)), name)
+            session.change_picture(await self._executors.decode(partial(self._pictures.load, data)), name)
         return JSONResponse({"stage": "preparing", "name": name}, 202)
 
     @contextlib.contextmanager

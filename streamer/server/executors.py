@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 
 class Executors:
-    """pictures: decodes one picture at a time, at low priority, since each takes hundreds of megabytes.
+    """pictures: decodes one picture at a time, or waits for the process that does, at low priority.
     joins: waits for the trackers of sessions that end. measurements: computes statistics and metrics.
     """
 

@@ -5,14 +5,10 @@ without it while it does not answer.
 from __future__ import annotations
 
 import logging
-import multiprocessing
-import signal
-import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from functools import partial
-from multiprocessing.connection import Connection
 from typing import Any
 
 import torch
@@ -20,6 +16,7 @@ import torch
 from streamer.errors import SessionError
 from streamer.frames import CameraFrame
 from streamer.runtime.native_logs import filter_native_logs
+from streamer.runtime.worker_process import WorkerProcess
 from streamer.tracking.motion import Motion
 from streamer.tracking.presence import NEUTRAL, Presence
 from streamer.tracking.tracker import TrackedMotion, Tracker
@@ -29,19 +26,7 @@ IDLE_PERIOD_S = 0.04  # between two idle motions while a call is late
 HANG_TIMEOUT_S = 10.0  # for a call to be answered, before the process is killed and replaced
 START_TIMEOUT_S = 60.0  # the same for the first call of a process, which waits for imports and models
 EXIT_TIMEOUT_S = 2.0  # for a process to end by itself, before it is terminated
-KILL_TIMEOUT_S = 0.5  # for a terminated process to end, before it is killed: one that is stopped ignores SIGTERM
-# A fork server that has imported everything starts processes at once, with shared memory. Other systems import anew.
-USE_FORKSERVER = sys.platform == "linux"
 _log = logging.getLogger(__name__)
-
-
-def prepare() -> None:
-    """Start importing what trackers need in the background. Called by programs at their start."""
-    if USE_FORKSERVER:
-        from multiprocessing import forkserver  # noqa: PLC0415 - not available on every system
-
-        forkserver.set_forkserver_preload([__name__, "streamer.tracking.person_tracker"])
-        forkserver.ensure_running()
 
 
 class TrackerProcess:
@@ -56,7 +41,8 @@ class TrackerProcess:
 
     def __init__(self, make: Callable[[], Tracker]) -> None:
         self._make = make
-        self._worker = _Worker(make)
+        self._worker = self._start()
+        self._has_answered = False  # whether a first answer of this process has come
         self._pending: Future[TrackedMotion] | None = None
         self._called_at = 0.0  # seconds on `time.monotonic`, of the pending call
         self._late = False  # whether the pending call has exceeded ANSWER_TIMEOUT_S
@@ -80,6 +66,9 @@ class TrackerProcess:
         """End the process within EXIT_TIMEOUT_S + 2 KILL_TIMEOUT_S; may be called again."""
         self._worker.close(EXIT_TIMEOUT_S)
 
+    def _start(self) -> WorkerProcess:
+        return WorkerProcess(partial(_make_in_process, self._make), "tracker")
+
     def _call(self, now: float, name: str, argument: Any) -> TrackedMotion:
         """The answer of the tracker's method, or an idle motion if it is late. now: seconds on the pictures' clock."""
         if self._pending is not None and self._answer() is None:
@@ -100,23 +89,23 @@ class TrackerProcess:
         """The answer to the pending call, which then is pending no more; None if it is late."""
         assert self._pending is not None
         late, self._late = self._late, True
-        wait([self._pending], IDLE_PERIOD_S if late and self._worker.has_answered else ANSWER_TIMEOUT_S)
+        wait([self._pending], IDLE_PERIOD_S if late and self._has_answered else ANSWER_TIMEOUT_S)
         if not self._pending.done():
             return None
         tracked = self._pending.result()
         self._pending, self._late, self._last = None, False, tracked
-        if not self._worker.has_answered:
-            self._worker.has_answered, self._presence = True, None  # a new process idles by itself, until calibrated
+        if not self._has_answered:
+            self._has_answered, self._presence = True, None  # a new process idles by itself, until calibrated
         return tracked
 
     def _idle_meanwhile(self, now: float) -> TrackedMotion:
         """An idle motion in place of a late answer. Replaces the process if it is too late."""
         silent = time.monotonic() - self._called_at
-        if self._worker.has_answered and silent > HANG_TIMEOUT_S:
+        if self._has_answered and silent > HANG_TIMEOUT_S:
             _log.warning("a tracker's process has not answered for %.0f s and is replaced", silent)
             self._worker.close(0.0)
-            self._worker, self._pending, self._late = _Worker(self._make), None, False
-        elif not self._worker.has_answered and silent > START_TIMEOUT_S:
+            self._worker, self._has_answered, self._pending, self._late = self._start(), False, None, False
+        elif not self._has_answered and silent > START_TIMEOUT_S:
             raise SessionError("The tracking of this session does not start and it was closed; start it again.")
         neutral = None if self._last is None else self._last.neutral
         if self._presence is None:
@@ -129,63 +118,8 @@ class TrackerProcess:
         return TrackedMotion(shown, self._last.neutral, "stalled", self._last.progress, responding=False)
 
 
-class _Worker:
-    """One process with a tracker, and the thread that sends calls to it and receives their answers.
-
-    has_answered: whether a first answer has come; kept by the caller.
-    """
-
-    def __init__(self, make: Callable[[], Tracker]) -> None:
-        context: Any = multiprocessing.get_context("forkserver" if USE_FORKSERVER else "spawn")
-        self.has_answered = False
-        self._pipe, far_end = context.Pipe()
-        self._process = context.Process(target=_serve, args=(far_end, make), name="tracker", daemon=True)
-        self._process.start()
-        far_end.close()
-        # Sending to a process that hangs blocks as well as receiving, once the pipe is full, and only the end of that
-        # process ends it: so both are done by a thread that can be left waiting.
-        self._thread = ThreadPoolExecutor(1, "tracker-pipe")
-        self._last_call: Future[Any] | None = None
-
-    def submit(self, name: str, *arguments: Any) -> Future[Any]:
-        """Call a method of the tracker, after all earlier calls; its result."""
-        self._last_call = self._thread.submit(self._exchange, name, arguments)
-        return self._last_call
-
-    def close(self, patience_s: float) -> None:
-        """End the process: by closing the pipe, after `patience_s` by SIGTERM, at last by SIGKILL."""
-        deadline = time.monotonic() + patience_s
-        if self._last_call is not None:
-            wait([self._last_call], patience_s)
-        if self._last_call is None or self._last_call.done():
-            self._pipe.close()
-            self._process.join(max(0.0, deadline - time.monotonic()))
-        for end in (self._process.terminate, self._process.kill):
-            if self._process.is_alive():
-                end()
-                self._process.join(KILL_TIMEOUT_S)
-        self._thread.shutdown(wait=not self._process.is_alive(), cancel_futures=True)
-        self._pipe.close()
-
-    def _exchange(self, name: str, arguments: tuple[Any, ...]) -> Any:
-        self._pipe.send((name, arguments))
-        return self._pipe.recv()
-
-
-def _serve(pipe: Connection, make: Callable[[], Tracker]) -> None:
-    """The process: calls the tracker's methods until the pipe is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which then closes the pipe
+def _make_in_process(make: Callable[[], Tracker]) -> Tracker:
+    """Make the tracker, in its process."""
     filter_native_logs()
     torch.set_num_threads(1)  # a fork lacks the threads of its parent's pool, and would wait for them for ever
-    tracker = make()
-    for name, arguments in iter(partial(_next_call, pipe), None):
-        pipe.send(getattr(tracker, name)(*arguments))
-    tracker.close()
-
-
-def _next_call(pipe: Connection) -> tuple[str, tuple[Any, ...]] | None:
-    """Method name and arguments; None once the pipe is closed."""
-    try:
-        return pipe.recv()
-    except EOFError:
-        return None
+    return make()

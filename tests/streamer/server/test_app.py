@@ -14,6 +14,7 @@ from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
 from streamer.rigging.picture import Picture, load_picture
+from streamer.rigging.picture_process import PictureProcess
 from streamer.server import app as app_module
 from streamer.server.rate_limits import Limits, Rate
 from streamer.settings import Settings
@@ -118,7 +119,8 @@ async def test_uploads_beyond_the_rate_are_answered_429_before_they_are_decoded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     decoded: list[int] = []
-    monkeypatch.setattr(app_module, "load_picture", lambda data: decoded.append(len(data)) or load_picture(data))
+    load = PictureProcess.load
+    monkeypatch.setattr(PictureProcess, "load", lambda self, data: decoded.append(len(data)) or load(self, data))
     async with (
         serving(limits=Limits(uploads=(Rate(100, 1), Rate(1, 0.01)))) as (address, _),
         Page(socket_url(address)) as page,
@@ -179,14 +181,14 @@ async def test_pictures_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatc
     at_once: list[int] = []
     running: list[int] = []
 
-    def decode(data: bytes) -> Picture:
+    def decode(self: PictureProcess, data: bytes) -> Picture:
         running.append(1)
         at_once.append(len(running))
         time.sleep(0.1)
         running.pop()
         return load_picture(data)
 
-    monkeypatch.setattr(app_module, "load_picture", decode)
+    monkeypatch.setattr(PictureProcess, "load", decode)
     monkeypatch.setattr(app_module, "MAX_UPLOADS_PER_ADDRESS", 8)
     async with contextlib.AsyncExitStack() as stack:
         address, _ = await stack.enter_async_context(serving(limits=Limits(uploads=(Rate(9, 9), Rate(9, 9)))))

@@ -22,9 +22,10 @@ from streamer.errors import KagamiError, SessionError
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.controls import Controls
 from streamer.runtime.memory import process_tree, resident_bytes
+from streamer.runtime.worker_process import preload
 from streamer.tracking import tracker_process as tracker_process_module
 from streamer.tracking.tracker import TrackedMotion
-from streamer.tracking.tracker_process import TrackerProcess, prepare
+from streamer.tracking.tracker_process import TrackerProcess
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
 
 needs_sigstop = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no signal stops a process here")
@@ -78,7 +79,7 @@ def test_tracker_process_tracks_idles_and_calibrates_in_another_process() -> Non
 
 
 def test_tracker_process_computes_in_torch_with_one_thread() -> None:
-    prepare()
+    preload(["streamer.tracking.tracker_process"])
     remote = TrackerProcess(TorchTracker)
     try:
         assert remote.track(picture()).motion.captured == 1.0

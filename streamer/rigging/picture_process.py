@@ -1,0 +1,125 @@
+"""Decodes uploaded pictures, and finds the characters in them, in processes that cannot harm the live avatars."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from streamer.errors import EngineClosedError, KagamiError
+from streamer.rigging.picture import Picture, PictureError, load_picture
+from streamer.runtime.native_logs import filter_native_logs
+from streamer.runtime.priority import UPLOAD_NICENESS, lower_priority
+from streamer.runtime.worker_process import WorkerProcess
+
+if TYPE_CHECKING:
+    from streamer.rigging.rigger import Character
+
+MAX_ADDRESS_BYTES = 768 * 2**20  # that decoding one picture may map, beside what its process has mapped at its start
+TIMEOUT_S = 60.0  # for one picture to be decoded, or its character to be found, on a busy machine
+
+Answer = TypeVar("Answer")
+
+
+class PictureProcess:
+    """Starts a process for each step of an upload, one at a time, at low priority, and ends it with its answer.
+
+    So nothing of a picture competes for the server's interpreter, what decoding needed goes back to the system, and a
+    picture that crashes or fills its process is one sentence. max_address_bytes: of memory for decoding; only Linux
+    enforces it.
+    """
+
+    def __init__(self, max_address_bytes: int = MAX_ADDRESS_BYTES) -> None:
+        self._max_address_bytes = max_address_bytes
+        self._one_at_a_time = threading.Lock()
+        self._guard = threading.Lock()  # guards the two below
+        self._worker: WorkerProcess | None = None
+        self._closed = False
+
+    def load(self, data: bytes) -> Picture:
+        """`load_picture` of an upload. Blocks. Raises PictureError, EngineClosedError once it is closed."""
+        picture: Picture = self._call(partial(_Steps, self._max_address_bytes), "load", data)
+        return picture
+
+    def find(self, picture: Picture, size: int) -> Character:
+        """`find_character` without points. Blocks. Raises NoFaceError, PictureError, EngineClosedError."""
+        character: Character = self._call(_Steps, "find", picture, size)
+        return character
+
+    def close(self) -> None:
+        """Kill the process; calls that wait or come later raise EngineClosedError. May be called again."""
+        with self._guard:
+            self._closed = True
+            if self._worker is not None:
+                self._worker.kill()
+
+    def _call(self, make: Callable[[], Any], name: str, *arguments: Any) -> Any:
+        with self._one_at_a_time:
+            with self._guard:
+                if self._closed:
+                    raise EngineClosedError
+                worker = self._worker = WorkerProcess(make, "picture")
+            try:
+                answer = worker.submit(name, *arguments).result(TIMEOUT_S)
+            except TimeoutError as error:
+                raise PictureError("The picture takes too long to be read: scale it down.") from error
+            except (EOFError, OSError) as error:
+                if self._closed:
+                    raise EngineClosedError from error
+                raise PictureError("The picture cannot be read by this server: save it as another PNG.") from error
+            finally:
+                with self._guard:
+                    self._worker = None
+                worker.close(0.0)
+        if isinstance(answer, _Refusal):
+            raise answer.kind.__new__(answer.kind, answer.sentence)  # without `__init__`, which would word it anew
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """An error for the user, as it is sent between processes."""
+
+    kind: type[KagamiError]
+    sentence: str
+
+
+class _Steps:
+    """The work, in its process. Errors for the user are returned, since an exception would end the process."""
+
+    def __init__(self, max_address_bytes: int | None = None) -> None:
+        lower_priority(UPLOAD_NICENESS)
+        filter_native_logs()
+        if max_address_bytes is not None:
+            _limit_address_space(max_address_bytes)
+
+    def load(self, data: bytes) -> Picture | _Refusal:
+        return _answer(lambda: load_picture(data))
+
+    def find(self, picture: Picture, size: int) -> Character | _Refusal:
+        from streamer.rigging.rigger import find_character  # noqa: PLC0415 - torch and MediaPipe, not needed to decode
+
+        return _answer(lambda: find_character(picture, size))
+
+
+def _answer(work: Callable[[], Answer]) -> Answer | _Refusal:
+    try:
+        return work()
+    except KagamiError as error:
+        return _Refusal(type(error), str(error))
+    except MemoryError:
+        return _Refusal(PictureError, "The picture needs too much memory to be read: scale it down.")
+
+
+def _limit_address_space(further_bytes: int) -> None:
+    """Let this process map so many bytes more than now; allocations beyond raise MemoryError. Only Linux tells."""
+    if sys.platform == "linux":
+        import resource  # noqa: PLC0415 - not available on every system
+
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        limit = pages * resource.getpagesize() + further_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
