@@ -1,12 +1,14 @@
 """How well characters are drawn: on real clips, against rendered ground truth, over time, and with other drivers.
 
 python -m benchmarks.quality --parts rendered styles --facekit ict_facekit.npz
+python -m benchmarks.quality --parts turns edges --facekit ict_facekit.npz --sheets SHEETS
 python -m benchmarks.quality --parts real --clips CLIPS
 python -m benchmarks.quality --parts refs --refs PICTURES --drivers A.mp4 B.mp4 --sheets SHEETS
 
 Every part prints the warp alone ("geometry") beside the network ("dit"). The figures are described in the modules that
 measure them: real in benchmarks.reenact; and in benchmarks.evaluation rendered, styles, steps and ablations in
-rendered_clips, rendered_score and ground_truth, stability in stability, leak in identity_leak, refs in gallery.
+rendered_clips, rendered_score and ground_truth, stability in stability, leak in identity_leak, refs in gallery, turns
+in turned_heads and plausibility, edges in edges. `benchmarks.compare` sets two JSON files beside each other.
 """
 
 from __future__ import annotations
@@ -19,13 +21,16 @@ from typing import Any
 
 from benchmarks.common.hardware import describe
 from benchmarks.common.jsonfile import json_file
-from benchmarks.evaluation.context import EvalContext
-from benchmarks.evaluation.gallery import find_pictures, write_sheets
+from benchmarks.evaluation.contact_sheet import COLUMNS, TILE_SIDE
+from benchmarks.evaluation.context import COMPARED_KINDS, EvalContext
+from benchmarks.evaluation.edges import edges
+from benchmarks.evaluation.gallery import SheetFormat, find_pictures, write_sheets
 from benchmarks.evaluation.ground_truth import ablations, rendered, steps, styles
 from benchmarks.evaluation.identity_leak import leak
 from benchmarks.evaluation.rendered_clips import FRAMES
 from benchmarks.evaluation.stability import MIN_DRIFT_S, stability
 from benchmarks.evaluation.table import jsonable
+from benchmarks.evaluation.turned_heads import turns
 from benchmarks.reenact import Scores, find_pairs, reenact
 from streamer.errors import KagamiError
 from streamer.options import PRECISIONS
@@ -47,8 +52,9 @@ def refs(context: EvalContext) -> list[str]:
     if options.refs is None or not options.drivers or options.sheets is None:
         raise KagamiError("--parts refs needs --refs FOLDER, --drivers A.mp4 …, and --sheets FOLDER to draw into.")
     pictures = find_pictures(options.refs, options.count)
+    form = SheetFormat(options.columns, options.tile, options.every)
     lines = []
-    for line in write_sheets(pictures, options.drivers, context.pipelines, options.sheets / "refs"):
+    for line in write_sheets(pictures, options.drivers, context.pipelines, options.sheets / "refs", form):
         lines.append(line)
         print(line, flush=True)
     return lines
@@ -63,6 +69,8 @@ PARTS: dict[str, Callable[[EvalContext], Any]] = {
     "steps": steps,
     "ablations": ablations,
     "refs": refs,
+    "turns": turns,
+    "edges": edges,
 }
 
 
@@ -100,10 +108,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--parts", nargs="+", choices=list(PARTS), required=True, help="what to measure")
     add("--count", type=int, metavar="N",
-        help="so many of each: takes of each style (2), characters (2), clips and pictures (all)")  # fmt: skip
+        help="so many of each: takes of each style (2), characters (2; cast: all), clips, pictures (all)")  # fmt: skip
     add("--frames", type=int, default=FRAMES, metavar="N", help=f"frames of a rendered take ({FRAMES})")
     add("--facekit", type=Path, metavar="FILE", help="ict_facekit.npz, for the parts that render")
     add("--clips", type=Path, metavar="FOLDER", help="pairs NAME.png, NAME.mp4, for --parts real")
+    add("--generators", nargs="+", choices=COMPARED_KINDS, default=COMPARED_KINDS,
+        help="for --parts real, refs, turns and edges (both)")  # fmt: skip
     add("--exclude", nargs="*", default=[], metavar="NAME", help="leave out clips whose names begin so")
     add("--refs", type=Path, metavar="FOLDER", help="pictures, for --parts refs")
     add("--drivers", type=Path, nargs="*", default=[], metavar="FILE", help="clips of people, for --parts refs")
@@ -119,9 +129,15 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--precision", choices=PRECISIONS, help="of torch's network, on CUDA (the device's best)")
     add("--json", type=Path, metavar="FILE", help="also write the figures here; null where one is undefined")
     add("--sheets", type=Path, metavar="FOLDER", help="where contact sheets go")
+    add("--columns", type=int, default=COLUMNS, metavar="N", help=f"moments on a sheet of --parts refs ({COLUMNS})")
+    add("--tile", type=int, default=TILE_SIDE, metavar="N",
+        help=f"pixels of a frame's side on it ({TILE_SIDE}; 512 shows all that there is)")  # fmt: skip
+    add("--every", type=int, default=1, metavar="N", help="read only every N-th frame of its drivers, to save time")
     options = parser.parse_args(argv)
     if options.count is not None and options.count < 1:
         parser.error("--count must be at least 1")
+    if options.columns < 2 or options.tile < 16 or options.every < 1:
+        parser.error("--columns must be at least 2, --tile at least 16, --every at least 1")
     if options.frames < 2 or options.seconds < MIN_DRIFT_S or options.teacher_steps < 1:
         parser.error(f"--frames must be at least 2, --seconds at least {MIN_DRIFT_S:g}, --teacher-steps at least 1")
     return options

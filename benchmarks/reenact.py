@@ -1,6 +1,7 @@
 """Self-reenactment: the first frame of a clip is animated with the motion of that clip, which is the ground truth.
 
-python -m benchmarks.reenact CLIPS_DIR
+python -m benchmarks.reenact CLIPS_DIR --without drv02
+python -m benchmarks.reenact CLIPS_DIR --every 4 --frames 40 --json before.json    # short, for a look
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -69,13 +71,13 @@ def find_pairs(folder: Path, exclude: Sequence[str]) -> list[Path]:
     return chosen
 
 
-def read_clip(path: Path) -> Clip:
-    """Read and track a clip without smoothing. Raises VideoError."""
+def read_clip(path: Path, every: int = 1, count: int | None = None) -> Clip:
+    """Read and track a clip without smoothing; of its frames each `every`-th, at most `count`. Raises VideoError."""
     with VideoReader(path) as reader, MotionExtractor(smooth=False, live=False) as extractor:
-        frames = list(reader)
+        frames = list(islice(reader, 0, None if count is None else count * every, every))
         motions = [extractor.process(frame) for frame in frames]
     pictures = [frame.rgb for frame in frames]
-    return Clip(path.stem, path.with_suffix(".png"), reader.rate, pictures, motions, track_faces(pictures))
+    return Clip(path.stem, path.with_suffix(".png"), reader.rate / every, pictures, motions, track_faces(pictures))
 
 
 def draw_clip(pipeline: AvatarPipeline, clip: Clip, smooth: bool) -> list[Image]:
@@ -114,16 +116,23 @@ def lines(clip: str, rows: Mapping[GeneratorKind, dict[str, float]]) -> str:
 
 
 def reenact(
-    clips: Sequence[Path], pipelines: Mapping[GeneratorKind, AvatarPipeline], smooth: bool, sheets: Path | None
+    clips: Sequence[Path],
+    pipelines: Mapping[GeneratorKind, AvatarPipeline],
+    smooth: bool,
+    sheets: Path | None,
+    without: Sequence[str] = (),
+    every: int = 1,
+    count: int | None = None,
 ) -> Scores:
     """Figures of every clip and of their mean, for each generator; each clip is read and tracked once.
 
-    sheets: folder for contact sheets, None for none. Prints each clip's lines as soon as they are measured.
+    sheets: folder for contact sheets, None for none. without: beginnings of the names of clips that a second mean,
+    "without …", leaves out. every, count: see `read_clip`. Prints each clip's lines as soon as they are measured.
     """
     scores: Scores = {}
     print(f"Drawn frames are compared as streamer.animate writes them: H.264, crf 16.\n{HEADER}", flush=True)
     for path in tqdm(clips, unit="clip"):
-        clip = read_clip(path)
+        clip = read_clip(path, every, count)
         drawn = {kind: draw_clip(pipeline, clip, smooth) for kind, pipeline in pipelines.items()}
         scores[clip.name] = {
             kind: score(clip.frames, frames, clip.faces, track_faces(frames)) for kind, frames in drawn.items()
@@ -131,8 +140,14 @@ def reenact(
         tqdm.write(lines(clip.name, scores[clip.name]))
         if sheets is not None:
             save(sheet(clip, drawn), sheets / f"{clip.name}.png")
-    scores["mean"] = {kind: means([rows[kind] for rows in scores.values()]) for kind in pipelines}
-    print(lines("mean", scores["mean"]))
+    summaries = {"mean": list(scores)}
+    if without:
+        left = [name for name in scores if not name.startswith(tuple(without))]
+        summaries[f"without {' '.join(without)}"] = left
+    for summary, names in summaries.items():
+        rows = {kind: means([scores[name][kind] for name in names]) for kind in pipelines}
+        print(lines(summary, rows))
+        scores[summary] = rows
     return scores
 
 
@@ -143,6 +158,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("clips", type=Path, help="folder of pairs NAME.png (first frame), NAME.mp4")
     parser.add_argument("--exclude", nargs="*", default=[], metavar="NAME", help="leave out clips whose names begin so")
+    parser.add_argument("--without", nargs="*", default=[], metavar="NAME", help="a second mean leaves these out")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="only every N-th frame, to save time")
+    parser.add_argument("--frames", type=int, metavar="N", help="at most so many frames of a clip")
     parser.add_argument("--generator", choices=("dit", "geometry"), default="dit", help="drawn beside the geometry row")
     parser.add_argument("--checkpoint", type=Path, help="weights of the network, if not the ones that came along")
     parser.add_argument("--device", default="cpu", help="where to draw")
@@ -150,13 +168,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="also write the figures to this file; null where one is undefined")
     parser.add_argument("--sheets", type=Path, help="folder for contact sheets: truth above the drawn")
     given = parser.parse_args(argv)
+    if given.every < 1 or (given.frames is not None and given.frames < 2):
+        parser.error("--every must be at least 1, --frames at least 2")
     kinds: tuple[GeneratorKind, ...] = ("geometry",) if given.generator == "geometry" else ("geometry", "dit")
     try:
         with json_file(given.json) as write:
             clips = find_pairs(given.clips, given.exclude)
             pipelines = {kind: make_pipeline(kind, given.device, 512, given.checkpoint) for kind in kinds}
-            scores = reenact(clips, pipelines, not given.no_smooth, given.sheets)
-            write({"hardware": describe(given.device), "smooth": not given.no_smooth, "scores": _without_nan(scores)})
+            smooth = not given.no_smooth
+            scores = reenact(clips, pipelines, smooth, given.sheets, given.without, given.every, given.frames)
+            drawn_from = {"smooth": smooth, "every": given.every, "frames": given.frames}
+            write({"hardware": describe(given.device), **drawn_from, "scores": _without_nan(scores)})
     except KagamiError as error:
         print(error, file=sys.stderr)
         return 1

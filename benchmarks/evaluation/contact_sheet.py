@@ -12,14 +12,15 @@ from streamer.frames import Image
 from streamer.virtual_camera import fit_to_size
 
 TILE_SIDE = 256  # pixels
+COLUMNS = 8
 
 
-def moments(count: int, columns: int = 8) -> list[int]:
+def moments(count: int, columns: int = COLUMNS) -> list[int]:
     """The indices of `columns` frames spread evenly over `count`, with the first and the last."""
     return [int(i) for i in np.linspace(0, count - 1, columns).round()]
 
 
-def pick(frames: Sequence[Image], columns: int = 8) -> list[Image]:
+def pick(frames: Sequence[Image], columns: int = COLUMNS) -> list[Image]:
     """The frames at `moments`."""
     return [frames[i] for i in moments(len(frames), columns)]
 

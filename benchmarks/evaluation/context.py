@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from benchmarks.evaluation.contact_sheet import contact_sheet, pick, save
 from benchmarks.evaluation.eval_pipeline import EvalPipeline
+from benchmarks.evaluation.posed_characters import CAST, POSED_SIZE, PosedCharacter
 from benchmarks.evaluation.rendered_clips import ClipRenderer, RenderedClip
 from benchmarks.evaluation.rendered_score import measure
 from benchmarks.evaluation.table import Row
@@ -44,18 +45,24 @@ class EvalContext:
         return list(tqdm(clips, "rendering", per_style * len(STYLES), unit="take", leave=False))
 
     @cached_property
+    def cast(self) -> list[PosedCharacter]:
+        """The first --count characters of the cast, or all. Raises KagamiError as `renderer` does."""
+        renderer = ClipRenderer(self.options.facekit, POSED_SIZE)
+        return [PosedCharacter(renderer, name) for name in list(CAST)[: self.options.count]]
+
+    @cached_property
     def eval_pipelines(self) -> dict[str, EvalPipeline]:
         """Geometry and network, for rendered references."""
         return {kind: self.eval_pipeline(self.generator(kind)) for kind in COMPARED_KINDS}
 
     @cached_property
     def pipelines(self) -> dict[GeneratorKind, AvatarPipeline]:
-        """Geometry and network as in the live server, for real pictures, 512 pixels."""
+        """Those of --generators as in the live server, for whole pictures, 512 pixels."""
         return {
             kind: make_pipeline(
                 kind, self.options.device, 512, self.options.checkpoint, precision=self.options.precision
             )
-            for kind in COMPARED_KINDS
+            for kind in self.options.generators
         }
 
     @cache  # noqa: B019 (there is one context, which lives as long as the program)

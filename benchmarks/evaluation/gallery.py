@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
-from benchmarks.evaluation.contact_sheet import contact_sheet, moments, save
+from benchmarks.evaluation.contact_sheet import COLUMNS, TILE_SIDE, contact_sheet, moments, save
 from streamer.animate import NoDriverError, find_neutral, perform, track
 from streamer.errors import KagamiError
 from streamer.files.video_reader import VideoReader
@@ -47,10 +47,10 @@ def find_pictures(folder: Path, count: int | None) -> list[Path]:
     return found[:count]
 
 
-def read_driving_clip(path: Path, columns: int = 8) -> DrivingClip:
-    """Read and track a clip. Raises VideoError, or NoDriverError when it shows no face."""
+def read_driving_clip(path: Path, columns: int = COLUMNS, every: int = 1) -> DrivingClip:
+    """Read and track every `every`-th frame of a clip. Raises VideoError, or NoDriverError when it shows no face."""
     with VideoReader(path) as reader:
-        frames = list(reader)
+        frames = list(islice(reader, 0, None, every))
     motions = list(smooth_both_ways(track(frames)))
     neutral = find_neutral(iter(motions), "first", [])
     if neutral is None:
@@ -79,13 +79,27 @@ def draw_moments(pipeline: AvatarPipeline, avatar: Avatar, clip: DrivingClip) ->
     return drawn
 
 
+@dataclass(frozen=True)
+class SheetFormat:
+    """What a sheet shows: so many columns, tiles of so many pixels, and every so many-th frame of the driver read."""
+
+    columns: int = COLUMNS
+    tile: int = TILE_SIDE
+    every: int = 1
+
+
 def write_sheets(
-    pictures: Sequence[Path], clips: Sequence[Path], pipelines: Mapping[GeneratorKind, AvatarPipeline], folder: Path
+    pictures: Sequence[Path],
+    clips: Sequence[Path],
+    pipelines: Mapping[GeneratorKind, AvatarPipeline],
+    folder: Path,
+    form: SheetFormat | None = None,
 ) -> Iterator[str]:
     """Write a sheet PICTURE_CLIP.png for each pair, with the driver above a row for each pipeline, and a second sheet
     with the focus boxes of the same frames. Yields a line of text for each pair.
     """
-    driving_clips = [read_driving_clip(path) for path in clips]
+    form = form or SheetFormat()
+    driving_clips = [read_driving_clip(path, form.columns, form.every) for path in clips]
     for path in pictures:
         picture = load_picture(path)
         try:
@@ -97,6 +111,6 @@ def write_sheets(
             rows = {kind: draw_moments(pipelines[kind], avatar, clip) for kind, avatar in avatars.items()}
             focus_boxes = [[crop_focus_box(frame, avatars[kind]) for frame in row] for kind, row in rows.items()]
             sheet = folder / f"{path.stem}_{clip.name}.png"
-            save(contact_sheet([clip.frames, *rows.values()]), sheet)
-            save(contact_sheet([clip.frames, *focus_boxes]), sheet.with_stem(f"{sheet.stem}_close"))
+            save(contact_sheet([clip.frames, *rows.values()], form.tile), sheet)
+            save(contact_sheet([clip.frames, *focus_boxes], form.tile), sheet.with_stem(f"{sheet.stem}_close"))
             yield f"{sheet}: driver, {', '.join(rows)}"

@@ -58,6 +58,13 @@ def region_psnr(
     return {name: _decibel(error[name] / count[name]) if count[name] >= _MIN_PIXELS else np.nan for name in REGIONS}
 
 
+def mask_psnr(truth: Image, drawn: Image, mask: Mask) -> float:
+    """PSNR in dB of two pictures (S, S, 3) within a mask (S, S); NaN where it has fewer than `_MIN_PIXELS`."""
+    if mask.sum() < _MIN_PIXELS:
+        return np.nan
+    return _decibel(float(((truth[mask].astype(np.float64) - drawn[mask]) ** 2).mean()))
+
+
 def _decibel(error: float) -> float:
     return float(10 * np.log10(255**2 / max(error, 1e-3)))
 

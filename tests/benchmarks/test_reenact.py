@@ -43,6 +43,16 @@ def test_reenact_writes_every_figure_to_table_file_and_sheet(clips, tmp_path, ca
     assert cv2.imread(str(sheets / "talk.png")).shape == (512, 8 * 256, 3)
 
 
+def test_a_second_mean_leaves_clips_out_and_frames_may_be_skipped(clips, tmp_path, capsys):
+    out = tmp_path / "figures.json"
+    command = [str(clips), "--without", "hard", "--every", "3", "--frames", "3", "--generator", "geometry"]
+    assert main([*command, "--json", str(out)]) == 0
+    scores = json.loads(out.read_text())["scores"]
+    assert sorted(scores) == ["hard", "mean", "talk", "without hard"]
+    assert scores["without hard"] == scores["talk"] and scores["talk"]["geometry"]["frames"] == 3
+    assert "without hard" in capsys.readouterr().out
+
+
 def test_a_folder_without_pairs_is_an_error_in_one_sentence(tmp_path, capsys):
     assert main([str(tmp_path), "--generator", "geometry"]) == 1
     assert capsys.readouterr().err == (

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.evaluation.gallery import crop_focus_box, find_pictures, write_sheets
+from benchmarks.evaluation.gallery import SheetFormat, crop_focus_box, find_pictures, write_sheets
 from streamer.errors import KagamiError
 from streamer.files.video_reader import VideoReader
 from streamer.generation.factory import make_pipeline
@@ -27,6 +27,15 @@ def test_a_sheet_has_the_driver_above_the_drawn_frames(tmp_path):
     assert lines[1] == f"{sheet}: driver, geometry"
     for each in (sheet, tmp_path / "sheets" / "avatar_talk_close.png"):
         assert cv2.imread(str(each)).shape == (2 * 256, 8 * 256, 3)
+
+
+def test_a_sheet_has_the_columns_and_tiles_that_are_asked_for(tmp_path):
+    with VideoReader(DRIVER) as reader:
+        frames = [cv2.resize(frame.rgb, (256, 256)) for frame, _ in zip(reader, range(6), strict=False)]
+    clip = make_video(tmp_path / "talk.mp4", frames, [40 * i for i in range(6)])
+    pipelines = {"geometry": make_pipeline("geometry", size=128)}
+    list(write_sheets([AVATAR], [clip], pipelines, tmp_path, SheetFormat(columns=3, tile=128, every=2)))
+    assert cv2.imread(str(tmp_path / "avatar_talk.png")).shape == (2 * 128, 3 * 128, 3)
 
 
 def test_crop_focus_box_is_the_focus_box_of_the_rig():
