@@ -28,11 +28,27 @@ from streamer.generation.controls import Controls
 from streamer.generation.device import choose_device
 from streamer.generation.factory import make_pipeline
 from streamer.generation.pipeline import Avatar, AvatarPipeline, FrameRequest
-from streamer.options import Background, parse_colour
+from streamer.options import OWN_ASPECT, Background, parse_colour
 from streamer.rigging.picture import load_picture
 from streamer.rigging.points import Points
 from streamer.runtime.native_logs import filter_native_logs
-from streamer.settings import PICTURE, Checkpoint, Colour, Device, Generator, PointsFile, Size, Smooth, Steps
+from streamer.settings import (
+    PICTURE,
+    Aspect,
+    Checkpoint,
+    Colour,
+    Device,
+    Frame,
+    Generator,
+    KeepInFrame,
+    PointsFile,
+    ShiftX,
+    ShiftY,
+    Size,
+    Smooth,
+    Steps,
+    Zoom,
+)
 from streamer.tracking.calibration import Calibration, robust_mean
 from streamer.tracking.motion import Motion
 from streamer.tracking.motion_extractor import MotionExtractor
@@ -76,6 +92,12 @@ class Job:
     generator: Generator = "dit"
     device: Device = "auto"
     size: Size = 512
+    frame: Frame = "whole"
+    aspect: Aspect = OWN_ASPECT
+    zoom: Zoom = 1.0
+    shift_x: ShiftX = 0.0
+    shift_y: ShiftY = 0.0
+    keep_in_frame: KeepInFrame = True
     steps: Steps = 1
     checkpoint: Checkpoint = None
 
@@ -85,6 +107,7 @@ class Job:
         return Controls(
             self.head, self.face, self.body, self.light, self.teeth, self.mirror,
             "transparent" if self.alpha else self.background, parse_colour(self.colour),
+            self.frame, self.aspect, self.zoom, self.shift_x, self.shift_y, self.keep_in_frame,
         )  # fmt: skip
 
 
@@ -100,7 +123,7 @@ def animate(job: Job, note: Callable[[str], None], show_progress: ProgressBar) -
         raise VideoError(f"{job.out} is also an input: choose another --out.")
     with VideoReader(job.drive) as reader, recording(job.out, reader.rate, job.alpha, job.drive) as out:
         pipeline = make_pipeline(job.generator, choose_device(job.device), job.size, job.checkpoint, steps=job.steps)
-        avatar = pipeline.prepare(picture, points)
+        avatar = pipeline.prepare(picture, points, job.controls.framing)
         for sentence in avatar.notes:
             note(sentence)
         count = 0

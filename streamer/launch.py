@@ -14,6 +14,7 @@ from streamer.engine.engine import Engine, FrameHook
 from streamer.frames import AvatarFrame
 from streamer.generation.device import choose_device
 from streamer.generation.factory import make_pipeline
+from streamer.rigging.framing import Framing
 from streamer.rigging.picture import load_picture
 from streamer.rigging.picture_process import PictureProcess
 from streamer.rigging.points import Points
@@ -57,7 +58,7 @@ def launch(
         sessions=settings.max_sessions, precision=settings.precision,
     )  # fmt: skip
     print_line(f"{settings.generator} generator on {device}")
-    avatar = pipeline.prepare(picture, points)
+    avatar = pipeline.prepare(picture, points, framing_of(settings))
     for note in avatar.notes:
         print_line(note)
     print_line(f"{picture.name} prepared, {avatar.width}x{avatar.height}")
@@ -71,7 +72,7 @@ def launch(
         max_sessions=settings.max_sessions,
         frame_hook=frame_hook,
         min_fps=settings.min_fps,
-        prepare=lambda upload: pipeline.build(pictures.find(upload, settings.size)),
+        prepare=lambda picture, points, framing: pipeline.build(pictures.find(picture, settings.size, points, framing)),
     )
     engine.start()
     feed = None if camera is None else feed_output(engine, camera, avatar.width, avatar.height)
@@ -83,6 +84,11 @@ def launch(
             feed.join()
         if camera is not None:
             camera.close()
+
+
+def framing_of(settings: Settings) -> Framing:
+    """The frame at the start."""
+    return Framing(settings.frame, settings.aspect, settings.zoom, settings.shift_x, settings.shift_y)
 
 
 def feed_output(engine: Engine, output: Output, width: int, height: int) -> threading.Thread:

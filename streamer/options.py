@@ -5,18 +5,27 @@ Nothing heavy is imported, so that a wrong flag is answered before torch is load
 
 from __future__ import annotations
 
+import re
 from typing import Literal, get_args
 
 Background = Literal["original", "blur", "colour", "transparent"]
 Codec = Literal["auto", "vp8", "h264"]
 GeneratorKind = Literal["dit", "geometry"]
 Precision = Literal["float32", "bfloat16", "float16"]
+FrameKind = Literal["whole", "bust", "face"]
 Phase = Literal["waiting", "calibrating", "live", "lost", "stalled", "paused"]
 
+FRAME_KINDS: tuple[FrameKind, ...] = get_args(FrameKind)
 BACKGROUNDS: tuple[Background, ...] = get_args(Background)
 CODECS: tuple[Codec, ...] = get_args(Codec)
 GENERATOR_KINDS: tuple[GeneratorKind, ...] = get_args(GeneratorKind)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+RATIOS = {"1:1": (1, 1), "16:9": (16, 9), "9:16": (9, 16)}
+OWN_ASPECT = "picture"  # the frame has the aspect of the picture
+MIN_OUTPUT_SIDE, MAX_OUTPUT_SIDE = 64, 1920  # pixels of a size that is chosen as WIDTHxHEIGHT
+ASPECT_PATTERN = r"^(picture|1:1|16:9|9:16|[0-9]{2,4}x[0-9]{2,4})\Z"
+ZOOM_RANGE = (0.5, 4.0)
 
 HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 
@@ -27,3 +36,23 @@ def parse_colour(text: str) -> tuple[int, int, int]:
     if len(digits) != 6 or not HEX_DIGITS.issuperset(digits):
         raise ValueError(f"'{text}' is not of the form #rrggbb")
     return int(digits[0:2], 16), int(digits[2:4], 16), int(digits[4:6], 16)
+
+
+def parse_aspect(text: str) -> tuple[int, int] | None:
+    """Width and height of `1:1`, `16:9`, `9:16` or `WIDTHxHEIGHT`; None for `picture`, the picture's own aspect.
+
+    Raises ValueError for any other text, and for a side that is odd or outside of MIN_OUTPUT_SIDE to MAX_OUTPUT_SIDE.
+    """
+    if text == OWN_ASPECT:
+        return None
+    if text in RATIOS:
+        return RATIOS[text]
+    if re.match(ASPECT_PATTERN, text) is None:
+        raise ValueError(f"'{text}' is none of {OWN_ASPECT}, {', '.join(RATIOS)} and WIDTHxHEIGHT")
+    width, height = (int(side) for side in text.split("x"))
+    for side in (width, height):
+        if side % 2 or not MIN_OUTPUT_SIDE <= side <= MAX_OUTPUT_SIDE:
+            raise ValueError(
+                f"'{text}' has a side that is not an even number from {MIN_OUTPUT_SIDE} to {MAX_OUTPUT_SIDE}"
+            )
+    return width, height

@@ -22,7 +22,17 @@ from msgspec import Meta
 from streamer import flags
 from streamer.errors import SettingsError
 from streamer.flags import Flag
-from streamer.options import Background, Codec, GeneratorKind, Precision, parse_colour
+from streamer.options import (
+    OWN_ASPECT,
+    ZOOM_RANGE,
+    Background,
+    Codec,
+    FrameKind,
+    GeneratorKind,
+    Precision,
+    parse_aspect,
+    parse_colour,
+)
 
 TOKEN_VARIABLE = "KAGAMI_TOKEN"
 TURN_PASSWORD_VARIABLE = "KAGAMI_TURN_PASSWORD"
@@ -44,6 +54,14 @@ def _colour(_place: str, text: str) -> str:
         parse_colour(text)
     except ValueError as error:
         raise SettingsError(f"The colour {error}; write for example #00b140.") from error
+    return text
+
+
+def _aspect(place: str, text: str) -> str:
+    try:
+        parse_aspect(text)
+    except ValueError as error:
+        raise SettingsError(f"{place}: {error}; write for example 16:9 or 1280x720.") from error
     return text
 
 
@@ -104,6 +122,18 @@ PointsFile = Annotated[
     Path | None, Flag("JSON file of hand-placed points, for pictures in which no face is found", PICTURE, "FILE")
 ]
 Size = Annotated[int, Meta(ge=128, le=1024), Flag("longest side of the avatar video, pixels", DRAWING)]
+Frame = Annotated[FrameKind, Flag("how much of the picture is shown: all of it, head and shoulders, the face", DRAWING)]
+Aspect = Annotated[
+    str,
+    Flag(
+        "shape of the avatar video: that of the picture, 1:1, 16:9, 9:16, or a size of its own in pixels", DRAWING,
+        "picture|W:H|WIDTHxHEIGHT", rule=_aspect,
+    ),
+]  # fmt: skip
+Zoom = Annotated[float, Meta(ge=ZOOM_RANGE[0], le=ZOOM_RANGE[1]), Flag("size of the character in its frame", DRAWING)]
+ShiftX = Annotated[float, Meta(ge=-1, le=1), Flag("character in its frame, -1 left to 1 right", DRAWING)]
+ShiftY = Annotated[float, Meta(ge=-1, le=1), Flag("character in its frame, -1 up to 1 down", DRAWING)]
+KeepInFrame = Annotated[bool, Flag("let the driver's motion carry the head out of the frame", DRAWING)]
 Generator = Annotated[GeneratorKind, Flag("what draws: the network, or the geometric warp alone", DRAWING)]
 Device = Annotated[Literal["auto", "cpu", "cuda"], Flag("where the network runs", DRAWING)]
 Checkpoint = Annotated[Path | None, Flag("weights of the network, if not the ones that came along", DRAWING, "FILE")]
@@ -133,6 +163,12 @@ class Settings:
     generator: Generator = "dit"
     device: Device = "auto"
     size: Size = 512
+    frame: Frame = "whole"
+    aspect: Aspect = OWN_ASPECT
+    zoom: Zoom = 1.0
+    shift_x: ShiftX = 0.0
+    shift_y: ShiftY = 0.0
+    keep_in_frame: KeepInFrame = True
     fps: Annotated[float, Meta(ge=1, le=60), Flag("most avatar frames a second", DRAWING)] = 30.0
     steps: Steps = 1
     checkpoint: Checkpoint = None

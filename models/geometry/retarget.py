@@ -9,6 +9,7 @@ from torch import Tensor
 
 from models.geometry.body import drive_body
 from models.geometry.constants import gather_rows
+from models.geometry.keep_in_frame import FrameBounds, keep_in_frame
 from models.geometry.openings import (
     EYES,
     close_lids,
@@ -78,11 +79,14 @@ def rest_pose(rig: Rig) -> Pose:
     return Pose(rig.face, local, identity, rig.body[..., :3], rig.head, shade, mouth)
 
 
-def retarget(rig: Rig, driver: Driver, neutral: Driver, strength: Strength | None = None) -> Pose:
+def retarget(
+    rig: Rig, driver: Driver, neutral: Driver, strength: Strength | None = None, bounds: FrameBounds | None = None
+) -> Pose:
     """The pose of B characters for B drivers: the picture's shape plus each driver's change since the neutral.
 
     Rotation is relative to the camera's axes; translation and expression are measured in sizes of the driver's face and
-    applied in sizes of the picture's. Strength 0 everywhere gives the picture's own pose.
+    applied in sizes of the picture's. Strength 0 everywhere gives the picture's own pose. bounds: of the frames that
+    the heads stay in, and the shoulders with them; None: motion has no bounds.
     """
     strength = strength or Strength()
     driver_head, neutral_head = head_pose(torch.cat([driver.face, neutral.face])).halves()
@@ -92,10 +96,11 @@ def retarget(rig: Rig, driver: Driver, neutral: Driver, strength: Strength | Non
     shift = (driver_head.shift - neutral_head.shift) / neutral_head.scale[:, None]
     shift = shift * rig.head.scale[:, None] * head_strength[:, None]
     head = HeadTransform(rig.head.scale * zoom, rotation @ rig.head.rotation, rig.head.shift + shift)
+    head, kept = (head, zoom.new_ones(len(rig))) if bounds is None else keep_in_frame(rig.head, head, bounds)
     driver_local, neutral_local = driver_head.inverse(driver.face), neutral_head.inverse(neutral.face)
     local = transfer_expression(rig.head.inverse(rig.face), driver_local, neutral_local, face_strength)
     face = head.apply(local)
-    unit = rig.head.scale / neutral_head.scale
+    unit = rig.head.scale / neutral_head.scale * kept
     torsos, body_strength = (driver.torso, neutral.torso), per_session(strength.body, rig)
     body = drive_body(rig.body, (rig.head, head), driver.body, neutral.body, unit, body_strength, torsos)
     shade = shading(driver.shade, neutral.shade, per_session(strength.light, rig) * rig.has_shading)

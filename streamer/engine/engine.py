@@ -22,7 +22,9 @@ from streamer.errors import DeviceMemoryError, EngineClosedError, KagamiError, S
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.controls import Controls
 from streamer.generation.pipeline import Avatar, FrameRequest, Stream
+from streamer.rigging.framing import Framing
 from streamer.rigging.picture import Picture
+from streamer.rigging.points import Points
 from streamer.runtime import pacing
 from streamer.runtime.cached_value import CachedValue
 from streamer.runtime.mailbox import Mailbox
@@ -37,13 +39,14 @@ MEMORY_PERIOD_S = 5.0
 CLOSE_TIMEOUT_S = 10.0  # for the tracking threads of all sessions together, and again for the frame being drawn
 _log = logging.getLogger(__name__)
 
+Prepare = Callable[[Picture, Points | None, Framing | None], Avatar]  # as `AvatarPipeline.prepare`
 FrameHook = Callable[[CameraFrame, AvatarFrame], AvatarFrame]
 
 
 class Pipeline(Protocol):
     """The part of `AvatarPipeline` that the engine calls."""
 
-    def prepare(self, picture: Picture, points: None = None) -> Avatar: ...
+    def prepare(self, picture: Picture, points: Points | None, framing: Framing | None) -> Avatar: ...
 
     def open(self, avatar: Avatar) -> Stream: ...
 
@@ -79,7 +82,7 @@ class Engine:
         max_sessions: int = 4,
         frame_hook: FrameHook | None = None,
         min_fps: float = 0.0,
-        prepare: Callable[[Picture], Avatar] | None = None,
+        prepare: Prepare | None = None,
     ) -> None:
         self.pipeline = pipeline
         self._prepare_upload = prepare or pipeline.prepare
@@ -236,17 +239,18 @@ class Engine:
             if mailbox in self._watchers:
                 self._watchers.remove(mailbox)
 
-    def prepare(self, picture: Picture) -> Future[Avatar]:
-        """Prepare a picture in a background thread, one at a time, while drawing continues. Raises EngineClosedError;
-        the future raises KagamiError.
+    def prepare(self, picture: Picture, framing: Framing | None = None, points: Points | None = None) -> Future[Avatar]:
+        """Prepare a picture in a background thread, one at a time, while drawing continues.
+
+        framing, points: as in `AvatarPipeline.prepare`. Raises EngineClosedError; the future raises KagamiError.
         """
         if self._closed:
             raise EngineClosedError
-        return self._preparing.submit(self._prepare, picture)
+        return self._preparing.submit(self._prepare, picture, framing, points)
 
-    def _prepare(self, picture: Picture) -> Avatar:
+    def _prepare(self, picture: Picture, framing: Framing | None, points: Points | None) -> Avatar:
         try:
-            return self._prepare_upload(picture)
+            return self._prepare_upload(picture, points, framing)
         except torch.OutOfMemoryError as error:
             raise DeviceMemoryError(
                 "The device has no memory left for another picture; choose one again when somebody has left."

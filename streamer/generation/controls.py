@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from streamer.options import Background
+from streamer.options import OWN_ASPECT, Background, FrameKind
+from streamer.rigging.framing import Framing
 from streamer.tracking.motion import Motion
 
 
@@ -18,6 +19,8 @@ class Controls:
     mirror: whether the character moves like a mirror image of the driver, else like a person beside the driver.
     background: what stands behind the character.
     colour: RGB 0..255 for `background="colour"`.
+    frame, aspect, zoom, shift_x, shift_y: the frame, see `Framing`.
+    keep_in_frame: whether the driver's motion eases off towards the border of the frame, so that the head stays in it.
     """
 
     head: float = 1.0
@@ -28,6 +31,16 @@ class Controls:
     mirror: bool = True
     background: Background = "original"
     colour: tuple[int, int, int] = (0, 177, 64)
+    frame: FrameKind = "whole"
+    aspect: str = OWN_ASPECT
+    zoom: float = 1.0
+    shift_x: float = 0.0
+    shift_y: float = 0.0
+    keep_in_frame: bool = True
+
+    @property
+    def framing(self) -> Framing:
+        return Framing(self.frame, self.aspect, self.zoom, self.shift_x, self.shift_y)
 
 
 def mirrored_if(motion: Motion, mirror: bool) -> Motion:

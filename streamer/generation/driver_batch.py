@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from models.geometry.keep_in_frame import FrameBounds
 from models.geometry.retarget import Strength
 from models.motion import Driver
 from streamer.generation.controls import Controls, mirrored_if
@@ -17,20 +18,28 @@ from streamer.tracking.motion import Array, Motion
 
 @dataclass(frozen=True, slots=True)
 class DriverBatch:
-    """The motion of B drivers: now, in their neutral, and how strongly each picture follows it."""
+    """The motion of B drivers: now, in their neutral, how strongly each picture follows it, and within what frame.
+
+    bounds: None where heads may leave their frames.
+    """
 
     current: Driver
     neutral: Driver
     strength: Strength
+    bounds: FrameBounds | None = None
 
     @staticmethod
     def of(
-        motions: Sequence[Motion], neutrals: Sequence[Motion], controls: Sequence[Controls], device: torch.device
+        motions: Sequence[Motion],
+        neutrals: Sequence[Motion],
+        controls: Sequence[Controls],
+        device: torch.device,
+        bounds: FrameBounds | None = None,
     ) -> DriverBatch:
         """Upload B motions with their neutrals and controls. Raises ValueError for a motion without a face."""
         current = to_driver([mirrored_if(m, c.mirror) for m, c in zip(motions, controls, strict=True)], device)
         neutral = to_driver([mirrored_if(m, c.mirror) for m, c in zip(neutrals, controls, strict=True)], device)
-        return DriverBatch(current, neutral, to_strength(controls, device))
+        return DriverBatch(current, neutral, to_strength(controls, device), bounds)
 
 
 def to_strength(controls: Sequence[Controls], device: torch.device) -> Strength:

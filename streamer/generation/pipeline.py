@@ -20,7 +20,9 @@ from streamer.generation.driver_batch import DriverBatch
 from streamer.generation.generator import Reference, State
 from streamer.generation.renderer import FrameBatch, Renderer
 from streamer.generation.transfer import Download, share_with_main_stream, side_stream
+from streamer.generation.view import cut_frame, frame_bounds
 from streamer.options import Background
+from streamer.rigging.framing import Framing, Layout, output_size
 from streamer.rigging.picture import Picture
 from streamer.rigging.points import Points
 from streamer.rigging.rigger import Character, build_rig, find_character
@@ -33,7 +35,8 @@ class Avatar:
     """A prepared picture.
 
     rig: of this picture alone, on the device. reference: the network's memory of it. width, height: of the drawn frame
-    in pixels. notes: sentences for the person who chose the picture.
+    in pixels. notes: sentences for the person who chose the picture. layout: of the picture on its canvas; None: the
+    frame is the middle of the canvas. picture, points: what it was prepared from, for another framing.
     """
 
     rig: Rig
@@ -41,6 +44,13 @@ class Avatar:
     width: int
     height: int
     notes: list[str] = field(default_factory=list)
+    layout: Layout | None = None
+    picture: Picture | None = None
+    points: Points | None = None
+
+    def is_framed(self, framing: Framing) -> bool:
+        """Whether it was prepared for this framing, or can be for no other."""
+        return self.layout is None or self.layout.framing == framing
 
 
 @dataclass(eq=False, slots=True)
@@ -80,9 +90,9 @@ class AvatarPipeline:
         self.device = renderer.device
         self.size = size
 
-    def prepare(self, picture: Picture, points: Points | None = None) -> Avatar:
-        """Find the character in a picture and build it, in about a second. Raises as `find_character`."""
-        return self.build(find_character(picture, self.size, points))
+    def prepare(self, picture: Picture, points: Points | None = None, framing: Framing | None = None) -> Avatar:
+        """Find the character in a picture and build it, in about a second; arguments and errors as `find_character`."""
+        return self.build(find_character(picture, self.size, points, framing))
 
     def build(self, character: Character) -> Avatar:
         """Rig a character and encode its reference. May run in another thread beside `draw`."""
@@ -91,7 +101,8 @@ class AvatarPipeline:
             with torch.inference_mode():
                 reference = self.renderer.encode_reference(made.rig)
         rig, reference = share_with_main_stream((made.rig, reference), self.device)
-        return Avatar(rig, reference, made.width, made.height, made.notes)
+        width, height = output_size(made.layout.framing, made.layout.rect, self.size)
+        return Avatar(rig, reference, width, height, made.notes, made.layout, character.picture, character.points)
 
     def open(self, avatar: Avatar) -> Stream:
         """Start a session on a prepared picture. Raises DeviceMemoryError if the device has no memory for it."""
@@ -150,10 +161,11 @@ class AvatarPipeline:
         """The requests as the renderer takes them: motions and strengths on the device, backgrounds made."""
         motions, neutrals = [one.motion for one in requests], [one.neutral for one in requests]
         controls = [one.controls for one in requests]
+        bounds = frame_bounds([one.stream.avatar.layout for one in requests], controls, self.device)
         return FrameBatch(
             states=[one.stream.state for one in requests],
             rigs=[one.stream.avatar.rig for one in requests],
-            drivers=DriverBatch.of(motions, neutrals, controls, self.device),
+            drivers=DriverBatch.of(motions, neutrals, controls, self.device, bounds),
             backgrounds=[one.stream.background(one.controls) for one in requests],
             alpha=any(_transparent(one) for one in controls),
         )
@@ -164,14 +176,17 @@ def _transparent(controls: Controls) -> bool:
 
 
 def _frame(planes: list[np.ndarray], request: FrameRequest, stages: dict[str, float]) -> AvatarFrame:
-    """Crop the picture's own framing from its square canvas. planes: colours (S, S, 3), perhaps alphas (S, S, 1)."""
+    """Cut the frame from its square canvas. planes: colours (S, S, 3), perhaps alphas (S, S, 1)."""
     avatar = request.stream.avatar
-    side = planes[0].shape[0]
-    top, left = (side - avatar.height) // 2, (side - avatar.width) // 2
-    rgb, *alpha = (plane[top : top + avatar.height, left : left + avatar.width] for plane in planes)
+    if avatar.layout is None:
+        side = planes[0].shape[0]
+        top, left = (side - avatar.height) // 2, (side - avatar.width) // 2
+        cut = [np.ascontiguousarray(plane[top : top + avatar.height, left : left + avatar.width]) for plane in planes]
+    else:
+        cut = cut_frame(planes, avatar.layout, request.controls.framing)
     return AvatarFrame(
-        rgb=np.ascontiguousarray(rgb),
-        alpha=np.ascontiguousarray(alpha[0][..., 0]) if _transparent(request.controls) else None,
+        rgb=cut[0],
+        alpha=cut[1][..., 0] if _transparent(request.controls) else None,
         captured=request.motion.captured,
         stages=dict(stages),
     )

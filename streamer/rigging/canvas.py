@@ -5,7 +5,9 @@ Canvas units: x right, y down, both -1..1 from edge to edge of the square.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -17,28 +19,42 @@ from streamer.rigging.picture import Picture
 Array = NDArray[np.float32]
 Box = tuple[float, float, float]  # centre x, y and half side of a square, canvas units
 
+Beyond = Literal["symmetric", "edge"]
 CUT_OUT_SHARE = 0.01  # of a picture's pixels that must be transparent for its alpha to serve as the matte
+
+
+class Rect(NamedTuple):
+    """Upper left corner and size of a rectangle, in pixels of a picture, beyond whose border it may reach."""
+
+    left: float
+    top: float
+    width: float
+    height: float
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """A picture centred on a square of S pixels, continued beyond its edges by reflection.
+    """A picture, or a rectangle around a part of it, centred on a square of S pixels.
+
+    The whole picture is continued beyond its edges by reflection, a part by its last pixels, which show nobody twice.
 
     rgb: (S, S, 3) float32 0..1.
     alpha: (S, S) float32 0..1, 0 beyond the picture.
-    full: (L, L, 3) uint8, the same square at the resolution of the picture, L its longer side.
-    left, top: canvas pixel of the picture's upper left corner.
+    full: (L, L, 3) uint8, the same square at the resolution of the picture, L its longer side; for a part of it L = S.
+    left, top: place of the picture's upper left corner, canvas pixels.
     width, height: size of the picture, canvas pixels.
+    scale: canvas pixels of one pixel of the picture.
     cut_out: whether the picture has transparent parts, so that its alpha is the matte.
     """
 
     rgb: Array
     alpha: Array
     full: Image
-    left: int
-    top: int
-    width: int
-    height: int
+    left: float
+    top: float
+    width: float
+    height: float
+    scale: float
     cut_out: bool
 
     @property
@@ -46,35 +62,83 @@ class Canvas:
         """S, pixels along a side."""
         return self.rgb.shape[0]
 
+    def to_picture(self, x: float, y: float) -> tuple[float, float]:
+        """A point in canvas units as pixels of the picture."""
+        half = self.size / 2
+        return ((x + 1) * half - self.left) / self.scale, ((y + 1) * half - self.top) / self.scale
 
-def place_on_canvas(picture: Picture, size: int) -> Canvas:
-    """Scale a picture to fit a canvas of `size` pixels and centre it; transparent parts are composited on white."""
+    @property
+    def inside(self) -> tuple[slice, slice]:
+        """Rows and columns of the canvas that show the picture itself."""
+        top, left = max(0, round(self.top)), max(0, round(self.left))
+        return slice(top, round(self.top + self.height)), slice(left, round(self.left + self.width))
+
+
+def place_on_canvas(picture: Picture, size: int, rect: Rect | None = None) -> Canvas:
+    """Scale a picture to fit a canvas of `size` pixels and centre it; transparent parts are composited on white.
+
+    rect: what to show instead of the whole picture, pixels of the picture.
+    """
     rgba = picture.rgba
     height, width = rgba.shape[:2]
-    scale = size / max(height, width)
-    small_width, small_height = max(2, round(width * scale)), max(2, round(height * scale))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    full_side = max(height, width) if rect is None else size
+    beyond: Beyond = "symmetric" if rect is None else "edge"
+    rect = rect or Rect(0, 0, width, height)
+    side = max(rect.width, rect.height)
     premultiplied = rgba.astype(np.float32) / 255
     # The resampling then ignores the colours of transparent pixels.
     premultiplied[..., :3] = premultiplied[..., :3] * premultiplied[..., 3:]
-    small = cv2.resize(premultiplied, (small_width, small_height), interpolation=method).clip(0, 1)
-    left, top = (size - small_width) // 2, (size - small_height) // 2
-    margins = ((top, size - small_height - top), (left, size - small_width - left))
-    rgb = np.pad(small[..., :3] + 1 - small[..., 3:], (*margins, (0, 0)), mode="symmetric")
-    side = max(height, width)
-    x, y = (side - width) // 2, (side - height) // 2
-    full_margins = ((y, side - height - y), (x, side - width - x), (0, 0))
-    full = np.pad(premultiplied[..., :3] + 1 - premultiplied[..., 3:], full_margins, mode="symmetric")
+    small, left, top = _square(premultiplied, rect, size, beyond)
+    full = small if full_side == size else _square(premultiplied, rect, full_side, beyond)[0]
+    scale = size / side
+    alpha = np.zeros((size, size), np.float32)
+    columns, rows = (
+        slice(max(0, round(start)), max(0, round(start + length * scale)))
+        for start, length in ((left, width), (top, height))
+    )
+    alpha[rows, columns] = small[rows, columns, 3]
     return Canvas(
-        rgb=rgb.astype(np.float32),
-        alpha=np.pad(small[..., 3], margins).astype(np.float32),
-        full=to_uint8(full),
+        rgb=on_white(small),
+        alpha=alpha,
+        full=to_uint8(on_white(full)),
         left=left,
         top=top,
-        width=small_width,
-        height=small_height,
+        width=width * scale,
+        height=height * scale,
+        scale=scale,
         cut_out=bool((rgba[..., 3] < 128).mean() > CUT_OUT_SHARE),
     )
+
+
+def on_white(premultiplied: Array) -> Array:
+    """Premultiplied RGBA (H, W, 4) composited on white, (H, W, 3)."""
+    return premultiplied[..., :3] + 1 - premultiplied[..., 3:]
+
+
+def _square(pixels: Array, rect: Rect, size: int, beyond: Beyond) -> tuple[Array, float, float]:
+    """The square around a rectangle of a picture (H, W, C), resampled to (size, size, C).
+
+    beyond: numpy's mode of continuing the picture. Also returns the place of its upper left corner on the square,
+    pixels.
+    """
+    scale = size / max(rect.width, rect.height)
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    margins, corner = [], []
+    for axis, middle in enumerate((rect.top + rect.height / 2, rect.left + rect.width / 2)):
+        limit, reach = pixels.shape[axis], size / scale / 2 + 2  # two pixels more than shown, for the interpolation
+        first = min(max(0, math.floor(middle - reach)), limit - 1)
+        pixels = pixels.take(range(first, max(first + 1, min(limit, math.ceil(middle + reach)))), axis)
+        length = max(2, round(pixels.shape[axis] * scale))
+        before = math.floor(size / 2 - (middle - first) / pixels.shape[axis] * length + 1e-6)
+        margins.append((before, size - before - length))
+        corner.append(before - first * scale)
+    shape = [size - before - after for before, after in margins]
+    pixels = cv2.resize(pixels, (shape[1], shape[0]), interpolation=method).clip(0, 1)
+    pad = [(max(0, before), max(0, after)) for before, after in margins]
+    pixels = np.pad(pixels, (*pad, (0, 0)), mode=beyond)
+    skip = [max(0, -before) for before, _ in margins]
+    pixels = pixels[skip[0] : skip[0] + size, skip[1] : skip[1] + size]
+    return pixels.astype(np.float32), corner[1], corner[0]
 
 
 def pixels_per_original(canvas: Canvas, picture: Picture) -> float:

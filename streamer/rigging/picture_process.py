@@ -17,6 +17,8 @@ from streamer.runtime.priority import UPLOAD_NICENESS, lower_priority
 from streamer.runtime.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
+    from streamer.rigging.framing import Framing
+    from streamer.rigging.points import Points
     from streamer.rigging.rigger import Character
 
 MAX_ADDRESS_BYTES = 768 * 2**20  # that decoding one picture may map, beside what its process has mapped at its start
@@ -45,9 +47,11 @@ class PictureProcess:
         picture: Picture = self._call(partial(_Steps, self._max_address_bytes), "load", data)
         return picture
 
-    def find(self, picture: Picture, size: int) -> Character:
-        """`find_character` without points. Blocks. Raises NoFaceError, PictureError, EngineClosedError."""
-        character: Character = self._call(_Steps, "find", picture, size)
+    def find(
+        self, picture: Picture, size: int, points: Points | None = None, framing: Framing | None = None
+    ) -> Character:
+        """`find_character`. Blocks. Raises NoFaceError, PointsError, PictureError, EngineClosedError."""
+        character: Character = self._call(_Steps, "find", picture, size, points, framing)
         return character
 
     def close(self) -> None:
@@ -100,10 +104,10 @@ class _Steps:
     def load(self, data: bytes) -> Picture | _Refusal:
         return _answer(lambda: load_picture(data))
 
-    def find(self, picture: Picture, size: int) -> Character | _Refusal:
+    def find(self, picture: Picture, size: int, points: Points | None, framing: Framing | None) -> Character | _Refusal:
         from streamer.rigging.rigger import find_character  # noqa: PLC0415 - torch and MediaPipe, not needed to decode
 
-        return _answer(lambda: find_character(picture, size))
+        return _answer(lambda: find_character(picture, size, points, framing))
 
 
 def _answer(work: Callable[[], Answer]) -> Answer | _Refusal:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,9 +12,13 @@ from models.geometry.rig import Rig
 from streamer.errors import KagamiError
 from streamer.rigging.canvas import Array, Canvas, pixels_per_original, place_on_canvas
 from streamer.rigging.face_search import find_body, find_face
+from streamer.rigging.framing import BARE_HEAD, Framing, Layout, frame_rect, head_with_hair, skull_circle
 from streamer.rigging.matting import character_matte
 from streamer.rigging.picture import Picture
 from streamer.rigging.points import Points, PointsError
+from streamer.rigging.surroundings import continue_beyond_picture
+
+WHOLE = Framing()
 
 
 class NoFaceError(KagamiError):
@@ -30,14 +35,15 @@ class NoFaceError(KagamiError):
 
 @dataclass(frozen=True)
 class Character:
-    """What was found in a picture on a canvas of S pixels; all of it is picklable.
+    """What was found in a picture on a canvas of S pixels around its frame; all of it is picklable.
 
     rgb: (S, S, 3) float32 0..1.
     matte: (S, S) float32 0..1.
     face: (478, 3) landmarks, canvas units.
     body: (33, 4) joints x, y, z in canvas units and visibility; None without.
     cut_out: whether the matte is the picture's own alpha.
-    width, height: size of the picture, canvas pixels.
+    layout: of the picture on the canvas.
+    picture, points: what it was found in.
     notes: sentences for the user.
     """
 
@@ -46,32 +52,34 @@ class Character:
     face: Array
     body: Array | None
     cut_out: bool
-    width: int
-    height: int
+    layout: Layout
+    picture: Picture
+    points: Points | None = None
     notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class MadeRig:
-    """The rig of one picture.
-
-    width, height: canvas pixels of the picture, to which the output is cropped. notes: sentences for the user.
-    """
+    """The rig of one picture. layout: of the picture on its canvas. notes: sentences for the user."""
 
     rig: Rig
-    width: int
-    height: int
+    layout: Layout
     notes: list[str] = field(default_factory=list)
 
 
-def make_rig(picture: Picture, size: int, points: Points | None, device: torch.device | str) -> MadeRig:
+def make_rig(
+    picture: Picture, size: int, points: Points | None, device: torch.device | str, framing: Framing = WHOLE
+) -> MadeRig:
     """`find_character` and `build_rig` in one, with the arguments and errors of the two."""
-    return build_rig(find_character(picture, size, points), device)
+    return build_rig(find_character(picture, size, points, framing), device)
 
 
-def find_character(picture: Picture, size: int, points: Points | None = None) -> Character:
-    """Find face, body and matte in a picture on a canvas of `size` pixels. Seconds of work, none of it in torch.
+def find_character(
+    picture: Picture, size: int, points: Points | None = None, framing: Framing | None = None
+) -> Character:
+    """Find face, body and matte in a picture on a canvas of `size` pixels around its frame. Seconds of work.
 
+    framing: what the frame shows; None: the whole picture.
     points: hand-placed points, used instead of detection. Raises NoFaceError when there is neither a face nor points,
     PointsError when a point lies outside of the picture.
     """
@@ -84,8 +92,13 @@ def find_character(picture: Picture, size: int, points: Points | None = None) ->
         body = find_body(canvas, face)
     else:
         face, body = landmarks_from_points(points, canvas, picture), None
+    canvas, face, body, layout = lay_out(picture, framing or WHOLE, canvas, face, body)
     matte = canvas.alpha if canvas.cut_out else character_matte(canvas, face, points, picture)
-    return Character(canvas.rgb, matte, face, body, canvas.cut_out, canvas.width, canvas.height, notes)
+    colours = canvas.rgb
+    if layout.reaches_beyond_picture:
+        colours, matte = continue_beyond_picture(canvas, matte)
+    layout = replace(layout, hair=head_with_hair(face, matte))
+    return Character(colours, matte, face, body, canvas.cut_out, layout, picture, points, notes)
 
 
 def build_rig(character: Character, device: torch.device | str) -> MadeRig:
@@ -104,7 +117,36 @@ def build_rig(character: Character, device: torch.device | str) -> MadeRig:
             None if character.body is None else batch(character.body),
             backdrop,
         )
-    return MadeRig(rig, character.width, character.height, character.notes)
+    return MadeRig(rig, character.layout, character.notes)
+
+
+def lay_out(
+    picture: Picture, framing: Framing, canvas: Canvas, face: Array, body: Array | None
+) -> tuple[Canvas, Array, Array | None, Layout]:
+    """Canvas, landmarks (478, 3) and joints (33, 4) for a framing, from those of a canvas with the whole picture.
+
+    The layout's `hair` is still that of a bare head.
+    """
+    height, width = picture.rgba.shape[:2]
+    skull = skull_circle(face, canvas)
+    rect = frame_rect(framing, width, height, skull)
+    layout = Layout(width, height, skull, framing, rect, BARE_HEAD)
+    if rect == (0, 0, width, height):
+        return canvas, face, body, layout
+    framed = place_on_canvas(picture, canvas.size, rect)
+    move = partial(move_points, before=canvas, after=framed)
+    return framed, move(face), None if body is None else move(body), layout
+
+
+def move_points(points: Array, before: Canvas, after: Canvas) -> Array:
+    """Points (N, ≥3), canvas units in their first three columns, of one canvas of a picture on another one of it."""
+    zoom = after.scale / before.scale
+    shift = [2 / after.size * (there - zoom * here) + zoom - 1 for here, there in
+             ((before.left, after.left), (before.top, after.top))]  # fmt: skip
+    moved = points.copy()
+    moved[:, :3] = points[:, :3] * zoom
+    moved[:, :2] += np.array(shift, np.float32)
+    return moved
 
 
 def landmarks_from_points(points: Points, canvas: Canvas, picture: Picture) -> Array:

@@ -45,6 +45,7 @@ STATE_PERIOD_S = 0.2
 RECONNECT_TIMEOUT_S = 60.0  # from a lost connection to the next offer
 TRACKER_END_TIMEOUT_S = 5.0  # how long an offer waits for the tracker of somebody who has left
 TRACKER_POLL_S = 0.05
+REFRAME_DELAY_S = 0.5  # after the last change of a frame, until the picture is prepared for it
 MEDIA_TIMEOUT_S = 30.0  # from an offer to the first camera frame
 _log = logging.getLogger(__name__)
 
@@ -96,7 +97,11 @@ class Session:
         self._limiters = limiters
         self._address = address
         self._watch = watch
-        self._controls = Controls(mirror=settings.mirror, background=settings.background, colour=settings.colour_rgb)
+        self._controls = Controls(
+            mirror=settings.mirror, background=settings.background, colour=settings.colour_rgb, frame=settings.frame,
+            aspect=settings.aspect, zoom=settings.zoom, shift_x=settings.shift_x, shift_y=settings.shift_y,
+            keep_in_frame=settings.keep_in_frame,
+        )  # fmt: skip
         self._paused = False
         self._viewer_meter = Meter()  # used while there is no engine session, which has a meter of its own
         self._engine_session: EngineSession | None = None
@@ -109,6 +114,7 @@ class Session:
         self._last_state: signaling.State | None = None
         self._report_task: asyncio.Task[None] | None = None
         self._prepare_task: asyncio.Task[None] | None = None
+        self._reframe_task: asyncio.Task[None] | None = None
         self._lost_tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._loop = asyncio.get_running_loop()
@@ -146,7 +152,9 @@ class Session:
         self._closed = True
         if self._engine_session is not None:  # first, since a connection that still gathers takes seconds to close
             self._engine.leave(self._engine_session)
-        own_tasks = (self._report_task, self._prepare_task, self._tracker_task, *self._lost_tasks)
+        own_tasks = (
+            self._report_task, self._prepare_task, self._reframe_task, self._tracker_task, *self._lost_tasks
+        )  # fmt: skip
         tasks = [task for task in own_tasks if task is not None]
         for task in tasks:
             task.cancel()
@@ -180,14 +188,46 @@ class Session:
     async def _prepare(self, picture: Picture, name: str) -> None:
         await self._send(signaling.PictureStatus("preparing", name))
         try:
-            avatar = await asyncio.wrap_future(self._engine.prepare(picture))
+            avatar = await asyncio.wrap_future(self._engine.prepare(picture, self._controls.framing))
         except KagamiError as error:
             await self._send(signaling.PictureStatus("failed", name, message=str(error)))
             return
-        self._avatar, self._name = avatar, name
+        self._use(avatar)
+        self._name = name
+        await self._send(signaling.PictureStatus("ready", name, avatar.width, avatar.height, avatar.notes))
+        self._reframe()  # the frame may have been changed meanwhile
+
+    def _use(self, avatar: Avatar) -> None:
+        self._avatar = avatar
         if self._engine_session is not None:
             self._engine_session.avatar = avatar
-        await self._send(signaling.PictureStatus("ready", name, avatar.width, avatar.height, avatar.notes))
+
+    def _reframe(self) -> None:
+        """Have the picture prepared for the chosen frame, if it is not and somebody sees it."""
+        idle = self._reframe_task is None or self._reframe_task.done()
+        if idle and self._engine_session is not None and not self._avatar.is_framed(self._controls.framing):
+            self._reframe_task = self._loop.create_task(self._prepare_frame())
+
+    async def _prepare_frame(self) -> None:
+        """Prepare the picture anew until it has the chosen frame, whenever that was left alone for REFRAME_DELAY_S.
+
+        A picture that is uploaded meanwhile wins.
+        """
+        while not self._avatar.is_framed(self._controls.framing):
+            framing, avatar = self._controls.framing, self._avatar
+            await asyncio.sleep(REFRAME_DELAY_S)
+            if framing != self._controls.framing:
+                continue
+            assert avatar.picture is not None
+            await self._send(signaling.PictureStatus("framing", self._name))
+            try:
+                framed = await asyncio.wrap_future(self._engine.prepare(avatar.picture, framing, avatar.points))
+            except KagamiError as error:
+                await self._send(signaling.Error.of(error))
+                return
+            if self._avatar is avatar:
+                self._use(framed)
+            await self._send(signaling.PictureStatus("framed", self._name, self._avatar.width, self._avatar.height))
 
     async def _connect(self, offer: signaling.Offer) -> None:
         """Answer an offer with a new peer connection, which replaces the one before.
@@ -242,6 +282,7 @@ class Session:
                 await asyncio.sleep(TRACKER_POLL_S)
             self._engine_session = self._engine.admit(self._avatar, self._controls, self._on_engine_failure)
             self._engine_session.paused = self._paused
+            self._reframe()
         return self._engine_session
 
     def _leave_engine(self) -> None:
@@ -280,6 +321,7 @@ class Session:
             self._engine_session.controls, self._engine_session.paused = self._controls, self._paused
             if calibrate:
                 self._engine_session.calibrate()
+            self._reframe()
 
     async def _send_candidate(self, line: str | None, mid: str | None, index: int | None) -> None:
         await self._send(signaling.Candidate(line, mid, index))

@@ -16,7 +16,16 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from streamer.errors import KagamiError, ProtocolError, TooFastError
-from streamer.options import BACKGROUNDS, Background, Phase
+from streamer.options import (
+    ASPECT_PATTERN,
+    BACKGROUNDS,
+    FRAME_KINDS,
+    ZOOM_RANGE,
+    Background,
+    FrameKind,
+    Phase,
+    parse_aspect,
+)
 
 PROTOCOL = 1
 MAX_MESSAGE_BYTES = 64 * 1024
@@ -29,6 +38,9 @@ MAX_ERRORS = 50  # wrong messages of one page, after which its WebSocket is clos
 
 CandidateText = Annotated[str, Meta(max_length=MAX_CANDIDATE_CHARACTERS)]
 Strength = Annotated[float, Meta(ge=0, le=MAX_STRENGTH)]
+Aspect = Annotated[str, Meta(pattern=ASPECT_PATTERN)]
+Zoom = Annotated[float, Meta(ge=ZOOM_RANGE[0], le=ZOOM_RANGE[1])]
+Shift = Annotated[float, Meta(ge=-1, le=1)]
 Colour = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}\Z")]
 
 
@@ -79,12 +91,23 @@ class Control(_Message):
     mirror: bool | UnsetType = UNSET
     background: Background | UnsetType = UNSET
     colour: Colour | UnsetType = UNSET
+    frame: FrameKind | UnsetType = UNSET
+    aspect: Aspect | UnsetType = UNSET
+    zoom: Zoom | UnsetType = UNSET
+    shift_x: Shift | UnsetType = UNSET
+    shift_y: Shift | UnsetType = UNSET
+    keep_in_frame: bool | UnsetType = UNSET
     paused: bool | UnsetType = UNSET
     calibrate: bool | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if not self.changes():
             raise ValueError("The message 'control' changes nothing; name at least one field.")
+        if self.aspect is not UNSET:
+            try:
+                parse_aspect(self.aspect)
+            except ValueError as error:
+                raise ValueError(f"The field 'aspect': {error}.") from error
 
     def changes(self) -> dict[str, Any]:
         """The fields that the message has, by name."""
@@ -131,6 +154,11 @@ _NOT_ALLOWED = {
     "sdpMLineIndex": f"The field 'sdpMLineIndex' is out of range (0 to {MAX_MEDIA_LINE}); reload the page.",
     "background": f"The field 'background' must be one of {', '.join(BACKGROUNDS)}.",
     "colour": "The field 'colour' must look like #rrggbb.",
+    "frame": f"The field 'frame' must be one of {', '.join(FRAME_KINDS)}.",
+    "aspect": "The field 'aspect' must be picture, 1:1, 16:9, 9:16 or like 1280x720.",
+    "zoom": "The field 'zoom' is out of range ({} to {}); choose a value between.".format(*ZOOM_RANGE),
+    "shift_x": "The field 'shift_x' is out of range (-1 to 1); choose a value between.",
+    "shift_y": "The field 'shift_y' is out of range (-1 to 1); choose a value between.",
 }
 _STRENGTH_NOT_ALLOWED = f"The field '{{}}' is out of range (0 to {MAX_STRENGTH}); choose a value between."
 
@@ -184,9 +212,13 @@ class State(_Message):
 
 
 class PictureStatus(_Message, tag="picture-status"):
-    """width, height: of the avatar video, pixels. message: why the preparation failed."""
+    """width, height: of the avatar video, pixels. message: why the preparation failed.
 
-    stage: Literal["preparing", "ready", "failed"]
+    An uploaded picture is "preparing", then "ready" or "failed"; the picture in use is "framing", then "framed" when
+    its frame was changed.
+    """
+
+    stage: Literal["preparing", "ready", "failed", "framing", "framed"]
     name: str
     width: int | None = None
     height: int | None = None

@@ -11,9 +11,12 @@ import torch
 
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.pipeline import FrameRequest
+from streamer.rigging.framing import Circle, Framing, frame_rect, output_size
 from streamer.rigging.picture import Picture
 from streamer.tracking.presence import NEUTRAL
 from streamer.tracking.tracker import TrackedMotion
+
+HEAD = Circle(256.0, 200.0, 80.0)  # of every picture
 
 
 @dataclass(eq=False)
@@ -24,6 +27,12 @@ class FakeAvatar:
     height: int = 512
     colour: tuple[int, int, int] = (200, 120, 40)
     notes: list[str] = field(default_factory=list)
+    framing: Framing = field(default_factory=Framing)
+    picture: Picture | None = None
+    points: None = None
+
+    def is_framed(self, framing: Framing) -> bool:
+        return self.picture is None or self.framing == framing
 
 
 @dataclass(eq=False)
@@ -60,10 +69,12 @@ class FakePipeline:
         self.closed: list[tuple[int, int, int]] = []
         self._busy = threading.Lock()
 
-    def prepare(self, picture: Picture, points: object = None) -> FakeAvatar:
+    def prepare(self, picture: Picture, points: object = None, framing: Framing | None = None) -> FakeAvatar:
+        framing = framing or Framing()
         time.sleep(self.prepare_delay)
         red, green, blue = (int(value) for value in picture.rgba[..., :3].reshape(-1, 3).mean(0))
-        return FakeAvatar(self.size, self.size, (red, green, blue))
+        width, height = output_size(framing, frame_rect(framing, self.size, self.size, HEAD), self.size)
+        return FakeAvatar(width, height, (red, green, blue), [], framing, picture)
 
     def open(self, avatar: FakeAvatar) -> FakeStream:
         if avatar.colour == self.no_memory_on:

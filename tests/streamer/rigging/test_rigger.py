@@ -14,6 +14,7 @@ from models.geometry.topology import (
     RIGHT_EYE_OUTER,
     RIGHT_MOUTH_CORNER,
 )
+from streamer.rigging.framing import canvas_crop
 from streamer.rigging.picture import Picture, load_picture
 from streamer.rigging.points import Points, PointsError
 from streamer.rigging.rigger import NoFaceError, make_rig
@@ -30,7 +31,7 @@ def avatar() -> Picture:
 def test_make_rig_places_the_face_inside_the_matte_of_the_projects_avatar(avatar: Picture) -> None:
     made = make_rig(avatar, 256, None, "cpu")
     rig = made.rig
-    assert (made.width, made.height, made.notes) == (256, 256, [])
+    assert (canvas_crop(made.layout.rect, 256), made.notes) == ((256, 256), [])
     assert rig.image.shape == (1, 3, 256, 256)
     picture_left, picture_right = rig.face[0, RIGHT_EYE_OUTER, 0], rig.face[0, LEFT_EYE_OUTER, 0]
     assert picture_left < 0 < picture_right
@@ -44,7 +45,7 @@ def test_make_rig_finds_a_small_face_in_a_large_picture(avatar: Picture) -> None
     wide = np.full((700, 1200, 3), 150, np.uint8)
     wide[300:450, 500:650] = head
     made = make_rig(opaque(wide), 256, None, "cpu")
-    assert (made.width, made.height) == (256, 149)
+    assert canvas_crop(made.layout.rect, 256) == (256, 149)
     x, y = ((made.rig.face[0, NOSE_TIP, :2] + 1) * 600).tolist()  # pixels of the square of side 1200
     assert abs(x - 575) < 25
     assert abs(y - 250 - 375) < 40
@@ -61,7 +62,7 @@ def test_make_rig_names_the_points_option_where_no_face_is_found() -> None:
 
 def test_make_rig_places_landmarks_on_the_points_of_a_cat() -> None:
     made = make_rig(cat(), 256, Points.parse(CAT_POINTS), "cpu")
-    assert (made.width, made.height) == (256, 185)
+    assert canvas_crop(made.layout.rect, 256) == (256, 185)
     scale, top = 256 / 360, (256 - 185) // 2
 
     def pixel(landmark: int) -> np.ndarray:
