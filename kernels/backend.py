@@ -16,9 +16,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache
+from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from kernels.cache_folder import is_writable, temporary_cache_folder
 
 BACKENDS = ("auto", "triton", "numba", "reference")
 BACKEND_VARIABLE = "KAGAMI_KERNELS"
@@ -70,6 +73,8 @@ def triton_obstacle(device: torch.device, capability: tuple[int, int] = MIN_CAPA
         return f"the package triton cannot be imported ({error}); it comes with kagami[cuda]."
     if triton.knobs.runtime.interpret:
         return None
+    if not _has_cache_folder():
+        return "no folder can be written for its compiled code; let TRITON_CACHE_DIR be one."
     if device.type != "cuda":
         return f"they want a CUDA device, and the tensors are on {device.type}."
     have = torch.cuda.get_device_capability(device)
@@ -77,6 +82,20 @@ def triton_obstacle(device: torch.device, capability: tuple[int, int] = MIN_CAPA
         name, (has, wants) = torch.cuda.get_device_name(device), (f"{a}.{b}" for a, b in (have, capability))
         return f"{name} has compute capability {has}, and {wants} is needed."
     return None
+
+
+@cache
+def _has_cache_folder() -> bool:
+    """Whether Triton can keep what it compiles: in its own folder, else from now on in `temporary_cache_folder`."""
+    from triton import knobs  # noqa: PLC0415  (absent from a CPU's installation)
+
+    if is_writable(Path(knobs.cache.dir)):
+        return True
+    folder = temporary_cache_folder()
+    if folder is None:
+        return False
+    knobs.cache.dir = str(folder / "triton")
+    return True
 
 
 @contextmanager

@@ -28,8 +28,7 @@ def temporary_cache_folder() -> Path | None:
         user = os.getuid() if hasattr(os, "getuid") else None  # elsewhere each user has a temporary directory
         folder = temporary / ("kagami-cache" if user is None else f"kagami-cache-{user}")
         folder.mkdir(0o700, exist_ok=True)
-        if user is None or _belongs_to(folder, user):
-            tempfile.TemporaryFile(dir=folder).close()
+        if (user is None or _belongs_to(folder, user)) and is_writable(folder):
             return folder
     except OSError:
         pass
@@ -39,6 +38,16 @@ def temporary_cache_folder() -> Path | None:
         return None
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+def is_writable(folder: Path) -> bool:
+    """Whether files can be made in a folder, which is made if it does not exist."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
 
 
 def _belongs_to(folder: Path, user: int) -> bool:

@@ -18,6 +18,7 @@ from streamer.rigging.framing import Framing
 from streamer.rigging.picture import load_picture
 from streamer.rigging.picture_process import PictureProcess
 from streamer.rigging.points import Points
+from streamer.runtime.log_limits import limit_repeats
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.runtime.worker_process import preload
 from streamer.server.app import Server
@@ -46,6 +47,7 @@ def launch(
             "streamer.rigging.rigger",
         ]
     )
+    limit_repeats()
     picture = load_picture(settings.ref)
     points = None if settings.points is None else Points.load(settings.points)
     device = choose_device(settings.device)

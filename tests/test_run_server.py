@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
+from websockets.sync.client import connect
+
+from benchmarks.streaming.attacks import plain_png
+from benchmarks.streaming.webrtc_client import WebRtcClient
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 120.0
+needs_sigstop = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no signal stops a process here")
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -125,6 +134,59 @@ def test_slow_requests_neither_delay_its_end_nor_leave_a_traceback() -> None:
         assert process.stderr is not None and process.stderr.read() == ""
         for each in slow:
             each.close()
+
+
+@needs_sigstop
+@pytest.mark.realtime
+async def test_a_hanging_tracker_neither_keeps_it_from_ending_nor_is_left() -> None:
+    with serving("--port", "0", "--generator", "geometry") as (process, lines):
+        url = await_url(lines)
+        before = set(psutil.Process(process.pid).children(recursive=True))
+        frames = [np.full((480, 640, 3), grey, np.uint8) for grey in (60, 180)]
+        async with WebRtcClient(url.replace("http", "ws", 1).rstrip("/") + "/ws", frames, 15.0) as client:
+            async with asyncio.timeout(PATIENCE):
+                while not client.log.frames:
+                    await asyncio.sleep(0.1)
+            everyone = psutil.Process(process.pid).children(recursive=True)
+            (tracker,) = set(everyone) - before
+            tracker.suspend()
+            try:
+                process.send_signal(signal.SIGTERM)
+                assert await asyncio.to_thread(process.wait, PATIENCE) == 0
+                assert process.stderr is not None and process.stderr.read() == ""
+                _, alive = await asyncio.to_thread(psutil.wait_procs, [*everyone, *before], PATIENCE)
+                assert not alive
+            finally:
+                with suppress(psutil.NoSuchProcess):
+                    tracker.kill()
+
+
+def test_a_picture_being_decoded_neither_delays_its_end_nor_leaves_a_traceback() -> None:
+    with serving("--port", "0", "--generator", "geometry") as (process, lines):
+        url = await_url(lines)
+        before = set(psutil.Process(process.pid).children(recursive=True))
+        with connect(url.replace("http", "ws", 1).rstrip("/") + "/ws") as page:
+            page.send('{"type": "hello", "protocol": 1}')
+            while (message := json.loads(page.recv(PATIENCE)))["type"] != "ready":
+                pass
+            data = plain_png(6400)
+            with socket.create_connection(("127.0.0.1", urlsplit(url).port or 80)) as upload:
+                head = f"PUT /api/picture?session={message['session']} HTTP/1.1\r\nHost: localhost\r\n"
+                upload.sendall(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
+                deadline = time.monotonic() + PATIENCE
+                while not (started := set(psutil.Process(process.pid).children(recursive=True)) - before):
+                    assert time.monotonic() < deadline
+                    time.sleep(0.002)
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(PATIENCE) == 0
+                assert process.stderr is not None and process.stderr.read() == ""
+                _, alive = psutil.wait_procs([*before, *started], PATIENCE)
+                assert not alive
+
+
+def await_url(lines: Iterator[str]) -> str:
+    """The address that the server prints once it listens."""
+    return next(line for line in lines if "open http://" in line).split("open ")[1].split()[0]
 
 
 @contextmanager

@@ -39,9 +39,11 @@ from streamer.webrtc.offer import (
     read_candidate,
     read_offer,
 )
+from streamer.webrtc.stun_queries import end_stun_queries
 from streamer.webrtc.tracks import AvatarTrack, pump_frames
 
 CLOSE_TIMEOUT_S = 5.0  # for aiortc to stop its senders and receivers
+QUERY_POLL_S = 0.05  # a closing connection ends those queries to STUN servers that began meanwhile
 _log = logging.getLogger(__name__)
 # Closings that nobody awaits any more; asyncio itself keeps no reference to a task.
 _closings: set[asyncio.Task[None]] = set()
@@ -145,8 +147,8 @@ class Peer:
     async def close(self) -> None:
         """Close the connection and end its tasks; may be called again.
 
-        While local candidates are gathered this takes until they are, at most 5 seconds (with a STUN or TURN server
-        that does not answer). It goes on where the caller is cancelled, so that no socket stays.
+        While local candidates are gathered this takes until they are: queries to STUN servers are ended, while a TURN
+        server that does not answer takes 5 seconds. It goes on where the caller is cancelled, so that no socket stays.
         """
         if self._closing is None:
             self._closing = asyncio.get_running_loop().create_task(self._close())
@@ -159,7 +161,11 @@ class Peer:
         self._avatar_track.stop()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, *self._setup, return_exceptions=True)
+        ending = asyncio.gather(*self._tasks, *self._setup, return_exceptions=True)
+        while not ending.done():
+            for transport in self._transports:
+                end_stun_queries(transport.transport)
+            await asyncio.wait([ending], timeout=QUERY_POLL_S)
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._connection.close()

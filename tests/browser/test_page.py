@@ -121,6 +121,15 @@ def test_fits_a_phone(open_page: OpenPage, stub: KagamiServer, tmp_path: Path, w
     page.screenshot(path=tmp_path / "live.png")
 
 
+@pytest.mark.parametrize("state", ["Connecting…", "Reconnecting…", "Calibrating, hold still and look ahead"])
+def test_long_states_in_the_header_do_not_widen_the_page(open_page: OpenPage, stub: KagamiServer, state: str) -> None:
+    page = open_page(stub.url, viewport={"width": 320, "height": 780}, is_mobile=True, has_touch=True)
+    expect(page.locator("#status")).to_have_text("Ready")
+    page.locator("#status-text").evaluate("(element, text) => { element.textContent = text; }", state)
+    assert page.evaluate(_WIDEST) == 320
+    expect(page.get_by_role("button", name="Keyboard shortcuts")).to_be_in_viewport(ratio=1)
+
+
 @pytest.mark.parametrize("width", [390, 320])
 def test_toolbar_fits_a_phone_while_starting(open_page: OpenPage, stub: KagamiServer, width: int) -> None:
     page = open_page(stub.url, viewport={"width": width, "height": 780}, is_mobile=True, has_touch=True)

@@ -23,6 +23,13 @@ from kernels.backend import compiled_anew
 from kernels.pixels import to_bytes
 print(to_bytes(torch.ones(1, 3, 2, 2), backend="auto").tolist()[0][0][0], compiled_anew())
 """
+USE_TRITON = """
+import torch
+from triton.runtime.cache import get_cache_manager
+from kernels.backend import triton_obstacle
+print(triton_obstacle(torch.device("cpu")))
+print(get_cache_manager("key").put(b"code", "kernel.ptx"))
+"""
 
 
 @pytest.fixture
@@ -35,12 +42,13 @@ def read_only(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def use_kernel(read_only: Path, temporary: Path) -> subprocess.CompletedProcess[str]:
+def use_kernel(read_only: Path, temporary: Path, program: str = USE_KERNEL) -> subprocess.CompletedProcess[str]:
     """Run a kernel in a process whose home folder cannot be written."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA_", "XDG_"))}
+    removed = ("NUMBA_", "XDG_", "TRITON_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(removed)}
     environment |= {"HOME": "/dev/null", "TMPDIR": str(temporary), "PYTHONPATH": str(read_only), "OMP_NUM_THREADS": "1"}
     return subprocess.run(
-        [sys.executable, "-c", USE_KERNEL],
+        [sys.executable, "-c", program],
         check=False,
         env=environment,
         cwd=read_only,
@@ -60,6 +68,26 @@ def test_compiled_code_is_kept_in_a_private_temporary_folder_of_a_read_only_inst
     (folder,) = temporary.glob("kagami-cache-*")
     assert folder.stat().st_mode & 0o777 == 0o700
     assert list(folder.rglob("*.nbi"))
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="folders have no owner here")
+def test_triton_keeps_its_code_in_the_private_temporary_folder_too(read_only: Path) -> None:
+    pytest.importorskip("triton")
+    temporary = read_only / "tmp"
+    temporary.mkdir()
+    done = use_kernel(read_only, temporary, USE_TRITON)
+    obstacle, path = done.stdout.splitlines()
+    assert "CUDA" in obstacle, done.stderr
+    (folder,) = temporary.glob("kagami-cache-*")
+    assert Path(path).is_relative_to(folder / "triton") and Path(path).read_bytes() == b"code"
+
+
+def test_triton_is_not_used_where_nothing_can_be_written(read_only: Path) -> None:
+    pytest.importorskip("triton")
+    startup = "import tempfile\ndef none(): raise FileNotFoundError\ntempfile.gettempdir = none\n"
+    (read_only / "sitecustomize.py").write_text(startup)
+    done = use_kernel(read_only, read_only, USE_TRITON)
+    assert done.stdout.startswith("no folder can be written for its compiled code"), done.stderr
 
 
 def test_kernels_run_where_nothing_can_be_written(read_only: Path) -> None:

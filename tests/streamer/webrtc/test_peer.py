@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 from aiortc import RTCIceServer
@@ -68,11 +71,18 @@ async def nothing_left() -> AsyncIterator[None]:
 
 
 @pytest.fixture
-def silent_stun() -> Iterator[str]:
-    """A STUN server that answers nothing, so that gathering lasts until aiortc gives up."""
+def stun_socket() -> Iterator[socket.socket]:
+    """Of a STUN server that answers nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
-        yield f"stun:127.0.0.1:{server.getsockname()[1]}"
+        server.setblocking(False)
+        yield server
+
+
+@pytest.fixture
+def silent_stun(stun_socket: socket.socket) -> str:
+    """The URL of that server, with which gathering lasts until aiortc gives up."""
+    return f"stun:127.0.0.1:{stun_socket.getsockname()[1]}"
 
 
 @pytest.mark.usefixtures("nothing_left")
@@ -99,6 +109,22 @@ async def test_close_awaits_a_silent_stun_server_even_if_its_caller_is_cancelled
     with pytest.raises(asyncio.CancelledError):
         await closing
     await peer.close()
+
+
+@pytest.mark.usefixtures("nothing_left")
+@pytest.mark.parametrize("delay", [0.0, 0.05])
+async def test_close_ends_queries_to_a_silent_stun_server(
+    silent_stun: str, stun_socket: socket.socket, delay: float
+) -> None:
+    peer = make_peer(stun=silent_stun)
+    await peer.answer(await make_offer())
+    await asyncio.sleep(delay)
+    await peer.close()
+    queries: Counter[Any] = Counter()
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            queries[stun_socket.recvfrom(2048)[1]] += 1
+    assert max(queries.values()) <= 2  # aioice repeats a query after .5, 1.5 and 3.5 seconds
 
 
 @pytest.mark.usefixtures("nothing_left")
