@@ -20,7 +20,16 @@ from typing import Any
 
 from benchmarks.common.hardware import machine_lines
 from benchmarks.common.jsonfile import run
-from benchmarks.streaming.attacks import ATTACKS, Target, conversation, get, make_offer, open_slow_requests, run_attack
+from benchmarks.streaming.attacks import (
+    ATTACKS,
+    Target,
+    conversation,
+    get,
+    large_pictures,
+    make_offer,
+    open_slow_requests,
+    run_attack,
+)
 from benchmarks.streaming.attacks import session_of as await_ready
 from benchmarks.streaming.clip_camera import CAMERA_SIZE, load_clip
 from benchmarks.streaming.server_options import add_options, describe, server_flags
@@ -30,6 +39,7 @@ from streamer.errors import KagamiError
 from streamer.frames import Image
 
 MAX_FRAMES_LOST = 0.2  # share of the neighbour's frames
+ATTACKER_START_TIMEOUT_S = 60.0
 SETTLE_TIMEOUT_S = 30.0  # after an attack, for everything of it to be gone
 LOG_CHARACTERS = 8000  # of the server's log that are shown if it holds a traceback
 POOL_THREADS = 24  # by which the server's thread pools may grow; they are bounded and stay
@@ -90,7 +100,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 async def _attack_one_by_one(
     server: ServerProcess, log: Path, clip: list[Image], options: argparse.Namespace
 ) -> list[dict[str, Any]]:
-    target = Target(server.url, options.seconds, await make_offer())
+    target = Target(server.url, options.seconds, await make_offer(), large_pictures())
     rows = []
     async with live_client(server.url, clip, options.camera_fps, options.codec) as neighbour:
         for name in options.attack or ATTACKS:
@@ -106,11 +116,13 @@ async def _attack(
     before, tracebacks, samples = server.resources(), _tracebacks(log), len(server.rss)
     alone = await _frame_rate(neighbour, target.seconds)
     memory_alone = max((megabytes for _, megabytes in server.rss[samples:]), default=0.0)
-    attacker = multiprocessing.get_context("spawn").Process(target=run_attack, args=(name, target), name="attacker")
+    context = multiprocessing.get_context("spawn")
+    ready = context.Event()
+    attacker = context.Process(target=run_attack, args=(name, target, ready), name="attacker")
     attacker.start()
-    await neighbour.watch(2)  # until it has imported what it needs
+    await asyncio.to_thread(ready.wait, ATTACKER_START_TIMEOUT_S)  # it imports what it needs
     samples = len(server.rss)
-    under = await _frame_rate(neighbour, max(target.seconds - 2, 1.0))
+    under = await _frame_rate(neighbour, target.seconds)
     newcomer = await _newcomer_comes_in(target)
     await asyncio.to_thread(attacker.join, target.seconds + 30)
     if attacker.is_alive():

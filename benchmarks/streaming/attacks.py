@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing.synchronize import Event
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -51,11 +52,16 @@ _REFUSED = (WebSocketException, OSError, TimeoutError, EOFError, KagamiError)
 
 @dataclass(frozen=True)
 class Target:
-    """What an attack is given. url: http://HOST:PORT/. seconds: how long. sdp: an offer that the server answers."""
+    """What an attack is given.
+
+    url: http://HOST:PORT/. seconds: how long. sdp: an offer that the server answers. pictures: files to upload; made
+    beforehand, since compressing them would cost the neighbour more than the server does.
+    """
 
     url: str
     seconds: float
     sdp: str
+    pictures: tuple[bytes, ...] = ()
 
     @property
     def websocket_url(self) -> str:
@@ -73,10 +79,11 @@ class Target:
 Attack = Callable[[Target], Awaitable[None]]
 
 
-def run_attack(name: str, target: Target) -> None:
-    """The work of the attacker's process."""
+def run_attack(name: str, target: Target, ready: Event) -> None:
+    """The work of the attacker's process. ready: is set when it begins."""
     if hasattr(os, "nice"):
         os.nice(ATTACK_NICENESS)
+    ready.set()
     with contextlib.suppress(TimeoutError):
         asyncio.run(asyncio.wait_for(ATTACKS[name](target), target.seconds + 10))
 
@@ -219,16 +226,20 @@ async def _request(target: Target, data: bytes) -> bytes:
 
 async def uploads(target: Target) -> None:
     """Ten pages upload large pictures that are cheap to send, all at once."""
-    pictures = [plain_png(side) for side in UPLOAD_SIDES]
 
     async def visit(first: int) -> None:
         async with conversation(target) as opened:
             session = await session_of(opened)
-            for picture in pictures[first:] + pictures[:first]:
+            for picture in target.pictures[first:] + target.pictures[:first]:
                 head = f"PUT /api/picture?session={session} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
                 await _request(target, f"{head}Content-Length: {len(picture)}\r\n\r\n".encode() + picture)
 
     await asyncio.gather(*(_repeat(target, partial(visit, number % 2)) for number in range(UPLOADERS)))
+
+
+def large_pictures() -> tuple[bytes, ...]:
+    """PNGs of UPLOAD_SIDES."""
+    return tuple(plain_png(side) for side in UPLOAD_SIDES)
 
 
 def plain_png(side: int) -> bytes:
