@@ -28,7 +28,7 @@ import torch
 from triton.runtime.cache import get_cache_manager
 from kernels.backend import triton_obstacle
 print(triton_obstacle(torch.device("cpu")))
-print(get_cache_manager("key").put(b"code", "kernel.ptx"))
+print(get_cache_manager("ab" * 32).put(b"code", "kernel.ptx"))
 """
 
 
