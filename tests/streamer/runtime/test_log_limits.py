@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import queue
+import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -39,17 +41,13 @@ def limited() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("limited")
-def test_frames_that_cannot_be_decoded_are_one_line(caplog: pytest.LogCaptureFixture) -> None:
+async def test_frames_that_cannot_be_decoded_are_one_line(caplog: pytest.LogCaptureFixture) -> None:
     codec = next(each for each in get_capabilities("video").codecs if each.name == "VP8")
     parameters = SimpleNamespace(name=codec.name, mimeType=codec.mimeType)
     damaged: queue.Queue[object] = queue.Queue()
     for number in range(100):
         damaged.put((parameters, JitterFrame(b"\xff" * 200, number)))
     damaged.put(None)
-    loop = SimpleNamespace(call_soon_threadsafe=lambda *_: None)
-    rtcrtpreceiver.decoder_worker(loop, damaged, SimpleNamespace(put=_nothing), SimpleNamespace(set=lambda: None))
+    loop = asyncio.get_running_loop()
+    await asyncio.to_thread(rtcrtpreceiver.decoder_worker, loop, damaged, asyncio.Queue(), threading.Event())
     assert len([each for each in caplog.messages if "failed to decode" in each]) == 1
-
-
-async def _nothing(_: object) -> None:
-    pass
