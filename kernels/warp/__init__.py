@@ -22,6 +22,7 @@ def warp_composite(
     canvas_flow: Tensor | None = None,
     box: Tensor | None = None,
     trim: bool = False,
+    chart: Tensor | None = None,
     backend: str = "auto",
 ) -> Tensor:
     """The person composited over the background: (B, 4, S, S) RGB and alpha, 0..1.
@@ -33,6 +34,8 @@ def warp_composite(
     not the border of the canvas.
     trim: fade out colours of the layer where its alpha is nearly 0. They are remains of the reference picture's own
     background, and wrong in front of any other.
+    chart: (B, 4, C, C) premultiplied RGB and alpha, 0..1, of the surface in front, read at `maps.chart_position`
+    between its texels; beyond their centres the border is repeated. C is free, and at least 2.
     backend: see `kernels.backend`.
 
     Where the edit raises alpha above that of the moved layer, the missing premultiplied colour is taken from the
@@ -48,14 +51,19 @@ def warp_composite(
         raise ValueError("what is missing and how dark it is come together")
     if (maps.front_flow is None) != (maps.front_coverage is None):
         raise ValueError("what stands in front and how much of a cell it takes come together")
-    given = [part for part in maps if part is not None]
+    charted = [part is not None for part in (chart, maps.chart_position, maps.chart_share)]
+    if any(charted) and not (all(charted) and maps.front_flow is not None):
+        raise ValueError("a chart, the positions and the share on it, and what stands in front come together")
+    if chart is not None and (chart.shape[-1] != chart.shape[-2] or chart.shape[-1] < 2):
+        raise ValueError(f"a chart must be square and at least 2 texels wide, got {tuple(chart.shape)}")
+    given = [part for part in (*maps, chart) if part is not None]
     chosen = choose(backend, layer, background, *given, backends=("numba", "triton"))
     if chosen == "triton":
         from kernels.warp import triton_kernel  # noqa: PLC0415  (triton is optional)
 
-        return triton_kernel.warp_composite(layer, maps, background, canvas_flow, box, trim)
+        return triton_kernel.warp_composite(layer, maps, background, canvas_flow, box, trim, chart)
     if chosen == "numba":
         from kernels.warp import numba_kernel  # noqa: PLC0415  (numba is slow to import)
 
-        return numba_kernel.warp_composite(layer, maps, background, canvas_flow, box, trim)
-    return reference.warp_composite(layer, maps, background, canvas_flow, box, trim)
+        return numba_kernel.warp_composite(layer, maps, background, canvas_flow, box, trim, chart)
+    return reference.warp_composite(layer, maps, background, canvas_flow, box, trim, chart)

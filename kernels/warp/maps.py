@@ -25,6 +25,10 @@ class Maps(NamedTuple):
     front_flow: (B, 2, h, w) flow of a surface in front of everything that `flow` moves, continued outside of its
     outline; None: there is none.
     front_coverage: (B, 1, h, w) 0..1, share of a cell that this surface covers; given with `front_flow`.
+    chart_position: (B, 2, h, w) x and y, −1..1, where the surface in front lies on its chart, a texture of its own with
+    what the layer does not show of it; None: there is no chart.
+    chart_share: (B, 1, h, w) 0..1, share of the chart in the colour of this surface, the rest is the layer moved by
+    `front_flow`; given with `chart_position`. Drawing is fastest where it is 0, and costs least extra where it is 1.
 
     The two flows are kept apart because one interpolated map of both would tear at the outline, from cell to cell; the
     outline between them is drawn as sharp as the pixels.
@@ -38,6 +42,8 @@ class Maps(NamedTuple):
     dark: Tensor | None = None
     front_flow: Tensor | None = None
     front_coverage: Tensor | None = None
+    chart_position: Tensor | None = None
+    chart_share: Tensor | None = None
 
 
 def odds(logit: Tensor) -> Tensor:

@@ -14,13 +14,20 @@ from kernels.warp.maps import BOX_FADE, CANVAS_BORDER, MIN_ALPHA, TRIM_GAIN, Map
 
 BOX_FADE32, CANVAS_BORDER32, MIN_ALPHA32 = (np.float32(value) for value in (BOX_FADE, CANVAS_BORDER, MIN_ALPHA))
 TRIM_GAIN32 = np.float32(TRIM_GAIN)
+INFINITE = np.float32(np.inf)
 KEEP, ODDS, MISSING = 3, 4, 5  # channels of a row's maps (6, S); 0, 1, 2: paint, times its share
 
 
 def warp_composite(
-    layer: Tensor, maps: Maps, background: Tensor, canvas_flow: Tensor | None, box: Tensor | None, trim: bool
+    layer: Tensor,
+    maps: Maps,
+    background: Tensor,
+    canvas_flow: Tensor | None,
+    box: Tensor | None,
+    trim: bool,
+    chart: Tensor | None = None,
 ) -> Tensor:
-    """See `kernels.warp.warp_composite`. Fastest where the layer is in channels-last order."""
+    """See `kernels.warp.warp_composite`. Fastest where the layer and the chart are in channels-last order."""
     batch, size = len(background), background.shape[-1]
     out = torch.empty(batch, 4, size, size)
     texels = layer.permute(0, 2, 3, 1).contiguous().numpy().reshape(batch, -1)
@@ -30,14 +37,18 @@ def warp_composite(
     dark = maps.flow.new_zeros(batch, 3) if maps.dark is None else maps.dark
     front = maps.flow if maps.front_flow is None else maps.front_flow
     area = maps.flow.new_zeros(batch, 1, 1, 1) if maps.front_coverage is None else maps.front_coverage
-    parts = [part.contiguous().numpy() for part in (*maps[:3], factor, missing, dark, front, area)]
+    place = maps.flow.new_zeros(batch, 2, 1, 1) if maps.chart_position is None else maps.chart_position
+    share = maps.flow.new_zeros(batch, 1, 1, 1) if maps.chart_share is None else maps.chart_share
+    chart = maps.flow.new_zeros(batch, 4, 2, 2) if chart is None else chart
+    chart_texels = chart.permute(0, 2, 3, 1).contiguous().numpy().reshape(batch, -1)
+    parts = [part.contiguous().numpy() for part in (*maps[:3], factor, missing, dark, front, area, place, share)]
     outer_flow = parts[0] if canvas_flow is None else canvas_flow.contiguous().numpy()
     boxes = np.tile(np.array([0, 0, 1], np.float32), (batch, 1)) if box is None else box.numpy()
     for i in range(batch):
-        flow, keep, paint, odds, missing, dark, front_flow, coverage = (part[i] for part in parts)
+        flow, keep, paint, odds, missing, dark, front_flow, coverage, position, shares = (part[i] for part in parts)
         composite_picture(
             texels[i], background_planes[i], outer_flow[i], boxes[i], box is None, flow, keep, paint, odds, missing,
-            dark, front_flow, coverage, trim, out[i].numpy(),
+            dark, front_flow, coverage, chart_texels[i], chart.shape[-1], position, shares, trim, out[i].numpy(),
         )  # fmt: skip
     return out
 
@@ -45,51 +56,48 @@ def warp_composite(
 @compiled
 def composite_picture(  # type: ignore[no-untyped-def]
     texels, background, canvas_flow, box, is_full_canvas, flow, keep, paint, odds, missing, dark, front_flow, coverage,
-    trim, out,
+    chart, chart_side, chart_position, chart_share, trim, out,
 ):  # fmt: skip
-    """One picture, out (4, S, S). texels: (2S−1)²·4, flat; background: (3, S, S); the maps (C, h, w) at their own
-    sizes.
+    """One picture, out (4, S, S). texels: (2S−1)²·4, flat; chart: chart_side²·4, flat; background: (3, S, S); the
+    maps (C, h, w) at their own sizes.
     """
     size = out.shape[1]
     offset, front_offset = np.empty((2, size), np.float32), np.empty((2, size), np.float32)
     texel, outer_texel = np.empty(size, np.uint32), np.empty(size, np.uint32)
     moved, row_maps = np.empty((4, size), np.float32), np.empty((6, size), np.float32)
     inside, covered = np.empty(size, np.float32), np.empty(size, np.float32)
-    outer = np.empty((2, size), np.float32)
-    widest = max(flow.shape[2], keep.shape[2], paint.shape[2], odds.shape[2], missing.shape[2], canvas_flow.shape[2])
-    scratch = np.empty(max(widest, front_flow.shape[2], coverage.shape[2]), np.float32)
-    first, last = covered_rows(coverage[0])
+    outer, charted = np.empty((2, size), np.float32), np.empty(size, np.float32)
+    chart_row = np.empty((2, size), np.float32), np.empty(size, np.uint32), np.empty((4, size), np.float32)
+    widest = max(
+        flow.shape[2], keep.shape[2], paint.shape[2], odds.shape[2], missing.shape[2], canvas_flow.shape[2],
+        front_flow.shape[2], coverage.shape[2], chart_position.shape[2], chart_share.shape[2],
+    )  # fmt: skip
+    scratch = np.empty(widest, np.float32)
+    front_rows, chart_rows = rows_above_zero(coverage[0]), rows_above_zero(chart_share[0])
+    begin, end = np.uint64(0), np.uint64(size)
     flow_cell, flow_fraction = sample_columns(flow.shape[2], box[0], box[2], size)
-    keep_cell, keep_fraction = sample_columns(keep.shape[2], box[0], box[2], size)
-    paint_cell, paint_fraction = sample_columns(paint.shape[2], box[0], box[2], size)
-    odds_cell, odds_fraction = sample_columns(odds.shape[2], box[0], box[2], size)
-    missing_cell, missing_fraction = sample_columns(missing.shape[2], box[0], box[2], size)
+    edit_columns = (
+        sample_columns(keep.shape[2], box[0], box[2], size), sample_columns(paint.shape[2], box[0], box[2], size),
+        sample_columns(odds.shape[2], box[0], box[2], size), sample_columns(missing.shape[2], box[0], box[2], size),
+    )  # fmt: skip
     front_cell, front_fraction = sample_columns(front_flow.shape[2], box[0], box[2], size)
     coverage_cell, coverage_fraction = sample_columns(coverage.shape[2], box[0], box[2], size)
+    position_columns = sample_columns(chart_position.shape[2], box[0], box[2], size)
+    share_cell, share_fraction = sample_columns(chart_share.shape[2], box[0], box[2], size)
     canvas_cell, canvas_fraction = sample_columns(canvas_flow.shape[2], ZERO, ONE, size)
     for y in range(size):
         canvas_v = np.float32(2 * y + 1) / size - ONE
         v = (canvas_v - box[1]) / box[2]  # in units of the box
         for c in range(2):
             resize_row(flow[c], v, flow_cell, flow_fraction, scratch, offset[c])
-        resize_row(keep[0], v, keep_cell, keep_fraction, scratch, row_maps[KEEP])
-        resize_row(odds[0], v, odds_cell, odds_fraction, scratch, row_maps[ODDS])
-        resize_row(missing[0], v, missing_cell, missing_fraction, scratch, row_maps[MISSING])
-        for c in range(3):
-            resize_row(paint[c], v, paint_cell, paint_fraction, scratch, row_maps[c])
-            paint_over_dark(row_maps[KEEP], row_maps[MISSING], dark[c], row_maps[c])
-        drop_missing(row_maps[MISSING], row_maps[KEEP])
+        resize_edit(keep, paint, odds, missing, dark, v, edit_columns, scratch, row_maps)
         if not is_full_canvas:
             mask_row(v, box, inside)
             for c in range(2):
                 resize_row(canvas_flow[c], canvas_v, canvas_cell, canvas_fraction, scratch, outer[c])
                 fade_to(outer[c], inside, offset[c])
-            moved[0] = ONE
-            fade_to(moved[0], inside, row_maps[KEEP])
-            fade_to(moved[0], inside, row_maps[ODDS])
-            for c in range(3):
-                scale_by(inside, row_maps[c])
-        has_front = first < v < last
+            fade_edit(inside, row_maps)
+        has_front = front_rows[0] < v < front_rows[1]
         if has_front:
             resize_row(coverage[0], v, coverage_cell, coverage_fraction, scratch, covered)
             sharpen_coverage(size * box[2] / coverage.shape[2], covered)
@@ -99,12 +107,46 @@ def composite_picture(  # type: ignore[no-untyped-def]
                     fade_to(outer[c], inside, front_offset[c])
                 swap_covered(covered, front_offset[c], offset[c])
         locate_texels(y, offset, texel)
-        sample_texels(texels, texel, offset, moved)
+        start, full, partial, stop = end, end, end, begin
+        if has_front and chart_rows[0] < v < chart_rows[1]:
+            resize_row(chart_share[0], v, share_cell, share_fraction, scratch, charted)
+            start, full, partial, stop = charted_spans(covered, charted)
+        sample_texels(texels, 2 * size - 1, texel, offset, begin, full, moved)
+        sample_texels(texels, 2 * size - 1, texel, offset, partial, end, moved)
+        if start < stop:
+            draw_chart(
+                chart, chart_side, chart_position, v, position_columns, (start, full, partial, stop), charted, scratch,
+                chart_row, moved,
+            )  # fmt: skip
         if has_front:
             locate_texels(y, front_offset, outer_texel)
             blend_outline(texels, outer_texel, front_offset, covered, moved)
         blend_row(row_maps, background, y, trim, moved)
         clamp_row(moved, out[:, y])
+
+
+@compiled
+def resize_edit(keep, paint, odds, missing, dark, v, columns, scratch, row_maps):  # type: ignore[no-untyped-def]
+    """A row (6, S) of the maps by which `blend_row` changes the moved layer. columns: of the four maps, from
+    `sample_columns`.
+    """
+    keep_columns, paint_columns, odds_columns, missing_columns = columns
+    resize_row(keep[0], v, keep_columns[0], keep_columns[1], scratch, row_maps[KEEP])
+    resize_row(odds[0], v, odds_columns[0], odds_columns[1], scratch, row_maps[ODDS])
+    resize_row(missing[0], v, missing_columns[0], missing_columns[1], scratch, row_maps[MISSING])
+    for c in range(3):
+        resize_row(paint[c], v, paint_columns[0], paint_columns[1], scratch, row_maps[c])
+        paint_over_dark(row_maps[KEEP], row_maps[MISSING], dark[c], row_maps[c])
+    drop_missing(row_maps[MISSING], row_maps[KEEP])
+
+
+@compiled
+def fade_edit(inside, row_maps):  # type: ignore[no-untyped-def]
+    """Fade the maps of `resize_edit`, in place, to those that change nothing by the mask `inside`."""
+    fade_to_one(inside, row_maps[KEEP])
+    fade_to_one(inside, row_maps[ODDS])
+    for c in range(3):
+        scale_by(inside, row_maps[c])
 
 
 @compiled
@@ -129,6 +171,13 @@ def fade_to(outer, inside, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def fade_to_one(inside, out):  # type: ignore[no-untyped-def]
+    """Interpolate in place from 1 outside of the box to the box's own value by the mask `inside`."""
+    for x in range(inside.shape[0]):
+        out[x] = ONE + inside[x] * (out[x] - ONE)
+
+
+@compiled
 def scale_by(inside, out):  # type: ignore[no-untyped-def]
     """Multiply by the mask `inside`, in place."""
     for x in range(inside.shape[0]):
@@ -150,13 +199,16 @@ def drop_missing(missing, keep):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def covered_rows(coverage):  # type: ignore[no-untyped-def]
-    """Between which v, −1..1, the resized coverage (h, w) can be above 0."""
-    height, first, last = coverage.shape[0], coverage.shape[0], -1
+def rows_above_zero(shares):  # type: ignore[no-untyped-def]
+    """Between which v a resized map (h, w) of shares can be above 0. The map lies within −1..1, and its border is
+    repeated beyond.
+    """
+    height, first, last = shares.shape[0], shares.shape[0], -1
     for row in range(height):
-        if coverage[row].max() > ZERO:
+        if shares[row].max() > ZERO:
             first, last = min(first, row), row
-    return np.float32(2 * first - 1) / height - ONE, np.float32(2 * last + 3) / height - ONE
+    top, bottom = np.float32(2 * first - 1) / height - ONE, np.float32(2 * last + 3) / height - ONE
+    return -INFINITE if first == 0 else top, INFINITE if last == height - 1 else bottom
 
 
 @compiled
@@ -192,12 +244,13 @@ def locate_texels(y, offset, texel):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def sample_texels(texels, texel, offset, moved):  # type: ignore[no-untyped-def]
-    """Bilinear samples (4, S). Unrolled, and with unsigned indices, for which numba handles no negative values."""
-    size = texel.shape[0]
-    row = np.uint64(4 * (2 * size - 1))
+def sample_texels(texels, side, texel, offset, start, stop, moved):  # type: ignore[no-untyped-def]
+    """Bilinear samples (4, S) of a square texture, from `start` up to `stop`. Unrolled, and with unsigned indices, for
+    which numba handles no negative values.
+    """
+    row = np.uint64(4 * side)
     one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
-    for x in range(size):
+    for x in range(start, stop):
         nw, sw = np.uint64(texel[x]), np.uint64(texel[x]) + row
         ne, se = nw + four, sw + four
         east, south = offset[0, x], offset[1, x]
@@ -207,6 +260,71 @@ def sample_texels(texels, texel, offset, moved):  # type: ignore[no-untyped-def]
         moved[1, x] = a * texels[nw + one] + b * texels[ne + one] + c * texels[sw + one] + d * texels[se + one]
         moved[2, x] = a * texels[nw + two] + b * texels[ne + two] + c * texels[sw + two] + d * texels[se + two]
         moved[3, x] = a * texels[nw + three] + b * texels[ne + three] + c * texels[sw + three] + d * texels[se + three]
+
+
+@compiled
+def draw_chart(  # type: ignore[no-untyped-def]
+    chart, side, position, v, columns, spans, charted, scratch, chart_row, moved
+):
+    """Draw the chart over a row (4, S) of the moved layer, in place, by its share `charted` (S,). spans: from
+    `charted_spans`. columns: of the positions, from `sample_columns`. chart_row: arrays (2, S), (S,) uint32 and (4, S)
+    that are overwritten.
+    """
+    start, full, partial, stop = spans
+    cell, fraction = columns
+    offset, texel, drawn = chart_row
+    for c in range(2):
+        resize_row(position[c], v, cell[start:stop], fraction[start:stop], scratch, offset[c, start:stop])
+    locate_chart(side, offset, start, stop, texel)
+    sample_texels(chart, side, texel, offset, full, partial, moved)
+    for first, last in ((start, full), (partial, stop)):
+        sample_texels(chart, side, texel, offset, first, last, drawn)
+        blend_chart(drawn, charted, first, last, moved)
+
+
+@compiled
+def charted_spans(covered, charted):  # type: ignore[no-untyped-def]
+    """Where the chart is seen in a row, start ≤ full ≤ partial ≤ stop: from `start` up to `stop`, and alone from `full`
+    up to `partial`, its longest run of pixels with a share of 1. Where it is not seen, `start` is the row's end and
+    `stop` its first pixel. The chart's share is set to 0, in place, where the front covers nothing.
+    """
+    size = charted.shape[0]
+    start, stop = size, 0
+    for x in range(size):
+        charted[x] = charted[x] if covered[x] > ZERO else ZERO
+        start = min(start, x) if charted[x] > ZERO else start
+        stop = x + 1 if charted[x] > ZERO else stop
+    full, partial, run = size, size, 0
+    if start < stop:
+        full = partial = stop
+        for x in range(start, stop):
+            run = run + 1 if charted[x] >= ONE else 0
+            if run > partial - full:
+                full, partial = x + 1 - run, x + 1
+    return np.uint64(start), np.uint64(full), np.uint64(partial), np.uint64(stop)
+
+
+@compiled
+def locate_chart(side, offset, start, stop, texel):  # type: ignore[no-untyped-def]
+    """From positions (2, S) on a chart, −1..1, to the flat index (S,) of the upper left of four texels, from `start` up
+    to `stop`; the positions are replaced by the distance from that texel, 0..1.
+    """
+    scale, last = np.float32(side) * HALF, np.float32(side - 1)
+    middle, most, none = last * HALF, np.int32(side - 2), np.int32(0)
+    for x in range(start, stop):
+        u = min(max(offset[0, x] * scale + middle, ZERO), last)
+        v = min(max(offset[1, x] * scale + middle, ZERO), last)
+        left, top = min(max(np.int32(u), none), most), min(max(np.int32(v), none), most)  # in range for a NaN, too
+        offset[0, x], offset[1, x] = u - left, v - top
+        texel[x] = (top * np.int32(side) + left) * np.int32(4)
+
+
+@compiled
+def blend_chart(drawn, charted, start, stop, moved):  # type: ignore[no-untyped-def]
+    """Interpolate in place from the moved layer to the samples of the chart, by the chart's share."""
+    for c in range(4):
+        for x in range(start, stop):
+            moved[c, x] += charted[x] * (drawn[c, x] - moved[c, x])
 
 
 @compiled

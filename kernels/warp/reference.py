@@ -11,7 +11,13 @@ from kernels.warp.maps import BOX_FADE, CANVAS_BORDER, MIN_ALPHA, TRIM_GAIN, Map
 
 
 def warp_composite(
-    layer: Tensor, maps: Maps, background: Tensor, canvas_flow: Tensor | None, box: Tensor | None, trim: bool
+    layer: Tensor,
+    maps: Maps,
+    background: Tensor,
+    canvas_flow: Tensor | None,
+    box: Tensor | None,
+    trim: bool,
+    chart: Tensor | None = None,
 ) -> Tensor:
     """See `kernels.warp.warp_composite`."""
     size = background.shape[-1]
@@ -30,7 +36,11 @@ def warp_composite(
         factor = None if factor is None else 1 + (factor - 1) * inside
     moved = warp(layer, flow)
     if front_flow is not None and maps.front_coverage is not None:
-        moved = torch.lerp(moved, warp(layer, front_flow), sharpen_coverage(maps.front_coverage, size, box))
+        front = warp(layer, front_flow)
+        if chart is not None and maps.chart_position is not None and maps.chart_share is not None:
+            drawn = sample_chart(chart, resize_map(maps.chart_position, size, box))
+            front = torch.lerp(front, drawn, resize_map(maps.chart_share, size, box))
+        moved = torch.lerp(moved, front, sharpen_coverage(maps.front_coverage, size, box))
     colour, alpha = moved[:, :3], moved[:, 3:].clamp(0, 1)
     if trim:
         colour = colour * (alpha * TRIM_GAIN).clamp_max(1)
@@ -52,6 +62,11 @@ def warp(layer: Tensor, flow: Tensor) -> Tensor:
     y, x = torch.meshgrid(line, line, indexing="ij")
     grid = torch.stack([x + flow[:, 0] * (size / (size - 1)), y + flow[:, 1] * (size / (size - 1))], -1)
     return F.grid_sample(layer, grid, "bilinear", "border", True)
+
+
+def sample_chart(chart: Tensor, position: Tensor) -> Tensor:
+    """Sample a chart (B, 4, C, C) at positions (B, 2, S, S), x and y in −1..1, its border repeated: (B, 4, S, S)."""
+    return F.grid_sample(chart, position.permute(0, 2, 3, 1), "bilinear", "border", False)
 
 
 def sharpen_coverage(coverage: Tensor, size: int, box: Tensor | None = None) -> Tensor:

@@ -1,7 +1,8 @@
 """`warp_composite` in Triton; imported only where Triton runs.
 
-One program computes a block of pixels: it samples the small maps at their own resolution, samples the layer once, and
-writes once. Neighbouring pixels read neighbouring cells, so that repeated reads are served by the cache.
+One program computes a block of pixels: it samples the small maps at their own resolution, samples the layer once, or
+the chart, or both where they blend, and writes once. Neighbouring pixels read neighbouring cells, so that repeated
+reads are served by the cache.
 """
 
 from __future__ import annotations
@@ -55,19 +56,25 @@ def _blend_weights(moved, factor, keep, TRIM: tl.constexpr):  # type: ignore[no-
 
 
 @triton.jit
-def _texel(layer_ptr, x, y, across, down, size, layer_row, layer_column):  # type: ignore[no-untyped-def]
-    """Pointer to the upper left of four texels, which lie half a pixel apart, and the distance from it, 0..1, to the
-    right and down.
+def _texel(texture_ptr, right, low, side, row, column):  # type: ignore[no-untyped-def]
+    """Pointer to the upper left of four texels of a square texture around a point, in texels from the centre of the
+    first, and the distance from it, 0..1, to the right and down.
     """
-    right = tl.clamp(2 * x + across * size, 0.0, 2.0 * size - 2)
-    low = tl.clamp(2 * y + down * size, 0.0, 2.0 * size - 2)
-    left, top = tl.minimum(right.to(tl.int32), 2 * size - 3), tl.minimum(low.to(tl.int32), 2 * size - 3)
-    return layer_ptr + top.to(tl.int64) * layer_row + left * layer_column, right - left, low - top
+    right, low = tl.clamp(right, 0.0, side - 1.0), tl.clamp(low, 0.0, side - 1.0)
+    left, top = tl.minimum(right.to(tl.int32), side - 2), tl.minimum(low.to(tl.int32), side - 2)
+    left, top = tl.maximum(left, 0), tl.maximum(top, 0)  # in range for a NaN, too
+    return texture_ptr + top.to(tl.int64) * row + left * column, right - left, low - top
 
 
 @triton.jit
-def _sample_layer(texel, plane, row, column, is_pixel):  # type: ignore[no-untyped-def]
-    """One channel of the layer between four texels. texel: from `_texel`; plane: offset of the channel."""
+def _layer_texel(layer_ptr, x, y, across, down, size, row, column):  # type: ignore[no-untyped-def]
+    """`_texel` of the layer, whose texels lie half a pixel apart, at a pixel moved by a flow."""
+    return _texel(layer_ptr, 2 * x + across * size, 2 * y + down * size, 2 * size - 1, row, column)
+
+
+@triton.jit
+def _sample_texture(texel, plane, row, column, is_pixel):  # type: ignore[no-untyped-def]
+    """One channel of a texture between four texels. texel: from `_texel`; plane: offset of the channel."""
     texel_ptr, right, low = texel
     texel_ptr += plane
     nw = tl.load(texel_ptr, mask=is_pixel, other=0.0)
@@ -78,14 +85,21 @@ def _sample_layer(texel, plane, row, column, is_pixel):  # type: ignore[no-untyp
 
 
 @triton.jit
-def _blend_layers(front, outer, covered, plane, row, column, is_pixel, FRONT: tl.constexpr):  # type: ignore[no-untyped-def]
-    """One channel of the layer at the front's texel, blended with the outer one where the front covers a part of the
-    pixel.
+def _blend_layers(  # type: ignore[no-untyped-def]
+    front, outer, charted, covered, share, c, plane, row, column, chart_plane, chart_row, chart_column, is_pixel,
+    FRONT: tl.constexpr, CHART: tl.constexpr,
+):  # fmt: skip
+    """Channel c of the layer at the front's texel, blended with the chart by its share, and then with the outer texel
+    where the front covers a part of the pixel. What has no share is not read.
     """
-    value = _sample_layer(front, plane, row, column, is_pixel)
+    value = _sample_texture(front, c * plane, row, column, is_pixel & (share < 1))
+    if CHART:
+        is_charted = is_pixel & (share > 0)
+        drawn = _sample_texture(charted, c * chart_plane, chart_row, chart_column, is_charted)
+        value = tl.where(is_charted, value + share * (drawn - value), value)
     if FRONT:
         is_outline = is_pixel & (covered > 0) & (covered < 1)
-        behind = _sample_layer(outer, plane, row, column, is_outline)
+        behind = _sample_texture(outer, c * plane, row, column, is_outline)
         value = tl.where(is_outline, behind + covered * (value - behind), value)
     return value
 
@@ -102,16 +116,32 @@ def _flow_at(flow_ptr, picture, side, v, u, outer, inside, is_pixel, BOXED: tl.c
 
 
 @triton.jit
+def _coverage(coverage_ptr, picture, side, v, u, pixels, is_pixel):  # type: ignore[no-untyped-def]
+    """`kernels.warp.reference.sharpen_coverage`; pixels: how many the map takes across."""
+    coverage = _sample_map(coverage_ptr, picture, side, v, u, is_pixel)
+    return tl.clamp((coverage - 0.5) * tl.maximum(pixels / side, 1.0) + 0.5, 0.0, 1.0)
+
+
+@triton.jit
+def _chart_texel(chart_ptr, position_ptr, picture, position_side, v, u, side, row, column, is_charted):  # type: ignore[no-untyped-def]
+    """`_texel` of the chart at the position that the map has at v down and u across."""
+    across = _sample_map(position_ptr, picture * 2, position_side, v, u, is_charted)
+    down = _sample_map(position_ptr, picture * 2 + 1, position_side, v, u, is_charted)
+    return _texel(chart_ptr, ((across + 1) * side - 1) * 0.5, ((down + 1) * side - 1) * 0.5, side, row, column)
+
+
+@triton.jit
 def _warp_composite_kernel(  # type: ignore[no-untyped-def]
     layer_ptr, background_ptr, flow_ptr, keep_ptr, paint_ptr, odds_ptr, missing_ptr, dark_ptr, front_flow_ptr,
-    coverage_ptr, canvas_flow_ptr, boxes_ptr, out_ptr,
-    size, flow_side, keep_side, paint_side, odds_side, missing_side, front_flow_side, coverage_side, canvas_flow_side,
-    layer_picture, layer_plane, layer_row, layer_column,
-    BOXED: tl.constexpr, ODDS: tl.constexpr, MISSING: tl.constexpr, FRONT: tl.constexpr, TRIM: tl.constexpr,
-    BLOCK: tl.constexpr,
+    coverage_ptr, position_ptr, share_ptr, canvas_flow_ptr, chart_ptr, boxes_ptr, out_ptr,
+    size, flow_side, keep_side, paint_side, odds_side, missing_side, front_flow_side, coverage_side, position_side,
+    share_side, canvas_flow_side, chart_side, layer_picture, layer_plane, layer_row, layer_column,
+    chart_picture, chart_plane, chart_row, chart_column,
+    BOXED: tl.constexpr, ODDS: tl.constexpr, MISSING: tl.constexpr, FRONT: tl.constexpr, CHART: tl.constexpr,
+    TRIM: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """BOXED: the maps cover a box, with the canvas's flow outside of it. ODDS, MISSING, FRONT: which optional maps are
-    given. layer_*: strides.
+    """BOXED: the maps cover a box, with the canvas's flow outside of it. ODDS, MISSING, FRONT, CHART: which optional
+    maps are given. layer_picture to layer_column, chart_picture to chart_column: strides.
     """
     picture = tl.program_id(1).to(tl.int64)
     pixel = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -126,41 +156,50 @@ def _warp_composite_kernel(  # type: ignore[no-untyped-def]
         inside = _box_mask(u, v, x0, y0, half)
 
     keep = _sample_map(keep_ptr, picture, keep_side, v, u, is_pixel)
-    factor = tl.full((BLOCK,), 1.0, tl.float32)
+    painted, hidden, factor = 1 - keep, tl.zeros_like(keep), tl.full((BLOCK,), 1.0, tl.float32)
     if ODDS:
         factor = _sample_map(odds_ptr, picture, odds_side, v, u, is_pixel)
-    painted, hidden = 1 - keep, tl.zeros_like(keep)
     if MISSING:
         hidden = keep * _sample_map(missing_ptr, picture, missing_side, v, u, is_pixel)
         keep -= hidden
     if BOXED:
-        keep = 1 - (1 - keep) * inside
-        factor = 1 + (factor - 1) * inside
+        keep, factor = 1 - (1 - keep) * inside, 1 + (factor - 1) * inside
 
     layer_ptr += picture * layer_picture
     outer = inside, inside
     if BOXED:
         outer = _flow_at(canvas_flow_ptr, picture, canvas_flow_side, canvas_v, canvas_u, outer, inside, is_pixel, False)
     across, down = _flow_at(flow_ptr, picture, flow_side, v, u, outer, inside, is_pixel, BOXED)
-    first = _texel(layer_ptr, x, y, across, down, size, layer_row, layer_column)
-    second, covered = first, tl.zeros_like(keep)
+    first = _layer_texel(layer_ptr, x, y, across, down, size, layer_row, layer_column)
+    second, charted, covered, chart_share = first, first, tl.zeros_like(keep), tl.zeros_like(keep)
     if FRONT:
-        pixels_per_cell = tl.maximum(size * half / coverage_side, 1.0)
-        coverage = _sample_map(coverage_ptr, picture, coverage_side, v, u, is_pixel)
-        covered = tl.clamp((coverage - 0.5) * pixels_per_cell + 0.5, 0.0, 1.0)
+        covered = _coverage(coverage_ptr, picture, coverage_side, v, u, size * half, is_pixel)
         front_across, front_down = _flow_at(
             front_flow_ptr, picture, front_flow_side, v, u, outer, inside, is_pixel, BOXED
         )
         front_across, front_down = tl.where(covered > 0, front_across, across), tl.where(covered > 0, front_down, down)
-        first = _texel(layer_ptr, x, y, front_across, front_down, size, layer_row, layer_column)
+        first = _layer_texel(layer_ptr, x, y, front_across, front_down, size, layer_row, layer_column)
+    if CHART:
+        is_covered = is_pixel & (covered > 0)
+        chart_share = _sample_map(share_ptr, picture, share_side, v, u, is_covered)  # 0 where nothing is covered
+        charted = _chart_texel(
+            chart_ptr + picture * chart_picture, position_ptr, picture, position_side, v, u, chart_side, chart_row,
+            chart_column, is_covered & (chart_share > 0),
+        )  # fmt: skip
 
-    moved = _blend_layers(first, second, covered, 3 * layer_plane, layer_row, layer_column, is_pixel, FRONT)
+    moved = _blend_layers(
+        first, second, charted, covered, chart_share, 3, layer_plane, layer_row, layer_column, chart_plane, chart_row,
+        chart_column, is_pixel, FRONT, CHART,
+    )  # fmt: skip
     alpha, share, rest = _blend_weights(moved, factor, keep, TRIM)
     painted, hidden = painted * inside * alpha, hidden * inside * alpha
     plane = size * size
     out_ptr += picture * 4 * plane + pixel
     for c in tl.static_range(3):
-        moved = _blend_layers(first, second, covered, c * layer_plane, layer_row, layer_column, is_pixel, FRONT)
+        moved = _blend_layers(
+            first, second, charted, covered, chart_share, c, layer_plane, layer_row, layer_column, chart_plane,
+            chart_row, chart_column, is_pixel, FRONT, CHART,
+        )  # fmt: skip
         paint = _sample_map(paint_ptr, picture * 3 + c, paint_side, v, u, is_pixel)
         background = tl.load(background_ptr + (picture * 3 + c) * plane + pixel, mask=is_pixel, other=0.0)
         colour = share * moved + painted * paint + rest * background
@@ -171,9 +210,15 @@ def _warp_composite_kernel(  # type: ignore[no-untyped-def]
 
 
 def warp_composite(
-    layer: Tensor, maps: Maps, background: Tensor, canvas_flow: Tensor | None, box: Tensor | None, trim: bool
+    layer: Tensor,
+    maps: Maps,
+    background: Tensor,
+    canvas_flow: Tensor | None,
+    box: Tensor | None,
+    trim: bool,
+    chart: Tensor | None = None,
 ) -> Tensor:
-    """See `kernels.warp.warp_composite`. The layer may have any strides."""
+    """See `kernels.warp.warp_composite`. The layer and the chart may have any strides."""
     batch, size = len(background), background.shape[-1]
     assert layer.shape == (batch, 4, 2 * size - 1, 2 * size - 1), f"a layer {tuple(layer.shape)}"
     assert box is None or box.shape == (batch, 3), f"boxes {tuple(box.shape)} for {batch} pictures"
@@ -184,20 +229,24 @@ def warp_composite(
     front_flow, coverage = (
         flow if part is None else part.contiguous() for part in (maps.front_flow, maps.front_coverage)
     )
+    position, share = (flow if part is None else part.contiguous() for part in (maps.chart_position, maps.chart_share))
+    texture = layer if chart is None else chart
     is_boxed = canvas_flow is not None and box is not None
     outer_flow, boxes = (
         (flow, keep) if canvas_flow is None or box is None else (canvas_flow.contiguous(), box.contiguous())
     )
     small = {"flow": flow, "keep": keep, "paint": paint, "odds": odds, "missing": missing}
-    small |= {"front_flow": front_flow, "front_coverage": coverage, "canvas_flow": outer_flow}
+    small |= {"front_flow": front_flow, "front_coverage": coverage}
+    small |= {"chart_position": position, "chart_share": share, "canvas_flow": outer_flow}
     for name, part in small.items():
         if len(part) != batch or part.shape[-1] != part.shape[-2]:
             raise ValueError(f"{name} must be {batch} square maps, got {tuple(part.shape)}")
     with launching("warp_composite", layer.device):
         _warp_composite_kernel[(triton.cdiv(size * size, _PIXELS_PER_PROGRAM), batch)](
-            layer, background, flow, keep, paint, odds, missing, dark, front_flow, coverage, outer_flow, boxes, out,
-            size, *(part.shape[-1] for part in small.values()), *layer.stride(),
-            BOXED=is_boxed, ODDS=maps.odds is not None, MISSING=maps.missing is not None,
-            FRONT=maps.front_flow is not None, TRIM=trim, BLOCK=_PIXELS_PER_PROGRAM,
+            layer, background, flow, keep, paint, odds, missing, dark, front_flow, coverage, position, share,
+            outer_flow, texture, boxes, out, size, *(part.shape[-1] for part in small.values()), texture.shape[-1],
+            *layer.stride(), *texture.stride(), BOXED=is_boxed, ODDS=maps.odds is not None,
+            MISSING=maps.missing is not None, FRONT=maps.front_flow is not None, CHART=chart is not None, TRIM=trim,
+            BLOCK=_PIXELS_PER_PROGRAM,
         )  # fmt: skip
     return out

@@ -91,7 +91,9 @@ def test_warp_kernel_compiles(compiled: list[Any]) -> None:
     triton_kernel.warp_composite(layer, maps, background, None, None, False)
     maps = maps._replace(odds=torch.ones(2, 1, 8, 8), missing=torch.zeros(2, 1, 8, 8), dark=torch.zeros(2, 3))
     maps = maps._replace(front_flow=torch.zeros(2, 2, 8, 8), front_coverage=torch.zeros(2, 1, 8, 8))
-    triton_kernel.warp_composite(layer, maps, background, torch.zeros(2, 2, 4, 4), torch.zeros(2, 3), True)
+    maps = maps._replace(chart_position=torch.zeros(2, 2, 8, 8), chart_share=torch.zeros(2, 1, 8, 8))
+    chart = torch.zeros(2, 4, 48, 48)
+    triton_kernel.warp_composite(layer, maps, background, torch.zeros(2, 2, 4, 4), torch.zeros(2, 3), True, chart)
 
 
 def test_overlay_kernel_compiles(compiled: list[Any]) -> None:

@@ -1,15 +1,19 @@
 """Warp and composite at full resolution: the formula, and each backend against the reference."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import pytest
 import torch
 
 from kernels.backend import choose
-from kernels.warp import Maps, odds, reference, warp_composite
+from kernels.warp import Maps, odds, warp_composite
 from kernels.warp.reference import warp
 from models.geometry.picture_layers import double_resolution
 from tests.kernels.triton_process import devices
 
 SIZE = 33
+CHART_SIZE = 21
 cpu_backends = pytest.mark.parametrize("backend", ["reference", "numba"])
 
 
@@ -150,9 +154,28 @@ def test_a_box_over_the_whole_canvas_does_not_fade(layer: torch.Tensor, backend:
     assert torch.allclose(boxed, warp_composite(double_resolution(layer), maps, background, backend=backend), atol=1e-5)
 
 
-def case(size: int, boxed: bool, coarse: bool, device: str = "cpu") -> tuple[torch.Tensor, ...]:
-    """layer, flow, keep, paint, odds, missing, dark; front_flow and front_coverage unless coarse; background; box and
-    canvas_flow if boxed.
+class Case(NamedTuple):
+    """What `warp_composite` takes, except `trim`."""
+
+    layer: torch.Tensor
+    maps: Maps
+    background: torch.Tensor
+    canvas_flow: torch.Tensor | None
+    box: torch.Tensor | None
+    chart: torch.Tensor | None
+
+    def map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "Case":
+        """The same with every tensor changed."""
+        layer, _, *rest = (change(part) if isinstance(part, torch.Tensor) else part for part in self)
+        return Case(layer, Maps(*(part if part is None else change(part) for part in self.maps)), *rest)
+
+    def draw(self, trim: bool, backend: str) -> torch.Tensor:
+        return warp_composite(*self[:5], trim, self.chart, backend)
+
+
+def case(size: int, boxed: bool, front: str) -> Case:
+    """Two pictures of noise. front: "none", with one factor of the odds for each picture; "layer", moved by a flow of
+    its own; "chart", with positions beyond the chart's border, too, and a share that is 0 left, 1 right.
     """
     random = torch.Generator().manual_seed(3)
 
@@ -161,28 +184,40 @@ def case(size: int, boxed: bool, coarse: bool, device: str = "cpu") -> tuple[tor
 
     alpha = torch.rand(2, 1, size, size, generator=random)
     layer = double_resolution(torch.cat([noise(3, size, size).sigmoid() * alpha, alpha], 1))
-    parts = [layer, noise(2, 7, 7) * 0.1, noise(1, 12, 12).sigmoid(), noise(3, 12, 12).sigmoid()]
-    parts += [odds(noise(1, 1, 1) if coarse else noise(1, 9, 9)), noise(1, 7, 7).sigmoid(), noise(3).sigmoid()]
-    parts += [] if coarse else [noise(2, 5, 5) * 0.1, noise(1, 6, 6).sigmoid()]
-    parts += [noise(3, size, size).sigmoid()]
-    if boxed:
-        parts += [torch.tensor([[0.2, -0.3, 0.5], [0.1, 0, 0.9]]), noise(2, 4, 4) * 0.1]
-    return tuple(part.to(device) for part in parts)
+    factor = odds(noise(1, 1, 1) if front == "none" else noise(1, 9, 9))
+    maps = Maps(
+        noise(2, 7, 7) * 0.1, noise(1, 12, 12).sigmoid(), noise(3, 12, 12).sigmoid(), factor, noise(1, 7, 7).sigmoid(),
+        noise(3).sigmoid(),
+    )  # fmt: skip
+    if front != "none":
+        maps = maps._replace(front_flow=noise(2, 5, 5) * 0.1, front_coverage=noise(1, 6, 6).sigmoid())
+    chart = None
+    if front == "chart":
+        share = (torch.linspace(-1, 2, 8).expand(2, 1, 8, 8) + noise(1, 8, 8) * 0.3).clamp(0, 1)
+        maps = maps._replace(chart_position=noise(2, 10, 10) * 0.7, chart_share=share)
+        chart = noise(4, CHART_SIZE, CHART_SIZE).sigmoid()
+    background = noise(3, size, size).sigmoid()
+    box = torch.tensor([[0.2, -0.3, 0.5], [0.1, 0, 0.9]]) if boxed else None
+    return Case(layer, maps, background, noise(2, 4, 4) * 0.1 if boxed else None, box, chart)
 
 
 cases = pytest.mark.parametrize(
-    ("boxed", "trim", "coarse"), [(False, False, False), (False, True, True), (True, False, True), (True, True, False)]
+    ("boxed", "trim", "front"),
+    [
+        (False, False, "layer"),
+        (False, True, "none"),
+        (True, False, "none"),
+        (True, True, "layer"),
+        (False, False, "chart"),
+        (True, True, "chart"),
+    ],
 )
 
 
 @cases
-def test_numba_equals_the_reference(boxed: bool, trim: bool, coarse: bool) -> None:
-    layer, *maps, background, box, canvas_flow = *case(SIZE, boxed, coarse), *([] if boxed else [None, None])
-    got, expected = (
-        warp_composite(layer, Maps(*maps), background, canvas_flow, box, trim, backend)
-        for backend in ("numba", "reference")
-    )
-    assert torch.allclose(got, expected, atol=2e-4)
+def test_numba_equals_the_reference(boxed: bool, trim: bool, front: str) -> None:
+    drawn = case(SIZE, boxed, front)
+    assert torch.allclose(drawn.draw(trim, "numba"), drawn.draw(trim, "reference"), atol=2e-4)
 
 
 @devices
@@ -190,22 +225,62 @@ def test_numba_equals_the_reference(boxed: bool, trim: bool, coarse: bool) -> No
 @pytest.mark.parametrize("channels_last", [False, True])
 @cases
 def test_triton_equals_the_reference(
-    boxed: bool, trim: bool, coarse: bool, size: int, channels_last: bool, device: str
+    boxed: bool, trim: bool, front: str, size: int, channels_last: bool, device: str
 ) -> None:
-    layer, *maps, background, box, canvas_flow = *case(size, boxed, coarse, device), *([] if boxed else [None, None])
-    layer = layer.contiguous(memory_format=torch.channels_last) if channels_last else layer
-    chosen = choose("triton", layer, backends=("numba", "triton"))
-    got = warp_composite(layer, Maps(*maps), background, canvas_flow, box, trim, "triton")
-    in_float64 = (part if part is None else part.double() for part in (background, canvas_flow, box))
-    expected = reference.warp_composite(layer.double(), Maps(*(part.double() for part in maps)), *in_float64, trim)
+    drawn = case(size, boxed, front).map(lambda part: part.to(device))
+    order = torch.channels_last if channels_last else torch.contiguous_format
+    chart = None if drawn.chart is None else drawn.chart.contiguous(memory_format=order)
+    drawn = drawn._replace(layer=drawn.layer.contiguous(memory_format=order), chart=chart)
+    chosen = choose("triton", drawn.layer, backends=("numba", "triton"))
+    got, expected = drawn.draw(trim, "triton"), drawn.map(torch.Tensor.double).draw(trim, "reference")
     error = float((got - expected).norm() / expected.norm())
     assert chosen == "triton" and error < 2e-5, error
 
 
-def test_numba_reads_nothing_out_of_bounds_for_nan(layer: torch.Tensor) -> None:
-    background = torch.rand(2, 3, SIZE, SIZE)
-    drawn = warp_composite(double_resolution(layer), keep_all(zero_flow() * torch.nan), background, backend="numba")
-    assert drawn.shape == (2, 4, SIZE, SIZE)
+def chart_over_ramp(share: float) -> Case:
+    """An opaque ramp that stands still, behind a front that is everywhere and the right half of which has this share of
+    the chart. The chart is blue to the right and green downwards, and lies straight over the canvas.
+    """
+    ramp, black = ramp_over_black()
+    line = torch.arange(CHART_SIZE) / (CHART_SIZE - 1)
+    zeros = torch.zeros(1, CHART_SIZE, CHART_SIZE)
+    chart = torch.stack([zeros, line[:, None] + zeros, line + zeros, zeros + 1], 1)
+    shares = torch.zeros(1, 1, SIZE, SIZE)
+    shares[..., SIZE // 2 :] = share
+    line = (torch.arange(SIZE) * 2 + 1) / SIZE - 1
+    position = torch.stack(torch.meshgrid(line, line, indexing="xy"))[None]
+    flow, coverage = zero_flow()[:1], torch.ones(1, 1, SIZE, SIZE)
+    maps = keep_all(flow)._replace(
+        front_flow=flow, front_coverage=coverage, chart_position=position, chart_share=shares
+    )
+    return Case(double_resolution(ramp), maps, black, None, None, chart)
+
+
+@cpu_backends
+@pytest.mark.parametrize("share", [0, 0.25, 1])
+def test_the_front_takes_its_share_from_the_chart(share: float, backend: str) -> None:
+    drawn = chart_over_ramp(share)
+    picture = drawn.draw(False, backend)
+    texel = ((torch.arange(SIZE) + 0.5) * CHART_SIZE / SIZE - 0.5).clamp(0, CHART_SIZE - 1) / (CHART_SIZE - 1)
+    zeros = torch.zeros(SIZE, SIZE)
+    on_chart = torch.stack([zeros, texel[:, None] + zeros, texel + zeros, zeros + 1])[None]
+    expected = torch.lerp(drawn.layer[..., ::2, ::2], on_chart, drawn.maps.chart_share)
+    assert torch.allclose(picture, expected, atol=1e-5)
+
+
+def test_gradients_reach_the_chart_its_positions_and_the_flows() -> None:
+    drawn = case(SIZE, True, "chart").map(lambda part: part.requires_grad_())
+    drawn.draw(False, "auto").square().sum().backward()
+    for part in (drawn.layer, drawn.chart, *drawn.maps):
+        assert part is not None and part.grad is not None and part.grad.isfinite().all() and part.grad.any()
+
+
+@cpu_backends
+def test_nothing_is_read_out_of_bounds_for_nan(layer: torch.Tensor, backend: str) -> None:
+    drawn = case(SIZE, False, "chart")
+    nowhere = {name: getattr(drawn.maps, name) * torch.nan for name in ("flow", "front_flow", "chart_position")}
+    for maps in (drawn.maps._replace(chart_position=nowhere["chart_position"]), drawn.maps._replace(**nowhere)):
+        assert drawn._replace(maps=maps).draw(False, backend).shape == (2, 4, SIZE, SIZE)
 
 
 def test_warp_composite_refuses_sizes_and_backends_that_do_not_fit(layer: torch.Tensor) -> None:
@@ -220,3 +295,12 @@ def test_warp_composite_refuses_sizes_and_backends_that_do_not_fit(layer: torch.
         warp_composite(double_resolution(layer), keep_all(zero_flow())._replace(front_flow=zero_flow()), background)
     with pytest.raises(ValueError, match="a box and the flow beyond it come together"):
         warp_composite(double_resolution(layer), keep_all(zero_flow()), background, box=torch.tensor([[0.0, 0.0, 0.5]]))
+    charted = case(SIZE, False, "chart")
+    for part in ("chart_position", "chart_share", "front_flow"):
+        maps = charted.maps._replace(**{part: None, **({"front_coverage": None} if part == "front_flow" else {})})
+        with pytest.raises(ValueError, match="a chart, the positions and the share on it, and what stands in front"):
+            charted._replace(maps=maps).draw(False, "auto")
+    with pytest.raises(ValueError, match="a chart, the positions and the share on it, and what stands in front"):
+        charted._replace(chart=None).draw(False, "auto")
+    with pytest.raises(ValueError, match="a chart must be square and at least 2 texels wide"):
+        charted._replace(chart=torch.zeros(2, 4, 5, 7)).draw(False, "auto")
