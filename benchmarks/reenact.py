@@ -23,6 +23,7 @@ from tqdm import tqdm
 from benchmarks.common.hardware import describe
 from benchmarks.common.jsonfile import json_file
 from benchmarks.evaluation.contact_sheet import contact_sheet, pick, save
+from benchmarks.evaluation.eval_pipeline import TRUE_MOTION
 from benchmarks.evaluation.face_tracks import track_faces
 from benchmarks.evaluation.score import FIGURES, Face, means, score
 from streamer.animate import perform
@@ -30,7 +31,6 @@ from streamer.errors import KagamiError
 from streamer.files.video_reader import VideoReader
 from streamer.files.video_writer import recording
 from streamer.frames import Image
-from streamer.generation.controls import Controls
 from streamer.generation.factory import make_pipeline
 from streamer.generation.pipeline import AvatarPipeline
 from streamer.options import GeneratorKind
@@ -87,7 +87,7 @@ def draw_clip(pipeline: AvatarPipeline, clip: Clip, smooth: bool) -> list[Image]
     with TemporaryDirectory() as folder:
         path = Path(folder) / "drawn.mp4"
         with recording(path, clip.rate) as out:
-            for frame in perform(pipeline, avatar, motions, Controls(mirror=False)):
+            for frame in perform(pipeline, avatar, motions, TRUE_MOTION):
                 out.write(frame)
         with VideoReader(path) as reader:
             drawn = [frame.rgb for frame in reader]

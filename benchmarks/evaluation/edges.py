@@ -7,6 +7,8 @@ takes straight alpha and puts it over green. The picture that is prepared stands
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +16,11 @@ from tqdm import tqdm
 
 from benchmarks.evaluation.contact_sheet import contact_sheet, save
 from benchmarks.evaluation.context import EvalContext
+from benchmarks.evaluation.eval_pipeline import TRUE_MOTION
 from benchmarks.evaluation.posed_characters import PosedCharacter, sweep
 from benchmarks.evaluation.table import Row, Rows, mean_row, table
 from streamer.animate import perform
 from streamer.frames import Image
-from streamer.generation.controls import Controls
 from streamer.generation.pipeline import AvatarPipeline
 
 GREEN = (0, 177, 64)
@@ -74,8 +76,8 @@ def edges(context: EvalContext) -> Rows:
 def _draw(pipeline: AvatarPipeline, character: PosedCharacter) -> dict[float, tuple[Image, Image]]:
     """By yaw, the frame before green drawn by the engine, and the transparent one put over green by the receiver."""
     avatar = pipeline.prepare(character.picture(0))
-    green = Controls(mirror=False, background="colour", colour=GREEN)
-    clear = Controls(mirror=False, background="transparent")
+    green = replace(TRUE_MOTION, background="colour", colour=GREEN)
+    clear = replace(TRUE_MOTION, background="transparent")
     out = {}
     for side in (1, -1):
         yaws = sweep(0, side * TURN_DEGREES)

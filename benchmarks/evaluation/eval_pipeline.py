@@ -15,6 +15,9 @@ from streamer.generation.generator import Generator
 from streamer.generation.pipeline import Avatar, AvatarPipeline
 from streamer.tracking.motion import Motion
 
+TRUE_MOTION = Controls(mirror=False, keep_in_frame=False)
+"""For comparison with the driver's own pictures: not mirrored, and not eased at the border of the frame."""
+
 
 class EvalPipeline(AvatarPipeline):
     """`AvatarPipeline` with a given generator, which also takes rigs that are made from the renderer's ground truth."""
@@ -31,4 +34,4 @@ class EvalPipeline(AvatarPipeline):
 
 def animate(pipeline: EvalPipeline, rig: Rig, motions: Iterable[Motion]) -> list[Image]:
     """One drawn frame for each motion, not mirrored; the first motion is the driver's neutral."""
-    return [frame.rgb for frame in perform(pipeline, pipeline.avatar_of(rig), motions, Controls(mirror=False))]
+    return [frame.rgb for frame in perform(pipeline, pipeline.avatar_of(rig), motions, TRUE_MOTION)]

@@ -8,20 +8,20 @@ that `plausibility` cannot explain.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from tqdm import tqdm
 
 from benchmarks.evaluation.contact_sheet import contact_sheet, save
 from benchmarks.evaluation.context import EvalContext
+from benchmarks.evaluation.eval_pipeline import TRUE_MOTION
 from benchmarks.evaluation.plausibility import Faults, Palette, find_faults
 from benchmarks.evaluation.posed_characters import PosedCharacter, sweep
 from benchmarks.evaluation.regions import mask_psnr, regions
 from benchmarks.evaluation.table import Rows, table
 from streamer.animate import perform
 from streamer.frames import Image
-from streamer.generation.controls import Controls
 from streamer.generation.pipeline import Avatar, AvatarPipeline
 from streamer.rigging.rigger import NoFaceError
 
@@ -61,8 +61,8 @@ def turn(pipeline: AvatarPipeline, avatar: Avatar, character: PosedCharacter, re
         last = max((offset * side for offset in measured), default=0)
         yaws = sweep(reference_yaw, reference_yaw + side * last)
         motions = character.motions(yaws)
-        opaque = perform(pipeline, avatar, motions, Controls(mirror=False))
-        clear = perform(pipeline, avatar, motions, Controls(mirror=False, background="transparent"))
+        opaque = perform(pipeline, avatar, motions, TRUE_MOTION)
+        clear = perform(pipeline, avatar, motions, replace(TRUE_MOTION, background="transparent"))
         for yaw, frame, cut_out in zip(yaws, opaque, clear, strict=True):
             offset = round(yaw - reference_yaw)
             if offset in measured and offset not in drawn:
