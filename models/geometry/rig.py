@@ -50,8 +50,8 @@ class Rig:
     focus: (B, 3), centre x, y and half side of the square box that the network draws, canvas units.
     canonical: (B, 3, G, G), canonical coordinates of what the focus box shows.
     openings: (B, 3, G, G), coverage 0..1 of mouth, right eye and left eye on the focus box.
-    layer: (B, 4, 2S−1, 2S−1), the person's premultiplied colour, image − (1 − matte) · plate, and the matte, with a
-        sharp interpolated sample between each two pixels: sampled bilinearly, it is neither blurred nor shifted.
+    layer: (B, 4, 2S−1, 2S−1), the person's premultiplied colour and the matte, with a sharp interpolated sample between
+        each two pixels: sampled bilinearly, it is neither blurred nor shifted.
     head: the head's transform from canonical to canvas units.
     lattice: (B, 2, V, 2), vertices of the grid meshes, canvas units.
     depth: (B, 2, V), their z, canvas units.
@@ -100,12 +100,18 @@ class Rig:
 
     @staticmethod
     def build(
-        image: Tensor, matte: Tensor, face: Tensor, body: Tensor | None = None, plate: Tensor | None = None
+        image: Tensor,
+        matte: Tensor,
+        face: Tensor,
+        body: Tensor | None = None,
+        plate: Tensor | None = None,
+        foreground: Tensor | None = None,
     ) -> Rig:
         """Prepare B pictures.
 
         image (B, 3, S, S) RGB 0..1, matte (B, 1, S, S) 0..1, face (B, 478, 3) and body (B, 33, 4) in canvas units,
-        plate (B, 3, S, S) 0..1. Without a body the joints are guessed, without a plate it is made from the picture.
+        plate and foreground (B, 3, S, S) 0..1. Without a body the joints are guessed, without a plate it is made from
+        the picture, without the foreground's straight colours they are what makes the picture over that plate.
         """
         head = head_pose(face)
         body = complete_body(head, body)
@@ -123,7 +129,8 @@ class Rig:
         person = dilate(F.adaptive_max_pool2d(matte, min(GUIDE_SIDE, image.shape[-1])), 3)
         visible = F.grid_sample(person, vertices[:, None], "nearest", "border", False)[:, 0, 0] > 0.02
         triangles = lattice_triangles(image.device)
-        layer = double_resolution(torch.cat([image - (1 - matte) * plate, matte], 1))
+        colour = image - (1 - matte) * plate if foreground is None else foreground * matte
+        layer = double_resolution(torch.cat([colour, matte], 1))
         triangle_visible = visible.view(len(image), 2, -1)[:, :, triangles].any(-1)
         per_mesh = (len(image), 2, unit.shape[0], -1)
         return Rig(

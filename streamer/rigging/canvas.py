@@ -73,6 +73,12 @@ class Canvas:
         top, left = max(0, round(self.top)), max(0, round(self.left))
         return slice(top, round(self.top + self.height)), slice(left, round(self.left + self.width))
 
+    @property
+    def margins(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Pixels of the canvas above and below, and to the left and right of the picture."""
+        rows, columns = (each.indices(self.size) for each in self.inside)
+        return (rows[0], self.size - rows[1]), (columns[0], self.size - columns[1])
+
 
 def place_on_canvas(picture: Picture, size: int, rect: Rect | None = None) -> Canvas:
     """Scale a picture to fit a canvas of `size` pixels and centre it; transparent parts are composited on white.

@@ -1,6 +1,10 @@
-"""The matte of the character: a segmentation network for people, GrabCut for all others, edges by a guided filter."""
+"""The coarse matte of the character: a segmentation network for people, GrabCut for all others, from which
+`streamer.rigging.cutout` makes the fine one; a guided filter, where that fails.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -25,22 +29,39 @@ OVAL_SHARE = 0.94  # size of the mask of the face over its oval
 SUBPIXEL_BITS = 4  # fractional bits of polygon corners for OpenCV
 
 
-def character_matte(canvas: Canvas, face: Array, points: Points | None, picture: Picture) -> Array:
-    """(S, S) matte of the character with this face (478, 3), 0..1, its soft edge aligned with the picture's.
+@dataclass(frozen=True)
+class CoarseMatte:
+    """Where the character of a picture is, without fine edges.
+
+    matte: (H, W) float32, coverage 0..1.
+    face: (H, W) float32, coverage 0..1 of its face.
+    """
+
+    matte: Array
+    face: Array
+
+
+def coarse_matte(canvas: Canvas, face: Array, points: Points | None, picture: Picture) -> CoarseMatte:
+    """The coarse matte, on the picture's own pixels of the canvas, of the character with this face (478, 3).
 
     points: hand-placed points; their outline is taken for the matte if they have one.
     """
-    rgb = to_uint8(canvas.rgb)
+    rgb = to_uint8(repeated_margins(canvas))
     if points is not None and points.outline:
         outline = np.array(points.outline) * pixels_per_original(canvas, picture) + (canvas.left, canvas.top)
-        coarse = _filled(outline, canvas.size)
+        face_mask = matte = _filled(outline, canvas.size)
     else:
-        coarse = segment_person(rgb) if points is None else np.zeros(rgb.shape[:2], np.float32)
+        matte = segment_person(rgb) if points is None else np.zeros(rgb.shape[:2], np.float32)
         face_mask = _face_mask(face, canvas.size)
-        recognised = coarse[face_mask > 0].mean() > MIN_FACE_COVERAGE
-        grown = grabcut_hair(rgb, coarse, face) if recognised else grabcut_from_face(rgb, face)
-        coarse = np.maximum(np.maximum(coarse, grown), face_mask)
-    return refine_edges(canvas.rgb, coarse)
+        recognised = matte[face_mask > 0].mean() > MIN_FACE_COVERAGE
+        grown = grabcut_hair(rgb, matte, face) if recognised else grabcut_from_face(rgb, face)
+        matte = np.maximum(np.maximum(matte, grown), face_mask)
+    return CoarseMatte(matte[canvas.inside], face_mask[canvas.inside])
+
+
+def repeated_margins(canvas: Canvas) -> Array:
+    """(S, S, 3) the canvas with the picture's border repeated beyond it, so that nobody stands there a second time."""
+    return np.pad(canvas.rgb[canvas.inside], (*canvas.margins, (0, 0)), mode="edge")
 
 
 def segment_person(rgb: Image) -> Array:
@@ -92,9 +113,10 @@ def run_grabcut(rgb: Image, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def refine_edges(rgb: Array, coarse: Array) -> Array:
-    """(S, S) matte aligned with the edges of the picture (S, S, 3) by a guided filter (He et al. 2010), then sharpened.
+    """(H, W) matte aligned with the edges of the picture (H, W, 3) by a guided filter (He et al. 2010), then sharpened.
 
-    The interior of the coarse matte (S, S) stays opaque.
+    It takes the place of closed-form matting where that finds no plausible alpha. The interior of the coarse matte
+    (H, W) stays opaque.
     """
     radius = max(2, coarse.shape[0] // 128)
     filtered = cv2.ximgproc.guidedFilter(rgb, coarse, radius, 1e-4)

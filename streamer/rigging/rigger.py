@@ -1,4 +1,4 @@
-"""From a picture to a rig: face, body and matte are found, then the geometry is built on the device."""
+"""From a picture to a rig: face, body and alpha are found, then the geometry is built on the device."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ import torch
 from models.geometry.rig import Rig
 from streamer.errors import KagamiError
 from streamer.rigging.canvas import Array, Canvas, pixels_per_original, place_on_canvas
+from streamer.rigging.cutout import Cutout, continued, cut_out
 from streamer.rigging.face_search import find_body, find_face
 from streamer.rigging.framing import BARE_HEAD, Framing, Layout, frame_rect, head_with_hair, skull_circle
-from streamer.rigging.matting import character_matte
+from streamer.rigging.matting import coarse_matte
 from streamer.rigging.picture import Picture
 from streamer.rigging.points import Points, PointsError
 from streamer.rigging.surroundings import continue_beyond_picture
 
 WHOLE = Framing()
+MIN_ALPHA = 0.1  # of a picture's own alpha from which its colour is exact enough to be continued
 
 
 class NoFaceError(KagamiError):
@@ -38,20 +40,22 @@ class Character:
     """What was found in a picture on a canvas of S pixels around its frame; all of it is picklable.
 
     rgb: (S, S, 3) float32 0..1.
-    matte: (S, S) float32 0..1.
+    alpha: (S, S) float32 0..1.
+    foreground: (S, S, 3) float32 0..1, straight colours of the character, continued beyond its edge.
+    plate: (S, S, 3) float32 0..1, the background without the character.
     face: (478, 3) landmarks, canvas units.
     body: (33, 4) joints x, y, z in canvas units and visibility; None without.
-    cut_out: whether the matte is the picture's own alpha.
     layout: of the picture on the canvas.
     picture, points: what it was found in.
     notes: sentences for the user.
     """
 
     rgb: Array
-    matte: Array
+    alpha: Array
+    foreground: Array
+    plate: Array
     face: Array
     body: Array | None
-    cut_out: bool
     layout: Layout
     picture: Picture
     points: Points | None = None
@@ -77,7 +81,7 @@ def make_rig(
 def find_character(
     picture: Picture, size: int, points: Points | None = None, framing: Framing | None = None
 ) -> Character:
-    """Find face, body and matte in a picture on a canvas of `size` pixels around its frame. Seconds of work.
+    """Find face, body and alpha in a picture on a canvas of `size` pixels around its frame. Seconds of work.
 
     framing: what the frame shows; None: the whole picture.
     points: hand-placed points, used instead of detection. Raises NoFaceError when there is neither a face nor points,
@@ -93,31 +97,54 @@ def find_character(
     else:
         face, body = landmarks_from_points(points, canvas, picture), None
     canvas, face, body, layout = lay_out(picture, framing or WHOLE, canvas, face, body)
-    matte = canvas.alpha if canvas.cut_out else character_matte(canvas, face, points, picture)
-    colours = canvas.rgb
+    found = own_cutout(canvas) if canvas.cut_out else found_cutout(canvas, face, points, picture)
+    colours, alpha, plate = canvas.rgb, found.alpha, found.plate
     if layout.reaches_beyond_picture:
-        colours, matte = continue_beyond_picture(canvas, matte)
-    layout = replace(layout, hair=head_with_hair(face, matte))
-    return Character(colours, matte, face, body, canvas.cut_out, layout, picture, points, notes)
+        colours, alpha = continue_beyond_picture(canvas, alpha)
+        plate = colours.copy()
+        plate[canvas.inside] = found.plate[canvas.inside]
+    layout = replace(layout, hair=head_with_hair(face, alpha))
+    return Character(colours, alpha, found.foreground, plate, face, body, layout, picture, points, notes)
 
 
 def build_rig(character: Character, device: torch.device | str) -> MadeRig:
     """The rig of a character, a batch of one on `device`."""
-    size = character.rgb.shape[0]
 
     def batch(array: Array) -> torch.Tensor:
         return torch.from_numpy(np.array(array, np.float32, order="C"))[None].to(device)
 
-    backdrop = batch(np.ones((3, size, size), np.float32)) if character.cut_out else None
     with torch.inference_mode():
         rig = Rig.build(
             batch(character.rgb.transpose(2, 0, 1)),
-            batch(character.matte[None]),
+            batch(character.alpha[None]),
             batch(character.face),
             None if character.body is None else batch(character.body),
-            backdrop,
+            batch(character.plate.transpose(2, 0, 1)),
+            batch(character.foreground.transpose(2, 0, 1)),
         )
     return MadeRig(rig, character.layout, character.notes)
+
+
+def own_cutout(canvas: Canvas) -> Cutout:
+    """The character of a picture that has alpha itself, on the canvas, with its colours continued beyond the edge."""
+    alpha = canvas.alpha[..., None]
+    straight = (canvas.rgb - (1 - alpha)) / np.maximum(alpha, MIN_ALPHA)  # the canvas has it on white
+    colours = continued(straight.clip(0, 1), (canvas.alpha > MIN_ALPHA).astype(np.float32))
+    return Cutout(canvas.alpha, colours, np.ones_like(colours))
+
+
+def found_cutout(canvas: Canvas, face: Array, points: Points | None, picture: Picture) -> Cutout:
+    """The character of an opaque picture with this face (478, 3), on the canvas."""
+    rows, columns = canvas.inside
+    pixels = (face[:, :2] + 1) * canvas.size / 2 - 0.5 - (columns.start, rows.start)
+    rgb = np.ascontiguousarray(canvas.rgb[canvas.inside])
+    character = cut_out(rgb, pixels, coarse_matte(canvas, face, points, picture))
+    margins = canvas.margins
+    return Cutout(
+        np.pad(character.alpha, margins, mode="symmetric"),
+        np.pad(character.foreground, (*margins, (0, 0)), mode="symmetric"),
+        np.pad(character.plate, (*margins, (0, 0)), mode="symmetric"),
+    )
 
 
 def lay_out(

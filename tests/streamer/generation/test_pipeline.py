@@ -11,6 +11,7 @@ import torch
 from models.checkpoint import save
 from models.config import ModelConfig
 from models.dit import CausalDiT
+from models.geometry.inpaint import dilate
 from models.geometry.retarget import retarget
 from models.geometry.rig import Rig
 from models.geometry.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
@@ -58,7 +59,12 @@ def test_still_driver_returns_the_picture(pipeline: AvatarPipeline, avatar: Avat
     frame = pipeline.draw([FrameRequest(pipeline.open(avatar), still, still, SIDE_BY_SIDE)])[0]
     picture = (avatar.rig.image[0].permute(1, 2, 0).numpy() * 255).round().astype(int)
     assert frame.rgb.shape == (256, 256, 3)
-    assert np.abs(frame.rgb.astype(int) - picture).max() <= 2
+    error = np.abs(frame.rgb.astype(int) - picture).max(2)
+    # At the soft edge the plate, which is filled there, stands in for the background that shines through.
+    matte = avatar.rig.matte
+    edge = ((dilate((matte > 0).float(), 2) > 0) & (matte < 1))[0, 0].numpy()
+    assert error[~edge].max() <= 2
+    assert error[edge].mean() <= 3
     assert set(frame.stages) == {"retarget", "guide", "generate", "compose"}
 
 

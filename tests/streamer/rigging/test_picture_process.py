@@ -56,7 +56,7 @@ def test_pictures_and_characters_are_those_of_this_process(pictures: PictureProc
     picture = pictures.load(AVATAR.read_bytes())
     assert np.array_equal(picture.rgba, load_picture(AVATAR.read_bytes()).rgba)
     found, here = pictures.find(picture, 128), find_character(picture, 128)
-    assert np.array_equal(found.face, here.face) and np.array_equal(found.matte, here.matte)
+    assert np.array_equal(found.face, here.face) and np.array_equal(found.alpha, here.alpha)
     assert children() <= before
 
 
