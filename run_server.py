@@ -36,7 +36,8 @@ def serve(settings: Settings) -> None:
     filter_native_logs()
     began = time.perf_counter()
     listening = bind(settings)  # a taken port and a bad picture are reported before torch is imported
-    load_picture(settings.ref)
+    for path in settings.ref:
+        load_picture(path)
     print_stage(began, "loading the engine")
     from streamer.launch import launch  # noqa: PLC0415 - torch and MediaPipe take seconds to import
 

@@ -42,6 +42,7 @@ from streamer.settings import (
     Generator,
     KeepInFrame,
     PointsFile,
+    References,
     ShiftX,
     ShiftY,
     Size,
@@ -71,7 +72,7 @@ class NoDriverError(KagamiError):
 class Job:
     """One file to make; each field is one flag of the command line."""
 
-    ref: Annotated[Path, Flag("the picture: PNG, JPEG or WebP", FILES, "FILE")]
+    ref: References
     drive: Annotated[Path, Flag("the video of the driver", FILES, "FILE")]
     out: Annotated[Path, Flag("what to write: .mp4, .webm, .mov, or a folder name for PNGs", FILES, "PATH")]
     alpha: Annotated[bool, Flag("transparent background: .webm, .mov (ProRes 4444) or PNGs", FILES)] = False
@@ -117,13 +118,13 @@ def animate(job: Job, note: Callable[[str], None], show_progress: ProgressBar) -
     note: called with each sentence about the picture, for example that several faces were found. show_progress: wraps
     the frames while they are written. Raises KagamiError; on any error or Ctrl-C no file is left under the final name.
     """
-    picture = load_picture(job.ref)
+    picture, *views = map(load_picture, job.ref)
     points = None if job.points is None else Points.load(job.points)
-    if job.out.exists() and any(job.out.samefile(path) for path in (job.ref, job.drive) if path.exists()):
+    if job.out.exists() and any(job.out.samefile(path) for path in (*job.ref, job.drive) if path.exists()):
         raise VideoError(f"{job.out} is also an input: choose another --out.")
     with VideoReader(job.drive) as reader, recording(job.out, reader.rate, job.alpha, job.drive) as out:
         pipeline = make_pipeline(job.generator, choose_device(job.device), job.size, job.checkpoint, steps=job.steps)
-        avatar = pipeline.prepare(picture, points, job.controls.framing)
+        avatar = pipeline.prepare(picture, points, job.controls.framing, views)
         for sentence in avatar.notes:
             note(sentence)
         count = 0

@@ -2,9 +2,9 @@
 
     port: Annotated[int, Meta(ge=0, le=65535), Flag("port to listen on", SERVER)] = 8080
 
-A `bool` that is true by default is spelled `--no-NAME`, a tuple may be repeated, a `Literal` lists its choices, a field
-without a default is required. msgspec checks every value, whatever its source, against the annotation; a value that
-does not fit is answered by one sentence that names its place.
+A `bool` that is true by default is spelled `--no-NAME`, a tuple may be repeated (a `Meta` with lengths says how
+often), a `Literal` lists its choices, a field without a default is required. msgspec checks every value, whatever its
+source, against the annotation; a value that does not fit is answered by one sentence that names its place.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Option:
     """A field and what its annotation declares.
 
     name: of the field. hint: the whole annotation. kind: int, float, bool, str or Path. choices: texts that are
-    allowed, empty: any. bounds: least and greatest number. repeated: whether it is a tuple of texts. default: MISSING
-    if required.
+    allowed, empty: any. bounds: least and greatest number, or how many values a repeated one takes. repeated: whether
+    it is a tuple of texts or paths. default: MISSING if required.
     """
 
     name: str
@@ -64,6 +64,9 @@ class Option:
     def check(self, place: str, value: Any) -> Any:
         """The value as the field holds it. place: where it was written. Raises SettingsError."""
         value = [value] if self.repeated and isinstance(value, str) else value
+        least, most = self.bounds
+        if self.repeated and isinstance(value, list) and most is not None and not (least or 0) <= len(value) <= most:
+            raise SettingsError(f"{place} has {len(value)} values; it takes {least or 0} to {most}.")
         try:
             checked = msgspec.convert(value, self.hint, dec_hook=_to_path)
         except msgspec.ValidationError as error:
@@ -104,7 +107,7 @@ def make_parser(settings: type, program: str, description: str) -> argparse.Argu
         flag = option.flag
         if flag.group not in groups:
             groups[flag.group] = parser.add_argument_group(flag.group)
-        shown = "" if option.kind is bool or option.default in (None, (), MISSING) else f" ({option.default})"
+        shown = "" if option.kind is bool or option.default in (None, (), MISSING) else f" ({_shown(option.default)})"
         more: dict[str, Any] = {"dest": option.name, "help": flag.help + shown}
         if option.default is MISSING:
             more["required"] = True
@@ -146,8 +149,14 @@ def _option(name: str, hint: Any, default: Any) -> Option:
     if get_origin(inner) in (Union, UnionType):
         inner = next(part for part in get_args(inner) if part is not NoneType)
     repeated, choices = get_origin(inner) is tuple, get_args(inner) if get_origin(inner) is Literal else ()
-    kind = str if repeated or choices else inner
-    return Option(name, hint, flag, kind, choices, (meta.ge, meta.le), repeated, default)
+    kind = get_args(inner)[0] if repeated else str if choices else inner
+    bounds = (meta.min_length, meta.max_length) if repeated else (meta.ge, meta.le)
+    return Option(name, hint, flag, kind, choices, bounds, repeated, default)
+
+
+def _shown(default: Any) -> str:
+    """A default as `--help` shows it."""
+    return ", ".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
 def _to_path(kind: type, value: Any) -> Any:

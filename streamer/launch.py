@@ -14,6 +14,7 @@ from streamer.engine.engine import Engine, FrameHook
 from streamer.frames import AvatarFrame
 from streamer.generation.device import choose_device
 from streamer.generation.factory import make_pipeline
+from streamer.generation.separate_preparation import SeparatePreparation
 from streamer.rigging.framing import Framing
 from streamer.rigging.picture import load_picture
 from streamer.rigging.picture_process import PictureProcess
@@ -44,11 +45,11 @@ def launch(
             "streamer.tracking.tracker_process",
             "streamer.tracking.person_tracker",
             "streamer.rigging.picture_process",
-            "streamer.rigging.rigger",
+            "streamer.rigging.views",
         ]
     )
     limit_repeats()
-    picture = load_picture(settings.ref)
+    picture, *views = map(load_picture, settings.ref)
     points = None if settings.points is None else Points.load(settings.points)
     device = choose_device(settings.device)
     camera = None if settings.virtual_camera is None else VirtualCamera(settings.virtual_camera)
@@ -60,7 +61,7 @@ def launch(
         sessions=settings.max_sessions, precision=settings.precision,
     )  # fmt: skip
     print_line(f"{settings.generator} generator on {device}")
-    avatar = pipeline.prepare(picture, points, framing_of(settings))
+    avatar = pipeline.prepare(picture, points, framing_of(settings), views)
     for note in avatar.notes:
         print_line(note)
     print_line(f"{picture.name} prepared, {avatar.width}x{avatar.height}")
@@ -74,7 +75,7 @@ def launch(
         max_sessions=settings.max_sessions,
         frame_hook=frame_hook,
         min_fps=settings.min_fps,
-        prepare=lambda picture, points, framing: pipeline.build(pictures.find(picture, settings.size, points, framing)),
+        preparation=SeparatePreparation(pipeline, pictures),
     )
     engine.start()
     feed = None if camera is None else feed_output(engine, camera, avatar.width, avatar.height)

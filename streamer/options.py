@@ -27,6 +27,8 @@ MIN_OUTPUT_SIDE, MAX_OUTPUT_SIDE = 64, 1920  # pixels of a size that is chosen a
 ASPECT_PATTERN = r"^(picture|1:1|16:9|9:16|[0-9]{2,4}x[0-9]{2,4})\Z"
 ZOOM_RANGE = (0.5, 4.0)
 
+MAX_PICTURES = 4  # of one character: the first, which is drawn, and further views
+
 HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 
 

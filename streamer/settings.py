@@ -23,6 +23,7 @@ from streamer import flags
 from streamer.errors import SettingsError
 from streamer.flags import Flag
 from streamer.options import (
+    MAX_PICTURES,
     OWN_ASPECT,
     ZOOM_RANGE,
     Background,
@@ -118,6 +119,14 @@ def _is_port(text: str | None) -> bool:
     return text is None or 1 <= int(text) <= 65535
 
 
+References = Annotated[
+    tuple[Path, ...],
+    Meta(min_length=1, max_length=MAX_PICTURES),
+    Flag(
+        "the picture to animate: PNG, JPEG or WebP; repeated: further views of the same character, 4 pictures in all",
+        PICTURE, "FILE",
+    ),
+]  # fmt: skip
 PointsFile = Annotated[
     Path | None, Flag("JSON file of hand-placed points, for pictures in which no face is found", PICTURE, "FILE")
 ]
@@ -146,7 +155,7 @@ Colour = Annotated[str, Flag("background colour for --background colour", PICTUR
 class Settings:
     """What `run_server.py` runs with; the `Flag` of a field gives its meaning. Made and checked by `read_settings`."""
 
-    ref: Annotated[Path, Flag("the picture to animate: PNG, JPEG or WebP", PICTURE, "FILE")] = Path("assets/avatar.png")
+    ref: References = (Path("assets/avatar.png"),)
     points: PointsFile = None
     background: Annotated[Background, Flag("background at the start", PICTURE)] = "original"
     colour: Colour = "#00b140"
@@ -271,10 +280,17 @@ def _read_file(path: Path) -> dict[str, tuple[str, Any]]:
         name = key.replace("-", "_")
         if name not in known:
             raise SettingsError(f"{path} sets '{key}', which does not exist; run_server.py --help lists the settings.")
-        if name in ("ref", "points") and isinstance(value, str):
-            value = str(path.parent / value)  # noqa: PLW2901 - a file's paths are relative to its own folder
+        if name in ("ref", "points"):  # a file's paths are relative to its own folder
+            value = _below(path.parent, value)  # noqa: PLW2901
         given[name] = (f"'{key}' in {path}", value)
     return given
+
+
+def _below(folder: Path, value: Any) -> Any:
+    """A path of a TOML file, or each of a list of them, below a folder; anything else as it is."""
+    if isinstance(value, list):
+        return [_below(folder, each) for each in value]
+    return str(folder / value) if isinstance(value, str) else value
 
 
 def _version() -> str:

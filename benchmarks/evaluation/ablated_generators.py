@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from models.geometry.rig import Rig
+from models.geometry.views import View
 from streamer.generation.generator import Generator, Reference, State
 
 
@@ -18,8 +19,8 @@ class GeneratorWrapper:
     def __init__(self, inner: Generator) -> None:
         self.inner = inner
 
-    def encode_reference(self, rig: Rig) -> Reference:
-        return self.inner.encode_reference(rig)
+    def encode_reference(self, rig: Rig, views: Sequence[View] = ()) -> Reference:
+        return self.inner.encode_reference(rig, views)
 
     def open(self, reference: Reference) -> State:
         return self.inner.open(reference)

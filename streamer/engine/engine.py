@@ -8,9 +8,10 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple, Protocol
 from weakref import WeakSet
 
@@ -25,6 +26,7 @@ from streamer.generation.pipeline import Avatar, FrameRequest, Stream
 from streamer.rigging.framing import Framing
 from streamer.rigging.picture import Picture
 from streamer.rigging.points import Points
+from streamer.rigging.rigger import Character
 from streamer.runtime import pacing
 from streamer.runtime.cached_value import CachedValue
 from streamer.runtime.mailbox import Mailbox
@@ -39,14 +41,23 @@ MEMORY_PERIOD_S = 5.0
 CLOSE_TIMEOUT_S = 10.0  # for the tracking threads of all sessions together, and again for the frame being drawn
 _log = logging.getLogger(__name__)
 
-Prepare = Callable[[Picture, Points | None, Framing | None], Avatar]  # as `AvatarPipeline.prepare`
 FrameHook = Callable[[CameraFrame, AvatarFrame], AvatarFrame]
 
 
-class Pipeline(Protocol):
+class Preparation(Protocol):
+    """The part of `AvatarPipeline` that searches pictures."""
+
+    def prepare(
+        self, picture: Picture, points: Points | None, framing: Framing | None, views: Sequence[Character], /
+    ) -> Avatar: ...
+
+    def add_view(self, picture: Picture, known: Sequence[Character], /) -> Avatar: ...
+
+
+class Pipeline(Preparation, Protocol):
     """The part of `AvatarPipeline` that the engine calls."""
 
-    def prepare(self, picture: Picture, points: Points | None, framing: Framing | None) -> Avatar: ...
+    def build(self, characters: Sequence[Character]) -> Avatar: ...
 
     def open(self, avatar: Avatar) -> Stream: ...
 
@@ -70,8 +81,8 @@ class Engine:
     leave every session `min_fps` (0: no limit).
 
     make_tracker: makes a session's tracker, called in its tracking thread. frame_hook: changes each frame before it
-    is delivered, given the camera picture that it follows; only benchmarks set it, to copy a bar code. prepare: in
-    place of the pipeline's own, for uploads; called in a thread of low priority.
+    is delivered, given the camera picture that it follows; only benchmarks set it, to copy a bar code. preparation:
+    prepares uploads in place of the pipeline; called in a thread of low priority.
     """
 
     def __init__(
@@ -82,10 +93,10 @@ class Engine:
         max_sessions: int = 4,
         frame_hook: FrameHook | None = None,
         min_fps: float = 0.0,
-        prepare: Prepare | None = None,
+        preparation: Preparation | None = None,
     ) -> None:
         self.pipeline = pipeline
-        self._prepare_upload = prepare or pipeline.prepare
+        self._preparation = preparation or pipeline
         self.fps = fps
         self._make_tracker = make_tracker
         self._frame_hook = frame_hook
@@ -239,18 +250,36 @@ class Engine:
             if mailbox in self._watchers:
                 self._watchers.remove(mailbox)
 
-    def prepare(self, picture: Picture, framing: Framing | None = None, points: Points | None = None) -> Future[Avatar]:
+    def prepare(
+        self,
+        picture: Picture,
+        framing: Framing | None = None,
+        points: Points | None = None,
+        views: Sequence[Character] = (),
+    ) -> Future[Avatar]:
         """Prepare a picture in a background thread, one at a time, while drawing continues.
 
-        framing, points: as in `AvatarPipeline.prepare`. Raises EngineClosedError; the future raises KagamiError.
+        framing, points: as in `AvatarPipeline.prepare`. views: what was found in further pictures before. Raises
+        EngineClosedError; the future raises KagamiError.
         """
+        return self._submit(partial(self._preparation.prepare, picture, points, framing, views))
+
+    def add_view(self, picture: Picture, known: Sequence[Character]) -> Future[Avatar]:
+        """Prepare a character with one more picture, as `prepare` does. known: what was found in those it has."""
+        return self._submit(partial(self._preparation.add_view, picture, known))
+
+    def rebuild(self, characters: Sequence[Character]) -> Future[Avatar]:
+        """Prepare a character with the pictures in which it was found before, as `prepare` does."""
+        return self._submit(partial(self.pipeline.build, characters))
+
+    def _submit(self, work: Callable[[], Avatar]) -> Future[Avatar]:
         if self._closed:
             raise EngineClosedError
-        return self._preparing.submit(self._prepare, picture, framing, points)
+        return self._preparing.submit(self._prepare, work)
 
-    def _prepare(self, picture: Picture, framing: Framing | None, points: Points | None) -> Avatar:
+    def _prepare(self, work: Callable[[], Avatar]) -> Avatar:
         try:
-            return self._prepare_upload(picture, points, framing)
+            return work()
         except torch.OutOfMemoryError as error:
             raise DeviceMemoryError(
                 "The device has no memory left for another picture; choose one again when somebody has left."

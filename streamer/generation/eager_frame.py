@@ -11,6 +11,7 @@ from models.compositor import compose
 from models.geometry.guidance import make_guidance
 from models.geometry.retarget import rest_pose, retarget
 from models.geometry.rig import Rig
+from models.geometry.views import View
 from streamer.generation.background import stack_backgrounds
 from streamer.generation.driver_batch import DriverBatch
 from streamer.generation.generator import Generator, Reference, State
@@ -32,8 +33,8 @@ class EagerFrame:
     def batches(self) -> bool:
         return self.device.type != "cpu"  # on a CPU a batch would only copy the pictures
 
-    def encode_reference(self, rig: Rig) -> Reference:
-        return self._generator.encode_reference(rig)
+    def encode_reference(self, rig: Rig, views: Sequence[View] = ()) -> Reference:
+        return self._generator.encode_reference(rig, views)
 
     def open(self, reference: Reference) -> State:
         return self._generator.open(reference)

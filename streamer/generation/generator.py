@@ -17,6 +17,7 @@ from models.geometry.grid import smoothstep
 from models.geometry.guidance import Guidance, make_guidance
 from models.geometry.retarget import Pose, rest_pose
 from models.geometry.rig import Rig
+from models.geometry.views import View
 from models.sampler import NOISE, Focus, frame_input, guidance_maps, reference_input
 
 EDIT_STRENGTH = 0.5  # share of the predicted flow and alpha that is drawn (docs/decisions/network-and-training.md)
@@ -65,8 +66,8 @@ StateT = TypeVar("StateT", bound=State)
 class Generator(Protocol):
     """Predicts one frame of each of several streams."""
 
-    def encode_reference(self, rig: Rig) -> Reference:
-        """The reference of a rig of one picture."""
+    def encode_reference(self, rig: Rig, views: Sequence[View] = ()) -> Reference:
+        """The reference of a rig of one picture, and of further views of the same character, one picture each."""
         ...
 
     def open(self, reference: Reference) -> State:
@@ -85,7 +86,7 @@ class Generator(Protocol):
 class GeometryGenerator:
     """Predicts nothing: the warp alone is drawn."""
 
-    def encode_reference(self, rig: Rig) -> Reference:
+    def encode_reference(self, rig: Rig, views: Sequence[View] = ()) -> Reference:
         return Reference()
 
     def open(self, reference: Reference) -> State:
@@ -110,13 +111,14 @@ class NetworkGenerator(Generic[StateT]):
         noise = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(NOISE_SEED))
         self.noise = noise.mul(NOISE).to(device)
 
-    def encode_reference(self, rig: Rig) -> Reference:
-        focus = Focus.of(rig, self.config.side)
-        rest = make_guidance(rig, rest_pose(rig))
-        frame = reference_input(focus, guidance_maps(rig, rest), rest.canonical, rest.tokens)
-        # One picture fills all reference slots, as in training (training/tasks/baked_frames.py).
-        keys, values = (slot.repeat(1, 1, 1, self.config.references, 1) for slot in self._reference_kv(frame))
-        return Reference(focus, keys, values, make_references(rig.image, rig.face, rig.head, self.config))
+    def encode_reference(self, rig: Rig, views: Sequence[View] = ()) -> Reference:
+        rigs = [rig, *(Rig.build(*view) for view in views[: self.config.references - 1])]
+        focuses = [Focus.of(each, self.config.side) for each in rigs]
+        encoded = [self._reference_kv(_clean_input(*each)) for each in zip(rigs, focuses, strict=True)]
+        # The pictures fill all reference slots by turns, as in training (training/tasks/baked_frames.py).
+        slots = [encoded[slot % len(encoded)] for slot in range(self.config.references)]
+        keys, values = (torch.cat(parts, 3) for parts in zip(*slots, strict=True))
+        return Reference(focuses[0], keys, values, make_references(rig.image, rig.face, rig.head, self.config))
 
     def warm_up(self, rig: Rig, pose: Pose, guidance: Guidance) -> None:
         pass
@@ -154,3 +156,9 @@ class NetworkGenerator(Generic[StateT]):
     def _run_closeups(self, mouth: CloseupInput, eyes: CloseupInput) -> Sequence[Tensor]:
         """Output of the close-ups' network: six tensors, as `models.closeups.refiner.Closeups` returns them."""
         raise NotImplementedError
+
+
+def _clean_input(rig: Rig, focus: Focus) -> FrameInput:
+    """The network's input for a picture at rest, from which its K/V are made."""
+    rest = make_guidance(rig, rest_pose(rig))
+    return reference_input(focus, guidance_maps(rig, rest), rest.canonical, rest.tokens)

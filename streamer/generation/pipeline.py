@@ -6,6 +6,7 @@ session.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,20 +24,23 @@ from streamer.generation.transfer import Download, share_with_main_stream, side_
 from streamer.generation.view import cut_frame, frame_bounds
 from streamer.options import Background
 from streamer.rigging.framing import Framing, Layout, output_size
+from streamer.rigging.likeness import Appearance
 from streamer.rigging.picture import Picture
 from streamer.rigging.points import Points
 from streamer.rigging.rigger import Character, build_rig, find_character
+from streamer.rigging.views import find_view, find_views
 from streamer.runtime.stopwatch import Stopwatch
 from streamer.tracking.motion import Motion
 
 
 @dataclass(eq=False, slots=True)
 class Avatar:
-    """A prepared picture.
+    """A prepared character.
 
-    rig: of this picture alone, on the device. reference: the network's memory of it. width, height: of the drawn frame
-    in pixels. notes: sentences for the person who chose the picture. layout: of the picture on its canvas; None: the
-    frame is the middle of the canvas. picture, points: what it was prepared from, for another framing.
+    rig: of this character alone, on the device. reference: the network's memory of it. width, height: of the drawn
+    frame in pixels. notes: sentences for the person who chose the picture. layout: of the picture on its canvas; None:
+    the frame is the middle of the canvas. picture, points: what it was prepared from, for another framing. characters:
+    what was found in all its pictures, the drawn one first, so that it can be built with one more or one less.
     """
 
     rig: Rig
@@ -47,6 +51,12 @@ class Avatar:
     layout: Layout | None = None
     picture: Picture | None = None
     points: Points | None = None
+    characters: tuple[Character, ...] = ()
+
+    @property
+    def views(self) -> list[str]:
+        """The names of its further pictures."""
+        return [view.picture.name for view in self.characters[1:]]
 
     def is_framed(self, framing: Framing) -> bool:
         """Whether it was prepared for this framing, or can be for no other."""
@@ -90,19 +100,39 @@ class AvatarPipeline:
         self.device = renderer.device
         self.size = size
 
-    def prepare(self, picture: Picture, points: Points | None = None, framing: Framing | None = None) -> Avatar:
-        """Find the character in a picture and build it, in about a second; arguments and errors as `find_character`."""
-        return self.build(find_character(picture, self.size, points, framing))
+    def prepare(
+        self,
+        picture: Picture,
+        points: Points | None = None,
+        framing: Framing | None = None,
+        views: Sequence[Picture | Character] = (),
+    ) -> Avatar:
+        """Find the character in a picture and build it, in about a second, and one more for each further view.
 
-    def build(self, character: Character) -> Avatar:
-        """Rig a character and encode its reference. May run in another thread beside `draw`."""
+        views: up to three further pictures of the character, or what was found in them before. Other arguments and
+        errors as `find_character` and `find_view`.
+        """
+        first = find_character(picture, self.size, points, framing)
+        return self.build(find_views(first, views, self.size))
+
+    def add_view(self, picture: Picture, known: Sequence[Character]) -> Avatar:
+        """Find a character in one more picture and build it. known: its pictures so far. Errors as `find_view`."""
+        return self.build([*known, find_view(picture, self.size, [Appearance.of(each) for each in known])])
+
+    def build(self, characters: Sequence[Character]) -> Avatar:
+        """Rig a character from what was found in its pictures, of which the first is drawn, and encode its reference.
+        May run in another thread beside `draw`.
+        """
+        first, *further = characters
         with side_stream(self.device):
-            made = build_rig(character, self.device)
+            made = build_rig(first, self.device, further)
             with torch.inference_mode():
-                reference = self.renderer.encode_reference(made.rig)
+                reference = self.renderer.encode_reference(made.rig, made.views)
         rig, reference = share_with_main_stream((made.rig, reference), self.device)
         width, height = output_size(made.layout.framing, made.layout.rect, self.size)
-        return Avatar(rig, reference, width, height, made.notes, made.layout, character.picture, character.points)
+        return Avatar(
+            rig, reference, width, height, made.notes, made.layout, first.picture, first.points, tuple(characters)
+        )
 
     def open(self, avatar: Avatar) -> Stream:
         """Start a session on a prepared picture. Raises DeviceMemoryError if the device has no memory for it."""

@@ -4,6 +4,7 @@ then replayed by one launch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,6 +16,7 @@ from models.compositor import compose
 from models.geometry.guidance import make_guidance
 from models.geometry.retarget import retarget
 from models.geometry.rig import Rig
+from models.geometry.views import View
 from streamer.generation.cuda_graphs import GraphSet, Recorder, sizes_for
 from streamer.generation.driver_batch import DriverBatch
 from streamer.generation.eager_frame import ALPHA, COLOURS, EagerFrame
@@ -59,8 +61,8 @@ class RecordedFrame:
     def batches(self) -> bool:
         return self._graphs is not None or self._eager.batches
 
-    def encode_reference(self, rig: Rig) -> Reference:
-        return self._generator.encode_reference(rig)
+    def encode_reference(self, rig: Rig, views: Sequence[View] = ()) -> Reference:
+        return self._generator.encode_reference(rig, views)
 
     def open(self, reference: Reference) -> TorchState:
         return self._generator.open(reference)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from models.geometry.rig import Rig
+from models.geometry.views import View
 from streamer.generation.driver_batch import DriverBatch
 from streamer.generation.generator import Reference, State
 from streamer.runtime.stopwatch import Stopwatch
@@ -43,8 +44,10 @@ class Renderer(Protocol):
         """Whether one batch of several streams is faster than their frames one by one."""
         ...
 
-    def encode_reference(self, rig: Rig) -> Reference:
-        """The network's memory of a picture; `rig` holds one picture. Callable beside a running `draw`."""
+    def encode_reference(self, rig: Rig, views: Sequence[View] = ()) -> Reference:
+        """The network's memory of a picture and of further views of it; `rig` holds one picture. Callable beside a
+        running `draw`.
+        """
         ...
 
     def open(self, reference: Reference) -> State:

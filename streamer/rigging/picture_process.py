@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from streamer.runtime.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
     from streamer.rigging.framing import Framing
+    from streamer.rigging.likeness import Appearance
     from streamer.rigging.points import Points
     from streamer.rigging.rigger import Character
 
@@ -52,6 +53,11 @@ class PictureProcess:
     ) -> Character:
         """`find_character`. Blocks. Raises NoFaceError, PointsError, PictureError, EngineClosedError."""
         character: Character = self._call(_Steps, "find", picture, size, points, framing)
+        return character
+
+    def find_view(self, picture: Picture, size: int, known: Sequence[Appearance]) -> Character:
+        """`find_view`. Blocks. Raises ViewError, PictureError, EngineClosedError."""
+        character: Character = self._call(_Steps, "find_view", picture, size, known)
         return character
 
     def close(self) -> None:
@@ -108,6 +114,11 @@ class _Steps:
         from streamer.rigging.rigger import find_character  # noqa: PLC0415 - torch and MediaPipe, not needed to decode
 
         return _answer(lambda: find_character(picture, size, points, framing))
+
+    def find_view(self, picture: Picture, size: int, known: Sequence[Appearance]) -> Character | _Refusal:
+        from streamer.rigging.views import find_view  # noqa: PLC0415 - as above
+
+        return _answer(lambda: find_view(picture, size, known))
 
 
 def _answer(work: Callable[[], Answer]) -> Answer | _Refusal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 
 from models.geometry.rig import Rig
+from models.geometry.views import View
 from streamer.errors import KagamiError
 from streamer.rigging.canvas import Array, Canvas, pixels_per_original, place_on_canvas
 from streamer.rigging.cutout import Cutout, continued, cut_out
@@ -64,9 +66,12 @@ class Character:
 
 @dataclass(frozen=True)
 class MadeRig:
-    """The rig of one picture. layout: of the picture on its canvas. notes: sentences for the user."""
+    """The rig of one character. views: its further pictures, one each. layout: of the first picture on its canvas.
+    notes: sentences for the user.
+    """
 
     rig: Rig
+    views: list[View]
     layout: Layout
     notes: list[str] = field(default_factory=list)
 
@@ -107,8 +112,8 @@ def find_character(
     return Character(colours, alpha, found.foreground, plate, face, body, layout, picture, points, notes)
 
 
-def build_rig(character: Character, device: torch.device | str) -> MadeRig:
-    """The rig of a character, a batch of one on `device`."""
+def build_rig(character: Character, device: torch.device | str, further: Sequence[Character] = ()) -> MadeRig:
+    """The rig of a character, a batch of one on `device`. further: what `find_view` found in more pictures of it."""
 
     def batch(array: Array) -> torch.Tensor:
         return torch.from_numpy(np.array(array, np.float32, order="C"))[None].to(device)
@@ -122,7 +127,11 @@ def build_rig(character: Character, device: torch.device | str) -> MadeRig:
             batch(character.plate.transpose(2, 0, 1)),
             batch(character.foreground.transpose(2, 0, 1)),
         )
-    return MadeRig(rig, character.layout, character.notes)
+        views = [
+            View(batch(each.rgb.transpose(2, 0, 1)), batch(each.alpha[None]), batch(each.face)) for each in further
+        ]
+    notes = [note for each in (character, *further) for note in each.notes]
+    return MadeRig(rig, views, character.layout, notes)
 
 
 def own_cutout(canvas: Canvas) -> Cutout:

@@ -163,7 +163,7 @@ class Server:
         """The reference picture that every session starts with; the page shows it until its avatar is live."""
         check_token(request, self._settings.token)
         try:
-            webp = await self._executors.decode(partial(_as_webp, self._settings.ref))
+            webp = await self._executors.decode(partial(_as_webp, self._settings.ref[0]))
             return Response(webp, media_type="image/webp")
         except KagamiError as error:  # the file was removed after the start
             return error_response(error, 404)

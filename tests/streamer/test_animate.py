@@ -177,3 +177,21 @@ def test_a_short_clip_has_a_calm_neutral_too():
     base = find_neutral(iter([person(i * STEP) for i in range(5)]), "auto", passed)
     assert base is not None and len(passed) == 5
     np.testing.assert_allclose(base.face, person().face, atol=1e-5)
+
+
+def test_further_views_are_told_and_a_view_without_a_face_ends_the_job(capsys, tmp_path):
+    shown, grey = tmp_path / "again.png", tmp_path / "grey.png"
+    shown.write_bytes(AVATAR.read_bytes())
+    cv2.imwrite(str(grey), np.full((200, 200, 3), 128, np.uint8))
+    with VideoReader(DRIVER) as reader:
+        clip = make_video(
+            tmp_path / "clip.mp4", [frame.rgb for frame, _ in zip(reader, range(3), strict=False)], [0, 40, 80]
+        )
+    command = ["--ref", str(AVATAR), "--drive", str(clip), "--out", str(tmp_path / "a.mp4"), "--size", "128"]
+    assert main([*command, "--generator", "geometry", "--ref", str(shown)]) == 0
+    assert "again.png shows the character from the front, as another picture does" in capsys.readouterr().err
+    assert main([*command, "--generator", "geometry", "--ref", str(grey)]) == 1
+    assert capsys.readouterr().err.strip() == (
+        "No face was found in grey.png: a further view must show the character's face, from the front or from a side; "
+        "leave it out."
+    )

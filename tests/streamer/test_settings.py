@@ -46,9 +46,19 @@ def test_flags_are_read() -> None:
         "--ref", "c.png", "--port", "9000", "--no-body", "--virtual-camera", "--stun", "stun:a:1", "--stun", "stun:b:2"
     )  # fmt: skip
     assert settings == Settings(
-        ref=Path("c.png"), port=9000, body=False, virtual_camera="", stun=("stun:a:1", "stun:b:2")
+        ref=(Path("c.png"),), port=9000, body=False, virtual_camera="", stun=("stun:a:1", "stun:b:2")
     )
     assert read("--virtual-camera", "OBS").virtual_camera == "OBS"
+
+
+def test_several_pictures_are_one_character_from_flags_and_from_a_file(tmp_path: Path) -> None:
+    assert read("--ref", "a.png", "--ref", "b.png").ref == (Path("a.png"), Path("b.png"))
+    config = tmp_path / "kagami.toml"
+    config.write_text('ref = ["a.png", "sub/b.png"]\n')
+    assert read("--config", str(config)).ref == (tmp_path / "a.png", tmp_path / "sub" / "b.png")
+    with pytest.raises(SettingsError) as caught:
+        read(*["--ref", "a.png"] * 5)
+    assert str(caught.value) == "--ref has 5 values; it takes 1 to 4."
 
 
 def test_the_precisions_are_those_that_there_are() -> None:
@@ -65,7 +75,7 @@ def test_flags_win_over_the_file_and_the_file_over_the_environment(tmp_path: Pat
     )
     settings = read("--config", str(config), "--port", "9100", KAGAMI_TOKEN="from-the-environment")
     assert settings == Settings(
-        ref=tmp_path / "me.png",
+        ref=(tmp_path / "me.png",),
         port=9100,
         fps=25.0,
         mirror=False,
@@ -85,7 +95,9 @@ def test_flags_win_over_the_file_and_the_file_over_the_environment(tmp_path: Pat
         ("port = '1'", "'port' in {file} is 1; it must be a whole number from 0 to 65535."),
         ("fps = nan", "'fps' in {file} is nan; it must be a number from 1 to 60."),
         ("mirror = 1", "'mirror' in {file} is 1; it must be true or false."),
-        ("ref = 3", "'ref' in {file} is 3; it must be text."),
+        ("ref = 3", "'ref' in {file} is 3; it must be text or a list of texts."),
+        ("ref = []", "'ref' in {file} has 0 values; it takes 1 to 4."),
+        ("ref = [3]", "'ref' in {file} is [3]; it must be text or a list of texts."),
         ("stun = 3", "'stun' in {file} is 3; it must be text or a list of texts."),
         ("stun = 'turn:a:1'", "'stun' in {file} is 'turn:a:1'; it must look like stun:HOST:PORT."),
         ("device = 'tpu'", "'device' in {file} is 'tpu'; it must be one of auto, cpu, cuda."),

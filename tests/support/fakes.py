@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,8 +12,10 @@ import torch
 
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.pipeline import FrameRequest
+from streamer.options import MAX_PICTURES
 from streamer.rigging.framing import Circle, Framing, frame_rect, output_size
 from streamer.rigging.picture import Picture
+from streamer.rigging.views import TooManyViewsError, ViewError
 from streamer.tracking.presence import NEUTRAL
 from streamer.tracking.tracker import TrackedMotion
 
@@ -30,9 +33,22 @@ class FakeAvatar:
     framing: Framing = field(default_factory=Framing)
     picture: Picture | None = None
     points: None = None
+    characters: tuple[FakeCharacter, ...] = ()
+
+    @property
+    def views(self) -> list[str]:
+        return [view.picture.name for view in self.characters[1:]]
 
     def is_framed(self, framing: Framing) -> bool:
         return self.picture is None or self.framing == framing
+
+
+@dataclass(frozen=True)
+class FakeCharacter:
+    """What `FakePipeline` finds in a picture: nothing more."""
+
+    picture: Picture
+    framing: Framing = field(default_factory=Framing)
 
 
 @dataclass(eq=False)
@@ -69,12 +85,30 @@ class FakePipeline:
         self.closed: list[tuple[int, int, int]] = []
         self._busy = threading.Lock()
 
-    def prepare(self, picture: Picture, points: object = None, framing: Framing | None = None) -> FakeAvatar:
-        framing = framing or Framing()
+    def prepare(
+        self,
+        picture: Picture,
+        points: object = None,
+        framing: Framing | None = None,
+        views: Sequence[FakeCharacter] = (),
+    ) -> FakeAvatar:
         time.sleep(self.prepare_delay)
+        return self.build([FakeCharacter(picture, framing or Framing()), *views])
+
+    def add_view(self, picture: Picture, known: Sequence[FakeCharacter]) -> FakeAvatar:
+        time.sleep(self.prepare_delay)
+        if len(known) >= MAX_PICTURES:
+            raise TooManyViewsError
+        if picture.rgba[..., :3].max() == 0:
+            raise ViewError(f"{picture.name} is black.")
+        return self.build([*known, FakeCharacter(picture)])
+
+    def build(self, characters: Sequence[FakeCharacter]) -> FakeAvatar:
+        picture, framing = characters[0].picture, characters[0].framing
         red, green, blue = (int(value) for value in picture.rgba[..., :3].reshape(-1, 3).mean(0))
         width, height = output_size(framing, frame_rect(framing, self.size, self.size, HEAD), self.size)
-        return FakeAvatar(width, height, (red, green, blue), [], framing, picture)
+        notes = [f"{view.picture.name} is a view." for view in characters[1:]]
+        return FakeAvatar(width, height, (red, green, blue), notes, framing, picture, None, tuple(characters))
 
     def open(self, avatar: FakeAvatar) -> FakeStream:
         if avatar.colour == self.no_memory_on:

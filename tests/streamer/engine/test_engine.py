@@ -215,7 +215,7 @@ def test_engine_ends_only_the_session_whose_new_picture_has_no_memory() -> None:
 
 def test_engine_prepare_without_device_memory_raises_one_sentence() -> None:
     class Full(FakePipeline):
-        def prepare(self, picture: Picture, points: object = None, framing: object = None) -> FakeAvatar:
+        def prepare(self, *given: object) -> FakeAvatar:
             raise torch.OutOfMemoryError("CUDA out of memory.")
 
     with running(Full(size=32)) as engine, pytest.raises(DeviceMemoryError) as caught:

@@ -17,13 +17,14 @@ from models.geometry.guidance import make_guidance
 from models.geometry.retarget import rest_pose
 from models.geometry.rig import Rig
 from models.geometry.topology import INNER_LIPS
+from models.geometry.views import View
 from models.sampler import sample_edit
 from streamer.generation.factory import GeneratorError, default_checkpoint, make_generator
 from streamer.generation.generator import GeometryGenerator
 from streamer.generation.onnx_generator import OnnxGenerator, propagate_edit, thread_counts
 from streamer.generation.torch_generator import TorchGenerator
 from tests.support.faces import drawn_face
-from tests.support.networks import small_network
+from tests.support.networks import SMALL, small_network
 
 CPU = torch.device("cpu")
 LOWER_LIP_MIDDLE = list(INNER_LIPS[14:17])
@@ -217,3 +218,34 @@ def test_propagate_edit_follows_the_flow_and_drops_the_paint() -> None:
     assert torch.allclose(carried.flow[..., 70:78], flow[..., 60:68], atol=1e-4)
     assert torch.allclose(carried.alpha[..., 70:78], flow[:, :1, :, 60:68], atol=1e-4)
     assert float(carried.keep.min()) == 1
+
+
+@torch.inference_mode()
+def test_views_fill_the_reference_slots_by_turns_as_far_as_the_network_has_them(rig: Rig) -> None:
+    views = [View(drawn_face(256, scale).image, rig.matte, rig.face) for scale in (0.2, 0.24)]
+    tokens = SMALL.tokens
+
+    def slots(references: int, *given: View) -> list[torch.Tensor]:
+        generator = TorchGenerator(small_network(replace(SMALL, references=references)), CPU, 1)
+        keys = generator.encode_reference(rig, given).keys
+        assert keys is not None and keys.shape[3] == references * tokens
+        return list(keys.split(tokens, 3))
+
+    first, second, third, fourth = slots(4, *views)
+    assert torch.equal(fourth, first)
+    assert not torch.equal(first, second) and not torch.equal(second, third) and not torch.equal(first, third)
+    assert torch.equal(second, slots(4, views[0])[1]) and torch.equal(second, slots(4, views[0])[3])
+    assert all(torch.equal(slot, first) for slot in slots(4)), "one picture fills all slots"
+    assert torch.equal(slots(1, *views)[0], slots(1)[0]), "a network with one slot takes the first picture alone"
+
+
+@pytest.mark.parametrize("kind", [OnnxGenerator, TorchGenerator])
+@torch.inference_mode()
+def test_second_view_changes_what_a_network_of_several_references_draws(kind: type, rig: Rig) -> None:
+    generator = kind(small_network(replace(SMALL, references=4)), CPU, 1)
+    pose, view = rest_pose(rig), View(drawn_face(256, 0.2).image, rig.matte, rig.face)
+    alone, both = (
+        generator.predict([generator.open(reference)], rig, pose, make_guidance(rig, pose)).edit.paint.clone()
+        for reference in (generator.encode_reference(rig), generator.encode_reference(rig, [view]))
+    )
+    assert not torch.allclose(alone, both, atol=1e-4)

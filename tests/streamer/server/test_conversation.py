@@ -16,7 +16,6 @@ from aiortc import AudioStreamTrack, RTCConfiguration, RTCPeerConnection
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from streamer.rigging.picture import Picture
 from streamer.server import conversation
 from streamer.server import session as session_module
 from streamer.server.rate_limits import Limits, Rate
@@ -339,7 +338,7 @@ async def test_session_without_device_memory_ends_alone() -> None:
 
 async def test_session_ends_whole_after_a_picture_whose_preparation_failed() -> None:
     class Broken(FakePipeline):
-        def prepare(self, picture: Picture, points: object = None) -> FakeAvatar:
+        def prepare(self, *given: object) -> FakeAvatar:
             raise RuntimeError("cannot prepare")
 
     async with serving(pipeline=Broken(size=128)) as (address, server), Page(socket_url(address)) as page:
