@@ -72,12 +72,6 @@ class Layout:
     rect: Rect
     hair: tuple[float, float, float, float]
 
-    @property
-    def reaches_beyond_picture(self) -> bool:
-        """Whether the frame shows what lies beyond the picture's border."""
-        left, top, width, height = self.rect
-        return min(left, top) < -0.5 or left + width > self.width + 0.5 or top + height > self.height + 0.5
-
     def rect_for(self, framing: Framing) -> Rect:
         """The frame in pixels of the picture for another framing."""
         return frame_rect(framing, self.width, self.height, self.skull)

@@ -12,6 +12,7 @@ import torch
 from models.geometry.rig import Rig
 from models.geometry.views import View
 from streamer.errors import KagamiError
+from streamer.rigging.border import extend
 from streamer.rigging.canvas import Array, Canvas, pixels_per_original, place_on_canvas
 from streamer.rigging.cutout import Cutout, continued, cut_out
 from streamer.rigging.face_search import find_body, find_face
@@ -19,7 +20,6 @@ from streamer.rigging.framing import BARE_HEAD, Framing, Layout, frame_rect, hea
 from streamer.rigging.matting import coarse_matte
 from streamer.rigging.picture import Picture
 from streamer.rigging.points import Points, PointsError
-from streamer.rigging.surroundings import continue_beyond_picture
 
 WHOLE = Framing()
 MIN_ALPHA = 0.1  # of a picture's own alpha from which its colour is exact enough to be continued
@@ -103,13 +103,10 @@ def find_character(
         face, body = landmarks_from_points(points, canvas, picture), None
     canvas, face, body, layout = lay_out(picture, framing or WHOLE, canvas, face, body)
     found = own_cutout(canvas) if canvas.cut_out else found_cutout(canvas, face, points, picture)
-    colours, alpha, plate = canvas.rgb, found.alpha, found.plate
-    if layout.reaches_beyond_picture:
-        colours, alpha = continue_beyond_picture(canvas, alpha)
-        plate = colours.copy()
-        plate[canvas.inside] = found.plate[canvas.inside]
-    layout = replace(layout, hair=head_with_hair(face, alpha))
-    return Character(colours, alpha, found.foreground, plate, face, body, layout, picture, points, notes)
+    layout = replace(layout, hair=head_with_hair(face, found.alpha))
+    return Character(
+        seen(canvas, found), found.alpha, found.foreground, found.plate, face, body, layout, picture, points, notes
+    )
 
 
 def build_rig(character: Character, device: torch.device | str, further: Sequence[Character] = ()) -> MadeRig:
@@ -135,11 +132,12 @@ def build_rig(character: Character, device: torch.device | str, further: Sequenc
 
 
 def own_cutout(canvas: Canvas) -> Cutout:
-    """The character of a picture that has alpha itself, on the canvas, with its colours continued beyond the edge."""
-    alpha = canvas.alpha[..., None]
-    straight = (canvas.rgb - (1 - alpha)) / np.maximum(alpha, MIN_ALPHA)  # the canvas has it on white
-    colours = continued(straight.clip(0, 1), (canvas.alpha > MIN_ALPHA).astype(np.float32))
-    return Cutout(canvas.alpha, colours, np.ones_like(colours))
+    """The character of a picture that has alpha itself, on the canvas; its plate is white."""
+    alpha = canvas.alpha[canvas.inside]
+    # The canvas has the character on white.
+    straight = (canvas.rgb[canvas.inside] - 1 + alpha[..., None]) / np.maximum(alpha[..., None], MIN_ALPHA)
+    colours = continued(straight.clip(0, 1), (alpha > MIN_ALPHA).astype(np.float32))
+    return extend(Cutout(alpha, colours, np.ones_like(colours)), canvas.margins)
 
 
 def found_cutout(canvas: Canvas, face: Array, points: Points | None, picture: Picture) -> Cutout:
@@ -147,13 +145,15 @@ def found_cutout(canvas: Canvas, face: Array, points: Points | None, picture: Pi
     rows, columns = canvas.inside
     pixels = (face[:, :2] + 1) * canvas.size / 2 - 0.5 - (columns.start, rows.start)
     rgb = np.ascontiguousarray(canvas.rgb[canvas.inside])
-    character = cut_out(rgb, pixels, coarse_matte(canvas, face, points, picture))
-    margins = canvas.margins
-    return Cutout(
-        np.pad(character.alpha, margins, mode="symmetric"),
-        np.pad(character.foreground, (*margins, (0, 0)), mode="symmetric"),
-        np.pad(character.plate, (*margins, (0, 0)), mode="symmetric"),
-    )
+    return extend(cut_out(rgb, pixels, coarse_matte(canvas, face, points, picture)), canvas.margins)
+
+
+def seen(canvas: Canvas, character: Cutout) -> Array:
+    """(S, S, 3) the picture, and beyond it the continued character over its plate."""
+    alpha = character.alpha[..., None]
+    colours = alpha * character.foreground + (1 - alpha) * character.plate
+    colours[canvas.inside] = canvas.rgb[canvas.inside]
+    return colours
 
 
 def lay_out(
