@@ -26,7 +26,7 @@ class Maps(NamedTuple):
     outline; None: there is none.
     front_coverage: (B, 1, h, w) 0..1, share of a cell that this surface covers; given with `front_flow`.
     chart_position: (B, 2, h, w) x and y, −1..1, where the surface in front lies on its chart, a texture of its own with
-    what the layer does not show of it; None: there is no chart.
+    what the layer does not show of it, continued outside of the outline, too; None: there is no chart.
     chart_share: (B, 1, h, w) 0..1, share of the chart in the colour of this surface, the rest is the layer moved by
     `front_flow`; given with `chart_position`. Drawing is fastest where it is 0, and costs least extra where it is 1.
 

@@ -205,7 +205,10 @@ def rows_above_zero(shares):  # type: ignore[no-untyped-def]
     """
     height, first, last = shares.shape[0], shares.shape[0], -1
     for row in range(height):
-        if shares[row].max() > ZERO:
+        cells = 0  # counted, since that is vectorised, and a maximum is not
+        for x in range(shares.shape[1]):
+            cells += shares[row, x] > ZERO
+        if cells > 0:
             first, last = min(first, row), row
     top, bottom = np.float32(2 * first - 1) / height - ONE, np.float32(2 * last + 3) / height - ONE
     return -INFINITE if first == 0 else top, INFINITE if last == height - 1 else bottom
