@@ -112,6 +112,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--frames", type=int, default=FRAMES, metavar="N", help=f"frames of a rendered take ({FRAMES})")
     add("--facekit", type=Path, metavar="FILE", help="ict_facekit.npz, for the parts that render")
     add("--clips", type=Path, metavar="FOLDER", help="pairs NAME.png, NAME.mp4, for --parts real")
+    add("--views", type=int, default=0, metavar="N", help="further references at other yaws, for --parts turns (0)")
     add("--generators", nargs="+", choices=COMPARED_KINDS, default=COMPARED_KINDS,
         help="for --parts real, refs, turns and edges (both)")  # fmt: skip
     add("--exclude", nargs="*", default=[], metavar="NAME", help="leave out clips whose names begin so")
@@ -136,6 +137,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(argv)
     if options.count is not None and options.count < 1:
         parser.error("--count must be at least 1")
+    if options.views < 0:
+        parser.error("--views must be at least 0")
     if options.columns < 2 or options.tile < 16 or options.every < 1:
         parser.error("--columns must be at least 2, --tile at least 16, --every at least 1")
     if options.frames < 2 or options.seconds < MIN_DRIFT_S or options.teacher_steps < 1:

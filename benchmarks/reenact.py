@@ -18,6 +18,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks.common.hardware import describe
@@ -34,13 +35,16 @@ from streamer.frames import Image
 from streamer.generation.factory import make_pipeline
 from streamer.generation.pipeline import AvatarPipeline
 from streamer.options import GeneratorKind
-from streamer.rigging.picture import load_picture
+from streamer.rigging.picture import Picture, load_picture
 from streamer.runtime.native_logs import filter_native_logs
 from streamer.tracking.motion import Motion
 from streamer.tracking.motion_extractor import MotionExtractor
 from streamer.tracking.smoothing import smooth_both_ways
 
 Scores = dict[str, dict[GeneratorKind, dict[str, float]]]  # clip, or "mean" → generator → figures
+
+SURE = 0.5  # of `Motion.face_confidence`, from which a frame may serve as a reference
+MIN_VIEW_TURN = 10.0  # degrees from the references before
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +84,40 @@ def read_clip(path: Path, every: int = 1, count: int | None = None) -> Clip:
     return Clip(path.stem, path.with_suffix(".png"), reader.rate / every, pictures, motions, track_faces(pictures))
 
 
-def draw_clip(pipeline: AvatarPipeline, clip: Clip, smooth: bool) -> list[Image]:
-    """The picture animated with the clip's motions, in the clip's size, after the encoder of `streamer.animate`."""
-    avatar = pipeline.prepare(load_picture(clip.picture))
+def picture_of(frame: Image, name: str) -> Picture:
+    """A frame (H, W, 3) as a picture that a person would choose."""
+    return Picture(np.dstack([frame, np.full(frame.shape[:2], 255, np.uint8)]), name)
+
+
+def choose_views(motions: Sequence[Motion], count: int) -> list[int]:
+    """Indices of up to `count` frames that show the head from other sides than frame 0 and each other: each time the
+    one whose rotation differs most from those chosen before. Frames without a sure face, or whose head is turned by
+    less than MIN_VIEW_TURN, are not chosen.
+    """
+    chosen = [0]
+    usable = [i for i, motion in enumerate(motions) if motion.face is not None and motion.face_confidence > SURE]
+    while usable and len(chosen) <= count:
+        turns = [min(rotation_degrees(motions[i].head, motions[k].head) for k in chosen) for i in usable]
+        best = int(np.argmax(turns))
+        if turns[best] < MIN_VIEW_TURN:
+            break
+        chosen.append(usable[best])
+    return chosen[1:]
+
+
+def rotation_degrees(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
+    """The angle between two rotations (3, 3)."""
+    return float(np.degrees(np.arccos(np.clip((np.trace(a.T @ b) - 1) / 2, -1, 1))))
+
+
+def draw_clip(pipeline: AvatarPipeline, clip: Clip, smooth: bool, references: int = 1) -> list[Image]:
+    """The picture animated with the clip's motions, in the clip's size, after the encoder of `streamer.animate`.
+
+    references: 1 = the picture alone; with more, frames of the clip that `choose_views` finds are given as well.
+    """
+    chosen = choose_views(clip.motions, references - 1)
+    views = [picture_of(clip.frames[i], f"{clip.name}, frame {i}") for i in chosen]
+    avatar = pipeline.prepare(load_picture(clip.picture), views=views)
     motions = smooth_both_ways(clip.motions) if smooth else clip.motions
     with TemporaryDirectory() as folder:
         path = Path(folder) / "drawn.mp4"
@@ -123,17 +158,19 @@ def reenact(
     without: Sequence[str] = (),
     every: int = 1,
     count: int | None = None,
+    references: int = 1,
 ) -> Scores:
     """Figures of every clip and of their mean, for each generator; each clip is read and tracked once.
 
     sheets: folder for contact sheets, None for none. without: beginnings of the names of clips that a second mean,
-    "without …", leaves out. every, count: see `read_clip`. Prints each clip's lines as soon as they are measured.
+    "without …", leaves out. every, count: see `read_clip`. references: see `draw_clip`. Prints each clip's lines as
+    soon as they are measured.
     """
     scores: Scores = {}
     print(f"Drawn frames are compared as streamer.animate writes them: H.264, crf 16.\n{HEADER}", flush=True)
     for path in tqdm(clips, unit="clip"):
         clip = read_clip(path, every, count)
-        drawn = {kind: draw_clip(pipeline, clip, smooth) for kind, pipeline in pipelines.items()}
+        drawn = {kind: draw_clip(pipeline, clip, smooth, references) for kind, pipeline in pipelines.items()}
         scores[clip.name] = {
             kind: score(clip.frames, frames, clip.faces, track_faces(frames)) for kind, frames in drawn.items()
         }
@@ -159,6 +196,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("clips", type=Path, help="folder of pairs NAME.png (first frame), NAME.mp4")
     parser.add_argument("--exclude", nargs="*", default=[], metavar="NAME", help="leave out clips whose names begin so")
     parser.add_argument("--without", nargs="*", default=[], metavar="NAME", help="a second mean leaves these out")
+    parser.add_argument("--references", type=int, default=1, metavar="N", help="pictures given: frame 0 and others (1)")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every N-th frame, to save time")
     parser.add_argument("--frames", type=int, metavar="N", help="at most so many frames of a clip")
     parser.add_argument("--generator", choices=("dit", "geometry"), default="dit", help="drawn beside the geometry row")
@@ -168,17 +206,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="also write the figures to this file; null where one is undefined")
     parser.add_argument("--sheets", type=Path, help="folder for contact sheets: truth above the drawn")
     given = parser.parse_args(argv)
-    if given.every < 1 or (given.frames is not None and given.frames < 2):
-        parser.error("--every must be at least 1, --frames at least 2")
+    if given.references < 1 or given.every < 1 or (given.frames is not None and given.frames < 2):
+        parser.error("--references and --every must be at least 1, --frames at least 2")
     kinds: tuple[GeneratorKind, ...] = ("geometry",) if given.generator == "geometry" else ("geometry", "dit")
     try:
         with json_file(given.json) as write:
             clips = find_pairs(given.clips, given.exclude)
             pipelines = {kind: make_pipeline(kind, given.device, 512, given.checkpoint) for kind in kinds}
             smooth = not given.no_smooth
-            scores = reenact(clips, pipelines, smooth, given.sheets, given.without, given.every, given.frames)
-            drawn_from = {"smooth": smooth, "every": given.every, "frames": given.frames}
-            write({"hardware": describe(given.device), **drawn_from, "scores": _without_nan(scores)})
+            drawn_from = {"every": given.every, "count": given.frames, "references": given.references}
+            scores = reenact(clips, pipelines, smooth, given.sheets, given.without, **drawn_from)
+            write({"hardware": describe(given.device), "smooth": smooth, **drawn_from, "scores": _without_nan(scores)})
     except KagamiError as error:
         print(error, file=sys.stderr)
         return 1

@@ -7,7 +7,7 @@ that `plausibility` cannot explain.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,14 +21,16 @@ from benchmarks.evaluation.posed_characters import PosedCharacter, sweep
 from benchmarks.evaluation.regions import mask_psnr, regions
 from benchmarks.evaluation.table import Rows, table
 from streamer.animate import perform
+from streamer.errors import KagamiError
 from streamer.frames import Image
 from streamer.generation.pipeline import Avatar, AvatarPipeline
-from streamer.rigging.rigger import NoFaceError
 
 REFERENCE_YAWS = (0, 30, 45)  # degrees
 OFFSETS = (-90, -75, -60, -45, -30, -15, 0, 15, 30, 45, 60, 75, 90)  # degrees from the reference's own pose
 MAX_OFFSET = 60  # of references that are turned themselves
 MAX_YAW = 90  # beyond a profile there is no face to compare
+VIEW_YAWS = (-60, 60, 0)  # degrees: of further references, in this order, where they differ enough from the first
+MIN_VIEW_DISTANCE = 30  # degrees from the first reference
 FIGURES = ("face_psnr", "person_psnr", "dirt", "holes", "cuts", "islands")
 _TILE = 288  # pixels
 _DIRT, _HOLE, _CUT, _ISLAND = (255, 0, 255), (255, 0, 0), (0, 255, 255), (255, 255, 0)  # RGB on sheets
@@ -51,10 +53,20 @@ def offsets_of(reference_yaw: int) -> list[int]:
     return [offset for offset in OFFSETS if abs(offset) <= reach and abs(reference_yaw + offset) <= MAX_YAW]
 
 
-def turn(pipeline: AvatarPipeline, avatar: Avatar, character: PosedCharacter, reference_yaw: int) -> list[TurnedFrame]:
-    """Draw an avatar while the head turns from the reference's pose to either side; measure at `offsets_of` it."""
-    reference = character.frame(reference_yaw)
-    palette = Palette([reference.image], [reference.label])
+def view_yaws(reference_yaw: int, count: int) -> list[int]:
+    """The yaws, degrees, of up to `count` further references."""
+    return [yaw for yaw in VIEW_YAWS if abs(yaw - reference_yaw) >= MIN_VIEW_DISTANCE][:count]
+
+
+def turn(
+    pipeline: AvatarPipeline, avatar: Avatar, character: PosedCharacter, reference_yaw: int, views: Sequence[int] = ()
+) -> list[TurnedFrame]:
+    """Draw an avatar while the head turns from the reference's pose to either side; measure at `offsets_of` it.
+
+    views: yaws of its further references.
+    """
+    references = [character.frame(yaw) for yaw in (reference_yaw, *views)]
+    palette = Palette([frame.image for frame in references], [frame.label for frame in references])
     drawn: dict[int, TurnedFrame] = {}
     measured = offsets_of(reference_yaw)
     for side in (1, -1):
@@ -89,17 +101,20 @@ def _measured(
 def turns(context: EvalContext) -> dict[str, object]:
     """The figures by generator, reference and distance; prints a table of each figure."""
     found: list[dict[str, object]] = []
-    without_face = []
+    refused = []
     for character in tqdm(context.cast, "turns", unit="character", leave=False):
         for yaw in REFERENCE_YAWS:
             rows: dict[str, list[TurnedFrame]] = {}
+            views = view_yaws(yaw, context.options.views)
             for kind, pipeline in context.pipelines.items():
                 try:
-                    avatar = pipeline.prepare(character.picture(yaw))
-                except NoFaceError:
-                    without_face.append(f"{character.name} at {yaw}°, {kind}")
+                    avatar = pipeline.prepare(
+                        character.picture(yaw), views=[character.picture(other) for other in views]
+                    )
+                except KagamiError as error:
+                    refused.append(f"{character.name} at {yaw}°, {kind}: {error}")
                     continue
-                rows[kind] = turn(pipeline, avatar, character, yaw)
+                rows[kind] = turn(pipeline, avatar, character, yaw, views)
                 found += [
                     {"character": character.name, "generator": kind, "reference": yaw, "offset": frame.offset,
                      **frame.figures}
@@ -107,13 +122,13 @@ def turns(context: EvalContext) -> dict[str, object]:
                 ]  # fmt: skip
             if context.options.sheets is not None and rows:
                 save(_sheet(character, yaw, rows), context.options.sheets / "turns" / f"{character.name}_{yaw}.png")
-    if without_face:
-        print(f"No face is found in {len(without_face)} references, which are left out: {'; '.join(without_face)}")
+    if refused:
+        print("\n".join([f"{len(refused)} references are refused and left out:", *refused]))
     means = {figure: by_distance(found, figure) for figure in FIGURES}
     for figure, rows_of_figure in means.items():
         unit = "dB" if figure.endswith("psnr") else "pixels of a frame of 512²"
         print(table(f"Turns, {figure} ({unit}) by the distance from the reference's pose, degrees", rows_of_figure))
-    return {"means": means, "frames": found, "without_face": without_face}
+    return {"means": means, "views": context.options.views, "frames": found, "refused": refused}
 
 
 def by_distance(frames: Iterable[Mapping[str, object]], figure: str) -> Rows:

@@ -4,11 +4,14 @@ import json
 import shutil
 
 import cv2
+import numpy as np
 import pytest
 
 from benchmarks.evaluation.score import FIGURES
-from benchmarks.reenact import main
+from benchmarks.reenact import choose_views, main
 from streamer.files.video_reader import VideoReader
+from streamer.tracking.head_pose import rotation_matrix
+from streamer.tracking.motion import Motion
 from tests.support.clips import DRIVER, make_video
 
 
@@ -51,6 +54,18 @@ def test_a_second_mean_leaves_clips_out_and_frames_may_be_skipped(clips, tmp_pat
     assert sorted(scores) == ["hard", "mean", "talk", "without hard"]
     assert scores["without hard"] == scores["talk"] and scores["talk"]["geometry"]["frames"] == 3
     assert "without hard" in capsys.readouterr().out
+
+
+def test_views_are_the_frames_that_show_the_head_from_other_sides():
+    def motion(yaw, confidence=1.0):
+        rotation = rotation_matrix(np.radians([0, yaw, 0])).astype(np.float32)
+        return Motion(0.0, np.zeros((478, 3), np.float32), confidence, head=rotation)
+
+    clip = [motion(0), motion(5), motion(40), motion(38), motion(-20), motion(80, confidence=0.3), Motion(0.0)]
+    assert choose_views(clip, 1) == [2]
+    assert choose_views(clip, 2) == [2, 4]
+    assert choose_views(clip, 5) == [2, 4]  # all others are near to these
+    assert choose_views(clip, 0) == []
 
 
 def test_a_folder_without_pairs_is_an_error_in_one_sentence(tmp_path, capsys):

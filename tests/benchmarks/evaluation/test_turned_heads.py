@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from benchmarks.evaluation.context import EvalContext
-from benchmarks.evaluation.turned_heads import FIGURES, MAX_YAW, REFERENCE_YAWS, by_distance, offsets_of, turn
+from benchmarks.evaluation.turned_heads import (
+    FIGURES,
+    MAX_YAW,
+    REFERENCE_YAWS,
+    by_distance,
+    offsets_of,
+    turn,
+    view_yaws,
+)
 from streamer.generation.factory import make_pipeline
 from tests.support.kits import FACEKIT, needs_facekit
 
@@ -17,6 +25,10 @@ def test_references_are_turned_to_both_sides_but_never_beyond_a_profile():
     assert offsets_of(45) == [-60, -45, -30, -15, 0, 15, 30, 45]
     for yaw in REFERENCE_YAWS:
         assert all(abs(yaw + offset) <= MAX_YAW for offset in offsets_of(yaw)) and 0 in offsets_of(yaw)
+
+
+def test_further_references_differ_from_the_first():
+    assert view_yaws(0, 2) == [-60, 60] and view_yaws(45, 2) == [-60, 0] and view_yaws(30, 0) == []
 
 
 def test_figures_are_gathered_by_generator_reference_and_distance():
