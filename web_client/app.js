@@ -34,6 +34,8 @@ export class App {
     this.canvas = element('cutout', HTMLCanvasElement);
     /** Draws frames with alpha; made for the first one. @type {StackedVideo | null} */
     this.stackedVideo = null;
+    /** Size of the last frame of the video, `WIDTHxHEIGHT`. */
+    this.frameSize = '';
     this.meter = new Meter();
     this.connection = new Connection({ url: socketAddress(), emit: (event) => this.handleEvent(event) });
     this.picture = new ReferencePicture(this.store, this.connection);
@@ -101,7 +103,7 @@ export class App {
     this.devices.stop();
     this.video.srcObject = null;
     this.store.set({
-      live: 'idle', mediaLost: false, phase: null, stats: null, reading: null, fps: [], stacked: false,
+      live: 'idle', mediaLost: false, phase: null, stats: null, reading: null, fps: [], stacked: false, reframing: false,
       controls: { ...this.state.controls, paused: false },
     });
   }
@@ -238,6 +240,9 @@ export class App {
         this.store.set({ phase: message.phase, progress: message.progress, phaseMessage: message.message });
         break;
       case 'picture-status':
+        if (message.width && (message.width !== this.state.size.width || message.height !== this.state.size.height)) {
+          this.recording.suspend(); // before the first frame of the new size, which a recorder does not take
+        }
         this.picture.handleStatus(message);
         break;
       case 'stats':
@@ -289,6 +294,13 @@ export class App {
     if (stacked) {
       this.stackedVideo ??= new StackedVideo(this.video, this.canvas);
       this.stackedVideo.draw();
+    }
+    const frameSize = `${frame.width}x${frame.height}`;
+    const isResized = this.frameSize !== frameSize;
+    this.frameSize = frameSize;
+    if (isResized && stacked === this.state.stacked) {
+      this.recording.suspend(); // a file has one size
+      this.recording.resume();
     }
     if (this.state.live !== 'live' || stacked !== this.state.stacked) {
       this.recording.stop(); // a file has either alpha or none

@@ -2,6 +2,7 @@
 /** User input: clicks, keys, sliders, dropped and pasted files, each bound to a method of the app. */
 
 import { button, element, html, input } from './dom.js';
+import { bindFraming } from './framing.js';
 import { fromTransfer } from './picture.js';
 import { bindShortcuts } from './shortcuts.js';
 import { bindToolbar } from './toolbar.js';
@@ -14,6 +15,7 @@ const DEFAULT_MOTION = { head: 1, face: 1, body: 1, light: 1, teeth: true };
 export function bindInput(app) {
   bindButtons(app);
   bindSettings(app);
+  bindFraming(app);
   bindToolbar(html('dock'), button('start'));
   bindShortcuts({
     enabled: () => app.state.shortcuts,

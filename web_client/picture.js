@@ -158,6 +158,7 @@ export class ReferencePicture {
 
   /** An upload ends with its connection; a queued picture stays. */
   handleConnectionLost() {
+    this.store.set({ reframing: false });
     if (!this.queued) {
       this.#clearPending();
     }
@@ -165,7 +166,10 @@ export class ReferencePicture {
 
   /** @param {PictureStatus} status */
   handleStatus(status) {
-    if (status.stage === 'failed') {
+    const { width, height } = status;
+    if (status.stage === 'framing' || status.stage === 'framed') {
+      this.store.set({ reframing: status.stage === 'framing', ...(width && height ? { size: { width, height } } : {}) });
+    } else if (status.stage === 'failed') {
       this.#fail(status.message ?? `${status.name} could not be used: choose another picture.`);
     } else if (status.stage === 'ready') {
       const { picture } = this.store.state;
@@ -175,7 +179,7 @@ export class ReferencePicture {
       }
       this.accepted = this.uploading ?? this.accepted;
       this.uploading = null;
-      const { width, height, name, notes } = status;
+      const { name, notes } = status;
       this.store.set({
         picture: { name, url, notes, pending: null, justReady: true },
         ...(width && height ? { size: { width, height } } : {}),

@@ -7,6 +7,7 @@
 export const PROTOCOL = 1;
 
 /** @typedef {'original' | 'blur' | 'colour' | 'transparent'} Background */
+/** @typedef {'whole' | 'bust' | 'face'} FrameKind */
 /** @typedef {'waiting' | 'calibrating' | 'live' | 'lost' | 'stalled' | 'paused'} Phase */
 
 /**
@@ -19,6 +20,12 @@ export const PROTOCOL = 1;
  * @property {boolean} mirror
  * @property {Background} background
  * @property {string} colour #rrggbb
+ * @property {FrameKind} frame what is shown of the picture
+ * @property {string} aspect `picture`, `1:1`, `16:9`, `9:16` or WIDTHxHEIGHT in pixels
+ * @property {number} zoom size of the character in the frame, 0.5..4
+ * @property {number} shift_x where the character is moved, −1 left .. 1 right
+ * @property {number} shift_y −1 up .. 1 down
+ * @property {boolean} keep_in_frame whether the head stays in the frame whatever the driver does
  * @property {boolean} paused
  */
 
@@ -53,7 +60,7 @@ export const PROTOCOL = 1;
 /**
  * @typedef {object} PictureStatus
  * @property {'picture-status'} type
- * @property {'preparing' | 'ready' | 'failed'} stage
+ * @property {'preparing' | 'ready' | 'failed' | 'framing' | 'framed'} stage the last two of a changed frame
  * @property {string} name
  * @property {number | null} width
  * @property {number | null} height
@@ -85,6 +92,7 @@ export const PROTOCOL = 1;
 /** @type {Check} */ const isBoolean = (value) => typeof value === 'boolean';
 /** @type {Check} */ const isNumber = (value) => typeof value === 'number' && Number.isFinite(value);
 /** @type {Check} */ const isColour = (value) => typeof value === 'string' && /^#[0-9a-f]{6}$/i.test(value);
+/** @type {Check} */ const isAspect = (value) => typeof value === 'string' && /^(picture|1:1|16:9|9:16|\d{2,4}x\d{2,4})$/.test(value);
 /** @param {number} low @param {number} high @returns {Check} */
 const within = (low, high) => (value) => isNumber(value) && Number(value) >= low && Number(value) <= high;
 /** @param {...unknown} values @returns {Check} */
@@ -106,7 +114,23 @@ const percentiles = shape({ p50: isNumber, p95: isNumber, p99: isNumber });
 const range = shape({ min: isNumber, max: isNumber });
 const strength = within(0, 2);
 const background = oneOf('original', 'blur', 'colour', 'transparent');
-const controls = { head: strength, face: strength, body: strength, light: strength, teeth: isBoolean, mirror: isBoolean, background, colour: isColour, paused: isBoolean };
+const controls = {
+  head: strength,
+  face: strength,
+  body: strength,
+  light: strength,
+  teeth: isBoolean,
+  mirror: isBoolean,
+  background,
+  colour: isColour,
+  frame: oneOf('whole', 'bust', 'face'),
+  aspect: isAspect,
+  zoom: within(0.5, 4),
+  shift_x: within(-1, 1),
+  shift_y: within(-1, 1),
+  keep_in_frame: isBoolean,
+  paused: isBoolean,
+};
 const candidate = {
   candidate: orNull(isString),
   sdpMid: optional(orNull(isString)),
@@ -132,7 +156,7 @@ const SERVER_MESSAGES = {
     message: orNull(isString),
   },
   'picture-status': {
-    stage: oneOf('preparing', 'ready', 'failed'),
+    stage: oneOf('preparing', 'ready', 'failed', 'framing', 'framed'),
     name: isString,
     width: orNull(isNumber),
     height: orNull(isNumber),

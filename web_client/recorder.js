@@ -82,6 +82,9 @@ export class RecordingControl {
     this.source = source;
     /** @type {Recorder | null} */
     this.recorder = null;
+    /** Whether the recording was ended by a new size of the video, and goes on in another file. */
+    this.isSuspended = false;
+    this.hasNewSize = false;
   }
 
   /** Starts a recording while live, or ends and saves the present one. */
@@ -109,13 +112,35 @@ export class RecordingControl {
 
   /** Ends and saves the present recording, if there is one. */
   stop() {
+    this.isSuspended = false;
     this.recorder?.stop();
+  }
+
+  /** Ends and saves the present recording, if there is one, until `resume` goes on in another file. */
+  suspend() {
+    if (this.recorder && !this.isSuspended) {
+      this.isSuspended = true;
+      this.hasNewSize = false;
+      this.recorder.stop();
+    }
+  }
+
+  /** Goes on in another file after `suspend`, now that the video has its new size. */
+  resume() {
+    this.hasNewSize = true;
+    if (this.isSuspended && !this.recorder) {
+      this.isSuspended = false;
+      this.toggle();
+    }
   }
 
   /** @param {{blob: Blob, name: string}} file */
   #handleDone(file) {
     this.recorder = null;
     this.store.set({ recordingSince: null });
+    if (this.hasNewSize) {
+      this.resume();
+    }
     if (file.blob.size > 0) {
       save(file);
       this.store.notify({ kind: 'info', about: 'recording', text: `The recording is saved as ${file.name}.` });

@@ -41,6 +41,7 @@
  * @property {boolean} shortcuts whether single keys are shortcuts
  * @property {boolean} microphone whether the microphone is on
  * @property {Controls} controls
+ * @property {boolean} reframing whether the server prepares the picture for a changed frame
  * @property {Picture} picture
  * @property {Notice | null} notice
  * @property {number | null} recordingSince milliseconds as of Date.now(); null: not recording
@@ -67,7 +68,8 @@ export const initialState = () => ({
   hasPreview: false,
   shortcuts: true,
   microphone: false,
-  controls: { head: 1, face: 1, body: 1, light: 1, teeth: true, mirror: true, background: 'original', colour: '#00b140', paused: false },
+  controls: { head: 1, face: 1, body: 1, light: 1, teeth: true, mirror: true, background: 'original', colour: '#00b140', frame: 'whole', aspect: 'picture', zoom: 1, shift_x: 0, shift_y: 0, keep_in_frame: true, paused: false },
+  reframing: false,
   picture: { name: '', url: '', notes: [], pending: null, justReady: false },
   notice: null,
   recordingSince: null,

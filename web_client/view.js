@@ -2,6 +2,7 @@
 /** Renders the state into the page. `render` is idempotent and may be called at any time. */
 
 import { button, element, html, image, input, setIcon, setPressed, setSource, setText } from './dom.js';
+import { renderFraming } from './framing.js';
 import { isLocal } from './server.js';
 import { renderShortcuts } from './shortcuts.js';
 import { renderSpeed } from './speed.js';
@@ -167,6 +168,7 @@ export function render(state) {
   renderDock(state);
   renderPicture(state);
   renderControls(state);
+  renderFraming(state.controls, state.reframing);
   renderSpeed(state);
   renderNotice(state);
 }

@@ -19,16 +19,31 @@ NO_BOUNDS = (0.0, 0.0, 0.0, 1.0, -UNBOUNDED, -UNBOUNDED, UNBOUNDED, UNBOUNDED)  
 
 
 def shown_rect(layout: Layout, framing: Framing) -> Rect:
-    """The frame in pixels of the picture: that of `framing`, as far as the canvas was prepared for its shape."""
-    is_prepared = framing == layout.framing or not framing.has_shape_of(layout.framing)
-    return layout.rect if is_prepared else layout.rect_for(framing)
+    """The frame that is shown, in pixels of the picture.
+
+    Where the canvas was prepared for another zoom or position, it is that of `framing` as far as the canvas reaches;
+    where it was prepared for another shape, it is that of the canvas.
+    """
+    base = layout.rect
+    if framing == layout.framing or not framing.has_shape_of(layout.framing):
+        return base
+    left, top, width, height = layout.rect_for(framing)
+    side = max(base.width, base.height)
+    if max(width, height) >= side:
+        return base
+    middle = base.left + base.width / 2, base.top + base.height / 2
+    left, top = (
+        min(max(start, centre - side / 2), centre + side / 2 - length)
+        for start, centre, length in ((left, middle[0], width), (top, middle[1], height))
+    )
+    return Rect(left, top, width, height)
 
 
 def cut_frame(planes: Sequence[Image], layout: Layout, framing: Framing) -> list[Image]:
     """The frame of square planes (S, S, C), each (H, W, C), at the size of the video.
 
-    Where the canvas was prepared for another zoom or position, the frame is resampled, and continued by reflection
-    beyond the canvas, until the picture is prepared anew.
+    Where the canvas was prepared for another zoom or position, the frame is resampled, until the picture is prepared
+    anew.
     """
     size = planes[0].shape[0]
     rect = shown_rect(layout, framing)
@@ -44,7 +59,7 @@ def cut_frame(planes: Sequence[Image], layout: Layout, framing: Framing) -> list
         [[across, 0, left + size / 2 + (across - 1) / 2], [0, down, top + size / 2 + (down - 1) / 2]], np.float64
     )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    moved = (cv2.warpAffine(p, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT) for p in planes)
+    moved = (cv2.warpAffine(p, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE) for p in planes)
     return [plane.reshape(height, width, -1).astype(np.uint8, copy=False) for plane in moved]
 
 

@@ -192,9 +192,9 @@ class Session:
         except KagamiError as error:
             await self._send(signaling.PictureStatus("failed", name, message=str(error)))
             return
-        self._use(avatar)
-        self._name = name
         await self._send(signaling.PictureStatus("ready", name, avatar.width, avatar.height, avatar.notes))
+        self._name = name
+        self._use(avatar)
         self._reframe()  # the frame may have been changed meanwhile
 
     def _use(self, avatar: Avatar) -> None:
@@ -224,10 +224,13 @@ class Session:
                 framed = await asyncio.wrap_future(self._engine.prepare(avatar.picture, framing, avatar.points))
             except KagamiError as error:
                 await self._send(signaling.Error.of(error))
-                return
+                framed = avatar
+            chosen = framed if self._avatar is avatar else self._avatar
+            await self._send(signaling.PictureStatus("framed", self._name, chosen.width, chosen.height))
             if self._avatar is avatar:
                 self._use(framed)
-            await self._send(signaling.PictureStatus("framed", self._name, self._avatar.width, self._avatar.height))
+            if framed is avatar:
+                return
 
     async def _connect(self, offer: signaling.Offer) -> None:
         """Answer an offer with a new peer connection, which replaces the one before.

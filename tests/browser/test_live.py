@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import urllib.request
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from tests.browser.conftest import CONDITION_TIMEOUT_MS, OpenPage
 from tests.browser.kagami import STUB, KagamiServer
 
 RED, BLUE = (200, 30, 30), (30, 40, 200)
+_VIDEO_SIZE = "() => [document.getElementById('avatar').videoWidth, document.getElementById('avatar').videoHeight]"
 _DROP = """
 async ([name, data]) => {
   const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
@@ -109,7 +111,7 @@ def test_controls_reach_the_server_and_are_remembered(open_page: OpenPage, stub:
     del expected["calibrate"]
     wait_until(lambda: sent_controls(messages) == expected, page)
     expect(page.locator("#head-value")).to_have_text("120%")
-    page.get_by_role("button", name="Reset").click()
+    page.get_by_role("button", name="Reset", exact=True).click()
     wait_until(
         lambda: sent_controls(messages) == expected | {"head": 1, "face": 1, "body": 1, "light": 1, "teeth": True}, page
     )
@@ -165,6 +167,41 @@ def test_recording_is_saved_as_a_video(open_page: OpenPage, stub: KagamiServer, 
     assert name.startswith("kagami-")
     height, width = frames[-1].shape[:2]
     assert is_close([int(value) for value in frames[-1][height // 4, width * 3 // 4]], RED)
+
+
+def test_frame_changes_the_video_and_a_recording_goes_on_in_another_file(
+    open_page: OpenPage, stub: KagamiServer, tmp_path: Path
+) -> None:
+    page = open_page("about:blank")
+    messages = sent_messages(page)
+    page.goto(stub.url)
+    go_live(page)
+    page.get_by_role("button", name="Record to a file").click()
+    expect(page.locator("#recording")).to_be_visible()
+    await_frames(page, 10)
+    with page.expect_download() as waiting:
+        page.get_by_label("Shape").select_option("16:9")
+    waiting.value.save_as(tmp_path / "first.video")
+    with av.open(str(tmp_path / "first.video")) as video:
+        assert {(frame.width, frame.height) for frame in video.decode(video=0)} == {(512, 512)}
+    expect(page.locator("#recording")).to_be_visible()
+    wait_until(lambda: page.evaluate(_VIDEO_SIZE) == [512, 288], page)
+    expect(page.locator("#stage")).to_have_attribute("style", re.compile("--picture-height: 288"))
+    page.get_by_role("radio", name="Bust").check()
+    page.get_by_role("slider", name="Zoom").focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    page.get_by_role("slider", name="Upward").focus()
+    page.keyboard.press("ArrowLeft")
+    page.get_by_role("switch", name="Keep me in frame").uncheck()
+    expected = {"aspect": "16:9", "frame": "bust", "zoom": 1.15, "shift_y": -0.02, "keep_in_frame": False}
+    wait_until(lambda: sent_controls(messages) == expected, page)
+    page.get_by_label("Shape").select_option("own")
+    page.get_by_label("Width").fill("641")
+    page.get_by_label("Width").press("Enter")
+    wait_until(lambda: sent_controls(messages)["aspect"] == "642x720", page)
+    wait_until(lambda: page.evaluate(_VIDEO_SIZE) == [642, 720], page)
+    expect(page.locator("#framing-status")).to_have_text("")
 
 
 def record(page: Page, tmp_path: Path) -> tuple[str, list[NDArray[np.uint8]]]:

@@ -6,7 +6,10 @@ It starts at once, and its avatar is a flat colour that follows the brightness o
 
 from __future__ import annotations
 
+import numpy as np
+
 from streamer.engine.engine import Engine
+from streamer.rigging.picture import Picture
 from streamer.server.app import Server
 from streamer.server.listening import bind, run
 from streamer.settings import read_settings
@@ -18,10 +21,11 @@ def main() -> None:
     settings = read_settings()
     listening = bind(settings)
     engine = Engine(FakePipeline(delay=0.02, prepare_delay=0.5), FakeTracker, settings.fps, settings.max_sessions)
+    picture = Picture(np.full((64, 64, 4), (*FakeAvatar.colour, 255), np.uint8), "stub.png")
     engine.start()
     try:
         run(
-            Server(engine, settings, FakeAvatar(), "stub.png", limits=UNLIMITED),
+            Server(engine, settings, FakeAvatar(picture=picture), "stub.png", limits=UNLIMITED),
             settings,
             listening,
             lambda line: print(line, flush=True),

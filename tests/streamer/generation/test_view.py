@@ -8,7 +8,7 @@ import torch
 
 from models.geometry.keep_in_frame import UNBOUNDED
 from streamer.generation.controls import Controls
-from streamer.generation.view import cut_frame, frame_bounds
+from streamer.generation.view import cut_frame, frame_bounds, shown_rect
 from streamer.rigging.framing import Circle, Framing, Layout, frame_rect
 
 SKULL, HAIR = Circle(200.0, 160.0, 50.0), (0.0, 0.0, 0.5, 1.5)
@@ -49,6 +49,15 @@ def test_zoom_and_position_are_seen_before_the_picture_is_prepared_anew() -> Non
         at = (place + 0.5) / SIDE
         assert frame[place, place, 0] + 0.5 == pytest.approx((rect.left + at * rect.width) / 2, abs=1)
         assert frame[place, place, 1] + 0.5 == pytest.approx((rect.top + at * rect.height) / 2, abs=1)
+
+
+def test_before_it_is_prepared_a_frame_shows_nothing_beyond_the_canvas() -> None:
+    prepared = layout(Framing("bust", "1:1"))
+    side = prepared.rect.width
+    for wanted in (Framing("bust", "1:1", 1.5, 1, 1), Framing("bust", "1:1", 1.5, -1, -1), Framing("bust", "1:1", 0.6)):
+        rect = shown_rect(prepared, wanted)
+        assert prepared.rect.left <= rect.left and rect.left + rect.width <= prepared.rect.left + side + 1e-6
+        assert prepared.rect.top <= rect.top and rect.top + rect.height <= prepared.rect.top + side + 1e-6
 
 
 def test_another_shape_waits_for_the_picture_to_be_prepared() -> None:

@@ -1,0 +1,91 @@
+// @ts-check
+/** The card "Framing": what the frame shows of the picture, the shape of the video, zoom and position. */
+
+import { button, element, html, input, setText } from './dom.js';
+
+/** @typedef {import('./app.js').App} App */
+/** @typedef {import('./protocol.js').Controls} Controls */
+
+const DEFAULT_FRAMING = /** @type {const} */ ({
+  frame: 'whole', aspect: 'picture', zoom: 1, shift_x: 0, shift_y: 0, keep_in_frame: true,
+});
+const OWN_SIZE = 'own'; // the choice of the select for an aspect that is written as WIDTHxHEIGHT
+const SIDE_LIMITS = { least: 64, most: 1920 }; // pixels, as the server has them
+
+/** @returns {NodeListOf<HTMLInputElement>} */
+const frameRadios = () => document.querySelectorAll('input[name=frame]');
+
+/**
+ * A side of the video in pixels: even, and within the limits.
+ * @param {HTMLInputElement} field
+ */
+function sideOf(field) {
+  const side = Number.isFinite(field.valueAsNumber) ? field.valueAsNumber : SIDE_LIMITS.least;
+  return Math.min(Math.max(Math.round(side / 2) * 2, SIDE_LIMITS.least), SIDE_LIMITS.most);
+}
+
+const ownSize = () => `${sideOf(input('frame-width'))}x${sideOf(input('frame-height'))}`;
+
+/** @param {App} app */
+export function bindFraming(app) {
+  frameRadios().forEach((radio) => {
+    radio.addEventListener('change', () => app.control({ frame: /** @type {Controls['frame']} */ (radio.value) }));
+  });
+  const aspect = element('aspect', HTMLSelectElement);
+  aspect.addEventListener('change', () => app.control({ aspect: aspect.value === OWN_SIZE ? ownSize() : aspect.value }));
+  for (const id of ['frame-width', 'frame-height']) {
+    input(id).addEventListener('change', () => app.control({ aspect: ownSize() }));
+  }
+  const zoom = input('zoom'); // its scale is logarithmic: each step enlarges by the same factor
+  zoom.addEventListener('input', () => app.control({ zoom: Math.round(2 ** zoom.valueAsNumber * 100) / 100 }));
+  zoom.addEventListener('dblclick', () => app.control({ zoom: DEFAULT_FRAMING.zoom }));
+  for (const name of /** @type {const} */ (['shift_x', 'shift_y'])) {
+    const slider = input(name);
+    slider.addEventListener('input', () => app.control({ [name]: slider.valueAsNumber }));
+    slider.addEventListener('dblclick', () => app.control({ [name]: DEFAULT_FRAMING[name] }));
+  }
+  const keep = input('keep_in_frame');
+  keep.addEventListener('change', () => app.control({ keep_in_frame: keep.checked }));
+  button('reset-framing').addEventListener('click', () => app.control(DEFAULT_FRAMING));
+}
+
+/**
+ * @param {Controls} controls
+ * @param {boolean} reframing whether the server prepares the picture for a changed frame
+ */
+export function renderFraming(controls, reframing) {
+  frameRadios().forEach((radio) => {
+    radio.checked = radio.value === controls.frame;
+  });
+  const aspect = element('aspect', HTMLSelectElement);
+  const own = /^(\d+)x(\d+)$/.exec(controls.aspect);
+  aspect.value = own ? OWN_SIZE : controls.aspect;
+  html('frame-size').hidden = own === null;
+  for (const [index, id] of ['frame-width', 'frame-height'].entries()) {
+    if (own && document.activeElement !== input(id)) {
+      input(id).value = own[index + 1];
+    }
+  }
+  renderSlider('zoom', Math.log2(controls.zoom), `${Math.round(controls.zoom * 100)}%`);
+  renderSlider('shift_x', controls.shift_x, position(controls.shift_x));
+  renderSlider('shift_y', controls.shift_y, position(-controls.shift_y));
+  input('keep_in_frame').checked = controls.keep_in_frame;
+  setText(html('framing-status'), reframing ? 'Sharpening the new frame…' : '');
+}
+
+/** @param {number} value −1..1 */
+const position = (value) => `${value > 0 ? '+' : value < 0 ? '−' : ''}${Math.round(Math.abs(value) * 100)}`;
+
+/**
+ * @param {string} id of a slider, and with `-value` of its output
+ * @param {number} value
+ * @param {string} text
+ */
+function renderSlider(id, value, text) {
+  const slider = input(id);
+  slider.valueAsNumber = value;
+  const share = (value - Number(slider.min)) / (Number(slider.max) - Number(slider.min));
+  slider.style.setProperty('--fill', String(share));
+  slider.setAttribute('aria-valuetext', text);
+  setText(html(`${id}-value`), text);
+}
