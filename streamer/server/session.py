@@ -221,7 +221,9 @@ class Session:
             assert avatar.picture is not None
             await self._send(signaling.PictureStatus("framing", self._name))
             try:
-                framed = await asyncio.wrap_future(self._engine.prepare(avatar.picture, framing, avatar.points))
+                further = avatar.characters[1:]
+                prepared = self._engine.prepare(avatar.picture, framing, avatar.points, further)
+                framed = await asyncio.wrap_future(prepared)
             except KagamiError as error:
                 await self._send(signaling.Error.of(error))
                 framed = avatar
