@@ -23,9 +23,10 @@ void main() {
   float y = clamp(uv.y * 0.5, 0.0, 0.5 - 0.5 * texel);
   vec3 colour = texture2D(frame, vec2(uv.x, y)).rgb;
   float alpha = texture2D(frame, vec2(uv.x, max(y + 0.5, 0.5 + 0.5 * texel))).g;
-  alpha = clamp((alpha - 0.03) / 0.94, 0.0, 1.0); // lossy coding turns black and white into near greys
-  // The canvas is premultiplied, too; lossy coding may lift a colour above its alpha, the most that it can be.
-  gl_FragColor = vec4(min(colour, alpha), alpha);
+  float level = clamp((alpha - 0.03) / 0.94, 0.0, 1.0); // lossy coding turns black and white into near greys
+  // The canvas is premultiplied, too, so the colour follows the level. Lossy coding may lift a colour above its alpha, the
+  // most that it can be.
+  gl_FragColor = vec4(min(colour / max(alpha, 0.004), 1.0) * level, level);
 }`;
 
 /**
@@ -130,7 +131,7 @@ function pixelPainter(canvas) {
   // The same levels as in the shader, as a table of the 256 greys, and the factors that undo the premultiplication, since
   // `putImageData` takes straight colours.
   const levels = Uint8ClampedArray.from({ length: 256 }, (_, grey) => ((grey / 255 - 0.03) / 0.94) * 255);
-  const factors = Float32Array.from(levels, (level) => 255 / Math.max(level, 1));
+  const factors = Float32Array.from({ length: 256 }, (_, grey) => 255 / Math.max(grey, 1));
   return (video, width, height) => {
     if (scratch.width !== width || scratch.height !== height) {
       scratch.width = width;

@@ -17,6 +17,7 @@ from av.error import FFmpegError
 from av.video.reformatter import ColorRange, Colorspace
 
 from streamer.files.sound import Sound
+from streamer.files.straight_alpha import straight_rgba
 from streamer.files.video_reader import VideoError, reason
 from streamer.frames import AvatarFrame, Image
 
@@ -222,9 +223,7 @@ def _pixels(frame: AvatarFrame, alpha: bool) -> Image:
     """
     if not alpha or frame.alpha is None:
         return np.dstack([frame.rgb, np.full(frame.rgb.shape[:2], 255, np.uint8)]) if alpha else frame.rgb
-    weight = np.maximum(frame.alpha, 1).astype(np.float32)[..., None] / 255
-    straight = np.minimum(frame.rgb / weight + 0.5, 255).astype(np.uint8)
-    return np.dstack([straight, frame.alpha])
+    return straight_rgba(frame.rgb, frame.alpha)
 
 
 def _even(picture: Image) -> Image:

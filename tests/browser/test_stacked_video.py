@@ -40,18 +40,19 @@ async ([painter, bands, background]) => {
 _OPAQUE = ((200, 100, 50), 255)
 _SOFT_EDGE = ((100, 50, 25), 128)  # the same colour, half of it
 _TOO_BRIGHT = ((140, 60, 20), 128)  # lossy coding lifted red above alpha, the most that a premultiplied colour can be
+_FAINT = ((25, 13, 6), 32)  # the same colour again, an eighth of it; its alpha is shown as 26 after the levels
 _EMPTY = ((6, 0, 3), 4)  # lossy coding left traces of colour and alpha where there is none
 
 
 @pytest.mark.parametrize("painter", ["webgl", "pixels"])
 def test_stacked_video_composites_premultiplied_colours(open_page: OpenPage, stub: KagamiServer, painter: str) -> None:
     page = open_page(stub.url)
-    bands = [_OPAQUE, _SOFT_EDGE, _TOO_BRIGHT, _EMPTY]
+    bands = [_OPAQUE, _SOFT_EDGE, _TOO_BRIGHT, _FAINT, _EMPTY]
     for background, expected in (
         # Over white a background of 255 · (255 − 128) / 255 = 127 is added to the colour at the soft edge.
-        ((255, 255, 255), [(200, 100, 50), (227, 177, 152), (255, 187, 147), (255, 255, 255)]),
-        ((0, 0, 0), [(200, 100, 50), (100, 50, 25), (128, 60, 20), (0, 0, 0)]),
-        ((0, 255, 0), [(200, 100, 50), (100, 177, 25), (128, 187, 20), (0, 255, 0)]),
+        ((255, 255, 255), [(200, 100, 50), (227, 177, 152), (255, 187, 147), (249, 240, 234), (255, 255, 255)]),
+        ((0, 0, 0), [(200, 100, 50), (100, 50, 25), (128, 60, 20), (20, 11, 5), (0, 0, 0)]),
+        ((0, 255, 0), [(200, 100, 50), (100, 177, 25), (128, 187, 20), (20, 240, 5), (0, 255, 0)]),
     ):
         shown = page.evaluate(_COMPOSITE, [painter, bands, background])
         if shown is None:
