@@ -59,6 +59,15 @@ def test_the_picture_keeps_its_own_framing(made):
     assert first.shape[1] / first.shape[0] == pytest.approx(width / height, rel=0.02)
 
 
+def test_a_frame_of_a_size_of_its_own_is_written(short, tmp_path):
+    out = tmp_path / "wide.mp4"
+    frame = ["--frame", "face", "--aspect", "320x180", "--head", "2"]
+    inputs = ["--ref", str(AVATAR), "--drive", str(short), "--generator", "geometry", "--size", "128"]
+    assert main([*inputs, *frame, "--out", str(out)]) == 0
+    with VideoReader(out) as reader:
+        assert {each.rgb.shape for each in reader} == {(180, 320, 3)}
+
+
 def test_the_mouth_follows_the_driver(short, made):
     assert np.corrcoef(openings(short), openings(made))[0, 1] > 0.7
 

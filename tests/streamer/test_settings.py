@@ -189,3 +189,14 @@ def test_flags_are_not_abbreviated(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         read("--por", "1")
     assert caught.value.code == 2 and "--por" in capsys.readouterr().err
+
+
+def test_a_frame_is_read_and_an_aspect_that_is_none_is_refused() -> None:
+    settings = read("--frame", "bust", "--aspect", "1280x720", "--zoom", "1.5", "--no-keep-in-frame")
+    assert (settings.frame, settings.aspect, settings.zoom) == ("bust", "1280x720", 1.5)
+    assert not settings.keep_in_frame
+    with pytest.raises(SettingsError) as caught:
+        read("--aspect", "4:3")
+    assert str(caught.value) == (
+        "--aspect: '4:3' is none of picture, 1:1, 16:9, 9:16 and WIDTHxHEIGHT; write for example 16:9 or 1280x720."
+    )

@@ -89,6 +89,24 @@ def test_frame_keeps_the_framing_of_the_picture(pipeline: AvatarPipeline, wide: 
     assert frame.rgb.shape == (171, 256, 3)
 
 
+def test_a_frame_beyond_the_picture_has_its_size_and_the_heads_bounds(pipeline: AvatarPipeline) -> None:
+    controls = Controls(mirror=False, frame="face", aspect="16:9")
+    wide = pipeline.prepare(load_picture(AVATAR), None, controls.framing)
+    assert (wide.width, wide.height) == (256, 144)
+    still = still_of(wide)
+    requests = [FrameRequest(pipeline.open(wide), one, still, controls) for one in (still, still_of(wide, 1.5))]
+    frames = [pipeline.draw([request])[0] for request in requests]
+    picture = (wide.rig.image[0].permute(1, 2, 0).numpy() * 255).round().astype(int)
+    assert frames[0].rgb.shape == (144, 256, 3)
+    assert np.abs(frames[0].rgb - picture[56:200]).mean() < 2
+    drivers = pipeline.batch(requests[1:]).drivers
+    kept = retarget(wide.rig, drivers.current, drivers.neutral, drivers.strength, drivers.bounds)
+    assert drivers.bounds is not None
+    right = kept.head.apply(drivers.bounds.head[:, None, :3])[0, 0, 0] + drivers.bounds.head[0, 3] * kept.head.scale
+    assert 0.9 < float(right) <= 1
+    assert np.abs(frames[1].rgb.astype(int) - frames[0].rgb).mean() > 5
+
+
 def test_batch_draws_what_each_session_draws_alone(pipeline: AvatarPipeline, avatar: Avatar, wide: Avatar) -> None:
     requests = [
         FrameRequest(pipeline.open(avatar), still_of(avatar, 0.05), still_of(avatar), SIDE_BY_SIDE),
