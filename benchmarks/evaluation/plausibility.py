@@ -1,4 +1,4 @@
-"""Pixels of a drawn character that no picture of it can contain: dirt, holes, cuts and islands, against rendered truth.
+"""Pixels of a drawn character that no picture of it can contain, against rendered truth: dirt, holes, cuts, islands.
 
 A head that is drawn a little too narrow or an eye that is drawn beside its place is an error of shape, which PSNR
 measures. This module counts what is wrong wherever the shape is: a colour that the character has nowhere near, a hole
@@ -28,6 +28,8 @@ BORDER_DIVISOR = 170  # side / 170: the true silhouette's border, which `edges` 
 NEAR_DIVISOR = 32  # side / 32: how far beside its place a detail may be drawn
 ZONE_DIVISOR = 24  # side / 24: how far face, hair and body may be drawn beyond their true borders
 FEATURE_DIVISOR = 20  # side / 20: brows, eyes and lips are thinner, so that a median over it leaves skin alone
+BAY_DIVISOR = 32  # side / 32: radius of the disc that does not fit into a bay of the drawn silhouette
+SHAPE_DIVISOR = 42  # side / 42: bays nearer to the true silhouette are its own, in other places
 CUT_DIVISOR = 16  # side / 16: what is missing farther inside the true silhouette is a cut and not a shape
 EXCESS = 3.0  # a colour of a small detail is implausible where it covers so many times the area that it truly has
 MIN_SHARE = 0.003  # of a zone's pixels: rarer colours are not part of its palette
@@ -45,8 +47,8 @@ class Faults:
 
     dirt: opaque pixels within the true silhouette with a colour that neither the truth nearby nor the references have.
     holes: pixels within the true silhouette through which the background is seen although the drawn character is all
-    around them. cuts: pixels deep within the true silhouette that are missing and open to the background around the
-    character. islands: pieces outside of the true silhouette that nothing holds.
+    around them, or open to it by a way into which no disc fits. cuts: pixels deep within the true silhouette that are
+    missing and wide open to the background. islands: pieces outside of the true silhouette that nothing holds.
     """
 
     dirt: Mask
@@ -95,21 +97,26 @@ def find_faults(
     side = drawn.shape[0]
     border = _disc(max(1, side // BORDER_DIVISOR))
     person = matte > 0.5
-    # Beyond the picture's edge the character goes on: the border of the picture is none of the silhouette.
-    inside = cv2.erode(person.astype(np.uint8), border, borderType=cv2.BORDER_REPLICATE) > 0
+    inside, within, deep = (_inner(person, side // divisor) for divisor in (BORDER_DIVISOR, SHAPE_DIVISOR, CUT_DIVISOR))
     dirt = inside & (alpha >= MIN_ALPHA) & ~palette.has(drawn, label)
     dirt = _unlike_truth_nearby(drawn, truth, dirt)
     dirt &= ~_mix_of_neighbours(drawn, dirt)
     missing = alpha < 0.5
-    deep = cv2.erode(person.astype(np.uint8), _disc(side // CUT_DIVISOR), borderType=cv2.BORDER_REPLICATE) > 0
     enclosed = _enclosed(missing)
+    bay = cv2.morphologyEx((~missing).astype(np.uint8), cv2.MORPH_CLOSE, _disc(side // BAY_DIVISOR)) > 0
     outside = cv2.dilate(person.astype(np.uint8), border) == 0
     return Faults(
         dirt=dirt,
-        holes=inside & enclosed,
-        cuts=deep & missing & ~enclosed,
+        holes=(inside & enclosed) | (within & missing & bay),
+        cuts=deep & missing & ~enclosed & ~bay,
         islands=outside & _loose(alpha > 0.5),
     )
+
+
+def _inner(person: Mask, margin: int) -> Mask:
+    """A mask without its margin. Beyond the picture's edge the character goes on, so that there is no margin there."""
+    disc = _disc(max(1, margin))
+    return np.asarray(cv2.erode(person.astype(np.uint8), disc, borderType=cv2.BORDER_REPLICATE) > 0)
 
 
 def _unlike_truth_nearby(drawn: Image, truth: Image, candidates: Mask) -> Mask:

@@ -45,7 +45,7 @@ def test_a_moved_lit_or_soft_head_has_no_faults(shift, gain, blur):
     drawn, alpha, _ = head(shift, gain)
     if blur:
         drawn = cv2.GaussianBlur(drawn, (0, 0), blur)
-    assert faults(drawn, alpha) == {"dirt": 0, "holes": 0, "cuts": 0, "islands": 0}
+    assert faults(drawn, alpha) == dict.fromkeys(("dirt", "holes", "cuts", "islands"), 0)
 
 
 def test_specks_of_one_pixel_are_found_one_by_one():
@@ -87,6 +87,15 @@ def test_an_opening_in_the_alpha_is_a_hole(centre, radius):
     cv2.circle(alpha, centre, radius, 0.0, -1)
     counts = faults(drawn, alpha)
     assert counts["holes"] == (alpha < matte).sum() and counts["dirt"] == 0
+
+
+def test_a_hole_that_breaks_through_the_silhouette_is_still_one():
+    drawn, matte, _ = head()
+    alpha = matte.copy()
+    cv2.circle(alpha, (186, 112), 7, 0.0, -1)
+    cv2.line(alpha, (186, 112), (220, 112), 0.0, 3)
+    counts = faults(drawn, alpha)
+    assert counts["holes"] > 80 and counts["cuts"] == 0
 
 
 def test_a_head_drawn_too_narrow_has_no_cut_but_one_of_which_half_is_missing_has():
