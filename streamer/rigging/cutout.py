@@ -35,7 +35,8 @@ TOLERANCE = 1e-4  # of the residual, relative; 8-bit alpha shows no difference t
 MAX_STEPS = 1000  # of the solver; pictures take 30 to 200
 SHIFTS = (1e-4, 1e-3, 1e-2, 0.1, 1.0)  # of the preconditioner's diagonal, tried in order
 MAX_FILL = 200  # entries of the preconditioner for an unknown pixel; it reserves memory for so many
-HAZE = 0.04  # alpha that is as good as none, and so far from 1 as good as all
+HAZE = 0.06  # alpha that is as good as none, and so far from 1 as good as all
+STRAND = 0.02  # extents of the face: half the width from which something beyond the coarse matte is no strand of hair
 OPAQUE = 0.995  # from which a pixel shows the character alone
 NO_ALPHA = 0.02  # up to which a pixel shows the background alone
 # Pixels around the character that the plate does not take from the picture, in shares of its longer side:
@@ -65,6 +66,8 @@ class Cutout:
 def cut_out(rgb: Array, face: Array, coarse: CoarseMatte) -> Cutout:
     """The character in a picture (H, W, 3) 0..1 with this face (478, 2 or 3), pixels, and coarse matte."""
     alpha, rim = closed_form_alpha(rgb, trimap(face, coarse)), FINE_RIM
+    if alpha is not None:
+        alpha = strands_only(alpha, coarse, face)
     if alpha is None or agreement(alpha, coarse.matte) < MIN_AGREEMENT:
         alpha, rim = refine_edges(rgb, coarse.matte), COARSE_RIM
     radius = max(1, round(rim * max(alpha.shape)))
@@ -108,6 +111,19 @@ def closed_form_alpha(rgb: Array, known: Array) -> Array | None:
         _log.debug("closed-form matting gave no alpha: %s", error)
         return None
     return ((alpha - HAZE) / (1 - 2 * HAZE)).clip(0, 1)
+
+
+def strands_only(alpha: Array, coarse: CoarseMatte, face: Array) -> Array:
+    """Alpha (H, W) that has nothing but strands beyond the coarse matte, given the face (478, 2 or 3), pixels.
+
+    Closed-form matting lets what is coloured like the character, such as a picture on the wall beside dark hair, pass
+    for it. That is thicker than strands are.
+    """
+    disc = _band(STRAND * face_extent(face))
+    near = cv2.dilate((coarse.matte > POSSIBLE).astype(np.float32), disc)
+    thick = cv2.morphologyEx(alpha * (1 - near), cv2.MORPH_OPEN, disc)
+    thick = cv2.dilate(thick, disc) * (1 - near)
+    return np.maximum(alpha - thick, 0)
 
 
 def agreement(alpha: Array, coarse: Array) -> float:

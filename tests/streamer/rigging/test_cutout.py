@@ -6,7 +6,7 @@ import pytest
 
 from models.geometry.topology import topology
 from streamer.rigging import cutout
-from streamer.rigging.cutout import closed_form_alpha, continued, cut_out, foreground_colours, trimap
+from streamer.rigging.cutout import closed_form_alpha, continued, cut_out, foreground_colours, strands_only, trimap
 from streamer.rigging.matting import CoarseMatte
 
 SIDE = 160
@@ -114,3 +114,13 @@ def test_plate_has_no_colour_of_the_character() -> None:
     alpha = true_alpha()
     cut = cut_out(picture(alpha), face(), coarse(alpha))
     assert np.abs(cut.plate - BACKDROP).max() < 0.03
+
+
+def test_what_is_thicker_than_strands_beyond_the_coarse_matte_is_not_the_character_s() -> None:
+    alpha = true_alpha()
+    guess = coarse(alpha)
+    frame = alpha.copy()
+    frame[60:100, 140:155] = 0.6  # a picture on the wall beside the head, taken for it
+    left = strands_only(frame, guess, face())
+    assert left[62:98, 142:153].max() < 0.05
+    assert np.abs(left - alpha)[:, :130].max() < 0.05
