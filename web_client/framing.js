@@ -70,7 +70,7 @@ export function renderFraming(controls, reframing) {
   renderSlider('shift_x', controls.shift_x, position(controls.shift_x));
   renderSlider('shift_y', controls.shift_y, position(-controls.shift_y));
   input('keep_in_frame').checked = controls.keep_in_frame;
-  setText(html('framing-status'), reframing ? 'Sharpening the new frame…' : '');
+  setText(html('framing-status'), reframing ? 'Preparing the new frame…' : '');
 }
 
 /** @param {number} value −1..1 */
