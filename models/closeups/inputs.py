@@ -37,6 +37,8 @@ REST_PICTURE = slice(3, 6)
 REST_INNER_RING = slice(6, 7)
 NOW_INNER_RING = slice(8, 9)
 ALL_RINGS = slice(6, 10)
+INPUT_DISPLACEMENT = slice(10, 12)
+INPUT_POSITION = slice(12, 14)
 # Channels of `CloseupReference.maps`.
 REFERENCE_INNER_RING = slice(3, 4)
 # Channels of `CloseupReference.inside`.
@@ -44,6 +46,7 @@ INSIDE_COLOUR = slice(0, 3)
 INSIDE_COVERAGE = slice(3, 5)  # of an eye: the opening, and the opening without its border
 INSIDE_TEETH = slice(4, 5)  # of a mouth
 
+FINE_FACTOR = 2  # pixels along a side of `CloseupReference.fine`, over those of the window
 DISPLACEMENT_SCALE = 4  # factor of displacements in the network's input
 RIM_ROWS = (-2.0, -1.0, 0.0)  # pixels of a window below an opening's upper edge: lashes, or the lip's shadow
 RIM_BLUR = 16  # rim colours are averaged over a window's side / RIM_BLUR to both sides
@@ -65,6 +68,8 @@ class CloseupReference:
     confidence: (B,) 0..1 how far the eyeball is known.
     white_point: (B, 3) 0..1 the colour of white in the picture's light.
     chroma_range: (B, 2, 2, 1, 1) the colours that the mouth may have (models/closeups/teeth.py).
+    fine: (B, 3, m, m) 0..1 of an eye: the picture at `FINE_FACTOR` times as many pixels a side, for lids that close
+        (models/closeups/lids.py); of a mouth: a single pixel, not used.
     """
 
     window: Window
@@ -75,6 +80,7 @@ class CloseupReference:
     confidence: Tensor
     white_point: Tensor
     chroma_range: Tensor
+    fine: Tensor
 
     @staticmethod
     def stack(references: Sequence[CloseupReference]) -> CloseupReference:
@@ -158,7 +164,8 @@ def make_reference(view: View, picture: Tensor, face: Tensor, head: HeadTransfor
         shown = visible_teeth(pixels, inner)
     inside = torch.cat([colour, inner, shown], 1)
     white = white_point(picture, face)
-    return CloseupReference(window, maps, landmarks, rim, inside, confidence, white, chroma_range(pixels))
+    fine = sample(picture, window.grid(side * FINE_FACTOR)) if view.is_eye else pixels[..., :1, :1]
+    return CloseupReference(window, maps, landmarks, rim, inside, confidence, white, chroma_range(pixels), fine)
 
 
 def make_inputs(moving: MovingPicture, references: Sequence[CloseupReference]) -> tuple[CloseupInput, CloseupInput]:

@@ -1,8 +1,9 @@
 """Patches: the edits of the close-ups, ready to be composited over the picture.
 
 The network's output is limited to the surroundings of the openings, and lies beneath the pixels that need no network
-(`CloseupInput.known`). The inside of an open mouth that the picture does not show comes from the driver's mouth
-(models/closeups/mouth.py); where that shows nothing either, the network paints it.
+(`CloseupInput.known`). Over that of the eyes lie shut lids (models/closeups/lids.py). The inside of an open mouth that
+the picture does not show comes from the driver's mouth (models/closeups/mouth.py); where that shows nothing either, the
+network paints it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from models.closeups.inputs import (
     sample,
     stretched,
 )
+from models.closeups.lids import lid_skin
 from models.closeups.mouth import stretch_driver_mouth, tint_driver_mouth
 from models.closeups.teeth import decide_teeth
 from models.closeups.window import MOUTH_VIEW, Window, window_fade
@@ -37,8 +39,8 @@ class CloseupEdit:
     """The edit of one kind of window; flow and 1 − keep fade to nothing beyond its influence.
 
     flow: (B, 2, n/2, n/2) further displacement, window units.
-    keep: (B, 1, n, n) 0..1, 1 = the moved picture stays.
-    paint: (B, 3, n, n) 0..1.
+    keep: (B, 1, n, n) 0..1, 1 = the moved picture stays; `FINE_FACTOR` · n a side once lids were drawn over it.
+    paint: (B, 3, n, n) 0..1, as `keep`.
     influence: (B, 1, n, n) 0..1 where the close-up replaces the transformer's edit.
     """
 
@@ -64,19 +66,24 @@ Halved = TypeVar("Halved", Window, CloseupEdit)
 
 
 def make_patches(
-    mouth: CloseupInput, eyes: CloseupInput, outputs: Sequence[Tensor], reference: CloseupReference, mouth_cells: Tensor
+    mouth: CloseupInput,
+    eyes: CloseupInput,
+    outputs: Sequence[Tensor],
+    references: Sequence[CloseupReference],
+    mouth_cells: Tensor,
 ) -> list[Patch]:
     """The six tensors of `Closeups` as three patches: mouth, right eye, left eye.
 
-    reference: of the mouths. mouth_cells: (B, 4, h, w) the drivers' mouths, see `driver_mouth`.
+    references: one for each of `VIEWS`. mouth_cells: (B, 4, h, w) the drivers' mouths, see `driver_mouth`.
     """
+    reference = references[0]
     flow, keep, paint = outputs[:3]
     driven = driver_mouth(mouth_cells, mouth, reference)
     weight = driven[:, 3:]
     decided = decide_teeth(paint, mouth.hidden * (1 - keep), reference.chroma_range)
     tinted = tint_driver_mouth(driven, paint, reference.chroma_range)
     paint, keep = torch.lerp(decided, tinted, weight), keep * (1 - weight)
-    eye_edits = make_edit(eyes, *outputs[3:])
+    eye_edits = cover_edit(make_edit(eyes, *outputs[3:]), *lid_skin(eyes, CloseupReference.stack(references[1:])))
     right, left = (Patch(*half) for half in zip(halves(eyes.window), halves(eye_edits), strict=True))
     return [Patch(mouth.window, make_edit(mouth, flow, keep, paint)), right, left]
 
@@ -104,6 +111,19 @@ def make_edit(closeup: CloseupInput, flow: Tensor, keep: Tensor, paint: Tensor) 
     over = (1 - known) * painted
     paint = (known * closeup.known_colour + over * paint) / (known + over).clamp_min(1e-3)
     return CloseupEdit(flow * F.avg_pool2d(editable, 2), (1 - known) * (1 - painted), paint, near)
+
+
+def cover_edit(edit: CloseupEdit, colour: Tensor, cover: Tensor) -> CloseupEdit:
+    """An edit with colours (B, 3, m, m) 0..1 laid over it where cover (B, 1, m, m) 0..1; keep and paint get m pixels a
+    side.
+    """
+    size = colour.shape[-2:]
+    painted, paint = (
+        F.interpolate(part, size=size, mode="bilinear", align_corners=False) for part in (1 - edit.keep, edit.paint)
+    )
+    under = (1 - cover) * painted
+    paint = (cover * colour + under * paint) / (cover + under).clamp_min(1e-3)
+    return CloseupEdit(edit.flow, 1 - cover - under, paint, edit.influence)
 
 
 def influence(closeup: CloseupInput) -> Tensor:

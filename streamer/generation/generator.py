@@ -136,7 +136,7 @@ class NetworkGenerator(Generic[StateT]):
         keep = smoothstep(*KEEP_THRESHOLDS, edit.keep)
         scaled = Edit(EDIT_STRENGTH * edit.flow, keep, edit.paint, EDIT_STRENGTH * edit.alpha)
         mouth, eyes = make_inputs(subject, closeups)
-        return Prediction(scaled, make_patches(mouth, eyes, self._run_closeups(mouth, eyes), closeups[0], driver_mouth))
+        return Prediction(scaled, make_patches(mouth, eyes, self._run_closeups(mouth, eyes), closeups, driver_mouth))
 
     def _frame_input(self, state: StateT, maps: Tensor, guidance: Guidance) -> tuple[Focus, FrameInput]:
         """The sampler's input for one stream. maps: from `guidance_maps`; of this stream alone, as is guidance."""

@@ -147,7 +147,7 @@ def test_make_patches_gives_each_picture_of_a_batch_the_mouth_of_its_driver() ->
         side = closeup.maps.shape[-1]
         paint = torch.full((count, 3, side, side), 0.5)
         outputs += [torch.zeros(count, 2, side // 2, side // 2), torch.ones(count, 1, side, side), paint]
-    patches = make_patches(mouth, eyes, outputs, references[0], pose.mouth)
+    patches = make_patches(mouth, eyes, outputs, references, pose.mouth)
     edit = Edit(*(torch.zeros(2, k, n, n) for k, n in ((2, GUIDE_SIDE), (1, 128), (3, 128), (1, GUIDE_SIDE))))
     edit = replace(edit, keep=1 - edit.keep)
     picture = compose(rigs, make_guidance(rigs, pose), edit, None, patches)[:, :3].mean(1)

@@ -1,0 +1,94 @@
+"""Lids that close: the skin of the picture's own lids, drawn from their edge outwards over the eye.
+
+The warp moves a lid on cells that are a third of an open eye high. A shut eye then keeps its lashes where the open lid
+had them, above a smear of lash and iris. Here each pixel beside the opening is taken from the picture at the same share
+of the way from the lid's edge to where the warp is right again: lashes lie on the line at which the lids meet.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.closeups.inputs import (
+    DISPLACEMENT_SCALE,
+    INPUT_DISPLACEMENT,
+    CloseupInput,
+    CloseupReference,
+    area_share,
+)
+from models.closeups.window import RIGHT_EYE_VIEW
+from models.geometry.grid import smoothstep, unit_grid
+from models.geometry.openings import opening
+
+UPPER_REACH, LOWER_REACH = 0.6, 0.3  # window units from a lid's edge to where the warp alone moves the skin
+CLOSING = (0.05, 0.22)  # area of the opening now over that at rest: lids are drawn below, left to the warp above
+CORNER_REACH = 0.12  # window units beyond the eye's corners, over which drawn lids fade
+LASH_DROP = 0.06  # window units below the lids' line, at which lashes of a shut eye end: they turn down with the lid
+TURNING = (0.1, 0.5)  # area of the opening now over that at rest: lashes are turned down below, stand up above
+RIM = 0.05  # window units: the rim of the lower lid at rest, which shows the ball's white
+MAX_STIFFNESS = 4.0  # of the skin beside a lid's edge over that of all of it
+MIN_WIDTH = 0.1  # window units between an eye's corners: nearer ones, in profile, are taken for as far apart
+EDGE = 1e-3  # window units by which columns stay inside of the corners
+FULL_REACH = 0.5  # share of the reach up to which drawn lids cover what lies beneath
+
+
+def lid_skin(eyes: CloseupInput, reference: CloseupReference) -> tuple[Tensor, Tensor]:
+    """Skin of the lids of B eyes at m pixels a side: colours (B, 3, m, m) 0..1, and coverage (B, 1, m, m) 0..1.
+
+    m is the side of `CloseupReference.fine`. The coverage is 0 for open eyes, inside the opening, and far from it.
+    """
+    side, count = reference.fine.shape[-1], len(RIGHT_EYE_VIEW.inner)
+    rest, now = eyes.landmarks[:, 0, :count], eyes.landmarks[:, 1, :count]
+    grid = unit_grid(side, rest.device)
+    x, y = grid[:, :, :, 0], grid[:, :, :, 1]  # (1, m, m)
+    half = count // 2
+    start, rest_start = now[:, :1, 0], rest[:, :1, 0]  # (B, 1): the outer corners, which lie to the left
+    width, rest_width = (each[:, half : half + 1, 0].sub(each[:, :1, 0]).clamp_min(MIN_WIDTH) for each in (now, rest))
+    stretch = rest_width / width  # (B, 1)
+    inside = torch.minimum(torch.maximum(x[:, 0], start + EDGE), start + width - EDGE)
+    aligned = torch.stack([start + (rest[..., 0] - rest_start) / stretch, rest[..., 1]], -1)  # at the columns of now
+    (upper, lower), (rest_upper, rest_lower) = (_edges(ring, inside) for ring in (now, aligned))  # (B, m) each
+    share = area_share(opening(now, side), opening(rest, side))
+    upper = upper + LASH_DROP * (1 - smoothstep(*TURNING, share))[:, 0, 0]
+    lower = torch.maximum(upper, lower)
+    rest_x = rest_start + (x[:, 0] - start) * stretch  # (B, m)
+    displacement = eyes.maps[:, INPUT_DISPLACEMENT] / DISPLACEMENT_SCALE
+    middle = (upper + lower)[:, None] / 2
+    is_upper = y < middle
+    sources, nearness = [], []
+    for edge, rest_edge, reach in ((upper, rest_upper, -UPPER_REACH), (lower, rest_lower + RIM, LOWER_REACH)):
+        anchor = torch.stack([x[:, 0].expand_as(edge), edge + reach], -1)  # (B, m, 2) where the warp is right
+        moved = F.grid_sample(displacement, anchor[:, None], "bilinear", "border", False)[:, :, 0].permute(0, 2, 1)
+        at_anchor, at_edge = anchor + moved, torch.stack([rest_x, rest_edge], -1)
+        # Lashes keep their size: beside the edge the skin moves rigidly, further away it stretches.
+        stiffness = (abs(reach) / (at_anchor - at_edge)[..., 1].abs().clamp_min(RIM)).clamp(1, MAX_STIFFNESS)
+        near = (1 - (y - edge[:, None]) / reach).clamp(0, 1)  # (B, m, m): 1 on the edge, 0 at the anchor
+        sources.append(torch.lerp(at_anchor[:, None], at_edge[:, None], (near ** stiffness[:, None])[..., None]))
+        nearness.append(near)
+    source = torch.where(is_upper[..., None], sources[0], sources[1])
+    near = torch.where(is_upper, nearness[0], nearness[1])
+    colour = F.grid_sample(reference.fine, source, "bilinear", "border", False)
+    beyond = (x[:, 0] - inside).abs()[:, None]  # (B, 1, m) outside of the corners
+    cover = smoothstep(0, 1 - FULL_REACH, near) * (1 - smoothstep(0, CORNER_REACH, beyond))
+    closing = 1 - smoothstep(*CLOSING, share)
+    visible = opening(now, side) * smoothstep(*RIGHT_EYE_VIEW.visible_opening, share)
+    cover = cover[:, None] * closing * (1 - visible)
+    return colour, cover
+
+
+def _edges(ring: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """y of the upper and of the lower side of rings (B, N, 2) at their own columns x (B, m): (B, m) each."""
+    half = ring.shape[1] // 2
+    return _heights(ring[:, : half + 1], x), _heights(torch.cat([ring[:, half:], ring[:, :1]], 1), x)
+
+
+def _heights(chain: Tensor, x: Tensor) -> Tensor:
+    """y of polylines (B, N, 2) at x (B, m): (B, m); that of the first point where the polyline has no such x."""
+    (px, qx), (py, qy) = ((chain[:, :-1, k, None], chain[:, 1:, k, None]) for k in (0, 1))
+    step = qx - px
+    t = (x[:, None] - px) / torch.where(step.abs() < 1e-6, torch.full_like(step, 1e-6), step)
+    on = ((t >= 0) & (t < 1)).to(x.dtype)
+    value = (torch.lerp(py, qy, t.clamp(0, 1)) * on).sum(1) / on.sum(1).clamp_min(1)
+    return torch.where(on.sum(1) > 0, value, chain[:, 0, 1, None])
