@@ -25,7 +25,11 @@ class Driver:
         corner to corner: RGB over the white point of the driver's light, premultiplied by a weight 0..1, and the
         weight.
 
-    torso, shade and mouth may be left out: they are then zero, which means not measured.
+    lids: (B, 2, 2) of the right and of the left eye: openness in the driver's own range, 0 = shut, 1 = as usual for
+        them, and its weight 0..1.
+    correction: (B, 478, 3) of a neutral: what to add to its shape, canonical units, to have the driver's usual one.
+
+    torso, shade, mouth, lids and correction may be left out: they are then zero, which means not measured.
     """
 
     face: Tensor
@@ -34,6 +38,8 @@ class Driver:
     torso: Tensor = None  # type: ignore[assignment]  # never None after __post_init__
     shade: Tensor = None  # type: ignore[assignment]  # never None after __post_init__
     mouth: Tensor = None  # type: ignore[assignment]  # never None after __post_init__
+    lids: Tensor = None  # type: ignore[assignment]  # never None after __post_init__
+    correction: Tensor = None  # type: ignore[assignment]  # never None after __post_init__
 
     def __post_init__(self) -> None:
         if self.torso is None:
@@ -42,6 +48,10 @@ class Driver:
             object.__setattr__(self, "shade", self.face.new_zeros(len(self.face), SHADE_SIDE, SHADE_SIDE, 2))
         if self.mouth is None:
             object.__setattr__(self, "mouth", self.face.new_zeros(len(self.face), MOUTH_ROWS, MOUTH_COLUMNS, 4))
+        if self.lids is None:
+            object.__setattr__(self, "lids", self.face.new_zeros(len(self.face), 2, 2))
+        if self.correction is None:
+            object.__setattr__(self, "correction", torch.zeros_like(self.face))
 
     @staticmethod
     def of_face(face: Tensor) -> Driver:

@@ -51,6 +51,7 @@ from streamer.settings import (
     Zoom,
 )
 from streamer.tracking.calibration import Calibration, robust_mean
+from streamer.tracking.habits import LOOKAHEAD_S, Habits
 from streamer.tracking.motion import Motion
 from streamer.tracking.motion_extractor import MotionExtractor
 from streamer.tracking.presence import Presence
@@ -154,18 +155,30 @@ def perform(
 ) -> Iterator[AvatarFrame]:
     """One drawn frame for each motion.
 
-    neutral: "first" takes the first face, "auto" what `Calibration` finds at the beginning. name: of the video, for the
-    error. Raises NoDriverError if no motion has a face.
+    neutral: "first" takes the first face, "auto" what `Calibration` finds at the beginning; either is corrected by what
+    is usual (`Habits`) in the first LOOKAHEAD_S seconds and since. name: of the video, for the error. Raises
+    NoDriverError if no motion has a face.
     """
     consumed: list[Motion] = []
     remaining = iter(motions)
     neutral_motion = find_neutral(remaining, neutral, consumed)
     if neutral_motion is None:
         raise NoDriverError(f"No face was found in {name}: use a video that shows the driver's face.")
-    stream, presence = pipeline.open(avatar), Presence()
+    stream, presence, habits = pipeline.open(avatar), Presence(), Habits()
+    consumed.extend(look_ahead(remaining, neutral_motion.captured + LOOKAHEAD_S))
+    habits.foresee(consumed)
     for motion in chain(consumed, remaining):
-        shown = presence.resolve(motion, neutral_motion, motion.captured)
-        yield pipeline.draw([FrameRequest(stream, shown, neutral_motion, controls)])[0]
+        measured, related = habits.update(motion), habits.relate(neutral_motion, motion.captured)
+        shown = presence.resolve(measured, related, motion.captured)
+        yield pipeline.draw([FrameRequest(stream, shown, related, controls)])[0]
+
+
+def look_ahead(motions: Iterator[Motion], until: float) -> Iterator[Motion]:
+    """The next motions up to the first one that was captured at `until` seconds or later."""
+    for motion in motions:
+        yield motion
+        if motion.captured >= until:
+            return
 
 
 def find_neutral(motions: Iterator[Motion], kind: NeutralKind, consumed: list[Motion]) -> Motion | None:

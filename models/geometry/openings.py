@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.geometry.constants import gather_rows, scatter_rows
+from models.geometry.grid import smoothstep
 from models.geometry.topology import (
     INNER_LIPS,
     LEFT_INNER_MOUTH_CORNER,
@@ -36,6 +37,9 @@ INNER_MOUTH_CORNERS = (RIGHT_INNER_MOUTH_CORNER, LEFT_INNER_MOUTH_CORNER)
 # A lid's opening as a share of its neutral. MediaPipe's lids never quite meet: below LIDS_SHUT the eye is closed.
 # From LIDS_TRUE on the tracked share is taken as it is; between the two it falls linearly to 0.
 LIDS_SHUT, LIDS_TRUE = 0.28, 0.7
+MIN_USUAL_OPENNESS = 0.2  # of the driver's eyes in a neutral; less is not measured well enough to divide by
+NEUTRAL_SQUINTS = (0.2, 0.45)  # log of the openness in a neutral: as usual below, squinting or staring above
+PICTURE_SQUINTS = (0.13, 0.18)  # height over width of the picture's eye: half shut below, open above
 EYE_SHAPE_RANGE = (0.6, 1.6)  # the driver's neutral opening over the picture's, both over the eye's width: limits
 EYE_OPENING_LIMIT = 0.5  # an eye's opening hardly ever exceeds this share of its width
 EYE_GROWTH_RANGE = (1.2, 2.0)  # an eye's largest opening over its opening at rest: limits, for any eye
@@ -107,6 +111,29 @@ def mouth_width(local: Tensor) -> Tensor:
     return (local[:, RIGHT_MOUTH_CORNER] - local[:, LEFT_MOUTH_CORNER]).norm(dim=-1).clamp_min(1e-4)
 
 
+def lid_aspect(local: Tensor, ring: tuple[int, ...]) -> Tensor:
+    """(B,) height over width of an eye. `streamer.tracking.eyelids.lid_aspects` measures one face in numpy."""
+    return lid_opening(local, ring) / eye_width(local, ring)
+
+
+def lips_gap(local: Tensor) -> Tensor:
+    """(B,) height of the mouth's opening in shapes (B, 478, 3), in their units; 0 for lips that touch or cross."""
+    return (local[:, LOWER_LIP_INNER, 1] - local[:, UPPER_LIP_INNER, 1]).clamp_min(0)
+
+
+def squints(aspect: Tensor) -> Tensor:
+    """0..1 how far the eyes of pictures, height over width `aspect` (B,), are half shut in them."""
+    return 1 - smoothstep(*PICTURE_SQUINTS, aspect)
+
+
+def usual_openness(neutral: Tensor) -> Tensor:
+    """The openness (B,) of the driver's eye at which the picture's is as it is shown: that of the neutral, or 1 where
+    the driver squinted or stared in it. neutral (B,): in the driver's own range.
+    """
+    deviates = smoothstep(*NEUTRAL_SQUINTS, neutral.clamp_min(1e-3).log().abs())
+    return torch.lerp(neutral, torch.ones_like(neutral), deviates).clamp_min(MIN_USUAL_OPENNESS)
+
+
 def lid_transfer(share: Tensor, shape_ratio: Tensor) -> Tensor:
     """The picture's lid opening as a share of its rest, from the driver's share of the neutral opening, (B,) each.
 
@@ -115,7 +142,11 @@ def lid_transfer(share: Tensor, shape_ratio: Tensor) -> Tensor:
     before any eye, so that wide eyes begin to close by a smaller share than narrow ones.
     """
     closing = LIDS_TRUE * (share - LIDS_SHUT) / (LIDS_TRUE - LIDS_SHUT)
-    share = torch.where(share < LIDS_TRUE, closing.clamp_min(0), share)
+    return begin_to_close(torch.where(share < LIDS_TRUE, closing.clamp_min(0), share), shape_ratio)
+
+
+def begin_to_close(share: Tensor, shape_ratio: Tensor) -> Tensor:
+    """Shares (B,) of an open eye, 0 where lids meet, for the picture's eye; shape_ratio (B,): see `lid_transfer`."""
     return torch.where(share < 1, share ** shape_ratio.clamp(*EYE_SHAPE_RANGE), share)
 
 

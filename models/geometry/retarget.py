@@ -12,17 +12,22 @@ from models.geometry.constants import gather_rows
 from models.geometry.keep_in_frame import FrameBounds, keep_in_frame
 from models.geometry.openings import (
     EYES,
+    begin_to_close,
     close_lids,
     eye_share,
     eye_width,
+    lid_aspect,
     lid_opening,
     lid_transfer,
+    lips_gap,
     max_opening,
     mouth_share,
     mouth_width,
     narrow_mouth,
     soft_limit,
+    squints,
     uncross_lips,
+    usual_openness,
 )
 from models.geometry.rig import Rig
 from models.geometry.shading import shading
@@ -32,6 +37,7 @@ from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE, Driver
 ZOOM_RANGE = (0.3, 3.0)  # the driver's head over its size in the neutral: limits
 MOUTH_RATIO_RANGE = (0.6, 1.7)  # width of the picture's mouth over the driver's: limits
 LID_RATIO_RANGE = (0.5, 2.0)  # opening of the picture's lids at rest over the driver's: limits
+MIN_LIPS_GAP = 0.02  # canonical units; less counts as shut lips
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,10 @@ def retarget(
     head = HeadTransform(rig.head.scale * zoom, rotation @ rig.head.rotation, rig.head.shift + shift)
     head, kept = (head, zoom.new_ones(len(rig))) if bounds is None else keep_in_frame(rig.head, head, bounds)
     driver_local, neutral_local = driver_head.inverse(driver.face), neutral_head.inverse(neutral.face)
-    local = transfer_expression(rig.head.inverse(rig.face), driver_local, neutral_local, face_strength)
+    rest = rig.head.inverse(rig.face)
+    neutral_local = neutral_local + wanted_correction(neutral.correction, neutral_local, rest)
+    lids = driver.lids, neutral.lids
+    local = transfer_expression(rest, driver_local, neutral_local, face_strength, lids)
     face = head.apply(local)
     unit = rig.head.scale / neutral_head.scale * kept
     torsos, body_strength = (driver.torso, neutral.torso), per_session(strength.body, rig)
@@ -108,23 +117,44 @@ def retarget(
     return Pose(face, local, rotation, body, head, shade, mouth)
 
 
-def transfer_expression(rest: Tensor, driver: Tensor, neutral: Tensor, strength: Tensor) -> Tensor:
+def wanted_correction(correction: Tensor, neutral: Tensor, rest: Tensor) -> Tensor:
+    """What to add to neutral shapes (B, 478, 3), of `Driver.correction` (B, 478, 3), for pictures with shapes rest.
+
+    A picture whose mouth is as open as that of a talking neutral shows the same as the neutral: its mouth is to close
+    when the driver's does, and the neutral's mouth stays. So do the eyes of a neutral that squints as the picture does.
+    """
+    shown = (lips_gap(rest) / lips_gap(neutral).clamp_min(MIN_LIPS_GAP)).clamp_max(1)
+    kept = mouth_share(rest.device) * shown[:, None]
+    for ring, _ in EYES:
+        kept = torch.maximum(kept, eye_share(ring, rest.device) * squints(lid_aspect(rest, ring))[:, None])
+    return correction * (1 - kept)[..., None]
+
+
+def transfer_expression(
+    rest: Tensor, driver: Tensor, neutral: Tensor, strength: Tensor, lids: tuple[Tensor, Tensor]
+) -> Tensor:
     """The picture's shape with the driver's expression, (B, 478, 3) in canonical units.
 
-    rest, driver, neutral (B, 478, 3): shapes of the picture, of the driver now and in the neutral. strength (B,).
+    rest, driver, neutral (B, 478, 3): shapes of the picture, of the driver now and in the neutral. strength (B,). lids
+    (B, 2, 2) each: `Driver.lids` now and in the neutral; where they are not measured, and for a
+    picture that squints, the opening's change counts.
     Features move in proportion to their own size: the mouth by mouths' widths, lids by their share of the neutral
     opening, gaze by eyes' widths.
     """
     mouth_ratio = (mouth_width(rest) / mouth_width(neutral)).clamp(*MOUTH_RATIO_RANGE)
     gain = 1 + mouth_share(rest.device) * (mouth_ratio[:, None] - 1)
     ratios, widths, limit = [], [], max_opening(rest)
-    for ring, _ in EYES:
+    for eye, (ring, _) in enumerate(EYES):
         rest_opening, neutral_opening = lid_opening(rest, ring), lid_opening(neutral, ring)
         opening_ratio = (rest_opening / neutral_opening).clamp(*LID_RATIO_RANGE)
         gain = gain * (1 + eye_share(ring, rest.device) * (opening_ratio[:, None] - 1))
         rest_width, neutral_width = eye_width(rest, ring), eye_width(neutral, ring)
         shape_ratio = (neutral_opening / neutral_width) / (rest_opening / rest_width)
-        ratio = 1 + strength * (lid_transfer(lid_opening(driver, ring) / neutral_opening, shape_ratio) - 1)
+        changed = lid_transfer(lid_opening(driver, ring) / neutral_opening, shape_ratio)
+        (openness, weight), (neutral_openness, neutral_weight) = (each[:, eye].unbind(-1) for each in lids)
+        share = begin_to_close(openness / usual_openness(neutral_openness), shape_ratio)
+        measured = weight * neutral_weight * (1 - squints(rest_opening / rest_width))
+        ratio = 1 + strength * (torch.lerp(changed, share, measured) - 1)
         ratios.append(soft_limit(ratio, limit))
         widths.append((rest_width, neutral_width))
     local = rest + (strength[:, None] * gain)[..., None] * (driver - neutral)

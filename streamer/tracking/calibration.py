@@ -57,8 +57,18 @@ class Calibration:
         self._began: float | None = None
         self._last: Motion | None = None  # the last one with a face
         self._running = True
-        self._requested = False
+        self._requested = self._deliberate = False
         self._revision_ends = -np.inf
+
+    @property
+    def neutral(self) -> Motion | None:
+        """The newest neutral, which may still fade in."""
+        return self._neutral
+
+    @property
+    def is_deliberate(self) -> bool:
+        """Whether the newest neutral was requested, and is of steady frames: still, lips closed, eyes open."""
+        return self._deliberate
 
     @property
     def progress(self) -> float:
@@ -130,6 +140,7 @@ class Calibration:
         best = sorted(self._candidates, key=lambda candidate: candidate.deviation)[:STEADY_FRAMES]
         if self._neutral is not None:
             self._previous = (self._neutral, now)
+        self._deliberate = self._requested and all(candidate.deviation <= 1 for candidate in best)
         self._neutral = robust_mean([candidate.motion for candidate in best])
         self._running = False
         self._restart()

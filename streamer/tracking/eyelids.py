@@ -37,3 +37,17 @@ def close_lids(shape: Array, closed: float) -> Array:
         shape[upper] += np.float32(UPPER_BLINK_SHARE * closed) * (shape[lower] - shape[upper])
         shape[lower] += np.float32(LOWER_BLINK_SHARE * closed) * (shape[upper] - shape[lower])
     return shape
+
+
+def lid_aspects(shape: Array) -> Array:
+    """(2,) height over width of the right and the left eye in a head's own frame.
+
+    shape: (478, 3) canonical units. `lid_opening` over `eye_width` in models/geometry/openings.py, for batches.
+    """
+    return np.array([_lid_aspect(shape, ring) for ring in (RIGHT_LID, LEFT_LID)], np.float32)
+
+
+def _lid_aspect(shape: Array, ring: tuple[int, ...]) -> float:
+    upper, lower = (shape[list(lid[2:5])] for lid in lid_pairs(ring))
+    width = float(np.linalg.norm(shape[ring[0]] - shape[ring[len(ring) // 2]]))
+    return float(np.linalg.norm((lower - upper)[:, :2], axis=1).mean()) / max(width, 1e-6)

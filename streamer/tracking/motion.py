@@ -40,6 +40,10 @@ class Motion:
         (streamer/tracking/torso_tracker.py); comparable only within one keyframe; confidence 0 = not measured.
     shade: (n, n, 2) log brightness of the skin and its weight, see `Driver.shade`; weight 0 = not measured.
     mouth: (h, w, 4) colours inside the open mouth and their weight, see `Driver.mouth`; weight 0 = not measured.
+    lids: (2, 2) of the right and of the left eye: openness in the driver's own range (0 = shut, 1 = as usual) and its
+        weight; weight 0 = not measured (streamer/tracking/habits.py).
+    correction: (478, 3) of a neutral: what to add to its shape, canonical units, since it is not how the driver usually
+        rests (streamer/tracking/habits.py).
     stages: milliseconds spent by stage name.
     """
 
@@ -52,6 +56,8 @@ class Motion:
     torso: Array = field(default_factory=lambda: np.zeros((2, 4), np.float32))
     shade: Array = field(default_factory=lambda: np.zeros((SHADE_SIDE, SHADE_SIDE, 2), np.float32))
     mouth: Array = field(default_factory=lambda: np.zeros((MOUTH_ROWS, MOUTH_COLUMNS, 4), np.float32))
+    lids: Array = field(default_factory=lambda: np.zeros((2, 2), np.float32))
+    correction: Array = field(default_factory=lambda: np.zeros((478, 3), np.float32))
     stages: dict[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -73,6 +79,8 @@ class Motion:
             torso=self.torso[::-1] * flip,
             shade=self.shade[:, ::-1],
             mouth=self.mouth[:, ::-1],
+            lids=self.lids[::-1],
+            correction=self.correction[_MIRRORED_LANDMARKS] * _FLIP_X,
         )
 
 
@@ -92,7 +100,20 @@ def blend(a: Motion, b: Motion, fraction: float) -> Motion:
     shade = a.shade + np.float32(fraction) * (b.shade - a.shade)
     mouth = a.mouth + np.float32(fraction) * (b.mouth - a.mouth)
     torso = _blend_torso(a.torso, b.torso, fraction)
-    return replace(b, face=face, body=body, head=pose.rotation, torso=torso, shade=shade, mouth=mouth)
+    lids = _blend_lids(a.lids, b.lids, fraction)
+    correction = a.correction + np.float32(fraction) * (b.correction - a.correction)
+    return replace(
+        b, face=face, body=body, head=pose.rotation, torso=torso, shade=shade, mouth=mouth, lids=lids,
+        correction=correction,
+    )  # fmt: skip
+
+
+def _blend_lids(a: Array, b: Array, fraction: float) -> Array:
+    """Interpolate the openness of eyes (2, 2) by their weights, and the weights."""
+    weights = (1 - fraction) * a[:, 1], fraction * b[:, 1]
+    total = weights[0] + weights[1]
+    openness = (weights[0] * a[:, 0] + weights[1] * b[:, 0]) / np.maximum(total, 1e-6)
+    return np.stack([openness, total], 1).astype(np.float32)
 
 
 def _blend_torso(a: Array, b: Array, fraction: float) -> Array:

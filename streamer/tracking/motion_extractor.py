@@ -94,7 +94,7 @@ class MotionExtractor:
             watch.lap("torso")
         head = np.eye(3, dtype=np.float32) if face is None else head_pose(face).rotation
         stages |= watch.read()
-        motion = Motion(frame.captured, face, confidence, body, hands, head, torso, shade, mouth, stages)
+        motion = Motion(frame.captured, face, confidence, body, hands, head, torso, shade, mouth, stages=stages)
         return self._filter(motion) if self._filter is not None else motion
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from streamer.frames import CameraFrame
 from streamer.options import Phase
 from streamer.tracking.calibration import Calibration
+from streamer.tracking.habits import Habits
 from streamer.tracking.motion import Motion
 from streamer.tracking.motion_extractor import MotionExtractor
 from streamer.tracking.presence import NEUTRAL, Presence
@@ -19,14 +20,20 @@ class PersonTracker:
     def __init__(self, body: bool = True, smooth: bool = True) -> None:
         self._extractor = MotionExtractor(body=body, smooth=smooth)
         self._calibration = Calibration()
+        self._habits = Habits()
         self._presence = Presence()
         self._neutral: Motion | None = None
         self._last_face: float | None = None  # seconds, when one was found
 
     def track(self, frame: CameraFrame) -> TrackedMotion:
         """Track one picture, in the order of capture."""
-        motion = self._extractor.process(frame)
-        self._neutral = self._calibration.update(motion)
+        motion = self._habits.update(self._extractor.process(frame))
+        neutral = self._calibration.update(motion)
+        if neutral is not None:
+            if self._calibration.is_deliberate and neutral is self._calibration.neutral:
+                self._habits.trust(neutral)
+            neutral = self._habits.relate(neutral, frame.captured)
+        self._neutral = neutral
         if motion.face is not None:
             self._last_face = frame.captured
         return self._resolve(motion, frame.captured)

@@ -112,7 +112,7 @@ class Presence:
         sway = [math.sin(2 * math.pi * f * time + p) for f, p in zip(_SWAY_HZ, self._phases[:3], strict=True)]
         breath = 0.5 - 0.5 * math.cos(2 * math.pi * _BREATH_HZ * time)
         turn = rotation_matrix(np.radians(np.array(_SWAY_DEGREES) * sway))
-        shape = close_lids(pose.inverse(base.face), self._lid_closure(time))
+        shape = close_lids(pose.inverse(base.face) + base.correction, self._lid_closure(time))
         shape = ((shape - _SWAY_PIVOT) @ turn.T + _SWAY_PIVOT).astype(np.float32)
         shape[:, 1] -= _HEAD_RISE * breath
         face = pose.apply(shape)

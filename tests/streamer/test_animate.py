@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from models.geometry.topology import LOWER_LIP_INNER, UPPER_LIP_INNER
-from streamer.animate import find_neutral, main
+from streamer.animate import find_neutral, main, perform
 from streamer.files.video_reader import VideoReader
+from streamer.generation.controls import Controls
 from streamer.rigging.picture import load_picture
+from streamer.tracking.habits import LOOKAHEAD_S
 from streamer.tracking.head_pose import head_pose
 from streamer.tracking.motion import Motion
 from streamer.tracking.motion_extractor import MotionExtractor
@@ -204,3 +206,39 @@ def test_further_views_are_told_and_a_view_without_a_face_ends_the_job(capsys, t
         "No face was found in grey.png: a further view must show the character's face, from the front or from a side; "
         "leave it out."
     )
+
+
+class RecordingPipeline:
+    """Keeps what it was asked to draw."""
+
+    def open(self, avatar):
+        return avatar
+
+    def draw(self, requests):
+        return list(requests)
+
+
+@pytest.mark.parametrize("kind", ["first", "auto"])
+def test_a_clip_that_begins_in_the_middle_of_a_word_moves_the_mouth(kind):
+    """Measured against its own first frame, the mouth of the clip would hardly ever be open."""
+    motions = [person(i * STEP, mouth=max(0.0, 0.2 * np.cos(5 * i * STEP))) for i in range(150)]
+    drawn = list(perform(RecordingPipeline(), None, iter(motions), Controls(), kind))
+    assert [request.motion.captured for request in drawn] == [motion.captured for motion in motions]
+    rests = []
+    for request in drawn:
+        shape = head_pose(request.neutral.face).inverse(request.neutral.face) + request.neutral.correction
+        rests.append(float(shape[LOWER_LIP_INNER, 1] - shape[UPPER_LIP_INNER, 1]))
+    assert max(rests) < 0.05  # from the first frame on
+    assert np.abs(np.diff(rests)).max() < 0.005  # and nothing jumps
+
+
+def test_a_clip_is_foreseen_for_a_few_seconds_and_no_further():
+    taken = []
+
+    def motions():
+        for i in range(1000):
+            taken.append(i)
+            yield person(i * STEP)
+
+    next(perform(RecordingPipeline(), None, motions(), Controls()))
+    assert len(taken) <= LOOKAHEAD_S / STEP + 2

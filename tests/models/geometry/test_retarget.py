@@ -7,10 +7,19 @@ import torch
 from torch import Tensor
 
 from models.geometry.guidance import make_guidance
-from models.geometry.openings import EYES, lid_opening, lid_transfer, mouth_share, mouth_width
+from models.geometry.openings import (
+    EYES,
+    LOWER_LIP_EDGE,
+    lid_opening,
+    lid_transfer,
+    lips_gap,
+    mouth_share,
+    mouth_width,
+)
 from models.geometry.retarget import Strength, rest_pose, retarget
 from models.geometry.rig import Rig
 from models.geometry.topology import LEFT_MOUTH_CORNER, MESH, RIGHT_IRIS, RIGHT_MOUTH_CORNER, topology
+from models.motion import Driver
 from tests.support.drivers import driver, lids_at, rotation_of
 
 
@@ -102,3 +111,57 @@ def test_gaze_moves_the_eyeball_and_not_the_lids(rig: Rig) -> None:
     change = pose.local - rig.head.inverse(rig.face)
     assert (change[:, RIGHT_IRIS, 0] - 0.04).abs() < 0.005
     assert change[:, :MESH].norm(dim=-1).max() < 0.004
+
+
+def with_lids(one: Driver, right: float, left: float) -> Driver:
+    """A driver whose eyes were measured in their own range."""
+    return replace(one, lids=torch.tensor([[[right, 1.0], [left, 1.0]]]))
+
+
+def shares_of(rig: Rig, local: Tensor) -> list[float]:
+    """Openings of both eyes over those of the picture."""
+    rest = rig.head.inverse(rig.face)
+    return [float(lid_opening(local, ring) / lid_opening(rest, ring)) for ring, _ in EYES]
+
+
+def test_lids_follow_the_openness_in_the_drivers_own_range(rig: Rig) -> None:
+    """Landmarks that fall to a quarter say shut; a driver whose lids are known to meet lower only looks down."""
+    low, neutral = driver(local=lids_at(0.25)), with_lids(driver(), 1, 1)
+    assert max(shares_of(rig, retarget(rig, low, driver()).local)) < 0.01
+    assert min(shares_of(rig, retarget(rig, with_lids(low, 0.2, 0.2), neutral).local)) > 0.1
+    assert max(shares_of(rig, retarget(rig, with_lids(low, 0.0, 0.0), neutral).local)) < 0.01
+    wink = shares_of(rig, retarget(rig, with_lids(driver(), 1, 0), neutral).local)
+    assert wink[0] > 0.95 and wink[1] < 0.01
+
+
+def test_a_neutral_that_squints_opens_the_eyes_as_usual(rig: Rig) -> None:
+    squinting, usual = driver(local=lids_at(0.45)), with_lids(driver(), 1, 1)
+    stares = shares_of(rig, retarget(rig, driver(), squinting).local)
+    opened = shares_of(rig, retarget(rig, usual, with_lids(squinting, 0.4, 0.4)).local)
+    assert min(stares) > 1.2 and opened == pytest.approx([1, 1], abs=0.02)
+    half = replace(rig, face=rig.head.apply(lids_at(0.35)))  # a picture that squints too is driven by the change
+    assert shares_of(half, retarget(half, with_lids(squinting, 0.4, 0.4), with_lids(squinting, 0.4, 0.4)).local) == (
+        pytest.approx([1, 1], abs=0.02)
+    )
+
+
+def test_a_talking_neutral_is_corrected_for_pictures_with_shut_lips(rig: Rig) -> None:
+    """The mouth opens though the first frame was as open, and stays as it is in a picture that shows the same."""
+
+    def opened(gap: float) -> Tensor:
+        local = topology().canonical[None].clone()
+        local[:, list(LOWER_LIP_EDGE), 1] += gap
+        return local
+
+    def gap(one: Rig, now: Tensor, corrected: bool) -> float:
+        neutral = driver(local=opened(0.2))
+        if corrected:
+            neutral = replace(neutral, correction=opened(0.0) - opened(0.2))
+        return float(lips_gap(retarget(one, driver(local=now), neutral).local))
+
+    shut, talks = rig, replace(rig, face=rig.head.apply(opened(0.2)))
+    assert gap(shut, opened(0.2), False) < 0.02
+    assert gap(shut, opened(0.2), True) > 0.12
+    assert gap(shut, opened(0.0), True) < 0.02
+    assert gap(talks, opened(0.2), True) == pytest.approx(gap(talks, opened(0.2), False), abs=0.02)
+    assert gap(talks, opened(0.0), True) < 0.06

@@ -1,5 +1,7 @@
 """Motions can be mirrored and interpolated."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -79,3 +81,22 @@ def test_blend_interpolates_torsos_of_one_keyframe_and_fades_a_missing_one():
         np.testing.assert_allclose(torso[:, CONFIDENCE], confidence)
     second = blend(with_torso(0, keyframe=1), with_torso(0.2, keyframe=2), 1.0)
     np.testing.assert_array_equal(second.torso[:, KEYFRAME], [2, 2])
+
+
+def test_mirrored_swaps_the_eyes_and_mirrors_the_correction():
+    correction = np.zeros((478, 3), np.float32)
+    correction[RIGHT_EYE_OUTER] = 0.1, 0.2, 0.3
+    lids = np.array([[0.2, 1.0], [0.9, 0.5]], np.float32)
+    mirrored = replace(posed(), lids=lids, correction=correction).mirrored()
+    np.testing.assert_allclose(mirrored.lids, lids[::-1])
+    np.testing.assert_allclose(mirrored.correction[LEFT_EYE_OUTER], [-0.1, 0.2, 0.3])
+    assert np.abs(mirrored.correction[RIGHT_EYE_OUTER]).max() == 0
+
+
+def test_blend_fades_lids_that_only_one_motion_measured():
+    measured = replace(posed(), lids=np.array([[0.4, 1.0], [0.6, 1.0]], np.float32))
+    for a, b, weight in ((measured, posed(), 0.75), (posed(), measured, 0.25)):
+        np.testing.assert_allclose(blend(a, b, 0.25).lids, [[0.4, weight], [0.6, weight]], atol=1e-6)
+    shut = replace(posed(), lids=np.array([[0.0, 1.0], [0.0, 1.0]], np.float32))
+    np.testing.assert_allclose(blend(measured, shut, 0.5).lids, [[0.2, 1.0], [0.3, 1.0]], atol=1e-6)
+    np.testing.assert_array_equal(blend(posed(), posed(), 0.5).lids, 0)

@@ -1,10 +1,18 @@
 """While no face is found the avatar holds, rests and returns, always with a face and never with a jump."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from models.geometry.body import LEFT_SHOULDER
-from models.geometry.topology import RIGHT_IRIS, RIGHT_LOWER_LID, RIGHT_UPPER_LID
+from models.geometry.topology import (
+    LOWER_LIP_INNER,
+    RIGHT_IRIS,
+    RIGHT_LOWER_LID,
+    RIGHT_UPPER_LID,
+    UPPER_LIP_INNER,
+)
 from streamer.tracking.head_pose import head_pose, rotation_vector
 from streamer.tracking.motion import face_size
 from streamer.tracking.presence import EASE_IN_S, EASE_OUT_S, HOLD_S, NEUTRAL, Presence
@@ -132,3 +140,12 @@ def test_easing_ends_after_its_duration():
     done = 5 + round((HOLD_S + EASE_OUT_S) / STEP) + 1
     moves = np.array([np.abs(b.face - a.face).max() for a, b in zip(shown[done:-1], shown[done + 1 :], strict=True)])
     assert np.median(moves) < 0.003
+
+
+def test_an_idle_avatar_shows_the_corrected_neutral():
+    """A neutral that talks is corrected; while nobody is seen the mouth is not open."""
+    talking = person(mouth=0.2)
+    shape = head_pose(talking.face).inverse(talking.face)
+    correction = head_pose(BASE.face).inverse(BASE.face) - shape
+    shown = play(Presence(), [nobody] * 5, neutral=replace(talking, correction=correction))[-1]
+    assert np.linalg.norm(shown.face[UPPER_LIP_INNER] - shown.face[LOWER_LIP_INNER]) < 0.02 * face_size(BASE.face)
