@@ -37,6 +37,7 @@ from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE, Driver
 ZOOM_RANGE = (0.3, 3.0)  # the driver's head over its size in the neutral: limits
 MOUTH_RATIO_RANGE = (0.6, 1.7)  # width of the picture's mouth over the driver's: limits
 LID_RATIO_RANGE = (0.5, 2.0)  # opening of the picture's lids at rest over the driver's: limits
+KEPT_SHARE = 0.05  # landmarks that belong to mouth or eyes by as much are kept as these are
 MIN_LIPS_GAP = 0.02  # canonical units; less counts as shut lips
 
 
@@ -124,9 +125,10 @@ def wanted_correction(correction: Tensor, neutral: Tensor, rest: Tensor) -> Tens
     when the driver's does, and the neutral's mouth stays. So do the eyes of a neutral that squints as the picture does.
     """
     shown = (lips_gap(rest) / lips_gap(neutral).clamp_min(MIN_LIPS_GAP)).clamp_max(1)
-    kept = mouth_share(rest.device) * shown[:, None]
+    kept = (mouth_share(rest.device) / KEPT_SHARE).clamp_max(1) * shown[:, None]
     for ring, _ in EYES:
-        kept = torch.maximum(kept, eye_share(ring, rest.device) * squints(lid_aspect(rest, ring))[:, None])
+        near = (eye_share(ring, rest.device) / KEPT_SHARE).clamp_max(1)
+        kept = torch.maximum(kept, near * squints(lid_aspect(rest, ring))[:, None])
     return correction * (1 - kept)[..., None]
 
 

@@ -45,9 +45,10 @@ MIN_FACING_COSINE = 0.85  # of the angle between the head's axis and the camera'
 # Quantiles of a resting face, and how far a frame may be from them to count as one: canonical units.
 REST_MOUTH_OPENING, REST_MOUTH_WIDTH, REST_BROW_HEIGHT = 0.2, 0.5, 0.5
 OPENING_TOLERANCE, WIDTH_TOLERANCE, BROW_TOLERANCE, OPENNESS_TOLERANCE = 0.03, 0.04, 0.015, 0.2
+MIN_BROW_OPENNESS = 0.7  # of the eyes: brows go up when their owner looks down
 NARROW_TOLERANCE = 0.12  # mouths that talk are wider than shut ones
 # Deviations of a neutral from what is usual, from which it is corrected, and from which it is corrected in full.
-TALKS, SMILES, FROWNS, SQUINTS = (0.03, 0.08), (0.06, 0.14), (0.025, 0.06), (0.2, 0.45)
+TALKS, SMILES, FROWNS, SQUINTS = (0.03, 0.08), (0.06, 0.14), (0.04, 0.08), (0.2, 0.45)
 
 
 @dataclass(slots=True)
@@ -147,8 +148,7 @@ class Habits:
         self._corrected = now
         moved = np.float32(-math.expm1(-elapsed / CORRECTION_S))
         self._correction = self._correction + moved * (target - self._correction)
-        openness = np.full(2, self._lids.openness(shape).mean(), np.float32)
-        return replace(neutral, lids=_measured(openness), correction=self._correction)
+        return replace(neutral, lids=_measured(self._lids.resting(shape)), correction=self._correction)
 
     def _learn(self, shape: Array, seconds: float) -> None:
         """Add a shape that held for `seconds` to what is usual."""
@@ -157,7 +157,8 @@ class Habits:
             return
         self._opening.update(_opening(shape), seconds)
         self._width.update(_width(shape), seconds)
-        self._brow.update(_brow_height(shape), seconds)
+        if float(self._lids.openness(shape).min()) > MIN_BROW_OPENNESS:
+            self._brow.update(_brow_height(shape), seconds)
         self._average(shape, seconds)
 
     def _average(self, shape: Array, seconds: float) -> None:
@@ -166,10 +167,11 @@ class Habits:
         rests = _nearness(wider, WIDTH_TOLERANCE if wider > 0 else NARROW_TOLERANCE)
         rests *= _nearness(_opening(shape) - self._opening.quantile(REST_MOUTH_OPENING), OPENING_TOLERANCE)
         self._mouth_part.add(shape, rests * seconds)
-        rests = _nearness(_brow_height(shape) - self._brow.quantile(REST_BROW_HEIGHT), BROW_TOLERANCE)
-        self._brow_part.add(shape, rests * seconds)
-        rests = _nearness(float(self._lids.openness(shape).min()) - 1, OPENNESS_TOLERANCE)
-        self._eye_part.add(shape, rests * seconds)
+        openness = float(self._lids.openness(shape).min())
+        self._eye_part.add(shape, _nearness(openness - 1, OPENNESS_TOLERANCE) * seconds)
+        if openness > MIN_BROW_OPENNESS and self._brow.seconds > 0:
+            rests = _nearness(_brow_height(shape) - self._brow.quantile(REST_BROW_HEIGHT), BROW_TOLERANCE)
+            self._brow_part.add(shape, rests * seconds)
 
     def _wanted(self, neutral: Array) -> Array:
         """What is to be added to a neutral's shape (478, 3): nothing where it is as usual."""

@@ -26,6 +26,7 @@ BLINK_SHARE = 0.32  # an eye that has been less open has shut
 RANGE_SPEED = 0.1  # of the open eye's height, by which the range moves in a second
 OPENNESS_LIMIT = 1.8
 WINK_MARGIN, WINK_END = 0.4, 0.2  # difference of openness from which one eye winks, and below which it no longer does
+PARTED = (0.5, 0.8)  # openness of the less open eye: both show one openness below, each its own above
 WINK_S = 0.12  # for which the eyes must differ; also the time in which they part and join
 
 
@@ -74,7 +75,9 @@ class LidRange:
         return np.clip(share, 0, OPENNESS_LIMIT).astype(np.float32)
 
     def tied(self, shape: Array, seconds: float) -> Array:
-        """(2,) the openness to show, of a shape that held for `seconds`: the mean of both eyes unless one winks."""
+        """(2,) the openness to show, of a shape that held for `seconds`: both eyes as one unless one winks, or both are
+        so far open that nobody sees a difference.
+        """
         each = self.openness(shape)
         difference = abs(float(each[0] - each[1]))
         margin = WINK_END if self._differs_s >= WINK_S else WINK_MARGIN
@@ -82,7 +85,11 @@ class LidRange:
         winks = self._differs_s >= WINK_S
         step = seconds / WINK_S
         self._apart = min(max(self._apart + (step if winks else -step), 0.0), 1.0)
-        return (each.mean() + self._apart * (each - each.mean())).astype(np.float32)
+        return _as_one(each, self._apart)
+
+    def resting(self, shape: Array) -> Array:
+        """(2,) the openness of a neutral (478, 3), both eyes as one in the same way; nobody winks in a neutral."""
+        return _as_one(self.openness(shape), 0.0)
 
     def _usual(self) -> tuple[Array, Array]:
         """Height over width (2,) of open and of shut eyes, by what was seen so far."""
@@ -91,3 +98,9 @@ class LidRange:
         share = np.where(least < BLINK_SHARE * is_open, least / is_open, math.inf)
         share = np.where(np.isfinite(share), np.clip(SHUT_MARGIN * share, *SHUT_RANGE), USUAL_SHUT)
         return is_open.astype(np.float32), (share * is_open).astype(np.float32)
+
+
+def _as_one(each: Array, apart: float) -> Array:
+    """Openness (2,) of both eyes with `apart` 0..1 of their difference, or more where both are open."""
+    t = min(max((float(each.min()) - PARTED[0]) / (PARTED[1] - PARTED[0]), 0.0), 1.0)
+    return (each.mean() + max(apart, t * t * (3 - 2 * t)) * (each - each.mean())).astype(np.float32)
