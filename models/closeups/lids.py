@@ -14,6 +14,8 @@ from torch.nn import functional as F
 from models.closeups.inputs import (
     DISPLACEMENT_SCALE,
     INPUT_DISPLACEMENT,
+    NOW_INNER_RING,
+    REST_INNER_RING,
     CloseupInput,
     CloseupReference,
     area_share,
@@ -25,6 +27,7 @@ from models.geometry.openings import opening
 UPPER_REACH, LOWER_REACH = 0.6, 0.3  # window units from a lid's edge to where the warp alone moves the skin
 CLOSING = (0.05, 0.22)  # area of the opening now over that at rest: lids are drawn below, left to the warp above
 CORNER_REACH = 0.12  # window units beyond the eye's corners, over which drawn lids fade
+SHARE_ERROR = 0.05  # of that share, measured with fewer pixels
 LASH_DROP = 0.06  # window units below the lids' line, at which lashes of a shut eye end: they turn down with the lid
 TURNING = (0.1, 0.5)  # area of the opening now over that at rest: lashes are turned down below, stand up above
 RIM = 0.05  # window units: the rim of the lower lid at rest, which shows the ball's white
@@ -32,6 +35,14 @@ MAX_STIFFNESS = 4.0  # of the skin beside a lid's edge over that of all of it
 MIN_WIDTH = 0.1  # window units between an eye's corners: nearer ones, in profile, are taken for as far apart
 EDGE = 1e-3  # window units by which columns stay inside of the corners
 FULL_REACH = 0.5  # share of the reach up to which drawn lids cover what lies beneath
+
+
+def may_be_shut(eyes: CloseupInput) -> bool:
+    """Whether `lid_skin` covers anything. On a device always true: to ask would synchronise host and device."""
+    if eyes.maps.device.type != "cpu":
+        return True
+    share = area_share(eyes.maps[:, NOW_INNER_RING], eyes.maps[:, REST_INNER_RING])
+    return bool((share < CLOSING[1] + SHARE_ERROR).any())
 
 
 def lid_skin(eyes: CloseupInput, reference: CloseupReference) -> tuple[Tensor, Tensor]:

@@ -27,7 +27,7 @@ from models.closeups.inputs import (
     sample,
     stretched,
 )
-from models.closeups.lids import lid_skin
+from models.closeups.lids import lid_skin, may_be_shut
 from models.closeups.mouth import stretch_driver_mouth, tint_driver_mouth
 from models.closeups.teeth import decide_teeth
 from models.closeups.window import MOUTH_VIEW, Window, window_fade
@@ -83,7 +83,9 @@ def make_patches(
     decided = decide_teeth(paint, mouth.hidden * (1 - keep), reference.chroma_range)
     tinted = tint_driver_mouth(driven, paint, reference.chroma_range)
     paint, keep = torch.lerp(decided, tinted, weight), keep * (1 - weight)
-    eye_edits = cover_edit(make_edit(eyes, *outputs[3:]), *lid_skin(eyes, CloseupReference.stack(references[1:])))
+    eye_edits = make_edit(eyes, *outputs[3:])
+    if may_be_shut(eyes):
+        eye_edits = cover_edit(eye_edits, *lid_skin(eyes, CloseupReference.stack(references[1:])))
     right, left = (Patch(*half) for half in zip(halves(eyes.window), halves(eye_edits), strict=True))
     return [Patch(mouth.window, make_edit(mouth, flow, keep, paint)), right, left]
 

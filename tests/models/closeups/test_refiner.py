@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.closeups.inputs import FINE_FACTOR, make_references
+from models.closeups.inputs import make_references
 from models.closeups.patches import make_patches
 from models.closeups.refiner import Closeups
 from models.compositor import compose
@@ -22,7 +22,7 @@ def test_closeups_untrained_almost_keep_the_picture() -> None:
     outputs = network(mouth.maps, mouth.landmarks, eyes.maps, eyes.landmarks)
     references = make_references(rig.image, rig.face, rig.head, SMALL)
     patches = make_patches(mouth, eyes, outputs, references, rest_pose(rig).mouth)
-    assert [patch.edit.keep.shape[-1] for patch in patches] == [32, 16 * FINE_FACTOR, 16 * FINE_FACTOR]
+    assert [patch.edit.keep.shape[-1] for patch in patches] == [32, 16, 16]
     guidance = make_guidance(rig, rest_pose(rig))
     plain, refined = (compose(rig, guidance, None, None, some) for some in ((), patches))
     assert float((plain - refined).abs().max()) < 0.08
