@@ -57,7 +57,7 @@ TILES = {
 UV_TILES = {0: "face", 1: "back", 2: "gums", 3: "teeth", 6: "lashes"}
 
 
-def _segment_distance(points: Array, line: Array) -> tuple[Array, Array]:
+def segment_distance(points: Array, line: Array) -> tuple[Array, Array]:
     """Distance (N,) of points (N, D) to a polyline (K, D), and the position 0..1 along it."""
     best = np.full(len(points), np.inf, np.float32)
     along = np.zeros(len(points), np.float32)
@@ -71,7 +71,7 @@ def _segment_distance(points: Array, line: Array) -> tuple[Array, Array]:
     return best.astype(np.float32), along.astype(np.float32)
 
 
-def _in_polygon(points: Array, polygon: Array) -> NDArray[np.bool_]:
+def in_polygon(points: Array, polygon: Array) -> NDArray[np.bool_]:
     """Whether points (N, 2) lie in a closed polygon (K, 2), by the even-odd rule: (N,) bool."""
     inside = np.zeros(len(points), bool)
     for a, b in zip(polygon, np.roll(polygon, -1, 0), strict=True):
@@ -136,20 +136,20 @@ class Atlas:
         shape = self.positions["face"].shape[:2]
         landmarks = kit.base[MULTIPIE_VERTICES]
         lips = landmarks[OUTER_LIPS, :2]
-        distance, _ = _segment_distance(flat[:, :2], np.concatenate([lips, lips[:1]]))
-        distance = np.where(_in_polygon(flat[:, :2], lips), -distance, distance)
+        distance, _ = segment_distance(flat[:, :2], np.concatenate([lips, lips[:1]]))
+        distance = np.where(in_polygon(flat[:, :2], lips), -distance, distance)
         self.lips = np.where(flat[:, 2] > 8.5, distance, 9).reshape(shape)
-        right, along_right = _segment_distance(flat, landmarks[RIGHT_BROW][::-1])
-        left, along_left = _segment_distance(flat, landmarks[LEFT_BROW])
+        right, along_right = segment_distance(flat, landmarks[RIGHT_BROW][::-1])
+        left, along_left = segment_distance(flat, landmarks[LEFT_BROW])
         self.brow = np.minimum(right, left).reshape(shape)
         self.brow_along = np.where(right < left, along_right, along_left).reshape(shape)
         lid = np.full(len(flat), np.inf, np.float32)
         above = np.zeros(len(flat), bool)
         for eye in (landmarks[RIGHT_EYE], landmarks[LEFT_EYE]):
-            distance, _ = _segment_distance(flat, np.concatenate([eye, eye[:1]]))
+            distance, _ = segment_distance(flat, np.concatenate([eye, eye[:1]]))
             middle = eye.mean(0)
             above |= (distance < 3) & (flat[:, 1] > middle[1]) & (np.abs(flat[:, 0] - middle[0]) < 3)
-            lid = np.minimum(lid, np.where(_in_polygon(flat[:, :2], eye[:, :2]) & (flat[:, 2] > 7), 0, distance))
+            lid = np.minimum(lid, np.where(in_polygon(flat[:, :2], eye[:, :2]) & (flat[:, 2] > 7), 0, distance))
         self.lid = lid.reshape(shape)
         self.above_lid = above.reshape(shape)
 
