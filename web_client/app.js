@@ -7,6 +7,7 @@ import { element, html, image } from './dom.js';
 import { bindInput } from './input.js';
 import { Meter } from './meter.js';
 import { ReferencePicture } from './picture.js';
+import { fillShelf } from './samples.js';
 import { RecordingControl } from './recorder.js';
 import { address, socketAddress } from './server.js';
 import { StackedVideo, isStacked } from './stacked_video.js';
@@ -59,6 +60,7 @@ export class App {
     this.picture.showDefault();
     this.connection.open();
     void this.#readConfig();
+    void fillShelf(this);
     void this.devices.refreshCameras();
     setInterval(() => void this.#measure(), READING_INTERVAL_MS);
     this.video.requestVideoFrameCallback((_, frame) => this.#handleFrame(frame));

@@ -39,6 +39,7 @@ from streamer.server.conversation import Conversations
 from streamer.server.executors import Executors
 from streamer.server.metrics import Metrics
 from streamer.server.rate_limits import Limits, RateLimiter, RateLimiters
+from streamer.server.samples import sample_routes
 from streamer.settings import Settings
 
 WEB_CLIENT = Path(__file__).resolve().parents[2] / "web_client"
@@ -92,6 +93,7 @@ class Server:
                 Route("/api/health", self._health),
                 Route("/api/picture", self._upload_picture, methods=["PUT"]),
                 Route("/api/picture", self._reference_picture, methods=["GET"]),
+                *sample_routes(self._executors, settings.token),
                 Route("/metrics", self._metrics),
                 WebSocketRoute("/ws", self.conversations.websocket_endpoint),
                 Mount("/", StaticFiles(directory=web_client, html=True, check_dir=False)),

@@ -32,7 +32,7 @@ def test_tab_reaches_every_control_with_a_visible_focus(open_page: OpenPage, stu
     page = open_page(stub.url)
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
     reached: list[str] = []
-    for _ in range(40):
+    for _ in range(60):
         page.keyboard.press("Tab")
         name, outline = page.evaluate(_FOCUSED_OUTLINE)
         if name == "BODY":

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from streamer.server.samples import SAMPLES, SMALL_SIDE
 from tests.browser.actions import await_live, expect_alert, go_live, png_file
 from tests.browser.conftest import OpenPage
 from tests.browser.kagami import KagamiServer
@@ -87,6 +88,19 @@ def test_bad_pictures_are_reported_and_the_picture_in_use_stays(open_page: OpenP
     chooser.set_input_files({"name": "huge.png", "mimeType": "image/png", "buffer": bytes(21 << 20)})
     expect_alert(page, "huge.png is larger than 20 MB: choose a smaller picture.")
     expect(name).to_have_text("stub.png")
+
+
+def test_one_click_on_the_shelf_uses_a_sample(open_page: OpenPage, stub: KagamiServer) -> None:
+    page = open_page(stub.url)
+    expect(page.locator("#picture-name")).to_have_text("stub.png")
+    shelf = page.get_by_role("group", name="Sample pictures").get_by_role("button")
+    expect(shelf).to_have_count(len(SAMPLES))
+    for small in shelf.locator("img").all():
+        assert small.evaluate("(image) => image.decode().then(() => image.naturalWidth)") == SMALL_SIDE
+    go_live(page)
+    page.get_by_role("button", name="Use the sample: Cartoon").click()
+    expect(page.locator("#picture-stage")).to_have_text("Ready")
+    expect(page.locator("#picture-name")).to_have_text("Cartoon")
 
 
 def test_missing_token_is_reported_as_a_notice(open_page: OpenPage, tmp_path: Path) -> None:
