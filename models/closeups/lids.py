@@ -34,7 +34,7 @@ RIM = 0.05  # window units: the rim of the lower lid at rest, which shows the ba
 MAX_STIFFNESS = 4.0  # of the skin beside a lid's edge over that of all of it
 MIN_WIDTH = 0.1  # window units between an eye's corners: nearer ones, in profile, are taken for as far apart
 EDGE = 1e-3  # window units by which columns stay inside of the corners
-FULL_REACH = 0.5  # share of the reach up to which drawn lids cover what lies beneath
+FULL_REACH = 0.6  # share of the reach up to which drawn lids cover what lies beneath
 
 
 def may_be_shut(eyes: CloseupInput) -> bool:
