@@ -101,6 +101,13 @@ class ProtocolError(KagamiError):
     code = "protocol"
 
 
+class UnknownSessionError(ProtocolError):
+    """A request names a session that has ended, or never was."""
+
+    def __init__(self) -> None:
+        super().__init__("This session does not exist any more; reload the page.")
+
+
 class TooFastError(ProtocolError):
     """More signalling messages, offers, requests or uploads a second than the server allows."""
 

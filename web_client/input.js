@@ -6,6 +6,7 @@ import { bindFraming } from './framing.js';
 import { fromTransfer } from './picture.js';
 import { bindShortcuts } from './shortcuts.js';
 import { bindToolbar } from './toolbar.js';
+import { bindViews } from './views.js';
 
 /** @typedef {import('./app.js').App} App */
 
@@ -23,6 +24,7 @@ export function bindInput(app) {
     dismiss: () => app.store.dismiss(),
   });
   bindDrops(app);
+  bindViews(app.picture.views);
   document.addEventListener('paste', (event) => {
     const picture = fromTransfer(event.clipboardData);
     if (picture) {

@@ -2,17 +2,15 @@
 /** The reference picture: chosen, dropped or pasted, checked here first, sent to the server, and sent again to a new session. */
 
 import { address } from './server.js';
+import { PictureError, upload, validate } from './upload.js';
+import { CharacterViews } from './views.js';
 
 /** @typedef {import('./connection.js').Connection} Connection */
 /** @typedef {import('./protocol.js').PictureStatus} PictureStatus */
 /** @typedef {import('./protocol.js').Ready} Ready */
 /** @typedef {import('./store.js').Store} Store */
 
-const MIME_TYPES = ['image/png', 'image/jpeg', 'image/webp'];
 const DEFAULT_MAX_MEGABYTES = 20; // until /api/config has answered
-
-/** A picture that cannot be used: `message` says why and what to do. */
-class PictureError extends Error {}
 
 /**
  * The first picture in what was dropped or pasted, or null.
@@ -22,45 +20,6 @@ class PictureError extends Error {}
 export function fromTransfer(transfer) {
   const files = [...(transfer?.files ?? [])];
   return files.find(({ type }) => type.startsWith('image/')) ?? files[0] ?? null;
-}
-
-/**
- * Refuses what the server would refuse, before it is sent.
- * @param {File} file
- * @param {number} maxMegabytes
- * @throws {PictureError}
- */
-function validate(file, maxMegabytes) {
-  if (!MIME_TYPES.includes(file.type)) {
-    throw new PictureError(`${file.name} is not a picture that can be used: choose a PNG, JPEG or WebP file.`);
-  }
-  if (file.size > maxMegabytes * 1e6) {
-    throw new PictureError(`${file.name} is larger than ${maxMegabytes} MB: choose a smaller picture.`);
-  }
-}
-
-/**
- * Sends a picture to a session; its progress comes as `picture-status` over the WebSocket.
- * @param {string} session
- * @param {File} file
- * @throws {PictureError}
- */
-async function upload(session, file) {
-  const url = address('api/picture');
-  url.searchParams.set('session', session);
-  url.searchParams.set('name', file.name);
-  /** @type {Response} */
-  let response;
-  try {
-    response = await fetch(url, { method: 'PUT', body: file, headers: { 'Content-Type': file.type } });
-  } catch {
-    throw new PictureError(`${file.name} did not reach the server: check the connection and try again.`);
-  }
-  if (!response.ok) {
-    /** @type {{message?: string}} */
-    const answer = await response.json().catch(() => ({}));
-    throw new PictureError(answer.message ?? `The server did not take ${file.name} (${response.status}): try another.`);
-  }
 }
 
 /** The reference picture of this page's sessions, of which `state.picture` is the visible part. */
@@ -81,6 +40,12 @@ export class ReferencePicture {
     this.uploading = null;
     /** Chosen while there was no connection; sent once there is one. @type {File | null} */
     this.queued = null;
+    this.views = new CharacterViews(store, this);
+  }
+
+  /** Name of the picture or view that is being prepared; null without. */
+  get pendingName() {
+    return this.uploading?.name ?? this.views.pendingName;
   }
 
   /** Shows the picture that the server was started with. */
@@ -93,9 +58,14 @@ export class ReferencePicture {
    * @param {File | null} file null: nothing was chosen
    */
   async usePicture(file) {
-    if (!file) {
-      return;
+    if (file) {
+      this.views.forget();
+      await this.#use(file);
     }
+  }
+
+  /** @param {File} file */
+  async #use(file) {
     this.store.dismiss('picture');
     try {
       validate(file, this.maxMegabytes);
@@ -107,8 +77,9 @@ export class ReferencePicture {
 
   /** @param {File} file */
   async #send(file) {
-    if (this.uploading) {
-      throw new PictureError(`${this.uploading.name} is being prepared: wait a moment, then give ${file.name}.`);
+    const busy = this.pendingName;
+    if (busy !== null) {
+      throw new PictureError(`${busy} is being prepared: wait a moment, then give ${file.name}.`);
     }
     this.#clearPending();
     const { picture } = this.store.state;
@@ -119,7 +90,7 @@ export class ReferencePicture {
       return;
     }
     this.uploading = file;
-    await upload(this.session, file);
+    await upload('api/picture', this.session, file);
   }
 
   /** @param {string} text */
@@ -145,14 +116,19 @@ export class ReferencePicture {
   handleReady({ session, video, picture }) {
     this.session = session;
     const file = this.queued ?? this.accepted;
+    this.views.handleReady(picture.views);
+    if (this.queued) {
+      this.views.forget();
+    }
     this.queued = null;
     if (file) {
       this.connection.holdOffers();
-      void this.usePicture(file);
+      void this.#use(file);
     } else {
       const { width, height } = video;
       const { name, notes } = picture;
       this.store.set({ size: { width, height }, picture: { ...this.store.state.picture, name, notes } });
+      this.views.addQueued();
     }
   }
 
@@ -162,13 +138,17 @@ export class ReferencePicture {
     if (!this.queued) {
       this.#clearPending();
     }
+    this.views.cancel();
   }
 
   /** @param {PictureStatus} status */
   handleStatus(status) {
     const { width, height } = status;
+    const { pendingName } = this.views;
     if (status.stage === 'framing' || status.stage === 'framed') {
       this.store.set({ reframing: status.stage === 'framing', ...(width && height ? { size: { width, height } } : {}) });
+    } else if (status.stage === 'failed' && pendingName !== null) {
+      this.views.handleEnd(status.message ?? `${pendingName} could not be used: choose another picture.`);
     } else if (status.stage === 'failed') {
       this.#fail(status.message ?? `${status.name} could not be used: choose another picture.`);
     } else if (status.stage === 'ready') {
@@ -177,13 +157,19 @@ export class ReferencePicture {
       if (picture.pending && picture.url.startsWith('blob:')) {
         URL.revokeObjectURL(picture.url);
       }
-      this.accepted = this.uploading ?? this.accepted;
+      const replaced = this.uploading;
+      this.accepted = replaced ?? this.accepted;
       this.uploading = null;
       const { name, notes } = status;
       this.store.set({
-        picture: { name, url, notes, pending: null, justReady: true },
+        picture: { ...picture, name, url, notes, pending: null, justReady: true },
         ...(width && height ? { size: { width, height } } : {}),
       });
+      if (pendingName !== null) {
+        this.views.handleEnd(null);
+      } else if (replaced) {
+        this.views.handlePicture();
+      }
       this.connection.releaseOffers();
     }
   }

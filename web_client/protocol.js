@@ -50,7 +50,7 @@ export const PROTOCOL = 1;
  * @property {string} session
  * @property {RTCIceServer[]} ice_servers
  * @property {VideoSize} video
- * @property {{name: string, notes: string[]}} picture
+ * @property {{name: string, notes: string[], views: string[]}} picture
  * @property {Controls} controls
  */
 
@@ -66,6 +66,7 @@ export const PROTOCOL = 1;
  * @property {number | null} height
  * @property {string[]} notes
  * @property {string | null} message
+ * @property {string[]} views names of the further pictures of the character
  */
 
 /**
@@ -145,7 +146,7 @@ const SERVER_MESSAGES = {
     session: isString,
     ice_servers: listOf(isRecord),
     video: shape({ width: isNumber, height: isNumber, fps: isNumber }),
-    picture: shape({ name: isString, notes: listOf(isString) }),
+    picture: shape({ name: isString, notes: listOf(isString), views: listOf(isString) }),
     controls: shape(controls),
   },
   answer: { sdp: isString },
@@ -162,6 +163,7 @@ const SERVER_MESSAGES = {
     height: orNull(isNumber),
     notes: listOf(isString),
     message: orNull(isString),
+    views: listOf(isString),
   },
   stats: {
     fps: shape({ in: isNumber, out: isNumber }),

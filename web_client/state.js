@@ -21,6 +21,7 @@
  * @property {string} url of the picture in use
  * @property {string[]} notes of the server about it: sentences to show
  * @property {{name: string, url: string} | null} pending the picture that is being prepared
+ * @property {{name: string, url: string, pending: boolean}[]} views of the same character; pending: being added or taken away
  * @property {boolean} justReady whether the picture in use was uploaded from this page
  */
 
@@ -70,7 +71,7 @@ export const initialState = () => ({
   microphone: false,
   controls: { head: 1, face: 1, body: 1, light: 1, teeth: true, mirror: true, background: 'original', colour: '#00b140', frame: 'whole', aspect: 'picture', zoom: 1, shift_x: 0, shift_y: 0, keep_in_frame: true, paused: false },
   reframing: false,
-  picture: { name: '', url: '', notes: [], pending: null, justReady: false },
+  picture: { name: '', url: '', notes: [], pending: null, views: [], justReady: false },
   notice: null,
   recordingSince: null,
   fullScreen: false,

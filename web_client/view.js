@@ -6,6 +6,7 @@ import { renderFraming } from './framing.js';
 import { isLocal } from './server.js';
 import { renderShortcuts } from './shortcuts.js';
 import { renderSpeed } from './speed.js';
+import { renderViews } from './views.js';
 
 /** @typedef {import('./state.js').State} State */
 
@@ -41,14 +42,15 @@ function statusText({ link, live, phase, mediaLost }) {
 
 /** @param {State} state */
 function renderPicture({ picture, live }) {
-  const { name, url, notes, pending, justReady } = picture;
+  const { name, url, notes, pending, justReady, views } = picture;
+  const preparing = pending !== null || views.some((view) => view.pending);
   setSource(image('still'), url);
   setSource(image('thumb'), pending?.url ?? url);
   image('still').hidden = !url || live === 'live';
   image('still').alt = name ? `The picture ${name}` : '';
   html('picture-card').toggleAttribute('data-busy', pending !== null);
   setText(html('picture-name'), (pending?.name ?? name) || '…');
-  setText(html('picture-stage'), pending ? 'Preparing…' : justReady ? 'Ready' : name ? 'In use' : '');
+  setText(html('picture-stage'), preparing ? 'Preparing…' : justReady ? 'Ready' : name ? 'In use' : '');
   const list = html('picture-notes');
   list.hidden = notes.length === 0 || pending !== null;
   if (list.dataset.rendered !== notes.join('\n')) {
@@ -167,6 +169,7 @@ export function render(state) {
   renderStage(state);
   renderDock(state);
   renderPicture(state);
+  renderViews(state);
   renderControls(state);
   renderFraming(state.controls, state.reframing);
   renderSpeed(state);

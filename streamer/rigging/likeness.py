@@ -15,7 +15,7 @@ import numpy as np
 
 from models.geometry.topology import FOREHEAD, MESH, RIGID
 from streamer.rigging.canvas import Array
-from streamer.rigging.face_colours import FaceColours, exposure_gain, to_linear, to_srgb, weighted_median
+from streamer.rigging.face_colours import FaceColours, skin_gain, to_linear, to_srgb, weighted_median
 from streamer.rigging.face_search import face_extent
 from streamer.rigging.rigger import Character
 from streamer.tracking.head_pose import CANONICAL, head_pose
@@ -92,7 +92,7 @@ def differences(first: Appearance, other: Appearance) -> dict[str, float]:
     """The weighted differences of two pictures by the names of `WEIGHTS`; their sum is about 2 for one character."""
     angle = first.angle_to(other)
     weight = first.colours.shared(other.colours)
-    gain = exposure_gain(first.colours, other.colours)
+    gain = skin_gain(first.colours, other.colours)
     own, others = _lab(first.colours.linear), _lab(other.colours.linear)
     bones = np.sqrt(np.square(first.bones - other.bones).sum(1).mean())
     units = {

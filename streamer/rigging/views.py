@@ -76,7 +76,7 @@ def find_view(picture: Picture, size: int, known: Sequence[Appearance]) -> Chara
         ) from error
     appearance = Appearance.of(view)
     _check(known[0], appearance)
-    gain = exposure_gain(known[0].colours, appearance.colours)
+    gain = exposure_gain(known[0].colours, appearance.colours, known[0].angle_to(appearance))
     notes = [f"{picture.name}: {note.replace('animated', 'used')}" for note in view.notes]
     return replace(
         view,

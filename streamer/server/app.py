@@ -7,7 +7,8 @@ import functools
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,9 +29,11 @@ from streamer.errors import (
     ProtocolError,
     TooFastError,
     TooLargeError,
+    UnknownSessionError,
 )
 from streamer.generation.pipeline import Avatar
-from streamer.rigging.picture import load_picture
+from streamer.options import MAX_PICTURES
+from streamer.rigging.picture import Picture, load_picture
 from streamer.rigging.picture_process import PictureProcess
 from streamer.runtime.cached_value import CachedValue
 from streamer.server import signaling
@@ -40,6 +43,7 @@ from streamer.server.executors import Executors
 from streamer.server.metrics import Metrics
 from streamer.server.rate_limits import Limits, RateLimiter, RateLimiters
 from streamer.server.samples import sample_routes
+from streamer.server.session_pictures import SessionPictures
 from streamer.settings import Settings
 
 WEB_CLIENT = Path(__file__).resolve().parents[2] / "web_client"
@@ -50,6 +54,7 @@ METRICS_PERIOD_S = 1.0  # `/metrics` is computed at most so often
 MAX_UPLOADS = 8  # request bodies that are read, or wait to be decoded, at once; each has up to `max_upload_mb`
 MAX_UPLOADS_PER_ADDRESS = 2
 _STATUS_OF_ERROR: dict[type[Exception], int] = {
+    UnknownSessionError: 404,
     MissingTokenError: 401,
     BusyError: 409,
     TooLargeError: 413,
@@ -94,6 +99,9 @@ class Server:
                 Route("/api/picture", self._upload_picture, methods=["PUT"]),
                 Route("/api/picture", self._reference_picture, methods=["GET"]),
                 *sample_routes(self._executors, settings.token),
+                Route("/api/view", self._upload_view, methods=["PUT"]),
+                Route("/api/view", self._remove_view, methods=["DELETE"]),
+                Route("/api/view", self._reference_view, methods=["GET"]),
                 Route("/metrics", self._metrics),
                 WebSocketRoute("/ws", self.conversations.websocket_endpoint),
                 Mount("/", StaticFiles(directory=web_client, html=True, check_dir=False)),
@@ -133,29 +141,55 @@ class Server:
 
     async def _upload_picture(self, request: Request) -> Response:
         """Take a new reference picture for a live session; it is prepared after this answer."""
+        pictures = self._pictures_of(request)
+        with self._change_of(request, pictures):
+            return await self._take_upload(request, lambda picture: pictures.change(picture, picture.name))
+
+    async def _upload_view(self, request: Request) -> Response:
+        """Take a further view of a live session's character; it is prepared after this answer."""
+        pictures = self._pictures_of(request)
+        with self._change_of(request, pictures):
+            pictures.check_room_for_view()
+            return await self._take_upload(request, pictures.add_view)
+
+    async def _remove_view(self, request: Request) -> Response:
+        """Take a view away from a live session's character, which is prepared after this answer."""
+        pictures = self._pictures_of(request)
+        with self._change_of(request, pictures):
+            await self._limiters.uploads.wait(_address(request))
+            pictures.remove_view(_index(request))
+        return JSONResponse({"stage": "preparing", "name": pictures.name}, 202)
+
+    def _pictures_of(self, request: Request) -> SessionPictures:
+        """The pictures of the session that a request names. Raises UnknownSessionError."""
         check_token(request, self._settings.token)
         session = self.conversations.sessions.get(request.query_params.get("session", ""))
         if session is None:
-            return error_response(ProtocolError("This session does not exist any more; reload the page."), 404)
+            raise UnknownSessionError
+        return session.pictures
+
+    async def _take_upload(self, request: Request, use: Callable[[Picture], None]) -> Response:
+        """Read and decode the picture in a request's body, and use it under the name that the request gives it."""
         name = _NOT_IN_A_NAME.sub("", request.query_params.get("name", ""))[:MAX_PICTURE_NAME] or "picture"
-        address = _address(request)
-        with session.upload(), self._upload_of(address):
-            await self._limiters.uploads.wait(address)
-            try:
-                data = await _read_body(request, self._settings.max_upload_mb)
-            except ClientDisconnect:
-                return PlainTextResponse("", 400)
-            session.change_picture(await self._executors.decode(partial(self._pictures.load, data)), name)
+        await self._limiters.uploads.wait(_address(request))
+        try:
+            data = await _read_body(request, self._settings.max_upload_mb)
+        except ClientDisconnect:
+            return PlainTextResponse("", 400)
+        picture = await self._executors.decode(partial(self._pictures.load, data))
+        use(replace(picture, name=name))
         return JSONResponse({"stage": "preparing", "name": name}, 202)
 
     @contextlib.contextmanager
-    def _upload_of(self, address: str) -> Iterator[None]:
+    def _change_of(self, request: Request, pictures: SessionPictures) -> Iterator[None]:
         """While this context is open, one more upload of an address is read or decoded. Raises BusyError."""
+        address = _address(request)
         if self._uploads[address] >= MAX_UPLOADS_PER_ADDRESS or self._uploads.total() >= MAX_UPLOADS:
             raise BusyError
         self._uploads[address] += 1
         try:
-            yield
+            with pictures.upload():
+                yield
         finally:
             self._uploads[address] -= 1
             if not self._uploads[address]:
@@ -164,8 +198,19 @@ class Server:
     async def _reference_picture(self, request: Request) -> Response:
         """The reference picture that every session starts with; the page shows it until its avatar is live."""
         check_token(request, self._settings.token)
+        return await self._picture_file(self._settings.ref[0])
+
+    async def _reference_view(self, request: Request) -> Response:
+        """A further view that every session starts with."""
+        check_token(request, self._settings.token)
+        index, views = _index(request), self._settings.ref[1:]
+        if not 0 <= index < len(views):
+            return error_response(ProtocolError("The server was not started with this view; reload the page."), 404)
+        return await self._picture_file(views[index])
+
+    async def _picture_file(self, path: Path) -> Response:
         try:
-            webp = await self._executors.decode(partial(_as_webp, self._settings.ref[0]))
+            webp = await self._executors.decode(partial(_as_webp, path))
             return Response(webp, media_type="image/webp")
         except KagamiError as error:  # the file was removed after the start
             return error_response(error, 404)
@@ -186,6 +231,12 @@ class RequestLimitMiddleware:
                 await error_response(error, 429)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def _index(request: Request) -> int:
+    """The view that a request names, 0 the first; -1 for anything that is no number of a view."""
+    text = request.query_params.get("index", "")
+    return int(text) if re.fullmatch("[0-9]", text) else -1
 
 
 def _address(request: Request) -> str:
@@ -209,7 +260,7 @@ async def _read_body(request: Request, limit_mb: float) -> bytes:
     return bytes(data)
 
 
-@functools.lru_cache(1)
+@functools.lru_cache(MAX_PICTURES)
 def _as_webp(path: Path) -> bytes:
     """A picture file as WebP, upright, its longest side at most REFERENCE_PICTURE_SIDE. Raises PictureError."""
     image = Image.fromarray(load_picture(path).rgba)

@@ -11,14 +11,13 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from functools import partial
 
 from streamer.engine.engine import Engine
 from streamer.engine.engine_session import EngineSession
 from streamer.errors import (
-    BusyError,
     CameraTooLargeError,
     ConnectionLostError,
     KagamiError,
@@ -30,13 +29,13 @@ from streamer.frames import AvatarFrame
 from streamer.generation.controls import Controls
 from streamer.generation.pipeline import Avatar
 from streamer.options import Phase, parse_colour
-from streamer.rigging.picture import Picture
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import QUEUE_AGE, TOTAL, Meter, percentiles
 from streamer.server import signaling
 from streamer.server.executors import Executors
 from streamer.server.ice_servers import ice_servers, page_ice_servers
 from streamer.server.rate_limits import RateLimiters
+from streamer.server.session_pictures import SessionPictures
 from streamer.settings import Settings
 from streamer.webrtc.peer import Peer
 
@@ -45,7 +44,6 @@ STATE_PERIOD_S = 0.2
 RECONNECT_TIMEOUT_S = 60.0  # from a lost connection to the next offer
 TRACKER_END_TIMEOUT_S = 5.0  # how long an offer waits for the tracker of somebody who has left
 TRACKER_POLL_S = 0.05
-REFRAME_DELAY_S = 0.5  # after the last change of a frame, until the picture is prepared for it
 MEDIA_TIMEOUT_S = 30.0  # from an offer to the first camera frame
 _log = logging.getLogger(__name__)
 
@@ -89,8 +87,6 @@ class Session:
         self.failure: KagamiError | None = None
         self._engine = engine
         self._settings = settings
-        self._avatar = avatar
-        self._name = name
         self._send = send
         self._on_end = on_end
         self._executors = executors
@@ -109,15 +105,13 @@ class Session:
         self._peer: Peer | None = None
         self._media_due_since: float | None = None  # the offer since which no camera frame came, on time.monotonic
         self._lost_at: float | None = None  # seconds on time.monotonic, while there is no peer connection
-        self._uploading = False
         self._tracker_task: asyncio.Task[None] | None = None
         self._last_state: signaling.State | None = None
         self._report_task: asyncio.Task[None] | None = None
-        self._prepare_task: asyncio.Task[None] | None = None
-        self._reframe_task: asyncio.Task[None] | None = None
         self._lost_tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._loop = asyncio.get_running_loop()
+        self.pictures = SessionPictures(engine, avatar, name, send, lambda: self._controls.framing, self._on_avatar)
 
     @property
     def has_offered(self) -> bool:
@@ -126,13 +120,13 @@ class Session:
 
     async def begin(self) -> None:
         """Answer the page's `hello` with `ready`."""
-        colour = "#{:02x}{:02x}{:02x}".format(*self._controls.colour)
+        avatar, colour = self.pictures.avatar, "#{:02x}{:02x}{:02x}".format(*self._controls.colour)
         await self._send(
             signaling.Ready(
                 session=self.id,
                 ice_servers=page_ice_servers(self._settings),
-                video={"width": self._avatar.width, "height": self._avatar.height, "fps": self._settings.fps},
-                picture={"name": self._name, "notes": list(self._avatar.notes)},
+                video={"width": avatar.width, "height": avatar.height, "fps": self._settings.fps},
+                picture={"name": self.pictures.name, "notes": list(avatar.notes), "views": avatar.views},
                 controls={**asdict(self._controls), "colour": colour, "paused": self._paused},
             )
         )
@@ -153,7 +147,7 @@ class Session:
         if self._engine_session is not None:  # first, since a connection that still gathers takes seconds to close
             self._engine.leave(self._engine_session)
         own_tasks = (
-            self._report_task, self._prepare_task, self._reframe_task, self._tracker_task, *self._lost_tasks
+            self._report_task, self._tracker_task, *self.pictures.close(), *self._lost_tasks
         )  # fmt: skip
         tasks = [task for task in own_tasks if task is not None]
         for task in tasks:
@@ -164,75 +158,6 @@ class Session:
         await self._disconnect()
         if self._engine_session is not None:
             await self._executors.join(self._engine_session.join)
-
-    @contextlib.contextmanager
-    def upload(self) -> Iterator[None]:
-        """While this context is open, a picture is read and decoded for `change_picture`.
-
-        Raises BusyError while another one is, or is being prepared.
-        """
-        if self._uploading or (self._prepare_task is not None and not self._prepare_task.done()):
-            raise BusyError
-        self._uploading = True
-        try:
-            yield
-        finally:
-            self._uploading = False
-
-    def change_picture(self, picture: Picture, name: str) -> None:
-        """Prepare an uploaded picture in the background and use it from the next frame after that; within `upload`."""
-        if self._closed:
-            return
-        self._prepare_task = self._loop.create_task(self._prepare(picture, name))
-
-    async def _prepare(self, picture: Picture, name: str) -> None:
-        await self._send(signaling.PictureStatus("preparing", name))
-        try:
-            avatar = await asyncio.wrap_future(self._engine.prepare(picture, self._controls.framing))
-        except KagamiError as error:
-            await self._send(signaling.PictureStatus("failed", name, message=str(error)))
-            return
-        await self._send(signaling.PictureStatus("ready", name, avatar.width, avatar.height, avatar.notes))
-        self._name = name
-        self._use(avatar)
-        self._reframe()  # the frame may have been changed meanwhile
-
-    def _use(self, avatar: Avatar) -> None:
-        self._avatar = avatar
-        if self._engine_session is not None:
-            self._engine_session.avatar = avatar
-
-    def _reframe(self) -> None:
-        """Have the picture prepared for the chosen frame, if it is not and somebody sees it."""
-        idle = self._reframe_task is None or self._reframe_task.done()
-        if idle and self._engine_session is not None and not self._avatar.is_framed(self._controls.framing):
-            self._reframe_task = self._loop.create_task(self._prepare_frame())
-
-    async def _prepare_frame(self) -> None:
-        """Prepare the picture anew until it has the chosen frame, whenever that was left alone for REFRAME_DELAY_S.
-
-        A picture that is uploaded meanwhile wins.
-        """
-        while not self._avatar.is_framed(self._controls.framing):
-            framing, avatar = self._controls.framing, self._avatar
-            await asyncio.sleep(REFRAME_DELAY_S)
-            if framing != self._controls.framing:
-                continue
-            assert avatar.picture is not None
-            await self._send(signaling.PictureStatus("framing", self._name))
-            try:
-                further = avatar.characters[1:]
-                prepared = self._engine.prepare(avatar.picture, framing, avatar.points, further)
-                framed = await asyncio.wrap_future(prepared)
-            except KagamiError as error:
-                await self._send(signaling.Error.of(error))
-                framed = avatar
-            chosen = framed if self._avatar is avatar else self._avatar
-            await self._send(signaling.PictureStatus("framed", self._name, chosen.width, chosen.height))
-            if self._avatar is avatar:
-                self._use(framed)
-            if framed is avatar:
-                return
 
     async def _connect(self, offer: signaling.Offer) -> None:
         """Answer an offer with a new peer connection, which replaces the one before.
@@ -285,9 +210,9 @@ class Session:
             deadline = time.monotonic() + TRACKER_END_TIMEOUT_S
             while self._engine.waits_for_trackers and time.monotonic() < deadline:
                 await asyncio.sleep(TRACKER_POLL_S)
-            self._engine_session = self._engine.admit(self._avatar, self._controls, self._on_engine_failure)
+            self._engine_session = self._engine.admit(self.pictures.avatar, self._controls, self._on_engine_failure)
             self._engine_session.paused = self._paused
-            self._reframe()
+            self.pictures.show()
         return self._engine_session
 
     def _leave_engine(self) -> None:
@@ -326,7 +251,7 @@ class Session:
             self._engine_session.controls, self._engine_session.paused = self._controls, self._paused
             if calibrate:
                 self._engine_session.calibrate()
-            self._reframe()
+            self.pictures.show()
 
     async def _send_candidate(self, line: str | None, mid: str | None, index: int | None) -> None:
         await self._send(signaling.Candidate(line, mid, index))
@@ -345,6 +270,10 @@ class Session:
         if peer is self._peer:
             await self._disconnect()
             await self._send(signaling.Error.of(ConnectionLostError()))
+
+    def _on_avatar(self, avatar: Avatar) -> None:
+        if self._engine_session is not None:
+            self._engine_session.avatar = avatar
 
     def _on_engine_failure(self, failure: KagamiError) -> None:
         """Called by the engine session, in the thread in which it failed."""
@@ -377,9 +306,9 @@ class Session:
     async def _send_watched_size(self) -> None:
         """Send a viewer the size of the newest avatar if it changed: frames twice as high as that have alpha below."""
         newest = self._engine.newest
-        if newest is not None and newest is not self._avatar:
-            self._avatar = newest
-            await self._send(signaling.PictureStatus("ready", self._name, newest.width, newest.height))
+        if newest is not None and newest is not self.pictures.avatar:
+            self.pictures.avatar = newest
+            await self._send(signaling.PictureStatus("ready", self.pictures.name, newest.width, newest.height))
 
     def _check_media(self, now: float) -> None:
         """End the session if no camera frame arrived within MEDIA_TIMEOUT_S after the offer, if the camera's frames are

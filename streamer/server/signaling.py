@@ -188,7 +188,7 @@ class Ready(_Message):
     """The answer to `hello`.
 
     session: secret id, which an upload names. ice_servers: for RTCPeerConnection. video: width, height, fps.
-    picture: name, notes. controls: the present values by name.
+    picture: name, notes, names of its further views. controls: the present values by name.
     """
 
     session: str
@@ -212,7 +212,8 @@ class State(_Message):
 
 
 class PictureStatus(_Message, tag="picture-status"):
-    """width, height: of the avatar video, pixels. message: why the preparation failed.
+    """width, height: of the avatar video, pixels. views: names of the further pictures of the character that is
+    prepared, ready or framed, or could not be prepared. message: why the preparation failed.
 
     An uploaded picture is "preparing", then "ready" or "failed"; the picture in use is "framing", then "framed" when
     its frame was changed.
@@ -224,6 +225,7 @@ class PictureStatus(_Message, tag="picture-status"):
     height: int | None = None
     notes: Sequence[str] = ()
     message: str | None = None
+    views: Sequence[str] = ()
 
 
 class Stats(_Message):

@@ -43,6 +43,7 @@ def test_tab_reaches_every_control_with_a_visible_focus(open_page: OpenPage, stu
         "help",
         "start",
         "choose",
+        "add-view",
         "camera",
         "show-self",
         "reset",

@@ -13,7 +13,7 @@ from streamer.rigging.picture import Picture
 from streamer.server.app import Server
 from streamer.server.listening import bind, run
 from streamer.settings import read_settings
-from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
+from tests.support.fakes import FakeAvatar, FakeCharacter, FakePipeline, FakeTracker
 from tests.support.page import UNLIMITED
 
 
@@ -21,11 +21,17 @@ def main() -> None:
     settings = read_settings()
     listening = bind(settings)
     engine = Engine(FakePipeline(delay=0.02, prepare_delay=0.5), FakeTracker, settings.fps, settings.max_sessions)
-    picture = Picture(np.full((64, 64, 4), (*FakeAvatar.colour, 255), np.uint8), "stub.png")
     engine.start()
+    found = FakeCharacter(Picture(np.full((64, 64, 4), (*FakeAvatar.colour, 255), np.uint8), "stub.png"))
     try:
         run(
-            Server(engine, settings, FakeAvatar(picture=picture), "stub.png", limits=UNLIMITED),
+            Server(
+                engine,
+                settings,
+                FakeAvatar(picture=found.picture, characters=(found,)),
+                found.picture.name,
+                limits=UNLIMITED,
+            ),
             settings,
             listening,
             lambda line: print(line, flush=True),

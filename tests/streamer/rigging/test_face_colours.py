@@ -10,6 +10,7 @@ from streamer.rigging.face_colours import (
     FaceColours,
     expose,
     exposure_gain,
+    skin_gain,
     to_linear,
     to_srgb,
     weighted_median,
@@ -20,26 +21,38 @@ LIGHT = RNG.uniform(0.1, 0.5, (200, 3)).astype(np.float32)
 FRONTAL = np.ones(200, np.float32)
 
 
-def test_exposure_gain_undoes_a_change_of_exposure_and_white_balance() -> None:
+def test_skin_gain_undoes_a_change_of_exposure_and_white_balance() -> None:
     change = np.array([0.7, 0.8, 1.2], np.float32)
-    found = exposure_gain(FaceColours(LIGHT, FRONTAL), FaceColours(LIGHT * change, FRONTAL))
+    found = skin_gain(FaceColours(LIGHT, FRONTAL), FaceColours(LIGHT * change, FRONTAL))
     assert found * change == pytest.approx(np.ones(3), abs=0.03)
 
 
-def test_exposure_gain_ignores_what_only_one_picture_shows_or_covers() -> None:
+def test_skin_gain_ignores_what_only_one_picture_shows_or_covers() -> None:
     other = LIGHT.copy()
     other[:60] = 0.9  # hair or a hand over less than half of the face
     half = np.where(np.arange(200) < 100, 1, -1).astype(np.float32)
-    assert exposure_gain(FaceColours(LIGHT, FRONTAL), FaceColours(other, FRONTAL)) == pytest.approx(np.ones(3), abs=0.1)
+    assert skin_gain(FaceColours(LIGHT, FRONTAL), FaceColours(other, FRONTAL)) == pytest.approx(np.ones(3), abs=0.1)
     hidden = LIGHT.copy()
     hidden[100:] = 0.9
-    assert exposure_gain(FaceColours(LIGHT, FRONTAL), FaceColours(hidden, half)) == pytest.approx(np.ones(3))
+    assert skin_gain(FaceColours(LIGHT, FRONTAL), FaceColours(hidden, half)) == pytest.approx(np.ones(3))
 
 
-def test_exposure_gain_is_limited_and_one_where_nothing_is_shared() -> None:
+def test_skin_gain_is_limited_and_one_where_nothing_is_shared() -> None:
     dark = FaceColours(LIGHT * 0.1, FRONTAL)
-    assert exposure_gain(FaceColours(LIGHT, FRONTAL), dark) == pytest.approx(np.full(3, MAX_GAIN))
-    assert exposure_gain(FaceColours(LIGHT, FRONTAL), FaceColours(LIGHT * 0.5, -FRONTAL)) == pytest.approx(np.ones(3))
+    assert skin_gain(FaceColours(LIGHT, FRONTAL), dark) == pytest.approx(np.full(3, MAX_GAIN))
+    assert skin_gain(FaceColours(LIGHT, FRONTAL), FaceColours(LIGHT * 0.5, -FRONTAL)) == pytest.approx(np.ones(3))
+
+
+def test_exposure_gain_believes_brightness_less_and_hue_hardly_less_the_further_a_head_is_turned() -> None:
+    first, other = FaceColours(LIGHT, FRONTAL), FaceColours(LIGHT * np.array([0.6, 0.66, 0.72], np.float32), FRONTAL)
+    full = np.log(skin_gain(first, other))
+    brightness, hue = [], []
+    for angle in (0, 20, 45):
+        found = np.log(exposure_gain(first, other, angle))
+        brightness.append(found.mean() / full.mean())
+        hue.append((found[0] - found[2]) / (full[0] - full[2]))
+    assert brightness[0] > 0.95 and 0.4 < brightness[1] < 0.7 and 0.1 < brightness[2] < 0.3
+    assert hue[0] > 0.95 and hue[2] > 0.6
 
 
 def test_linear_light_and_srgb_are_inverse_and_expose_multiplies_light() -> None:

@@ -92,7 +92,7 @@ async def test_upload_to_an_unknown_session_is_answered_404() -> None:
 
 async def test_reference_picture_is_served_as_webp(tmp_path: Path) -> None:
     (tmp_path / "me.png").write_bytes(png())
-    async with serving(Settings(ref=tmp_path / "me.png")) as (address, _):
+    async with serving(Settings(ref=(tmp_path / "me.png",))) as (address, _):
         answer = await http_request(address, "GET", "/api/picture")
         assert answer.headers["content-type"] == "image/webp"
         assert Image.open(io.BytesIO(answer.content)).size == (80, 80)

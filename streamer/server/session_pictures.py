@@ -1,0 +1,148 @@
+"""The pictures of one session: changed one at a time, in the background, while the former avatar stays live."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
+
+from streamer.engine.engine import Engine
+from streamer.errors import BusyError, KagamiError
+from streamer.generation.pipeline import Avatar
+from streamer.options import MAX_PICTURES
+from streamer.rigging.framing import Framing
+from streamer.rigging.picture import Picture
+from streamer.rigging.views import TooManyViewsError, ViewError
+from streamer.server import signaling
+
+REFRAME_DELAY_S = 0.5  # after the last change of a frame, until the picture is prepared for it
+
+
+class SessionPictures:
+    """Has the engine prepare what a page uploads, and tells the page how it goes.
+
+    avatar: in use, made from the character's pictures. name: of the first of them. send: sends a message to the page.
+    framing: the frame that is chosen now. on_change: takes the new avatar.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        avatar: Avatar,
+        name: str,
+        send: Callable[[signaling.ServerMessage], Awaitable[None]],
+        framing: Callable[[], Framing],
+        on_change: Callable[[Avatar], None],
+    ) -> None:
+        self.avatar = avatar
+        self.name = name
+        self._engine = engine
+        self._send = send
+        self._framing = framing
+        self._on_change = on_change
+        self._shown = False
+        self._uploading = False
+        self._closed = False
+        self._prepare_task: asyncio.Task[None] | None = None
+        self._reframe_task: asyncio.Task[None] | None = None
+
+    def close(self) -> list[asyncio.Task[None]]:
+        """Change nothing any more. Returns the tasks that may still run, for the caller to cancel."""
+        self._closed = True
+        return [task for task in (self._prepare_task, self._reframe_task) if task is not None]
+
+    @contextlib.contextmanager
+    def upload(self) -> Iterator[None]:
+        """While this context is open, a picture is read and decoded for `change` or `add_view`.
+
+        Raises BusyError while another one is, or is being prepared.
+        """
+        if self._uploading or (self._prepare_task is not None and not self._prepare_task.done()):
+            raise BusyError
+        self._uploading = True
+        try:
+            yield
+        finally:
+            self._uploading = False
+
+    def change(self, picture: Picture, name: str) -> None:
+        """Prepare another picture in the background and use it from the next frame after that; within `upload`."""
+        self._prepare_in_background(name, [], lambda: self._engine.prepare(picture, self._framing()))
+
+    def check_room_for_view(self) -> None:
+        """Raises TooManyViewsError if the character has as many pictures as it may have."""
+        if len(self.avatar.characters) >= MAX_PICTURES:
+            raise TooManyViewsError
+
+    def add_view(self, picture: Picture) -> None:
+        """Prepare the character with one more picture, as `change` does. Raises TooManyViewsError."""
+        self.check_room_for_view()
+        known, views = self.avatar.characters, [*self.avatar.views, picture.name]
+        self._prepare_in_background(self.name, views, lambda: self._engine.add_view(picture, known))
+
+    def remove_view(self, index: int) -> None:
+        """Prepare the character without one of its views, 0 the first, as `change` does. Raises ViewError."""
+        if not 0 <= index < len(self.avatar.views):
+            raise ViewError("This view does not exist any more; reload the page.")
+        kept = [character for i, character in enumerate(self.avatar.characters) if i != index + 1]
+        views = [character.picture.name for character in kept[1:]]
+        self._prepare_in_background(self.name, views, lambda: self._engine.rebuild(kept))
+
+    def show(self) -> None:
+        """The avatar is seen now: have it prepared for the chosen frame if it is not."""
+        self._shown = True
+        idle = self._reframe_task is None or self._reframe_task.done()
+        if idle and not self._closed and not self.avatar.is_framed(self._framing()):
+            self._reframe_task = asyncio.get_running_loop().create_task(self._prepare_frame())
+
+    def _prepare_in_background(self, name: str, views: list[str], begin: Callable[[], Future[Avatar]]) -> None:
+        if not self._closed:
+            self._prepare_task = asyncio.get_running_loop().create_task(self._prepare(name, views, begin))
+
+    async def _prepare(self, name: str, views: list[str], begin: Callable[[], Future[Avatar]]) -> None:
+        """Use the avatar that `begin` prepares. name, views: names of its pictures."""
+        await self._send(signaling.PictureStatus("preparing", name, views=views))
+        try:
+            avatar = await asyncio.wrap_future(begin())
+        except KagamiError as error:
+            await self._send(signaling.PictureStatus("failed", name, message=str(error), views=views))
+            return
+        await self._send(
+            signaling.PictureStatus("ready", name, avatar.width, avatar.height, avatar.notes, None, avatar.views)
+        )
+        self.name = name
+        self._use(avatar)
+        if self._shown:
+            self.show()  # the frame may have been changed meanwhile
+
+    async def _prepare_frame(self) -> None:
+        """Prepare the picture anew until it has the chosen frame, whenever that was left alone for REFRAME_DELAY_S.
+
+        A picture that is uploaded meanwhile wins.
+        """
+        while not self.avatar.is_framed(self._framing()):
+            framing, avatar = self._framing(), self.avatar
+            await asyncio.sleep(REFRAME_DELAY_S)
+            if framing != self._framing():
+                continue
+            assert avatar.picture is not None
+            await self._send(signaling.PictureStatus("framing", self.name, views=avatar.views))
+            coming = self._engine.prepare(avatar.picture, framing, avatar.points, avatar.characters[1:])
+            try:
+                framed = await asyncio.wrap_future(coming)
+            except KagamiError as error:
+                await self._send(signaling.Error.of(error))
+                framed = avatar
+            chosen = framed if self.avatar is avatar else self.avatar
+            await self._send(
+                signaling.PictureStatus("framed", self.name, chosen.width, chosen.height, views=chosen.views)
+            )
+            if self.avatar is avatar:
+                self._use(framed)
+            if framed is avatar:
+                return
+
+    def _use(self, avatar: Avatar) -> None:
+        self.avatar = avatar
+        self._on_change(avatar)

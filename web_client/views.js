@@ -1,0 +1,238 @@
+// @ts-check
+/** Further views of the character: added, taken away, and added again in a new session. */
+
+import { html, input } from './dom.js';
+import { address } from './server.js';
+import { PictureError, removeView, upload, validate } from './upload.js';
+
+/** @typedef {import('./picture.js').ReferencePicture} ReferencePicture */
+/** @typedef {import('./state.js').State} State */
+/** @typedef {import('./store.js').Store} Store */
+
+const MAX_VIEWS = 3; // beside the picture itself
+
+/** The views of this page's sessions, of which `state.picture.views` is the visible part. */
+export class CharacterViews {
+  /**
+   * @param {Store} store
+   * @param {ReferencePicture} picture
+   */
+  constructor(store, picture) {
+    this.store = store;
+    this.picture = picture;
+    /** The files of the views in use, in their order; null for one that the server was started with. @type {(File | null)[]} */
+    this.files = [];
+    /** Views that a new session lacks yet. @type {File[]} */
+    this.queued = [];
+    /** What is being prepared: one view more or one less. @type {{add: File} | {remove: number} | null} */
+    this.change = null;
+  }
+
+  get views() {
+    return this.store.state.picture.views;
+  }
+
+  /** Name of the view that is being added or taken away; null without. */
+  get pendingName() {
+    if (this.change === null) {
+      return null;
+    }
+    return 'add' in this.change ? this.change.add.name : this.views[this.change.remove]?.name ?? '';
+  }
+
+  /**
+   * Adds a view to the character; a notice says why where it cannot be used.
+   * @param {File | null} file null: nothing was chosen
+   */
+  async add(file) {
+    if (file) {
+      await this.#try(file.name, async () => {
+        validate(file, this.picture.maxMegabytes);
+        if (this.views.length >= MAX_VIEWS) {
+          throw new PictureError('A character has at most 4 pictures: take one away before you add another.');
+        }
+        this.change = { add: file };
+        this.#show([...this.views, { name: file.name, url: URL.createObjectURL(file), pending: true }]);
+        await upload('api/view', this.picture.session, file);
+      });
+    }
+  }
+
+  /**
+   * Takes a view away.
+   * @param {number} index 0 for the first
+   */
+  async remove(index) {
+    const { name } = this.views[index];
+    await this.#try(name, async () => {
+      this.change = { remove: index };
+      this.#show(this.views.map((view, i) => ({ ...view, pending: i === index })));
+      await removeView(this.picture.session, index, name);
+    });
+  }
+
+  /**
+   * Runs a change, unless there is no connection or another change is going on.
+   * @param {string} name
+   * @param {() => Promise<void>} run
+   */
+  async #try(name, run) {
+    this.store.dismiss('picture');
+    const busy = this.picture.pendingName;
+    if (busy !== null) {
+      this.#notify(`${busy} is being prepared: wait a moment, then change ${name}.`);
+    } else if (!this.picture.connection.ready) {
+      this.#notify(`There is no connection to the server: change ${name} when it is back.`);
+    } else {
+      try {
+        await run();
+      } catch (error) {
+        this.#fail(error instanceof PictureError ? error.message : String(error));
+      }
+    }
+  }
+
+  /** @param {string} text */
+  #notify(text) {
+    this.store.notify({ kind: 'error', about: 'picture', text });
+  }
+
+  /** @param {string} text */
+  #fail(text) {
+    this.cancel();
+    this.#notify(text);
+    this.addQueued();
+  }
+
+  /** @param {State['picture']['views']} views */
+  #show(views) {
+    this.store.set({ picture: { ...this.store.state.picture, views } });
+  }
+
+  /** The change that is being prepared comes to nothing. */
+  cancel() {
+    const views = this.views;
+    if (this.change && 'add' in this.change) {
+      URL.revokeObjectURL(views[views.length - 1].url);
+      this.#show(views.slice(0, -1));
+    } else if (this.change) {
+      this.#show(views.map((view) => ({ ...view, pending: false })));
+    }
+    this.change = null;
+  }
+
+  /** Another picture is chosen, to which the views do not belong. */
+  forget() {
+    this.queued = [];
+  }
+
+  /**
+   * A new session begins with the server's own views; those that were added here follow once the session has its picture.
+   * @param {string[]} names
+   */
+  handleReady(names) {
+    this.queued = this.files.filter((file) => file !== null);
+    this.#replace(names);
+  }
+
+  /** The session has another picture, which has no views yet. */
+  handlePicture() {
+    this.#replace([]);
+    this.addQueued();
+  }
+
+  /** @param {string[]} names of views that the server was started with */
+  #replace(names) {
+    this.change = null;
+    this.views.filter(({ url }) => url.startsWith('blob:')).forEach(({ url }) => URL.revokeObjectURL(url));
+    this.files = names.map(() => null);
+    this.#show(names.map((name, index) => {
+      const url = address('api/view');
+      url.searchParams.set('index', String(index));
+      return { name, url: url.href, pending: false };
+    }));
+  }
+
+  /** Adds the first of the views that a new session lacks; the others follow it. */
+  addQueued() {
+    const file = this.queued.shift();
+    if (file) {
+      void this.add(file);
+    }
+  }
+
+  /**
+   * The end of the change that was being prepared.
+   * @param {string | null} failure a sentence, null: it is in use
+   */
+  handleEnd(failure) {
+    const { change } = this;
+    if (failure !== null) {
+      this.#fail(failure);
+    } else if (change && 'add' in change) {
+      this.change = null;
+      this.files.push(change.add);
+      this.#show(this.views.map((view) => ({ ...view, pending: false })));
+      this.addQueued();
+    } else if (change) {
+      const [removed] = this.views.filter((_, i) => i === change.remove);
+      if (removed.url.startsWith('blob:')) {
+        URL.revokeObjectURL(removed.url);
+      }
+      this.change = null;
+      this.files.splice(change.remove, 1);
+      this.#show(this.views.filter((_, i) => i !== change.remove));
+    }
+  }
+}
+
+/** @param {CharacterViews} views */
+export function bindViews(views) {
+  const file = input('view-file');
+  html('add-view').addEventListener('click', () => file.click());
+  file.addEventListener('change', () => {
+    void views.add(file.files?.[0] ?? null);
+    file.value = ''; // so that the same file can be chosen again
+  });
+  html('views').addEventListener('click', ({ target }) => {
+    const pressed = target instanceof Element ? target.closest('button') : null;
+    if (pressed) {
+      void views.remove(Number(pressed.dataset.index));
+    }
+  });
+}
+
+/** @param {State} state */
+export function renderViews({ picture: { views } }) {
+  const list = html('views');
+  const add = html('add-view');
+  add.hidden = views.length >= MAX_VIEWS;
+  html('view-hint').hidden = add.hidden;
+  list.hidden = views.length === 0;
+  const key = JSON.stringify(views);
+  if (list.dataset.rendered === key) {
+    return;
+  }
+  list.dataset.rendered = key;
+  const focused = list.contains(document.activeElement);
+  list.replaceChildren(...views.map(renderView));
+  if (focused) { // the button that was pressed is gone
+    (add.hidden ? list.querySelector('button') : add)?.focus();
+  }
+}
+
+/**
+ * @param {State['picture']['views'][number]} view
+ * @param {number} index
+ */
+function renderView({ name, url, pending }, index) {
+  const item = document.createElement('li');
+  item.toggleAttribute('data-pending', pending);
+  const thumb = Object.assign(document.createElement('img'), { src: url, alt: `View ${name}`, title: name });
+  const remove = document.createElement('button');
+  Object.assign(remove, { type: 'button', className: 'remove', title: `Take ${name} away`, ariaLabel: `Take the view ${name} away` });
+  remove.dataset.index = String(index);
+  remove.innerHTML = '<svg class="icon" aria-hidden="true"><use href="#i-close"/></svg>';
+  item.append(thumb, remove);
+  return item;
+}
