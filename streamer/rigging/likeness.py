@@ -32,6 +32,7 @@ HAIR_RINGS = (1.0, 1.12, 1.24)  # heights over that of the forehead's landmark
 HAIR_HALF_WIDTH, HAIR_DEPTH = 0.75, 0.35
 HAIR_POINTS = 13  # of a ring
 MIN_HAIR_POINTS = 9  # of all rings that the matte covers
+HALF = 0.5  # of a pixel
 OPAQUE = 0.9  # coverage of a point that shows the character
 
 # What counts as one unit of each difference; angles in degrees between the two heads.
@@ -50,9 +51,9 @@ class Appearance:
     """What tells the character and the style of a picture.
 
     name: of the picture. forward: (3,) where the face looks, camera axes. bones: (R, 2) the landmarks `RIGID`,
-    canonical units. colours: of the face. hair: (3,) linear RGB, None where the picture shows none. variety: bits of
-    the distribution of colours in the face. edges: mean gradient of its lightness, CIELAB per pixel at `STYLE_SIDE`.
-    flat: share of it that has none.
+    canonical units. colours: of the face. hair: (3,) linear RGB, None where the picture shows none. face: (C, C, 3) RGB
+    0..1, the face on a square of C = `STYLE_SIDE` pixels; inside: (C, C) 0..1, which of it is the face. extent: of the
+    face in the picture, pixels.
     """
 
     name: str
@@ -60,9 +61,9 @@ class Appearance:
     bones: Array
     colours: FaceColours
     hair: Array | None
-    variety: float
-    edges: float
-    flat: float
+    face: Array
+    inside: Array
+    extent: float
 
     @staticmethod
     def of(character: Character) -> Appearance:
@@ -71,7 +72,7 @@ class Appearance:
         bones = head.inverse(character.face)[list(RIGID), :2]
         hair = _hair_colour(character)
         name, colours = character.picture.name, FaceColours.of(character)
-        return Appearance(name, -head.rotation[:, 2], bones, colours, hair, *_style(character))
+        return Appearance(name, -head.rotation[:, 2], bones, colours, hair, *_face_crop(character))
 
     @property
     def yaw(self) -> float:
@@ -95,14 +96,16 @@ def differences(first: Appearance, other: Appearance) -> dict[str, float]:
     gain = skin_gain(first.colours, other.colours)
     own, others = _lab(first.colours.linear), _lab(other.colours.linear)
     bones = np.sqrt(np.square(first.bones - other.bones).sum(1).mean())
+    side = round(min(first.extent, other.extent, STYLE_SIDE))  # a small face has no fine edges, whatever its style
+    (variety, edges, flat), (other_variety, other_edges, other_flat) = style(first, side), style(other, side)
     units = {
         "bones": max(0.0, bones - BONES_ALWAYS - BONES_PER_DEGREE * angle) / BONES_UNIT,
         "pattern": 1.0,
         "skin": 0.0,
         "hair": 0.0,
-        "variety": min(abs(first.variety - other.variety), MAX_VARIETY) / VARIETY_UNIT,
-        "edges": min(abs(first.edges - other.edges), MAX_EDGES) / EDGES_UNIT,
-        "flat": min(abs(first.flat - other.flat), MAX_FLAT) / FLAT_UNIT,
+        "variety": min(abs(variety - other_variety), MAX_VARIETY) / VARIETY_UNIT,
+        "edges": min(abs(edges - other_edges), MAX_EDGES) / EDGES_UNIT,
+        "flat": min(abs(flat - other_flat), MAX_FLAT) / FLAT_UNIT,
     }
     if weight.any():
         pattern = 1 - correlation(own[:, 0], _lab(other.colours.linear * gain)[:, 0], weight)
@@ -139,21 +142,30 @@ def _hair_colour(character: Character) -> Array | None:
     return to_linear(np.median(character.rgb[y, x][covered], 0))
 
 
-def _style(character: Character) -> tuple[float, float, float]:
-    """`Appearance.variety`, `edges` and `flat`."""
+def _face_crop(character: Character) -> tuple[Array, Array, float]:
+    """`Appearance.face`, `inside` and `extent`."""
     size = character.rgb.shape[0]
     mesh = (character.face[:MESH, :2] + 1) * size / 2
-    corner, zoom = mesh.min(0), STYLE_SIDE / (face_extent(character.face) * size / 2)
+    extent = face_extent(character.face) * size / 2
+    corner, zoom = mesh.min(0), STYLE_SIDE / extent
     matrix = np.array([[zoom, 0, -corner[0] * zoom], [0, zoom, -corner[1] * zoom]], np.float32)
     soft = cv2.GaussianBlur(character.rgb, (0, 0), 0.5 / zoom) if zoom < 1 else character.rgb
     crop = cv2.warpAffine(soft, matrix, (STYLE_SIDE, STYLE_SIDE), borderMode=cv2.BORDER_REPLICATE)
     inside = np.zeros((STYLE_SIDE, STYLE_SIDE), np.uint8)
     cv2.fillConvexPoly(inside, cv2.convexHull(((mesh - corner) * zoom).astype(np.int32)), 1)
-    lab = cv2.cvtColor(crop, cv2.COLOR_RGB2Lab)
-    _, counts = np.unique(np.round(lab[inside > 0] / COLOUR_STEP).astype(int), axis=0, return_counts=True)
+    return crop, inside.astype(np.float32), extent
+
+
+def style(look: Appearance, side: int) -> tuple[float, float, float]:
+    """How a face is drawn, at a resolution of `side` pixels: bits of the distribution of its colours, mean gradient of
+    its lightness (CIELAB over 1 / `STYLE_SIDE` of the face), and the share of it that has none.
+    """
+    lab = cv2.cvtColor(cv2.resize(look.face, (side, side), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2Lab)
+    inside = cv2.resize(look.inside, (side, side), interpolation=cv2.INTER_AREA) > HALF
+    _, counts = np.unique(np.round(lab[inside] / COLOUR_STEP).astype(int), axis=0, return_counts=True)
     share = counts / counts.sum()
     across, down = (cv2.Sobel(lab[..., 0], cv2.CV_32F, *axis) / 8 for axis in ((1, 0), (0, 1)))
-    gradient = np.hypot(across, down)[inside > 0]
+    gradient = np.hypot(across, down)[inside] * side / STYLE_SIDE
     return float(-(share * np.log2(share)).sum()), float(gradient.mean()), float((gradient < FLAT).mean())
 
 

@@ -29,7 +29,7 @@ class RecordingGenerator(GeometryGenerator):
     def __init__(self):
         self.calls = []
 
-    def encode_reference(self, rig):
+    def encode_reference(self, rig, views=()):
         return Reference(Focus.of(rig, 64))
 
     def open(self, reference):

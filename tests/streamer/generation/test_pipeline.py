@@ -1,6 +1,7 @@
 """The path from motion to frame: identity, framing, swapping, batching, backgrounds."""
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from models.geometry.inpaint import dilate
 from models.geometry.retarget import retarget
 from models.geometry.rig import Rig
 from models.geometry.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
+from models.geometry.views import View
 from streamer.errors import DeviceMemoryError
 from streamer.generation.controls import Controls
 from streamer.generation.eager_frame import EagerFrame
@@ -202,11 +204,11 @@ class Slow(GeometryGenerator):
         self.started, self.allowed = threading.Event(), threading.Event()
         self.encoded = 0
 
-    def encode_reference(self, rig: Rig) -> Reference:
+    def encode_reference(self, rig: Rig, views: Sequence[View] = ()) -> Reference:
         self.started.set()
         assert self.allowed.wait(60)
         self.encoded += 1
-        return super().encode_reference(rig)
+        return super().encode_reference(rig, views)
 
 
 def test_draw_never_waits_for_a_picture_in_preparation(avatar: Avatar) -> None:

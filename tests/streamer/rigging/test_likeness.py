@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -61,3 +62,12 @@ def test_correlation_is_weighted() -> None:
     weight = np.array([1, 1, 1, 0], np.float32)
     assert correlation(x, x * np.array([2, 2, 2, 50], np.float32), weight) == pytest.approx(1, abs=0.02)
     assert correlation(x, -x, weight) == pytest.approx(-1, abs=0.02)
+
+
+def test_a_smaller_picture_of_the_same_face_is_no_other_style(character: Character) -> None:
+    picture = character.picture
+    small = cv2.resize(picture.rgba, (96, 96), interpolation=cv2.INTER_AREA)
+    wide = np.full((400, 400, 4), 255, np.uint8)
+    wide[150:246, 150:246] = small
+    found = find_character(replace(picture, rgba=wide), 256)
+    assert sum(differences(Appearance.of(found), Appearance.of(character)).values()) < LIMIT / 2
