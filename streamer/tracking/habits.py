@@ -162,7 +162,11 @@ class Habits:
         self._average(shape, seconds)
 
     def _average(self, shape: Array, seconds: float) -> None:
-        """Add a shape that held for `seconds` to the parts of the face that rest in it."""
+        """Add a shape that held for `seconds` to the parts of the face that rest in it; nothing where it held for none,
+        as one does that is turned too far to be learnt from.
+        """
+        if seconds <= 0:
+            return
         wider = _width(shape) - self._width.quantile(REST_MOUTH_WIDTH)
         rests = _nearness(wider, WIDTH_TOLERANCE if wider > 0 else NARROW_TOLERANCE)
         rests *= _nearness(_opening(shape) - self._opening.quantile(REST_MOUTH_OPENING), OPENING_TOLERANCE)

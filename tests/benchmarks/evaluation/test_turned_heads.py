@@ -28,7 +28,7 @@ def test_references_are_turned_to_both_sides_but_never_beyond_a_profile():
 
 
 def test_further_references_differ_from_the_first():
-    assert view_yaws(0, 2) == [-60, 60] and view_yaws(45, 2) == [-60, 0] and view_yaws(30, 0) == []
+    assert view_yaws(0, 2) == [-50, 50] and view_yaws(45, 2) == [-50, 0] and view_yaws(30, 0) == []
 
 
 def test_figures_are_gathered_by_generator_reference_and_distance():

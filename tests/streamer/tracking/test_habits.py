@@ -88,3 +88,8 @@ def test_frames_without_a_face_and_a_head_turned_away_teach_nothing():
         habits.update(person(i * STEP, turn=(0, 0.9, 0), mouth=0.3, eyes=(0.5, 0.5)))
     assert np.abs(habits.relate(neutral, 9.0).correction).max() < 1e-4
     assert habits.relate(neutral, 9.0).lids[:, 0] == pytest.approx([1, 1], abs=0.1)
+
+
+def test_a_file_in_which_the_head_is_always_turned_away_corrects_nothing():
+    turned = [person(i * STEP, turn=(0, 0.9, 0), mouth=0.2) for i in range(10)]
+    assert np.abs(foreseen(turned).correction).max() == 0
