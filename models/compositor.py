@@ -45,10 +45,15 @@ def compose(
         shift = shift + edit.flow * outside * rig.focus[:, 2, None, None, None]
         maps = Maps(guidance.outer_flow, keep, edit.paint, odds(edit.alpha * outside), missing, rig.mouth)
     maps = maps._replace(
-        flow=maps.flow + shift, front_flow=guidance.face_flow + shift, front_coverage=guidance.face_coverage
+        flow=maps.flow + shift,
+        front_flow=guidance.head_flow + shift,
+        front_coverage=guidance.head_coverage,
+        chart_position=guidance.chart_position,
+        chart_share=guidance.chart_share,
     )
     box, canvas_flow = (None, None) if rig.full_canvas else (rig.focus, guidance.flow)
-    picture = warp_composite(rig.layer, maps, background, canvas_flow, box, trim)
+    person = rig.cut if trim else rig.own
+    picture = warp_composite(person.body, maps, background, canvas_flow, box, trim, person.head, rig.surface.chart)
     for patch in patches:
         overlay(picture, patch.window.as_rows(), 1 - patch.edit.keep, patch.edit.paint)
     shade(picture, guidance.shading_gain, box)

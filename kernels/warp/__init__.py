@@ -22,6 +22,7 @@ def warp_composite(
     canvas_flow: Tensor | None = None,
     box: Tensor | None = None,
     trim: bool = False,
+    front_layer: Tensor | None = None,
     chart: Tensor | None = None,
     backend: str = "auto",
 ) -> Tensor:
@@ -34,6 +35,7 @@ def warp_composite(
     not the border of the canvas.
     trim: fade out colours of the layer where its alpha is nearly 0. They are remains of the reference picture's own
     background, and wrong in front of any other.
+    front_layer: as layer, of the surface in front; None: that is drawn from the layer, too.
     chart: (B, 4, C, C) premultiplied RGB and alpha, 0..1, of the surface in front, read at `maps.chart_position`
     between its texels; beyond their centres the border is repeated. C is free, and at least 2.
     backend: see `kernels.backend`.
@@ -45,6 +47,8 @@ def warp_composite(
     size = background.shape[-1]
     if layer.shape[-1] != 2 * size - 1:
         raise ValueError(f"a background of side {size} wants a layer of side {2 * size - 1}, got {layer.shape[-1]}")
+    if front_layer is not None and front_layer.shape != layer.shape:
+        raise ValueError(f"both layers want one shape, got {tuple(layer.shape)} and {tuple(front_layer.shape)}")
     if (box is None) != (canvas_flow is None):
         raise ValueError("a box and the flow beyond it come together")
     if (maps.missing is None) != (maps.dark is None):
@@ -56,14 +60,14 @@ def warp_composite(
         raise ValueError("a chart, the positions and the share on it, and what stands in front come together")
     if chart is not None and (chart.shape[-1] != chart.shape[-2] or chart.shape[-1] < 2):
         raise ValueError(f"a chart must be square and at least 2 texels wide, got {tuple(chart.shape)}")
-    given = [part for part in (*maps, chart) if part is not None]
+    given = [part for part in (*maps, front_layer, chart) if part is not None]
     chosen = choose(backend, layer, background, *given, backends=("numba", "triton"))
     if chosen == "triton":
         from kernels.warp import triton_kernel  # noqa: PLC0415  (triton is optional)
 
-        return triton_kernel.warp_composite(layer, maps, background, canvas_flow, box, trim, chart)
+        return triton_kernel.warp_composite(layer, maps, background, canvas_flow, box, trim, front_layer, chart)
     if chosen == "numba":
         from kernels.warp import numba_kernel  # noqa: PLC0415  (numba is slow to import)
 
-        return numba_kernel.warp_composite(layer, maps, background, canvas_flow, box, trim, chart)
-    return reference.warp_composite(layer, maps, background, canvas_flow, box, trim, chart)
+        return numba_kernel.warp_composite(layer, maps, background, canvas_flow, box, trim, front_layer, chart)
+    return reference.warp_composite(layer, maps, background, canvas_flow, box, trim, front_layer, chart)

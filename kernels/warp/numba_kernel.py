@@ -25,12 +25,16 @@ def warp_composite(
     canvas_flow: Tensor | None,
     box: Tensor | None,
     trim: bool,
+    front_layer: Tensor | None = None,
     chart: Tensor | None = None,
 ) -> Tensor:
-    """See `kernels.warp.warp_composite`. Fastest where the layer and the chart are in channels-last order."""
+    """See `kernels.warp.warp_composite`. Fastest where layers and chart are in channels-last order."""
     batch, size = len(background), background.shape[-1]
     out = torch.empty(batch, 4, size, size)
-    texels = layer.permute(0, 2, 3, 1).contiguous().numpy().reshape(batch, -1)
+    texels, front_texels = (
+        part.permute(0, 2, 3, 1).contiguous().numpy().reshape(batch, -1)
+        for part in (layer, layer if front_layer is None else front_layer)
+    )
     background_planes = background.contiguous().numpy()
     factor = maps.flow.new_ones(batch, 1, 1, 1) if maps.odds is None else maps.odds
     missing = maps.flow.new_zeros(batch, 1, 1, 1) if maps.missing is None else maps.missing
@@ -47,19 +51,20 @@ def warp_composite(
     for i in range(batch):
         flow, keep, paint, odds, missing, dark, front_flow, coverage, position, shares = (part[i] for part in parts)
         composite_picture(
-            texels[i], background_planes[i], outer_flow[i], boxes[i], box is None, flow, keep, paint, odds, missing,
-            dark, front_flow, coverage, chart_texels[i], chart.shape[-1], position, shares, trim, out[i].numpy(),
+            texels[i], front_texels[i], background_planes[i], outer_flow[i], boxes[i], box is None, flow, keep, paint,
+            odds, missing, dark, front_flow, coverage, chart_texels[i], chart.shape[-1], position, shares, trim,
+            out[i].numpy(),
         )  # fmt: skip
     return out
 
 
 @compiled
 def composite_picture(  # type: ignore[no-untyped-def]
-    texels, background, canvas_flow, box, is_full_canvas, flow, keep, paint, odds, missing, dark, front_flow, coverage,
-    chart, chart_side, chart_position, chart_share, trim, out,
+    texels, front_texels, background, canvas_flow, box, is_full_canvas, flow, keep, paint, odds, missing, dark,
+    front_flow, coverage, chart, chart_side, chart_position, chart_share, trim, out,
 ):  # fmt: skip
-    """One picture, out (4, S, S). texels: (2S−1)²·4, flat; chart: chart_side²·4, flat; background: (3, S, S); the
-    maps (C, h, w) at their own sizes.
+    """One picture, out (4, S, S). texels, front_texels: (2S−1)²·4, flat; chart: chart_side²·4, flat; background:
+    (3, S, S); the maps (C, h, w) at their own sizes.
     """
     size = out.shape[1]
     offset, front_offset = np.empty((2, size), np.float32), np.empty((2, size), np.float32)
@@ -107,12 +112,12 @@ def composite_picture(  # type: ignore[no-untyped-def]
                     fade_to(outer[c], inside, front_offset[c])
                 swap_covered(covered, front_offset[c], offset[c])
         locate_texels(y, offset, texel)
-        start, full, partial, stop = end, end, end, begin
+        first, last = front_span(covered) if has_front else (end, end)
+        start, full, partial, stop = end, last, last, begin
         if has_front and chart_rows[0] < v < chart_rows[1]:
             resize_row(chart_share[0], v, share_cell, share_fraction, scratch, charted)
-            start, full, partial, stop = charted_spans(covered, charted)
-        sample_texels(texels, 2 * size - 1, texel, offset, begin, full, moved)
-        sample_texels(texels, 2 * size - 1, texel, offset, partial, end, moved)
+            start, full, partial, stop = charted_spans(covered, charted, last)
+        sample_layers(texels, front_texels, texel, offset, (begin, first, full, partial, last, end), moved)
         if start < stop:
             draw_chart(
                 chart, chart_side, chart_position, v, position_columns, (start, full, partial, stop), charted, scratch,
@@ -120,7 +125,7 @@ def composite_picture(  # type: ignore[no-untyped-def]
             )  # fmt: skip
         if has_front:
             locate_texels(y, front_offset, outer_texel)
-            blend_outline(texels, outer_texel, front_offset, covered, moved)
+            blend_outline(texels, outer_texel, front_offset, covered, first, last, moved)
         blend_row(row_maps, background, y, trim, moved)
         clamp_row(moved, out[:, y])
 
@@ -247,6 +252,19 @@ def locate_texels(y, offset, texel):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def sample_layers(texels, front_texels, texel, offset, spans, moved):  # type: ignore[no-untyped-def]
+    """Bilinear samples (4, S) of a row: of the front layer between the second and the fifth pixel of `spans`, but for
+    what the chart fills between the third and the fourth; of the layer to both sides.
+    """
+    begin, first, full, partial, last, end = spans
+    side = 2 * texel.shape[0] - 1
+    sample_texels(texels, side, texel, offset, begin, first, moved)
+    sample_texels(front_texels, side, texel, offset, first, full, moved)
+    sample_texels(front_texels, side, texel, offset, partial, last, moved)
+    sample_texels(texels, side, texel, offset, last, end, moved)
+
+
+@compiled
 def sample_texels(texels, side, texel, offset, start, stop, moved):  # type: ignore[no-untyped-def]
     """Bilinear samples (4, S) of a square texture, from `start` up to `stop`. Unrolled, and with unsigned indices, for
     which numba handles no negative values.
@@ -286,10 +304,22 @@ def draw_chart(  # type: ignore[no-untyped-def]
 
 
 @compiled
-def charted_spans(covered, charted):  # type: ignore[no-untyped-def]
+def front_span(covered):  # type: ignore[no-untyped-def]
+    """The first pixel of a row that the front covers any of, and the one after the last; both the row's end if none."""
+    size = covered.shape[0]
+    first, last = size, 0
+    for x in range(size):
+        first = min(first, x) if covered[x] > ZERO else first
+        last = x + 1 if covered[x] > ZERO else last
+    return np.uint64(first), np.uint64(max(first, last))
+
+
+@compiled
+def charted_spans(covered, charted, last):  # type: ignore[no-untyped-def]
     """Where the chart is seen in a row, start ≤ full ≤ partial ≤ stop: from `start` up to `stop`, and alone from `full`
-    up to `partial`, its longest run of pixels with a share of 1. Where it is not seen, `start` is the row's end and
-    `stop` its first pixel. The chart's share is set to 0, in place, where the front covers nothing.
+    up to `partial`, its longest run of pixels with a share of 1. Where it is not seen, `start` is the row's end, `stop`
+    its first pixel, and the others are `last`, the end of the front. The chart's share is set to 0, in place, where the
+    front covers nothing.
     """
     size = charted.shape[0]
     start, stop = size, 0
@@ -297,7 +327,7 @@ def charted_spans(covered, charted):  # type: ignore[no-untyped-def]
         charted[x] = charted[x] if covered[x] > ZERO else ZERO
         start = min(start, x) if charted[x] > ZERO else start
         stop = x + 1 if charted[x] > ZERO else stop
-    full, partial, run = size, size, 0
+    full, partial, run = np.int64(last), np.int64(last), 0
     if start < stop:
         full = partial = stop
         for x in range(start, stop):
@@ -331,12 +361,13 @@ def blend_chart(drawn, charted, start, stop, moved):  # type: ignore[no-untyped-
 
 
 @compiled
-def blend_outline(texels, texel, offset, covered, moved):  # type: ignore[no-untyped-def]
-    """Blend the front with what lies behind it in pixels that it covers in part, which are few, one at a time."""
-    size = texel.shape[0]
-    row = np.uint64(4 * (2 * size - 1))
-    for x in range(size):
-        if ZERO < covered[x] < ONE:
+def blend_outline(texels, texel, offset, covered, first, last, moved):  # type: ignore[no-untyped-def]
+    """Blend the front with what lies behind it, from `first` up to `last`, in pixels that it does not cover in full.
+    These are few, and drawn one at a time.
+    """
+    row = np.uint64(4 * (2 * texel.shape[0] - 1))
+    for x in range(first, last):
+        if covered[x] < ONE:
             east, south = offset[0, x], offset[1, x]
             for c in range(4):
                 nw = np.uint64(texel[x]) + np.uint64(c)

@@ -17,6 +17,7 @@ def warp_composite(
     canvas_flow: Tensor | None,
     box: Tensor | None,
     trim: bool,
+    front_layer: Tensor | None = None,
     chart: Tensor | None = None,
 ) -> Tensor:
     """See `kernels.warp.warp_composite`."""
@@ -36,7 +37,7 @@ def warp_composite(
         factor = None if factor is None else 1 + (factor - 1) * inside
     moved = warp(layer, flow)
     if front_flow is not None and maps.front_coverage is not None:
-        front = warp(layer, front_flow)
+        front = warp(layer if front_layer is None else front_layer, front_flow)
         if chart is not None and maps.chart_position is not None and maps.chart_share is not None:
             drawn = sample_chart(chart, resize_map(maps.chart_position, size, box))
             front = torch.lerp(front, drawn, resize_map(maps.chart_share, size, box))

@@ -86,22 +86,24 @@ def _sample_texture(texel, plane, row, column, is_pixel):  # type: ignore[no-unt
 
 @triton.jit
 def _blend_layers(  # type: ignore[no-untyped-def]
-    front, outer, charted, covered, share, c, plane, row, column, chart_plane, chart_row, chart_column, is_pixel,
+    outer, front, charted, covered, share, c, layer_strides, front_strides, chart_strides, is_pixel,
     FRONT: tl.constexpr, CHART: tl.constexpr,
 ):  # fmt: skip
-    """Channel c of the layer at the front's texel, blended with the chart by its share, and then with the outer texel
-    where the front covers a part of the pixel. What has no share is not read.
+    """Channel c of the front layer at its texel, blended with the chart by its share, and then with the layer at the
+    outer texel where the front does not cover all of the pixel. What has no share is not read. Strides: of a channel,
+    a row, a column.
     """
-    value = _sample_texture(front, c * plane, row, column, is_pixel & (share < 1))
+    if not FRONT:
+        return _sample_texture(outer, c * layer_strides[0], layer_strides[1], layer_strides[2], is_pixel)
+    is_front = is_pixel & (covered > 0) & (share < 1)
+    value = _sample_texture(front, c * front_strides[0], front_strides[1], front_strides[2], is_front)
     if CHART:
         is_charted = is_pixel & (share > 0)
-        drawn = _sample_texture(charted, c * chart_plane, chart_row, chart_column, is_charted)
+        drawn = _sample_texture(charted, c * chart_strides[0], chart_strides[1], chart_strides[2], is_charted)
         value = tl.where(is_charted, value + share * (drawn - value), value)
-    if FRONT:
-        is_outline = is_pixel & (covered > 0) & (covered < 1)
-        behind = _sample_texture(outer, c * plane, row, column, is_outline)
-        value = tl.where(is_outline, behind + covered * (value - behind), value)
-    return value
+    is_outer = is_pixel & (covered < 1)
+    behind = _sample_texture(outer, c * layer_strides[0], layer_strides[1], layer_strides[2], is_outer)
+    return tl.where(is_outer, behind + covered * (value - behind), value)
 
 
 @triton.jit
@@ -132,16 +134,16 @@ def _chart_texel(chart_ptr, position_ptr, picture, position_side, v, u, side, ro
 
 @triton.jit
 def _warp_composite_kernel(  # type: ignore[no-untyped-def]
-    layer_ptr, background_ptr, flow_ptr, keep_ptr, paint_ptr, odds_ptr, missing_ptr, dark_ptr, front_flow_ptr,
-    coverage_ptr, position_ptr, share_ptr, canvas_flow_ptr, chart_ptr, boxes_ptr, out_ptr,
+    layer_ptr, front_layer_ptr, background_ptr, flow_ptr, keep_ptr, paint_ptr, odds_ptr, missing_ptr, dark_ptr,
+    front_flow_ptr, coverage_ptr, position_ptr, share_ptr, canvas_flow_ptr, chart_ptr, boxes_ptr, out_ptr,
     size, flow_side, keep_side, paint_side, odds_side, missing_side, front_flow_side, coverage_side, position_side,
     share_side, canvas_flow_side, chart_side, layer_picture, layer_plane, layer_row, layer_column,
-    chart_picture, chart_plane, chart_row, chart_column,
+    front_picture, front_plane, front_row, front_column, chart_picture, chart_plane, chart_row, chart_column,
     BOXED: tl.constexpr, ODDS: tl.constexpr, MISSING: tl.constexpr, FRONT: tl.constexpr, CHART: tl.constexpr,
     TRIM: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """BOXED: the maps cover a box, with the canvas's flow outside of it. ODDS, MISSING, FRONT, CHART: which optional
-    maps are given. layer_picture to layer_column, chart_picture to chart_column: strides.
+    maps are given. layer_picture to layer_column, and so on for front layer and chart: strides.
     """
     picture = tl.program_id(1).to(tl.int64)
     pixel = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -165,20 +167,18 @@ def _warp_composite_kernel(  # type: ignore[no-untyped-def]
     if BOXED:
         keep, factor = 1 - (1 - keep) * inside, 1 + (factor - 1) * inside
 
-    layer_ptr += picture * layer_picture
     outer = inside, inside
     if BOXED:
         outer = _flow_at(canvas_flow_ptr, picture, canvas_flow_side, canvas_v, canvas_u, outer, inside, is_pixel, False)
     across, down = _flow_at(flow_ptr, picture, flow_side, v, u, outer, inside, is_pixel, BOXED)
-    first = _layer_texel(layer_ptr, x, y, across, down, size, layer_row, layer_column)
-    second, charted, covered, chart_share = first, first, tl.zeros_like(keep), tl.zeros_like(keep)
+    behind = _layer_texel(layer_ptr + picture * layer_picture, x, y, across, down, size, layer_row, layer_column)
+    front, charted, covered, chart_share = behind, behind, tl.zeros_like(keep), tl.zeros_like(keep)
     if FRONT:
         covered = _coverage(coverage_ptr, picture, coverage_side, v, u, size * half, is_pixel)
-        front_across, front_down = _flow_at(
-            front_flow_ptr, picture, front_flow_side, v, u, outer, inside, is_pixel, BOXED
+        across, down = _flow_at(front_flow_ptr, picture, front_flow_side, v, u, outer, inside, is_pixel, BOXED)
+        front = _layer_texel(
+            front_layer_ptr + picture * front_picture, x, y, across, down, size, front_row, front_column
         )
-        front_across, front_down = tl.where(covered > 0, front_across, across), tl.where(covered > 0, front_down, down)
-        first = _layer_texel(layer_ptr, x, y, front_across, front_down, size, layer_row, layer_column)
     if CHART:
         is_covered = is_pixel & (covered > 0)
         chart_share = _sample_map(share_ptr, picture, share_side, v, u, is_covered)  # 0 where nothing is covered
@@ -187,9 +187,11 @@ def _warp_composite_kernel(  # type: ignore[no-untyped-def]
             chart_column, is_covered & (chart_share > 0),
         )  # fmt: skip
 
+    layer_strides, chart_strides = (layer_plane, layer_row, layer_column), (chart_plane, chart_row, chart_column)
+    front_strides = front_plane, front_row, front_column
     moved = _blend_layers(
-        first, second, charted, covered, chart_share, 3, layer_plane, layer_row, layer_column, chart_plane, chart_row,
-        chart_column, is_pixel, FRONT, CHART,
+        behind, front, charted, covered, chart_share, 3, layer_strides, front_strides, chart_strides, is_pixel, FRONT,
+        CHART,
     )  # fmt: skip
     alpha, share, rest = _blend_weights(moved, factor, keep, TRIM)
     painted, hidden = painted * inside * alpha, hidden * inside * alpha
@@ -197,8 +199,8 @@ def _warp_composite_kernel(  # type: ignore[no-untyped-def]
     out_ptr += picture * 4 * plane + pixel
     for c in tl.static_range(3):
         moved = _blend_layers(
-            first, second, charted, covered, chart_share, c, layer_plane, layer_row, layer_column, chart_plane,
-            chart_row, chart_column, is_pixel, FRONT, CHART,
+            behind, front, charted, covered, chart_share, c, layer_strides, front_strides, chart_strides, is_pixel,
+            FRONT, CHART,
         )  # fmt: skip
         paint = _sample_map(paint_ptr, picture * 3 + c, paint_side, v, u, is_pixel)
         background = tl.load(background_ptr + (picture * 3 + c) * plane + pixel, mask=is_pixel, other=0.0)
@@ -216,9 +218,10 @@ def warp_composite(
     canvas_flow: Tensor | None,
     box: Tensor | None,
     trim: bool,
+    front_layer: Tensor | None = None,
     chart: Tensor | None = None,
 ) -> Tensor:
-    """See `kernels.warp.warp_composite`. The layer and the chart may have any strides."""
+    """See `kernels.warp.warp_composite`. Layers and chart may have any strides."""
     batch, size = len(background), background.shape[-1]
     assert layer.shape == (batch, 4, 2 * size - 1, 2 * size - 1), f"a layer {tuple(layer.shape)}"
     assert box is None or box.shape == (batch, 3), f"boxes {tuple(box.shape)} for {batch} pictures"
@@ -230,7 +233,7 @@ def warp_composite(
         flow if part is None else part.contiguous() for part in (maps.front_flow, maps.front_coverage)
     )
     position, share = (flow if part is None else part.contiguous() for part in (maps.chart_position, maps.chart_share))
-    texture = layer if chart is None else chart
+    texture, front = layer if chart is None else chart, layer if front_layer is None else front_layer
     is_boxed = canvas_flow is not None and box is not None
     outer_flow, boxes = (
         (flow, keep) if canvas_flow is None or box is None else (canvas_flow.contiguous(), box.contiguous())
@@ -243,9 +246,9 @@ def warp_composite(
             raise ValueError(f"{name} must be {batch} square maps, got {tuple(part.shape)}")
     with launching("warp_composite", layer.device):
         _warp_composite_kernel[(triton.cdiv(size * size, _PIXELS_PER_PROGRAM), batch)](
-            layer, background, flow, keep, paint, odds, missing, dark, front_flow, coverage, position, share,
+            layer, front, background, flow, keep, paint, odds, missing, dark, front_flow, coverage, position, share,
             outer_flow, texture, boxes, out, size, *(part.shape[-1] for part in small.values()), texture.shape[-1],
-            *layer.stride(), *texture.stride(), BOXED=is_boxed, ODDS=maps.odds is not None,
+            *layer.stride(), *front.stride(), *texture.stride(), BOXED=is_boxed, ODDS=maps.odds is not None,
             MISSING=maps.missing is not None, FRONT=maps.front_flow is not None, CHART=chart is not None, TRIM=trim,
             BLOCK=_PIXELS_PER_PROGRAM,
         )  # fmt: skip

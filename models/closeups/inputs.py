@@ -27,7 +27,10 @@ from models.closeups.window import MOUTH_VIEW, VIEWS, View, Window
 from models.config import ModelConfig
 from models.geometry.constants import const_floats, gather_rows
 from models.geometry.grid import smoothstep, unit_grid
+from models.geometry.guidance import Guidance
 from models.geometry.openings import SOFT_BORDER_GAIN, erode, opening, polyline_y
+from models.geometry.retarget import Pose
+from models.geometry.rig import Rig
 from models.geometry.topology import HeadTransform
 
 # Channels of `CloseupInput.maps`; each ring comes inner first, then outer.
@@ -97,17 +100,36 @@ class MovingPicture:
     """B pictures in motion, in the units of a square map: the canvas or the focus box.
 
     picture: (B, 3, S, S) 0..1, all of the map.
+    chart: (B, 4, C, C), the completed texture of the head.
     flow: (B, 2, G, G) backward displacement on the boxes, map units.
+    on_chart: (B, 3, G, G) on the boxes: position on the chart, −1..1, and the share 0..1 that is drawn from there.
     box: (B, 3) centre x, y and half side on the map.
     face: (B, 478, 3) landmarks now.
     head: pose of the head now.
     """
 
     picture: Tensor
+    chart: Tensor
     flow: Tensor
+    on_chart: Tensor
     box: Tensor
     face: Tensor
     head: HeadTransform
+
+    @staticmethod
+    def of(rig: Rig, pose: Pose, guidance: Guidance) -> MovingPicture:
+        """Rigs in a pose, on their canvas."""
+        on_chart = torch.cat([guidance.chart_position, guidance.chart_share], 1)
+        flow = guidance.focus_flow
+        return MovingPicture(rig.image, rig.surface.chart, flow, on_chart, rig.focus, pose.face, pose.head)
+
+    def sample(self, in_box: Tensor, source: Tensor) -> Tensor:
+        """Colours (k·B, 3, n, n) at positions on the boxes (k·B, n, n, 2), which the flow takes from `source` on the
+        map; what the picture hides comes from the chart. k whole batches one after another.
+        """
+        on_chart = sample(self.on_chart, in_box)
+        completed = sample(self.chart, on_chart[:, :2].permute(0, 2, 3, 1))[:, :3]
+        return torch.lerp(sample(self.picture, source), completed, on_chart[:, 2:])
 
 
 @dataclass(frozen=True)
@@ -190,7 +212,7 @@ def make_input(views: Sequence[View], moving: MovingPicture, reference: CloseupR
     position = unit_grid(side, grid.device).expand_as(grid)
     rest_position, rings = reference.window.to_window(source), ring_coverage(views, window, moving.face, side)
     maps = torch.cat([
-        sample(moving.picture, source) * 2 - 1, reference.maps, rings,
+        moving.sample(in_box, source) * 2 - 1, reference.maps, rings,
         (rest_position - position).permute(0, 3, 1, 2) * DISPLACEMENT_SCALE, position.permute(0, 3, 1, 2),
     ], 1)  # fmt: skip
     now_landmarks = window.to_window(gather_landmarks(moving.face, [view.landmarks for view in views]))

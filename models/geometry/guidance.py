@@ -15,7 +15,16 @@ from models.config import GUIDE_SIDE, MOTION_TOKEN_WIDTH
 from models.geometry.body import move_with_bones, pin_to_border
 from models.geometry.constants import gather_rows
 from models.geometry.grid import box_grid, smoothstep, to_box
-from models.geometry.grid_mesh import LATTICE_REACH, LATTICE_SIDE, TRIANGLE_GROWTH, face_buckets, lattice_triangles
+from models.geometry.grid_mesh import LATTICE_REACH, LATTICE_SIDE, TRIANGLE_GROWTH, lattice_triangles
+from models.geometry.head_chart import chart_grid
+from models.geometry.head_surface import (
+    depth_tested,
+    head_buckets,
+    hidden_share,
+    move_surface,
+    surface_coverage,
+    surface_fade,
+)
 from models.geometry.inpaint import pull_push
 from models.geometry.openings import EYES, SOFT_BORDER_GAIN, opening
 from models.geometry.retarget import Pose
@@ -41,9 +50,6 @@ from models.geometry.topology import (
     topology,
 )
 
-BLEND_RINGS = 3  # rings of the face's mesh, from its border on, that blend into the grid where they turn to the camera
-TURNED_TO_CAMERA = (0.0, 0.15)  # growth of the cosine between normal and camera: from no such blend to all of it
-COVERAGE_SUPERSAMPLING = 2  # the face's coverage is drawn on a grid so many times finer
 SHOWN_AREA = (0.15, 0.5)  # area in the picture over area in the frame: confidence 0, confidence 1
 SHOWN_LIP_GAP = (0.1, 0.6)  # lip gap in the picture over that now: it shows none of the mouth's interior, or all
 # Factors that bring the channels of the motion tokens near 1.
@@ -59,9 +65,11 @@ class Guidance:
     alpha: (B, 1, G, G) on the canvas, 0..1, the person's coverage. All that follows is on the focus box.
     focus_flow: (B, 2, G, G), as flow.
     focus_alpha: (B, 1, G, G), as alpha.
-    outer_flow: (B, 2, G, G), the part of focus_flow that moves what lies behind and around the face's mesh.
-    face_flow: (B, 2, G, G), the part that moves the face's mesh, continued beyond the mesh's edge.
-    face_coverage: (B, 1, G, G), 0..1, how much of each cell the face's mesh covers.
+    outer_flow: (B, 2, G, G), the part of focus_flow that moves what lies behind and around the head's surface.
+    head_flow: (B, 2, G, G), the part that moves the head's surface, continued beyond its outline.
+    head_coverage: (B, 1, G, G), 0..1, how much of each cell the head's surface covers.
+    chart_position: (B, 2, G, G), where on the head's chart each cell of its surface lies, −1..1, continued likewise.
+    chart_share: (B, 1, G, G), 0..1, how much of the surface is drawn from the chart instead of the picture.
     confidence: (B, 1, G, G), 0..1, how well the picture shows what is there now.
     canonical: (B, 3, G, G), canonical coordinates of what is there now.
     openings: (B, 2, G, G), 0..1, coverage by the mouth's interior and by the eyes' openings.
@@ -74,8 +82,10 @@ class Guidance:
     focus_flow: Tensor
     focus_alpha: Tensor
     outer_flow: Tensor
-    face_flow: Tensor
-    face_coverage: Tensor
+    head_flow: Tensor
+    head_coverage: Tensor
+    chart_position: Tensor
+    chart_share: Tensor
     confidence: Tensor
     canonical: Tensor
     openings: Tensor
@@ -91,9 +101,14 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
     """The guidance of B rigs in B poses. Pure, batched, the same on every device."""
     canvas = torch.zeros_like(rig.focus)
     canvas[:, 2] = 1
-    on_focus = draw_box(rig, pose, rig.focus, 1)
-    on_canvas = on_focus if rig.full_canvas else draw_box(rig, pose, canvas, 0)
-    coverage = face_coverage(rig, pose, rig.focus)
+    vertices = move_surface(rig.surface, rig.head.inverse(rig.face), pose.face, pose.head)
+    hidden = hidden_share(rig.surface, rig.head, pose.head)
+    on_focus = draw_box(rig, pose, vertices, hidden, rig.focus, 1)
+    on_canvas = on_focus if rig.full_canvas else draw_box(rig, pose, vertices, hidden, canvas, 0)
+    coverage = surface_coverage(vertices, rig.focus, rig.cells_per_unit, GUIDE_SIDE)
+    covered = (coverage > 0.5).to(coverage.dtype)
+    on_head = pull_push(torch.cat([on_focus.flow, on_focus.chart_position, on_focus.chart_share], 1), covered)
+    head_flow, chart_position, chart_share = on_head.split([2, 2, 1], 1)
     source = box_grid(rig.focus, GUIDE_SIDE) + on_focus.flow.permute(0, 2, 3, 1)
     in_box = (source - rig.focus[:, None, None, :2]) / rig.focus[:, None, None, 2:]
     canonical = F.grid_sample(rig.canonical, in_box, "bilinear", "border", False)
@@ -103,8 +118,10 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
         focus_flow=on_focus.flow,
         focus_alpha=on_focus.alpha,
         outer_flow=on_focus.outer_flow,
-        face_flow=pull_push(on_focus.flow, (coverage > 0.5).to(coverage.dtype)),
-        face_coverage=coverage,
+        head_flow=head_flow,
+        head_coverage=coverage,
+        chart_position=chart_position,
+        chart_share=chart_share,
         confidence=on_focus.confidence,
         canonical=canonical,
         openings=on_focus.openings,
@@ -114,18 +131,38 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
 
 
 class BoxMaps(NamedTuple):
-    """The maps of one box, canvas or focus box; see `Guidance`."""
+    """The maps of one box, canvas or focus box; see `Guidance`. What is on the chart is 0 where there is no surface."""
 
     flow: Tensor
     alpha: Tensor
     outer_flow: Tensor
+    chart_position: Tensor
+    chart_share: Tensor
     confidence: Tensor
     openings: Tensor
 
 
-def draw_box(rig: Rig, pose: Pose, box: Tensor, mesh: int) -> BoxMaps:
-    """The maps of boxes (B, 3), drawn with the grid mesh number `mesh`: 0 the canvas's, 1 the focus box's."""
-    # The grid mesh: head and body.
+class HeadMaps(NamedTuple):
+    """The head's surface on a box (B, ·, G, G), 0 where it is not.
+
+    flow: 2, canvas units. chart_position: 2, −1..1. chart_share, certainty: 1, 0..1. blend: 1, 0..1, its weight against
+    what lies behind. covered: 1, 0 or 1.
+    """
+
+    flow: Tensor
+    chart_position: Tensor
+    chart_share: Tensor
+    certainty: Tensor
+    blend: Tensor
+    covered: Tensor
+
+
+def draw_box(rig: Rig, pose: Pose, vertices: Tensor, hidden: Tensor, box: Tensor, mesh: int) -> BoxMaps:
+    """The maps of boxes (B, 3), drawn with the grid mesh number `mesh`: 0 the canvas's, 1 the focus box's.
+
+    vertices (B, V, 3), hidden (B, V): the head's surface, from `move_surface` and `hidden_share`.
+    """
+    # The grid mesh: body, and what of the head lies beyond its surface.
     source = torch.cat([rig.lattice[:, mesh], rig.depth[:, mesh].unsqueeze(-1)], -1)
     border = topology(box.device).oval
     skin = torch.cat([rig.skin[:, mesh], rig.face_skin[:, border]], 1)
@@ -141,10 +178,15 @@ def draw_box(rig: Rig, pose: Pose, box: Tensor, mesh: int) -> BoxMaps:
     grid = box_grid(box, GUIDE_SIDE).permute(0, 3, 1, 2)
     covered = drawn[:, 2:]
     flow = outer_flow = pull_push(drawn[:, :2], (covered > 0.5).to(covered.dtype))
+    alpha = F.grid_sample(rig.body_matte, (grid + flow).permute(0, 2, 3, 1), "bilinear", "border", False)
+    alpha = alpha * close_gaps(covered > 0.5)
+    known = covered.clamp(0, 1) * smoothstep(*SHOWN_AREA, area_ratio(flow, box))
 
-    # The face's mesh over it, and the eyeballs behind the lids over that.
-    face_flow, face_share = draw_face(rig, pose, box)
-    flow = torch.lerp(flow, face_flow, face_share)
+    # The head's surface over it, and the eyeballs behind the lids over that.
+    head = draw_head(rig, pose, vertices, hidden, box)
+    flow = torch.lerp(flow, head.flow, head.blend)
+    on_picture = F.grid_sample(rig.matte, (grid + head.flow).permute(0, 2, 3, 1), "bilinear", "border", False)
+    alpha = torch.lerp(alpha, torch.lerp(on_picture, torch.ones_like(alpha), head.chart_share), head.covered)
     ring = to_box(gather_rows(pose.face, INNER_LIPS + EYES[0][0] + EYES[1][0]), box)[..., :2]
     mouth = opening(ring[:, : len(INNER_LIPS)], GUIDE_SIDE)
     eyes = opening(ring[:, len(INNER_LIPS) :].unflatten(1, (2, -1)).flatten(0, 1), GUIDE_SIDE)
@@ -153,12 +195,10 @@ def draw_box(rig: Rig, pose: Pose, box: Tensor, mesh: int) -> BoxMaps:
     # The soft border of the picture's own opening counts as shown: at rest there is nothing else to draw there.
     ball_share = eyes * (SOFT_BORDER_GAIN * ball_shown / eyes.clamp_min(1e-3)).clamp(0, 1)
     flow = flow + (ball_share.unsqueeze(2) * (ball_flow - flow[:, None])).sum(1)  # the eyes do not overlap
-    sampled = (grid + flow).permute(0, 2, 3, 1)
-    alpha = F.grid_sample(rig.matte, sampled, "bilinear", "border", False) * close_gaps(covered > 0.5)
-    alpha = torch.maximum(alpha, face_share)
     mouth_known = 1 - mouth * (1 - mouth_shown(rig, pose))
-    confidence = covered.clamp(0, 1) * mouth_known * smoothstep(*SHOWN_AREA, area_ratio(flow, box))
-    return BoxMaps(flow, alpha, outer_flow, confidence, torch.cat([mouth, eyes.amax(1, keepdim=True)], 1))
+    confidence = torch.lerp(known, head.certainty, head.covered) * mouth_known
+    openings = torch.cat([mouth, eyes.amax(1, keepdim=True)], 1)
+    return BoxMaps(flow, alpha, outer_flow, head.chart_position, head.chart_share, confidence, openings)
 
 
 def area_ratio(flow: Tensor, box: Tensor) -> Tensor:
@@ -184,33 +224,20 @@ def dilate_5x5(mask: Tensor) -> Tensor:
     return F.max_pool2d(F.max_pool2d(mask, (5, 1), 1), (1, 5), 1)
 
 
-def draw_face(rig: Rig, pose: Pose, box: Tensor) -> tuple[Tensor, Tensor]:
-    """The face's mesh on boxes (B, 3): its flow (B, 2, G, G), and its weight in each cell's motion (B, 1, G, G)."""
-    values = torch.cat([(rig.face - pose.face)[:, :MESH, :2], face_blend(rig, pose)], -1)
-    buckets = face_buckets(rig.cells_per_unit, rig.face.device)
-    drawn = draw_mesh(to_box(pose.face[:, :MESH], box), buckets, values, GUIDE_SIDE)
-    return drawn[:, :2], drawn[:, 2:].clamp(0, 1)
-
-
-def face_blend(rig: Rig, pose: Pose) -> Tensor:
-    """Blend weights (B, `MESH`, 1) of the face's mesh against the grid mesh: 0 on the border, from 1 on the face alone.
-
-    The blend is half a ring wide, but `BLEND_RINGS` where the head turns skin towards the camera. The picture shows
-    such skin at a slant, in few pixels, with an outline or a strand of hair among them; the face's mesh would stretch
-    these into marks, the grid mesh moves them smoothly.
-    """
-    face = topology(rig.face.device)
-    now, rest = (-(face.normals @ head.rotation.mT)[..., 2:] for head in (pose.head, rig.head))  # 1: towards the camera
-    narrow, wide = (2 * face.rings).clamp_max(2)[:, None], (face.rings / BLEND_RINGS).clamp_max(1)[:, None]
-    return narrow + (wide - narrow) * smoothstep(*TURNED_TO_CAMERA, now - rest)
-
-
-def face_coverage(rig: Rig, pose: Pose, box: Tensor) -> Tensor:
-    """How much of each cell of boxes (B, 3) the face's mesh covers: (B, 1, G, G), 0..1."""
-    buckets = face_buckets(rig.cells_per_unit * COVERAGE_SUPERSAMPLING, rig.face.device)
-    ones = torch.ones_like(pose.face[:, :MESH, :1])
-    drawn = draw_mesh(to_box(pose.face[:, :MESH], box), buckets, ones, GUIDE_SIDE * COVERAGE_SUPERSAMPLING)
-    return F.avg_pool2d((drawn > 0).to(drawn.dtype), COVERAGE_SUPERSAMPLING)
+def draw_head(rig: Rig, pose: Pose, vertices: Tensor, hidden: Tensor, box: Tensor) -> HeadMaps:
+    """The head's surface, vertices (B, V, 3) hidden to the share (B, V), on boxes (B, 3)."""
+    rest = torch.cat([rig.face[:, :MESH], rig.head.apply(rig.surface.shell)], 1)
+    batch, certainty = len(rest), rig.surface.certainty
+    constant = torch.cat([chart_grid(box.device).position, surface_fade(box.device)[:, None]], 1)
+    values = torch.cat([
+        (rest - vertices)[..., :2], hidden[..., None], (1 - hidden * (1 - certainty))[..., None],
+        constant.expand(batch, -1, -1), torch.ones_like(hidden)[..., None],
+    ], -1)  # fmt: skip
+    points = to_box(depth_tested(vertices, pose.head), box)
+    drawn = draw_mesh(points, head_buckets(rig.cells_per_unit, box.device), values, GUIDE_SIDE)
+    flow, share, certain, position, blend, covered = drawn.split([2, 1, 1, 2, 1, 1], 1)
+    share, certain, blend = (part.clamp(0, 1) for part in (share, certain, blend))
+    return HeadMaps(flow, position, share, certain, blend, (covered > 0.5).to(drawn.dtype))
 
 
 def mouth_shown(rig: Rig, pose: Pose) -> Tensor:

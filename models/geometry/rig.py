@@ -4,6 +4,7 @@ training.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 from kernels.mesh import draw_mesh
 from models.config import GUIDE_SIDE
 from models.geometry.body import body_canonical, complete_body, edge_pins, skin_weights
+from models.geometry.constants import const_floats
 from models.geometry.grid import box_grid, to_box
 from models.geometry.grid_mesh import (
     LATTICE_REACH,
@@ -23,12 +25,21 @@ from models.geometry.grid_mesh import (
     lattice_triangles,
     visible_triangles,
 )
+from models.geometry.head_surface import HeadSurface, build_surface, coverage_at_rest
 from models.geometry.inpaint import dilate
 from models.geometry.openings import opening
-from models.geometry.picture_layers import clean_plate, double_resolution, mouth_colour
+from models.geometry.picture_layers import (
+    PersonLayers,
+    as_texture,
+    behind_head,
+    clean_plate,
+    mouth_colour,
+    person_over_plate,
+)
 from models.geometry.shading import has_shading
-from models.geometry.skull import border_weights
+from models.geometry.skull import SKULL_CENTRE, border_weights
 from models.geometry.topology import INNER_LIPS, LEFT_LID, MESH, RIGHT_LID, HeadTransform, head_pose, topology
+from models.geometry.views import View
 
 FOCUS_CENTRE = (0.0, 0.2, 0.3)  # canonical units: the middle of the focus box
 FOCUS_HALF_SIDE = 2.75  # canonical units
@@ -50,9 +61,11 @@ class Rig:
     focus: (B, 3), centre x, y and half side of the square box that the network draws, canvas units.
     canonical: (B, 3, G, G), canonical coordinates of what the focus box shows.
     openings: (B, 3, G, G), coverage 0..1 of mouth, right eye and left eye on the focus box.
-    layer: (B, 4, 2S−1, 2S−1), the person's premultiplied colour and the matte, with a sharp interpolated sample between
-        each two pixels: sampled bilinearly, it is neither blurred nor shifted.
+    own: the person before the picture's own background: at rest the picture is exact.
+    cut: the person in their own colours alone, before any other background.
+    body_matte: (B, 1, S, S), coverage by the person without the head.
     head: the head's transform from canonical to canvas units.
+    surface: the closed surface of the head, with its completed texture.
     lattice: (B, 2, V, 2), vertices of the grid meshes, canvas units.
     depth: (B, 2, V), their z, canvas units.
     skin: (B, 2, V, J), their skin weights.
@@ -75,8 +88,11 @@ class Rig:
     focus: Tensor
     canonical: Tensor
     openings: Tensor
-    layer: Tensor
+    own: PersonLayers
+    cut: PersonLayers
+    body_matte: Tensor
     head: HeadTransform
+    surface: HeadSurface
     lattice: Tensor
     depth: Tensor
     skin: Tensor
@@ -106,31 +122,43 @@ class Rig:
         body: Tensor | None = None,
         plate: Tensor | None = None,
         foreground: Tensor | None = None,
+        views: Sequence[View] = (),
     ) -> Rig:
         """Prepare B pictures.
 
         image (B, 3, S, S) RGB 0..1, matte (B, 1, S, S) 0..1, face (B, 478, 3) and body (B, 33, 4) in canvas units,
         plate and foreground (B, 3, S, S) 0..1. Without a body the joints are guessed, without a plate it is made from
-        the picture, without the foreground's straight colours they are what makes the picture over that plate.
+        the picture, without the foreground's straight colours they are what makes the picture over that plate. views:
+        further pictures of the same characters, which show more of their heads.
         """
         head = head_pose(face)
         body = complete_body(head, body)
         plate = clean_plate(image, matte) if plate is None else plate
         focus = focus_box(head)
         full_canvas = bool((focus[:, 2] > 0.999).all())
+        cells = cells_per_unit(head, focus)
         canvas = torch.zeros_like(focus)
         canvas[:, 2] = 1
         boxes = torch.stack([canvas, focus], 1)  # (B, 2, 3)
         unit = lattice_points(image.device).to(image.dtype) * LATTICE_REACH  # (V, 2)
         lattice = boxes[:, :, None, :2] + boxes[:, :, None, 2:] * unit  # (B, 2, V, 2)
         vertices = lattice.flatten(1, 2)
-        weights, depth = border_weights(head, face, vertices)
+        weights = border_weights(head, face, vertices)[0]
+        # What is not on the head's surface, neck and hair, moves with the plane through the middle of the head.
+        middle = head.apply(const_floats((SKULL_CENTRE,), image.device).expand(len(image), -1, -1))[..., 2]
+        depth = middle.expand(-1, vertices.shape[1])
         skin = skin_weights(head, body, vertices, depth)
-        person = dilate(F.adaptive_max_pool2d(matte, min(GUIDE_SIDE, image.shape[-1])), 3)
-        visible = F.grid_sample(person, vertices[:, None], "nearest", "border", False)[:, 0, 0] > 0.02
+        near = dilate(F.adaptive_max_pool2d(matte, min(GUIDE_SIDE, image.shape[-1])), 3)
+        visible = F.grid_sample(near, vertices[:, None], "nearest", "border", False)[:, 0, 0] > 0.02
         triangles = lattice_triangles(image.device)
-        colour = image - (1 - matte) * plate if foreground is None else foreground * matte
-        layer = double_resolution(torch.cat([colour, matte], 1))
+        person = person_over_plate(image, matte, plate)
+        colours = person if foreground is None else torch.cat([foreground * matte, matte], 1)
+        surface = build_surface(colours, face, focus, cells, views)
+        coverage = coverage_at_rest(surface, head, face, focus, image.shape[-1])
+        torso = behind_head(person, colours, coverage)
+        own = cut = PersonLayers(as_texture(person), as_texture(torso))
+        if foreground is not None:
+            cut = PersonLayers(as_texture(colours), as_texture(behind_head(colours, colours, coverage)))
         triangle_visible = visible.view(len(image), 2, -1)[:, :, triangles].any(-1)
         per_mesh = (len(image), 2, unit.shape[0], -1)
         return Rig(
@@ -142,8 +170,11 @@ class Rig:
             focus=focus,
             canonical=canonical_map(head, face, body, focus),
             openings=own_openings(face, focus),
-            layer=layer.contiguous(memory_format=torch.channels_last),  # four neighbours in one cache line
+            own=own,
+            cut=cut,
+            body_matte=torso[:, 3:],
             head=head,
+            surface=surface,
             lattice=lattice,
             depth=depth.view(len(image), 2, -1),
             skin=skin.view(per_mesh),
@@ -154,7 +185,7 @@ class Rig:
             edge_pins=edge_pins(matte, vertices).view(per_mesh),
             has_shading=has_shading(image, face),
             visible_triangles=visible_triangles(triangle_visible),
-            cells_per_unit=cells_per_unit(head, focus),
+            cells_per_unit=cells,
             full_canvas=full_canvas,
         )
 
@@ -178,12 +209,12 @@ class Rig:
         return self._rows(torch.arange(len(self), device=self.image.device).repeat_interleave(times))
 
     def _rows(self, rows: slice | Tensor) -> Rig:
-        chosen: dict[str, Any] = {name: _index(getattr(self, name), rows) for name in BATCHED}
+        chosen: dict[str, Any] = {name: _each(getattr(self, name), lambda v: v[rows]) for name in BATCHED}
         return replace(self, **chosen)
 
     def to(self, device: torch.device | str) -> Rig:
         """The same rig on another device."""
-        moved: dict[str, Any] = {name: _move(getattr(self, name), device) for name in BATCHED}
+        moved: dict[str, Any] = {name: _each(getattr(self, name), lambda v: v.to(device)) for name in BATCHED}
         canvas, focus = self.visible_triangles
         return replace(self, **moved, visible_triangles=(canvas.to(device), focus.to(device)))
 
@@ -191,18 +222,15 @@ class Rig:
 BATCHED = [f.name for f in fields(Rig) if f.name not in ("visible_triangles", "cells_per_unit", "full_canvas")]
 
 
-def _cat(parts: list) -> Tensor | HeadTransform:
-    if isinstance(parts[0], HeadTransform):
-        return HeadTransform(*(torch.cat(p) for p in zip(*parts, strict=True)))
+def _cat(parts: list) -> Any:
+    if isinstance(parts[0], tuple):  # a NamedTuple of tensors
+        return type(parts[0])(*(torch.cat(p) for p in zip(*parts, strict=True)))
     return torch.cat(parts)
 
 
-def _index(value: Tensor | HeadTransform, rows: slice | Tensor) -> Tensor | HeadTransform:
-    return HeadTransform(*(v[rows] for v in value)) if isinstance(value, HeadTransform) else value[rows]
-
-
-def _move(value: Tensor | HeadTransform, device: torch.device | str) -> Tensor | HeadTransform:
-    return HeadTransform(*(v.to(device) for v in value)) if isinstance(value, HeadTransform) else value.to(device)
+def _each(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """A tensor, or each tensor of a NamedTuple, changed."""
+    return type(value)(*(change(v) for v in value)) if isinstance(value, tuple) else change(value)
 
 
 def focus_box(head: HeadTransform) -> Tensor:

@@ -20,7 +20,7 @@ from models.geometry.constants import const_index, gather_rows
 
 LANDMARKS = 478
 MESH = 468  # landmarks of the face mesh; then follow the right and the left iris: its centre and four points on its rim
-TRIANGLE_EXTENTS = (0.08, 0.13, 0.3)  # classes of triangle size: largest side of the bounding box, canonical units
+TRIANGLE_EXTENTS = (0.12, 0.2, 0.52)  # classes of triangle size: longest edge, canonical units; a turn shows it in full
 SKIN, MOUTH, RIGHT_EYE, LEFT_EYE = range(4)  # what a triangle shows; right and left are the person's own
 
 # Single landmarks; right and left are the person's own, inner and outer those of a lip's two edges.
@@ -99,7 +99,7 @@ def topology(device: torch.device | str = "cpu") -> Topology:
     stored = load_file(Path(__file__).with_name("face_topology.safetensors"))
     canonical, triangles, region = stored["canonical"], stored["triangles"].long(), stored["region"].long()
     corners = canonical[triangles]
-    extent = (corners.amax(1) - corners.amin(1))[:, :2].amax(-1)
+    extent = (corners - corners.roll(1, 1)).norm(dim=-1).amax(-1)
     extent[region == MOUTH] = TRIANGLE_EXTENTS[2]  # an opening mouth stretches these far beyond their size at rest
     order = extent.argsort()
     oval = stored["oval"].long()

@@ -18,7 +18,7 @@ from models.geometry.guidance import Guidance, make_guidance
 from models.geometry.retarget import Pose, rest_pose
 from models.geometry.rig import Rig
 from models.geometry.views import View
-from models.sampler import NOISE, Focus, frame_input, guidance_maps, reference_input
+from models.sampler import NOISE, Focus, frame_input, guidance_maps, layer_maps, reference_input
 
 EDIT_STRENGTH = 0.5  # share of the predicted flow and alpha that is drawn (docs/decisions/network-and-training.md)
 KEEP_THRESHOLDS = (0.2, 0.7)  # `keep` becomes a soft step between these, since half-kept pixels blur
@@ -124,8 +124,8 @@ class NetworkGenerator(Generic[StateT]):
         pass
 
     def predict(self, states: Sequence[StateT], rig: Rig, pose: Pose, guidance: Guidance) -> Prediction:
-        edit = self._predict_edit(states, guidance_maps(rig, guidance), guidance)
-        subject = MovingPicture(rig.image, guidance.focus_flow, rig.focus, pose.face, pose.head)
+        edit = self._predict_edit(states, guidance_maps(rig, guidance), layer_maps(rig, guidance), guidance)
+        subject = MovingPicture.of(rig, pose, guidance)
         views = zip(*(state.reference.closeups for state in states), strict=True)
         return self._prediction(edit, subject, pose.mouth, [CloseupReference.stack(view) for view in views])
 
@@ -138,18 +138,23 @@ class NetworkGenerator(Generic[StateT]):
         mouth, eyes = make_inputs(subject, closeups)
         return Prediction(scaled, make_patches(mouth, eyes, self._run_closeups(mouth, eyes), closeups, driver_mouth))
 
-    def _frame_input(self, state: StateT, maps: Tensor, guidance: Guidance) -> tuple[Focus, FrameInput]:
-        """The sampler's input for one stream. maps: from `guidance_maps`; of this stream alone, as is guidance."""
+    def _frame_input(
+        self, state: StateT, maps: Tensor, layers: Tensor, guidance: Guidance
+    ) -> tuple[Focus, FrameInput, Tensor]:
+        """The sampler's input for one stream. maps from `guidance_maps`, layers from `layer_maps`; of this stream
+        alone, as is guidance.
+        """
         focus = state.reference.focus
         assert focus is not None
         level = self.noise.new_ones(1)
-        return focus, frame_input(focus, maps, guidance.canonical, guidance.tokens, self.noise, level)
+        frame = frame_input(focus, maps, layers, guidance.canonical, guidance.tokens, self.noise, level)
+        return focus, frame, layers
 
     def _reference_kv(self, frame: FrameInput) -> tuple[Tensor, Tensor]:
         """Keys and values of a picture in every layer, (L, 1, H, N, D) each."""
         return self.network.encode_reference(frame)
 
-    def _predict_edit(self, states: Sequence[StateT], maps: Tensor, guidance: Guidance) -> Edit:
+    def _predict_edit(self, states: Sequence[StateT], maps: Tensor, layers: Tensor, guidance: Guidance) -> Edit:
         """Transformer output for the frames of B streams."""
         raise NotImplementedError
 

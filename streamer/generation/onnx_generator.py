@@ -95,29 +95,34 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
     def open(self, reference: Reference) -> OnnxState:
         return OnnxState(reference, deque(maxlen=self.config.ring))
 
-    def _predict_edit(self, states: Sequence[OnnxState], maps: Tensor, guidance: Guidance) -> Edit:
-        return Edit.stack([self._edit_of(state, maps[i : i + 1], guidance.pick(i)) for i, state in enumerate(states)])
+    def _predict_edit(self, states: Sequence[OnnxState], maps: Tensor, layers: Tensor, guidance: Guidance) -> Edit:
+        rows = (slice(i, i + 1) for i in range(len(states)))
+        frames = [(maps[row], layers[row], guidance.pick(i)) for i, row in enumerate(rows)]
+        return Edit.stack([self._edit_of(state, *frame) for state, frame in zip(states, frames, strict=True)])
 
-    def _edit_of(self, state: OnnxState, maps: Tensor, guidance: Guidance) -> Edit:
+    def _edit_of(self, state: OnnxState, maps: Tensor, layers: Tensor, guidance: Guidance) -> Edit:
         """The edit for one stream's frame: live, the newest transformer output propagated by the flow."""
         if self._transformer_thread is None:
-            return self._run_transformer(state, maps, guidance)[0]
+            return self._run_transformer(state, maps, layers, guidance)[0]
         now = self._clock()
         if state.last_edit is None:
-            state.last_edit = self._run_transformer(state, maps, guidance)
+            state.last_edit = self._run_transformer(state, maps, layers, guidance)
         elif state.pending is not None and state.pending.done():
             state.last_edit, state.pending = state.pending.result(), None
             state.next_at = now + (now - state.requested_at) * (1 / TRANSFORMER_DUTY - 1)
         if state.pending is None and now >= state.next_at:
-            state.pending = self._transformer_thread.submit(self._run_transformer, state, maps, guidance)
+            state.pending = self._transformer_thread.submit(self._run_transformer, state, maps, layers, guidance)
             state.requested_at = now
         return propagate_edit(*state.last_edit, maps[:, MAP_FLOW])
 
     @torch.inference_mode()
-    def _run_transformer(self, state: OnnxState, maps: Tensor, guidance: Guidance) -> tuple[Edit, Tensor]:
+    def _run_transformer(
+        self, state: OnnxState, maps: Tensor, layers: Tensor, guidance: Guidance
+    ) -> tuple[Edit, Tensor]:
         """Transformer output for one frame, and the frame's flow. The frame becomes the newest of `state.past`."""
         newest: list[tuple[np.ndarray, np.ndarray]] = []
-        edit = sample_edit(partial(self._step, state, newest), *self._frame_input(state, maps, guidance), self.steps)
+        inputs = self._frame_input(state, maps, layers, guidance)
+        edit = sample_edit(partial(self._step, state, newest), *inputs, self.steps)
         state.past.append(newest[-1])
         return edit, maps[:, MAP_FLOW]
 

@@ -16,8 +16,7 @@ from models.dit import CausalDiT, Edit, FrameInput
 from models.geometry.guidance import Guidance
 from models.geometry.retarget import Pose
 from models.geometry.rig import Rig
-from models.geometry.topology import HeadTransform
-from models.sampler import Focus, frame_input, guidance_maps, sample_edit
+from models.sampler import Focus, frame_input, guidance_maps, layer_maps, sample_edit
 from streamer.errors import DeviceMemoryError
 from streamer.generation.cuda_graphs import CudaRecorder, GraphSet, Recorder, sizes_for
 from streamer.generation.generator import NetworkGenerator, Prediction, Reference, State
@@ -53,32 +52,25 @@ class NetworkInputs:
     """Input of the network's step for B streams.
 
     lane: (B,) long.
-    image: (B, 3, S, S) RGB 0..1, the rig's picture.
-    box: (B, 3) the rig's focus box.
-    flow: the guidance's `focus_flow`.
-    maps: from `models.sampler.guidance_maps`.
+    subject: what the close-ups see.
+    maps, layers: from `models.sampler.guidance_maps` and `models.sampler.layer_maps`.
     canonical, tokens: the guidance's.
-    face, head, mouth: the pose's.
+    mouth: the pose's.
     """
 
     lane: Tensor
-    image: Tensor
-    box: Tensor
-    flow: Tensor
+    subject: MovingPicture
     maps: Tensor
+    layers: Tensor
     canonical: Tensor
     tokens: Tensor
-    face: Tensor
-    head: HeadTransform
     mouth: Tensor
 
     @staticmethod
     def of(lane: Tensor, rig: Rig, pose: Pose, guidance: Guidance) -> NetworkInputs:
-        maps = guidance_maps(rig, guidance)
-        flow, canonical, tokens = guidance.focus_flow, guidance.canonical, guidance.tokens
-        return NetworkInputs(
-            lane, rig.image, rig.focus, flow, maps, canonical, tokens, pose.face, pose.head, pose.mouth
-        )
+        subject = MovingPicture.of(rig, pose, guidance)
+        maps, layers = guidance_maps(rig, guidance), layer_maps(rig, guidance)
+        return NetworkInputs(lane, subject, maps, layers, guidance.canonical, guidance.tokens, pose.mouth)
 
 
 class ReferencePool:
@@ -192,12 +184,11 @@ class TorchGenerator(NetworkGenerator[TorchState]):
                 edit = self.network.step(frame, pool.cache, inputs.lane)
             return map_tensors(edit, Tensor.float)
 
-        noise, level = self.noise.expand(count, -1, -1, -1), inputs.box.new_ones(count)
-        frame = frame_input(focus, inputs.maps, inputs.canonical, inputs.tokens, noise, level)
-        edit = sample_edit(run_transformer, focus, frame, self.steps)
+        noise, level = self.noise.expand(count, -1, -1, -1), inputs.maps.new_ones(count)
+        frame = frame_input(focus, inputs.maps, inputs.layers, inputs.canonical, inputs.tokens, noise, level)
+        edit = sample_edit(run_transformer, focus, frame, inputs.layers, self.steps)
         pool.cache.advance(inputs.lane)
-        subject = MovingPicture(inputs.image, inputs.flow, inputs.box, inputs.face, inputs.head)
-        return self._prediction(edit, subject, inputs.mouth, closeups)
+        return self._prediction(edit, inputs.subject, inputs.mouth, closeups)
 
     def _reference_kv(self, frame: FrameInput) -> tuple[Tensor, Tensor]:
         with autocast_to(self.precision, self.device):

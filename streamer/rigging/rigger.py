@@ -116,6 +116,9 @@ def build_rig(character: Character, device: torch.device | str, further: Sequenc
         return torch.from_numpy(np.array(array, np.float32, order="C"))[None].to(device)
 
     with torch.inference_mode():
+        views = [
+            View(batch(each.rgb.transpose(2, 0, 1)), batch(each.alpha[None]), batch(each.face)) for each in further
+        ]
         rig = Rig.build(
             batch(character.rgb.transpose(2, 0, 1)),
             batch(character.alpha[None]),
@@ -123,10 +126,8 @@ def build_rig(character: Character, device: torch.device | str, further: Sequenc
             None if character.body is None else batch(character.body),
             batch(character.plate.transpose(2, 0, 1)),
             batch(character.foreground.transpose(2, 0, 1)),
+            views,
         )
-        views = [
-            View(batch(each.rgb.transpose(2, 0, 1)), batch(each.alpha[None]), batch(each.face)) for each in further
-        ]
     notes = [note for each in (character, *further) for note in each.notes]
     return MadeRig(rig, views, character.layout, notes)
 

@@ -162,6 +162,7 @@ class Case(NamedTuple):
     background: torch.Tensor
     canvas_flow: torch.Tensor | None
     box: torch.Tensor | None
+    front_layer: torch.Tensor | None
     chart: torch.Tensor | None
 
     def map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "Case":
@@ -170,12 +171,13 @@ class Case(NamedTuple):
         return Case(layer, Maps(*(part if part is None else change(part) for part in self.maps)), *rest)
 
     def draw(self, trim: bool, backend: str) -> torch.Tensor:
-        return warp_composite(*self[:5], trim, self.chart, backend)
+        return warp_composite(*self[:5], trim, self.front_layer, self.chart, backend)
 
 
 def case(size: int, boxed: bool, front: str) -> Case:
     """Two pictures of noise. front: "none", with one factor of the odds for each picture; "layer", moved by a flow of
-    its own; "chart", with positions beyond the chart's border, too, and a share that is 0 left, 1 right.
+    its own; "chart", from a layer of its own, with positions beyond the chart's border, too, and a share that is 0
+    left, 1 right.
     """
     random = torch.Generator().manual_seed(3)
 
@@ -191,14 +193,15 @@ def case(size: int, boxed: bool, front: str) -> Case:
     )  # fmt: skip
     if front != "none":
         maps = maps._replace(front_flow=noise(2, 5, 5) * 0.1, front_coverage=noise(1, 6, 6).sigmoid())
-    chart = None
+    front_layer = chart = None
     if front == "chart":
+        front_layer = double_resolution(noise(4, size, size).sigmoid())
         share = (torch.linspace(-1, 2, 8).expand(2, 1, 8, 8) + noise(1, 8, 8) * 0.3).clamp(0, 1)
         maps = maps._replace(chart_position=noise(2, 10, 10) * 0.7, chart_share=share)
         chart = noise(4, CHART_SIZE, CHART_SIZE).sigmoid()
     background = noise(3, size, size).sigmoid()
     box = torch.tensor([[0.2, -0.3, 0.5], [0.1, 0, 0.9]]) if boxed else None
-    return Case(layer, maps, background, noise(2, 4, 4) * 0.1 if boxed else None, box, chart)
+    return Case(layer, maps, background, noise(2, 4, 4) * 0.1 if boxed else None, box, front_layer, chart)
 
 
 cases = pytest.mark.parametrize(
@@ -229,8 +232,8 @@ def test_triton_equals_the_reference(
 ) -> None:
     drawn = case(size, boxed, front).map(lambda part: part.to(device))
     order = torch.channels_last if channels_last else torch.contiguous_format
-    chart = None if drawn.chart is None else drawn.chart.contiguous(memory_format=order)
-    drawn = drawn._replace(layer=drawn.layer.contiguous(memory_format=order), chart=chart)
+    textures = {name: part for name in ("layer", "front_layer", "chart") if (part := getattr(drawn, name)) is not None}
+    drawn = drawn._replace(**{name: part.contiguous(memory_format=order) for name, part in textures.items()})
     chosen = choose("triton", drawn.layer, backends=("numba", "triton"))
     got, expected = drawn.draw(trim, "triton"), drawn.map(torch.Tensor.double).draw(trim, "reference")
     error = float((got - expected).norm() / expected.norm())
@@ -253,7 +256,7 @@ def chart_over_ramp(share: float) -> Case:
     maps = keep_all(flow)._replace(
         front_flow=flow, front_coverage=coverage, chart_position=position, chart_share=shares
     )
-    return Case(double_resolution(ramp), maps, black, None, None, chart)
+    return Case(double_resolution(ramp), maps, black, None, None, None, chart)
 
 
 @cpu_backends
@@ -271,7 +274,7 @@ def test_the_front_takes_its_share_from_the_chart(share: float, backend: str) ->
 def test_gradients_reach_the_chart_its_positions_and_the_flows() -> None:
     drawn = case(SIZE, True, "chart").map(lambda part: part.requires_grad_())
     drawn.draw(False, "auto").square().sum().backward()
-    for part in (drawn.layer, drawn.chart, *drawn.maps):
+    for part in (drawn.layer, drawn.front_layer, drawn.chart, *drawn.maps):
         assert part is not None and part.grad is not None and part.grad.isfinite().all() and part.grad.any()
 
 
@@ -296,6 +299,8 @@ def test_warp_composite_refuses_sizes_and_backends_that_do_not_fit(layer: torch.
     with pytest.raises(ValueError, match="a box and the flow beyond it come together"):
         warp_composite(double_resolution(layer), keep_all(zero_flow()), background, box=torch.tensor([[0.0, 0.0, 0.5]]))
     charted = case(SIZE, False, "chart")
+    with pytest.raises(ValueError, match="both layers want one shape"):
+        charted._replace(front_layer=charted.layer[..., 1:]).draw(False, "auto")
     for part in ("chart_position", "chart_share", "front_flow"):
         maps = charted.maps._replace(**{part: None, **({"front_coverage": None} if part == "front_flow" else {})})
         with pytest.raises(ValueError, match="a chart, the positions and the share on it, and what stands in front"):

@@ -25,7 +25,7 @@ SMALL = ModelConfig(mouth_side=32, eye_side=16, mouth_channels=(8, 8, 8), eye_ch
 def at_rest(rig: Rig) -> MovingPicture:
     """A picture in its own pose."""
     guidance, pose = make_guidance(rig, rest_pose(rig)), rest_pose(rig)
-    return MovingPicture(rig.image, guidance.focus_flow, rig.focus, pose.face, pose.head)
+    return MovingPicture.of(rig, pose, guidance)
 
 
 def mouth_at_rest(rig: Rig, side: int) -> CloseupInput:

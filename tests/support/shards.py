@@ -16,7 +16,19 @@ from training.data.supply import Supply
 
 def write_shard(folder: Path, number: int, samples: int, frames: int = 2) -> None:
     """Tiny samples that carry their own name: `mouth` is shard and sample."""
-    per_frame = {"maps", "canonical", "tokens", "face", "stance", "truth", "alpha", "flow", "visible", "label"}
+    per_frame = {
+        "maps",
+        "layers",
+        "canonical",
+        "tokens",
+        "face",
+        "stance",
+        "truth",
+        "alpha",
+        "flow",
+        "visible",
+        "label",
+    }
     tensors: dict[str, Tensor] = {}
     for field in fields(Baked):
         shape = (samples, frames, 2) if field.name in per_frame else (samples, 2)

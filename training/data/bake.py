@@ -23,7 +23,7 @@ from models.geometry.retarget import rest_pose, retarget
 from models.geometry.rig import Rig
 from models.geometry.topology import HeadTransform
 from models.motion import Driver
-from models.sampler import crop_focus, guidance_maps
+from models.sampler import crop_focus, focus_crops, guidance_maps, layer_maps
 from training.data.impostor import Impostor
 from training.render.scene.motion_tracks import KINDS
 
@@ -39,9 +39,12 @@ class Baked:
 
     picture, plate: (B, 3, s, s) of the reference.
     matte: (B, 1, s, s) of the reference.
+    body: (B, 4, s, s) the person without the head, see `PersonLayers`.
+    chart: (B, 3, s, s) completed texture of the head, at the network's resolution.
     mouth: (B, 3) colour inside the reference's mouth.
     rest_maps, rest_canonical, rest_tokens, rest_face, rest_stance: as without `rest_`, for the reference's own pose.
     maps: (B, T, 6, G, G), see `FrameInput`.
+    layers: (B, T, 8, G, G), see `layer_maps`.
     canonical: (B, T, 3, G, G) canonical coordinates.
     tokens: (B, T, M, C) motion tokens.
     face: (B, T, 478, 3) landmarks of the pose that the guidance draws, box units.
@@ -57,6 +60,8 @@ class Baked:
     picture: Tensor
     matte: Tensor
     plate: Tensor
+    body: Tensor
+    chart: Tensor
     mouth: Tensor
     rest_maps: Tensor
     rest_canonical: Tensor
@@ -64,6 +69,7 @@ class Baked:
     rest_face: Tensor
     rest_stance: Tensor
     maps: Tensor
+    layers: Tensor
     canonical: Tensor
     tokens: Tensor
     face: Tensor
@@ -84,8 +90,8 @@ class Baked:
         return Baked(*(getattr(self, field.name)[index] for field in fields(self)))
 
 
-PER_FRAME = ("maps", "canonical", "tokens", "face", "stance", "truth", "alpha", "flow", "visible", "label")
-EIGHT_BIT_FIELDS = {"picture", "matte", "plate", "truth", "alpha", "visible"}  # stored as 0..255
+PER_FRAME = ("maps", "layers", "canonical", "tokens", "face", "stance", "truth", "alpha", "flow", "visible", "label")
+EIGHT_BIT_FIELDS = {"picture", "matte", "plate", "body", "chart", "truth", "alpha", "visible"}  # stored as 0..255
 INTEGER_FIELDS = {"label", "style"}
 
 
@@ -134,7 +140,8 @@ def bake(samples: dict[str, Tensor], proportions: Impostor | None = None) -> Bak
     target = make_driver(points("target_face").flatten(0, 1), points("target_body").flatten(0, 1), drivers)
     pose = retarget(frame_rigs, target, make_driver(frame_rigs.face, frame_rigs.body, drivers))
     guidance = make_guidance(frame_rigs, pose)
-    reference = crop_focus(torch.cat([rig.image, rig.matte, rig.plate], 1), rig.focus, FOCUS_SIDE)
+    shown, plate, person, body = focus_crops(rig, FOCUS_SIDE)
+    chart = F.adaptive_avg_pool2d(rig.surface.chart[:, :3], FOCUS_SIDE)
     target_maps = torch.cat([picture("target_image"), picture("target_matte"), picture("visible")], 2)
     truth = crop_focus(target_maps.flatten(0, 1), frame_rigs.focus, FOCUS_SIDE)
     label = crop_nearest(points("target_label").flatten(0, 1), frame_rigs.focus, FOCUS_SIDE)
@@ -149,9 +156,11 @@ def bake(samples: dict[str, Tensor], proportions: Impostor | None = None) -> Bak
         return values.unflatten(0, (count, frames))
 
     return Baked(
-        picture=reference[:, :3],
-        matte=reference[:, 3:4],
-        plate=reference[:, 4:],
+        picture=shown,
+        matte=person[:, 3:],
+        plate=plate,
+        body=body,
+        chart=chart,
         mouth=rig.mouth,
         rest_maps=guidance_maps(rig, rest),
         rest_canonical=rest.canonical,
@@ -159,6 +168,7 @@ def bake(samples: dict[str, Tensor], proportions: Impostor | None = None) -> Bak
         rest_face=to_box_units(rig.face, rig.focus),
         rest_stance=pack_head(rig.head, rig.focus),
         maps=split(guidance_maps(frame_rigs, guidance)),
+        layers=split(layer_maps(frame_rigs, guidance)),
         canonical=split(guidance.canonical),
         tokens=split(guidance.tokens),
         face=split(to_box_units(pose.face, frame_rigs.focus)),

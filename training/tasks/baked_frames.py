@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from models.dit import MAP_CONFIDENCE, MAP_FLOW, CausalDiT, Edit, FrameInput
+from models.geometry.picture_layers import person_over_plate
 from models.sampler import Focus, reference_input, render
 from training.data.bake import Baked
 from training.loop.loss import GroundTruth, frame_loss
@@ -13,7 +14,8 @@ from training.loop.loss import GroundTruth, frame_loss
 
 def reference_focus(batch: Baked) -> Focus:
     """Focus boxes of the batch's references."""
-    return Focus.build(batch.picture, batch.matte, batch.plate, batch.mouth)
+    person = person_over_plate(batch.picture, batch.matte, batch.plate)
+    return Focus.build(batch.picture, batch.plate, person, batch.body, batch.chart, batch.mouth)
 
 
 def clean_input(batch: Baked, t: int) -> FrameInput:
@@ -39,9 +41,11 @@ def frame_truth(batch: Baked, t: int) -> GroundTruth:
     return GroundTruth(batch.truth[:, t], batch.alpha[:, t], batch.flow[:, t], batch.visible[:, t], batch.label[:, t])
 
 
-def frame_terms(focus: Focus, frame: FrameInput, edit: Edit, truth: GroundTruth) -> tuple[dict[str, Tensor], Tensor]:
-    """Loss terms of a frame's edit, and the composed frame (B, 3, side, side)."""
+def frame_terms(
+    focus: Focus, frame: FrameInput, layers: Tensor, edit: Edit, truth: GroundTruth
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Loss terms of a frame's edit, and the composed frame (B, 3, side, side). layers: from `layer_maps`."""
     edit_fp32 = Edit(*(getattr(edit, name).float() for name in Edit.__slots__))
-    pixels, flow = render(focus, frame, edit_fp32)
+    pixels, flow = render(focus, frame, layers, edit_fp32)
     drawn, alpha = pixels[:, :3], pixels[:, 3:]
     return frame_loss(drawn, edit_fp32, flow, alpha, truth), drawn

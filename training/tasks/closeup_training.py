@@ -32,6 +32,7 @@ from models.geometry.topology import (
     UPPER_LIP_INNER,
     HeadTransform,
 )
+from models.sampler import ON_CHART
 from training.data.bake import Baked, unpack_head
 from training.loop.critic import Critic
 from training.loop.loss import GroundTruth, frame_loss
@@ -67,7 +68,8 @@ def flatten_frames(batch: Baked) -> MotionBatch:
 
     full_box = batch.picture.new_tensor([[0.0, 0.0, 1.0]]).expand(frames * len(batch.picture), -1)
     moving = MovingPicture(
-        repeat_frames(batch.picture), batch.maps[:, :, MAP_FLOW].flatten(0, 1), full_box, batch.face.flatten(0, 1),
+        repeat_frames(batch.picture), repeat_frames(batch.chart), batch.maps[:, :, MAP_FLOW].flatten(0, 1),
+        batch.layers[:, :, ON_CHART].flatten(0, 1), full_box, batch.face.flatten(0, 1),
         unpack_head(batch.stance.flatten(0, 1)),
     )  # fmt: skip
     names = ("truth", "alpha", "flow", "visible", "label")

@@ -36,7 +36,7 @@ def noised_input(batch: Baked, focus: Focus, t: int, generator: torch.Generator)
     noise = NOISE * torch.randn(batch.picture.shape, generator=generator, device=device)
     s_map = s[:, None, None, None]
     x_s = (1 - s_map) * (batch.truth[:, t] * 2 - 1) + s_map * noise
-    return frame_input(focus, batch.maps[:, t], batch.canonical[:, t], batch.tokens[:, t], x_s, s)
+    return frame_input(focus, batch.maps[:, t], batch.layers[:, t], batch.canonical[:, t], batch.tokens[:, t], x_s, s)
 
 
 def choose_frames(frames: int, network: CausalDiT, generator: torch.Generator) -> tuple[list[int], list[int]]:
@@ -79,7 +79,7 @@ class DiffusionForcing:
         total: dict[str, Tensor] = {}
         drawn = batch.picture
         for t, frame, edit in zip(times, frames, edits, strict=True):
-            terms, drawn = frame_terms(focus, frame, edit, frame_truth(batch, t))
+            terms, drawn = frame_terms(focus, frame, batch.layers[:, t], edit, frame_truth(batch, t))
             for name, value in terms.items():
                 total[name] = total.get(name, torch.zeros_like(value)) + value / len(times)
         return total, torch.cat([batch.picture, drawn, batch.truth[:, times[-1]]], 3)

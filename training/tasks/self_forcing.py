@@ -61,7 +61,7 @@ class Rollout:
         self.current_kv = current_kv
         return Edit(*(getattr(edit, name).float() for name in Edit.__slots__))
 
-    def predict(self, focus: Focus, frame: FrameInput, steps: int) -> Edit:
+    def predict(self, focus: Focus, frame: FrameInput, layers: Tensor, steps: int) -> Edit:
         """Sample the next frame from its input at s = 1; only the last of the steps has a gradient."""
         with_gradient, steps_taken = torch.is_grad_enabled(), 0
 
@@ -71,7 +71,7 @@ class Rollout:
             with torch.set_grad_enabled(with_gradient and steps_taken == steps):
                 return self.step(frame)
 
-        edit = sample_edit(step, focus, frame, steps)
+        edit = sample_edit(step, focus, frame, layers, steps)
         self.past_kv.append(self.current_kv)
         return edit
 
@@ -108,8 +108,10 @@ class SelfForcing:
         total: dict[str, Tensor] = {}
         sheet = [batch.picture]
         for t in range(first, first + length):
-            frame = frame_input(focus, batch.maps[:, t], batch.canonical[:, t], batch.tokens[:, t], noise, s)
-            terms, drawn = frame_terms(focus, frame, rollout.predict(focus, frame, steps), frame_truth(batch, t))
+            layers = batch.layers[:, t]
+            frame = frame_input(focus, batch.maps[:, t], layers, batch.canonical[:, t], batch.tokens[:, t], noise, s)
+            edit = rollout.predict(focus, frame, layers, steps)
+            terms, drawn = frame_terms(focus, frame, layers, edit, frame_truth(batch, t))
             if self.critic is not None and self.gan:
                 terms["gan"] = self.gan * self.critic.adversarial_term(drawn, frame.warped, frame_truth(batch, t))
             if with_gradient:

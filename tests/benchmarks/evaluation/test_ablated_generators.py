@@ -67,7 +67,9 @@ def test_grey_inputs_are_composited_over_the_true_warp(rig):
     drawn = animate(EvalPipeline(GreyInputs(generator), size=128), rig, [still(rig)])
     state, _, given_rig = generator.calls[0]
     assert (state.reference.focus.picture == 0.5).all() and (given_rig.image == 0.5).all()
-    assert not torch.equal(state.reference.focus.layer[:, :3], torch.full_like(state.reference.focus.layer[:, :3], 0.5))
+    assert not torch.equal(
+        state.reference.focus.person.head[:, :3], torch.full_like(state.reference.focus.person.head[:, :3], 0.5)
+    )
     assert np.abs(drawn[0] - picture(rig)).max() <= 2
 
 

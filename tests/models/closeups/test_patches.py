@@ -117,7 +117,7 @@ def opened_mouth(
     face[:, list(LOWER_LIP_EDGE), 1] += 0.06
     neutral = Driver.of_face(rig.face)
     pose = retarget(rig, replace(Driver.of_face(face), mouth=cells), neutral, Strength(**strength))
-    moving = MovingPicture(rig.image, make_guidance(rig, pose).focus_flow, rig.focus, pose.face, pose.head)
+    moving = MovingPicture.of(rig, pose, make_guidance(rig, pose))
     references = make_references(rig.image, rig.face, rig.head, SMALL)
     return pose, *make_inputs(moving, references), references
 
@@ -132,7 +132,7 @@ def test_driver_mouth_counts_where_the_picture_shows_nothing_of_a_mouth() -> Non
     assert float(driver_mouth(pose.mouth, mouth, references[0])[:, 3].max()) == 0  # nothing measured
     pose, mouth, _, references = opened_mouth(rig, mouth_cells(), teeth=0.0)
     assert float(driver_mouth(pose.mouth, mouth, references[0])[:, 3].max()) == 0  # switched off
-    moving = MovingPicture(rig.image, make_guidance(rig, pose).focus_flow, rig.focus, rig.face, rig.head)
+    moving = replace(MovingPicture.of(rig, pose, make_guidance(rig, pose)), face=rig.face, head=rig.head)
     shut = make_input([MOUTH_VIEW], moving, make_reference(MOUTH_VIEW, rig.image, rig.face, rig.head, 32))
     assert float(driver_mouth(mouth_cells().permute(0, 3, 1, 2), shut, references[0])[:, 3].max()) < 0.1
 

@@ -49,7 +49,8 @@ def patches(rig: Rig) -> list[Patch]:
 def test_a_frame_copies_nothing_from_the_host(full_canvas: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """On torch's meta device, where reading a value fails, as it does while a CUDA graph is recorded."""
     monkeypatch.setenv("KAGAMI_KERNELS", "reference")
-    monkeypatch.setattr("models.geometry.guidance.draw_mesh", uncovered_mesh)
+    for module in ("guidance", "head_surface"):
+        monkeypatch.setattr(f"models.geometry.{module}.draw_mesh", uncovered_mesh)
     rig = Rig.stack([drawn_face(64, 0.35 if full_canvas else 0.22)] * 2).to("meta")
     assert rig.full_canvas == full_canvas
     driver = Driver(rig.face, rig.body, rig.face.new_zeros(2, 2, 21, 4))

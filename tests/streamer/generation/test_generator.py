@@ -123,7 +123,7 @@ def test_make_generator_chooses_by_kind_and_raises_one_sentence(network: CausalD
 
 def test_sampler_refuses_0_steps() -> None:
     with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
-        sample_edit(None, None, None, 0)  # type: ignore[arg-type]
+        sample_edit(None, None, None, None, 0)  # type: ignore[arg-type]
 
 
 class ManualThread:

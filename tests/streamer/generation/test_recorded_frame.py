@@ -151,8 +151,8 @@ def test_rig_pool_keeps_rigs_backgrounds_and_memory_format(rigs: list[Rig]) -> N
     pool = RigPool(rigs[0], 2)
     pool.put(1, rigs[1])
     rig, behind = pool.look_up(torch.tensor([1, 2]))
-    assert torch.equal(rig.pick(0).layer, rigs[1].layer) and torch.equal(rig.pick(1).layer, rigs[0].layer)
-    assert rig.layer.is_contiguous(memory_format=torch.channels_last) and torch.equal(behind, rig.plate)
+    assert torch.equal(rig.pick(0).own.head, rigs[1].own.head) and torch.equal(rig.pick(1).own.head, rigs[0].own.head)
+    assert rig.own.head.is_contiguous(memory_format=torch.channels_last) and torch.equal(behind, rig.plate)
     black = torch.zeros_like(rigs[1].plate)
     pool.set_background(1, black)
     assert torch.equal(pool.look_up(torch.tensor([1]))[1], black)
@@ -164,7 +164,8 @@ def test_rig_pool_keeps_rigs_backgrounds_and_memory_format(rigs: list[Rig]) -> N
 def test_step_never_waits_for_the_host(rigs: list[Rig], trim: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """On the meta device, where reading a value fails, as it does while a CUDA graph is recorded."""
     monkeypatch.setenv("KAGAMI_KERNELS", "reference")
-    monkeypatch.setattr("models.geometry.guidance.draw_mesh", uncovered_mesh)
+    for module in ("guidance", "head_surface"):
+        monkeypatch.setattr(f"models.geometry.{module}.draw_mesh", uncovered_mesh)
     nowhere = torch.device("meta")
     with torch.inference_mode():
         reference = TorchGenerator(small_network(), CPU, 1).encode_reference(rigs[0])

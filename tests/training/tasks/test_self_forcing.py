@@ -43,7 +43,9 @@ def some_noise(clip: Baked) -> Tensor:
 
 def frame_at(clip: Baked, focus: Focus, t: int) -> FrameInput:
     level = torch.ones(len(clip.picture))
-    return frame_input(focus, clip.maps[:, t], clip.canonical[:, t], clip.tokens[:, t], some_noise(clip), level)
+    return frame_input(
+        focus, clip.maps[:, t], clip.layers[:, t], clip.canonical[:, t], clip.tokens[:, t], some_noise(clip), level
+    )
 
 
 @pytest.mark.parametrize("steps", [1, 2, 4])
@@ -56,9 +58,9 @@ def test_rollout_equals_the_live_stream(network: CausalDiT, clip: Baked, steps: 
     cache.pin(None, *pinned)
     for t in range(clip.truth.shape[1]):
         frame = frame_at(clip, focus, t)
-        live = sample_edit(partial(network.step, cache=cache), focus, frame, steps)
+        live = sample_edit(partial(network.step, cache=cache), focus, frame, clip.layers[:, t], steps)
         cache.advance()
-        assert difference(rollout.predict(focus, frame, steps), live) < 1e-5
+        assert difference(rollout.predict(focus, frame, clip.layers[:, t], steps), live) < 1e-5
 
 
 @pytest.mark.parametrize("steps", [1, 2])
@@ -69,7 +71,7 @@ def test_rollout_past_and_earlier_steps_have_no_gradient(network: CausalDiT, cli
     inner = rollout.step
     rollout.step = lambda frame: seen.append(inner(frame)) or seen[-1]  # type: ignore[method-assign, func-returns-value]
     for t in range(2):
-        assert rollout.predict(focus, frame_at(clip, focus, t), steps).keep.requires_grad
+        assert rollout.predict(focus, frame_at(clip, focus, t), clip.layers[:, t], steps).keep.requires_grad
     assert [edit.keep.requires_grad for edit in seen] == ([False] * (steps - 1) + [True]) * 2
     assert not any(k.requires_grad or v.requires_grad for past in rollout.past_kv for k, v in past)
 
@@ -95,7 +97,9 @@ def test_gradients_by_frame_equal_those_of_the_clip(
     losses = []
     for t in range(5):
         frame = replace(frame_at(clip, focus, t), noised=frozen)
-        parts, _ = frame_terms(focus, frame, rollout.predict(focus, frame, steps), frame_truth(clip, t))
+        layers = clip.layers[:, t]
+        edit = rollout.predict(focus, frame, layers, steps)
+        parts, _ = frame_terms(focus, frame, layers, edit, frame_truth(clip, t))
         losses.append(torch.stack(list(parts.values())))
     whole = torch.stack(losses).sum(1).mean()
     whole.backward()

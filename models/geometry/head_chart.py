@@ -1,0 +1,203 @@
+"""The head's texture: a flat chart of the whole head, completed when the picture is prepared.
+
+A point of the head lies on the chart at its direction from the skull's centre, in Lambert's azimuthal equal-area
+projection: the face is in the middle, the back of the head at the rim of the unit disc. What pictures show well is
+taken from them; what they hide comes from the other side of the head in the light of this side, then, for hair, from
+the mirror image across the outline, then smoothly from around it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from kernels.mesh import Bucket, interpolate, rasterise
+from models.geometry.grid import smoothstep, unit_grid
+from models.geometry.inpaint import blur, pull_push
+from models.geometry.shell import shell
+from models.geometry.skull import SKULL_CENTRE
+from models.geometry.topology import MESH, topology
+
+CHART_SIDE = 512  # texels along a side
+SEEN_FACING = (0.05, 0.35)  # how much a surface faces the camera: the picture shows nothing of it there, all of it
+OPAQUE = (0.8, 1.0)  # alpha of a picture from which a texel is not taken, and taken
+LIGHT_RANGE = 0.6  # log of the factor between the light of both sides: limit
+SMOOTH_SCALE = 4  # light and filling are smooth, and computed on a chart so many times coarser
+LIGHT_BLUR = 4  # texels of the coarse chart
+FACE_RADIUS = (0.54, 0.64)  # of the chart: within it face and ears, beyond it hair
+HIGHER_HAIR = 0.1  # by so much of the chart's radius hair begins nearer to the face above the eyes
+FILLED_BELOW = 0.25  # a texel seen less than this share is blended with what is filled in
+CROWN_LOW, CROWN_HIGH, CROWN_HALF_WIDTH = -0.5, -0.83, 0.45  # of the chart, above the forehead
+HAIR_DISTANCE = (0.15, 0.35)  # RGB distance from the crown's colour: hair, and no hair
+
+
+class ChartGrid(NamedTuple):
+    """How the head's V vertices lie on the chart, C = `CHART_SIDE`.
+
+    position: (V, 2) of the vertices, −1..1.
+    corners, weights: (C², 3) the vertices about each texel, and their barycentric weights.
+    covered: (1, 1, C, C) 0 or 1.
+    """
+
+    position: Tensor
+    corners: Tensor
+    weights: Tensor
+    covered: Tensor
+
+    def spread(self, values: Tensor) -> Tensor:
+        """Vertex values (B, V, K) as texels (B, K, C, C)."""
+        batch = len(values)
+        return interpolate(self.corners.expand(batch, -1, -1), self.weights.expand(batch, -1, -1), values)
+
+
+@cache
+@torch.inference_mode(False)  # cached in an inference frame, the tensors must also be usable in training
+def chart_grid(device: torch.device) -> ChartGrid:
+    """The chart of the head's vertices: the face's mesh, then the shell. The same for every head."""
+    face, rays = topology("cpu"), shell(torch.device("cpu"))
+    offset = face.canonical[:MESH] - face.canonical.new_tensor(SKULL_CENTRE)
+    direction = torch.cat([offset / offset.norm(dim=-1, keepdim=True), rays.rays])
+    radius = ((1 + direction[:, 2:]) / 2).clamp_min(0).sqrt()  # the sine of half the angle from the front
+    position = direction[:, :2] / direction[:, :2].norm(dim=-1, keepdim=True).clamp_min(1e-6) * radius
+    depth = torch.cat([torch.zeros(MESH), torch.ones(len(rays.rays))])  # the face's mesh lies over the shell
+    points = torch.cat([position, depth[:, None]], -1)
+    triangles = [face.triangles, rays.triangles + MESH]
+    buckets = []
+    for part in triangles:
+        corner = position[part]
+        extent = float((corner.amax(1) - corner.amin(1)).max()) * CHART_SIDE / 2
+        buckets.append(Bucket(part, math.ceil(extent) + 1))
+    corners, weights = rasterise(points[None], buckets, CHART_SIDE)
+    covered = (weights[0].sum(-1) > 0.5).float().view(1, 1, CHART_SIDE, CHART_SIDE)
+    return ChartGrid(*(part.to(device) for part in (position, corners[0], weights[0], covered)))
+
+
+@cache
+@torch.inference_mode(False)  # cached in an inference frame, the tensor must also be usable in training
+def mirrored_vertices(device: torch.device) -> Tensor:
+    """(V,) long, the vertex of the head on the other side of its plane of symmetry."""
+    template = topology(device).canonical[:MESH]
+    face = torch.cdist(template * template.new_tensor([-1.0, 1.0, 1.0]), template).argmin(1)
+    return torch.cat([face, shell(device).mirrored + MESH])
+
+
+@cache
+@torch.inference_mode(False)  # cached in an inference frame, the tensor must also be usable in training
+def hair_region(device: torch.device) -> Tensor:
+    """(1, 1, C, C) 0..1: 1 where the head carries hair or nothing, 0 in the face and at the ears."""
+    x, y = unit_grid(CHART_SIDE, device).unbind(-1)
+    above = HIGHER_HAIR * smoothstep(0.08, 0.35, -y)
+    return smoothstep(*FACE_RADIUS, torch.hypot(x, y) + above).unsqueeze(1)
+
+
+class Source(NamedTuple):
+    """What one picture shows of the head's V vertices.
+
+    person: (B, 4, S, S) premultiplied RGB and alpha, 0..1. place: (B, V, 2) canvas units of this picture. facing:
+    (B, V) 0..1, how much the vertices face the camera, 0 where something is in front.
+    """
+
+    person: Tensor
+    place: Tensor
+    facing: Tensor
+
+
+def sample_source(source: Source, order: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """The chart as one picture shows it: colours (B, 3, C, C) and how well each texel is seen (B, 1, C, C), 0..1.
+
+    order: (V,) takes each vertex from another one, the mirrored.
+    """
+    grid = chart_grid(source.place.device)
+    place, facing = (
+        (source.place, source.facing) if order is None else (source.place[:, order], source.facing[:, order])
+    )
+    spread = grid.spread(torch.cat([place, smoothstep(*SEEN_FACING, facing)[..., None]], -1))
+    where = spread[:, :2].permute(0, 2, 3, 1)
+    colour, alpha = F.grid_sample(source.person, where, "bilinear", "border", False).split([3, 1], 1)
+    return (colour / alpha.clamp_min(1e-3)).clamp(0, 1), spread[:, 2:] * smoothstep(*OPAQUE, alpha)
+
+
+def match_light(colour: Tensor, seen: Tensor, target: Tensor, target_seen: Tensor) -> Tensor:
+    """Colours (B, 3, C, C) in the light of `target`: times the smooth ratio of both, where both are seen (B, 1, C, C)
+    to the shares `seen` and `target_seen`.
+    """
+    both = seen * target_seen
+    weight = blur(coarse(both), LIGHT_BLUR).clamp_min(1e-4)
+    means = [(blur(coarse(part * both), LIGHT_BLUR) / weight + 0.02).log() for part in (target, colour)]
+    known = smoothstep(0.02, 0.2, weight)
+    ratio = pull_push((means[0] - means[1]).clamp(-LIGHT_RANGE, LIGHT_RANGE), known)
+    return (colour * fine(ratio.exp())).clamp(0, 1)
+
+
+def make_chart(sources: Sequence[Source]) -> tuple[Tensor, Tensor]:
+    """The completed chart (B, 4, C, C), RGB and alpha 0..1, and how certain it is (B, 1, C, C), 0..1.
+
+    sources: the picture, then further views of the same head.
+    """
+    device = sources[0].place.device
+    mirror = mirrored_vertices(device)
+    shown = [sample_source(source) for source in sources]
+    texture, total = shown[0]
+    for view, seen in shown[1:]:
+        texture, total = add_where_missing(texture, total, match_light(view, seen, texture, total), seen)
+    own, own_seen = texture, total
+    for source in sources:
+        view, seen = sample_source(source, mirror)
+        texture, total = add_where_missing(texture, total, match_light(view, seen, own, own_seen), seen)
+    certain = total
+    hair, palette = hair_region(device), crown_colour(texture, total)
+    back, back_seen = reflect_across_outline(torch.cat([texture, total], 1)).split([3, 1], 1)
+    texture, total = add_where_missing(texture, total, back, back_seen * hair * hair_likeness(back, palette))
+    # Hair is continued by hair alone, and skin by skin.
+    known, likeness = (total / FILLED_BELOW).clamp_max(1), hair_likeness(texture, palette)
+    rough = coarse(texture)
+    skin_filled, hair_filled = (
+        fine(pull_push(rough, coarse(part))) for part in (known * (1 - hair), total * hair * likeness)
+    )
+    filled = torch.lerp(skin_filled, hair_filled, hair)
+    return torch.cat([torch.lerp(filled, texture, known), torch.ones_like(total)], 1), certain
+
+
+def add_where_missing(texture: Tensor, total: Tensor, view: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+    """A texture (B, 3, C, C), known to the share `total` (B, 1, C, C), 0..1, and what a view adds to the rest of it."""
+    share = seen * (1 - total)
+    together = total + share
+    return (total * texture + share * view) / together.clamp_min(1e-4), together
+
+
+def coarse(chart: Tensor) -> Tensor:
+    """A chart (B, K, C, C) averaged to a side of C / `SMOOTH_SCALE`."""
+    return F.avg_pool2d(chart, SMOOTH_SCALE)
+
+
+def fine(chart: Tensor) -> Tensor:
+    """A coarse chart (B, K, C / `SMOOTH_SCALE`, ·) at the side C."""
+    return F.interpolate(chart, scale_factor=SMOOTH_SCALE, mode="bilinear", align_corners=False)
+
+
+def reflect_across_outline(chart: Tensor) -> Tensor:
+    """A chart (B, K, C, C) that shows at each angle from the front what lies at 180 degrees minus that angle."""
+    where = unit_grid(CHART_SIDE, chart.device)
+    radius = where.norm(dim=-1, keepdim=True).clamp_min(1e-4)
+    where = where * ((1 - radius.square()).clamp_min(0).sqrt() / radius)
+    return F.grid_sample(chart, where.expand(len(chart), -1, -1, -1), "bilinear", "zeros", False)
+
+
+def crown_colour(texture: Tensor, seen: Tensor) -> Tensor:
+    """(B, 3, 1, 1) mean colour of what is seen (B, 1, C, C) of the crown in a chart (B, 3, C, C)."""
+    x, y = unit_grid(CHART_SIDE, texture.device).unbind(-1)
+    crown = ((y < CROWN_LOW) & (y > CROWN_HIGH) & (x.abs() < CROWN_HALF_WIDTH)).to(texture.dtype).unsqueeze(1)
+    crown = crown * seen + 1e-6
+    return (texture * crown).sum((2, 3), keepdim=True) / crown.sum((2, 3), keepdim=True)
+
+
+def hair_likeness(texture: Tensor, palette: Tensor) -> Tensor:
+    """(B, 1, C, C) 0..1 how near colours (B, 3, C, C) are to the crown's (B, 3, 1, 1)."""
+    distance = (texture - palette).norm(dim=1, keepdim=True)
+    return 1 - smoothstep(*HAIR_DISTANCE, distance)

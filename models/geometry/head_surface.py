@@ -1,0 +1,185 @@
+"""The head as one closed surface: the face's mesh and the shell of skull and hair, with a completed texture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from kernels.mesh import Bucket, draw_mesh
+from kernels.warp.reference import sharpen_coverage
+from models.config import GUIDE_SIDE
+from models.geometry.grid import smoothstep, to_box
+from models.geometry.grid_mesh import TRIANGLE_GROWTH, face_buckets
+from models.geometry.head_chart import Source, chart_grid, make_chart
+from models.geometry.picture_layers import clean_plate, person_over_plate
+from models.geometry.shell import fit_shell, shell
+from models.geometry.topology import CHIN, MESH, HeadTransform, head_pose, topology
+from models.geometry.views import View
+
+COVERAGE_SUPERSAMPLING = 2  # the surface's coverage is drawn on a grid so many times finer
+SHELL_EXTENT = 0.5  # canonical units: longest edge of a shell's triangle
+BORDER_REACH = 0.5  # canonical units over which the shell follows the motion of the face's border
+OCCLUDED_DEPTH = 0.06  # canonical units behind the surfaces around it from which on a vertex is hidden
+NEAREST = -9.0  # z of cells without a surface
+SHELL_BACK = 0.15  # canonical units by which the shell loses against the face's mesh in depth tests
+NORMAL_ERROR = 0.2  # cosine: normals are those of a mean head, and a surface that turns away by this may still be seen
+TURNED = (0.003, 0.03)  # 1 − cosine between the directions to the camera: about 4 and 14 degrees
+FACING_OFFSET = 0.06  # added to both cosines before their ratio is taken, so that outlines do not count as unseen
+SHOWN_RATIO = (0.2, 0.55)  # cosine in the picture over cosine now: the chart is drawn, the picture is drawn
+
+
+class HeadSurface(NamedTuple):
+    """The surfaces of B heads at rest; V = `MESH` + Vs vertices, the face's mesh first.
+
+    shell: (B, Vs, 3), canonical units.
+    border_weights: (B, Vs, 36), how much they follow each landmark on the face's border.
+    normals: (B, V, 3), outward, canonical axes.
+    facing: (B, V), 0..1, how much the vertices face the camera in the picture; 0 where they are hidden.
+    certainty: (B, V), 0..1, whether any view, or the other side of the head, shows it.
+    chart: (B, 4, C, C), the completed texture, RGB and alpha 0..1, channels last.
+    """
+
+    shell: Tensor
+    border_weights: Tensor
+    normals: Tensor
+    facing: Tensor
+    certainty: Tensor
+    chart: Tensor
+
+
+@cache
+@torch.inference_mode(False)  # cached in an inference frame, the tensor must also be usable in training
+def head_triangles(device: torch.device) -> Tensor:
+    """(F, 3) long, of the face's mesh and the shell."""
+    return torch.cat([topology(device).triangles, shell(device).triangles + MESH])
+
+
+def head_buckets(cells: float, device: torch.device) -> list[Bucket]:
+    """The head's surface for `draw_mesh`, on a grid with `cells` cells per canonical unit."""
+    window = math.ceil(SHELL_EXTENT * cells * TRIANGLE_GROWTH) + 1
+    return [*face_buckets(cells, device), Bucket(shell(device).triangles + MESH, window)]
+
+
+def build_surface(person: Tensor, face: Tensor, focus: Tensor, cells: float, views: Sequence[View] = ()) -> HeadSurface:
+    """The surface of B heads, from the person's layer (B, 4, S, S) and landmarks (B, 478, 3), canvas units.
+
+    focus (B, 3): the box around the head. cells: guidance cells per canonical unit.
+    """
+    head = head_pose(face)
+    local_shell = fit_shell(head, face, person[:, 3:])
+    local_face = head.inverse(face)[:, :MESH]
+    local = torch.cat([local_face, local_shell], 1)
+    device = face.device
+    outward = torch.cat([topology(device).normals, shell(device).normals]).expand(len(face), -1, -1)
+    border = local_face[:, topology(device).oval]
+    distance = torch.cdist(local_shell, border)
+    share = 1 / (distance.square() + 1e-3) ** 1.5
+    share = share / share.sum(-1, keepdim=True)
+    weights = share * torch.exp(-(distance.amin(-1, keepdim=True) / BORDER_REACH).square())
+    place = head.apply(local)
+    facing = visible_facing(head, place, outward, focus, cells)
+    source = Source(person, place[..., :2], facing)
+    sources = [source, *(view_source(view, local_shell, outward) for view in views)]
+    chart, certain = make_chart(sources)
+    grid = chart_grid(device)
+    at_vertex = F.grid_sample(certain, grid.position.expand(len(face), 1, -1, -1), "bilinear", "border", False)[:, 0, 0]
+    return HeadSurface(
+        local_shell, weights, outward, facing, at_vertex, chart.contiguous(memory_format=torch.channels_last)
+    )
+
+
+def view_source(view: View, local_shell: Tensor, outward: Tensor) -> Source:
+    """What a further view shows of a head whose shell is fitted to its first picture."""
+    head = head_pose(view.face)
+    place = head.apply(torch.cat([head.inverse(view.face)[:, :MESH], local_shell], 1))
+    canvas = torch.zeros_like(place[:, 0])
+    canvas[:, 2] = 1
+    cells = float(head.scale.max()) * GUIDE_SIDE / 2
+    person = person_over_plate(view.image, view.matte, clean_plate(view.image, view.matte))
+    return Source(person, place[..., :2], visible_facing(head, place, outward, canvas, cells))
+
+
+def visible_facing(head: HeadTransform, place: Tensor, outward: Tensor, box: Tensor, cells: float) -> Tensor:
+    """`facing_camera` of normals (B, V, 3), canonical axes; 0 for a vertex of the face that lies behind another part of
+    the surface. place: (B, V, 3) canvas units.
+    """
+    in_box = to_box(depth_tested(place, head), box)
+    values = F.pad(in_box[..., 2:], (0, 1), value=1.0)
+    depth, covered = draw_mesh(in_box, head_buckets(cells, place.device), values, GUIDE_SIDE).split(1, 1)
+    # The deepest surface of the cells around a vertex, so that a steep surface does not hide itself.
+    deepest = F.max_pool2d(torch.where(covered > 0.5, depth, NEAREST), 3, 1, 1)
+    deepest = F.grid_sample(deepest, in_box[:, None, :, :2], "nearest", "border", False)[:, 0, 0]
+    hidden = (deepest > NEAREST) & (in_box[..., 2] - deepest > OCCLUDED_DEPTH * head.scale[:, None])
+    hidden[:, MESH:] = False  # under the face's mesh the shell is never seen, and at its border both are one surface
+    return torch.where(hidden, 0.0, facing_camera(head, outward))
+
+
+def facing_camera(head: HeadTransform, outward: Tensor) -> Tensor:
+    """How much outward normals (B, V, 3), canonical axes, point to the camera: (B, V), 1 straight at it, and 0 from
+    `NORMAL_ERROR` beyond a right angle on.
+    """
+    cosine = -(outward @ head.rotation[:, 2, :, None])[..., 0]
+    return ((cosine + NORMAL_ERROR) / (1 + NORMAL_ERROR)).clamp_min(0)
+
+
+def move_surface(surface: HeadSurface, rest_face: Tensor, face: Tensor, head: HeadTransform) -> Tensor:
+    """The vertices (B, V, 3), canvas units, of heads that moved.
+
+    rest_face (B, 478, 3): canonical units, in the picture. face (B, 478, 3): canvas units, now; head: its transform.
+    """
+    oval = topology(face.device).oval
+    residual = face[:, oval] - head.apply(rest_face[:, oval])
+    moved = head.apply(surface.shell) + surface.border_weights @ residual
+    return torch.cat([face[:, :MESH], moved], 1)
+
+
+def depth_tested(vertices: Tensor, head: HeadTransform) -> Tensor:
+    """Vertices (B, V, 3) with the shell's z behind by `SHELL_BACK`, so that the face's mesh wins where the two meet."""
+    shift = F.pad(SHELL_BACK * head.scale[:, None].expand(-1, vertices.shape[1] - MESH), (MESH, 0))
+    return vertices + F.pad(shift[..., None], (2, 0))
+
+
+def surface_coverage(vertices: Tensor, box: Tensor, cells: float, size: int) -> Tensor:
+    """How much of each of size × size cells of boxes (B, 3) a surface (B, V, 3) covers: (B, 1, size, size), 0..1.
+
+    cells: cells per canonical unit. The coverage fades out at the neck.
+    """
+    device = vertices.device
+    buckets = head_buckets(cells * COVERAGE_SUPERSAMPLING, device)
+    fade = surface_fade(device)[None, :, None]
+    drawn = draw_mesh(to_box(vertices, box), buckets, fade, size * COVERAGE_SUPERSAMPLING)
+    return F.avg_pool2d(drawn, COVERAGE_SUPERSAMPLING).clamp(0, 1)
+
+
+def coverage_at_rest(surface: HeadSurface, head: HeadTransform, face: Tensor, focus: Tensor, size: int) -> Tensor:
+    """Coverage (B, 1, size, size), 0..1, of the canvas's pixels by heads in the picture's own pose, as it is drawn."""
+    rest = torch.cat([face[:, :MESH], head.apply(surface.shell)], 1)
+    cells = float((head.scale / focus[:, 2]).max()) * GUIDE_SIDE / 2
+    return sharpen_coverage(surface_coverage(rest, focus, cells, GUIDE_SIDE), size, focus)
+
+
+def hidden_share(surface: HeadSurface, rest: HeadTransform, now: HeadTransform) -> Tensor:
+    """(B, V) 0..1: 0 where the picture shows a vertex as well as the camera sees it now, 1 where it does not.
+
+    Seen from where the picture was taken it is 0 everywhere, also at the border of what was occluded.
+    """
+    ratio = (surface.facing + FACING_OFFSET) / (facing_camera(now, surface.normals) + FACING_OFFSET)
+    turned = 1 - (rest.rotation[:, 2] * now.rotation[:, 2]).sum(-1, keepdim=True)
+    return (1 - smoothstep(*SHOWN_RATIO, ratio)) * smoothstep(*TURNED, turned)
+
+
+@cache
+@torch.inference_mode(False)  # cached in an inference frame, the tensor must also be usable in training
+def surface_fade(device: torch.device) -> Tensor:
+    """(V,) 1 where the surface is drawn alone; 0 at its border to the neck, where it blends into what lies behind."""
+    face = topology(device)
+    narrow = (2 * face.rings).clamp_max(1)
+    y = face.canonical[:MESH, 1]
+    beside_hair = 1 - smoothstep(0.45, 0.75, y / y[CHIN])
+    return torch.cat([torch.maximum(narrow, beside_hair), shell(device).fade])

@@ -1,0 +1,122 @@
+"""The shell of a head: skull and hair behind and around the face's mesh, as a surface around the skull's centre.
+
+The shell's vertices lie on fixed rays from the skull's centre. Their distances are fitted to one picture: at the face's
+border to the landmarks, to the sides and above to the outline of the matte.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.geometry.grid import smoothstep
+from models.geometry.skull import SKULL_CENTRE, SKULL_RADII
+from models.geometry.topology import MESH, HeadTransform, topology
+
+RINGS, SPOKES = 15, 40  # vertices lie on rings around the axis that looks out of the face
+FIRST_RING, LAST_RING = 26.0, 174.0  # degrees from that axis; within the first ring there is only the face's mesh
+NECK_FADE = (0.45, 0.78)  # downward component of a ray: the shell fades out where the neck is attached
+# Samples of the distance, in radii of the skull's ellipsoid, are averaged over directions with weights
+# exp(sharpness · (cosine − 1)).
+BORDER_SHARPNESS, OUTLINE_SHARPNESS = 90.0, 16.0
+INNER_FACTORS = (1.0, 0.95, 0.86)  # of the face's own distance, by rings from its border on: the shell stays behind it
+MIRRORED_WEIGHT, PRIOR_WEIGHT = 0.35, 0.003  # of the outline's mirror image, and of the mean head
+PRIOR_DISTANCE = 1.06
+OUTLINE_DIRECTIONS = 40
+OUTLINE_RANGE = (0.85, 1.6)  # radii of the skull within which the outline is searched
+OUTLINE_STEPS = 48
+OUTLINE_INSET = 0.05  # radii of the skull by which the shell stays inside of the outline, where the matte is soft
+
+
+class Shell(NamedTuple):
+    """The shell's constants on one device, Vs vertices.
+
+    rays: (Vs, 3) unit vectors from the skull's centre, canonical axes.
+    normals: (Vs, 3) outward normals of the skull's ellipsoid there.
+    triangles: (F, 3) long, clockwise as seen from outside.
+    mirrored: (Vs,) long, the vertex at −x.
+    fade: (Vs,) 1, and 0 at the neck.
+    """
+
+    rays: Tensor
+    normals: Tensor
+    triangles: Tensor
+    mirrored: Tensor
+    fade: Tensor
+
+
+@cache
+@torch.inference_mode(False)  # cached in an inference frame, the tensors must also be usable in training
+def shell(device: torch.device) -> Shell:
+    """The shell's constants on a device."""
+    angle = torch.linspace(FIRST_RING, LAST_RING, RINGS) * (math.pi / 180)
+    spoke = torch.arange(SPOKES) * (2 * math.pi / SPOKES)
+    sine, cosine = angle.sin()[:, None], angle.cos()[:, None]
+    rays = torch.stack([sine * spoke.cos(), sine * spoke.sin(), -cosine.expand(-1, SPOKES)], -1).view(-1, 3)
+    number = torch.arange(RINGS * SPOKES).view(RINGS, SPOKES)
+    inner, outer = number[:-1], number[1:]
+    next_inner, next_outer = inner.roll(-1, 1), outer.roll(-1, 1)
+    triangles = torch.cat([
+        torch.stack([inner, outer, next_outer], -1).view(-1, 3),
+        torch.stack([inner, next_outer, next_inner], -1).view(-1, 3),
+    ])  # fmt: skip
+    fade = 1 - smoothstep(*NECK_FADE, rays[:, 1])
+    triangles = triangles[(fade[triangles] > 0).any(1)]
+    normals = rays * ellipsoid_distance(rays)[:, None] / rays.new_tensor(SKULL_RADII).square()
+    normals = normals / normals.norm(dim=-1, keepdim=True)
+    mirrored = torch.cdist(rays * rays.new_tensor([-1.0, 1.0, 1.0]), rays).argmin(1)
+    return Shell(*(part.to(device) for part in (rays, normals, triangles, mirrored, fade)))
+
+
+def ellipsoid_distance(rays: Tensor) -> Tensor:
+    """Distance (...) of the skull's ellipsoid from its centre along unit rays (..., 3), canonical units."""
+    return 1 / (rays / rays.new_tensor(SKULL_RADII)).norm(dim=-1)
+
+
+def fit_shell(head: HeadTransform, face: Tensor, matte: Tensor) -> Tensor:
+    """The shell's vertices (B, Vs, 3), canonical units, of heads with landmarks (B, 478, 3) and mattes (B, 1, S, S)."""
+    rays = shell(face.device).rays
+    centre = rays.new_tensor(SKULL_CENTRE)
+    offset = head.inverse(face)[:, :MESH] - centre
+    length = offset.norm(dim=-1)
+    direction = offset / length.clamp_min(1e-4)[..., None]
+    factors = rays.new_tensor(INNER_FACTORS)
+    inner = factors[topology(face.device).rings.clamp_max(len(INNER_FACTORS) - 1).long()]
+    samples = [(direction, length / ellipsoid_distance(direction) * inner, torch.ones_like(length), BORDER_SHARPNESS)]
+    direction, distance, weight = outline(head, matte)
+    mirror = rays.new_tensor([-1.0, 1.0, 1.0])
+    samples.append((direction, distance, weight, OUTLINE_SHARPNESS))
+    samples.append((direction * mirror, distance, MIRRORED_WEIGHT * weight, OUTLINE_SHARPNESS))
+    total = rays.new_full((len(face), len(rays)), PRIOR_WEIGHT)
+    mean = total * PRIOR_DISTANCE
+    for direction, distance, weight, sharpness in samples:
+        share = torch.exp(sharpness * (rays @ direction.mT - 1)) * weight[:, None]  # (B, Vs, K)
+        total, mean = total + share.sum(-1), mean + (share * distance[:, None]).sum(-1)
+    return centre + rays * (ellipsoid_distance(rays) * (mean / total))[..., None]
+
+
+def outline(head: HeadTransform, matte: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Where mattes (B, 1, S, S) end around heads: K canonical directions (B, K, 3), distances (B, K) in radii of the
+    skull, and weights (B, K), 0 towards the neck, where the matte goes on.
+    """
+    turn = torch.arange(OUTLINE_DIRECTIONS, device=matte.device) * (2 * math.pi / OUTLINE_DIRECTIONS)
+    ways = torch.stack([turn.cos(), turn.sin()], -1)  # (K, 2) in the picture's plane
+    axes = head.rotation[:, :2] * matte.new_tensor(SKULL_RADII) * head.scale[:, None, None]
+    ellipse = axes @ axes.mT  # the skull's outline: points with x · ellipse⁻¹ · x = 1
+    (a, b), (c, d) = (row.unbind(-1) for row in ellipse.unbind(-2))
+    inverse = torch.stack([d, -b, -c, a], -1).view(-1, 2, 2) / (a * d - b * c)[:, None, None]
+    radius = ((ways @ inverse) * ways).sum(-1).rsqrt()  # (B, K)
+    steps = torch.linspace(*OUTLINE_RANGE, OUTLINE_STEPS, device=matte.device)
+    centre = head.apply(matte.new_tensor([[SKULL_CENTRE]]).expand(len(matte), -1, -1))[:, :, None, :2]
+    points = centre + ways[:, None] * (radius[..., None] * steps)[..., None]  # (B, K, steps, 2)
+    inside = (F.grid_sample(matte, points, "bilinear", "zeros", False)[:, 0] > 0.5).to(matte.dtype).cumprod(-1)
+    distance = steps[(inside.sum(-1).long() - 1).clamp_min(0)] - OUTLINE_INSET
+    around = F.pad(distance[:, None], (1, 1), "circular")
+    distance = (around.unfold(-1, 3, 1)).amin(-1)[:, 0]
+    direction = ways @ head.rotation[:, :2]  # (B, K, 3) canonical
+    return direction, distance, 1 - smoothstep(0.25, 0.5, direction[..., 1])
