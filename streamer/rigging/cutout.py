@@ -14,21 +14,13 @@ import torch
 from numpy.typing import NDArray
 
 from models.geometry.inpaint import pull_push
-from models.geometry.topology import CHIN, MESH
 from streamer.rigging.canvas import Array
-from streamer.rigging.face_search import face_extent
 from streamer.rigging.matting import CoarseMatte, refine_edges
 from streamer.rigging.pymatting_methods import pymatting_methods
+from streamer.rigging.trimap import POSSIBLE, disc, head_region, strand_radius, trimap
 
-# Widths of the band in which alpha is estimated, in extents of the face:
-HAIR_BAND = 0.07  # outwards from the coarse matte around the head, where hair ends in strands
-BODY_BAND = 0.025  # outwards elsewhere
-INNER_BAND = 0.035  # inwards
-HEAD_REACH = 1.3  # extents of the face around its centre that are the head with its hair
-BELOW_CHIN = 0.35  # extents of the face below the chin to which that reaches
-MIN_BAND = 2  # pixels
-SURE = 0.9  # coarse matte from which a pixel is the character's, away from its edge
-POSSIBLE = 0.1  # coarse matte below which a pixel is not the character's, away from its edge
+BODY = 0.3  # coarse matte, aligned with the picture, from which a pixel is the body's
+BODY_RIM = 2  # pixels that alpha may reach beyond the coarse matte, but for the head
 # Of the closed-form solution (Levin et al. 2008):
 EPSILON = 1e-6  # regularisation of the colour lines
 TOLERANCE = 1e-4  # of the residual, relative; 8-bit alpha shows no difference to 1e-7
@@ -36,9 +28,8 @@ MAX_STEPS = 1000  # of the solver; pictures take 30 to 200
 SHIFTS = (1e-4, 1e-3, 1e-2, 0.1, 1.0)  # of the preconditioner's diagonal, tried in order
 MAX_FILL = 200  # entries of the preconditioner for an unknown pixel; it reserves memory for so many
 HAZE = 0.04  # alpha that is as good as none, and so far from 1 as good as all
-STRAND = 0.02  # extents of the face: half the width from which something beyond the coarse matte is no strand of hair
 OPAQUE = 0.995  # from which a pixel shows the character alone
-NO_ALPHA = 0.02  # up to which a pixel shows the background alone
+SEEN_THROUGH = 0.15  # alpha up to which the background behind can be told from the picture
 # Pixels around the character that the plate does not take from the picture, in shares of its longer side:
 FINE_RIM = 1 / 256
 COARSE_RIM = 1 / 100  # around an alpha that is not closed-form
@@ -65,29 +56,21 @@ class Cutout:
 
 def cut_out(rgb: Array, face: Array, coarse: CoarseMatte) -> Cutout:
     """The character in a picture (H, W, 3) 0..1 with this face (478, 2 or 3), pixels, and coarse matte."""
-    alpha, rim = closed_form_alpha(rgb, trimap(face, coarse)), FINE_RIM
+    known = trimap(rgb, face, coarse)
+    alpha, rim = closed_form_alpha(rgb, known), FINE_RIM
     if alpha is not None:
-        alpha = strands_only(alpha, coarse, face)
+        alpha = near_the_body(strands_only(alpha, coarse, face), rgb, coarse, face)
     if alpha is None or agreement(alpha, coarse.matte) < MIN_AGREEMENT:
         alpha, rim = refine_edges(rgb, coarse.matte), COARSE_RIM
     radius = max(1, round(rim * max(alpha.shape)))
-    removed = cv2.dilate((alpha > NO_ALPHA).astype(np.float32), _disc(radius))
-    return Cutout(alpha, foreground_colours(rgb, alpha), continued(rgb, 1 - removed))
+    foreground = foreground_colours(rgb, alpha)
+    return Cutout(alpha, foreground, background(rgb, alpha, foreground, radius))
 
 
-def trimap(face: Array, coarse: CoarseMatte) -> Array:
-    """(H, W) of 0 background, 1 character and 0.5 unknown, from a coarse matte and the face (478, 2 or 3), pixels."""
-    extent = face_extent(face)
-    inside = cv2.erode((coarse.matte > SURE).astype(np.uint8), _band(INNER_BAND * extent))
-    outside = (coarse.matte > POSSIBLE).astype(np.uint8)
-    y, x = np.mgrid[: coarse.matte.shape[0], : coarse.matte.shape[1]].astype(np.float32)
-    centre = (face[:MESH, :2].max(0) + face[:MESH, :2].min(0)) / 2
-    near = np.hypot(x - centre[0], y - centre[1]) < HEAD_REACH * extent
-    head = near & (y < face[CHIN, 1] + BELOW_CHIN * extent)
-    wide, narrow = (cv2.dilate(outside, _band(band * extent)) for band in (HAIR_BAND, BODY_BAND))
-    possible = np.where(head, wide, narrow) > 0
-    certain = (inside > 0) | (coarse.face > 0.5)
-    return np.where(certain, 1.0, np.where(possible, 0.5, 0.0)).astype(np.float32)
+def near_the_body(alpha: Array, rgb: Array, coarse: CoarseMatte, face: Array) -> Array:
+    """Alpha (H, W) that ends, but for the head, where the coarse matte does after its alignment with the picture."""
+    edge = cv2.dilate((refine_edges(rgb, coarse.matte) > BODY).astype(np.float32), disc(BODY_RIM))
+    return np.where(head_region(face, alpha.shape), alpha, np.minimum(alpha, edge)).astype(np.float32)
 
 
 def closed_form_alpha(rgb: Array, known: Array) -> Array | None:
@@ -101,7 +84,7 @@ def closed_form_alpha(rgb: Array, known: Array) -> Array | None:
     alpha = known.copy()
     try:
         alpha[box] = methods.alpha(
-            rgb[box].astype(np.float64),
+            rgb[box].astype(np.float64).clip(0, 1),
             known[box].astype(np.float64),
             preconditioner=lambda matrix: methods.preconditioner(matrix, shifts=SHIFTS, max_nnz=limit),
             laplacian_kwargs={"epsilon": EPSILON},
@@ -119,10 +102,10 @@ def strands_only(alpha: Array, coarse: CoarseMatte, face: Array) -> Array:
     Closed-form matting lets what is coloured like the character, such as a picture on the wall beside dark hair, pass
     for it. That is thicker than strands are.
     """
-    disc = _band(STRAND * face_extent(face))
-    near = cv2.dilate((coarse.matte > POSSIBLE).astype(np.float32), disc)
-    thick = cv2.morphologyEx(alpha * (1 - near), cv2.MORPH_OPEN, disc)
-    thick = cv2.dilate(thick, disc) * (1 - near)
+    strand = disc(strand_radius(face))
+    near = cv2.dilate((coarse.matte > POSSIBLE).astype(np.float32), strand)
+    thick = cv2.morphologyEx(alpha * (1 - near), cv2.MORPH_OPEN, strand)
+    thick = cv2.dilate(thick, strand) * (1 - near)
     return np.maximum(alpha - thick, 0)
 
 
@@ -143,20 +126,23 @@ def foreground_colours(rgb: Array, alpha: Array) -> Array:
     return np.where(alpha[..., None] > OPAQUE, rgb, estimated).astype(np.float32)
 
 
+def background(rgb: Array, alpha: Array, foreground: Array, radius: int) -> Array:
+    """(H, W, 3) what a picture (H, W, 3) shows behind a character of this alpha (H, W) and foreground (H, W, 3).
+
+    It is the picture's own where alpha is 0, and where alpha is small, what makes the picture together with the
+    foreground; `radius` pixels around all that covers more it is filled smoothly.
+    """
+    covered = cv2.dilate((alpha > SEEN_THROUGH).astype(np.float32), disc(radius))
+    share = np.minimum(alpha, SEEN_THROUGH)[..., None]
+    behind = ((rgb - share * foreground) / (1 - share)).clip(0, 1).astype(np.float32)
+    return continued(behind, 1 - covered)
+
+
 def continued(rgb: Array, weight: Array) -> Array:
     """Colours (H, W, 3), filled smoothly from around where their weight (H, W), 0..1, is below 1."""
     values = torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1)))[None]
     filled = pull_push(values, torch.from_numpy(weight)[None, None])
     return filled[0].permute(1, 2, 0).numpy()
-
-
-def _band(width: float) -> NDArray[np.uint8]:
-    return _disc(max(MIN_BAND, round(width)))
-
-
-def _disc(radius: int) -> NDArray[np.uint8]:
-    size = 2 * radius + 1
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
 
 
 def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:

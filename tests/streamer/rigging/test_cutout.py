@@ -4,43 +4,19 @@ import cv2
 import numpy as np
 import pytest
 
-from models.geometry.topology import topology
 from streamer.rigging import cutout
-from streamer.rigging.cutout import closed_form_alpha, continued, cut_out, foreground_colours, strands_only, trimap
+from streamer.rigging.cutout import (
+    background,
+    closed_form_alpha,
+    continued,
+    cut_out,
+    foreground_colours,
+    near_the_body,
+    strands_only,
+)
 from streamer.rigging.matting import CoarseMatte
-
-SIDE = 160
-HAIR = np.array([0.25, 0.12, 0.08], np.float32)
-BACKDROP = np.array([0.8, 0.85, 0.9], np.float32)
-
-
-def true_alpha() -> np.ndarray:
-    """(SIDE, SIDE) of a round head from which thin strands stand off."""
-    large = np.zeros((4 * SIDE, 4 * SIDE), np.float32)
-    centre = (2 * SIDE, 2 * SIDE)
-    cv2.circle(large, centre, SIDE, 1.0, -1)
-    for angle in np.linspace(np.pi, 2 * np.pi, 15):
-        tip = (int(centre[0] + 1.1 * SIDE * np.cos(angle)), int(centre[1] + 1.1 * SIDE * np.sin(angle)))
-        cv2.line(large, centre, tip, 1.0, 4)
-    return cv2.resize(large, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-
-
-def face() -> np.ndarray:
-    """(478, 2) a face that covers the head, pixels."""
-    points = topology().canonical[:, :2].numpy()
-    points = (points - points.min(0)) / np.ptp(points, axis=0).max()
-    return points * 0.45 * SIDE + 0.28 * SIDE
-
-
-def coarse(alpha: np.ndarray) -> CoarseMatte:
-    """What a segmentation network sees of an alpha: the head without its strands."""
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))
-    blob = cv2.GaussianBlur(cv2.morphologyEx(alpha, cv2.MORPH_OPEN, kernel), (0, 0), 2)
-    return CoarseMatte(blob, np.zeros_like(blob))
-
-
-def picture(alpha: np.ndarray) -> np.ndarray:
-    return (alpha[..., None] * HAIR + (1 - alpha[..., None]) * BACKDROP).astype(np.float32)
+from streamer.rigging.trimap import bands
+from tests.support.heads import BACKDROP, HAIR, SIDE, coarse, face, picture, true_alpha
 
 
 def test_strands_that_the_coarse_matte_lacks_are_found() -> None:
@@ -64,16 +40,6 @@ def test_foreground_is_the_picture_where_it_is_opaque() -> None:
     alpha = true_alpha()
     rgb = np.random.default_rng(1).random((SIDE, SIDE, 3), np.float32)
     assert np.array_equal(foreground_colours(rgb, alpha)[alpha == 1], rgb[alpha == 1])
-
-
-def test_trimap_has_the_face_for_certain_and_the_hair_for_possible() -> None:
-    alpha = true_alpha()
-    guess = coarse(alpha)
-    known = trimap(face(), CoarseMatte(guess.matte * 0.5, (guess.matte > 0.99).astype(np.float32)))
-    assert set(np.unique(known)) == {0, 0.5, 1}
-    assert (known[guess.matte > 0.99] == 1).all()
-    assert (known[alpha > 0.3] > 0).all()
-    assert known[0, 0] == 0
 
 
 def test_without_a_solution_the_guided_filter_decides(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +67,7 @@ def test_a_trimap_that_leaves_nothing_to_solve_has_no_solution(value: float) -> 
 def test_a_solver_that_does_not_converge_has_no_solution(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cutout, "MAX_STEPS", 1)
     alpha = true_alpha()
-    assert closed_form_alpha(picture(alpha), trimap(face(), coarse(alpha))) is None
+    assert closed_form_alpha(picture(alpha), bands(face(), coarse(alpha))) is None
 
 
 def test_colours_are_continued_from_where_they_are_known() -> None:
@@ -124,3 +90,26 @@ def test_what_is_thicker_than_strands_beyond_the_coarse_matte_is_not_the_charact
     left = strands_only(frame, guess, face())
     assert left[62:98, 142:153].max() < 0.05
     assert np.abs(left - alpha)[:, :130].max() < 0.05
+
+
+def test_alpha_beside_the_body_ends_where_the_coarse_matte_does() -> None:
+    rgb = np.full((SIDE, SIDE, 3), 0.8, np.float32)
+    rgb[SIDE - 12 :] = 0.2  # clothes
+    guess = CoarseMatte((rgb[..., 0] < 0.5).astype(np.float32), np.zeros((SIDE, SIDE), np.float32))
+    bar = guess.matte.copy()
+    bar[SIDE - 17 : SIDE - 12, 1:5] = 1  # of a bed behind the shoulder
+    left = near_the_body(bar, rgb, guess, face())
+    assert left[: SIDE - 15].max() == 0
+    assert (left[SIDE - 12 :] == 1).all()
+
+
+def test_plate_is_the_picture_s_own_beside_the_rim_and_makes_the_picture_where_alpha_is_small() -> None:
+    alpha = np.zeros((SIDE, SIDE), np.float32)
+    alpha[40:120, 40:120] = 1
+    alpha[:20, :20] = 0.1
+    behind = np.random.default_rng(1).random((SIDE, SIDE, 3), np.float32)
+    rgb = alpha[..., None] * HAIR + (1 - alpha[..., None]) * behind
+    plate = background(rgb, alpha, np.broadcast_to(HAIR, rgb.shape), 2)
+    far = cv2.dilate((alpha == 1).astype(np.uint8), np.ones((5, 5), np.uint8)) == 0
+    assert np.abs(plate - behind)[far].max() < 1e-5
+    assert np.array_equal(plate[far & (alpha == 0)], rgb[far & (alpha == 0)])
