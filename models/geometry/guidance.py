@@ -112,6 +112,7 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
     source = box_grid(rig.focus, GUIDE_SIDE) + on_focus.flow.permute(0, 2, 3, 1)
     in_box = (source - rig.focus[:, None, None, :2]) / rig.focus[:, None, None, 2:]
     canonical = F.grid_sample(rig.canonical, in_box, "bilinear", "border", False)
+    canonical = torch.lerp(canonical, on_focus.head_canonical, on_focus.chart_share)
     return Guidance(
         flow=on_canvas.flow,
         alpha=on_canvas.alpha,
@@ -138,6 +139,7 @@ class BoxMaps(NamedTuple):
     outer_flow: Tensor
     chart_position: Tensor
     chart_share: Tensor
+    head_canonical: Tensor
     confidence: Tensor
     openings: Tensor
 
@@ -145,14 +147,14 @@ class BoxMaps(NamedTuple):
 class HeadMaps(NamedTuple):
     """The head's surface on a box (B, ·, G, G), 0 where it is not.
 
-    flow: 2, canvas units. chart_position: 2, −1..1. chart_share, certainty: 1, 0..1. blend: 1, 0..1, its weight against
-    what lies behind. covered: 1, 0 or 1.
+    flow: 2, canvas units. chart_position: 2, −1..1. chart_share: 1, 0..1. canonical: 3, canonical coordinates. blend:
+    1, 0..1, its weight against what lies behind. covered: 1, 0 or 1.
     """
 
     flow: Tensor
     chart_position: Tensor
     chart_share: Tensor
-    certainty: Tensor
+    canonical: Tensor
     blend: Tensor
     covered: Tensor
 
@@ -196,9 +198,9 @@ def draw_box(rig: Rig, pose: Pose, vertices: Tensor, hidden: Tensor, box: Tensor
     ball_share = eyes * (SOFT_BORDER_GAIN * ball_shown / eyes.clamp_min(1e-3)).clamp(0, 1)
     flow = flow + (ball_share.unsqueeze(2) * (ball_flow - flow[:, None])).sum(1)  # the eyes do not overlap
     mouth_known = 1 - mouth * (1 - mouth_shown(rig, pose))
-    confidence = torch.lerp(known, head.certainty, head.covered) * mouth_known
+    confidence = torch.maximum(known, head.covered) * mouth_known  # the head's surface is complete
     openings = torch.cat([mouth, eyes.amax(1, keepdim=True)], 1)
-    return BoxMaps(flow, alpha, outer_flow, head.chart_position, head.chart_share, confidence, openings)
+    return BoxMaps(flow, alpha, outer_flow, *head[1:4], confidence, openings)
 
 
 def area_ratio(flow: Tensor, box: Tensor) -> Tensor:
@@ -227,17 +229,15 @@ def dilate_5x5(mask: Tensor) -> Tensor:
 def draw_head(rig: Rig, pose: Pose, vertices: Tensor, hidden: Tensor, box: Tensor) -> HeadMaps:
     """The head's surface, vertices (B, V, 3) hidden to the share (B, V), on boxes (B, 3)."""
     rest = torch.cat([rig.face[:, :MESH], rig.head.apply(rig.surface.shell)], 1)
-    batch, certainty = len(rest), rig.surface.certainty
-    constant = torch.cat([chart_grid(box.device).position, surface_fade(box.device)[:, None]], 1)
-    values = torch.cat([
-        (rest - vertices)[..., :2], hidden[..., None], (1 - hidden * (1 - certainty))[..., None],
-        constant.expand(batch, -1, -1), torch.ones_like(hidden)[..., None],
-    ], -1)  # fmt: skip
+    batch, device = len(rest), box.device
+    template = torch.cat([topology(device).canonical[:MESH].expand(batch, -1, -1), rig.surface.shell], 1)
+    constant = torch.cat([chart_grid(device).position, surface_fade(device)[:, None]], 1).expand(batch, -1, -1)
+    values = torch.cat([(rest - vertices)[..., :2], constant, hidden[..., None], template], -1)
     points = to_box(depth_tested(vertices, pose.head), box)
-    drawn = draw_mesh(points, head_buckets(rig.cells_per_unit, box.device), values, GUIDE_SIDE)
-    flow, share, certain, position, blend, covered = drawn.split([2, 1, 1, 2, 1, 1], 1)
-    share, certain, blend = (part.clamp(0, 1) for part in (share, certain, blend))
-    return HeadMaps(flow, position, share, certain, blend, (covered > 0.5).to(drawn.dtype))
+    buckets = head_buckets(rig.cells_per_unit, device)
+    drawn = draw_mesh(points, buckets, F.pad(values, (0, 1), value=1.0), GUIDE_SIDE)
+    flow, position, blend, share, canonical, covered = drawn.split([2, 2, 1, 1, 3, 1], 1)
+    return HeadMaps(flow, position, share.clamp(0, 1), canonical, blend.clamp(0, 1), (covered > 0.5).to(drawn.dtype))
 
 
 def mouth_shown(rig: Rig, pose: Pose) -> Tensor:

@@ -25,14 +25,16 @@ from models.geometry.skull import SKULL_CENTRE
 from models.geometry.topology import MESH, topology
 
 CHART_SIDE = 512  # texels along a side
-SEEN_FACING = (0.05, 0.35)  # how much a surface faces the camera: the picture shows nothing of it there, all of it
+# How much a surface faces the camera: the picture shows nothing of it, and all of it. At a slant a face's border shows
+# hair and ears, drawn out into streaks, where smooth skin looks better; hair may be drawn out.
+SEEN_FACE, SEEN_SHELL = (0.28, 0.55), (0.05, 0.35)
 OPAQUE = (0.8, 1.0)  # alpha of a picture from which a texel is not taken, and taken
 LIGHT_RANGE = 0.6  # log of the factor between the light of both sides: limit
 SMOOTH_SCALE = 4  # light and filling are smooth, and computed on a chart so many times coarser
 LIGHT_BLUR = 4  # texels of the coarse chart
 FACE_RADIUS = (0.54, 0.64)  # of the chart: within it face and ears, beyond it hair
 HIGHER_HAIR = 0.1  # by so much of the chart's radius hair begins nearer to the face above the eyes
-FILLED_BELOW = 0.25  # a texel seen less than this share is blended with what is filled in
+FILLED_BELOW = 0.25  # hair seen less than this share is blended with what is filled in, a face wherever it is below 1
 CROWN_LOW, CROWN_HIGH, CROWN_HALF_WIDTH = -0.5, -0.83, 0.45  # of the chart, above the forehead
 HAIR_DISTANCE = (0.15, 0.35)  # RGB distance from the crown's colour: hair, and no hair
 
@@ -114,10 +116,11 @@ def sample_source(source: Source, order: Tensor | None = None) -> tuple[Tensor, 
     order: (V,) takes each vertex from another one, the mirrored.
     """
     grid = chart_grid(source.place.device)
-    place, facing = (
-        (source.place, source.facing) if order is None else (source.place[:, order], source.facing[:, order])
-    )
-    spread = grid.spread(torch.cat([place, smoothstep(*SEEN_FACING, facing)[..., None]], -1))
+    place, facing = source.place, source.facing
+    if order is not None:
+        place, facing = place[:, order], facing[:, order]
+    seen = torch.cat([smoothstep(*SEEN_FACE, facing[:, :MESH]), smoothstep(*SEEN_SHELL, facing[:, MESH:])], 1)
+    spread = grid.spread(torch.cat([place, seen[..., None]], -1))
     where = spread[:, :2].permute(0, 2, 3, 1)
     colour, alpha = F.grid_sample(source.person, where, "bilinear", "border", False).split([3, 1], 1)
     return (colour / alpha.clamp_min(1e-3)).clamp(0, 1), spread[:, 2:] * smoothstep(*OPAQUE, alpha)
@@ -135,8 +138,8 @@ def match_light(colour: Tensor, seen: Tensor, target: Tensor, target_seen: Tenso
     return (colour * fine(ratio.exp())).clamp(0, 1)
 
 
-def make_chart(sources: Sequence[Source]) -> tuple[Tensor, Tensor]:
-    """The completed chart (B, 4, C, C), RGB and alpha 0..1, and how certain it is (B, 1, C, C), 0..1.
+def make_chart(sources: Sequence[Source]) -> Tensor:
+    """The completed chart (B, 4, C, C), RGB and alpha 0..1.
 
     sources: the picture, then further views of the same head.
     """
@@ -150,18 +153,18 @@ def make_chart(sources: Sequence[Source]) -> tuple[Tensor, Tensor]:
     for source in sources:
         view, seen = sample_source(source, mirror)
         texture, total = add_where_missing(texture, total, match_light(view, seen, own, own_seen), seen)
-    certain = total
     hair, palette = hair_region(device), crown_colour(texture, total)
     back, back_seen = reflect_across_outline(torch.cat([texture, total], 1)).split([3, 1], 1)
     texture, total = add_where_missing(texture, total, back, back_seen * hair * hair_likeness(back, palette))
     # Hair is continued by hair alone, and skin by skin.
-    known, likeness = (total / FILLED_BELOW).clamp_max(1), hair_likeness(texture, palette)
+    known = torch.lerp(total, (total / FILLED_BELOW).clamp_max(1), hair)
+    likeness = hair_likeness(texture, palette)
     rough = coarse(texture)
     skin_filled, hair_filled = (
         fine(pull_push(rough, coarse(part))) for part in (known * (1 - hair), total * hair * likeness)
     )
     filled = torch.lerp(skin_filled, hair_filled, hair)
-    return torch.cat([torch.lerp(filled, texture, known), torch.ones_like(total)], 1), certain
+    return torch.cat([torch.lerp(filled, texture, known), torch.ones_like(total)], 1)
 
 
 def add_where_missing(texture: Tensor, total: Tensor, view: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ from kernels.warp.reference import sharpen_coverage
 from models.config import GUIDE_SIDE
 from models.geometry.grid import smoothstep, to_box
 from models.geometry.grid_mesh import TRIANGLE_GROWTH, face_buckets
-from models.geometry.head_chart import Source, chart_grid, make_chart
+from models.geometry.head_chart import Source, make_chart
 from models.geometry.picture_layers import clean_plate, person_over_plate
 from models.geometry.shell import fit_shell, shell
 from models.geometry.topology import CHIN, MESH, HeadTransform, head_pose, topology
@@ -30,8 +30,9 @@ NEAREST = -9.0  # z of cells without a surface
 SHELL_BACK = 0.15  # canonical units by which the shell loses against the face's mesh in depth tests
 NORMAL_ERROR = 0.2  # cosine: normals are those of a mean head, and a surface that turns away by this may still be seen
 TURNED = (0.003, 0.03)  # 1 − cosine between the directions to the camera: about 4 and 14 degrees
-FACING_OFFSET = 0.06  # added to both cosines before their ratio is taken, so that outlines do not count as unseen
-SHOWN_RATIO = (0.2, 0.55)  # cosine in the picture over cosine now: the chart is drawn, the picture is drawn
+FACING_OFFSET = 0.06  # added to both before their ratio is taken, so that outlines do not count as unseen
+# How much a vertex faces the camera in the picture, over how much it does now: the chart is drawn; the picture is.
+SHOWN_RATIO = (0.35, 0.7)
 
 
 class HeadSurface(NamedTuple):
@@ -41,7 +42,6 @@ class HeadSurface(NamedTuple):
     border_weights: (B, Vs, 36), how much they follow each landmark on the face's border.
     normals: (B, V, 3), outward, canonical axes.
     facing: (B, V), 0..1, how much the vertices face the camera in the picture; 0 where they are hidden.
-    certainty: (B, V), 0..1, whether any view, or the other side of the head, shows it.
     chart: (B, 4, C, C), the completed texture, RGB and alpha 0..1, channels last.
     """
 
@@ -49,7 +49,6 @@ class HeadSurface(NamedTuple):
     border_weights: Tensor
     normals: Tensor
     facing: Tensor
-    certainty: Tensor
     chart: Tensor
 
 
@@ -86,12 +85,8 @@ def build_surface(person: Tensor, face: Tensor, focus: Tensor, cells: float, vie
     facing = visible_facing(head, place, outward, focus, cells)
     source = Source(person, place[..., :2], facing)
     sources = [source, *(view_source(view, local_shell, outward) for view in views)]
-    chart, certain = make_chart(sources)
-    grid = chart_grid(device)
-    at_vertex = F.grid_sample(certain, grid.position.expand(len(face), 1, -1, -1), "bilinear", "border", False)[:, 0, 0]
-    return HeadSurface(
-        local_shell, weights, outward, facing, at_vertex, chart.contiguous(memory_format=torch.channels_last)
-    )
+    chart = make_chart(sources).contiguous(memory_format=torch.channels_last)
+    return HeadSurface(local_shell, weights, outward, facing, chart)
 
 
 def view_source(view: View, local_shell: Tensor, outward: Tensor) -> Source:
