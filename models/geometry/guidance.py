@@ -106,8 +106,8 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
     on_focus = draw_box(rig, pose, vertices, hidden, rig.focus, 1)
     on_canvas = on_focus if rig.full_canvas else draw_box(rig, pose, vertices, hidden, canvas, 0)
     coverage = surface_coverage(vertices, rig.focus, rig.cells_per_unit, GUIDE_SIDE)
-    covered = (coverage > 0.5).to(coverage.dtype)
-    on_head = pull_push(torch.cat([on_focus.flow, on_focus.chart_position, on_focus.chart_share], 1), covered)
+    on_head = torch.cat([on_focus.flow, on_focus.chart_position, on_focus.chart_share], 1)
+    on_head = continue_outwards(on_head, (coverage > 0.5).to(coverage.dtype))
     head_flow, chart_position, chart_share = on_head.split([2, 2, 1], 1)
     source = box_grid(rig.focus, GUIDE_SIDE) + on_focus.flow.permute(0, 2, 3, 1)
     in_box = (source - rig.focus[:, None, None, :2]) / rig.focus[:, None, None, 2:]
@@ -201,6 +201,14 @@ def draw_box(rig: Rig, pose: Pose, vertices: Tensor, hidden: Tensor, box: Tensor
     confidence = torch.maximum(known, head.covered) * mouth_known  # the head's surface is complete
     openings = torch.cat([mouth, eyes.amax(1, keepdim=True)], 1)
     return BoxMaps(flow, alpha, outer_flow, *head[1:4], confidence, openings)
+
+
+def continue_outwards(maps: Tensor, covered: Tensor) -> Tensor:
+    """Maps (B, K, G, G) with each cell near covered ones, (B, 1, G, G) 0 or 1, set to their mean: as far as pixels that
+    are covered in part reach.
+    """
+    total, count = (F.avg_pool2d(part, 5, 1, 2) for part in (maps * covered, covered))
+    return torch.where((covered > 0) | (count == 0), maps, total / count.clamp_min(1e-6))
 
 
 def area_ratio(flow: Tensor, box: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ def test_head_flow_and_outer_flow_part_at_the_edge_of_a_turned_head(small_rig: R
     flow, outer, face, coverage = guidance.focus_flow, guidance.outer_flow, guidance.head_flow, guidance.head_coverage
     assert torch.where(coverage == 1, flow - face, 0).abs().max() == 0
     assert torch.where(coverage == 0, flow - outer, 0).abs().max() == 0
-    edge = (coverage > 0) & (coverage < 1) & (max_pool2d(coverage, 9, 1, 4) == 1)  # the outline, and not the soft end
+    edge = (coverage > 0) & (coverage < 1) & (max_pool2d(coverage, 5, 1, 2) == 1)  # the outline, and not the soft end
     apart = torch.where(edge, (face - outer).norm(dim=1, keepdim=True), 0) * GUIDE_SIDE / 2
     assert apart.max() > 1  # cells: a single flow would be torn there
     most = max_pool2d(torch.where(coverage >= 0.5, face, -9), 9, 1, 4)
