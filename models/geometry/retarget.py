@@ -32,6 +32,7 @@ from models.geometry.openings import (
 from models.geometry.rig import Rig
 from models.geometry.shading import shading
 from models.geometry.topology import HeadTransform, head_pose
+from models.geometry.turn_limit import ease_turn
 from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE, Driver
 
 ZOOM_RANGE = (0.3, 3.0)  # the driver's head over its size in the neutral: limits
@@ -103,6 +104,8 @@ def retarget(
     shift = (driver_head.shift - neutral_head.shift) / neutral_head.scale[:, None]
     shift = shift * rig.head.scale[:, None] * head_strength[:, None]
     head = HeadTransform(rig.head.scale * zoom, rotation @ rig.head.rotation, rig.head.shift + shift)
+    head = ease_turn(head, rig.turn_limit)
+    rotation = head.rotation @ rig.head.rotation.mT
     head, kept = (head, zoom.new_ones(len(rig))) if bounds is None else keep_in_frame(rig.head, head, bounds)
     driver_local, neutral_local = driver_head.inverse(driver.face), neutral_head.inverse(neutral.face)
     rest = rig.head.inverse(rig.face)

@@ -39,6 +39,7 @@ from models.geometry.picture_layers import (
 from models.geometry.shading import has_shading
 from models.geometry.skull import SKULL_CENTRE, border_weights
 from models.geometry.topology import INNER_LIPS, LEFT_LID, MESH, RIGHT_LID, HeadTransform, head_pose, topology
+from models.geometry.turn_limit import turn_limit
 from models.geometry.views import View
 
 FOCUS_CENTRE = (0.0, 0.2, 0.3)  # canonical units: the middle of the focus box
@@ -74,6 +75,7 @@ class Rig:
     triangle_visible: (B, 2, T) bool, grid triangles that show some of the person.
     mouth: (B, 3), RGB 0..1 of the mouth's dark interior.
     edge_pins: (B, 2, V, 4), how the canvas's edges hold the vertices, see `models.geometry.body.edge_pins`.
+    turn_limit: (B,), radians, the yaw up to which the head turns in full.
     has_shading: (B,), 0..1, whether light shows on the skin.
     visible_triangles: for each grid mesh, numbers (K,) of the triangles that any of the B pictures shows.
     cells_per_unit: guidance cells per canonical unit, the largest of the B.
@@ -101,6 +103,7 @@ class Rig:
     triangle_visible: Tensor
     mouth: Tensor
     edge_pins: Tensor
+    turn_limit: Tensor
     has_shading: Tensor
     visible_triangles: tuple[Tensor, Tensor]
     cells_per_unit: float
@@ -183,6 +186,7 @@ class Rig:
             triangle_visible=triangle_visible,
             mouth=mouth_colour(image, face),
             edge_pins=edge_pins(matte, vertices).view(per_mesh),
+            turn_limit=turn_limit([head, *(head_pose(view.face) for view in views)]),
             has_shading=has_shading(image, face),
             visible_triangles=visible_triangles(triangle_visible),
             cells_per_unit=cells,
