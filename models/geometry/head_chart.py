@@ -159,10 +159,7 @@ def make_chart(sources: Sequence[Source]) -> Tensor:
     # Hair is continued by hair alone, and skin by skin.
     known = torch.lerp(total, (total / FILLED_BELOW).clamp_max(1), hair)
     likeness = hair_likeness(texture, palette)
-    rough = coarse(texture)
-    skin_filled, hair_filled = (
-        fine(pull_push(rough, coarse(part))) for part in (known * (1 - hair), total * hair * likeness)
-    )
+    skin_filled, hair_filled = (continued(texture, part) for part in (known * (1 - hair), total * hair * likeness))
     filled = torch.lerp(skin_filled, hair_filled, hair)
     return torch.cat([torch.lerp(filled, texture, known), torch.ones_like(total)], 1)
 
@@ -172,6 +169,12 @@ def add_where_missing(texture: Tensor, total: Tensor, view: Tensor, seen: Tensor
     share = seen * (1 - total)
     together = total + share
     return (total * texture + share * view) / together.clamp_min(1e-4), together
+
+
+def continued(texture: Tensor, weight: Tensor) -> Tensor:
+    """A texture (B, 3, C, C), known to the weight (B, 1, C, C), 0..1, continued smoothly."""
+    rough = coarse(weight)
+    return fine(pull_push(coarse(texture * weight) / rough.clamp_min(1e-4), rough))
 
 
 def coarse(chart: Tensor) -> Tensor:
