@@ -16,7 +16,8 @@ from kernels.warp.reference import sharpen_coverage
 from models.config import GUIDE_SIDE
 from models.geometry.grid import smoothstep, to_box
 from models.geometry.grid_mesh import TRIANGLE_GROWTH, face_buckets
-from models.geometry.head_chart import Source, make_chart
+from models.geometry.head_chart import OPAQUE, Source, make_chart
+from models.geometry.inpaint import dilate
 from models.geometry.picture_layers import clean_plate, person_over_plate
 from models.geometry.shell import fit_shell, shell
 from models.geometry.topology import CHIN, MESH, HeadTransform, head_pose, topology
@@ -29,6 +30,7 @@ OCCLUDED_DEPTH = 0.06  # canonical units behind the surfaces around it from whic
 NEAREST = -9.0  # z of cells without a surface
 SHELL_BACK = 0.15  # canonical units by which the shell loses against the face's mesh in depth tests
 NORMAL_ERROR = 0.2  # cosine: normals are those of a mean head, and a surface that turns away by this may still be seen
+OUTLINE_DIVISOR = 100  # the canvas's side over how far from transparency a vertex counts as opaque
 TURNED = (0.003, 0.03)  # 1 − cosine between the directions to the camera: about 4 and 14 degrees
 FACING_OFFSET = 0.06  # added to both before their ratio is taken, so that outlines do not count as unseen
 # How much a vertex faces the camera in the picture, over how much it does now: the chart is drawn; the picture is.
@@ -83,6 +85,7 @@ def build_surface(person: Tensor, face: Tensor, focus: Tensor, cells: float, vie
     weights = share * torch.exp(-(distance.amin(-1, keepdim=True) / BORDER_REACH).square())
     place = head.apply(local)
     facing = visible_facing(head, place, outward, focus, cells)
+    facing = facing * opaque_around(person[:, 3:], place)
     source = Source(person, place[..., :2], facing)
     sources = [source, *(view_source(view, local_shell, outward) for view in views)]
     chart = make_chart(sources).contiguous(memory_format=torch.channels_last)
@@ -113,6 +116,15 @@ def visible_facing(head: HeadTransform, place: Tensor, outward: Tensor, box: Ten
     hidden = (deepest > NEAREST) & (in_box[..., 2] - deepest > OCCLUDED_DEPTH * head.scale[:, None])
     hidden[:, MESH:] = False  # under the face's mesh the shell is never seen, and at its border both are one surface
     return torch.where(hidden, 0.0, facing_camera(head, outward))
+
+
+def opaque_around(alpha: Tensor, place: Tensor) -> Tensor:
+    """How opaque a picture's alpha (B, 1, S, S) is at and next to vertices (B, V, 3), canvas units: (B, V), 0..1.
+
+    A vertex at the outline would draw what lies beyond it.
+    """
+    least = -dilate(-alpha, max(1, alpha.shape[-1] // OUTLINE_DIVISOR))
+    return smoothstep(*OPAQUE, F.grid_sample(least, place[:, None, :, :2], "bilinear", "border", False)[:, 0, 0])
 
 
 def facing_camera(head: HeadTransform, outward: Tensor) -> Tensor:

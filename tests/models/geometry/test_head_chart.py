@@ -1,0 +1,141 @@
+"""The completed texture of a head: what is taken from the picture, from its other side, from views, and from around."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from models.geometry.grid import smoothstep, unit_grid
+from models.geometry.head_chart import CHART_SIDE, chart_grid, match_light, mirrored_vertices
+from models.geometry.rig import Rig
+from models.geometry.shell import shell
+from models.geometry.skull import SKULL_CENTRE
+from models.geometry.topology import MESH, NOSE_TIP
+from models.geometry.views import View
+from tests.support.solid_heads import HAIR, SKIN, Colours, head_places, picture_of, rgb, skin_and_hair
+
+CPU = torch.device("cpu")
+BLUE, GREEN = rgb((0.3, 0.4, 0.9)), rgb((0.3, 0.8, 0.3))
+
+
+def cheek(place: Tensor, side: int) -> Tensor:
+    """(V, 1) bool, whether canonical places (V, 3) lie on the marked part of the right (−1) or left (1) cheek."""
+    direction = place - place.new_tensor(SKULL_CENTRE)
+    direction = direction / direction.norm(dim=-1, keepdim=True)
+    return ((side * direction[:, 0] > 0.72) & (direction[:, 1].abs() < 0.4) & (direction[:, 2] < -0.2))[:, None]
+
+
+def marked(side: int, colour: Tensor) -> Colours:
+    """Colours of a head with one marked cheek."""
+    return lambda place: torch.where(cheek(place, side), colour, skin_and_hair(place))
+
+
+def texels(side: int) -> Tensor:
+    """(C, C) bool, texels in the middle of the marked part of a cheek."""
+    grid = chart_grid(CPU)
+    spread = grid.spread(cheek(head_places(), side).float()[None])[0, 0]
+    return spread > 0.99
+
+
+def mean_at(chart: Tensor, where: Tensor) -> Tensor:
+    """(3,) mean colour of a chart (1, ≥3, C, C) at texels (C, C)."""
+    assert where.sum() > 50
+    return chart[0, :3, where].mean(-1)
+
+
+def test_mirrored_vertices_lie_at_the_mirrored_place_of_the_chart() -> None:
+    position, mirror = chart_grid(CPU).position, mirrored_vertices(CPU)
+    assert torch.allclose(position[mirror], position * torch.tensor([-1.0, 1.0]), atol=1e-5)
+    assert torch.equal(mirror[mirror], torch.arange(len(mirror)))
+
+
+def test_chart_has_the_face_in_the_middle_and_the_back_at_its_rim() -> None:
+    grid = chart_grid(CPU)
+    radius = grid.position.norm(dim=-1)
+    assert radius.max() <= 1 and radius[NOSE_TIP] < 0.2
+    assert radius[MESH:][shell(CPU).rays[:, 2] > 0.9].min() > 0.9
+    x, y = unit_grid(CHART_SIDE, CPU)[0].unbind(-1)
+    head = (torch.hypot(x, y) < 0.97) & (y < 0.3)  # without the neck
+    assert grid.covered[0, 0][head].min() == 1
+
+
+def test_chart_of_the_pictures_own_side_has_the_pictures_colours() -> None:
+    chart = Rig.build(*picture_of(40, marked(1, BLUE))).surface.chart
+    assert (mean_at(chart, texels(1)) - BLUE).abs().max() < 0.03
+    assert torch.equal(chart[:, 3], torch.ones_like(chart[:, 3])) and chart.min() >= 0 and chart.max() <= 1
+
+
+def test_what_a_turned_head_hides_comes_from_its_other_side() -> None:
+    for yaw in (40, -40):
+        near = sees(yaw)
+        rig = Rig.build(*picture_of(yaw, marked(near, BLUE)))
+        hidden = mean_at(rig.surface.chart, texels(-near))
+        assert (hidden - BLUE).abs().max() < 0.1, yaw
+        assert (hidden - rgb(SKIN)).norm() > 0.3, yaw
+
+
+def sees(yaw: float) -> int:
+    """The side, −1 or 1, of a head turned by degrees that faces the camera."""
+    return 1 if math.sin(math.radians(yaw)) > 0 else -1
+
+
+def test_the_other_sides_colours_come_in_the_light_of_this_side() -> None:
+    near = sees(40)
+
+    def lit(place: Tensor) -> Tensor:
+        return skin_and_hair(place) * (1 - 0.4 * smoothstep(-0.2, 0.2, -near * place[:, :1]))
+
+    chart = Rig.build(*picture_of(40, lit)).surface.chart
+    assert (mean_at(chart, texels(near)) - rgb(SKIN)).abs().max() < 0.06
+    assert (mean_at(chart, texels(-near)) - 0.6 * rgb(SKIN)).abs().max() < 0.08
+
+
+def test_match_light_multiplies_by_the_smooth_ratio_where_both_are_seen() -> None:
+    ones = torch.ones(1, 1, CHART_SIDE, CHART_SIDE)
+    pattern = 0.3 + 0.1 * (40 * unit_grid(CHART_SIDE, CPU)[..., :1].permute(0, 3, 1, 2)).sin().expand(-1, 3, -1, -1)
+    half = (unit_grid(CHART_SIDE, CPU)[..., 0] < 0).float()[:, None]
+    matched = match_light(pattern, ones, 1.5 * pattern, half)  # known together on one half; the ratio goes on
+    assert (matched - 1.5 * pattern).abs().max() < 0.02
+    limited = match_light(pattern, ones, 4 * pattern.clamp_max(0.25), ones)
+    assert (limited / pattern).max() < 1.9
+
+
+def test_a_second_view_shows_what_the_first_one_hides() -> None:
+    near = sees(40)
+    first, second = picture_of(40, marked(near, BLUE)), picture_of(-40, marked(-near, GREEN))
+    alone, together = (Rig.build(*first, views=views).surface for views in ((), (second,)))
+    assert (mean_at(alone.chart, texels(-near)) - GREEN).norm() > 0.4
+    assert (mean_at(together.chart, texels(-near)) - GREEN).abs().max() < 0.15
+    assert (mean_at(together.chart, texels(near)) - BLUE).abs().max() < 0.05  # the first picture's own side stays
+
+
+def test_a_view_changes_nothing_that_the_picture_shows_in_full() -> None:
+    first = picture_of()
+    darker = View(first.image * 0.5, first.matte, first.face)
+    alone, together = (Rig.build(*first, views=views).surface.chart for views in ((), (darker,)))
+    x, y = unit_grid(CHART_SIDE, CPU)[0].unbind(-1)
+    front = torch.hypot(x, y) < 0.35
+    assert (alone - together)[0, :3, front].abs().max() < 0.05  # in its own light it would be 0.4
+
+
+def test_hair_goes_on_behind_the_outline_in_its_own_colour() -> None:
+    x, y = unit_grid(CHART_SIDE, CPU)[0].unbind(-1)
+    behind = (torch.hypot(x, y) > 0.8) & (torch.hypot(x, y) < 0.99)
+    for yaw in (0, 35):
+        chart = Rig.build(*picture_of(yaw)).surface.chart[0, :3]
+        distance = (chart[:, behind] - rgb(HAIR)[:, None]).norm(dim=0)
+        assert distance.quantile(0.95) < 0.2, yaw  # skin's is 0.75, black's 0.37
+        assert distance.max() < 0.35, yaw
+
+
+def test_a_chart_of_a_batch_equals_those_of_its_pictures() -> None:
+    pictures = [picture_of(0, marked(1, BLUE)), picture_of(30)]
+    joint = Rig.build(*(torch.cat(parts) for parts in zip(*pictures, strict=True))).surface.chart
+    for index, view in enumerate(pictures):
+        assert torch.allclose(Rig.build(*view).surface.chart, joint[index : index + 1], atol=1e-3)
+
+
+def test_a_chart_of_a_picture_that_shows_nothing_is_finite() -> None:
+    view = picture_of()
+    chart = Rig.build(view.image, torch.zeros_like(view.matte), view.face).surface.chart
+    assert torch.isfinite(chart).all()
