@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from kernels.mesh import Bucket, draw_mesh
 from models.config import GUIDE_SIDE, MOTION_TOKEN_WIDTH
 from models.geometry.body import move_with_bones, pin_to_border
-from models.geometry.constants import gather_rows
+from models.geometry.constants import const_floats, gather_rows
 from models.geometry.grid import box_grid, smoothstep, to_box
 from models.geometry.grid_mesh import LATTICE_REACH, LATTICE_SIDE, TRIANGLE_GROWTH, lattice_triangles
 from models.geometry.head_chart import chart_grid
@@ -30,6 +30,7 @@ from models.geometry.openings import EYES, SOFT_BORDER_GAIN, opening
 from models.geometry.retarget import Pose
 from models.geometry.rig import Rig
 from models.geometry.shading import shading_gain
+from models.geometry.skull import SKULL_CENTRE
 from models.geometry.topology import (
     CHIN,
     INNER_LIPS,
@@ -50,6 +51,7 @@ from models.geometry.topology import (
     topology,
 )
 
+MOST_FOLLOWED = 0.12  # canonical units by which a turn moves what surrounds the face beyond the middle of the head
 SHOWN_AREA = (0.15, 0.5)  # area in the picture over area in the frame: confidence 0, confidence 1
 SHOWN_LIP_GAP = (0.1, 0.6)  # lip gap in the picture over that now: it shows none of the mouth's interior, or all
 # Factors that bring the channels of the motion tokens near 1.
@@ -165,7 +167,7 @@ def draw_box(rig: Rig, pose: Pose, vertices: Tensor, hidden: Tensor, box: Tensor
     vertices (B, V, 3), hidden (B, V): the head's surface, from `move_surface` and `hidden_share`.
     """
     # The grid mesh: body, and what of the head lies beyond its surface.
-    source = torch.cat([rig.lattice[:, mesh], rig.depth[:, mesh].unsqueeze(-1)], -1)
+    source = torch.cat([rig.lattice[:, mesh], lattice_depth(rig, pose, mesh).unsqueeze(-1)], -1)
     border = topology(box.device).oval
     skin = torch.cat([rig.skin[:, mesh], rig.face_skin[:, border]], 1)
     skinned = skin_points(rig, pose, torch.cat([source, rig.face[:, border]], 1), skin)
@@ -195,12 +197,26 @@ def draw_box(rig: Rig, pose: Pose, vertices: Tensor, hidden: Tensor, box: Tensor
     eyes = eyes.view(-1, 2, GUIDE_SIDE, GUIDE_SIDE)  # right, left
     ball_flow, ball_shown = eyeballs(rig, pose, grid)
     # The soft border of the picture's own opening counts as shown: at rest there is nothing else to draw there.
-    ball_share = eyes * (SOFT_BORDER_GAIN * ball_shown / eyes.clamp_min(1e-3)).clamp(0, 1)
+    ball_share = eyes * (SOFT_BORDER_GAIN * ball_shown / eyes.clamp_min(1e-3)).clamp(0, 1) * (1 - head.chart_share)
     flow = flow + (ball_share.unsqueeze(2) * (ball_flow - flow[:, None])).sum(1)  # the eyes do not overlap
     mouth_known = 1 - mouth * (1 - mouth_shown(rig, pose))
     confidence = torch.maximum(known, head.covered) * mouth_known  # the head's surface is complete
     openings = torch.cat([mouth, eyes.amax(1, keepdim=True)], 1)
     return BoxMaps(flow, alpha, outer_flow, *head[1:4], confidence, openings)
+
+
+def lattice_depth(rig: Rig, pose: Pose, mesh: int) -> Tensor:
+    """z (B, V), canvas units, of the vertices of the grid mesh number `mesh`, for the head's motion.
+
+    A small turn moves what surrounds the face as its border, to which it grows. A large one moves it ever more like the
+    plane through the middle of the skull: neck and hair cannot go along as far as the jaw does.
+    """
+    centre = const_floats((SKULL_CENTRE,), rig.focus.device).expand(len(rig.focus), -1, -1)
+    middle = rig.head.apply(centre)[..., 2]
+    before = rig.depth[:, mesh] - middle
+    cosine = (rig.head.rotation[:, 2] * pose.head.rotation[:, 2]).sum(-1, keepdim=True).clamp(-1, 1)
+    moved = before / rig.head.scale[:, None] * (1 - cosine.square()).sqrt()  # canonical units, by the turn
+    return middle + before / (1 + (moved / MOST_FOLLOWED) ** 4) ** 0.25
 
 
 def continue_outwards(maps: Tensor, covered: Tensor) -> Tensor:

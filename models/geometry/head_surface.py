@@ -34,7 +34,7 @@ OUTLINE_DIVISOR = 100  # the canvas's side over how far from transparency a vert
 TURNED = (0.003, 0.03)  # 1 − cosine between the directions to the camera: about 4 and 14 degrees
 FACING_OFFSET = 0.06  # added to both before their ratio is taken, so that outlines do not count as unseen
 # How much a vertex faces the camera in the picture, over how much it does now: the chart is drawn; the picture is.
-SHOWN_RATIO = (0.35, 0.7)
+SHOWN_RATIO = (0.5, 0.7)
 
 
 class HeadSurface(NamedTuple):

@@ -15,7 +15,6 @@ from torch.nn import functional as F
 from kernels.mesh import draw_mesh
 from models.config import GUIDE_SIDE
 from models.geometry.body import body_canonical, complete_body, edge_pins, skin_weights
-from models.geometry.constants import const_floats
 from models.geometry.grid import box_grid, to_box
 from models.geometry.grid_mesh import (
     LATTICE_REACH,
@@ -37,7 +36,7 @@ from models.geometry.picture_layers import (
     person_over_plate,
 )
 from models.geometry.shading import has_shading
-from models.geometry.skull import SKULL_CENTRE, border_weights
+from models.geometry.skull import border_weights
 from models.geometry.topology import INNER_LIPS, LEFT_LID, MESH, RIGHT_LID, HeadTransform, head_pose, topology
 from models.geometry.turn_limit import turn_limit
 from models.geometry.views import View
@@ -146,10 +145,7 @@ class Rig:
         unit = lattice_points(image.device).to(image.dtype) * LATTICE_REACH  # (V, 2)
         lattice = boxes[:, :, None, :2] + boxes[:, :, None, 2:] * unit  # (B, 2, V, 2)
         vertices = lattice.flatten(1, 2)
-        weights = border_weights(head, face, vertices)[0]
-        # What is not on the head's surface, neck and hair, moves with the plane through the middle of the head.
-        middle = head.apply(const_floats((SKULL_CENTRE,), image.device).expand(len(image), -1, -1))[..., 2]
-        depth = middle.expand(-1, vertices.shape[1])
+        weights, depth = border_weights(head, face, vertices)
         skin = skin_weights(head, body, vertices, depth)
         near = dilate(F.adaptive_max_pool2d(matte, min(GUIDE_SIDE, image.shape[-1])), 3)
         visible = F.grid_sample(near, vertices[:, None], "nearest", "border", False)[:, 0, 0] > 0.02
