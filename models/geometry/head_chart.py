@@ -92,10 +92,12 @@ def mirrored_vertices(device: torch.device) -> Tensor:
 @cache
 @torch.inference_mode(False)  # cached in an inference frame, the tensor must also be usable in training
 def hair_region(device: torch.device) -> Tensor:
-    """(1, 1, C, C) 0..1: 1 where the head carries hair or nothing, 0 in the face and at the ears."""
+    """(1, 1, C, C) 0..1: 1 where the head carries hair or nothing, 0 in the face's mesh and at the ears."""
     x, y = unit_grid(CHART_SIDE, device).unbind(-1)
     above = HIGHER_HAIR * smoothstep(0.08, 0.35, -y)
-    return smoothstep(*FACE_RADIUS, torch.hypot(x, y) + above).unsqueeze(1)
+    on_shell = (chart_grid(device).corners >= MESH).any(-1).view(1, 1, CHART_SIDE, CHART_SIDE).to(x.dtype)
+    no_mesh = torch.maximum(on_shell, 1 - chart_grid(device).covered)
+    return smoothstep(*FACE_RADIUS, torch.hypot(x, y) + above).unsqueeze(1) * no_mesh
 
 
 class Source(NamedTuple):

@@ -43,6 +43,9 @@ from models.geometry.views import View
 
 FOCUS_CENTRE = (0.0, 0.2, 0.3)  # canonical units: the middle of the focus box
 FOCUS_HALF_SIDE = 2.75  # canonical units
+# Guidance cells of empty background around a person that move along. Beyond the grid mesh flows are continued smoothly,
+# and would show the outline of a turned head once more.
+AROUND_PERSON = 8
 MAX_FOCUS_HALF_SIDE = 0.72  # canvas units; a larger focus box becomes the whole canvas
 
 
@@ -147,7 +150,7 @@ class Rig:
         vertices = lattice.flatten(1, 2)
         weights, depth = border_weights(head, face, vertices)
         skin = skin_weights(head, body, vertices, depth)
-        near = dilate(F.adaptive_max_pool2d(matte, min(GUIDE_SIDE, image.shape[-1])), 3)
+        near = dilate(F.adaptive_max_pool2d(matte, min(GUIDE_SIDE, image.shape[-1])), AROUND_PERSON)
         visible = F.grid_sample(near, vertices[:, None], "nearest", "border", False)[:, 0, 0] > 0.02
         triangles = lattice_triangles(image.device)
         person = person_over_plate(image, matte, plate)

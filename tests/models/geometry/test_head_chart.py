@@ -128,6 +128,15 @@ def test_hair_goes_on_behind_the_outline_in_its_own_colour() -> None:
         assert distance.max() < 0.35, yaw
 
 
+def test_the_border_of_a_face_that_is_seen_at_a_slant_is_filled_with_skin() -> None:
+    grid = chart_grid(CPU)
+    face = ((grid.corners < MESH).all(-1) & (grid.weights.sum(-1) > 0.5)).view(CHART_SIDE, CHART_SIDE)
+    for yaw in (0, 35):
+        chart = Rig.build(*picture_of(yaw)).surface.chart[0, :3]
+        below_hair = face & (unit_grid(CHART_SIDE, CPU)[0, ..., 1] > 0)
+        assert (chart[:, below_hair] - rgb(SKIN)[:, None]).norm(dim=0).max() < 0.15, yaw
+
+
 def test_a_chart_of_a_batch_equals_those_of_its_pictures() -> None:
     pictures = [picture_of(0, marked(1, BLUE)), picture_of(30)]
     joint = Rig.build(*(torch.cat(parts) for parts in zip(*pictures, strict=True))).surface.chart

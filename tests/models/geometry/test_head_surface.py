@@ -197,6 +197,17 @@ def test_a_turned_head_is_opaque_inside(frontal: Rig, three_quarter: Rig, yaw: i
         assert holes.sum() == 0, (turn, int(holes.sum()))
 
 
+def test_nothing_of_the_body_layer_stands_beside_a_turned_head(frontal: Rig, three_quarter: Rig) -> None:
+    for rig in (frontal, three_quarter):
+        for yaw in (-60, -30, 30, 60):
+            guidance = make_guidance(rig, turned_pose(rig, yaw))
+            alpha = compose(rig, guidance, background=torch.zeros_like(rig.plate))[:, 3]
+            head = torch.nn.functional.interpolate(guidance.head_coverage, PICTURE_SIDE)[0]
+            near_head = max_pool2d(head, 13, 1, 6) > 0.1
+            rows = slice(0, int((0.5 - 0.15 * SCALE) * PICTURE_SIDE))  # above the ears' middle
+            assert torch.where(near_head, 0, alpha)[:, rows].max() < 0.1, yaw
+
+
 def test_a_turned_head_shows_hair_where_the_back_of_the_head_comes_up(frontal: Rig) -> None:
     guidance = make_guidance(frontal, turned_pose(frontal, 60))
     assert (guidance.chart_share * guidance.head_coverage).amax() > 0.99
