@@ -85,7 +85,8 @@ def build_surface(person: Tensor, face: Tensor, focus: Tensor, cells: float, vie
     weights = share * torch.exp(-(distance.amin(-1, keepdim=True) / BORDER_REACH).square())
     place = head.apply(local)
     facing = visible_facing(head, place, outward, focus, cells)
-    facing = facing * opaque_around(person[:, 3:], place)
+    # The shell lies within the outline anyway.
+    facing = torch.cat([facing[:, :MESH] * opaque_around(person[:, 3:], place[:, :MESH]), facing[:, MESH:]], 1)
     source = Source(person, place[..., :2], facing)
     sources = [source, *(view_source(view, local_shell, outward) for view in views)]
     chart = make_chart(sources).contiguous(memory_format=torch.channels_last)
@@ -119,9 +120,9 @@ def visible_facing(head: HeadTransform, place: Tensor, outward: Tensor, box: Ten
 
 
 def opaque_around(alpha: Tensor, place: Tensor) -> Tensor:
-    """How opaque a picture's alpha (B, 1, S, S) is at and next to vertices (B, V, 3), canvas units: (B, V), 0..1.
+    """How opaque a picture's alpha (B, 1, S, S) is at and next to points (B, N, 3), canvas units: (B, N), 0..1.
 
-    A vertex at the outline would draw what lies beyond it.
+    A landmark at the outline would draw what lies beyond it.
     """
     least = -dilate(-alpha, max(1, alpha.shape[-1] // OUTLINE_DIVISOR))
     return smoothstep(*OPAQUE, F.grid_sample(least, place[:, None, :, :2], "bilinear", "border", False)[:, 0, 0])

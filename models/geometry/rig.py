@@ -45,7 +45,7 @@ FOCUS_CENTRE = (0.0, 0.2, 0.3)  # canonical units: the middle of the focus box
 FOCUS_HALF_SIDE = 2.75  # canonical units
 # Guidance cells of empty background around a person that move along. Beyond the grid mesh flows are continued smoothly,
 # and would show the outline of a turned head once more.
-AROUND_PERSON = 8
+AROUND_PERSON = 12
 MAX_FOCUS_HALF_SIDE = 0.72  # canvas units; a larger focus box becomes the whole canvas
 
 
