@@ -107,7 +107,9 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
     hidden = hidden_share(rig.surface, rig.head, pose.head)
     on_focus = draw_box(rig, pose, vertices, hidden, rig.focus, 1)
     on_canvas = on_focus if rig.full_canvas else draw_box(rig, pose, vertices, hidden, canvas, 0)
-    coverage = surface_coverage(vertices, rig.focus, rig.cells_per_unit, GUIDE_SIDE)
+    coverage = surface_coverage(
+        vertices, surface_fade(rig.focus.device)[None], rig.focus, rig.cells_per_unit, GUIDE_SIDE
+    )
     on_head = torch.cat([on_focus.flow, on_focus.chart_position, on_focus.chart_share], 1)
     on_head = continue_outwards(on_head, (coverage > 0.5).to(coverage.dtype))
     head_flow, chart_position, chart_share = on_head.split([2, 2, 1], 1)

@@ -24,6 +24,7 @@ from models.geometry.topology import CHIN, MESH, HeadTransform, head_pose, topol
 from models.geometry.views import View
 
 COVERAGE_SUPERSAMPLING = 2  # the surface's coverage is drawn on a grid so many times finer
+OUTLINE_FACING = (0.35, 0.6)  # how much hair faces the camera: near the outline, and inside of it
 SHELL_EXTENT = 0.5  # canonical units: longest edge of a shell's triangle
 BORDER_REACH = 0.5  # canonical units over which the shell follows the motion of the face's border
 OCCLUDED_DEPTH = 0.06  # canonical units behind the surfaces around it from which on a vertex is hidden
@@ -153,23 +154,25 @@ def depth_tested(vertices: Tensor, head: HeadTransform) -> Tensor:
     return vertices + F.pad(shift[..., None], (2, 0))
 
 
-def surface_coverage(vertices: Tensor, box: Tensor, cells: float, size: int) -> Tensor:
+def surface_coverage(vertices: Tensor, weights: Tensor, box: Tensor, cells: float, size: int) -> Tensor:
     """How much of each of size × size cells of boxes (B, 3) a surface (B, V, 3) covers: (B, 1, size, size), 0..1.
 
-    cells: cells per canonical unit. The coverage fades out at the neck.
+    weights: (B or 1, V) 0..1, by which each vertex counts. cells: cells per canonical unit.
     """
-    device = vertices.device
-    buckets = head_buckets(cells * COVERAGE_SUPERSAMPLING, device)
-    fade = surface_fade(device)[None, :, None]
-    drawn = draw_mesh(to_box(vertices, box), buckets, fade, size * COVERAGE_SUPERSAMPLING)
+    buckets = head_buckets(cells * COVERAGE_SUPERSAMPLING, vertices.device)
+    drawn = draw_mesh(to_box(vertices, box), buckets, weights[..., None], size * COVERAGE_SUPERSAMPLING)
     return F.avg_pool2d(drawn, COVERAGE_SUPERSAMPLING).clamp(0, 1)
 
 
-def coverage_at_rest(surface: HeadSurface, head: HeadTransform, face: Tensor, focus: Tensor, size: int) -> Tensor:
-    """Coverage (B, 1, size, size), 0..1, of the canvas's pixels by heads in the picture's own pose, as it is drawn."""
+def inside_at_rest(surface: HeadSurface, head: HeadTransform, face: Tensor, focus: Tensor, size: int) -> Tensor:
+    """Coverage (B, 1, size, size), 0..1, of the canvas's pixels by heads in the picture's own pose, but for hair that
+    lies near the outline: what stands behind the head begins with that hair, so that no gap opens to the hair beyond.
+    """
     rest = torch.cat([face[:, :MESH], head.apply(surface.shell)], 1)
     cells = float((head.scale / focus[:, 2]).max()) * GUIDE_SIDE / 2
-    return sharpen_coverage(surface_coverage(rest, focus, cells, GUIDE_SIDE), size, focus)
+    inner = F.pad(smoothstep(*OUTLINE_FACING, surface.facing[:, MESH:]), (MESH, 0), value=1.0)
+    weights = surface_fade(face.device) * inner
+    return sharpen_coverage(surface_coverage(rest, weights, focus, cells, GUIDE_SIDE), size, focus)
 
 
 def hidden_share(surface: HeadSurface, rest: HeadTransform, now: HeadTransform) -> Tensor:

@@ -24,7 +24,7 @@ from models.geometry.grid_mesh import (
     lattice_triangles,
     visible_triangles,
 )
-from models.geometry.head_surface import HeadSurface, build_surface, coverage_at_rest
+from models.geometry.head_surface import HeadSurface, build_surface, inside_at_rest
 from models.geometry.inpaint import dilate
 from models.geometry.openings import opening
 from models.geometry.picture_layers import (
@@ -156,7 +156,7 @@ class Rig:
         person = person_over_plate(image, matte, plate)
         colours = person if foreground is None else torch.cat([foreground * matte, matte], 1)
         surface = build_surface(colours, face, focus, cells, views)
-        coverage = coverage_at_rest(surface, head, face, focus, image.shape[-1])
+        coverage = inside_at_rest(surface, head, face, focus, image.shape[-1])
         torso = behind_head(person, colours, coverage)
         own = cut = PersonLayers(as_texture(person), as_texture(torso))
         if foreground is not None:

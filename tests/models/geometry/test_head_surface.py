@@ -14,11 +14,11 @@ from models.config import GUIDE_SIDE
 from models.geometry.grid import to_box
 from models.geometry.guidance import make_guidance
 from models.geometry.head_surface import (
-    coverage_at_rest,
     depth_tested,
     facing_camera,
     head_buckets,
     hidden_share,
+    inside_at_rest,
     move_surface,
     surface_coverage,
     surface_fade,
@@ -100,7 +100,9 @@ def test_windows_are_wide_enough_for_every_rotation(scale: float, pitch: float) 
 def test_coverage_of_a_turned_head_has_no_hole(frontal: Rig, three_quarter: Rig, yaw: int, pitch: int) -> None:
     for rig in (frontal, three_quarter):
         _, vertices = turned(rig, yaw, pitch)
-        coverage = surface_coverage(vertices, rig.focus, rig.cells_per_unit, GUIDE_SIDE)[0, 0]
+        coverage = surface_coverage(
+            vertices, surface_fade(vertices.device)[None], rig.focus, rig.cells_per_unit, GUIDE_SIDE
+        )[0, 0]
         assert coverage.min() >= 0 and coverage.max() <= 1 and (coverage > 0.99).sum() > 800
         assert enclosed(coverage > 0.2).sum() == 0
 
@@ -218,9 +220,9 @@ def test_a_turned_head_shows_hair_where_the_back_of_the_head_comes_up(frontal: R
     assert near_hair.sum() > 0.3 * shown.sum() > 100
 
 
-def test_coverage_at_rest_is_inside_the_matte_and_leaves_the_neck(frontal: Rig, three_quarter: Rig) -> None:
+def test_inside_at_rest_is_inside_the_matte_and_leaves_the_neck(frontal: Rig, three_quarter: Rig) -> None:
     for rig in (frontal, three_quarter):
-        coverage = coverage_at_rest(rig.surface, rig.head, rig.face, rig.focus, rig.size)
+        coverage = inside_at_rest(rig.surface, rig.head, rig.face, rig.focus, rig.size)
         assert torch.where(rig.matte < 0.5, coverage, 0).sum() < 0.002 * coverage.sum()
         below = coverage[:, :, int((0.5 + 0.75 * SCALE) * rig.size) :]
         assert below.max() == 0
