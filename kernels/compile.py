@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -32,7 +33,7 @@ def compile_cached(**options: Any) -> Callable[[Function], Function]:
             if folder is None:
                 _warn_uncached()
                 return njit(nogil=True, **options)(function)
-            numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]  # numba makes it from the environment
+            keep_compiled_code_in(folder)
             return njit(nogil=True, cache=True, **options)(function)
 
     return decorate
@@ -41,3 +42,8 @@ def compile_cached(**options: Any) -> Callable[[Function], Function]:
 @cache
 def _warn_uncached() -> None:
     _log.warning("Compiled code cannot be kept, so every start takes longer: let NUMBA_CACHE_DIR be a writable folder.")
+
+
+def keep_compiled_code_in(folder: Path) -> None:
+    """The folder in which numba keeps what is compiled from now on by its own means, as libraries' functions are."""
+    numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]  # numba makes it from the environment

@@ -17,9 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import numba
-
 from kernels.cache_folder import temporary_cache_folder
+from kernels.compile import keep_compiled_code_in
 
 _PACKAGES = ("alpha", "foreground", "laplacian", "preconditioner", "solver", "util")
 _lock = threading.Lock()
@@ -47,7 +46,7 @@ def _import() -> Methods | None:
         folder = temporary_cache_folder()
         if folder is None:
             return None
-        numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]  # numba makes it from the environment
+        keep_compiled_code_in(folder)
         return _import_functions()
 
 
