@@ -41,7 +41,6 @@ REST_INNER_RING = slice(6, 7)
 NOW_INNER_RING = slice(8, 9)
 ALL_RINGS = slice(6, 10)
 INPUT_DISPLACEMENT = slice(10, 12)
-INPUT_POSITION = slice(12, 14)
 # Channels of `CloseupReference.maps`.
 REFERENCE_INNER_RING = slice(3, 4)
 # Channels of `CloseupReference.inside`.

@@ -22,7 +22,7 @@ from models.closeups.inputs import (
 )
 from models.closeups.window import RIGHT_EYE_VIEW
 from models.geometry.grid import smoothstep, unit_grid
-from models.geometry.openings import opening
+from models.geometry.openings import NO_SUCH_X, opening, ring_edges
 
 UPPER_REACH, LOWER_REACH = 0.6, 0.3  # window units from a lid's edge to where the warp alone moves the skin
 CLOSING = (0.05, 0.22)  # area of the opening now over that at rest: lids are drawn below, left to the warp above
@@ -90,16 +90,12 @@ def lid_skin(eyes: CloseupInput, reference: CloseupReference) -> tuple[Tensor, T
 
 
 def _edges(ring: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-    """y of the upper and of the lower side of rings (B, N, 2) at their own columns x (B, m): (B, m) each."""
-    half = ring.shape[1] // 2
-    return _heights(ring[:, : half + 1], x), _heights(torch.cat([ring[:, half:], ring[:, :1]], 1), x)
-
-
-def _heights(chain: Tensor, x: Tensor) -> Tensor:
-    """y of polylines (B, N, 2) at x (B, m): (B, m); that of the first point where the polyline has no such x."""
-    (px, qx), (py, qy) = ((chain[:, :-1, k, None], chain[:, 1:, k, None]) for k in (0, 1))
-    step = qx - px
-    t = (x[:, None] - px) / torch.where(step.abs() < 1e-6, torch.full_like(step, 1e-6), step)
-    on = ((t >= 0) & (t < 1)).to(x.dtype)
-    value = (torch.lerp(py, qy, t.clamp(0, 1)) * on).sum(1) / on.sum(1).clamp_min(1)
-    return torch.where(on.sum(1) > 0, value, chain[:, 0, 1, None])
+    """y of the upper and of the lower side of rings (B, N, 2) at their own columns x (B, m): (B, m) each; that of the
+    corner where a side begins, where it has no such x.
+    """
+    corners = ring[:, 0, 1], ring[:, ring.shape[1] // 2, 1]
+    upper, lower = (
+        torch.where(y[:, 0] < NO_SUCH_X, y[:, 0], corner[:, None])
+        for y, corner in zip(ring_edges(ring, x), corners, strict=True)
+    )
+    return upper, lower

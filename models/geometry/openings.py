@@ -46,6 +46,7 @@ EYE_GROWTH_RANGE = (1.2, 2.0)  # an eye's largest opening over its opening at re
 MOUTH_WIDTH_LIMIT = 0.85  # canonical units: hardly any mouth is wider
 MOUTH_GROWTH_RANGE = (1.1, 2.0)  # a mouth's largest width over its width at rest: limits, for any mouth
 UPPER_LID_SHARE, LOWER_LID_SHARE = 0.8, 0.2  # of the way by which `close_lids` sets an opening
+NO_SUCH_X = 1e3  # y of a polyline where it has no point, below all boxes
 SOFT_BORDER_GAIN = 4  # a quarter of coverage by the picture's own opening already counts as shown: its border is soft
 
 
@@ -72,23 +73,22 @@ def erode(coverage: Tensor) -> Tensor:
 
 
 def ring_edges(ring: Tensor, line: Tensor) -> tuple[Tensor, Tensor]:
-    """y of the upper and of the lower side of rings (B, N, 2) at each x of line (G,): (B, 1, G) each."""
+    """y of the upper and of the lower side of rings (B, N, 2) at each x of line (G,) or (B, G): (B, 1, G) each."""
     half = ring.shape[1] // 2
     upper = polyline_y(ring[:, : half + 1], line)[:, None]
     return upper, polyline_y(torch.cat([ring[:, half:], ring[:, :1]], 1), line)[:, None]
 
 
 def polyline_y(chain: Tensor, line: Tensor) -> Tensor:
-    """y of polylines (B, N, 2) at each x of line (G,): (B, G); 1000 where the polyline has no such x."""
+    """y of polylines (B, N, 2) at each x of line (G,) or (B, G): (B, G); `NO_SUCH_X` where they have no such x."""
     x, y = chain[..., 0], chain[..., 1]
     step = x[:, 1:] - x[:, :-1]
-    t = (line[None, None] - x[:, :-1, None]) / torch.where(step.abs() < 1e-6, torch.full_like(step, 1e-6), step)[
-        ..., None
-    ]
+    step = torch.where(step.abs() < 1e-6, torch.full_like(step, 1e-6), step)
+    t = (line.view(-1, 1, line.shape[-1]) - x[:, :-1, None]) / step[..., None]
     on = (t >= 0) & (t < 1)
     value = torch.lerp(y[:, :-1, None], y[:, 1:, None], t.clamp(0, 1))
     count = on.sum(1)
-    return torch.where(count > 0, (value * on).sum(1) / count.clamp_min(1), 1e3)
+    return torch.where(count > 0, (value * on).sum(1) / count.clamp_min(1), NO_SUCH_X)
 
 
 def lid_opening(local: Tensor, ring: tuple[int, ...]) -> Tensor:
