@@ -27,14 +27,14 @@ from models.geometry.topology import MESH, topology
 CHART_SIDE = 512  # texels along a side
 # How much a surface faces the camera: the picture shows nothing of it, and all of it. At a slant a face's border shows
 # hair and ears, drawn out into streaks, where smooth skin looks better; hair may be drawn out.
-SEEN_FACE, SEEN_SHELL = (0.28, 0.55), (0.05, 0.35)
+FACE_VISIBILITY, SHELL_VISIBILITY = (0.28, 0.55), (0.05, 0.35)
 OPAQUE = (0.8, 1.0)  # alpha of a picture from which a texel is not taken, and taken
 LIGHT_RANGE = 0.6  # log of the factor between the light of both sides: limit
 SMOOTH_SCALE = 4  # light and filling are smooth, and computed on a chart so many times coarser
 LIGHT_BLUR = 4  # texels of the coarse chart
 FACE_RADIUS = (0.54, 0.64)  # of the chart: within it face and ears, beyond it hair
 HIGHER_HAIR = 0.1  # by so much of the chart's radius hair begins nearer to the face above the eyes
-FILLED_BELOW = 0.25  # hair seen less than this share is blended with what is filled in, a face wherever it is below 1
+FILLED_BELOW = 0.25  # hair of less visibility is blended with what is filled in, a face wherever it is below 1
 CROWN_LOW, CROWN_HIGH, CROWN_HALF_WIDTH = -0.5, -0.83, 0.45  # of the chart, above the forehead
 HAIR_DISTANCE = (0.15, 0.35)  # RGB distance from the crown's colour: hair, and no hair
 
@@ -113,7 +113,7 @@ class Source(NamedTuple):
 
 
 def sample_source(source: Source, order: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """The chart as one picture shows it: colours (B, 3, C, C) and how well each texel is seen (B, 1, C, C), 0..1.
+    """The chart as one picture shows it: colours (B, 3, C, C) and their visibility (B, 1, C, C), 0..1.
 
     order: (V,) takes each vertex from another one, the mirrored.
     """
@@ -121,18 +121,20 @@ def sample_source(source: Source, order: Tensor | None = None) -> tuple[Tensor, 
     place, facing = source.place, source.facing
     if order is not None:
         place, facing = place[:, order], facing[:, order]
-    seen = torch.cat([smoothstep(*SEEN_FACE, facing[:, :MESH]), smoothstep(*SEEN_SHELL, facing[:, MESH:])], 1)
-    spread = grid.spread(torch.cat([place, seen[..., None]], -1))
+    visibility = torch.cat(
+        [smoothstep(*FACE_VISIBILITY, facing[:, :MESH]), smoothstep(*SHELL_VISIBILITY, facing[:, MESH:])], 1
+    )
+    spread = grid.spread(torch.cat([place, visibility[..., None]], -1))
     where = spread[:, :2].permute(0, 2, 3, 1)
     colour, alpha = F.grid_sample(source.person, where, "bilinear", "border", False).split([3, 1], 1)
     return (colour / alpha.clamp_min(1e-3)).clamp(0, 1), spread[:, 2:] * smoothstep(*OPAQUE, alpha)
 
 
-def match_light(colour: Tensor, seen: Tensor, target: Tensor, target_seen: Tensor) -> Tensor:
-    """Colours (B, 3, C, C) in the light of `target`: times the smooth ratio of both, where both are seen (B, 1, C, C)
-    to the shares `seen` and `target_seen`.
+def match_light(colour: Tensor, visibility: Tensor, target: Tensor, target_visibility: Tensor) -> Tensor:
+    """Colours (B, 3, C, C) in the light of `target`: times the smooth ratio of both, measured
+    where both are visible. visibility, target_visibility: (B, 1, C, C), 0..1.
     """
-    both = seen * target_seen
+    both = visibility * target_visibility
     weight = blur(coarse(both), LIGHT_BLUR).clamp_min(1e-4)
     means = [(blur(coarse(part * both), LIGHT_BLUR) / weight + 0.02).log() for part in (target, colour)]
     known = smoothstep(0.02, 0.2, weight)
@@ -149,15 +151,17 @@ def make_chart(sources: Sequence[Source]) -> Tensor:
     mirror = mirrored_vertices(device)
     shown = [sample_source(source) for source in sources]
     texture, total = shown[0]
-    for view, seen in shown[1:]:
-        texture, total = add_where_missing(texture, total, match_light(view, seen, texture, total), seen)
-    own, own_seen = texture, total
+    for view, visibility in shown[1:]:
+        texture, total = add_where_missing(texture, total, match_light(view, visibility, texture, total), visibility)
+    own, own_visibility = texture, total
     for source in sources:
-        view, seen = sample_source(source, mirror)
-        texture, total = add_where_missing(texture, total, match_light(view, seen, own, own_seen), seen)
+        view, visibility = sample_source(source, mirror)
+        texture, total = add_where_missing(
+            texture, total, match_light(view, visibility, own, own_visibility), visibility
+        )
     hair, palette = hair_region(device), crown_colour(texture, total)
-    back, back_seen = reflect_across_outline(torch.cat([texture, total], 1)).split([3, 1], 1)
-    texture, total = add_where_missing(texture, total, back, back_seen * hair * hair_likeness(back, palette))
+    back, back_visibility = reflect_across_outline(torch.cat([texture, total], 1)).split([3, 1], 1)
+    texture, total = add_where_missing(texture, total, back, back_visibility * hair * hair_likeness(back, palette))
     # Hair is continued by hair alone, and skin by skin.
     known = torch.lerp(total, (total / FILLED_BELOW).clamp_max(1), hair)
     likeness = hair_likeness(texture, palette)
@@ -166,9 +170,9 @@ def make_chart(sources: Sequence[Source]) -> Tensor:
     return torch.cat([torch.lerp(filled, texture, known), torch.ones_like(total)], 1)
 
 
-def add_where_missing(texture: Tensor, total: Tensor, view: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+def add_where_missing(texture: Tensor, total: Tensor, view: Tensor, visibility: Tensor) -> tuple[Tensor, Tensor]:
     """A texture (B, 3, C, C), known to the share `total` (B, 1, C, C), 0..1, and what a view adds to the rest of it."""
-    share = seen * (1 - total)
+    share = visibility * (1 - total)
     together = total + share
     return (total * texture + share * view) / together.clamp_min(1e-4), together
 
@@ -197,11 +201,11 @@ def reflect_across_outline(chart: Tensor) -> Tensor:
     return F.grid_sample(chart, where.expand(len(chart), -1, -1, -1), "bilinear", "zeros", False)
 
 
-def crown_colour(texture: Tensor, seen: Tensor) -> Tensor:
-    """(B, 3, 1, 1) mean colour of what is seen (B, 1, C, C) of the crown in a chart (B, 3, C, C)."""
+def crown_colour(texture: Tensor, visibility: Tensor) -> Tensor:
+    """(B, 3, 1, 1) mean colour of the crown in a chart (B, 3, C, C) with this visibility (B, 1, C, C)."""
     x, y = unit_grid(CHART_SIDE, texture.device).unbind(-1)
     crown = ((y < CROWN_LOW) & (y > CROWN_HIGH) & (x.abs() < CROWN_HALF_WIDTH)).to(texture.dtype).unsqueeze(1)
-    crown = crown * seen + 1e-6
+    crown = crown * visibility + 1e-6
     return (texture * crown).sum((2, 3), keepdim=True) / crown.sum((2, 3), keepdim=True)
 
 
