@@ -44,10 +44,8 @@ class Focus:
     @staticmethod
     def build(picture: Tensor, plate: Tensor, person: Tensor, body: Tensor, chart: Tensor, mouth: Tensor) -> Focus:
         """From crops of picture, plate, and of the person with and without the head, premultiplied colour and alpha
-        (B, 4, side, side), the head's chart (B, 3 or 4, C, C) and the colour of the mouth's dark (B, 3).
+        (B, 4, side, side), the head's chart (B, 4, C, C) and the colour of the mouth's dark (B, 3).
         """
-        if chart.shape[1] == 3:
-            chart = torch.cat([chart, torch.ones_like(chart[:, :1])], 1)
         return Focus(picture, plate, PersonLayers(as_texture(person), as_texture(body)), chart, mouth)
 
     @staticmethod

@@ -21,6 +21,13 @@ def unit_grid(size: int, device: torch.device) -> Tensor:
     return torch.stack([x, y], -1)[None]
 
 
+def canvas_box(boxes: Tensor) -> Tensor:
+    """The whole canvas as a box for each of boxes (B, 3)."""
+    canvas = torch.zeros_like(boxes)
+    canvas[:, 2] = 1
+    return canvas
+
+
 def box_grid(box: Tensor, size: int) -> Tensor:
     """(B, size, size, 2) canvas coordinates of the cells of boxes (B, 3)."""
     return box[:, None, None, :2] + box[:, None, None, 2:] * unit_grid(size, box.device)

@@ -14,7 +14,7 @@ from kernels.mesh import Bucket, draw_mesh
 from models.config import GUIDE_SIDE, MOTION_TOKEN_WIDTH
 from models.geometry.body import move_with_bones, pin_to_border
 from models.geometry.constants import const_floats, gather_rows
-from models.geometry.grid import box_grid, smoothstep, to_box
+from models.geometry.grid import box_grid, canvas_box, smoothstep, to_box
 from models.geometry.grid_mesh import LATTICE_REACH, LATTICE_SIDE, TRIANGLE_GROWTH, lattice_triangles
 from models.geometry.head_chart import chart_grid
 from models.geometry.head_surface import (
@@ -24,6 +24,7 @@ from models.geometry.head_surface import (
     move_surface,
     surface_coverage,
     surface_fade,
+    vertices_at_rest,
 )
 from models.geometry.inpaint import pull_push
 from models.geometry.openings import EYES, SOFT_BORDER_GAIN, opening
@@ -48,6 +49,7 @@ from models.geometry.topology import (
     RIGHT_LOWER_LID,
     RIGHT_UPPER_LID,
     UPPER_LIP_INNER,
+    inverse_2x2,
     topology,
 )
 
@@ -101,12 +103,10 @@ class Guidance:
 
 def make_guidance(rig: Rig, pose: Pose) -> Guidance:
     """The guidance of B rigs in B poses. Pure, batched, the same on every device."""
-    canvas = torch.zeros_like(rig.focus)
-    canvas[:, 2] = 1
     vertices = move_surface(rig.surface, rig.head.inverse(rig.face), pose.face, pose.head)
     hidden = hidden_share(rig.surface, rig.head, pose.head)
     on_focus = draw_box(rig, pose, vertices, hidden, rig.focus, 1)
-    on_canvas = on_focus if rig.full_canvas else draw_box(rig, pose, vertices, hidden, canvas, 0)
+    on_canvas = on_focus if rig.full_canvas else draw_box(rig, pose, vertices, hidden, canvas_box(rig.focus), 0)
     coverage = surface_coverage(
         vertices, surface_fade(rig.focus.device)[None], rig.focus, rig.cells_per_unit, GUIDE_SIDE
     )
@@ -254,7 +254,7 @@ def dilate_5x5(mask: Tensor) -> Tensor:
 
 def draw_head(rig: Rig, pose: Pose, vertices: Tensor, hidden: Tensor, box: Tensor) -> HeadMaps:
     """The head's surface, vertices (B, V, 3) hidden to the share (B, V), on boxes (B, 3)."""
-    rest = torch.cat([rig.face[:, :MESH], rig.head.apply(rig.surface.shell)], 1)
+    rest = vertices_at_rest(rig.surface, rig.head, rig.face)
     batch, device = len(rest), box.device
     template = torch.cat([topology(device).canonical[:MESH].expand(batch, -1, -1), rig.surface.shell], 1)
     constant = torch.cat([chart_grid(device).position, surface_fade(device)[:, None]], 1).expand(batch, -1, -1)
@@ -295,12 +295,6 @@ def eyeballs(rig: Rig, pose: Pose, grid: Tensor) -> tuple[Tensor, Tensor]:
     openings = rig.openings[:, 1:].flatten(0, 1).unsqueeze(1)  # (2B, 1, G, G): each eye is a batch element
     shown = F.grid_sample(openings, in_box.flatten(0, 1), "bilinear", "zeros", False)
     return flow, shown.view(-1, 2, GUIDE_SIDE, GUIDE_SIDE)
-
-
-def inverse_2x2(matrix: Tensor) -> Tensor:
-    """Inverses of (B, 2, 2) matrices, written out, since a CUDA graph cannot record a call of a solver."""
-    (a, b), (c, d) = (row.unbind(-1) for row in matrix.unbind(-2))
-    return torch.stack([d, -b, -c, a], -1).view(-1, 2, 2) / (a * d - b * c)[:, None, None]
 
 
 def skin_points(rig: Rig, pose: Pose, points: Tensor, skin: Tensor) -> Tensor:

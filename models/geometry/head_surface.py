@@ -14,18 +14,20 @@ from torch.nn import functional as F
 from kernels.mesh import Bucket, draw_mesh
 from kernels.warp.reference import sharpen_coverage
 from models.config import GUIDE_SIDE
-from models.geometry.grid import smoothstep, to_box
-from models.geometry.grid_mesh import TRIANGLE_GROWTH, face_buckets
+from models.geometry.grid import canvas_box, smoothstep, to_box
+from models.geometry.grid_mesh import TRIANGLE_GROWTH, cells_per_unit, face_buckets
 from models.geometry.head_chart import OPAQUE, Source, make_chart
 from models.geometry.inpaint import dilate
 from models.geometry.picture_layers import clean_plate, person_over_plate
 from models.geometry.shell import fit_shell, shell
+from models.geometry.skull import inverse_distance_shares
 from models.geometry.topology import CHIN, MESH, HeadTransform, head_pose, topology
 from models.geometry.views import View
 
 COVERAGE_SUPERSAMPLING = 2  # the surface's coverage is drawn on a grid so many times finer
 OUTLINE_FACING = (0.35, 0.6)  # how much hair faces the camera: near the outline, and inside of it
 SHELL_EXTENT = 0.5  # canonical units: longest edge of a shell's triangle
+BORDER_SOFTENING = 1e-3  # of the weights of landmarks on the border, which are further apart than points of a picture
 BORDER_REACH = 0.5  # canonical units over which the shell follows the motion of the face's border
 OCCLUDED_DEPTH = 0.06  # canonical units behind the surfaces around it from which on a vertex is hidden
 NEAREST = -9.0  # z of cells without a surface
@@ -55,13 +57,6 @@ class HeadSurface(NamedTuple):
     chart: Tensor
 
 
-@cache
-@torch.inference_mode(False)  # cached in an inference frame, the tensor must also be usable in training
-def head_triangles(device: torch.device) -> Tensor:
-    """(F, 3) long, of the face's mesh and the shell."""
-    return torch.cat([topology(device).triangles, shell(device).triangles + MESH])
-
-
 def head_buckets(cells: float, device: torch.device) -> list[Bucket]:
     """The head's surface for `draw_mesh`, on a grid with `cells` cells per canonical unit."""
     window = math.ceil(SHELL_EXTENT * cells * TRIANGLE_GROWTH) + 1
@@ -81,8 +76,7 @@ def build_surface(person: Tensor, face: Tensor, focus: Tensor, cells: float, vie
     outward = torch.cat([topology(device).normals, shell(device).normals]).expand(len(face), -1, -1)
     border = local_face[:, topology(device).oval]
     distance = torch.cdist(local_shell, border)
-    share = 1 / (distance.square() + 1e-3) ** 1.5
-    share = share / share.sum(-1, keepdim=True)
+    share = inverse_distance_shares(distance, BORDER_SOFTENING)
     weights = share * torch.exp(-(distance.amin(-1, keepdim=True) / BORDER_REACH).square())
     place = head.apply(local)
     facing = visible_facing(head, place, outward, focus, cells)
@@ -98,9 +92,8 @@ def view_source(view: View, local_shell: Tensor, outward: Tensor) -> Source:
     """What a further view shows of a head whose shell is fitted to its first picture."""
     head = head_pose(view.face)
     place = head.apply(torch.cat([head.inverse(view.face)[:, :MESH], local_shell], 1))
-    canvas = torch.zeros_like(place[:, 0])
-    canvas[:, 2] = 1
-    cells = float(head.scale.max()) * GUIDE_SIDE / 2
+    canvas = canvas_box(head.shift)
+    cells = cells_per_unit(head, canvas)
     person = person_over_plate(view.image, view.matte, clean_plate(view.image, view.matte))
     return Source(person, place[..., :2], visible_facing(head, place, outward, canvas, cells))
 
@@ -137,6 +130,11 @@ def facing_camera(head: HeadTransform, outward: Tensor) -> Tensor:
     return ((cosine + NORMAL_ERROR) / (1 + NORMAL_ERROR)).clamp_min(0)
 
 
+def vertices_at_rest(surface: HeadSurface, head: HeadTransform, face: Tensor) -> Tensor:
+    """The vertices (B, V, 3), canvas units, of heads with landmarks (B, 478, 3) in the picture's own pose."""
+    return torch.cat([face[:, :MESH], head.apply(surface.shell)], 1)
+
+
 def move_surface(surface: HeadSurface, rest_face: Tensor, face: Tensor, head: HeadTransform) -> Tensor:
     """The vertices (B, V, 3), canvas units, of heads that moved.
 
@@ -168,8 +166,7 @@ def inside_at_rest(surface: HeadSurface, head: HeadTransform, face: Tensor, focu
     """Coverage (B, 1, size, size), 0..1, of the canvas's pixels by heads in the picture's own pose, but for hair that
     lies near the outline: what stands behind the head begins with that hair, so that no gap opens to the hair beyond.
     """
-    rest = torch.cat([face[:, :MESH], head.apply(surface.shell)], 1)
-    cells = float((head.scale / focus[:, 2]).max()) * GUIDE_SIDE / 2
+    rest, cells = vertices_at_rest(surface, head, face), cells_per_unit(head, focus)
     inner = F.pad(smoothstep(*OUTLINE_FACING, surface.facing[:, MESH:]), (MESH, 0), value=1.0)
     weights = surface_fade(face.device) * inner
     return sharpen_coverage(surface_coverage(rest, weights, focus, cells, GUIDE_SIDE), size, focus)

@@ -47,8 +47,8 @@ def person_over_plate(image: Tensor, matte: Tensor, plate: Tensor) -> Tensor:
     return torch.cat([image - (1 - matte) * plate, matte], 1)
 
 
-def behind_head(person: Tensor, cut: Tensor, head: Tensor) -> Tensor:
-    """The person (B, 4, S, S), premultiplied, with what stands behind the head instead of it.
+def continued_behind(cut: Tensor, head: Tensor) -> Tensor:
+    """What stands behind the head (B, 4, S, S), premultiplied colour and alpha; elsewhere without meaning.
 
     cut: (B, 4, S, S) the person's own colours, premultiplied. head (B, 1, S, S): coverage of the head's surface, 0..1.
     Where neck or long hair surround it they go on behind it; where the background does, there is nothing.
@@ -57,8 +57,15 @@ def behind_head(person: Tensor, cut: Tensor, head: Tensor) -> Tensor:
     filled = pull_push(cut, shown.to(cut.dtype))
     alpha = filled[:, 3:]
     dense = smoothstep(*SOLID_BEHIND, alpha) * blur(alpha_below(cut[:, 3:], shown), cut.shape[-1] // 128)
-    solid = torch.cat([filled[:, :3] / alpha.clamp_min(1e-3) * dense, dense], 1)
-    return torch.where(shown, person, solid.clamp(0, 1))
+    return torch.cat([filled[:, :3] / alpha.clamp_min(1e-3) * dense, dense], 1).clamp(0, 1)
+
+
+def replace_head(person: Tensor, behind: Tensor, head: Tensor) -> Tensor:
+    """The person (B, 4, S, S), premultiplied, with `behind` instead of the head.
+
+    head: its coverage (B, 1, S, S), 0..1.
+    """
+    return torch.where(head < REMOVED_COVERAGE, person, behind)
 
 
 def alpha_below(alpha: Tensor, shown: Tensor) -> Tensor:

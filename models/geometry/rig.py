@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from kernels.mesh import draw_mesh
 from models.config import GUIDE_SIDE
 from models.geometry.body import body_canonical, complete_body, edge_pins, skin_weights
-from models.geometry.grid import box_grid, to_box
+from models.geometry.grid import box_grid, canvas_box, to_box
 from models.geometry.grid_mesh import (
     LATTICE_REACH,
     cells_per_unit,
@@ -30,10 +30,11 @@ from models.geometry.openings import opening
 from models.geometry.picture_layers import (
     PersonLayers,
     as_texture,
-    behind_head,
     clean_plate,
+    continued_behind,
     mouth_colour,
     person_over_plate,
+    replace_head,
 )
 from models.geometry.shading import has_shading
 from models.geometry.skull import border_weights
@@ -142,9 +143,7 @@ class Rig:
         focus = focus_box(head)
         full_canvas = bool((focus[:, 2] > 0.999).all())
         cells = cells_per_unit(head, focus)
-        canvas = torch.zeros_like(focus)
-        canvas[:, 2] = 1
-        boxes = torch.stack([canvas, focus], 1)  # (B, 2, 3)
+        boxes = torch.stack([canvas_box(focus), focus], 1)  # (B, 2, 3)
         unit = lattice_points(image.device).to(image.dtype) * LATTICE_REACH  # (V, 2)
         lattice = boxes[:, :, None, :2] + boxes[:, :, None, 2:] * unit  # (B, 2, V, 2)
         vertices = lattice.flatten(1, 2)
@@ -157,10 +156,11 @@ class Rig:
         colours = person if foreground is None else torch.cat([foreground * matte, matte], 1)
         surface = build_surface(colours, face, focus, cells, views)
         coverage = inside_at_rest(surface, head, face, focus, image.shape[-1])
-        torso = behind_head(person, colours, coverage)
+        behind = continued_behind(colours, coverage)
+        torso = replace_head(person, behind, coverage)
         own = cut = PersonLayers(as_texture(person), as_texture(torso))
         if foreground is not None:
-            cut = PersonLayers(as_texture(colours), as_texture(behind_head(colours, colours, coverage)))
+            cut = PersonLayers(as_texture(colours), as_texture(replace_head(colours, behind, coverage)))
         triangle_visible = visible.view(len(image), 2, -1)[:, :, triangles].any(-1)
         per_mesh = (len(image), 2, unit.shape[0], -1)
         return Rig(

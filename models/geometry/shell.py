@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from models.geometry.grid import smoothstep
 from models.geometry.skull import SKULL_CENTRE, SKULL_RADII
-from models.geometry.topology import MESH, HeadTransform, topology
+from models.geometry.topology import MESH, HeadTransform, inverse_2x2, topology
 
 RINGS, SPOKES = 15, 40  # vertices lie on rings around the axis that looks out of the face
 FIRST_RING, LAST_RING = 26.0, 174.0  # degrees from that axis; within the first ring there is only the face's mesh
@@ -108,9 +108,7 @@ def outline(head: HeadTransform, matte: Tensor) -> tuple[Tensor, Tensor, Tensor]
     ways = torch.stack([turn.cos(), turn.sin()], -1)  # (K, 2) in the picture's plane
     axes = head.rotation[:, :2] * matte.new_tensor(SKULL_RADII) * head.scale[:, None, None]
     ellipse = axes @ axes.mT  # the skull's outline: points with x · ellipse⁻¹ · x = 1
-    (a, b), (c, d) = (row.unbind(-1) for row in ellipse.unbind(-2))
-    inverse = torch.stack([d, -b, -c, a], -1).view(-1, 2, 2) / (a * d - b * c)[:, None, None]
-    radius = ((ways @ inverse) * ways).sum(-1).rsqrt()  # (B, K)
+    radius = ((ways @ inverse_2x2(ellipse)) * ways).sum(-1).rsqrt()  # (B, K)
     steps = torch.linspace(*OUTLINE_RANGE, OUTLINE_STEPS, device=matte.device)
     centre = head.apply(matte.new_tensor([[SKULL_CENTRE]]).expand(len(matte), -1, -1))[:, :, None, :2]
     points = centre + ways[:, None] * (radius[..., None] * steps)[..., None]  # (B, K, steps, 2)

@@ -11,6 +11,7 @@ from models.geometry.topology import HeadTransform, topology
 # An ellipsoid in canonical units, measured on the mean head of ICT-FaceKit.
 SKULL_CENTRE, SKULL_RADII = (0.0, 0.0, 0.75), (0.98, 1.35, 1.05)
 # Canonical units over which what surrounds the face follows its border less and less.
+BORDER_SOFTENING = 1e-4  # of the weights of landmarks on the border
 DEPTH_FADE = 0.8  # the border's depth in front of the skull
 MOTION_FADE = (2.5, 0.5)  # the border's motion: beside the face, and below it at the neck
 
@@ -29,6 +30,14 @@ def skull_depth(head: HeadTransform, points: Tensor) -> Tensor:
     return (-b - (inside * a).sqrt()) / a
 
 
+def inverse_distance_shares(distance: Tensor, softening: float) -> Tensor:
+    """Weights (..., N), summing to 1, of N points at these distances: their inverse cubes. softening: added to the
+    squares, so that a point at distance 0 has a finite one.
+    """
+    share = 1 / (distance.square() + softening) ** 1.5
+    return share / share.sum(-1, keepdim=True)
+
+
 def border_weights(head: HeadTransform, face: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
     """How much canvas points (B, N, 2) follow the landmarks on the face's border, and their canvas z.
 
@@ -39,8 +48,7 @@ def border_weights(head: HeadTransform, face: Tensor, points: Tensor) -> tuple[T
     border = face[:, oval]
     unit = head.scale[:, None, None]
     distance = torch.cdist(points, border[..., :2].contiguous()) / unit  # (B, N, 36)
-    share = 1 / (distance.square() + 1e-4) ** 1.5
-    share = share / share.sum(-1, keepdim=True)
+    share = inverse_distance_shares(distance, BORDER_SOFTENING)
     nearest = distance.amin(-1, keepdim=True)
     skull = skull_depth(head, points)
     border_skull = skull_depth(head, border[..., :2])

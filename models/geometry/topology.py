@@ -141,6 +141,12 @@ def nearest_rotation(matrix: Tensor) -> Tensor:
     return torch.where(torch.isfinite(r).all(-1).all(-1)[:, None, None], r, eye)
 
 
+def inverse_2x2(matrix: Tensor) -> Tensor:
+    """Inverses of (B, 2, 2) matrices, written out, since a CUDA graph cannot record a call of a solver."""
+    (a, b), (c, d) = (row.unbind(-1) for row in matrix.unbind(-2))
+    return torch.stack([d, -b, -c, a], -1).view(-1, 2, 2) / (a * d - b * c)[:, None, None]
+
+
 def head_pose(face: Tensor) -> HeadTransform:
     """The pose of heads with landmarks (B, 478, 3): least-squares similarity from the canonical face, over `RIGID`.
 

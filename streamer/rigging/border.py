@@ -20,7 +20,6 @@ from streamer.rigging.cutout import Cutout
 Margins = tuple[tuple[int, int], tuple[int, int]]  # pixels above and below, to the left and to the right
 Side = Literal["below", "above", "beside"]
 
-BORDER_SHARE = 0.25  # of a canvas's side: the margin on each side that holds what leaves the picture
 INSIDE = 0.5  # alpha at the silhouette
 SOFT_PIXELS = 8  # beyond the silhouette that still belong to its edge
 TRACE_SHARE = 0.05  # of the longer side: rows of the picture from which the direction of an edge is measured

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from models.dit import MAP_CONFIDENCE, MAP_FLOW, CausalDiT, Edit, FrameInput
 from models.geometry.picture_layers import person_over_plate
@@ -15,7 +16,8 @@ from training.loop.loss import GroundTruth, frame_loss
 def reference_focus(batch: Baked) -> Focus:
     """Focus boxes of the batch's references."""
     person = person_over_plate(batch.picture, batch.matte, batch.plate)
-    return Focus.build(batch.picture, batch.plate, person, batch.body, batch.chart, batch.mouth)
+    chart = F.pad(batch.chart, (0, 0, 0, 0, 0, 1), value=1.0)  # opaque
+    return Focus.build(batch.picture, batch.plate, person, batch.body, chart, batch.mouth)
 
 
 def clean_input(batch: Baked, t: int) -> FrameInput:

@@ -3,7 +3,14 @@
 import torch
 from torch import Tensor
 
-from models.geometry.picture_layers import as_texture, behind_head, clean_plate, double_resolution, person_over_plate
+from models.geometry.picture_layers import (
+    as_texture,
+    clean_plate,
+    continued_behind,
+    double_resolution,
+    person_over_plate,
+    replace_head,
+)
 from models.geometry.rig import Rig
 from tests.support.solid_heads import BACKGROUND, CLOTHES, HAIR, PICTURE_SIDE, SKIN, picture_of, rgb
 
@@ -37,7 +44,7 @@ def person(hair: bool = False) -> tuple[Tensor, Tensor]:
 
 def test_the_neck_goes_up_behind_the_chin_and_the_background_stays_empty_beside_it() -> None:
     layer, head = person()
-    body = behind_head(layer, layer, head)
+    body = replace_head(layer, continued_behind(layer, head), head)
     rows = slice(CHIN_ROW - 14, CHIN_ROW - 4)
     neck = body[0, :, rows, NECK.start + 10 : NECK.stop - 10]
     assert neck[3].min() > 0.75 and neck[3].mean() > 0.95
@@ -52,7 +59,7 @@ def test_the_neck_goes_up_behind_the_chin_and_the_background_stays_empty_beside_
 
 def test_long_hair_goes_on_behind_the_head() -> None:
     layer, head = person(hair=True)
-    body = behind_head(layer, layer, head)
+    body = replace_head(layer, continued_behind(layer, head), head)
     middle = body[0, :, HEAD_CENTRE[0] - 10 : HEAD_CENTRE[0] + 10, HEAD_CENTRE[1] - 40 : HEAD_CENTRE[1] + 40]
     assert middle[3].min() > 0.95
     assert (middle[:3] - rgb(HAIR)[:, None, None]).abs().max() < 0.45  # hair, with some of the neck's skin
@@ -63,14 +70,14 @@ def test_long_hair_goes_on_behind_the_head() -> None:
 def test_what_the_head_does_not_cover_stays_exactly() -> None:
     layer, head = person(hair=True)
     other = layer * 0.5
-    body = behind_head(layer, other, head)
+    body = replace_head(layer, continued_behind(other, head), head)
     assert torch.equal(torch.where(head < 0.99, body, 0), torch.where(head < 0.99, layer, 0))
     assert body.min() >= 0 and body.max() <= 1
 
 
 def test_a_head_that_covers_all_leaves_nothing_behind_it() -> None:
     layer, head = person()
-    body = behind_head(layer, layer, torch.ones_like(head))
+    body = replace_head(layer, continued_behind(layer, torch.ones_like(head)), torch.ones_like(head))
     assert torch.isfinite(body).all() and body[:, 3].max() < 1e-3
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from models.geometry.head_surface import SHELL_EXTENT, head_triangles
+from models.geometry.head_surface import SHELL_EXTENT
 from models.geometry.rig import Rig
 from models.geometry.shell import PRIOR_DISTANCE, ellipsoid_distance, shell
 from models.geometry.skull import SKULL_CENTRE
@@ -86,6 +86,6 @@ def test_shell_of_a_picture_without_any_matte_is_a_mean_head() -> None:
 def test_edges_of_the_surface_are_shorter_than_their_window() -> None:
     rig = Rig.build(*picture_of())
     local = torch.cat([rig.head.inverse(rig.face)[0, :MESH], rig.surface.shell[0]])
-    corners = local[head_triangles(CPU)]
+    corners = local[torch.cat([topology(CPU).triangles, shell(CPU).triangles + MESH])]
     longest = (corners - corners.roll(1, 1)).norm(dim=-1).amax(-1)
     assert longest[len(topology().triangles) :].max() < SHELL_EXTENT
