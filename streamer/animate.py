@@ -28,13 +28,14 @@ from streamer.generation.controls import Controls
 from streamer.generation.device import choose_device
 from streamer.generation.factory import make_pipeline
 from streamer.generation.pipeline import Avatar, AvatarPipeline, FrameRequest
-from streamer.options import OWN_ASPECT, Background, parse_colour
+from streamer.options import OWN_ASPECT, Background, parse_bones, parse_colour
 from streamer.rigging.picture import load_picture
 from streamer.rigging.points import Points
 from streamer.runtime.native_logs import filter_native_logs
 from streamer.settings import (
     PICTURE,
     Aspect,
+    BoneFactors,
     Checkpoint,
     Colour,
     Device,
@@ -79,6 +80,7 @@ class Job:
     alpha: Annotated[bool, Flag("transparent background: .webm, .mov (ProRes 4444) or PNGs", FILES)] = False
 
     points: PointsFile = None
+    bones: BoneFactors = ""
     background: Annotated[Background, Flag("what stands behind the character", PICTURE)] = "original"
     colour: Colour = "#00b140"
 
@@ -107,9 +109,10 @@ class Job:
     def controls(self) -> Controls:
         """The same controls that a person has live."""
         return Controls(
-            self.head, self.face, self.body, self.light, self.teeth, self.mirror,
-            "transparent" if self.alpha else self.background, parse_colour(self.colour),
-            self.frame, self.aspect, self.zoom, self.shift_x, self.shift_y, self.keep_in_frame,
+            head=self.head, face=self.face, body=self.body, light=self.light, **parse_bones(self.bones),
+            teeth=self.teeth, mirror=self.mirror, background="transparent" if self.alpha else self.background,
+            colour=parse_colour(self.colour), frame=self.frame, aspect=self.aspect, zoom=self.zoom,
+            shift_x=self.shift_x, shift_y=self.shift_y, keep_in_frame=self.keep_in_frame,
         )  # fmt: skip
 
 

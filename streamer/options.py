@@ -26,6 +26,8 @@ OWN_ASPECT = "picture"  # the frame has the aspect of the picture
 MIN_OUTPUT_SIDE, MAX_OUTPUT_SIDE = 64, 1920  # pixels of a size that is chosen as WIDTHxHEIGHT
 ASPECT_PATTERN = r"^(picture|1:1|16:9|9:16|[0-9]{2,4}x[0-9]{2,4})\Z"
 ZOOM_RANGE = (0.5, 4.0)
+BONES = ("shoulders", "torso", "arms", "legs")  # whose lengths have factors
+BONE_RANGE = (0.5, 1.5)  # of these factors
 
 MAX_PICTURES = 4  # of one character: the first, which is drawn, and further views
 
@@ -58,3 +60,24 @@ def parse_aspect(text: str) -> tuple[int, int] | None:
                 f"'{text}' has a side that is not an even number from {MIN_OUTPUT_SIDE} to {MAX_OUTPUT_SIDE}"
             )
     return width, height
+
+
+def parse_bones(text: str) -> dict[str, float]:
+    """Factors of bone lengths by name, from text like `arms=0.9,legs=1.1`; those that are not named are left out.
+
+    Raises ValueError for any other text, for a name twice, and for a factor outside of BONE_RANGE.
+    """
+    factors: dict[str, float] = {}
+    for part in filter(None, text.replace(" ", "").split(",")):
+        name, _, number = part.partition("=")
+        if name not in BONES:
+            raise ValueError(f"'{name}' is none of {', '.join(BONES)}")
+        if name in factors:
+            raise ValueError(f"'{name}' is named twice")
+        try:
+            factors[name] = float(number)
+        except ValueError:
+            raise ValueError(f"'{part}' is not of the form NAME=FACTOR") from None
+        if not BONE_RANGE[0] <= factors[name] <= BONE_RANGE[1]:
+            raise ValueError("'{}' is not between {} and {}".format(part, *BONE_RANGE))
+    return factors

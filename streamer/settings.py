@@ -32,6 +32,7 @@ from streamer.options import (
     GeneratorKind,
     Precision,
     parse_aspect,
+    parse_bones,
     parse_colour,
 )
 
@@ -63,6 +64,14 @@ def _aspect(place: str, text: str) -> str:
         parse_aspect(text)
     except ValueError as error:
         raise SettingsError(f"{place}: {error}; write for example 16:9 or 1280x720.") from error
+    return text
+
+
+def _bones(place: str, text: str) -> str:
+    try:
+        parse_bones(text)
+    except ValueError as error:
+        raise SettingsError(f"{place}: {error}; write for example arms=0.9,legs=1.1.") from error
     return text
 
 
@@ -130,6 +139,13 @@ References = Annotated[
 PointsFile = Annotated[
     Path | None, Flag("JSON file of hand-placed points, for pictures in which no face is found", PICTURE, "FILE")
 ]
+BoneFactors = Annotated[
+    str,
+    Flag(
+        "factors of the character's bone lengths: shoulders, torso, arms, legs; for example arms=0.9,legs=1.1", PICTURE,
+        "NAME=FACTOR,…", rule=_bones,
+    ),
+]  # fmt: skip
 Size = Annotated[int, Meta(ge=128, le=1024), Flag("longest side of the avatar video, pixels", DRAWING)]
 Frame = Annotated[FrameKind, Flag("how much of the picture is shown: all of it, head and shoulders, the face", DRAWING)]
 Aspect = Annotated[
@@ -157,6 +173,7 @@ class Settings:
 
     ref: References = (Path("assets/avatar.png"),)
     points: PointsFile = None
+    bones: BoneFactors = ""
     background: Annotated[Background, Flag("background at the start", PICTURE)] = "original"
     colour: Colour = "#00b140"
     mirror: Annotated[bool, Flag("start with the avatar not mirrored", PICTURE)] = True

@@ -47,6 +47,7 @@ class Strength:
     """How much of the driver's motion is transferred: floats or (B,) tensors, 0..2, 1 = as the driver does, 0 = none.
 
     teeth, 0..1: how much of what the driver's open mouth shows is drawn, instead of what the network makes up.
+    bones, (B, 4) or one float for all: factors of the picture's shoulder width, torso, arms and legs; 1 = as they are.
     """
 
     head: float | Tensor = 1.0
@@ -54,6 +55,7 @@ class Strength:
     body: float | Tensor = 1.0
     light: float | Tensor = 1.0
     teeth: float | Tensor = 1.0
+    bones: float | Tensor = 1.0
 
 
 @dataclass(frozen=True)

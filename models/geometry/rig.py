@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from kernels.mesh import draw_mesh
 from models.config import GUIDE_SIDE
-from models.geometry.body import body_canonical, complete_body, edge_pins, skin_weights
+from models.geometry.body import HAND_POINTS, body_canonical, complete_body, edge_pins, skin_weights
 from models.geometry.grid import box_grid, canvas_box, to_box
 from models.geometry.grid_mesh import (
     LATTICE_REACH,
@@ -62,6 +62,7 @@ class Rig:
     plate: (B, 3, S, S), the background with the person taken out.
     face: (B, 478, 3), landmarks, canvas units.
     body: (B, 33, 4), joints in canvas units, and visibility; guessed joints have visibility 0.
+    hands: (B, 2, 21, 4), points of the left and of the right hand in canvas units, and confidence; 0 where not seen.
     focus: (B, 3), centre x, y and half side of the square box that the network draws, canvas units.
     canonical: (B, 3, G, G), canonical coordinates of what the focus box shows.
     openings: (B, 3, G, G), coverage 0..1 of mouth, right eye and left eye on the focus box.
@@ -90,6 +91,7 @@ class Rig:
     plate: Tensor
     face: Tensor
     body: Tensor
+    hands: Tensor
     focus: Tensor
     canonical: Tensor
     openings: Tensor
@@ -129,13 +131,15 @@ class Rig:
         plate: Tensor | None = None,
         foreground: Tensor | None = None,
         views: Sequence[View] = (),
+        hands: Tensor | None = None,
     ) -> Rig:
         """Prepare B pictures.
 
         image (B, 3, S, S) RGB 0..1, matte (B, 1, S, S) 0..1, face (B, 478, 3) and body (B, 33, 4) in canvas units,
         plate and foreground (B, 3, S, S) 0..1. Without a body the joints are guessed, without a plate it is made from
         the picture, without the foreground's straight colours they are what makes the picture over that plate. views:
-        further pictures of the same characters, which show more of their heads.
+        further pictures of the same characters, which show more of their heads. hands (B, 2, 21, 4): points in canvas
+        units, and confidence; None where no hand was found.
         """
         head = head_pose(face)
         body = complete_body(head, body)
@@ -169,6 +173,7 @@ class Rig:
             plate=plate,
             face=face,
             body=body,
+            hands=body.new_zeros(len(image), 2, HAND_POINTS, 4) if hands is None else hands,
             focus=focus,
             canonical=canonical_map(head, face, body, focus),
             openings=own_openings(face, focus),

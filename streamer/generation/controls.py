@@ -15,6 +15,7 @@ class Controls:
 
     head, face, body: strength of the motion, 0..2, where 1 follows the driver exactly.
     light: strength of the shading that is transferred from the driver's face, 0..2.
+    shoulders, torso, arms, legs: factors of the character's bone lengths, `BONE_RANGE`, where 1 is the picture's own.
     teeth: whether the driver's own teeth and tongue are drawn in an open mouth.
     mirror: whether the character moves like a mirror image of the driver, else like a person beside the driver.
     background: what stands behind the character.
@@ -27,6 +28,10 @@ class Controls:
     face: float = 1.0
     body: float = 1.0
     light: float = 1.0
+    shoulders: float = 1.0
+    torso: float = 1.0
+    arms: float = 1.0
+    legs: float = 1.0
     teeth: bool = True
     mirror: bool = True
     background: Background = "original"
@@ -37,6 +42,11 @@ class Controls:
     shift_x: float = 0.0
     shift_y: float = 0.0
     keep_in_frame: bool = True
+
+    @property
+    def bones(self) -> tuple[float, float, float, float]:
+        """The factors in the order of `Strength.bones`."""
+        return self.shoulders, self.torso, self.arms, self.legs
 
     @property
     def framing(self) -> Framing:

@@ -43,9 +43,9 @@ class DriverBatch:
 
 
 def to_strength(controls: Sequence[Controls], device: torch.device) -> Strength:
-    """The strengths of B sessions as tensors (B,) on the device; `teeth` is 0 or 1."""
+    """The strengths of B sessions as tensors (B,) on the device, `bones` (B, 4); `teeth` is 0 or 1."""
 
-    def per_session(values: list[float]) -> torch.Tensor:
+    def per_session(values: Sequence[float | tuple[float, ...]]) -> torch.Tensor:
         return upload(torch.tensor(values), device)
 
     return Strength(
@@ -54,6 +54,7 @@ def to_strength(controls: Sequence[Controls], device: torch.device) -> Strength:
         body=per_session([one.body for one in controls]),
         light=per_session([one.light for one in controls]),
         teeth=per_session([float(one.teeth) for one in controls]),
+        bones=per_session([one.bones for one in controls]),
     )
 
 

@@ -47,6 +47,7 @@ class Character:
     plate: (S, S, 3) float32 0..1, the background without the character.
     face: (478, 3) landmarks, canvas units.
     body: (33, 4) joints x, y, z in canvas units and visibility; None without.
+    hands: (2, 21, 4) points x, y, z of the left and of the right hand in canvas units and confidence; None without.
     layout: of the picture on the canvas.
     picture, points: what it was found in.
     notes: sentences for the user.
@@ -62,6 +63,7 @@ class Character:
     picture: Picture
     points: Points | None = None
     notes: list[str] = field(default_factory=list)
+    hands: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ def build_rig(character: Character, device: torch.device | str, further: Sequenc
             batch(character.plate.transpose(2, 0, 1)),
             batch(character.foreground.transpose(2, 0, 1)),
             views,
+            None if character.hands is None else batch(character.hands),
         )
     notes = [note for each in (character, *further) for note in each.notes]
     return MadeRig(rig, views, character.layout, notes)

@@ -28,7 +28,7 @@ from streamer.errors import (
 from streamer.frames import AvatarFrame
 from streamer.generation.controls import Controls
 from streamer.generation.pipeline import Avatar
-from streamer.options import Phase, parse_colour
+from streamer.options import Phase, parse_bones, parse_colour
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import QUEUE_AGE, TOTAL, Meter, percentiles
 from streamer.server import signaling
@@ -96,7 +96,7 @@ class Session:
         self._controls = Controls(
             mirror=settings.mirror, background=settings.background, colour=settings.colour_rgb, frame=settings.frame,
             aspect=settings.aspect, zoom=settings.zoom, shift_x=settings.shift_x, shift_y=settings.shift_y,
-            keep_in_frame=settings.keep_in_frame,
+            keep_in_frame=settings.keep_in_frame, **parse_bones(settings.bones),
         )  # fmt: skip
         self._paused = False
         self._viewer_meter = Meter()  # used while there is no engine session, which has a meter of its own

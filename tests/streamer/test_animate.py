@@ -63,7 +63,7 @@ def test_the_picture_keeps_its_own_framing(made):
 
 def test_a_frame_of_a_size_of_its_own_is_written(short, tmp_path):
     out = tmp_path / "wide.mp4"
-    frame = ["--frame", "face", "--aspect", "320x180", "--head", "2"]
+    frame = ["--frame", "face", "--aspect", "320x180", "--head", "2", "--bones", "arms=0.9,legs=1.1"]
     inputs = ["--ref", str(AVATAR), "--drive", str(short), "--generator", "geometry", "--size", "128"]
     assert main([*inputs, *frame, "--out", str(out)]) == 0
     with VideoReader(out) as reader:

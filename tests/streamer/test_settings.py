@@ -191,6 +191,15 @@ def test_flags_are_not_abbreviated(capsys: pytest.CaptureFixture[str]) -> None:
     assert caught.value.code == 2 and "--por" in capsys.readouterr().err
 
 
+def test_bones_are_checked_when_they_are_read() -> None:
+    assert read("--bones", "arms=0.9").bones == "arms=0.9"
+    with pytest.raises(SettingsError) as caught:
+        read("--bones", "tail=2")
+    assert str(caught.value) == (
+        "--bones: 'tail' is none of shoulders, torso, arms, legs; write for example arms=0.9,legs=1.1."
+    )
+
+
 def test_a_frame_is_read_and_an_aspect_that_is_none_is_refused() -> None:
     settings = read("--frame", "bust", "--aspect", "1280x720", "--zoom", "1.5", "--no-keep-in-frame")
     assert (settings.frame, settings.aspect, settings.zoom) == ("bust", "1280x720", 1.5)

@@ -54,7 +54,7 @@ def test_a_frame_copies_nothing_from_the_host(full_canvas: bool, monkeypatch: py
     rig = Rig.stack([drawn_face(64, 0.35 if full_canvas else 0.22)] * 2).to("meta")
     assert rig.full_canvas == full_canvas
     driver = Driver(rig.face, rig.body, rig.face.new_zeros(2, 2, 21, 4))
-    strength = Strength(*torch.ones(5, 2, device="meta"))
+    strength = Strength(*torch.ones(5, 2, device="meta"), bones=torch.ones(2, 4, device="meta"))
     sides = ((2, GUIDE_SIDE), (1, 16), (3, 16), (1, GUIDE_SIDE))
     edit = Edit(*(rig.focus.new_full((2, channels, side, side), 0.5) for channels, side in sides))
 

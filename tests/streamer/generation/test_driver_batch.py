@@ -37,9 +37,10 @@ def test_to_driver_refuses_a_motion_without_a_face() -> None:
 
 def test_driver_batch_mirrors_and_weighs_each_session_by_its_controls() -> None:
     right = replace(Motion.still(CANONICAL), face=CANONICAL + np.array([0.1, 0, 0], np.float32))
-    controls = [Controls(mirror=True, head=0.5, teeth=False), Controls(mirror=False)]
+    controls = [Controls(mirror=True, head=0.5, teeth=False), Controls(mirror=False, arms=0.9)]
     batch = DriverBatch.of([right, right], [Motion.still(CANONICAL)] * 2, controls, torch.device("cpu"))
     shift = (batch.current.face - batch.neutral.face).mean((1, 2)) * 3
     assert shift.tolist() == pytest.approx([-0.1, 0.1], abs=1e-5)
     strengths = [batch.strength.head, batch.strength.face, batch.strength.teeth]
     assert [torch.as_tensor(one).tolist() for one in strengths] == [[0.5, 1.0], [1.0, 1.0], [0.0, 1.0]]
+    assert batch.strength.bones.tolist() == pytest.approx(np.array([[1, 1, 1, 1], [1, 1, 0.9, 1]]))

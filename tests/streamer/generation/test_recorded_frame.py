@@ -174,7 +174,7 @@ def test_step_never_waits_for_the_host(rigs: list[Rig], trim: bool, monkeypatch:
         recorded.put(generator.open(map_tensors(reference, lambda tensor: tensor.to(nowhere))), rigs[0].to(nowhere))
         driver = map_tensors(Driver.of_face(rigs[0].face.repeat(2, 1, 1)), lambda tensor: tensor.to(nowhere))
         lane = torch.zeros(2, dtype=torch.long, device=nowhere)
-        strength = Strength(*torch.ones(5, 2, device=nowhere))
+        strength = Strength(*torch.ones(5, 2, device=nowhere), bones=torch.ones(2, 4, device=nowhere))
         inputs = TickInputs(lane, DriverBatch(driver, driver, strength))
         recorded.step(inputs, trim)
         with HostAccessGuard():
