@@ -35,7 +35,7 @@ from streamer.runtime.native_logs import filter_native_logs
 from streamer.settings import (
     PICTURE,
     Aspect,
-    BoneFactors,
+    Bones,
     Checkpoint,
     Colour,
     Device,
@@ -80,7 +80,7 @@ class Job:
     alpha: Annotated[bool, Flag("transparent background: .webm, .mov (ProRes 4444) or PNGs", FILES)] = False
 
     points: PointsFile = None
-    bones: BoneFactors = ""
+    bones: Bones = ""
     background: Annotated[Background, Flag("what stands behind the character", PICTURE)] = "original"
     colour: Colour = "#00b140"
 
@@ -109,7 +109,7 @@ class Job:
     def controls(self) -> Controls:
         """The same controls that a person has live."""
         return Controls(
-            head=self.head, face=self.face, body=self.body, light=self.light, **parse_bones(self.bones),
+            head=self.head, face=self.face, body=self.body, light=self.light, **parse_bones(self.bones)._asdict(),
             teeth=self.teeth, mirror=self.mirror, background="transparent" if self.alpha else self.background,
             colour=parse_colour(self.colour), frame=self.frame, aspect=self.aspect, zoom=self.zoom,
             shift_x=self.shift_x, shift_y=self.shift_y, keep_in_frame=self.keep_in_frame,

@@ -6,7 +6,7 @@ Nothing heavy is imported, so that a wrong flag is answered before torch is load
 from __future__ import annotations
 
 import re
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 Background = Literal["original", "blur", "colour", "transparent"]
 Codec = Literal["auto", "vp8", "h264"]
@@ -26,8 +26,7 @@ OWN_ASPECT = "picture"  # the frame has the aspect of the picture
 MIN_OUTPUT_SIDE, MAX_OUTPUT_SIDE = 64, 1920  # pixels of a size that is chosen as WIDTHxHEIGHT
 ASPECT_PATTERN = r"^(picture|1:1|16:9|9:16|[0-9]{2,4}x[0-9]{2,4})\Z"
 ZOOM_RANGE = (0.5, 4.0)
-BONES = ("shoulders", "torso", "arms", "legs")  # whose lengths have factors
-BONE_RANGE = (0.5, 1.5)  # of these factors
+BONE_RANGE = (0.5, 1.5)  # factors of a character's bone lengths
 
 MAX_PICTURES = 4  # of one character: the first, which is drawn, and further views
 
@@ -62,16 +61,25 @@ def parse_aspect(text: str) -> tuple[int, int] | None:
     return width, height
 
 
-def parse_bones(text: str) -> dict[str, float]:
-    """Factors of bone lengths by name, from text like `arms=0.9,legs=1.1`; those that are not named are left out.
+class BoneFactors(NamedTuple):
+    """Factors of a character's bone lengths, each in BONE_RANGE; 1 is the picture's own."""
+
+    shoulders: float = 1.0
+    torso: float = 1.0
+    arms: float = 1.0
+    legs: float = 1.0
+
+
+def parse_bones(text: str) -> BoneFactors:
+    """The factors that text like `arms=0.9,legs=1.1` names.
 
     Raises ValueError for any other text, for a name twice, and for a factor outside of BONE_RANGE.
     """
     factors: dict[str, float] = {}
     for part in filter(None, text.replace(" ", "").split(",")):
         name, _, number = part.partition("=")
-        if name not in BONES:
-            raise ValueError(f"'{name}' is none of {', '.join(BONES)}")
+        if name not in BoneFactors._fields:
+            raise ValueError(f"'{name}' is none of {', '.join(BoneFactors._fields)}")
         if name in factors:
             raise ValueError(f"'{name}' is named twice")
         try:
@@ -80,4 +88,4 @@ def parse_bones(text: str) -> dict[str, float]:
             raise ValueError(f"'{part}' is not of the form NAME=FACTOR") from None
         if not BONE_RANGE[0] <= factors[name] <= BONE_RANGE[1]:
             raise ValueError("'{}' is not between {} and {}".format(part, *BONE_RANGE))
-    return factors
+    return BoneFactors(**factors)

@@ -139,7 +139,7 @@ References = Annotated[
 PointsFile = Annotated[
     Path | None, Flag("JSON file of hand-placed points, for pictures in which no face is found", PICTURE, "FILE")
 ]
-BoneFactors = Annotated[
+Bones = Annotated[
     str,
     Flag(
         "factors of the character's bone lengths: shoulders, torso, arms, legs; for example arms=0.9,legs=1.1", PICTURE,
@@ -173,7 +173,7 @@ class Settings:
 
     ref: References = (Path("assets/avatar.png"),)
     points: PointsFile = None
-    bones: BoneFactors = ""
+    bones: Bones = ""
     background: Annotated[Background, Flag("background at the start", PICTURE)] = "original"
     colour: Colour = "#00b140"
     mirror: Annotated[bool, Flag("start with the avatar not mirrored", PICTURE)] = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from streamer.options import OWN_ASPECT, Background, FrameKind
+from streamer.options import OWN_ASPECT, Background, BoneFactors, FrameKind
 from streamer.rigging.framing import Framing
 from streamer.tracking.motion import Motion
 
@@ -44,9 +44,8 @@ class Controls:
     keep_in_frame: bool = True
 
     @property
-    def bones(self) -> tuple[float, float, float, float]:
-        """The factors in the order of `Strength.bones`."""
-        return self.shoulders, self.torso, self.arms, self.legs
+    def bones(self) -> BoneFactors:
+        return BoneFactors(self.shoulders, self.torso, self.arms, self.legs)
 
     @property
     def framing(self) -> Framing:

@@ -96,7 +96,7 @@ class Session:
         self._controls = Controls(
             mirror=settings.mirror, background=settings.background, colour=settings.colour_rgb, frame=settings.frame,
             aspect=settings.aspect, zoom=settings.zoom, shift_x=settings.shift_x, shift_y=settings.shift_y,
-            keep_in_frame=settings.keep_in_frame, **parse_bones(settings.bones),
+            keep_in_frame=settings.keep_in_frame, **parse_bones(settings.bones)._asdict(),
         )  # fmt: skip
         self._paused = False
         self._viewer_meter = Meter()  # used while there is no engine session, which has a meter of its own

@@ -22,8 +22,8 @@ def test_parse_colour_refuses_anything_else(text: str) -> None:
 
 
 def test_parse_bones_reads_factors_by_name() -> None:
-    assert options.parse_bones("arms=0.9, legs=1.1,") == {"arms": 0.9, "legs": 1.1}
-    assert options.parse_bones("") == {}
+    assert options.parse_bones("arms=0.9, legs=1.1,") == (1.0, 1.0, 0.9, 1.1)
+    assert options.parse_bones("") == options.BoneFactors()
 
 
 @pytest.mark.parametrize(
