@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kernels.sampling.numba_kernel import HALF, ONE, ZERO, compiled, resize_row
-from kernels.warp.numba_texels import sample_texels
+from kernels.sampling.numba_texels import sample_texels
 
 
 @compiled

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from kernels.sampling.numba_kernel import HALF, ONE, ZERO, compiled, resize_row, sample_columns
+from kernels.sampling.numba_texels import sample_texels
 from kernels.warp.maps import BOX_FADE, CANVAS_BORDER, MIN_ALPHA, TRIM_GAIN, Maps
 from kernels.warp.numba_chart import charted_spans, draw_chart
-from kernels.warp.numba_texels import sample_texels
 
 BOX_FADE32, CANVAS_BORDER32, MIN_ALPHA32 = (np.float32(value) for value in (BOX_FADE, CANVAS_BORDER, MIN_ALPHA))
 TRIM_GAIN32 = np.float32(TRIM_GAIN)

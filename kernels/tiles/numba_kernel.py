@@ -1,0 +1,117 @@
+"""`draw_tiles` on a CPU: the rows and columns of each piece's box, compiled by numba.
+
+Each step of a row is a function of its own, so that LLVM sees that its arrays do not overlap, and vectorises it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kernels.sampling.numba_kernel import HALF, ONE, ZERO, compiled, resize_row, sample_columns
+from kernels.sampling.numba_texels import sample_texels
+from kernels.tiles.reference import IMAGES, MIN_COVERED
+
+MIN_COVERED32 = np.float32(MIN_COVERED)
+
+
+def draw_tiles(tiles: Tensor, maps: Tensor, boxes: Tensor, order: Tensor, slot: Tensor, size: int) -> Tensor:
+    """See `kernels.tiles.draw_tiles`."""
+    batch, pieces, _, side, _ = tiles.shape
+    images = torch.zeros(batch, IMAGES, 4, size, size)
+    texels = tiles.permute(0, 1, 3, 4, 2).contiguous().numpy().reshape(batch, pieces, -1)
+    parts = [part.contiguous().numpy() for part in (maps, boxes, order, slot)]
+    for i in range(batch):
+        draw_picture(texels[i], side, *(part[i] for part in parts), images[i].numpy())
+    return images
+
+
+@compiled
+def draw_picture(texels, side, maps, boxes, order, slot, images):  # type: ignore[no-untyped-def]
+    """All pieces of one picture, into images (3, 4, S, S). texels: (K, side²·4); maps: (K, 3, M, M); boxes: (K, 3)."""
+    size = images.shape[2]
+    offset, texel = np.empty((2, size), np.float32), np.empty(size, np.uint32)
+    drawn, shown = np.empty((4, size), np.float32), np.empty(size, np.float32)
+    scratch = np.empty(maps.shape[2], np.float32)
+    for k in order:
+        if 0 <= slot[k] < images.shape[0]:
+            draw_piece(texels[k], side, maps[k], boxes[k], (offset, texel, drawn, shown, scratch), images[slot[k]])
+
+
+@compiled
+def draw_piece(texels, side, piece_map, box, row, image):  # type: ignore[no-untyped-def]
+    """One piece over an image (4, S, S), in place. row: arrays (2, S), (S,) uint32, (4, S), (S,) and (M,) that are
+    overwritten.
+    """
+    offset, texel, drawn, shown, scratch = row
+    size = image.shape[1]
+    left, right = pixels_in_box(box[0], box[2], size)
+    top, bottom = pixels_in_box(box[1], box[2], size)
+    cell, fraction = sample_columns(piece_map.shape[2], box[0], box[2], size)
+    for y in range(top, bottom):
+        v = (np.float32(2 * y + 1) / size - ONE - box[1]) / box[2]
+        resize_row(piece_map[2], v, cell[left:right], fraction[left:right], scratch, shown[left:right])
+        first, last = covered_span(shown, left, right)
+        if first < last:
+            for c in range(2):
+                resize_row(piece_map[c], v, cell[first:last], fraction[first:last], scratch, offset[c, first:last])
+            locate_tile(side, offset, first, last, texel, shown)
+            sample_texels(texels, side, texel, offset, first, last, drawn)
+            lay_over(drawn, shown, first, last, image[:, y])
+
+
+@compiled
+def pixels_in_box(centre, half, size):  # type: ignore[no-untyped-def]
+    """The first pixel of a row or column whose centre lies in a box, and the one after the last. A box with NaN has
+    none.
+    """
+    unit = np.float32(size) * HALF
+    first = min(max(np.int64(np.floor((centre - half + ONE) * unit)), 0), size)
+    last = min(max(np.int64(np.ceil((centre + half + ONE) * unit)), 0), size)
+    while first < last and not abs((np.float32(2 * first + 1) / size - ONE - centre) / half) < ONE:
+        first += 1
+    while first < last and not abs((np.float32(2 * last - 1) / size - ONE - centre) / half) < ONE:
+        last -= 1
+    return first, last
+
+
+@compiled
+def covered_span(covered, left, right):  # type: ignore[no-untyped-def]
+    """The first pixel from `left` up to `right` that is covered, and the one after the last; `left` twice if none."""
+    first, last = left, right
+    while first < last and not covered[first] >= MIN_COVERED32:
+        first += 1
+    while first < last and not covered[last - 1] >= MIN_COVERED32:
+        last -= 1
+    return np.uint64(first), np.uint64(last)
+
+
+@compiled
+def locate_tile(side, offset, first, last, texel, shown):  # type: ignore[no-untyped-def]
+    """From positions (2, S) on a tile, −1..1, to the flat index (S,) of the upper left of four texels, from `first` up
+    to `last`; the positions are replaced by the distance from that texel, 0..1. shown (S,): from coverage to the share
+    of the sample, 0..1, which falls to 0 within half a texel beyond the tile's border.
+    """
+    scale, end = np.float32(side) * HALF, np.float32(side - 1)
+    middle, most, none = end * HALF, np.int32(side - 2), np.int32(0)
+    for x in range(first, last):
+        across, down = offset[0, x] * scale + middle, offset[1, x] * scale + middle
+        u, v = min(max(across, ZERO), end), min(max(down, ZERO), end)
+        left, top = min(max(np.int32(u), none), most), min(max(np.int32(v), none), most)  # in range for a NaN, too
+        offset[0, x], offset[1, x] = u - left, v - top
+        texel[x] = (top * np.int32(side) + left) * np.int32(4)
+        # One of four neighbours that is transparent takes its weight away, as a sample that is farther off does.
+        share = max(ONE - abs(across - u), ZERO) * max(ONE - abs(down - v), ZERO)
+        shown[x] = share if shown[x] >= MIN_COVERED32 else ZERO
+
+
+@compiled
+def lay_over(drawn, shown, first, last, image):  # type: ignore[no-untyped-def]
+    """Compose samples (4, S), each by its share, over a row (4, S) of premultiplied colours, in place."""
+    for x in range(first, last):
+        rest = ONE - shown[x] * drawn[3, x]
+        image[0, x] = shown[x] * drawn[0, x] + rest * image[0, x]
+        image[1, x] = shown[x] * drawn[1, x] + rest * image[1, x]
+        image[2, x] = shown[x] * drawn[2, x] + rest * image[2, x]
+        image[3, x] = shown[x] * drawn[3, x] + rest * image[3, x]
