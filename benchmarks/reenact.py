@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -27,10 +25,10 @@ from benchmarks.evaluation.contact_sheet import contact_sheet, pick, save
 from benchmarks.evaluation.eval_pipeline import TRUE_MOTION
 from benchmarks.evaluation.face_tracks import track_faces
 from benchmarks.evaluation.score import FIGURES, Face, means, score
+from benchmarks.evaluation.written_frames import as_written
 from streamer.animate import perform
 from streamer.errors import KagamiError
 from streamer.files.video_reader import VideoReader
-from streamer.files.video_writer import recording
 from streamer.frames import Image
 from streamer.generation.factory import make_pipeline
 from streamer.generation.pipeline import AvatarPipeline
@@ -119,17 +117,8 @@ def draw_clip(pipeline: AvatarPipeline, clip: Clip, smooth: bool, references: in
     views = [picture_of(clip.frames[i], f"{clip.name}, frame {i}") for i in chosen]
     avatar = pipeline.prepare(load_picture(clip.picture), views=views)
     motions = smooth_both_ways(clip.motions) if smooth else clip.motions
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "drawn.mp4"
-        with recording(path, clip.rate) as out:
-            for frame in perform(pipeline, avatar, motions, TRUE_MOTION):
-                out.write(frame)
-        with VideoReader(path) as reader:
-            drawn = [frame.rgb for frame in reader]
     height, width = clip.frames[0].shape[:2]
-    if drawn[0].shape[:2] != (height, width):
-        drawn = [np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA), np.uint8) for rgb in drawn]
-    return drawn
+    return as_written(perform(pipeline, avatar, motions, TRUE_MOTION), clip.rate, (height, width))
 
 
 def sheet(clip: Clip, rows: Mapping[GeneratorKind, list[Image]]) -> Image:

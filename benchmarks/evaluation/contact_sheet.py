@@ -25,9 +25,10 @@ def pick(frames: Sequence[Image], columns: int = COLUMNS) -> list[Image]:
     return [frames[i] for i in moments(len(frames), columns)]
 
 
-def contact_sheet(rows: Sequence[Sequence[Image]], tile: int = TILE_SIDE) -> Image:
-    """One picture of all rows, each frame scaled to fit into a square with a side of `tile` pixels."""
-    return np.vstack([np.hstack([fit_to_size(picture, tile, tile) for picture in row]) for row in rows])
+def contact_sheet(rows: Sequence[Sequence[Image]], tile: int = TILE_SIDE, height: int | None = None) -> Image:
+    """One picture of all rows, each frame scaled to fit into a tile. tile, height: its sides, pixels; None: square."""
+    height = tile if height is None else height
+    return np.vstack([np.hstack([fit_to_size(picture, tile, height) for picture in row]) for row in rows])
 
 
 def save(picture: Image, path: Path) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import av
 from aiortc.codecs.vpx import vp8_depayload
 
-from streamer.files.video_reader import VideoReader
-from streamer.files.video_writer import recording
+from benchmarks.evaluation.written_frames import as_written
 from streamer.frames import AvatarFrame, Image
 from streamer.webrtc.encoder import make_encoder
 
@@ -20,13 +17,7 @@ LIVE_BITRATE = 2_500_000  # bits a second
 
 def file_codec(still: Image, count: int) -> list[Image]:
     """`count` frames of a still picture after H.264, as `streamer.files.video_writer` writes it."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "still.mp4"
-        with recording(path, Fraction(25)) as out:
-            for i in range(count):
-                out.write(AvatarFrame(still, i / 25))
-        with VideoReader(path) as reader:
-            return [frame.rgb for frame in reader]
+    return as_written((AvatarFrame(still, i / 25) for i in range(count)), Fraction(25))
 
 
 def live_codec(still: Image, count: int) -> list[Image]:

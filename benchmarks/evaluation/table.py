@@ -29,13 +29,22 @@ def table(title: str, rows: Mapping[str, Mapping[str, float]], figures: Iterable
     """A title, a line with the names of the figures, and a line for each row; undefined figures are dashes."""
     names = list(figures) if figures is not None else list(next(iter(rows.values()), {}))
     width = max([len(name) for name in rows] + [12])
-    columns = [max(len(name), 8) for name in names]
-    head = " ".join([" " * width, *(f"{name:>{size}}" for name, size in zip(names, columns, strict=True))])
-    lines = [
-        " ".join([f"{label:<{width}}", *(_cell(row[n], size) for n, size in zip(names, columns, strict=True))])
-        for label, row in rows.items()
-    ]
-    return "\n".join(["", title, head, *lines])
+    lines = [row_line(label, row, width, names) for label, row in rows.items()]
+    return "\n".join(["", title, head_line(width, names), *lines])
+
+
+def head_line(width: int, figures: Sequence[str]) -> str:
+    """The names of figures above the columns of `row_line`. width: of the column of labels, characters."""
+    return " ".join([" " * width, *(f"{name:>{_column(name)}}" for name in figures)])
+
+
+def row_line(label: str, row: Mapping[str, float], width: int, figures: Sequence[str]) -> str:
+    """A label, and the figures of a row under their names in `head_line`; undefined ones are dashes."""
+    return " ".join([f"{label:<{width}}", *(_cell(row[name], _column(name)) for name in figures)])
+
+
+def _column(name: str) -> int:
+    return max(len(name), 8)
 
 
 def _cell(value: float, size: int) -> str:
