@@ -24,6 +24,7 @@ def warp_composite(
     trim: bool = False,
     front_layer: Tensor | None = None,
     chart: Tensor | None = None,
+    middle: Tensor | None = None,
     backend: str = "auto",
 ) -> Tensor:
     """The person composited over the background: (B, 4, S, S) RGB and alpha, 0..1.
@@ -38,6 +39,8 @@ def warp_composite(
     front_layer: as layer, of the surface in front; None: that is drawn from the layer, too.
     chart: (B, 4, C, C) premultiplied RGB and alpha, 0..1, of the surface in front, read at `maps.chart_position`
     between its texels; beyond their centres the border is repeated. C is free, and at least 2.
+    middle: (B, 4, S, S) premultiplied RGB and alpha, 0..1, of what stands between the layer and the surface in front,
+    as it is drawn now: it is not moved. None: nothing.
     backend: see `kernels.backend`.
 
     Where the edit raises alpha above that of the moved layer, the missing premultiplied colour is taken from the
@@ -60,14 +63,16 @@ def warp_composite(
         raise ValueError("a chart, the positions and the share on it, and what stands in front come together")
     if chart is not None and (chart.shape[-1] != chart.shape[-2] or chart.shape[-1] < 2):
         raise ValueError(f"a chart must be square and at least 2 texels wide, got {tuple(chart.shape)}")
-    given = [part for part in (*maps, front_layer, chart) if part is not None]
+    if middle is not None and middle.shape != (len(background), 4, size, size):
+        raise ValueError(f"a middle for {len(background)} pictures of side {size}, got {tuple(middle.shape)}")
+    given = [part for part in (*maps, front_layer, chart, middle) if part is not None]
     chosen = choose(backend, layer, background, *given, backends=("numba", "triton"))
     if chosen == "triton":
         from kernels.warp import triton_kernel  # noqa: PLC0415  (triton is optional)
 
-        return triton_kernel.warp_composite(layer, maps, background, canvas_flow, box, trim, front_layer, chart)
+        return triton_kernel.warp_composite(layer, maps, background, canvas_flow, box, trim, front_layer, chart, middle)
     if chosen == "numba":
         from kernels.warp import numba_kernel  # noqa: PLC0415  (numba is slow to import)
 
-        return numba_kernel.warp_composite(layer, maps, background, canvas_flow, box, trim, front_layer, chart)
-    return reference.warp_composite(layer, maps, background, canvas_flow, box, trim, front_layer, chart)
+        return numba_kernel.warp_composite(layer, maps, background, canvas_flow, box, trim, front_layer, chart, middle)
+    return reference.warp_composite(layer, maps, background, canvas_flow, box, trim, front_layer, chart, middle)

@@ -29,6 +29,7 @@ def warp_composite(
     trim: bool,
     front_layer: Tensor | None = None,
     chart: Tensor | None = None,
+    middle: Tensor | None = None,
 ) -> Tensor:
     """See `kernels.warp.warp_composite`. Fastest where layers and chart are in channels-last order."""
     batch, size = len(background), background.shape[-1]
@@ -48,14 +49,15 @@ def warp_composite(
     chart = maps.flow.new_zeros(batch, 4, 2, 2) if chart is None else chart
     chart_texels = chart.permute(0, 2, 3, 1).contiguous().numpy().reshape(batch, -1)
     parts = [part.contiguous().numpy() for part in (*maps[:3], factor, missing, dark, front, area, place, share)]
+    between = np.empty((batch, 4, 0, 0), np.float32) if middle is None else middle.contiguous().numpy()
     outer_flow = parts[0] if canvas_flow is None else canvas_flow.contiguous().numpy()
     boxes = np.tile(np.array([0, 0, 1], np.float32), (batch, 1)) if box is None else box.numpy()
     for i in range(batch):
         flow, keep, paint, odds, missing, dark, front_flow, coverage, position, shares = (part[i] for part in parts)
         composite_picture(
             texels[i], front_texels[i], background_planes[i], outer_flow[i], boxes[i], box is None, flow, keep, paint,
-            odds, missing, dark, front_flow, coverage, chart_texels[i], chart.shape[-1], position, shares, trim,
-            out[i].numpy(),
+            odds, missing, dark, front_flow, coverage, chart_texels[i], chart.shape[-1], position, shares,
+            between[i], trim, out[i].numpy(),
         )  # fmt: skip
     return out
 
@@ -63,10 +65,10 @@ def warp_composite(
 @compiled
 def composite_picture(  # type: ignore[no-untyped-def]
     texels, front_texels, background, canvas_flow, box, is_full_canvas, flow, keep, paint, odds, missing, dark,
-    front_flow, coverage, chart, chart_side, chart_position, chart_share, trim, out,
+    front_flow, coverage, chart, chart_side, chart_position, chart_share, middle, trim, out,
 ):  # fmt: skip
     """One picture, out (4, S, S). texels, front_texels: (2S−1)²·4, flat; chart: chart_side²·4, flat; background:
-    (3, S, S); the maps (C, h, w) at their own sizes.
+    (3, S, S); middle: (4, S, S), or (4, 0, 0) if nothing is between the layers; the maps (C, h, w) at their own sizes.
     """
     size = out.shape[1]
     offset, front_offset = np.empty((2, size), np.float32), np.empty((2, size), np.float32)
@@ -119,7 +121,7 @@ def composite_picture(  # type: ignore[no-untyped-def]
         if has_front and chart_rows[0] < v < chart_rows[1]:
             resize_row(chart_share[0], v, share_cell, share_fraction, scratch, charted)
             start, full, partial, stop = charted_spans(covered, charted, last)
-        sample_layers(texels, front_texels, texel, offset, (begin, first, full, partial, last, end), moved)
+        sample_layers(texels, front_texels, texel, offset, (begin, first, full, partial, last, end), middle, y, moved)
         if start < stop:
             draw_chart(
                 chart, chart_side, chart_position, v, position_columns, (start, full, partial, stop), charted, scratch,
@@ -127,7 +129,7 @@ def composite_picture(  # type: ignore[no-untyped-def]
             )  # fmt: skip
         if has_front:
             locate_texels(y, front_offset, outer_texel)
-            blend_outline(texels, outer_texel, front_offset, covered, first, last, moved)
+            blend_outline(texels, outer_texel, front_offset, covered, first, last, middle, y, moved)
         blend_row(row_maps, background, y, trim, moved)
         clamp_row(moved, out[:, y])
 
@@ -254,9 +256,10 @@ def locate_texels(y, offset, texel):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def sample_layers(texels, front_texels, texel, offset, spans, moved):  # type: ignore[no-untyped-def]
-    """Bilinear samples (4, S) of a row: of the front layer between the second and the fifth pixel of `spans`, but for
-    what the chart fills between the third and the fourth; of the layer to both sides.
+def sample_layers(texels, front_texels, texel, offset, spans, middle, y, moved):  # type: ignore[no-untyped-def]
+    """Bilinear samples (4, S) of row y: of the front layer between the second and the fifth pixel of `spans`, but for
+    what the chart fills between the third and the fourth; to both sides of the layer, under what is between them.
+    middle: (4, S, S), or (4, 0, 0) for nothing.
     """
     begin, first, full, partial, last, end = spans
     side = 2 * texel.shape[0] - 1
@@ -264,6 +267,9 @@ def sample_layers(texels, front_texels, texel, offset, spans, moved):  # type: i
     sample_texels(front_texels, side, texel, offset, first, full, moved)
     sample_texels(front_texels, side, texel, offset, partial, last, moved)
     sample_texels(texels, side, texel, offset, last, end, moved)
+    if middle.shape[1] > 0:
+        lay_over(middle[:, y], begin, first, moved)
+        lay_over(middle[:, y], last, end, moved)
 
 
 @compiled
@@ -278,9 +284,20 @@ def front_span(covered):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def blend_outline(texels, texel, offset, covered, first, last, moved):  # type: ignore[no-untyped-def]
+def lay_over(above, start, stop, moved):  # type: ignore[no-untyped-def]
+    """Compose a row (4, S) of premultiplied colours over another, in place, from `start` up to `stop`."""
+    for x in range(start, stop):
+        rest = ONE - above[3, x]
+        moved[0, x] = above[0, x] + rest * moved[0, x]
+        moved[1, x] = above[1, x] + rest * moved[1, x]
+        moved[2, x] = above[2, x] + rest * moved[2, x]
+        moved[3, x] = above[3, x] + rest * moved[3, x]
+
+
+@compiled
+def blend_outline(texels, texel, offset, covered, first, last, middle, y, moved):  # type: ignore[no-untyped-def]
     """Blend the front with what lies behind it, from `first` up to `last`, in pixels that it does not cover in full.
-    These are few, and drawn one at a time.
+    These are few, and drawn one at a time. middle: (4, S, S), or (4, 0, 0) for nothing.
     """
     row = np.uint64(4 * (2 * texel.shape[0] - 1))
     for x in range(first, last):
@@ -292,6 +309,8 @@ def blend_outline(texels, texel, offset, covered, first, last, moved):  # type: 
                 upper = texels[nw] + east * (texels[nw + np.uint64(4)] - texels[nw])
                 lower = texels[sw] + east * (texels[sw + np.uint64(4)] - texels[sw])
                 behind = upper + south * (lower - upper)
+                if middle.shape[1] > 0:
+                    behind = middle[c, y, x] + (ONE - middle[3, y, x]) * behind
                 moved[c, x] = behind + covered[x] * (moved[c, x] - behind)
 
 

@@ -19,6 +19,7 @@ def warp_composite(
     trim: bool,
     front_layer: Tensor | None = None,
     chart: Tensor | None = None,
+    middle: Tensor | None = None,
 ) -> Tensor:
     """See `kernels.warp.warp_composite`."""
     size = background.shape[-1]
@@ -36,6 +37,8 @@ def warp_composite(
         keep, paint = 1 - (1 - keep) * inside, paint * inside
         factor = None if factor is None else 1 + (factor - 1) * inside
     moved = warp(layer, flow)
+    if middle is not None:
+        moved = middle + (1 - middle[:, 3:]) * moved
     if front_flow is not None and maps.front_coverage is not None:
         front = warp(layer if front_layer is None else front_layer, front_flow)
         if chart is not None and maps.chart_position is not None and maps.chart_share is not None:

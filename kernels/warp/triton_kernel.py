@@ -85,16 +85,25 @@ def _sample_texture(texel, plane, row, column, is_pixel):  # type: ignore[no-unt
 
 
 @triton.jit
+def _lay_over(above_ptr, plane, c, below, is_pixel):  # type: ignore[no-untyped-def]
+    """Channel c of premultiplied colours composed over the channel `below`."""
+    alpha = tl.load(above_ptr + 3 * plane, mask=is_pixel, other=0.0)
+    return tl.load(above_ptr + c * plane, mask=is_pixel, other=0.0) + (1 - alpha) * below
+
+
+@triton.jit
 def _blend_layers(  # type: ignore[no-untyped-def]
-    outer, front, charted, covered, share, c, layer_strides, front_strides, chart_strides, is_pixel,
-    FRONT: tl.constexpr, CHART: tl.constexpr,
+    outer, front, charted, covered, share, c, layer_strides, front_strides, chart_strides, middle_ptr, plane, is_pixel,
+    FRONT: tl.constexpr, CHART: tl.constexpr, MIDDLE: tl.constexpr,
 ):  # fmt: skip
-    """Channel c of the front layer at its texel, blended with the chart by its share, and then with the layer at the
-    outer texel where the front does not cover all of the pixel. What has no share is not read. Strides: of a channel,
-    a row, a column.
+    """Channel c of the front layer at its texel, blended with the chart by its share, and then with what lies behind it
+    where the front does not cover all of the pixel: what is between the layers, over the layer at the outer texel. What
+    has no share is not read. Strides: of a channel, a row, a column; middle_ptr: to the pixels in the first channel of
+    what is between the layers, `plane` values from those in the next.
     """
     if not FRONT:
-        return _sample_texture(outer, c * layer_strides[0], layer_strides[1], layer_strides[2], is_pixel)
+        behind = _sample_texture(outer, c * layer_strides[0], layer_strides[1], layer_strides[2], is_pixel)
+        return _lay_over(middle_ptr, plane, c, behind, is_pixel) if MIDDLE else behind
     is_front = is_pixel & (covered > 0) & (share < 1)
     value = _sample_texture(front, c * front_strides[0], front_strides[1], front_strides[2], is_front)
     if CHART:
@@ -103,6 +112,8 @@ def _blend_layers(  # type: ignore[no-untyped-def]
         value = tl.where(is_charted, value + share * (drawn - value), value)
     is_outer = is_pixel & (covered < 1)
     behind = _sample_texture(outer, c * layer_strides[0], layer_strides[1], layer_strides[2], is_outer)
+    if MIDDLE:
+        behind = _lay_over(middle_ptr, plane, c, behind, is_outer)
     return tl.where(is_outer, behind + covered * (value - behind), value)
 
 
@@ -135,15 +146,16 @@ def _chart_texel(chart_ptr, position_ptr, picture, position_side, v, u, side, ro
 @triton.jit
 def _warp_composite_kernel(  # type: ignore[no-untyped-def]
     layer_ptr, front_layer_ptr, background_ptr, flow_ptr, keep_ptr, paint_ptr, odds_ptr, missing_ptr, dark_ptr,
-    front_flow_ptr, coverage_ptr, position_ptr, share_ptr, canvas_flow_ptr, chart_ptr, boxes_ptr, out_ptr,
+    front_flow_ptr, coverage_ptr, position_ptr, share_ptr, canvas_flow_ptr, chart_ptr, middle_ptr, boxes_ptr,
+    out_ptr,
     size, flow_side, keep_side, paint_side, odds_side, missing_side, front_flow_side, coverage_side, position_side,
     share_side, canvas_flow_side, chart_side, layer_picture, layer_plane, layer_row, layer_column,
     front_picture, front_plane, front_row, front_column, chart_picture, chart_plane, chart_row, chart_column,
     BOXED: tl.constexpr, ODDS: tl.constexpr, MISSING: tl.constexpr, FRONT: tl.constexpr, CHART: tl.constexpr,
-    TRIM: tl.constexpr, BLOCK: tl.constexpr,
+    MIDDLE: tl.constexpr, TRIM: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """BOXED: the maps cover a box, with the canvas's flow outside of it. ODDS, MISSING, FRONT, CHART: which optional
-    maps are given. layer_picture to layer_column, and so on for front layer and chart: strides.
+    """BOXED: the maps cover a box, with the canvas's flow outside of it. ODDS, MISSING, FRONT, CHART, MIDDLE: which
+    optional maps and pictures are given. layer_picture to layer_column, and so on for front layer and chart: strides.
     """
     picture = tl.program_id(1).to(tl.int64)
     pixel = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -188,19 +200,19 @@ def _warp_composite_kernel(  # type: ignore[no-untyped-def]
         )  # fmt: skip
 
     layer_strides, chart_strides = (layer_plane, layer_row, layer_column), (chart_plane, chart_row, chart_column)
-    front_strides = front_plane, front_row, front_column
+    front_strides, plane = (front_plane, front_row, front_column), size * size
+    middle_ptr += picture * 4 * plane + pixel
     moved = _blend_layers(
-        behind, front, charted, covered, chart_share, 3, layer_strides, front_strides, chart_strides, is_pixel, FRONT,
-        CHART,
+        behind, front, charted, covered, chart_share, 3, layer_strides, front_strides, chart_strides, middle_ptr, plane,
+        is_pixel, FRONT, CHART, MIDDLE,
     )  # fmt: skip
     alpha, share, rest = _blend_weights(moved, factor, keep, TRIM)
     painted, hidden = painted * inside * alpha, hidden * inside * alpha
-    plane = size * size
     out_ptr += picture * 4 * plane + pixel
     for c in tl.static_range(3):
         moved = _blend_layers(
-            behind, front, charted, covered, chart_share, c, layer_strides, front_strides, chart_strides, is_pixel,
-            FRONT, CHART,
+            behind, front, charted, covered, chart_share, c, layer_strides, front_strides, chart_strides, middle_ptr,
+            plane, is_pixel, FRONT, CHART, MIDDLE,
         )  # fmt: skip
         paint = _sample_map(paint_ptr, picture * 3 + c, paint_side, v, u, is_pixel)
         background = tl.load(background_ptr + (picture * 3 + c) * plane + pixel, mask=is_pixel, other=0.0)
@@ -220,6 +232,7 @@ def warp_composite(
     trim: bool,
     front_layer: Tensor | None = None,
     chart: Tensor | None = None,
+    middle: Tensor | None = None,
 ) -> Tensor:
     """See `kernels.warp.warp_composite`. Layers and chart may have any strides."""
     batch, size = len(background), background.shape[-1]
@@ -233,6 +246,7 @@ def warp_composite(
         flow if part is None else part.contiguous() for part in (maps.front_flow, maps.front_coverage)
     )
     position, share = (flow if part is None else part.contiguous() for part in (maps.chart_position, maps.chart_share))
+    between = background if middle is None else middle.contiguous()
     texture, front = layer if chart is None else chart, layer if front_layer is None else front_layer
     is_boxed = canvas_flow is not None and box is not None
     outer_flow, boxes = (
@@ -247,9 +261,9 @@ def warp_composite(
     with launching("warp_composite", layer.device):
         _warp_composite_kernel[(triton.cdiv(size * size, _PIXELS_PER_PROGRAM), batch)](
             layer, front, background, flow, keep, paint, odds, missing, dark, front_flow, coverage, position, share,
-            outer_flow, texture, boxes, out, size, *(part.shape[-1] for part in small.values()), texture.shape[-1],
-            *layer.stride(), *front.stride(), *texture.stride(), BOXED=is_boxed, ODDS=maps.odds is not None,
-            MISSING=maps.missing is not None, FRONT=maps.front_flow is not None, CHART=chart is not None, TRIM=trim,
-            BLOCK=_PIXELS_PER_PROGRAM,
+            outer_flow, texture, between, boxes, out, size, *(part.shape[-1] for part in small.values()),
+            texture.shape[-1], *layer.stride(), *front.stride(), *texture.stride(), BOXED=is_boxed,
+            ODDS=maps.odds is not None, MISSING=maps.missing is not None, FRONT=maps.front_flow is not None,
+            CHART=chart is not None, MIDDLE=middle is not None, TRIM=trim, BLOCK=_PIXELS_PER_PROGRAM,
         )  # fmt: skip
     return out

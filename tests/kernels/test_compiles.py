@@ -94,7 +94,15 @@ def test_warp_kernel_compiles(compiled: list[Any]) -> None:
     maps = maps._replace(chart_position=torch.zeros(2, 2, 8, 8), chart_share=torch.zeros(2, 1, 8, 8))
     chart = torch.zeros(2, 4, 48, 48)
     triton_kernel.warp_composite(
-        layer, maps, background, torch.zeros(2, 2, 4, 4), torch.zeros(2, 3), True, layer, chart
+        layer,
+        maps,
+        background,
+        torch.zeros(2, 2, 4, 4),
+        torch.zeros(2, 3),
+        True,
+        layer,
+        chart,
+        background.repeat(1, 2, 1, 1)[:, :4],
     )
 
 

@@ -164,6 +164,7 @@ class Case(NamedTuple):
     box: torch.Tensor | None
     front_layer: torch.Tensor | None
     chart: torch.Tensor | None
+    middle: torch.Tensor | None = None
 
     def map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "Case":
         """The same with every tensor changed."""
@@ -171,10 +172,10 @@ class Case(NamedTuple):
         return Case(layer, Maps(*(part if part is None else change(part) for part in self.maps)), *rest)
 
     def draw(self, trim: bool, backend: str) -> torch.Tensor:
-        return warp_composite(*self[:5], trim, self.front_layer, self.chart, backend)
+        return warp_composite(*self[:5], trim, self.front_layer, self.chart, self.middle, backend)
 
 
-def case(size: int, boxed: bool, front: str) -> Case:
+def case(size: int, boxed: bool, front: str, has_middle: bool = False) -> Case:
     """Two pictures of noise. front: "none", with one factor of the odds for each picture; "layer", moved by a flow of
     its own; "chart", from a layer of its own, with positions beyond the chart's border, too, and a share that is 0
     left, 1 right.
@@ -201,7 +202,10 @@ def case(size: int, boxed: bool, front: str) -> Case:
         chart = noise(4, CHART_SIZE, CHART_SIZE).sigmoid()
     background = noise(3, size, size).sigmoid()
     box = torch.tensor([[0.2, -0.3, 0.5], [0.1, 0, 0.9]]) if boxed else None
-    return Case(layer, maps, background, noise(2, 4, 4) * 0.1 if boxed else None, box, front_layer, chart)
+    canvas_flow = noise(2, 4, 4) * 0.1 if boxed else None
+    middle_alpha = noise(1, size, size).sigmoid()
+    middle = torch.cat([noise(3, size, size).sigmoid() * middle_alpha, middle_alpha], 1) if has_middle else None
+    return Case(layer, maps, background, canvas_flow, box, front_layer, chart, middle)
 
 
 cases = pytest.mark.parametrize(
@@ -217,20 +221,21 @@ cases = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.parametrize("has_middle", [False, True])
 @cases
-def test_numba_equals_the_reference(boxed: bool, trim: bool, front: str) -> None:
-    drawn = case(SIZE, boxed, front)
+def test_numba_equals_the_reference(boxed: bool, trim: bool, front: str, has_middle: bool) -> None:
+    drawn = case(SIZE, boxed, front, has_middle)
     assert torch.allclose(drawn.draw(trim, "numba"), drawn.draw(trim, "reference"), atol=2e-4)
 
 
 @devices
 @pytest.mark.parametrize("size", [16, SIZE])
-@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize(("channels_last", "has_middle"), [(False, False), (True, False), (True, True)])
 @cases
 def test_triton_equals_the_reference(
-    boxed: bool, trim: bool, front: str, size: int, channels_last: bool, device: str
+    boxed: bool, trim: bool, front: str, size: int, channels_last: bool, has_middle: bool, device: str
 ) -> None:
-    drawn = case(size, boxed, front).map(lambda part: part.to(device))
+    drawn = case(size, boxed, front, has_middle).map(lambda part: part.to(device))
     order = torch.channels_last if channels_last else torch.contiguous_format
     textures = {name: part for name in ("layer", "front_layer", "chart") if (part := getattr(drawn, name)) is not None}
     drawn = drawn._replace(**{name: part.contiguous(memory_format=order) for name, part in textures.items()})
@@ -271,10 +276,49 @@ def test_the_front_takes_its_share_from_the_chart(share: float, backend: str) ->
     assert torch.allclose(picture, expected, atol=1e-5)
 
 
-def test_gradients_reach_the_chart_its_positions_and_the_flows() -> None:
-    drawn = case(SIZE, True, "chart").map(lambda part: part.requires_grad_())
+def with_middle_rows(drawn: Case, colour: list[float]) -> Case:
+    """The same with a middle of one premultiplied colour in the upper half of the pictures."""
+    middle = torch.zeros(len(drawn.background), 4, SIZE, SIZE)
+    middle[:, :, : SIZE // 2] = torch.tensor(colour)[:, None, None]
+    return drawn._replace(middle=middle)
+
+
+@cpu_backends
+@pytest.mark.parametrize("front", ["none", "layer", "chart"])
+def test_a_transparent_middle_changes_no_bit(front: str, backend: str) -> None:
+    drawn = case(SIZE, True, front)
+    transparent = with_middle_rows(drawn, [0, 0, 0, 0])
+    assert torch.equal(transparent.draw(False, backend), drawn.draw(False, backend))
+
+
+@cpu_backends
+def test_the_middle_lies_over_the_layer_and_under_the_front(backend: str) -> None:
+    ramp, black = ramp_over_black()
+    white = torch.ones(1, 4, SIZE, SIZE)
+    coverage = torch.zeros(1, 1, SIZE, SIZE)
+    coverage[..., : SIZE // 4], coverage[..., SIZE // 4 : SIZE // 2] = 1, 0.5
+    flow = zero_flow()[:1]
+    maps = keep_all(flow)._replace(front_flow=flow, front_coverage=coverage)
+    drawn = Case(double_resolution(ramp), maps, black, None, None, double_resolution(white), None)
+    colour = [0.1, 0.2, 0.3, 0.4]
+    picture = with_middle_rows(drawn, colour).draw(False, backend)
+    over = torch.tensor(colour)[:, None, None] + 0.6 * ramp
+    behind = torch.cat([over[:, :, : SIZE // 2], ramp[:, :, SIZE // 2 :]], 2)
+    assert torch.allclose(picture, coverage + (1 - coverage) * behind, atol=1e-5)
+
+
+@cpu_backends
+def test_without_a_front_the_middle_lies_over_the_layer(layer: torch.Tensor, backend: str) -> None:
+    drawn = Case(double_resolution(layer), keep_all(zero_flow()), torch.zeros(2, 3, SIZE, SIZE), None, None, None, None)
+    picture = with_middle_rows(drawn, [0, 0, 0, 1]).draw(False, backend)
+    assert picture[:, :3, : SIZE // 2].max() < 1e-6 and picture[:, 3, : SIZE // 2].min() == 1
+    assert torch.allclose(picture[:, :, SIZE // 2 :], layer[:, :, SIZE // 2 :], atol=1e-5)
+
+
+def test_gradients_reach_the_textures_the_positions_and_the_flows() -> None:
+    drawn = case(SIZE, True, "chart", has_middle=True).map(lambda part: part.requires_grad_())
     drawn.draw(False, "auto").square().sum().backward()
-    for part in (drawn.layer, drawn.front_layer, drawn.chart, *drawn.maps):
+    for part in (drawn.layer, drawn.front_layer, drawn.chart, drawn.middle, *drawn.maps):
         assert part is not None and part.grad is not None and part.grad.isfinite().all() and part.grad.any()
 
 
@@ -299,6 +343,8 @@ def test_warp_composite_refuses_sizes_and_backends_that_do_not_fit(layer: torch.
     with pytest.raises(ValueError, match="a box and the flow beyond it come together"):
         warp_composite(double_resolution(layer), keep_all(zero_flow()), background, box=torch.tensor([[0.0, 0.0, 0.5]]))
     charted = case(SIZE, False, "chart")
+    with pytest.raises(ValueError, match=r"a middle for 2 pictures of side 33, got \(1, 4, 33, 33\)"):
+        charted._replace(middle=torch.zeros(1, 4, SIZE, SIZE)).draw(False, "auto")
     with pytest.raises(ValueError, match="both layers want one shape"):
         charted._replace(front_layer=charted.layer[..., 1:]).draw(False, "auto")
     for part in ("chart_position", "chart_share", "front_flow"):
