@@ -17,6 +17,7 @@ from streamer.rigging.canvas import Array, Canvas, pixels_per_original, place_on
 from streamer.rigging.cutout import Cutout, continued, cut_out
 from streamer.rigging.face_search import find_body, find_face
 from streamer.rigging.framing import BARE_HEAD, Framing, Layout, frame_rect, head_with_hair, skull_circle
+from streamer.rigging.limb_outline import LimbOutlines, find_limbs
 from streamer.rigging.matting import coarse_matte
 from streamer.rigging.picture import Picture
 from streamer.rigging.points import Points, PointsError
@@ -48,6 +49,7 @@ class Character:
     face: (478, 3) landmarks, canvas units.
     body: (33, 4) joints x, y, z in canvas units and visibility; None without.
     hands: (2, 21, 4) points x, y, z of the left and of the right hand in canvas units and confidence; None without.
+    limbs: outlines of arms and legs; None where the picture shows none well enough to move on their own.
     layout: of the picture on the canvas.
     picture, points: what it was found in.
     notes: sentences for the user.
@@ -64,6 +66,7 @@ class Character:
     points: Points | None = None
     notes: list[str] = field(default_factory=list)
     hands: Array | None = None
+    limbs: LimbOutlines | None = None
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,10 @@ def find_character(
     canvas, face, body, layout = lay_out(picture, framing or WHOLE, canvas, face, body)
     found = own_cutout(canvas) if canvas.cut_out else found_cutout(canvas, face, points, picture)
     layout = replace(layout, hair=head_with_hair(face, found.alpha))
+    rgb = seen(canvas, found)
+    limbs = None if body is None else find_limbs(rgb, found.alpha, body, canvas.inside)
     return Character(
-        seen(canvas, found), found.alpha, found.foreground, found.plate, face, body, layout, picture, points, notes
+        rgb, found.alpha, found.foreground, found.plate, face, body, layout, picture, points, notes, limbs=limbs
     )
 
 

@@ -1,0 +1,248 @@
+"""Where the limbs of a picture end to both sides, and which of them it shows well enough to move on their own.
+
+The picture is rectified along each limb. On every side the half widths are the smoothest ones that follow the strongest
+edges: alpha's, which is certain, and those of colour, for a limb before the torso.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.geometry.body import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
+from models.geometry.limb_curve import (
+    FIRST_JOINTS,
+    LIMB_SAMPLES,
+    LIMBS,
+    SECOND_JOINTS,
+    SEGMENTS_OF_LIMB,
+    THIRD_JOINTS,
+    limb_polylines,
+    limb_samples,
+    place_on_limb,
+)
+from streamer.rigging.canvas import Array
+
+# Expected half widths, in shares of the body's unit (`body_unit`), at these s; the last ones taper to the tip:
+WIDTHS_AT = (-0.6, 0.0, 1.0, 1.9, 2.3, 2.7, 3.0, 3.1)
+ARM_WIDTHS = (0.17, 0.18, 0.14, 0.105, 0.14, 0.13, 0.08, 0.05)
+LEG_WIDTHS = (0.32, 0.32, 0.23, 0.16, 0.2, 0.17, 0.1, 0.07)
+TORSO_SHARE = 0.6  # of the torso's length: the unit of a body whose shoulders look narrow, from the side
+# Candidates for a half width, over the expected one:
+MIN_RATIO, MAX_RATIO, RATIO_STEP = 0.3, 2.2, 0.05
+ROWS_PER_SAMPLE = 3  # rows of the rectified picture whose mean is one sample
+EDGE_COLUMNS = 2  # columns on both sides of a candidate that are compared
+INSIDE = 0.5  # alpha at the edge of the person
+LAB_NOISE = (2.0, 12.0)  # contrast in CIELAB at which an edge counts by half: bounds of NOISE_SHARE times the median
+NOISE_SHARE = 2.0
+RIDGE_GAIN = 2.0  # of a dark line over a step of the same contrast
+# Costs of a half width, in edges of full contrast, for the squares of ratios but for BEYOND_COST:
+EXPECTED_COST = 3.0  # away from what is expected
+FREE_COST = 40.0  # away from where the person ends
+FAR_FROM_END = 0.3  # ratio from which the distance to that end costs no more
+BEYOND_COST = 10.0  # beyond that end
+BEND_COST = 60.0  # from one sample to the next
+SCALES = (0.7, 1.7)  # by which a limb's expected widths may be off
+MIN_FREE_SHARE = 0.15  # of the samples that must be free on both sides to tell this
+MIN_RADIUS = 0.006  # canvas units
+MIN_VISIBILITY = 0.5  # of the joints of a segment
+MIN_BONE = 0.04  # canvas units
+MIN_BONE_UNITS = 0.3  # of the body's unit; shorter bones point at the camera
+BONE_MARGIN = 0.15  # of a bone at both ends that may lie beside the person
+MIN_COVERED = 0.75  # share of the rest of a bone that lies on the person
+
+
+@dataclass(frozen=True)
+class LimbOutlines:
+    """The outlines of a picture's limbs; limbs and coordinates as in `models.geometry.limb_curve`.
+
+    radii: (4, `LIMB_SAMPLES`, 2) float32, half widths, canvas units, to negative and to positive d. Where a limb lies
+    before the background, alpha is .5 there.
+    shown: (4, 2) float32, 1 for a segment that the picture shows well enough to become a layer, else 0.
+    """
+
+    radii: Array
+    shown: Array
+
+
+def find_limbs(
+    rgb: Array, alpha: Array, body: Array, inside: tuple[slice, slice] = (slice(None), slice(None))
+) -> LimbOutlines | None:
+    """The outlines of the limbs of a person; None where the picture shows none, as a bust.
+
+    rgb: (S, S, 3) float32 0..1. alpha: (S, S) float32 0..1, of the person. body: (33, 4) joints, canvas units, and
+    visibility. inside: rows and columns of the canvas that show the picture itself.
+    """
+    if not np.isfinite(body).all():
+        return None
+    shown = shown_segments(alpha, body, inside)
+    if not shown.any():
+        return None
+    polylines = limb_polylines(torch.from_numpy(body)[None])[0]
+    expected = expected_radii(body)
+    strip = rectify(rgb, alpha, polylines, expected)
+    ratios = trace_sides(strip)
+    return LimbOutlines(np.maximum(ratios * expected[:, :, None], MIN_RADIUS).astype(np.float32), shown)
+
+
+def body_unit(body: Array) -> float:
+    """What limbs' widths are measured in: the larger of shoulder width and a share of the torso, canvas units."""
+    left, right = body[LEFT_SHOULDER, :2], body[RIGHT_SHOULDER, :2]
+    torso = (left + right - body[LEFT_HIP, :2] - body[RIGHT_HIP, :2]) / 2
+    return float(max(np.linalg.norm(left - right), TORSO_SHARE * np.linalg.norm(torso)))
+
+
+def expected_radii(body: Array) -> Array:
+    """(4, `LIMB_SAMPLES`) half widths that the limbs of people with joints (33, 4) have, canvas units."""
+    s = limb_samples(torch.device("cpu")).numpy()
+    arm, leg = (np.interp(s, WIDTHS_AT, widths) for widths in (ARM_WIDTHS, LEG_WIDTHS))
+    return (body_unit(body) * np.stack([arm, arm, leg, leg])).astype(np.float32)
+
+
+def shown_segments(alpha: Array, body: Array, inside: tuple[slice, slice]) -> Array:
+    """(4, 2) float32 0 or 1, whether each segment is shown well enough to become a layer.
+
+    A limb is shown as a whole or not at all: with an upper arm alone, the forearm would stay behind when it moves.
+    """
+    size = alpha.shape[0]
+    rows, columns = (each.indices(size) for each in inside)
+    low, high = np.array([columns[0], rows[0]]), np.array([columns[1], rows[1]])
+    shortest = max(MIN_BONE, MIN_BONE_UNITS * body_unit(body))
+    shown = np.zeros((LIMBS, SEGMENTS_OF_LIMB), np.float32)
+    for limb, joints in enumerate(zip(FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS, strict=True)):
+        limb_joints = body[list(joints)]
+        pixels = (limb_joints[:, :2] + 1) * size / 2 - 0.5
+        lengths = np.linalg.norm(np.diff(limb_joints[:, :2], axis=0), axis=1)
+        shown[limb] = (
+            (limb_joints[:, 3] > MIN_VISIBILITY).all()
+            and ((pixels > low) & (pixels < high)).all()
+            and (lengths > shortest).all()
+            and min(bone_coverage(alpha, *pixels[k : k + 2]) for k in range(SEGMENTS_OF_LIMB)) > MIN_COVERED
+        )
+    return shown
+
+
+def bone_coverage(alpha: Array, start: Array, end: Array) -> float:
+    """Share of a bone, without its ends, that lies on the person. start, end: (2,) pixels."""
+    line = start + np.linspace(BONE_MARGIN, 1 - BONE_MARGIN, 16)[:, None] * (end - start)
+    x, y = line.astype(np.float32).T
+    return float((cv2.remap(alpha, x, y, cv2.INTER_LINEAR) > INSIDE).mean())
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Edges of a picture, rectified along limbs: (4, N, 2, R), of limbs, samples, sides and candidates for a ratio.
+
+    contrast: 0..1, of the colours' edge at each candidate.
+    free: (4, N, 2), ratio at which the person ends; NaN where it does not within the candidates.
+    """
+
+    contrast: Array
+    free: Array
+
+
+def candidates() -> Array:
+    """(R,) half widths that are compared, over the expected ones."""
+    return np.arange(MIN_RATIO, MAX_RATIO + RATIO_STEP / 2, RATIO_STEP, dtype=np.float32)
+
+
+def rectify(rgb: Array, alpha: Array, polylines: torch.Tensor, expected: Array) -> Strip:
+    """Edges of a picture along limbs with polylines (4, 5, 2) and expected half widths (4, N)."""
+    size = rgb.shape[0]
+    ratios = candidates()
+    reach = round(MAX_RATIO / RATIO_STEP) + EDGE_COLUMNS
+    across = np.arange(-reach, reach + 1, dtype=np.float32) * RATIO_STEP
+    samples = limb_samples(torch.device("cpu"))
+    shift = (torch.arange(ROWS_PER_SAMPLE) - (ROWS_PER_SAMPLE - 1) / 2) / ROWS_PER_SAMPLE * (samples[1] - samples[0])
+    s = (samples[:, None] + shift).flatten()
+    d = torch.from_numpy(np.repeat(expected, ROWS_PER_SAMPLE, 1)[..., None] * across)  # (4, rows, columns)
+    places = place_on_limb(polylines, s.repeat_interleave(len(across)), d.flatten(1))
+    pixels = ((places + 1) * size / 2 - 0.5).numpy().reshape(-1, len(across), 2)
+    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2Lab)
+    shape = (LIMBS, LIMB_SAMPLES, ROWS_PER_SAMPLE, len(across))
+    colours, inside = (
+        cv2.remap(image, pixels, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).reshape(*shape, -1).mean(2)
+        for image in (lab, alpha)
+    )
+    sides = [slice(reach, None, -1), slice(reach, None)]
+    colours = np.stack([colours[:, :, side] for side in sides], 2)  # (4, N, 2, columns from the bone outwards, 3)
+    inside = np.stack([inside[:, :, side, 0] for side in sides], 2)
+    first = round(MIN_RATIO / RATIO_STEP)
+    return Strip(edge_contrast(colours, first, len(ratios)), person_ends(inside[..., : reach + 1 - EDGE_COLUMNS]))
+
+
+def edge_contrast(colours: Array, first: int, count: int) -> Array:
+    """(…, count) contrast 0..1 of edges at columns `first` on of colours (…, columns, 3): steps and dark lines."""
+    total = np.pad(np.cumsum(colours, -2), [(0, 0)] * (colours.ndim - 2) + [(1, 0), (0, 0)])
+    at = np.arange(first, first + count)
+    before = (total[..., at, :] - total[..., at - EDGE_COLUMNS, :]) / EDGE_COLUMNS
+    after = (total[..., at + 1 + EDGE_COLUMNS, :] - total[..., at + 1, :]) / EDGE_COLUMNS
+    step = np.linalg.norm(after - before, axis=-1)
+    line = np.minimum(before[..., 0], after[..., 0]) - colours[..., at, 0]
+    strength = step + RIDGE_GAIN * np.maximum(line, 0)
+    noise = np.clip(NOISE_SHARE * np.median(strength, (1, 2, 3), keepdims=True), *LAB_NOISE)
+    return (strength / (strength + noise)).astype(np.float32)
+
+
+def person_ends(inside: Array) -> Array:
+    """(…,) ratio at which the person ends, from its alpha (…, columns) from the bone outwards; NaN where it does not.
+
+    Between fingers alpha may fall too: where the last column is outside, the last end counts, else the first one.
+    """
+    on = inside > INSIDE
+    ends = on[..., :-1] & ~on[..., 1:]
+    index = np.arange(ends.shape[-1])
+    last = np.where(ends, index, -1).max(-1)
+    first = np.where(ends, index, len(index)).min(-1)
+    at = np.where(on[..., -1], first, last)
+    found = ends.any(-1)
+    at = np.where(found, at, 0)
+    inner, outer = (np.take_along_axis(inside, (at + k)[..., None], -1)[..., 0] for k in (0, 1))
+    place = (at + (inner - INSIDE) / np.maximum(inner - outer, 1e-6)) * RATIO_STEP
+    nowhere = np.where(on.any(-1), np.nan, 0.0)  # beside the person there is nothing of the limb
+    return np.where(found, place, nowhere).astype(np.float32)
+
+
+def trace_sides(strip: Strip) -> Array:
+    """(4, N, 2) half widths over the expected ones: the cheapest smooth path on each side of each limb."""
+    free = ~np.isnan(strip.free)
+    sure = free & (strip.free > MIN_RATIO)
+    scale = np.ones(LIMBS, np.float32)
+    for limb, both in enumerate(sure.all(-1)):
+        if both.sum() > MIN_FREE_SHARE * LIMB_SAMPLES:
+            scale[limb] = np.clip(np.median(strip.free[limb][both].mean(-1)), *SCALES)
+    ratios, width = candidates(), scale[:, None, None]
+    known = np.where(sure, strip.free, width)
+    # Bones lie beside the middle of a limb rather than that its width is unusual.
+    wanted = np.where(sure[:, :, ::-1], (2 * width - known[:, :, ::-1]).clip(MIN_RATIO, MAX_RATIO), width)
+    cost = EXPECTED_COST * (ratios - wanted[..., None]) ** 2 - strip.contrast
+    ends = np.where(free, strip.free, 0)
+    beyond = ratios - ends[..., None]
+    own = FREE_COST * np.minimum(beyond**2, FAR_FROM_END**2) + BEYOND_COST * np.maximum(beyond, 0)
+    cost = np.where(free[..., None], cost + own, cost)
+    best = smoothest(np.moveaxis(cost, 1, 0).reshape(LIMB_SAMPLES, LIMBS * 2, -1))
+    traced = ratios[best].reshape(LIMB_SAMPLES, LIMBS, 2).transpose(1, 0, 2)
+    # Between two candidates the person's own end is exact.
+    return np.where(free & (np.abs(traced - ends) < 2 * RATIO_STEP), ends, traced)
+
+
+def smoothest(cost: Array) -> NDArray[np.intp]:
+    """(N, C) candidates of the cheapest paths through costs (N, C, R), by dynamic programming (Viterbi 1967)."""
+    count, _, width = cost.shape
+    step = np.arange(width, dtype=np.float32) * RATIO_STEP
+    change = BEND_COST * (step[:, None] - step) ** 2  # from the second to the first
+    total = cost[0]
+    origins = np.zeros(cost.shape, np.intp)
+    for n in range(1, count):
+        ways = total[:, None] + change
+        origins[n] = ways.argmin(-1)
+        total = cost[n] + np.take_along_axis(ways, origins[n][..., None], -1)[..., 0]
+    path = np.empty(cost.shape[:2], np.intp)
+    path[-1] = total.argmin(-1)
+    for n in range(count - 1, 0, -1):
+        path[n - 1] = np.take_along_axis(origins[n], path[n][:, None], 1)[:, 0]
+    return path
