@@ -39,7 +39,11 @@ def draw_tiles(
     if tuple(tuple(part.shape) for part in (tiles, maps, boxes, slot)) != wanted or side < 2:
         shapes = ", ".join(str(tuple(part.shape)) for part in (tiles, maps, boxes, slot))
         raise ValueError(f"{batch} times {pieces} pieces want as many tiles, maps, boxes and slots, got {shapes}")
-    chosen = choose(backend, tiles, maps, boxes, backends=("numba",))
+    chosen = choose(backend, tiles, maps, boxes, backends=("numba", "triton"))
+    if chosen == "triton":
+        from kernels.tiles import triton_kernel  # noqa: PLC0415  (triton is optional)
+
+        return triton_kernel.draw_tiles(tiles, maps, boxes, order, slot, size)
     if chosen == "numba":
         from kernels.tiles import numba_kernel  # noqa: PLC0415  (numba is slow to import)
 

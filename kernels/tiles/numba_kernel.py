@@ -91,7 +91,7 @@ def covered_span(covered, left, right):  # type: ignore[no-untyped-def]
 def locate_tile(side, offset, first, last, texel, shown):  # type: ignore[no-untyped-def]
     """From positions (2, S) on a tile, −1..1, to the flat index (S,) of the upper left of four texels, from `first` up
     to `last`; the positions are replaced by the distance from that texel, 0..1. shown (S,): from coverage to the share
-    of the sample, 0..1, which falls to 0 within half a texel beyond the tile's border.
+    of the sample, 0..1, which falls to 0 within a texel beyond the centre of the last.
     """
     scale, end = np.float32(side) * HALF, np.float32(side - 1)
     middle, most, none = end * HALF, np.int32(side - 2), np.int32(0)

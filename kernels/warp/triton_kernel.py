@@ -13,7 +13,7 @@ import triton.language as tl
 from torch import Tensor
 
 from kernels.backend import launching
-from kernels.sampling.triton_kernel import cell_pair, sample_plane
+from kernels.sampling.triton_kernel import cell_pair, nearest_texels, sample_plane, sample_texture
 from kernels.warp.maps import BOX_FADE, CANVAS_BORDER, MIN_ALPHA, TRIM_GAIN, Maps
 
 _BOX_FADE, _CANVAS_BORDER, _MIN_ALPHA = tl.constexpr(BOX_FADE), tl.constexpr(CANVAS_BORDER), tl.constexpr(MIN_ALPHA)
@@ -56,32 +56,9 @@ def _blend_weights(moved, factor, keep, TRIM: tl.constexpr):  # type: ignore[no-
 
 
 @triton.jit
-def _texel(texture_ptr, right, low, side, row, column):  # type: ignore[no-untyped-def]
-    """Pointer to the upper left of four texels of a square texture around a point, in texels from the centre of the
-    first, and the distance from it, 0..1, to the right and down.
-    """
-    right, low = tl.clamp(right, 0.0, side - 1.0), tl.clamp(low, 0.0, side - 1.0)
-    left, top = tl.minimum(right.to(tl.int32), side - 2), tl.minimum(low.to(tl.int32), side - 2)
-    left, top = tl.maximum(left, 0), tl.maximum(top, 0)  # in range for a NaN, too
-    return texture_ptr + top.to(tl.int64) * row + left * column, right - left, low - top
-
-
-@triton.jit
 def _layer_texel(layer_ptr, x, y, across, down, size, row, column):  # type: ignore[no-untyped-def]
-    """`_texel` of the layer, whose texels lie half a pixel apart, at a pixel moved by a flow."""
-    return _texel(layer_ptr, 2 * x + across * size, 2 * y + down * size, 2 * size - 1, row, column)
-
-
-@triton.jit
-def _sample_texture(texel, plane, row, column, is_pixel):  # type: ignore[no-untyped-def]
-    """One channel of a texture between four texels. texel: from `_texel`; plane: offset of the channel."""
-    texel_ptr, right, low = texel
-    texel_ptr += plane
-    nw = tl.load(texel_ptr, mask=is_pixel, other=0.0)
-    ne = tl.load(texel_ptr + column, mask=is_pixel, other=0.0)
-    sw = tl.load(texel_ptr + row, mask=is_pixel, other=0.0)
-    se = tl.load(texel_ptr + row + column, mask=is_pixel, other=0.0)
-    return (1 - low) * ((1 - right) * nw + right * ne) + low * ((1 - right) * sw + right * se)
+    """`nearest_texels` of the layer, whose texels lie half a pixel apart, at a pixel moved by a flow."""
+    return nearest_texels(layer_ptr, 2 * x + across * size, 2 * y + down * size, 2 * size - 1, row, column)
 
 
 @triton.jit
@@ -102,16 +79,16 @@ def _blend_layers(  # type: ignore[no-untyped-def]
     what is between the layers, `plane` values from those in the next.
     """
     if not FRONT:
-        behind = _sample_texture(outer, c * layer_strides[0], layer_strides[1], layer_strides[2], is_pixel)
+        behind = sample_texture(outer, c * layer_strides[0], layer_strides[1], layer_strides[2], is_pixel)
         return _lay_over(middle_ptr, plane, c, behind, is_pixel) if MIDDLE else behind
     is_front = is_pixel & (covered > 0) & (share < 1)
-    value = _sample_texture(front, c * front_strides[0], front_strides[1], front_strides[2], is_front)
+    value = sample_texture(front, c * front_strides[0], front_strides[1], front_strides[2], is_front)
     if CHART:
         is_charted = is_pixel & (share > 0)
-        drawn = _sample_texture(charted, c * chart_strides[0], chart_strides[1], chart_strides[2], is_charted)
+        drawn = sample_texture(charted, c * chart_strides[0], chart_strides[1], chart_strides[2], is_charted)
         value = tl.where(is_charted, value + share * (drawn - value), value)
     is_outer = is_pixel & (covered < 1)
-    behind = _sample_texture(outer, c * layer_strides[0], layer_strides[1], layer_strides[2], is_outer)
+    behind = sample_texture(outer, c * layer_strides[0], layer_strides[1], layer_strides[2], is_outer)
     if MIDDLE:
         behind = _lay_over(middle_ptr, plane, c, behind, is_outer)
     return tl.where(is_outer, behind + covered * (value - behind), value)
@@ -137,10 +114,10 @@ def _coverage(coverage_ptr, picture, side, v, u, pixels, is_pixel):  # type: ign
 
 @triton.jit
 def _chart_texel(chart_ptr, position_ptr, picture, position_side, v, u, side, row, column, is_charted):  # type: ignore[no-untyped-def]
-    """`_texel` of the chart at the position that the map has at v down and u across."""
+    """`nearest_texels` of the chart at the position that the map has at v down and u across."""
     across = _sample_map(position_ptr, picture * 2, position_side, v, u, is_charted)
     down = _sample_map(position_ptr, picture * 2 + 1, position_side, v, u, is_charted)
-    return _texel(chart_ptr, ((across + 1) * side - 1) * 0.5, ((down + 1) * side - 1) * 0.5, side, row, column)
+    return nearest_texels(chart_ptr, ((across + 1) * side - 1) * 0.5, ((down + 1) * side - 1) * 0.5, side, row, column)
 
 
 @triton.jit

@@ -114,6 +114,14 @@ def test_overlay_kernel_compiles(compiled: list[Any]) -> None:
     triton_kernel.overlay(picture[:1], torch.zeros(1, 6), paint[:1, :1], paint[:1])
 
 
+def test_tiles_kernel_compiles(compiled: list[Any]) -> None:
+    from kernels.tiles import triton_kernel  # noqa: PLC0415
+
+    for batch, side in ((1, 15), (2, 16)):
+        order, tiles = torch.zeros(batch, 8, dtype=torch.long), torch.zeros(batch, 8, 4, side, side)
+        triton_kernel.draw_tiles(tiles, tiles[:, :, :3], torch.zeros(batch, 8, 3), order, order, 32)
+
+
 def test_shade_kernel_compiles(compiled: list[Any]) -> None:
     from kernels.shade import triton_kernel  # noqa: PLC0415
 

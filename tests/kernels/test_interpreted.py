@@ -6,7 +6,7 @@ import pytest
 
 from tests.kernels.triton_process import interpreted, needs_triton
 
-FILES = tuple(f"test_{name}.py" for name in ("ring", "modulate", "step", "warp", "overlay", "shade", "mesh"))
+FILES = tuple(f"test_{name}.py" for name in ("ring", "modulate", "step", "warp", "overlay", "shade", "mesh", "tiles"))
 
 
 @needs_triton

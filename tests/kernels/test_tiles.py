@@ -9,6 +9,7 @@ import torch
 from kernels.backend import choose
 from kernels.tiles import draw_tiles
 from models.geometry.grid import unit_grid
+from tests.kernels.triton_process import devices
 
 SIZE, SIDE, CELLS, PIECES = 40, 18, 9, 5
 MIDDLE = slice(SIZE // 4, SIZE * 3 // 4)
@@ -28,8 +29,13 @@ class Pieces(NamedTuple):
         """The same with every tensor changed."""
         return Pieces(*(change(part) for part in self))
 
-    def draw(self, backend: str) -> torch.Tensor:
-        return draw_tiles(*self, size=SIZE, backend=backend)
+    def draw(self, backend: str, size: int = SIZE) -> torch.Tensor:
+        return draw_tiles(*self, size=size, backend=backend)
+
+
+def to_float64(part: torch.Tensor) -> torch.Tensor:
+    """A tensor of floats in double precision; others as they are."""
+    return part.double() if part.is_floating_point() else part
 
 
 def grid() -> torch.Tensor:
@@ -121,6 +127,18 @@ def test_numba_equals_the_reference() -> None:
     assert torch.allclose(got, expected, atol=2e-5)
 
 
+@devices
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("size", [16, 33, SIZE])
+def test_triton_equals_the_reference(size: int, channels_last: bool, device: str) -> None:
+    drawn = case().map(lambda part: part.to(device))
+    expected = drawn.map(to_float64).draw("reference", size)
+    if channels_last:
+        drawn = drawn._replace(tiles=drawn.tiles.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3))
+    error = float((drawn.draw("triton", size) - expected).norm() / expected.norm())
+    assert choose("triton", drawn.tiles, backends=("numba", "triton")) == "triton" and error < 2e-5, error
+
+
 def test_pictures_of_a_batch_do_not_depend_on_one_another() -> None:
     drawn = case()
     alone = [drawn.map(lambda part, i=i: part[i : i + 1]).draw("numba") for i in range(2)]  # type: ignore[misc]
@@ -129,7 +147,7 @@ def test_pictures_of_a_batch_do_not_depend_on_one_another() -> None:
 
 def test_float64_is_drawn_by_the_reference_in_float64() -> None:
     drawn = case()
-    precise = drawn.map(lambda part: part.double() if part.is_floating_point() else part).draw("auto")
+    precise = drawn.map(to_float64).draw("auto")
     assert precise.dtype == torch.float64
     assert torch.allclose(precise.float(), drawn.draw("auto"), atol=2e-5)
 
