@@ -3,10 +3,11 @@
 python -m benchmarks.body CLIPS/*.mp4 --json body.json --sheets SHEETS
 python -m benchmarks.body DANCE.mp4 --references PHOTO.jpg DRAWING.png --sheets SHEETS    # cross: each by each
 python -m benchmarks.body CLIPS/*.mp4 --every 3 --generator geometry                      # short, for a look
+python -m benchmarks.body --rendered --facekit ict_facekit.npz --bodykit makehuman_base.npz
 
-The figures are described in benchmarks.evaluation.body_score; besides them draw_ms is the median time of drawing a
-frame, track_ms the mean of tracking one, prepare_s the time of preparing the picture. `benchmarks.compare` sets two
-JSON files beside each other.
+The figures are described in benchmarks.evaluation.body_score and rendered_bodies; besides them draw_ms is the median
+time of drawing a frame, track_ms the mean of tracking one, prepare_s the time of preparing the picture.
+`benchmarks.compare` sets two JSON files beside each other.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from benchmarks.evaluation.body_score import CROSS_FIGURES, SELF_FIGURES, cross_
 from benchmarks.evaluation.body_tracks import person_masks, track_bodies
 from benchmarks.evaluation.contact_sheet import contact_sheet, pick, save
 from benchmarks.evaluation.eval_pipeline import TRUE_MOTION
+from benchmarks.evaluation.regions import Mask
+from benchmarks.evaluation.rendered_bodies import RENDERED_FIGURES, BodyRenderer, Parts, rendered_figures
 from benchmarks.evaluation.table import Rows, head_line, jsonable, mean_row, row_line
 from benchmarks.reenact import picture_of
 from streamer.errors import KagamiError
@@ -103,24 +106,46 @@ def measure_self(clips: Sequence[Path], pipelines: Pipelines, thinning: Thinning
     measured.start()
     for path in tqdm(clips, unit="clip", disable=None):
         clip = read_body_clip(path, thinning)
-        persons, drawn = person_masks(clip.frames), [clip.frames]
-        rows: Rows = {}
-        try:
-            for kind, pipeline in pipelines.items():
-                avatar, prepare_s = prepare(pipeline, picture_of(clip.frames[0], f"{clip.name}, frame 0"))
-                frames, draw_ms = draw_body(pipeline, avatar, clip, TRUE_MOTION, clip.shape)
-                rows[kind] = {
-                    **self_figures(clip.track, track_bodies(frames), clip.frames, frames, persons),
-                    **_times(draw_ms, clip, prepare_s),
-                }
-                drawn.append(frames)
-        except KagamiError as error:
-            measured.refuse(f"{clip.name} is left out: {error}")
-            continue
-        measured.add(clip.name, rows)
-        sheets.write(f"self_{clip.name}", drawn)
+        _measure_clip(measured, clip, person_masks(clip.frames), pipelines, sheets)
     measured.finish()
     return measured
+
+
+def measure_rendered(renderer: BodyRenderer, count: int | None, pipelines: Pipelines, sheets: Sheets) -> Measured:
+    """As `measure_self` for the rendered cast, or its first `count`, with the figures of its true pixels."""
+    measured = Measured((*RENDERED_FIGURES, *SELF_FIGURES, *TIMES))
+    measured.start()
+    for body in tqdm(renderer.cast(count), "rendered", unit="character", disable=None):
+        _measure_clip(measured, body.clip, body.persons, pipelines, sheets, body.parts)
+    measured.finish()
+    return measured
+
+
+def _measure_clip(
+    measured: Measured,
+    clip: BodyClip,
+    persons: Sequence[Mask],
+    pipelines: Pipelines,
+    sheets: Sheets,
+    parts: Sequence[Parts] | None = None,
+) -> None:
+    """Add the rows of a clip that animates its first frame. parts: what its frames show, of a rendered one."""
+    drawn = [clip.frames]
+    rows: Rows = {}
+    try:
+        for kind, pipeline in pipelines.items():
+            avatar, prepare_s = prepare(pipeline, picture_of(clip.frames[0], f"{clip.name}, frame 0"))
+            frames, draw_ms = draw_body(pipeline, avatar, clip, TRUE_MOTION, clip.shape)
+            rows[kind] = self_figures(clip.track, track_bodies(frames), clip.frames, frames, persons)
+            rows[kind] |= _times(draw_ms, clip, prepare_s)
+            if parts is not None:
+                rows[kind] |= rendered_figures(parts, clip.frames, frames)
+            drawn.append(frames)
+    except KagamiError as error:
+        measured.refuse(f"{clip.name} is left out: {error}")
+        return
+    measured.add(clip.name, rows)
+    sheets.write(f"self_{clip.name}", drawn)
 
 
 def measure_cross(
@@ -170,7 +195,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         with json_file(given.json) as write:
             pipelines = {kind: make_pipeline(kind, given.device, given.size, given.checkpoint) for kind in kinds}
             print("\n".join([*machine_lines(machine), "Drawn frames are compared as streamer.animate writes them."]))
-            if given.references:
+            if given.rendered:
+                renderer = BodyRenderer(given.facekit, given.bodykit)
+                part, found = "rendered", measure_rendered(renderer, given.count, pipelines, sheets)
+            elif given.references:
                 part, found = "cross", measure_cross(given.references, given.clips, pipelines, thinning, sheets)
             else:
                 part, found = "self", measure_self(given.clips, pipelines, thinning, sheets)
@@ -187,8 +215,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m benchmarks.body", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("clips", type=Path, nargs="+", metavar="CLIPS", help="videos of people")
+    add("clips", type=Path, nargs="*", metavar="CLIPS", help="videos of people")
     add("--references", type=Path, nargs="+", metavar="PICTURE", help="pictures to animate instead of first frames")
+    add("--rendered", action="store_true", help="rendered bodies with true pixels instead of clips")
+    add("--facekit", type=Path, metavar="FILE", help="ict_facekit.npz, for --rendered")
+    add("--bodykit", type=Path, metavar="FILE", help="makehuman_base.npz, for --rendered")
+    add("--count", type=int, metavar="N", help="so many of the rendered cast (all)")
     add("--seconds", type=float, default=CLIP_S, metavar="N", help=f"length of each clip that is used ({CLIP_S})")
     add("--every", type=int, default=1, metavar="N", help="only every N-th frame, to save time")
     add("--frames", type=int, metavar="N", help="at most so many frames of a clip")
@@ -200,6 +232,10 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--sheets", type=Path, metavar="FOLDER", help="where contact sheets go: the clip above the drawn")
     add("--columns", type=int, default=SHEET_COLUMNS, metavar="N", help=f"moments on a sheet ({SHEET_COLUMNS})")
     given = parser.parse_args(argv)
+    if given.rendered == bool(given.clips):
+        parser.error("give CLIPS or --rendered, not both")
+    if given.count is not None and given.count < 1:
+        parser.error("--count must be at least 1")
     if given.seconds <= 0 or given.every < 1 or (given.frames is not None and given.frames < 2):
         parser.error("--seconds must be above 0, --every at least 1, --frames at least 2")
     if given.columns < 2 or given.size < 64:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, takewhile
@@ -62,16 +62,21 @@ class BodyClip:
 
 def read_body_clip(path: Path, thinning: Thinning) -> BodyClip:
     """Read a clip at no more than MAX_RATE and MAX_SIDE, and track it. Raises VideoError."""
-    with VideoReader(path) as reader, MotionExtractor(smooth=False, live=False) as extractor:
+    with VideoReader(path) as reader:
         beginning = takewhile(lambda frame: frame.captured < thinning.seconds, resampled(reader, MAX_RATE))
         kept = islice(beginning, 0, None, thinning.every)
         frames = [shrunk(frame) for frame in islice(kept, thinning.count)]
+    return track_clip(path.stem, min(reader.rate, MAX_RATE) / thinning.every, frames)
+
+
+def track_clip(name: str, rate: Fraction, frames: Sequence[CameraFrame]) -> BodyClip:
+    """Track frames of one size, by the product's tracker and for the score. rate: frames a second."""
+    with MotionExtractor(smooth=False, live=False) as extractor:
         began = time.perf_counter()
         motions = [extractor.process(frame) for frame in frames]
         track_ms = 1e3 * (time.perf_counter() - began) / len(frames)
     pictures = [frame.rgb for frame in frames]
-    rate = min(reader.rate, MAX_RATE) / thinning.every
-    return BodyClip(path.stem, rate, pictures, list(smooth_both_ways(motions)), track_bodies(pictures), track_ms)
+    return BodyClip(name, rate, pictures, list(smooth_both_ways(motions)), track_bodies(pictures), track_ms)
 
 
 def resampled(frames: Iterable[CameraFrame], rate: Fraction) -> Iterator[CameraFrame]:

@@ -55,8 +55,27 @@ def test_a_missing_clip_is_an_error_in_one_sentence(tmp_path, capsys):
     assert capsys.readouterr().err.splitlines()[-1] == f"There is no video at {tmp_path / 'none.mp4'}: check the path."
 
 
-@pytest.mark.parametrize("arguments", [["--seconds", "0"], ["--frames", "1"], ["--columns", "1"], ["--every", "0"]])
+def test_rendered_bodies_without_their_models_are_an_error_in_one_sentence(capsys):
+    assert main(["--rendered", "--facekit", "face.npz", "--generator", "geometry"]) == 1
+    assert capsys.readouterr().err == (
+        "Rendered bodies need both models: give the paths of ict_facekit.npz with --facekit "
+        "and of makehuman_base.npz with --bodykit.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["a.mp4", "--seconds", "0"],
+        ["a.mp4", "--frames", "1"],
+        ["a.mp4", "--columns", "1"],
+        ["a.mp4", "--every", "0"],
+        ["a.mp4", "--rendered"],
+        ["--rendered", "--count", "0"],
+        [],
+    ],
+)
 def test_impossible_options_are_refused(arguments, capsys):
     with pytest.raises(SystemExit):
-        main(["a.mp4", *arguments])
+        main(arguments)
     assert "error:" in capsys.readouterr().err
