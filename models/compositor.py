@@ -14,7 +14,7 @@ from kernels.shade import shade
 from kernels.warp import Maps, odds, warp_composite
 from models.closeups.patches import Patch
 from models.dit import Edit
-from models.geometry.grid import unit_grid
+from models.geometry.grid import crop, unit_grid
 from models.geometry.guidance import Guidance
 from models.geometry.rig import Rig
 
@@ -34,6 +34,7 @@ def compose(
     """
     trim = background is not None
     background = rig.plate if background is None else background
+    behind, middle, before = (None, None, None) if guidance.limbs is None else guidance.limbs.unbind(1)
     closeup_mask, shift = closeup_maps(rig, patches, guidance.openings.shape[-1])
     mouth_opening = guidance.openings[:, :1]
     missing = mouth_opening * (1 - guidance.confidence) * (1 - closeup_mask)
@@ -41,6 +42,8 @@ def compose(
         maps = Maps(guidance.outer_flow, 1 - missing, rig.mouth[:, :, None, None])
     else:
         outside = 1 - closeup_mask
+        if middle is not None:  # the network does not see limbs, and leaves them alone
+            outside = outside * (1 - crop(middle[:, 3:], rig.focus, outside.shape[-1]))
         keep = 1 - (1 - edit.keep) * resize_map(outside, edit.keep.shape[-1])
         shift = shift + edit.flow * outside * rig.focus[:, 2, None, None, None]
         maps = Maps(guidance.outer_flow, keep, edit.paint, odds(edit.alpha * outside), missing, rig.mouth)
@@ -53,11 +56,21 @@ def compose(
     )
     box, canvas_flow = (None, None) if rig.full_canvas else (rig.focus, guidance.flow)
     person = rig.cut if trim else rig.own
-    picture = warp_composite(person.body, maps, background, canvas_flow, box, trim, person.head, rig.surface.chart)
+    chart = rig.surface.chart
+    scene = background if behind is None else over(behind, background)
+    picture = warp_composite(person.body, maps, scene, canvas_flow, box, trim, person.head, chart, middle)
     for patch in patches:
         overlay(picture, patch.window.as_rows(), 1 - patch.edit.keep, patch.edit.paint)
     shade(picture, guidance.shading_gain, box)
+    if behind is not None and before is not None:
+        picture[:, 3:] += (1 - picture[:, 3:]) * behind[:, 3:]
+        picture = torch.cat([over(before, picture[:, :3]), before[:, 3:] + (1 - before[:, 3:]) * picture[:, 3:]], 1)
     return picture
+
+
+def over(layer: Tensor, colours: Tensor) -> Tensor:
+    """A premultiplied layer (B, 4, S, S) over colours (B, 3, S, S)."""
+    return layer[:, :3] + (1 - layer[:, 3:]) * colours
 
 
 def closeup_maps(rig: Rig, patches: Sequence[Patch], cells: int) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
 """The body below the head: joints, bones, skin weights, and how a driver's body moves them.
 
-Joints are numbered as in MediaPipe's pose model; right and left are the person's own. A bone is the torso or one of
-`SEGMENTS`, from one joint to another.
+Joints are numbered as in MediaPipe's pose model; right and left are the person's own. A bone is the line of the
+shoulders, that of the hips, or one of `SEGMENTS`, from one joint to another.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ SEGMENTS = (
 )
 UPPER_ARMS = ((LEFT_SHOULDER, RIGHT_SHOULDER), (LEFT_ELBOW, RIGHT_ELBOW))  # starts and ends
 FOREARMS = ((LEFT_ELBOW, RIGHT_ELBOW), (LEFT_WRIST, RIGHT_WRIST))
-BONE_STARTS = (LEFT_SHOULDER, *(start for start, _ in SEGMENTS))  # of the torso, then of the segments
-BONE_ENDS = (RIGHT_SHOULDER, *(end for _, end in SEGMENTS))
-BONES = 2 + len(SEGMENTS)  # columns of the skin weights: head, torso, segments
+RIGID_BONES = 2  # shoulders and hips, which carry the torso and grow evenly; the segments grow along themselves
+BONE_STARTS = (LEFT_SHOULDER, LEFT_HIP, *(start for start, _ in SEGMENTS))
+BONE_ENDS = (RIGHT_SHOULDER, RIGHT_HIP, *(end for _, end in SEGMENTS))
+BONES = 1 + RIGID_BONES + len(SEGMENTS)  # columns of the skin weights: head, shoulders, hips, segments
 Joints = tuple[int, ...]
 
 NECK = (0.0, 1.35, 0.8)  # canonical units: where the head sits on the neck
@@ -46,6 +47,8 @@ ARM_LENGTH = 2.6  # canonical units, of the upper arm and of the forearm
 # Skin weights. The head's fades over these canonical units below the eyes, and to the side from the ears' height on.
 HEAD_FADE_DOWN, HEAD_FADE_SIDE, HEAD_SIDE_FROM = (1.2, 2.4), (1.2, 2.4), (0.4, 1.4)
 LIMB_FADE = (0.12, 0.3)  # shoulder widths from a limb's bone over which its weight fades
+WAIST = (0.35, 0.95)  # of the way from the shoulders to the hips, over which a torso goes over to the hips' motion
+MIN_HIPS = 0.2  # shoulder widths between hips that can carry a torso
 HAND_LENGTH = 0.5  # forearms from the wrist to the fingertips
 PIN_REACH = 0.3  # canvas units from the border within which points are pinned to it
 PIN_BAND = 4.0  # a displacement d fades within PIN_BAND · d of the border, which stretches by at most 1.5 / PIN_BAND
@@ -97,7 +100,19 @@ def skin_weights(head: HeadTransform, body: Tensor, points: Tensor, depth: Tenso
     arm = torch.stack(limbs, -1) * (1 - head_share).unsqueeze(-1)
     arm = arm / arm.sum(-1, keepdim=True).clamp_min(1)
     not_arm = 1 - arm.sum(-1)
-    return torch.cat([torch.stack([head_share * not_arm, (1 - head_share) * not_arm], -1), arm], -1)
+    hips = hip_share(body, points)
+    rigid = torch.stack([head_share, (1 - head_share) * (1 - hips), (1 - head_share) * hips], -1)
+    return torch.cat([rigid * not_arm.unsqueeze(-1), arm], -1)
+
+
+def hip_share(body: Tensor, points: Tensor) -> Tensor:
+    """(B, N) 0..1 how much points (B, N, 2) of a torso move with the hips and not with the shoulders; 0 where joints
+    (B, 33, 4) have no hips.
+    """
+    top, hips = body[:, SHOULDERS, :2].mean(1), body[:, (LEFT_HIP, RIGHT_HIP), :2].mean(1)
+    along, _, _ = bone_coordinates(top, hips, points)
+    width = (body[:, LEFT_HIP, :2] - body[:, RIGHT_HIP, :2]).norm(dim=-1)
+    return smoothstep(*WAIST, along) * (width > MIN_HIPS * shoulder_width(body)).to(along.dtype)[:, None]
 
 
 def bone_coordinates(start: Tensor, end: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -125,7 +140,7 @@ def body_canonical(body: Tensor, skin: Tensor, points: Tensor, head: Tensor) -> 
     depth = torch.full_like(along, SHOULDER_PLACES[0][2])
     mixed = skin[..., :1] * head
     torso = torch.stack([(along - 0.5) * width, SHOULDER_PLACES[0][1] + across * width, depth], -1)
-    mixed = mixed + skin[..., 1:2] * torso
+    mixed = mixed + skin[..., 1 : 1 + RIGID_BONES].sum(-1, keepdim=True) * torso
     for k, (first, last) in enumerate(SEGMENTS):
         along, across, _ = bone_coordinates(body[:, first, :2], body[:, last, :2], points)
         side = 1.0 if first in (LEFT_SHOULDER, LEFT_ELBOW) else -1.0
@@ -133,15 +148,15 @@ def body_canonical(body: Tensor, skin: Tensor, points: Tensor, head: Tensor) -> 
         arm = torch.stack(
             [side * (begin + along * ARM_LENGTH), SHOULDER_PLACES[0][1] + side * across * ARM_LENGTH, depth], -1
         )
-        mixed = mixed + skin[..., 2 + k, None] * arm
+        mixed = mixed + skin[..., 1 + RIGID_BONES + k, None] * arm
     return mixed
 
 
 def move_with_bones(source: Tensor, target: Tensor, points: Tensor) -> Tensor:
-    """Points (B, N, 3) moved rigidly with the torso and with each segment: (B, 1 + segments, N, 3).
+    """Points (B, N, 3) moved with shoulders, hips and each segment: (B, `BONES` − 1, N, 3).
 
     source, target (B, 33, ≥2): the joints before and after. The motion is in the picture's plane and puts a bone where
-    the target's bone is; z stays. Limbs are stretched along their bones only.
+    the target's bone is; z stays. Segments are stretched along their bones only.
     """
     starts, ends, new_starts, new_ends = (
         gather_rows(joints[..., :2], numbers) for joints in (source, target) for numbers in (BONE_STARTS, BONE_ENDS)
@@ -155,7 +170,7 @@ def move_with_bones(source: Tensor, target: Tensor, points: Tensor) -> Tensor:
     bone, offset = (bone / length).unsqueeze(2), points[:, None, :, :2] - starts.unsqueeze(2)  # (B, J, N, 2)
     along = (offset * bone).sum(-1) * stretch
     across = bone[..., 0] * offset[..., 1] - bone[..., 1] * offset[..., 0]
-    across = torch.cat([across[:, :1] * stretch[:, :1], across[:, 1:]], 1)
+    across = torch.cat([across[:, :RIGID_BONES] * stretch[:, :RIGID_BONES], across[:, RIGID_BONES:]], 1)
     x = direction[..., 0] * along - direction[..., 1] * across + new_starts[..., :1]
     y = direction[..., 1] * along + direction[..., 0] * across + new_starts[..., 1:]
     return torch.stack([x, y, points[:, None, :, 2].expand_as(x)], -1)

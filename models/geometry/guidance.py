@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from kernels.mesh import Bucket, draw_mesh
+from kernels.tiles import draw_tiles
 from models.config import GUIDE_SIDE, MOTION_TOKEN_WIDTH
 from models.geometry.body import move_with_bones, pin_to_border
 from models.geometry.constants import const_floats, gather_rows
@@ -27,6 +28,7 @@ from models.geometry.head_surface import (
     vertices_at_rest,
 )
 from models.geometry.inpaint import pull_push
+from models.geometry.limb_motion import move_limbs
 from models.geometry.openings import EYES, SOFT_BORDER_GAIN, opening
 from models.geometry.retarget import Pose
 from models.geometry.rig import Rig
@@ -79,6 +81,7 @@ class Guidance:
     openings: (B, 2, G, G), 0..1, coverage by the mouth's interior and by the eyes' openings.
     shading_gain: (B, 1, G, G), factor of the colours by the light.
     tokens: (B, `MOTION_TOKENS`, `MOTION_TOKEN_WIDTH`), the face's motion relative to the picture, values near 1.
+    limbs: (B, 3, 4, S, S), premultiplied colours and alpha on the canvas, see `draw_limbs`; None: there are no limbs.
     """
 
     flow: Tensor
@@ -95,10 +98,13 @@ class Guidance:
     openings: Tensor
     shading_gain: Tensor
     tokens: Tensor
+    limbs: Tensor | None = None
 
     def pick(self, index: int) -> Guidance:
         """One of the batch, as a batch of one."""
-        return Guidance(*(getattr(self, f.name)[index : index + 1] for f in fields(self)))
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        chosen: dict[str, Any] = {k: None if value is None else value[index : index + 1] for k, value in values.items()}
+        return Guidance(**chosen)
 
 
 def make_guidance(rig: Rig, pose: Pose) -> Guidance:
@@ -132,7 +138,16 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
         openings=on_focus.openings,
         shading_gain=shading_gain(pose.shade, canonical),
         tokens=motion_tokens(rig, pose),
+        limbs=draw_limbs(rig, pose) if rig.has_limbs else None,
     )
+
+
+def draw_limbs(rig: Rig, pose: Pose) -> Tensor:
+    """The limbs of B rigs in B poses as three images, behind the body, between body and head, and before all:
+    (B, 3, 4, S, S), premultiplied colours and alpha.
+    """
+    moved = move_limbs(rig.limbs, rig.body, pose.body, pose.head.scale / rig.head.scale)
+    return draw_tiles(rig.limbs.tiles, moved.maps, moved.boxes, moved.order, moved.slot, rig.size)
 
 
 class BoxMaps(NamedTuple):

@@ -32,7 +32,7 @@ from models.geometry.body import (
     RIGHT_SHOULDER,
     RIGHT_WRIST,
 )
-from models.geometry.constants import gather_rows
+from models.geometry.constants import const_floats, gather_rows
 from models.geometry.grid import smoothstep
 
 LIMBS = 4  # left arm, right arm, left leg, right leg
@@ -65,7 +65,7 @@ def limb_polylines(body: Tensor) -> Tensor:
         gather_rows(body, joints)[..., :2]
         for joints in (FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS, TIP_JOINTS, OTHER_TIP_JOINTS)
     )
-    reach = torch.tensor(TIP_REACH, device=body.device)[:, None]
+    reach = const_floats(TIP_REACH, body.device)[:, None]
     tips = third + reach * ((tip + other) / 2 - third)
     return torch.stack([first - CAP_LENGTH * (second - first), first, second, third, tips], 2)
 

@@ -26,6 +26,8 @@ from models.geometry.grid_mesh import (
 )
 from models.geometry.head_surface import HeadSurface, build_surface, inside_at_rest
 from models.geometry.inpaint import dilate
+from models.geometry.limb_curve import PIECES
+from models.geometry.limbs import Limbs, Outlines, behind_limbs, build_limbs, no_limbs, replace_limbs, without_layers
 from models.geometry.openings import opening
 from models.geometry.picture_layers import (
     PersonLayers,
@@ -68,7 +70,8 @@ class Rig:
     openings: (B, 3, G, G), coverage 0..1 of mouth, right eye and left eye on the focus box.
     own: the person before the picture's own background: at rest the picture is exact.
     cut: the person in their own colours alone, before any other background.
-    body_matte: (B, 1, S, S), coverage by the person without the head.
+    body_matte: (B, 1, S, S), coverage by the person without head and limbs.
+    limbs: the limbs as layers of their own.
     head: the head's transform from canonical to canvas units.
     surface: the closed surface of the head, with its completed texture.
     lattice: (B, 2, V, 2), vertices of the grid meshes, canvas units.
@@ -84,6 +87,7 @@ class Rig:
     visible_triangles: for each grid mesh, numbers (K,) of the triangles that any of the B pictures shows.
     cells_per_unit: guidance cells per canonical unit, the largest of the B.
     full_canvas: whether every focus box is the whole canvas, so that both grid meshes are the same.
+    has_limbs: whether any of the B pictures has a limb; without, nothing is drawn of them.
     """
 
     image: Tensor
@@ -98,6 +102,7 @@ class Rig:
     own: PersonLayers
     cut: PersonLayers
     body_matte: Tensor
+    limbs: Limbs
     head: HeadTransform
     surface: HeadSurface
     lattice: Tensor
@@ -113,6 +118,7 @@ class Rig:
     visible_triangles: tuple[Tensor, Tensor]
     cells_per_unit: float
     full_canvas: bool
+    has_limbs: bool
 
     @property
     def size(self) -> int:
@@ -132,6 +138,7 @@ class Rig:
         foreground: Tensor | None = None,
         views: Sequence[View] = (),
         hands: Tensor | None = None,
+        outlines: Outlines | None = None,
     ) -> Rig:
         """Prepare B pictures.
 
@@ -139,7 +146,7 @@ class Rig:
         plate and foreground (B, 3, S, S) 0..1. Without a body the joints are guessed, without a plate it is made from
         the picture, without the foreground's straight colours they are what makes the picture over that plate. views:
         further pictures of the same characters, which show more of their heads. hands (B, 2, 21, 4): points in canvas
-        units, and confidence; None where no hand was found.
+        units, and confidence; None where no hand was found. outlines: of the limbs; None: all of the body is one layer.
         """
         head = head_pose(face)
         body = complete_body(head, body)
@@ -152,7 +159,9 @@ class Rig:
         lattice = boxes[:, :, None, :2] + boxes[:, :, None, 2:] * unit  # (B, 2, V, 2)
         vertices = lattice.flatten(1, 2)
         weights, depth = border_weights(head, face, vertices)
-        skin = skin_weights(head, body, vertices, depth)
+        no_layers = body.new_zeros(len(image), PIECES)
+        on_sheet = without_layers(body, no_layers if outlines is None else outlines.shown)
+        skin = skin_weights(head, on_sheet, vertices, depth)
         near = dilate(F.adaptive_max_pool2d(matte, min(GUIDE_SIDE, image.shape[-1])), AROUND_PERSON)
         visible = F.grid_sample(near, vertices[:, None], "nearest", "border", False)[:, 0, 0] > 0.02
         triangles = lattice_triangles(image.device)
@@ -161,10 +170,19 @@ class Rig:
         surface = build_surface(colours, face, focus, cells, views)
         coverage = inside_at_rest(surface, head, face, focus, image.shape[-1])
         behind = continued_behind(colours, coverage)
-        torso = replace_head(person, behind, coverage)
+        limbs, taken = no_limbs(len(image), image.shape[-1], image.device), None
+        if outlines is not None:
+            limbs, taken = build_limbs(colours, coverage, body, outlines)
+            behind_arms = behind_limbs(colours, taken, body)
+
+        def torso_of(whole: Tensor) -> Tensor:
+            limbless = whole if taken is None else replace_limbs(whole, behind_arms, taken)
+            return replace_head(limbless, behind, coverage)
+
+        torso = torso_of(person)
         own = cut = PersonLayers(as_texture(person), as_texture(torso))
         if foreground is not None:
-            cut = PersonLayers(as_texture(colours), as_texture(replace_head(colours, behind, coverage)))
+            cut = PersonLayers(as_texture(colours), as_texture(torso_of(colours)))
         triangle_visible = visible.view(len(image), 2, -1)[:, :, triangles].any(-1)
         per_mesh = (len(image), 2, unit.shape[0], -1)
         return Rig(
@@ -180,13 +198,14 @@ class Rig:
             own=own,
             cut=cut,
             body_matte=torso[:, 3:],
+            limbs=limbs,
             head=head,
             surface=surface,
             lattice=lattice,
             depth=depth.view(len(image), 2, -1),
             skin=skin.view(per_mesh),
             border_weights=weights.view(per_mesh),
-            face_skin=skin_weights(head, body, face[..., :2], face[..., 2]),
+            face_skin=skin_weights(head, on_sheet, face[..., :2], face[..., 2]),
             triangle_visible=triangle_visible,
             mouth=mouth_colour(image, face),
             edge_pins=edge_pins(matte, vertices).view(per_mesh),
@@ -195,6 +214,7 @@ class Rig:
             visible_triangles=visible_triangles(triangle_visible),
             cells_per_unit=cells,
             full_canvas=full_canvas,
+            has_limbs=outlines is not None,
         )
 
     @staticmethod
@@ -206,6 +226,7 @@ class Rig:
             visible_triangles=visible_triangles(merged["triangle_visible"]),
             cells_per_unit=max(rig.cells_per_unit for rig in rigs),
             full_canvas=all(rig.full_canvas for rig in rigs),
+            has_limbs=any(rig.has_limbs for rig in rigs),
         )
 
     def pick(self, index: int) -> Rig:
@@ -227,7 +248,9 @@ class Rig:
         return replace(self, **moved, visible_triangles=(canvas.to(device), focus.to(device)))
 
 
-BATCHED = [f.name for f in fields(Rig) if f.name not in ("visible_triangles", "cells_per_unit", "full_canvas")]
+BATCHED = [
+    f.name for f in fields(Rig) if f.name not in ("visible_triangles", "cells_per_unit", "full_canvas", "has_limbs")
+]
 
 
 def _cat(parts: list) -> Any:

@@ -21,7 +21,7 @@ class RigPool:
 
     What a `Rig` holds as Python values is the same for all of them, so that batches of any pictures are the same work:
     every triangle of the grid meshes, two meshes even where a focus box is the whole canvas, windows for the largest
-    head.
+    head, limbs.
     """
 
     def __init__(self, rig: Rig, lanes: int) -> None:
@@ -57,7 +57,11 @@ class RigPool:
         rows = map_tensors(self._pool, lambda pool: _select(pool, lane))
         named: dict[str, Any] = dict(zip(BATCHED, rows, strict=True))
         rig = Rig(
-            **named, visible_triangles=self._visible_triangles, cells_per_unit=LARGEST_CELLS_PER_UNIT, full_canvas=False
+            **named,
+            visible_triangles=self._visible_triangles,
+            cells_per_unit=LARGEST_CELLS_PER_UNIT,
+            full_canvas=False,
+            has_limbs=True,
         )
         return rig, _select(self._backgrounds, lane)
 

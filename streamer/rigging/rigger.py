@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from models.geometry.limbs import Outlines
 from models.geometry.rig import Rig
 from models.geometry.views import View
 from streamer.errors import KagamiError
@@ -122,6 +123,7 @@ def build_rig(character: Character, device: torch.device | str, further: Sequenc
     def batch(array: Array) -> torch.Tensor:
         return torch.from_numpy(np.array(array, np.float32, order="C"))[None].to(device)
 
+    limbs = character.limbs
     with torch.inference_mode():
         views = [
             View(batch(each.rgb.transpose(2, 0, 1)), batch(each.alpha[None]), batch(each.face)) for each in further
@@ -135,6 +137,7 @@ def build_rig(character: Character, device: torch.device | str, further: Sequenc
             batch(character.foreground.transpose(2, 0, 1)),
             views,
             None if character.hands is None else batch(character.hands),
+            None if limbs is None else Outlines(batch(limbs.radii), batch(limbs.shown.reshape(-1))),
         )
     notes = [note for each in (character, *further) for note in each.notes]
     return MadeRig(rig, views, character.layout, notes)

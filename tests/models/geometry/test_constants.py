@@ -1,5 +1,7 @@
 """Constants are made once per device, and a frame copies nothing from the host."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -49,9 +51,9 @@ def patches(rig: Rig) -> list[Patch]:
 def test_a_frame_copies_nothing_from_the_host(full_canvas: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """On torch's meta device, where reading a value fails, as it does while a CUDA graph is recorded."""
     monkeypatch.setenv("KAGAMI_KERNELS", "reference")
-    for module in ("guidance", "head_surface"):
+    for module in ("guidance", "head_surface", "limb_motion"):
         monkeypatch.setattr(f"models.geometry.{module}.draw_mesh", uncovered_mesh)
-    rig = Rig.stack([drawn_face(64, 0.35 if full_canvas else 0.22)] * 2).to("meta")
+    rig = replace(Rig.stack([drawn_face(64, 0.35 if full_canvas else 0.22)] * 2).to("meta"), has_limbs=True)
     assert rig.full_canvas == full_canvas
     driver = Driver(rig.face, rig.body, rig.face.new_zeros(2, 2, 21, 4))
     strength = Strength(*torch.ones(5, 2, device="meta"), bones=torch.ones(2, 4, device="meta"))

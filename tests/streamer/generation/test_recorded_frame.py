@@ -164,7 +164,7 @@ def test_rig_pool_keeps_rigs_backgrounds_and_memory_format(rigs: list[Rig]) -> N
 def test_step_never_waits_for_the_host(rigs: list[Rig], trim: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """On the meta device, where reading a value fails, as it does while a CUDA graph is recorded."""
     monkeypatch.setenv("KAGAMI_KERNELS", "reference")
-    for module in ("guidance", "head_surface"):
+    for module in ("guidance", "head_surface", "limb_motion"):
         monkeypatch.setattr(f"models.geometry.{module}.draw_mesh", uncovered_mesh)
     nowhere = torch.device("meta")
     with torch.inference_mode():

@@ -1,0 +1,102 @@
+"""Limbs as layers: at rest the picture, in motion moved whole, behind them what they covered."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.compositor import compose
+from models.geometry.body import LEFT_ELBOW, LEFT_INDEX, LEFT_PINKY, LEFT_SHOULDER, LEFT_WRIST, RIGHT_WRIST
+from models.geometry.guidance import make_guidance
+from models.geometry.limb_motion import BEFORE_ALL, BEHIND_BODY, move_limbs
+from models.geometry.retarget import Pose, rest_pose
+from models.geometry.rig import Rig
+from tests.support.bodies import ARM, LEG, TORSO, WALL, drawn_figure
+
+LEFT_ARM = (LEFT_SHOULDER, LEFT_ELBOW, LEFT_WRIST, LEFT_PINKY, LEFT_INDEX)
+LEFT_FOREARM_PIECE, RIGHT_FOREARM_PIECE = 1, 3
+
+
+@pytest.fixture(scope="module")
+def figure() -> Rig:
+    return drawn_figure()
+
+
+def raised(rig: Rig, degrees: float, joints: tuple[int, ...] = LEFT_ARM) -> Pose:
+    """The pose with the joints turned about the first of them in the picture's plane."""
+    pose = rest_pose(rig)
+    angle = math.radians(degrees)
+    turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    body, centre = pose.body.clone(), pose.body[:, joints[:1], :2]
+    body[:, list(joints), :2] = (body[:, list(joints), :2] - centre) @ turn.T + centre
+    return replace(pose, body=body)
+
+
+def drawn(rig: Rig, pose: Pose) -> Tensor:
+    with torch.inference_mode():
+        return compose(rig, make_guidance(rig, pose))[0]
+
+
+def like(picture: Tensor, colour: tuple[float, float, float]) -> Tensor:
+    """(S, S) bool, where the picture (4, S, S) has the colour."""
+    return (picture[:3] - torch.tensor(colour)[:, None, None]).abs().amax(0) < 0.15
+
+
+def test_at_rest_limbs_return_the_picture(figure: Rig) -> None:
+    error = (drawn(figure, rest_pose(figure))[:3] - figure.image[0]).square().mean()
+    assert -10 * math.log10(error) > 30
+
+
+def test_a_raised_arm_is_where_its_bones_are(figure: Rig) -> None:
+    pose = raised(figure, -90)
+    picture = drawn(figure, pose)
+    for joint in (LEFT_ELBOW, LEFT_WRIST):
+        x, y = ((pose.body[0, joint, :2] + 1) * figure.size / 2).long().tolist()
+        assert like(picture, ARM)[y, x]
+
+
+def test_no_pixel_of_a_raised_arm_is_left_behind(figure: Rig) -> None:
+    before, after = like(figure.image[0], ARM), like(drawn(figure, raised(figure, -90)), ARM)
+    columns = torch.arange(figure.size) * 2 / figure.size - 1 > 0.25
+    rows = torch.arange(figure.size) * 2 / figure.size - 1 > -0.25
+    region = rows[:, None] & columns
+    assert (before & region).sum() > 200
+    assert not (after & region).any()
+
+
+def test_the_torso_goes_on_behind_a_raised_arm_and_the_wall_beside_it(figure: Rig) -> None:
+    picture = drawn(figure, raised(figure, -90))
+    before = like(figure.image[0], ARM)
+    uncovered = before & (torch.arange(figure.size) * 2 / figure.size - 1 > -0.2)[:, None]
+    uncovered &= torch.arange(figure.size) > figure.size / 2
+    plausible = like(picture, TORSO) | like(picture, WALL)
+    assert (plausible & uncovered).sum() > 0.9 * uncovered.sum()
+
+
+def test_bones_keep_their_lengths_and_limbs_their_area(figure: Rig) -> None:
+    before, after = like(figure.image[0], ARM).sum(), like(drawn(figure, raised(figure, -60)), ARM).sum()
+    assert abs(int(after) - int(before)) < 0.12 * int(before)
+
+
+def test_the_nearer_of_two_crossing_arms_is_drawn_over_the_other(figure: Rig) -> None:
+    for near, first in ((LEFT_WRIST, RIGHT_FOREARM_PIECE), (RIGHT_WRIST, LEFT_FOREARM_PIECE)):
+        body = rest_pose(figure).body.clone()
+        body[:, near, 2] = -0.3
+        moved = move_limbs(figure.limbs, figure.body, body, torch.ones(1))
+        order = moved.order[0].tolist()
+        other = LEFT_FOREARM_PIECE if first == RIGHT_FOREARM_PIECE else RIGHT_FOREARM_PIECE
+        assert order.index(first) < order.index(other)
+
+
+def test_an_arm_behind_the_back_is_drawn_behind_the_torso(figure: Rig) -> None:
+    body = rest_pose(figure).body.clone()
+    assert move_limbs(figure.limbs, figure.body, body, torch.ones(1)).slot[0, LEFT_FOREARM_PIECE] == BEFORE_ALL
+    body[:, LEFT_WRIST, 2] = 0.5
+    assert move_limbs(figure.limbs, figure.body, body, torch.ones(1)).slot[0, LEFT_FOREARM_PIECE] == BEHIND_BODY
+
+
+def test_legs_go_on_behind_the_torso(figure: Rig) -> None:
+    picture = drawn(figure, rest_pose(figure))
+    assert like(picture, LEG).sum() > 0.9 * like(figure.image[0], LEG).sum()
