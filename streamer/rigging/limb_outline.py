@@ -7,6 +7,8 @@ edges: alpha's, which is certain, and those of colour, for a limb before the tor
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,25 +29,34 @@ from models.geometry.limb_curve import (
 )
 from streamer.rigging.canvas import Array
 
+LEGS = slice(2, LIMBS)  # of the limbs
 # Expected half widths, in shares of the body's unit (`body_unit`), at these s; the last ones taper to the tip:
 WIDTHS_AT = (-0.6, 0.0, 1.0, 1.9, 2.3, 2.7, 3.0, 3.1)
 ARM_WIDTHS = (0.17, 0.18, 0.14, 0.105, 0.14, 0.13, 0.08, 0.05)
 LEG_WIDTHS = (0.32, 0.32, 0.23, 0.16, 0.2, 0.17, 0.1, 0.07)
 TORSO_SHARE = 0.6  # of the torso's length: the unit of a body whose shoulders look narrow, from the side
 # Candidates for a half width, over the expected one:
-MIN_RATIO, MAX_RATIO, RATIO_STEP = 0.3, 2.2, 0.05
+MIN_RATIO, MAX_RATIO, RATIO_STEP = 0.3, 2.4, 0.05
+# How far limbs reach at most, over the expected half width, at these s, so that nothing beside them is taken for them:
+REACHES_AT = (-0.6, 0.0, 0.3, 2.0, 2.2)
+ARM_REACHES = (1.3, 1.6, 2.2, 2.2, 2.4)
+LEG_REACHES = (1.3, 1.5, 1.5, 1.6, 2.4)
+OTHER_LEG_FROM = 0.65  # ratio up to which a leg goes before the other one
+OTHER_LEG = 0.8  # distance from the other leg's bones, over that from the own ones, below which a place is that leg's
 ROWS_PER_SAMPLE = 3  # rows of the rectified picture whose mean is one sample
 EDGE_COLUMNS = 2  # columns on both sides of a candidate that are compared
 INSIDE = 0.5  # alpha at the edge of the person
-LAB_NOISE = (2.0, 12.0)  # contrast in CIELAB at which an edge counts by half: bounds of NOISE_SHARE times the median
+LAB_NOISE = (3.0, 25.0)  # contrast in CIELAB at which an edge counts by half: bounds of NOISE_SHARE times the median
 NOISE_SHARE = 2.0
 RIDGE_GAIN = 2.0  # of a dark line over a step of the same contrast
 # Costs of a half width, in edges of full contrast, for the squares of ratios but for BEYOND_COST:
-EXPECTED_COST = 3.0  # away from what is expected
-FREE_COST = 40.0  # away from where the person ends
-FAR_FROM_END = 0.3  # ratio from which the distance to that end costs no more
+EXPECTED_COST = 1.5  # away from what is expected
+FREE_COST = 100.0  # away from where the person ends
+FAR_FROM_END = 0.4  # ratio from which the distance to that end costs no more
 BEYOND_COST = 10.0  # beyond that end
-BEND_COST = 60.0  # from one sample to the next
+BEND_COST = 10.0  # from one sample to the next
+IMPOSSIBLE_COST = 100.0  # where the limb may not reach
+TIP_FROM = 2.1  # s from which a limb is a hand or a foot, whose width changes abruptly
 SCALES = (0.7, 1.7)  # by which a limb's expected widths may be off
 MIN_FREE_SHARE = 0.15  # of the samples that must be free on both sides to tell this
 MIN_RADIUS = 0.006  # canvas units
@@ -84,7 +95,7 @@ def find_limbs(
         return None
     polylines = limb_polylines(torch.from_numpy(body)[None])[0]
     expected = expected_radii(body)
-    strip = rectify(rgb, alpha, polylines, expected)
+    strip = rectify(rgb, alpha, polylines, expected, bool(shown[LEGS].all()))
     ratios = trace_sides(strip)
     return LimbOutlines(np.maximum(ratios * expected[:, :, None], MIN_RADIUS).astype(np.float32), shown)
 
@@ -135,14 +146,21 @@ def bone_coverage(alpha: Array, start: Array, end: Array) -> float:
 
 @dataclass(frozen=True)
 class Strip:
-    """Edges of a picture, rectified along limbs: (4, N, 2, R), of limbs, samples, sides and candidates for a ratio.
+    """A picture's edges, rectified along limbs, at (4, N, 2, R) limbs, samples, sides and candidates for a ratio.
 
     contrast: 0..1, of the colours' edge at each candidate.
-    free: (4, N, 2), ratio at which the person ends; NaN where it does not within the candidates.
+    possible: whether the limb may reach so far.
+    free: (4, N, 2), ratio at which the person ends; NaN where it does not as far as the limb may reach.
     """
 
     contrast: Array
+    possible: NDArray[np.bool_]
     free: Array
+
+
+def at_tip() -> NDArray[np.bool_]:
+    """(N,) which samples lie on the hand or the foot."""
+    return np.asarray(limb_samples(torch.device("cpu")).numpy() > TIP_FROM)
 
 
 def candidates() -> Array:
@@ -150,17 +168,19 @@ def candidates() -> Array:
     return np.arange(MIN_RATIO, MAX_RATIO + RATIO_STEP / 2, RATIO_STEP, dtype=np.float32)
 
 
-def rectify(rgb: Array, alpha: Array, polylines: torch.Tensor, expected: Array) -> Strip:
-    """Edges of a picture along limbs with polylines (4, 5, 2) and expected half widths (4, N)."""
+def rectify(rgb: Array, alpha: Array, polylines: torch.Tensor, expected: Array, both_legs: bool) -> Strip:
+    """Edges of a picture along limbs with polylines (4, 5, 2) and expected half widths (4, N).
+
+    both_legs: whether the picture shows both.
+    """
     size = rgb.shape[0]
-    ratios = candidates()
     reach = round(MAX_RATIO / RATIO_STEP) + EDGE_COLUMNS
     across = np.arange(-reach, reach + 1, dtype=np.float32) * RATIO_STEP
     samples = limb_samples(torch.device("cpu"))
     shift = (torch.arange(ROWS_PER_SAMPLE) - (ROWS_PER_SAMPLE - 1) / 2) / ROWS_PER_SAMPLE * (samples[1] - samples[0])
     s = (samples[:, None] + shift).flatten()
     d = torch.from_numpy(np.repeat(expected, ROWS_PER_SAMPLE, 1)[..., None] * across)  # (4, rows, columns)
-    places = place_on_limb(polylines, s.repeat_interleave(len(across)), d.flatten(1))
+    places = place_on_limb(polylines, s.repeat_interleave(len(across)), d.flatten(1)).unflatten(1, d.shape[1:])
     pixels = ((places + 1) * size / 2 - 0.5).numpy().reshape(-1, len(across), 2)
     lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2Lab)
     shape = (LIMBS, LIMB_SAMPLES, ROWS_PER_SAMPLE, len(across))
@@ -168,11 +188,47 @@ def rectify(rgb: Array, alpha: Array, polylines: torch.Tensor, expected: Array) 
         cv2.remap(image, pixels, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).reshape(*shape, -1).mean(2)
         for image in (lab, alpha)
     )
-    sides = [slice(reach, None, -1), slice(reach, None)]
-    colours = np.stack([colours[:, :, side] for side in sides], 2)  # (4, N, 2, columns from the bone outwards, 3)
-    inside = np.stack([inside[:, :, side, 0] for side in sides], 2)
-    first = round(MIN_RATIO / RATIO_STEP)
-    return Strip(edge_contrast(colours, first, len(ratios)), person_ends(inside[..., : reach + 1 - EDGE_COLUMNS]))
+    middle = ROWS_PER_SAMPLE // 2
+    own = np.abs(across) <= farthest_ratios()[..., None]
+    if both_legs:
+        own[LEGS] &= nearer_to_own(places[LEGS, middle::ROWS_PER_SAMPLE].numpy(), polylines[LEGS].numpy(), across)
+    colours, inside, own = (both_sides(values, reach) for values in (colours, inside[..., 0], own))
+    first, last = round(MIN_RATIO / RATIO_STEP), reach + 1 - EDGE_COLUMNS
+    own = np.logical_and.accumulate(own[..., :last], -1)
+    return Strip(edge_contrast(colours, first, last - first), own[..., first:], person_ends(inside[..., :last], own))
+
+
+def both_sides(values: NDArray[Any], middle: int) -> NDArray[Any]:
+    """(4, N, 2, columns, …) of (4, N, 2 · middle + 1, …): both sides from the bone, in the middle column, outwards."""
+    return np.stack([values[:, :, middle::-1], values[:, :, middle:]], 2)
+
+
+def farthest_ratios() -> Array:
+    """(4, N) half widths, over the expected ones, beyond which nothing is a limb's."""
+    s = limb_samples(torch.device("cpu")).numpy()
+    arm, leg = (np.interp(s, REACHES_AT, shares) for shares in (ARM_REACHES, LEG_REACHES))
+    return np.stack([arm, arm, leg, leg]).astype(np.float32)
+
+
+def nearer_to_own(places: Array, polylines: Array, across: Array) -> NDArray[np.bool_]:
+    """(2, N, columns) whether places (2, N, columns, 2) of the legs, at these ratios (columns,) across, are not the
+    other leg's. polylines (2, 5, 2): of the legs.
+    """
+    own, other = (
+        np.stack([bone_distance(leg, polyline[1:]) for leg, polyline in zip(places, lines, strict=True)])
+        for lines in (polylines, polylines[::-1])
+    )
+    return (np.abs(across) <= OTHER_LEG_FROM) | (other >= OTHER_LEG * own)
+
+
+def bone_distance(points: Array, line: Array) -> Array:
+    """(…,) distance of points (…, 2) from a polyline (M, 2)."""
+    nearest = np.full(points.shape[:-1], np.inf, np.float32)
+    for start, end in pairwise(line):
+        bone, offset = end - start, points - start
+        along = np.clip(offset @ bone / max(bone @ bone, 1e-9), 0, 1)
+        nearest = np.minimum(nearest, np.linalg.norm(offset - along[..., None] * bone, axis=-1))
+    return nearest
 
 
 def edge_contrast(colours: Array, first: int, count: int) -> Array:
@@ -188,22 +244,25 @@ def edge_contrast(colours: Array, first: int, count: int) -> Array:
     return (strength / (strength + noise)).astype(np.float32)
 
 
-def person_ends(inside: Array) -> Array:
-    """(…,) ratio at which the person ends, from its alpha (…, columns) from the bone outwards; NaN where it does not.
+def person_ends(alpha: Array, own: NDArray[np.bool_]) -> Array:
+    """(4, N, 2) ratio at which the person ends, from its alpha (4, N, 2, columns) from the bone outwards; NaN where it
+    does not. own: which columns may be the limb's.
 
-    Between fingers alpha may fall too: where the last column is outside, the last end counts, else the first one.
+    The first end counts; at hands and feet the last one, since between fingers alpha falls too, unless something else
+    follows, as a thigh does beside a hand.
     """
-    on = inside > INSIDE
-    ends = on[..., :-1] & ~on[..., 1:]
+    on = alpha > INSIDE
+    ends = on[..., :-1] & ~on[..., 1:] & own[..., 1:]
     index = np.arange(ends.shape[-1])
     last = np.where(ends, index, -1).max(-1)
     first = np.where(ends, index, len(index)).min(-1)
-    at = np.where(on[..., -1], first, last)
+    more = (on & own & (np.arange(on.shape[-1]) > last[..., None])).any(-1)
+    at = np.where(more | ~at_tip()[:, None], first, last)
     found = ends.any(-1)
     at = np.where(found, at, 0)
-    inner, outer = (np.take_along_axis(inside, (at + k)[..., None], -1)[..., 0] for k in (0, 1))
+    inner, outer = (np.take_along_axis(alpha, (at + k)[..., None], -1)[..., 0] for k in (0, 1))
     place = (at + (inner - INSIDE) / np.maximum(inner - outer, 1e-6)) * RATIO_STEP
-    nowhere = np.where(on.any(-1), np.nan, 0.0)  # beside the person there is nothing of the limb
+    nowhere = np.where((on & own).any(-1), np.nan, 0.0)  # beside the person there is nothing of the limb
     return np.where(found, place, nowhere).astype(np.float32)
 
 
@@ -212,7 +271,7 @@ def trace_sides(strip: Strip) -> Array:
     free = ~np.isnan(strip.free)
     sure = free & (strip.free > MIN_RATIO)
     scale = np.ones(LIMBS, np.float32)
-    for limb, both in enumerate(sure.all(-1)):
+    for limb, both in enumerate(sure.all(-1) & ~at_tip()):
         if both.sum() > MIN_FREE_SHARE * LIMB_SAMPLES:
             scale[limb] = np.clip(np.median(strip.free[limb][both].mean(-1)), *SCALES)
     ratios, width = candidates(), scale[:, None, None]
@@ -223,11 +282,12 @@ def trace_sides(strip: Strip) -> Array:
     ends = np.where(free, strip.free, 0)
     beyond = ratios - ends[..., None]
     own = FREE_COST * np.minimum(beyond**2, FAR_FROM_END**2) + BEYOND_COST * np.maximum(beyond, 0)
-    cost = np.where(free[..., None], cost + own, cost)
+    cost = np.where(free[..., None], cost + own, cost) + IMPOSSIBLE_COST * ~strip.possible
     best = smoothest(np.moveaxis(cost, 1, 0).reshape(LIMB_SAMPLES, LIMBS * 2, -1))
     traced = ratios[best].reshape(LIMB_SAMPLES, LIMBS, 2).transpose(1, 0, 2)
-    # Between two candidates the person's own end is exact.
-    return np.where(free & (np.abs(traced - ends) < 2 * RATIO_STEP), ends, traced)
+    # Between two candidates the person's own end is exact; fingers and toes reach it, however abruptly it changes.
+    exact = free & ((np.abs(traced - ends) < 2 * RATIO_STEP) | (at_tip()[:, None] & (ends > traced)))
+    return np.where(exact, ends, traced)
 
 
 def smoothest(cost: Array) -> NDArray[np.intp]:

@@ -155,6 +155,24 @@ def test_legs_end_where_they_are_drawn() -> None:
     assert_width(found.radii[2:, along(0.6, 1.8)], LEG)
 
 
+def test_legs_that_touch_end_between_their_bones() -> None:
+    body = joints()
+    for pair in ((LEFT_HIP, RIGHT_HIP), (LEFT_KNEE, RIGHT_KNEE), (LEFT_ANKLE, RIGHT_ANKLE)):
+        body[pair, 0] = 0.06, -0.06
+    radii = Drawing(body, SKIN).outlines(body).radii[:, along(0.6, 1.8)]
+    inner, outer = np.stack([radii[2, :, 1], radii[3, :, 0]]), np.stack([radii[2, :, 0], radii[3, :, 1]])
+    # The person's left leg is on the right, and its bones run downwards: positive d is to the left, between the legs.
+    assert (inner < 0.08).all()
+    assert (inner > 0.045).all()
+    assert_width(outer, LEG)
+
+
+def test_a_thigh_does_not_take_the_arm_that_hangs_beside_it() -> None:
+    body = joints(((0.27, -0.12), (0.27, 0.12), (0.27, 0.17)))
+    outer = Drawing(body, SKIN).outlines(body).radii[2, along(-0.6, 0.3), 0]
+    assert (body[LEFT_HIP, 0] + outer < body[LEFT_WRIST, 0]).all()
+
+
 def test_sleeves_of_the_torsos_colour_are_as_wide_inside_as_outside() -> None:
     body = joints(((0.24, -0.12), (0.25, 0.12), (0.25, 0.17)))
     left = Drawing(body, SHIRT).outlines(body).radii[0, along(0.3, 0.9)]
