@@ -15,12 +15,14 @@ from models.geometry.grid import smoothstep
 from models.geometry.topology import HeadTransform
 
 JOINTS = 33
-NOSE, LEFT_EAR, RIGHT_EAR = 0, 7, 8
+NOSE, LEFT_EYE, RIGHT_EYE, LEFT_EAR, RIGHT_EAR, LEFT_MOUTH, RIGHT_MOUTH = 0, 2, 5, 7, 8, 9, 10
 HEAD_JOINTS = slice(0, 11)  # nose, eyes, ears, mouth
 LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_ELBOW, RIGHT_ELBOW, LEFT_WRIST, RIGHT_WRIST = range(11, 17)
 SHOULDERS = slice(LEFT_SHOULDER, RIGHT_SHOULDER + 1)
 LEFT_PINKY, RIGHT_PINKY, LEFT_INDEX, RIGHT_INDEX, LEFT_THUMB, RIGHT_THUMB = range(17, 23)
 LEFT_HIP, RIGHT_HIP, LEFT_KNEE, RIGHT_KNEE, LEFT_ANKLE, RIGHT_ANKLE = range(23, 29)
+HIPS = slice(LEFT_HIP, RIGHT_HIP + 1)
+LEFT_HEEL, RIGHT_HEEL = 29, 30
 LEFT_FOOT, RIGHT_FOOT = 31, 32  # the toes
 HAND_JOINTS = (LEFT_PINKY, LEFT_INDEX, LEFT_THUMB, RIGHT_PINKY, RIGHT_INDEX, RIGHT_THUMB)
 HAND_POINTS = 21  # of one hand, as in MediaPipe's hand model
@@ -43,6 +45,7 @@ Joints = tuple[int, ...]
 
 NECK = (0.0, 1.35, 0.8)  # canonical units: where the head sits on the neck
 SHOULDER_PLACES = ((2.05, 2.75, 0.9), (-2.05, 2.75, 0.9))  # canonical units: shoulders of an upright person, left first
+TORSO_LENGTH = 1.45  # shoulder widths from the shoulders to the hips
 ARM_LENGTH = 2.6  # canonical units, of the upper arm and of the forearm
 # Skin weights. The head's fades over these canonical units below the eyes, and to the side from the ears' height on.
 HEAD_FADE_DOWN, HEAD_FADE_SIDE, HEAD_SIDE_FROM = (1.2, 2.4), (1.2, 2.4), (0.4, 1.4)
@@ -71,7 +74,9 @@ def complete_body(head: HeadTransform, body: Tensor | None) -> Tensor:
     place = upright.apply(const_floats(SHOULDER_PLACES, device).expand(batch, -1, -1))
     guess = torch.cat([body.new_zeros(batch, LEFT_SHOULDER, 4), F.pad(place, (0, 1))], 1)
     guess = F.pad(guess, (0, 0, 0, JOINTS - RIGHT_SHOULDER - 1))
-    width = shoulder_width(body) / head.scale
+    # Shoulders that are seen from the side are narrow; then the torso tells that there is a body.
+    trunk = (body[:, SHOULDERS, :2] - body[:, HIPS, :2]).mean(1).norm(dim=-1) * (body[:, HIPS, 3].amin(1) > 0.5)
+    width = torch.maximum(shoulder_width(body), trunk / TORSO_LENGTH) / head.scale
     known = (body[:, SHOULDERS, 3].amin(1) > 0.5) & (width > 1.0) & torch.isfinite(body).all(-1).all(-1)
     return torch.where(known[:, None, None], body, guess)
 

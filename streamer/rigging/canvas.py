@@ -18,6 +18,7 @@ from streamer.rigging.picture import Picture
 
 Array = NDArray[np.float32]
 Box = tuple[float, float, float]  # centre x, y and half side of a square, canvas units
+WHOLE_CANVAS: Box = (0.0, 0.0, 1.0)
 
 Beyond = Literal["symmetric", "edge"]
 CUT_OUT_SHARE = 0.01  # of a picture's pixels that must be transparent for its alpha to serve as the matte
@@ -163,6 +164,29 @@ def crop(pixels: Image, box: Box, side: int) -> Image:
     zoom = side / (2 * half)
     matrix = np.array([[zoom, 0, (half - x) * zoom + (zoom - 1) / 2], [0, zoom, (half - y) * zoom + (zoom - 1) / 2]])
     return cv2.warpAffine(pixels, matrix, (side, side), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+def picture_crop(canvas: Canvas, box: Box, side: int) -> tuple[Image, Box] | None:
+    """What a box shows of the picture itself, without the canvas's margins, with `side` pixels on its longer side.
+
+    Also returns the square around that part, canvas units. None where a box shows nothing of the picture.
+    """
+    size = canvas.full.shape[0]
+    unit = size / canvas.size  # pixels of `full` for one of the canvas
+    starts, ends = [], []
+    for start, length, middle in ((canvas.top, canvas.height, box[1]), (canvas.left, canvas.width, box[0])):
+        low, high = ((middle + sign * box[2] + 1) * size / 2 for sign in (-1, 1))
+        starts.append(max(round(max(low, start * unit)), 0))
+        ends.append(min(round(min(high, (start + length) * unit)), size))
+    height, width = ends[0] - starts[0], ends[1] - starts[1]
+    if min(height, width) < 2:
+        return None
+    zoom = side / max(height, width)
+    shape = max(round(width * zoom), 1), max(round(height * zoom), 1)
+    part = canvas.full[starts[0] : ends[0], starts[1] : ends[1]]
+    pixels = cv2.resize(part, shape, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC)
+    y, x = ((start + end) / size - 1 for start, end in zip(starts, ends, strict=True))
+    return pixels, (x, y, max(height, width) / size)
 
 
 def to_uint8(picture: Array) -> Image:

@@ -1,4 +1,4 @@
-"""Finds the face and the body in a picture with MediaPipe's bundled models, however small the face is."""
+"""Finds the face in a picture with MediaPipe's bundled models, however small the face is."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import numpy as np
 
 from models.geometry.body import HEAD_JOINTS, NOSE
 from models.geometry.topology import MESH, NOSE_TIP
-from streamer.frames import Image
-from streamer.rigging.canvas import Array, Box, Canvas, crop
-from streamer.tracking.mediapipe_models import camera_units, face_detection, face_mesh, pose
+from streamer.rigging.canvas import WHOLE_CANVAS, Array, Box, Canvas, crop
+from streamer.rigging.pose_model import detect_joints, pose_model, sees_whole_person
+from streamer.tracking.mediapipe_models import camera_units, face_detection, face_mesh
 
 MESH_SIDE = 512  # pixels of the crop on which the face mesh runs
 DETECTOR_SIDE = 1024  # pixels of the canvas on which the face detector runs
-POSE_SIDE = 768  # pixels of the canvas on which the pose model runs
 MIN_TRACKING_CONFIDENCE = 0.9  # faces, drawn ones too, reach 0.95 and more; false detections stay below
 SETTLE_PASSES = 4  # runs on a still picture until the mesh's region of interest is the one it tracks a driver with
 FACE_MARGIN = 1.2  # half side of the crop on which a small face is measured again, over the extent of the face
@@ -23,28 +22,27 @@ HEAD_MARGINS = (1.5, 3.0)  # half sides of the boxes around the head of a body, 
 GRID_HALF_SIDE = 0.6  # canvas units; in smaller boxes the mesh begins to detect faces in the eye of a cat
 GRID_CENTRES = (-0.4, 0.0, 0.4)  # canvas units, x and y
 SMALL_FACE = 0.35  # canvas units; smaller faces are measured again on a crop at the picture's own resolution
-_WHOLE_CANVAS: Box = (0.0, 0.0, 1.0)
 
 
-def find_face(canvas: Canvas, notes: list[str]) -> Array | None:
-    """(478, 3) landmarks of the largest face in canvas units, or None. Searches ever smaller boxes until one is found.
-
-    notes: a sentence is appended when there are several faces.
+def find_faces(canvas: Canvas) -> list[Array]:
+    """(478, 3) landmarks of the faces in canvas units, the largest first. Searches ever smaller boxes until some are
+    found.
     """
     for boxes in _search_boxes(canvas):
         faces = [face for box in boxes for face in detect_faces(canvas, box, 4) if _in_picture(canvas, face)]
         if faces:
-            count = _count_distinct(faces)
-            if count > 1:
-                notes.append(f"{count} faces found; the largest is animated")
-            face = max(faces, key=face_extent)
-            extent = face_extent(face)
-            if extent < SMALL_FACE:
-                centre = (face[:, :2].max(0) + face[:, :2].min(0)) / 2
-                closer = detect_faces(canvas, (float(centre[0]), float(centre[1]), extent * FACE_MARGIN), 1)
-                face = closer[0] if closer else face
-            return face
-    return None
+            return [_closer(canvas, face) for face in _distinct(faces)]
+    return []
+
+
+def _closer(canvas: Canvas, face: Array) -> Array:
+    """A small face (478, 3) measured again at the picture's own resolution."""
+    extent = face_extent(face)
+    if extent >= SMALL_FACE:
+        return face
+    centre = (face[:, :2].max(0) + face[:, :2].min(0)) / 2
+    closer = detect_faces(canvas, (float(centre[0]), float(centre[1]), extent * FACE_MARGIN), 1)
+    return closer[0] if closer else face
 
 
 def detect_faces(canvas: Canvas, box: Box, max_faces: int) -> list[Array]:
@@ -60,15 +58,6 @@ def detect_faces(canvas: Canvas, box: Box, max_faces: int) -> list[Array]:
     return [camera_units(face.landmark, pixels.shape) * box[2] + centre for face in found]
 
 
-def find_body(canvas: Canvas, face: Array) -> Array | None:
-    """(33, 4) joints x, y, z in canvas units and visibility, of the person with this face (478, 3); None without."""
-    joints = _detect_joints(canvas)
-    if joints is None:
-        return None
-    distance = np.linalg.norm(joints[NOSE, :2] - face[NOSE_TIP, :2])
-    return joints if distance < face_extent(face) else None
-
-
 def face_extent(face: Array) -> float:
     """Longer side of the box around the landmarks (478, 3), without the irises, in their units."""
     return float(np.ptp(face[:MESH, :2], axis=0).max())
@@ -78,30 +67,22 @@ def _search_boxes(canvas: Canvas) -> Iterator[list[Box]]:
     """Lists of boxes in which to look for a face: the whole canvas, around detections, around the head of a body, a
     grid.
     """
-    yield [_WHOLE_CANVAS]
+    yield [WHOLE_CANVAS]
     with face_detection.FaceDetection(model_selection=1, min_detection_confidence=0.3) as detector:
-        found = detector.process(crop(canvas.full, _WHOLE_CANVAS, DETECTOR_SIDE)).detections or []
+        found = detector.process(crop(canvas.full, WHOLE_CANVAS, DETECTOR_SIDE)).detections or []
     boxes = [d.location_data.relative_bounding_box for d in found]
     yield [
         (2 * b.xmin + b.width - 1, 2 * b.ymin + b.height - 1, DETECTION_MARGIN * max(b.width, b.height)) for b in boxes
     ]
-    joints = _detect_joints(canvas)
+    with pose_model() as model:
+        joints = detect_joints(model, canvas, WHOLE_CANVAS)
     if joints is not None:
         head = joints[HEAD_JOINTS, :2]
         extent = max(float(np.ptp(head, axis=0).max()), 0.05)
         yield [(float(head[NOSE, 0]), float(head[NOSE, 1]), extent * factor) for factor in HEAD_MARGINS]
+        if sees_whole_person(joints):
+            return  # a face elsewhere would be that of a wheel
     yield [(x, y, GRID_HALF_SIDE) for y in GRID_CENTRES for x in GRID_CENTRES]
-
-
-def _detect_joints(canvas: Canvas) -> Array | None:
-    """(33, 4) joints of the most prominent person: x, y, z in canvas units, visibility; or None."""
-    pixels: Image = crop(canvas.full, _WHOLE_CANVAS, POSE_SIDE)
-    with pose.Pose(static_image_mode=True, model_complexity=1) as model:
-        found = model.process(pixels).pose_landmarks
-    if not found:
-        return None
-    visibility = np.array([[point.visibility] for point in found.landmark], np.float32)
-    return np.concatenate([camera_units(found.landmark, pixels.shape), visibility], axis=1)
 
 
 def _in_picture(canvas: Canvas, face: Array) -> bool:
@@ -111,11 +92,11 @@ def _in_picture(canvas: Canvas, face: Array) -> bool:
     return bool(np.isfinite(face).all() and 0 <= across <= 1 and 0 <= down <= 1)
 
 
-def _count_distinct(faces: list[Array]) -> int:
-    """Number of faces, with repeated detections of the same face counted once."""
+def _distinct(faces: list[Array]) -> list[Array]:
+    """The faces, the largest first, without repeated detections of the same one."""
     distinct: list[Array] = []
     for face in sorted(faces, key=face_extent, reverse=True):
         nose = face[NOSE_TIP, :2]
         if all(np.linalg.norm(nose - other[NOSE_TIP, :2]) > face_extent(other) / 2 for other in distinct):
             distinct.append(face)
-    return len(distinct)
+    return distinct

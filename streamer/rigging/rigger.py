@@ -16,12 +16,13 @@ from streamer.errors import KagamiError
 from streamer.rigging.border import extend
 from streamer.rigging.canvas import Array, Canvas, pixels_per_original, place_on_canvas
 from streamer.rigging.cutout import Cutout, continued, cut_out
-from streamer.rigging.face_search import find_body, find_face
 from streamer.rigging.framing import BARE_HEAD, Framing, Layout, frame_rect, head_with_hair, skull_circle
 from streamer.rigging.limb_outline import LimbOutlines, find_limbs
 from streamer.rigging.matting import coarse_matte
+from streamer.rigging.person_search import find_person
 from streamer.rigging.picture import Picture
 from streamer.rigging.points import Points, PointsError
+from streamer.rigging.skeleton import Skeleton
 
 WHOLE = Framing()
 MIN_ALPHA = 0.1  # of a picture's own alpha from which its colour is exact enough to be continued
@@ -99,22 +100,23 @@ def find_character(
     PointsError when a point lies outside of the picture.
     """
     canvas = place_on_canvas(picture, size)
-    notes: list[str] = []
     if points is None:
-        face = find_face(canvas, notes)
-        if face is None:
+        person = find_person(canvas)
+        if person is None:
             raise NoFaceError(picture.name)
-        body = find_body(canvas, face)
+        face, skeleton = person
     else:
-        face, body = landmarks_from_points(points, canvas, picture), None
-    canvas, face, body, layout = lay_out(picture, framing or WHOLE, canvas, face, body)
+        face, skeleton = landmarks_from_points(points, canvas, picture), Skeleton(None, None)
+    canvas, face, skeleton, layout = lay_out(picture, framing or WHOLE, canvas, face, skeleton)
     found = own_cutout(canvas) if canvas.cut_out else found_cutout(canvas, face, points, picture)
     layout = replace(layout, hair=head_with_hair(face, found.alpha))
     rgb = seen(canvas, found)
+    body = skeleton.body
     limbs = None if body is None else find_limbs(rgb, found.alpha, body, canvas.inside)
     return Character(
-        rgb, found.alpha, found.foreground, found.plate, face, body, layout, picture, points, notes, limbs=limbs
-    )
+        rgb, found.alpha, found.foreground, found.plate, face, body, layout, picture, points, skeleton.notes,
+        skeleton.hands, limbs,
+    )  # fmt: skip
 
 
 def build_rig(character: Character, device: torch.device | str, further: Sequence[Character] = ()) -> MadeRig:
@@ -169,9 +171,9 @@ def seen(canvas: Canvas, character: Cutout) -> Array:
 
 
 def lay_out(
-    picture: Picture, framing: Framing, canvas: Canvas, face: Array, body: Array | None
-) -> tuple[Canvas, Array, Array | None, Layout]:
-    """Canvas, landmarks (478, 3) and joints (33, 4) for a framing, from those of a canvas with the whole picture.
+    picture: Picture, framing: Framing, canvas: Canvas, face: Array, skeleton: Skeleton
+) -> tuple[Canvas, Array, Skeleton, Layout]:
+    """Canvas, landmarks (478, 3) and skeleton for a framing, from those of a canvas with the whole picture.
 
     The layout's `hair` is still that of a bare head.
     """
@@ -180,20 +182,21 @@ def lay_out(
     rect = frame_rect(framing, width, height, skull)
     layout = Layout(width, height, skull, framing, rect, BARE_HEAD)
     if rect == (0, 0, width, height):
-        return canvas, face, body, layout
+        return canvas, face, skeleton, layout
     framed = place_on_canvas(picture, canvas.size, rect)
     move = partial(move_points, before=canvas, after=framed)
-    return framed, move(face), None if body is None else move(body), layout
+    body, hands = (None if points is None else move(points) for points in (skeleton.body, skeleton.hands))
+    return framed, move(face), replace(skeleton, body=body, hands=hands), layout
 
 
 def move_points(points: Array, before: Canvas, after: Canvas) -> Array:
-    """Points (N, ≥3), canvas units in their first three columns, of one canvas of a picture on another one of it."""
+    """Points (…, ≥3), canvas units in their first three columns, of one canvas of a picture on another one of it."""
     zoom = after.scale / before.scale
     shift = [2 / after.size * (there - zoom * here) + zoom - 1 for here, there in
              ((before.left, after.left), (before.top, after.top))]  # fmt: skip
     moved = points.copy()
-    moved[:, :3] = points[:, :3] * zoom
-    moved[:, :2] += np.array(shift, np.float32)
+    moved[..., :3] = points[..., :3] * zoom
+    moved[..., :2] += np.array(shift, np.float32)
     return moved
 
 

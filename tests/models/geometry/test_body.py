@@ -9,12 +9,15 @@ from torch import Tensor
 from models.geometry.body import (
     JOINTS,
     LEFT_ELBOW,
+    LEFT_HIP,
     LEFT_SHOULDER,
     LEFT_WRIST,
     PIN_BAND,
     PIN_REACH,
+    RIGHT_HIP,
     RIGHT_SHOULDER,
     SHOULDERS,
+    complete_body,
     drive_body,
     pin_to_border,
 )
@@ -50,6 +53,17 @@ def test_an_arm_is_raised_where_driver_and_picture_show_it() -> None:
     assert pose.body[0, LEFT_WRIST, 1] < 0.25
     unseen = retarget(seen, replace(tracked, body=lifted * torch.tensor([1, 1, 1, 0.0])), neutral)
     assert torch.allclose(unseen.body[0, LEFT_WRIST, :2], joints[0, LEFT_WRIST, :2], atol=0.01)
+
+
+def test_complete_body_keeps_a_body_seen_from_the_side_by_its_torso() -> None:
+    head = drawn_face(scale=0.15).head
+    joints = torch.zeros(1, JOINTS, 4)
+    for joint, place in ((LEFT_SHOULDER, (0.02, 0.3)), (RIGHT_SHOULDER, (-0.02, 0.3)), (LEFT_HIP, (0.0, 0.9)),
+                         (RIGHT_HIP, (0.0, 0.9))):  # fmt: skip
+        joints[0, joint] = torch.tensor([*place, 0.0, 1.0])
+    assert torch.equal(complete_body(head, joints), joints)
+    joints[0, LEFT_HIP, 3] = 0
+    assert not complete_body(head, joints)[..., 3].any()
 
 
 def torso(x: float = 0.0, y: float = 0.0, wide: float = 0.4, key: float = 1.0, confidence: float = 1.0) -> Tensor:

@@ -1,4 +1,4 @@
-"""The largest face is found, and the number of faces is reported."""
+"""Faces are found, the largest first."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from streamer.rigging.canvas import place_on_canvas
-from streamer.rigging.face_search import find_face
+from streamer.rigging.face_search import find_faces
 from streamer.rigging.picture import Picture, load_picture
 from tests.support.pictures import opaque
 
@@ -19,13 +19,10 @@ def avatar() -> Picture:
     return load_picture(AVATAR)
 
 
-def test_find_face_takes_the_largest_of_several_and_notes_their_number(avatar: Picture) -> None:
+def test_find_faces_gives_the_largest_first(avatar: Picture) -> None:
     rgb = avatar.rgba[..., :3]
     scene = np.full((512, 900, 3), 150, np.uint8)
     scene[:, :512] = cv2.resize(rgb, (512, 512))
     scene[200:500, 570:870] = cv2.resize(rgb, (300, 300))
-    notes: list[str] = []
-    face = find_face(place_on_canvas(opaque(scene), 512), notes)
-    assert notes == ["2 faces found; the largest is animated"]
-    assert face is not None
-    assert face[1, 0] < 0
+    faces = find_faces(place_on_canvas(opaque(scene), 512))
+    assert [face[1, 0] < 0 for face in faces] == [True, False]

@@ -109,6 +109,15 @@ def test_move_points_keeps_a_point_on_its_pixel_of_the_picture() -> None:
         assert whole.to_picture(*before[:2]) == pytest.approx(part.to_picture(*after[:2]), abs=0.01)
 
 
+def test_move_points_moves_hands_as_it_moves_joints() -> None:
+    picture = opaque(np.full((200, 100, 3), 120, np.uint8))
+    whole, part = place_on_canvas(picture, 64), place_on_canvas(picture, 64, Rect(20, 30, 50, 50))
+    hands = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 21, 4)).astype(np.float32)
+    moved = move_points(hands, whole, part)
+    np.testing.assert_array_equal(moved.reshape(42, 4), move_points(hands.reshape(42, 4), whole, part))
+    np.testing.assert_array_equal(moved[..., 3], hands[..., 3])
+
+
 def test_head_with_hair_reaches_as_far_as_the_hair_above_the_mouth() -> None:
     face = topology().canonical.numpy() * 0.2
     size = 256

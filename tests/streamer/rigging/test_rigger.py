@@ -1,5 +1,6 @@
 """From pictures to rigs: small faces, hand-placed points, alpha."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -17,7 +18,7 @@ from models.geometry.topology import (
 from streamer.rigging.framing import canvas_crop
 from streamer.rigging.picture import Picture, load_picture
 from streamer.rigging.points import Points, PointsError
-from streamer.rigging.rigger import NoFaceError, make_rig
+from streamer.rigging.rigger import NoFaceError, build_rig, find_character, make_rig
 from tests.support.pictures import CAT_POINTS, cat, opaque
 
 AVATAR = Path(__file__).parents[3] / "assets" / "avatar.png"
@@ -98,3 +99,11 @@ def test_make_rig_takes_the_alpha_of_transparent_pictures_for_the_matte(avatar: 
     assert rig.matte[0, 0, 10, 10] == 0
     assert rig.matte[0, 0, 200, 200] == 1
     assert rig.image[0, :, 10, 10].min() == 1  # composited on white
+
+
+def test_build_rig_carries_the_hands(avatar: Picture) -> None:
+    character = find_character(avatar, 128)
+    hands = np.full((2, 21, 4), 0.25, np.float32)
+    assert build_rig(replace(character, hands=hands), "cpu").rig.hands.tolist() == hands[None].tolist()
+    without = build_rig(replace(character, hands=None), "cpu").rig.hands
+    assert without.shape == (1, 2, 21, 4) and not without.any()

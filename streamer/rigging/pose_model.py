@@ -1,0 +1,50 @@
+"""MediaPipe's pose model on a crop of a canvas, or on its mirror image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from models.geometry.body import HEAD_JOINTS, LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
+from streamer.rigging.canvas import Array, Box, Canvas, picture_crop
+from streamer.tracking.mediapipe_models import camera_units, pose
+from streamer.tracking.motion import MIRRORED_JOINTS, VISIBILITY
+
+POSE_SIDE = 512  # pixels of a crop on which the model runs; it takes 256 of the person
+WELL_SEEN = 0.8  # visibility of head, shoulders and hips from which a body is a person's whatever the face
+TRUNK = [LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP]
+
+
+def pose_model() -> Any:
+    """MediaPipe's pose model for single pictures, a context manager."""
+    return pose.Pose(static_image_mode=True, model_complexity=1)  # other complexities are not in MediaPipe's wheel
+
+
+def detect_joints(model: Any, canvas: Canvas, box: Box, mirrored: bool = False) -> Array | None:
+    """(33, 4) joints of the most prominent person in a box: x, y, z in canvas units, visibility; None without.
+
+    A joint beyond the box has visibility 0. mirrored: look at the box's mirror image; the joints are those of the
+    picture itself all the same.
+    """
+    shown = picture_crop(canvas, box, POSE_SIDE)
+    if shown is None:
+        return None
+    pixels, (x, y, half) = shown
+    found = model.process(np.ascontiguousarray(pixels[:, ::-1]) if mirrored else pixels).pose_landmarks
+    if not found:
+        return None
+    visibility = np.array([[point.visibility] for point in found.landmark], np.float32)
+    joints = np.concatenate([camera_units(found.landmark, pixels.shape), visibility], axis=1)
+    if mirrored:
+        joints = joints[MIRRORED_JOINTS] * np.array([-1, 1, 1, 1], np.float32)
+    reach = np.array(pixels.shape[1::-1]) / max(pixels.shape)
+    joints[(np.abs(joints[:, :2]) > reach).any(1), VISIBILITY] = 0
+    joints[:, :3] *= half
+    joints[:, :2] += np.array([x, y], np.float32)
+    return joints
+
+
+def sees_whole_person(joints: Array) -> bool:
+    """Whether joints (33, 4) are those of a person whose head and trunk are well seen."""
+    return bool(min(joints[TRUNK, VISIBILITY].min(), joints[HEAD_JOINTS, VISIBILITY].min()) > WELL_SEEN)

@@ -1,0 +1,145 @@
+"""The skeleton of a picture's person: joints and hand points that several looks at the picture agree on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from models.geometry.body import (
+    LEFT_ANKLE,
+    LEFT_ELBOW,
+    LEFT_EYE,
+    LEFT_HIP,
+    LEFT_KNEE,
+    LEFT_MOUTH,
+    LEFT_SHOULDER,
+    LEFT_WRIST,
+    RIGHT_ANKLE,
+    RIGHT_ELBOW,
+    RIGHT_EYE,
+    RIGHT_HIP,
+    RIGHT_KNEE,
+    RIGHT_MOUTH,
+    RIGHT_SHOULDER,
+    RIGHT_WRIST,
+)
+from streamer.rigging.canvas import Array, Canvas
+from streamer.rigging.face_search import face_extent
+from streamer.rigging.hand_search import find_hands
+from streamer.rigging.pose_crops import detect_person
+from streamer.rigging.proportions import body_size, complete, drop_impossible, hide_outside, in_picture
+from streamer.tracking.head_guess import HEAD_LANDMARKS
+from streamer.tracking.motion import VISIBILITY
+
+MAX_NOSE_DISTANCE = 1.0  # extents of the face between its nose and the pose's, beyond which the pose is somebody else's
+MAX_HEAD_ERROR = 0.2  # extents of the face, mean over the joints of a head; more is another head, or back to front
+HEAD_RATIO = (0.6, 1.6)  # size of the pose's head over the face's
+LIMB_JOINTS = np.array([
+    LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_ELBOW, RIGHT_ELBOW, LEFT_WRIST, RIGHT_WRIST,
+    LEFT_HIP, RIGHT_HIP, LEFT_KNEE, RIGHT_KNEE, LEFT_ANKLE, RIGHT_ANKLE,
+])  # fmt: skip
+PAIRED_BONES = (
+    ((LEFT_SHOULDER, LEFT_ELBOW), (RIGHT_SHOULDER, RIGHT_ELBOW)),
+    ((LEFT_ELBOW, LEFT_WRIST), (RIGHT_ELBOW, RIGHT_WRIST)),
+    ((LEFT_HIP, LEFT_KNEE), (RIGHT_HIP, RIGHT_KNEE)),
+    ((LEFT_KNEE, LEFT_ANKLE), (RIGHT_KNEE, RIGHT_ANKLE)),
+)
+HEAD_ERROR_WEIGHT, ASYMMETRY_WEIGHT = 1.0, 0.1  # in the score, beside mean visibility
+AGREEMENT = 0.3  # body sizes between the limbs of two guesses, median, up to which they mean the same pose
+NEAR = 0.2  # body sizes around the middle of the guesses of a joint within which they are averaged
+MIN_SHARE = 0.6  # of the guesses of a joint that lie near each other; fewer lower its visibility
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """What was found of a person.
+
+    body: (33, 4) joints x, y, z in canvas units and visibility, which is 0 where a joint's place is a guess; None where
+    nobody was found. hands: (2, 21, 4) points of the left and of the right hand, confidence 0 where none was found;
+    None without a body.
+    notes: sentences for the user.
+    """
+
+    body: Array | None
+    hands: Array | None
+    notes: list[str] = field(default_factory=list)
+
+    def noting(self, sentence: str) -> Skeleton:
+        """The same with a sentence for the user before the others."""
+        return replace(self, notes=[sentence, *self.notes])
+
+
+def find_skeleton(canvas: Canvas, face: Array) -> Skeleton:
+    """The skeleton of the person with this face (478, 3), canvas units."""
+    guesses = [each for each in detect_person(canvas, face, MAX_NOSE_DISTANCE) if is_head_of(each, face)]
+    if not guesses:
+        return Skeleton(None, None)
+    body = hide_outside(agreed(guesses, face, canvas), canvas)
+    body, notes = drop_impossible(body, face)
+    hands = find_hands(canvas, body, body_size(body, face))
+    return Skeleton(complete(body, face), hands, notes)
+
+
+def agreed(guesses: list[Array], face: Array, canvas: Canvas) -> Array:
+    """One skeleton (33, 4) of several guesses: each joint is the mean of those near its most central guess.
+
+    Guesses of another pose than that of the best one are left out. Joints on whose place the guesses differ lose
+    visibility. face: (478, 3).
+    """
+    best = max(guesses, key=lambda each: score(each, face))
+    size = body_size(best, face)
+    same = [each for each in guesses if _limb_distance(each, best) < AGREEMENT * size]
+    stack = np.stack(same)  # (N, 33, 4)
+    # A joint beyond its crop has visibility 0. That it lies beyond the picture, too, is worth knowing.
+    counted = (stack[..., VISIBILITY] > 0) | ~in_picture(stack, canvas)
+    counted |= ~counted.any(0)
+    distances = np.linalg.norm(stack[:, None, :, :2] - stack[None, :, :, :2], axis=-1)  # (N, N, 33)
+    far = np.minimum(distances, 2 * NEAR * size) * counted[:, None]
+    central = np.where(counted, far.sum(0), np.inf).argmin(0)  # (33,)
+    near = np.take_along_axis(distances, central[None, None], 1)[:, 0] < NEAR * size  # (N, 33)
+    near &= counted
+    body = (stack * near[..., None]).sum(0) / near.sum(0)[:, None]
+    body[:, VISIBILITY] *= np.minimum(near.sum(0) / counted.sum(0) / MIN_SHARE, 1)
+    return body.astype(np.float32)
+
+
+def score(joints: Array, face: Array) -> float:
+    """How well a guess (33, 4) shows a person with this face (478, 3): visible, on the face, as long left as right."""
+    ratios = []
+    for left, right in PAIRED_BONES:
+        lengths = [float(np.linalg.norm(joints[end, :3] - joints[start, :3])) for start, end in (left, right)]
+        seen = joints[[*left, *right], VISIBILITY].min()
+        ratios.append(seen * abs(np.log(max(lengths[0], 1e-3) / max(lengths[1], 1e-3))))
+    visibility = joints[LIMB_JOINTS, VISIBILITY].mean()
+    return float(visibility - HEAD_ERROR_WEIGHT * head_error(joints, face) - ASYMMETRY_WEIGHT * np.mean(ratios))
+
+
+def head_error(joints: Array, face: Array) -> float:
+    """Mean distance of the head's joints (33, 4) from the landmarks (478, 3) that show the same, in face extents."""
+    distances = [
+        np.linalg.norm(joints[joint, :2] - face[list(landmarks), :2].mean(0))
+        for joint, landmarks in HEAD_LANDMARKS.items()
+    ]
+    return float(np.mean(distances) / face_extent(face))
+
+
+def is_head_of(joints: Array, face: Array) -> bool:
+    """Whether the head of joints (33, 4) is that of a face (478, 3): in its place, as large, and not back to front."""
+    own = (joints[each, :2] for each in (LEFT_EYE, RIGHT_EYE, LEFT_MOUTH, RIGHT_MOUTH))
+    landmarks = (
+        face[list(HEAD_LANDMARKS[each]), :2].mean(0) for each in (LEFT_EYE, RIGHT_EYE, LEFT_MOUTH, RIGHT_MOUTH)
+    )
+    ratio = _head_size(*own) / max(_head_size(*landmarks), 1e-6)
+    return HEAD_RATIO[0] < ratio < HEAD_RATIO[1] and head_error(joints, face) < MAX_HEAD_ERROR
+
+
+def _head_size(left_eye: Array, right_eye: Array, left_mouth: Array, right_mouth: Array) -> float:
+    """Distance of the eyes (2,) plus that from the eyes to the mouth, of which one at least is not foreshortened."""
+    between, below = (left_eye + right_eye) / 2, (left_mouth + right_mouth) / 2
+    return float(np.linalg.norm(left_eye - right_eye) + np.linalg.norm(between - below))
+
+
+def _limb_distance(joints: Array, other: Array) -> float:
+    """Median distance of the limbs' joints of two guesses (33, 4)."""
+    return float(np.median(np.linalg.norm(joints[LIMB_JOINTS, :2] - other[LIMB_JOINTS, :2], axis=1)))
