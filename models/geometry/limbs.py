@@ -35,7 +35,8 @@ LOOSE = 1.6  # half widths up to which what hangs on a limb, as wide sleeves do,
 CAP_FADE = (-0.55, -0.25)  # s over which a limb's texture fades in, inside the torso
 KEPT_ON_TORSO = (0.3, 0.3, 0.0, 0.0)  # s of each limb up to which the torso keeps what the picture shows of it
 BEHIND = 0.35  # shoulder widths behind the shoulders from which an arm is behind the torso
-RIM = 2  # pixels around a limb that the body layer loses with it
+RIM = 2  # pixels around a limb over which the body layer loses its soft edge with it
+SOLID = 0.9  # alpha from which a pixel is the person's own, and no edge
 HULL_SHOULDERS, HULL_HIPS = 1.0, 1.35  # widths of the torso's hull over the distances of the joints
 CANVAS_WINDOW = 96  # pixels, of a ribbon's largest triangle on the picture
 NO_CLAIM = 1000.0  # rank of a pixel that a piece does not hold
@@ -133,8 +134,8 @@ def claim_pixels(drawn: Tensor, alpha: Tensor, head: Tensor, body: Tensor, shown
     shape = ((1 - distance) * radius * (size / 2) + 0.5).clamp(0, 1) * inside
     on_hull, on_head = (torso_hull(body, size) > 0.5)[:, None], (head > 0.5)[:, None]
     behind = piece_behind(body[..., 2], shoulder_width(body))[..., None, None]
-    loose = inside & (distance > 1) & (outer_side(body)[..., None, None] * fraction > 0)
-    loose = loose & ~on_hull & ~on_head & (alpha > 0.02)[:, None]
+    outside = (outer_side(body)[..., None, None] * fraction > 0) | legs(body.device)[:, None, None]
+    loose = inside & outside & (distance > 1) & ~on_hull & ~on_head & (alpha > 0.02)[:, None]
     core = (shape > 0.5) & ~(behind & on_hull) & ~on_head
     # Of several pieces whose shapes hold a pixel the nearest one has it; of loose pixels the closest piece does.
     nearness = piece_depth(body[..., 2]).argsort(1).argsort(1).to(s.dtype)[..., None, None]  # 0 is the nearest
@@ -179,14 +180,18 @@ def behind_limbs(person: Tensor, taken: Tensor, body: Tensor) -> Tensor:
     """
     hull = torso_hull(body, person.shape[-1]).unsqueeze(1)
     straight = person[:, :3] / person[:, 3:].clamp_min(1e-3)
-    known = (dilate(taken, RIM + 1) < 0.5) & (person[:, 3:] > 0.9)
+    known = (dilate(taken, RIM + 1) < 0.5) & (person[:, 3:] > SOLID)
     filled = pull_push(straight, known.to(person.dtype))
     return torch.cat([filled * hull, hull], 1)
 
 
 def replace_limbs(person: Tensor, behind: Tensor, taken: Tensor) -> Tensor:
-    """The person (B, 4, S, S), premultiplied, with `behind` instead of the limbs, which take (B, 1, S, S), 0 or 1."""
-    return torch.lerp(person, behind, blur(dilate(taken, RIM), 1))
+    """The person (B, 4, S, S), premultiplied, with `behind` instead of the limbs and of the soft edge around them.
+
+    taken: (B, 1, S, S), 0 or 1, what the limbs take.
+    """
+    edge = dilate(taken, RIM) * (person[:, 3:] < SOLID)
+    return torch.lerp(person, behind, torch.maximum(taken, blur(torch.maximum(taken, edge), 1)))
 
 
 def torso_hull(body: Tensor, size: int) -> Tensor:
