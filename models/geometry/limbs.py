@@ -180,7 +180,7 @@ def behind_limbs(person: Tensor, taken: Tensor, body: Tensor) -> Tensor:
     """
     hull = torso_hull(body, person.shape[-1]).unsqueeze(1)
     straight = person[:, :3] / person[:, 3:].clamp_min(1e-3)
-    known = (dilate(taken, RIM + 1) < 0.5) & (person[:, 3:] > SOLID)
+    known = (dilate(taken, RIM + 2) < 0.5) & (person[:, 3:] > SOLID)
     filled = pull_push(straight, known.to(person.dtype))
     return torch.cat([filled * hull, hull], 1)
 
