@@ -9,16 +9,10 @@ from torch import Tensor
 
 from kernels.mesh import Bucket, draw_mesh
 from models.geometry.body import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER, shoulder_width
+from models.geometry.limb_claims import piece_behind, piece_depth, upper_pieces
 from models.geometry.limb_curve import LIMBS, limb_polylines
-from models.geometry.limbs import (
-    Limbs,
-    bounding_boxes,
-    piece_behind,
-    piece_depth,
-    place_vertices,
-    ribbon_triangles,
-    upper_pieces,
-)
+from models.geometry.limbs import Limbs
+from models.geometry.ribbons import bounding_boxes, place_vertices, ribbon_triangles
 
 LIMB_CELLS = 96  # M, along a side of a piece's map
 LIMB_WINDOW = 40  # cells, of a ribbon's largest triangle

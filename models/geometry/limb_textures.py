@@ -1,0 +1,74 @@
+"""The textures of limbs: from the picture where it shows them, else from the limb on the other side, else smoothly."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from kernels.mesh import Bucket, draw_mesh
+from models.geometry.grid import box_grid
+from models.geometry.inpaint import blur, pull_push
+from models.geometry.limb_claims import Claim
+from models.geometry.limb_curve import LIMBS, PIECES
+from models.geometry.ribbons import COLUMNS, ROWS, ribbon_rows, ribbon_triangles
+
+TILE_WINDOW = 96  # texels, of a ribbon's largest triangle on its tile
+SHOWN = 0.5  # alpha from which a texel shows the limb
+END_BEGINS = 2.05  # s from which a hand or foot that nothing shows is left out: a guess would be a stump
+
+
+def paint_tiles(person: Tensor, claim: Claim, rest: Tensor, boxes: Tensor, shown: Tensor) -> Tensor:
+    """The tiles (B, K, 4, T, T), premultiplied RGB and alpha, T half the picture's side.
+
+    person (B, 4, S, S): premultiplied colours and alpha. rest (B, K, V, 2): the ribbons' vertices in the picture; boxes
+    (B, K, 3): what the tiles show of it. shown (B, K): 0 or 1.
+    """
+    side, batch = person.shape[-1] // 2, (len(boxes), PIECES)
+    own = box_grid(boxes.flatten(0, 1), side)
+    mirrored, s = mirrored_places(rest, boxes, side)
+    covered, visible, hidden = sample(torch.stack([claim.covered, claim.visible, claim.hidden], 2), own).split(1, 1)
+    other = swap_sides(claim.visible.unsqueeze(2))
+    exists = swap_sides(shown).flatten()[:, None, None, None]
+    colours, twin = sample_person(person, own, batch), sample_person(person, mirrored, batch)
+    twin_seen = sample(other, mirrored) * exists
+    known = ((visible > 0.99) & (colours[:, 3:] > SHOWN)).to(colours.dtype)
+    from_twin = ((twin_seen > 0.99) & (twin[:, 3:] > SHOWN)).to(colours.dtype) * (1 - known)
+    straight, twin_straight = (each[:, :3] / each[:, 3:].clamp_min(1e-3) for each in (colours, twin))
+    straight = torch.where(known > 0, straight, twin_straight)
+    filled = pull_push(straight, torch.maximum(known, from_twin)).clamp(0, 1)
+    guessed = torch.where(s < END_BEGINS, torch.ones_like(s), torch.zeros_like(s))
+    unseen = torch.lerp(guessed, twin[:, 3:], blur(twin_seen, 1).clamp(0, 1))
+    alpha = covered * torch.lerp(colours[:, 3:], unseen, hidden) * shown.flatten()[:, None, None, None]
+    return torch.cat([filled * alpha, alpha], 1).unflatten(0, batch)
+
+
+def mirrored_places(rest: Tensor, boxes: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """Where in the picture the limb on the other side shows what belongs to each texel: (B · K, side, side, 2), and the
+    texels' s (B · K, 1, side, side).
+    """
+    on_tile = ((rest - boxes[:, :, None, :2]) / boxes[:, :, None, 2:]).flatten(0, 1)
+    twin = swap_sides(rest).unflatten(2, (ROWS, COLUMNS)).flip(3).flatten(2, 3).flatten(0, 1)
+    s = ribbon_rows(rest.device).repeat_interleave(COLUMNS, 1).repeat(len(rest), 1)
+    points = torch.cat([on_tile, torch.zeros_like(s).unsqueeze(-1)], -1)
+    values = torch.cat([twin, s.unsqueeze(-1)], -1)
+    drawn = draw_mesh(points, [Bucket(ribbon_triangles(rest.device), TILE_WINDOW)], values, side)
+    return drawn[:, :2].permute(0, 2, 3, 1), drawn[:, 2:]
+
+
+def swap_sides(pieces: Tensor) -> Tensor:
+    """What is said of pieces (B, K, ...) by the limbs on the other sides."""
+    return pieces.unflatten(1, (LIMBS // 2, 2, PIECES // LIMBS)).flip(2).flatten(1, 3)
+
+
+def sample(maps: Tensor, places: Tensor) -> Tensor:
+    """Canvas maps of the pieces (B, K, C, S, S) at canvas points (B · K, T, T, 2): (B · K, C, T, T)."""
+    return F.grid_sample(maps.flatten(0, 1), places, "bilinear", "zeros", False)
+
+
+def sample_person(person: Tensor, places: Tensor, batch: tuple[int, int]) -> Tensor:
+    """The person (B, 4, S, S) at canvas points (B · K, T, T, 2): (B · K, 4, T, T), 0..1. batch: B, K."""
+    count, pieces = batch
+    rows = places.reshape(count, pieces * places.shape[1], places.shape[2], 2)
+    drawn = F.grid_sample(person, rows, "bicubic", "zeros", False).clamp(0, 1)
+    return drawn.unflatten(2, (pieces, -1)).transpose(1, 2).flatten(0, 1)
