@@ -35,8 +35,12 @@ class Claim(NamedTuple):
     taken: Tensor
 
 
-def claim_pixels(drawn: Tensor, alpha: Tensor, head: Tensor, body: Tensor, shown: Tensor) -> Claim:
-    """Which piece the picture's pixels belong to. drawn: from `draw_ribbons`; alpha, head (B, S, S)."""
+def claim_pixels(drawn: Tensor, alpha: Tensor, head: Tensor, seen: Tensor, body: Tensor, shown: Tensor) -> Claim:
+    """Which piece the picture's pixels belong to.
+
+    drawn: from `draw_ribbons`. alpha, head (B, S, S): coverage by the person and by the head. seen (B, S, S): bool,
+    where the canvas shows the picture itself.
+    """
     size = drawn.shape[-1]
     s, fraction, radius, inside = drawn.unbind(2)
     inside = inside * shown[..., None, None] > 0.5
@@ -52,12 +56,19 @@ def claim_pixels(drawn: Tensor, alpha: Tensor, head: Tensor, body: Tensor, shown
     rank = torch.where(core, nearness, torch.where(loose, PIECES + distance, NO_CLAIM))
     winner = rank == rank.amin(1, keepdim=True)
     sibling = winner.unflatten(1, (LIMBS, 2)).flip(2).flatten(1, 2) & ((s - 1).abs() < JOINT_OVERLAP)
-    visible = (winner | sibling) & (core | loose)
-    hung = (visible & ~core).to(s.dtype)
+    held = (winner | sibling) & (core | loose)
+    visible = held & seen[:, None]
+    hung = (held & ~core).to(s.dtype)
     covered = torch.maximum(shape, hung) * smoothstep(*CAP_FADE, s)
     kept = const_floats(KEPT_ON_TORSO, s.device).repeat_interleave(2)[:, None, None]
-    taken = (visible & (s > kept)).any(1, keepdim=True).to(s.dtype)
+    taken = (held & (s > kept)).any(1, keepdim=True).to(s.dtype)
     return Claim(covered, visible.to(s.dtype), ((shape > 0.5) & ~visible).to(s.dtype), taken)
+
+
+def within(borders: Tensor, size: int) -> Tensor:
+    """(B, S, S) bool, which pixels lie within left, upper, right and lower borders (B, 4), canvas units."""
+    grid, low, high = unit_grid(size, borders.device), borders[:, None, None, :2], borders[:, None, None, 2:]
+    return ((grid > low) & (grid < high)).all(-1)
 
 
 def outer_side(body: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from models.geometry.inpaint import blur, dilate, pull_push
-from models.geometry.limb_claims import claim_pixels, torso_hull
+from models.geometry.limb_claims import claim_pixels, torso_hull, within
 from models.geometry.limb_curve import LIMBS, PIECES, SECOND_JOINTS, THIRD_JOINTS, limb_polylines
 from models.geometry.limb_textures import paint_tiles
 from models.geometry.ribbons import COLUMNS, ROWS, bounding_boxes, draw_ribbons, place_vertices, ribbon_across
@@ -24,10 +24,12 @@ class Outlines(NamedTuple):
 
     radii: (B, 4, `LIMB_SAMPLES`, 2), half widths at the samples of s towards negative and positive d, canvas units.
     shown: (B, K), 0 or 1, whether the picture shows a piece well enough to move it.
+    inside: (B, 4), left, upper, right and lower border of the picture itself; beyond, limbs are unseen. Canvas units.
     """
 
     radii: Tensor
     shown: Tensor
+    inside: Tensor
 
 
 class Limbs(NamedTuple):
@@ -68,13 +70,14 @@ def build_limbs(person: Tensor, head: Tensor, body: Tensor, outlines: Outlines) 
     person (B, 4, S, S): premultiplied colours of the person and alpha. head (B, 1, S, S): coverage by the head's
     surface, 0..1. body (B, 33, 4): joints.
     """
-    radii, shown = outlines
+    radii, shown, inside = outlines
     size = person.shape[-1]
     polylines = limb_polylines(body)
     across = ribbon_across(radii)
     rest = place_vertices(polylines, across)
     boxes = bounding_boxes(rest)
-    claim = claim_pixels(draw_ribbons(rest, radii, size), person[:, 3], head[:, 0], body, shown)
+    drawn = draw_ribbons(rest, radii, size)
+    claim = claim_pixels(drawn, person[:, 3], head[:, 0], within(inside, size), body, shown)
     tiles = paint_tiles(person, claim, rest, boxes, shown)
     on_tile = (rest - boxes[:, :, None, :2]) / boxes[:, :, None, 2:]
     return Limbs(tiles, boxes, polylines, across, on_tile, shown), claim.taken

@@ -65,6 +65,7 @@ MIN_BONE = 0.04  # canvas units
 MIN_BONE_UNITS = 0.3  # of the body's unit; shorter bones point at the camera
 BONE_MARGIN = 0.15  # of a bone at both ends that may lie beside the person
 MIN_COVERED = 0.75  # share of the rest of a bone that lies on the person
+MIN_INSIDE = 0.5  # share of it that lies within the picture
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,12 @@ class LimbOutlines:
     radii: (4, `LIMB_SAMPLES`, 2) float32, half widths, canvas units, to negative and to positive d. Where a limb lies
     before the background, alpha is .5 there.
     shown: (4, 2) float32, 1 for a segment that the picture shows well enough to become a layer, else 0.
+    inside: (4,) float32, left, upper, right and lower border of the picture on its canvas, canvas units.
     """
 
     radii: Array
     shown: Array
+    inside: Array
 
 
 def find_limbs(
@@ -90,14 +93,17 @@ def find_limbs(
     """
     if not np.isfinite(body).all():
         return None
-    shown = shown_segments(alpha, body, inside)
+    rows, columns = (each.indices(alpha.shape[0]) for each in inside)
+    corners = np.array([columns[0], rows[0], columns[1], rows[1]], np.float32)
+    borders = corners * 2 / alpha.shape[0] - 1
+    shown = shown_segments(alpha, body, borders)
     if not shown.any():
         return None
     polylines = limb_polylines(torch.from_numpy(body)[None])[0]
     expected = expected_radii(body)
     strip = rectify(rgb, alpha, polylines, expected, bool(shown[LEGS].all()))
     ratios = trace_sides(strip)
-    return LimbOutlines(np.maximum(ratios * expected[:, :, None], MIN_RADIUS).astype(np.float32), shown)
+    return LimbOutlines(np.maximum(ratios * expected[:, :, None], MIN_RADIUS).astype(np.float32), shown, borders)
 
 
 def body_unit(body: Array) -> float:
@@ -114,33 +120,38 @@ def expected_radii(body: Array) -> Array:
     return (body_unit(body) * np.stack([arm, arm, leg, leg])).astype(np.float32)
 
 
-def shown_segments(alpha: Array, body: Array, inside: tuple[slice, slice]) -> Array:
+def shown_segments(alpha: Array, body: Array, borders: Array) -> Array:
     """(4, 2) float32 0 or 1, whether each segment is shown well enough to become a layer.
 
-    A limb is shown as a whole or not at all: with an upper arm alone, the forearm would stay behind when it moves.
+    A limb is shown as a whole or not at all: with an upper arm alone, the forearm would stay behind when it moves. Its
+    lower segment may be cut by the picture's borders (4,), see `LimbOutlines.inside`.
     """
-    size = alpha.shape[0]
-    rows, columns = (each.indices(size) for each in inside)
-    low, high = np.array([columns[0], rows[0]]), np.array([columns[1], rows[1]])
     shortest = max(MIN_BONE, MIN_BONE_UNITS * body_unit(body))
     shown = np.zeros((LIMBS, SEGMENTS_OF_LIMB), np.float32)
     for limb, joints in enumerate(zip(FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS, strict=True)):
-        limb_joints = body[list(joints)]
-        pixels = (limb_joints[:, :2] + 1) * size / 2 - 0.5
-        lengths = np.linalg.norm(np.diff(limb_joints[:, :2], axis=0), axis=1)
+        places, visibility = body[list(joints), :2], body[list(joints), 3]
+        lengths = np.linalg.norm(np.diff(places, axis=0), axis=1)
+        within = ((places > borders[:2]) & (places < borders[2:])).all(1)
         shown[limb] = (
-            (limb_joints[:, 3] > MIN_VISIBILITY).all()
-            and ((pixels > low) & (pixels < high)).all()
+            within[:2].all()
+            and (visibility[:2] > MIN_VISIBILITY).all()
+            and (visibility[2] > MIN_VISIBILITY or not within[2])
             and (lengths > shortest).all()
-            and min(bone_coverage(alpha, *pixels[k : k + 2]) for k in range(SEGMENTS_OF_LIMB)) > MIN_COVERED
+            and bone_coverage(alpha, places[0], places[1], borders) > MIN_COVERED
+            and bone_coverage(alpha, places[1], places[2], borders) > MIN_COVERED
         )
     return shown
 
 
-def bone_coverage(alpha: Array, start: Array, end: Array) -> float:
-    """Share of a bone, without its ends, that lies on the person. start, end: (2,) pixels."""
+def bone_coverage(alpha: Array, start: Array, end: Array, borders: Array) -> float:
+    """Share of a bone, without its ends, that lies on the person, of what lies within the picture's borders (4,); 0 if
+    that is less than MIN_INSIDE of it. start, end: (2,) canvas units.
+    """
     line = start + np.linspace(BONE_MARGIN, 1 - BONE_MARGIN, 16)[:, None] * (end - start)
-    x, y = line.astype(np.float32).T
+    line = line[((line > borders[:2]) & (line < borders[2:])).all(1)]
+    if len(line) < MIN_INSIDE * 16:
+        return 0.0
+    x, y = ((line + 1) * alpha.shape[0] / 2 - 0.5).astype(np.float32).T
     return float((cv2.remap(alpha, x, y, cv2.INTER_LINEAR) > INSIDE).mean())
 
 

@@ -139,7 +139,9 @@ def build_rig(character: Character, device: torch.device | str, further: Sequenc
             batch(character.foreground.transpose(2, 0, 1)),
             views,
             None if character.hands is None else batch(character.hands),
-            None if limbs is None else Outlines(batch(limbs.radii), batch(limbs.shown.reshape(-1))),
+            None
+            if limbs is None
+            else Outlines(batch(limbs.radii), batch(limbs.shown.reshape(-1)), batch(limbs.inside)),
         )
     notes = [note for each in (character, *further) for note in each.notes]
     return MadeRig(rig, views, character.layout, notes)

@@ -75,7 +75,8 @@ def drawn_figure(size: int = 256) -> Rig:
         for side in (0, 1):
             for start, end in pairwise(joints):
                 paint(near_bone(grid, body[0, start + side, :2], body[0, end + side, :2]), colour)
-    outlines = Outlines(torch.full((1, LIMBS, LIMB_SAMPLES, 2), RADIUS), torch.ones(1, PIECES))
+    whole = torch.tensor([[-1.0, -1.0, 1.0, 1.0]])
+    outlines = Outlines(torch.full((1, LIMBS, LIMB_SAMPLES, 2), RADIUS), torch.ones(1, PIECES), whole)
     image = picture.permute(2, 0, 1)[None]
     plate = torch.tensor(WALL)[None, :, None, None].expand_as(image)
     return Rig.build(image, alpha[None, None], face, body, plate, image, outlines=outlines)
