@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kernels.sampling.numba_kernel import HALF, ONE, ZERO, compiled, resize_row, sample_columns
+from kernels.sampling.numba_kernel import HALF, ONE, ZERO, cell_pair, compiled, resize_row, sample_columns
 from kernels.sampling.numba_texels import sample_texels
 from kernels.tiles.reference import IMAGES, MIN_COVERED
 
@@ -49,16 +49,19 @@ def draw_piece(texels, side, piece_map, box, row, image):  # type: ignore[no-unt
     left, right = pixels_in_box(box[0], box[2], size)
     top, bottom = pixels_in_box(box[1], box[2], size)
     cell, fraction = sample_columns(piece_map.shape[2], box[0], box[2], size)
+    west, east = covered_cells(piece_map[2])
     for y in range(top, bottom):
         v = (np.float32(2 * y + 1) / size - ONE - box[1]) / box[2]
-        resize_row(piece_map[2], v, cell[left:right], fraction[left:right], scratch, shown[left:right])
-        first, last = covered_span(shown, left, right)
+        above, below, _ = cell_pair(v, piece_map.shape[1])
+        start, stop = pixels_of_cells(min(west[above], west[below]), max(east[above], east[below]), cell, left, right)
+        resize_row(piece_map[2], v, cell[start:stop], fraction[start:stop], scratch, shown[start:stop])
+        first, last = covered_span(shown, start, stop)
         if first < last:
             for c in range(2):
                 resize_row(piece_map[c], v, cell[first:last], fraction[first:last], scratch, offset[c, first:last])
             locate_tile(side, offset, first, last, texel, shown)
             sample_texels(texels, side, texel, offset, first, last, drawn)
-            lay_over(drawn, shown, first, last, image[:, y])
+            lay_over(drawn, shown, first, last, y, image)
 
 
 @compiled
@@ -72,6 +75,31 @@ def pixels_in_box(centre, half, size):  # type: ignore[no-untyped-def]
     while first < last and not abs((np.float32(2 * first + 1) / size - ONE - centre) / half) < ONE:
         first += 1
     while first < last and not abs((np.float32(2 * last - 1) / size - ONE - centre) / half) < ONE:
+        last -= 1
+    return first, last
+
+
+@compiled
+def covered_cells(covered):  # type: ignore[no-untyped-def]
+    """The first and the last covered cell of each row of a map (M, M); M and −1 where there is none."""
+    side = covered.shape[0]
+    first, last = np.full(side, side), np.full(side, -1)
+    for row in range(side):
+        for x in range(side):
+            if covered[row, x] >= MIN_COVERED32:
+                first[row], last[row] = min(first[row], x), x
+    return first, last
+
+
+@compiled
+def pixels_of_cells(first_cell, last_cell, cell, left, right):  # type: ignore[no-untyped-def]
+    """Those pixels from `left` up to `right` that have one of the cells on one of their sides: the first, and the one
+    after the last. cell: (S,) the cell to the left of each.
+    """
+    first, last = left, right
+    while first < last and cell[first] + 1 < first_cell:
+        first += 1
+    while first < last and cell[last - 1] > last_cell:
         last -= 1
     return first, last
 
@@ -107,11 +135,11 @@ def locate_tile(side, offset, first, last, texel, shown):  # type: ignore[no-unt
 
 
 @compiled
-def lay_over(drawn, shown, first, last, image):  # type: ignore[no-untyped-def]
-    """Compose samples (4, S), each by its share, over a row (4, S) of premultiplied colours, in place."""
+def lay_over(drawn, shown, first, last, y, image):  # type: ignore[no-untyped-def]
+    """Compose samples (4, S), each by its share, over row y of premultiplied colours (4, S, S), in place."""
     for x in range(first, last):
         rest = ONE - shown[x] * drawn[3, x]
-        image[0, x] = shown[x] * drawn[0, x] + rest * image[0, x]
-        image[1, x] = shown[x] * drawn[1, x] + rest * image[1, x]
-        image[2, x] = shown[x] * drawn[2, x] + rest * image[2, x]
-        image[3, x] = shown[x] * drawn[3, x] + rest * image[3, x]
+        image[0, y, x] = shown[x] * drawn[0, x] + rest * image[0, y, x]
+        image[1, y, x] = shown[x] * drawn[1, x] + rest * image[1, y, x]
+        image[2, y, x] = shown[x] * drawn[2, x] + rest * image[2, y, x]
+        image[3, y, x] = shown[x] * drawn[3, x] + rest * image[3, y, x]

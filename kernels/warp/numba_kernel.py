@@ -131,7 +131,7 @@ def composite_picture(  # type: ignore[no-untyped-def]
             locate_texels(y, front_offset, outer_texel)
             blend_outline(texels, outer_texel, front_offset, covered, first, last, middle, y, moved)
         blend_row(row_maps, background, y, trim, moved)
-        clamp_row(moved, out[:, y])
+        clamp_row(moved, y, out)
 
 
 @compiled
@@ -268,8 +268,8 @@ def sample_layers(texels, front_texels, texel, offset, spans, middle, y, moved):
     sample_texels(front_texels, side, texel, offset, partial, last, moved)
     sample_texels(texels, side, texel, offset, last, end, moved)
     if middle.shape[1] > 0:
-        lay_over(middle[:, y], begin, first, moved)
-        lay_over(middle[:, y], last, end, moved)
+        lay_over(middle, y, begin, first, moved)
+        lay_over(middle, y, last, end, moved)
 
 
 @compiled
@@ -284,14 +284,14 @@ def front_span(covered):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def lay_over(above, start, stop, moved):  # type: ignore[no-untyped-def]
-    """Compose a row (4, S) of premultiplied colours over another, in place, from `start` up to `stop`."""
+def lay_over(above, y, start, stop, moved):  # type: ignore[no-untyped-def]
+    """Compose row y of premultiplied colours (4, S, S) over a row (4, S), in place, from `start` up to `stop`."""
     for x in range(start, stop):
-        rest = ONE - above[3, x]
-        moved[0, x] = above[0, x] + rest * moved[0, x]
-        moved[1, x] = above[1, x] + rest * moved[1, x]
-        moved[2, x] = above[2, x] + rest * moved[2, x]
-        moved[3, x] = above[3, x] + rest * moved[3, x]
+        rest = ONE - above[3, y, x]
+        moved[0, x] = above[0, y, x] + rest * moved[0, x]
+        moved[1, x] = above[1, y, x] + rest * moved[1, x]
+        moved[2, x] = above[2, y, x] + rest * moved[2, x]
+        moved[3, x] = above[3, y, x] + rest * moved[3, x]
 
 
 @compiled
@@ -332,8 +332,8 @@ def blend_row(row_maps, background, y, trim, moved):  # type: ignore[no-untyped-
 
 
 @compiled
-def clamp_row(moved, out):  # type: ignore[no-untyped-def]
-    """Copy a row (4, S), clamped to 0..1."""
+def clamp_row(moved, y, out):  # type: ignore[no-untyped-def]
+    """Copy a row (4, S), clamped to 0..1, to row y of a picture (4, S, S)."""
     for c in range(4):
         for x in range(moved.shape[1]):
-            out[c, x] = min(max(moved[c, x], ZERO), ONE)
+            out[c, y, x] = min(max(moved[c, x], ZERO), ONE)
