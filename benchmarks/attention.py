@@ -13,7 +13,6 @@ import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,8 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.common.device_rates import bandwidth, matmul_rate, median_seconds
-from benchmarks.common.hardware import describe
-from benchmarks.common.jsonfile import UnwritableError, json_file
+from benchmarks.common.kernel_command import print_hardware, run_on_device
 from kernels.attention import Rope, apply_rope, axial_rope, head_norm
 from kernels.backend import choose
 from kernels.ring import FLOAT8, ring_attention, store_kv
@@ -132,17 +130,17 @@ def report(options: argparse.Namespace) -> dict[str, Any]:
     """Measure all workloads, print a row of each, and return the JSON report."""
     device = torch.device(options.device)
     byte_rate = bandwidth(device, options.repeats)
+    backend = choose("auto", torch.empty(0, device=device))
     figures: dict[str, Any] = {
-        "hardware": describe(device.type),
-        "backend": choose("auto", torch.empty(0, device=device)),
+        "hardware": print_hardware(device, backend, options.preset),
+        "backend": backend,
         "preset": options.preset,
         "bandwidth_gb_s": byte_rate / 1e9,
         "tflops": {},
         "rows": [],
     }
-    hardware = figures["hardware"]
-    print(f"{hardware['device']}, {figures['backend']}, {options.preset}, commit {hardware['commit']}")
-    print(", ".join(f"{name} {version}" for name, version in hardware["versions"].items() if version))
+    versions = figures["hardware"]["versions"]
+    print(", ".join(f"{name} {version}" for name, version in versions.items() if version))
     print(f"copies {byte_rate / 1e9:.0f} GB/s\n")
     print(
         "cache     W  sessions   ours µs   put together µs   sdpa alone µs   memory floor µs   product floor µs     off"
@@ -170,7 +168,6 @@ def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0, or 2 with one sentence on stderr."""
     cuda = torch.cuda.is_available()
     parser = argparse.ArgumentParser(description="Measure the cache's attention on a device.")
-    parser.add_argument("--device", default="cuda" if cuda else "cpu", help="cpu, cuda, cuda:1 …")
     parser.add_argument("--preset", choices=PRESETS, default="base" if cuda else "tiny", help="size of the network")
     parser.add_argument("--ring", type=int, nargs="+", default=[1, 4], help="past frames")
     parser.add_argument("--sessions", type=int, nargs="+", default=[1, 4, 16, 32] if cuda else [1, 4])
@@ -179,15 +176,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="dtypes of the cache",
     )  # fmt: skip
     parser.add_argument("--repeats", type=int, default=50 if cuda else 5, help="runs, of which the median is printed")
-    parser.add_argument("--json", type=Path, default=None, help="write the figures to this file too")
-    options = parser.parse_args(arguments)
-    try:
-        with json_file(options.json) as write:
-            write(report(options))
-    except UnwritableError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run_on_device(parser, report, arguments)
 
 
 if __name__ == "__main__":

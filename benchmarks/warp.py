@@ -11,16 +11,14 @@ from __future__ import annotations
 import argparse
 import sys
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.common.device_rates import median_seconds
-from benchmarks.common.hardware import describe
-from benchmarks.common.jsonfile import UnwritableError, json_file
+from benchmarks.common.device_rates import fastest_turns
+from benchmarks.common.kernel_command import print_hardware, run_on_device
 from kernels.backend import choose
 from kernels.warp import Maps, warp_composite
 from models.geometry.grid import unit_grid
@@ -74,31 +72,18 @@ class Workload:
         }
 
 
-def measure(load: Workload, device: torch.device, options: argparse.Namespace) -> dict[str, float]:
-    """Seconds of a call by share of the chart: the median of a turn's calls, in the fastest of the turns."""
-    fastest: dict[str, float] = {}
-    for _ in range(options.rounds):
-        for name, share in load.shares().items():
-            seconds = median_seconds(partial(load.draw, share), device, options.repeats)
-            fastest[name] = min(fastest.get(name, seconds), seconds)
-    return fastest
-
-
 @torch.inference_mode()
 def report(options: argparse.Namespace) -> dict[str, Any]:
     """Measure all workloads, print a row of each, and return the JSON report."""
     device = torch.device(options.device)
-    hardware, backend = (
-        describe(device.type),
-        choose("auto", torch.empty(0, device=device), backends=("numba", "triton")),
-    )
-    print(
-        f"{hardware['device']}, {backend}, {options.size} pixels, chart {options.chart}, commit {hardware['commit']}\n"
-    )
-    print("sessions   chart                  ms a frame   of that without")
+    backend = choose("auto", torch.empty(0, device=device), backends=("numba", "triton"))
+    hardware = print_hardware(device, backend, f"{options.size} pixels", f"chart {options.chart}")
+    print("\nsessions   chart                  ms a frame   of that without")
     rows = []
     for sessions in options.sessions:
-        seconds = measure(Workload(sessions, options.size, options.chart, device), device, options)
+        load = Workload(sessions, options.size, options.chart, device)
+        works = {name: partial(load.draw, share) for name, share in load.shares().items()}
+        seconds = fastest_turns(works, device, options.rounds, options.repeats)
         for name, each in seconds.items():
             ms, ratio = 1e3 * each / sessions, each / seconds["no chart"]
             rows.append({"sessions": sessions, "chart": name, "ms": ms, "ratio": ratio})
@@ -110,21 +95,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0, or 2 with one sentence on stderr."""
     cuda = torch.cuda.is_available()
     parser = argparse.ArgumentParser(description="Measure what drawing a frame costs with a chart of the head.")
-    parser.add_argument("--device", default="cuda" if cuda else "cpu", help="cpu, cuda, cuda:1 …")
     parser.add_argument("--sessions", type=int, nargs="+", default=[1, 8, 32] if cuda else [1])
     parser.add_argument("--size", type=int, default=512, help="pixels of a frame's side")
     parser.add_argument("--chart", type=int, default=512, help="texels of the chart's side")
     parser.add_argument("--rounds", type=int, default=11, help="turns of all workloads; the fastest is printed")
     parser.add_argument("--repeats", type=int, default=10, help="frames of a workload in one turn")
-    parser.add_argument("--json", type=Path, default=None, help="write the figures to this file too")
-    options = parser.parse_args(arguments)
-    try:
-        with json_file(options.json) as write:
-            write(report(options))
-    except UnwritableError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run_on_device(parser, report, arguments)
 
 
 if __name__ == "__main__":

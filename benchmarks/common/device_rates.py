@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
+from typing import TypeVar
 
 import torch
 
+_Name = TypeVar("_Name", bound=Hashable)  # of a workload
 COPY_BYTES = {"cuda": 1 << 30, "cpu": 1 << 26}  # more than any cache between processor and memory holds
 MATRIX_SIDE = {"cuda": 8192, "cpu": 1024}  # of the large matrix product
 _WARM_UP_RUNS = 3  # before a CUDA graph is recorded
@@ -40,6 +42,20 @@ def median_seconds(work: Callable[[], object], device: torch.device, repeats: in
         end_event.record()
     torch.cuda.synchronize(device)
     return statistics.median(start_event.elapsed_time(end_event) for start_event, end_event in events) / 1000
+
+
+def fastest_turns(
+    works: Mapping[_Name, Callable[[], object]], device: torch.device, rounds: int, repeats: int
+) -> dict[_Name, float]:
+    """Seconds of each work: the median of a turn's runs, in the fastest of the turns that the works take one after
+    another, since the speed of a shared machine changes from minute to minute.
+    """
+    fastest: dict[_Name, float] = {}
+    for _ in range(rounds):
+        for name, work in works.items():
+            seconds = median_seconds(work, device, repeats)
+            fastest[name] = min(fastest.get(name, seconds), seconds)
+    return fastest
 
 
 def bandwidth(device: torch.device, repeats: int) -> float:
