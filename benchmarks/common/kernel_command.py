@@ -38,7 +38,9 @@ def run_on_device(
 
 
 def print_hardware(device: torch.device, *details: str) -> dict[str, Any]:
-    """Print a line with the name of the GPU or processor, details of the measurement and the commit; returns `describe`'s figures."""
+    """Print a line with the name of the GPU or processor, details of the measurement and the commit; returns what
+    `describe` does.
+    """
     hardware = describe(device.type)
     name = hardware["cpu"] if device.type == "cpu" else hardware["device"]
     print(", ".join([name, *details, f"commit {hardware['commit']}"]))
