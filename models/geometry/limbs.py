@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from models.geometry.grid import smoothstep
 from models.geometry.inpaint import blur, dilate, pull_push
 from models.geometry.limb_claims import claim_pixels, torso_hull, within
 from models.geometry.limb_curve import LIMBS, PIECES, SECOND_JOINTS, THIRD_JOINTS, limb_polylines
@@ -16,6 +17,8 @@ from models.geometry.limb_textures import paint_tiles
 from models.geometry.ribbons import COLUMNS, ROWS, bounding_boxes, draw_ribbons, place_vertices, ribbon_across
 
 RIM = 2  # pixels around a limb over which the body layer loses its soft edge with it
+SURROUNDED = (0.45, 0.6)  # alpha around limbs: background goes on behind them, the torso does
+FAR_WEIGHT = 1e-9  # of the smooth filling beside the nearest pixels' colours, where there are none
 SOLID = 0.9  # alpha from which a pixel is the person's own, and no edge
 
 
@@ -97,14 +100,48 @@ def without_layers(body: Tensor, shown: Tensor) -> Tensor:
 def behind_limbs(person: Tensor, taken: Tensor, body: Tensor) -> Tensor:
     """The torso behind what limbs take (B, 1, S, S), 0 or 1: (B, 4, S, S), premultiplied; elsewhere without meaning.
 
-    person: (B, 4, S, S) the person's own colours, premultiplied. Within the torso's hull the clothes go on behind the
-    limbs, outside of it there is nothing.
+    person: (B, 4, S, S) the person's own colours, premultiplied. The torso goes on within its hull and wherever more of
+    it than of the background surrounds the limbs; elsewhere there is nothing.
     """
-    hull = torso_hull(body, person.shape[-1]).unsqueeze(1)
+    size = person.shape[-1]
+    hull = torso_hull(body, size).unsqueeze(1)
     straight = person[:, :3] / person[:, 3:].clamp_min(1e-3)
-    known = (dilate(taken, RIM + 2) < 0.5) & (person[:, 3:] > SOLID)
-    filled = pull_push(straight, known.to(person.dtype))
-    return torch.cat([filled * hull, hull], 1)
+    clear = dilate(taken, RIM + 2) < 0.5
+    around = pull_push(person[:, 3:], clear.to(person.dtype))
+    alpha = torch.maximum(hull, smoothstep(*SURROUNDED, blur(around, size // 128)))
+    filled = continue_clothes(straight, clear & (person[:, 3:] > SOLID))
+    return torch.cat([filled * alpha, alpha], 1)
+
+
+def continue_clothes(colours: Tensor, known: Tensor) -> Tensor:
+    """Colours (B, 3, S, S) with what is not known (B, 1, S, S), bool, taken from the nearest known pixels above, below,
+    left and right, the nearest most: clothes go on, instead of blending with everything around.
+    """
+    soft = pull_push(colours, known.to(colours.dtype))
+    source = torch.where(known, blur(soft, colours.shape[-1] // 128), soft)
+    total, weights = soft * FAR_WEIGHT, torch.full_like(soft[:, :1], FAR_WEIGHT)
+    for axis, backwards in ((2, False), (2, True), (3, False), (3, True)):
+        nearest, distance = nearest_known(known, axis, backwards)
+        weight = (distance + 1.0) ** -4 * (distance < colours.shape[-1])
+        total = total + weight * source.gather(axis, nearest.expand_as(source))
+        weights = weights + weight
+    filled = total / weights
+    return torch.where(known, colours, blur(filled, colours.shape[-1] // 128))
+
+
+def nearest_known(known: Tensor, axis: int, backwards: bool) -> tuple[Tensor, Tensor]:
+    """For each pixel the number along an axis of the nearest known one (B, 1, S, S), bool, before it, or after it if
+    backwards, and its distance in pixels; a distance of S or more where there is none.
+    """
+    size = known.shape[axis]
+    shape = [1, 1, 1, 1]
+    shape[axis] = size
+    place = torch.arange(size, device=known.device).view(shape).expand_as(known)
+    if backwards:
+        nearest = torch.where(known, place, 2 * size).flip(axis).cummin(axis).values.flip(axis)
+    else:
+        nearest = torch.where(known, place, -size).cummax(axis).values
+    return nearest.clamp(0, size - 1), (nearest - place).abs()
 
 
 def replace_limbs(person: Tensor, behind: Tensor, taken: Tensor) -> Tensor:
