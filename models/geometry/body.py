@@ -1,4 +1,4 @@
-"""The body below the head: joints, bones, skin weights, and how a driver's body moves them.
+"""The body below the head: joints, bones, skin weights.
 
 Joints are numbered as in MediaPipe's pose model; right and left are the person's own. A bone is the line of the
 shoulders, that of the hips, or one of `SEGMENTS`, from one joint to another.
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.geometry.constants import const_floats, gather_rows, scatter_rows
+from models.geometry.constants import const_floats, gather_rows
 from models.geometry.grid import smoothstep
 from models.geometry.topology import HeadTransform
 
@@ -35,15 +35,12 @@ SEGMENTS = (
     (RIGHT_SHOULDER, RIGHT_ELBOW),
     (RIGHT_ELBOW, RIGHT_WRIST),
 )
-UPPER_ARMS = ((LEFT_SHOULDER, RIGHT_SHOULDER), (LEFT_ELBOW, RIGHT_ELBOW))  # starts and ends
-FOREARMS = ((LEFT_ELBOW, RIGHT_ELBOW), (LEFT_WRIST, RIGHT_WRIST))
 RIGID_BONES = 2  # shoulders and hips, which carry the torso and grow evenly; the segments grow along themselves
 BONE_STARTS = (LEFT_SHOULDER, LEFT_HIP, *(start for start, _ in SEGMENTS))
 BONE_ENDS = (RIGHT_SHOULDER, RIGHT_HIP, *(end for _, end in SEGMENTS))
 BONES = 1 + RIGID_BONES + len(SEGMENTS)  # columns of the skin weights: head, shoulders, hips, segments
 Joints = tuple[int, ...]
 
-NECK = (0.0, 1.35, 0.8)  # canonical units: where the head sits on the neck
 SHOULDER_PLACES = ((2.05, 2.75, 0.9), (-2.05, 2.75, 0.9))  # canonical units: shoulders of an upright person, left first
 TORSO_LENGTH = 1.45  # shoulder widths from the shoulders to the hips
 ARM_LENGTH = 2.6  # canonical units, of the upper arm and of the forearm
@@ -55,12 +52,6 @@ MIN_HIPS = 0.2  # shoulder widths between hips that can carry a torso
 HAND_LENGTH = 0.5  # forearms from the wrist to the fingertips
 PIN_REACH = 0.3  # canvas units from the border within which points are pinned to it
 PIN_BAND = 4.0  # a displacement d fades within PIN_BAND · d of the border, which stretches by at most 1.5 / PIN_BAND
-SHOULDER_NOISE = (0.12, 0.15, 0.15)  # of tracked shoulders: shift (shoulder widths), angle (radians), log of size
-CLOTHES_NOISE = 0.002  # the same three, measured on clothes (tests/streamer/tracking/test_torso_tracker.py)
-MAX_TORSO_ANGLE, MAX_ARM_ANGLE = 0.6, 2.2  # radians: limits of a bone's rotation in the picture's plane
-MAX_TORSO_GROWTH = 0.5  # log of size
-ARM_GROWTH_RANGE = (-0.9, 0.5)  # log of length: an arm that points at the camera looks short
-NECK_FOLLOW = 0.6  # share of the neck's motion that shoulders go along with where they are not tracked
 
 
 def complete_body(head: HeadTransform, body: Tensor | None) -> Tensor:
@@ -207,94 +198,3 @@ def pin_to_border(pins: Tensor, displacement: Tensor) -> Tensor:
     pin = torch.where(displacement > 0, pins[..., 0::2], pins[..., 1::2])
     band = (PIN_BAND / PIN_REACH * displacement.abs()).clamp(0.03, 1)
     return displacement * (1 - smoothstep(0, 1, 1 - (1 - pin) / band))
-
-
-def drive_body(
-    rest: Tensor,
-    heads: tuple[HeadTransform, HeadTransform],
-    driver: Tensor,
-    neutral: Tensor,
-    unit: Tensor,
-    strength: Tensor,
-    torsos: tuple[Tensor, Tensor] | None = None,
-) -> Tensor:
-    """Target joints (B, 33, 3) of the character, canvas units.
-
-    rest (B, 33, 4): joints of the picture. heads: the character's head in the picture, and now. driver, neutral
-    (B, 33, 4): the driver's joints now and in the neutral, camera units; unit (B,): canvas units of one camera unit.
-    strength (B,): 1 = as the driver does. torsos (B, 2, 4) each: `Driver.torso` now and in the neutral.
-
-    Tracked shoulders are off by some per cent of their width, and by more while the head turns. Small differences from
-    what the neck's motion predicts are therefore taken for noise, unless the clothes show them. A joint that is not
-    detected, of the driver or in the picture, moves with its parent: arms with the torso, the torso with the neck.
-    """
-    strength = strength[:, None]
-    neck = const_floats((NECK,), rest.device).expand(len(rest), -1, -1)
-    neck_shift = (heads[1].apply(neck) - heads[0].apply(neck))[:, 0, :2] * NECK_FOLLOW
-    neck_growth = (heads[1].scale / heads[0].scale)[:, None].log() * NECK_FOLLOW
-    shoulders = (LEFT_SHOULDER,), (RIGHT_SHOULDER,)
-    detected = visible(driver, *shoulders) * visible(neutral, *shoulders)
-    width = shoulder_width(rest)[:, None]
-    shift = (driver[:, SHOULDERS, :2] - neutral[:, SHOULDERS, :2]).mean(1) * unit[:, None]
-    angle, growth = (change[:, 0] for change in bone_change(neutral, driver, *shoulders))
-    shift = neck_shift + detected * wiener_shrink(shift - neck_shift, SHOULDER_NOISE[0] * width)
-    angle = detected * wiener_shrink(angle, SHOULDER_NOISE[1])
-    growth = neck_growth + detected * wiener_shrink(growth - neck_growth, SHOULDER_NOISE[2])
-    if torsos is not None:
-        trust = same_torso(*torsos)
-        torso_shift = (torsos[0] - torsos[1])[..., :2].mean(1) * unit[:, None]
-        torso_angle, torso_growth = (change[:, 0] for change in bone_change(torsos[1], torsos[0], (0,), (1,)))
-        torso_shift = neck_shift + wiener_shrink(torso_shift - neck_shift, CLOTHES_NOISE * width)
-        shift = torch.lerp(shift, torso_shift, trust)
-        angle = torch.lerp(angle, wiener_shrink(torso_angle, CLOTHES_NOISE), trust)
-        growth = torch.lerp(growth, neck_growth + wiener_shrink(torso_growth - neck_growth, CLOTHES_NOISE), trust)
-    shift, angle = shift * strength, angle.clamp(-MAX_TORSO_ANGLE, MAX_TORSO_ANGLE) * strength
-    growth = growth.clamp(-MAX_TORSO_GROWTH, MAX_TORSO_GROWTH) * strength
-    centre = rest[:, None, SHOULDERS, :2].mean(2)
-    moved = rotate_scale(rest[..., :2] - centre, angle, growth) + centre + shift[:, None]
-    for starts, ends in (UPPER_ARMS, FOREARMS):
-        detected = visible(driver, starts, ends) * visible(neutral, starts, ends) * visible(rest, starts, ends)
-        arm_angle, arm_growth = bone_change(neutral, driver, starts, ends)
-        arm_angle = arm_angle.clamp(-MAX_ARM_ANGLE, MAX_ARM_ANGLE) * strength[:, None]
-        arm_growth = arm_growth.clamp(*ARM_GROWTH_RANGE) * strength[:, None]
-        arm_angle = torch.lerp(angle[:, None], arm_angle, detected.unsqueeze(-1))[..., 0]
-        arm_growth = torch.lerp(growth[:, None], arm_growth, detected.unsqueeze(-1))[..., 0]
-        arm = (gather_rows(rest, ends) - gather_rows(rest, starts))[..., :2]
-        moved = scatter_rows(moved, ends, gather_rows(moved, starts) + rotate_scale(arm, arm_angle, arm_growth))
-    hands = (gather_rows(rest, HAND_JOINTS) - gather_rows(rest, HAND_WRISTS))[..., :2]
-    moved = scatter_rows(moved, HAND_JOINTS, gather_rows(moved, HAND_WRISTS) + hands)
-    return torch.cat([moved, rest[..., 2:3]], -1)
-
-
-def wiener_shrink(value: Tensor, noise: Tensor | float) -> Tensor:
-    """Measured vectors (B, n) shrunk by power / (power + noise²), as in a Wiener filter: small ones vanish."""
-    power = value.square().sum(-1, keepdim=True)
-    return value * power / (power + noise**2)
-
-
-def same_torso(now: Tensor, neutral: Tensor) -> Tensor:
-    """How comparable measurements of the clothes (B, 2, 4) are: (B, 1), 0 across keyframes, else confidence 0..1."""
-    same = (now[:, :1, 2] == neutral[:, :1, 2]).to(now.dtype)
-    return same * torch.minimum(now[:, :1, 3], neutral[:, :1, 3]).clamp(0, 1)
-
-
-def visible(body: Tensor, starts: Joints, ends: Joints) -> Tensor:
-    """(B, K) 0..1 whether both joints of K bones are detected, and inside the picture."""
-    pair = torch.stack([gather_rows(body, starts), gather_rows(body, ends)], -2)
-    inside = 1 - smoothstep(1.0, 1.2, pair[..., :2].abs().amax(-1))
-    return (smoothstep(0.4, 0.8, pair[..., 3]) * inside).amin(-1)
-
-
-def bone_change(before: Tensor, after: Tensor, starts: Joints, ends: Joints) -> tuple[Tensor, Tensor]:
-    """Angles (radians) and logs of length ratios, (B, K, 1) each, by which K bones change in the picture's plane."""
-    old, new = ((gather_rows(body, ends) - gather_rows(body, starts))[..., :2] for body in (before, after))
-    cross = old[..., :1] * new[..., 1:] - old[..., 1:] * new[..., :1]
-    ratio = new.norm(dim=-1, keepdim=True).clamp_min(1e-3) / old.norm(dim=-1, keepdim=True).clamp_min(1e-3)
-    return torch.atan2(cross, (old * new).sum(-1, keepdim=True) + 1e-9), ratio.log()
-
-
-def rotate_scale(vectors: Tensor, angle: Tensor, log_scale: Tensor) -> Tensor:
-    """Vectors (B, N, 2) rotated by angle (B, 1 or N), radians, and scaled by the exponential of log_scale."""
-    cosine, sine = angle.cos() * log_scale.exp(), angle.sin() * log_scale.exp()
-    x, y = vectors.unbind(-1)
-    return torch.stack([cosine * x - sine * y, sine * x + cosine * y], -1)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.geometry.body import drive_body
 from models.geometry.constants import gather_rows
+from models.geometry.drive_body import drive_body
 from models.geometry.keep_in_frame import FrameBounds, keep_in_frame
 from models.geometry.openings import (
     EYES,
@@ -65,7 +65,7 @@ class Pose:
     face: (B, 478, 3), target landmarks, canvas units.
     local: (B, 478, 3), the same in canonical units, without the head's motion.
     rotation: (B, 3, 3), the head's rotation relative to the picture.
-    body: (B, 33, 3), target joints, canvas units.
+    body: (B, 33, 3), target joints, canvas units; z is relative to the torso's, smaller is nearer.
     head: the head's transform from canonical to canvas units.
     shade: (B, 1, n, n), change of log brightness by the light (models/geometry/shading.py), n = `SHADE_SIDE`.
     mouth: (B, 4, h, w), what the driver's mouth shows (`Driver.mouth`), channels first.
@@ -108,16 +108,22 @@ def retarget(
     head = HeadTransform(rig.head.scale * zoom, rotation @ rig.head.rotation, rig.head.shift + shift)
     head = ease_turn(head, rig.turn_limit)
     rotation = head.rotation @ rig.head.rotation.mT
-    head, kept = (head, zoom.new_ones(len(rig))) if bounds is None else keep_in_frame(rig.head, head, bounds)
+    kept = None
+    if bounds is not None:
+        wanted, (head, share) = head, keep_in_frame(rig.head, head, bounds)
+        kept = share, head.scale / wanted.scale
     driver_local, neutral_local = driver_head.inverse(driver.face), neutral_head.inverse(neutral.face)
     rest = rig.head.inverse(rig.face)
     neutral_local = neutral_local + wanted_correction(neutral.correction, neutral_local, rest)
     lids = driver.lids, neutral.lids
     local = transfer_expression(rest, driver_local, neutral_local, face_strength, lids)
     face = head.apply(local)
-    unit = rig.head.scale / neutral_head.scale * kept
-    torsos, body_strength = (driver.torso, neutral.torso), per_session(strength.body, rig)
-    body = drive_body(rig.body, (rig.head, head), driver.body, neutral.body, unit, body_strength, torsos)
+    unit = rig.head.scale / neutral_head.scale
+    body_strength, torsos = per_session(strength.body, rig), (driver.torso, neutral.torso)
+    bones = torch.as_tensor(strength.bones, dtype=rig.face.dtype, device=rig.face.device).expand(len(rig), 4)
+    body = drive_body(
+        rig.body, (rig.head, head), driver.body, neutral.body, unit, body_strength, torsos, bones, kept
+    )  # fmt: skip
     shade = shading(driver.shade, neutral.shade, per_session(strength.light, rig) * rig.has_shading)
     mouth = driver.mouth.permute(0, 3, 1, 2) * per_session(strength.teeth, rig)[:, None, None, None]
     return Pose(face, local, rotation, body, head, shade, mouth)

@@ -1,0 +1,233 @@
+"""How a driver's body moves the picture's: shoulders, arms, hands, waist, hips, legs, feet.
+
+Directions of limbs in the picture's plane are the driver's own; their lengths are the picture's, foreshortened as the
+driver's are. The torso moves relative to the driver's neutral. What is not seen goes along with what holds it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from models.geometry.body import HEAD_JOINTS, JOINTS, LEFT_SHOULDER, RIGHT_SHOULDER, SHOULDERS
+from models.geometry.constants import const_floats, gather_rows
+from models.geometry.drive_limbs import (
+    END_JOINTS,
+    TrunkMotion,
+    drive_limbs,
+    log_ratio,
+    place_ends,
+    place_limbs,
+    rotate_scale,
+    wrapped,
+)
+from models.geometry.limb_curve import FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS
+from models.geometry.proportions import Trunk, bones_of, sanitized, trunk_of, with_shoulders
+from models.geometry.topology import HeadTransform
+
+MIN_SHARE = 0.05  # of displacements that bounds leave, at least
+_PLACED = (*FIRST_JOINTS, *SECOND_JOINTS, *THIRD_JOINTS, *END_JOINTS)
+BELOW_HEAD = tuple(_PLACED.index(joint) for joint in range(HEAD_JOINTS.stop, JOINTS))  # of those, by number
+
+NECK = (0.0, 1.35, 0.8)  # canonical units: where the head sits on the neck
+NECK_FOLLOW = 0.6  # share of the neck's motion that shoulders go along with where they are not tracked
+HIP_FOLLOW = 0.35  # share of the shoulders' motion that hips which the picture shows go along with, likewise
+LEAN = 0.4  # lengths of the spine that shoulders get ahead of hips which are not seen, at most
+SHOULDER_NOISE = (0.12, 0.15, 0.15)  # of tracked shoulders: shift (shoulder widths), angle (radians), log of size
+CLOTHES_NOISE = 0.002  # the same three, measured on clothes (tests/streamer/tracking/test_torso_tracker.py)
+MAX_TORSO_ANGLE = 0.6  # radians: limit of the rotation in the picture's plane
+MAX_TORSO_GROWTH = 0.5  # log of size
+MIN_LINE_GROWTH = (-1.6, -1.6, -0.9)  # log of the length of each: the first two shorten in a turn, the spine in a bow
+USUAL_LINES = (1.0, 0.68, 1.6)  # full lengths of the lines of `Trunk`, in sizes of the body
+
+
+class ShoulderMotion(NamedTuple):
+    """How B drivers' shoulders have moved since the neutral.
+
+    shift: (B, 2), canvas units. angle: (B, 1), radians. line, growth: (B, 1), log of their line's length and of the
+    size of the body, which is nearer or further away; bounds of the frame included.
+    """
+
+    shift: Tensor
+    angle: Tensor
+    line: Tensor
+    growth: Tensor
+
+
+def drive_body(
+    rest: Tensor,
+    heads: tuple[HeadTransform, HeadTransform],
+    driver: Tensor,
+    neutral: Tensor,
+    unit: Tensor,
+    strength: Tensor,
+    torsos: tuple[Tensor, Tensor] | None = None,
+    bones: Tensor | None = None,
+    kept: tuple[Tensor, Tensor] | None = None,
+) -> Tensor:
+    """Target joints (B, 33, 3) of the character, canvas units. Pure, and finite for any driver.
+
+    rest (B, 33, 4): joints of the picture. heads: the character's head in the picture, and now. driver, neutral
+    (B or 1, 33, 4): the driver's joints now and in the neutral, camera units; unit (B,): canvas units of a camera unit.
+    strength (B,): of the change from rest, 1 = as the driver does. torsos (B or 1, 2, 4) each: `Driver.torso` now and
+    in the neutral. bones (B, 4): factors of shoulder width, torso, arms and legs. kept (B,) each: what `keep_in_frame`
+    left of the head's displacement and of its size, 0..1.
+
+    A driver with the picture's joints gives the picture's. A bone follows as far as both of its joints are seen, and
+    otherwise turns with its parent. Feet go where the driver's go, from where their stance puts them, and knees bend as
+    hips and feet demand; feet that are not seen stay. z is the driver's relative to their torso where it is seen.
+    """
+    bones = rest.new_ones(len(rest), 4) if bones is None else bones
+    left, shrink = (rest.new_ones(len(rest)),) * 2 if kept is None else kept
+    strength, left, shrink, scale = strength[:, None], left[:, None], shrink.log()[:, None], heads[0].scale
+    joints = sanitized(torch.cat([rest, driver.expand_as(rest), neutral.expand_as(rest)]))
+    trunks = trunk_of(joints, torch.cat([scale, scale / unit, scale / unit]))
+    trunk_parts = zip(*(part.chunk(3) for part in trunks), strict=True)
+    rest_trunk, driver_trunk, neutral_trunk = (Trunk(*parts) for parts in trunk_parts)
+    unit = unit[:, None] * left.clamp_min(MIN_SHARE)
+    motion = measure_shoulders(rest_trunk, driver_trunk, neutral_trunk, heads, unit, torsos, shrink)
+    shoulders = steady_shoulders(neutral_trunk, motion, unit, shrink)
+    rest, driver, neutral = joints.chunk(3)
+    shoulders = torch.cat([shoulders, driver[:, SHOULDERS, 2:]], -1)
+    driver = torch.cat([driver[:, :LEFT_SHOULDER], shoulders, driver[:, RIGHT_SHOULDER + 1 :]], 1)
+    trunk = drive_trunk(
+        rest_trunk, with_shoulders(driver_trunk, shoulders[..., :2]), neutral_trunk, motion, strength, bones, shrink
+    )
+    every = bones_of(torch.cat([rest, driver, neutral]), trunks.size)
+    limbs = drive_limbs(every, trunk, strength, bones)
+    middle, last = place_limbs(rest, driver, neutral, every, trunk, limbs, strength * left)
+    ends = place_ends(rest, driver, every, trunk, limbs, strength, last)
+    centre = rest_trunk.middles[:, :1, :2]
+    head = rotate_scale(rest[:, HEAD_JOINTS, :2] - centre, trunk.angle * strength, trunk.growth * strength)
+    middle_now = trunk.corners[:, :2].mean(1, keepdim=True)
+    below = gather_rows(torch.cat([trunk.corners, middle, last, ends], 1), BELOW_HEAD)
+    depth = drive_depth(rest, driver, trunks, strength)
+    return torch.cat([torch.cat([head + middle_now, below], 1), depth], -1)
+
+
+def measure_shoulders(
+    rest: Trunk,
+    driver: Trunk,
+    neutral: Trunk,
+    heads: tuple[HeadTransform, HeadTransform],
+    unit: Tensor,
+    torsos: tuple[Tensor, Tensor] | None,
+    shrink: Tensor,
+) -> ShoulderMotion:
+    """How the shoulders have moved, of the picture, the driver now, and in the neutral. See `drive_body`.
+
+    unit, shrink (B, 1): canvas units of a camera unit, of displacements; log of the size that is left.
+    Tracked shoulders are off by some per cent of their width, and by more while the head turns. Small differences from
+    what the neck's motion predicts are therefore taken for noise, unless the clothes show them.
+    """
+    device, width = unit.device, rest.length[:, :1]
+    neck = const_floats((NECK,), device).expand(len(unit), -1, -1)
+    neck_shift = (heads[1].apply(neck) - heads[0].apply(neck))[:, 0, :2] * NECK_FOLLOW
+    neck_growth = (heads[1].scale / heads[0].scale)[:, None].log() * NECK_FOLLOW
+    detected = (driver.seen * neutral.seen)[:, :1]
+    shift = (driver.middles - neutral.middles)[:, 0, :2] * unit
+    shift = neck_shift + detected * wiener_shrink(shift - neck_shift, SHOULDER_NOISE[0] * width)
+    turn = wrapped(driver.angle - neutral.angle)[:, :1]
+    # The shoulders' line shortens when one turns; the size of a body whose hips are seen does not.
+    line = log_ratio(driver.length[:, :1], neutral.length[:, :1])
+    changes = torch.cat([line, log_ratio(driver.size, neutral.size)], 1) + (shrink - neck_growth)
+    noise = const_floats((*SHOULDER_NOISE[1:], SHOULDER_NOISE[2]), device)[:, None]
+    changes = wiener_shrink(torch.cat([turn, changes], 1).unsqueeze(-1), noise)[..., 0] * detected
+    if torsos is not None:
+        torsos = torsos[0].expand(len(unit), -1, -1), torsos[1].expand(len(unit), -1, -1)
+        trust = same_torso(*torsos)
+        torso_shift = (torsos[0] - torsos[1])[..., :2].mean(1) * unit
+        torso_shift = neck_shift + wiener_shrink(torso_shift - neck_shift, CLOTHES_NOISE * width)
+        shift = torch.lerp(shift, torso_shift, trust)
+        torso_turn, torso_growth = line_change(torsos[1], torsos[0])
+        torso_growth = torso_growth + (shrink - neck_growth)
+        torso_changes = wiener_shrink(torch.stack([torso_turn, torso_growth, torso_growth], 1), CLOTHES_NOISE)
+        changes = torch.lerp(changes, torso_changes[..., 0], trust)
+    angle, line, growth = changes.split(1, 1)
+    angle = angle.clamp(-MAX_TORSO_ANGLE, MAX_TORSO_ANGLE)
+    return ShoulderMotion(shift, angle, line + neck_growth, growth + neck_growth)
+
+
+def steady_shoulders(neutral: Trunk, motion: ShoulderMotion, unit: Tensor, shrink: Tensor) -> Tensor:
+    """The driver's shoulders (B, 2, 2), left and right, camera units, as they should be for the measured motion.
+
+    Elbows and wrists are measured better than shoulders: with these the arms reach where the driver's do.
+    """
+    middle = neutral.middles[:, 0, :2] + motion.shift / unit.clamp_min(1e-4)
+    half = rotate_scale(neutral.lines[:, :1], motion.angle, motion.line - shrink)[:, 0] / 2
+    return torch.stack([middle + half, middle - half], 1)
+
+
+def drive_trunk(
+    rest: Trunk,
+    driver: Trunk,
+    neutral: Trunk,
+    motion: ShoulderMotion,
+    strength: Tensor,
+    bones: Tensor,
+    shrink: Tensor,
+) -> TrunkMotion:
+    """Where shoulders and hips go. driver: with `steady_shoulders`. strength, shrink (B, 1). See `drive_body`."""
+    hips = torch.minimum(torch.minimum(driver.seen, neutral.seen), rest.seen)[:, 1:]
+    follow = 1 - rest.seen[:, 1:] * (1 - HIP_FOLLOW)
+    growth = motion.growth.clamp(-MAX_TORSO_GROWTH, MAX_TORSO_GROWTH)
+    # The lines of shoulders and hips, the spine as the driver's, and the spine as part of a rigid torso.
+    turns = wrapped(driver.angle - neutral.angle)
+    growths = torch.cat([motion.line, log_ratio(driver.length, neutral.length)[:, 1:] + shrink], 1)
+    usual = const_floats(USUAL_LINES, growth.device) * rest.size
+    growths = torch.minimum(growths, log_ratio(usual, rest.length).clamp_min(0) + MAX_TORSO_GROWTH)
+    line, hip_line, spine = torch.maximum(growths, const_floats(MIN_LINE_GROWTH, growth.device)).split(1, 1)
+    hip_line = torch.lerp(growth * follow, hip_line, hips)
+    hip_turn = torch.lerp(motion.angle * follow, turns[:, 1:2], hips)
+    turns = torch.cat([motion.angle, hip_turn, turns[:, 2:], motion.angle], 1) * strength
+    growths = torch.cat([line, hip_line, spine, growth], 1) * strength
+    width, length = bones[:, :2].split(1, 1)
+    at_rest = (
+        gather_rows(rest.lines, (0, 1, 2, 2)) * torch.cat([width, torch.ones_like(width), length, length], 1)[..., None]
+    )
+    shoulder_line, hip_line, own_spine, rigid_spine = rotate_scale(at_rest, turns, growths).unbind(1)
+    shift = motion.shift * strength
+    shoulders = rest.middles[:, 0, :2] + shift
+    # Hips that are not seen stay behind, but no further than somebody leans.
+    lean = (shift + rigid_spine - at_rest[:, 2]) * (1 - follow)
+    lean = lean / (1 + lean.norm(dim=-1, keepdim=True) / (LEAN * rest.length[:, 2:] + 1e-4))
+    hip_middle = shoulders + torch.lerp(rigid_spine - lean, own_spine, hips)
+    halves = torch.stack([shoulder_line, -shoulder_line, hip_line, -hip_line], 1) / 2
+    corners = torch.stack([shoulders, shoulders, hip_middle, hip_middle], 1) + halves
+    lower = (at_rest[:, 2] - rest.lines[:, 2]).unsqueeze(1)
+    return TrunkMotion(corners, motion.angle, growth, growth - motion.growth + shrink, lower)
+
+
+def drive_depth(rest: Tensor, driver: Tensor, trunks: Trunk, strength: Tensor) -> Tensor:
+    """z (B, 33, 1): the driver's relative to the middle of the torso, in the picture's size, where it is seen."""
+    batch = len(rest)
+    seen = trunks.seen[:, 1]
+    hips = torch.minimum(seen[:batch], seen[batch : 2 * batch])[:, None]
+    shoulders, hip = trunks.middles[..., 2:].unbind(1)
+    middle = torch.lerp(shoulders, (shoulders + hip) / 2, hips.repeat(3, 1))[:, None]
+    ratio = trunks.size[:batch] / trunks.size[2 * batch :].clamp_min(1e-4)
+    at_rest = rest[..., 2:3] - middle[:batch]
+    own = (driver[..., 2:3] - middle[batch : 2 * batch]) * ratio[:, None]
+    return middle[:batch] + torch.lerp(at_rest, own, driver[..., 3:] * strength[:, None].clamp_max(1))
+
+
+def wiener_shrink(value: Tensor, noise: Tensor | float) -> Tensor:
+    """Measured vectors (B, n) shrunk by power / (power + noise²), as in a Wiener filter: small ones vanish."""
+    power = value.square().sum(-1, keepdim=True)
+    return value * power / (power + noise**2)
+
+
+def same_torso(now: Tensor, neutral: Tensor) -> Tensor:
+    """How comparable measurements of the clothes (B, 2, 4) are: (B, 1), 0 across keyframes, else confidence 0..1."""
+    same = (now[:, :1, 2] == neutral[:, :1, 2]).to(now.dtype)
+    return same * torch.minimum(now[:, :1, 3], neutral[:, :1, 3]).clamp(0, 1)
+
+
+def line_change(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+    """Angle (radians) and log of length ratio, (B, 1) each, by which the line between two points (B, 2, ≥2) changes."""
+    old, new = ((line[:, 1] - line[:, 0])[:, :2] for line in (before, after))
+    cross = old[:, :1] * new[:, 1:] - old[:, 1:] * new[:, :1]
+    ratio = log_ratio(new.norm(dim=-1, keepdim=True), old.norm(dim=-1, keepdim=True))
+    return torch.atan2(cross, (old * new).sum(-1, keepdim=True) + 1e-9), ratio

@@ -1,0 +1,60 @@
+"""Joints of people who stand in front of the camera."""
+
+import torch
+from torch import Tensor
+
+from models.geometry.body import (
+    HAND_JOINTS,
+    HAND_WRISTS,
+    JOINTS,
+    LEFT_ANKLE,
+    LEFT_ELBOW,
+    LEFT_FOOT,
+    LEFT_HEEL,
+    LEFT_HIP,
+    LEFT_KNEE,
+    LEFT_SHOULDER,
+    LEFT_WRIST,
+)
+
+STANDING = {
+    LEFT_SHOULDER: (0.15, -0.5),
+    LEFT_ELBOW: (0.2, -0.25),
+    LEFT_WRIST: (0.22, -0.03),
+    LEFT_HIP: (0.1, 0.0),
+    LEFT_KNEE: (0.11, 0.36),
+    LEFT_ANKLE: (0.11, 0.7),
+    LEFT_HEEL: (0.1, 0.73),
+    LEFT_FOOT: (0.15, 0.78),
+}  # x, y of the left joints; the right ones mirror them
+
+
+def standing() -> Tensor:
+    """(1, 33, 4) joints of somebody who stands upright, arms hanging, all of them seen, a little of z in the limbs."""
+    joints = torch.zeros(1, JOINTS, 4)
+    joints[..., 3] = 1
+    joints[:, :LEFT_SHOULDER, 1] = -0.7
+    for left, (x, y) in STANDING.items():
+        joints[0, left, :2], joints[0, left + 1, :2] = torch.tensor([x, y]), torch.tensor([-x, y])
+    for place, (joint, wrist) in enumerate(zip(HAND_JOINTS, HAND_WRISTS, strict=True)):
+        joints[0, joint, :2] = joints[0, wrist, :2] + torch.tensor([0.015 * (place % 3 - 1), 0.07])
+    joints[0, LEFT_ELBOW:, 2] = 0.02
+    return joints
+
+
+def bent(joints: Tensor, first: int, degrees: float, length: float = 1.0) -> Tensor:
+    """A copy of joints (1, 33, 4) in which the bone that begins at joint number `first` points elsewhere.
+
+    degrees: clockwise on the screen from straight to the right, so that 90 is down. length: factor of its length. What
+    hangs on the bone moves along without turning. first: a shoulder, an elbow, a hip or a knee.
+    """
+    end = first + 2
+    below = {LEFT_SHOULDER: (13, 15, 17, 19, 21), LEFT_ELBOW: (15, 17, 19, 21), LEFT_HIP: (25, 27, 29, 31)}
+    below[LEFT_KNEE] = (27, 29, 31)
+    odd = 1 - first % 2
+    moved = joints.clone()
+    bone = joints[0, end, :2] - joints[0, first, :2]
+    angle = torch.deg2rad(torch.tensor(degrees))
+    shift = bone.norm() * length * torch.stack([angle.cos(), angle.sin()]) - bone
+    moved[0, [joint + odd for joint in below[first - odd]], :2] += shift
+    return moved
