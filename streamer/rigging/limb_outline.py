@@ -59,6 +59,9 @@ IMPOSSIBLE_COST = 100.0  # where the limb may not reach
 TIP_FROM = 2.1  # s from which a limb is a hand or a foot, whose width changes abruptly
 SCALES = (0.7, 1.7)  # by which a limb's expected widths may be off
 MIN_FREE_SHARE = 0.15  # of the samples that must be free on both sides to tell this
+# Where a matte may lack a limb (`limb_regions`), in expected half widths and lengths of the hand:
+LIKELY_WIDTH, LIKELY_TIP = 0.6, 0.75
+POSSIBLE_WIDTH = 1.6
 MIN_RADIUS = 0.006  # canvas units
 MIN_VISIBILITY = 0.5  # of the joints of a segment
 MIN_BONE = 0.04  # canvas units
@@ -141,6 +144,23 @@ def shown_segments(alpha: Array, body: Array, borders: Array) -> Array:
             and bone_coverage(alpha, places[1], places[2], borders) > MIN_COVERED
         )
     return shown
+
+
+def limb_regions(body: Array, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """(size, size) each, 0 or 1: where the hands and feet of joints (33, 4), with half of the forearms and shins,
+    likely are, and where they may be. Those with an unseen joint are left out.
+    """
+    likely, possible = np.zeros((2, size, size), np.uint8)
+    radii = expected_radii(body)[:, LIMB_SAMPLES // 2 :].mean(1) * size / 2
+    polylines = limb_polylines(torch.from_numpy(body)[None])[0].numpy()
+    for line, radius, joints in zip(polylines, radii, zip(SECOND_JOINTS, THIRD_JOINTS, strict=True), strict=True):
+        if np.isfinite(line).all() and (body[list(joints), 3] > MIN_VISIBILITY).all():
+            outer = np.stack([(line[2] + line[3]) / 2, line[3], line[4]])
+            inner = np.stack([outer[0], outer[1], outer[1] + LIKELY_TIP * (outer[2] - outer[1])])
+            for mask, bones, width in ((likely, inner, LIKELY_WIDTH), (possible, outer, POSSIBLE_WIDTH)):
+                corners = np.round(((bones + 1) * size / 2 - 0.5).clip(-size, 2 * size)).astype(np.int32)
+                cv2.polylines(mask, [corners], False, 1, max(1, round(2 * width * float(radius))))
+    return likely, possible
 
 
 def bone_coverage(alpha: Array, start: Array, end: Array, borders: Array) -> float:

@@ -14,6 +14,7 @@ from models.geometry.topology import MESH, topology
 from streamer.frames import Image
 from streamer.rigging.canvas import Array, Canvas, pixels_per_original, to_uint8
 from streamer.rigging.face_search import face_extent
+from streamer.rigging.limb_outline import limb_regions
 from streamer.rigging.picture import Picture
 from streamer.rigging.points import Points
 from streamer.tracking.mediapipe_models import selfie_segmentation
@@ -41,10 +42,13 @@ class CoarseMatte:
     face: Array
 
 
-def coarse_matte(canvas: Canvas, face: Array, points: Points | None, picture: Picture) -> CoarseMatte:
+def coarse_matte(
+    canvas: Canvas, face: Array, body: Array | None, points: Points | None, picture: Picture
+) -> CoarseMatte:
     """The coarse matte, on the picture's own pixels of the canvas, of the character with this face (478, 3).
 
-    points: hand-placed points; their outline is taken for the matte if they have one.
+    body: (33, 4) joints, where hands and feet are searched. points: hand-placed points; their outline is taken for the
+    matte if they have one.
     """
     rgb = to_uint8(repeated_margins(canvas))
     if points is not None and points.outline:
@@ -55,6 +59,11 @@ def coarse_matte(canvas: Canvas, face: Array, points: Points | None, picture: Pi
         face_mask = _face_mask(face, canvas.size)
         recognised = matte[face_mask > 0].mean() > MIN_FACE_COVERAGE
         grown = grabcut_hair(rgb, matte, face) if recognised else grabcut_from_face(rgb, face)
+        if recognised and body is not None:
+            likely, possible = (mask[canvas.inside] for mask in limb_regions(body, canvas.size))
+            # Repeated below the picture, hands would be colours of the background.
+            limbs = grabcut_limbs(rgb[canvas.inside], matte[canvas.inside], likely, possible)
+            grown[canvas.inside] = np.maximum(grown[canvas.inside], limbs)
         matte = np.maximum(np.maximum(matte, grown), face_mask)
     return CoarseMatte(matte[canvas.inside], face_mask[canvas.inside])
 
@@ -81,7 +90,7 @@ def grabcut_from_face(rgb: Image, face: Array) -> Array:
     labels[(distance < POSSIBLE_CHARACTER) | below] = cv2.GC_PR_BGD
     labels[distance < LIKELY_CHARACTER] = cv2.GC_PR_FGD
     labels[_face_mask(face, GRABCUT_SIDE) > 0.5] = cv2.GC_FGD
-    return _upscaled(run_grabcut(rgb, labels), rgb.shape[0])
+    return _upscaled(run_grabcut(rgb, labels), rgb.shape[:2])
 
 
 def grabcut_hair(rgb: Image, coarse: Array, face: Array) -> Array:
@@ -95,7 +104,27 @@ def grabcut_hair(rgb: Image, coarse: Array, face: Array) -> Array:
     labels[cv2.erode((small > 0.9).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0] = cv2.GC_FGD
     added = run_grabcut(rgb, labels)
     added[small > 0.5] = 0
-    return _upscaled(cv2.morphologyEx(added, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)), rgb.shape[0])
+    return _upscaled(cv2.morphologyEx(added, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)), rgb.shape[:2])
+
+
+def grabcut_limbs(rgb: Image, coarse: Array, likely: NDArray[np.uint8], possible: NDArray[np.uint8]) -> Array:
+    """(H, W) matte of what a coarse matte (H, W) of a picture (H, W, 3) lacks of hands and feet, found by GrabCut.
+
+    likely, possible: (H, W) 0 or 1, from `limb_regions`. The network loses hands near the border of the picture; they
+    would stay behind when the arm moves.
+    """
+    if (coarse > 0.5)[likely > 0].all():
+        return np.zeros_like(coarse)
+    small, is_likely, is_possible = (
+        cv2.resize(mask, (GRABCUT_SIDE, GRABCUT_SIDE)) for mask in (coarse, likely, possible)
+    )
+    labels = np.full((GRABCUT_SIDE, GRABCUT_SIDE), cv2.GC_BGD, np.uint8)
+    labels[is_possible > 0] = cv2.GC_PR_BGD
+    labels[(is_likely > 0) | (small > 0.5)] = cv2.GC_PR_FGD
+    labels[cv2.erode((small > 0.9).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0] = cv2.GC_FGD
+    added = run_grabcut(rgb, labels)
+    added[(small > 0.5) | (is_possible == 0)] = 0
+    return _upscaled(cv2.morphologyEx(added, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), coarse.shape)
 
 
 def run_grabcut(rgb: Image, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -139,7 +168,7 @@ def _filled(polygon: NDArray[np.floating], size: int) -> Array:
     return mask
 
 
-def _upscaled(mask: NDArray[np.uint8], size: int) -> Array:
-    """A mask of 0 and 1 at GRABCUT_SIDE as a soft matte (size, size), 0..1."""
+def _upscaled(mask: NDArray[np.uint8], shape: tuple[int, ...]) -> Array:
+    """A mask of 0 and 1 at GRABCUT_SIDE as a soft matte (H, W), 0..1, of this shape."""
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.2)
-    return cv2.resize(soft, (size, size), interpolation=cv2.INTER_CUBIC).clip(0, 1)
+    return cv2.resize(soft, shape[::-1], interpolation=cv2.INTER_CUBIC).clip(0, 1)

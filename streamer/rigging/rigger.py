@@ -108,7 +108,7 @@ def find_character(
     else:
         face, skeleton = landmarks_from_points(points, canvas, picture), Skeleton(None, None)
     canvas, face, skeleton, layout = lay_out(picture, framing or WHOLE, canvas, face, skeleton)
-    found = own_cutout(canvas) if canvas.cut_out else found_cutout(canvas, face, points, picture)
+    found = own_cutout(canvas) if canvas.cut_out else found_cutout(canvas, face, skeleton.body, points, picture)
     layout = replace(layout, hair=head_with_hair(face, found.alpha))
     rgb = seen(canvas, found)
     body = skeleton.body
@@ -156,12 +156,12 @@ def own_cutout(canvas: Canvas) -> Cutout:
     return extend(Cutout(alpha, colours, np.ones_like(colours)), canvas.margins)
 
 
-def found_cutout(canvas: Canvas, face: Array, points: Points | None, picture: Picture) -> Cutout:
-    """The character of an opaque picture with this face (478, 3), on the canvas."""
+def found_cutout(canvas: Canvas, face: Array, body: Array | None, points: Points | None, picture: Picture) -> Cutout:
+    """The character of an opaque picture with this face (478, 3) and these joints (33, 4), on the canvas."""
     rows, columns = canvas.inside
     pixels = (face[:, :2] + 1) * canvas.size / 2 - 0.5 - (columns.start, rows.start)
     rgb = np.ascontiguousarray(canvas.rgb[canvas.inside])
-    return extend(cut_out(rgb, pixels, coarse_matte(canvas, face, points, picture)), canvas.margins)
+    return extend(cut_out(rgb, pixels, coarse_matte(canvas, face, body, points, picture)), canvas.margins)
 
 
 def seen(canvas: Canvas, character: Cutout) -> Array:
