@@ -17,7 +17,7 @@ from models.geometry.limb_textures import paint_tiles
 from models.geometry.ribbons import COLUMNS, ROWS, bounding_boxes, draw_ribbons, place_vertices, ribbon_across
 
 RIM = 2  # pixels around a limb over which the body layer loses its soft edge with it
-SURROUNDED = (0.45, 0.6)  # alpha around limbs: background goes on behind them, the torso does
+SURROUNDED = (0.8, 0.9)  # alpha around limbs: background goes on behind them, the torso does
 FAR_WEIGHT = 1e-9  # of the smooth filling beside the nearest pixels' colours, where there are none
 SOLID = 0.9  # alpha from which a pixel is the person's own, and no edge
 
@@ -106,7 +106,7 @@ def behind_limbs(person: Tensor, taken: Tensor, body: Tensor) -> Tensor:
     size = person.shape[-1]
     hull = torso_hull(body, size).unsqueeze(1)
     straight = person[:, :3] / person[:, 3:].clamp_min(1e-3)
-    clear = dilate(taken, RIM + 2) < 0.5
+    clear = dilate(taken, RIM + size // 128) < 0.5
     around = pull_push(person[:, 3:], clear.to(person.dtype))
     alpha = torch.maximum(hull, smoothstep(*SURROUNDED, blur(around, size // 128)))
     filled = continue_clothes(straight, clear & (person[:, 3:] > SOLID))

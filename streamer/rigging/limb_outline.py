@@ -68,6 +68,7 @@ MIN_BONE = 0.04  # canvas units
 MIN_BONE_UNITS = 0.3  # of the body's unit; shorter bones point at the camera
 BONE_MARGIN = 0.15  # of a bone at both ends that may lie beside the person
 MIN_COVERED = 0.75  # share of the rest of a bone that lies on the person
+END_SHARE = 0.5  # length of a hand or a foot over that of the bone before it
 MIN_INSIDE = 0.5  # share of it that lies within the picture
 
 
@@ -127,18 +128,20 @@ def shown_segments(alpha: Array, body: Array, borders: Array) -> Array:
     """(4, 2) float32 0 or 1, whether each segment is shown well enough to become a layer.
 
     A limb is shown as a whole or not at all: with an upper arm alone, the forearm would stay behind when it moves. Its
-    lower segment may be cut by the picture's borders (4,), see `LimbOutlines.inside`.
+    lower segment may be cut by the picture's borders (4,), see `LimbOutlines.inside`: a hand that is not in the picture
+    often takes its wrist's visibility with it.
     """
     shortest = max(MIN_BONE, MIN_BONE_UNITS * body_unit(body))
     shown = np.zeros((LIMBS, SEGMENTS_OF_LIMB), np.float32)
     for limb, joints in enumerate(zip(FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS, strict=True)):
         places, visibility = body[list(joints), :2], body[list(joints), 3]
         lengths = np.linalg.norm(np.diff(places, axis=0), axis=1)
-        within = ((places > borders[:2]) & (places < borders[2:])).all(1)
+        end = places[2] + END_SHARE * (places[2] - places[1])
+        within = ((np.stack([*places, end]) > borders[:2]) & (np.stack([*places, end]) < borders[2:])).all(1)
         shown[limb] = (
             within[:2].all()
             and (visibility[:2] > MIN_VISIBILITY).all()
-            and (visibility[2] > MIN_VISIBILITY or not within[2])
+            and (visibility[2] > MIN_VISIBILITY or not within[2:].all())
             and (lengths > shortest).all()
             and bone_coverage(alpha, places[0], places[1], borders) > MIN_COVERED
             and bone_coverage(alpha, places[1], places[2], borders) > MIN_COVERED
