@@ -23,15 +23,15 @@ NO_CLAIM = 1000.0  # rank of a pixel that a piece does not hold
 
 
 class Claim(NamedTuple):
-    """What belongs to each piece of B pictures, (B, K, S, S) 0..1 each.
+    """What belongs to each piece of B pictures.
 
-    covered: coverage by the piece's own shape. visible: 0 or 1, where the picture shows it. hidden: 0 or 1, where
-    something else covers it. taken: (B, 1, S, S), what of the person is on limbs and not on the body.
+    covered: (B, K, S, S), 0..1, coverage by the piece's own shape.
+    visible: (B, K, S, S), 0 or 1, where the picture shows it.
+    taken: (B, 1, S, S), 0 or 1, what of the person is on limbs and not on the body.
     """
 
     covered: Tensor
     visible: Tensor
-    hidden: Tensor
     taken: Tensor
 
 
@@ -62,7 +62,7 @@ def claim_pixels(drawn: Tensor, alpha: Tensor, head: Tensor, seen: Tensor, body:
     covered = torch.maximum(shape, hung) * smoothstep(*CAP_FADE, s)
     kept = const_floats(KEPT_ON_TORSO, s.device).repeat_interleave(2)[:, None, None]
     taken = (held & (s > kept)).any(1, keepdim=True).to(s.dtype)
-    return Claim(covered, visible.to(s.dtype), ((shape > 0.5) & ~visible).to(s.dtype), taken)
+    return Claim(covered, visible.to(s.dtype), taken)
 
 
 def within(borders: Tensor, size: int) -> Tensor:

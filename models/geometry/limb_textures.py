@@ -8,12 +8,13 @@ from torch.nn import functional as F
 
 from kernels.mesh import Bucket, draw_mesh
 from models.geometry.grid import box_grid
-from models.geometry.inpaint import blur, pull_push
+from models.geometry.inpaint import blur, dilate, pull_push
 from models.geometry.limb_claims import Claim
 from models.geometry.limb_curve import LIMBS, PIECES
 from models.geometry.ribbons import COLUMNS, ROWS, ribbon_rows, ribbon_triangles
 
 TILE_WINDOW = 96  # texels, of a ribbon's largest triangle on its tile
+EDGE = 2  # texels around what the picture shows in which alpha is the person's own
 SHOWN = 0.5  # alpha from which a texel shows the limb
 END_BEGINS = 2.05  # s from which a hand or foot that nothing shows is left out: a guess would be a stump
 
@@ -27,7 +28,7 @@ def paint_tiles(person: Tensor, claim: Claim, rest: Tensor, boxes: Tensor, shown
     side, batch = person.shape[-1] // 2, (len(boxes), PIECES)
     own = box_grid(boxes.flatten(0, 1), side)
     mirrored, s = mirrored_places(rest, boxes, side)
-    covered, visible, hidden = sample(torch.stack([claim.covered, claim.visible, claim.hidden], 2), own).split(1, 1)
+    covered, visible = sample(torch.stack([claim.covered, claim.visible], 2), own).split(1, 1)
     other = swap_sides(claim.visible.unsqueeze(2))
     exists = swap_sides(shown).flatten()[:, None, None, None]
     colours, twin = sample_person(person, own, batch), sample_person(person, mirrored, batch)
@@ -39,7 +40,7 @@ def paint_tiles(person: Tensor, claim: Claim, rest: Tensor, boxes: Tensor, shown
     filled = pull_push(straight, torch.maximum(known, from_twin)).clamp(0, 1)
     guessed = torch.where(s < END_BEGINS, torch.ones_like(s), torch.zeros_like(s))
     unseen = torch.lerp(guessed, twin[:, 3:], blur(twin_seen, 1).clamp(0, 1))
-    alpha = covered * torch.lerp(colours[:, 3:], unseen, hidden) * shown.flatten()[:, None, None, None]
+    alpha = covered * torch.lerp(unseen, colours[:, 3:], dilate(visible, EDGE)) * shown.flatten()[:, None, None, None]
     return torch.cat([filled * alpha, alpha], 1).unflatten(0, batch)
 
 

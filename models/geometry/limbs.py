@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from models.geometry.grid import smoothstep
 from models.geometry.inpaint import blur, dilate, pull_push
@@ -109,7 +110,10 @@ def behind_limbs(person: Tensor, taken: Tensor, body: Tensor) -> Tensor:
     clear = dilate(taken, RIM + size // 128) < 0.5
     around = pull_push(person[:, 3:], clear.to(person.dtype))
     alpha = torch.maximum(hull, smoothstep(*SURROUNDED, blur(around, size // 128)))
-    filled = continue_clothes(straight, clear & (person[:, 3:] > SOLID))
+    known = (clear & (person[:, 3:] > SOLID)).to(person.dtype)
+    share = F.avg_pool2d(known, 2)  # at half the resolution: what is continued is smooth
+    filled = continue_clothes(F.avg_pool2d(straight * known, 2) / share.clamp_min(0.25), share > 0)
+    filled = F.interpolate(filled, scale_factor=2, mode="bilinear", align_corners=False)
     return torch.cat([filled * alpha, alpha], 1)
 
 

@@ -141,7 +141,7 @@ def shown_segments(alpha: Array, body: Array, borders: Array) -> Array:
         shown[limb] = (
             within[:2].all()
             and (visibility[:2] > MIN_VISIBILITY).all()
-            and (visibility[2] > MIN_VISIBILITY or not within[2:].all())
+            and (visibility[2] > MIN_VISIBILITY or (limb < LEGS.start and not within[2:].all()))
             and (lengths > shortest).all()
             and bone_coverage(alpha, places[0], places[1], borders) > MIN_COVERED
             and bone_coverage(alpha, places[1], places[2], borders) > MIN_COVERED
