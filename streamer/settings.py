@@ -137,7 +137,8 @@ References = Annotated[
     ),
 ]  # fmt: skip
 PointsFile = Annotated[
-    Path | None, Flag("JSON file of hand-placed points, for pictures in which no face is found", PICTURE, "FILE")
+    Path | None,
+    Flag("JSON file of points placed by hand: of a face not found, of a body seen wrong", PICTURE, "FILE"),
 ]
 Bones = Annotated[
     str,

@@ -55,7 +55,7 @@ def coarse_matte(
         outline = np.array(points.outline) * pixels_per_original(canvas, picture) + (canvas.left, canvas.top)
         face_mask = matte = _filled(outline, canvas.size)
     else:
-        matte = segment_person(rgb) if points is None else np.zeros(rgb.shape[:2], np.float32)
+        matte = segment_person(rgb) if points is None or not points.has_face else np.zeros(rgb.shape[:2], np.float32)
         face_mask = _face_mask(face, canvas.size)
         recognised = matte[face_mask > 0].mean() > MIN_FACE_COVERAGE
         grown = grabcut_hair(rgb, matte, face) if recognised else grabcut_from_face(rgb, face)

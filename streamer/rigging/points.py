@@ -1,4 +1,4 @@
-"""Hand-placed points for a picture in which no face is detected: a cat, a robot, a cup.
+"""Hand-placed points for a picture in which no face is detected, or whose body was seen wrong: a cat, a robot, a cup.
 
 docs/points.md describes the file: JSON of names to [x, y] in pixels of the picture file, upright, origin at the upper
 left. Left and right are the picture's.
@@ -35,10 +35,10 @@ from models.geometry.topology import (
     topology,
 )
 from streamer.errors import KagamiError
+from streamer.rigging.body_points import BODY_POINT_NAMES, Position, mirrored_name, named_from_the_character
 
 Array = NDArray[np.float32]
 Double = NDArray[np.float64]
-Position = tuple[float, float]  # x, y
 
 REQUIRED = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right", "chin")
 # Landmarks of MediaPipe's mesh whose mean a point stands for. The picture's left is the person's right.
@@ -75,20 +75,38 @@ class PointsError(KagamiError):
 
 @dataclass(frozen=True)
 class Points:
-    """Named positions and an outline, pixels of the upright original. Raises PointsError when they form no face."""
+    """Named positions of face, body or both, and an outline, pixels of the upright original.
+
+    Raises PointsError when they form no face, or two joints lie on one place.
+    """
 
     positions: dict[str, Position]
     outline: list[Position] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self._check_names()
+        if self.has_face:
+            self._check_face()
+        places: dict[Position, str] = {}
+        for name in self.body:
+            other = places.setdefault(self.positions[name], name)
+            if other != name:
+                raise PointsError(f"The points {other} and {name} lie on one place: move one of them.")
+        if 0 < len(self.outline) < 3:
+            raise PointsError("The outline needs at least three points: add more or leave it out.")
+
+    def _check_names(self) -> None:
+        unknown = [name for name in self.positions if name not in (*POINT_LANDMARKS, *BODY_POINT_NAMES)]
+        if unknown:
+            names = ", ".join((*POINT_LANDMARKS, *BODY_POINT_NAMES))
+            raise PointsError(f"{unknown[0]} is not the name of a point: use {names} or outline.")
         missing = [name for name in REQUIRED if name not in self.positions]
-        if missing:
+        if missing and (self.has_face or not self.body):
             raise PointsError(
                 f"The points lack {', '.join(missing)}: add {'it' if len(missing) == 1 else 'them'} as [x, y]."
             )
-        unknown = [name for name in self.positions if name not in POINT_LANDMARKS]
-        if unknown:
-            raise PointsError(f"{unknown[0]} is not the name of a point: use {', '.join(POINT_LANDMARKS)} or outline.")
+
+    def _check_face(self) -> None:
         eyes = np.array([self.positions["left_eye"], self.positions["right_eye"]])
         chin = np.array(self.positions["chin"])
         eye_distance = np.linalg.norm(eyes[0] - eyes[1])
@@ -97,8 +115,23 @@ class Points:
             raise PointsError(
                 "The points do not form a face: the eyes must lie apart and the chin away from their line."
             )
-        if 0 < len(self.outline) < 3:
-            raise PointsError("The outline needs at least three points: add more or leave it out.")
+
+    @property
+    def has_face(self) -> bool:
+        """Whether points of the face are among them; without, the face is detected."""
+        return any(name in POINT_LANDMARKS for name in self.positions)
+
+    @property
+    def body(self) -> list[str]:
+        """Names of the points of the body."""
+        return [name for name in self.positions if name in BODY_POINT_NAMES]
+
+    @property
+    def _from_the_character(self) -> bool:
+        """Whether left and right are the character's."""
+        if self.has_face:
+            return self.positions["left_eye"][0] > self.positions["right_eye"][0]
+        return named_from_the_character(self.positions)
 
     @staticmethod
     def load(path: Path) -> Points:
@@ -133,11 +166,11 @@ class Points:
         canvas's side, pixels.
         """
         canonical = topology().canonical.numpy().astype(np.float64)
-        names = list(self.positions)
+        names = [name for name in self.positions if name in POINT_LANDMARKS]
         source = np.stack([canonical[list(POINT_LANDMARKS[name]), :2].mean(0) for name in names])
-        target = (np.array([self.positions[name] for name in names]) * scale + offset + 0.5 * scale) / half - 1
-        if target[names.index("left_eye"), 0] > target[names.index("right_eye"), 0]:  # named from the character's side
-            partners = [_mirrored(name) for name in names]
+        target = np.array([_on_canvas(self.positions[name], scale, offset, half) for name in names])
+        if self._from_the_character:
+            partners = [mirrored_name(name) for name in names]
             target = target[[names.index(p) if p in names else index for index, p in enumerate(partners)]]
         factor, shift = _fit_similarity(source, target)
         size = abs(factor)
@@ -145,6 +178,14 @@ class Points:
         residual = (target - _transformed(source, factor, shift)) / size
         landmarks += size * _thin_plate_spline(source, residual, canonical[:, :2])
         return np.concatenate([landmarks, canonical[:, 2:] * size], 1).astype(np.float32)
+
+    def body_places(self, scale: float, offset: Position, half: float) -> dict[str, Position]:
+        """The points of the body by name, with the picture's left and right, in canvas units. Parameters as above."""
+        swapped = self._from_the_character
+        return {
+            mirrored_name(name) if swapped else name: _on_canvas(self.positions[name], scale, offset, half)
+            for name in self.body
+        }
 
 
 def _position(name: str, value: object) -> Position:
@@ -161,10 +202,10 @@ def _position(name: str, value: object) -> Position:
     return x, y
 
 
-def _mirrored(name: str) -> str:
-    if "left" in name:
-        return name.replace("left", "right")
-    return name.replace("right", "left")
+def _on_canvas(place: Position, scale: float, offset: Position, half: float) -> Position:
+    """A position in canvas units; the rest as in `Points.landmarks`."""
+    x, y = ((at * scale + start + 0.5 * scale) / half - 1 for at, start in zip(place, offset, strict=True))
+    return x, y
 
 
 def _fit_similarity(source: Double, target: Double) -> tuple[complex, complex]:

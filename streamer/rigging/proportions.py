@@ -111,8 +111,8 @@ def hide_outside(body: Array, canvas: Canvas) -> Array:
     return hidden
 
 
-def drop_impossible(body: Array, face: Array) -> tuple[Array, list[str]]:
-    """Joints (33, 4) without the visibility of limbs that cannot be, and a sentence for each of these."""
+def drop_impossible(body: Array, face: Array) -> tuple[Array, list[Limb]]:
+    """Joints (33, 4) without the visibility of limbs that cannot be, and these limbs."""
     body, size = body.copy(), body_size(body, face)
     dropped: list[Limb] = []
 
@@ -136,11 +136,7 @@ def drop_impossible(body: Array, face: Array) -> tuple[Array, list[str]]:
             for limb in wrong:
                 drop(limb, 0)
             legs = [] if wrong is legs else legs
-    notes = [
-        f"The {limb.name} does not lie where a limb can be, and rests: name its joints with --points points.json."
-        for limb in dropped
-    ]
-    return body, notes
+    return body, dropped
 
 
 def complete(body: Array, face: Array) -> Array:

@@ -13,6 +13,7 @@ from models.geometry.limbs import Outlines
 from models.geometry.rig import Rig
 from models.geometry.views import View
 from streamer.errors import KagamiError
+from streamer.rigging.body_points import Position
 from streamer.rigging.border import extend
 from streamer.rigging.canvas import Array, Canvas, pixels_per_original, place_on_canvas
 from streamer.rigging.cutout import Cutout, continued, cut_out
@@ -22,7 +23,7 @@ from streamer.rigging.matting import coarse_matte
 from streamer.rigging.person_search import find_person
 from streamer.rigging.picture import Picture
 from streamer.rigging.points import Points, PointsError
-from streamer.rigging.skeleton import Skeleton
+from streamer.rigging.skeleton import Skeleton, find_skeleton
 
 WHOLE = Framing()
 MIN_ALPHA = 0.1  # of a picture's own alpha from which its colour is exact enough to be continued
@@ -96,17 +97,12 @@ def find_character(
     """Find face, body and alpha in a picture on a canvas of `size` pixels around its frame. Seconds of work.
 
     framing: what the frame shows; None: the whole picture.
-    points: hand-placed points, used instead of detection. Raises NoFaceError when there is neither a face nor points,
-    PointsError when a point lies outside of the picture.
+    points: hand-placed points of the face, used instead of detection, of the body, which put right what was detected,
+    or both. Raises NoFaceError when there is neither a face nor points of one, PointsError when a point lies outside of
+    the picture, or where no body is found for points of some of its joints.
     """
     canvas = place_on_canvas(picture, size)
-    if points is None:
-        person = find_person(canvas)
-        if person is None:
-            raise NoFaceError(picture.name)
-        face, skeleton = person
-    else:
-        face, skeleton = landmarks_from_points(points, canvas, picture), Skeleton(None, None)
+    face, skeleton = _find(canvas, points, picture)
     canvas, face, skeleton, layout = lay_out(picture, framing or WHOLE, canvas, face, skeleton)
     found = own_cutout(canvas) if canvas.cut_out else found_cutout(canvas, face, skeleton.body, points, picture)
     layout = replace(layout, hair=head_with_hair(face, found.alpha))
@@ -117,6 +113,32 @@ def find_character(
         rgb, found.alpha, found.foreground, found.plate, face, body, layout, picture, points, skeleton.notes,
         skeleton.hands, limbs,
     )  # fmt: skip
+
+
+def _find(canvas: Canvas, points: Points | None, picture: Picture) -> tuple[Array, Skeleton]:
+    """Landmarks and skeleton, hand-placed where points are given. Raises as `find_character`."""
+    if points is None:
+        return _person(canvas, picture, {})
+    grid = points_grid(points, canvas, picture)
+    places = points.body_places(*grid)
+    if points.has_face:
+        face = points.landmarks(*grid)
+        skeleton = find_skeleton(canvas, face, places) if places else Skeleton(None, None)
+    else:
+        face, skeleton = _person(canvas, picture, places)
+    if places and skeleton.body is None:
+        raise PointsError(
+            f"No body was found in {picture.name} that the points could put right: name left_shoulder and "
+            "right_shoulder, too."
+        )
+    return face, skeleton
+
+
+def _person(canvas: Canvas, picture: Picture, places: dict[str, Position]) -> tuple[Array, Skeleton]:
+    person = find_person(canvas, places)
+    if person is None:
+        raise NoFaceError(picture.name)
+    return person
 
 
 def build_rig(character: Character, device: torch.device | str, further: Sequence[Character] = ()) -> MadeRig:
@@ -202,8 +224,11 @@ def move_points(points: Array, before: Canvas, after: Canvas) -> Array:
     return moved
 
 
-def landmarks_from_points(points: Points, canvas: Canvas, picture: Picture) -> Array:
-    """(478, 3) landmarks in canvas units from hand-placed points. Raises PointsError for one outside of the picture."""
+def points_grid(points: Points, canvas: Canvas, picture: Picture) -> tuple[float, tuple[float, float], float]:
+    """Scale, offset and half side with which points lie on a canvas, see `Points.landmarks`.
+
+    Raises PointsError for a point outside of the picture.
+    """
     scale = pixels_per_original(canvas, picture)
     width, height = canvas.width / scale, canvas.height / scale
     for name, (x, y) in points.positions.items():
@@ -212,4 +237,4 @@ def landmarks_from_points(points: Points, canvas: Canvas, picture: Picture) -> A
                 f"The point {name} [{x:g}, {y:g}] lies outside of the picture, which has "
                 f"{width:.0f} x {height:.0f} pixels."
             )
-    return points.landmarks(scale, (canvas.left, canvas.top), canvas.size / 2)
+    return scale, (canvas.left, canvas.top), canvas.size / 2

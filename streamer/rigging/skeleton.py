@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -24,14 +26,16 @@ from models.geometry.body import (
     RIGHT_SHOULDER,
     RIGHT_WRIST,
 )
+from streamer.rigging.body_points import Position, body_of_points, with_points
 from streamer.rigging.canvas import Array, Canvas
 from streamer.rigging.face_search import face_extent
 from streamer.rigging.hand_search import find_hands
 from streamer.rigging.pose_crops import detect_person
-from streamer.rigging.proportions import body_size, complete, drop_impossible, hide_outside, in_picture
+from streamer.rigging.proportions import Limb, body_size, complete, drop_impossible, hide_outside, in_picture
 from streamer.tracking.head_guess import HEAD_LANDMARKS
-from streamer.tracking.motion import VISIBILITY
+from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY
 
+NO_POINTS: Mapping[str, Position] = MappingProxyType({})
 MAX_NOSE_DISTANCE = 1.0  # extents of the face between its nose and the pose's, beyond which the pose is somebody else's
 MAX_HEAD_ERROR = 0.2  # extents of the face, mean over the joints of a head; more is another head, or back to front
 HEAD_RATIO = (0.6, 1.6)  # size of the pose's head over the face's
@@ -70,13 +74,23 @@ class Skeleton:
         return replace(self, notes=[sentence, *self.notes])
 
 
-def find_skeleton(canvas: Canvas, face: Array) -> Skeleton:
-    """The skeleton of the person with this face (478, 3), canvas units."""
+def find_skeleton(canvas: Canvas, face: Array, points: Mapping[str, Position] = NO_POINTS) -> Skeleton:
+    """The skeleton of the person with this face (478, 3), canvas units.
+
+    points: hand-placed ones of the body by name, canvas units, which replace what is found.
+    """
     guesses = [each for each in detect_person(canvas, face, MAX_NOSE_DISTANCE) if is_head_of(each, face)]
-    if not guesses:
+    body, dropped = body_of_points(points, face), list[Limb]()
+    if guesses:
+        body, dropped = drop_impossible(hide_outside(agreed(guesses, face, canvas), canvas), face)
+        body = with_points(body, points)
+    if body is None:
         return Skeleton(None, None)
-    body = hide_outside(agreed(guesses, face, canvas), canvas)
-    body, notes = drop_impossible(body, face)
+    notes = [
+        f"The {limb.name} does not lie where a limb can be, and rests: name its joints with --points points.json."
+        for limb in dropped
+        if body[limb.end, VISIBILITY] < MIN_VISIBILITY
+    ]
     hands = find_hands(canvas, body, body_size(body, face))
     return Skeleton(complete(body, face), hands, notes)
 

@@ -12,7 +12,7 @@ SHIRT = face_of_standing() * np.float32(1.5) + np.array([0, 0.6, 0], np.float32)
 NOBODY = Skeleton(None, None)
 
 
-def on_shoulders(_canvas: object, face: np.ndarray) -> Skeleton:
+def on_shoulders(_canvas: object, face: np.ndarray, _points: object) -> Skeleton:
     return Skeleton(standing(), None) if face is not SHIRT else NOBODY
 
 

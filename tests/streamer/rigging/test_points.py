@@ -26,6 +26,11 @@ def test_points_accept_left_and_right_of_the_character() -> None:
         ({"nose": [float("nan"), 1]}, "The point nose must be two numbers [x, y] in pixels of the picture."),
         ({"tail": [1, 2]}, "tail is not the name of a point: use "),
         ({"right_eye": [135, 120]}, "The points do not form a face: "),
+        ({"left_knee": [1]}, "The point left_knee must be two numbers [x, y] in pixels of the picture."),
+        (
+            {"left_elbow": [1, 2], "left_wrist": [1, 2]},
+            "The points left_elbow and left_wrist lie on one place: move one of them.",
+        ),
         ({"outline": [[1, 2]]}, "The outline needs at least three points: add more or leave it out."),
     ],
 )
@@ -50,3 +55,30 @@ def test_points_load_reads_json_and_refuses_other_files(tmp_path: Path) -> None:
         Points.load(path)
     with pytest.raises(PointsError, match="cannot be read as JSON"):
         Points.load(tmp_path / "none.json")
+
+
+def test_points_of_a_body_alone_need_no_face() -> None:
+    points = Points.parse({"left_wrist": [10, 20], "outline": [[0, 0], [1, 0], [0, 1]]})
+    assert not points.has_face and points.body == ["left_wrist"]
+    assert points.body_places(2.0, (4.0, 0.0), 32.0) == {"left_wrist": (25 / 32 - 1, 41 / 32 - 1)}
+    with pytest.raises(PointsError, match=r"^The points lack right_eye, nose, mouth_left, mouth_right, chin: add them"):
+        Points.parse({"left_wrist": [10, 20], "left_eye": [1, 2]})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"left_shoulder": [200, 40], "right_shoulder": [100, 40], "left_elbow": [220, 80]},
+        {"left_hip": [200, 40], "right_hip": [100, 40], "left_elbow": [220, 80]},
+        {**CAT_POINTS, "left_eye": [225, 120], "right_eye": [135, 120], "left_elbow": [220, 80]},
+    ],
+)
+def test_body_points_named_from_the_character_are_swapped(body: dict) -> None:
+    assert Points.parse(body).body_places(1.0, (0.0, 0.0), 180.0)["right_elbow"][0] == pytest.approx(220.5 / 180 - 1)
+
+
+def test_points_of_face_and_body_give_the_same_landmarks_as_those_of_the_face() -> None:
+    both = Points.parse({**CAT_POINTS, "left_elbow": [10, 250]})
+    np.testing.assert_array_equal(
+        both.landmarks(1.0, (0, 0), 180.0), Points.parse(CAT_POINTS).landmarks(1.0, (0, 0), 180.0)
+    )

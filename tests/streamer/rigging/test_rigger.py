@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from models.geometry.body import LEFT_ELBOW, LEFT_SHOULDER, RIGHT_ELBOW, RIGHT_WRIST
 from models.geometry.topology import (
     CHIN,
     LEFT_EYE_OUTER,
@@ -99,6 +100,28 @@ def test_make_rig_takes_the_alpha_of_transparent_pictures_for_the_matte(avatar: 
     assert rig.matte[0, 0, 10, 10] == 0
     assert rig.matte[0, 0, 200, 200] == 1
     assert rig.image[0, :, 10, 10].min() == 1  # composited on white
+
+
+def test_points_of_a_body_put_right_what_was_found(avatar: Picture) -> None:
+    size = avatar.rgba.shape[0]
+    elbow = {"left_elbow": [0.1 * size, 0.9 * size], "left_wrist": [0.3 * size, 0.8 * size]}
+    body = find_character(avatar, 128, Points.parse(elbow)).body
+    assert body is not None
+    assert body[RIGHT_ELBOW, [0, 1, 3]].tolist() == pytest.approx([-0.8, 0.8, 1], abs=0.01)
+    assert body[RIGHT_WRIST, [0, 1, 3]].tolist() == pytest.approx([-0.4, 0.6, 1], abs=0.01)
+    assert body[LEFT_ELBOW, 3] == 0
+
+
+def test_points_give_a_cat_arms_or_say_what_is_missing() -> None:
+    shoulders = {"left_shoulder": [110, 230], "right_shoulder": [250, 230], "left_elbow": [90, 250]}
+    body = find_character(cat(), 128, Points.parse({**CAT_POINTS, **shoulders})).body
+    assert body is not None and body[RIGHT_ELBOW, 3] == 1 and body[RIGHT_ELBOW, 0] < body[LEFT_SHOULDER, 0]
+    del shoulders["right_shoulder"]
+    with pytest.raises(PointsError) as caught:
+        find_character(cat(), 128, Points.parse({**CAT_POINTS, **shoulders}))
+    assert str(caught.value) == (
+        "No body was found in cat.png that the points could put right: name left_shoulder and right_shoulder, too."
+    )
 
 
 def test_build_rig_carries_the_hands(avatar: Picture) -> None:

@@ -106,3 +106,25 @@ def test_find_skeleton_completes_what_lies_beyond_the_picture(monkeypatch: pytes
     body = find_skeleton(grey_canvas(64, 48), FACE).body
     assert body is not None and body[LEFT_ANKLE, VISIBILITY] == 0
     np.testing.assert_allclose(body[LEFT_ANKLE, :2], standing()[LEFT_ANKLE, :2], atol=1e-5)
+
+
+def test_find_skeleton_notes_a_limb_that_cannot_be_unless_points_put_it_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(skeleton, "detect_person", lambda *_: [shifted(LEFT_WRIST, -0.95)])
+    monkeypatch.setattr(skeleton, "find_hands", lambda *_: np.zeros((2, 21, 4), np.float32))
+    assert find_skeleton(grey_canvas(), FACE).notes == [
+        "The right arm does not lie where a limb can be, and rests: name its joints with --points points.json."
+    ]
+    place = standing()[LEFT_WRIST, :2]
+    found = find_skeleton(grey_canvas(), FACE, {"right_wrist": (float(place[0]), float(place[1]))})
+    assert found.notes == [] and found.body is not None
+    np.testing.assert_allclose(found.body[LEFT_WRIST], standing()[LEFT_WRIST], atol=1e-6)
+
+
+def test_find_skeleton_of_points_alone_needs_the_shoulders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(skeleton, "detect_person", lambda *_: [])
+    monkeypatch.setattr(skeleton, "find_hands", lambda *_: np.zeros((2, 21, 4), np.float32))
+    places = {"left_shoulder": (-0.15, -0.35), "left_elbow": (-0.2, -0.1)}
+    assert find_skeleton(grey_canvas(), FACE, places).body is None
+    body = find_skeleton(grey_canvas(), FACE, {**places, "right_shoulder": (0.15, -0.35)}).body
+    assert body is not None and body[RIGHT_WRIST, VISIBILITY] == 0
+    assert body[LEFT_SHOULDER].tolist() == pytest.approx([0.15, -0.35, body[0, 2], 1], abs=0.1)
