@@ -34,6 +34,10 @@ SMOOTH_SCALE = 4  # light and filling are smooth, and computed on a chart so man
 LIGHT_BLUR = 4  # texels of the coarse chart
 FACE_RADIUS = (0.54, 0.64)  # of the chart: within it face and ears, beyond it hair
 HIGHER_HAIR = 0.1  # by so much of the chart's radius hair begins nearer to the face above the eyes
+NAPE = (0.5, 0.68)  # downward component of a ray: hair above, and below the nape of the neck
+BEHIND_EARS = (0.72, 0.8)  # of the chart's radius: from there on only hair is taken from where a picture shows a slant
+SLANT = (0.35, 0.6)  # how much a surface faces the camera: at a slant, and well seen
+GIVES_WAY = (0.4, 0.7)  # how much a picture's surface faces the camera, over how much a view's does: replaced, and kept
 FILLED_BELOW = 0.25  # hair of less visibility is blended with what is filled in, a face wherever it is below 1
 CROWN_LOW, CROWN_HIGH, CROWN_HALF_WIDTH = -0.5, -0.83, 0.45  # of the chart, above the forehead
 HAIR_DISTANCE = (0.15, 0.35)  # RGB distance from the crown's colour: hair, and no hair
@@ -97,7 +101,8 @@ def hair_region(device: torch.device) -> Tensor:
     above = HIGHER_HAIR * smoothstep(0.08, 0.35, -y)
     on_shell = (chart_grid(device).corners >= MESH).any(-1).view(1, 1, CHART_SIDE, CHART_SIDE).to(x.dtype)
     no_mesh = torch.maximum(on_shell, 1 - chart_grid(device).covered)
-    return smoothstep(*FACE_RADIUS, torch.hypot(x, y) + above).unsqueeze(1) * no_mesh
+    above_nape = 1 - smoothstep(*NAPE, 2 * y * (1 - x.square() - y.square()).clamp_min(0).sqrt())
+    return (smoothstep(*FACE_RADIUS, torch.hypot(x, y) + above) * above_nape).unsqueeze(1) * no_mesh
 
 
 class Source(NamedTuple):
@@ -112,8 +117,18 @@ class Source(NamedTuple):
     facing: Tensor
 
 
-def sample_source(source: Source, order: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """The chart as one picture shows it: colours (B, 3, C, C) and their visibility (B, 1, C, C), 0..1.
+class Shown(NamedTuple):
+    """The chart as one picture shows it: colour (B, 3, C, C), its visibility (B, 1, C, C), 0..1, and how much the
+    surface faces the camera there (B, 1, C, C), 0..1.
+    """
+
+    colour: Tensor
+    visibility: Tensor
+    facing: Tensor
+
+
+def sample_source(source: Source, order: Tensor | None = None) -> Shown:
+    """The chart as one picture shows it.
 
     order: (V,) takes each vertex from another one, the mirrored.
     """
@@ -124,10 +139,12 @@ def sample_source(source: Source, order: Tensor | None = None) -> tuple[Tensor, 
     visibility = torch.cat(
         [smoothstep(*FACE_VISIBILITY, facing[:, :MESH]), smoothstep(*SHELL_VISIBILITY, facing[:, MESH:])], 1
     )
-    spread = grid.spread(torch.cat([place, visibility[..., None]], -1))
-    where = spread[:, :2].permute(0, 2, 3, 1)
+    where, seen, facing = grid.spread(torch.cat([place, visibility[..., None], facing[..., None]], -1)).split(
+        [2, 1, 1], 1
+    )
+    where = where.permute(0, 2, 3, 1)
     colour, alpha = F.grid_sample(source.person, where, "bilinear", "border", False).split([3, 1], 1)
-    return (colour / alpha.clamp_min(1e-3)).clamp(0, 1), spread[:, 2:] * smoothstep(*OPAQUE, alpha)
+    return Shown((colour / alpha.clamp_min(1e-3)).clamp(0, 1), seen * smoothstep(*OPAQUE, alpha), facing)
 
 
 def match_light(colour: Tensor, visibility: Tensor, target: Tensor, target_visibility: Tensor) -> Tensor:
@@ -149,17 +166,26 @@ def make_chart(sources: Sequence[Source]) -> Tensor:
     """
     device = sources[0].place.device
     mirror = mirrored_vertices(device)
+    hair = hair_region(device)
     shown = [sample_source(source) for source in sources]
-    texture, total = shown[0]
-    for view, visibility in shown[1:]:
-        texture, total = add_where_missing(texture, total, match_light(view, visibility, texture, total), visibility)
+    texture, total, facing = shown[0]
+    total = total * hair_behind_ears(shown[0], hair, crown_colour(texture, total))
+    for view in shown[1:]:
+        colour = match_light(view.colour, view.visibility, texture, total)
+        visibility = view.visibility * hair_behind_ears(view, hair, crown_colour(texture, total))
+        # A picture that sees a texel much less frontally than this view gives way to it.
+        kept = torch.lerp(
+            torch.ones_like(total), smoothstep(*GIVES_WAY, facing / view.facing.clamp_min(1e-3)), visibility
+        )
+        texture, total = add_where_missing(texture, total * kept, colour, visibility)
+        facing = torch.maximum(facing, view.facing * visibility)
     own, own_visibility = texture, total
     for source in sources:
-        view, visibility = sample_source(source, mirror)
-        texture, total = add_where_missing(
-            texture, total, match_light(view, visibility, own, own_visibility), visibility
-        )
-    hair, palette = hair_region(device), crown_colour(texture, total)
+        view = sample_source(source, mirror)
+        colour = match_light(view.colour, view.visibility, own, own_visibility)
+        visibility = view.visibility * hair_behind_ears(view, hair, crown_colour(own, own_visibility))
+        texture, total = add_where_missing(texture, total, colour, visibility)
+    palette = crown_colour(texture, total)
     back, back_visibility = reflect_across_outline(torch.cat([texture, total], 1)).split([3, 1], 1)
     texture, total = add_where_missing(texture, total, back, back_visibility * hair * hair_likeness(back, palette))
     # Hair is continued by hair alone, and skin by skin.
@@ -207,6 +233,16 @@ def crown_colour(texture: Tensor, visibility: Tensor) -> Tensor:
     crown = ((y < CROWN_LOW) & (y > CROWN_HIGH) & (x.abs() < CROWN_HALF_WIDTH)).to(texture.dtype).unsqueeze(1)
     crown = crown * visibility + 1e-6
     return (texture * crown).sum((2, 3), keepdim=True) / crown.sum((2, 3), keepdim=True)
+
+
+def hair_behind_ears(shown: Shown, hair: Tensor, palette: Tensor) -> Tensor:
+    """(B, 1, C, C) factor of visibility: behind the ears a picture's outermost texels count if they look like hair.
+
+    There, the outline shows an ear or a cheek for what goes on behind it. hair: from `hair_region`; palette: from
+    `crown_colour`.
+    """
+    behind = hair * smoothstep(*BEHIND_EARS, unit_grid(CHART_SIDE, hair.device).norm(dim=-1)).unsqueeze(1)
+    return 1 - behind * (1 - smoothstep(*SLANT, shown.facing)) * (1 - hair_likeness(shown.colour, palette))
 
 
 def hair_likeness(texture: Tensor, palette: Tensor) -> Tensor:

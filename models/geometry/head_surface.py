@@ -69,7 +69,8 @@ def build_surface(person: Tensor, face: Tensor, focus: Tensor, cells: float, vie
     focus (B, 3): the box around the head. cells: guidance cells per canonical unit.
     """
     head = head_pose(face)
-    local_shell = fit_shell(head, face, person[:, 3:])
+    heads, mattes = [head, *(head_pose(view.face) for view in views)], [person[:, 3:], *(view.matte for view in views)]
+    local_shell = fit_shell(face, heads, mattes)
     local_face = head.inverse(face)[:, :MESH]
     local = torch.cat([local_face, local_shell], 1)
     device = face.device
@@ -95,7 +96,9 @@ def view_source(view: View, local_shell: Tensor, outward: Tensor) -> Source:
     canvas = canvas_box(head.shift)
     cells = cells_per_unit(head, canvas)
     person = person_over_plate(view.image, view.matte, clean_plate(view.image, view.matte))
-    return Source(person, place[..., :2], visible_facing(head, place, outward, canvas, cells))
+    # The shell is a compromise of all pictures and may reach beyond the outline of this one.
+    facing = visible_facing(head, place, outward, canvas, cells) * opaque_around(view.matte, place)
+    return Source(person, place[..., :2], facing)
 
 
 def visible_facing(head: HeadTransform, place: Tensor, outward: Tensor, box: Tensor, cells: float) -> Tensor:

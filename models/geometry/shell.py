@@ -1,12 +1,13 @@
 """The shell of a head: skull and hair behind and around the face's mesh, as a surface around the skull's centre.
 
 The shell's vertices lie on fixed rays from the skull's centre. Their distances are fitted to one picture: at the face's
-border to the landmarks, to the sides and above to the outline of the matte.
+border to the landmarks, to the sides and above to the outlines of the mattes of all pictures of the head.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -14,30 +15,37 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from kernels.mesh import normals
 from models.geometry.grid import smoothstep
 from models.geometry.skull import SKULL_CENTRE, SKULL_RADII
-from models.geometry.topology import MESH, HeadTransform, inverse_2x2, topology
+from models.geometry.topology import MESH, HeadTransform, topology
 
 RINGS, SPOKES = 15, 40  # vertices lie on rings around the axis that looks out of the face
 FIRST_RING, LAST_RING = 26.0, 174.0  # degrees from that axis; within the first ring there is only the face's mesh
 NECK_FADE = (0.45, 0.78)  # downward component of a ray: the shell fades out where the neck is attached
-# Samples of the distance, in radii of the skull's ellipsoid, are averaged over directions with weights
+NAPE, NAPE_FADE = 0.3, (-0.35, 0.2)  # lower by so much at the back, from the first to the second backward component on
+UNDERSIDE = (0.8, 0.93)  # downward component: what would cover the neck from below is not drawn
+# The mean head of ICT-FaceKit is longer than the skull's ellipsoid by so much of the radius at its back, from the first
+# to the second backward component of a ray on.
+BACK_LENGTH, BACK_FADE = 0.28, (0.1, 0.9)
+# Samples of the distance, as shares of the mean head's, are averaged over directions with weights
 # exp(sharpness · (cosine − 1)).
 BORDER_SHARPNESS, OUTLINE_SHARPNESS = 90.0, 16.0
 INNER_FACTORS = (1.0, 0.95, 0.86)  # of the face's own distance, by rings from its border on: the shell stays behind it
 MIRRORED_WEIGHT, PRIOR_WEIGHT = 0.35, 0.003  # of the outline's mirror image, and of the mean head
-PRIOR_DISTANCE = 1.06
+PRIOR_DISTANCE = 1.03  # hair included
 OUTLINE_DIRECTIONS = 40
-OUTLINE_RANGE = (0.85, 1.6)  # radii of the skull within which the outline is searched
-OUTLINE_STEPS = 48
-OUTLINE_INSET = 0.05  # radii of the skull by which the shell stays inside of the outline, where the matte is soft
+OUTLINE_RANGE = (0.75, 1.6)  # distances of the mean head's outline within which the outline is searched
+OUTLINE_STEPS = 54
+OUTLINE_INSET = 0.05  # of that distance, by which the shell stays inside of the outline, where the matte is soft
+CONTACT_TILT, CONTACT_STEPS = math.radians(60), 25  # of the rays from the picture's plane among which the outline lies
 
 
 class Shell(NamedTuple):
     """The shell's constants on one device, Vs vertices.
 
     rays: (Vs, 3) unit vectors from the skull's centre, canonical axes.
-    normals: (Vs, 3) outward normals of the skull's ellipsoid there.
+    normals: (Vs, 3) outward normals of the mean head there.
     triangles: (F, 3) long, clockwise as seen from outside.
     mirrored: (Vs,) long, the vertex at −x.
     fade: (Vs,) 1, and 0 at the neck.
@@ -65,56 +73,71 @@ def shell(device: torch.device) -> Shell:
         torch.stack([inner, outer, next_outer], -1).view(-1, 3),
         torch.stack([inner, next_outer, next_inner], -1).view(-1, 3),
     ])  # fmt: skip
-    fade = 1 - smoothstep(*NECK_FADE, rays[:, 1])
+    fade = 1 - smoothstep(*NECK_FADE, rays[:, 1] - NAPE * smoothstep(*NAPE_FADE, rays[:, 2]))
+    fade = torch.minimum(fade, 1 - smoothstep(*UNDERSIDE, rays[:, 1]))
+    mirror = rays.new_tensor([-1.0, 1.0, 1.0])
+    mirrored = torch.cdist(rays * mirror, rays).argmin(1)
+    outward = -normals((rays * mean_distance(rays)[:, None])[None], triangles[None])[0]
+    outward = F.normalize(outward + outward[mirrored] * mirror, dim=-1)  # its quads are split along one diagonal
     triangles = triangles[(fade[triangles] > 0).any(1)]
-    normals = rays * ellipsoid_distance(rays)[:, None] / rays.new_tensor(SKULL_RADII).square()
-    normals = normals / normals.norm(dim=-1, keepdim=True)
-    mirrored = torch.cdist(rays * rays.new_tensor([-1.0, 1.0, 1.0]), rays).argmin(1)
-    return Shell(*(part.to(device) for part in (rays, normals, triangles, mirrored, fade)))
+    return Shell(*(part.to(device) for part in (rays, outward, triangles, mirrored, fade)))
 
 
-def ellipsoid_distance(rays: Tensor) -> Tensor:
-    """Distance (...) of the skull's ellipsoid from its centre along unit rays (..., 3), canonical units."""
-    return 1 / (rays / rays.new_tensor(SKULL_RADII)).norm(dim=-1)
+def mean_distance(rays: Tensor) -> Tensor:
+    """Distance (...) of the mean head's surface from the skull's centre along unit rays (..., 3), canonical units."""
+    back = 1 + BACK_LENGTH * smoothstep(*BACK_FADE, rays[..., 2])
+    return back / (rays / rays.new_tensor(SKULL_RADII)).norm(dim=-1)
 
 
-def fit_shell(head: HeadTransform, face: Tensor, matte: Tensor) -> Tensor:
-    """The shell's vertices (B, Vs, 3), canonical units, of heads with landmarks (B, 478, 3) and mattes (B, 1, S, S)."""
+def fit_shell(face: Tensor, heads: Sequence[HeadTransform], mattes: Sequence[Tensor]) -> Tensor:
+    """The shell's vertices (B, Vs, 3), canonical units, of heads with landmarks (B, 478, 3) in their first pictures.
+
+    heads: in each of their pictures, the first one first. mattes: (B, 1, S, S) of these.
+    """
     rays = shell(face.device).rays
     centre = rays.new_tensor(SKULL_CENTRE)
-    offset = head.inverse(face)[:, :MESH] - centre
+    offset = heads[0].inverse(face)[:, :MESH] - centre
     length = offset.norm(dim=-1)
     direction = offset / length.clamp_min(1e-4)[..., None]
     factors = rays.new_tensor(INNER_FACTORS)
     inner = factors[topology(face.device).rings.clamp_max(len(INNER_FACTORS) - 1).long()]
-    samples = [(direction, length / ellipsoid_distance(direction) * inner, torch.ones_like(length), BORDER_SHARPNESS)]
-    direction, distance, weight = outline(head, matte)
+    samples = [(direction, length / mean_distance(direction) * inner, torch.ones_like(length), BORDER_SHARPNESS)]
     mirror = rays.new_tensor([-1.0, 1.0, 1.0])
-    samples.append((direction, distance, weight, OUTLINE_SHARPNESS))
-    samples.append((direction * mirror, distance, MIRRORED_WEIGHT * weight, OUTLINE_SHARPNESS))
+    known, usual = rays.new_ones(len(face)), rays.new_full((len(face),), PRIOR_DISTANCE)
+    for head, matte in zip(heads, mattes, strict=True):
+        direction, distance, weight = outline(head, matte)
+        samples.append((direction, distance, weight, OUTLINE_SHARPNESS))
+        samples.append((direction * mirror, distance, MIRRORED_WEIGHT * weight, OUTLINE_SHARPNESS))
+        known, usual = known + weight.sum(-1), usual + (weight * distance).sum(-1)
     total = rays.new_full((len(face), len(rays)), PRIOR_WEIGHT)
-    mean = total * PRIOR_DISTANCE
+    mean = total * (usual / known)[:, None]  # what no picture shows is as large as what they show
     for direction, distance, weight, sharpness in samples:
         share = torch.exp(sharpness * (rays @ direction.mT - 1)) * weight[:, None]  # (B, Vs, K)
         total, mean = total + share.sum(-1), mean + (share * distance[:, None]).sum(-1)
-    return centre + rays * (ellipsoid_distance(rays) * (mean / total))[..., None]
+    return centre + rays * (mean_distance(rays) * (mean / total))[..., None]
 
 
 def outline(head: HeadTransform, matte: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Where mattes (B, 1, S, S) end around heads: K canonical directions (B, K, 3), distances (B, K) in radii of the
-    skull, and weights (B, K), 0 towards the neck, where the matte goes on.
+    """Where mattes (B, 1, S, S) end around heads: K canonical directions (B, K, 3), distances (B, K) as shares of the
+    mean head's, and weights (B, K), 0 towards the neck, where the matte goes on.
+
+    The first half of the directions is where the mean head has its outline, the second half lies in the picture's
+    plane, further in front: hair has one thickness from there on.
     """
     turn = torch.arange(OUTLINE_DIRECTIONS, device=matte.device) * (2 * math.pi / OUTLINE_DIRECTIONS)
     ways = torch.stack([turn.cos(), turn.sin()], -1)  # (K, 2) in the picture's plane
-    axes = head.rotation[:, :2] * matte.new_tensor(SKULL_RADII) * head.scale[:, None, None]
-    ellipse = axes @ axes.mT  # the skull's outline: points with x · ellipse⁻¹ · x = 1
-    radius = ((ways @ inverse_2x2(ellipse)) * ways).sum(-1).rsqrt()  # (B, K)
+    tilt = torch.linspace(-CONTACT_TILT, CONTACT_TILT, CONTACT_STEPS, device=matte.device)
+    across = (ways @ head.rotation[:, :2])[:, :, None]  # (B, K, 1, 3)
+    rays = tilt.cos()[:, None] * across + tilt.sin()[:, None] * head.rotation[:, 2, None, None]  # (B, K, tilts, 3)
+    reach, farthest = (mean_distance(rays) * tilt.cos()).max(-1)
+    direction = rays.gather(2, farthest[..., None, None].expand(-1, -1, 1, 3))[:, :, 0]
     steps = torch.linspace(*OUTLINE_RANGE, OUTLINE_STEPS, device=matte.device)
     centre = head.apply(matte.new_tensor([[SKULL_CENTRE]]).expand(len(matte), -1, -1))[:, :, None, :2]
+    radius = reach * head.scale[:, None]
     points = centre + ways[:, None] * (radius[..., None] * steps)[..., None]  # (B, K, steps, 2)
     inside = (F.grid_sample(matte, points, "bilinear", "zeros", False)[:, 0] > 0.5).to(matte.dtype).cumprod(-1)
     distance = steps[(inside.sum(-1).long() - 1).clamp_min(0)] - OUTLINE_INSET
     around = F.pad(distance[:, None], (1, 1), "circular")
     distance = (around.unfold(-1, 3, 1)).amin(-1)[:, 0]
-    direction = ways @ head.rotation[:, :2]  # (B, K, 3) canonical
+    direction, distance = torch.cat([direction, across[:, :, 0]], 1), distance.repeat(1, 2)
     return direction, distance, 1 - smoothstep(0.25, 0.5, direction[..., 1])

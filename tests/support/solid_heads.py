@@ -9,7 +9,7 @@ from torch import Tensor
 from kernels.mesh import draw_mesh
 from models.geometry.grid import unit_grid
 from models.geometry.head_surface import head_buckets
-from models.geometry.shell import ellipsoid_distance, shell
+from models.geometry.shell import mean_distance, shell
 from models.geometry.skull import SKULL_CENTRE
 from models.geometry.topology import MESH, HeadTransform, topology
 from models.geometry.views import View
@@ -37,7 +37,7 @@ def skin_and_hair(place: Tensor) -> Tensor:
 def head_places() -> Tensor:
     """(V, 3) canonical places of the head that is drawn: the canonical face, and a skull with hair."""
     rays = shell(torch.device("cpu")).rays
-    skull = rays.new_tensor(SKULL_CENTRE) + rays * (1.06 * ellipsoid_distance(rays))[:, None]
+    skull = rays.new_tensor(SKULL_CENTRE) + rays * (1.06 * mean_distance(rays))[:, None]
     return torch.cat([topology().canonical[:MESH], skull])
 
 

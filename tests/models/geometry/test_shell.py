@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from models.geometry.head_surface import SHELL_EXTENT
 from models.geometry.rig import Rig
-from models.geometry.shell import PRIOR_DISTANCE, ellipsoid_distance, shell
+from models.geometry.shell import PRIOR_DISTANCE, mean_distance, shell
 from models.geometry.skull import SKULL_CENTRE
 from models.geometry.topology import MESH, topology
 from tests.support.solid_heads import SCALE, head_turned, picture_of
@@ -35,7 +35,10 @@ def test_every_triangle_of_the_shell_is_clockwise_as_seen_from_outside() -> None
 def test_shell_fades_at_the_neck_alone() -> None:
     parts = shell(CPU)
     assert parts.fade[parts.rays[:, 1] < 0.4].min() == 1
-    assert parts.fade[parts.rays[:, 1] > 0.8].max() == 0
+    down, back = parts.rays[:, 1], parts.rays[:, 2]
+    assert parts.fade[(down > 0.8) & (back < -0.35)].max() == 0
+    assert parts.fade[(down < 0.7) & (back > 0.2)].min() == 1  # the nape
+    assert parts.fade[down > 0.93].max() == 0
 
 
 @pytest.mark.parametrize("yaw", [0.0, 35.0])
@@ -52,7 +55,7 @@ def test_shell_ends_inside_the_outline_of_the_matte(yaw: float) -> None:
 def test_shell_reaches_the_outline_that_the_picture_shows(yaw: float) -> None:
     rig = Rig.build(*picture_of(yaw))
     place = rig.head.apply(rig.surface.shell)[0] - rig.head.apply(torch.tensor([[SKULL_CENTRE]]))[0]
-    truth = head_turned(yaw).apply(shell(CPU).rays[None] * ellipsoid_distance(shell(CPU).rays)[None, :, None])[0]
+    truth = head_turned(yaw).apply(shell(CPU).rays[None] * mean_distance(shell(CPU).rays)[None, :, None])[0]
     truth = 1.06 * (truth - head_turned(yaw).shift)
     for x, y in ((1.0, 0.0), (-1.0, 0.0), (0.0, -1.0), (0.7, -0.7), (-0.7, -0.7)):
         way = torch.tensor([x, y])
@@ -79,7 +82,7 @@ def test_shell_of_a_picture_without_any_matte_is_a_mean_head() -> None:
     view = picture_of()
     fitted = Rig.build(view.image, torch.zeros_like(view.matte), view.face).surface.shell[0]
     assert torch.isfinite(fitted).all()
-    share = (fitted - torch.tensor(SKULL_CENTRE)).norm(dim=-1) / ellipsoid_distance(shell(CPU).rays)
+    share = (fitted - torch.tensor(SKULL_CENTRE)).norm(dim=-1) / mean_distance(shell(CPU).rays)
     assert share.min() > 0.5 and share.max() < 1.3 * PRIOR_DISTANCE
 
 
