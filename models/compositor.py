@@ -57,20 +57,15 @@ def compose(
     box, canvas_flow = (None, None) if rig.full_canvas else (rig.focus, guidance.flow)
     person = rig.cut if trim else rig.own
     chart = rig.surface.chart
-    scene = background if behind is None else over(behind, background)
+    scene = background if behind is None else background * (1 - behind[:, 3:]) + behind[:, :3]
     picture = warp_composite(person.body, maps, scene, canvas_flow, box, trim, person.head, chart, middle)
     for patch in patches:
         overlay(picture, patch.window.as_rows(), 1 - patch.edit.keep, patch.edit.paint)
     shade(picture, guidance.shading_gain, box)
     if behind is not None and before is not None:
         picture[:, 3:] += (1 - picture[:, 3:]) * behind[:, 3:]
-        picture = torch.cat([over(before, picture[:, :3]), before[:, 3:] + (1 - before[:, 3:]) * picture[:, 3:]], 1)
+        picture.mul_(1 - before[:, 3:]).add_(before)
     return picture
-
-
-def over(layer: Tensor, colours: Tensor) -> Tensor:
-    """A premultiplied layer (B, 4, S, S) over colours (B, 3, S, S)."""
-    return layer[:, :3] + (1 - layer[:, 3:]) * colours
 
 
 def closeup_maps(rig: Rig, patches: Sequence[Patch], cells: int) -> tuple[Tensor, Tensor]:
