@@ -1,7 +1,7 @@
 // @ts-check
 /** The card "Framing": what the frame shows of the picture, the shape of the video, zoom and position. */
 
-import { button, element, html, input, setText } from './dom.js';
+import { button, element, html, input, renderSlider, setText } from './dom.js';
 
 /** @typedef {import('./app.js').App} App */
 /** @typedef {import('./protocol.js').Controls} Controls */
@@ -75,17 +75,3 @@ export function renderFraming(controls, reframing) {
 
 /** @param {number} value −1..1 */
 const position = (value) => `${value > 0 ? '+' : value < 0 ? '−' : ''}${Math.round(Math.abs(value) * 100)}`;
-
-/**
- * @param {string} id of a slider, and with `-value` of its output
- * @param {number} value
- * @param {string} text
- */
-function renderSlider(id, value, text) {
-  const slider = input(id);
-  slider.valueAsNumber = value;
-  const share = (value - Number(slider.min)) / (Number(slider.max) - Number(slider.min));
-  slider.style.setProperty('--fill', String(share));
-  slider.setAttribute('aria-valuetext', text);
-  setText(html(`${id}-value`), text);
-}

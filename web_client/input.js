@@ -4,6 +4,7 @@
 import { button, element, html, input } from './dom.js';
 import { bindFraming } from './framing.js';
 import { fromTransfer } from './picture.js';
+import { bindProportions } from './proportions.js';
 import { bindShortcuts } from './shortcuts.js';
 import { bindToolbar } from './toolbar.js';
 import { bindViews } from './views.js';
@@ -17,6 +18,7 @@ export function bindInput(app) {
   bindButtons(app);
   bindSettings(app);
   bindFraming(app);
+  bindProportions(app);
   bindToolbar(html('dock'), button('start'));
   bindShortcuts({
     enabled: () => app.state.shortcuts,

@@ -16,6 +16,10 @@ export const PROTOCOL = 1;
  * @property {number} face strength of the expression, 0..2
  * @property {number} body strength of the body motion, 0..2
  * @property {number} light strength of the driver's light, 0..2
+ * @property {number} shoulders factor of the picture's shoulder width, 0.5..1.5
+ * @property {number} torso the same of the torso's length
+ * @property {number} arms of the arms
+ * @property {number} legs of the legs
  * @property {boolean} teeth whether the driver's teeth and tongue are copied into the picture
  * @property {boolean} mirror
  * @property {Background} background
@@ -114,12 +118,17 @@ const shape = (fields) => (value) => isRecord(value) && Object.keys(fields).ever
 const percentiles = shape({ p50: isNumber, p95: isNumber, p99: isNumber });
 const range = shape({ min: isNumber, max: isNumber });
 const strength = within(0, 2);
+const boneFactor = within(0.5, 1.5);
 const background = oneOf('original', 'blur', 'colour', 'transparent');
 const controls = {
   head: strength,
   face: strength,
   body: strength,
   light: strength,
+  shoulders: boneFactor,
+  torso: boneFactor,
+  arms: boneFactor,
+  legs: boneFactor,
   teeth: isBoolean,
   mirror: isBoolean,
   background,

@@ -1,8 +1,9 @@
 // @ts-check
 /** Renders the state into the page. `render` is idempotent and may be called at any time. */
 
-import { button, element, html, image, input, setIcon, setPressed, setSource, setText } from './dom.js';
+import { button, element, html, image, input, renderSlider, setIcon, setPressed, setSource, setText } from './dom.js';
 import { renderFraming } from './framing.js';
+import { renderProportions } from './proportions.js';
 import { isLocal } from './server.js';
 import { renderShortcuts } from './shortcuts.js';
 import { renderSpeed } from './speed.js';
@@ -62,13 +63,9 @@ function renderPicture({ picture, live }) {
 /** @param {State} state */
 function renderControls({ controls, cameras, camera, showSelf, shortcuts }) {
   for (const name of /** @type {const} */ (['head', 'face', 'body', 'light'])) {
-    const slider = input(name);
-    slider.valueAsNumber = controls[name];
-    slider.style.setProperty('--fill', String(controls[name] / 2));
-    const percent = `${Math.round(controls[name] * 100)}%`;
-    slider.setAttribute('aria-valuetext', percent);
-    setText(html(`${name}-value`), percent);
+    renderSlider(name, controls[name], `${Math.round(controls[name] * 100)}%`);
   }
+  renderProportions(controls);
   for (const radio of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll('input[name=background]'))) {
     radio.checked = radio.value === controls.background;
   }

@@ -19,9 +19,11 @@ from streamer.errors import KagamiError, ProtocolError, TooFastError
 from streamer.options import (
     ASPECT_PATTERN,
     BACKGROUNDS,
+    BONE_RANGE,
     FRAME_KINDS,
     ZOOM_RANGE,
     Background,
+    BoneFactors,
     FrameKind,
     Phase,
     parse_aspect,
@@ -38,6 +40,7 @@ MAX_ERRORS = 50  # wrong messages of one page, after which its WebSocket is clos
 
 CandidateText = Annotated[str, Meta(max_length=MAX_CANDIDATE_CHARACTERS)]
 Strength = Annotated[float, Meta(ge=0, le=MAX_STRENGTH)]
+BoneFactor = Annotated[float, Meta(ge=BONE_RANGE[0], le=BONE_RANGE[1])]
 Aspect = Annotated[str, Meta(pattern=ASPECT_PATTERN)]
 Zoom = Annotated[float, Meta(ge=ZOOM_RANGE[0], le=ZOOM_RANGE[1])]
 Shift = Annotated[float, Meta(ge=-1, le=1)]
@@ -87,6 +90,10 @@ class Control(_Message):
     face: Strength | UnsetType = UNSET
     body: Strength | UnsetType = UNSET
     light: Strength | UnsetType = UNSET
+    shoulders: BoneFactor | UnsetType = UNSET
+    torso: BoneFactor | UnsetType = UNSET
+    arms: BoneFactor | UnsetType = UNSET
+    legs: BoneFactor | UnsetType = UNSET
     teeth: bool | UnsetType = UNSET
     mirror: bool | UnsetType = UNSET
     background: Background | UnsetType = UNSET
@@ -157,6 +164,10 @@ _NOT_ALLOWED = {
     "frame": f"The field 'frame' must be one of {', '.join(FRAME_KINDS)}.",
     "aspect": "The field 'aspect' must be picture, 1:1, 16:9, 9:16 or like 1280x720.",
     "zoom": "The field 'zoom' is out of range ({} to {}); choose a value between.".format(*ZOOM_RANGE),
+    **{
+        name: "The field '{}' is out of range ({} to {}); choose a value between.".format(name, *BONE_RANGE)
+        for name in BoneFactors._fields
+    },
     "shift_x": "The field 'shift_x' is out of range (-1 to 1); choose a value between.",
     "shift_y": "The field 'shift_y' is out of range (-1 to 1); choose a value between.",
 }

@@ -96,6 +96,7 @@ def test_text_has_enough_contrast_while_live(open_page: OpenPage, stub: KagamiSe
     page = open_page(stub.url, color_scheme=scheme, viewport=VIEWPORT)
     go_live(page)
     page.locator("#speed summary").click()
+    page.locator("#proportions summary").click()
     expect(page.locator("#stages tr").first).to_be_visible()
     page.mouse.move(0, 0)
     page.evaluate(FINISH_ANIMATIONS_JS)  # what is just opened fades in

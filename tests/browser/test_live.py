@@ -118,6 +118,21 @@ def test_controls_reach_the_server_and_are_remembered(open_page: OpenPage, stub:
     expect(page.get_by_role("switch", name="My teeth and tongue")).to_be_checked()
 
 
+def test_proportions_reach_the_server_and_are_reset(open_page: OpenPage, stub: KagamiServer) -> None:
+    page = open_page("about:blank")
+    messages = sent_messages(page)
+    page.goto(stub.url)
+    go_live(page)
+    page.locator("#proportions summary").click()
+    for name, key in (("Shoulders", "ArrowRight"), ("Torso", "Home"), ("Arms", "ArrowLeft"), ("Legs", "End")):
+        page.get_by_role("slider", name=name).focus()
+        page.keyboard.press(key)
+    wait_until(lambda: sent_controls(messages) == {"shoulders": 1.01, "torso": 0.5, "arms": 0.99, "legs": 1.5}, page)
+    expect(page.locator("#legs-value")).to_have_text("150%")
+    page.get_by_role("button", name="Reset proportions").click()
+    wait_until(lambda: sent_controls(messages) == {"shoulders": 1, "torso": 1, "arms": 1, "legs": 1}, page)
+
+
 def test_pictures_switch_while_live_without_a_stall(open_page: OpenPage, stub: KagamiServer) -> None:
     page = open_page(stub.url)
     go_live(page)

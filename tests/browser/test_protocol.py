@@ -60,6 +60,7 @@ def test_parse_refuses_a_message_without_one_of_its_fields(page: Page) -> None:
     "invalid",
     [
         {"type": "control", "head": 2.5},
+        {"type": "control", "arms": 1.6},
         {"type": "control", "colour": "green"},
         {"type": "control", "background": "sepia"},
         {"type": "control", "speed": 1},

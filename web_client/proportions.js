@@ -1,0 +1,27 @@
+// @ts-check
+/** The card "Proportions": how long the character's bones are, against those of the picture. */
+
+import { button, input, renderSlider } from './dom.js';
+
+/** @typedef {import('./app.js').App} App */
+/** @typedef {import('./protocol.js').Controls} Controls */
+
+const OWN_BONES = /** @type {const} */ ({ shoulders: 1, torso: 1, arms: 1, legs: 1 });
+const NAMES = /** @type {(keyof typeof OWN_BONES)[]} */ (Object.keys(OWN_BONES));
+
+/** @param {App} app */
+export function bindProportions(app) {
+  for (const name of NAMES) {
+    const slider = input(name);
+    slider.addEventListener('input', () => app.control({ [name]: slider.valueAsNumber }));
+    slider.addEventListener('dblclick', () => app.control({ [name]: OWN_BONES[name] }));
+  }
+  button('reset-proportions').addEventListener('click', () => app.control(OWN_BONES));
+}
+
+/** @param {Controls} controls */
+export function renderProportions(controls) {
+  for (const name of NAMES) {
+    renderSlider(name, controls[name], `${Math.round(controls[name] * 100)}%`);
+  }
+}
