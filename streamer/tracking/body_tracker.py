@@ -11,6 +11,7 @@ import numpy as np
 from models.geometry.body import LEFT_WRIST, RIGHT_WRIST
 from streamer.frames import Image
 from streamer.runtime.priority import BODY_TRACKER_NICENESS, lower_priority
+from streamer.tracking.limb_gate import LimbGate
 from streamer.tracking.mediapipe_models import camera_units, hands, pose
 from streamer.tracking.motion import CONFIDENCE, MIN_VISIBILITY, VISIBILITY, Array
 
@@ -31,12 +32,15 @@ class BodyMeasurement:
 
 
 class BodyTracker:
-    """Measures the body on each call, and hands where a wrist is visible. Runs in the caller's thread."""
+    """Measures the body on each call, and hands where a wrist is visible; limbs that cannot be (`limb_gate.py`) have
+    visibility 0. Runs in the caller's thread.
+    """
 
     def __init__(self) -> None:
         # Other complexities are not in MediaPipe's wheel.
         self._pose = pose.Pose(model_complexity=1, smooth_landmarks=False)
         self._hands = hands.Hands(model_complexity=0, max_num_hands=2)
+        self._gate = LimbGate()
 
     def close(self) -> None:
         """Release the models."""
@@ -46,7 +50,7 @@ class BodyTracker:
     def track(self, rgb: Image, captured: float) -> BodyMeasurement:
         """Measure a frame (H, W, 3)."""
         began = time.perf_counter()
-        body = self._track_body(rgb)
+        body = self._gate.check(self._track_body(rgb), captured)
         hand_points = np.zeros((2, 21, 4), np.float32)
         if body is not None and any(body[wrist, VISIBILITY] > MIN_VISIBILITY for wrist in WRISTS):
             hand_points = self._track_hands(rgb, body)
@@ -129,12 +133,15 @@ class BodyTrackerThread:
 
 
 def extrapolate(newest: BodyMeasurement, previous: BodyMeasurement | None, captured: float) -> BodyMeasurement:
-    """Move the joints of `newest` to the time `captured` by their velocity since `previous`; hands stay."""
+    """Move the joints of `newest` to the time `captured` by their velocity since `previous`, as far as they are seen in
+    both; hands stay.
+    """
     if previous is None or newest.body is None or previous.body is None:
         return newest
     step, age = newest.captured - previous.captured, min(captured - newest.captured, MAX_EXTRAPOLATION_S)
     if not 0 < step < BODY_LOST_S or age <= 0:
         return newest
     body = newest.body.copy()
-    body[:, :3] += (newest.body[:, :3] - previous.body[:, :3]) * (EXTRAPOLATION_GAIN * age / step)
+    seen = np.minimum(newest.body[:, VISIBILITY], previous.body[:, VISIBILITY]) > MIN_VISIBILITY
+    body[seen, :3] += (newest.body - previous.body)[seen, :3] * (EXTRAPOLATION_GAIN * age / step)
     return BodyMeasurement(newest.captured, body, newest.hands, newest.ms)

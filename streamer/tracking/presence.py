@@ -1,4 +1,6 @@
-"""The motion while no face is found: the last one is held, then the neutral breathes and blinks."""
+"""The motion while no face is found: the last one is held, then the neutral breathes and blinks. A body that is still
+found moves on, and carries the head.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.geometry.body import LEFT_EAR, LEFT_ELBOW, LEFT_SHOULDER, NOSE, RIGHT_SHOULDER, UPPER_BODY
+from models.geometry.body import (
+    LEFT_EAR,
+    LEFT_ELBOW,
+    LEFT_SHOULDER,
+    NOSE,
+    RIGHT_EAR,
+    RIGHT_SHOULDER,
+    UPPER_BODY,
+)
 from streamer.tracking.eyelids import close_lids
 from streamer.tracking.head_pose import CANONICAL, head_pose, rotation_matrix
-from streamer.tracking.motion import Array, Motion, blend
+from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY, Array, Motion, blend
 
 HOLD_S = 0.4  # in which the last motion is held when the face is lost
 EASE_OUT_S = 1.2  # from there to the neutral
@@ -24,6 +34,7 @@ _HEAD_RISE = 0.012  # canonical units by which a breath lifts the head
 _SHOULDER_RISE = 0.018  # shoulder widths by which a breath lifts the upper body
 _BLINKS = 64  # blinks until their rhythm repeats
 _BLINK_S, _LID_CLOSING_S, _LID_OPENING_S = 0.25, 0.08, 0.17  # a human blink: all of it, and its two parts
+_CARRIERS = [NOSE, LEFT_EAR, RIGHT_EAR, LEFT_SHOULDER, RIGHT_SHOULDER]  # joints that a head moves with
 _FACE_SCALE = 0.3  # camera units; distance of the outer eye corners of `NEUTRAL`
 _SWAY_PIVOT = np.array([0, 1.3, 0.8])  # canonical units, at the neck
 
@@ -55,6 +66,9 @@ class Presence:
         self._easing: tuple[Motion, float, float] | None = None  # from which motion, since when, for how long
         self._idling = True
         self._uncalibrated = True
+        self._body: Array | None = None  # as tracked in this frame
+        self._body_easing: tuple[Array, float] | None = None  # from which body, since when
+        self._carrying: Array | None = None  # the tracked body when the easing began
 
     def resolve(self, motion: Motion, neutral: Motion | None, now: float) -> Motion:
         """The motion to draw at `now` seconds; it always has a face.
@@ -71,6 +85,7 @@ class Presence:
             self._shown = self._idle(base, now)  # the easing starts from the same pose with this person's proportions
         self._uncalibrated = uncalibrated
         tracked = motion.face is not None and not uncalibrated
+        self._notice_body(None if uncalibrated else motion.body, now)
         target = self._target(motion, base, now, tracked)
         self._shown = replace(self._eased(target, now), captured=motion.captured, stages=motion.stages)
         return self._shown
@@ -81,17 +96,38 @@ class Presence:
             if self._idling or (self._lost and now - self._last_tracked > UNEASED_GAP_S):
                 self._start_easing(now, EASE_IN_S)
             self._last_tracked, self._idling, self._lost = now, False, False
-            return motion if motion.body is not None else replace(motion, body=base.body)
+            body = base.body if self._body is None else self._body
+            return motion if body is None else replace(motion, body=self._eased_body(body, now))
         self._lost = True
         if not self._idling and self._shown is not None and now - self._last_tracked <= HOLD_S:
-            return self._shown
+            return self._shown if self._body is None else _carried(self._shown, self._eased_body(self._body, now))
         if not self._idling:
             self._start_easing(now, EASE_OUT_S)
             self._idling = True
-        return self._idle(base, now)
+        idle = self._idle(base, now)
+        body = idle.body if self._body is None else self._body
+        return idle if body is None else _carried(idle, self._eased_body(body, now))
+
+    def _notice_body(self, body: Array | None, now: float) -> None:
+        """Take the tracked body, None where there is none. One that comes or goes eases in from what was shown."""
+        if (body is None) != (self._body is None):
+            before = None if self._shown is None else self._shown.body
+            self._body_easing = None if before is None else (before, now)
+        self._body = body
+
+    def _eased_body(self, body: Array, now: float) -> Array:
+        if self._body_easing is None:
+            return body
+        start, since = self._body_easing
+        fraction = (now - since) / EASE_IN_S
+        if not 0 <= fraction < 1:
+            self._body_easing = None
+            return body
+        return start + np.float32(fraction * fraction * (3 - 2 * fraction)) * (body - start)
 
     def _start_easing(self, now: float, duration: float) -> None:
         self._easing = None if self._shown is None else (self._shown, now, duration)
+        self._carrying = None
 
     def _eased(self, target: Motion, now: float) -> Motion:
         if self._easing is None:
@@ -101,6 +137,10 @@ class Presence:
         if not 0 <= fraction < 1:
             self._easing = None
             return target
+        if self._body is not None:
+            if self._carrying is None:
+                self._carrying = self._body
+            start = replace(_carried(replace(start, body=self._carrying), self._body), body=target.body)
         return blend(start, target, fraction * fraction * (3 - 2 * fraction))
 
     def _idle(self, base: Motion, now: float) -> Motion:
@@ -130,3 +170,14 @@ class Presence:
             is_closing = since_start < _LID_CLOSING_S
             return float(since_start / _LID_CLOSING_S if is_closing else (_BLINK_S - since_start) / _LID_OPENING_S)
         return 0.0
+
+
+def _carried(shown: Motion, body: Array) -> Motion:
+    """A motion with another body, and its face moved along with head and shoulders of that, where both show them."""
+    if shown.face is None or shown.body is None:
+        return replace(shown, body=body)
+    seen = np.minimum(shown.body[_CARRIERS, VISIBILITY], body[_CARRIERS, VISIBILITY]) > MIN_VISIBILITY
+    face = shown.face.copy()
+    if seen.any():
+        face[:, :2] += (body[_CARRIERS, :2] - shown.body[_CARRIERS, :2])[seen].mean(0)
+    return replace(shown, face=face, body=body)

@@ -13,9 +13,11 @@ from itertools import islice
 
 import numpy as np
 
-from models.geometry.body import LEFT_SHOULDER, RIGHT_SHOULDER
+from models.geometry.body import LEFT_SHOULDER, LEFT_WRIST, RIGHT_SHOULDER, RIGHT_WRIST
 from streamer.tracking.head_pose import head_pose
-from streamer.tracking.motion import KEYFRAME, VISIBILITY, Array, Motion, face_size
+from streamer.tracking.limb_fade import FAINT, Fade, LimbFade
+from streamer.tracking.limb_gate import body_size
+from streamer.tracking.motion import CONFIDENCE, KEYFRAME, VISIBILITY, Array, Motion, face_size
 
 CUT_DISTANCE = 0.7  # face sizes; a face that moves further between two frames is taken for a cut
 MIN_SHOULDER_WIDTH = 0.05  # camera units; a lower bound for the unit of body speeds
@@ -76,30 +78,39 @@ class MotionFilter:
     def __init__(self) -> None:
         self._face = OneEuro(min_cutoff=1.0, beta=30.0, d_cutoff=5.0)
         self._body = OneEuro(min_cutoff=1.0, beta=10.0, d_cutoff=5.0)
+        self._limbs = LimbFade()
         self._hands = (OneEuro(1.0, 10.0, 5.0), OneEuro(1.0, 10.0, 5.0))
+        self._hand_fade = Fade()
+        self._hand_confidence = np.zeros((2, 21), np.float32)  # when each hand was last seen
         self._torso = OneEuro(min_cutoff=1.0, beta=10.0, d_cutoff=5.0)
         self._keyframe = 0.0  # of the torso
         self._shade = OneEuro(min_cutoff=3.0, beta=0.0)
         self._last_face: Array | None = None
 
     def __call__(self, motion: Motion) -> Motion:
-        """Smooth face, head, body, hands, torso and shade of a motion; visibilities and confidences stay."""
+        """Smooth face, head, body, hands, torso and shade of a motion. Limbs and hands that are lost freeze, and their
+        visibilities and confidences fade (`limb_fade.py`).
+        """
         face, now = motion.face, motion.captured
         if face is None:
             self._face.reset()
             self._shade.reset()
         else:
             if self._last_face is not None and _is_cut(self._last_face, face):
-                for one_euro in (self._face, self._body, self._torso, self._shade, *self._hands):
-                    one_euro.reset()
+                for part in (self._face, self._body, self._torso, self._shade, *self._hands):
+                    part.reset()
+                self._limbs.reset()
+                self._hand_fade.reset()
             self._last_face, face = face, self._face(face, now, face_size(face))
         head = motion.head if face is None else head_pose(face).rotation
         body, width = motion.body, 1.0
         if body is not None:
             width = _width(body[LEFT_SHOULDER], body[RIGHT_SHOULDER])
+            body = self._limbs(body, now, body_size(body))
             xyz = self._body(body[:, :VISIBILITY], now, width)
             body = np.concatenate([xyz, body[:, VISIBILITY:]], axis=1)
-        hands = [self._smooth_hand(side, motion.hands[side], now, width) for side in (0, 1)]
+        faded = self._fade_hands(motion, now)
+        hands = [self._smooth_hand(side, faded[side], now, width) for side in (0, 1)]
         torso = self._smooth_torso(motion.torso, now)
         shade = self._shade(motion.shade, now)
         return replace(motion, face=face, head=head, body=body, hands=np.stack(hands), torso=torso, shade=shade)
@@ -110,6 +121,18 @@ class MotionFilter:
             self._keyframe = float(torso[0, KEYFRAME])
         xy = self._torso(torso[:, :2], now, _width(torso[0], torso[1]))
         return np.concatenate([xy, torso[:, 2:]], axis=1)
+
+    def _fade_hands(self, motion: Motion, now: float) -> Array:
+        """The hands (2, 21, 4); one that is lost stays at its wrist and fades."""
+        confidence = motion.hands[..., CONFIDENCE]
+        seen = confidence.any(1)
+        wrists = np.zeros((2, 1, 3), np.float32)
+        if motion.body is not None:
+            wrists[:, 0] = motion.body[[LEFT_WRIST, RIGHT_WRIST], :VISIBILITY]
+        points, level = self._hand_fade(motion.hands[..., :CONFIDENCE] - wrists, seen, now)
+        self._hand_confidence = np.where(seen[:, None], confidence, self._hand_confidence)
+        confidence = self._hand_confidence * level[:, None].astype(np.float32)
+        return np.concatenate([points + wrists, confidence[..., None]], axis=2)
 
     def _smooth_hand(self, side: int, points: Array, now: float, width: float) -> Array:
         xyz, confidence = points[:, :3], points[:, 3:]
@@ -143,10 +166,18 @@ def smooth_both_ways(motions: Iterable[Motion], chunk: int = 64, lookahead: int 
 def _mean(a: Motion, b: Motion) -> Motion:
     """Mean of two smoothings of one motion; what is not smoothed is that of a."""
     face = a.face if a.face is None or b.face is None else (a.face + b.face) / 2
-    body = a.body if a.body is None or b.body is None else (a.body + b.body) / 2
+    body = a.body if a.body is None or b.body is None else _mean_seen(a.body, b.body)
     head = a.head if face is None else head_pose(face).rotation
-    names = ("hands", "torso", "shade", "mouth")
-    return replace(a, face=face, head=head, body=body, **{n: (getattr(a, n) + getattr(b, n)) / 2 for n in names})
+    names = ("torso", "shade", "mouth")
+    means = {name: (getattr(a, name) + getattr(b, name)) / 2 for name in names}
+    return replace(a, face=face, head=head, body=body, hands=_mean_seen(a.hands, b.hands), **means)
+
+
+def _mean_seen(a: Array, b: Array) -> Array:
+    """Mean of points x, y, z, visibility (…, 4), in which a place that is not seen counts for next to nothing."""
+    weights = np.maximum(np.stack([a[..., 3:], b[..., 3:]]) - FAINT, 0) + 1e-4
+    place = (weights[0] * a[..., :3] + weights[1] * b[..., :3]) / weights.sum(0)
+    return np.concatenate([place, (a[..., 3:] + b[..., 3:]) / 2], axis=-1)
 
 
 def _is_cut(before: Array, after: Array) -> bool:

@@ -149,3 +149,36 @@ def test_an_idle_avatar_shows_the_corrected_neutral():
     correction = head_pose(BASE.face).inverse(BASE.face) - shape
     shown = play(Presence(), [nobody] * 5, neutral=replace(talking, correction=correction))[-1]
     assert np.linalg.norm(shown.face[UPPER_LIP_INNER] - shown.face[LOWER_LIP_INNER]) < 0.02 * face_size(BASE.face)
+
+
+def with_body(motion, shift, at):
+    """A motion whose body is elsewhere, without a face."""
+    body = BASE.body.copy()
+    body[:, 0] += shift
+    return replace(motion, captured=at, face=None, body=body)
+
+
+def test_a_body_that_is_still_found_moves_on_and_carries_the_head():
+    script = [person] * 5 + [lambda at: with_body(person(), 0.4 * (at - 4 * STEP), at)] * 60
+    shown = play(Presence(), script)
+    for motion in shown[5:]:
+        expected = BASE.body[LEFT_SHOULDER, 0] + 0.4 * (motion.captured - 4 * STEP)
+        assert motion.body[LEFT_SHOULDER, 0] == pytest.approx(expected, abs=0.08)
+    moved = head_pose(shown[-1].face).shift - head_pose(BASE.face).shift
+    assert moved[0] == pytest.approx(0.4 * 60 * STEP, abs=0.05)
+    assert largest_step(shown) < 0.2
+
+
+def test_a_body_that_comes_or_goes_does_not_jump():
+    def elsewhere(at):
+        body = BASE.body.copy()
+        body[:, 1] += 0.5
+        return replace(person(at), body=body)
+
+    script = [elsewhere] * 10 + [lambda at: person(at, body=False)] * 20 + [elsewhere] * 20
+    shown = play(Presence(), script)
+    heights = np.array([motion.body[LEFT_SHOULDER, 1] for motion in shown])
+    assert np.abs(np.diff(heights)).max() < 0.12
+    assert heights[29] == BASE.body[LEFT_SHOULDER, 1] and heights[-1] == heights[0]
+    gone = play(Presence(), [lambda at: with_body(person(), 0.5, at)] * 60 + [nobody] * 60)
+    assert largest_step(gone) < 0.3

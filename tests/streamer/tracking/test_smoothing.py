@@ -83,12 +83,17 @@ def test_motion_filter_restarts_when_a_face_reappears():
     np.testing.assert_array_equal(filters(motions[6]).face, motions[6].face)
 
 
-def test_motion_filter_leaves_hands_unchanged_when_they_appear():
+def test_hands_come_where_they_appear_and_go_softly():
     filters = MotionFilter()
     hands = np.ones((2, 21, 4), np.float32)
     for i in range(5):
         filters(Motion(i * STEP))
-    np.testing.assert_array_equal(filters(Motion(5 * STEP, hands=hands)).hands, hands)
+    shown = [filters(Motion((5 + i) * STEP, hands=hands)).hands for i in range(8)]
+    shown += [filters(Motion((13 + i) * STEP)).hands for i in range(12)]
+    np.testing.assert_array_equal([hand[..., :3] for hand in shown[:15]], [hands[..., :3]] * 15)
+    confidence = np.array([hand[0, 0, 3] for hand in shown])
+    assert 0 < confidence[0] < 0.5 and confidence[7] == 1 and 0 < confidence[9] < 1 and confidence[-1] == 0
+    assert np.abs(np.diff(confidence)).max() < 0.25
 
 
 def sway(i):
