@@ -33,7 +33,7 @@ LOST_BELOW, SEEN_ABOVE = (
 )  # visibility at which a joint that was seen counts as lost, and the other way around
 MAX_GAP_S = 0.5  # between two frames, after which nothing is eased
 DEPTH_BAND = 0.25  # sizes of the body by which z may vary while it stays; MediaPipe's varies by .1 at rest
-FAINT, PLAIN = 0.4, 0.85  # visibility of a joint that has all but faded, and of one that is seen
+FAINT, PLAIN = 0.4, 0.85  # visibility of a joint that has faded, which weighs nothing, and of one that is seen
 
 _ROWS = list(range(LEFT_ELBOW, JOINTS))  # all below the shoulders
 _LEADS = np.arange(JOINTS)  # whose visibility each joint has: hands have the wrist's, feet the ankle's
@@ -109,7 +109,7 @@ class LimbFade:
         self._depth = depth
         eased = body.copy()
         eased[_ROWS, :2], eased[_ROWS, 2] = points[:, :2] + origin[:2], depth + origin[2]
-        eased[_ROWS, VISIBILITY] = np.where(level > 0, FAINT + (PLAIN - FAINT) * level, 0)
+        eased[_ROWS, VISIBILITY] = FAINT + (PLAIN - FAINT) * level
         return eased
 
 

@@ -1,11 +1,12 @@
 """Limbs come and go softly."""
 
 import numpy as np
+import pytest
 import torch
 
 from models.geometry.body import LEFT_ANKLE, LEFT_FOOT, LEFT_HIP, LEFT_INDEX, LEFT_SHOULDER, LEFT_WRIST, NOSE
 from models.geometry.proportions import sanitized
-from streamer.tracking.limb_fade import DEPTH_BAND, FADE_IN_S, FADE_OUT_S, Fade, LimbFade
+from streamer.tracking.limb_fade import DEPTH_BAND, FADE_IN_S, FADE_OUT_S, FAINT, Fade, LimbFade
 from streamer.tracking.motion import VISIBILITY
 from tests.support.joints import standing
 
@@ -38,8 +39,8 @@ def test_a_wrist_that_is_lost_freezes_at_the_shoulders_and_fades():
     frozen = shown[:, LEFT_WRIST, 0] - shown[:, LEFT_SHOULDER, 0]
     np.testing.assert_allclose(frozen, frozen[0], atol=1e-5)
     visibility = shown[:, LEFT_WRIST, VISIBILITY]
-    assert (np.diff(visibility) <= 0).all() and visibility[2] > 0.6 and visibility[-1] == 0
-    assert shown[-1, LEFT_INDEX, VISIBILITY] == 0  # the hand goes with it
+    assert (np.diff(visibility) <= 0).all() and visibility[2] > 0.6 and visibility[-1] == pytest.approx(FAINT)
+    assert shown[-1, LEFT_INDEX, VISIBILITY] == pytest.approx(FAINT)  # the hand goes with it
     assert shown[-1, NOSE, VISIBILITY] == 1
 
 
@@ -58,7 +59,7 @@ def test_a_visibility_at_the_threshold_does_not_flicker():
     shown = play(LimbFade(), [joints()] + [joints(visibility=v) for v in [0.45, 0.55, 0.4, 0.5] * 6])
     assert (shown[:, LEFT_WRIST, VISIBILITY] > 0.8).all()
     shown = play(LimbFade(), [joints(visibility=0)] + [joints(visibility=v) for v in [0.45, 0.5, 0.4, 0.5] * 6])
-    assert (shown[:, LEFT_WRIST, VISIBILITY] == 0).all()
+    assert (shown[:, LEFT_WRIST, VISIBILITY] < FAINT + 0.01).all()
 
 
 def test_what_fades_out_weighs_ever_less():
@@ -79,7 +80,7 @@ def test_depth_moves_only_when_it_leaves_its_band():
 
 def test_feet_fade_with_their_ankle():
     shown = play(LimbFade(), [joints()] + [joints(visibility=0.0, joint=LEFT_ANKLE)] * 20)
-    assert shown[-1, LEFT_FOOT, VISIBILITY] == 0
+    assert shown[-1, LEFT_FOOT, VISIBILITY] == pytest.approx(FAINT)
 
 
 def test_a_gap_restarts_the_fade():
