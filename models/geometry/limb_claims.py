@@ -16,9 +16,10 @@ from models.geometry.limb_curve import FIRST_JOINTS, LIMBS, PIECES, SECOND_JOINT
 from models.geometry.ribbons import JOINT_OVERLAP
 
 CAP_FADE = (-0.55, -0.25)  # s over which a limb's texture fades in, inside the torso
-KEPT_ON_TORSO = (0.3, 0.3, 0.0, 0.0)  # s of each limb up to which the torso keeps what the picture shows of it
+KEPT_ON_TORSO = (0.05, 0.05, 0.0, 0.0)  # s of each limb up to which the torso keeps what the picture shows of it
 BEHIND = 0.35  # shoulder widths behind the shoulders from which an arm is behind the torso
-HULL_SHOULDERS, HULL_HIPS = 1.0, 1.35  # widths of the torso's hull over the distances of the joints
+HULL_HIPS = 1.35  # width of the torso's hull at the hips over their distance
+HULL_DEPTH = 0.2  # half of a torso's depth from front to back, over the length of the spine
 NO_CLAIM = 1000.0  # rank of a pixel that a piece does not hold
 
 
@@ -88,7 +89,9 @@ def torso_hull(body: Tensor, size: int) -> Tensor:
         body[:, joint, :2] for joint in (LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP)
     )
     top, bottom = (left + right) / 2, (left_hip + right_hip) / 2
-    half_top, half_bottom = (left - right) / 2 * HULL_SHOULDERS, (left_hip - right_hip) / 2 * HULL_HIPS
+    half_top, half_bottom = (left - right) / 2, (left_hip - right_hip) / 2 * HULL_HIPS
+    across = torch.stack([top[:, 1] - bottom[:, 1], bottom[:, 0] - top[:, 0]], -1) * HULL_DEPTH
+    half_top, half_bottom = (at_least(half, across) for half in (half_top, half_bottom))
     corners = torch.stack([top - half_top, top + half_top, bottom + half_bottom, bottom - half_bottom], 1)  # (B, 4, 2)
     centre = corners.mean(1, keepdim=True)
     edge = corners.roll(-1, 1) - corners
@@ -97,6 +100,12 @@ def torso_hull(body: Tensor, size: int) -> Tensor:
     grid = unit_grid(size, body.device)
     distance = ((grid[:, :, :, None] - corners[:, None, None]) * inwards[:, None, None]).sum(-1).amin(-1)
     return (distance * (size / 2) + 0.5).clamp(0, 1)
+
+
+def at_least(half: Tensor, least: Tensor) -> Tensor:
+    """Half widths (B, 2) of a torso seen from the front, least (B, 2) where that is longer: seen from the side."""
+    side = torch.where((half * least).sum(-1, keepdim=True) < 0, -least, least)
+    return torch.where(half.norm(dim=-1, keepdim=True) < least.norm(dim=-1, keepdim=True), side, half)
 
 
 def piece_depth(depth: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from models.geometry.ribbons import COLUMNS, ROWS, bounding_boxes, draw_ribbons,
 RIM = 2  # pixels around a limb over which the body layer loses its soft edge with it
 SURROUNDED = (0.8, 0.9)  # alpha around limbs: background goes on behind them, the torso does
 FAR_WEIGHT = 1e-9  # of the smooth filling beside the nearest pixels' colours, where there are none
+CLEAR = 0.05  # alpha up to which a pixel is what the plate lacks around a limb, which goes with the limb
 SOLID = 0.9  # alpha from which a pixel is the person's own, and no edge
 
 
@@ -153,5 +154,6 @@ def replace_limbs(person: Tensor, behind: Tensor, taken: Tensor) -> Tensor:
 
     taken: (B, 1, S, S), 0 or 1, what the limbs take.
     """
-    edge = dilate(taken, RIM) * (person[:, 3:] < SOLID)
+    alpha = person[:, 3:]
+    edge = torch.maximum(dilate(taken, RIM) * (alpha < SOLID), dilate(taken, person.shape[-1] // 50) * (alpha < CLEAR))
     return torch.lerp(person, behind, torch.maximum(taken, blur(torch.maximum(taken, edge), 1)))
