@@ -186,7 +186,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--exclude", nargs="*", default=[], metavar="NAME", help="leave out clips whose names begin so")
     parser.add_argument("--without", nargs="*", default=[], metavar="NAME", help="a second mean leaves these out")
     parser.add_argument("--references", type=int, default=1, metavar="N", help="pictures given: frame 0 and others (1)")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="only every N-th frame, to save time")
+    parser.add_argument("--every", type=int, default=1, metavar="N",
+                        help="only every N-th frame, to save time; blinks are then smoothed away, and one frame "
+                        "without a face is a loss that is eased in")  # fmt: skip
     parser.add_argument("--frames", type=int, metavar="N", help="at most so many frames of a clip")
     parser.add_argument("--generator", choices=("dit", "geometry"), default="dit", help="drawn beside the geometry row")
     parser.add_argument("--checkpoint", type=Path, help="weights of the network, if not the ones that came along")
