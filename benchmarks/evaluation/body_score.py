@@ -18,6 +18,9 @@
 * limbs: number of limbs that were measured, of 8
 * found: share of frames in which a person was found
 
+Hands are compared by the side that MediaPipe names, which it often swaps, so that hands_err is an upper bound. A limb
+that is not found is not measured: angle_err and joints_err are to be read beside limbs and joints_found.
+
 All but joints_found, hands_first, hands_kept and limbs agree with the figures of the same names in the evaluation
 material's own script, so that both can be compared. Figures without a single measurement are NaN.
 """
