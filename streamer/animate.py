@@ -56,6 +56,7 @@ from streamer.tracking.habits import LOOKAHEAD_S, Habits
 from streamer.tracking.motion import Motion
 from streamer.tracking.motion_extractor import MotionExtractor
 from streamer.tracking.presence import Presence
+from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
 from streamer.tracking.smoothing import smooth_both_ways
 
 NeutralKind = Literal["first", "auto"]
@@ -132,7 +133,7 @@ def animate(job: Job, note: Callable[[str], None], show_progress: ProgressBar) -
         for sentence in avatar.notes:
             note(sentence)
         count = 0
-        with closing(prefetch(track(reader))) as tracked:
+        with closing(prefetch(track(reader, avatar.shown_body))) as tracked:
             motions = smooth_both_ways(tracked) if job.smooth else tracked
             frames = perform(pipeline, avatar, motions, job.controls, job.neutral, job.drive.name)
             for frame in show_progress(frames, reader.frames):
@@ -141,9 +142,9 @@ def animate(job: Job, note: Callable[[str], None], show_progress: ProgressBar) -
     return count
 
 
-def track(frames: Iterable[CameraFrame]) -> Iterator[Motion]:
-    """The motion of every frame, body and hands included, not smoothed."""
-    with MotionExtractor(smooth=False, live=False) as extractor:
+def track(frames: Iterable[CameraFrame], shown: ShownBody = WHOLE_BODY) -> Iterator[Motion]:
+    """The motion of every frame, not smoothed, as far as an avatar can show it whose picture shows `shown`."""
+    with MotionExtractor(smooth=False, live=False, shown=shown) as extractor:
         for frame in frames:
             yield extractor.process(frame)
 

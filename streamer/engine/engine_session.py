@@ -19,6 +19,7 @@ from streamer.generation.pipeline import Avatar, Stream
 from streamer.options import Phase
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.runtime.meter import Meter
+from streamer.tracking.shown_body import WHOLE_BODY
 from streamer.tracking.tracker import TrackedMotion, Tracker
 
 CAMERA_IDLE_S = 0.25  # without a camera picture, until the avatar shows its idle motion
@@ -151,10 +152,13 @@ class EngineSession:
                 tracker.close()
 
     def _track_with(self, tracker: Tracker) -> None:
-        to_rgb, index, last_received = Converter(), 0, None
+        to_rgb, index, last_received, shown = Converter(), 0, None, WHOLE_BODY
         while True:
             idle = last_received is None or self.paused or time.monotonic() - last_received > CAMERA_IDLE_S
             received = self.camera.get(timeout=1 / IDLE_FPS if idle else CAMERA_IDLE_S)
+            if self.avatar.shown_body != shown:
+                shown = self.avatar.shown_body
+                tracker.look_for(shown)
             if self._calibrate.is_set():
                 self._calibrate.clear()
                 tracker.calibrate()

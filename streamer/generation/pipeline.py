@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from models.geometry.body import LEFT_WRIST, RIGHT_WRIST
+from models.geometry.limb_curve import SECOND_JOINTS
 from models.geometry.rig import Rig
 from streamer.errors import DeviceMemoryError
 from streamer.frames import AvatarFrame
@@ -30,7 +32,10 @@ from streamer.rigging.points import Points
 from streamer.rigging.rigger import Character, build_rig, find_character
 from streamer.rigging.views import find_view, find_views
 from streamer.runtime.stopwatch import Stopwatch
-from streamer.tracking.motion import Motion
+from streamer.tracking.motion import MIN_VISIBILITY, Motion
+from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
+
+FOREARMS = (1, 3)  # of the pieces of `Limbs`
 
 
 @dataclass(eq=False, slots=True)
@@ -41,6 +46,7 @@ class Avatar:
     frame in pixels. notes: sentences for the person who chose the picture. layout: of the picture on its canvas; None:
     the frame is the middle of the canvas. picture, points: what it was prepared from, for another framing. characters:
     what was found in all its pictures, the drawn one first, so that it can be built with one more or one less.
+    shown_body: what of a body the picture shows, for the driver's tracker.
     """
 
     rig: Rig
@@ -52,6 +58,7 @@ class Avatar:
     picture: Picture | None = None
     points: Points | None = None
     characters: tuple[Character, ...] = ()
+    shown_body: ShownBody = WHOLE_BODY
 
     @property
     def views(self) -> list[str]:
@@ -131,8 +138,9 @@ class AvatarPipeline:
         rig, reference = share_with_main_stream((made.rig, reference), self.device)
         width, height = output_size(made.layout.framing, made.layout.rect, self.size)
         return Avatar(
-            rig, reference, width, height, made.notes, made.layout, first.picture, first.points, tuple(characters)
-        )
+            rig, reference, width, height, made.notes, made.layout, first.picture, first.points, tuple(characters),
+            shown_body(rig),
+        )  # fmt: skip
 
     def open(self, avatar: Avatar) -> Stream:
         """Start a session on a prepared picture. Raises DeviceMemoryError if the device has no memory for it."""
@@ -199,6 +207,16 @@ class AvatarPipeline:
             backgrounds=[one.stream.background(one.controls) for one in requests],
             alpha=any(_transparent(one) for one in controls),
         )
+
+
+def shown_body(rig: Rig) -> ShownBody:
+    """What of a body a rig of one picture shows: limbs that are layers, or joints that move the sheet of the body."""
+    pieces = rig.limbs.shown[0].cpu() > 0.5
+    place, visibility = rig.body[0].cpu().split([3, 1], -1)
+    seen = (visibility[:, 0] > MIN_VISIBILITY) & (place[:, :2].abs() <= 1).all(-1)
+    hands = bool(pieces[list(FOREARMS)].any() or seen[[LEFT_WRIST, RIGHT_WRIST]].any())
+    limbs = bool(pieces.any() or seen[list(SECOND_JOINTS)].any())
+    return ShownBody(limbs or hands, hands)
 
 
 def _transparent(controls: Controls) -> bool:

@@ -47,12 +47,12 @@ class BodyTracker:
         self._pose.close()
         self._hands.close()
 
-    def track(self, rgb: Image, captured: float) -> BodyMeasurement:
-        """Measure a frame (H, W, 3)."""
+    def track(self, rgb: Image, captured: float, hands: bool = True) -> BodyMeasurement:
+        """Measure a frame (H, W, 3). hands: whether to look for hands, too."""
         began = time.perf_counter()
         body = self._gate.check(self._track_body(rgb), captured)
         hand_points = np.zeros((2, 21, 4), np.float32)
-        if body is not None and any(body[wrist, VISIBILITY] > MIN_VISIBILITY for wrist in WRISTS):
+        if hands and body is not None and any(body[wrist, VISIBILITY] > MIN_VISIBILITY for wrist in WRISTS):
             hand_points = self._track_hands(rgb, body)
         return BodyMeasurement(captured, body, hand_points, (time.perf_counter() - began) * 1e3)
 
@@ -79,15 +79,11 @@ class BodyTracker:
 
 
 class BodyTrackerThread:
-    """A `BodyTracker` in its own thread: measures the newest frame whenever it is free, and extrapolates in between.
+    """A `BodyTracker` in its own thread: measures the newest frame whenever it is free, and extrapolates in between."""
 
-    period: least seconds between two frames that are measured.
-    """
-
-    def __init__(self, period: float) -> None:
-        self._period = period
+    def __init__(self) -> None:
         self._wake = threading.Condition()
-        self._pending: tuple[Image, float] | None = None
+        self._pending: tuple[Image, float, bool] | None = None
         self._newest: BodyMeasurement | None = None
         self._previous: BodyMeasurement | None = None
         self._last_submitted = -np.inf
@@ -102,11 +98,14 @@ class BodyTrackerThread:
             self._wake.notify()
         self._thread.join()
 
-    def track(self, rgb: Image, captured: float) -> BodyMeasurement | None:
-        """Submit a frame if one is due; returns the body extrapolated to `captured`, None before the first one."""
+    def track(self, rgb: Image, captured: float, hands: bool = True, period: float = 0.0) -> BodyMeasurement | None:
+        """Submit a frame if one is due; returns the body extrapolated to `captured`, None before the first one.
+
+        hands: whether to look for hands, too. period: least seconds between two frames that are measured.
+        """
         with self._wake:
-            if captured - self._last_submitted >= self._period or captured < self._last_submitted:
-                self._pending, self._last_submitted = (rgb, captured), captured
+            if captured - self._last_submitted >= period or captured < self._last_submitted:
+                self._pending, self._last_submitted = (rgb, captured, hands), captured
                 self._wake.notify()
             newest, previous = self._newest, self._previous
         if newest is None:
@@ -124,7 +123,7 @@ class BodyTrackerThread:
         finally:
             tracker.close()
 
-    def _next_frame(self) -> tuple[Image, float] | None:
+    def _next_frame(self) -> tuple[Image, float, bool] | None:
         """Wait for a submitted frame; None once the tracker is closed."""
         with self._wake:
             self._wake.wait_for(lambda: self._pending is not None or not self._running)

@@ -12,16 +12,19 @@ from models.geometry.topology import MESH
 from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE
 from streamer.frames import CameraFrame, Image
 from streamer.runtime.stopwatch import Stopwatch
-from streamer.tracking.body_tracker import BODY_LOST_S, BodyTracker, BodyTrackerThread
+from streamer.tracking.body_tracker import BODY_LOST_S, BodyMeasurement, BodyTracker, BodyTrackerThread
 from streamer.tracking.face_tracker import FaceTracker
 from streamer.tracking.head_pose import head_pose
 from streamer.tracking.motion import Array, Motion, face_size
 from streamer.tracking.mouth_tracker import MouthTracker
 from streamer.tracking.shading_tracker import ShadingTracker
+from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
 from streamer.tracking.skin_tracker import LIVE_SIDE, OFFLINE_SIDE, SkinTracker
 from streamer.tracking.smoothing import MotionFilter
 from streamer.tracking.torso_tracker import TorsoTracker
 
+# Live looks at the body a second: where limbs move, where shoulders alone do, and where clothes tell of these.
+LIMB_RATE, SHOULDER_RATE, CLOTHES_RATE = 10.0, 5.0, 3.0
 MAX_FRAME_SIDE = 1280  # pixels; longer frames are shrunk, since they cost memory and time and track no better
 # Confidence of a face, see `_confidence`.
 PROFILE_COSINE = 0.2  # of the angle between the head's axis and the camera's: up to it a head counts as in profile
@@ -35,17 +38,25 @@ class MotionExtractor:
     """Tracks one person. Not thread-safe; one for each session, because MediaPipe's graphs are stateful.
 
     body: also track joints, hands and torso. smooth: apply One-Euro filters. live: body and hands are measured in a
-    second thread, at most `body_rate` times a second, and extrapolated in between, so that `process` costs the face
-    alone. Not live, for files: they are measured in `process` on every frame, and the skin at a higher resolution.
+    second thread, some times a second, and extrapolated in between, so that `process` costs the face alone. Not live,
+    for files: they are measured in `process` on every frame, and the skin at a higher resolution.
+
+    shown: what of a body the avatar's picture shows; may be set at any time. Hands are measured only where it shows a
+    forearm, and live the body less often where it shows no limb. clothes_suffice: whether the torso alone tells how the
+    shoulders move, so that the body is measured even less often then.
     """
 
-    def __init__(self, body: bool = True, smooth: bool = True, live: bool = True, body_rate: float = 10.0) -> None:
+    def __init__(
+        self, body: bool = True, smooth: bool = True, live: bool = True, shown: ShownBody = WHOLE_BODY
+    ) -> None:
+        self.shown = shown
+        self.clothes_suffice = False
         self._face = FaceTracker()
         self._skin = SkinTracker(LIVE_SIDE, interval=2) if live else SkinTracker(OFFLINE_SIDE)
         self._filter = MotionFilter() if smooth else None
         self._body: BodyTracker | BodyTrackerThread | None = None
         if body:
-            self._body = BodyTrackerThread(1 / body_rate) if live else BodyTracker()
+            self._body = BodyTrackerThread() if live else BodyTracker()
         self._torso = TorsoTracker()
         self._shading = ShadingTracker()
         self._mouth = MouthTracker()
@@ -70,7 +81,7 @@ class MotionExtractor:
         """Track one frame of any size; frames come in the order of capture. Face and body are None where not found."""
         rgb = _shrunk(frame.rgb)
         stages: dict[str, float] = {}
-        measurement = None if self._body is None else self._body.track(rgb, frame.captured)
+        measurement = self._measure_body(rgb, frame.captured)
         body, hands = None, np.zeros((2, 21, 4), np.float32)
         if measurement is not None and frame.captured - measurement.captured <= BODY_LOST_S:
             body, hands = measurement.body, measurement.hands
@@ -96,6 +107,12 @@ class MotionExtractor:
         stages |= watch.read()
         motion = Motion(frame.captured, face, confidence, body, hands, head, torso, shade, mouth, stages=stages)
         return self._filter(motion) if self._filter is not None else motion
+
+    def _measure_body(self, rgb: Image, captured: float) -> BodyMeasurement | None:
+        if not isinstance(self._body, BodyTrackerThread):
+            return None if self._body is None else self._body.track(rgb, captured, self.shown.hands)
+        rate = LIMB_RATE if self.shown.limbs else CLOTHES_RATE if self.clothes_suffice else SHOULDER_RATE
+        return self._body.track(rgb, captured, self.shown.hands, 1 / rate)
 
 
 def _shrunk(rgb: Image) -> Image:

@@ -6,11 +6,13 @@ from streamer.frames import CameraFrame
 from streamer.options import Phase
 from streamer.tracking.calibration import Calibration
 from streamer.tracking.habits import Habits
-from streamer.tracking.motion import Motion
+from streamer.tracking.motion import CONFIDENCE, KEYFRAME, Motion
 from streamer.tracking.motion_extractor import MotionExtractor
 from streamer.tracking.presence import NEUTRAL, Presence
+from streamer.tracking.shown_body import ShownBody
 from streamer.tracking.tracker import TrackedMotion
 
+SURE_CLOTHES = 0.8  # confidence of the torso, from which the clothes tell how the shoulders move
 FACE_LOST_S = 0.5  # without a face, after which the phase is "lost"
 
 
@@ -34,6 +36,7 @@ class PersonTracker:
                 self._habits.trust(neutral)
             neutral = self._habits.relate(neutral, frame.captured)
         self._neutral = neutral
+        self._extractor.clothes_suffice = neutral is not None and _clothes_tell(motion, neutral)
         if motion.face is not None:
             self._last_face = frame.captured
         return self._resolve(motion, frame.captured)
@@ -41,6 +44,10 @@ class PersonTracker:
     def idle(self, now: float) -> TrackedMotion:
         """The motion while no picture comes. now: seconds on the clock of the pictures."""
         return self._resolve(Motion(now), now)
+
+    def look_for(self, shown: ShownBody) -> None:
+        """See `Tracker`."""
+        self._extractor.shown = shown
 
     def calibrate(self) -> None:
         """Measure the neutral again, from the next steady pictures."""
@@ -58,3 +65,9 @@ class PersonTracker:
         if self._last_face is None or now - self._last_face > FACE_LOST_S:
             return "lost"
         return "live" if self._calibration.progress >= 1 else "calibrating"
+
+
+def _clothes_tell(motion: Motion, neutral: Motion) -> bool:
+    """Whether the clothes tell how the shoulders have moved since the neutral."""
+    now, before = motion.torso[0], neutral.torso[0]
+    return bool(now[KEYFRAME] == before[KEYFRAME] and min(now[CONFIDENCE], before[CONFIDENCE]) > SURE_CLOTHES)

@@ -8,6 +8,7 @@ from typing import Protocol
 from streamer.frames import CameraFrame
 from streamer.options import Phase
 from streamer.tracking.motion import Motion
+from streamer.tracking.shown_body import ShownBody
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ class Tracker(Protocol):
 
     def idle(self, now: float) -> TrackedMotion:
         """The motion while no picture comes. now: seconds on the clock of the pictures."""
+        ...
+
+    def look_for(self, shown: ShownBody) -> None:
+        """From the next picture on, look at the driver's body only as closely as an avatar with this picture needs."""
         ...
 
     def calibrate(self) -> None:

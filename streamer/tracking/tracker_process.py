@@ -19,6 +19,7 @@ from streamer.runtime.native_logs import filter_native_logs
 from streamer.runtime.worker_process import WorkerProcess
 from streamer.tracking.motion import Motion
 from streamer.tracking.presence import NEUTRAL, Presence
+from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
 from streamer.tracking.tracker import TrackedMotion, Tracker
 
 ANSWER_TIMEOUT_S = 1.5  # for a call to be answered, before the avatar idles meanwhile
@@ -41,6 +42,8 @@ class TrackerProcess:
 
     def __init__(self, make: Callable[[], Tracker]) -> None:
         self._make = make
+        self._shown = WHOLE_BODY
+        self._to_look_for = False  # whether the process has yet to be told
         self._worker = self._start()
         self._has_answered = False  # whether a first answer of this process has come
         self._pending: Future[TrackedMotion] | None = None
@@ -58,6 +61,10 @@ class TrackerProcess:
         """See `Tracker`."""
         return self._call(now, "idle", now)
 
+    def look_for(self, shown: ShownBody) -> None:
+        """See `Tracker`."""
+        self._shown, self._to_look_for = shown, True
+
     def calibrate(self) -> None:
         """See `Tracker`. Takes effect with the next picture."""
         self._calibrate = True
@@ -73,6 +80,9 @@ class TrackerProcess:
         """The answer of the tracker's method, or an idle motion if it is late. now: seconds on the pictures' clock."""
         if self._pending is not None and self._answer() is None:
             return self._idle_meanwhile(now)
+        if self._to_look_for:
+            self._to_look_for = False
+            self._worker.submit("look_for", self._shown)
         if self._calibrate:
             self._calibrate = False
             self._worker.submit("calibrate")
@@ -105,6 +115,7 @@ class TrackerProcess:
             _log.warning("a tracker's process has not answered for %.0f s and is replaced", silent)
             self._worker.close(0.0)
             self._worker, self._has_answered, self._pending, self._late = self._start(), False, None, False
+            self._to_look_for = True
         elif not self._has_answered and silent > START_TIMEOUT_S:
             raise SessionError("The tracking of this session does not start and it was closed; start it again.")
         neutral = None if self._last is None else self._last.neutral

@@ -17,6 +17,7 @@ from streamer.rigging.framing import Circle, Framing, frame_rect, output_size
 from streamer.rigging.picture import Picture
 from streamer.rigging.views import TooManyViewsError, ViewError
 from streamer.tracking.presence import NEUTRAL
+from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
 from streamer.tracking.tracker import TrackedMotion
 
 HEAD = Circle(256.0, 200.0, 80.0)  # of every picture
@@ -34,6 +35,7 @@ class FakeAvatar:
     picture: Picture | None = None
     points: None = None
     characters: tuple[FakeCharacter, ...] = ()
+    shown_body: ShownBody = WHOLE_BODY
 
     @property
     def views(self) -> list[str]:
@@ -160,6 +162,7 @@ class FakeTracker:
         self.tracked = 0
         self.idled = 0
         self.calibrated = 0
+        self.shown = WHOLE_BODY
         self.closed = 0
 
     def track(self, frame: CameraFrame) -> TrackedMotion:
@@ -174,6 +177,9 @@ class FakeTracker:
     def idle(self, now: float) -> TrackedMotion:
         self.idled += 1
         return TrackedMotion(replace(NEUTRAL, captured=now), NEUTRAL, "lost", 0.0)
+
+    def look_for(self, shown: ShownBody) -> None:
+        self.shown = shown
 
     def calibrate(self) -> None:
         self.calibrated += 1

@@ -6,6 +6,7 @@ import pytest
 
 from streamer.engine.engine import Engine
 from streamer.generation.controls import Controls
+from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
 from tests.support.engines import TIMEOUT_S, admit, brightness, received, running, take, until
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
 
@@ -51,6 +52,17 @@ def test_session_calibrate_reaches_the_tracker() -> None:
         session, _ = admit(engine)
         session.calibrate()
         until(lambda: trackers[0].calibrated == 1, "calibration")
+
+
+def test_session_tells_the_tracker_what_each_picture_shows() -> None:
+    trackers = [FakeTracker()]
+    head, whole = ShownBody(limbs=False, hands=False), FakeAvatar(32, 32)
+    with running(tracker=lambda: trackers[0]) as engine:
+        session, _ = admit(engine)
+        session.avatar = FakeAvatar(32, 32, shown_body=head)  # type: ignore[assignment]
+        until(lambda: trackers[0].shown == head, "the picture of a head")
+        session.avatar = whole  # type: ignore[assignment]
+        until(lambda: trackers[0].shown == WHOLE_BODY, "the picture of a body")
 
 
 def test_session_tracks_nothing_before_its_start() -> None:

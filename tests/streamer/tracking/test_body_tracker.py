@@ -1,5 +1,9 @@
 """Measured bodies are extrapolated to the time of a frame."""
 
+import time
+from types import SimpleNamespace
+from unittest.mock import MagicMock
+
 import numpy as np
 import pytest
 
@@ -8,8 +12,55 @@ from streamer.tracking.body_tracker import (
     EXTRAPOLATION_GAIN,
     MAX_EXTRAPOLATION_S,
     BodyMeasurement,
+    BodyTracker,
+    BodyTrackerThread,
     extrapolate,
 )
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    """Without models: the names of what is looked for, in order."""
+    done = []
+    body = np.ones((33, 4), np.float32)
+    for name in ("pose", "hands"):
+        model = SimpleNamespace(Pose=lambda **_: MagicMock(), Hands=lambda **_: MagicMock())
+        monkeypatch.setattr(f"streamer.tracking.body_tracker.{name}", model)
+    monkeypatch.setattr(BodyTracker, "_track_body", lambda self, rgb: done.append("body") or body)
+    monkeypatch.setattr(
+        BodyTracker, "_track_hands", lambda self, rgb, body: done.append("hands") or np.zeros((2, 21, 4), np.float32)
+    )
+    return done
+
+
+def test_hands_are_looked_for_only_where_they_can_be_shown(looks):
+    tracker, rgb = BodyTracker(), np.zeros((8, 8, 3), np.uint8)
+    tracker.track(rgb, 0.0)
+    assert looks == ["body", "hands"]
+    found = tracker.track(rgb, 0.1, hands=False)
+    assert looks == ["body", "hands", "body"] and not found.hands.any()
+
+
+def test_the_thread_looks_no_more_often_than_its_period(looks):
+    tracker, rgb = BodyTrackerThread(), np.zeros((8, 8, 3), np.uint8)
+    try:
+        for period, expected in ((0.1, 11), (0.5, 3)):
+            looks.clear()
+            for i in range(26):
+                before = len(looks)
+                tracker.track(rgb, period * 1000 + i / 25, hands=False, period=period)
+                if i % round(period * 25) == 0:
+                    wait_for(lambda before=before: len(looks) > before)
+            assert abs(len(looks) - expected) <= 2
+    finally:
+        tracker.close()
+
+
+def wait_for(condition):
+    """Up to some seconds; the caller asserts."""
+    until = time.monotonic() + 5
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.002)
 
 
 def measured(captured, x=0.0, body=True):

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -24,6 +25,7 @@ from streamer.generation.controls import Controls
 from streamer.runtime.memory import process_tree, resident_bytes
 from streamer.runtime.worker_process import preload
 from streamer.tracking import tracker_process as tracker_process_module
+from streamer.tracking.shown_body import ShownBody
 from streamer.tracking.tracker import TrackedMotion
 from streamer.tracking.tracker_process import TrackerProcess
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
@@ -43,7 +45,8 @@ class ProcessIdTracker(FakeTracker):
     def track(self, frame: CameraFrame):  # type: ignore[no-untyped-def]
         if not frame.rgb.any():
             os._exit(3)
-        return super().track(CameraFrame(frame.rgb, float(os.getpid()), frame.index))
+        tracked = super().track(CameraFrame(frame.rgb, float(os.getpid()), frame.index))
+        return replace(tracked, progress=float(self.shown.limbs))
 
 
 class TorchTracker(FakeTracker):
@@ -76,6 +79,13 @@ def test_tracker_process_tracks_idles_and_calibrates_in_another_process() -> Non
         assert np.array_equal(tracked.motion.hands, local.track(picture(64)).motion.hands)
         assert remote.idle(2.0).motion.captured == 2.0
         remote.calibrate()
+
+
+def test_what_the_picture_shows_reaches_the_other_process() -> None:
+    with tracker_process() as remote:
+        assert remote.track(picture(64)).progress == 1.0
+        remote.look_for(ShownBody(limbs=False, hands=False))
+        assert remote.track(picture(64)).progress == 0.0
 
 
 def test_tracker_process_computes_in_torch_with_one_thread() -> None:
