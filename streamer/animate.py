@@ -53,6 +53,7 @@ from streamer.settings import (
 )
 from streamer.tracking.calibration import Calibration, robust_mean
 from streamer.tracking.habits import LOOKAHEAD_S, Habits
+from streamer.tracking.head_of_body import HeadOfBody, first_neutral
 from streamer.tracking.motion import Motion
 from streamer.tracking.motion_extractor import MotionExtractor
 from streamer.tracking.presence import Presence
@@ -66,7 +67,7 @@ ProgressBar = Callable[[Iterable[AvatarFrame], int], Iterable[AvatarFrame]]  # f
 
 
 class NoDriverError(KagamiError):
-    """No face was found in the driving video."""
+    """Neither a face nor a body was found in the driving video."""
 
     code = "no-driver"
 
@@ -91,7 +92,7 @@ class Job:
     light: Annotated[float, STRENGTH, Flag("strength of the light on the driver's face, 0 to 2", MOTION)] = 1.0
     teeth: Annotated[bool, Flag("make up teeth and tongue instead of drawing the driver's", MOTION)] = True
     mirror: Annotated[bool, Flag("move as in a mirror", MOTION)] = False
-    neutral: Annotated[NeutralKind, Flag("the neutral face: the first, or the calmest", MOTION)] = "first"
+    neutral: Annotated[NeutralKind, Flag("the neutral: the first face or body, or the calmest face", MOTION)] = "first"
     smooth: Smooth = True
 
     generator: Generator = "dit"
@@ -159,17 +160,20 @@ def perform(
 ) -> Iterator[AvatarFrame]:
     """One drawn frame for each motion.
 
-    neutral: "first" takes the first face, "auto" what `Calibration` finds at the beginning; either is corrected by what
-    is usual (`Habits`) in the first LOOKAHEAD_S seconds and since. name: of the video, for the error. Raises
-    NoDriverError if no motion has a face.
+    neutral: "first" takes the first face or body, "auto" the face that `Calibration` finds at the beginning; either is
+    corrected by what is usual (`Habits`) in the first LOOKAHEAD_S seconds and since. name: of the video, for the error.
+    Raises NoDriverError if nobody is seen.
     """
     consumed: list[Motion] = []
     remaining = iter(motions)
-    neutral_motion = find_neutral(remaining, neutral, consumed)
+    found, heads = find_neutral(remaining, neutral, consumed), HeadOfBody()
+    if found is not None:
+        consumed.extend(look_ahead(remaining, found.captured + LOOKAHEAD_S))
+    heads.learn(consumed)
+    neutral_motion = found if neutral == "auto" and found is not None else first_neutral(consumed, found, heads)
     if neutral_motion is None:
-        raise NoDriverError(f"No face was found in {name}: use a video that shows the driver's face.")
-    stream, presence, habits = pipeline.open(avatar), Presence(), Habits()
-    consumed.extend(look_ahead(remaining, neutral_motion.captured + LOOKAHEAD_S))
+        raise NoDriverError(f"Nobody was found in {name}: use a video that shows the driver's face or body.")
+    stream, presence, habits = pipeline.open(avatar), Presence(heads=heads), Habits()
     habits.foresee(consumed)
     for motion in chain(consumed, remaining):
         measured, related = habits.update(motion), habits.relate(neutral_motion, motion.captured)
@@ -186,7 +190,7 @@ def look_ahead(motions: Iterator[Motion], until: float) -> Iterator[Motion]:
 
 
 def find_neutral(motions: Iterator[Motion], kind: NeutralKind, consumed: list[Motion]) -> Motion | None:
-    """The neutral of a clip, None without a face. Reads no further than needed; appends what it reads to `consumed`."""
+    """The neutral face of a clip; None without one. Reads no further than needed, and appends it to `consumed`."""
     calibration = Calibration()
     for motion in motions:
         consumed.append(motion)

@@ -1,11 +1,12 @@
-"""The motion while no face is found: the last one is held, then the neutral breathes and blinks. A body that is still
-found moves on, and carries the head.
+"""The motion while no face is found: a body that is still found moves on, and its head goes along. Without a body the
+last motion is held, then the neutral breathes and blinks.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
@@ -19,12 +20,14 @@ from models.geometry.body import (
     UPPER_BODY,
 )
 from streamer.tracking.eyelids import close_lids
+from streamer.tracking.head_of_body import Handover, HeadOfBody
 from streamer.tracking.head_pose import CANONICAL, head_pose, rotation_matrix
 from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY, Array, Motion, blend
 
 HOLD_S = 0.4  # in which the last motion is held when the face is lost
 EASE_OUT_S = 1.2  # from there to the neutral
 EASE_IN_S = 0.35  # from the neutral back to the tracked motion
+Source = Literal["found", "placed", "idle"]  # of the head: a face, the joints of the body, or nothing that is seen
 UNEASED_GAP_S = 0.15  # a face that was lost for no longer is shown without easing
 
 _SWAY_HZ = (0.11, 0.07, 0.05)  # of pitch, yaw and roll
@@ -53,9 +56,13 @@ NEUTRAL = Motion.still(CANONICAL * _FACE_SCALE, _neutral_body() * [_FACE_SCALE, 
 
 
 class Presence:
-    """Fills the times without a face in one session. Deterministic given the seed and the times of the calls."""
+    """Fills the times without a face in one session. Deterministic given the seed and the times of the calls.
 
-    def __init__(self, seed: int = 0) -> None:
+    heads: places the driver's head where only their body is seen.
+    """
+
+    def __init__(self, seed: int = 0, heads: HeadOfBody | None = None) -> None:
+        self._heads = heads or HeadOfBody()
         random = np.random.default_rng(seed)
         self._phases = random.uniform(0, 2 * math.pi, 8)  # radians, of the sway
         self._blink_times = np.cumsum(random.uniform(2.0, 5.5, _BLINKS))  # seconds
@@ -64,7 +71,8 @@ class Presence:
         self._lost = False
         self._shown: Motion | None = None
         self._easing: tuple[Motion, float, float] | None = None  # from which motion, since when, for how long
-        self._idling = True
+        self._source: Source = "idle"
+        self._handover: Handover | None = None
         self._uncalibrated = True
         self._body: Array | None = None  # as tracked in this frame
         self._body_easing: tuple[Array, float] | None = None  # from which body, since when
@@ -75,7 +83,7 @@ class Presence:
 
         neutral: the person's, or None before the calibration; then the result is measured against NEUTRAL and the
         tracked motion is ignored. A tracked motion is returned unchanged once the easing has ended, except that a
-        missing body is replaced by the neutral's.
+        missing body is replaced by the neutral's, and a missing face by the neutral's on the head of the body.
         """
         if self._began is None:
             self._began = now
@@ -84,26 +92,30 @@ class Presence:
         if self._shown is not None and self._uncalibrated and not uncalibrated:
             self._shown = self._idle(base, now)  # the easing starts from the same pose with this person's proportions
         self._uncalibrated = uncalibrated
-        tracked = motion.face is not None and not uncalibrated
         self._notice_body(None if uncalibrated else motion.body, now)
-        target = self._target(motion, base, now, tracked)
+        seen = motion if uncalibrated else self._heads.place(motion, base)
+        source: Source = "found" if motion.face is not None else "placed"
+        target = self._target(seen, base, now, "idle" if uncalibrated or seen.face is None else source)
         self._shown = replace(self._eased(target, now), captured=motion.captured, stages=motion.stages)
         return self._shown
 
-    def _target(self, motion: Motion, base: Motion, now: float, tracked: bool) -> Motion:
+    def _target(self, motion: Motion, base: Motion, now: float, source: Source) -> Motion:
         """The motion to show, before easing."""
-        if tracked:
-            if self._idling or (self._lost and now - self._last_tracked > UNEASED_GAP_S):
+        if source != "idle":
+            if self._source == "idle" or (self._lost and now - self._last_tracked > UNEASED_GAP_S):
                 self._start_easing(now, EASE_IN_S)
-            self._last_tracked, self._idling, self._lost = now, False, False
+                self._handover = None
+            elif self._source != source and self._shown is not None:
+                self._handover = Handover(self._shown, motion, now)
+            self._last_tracked, self._source, self._lost = now, source, False
             body = base.body if self._body is None else self._body
             return motion if body is None else replace(motion, body=self._eased_body(body, now))
-        self._lost = True
-        if not self._idling and self._shown is not None and now - self._last_tracked <= HOLD_S:
+        self._lost, self._handover = True, None
+        if self._source != "idle" and self._shown is not None and now - self._last_tracked <= HOLD_S:
             return self._shown if self._body is None else _carried(self._shown, self._eased_body(self._body, now))
-        if not self._idling:
+        if self._source != "idle":
             self._start_easing(now, EASE_OUT_S)
-            self._idling = True
+            self._source = "idle"
         idle = self._idle(base, now)
         body = idle.body if self._body is None else self._body
         return idle if body is None else _carried(idle, self._eased_body(body, now))
@@ -130,6 +142,10 @@ class Presence:
         self._carrying = None
 
     def _eased(self, target: Motion, now: float) -> Motion:
+        if self._handover is not None and self._handover.ends_before(now):
+            self._handover = None
+        if self._handover is not None:
+            target = self._handover.apply(target, now)
         if self._easing is None:
             return target
         start, since, duration = self._easing

@@ -135,7 +135,7 @@ def test_bad_inputs_get_one_sentence_and_leave_nothing(capsys, tmp_path):
         ({"ref": text}, f"The picture {text} is not a PNG, JPEG or WebP image: convert it to one of these."),
         ({"drive": inputs / "none.mp4"}, f"There is no video at {inputs / 'none.mp4'}: check the path."),
         ({"drive": sound}, f"{sound} has no picture track: give a video that shows the driver."),
-        ({"drive": grey}, "No face was found in grey.mp4: use a video that shows the driver's face."),
+        ({"drive": grey}, "Nobody was found in grey.mp4: use a video that shows the driver's face or body."),
         (
             {"out": tmp_path / "a.avi"},
             "a.avi does not end in .mp4, .webm or .mov: use one of these, or a folder for PNGs.",
