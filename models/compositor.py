@@ -35,7 +35,7 @@ def compose(
     trim = background is not None
     background = rig.plate if background is None else background
     behind, middle, before = (None, None, None) if guidance.limbs is None else guidance.limbs.unbind(1)
-    closeup_mask, shift = closeup_maps(rig, patches, guidance.openings.shape[-1])
+    closeup_mask, shift = closeup_maps(guidance.box, patches, guidance.openings.shape[-1])
     mouth_opening = guidance.openings[:, :1]
     missing = mouth_opening * (1 - guidance.confidence) * (1 - closeup_mask)
     if edit is None:
@@ -43,9 +43,9 @@ def compose(
     else:
         outside = 1 - closeup_mask
         if middle is not None:  # the network does not see limbs, and leaves them alone
-            outside = outside * (1 - crop(middle[:, 3:], rig.focus, outside.shape[-1]))
+            outside = outside * (1 - crop(middle[:, 3:], guidance.box, outside.shape[-1]))
         keep = 1 - (1 - edit.keep) * resize_map(outside, edit.keep.shape[-1])
-        shift = shift + edit.flow * outside * rig.focus[:, 2, None, None, None]
+        shift = shift + edit.flow * outside * guidance.box[:, 2, None, None, None]
         maps = Maps(guidance.outer_flow, keep, edit.paint, odds(edit.alpha * outside), missing, rig.mouth)
     maps = maps._replace(
         flow=maps.flow + shift,
@@ -54,7 +54,7 @@ def compose(
         chart_position=guidance.chart_position,
         chart_share=guidance.chart_share,
     )
-    box, canvas_flow = (None, None) if rig.full_canvas else (rig.focus, guidance.flow)
+    box, canvas_flow = (None, None) if rig.full_canvas else (guidance.box, guidance.flow)
     person = rig.cut if trim else rig.own
     chart = rig.surface.chart
     scene = background if behind is None else background * (1 - behind[:, 3:]) + behind[:, :3]
@@ -68,14 +68,14 @@ def compose(
     return picture
 
 
-def closeup_maps(rig: Rig, patches: Sequence[Patch], cells: int) -> tuple[Tensor, Tensor]:
-    """The close-ups on the cells of the focus box: the mask within which they replace the edit (B, 1, cells, cells)
-    0..1, and the flow that they add (B, 2, cells, cells), canvas units.
+def closeup_maps(box: Tensor, patches: Sequence[Patch], cells: int) -> tuple[Tensor, Tensor]:
+    """The close-ups on the cells of focus boxes (B, 3): the mask within which they replace the edit
+    (B, 1, cells, cells), 0..1, and the flow that they add (B, 2, cells, cells), canvas units.
     """
-    grid = unit_grid(cells, rig.focus.device)
-    mask, shift = grid.new_zeros(len(rig), 1, cells, cells), grid.new_zeros(len(rig), 2, cells, cells)
+    grid = unit_grid(cells, box.device)
+    mask, shift = grid.new_zeros(len(box), 1, cells, cells), grid.new_zeros(len(box), 2, cells, cells)
     for patch in patches:
-        window = patch.window.in_box(rig.focus)
+        window = patch.window.in_box(box)
         for batch, rows, columns in window.covered_pixels(cells):
             position = window.select(batch).to_window(grid[:, rows, columns])
             edit = patch.edit.select(batch)

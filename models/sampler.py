@@ -18,7 +18,7 @@ from torch import Tensor
 from kernels.sampling import resize_map
 from kernels.warp import Maps, odds, warp_composite
 from models.dit import MAP_CONFIDENCE, MAP_FLOW, MAP_MOUTH, Edit, FrameInput
-from models.geometry.grid import crop, unit_grid
+from models.geometry.grid import box_grid, crop, unit_grid
 from models.geometry.guidance import Guidance
 from models.geometry.picture_layers import PersonLayers, as_texture
 from models.geometry.rig import Rig
@@ -81,7 +81,7 @@ def backward_warp(maps: Tensor, flow: Tensor) -> Tensor:
 
 def guidance_maps(rig: Rig, guidance: Guidance) -> Tensor:
     """`FrameInput.maps` (B, 6, G, G): flow in box units, confidence, alpha, openings."""
-    flow = guidance.focus_flow / rig.focus[:, 2, None, None, None]
+    flow = into_picture(guidance.focus_flow, rig, guidance.box)
     return torch.cat([flow, guidance.confidence, guidance.focus_alpha, guidance.openings], 1)
 
 
@@ -89,11 +89,19 @@ def layer_maps(rig: Rig, guidance: Guidance) -> Tensor:
     """What moves the layers on the focus box (B, 8, G, G): flow in box units of what lies behind the head, flow of the
     head's surface, its coverage, position on its chart, share of the chart.
     """
-    half = rig.focus[:, 2, None, None, None]
+    outer_flow, head_flow = (into_picture(f, rig, guidance.box) for f in (guidance.outer_flow, guidance.head_flow))
     return torch.cat([
-        guidance.outer_flow / half, guidance.head_flow / half, guidance.head_coverage, guidance.chart_position,
-        guidance.chart_share,
+        outer_flow, head_flow, guidance.head_coverage, guidance.chart_position, guidance.chart_share,
     ], 1)  # fmt: skip
+
+
+def into_picture(flow: Tensor, rig: Rig, box: Tensor) -> Tensor:
+    """Flows (B, 2, G, G), canvas units, of frames' focus boxes (B, 3) as flows from their cells into the picture's own
+    focus boxes, box units.
+    """
+    side = flow.shape[-1]
+    source = box_grid(box, side).permute(0, 3, 1, 2) + flow - rig.focus[:, :2, None, None]
+    return source / rig.focus[:, 2, None, None, None] - unit_grid(side, flow.device).permute(0, 3, 1, 2)
 
 
 def draw_layers(focus: Focus, layers: Tensor, edit: Maps) -> Tensor:

@@ -120,7 +120,7 @@ class MovingPicture:
         """Rigs in a pose, on their canvas."""
         on_chart = torch.cat([guidance.chart_position, guidance.chart_share], 1)
         flow = guidance.focus_flow
-        return MovingPicture(rig.image, rig.surface.chart, flow, on_chart, rig.focus, pose.face, pose.head)
+        return MovingPicture(rig.image, rig.surface.chart, flow, on_chart, guidance.box, pose.face, pose.head)
 
     def sample(self, in_box: Tensor, source: Tensor) -> Tensor:
         """Colours (k·B, 3, n, n) at positions on the boxes (k·B, n, n, 2), which the flow takes from `source` on the

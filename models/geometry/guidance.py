@@ -15,7 +15,7 @@ from kernels.tiles import draw_tiles
 from models.config import GUIDE_SIDE, MOTION_TOKEN_WIDTH
 from models.geometry.body import move_with_bones, pin_to_border
 from models.geometry.constants import const_floats, gather_rows
-from models.geometry.grid import box_grid, canvas_box, smoothstep, to_box
+from models.geometry.grid import box_grid, canvas_box, crop, smoothstep, to_box, unit_grid
 from models.geometry.grid_mesh import LATTICE_REACH, LATTICE_SIDE, TRIANGLE_GROWTH, lattice_triangles
 from models.geometry.head_chart import chart_grid
 from models.geometry.head_surface import (
@@ -31,7 +31,7 @@ from models.geometry.inpaint import pull_push
 from models.geometry.limb_motion import move_limbs
 from models.geometry.openings import EYES, SOFT_BORDER_GAIN, opening
 from models.geometry.retarget import Pose
-from models.geometry.rig import Rig
+from models.geometry.rig import FOCUS_CENTRE, Rig
 from models.geometry.shading import shading_gain
 from models.geometry.skull import SKULL_CENTRE
 from models.geometry.topology import (
@@ -51,11 +51,15 @@ from models.geometry.topology import (
     RIGHT_LOWER_LID,
     RIGHT_UPPER_LID,
     UPPER_LIP_INNER,
+    HeadTransform,
     inverse_2x2,
     topology,
 )
+from models.geometry.turn_limit import sheet_head
 
 MOST_FOLLOWED = 0.12  # canonical units by which a turn moves what surrounds the face beyond the middle of the head
+FREE_MOTION = 0.2  # half sides by which a head moves before its focus box follows
+SHOWN_EYE_COSINE = 0.1  # of the angle between the head's axis and the camera's: from there on no eyeball is drawn
 SHOWN_AREA = (0.15, 0.5)  # area in the picture over area in the frame: confidence 0, confidence 1
 SHOWN_LIP_GAP = (0.1, 0.6)  # lip gap in the picture over that now: it shows none of the mouth's interior, or all
 # Factors that bring the channels of the motion tokens near 1.
@@ -68,7 +72,8 @@ class Guidance:
     """Guidance for B frames, G = `GUIDE_SIDE` cells a side. Flows are backward displacements in canvas units.
 
     flow: (B, 2, G, G) on the canvas, where each cell comes from.
-    alpha: (B, 1, G, G) on the canvas, 0..1, the person's coverage. All that follows is on the focus box.
+    alpha: (B, 1, G, G) on the canvas, 0..1, the person's coverage. All that follows but the limbs is on `box`.
+    box: (B, 3), the focus box, which follows a head that leaves its place in the picture: centre and half side.
     focus_flow: (B, 2, G, G), as flow.
     focus_alpha: (B, 1, G, G), as alpha.
     outer_flow: (B, 2, G, G), the part of focus_flow that moves what lies behind and around the head's surface.
@@ -86,6 +91,7 @@ class Guidance:
 
     flow: Tensor
     alpha: Tensor
+    box: Tensor
     focus_flow: Tensor
     focus_alpha: Tensor
     outer_flow: Tensor
@@ -111,21 +117,23 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
     """The guidance of B rigs in B poses. Pure, batched, the same on every device."""
     vertices = move_surface(rig.surface, rig.head.inverse(rig.face), pose.face, pose.head)
     hidden = hidden_share(rig.surface, rig.head, pose.head)
-    on_focus = draw_box(rig, pose, vertices, hidden, rig.focus, 1)
-    on_canvas = on_focus if rig.full_canvas else draw_box(rig, pose, vertices, hidden, canvas_box(rig.focus), 0)
-    coverage = surface_coverage(
-        vertices, surface_fade(rig.focus.device)[None], rig.focus, rig.cells_per_unit, GUIDE_SIDE
-    )
+    box = follow_head(rig, pose)
+    on_canvas = None if rig.full_canvas else draw_box(rig, pose, vertices, hidden, canvas_box(box), 0)
+    on_focus = draw_box(rig, pose, vertices, hidden, box, 1, on_canvas)
+    on_canvas = on_canvas or on_focus
+    coverage = surface_coverage(vertices, surface_fade(box.device)[None], box, rig.cells_per_unit, GUIDE_SIDE)
+    coverage = coverage * (1 - inner_edge(box))
     on_head = torch.cat([on_focus.flow, on_focus.chart_position, on_focus.chart_share], 1)
     on_head = continue_outwards(on_head, (coverage > 0.5).to(coverage.dtype))
     head_flow, chart_position, chart_share = on_head.split([2, 2, 1], 1)
-    source = box_grid(rig.focus, GUIDE_SIDE) + on_focus.flow.permute(0, 2, 3, 1)
+    source = box_grid(box, GUIDE_SIDE) + on_focus.flow.permute(0, 2, 3, 1)
     in_box = (source - rig.focus[:, None, None, :2]) / rig.focus[:, None, None, 2:]
     canonical = F.grid_sample(rig.canonical, in_box, "bilinear", "border", False)
     canonical = torch.lerp(canonical, on_focus.head_canonical, on_focus.chart_share)
     return Guidance(
         flow=on_canvas.flow,
         alpha=on_canvas.alpha,
+        box=box,
         focus_flow=on_focus.flow,
         focus_alpha=on_focus.alpha,
         outer_flow=on_focus.outer_flow,
@@ -142,6 +150,27 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
     )
 
 
+def follow_head(rig: Rig, pose: Pose) -> Tensor:
+    """The focus boxes (B, 3) for heads in a pose: that of the picture while the head stays near its place, and beyond
+    it goes along, inside the canvas. It grows with the head, since what touches its edge is continued beyond it.
+    """
+    half = (rig.focus[:, 2:] * (pose.head.scale / rig.head.scale).clamp_min(1)[:, None]).clamp_max(1)
+    middle = const_floats((FOCUS_CENTRE,), half.device).expand(len(half), -1, -1)
+    moved = (pose.head.apply(middle) - rig.head.apply(middle))[:, 0, :2]
+    free, room = FREE_MOTION * half, 1 - half
+    moved = moved - torch.minimum(torch.maximum(moved, -free), free)
+    return torch.cat([torch.minimum(torch.maximum(rig.focus[:, :2] + moved, -room), room), half], -1)
+
+
+def inner_edge(box: Tensor) -> Tensor:
+    """(B, 1, G, G) 1 in the outermost cells of boxes (B, 3) along the edges that lie inside the canvas, else 0: what is
+    drawn there would be continued as a bar to the picture's border.
+    """
+    at_edge = unit_grid(GUIDE_SIDE, box.device).abs() > 1 - 1.5 / GUIDE_SIDE
+    inside = box_grid(box, GUIDE_SIDE).abs() < 1 - 3 * box[:, None, None, 2:] / GUIDE_SIDE
+    return (at_edge & inside).any(-1)[:, None].to(box.dtype)
+
+
 def draw_limbs(rig: Rig, pose: Pose) -> Tensor:
     """The limbs of B rigs in B poses as three images, behind the body, between body and head, and before all:
     (B, 3, 4, S, S), premultiplied colours and alpha.
@@ -151,7 +180,10 @@ def draw_limbs(rig: Rig, pose: Pose) -> Tensor:
 
 
 class BoxMaps(NamedTuple):
-    """The maps of one box, canvas or focus box; see `Guidance`. What is on the chart is 0 where there is no surface."""
+    """The maps of one box, canvas or focus box; see `Guidance`. What is on the chart is 0 where there is no surface.
+
+    covered: (B, 1, G, G), 0 or 1, where the grid mesh is.
+    """
 
     flow: Tensor
     alpha: Tensor
@@ -161,6 +193,7 @@ class BoxMaps(NamedTuple):
     head_canonical: Tensor
     confidence: Tensor
     openings: Tensor
+    covered: Tensor
 
 
 class HeadMaps(NamedTuple):
@@ -178,17 +211,21 @@ class HeadMaps(NamedTuple):
     covered: Tensor
 
 
-def draw_box(rig: Rig, pose: Pose, vertices: Tensor, hidden: Tensor, box: Tensor, mesh: int) -> BoxMaps:
+def draw_box(
+    rig: Rig, pose: Pose, vertices: Tensor, hidden: Tensor, box: Tensor, mesh: int, canvas: BoxMaps | None = None
+) -> BoxMaps:
     """The maps of boxes (B, 3), drawn with the grid mesh number `mesh`: 0 the canvas's, 1 the focus box's.
 
-    vertices (B, V, 3), hidden (B, V): the head's surface, from `move_surface` and `hidden_share`.
+    vertices (B, V, 3), hidden (B, V): the head's surface, from `move_surface` and `hidden_share`. canvas: the maps of
+    the canvas, from which what the mesh does not reach is taken.
     """
     # The grid mesh: body, and what of the head lies beyond its surface.
     source = torch.cat([rig.lattice[:, mesh], lattice_depth(rig, pose, mesh).unsqueeze(-1)], -1)
     border = topology(box.device).oval
     skin = torch.cat([rig.skin[:, mesh], rig.face_skin[:, border]], 1)
-    skinned = skin_points(rig, pose, torch.cat([source, rig.face[:, border]], 1), skin)
-    moved, residual = skinned[:, : -len(border)], pose.face[:, border] - skinned[:, -len(border) :]
+    around = sheet_head(rig.head, pose.head)
+    skinned = skin_points(rig, around, pose.body, torch.cat([source, rig.face[:, border]], 1), skin)
+    moved, residual = skinned[:, : -len(border)], around.apply(pose.local[:, border]) - skinned[:, -len(border) :]
     displacement = (moved + rig.border_weights[:, mesh] @ residual - source)[..., :2]
     displacement = pin_to_border(rig.edge_pins[:, mesh], displacement)
     moved = torch.cat([source[..., :2] + displacement, moved[..., 2:]], -1)
@@ -198,9 +235,13 @@ def draw_box(rig: Rig, pose: Pose, vertices: Tensor, hidden: Tensor, box: Tensor
     drawn = draw_mesh(to_box(moved, box), [bucket], F.pad(-displacement, (0, 1), value=1.0), GUIDE_SIDE)
     grid = box_grid(box, GUIDE_SIDE).permute(0, 3, 1, 2)
     covered = drawn[:, 2:]
-    flow = outer_flow = pull_push(drawn[:, :2], (covered > 0.5).to(covered.dtype))
-    alpha = F.grid_sample(rig.body_matte, (grid + flow).permute(0, 2, 3, 1), "bilinear", "border", False)
-    alpha = alpha * close_gaps(covered > 0.5)
+    flow, reached = pull_push(drawn[:, :2], (covered > 0.5).to(covered.dtype)), close_gaps(covered > 0.5)
+    if canvas is not None:
+        beyond = crop(torch.cat([canvas.outer_flow, canvas.covered], 1), box, GUIDE_SIDE)
+        share = (1 - reached) * beyond[:, 2:]
+        flow, reached, covered = torch.lerp(flow, beyond[:, :2], share), reached + share, torch.maximum(covered, share)
+    outer_flow = flow
+    alpha = F.grid_sample(rig.body_matte, (grid + flow).permute(0, 2, 3, 1), "bilinear", "border", False) * reached
     known = covered.clamp(0, 1) * smoothstep(*SHOWN_AREA, area_ratio(flow, box))
 
     # The head's surface over it, and the eyeballs behind the lids over that.
@@ -219,7 +260,7 @@ def draw_box(rig: Rig, pose: Pose, vertices: Tensor, hidden: Tensor, box: Tensor
     mouth_known = 1 - mouth * (1 - mouth_shown(rig, pose))
     confidence = torch.maximum(known, head.covered) * mouth_known  # the head's surface is complete
     openings = torch.cat([mouth, eyes.amax(1, keepdim=True)], 1)
-    return BoxMaps(flow, alpha, outer_flow, *head[1:4], confidence, openings)
+    return BoxMaps(flow, alpha, outer_flow, *head[1:4], confidence, openings, reached)
 
 
 def lattice_depth(rig: Rig, pose: Pose, mesh: int) -> Tensor:
@@ -301,7 +342,9 @@ def eyeballs(rig: Rig, pose: Pose, grid: Tensor) -> tuple[Tensor, Tensor]:
     picture's own opening shows what that flow samples (B, 2, G, G), 0..1.
     """
     irises = tuple(iris for _, iris in EYES)
-    to_rest = rig.head.rotation[:, :2, :2] @ inverse_2x2(pose.head.rotation[:, :2, :2])
+    facing = (pose.head.rotation[:, 2, 2] > SHOWN_EYE_COSINE)[:, None, None]
+    rotation = torch.where(facing, pose.head.rotation, torch.eye(3, device=facing.device))
+    to_rest = rig.head.rotation[:, :2, :2] @ inverse_2x2(rotation[:, :2, :2])
     to_rest = to_rest * (rig.head.scale / pose.head.scale)[:, None, None]
     grid, (centre, half) = grid[:, None], rig.focus[:, None, None, None].split([2, 1], -1)
     now, rest = (gather_rows(face, irises)[..., :2, None, None] for face in (pose.face, rig.face))
@@ -309,16 +352,16 @@ def eyeballs(rig: Rig, pose: Pose, grid: Tensor) -> tuple[Tensor, Tensor]:
     in_box = ((grid + flow).movedim(2, -1) - centre) / half
     openings = rig.openings[:, 1:].flatten(0, 1).unsqueeze(1)  # (2B, 1, G, G): each eye is a batch element
     shown = F.grid_sample(openings, in_box.flatten(0, 1), "bilinear", "zeros", False)
-    return flow, shown.view(-1, 2, GUIDE_SIDE, GUIDE_SIDE)
+    return flow, shown.view(-1, 2, GUIDE_SIDE, GUIDE_SIDE) * facing[..., None]
 
 
-def skin_points(rig: Rig, pose: Pose, points: Tensor, skin: Tensor) -> Tensor:
-    """Canvas points (B, N, 3) after linear blend skinning with weights (B, N, J).
+def skin_points(rig: Rig, head: HeadTransform, body: Tensor, points: Tensor, skin: Tensor) -> Tensor:
+    """Canvas points (B, N, 3) after linear blend skinning with weights (B, N, J), for heads and joints (B, 33, ≥2).
 
     The head moves rigidly in space, the other bones in the picture's plane.
     """
-    head = pose.head.apply(rig.head.inverse(points))
-    moved = torch.cat([head[:, None], move_with_bones(rig.body, pose.body, points)], 1)  # (B, J, N, 3)
+    on_head = head.apply(rig.head.inverse(points))
+    moved = torch.cat([on_head[:, None], move_with_bones(rig.body, body, points)], 1)  # (B, J, N, 3)
     return (skin.mT.unsqueeze(-1) * moved).sum(1)
 
 

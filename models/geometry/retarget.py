@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
 from models.geometry.constants import gather_rows
 from models.geometry.drive_body import drive_body
-from models.geometry.keep_in_frame import FrameBounds, keep_in_frame
+from models.geometry.grid_mesh import TRIANGLE_GROWTH
+from models.geometry.keep_in_frame import FrameBounds, ease, keep_in_frame
 from models.geometry.openings import (
     EYES,
     begin_to_close,
@@ -32,12 +34,16 @@ from models.geometry.openings import (
 from models.geometry.rig import Rig
 from models.geometry.shading import shading
 from models.geometry.topology import HeadTransform, head_pose
-from models.geometry.turn_limit import ease_turn
+from models.geometry.turn_limit import ease_tilt, ease_turn
 from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE, Driver
 
-ZOOM_RANGE = (0.3, 3.0)  # the driver's head over its size in the neutral: limits
+# The driver's head over its size in the neutral: limits, which it eases into. Meshes that grow further leave gaps.
+ZOOM_RANGE = (0.4, TRIANGLE_GROWTH)
+FREE_ZOOM = 0.5  # share of the log of either limit within which the size is not changed
 MOUTH_RATIO_RANGE = (0.6, 1.7)  # width of the picture's mouth over the driver's: limits
 LID_RATIO_RANGE = (0.5, 2.0)  # opening of the picture's lids at rest over the driver's: limits
+MAX_SHIFT = 4.0  # canvas units that a head moves along each axis: twice the frame's side
+MAX_CHANGE = 0.8  # canonical units that a landmark moves on the head: more than the chin of a mouth that gapes
 KEPT_SHARE = 0.05  # landmarks that belong to mouth or eyes by as much are kept as these are
 MIN_LIPS_GAP = 0.02  # canonical units; less counts as shut lips
 
@@ -95,18 +101,24 @@ def retarget(
     """The pose of B characters for B drivers: the picture's shape plus each driver's change since the neutral.
 
     Rotation is relative to the camera's axes; translation and expression are measured in sizes of the driver's face and
-    applied in sizes of the picture's. Strength 0 everywhere gives the picture's own pose. bounds: of the frames that
-    the heads stay in, and the shoulders with them; None: motion has no bounds.
+    applied in sizes of the picture's. Size, turn, place and expression are bounded, so that no driver tears the head.
+    Strength 0 everywhere gives the picture's own pose. bounds: of the frames that the heads stay in, and the shoulders
+    with them; None: motion has no such bounds.
     """
     strength = strength or Strength()
+    driver, neutral = finite_driver(rig, driver, neutral)
     driver_head, neutral_head = head_pose(torch.cat([driver.face, neutral.face])).halves()
     head_strength, face_strength = per_session(strength.head, rig), per_session(strength.face, rig)
     rotation = scale_rotation(driver_head.rotation @ neutral_head.rotation.mT, head_strength)
-    zoom = (driver_head.scale / neutral_head.scale).clamp(*ZOOM_RANGE) ** head_strength
+    zoom = (head_strength * (driver_head.scale / neutral_head.scale).log()).nan_to_num(0)
+    for sign, limit in zip((-1, 1), ZOOM_RANGE, strict=True):
+        most = zoom.new_tensor(abs(math.log(limit)))
+        zoom = sign * ease(sign * zoom, most, (1 - FREE_ZOOM) * most)
+    zoom = zoom.exp()
     shift = (driver_head.shift - neutral_head.shift) / neutral_head.scale[:, None]
-    shift = shift * rig.head.scale[:, None] * head_strength[:, None]
+    shift = (shift * rig.head.scale[:, None] * head_strength[:, None]).clamp(-MAX_SHIFT, MAX_SHIFT)
     head = HeadTransform(rig.head.scale * zoom, rotation @ rig.head.rotation, rig.head.shift + shift)
-    head = ease_turn(head, rig.turn_limit)
+    head = ease_turn(ease_tilt(rig.head, head), rig.turn_limit)
     rotation = head.rotation @ rig.head.rotation.mT
     kept = None
     if bounds is not None:
@@ -116,7 +128,7 @@ def retarget(
     rest = rig.head.inverse(rig.face)
     neutral_local = neutral_local + wanted_correction(neutral.correction, neutral_local, rest)
     lids = driver.lids, neutral.lids
-    local = transfer_expression(rest, driver_local, neutral_local, face_strength, lids)
+    local = bounded_shape(transfer_expression(rest, driver_local, neutral_local, face_strength, lids), rest)
     face = head.apply(local)
     unit = rig.head.scale / neutral_head.scale
     body_strength, torsos = per_session(strength.body, rig), (driver.torso, neutral.torso)
@@ -127,6 +139,27 @@ def retarget(
     shade = shading(driver.shade, neutral.shade, per_session(strength.light, rig) * rig.has_shading)
     mouth = driver.mouth.permute(0, 3, 1, 2) * per_session(strength.teeth, rig)[:, None, None, None]
     return Pose(face, local, rotation, body, head, shade, mouth)
+
+
+def finite_driver(rig: Rig, driver: Driver, neutral: Driver) -> tuple[Driver, Driver]:
+    """Driver and neutral without NaN and infinity: a face with one is that of the neutral, a neutral's that of the
+    picture; elsewhere they are 0, which means not measured.
+    """
+
+    def known(value: Driver, fallback: Tensor) -> Driver:
+        others = {f.name: getattr(value, f.name).nan_to_num(0, 0, 0) for f in fields(value) if f.name != "face"}
+        finite = value.face.isfinite().flatten(1).all(1)[:, None, None]
+        return Driver(torch.where(finite, value.face, fallback), **others)
+
+    neutral = known(neutral, rig.face)
+    return known(driver, neutral.face), neutral
+
+
+def bounded_shape(local: Tensor, rest: Tensor) -> Tensor:
+    """Shapes (B, 478, 3) whose landmarks are within `MAX_CHANGE` of those at rest; one that is not finite is there."""
+    change = torch.where(local.isfinite().all(-1, keepdim=True), local - rest, torch.zeros_like(rest))
+    size = change.norm(dim=-1, keepdim=True)
+    return torch.where(size > MAX_CHANGE, rest + change * (MAX_CHANGE / size.clamp_min(1e-6)), rest + change)
 
 
 def wanted_correction(correction: Tensor, neutral: Tensor, rest: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from models.geometry.retarget import rest_pose, retarget
 from models.geometry.rig import Rig
 from models.geometry.topology import HeadTransform
 from models.motion import Driver
-from models.sampler import crop_focus, focus_crops, guidance_maps, layer_maps
+from models.sampler import crop_focus, focus_crops, guidance_maps, into_picture, layer_maps
 from training.data.impostor import Impostor
 from training.render.scene.motion_tracks import KINDS
 
@@ -143,12 +143,9 @@ def bake(samples: dict[str, Tensor], proportions: Impostor | None = None) -> Bak
     shown, plate, person, body = focus_crops(rig, FOCUS_SIDE)
     chart = F.adaptive_avg_pool2d(rig.surface.chart[:, :3], FOCUS_SIDE)
     target_maps = torch.cat([picture("target_image"), picture("target_matte"), picture("visible")], 2)
-    truth = crop_focus(target_maps.flatten(0, 1), frame_rigs.focus, FOCUS_SIDE)
-    label = crop_nearest(points("target_label").flatten(0, 1), frame_rigs.focus, FOCUS_SIDE)
-    flow = (
-        crop_nearest(points("flow").flatten(0, 1), frame_rigs.focus, FOCUS_SIDE)
-        / frame_rigs.focus[:, 2, None, None, None]
-    )
+    truth = crop_focus(target_maps.flatten(0, 1), guidance.box, FOCUS_SIDE)
+    label = crop_nearest(points("target_label").flatten(0, 1), guidance.box, FOCUS_SIDE)
+    flow = into_picture(crop_nearest(points("flow").flatten(0, 1), guidance.box, FOCUS_SIDE), frame_rigs, guidance.box)
     visible = truth[:, 4:].clamp(min=1e-4)
     flow = F.avg_pool2d(flow * visible, 2) / F.avg_pool2d(visible, 2)
 
@@ -171,8 +168,8 @@ def bake(samples: dict[str, Tensor], proportions: Impostor | None = None) -> Bak
         layers=split(layer_maps(frame_rigs, guidance)),
         canonical=split(guidance.canonical),
         tokens=split(guidance.tokens),
-        face=split(to_box_units(pose.face, frame_rigs.focus)),
-        stance=split(pack_head(pose.head, frame_rigs.focus)),
+        face=split(to_box_units(pose.face, guidance.box)),
+        stance=split(pack_head(pose.head, guidance.box)),
         truth=split(truth[:, :3]),
         alpha=split(truth[:, 3:4]),
         flow=split(flow),

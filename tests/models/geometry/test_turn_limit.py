@@ -8,7 +8,16 @@ from models.geometry.retarget import retarget
 from models.geometry.rig import Rig
 from models.geometry.skull import SKULL_CENTRE
 from models.geometry.topology import HeadTransform
-from models.geometry.turn_limit import EASED_TURN, SHOWN_TURN, ease_turn, turn_limit, yaw_of
+from models.geometry.turn_limit import (
+    EASED_SHEET_TURN,
+    EASED_TURN,
+    SHEET_TURN,
+    SHOWN_TURN,
+    ease_turn,
+    sheet_head,
+    turn_limit,
+    yaw_of,
+)
 from tests.support.drivers import driver, rotation_of
 
 
@@ -50,3 +59,28 @@ def test_retarget_eases_a_drivers_turn(rig: Rig) -> None:
     pose = retarget(rig, driver(rotation=rotation_of(1.4)), driver())
     assert float(rig.turn_limit) < float(yaw_of(pose.head).abs()) < float(rig.turn_limit) + EASED_TURN
     assert torch.allclose(pose.rotation @ rig.head.rotation, pose.head.rotation, atol=1e-5)
+
+
+def test_a_turn_past_the_back_of_the_head_does_not_jump() -> None:
+    every = heads(*range(0, 361))
+    yaw = yaw_of(ease_turn(every, torch.full((361,), SHOWN_TURN)))
+    assert yaw.abs().max() < SHOWN_TURN + EASED_TURN
+    assert yaw.diff().abs().max() < math.radians(4)
+
+
+def test_what_surrounds_a_head_never_turns_as_far_as_a_right_angle() -> None:
+    every = heads(*range(-170, 171, 10))
+    around = sheet_head(heads(*[0] * 35), every)
+    cosine = around.rotation[:, 2, 2]
+    assert cosine.min() > math.cos(SHEET_TURN + EASED_SHEET_TURN) - 1e-5
+    same = every.rotation[:, 2, 2] > math.cos(SHEET_TURN) + 1e-3
+    assert same.any() and torch.allclose(around.rotation[same], every.rotation[same], atol=1e-5)
+    assert torch.allclose(around.rotation @ around.rotation.mT, torch.eye(3).expand(35, -1, -1), atol=1e-5)
+    centre = torch.tensor([SKULL_CENTRE]).expand(35, -1, -1)
+    assert torch.allclose(around.apply(centre), every.apply(centre), atol=1e-5)
+
+
+def test_what_surrounds_a_head_rolls_with_it() -> None:
+    rolled = HeadTransform(torch.tensor([0.3]), rotation_of(0.3, 2.0), torch.zeros(1, 3))
+    around = sheet_head(heads(0), rolled)
+    assert torch.allclose(around.rotation, rolled.rotation, atol=1e-5)
