@@ -26,11 +26,12 @@ from streamer.tracking.motion import CONFIDENCE, MIN_VISIBILITY, VISIBILITY
 HAND_SIDE = 256  # pixels of a crop on which the hand model runs; its detector takes 192
 # Half side of the crop, in forearms, and whether it is mirrored. The second pair is tried where the first finds nothing
 # in one of the two.
-LOOKS = ((0.6, False), (1.0, True)), ((1.0, False), (0.6, True))
+LOOKS = ((0.6, False), (1.0, True)), ((1.4, False), (2.0, True))
+SHORTEST = 0.8  # usual forearms; one that looks shorter points at the camera, and its hand is not smaller
 AHEAD = 0.35  # forearms from the wrist towards the fingers to the middle of a crop
 MAX_WRIST_DISTANCE = 0.6  # forearms between the pose's wrist and that of a hand that belongs to it
 HAND_EXTENT = (0.2, 1.3)  # forearms, from the wrist to the farthest point
-WRONG_SIDE = 0.5  # forearms that a hand of the other side counts as farther away
+WRONG_SIDE = 0.1  # forearms that a hand of the other side counts as farther away
 SAME_HAND = 0.2  # forearms, mean distance of the points of two hands up to which they are one
 
 
@@ -90,7 +91,7 @@ def find_hands(canvas: Canvas, body: Array, size: float) -> Array:
     with hands.Hands(static_image_mode=True, model_complexity=1, max_num_hands=2) as model:
         for side in visible:
             elbow, wrist, *fingers = (body[joint, :2] for joint in sides[side])
-            forearm = max(float(np.linalg.norm(wrist - elbow)), FOREARM * size / 2)
+            forearm = max(float(np.linalg.norm(wrist - elbow)), SHORTEST * FOREARM * size)
             middle = wrist + AHEAD * forearm * _direction(np.mean(fingers, 0) - wrist, wrist - elbow)
             place = _Place(wrist, side, forearm)
             candidates = _look(model, canvas, (float(middle[0]), float(middle[1])), place)
