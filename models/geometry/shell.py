@@ -23,11 +23,13 @@ from models.geometry.topology import MESH, HeadTransform, topology
 RINGS, SPOKES = 15, 40  # vertices lie on rings around the axis that looks out of the face
 FIRST_RING, LAST_RING = 26.0, 174.0  # degrees from that axis; within the first ring there is only the face's mesh
 NECK_FADE = (0.45, 0.78)  # downward component of a ray: the shell fades out where the neck is attached
-NAPE, NAPE_FADE = 0.3, (-0.35, 0.2)  # lower by so much at the back, from the first to the second backward component on
+NAPE, NAPE_FADE = 0.2, (-0.35, 0.2)  # lower by so much at the back, from the first to the second backward component on
 UNDERSIDE = (0.8, 0.93)  # downward component: what would cover the neck from below is not drawn
-# The mean head of ICT-FaceKit is longer than the skull's ellipsoid by so much of the radius at its back, from the first
-# to the second backward component of a ray on.
-BACK_LENGTH, BACK_FADE = 0.28, (0.1, 0.9)
+# The mean head of ICT-FaceKit with a centimetre of hair, over the skull's ellipsoid: longer at its back by so much of
+# the radius, from the first to the second backward component of a ray on; below the skull, where the nape goes in to
+# the neck, shorter by so much, from the first to the second downward component on.
+BACK_LENGTH, BACK_FADE = 0.26, (0.1, 0.9)
+NAPE_DEPTH, NAPE_RANGE = 0.18, (0.25, 0.65)
 # Samples of the distance, as shares of the mean head's, are averaged over directions with weights
 # exp(sharpness · (cosine − 1)).
 BORDER_SHARPNESS, OUTLINE_SHARPNESS = 90.0, 16.0
@@ -85,7 +87,8 @@ def shell(device: torch.device) -> Shell:
 
 def mean_distance(rays: Tensor) -> Tensor:
     """Distance (...) of the mean head's surface from the skull's centre along unit rays (..., 3), canonical units."""
-    back = 1 + BACK_LENGTH * smoothstep(*BACK_FADE, rays[..., 2])
+    behind = smoothstep(*BACK_FADE, rays[..., 2])
+    back = 1 + behind * (BACK_LENGTH - NAPE_DEPTH * smoothstep(*NAPE_RANGE, rays[..., 1]))
     return back / (rays / rays.new_tensor(SKULL_RADII)).norm(dim=-1)
 
 
