@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.geometry.body import LEFT_WRIST, RIGHT_WRIST
+from models.geometry.body import HAND_POINTS
 from streamer.frames import Image
 from streamer.runtime.priority import BODY_TRACKER_NICENESS, lower_priority
+from streamer.tracking.hand_tracker import HandTracker
 from streamer.tracking.limb_gate import LimbGate
-from streamer.tracking.mediapipe_models import camera_units, hands, pose
-from streamer.tracking.motion import CONFIDENCE, MIN_VISIBILITY, VISIBILITY, Array
+from streamer.tracking.mediapipe_models import camera_units, pose
+from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY, Array
 
 MAX_EXTRAPOLATION_S = 0.1  # a body measured longer ago is extrapolated no further
 EXTRAPOLATION_GAIN = 0.3  # share of the measured velocity; more overshoots when a hand reverses
 BODY_LOST_S = 1.0  # without a measurement, after which the body counts as not detected
-WRISTS = (LEFT_WRIST, RIGHT_WRIST)  # joints, in the order of `Motion.hands`
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class BodyTracker:
     def __init__(self) -> None:
         # Other complexities are not in MediaPipe's wheel.
         self._pose = pose.Pose(model_complexity=1, smooth_landmarks=False)
-        self._hands = hands.Hands(model_complexity=0, max_num_hands=2)
+        self._hands = HandTracker()
         self._gate = LimbGate()
 
     def close(self) -> None:
@@ -51,9 +51,9 @@ class BodyTracker:
         """Measure a frame (H, W, 3). hands: whether to look for hands, too."""
         began = time.perf_counter()
         body = self._gate.check(self._track_body(rgb), captured)
-        hand_points = np.zeros((2, 21, 4), np.float32)
-        if hands and body is not None and any(body[wrist, VISIBILITY] > MIN_VISIBILITY for wrist in WRISTS):
-            hand_points = self._track_hands(rgb, body)
+        hand_points = np.zeros((2, HAND_POINTS, 4), np.float32)
+        if hands and body is not None:
+            hand_points = self._hands.track(rgb, body)
         return BodyMeasurement(captured, body, hand_points, (time.perf_counter() - began) * 1e3)
 
     def _track_body(self, rgb: Image) -> Array | None:
@@ -62,20 +62,6 @@ class BodyTracker:
             return None
         visibility = np.array([[point.visibility] for point in found.landmark], np.float32)
         return np.concatenate([camera_units(found.landmark, rgb.shape), visibility], axis=1)
-
-    def _track_hands(self, rgb: Image, body: Array) -> Array:
-        """Each hand is assigned to the nearest wrist, since MediaPipe's own left and right are often swapped."""
-        hand_points = np.zeros((2, 21, 4), np.float32)
-        result = self._hands.process(rgb)
-        found = zip(result.multi_hand_landmarks or [], result.multi_handedness or [], strict=True)
-        for landmarks, handedness in sorted(found, key=lambda pair: pair[1].classification[0].score):
-            points = camera_units(landmarks.landmark, rgb.shape)
-            distances = [float(np.linalg.norm(body[wrist, :2] - points[0, :2])) for wrist in WRISTS]
-            side = int(np.argmin(distances))
-            hand_points[side, :, :3] = points
-            hand_points[side, :, 2] += body[WRISTS[side], 2]  # MediaPipe's z of a hand is relative to its wrist
-            hand_points[side, :, CONFIDENCE] = handedness.classification[0].score
-        return hand_points
 
 
 class BodyTrackerThread:

@@ -23,13 +23,18 @@ def looks(monkeypatch):
     """Without models: the names of what is looked for, in order."""
     done = []
     body = np.ones((33, 4), np.float32)
-    for name in ("pose", "hands"):
-        model = SimpleNamespace(Pose=lambda **_: MagicMock(), Hands=lambda **_: MagicMock())
-        monkeypatch.setattr(f"streamer.tracking.body_tracker.{name}", model)
+    monkeypatch.setattr("streamer.tracking.body_tracker.pose", SimpleNamespace(Pose=lambda **_: MagicMock()))
     monkeypatch.setattr(BodyTracker, "_track_body", lambda self, rgb: done.append("body") or body)
-    monkeypatch.setattr(
-        BodyTracker, "_track_hands", lambda self, rgb, body: done.append("hands") or np.zeros((2, 21, 4), np.float32)
-    )
+
+    class Hands:
+        def track(self, rgb, body):
+            done.append("hands")
+            return np.zeros((2, 21, 4), np.float32)
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("streamer.tracking.body_tracker.HandTracker", Hands)
     return done
 
 
