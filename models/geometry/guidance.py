@@ -28,7 +28,9 @@ from models.geometry.head_surface import (
     vertices_at_rest,
 )
 from models.geometry.inpaint import pull_push
+from models.geometry.limb_curve import PIECES
 from models.geometry.limb_motion import move_limbs
+from models.geometry.limbs import first_pieces
 from models.geometry.openings import EYES, SOFT_BORDER_GAIN, opening
 from models.geometry.retarget import Pose
 from models.geometry.rig import FOCUS_CENTRE, Rig
@@ -146,7 +148,7 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
         openings=on_focus.openings,
         shading_gain=shading_gain(pose.shade, canonical),
         tokens=motion_tokens(rig, pose),
-        limbs=draw_limbs(rig, pose) if rig.has_limbs else None,
+        limbs=draw_limbs(rig, pose) if rig.pieces > 0 else None,
     )
 
 
@@ -175,8 +177,10 @@ def draw_limbs(rig: Rig, pose: Pose) -> Tensor:
     """The limbs of B rigs in B poses as three images, behind the body, between body and head, and before all:
     (B, 3, 4, S, S), premultiplied colours and alpha.
     """
-    moved = move_limbs(rig.limbs, rig.body, pose.body, pose.head.scale / rig.head.scale)
-    return draw_tiles(rig.limbs.tiles, moved.maps, moved.boxes, moved.order, moved.slot, rig.size)
+    limbs, growth = first_pieces(rig.limbs, rig.pieces), pose.head.scale / rig.head.scale
+    hands = (rig.hands, pose.hands) if rig.pieces == PIECES else None
+    moved = move_limbs(limbs, rig.body, pose.body, growth, hands)
+    return draw_tiles(limbs.tiles, moved.maps, moved.boxes, moved.order, moved.slot, rig.size)
 
 
 class BoxMaps(NamedTuple):

@@ -10,16 +10,34 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.geometry.body import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER, SHOULDERS, shoulder_width
-from models.geometry.constants import const_floats, gather_rows
+from models.geometry.constants import const_floats, gather_rows, scatter_rows
+from models.geometry.drive_hands import KNUCKLES, pick
 from models.geometry.grid import smoothstep, unit_grid
-from models.geometry.limb_curve import FIRST_JOINTS, LIMBS, PIECES, SECOND_JOINTS, THIRD_JOINTS
+from models.geometry.limb_curve import (
+    ARM_PIECES,
+    FINGERS,
+    FIRST_JOINTS,
+    LIMB_PIECES,
+    LIMB_START,
+    LIMBS,
+    PIECE_HOLDERS,
+    PIECES,
+    SECOND_JOINTS,
+    SEGMENTS_OF_LIMB,
+    THIRD_JOINTS,
+)
 from models.geometry.ribbons import JOINT_OVERLAP
 
 CAP_FADE = (-0.55, -0.25)  # s over which a limb's texture fades in, inside the torso
 KEPT_ON_TORSO = (0.05, 0.05, 0.0, 0.0)  # s of each limb up to which the torso keeps what the picture shows of it
+ROOTS = (0.6, 0.1, 0.1, 0.1, 0.1)  # s of each finger up to which the palm keeps what the picture shows of it
+FINGER_RIM = 1.5  # half widths of a finger up to which the body layer is filled behind it
+PALM_MARGIN = 0.08  # s of the arm from the farthest knuckle to the end of a palm that has fingers
+UNENDING = 9.0  # s at which a piece without fingers ends: nowhere
 BEHIND = 0.35  # shoulder widths behind the shoulders from which an arm is behind the torso
 HULL_HIPS = 1.35  # width of the torso's hull at the hips over their distance
 HULL_DEPTH = 0.2  # half of a torso's depth from front to back, over the length of the spine
+SOLID = 0.5  # alpha from which a pixel beside the torso is the person's
 NO_CLAIM = 1000.0  # rank of a pixel that a piece does not hold
 
 
@@ -29,41 +47,89 @@ class Claim(NamedTuple):
     covered: (B, K, S, S), 0..1, coverage by the piece's own shape.
     visible: (B, K, S, S), 0 or 1, where the picture shows it.
     taken: (B, 1, S, S), 0 or 1, what of the person is on limbs and not on the body.
+    ends: (B, K), s at which pieces end: forearms whose hands have fingers, behind the palm.
     """
 
     covered: Tensor
     visible: Tensor
     taken: Tensor
+    ends: Tensor
 
 
-def claim_pixels(drawn: Tensor, alpha: Tensor, head: Tensor, seen: Tensor, body: Tensor, shown: Tensor) -> Claim:
+def claim_pixels(
+    drawn: Tensor, alpha: Tensor, head: Tensor, seen: Tensor, body: Tensor, shown: Tensor, ends: Tensor
+) -> Claim:
     """Which piece the picture's pixels belong to.
 
     drawn: from `draw_ribbons`. alpha, head (B, S, S): coverage by the person and by the head. seen (B, S, S): bool,
-    where the canvas shows the picture itself.
+    where the canvas shows the picture itself. ends (B, K): see `Claim`.
     """
-    size = drawn.shape[-1]
+    size, pieces = drawn.shape[-1], drawn.shape[1]
     s, fraction, radius, inside = drawn.unbind(2)
     inside = inside * shown[..., None, None] > 0.5
     distance = fraction.abs()
     shape = ((1 - distance) * radius * (size / 2) + 0.5).clamp(0, 1) * inside
     on_hull, on_head = (torso_hull(body, size) > 0.5)[:, None], (head > 0.5)[:, None]
-    behind = piece_behind(body[..., 2], shoulder_width(body))[..., None, None]
-    outside = (outer_side(body)[..., None, None] * fraction > 0) | legs(body.device)[:, None, None]
+    behind, side, nearness = (
+        gather_rows(each, PIECE_HOLDERS[:pieces])[..., None, None]
+        for each in (
+            piece_behind(body[..., 2], shoulder_width(body)),
+            outer_side(body),
+            piece_depth(body[..., 2]).argsort(1).argsort(1).to(s.dtype),  # 0 is the nearest
+        )
+    )
+    fingers = finger_pieces(pieces, s.device)[:, None, None]
+    outside = (side * fraction > 0) | legs(pieces, s.device)[:, None, None] | fingers
     loose = inside & outside & (distance > 1) & ~on_hull & ~on_head & (alpha > 0.02)[:, None]
     core = (shape > 0.5) & ~(behind & on_hull) & ~on_head
+    if pieces > LIMB_PIECES:
+        # Beyond the palm are the fingers, and what else of the hand is before the background.
+        core &= (s < ends[..., None, None]) | (~on_hull & (alpha > SOLID)[:, None])
+        beyond_root = s > const_floats(piece_roots(pieces), s.device)[:, None, None]
+        under_root, core, loose = core & ~beyond_root, core & beyond_root, loose & beyond_root
     # Of several pieces whose shapes hold a pixel the nearest one has it; of loose pixels the closest piece does.
-    nearness = piece_depth(body[..., 2]).argsort(1).argsort(1).to(s.dtype)[..., None, None]  # 0 is the nearest
+    # Fingers go before, and among them the closest one has it.
     rank = torch.where(core, nearness, torch.where(loose, PIECES + distance, NO_CLAIM))
+    if pieces > LIMB_PIECES:
+        rank = torch.where(fingers & (core | loose), distance - PIECES, rank)
     winner = rank == rank.amin(1, keepdim=True)
-    sibling = winner.unflatten(1, (LIMBS, 2)).flip(2).flatten(1, 2) & ((s - 1).abs() < JOINT_OVERLAP)
+    sibling = winner[:, :LIMB_PIECES].unflatten(1, (LIMBS, 2)).flip(2).flatten(1, 2)
+    sibling = F.pad(sibling, (0, 0, 0, 0, 0, pieces - LIMB_PIECES)) & ((s - 1).abs() < JOINT_OVERLAP)
     held = (winner | sibling) & (core | loose)
+    if pieces > LIMB_PIECES:
+        held |= under_root
     visible = held & seen[:, None]
     hung = (held & ~core).to(s.dtype)
     covered = torch.maximum(shape, hung) * smoothstep(*CAP_FADE, s)
-    kept = const_floats(KEPT_ON_TORSO, s.device).repeat_interleave(2)[:, None, None]
-    taken = (held & (s > kept)).any(1, keepdim=True).to(s.dtype)
-    return Claim(covered, visible.to(s.dtype), taken)
+    kept = const_floats(piece_kept(pieces), s.device)[:, None, None]
+    taken = held & (s > kept)
+    if pieces > LIMB_PIECES:  # on clothes a rim of the hand would stay behind
+        taken |= fingers & inside & (distance < FINGER_RIM) & ~on_head
+    taken = taken.any(1, keepdim=True).to(s.dtype)
+    return Claim(covered, visible.to(s.dtype), taken, ends)
+
+
+def palm_ends(polylines: Tensor, hands: Tensor, shown: Tensor) -> Tensor:
+    """(B, K) s at which pieces end, see `Claim`. polylines (B, L, 5, 2), hands (B, 2, 21, ≥2), shown (B, K)."""
+    ends = torch.full_like(shown, UNENDING)
+    if shown.shape[1] == LIMB_PIECES:
+        return ends
+    wrist, tip = polylines[:, :2, 3, None], polylines[:, :2, 4, None]
+    along = ((pick(hands, KNUCKLES)[..., :2] - wrist) * (tip - wrist)).sum(-1)
+    end = 2 + (along / (tip - wrist).square().sum(-1).clamp_min(1e-6)).amax(-1) + PALM_MARGIN
+    has_fingers = shown[:, LIMB_PIECES:].unflatten(1, (2, FINGERS)).amin(-1) > 0.5
+    return scatter_rows(ends, ARM_PIECES, torch.where(has_fingers, end, torch.full_like(end, UNENDING)))
+
+
+def piece_roots(pieces: int) -> tuple[float, ...]:
+    """s of the first of the pieces up to which what holds them keeps what the picture shows of them."""
+    return ((LIMB_START - 1,) * LIMB_PIECES + ROOTS * 2)[:pieces]
+
+
+def piece_kept(pieces: int) -> tuple[float, ...]:
+    """s of the first of the pieces up to which the torso keeps what the picture shows of them."""
+    limbs = tuple(s for s in KEPT_ON_TORSO for _ in range(SEGMENTS_OF_LIMB))
+    return (limbs + (LIMB_START,) * (2 * FINGERS))[:pieces]
 
 
 def within(borders: Tensor, size: int) -> Tensor:
@@ -73,7 +139,7 @@ def within(borders: Tensor, size: int) -> Tensor:
 
 
 def outer_side(body: Tensor) -> Tensor:
-    """(B, K) sign of d on the side of the pieces that looks away from the spine of joints (B, 33, ≥2)."""
+    """(B, 8) sign of d on the side of the segments that looks away from the spine of joints (B, 33, ≥2)."""
     spine = gather_rows(body, (LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP))[..., :2].mean(1)
     first, second, third = (
         gather_rows(body, joints)[..., :2] for joints in (FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS)
@@ -109,29 +175,36 @@ def at_least(half: Tensor, least: Tensor) -> Tensor:
 
 
 def piece_depth(depth: Tensor) -> Tensor:
-    """(B, K) mean z of the pieces, from that of the joints (B, 33)."""
+    """(B, 8) mean z of the segments, from that of the joints (B, 33)."""
     first, second, third = (gather_rows(depth, joints) for joints in (FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS))
     return torch.stack([(first + second) / 2, (second + third) / 2], 2).flatten(1)
 
 
 def piece_behind(depth: Tensor, width: Tensor) -> Tensor:
-    """(B, K) bool whether pieces are behind the torso: legs, and arms whose far ends are.
+    """(B, 8) bool whether segments are behind the torso: legs, and arms whose far ends are.
 
     depth (B, 33): z of the joints. width (B,): of the shoulders.
     """
     torso = depth[:, SHOULDERS].mean(1, keepdim=True)
     ends = torch.stack([gather_rows(depth, SECOND_JOINTS), gather_rows(depth, THIRD_JOINTS)], 2).flatten(1)
     behind = ends > torso + BEHIND * width[:, None]
-    return behind | legs(depth.device)
+    return behind | legs(LIMB_PIECES, depth.device)
 
 
 @cache
 def upper_pieces(device: torch.device) -> Tensor:
-    """(K,) bool, which pieces are the upper segments of their limbs."""
-    return torch.arange(PIECES, device=device) % 2 == 0
+    """(8,) bool, which segments are the upper ones of their limbs."""
+    return torch.arange(LIMB_PIECES, device=device) % 2 == 0
 
 
 @cache
-def legs(device: torch.device) -> Tensor:
-    """(K,) bool, which pieces are legs'."""
-    return torch.arange(PIECES, device=device) >= PIECES // 2
+def legs(pieces: int, device: torch.device) -> Tensor:
+    """(pieces,) bool, which of the first pieces are legs'."""
+    piece = torch.arange(pieces, device=device)
+    return (piece >= LIMB_PIECES // 2) & (piece < LIMB_PIECES)
+
+
+@cache
+def finger_pieces(pieces: int, device: torch.device) -> Tensor:
+    """(pieces,) bool, which of the first pieces are fingers."""
+    return torch.arange(pieces, device=device) >= LIMB_PIECES

@@ -1,9 +1,12 @@
 """The curve that a limb follows: from its joints to places along and across it, in the picture and in every frame.
 
-A limb is an arm or a leg. Its polyline has five points: the cap, inside the torso, then shoulder, elbow, wrist and
-fingertips, or hip, knee, ankle and toes. A place on it is (s, d): s along it, −1 at the cap, 0, 1 and 2 at the joints,
-3 at the tip; d across it, the signed distance in canvas units, positive on the right of somebody who walks along it on
-the screen.
+A limb is an arm, a leg or a finger. Its polyline has five points: the cap, inside the torso, then shoulder, elbow,
+wrist and fingertips, or hip, knee, ankle and toes; a finger's cap is inside the palm, and its three joints and its tip
+follow. A place on it is (s, d): s along it, −1 at the cap, 0, 1 and 2 at the joints, 3 at the tip; d across it, the
+signed distance in canvas units, positive on the right of somebody who walks along it on the screen.
+
+Limbs are drawn as pieces: arms and legs in two segments each, then, where a picture shows them, the fingers of the left
+and of the right hand, thumb first, as one piece each. The tables `PIECE_…` say what belongs to each piece.
 """
 
 from __future__ import annotations
@@ -37,7 +40,14 @@ from models.geometry.grid import smoothstep
 
 LIMBS = 4  # left arm, right arm, left leg, right leg
 SEGMENTS_OF_LIMB = 2  # upper arm and forearm with hand, thigh and shin with foot
-PIECES = LIMBS * SEGMENTS_OF_LIMB  # in the order of limbs, the upper segment of each first
+LIMB_PIECES = LIMBS * SEGMENTS_OF_LIMB  # in the order of limbs, the upper segment of each first
+FINGERS = 5  # of one hand: thumb, index, middle, ring, little finger
+LINES = LIMBS + 2 * FINGERS  # polylines
+PIECES = LIMB_PIECES + 2 * FINGERS
+ARM_PIECES = (1, 3)  # forearms with hands, left and right
+PIECE_LINES = (0, 0, 1, 1, 2, 2, 3, 3, *range(LIMBS, LINES))  # number of the polyline of each
+PIECE_TWINS = (2, 3, 0, 1, 6, 7, 4, 5, 13, 14, 15, 16, 17, 8, 9, 10, 11, 12)  # the same piece on the other side
+PIECE_HOLDERS = (*range(LIMB_PIECES), *(ARM_PIECES[:1] * FINGERS), *(ARM_PIECES[1:] * FINGERS))  # a finger's forearm
 LIMB_START, LIMB_END = -0.6, 3.1  # s of a limb's first and last sample
 LIMB_SAMPLES = 38  # values of s at which a limb's half widths are known, evenly spaced
 BEND_REACH = 0.4  # s on both sides of a joint over which the limb turns from one bone to the next
@@ -54,6 +64,7 @@ TIP_REACH = (
     1.15,
 )  # of the tips beyond the third joint, over the distance of the middle of the tip joints
 CAP_LENGTH = 0.35  # of the bone before the first joint, over the one behind it
+FINGERTIP_REACH = 1.3  # of the last bone of a finger, over the distance of its points: to the end of the finger
 
 
 def limb_polylines(body: Tensor) -> Tensor:
@@ -67,6 +78,14 @@ def limb_polylines(body: Tensor) -> Tensor:
     )
     reach = const_floats(TIP_REACH, body.device)[:, None]
     tips = third + reach * ((tip + other) / 2 - third)
+    return torch.stack([first - CAP_LENGTH * (second - first), first, second, third, tips], 2)
+
+
+def finger_polylines(hands: Tensor) -> Tensor:
+    """(B, 10, 5, 2) polylines of the fingers of hands (B, 2, 21, ≥2), the left hand's first."""
+    points = hands[..., 1:, :2].unflatten(2, (FINGERS, 4)).flatten(1, 2)
+    first, second, third, tip = points.unbind(2)
+    tips = third + FINGERTIP_REACH * (tip - third)
     return torch.stack([first - CAP_LENGTH * (second - first), first, second, third, tips], 2)
 
 

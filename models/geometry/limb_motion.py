@@ -6,22 +6,47 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from kernels.mesh import Bucket, draw_mesh
 from models.geometry.body import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER, shoulder_width
+from models.geometry.constants import gather_rows, scatter_rows
+from models.geometry.drive_hands import KNUCKLES, palm_of, palm_widths, pick
+from models.geometry.grid import smoothstep
 from models.geometry.limb_claims import piece_behind, piece_depth, upper_pieces
-from models.geometry.limb_curve import LIMBS, limb_polylines
+from models.geometry.limb_curve import (
+    ARM_PIECES,
+    FINGERS,
+    LIMB_PIECES,
+    LIMBS,
+    PIECE_HOLDERS,
+    PIECES,
+    finger_polylines,
+    limb_polylines,
+)
 from models.geometry.limbs import Limbs
-from models.geometry.ribbons import bounding_boxes, place_vertices, ribbon_triangles
+from models.geometry.ribbons import (
+    COLUMNS,
+    LOOSE,
+    ROWS,
+    bounding_boxes,
+    place_vertices,
+    ribbon_rows,
+    ribbon_triangles,
+)
 
 LIMB_CELLS = 96  # M, along a side of a piece's map
 LIMB_WINDOW = 40  # cells, of a ribbon's largest triangle
 BEHIND_BODY, BEFORE_BODY, BEFORE_ALL = 0, 1, 2  # the images that pieces are drawn into
 NOT_DRAWN = -1
+PALM_BEGINS = (1.7, 2.2)  # s over which an arm goes over into its palm, which narrows as it turns
+WRIST, SEAM = 2.0, 0.12  # s at which a palm that is turned over begins, and around it of its seam
+FINGER_LAYERS = 1e-3  # canvas units of z between which the fingers of a hand lie
+CLEARLY_BEHIND = 0.4  # lengths of the palm by which a finger is behind it
 
 
 class MovedLimbs(NamedTuple):
-    """The limbs of B pictures in one frame, as `kernels.tiles.draw_tiles` takes them; K = `PIECES`, M = `LIMB_CELLS`.
+    """The limbs of B pictures in one frame, as `kernels.tiles.draw_tiles` takes them; K pieces, M = `LIMB_CELLS`.
 
     maps: (B, K, 3, M, M), where the cells of each piece's box lie on its tile, x and y in −1..1, and 1 where it covers
     them. boxes: (B, K, 3). order: (B, K), numbers of the pieces, the farthest first. slot: (B, K), the image each
@@ -34,26 +59,70 @@ class MovedLimbs(NamedTuple):
     slot: Tensor
 
 
-def move_limbs(limbs: Limbs, rest: Tensor, body: Tensor, growth: Tensor) -> MovedLimbs:
+def move_limbs(
+    limbs: Limbs, rest: Tensor, body: Tensor, growth: Tensor, hands: tuple[Tensor, Tensor] | None = None
+) -> MovedLimbs:
     """The limbs of pictures with joints rest (B, 33, ≥3) at joints body (B, 33, 3).
 
-    growth (B,): the character's size now over that in the picture.
+    limbs: the first 8 pieces, or all 18. growth (B,): the character's size now over that in the picture. hands: the
+    points (B, 2, 21, ≥3) of the picture's hands and where they are now; needed for 18 pieces.
     """
-    polylines = moved_polylines(limbs.polylines, rest, body)
-    vertices = place_vertices(polylines, limbs.across * growth[:, None, None])
+    polylines = moved_polylines(limbs.polylines[:, :LIMBS], rest, body)
+    across, on_tile = limbs.across * growth[:, None, None], limbs.on_tile
+    depth, width = body[..., 2], shoulder_width(rest)
+    distance, behind = piece_depth(depth), piece_behind(depth, width)
+    before = torch.where(upper_pieces(rest.device), BEFORE_BODY, BEFORE_ALL)
+    slot = torch.where(behind, BEHIND_BODY, before)
+    if hands is not None:
+        polylines = torch.cat([polylines, finger_polylines(hands[1])], 1)
+        has_fingers = gather_rows(limbs.shown, (LIMB_PIECES, LIMB_PIECES + FINGERS)) > 0.5
+        side = palm_widths(body, hands[1]) / (palm_widths(rest, hands[0]) * growth[:, None])
+        side = torch.where(has_fingers, side, torch.ones_like(side))
+        across, on_tile = turn_over(across, on_tile, side)
+        distance = gather_rows(distance, PIECE_HOLDERS) + F.pad(finger_depth(hands[1]), (LIMB_PIECES, 0))
+        slot = gather_rows(slot, PIECE_HOLDERS)
+    vertices = place_vertices(polylines, across)
     boxes = bounding_boxes(vertices)
     points = (vertices - boxes[:, :, None, :2]) / boxes[:, :, None, 2:]
-    near = limbs.across.abs()  # folded at the inside of a bend, the part nearer to the bone is drawn
+    near = across.abs()  # folded at the inside of a bend, the part nearer to the bone is drawn
     points = torch.cat([points, near.unsqueeze(-1)], -1).flatten(0, 1)
-    values = torch.cat([limbs.on_tile, torch.ones_like(near).unsqueeze(-1)], -1).flatten(0, 1)
+    values = torch.cat([on_tile, torch.ones_like(near).unsqueeze(-1)], -1).flatten(0, 1)
     buckets = [Bucket(ribbon_triangles(rest.device), LIMB_WINDOW)]
     maps = draw_mesh(points, buckets, values, LIMB_CELLS).unflatten(0, boxes.shape[:2])
-    depth, width = body[..., 2], shoulder_width(rest)
-    order = piece_depth(depth).argsort(1, descending=True)
-    before = torch.where(upper_pieces(rest.device), BEFORE_BODY, BEFORE_ALL)
-    slot = torch.where(piece_behind(depth, width), BEHIND_BODY, before)
     slot = torch.where(limbs.shown > 0.5, slot, NOT_DRAWN)
-    return MovedLimbs(maps, boxes, order, slot)
+    return MovedLimbs(maps, boxes, distance.argsort(1, descending=True), slot)
+
+
+def turn_over(across: Tensor, on_tile: Tensor, side: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the vertices of all pieces lie across (B, 18, V) and on their tiles (B, 18, V, 2) for palms that look so
+    wide over their width in the picture, side (B, 2); negative where they show their other side, as mirror images from
+    the wrist on.
+    """
+    shape, pieces = (ROWS, COLUMNS), (*ARM_PIECES, *range(LIMB_PIECES, PIECES))
+    d, tile = gather_rows(across, pieces).unflatten(2, shape), gather_rows(on_tile, pieces).unflatten(2, shape)
+    s = gather_rows(ribbon_rows(PIECES, across.device)[None], pieces)[..., None]
+    side = torch.cat([side, side.repeat_interleave(FINGERS, 1)], 1)[..., None, None]
+    arm = (torch.arange(len(pieces), device=s.device) < len(ARM_PIECES))[:, None, None]
+    d = d * torch.lerp(torch.ones_like(side), side.abs(), smoothstep(*PALM_BEGINS, s) * arm)
+    flipped = (side < 0) & (~arm | (s > WRIST))
+    seam = ((side < 0) & arm & ((s - WRIST).abs() < SEAM)).unsqueeze(-1)
+    d, tile = torch.where(flipped, -d.flip(3), d), torch.where(flipped.unsqueeze(-1), tile.flip(3), tile)
+    # What hangs on the wrist would flare out where the texture crosses over.
+    d = torch.where(seam[..., 0], d / LOOSE, d)
+    middle = tile[:, :, :, COLUMNS // 2, None]
+    tile = torch.where(seam, torch.lerp(middle.expand_as(tile), tile, 1 / LOOSE), tile)
+    return scatter_rows(across, pieces, d.flatten(2)), scatter_rows(on_tile, pieces, tile.flatten(2, 3))
+
+
+def finger_depth(hands: Tensor) -> Tensor:
+    """(B, 10) z of the fingers of hands (B, 2, 21, 3) relative to their arms', little enough to keep them together.
+
+    Fingers are before their palm, unless they are clearly behind it.
+    """
+    palm = palm_of(hands)
+    knuckles = pick(hands, KNUCKLES)[..., 2].mean(-1, keepdim=True)
+    depth = hands[:, :, 1:, 2].unflatten(2, (FINGERS, 4)).mean(-1) - knuckles
+    return (FINGER_LAYERS * ((depth / palm.full.unsqueeze(-1)).clamp(-1, 1) - CLEARLY_BEHIND)).flatten(1)
 
 
 def moved_polylines(polylines: Tensor, rest: Tensor, body: Tensor) -> Tensor:

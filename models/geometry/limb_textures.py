@@ -7,10 +7,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kernels.mesh import Bucket, draw_mesh
+from models.geometry.constants import gather_rows
 from models.geometry.grid import box_grid
 from models.geometry.inpaint import blur, dilate, pull_push
-from models.geometry.limb_claims import Claim
-from models.geometry.limb_curve import LIMBS, PIECES
+from models.geometry.limb_claims import Claim, finger_pieces
+from models.geometry.limb_curve import PIECE_TWINS
 from models.geometry.ribbons import COLUMNS, ROWS, ribbon_rows, ribbon_triangles
 
 TILE_WINDOW = 96  # texels, of a ribbon's largest triangle on its tile
@@ -25,20 +26,21 @@ def paint_tiles(person: Tensor, claim: Claim, rest: Tensor, boxes: Tensor, shown
     person (B, 4, S, S): premultiplied colours and alpha. rest (B, K, V, 2): the ribbons' vertices in the picture; boxes
     (B, K, 3): what the tiles show of it. shown (B, K): 0 or 1.
     """
-    side, batch = person.shape[-1] // 2, (len(boxes), PIECES)
+    side, batch = person.shape[-1] // 2, (len(boxes), boxes.shape[1])
     own = box_grid(boxes.flatten(0, 1), side)
     mirrored, s = mirrored_places(rest, boxes, side)
     covered, visible = sample(torch.stack([claim.covered, claim.visible], 2), own).split(1, 1)
     other = swap_sides(claim.visible.unsqueeze(2))
     exists = swap_sides(shown).flatten()[:, None, None, None]
     colours, twin = sample_person(person, own, batch), sample_person(person, mirrored, batch)
-    twin_seen = sample(other, mirrored) * exists
+    twin_seen = sample(other, mirrored) * exists * (s < claim.ends.flatten()[:, None, None, None])
     known = ((visible > 0.99) & (colours[:, 3:] > SHOWN)).to(colours.dtype)
     from_twin = ((twin_seen > 0.99) & (twin[:, 3:] > SHOWN)).to(colours.dtype) * (1 - known)
     straight, twin_straight = (each[:, :3] / each[:, 3:].clamp_min(1e-3) for each in (colours, twin))
     straight = torch.where(known > 0, straight, twin_straight)
     filled = pull_push(straight, torch.maximum(known, from_twin)).clamp(0, 1)
-    guessed = torch.where(s < END_BEGINS, torch.ones_like(s), torch.zeros_like(s))
+    fingers = finger_pieces(boxes.shape[1], s.device).repeat(len(boxes))[:, None, None, None]
+    guessed = ((s < END_BEGINS) | fingers).to(s.dtype)
     unseen = torch.lerp(guessed, twin[:, 3:], blur(twin_seen, 1).clamp(0, 1))
     alpha = covered * torch.lerp(unseen, colours[:, 3:], dilate(visible, EDGE)) * shown.flatten()[:, None, None, None]
     return torch.cat([filled * alpha, alpha], 1).unflatten(0, batch)
@@ -50,7 +52,7 @@ def mirrored_places(rest: Tensor, boxes: Tensor, side: int) -> tuple[Tensor, Ten
     """
     on_tile = ((rest - boxes[:, :, None, :2]) / boxes[:, :, None, 2:]).flatten(0, 1)
     twin = swap_sides(rest).unflatten(2, (ROWS, COLUMNS)).flip(3).flatten(2, 3).flatten(0, 1)
-    s = ribbon_rows(rest.device).repeat_interleave(COLUMNS, 1).repeat(len(rest), 1)
+    s = ribbon_rows(rest.shape[1], rest.device).repeat_interleave(COLUMNS, 1).repeat(len(rest), 1)
     points = torch.cat([on_tile, torch.zeros_like(s).unsqueeze(-1)], -1)
     values = torch.cat([twin, s.unsqueeze(-1)], -1)
     drawn = draw_mesh(points, [Bucket(ribbon_triangles(rest.device), TILE_WINDOW)], values, side)
@@ -59,7 +61,7 @@ def mirrored_places(rest: Tensor, boxes: Tensor, side: int) -> tuple[Tensor, Ten
 
 def swap_sides(pieces: Tensor) -> Tensor:
     """What is said of pieces (B, K, ...) by the limbs on the other sides."""
-    return pieces.unflatten(1, (LIMBS // 2, 2, PIECES // LIMBS)).flip(2).flatten(1, 3)
+    return gather_rows(pieces, PIECE_TWINS[: pieces.shape[1]])
 
 
 def sample(maps: Tensor, places: Tensor) -> Tensor:

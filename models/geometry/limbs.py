@@ -12,8 +12,18 @@ from torch.nn import functional as F
 
 from models.geometry.grid import smoothstep
 from models.geometry.inpaint import blur, dilate, pull_push
-from models.geometry.limb_claims import claim_pixels, torso_hull, within
-from models.geometry.limb_curve import LIMBS, PIECES, SECOND_JOINTS, THIRD_JOINTS, limb_polylines
+from models.geometry.limb_claims import claim_pixels, palm_ends, torso_hull, within
+from models.geometry.limb_curve import (
+    LIMB_PIECES,
+    LIMBS,
+    LINES,
+    PIECE_LINES,
+    PIECES,
+    SECOND_JOINTS,
+    THIRD_JOINTS,
+    finger_polylines,
+    limb_polylines,
+)
 from models.geometry.limb_textures import paint_tiles
 from models.geometry.ribbons import COLUMNS, ROWS, bounding_boxes, draw_ribbons, place_vertices, ribbon_across
 
@@ -27,8 +37,9 @@ SOLID = 0.9  # alpha from which a pixel is the person's own, and no edge
 class Outlines(NamedTuple):
     """Where the limbs of B pictures end to both sides.
 
-    radii: (B, 4, `LIMB_SAMPLES`, 2), half widths at the samples of s towards negative and positive d, canvas units.
-    shown: (B, K), 0 or 1, whether the picture shows a piece well enough to move it.
+    radii: (B, L, `LIMB_SAMPLES`, 2), half widths at the samples of s towards negative and positive d, canvas units, of
+        L = 4 limbs, or of 14 with the fingers.
+    shown: (B, K), 0 or 1, whether the picture shows a piece well enough to move it; K = 8, or 18 with the fingers.
     inside: (B, 4), left, upper, right and lower border of the picture itself; beyond, limbs are unseen. Canvas units.
     """
 
@@ -42,7 +53,7 @@ class Limbs(NamedTuple):
 
     tiles: (B, K, 4, T, T), premultiplied RGB and alpha.
     boxes: (B, K, 3), what of the canvas the tiles show in the picture: centre x, y and half side.
-    polylines: (B, 4, 5, 2), of the limbs in the picture.
+    polylines: (B, `LINES`, 5, 2), of limbs and fingers in the picture.
     across: (B, K, V), distance d of the vertices, canvas units.
     on_tile: (B, K, V, 2), where the vertices lie on their tiles, −1..1.
     shown: (B, K), 0 or 1, whether a piece exists.
@@ -60,39 +71,51 @@ def no_limbs(count: int, size: int, device: torch.device) -> Limbs:
     """The limbs of pictures that show none, S = size pixels."""
     tile, vertices = size // 2, ROWS * COLUMNS
     return Limbs(
-        torch.zeros(count, PIECES, 4, tile, tile, device=device),
-        torch.tensor([0.0, 0.0, 1.0], device=device).expand(count, PIECES, 3),
-        torch.zeros(count, LIMBS, 5, 2, device=device),
+        torch.zeros(count, PIECES, tile, tile, 4, device=device).permute(0, 1, 4, 2, 3),  # as `draw_tiles` wants it
+        torch.tensor([0.0, 0.0, 1.0], device=device).repeat(count, PIECES, 1),
+        torch.zeros(count, LINES, 5, 2, device=device),
         torch.zeros(count, PIECES, vertices, device=device),
         torch.zeros(count, PIECES, vertices, 2, device=device),
         torch.zeros(count, PIECES, device=device),
     )
 
 
-def build_limbs(person: Tensor, head: Tensor, body: Tensor, outlines: Outlines) -> tuple[Limbs, Tensor]:
+def build_limbs(person: Tensor, head: Tensor, body: Tensor, hands: Tensor, outlines: Outlines) -> tuple[Limbs, Tensor]:
     """The limbs of B pictures, and the coverage (B, 1, S, S), 0 or 1, of what they take from the person.
 
     person (B, 4, S, S): premultiplied colours of the person and alpha. head (B, 1, S, S): coverage by the head's
-    surface, 0..1. body (B, 33, 4): joints.
+    surface, 0..1. body (B, 33, 4): joints. hands (B, 2, 21, 4): their points.
     """
     radii, shown, inside = outlines
     size = person.shape[-1]
-    polylines = limb_polylines(body)
+    polylines, pieces = limb_polylines(body), shown.shape[1]
+    if pieces == PIECES:
+        polylines = torch.cat([polylines, finger_polylines(hands)], 1)
     across = ribbon_across(radii)
     rest = place_vertices(polylines, across)
     boxes = bounding_boxes(rest)
     drawn = draw_ribbons(rest, radii, size)
-    claim = claim_pixels(drawn, person[:, 3], head[:, 0], within(inside, size), body, shown)
+    ends = palm_ends(polylines, hands, shown)
+    claim = claim_pixels(drawn, person[:, 3], head[:, 0], within(inside, size), body, shown, ends)
     tiles = paint_tiles(person, claim, rest, boxes, shown)
     on_tile = (rest - boxes[:, :, None, :2]) / boxes[:, :, None, 2:]
-    return Limbs(tiles, boxes, polylines, across, on_tile, shown), claim.taken
+    found = no_limbs(len(body), size, body.device)
+    for every, own in zip(found, (tiles, boxes, polylines, across, on_tile, shown), strict=True):
+        every[:, : own.shape[1]] = own
+    return found, claim.taken
+
+
+def first_pieces(limbs: Limbs, pieces: int) -> Limbs:
+    """The first 8 pieces of limbs, or all 18 (views, no copies)."""
+    lines = PIECE_LINES[pieces - 1] + 1
+    return Limbs(*(part[:, : lines if name == "polylines" else pieces] for name, part in limbs._asdict().items()))
 
 
 def without_layers(body: Tensor, shown: Tensor) -> Tensor:
     """Joints (B, 33, 4) with the far joints of limbs that are layers (B, K) invisible: the sheet of the body then moves
     with the torso there.
     """
-    upper, lower = shown.unflatten(1, (LIMBS, 2)).unbind(2)
+    upper, lower = shown[:, :LIMB_PIECES].unflatten(1, (LIMBS, 2)).unbind(2)
     visibility = body[..., 3].clone()
     for joints, layer in ((SECOND_JOINTS, upper), (THIRD_JOINTS, lower)):
         visibility[:, joints] *= 1 - layer

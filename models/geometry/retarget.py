@@ -10,8 +10,10 @@ from torch import Tensor
 
 from models.geometry.constants import gather_rows
 from models.geometry.drive_body import drive_body
+from models.geometry.drive_hands import drive_hands
 from models.geometry.grid_mesh import TRIANGLE_GROWTH
 from models.geometry.keep_in_frame import FrameBounds, ease, keep_in_frame
+from models.geometry.limb_curve import FINGERS, LIMB_PIECES, PIECES
 from models.geometry.openings import (
     EYES,
     begin_to_close,
@@ -75,6 +77,7 @@ class Pose:
     head: the head's transform from canonical to canvas units.
     shade: (B, 1, n, n), change of log brightness by the light (models/geometry/shading.py), n = `SHADE_SIDE`.
     mouth: (B, 4, h, w), what the driver's mouth shows (`Driver.mouth`), channels first.
+    hands: (B, 2, 21, 3), target points of the hands, canvas units; as in the picture where it has no fingers to move.
     """
 
     face: Tensor
@@ -84,6 +87,7 @@ class Pose:
     head: HeadTransform
     shade: Tensor
     mouth: Tensor
+    hands: Tensor
 
 
 def rest_pose(rig: Rig) -> Pose:
@@ -92,7 +96,7 @@ def rest_pose(rig: Rig) -> Pose:
     identity = torch.eye(3, device=rig.face.device).expand(len(rig), -1, -1)
     shade = rig.face.new_zeros(len(rig), 1, SHADE_SIDE, SHADE_SIDE)
     mouth = rig.face.new_zeros(len(rig), 4, MOUTH_ROWS, MOUTH_COLUMNS)
-    return Pose(rig.face, local, identity, rig.body[..., :3], rig.head, shade, mouth)
+    return Pose(rig.face, local, identity, rig.body[..., :3], rig.head, shade, mouth, rig.hands[..., :3])
 
 
 def retarget(
@@ -136,9 +140,13 @@ def retarget(
     body = drive_body(
         rig.body, (rig.head, head), driver.body, neutral.body, unit, body_strength, torsos, bones, kept
     )  # fmt: skip
+    hands = rig.hands[..., :3]
+    if rig.pieces == PIECES:
+        shown, growth = gather_rows(rig.limbs.shown, (LIMB_PIECES, LIMB_PIECES + FINGERS)), head.scale / rig.head.scale
+        body, hands = drive_hands(rig.body, rig.hands, shown, driver.hands, body, growth, body_strength)
     shade = shading(driver.shade, neutral.shade, per_session(strength.light, rig) * rig.has_shading)
     mouth = driver.mouth.permute(0, 3, 1, 2) * per_session(strength.teeth, rig)[:, None, None, None]
-    return Pose(face, local, rotation, body, head, shade, mouth)
+    return Pose(face, local, rotation, body, head, shade, mouth, hands)
 
 
 def finite_driver(rig: Rig, driver: Driver, neutral: Driver) -> tuple[Driver, Driver]:

@@ -26,7 +26,7 @@ from models.geometry.grid_mesh import (
 )
 from models.geometry.head_surface import HeadSurface, build_surface, inside_at_rest
 from models.geometry.inpaint import dilate
-from models.geometry.limb_curve import PIECES
+from models.geometry.limb_curve import LIMB_PIECES
 from models.geometry.limbs import Limbs, Outlines, behind_limbs, build_limbs, no_limbs, replace_limbs, without_layers
 from models.geometry.openings import opening
 from models.geometry.picture_layers import (
@@ -87,7 +87,8 @@ class Rig:
     visible_triangles: for each grid mesh, numbers (K,) of the triangles that any of the B pictures shows.
     cells_per_unit: guidance cells per canonical unit, the largest of the B.
     full_canvas: whether every focus box is the whole canvas, so that both grid meshes are the same.
-    has_limbs: whether any of the B pictures has a limb; without, nothing is drawn of them.
+    pieces: how many of the limbs' pieces are drawn: none, `LIMB_PIECES`, or `PIECES` where any of the B pictures shows
+        fingers.
     """
 
     image: Tensor
@@ -118,7 +119,7 @@ class Rig:
     visible_triangles: tuple[Tensor, Tensor]
     cells_per_unit: float
     full_canvas: bool
-    has_limbs: bool
+    pieces: int
 
     @property
     def size(self) -> int:
@@ -150,6 +151,7 @@ class Rig:
         """
         head = head_pose(face)
         body = complete_body(head, body)
+        hands = body.new_zeros(len(image), 2, HAND_POINTS, 4) if hands is None else hands
         plate = clean_plate(image, matte) if plate is None else plate
         focus = focus_box(head)
         full_canvas = bool((focus[:, 2] > 0.999).all())
@@ -159,7 +161,7 @@ class Rig:
         lattice = boxes[:, :, None, :2] + boxes[:, :, None, 2:] * unit  # (B, 2, V, 2)
         vertices = lattice.flatten(1, 2)
         weights, depth = border_weights(head, face, vertices)
-        no_layers = body.new_zeros(len(image), PIECES)
+        no_layers = body.new_zeros(len(image), LIMB_PIECES)
         on_sheet = without_layers(body, no_layers if outlines is None else outlines.shown)
         skin = skin_weights(head, on_sheet, vertices, depth)
         near = dilate(F.adaptive_max_pool2d(matte, min(GUIDE_SIDE, image.shape[-1])), AROUND_PERSON)
@@ -172,7 +174,7 @@ class Rig:
         behind = continued_behind(colours, coverage)
         limbs, taken = no_limbs(len(image), image.shape[-1], image.device), None
         if outlines is not None:
-            limbs, taken = build_limbs(colours, coverage, body, outlines)
+            limbs, taken = build_limbs(colours, coverage, body, hands, outlines)
             behind_arms = behind_limbs(colours, taken, body)
 
         def torso_of(whole: Tensor) -> Tensor:
@@ -191,7 +193,7 @@ class Rig:
             plate=plate,
             face=face,
             body=body,
-            hands=body.new_zeros(len(image), 2, HAND_POINTS, 4) if hands is None else hands,
+            hands=hands,
             focus=focus,
             canonical=canonical_map(head, face, body, focus),
             openings=own_openings(face, focus),
@@ -214,7 +216,7 @@ class Rig:
             visible_triangles=visible_triangles(triangle_visible),
             cells_per_unit=cells,
             full_canvas=full_canvas,
-            has_limbs=outlines is not None,
+            pieces=0 if outlines is None else outlines.shown.shape[1],
         )
 
     @staticmethod
@@ -226,7 +228,7 @@ class Rig:
             visible_triangles=visible_triangles(merged["triangle_visible"]),
             cells_per_unit=max(rig.cells_per_unit for rig in rigs),
             full_canvas=all(rig.full_canvas for rig in rigs),
-            has_limbs=any(rig.has_limbs for rig in rigs),
+            pieces=max(rig.pieces for rig in rigs),
         )
 
     def pick(self, index: int) -> Rig:
@@ -249,7 +251,7 @@ class Rig:
 
 
 BATCHED = [
-    f.name for f in fields(Rig) if f.name not in ("visible_triangles", "cells_per_unit", "full_canvas", "has_limbs")
+    f.name for f in fields(Rig) if f.name not in ("visible_triangles", "cells_per_unit", "full_canvas", "pieces")
 ]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from models.geometry.body import LEFT_WRIST, RIGHT_WRIST
-from models.geometry.limb_curve import SECOND_JOINTS
+from models.geometry.limb_curve import ARM_PIECES, SECOND_JOINTS
 from models.geometry.rig import Rig
 from streamer.errors import DeviceMemoryError
 from streamer.frames import AvatarFrame
@@ -34,8 +34,6 @@ from streamer.rigging.views import find_view, find_views
 from streamer.runtime.stopwatch import Stopwatch
 from streamer.tracking.motion import MIN_VISIBILITY, Motion
 from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
-
-FOREARMS = (1, 3)  # of the pieces of `Limbs`
 
 
 @dataclass(eq=False, slots=True)
@@ -214,7 +212,7 @@ def shown_body(rig: Rig) -> ShownBody:
     pieces = rig.limbs.shown[0].cpu() > 0.5
     place, visibility = rig.body[0].cpu().split([3, 1], -1)
     seen = (visibility[:, 0] > MIN_VISIBILITY) & (place[:, :2].abs() <= 1).all(-1)
-    hands = bool(pieces[list(FOREARMS)].any() or seen[[LEFT_WRIST, RIGHT_WRIST]].any())
+    hands = bool(pieces[list(ARM_PIECES)].any() or seen[[LEFT_WRIST, RIGHT_WRIST]].any())
     limbs = bool(pieces.any() or seen[list(SECOND_JOINTS)].any())
     return ShownBody(limbs or hands, hands)
 

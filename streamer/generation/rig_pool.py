@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from models.config import GUIDE_SIDE
+from models.geometry.limb_curve import PIECES
 from models.geometry.rig import BATCHED, Rig
 from streamer.generation.tensor_tree import iter_tensors, map_tensors
 
@@ -61,7 +62,7 @@ class RigPool:
             visible_triangles=self._visible_triangles,
             cells_per_unit=LARGEST_CELLS_PER_UNIT,
             full_canvas=False,
-            has_limbs=True,
+            pieces=PIECES,
         )
         return rig, _select(self._backgrounds, lane)
 

@@ -17,6 +17,7 @@ from streamer.rigging.body_points import Position
 from streamer.rigging.border import extend
 from streamer.rigging.canvas import Array, Canvas, pixels_per_original, place_on_canvas
 from streamer.rigging.cutout import Cutout, continued, cut_out
+from streamer.rigging.finger_outline import FingerOutlines, find_fingers
 from streamer.rigging.framing import BARE_HEAD, Framing, Layout, frame_rect, head_with_hair, skull_circle
 from streamer.rigging.limb_outline import LimbOutlines, find_limbs
 from streamer.rigging.matting import coarse_matte
@@ -52,7 +53,8 @@ class Character:
     face: (478, 3) landmarks, canvas units.
     body: (33, 4) joints x, y, z in canvas units and visibility; None without.
     hands: (2, 21, 4) points x, y, z of the left and of the right hand in canvas units and confidence; None without.
-    limbs: outlines of arms and legs; None where the picture shows none well enough to move on their own.
+    limbs, fingers: outlines of arms and legs, and of fingers; None where the picture shows none well enough to move on
+        their own.
     layout: of the picture on the canvas.
     picture, points: what it was found in.
     notes: sentences for the user.
@@ -70,6 +72,7 @@ class Character:
     notes: list[str] = field(default_factory=list)
     hands: Array | None = None
     limbs: LimbOutlines | None = None
+    fingers: FingerOutlines | None = None
 
 
 @dataclass(frozen=True)
@@ -109,9 +112,12 @@ def find_character(
     rgb = seen(canvas, found)
     body = skeleton.body
     limbs = None if body is None else find_limbs(rgb, found.alpha, body, canvas.inside)
+    fingers = None
+    if limbs is not None and body is not None and skeleton.hands is not None:
+        fingers = find_fingers(found.alpha, face, body, skeleton.hands, limbs)
     return Character(
         rgb, found.alpha, found.foreground, found.plate, face, body, layout, picture, points, skeleton.notes,
-        skeleton.hands, limbs,
+        skeleton.hands, limbs, fingers,
     )  # fmt: skip
 
 
@@ -147,7 +153,7 @@ def build_rig(character: Character, device: torch.device | str, further: Sequenc
     def batch(array: Array) -> torch.Tensor:
         return torch.from_numpy(np.array(array, np.float32, order="C"))[None].to(device)
 
-    limbs = character.limbs
+    outlines = every_outline(character)
     with torch.inference_mode():
         views = [
             View(batch(each.rgb.transpose(2, 0, 1)), batch(each.alpha[None]), batch(each.face)) for each in further
@@ -161,12 +167,21 @@ def build_rig(character: Character, device: torch.device | str, further: Sequenc
             batch(character.foreground.transpose(2, 0, 1)),
             views,
             None if character.hands is None else batch(character.hands),
-            None
-            if limbs is None
-            else Outlines(batch(limbs.radii), batch(limbs.shown.reshape(-1)), batch(limbs.inside)),
+            None if outlines is None else Outlines(*(batch(part) for part in outlines)),
         )
     notes = [note for each in (character, *further) for note in each.notes]
     return MadeRig(rig, views, character.layout, notes)
+
+
+def every_outline(character: Character) -> tuple[Array, Array, Array] | None:
+    """Half widths, `shown` and borders of a character's limbs and fingers, as in `Outlines`; None without limbs."""
+    limbs, fingers = character.limbs, character.fingers
+    if limbs is None:
+        return None
+    shown = limbs.shown.reshape(-1)
+    if fingers is None:
+        return limbs.radii, shown, limbs.inside
+    return np.concatenate([limbs.radii, fingers.radii]), np.concatenate([shown, fingers.shown]), limbs.inside
 
 
 def own_cutout(canvas: Canvas) -> Cutout:

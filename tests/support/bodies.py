@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from models.geometry.body import (
+    HAND_POINTS,
     JOINTS,
     LEFT_ANKLE,
     LEFT_ELBOW,
@@ -21,13 +22,15 @@ from models.geometry.body import (
     LEFT_WRIST,
 )
 from models.geometry.grid import unit_grid
-from models.geometry.limb_curve import LIMB_SAMPLES, LIMBS, PIECES
+from models.geometry.limb_curve import FINGERS, LIMB_PIECES, LIMB_SAMPLES, LIMBS, PIECES
 from models.geometry.limbs import Outlines
 from models.geometry.rig import Rig
 from models.geometry.topology import topology
 
 RADIUS = 0.05  # canvas units: half the width of every limb
+FINGER_RADIUS = 0.012  # canvas units
 ARM, LEG, TORSO, SKIN, WALL = (0.1, 0.7, 0.2), (0.1, 0.2, 0.8), (0.8, 0.1, 0.1), (0.9, 0.7, 0.6), (0.4, 0.4, 0.4)
+FINGER = (0.9, 0.1, 0.9)
 PLACES = {
     LEFT_SHOULDER: (0.2, -0.4),
     LEFT_ELBOW: (0.3, -0.15),
@@ -53,8 +56,21 @@ def figure_joints() -> Tensor:
     return body
 
 
-def drawn_figure(size: int = 256) -> Rig:
-    """The figure before a grey wall: red torso, green arms, blue legs, a head."""
+def figure_hands() -> Tensor:
+    """(1, 2, 21, 4) points of an open left hand that hangs down, and none of the right one."""
+    wrist, hands = torch.tensor(PLACES[LEFT_WRIST]), torch.zeros(1, 2, HAND_POINTS, 4)
+    hands[0, 0, :, 3], hands[0, 0, 0, :2] = 1, wrist
+    for finger, across in enumerate((-0.055, -0.04, -0.013, 0.013, 0.04)):
+        root, way = torch.tensor([across, 0.03 if finger == 0 else 0.09]), torch.tensor([across, 0.1])
+        for bone in range(4):
+            hands[0, 0, 1 + 4 * finger + bone, :2] = wrist + root + way * 0.3 * bone
+    return hands
+
+
+def drawn_figure(size: int = 256, hands: Tensor | None = None) -> Rig:
+    """The figure before a grey wall: red torso, green arms, blue legs, a head. hands (1, 2, 21, 4): points of
+    hands, of which the left one has purple fingers.
+    """
     body, grid = figure_joints(), unit_grid(size, torch.device("cpu"))[0]
     face = topology(torch.device("cpu")).canonical[None] * 0.08 + torch.tensor([0.0, -0.68, 0.0])
     picture, alpha = torch.tensor(WALL).expand(size, size, 3).clone(), torch.zeros(size, size)
@@ -76,13 +92,20 @@ def drawn_figure(size: int = 256) -> Rig:
             for start, end in pairwise(joints):
                 paint(near_bone(grid, body[0, start + side, :2], body[0, end + side, :2]), colour)
     whole = torch.tensor([[-1.0, -1.0, 1.0, 1.0]])
-    outlines = Outlines(torch.full((1, LIMBS, LIMB_SAMPLES, 2), RADIUS), torch.ones(1, PIECES), whole)
+    radii, shown = torch.full((1, LIMBS, LIMB_SAMPLES, 2), RADIUS), torch.ones(1, LIMB_PIECES)
+    if hands is not None:
+        for finger in hands[0, 0, 1:, :2].unflatten(0, (FINGERS, 4)):
+            for start, end in pairwise(finger):
+                paint(near_bone(grid, start, end, FINGER_RADIUS), FINGER)
+        fingers = torch.full((1, 2 * FINGERS, LIMB_SAMPLES, 2), 1.4 * FINGER_RADIUS)
+        radii, shown = torch.cat([radii, fingers], 1), (torch.arange(PIECES) < PIECES - FINGERS).float()[None]
+    outlines = Outlines(radii, shown, whole)
     image = picture.permute(2, 0, 1)[None]
     plate = torch.tensor(WALL)[None, :, None, None].expand_as(image)
-    return Rig.build(image, alpha[None, None], face, body, plate, image, outlines=outlines)
+    return Rig.build(image, alpha[None, None], face, body, plate, image, hands=hands, outlines=outlines)
 
 
-def near_bone(grid: Tensor, start: Tensor, end: Tensor) -> Tensor:
-    """(S, S) bool, which points of a grid (S, S, 2) lie within `RADIUS` of the bone from start to end (2,)."""
+def near_bone(grid: Tensor, start: Tensor, end: Tensor, radius: float = RADIUS) -> Tensor:
+    """(S, S) bool, which points of a grid (S, S, 2) lie within a radius of the bone from start to end (2,)."""
     along = ((grid - start) @ (end - start) / (end - start).square().sum()).clamp(0, 1)
-    return (grid - start - along[..., None] * (end - start)).norm(dim=-1) < RADIUS
+    return (grid - start - along[..., None] * (end - start)).norm(dim=-1) < radius

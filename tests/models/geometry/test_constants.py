@@ -13,6 +13,7 @@ from models.config import GUIDE_SIDE
 from models.dit import Edit
 from models.geometry.constants import const_floats, const_index, gather_rows, scatter_rows
 from models.geometry.guidance import make_guidance
+from models.geometry.limb_curve import PIECES
 from models.geometry.retarget import Strength, retarget
 from models.geometry.rig import Rig
 from models.motion import Driver
@@ -53,7 +54,7 @@ def test_a_frame_copies_nothing_from_the_host(full_canvas: bool, monkeypatch: py
     monkeypatch.setenv("KAGAMI_KERNELS", "reference")
     for module in ("guidance", "head_surface", "limb_motion"):
         monkeypatch.setattr(f"models.geometry.{module}.draw_mesh", uncovered_mesh)
-    rig = replace(Rig.stack([drawn_face(64, 0.35 if full_canvas else 0.22)] * 2).to("meta"), has_limbs=True)
+    rig = replace(Rig.stack([drawn_face(64, 0.35 if full_canvas else 0.22)] * 2).to("meta"), pieces=PIECES)
     assert rig.full_canvas == full_canvas
     driver = Driver(rig.face, rig.body, rig.face.new_zeros(2, 2, 21, 4))
     strength = Strength(*torch.ones(5, 2, device="meta"), bones=torch.ones(2, 4, device="meta"))

@@ -10,7 +10,9 @@ from torch import Tensor
 from models.compositor import compose
 from models.geometry.body import LEFT_ELBOW, LEFT_INDEX, LEFT_PINKY, LEFT_SHOULDER, LEFT_WRIST, RIGHT_WRIST
 from models.geometry.guidance import make_guidance
+from models.geometry.limb_curve import LIMB_PIECES
 from models.geometry.limb_motion import BEFORE_ALL, BEHIND_BODY, move_limbs
+from models.geometry.limbs import first_pieces
 from models.geometry.retarget import Pose, rest_pose
 from models.geometry.rig import Rig
 from tests.support.bodies import ARM, LEG, TORSO, WALL, drawn_figure
@@ -84,7 +86,7 @@ def test_the_nearer_of_two_crossing_arms_is_drawn_over_the_other(figure: Rig) ->
     for near, first in ((LEFT_WRIST, RIGHT_FOREARM_PIECE), (RIGHT_WRIST, LEFT_FOREARM_PIECE)):
         body = rest_pose(figure).body.clone()
         body[:, near, 2] = -0.3
-        moved = move_limbs(figure.limbs, figure.body, body, torch.ones(1))
+        moved = move_limbs(first_pieces(figure.limbs, LIMB_PIECES), figure.body, body, torch.ones(1))
         order = moved.order[0].tolist()
         other = LEFT_FOREARM_PIECE if first == RIGHT_FOREARM_PIECE else RIGHT_FOREARM_PIECE
         assert order.index(first) < order.index(other)
@@ -92,9 +94,19 @@ def test_the_nearer_of_two_crossing_arms_is_drawn_over_the_other(figure: Rig) ->
 
 def test_an_arm_behind_the_back_is_drawn_behind_the_torso(figure: Rig) -> None:
     body = rest_pose(figure).body.clone()
-    assert move_limbs(figure.limbs, figure.body, body, torch.ones(1)).slot[0, LEFT_FOREARM_PIECE] == BEFORE_ALL
+    assert (
+        move_limbs(first_pieces(figure.limbs, LIMB_PIECES), figure.body, body, torch.ones(1)).slot[
+            0, LEFT_FOREARM_PIECE
+        ]
+        == BEFORE_ALL
+    )
     body[:, LEFT_WRIST, 2] = 0.5
-    assert move_limbs(figure.limbs, figure.body, body, torch.ones(1)).slot[0, LEFT_FOREARM_PIECE] == BEHIND_BODY
+    assert (
+        move_limbs(first_pieces(figure.limbs, LIMB_PIECES), figure.body, body, torch.ones(1)).slot[
+            0, LEFT_FOREARM_PIECE
+        ]
+        == BEHIND_BODY
+    )
 
 
 def test_legs_go_on_behind_the_torso(figure: Rig) -> None:
