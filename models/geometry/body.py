@@ -152,7 +152,8 @@ def move_with_bones(source: Tensor, target: Tensor, points: Tensor) -> Tensor:
     """Points (B, N, 3) moved with shoulders, hips and each segment: (B, `BONES` − 1, N, 3).
 
     source, target (B, 33, ≥2): the joints before and after. The motion is in the picture's plane and puts a bone where
-    the target's bone is; z stays. Segments are stretched along their bones only.
+    the target's bone is; z stays. Segments are stretched along their bones only; shoulders and hips along their lines,
+    which become shorter and longer when a body turns, and across them as the way from the ones to the others is.
     """
     starts, ends, new_starts, new_ends = (
         gather_rows(joints[..., :2], numbers) for joints in (source, target) for numbers in (BONE_STARTS, BONE_ENDS)
@@ -166,7 +167,12 @@ def move_with_bones(source: Tensor, target: Tensor, points: Tensor) -> Tensor:
     bone, offset = (bone / length).unsqueeze(2), points[:, None, :, :2] - starts.unsqueeze(2)  # (B, J, N, 2)
     along = (offset * bone).sum(-1) * stretch
     across = bone[..., 0] * offset[..., 1] - bone[..., 1] * offset[..., 0]
-    across = torch.cat([across[:, :RIGID_BONES] * stretch[:, :RIGID_BONES], across[:, RIGID_BONES:]], 1)
+    spine, new_spine = (
+        (begin + end)[:, :RIGID_BONES].diff(dim=1).norm(dim=-1, keepdim=True)
+        for begin, end in ((starts, ends), (new_starts, new_ends))
+    )
+    taller = torch.where(spine > 1e-2, new_spine / spine.clamp_min(1e-2), stretch[:, :RIGID_BONES])
+    across = torch.cat([across[:, :RIGID_BONES] * taller, across[:, RIGID_BONES:]], 1)
     x = direction[..., 0] * along - direction[..., 1] * across + new_starts[..., :1]
     y = direction[..., 1] * along + direction[..., 0] * across + new_starts[..., 1:]
     return torch.stack([x, y, points[:, None, :, 2].expand_as(x)], -1)

@@ -6,6 +6,7 @@ driver's are. The torso moves relative to the driver's neutral. What is not seen
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -23,6 +24,7 @@ from models.geometry.drive_limbs import (
     rotate_scale,
     wrapped,
 )
+from models.geometry.grid import smoothstep
 from models.geometry.limb_curve import FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS
 from models.geometry.proportions import Trunk, bones_of, sanitized, trunk_of, with_shoulders
 from models.geometry.topology import HeadTransform
@@ -40,7 +42,9 @@ CLOTHES_NOISE = 0.002  # the same three, measured on clothes (tests/streamer/tra
 MAX_TORSO_ANGLE = 0.6  # radians: limit of the rotation in the picture's plane
 MAX_TORSO_GROWTH = 0.5  # log of size
 MIN_LINE_GROWTH = (-1.6, -1.6, -0.9)  # log of the length of each: the first two shorten in a turn, the spine in a bow
-USUAL_LINES = (1.0, 0.68, 1.6)  # full lengths of the lines of `Trunk`, in sizes of the body
+MAX_WIDENING = 0.2  # log of length by which they grow more than the body: one seen from the side shows no more of it
+RELIABLE_LINE = (0.3, 0.6)  # of a line's usual length: shorter ones have no direction, longer ones do
+USUAL_LINES = (1.0, 0.68)  # full lengths of the lines of shoulders and hips, in sizes of the body
 
 
 class ShoulderMotion(NamedTuple):
@@ -129,7 +133,7 @@ def measure_shoulders(
     detected = (driver.seen * neutral.seen)[:, :1]
     shift = (driver.middles - neutral.middles)[:, 0, :2] * unit
     shift = neck_shift + detected * wiener_shrink(shift - neck_shift, SHOULDER_NOISE[0] * width)
-    turn = wrapped(driver.angle - neutral.angle)[:, :1]
+    turn = line_turns(driver, neutral)[:, :1]
     # The shoulders' line shortens when one turns; the size of a body whose hips are seen does not.
     line = log_ratio(driver.length[:, :1], neutral.length[:, :1])
     changes = torch.cat([line, log_ratio(driver.size, neutral.size)], 1) + (shrink - neck_growth)
@@ -174,10 +178,9 @@ def drive_trunk(
     follow = 1 - rest.seen[:, 1:] * (1 - HIP_FOLLOW)
     growth = motion.growth.clamp(-MAX_TORSO_GROWTH, MAX_TORSO_GROWTH)
     # The lines of shoulders and hips, the spine as the driver's, and the spine as part of a rigid torso.
-    turns = wrapped(driver.angle - neutral.angle)
+    turns = line_turns(driver, neutral)
     growths = torch.cat([motion.line, log_ratio(driver.length, neutral.length)[:, 1:] + shrink], 1)
-    usual = const_floats(USUAL_LINES, growth.device) * rest.size
-    growths = torch.minimum(growths, log_ratio(usual, rest.length).clamp_min(0) + MAX_TORSO_GROWTH)
+    growths = torch.minimum(growths, growth + MAX_WIDENING)
     line, hip_line, spine = torch.maximum(growths, const_floats(MIN_LINE_GROWTH, growth.device)).split(1, 1)
     hip_line = torch.lerp(growth * follow, hip_line, hips)
     hip_turn = torch.lerp(motion.angle * follow, turns[:, 1:2], hips)
@@ -198,6 +201,22 @@ def drive_trunk(
     corners = torch.stack([shoulders, shoulders, hip_middle, hip_middle], 1) + halves
     lower = (at_rest[:, 2] - rest.lines[:, 2]).unsqueeze(1)
     return TrunkMotion(corners, motion.angle, growth, growth - motion.growth + shrink, lower)
+
+
+def line_turns(driver: Trunk, neutral: Trunk) -> Tensor:
+    """Rotations (B, 3) of the lines of torsos since the neutral, radians.
+
+    A driver who turns to the side makes the lines of shoulders and hips short, so that their direction means little:
+    then the spine tells. One who turns around exchanges their ends, which do not count.
+    """
+    change = driver.angle - neutral.angle
+    spine = wrapped(change[:, 2:])
+    lines = change[:, :2]
+    lines = lines - math.pi * (lines / math.pi).round()
+    usual = const_floats(USUAL_LINES, change.device)
+    length = torch.minimum(driver.length[:, :2] / driver.size, neutral.length[:, :2] / neutral.size) / usual
+    seen = torch.minimum(driver.seen, neutral.seen)[:, 1:]
+    return torch.cat([torch.lerp(spine * seen, lines, smoothstep(*RELIABLE_LINE, length)), spine], 1)
 
 
 def drive_depth(rest: Tensor, driver: Tensor, trunks: Trunk, strength: Tensor) -> Tensor:

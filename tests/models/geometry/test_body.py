@@ -10,10 +10,13 @@ from models.geometry.body import (
     PIN_REACH,
     RIGHT_HIP,
     RIGHT_SHOULDER,
+    RIGID_BONES,
     complete_body,
+    move_with_bones,
     pin_to_border,
 )
 from tests.support.faces import drawn_face
+from tests.support.joints import standing
 
 
 def test_complete_body_keeps_a_body_seen_from_the_side_by_its_torso() -> None:
@@ -25,6 +28,15 @@ def test_complete_body_keeps_a_body_seen_from_the_side_by_its_torso() -> None:
     assert torch.equal(complete_body(head, joints), joints)
     joints[0, LEFT_HIP, 3] = 0
     assert not complete_body(head, joints)[..., 3].any()
+
+
+def test_a_torso_that_turns_becomes_narrow_and_keeps_its_height() -> None:
+    rest = standing()
+    now = rest.clone()
+    now[0, [LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP], 0] *= 0.5
+    corner = torch.tensor([[[0.1, -0.3, 0.0]]])
+    for moved in move_with_bones(rest, now, corner)[0, :RIGID_BONES, 0]:
+        assert torch.allclose(moved, torch.tensor([0.05, -0.3, 0.0]), atol=1e-5)
 
 
 def test_pin_to_border_holds_short_displacements_in_a_narrow_band_and_folds_nothing() -> None:

@@ -274,3 +274,25 @@ def test_a_frame_that_holds_the_head_back_holds_the_body_back() -> None:
     free, held = driven(standing(), now, standing()), driven(standing(), now, standing(), kept=kept)
     shift = (held - standing()[..., :3])[0, [LEFT_SHOULDER, LEFT_ANKLE], 0]
     assert (shift - (free - standing()[..., :3])[0, [LEFT_SHOULDER, LEFT_ANKLE], 0] / 2).abs().max() < 0.03
+
+
+def test_a_driver_who_turns_around_neither_tilts_nor_turns_the_torso() -> None:
+    """Their shoulders become narrow, exchange their places, and are measured at any angle in between."""
+    for share in (0.5, 0.15, -0.15, -0.9):
+        now = standing()
+        now[0, [LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP], 0] *= share
+        now[0, LEFT_SHOULDER, 1] += 0.02
+        moved = driven(standing(), now, standing())
+        line = (moved[0, LEFT_SHOULDER] - moved[0, RIGHT_SHOULDER])[:2]
+        assert line[0] > 0 and abs(float(line[1] / line[0])) < 0.2
+        assert length(moved, LEFT_SHOULDER, RIGHT_SHOULDER) < 1.1 * abs(share) * 0.3 + 0.08
+        spine = (moved[0, [LEFT_HIP, RIGHT_HIP], 1].mean() - moved[0, SHOULDERS, 1].mean()) / 0.5
+        assert float(spine) == pytest.approx(1, abs=0.05)
+
+
+def test_a_torso_seen_from_the_side_widens_within_bounds() -> None:
+    rest = standing()
+    rest[0, [LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP], 0] *= 0.3
+    moved = driven(rest, standing(), rest)
+    assert 1.1 < length(moved, LEFT_SHOULDER, RIGHT_SHOULDER) / length(rest, LEFT_SHOULDER, RIGHT_SHOULDER) < 1.3
+    assert direction(moved, LEFT_SHOULDER, LEFT_ELBOW) == pytest.approx(direction(standing(), 11, 13), abs=3)
