@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from kernels.mesh import Bucket, draw_mesh
 from kernels.tiles import draw_tiles
-from models.config import GUIDE_SIDE, MOTION_TOKEN_WIDTH
+from models.config import GUIDE_SIDE
 from models.geometry.body import move_with_bones, pin_to_border
 from models.geometry.constants import const_floats, gather_rows
 from models.geometry.grid import box_grid, canvas_box, crop, smoothstep, to_box, unit_grid
@@ -31,27 +31,16 @@ from models.geometry.inpaint import pull_push
 from models.geometry.limb_curve import PIECES
 from models.geometry.limb_motion import move_limbs
 from models.geometry.limbs import first_pieces
+from models.geometry.motion_tokens import motion_tokens
 from models.geometry.openings import EYES, SOFT_BORDER_GAIN, opening
 from models.geometry.retarget import Pose
 from models.geometry.rig import FOCUS_CENTRE, Rig
 from models.geometry.shading import shading_gain
 from models.geometry.skull import SKULL_CENTRE
 from models.geometry.topology import (
-    CHIN,
     INNER_LIPS,
-    LEFT_BROW,
-    LEFT_IRIS,
-    LEFT_LID,
-    LEFT_LOWER_LID,
-    LEFT_UPPER_LID,
     LOWER_LIP_INNER,
     MESH,
-    OUTER_LIPS,
-    RIGHT_BROW,
-    RIGHT_IRIS,
-    RIGHT_LID,
-    RIGHT_LOWER_LID,
-    RIGHT_UPPER_LID,
     UPPER_LIP_INNER,
     HeadTransform,
     inverse_2x2,
@@ -64,9 +53,6 @@ FREE_MOTION = 0.2  # half sides by which a head moves before its focus box follo
 SHOWN_EYE_COSINE = 0.1  # of the angle between the head's axis and the camera's: from there on no eyeball is drawn
 SHOWN_AREA = (0.15, 0.5)  # area in the picture over area in the frame: confidence 0, confidence 1
 SHOWN_LIP_GAP = (0.1, 0.6)  # lip gap in the picture over that now: it shows none of the mouth's interior, or all
-# Factors that bring the channels of the motion tokens near 1.
-CHANGE_GAIN, GAZE_GAIN, TURN_GAIN = 5, 10, 3
-CHEEKS_AND_JAW = (50, 280, 205, 425, 187, 411, CHIN, 149, 378)
 
 
 @dataclass(frozen=True)
@@ -367,37 +353,3 @@ def skin_points(rig: Rig, head: HeadTransform, body: Tensor, points: Tensor, ski
     on_head = head.apply(rig.head.inverse(points))
     moved = torch.cat([on_head[:, None], move_with_bones(rig.body, body, points)], 1)  # (B, J, N, 3)
     return (skin.mT.unsqueeze(-1) * moved).sum(1)
-
-
-def motion_tokens(rig: Rig, pose: Pose) -> Tensor:
-    """The motion relative to the picture's own face: (B, `MOTION_TOKENS`, `MOTION_TOKEN_WIDTH`), values near 1.
-
-    The tokens are mouth, eyes, brows with cheeks and jaw, and head; unused channels are 0.
-    """
-    rest = rig.head.inverse(rig.face)
-    change = (pose.local - rest) * CHANGE_GAIN
-
-    def gaze(eye: tuple[int, ...], iris: int) -> Tensor:
-        now, at_rest = (local[:, iris] - gather_rows(local, eye).mean(1) for local in (pose.local, rest))
-        return (now - at_rest)[:, :2] * GAZE_GAIN
-
-    def token(landmarks: tuple[int, ...], *extra: Tensor) -> Tensor:
-        values = torch.cat([gather_rows(change, landmarks)[..., :2].flatten(1), *extra], 1)[:, :MOTION_TOKEN_WIDTH]
-        return F.pad(values, (0, MOTION_TOKEN_WIDTH - values.shape[1]))
-
-    lower = gather_rows(pose.local, (LOWER_LIP_INNER, RIGHT_LOWER_LID, LEFT_LOWER_LID))
-    upper = gather_rows(pose.local, (UPPER_LIP_INNER, RIGHT_UPPER_LID, LEFT_UPPER_LID))
-    gaps = (lower - upper)[..., 1] * CHANGE_GAIN  # (B, 3) of mouth, right eye, left eye
-    gazes = gaze(RIGHT_LID, RIGHT_IRIS), gaze(LEFT_LID, LEFT_IRIS)
-    shift = (pose.head.shift - rig.head.shift) / rig.head.scale[:, None]
-    zoom = (pose.head.scale / rig.head.scale).clamp_min(1e-3).log()[:, None]
-    turn = pose.rotation[:, :, :2].flatten(1) - torch.eye(3, device=pose.rotation.device)[:, :2].flatten()
-    return torch.stack(
-        [
-            token(OUTER_LIPS[::2] + INNER_LIPS[::2], gaps[:, :1]),
-            token(RIGHT_LID[::2] + LEFT_LID[::2], gaps[:, 1:], *gazes),
-            token(RIGHT_BROW + LEFT_BROW + CHEEKS_AND_JAW),
-            token((), turn * TURN_GAIN, shift, zoom, pose.head.rotation[:, :, :2].flatten(1)),
-        ],
-        1,
-    )
