@@ -13,6 +13,7 @@ from models.geometry.body import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOUL
 from models.geometry.constants import const_floats, gather_rows, scatter_rows
 from models.geometry.drive_hands import KNUCKLES, pick
 from models.geometry.grid import smoothstep, unit_grid
+from models.geometry.inpaint import dilate
 from models.geometry.limb_curve import (
     ARM_PIECES,
     FINGERS,
@@ -38,6 +39,7 @@ BEHIND = 0.35  # shoulder widths behind the shoulders from which an arm is behin
 HULL_HIPS = 1.35  # width of the torso's hull at the hips over their distance
 HULL_DEPTH = 0.2  # half of a torso's depth from front to back, over the length of the spine
 SOLID = 0.5  # alpha from which a pixel beside the torso is the person's
+HIDDEN_WIDTH = 0.7  # half widths that a leg keeps where something covers it
 NO_CLAIM = 1000.0  # rank of a pixel that a piece does not hold
 
 
@@ -100,7 +102,13 @@ def claim_pixels(
         held |= under_root
     visible = held & seen[:, None]
     hung = (held & ~core).to(s.dtype)
-    covered = torch.maximum(shape, hung) * smoothstep(*CAP_FADE, s)
+    # What covers a leg may have widened its outline: behind an arm a leg goes on narrower.
+    narrow = (HIDDEN_WIDTH - distance) * radius * (size / 2) + 0.5
+    slim = legs(pieces, s.device)[:, None, None] & (
+        dilate(visible.to(s.dtype).flatten(0, 1)[:, None], 1) < 0.5
+    ).view_as(s)
+    covered = torch.maximum(torch.where(slim, torch.minimum(shape, narrow.clamp_min(0)), shape), hung)
+    covered = covered * smoothstep(*CAP_FADE, s)
     kept = const_floats(piece_kept(pieces), s.device)[:, None, None]
     taken = held & (s > kept)
     if pieces > LIMB_PIECES:  # on clothes a rim of the hand would stay behind

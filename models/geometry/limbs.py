@@ -29,6 +29,7 @@ from models.geometry.ribbons import COLUMNS, ROWS, bounding_boxes, draw_ribbons,
 
 RIM = 2  # pixels around a limb over which the body layer loses its soft edge with it
 SURROUNDED = (0.8, 0.9)  # alpha around limbs: background goes on behind them, the torso does
+BESIDE = (0.55, 0.75)  # the same within the torso's hull, whose corners may lie beside the torso
 FAR_WEIGHT = 1e-9  # of the smooth filling beside the nearest pixels' colours, where there are none
 CLEAR = 0.05  # alpha up to which a pixel is what the plate lacks around a limb, which goes with the limb
 SOLID = 0.9  # alpha from which a pixel is the person's own, and no edge
@@ -133,7 +134,8 @@ def behind_limbs(person: Tensor, taken: Tensor, body: Tensor) -> Tensor:
     straight = person[:, :3] / person[:, 3:].clamp_min(1e-3)
     clear = dilate(taken, RIM + size // 128) < 0.5
     around = pull_push(person[:, 3:], clear.to(person.dtype))
-    alpha = torch.maximum(hull, smoothstep(*SURROUNDED, blur(around, size // 128)))
+    around = blur(around, size // 128)
+    alpha = torch.maximum(hull * smoothstep(*BESIDE, around), smoothstep(*SURROUNDED, around))
     known = (clear & (person[:, 3:] > SOLID)).to(person.dtype)
     share = F.avg_pool2d(known, 2)  # at half the resolution: what is continued is smooth
     filled = continue_clothes(F.avg_pool2d(straight * known, 2) / share.clamp_min(0.25), share > 0)
