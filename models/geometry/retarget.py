@@ -116,7 +116,7 @@ def retarget(
     rotation = scale_rotation(driver_head.rotation @ neutral_head.rotation.mT, head_strength)
     zoom = (head_strength * (driver_head.scale / neutral_head.scale).log()).nan_to_num(0)
     for sign, limit in zip((-1, 1), ZOOM_RANGE, strict=True):
-        most = zoom.new_tensor(abs(math.log(limit)))
+        most = torch.full_like(zoom, abs(math.log(limit)))
         zoom = sign * ease(sign * zoom, most, (1 - FREE_ZOOM) * most)
     zoom = zoom.exp()
     shift = (driver_head.shift - neutral_head.shift) / neutral_head.scale[:, None]

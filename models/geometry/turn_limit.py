@@ -50,7 +50,7 @@ def eased_angle(angle: Tensor, limit: Tensor, band: float) -> Tensor:
     """
     size = angle.abs()
     eased = torch.where(size > limit, limit + band * torch.tanh((size - limit) / band), size)
-    behind = (math.pi - size) / (math.pi - torch.maximum(limit, limit.new_tensor(BACK_TURN)))
+    behind = (math.pi - size) / (math.pi - limit.clamp_min(BACK_TURN))
     return angle.sign() * eased * behind.clamp(0, 1)
 
 

@@ -22,7 +22,8 @@ class HostAccessGuard(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Sequence[type], args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
-        from_host = func in _FROM_HOST and not isinstance(args[0], Tensor)
+        values = args[1] if func is Tensor.new_tensor else next(iter(args), None)
+        from_host = func in _FROM_HOST and not isinstance(values, Tensor)
         assert not from_host and func not in _SYNCHRONISING, f"{func} in what is to be recorded"
         if func in (Tensor.__getitem__, Tensor.__setitem__):
             parts = args[1] if isinstance(args[1], tuple) else (args[1],)

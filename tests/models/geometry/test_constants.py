@@ -1,5 +1,6 @@
 """Constants are made once per device, and a frame copies nothing from the host."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from models.config import GUIDE_SIDE
 from models.dit import Edit
 from models.geometry.constants import const_floats, const_index, gather_rows, scatter_rows
 from models.geometry.guidance import make_guidance
+from models.geometry.keep_in_frame import FrameBounds
 from models.geometry.limb_curve import PIECES
 from models.geometry.retarget import Strength, retarget
 from models.geometry.rig import Rig
@@ -38,6 +40,12 @@ def test_gather_rows_and_scatter_rows_address_rows_by_number() -> None:
     assert torch.equal(changed[:, [0, 2]], x[:, [0, 2]]) and torch.equal(changed[:, [1, 3]], -x[:, [1, 3]])
 
 
+@pytest.mark.parametrize("make", [lambda x: x.new_tensor(1.0), lambda _: torch.tensor(1.0), lambda x: x.item()])
+def test_the_guard_sees_values_of_the_host(make: Callable[[Tensor], object]) -> None:
+    with HostAccessGuard(), pytest.raises(AssertionError, match="to be recorded"):
+        make(torch.ones(()))
+
+
 def patches(rig: Rig) -> list[Patch]:
     """Patches of all views, with every map 0.5."""
 
@@ -58,11 +66,12 @@ def test_a_frame_copies_nothing_from_the_host(full_canvas: bool, monkeypatch: py
     assert rig.full_canvas == full_canvas
     driver = Driver(rig.face, rig.body, rig.face.new_zeros(2, 2, 21, 4))
     strength = Strength(*torch.ones(5, 2, device="meta"), bones=torch.ones(2, 4, device="meta"))
+    bounds = FrameBounds(rig.focus.new_ones(2, 4), rig.focus.new_ones(2, 4))
     sides = ((2, GUIDE_SIDE), (1, 16), (3, 16), (1, GUIDE_SIDE))
     edit = Edit(*(rig.focus.new_full((2, channels, side, side), 0.5) for channels, side in sides))
 
     def frame() -> Tensor:
-        pose = retarget(rig, driver, driver, strength)
+        pose = retarget(rig, driver, driver, strength, bounds)
         return compose(rig, make_guidance(rig, pose), edit, rig.plate, patches(rig))
 
     frame()
