@@ -1,5 +1,5 @@
-"""Limbs as layers: each segment of an arm or a leg as a ribbon with a texture of its own, completed behind what covers
-it; and the body without them, filled where they were. Made once per picture.
+"""Limbs as layers: each piece, a segment of an arm or a leg or a finger, as a ribbon with a texture of its own,
+completed behind what covers it; and the body without them, filled where they were. Made once per picture.
 """
 
 from __future__ import annotations
@@ -69,15 +69,18 @@ class Limbs(NamedTuple):
 
 
 def no_limbs(count: int, size: int, device: torch.device) -> Limbs:
-    """The limbs of pictures that show none, S = size pixels."""
+    """The limbs of pictures that show none, S = size pixels. Views of single values: they hold no memory of their own,
+    and are not to be written to.
+    """
     tile, vertices = size // 2, ROWS * COLUMNS
+    zero = torch.zeros((), device=device)
     return Limbs(
-        torch.zeros(count, PIECES, tile, tile, 4, device=device).permute(0, 1, 4, 2, 3),  # as `draw_tiles` wants it
-        torch.tensor([0.0, 0.0, 1.0], device=device).repeat(count, PIECES, 1),
-        torch.zeros(count, LINES, 5, 2, device=device),
-        torch.zeros(count, PIECES, vertices, device=device),
-        torch.zeros(count, PIECES, vertices, 2, device=device),
-        torch.zeros(count, PIECES, device=device),
+        zero.expand(count, PIECES, 4, tile, tile),
+        torch.tensor([0.0, 0.0, 1.0], device=device).expand(count, PIECES, 3),
+        zero.expand(count, LINES, 5, 2),
+        zero.expand(count, PIECES, vertices),
+        zero.expand(count, PIECES, vertices, 2),
+        zero.expand(count, PIECES),
     )
 
 
@@ -85,7 +88,7 @@ def build_limbs(person: Tensor, head: Tensor, body: Tensor, hands: Tensor, outli
     """The limbs of B pictures, and the coverage (B, 1, S, S), 0 or 1, of what they take from the person.
 
     person (B, 4, S, S): premultiplied colours of the person and alpha. head (B, 1, S, S): coverage by the head's
-    surface, 0..1. body (B, 33, 4): joints. hands (B, 2, 21, 4): their points.
+    surface, 0..1. body (B, 33, 4): joints. hands (B, 2, 21, 4): their points; used where the outlines have fingers.
     """
     radii, shown, inside = outlines
     size = person.shape[-1]
@@ -100,10 +103,11 @@ def build_limbs(person: Tensor, head: Tensor, body: Tensor, hands: Tensor, outli
     claim = claim_pixels(drawn, person[:, 3], head[:, 0], within(inside, size), body, shown, ends)
     tiles = paint_tiles(person, claim, rest, boxes, shown)
     on_tile = (rest - boxes[:, :, None, :2]) / boxes[:, :, None, 2:]
-    found = no_limbs(len(body), size, body.device)
-    for every, own in zip(found, (tiles, boxes, polylines, across, on_tile, shown), strict=True):
-        every[:, : own.shape[1]] = own
-    return found, claim.taken
+    none = no_limbs(len(body), size, body.device)
+    own = (tiles, boxes, polylines, across, on_tile, shown)
+    found = Limbs(*(torch.cat([part, empty[:, part.shape[1] :]], 1) for part, empty in zip(own, none, strict=True)))
+    channels_last = found.tiles.permute(0, 1, 3, 4, 2).contiguous()  # as `draw_tiles` reads them fastest
+    return found._replace(tiles=channels_last.permute(0, 1, 4, 2, 3)), claim.taken
 
 
 def first_pieces(limbs: Limbs, pieces: int) -> Limbs:

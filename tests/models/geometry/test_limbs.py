@@ -16,6 +16,7 @@ from models.geometry.limbs import first_pieces
 from models.geometry.retarget import Pose, rest_pose
 from models.geometry.rig import Rig
 from tests.support.bodies import ARM, LEG, TORSO, WALL, drawn_figure
+from tests.support.faces import drawn_face
 
 LEFT_ARM = (LEFT_SHOULDER, LEFT_ELBOW, LEFT_WRIST, LEFT_PINKY, LEFT_INDEX)
 LEFT_FOREARM_PIECE, RIGHT_FOREARM_PIECE = 1, 3
@@ -44,6 +45,12 @@ def drawn(rig: Rig, pose: Pose) -> Tensor:
 def like(picture: Tensor, colour: tuple[float, float, float]) -> Tensor:
     """(S, S) bool, where the picture (4, S, S) has the colour."""
     return (picture[:3] - torch.tensor(colour)[:, None, None]).abs().amax(0) < 0.15
+
+
+def test_a_picture_without_limbs_holds_no_memory_for_them() -> None:
+    limbs = drawn_face(64).limbs
+    assert all(part.untyped_storage().nbytes() <= 12 for part in limbs)
+    assert not limbs.shown.any()
 
 
 def test_at_rest_limbs_return_the_picture(figure: Rig) -> None:
