@@ -24,9 +24,17 @@ LEFT_HIP, RIGHT_HIP, LEFT_KNEE, RIGHT_KNEE, LEFT_ANKLE, RIGHT_ANKLE = range(23, 
 HIPS = slice(LEFT_HIP, RIGHT_HIP + 1)
 LEFT_HEEL, RIGHT_HEEL = 29, 30
 LEFT_FOOT, RIGHT_FOOT = 31, 32  # the toes
-HAND_JOINTS = (LEFT_PINKY, LEFT_INDEX, LEFT_THUMB, RIGHT_PINKY, RIGHT_INDEX, RIGHT_THUMB)
 HAND_POINTS = 21  # of one hand, as in MediaPipe's hand model
-HAND_WRISTS = (LEFT_WRIST, LEFT_WRIST, LEFT_WRIST, RIGHT_WRIST, RIGHT_WRIST, RIGHT_WRIST)  # what these move along with
+# The joints of hands and feet, by the wrist or ankle that they hang on and move along with.
+HANGING: dict[int, tuple[int, ...]] = {
+    LEFT_WRIST: (LEFT_PINKY, LEFT_INDEX, LEFT_THUMB),
+    RIGHT_WRIST: (RIGHT_PINKY, RIGHT_INDEX, RIGHT_THUMB),
+    LEFT_ANKLE: (LEFT_HEEL, LEFT_FOOT),
+    RIGHT_ANKLE: (RIGHT_HEEL, RIGHT_FOOT),
+}
+END_JOINTS = tuple(end for ends in HANGING.values() for end in ends)  # all of these, hands first
+END_HOLDERS = tuple(holder for holder, ends in HANGING.items() for _ in ends)  # what each of them hangs on
+HAND_JOINTS, HAND_WRISTS = END_JOINTS[:6], END_HOLDERS[:6]
 UPPER_BODY = slice(LEFT_SHOULDER, 23)  # shoulders, arms and hands
 
 SEGMENTS = (

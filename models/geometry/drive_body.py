@@ -12,10 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from models.geometry.body import HEAD_JOINTS, JOINTS, LEFT_SHOULDER, RIGHT_SHOULDER, SHOULDERS
+from models.geometry.body import END_JOINTS, HEAD_JOINTS, JOINTS, LEFT_SHOULDER, RIGHT_SHOULDER, SHOULDERS
 from models.geometry.constants import const_floats, gather_rows
 from models.geometry.drive_limbs import (
-    END_JOINTS,
     TrunkMotion,
     drive_limbs,
     log_ratio,

@@ -9,25 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.geometry.body import (
-    HAND_JOINTS,
-    HAND_WRISTS,
-    LEFT_ANKLE,
-    LEFT_FOOT,
-    LEFT_HEEL,
-    RIGHT_ANKLE,
-    RIGHT_FOOT,
-    RIGHT_HEEL,
-)
+from models.geometry.body import END_HOLDERS, END_JOINTS
 from models.geometry.constants import const_floats, gather_rows
-from models.geometry.limb_curve import FIRST_JOINTS, THIRD_JOINTS
+from models.geometry.limb_curve import FIRST_JOINTS, LEGS, THIRD_JOINTS
 from models.geometry.proportions import ENDS, LOWER, UPPER, Bones
 
-LEGS = slice(2, 4)  # of the limbs
-HIPS, ANKLES = FIRST_JOINTS[2:], THIRD_JOINTS[2:]
-END_JOINTS = (*HAND_JOINTS, LEFT_HEEL, LEFT_FOOT, RIGHT_HEEL, RIGHT_FOOT)  # of hands and feet
-END_HOLDERS = (*HAND_WRISTS, LEFT_ANKLE, LEFT_ANKLE, RIGHT_ANKLE, RIGHT_ANKLE)  # what these hang on
-END_LIMBS = (0, 0, 0, 1, 1, 1, 2, 2, 3, 3)  # whose these are
+LEG_STARTS, ANKLES = FIRST_JOINTS[2:], THIRD_JOINTS[2:]  # of the legs
+END_LIMBS = tuple(THIRD_JOINTS.index(holder) for holder in END_HOLDERS)  # the limb of each of the `END_JOINTS`
 BONE_FACTORS = (2, 2, 3, 3, 2, 2, 3, 3, 2, 2, 3, 3)  # which of the factors of `Strength.bones` each bone has
 # Of an upper arm or a thigh: angles from straight down, positive away from the body, radians. Beyond MIDDLE ± π they
 # jump, which the limits keep limbs away from.
@@ -120,7 +108,7 @@ def place_limbs(
     middle = trunk.corners + now[:, UPPER]
     last = middle + now[:, LOWER]
     # Ankles: where they stand in the picture, or where the driver's stance puts them, and moved as the driver's.
-    hips, ankles = gather_rows(rest, HIPS)[..., :2], gather_rows(rest, ANKLES)
+    hips, ankles = gather_rows(rest, LEG_STARTS)[..., :2], gather_rows(rest, ANKLES)
     moves = (gather_rows(driver, ANKLES) - gather_rows(neutral, ANKLES))[..., :2]
     unit = (limbs.ratio[:, UPPER] + limbs.ratio[:, LOWER])[:, LEGS] / 2
     stance = hips + trunk.lower + (in_neutral[:, UPPER] + in_neutral[:, LOWER])[:, LEGS]

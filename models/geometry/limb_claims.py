@@ -15,9 +15,9 @@ from models.geometry.drive_hands import KNUCKLES, pick
 from models.geometry.grid import smoothstep, unit_grid
 from models.geometry.inpaint import dilate
 from models.geometry.limb_curve import (
-    ARM_PIECES,
     FINGERS,
     FIRST_JOINTS,
+    FOREARM_PIECES,
     LIMB_PIECES,
     LIMB_START,
     LIMBS,
@@ -63,8 +63,9 @@ def claim_pixels(
 ) -> Claim:
     """Which piece the picture's pixels belong to.
 
-    drawn: from `draw_ribbons`. alpha, head (B, S, S): coverage by the person and by the head. seen (B, S, S): bool,
-    where the canvas shows the picture itself. ends (B, K): see `Claim`.
+    drawn (B, K, 4, S, S): from `draw_ribbons`. alpha, head (B, S, S): coverage by the person and by the head. seen
+    (B, S, S): bool, where the canvas shows the picture itself. body (B, 33, 4): joints. shown (B, K): 0 or 1, see
+    `Outlines`. ends (B, K): see `Claim`.
     """
     size, pieces = drawn.shape[-1], drawn.shape[1]
     s, fraction, radius, inside = drawn.unbind(2)
@@ -126,7 +127,7 @@ def palm_ends(polylines: Tensor, hands: Tensor, shown: Tensor) -> Tensor:
     along = ((pick(hands, KNUCKLES)[..., :2] - wrist) * (tip - wrist)).sum(-1)
     end = 2 + (along / (tip - wrist).square().sum(-1).clamp_min(1e-6)).amax(-1) + PALM_MARGIN
     has_fingers = shown[:, LIMB_PIECES:].unflatten(1, (2, FINGERS)).amin(-1) > 0.5
-    return scatter_rows(ends, ARM_PIECES, torch.where(has_fingers, end, torch.full_like(end, UNENDING)))
+    return scatter_rows(ends, FOREARM_PIECES, torch.where(has_fingers, end, torch.full_like(end, UNENDING)))
 
 
 def piece_roots(pieces: int) -> tuple[float, ...]:

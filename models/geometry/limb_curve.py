@@ -39,15 +39,20 @@ from models.geometry.constants import const_floats, gather_rows
 from models.geometry.grid import smoothstep
 
 LIMBS = 4  # left arm, right arm, left leg, right leg
+LEGS = slice(2, LIMBS)
 SEGMENTS_OF_LIMB = 2  # upper arm and forearm with hand, thigh and shin with foot
 LIMB_PIECES = LIMBS * SEGMENTS_OF_LIMB  # in the order of limbs, the upper segment of each first
 FINGERS = 5  # of one hand: thumb, index, middle, ring, little finger
 LINES = LIMBS + 2 * FINGERS  # polylines
 PIECES = LIMB_PIECES + 2 * FINGERS
-ARM_PIECES = (1, 3)  # forearms with hands, left and right
+FOREARM_PIECES = (1, 3)  # forearms with hands, left and right
 PIECE_LINES = (0, 0, 1, 1, 2, 2, 3, 3, *range(LIMBS, LINES))  # number of the polyline of each
 PIECE_TWINS = (2, 3, 0, 1, 6, 7, 4, 5, 13, 14, 15, 16, 17, 8, 9, 10, 11, 12)  # the same piece on the other side
-PIECE_HOLDERS = (*range(LIMB_PIECES), *(ARM_PIECES[:1] * FINGERS), *(ARM_PIECES[1:] * FINGERS))  # a finger's forearm
+PIECE_HOLDERS = (
+    *range(LIMB_PIECES),
+    *(FOREARM_PIECES[:1] * FINGERS),
+    *(FOREARM_PIECES[1:] * FINGERS),
+)  # a finger's forearm
 LIMB_START, LIMB_END = -0.6, 3.1  # s of a limb's first and last sample
 LIMB_SAMPLES = 38  # values of s at which a limb's half widths are known, evenly spaced
 BEND_REACH = 0.4  # s on both sides of a joint over which the limb turns from one bone to the next
@@ -57,12 +62,8 @@ SECOND_JOINTS = (LEFT_ELBOW, RIGHT_ELBOW, LEFT_KNEE, RIGHT_KNEE)
 THIRD_JOINTS = (LEFT_WRIST, RIGHT_WRIST, LEFT_ANKLE, RIGHT_ANKLE)
 TIP_JOINTS = (LEFT_INDEX, RIGHT_INDEX, LEFT_FOOT, RIGHT_FOOT)
 OTHER_TIP_JOINTS = (LEFT_PINKY, RIGHT_PINKY, LEFT_FOOT, RIGHT_FOOT)
-TIP_REACH = (
-    1.9,
-    1.9,
-    1.15,
-    1.15,
-)  # of the tips beyond the third joint, over the distance of the middle of the tip joints
+# Of the tips beyond the third joint, over the distance of the middle of the tip joints.
+TIP_REACH = (1.9, 1.9, 1.15, 1.15)
 CAP_LENGTH = 0.35  # of the bone before the first joint, over the one behind it
 FINGERTIP_REACH = 1.3  # of the last bone of a finger, over the distance of its points: to the end of the finger
 

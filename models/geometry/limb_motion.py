@@ -15,8 +15,8 @@ from models.geometry.drive_hands import KNUCKLES, palm_of, palm_widths, pick
 from models.geometry.grid import smoothstep
 from models.geometry.limb_claims import piece_behind, piece_depth, upper_pieces
 from models.geometry.limb_curve import (
-    ARM_PIECES,
     FINGERS,
+    FOREARM_PIECES,
     LIMB_PIECES,
     LIMBS,
     PIECE_HOLDERS,
@@ -98,11 +98,11 @@ def turn_over(across: Tensor, on_tile: Tensor, side: Tensor) -> tuple[Tensor, Te
     wide over their width in the picture, side (B, 2); negative where they show their other side, as mirror images from
     the wrist on.
     """
-    shape, pieces = (ROWS, COLUMNS), (*ARM_PIECES, *range(LIMB_PIECES, PIECES))
+    shape, pieces = (ROWS, COLUMNS), (*FOREARM_PIECES, *range(LIMB_PIECES, PIECES))
     d, tile = gather_rows(across, pieces).unflatten(2, shape), gather_rows(on_tile, pieces).unflatten(2, shape)
     s = gather_rows(ribbon_rows(PIECES, across.device)[None], pieces)[..., None]
     side = torch.cat([side, side.repeat_interleave(FINGERS, 1)], 1)[..., None, None]
-    arm = (torch.arange(len(pieces), device=s.device) < len(ARM_PIECES))[:, None, None]
+    arm = (torch.arange(len(pieces), device=s.device) < len(FOREARM_PIECES))[:, None, None]
     d = d * torch.lerp(torch.ones_like(side), side.abs(), smoothstep(*PALM_BEGINS, s) * arm)
     flipped = (side < 0) & (~arm | (s > WRIST))
     seam = ((side < 0) & arm & ((s - WRIST).abs() < SEAM)).unsqueeze(-1)

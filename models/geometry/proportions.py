@@ -17,22 +17,23 @@ from models.geometry.body import (
     RIGHT_HEEL,
     RIGHT_INDEX,
     RIGHT_WRIST,
+    SHOULDER_PLACES,
 )
 from models.geometry.constants import const_floats, gather_rows, scatter_rows
 from models.geometry.grid import smoothstep
 from models.geometry.limb_curve import FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS
 
 # Bones: upper arms and thighs, forearms and shins, hands and feet, each in the order of the limbs.
-BONE_STARTS = (*FIRST_JOINTS, *SECOND_JOINTS, LEFT_WRIST, RIGHT_WRIST, LEFT_HEEL, RIGHT_HEEL)
-BONE_ENDS = (*SECOND_JOINTS, *THIRD_JOINTS, LEFT_INDEX, RIGHT_INDEX, LEFT_FOOT, RIGHT_FOOT)
+LIMB_BONE_STARTS = (*FIRST_JOINTS, *SECOND_JOINTS, LEFT_WRIST, RIGHT_WRIST, LEFT_HEEL, RIGHT_HEEL)
+LIMB_BONE_ENDS = (*SECOND_JOINTS, *THIRD_JOINTS, LEFT_INDEX, RIGHT_INDEX, LEFT_FOOT, RIGHT_FOOT)
 UPPER, LOWER, ENDS = slice(0, 4), slice(4, 8), slice(8, 12)  # of the bones
 # Full lengths of a person's bones in sizes of the body (`Trunk.size`): measured on clips of eight people, as far as the
 # plane shows them unforeshortened.
 USUAL_LENGTHS = (0.86, 0.86, 1.2, 1.2, 0.72, 0.72, 1.15, 1.15, 0.26, 0.26, 0.45, 0.45)
 SPINE_SIZE = 0.62  # a body's size over the length of its spine; the shoulders' width may be foreshortened
-HEAD_SIZE = 4.1  # canonical units: a body's size where no shoulders are seen
+HEAD_SIZE = SHOULDER_PLACES[0][0] - SHOULDER_PLACES[1][0]  # canonical units: a body's size where no shoulders are seen
 DEPTH_TRUST = 0.5  # factor of z within a limb, which MediaPipe measures about twice as deep as it is
-LARGEST = 10.0  # camera units: a joint further away is not one
+LARGEST = 10.0  # canvas or camera units: a joint further away is not one
 
 
 class Bones(NamedTuple):
@@ -108,7 +109,7 @@ def bones_of(joints: Tensor, size: Tensor) -> Bones:
     the plane. z alone is too noisy: on clips of eight people lengths were off by 17 % of the shoulders' width with it,
     and by 3 % so.
     """
-    starts, ends = gather_rows(joints, BONE_STARTS), gather_rows(joints, BONE_ENDS)
+    starts, ends = gather_rows(joints, LIMB_BONE_STARTS), gather_rows(joints, LIMB_BONE_ENDS)
     x, y, z, _ = (ends - starts).unbind(-1)
     length = torch.hypot(x, y)
     usual = const_floats(USUAL_LENGTHS, joints.device) * size

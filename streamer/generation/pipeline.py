@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from models.geometry.body import LEFT_WRIST, RIGHT_WRIST
-from models.geometry.limb_curve import ARM_PIECES, SECOND_JOINTS
+from models.geometry.limb_curve import FOREARM_PIECES, SECOND_JOINTS
 from models.geometry.rig import Rig
 from streamer.errors import DeviceMemoryError
 from streamer.frames import AvatarFrame
@@ -212,7 +212,7 @@ def shown_body(rig: Rig) -> ShownBody:
     pieces = rig.limbs.shown[0].cpu() > 0.5
     place, visibility = rig.body[0].cpu().split([3, 1], -1)
     seen = (visibility[:, 0] > MIN_VISIBILITY) & (place[:, :2].abs() <= 1).all(-1)
-    hands = bool(pieces[list(ARM_PIECES)].any() or seen[[LEFT_WRIST, RIGHT_WRIST]].any())
+    hands = bool(pieces[list(FOREARM_PIECES)].any() or seen[[LEFT_WRIST, RIGHT_WRIST]].any())
     limbs = bool(pieces.any() or seen[list(SECOND_JOINTS)].any())
     return ShownBody(limbs or hands, hands)
 

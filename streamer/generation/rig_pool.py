@@ -22,7 +22,7 @@ class RigPool:
 
     What a `Rig` holds as Python values is the same for all of them, so that batches of any pictures are the same work:
     every triangle of the grid meshes, two meshes even where a focus box is the whole canvas, windows for the largest
-    head, limbs.
+    head, and all pieces of limbs, which are drawn even where no picture shows one.
     """
 
     def __init__(self, rig: Rig, lanes: int) -> None:

@@ -8,31 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.geometry.body import (
+    HANGING,
     LEFT_ANKLE,
     LEFT_ELBOW,
-    LEFT_FOOT,
-    LEFT_HEEL,
     LEFT_HIP,
-    LEFT_INDEX,
     LEFT_KNEE,
-    LEFT_PINKY,
     LEFT_SHOULDER,
-    LEFT_THUMB,
     LEFT_WRIST,
     RIGHT_ANKLE,
     RIGHT_ELBOW,
-    RIGHT_FOOT,
-    RIGHT_HEEL,
     RIGHT_HIP,
-    RIGHT_INDEX,
     RIGHT_KNEE,
-    RIGHT_PINKY,
     RIGHT_SHOULDER,
-    RIGHT_THUMB,
     RIGHT_WRIST,
-    SHOULDER_PLACES,
     TORSO_LENGTH,
 )
+from models.geometry.proportions import HEAD_SIZE, USUAL_LENGTHS
 from streamer.rigging.canvas import Array, Canvas
 from streamer.tracking.head_pose import head_pose
 from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY
@@ -40,7 +31,8 @@ from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY
 Flags = NDArray[np.bool_]
 
 # Lengths in shoulder widths.
-UPPER_ARM, FOREARM, HAND, THIGH, SHIN, FOOT = 0.85, 0.75, 0.55, 1.25, 1.2, 0.5
+UPPER_ARM, THIGH, FOREARM, SHIN, HAND = USUAL_LENGTHS[:10:2]  # HAND: from the wrist to where the pose's hand joints lie
+FOOT = 0.5  # from the ankle to the toes
 HIP_WIDTH = 0.6
 FRONTAL_SHARE = 0.4  # of the body's size that the shoulders are apart at least where their line tells what is upright
 PLAUSIBLE = (0.35, 1.5)  # times the usual length: a bone whose unseen end MediaPipe's own guess may place
@@ -54,17 +46,21 @@ OUTSIDE = 0.02  # canvas units beyond the picture's border within which a joint 
 class Limb:
     """A chain of three joints and what hangs on the last one.
 
-    lengths: usual ones of the two bones. tips: joints behind the last one; reach: their usual distance from it. name:
-    for people, with the picture's left and right, which are the person's right and left.
+    lengths: usual ones of the two bones. reach: usual distance of the tips from the last joint. name: for people, with
+    the picture's left and right, which are the person's right and left.
     """
 
     start: int
     middle: int
     end: int
     lengths: tuple[float, float]
-    tips: tuple[int, ...]
     reach: float
     name: str
+
+    @property
+    def tips(self) -> tuple[int, ...]:
+        """The joints that hang on the last one."""
+        return HANGING[self.end]
 
     @property
     def bones(self) -> tuple[tuple[int, int, float], ...]:
@@ -72,21 +68,19 @@ class Limb:
 
 
 ARM, LEG = (UPPER_ARM, FOREARM), (THIGH, SHIN)
-LEFT_HAND, RIGHT_HAND = (LEFT_PINKY, LEFT_INDEX, LEFT_THUMB), (RIGHT_PINKY, RIGHT_INDEX, RIGHT_THUMB)
-KNUCKLES = 0.6 * HAND  # from the wrist to where the pose's hand joints lie
-LEFT_ARM = Limb(LEFT_SHOULDER, LEFT_ELBOW, LEFT_WRIST, ARM, LEFT_HAND, KNUCKLES, "right arm")
-RIGHT_ARM = Limb(RIGHT_SHOULDER, RIGHT_ELBOW, RIGHT_WRIST, ARM, RIGHT_HAND, KNUCKLES, "left arm")
-LEFT_LEG = Limb(LEFT_HIP, LEFT_KNEE, LEFT_ANKLE, LEG, (LEFT_HEEL, LEFT_FOOT), FOOT, "right leg")
-RIGHT_LEG = Limb(RIGHT_HIP, RIGHT_KNEE, RIGHT_ANKLE, LEG, (RIGHT_HEEL, RIGHT_FOOT), FOOT, "left leg")
+LEFT_ARM = Limb(LEFT_SHOULDER, LEFT_ELBOW, LEFT_WRIST, ARM, HAND, "right arm")
+RIGHT_ARM = Limb(RIGHT_SHOULDER, RIGHT_ELBOW, RIGHT_WRIST, ARM, HAND, "left arm")
+LEFT_LEG = Limb(LEFT_HIP, LEFT_KNEE, LEFT_ANKLE, LEG, FOOT, "right leg")
+RIGHT_LEG = Limb(RIGHT_HIP, RIGHT_KNEE, RIGHT_ANKLE, LEG, FOOT, "left leg")
 ARMS, LEGS = (LEFT_ARM, RIGHT_ARM), (LEFT_LEG, RIGHT_LEG)
 
 
-def body_size(body: Array, face: Array) -> float:
+def size_of_person(body: Array, face: Array) -> float:
     """The body's shoulder width seen from the front, canvas units, of joints (33, 4) and landmarks (478, 3).
 
     Shoulders that are seen from the side are narrow: then the torso's length tells, or the face's size.
     """
-    usual = abs(SHOULDER_PLACES[0][0] - SHOULDER_PLACES[1][0]) * head_pose(face).scale
+    usual = HEAD_SIZE * head_pose(face).scale
     shoulders, hips = body[[LEFT_SHOULDER, RIGHT_SHOULDER]], body[[LEFT_HIP, RIGHT_HIP]]
     if shoulders[:, VISIBILITY].min() < MIN_VISIBILITY:
         return float(usual)
@@ -113,7 +107,7 @@ def hide_outside(body: Array, canvas: Canvas) -> Array:
 
 def drop_impossible(body: Array, face: Array) -> tuple[Array, list[Limb]]:
     """Joints (33, 4) without the visibility of limbs that cannot be, and these limbs."""
-    body, size = body.copy(), body_size(body, face)
+    body, size = body.copy(), size_of_person(body, face)
     dropped: list[Limb] = []
 
     def drop(limb: Limb, first: int) -> None:
@@ -146,7 +140,7 @@ def complete(body: Array, face: Array) -> Array:
     mirrored about the spine, or hangs down with usual proportions. Where no shoulder is seen, nothing is known.
     face: landmarks (478, 3).
     """
-    body, size = body.copy(), body_size(body, face)
+    body, size = body.copy(), size_of_person(body, face)
     hidden = body[:, VISIBILITY] < MIN_VISIBILITY
     body[hidden, VISIBILITY] = 0
     if hidden[[LEFT_SHOULDER, RIGHT_SHOULDER]].any():

@@ -8,29 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.geometry.body import (
+    HANGING,
     HEAD_JOINTS,
     JOINTS,
     LEFT_ANKLE,
     LEFT_ELBOW,
-    LEFT_FOOT,
-    LEFT_HEEL,
     LEFT_HIP,
-    LEFT_INDEX,
     LEFT_KNEE,
-    LEFT_PINKY,
     LEFT_SHOULDER,
-    LEFT_THUMB,
     LEFT_WRIST,
     RIGHT_ANKLE,
     RIGHT_ELBOW,
-    RIGHT_FOOT,
-    RIGHT_HEEL,
     RIGHT_HIP,
-    RIGHT_INDEX,
     RIGHT_KNEE,
-    RIGHT_PINKY,
     RIGHT_SHOULDER,
-    RIGHT_THUMB,
     RIGHT_WRIST,
 )
 from models.geometry.limb_curve import TIP_REACH
@@ -51,13 +42,6 @@ BODY_POINTS: dict[str, int] = {
     "right_ankle": LEFT_ANKLE,
 }  # fmt: skip
 BODY_POINT_NAMES = (*BODY_POINTS, *HANDS, *FEET)
-# What hangs on a joint and moves along: little finger, index finger and thumb, or heel and toes.
-HANGING = {
-    LEFT_WRIST: (LEFT_PINKY, LEFT_INDEX, LEFT_THUMB),
-    RIGHT_WRIST: (RIGHT_PINKY, RIGHT_INDEX, RIGHT_THUMB),
-    LEFT_ANKLE: (LEFT_HEEL, LEFT_FOOT),
-    RIGHT_ANKLE: (RIGHT_HEEL, RIGHT_FOOT),
-}
 HAND_REACH, FOOT_REACH = TIP_REACH[0], TIP_REACH[2]  # of fingertips and toes, over that of the joints that show them
 KNUCKLES_WIDTH, THUMB_REACH, THUMB_OUT = 0.15, 0.45, 0.25  # of a hand, in its lengths
 HEEL_REACH = 0.25  # of a foot's length behind the ankle

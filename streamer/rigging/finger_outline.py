@@ -19,7 +19,7 @@ from models.geometry.body import (
     RIGHT_WRIST,
 )
 from models.geometry.drive_hands import HAND_WRIST, INDEX_ROOT, KNUCKLES, MIDDLE_ROOT, PINKY_ROOT
-from models.geometry.limb_curve import ARM_PIECES, FINGERS, LIMB_SAMPLES, limb_samples
+from models.geometry.limb_curve import FINGERS, FOREARM_PIECES, LIMB_SAMPLES, limb_samples
 from streamer.rigging.canvas import Array
 from streamer.rigging.limb_outline import INSIDE, LimbOutlines
 from streamer.tracking.motion import CONFIDENCE
@@ -59,7 +59,7 @@ def find_fingers(alpha: Array, face: Array, body: Array, hands: Array, limbs: Li
     alpha: (S, S) float32 0..1, of the person. face: (478, 3) landmarks, body: (33, 4) joints and visibility, hands:
     (2, 21, 4) points and confidence; canvas units.
     """
-    arms = limbs.shown.reshape(-1)[list(ARM_PIECES)] > 0
+    arms = limbs.shown.reshape(-1)[list(FOREARM_PIECES)] > 0
     shown = [
         bool(arm) and shows_fingers(alpha, face, hand, limbs.inside) and not meets(hand, body[list(others)])
         for arm, hand, others in zip(arms, hands, OTHER_HANDS, strict=True)

@@ -7,19 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from models.geometry.body import (
-    HAND_POINTS,
-    LEFT_ELBOW,
-    LEFT_INDEX,
-    LEFT_PINKY,
-    LEFT_WRIST,
-    RIGHT_ELBOW,
-    RIGHT_INDEX,
-    RIGHT_PINKY,
-    RIGHT_WRIST,
-)
+from models.geometry.body import HAND_POINTS
+from streamer.rigging.body_completion import FOREARM
 from streamer.rigging.canvas import Array, Box, Canvas, picture_crop
-from streamer.rigging.proportions import FOREARM
+from streamer.tracking.hand_tracker import AHEAD, ARMS
 from streamer.tracking.mediapipe_models import camera_units, hands
 from streamer.tracking.motion import CONFIDENCE, MIN_VISIBILITY, VISIBILITY
 
@@ -28,7 +19,6 @@ HAND_SIDE = 256  # pixels of a crop on which the hand model runs; its detector t
 # in one of the two.
 LOOKS = ((0.6, False), (1.0, True)), ((1.4, False), (2.0, True))
 SHORTEST = 0.8  # usual forearms; one that looks shorter points at the camera, and its hand is not smaller
-AHEAD = 0.35  # forearms from the wrist towards the fingers to the middle of a crop
 MAX_WRIST_DISTANCE = 0.6  # forearms between the pose's wrist and that of a hand that belongs to it
 HAND_EXTENT = (0.2, 1.3)  # forearms, from the wrist to the farthest point
 WRONG_SIDE = 0.1  # forearms that a hand of the other side counts as farther away
@@ -82,15 +72,14 @@ def find_hands(canvas: Canvas, body: Array, size: float) -> Array:
     body: (33, 4) joints; a hand is looked for where its wrist is visible. size: the body's shoulder width, canvas
     units.
     """
-    sides = ((LEFT_ELBOW, LEFT_WRIST, LEFT_INDEX, LEFT_PINKY), (RIGHT_ELBOW, RIGHT_WRIST, RIGHT_INDEX, RIGHT_PINKY))
     found = np.zeros((2, HAND_POINTS, 4), np.float32)
-    visible = [side for side, joints in enumerate(sides) if body[joints[1], VISIBILITY] > MIN_VISIBILITY]
+    visible = [side for side, joints in enumerate(ARMS) if body[joints[1], VISIBILITY] > MIN_VISIBILITY]
     if not visible:
         return found
     chosen: dict[int, tuple[_Hand, float]] = {}
     with hands.Hands(static_image_mode=True, model_complexity=1, max_num_hands=2) as model:
         for side in visible:
-            elbow, wrist, *fingers = (body[joint, :2] for joint in sides[side])
+            elbow, wrist, *fingers = (body[joint, :2] for joint in ARMS[side])
             forearm = max(float(np.linalg.norm(wrist - elbow)), SHORTEST * FOREARM * size)
             middle = wrist + AHEAD * forearm * _direction(np.mean(fingers, 0) - wrist, wrist - elbow)
             place = _Place(wrist, side, forearm)
@@ -101,7 +90,7 @@ def find_hands(canvas: Canvas, body: Array, size: float) -> Array:
         del chosen[int(chosen[1][1] > chosen[0][1])]  # one hand was taken for both
     for side, (hand, _) in chosen.items():
         found[side, :, :3], found[side, :, CONFIDENCE] = hand.points, hand.score
-        found[side, :, 2] += body[sides[side][1], 2]
+        found[side, :, 2] += body[ARMS[side][1], 2]
     return found
 
 

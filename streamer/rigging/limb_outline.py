@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from models.geometry.body import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
 from models.geometry.limb_curve import (
     FIRST_JOINTS,
+    LEGS,
     LIMB_SAMPLES,
     LIMBS,
     SECOND_JOINTS,
@@ -28,8 +29,8 @@ from models.geometry.limb_curve import (
     place_on_limb,
 )
 from streamer.rigging.canvas import Array
+from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY
 
-LEGS = slice(2, LIMBS)  # of the limbs
 # Expected half widths, in shares of the body's unit (`body_unit`), at these s; the last ones taper to the tip:
 WIDTHS_AT = (-0.6, 0.0, 1.0, 1.9, 2.3, 2.7, 3.0, 3.1)
 ARM_WIDTHS = (0.17, 0.18, 0.14, 0.105, 0.14, 0.13, 0.08, 0.05)
@@ -63,7 +64,6 @@ MIN_FREE_SHARE = 0.15  # of the samples that must be free on both sides to tell 
 LIKELY_WIDTH, LIKELY_TIP = 0.6, 0.75
 POSSIBLE_WIDTH = 1.6
 MIN_RADIUS = 0.006  # canvas units
-MIN_VISIBILITY = 0.5  # of the joints of a segment
 MIN_BONE = 0.04  # canvas units
 MIN_BONE_UNITS = 0.3  # of the body's unit; shorter bones point at the camera
 BONE_MARGIN = 0.15  # of a bone at both ends that may lie beside the person
@@ -134,7 +134,7 @@ def shown_segments(alpha: Array, body: Array, borders: Array) -> Array:
     shortest = max(MIN_BONE, MIN_BONE_UNITS * body_unit(body))
     shown = np.zeros((LIMBS, SEGMENTS_OF_LIMB), np.float32)
     for limb, joints in enumerate(zip(FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS, strict=True)):
-        places, visibility = body[list(joints), :2], body[list(joints), 3]
+        places, visibility = body[list(joints), :2], body[list(joints), VISIBILITY]
         lengths = np.linalg.norm(np.diff(places, axis=0), axis=1)
         end = places[2] + END_SHARE * (places[2] - places[1])
         within = ((np.stack([*places, end]) > borders[:2]) & (np.stack([*places, end]) < borders[2:])).all(1)
@@ -157,7 +157,7 @@ def limb_regions(body: Array, size: int) -> tuple[NDArray[np.uint8], NDArray[np.
     radii = expected_radii(body)[:, LIMB_SAMPLES // 2 :].mean(1) * size / 2
     polylines = limb_polylines(torch.from_numpy(body)[None])[0].numpy()
     for line, radius, joints in zip(polylines, radii, zip(SECOND_JOINTS, THIRD_JOINTS, strict=True), strict=True):
-        if np.isfinite(line).all() and (body[list(joints), 3] > MIN_VISIBILITY).all():
+        if np.isfinite(line).all() and (body[list(joints), VISIBILITY] > MIN_VISIBILITY).all():
             outer = np.stack([(line[2] + line[3]) / 2, line[3], line[4]])
             inner = np.stack([outer[0], outer[1], outer[1] + LIKELY_TIP * (outer[2] - outer[1])])
             for mask, bones, width in ((likely, inner, LIKELY_WIDTH), (possible, outer, POSSIBLE_WIDTH)):

@@ -26,12 +26,12 @@ from models.geometry.body import (
     RIGHT_SHOULDER,
     RIGHT_WRIST,
 )
+from streamer.rigging.body_completion import Limb, complete, drop_impossible, hide_outside, in_picture, size_of_person
 from streamer.rigging.body_points import Position, body_of_points, with_points
 from streamer.rigging.canvas import Array, Canvas
 from streamer.rigging.face_search import face_extent
 from streamer.rigging.hand_search import find_hands
 from streamer.rigging.pose_crops import detect_person
-from streamer.rigging.proportions import Limb, body_size, complete, drop_impossible, hide_outside, in_picture
 from streamer.tracking.head_guess import HEAD_LANDMARKS
 from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY
 
@@ -91,7 +91,7 @@ def find_skeleton(canvas: Canvas, face: Array, points: Mapping[str, Position] = 
         for limb in dropped
         if body[limb.end, VISIBILITY] < MIN_VISIBILITY
     ]
-    hands = find_hands(canvas, body, body_size(body, face))
+    hands = find_hands(canvas, body, size_of_person(body, face))
     return Skeleton(complete(body, face), hands, notes)
 
 
@@ -102,7 +102,7 @@ def agreed(guesses: list[Array], face: Array, canvas: Canvas) -> Array:
     visibility. face: (478, 3).
     """
     best = max(guesses, key=lambda each: score(each, face))
-    size = body_size(best, face)
+    size = size_of_person(best, face)
     same = [each for each in guesses if _limb_distance(each, best) < AGREEMENT * size]
     stack = np.stack(same)  # (N, 33, 4)
     # A joint beyond its crop has visibility 0. That it lies beyond the picture, too, is worth knowing.

@@ -10,36 +10,20 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from models.geometry.body import (
-    HAND_JOINTS,
-    HAND_WRISTS,
-    JOINTS,
-    LEFT_ANKLE,
-    LEFT_ELBOW,
-    LEFT_FOOT,
-    LEFT_HEEL,
-    RIGHT_ANKLE,
-    RIGHT_FOOT,
-    RIGHT_HEEL,
-    SHOULDERS,
-)
+from models.geometry.body import END_HOLDERS, END_JOINTS, JOINTS, LEFT_ELBOW, SHOULDERS
 from streamer.tracking.motion import VISIBILITY, Array
 
 FADE_OUT_S, FADE_IN_S = 0.4, 0.2  # from fully seen to not seen, and back
 SETTLE_S = 0.07  # time constant with which a point that was frozen gets to where it is seen again
-LOST_BELOW, SEEN_ABOVE = (
-    0.35,
-    0.55,
-)  # visibility at which a joint that was seen counts as lost, and the other way around
-MAX_GAP_S = 0.5  # between two frames, after which nothing is eased
+# Visibility at which a joint that was seen counts as lost, and one that was lost as seen.
+LOST_BELOW, SEEN_ABOVE = 0.35, 0.55
+MAX_EASED_GAP_S = 0.5  # between two frames, after which nothing is eased
 DEPTH_BAND = 0.25  # sizes of the body by which z may vary while it stays; MediaPipe's varies by .1 at rest
 FAINT, PLAIN = 0.4, 0.85  # visibility of a joint that has faded, which weighs nothing, and of one that is seen
 
 _ROWS = list(range(LEFT_ELBOW, JOINTS))  # all below the shoulders
 _LEADS = np.arange(JOINTS)  # whose visibility each joint has: hands have the wrist's, feet the ankle's
-_LEADS[[*HAND_JOINTS, LEFT_HEEL, LEFT_FOOT, RIGHT_HEEL, RIGHT_FOOT]] = [
-    *HAND_WRISTS, LEFT_ANKLE, LEFT_ANKLE, RIGHT_ANKLE, RIGHT_ANKLE,
-]  # fmt: skip
+_LEADS[list(END_JOINTS)] = END_HOLDERS
 
 
 class Fade:
@@ -68,7 +52,7 @@ class Fade:
         """
         step, before = now - self._time, self._points
         self._time = now
-        if before is None or not 0 <= step <= MAX_GAP_S:
+        if before is None or not 0 <= step <= MAX_EASED_GAP_S:
             self._offset, self._level = np.zeros_like(points), seen.astype(float)
         else:
             back = _like((seen & ~self._seen) & (self._level > 0), points)

@@ -9,14 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.geometry.body import (
-    HAND_JOINTS,
-    LEFT_FOOT,
-    LEFT_HEEL,
-    RIGHT_FOOT,
-    RIGHT_HEEL,
-    SHOULDERS,
-)
+from models.geometry.body import HANGING, SHOULDERS
 from models.geometry.limb_curve import FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS
 from models.geometry.proportions import SPINE_SIZE, USUAL_LENGTHS
 from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY, Array
@@ -35,8 +28,7 @@ FULL_QUANTILE, MIN_FULL = 0.95, 0.7  # quantile of lengths in the plane that is 
 _STARTS, _ENDS = [*FIRST_JOINTS, *SECOND_JOINTS], [*SECOND_JOINTS, *THIRD_JOINTS]
 _SPEEDS = np.repeat(MAX_SPEEDS, 4)
 _USUAL = np.array(USUAL_LENGTHS[: len(_ENDS)])
-_HANGING = (HAND_JOINTS[:3], HAND_JOINTS[3:], (LEFT_HEEL, LEFT_FOOT), (RIGHT_HEEL, RIGHT_FOOT))  # on wrists and ankles
-_BELOW = [[last, *ends] for last, ends in zip(THIRD_JOINTS, _HANGING, strict=True)]
+_BELOW = [[last, *HANGING[last]] for last in THIRD_JOINTS]
 
 
 class LimbGate:

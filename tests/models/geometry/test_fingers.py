@@ -11,7 +11,7 @@ from models.compositor import compose
 from models.geometry.body import LEFT_INDEX, LEFT_PINKY, LEFT_WRIST
 from models.geometry.drive_hands import INDEX_ROOT, MIDDLE_ROOT, PINKY_ROOT, drive_hands
 from models.geometry.guidance import make_guidance
-from models.geometry.limb_curve import ARM_PIECES, LIMB_PIECES, PIECES
+from models.geometry.limb_curve import FOREARM_PIECES, LIMB_PIECES, PIECES
 from models.geometry.limb_motion import NOT_DRAWN, move_limbs
 from models.geometry.retarget import Pose, rest_pose
 from models.geometry.rig import Rig
@@ -105,7 +105,7 @@ def test_a_hand_turned_over_has_its_thumb_on_the_other_side(figure: Rig) -> None
     assert before == -after
     assert thumb[0] > little[0]  # the picture's thumb is on the left of its fingers
     moved = move_limbs(figure.limbs, figure.body, pose.body, torch.ones(1), (figure.hands, pose.hands))
-    assert (moved.maps[0, ARM_PIECES[0], 2] > 0).float().mean() > 0.05
+    assert (moved.maps[0, FOREARM_PIECES[0], 2] > 0).float().mean() > 0.05
     picture = drawn(figure, pose)
     for point in (3, MIDDLE_ROOT + 2, PINKY_ROOT + 2):
         assert at(like(picture, FINGER), pose.hands[0, 0, point, :2])

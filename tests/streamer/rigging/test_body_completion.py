@@ -18,15 +18,15 @@ from models.geometry.body import (
     RIGHT_WRIST,
     TORSO_LENGTH,
 )
-from streamer.rigging.proportions import (
+from streamer.rigging.body_completion import (
     FOREARM,
     SHIN,
     THIGH,
     UPPER_ARM,
-    body_size,
     complete,
     drop_impossible,
     hide_outside,
+    size_of_person,
 )
 from streamer.tracking.motion import VISIBILITY
 from tests.support.skeletons import WIDTH, face_of_standing, grey_canvas, standing
@@ -123,9 +123,9 @@ def test_drop_impossible_drops_legs_that_are_far_shorter_than_arms() -> None:
     assert not joints[[LEFT_KNEE, RIGHT_KNEE, LEFT_ANKLE, RIGHT_ANKLE], VISIBILITY].any() and len(dropped) == 2
 
 
-def test_body_size_is_that_of_the_torso_for_a_person_seen_from_the_side() -> None:
+def test_size_of_person_is_that_of_the_torso_for_a_person_seen_from_the_side() -> None:
     joints = standing()
     joints[:, 0] *= 0.2
-    assert body_size(joints, FACE) == pytest.approx(WIDTH, rel=0.02)
+    assert size_of_person(joints, FACE) == pytest.approx(WIDTH, rel=0.02)
     joints[[LEFT_HIP, RIGHT_HIP], VISIBILITY] = 0
-    assert body_size(joints, FACE) > 0.35 * WIDTH
+    assert size_of_person(joints, FACE) > 0.35 * WIDTH
