@@ -84,6 +84,14 @@ def no_limbs(count: int, size: int, device: torch.device) -> Limbs:
     )
 
 
+def known_outlines(outlines: Outlines | None, body: Tensor) -> Outlines | None:
+    """Outlines without those of bodies whose joints (B, 33, 4) are guessed; None if none are left."""
+    if outlines is None:
+        return None
+    shown = outlines.shown * (body[..., 3].amax(1, keepdim=True) > 0)
+    return outlines._replace(shown=shown) if bool(shown.any()) else None
+
+
 def build_limbs(person: Tensor, head: Tensor, body: Tensor, hands: Tensor, outlines: Outlines) -> tuple[Limbs, Tensor]:
     """The limbs of B pictures, and the coverage (B, 1, S, S), 0 or 1, of what they take from the person.
 

@@ -27,7 +27,16 @@ from models.geometry.grid_mesh import (
 from models.geometry.head_surface import HeadSurface, build_surface, inside_at_rest
 from models.geometry.inpaint import dilate
 from models.geometry.limb_curve import LIMB_PIECES
-from models.geometry.limbs import Limbs, Outlines, behind_limbs, build_limbs, no_limbs, replace_limbs, without_layers
+from models.geometry.limbs import (
+    Limbs,
+    Outlines,
+    behind_limbs,
+    build_limbs,
+    known_outlines,
+    no_limbs,
+    replace_limbs,
+    without_layers,
+)
 from models.geometry.openings import opening
 from models.geometry.picture_layers import (
     PersonLayers,
@@ -151,6 +160,7 @@ class Rig:
         """
         head = head_pose(face)
         body = complete_body(head, body)
+        outlines = known_outlines(outlines, body)
         hands = body.new_zeros(len(image), 2, HAND_POINTS, 4) if hands is None else hands
         plate = clean_plate(image, matte) if plate is None else plate
         focus = focus_box(head)

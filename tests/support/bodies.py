@@ -13,6 +13,7 @@ from models.geometry.body import (
     LEFT_ANKLE,
     LEFT_ELBOW,
     LEFT_FOOT,
+    LEFT_HEEL,
     LEFT_HIP,
     LEFT_INDEX,
     LEFT_KNEE,
@@ -41,7 +42,7 @@ PLACES = {
     LEFT_HIP: (0.12, 0.1),
     LEFT_KNEE: (0.13, 0.45),
     LEFT_ANKLE: (0.14, 0.8),
-    LEFT_FOOT - 2: (0.14, 0.83),  # the heel
+    LEFT_HEEL: (0.14, 0.83),
     LEFT_FOOT: (0.15, 0.86),
 }
 
@@ -67,11 +68,11 @@ def figure_hands() -> Tensor:
     return hands
 
 
-def drawn_figure(size: int = 256, hands: Tensor | None = None) -> Rig:
+def drawn_figure(size: int = 256, hands: Tensor | None = None, joints: Tensor | None = None) -> Rig:
     """The figure before a grey wall: red torso, green arms, blue legs, a head. hands (1, 2, 21, 4): points of
-    hands, of which the left one has purple fingers.
+    hands, of which the left one has purple fingers. joints (1, 33, 4): those of the figure, if not all are seen.
     """
-    body, grid = figure_joints(), unit_grid(size, torch.device("cpu"))[0]
+    body, grid = figure_joints() if joints is None else joints, unit_grid(size, torch.device("cpu"))[0]
     face = topology(torch.device("cpu")).canonical[None] * 0.08 + torch.tensor([0.0, -0.68, 0.0])
     picture, alpha = torch.tensor(WALL).expand(size, size, 3).clone(), torch.zeros(size, size)
 
@@ -87,9 +88,9 @@ def drawn_figure(size: int = 256, hands: Tensor | None = None) -> Rig:
         ((LEFT_HIP, LEFT_KNEE, LEFT_ANKLE, LEFT_FOOT), LEG),
         ((LEFT_SHOULDER, LEFT_ELBOW, LEFT_WRIST, LEFT_PINKY), ARM),
     )
-    for joints, colour in chains:
+    for chain, colour in chains:
         for side in (0, 1):
-            for start, end in pairwise(joints):
+            for start, end in pairwise(chain):
                 paint(near_bone(grid, body[0, start + side, :2], body[0, end + side, :2]), colour)
     whole = torch.tensor([[-1.0, -1.0, 1.0, 1.0]])
     radii, shown = torch.full((1, LIMBS, LIMB_SAMPLES, 2), RADIUS), torch.ones(1, LIMB_PIECES)

@@ -15,7 +15,7 @@ from models.geometry.limb_motion import BEFORE_ALL, BEHIND_BODY, move_limbs
 from models.geometry.limbs import first_pieces
 from models.geometry.retarget import Pose, rest_pose
 from models.geometry.rig import Rig
-from tests.support.bodies import ARM, LEG, TORSO, WALL, drawn_figure
+from tests.support.bodies import ARM, LEG, TORSO, WALL, drawn_figure, figure_joints
 from tests.support.faces import drawn_face
 
 LEFT_ARM = (LEFT_SHOULDER, LEFT_ELBOW, LEFT_WRIST, LEFT_PINKY, LEFT_INDEX)
@@ -56,6 +56,14 @@ def test_a_picture_without_limbs_holds_no_memory_for_them() -> None:
 def test_at_rest_limbs_return_the_picture(figure: Rig) -> None:
     error = (drawn(figure, rest_pose(figure))[:3] - figure.image[0]).square().mean()
     assert -10 * math.log10(error) > 30
+
+
+def test_a_figure_whose_joints_are_guessed_has_no_limbs_and_rests_as_the_picture() -> None:
+    joints = figure_joints()
+    joints[0, LEFT_SHOULDER, 3] = 0.2
+    rig = drawn_figure(joints=joints)
+    assert rig.pieces == 0 and not rig.limbs.shown.any()
+    assert (drawn(rig, rest_pose(rig))[:3] - rig.image[0]).abs().max() < 0.01
 
 
 def test_a_raised_arm_is_where_its_bones_are(figure: Rig) -> None:
