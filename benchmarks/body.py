@@ -29,7 +29,7 @@ from benchmarks.evaluation.body_tracks import person_masks, track_bodies
 from benchmarks.evaluation.contact_sheet import contact_sheet, pick, save
 from benchmarks.evaluation.eval_pipeline import TRUE_MOTION
 from benchmarks.evaluation.regions import Mask
-from benchmarks.evaluation.rendered_bodies import RENDERED_FIGURES, BodyRenderer, Parts, rendered_figures
+from benchmarks.evaluation.rendered_bodies import RENDERED_BODY_FIGURES, BodyRenderer, Parts, rendered_figures
 from benchmarks.evaluation.table import Rows, head_line, jsonable, mean_row, row_line
 from benchmarks.reenact import picture_of
 from streamer.errors import KagamiError
@@ -113,7 +113,7 @@ def measure_self(clips: Sequence[Path], pipelines: Pipelines, thinning: Thinning
 
 def measure_rendered(renderer: BodyRenderer, count: int | None, pipelines: Pipelines, sheets: Sheets) -> Measured:
     """As `measure_self` for the rendered cast, or its first `count`, with the figures of its true pixels."""
-    measured = Measured((*RENDERED_FIGURES, *SELF_FIGURES, *TIMES))
+    measured = Measured((*RENDERED_BODY_FIGURES, *SELF_FIGURES, *TIMES))
     measured.start()
     for body in tqdm(renderer.cast(count), "rendered", unit="character", disable=None):
         _measure_clip(measured, body.clip, body.persons, pipelines, sheets, body.parts)

@@ -42,7 +42,7 @@ RATE = Fraction(25, 2)  # frames a second
 MOVE_FRAMES, HOLD_FRAMES = 5, 2  # from one pose to the next, and in it
 ON_ARM = 0.5  # skin weight from which a vertex belongs to an arm
 CROWN = 14.5  # cm above the origin of a head
-RENDERED_FIGURES = ("arms_psnr", "uncovered_psnr", "torso_psnr", "arm_share")
+RENDERED_BODY_FIGURES = ("arms_psnr", "uncovered_psnr", "torso_psnr", "arm_share")
 _BARE = Traits(hat="none", beard=False, glasses=False, jewels=False)
 _BACKGROUND, _HEAD, _TORSO, _ARM = range(4)
 
@@ -136,7 +136,7 @@ def acts(poses: Sequence[tuple[str, str]]) -> list[Act]:
 
 
 def rendered_figures(parts: Sequence[Parts], truth: Sequence[Image], drawn: Sequence[Image]) -> Row:
-    """RENDERED_FIGURES of frames (S, S, 3) against the truth, the first of which is at rest."""
+    """RENDERED_BODY_FIGURES of frames (S, S, 3) against the truth, the first of which is at rest."""
     rest = parts[0] == _ARM
     now = np.stack([each == _ARM for each in parts[1:]])
     torso = np.stack([each == _TORSO for each in parts[1:]])

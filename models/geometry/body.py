@@ -113,7 +113,7 @@ def hip_share(body: Tensor, points: Tensor) -> Tensor:
     """(B, N) 0..1 how much points (B, N, 2) of a torso move with the hips and not with the shoulders; 0 where joints
     (B, 33, 4) have no hips.
     """
-    top, hips = body[:, SHOULDERS, :2].mean(1), body[:, (LEFT_HIP, RIGHT_HIP), :2].mean(1)
+    top, hips = body[:, SHOULDERS, :2].mean(1), body[:, HIPS, :2].mean(1)
     along, _, _ = bone_coordinates(top, hips, points)
     width = (body[:, LEFT_HIP, :2] - body[:, RIGHT_HIP, :2]).norm(dim=-1)
     return smoothstep(*WAIST, along) * (width > MIN_HIPS * shoulder_width(body)).to(along.dtype)[:, None]

@@ -28,7 +28,7 @@ from models.geometry.limb_curve import FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS
 from models.geometry.proportions import Trunk, bones_of, sanitized, trunk_of, with_shoulders
 from models.geometry.topology import HeadTransform
 
-MIN_SHARE = 0.05  # of displacements that bounds leave, at least
+MIN_KEPT = 0.05  # of displacements that bounds leave, at least
 _PLACED = (*FIRST_JOINTS, *SECOND_JOINTS, *THIRD_JOINTS, *END_JOINTS)
 BELOW_HEAD = tuple(_PLACED.index(joint) for joint in range(HEAD_JOINTS.stop, JOINTS))  # of those, by number
 
@@ -89,7 +89,7 @@ def drive_body(
     trunks = trunk_of(joints, torch.cat([scale, scale / unit, scale / unit]))
     trunk_parts = zip(*(part.chunk(3) for part in trunks), strict=True)
     rest_trunk, driver_trunk, neutral_trunk = (Trunk(*parts) for parts in trunk_parts)
-    unit = unit[:, None] * left.clamp_min(MIN_SHARE)
+    unit = unit[:, None] * left.clamp_min(MIN_KEPT)
     motion = measure_shoulders(rest_trunk, driver_trunk, neutral_trunk, heads, unit, torsos, shrink)
     shoulders = steady_shoulders(neutral_trunk, motion, unit, shrink)
     rest, driver, neutral = joints.chunk(3)

@@ -31,7 +31,7 @@ HAND_WRIST, INDEX_ROOT, MIDDLE_ROOT, PINKY_ROOT = 0, 5, 9, 17  # points of a han
 KNUCKLES = (INDEX_ROOT, MIDDLE_ROOT, 13, PINKY_ROOT)
 TRACKED = (0.4, 0.7)  # confidence of the driver's hand over which it takes over
 POINTING = (0.15, 0.35)  # length of a palm in the plane over its full one, over which it has a direction
-LENGTH_RANGE = (0.35, 1.3)  # of a palm, and of its width, over that in the picture
+PALM_RANGE = (0.35, 1.3)  # of a palm, and of its width, over that in the picture
 LONGEST = 1.5  # of a finger's bone, over that in the picture
 
 
@@ -87,7 +87,7 @@ def drive_hands(
     # What is on the palm moves with its frame, which may be mirrored.
     across = bounded_ratio(own.width / own.full, palm.width / palm.full)
     across = torch.lerp(torch.ones_like(across), across, trust)
-    across = across.abs().clamp_min(LENGTH_RANGE[0]).copysign(across) * growth[:, None]
+    across = across.abs().clamp_min(PALM_RANGE[0]).copysign(across) * growth[:, None]
     before = palm_frame(rest, torch.ones_like(across)).flatten(0, 1)
     frame = palm_frame(body, across) @ inverse_2x2(before).unflatten(0, across.shape)
     offsets = hands[..., :2] - wrists(rest).unsqueeze(2)
@@ -144,10 +144,10 @@ def finger_bones(hands: Tensor) -> Tensor:
 
 
 def bounded_ratio(own: Tensor, rest: Tensor) -> Tensor:
-    """The ratio own / rest, of an absolute value within `LENGTH_RANGE`."""
+    """The ratio own / rest, of an absolute value within `PALM_RANGE`."""
     rest = rest.abs().clamp_min(1e-3).copysign(rest)
     ratio = own / rest
-    return ratio.abs().clamp(*LENGTH_RANGE).copysign(ratio)
+    return ratio.abs().clamp(*PALM_RANGE).copysign(ratio)
 
 
 def pick(hands: Tensor, points: tuple[int, ...]) -> Tensor:

@@ -38,7 +38,7 @@ UNENDING = 9.0  # s at which a piece without fingers ends: nowhere
 BEHIND = 0.35  # shoulder widths behind the shoulders from which an arm is behind the torso
 HULL_HIPS = 1.35  # width of the torso's hull at the hips over their distance
 HULL_DEPTH = 0.2  # half of a torso's depth from front to back, over the length of the spine
-SOLID = 0.5  # alpha from which a pixel beside the torso is the person's
+ON_PERSON = 0.5  # alpha from which a pixel beside the torso is the person's
 HIDDEN_WIDTH = 0.7  # half widths that a leg keeps where something covers it
 NO_CLAIM = 1000.0  # rank of a pixel that a piece does not hold
 
@@ -87,7 +87,7 @@ def claim_pixels(
     core = (shape > 0.5) & ~(behind & on_hull) & ~on_head
     if pieces > LIMB_PIECES:
         # Beyond the palm are the fingers, and what else of the hand is before the background.
-        core &= (s < ends[..., None, None]) | (~on_hull & (alpha > SOLID)[:, None])
+        core &= (s < ends[..., None, None]) | (~on_hull & (alpha > ON_PERSON)[:, None])
         beyond_root = s > const_floats(piece_roots(pieces), s.device)[:, None, None]
         under_root, core, loose = core & ~beyond_root, core & beyond_root, loose & beyond_root
     # Of several pieces whose shapes hold a pixel the nearest one has it; of loose pixels the closest piece does.
@@ -201,12 +201,14 @@ def piece_behind(depth: Tensor, width: Tensor) -> Tensor:
 
 
 @cache
+@torch.inference_mode(False)  # cached in an inference frame, the tensor must also be usable in training
 def upper_pieces(device: torch.device) -> Tensor:
     """(8,) bool, which segments are the upper ones of their limbs."""
     return torch.arange(LIMB_PIECES, device=device) % 2 == 0
 
 
 @cache
+@torch.inference_mode(False)  # cached in an inference frame, the tensor must also be usable in training
 def legs(pieces: int, device: torch.device) -> Tensor:
     """(pieces,) bool, which of the first pieces are legs'."""
     piece = torch.arange(pieces, device=device)
@@ -214,6 +216,7 @@ def legs(pieces: int, device: torch.device) -> Tensor:
 
 
 @cache
+@torch.inference_mode(False)  # cached in an inference frame, the tensor must also be usable in training
 def finger_pieces(pieces: int, device: torch.device) -> Tensor:
     """(pieces,) bool, which of the first pieces are fingers."""
     return torch.arange(pieces, device=device) >= LIMB_PIECES

@@ -60,7 +60,7 @@ def mirrored_places(rest: Tensor, boxes: Tensor, side: int) -> tuple[Tensor, Ten
 
 
 def swap_sides(pieces: Tensor) -> Tensor:
-    """What is said of pieces (B, K, ...) by the limbs on the other sides."""
+    """Values of pieces (B, K, ...) in the order of their twins: each has that of the same piece on the other side."""
     return gather_rows(pieces, PIECE_TWINS[: pieces.shape[1]])
 
 

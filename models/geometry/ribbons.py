@@ -26,6 +26,7 @@ CANVAS_WINDOW = 96  # pixels, of a ribbon's largest triangle on the picture
 
 
 @cache
+@torch.inference_mode(False)  # cached in an inference frame, the tensor must also be usable in training
 def ribbon_rows(pieces: int, device: torch.device) -> Tensor:
     """(K, `ROWS`) s of the rows of the ribbons of the first K = pieces."""
     upper = torch.linspace(LIMB_START, 1 + JOINT_OVERLAP, ROWS, device=device)
@@ -35,7 +36,7 @@ def ribbon_rows(pieces: int, device: torch.device) -> Tensor:
 
 
 def by_piece(lines: Tensor) -> Tensor:
-    """What is said of polylines (B, L, ...), L = 4 or 14, for each of their pieces (B, K, ...), K = 8 or 18."""
+    """Values of polylines (B, L, ...), L = 4 or 14, for each of their pieces: (B, K, ...), K = 8 or 18."""
     return gather_rows(lines, tuple(line for line in PIECE_LINES if line < lines.shape[1]))
 
 
@@ -84,6 +85,7 @@ def bounding_boxes(vertices: Tensor) -> Tensor:
 
 
 @cache
+@torch.inference_mode(False)  # cached in an inference frame, the tensor must also be usable in training
 def ribbon_triangles(device: torch.device) -> Tensor:
     """(T, 3) triangles of a ribbon, clockwise on screen."""
     vertex = torch.arange(ROWS * COLUMNS, device=device).view(ROWS, COLUMNS)

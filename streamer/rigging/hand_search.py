@@ -129,8 +129,8 @@ def _detect(model: Any, canvas: Canvas, box: Box, mirrored: bool) -> list[_Hand]
             points[:, 0] *= -1
         points[:, :2] += np.array([x, y], np.float32)
         # MediaPipe takes every picture for a mirror image, so it calls the left hand right.
-        told = sides.classification[0]
-        found.append(_Hand(points, int((told.label == "Left") != mirrored), told.score))
+        handedness = sides.classification[0]
+        found.append(_Hand(points, int((handedness.label == "Left") != mirrored), handedness.score))
     return found
 
 

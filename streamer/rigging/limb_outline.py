@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.geometry.body import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
 from models.geometry.limb_curve import (
     FIRST_JOINTS,
     LEGS,
@@ -29,13 +28,13 @@ from models.geometry.limb_curve import (
     place_on_limb,
 )
 from streamer.rigging.canvas import Array
+from streamer.tracking.limb_gate import body_size
 from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY
 
-# Expected half widths, in shares of the body's unit (`body_unit`), at these s; the last ones taper to the tip:
+# Expected half widths, in sizes of the body (`body_size`), at these s; the last ones taper to the tip:
 WIDTHS_AT = (-0.6, 0.0, 1.0, 1.9, 2.3, 2.7, 3.0, 3.1)
 ARM_WIDTHS = (0.17, 0.18, 0.14, 0.105, 0.14, 0.13, 0.08, 0.05)
 LEG_WIDTHS = (0.32, 0.32, 0.23, 0.16, 0.2, 0.17, 0.1, 0.07)
-TORSO_SHARE = 0.6  # of the torso's length: the unit of a body whose shoulders look narrow, from the side
 # Candidates for a half width, over the expected one:
 MIN_RATIO, MAX_RATIO, RATIO_STEP = 0.3, 2.4, 0.05
 # How far limbs reach at most, over the expected half width, at these s, so that nothing beside them is taken for them:
@@ -65,7 +64,7 @@ LIKELY_WIDTH, LIKELY_TIP = 0.6, 0.75
 POSSIBLE_WIDTH = 1.6
 MIN_RADIUS = 0.006  # canvas units
 MIN_BONE = 0.04  # canvas units
-MIN_BONE_UNITS = 0.3  # of the body's unit; shorter bones point at the camera
+MIN_BONE_SIZES = 0.3  # sizes of the body; shorter bones point at the camera
 BONE_MARGIN = 0.15  # of a bone at both ends that may lie beside the person
 MIN_COVERED = 0.75  # share of the rest of a bone that lies on the person
 END_SHARE = 0.5  # length of a hand or a foot over that of the bone before it
@@ -110,18 +109,11 @@ def find_limbs(
     return LimbOutlines(np.maximum(ratios * expected[:, :, None], MIN_RADIUS).astype(np.float32), shown, borders)
 
 
-def body_unit(body: Array) -> float:
-    """What limbs' widths are measured in: the larger of shoulder width and a share of the torso, canvas units."""
-    left, right = body[LEFT_SHOULDER, :2], body[RIGHT_SHOULDER, :2]
-    torso = (left + right - body[LEFT_HIP, :2] - body[RIGHT_HIP, :2]) / 2
-    return float(max(np.linalg.norm(left - right), TORSO_SHARE * np.linalg.norm(torso)))
-
-
 def expected_radii(body: Array) -> Array:
     """(4, `LIMB_SAMPLES`) half widths that the limbs of people with joints (33, 4) have, canvas units."""
     s = limb_samples(torch.device("cpu")).numpy()
     arm, leg = (np.interp(s, WIDTHS_AT, widths) for widths in (ARM_WIDTHS, LEG_WIDTHS))
-    return (body_unit(body) * np.stack([arm, arm, leg, leg])).astype(np.float32)
+    return (body_size(body) * np.stack([arm, arm, leg, leg])).astype(np.float32)
 
 
 def shown_segments(alpha: Array, body: Array, borders: Array) -> Array:
@@ -131,7 +123,7 @@ def shown_segments(alpha: Array, body: Array, borders: Array) -> Array:
     lower segment may be cut by the picture's borders (4,), see `LimbOutlines.inside`: a hand that is not in the picture
     often takes its wrist's visibility with it.
     """
-    shortest = max(MIN_BONE, MIN_BONE_UNITS * body_unit(body))
+    shortest = max(MIN_BONE, MIN_BONE_SIZES * body_size(body))
     shown = np.zeros((LIMBS, SEGMENTS_OF_LIMB), np.float32)
     for limb, joints in enumerate(zip(FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS, strict=True)):
         places, visibility = body[list(joints), :2], body[list(joints), VISIBILITY]

@@ -12,7 +12,7 @@ from streamer.tracking.presence import NEUTRAL, Presence
 from streamer.tracking.shown_body import ShownBody
 from streamer.tracking.tracker import TrackedMotion
 
-SURE_CLOTHES = 0.8  # confidence of the torso, from which the clothes tell how the shoulders move
+MIN_CLOTHES_CONFIDENCE = 0.8  # confidence of the torso, from which the clothes tell how the shoulders move
 FACE_LOST_S = 0.5  # without a face, after which the phase is "lost"
 
 
@@ -70,4 +70,4 @@ class PersonTracker:
 def _clothes_tell(motion: Motion, neutral: Motion) -> bool:
     """Whether the clothes tell how the shoulders have moved since the neutral."""
     now, before = motion.torso[0], neutral.torso[0]
-    return bool(now[KEYFRAME] == before[KEYFRAME] and min(now[CONFIDENCE], before[CONFIDENCE]) > SURE_CLOTHES)
+    return bool(now[KEYFRAME] == before[KEYFRAME] and min(now[CONFIDENCE], before[CONFIDENCE]) > MIN_CLOTHES_CONFIDENCE)

@@ -11,7 +11,7 @@ from benchmarks.evaluation.rendered_bodies import (
     CAST,
     HOLD_FRAMES,
     MOVE_FRAMES,
-    RENDERED_FIGURES,
+    RENDERED_BODY_FIGURES,
     RENDERED_SIZE,
     BodyRenderer,
     acts,
@@ -49,7 +49,7 @@ def test_figures_belong_to_arms_to_what_they_uncover_and_to_the_torso():
     for columns, error in errors.values():
         drawn[:, columns] += error
     figures = rendered_figures([rest, moved], truth, [np.zeros_like(drawn), drawn])
-    assert set(figures) == set(RENDERED_FIGURES) and figures["arm_share"] == 25
+    assert set(figures) == set(RENDERED_BODY_FIGURES) and figures["arm_share"] == 25
     for name, (_, error) in errors.items():
         assert figures[name] == pytest.approx(20 * np.log10(255 / error))
 
