@@ -26,13 +26,13 @@ POSED_SIZE = 512  # side of the pictures, pixels, as in the live server
 STEP_DEGREES = 5  # of a turning head, from one frame to the next
 STEPS_PER_SECOND = 12.5
 _HEAD_HEIGHT = 0.5  # share of the picture
-_BARE = Traits(hat="none", beard=False, glasses=False, jewels=False)
+BARE = Traits(hat="none", beard=False, glasses=False, jewels=False)
 CAST: dict[str, tuple[int, Traits]] = {
-    "long_hair": (8002, replace(_BARE, style="skin", hair="long")),
-    "dark_skin": (8001, replace(_BARE, style="skin", hair="short")),
-    "glasses": (8004, replace(_BARE, style="skin", hair="fringe", glasses=True)),
-    "cel": (8004, replace(_BARE, style="cel", hair="strands")),
-    "paint": (8006, replace(_BARE, style="paint", hair="bun")),
+    "long_hair": (8002, replace(BARE, style="skin", hair="long")),
+    "dark_skin": (8001, replace(BARE, style="skin", hair="short")),
+    "glasses": (8004, replace(BARE, style="skin", hair="fringe", glasses=True)),
+    "cel": (8004, replace(BARE, style="cel", hair="strands")),
+    "paint": (8006, replace(BARE, style="paint", hair="bun")),
 }
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.evaluation.body_clips import BodyClip, track_clip
+from benchmarks.evaluation.posed_characters import BARE
 from benchmarks.evaluation.regions import Mask, mask_psnr
 from benchmarks.evaluation.rendered_clips import SEED
 from benchmarks.evaluation.table import Row
@@ -43,7 +44,6 @@ MOVE_FRAMES, HOLD_FRAMES = 5, 2  # from one pose to the next, and in it
 ON_ARM = 0.5  # skin weight from which a vertex belongs to an arm
 CROWN = 14.5  # cm above the origin of a head
 RENDERED_BODY_FIGURES = ("arms_psnr", "uncovered_psnr", "torso_psnr", "arm_share")
-_BARE = Traits(hat="none", beard=False, glasses=False, jewels=False)
 _BACKGROUND, _HEAD, _TORSO, _ARM = range(4)
 
 Parts = NDArray[np.uint8]
@@ -64,13 +64,13 @@ class Role:
 
 
 CAST: dict[str, Role] = {
-    "upper": Role(7001, replace(_BARE, style="skin", hair="short"), False,
+    "upper": Role(7001, replace(BARE, style="skin", hair="short"), False,
                   (("wave", "hang"), ("hip", "hip"), ("hang", "chin"))),
-    "whole": Role(7002, replace(_BARE, style="skin", hair="long"), True,
+    "whole": Role(7002, replace(BARE, style="skin", hair="long"), True,
                   (("high", "high"), ("hang", "wave"), ("open", "hip"))),
-    "folded": Role(7003, replace(_BARE, style="skin", hair="fringe"), False,
+    "folded": Role(7003, replace(BARE, style="skin", hair="fringe"), False,
                     (("folded", "folded"), ("explain", "open"), ("hang", "high"))),
-    "cel": Role(7004, replace(_BARE, style="cel", hair="strands"), True,
+    "cel": Role(7004, replace(BARE, style="cel", hair="strands"), True,
                 (("open", "open"), ("wave", "chin"), ("hip", "high"))),
 }  # fmt: skip
 

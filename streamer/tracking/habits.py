@@ -31,7 +31,7 @@ from models.geometry.topology import (
 )
 from streamer.tracking.head_pose import CANONICAL, head_pose
 from streamer.tracking.lid_range import LidRange
-from streamer.tracking.motion import Array, Motion
+from streamer.tracking.motion import Array, Motion, smooth_share
 from streamer.tracking.running_quantiles import RunningQuantiles
 
 LOOKAHEAD_S = 4.0  # of a file, from its first face on, from which it is known what is usual before the first frame
@@ -224,8 +224,7 @@ def _nearness(deviation: float, tolerance: float) -> float:
 
 def _ramp(value: float, limits: tuple[float, float]) -> float:
     """0 below the first limit, 1 above the second, and 3t² − 2t³ between."""
-    t = min(max((value - limits[0]) / (limits[1] - limits[0]), 0.0), 1.0)
-    return t * t * (3 - 2 * t)
+    return smooth_share(min(max((value - limits[0]) / (limits[1] - limits[0]), 0.0), 1.0))
 
 
 def _near_brows() -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 from models.geometry.body import HEAD_JOINTS
 from streamer.tracking.head_guess import face_of_head
 from streamer.tracking.head_pose import CANONICAL, HeadTransform, head_pose, rotation_matrix, rotation_vector
-from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY, Array, Motion, blend
+from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY, Array, Motion, blend, smooth_share
 
 PLACED_CONFIDENCE = 0.2  # `Motion.face_confidence` of a face that was not found but placed
 USUAL_GROWTH = math.log(1.08)  # log of a found face's size over that of one placed by joints
@@ -117,7 +117,7 @@ class Handover:
         if target.face is None:
             raise ValueError("only motions with a face can be handed over")
         t = min(max((now - self._began) / HANDOVER_S, 0.0), 1.0)
-        faded = t * t * (3 - 2 * t)
+        faded = smooth_share(t)
         mixed, pose = blend(self._shown, target, faded), head_pose(target.face)
         assert mixed.face is not None
         left = 1 - faded

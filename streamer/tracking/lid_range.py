@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from streamer.tracking.eyelids import lid_aspects
-from streamer.tracking.motion import Array
+from streamer.tracking.motion import Array, smooth_share
 from streamer.tracking.running_quantiles import RunningQuantiles
 
 MEMORY_S = 60.0  # of the range
@@ -103,4 +103,4 @@ class LidRange:
 def _as_one(each: Array, apart: float) -> Array:
     """Openness (2,) of both eyes with `apart` 0..1 of their difference, or more where both are open."""
     t = min(max((float(each.min()) - PARTED[0]) / (PARTED[1] - PARTED[0]), 0.0), 1.0)
-    return (each.mean() + max(apart, t * t * (3 - 2 * t)) * (each - each.mean())).astype(np.float32)
+    return (each.mean() + max(apart, smooth_share(t)) * (each - each.mean())).astype(np.float32)

@@ -84,6 +84,11 @@ class Motion:
         )
 
 
+def smooth_share(t: float) -> float:
+    """A share 0..1 that begins and ends without speed, from one that rises evenly: 3t² − 2t³."""
+    return t * t * (3 - 2 * t)
+
+
 def blend(a: Motion, b: Motion, fraction: float) -> Motion:
     """Interpolate from a to b, `fraction` 0..1 of the way. Raises ValueError unless both have a face.
 

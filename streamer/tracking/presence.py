@@ -22,7 +22,7 @@ from models.geometry.body import (
 from streamer.tracking.eyelids import close_lids
 from streamer.tracking.head_of_body import Handover, HeadOfBody
 from streamer.tracking.head_pose import CANONICAL, head_pose, rotation_matrix
-from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY, Array, Motion, blend
+from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY, Array, Motion, blend, smooth_share
 
 HOLD_S = 0.4  # in which the last motion is held when the face is lost
 EASE_OUT_S = 1.2  # from there to the neutral
@@ -135,7 +135,7 @@ class Presence:
         if not 0 <= fraction < 1:
             self._body_easing = None
             return body
-        return start + np.float32(fraction * fraction * (3 - 2 * fraction)) * (body - start)
+        return start + np.float32(smooth_share(fraction)) * (body - start)
 
     def _start_easing(self, now: float, duration: float) -> None:
         self._easing = None if self._shown is None else (self._shown, now, duration)
@@ -157,7 +157,7 @@ class Presence:
             if self._carrying is None:
                 self._carrying = self._body
             start = replace(_carried(replace(start, body=self._carrying), self._body), body=target.body)
-        return blend(start, target, fraction * fraction * (3 - 2 * fraction))
+        return blend(start, target, smooth_share(fraction))
 
     def _idle(self, base: Motion, now: float) -> Motion:
         """The neutral with a slow sway about the neck, breathing shoulders and blinks."""

@@ -13,7 +13,7 @@ from itertools import islice
 
 import numpy as np
 
-from models.geometry.body import LEFT_SHOULDER, LEFT_WRIST, RIGHT_SHOULDER, RIGHT_WRIST
+from models.geometry.body import HAND_POINTS, LEFT_SHOULDER, LEFT_WRIST, RIGHT_SHOULDER, RIGHT_WRIST
 from streamer.tracking.head_pose import head_pose
 from streamer.tracking.limb_fade import FAINT, Fade, LimbFade
 from streamer.tracking.limb_gate import body_size
@@ -81,7 +81,7 @@ class MotionFilter:
         self._limbs = LimbFade()
         self._hands = (OneEuro(1.0, 10.0, 5.0), OneEuro(1.0, 10.0, 5.0))
         self._hand_fade = Fade()
-        self._hand_confidence = np.zeros((2, 21), np.float32)  # of each hand when it was last seen
+        self._hand_confidence = np.zeros((2, HAND_POINTS), np.float32)  # of each hand when it was last seen
         self._torso = OneEuro(min_cutoff=1.0, beta=10.0, d_cutoff=5.0)
         self._keyframe = 0.0  # of the torso
         self._shade = OneEuro(min_cutoff=3.0, beta=0.0)

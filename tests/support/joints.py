@@ -6,6 +6,7 @@ from torch import Tensor
 from models.geometry.body import (
     HAND_JOINTS,
     HAND_WRISTS,
+    HANGING,
     JOINTS,
     LEFT_ANKLE,
     LEFT_ELBOW,
@@ -49,8 +50,8 @@ def bent(joints: Tensor, first: int, degrees: float, length: float = 1.0) -> Ten
     hangs on the bone moves along without turning. first: a shoulder, an elbow, a hip or a knee.
     """
     end = first + 2
-    below = {LEFT_SHOULDER: (13, 15, 17, 19, 21), LEFT_ELBOW: (15, 17, 19, 21), LEFT_HIP: (25, 27, 29, 31)}
-    below[LEFT_KNEE] = (27, 29, 31)
+    arm, leg = (LEFT_WRIST, *HANGING[LEFT_WRIST]), (LEFT_ANKLE, *HANGING[LEFT_ANKLE])
+    below = {LEFT_SHOULDER: (LEFT_ELBOW, *arm), LEFT_ELBOW: arm, LEFT_HIP: (LEFT_KNEE, *leg), LEFT_KNEE: leg}
     odd = 1 - first % 2
     moved = joints.clone()
     bone = joints[0, end, :2] - joints[0, first, :2]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.geometry.body import LEFT_ELBOW, LEFT_INDEX, LEFT_WRIST, RIGHT_WRIST
+from models.geometry.body import LEFT_ELBOW, LEFT_INDEX, LEFT_WRIST, RIGHT_WRIST, SHOULDERS
 from streamer.tracking.limb_gate import DISTRUST_S, LimbGate, body_size
 from streamer.tracking.motion import VISIBILITY
 from tests.support.joints import standing
@@ -71,5 +71,5 @@ def test_nobody_and_gaps_start_again():
 
 def test_body_size_is_not_that_of_turned_shoulders():
     turned = joints()
-    turned[[11, 12], 0] *= 0.2
+    turned[SHOULDERS, 0] *= 0.2
     assert body_size(turned) > 0.95 * body_size(joints())
