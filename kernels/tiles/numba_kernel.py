@@ -20,10 +20,11 @@ def draw_tiles(tiles: Tensor, maps: Tensor, boxes: Tensor, order: Tensor, slot: 
     """See `kernels.tiles.draw_tiles`."""
     batch, pieces, _, side, _ = tiles.shape
     images = torch.zeros(batch, IMAGES, 4, size, size)
-    texels = tiles.permute(0, 1, 3, 4, 2).contiguous().numpy().reshape(batch, pieces, -1)
+    textures = tiles.permute(0, 1, 3, 4, 2)
     parts = [part.contiguous().numpy() for part in (maps, boxes, order, slot)]
     for i in range(batch):
-        draw_picture(texels[i], side, *(part[i] for part in parts), images[i].numpy())
+        texels = textures[i].contiguous().numpy().reshape(pieces, -1)  # the first pieces of one lie together
+        draw_picture(texels, side, *(part[i] for part in parts), images[i].numpy())
     return images
 
 

@@ -114,8 +114,12 @@ def build_limbs(person: Tensor, head: Tensor, body: Tensor, hands: Tensor, outli
     none = no_limbs(len(body), size, body.device)
     own = (tiles, boxes, polylines, across, on_tile, shown)
     found = Limbs(*(torch.cat([part, empty[:, part.shape[1] :]], 1) for part, empty in zip(own, none, strict=True)))
-    channels_last = found.tiles.permute(0, 1, 3, 4, 2).contiguous()  # as `draw_tiles` reads them fastest
-    return found._replace(tiles=channels_last.permute(0, 1, 4, 2, 3)), claim.taken
+    return channels_last(found), claim.taken
+
+
+def channels_last(limbs: Limbs) -> Limbs:
+    """The limbs with the channels of their tiles last in memory, as `draw_tiles` takes them on a CPU without a copy."""
+    return limbs._replace(tiles=limbs.tiles.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3))
 
 
 def first_pieces(limbs: Limbs, pieces: int) -> Limbs:

@@ -32,6 +32,7 @@ from models.geometry.limbs import (
     Outlines,
     behind_limbs,
     build_limbs,
+    channels_last,
     known_outlines,
     no_limbs,
     replace_limbs,
@@ -233,12 +234,15 @@ class Rig:
     def stack(rigs: list[Rig]) -> Rig:
         """One batch of several rigs of the same canvas size."""
         merged: dict[str, Any] = {name: _cat([getattr(rig, name) for rig in rigs]) for name in BATCHED}
+        pieces = max(rig.pieces for rig in rigs)
+        if pieces > 0:
+            merged["limbs"] = channels_last(merged["limbs"])
         return Rig(
             **merged,
             visible_triangles=visible_triangles(merged["triangle_visible"]),
             cells_per_unit=max(rig.cells_per_unit for rig in rigs),
             full_canvas=all(rig.full_canvas for rig in rigs),
-            pieces=max(rig.pieces for rig in rigs),
+            pieces=pieces,
         )
 
     def pick(self, index: int) -> Rig:

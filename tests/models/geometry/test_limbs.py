@@ -58,6 +58,11 @@ def test_at_rest_limbs_return_the_picture(figure: Rig) -> None:
     assert -10 * math.log10(error) > 30
 
 
+def test_stacked_limbs_are_drawn_without_a_copy(figure: Rig) -> None:
+    limbs = first_pieces(Rig.stack([figure, drawn_face(figure.size)]).limbs, LIMB_PIECES)
+    assert all(tiles.permute(0, 2, 3, 1).is_contiguous() for tiles in limbs.tiles)
+
+
 def test_a_figure_whose_joints_are_guessed_has_no_limbs_and_rests_as_the_picture() -> None:
     joints = figure_joints()
     joints[0, LEFT_SHOULDER, 3] = 0.2
