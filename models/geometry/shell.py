@@ -1,7 +1,7 @@
 """The shell of a head: skull and hair behind and around the face's mesh, as a surface around the skull's centre.
 
-The shell's vertices lie on fixed rays from the skull's centre. Their distances are fitted to one picture: at the face's
-border to the landmarks, to the sides and above to the outlines of the mattes of all pictures of the head.
+The shell's vertices lie on fixed rays from the skull's centre. Their distances are fitted to a head's pictures: at the
+face's border to the landmarks of the first, to the sides and above to the outlines of all their mattes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from models.geometry.topology import MESH, HeadTransform, topology
 RINGS, SPOKES = 15, 40  # vertices lie on rings around the axis that looks out of the face
 FIRST_RING, LAST_RING = 26.0, 174.0  # degrees from that axis; within the first ring there is only the face's mesh
 NECK_FADE = (0.45, 0.78)  # downward component of a ray: the shell fades out where the neck is attached
-NAPE, NAPE_FADE = 0.2, (-0.35, 0.2)  # lower by so much at the back, from the first to the second backward component on
+NAPE_DROP, NAPE_FADE = 0.2, (-0.35, 0.2)  # lower by so much at the back, between these backward components
 UNDERSIDE = (0.8, 0.93)  # downward component: what would cover the neck from below is not drawn
 # The mean head of ICT-FaceKit with a centimetre of hair, over the skull's ellipsoid: longer at its back by so much of
 # the radius, from the first to the second backward component of a ray on; below the skull, where the nape goes in to
@@ -75,7 +75,7 @@ def shell(device: torch.device) -> Shell:
         torch.stack([inner, outer, next_outer], -1).view(-1, 3),
         torch.stack([inner, next_outer, next_inner], -1).view(-1, 3),
     ])  # fmt: skip
-    fade = 1 - smoothstep(*NECK_FADE, rays[:, 1] - NAPE * smoothstep(*NAPE_FADE, rays[:, 2]))
+    fade = 1 - smoothstep(*NECK_FADE, rays[:, 1] - NAPE_DROP * smoothstep(*NAPE_FADE, rays[:, 2]))
     fade = torch.minimum(fade, 1 - smoothstep(*UNDERSIDE, rays[:, 1]))
     mirror = rays.new_tensor([-1.0, 1.0, 1.0])
     mirrored = torch.cdist(rays * mirror, rays).argmin(1)
