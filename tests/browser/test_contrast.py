@@ -17,6 +17,7 @@ from tests.browser.kagami import ROOT, KagamiServer
 MIN_CONTRAST, MIN_CONTRAST_LARGE, MIN_CONTRAST_ICON = 4.5, 3.0, 3.0
 LARGE_PX, LARGE_BOLD_PX, BOLD = 24.0, 18.66, 700  # 18 pt; 14 pt of bold text
 VIEWPORT = {"width": 1280, "height": 2400}  # high enough to hold the whole page
+STILL_ATTEMPTS = 20
 SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 CONTRAST_JS = (ROOT / "tests" / "browser" / "contrast.js").read_text()  # defines window.contrast
@@ -39,14 +40,27 @@ def contrast(first: Colour, second: Colour) -> Colour:
     return np.asarray((np.maximum(a, b) + 0.05) / (np.minimum(a, b) + 0.05))
 
 
+def still_page(page: Page, roots: str) -> tuple[list[dict[str, Any]], np.ndarray]:
+    """The texts below the selectors `roots`, and a screenshot without text in which they lie where they say: live
+    figures and what unfolds move them, and then both are taken again.
+    """
+    for _ in range(STILL_ATTEMPTS):
+        texts: list[dict[str, Any]] = page.evaluate("(roots) => contrast.visibleTexts(roots)", roots)
+        page.evaluate("() => contrast.hideText()")
+        png = page.screenshot(animations="disabled")
+        page.evaluate("() => contrast.showText()")
+        if [text["rects"] for text in texts] == [
+            text["rects"] for text in page.evaluate("(roots) => contrast.visibleTexts(roots)", roots)
+        ]:
+            return texts, np.frombuffer(png, np.uint8)
+    raise AssertionError("the page does not come to rest")
+
+
 def low_contrasts(page: Page, roots: str) -> list[str]:
     """Texts below the selectors `roots` whose contrast is too low. The text's colour is that of its computed style, the
     background is what the page draws behind it (gradients included), of which the worst twentieth counts.
     """
-    texts: list[dict[str, Any]] = page.evaluate("(roots) => contrast.visibleTexts(roots)", roots)
-    page.evaluate("() => contrast.hideText()")
-    png = np.frombuffer(page.screenshot(animations="disabled"), np.uint8)
-    page.evaluate("() => contrast.showText()")
+    texts, png = still_page(page, roots)
     drawn = cv2.imdecode(png, cv2.IMREAD_COLOR)[..., ::-1].astype(np.float64) / 255
     assert len(texts) > 0
     found = []
