@@ -73,8 +73,8 @@ def limb_angles(track: BodyTrack) -> Points:
         if joints is None:
             continue
         across, down = (joints[ENDS] - joints[STARTS])[:, :2].T
-        seen = track.seen(i)
-        out[i] = np.where(seen[STARTS] & seen[ENDS], np.degrees(np.arctan2(down, across)), np.nan)
+        visible = track.visible(i)
+        out[i] = np.where(visible[STARTS] & visible[ENDS], np.degrees(np.arctan2(down, across)), np.nan)
     return out
 
 
@@ -100,11 +100,11 @@ def joint_figures(truth: BodyTrack, drawn: BodyTrack) -> Row:
         width = shoulder_width(true)
         if true is None or width is None:
             continue
-        shown = truth.seen(i)[MEASURED_JOINTS]
+        shown = truth.visible(i)[MEASURED_JOINTS]
         expected += int(shown.sum())
         if own is not None:
             apart = np.linalg.norm((true - own)[MEASURED_JOINTS, :VISIBILITY], axis=1) / width
-            distances += apart[shown & drawn.seen(i)[MEASURED_JOINTS]].tolist()
+            distances += apart[shown & drawn.visible(i)[MEASURED_JOINTS]].tolist()
     return {
         "joints_err": 100 * _mean(distances),
         "pck20": _mean([float(distance < NEAR) for distance in distances]),

@@ -35,7 +35,7 @@ class BodyTrack:
     joints: list[Points | None]
     hands: list[dict[str, Points]]
 
-    def seen(self, frame: int) -> Mask:
+    def visible(self, frame: int) -> Mask:
         """(33,) whether each joint is visible and within the frame; False where nobody was found."""
         joints = self.joints[frame]
         if joints is None:

@@ -129,7 +129,7 @@ def measure_shoulders(
     neck = const_floats((NECK,), device).expand(len(unit), -1, -1)
     neck_shift = (heads[1].apply(neck) - heads[0].apply(neck))[:, 0, :2] * NECK_FOLLOW
     neck_growth = (heads[1].scale / heads[0].scale)[:, None].log() * NECK_FOLLOW
-    detected = (driver.seen * neutral.seen)[:, :1]
+    detected = (driver.visibility * neutral.visibility)[:, :1]
     shift = (driver.middles - neutral.middles)[:, 0, :2] * unit
     shift = neck_shift + detected * wiener_shrink(shift - neck_shift, SHOULDER_NOISE[0] * width)
     turn = line_turns(driver, neutral)[:, :1]
@@ -173,8 +173,8 @@ def drive_trunk(
     shrink: Tensor,
 ) -> TrunkMotion:
     """Where shoulders and hips go. driver: with `steady_shoulders`. strength, shrink (B, 1). See `drive_body`."""
-    hips = torch.minimum(torch.minimum(driver.seen, neutral.seen), rest.seen)[:, 1:]
-    follow = 1 - rest.seen[:, 1:] * (1 - HIP_FOLLOW)
+    hips = torch.minimum(torch.minimum(driver.visibility, neutral.visibility), rest.visibility)[:, 1:]
+    follow = 1 - rest.visibility[:, 1:] * (1 - HIP_FOLLOW)
     growth = motion.growth.clamp(-MAX_TORSO_GROWTH, MAX_TORSO_GROWTH)
     # The lines of shoulders and hips, the spine as the driver's, and the spine as part of a rigid torso.
     turns = line_turns(driver, neutral)
@@ -214,15 +214,15 @@ def line_turns(driver: Trunk, neutral: Trunk) -> Tensor:
     lines = lines - math.pi * (lines / math.pi).round()
     usual = const_floats(USUAL_LINES, change.device)
     length = torch.minimum(driver.length[:, :2] / driver.size, neutral.length[:, :2] / neutral.size) / usual
-    seen = torch.minimum(driver.seen, neutral.seen)[:, 1:]
-    return torch.cat([torch.lerp(spine * seen, lines, smoothstep(*RELIABLE_LINE, length)), spine], 1)
+    visibility = torch.minimum(driver.visibility, neutral.visibility)[:, 1:]
+    return torch.cat([torch.lerp(spine * visibility, lines, smoothstep(*RELIABLE_LINE, length)), spine], 1)
 
 
 def drive_depth(rest: Tensor, driver: Tensor, trunks: Trunk, strength: Tensor) -> Tensor:
     """z (B, 33, 1): the driver's relative to the middle of the torso, in the picture's size, where it is seen."""
     batch = len(rest)
-    seen = trunks.seen[:, 1]
-    hips = torch.minimum(seen[:batch], seen[batch : 2 * batch])[:, None]
+    visibility = trunks.visibility[:, 1]
+    hips = torch.minimum(visibility[:batch], visibility[batch : 2 * batch])[:, None]
     shoulders, hip = trunks.middles[..., 2:].unbind(1)
     middle = torch.lerp(shoulders, (shoulders + hip) / 2, hips.repeat(3, 1))[:, None]
     ratio = trunks.size[:batch] / trunks.size[2 * batch :].clamp_min(1e-4)

@@ -66,7 +66,7 @@ def drive_limbs(every: Bones, trunk: TrunkMotion, strength: Tensor, bones: Tenso
     length, full = every.length[:, : LOWER.stop], every.full
     ratio = full[:batch] / full[2 * batch :].clamp_min(1e-4)
     angle, growth, held = (torch.cat([p, torch.zeros_like(p)]) for p in (trunk.angle, trunk.growth, trunk.held))
-    seen = every.seen[batch:, : LOWER.stop]
+    visibility = every.visibility[batch:, : LOWER.stop]
     turn = every.angle[batch:] - every.angle[:batch].repeat(2, 1)
     # Upper bones: angles away from the body.
     away, middle, lowest, highest = (
@@ -77,8 +77,8 @@ def drive_limbs(every: Bones, trunk: TrunkMotion, strength: Tensor, bones: Tenso
     at_rest = outwards[:batch].repeat(2, 1)
     relative = outwards[batch:] - away * angle
     relative = torch.maximum(torch.minimum(relative, at_rest.maximum(highest)), at_rest.minimum(lowest))
-    upper = torch.lerp(angle.expand_as(relative), away * (relative - at_rest) + angle, seen[:, UPPER])
-    lower = upper + seen[:, LOWER] * wrapped(turn[:, LOWER] - upper)
+    upper = torch.lerp(angle.expand_as(relative), away * (relative - at_rest) + angle, visibility[:, UPPER])
+    lower = upper + visibility[:, LOWER] * wrapped(turn[:, LOWER] - upper)
     turn = torch.cat([upper, lower], 1)
     # Lengths.
     at_rest, strength = length[:batch].repeat(2, 1), strength.repeat(2, 1)
@@ -87,7 +87,7 @@ def drive_limbs(every: Bones, trunk: TrunkMotion, strength: Tensor, bones: Tenso
     own = length[batch:] * (ratio[:, : LOWER.stop].repeat(2, 1) * held.exp())
     own = torch.maximum(own, shortest[:, : LOWER.stop].repeat(2, 1))
     own = torch.minimum(own, longest[:, : LOWER.stop].repeat(2, 1) * growth.exp())
-    scale = torch.lerp(growth.expand_as(own), log_ratio(own, at_rest), seen)
+    scale = torch.lerp(growth.expand_as(own), log_ratio(own, at_rest), visibility)
     factor = gather_rows(bones, BONE_FACTORS)
     size = at_rest * (scale * strength).exp() * factor[:, : LOWER.stop].repeat(2, 1)
     direction = every.angle[:batch, : LOWER.stop].repeat(2, 1) + turn * strength
@@ -114,9 +114,9 @@ def place_limbs(
     stance = hips + trunk.lower + (in_neutral[:, UPPER] + in_neutral[:, LOWER])[:, LEGS]
     stance = stance + moves * (unit * strength).unsqueeze(-1) - last[:, LEGS]
     planted = hips + trunk.lower + limbs.leg_factor.unsqueeze(-1) * (ankles[..., :2] - hips) - last[:, LEGS]
-    seen = (every.seen[batch:, UPPER] * every.seen[batch:, LOWER])[:, LEGS].unsqueeze(-1)
-    seen, seen_before = seen.chunk(2)
-    pull = torch.lerp(planted, stance * seen_before, seen) * ankles[..., 3:]
+    visibility = (every.visibility[batch:, UPPER] * every.visibility[batch:, LOWER])[:, LEGS].unsqueeze(-1)
+    visibility, visibility_before = visibility.chunk(2)
+    pull = torch.lerp(planted, stance * visibility_before, visibility) * ankles[..., 3:]
     pull = F.pad(pull, (0, 0, LEGS.start, 0))
     middle, last = middle + pull / 2, last + pull
     middle_bone = shortened(middle - trunk.corners, limbs.longest[:, UPPER])
@@ -143,15 +143,15 @@ def place_ends(
     ends = gather_rows(torch.cat([rest, driver]), END_JOINTS)
     holders = gather_rows(torch.cat([rest, driver]), END_HOLDERS)
     at_rest, own = (ends - holders)[..., :2].chunk(2)
-    seen = torch.minimum(ends, holders)[batch:, :, 3:] * strength[:, None].clamp_max(1)
+    visibility = torch.minimum(ends, holders)[batch:, :, 3:] * strength[:, None].clamp_max(1)
     ratio, longest = (gather_rows(part[:, ENDS], END_LIMBS) for part in (limbs.ratio, limbs.longest))
-    shin_seen = every.seen[batch : 2 * batch, LOWER][:, LEGS]
-    turn = limbs.turn[:, LOWER] * F.pad(shin_seen, (LEGS.start, 0), value=1.0)
+    shin_visibility = every.visibility[batch : 2 * batch, LOWER][:, LEGS]
+    turn = limbs.turn[:, LOWER] * F.pad(shin_visibility, (LEGS.start, 0), value=1.0)
     turn = gather_rows(turn, END_LIMBS)
     fallback = rotate_scale(at_rest, turn * strength, trunk.growth * strength)
     longest = torch.maximum(END_REACH * longest, at_rest.norm(dim=-1))
     own = shortened(own * (ratio * trunk.held.exp()).unsqueeze(-1), longest)
-    return gather_rows(last, END_LIMBS) + torch.lerp(fallback, own, seen)
+    return gather_rows(last, END_LIMBS) + torch.lerp(fallback, own, visibility)
 
 
 def log_ratio(lengths: Tensor, others: Tensor) -> Tensor:

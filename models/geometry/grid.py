@@ -43,6 +43,11 @@ def crop(maps: Tensor, box: Tensor, size: int) -> Tensor:
     return F.grid_sample(maps, box_grid(box, size), "bilinear", "border", False)
 
 
+def ease_beyond(value: Tensor, knee: Tensor | float, band: Tensor | float) -> Tensor:
+    """Values that are unchanged up to a knee, and from there on grow by less than `band`, by tanh."""
+    return torch.where(value > knee, knee + band * ((value - knee) / band).tanh(), value)
+
+
 def smoothstep(low: float, high: float, x: Tensor) -> Tensor:
     """0 below low, 1 above high, and 3t² − 2t³ between."""
     t = ((x - low) / (high - low)).clamp(0, 1)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from models.geometry.grid import ease_beyond
 from models.geometry.topology import HeadTransform
 
 FREE_SHARE = 0.5  # of the room between the head at rest and a side: within this share of it motion is not changed
@@ -62,5 +63,4 @@ def keep_in_frame(rest: HeadTransform, wanted: HeadTransform, bounds: FrameBound
 def ease(value: Tensor, limit: Tensor, band: Tensor) -> Tensor:
     """Values that approach a limit and never exceed it: unchanged up to `band` before it, from there on by tanh."""
     band = band.clamp_min(1e-6)
-    knee = limit - band
-    return torch.where(value > knee, knee + band * ((value - knee) / band).tanh(), value)
+    return ease_beyond(value, limit - band, band)

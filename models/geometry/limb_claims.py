@@ -59,12 +59,20 @@ class Claim(NamedTuple):
 
 
 def claim_pixels(
-    drawn: Tensor, alpha: Tensor, head: Tensor, seen: Tensor, body: Tensor, shown: Tensor, ends: Tensor
+    drawn: Tensor,
+    alpha: Tensor,
+    head: Tensor,
+    in_picture: Tensor,
+    hull: Tensor,
+    body: Tensor,
+    shown: Tensor,
+    ends: Tensor,
 ) -> Claim:
     """Which piece the picture's pixels belong to.
 
-    drawn (B, K, 4, S, S): from `draw_ribbons`. alpha, head (B, S, S): coverage by the person and by the head. seen
-    (B, S, S): bool, where the canvas shows the picture itself. body (B, 33, 4): joints. shown (B, K): 0 or 1, see
+    drawn (B, K, 4, S, S): from `draw_ribbons`. alpha, head (B, S, S): coverage by the person and by the head.
+    in_picture (B, S, S): bool, where the canvas shows the picture itself. hull (B, S, S): coverage by the torso's hull.
+    body (B, 33, 4): joints. shown (B, K): 0 or 1, see
     `Outlines`. ends (B, K): see `Claim`.
     """
     size, pieces = drawn.shape[-1], drawn.shape[1]
@@ -72,7 +80,7 @@ def claim_pixels(
     inside = inside * shown[..., None, None] > 0.5
     distance = fraction.abs()
     shape = ((1 - distance) * radius * (size / 2) + 0.5).clamp(0, 1) * inside
-    on_hull, on_head = (torso_hull(body, size) > 0.5)[:, None], (head > 0.5)[:, None]
+    on_hull, on_head = (hull > 0.5)[:, None], (head > 0.5)[:, None]
     behind, side, nearness = (
         gather_rows(each, PIECE_HOLDERS[:pieces])[..., None, None]
         for each in (
@@ -101,7 +109,7 @@ def claim_pixels(
     held = (winner | sibling) & (core | loose)
     if pieces > LIMB_PIECES:
         held |= under_root
-    visible = held & seen[:, None]
+    visible = held & in_picture[:, None]
     hung = (held & ~core).to(s.dtype)
     # What covers a leg may have widened its outline: behind an arm a leg goes on narrower.
     narrow = (HIDDEN_WIDTH - distance) * radius * (size / 2) + 0.5

@@ -12,7 +12,7 @@ from kernels.mesh import Bucket, draw_mesh
 from models.geometry.body import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER, shoulder_width
 from models.geometry.constants import gather_rows, scatter_rows
 from models.geometry.drive_hands import KNUCKLES, palm_of, palm_widths, pick
-from models.geometry.grid import smoothstep
+from models.geometry.grid import smoothstep, to_box
 from models.geometry.limb_claims import piece_behind, piece_depth, upper_pieces
 from models.geometry.limb_curve import (
     FINGERS,
@@ -83,9 +83,8 @@ def move_limbs(
         slot = gather_rows(slot, PIECE_HOLDERS)
     vertices = place_vertices(polylines, across)
     boxes = bounding_boxes(vertices)
-    points = (vertices - boxes[:, :, None, :2]) / boxes[:, :, None, 2:]
     near = across.abs()  # folded at the inside of a bend, the part nearer to the bone is drawn
-    points = torch.cat([points, near.unsqueeze(-1)], -1).flatten(0, 1)
+    points = to_box(torch.cat([vertices, near.unsqueeze(-1)], -1).flatten(0, 1), boxes.flatten(0, 1))
     values = torch.cat([on_tile, torch.ones_like(near).unsqueeze(-1)], -1).flatten(0, 1)
     buckets = [Bucket(ribbon_triangles(rest.device), LIMB_WINDOW)]
     maps = draw_mesh(points, buckets, values, LIMB_CELLS).unflatten(0, boxes.shape[:2])

@@ -20,40 +20,39 @@ SHOWN = 0.5  # alpha from which a texel shows the limb
 END_BEGINS = 2.05  # s from which a hand or foot that nothing shows is left out: a guess would be a stump
 
 
-def paint_tiles(person: Tensor, claim: Claim, rest: Tensor, boxes: Tensor, shown: Tensor) -> Tensor:
+def paint_tiles(person: Tensor, claim: Claim, rest: Tensor, on_tile: Tensor, boxes: Tensor, shown: Tensor) -> Tensor:
     """The tiles (B, K, 4, T, T), premultiplied RGB and alpha, T half the picture's side.
 
-    person (B, 4, S, S): premultiplied colours and alpha. rest (B, K, V, 2): the ribbons' vertices in the picture; boxes
-    (B, K, 3): what the tiles show of it. shown (B, K): 0 or 1.
+    person (B, 4, S, S): premultiplied colours and alpha. rest, on_tile (B, K, V, 2): the ribbons' vertices in the
+    picture, and on their tiles; boxes (B, K, 3): what the tiles show of it. shown (B, K): 0 or 1.
     """
     side, batch = person.shape[-1] // 2, (len(boxes), boxes.shape[1])
     own = box_grid(boxes.flatten(0, 1), side)
-    mirrored, s = mirrored_places(rest, boxes, side)
+    mirrored, s = mirrored_places(rest, on_tile, side)
     covered, visible = sample(torch.stack([claim.covered, claim.visible], 2), own).split(1, 1)
     other = swap_sides(claim.visible.unsqueeze(2))
     exists = swap_sides(shown).flatten()[:, None, None, None]
     colours, twin = sample_person(person, own, batch), sample_person(person, mirrored, batch)
-    twin_seen = sample(other, mirrored) * exists * (s < claim.ends.flatten()[:, None, None, None])
+    twin_visible = sample(other, mirrored) * exists * (s < claim.ends.flatten()[:, None, None, None])
     known = ((visible > 0.99) & (colours[:, 3:] > SHOWN)).to(colours.dtype)
-    from_twin = ((twin_seen > 0.99) & (twin[:, 3:] > SHOWN)).to(colours.dtype) * (1 - known)
+    from_twin = ((twin_visible > 0.99) & (twin[:, 3:] > SHOWN)).to(colours.dtype) * (1 - known)
     straight, twin_straight = (each[:, :3] / each[:, 3:].clamp_min(1e-3) for each in (colours, twin))
     straight = torch.where(known > 0, straight, twin_straight)
     filled = pull_push(straight, torch.maximum(known, from_twin)).clamp(0, 1)
     fingers = finger_pieces(boxes.shape[1], s.device).repeat(len(boxes))[:, None, None, None]
     guessed = ((s < END_BEGINS) | fingers).to(s.dtype)
-    unseen = torch.lerp(guessed, twin[:, 3:], blur(twin_seen, 1).clamp(0, 1))
-    alpha = covered * torch.lerp(unseen, colours[:, 3:], dilate(visible, EDGE)) * shown.flatten()[:, None, None, None]
+    hidden = torch.lerp(guessed, twin[:, 3:], blur(twin_visible, 1).clamp(0, 1))
+    alpha = covered * torch.lerp(hidden, colours[:, 3:], dilate(visible, EDGE)) * shown.flatten()[:, None, None, None]
     return torch.cat([filled * alpha, alpha], 1).unflatten(0, batch)
 
 
-def mirrored_places(rest: Tensor, boxes: Tensor, side: int) -> tuple[Tensor, Tensor]:
+def mirrored_places(rest: Tensor, on_tile: Tensor, side: int) -> tuple[Tensor, Tensor]:
     """Where in the picture the limb on the other side shows what belongs to each texel: (B · K, side, side, 2), and the
-    texels' s (B · K, 1, side, side).
+    texels' s (B · K, 1, side, side). rest, on_tile: see `paint_tiles`.
     """
-    on_tile = ((rest - boxes[:, :, None, :2]) / boxes[:, :, None, 2:]).flatten(0, 1)
     twin = swap_sides(rest).unflatten(2, (ROWS, COLUMNS)).flip(3).flatten(2, 3).flatten(0, 1)
     s = ribbon_rows(rest.shape[1], rest.device).repeat_interleave(COLUMNS, 1).repeat(len(rest), 1)
-    points = torch.cat([on_tile, torch.zeros_like(s).unsqueeze(-1)], -1)
+    points = torch.cat([on_tile.flatten(0, 1), torch.zeros_like(s).unsqueeze(-1)], -1)
     values = torch.cat([twin, s.unsqueeze(-1)], -1)
     drawn = draw_mesh(points, [Bucket(ribbon_triangles(rest.device), TILE_WINDOW)], values, side)
     return drawn[:, :2].permute(0, 2, 3, 1), drawn[:, 2:]

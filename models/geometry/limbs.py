@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.geometry.grid import smoothstep
+from models.geometry.grid import smoothstep, to_box
 from models.geometry.inpaint import blur, dilate, pull_push
 from models.geometry.limb_claims import claim_pixels, palm_ends, torso_hull, within
 from models.geometry.limb_curve import (
@@ -92,8 +92,21 @@ def known_outlines(outlines: Outlines | None, body: Tensor) -> Outlines | None:
     return outlines._replace(shown=shown) if bool(shown.any()) else None
 
 
-def build_limbs(person: Tensor, head: Tensor, body: Tensor, hands: Tensor, outlines: Outlines) -> tuple[Limbs, Tensor]:
-    """The limbs of B pictures, and the coverage (B, 1, S, S), 0 or 1, of what they take from the person.
+class Uncovered(NamedTuple):
+    """What limbs leave behind on the body layer of B pictures.
+
+    share: (B, 1, S, S), 0..1, how much of the person goes with the limbs.
+    behind: (B, 4, S, S), premultiplied, what is there instead; without meaning where the share is 0.
+    """
+
+    share: Tensor
+    behind: Tensor
+
+
+def build_limbs(
+    person: Tensor, head: Tensor, body: Tensor, hands: Tensor, outlines: Outlines
+) -> tuple[Limbs, Uncovered]:
+    """The limbs of B pictures, and what they leave behind on the body layer.
 
     person (B, 4, S, S): premultiplied colours of the person and alpha. head (B, 1, S, S): coverage by the head's
     surface, 0..1. body (B, 33, 4): joints. hands (B, 2, 21, 4): their points; used where the outlines have fingers.
@@ -106,15 +119,16 @@ def build_limbs(person: Tensor, head: Tensor, body: Tensor, hands: Tensor, outli
     across = ribbon_across(radii)
     rest = place_vertices(polylines, across)
     boxes = bounding_boxes(rest)
-    drawn = draw_ribbons(rest, radii, size)
+    on_tile = to_box(rest.flatten(0, 1), boxes.flatten(0, 1)).unflatten(0, boxes.shape[:2])
+    drawn, hull = draw_ribbons(rest, radii, size), torso_hull(body, size)
     ends = palm_ends(polylines, hands, shown)
-    claim = claim_pixels(drawn, person[:, 3], head[:, 0], within(inside, size), body, shown, ends)
-    tiles = paint_tiles(person, claim, rest, boxes, shown)
-    on_tile = (rest - boxes[:, :, None, :2]) / boxes[:, :, None, 2:]
+    claim = claim_pixels(drawn, person[:, 3], head[:, 0], within(inside, size), hull, body, shown, ends)
+    tiles = paint_tiles(person, claim, rest, on_tile, boxes, shown)
     none = no_limbs(len(body), size, body.device)
     own = (tiles, boxes, polylines, across, on_tile, shown)
     found = Limbs(*(torch.cat([part, empty[:, part.shape[1] :]], 1) for part, empty in zip(own, none, strict=True)))
-    return channels_last(found), claim.taken
+    behind = behind_limbs(person, claim.taken, hull.unsqueeze(1))
+    return channels_last(found), Uncovered(share_of_limbs(person[:, 3:], claim.taken), behind)
 
 
 def channels_last(limbs: Limbs) -> Limbs:
@@ -139,14 +153,13 @@ def without_layers(body: Tensor, shown: Tensor) -> Tensor:
     return torch.cat([body[..., :3], visibility.unsqueeze(-1)], -1)
 
 
-def behind_limbs(person: Tensor, taken: Tensor, body: Tensor) -> Tensor:
+def behind_limbs(person: Tensor, taken: Tensor, hull: Tensor) -> Tensor:
     """The torso behind what limbs take (B, 1, S, S), 0 or 1: (B, 4, S, S), premultiplied; elsewhere without meaning.
 
-    person: (B, 4, S, S) the person's own colours, premultiplied. The torso goes on within its hull and wherever more of
-    it than of the background surrounds the limbs; elsewhere there is nothing.
+    person: (B, 4, S, S) the person's own colours, premultiplied. The torso goes on within its hull (B, 1, S, S), 0..1,
+    and wherever more of it than of the background surrounds the limbs; elsewhere there is nothing.
     """
     size = person.shape[-1]
-    hull = torso_hull(body, size).unsqueeze(1)
     straight = person[:, :3] / person[:, 3:].clamp_min(1e-3)
     clear = dilate(taken, RIM + size // 128) < 0.5
     around = pull_push(person[:, 3:], clear.to(person.dtype))
@@ -190,11 +203,10 @@ def nearest_known(known: Tensor, axis: int, backwards: bool) -> tuple[Tensor, Te
     return nearest.clamp(0, size - 1), (nearest - place).abs()
 
 
-def replace_limbs(person: Tensor, behind: Tensor, taken: Tensor) -> Tensor:
-    """The person (B, 4, S, S), premultiplied, with `behind` instead of the limbs and of the soft edge around them.
+def share_of_limbs(alpha: Tensor, taken: Tensor) -> Tensor:
+    """(B, 1, S, S) 0..1, what goes with the limbs: what they take (B, 1, S, S), 0 or 1, and the soft edge around it.
 
-    taken: (B, 1, S, S), 0 or 1, what the limbs take.
+    alpha: (B, 1, S, S), of the person.
     """
-    alpha = person[:, 3:]
-    edge = torch.maximum(dilate(taken, RIM) * (alpha < SOLID), dilate(taken, person.shape[-1] // 50) * (alpha < CLEAR))
-    return torch.lerp(person, behind, torch.maximum(taken, blur(torch.maximum(taken, edge), 1)))
+    edge = torch.maximum(dilate(taken, RIM) * (alpha < SOLID), dilate(taken, alpha.shape[-1] // 50) * (alpha < CLEAR))
+    return torch.maximum(taken, blur(torch.maximum(taken, edge), 1))

@@ -40,13 +40,13 @@ class Bones(NamedTuple):
     """The bones of N bodies, (N, 12) each.
 
     length: in the picture's plane, in the joints' units. angle: direction there, radians. full: length without
-    foreshortening. seen: 0..1, whether both joints are seen.
+    foreshortening. visibility: 0..1, whether both joints are seen.
     """
 
     length: Tensor
     angle: Tensor
     full: Tensor
-    seen: Tensor
+    visibility: Tensor
 
 
 class Trunk(NamedTuple):
@@ -54,15 +54,15 @@ class Trunk(NamedTuple):
 
     middles: (N, 2, 3), of the shoulders and of the hips. lines: (N, 3, 2), from the right shoulder to the left one,
     from the right hip to the left one, and the spine from the shoulders to the hips. length, angle: (N, 3), of the
-    lines. seen: (N, 2), 0..1, whether both shoulders are seen, and whether the hips are as well. size: (N, 1), of the
-    body: the shoulders' width without foreshortening.
+    lines. visibility: (N, 2), 0..1, whether both shoulders are seen, and whether the hips are as well. size: (N, 1),
+    of the body: the shoulders' width without foreshortening.
     """
 
     middles: Tensor
     lines: Tensor
     length: Tensor
     angle: Tensor
-    seen: Tensor
+    visibility: Tensor
     size: Tensor
 
 
@@ -74,10 +74,10 @@ def sanitized(joints: Tensor) -> Tensor:
     known = (joints.abs() <= LARGEST).all(-1, keepdim=True)  # false for NaN
     place, visibility = torch.where(known, joints, torch.zeros_like(joints)).split([3, 1], -1)
     inside = 1 - smoothstep(1.0, 1.2, place[..., :2].abs().amax(-1, keepdim=True))
-    seen = smoothstep(0.4, 0.8, visibility) * inside
-    first, middle, last = (gather_rows(seen, rows) for rows in (FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS))
-    seen = scatter_rows(seen, SECOND_JOINTS, torch.maximum(middle, torch.minimum(first, last)))
-    return torch.cat([place, seen], -1)
+    visibility = smoothstep(0.4, 0.8, visibility) * inside
+    first, middle, last = (gather_rows(visibility, rows) for rows in (FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS))
+    visibility = scatter_rows(visibility, SECOND_JOINTS, torch.maximum(middle, torch.minimum(first, last)))
+    return torch.cat([place, visibility], -1)
 
 
 def trunk_of(joints: Tensor, head_scale: Tensor) -> Trunk:
@@ -88,11 +88,11 @@ def trunk_of(joints: Tensor, head_scale: Tensor) -> Trunk:
     spine = middles[:, 1:] - middles[:, :1]
     lines = torch.cat([lefts - rights, F.pad(spine, (0, 1))], 1)[..., :2]
     length = lines.norm(dim=-1)
-    shoulders_seen, hips_seen = torch.minimum(lefts, rights)[..., 3].cummin(-1).values.unbind(-1)
-    size = torch.maximum(length[:, 0], SPINE_SIZE * length[:, 2] * hips_seen)
-    size = torch.lerp(HEAD_SIZE * head_scale, size, shoulders_seen)
+    shoulders_visibility, hips_visibility = torch.minimum(lefts, rights)[..., 3].cummin(-1).values.unbind(-1)
+    size = torch.maximum(length[:, 0], SPINE_SIZE * length[:, 2] * hips_visibility)
+    size = torch.lerp(HEAD_SIZE * head_scale, size, shoulders_visibility)
     angle = torch.atan2(lines[..., 1], lines[..., 0])
-    return Trunk(middles, lines, length, angle, torch.stack([shoulders_seen, hips_seen], 1), size[:, None])
+    return Trunk(middles, lines, length, angle, torch.stack([shoulders_visibility, hips_visibility], 1), size[:, None])
 
 
 def with_shoulders(trunk: Trunk, shoulders: Tensor) -> Trunk:
@@ -114,5 +114,5 @@ def bones_of(joints: Tensor, size: Tensor) -> Bones:
     length = torch.hypot(x, y)
     usual = const_floats(USUAL_LENGTHS, joints.device) * size
     full = torch.maximum(length, torch.minimum(usual, torch.hypot(length, DEPTH_TRUST * z)))
-    seen = torch.minimum(starts[..., 3], ends[..., 3])
-    return Bones(length, torch.atan2(y, x), torch.lerp(usual, full, seen), seen)
+    visibility = torch.minimum(starts[..., 3], ends[..., 3])
+    return Bones(length, torch.atan2(y, x), torch.lerp(usual, full, visibility), visibility)

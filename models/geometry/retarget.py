@@ -35,7 +35,7 @@ from models.geometry.openings import (
 )
 from models.geometry.rig import Rig
 from models.geometry.shading import shading
-from models.geometry.topology import HeadTransform, head_pose
+from models.geometry.topology import HeadTransform, head_pose, rotation_about
 from models.geometry.turn_limit import ease_tilt, ease_turn
 from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE, Driver
 
@@ -229,7 +229,7 @@ def per_session(value: float | Tensor, rig: Rig) -> Tensor:
 
 
 def scale_rotation(rotation: Tensor, factor: Tensor) -> Tensor:
-    """Rotations (B, 3, 3) about the same axes by `factor` (B,) times their angles (Rodrigues' formula)."""
+    """Rotations (B, 3, 3) about the same axes by `factor` (B,) times their angles."""
     axis = torch.stack(
         [
             rotation[:, 2, 1] - rotation[:, 1, 2],
@@ -241,9 +241,4 @@ def scale_rotation(rotation: Tensor, factor: Tensor) -> Tensor:
     sine = axis.norm(dim=-1) / 2
     trace = rotation.diagonal(dim1=-2, dim2=-1).sum(-1)
     angle = torch.atan2(sine, (trace - 1) / 2)
-    axis = axis / (2 * sine).clamp_min(1e-9)[:, None]
-    angle = (angle * factor)[:, None, None]
-    zero = torch.zeros_like(axis[:, 0])
-    x, y, z = axis.unbind(-1)
-    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).view(-1, 3, 3)
-    return torch.eye(3, device=axis.device) + angle.sin() * cross + (1 - angle.cos()) * cross @ cross
+    return rotation_about(axis / (2 * sine).clamp_min(1e-9)[:, None], angle * factor)

@@ -26,16 +26,13 @@ from models.geometry.grid_mesh import (
 )
 from models.geometry.head_surface import HeadSurface, build_surface, inside_at_rest
 from models.geometry.inpaint import dilate
-from models.geometry.limb_curve import LIMB_PIECES
 from models.geometry.limbs import (
     Limbs,
     Outlines,
-    behind_limbs,
     build_limbs,
     channels_last,
     known_outlines,
     no_limbs,
-    replace_limbs,
     without_layers,
 )
 from models.geometry.openings import opening
@@ -172,8 +169,7 @@ class Rig:
         lattice = boxes[:, :, None, :2] + boxes[:, :, None, 2:] * unit  # (B, 2, V, 2)
         vertices = lattice.flatten(1, 2)
         weights, depth = border_weights(head, face, vertices)
-        no_layers = body.new_zeros(len(image), LIMB_PIECES)
-        on_sheet = without_layers(body, no_layers if outlines is None else outlines.shown)
+        on_sheet = body if outlines is None else without_layers(body, outlines.shown)
         skin = skin_weights(head, on_sheet, vertices, depth)
         near = dilate(F.adaptive_max_pool2d(matte, min(GUIDE_SIDE, image.shape[-1])), AROUND_PERSON)
         visible = F.grid_sample(near, vertices[:, None], "nearest", "border", False)[:, 0, 0] > 0.02
@@ -183,13 +179,12 @@ class Rig:
         surface = build_surface(colours, face, focus, cells, views)
         coverage = inside_at_rest(surface, head, face, focus, image.shape[-1])
         behind = continued_behind(colours, coverage)
-        limbs, taken = no_limbs(len(image), image.shape[-1], image.device), None
+        limbs, uncovered = no_limbs(len(image), image.shape[-1], image.device), None
         if outlines is not None:
-            limbs, taken = build_limbs(colours, coverage, body, hands, outlines)
-            behind_arms = behind_limbs(colours, taken, body)
+            limbs, uncovered = build_limbs(colours, coverage, body, hands, outlines)
 
         def torso_of(whole: Tensor) -> Tensor:
-            limbless = whole if taken is None else replace_limbs(whole, behind_arms, taken)
+            limbless = whole if uncovered is None else torch.lerp(whole, uncovered.behind, uncovered.share)
             return replace_head(limbless, behind, coverage)
 
         torso = torso_of(person)

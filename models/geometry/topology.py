@@ -141,6 +141,14 @@ def nearest_rotation(matrix: Tensor) -> Tensor:
     return torch.where(torch.isfinite(r).all(-1).all(-1)[:, None, None], r, eye)
 
 
+def rotation_about(axis: Tensor, angle: Tensor) -> Tensor:
+    """Rotations (B, 3, 3) about unit vectors (B, 3) by angles (B,), radians (Rodrigues' formula)."""
+    x, y, z = axis.unbind(-1)
+    zero, angle = torch.zeros_like(x), angle[:, None, None]
+    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).view(-1, 3, 3)
+    return torch.eye(3, device=axis.device) + angle.sin() * cross + (1 - angle.cos()) * cross @ cross
+
+
 def inverse_2x2(matrix: Tensor) -> Tensor:
     """Inverses of (B, 2, 2) matrices, written out, since a CUDA graph cannot record a call of a solver."""
     (a, b), (c, d) = (row.unbind(-1) for row in matrix.unbind(-2))

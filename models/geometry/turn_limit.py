@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from models.geometry.constants import const_floats
+from models.geometry.grid import ease_beyond
 from models.geometry.skull import SKULL_CENTRE
-from models.geometry.topology import HeadTransform
+from models.geometry.topology import HeadTransform, rotation_about
 
 SHOWN_TURN = math.radians(50)  # from a picture's own yaw, or its mirror image's, up to which a turn is drawn in full
 EASED_TURN = math.radians(20)  # further, which no turn exceeds
@@ -49,9 +50,8 @@ def eased_angle(angle: Tensor, limit: Tensor, band: float) -> Tensor:
     back, so that nothing jumps at π.
     """
     size = angle.abs()
-    eased = torch.where(size > limit, limit + band * torch.tanh((size - limit) / band), size)
     behind = (math.pi - size) / (math.pi - limit.clamp_min(BACK_TURN))
-    return angle.sign() * eased * behind.clamp(0, 1)
+    return angle.sign() * ease_beyond(size, limit, band) * behind.clamp(0, 1)
 
 
 def ease_tilt(rest: HeadTransform, head: HeadTransform) -> HeadTransform:
@@ -88,13 +88,8 @@ def sheet_head(rest: HeadTransform, head: HeadTransform) -> HeadTransform:
     axis = torch.stack([-turned[:, 1, 2], turned[:, 0, 2], torch.zeros_like(turned[:, 0, 2])], -1)
     sine = axis.norm(dim=-1)
     angle = torch.atan2(sine, turned[:, 2, 2])
-    beyond = (angle - SHEET_TURN).clamp_min(0)
-    back = beyond - EASED_SHEET_TURN * torch.tanh(beyond / EASED_SHEET_TURN)
-    x, y, _ = (axis / sine.clamp_min(1e-6)[:, None]).unbind(-1)
-    zero = torch.zeros_like(x)
-    cross = torch.stack([zero, zero, y, zero, zero, -x, -y, x, zero], -1).view(-1, 3, 3)
-    back = -back[:, None, None]
-    turn = torch.eye(3, device=x.device) + back.sin() * cross + (1 - back.cos()) * cross @ cross
+    back = ease_beyond(angle, SHEET_TURN, EASED_SHEET_TURN) - angle
+    turn = rotation_about(axis / sine.clamp_min(1e-6)[:, None], back)
     return about_skull(head, turn @ head.rotation)
 
 

@@ -8,24 +8,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from models.geometry.body import (
-    LEFT_ANKLE,
-    LEFT_ELBOW,
-    LEFT_EYE,
-    LEFT_HIP,
-    LEFT_KNEE,
-    LEFT_MOUTH,
-    LEFT_SHOULDER,
-    LEFT_WRIST,
-    RIGHT_ANKLE,
-    RIGHT_ELBOW,
-    RIGHT_EYE,
-    RIGHT_HIP,
-    RIGHT_KNEE,
-    RIGHT_MOUTH,
-    RIGHT_SHOULDER,
-    RIGHT_WRIST,
-)
+from models.geometry.body import LEFT_EYE, LEFT_MOUTH, RIGHT_EYE, RIGHT_MOUTH
+from models.geometry.limb_curve import FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS
 from streamer.rigging.body_completion import Limb, complete, drop_impossible, hide_outside, in_picture, size_of_person
 from streamer.rigging.body_points import Position, body_of_points, with_points
 from streamer.rigging.canvas import Array, Canvas
@@ -39,15 +23,11 @@ NO_POINTS: Mapping[str, Position] = MappingProxyType({})
 MAX_NOSE_DISTANCE = 1.0  # extents of the face between its nose and the pose's, beyond which the pose is somebody else's
 MAX_HEAD_ERROR = 0.2  # extents of the face, mean over the joints of a head; more is another head, or back to front
 HEAD_RATIO = (0.6, 1.6)  # size of the pose's head over the face's
-LIMB_JOINTS = np.array([
-    LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_ELBOW, RIGHT_ELBOW, LEFT_WRIST, RIGHT_WRIST,
-    LEFT_HIP, RIGHT_HIP, LEFT_KNEE, RIGHT_KNEE, LEFT_ANKLE, RIGHT_ANKLE,
-])  # fmt: skip
-PAIRED_BONES = (
-    ((LEFT_SHOULDER, LEFT_ELBOW), (RIGHT_SHOULDER, RIGHT_ELBOW)),
-    ((LEFT_ELBOW, LEFT_WRIST), (RIGHT_ELBOW, RIGHT_WRIST)),
-    ((LEFT_HIP, LEFT_KNEE), (RIGHT_HIP, RIGHT_KNEE)),
-    ((LEFT_KNEE, LEFT_ANKLE), (RIGHT_KNEE, RIGHT_ANKLE)),
+LIMB_JOINTS = np.array([*FIRST_JOINTS, *SECOND_JOINTS, *THIRD_JOINTS])
+PAIRED_BONES = tuple(  # left and right upper arm, thigh, forearm, shin
+    ((starts[left], ends[left]), (starts[left + 1], ends[left + 1]))
+    for starts, ends in ((FIRST_JOINTS, SECOND_JOINTS), (SECOND_JOINTS, THIRD_JOINTS))
+    for left in (0, 2)
 )
 HEAD_ERROR_WEIGHT, ASYMMETRY_WEIGHT = 1.0, 0.1  # in the score, beside mean visibility
 AGREEMENT = 0.3  # body sizes between the limbs of two guesses, median, up to which they mean the same pose

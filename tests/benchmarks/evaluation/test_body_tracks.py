@@ -16,8 +16,8 @@ def test_a_joint_is_seen_if_it_is_visible_and_within_the_frame():
     joints[Joint.RIGHT_EAR, 1] = -0.1
     track = BodyTrack(64, 48, [joints, None], [{}, {}])
     hidden = {Joint.NOSE, Joint.LEFT_EAR, Joint.RIGHT_EAR}
-    assert set(np.flatnonzero(~track.seen(0))) == hidden
-    assert not track.seen(1).any()
+    assert set(np.flatnonzero(~track.visible(0))) == hidden
+    assert not track.visible(1).any()
 
 
 def test_a_talking_person_is_found_with_shoulders_in_pixels_and_a_matte():
@@ -28,7 +28,7 @@ def test_a_talking_person_is_found_with_shoulders_in_pixels_and_a_matte():
     height, width = first.shape[:2]
     assert (track.width, track.height) == (width, height) and track.joints[1] is None and track.hands == [{}, {}]
     joints = track.joints[0]
-    assert joints is not None and joints.shape == (33, 3) and track.seen(0)[Joint.NOSE]
+    assert joints is not None and joints.shape == (33, 3) and track.visible(0)[Joint.NOSE]
     assert joints[Joint.LEFT_SHOULDER, 0] > joints[Joint.NOSE, 0] > joints[Joint.RIGHT_SHOULDER, 0]
     person = person_masks([first])[0]
     across, down = joints[Joint.NOSE, :2].astype(int)
