@@ -9,7 +9,6 @@ from torch import Tensor
 
 from models.geometry.body import (
     HAND_POINTS,
-    JOINTS,
     LEFT_ANKLE,
     LEFT_ELBOW,
     LEFT_FOOT,
@@ -27,6 +26,7 @@ from models.geometry.limb_curve import FINGERS, LIMB_PIECES, LIMB_SAMPLES, LIMBS
 from models.geometry.limbs import Outlines
 from models.geometry.rig import Rig
 from models.geometry.topology import topology
+from tests.support.joints import mirrored_joints
 
 RADIUS = 0.05  # canvas units: half the width of every limb
 FINGER_RADIUS = 0.012  # canvas units
@@ -49,12 +49,7 @@ PLACES = {
 
 def figure_joints() -> Tensor:
     """(1, 33, 4) joints of the figure, all visible, at depth 0; the right side mirrors the left."""
-    body = torch.zeros(1, JOINTS, 4)
-    body[..., 3] = 1
-    for joint, (x, y) in PLACES.items():
-        body[0, joint, :2] = torch.tensor([x, y])
-        body[0, joint + 1, :2] = torch.tensor([-x, y])
-    return body
+    return mirrored_joints(PLACES)[None]
 
 
 def figure_hands() -> Tensor:

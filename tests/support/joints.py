@@ -1,5 +1,7 @@
 """Joints of people who stand in front of the camera."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -30,13 +32,19 @@ STANDING = {
 }  # x, y of the left joints; the right ones mirror them
 
 
+def mirrored_joints(left: Mapping[int, tuple[float, float]]) -> Tensor:
+    """(33, 4) visible joints at z 0: those of the left side at x, y, those of the right mirrored about x = 0."""
+    joints = torch.zeros(JOINTS, 4)
+    joints[:, 3] = 1
+    for joint, (x, y) in left.items():
+        joints[joint, :2], joints[joint + 1, :2] = torch.tensor([x, y]), torch.tensor([-x, y])
+    return joints
+
+
 def standing() -> Tensor:
     """(1, 33, 4) joints of somebody who stands upright, arms hanging, all of them seen, a little of z in the limbs."""
-    joints = torch.zeros(1, JOINTS, 4)
-    joints[..., 3] = 1
+    joints = mirrored_joints(STANDING)[None]
     joints[:, :LEFT_SHOULDER, 1] = -0.7
-    for left, (x, y) in STANDING.items():
-        joints[0, left, :2], joints[0, left + 1, :2] = torch.tensor([x, y]), torch.tensor([-x, y])
     for place, (joint, wrist) in enumerate(zip(HAND_JOINTS, HAND_WRISTS, strict=True)):
         joints[0, joint, :2] = joints[0, wrist, :2] + torch.tensor([0.015 * (place % 3 - 1), 0.07])
     joints[0, LEFT_ELBOW:, 2] = 0.02

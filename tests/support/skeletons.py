@@ -21,7 +21,7 @@ from models.geometry.body import (
 from streamer.rigging.canvas import Canvas, place_on_canvas
 from streamer.tracking.head_guess import HEAD_LANDMARKS
 from streamer.tracking.head_pose import CANONICAL
-from streamer.tracking.motion import VISIBILITY
+from tests.support.joints import mirrored_joints
 from tests.support.pictures import opaque
 
 WIDTH = 0.3  # canvas units between the shoulders
@@ -37,11 +37,7 @@ TOP = -0.35  # canvas units, y of the shoulders
 
 def standing() -> np.ndarray:
     """(33, 4) joints, all visible."""
-    joints = np.zeros((33, 4), np.float32)
-    joints[:, VISIBILITY] = 1
-    for joint, (x, y) in PLACES.items():
-        joints[joint, :2] = WIDTH * x, TOP + WIDTH * y
-        joints[joint + 1, :2] = -WIDTH * x, TOP + WIDTH * y
+    joints = mirrored_joints({joint: (WIDTH * x, TOP + WIDTH * y) for joint, (x, y) in PLACES.items()}).numpy()
     joints[:11, :2] = face_of_standing()[1, :2]
     for joint, landmarks in HEAD_LANDMARKS.items():
         joints[joint, :3] = face_of_standing()[list(landmarks)].mean(0)
