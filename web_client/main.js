@@ -11,4 +11,4 @@ if (view === 'output') {
   const { runApp } = await import('./app.js');
   runApp();
 }
-document.body.dataset.view = view; // style.css hides the body until this is set
+document.body.dataset.view = view; // base.css hides the body until this is set
