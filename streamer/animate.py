@@ -28,7 +28,7 @@ from streamer.generation.controls import Controls
 from streamer.generation.device import choose_device
 from streamer.generation.factory import make_pipeline
 from streamer.generation.pipeline import Avatar, AvatarPipeline, FrameRequest
-from streamer.options import OWN_ASPECT, Background, parse_bones, parse_colour
+from streamer.options import LARGEST_PERSON, OWN_ASPECT, Background, parse_bones, parse_colour
 from streamer.rigging.picture import load_picture
 from streamer.rigging.points import Points
 from streamer.runtime.native_logs import filter_native_logs
@@ -42,6 +42,7 @@ from streamer.settings import (
     Frame,
     Generator,
     KeepInFrame,
+    Person,
     PointsFile,
     References,
     ShiftX,
@@ -82,6 +83,7 @@ class Job:
     alpha: Annotated[bool, Flag("transparent background: .webm, .mov (ProRes 4444) or PNGs", FILES)] = False
 
     points: PointsFile = None
+    person: Person = LARGEST_PERSON
     bones: Bones = ""
     background: Annotated[Background, Flag("what stands behind the character", PICTURE)] = "original"
     colour: Colour = "#00b140"
@@ -130,7 +132,7 @@ def animate(job: Job, note: Callable[[str], None], show_progress: ProgressBar) -
         raise VideoError(f"{job.out} is also an input: choose another --out.")
     with VideoReader(job.drive) as reader, recording(job.out, reader.rate, job.alpha, job.drive) as out:
         pipeline = make_pipeline(job.generator, choose_device(job.device), job.size, job.checkpoint, steps=job.steps)
-        avatar = pipeline.prepare(picture, points, job.controls.framing, views)
+        avatar = pipeline.prepare(picture, points, job.controls.framing, views, job.person)
         for sentence in avatar.notes:
             note(sentence)
         count = 0

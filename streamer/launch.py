@@ -61,7 +61,7 @@ def launch(
         sessions=settings.max_sessions, precision=settings.precision,
     )  # fmt: skip
     print_line(f"{settings.generator} generator on {device}")
-    avatar = pipeline.prepare(picture, points, framing_of(settings), views)
+    avatar = pipeline.prepare(picture, points, framing_of(settings), views, settings.person)
     for note in avatar.notes:
         print_line(note)
     print_line(f"{picture.name} prepared, {avatar.width}x{avatar.height}")

@@ -29,6 +29,8 @@ ZOOM_RANGE = (0.5, 4.0)
 BONE_RANGE = (0.5, 1.5)  # factors of a character's bone lengths
 
 MAX_PICTURES = 4  # of one character: the first, which is drawn, and further views
+LARGEST_PERSON = "largest"  # of the people in a picture, the one with the largest face on shoulders
+PERSON_PATTERN = r"^(largest|left|right|[1-9][0-9]?)\Z"  # a number counts from the left
 
 HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 

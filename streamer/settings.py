@@ -23,8 +23,10 @@ from streamer import flags
 from streamer.errors import SettingsError
 from streamer.flags import Flag
 from streamer.options import (
+    LARGEST_PERSON,
     MAX_PICTURES,
     OWN_ASPECT,
+    PERSON_PATTERN,
     ZOOM_RANGE,
     Background,
     Codec,
@@ -64,6 +66,14 @@ def _aspect(place: str, text: str) -> str:
         parse_aspect(text)
     except ValueError as error:
         raise SettingsError(f"{place}: {error}; write for example 16:9 or 1280x720.") from error
+    return text
+
+
+def _person(place: str, text: str) -> str:
+    if re.match(PERSON_PATTERN, text) is None:
+        raise SettingsError(
+            f"{place} is '{text}'; it must be largest, left, right, or a number from the left, 1 to 99."
+        )
     return text
 
 
@@ -140,6 +150,13 @@ PointsFile = Annotated[
     Path | None,
     Flag("JSON file of points placed by hand: of a face not found, of a body seen wrong", PICTURE, "FILE"),
 ]
+Person = Annotated[
+    str,
+    Flag(
+        "of several people in the picture, the one that is animated; a number counts from the left", PICTURE,
+        "largest|left|right|N", rule=_person,
+    ),
+]  # fmt: skip
 Bones = Annotated[
     str,
     Flag(
@@ -174,6 +191,7 @@ class Settings:
 
     ref: References = (Path("assets/avatar.png"),)
     points: PointsFile = None
+    person: Person = LARGEST_PERSON
     bones: Bones = ""
     background: Annotated[Background, Flag("background at the start", PICTURE)] = "original"
     colour: Colour = "#00b140"

@@ -24,7 +24,7 @@ from streamer.generation.generator import Reference, State
 from streamer.generation.renderer import FrameBatch, Renderer
 from streamer.generation.transfer import Download, share_with_main_stream, side_stream
 from streamer.generation.view import cut_frame, frame_bounds
-from streamer.options import Background
+from streamer.options import LARGEST_PERSON, Background
 from streamer.rigging.framing import Framing, Layout, output_size
 from streamer.rigging.likeness import Appearance
 from streamer.rigging.picture import Picture
@@ -111,13 +111,14 @@ class AvatarPipeline:
         points: Points | None = None,
         framing: Framing | None = None,
         views: Sequence[Picture | Character] = (),
+        person: str = LARGEST_PERSON,
     ) -> Avatar:
         """Find the character in a picture and build it, in about a second, and one more for each further view.
 
         views: up to three further pictures of the character, or what was found in them before. Other arguments and
         errors as `find_character` and `find_view`.
         """
-        first = find_character(picture, self.size, points, framing)
+        first = find_character(picture, self.size, points, framing, person)
         return self.build(find_views(first, views, self.size))
 
     def add_view(self, picture: Picture, known: Sequence[Character]) -> Avatar:

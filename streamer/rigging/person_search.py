@@ -1,53 +1,130 @@
-"""Finds the person that a picture is animated as: a face, and the body that it sits on."""
+"""Finds the people in a picture, each a face and the body that it sits on, and the one that is animated."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from models.geometry.body import SHOULDERS
+from models.geometry.topology import MESH
+from streamer.errors import KagamiError
+from streamer.options import LARGEST_PERSON
 from streamer.rigging.body_points import Position
 from streamer.rigging.canvas import WHOLE_CANVAS, Array, Canvas
-from streamer.rigging.face_search import find_faces
+from streamer.rigging.face_search import face_extent, find_faces
 from streamer.rigging.pose_model import detect_joints, pose_model, sees_whole_person
 from streamer.rigging.skeleton import NO_POINTS, Skeleton, find_skeleton
 from streamer.tracking.head_guess import face_of_head
 from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY
 
 MAX_FACES_TRIED = 3  # of several faces, the largest ones, on which a body is looked for
+HEAD_MARGIN = 0.25  # of the extent of a face that the box of a person's head has around it; above it twice as much
+NO_FACE = (
+    "No face was found on the person, so the head alone tells where it is: use a picture that shows the face better, "
+    "or name its points with --points points.json."
+)
 
 
-def find_person(canvas: Canvas, points: Mapping[str, Position] = NO_POINTS) -> tuple[Array, Skeleton] | None:
-    """Landmarks (478, 3) in canvas units and skeleton of a picture's person; None where nobody is found.
+class PersonError(KagamiError):
+    """The picture does not show the person that was chosen; the message says how many it shows."""
 
-    Of several faces it is the largest one on shoulders, since the largest of all may be printed on a shirt. A person
-    whose face is not found, seen from the side perhaps, gets a neutral one on the head. The skeleton's notes say so.
-    points: as in `find_skeleton`.
+    code = "person"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody whom a picture shows.
+
+    face: (478, 3) landmarks, canvas units. has_face: False where only a head was seen, from the side perhaps, and
+    `face` is a neutral one on it.
+    """
+
+    face: Array
+    has_face: bool = True
+
+    @property
+    def size(self) -> float:
+        """The extent of the face, canvas units."""
+        return face_extent(self.face)
+
+    def box_in(self, canvas: Canvas) -> tuple[float, float, float, float]:
+        """Left, top, width and height of a box around the head, in fractions 0..1 of the canvas's picture."""
+        low, high = self.face[:MESH, :2].min(0), self.face[:MESH, :2].max(0)
+        margin = HEAD_MARGIN * self.size
+        corners = ((low[0] - margin, low[1] - 2 * margin), (high[0] + margin, high[1] + margin))
+        (left, top), (right, bottom) = (_fraction(canvas, x, y) for x, y in corners)
+        return left, top, right - left, bottom - top
+
+
+def find_people(canvas: Canvas) -> list[Person]:
+    """The people in a picture, from left to right; empty where nobody is found.
+
+    Each has a face of at least some pixels. A person whose face is not found counts only where no face is found at
+    all. The skeleton of one of them is `find_skeleton(canvas, person.face)`.
     """
     faces = find_faces(canvas)
     if not faces:
-        return _person_without_face(canvas, points)
-    if len(faces) == 1:
-        return faces[0], find_skeleton(canvas, faces[0], points)
+        return _people_without_faces(canvas)
+    return [Person(face) for face in sorted(faces, key=lambda face: float(face[:MESH, 0].mean()))]
+
+
+def choose_person(
+    canvas: Canvas, people: Sequence[Person], choice: str = LARGEST_PERSON, points: Mapping[str, Position] = NO_POINTS
+) -> tuple[int, Skeleton]:
+    """The index of the chosen one of the people in a picture, and the skeleton with notes for the user.
+
+    people: as `find_people` has them, one at least. choice: "largest", the largest face on shoulders, since the largest
+    of all may be printed on a shirt; "left", "right", or a number that counts from the left, "1" the first. points: as
+    in `find_skeleton`. Raises PersonError for a number that is too large.
+    """
+    if choice == LARGEST_PERSON:
+        return _largest(canvas, people, points)
+    index = {"left": 0, "right": len(people) - 1}.get(choice)
+    if index is None:
+        index = int(choice) - 1
+    if index >= len(people):
+        shown = "one person" if len(people) == 1 else f"{len(people)} people"
+        raise PersonError(f"The picture shows {shown}, so that person {choice} cannot be animated: choose another.")
+    skeleton = _skeleton(canvas, people[index], points)
+    if len(people) > 1:
+        skeleton = skeleton.noting(f"{len(people)} faces found; number {index + 1} from the left is animated")
+    return index, skeleton
+
+
+def _largest(canvas: Canvas, people: Sequence[Person], points: Mapping[str, Position]) -> tuple[int, Skeleton]:
+    order = sorted(range(len(people)), key=lambda index: people[index].size, reverse=True)
+    if len(people) == 1:
+        return 0, _skeleton(canvas, people[0], points)
     first: Skeleton | None = None
-    for number, face in enumerate(faces[:MAX_FACES_TRIED]):
-        skeleton = find_skeleton(canvas, face, points)
+    for number, index in enumerate(order[:MAX_FACES_TRIED]):
+        skeleton = find_skeleton(canvas, people[index].face, points)
         first = first or skeleton
         if skeleton.body is not None and skeleton.body[SHOULDERS, VISIBILITY].min() > MIN_VISIBILITY:
             which = "the largest" if number == 0 else "the largest one on shoulders"
-            return face, skeleton.noting(f"{len(faces)} faces found; {which} is animated")
+            return index, skeleton.noting(f"{len(people)} faces found; {which} is animated")
     assert first is not None
-    return faces[0], first.noting(f"{len(faces)} faces found; the largest is animated")
+    return order[0], first.noting(f"{len(people)} faces found; the largest is animated")
 
 
-def _person_without_face(canvas: Canvas, points: Mapping[str, Position]) -> tuple[Array, Skeleton] | None:
+def _skeleton(canvas: Canvas, person: Person, points: Mapping[str, Position]) -> Skeleton:
+    skeleton = find_skeleton(canvas, person.face, points)
+    return skeleton if person.has_face else skeleton.noting(NO_FACE)
+
+
+def _people_without_faces(canvas: Canvas) -> list[Person]:
     with pose_model() as model:
         joints = detect_joints(model, canvas, WHOLE_CANVAS)
     if joints is None or not np.isfinite(joints).all() or not sees_whole_person(joints):
-        return None
-    face = face_of_head(joints)
-    return face, find_skeleton(canvas, face, points).noting(
-        "No face was found on the person, so the head alone tells where it is: use a picture that shows the face "
-        "better, or name its points with --points points.json."
+        return []
+    return [Person(face_of_head(joints), has_face=False)]
+
+
+def _fraction(canvas: Canvas, x: float, y: float) -> tuple[float, float]:
+    """A point in canvas units in fractions of the picture, within it."""
+    left, top = canvas.to_picture(x, y)
+    return (
+        min(max(left * canvas.scale / canvas.width, 0.0), 1.0),
+        min(max(top * canvas.scale / canvas.height, 0.0), 1.0),
     )

@@ -13,6 +13,7 @@ from models.geometry.limbs import Outlines
 from models.geometry.rig import Rig
 from models.geometry.views import View
 from streamer.errors import KagamiError
+from streamer.options import LARGEST_PERSON
 from streamer.rigging.body_points import Position
 from streamer.rigging.border import extend
 from streamer.rigging.canvas import Array, Canvas, pixels_per_original, place_on_canvas
@@ -21,7 +22,7 @@ from streamer.rigging.finger_outline import FingerOutlines, find_fingers
 from streamer.rigging.framing import BARE_HEAD, Framing, Layout, frame_rect, head_with_hair, skull_circle
 from streamer.rigging.limb_outline import LimbOutlines, find_limbs
 from streamer.rigging.matting import coarse_matte
-from streamer.rigging.person_search import find_person
+from streamer.rigging.person_search import choose_person, find_people
 from streamer.rigging.picture import Picture
 from streamer.rigging.points import Points, PointsError
 from streamer.rigging.skeleton import Skeleton, find_skeleton
@@ -95,17 +96,21 @@ def make_rig(
 
 
 def find_character(
-    picture: Picture, size: int, points: Points | None = None, framing: Framing | None = None
+    picture: Picture,
+    size: int,
+    points: Points | None = None,
+    framing: Framing | None = None,
+    person: str = LARGEST_PERSON,
 ) -> Character:
     """Find face, body and alpha in a picture on a canvas of `size` pixels around its frame. Seconds of work.
 
-    framing: what the frame shows; None: the whole picture.
+    framing: what the frame shows; None: the whole picture. person: which one of several people, see `choose_person`.
     points: hand-placed points of the face, used instead of detection, of the body, which put right what was detected,
     or both. Raises NoFaceError when there is neither a face nor points of one, PointsError when a point lies outside of
-    the picture, or where no body is found for points of some of its joints.
+    the picture, or where no body is found for points of some of its joints, and PersonError.
     """
     canvas = place_on_canvas(picture, size)
-    face, skeleton = _find(canvas, points, picture)
+    face, skeleton = _find(canvas, points, picture, person)
     canvas, face, skeleton, layout = lay_out(picture, framing or WHOLE, canvas, face, skeleton)
     found = own_cutout(canvas) if canvas.cut_out else found_cutout(canvas, face, skeleton.body, points, picture)
     layout = replace(layout, hair=head_with_hair(face, found.alpha))
@@ -121,17 +126,17 @@ def find_character(
     )  # fmt: skip
 
 
-def _find(canvas: Canvas, points: Points | None, picture: Picture) -> tuple[Array, Skeleton]:
+def _find(canvas: Canvas, points: Points | None, picture: Picture, person: str) -> tuple[Array, Skeleton]:
     """Landmarks and skeleton, hand-placed where points are given. Raises as `find_character`."""
     if points is None:
-        return _person(canvas, picture, {})
+        return _person(canvas, picture, {}, person)
     grid = points_grid(points, canvas, picture)
     places = points.body_places(*grid)
     if points.has_face:
         face = points.landmarks(*grid)
         skeleton = find_skeleton(canvas, face, places) if places else Skeleton(None, None)
     else:
-        face, skeleton = _person(canvas, picture, places)
+        face, skeleton = _person(canvas, picture, places, person)
     if places and skeleton.body is None:
         raise PointsError(
             f"No body was found in {picture.name} that the points could put right: name left_shoulder and "
@@ -140,11 +145,12 @@ def _find(canvas: Canvas, points: Points | None, picture: Picture) -> tuple[Arra
     return face, skeleton
 
 
-def _person(canvas: Canvas, picture: Picture, places: dict[str, Position]) -> tuple[Array, Skeleton]:
-    person = find_person(canvas, places)
-    if person is None:
+def _person(canvas: Canvas, picture: Picture, places: dict[str, Position], choice: str) -> tuple[Array, Skeleton]:
+    people = find_people(canvas)
+    if not people:
         raise NoFaceError(picture.name)
-    return person
+    index, skeleton = choose_person(canvas, people, choice, places)
+    return people[index].face, skeleton
 
 
 def build_rig(character: Character, device: torch.device | str, further: Sequence[Character] = ()) -> MadeRig:
