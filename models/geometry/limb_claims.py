@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from models.geometry.body import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER, SHOULDERS, shoulder_width
 from models.geometry.constants import const_floats, gather_rows, scatter_rows
-from models.geometry.drive_hands import KNUCKLES, pick
 from models.geometry.grid import smoothstep, unit_grid
+from models.geometry.hand import KNUCKLES, pick
 from models.geometry.inpaint import dilate
 from models.geometry.limb_curve import (
     FINGERS,
@@ -58,23 +58,26 @@ class Claim(NamedTuple):
     ends: Tensor
 
 
-def claim_pixels(
-    drawn: Tensor,
-    alpha: Tensor,
-    head: Tensor,
-    in_picture: Tensor,
-    hull: Tensor,
-    body: Tensor,
-    shown: Tensor,
-    ends: Tensor,
-) -> Claim:
+class Areas(NamedTuple):
+    """What B pictures show where, besides limbs.
+
+    alpha, head, hull: (B, S, S), 0..1, coverage by the person, by the head, and by the torso's hull.
+    in_picture: (B, S, S), bool, where the canvas shows the picture itself.
+    """
+
+    alpha: Tensor
+    head: Tensor
+    hull: Tensor
+    in_picture: Tensor
+
+
+def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends: Tensor) -> Claim:
     """Which piece the picture's pixels belong to.
 
-    drawn (B, K, 4, S, S): from `draw_ribbons`. alpha, head (B, S, S): coverage by the person and by the head.
-    in_picture (B, S, S): bool, where the canvas shows the picture itself. hull (B, S, S): coverage by the torso's hull.
-    body (B, 33, 4): joints. shown (B, K): 0 or 1, see
-    `Outlines`. ends (B, K): see `Claim`.
+    drawn (B, K, 4, S, S): from `draw_ribbons`. body (B, 33, 4): joints. shown (B, K): 0 or 1, see `Outlines`. ends
+    (B, K): see `Claim`.
     """
+    alpha, head, hull, in_picture = areas
     size, pieces = drawn.shape[-1], drawn.shape[1]
     s, fraction, radius, inside = drawn.unbind(2)
     inside = inside * shown[..., None, None] > 0.5

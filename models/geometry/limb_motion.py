@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from kernels.mesh import Bucket, draw_mesh
 from models.geometry.body import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER, shoulder_width
 from models.geometry.constants import gather_rows, scatter_rows
-from models.geometry.drive_hands import KNUCKLES, palm_of, palm_widths, pick
 from models.geometry.grid import smoothstep, to_box
+from models.geometry.hand import KNUCKLES, palm_of, palm_widths, pick
 from models.geometry.limb_claims import piece_behind, piece_depth, upper_pieces
 from models.geometry.limb_curve import (
     FINGERS,

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from models.geometry.grid import smoothstep, to_box
 from models.geometry.inpaint import blur, dilate, pull_push
-from models.geometry.limb_claims import claim_pixels, palm_ends, torso_hull, within
+from models.geometry.limb_claims import Areas, claim_pixels, palm_ends, torso_hull, within
 from models.geometry.limb_curve import (
     LIMB_PIECES,
     LIMBS,
@@ -122,7 +122,7 @@ def build_limbs(
     on_tile = to_box(rest.flatten(0, 1), boxes.flatten(0, 1)).unflatten(0, boxes.shape[:2])
     drawn, hull = draw_ribbons(rest, radii, size), torso_hull(body, size)
     ends = palm_ends(polylines, hands, shown)
-    claim = claim_pixels(drawn, person[:, 3], head[:, 0], within(inside, size), hull, body, shown, ends)
+    claim = claim_pixels(drawn, Areas(person[:, 3], head[:, 0], hull, within(inside, size)), body, shown, ends)
     tiles = paint_tiles(person, claim, rest, on_tile, boxes, shown)
     none = no_limbs(len(body), size, body.device)
     own = (tiles, boxes, polylines, across, on_tile, shown)

@@ -18,7 +18,7 @@ from models.geometry.body import (
     RIGHT_THUMB,
     RIGHT_WRIST,
 )
-from models.geometry.drive_hands import HAND_WRIST, INDEX_ROOT, KNUCKLES, MIDDLE_ROOT, PINKY_ROOT
+from models.geometry.hand import HAND_WRIST, INDEX_ROOT, KNUCKLES, MIDDLE_ROOT, PINKY_ROOT
 from models.geometry.limb_curve import FINGERS, FOREARM_PIECES, LIMB_SAMPLES, limb_samples
 from streamer.rigging.canvas import Array
 from streamer.rigging.limb_outline import INSIDE, LimbOutlines

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from models.compositor import compose
 from models.geometry.body import LEFT_INDEX, LEFT_PINKY, LEFT_WRIST
-from models.geometry.drive_hands import INDEX_ROOT, MIDDLE_ROOT, PINKY_ROOT, drive_hands
+from models.geometry.drive_hands import drive_hands
 from models.geometry.guidance import make_guidance
+from models.geometry.hand import INDEX_ROOT, MIDDLE_ROOT, PINKY_ROOT
 from models.geometry.limb_curve import FOREARM_PIECES, LIMB_PIECES, PIECES
 from models.geometry.limb_motion import NOT_DRAWN, move_limbs
 from models.geometry.retarget import Pose, rest_pose

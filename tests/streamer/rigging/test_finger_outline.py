@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.geometry.body import JOINTS, RIGHT_INDEX
-from models.geometry.drive_hands import INDEX_ROOT, MIDDLE_ROOT
+from models.geometry.hand import INDEX_ROOT, MIDDLE_ROOT
 from models.geometry.limb_curve import FINGERS, LIMB_SAMPLES, LIMBS, SEGMENTS_OF_LIMB
 from streamer.rigging.canvas import Array
 from streamer.rigging.finger_outline import find_fingers
