@@ -10,6 +10,8 @@ import av
 from av.audio.resampler import AudioResampler
 from av.error import FFmpegError
 
+from streamer.files.video_reader import local_file
+
 
 class Sound:
     """The first audio track of a file, if any: copied where the new container accepts its codec, else re-encoded.
@@ -18,7 +20,7 @@ class Sound:
     """
 
     def __init__(self, path: Path) -> None:
-        self._container: Any = av.open(str(path))
+        self._container: Any = av.open(local_file(path))
         audio = self._container.streams.audio
         self._source: Any = audio[0] if audio else None
         self._packets: Iterator[Any] = iter(())

@@ -1,4 +1,4 @@
-"""Reads a video file: its frames, upright and in order, each with its timestamp."""
+"""Reads a video file: its frames as players display them, in order, each with its timestamp."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import numpy as np
 from av.error import FFmpegError
 
 from streamer.errors import KagamiError
-from streamer.frames import CameraFrame, Image
+from streamer.files.displayed_frame import FrameDisplay
+from streamer.frames import CameraFrame
 
 
 class VideoError(KagamiError):
@@ -42,6 +43,7 @@ class VideoReader:
         seconds = (self._stream.duration or 0) * (self._stream.time_base or 0)
         seconds = seconds or Fraction(self._container.duration or 0, av.time_base)
         self.frames = int(self._stream.frames) or round(seconds * self.rate)
+        self._display = FrameDisplay(self._stream.sample_aspect_ratio)
 
     def __enter__(self) -> VideoReader:
         return self
@@ -60,7 +62,7 @@ class VideoReader:
                 if captured <= last_captured:  # a second frame with one timestamp, which no player would show
                     continue
                 last_captured = captured
-                yield CameraFrame(upright(frame.to_ndarray(format="rgb24"), frame.rotation), captured, index)
+                yield CameraFrame(self._display.picture(frame), captured, index)
                 index += 1
         except FFmpegError as error:
             if index == 0:
@@ -71,10 +73,9 @@ class VideoReader:
             raise VideoError(f"{self.path} holds no frames: give a video that shows the driver.")
 
 
-def upright(rgb: Image, rotation: int) -> Image:
-    """A picture (H, W, 3) rotated counter-clockwise by the degrees of the file's display matrix, a multiple of 90."""
-    turns = round(rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+def local_file(path: Path) -> str:
+    """A path as FFmpeg takes it for a file whatever it contains: `talk:1.mp4` alone would name the protocol `talk`."""
+    return f"file:{path}"
 
 
 def reason(error: Exception) -> str:
@@ -90,6 +91,6 @@ def _open(path: Path) -> Any:
     if path.stat().st_size == 0:
         raise VideoError(f"{path} is empty (0 bytes): record or download it again.")
     try:
-        return av.open(str(path))
+        return av.open(local_file(path))
     except (OSError, FFmpegError) as error:
         raise VideoError(f"{path} is not a readable video ({reason(error)}): give an MP4, MOV, WebM or MKV.") from error

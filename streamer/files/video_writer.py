@@ -18,7 +18,7 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from streamer.files.sound import Sound
 from streamer.files.straight_alpha import straight_rgba
-from streamer.files.video_reader import VideoError, reason
+from streamer.files.video_reader import VideoError, local_file, reason
 from streamer.frames import AvatarFrame, Image
 
 TIME_BASE = Fraction(1, 90_000)  # seconds; fine enough for the frame times of any camera
@@ -106,7 +106,7 @@ class _File:
         self._path, self._part, self._form, self._rate = path, path.with_name(path.name + ".part"), form, rate
         try:
             self._part.touch()
-            self._container: Any = av.open(str(self._part), "w", format=form.muxer)
+            self._container: Any = av.open(local_file(self._part), "w", format=form.muxer)
         except (OSError, FFmpegError) as error:
             raise self._unwritable(error) from error
         self._stream: Any = None

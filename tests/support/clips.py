@@ -11,13 +11,17 @@ AVATAR = Path(__file__).parents[2] / "assets" / "avatar.png"
 TIMES = [0, 40, 90, 130, 200, 240, 400, 440]  # ms; irregular, as those of cameras
 
 
-def make_video(path, frames, times=TIMES, sound=None, codec="libx264"):
-    """Write (H, W, 3) frames at `times` ms, and 0.4 s of a 440 Hz tone in the audio codec `sound`."""
-    with av.open(str(path), "w") as container:
+def make_video(path, frames, times=TIMES, sound=None, codec="libx264", pixel_aspect=None):
+    """Write (H, W, 3) frames at `times` ms, and 0.4 s of a 440 Hz tone in the audio codec `sound`. pixel_aspect: width
+    over height of the pixels.
+    """
+    with av.open(f"file:{path}", "w") as container:
         video = container.add_stream(codec, rate=25)
         video.height, video.width = frames[0].shape[:2]
         video.pix_fmt = "yuv420p"
         video.codec_context.time_base = Fraction(1, 1000)
+        if pixel_aspect is not None:
+            video.codec_context.sample_aspect_ratio = pixel_aspect
         audio = container.add_stream(sound, rate=48_000, layout="mono") if sound else None
         for rgb, at in zip(frames, times, strict=False):
             frame = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format="yuv420p")
@@ -61,11 +65,10 @@ def grey_frames(count=8, height=48, width=64):
     return frames
 
 
-def rotate_in_header(path, degrees):
-    """Set the display matrix of an MP4's first track, as phones do, to a clockwise rotation by 90, 180 or 270°."""
+def set_display_matrix(path, a, b, c, d):
+    """Set the display matrix of an MP4's first track, as phones do: (p, q) is shown at (a p + c q, b p + d q)."""
     data = bytearray(path.read_bytes())
     at = data.index(b"tkhd") + 4 + 40
-    cosine, sine = {90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
-    matrix = [cosine << 16, sine << 16, 0, -sine << 16, cosine << 16, 0, 0, 0, 1 << 30]
+    matrix = [a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30]
     data[at : at + 36] = b"".join(value.to_bytes(4, "big", signed=True) for value in matrix)
     path.write_bytes(data)

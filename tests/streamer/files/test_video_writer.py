@@ -101,6 +101,13 @@ def test_recording_keeps_the_sound(tmp_path, source, name, codec):
     assert peak == pytest.approx(440, abs=10)
 
 
+def test_recording_takes_names_with_colons_for_files(tmp_path):
+    source = make_video(tmp_path / "clip:1.mp4", grey_frames(), sound="aac")
+    write(tmp_path / "out:1.mp4", sound=source)
+    with av.open(f"file:{tmp_path / 'out:1.mp4'}") as container:
+        assert len(list(container.decode(container.streams.video[0]))) == len(TIMES) and container.streams.audio
+
+
 def test_recording_of_a_silent_driver_has_no_sound(tmp_path):
     driver = make_video(tmp_path / "driver.mp4", grey_frames())
     write(tmp_path / "a.mp4", sound=driver)
