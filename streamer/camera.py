@@ -11,7 +11,7 @@ from av.video.reformatter import VideoReformatter
 
 from streamer.frames import Image
 
-MAX_FRAME_PIXELS = 4096 * 2304  # of a camera picture as decoded; larger ones cost hundreds of megabytes to convert
+MAX_SIDE = 1920  # pixels, of a camera's picture; larger ones cost a processor core to decode and track no better
 LONGEST_SIDE = 640  # pixels; larger pictures cost the tracker time and give no better landmarks
 
 

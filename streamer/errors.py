@@ -154,7 +154,7 @@ class SilentPageError(KagamiError):
 
 
 class CameraTooLargeError(KagamiError):
-    """The camera's frames have more pixels than the server converts."""
+    """The camera's frames are larger than the server decodes."""
 
     code = "camera-size"
 

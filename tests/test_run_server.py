@@ -138,7 +138,8 @@ def test_slow_requests_neither_delay_its_end_nor_leave_a_traceback() -> None:
 
 @needs_sigstop
 @pytest.mark.realtime
-async def test_a_hanging_tracker_neither_keeps_it_from_ending_nor_is_left() -> None:
+@pytest.mark.parametrize(("end", "code"), [("SIGTERM", 0), ("SIGKILL", -9)])
+async def test_a_hanging_tracker_neither_keeps_it_from_ending_nor_is_left(end: str, code: int) -> None:
     with serving("--port", "0", "--generator", "geometry") as (process, lines):
         url = await_url(lines)
         before = set(psutil.Process(process.pid).children(recursive=True))
@@ -151,8 +152,8 @@ async def test_a_hanging_tracker_neither_keeps_it_from_ending_nor_is_left() -> N
             (tracker,) = set(everyone) - before
             tracker.suspend()
             try:
-                process.send_signal(signal.SIGTERM)
-                assert await asyncio.to_thread(process.wait, PATIENCE) == 0
+                process.send_signal(signal.Signals[end])
+                assert await asyncio.to_thread(process.wait, PATIENCE) == code
                 assert process.stderr is not None and process.stderr.read() == ""
                 _, alive = await asyncio.to_thread(psutil.wait_procs, [*everyone, *before], PATIENCE)
                 assert not alive

@@ -22,6 +22,7 @@ from benchmarks.streaming import barcode
 from benchmarks.streaming.report import ServerTrace
 from streamer.errors import KagamiError
 from streamer.frames import AvatarFrame, CameraFrame
+from streamer.runtime import exit_deadline
 from streamer.runtime.memory import process_tree, resident_bytes
 from streamer.runtime.meter import Meter
 from streamer.runtime.native_logs import filter_native_logs
@@ -177,4 +178,5 @@ def _serve(settings: Settings, pipe: Connection, records: bool, log: Path | None
     except KagamiError as error:
         pipe.send(("failed", str(error)))
         return
+    exit_deadline.cancel()  # a long trace takes time to send
     pipe.send(("trace", _RecordingMeter.trace))

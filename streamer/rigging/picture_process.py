@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from streamer.errors import EngineClosedError, KagamiError
 from streamer.rigging.picture import Picture, PictureError, load_picture
 from streamer.runtime.native_logs import filter_native_logs
 from streamer.runtime.priority import UPLOAD_NICENESS, lower_priority
-from streamer.runtime.worker_process import WorkerProcess
+from streamer.runtime.worker_process import WAIT_STEP_S, WorkerProcess
 
 if TYPE_CHECKING:
     from streamer.rigging.framing import Framing
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from streamer.rigging.rigger import Character
 
 MAX_ADDRESS_BYTES = 768 * 2**20  # that decoding one picture may map, beside what its process has mapped at its start
+STILL_TIMEOUT_S = 2.0  # without processor time, after which a step is taken for stopped and done once more
 TIMEOUT_S = 60.0  # for one picture to be decoded, or its character to be found, on a busy machine
+_log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
@@ -68,15 +71,27 @@ class PictureProcess:
                 self._worker.kill()
 
     def _call(self, make: Callable[[], Any], name: str, *arguments: Any) -> Any:
+        """The answer of a step in a process of its own, or of a second one if the first stands still."""
+        try:
+            return self._call_once(make, name, *arguments)
+        except _StandsStillError:
+            _log.warning("a picture's process stands still and is replaced")
+            return self._call_once(make, name, *arguments)
+
+    def _call_once(self, make: Callable[[], Any], name: str, *arguments: Any) -> Any:
         with self._one_at_a_time:
             with self._guard:
                 if self._closed:
                     raise EngineClosedError
                 worker = self._worker = WorkerProcess(make, "picture")
             try:
-                answer = worker.submit(name, *arguments).result(TIMEOUT_S)
-            except TimeoutError as error:
-                raise PictureError("The picture takes too long to be read: scale it down.") from error
+                call = worker.submit(name, *arguments)
+                while not worker.wait(call, WAIT_STEP_S):
+                    if worker.still_s > STILL_TIMEOUT_S:
+                        raise _StandsStillError
+                    if worker.silent_s > TIMEOUT_S:
+                        raise PictureError("The picture takes too long to be read: scale it down.")
+                answer = call.result()
             except (EOFError, OSError) as error:
                 if self._closed:
                     raise EngineClosedError from error
@@ -88,6 +103,13 @@ class PictureProcess:
         if isinstance(answer, _Refusal):
             raise answer.kind.__new__(answer.kind, answer.sentence)  # without `__init__`, which would word it anew
         return answer
+
+
+class _StandsStillError(PictureError):
+    """The process of a step is stopped, or waits for something that does not come."""
+
+    def __init__(self) -> None:
+        super().__init__("The picture cannot be read at present, since its process stands still; try again.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from types import FrameType
 from typing import Protocol
 from urllib.parse import quote
 
@@ -16,14 +17,13 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from streamer.errors import AddressError, PortInUseError
+from streamer.runtime import exit_deadline
 from streamer.server.http_deadlines import DeadlineProtocol
 from streamer.settings import Settings
 
 # A larger WebSocket message closes the connection; one above the protocol's own 64 KiB is answered by an error.
 MAX_WEBSOCKET_MESSAGE_BYTES = 256 * 1024
-
-
-DRAIN_TIMEOUT_S = 2.0  # for responses that are under way when the server ends
+DRAIN_TIMEOUT_S = 1.0  # for responses that are under way when the server ends
 
 
 class ClosableApp(Protocol):
@@ -58,7 +58,10 @@ def bind(settings: Settings) -> socket.socket:
 
 
 def run(server: ClosableApp, settings: Settings, listening: socket.socket, print_line: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM. print_line: called with the address to open, once the server answers there."""
+    """Serve until SIGINT or SIGTERM, after which `exit_deadline` runs.
+
+    print_line: called with the address to open, once the server answers there.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     web = _Uvicorn(
         serve_config(server.app), server, lambda: print_line(f"open {page_url(settings, listening)}   (Ctrl-C stops)")
@@ -97,6 +100,11 @@ class _Uvicorn(uvicorn.Server):
         super().__init__(config)
         self._server = server
         self._on_started = on_started
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called by the signal: everything has to end by now (`exit_deadline`)."""
+        exit_deadline.begin()
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

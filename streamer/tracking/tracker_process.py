@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
@@ -22,11 +23,15 @@ from streamer.tracking.presence import NEUTRAL, Presence
 from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
 from streamer.tracking.tracker import TrackedMotion, Tracker
 
-ANSWER_TIMEOUT_S = 1.5  # for a call to be answered, before the avatar idles meanwhile
+ANSWER_TIMEOUT_S = 1.0  # for a call to be answered, before the avatar idles meanwhile
+STILL_TIMEOUT_S = 0.8  # without processor time in an unanswered call, before the process is killed and replaced
 IDLE_PERIOD_S = 0.04  # between two idle motions while a call is late
-HANG_TIMEOUT_S = 10.0  # for a call to be answered, before the process is killed and replaced
+HANG_TIMEOUT_S = 10.0  # for a call to be answered by a process that computes, before it is killed and replaced
 START_TIMEOUT_S = 60.0  # the same for the first call of a process, which waits for imports and models
-EXIT_TIMEOUT_S = 2.0  # for a process to end by itself, before it is terminated
+STILL_START_TIMEOUT_S = 5.0  # as STILL_TIMEOUT_S for that call, which also waits for the disk
+EXIT_TIMEOUT_S = 1.0  # for a process to end by itself, before it is terminated
+MAX_REPLACEMENTS = 3  # within REPLACEMENT_WINDOW_S; one more ends the session
+REPLACEMENT_WINDOW_S = 60.0
 _log = logging.getLogger(__name__)
 
 
@@ -34,10 +39,10 @@ class TrackerProcess:
     """A `Tracker` whose work is done in another process. make: makes the tracker there; picklable.
 
     A call returns within ANSWER_TIMEOUT_S, and does not hold the interpreter's lock meanwhile. While the process does
-    not answer, the avatar idles and `TrackedMotion.responding` is False. After HANG_TIMEOUT_S the process is killed and
-    replaced, and the person is calibrated anew; a process that does not answer its first call within START_TIMEOUT_S
-    raises SessionError. An exception in the tracker ends its process; this call or the next one, and all after it, then
-    raise EOFError or OSError.
+    not answer, the avatar idles and `TrackedMotion.responding` is False. A process that has ended, also by an exception
+    in its tracker, that stands still for STILL_TIMEOUT_S, or does not answer for HANG_TIMEOUT_S, is replaced, and the
+    person is calibrated anew. More than MAX_REPLACEMENTS within REPLACEMENT_WINDOW_S, and a process that does not
+    answer its first call within START_TIMEOUT_S, raise SessionError.
     """
 
     def __init__(self, make: Callable[[], Tracker]) -> None:
@@ -47,7 +52,7 @@ class TrackerProcess:
         self._worker = self._start()
         self._has_answered = False  # whether a first answer of this process has come
         self._pending: Future[TrackedMotion] | None = None
-        self._called_at = 0.0  # seconds on `time.monotonic`, of the pending call
+        self._replaced_at: deque[float] = deque(maxlen=MAX_REPLACEMENTS)  # seconds on time.monotonic
         self._late = False  # whether the pending call has exceeded ANSWER_TIMEOUT_S
         self._calibrate = False
         self._last: TrackedMotion | None = None
@@ -86,7 +91,7 @@ class TrackerProcess:
         if self._calibrate:
             self._calibrate = False
             self._worker.submit("calibrate")
-        self._pending, self._called_at = self._worker.submit(name, argument), time.monotonic()
+        self._pending = self._worker.submit(name, argument)
         tracked = self._answer()
         if tracked is None:
             return self._idle_meanwhile(now)
@@ -96,26 +101,41 @@ class TrackerProcess:
         return TrackedMotion(motion, tracked.neutral, tracked.phase, tracked.progress)
 
     def _answer(self) -> TrackedMotion | None:
-        """The answer to the pending call, which then is pending no more; None if it is late."""
+        """The answer to the pending call, which then is pending no more; None if it is late, or its process ended."""
         assert self._pending is not None
-        late, self._late = self._late, True
-        wait([self._pending], IDLE_PERIOD_S if late and self._has_answered else ANSWER_TIMEOUT_S)
-        if not self._pending.done():
+        idles = self._late and self._last is not None  # the avatar then moves on
+        self._late = True
+        if not self._worker.wait(self._pending, IDLE_PERIOD_S if idles else ANSWER_TIMEOUT_S):
             return None
-        tracked = self._pending.result()
+        try:
+            tracked = self._pending.result()
+        except (EOFError, OSError):
+            self._replace("ended")
+            return None
         self._pending, self._late, self._last = None, False, tracked
         if not self._has_answered:
             self._has_answered, self._presence = True, None  # a new process idles by itself, until calibrated
         return tracked
 
+    def _replace(self, reason: str) -> None:
+        """Kill the process and start another. Raises SessionError if that was done too often."""
+        now = time.monotonic()
+        if len(self._replaced_at) == MAX_REPLACEMENTS and now - self._replaced_at[0] < REPLACEMENT_WINDOW_S:
+            raise SessionError("Tracking on the server broke off again and again, and this session was closed with it.")
+        self._replaced_at.append(now)
+        _log.warning("a tracker's process %s and is replaced", reason)
+        self._worker.kill()
+        self._worker.close(0.0)
+        self._worker, self._has_answered, self._pending = self._start(), False, None
+        self._late = self._to_look_for = True
+
     def _idle_meanwhile(self, now: float) -> TrackedMotion:
         """An idle motion in place of a late answer. Replaces the process if it is too late."""
-        silent = time.monotonic() - self._called_at
-        if self._has_answered and silent > HANG_TIMEOUT_S:
-            _log.warning("a tracker's process has not answered for %.0f s and is replaced", silent)
-            self._worker.close(0.0)
-            self._worker, self._has_answered, self._pending, self._late = self._start(), False, None, False
-            self._to_look_for = True
+        silent = self._worker.silent_s
+        if self._worker.still_s > (STILL_TIMEOUT_S if self._has_answered else STILL_START_TIMEOUT_S):
+            self._replace("stands still")
+        elif self._has_answered and silent > HANG_TIMEOUT_S:
+            self._replace(f"has not answered for {silent:.0f} s")
         elif not self._has_answered and silent > START_TIMEOUT_S:
             raise SessionError("The tracking of this session does not start and it was closed; start it again.")
         neutral = None if self._last is None else self._last.neutral

@@ -28,6 +28,7 @@ from streamer.options import Codec
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import TOTAL, Meter
 from streamer.webrtc.datagram_filter import install_data_filter, install_media_filter, install_stun_filter
+from streamer.webrtc.decoder_queue import install_decoder_queue
 from streamer.webrtc.delayed_audio import DelayedAudioTrack, DelayLine, pump_audio
 from streamer.webrtc.encoder import install_encoder, make_encoder
 from streamer.webrtc.jitter_buffer import install_jitter_buffer
@@ -77,7 +78,7 @@ class Peer:
         on_state: Callable[[str], None],
     ) -> None:
         self.has_received_frame = False  # from the camera
-        self.too_large_frame: tuple[int, int] | None = None  # width, height of a camera frame that was dropped
+        self.too_large_frame: tuple[int, int] | None = None  # width, height of a camera frame that was refused
         self._camera = camera
         self._meter = meter
         self._codec = codec
@@ -192,12 +193,13 @@ class Peer:
             install_media_filter(transport)
 
     def _install_codecs(self, answer: sdp.SessionDescription) -> None:
-        """Replace aiortc's video encoder and jitter buffer by our own."""
+        """Replace aiortc's video encoder, jitter buffer and decoder queue by our own."""
         video = next(media for media in answer.media if media.kind == "video")
         self._encoder = make_encoder(video.rtp.codecs[0].name, self._max_bitrate, self._fps, self._on_encoded)
         transceiver = next(each for each in self._connection.getTransceivers() if each.kind == "video")
         install_encoder(transceiver.sender, self._encoder)
         install_jitter_buffer(transceiver.receiver)
+        install_decoder_queue(transceiver.receiver, self._on_too_large_frame)
 
     async def _add_candidate(self, candidate: RTCIceCandidate | None) -> None:
         """Add a remote candidate. A name under `.local` is resolved first, over a socket that aiortc makes."""

@@ -12,7 +12,7 @@ from aiortc import MediaStreamTrack
 from aiortc.mediastreams import VIDEO_CLOCK_RATE, VIDEO_TIME_BASE, MediaStreamError
 from av import VideoFrame
 
-from streamer.camera import MAX_FRAME_PIXELS, ReceivedFrame
+from streamer.camera import MAX_SIDE, ReceivedFrame
 from streamer.frames import AvatarFrame
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 
@@ -80,7 +80,8 @@ async def pump_frames(
 ) -> None:
     """Put the frames of a remote track into a mailbox until the track ends. on_frame: called after each.
 
-    Frames of more than MAX_FRAME_PIXELS are dropped. on_too_large: called with the width and height of each of them.
+    Frames with a side of more than MAX_SIDE pixels are dropped, where `DecoderQueue` has not refused them before.
+    on_too_large: called with the width and height of each of them.
     aiortc's queue of decoded frames has no bound; it stays empty because this loop awaits nothing but the next frame.
     """
     while True:
@@ -89,7 +90,7 @@ async def pump_frames(
         except MediaStreamError:
             return
         assert isinstance(frame, VideoFrame)
-        if frame.width * frame.height > MAX_FRAME_PIXELS:
+        if max(frame.width, frame.height) > MAX_SIDE:
             on_too_large(frame.width, frame.height)
             continue
         camera.put(ReceivedFrame(frame, time.monotonic()))

@@ -118,6 +118,19 @@ def test_close_kills_a_process_that_decodes_or_hangs(pictures: PictureProcess) -
 
 
 @needs_sigstop
+def test_picture_whose_process_stands_still_is_read_by_another(
+    pictures: PictureProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "STILL_TIMEOUT_S", 0.5)
+    loading = Loading(pictures)
+    while loading.process.nice() < UPLOAD_NICENESS:
+        time.sleep(0.002)
+    os.kill(loading.process.pid, signal.SIGSTOP)
+    loading.end()
+    assert loading.error is None
+
+
+@needs_sigstop
 def test_picture_that_takes_too_long_is_a_sentence(pictures: PictureProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TIMEOUT_S", 2.0)
     loading = Loading(pictures)

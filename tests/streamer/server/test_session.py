@@ -21,7 +21,7 @@ from streamer.frames import CameraFrame
 from streamer.server import session as session_module
 from streamer.settings import Settings
 from streamer.tracking.tracker import TrackedMotion
-from streamer.webrtc import tracks
+from streamer.webrtc import decoder_queue
 from tests.support.fakes import FakePipeline, FakeTracker
 from tests.support.leaks import udp_sockets
 from tests.support.offers import make_offer
@@ -341,7 +341,7 @@ async def test_offers_that_replace_each_other_leave_no_socket() -> None:
 async def test_camera_whose_frames_are_too_large_ends_the_session_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tracks, "MAX_FRAME_PIXELS", 1000)
+    monkeypatch.setattr(decoder_queue, "MAX_SIDE", 300)
     async with serving() as (address, server), Page(socket_url(address)) as page:
         await page.hello()
         await page.start(FakeCamera())
@@ -350,6 +350,16 @@ async def test_camera_whose_frames_are_too_large_ends_the_session_with_a_sentenc
             "The camera sends pictures of 320 x 240 pixels, which is too large; choose a smaller resolution."
         )
         await wait_until_settled(lambda: server.engine.session_count == 0)
+
+
+async def test_camera_may_change_its_size_while_it_is_live() -> None:
+    camera = FakeCamera()
+    async with serving() as (address, _), Page(socket_url(address)) as page:
+        await page.hello()
+        await page.start(camera)
+        for brightness, size in [(40, (640, 480)), (90, (480, 640)), (140, (320, 240)), (190, (1920, 1080))]:
+            camera.brightness, camera.size = brightness, size
+            await wait_for_brightness(page, brightness)
 
 
 async def test_session_that_lost_its_connection_ends_unless_it_offers_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,3 +125,21 @@ def test_process_loses_a_hidden_face_and_finds_it_again(frames):
             rgb = np.zeros_like(frames[0].rgb) if 10 <= i < 20 else frames[i].rgb
             found.append(extractor.process(CameraFrame(rgb, i / 25, i)).face is not None)
     assert found == [True] * 10 + [False] * 10 + [True] * 10
+
+
+def test_live_process_goes_on_when_the_camera_changes_its_size_or_rate(frames):
+    """The person turns a phone: 640×480, 480×640, 320×240, 640×360, of which each shows the same square."""
+    square = frames[0].rgb
+    with MotionExtractor() as extractor:
+        at = 0.0
+        for width, height, fps in [(640, 480, 30), (480, 640, 30), (320, 240, 15), (640, 360, 60)]:
+            side = min(width, height)
+            picture = np.zeros((height, width, 3), np.uint8)
+            top, left = (height - side) // 2, (width - side) // 2
+            picture[top : top + side, left : left + side] = cv2.resize(square, (side, side))
+            for _ in range(4):
+                at += 1 / fps
+                motion = extractor.process(CameraFrame(picture, at, 0))
+                assert motion.face is not None and motion.face_confidence > 0.5
+                half = np.array([width, height]) / max(width, height)
+                assert (np.abs(motion.face[CHIN, :2]) < half).all()

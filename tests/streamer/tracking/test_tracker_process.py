@@ -22,6 +22,7 @@ from streamer.engine.engine import Engine
 from streamer.errors import KagamiError, SessionError
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.controls import Controls
+from streamer.runtime import worker_process as worker_process_module
 from streamer.runtime.memory import process_tree, resident_bytes
 from streamer.runtime.worker_process import preload
 from streamer.tracking import tracker_process as tracker_process_module
@@ -37,6 +38,7 @@ needs_sigstop = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no si
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine is no hanging tracker."""
     monkeypatch.setattr(tracker_process_module, "ANSWER_TIMEOUT_S", 30.0)
+    monkeypatch.setattr(tracker_process_module, "STILL_TIMEOUT_S", 30.0)
 
 
 class ProcessIdTracker(FakeTracker):
@@ -111,14 +113,43 @@ def test_memory_counts_the_tracker_process() -> None:
         assert resident_bytes(process_tree()) > resident_bytes([psutil.Process()]) + (1 << 20)
 
 
-def test_session_ends_with_a_sentence_when_its_tracker_process_dies() -> None:
+def test_tracker_process_that_dies_is_replaced_and_the_avatar_idles_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with tracker_process() as remote:
+        remote.look_for(ShownBody(limbs=False, hands=False))
+        process = psutil.Process(int(remote.track(picture(64)).motion.captured))
+        for end in (process.kill, lambda: remote.track(picture(0))):  # from outside, and an exception in the tracker
+            end()
+            answers = [remote.track(picture(64))]
+            while not answers[-1].responding:
+                answers.append(remote.track(picture(64)))
+            assert ended(process)
+            assert all(tracked.motion.face is not None and tracked.phase == "stalled" for tracked in answers[:-1])
+            assert answers[-1].motion.captured != process.pid and answers[-1].progress == 0.0  # was told what is shown
+            process = psutil.Process(int(answers[-1].motion.captured))
+
+
+def test_tracker_process_that_dies_again_and_again_ends_the_session_with_a_sentence() -> None:
+    with tracker_process() as remote:
+        assert remote.track(picture(64)).responding
+        with pytest.raises(SessionError, match="broke off again and again"):
+            deadline = time.monotonic() + 120
+            while time.monotonic() < deadline:
+                remote.track(picture(0))
+
+
+def test_session_ends_with_a_sentence_when_its_tracker_process_dies_with_every_picture() -> None:
     failures: list[KagamiError] = []
     engine = Engine(FakePipeline(size=32), partial(TrackerProcess, ProcessIdTracker), fps=60, max_sessions=2)  # type: ignore[arg-type]
     engine.start()
     try:
         session = engine.admit(FakeAvatar(), Controls(), failures.append)  # type: ignore[arg-type]
         session.start()
-        session.camera.put(ReceivedFrame(VideoFrame.from_ndarray(picture(0).rgb, format="rgb24"), 0.0))
+        deadline = time.monotonic() + 60
+        while not failures and time.monotonic() < deadline:
+            session.camera.put(ReceivedFrame(VideoFrame.from_ndarray(picture(0).rgb, format="rgb24"), 0.0))
+            time.sleep(0.05)
         session.join(20)
         assert [type(error) for error in failures] == [SessionError]
     finally:
@@ -145,6 +176,18 @@ def stopped(remote: TrackerProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator
     finally:
         with suppress(psutil.NoSuchProcess):
             process.kill()
+
+
+@needs_sigstop
+def test_tracker_process_is_not_replaced_because_the_machine_slept(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tracker_process() as remote, stopped(remote, monkeypatch) as process:
+        monkeypatch.setattr(tracker_process_module, "STILL_TIMEOUT_S", 1.0)
+        assert not remote.track(picture()).responding
+        slept, now = 600.0, time.monotonic
+        monkeypatch.setattr(worker_process_module.time, "monotonic", lambda: now() + slept)
+        os.kill(process.pid, signal.SIGCONT)
+        answers = [remote.track(picture()) for _ in range(20)]
+        assert answers[-1].responding and int(answers[-1].motion.captured) == process.pid
 
 
 def ended(process: psutil.Process) -> bool:
@@ -176,8 +219,13 @@ def test_avatar_idles_while_the_tracker_process_hangs_and_goes_on_when_it_answer
 
 
 @needs_sigstop
-def test_tracker_process_that_hangs_for_long_is_killed_and_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("still_s", "hang_s"), [(0.4, 600.0), (600.0, 2.0)])
+def test_tracker_process_that_stands_still_or_hangs_is_killed_and_replaced(
+    monkeypatch: pytest.MonkeyPatch, still_s: float, hang_s: float
+) -> None:
     with tracker_process() as remote, stopped(remote, monkeypatch) as process:
+        monkeypatch.setattr(tracker_process_module, "STILL_TIMEOUT_S", still_s)
+        monkeypatch.setattr(tracker_process_module, "HANG_TIMEOUT_S", hang_s)
         answers: list[TrackedMotion] = []
 
         def track_on() -> None:

@@ -81,7 +81,7 @@ async def test_pump_frames_keeps_only_the_newest_and_ends_with_the_track() -> No
 
 
 async def test_pump_frames_drops_frames_that_are_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracks, "MAX_FRAME_PIXELS", 100 * 100)
+    monkeypatch.setattr(tracks, "MAX_SIDE", 100)
     frames = iter([to_video(AvatarFrame(np.zeros((side, 100, 3), np.uint8), 0.0)) for side in (102, 100)])
 
     class Camera(FakeCamera):
