@@ -173,6 +173,15 @@ class ConnectionLostError(KagamiError):
         super().__init__("The media connection was lost; it is set up anew when the network is back.")
 
 
+class NotKeptError(KagamiError):
+    """The server has no prepared avatar of this picture any more."""
+
+    code = "not-kept"
+
+    def __init__(self) -> None:
+        super().__init__("The server does not keep this picture any more; send it again.")
+
+
 class BusyError(KagamiError):
     """Another picture is already being prepared for this session."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import io
 import re
 from collections import Counter
@@ -26,6 +27,7 @@ from streamer.errors import (
     BusyError,
     KagamiError,
     MissingTokenError,
+    NotKeptError,
     ProtocolError,
     TooFastError,
     TooLargeError,
@@ -44,17 +46,21 @@ from streamer.server.metrics import Metrics
 from streamer.server.rate_limits import Limits, RateLimiter, RateLimiters
 from streamer.server.samples import sample_routes
 from streamer.server.session_pictures import SessionPictures
+from streamer.server.thumbnails import thumbnail
 from streamer.settings import Settings
 
 WEB_CLIENT = Path(__file__).resolve().parents[2] / "web_client"
 REFERENCE_PICTURE_SIDE = 1024  # pixels, the longest side of the picture at GET /api/picture
 MAX_PICTURE_NAME = 80  # characters
 _NOT_IN_A_NAME = re.compile(r"[^\w .()\-]", re.UNICODE)
+_SHA256 = re.compile("[0-9a-f]{64}")
+_NOT_IN_A_KEY = ("session", "name", "token", "sha256")  # of the parameters of an upload: they do not change its avatar
 METRICS_PERIOD_S = 1.0  # `/metrics` is computed at most so often
 MAX_UPLOADS = 8  # request bodies that are read, or wait to be decoded, at once; each has up to `max_upload_mb`
 MAX_UPLOADS_PER_ADDRESS = 2
 _STATUS_OF_ERROR: dict[type[Exception], int] = {
     UnknownSessionError: 404,
+    NotKeptError: 404,
     MissingTokenError: 401,
     BusyError: 409,
     TooLargeError: 413,
@@ -97,11 +103,14 @@ class Server:
                 Route("/api/config", self._config),
                 Route("/api/health", self._health),
                 Route("/api/picture", self._upload_picture, methods=["PUT"]),
+                Route("/api/picture", self._change_picture_back, methods=["POST"]),
+                Route("/api/picture", self._change_to_start, methods=["DELETE"]),
                 Route("/api/picture", self._reference_picture, methods=["GET"]),
-                *sample_routes(self._executors, settings.token),
+                Route("/api/thumbnail", self._thumbnail),
+                *sample_routes(self._executors, settings),
                 Route("/api/view", self._upload_view, methods=["PUT"]),
+                Route("/api/view", self._add_view_back, methods=["POST"]),
                 Route("/api/view", self._remove_view, methods=["DELETE"]),
-                Route("/api/view", self._reference_view, methods=["GET"]),
                 Route("/metrics", self._metrics),
                 WebSocketRoute("/ws", self.conversations.websocket_endpoint),
                 Mount("/", StaticFiles(directory=web_client, html=True, check_dir=False)),
@@ -143,7 +152,19 @@ class Server:
         """Take a new reference picture for a live session; it is prepared after this answer."""
         pictures = self._pictures_of(request)
         with self._change_of(request, pictures):
-            return await self._take_upload(request, lambda picture: pictures.change(picture, picture.name))
+            return await self._take_upload(request, lambda picture, key: pictures.change(picture, picture.name, key))
+
+    async def _change_picture_back(self, request: Request) -> Response:
+        """Use a picture that the session prepared before, without another upload."""
+        pictures, name = self._pictures_of(request), _name(request)
+        pictures.change_back(name, _key(request, request.query_params.get("sha256", "")))
+        return JSONResponse({"stage": "preparing", "name": name}, 202)
+
+    async def _change_to_start(self, request: Request) -> Response:
+        """Use the picture that the session began with."""
+        pictures = self._pictures_of(request)
+        pictures.change_to_start()
+        return JSONResponse({"stage": "preparing", "name": self._name}, 202)
 
     async def _upload_view(self, request: Request) -> Response:
         """Take a further view of a live session's character; it is prepared after this answer."""
@@ -151,6 +172,12 @@ class Server:
         with self._change_of(request, pictures):
             pictures.check_room_for_view()
             return await self._take_upload(request, pictures.add_view)
+
+    async def _add_view_back(self, request: Request) -> Response:
+        """Use the character with a view with which the session prepared it before, without another upload."""
+        pictures = self._pictures_of(request)
+        pictures.add_view_back(_key(request, request.query_params.get("sha256", "")))
+        return JSONResponse({"stage": "preparing", "name": pictures.name}, 202)
 
     async def _remove_view(self, request: Request) -> Response:
         """Take a view away from a live session's character, which is prepared after this answer."""
@@ -168,16 +195,20 @@ class Server:
             raise UnknownSessionError
         return session.pictures
 
-    async def _take_upload(self, request: Request, use: Callable[[Picture], None]) -> Response:
-        """Read and decode the picture in a request's body, and use it under the name that the request gives it."""
-        name = _NOT_IN_A_NAME.sub("", request.query_params.get("name", ""))[:MAX_PICTURE_NAME] or "picture"
+    async def _take_upload(self, request: Request, use: Callable[[Picture, str], None]) -> Response:
+        """Read and decode the picture in a request's body, and use it under the name that the request gives it, with
+        the key of what it is prepared from.
+        """
+        name = _name(request)
         await self._limiters.uploads.wait(_address(request))
         try:
             data = await _read_body(request, self._settings.max_upload_mb)
         except ClientDisconnect:
             return PlainTextResponse("", 400)
-        picture = await self._executors.decode(partial(self._pictures.load, data))
-        use(replace(picture, name=name))
+        digest, picture = await self._executors.decode(
+            lambda: (hashlib.sha256(data).hexdigest(), self._pictures.load(data))
+        )
+        use(replace(picture, name=name), _key(request, digest))
         return JSONResponse({"stage": "preparing", "name": name}, 202)
 
     @contextlib.contextmanager
@@ -200,13 +231,13 @@ class Server:
         check_token(request, self._settings.token)
         return await self._picture_file(self._settings.ref[0])
 
-    async def _reference_view(self, request: Request) -> Response:
-        """A further view that every session starts with."""
-        check_token(request, self._settings.token)
-        index, views = _index(request), self._settings.ref[1:]
-        if not 0 <= index < len(views):
-            return error_response(ProtocolError("The server was not started with this view; reload the page."), 404)
-        return await self._picture_file(views[index])
+    async def _thumbnail(self, request: Request) -> Response:
+        """The head in a picture of a session's character: index 0 is the picture itself, 1 its first view."""
+        characters, index = self._pictures_of(request).avatar.characters, _index(request)
+        if not 0 <= index < len(characters):
+            return error_response(ProtocolError("This picture does not exist any more; reload the page."), 404)
+        webp = await self._executors.decode(partial(thumbnail, characters[index]))
+        return Response(webp, media_type="image/webp")
 
     async def _picture_file(self, path: Path) -> Response:
         try:
@@ -234,9 +265,24 @@ class RequestLimitMiddleware:
 
 
 def _index(request: Request) -> int:
-    """The view that a request names, 0 the first; -1 for anything that is no number of a view."""
+    """The picture that a request names, 0 the first; -1 for anything that is no number of one."""
     text = request.query_params.get("index", "")
     return int(text) if re.fullmatch("[0-9]", text) else -1
+
+
+def _name(request: Request) -> str:
+    """The name that a request gives its picture."""
+    return _NOT_IN_A_NAME.sub("", request.query_params.get("name", ""))[:MAX_PICTURE_NAME] or "picture"
+
+
+def _key(request: Request, digest: str) -> str:
+    """What a picture is prepared from: the SHA-256 of its file, and whatever else the request says of it. Raises
+    NotKeptError for a `digest` that is none.
+    """
+    if not _SHA256.fullmatch(digest):
+        raise NotKeptError
+    others = sorted(each for each in request.query_params.multi_items() if each[0] not in _NOT_IN_A_KEY)
+    return hashlib.sha256(repr((digest, others)).encode()).hexdigest()
 
 
 def _address(request: Request) -> str:

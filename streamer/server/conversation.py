@@ -27,6 +27,7 @@ from streamer.generation.pipeline import Avatar
 from streamer.server import signaling
 from streamer.server.access import check_token, is_from_this_machine
 from streamer.server.executors import Executors
+from streamer.server.prepared_avatars import PreparedAvatars
 from streamer.server.rate_limits import RateLimiters
 from streamer.server.session import Session
 from streamer.settings import Settings
@@ -88,6 +89,7 @@ class Conversations:
         self._name = name
         self._executors = executors
         self._limiters = limiters
+        self._prepared = PreparedAvatars()
         self._open: dict[Conversation, None] = {}  # in the order of their beginning
         self._closing = False
 
@@ -162,7 +164,7 @@ class Conversations:
                 )
             session = Session(
                 self._engine, self._settings, self._avatar, self._name, sender.send, this_task.cancel,
-                self._executors, self._limiters, conversation.address, hello.watch,
+                self._executors, self._limiters, self._prepared, conversation.address, hello.watch,
             )  # fmt: skip
             conversation.session = session
             self.sessions[session.id] = session

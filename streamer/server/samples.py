@@ -14,6 +14,7 @@ from starlette.routing import Route
 from streamer.errors import KagamiError, ProtocolError
 from streamer.server.access import check_token, error_response
 from streamer.server.executors import Executors
+from streamer.settings import Settings
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 # The file of each sample and what the page says of it, by the only names that a request can give.
@@ -28,19 +29,22 @@ SAMPLES = {
 SMALL_SIDE = 128  # pixels, of a picture on the shelf
 
 
-def sample_routes(executors: Executors, token: str | None) -> list[Route]:
+def sample_routes(executors: Executors, settings: Settings) -> list[Route]:
     """Routes `/api/samples`, which lists the samples, and `/api/samples/NAME`, with `?small` for the shelf's size.
 
-    executors: where pictures are made small. token: that requests must carry, None = none.
+    executors: where pictures are made small.
     """
+    start = settings.ref[0].resolve() if len(settings.ref) == 1 and settings.points is None else None
 
     async def list_samples(request: Request) -> Response:
-        check_token(request, token)
-        found = {name: label for name, (file, label) in SAMPLES.items() if (ASSETS / file).is_file()}
-        return JSONResponse([{"name": name, "label": label} for name, label in found.items()])
+        check_token(request, settings.token)
+        found = {name: (ASSETS / file, label) for name, (file, label) in SAMPLES.items() if (ASSETS / file).is_file()}
+        return JSONResponse(
+            [{"name": name, "label": label, "start": file.resolve() == start} for name, (file, label) in found.items()]
+        )
 
     async def send_sample(request: Request) -> Response:
-        check_token(request, token)
+        check_token(request, settings.token)
         file, _ = SAMPLES.get(request.path_params["name"], (None, None))
         if file is None:
             return error_response(ProtocolError("There is no such sample picture; reload the page."), 404)

@@ -34,6 +34,7 @@ from streamer.runtime.meter import QUEUE_AGE, TOTAL, Meter, percentiles
 from streamer.server import signaling
 from streamer.server.executors import Executors
 from streamer.server.ice_servers import ice_servers, page_ice_servers
+from streamer.server.prepared_avatars import PreparedAvatars
 from streamer.server.rate_limits import RateLimiters
 from streamer.server.session_pictures import SessionPictures
 from streamer.settings import Settings
@@ -67,6 +68,7 @@ class Session:
     on_end: called once if the session cannot go on; `failure` is set by then.
     executors: thread pools of the server.
     limiters: rates of the server; address: of the page, for them.
+    prepared: where avatars are kept that the session may want again.
     watch: the page is a viewer, which gets the frames of the newest session and takes no engine session.
     """
 
@@ -80,6 +82,7 @@ class Session:
         on_end: Callable[[], object],
         executors: Executors,
         limiters: RateLimiters,
+        prepared: PreparedAvatars,
         address: str,
         watch: bool = False,
     ) -> None:
@@ -111,7 +114,9 @@ class Session:
         self._lost_tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._loop = asyncio.get_running_loop()
-        self.pictures = SessionPictures(engine, avatar, name, send, lambda: self._controls.framing, self._on_avatar)
+        self.pictures = SessionPictures(
+            engine, avatar, name, send, lambda: self._controls.framing, self._on_avatar, prepared, self.id
+        )
 
     @property
     def has_offered(self) -> bool:

@@ -8,14 +8,16 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 
 from streamer.engine.engine import Engine
-from streamer.errors import BusyError, KagamiError
+from streamer.errors import BusyError, KagamiError, NotKeptError
 from streamer.generation.pipeline import Avatar
 from streamer.options import MAX_PICTURES
 from streamer.rigging.framing import Framing
 from streamer.rigging.picture import Picture
 from streamer.rigging.views import TooManyViewsError, ViewError
 from streamer.server import signaling
+from streamer.server.prepared_avatars import CharacterKey, PreparedAvatars
 
+START = "start"  # in a key: a picture that the server was started with
 REFRAME_DELAY_S = 0.5  # after the last change of a frame, until the picture is prepared for it
 
 
@@ -23,7 +25,8 @@ class SessionPictures:
     """Has the engine prepare what a page uploads, and tells the page how it goes.
 
     avatar: in use, made from the character's pictures. name: of the first of them. send: sends a message to the page.
-    framing: the frame that is chosen now. on_change: takes the new avatar.
+    framing: the frame that is chosen now. on_change: takes the new avatar. prepared: where avatars are kept. session:
+    the name of the session.
     """
 
     def __init__(
@@ -34,9 +37,15 @@ class SessionPictures:
         send: Callable[[signaling.ServerMessage], Awaitable[None]],
         framing: Callable[[], Framing],
         on_change: Callable[[Avatar], None],
+        prepared: PreparedAvatars,
+        session: str,
     ) -> None:
         self.avatar = avatar
         self.name = name
+        self._start = avatar, name
+        self._key: CharacterKey = self._start_key
+        self._prepared = prepared
+        self._session = session
         self._engine = engine
         self._send = send
         self._framing = framing
@@ -47,9 +56,14 @@ class SessionPictures:
         self._prepare_task: asyncio.Task[None] | None = None
         self._reframe_task: asyncio.Task[None] | None = None
 
+    @property
+    def _start_key(self) -> CharacterKey:
+        return (START,) * max(1, len(self._start[0].characters))
+
     def close(self) -> list[asyncio.Task[None]]:
         """Change nothing any more. Returns the tasks that may still run, for the caller to cancel."""
         self._closed = True
+        self._prepared.forget(self._session)
         return [task for task in (self._prepare_task, self._reframe_task) if task is not None]
 
     @contextlib.contextmanager
@@ -58,28 +72,45 @@ class SessionPictures:
 
         Raises BusyError while another one is, or is being prepared.
         """
-        if self._uploading or (self._prepare_task is not None and not self._prepare_task.done()):
-            raise BusyError
+        self._check_idle()
         self._uploading = True
         try:
             yield
         finally:
             self._uploading = False
 
-    def change(self, picture: Picture, name: str) -> None:
-        """Prepare another picture in the background and use it from the next frame after that; within `upload`."""
-        self._prepare_in_background(name, [], lambda: self._engine.prepare(picture, self._framing()))
+    def change(self, picture: Picture, name: str, key: str) -> None:
+        """Prepare another picture in the background and use it from the next frame after that; within `upload`.
+
+        key: what it is prepared from, see `change_back`.
+        """
+        self._prepare_in_background(name, [], (key,), lambda: self._engine.prepare(picture, self._framing()))
+
+    def change_back(self, name: str, key: str) -> None:
+        """Use a picture that this session prepared before. Raises NotKeptError, BusyError."""
+        self._use_kept(name, (key,))
+
+    def change_to_start(self) -> None:
+        """Use the picture that the session began with. Raises BusyError."""
+        self._check_idle()
+        avatar, name = self._start
+        kept = self._prepared.get(self._session, self._start_key) or avatar
+        self._prepare_in_background(name, kept.views, self._start_key, lambda: _done(kept))
 
     def check_room_for_view(self) -> None:
         """Raises TooManyViewsError if the character has as many pictures as it may have."""
         if len(self.avatar.characters) >= MAX_PICTURES:
             raise TooManyViewsError
 
-    def add_view(self, picture: Picture) -> None:
+    def add_view(self, picture: Picture, key: str) -> None:
         """Prepare the character with one more picture, as `change` does. Raises TooManyViewsError."""
         self.check_room_for_view()
         known, views = self.avatar.characters, [*self.avatar.views, picture.name]
-        self._prepare_in_background(self.name, views, lambda: self._engine.add_view(picture, known))
+        self._prepare_in_background(self.name, views, (*self._key, key), lambda: self._engine.add_view(picture, known))
+
+    def add_view_back(self, key: str) -> None:
+        """Use the character with a view with which it was prepared before. Raises NotKeptError, BusyError."""
+        self._use_kept(self.name, (*self._key, key))
 
     def remove_view(self, index: int) -> None:
         """Prepare the character without one of its views, 0 the first, as `change` does. Raises ViewError."""
@@ -87,7 +118,8 @@ class SessionPictures:
             raise ViewError("This view does not exist any more; reload the page.")
         kept = [character for i, character in enumerate(self.avatar.characters) if i != index + 1]
         views = [character.picture.name for character in kept[1:]]
-        self._prepare_in_background(self.name, views, lambda: self._engine.rebuild(kept))
+        key = tuple(each for i, each in enumerate(self._key) if i != index + 1)
+        self._prepare_in_background(self.name, views, key, lambda: self._engine.rebuild(kept))
 
     def show(self) -> None:
         """The avatar is seen now: have it prepared for the chosen frame if it is not."""
@@ -96,11 +128,26 @@ class SessionPictures:
         if idle and not self._closed and not self.avatar.is_framed(self._framing()):
             self._reframe_task = asyncio.get_running_loop().create_task(self._prepare_frame())
 
-    def _prepare_in_background(self, name: str, views: list[str], begin: Callable[[], Future[Avatar]]) -> None:
-        if not self._closed:
-            self._prepare_task = asyncio.get_running_loop().create_task(self._prepare(name, views, begin))
+    def _check_idle(self) -> None:
+        if self._uploading or (self._prepare_task is not None and not self._prepare_task.done()):
+            raise BusyError
 
-    async def _prepare(self, name: str, views: list[str], begin: Callable[[], Future[Avatar]]) -> None:
+    def _use_kept(self, name: str, key: CharacterKey) -> None:
+        self._check_idle()
+        avatar = self._prepared.get(self._session, key)
+        if avatar is None:
+            raise NotKeptError
+        self._prepare_in_background(name, avatar.views, key, lambda: _done(avatar))
+
+    def _prepare_in_background(
+        self, name: str, views: list[str], key: CharacterKey, begin: Callable[[], Future[Avatar]]
+    ) -> None:
+        if not self._closed:
+            self._prepare_task = asyncio.get_running_loop().create_task(self._prepare(name, views, key, begin))
+
+    async def _prepare(
+        self, name: str, views: list[str], key: CharacterKey, begin: Callable[[], Future[Avatar]]
+    ) -> None:
         """Use the avatar that `begin` prepares. name, views: names of its pictures."""
         await self._send(signaling.PictureStatus("preparing", name, views=views))
         try:
@@ -111,7 +158,7 @@ class SessionPictures:
         await self._send(
             signaling.PictureStatus("ready", name, avatar.width, avatar.height, avatar.notes, None, avatar.views)
         )
-        self.name = name
+        self.name, self._key = name, key
         self._use(avatar)
         if self._shown:
             self.show()  # the frame may have been changed meanwhile
@@ -145,4 +192,11 @@ class SessionPictures:
 
     def _use(self, avatar: Avatar) -> None:
         self.avatar = avatar
+        self._prepared.put(self._session, self._key, avatar)
         self._on_change(avatar)
+
+
+def _done(avatar: Avatar) -> Future[Avatar]:
+    future: Future[Avatar] = Future()
+    future.set_result(avatar)
+    return future

@@ -13,7 +13,8 @@ import torch
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.pipeline import FrameRequest
 from streamer.options import MAX_PICTURES
-from streamer.rigging.framing import Circle, Framing, frame_rect, output_size
+from streamer.rigging.canvas import Rect
+from streamer.rigging.framing import Circle, Framing, Layout, frame_rect, output_size
 from streamer.rigging.picture import Picture
 from streamer.rigging.views import TooManyViewsError, ViewError
 from streamer.tracking.presence import NEUTRAL
@@ -47,10 +48,16 @@ class FakeAvatar:
 
 @dataclass(frozen=True)
 class FakeCharacter:
-    """What `FakePipeline` finds in a picture: nothing more."""
+    """What `FakePipeline` finds in a picture: nothing more than a head, in its upper left part."""
 
     picture: Picture
     framing: Framing = field(default_factory=Framing)
+
+    @property
+    def layout(self) -> Layout:
+        height, width = self.picture.rgba.shape[:2]
+        head = Circle(0.4 * width, 0.3 * width, 0.2 * width)
+        return Layout(width, height, head, self.framing, Rect(0.0, 0.0, width, height), (0.0, 0.0, 0.0, 1.0))
 
 
 @dataclass(eq=False)

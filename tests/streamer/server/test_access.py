@@ -73,7 +73,8 @@ async def test_token_is_required_except_for_the_page_and_health() -> None:
         for path in ("/", "/api/health"):
             assert (await http_request(address, "GET", path)).status_code == 200
         for method, path in (
-            ("GET", "/api/config"), ("PUT", "/api/picture"), ("GET", "/api/picture"), ("GET", "/api/view"),
+            ("GET", "/api/config"), ("PUT", "/api/picture"), ("GET", "/api/picture"),
+            ("POST", "/api/picture"), ("DELETE", "/api/picture"), ("GET", "/api/thumbnail"),
             ("PUT", "/api/view"), ("DELETE", "/api/view"), ("GET", "/metrics"),
         ):  # fmt: skip
             answer = await http_request(address, method, path)

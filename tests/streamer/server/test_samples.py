@@ -19,7 +19,15 @@ MAX_BYTES = 1_000_000  # of one sample
 async def test_samples_are_listed_in_the_order_of_the_shelf_and_every_file_is_there() -> None:
     async with serving() as (address, _):
         listed = (await http_request(address, "GET", "/api/samples")).json()
-    assert listed == [{"name": name, "label": label} for name, (_, label) in SAMPLES.items()]
+    assert listed == [
+        {"name": name, "label": label, "start": name == "portrait"} for name, (_, label) in SAMPLES.items()
+    ]
+
+
+async def test_no_sample_is_the_start_where_the_server_has_another_picture() -> None:
+    async with serving(Settings(ref=(ASSETS / "nobody.png",))) as (address, _):
+        listed = (await http_request(address, "GET", "/api/samples")).json()
+    assert not any(sample["start"] for sample in listed)
 
 
 @pytest.mark.parametrize("name", SAMPLES)

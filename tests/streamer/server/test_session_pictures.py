@@ -1,18 +1,19 @@
-"""Further views of a session's character: added, refused and taken away while the former picture stays live."""
+"""The pictures of a session: views added, refused and taken away, and pictures that come back, without an upload."""
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+from PIL import Image
 
 from streamer.rigging.picture import Picture
-from streamer.settings import Settings
 from tests.support.fakes import FakeAvatar, FakeCharacter, FakePipeline
 from tests.support.page import UNLIMITED, Page, serving, socket_url
 from tests.support.server_checks import http_request, png
@@ -102,20 +103,86 @@ async def test_view_that_does_not_exist_is_not_taken_away(index: str) -> None:
         assert answer.json()["message"] == "This view does not exist any more; reload the page."
 
 
-async def test_session_begins_with_the_views_of_the_server_and_serves_them(tmp_path: Path) -> None:
-    for name in ("a.png", "b.png"):
-        (tmp_path / name).write_bytes(png(RED))
+async def test_session_begins_with_the_views_of_the_server_and_shows_them_small() -> None:
     avatar = FakeAvatar(128, 128)
     avatar.characters = tuple(
-        FakeCharacter(Picture(np.zeros((8, 8, 4), np.uint8), name)) for name in ("a.png", "b.png")
+        FakeCharacter(Picture(np.full((8, 8, 4), shade, np.uint8), name))
+        for name, shade in (("a.png", 255), ("b.png", 90))
     )
-    settings = Settings(ref=(tmp_path / "a.png", tmp_path / "b.png"))
-    async with serving(settings, FakePipeline(size=128), avatar=avatar) as (address, _):
-        async with Page(socket_url(address)) as page:
-            assert (await page.hello())["picture"]["views"] == ["b.png"]
-        first = await http_request(address, "GET", "/api/view", params={"index": "0"})
-        assert (first.status_code, first.headers["content-type"]) == (200, "image/webp")
-        for index in ("1", "-1", "x"):
-            answer = await http_request(address, "GET", "/api/view", params={"index": index})
+    async with (
+        serving(pipeline=FakePipeline(size=128), avatar=avatar) as (address, _),
+        Page(socket_url(address)) as page,
+    ):
+        mine = Character(address, page, await page.hello())
+        assert mine.ready["picture"]["views"] == ["b.png"]
+        shades = []
+        for index in ("0", "1"):
+            answer = await mine.request("GET", "/api/thumbnail", index=index)
+            assert (answer.status_code, answer.headers["content-type"]) == (200, "image/webp")
+            shades.append(np.asarray(Image.open(io.BytesIO(answer.content)).convert("RGB")).mean())
+        assert shades == pytest.approx([255, 90], abs=3)
+        for index in ("2", "-1", "x"):
+            answer = await mine.request("GET", "/api/thumbnail", index=index)
             assert answer.status_code == 404
-            assert answer.json()["message"] == "The server was not started with this view; reload the page."
+            assert answer.json()["message"] == "This picture does not exist any more; reload the page."
+
+
+async def test_picture_prepared_before_comes_back_without_being_prepared() -> None:
+    pipeline = Counting(size=128)
+    async with serving(pipeline=pipeline, limits=UNLIMITED) as (address, _), Page(socket_url(address)) as page:
+        mine = Character(address, page, await page.hello())
+        for name, colour in (("red.png", RED), ("green.png", GREEN)):
+            await mine.request("PUT", "/api/picture", png(colour), name=name)
+            await mine.status()
+        assert (await mine.add("left.png", RED))["views"] == ["left.png"]
+        assert pipeline.prepared == 3
+        answer = await mine.request("POST", "/api/picture", name="again", sha256=digest(RED))
+        assert answer.status_code == 202
+        status = await mine.status()
+        assert (status["stage"], status["name"], status["views"]) == ("ready", "again", [])
+        assert (await mine.request("POST", "/api/picture", name="green.png", sha256=digest(GREEN))).status_code == 202
+        assert (await mine.status())["views"] == []
+        assert (await mine.request("POST", "/api/view", sha256=digest(RED))).status_code == 202
+        assert (await mine.status())["views"] == ["left.png"]
+        assert pipeline.prepared == 3
+
+
+@pytest.mark.parametrize("query", [{"sha256": "x"}, {}, {"points": "other"}])
+async def test_picture_that_is_not_kept_must_be_sent(query: dict[str, str]) -> None:
+    async with character() as mine:
+        query = {"sha256": digest(GREEN if not query else RED), **query}
+        answer = await mine.request("POST", "/api/picture", **query)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not-kept")
+
+
+async def test_nothing_of_another_session_comes_back() -> None:
+    async with character() as mine, Page(socket_url(mine.address)) as page:
+        other = Character(mine.address, page, await page.hello())
+        assert (await other.request("POST", "/api/picture", sha256=digest(RED))).status_code == 404
+        assert (await mine.request("POST", "/api/picture", sha256=digest(RED))).status_code == 202
+
+
+async def test_session_goes_back_to_the_picture_that_it_began_with() -> None:
+    async with character() as mine:
+        assert (await mine.request("DELETE", "/api/picture")).status_code == 202
+        status = await mine.status()
+        assert (status["stage"], status["name"]) == ("ready", mine.ready["picture"]["name"])
+
+
+class Counting(FakePipeline):
+    """Counts the pictures and views that it searches."""
+
+    prepared = 0
+
+    def prepare(self, *arguments: Any) -> FakeAvatar:
+        self.prepared += 1
+        return super().prepare(*arguments)
+
+    def add_view(self, *arguments: Any) -> FakeAvatar:
+        self.prepared += 1
+        return super().add_view(*arguments)
+
+
+def digest(colour: tuple[int, int, int]) -> str:
+    """SHA-256 of the file `png(colour)`."""
+    return hashlib.sha256(png(colour)).hexdigest()
