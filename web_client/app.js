@@ -7,11 +7,11 @@ import { element, html, image } from './dom.js';
 import { bindInput } from './input.js';
 import { Meter } from './meter.js';
 import { ReferencePicture } from './picture.js';
-import { fillShelf } from './samples.js';
 import { RecordingControl } from './recorder.js';
 import { address, socketAddress } from './server.js';
+import { Shelf } from './shelf.js';
 import { StackedVideo, isStacked } from './stacked_video.js';
-import { remember, remembered } from './state.js';
+import { initialState, remember, remembered } from './state.js';
 import { Store } from './store.js';
 import { render, renderAmbient, renderLocation } from './view.js';
 
@@ -25,8 +25,8 @@ const BACKGROUNDS = /** @type {const} */ (['original', 'blur', 'colour', 'transp
 
 export class App {
   constructor() {
-    const { camera = '', showSelf = true, shortcuts = true, controls = {} } = remembered();
-    this.store = new Store(render, { camera, showSelf, shortcuts });
+    const { camera = '', showSelf = true, shortcuts = true, samplesShown = true, controls = {} } = remembered();
+    this.store = new Store(render, { camera, showSelf, shortcuts, shelf: { ...initialState().shelf, samplesShown } });
     /** Controls that were changed on this page; for the others the server's values hold. @type {Partial<Controls>} */
     this.changedControls = controls;
     /** @type {Partial<Controls>} */
@@ -40,6 +40,7 @@ export class App {
     this.meter = new Meter();
     this.connection = new Connection({ url: socketAddress(), emit: (event) => this.handleEvent(event) });
     this.picture = new ReferencePicture(this.store, this.connection);
+    this.shelf = new Shelf(this.store, this.picture);
     this.recording = new RecordingControl(this.store, () => this.#recordedStream());
     this.devices = new Devices({
       store: this.store,
@@ -60,7 +61,7 @@ export class App {
     this.picture.showDefault();
     this.connection.open();
     void this.#readConfig();
-    void fillShelf(this);
+    void this.shelf.load();
     void this.devices.refreshCameras();
     setInterval(() => void this.#measure(), READING_INTERVAL_MS);
     this.video.requestVideoFrameCallback((_, frame) => this.#handleFrame(frame));
@@ -280,6 +281,7 @@ export class App {
       value !== ready.controls[/** @type {keyof Controls} */ (name)])));
     this.store.set({ controls, phase: null });
     this.#sendControls();
+    this.shelf.setStart(ready.picture.name);
     this.picture.handleReady(ready);
   }
 

@@ -1,10 +1,12 @@
 // @ts-check
 /** User input: clicks, keys, sliders, dropped and pasted files, each bound to a method of the app. */
 
+import { bindAppearance } from './appearance.js';
 import { button, element, html, input } from './dom.js';
 import { bindFraming } from './framing.js';
 import { fromTransfer } from './picture.js';
 import { bindProportions } from './proportions.js';
+import { bindShelf, shelfKeys } from './shelf_view.js';
 import { bindShortcuts } from './shortcuts.js';
 import { bindToolbar } from './toolbar.js';
 import { bindViews } from './views.js';
@@ -22,16 +24,18 @@ export function bindInput(app) {
   bindToolbar(html('dock'), button('start'));
   bindShortcuts({
     enabled: () => app.state.shortcuts,
-    keys: { b: () => app.nextBackground() },
+    keys: { b: () => app.nextBackground(), ...shelfKeys(app.shelf) },
     dismiss: () => app.store.dismiss(),
   });
   bindDrops(app);
+  bindShelf(app.shelf);
+  bindAppearance();
   bindViews(app.picture.views);
   document.addEventListener('paste', (event) => {
     const picture = fromTransfer(event.clipboardData);
     if (picture) {
       event.preventDefault();
-      void app.picture.usePicture(picture);
+      app.picture.usePicture(picture);
     }
   });
   document.addEventListener('fullscreenchange', () => app.store.set({ fullScreen: document.fullscreenElement !== null }));
@@ -89,7 +93,7 @@ function bindSettings(app) {
   element('speed', HTMLDetailsElement).addEventListener('toggle', () => app.store.set({})); // renders its content
   const file = input('file');
   file.addEventListener('change', () => {
-    void app.picture.usePicture(file.files?.[0] ?? null);
+    app.picture.usePicture(file.files?.[0] ?? null);
     file.value = ''; // so that the same file can be chosen again
   });
 }
@@ -108,7 +112,7 @@ function bindDrops(app) {
   document.addEventListener('drop', (event) => {
     event.preventDefault();
     enter(-depth);
-    void app.picture.usePicture(fromTransfer(event.dataTransfer));
+    app.picture.usePicture(fromTransfer(event.dataTransfer));
   });
 }
 

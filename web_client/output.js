@@ -6,6 +6,10 @@ import { socketAddress } from './server.js';
 import { StackedVideo, isStacked } from './stacked_video.js';
 
 const MESSAGE_DELAY_MS = 3000; // without a frame for this long, a message says why
+const STALE_MS = 2000; // without a frame for this long nobody is live, and nothing is shown
+const RETRY_MS = 10_000; // after a refusal; other losses are tried again by the connection itself
+const NO_TRACKS = { video: null, audio: null };
+const WAITING = 'Waiting for an avatar: press Start on the Kagami page.';
 
 export function runOutput() {
   const video = document.createElement('video');
@@ -25,7 +29,9 @@ export function runOutput() {
   let stacked = false;
   /** @type {StackedVideo | null} */
   let stackedVideo = null;
-  let messageTimer = setTimeout(() => showMessage('Waiting for an avatar: press Start on the Kagami page.'), MESSAGE_DELAY_MS);
+  let messageTimer = setTimeout(() => showMessage(WAITING), MESSAGE_DELAY_MS);
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let staleTimer;
 
   /** Shows a sentence in a browser; never in OBS, where only the avatar may appear. */
   function showMessage(/** @type {string} */ text) {
@@ -33,8 +39,16 @@ export function runOutput() {
     message.hidden = 'obsstudio' in window;
   }
 
+  function showNothing() {
+    video.classList.add('invisible');
+    canvas.hidden = true;
+    messageTimer = setTimeout(() => showMessage(WAITING), MESSAGE_DELAY_MS);
+  }
+
   function onFrame() {
     clearTimeout(messageTimer);
+    clearTimeout(staleTimer);
+    staleTimer = setTimeout(showNothing, STALE_MS);
     message.hidden = true;
     stacked = isStacked({ width: video.videoWidth, height: video.videoHeight }, size) ?? stacked;
     if (stacked) {
@@ -68,9 +82,13 @@ export function runOutput() {
       } else if (event.kind === 'link' && event.link === 'lost') {
         clearTimeout(messageTimer);
         messageTimer = setTimeout(() => showMessage('The server is away: it is tried again and again.'), MESSAGE_DELAY_MS);
+        connection.start(NO_TRACKS); // an error may have ended the wish for media
+      } else if (event.kind === 'link' && event.link === 'refused') {
+        setTimeout(() => connection.open(), RETRY_MS);
+        connection.start(NO_TRACKS);
       }
     },
   });
-  connection.start({ video: null, audio: null });
+  connection.start(NO_TRACKS);
   connection.open();
 }

@@ -2,7 +2,7 @@
 /** The reference picture: chosen, dropped or pasted, checked here first, sent to the server, and sent again to a new session. */
 
 import { address } from './server.js';
-import { PictureError, upload, validate } from './upload.js';
+import { changeToStart, upload, validate } from './upload.js';
 import { CharacterViews } from './views.js';
 
 /** @typedef {import('./connection.js').Connection} Connection */
@@ -10,6 +10,18 @@ import { CharacterViews } from './views.js';
 /** @typedef {import('./protocol.js').Ready} Ready */
 /** @typedef {import('./store.js').Store} Store */
 
+/**
+ * What the avatar can be made from.
+ * @typedef {object} Character
+ * @property {string | null} key on the shelf; null: not on the shelf yet
+ * @property {string} name
+ * @property {File | null} file null: the picture that the server was started with
+ * @property {Record<string, string>} options what else the server is told of it, as parameters of the upload
+ * @property {File[]} views further pictures of the character
+ * @property {string} thumbnail address of a small picture; '' without
+ */
+
+export const START = 'start'; // key of the picture that the server was started with
 const DEFAULT_MAX_MEGABYTES = 20; // until /api/config has answered
 
 /**
@@ -34,78 +46,122 @@ export class ReferencePicture {
     this.maxMegabytes = DEFAULT_MAX_MEGABYTES;
     /** Name of the server's present session; uploads go to it. */
     this.session = '';
-    /** The last upload that the server could use, to be sent again to a new session. @type {File | null} */
-    this.accepted = null;
-    /** Sent, and not ready yet. @type {File | null} */
-    this.uploading = null;
-    /** Chosen while there was no connection; sent once there is one. @type {File | null} */
+    /** The character in use, to be sent again to a new session; null: the server's own. @type {Character | null} */
+    this.worn = null;
+    /** Sent, and not ready yet. @type {Character | null} */
+    this.coming = null;
+    /** Chosen while there was no connection, or while another picture was prepared. @type {Character | null} */
     this.queued = null;
+    /** Files that the present session has prepared. @type {WeakSet<File>} */
+    this.known = new WeakSet();
+    /** Number of characters that were worn, which makes addresses of thumbnails new. */
+    this.changes = 0;
     this.views = new CharacterViews(store, this);
+    /** Called with each character that came into use. @type {(character: Character) => void} */
+    this.onWorn = () => undefined;
+    /** Called with all views after one was added or taken away here. @type {(views: File[]) => void} */
+    this.onViews = () => undefined;
   }
 
   /** Name of the picture or view that is being prepared; null without. */
   get pendingName() {
-    return this.uploading?.name ?? this.views.pendingName;
+    return this.coming?.name ?? this.views.pendingName;
   }
 
   /** Shows the picture that the server was started with. */
   showDefault() {
-    this.store.set({ picture: { ...this.store.state.picture, url: address('api/picture').href } });
+    const { picture } = this.store.state;
+    this.store.set({ picture: { ...picture, url: address('api/picture').href, thumbnail: address('api/thumbnail').href } });
   }
 
   /**
    * Switches the avatar to this picture; a notice says why where it cannot be used.
    * @param {File | null} file null: nothing was chosen
    */
-  async usePicture(file) {
+  usePicture(file) {
     if (file) {
-      this.views.forget();
-      await this.#use(file);
+      this.wear({ key: null, name: file.name, file, options: {}, views: [], thumbnail: '' });
     }
   }
 
-  /** @param {File} file */
-  async #use(file) {
+  /**
+   * Switches the avatar to this character. While another picture is prepared it waits; the one chosen last wins.
+   * @param {Character} character
+   */
+  wear(character) {
     this.store.dismiss('picture');
     try {
-      validate(file, this.maxMegabytes);
-      await this.#send(file);
+      if (character.file) {
+        validate(character.file, this.maxMegabytes);
+      }
     } catch (error) {
-      this.#fail(error instanceof PictureError ? error.message : String(error));
-    }
-  }
-
-  /** @param {File} file */
-  async #send(file) {
-    const busy = this.pendingName;
-    if (busy !== null) {
-      throw new PictureError(`${busy} is being prepared: wait a moment, then give ${file.name}.`);
-    }
-    this.#clearPending();
-    const { picture } = this.store.state;
-    const pending = { name: file.name, url: URL.createObjectURL(file) };
-    this.store.set({ picture: { ...picture, pending, justReady: false } });
-    if (!this.connection.ready) {
-      this.queued = file;
+      this.#notify(error);
       return;
     }
-    this.uploading = file;
-    await upload('api/picture', this.session, file);
+    this.queued = character;
+    this.#showPending(character);
+    this.sendQueued();
   }
 
-  /** @param {string} text */
-  #fail(text) {
-    this.#clearPending();
-    this.store.notify({ kind: 'error', about: 'picture', text });
+  /** Sends what is queued, unless another picture is being prepared; without that, the next view of the present one. */
+  sendQueued() {
+    if (!this.connection.ready || this.pendingName !== null) {
+      return;
+    }
+    const { queued } = this;
+    this.queued = null;
+    if (queued) {
+      this.views.queue(queued.views);
+      void this.#send(queued);
+    } else {
+      this.views.addQueued();
+    }
+  }
+
+  /** @param {Character} character */
+  async #send(character) {
+    this.coming = character;
+    const { file, name, options } = character;
+    try {
+      if (file) {
+        await upload('api/picture', this.session, file, { ...options, name }, this.known.has(file));
+      } else {
+        await changeToStart(this.session, name);
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** @param {unknown} error */
+  #notify(error) {
+    this.store.notify({ kind: 'error', about: 'picture', text: error instanceof Error ? error.message : String(error) });
+  }
+
+  /** @param {unknown} error why the picture that was sent cannot be used */
+  #fail(error) {
+    this.coming = null;
+    this.views.forget();
+    if (!this.queued) {
+      this.#clearPending();
+    }
+    this.#notify(error);
     this.connection.releaseOffers();
+    this.sendQueued();
+  }
+
+  /** @param {Character} character */
+  #showPending({ name, file, thumbnail }) {
+    this.#clearPending();
+    const url = file ? URL.createObjectURL(file) : address('api/picture').href;
+    this.store.set({ picture: { ...this.store.state.picture, pending: { name, url, thumbnail: thumbnail || url }, justReady: false } });
   }
 
   #clearPending() {
     const { picture } = this.store.state;
-    if (picture.pending) {
+    if (picture.pending?.url.startsWith('blob:')) {
       URL.revokeObjectURL(picture.pending.url);
     }
-    this.uploading = null;
     this.store.set({ picture: { ...picture, pending: null } });
   }
 
@@ -115,25 +171,34 @@ export class ReferencePicture {
    */
   handleReady({ session, video, picture }) {
     this.session = session;
-    const file = this.queued ?? this.accepted;
-    this.views.handleReady(picture.views);
-    if (this.queued) {
-      this.views.forget();
-    }
+    this.known = new WeakSet();
+    this.coming = null;
+    const { queued, worn } = this;
+    const next = queued ?? worn;
     this.queued = null;
-    if (file) {
+    this.views.handleReady(picture.views);
+    if (next?.file) {
       this.connection.holdOffers();
-      void this.#use(file);
+      if (next === queued) {
+        this.views.queue(next.views);
+      } else {
+        this.#showPending(next);
+      }
+      void this.#send(next);
     } else {
       const { width, height } = video;
       const { name, notes } = picture;
-      this.store.set({ size: { width, height }, picture: { ...this.store.state.picture, name, notes } });
+      this.worn = null;
+      this.#clearPending();
+      this.showDefault();
+      this.store.set({ size: { width, height }, picture: { ...this.store.state.picture, key: START, name, notes } });
       this.views.addQueued();
     }
   }
 
   /** An upload ends with its connection; a queued picture stays. */
   handleConnectionLost() {
+    this.coming = null;
     this.store.set({ reframing: false });
     if (!this.queued) {
       this.#clearPending();
@@ -149,28 +214,77 @@ export class ReferencePicture {
       this.store.set({ reframing: status.stage === 'framing', ...(width && height ? { size: { width, height } } : {}) });
     } else if (status.stage === 'failed' && pendingName !== null) {
       this.views.handleEnd(status.message ?? `${pendingName} could not be used: choose another picture.`);
+      this.sendQueued();
     } else if (status.stage === 'failed') {
       this.#fail(status.message ?? `${status.name} could not be used: choose another picture.`);
     } else if (status.stage === 'ready') {
-      const { picture } = this.store.state;
-      const url = picture.pending?.url ?? picture.url;
-      if (picture.pending && picture.url.startsWith('blob:')) {
-        URL.revokeObjectURL(picture.url);
-      }
-      const replaced = this.uploading;
-      this.accepted = replaced ?? this.accepted;
-      this.uploading = null;
-      const { name, notes } = status;
       this.store.set({
-        picture: { ...picture, name, url, notes, pending: null, justReady: true },
+        picture: { ...this.store.state.picture, notes: status.notes, justReady: true },
         ...(width && height ? { size: { width, height } } : {}),
       });
+      const { coming } = this;
       if (pendingName !== null) {
         this.views.handleEnd(null);
-      } else if (replaced) {
-        this.views.handlePicture();
+      } else if (coming) {
+        this.#handleWorn(coming, status);
       }
       this.connection.releaseOffers();
+      this.sendQueued();
     }
+  }
+
+  /**
+   * @param {Character} character
+   * @param {PictureStatus} status
+   */
+  #handleWorn(character, status) {
+    const { picture } = this.store.state;
+    this.coming = null;
+    this.worn = character.file ? character : null;
+    if (character.file) {
+      this.known.add(character.file);
+    }
+    if (picture.url.startsWith('blob:')) {
+      URL.revokeObjectURL(picture.url);
+    }
+    const { key, file } = character;
+    const url = file ? URL.createObjectURL(file) : address('api/picture').href;
+    this.changes += 1;
+    this.store.set({ picture: { ...picture, key, name: status.name, url, thumbnail: this.thumbnailAddress(0) } });
+    if (!this.queued) {
+      this.#clearPending();
+    }
+    this.views.handlePicture(status.views);
+    this.onWorn(character);
+  }
+
+  /**
+   * The key of a character that has come onto the shelf.
+   * @param {Character} character
+   * @param {string | null} key
+   */
+  setKey(character, key) {
+    character.key = key;
+    if (this.worn === character) {
+      this.store.set({ picture: { ...this.store.state.picture, key } });
+    }
+  }
+
+  /**
+   * Address of the head in a picture of the session's character.
+   * @param {number} index 0: the picture itself, 1: its first view
+   */
+  thumbnailAddress(index) {
+    const url = address('api/thumbnail');
+    url.searchParams.set('session', this.session);
+    url.searchParams.set('index', String(index));
+    url.searchParams.set('change', String(this.changes)); // so that the browser asks again
+    return url.href;
+  }
+
+  /** @returns {Promise<Blob | null>} the head in the picture in use; null where the server does not send it */
+  async fetchThumbnail() {
+    const response = await fetch(this.thumbnailAddress(0)).catch(() => null);
+    return response?.ok ? response.blob() : null;
   }
 }

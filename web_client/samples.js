@@ -1,58 +1,40 @@
 // @ts-check
-/** The shelf of sample pictures beside the upload: one click switches the avatar to one of them. */
+/** The sample pictures that the server brings along. */
 
-import { html } from './dom.js';
 import { address } from './server.js';
 
-/** @typedef {import('./app.js').App} App */
-/** @typedef {{name: string, label: string}} Sample */
+/** @typedef {{name: string, label: string, start: boolean}} Sample start: whether the server was started with it */
 
-/**
- * @param {App} app
- * @param {Sample} sample
- */
-async function useSample(app, { name, label }) {
+/** @returns {Promise<Sample[]>} none where the server is away, which the connection says by itself */
+export async function listSamples() {
   try {
-    const response = await fetch(address(`api/samples/${name}`));
-    if (!response.ok) {
-      throw new Error(String(response.status));
-    }
-    const picture = await response.blob();
-    await app.picture.usePicture(new File([picture], label, { type: picture.type }));
+    const response = await fetch(address('api/samples'));
+    return response.ok ? await response.json() : [];
   } catch {
-    const text = `${label} could not be fetched from the server: check the connection and try again.`;
-    app.store.notify({ kind: 'error', about: 'picture', text });
+    return [];
   }
 }
 
 /**
- * Asks the server for its samples and puts a small picture of each on the shelf, which stays hidden without any.
- * @param {App} app
+ * Address of a small picture of a sample.
+ * @param {string} name
  */
-export async function fillShelf(app) {
-  /** @type {Sample[]} */
-  let samples = [];
-  try {
-    const response = await fetch(address('api/samples'));
-    samples = response.ok ? await response.json() : [];
-  } catch {
-    return; // the connection says by itself that the server is away
+export function sampleThumbnail(name) {
+  const url = address(`api/samples/${name}`);
+  url.searchParams.set('small', '');
+  return url.href;
+}
+
+/**
+ * @param {Sample} sample
+ * @returns {Promise<File>}
+ * @throws {Error} where it cannot be fetched
+ */
+export async function fetchSample({ name, label }) {
+  const response = await fetch(address(`api/samples/${name}`));
+  if (!response.ok) {
+    throw new Error(String(response.status));
   }
-  const shelf = html('samples');
-  shelf.replaceChildren(
-    ...samples.map((sample) => {
-      const small = address(`api/samples/${sample.name}`);
-      small.searchParams.set('small', '');
-      const picture = Object.assign(document.createElement('img'), { src: small.href, alt: '' });
-      const choice = document.createElement('button');
-      choice.type = 'button';
-      choice.title = sample.label;
-      choice.dataset.sample = sample.name;
-      choice.setAttribute('aria-label', `Use the sample: ${sample.label}`);
-      choice.append(picture);
-      choice.addEventListener('click', () => void useSample(app, sample));
-      return choice;
-    }),
-  );
-  shelf.hidden = samples.length === 0;
+  const picture = await response.blob();
+  return new File([picture], label, { type: picture.type });
 }

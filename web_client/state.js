@@ -17,12 +17,22 @@
 
 /**
  * @typedef {object} Picture
+ * @property {string | null} key of the picture in use on the shelf
  * @property {string} name of the picture in use
  * @property {string} url of the picture in use
+ * @property {string} thumbnail address of the head in it
  * @property {string[]} notes of the server about it: sentences to show
- * @property {{name: string, url: string} | null} pending the picture that is being prepared
+ * @property {{name: string, url: string, thumbnail: string} | null} pending the picture that is being prepared
  * @property {{name: string, url: string, pending: boolean}[]} views of the same character; pending: being added or taken away
  * @property {boolean} justReady whether the picture in use was uploaded from this page
+ */
+
+/**
+ * @typedef {object} ShelfState
+ * @property {{key: string, name: string, url: string, own: boolean}[]} choices url: of a small picture; own: kept here
+ * @property {boolean} isKept whether pictures outlast this page
+ * @property {boolean} samplesShown
+ * @property {boolean} editing
  */
 
 /**
@@ -44,6 +54,7 @@
  * @property {Controls} controls
  * @property {boolean} reframing whether the server prepares the picture for a changed frame
  * @property {Picture} picture
+ * @property {ShelfState} shelf
  * @property {Notice | null} notice
  * @property {number | null} recordingSince milliseconds as of Date.now(); null: not recording
  * @property {boolean} fullScreen
@@ -71,7 +82,8 @@ export const initialState = () => ({
   microphone: false,
   controls: { head: 1, face: 1, body: 1, light: 1, shoulders: 1, torso: 1, arms: 1, legs: 1, teeth: true, mirror: true, background: 'original', colour: '#00b140', frame: 'whole', aspect: 'picture', zoom: 1, shift_x: 0, shift_y: 0, keep_in_frame: true, paused: false },
   reframing: false,
-  picture: { name: '', url: '', notes: [], pending: null, views: [], justReady: false },
+  picture: { key: null, name: '', url: '', thumbnail: '', notes: [], pending: null, views: [], justReady: false },
+  shelf: { choices: [], isKept: true, samplesShown: true, editing: false },
   notice: null,
   recordingSince: null,
   fullScreen: false,
@@ -83,7 +95,8 @@ export const initialState = () => ({
 
 const STORAGE_KEY = 'kagami';
 
-/** @typedef {{camera?: string, showSelf?: boolean, shortcuts?: boolean, controls?: Partial<Controls>}} Saved */
+/** @typedef {'system' | 'light' | 'dark'} Theme */
+/** @typedef {{camera?: string, showSelf?: boolean, shortcuts?: boolean, samplesShown?: boolean, theme?: Theme, controls?: Partial<Controls>}} Saved */
 
 /** @returns {Saved} the kept settings; empty where there is no storage, or something else in it. */
 export function remembered() {

@@ -24,17 +24,49 @@ export function validate(file, maxMegabytes) {
 }
 
 /**
- * Sends a picture to a session.
+ * Sends a picture to a session, or only its hash where the session has prepared it before.
  * @param {'api/picture' | 'api/view'} path
  * @param {string} session
  * @param {File} file
+ * @param {Record<string, string>} options further parameters, with `name` for the name that the server shows
+ * @param {boolean} isKnown whether the session has prepared it before
  * @throws {PictureError}
  */
-export async function upload(path, session, file) {
+export async function upload(path, session, file, options, isKnown) {
   const url = address(path);
   url.searchParams.set('session', session);
   url.searchParams.set('name', file.name);
+  Object.entries(options).forEach(([name, value]) => url.searchParams.set(name, value));
+  if (isKnown && await isKept(url, file)) {
+    return;
+  }
   await request(url, { method: 'PUT', body: file, headers: { 'Content-Type': file.type } }, file.name);
+}
+
+/**
+ * Has the session use a picture that it prepared before.
+ * @param {URL} upload address of the upload in place of which this stands
+ * @param {File} file
+ * @returns {Promise<boolean>} false where the server does not keep it any more
+ */
+async function isKept(upload, file) {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', await file.arrayBuffer()));
+  const url = new URL(upload);
+  url.searchParams.set('sha256', [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join(''));
+  const response = await fetch(url, { method: 'POST' }).catch(() => null);
+  return response?.ok ?? false;
+}
+
+/**
+ * Has the session use the picture again that it began with.
+ * @param {string} session
+ * @param {string} name of the picture, for messages
+ * @throws {PictureError}
+ */
+export async function changeToStart(session, name) {
+  const url = address('api/picture');
+  url.searchParams.set('session', session);
+  await request(url, { method: 'DELETE' }, name);
 }
 
 /**

@@ -5,6 +5,7 @@ import { button, element, html, image, input, renderSlider, setIcon, setPressed,
 import { renderFraming } from './framing.js';
 import { renderProportions } from './proportions.js';
 import { isLocal } from './server.js';
+import { renderShelf } from './shelf_view.js';
 import { renderShortcuts } from './shortcuts.js';
 import { renderSpeed } from './speed.js';
 import { renderViews } from './views.js';
@@ -43,14 +44,15 @@ function statusText({ link, live, phase, mediaLost }) {
 
 /** @param {State} state */
 function renderPicture({ picture, live }) {
-  const { name, url, notes, pending, justReady, views } = picture;
+  const { name, url, thumbnail, notes, pending, justReady, views } = picture;
   const preparing = pending !== null || views.some((view) => view.pending);
   setSource(image('still'), url);
-  setSource(image('thumb'), pending?.url ?? url);
+  setSource(image('thumb'), pending?.thumbnail ?? thumbnail);
   image('still').hidden = !url || live === 'live';
   image('still').alt = name ? `The picture ${name}` : '';
   html('picture-card').toggleAttribute('data-busy', pending !== null);
   setText(html('picture-name'), (pending?.name ?? name) || '…');
+  html('picture-name').title = pending?.name ?? name;
   setText(html('picture-stage'), preparing ? 'Preparing…' : justReady ? 'Ready' : name ? 'In use' : '');
   const list = html('picture-notes');
   list.hidden = notes.length === 0 || pending !== null;
@@ -166,6 +168,7 @@ export function render(state) {
   renderStage(state);
   renderDock(state);
   renderPicture(state);
+  renderShelf(state);
   renderViews(state);
   renderControls(state);
   renderFraming(state.controls, state.reframing);

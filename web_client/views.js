@@ -2,7 +2,6 @@
 /** Further views of the character: added, taken away, and added again in a new session. */
 
 import { html, input } from './dom.js';
-import { address } from './server.js';
 import { PictureError, removeView, upload, validate } from './upload.js';
 
 /** @typedef {import('./picture.js').ReferencePicture} ReferencePicture */
@@ -24,7 +23,10 @@ export class CharacterViews {
     this.files = [];
     /** Views that a new session lacks yet. @type {File[]} */
     this.queued = [];
-    /** What is being prepared: one view more or one less. @type {{add: File} | {remove: number} | null} */
+    /**
+     * What is being prepared: one view more or one less; own: as the person before the page wants it.
+     * @type {{add: File, own: boolean} | {remove: number, own: boolean} | null}
+     */
     this.change = null;
   }
 
@@ -43,17 +45,18 @@ export class CharacterViews {
   /**
    * Adds a view to the character; a notice says why where it cannot be used.
    * @param {File | null} file null: nothing was chosen
+   * @param {boolean} own false for one that the character had before
    */
-  async add(file) {
+  async add(file, own = true) {
     if (file) {
       await this.#try(file.name, async () => {
         validate(file, this.picture.maxMegabytes);
         if (this.views.length >= MAX_VIEWS) {
           throw new PictureError('A character has at most 4 pictures: take one away before you add another.');
         }
-        this.change = { add: file };
+        this.change = { add: file, own };
         this.#show([...this.views, { name: file.name, url: URL.createObjectURL(file), pending: true }]);
-        await upload('api/view', this.picture.session, file);
+        await upload('api/view', this.picture.session, file, {}, this.picture.known.has(file));
       });
     }
   }
@@ -65,7 +68,7 @@ export class CharacterViews {
   async remove(index) {
     const { name } = this.views[index];
     await this.#try(name, async () => {
-      this.change = { remove: index };
+      this.change = { remove: index, own: true };
       this.#show(this.views.map((view, i) => ({ ...view, pending: i === index })));
       await removeView(this.picture.session, index, name);
     });
@@ -88,6 +91,7 @@ export class CharacterViews {
         await run();
       } catch (error) {
         this.#fail(error instanceof PictureError ? error.message : String(error));
+        this.picture.sendQueued();
       }
     }
   }
@@ -101,7 +105,6 @@ export class CharacterViews {
   #fail(text) {
     this.cancel();
     this.#notify(text);
-    this.addQueued();
   }
 
   /** @param {State['picture']['views']} views */
@@ -127,37 +130,38 @@ export class CharacterViews {
   }
 
   /**
+   * These follow once the session has their picture.
+   * @param {File[]} files
+   */
+  queue(files) {
+    this.queued = [...files];
+  }
+
+  /**
    * A new session begins with the server's own views; those that were added here follow once the session has its picture.
    * @param {string[]} names
    */
   handleReady(names) {
     this.queued = this.files.filter((file) => file !== null);
-    this.#replace(names);
+    this.handlePicture(names);
   }
 
-  /** The session has another picture, which has no views yet. */
-  handlePicture() {
-    this.#replace([]);
-    this.addQueued();
-  }
-
-  /** @param {string[]} names of views that the server was started with */
-  #replace(names) {
+  /**
+   * The session has another picture.
+   * @param {string[]} names of the views that it has already
+   */
+  handlePicture(names) {
     this.change = null;
     this.views.filter(({ url }) => url.startsWith('blob:')).forEach(({ url }) => URL.revokeObjectURL(url));
     this.files = names.map(() => null);
-    this.#show(names.map((name, index) => {
-      const url = address('api/view');
-      url.searchParams.set('index', String(index));
-      return { name, url: url.href, pending: false };
-    }));
+    this.#show(names.map((name, index) => ({ name, url: this.picture.thumbnailAddress(index + 1), pending: false })));
   }
 
   /** Adds the first of the views that a new session lacks; the others follow it. */
   addQueued() {
     const file = this.queued.shift();
     if (file) {
-      void this.add(file);
+      void this.add(file, false);
     }
   }
 
@@ -167,22 +171,30 @@ export class CharacterViews {
    */
   handleEnd(failure) {
     const { change } = this;
+    const own = change?.own ?? false;
     if (failure !== null) {
       this.#fail(failure);
     } else if (change && 'add' in change) {
       this.change = null;
       this.files.push(change.add);
-      this.#show(this.views.map((view) => ({ ...view, pending: false })));
-      this.addQueued();
+      this.picture.known.add(change.add);
+      this.#renew();
     } else if (change) {
-      const [removed] = this.views.filter((_, i) => i === change.remove);
-      if (removed.url.startsWith('blob:')) {
-        URL.revokeObjectURL(removed.url);
-      }
       this.change = null;
       this.files.splice(change.remove, 1);
       this.#show(this.views.filter((_, i) => i !== change.remove));
+      this.#renew();
     }
+    if (own && failure === null) {
+      this.picture.onViews(this.files.filter((file) => file !== null));
+    }
+  }
+
+  /** Shows the heads of all views as the server cuts them out. */
+  #renew() {
+    this.picture.changes += 1;
+    this.views.filter(({ url }) => url.startsWith('blob:')).forEach(({ url }) => URL.revokeObjectURL(url));
+    this.#show(this.views.map((view, i) => ({ ...view, pending: false, url: this.picture.thumbnailAddress(i + 1) })));
   }
 }
 

@@ -232,8 +232,12 @@ class Server:
         return await self._picture_file(self._settings.ref[0])
 
     async def _thumbnail(self, request: Request) -> Response:
-        """The head in a picture of a session's character: index 0 is the picture itself, 1 its first view."""
-        characters, index = self._pictures_of(request).avatar.characters, _index(request)
+        """The head in a picture of a character: index 0 is the picture itself, 1 its first view. Of a session, or
+        without one of what the server was started with.
+        """
+        check_token(request, self._settings.token)
+        avatar = self._pictures_of(request).avatar if "session" in request.query_params else self._avatar
+        characters, index = avatar.characters, _index(request) if "index" in request.query_params else 0
         if not 0 <= index < len(characters):
             return error_response(ProtocolError("This picture does not exist any more; reload the page."), 404)
         webp = await self._executors.decode(partial(thumbnail, characters[index]))

@@ -270,6 +270,27 @@ def test_output_says_that_it_waits_for_a_live_session(open_page: OpenPage, stub:
     expect(output.get_by_role("status")).to_be_hidden()
 
 
+def test_output_shows_nothing_once_nobody_is_live(open_page: OpenPage, stub: KagamiServer) -> None:
+    page = open_page(stub.url)
+    go_live(page)
+    output = open_page(f"{stub.url}?view=output", allow=(), color_scheme="light")
+    await_frames(output, 3, "video")
+    page.get_by_role("button", name="Stop").click()
+    expect(output.locator("video")).to_have_class("invisible")
+    output.locator("p").evaluate("(message) => message.remove()")
+    assert _pixels(output, True)[..., 3].max() == 0, "not transparent in OBS"
+    assert _pixels(output, False)[..., :3].max() < 60, "white in a browser"
+    go_live(page)
+    await_frames(output, 3, "video")
+    expect(output.locator("video")).not_to_have_class("invisible")
+
+
+def _pixels(page: Page, transparent: bool) -> NDArray[np.uint8]:
+    """A screenshot, (H, W, 4) or (H, W, 3): as OBS takes it, over nothing, or as a browser shows it."""
+    png = np.frombuffer(page.screenshot(omit_background=transparent), np.uint8)
+    return np.asarray(cv2.imdecode(png, cv2.IMREAD_UNCHANGED), np.uint8)
+
+
 def test_reconnects_when_the_server_restarts(open_page: OpenPage, tmp_path: Path) -> None:
     with KagamiServer(tmp_path / "log.txt", program=STUB) as server:
         page = open_page(server.url)

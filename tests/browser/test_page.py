@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from streamer.server.samples import SAMPLES, SMALL_SIDE
 from tests.browser.actions import await_live, expect_alert, go_live, png_file
 from tests.browser.conftest import OpenPage
 from tests.browser.kagami import KagamiServer
@@ -90,19 +89,6 @@ def test_bad_pictures_are_reported_and_the_picture_in_use_stays(open_page: OpenP
     expect(name).to_have_text("stub.png")
 
 
-def test_one_click_on_the_shelf_uses_a_sample(open_page: OpenPage, stub: KagamiServer) -> None:
-    page = open_page(stub.url)
-    expect(page.locator("#picture-name")).to_have_text("stub.png")
-    shelf = page.get_by_role("group", name="Sample pictures").get_by_role("button")
-    expect(shelf).to_have_count(len(SAMPLES))
-    for small in shelf.locator("img").all():
-        assert small.evaluate("(image) => image.decode().then(() => image.naturalWidth)") == SMALL_SIDE
-    go_live(page)
-    page.get_by_role("button", name="Use the sample: Cartoon").click()
-    expect(page.locator("#picture-stage")).to_have_text("Ready")
-    expect(page.locator("#picture-name")).to_have_text("Cartoon")
-
-
 def test_missing_token_is_reported_as_a_notice(open_page: OpenPage, tmp_path: Path) -> None:
     with KagamiServer(
         tmp_path / "log.txt", "--token", "open-sesame", program=("-m", "tests.support.stub_server")
@@ -167,6 +153,47 @@ def test_colour_scheme_is_that_of_the_system(open_page: OpenPage, stub: KagamiSe
         )
     assert _brightness(colours["dark"][0]) < 40 and _brightness(colours["dark"][1]) > 200
     assert _brightness(colours["light"][0]) > 200 and _brightness(colours["light"][1]) < 60
+
+
+def test_colours_are_chosen_and_kept_without_a_flash(open_page: OpenPage, stub: KagamiServer) -> None:
+    page = open_page(stub.url, color_scheme="light")
+    page.get_by_role("radio", name="Dark").check()
+    background = "() => getComputedStyle(document.documentElement).backgroundColor"
+    assert _brightness(page.evaluate(background)) < 40
+    page.route("**/main.js", lambda route: route.abort())  # before any module runs
+    page.reload(wait_until="domcontentloaded")
+    assert _brightness(page.evaluate(background)) < 40
+    page.unroute("**/main.js")
+    page.reload()
+    expect(page.get_by_role("radio", name="Dark")).to_be_checked()
+    page.get_by_role("radio", name="System").check()
+    assert _brightness(page.evaluate(background)) > 200
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1024, 600), (844, 390), (390, 844), (320, 640)])
+def test_stage_is_whole_together_with_the_buttons(
+    open_page: OpenPage, stub: KagamiServer, size: tuple[int, int]
+) -> None:
+    phone = min(size) < 600
+    page = open_page(
+        stub.url, viewport=dict(zip(("width", "height"), size, strict=True)), is_mobile=phone, has_touch=phone
+    )
+    expect(page.locator("#status")).to_have_text("Ready")
+    for live in (False, True):
+        if live:
+            go_live(page)
+        expect(page.locator("#stage")).to_be_in_viewport(ratio=0.999)
+        for button in page.locator("#dock button:visible").all():
+            expect(button).to_be_in_viewport(ratio=1)
+        assert page.evaluate(_WIDEST) == size[0]
+        stage = page.locator("#stage").bounding_box()
+        assert stage is not None and max(stage["width"], stage["height"]) >= 0.6 * min(size)
+    page.get_by_role("button", name="Stop").click()
+    welcome = page.locator("#welcome").bounding_box()
+    stage = page.locator("#stage").bounding_box()
+    assert welcome is not None and stage is not None
+    apart = welcome["y"] >= stage["y"] + stage["height"] or welcome["x"] >= stage["x"] + stage["width"]
+    assert apart, "the welcome lies over the picture"
 
 
 def _brightness(rgb: str) -> float:

@@ -1,0 +1,183 @@
+"""The shelf: pictures are kept on this device, worn by a click or a key, renamed, removed and put in order."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from streamer.server.samples import SAMPLES, SMALL_SIDE
+from tests.browser.actions import await_frames, colour_of, expect_alert, go_live, is_close, png_file, wait_until
+from tests.browser.conftest import OpenPage
+from tests.browser.kagami import KagamiServer
+
+RED, GREEN, BLUE = (200, 30, 30), (20, 160, 40), (30, 40, 200)
+_FILL = """
+async () => {
+  const { ShelfStore, MAX_ENTRIES } = await import('./shelf_store.js');
+  const shelf = new ShelfStore();
+  await shelf.load();
+  const [first] = shelf.entries;
+  for (let i = 1; i < MAX_ENTRIES; i += 1) {
+    await shelf.put({ ...first, id: first.id + i, order: i, name: `copy ${i}` });
+  }
+}
+"""
+_OWN = "#tiles .tile[data-key^=own]"
+
+
+def expect_worn(page: Page, name: str) -> None:
+    expect(page.locator("#picture-name")).to_have_text(name)
+    expect(page.locator("#picture-stage")).not_to_have_text("Preparing…")
+
+
+def put(page: Page, name: str, colour: tuple[int, int, int]) -> None:
+    """Choose a file and wait until it is worn and on the shelf."""
+    count = page.locator(_OWN).count()
+    page.locator("#file").set_input_files(png_file(name, colour))
+    expect_worn(page, name)
+    expect(page.locator(_OWN)).to_have_count(count + 1)
+
+
+def names(page: Page) -> list[str]:
+    return [str(tile.get_attribute("aria-label")) for tile in page.locator(_OWN).all()]
+
+
+def open_shelf(open_page: OpenPage, stub: KagamiServer) -> Page:
+    page = open_page(stub.url)
+    expect(page.locator("#status")).to_have_text("Ready")
+    expect(page.locator("#tiles .tile")).to_have_count(len(SAMPLES))
+    return page
+
+
+def test_one_click_on_the_shelf_wears_a_sample(open_page: OpenPage, stub: KagamiServer) -> None:
+    page = open_shelf(open_page, stub)
+    for small in page.locator("#tiles img").all():
+        assert small.evaluate("(image) => image.decode().then(() => image.naturalWidth)") == SMALL_SIDE
+    go_live(page)
+    page.get_by_role("button", name="Cartoon").click()
+    expect_worn(page, "Cartoon")
+    expect(page.get_by_role("button", name="Cartoon")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(_OWN)).to_have_count(0)
+    page.reload()
+    expect_worn(page, "Cartoon")
+    page.get_by_role("button", name="Portrait").click()  # what the server was started with
+    expect_worn(page, "stub.png")
+
+
+def test_pictures_survive_a_reload_and_swap_by_keys_while_live(open_page: OpenPage, stub: KagamiServer) -> None:
+    page = open_shelf(open_page, stub)
+    put(page, "red.png", RED)
+    put(page, "blue.png", BLUE)
+    page.locator("#file").set_input_files(png_file("the same again.png", RED))
+    expect_worn(page, "the same again.png")
+    expect(page.locator(_OWN)).to_have_count(2)
+    page.keyboard.press("2")
+    expect_worn(page, "blue.png")
+    page.reload()
+    expect_worn(page, "blue.png")
+    assert names(page) == ["red.png", "blue.png"]
+    go_live(page)
+    wait_until(lambda: is_close(colour_of(page), BLUE), page)
+    page.keyboard.press("1")
+    expect(page.locator("#picture-stage")).to_have_text("Preparing…")
+    await_frames(page)  # of the former character, meanwhile
+    wait_until(lambda: is_close(colour_of(page), RED), page)
+    expect_worn(page, "red.png")
+    uploads: list[str] = []
+    page.on("request", lambda request: uploads.append(request.method) if "api/picture" in request.url else None)
+    page.keyboard.press("2")
+    wait_until(lambda: is_close(colour_of(page), BLUE), page)
+    assert uploads == ["POST"], "the server keeps the picture, and it was sent again"
+
+
+def test_last_of_several_choices_is_worn(open_page: OpenPage, stub: KagamiServer) -> None:
+    page = open_shelf(open_page, stub)
+    for name, colour in (("red.png", RED), ("green.png", GREEN), ("blue.png", BLUE)):
+        put(page, name, colour)
+    page.reload()
+    expect_worn(page, "blue.png")
+    for key in "1231":
+        page.keyboard.press(key)
+    expect_worn(page, "red.png")
+    expect(page.locator("#notice")).to_be_hidden()
+    expect(page.get_by_role("button", name="red.png")).to_have_attribute("aria-pressed", "true")
+
+
+def test_pictures_are_renamed_put_in_order_and_removed(open_page: OpenPage, stub: KagamiServer) -> None:
+    page = open_shelf(open_page, stub)
+    for name, colour in (("red.png", RED), ("green.png", GREEN), ("blue.png", BLUE)):
+        put(page, name, colour)
+    page.locator(_OWN).nth(2).focus()
+    page.keyboard.press("Alt+ArrowLeft")
+    wait_until(lambda: names(page) == ["red.png", "blue.png", "green.png"], page)
+    expect(page.locator(_OWN).nth(1)).to_be_focused()
+    page.locator(_OWN).nth(0).drag_to(page.locator(_OWN).nth(2))
+    wait_until(lambda: names(page) == ["blue.png", "green.png", "red.png"], page)
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_label("Name of blue.png").fill("Her Majesty")
+    page.get_by_label("Name of blue.png").press("Tab")
+    expect(page.locator("#picture-name")).to_have_text("Her Majesty")
+    page.get_by_role("button", name="Move Her Majesty down").click()
+    page.get_by_role("button", name="Remove red.png").click()
+    page.get_by_role("switch", name="Show the samples").uncheck()
+    page.get_by_role("button", name="Done").click()
+    expected = ["green.png", "Her Majesty", "Portrait"]
+    expect(page.locator("#tiles .tile")).to_have_count(len(expected))
+    page.reload()
+    expect_worn(page, "Her Majesty")
+    expect(page.locator("#tiles .tile")).to_have_count(len(expected))
+    assert [tile.get_attribute("aria-label") for tile in page.locator("#tiles .tile").all()] == expected
+
+
+def test_views_are_kept_with_their_character(open_page: OpenPage, stub: KagamiServer) -> None:
+    page = open_shelf(open_page, stub)
+    put(page, "red.png", RED)
+    page.locator("#view-file").set_input_files(png_file("left.png", GREEN))
+    expect(page.locator("#views li:not([data-pending]) img")).to_have_count(1)
+    put(page, "blue.png", BLUE)
+    expect(page.locator("#views li")).to_have_count(0)
+    page.reload()
+    expect_worn(page, "blue.png")
+    page.keyboard.press("1")
+    expect_worn(page, "red.png")
+    expect(page.locator("#views li:not([data-pending]) img")).to_have_attribute("alt", "View left.png")
+
+
+def test_full_shelf_is_told_and_the_picture_is_worn(open_page: OpenPage, stub: KagamiServer) -> None:
+    page = open_shelf(open_page, stub)
+    put(page, "red.png", RED)
+    page.evaluate(_FILL)
+    page.reload()
+    expect_worn(page, "red.png")
+    page.locator("#file").set_input_files(png_file("blue.png", BLUE))
+    expect_alert(page, "The shelf is full (24 pictures): remove one to keep another.")
+    expect(page.locator("#picture-name")).to_have_text("blue.png")
+    assert "blue.png" not in names(page)
+
+
+def test_window_without_storage_says_so_and_keeps_the_shelf_for_itself(open_page: OpenPage, stub: KagamiServer) -> None:
+    page = open_page("about:blank")
+    page.add_init_script("IDBFactory.prototype.open = () => { throw new DOMException('', 'SecurityError'); };")
+    page.goto(stub.url)
+    expect(page.locator("#status")).to_have_text("Ready")
+    put(page, "red.png", RED)
+    expect(page.get_by_text("This window keeps no pictures")).to_be_visible()
+    page.keyboard.press("2")
+    expect(page.locator("#picture-name")).not_to_have_text("red.png")
+    page.keyboard.press("1")
+    expect_worn(page, "red.png")
+
+
+def test_long_name_is_shown_whole_on_hover_and_focus(open_page: OpenPage, stub: KagamiServer) -> None:
+    page = open_shelf(open_page, stub)
+    long = "a very long name of a picture that nobody would ever type.png"
+    put(page, long, RED)
+    name = page.locator("#picture-name")
+    cut = "(element) => element.scrollWidth > element.clientWidth"
+    assert name.evaluate(cut)
+    name.hover()
+    assert not name.evaluate(cut)
+    page.mouse.move(0, 0)
+    name.focus()
+    assert not name.evaluate(cut)
+    page.locator(_OWN).hover()
+    expect(page.locator("#tile-name")).to_have_text(long[:60])
