@@ -25,7 +25,7 @@ export function bindInput(app) {
   bindShortcuts({
     enabled: () => app.state.shortcuts,
     keys: { b: () => app.nextBackground(), ...shelfKeys(app.shelf) },
-    dismiss: () => app.store.dismiss(),
+    dismiss: () => app.recording.cancelCountdown() || app.store.dismiss(),
   });
   bindDrops(app);
   bindShelf(app.shelf);

@@ -5,6 +5,7 @@
 /** @typedef {import('./protocol.js').Phase} Phase */
 /** @typedef {import('./protocol.js').Stats} Stats */
 /** @typedef {import('./meter.js').Reading} Reading */
+/** @typedef {import('./recorder.js').Recording} Recording */
 
 /**
  * A sentence on top of the page. `about` names its subject, so that it is dismissed once the subject is well again.
@@ -56,7 +57,7 @@
  * @property {Picture} picture
  * @property {ShelfState} shelf
  * @property {Notice | null} notice
- * @property {number | null} recordingSince milliseconds as of Date.now(); null: not recording
+ * @property {Recording | null} recording null: none is wanted
  * @property {boolean} fullScreen
  * @property {boolean} draggingFile whether a file is dragged over the page
  * @property {Stats | null} stats
@@ -85,7 +86,7 @@ export const initialState = () => ({
   picture: { key: null, name: '', url: '', thumbnail: '', notes: [], pending: null, views: [], justReady: false },
   shelf: { choices: [], isKept: true, samplesShown: true, editing: false },
   notice: null,
-  recordingSince: null,
+  recording: null,
   fullScreen: false,
   draggingFile: false,
   stats: null,

@@ -4,6 +4,7 @@
 import { button, element, html, image, input, renderSlider, setIcon, setPressed, setSource, setText } from './dom.js';
 import { renderFraming } from './framing.js';
 import { renderProportions } from './proportions.js';
+import { renderRecording } from './recorder.js';
 import { isLocal } from './server.js';
 import { renderShelf } from './shelf_view.js';
 import { renderShortcuts } from './shortcuts.js';
@@ -92,7 +93,7 @@ function renderControls({ controls, cameras, camera, showSelf, shortcuts }) {
 
 /** @param {State} state */
 function renderStage(state) {
-  const { live, size, stacked, phase, progress, phaseMessage, mediaLost, link, recordingSince } = state;
+  const { live, size, stacked, phase, progress, phaseMessage, mediaLost, link } = state;
   const stage = html('stage');
   stage.style.setProperty('--picture-width', String(size.width));
   stage.style.setProperty('--picture-height', String(size.height));
@@ -111,21 +112,16 @@ function renderStage(state) {
   const bar = element('hint-progress', HTMLProgressElement);
   bar.hidden = phase !== 'calibrating' || disconnected;
   bar.value = progress;
-  html('recording').hidden = recordingSince === null;
-  if (recordingSince !== null) {
-    const seconds = Math.floor((Date.now() - recordingSince) / 1000);
-    setText(html('recording-time'), `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`);
-  }
 }
 
 /** @param {State} state */
-function renderDock({ live, link, microphone, controls, recordingSince, fullScreen, stacked }) {
+function renderDock({ live, link, microphone, controls, fullScreen, stacked }) {
   const running = live !== 'idle';
   setText(html('start-text'), running ? 'Stop' : 'Start');
   setIcon('start', running ? 'stop' : 'camera');
   button('start').disabled = !running && link === 'connecting';
   button('start').setAttribute('aria-label', running ? 'Stop' : 'Start');
-  for (const id of ['mic', 'pause', 'calibrate', 'record']) {
+  for (const id of ['mic', 'pause', 'calibrate']) {
     button(id).disabled = live !== 'live';
   }
   setPressed('mic', microphone);
@@ -133,8 +129,6 @@ function renderDock({ live, link, microphone, controls, recordingSince, fullScre
   setPressed('pause', controls.paused);
   setIcon('pause', controls.paused ? 'play' : 'pause');
   setPressed('mirror', controls.mirror);
-  setPressed('record', recordingSince !== null);
-  setIcon('record', recordingSince !== null ? 'stop' : 'record');
   setPressed('full', fullScreen);
   document.body.dataset.background = stacked ? 'clear' : 'solid';
 }
@@ -167,6 +161,7 @@ export function render(state) {
   setText(html('status-text'), statusText(state));
   renderStage(state);
   renderDock(state);
+  renderRecording(state);
   renderPicture(state);
   renderShelf(state);
   renderViews(state);

@@ -173,17 +173,6 @@ def test_microphone_comes_back_with_the_avatar(open_page: OpenPage, stub: Kagami
     )
 
 
-def test_recording_is_saved_as_a_video(open_page: OpenPage, stub: KagamiServer, tmp_path: Path) -> None:
-    page = open_page(stub.url)
-    page.locator("#file").set_input_files(png_file("red.png", RED))
-    expect(page.locator("#picture-stage")).to_have_text("Ready")
-    go_live(page)
-    name, frames = record(page, tmp_path)
-    assert name.startswith("kagami-")
-    height, width = frames[-1].shape[:2]
-    assert is_close([int(value) for value in frames[-1][height // 4, width * 3 // 4]], RED)
-
-
 def test_frame_changes_the_video_and_a_recording_goes_on_in_another_file(
     open_page: OpenPage, stub: KagamiServer, tmp_path: Path
 ) -> None:
@@ -217,22 +206,6 @@ def test_frame_changes_the_video_and_a_recording_goes_on_in_another_file(
     wait_until(lambda: sent_controls(messages)["aspect"] == "642x720", page)
     wait_until(lambda: page.evaluate(_VIDEO_SIZE) == [642, 720], page)
     expect(page.locator("#framing-status")).to_have_text("")
-
-
-def record(page: Page, tmp_path: Path) -> tuple[str, list[NDArray[np.uint8]]]:
-    """Record some frames; returns the file's name and its frames, (H, W, 3) uint8 RGB."""
-    page.get_by_role("button", name="Record to a file").click()
-    expect(page.locator("#recording")).to_be_visible()
-    await_frames(page, 25)
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name="Record to a file").click()
-    path = tmp_path / waiting.value.suggested_filename
-    waiting.value.save_as(path)
-    expect_alert(page, f"The recording is saved as {path.name}.")
-    with av.open(str(path)) as video:
-        frames = [np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in video.decode(video=0)]
-    assert len(frames) > 5
-    return path.name, frames
 
 
 def test_output_shows_only_the_avatar(open_page: OpenPage, stub: KagamiServer) -> None:
