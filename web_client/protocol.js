@@ -71,6 +71,7 @@ export const PROTOCOL = 1;
  * @property {string[]} notes
  * @property {string | null} message
  * @property {string[]} views names of the further pictures of the character
+ * @property {string | null} code of a failure: `no-face` where points help
  */
 
 /**
@@ -173,6 +174,7 @@ const SERVER_MESSAGES = {
     notes: listOf(isString),
     message: orNull(isString),
     views: listOf(isString),
+    code: orNull(isString),
   },
   stats: {
     fps: shape({ in: isNumber, out: isNumber }),

@@ -224,7 +224,8 @@ class State(_Message):
 
 class PictureStatus(_Message, tag="picture-status"):
     """width, height: of the avatar video, pixels. views: names of the further pictures of the character that is
-    prepared, ready or framed, or could not be prepared. message: why the preparation failed.
+    prepared, ready or framed, or could not be prepared. message: why the preparation failed; code: the same as a word,
+    "no-face" where points of the picture can help.
 
     An uploaded picture is "preparing", then "ready" or "failed"; the picture in use is "framing", then "framed" when
     its frame was changed.
@@ -237,6 +238,7 @@ class PictureStatus(_Message, tag="picture-status"):
     notes: Sequence[str] = ()
     message: str | None = None
     views: Sequence[str] = ()
+    code: str | None = None
 
 
 class Stats(_Message):
