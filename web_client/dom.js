@@ -56,20 +56,6 @@ export const setIcon = (id, icon) => html(id).querySelector('use')?.setAttribute
 export const setPressed = (id, pressed) => html(id).setAttribute('aria-pressed', String(pressed));
 
 /**
- * @param {string} id of a slider, and with `-value` of its output
- * @param {number} value
- * @param {string} text
- */
-export function renderSlider(id, value, text) {
-  const slider = input(id);
-  slider.valueAsNumber = value;
-  const share = (value - Number(slider.min)) / (Number(slider.max) - Number(slider.min));
-  slider.style.setProperty('--fill', String(share));
-  slider.setAttribute('aria-valuetext', text);
-  setText(html(`${id}-value`), text);
-}
-
-/**
  * Gives a parent exactly `count` children: removes the last ones, or appends new ones.
  * @template {HTMLElement} T
  * @param {HTMLElement} parent all of whose children were made here

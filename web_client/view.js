@@ -1,8 +1,9 @@
 // @ts-check
 /** Renders the state into the page. `render` is idempotent and may be called at any time. */
 
-import { button, element, html, image, input, renderSlider, setIcon, setPressed, setSource, setText } from './dom.js';
+import { button, element, html, image, input, setIcon, setPressed, setSource, setText } from './dom.js';
 import { renderFraming } from './framing.js';
+import { renderMotion } from './motion.js';
 import { renderProportions } from './proportions.js';
 import { renderRecording } from './recorder.js';
 import { isLocal } from './server.js';
@@ -65,9 +66,7 @@ function renderPicture({ picture, live }) {
 
 /** @param {State} state */
 function renderControls({ controls, cameras, camera, showSelf, shortcuts }) {
-  for (const name of /** @type {const} */ (['head', 'face', 'body', 'light'])) {
-    renderSlider(name, controls[name], `${Math.round(controls[name] * 100)}%`);
-  }
+  renderMotion(controls);
   renderProportions(controls);
   for (const radio of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll('input[name=background]'))) {
     radio.checked = radio.value === controls.background;
@@ -77,7 +76,6 @@ function renderControls({ controls, cameras, camera, showSelf, shortcuts }) {
   if (document.activeElement !== input('colour')) {
     input('colour').value = controls.colour;
   }
-  input('teeth').checked = controls.teeth;
   input('show-self').checked = showSelf;
   input('use-shortcuts').checked = shortcuts;
   renderShortcuts(shortcuts);
