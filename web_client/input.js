@@ -29,7 +29,7 @@ export function bindInput(app) {
   });
   bindDrops(app);
   bindShelf(app.shelf);
-  bindAppearance();
+  bindAppearance(app);
   bindViews(app.picture.views);
   document.addEventListener('paste', (event) => {
     const picture = fromTransfer(event.clipboardData);

@@ -100,7 +100,7 @@ export const initialState = () => ({
 const STORAGE_KEY = 'kagami';
 
 /** @typedef {'system' | 'light' | 'dark'} Theme */
-/** @typedef {{camera?: string, showSelf?: boolean, shortcuts?: boolean, samplesShown?: boolean, theme?: Theme, controls?: Partial<Controls>}} Saved */
+/** @typedef {{camera?: string, showSelf?: boolean, shortcuts?: boolean, samplesShown?: boolean, theme?: Theme, language?: 'auto' | import('./i18n.js').Language, controls?: Partial<Controls>}} Saved */
 
 /** @returns {Saved} the kept settings; empty where there is no storage, or something else in it. */
 export function remembered() {

@@ -1,8 +1,9 @@
 // @ts-check
 /** Renders the state into the page. `render` is idempotent and may be called at any time. */
 
-import { button, element, html, image, input, setIcon, setPressed, setSource, setText } from './dom.js';
+import { button, element, html, image, input, setIcon, setPressed, setSource, setText, setWords } from './dom.js';
 import { renderFraming } from './framing.js';
+import { t } from './i18n.js';
 import { renderMotion } from './motion.js';
 import { renderProportions } from './proportions.js';
 import { renderRecording } from './recorder.js';
@@ -51,16 +52,16 @@ function renderPicture({ picture, live }) {
   setSource(image('still'), url);
   setSource(image('thumb'), pending?.thumbnail ?? thumbnail);
   image('still').hidden = !url || live === 'live';
-  image('still').alt = name ? `The picture ${name}` : '';
+  image('still').alt = name ? t(`The picture ${name}`) : '';
   html('picture-card').toggleAttribute('data-busy', pending !== null);
-  setText(html('picture-name'), (pending?.name ?? name) || '…');
+  setWords(html('picture-name'), (pending?.name ?? name) || '…');
   html('picture-name').title = pending?.name ?? name;
   setText(html('picture-stage'), preparing ? 'Preparing…' : justReady ? 'Ready' : name ? 'In use' : '');
   const list = html('picture-notes');
   list.hidden = notes.length === 0 || pending !== null;
   if (list.dataset.rendered !== notes.join('\n')) {
     list.dataset.rendered = notes.join('\n');
-    list.replaceChildren(...notes.map((note) => Object.assign(document.createElement('li'), { textContent: note })));
+    list.replaceChildren(...notes.map((note) => Object.assign(document.createElement('li'), { textContent: t(note) })));
   }
 }
 
@@ -84,7 +85,7 @@ function renderControls({ controls, cameras, camera, showSelf, shortcuts }) {
   const key = JSON.stringify(choices);
   if (select.dataset.rendered !== key) {
     select.dataset.rendered = key;
-    select.replaceChildren(...choices.map(({ id, label }) => new Option(label, id)));
+    select.replaceChildren(...choices.map(({ id, label }) => new Option(t(label), id)));
   }
   select.value = choices.some(({ id }) => id === camera) ? camera : choices[0].id;
 }
@@ -118,7 +119,7 @@ function renderDock({ live, link, microphone, controls, fullScreen, stacked }) {
   setText(html('start-text'), running ? 'Stop' : 'Start');
   setIcon('start', running ? 'stop' : 'camera');
   button('start').disabled = !running && link === 'connecting';
-  button('start').setAttribute('aria-label', running ? 'Stop' : 'Start');
+  button('start').setAttribute('aria-label', t(running ? 'Stop' : 'Start'));
   for (const id of ['mic', 'pause', 'calibrate']) {
     button(id).disabled = live !== 'live';
   }
@@ -179,7 +180,7 @@ export function renderLocation() {
   const output = new URL(location.href);
   output.searchParams.set('view', 'output');
   output.hash = '';
-  setText(html('obs-url'), output.href);
+  setWords(html('obs-url'), output.href);
   html('obs').hidden = !isLocal();
 }
 
