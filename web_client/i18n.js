@@ -52,7 +52,7 @@ function use(catalogue) {
   patterns = entries.filter(([english]) => /\{\d\}/.test(english))
     .sort(([a], [b]) => b.length - a.length) // the one that says most is tried first
     .map(([english, translation]) => ({
-      sentence: new RegExp(`^${english.split(/\{\d\}/).map(escapeForPattern).join('(.+?)')}$`, 's'),
+      sentence: new RegExp(`^${english.split(/\{\d\}/).map(escapeForPattern).join('(.*?)')}$`, 's'),
       order: [...english.matchAll(/\{(\d)\}/g)].map(([, number]) => Number(number)),
       translation,
     }));

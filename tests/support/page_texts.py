@@ -14,7 +14,8 @@ _ATTRIBUTES = ("title", "data-title", "aria-label", "placeholder", "alt")
 # Literals of JavaScript that no person reads, though they look like a sentence or a word.
 _NOT_TEXTS = re.compile(
     r"[A-Z]+|[A-Z]\w*(Error|Context)|(Arrow|Page|Key)\w+|Content-Type|.*(\$|[<>\[\]=#]|::|\.\w+,|^\w+\().*|"
-    r"SHA-256|(Home|End|Escape|Enter|Tab|Space|Delete|Backspace|Files|Control)",
+    r"SHA-256|(index\.html has no|not in the protocol).*|"
+    r"(Home|End|Escape|Enter|Tab|Space|Delete|Backspace|Files|Control)",
     re.S,
 )
 _UNITS = {"fps", "ms", "MB", "kbps"}  # the same in every language
@@ -67,7 +68,7 @@ def _is_text(literal: str) -> bool:
         return False
     if re.match(r"[A-Z–]", literal):
         return True
-    return " " in literal and (literal.startswith("{") or not literal.islower() or literal[-1] in ".…:?")
+    return literal[-1] == "…" or (" " in literal and ("{" in literal or not literal.islower() or literal[-1] in ".:?"))
 
 
 def _literals(script: str) -> Iterator[str]:
