@@ -2,6 +2,7 @@
 /** Sliders of the panel: each sets one control, shows its value, and can be reset by its button or a double click. */
 
 import { html, input, setText } from './dom.js';
+import { t } from './i18n.js';
 
 /** @typedef {import('./app.js').App} App */
 /** @typedef {import('./protocol.js').Controls} Controls */
@@ -58,7 +59,7 @@ export function renderSlider(name, position, text, changed) {
   const ends = [position, Math.max(0, least)].map((end) => (end - least) / (most - least)); // filled from 0 to the value
   slider.style.setProperty('--from', String(Math.min(...ends)));
   slider.style.setProperty('--fill', String(Math.max(...ends)));
-  slider.setAttribute('aria-valuetext', text);
+  slider.setAttribute('aria-valuetext', t(text));
   setText(html(`${name}-value`), text);
   html(`${name}-reset`).classList.toggle('unneeded', !changed);
 }

@@ -14,7 +14,7 @@ _ATTRIBUTES = ("title", "data-title", "aria-label", "placeholder", "alt")
 # Literals of JavaScript that no person reads, though they look like a sentence or a word.
 _NOT_TEXTS = re.compile(
     r"[A-Z]+|[A-Z]\w*(Error|Context)|(Arrow|Page|Key)\w+|Content-Type|.*(\$|[<>\[\]=#]|::|\.\w+,|^\w+\().*|"
-    r"SHA-256|(index\.html has no|not in the protocol).*|"
+    r"SHA-256|(index\.html has no|not in the protocol).*|.*-label|"
     r"(Home|End|Escape|Enter|Tab|Space|Delete|Backspace|Files|Control)",
     re.S,
 )
