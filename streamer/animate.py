@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, tee
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,21 +24,12 @@ from streamer.files.prefetch import prefetch
 from streamer.files.video_reader import VideoError, VideoReader
 from streamer.files.video_writer import recording
 from streamer.flags import Flag
-from streamer.frames import AvatarFrame, CameraFrame
+from streamer.frames import AvatarFrame
 from streamer.generation.controls import Controls
 from streamer.generation.device import choose_device
 from streamer.generation.factory import make_pipeline
 from streamer.generation.pipeline import Avatar, AvatarPipeline, FrameRequest
-from streamer.options import (
-    LARGEST_PERSON,
-    MAX_GAZE,
-    MAX_TILT,
-    MAX_YAW,
-    OWN_ASPECT,
-    Background,
-    parse_bones,
-    parse_colour,
-)
+from streamer.options import LARGEST_PERSON, OWN_ASPECT, Background, parse_bones, parse_colour
 from streamer.rigging.picture import load_picture
 from streamer.rigging.points import Points
 from streamer.runtime.native_logs import filter_native_logs
@@ -59,21 +51,20 @@ from streamer.settings import (
     Size,
     Smooth,
     Steps,
+    Who,
     Zoom,
 )
 from streamer.tracking.calibration import Calibration, robust_mean
+from streamer.tracking.drivers import Drivers
 from streamer.tracking.habits import LOOKAHEAD_S, Habits
 from streamer.tracking.head_of_body import HeadOfBody, first_neutral
 from streamer.tracking.motion import Motion
-from streamer.tracking.motion_extractor import MotionExtractor
-from streamer.tracking.presence import Presence
-from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
+from streamer.tracking.presence import NEUTRAL, Presence
 from streamer.tracking.smoothing import smooth_both_ways
 
 NeutralKind = Literal["first", "auto"]
 FILES, MOTION = "files", "motion"  # headings of --help beside those of the settings
 STRENGTH = Meta(ge=0, le=2)
-YAW, TILT, GAZE = (Meta(ge=-most, le=most) for most in (MAX_YAW, MAX_TILT, MAX_GAZE))
 ProgressBar = Callable[[Iterable[AvatarFrame], int], Iterable[AvatarFrame]]  # frames, and how many are expected
 
 
@@ -101,20 +92,12 @@ class Job:
     head: Annotated[float, STRENGTH, Flag("strength of head motion, 0 to 2", MOTION)] = 1.0
     face: Annotated[float, STRENGTH, Flag("strength of facial motion, 0 to 2", MOTION)] = 1.0
     body: Annotated[float, STRENGTH, Flag("strength of body motion, 0 to 2", MOTION)] = 1.0
-    eyes: Annotated[float, STRENGTH, Flag("strength of lids and gaze, times that of the face", MOTION)] = 1.0
-    brows: Annotated[float, STRENGTH, Flag("strength of the brows, times that of the face", MOTION)] = 1.0
-    mouth: Annotated[float, STRENGTH, Flag("strength of mouth and jaw, times that of the face", MOTION)] = 1.0
-    hands: Annotated[float, STRENGTH, Flag("strength of palms and fingers, times that of the body", MOTION)] = 1.0
     light: Annotated[float, STRENGTH, Flag("strength of the light on the driver's face, 0 to 2", MOTION)] = 1.0
-    yaw: Annotated[float, YAW, Flag("degrees by which the head turns to its own right as well", MOTION)] = 0.0
-    pitch: Annotated[float, TILT, Flag("degrees by which the head turns up as well", MOTION)] = 0.0
-    roll: Annotated[float, TILT, Flag("degrees by which the head tilts to its own right", MOTION)] = 0.0
-    gaze_x: Annotated[float, GAZE, Flag("degrees by which the eyes look to their own right", MOTION)] = 0.0
-    gaze_y: Annotated[float, GAZE, Flag("degrees by which the eyes look up", MOTION)] = 0.0
     teeth: Annotated[bool, Flag("make up teeth and tongue instead of drawing the driver's", MOTION)] = True
     mirror: Annotated[bool, Flag("move as in a mirror", MOTION)] = False
     neutral: Annotated[NeutralKind, Flag("the neutral: the first face or body, or the calmest face", MOTION)] = "first"
     smooth: Smooth = True
+    who: Who = LARGEST_PERSON
 
     generator: Generator = "dit"
     device: Device = "auto"
@@ -132,9 +115,7 @@ class Job:
     def controls(self) -> Controls:
         """The same controls that a person has live."""
         return Controls(
-            head=self.head, face=self.face, body=self.body, eyes=self.eyes, brows=self.brows, mouth=self.mouth,
-            hands=self.hands, yaw=self.yaw, pitch=self.pitch, roll=self.roll, gaze_x=self.gaze_x, gaze_y=self.gaze_y,
-            light=self.light, **parse_bones(self.bones)._asdict(),
+            head=self.head, face=self.face, body=self.body, light=self.light, **parse_bones(self.bones)._asdict(),
             teeth=self.teeth, mirror=self.mirror, background="transparent" if self.alpha else self.background,
             colour=parse_colour(self.colour), frame=self.frame, aspect=self.aspect, zoom=self.zoom,
             shift_x=self.shift_x, shift_y=self.shift_y, keep_in_frame=self.keep_in_frame,
@@ -157,20 +138,21 @@ def animate(job: Job, note: Callable[[str], None], show_progress: ProgressBar) -
         for sentence in avatar.notes:
             note(sentence)
         count = 0
-        with closing(prefetch(track(reader, avatar.shown_body))) as tracked:
-            motions = smooth_both_ways(tracked) if job.smooth else tracked
-            frames = perform(pipeline, avatar, motions, job.controls, job.neutral, job.drive.name)
+        drivers = Drivers(
+            smooth=False, live=False, shown=[one.shown_body for one in avatar.cast], who=job.who, mirrored=job.mirror
+        )
+        with drivers, closing(prefetch(map(drivers.process, reader))) as tracked:
+            of_each = [smooth_both_ways(each) if job.smooth else each for each in split(tracked, len(avatar.cast))]
+            frames = perform_all(pipeline, avatar, of_each, job.controls, job.neutral, job.drive.name)
             for frame in show_progress(frames, reader.frames):
                 out.write(frame)
                 count += 1
     return count
 
 
-def track(frames: Iterable[CameraFrame], shown: ShownBody = WHOLE_BODY) -> Iterator[Motion]:
-    """The motion of every frame, not smoothed, as far as an avatar can show it whose picture shows `shown`."""
-    with MotionExtractor(smooth=False, live=False, shown=shown) as extractor:
-        for frame in frames:
-            yield extractor.process(frame)
+def split(motions: Iterable[Sequence[Motion]], count: int) -> list[Iterator[Motion]]:
+    """The motions of each of `count` drivers, to be read about as far as the others'."""
+    return [map(itemgetter(slot), each) for slot, each in enumerate(tee(motions, count))]
 
 
 def perform(
@@ -181,11 +163,37 @@ def perform(
     neutral: NeutralKind = "first",
     name: str = "the video",
 ) -> Iterator[AvatarFrame]:
-    """One drawn frame for each motion.
+    """`perform_all` for a picture with one character. motions: of its driver."""
+    return perform_all(pipeline, avatar, [motions], controls, neutral, name)
+
+
+def perform_all(
+    pipeline: AvatarPipeline,
+    avatar: Avatar,
+    motions: Sequence[Iterable[Motion]],
+    controls: Controls,
+    neutral: NeutralKind = "first",
+    name: str = "the video",
+) -> Iterator[AvatarFrame]:
+    """One drawn frame for each motion. motions: of the driver of each character, from left to right.
+
+    neutral, name: as in `resolve`. A further character without a driver idles. Raises NoDriverError if the first has
+    none.
+    """
+    stream = pipeline.open(avatar)
+    of_each = [resolve(each, neutral, None if slot else name, slot) for slot, each in enumerate(motions)]
+    for (shown, related), *others in zip(*of_each, strict=True):
+        yield pipeline.draw([FrameRequest(stream, shown, related, controls, tuple(others))])[0]
+
+
+def resolve(
+    motions: Iterable[Motion], neutral: NeutralKind = "first", name: str | None = "the video", seed: int = 0
+) -> Iterator[tuple[Motion, Motion]]:
+    """The motion to draw for each motion of one driver, and the neutral that it is measured against.
 
     neutral: "first" takes the first face or body, "auto" the face that `Calibration` finds at the beginning; either is
-    corrected by what is usual (`Habits`) in the first LOOKAHEAD_S seconds and since. name: of the video, for the error.
-    Raises NoDriverError if nobody is seen.
+    corrected by what is usual (`Habits`) in the first LOOKAHEAD_S seconds and since. name: of the video, for the error;
+    None: idle where nobody is seen. seed: of the idle motion. Raises NoDriverError if nobody is seen.
     """
     consumed: list[Motion] = []
     remaining = iter(motions)
@@ -194,14 +202,17 @@ def perform(
         consumed.extend(look_ahead(remaining, found.captured + LOOKAHEAD_S))
     heads.learn(consumed)
     neutral_motion = found if neutral == "auto" and found is not None else first_neutral(consumed, found, heads)
+    presence, habits = Presence(seed, heads), Habits()
     if neutral_motion is None:
-        raise NoDriverError(f"Nobody was found in {name}: use a video that shows the driver's face or body.")
-    stream, presence, habits = pipeline.open(avatar), Presence(heads=heads), Habits()
+        if name is not None:
+            raise NoDriverError(f"Nobody was found in {name}: use a video that shows the driver's face or body.")
+        for motion in consumed:
+            yield presence.resolve(motion, None, motion.captured), NEUTRAL
+        return
     habits.foresee(consumed)
     for motion in chain(consumed, remaining):
         measured, related = habits.update(motion), habits.relate(neutral_motion, motion.captured)
-        shown = presence.resolve(measured, related, motion.captured)
-        yield pipeline.draw([FrameRequest(stream, shown, related, controls)])[0]
+        yield presence.resolve(measured, related, motion.captured), related
 
 
 def look_ahead(motions: Iterator[Motion], until: float) -> Iterator[Motion]:

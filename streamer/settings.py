@@ -27,6 +27,7 @@ from streamer.options import (
     MAX_PICTURES,
     OWN_ASPECT,
     PERSON_PATTERN,
+    WHO_PATTERN,
     ZOOM_RANGE,
     Background,
     Codec,
@@ -72,8 +73,14 @@ def _aspect(place: str, text: str) -> str:
 def _person(place: str, text: str) -> str:
     if re.match(PERSON_PATTERN, text) is None:
         raise SettingsError(
-            f"{place} is '{text}'; it must be largest, left, right, or a number from the left, 1 to 99."
+            f"{place} is '{text}'; it must be largest, left, right, all, or a number from the left, 1 to 99."
         )
+    return text
+
+
+def _who(place: str, text: str) -> str:
+    if re.match(WHO_PATTERN, text) is None:
+        raise SettingsError(f"{place} is '{text}'; it must be largest, left, right, or a number from the left, 1 to 9.")
     return text
 
 
@@ -153,8 +160,15 @@ PointsFile = Annotated[
 Person = Annotated[
     str,
     Flag(
-        "of several people in the picture, the one that is animated; a number counts from the left", PICTURE,
-        "largest|left|right|N", rule=_person,
+        "of several people in the picture, the one that is animated, counted from the left, or all of them", PICTURE,
+        "largest|left|right|N|all", rule=_person,
+    ),
+]  # fmt: skip
+Who = Annotated[
+    str,
+    Flag(
+        "of several people before the camera, the one who is followed, counted from the left; who is followed stays",
+        PICTURE, "largest|left|right|N", rule=_who,
     ),
 ]  # fmt: skip
 Bones = Annotated[
@@ -198,6 +212,7 @@ class Settings:
     mirror: Annotated[bool, Flag("start with the avatar not mirrored", PICTURE)] = True
     body: Annotated[bool, Flag("do not follow shoulders, arms and hands (saves time)", PICTURE)] = True
     smooth: Smooth = True
+    who: Who = LARGEST_PERSON
     virtual_camera: Annotated[
         str | None,
         Flag(

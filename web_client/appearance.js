@@ -1,32 +1,18 @@
 // @ts-check
-/** The card "This page": its colours, which theme.js puts onto the page at the next visit, and its language. */
+/** The card "This page": its colours. theme.js puts the kept choice onto the page at the next visit. */
 
-import { element } from './dom.js';
-import { remember, remembered } from './state.js';
+import { remember } from './state.js';
 
-/** @typedef {import('./app.js').App} App */
-/** @typedef {import('./state.js').Saved} Saved */
 /** @typedef {import('./state.js').Theme} Theme */
 
 /** @returns {NodeListOf<HTMLInputElement>} */
 const themeRadios = () => document.querySelectorAll('input[name=theme]');
 
-/** @param {App} app */
-export function bindAppearance(app) {
+export function bindAppearance() {
   const chosen = document.documentElement.dataset.theme ?? 'system';
   themeRadios().forEach((radio) => {
     radio.checked = radio.value === chosen;
     radio.addEventListener('change', () => chooseTheme(/** @type {Theme} */ (radio.value)));
-  });
-  const language = element('language', HTMLSelectElement);
-  language.value = remembered().language ?? 'auto';
-  language.addEventListener('change', () => {
-    remember({ language: /** @type {Saved['language']} */ (language.value) });
-    if (app.state.live === 'idle') {
-      location.reload();
-    } else { // a reload would end what is live
-      app.store.notify({ kind: 'info', about: 'language', text: 'The language changes when the page is loaded again.' });
-    }
   });
 }
 

@@ -1,8 +1,7 @@
 // @ts-check
 /** The card "Proportions": how long the character's bones are, against those of the picture. */
 
-import { button } from './dom.js';
-import { bindSlider, percent, renderSlider } from './sliders.js';
+import { button, input, renderSlider } from './dom.js';
 
 /** @typedef {import('./app.js').App} App */
 /** @typedef {import('./protocol.js').Controls} Controls */
@@ -13,7 +12,9 @@ const NAMES = /** @type {(keyof typeof OWN_BONES)[]} */ (Object.keys(OWN_BONES))
 /** @param {App} app */
 export function bindProportions(app) {
   for (const name of NAMES) {
-    bindSlider(app, name, OWN_BONES[name]);
+    const slider = input(name);
+    slider.addEventListener('input', () => app.control({ [name]: slider.valueAsNumber }));
+    slider.addEventListener('dblclick', () => app.control({ [name]: OWN_BONES[name] }));
   }
   button('reset-proportions').addEventListener('click', () => app.control(OWN_BONES));
 }
@@ -21,6 +22,6 @@ export function bindProportions(app) {
 /** @param {Controls} controls */
 export function renderProportions(controls) {
   for (const name of NAMES) {
-    renderSlider(name, controls[name], percent(controls[name]), controls[name] !== OWN_BONES[name]);
+    renderSlider(name, controls[name], `${Math.round(controls[name] * 100)}%`);
   }
 }

@@ -8,7 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from benchmarks.evaluation.contact_sheet import COLUMNS, TILE_SIDE, contact_sheet, moments, save
-from streamer.animate import NoDriverError, find_neutral, perform, track
+from streamer.animate import NoDriverError, find_neutral, perform
 from streamer.errors import KagamiError
 from streamer.files.video_reader import VideoReader
 from streamer.frames import Image
@@ -18,6 +18,7 @@ from streamer.options import GeneratorKind
 from streamer.rigging.picture import load_picture
 from streamer.rigging.rigger import NoFaceError
 from streamer.tracking.motion import Motion
+from streamer.tracking.motion_extractor import MotionExtractor
 from streamer.tracking.smoothing import smooth_both_ways
 
 PRECEDING_FRAMES = 6  # drawn before each moment, so that the ring of past frames is as full as in a live stream
@@ -51,7 +52,8 @@ def read_driving_clip(path: Path, columns: int = COLUMNS, every: int = 1) -> Dri
     """Read and track every `every`-th frame of a clip. Raises VideoError, or NoDriverError when it shows no face."""
     with VideoReader(path) as reader:
         frames = list(islice(reader, 0, None, every))
-    motions = list(smooth_both_ways(track(frames)))
+    with MotionExtractor(smooth=False, live=False) as extractor:
+        motions = list(smooth_both_ways(map(extractor.process, frames)))
     neutral = find_neutral(iter(motions), "first", [])
     if neutral is None:
         raise NoDriverError(f"No face was found in {path.name}: use a video that shows the driver's face.")

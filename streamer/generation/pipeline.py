@@ -6,36 +6,62 @@ session.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
+from kernels.pixels import to_bytes
 from models.geometry.body import LEFT_WRIST, RIGHT_WRIST
 from models.geometry.limb_curve import FOREARM_PIECES, SECOND_JOINTS
 from models.geometry.rig import Rig
-from streamer.errors import DeviceMemoryError
-from streamer.frames import AvatarFrame
+from streamer.errors import DeviceMemoryError, KagamiError
+from streamer.frames import AvatarFrame, Image
 from streamer.generation.background import background_of
 from streamer.generation.controls import Controls
 from streamer.generation.driver_batch import DriverBatch
 from streamer.generation.generator import Reference, State
 from streamer.generation.renderer import FrameBatch, Renderer
+from streamer.generation.scene import over_background, over_plate
 from streamer.generation.transfer import Download, share_with_main_stream, side_stream
 from streamer.generation.view import cut_frame, frame_bounds
-from streamer.options import LARGEST_PERSON, Background
-from streamer.rigging.body_points import Position
+from streamer.options import EVERY_PERSON, LARGEST_PERSON, Background
 from streamer.rigging.framing import Framing, Layout, output_size
 from streamer.rigging.likeness import Appearance
 from streamer.rigging.picture import Picture
-from streamer.rigging.point_guesses import points_found
 from streamer.rigging.points import Points
 from streamer.rigging.rigger import Character, build_rig, find_character
+from streamer.rigging.scene import FoundScene, find_scene
 from streamer.rigging.views import find_view, find_views
 from streamer.runtime.stopwatch import Stopwatch
 from streamer.tracking.motion import MIN_VISIBILITY, Motion
 from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
+
+
+class SceneError(KagamiError):
+    """A picture of several characters came with what one character alone can have."""
+
+    code = "scene"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "All people of a picture are animated from that picture alone: leave out points and further pictures, or "
+            "choose one person."
+        )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Scene:
+    """The characters of a picture with several people.
+
+    avatars: one for each, from left to right, all on one canvas with one plate. order: their indices, the farthest
+    first, in which they are drawn over one another.
+    """
+
+    avatars: tuple[Avatar, ...]
+    order: tuple[int, ...]
 
 
 @dataclass(eq=False, slots=True)
@@ -46,7 +72,8 @@ class Avatar:
     frame in pixels. notes: sentences for the person who chose the picture. layout: of the picture on its canvas; None:
     the frame is the middle of the canvas. picture, points: what it was prepared from, for another framing. characters:
     what was found in all its pictures, the drawn one first, so that it can be built with one more or one less.
-    shown_body: what of a body the picture shows, for the driver's tracker.
+    shown_body: what of a body the picture shows, for the driver's tracker. scene: where several characters of the
+    picture are animated; the rest is then that of the leftmost one.
     """
 
     rig: Rig
@@ -59,15 +86,17 @@ class Avatar:
     points: Points | None = None
     characters: tuple[Character, ...] = ()
     shown_body: ShownBody = WHOLE_BODY
+    scene: Scene | None = None
+
+    @property
+    def cast(self) -> tuple[Avatar, ...]:
+        """The characters, from left to right; of a picture with one, the avatar itself."""
+        return (self,) if self.scene is None else self.scene.avatars
 
     @property
     def views(self) -> list[str]:
         """The names of its further pictures."""
         return [view.picture.name for view in self.characters[1:]]
-
-    def point_places(self) -> dict[str, Position]:
-        """Where the points of its picture were found or placed, see `points_found`."""
-        return points_found(self.characters[0])
 
     def is_framed(self, framing: Framing) -> bool:
         """Whether it was prepared for this framing, or can be for no other."""
@@ -76,10 +105,12 @@ class Avatar:
 
 @dataclass(eq=False, slots=True)
 class Stream:
-    """One session's state on the device."""
+    """One session's state on the device. parts: the streams of a scene's characters, from left to right."""
 
     avatar: Avatar
     state: State
+    parts: tuple[Stream, ...] = ()
+    _behind: tuple[tuple[Avatar, Controls], Image] | None = None
     _background: tuple[tuple[Avatar, Background, tuple[int, int, int]], torch.Tensor | None] | None = None
 
     def background(self, controls: Controls) -> torch.Tensor | None:
@@ -89,15 +120,49 @@ class Stream:
             self._background = (choice, background_of(self.avatar.rig, controls))
         return self._background[1]
 
+    def behind(self, controls: Controls) -> Image:
+        """(H, W, 3) what stands behind all characters of a scene in the frame; made once for each choice."""
+        layout = self.avatar.layout
+        assert layout is not None
+        choice = (self.avatar, controls)
+        if self._behind is None or self._behind[0] != choice:
+            chosen = self.background(controls)
+            plane = to_bytes(self.avatar.rig.plate if chosen is None else chosen)[0].cpu().numpy()
+            self._behind = (choice, cut_frame([plane], layout, controls.framing)[0])
+        return self._behind[1]
+
 
 @dataclass(frozen=True, slots=True)
 class FrameRequest:
-    """One frame to draw: of which stream, after which motion, relative to which neutral."""
+    """One frame to draw: of which stream, after which motion, relative to which neutral.
+
+    others: motion and neutral for each further character of a scene. alpha: whether the frame needs its alpha whatever
+    stands behind.
+    """
 
     stream: Stream
     motion: Motion
     neutral: Motion
     controls: Controls = field(default_factory=Controls)
+    others: tuple[tuple[Motion, Motion], ...] = ()
+    alpha: bool = False
+
+    @property
+    def transparent(self) -> bool:
+        """Whether the frame is drawn with alpha."""
+        return self.alpha or self.controls.background == "transparent"
+
+    def of_each_character(self) -> list[FrameRequest]:
+        """The frame of each character of a scene, from left to right, with alpha: over the picture's own plate where
+        that stands behind them, else over nothing.
+        """
+        own = self.controls.background == "original"
+        controls = replace(self.controls, background="original" if own else "transparent")
+        drivers = ((self.motion, self.neutral), *self.others)
+        return [
+            FrameRequest(stream, motion, neutral, controls, alpha=True)
+            for stream, (motion, neutral) in zip(self.stream.parts, drivers, strict=True)
+        ]
 
 
 class AvatarPipeline:
@@ -121,9 +186,14 @@ class AvatarPipeline:
     ) -> Avatar:
         """Find the character in a picture and build it, in about a second, and one more for each further view.
 
-        views: up to three further pictures of the character, or what was found in them before. Other arguments and
-        errors as `find_character` and `find_view`.
+        views: up to three further pictures of the character, or what was found in them before. person: EVERY_PERSON
+        animates all people of the picture, which then has neither points nor views. Other arguments and errors as
+        `find_character`, `find_scene` and `find_view`.
         """
+        if person == EVERY_PERSON:
+            if points is not None or views:
+                raise SceneError
+            return self.build_scene(find_scene(picture, self.size, framing))
         first = find_character(picture, self.size, points, framing, person)
         return self.build(find_views(first, views, self.size))
 
@@ -147,9 +217,20 @@ class AvatarPipeline:
             shown_body(rig),
         )  # fmt: skip
 
+    def build_scene(self, found: FoundScene) -> Avatar:
+        """Build each character of a picture with several people, as `build` does for one."""
+        avatars = tuple(self.build([character]) for character in found.characters)
+        if len(avatars) == 1:
+            return avatars[0]
+        shown = ShownBody(any(one.shown_body.limbs for one in avatars), any(one.shown_body.hands for one in avatars))
+        notes = [note for one in avatars for note in one.notes]
+        scene = Scene(avatars, found.order)
+        return replace(avatars[0], notes=notes, shown_body=shown, scene=scene)
+
     def open(self, avatar: Avatar) -> Stream:
         """Start a session on a prepared picture. Raises DeviceMemoryError if the device has no memory for it."""
-        return Stream(avatar, self._open_state(avatar))
+        parts = self._open_parts(avatar)
+        return Stream(avatar, parts[0].state if parts else self._open_state(avatar), parts)
 
     def swap(self, stream: Stream, avatar: Avatar) -> None:
         """Continue a session with another picture from its next frame on; past frames are dropped.
@@ -158,11 +239,25 @@ class AvatarPipeline:
         """
         self.close(stream)
         stream.avatar = avatar
-        stream.state = self._open_state(avatar)
+        stream.parts = self._open_parts(avatar)
+        stream.state = stream.parts[0].state if stream.parts else self._open_state(avatar)
 
     def close(self, stream: Stream) -> None:
         """End a session and free its memory on the device. Idempotent; only for the thread that draws."""
-        stream.state.close()
+        for each in (stream, *stream.parts):
+            each.state.close()
+
+    def _open_parts(self, avatar: Avatar) -> tuple[Stream, ...]:
+        """A stream for each character of a scene, all or none of them; none for a single character."""
+        parts: list[Stream] = []
+        try:
+            for one in () if avatar.scene is None else avatar.scene.avatars:
+                parts.append(Stream(one, self._open_state(one)))
+        except DeviceMemoryError:
+            for part in parts:
+                part.state.close()
+            raise
+        return tuple(parts)
 
     def _open_state(self, avatar: Avatar) -> State:
         state = self.renderer.open(avatar.reference)
@@ -191,6 +286,8 @@ class AvatarPipeline:
         The returned frames carry `stages`, the milliseconds of the whole batch: "retarget", "guide", "generate" and
         "compose" of an eager frame, "tick" of a recorded one.
         """
+        if any(request.stream.parts for request in requests):
+            return self._draw_scenes(requests)
         if len(requests) > 1 and not self.renderer.batches:
             return [frame for request in requests for frame in self.draw([request])]
         stopwatch = Stopwatch(self.device)
@@ -199,6 +296,16 @@ class AvatarPipeline:
         downloads = [Download(plane) for plane in planes[: 2 if batch.alpha else 1]]
         pictures, stages = [download.numpy() for download in downloads], stopwatch.read()
         return [_frame([plane[i] for plane in pictures], request, stages) for i, request in enumerate(requests)]
+
+    def _draw_scenes(self, requests: list[FrameRequest]) -> list[AvatarFrame]:
+        """`draw` where some of the requests are for scenes: all characters of all sessions are one batch."""
+        each = [request.of_each_character() if request.stream.parts else [request] for request in requests]
+        frames = iter(self.draw([one for group in each for one in group]))
+        groups = [[next(frames) for _ in group] for group in each]
+        return [
+            _composed(request, group, self.renderer.batches) if request.stream.parts else group[0]
+            for request, group in zip(requests, groups, strict=True)
+        ]
 
     def batch(self, requests: list[FrameRequest]) -> FrameBatch:
         """The requests as the renderer takes them: motions and strengths on the device, backgrounds made."""
@@ -210,7 +317,7 @@ class AvatarPipeline:
             rigs=[one.stream.avatar.rig for one in requests],
             drivers=DriverBatch.of(motions, neutrals, controls, self.device, bounds),
             backgrounds=[one.stream.background(one.controls) for one in requests],
-            alpha=any(_transparent(one) for one in controls),
+            alpha=any(one.transparent for one in requests),
         )
 
 
@@ -224,8 +331,24 @@ def shown_body(rig: Rig) -> ShownBody:
     return ShownBody(limbs or hands, hands)
 
 
-def _transparent(controls: Controls) -> bool:
-    return controls.background == "transparent"
+def _composed(request: FrameRequest, frames: Sequence[AvatarFrame], batched: bool) -> AvatarFrame:
+    """One frame of a scene from those of its characters, from left to right. batched: they were drawn at once, so that
+    each carries the milliseconds of all.
+    """
+    scene = request.stream.avatar.scene
+    assert scene is not None
+    began = time.perf_counter()
+    ordered = [frames[index] for index in scene.order]
+    behind, alpha = request.stream.behind(request.controls), None
+    if request.controls.background == "original":
+        rgb = over_plate(ordered, behind)
+    else:
+        rgb, alpha = over_background(ordered, behind)
+    stages = dict(frames[0].stages)
+    if not batched:
+        stages = {name: sum(frame.stages.get(name, 0.0) for frame in frames) for name in stages}
+    stages["scene"] = (time.perf_counter() - began) * 1000
+    return AvatarFrame(rgb, request.motion.captured, alpha if request.transparent else None, stages)
 
 
 def _frame(planes: list[np.ndarray], request: FrameRequest, stages: dict[str, float]) -> AvatarFrame:
@@ -239,7 +362,7 @@ def _frame(planes: list[np.ndarray], request: FrameRequest, stages: dict[str, fl
         cut = cut_frame(planes, avatar.layout, request.controls.framing)
     return AvatarFrame(
         rgb=cut[0],
-        alpha=cut[1][..., 0] if _transparent(request.controls) else None,
+        alpha=cut[1][..., 0] if request.transparent else None,
         captured=request.motion.captured,
         stages=dict(stages),
     )

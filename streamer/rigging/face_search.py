@@ -35,6 +35,12 @@ def find_faces(canvas: Canvas) -> list[Array]:
     return []
 
 
+def find_all_faces(canvas: Canvas) -> list[Array]:
+    """`find_faces`, and the faces that only the detector for small ones sees, each (478, 3), the largest first."""
+    near = [face for box in _detections(canvas) for face in detect_faces(canvas, box, 1) if _in_picture(canvas, face)]
+    return _distinct([*find_faces(canvas), *near])
+
+
 def _closer(canvas: Canvas, face: Array) -> Array:
     """A small face (478, 3) measured again at the picture's own resolution."""
     extent = face_extent(face)
@@ -68,12 +74,7 @@ def _search_boxes(canvas: Canvas) -> Iterator[list[Box]]:
     grid.
     """
     yield [WHOLE_CANVAS]
-    with face_detection.FaceDetection(model_selection=1, min_detection_confidence=0.3) as detector:
-        found = detector.process(crop(canvas.full, WHOLE_CANVAS, DETECTOR_SIDE)).detections or []
-    boxes = [d.location_data.relative_bounding_box for d in found]
-    yield [
-        (2 * b.xmin + b.width - 1, 2 * b.ymin + b.height - 1, DETECTION_MARGIN * max(b.width, b.height)) for b in boxes
-    ]
+    yield _detections(canvas)
     with pose_model() as model:
         joints = detect_joints(model, canvas, WHOLE_CANVAS)
     if joints is not None:
@@ -83,6 +84,16 @@ def _search_boxes(canvas: Canvas) -> Iterator[list[Box]]:
         if sees_whole_person(joints):
             return  # a face elsewhere would be that of a wheel
     yield [(x, y, GRID_HALF_SIDE) for y in GRID_CENTRES for x in GRID_CENTRES]
+
+
+def _detections(canvas: Canvas) -> list[Box]:
+    """Boxes around what the detector takes for faces."""
+    with face_detection.FaceDetection(model_selection=1, min_detection_confidence=0.3) as detector:
+        found = detector.process(crop(canvas.full, WHOLE_CANVAS, DETECTOR_SIDE)).detections or []
+    boxes = [d.location_data.relative_bounding_box for d in found]
+    return [
+        (2 * b.xmin + b.width - 1, 2 * b.ymin + b.height - 1, DETECTION_MARGIN * max(b.width, b.height)) for b in boxes
+    ]
 
 
 def _in_picture(canvas: Canvas, face: Array) -> bool:

@@ -53,19 +53,19 @@ def coarse_matte(
     rgb = to_uint8(repeated_margins(canvas))
     if points is not None and points.outline:
         outline = np.array(points.outline) * pixels_per_original(canvas, picture) + (canvas.left, canvas.top)
-        face_mask = matte = _filled(outline, canvas.size)
+        of_face = matte = _filled(outline, canvas.size)
     else:
         matte = segment_person(rgb) if points is None or not points.has_face else np.zeros(rgb.shape[:2], np.float32)
-        face_mask = _face_mask(face, canvas.size)
-        recognised = matte[face_mask > 0].mean() > MIN_FACE_COVERAGE
+        of_face = face_mask(face, canvas.size)
+        recognised = matte[of_face > 0].mean() > MIN_FACE_COVERAGE
         grown = grabcut_hair(rgb, matte, face) if recognised else grabcut_from_face(rgb, face)
         if recognised and body is not None:
             likely, possible = (mask[canvas.inside] for mask in limb_regions(body, canvas.size))
             # Repeated below the picture, hands would be colours of the background.
             limbs = grabcut_limbs(rgb[canvas.inside], matte[canvas.inside], likely, possible)
             grown[canvas.inside] = np.maximum(grown[canvas.inside], limbs)
-        matte = np.maximum(np.maximum(matte, grown), face_mask)
-    return CoarseMatte(matte[canvas.inside], face_mask[canvas.inside])
+        matte = np.maximum(np.maximum(matte, grown), of_face)
+    return CoarseMatte(matte[canvas.inside], of_face[canvas.inside])
 
 
 def repeated_margins(canvas: Canvas) -> Array:
@@ -89,7 +89,7 @@ def grabcut_from_face(rgb: Image, face: Array) -> Array:
     labels = np.full((GRABCUT_SIDE, GRABCUT_SIDE), cv2.GC_BGD, np.uint8)
     labels[(distance < POSSIBLE_CHARACTER) | below] = cv2.GC_PR_BGD
     labels[distance < LIKELY_CHARACTER] = cv2.GC_PR_FGD
-    labels[_face_mask(face, GRABCUT_SIDE) > 0.5] = cv2.GC_FGD
+    labels[face_mask(face, GRABCUT_SIDE) > 0.5] = cv2.GC_FGD
     return _upscaled(run_grabcut(rgb, labels), rgb.shape[:2])
 
 
@@ -153,7 +153,7 @@ def refine_edges(rgb: Array, coarse: Array) -> Array:
     return np.where((coarse > 0.98) & (cv2.erode(coarse, np.ones((5, 5))) > 0.98), 1.0, sharp).astype(np.float32)
 
 
-def _face_mask(face: Array, size: int) -> Array:
+def face_mask(face: Array, size: int) -> Array:
     """(size, size) coverage 0..1 of the face's oval, a little smaller than the face."""
     oval = face[topology().oval.numpy(), :2]
     inner = oval.mean(0) + (oval - oval.mean(0)) * OVAL_SHARE

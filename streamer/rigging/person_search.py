@@ -13,7 +13,7 @@ from streamer.errors import KagamiError
 from streamer.options import LARGEST_PERSON
 from streamer.rigging.body_points import Position
 from streamer.rigging.canvas import WHOLE_CANVAS, Array, Canvas
-from streamer.rigging.face_search import face_extent, find_faces
+from streamer.rigging.face_search import face_extent, find_all_faces
 from streamer.rigging.pose_model import detect_joints, pose_model, sees_whole_person
 from streamer.rigging.skeleton import NO_POINTS, Skeleton, find_skeleton
 from streamer.tracking.head_guess import face_of_head
@@ -64,7 +64,7 @@ def find_people(canvas: Canvas) -> list[Person]:
     Each has a face of at least some pixels. A person whose face is not found counts only where no face is found at
     all. The skeleton of one of them is `find_skeleton(canvas, person.face)`.
     """
-    faces = find_faces(canvas)
+    faces = find_all_faces(canvas)
     if not faces:
         return _people_without_faces(canvas)
     return [Person(face) for face in sorted(faces, key=lambda face: float(face[:MESH, 0].mean()))]

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.geometry.body import HAND_POINTS
+from models.geometry.body import HAND_POINTS, NOSE
 from streamer.frames import Image
 from streamer.runtime.priority import BODY_TRACKER_NICENESS, lower_priority
 from streamer.tracking.hand_tracker import HandTracker
 from streamer.tracking.limb_gate import LimbGate
 from streamer.tracking.mediapipe_models import camera_units, pose
 from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY, Array
+from streamer.tracking.people import Place
 
 MAX_EXTRAPOLATION_S = 0.1  # a body measured longer ago is extrapolated no further
 EXTRAPOLATION_GAIN = 0.3  # share of the measured velocity; more overshoots when a hand reverses
+MAX_NOSE_DISTANCE = 2.0  # half sides of a face between its middle and the nose of its body; more is another's body
 BODY_LOST_S = 1.0  # without a measurement, after which the body counts as not detected
 
 
@@ -47,10 +49,16 @@ class BodyTracker:
         self._pose.close()
         self._hands.close()
 
-    def track(self, rgb: Image, captured: float, hands: bool = True) -> BodyMeasurement:
-        """Measure a frame (H, W, 3). hands: whether to look for hands, too."""
+    def track(self, rgb: Image, captured: float, hands: bool = True, face: Place | None = None) -> BodyMeasurement:
+        """Measure a frame (H, W, 3). hands: whether to look for hands, too. face: whose body it must be, where several
+        people are seen; another one's is not returned, and searched for anew in the next frame.
+        """
         began = time.perf_counter()
-        body = self._gate.check(self._track_body(rgb), captured)
+        found = self._track_body(rgb)
+        if found is not None and face is not None and not _has_head_at(found, face):
+            self._pose.reset()
+            found = None
+        body = self._gate.check(found, captured)
         hand_points = np.zeros((2, HAND_POINTS, 4), np.float32)
         if hands and body is not None:
             hand_points = self._hands.track(rgb, body)
@@ -69,7 +77,7 @@ class BodyTrackerThread:
 
     def __init__(self) -> None:
         self._wake = threading.Condition()
-        self._pending: tuple[Image, float, bool] | None = None
+        self._pending: tuple[Image, float, bool, Place | None] | None = None
         self._newest: BodyMeasurement | None = None
         self._previous: BodyMeasurement | None = None
         self._last_submitted = -np.inf
@@ -84,14 +92,16 @@ class BodyTrackerThread:
             self._wake.notify()
         self._thread.join()
 
-    def track(self, rgb: Image, captured: float, hands: bool = True, period: float = 0.0) -> BodyMeasurement | None:
+    def track(
+        self, rgb: Image, captured: float, hands: bool = True, period: float = 0.0, face: Place | None = None
+    ) -> BodyMeasurement | None:
         """Submit a frame if one is due; returns the body extrapolated to `captured`, None before the first one.
 
-        hands: whether to look for hands, too. period: least seconds between two frames that are measured.
+        period: least seconds between two frames that are measured. hands, face: as `BodyTracker.track`.
         """
         with self._wake:
             if captured - self._last_submitted >= period or captured < self._last_submitted:
-                self._pending, self._last_submitted = (rgb, captured, hands), captured
+                self._pending, self._last_submitted = (rgb, captured, hands, face), captured
                 self._wake.notify()
             newest, previous = self._newest, self._previous
         if newest is None:
@@ -109,12 +119,18 @@ class BodyTrackerThread:
         finally:
             tracker.close()
 
-    def _next_frame(self) -> tuple[Image, float, bool] | None:
+    def _next_frame(self) -> tuple[Image, float, bool, Place | None] | None:
         """Wait for a submitted frame; None once the tracker is closed."""
         with self._wake:
             self._wake.wait_for(lambda: self._pending is not None or not self._running)
             frame, self._pending = self._pending, None
             return frame if self._running else None
+
+
+def _has_head_at(body: Array, face: Place) -> bool:
+    """Whether the head of joints (33, 4) is where a face is."""
+    x, y = body[NOSE, :2]
+    return float(np.hypot(x - face.x, y - face.y)) < MAX_NOSE_DISTANCE * face.half
 
 
 def extrapolate(newest: BodyMeasurement, previous: BodyMeasurement | None, captured: float) -> BodyMeasurement:

@@ -10,6 +10,7 @@ from models.geometry.body import HEAD_JOINTS
 from streamer.frames import Image
 from streamer.tracking.mediapipe_models import camera_units, face_mesh
 from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY, Array
+from streamer.tracking.people import Place
 
 CROP_HALF_SIDE = 2.5  # extents of the head
 MIN_CROP_HALF_SIDE = 16.0  # pixels
@@ -45,8 +46,11 @@ class FaceTracker:
         """Release the model."""
         self._mesh.close()
 
-    def track(self, rgb: Image, body: Array | None) -> Array | None:
-        """(478, 3) landmarks in camera units of a frame (H, W, 3), or None. body: (33, 4) joints, if there are any."""
+    def track(self, rgb: Image, body: Array | None, place: Place | None = None) -> Array | None:
+        """(478, 3) landmarks in camera units of a frame (H, W, 3), or None.
+
+        body: (33, 4) joints, if there are any. place: where the face is, if that is known.
+        """
         face = self._detect(rgb, self._window)
         if face is not None:
             self._missed = 0
@@ -58,6 +62,9 @@ class FaceTracker:
             self._window, self._missed = None, 0
             return self._detect(rgb, None)
         window = _window_around_head(body, rgb.shape)
+        if window is None and place is not None:
+            corners = np.array([[place.x, place.y]], np.float32) + np.array([[-1], [1]], np.float32) * place.half
+            window = _crop_window(corners, rgb.shape)
         return None if window is None else self._switch_window(rgb, window)
 
     def _switch_window(self, rgb: Image, window: CropWindow | None) -> Array | None:

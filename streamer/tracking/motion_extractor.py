@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 
 import cv2
@@ -17,6 +18,7 @@ from streamer.tracking.face_tracker import FaceTracker
 from streamer.tracking.head_pose import head_pose
 from streamer.tracking.motion import Array, Motion, face_size
 from streamer.tracking.mouth_tracker import MouthTracker
+from streamer.tracking.people import Place, hide
 from streamer.tracking.shading_tracker import ShadingTracker
 from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
 from streamer.tracking.skin_tracker import LIVE_SIDE, OFFLINE_SIDE, SkinTracker
@@ -77,17 +79,22 @@ class MotionExtractor:
         if self._body is not None:
             self._body.close()
 
-    def process(self, frame: CameraFrame) -> Motion:
-        """Track one frame of any size; frames come in the order of capture. Face and body are None where not found."""
-        rgb = _shrunk(frame.rgb)
+    def process(self, frame: CameraFrame, others: Sequence[Place] = (), place: Place | None = None) -> Motion:
+        """Track one frame of any size; frames come in the order of capture. Face and body are None where not found.
+
+        others: the faces of further people, who are not looked at. place: of the face to look for, if there are any.
+        """
+        rgb = shrunk(frame.rgb)
         stages: dict[str, float] = {}
-        measurement = self._measure_body(rgb, frame.captured)
+        alone = hide(rgb, others, place)
+        expected = place if others else None
+        measurement = self._measure_body(alone, frame.captured, expected)
         body, hands = None, np.zeros((2, 21, 4), np.float32)
         if measurement is not None and frame.captured - measurement.captured <= BODY_LOST_S:
             body, hands = measurement.body, measurement.hands
             stages["body"] = measurement.ms
         watch = Stopwatch(torch.device("cpu"))
-        face = self._face.track(rgb, body)
+        face = self._face.track(alone, body, expected)
         watch.lap("face")
         confidence = 0.0 if face is None else _confidence(face, rgb.shape)
         shade = np.zeros((SHADE_SIDE, SHADE_SIDE, 2), np.float32)
@@ -108,14 +115,14 @@ class MotionExtractor:
         motion = Motion(frame.captured, face, confidence, body, hands, head, torso, shade, mouth, stages=stages)
         return self._filter(motion) if self._filter is not None else motion
 
-    def _measure_body(self, rgb: Image, captured: float) -> BodyMeasurement | None:
+    def _measure_body(self, rgb: Image, captured: float, face: Place | None) -> BodyMeasurement | None:
         if not isinstance(self._body, BodyTrackerThread):
-            return None if self._body is None else self._body.track(rgb, captured, self.shown.hands)
+            return None if self._body is None else self._body.track(rgb, captured, self.shown.hands, face)
         rate = LIMB_RATE if self.shown.limbs else CLOTHES_RATE if self.clothes_suffice else SHOULDER_RATE
-        return self._body.track(rgb, captured, self.shown.hands, 1 / rate)
+        return self._body.track(rgb, captured, self.shown.hands, 1 / rate, face)
 
 
-def _shrunk(rgb: Image) -> Image:
+def shrunk(rgb: Image) -> Image:
     """(H, W, 3) contiguous, shrunk by a whole factor to at most MAX_FRAME_SIDE pixels along the longer side."""
     factor = -(-max(rgb.shape[:2]) // MAX_FRAME_SIDE)
     if factor > 1:

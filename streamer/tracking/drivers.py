@@ -1,0 +1,108 @@
+"""Camera frames in, the motions of as many drivers as characters out: one of several people, or several at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+
+from streamer.frames import CameraFrame
+from streamer.options import LARGEST_PERSON
+from streamer.tracking.motion import Motion
+from streamer.tracking.motion_extractor import MotionExtractor, shrunk
+from streamer.tracking.people import People
+from streamer.tracking.people_watch import PeopleWatch
+from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
+
+
+class Drivers:
+    """Tracks the driver of each of some characters. Not thread-safe.
+
+    shown: what of a body each character shows, from left to right; may be set at any time to as many or others. who:
+    whom to follow for a single character, see `People`. body, smooth, live: as `MotionExtractor`. A character without a
+    driver costs nothing.
+    """
+
+    def __init__(
+        self,
+        body: bool = True,
+        smooth: bool = True,
+        live: bool = True,
+        shown: Sequence[ShownBody] = (WHOLE_BODY,),
+        who: str = LARGEST_PERSON,
+        mirrored: bool = False,
+    ) -> None:
+        self._options = {"body": body, "smooth": smooth, "live": live}
+        self._shown = tuple(shown)
+        self._choice, self._mirrored = who, mirrored
+        self.people = People(who, len(self._shown), mirrored)
+        self._watch = PeopleWatch(live)
+        self._extractors: list[MotionExtractor | None] = [None] * len(self._shown)
+
+    def __enter__(self) -> Drivers:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the models and threads; may be called twice."""
+        self._watch.close()
+        for extractor in self._extractors:
+            if extractor is not None:
+                extractor.close()
+
+    @property
+    def shown(self) -> tuple[ShownBody, ...]:
+        """What of a body each character shows."""
+        return self._shown
+
+    @shown.setter
+    def shown(self, shown: Sequence[ShownBody]) -> None:
+        shown = tuple(shown)
+        if len(shown) != len(self._shown):
+            self.people = People(self._choice, len(shown), self._mirrored)
+            for extractor in self._extractors[len(shown) :]:
+                if extractor is not None:
+                    extractor.close()
+            missing = len(shown) - len(self._extractors)
+            self._extractors = [*self._extractors[: len(shown)], *[None] * missing]
+        self._shown = shown
+        for extractor, each in zip(self._extractors, shown, strict=True):
+            if extractor is not None:
+                extractor.shown = each
+
+    def follow(self, who: str, mirrored: bool) -> None:
+        """Follow whom `who` names from the next frame on; with several characters, all anew from left to right."""
+        self._choice, self._mirrored = who, mirrored
+        self.people.mirrored = mirrored
+        self.people.choose(who)
+
+    def let_clothes_suffice(self, slot: int, suffice: bool) -> None:
+        """Whether a driver's torso alone tells how the shoulders move, see `MotionExtractor`."""
+        extractor = self._extractors[slot]
+        if extractor is not None:
+            extractor.clothes_suffice = suffice
+
+    def process(self, frame: CameraFrame) -> list[Motion]:
+        """A motion for each character, without a face where nobody drives it. Frames come in the order of capture."""
+        frame = CameraFrame(shrunk(frame.rgb), frame.captured, frame.index)
+        people = self.people
+        news = self._watch.look(frame.rgb, frame.captured, people.seen > 1)
+        if news is not None:
+            people.look(*news)
+        motions = []
+        for slot in range(len(self._shown)):
+            place = people.place(slot)
+            if slot > 0 and place is None:
+                motions.append(Motion(frame.captured))
+                continue
+            motion = self._extractor(slot).process(frame, people.others(slot), place)
+            people.track(slot, motion.face, frame.captured)
+            motions.append(motion)
+        return motions
+
+    def _extractor(self, slot: int) -> MotionExtractor:
+        extractor = self._extractors[slot]
+        if extractor is None:
+            extractor = self._extractors[slot] = MotionExtractor(**self._options, shown=self._shown[slot])
+        return extractor
