@@ -29,7 +29,16 @@ from streamer.generation.controls import Controls
 from streamer.generation.device import choose_device
 from streamer.generation.factory import make_pipeline
 from streamer.generation.pipeline import Avatar, AvatarPipeline, FrameRequest
-from streamer.options import LARGEST_PERSON, OWN_ASPECT, Background, parse_bones, parse_colour
+from streamer.options import (
+    LARGEST_PERSON,
+    MAX_GAZE,
+    MAX_TILT,
+    MAX_YAW,
+    OWN_ASPECT,
+    Background,
+    parse_bones,
+    parse_colour,
+)
 from streamer.rigging.picture import load_picture
 from streamer.rigging.points import Points
 from streamer.runtime.native_logs import filter_native_logs
@@ -65,6 +74,7 @@ from streamer.tracking.smoothing import smooth_both_ways
 NeutralKind = Literal["first", "auto"]
 FILES, MOTION = "files", "motion"  # headings of --help beside those of the settings
 STRENGTH = Meta(ge=0, le=2)
+YAW, TILT, GAZE = (Meta(ge=-most, le=most) for most in (MAX_YAW, MAX_TILT, MAX_GAZE))
 ProgressBar = Callable[[Iterable[AvatarFrame], int], Iterable[AvatarFrame]]  # frames, and how many are expected
 
 
@@ -92,7 +102,16 @@ class Job:
     head: Annotated[float, STRENGTH, Flag("strength of head motion, 0 to 2", MOTION)] = 1.0
     face: Annotated[float, STRENGTH, Flag("strength of facial motion, 0 to 2", MOTION)] = 1.0
     body: Annotated[float, STRENGTH, Flag("strength of body motion, 0 to 2", MOTION)] = 1.0
+    eyes: Annotated[float, STRENGTH, Flag("strength of lids and gaze, times that of the face", MOTION)] = 1.0
+    brows: Annotated[float, STRENGTH, Flag("strength of the brows, times that of the face", MOTION)] = 1.0
+    mouth: Annotated[float, STRENGTH, Flag("strength of mouth and jaw, times that of the face", MOTION)] = 1.0
+    hands: Annotated[float, STRENGTH, Flag("strength of palms and fingers, times that of the body", MOTION)] = 1.0
     light: Annotated[float, STRENGTH, Flag("strength of the light on the driver's face, 0 to 2", MOTION)] = 1.0
+    yaw: Annotated[float, YAW, Flag("degrees by which the head turns to its own right as well", MOTION)] = 0.0
+    pitch: Annotated[float, TILT, Flag("degrees by which the head turns up as well", MOTION)] = 0.0
+    roll: Annotated[float, TILT, Flag("degrees by which the head tilts to its own right", MOTION)] = 0.0
+    gaze_x: Annotated[float, GAZE, Flag("degrees by which the eyes look to their own right", MOTION)] = 0.0
+    gaze_y: Annotated[float, GAZE, Flag("degrees by which the eyes look up", MOTION)] = 0.0
     teeth: Annotated[bool, Flag("make up teeth and tongue instead of drawing the driver's", MOTION)] = True
     mirror: Annotated[bool, Flag("move as in a mirror", MOTION)] = False
     neutral: Annotated[NeutralKind, Flag("the neutral: the first face or body, or the calmest face", MOTION)] = "first"
@@ -115,7 +134,9 @@ class Job:
     def controls(self) -> Controls:
         """The same controls that a person has live."""
         return Controls(
-            head=self.head, face=self.face, body=self.body, light=self.light, **parse_bones(self.bones)._asdict(),
+            head=self.head, face=self.face, body=self.body, eyes=self.eyes, brows=self.brows, mouth=self.mouth,
+            hands=self.hands, yaw=self.yaw, pitch=self.pitch, roll=self.roll, gaze_x=self.gaze_x, gaze_y=self.gaze_y,
+            light=self.light, **parse_bones(self.bones)._asdict(),
             teeth=self.teeth, mirror=self.mirror, background="transparent" if self.alpha else self.background,
             colour=parse_colour(self.colour), frame=self.frame, aspect=self.aspect, zoom=self.zoom,
             shift_x=self.shift_x, shift_y=self.shift_y, keep_in_frame=self.keep_in_frame,

@@ -27,6 +27,9 @@ MIN_OUTPUT_SIDE, MAX_OUTPUT_SIDE = 64, 1920  # pixels of a size that is chosen a
 ASPECT_PATTERN = r"^(picture|1:1|16:9|9:16|[0-9]{2,4}x[0-9]{2,4})\Z"
 ZOOM_RANGE = (0.5, 4.0)
 BONE_RANGE = (0.5, 1.5)  # factors of a character's bone lengths
+# Degrees by which head and gaze can be turned in addition to the driver's motion, to either side.
+MAX_YAW, MAX_TILT, MAX_GAZE = 45.0, 30.0, 30.0
+TURN_LIMITS = {"yaw": MAX_YAW, "pitch": MAX_TILT, "roll": MAX_TILT, "gaze_x": MAX_GAZE, "gaze_y": MAX_GAZE}
 
 MAX_PEOPLE = 4  # who are animated in one picture, or followed before one camera
 MAX_PICTURES = 4  # of one character: the first, which is drawn, and further views

@@ -35,8 +35,8 @@ export class App {
     this.canvas = element('cutout', HTMLCanvasElement);
     /** Draws frames with alpha; made for the first one. @type {StackedVideo | null} */
     this.stackedVideo = null;
-    /** Size of the last frame of the video, `WIDTHxHEIGHT`. */
-    this.frameSize = '';
+    /** Of the last frame of the video, alpha included. */
+    this.frameSize = { width: 0, height: 0 };
     this.meter = new Meter();
     this.connection = new Connection({ url: socketAddress(), emit: (event) => this.handleEvent(event) });
     this.picture = new ReferencePicture(this.store, this.connection);
@@ -193,6 +193,7 @@ export class App {
       case 'stream':
         this.video.srcObject = event.stream;
         this.video.play().catch(() => undefined);
+        this.recording.resume();
         break;
       case 'error':
         this.store.notify({ kind: 'error', about: 'protocol', text: event.text });
@@ -206,7 +207,7 @@ export class App {
     if (link === 'open') {
       this.store.dismiss('link');
     } else if (link === 'lost') {
-      this.recording.stop();
+      this.recording.split('lost');
       this.picture.handleConnectionLost();
       if (this.state.notice?.kind !== 'error') {
         this.store.notify({
@@ -243,9 +244,7 @@ export class App {
         this.store.set({ phase: message.phase, progress: message.progress, phaseMessage: message.message });
         break;
       case 'picture-status':
-        if (message.width && (message.width !== this.state.size.width || message.height !== this.state.size.height)) {
-          this.recording.suspend(); // before the first frame of the new size, which a recorder does not take
-        }
+        this.#splitRecording(message);
         this.picture.handleStatus(message);
         break;
       case 'stats':
@@ -295,20 +294,35 @@ export class App {
     }
     this.meter.countFrame(frame);
     const stacked = isStacked(frame, this.state.size) ?? this.state.stacked;
+    const isResized = this.frameSize.width !== frame.width || this.frameSize.height !== frame.height;
+    if (isResized) {
+      this.recording.split('resized'); // a file has one size, and either alpha or none
+    }
+    this.frameSize = { width: frame.width, height: frame.height };
     if (stacked) {
       this.stackedVideo ??= new StackedVideo(this.video, this.canvas);
       this.stackedVideo.draw();
     }
-    const frameSize = `${frame.width}x${frame.height}`;
-    const isResized = this.frameSize !== frameSize;
-    this.frameSize = frameSize;
-    if (isResized && stacked === this.state.stacked) {
-      this.recording.suspend(); // a file has one size
-      this.recording.resume();
-    }
     if (this.state.live !== 'live' || stacked !== this.state.stacked) {
-      this.recording.stop(); // a file has either alpha or none
       this.store.set({ live: 'live', stacked });
+    }
+    if (isResized) {
+      this.recording.resume();
+    } else {
+      this.recording.continue();
+    }
+  }
+
+  /**
+   * Ends the file of a recording before the first frame of another picture, or of another size, which a recorder would
+   * not take.
+   * @param {import('./protocol.js').PictureStatus} status
+   */
+  #splitRecording({ stage, width, height }) {
+    if (width && height && isStacked(this.frameSize, { width, height }) === null) {
+      this.recording.split('resized');
+    } else if (stage === 'ready' && this.picture.coming) {
+      this.recording.split('swapped');
     }
   }
 

@@ -1,18 +1,32 @@
 // @ts-check
-/** The card "This page": its colours. theme.js puts the kept choice onto the page at the next visit. */
+/** The card "This page": its colours, which theme.js puts onto the page at the next visit, and its language. */
 
-import { remember } from './state.js';
+import { element } from './dom.js';
+import { remember, remembered } from './state.js';
 
+/** @typedef {import('./app.js').App} App */
+/** @typedef {import('./state.js').Saved} Saved */
 /** @typedef {import('./state.js').Theme} Theme */
 
 /** @returns {NodeListOf<HTMLInputElement>} */
 const themeRadios = () => document.querySelectorAll('input[name=theme]');
 
-export function bindAppearance() {
+/** @param {App} app */
+export function bindAppearance(app) {
   const chosen = document.documentElement.dataset.theme ?? 'system';
   themeRadios().forEach((radio) => {
     radio.checked = radio.value === chosen;
     radio.addEventListener('change', () => chooseTheme(/** @type {Theme} */ (radio.value)));
+  });
+  const language = element('language', HTMLSelectElement);
+  language.value = remembered().language ?? 'auto';
+  language.addEventListener('change', () => {
+    remember({ language: /** @type {Saved['language']} */ (language.value) });
+    if (app.state.live === 'idle') {
+      location.reload();
+    } else { // a reload would end what is live
+      app.store.notify({ kind: 'info', about: 'language', text: 'The language changes when the page is loaded again.' });
+    }
   });
 }
 

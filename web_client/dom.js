@@ -1,6 +1,8 @@
 // @ts-check
 /** Access to the elements of index.html by id, and updates that touch the document only when a value changed. */
 
+import { t } from './i18n.js';
+
 /**
  * The element of index.html with this id.
  * @template {Element} T
@@ -23,14 +25,24 @@ export const image = (/** @type {string} */ id) => element(id, HTMLImageElement)
 export const input = (/** @type {string} */ id) => element(id, HTMLInputElement);
 
 /**
- * Writes text only on change, because a screen reader announces every write to a live region.
+ * Writes a name, or other words that are in no catalogue, only on change: a screen reader announces every write to a
+ * live region.
+ * @param {Element} target
+ * @param {string} words
+ */
+export function setWords(target, words) {
+  if (target.textContent !== words) {
+    target.textContent = words;
+  }
+}
+
+/**
+ * Writes an English text in the page's language.
  * @param {Element} target
  * @param {string} text
  */
 export function setText(target, text) {
-  if (target.textContent !== text) {
-    target.textContent = text;
-  }
+  setWords(target, t(text));
 }
 
 /**
@@ -54,20 +66,6 @@ export const setIcon = (id, icon) => html(id).querySelector('use')?.setAttribute
  * @param {boolean} pressed
  */
 export const setPressed = (id, pressed) => html(id).setAttribute('aria-pressed', String(pressed));
-
-/**
- * @param {string} id of a slider, and with `-value` of its output
- * @param {number} value
- * @param {string} text
- */
-export function renderSlider(id, value, text) {
-  const slider = input(id);
-  slider.valueAsNumber = value;
-  const share = (value - Number(slider.min)) / (Number(slider.max) - Number(slider.min));
-  slider.style.setProperty('--fill', String(share));
-  slider.setAttribute('aria-valuetext', text);
-  setText(html(`${id}-value`), text);
-}
 
 /**
  * Gives a parent exactly `count` children: removes the last ones, or appends new ones.

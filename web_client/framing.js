@@ -1,7 +1,8 @@
 // @ts-check
 /** The card "Framing": what the frame shows of the picture, the shape of the video, zoom and position. */
 
-import { button, element, html, input, renderSlider, setText } from './dom.js';
+import { button, element, html, input, setText } from './dom.js';
+import { bindSlider, percent, renderSlider, signed } from './sliders.js';
 
 /** @typedef {import('./app.js').App} App */
 /** @typedef {import('./protocol.js').Controls} Controls */
@@ -36,14 +37,10 @@ export function bindFraming(app) {
   for (const id of ['frame-width', 'frame-height']) {
     input(id).addEventListener('change', () => app.control({ aspect: ownSize() }));
   }
-  const zoom = input('zoom'); // its scale is logarithmic: each step enlarges by the same factor
-  zoom.addEventListener('input', () => app.control({ zoom: Math.round(2 ** zoom.valueAsNumber * 100) / 100 }));
-  zoom.addEventListener('dblclick', () => app.control({ zoom: DEFAULT_FRAMING.zoom }));
-  for (const name of /** @type {const} */ (['shift_x', 'shift_y'])) {
-    const slider = input(name);
-    slider.addEventListener('input', () => app.control({ [name]: slider.valueAsNumber }));
-    slider.addEventListener('dblclick', () => app.control({ [name]: DEFAULT_FRAMING[name] }));
-  }
+  // The scale of the zoom is logarithmic: each step enlarges by the same factor.
+  bindSlider(app, 'zoom', DEFAULT_FRAMING.zoom, (position) => Math.round(2 ** position * 100) / 100);
+  bindSlider(app, 'shift_x', DEFAULT_FRAMING.shift_x);
+  bindSlider(app, 'shift_y', DEFAULT_FRAMING.shift_y);
   const keep = input('keep_in_frame');
   keep.addEventListener('change', () => app.control({ keep_in_frame: keep.checked }));
   button('reset-framing').addEventListener('click', () => app.control(DEFAULT_FRAMING));
@@ -66,12 +63,10 @@ export function renderFraming(controls, reframing) {
       input(id).value = own[index + 1];
     }
   }
-  renderSlider('zoom', Math.log2(controls.zoom), `${Math.round(controls.zoom * 100)}%`);
-  renderSlider('shift_x', controls.shift_x, position(controls.shift_x));
-  renderSlider('shift_y', controls.shift_y, position(-controls.shift_y));
+  const { zoom, shift_x, shift_y } = controls;
+  renderSlider('zoom', Math.log2(zoom), percent(zoom), zoom !== DEFAULT_FRAMING.zoom);
+  renderSlider('shift_x', shift_x, signed(shift_x * 100), shift_x !== DEFAULT_FRAMING.shift_x);
+  renderSlider('shift_y', shift_y, signed(-shift_y * 100), shift_y !== DEFAULT_FRAMING.shift_y);
   input('keep_in_frame').checked = controls.keep_in_frame;
   setText(html('framing-status'), reframing ? 'Preparing the new frame…' : '');
 }
-
-/** @param {number} value −1..1 */
-const position = (value) => `${value > 0 ? '+' : value < 0 ? '−' : ''}${Math.round(Math.abs(value) * 100)}`;

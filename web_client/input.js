@@ -4,6 +4,7 @@
 import { bindAppearance } from './appearance.js';
 import { button, element, html, input } from './dom.js';
 import { bindFraming } from './framing.js';
+import { bindMotion } from './motion.js';
 import { fromTransfer } from './picture.js';
 import { bindProportions } from './proportions.js';
 import { bindShelf, shelfKeys } from './shelf_view.js';
@@ -13,23 +14,22 @@ import { bindViews } from './views.js';
 
 /** @typedef {import('./app.js').App} App */
 
-const DEFAULT_MOTION = { head: 1, face: 1, body: 1, light: 1, teeth: true };
-
 /** @param {App} app */
 export function bindInput(app) {
   bindButtons(app);
   bindSettings(app);
+  bindMotion(app);
   bindFraming(app);
   bindProportions(app);
   bindToolbar(html('dock'), button('start'));
   bindShortcuts({
     enabled: () => app.state.shortcuts,
     keys: { b: () => app.nextBackground(), ...shelfKeys(app.shelf) },
-    dismiss: () => app.store.dismiss(),
+    dismiss: () => app.recording.cancelCountdown() || app.store.dismiss(),
   });
   bindDrops(app);
   bindShelf(app.shelf);
-  bindAppearance();
+  bindAppearance(app);
   bindViews(app.picture.views);
   document.addEventListener('paste', (event) => {
     const picture = fromTransfer(event.clipboardData);
@@ -58,7 +58,6 @@ function bindButtons(app) {
     full: () => void app.toggleFullScreen(),
     choose: () => input('file').click(),
     help: () => element('shortcuts', HTMLDialogElement).showModal(),
-    reset: () => app.control(DEFAULT_MOTION),
     copy: () => void copyAddress(app),
     'notice-close': () => app.store.dismiss(),
   };
@@ -69,13 +68,6 @@ function bindButtons(app) {
 
 /** @param {App} app */
 function bindSettings(app) {
-  for (const name of /** @type {const} */ (['head', 'face', 'body', 'light'])) {
-    const slider = input(name);
-    slider.addEventListener('input', () => app.control({ [name]: slider.valueAsNumber }));
-    slider.addEventListener('dblclick', () => app.control({ [name]: DEFAULT_MOTION[name] }));
-  }
-  const teeth = input('teeth');
-  teeth.addEventListener('change', () => app.control({ teeth: teeth.checked }));
   document.querySelectorAll('input[name=background]').forEach((radio) => {
     radio.addEventListener('change', () => {
       const { value } = /** @type {HTMLInputElement} */ (radio);

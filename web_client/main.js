@@ -1,9 +1,10 @@
 // @ts-check
 /** Entry point: the page, or with `?view=output` only the avatar, for an OBS browser source. */
 
-export {}; // makes this a module for the type checker: only modules have a top-level await
+import { loadLanguage } from './i18n.js';
 
 const view = new URLSearchParams(location.search).get('view') === 'output' ? 'output' : 'page';
+await loadLanguage();
 if (view === 'output') {
   const { runOutput } = await import('./output.js');
   runOutput();

@@ -2,6 +2,7 @@
 /** `?view=output`: only the avatar of the newest live session, on a transparent page. `&fit=cover` crops it to fill the window. */
 
 import { Connection } from './connection.js';
+import { t } from './i18n.js';
 import { socketAddress } from './server.js';
 import { StackedVideo, isStacked } from './stacked_video.js';
 
@@ -35,7 +36,7 @@ export function runOutput() {
 
   /** Shows a sentence in a browser; never in OBS, where only the avatar may appear. */
   function showMessage(/** @type {string} */ text) {
-    message.textContent = text;
+    message.textContent = t(text);
     message.hidden = 'obsstudio' in window;
   }
 

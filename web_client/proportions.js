@@ -1,7 +1,8 @@
 // @ts-check
 /** The card "Proportions": how long the character's bones are, against those of the picture. */
 
-import { button, input, renderSlider } from './dom.js';
+import { button } from './dom.js';
+import { bindSlider, percent, renderSlider } from './sliders.js';
 
 /** @typedef {import('./app.js').App} App */
 /** @typedef {import('./protocol.js').Controls} Controls */
@@ -12,9 +13,7 @@ const NAMES = /** @type {(keyof typeof OWN_BONES)[]} */ (Object.keys(OWN_BONES))
 /** @param {App} app */
 export function bindProportions(app) {
   for (const name of NAMES) {
-    const slider = input(name);
-    slider.addEventListener('input', () => app.control({ [name]: slider.valueAsNumber }));
-    slider.addEventListener('dblclick', () => app.control({ [name]: OWN_BONES[name] }));
+    bindSlider(app, name, OWN_BONES[name]);
   }
   button('reset-proportions').addEventListener('click', () => app.control(OWN_BONES));
 }
@@ -22,6 +21,6 @@ export function bindProportions(app) {
 /** @param {Controls} controls */
 export function renderProportions(controls) {
   for (const name of NAMES) {
-    renderSlider(name, controls[name], `${Math.round(controls[name] * 100)}%`);
+    renderSlider(name, controls[name], percent(controls[name]), controls[name] !== OWN_BONES[name]);
   }
 }

@@ -15,6 +15,15 @@ export const PROTOCOL = 1;
  * @property {number} head strength of the head motion, 0..2
  * @property {number} face strength of the expression, 0..2
  * @property {number} body strength of the body motion, 0..2
+ * @property {number} eyes strength of lids and gaze, a factor of `face`, 0..2
+ * @property {number} brows the same of the brows
+ * @property {number} mouth of lips and jaw
+ * @property {number} hands of palms and fingers, a factor of `body`
+ * @property {number} yaw degrees by which the head turns in addition, to the driver's own right, −45..45
+ * @property {number} pitch up, −30..30
+ * @property {number} roll tilted to the driver's own right, −30..30
+ * @property {number} gaze_x degrees by which the eyes turn in addition, to the driver's own right, −30..30
+ * @property {number} gaze_y up, −30..30
  * @property {number} light strength of the driver's light, 0..2
  * @property {number} shoulders factor of the picture's shoulder width, 0.5..1.5
  * @property {number} torso the same of the torso's length
@@ -71,6 +80,7 @@ export const PROTOCOL = 1;
  * @property {string[]} notes
  * @property {string | null} message
  * @property {string[]} views names of the further pictures of the character
+ * @property {string | null} code of a failure: `no-face` where points help
  */
 
 /**
@@ -125,6 +135,15 @@ const controls = {
   face: strength,
   body: strength,
   light: strength,
+  eyes: strength,
+  brows: strength,
+  mouth: strength,
+  hands: strength,
+  yaw: within(-45, 45),
+  pitch: within(-30, 30),
+  roll: within(-30, 30),
+  gaze_x: within(-30, 30),
+  gaze_y: within(-30, 30),
   shoulders: boneFactor,
   torso: boneFactor,
   arms: boneFactor,
@@ -173,6 +192,7 @@ const SERVER_MESSAGES = {
     notes: listOf(isString),
     message: orNull(isString),
     views: listOf(isString),
+    code: orNull(isString),
   },
   stats: {
     fps: shape({ in: isNumber, out: isNumber }),

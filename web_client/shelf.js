@@ -4,6 +4,7 @@
  * key from 1 to 9 wears one of them; the former character moves until the new one is prepared.
  */
 
+import { t } from './i18n.js';
 import { START } from './picture.js';
 import { fetchSample, listSamples, sampleThumbnail } from './samples.js';
 import { address } from './server.js';
@@ -242,7 +243,7 @@ export class Shelf {
     const samples = shelf.samplesShown ? this.samples : this.samples.filter(({ start }) => start);
     const start = this.start && !this.samples.some((sample) => sample.start) ? [{ key: START, ...this.start, own: false }] : [];
     const choices = [...own, ...start, ...samples.map(({ name, label, start: isStart }) => (
-      { key: isStart ? START : `${SAMPLE}${name}`, name: label, url: sampleThumbnail(name), own: false }))];
+      { key: isStart ? START : `${SAMPLE}${name}`, name: t(label), url: sampleThumbnail(name), own: false }))];
     this.store.set({ shelf: { ...shelf, choices, isKept: this.kept.isKept } });
   }
 }

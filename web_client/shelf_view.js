@@ -1,7 +1,8 @@
 // @ts-check
 /** Renders the shelf and binds its tiles, its list for editing, and the keys 1 to 9. */
 
-import { button, html, input, setText } from './dom.js';
+import { button, html, input, setText, setWords } from './dom.js';
+import { t } from './i18n.js';
 import { MAX_NAME } from './shelf.js';
 
 /** @typedef {import('./shelf.js').Shelf} Shelf */
@@ -28,11 +29,11 @@ export function bindShelf(shelf) {
   const places = () => shelf.store.state.shelf.choices.filter(({ own }) => own).map(({ key }) => key);
 
   tiles.addEventListener('click', ({ target }) => void shelf.use(keyOf(target)));
-  const name = (/** @type {Event} */ event) => setText(html('tile-name'), nameOf(shelf, keyOf(event.target)));
+  const name = (/** @type {Event} */ event) => setWords(html('tile-name'), nameOf(shelf, keyOf(event.target)));
   tiles.addEventListener('pointerover', name);
   tiles.addEventListener('focusin', name);
-  tiles.addEventListener('pointerleave', () => setText(html('tile-name'), nameOf(shelf, keyOf(document.activeElement))));
-  tiles.addEventListener('focusout', () => setText(html('tile-name'), ''));
+  tiles.addEventListener('pointerleave', () => setWords(html('tile-name'), nameOf(shelf, keyOf(document.activeElement))));
+  tiles.addEventListener('focusout', () => setWords(html('tile-name'), ''));
   tiles.addEventListener('keydown', (event) => {
     const key = keyOf(event.target);
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
@@ -163,14 +164,14 @@ function makeRow({ key, name, url }, index, all) {
   const row = Object.assign(document.createElement('li'), { draggable: true });
   row.dataset.key = key;
   const field = Object.assign(document.createElement('input'), {
-    type: 'text', value: name, maxLength: MAX_NAME, title: name, ariaLabel: `Name of ${name}`,
+    type: 'text', value: name, maxLength: MAX_NAME, title: name, ariaLabel: t(`Name of ${name}`),
   });
   row.append(
     Object.assign(document.createElement('img'), { src: url, alt: '', draggable: false }),
     field,
-    makeAction('up', `Move ${name} up`, index === 0),
-    makeAction('down', `Move ${name} down`, index === all.length - 1),
-    makeAction('remove', `Remove ${name}`, false),
+    makeAction('up', t(`Move ${name} up`), index === 0),
+    makeAction('down', t(`Move ${name} down`), index === all.length - 1),
+    makeAction('remove', t(`Remove ${name}`), false),
   );
   return row;
 }

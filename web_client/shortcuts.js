@@ -28,7 +28,7 @@ export function renderShortcuts(enabled) {
  * @param {object} options
  * @param {() => boolean} options.enabled
  * @param {Record<string, () => void>} options.keys what keys without an element do
- * @param {() => void} options.dismiss what Escape does, with shortcuts on or off
+ * @param {() => unknown} options.dismiss what Escape does, with shortcuts on or off
  */
 export function bindShortcuts({ enabled, keys, dismiss }) {
   /** @type {Map<string, () => void>} */

@@ -5,6 +5,7 @@
 /** @typedef {import('./protocol.js').Phase} Phase */
 /** @typedef {import('./protocol.js').Stats} Stats */
 /** @typedef {import('./meter.js').Reading} Reading */
+/** @typedef {import('./recorder.js').Recording} Recording */
 
 /**
  * A sentence on top of the page. `about` names its subject, so that it is dismissed once the subject is well again.
@@ -56,7 +57,7 @@
  * @property {Picture} picture
  * @property {ShelfState} shelf
  * @property {Notice | null} notice
- * @property {number | null} recordingSince milliseconds as of Date.now(); null: not recording
+ * @property {Recording | null} recording null: none is wanted
  * @property {boolean} fullScreen
  * @property {boolean} draggingFile whether a file is dragged over the page
  * @property {Stats | null} stats
@@ -80,12 +81,15 @@ export const initialState = () => ({
   hasPreview: false,
   shortcuts: true,
   microphone: false,
-  controls: { head: 1, face: 1, body: 1, light: 1, shoulders: 1, torso: 1, arms: 1, legs: 1, teeth: true, mirror: true, background: 'original', colour: '#00b140', frame: 'whole', aspect: 'picture', zoom: 1, shift_x: 0, shift_y: 0, keep_in_frame: true, paused: false },
+  controls: {
+    head: 1, face: 1, body: 1, light: 1, eyes: 1, brows: 1, mouth: 1, hands: 1, yaw: 0, pitch: 0, roll: 0, gaze_x: 0, gaze_y: 0,
+    shoulders: 1, torso: 1, arms: 1, legs: 1, teeth: true, mirror: true, background: 'original', colour: '#00b140', frame: 'whole', aspect: 'picture', zoom: 1, shift_x: 0, shift_y: 0, keep_in_frame: true, paused: false,
+  },
   reframing: false,
   picture: { key: null, name: '', url: '', thumbnail: '', notes: [], pending: null, views: [], justReady: false },
   shelf: { choices: [], isKept: true, samplesShown: true, editing: false },
   notice: null,
-  recordingSince: null,
+  recording: null,
   fullScreen: false,
   draggingFile: false,
   stats: null,
@@ -96,7 +100,7 @@ export const initialState = () => ({
 const STORAGE_KEY = 'kagami';
 
 /** @typedef {'system' | 'light' | 'dark'} Theme */
-/** @typedef {{camera?: string, showSelf?: boolean, shortcuts?: boolean, samplesShown?: boolean, theme?: Theme, controls?: Partial<Controls>}} Saved */
+/** @typedef {{camera?: string, showSelf?: boolean, shortcuts?: boolean, samplesShown?: boolean, theme?: Theme, language?: 'auto' | import('./i18n.js').Language, controls?: Partial<Controls>}} Saved */
 
 /** @returns {Saved} the kept settings; empty where there is no storage, or something else in it. */
 export function remembered() {

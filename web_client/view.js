@@ -1,9 +1,12 @@
 // @ts-check
 /** Renders the state into the page. `render` is idempotent and may be called at any time. */
 
-import { button, element, html, image, input, renderSlider, setIcon, setPressed, setSource, setText } from './dom.js';
+import { button, element, html, image, input, setIcon, setPressed, setSource, setText, setWords } from './dom.js';
 import { renderFraming } from './framing.js';
+import { t } from './i18n.js';
+import { renderMotion } from './motion.js';
 import { renderProportions } from './proportions.js';
+import { renderRecording } from './recorder.js';
 import { isLocal } from './server.js';
 import { renderShelf } from './shelf_view.js';
 import { renderShortcuts } from './shortcuts.js';
@@ -49,24 +52,22 @@ function renderPicture({ picture, live }) {
   setSource(image('still'), url);
   setSource(image('thumb'), pending?.thumbnail ?? thumbnail);
   image('still').hidden = !url || live === 'live';
-  image('still').alt = name ? `The picture ${name}` : '';
+  image('still').alt = name ? t(`The picture ${name}`) : '';
   html('picture-card').toggleAttribute('data-busy', pending !== null);
-  setText(html('picture-name'), (pending?.name ?? name) || '…');
+  setWords(html('picture-name'), (pending?.name ?? name) || '…');
   html('picture-name').title = pending?.name ?? name;
   setText(html('picture-stage'), preparing ? 'Preparing…' : justReady ? 'Ready' : name ? 'In use' : '');
   const list = html('picture-notes');
   list.hidden = notes.length === 0 || pending !== null;
   if (list.dataset.rendered !== notes.join('\n')) {
     list.dataset.rendered = notes.join('\n');
-    list.replaceChildren(...notes.map((note) => Object.assign(document.createElement('li'), { textContent: note })));
+    list.replaceChildren(...notes.map((note) => Object.assign(document.createElement('li'), { textContent: t(note) })));
   }
 }
 
 /** @param {State} state */
 function renderControls({ controls, cameras, camera, showSelf, shortcuts }) {
-  for (const name of /** @type {const} */ (['head', 'face', 'body', 'light'])) {
-    renderSlider(name, controls[name], `${Math.round(controls[name] * 100)}%`);
-  }
+  renderMotion(controls);
   renderProportions(controls);
   for (const radio of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll('input[name=background]'))) {
     radio.checked = radio.value === controls.background;
@@ -76,7 +77,6 @@ function renderControls({ controls, cameras, camera, showSelf, shortcuts }) {
   if (document.activeElement !== input('colour')) {
     input('colour').value = controls.colour;
   }
-  input('teeth').checked = controls.teeth;
   input('show-self').checked = showSelf;
   input('use-shortcuts').checked = shortcuts;
   renderShortcuts(shortcuts);
@@ -85,14 +85,14 @@ function renderControls({ controls, cameras, camera, showSelf, shortcuts }) {
   const key = JSON.stringify(choices);
   if (select.dataset.rendered !== key) {
     select.dataset.rendered = key;
-    select.replaceChildren(...choices.map(({ id, label }) => new Option(label, id)));
+    select.replaceChildren(...choices.map(({ id, label }) => new Option(t(label), id)));
   }
   select.value = choices.some(({ id }) => id === camera) ? camera : choices[0].id;
 }
 
 /** @param {State} state */
 function renderStage(state) {
-  const { live, size, stacked, phase, progress, phaseMessage, mediaLost, link, recordingSince } = state;
+  const { live, size, stacked, phase, progress, phaseMessage, mediaLost, link } = state;
   const stage = html('stage');
   stage.style.setProperty('--picture-width', String(size.width));
   stage.style.setProperty('--picture-height', String(size.height));
@@ -111,21 +111,16 @@ function renderStage(state) {
   const bar = element('hint-progress', HTMLProgressElement);
   bar.hidden = phase !== 'calibrating' || disconnected;
   bar.value = progress;
-  html('recording').hidden = recordingSince === null;
-  if (recordingSince !== null) {
-    const seconds = Math.floor((Date.now() - recordingSince) / 1000);
-    setText(html('recording-time'), `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`);
-  }
 }
 
 /** @param {State} state */
-function renderDock({ live, link, microphone, controls, recordingSince, fullScreen, stacked }) {
+function renderDock({ live, link, microphone, controls, fullScreen, stacked }) {
   const running = live !== 'idle';
   setText(html('start-text'), running ? 'Stop' : 'Start');
   setIcon('start', running ? 'stop' : 'camera');
   button('start').disabled = !running && link === 'connecting';
-  button('start').setAttribute('aria-label', running ? 'Stop' : 'Start');
-  for (const id of ['mic', 'pause', 'calibrate', 'record']) {
+  button('start').setAttribute('aria-label', t(running ? 'Stop' : 'Start'));
+  for (const id of ['mic', 'pause', 'calibrate']) {
     button(id).disabled = live !== 'live';
   }
   setPressed('mic', microphone);
@@ -133,8 +128,6 @@ function renderDock({ live, link, microphone, controls, recordingSince, fullScre
   setPressed('pause', controls.paused);
   setIcon('pause', controls.paused ? 'play' : 'pause');
   setPressed('mirror', controls.mirror);
-  setPressed('record', recordingSince !== null);
-  setIcon('record', recordingSince !== null ? 'stop' : 'record');
   setPressed('full', fullScreen);
   document.body.dataset.background = stacked ? 'clear' : 'solid';
 }
@@ -167,6 +160,7 @@ export function render(state) {
   setText(html('status-text'), statusText(state));
   renderStage(state);
   renderDock(state);
+  renderRecording(state);
   renderPicture(state);
   renderShelf(state);
   renderViews(state);
@@ -186,7 +180,7 @@ export function renderLocation() {
   const output = new URL(location.href);
   output.searchParams.set('view', 'output');
   output.hash = '';
-  setText(html('obs-url'), output.href);
+  setWords(html('obs-url'), output.href);
   html('obs').hidden = !isLocal();
 }
 

@@ -2,6 +2,7 @@
 /** Further views of the character: added, taken away, and added again in a new session. */
 
 import { html, input } from './dom.js';
+import { t } from './i18n.js';
 import { PictureError, removeView, upload, validate } from './upload.js';
 
 /** @typedef {import('./picture.js').ReferencePicture} ReferencePicture */
@@ -240,9 +241,9 @@ export function renderViews({ picture: { views } }) {
 function renderView({ name, url, pending }, index) {
   const item = document.createElement('li');
   item.toggleAttribute('data-pending', pending);
-  const thumb = Object.assign(document.createElement('img'), { src: url, alt: `View ${name}`, title: name });
+  const thumb = Object.assign(document.createElement('img'), { src: url, alt: t(`View ${name}`), title: name });
   const remove = document.createElement('button');
-  Object.assign(remove, { type: 'button', className: 'remove', title: `Take ${name} away`, ariaLabel: `Take the view ${name} away` });
+  Object.assign(remove, { type: 'button', className: 'remove', title: t(`Take ${name} away`), ariaLabel: t(`Take the view ${name} away`) });
   remove.dataset.index = String(index);
   remove.innerHTML = '<svg class="icon" aria-hidden="true"><use href="#i-close"/></svg>';
   item.append(thumb, remove);

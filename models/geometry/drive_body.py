@@ -12,7 +12,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from models.geometry.body import END_JOINTS, HEAD_JOINTS, JOINTS, LEFT_SHOULDER, RIGHT_SHOULDER, SHOULDERS
+from models.geometry.body import (
+    END_JOINTS,
+    HAND_JOINTS,
+    HEAD_JOINTS,
+    JOINTS,
+    LEFT_SHOULDER,
+    RIGHT_SHOULDER,
+    SHOULDERS,
+)
 from models.geometry.constants import const_floats, gather_rows
 from models.geometry.drive_limbs import (
     TrunkMotion,
@@ -25,14 +33,15 @@ from models.geometry.drive_limbs import (
 )
 from models.geometry.grid import smoothstep
 from models.geometry.limb_curve import FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS
+from models.geometry.offsets import NECK
 from models.geometry.proportions import Trunk, bones_of, sanitized, trunk_of, with_shoulders
 from models.geometry.topology import HeadTransform
 
 MIN_KEPT = 0.05  # of displacements that bounds leave, at least
+FEET = len(END_JOINTS) - len(HAND_JOINTS)  # how many joints of `END_JOINTS` are of feet
 _PLACED = (*FIRST_JOINTS, *SECOND_JOINTS, *THIRD_JOINTS, *END_JOINTS)
 BELOW_HEAD = tuple(_PLACED.index(joint) for joint in range(HEAD_JOINTS.stop, JOINTS))  # of those, by number
 
-NECK = (0.0, 1.35, 0.8)  # canonical units: where the head sits on the neck
 NECK_FOLLOW = 0.6  # share of the neck's motion that shoulders go along with where they are not tracked
 HIP_FOLLOW = 0.35  # share of the shoulders' motion that hips which the picture shows go along with, likewise
 LEAN = 0.4  # lengths of the spine that shoulders get ahead of hips which are not seen, at most
@@ -69,6 +78,7 @@ def drive_body(
     torsos: tuple[Tensor, Tensor] | None = None,
     bones: Tensor | None = None,
     kept: tuple[Tensor, Tensor] | None = None,
+    hands: Tensor | None = None,
 ) -> Tensor:
     """Target joints (B, 33, 3) of the character, canvas units. Pure, and finite for any driver.
 
@@ -76,7 +86,8 @@ def drive_body(
     (B or 1, 33, 4): the driver's joints now and in the neutral, camera units; unit (B,): canvas units of a camera unit.
     strength (B,): of the change from rest, 1 = as the driver does. torsos (B or 1, 2, 4) each: `Driver.torso` now and
     in the neutral. bones (B, 4): factors of shoulder width, torso, arms and legs. kept (B,) each: what `keep_in_frame`
-    left of the head's displacement and of its size, 0..1.
+    left of the head's displacement and of its size, 0..1. hands (B,): strength of the joints of hands, a
+    factor of `strength`; at 0 they turn with the forearm.
 
     A driver with the picture's joints gives the picture's. A bone follows as far as both of its joints are seen, and
     otherwise turns with its parent. Feet go where the driver's go, from where their stance puts them, and knees bend as
@@ -101,7 +112,9 @@ def drive_body(
     every = bones_of(torch.cat([rest, driver, neutral]), trunks.size)
     limbs = drive_limbs(every, trunk, strength, bones)
     middle, last = place_limbs(rest, driver, neutral, every, trunk, limbs, strength * left)
-    ends = place_ends(rest, driver, every, trunk, limbs, strength, last)
+    hands = torch.ones_like(strength) if hands is None else hands[:, None]
+    own_ends = torch.cat([(strength * hands).expand(-1, len(HAND_JOINTS)), strength.expand(-1, FEET)], 1)
+    ends = place_ends(rest, driver, every, trunk, limbs, strength, own_ends, last)
     centre = rest_trunk.middles[:, :1, :2]
     head = rotate_scale(rest[:, HEAD_JOINTS, :2] - centre, trunk.angle * strength, trunk.growth * strength)
     middle_now = trunk.corners[:, :2].mean(1, keepdim=True)

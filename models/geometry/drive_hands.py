@@ -24,14 +24,22 @@ LONGEST = 1.5  # of a finger's bone, over that in the picture
 
 
 def drive_hands(
-    rest: Tensor, hands: Tensor, shown: Tensor, driver: Tensor, body: Tensor, growth: Tensor, strength: Tensor
+    rest: Tensor,
+    hands: Tensor,
+    shown: Tensor,
+    driver: Tensor,
+    body: Tensor,
+    growth: Tensor,
+    strength: Tensor,
+    excess: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The character's joints (B, 33, 3) with the driver's hands, and the points of its own (B, 2, 21, 3), canvas units.
 
     rest (B, 33, 4), hands (B, 2, 21, 4): joints and hand points of the picture. shown (B, 2): 0 or 1, the hands whose
     fingers are layers; others move with the joints alone. driver (B or 1, 2, 21, 4): the driver's hands, camera units,
     and confidence. body (B, 33, 3): the joints now. growth (B,): the character's size now over that in the picture.
-    strength (B,): at 0 hands turn with the joints. Pure, and finite for any driver.
+    strength (B,), used up to 1: at 0 hands turn with the joints. excess (B,), at least 0: by how much further than the
+    driver's the fingers bend away from a rigid hand. Pure, and finite for any driver.
 
     A driver with the picture's hands gives the picture's.
     """
@@ -65,7 +73,14 @@ def drive_hands(
     wanted = torch.minimum(bones.norm(dim=-1) * foreshortened, LONGEST * length) * growth[:, None, None, None]
     direction = own_bones[..., :2] / own_length.clamp_min(1e-6).unsqueeze(-1)
     rigid = bones[..., :2] @ frame[:, :, None].mT
-    vectors = torch.lerp(rigid, direction * wanted.unsqueeze(-1), trust[..., None, None, None])
+    bend = trust[..., None, None, None]
+    vectors = torch.lerp(rigid, direction * wanted.unsqueeze(-1), bend)
+    if excess is not None:
+        more = excess[:, None, None, None, None]
+        further = vectors + more * bend * (direction * wanted.unsqueeze(-1) - rigid)
+        longest = torch.maximum(vectors.norm(dim=-1), wanted)
+        further = further * (longest / further.norm(dim=-1).clamp_min(1e-6)).clamp_max(1).unsqueeze(-1)
+        vectors = torch.where(more > 0, further, vectors)
     roots = on_palm[:, :, 1:].unflatten(2, (FINGERS, 4))[:, :, :, :1]
     fingers = torch.cat([roots, roots + vectors.cumsum(3)], 3).flatten(2, 3)
     size = palm.full / own.full * growth[:, None]

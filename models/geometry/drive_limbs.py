@@ -132,9 +132,13 @@ def place_ends(
     trunk: TrunkMotion,
     limbs: LimbMotion,
     strength: Tensor,
+    own_strength: Tensor,
     last: Tensor,
 ) -> Tensor:
     """The joints of hands and feet, (B, 10, 2) in the order of `END_JOINTS`. last (B, 4, 2): wrists and ankles.
+
+    strength (B, 1): of the limbs, with which joints turn that are not the driver's own. own_strength (B, 10): of the
+    driver's own shape and direction.
 
     They have the driver's shape and direction in the picture's size. Where they are not seen, hands turn with the
     forearm, and feet with the shin if that is seen.
@@ -143,7 +147,7 @@ def place_ends(
     ends = gather_rows(torch.cat([rest, driver]), END_JOINTS)
     holders = gather_rows(torch.cat([rest, driver]), END_HOLDERS)
     at_rest, own = (ends - holders)[..., :2].chunk(2)
-    visibility = torch.minimum(ends, holders)[batch:, :, 3:] * strength[:, None].clamp_max(1)
+    visibility = torch.minimum(ends, holders)[batch:, :, 3:] * own_strength.unsqueeze(-1).clamp_max(1)
     ratio, longest = (gather_rows(part[:, ENDS], END_LIMBS) for part in (limbs.ratio, limbs.longest))
     shin_visibility = every.visibility[batch : 2 * batch, LOWER][:, LEGS]
     turn = limbs.turn[:, LOWER] * F.pad(shin_visibility, (LEGS.start, 0), value=1.0)

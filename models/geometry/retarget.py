@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,9 +12,11 @@ from torch import Tensor
 from models.geometry.constants import gather_rows
 from models.geometry.drive_body import drive_body
 from models.geometry.drive_hands import drive_hands
+from models.geometry.face_regions import landmark_strength
 from models.geometry.grid_mesh import TRIANGLE_GROWTH
 from models.geometry.keep_in_frame import FrameBounds, ease, keep_in_frame
 from models.geometry.limb_curve import FINGERS, LIMB_PIECES, PIECES
+from models.geometry.offsets import Offsets, gaze_shift, turn_head
 from models.geometry.openings import (
     EYES,
     begin_to_close,
@@ -47,6 +50,7 @@ LID_RATIO_RANGE = (0.5, 2.0)  # opening of the picture's lids at rest over the d
 MAX_SHIFT = 4.0  # canvas units that a head moves along each axis: twice the frame's side
 MAX_CHANGE = 0.8  # canonical units that a landmark moves on the head: more than the chin of a mouth that gapes
 KEPT_SHARE = 0.05  # landmarks that belong to mouth or eyes by as much are kept as these are
+MOUTH_AT_REST = 0.2  # strength of the mouth below which what the driver's mouth shows fades: the picture's stays shut
 MIN_LIPS_GAP = 0.02  # canonical units; less counts as shut lips
 
 
@@ -54,6 +58,8 @@ MIN_LIPS_GAP = 0.02  # canonical units; less counts as shut lips
 class Strength:
     """How much of the driver's motion is transferred: floats or (B,) tensors, 0..2, 1 = as the driver does, 0 = none.
 
+    eyes, brows, mouth: of these parts of the face (`face_regions.py`), factors of `face`. hands: of palms and fingers,
+    a factor of `body`.
     teeth, 0..1: how much of what the driver's open mouth shows is drawn, instead of what the network makes up.
     bones, (B, 4) or one float for all: factors of the picture's shoulder width, torso, arms and legs; 1 = as they are.
     """
@@ -64,6 +70,10 @@ class Strength:
     light: float | Tensor = 1.0
     teeth: float | Tensor = 1.0
     bones: float | Tensor = 1.0
+    eyes: float | Tensor = 1.0
+    brows: float | Tensor = 1.0
+    mouth: float | Tensor = 1.0
+    hands: float | Tensor = 1.0
 
 
 @dataclass(frozen=True)
@@ -100,19 +110,25 @@ def rest_pose(rig: Rig) -> Pose:
 
 
 def retarget(
-    rig: Rig, driver: Driver, neutral: Driver, strength: Strength | None = None, bounds: FrameBounds | None = None
+    rig: Rig,
+    driver: Driver,
+    neutral: Driver,
+    strength: Strength | None = None,
+    bounds: FrameBounds | None = None,
+    offsets: Offsets | None = None,
 ) -> Pose:
     """The pose of B characters for B drivers: the picture's shape plus each driver's change since the neutral.
 
     Rotation is relative to the camera's axes; translation and expression are measured in sizes of the driver's face and
     applied in sizes of the picture's. Size, turn, place and expression are bounded, so that no driver tears the head.
     Strength 0 everywhere gives the picture's own pose. bounds: of the frames that the heads stay in, and the shoulders
-    with them; None: motion has no such bounds.
+    with them; None: motion has no such bounds. offsets: turns of heads and gazes that are added to the drivers' and
+    have no strength; None: none.
     """
     strength = strength or Strength()
     driver, neutral = finite_driver(rig, driver, neutral)
     driver_head, neutral_head = head_pose(torch.cat([driver.face, neutral.face])).halves()
-    head_strength, face_strength = per_session(strength.head, rig), per_session(strength.face, rig)
+    head_strength, face_strength = per_session(strength.head, rig), FaceStrength.of(strength, rig)
     rotation = scale_rotation(driver_head.rotation @ neutral_head.rotation.mT, head_strength)
     zoom = (head_strength * (driver_head.scale / neutral_head.scale).log()).nan_to_num(0)
     for sign, limit in zip((-1, 1), ZOOM_RANGE, strict=True):
@@ -122,6 +138,8 @@ def retarget(
     shift = (driver_head.shift - neutral_head.shift) / neutral_head.scale[:, None]
     shift = (shift * rig.head.scale[:, None] * head_strength[:, None]).clamp(-MAX_SHIFT, MAX_SHIFT)
     head = HeadTransform(rig.head.scale * zoom, rotation @ rig.head.rotation, rig.head.shift + shift)
+    if offsets is not None:
+        head = turn_head(head, offsets.turn)
     head = ease_turn(ease_tilt(rig.head, head), rig.turn_limit)
     rotation = head.rotation @ rig.head.rotation.mT
     kept = None
@@ -131,21 +149,27 @@ def retarget(
     driver_local, neutral_local = driver_head.inverse(driver.face), neutral_head.inverse(neutral.face)
     rest = rig.head.inverse(rig.face)
     neutral_local = neutral_local + wanted_correction(neutral.correction, neutral_local, rest)
-    lids = driver.lids, neutral.lids
-    local = bounded_shape(transfer_expression(rest, driver_local, neutral_local, face_strength, lids), rest)
+    lids, gaze = (driver.lids, neutral.lids), None if offsets is None else gaze_shift(offsets.gaze)
+    local = bounded_shape(transfer_expression(rest, driver_local, neutral_local, face_strength, lids, gaze), rest)
     face = head.apply(local)
     unit = rig.head.scale / neutral_head.scale
     body_strength, torsos = per_session(strength.body, rig), (driver.torso, neutral.torso)
+    hand_strength = per_session(strength.hands, rig)
     bones = torch.as_tensor(strength.bones, dtype=rig.face.dtype, device=rig.face.device).expand(len(rig), 4)
     body = drive_body(
-        rig.body, (rig.head, head), driver.body, neutral.body, unit, body_strength, torsos, bones, kept
+        rig.body, (rig.head, head), driver.body, neutral.body, unit, body_strength, torsos, bones, kept,
+        hand_strength,
     )  # fmt: skip
     hands = rig.hands[..., :3]
     if rig.pieces == PIECES:
         shown, growth = gather_rows(rig.limbs.shown, (LIMB_PIECES, LIMB_PIECES + FINGERS)), head.scale / rig.head.scale
-        body, hands = drive_hands(rig.body, rig.hands, shown, driver.hands, body, growth, body_strength)
+        body, hands = drive_hands(
+            rig.body, rig.hands, shown, driver.hands, body, growth, body_strength * hand_strength,
+            (hand_strength - 1).clamp_min(0),
+        )  # fmt: skip
     shade = shading(driver.shade, neutral.shade, per_session(strength.light, rig) * rig.has_shading)
-    mouth = driver.mouth.permute(0, 3, 1, 2) * per_session(strength.teeth, rig)[:, None, None, None]
+    teeth = per_session(strength.teeth, rig) * (face_strength.mouth / MOUTH_AT_REST).clamp_max(1)
+    mouth = driver.mouth.permute(0, 3, 1, 2) * teeth[:, None, None, None]
     return Pose(face, local, rotation, body, head, shade, mouth, hands)
 
 
@@ -185,13 +209,18 @@ def wanted_correction(correction: Tensor, neutral: Tensor, rest: Tensor) -> Tens
 
 
 def transfer_expression(
-    rest: Tensor, driver: Tensor, neutral: Tensor, strength: Tensor, lids: tuple[Tensor, Tensor]
+    rest: Tensor,
+    driver: Tensor,
+    neutral: Tensor,
+    strength: FaceStrength,
+    lids: tuple[Tensor, Tensor],
+    gaze_offset: Tensor | None = None,
 ) -> Tensor:
     """The picture's shape with the driver's expression, (B, 478, 3) in canonical units.
 
-    rest, driver, neutral (B, 478, 3): shapes of the picture, of the driver now and in the neutral. strength (B,). lids
-    (B, 2, 2) each: `Driver.lids` now and in the neutral; where they are not measured, and for a
-    picture that squints, the opening's change counts.
+    rest, driver, neutral (B, 478, 3): shapes of the picture, of the driver now and in the neutral. lids (B, 2, 2) each:
+    `Driver.lids` now and in the neutral; where they are not measured, and for a picture that squints, the opening's
+    change counts. gaze_offset (B, 3): see `gaze_shift`.
     Features move in proportion to their own size: the mouth by mouths' widths, lids by their share of the neutral
     opening, gaze by eyes' widths.
     """
@@ -208,19 +237,35 @@ def transfer_expression(
         (openness, weight), (neutral_openness, neutral_weight) = (each[:, eye].unbind(-1) for each in lids)
         share = begin_to_close(openness / usual_openness(neutral_openness), shape_ratio)
         measured = weight * neutral_weight * (1 - squints(rest_opening / rest_width))
-        ratio = 1 + strength * (torch.lerp(changed, share, measured) - 1)
+        ratio = 1 + strength.eyes * (torch.lerp(changed, share, measured) - 1)
         ratios.append(soft_limit(ratio, limit))
         widths.append((rest_width, neutral_width))
-    local = rest + (strength[:, None] * gain)[..., None] * (driver - neutral)
+    local = rest + (strength.landmarks * gain)[..., None] * (driver - neutral)
     for (ring, iris), ratio, (rest_width, neutral_width) in zip(EYES, ratios, widths, strict=True):
         local = close_lids(local, rest, ratio, ring)
         corners, ball = (ring[0], ring[8]), slice(iris, iris + 5)
         driver_gaze = (driver[:, iris] - gather_rows(driver, corners).mean(1)) / eye_width(driver, ring)[:, None]
         neutral_gaze = (neutral[:, iris] - gather_rows(neutral, corners).mean(1)) / neutral_width[:, None]
-        gaze = strength[:, None] * (driver_gaze - neutral_gaze) * rest_width[:, None]
+        gaze = strength.eyes[:, None] * (driver_gaze - neutral_gaze) * rest_width[:, None]
+        if gaze_offset is not None:
+            gaze = gaze + gaze_offset * rest_width[:, None]
         socket = (gather_rows(local, corners) - gather_rows(rest, corners)).mean(1)
         local[:, ball] = rest[:, ball] + (gaze + socket)[:, None]
     return uncross_lips(narrow_mouth(local, rest), rest)
+
+
+class FaceStrength(NamedTuple):
+    """The strengths of B faces, with those of their parts: eyes, mouth (B,); landmarks (B, 478)."""
+
+    eyes: Tensor
+    mouth: Tensor
+    landmarks: Tensor
+
+    @staticmethod
+    def of(strength: Strength, rig: Rig) -> FaceStrength:
+        parts = strength.face, strength.eyes, strength.brows, strength.mouth
+        face, eyes, brows, mouth = (per_session(part, rig) for part in parts)
+        return FaceStrength(face * eyes, face * mouth, landmark_strength(face, eyes, brows, mouth))
 
 
 def per_session(value: float | Tensor, rig: Rig) -> Tensor:

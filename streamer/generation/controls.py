@@ -14,6 +14,9 @@ class Controls:
     """Settings that may change from frame to frame.
 
     head, face, body: strength of the motion, 0..2, where 1 follows the driver exactly.
+    eyes, brows, mouth: the same of these parts of the face, factors of `face`; hands: of palms and fingers, of `body`.
+    yaw, pitch, roll: degrees by which the head turns in addition, within `TURN_LIMITS`: to the driver's own right, up,
+    and tilted to the driver's own right. gaze_x, gaze_y: the same of the eyes within the head, right and up.
     light: strength of the shading that is transferred from the driver's face, 0..2.
     shoulders, torso, arms, legs: factors of the character's bone lengths, `BONE_RANGE`, where 1 is the picture's own.
     teeth: whether the driver's own teeth and tongue are drawn in an open mouth.
@@ -27,6 +30,15 @@ class Controls:
     head: float = 1.0
     face: float = 1.0
     body: float = 1.0
+    eyes: float = 1.0
+    brows: float = 1.0
+    mouth: float = 1.0
+    hands: float = 1.0
+    yaw: float = 0.0
+    pitch: float = 0.0
+    roll: float = 0.0
+    gaze_x: float = 0.0
+    gaze_y: float = 0.0
     light: float = 1.0
     shoulders: float = 1.0
     torso: float = 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,24 +10,29 @@ import numpy as np
 import torch
 
 from models.geometry.keep_in_frame import FrameBounds
+from models.geometry.offsets import Offsets
 from models.geometry.retarget import Strength
 from models.motion import Driver
 from streamer.generation.controls import Controls, mirrored_if
 from streamer.generation.transfer import upload
 from streamer.tracking.motion import Array, Motion
 
+# The fields of `Controls` that are one of `Strength`, too.
+_STRENGTHS = ("head", "face", "body", "light", "teeth", "eyes", "brows", "mouth", "hands")
+
 
 @dataclass(frozen=True, slots=True)
 class DriverBatch:
     """The motion of B drivers: now, in their neutral, how strongly each picture follows it, and within what frame.
 
-    bounds: None where heads may leave their frames.
+    bounds: None where heads may leave their frames. offsets: turns that are added to the drivers'; None: none.
     """
 
     current: Driver
     neutral: Driver
     strength: Strength
     bounds: FrameBounds | None = None
+    offsets: Offsets | None = None
 
     @staticmethod
     def of(
@@ -39,23 +45,28 @@ class DriverBatch:
         """Upload B motions with their neutrals and controls. Raises ValueError for a motion without a face."""
         current = to_driver([mirrored_if(m, c.mirror) for m, c in zip(motions, controls, strict=True)], device)
         neutral = to_driver([mirrored_if(m, c.mirror) for m, c in zip(neutrals, controls, strict=True)], device)
-        return DriverBatch(current, neutral, to_strength(controls, device), bounds)
+        return DriverBatch(current, neutral, to_strength(controls, device), bounds, to_offsets(controls, device))
 
 
 def to_strength(controls: Sequence[Controls], device: torch.device) -> Strength:
     """The strengths of B sessions as tensors (B,) on the device, `bones` (B, 4); `teeth` is 0 or 1."""
+    rows = [(*(float(getattr(one, name)) for name in _STRENGTHS), *one.bones) for one in controls]
+    uploaded = upload(torch.tensor(rows), device)
+    values = uploaded[:, : len(_STRENGTHS)].unbind(-1)
+    return Strength(bones=uploaded[:, len(_STRENGTHS) :], **dict(zip(_STRENGTHS, values, strict=True)))
 
-    def per_session(values: Sequence[float | tuple[float, ...]]) -> torch.Tensor:
-        return upload(torch.tensor(values), device)
 
-    return Strength(
-        head=per_session([one.head for one in controls]),
-        face=per_session([one.face for one in controls]),
-        body=per_session([one.body for one in controls]),
-        light=per_session([one.light for one in controls]),
-        teeth=per_session([float(one.teeth) for one in controls]),
-        bones=per_session([one.bones for one in controls]),
-    )
+def to_offsets(controls: Sequence[Controls], device: torch.device) -> Offsets:
+    """The offsets of B sessions on the device. Degrees of the driver's own body become turns on the camera's axes,
+    which mirroring turns around.
+    """
+    rows = []
+    for one in controls:
+        side = -1 if one.mirror else 1  # the driver's right is on the left of the camera's picture
+        turn = -one.pitch, side * one.yaw, -side * one.roll
+        rows.append([math.radians(degrees) for degrees in (*turn, -one.gaze_y, side * one.gaze_x)])
+    turn, gaze = upload(torch.tensor(rows), device).split((3, 2), -1)
+    return Offsets(turn, gaze)
 
 
 def to_driver(motions: Sequence[Motion], device: torch.device | str) -> Driver:

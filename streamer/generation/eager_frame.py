@@ -51,7 +51,7 @@ class EagerFrame:
         """Laps "retarget", "guide", "generate" and "compose", which includes the conversion to bytes."""
         rig = self._stacked(batch.rigs)
         drivers = batch.drivers
-        pose = retarget(rig, drivers.current, drivers.neutral, drivers.strength, drivers.bounds)
+        pose = retarget(rig, drivers.current, drivers.neutral, drivers.strength, drivers.bounds, drivers.offsets)
         stopwatch.lap("retarget")
         guidance = make_guidance(rig, pose)
         stopwatch.lap("guide")

@@ -28,9 +28,11 @@ from streamer.generation.scene import over_background, over_plate
 from streamer.generation.transfer import Download, share_with_main_stream, side_stream
 from streamer.generation.view import cut_frame, frame_bounds
 from streamer.options import EVERY_PERSON, LARGEST_PERSON, Background
+from streamer.rigging.body_points import Position
 from streamer.rigging.framing import Framing, Layout, output_size
 from streamer.rigging.likeness import Appearance
 from streamer.rigging.picture import Picture
+from streamer.rigging.point_guesses import points_found
 from streamer.rigging.points import Points
 from streamer.rigging.rigger import Character, build_rig, find_character
 from streamer.rigging.scene import FoundScene, find_scene
@@ -97,6 +99,10 @@ class Avatar:
     def views(self) -> list[str]:
         """The names of its further pictures."""
         return [view.picture.name for view in self.characters[1:]]
+
+    def point_places(self) -> dict[str, Position]:
+        """Where the points of its picture were found or placed, see `points_found`."""
+        return points_found(self.characters[0])
 
     def is_framed(self, framing: Framing) -> bool:
         """Whether it was prepared for this framing, or can be for no other."""

@@ -123,7 +123,7 @@ class RecordedFrame:
         assert self._rigs is not None
         rig, backgrounds = self._rigs.look_up(inputs.lane)
         drivers = inputs.drivers
-        pose = retarget(rig, drivers.current, drivers.neutral, drivers.strength, drivers.bounds)
+        pose = retarget(rig, drivers.current, drivers.neutral, drivers.strength, drivers.bounds, drivers.offsets)
         guidance = make_guidance(rig, pose)
         prediction = self._generator.step(NetworkInputs.of(inputs.lane, rig, pose, guidance))
         frames = compose(rig, guidance, prediction.edit, backgrounds if trim else None, prediction.patches)

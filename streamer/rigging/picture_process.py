@@ -63,6 +63,13 @@ class PictureProcess:
         character: Character = self._call(_Steps, "find_view", picture, size, known)
         return character
 
+    def do(self, work: Callable[..., Answer], *arguments: object) -> Answer:
+        """The answer of a function of a module, given these arguments, all picklable. Blocks. Raises its KagamiErrors,
+        PictureError, EngineClosedError.
+        """
+        answer: Answer = self._call(_Steps, "do", work, *arguments)
+        return answer
+
     def close(self) -> None:
         """Kill the process; calls that wait or come later raise EngineClosedError. May be called again."""
         with self._guard:
@@ -131,6 +138,9 @@ class _Steps:
 
     def load(self, data: bytes) -> Picture | _Refusal:
         return _answer(lambda: load_picture(data))
+
+    def do(self, work: Callable[..., Answer], *arguments: object) -> Answer | _Refusal:
+        return _answer(lambda: work(*arguments))
 
     def find(self, picture: Picture, size: int, points: Points | None, framing: Framing | None) -> Character | _Refusal:
         from streamer.rigging.rigger import find_character  # noqa: PLC0415 - torch and MediaPipe, not needed to decode

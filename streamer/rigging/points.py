@@ -64,6 +64,8 @@ POINT_LANDMARKS: dict[str, tuple[int, ...]] = {
     "right_eye_bottom": (LEFT_LOWER_LID,),
 }
 MAX_FILE_BYTES = 1 << 20
+MAX_REQUEST_BYTES = 1 << 16  # of points that come over the network
+MAX_OUTLINE_POINTS = 1000
 SMOOTHING = 1e-3  # regularisation of the thin-plate spline, since hand-placed points are imprecise
 
 
@@ -71,6 +73,13 @@ class PointsError(KagamiError):
     """The points cannot be used; the message names the reason and the remedy."""
 
     code = "points"
+
+
+class TooManyPointsError(PointsError):
+    """Points that came over the network are larger than `MAX_REQUEST_BYTES`."""
+
+    def __init__(self) -> None:
+        super().__init__(f"The points are larger than {MAX_REQUEST_BYTES >> 10} KB: leave points of the outline out.")
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,8 @@ class Points:
                 raise PointsError(f"The points {other} and {name} lie on one place: move one of them.")
         if 0 < len(self.outline) < 3:
             raise PointsError("The outline needs at least three points: add more or leave it out.")
+        if len(self.outline) > MAX_OUTLINE_POINTS:
+            raise PointsError(f"The outline has more than {MAX_OUTLINE_POINTS} points: leave some of them out.")
 
     def _check_names(self) -> None:
         unknown = [name for name in self.positions if name not in (*POINT_LANDMARKS, *BODY_POINT_NAMES)]
@@ -145,6 +156,29 @@ class Points:
                 f"The points file {path} cannot be read as JSON ({error}): check the path and the file."
             ) from error
         return Points.parse(data)
+
+    @staticmethod
+    def decode(data: bytes) -> Points:
+        """Read points that came over the network. Raises PointsError when they are too large, not JSON or not valid."""
+        if len(data) > MAX_REQUEST_BYTES:
+            raise TooManyPointsError
+        try:
+            decoded = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise PointsError("The points are not JSON: give an object of names to [x, y].") from error
+        return Points.parse(decoded)
+
+    @staticmethod
+    def positions_to_json(positions: dict[str, Position]) -> dict[str, list[float]]:
+        """Named positions as JSON has them, rounded to hundredths of a pixel."""
+        return {name: [round(x, 2), round(y, 2)] for name, (x, y) in positions.items()}
+
+    def to_json(self) -> dict[str, object]:
+        """The points as in docs/points.md, positions rounded to hundredths of a pixel."""
+        named: dict[str, object] = dict(self.positions_to_json(self.positions))
+        if self.outline:
+            named["outline"] = [[round(x, 2), round(y, 2)] for x, y in self.outline]
+        return named
 
     @staticmethod
     def parse(data: object) -> Points:

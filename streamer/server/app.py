@@ -37,12 +37,14 @@ from streamer.generation.pipeline import Avatar
 from streamer.options import MAX_PICTURES
 from streamer.rigging.picture import Picture, load_picture
 from streamer.rigging.picture_process import PictureProcess
+from streamer.rigging.points import TooManyPointsError
 from streamer.runtime.cached_value import CachedValue
 from streamer.server import signaling
 from streamer.server.access import AccessMiddleware, check_token, error_response
 from streamer.server.conversation import Conversations
 from streamer.server.executors import Executors
 from streamer.server.metrics import Metrics
+from streamer.server.point_routes import PointRoutes
 from streamer.server.rate_limits import Limits, RateLimiter, RateLimiters
 from streamer.server.samples import sample_routes
 from streamer.server.session_pictures import SessionPictures
@@ -64,6 +66,7 @@ _STATUS_OF_ERROR: dict[type[Exception], int] = {
     MissingTokenError: 401,
     BusyError: 409,
     TooLargeError: 413,
+    TooManyPointsError: 413,
     TooFastError: 429,
 }
 
@@ -93,6 +96,7 @@ class Server:
         self._limiters = RateLimiters(limits or Limits())
         self._uploads: Counter[str] = Counter()  # uploads that are read or decoded now, by address
         self.conversations = Conversations(engine, settings, avatar, name, self._executors, self._limiters)
+        points = PointRoutes(self._pictures, self._executors, self._limiters, self._pictures_of, self._change_of)
         self._avatar = avatar
         self._name = name
         self._registry = CollectorRegistry(auto_describe=False)
@@ -107,6 +111,7 @@ class Server:
                 Route("/api/picture", self._change_to_start, methods=["DELETE"]),
                 Route("/api/picture", self._reference_picture, methods=["GET"]),
                 Route("/api/thumbnail", self._thumbnail),
+                *points.routes,
                 *sample_routes(self._executors, settings),
                 Route("/api/view", self._upload_view, methods=["PUT"]),
                 Route("/api/view", self._add_view_back, methods=["POST"]),

@@ -94,6 +94,7 @@ class Limits:
     offers: SDP offers; each takes about 20 ms of the event loop and opens UDP sockets.
     trackers: starts of tracker processes; each takes about a second of one core.
     uploads: pictures; decoding and preparing one takes seconds of one core.
+    previews: films of a picture with its points; each takes seconds of one core.
     """
 
     requests: tuple[Rate, Rate] = (Rate(400, 100), Rate(200, 20))
@@ -101,6 +102,7 @@ class Limits:
     offers: tuple[Rate, Rate] = (Rate(8, 4), Rate(4, 2))
     trackers: tuple[Rate, Rate] = (Rate(4, 0.5), Rate(4, 0.25))
     uploads: tuple[Rate, Rate] = (Rate(8, 0.5), Rate(4, 0.2))
+    previews: tuple[Rate, Rate] = (Rate(8, 0.5), Rate(4, 0.3))
 
 
 class RateLimiters:
@@ -112,3 +114,4 @@ class RateLimiters:
         self.offers = RateLimiter("offers", *limits.offers, max_wait_s=10.0)
         self.trackers = RateLimiter("visits", *limits.trackers, max_wait_s=30.0)
         self.uploads = RateLimiter("pictures", *limits.uploads, max_wait_s=3.0)
+        self.previews = RateLimiter("previews", *limits.previews, max_wait_s=5.0)

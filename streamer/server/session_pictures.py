@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 
@@ -13,12 +14,23 @@ from streamer.generation.pipeline import Avatar
 from streamer.options import MAX_PICTURES
 from streamer.rigging.framing import Framing
 from streamer.rigging.picture import Picture
+from streamer.rigging.points import Points, PointsError
+from streamer.rigging.rigger import NoFaceError
 from streamer.rigging.views import TooManyViewsError, ViewError
 from streamer.server import signaling
 from streamer.server.prepared_avatars import CharacterKey, PreparedAvatars
 
 START = "start"  # in a key: a picture that the server was started with
 REFRAME_DELAY_S = 0.5  # after the last change of a frame, until the picture is prepared for it
+
+
+class NothingRefusedError(KagamiError):
+    """No picture was refused, or another one came since."""
+
+    code = "points"
+
+    def __init__(self) -> None:
+        super().__init__("The picture without a face is not here any more; choose it again.")
 
 
 class SessionPictures:
@@ -46,6 +58,8 @@ class SessionPictures:
         self._key: CharacterKey = self._start_key
         self._prepared = prepared
         self._session = session
+        self._refused: tuple[Picture, str] | None = None  # and its key
+        self._next_points: Points | None = None
         self._engine = engine
         self._send = send
         self._framing = framing
@@ -82,13 +96,25 @@ class SessionPictures:
     def change(self, picture: Picture, name: str, key: str) -> None:
         """Prepare another picture in the background and use it from the next frame after that; within `upload`.
 
-        key: what it is prepared from, see `change_back`.
+        key: what it is prepared from, see `change_back`. Points that `hold_points` was given are used once.
         """
-        self._prepare_in_background(name, [], (key,), lambda: self._engine.prepare(picture, self._framing()))
+        points, self._next_points = self._next_points, None
+        self._change(picture, name, key, points)
+
+    def _change(self, picture: Picture, name: str, key: str, points: Points | None) -> None:
+        self._refused = None
+        own = (_key_with(key, points),)
+        self._prepare_in_background(
+            name, [], own, lambda: self._engine.prepare(picture, self._framing(), points), (picture, key)
+        )
 
     def change_back(self, name: str, key: str) -> None:
-        """Use a picture that this session prepared before. Raises NotKeptError, BusyError."""
-        self._use_kept(name, (key,))
+        """Use a picture that this session prepared before, with the points that `hold_points` was given.
+
+        Raises NotKeptError, after which the points are still held, BusyError.
+        """
+        self._use_kept(name, (_key_with(key, self._next_points),))
+        self._next_points = None
 
     def change_to_start(self) -> None:
         """Use the picture that the session began with. Raises BusyError."""
@@ -96,6 +122,40 @@ class SessionPictures:
         avatar, name = self._start
         kept = self._prepared.get(self._session, self._start_key) or avatar
         self._prepare_in_background(name, kept.views, self._start_key, lambda: _done(kept))
+
+    def hold_points(self, points: Points | None) -> None:
+        """Keep hand-placed points for the next picture; None for none."""
+        self._next_points = points
+
+    def place_points(self, points: Points | None, on_refused: bool) -> None:
+        """Prepare the picture in use with these points, its views stay, or the refused one; within `upload`.
+
+        points: None takes those of the picture in use away. Raises NothingRefusedError.
+        """
+        if on_refused:
+            picture, key = self._refused_picture()
+            self._change(picture, picture.name, key, points)
+            return
+        picture, (first, *further) = self.editable(False)[0], self._key
+        known = self.avatar.characters[1:]
+        self._prepare_in_background(
+            self.name, self.avatar.views, (_key_with(first, points), *further),
+            lambda: self._engine.prepare(picture, self._framing(), points, known),
+        )  # fmt: skip
+
+    def editable(self, refused: bool) -> tuple[Picture, Avatar | None]:
+        """The picture whose points can be placed, and its avatar: the one in use, or the refused one, which has none:
+        the last picture, if no face was found in it or its points did not fit. Raises NothingRefusedError.
+        """
+        if refused:
+            return self._refused_picture()[0], None
+        assert self.avatar.picture is not None
+        return self.avatar.picture, self.avatar
+
+    def _refused_picture(self) -> tuple[Picture, str]:
+        if self._refused is None:
+            raise NothingRefusedError
+        return self._refused
 
     def check_room_for_view(self) -> None:
         """Raises TooManyViewsError if the character has as many pictures as it may have."""
@@ -140,20 +200,35 @@ class SessionPictures:
         self._prepare_in_background(name, avatar.views, key, lambda: _done(avatar))
 
     def _prepare_in_background(
-        self, name: str, views: list[str], key: CharacterKey, begin: Callable[[], Future[Avatar]]
+        self,
+        name: str,
+        views: list[str],
+        key: CharacterKey,
+        begin: Callable[[], Future[Avatar]],
+        refusable: tuple[Picture, str] | None = None,
     ) -> None:
         if not self._closed:
-            self._prepare_task = asyncio.get_running_loop().create_task(self._prepare(name, views, key, begin))
+            work = self._prepare(name, views, key, begin, refusable)
+            self._prepare_task = asyncio.get_running_loop().create_task(work)
 
     async def _prepare(
-        self, name: str, views: list[str], key: CharacterKey, begin: Callable[[], Future[Avatar]]
+        self,
+        name: str,
+        views: list[str],
+        key: CharacterKey,
+        begin: Callable[[], Future[Avatar]],
+        refusable: tuple[Picture, str] | None,
     ) -> None:
-        """Use the avatar that `begin` prepares. name, views: names of its pictures."""
+        """Use the avatar that `begin` prepares. name, views: names of its pictures. refusable: the picture, and its
+        key, that is kept if points of it are missing or wrong.
+        """
         await self._send(signaling.PictureStatus("preparing", name, views=views))
         try:
             avatar = await asyncio.wrap_future(begin())
         except KagamiError as error:
-            await self._send(signaling.PictureStatus("failed", name, message=str(error), views=views))
+            if isinstance(error, NoFaceError | PointsError):
+                self._refused = refusable or self._refused
+            await self._send(signaling.PictureStatus("failed", name, message=str(error), views=views, code=error.code))
             return
         await self._send(
             signaling.PictureStatus("ready", name, avatar.width, avatar.height, avatar.notes, None, avatar.views)
@@ -200,3 +275,9 @@ def _done(avatar: Avatar) -> Future[Avatar]:
     future: Future[Avatar] = Future()
     future.set_result(avatar)
     return future
+
+
+def _key_with(key: str, points: Points | None) -> str:
+    """The key of a picture with these points, from its key with any or none."""
+    bare = key.partition("+")[0]
+    return bare if points is None else f"{bare}+{hashlib.sha256(repr(points).encode()).hexdigest()}"

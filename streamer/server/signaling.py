@@ -21,6 +21,10 @@ from streamer.options import (
     BACKGROUNDS,
     BONE_RANGE,
     FRAME_KINDS,
+    MAX_GAZE,
+    MAX_TILT,
+    MAX_YAW,
+    TURN_LIMITS,
     ZOOM_RANGE,
     Background,
     BoneFactors,
@@ -44,6 +48,9 @@ BoneFactor = Annotated[float, Meta(ge=BONE_RANGE[0], le=BONE_RANGE[1])]
 Aspect = Annotated[str, Meta(pattern=ASPECT_PATTERN)]
 Zoom = Annotated[float, Meta(ge=ZOOM_RANGE[0], le=ZOOM_RANGE[1])]
 Shift = Annotated[float, Meta(ge=-1, le=1)]
+Yaw = Annotated[float, Meta(ge=-MAX_YAW, le=MAX_YAW)]
+Tilt = Annotated[float, Meta(ge=-MAX_TILT, le=MAX_TILT)]
+Gaze = Annotated[float, Meta(ge=-MAX_GAZE, le=MAX_GAZE)]
 Colour = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}\Z")]
 
 
@@ -89,7 +96,16 @@ class Control(_Message):
     head: Strength | UnsetType = UNSET
     face: Strength | UnsetType = UNSET
     body: Strength | UnsetType = UNSET
+    eyes: Strength | UnsetType = UNSET
+    brows: Strength | UnsetType = UNSET
+    mouth: Strength | UnsetType = UNSET
+    hands: Strength | UnsetType = UNSET
     light: Strength | UnsetType = UNSET
+    yaw: Yaw | UnsetType = UNSET
+    pitch: Tilt | UnsetType = UNSET
+    roll: Tilt | UnsetType = UNSET
+    gaze_x: Gaze | UnsetType = UNSET
+    gaze_y: Gaze | UnsetType = UNSET
     shoulders: BoneFactor | UnsetType = UNSET
     torso: BoneFactor | UnsetType = UNSET
     arms: BoneFactor | UnsetType = UNSET
@@ -168,6 +184,10 @@ _NOT_ALLOWED = {
         name: "The field '{}' is out of range ({} to {}); choose a value between.".format(name, *BONE_RANGE)
         for name in BoneFactors._fields
     },
+    **{
+        name: f"The field '{name}' is out of range (-{most:g} to {most:g} degrees); choose a value between."
+        for name, most in TURN_LIMITS.items()
+    },
     "shift_x": "The field 'shift_x' is out of range (-1 to 1); choose a value between.",
     "shift_y": "The field 'shift_y' is out of range (-1 to 1); choose a value between.",
 }
@@ -224,7 +244,8 @@ class State(_Message):
 
 class PictureStatus(_Message, tag="picture-status"):
     """width, height: of the avatar video, pixels. views: names of the further pictures of the character that is
-    prepared, ready or framed, or could not be prepared. message: why the preparation failed.
+    prepared, ready or framed, or could not be prepared. message: why the preparation failed; code: the same as a word,
+    "no-face" where points of the picture can help.
 
     An uploaded picture is "preparing", then "ready" or "failed"; the picture in use is "framing", then "framed" when
     its frame was changed.
@@ -237,6 +258,7 @@ class PictureStatus(_Message, tag="picture-status"):
     notes: Sequence[str] = ()
     message: str | None = None
     views: Sequence[str] = ()
+    code: str | None = None
 
 
 class Stats(_Message):

@@ -1,9 +1,12 @@
 """Drivers with the canonical face, whose pose and lids a test sets."""
 
+from dataclasses import fields
+
 import torch
 from torch import Tensor
 
 from models.geometry.openings import EYES, lid_pairs
+from models.geometry.retarget import Strength
 from models.geometry.topology import HeadTransform, topology
 from models.motion import Driver
 
@@ -26,6 +29,12 @@ def driver(
     rotation = rotation_of() if rotation is None else rotation
     head = HeadTransform(torch.tensor([scale]), rotation, torch.tensor([shift]))
     return Driver.of_face(head.apply(topology().canonical[None] if local is None else local))
+
+
+def all_strengths(batch: int, device: torch.device | str = "cpu") -> Strength:
+    """Strengths of 1 as tensors on the device, as a live batch has them."""
+    shapes = {field.name: (batch, 4) if field.name == "bones" else (batch,) for field in fields(Strength)}
+    return Strength(**{name: torch.ones(shape, device=device) for name, shape in shapes.items()})
 
 
 def lids_at(share: float) -> Tensor:

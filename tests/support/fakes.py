@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
 
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.pipeline import FrameRequest
+from streamer.generation.preview import as_webp, render_preview
 from streamer.options import MAX_PICTURES
+from streamer.rigging.body_points import BODY_POINT_NAMES
 from streamer.rigging.canvas import Rect
 from streamer.rigging.framing import Circle, Framing, Layout, frame_rect, output_size
 from streamer.rigging.picture import Picture
+from streamer.rigging.picture_process import PictureProcess
+from streamer.rigging.point_guesses import guess_points, original_size
+from streamer.rigging.points import POINT_LANDMARKS, Points
+from streamer.rigging.rigger import NoFaceError
 from streamer.rigging.views import TooManyViewsError, ViewError
 from streamer.tracking.presence import NEUTRAL
 from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
 from streamer.tracking.tracker import TrackedMotion
 
 HEAD = Circle(256.0, 200.0, 80.0)  # of every picture
+FACELESS = (250, 250, 0)  # colour of the pictures in which `FakePipeline` finds no face
 
 
 @dataclass(eq=False)
@@ -34,13 +42,17 @@ class FakeAvatar:
     notes: list[str] = field(default_factory=list)
     framing: Framing = field(default_factory=Framing)
     picture: Picture | None = None
-    points: None = None
+    points: Points | None = None
     characters: tuple[FakeCharacter, ...] = ()
     shown_body: ShownBody = WHOLE_BODY
 
     @property
     def views(self) -> list[str]:
         return [view.picture.name for view in self.characters[1:]]
+
+    def point_places(self) -> dict[str, tuple[float, float]]:
+        assert self.picture is not None
+        return fake_guesses(self.picture)
 
     def is_framed(self, framing: Framing) -> bool:
         return self.picture is None or self.framing == framing
@@ -52,6 +64,7 @@ class FakeCharacter:
 
     picture: Picture
     framing: Framing = field(default_factory=Framing)
+    points: Points | None = None
 
     @property
     def layout(self) -> Layout:
@@ -97,12 +110,14 @@ class FakePipeline:
     def prepare(
         self,
         picture: Picture,
-        points: object = None,
+        points: Points | None = None,
         framing: Framing | None = None,
         views: Sequence[FakeCharacter] = (),
     ) -> FakeAvatar:
         time.sleep(self.prepare_delay)
-        return self.build([FakeCharacter(picture, framing or Framing()), *views])
+        if points is None and tuple(picture.rgba[0, 0, :3]) == FACELESS:
+            raise NoFaceError(picture.name)
+        return self.build([FakeCharacter(picture, framing or Framing(), points), *views])
 
     def add_view(self, picture: Picture, known: Sequence[FakeCharacter]) -> FakeAvatar:
         time.sleep(self.prepare_delay)
@@ -117,7 +132,9 @@ class FakePipeline:
         red, green, blue = (int(value) for value in picture.rgba[..., :3].reshape(-1, 3).mean(0))
         width, height = output_size(framing, frame_rect(framing, self.size, self.size, HEAD), self.size)
         notes = [f"{view.picture.name} is a view." for view in characters[1:]]
-        return FakeAvatar(width, height, (red, green, blue), notes, framing, picture, None, tuple(characters))
+        return FakeAvatar(
+            width, height, (red, green, blue), notes, framing, picture, characters[0].points, tuple(characters)
+        )
 
     def open(self, avatar: FakeAvatar) -> FakeStream:
         if avatar.colour == self.no_memory_on:
@@ -155,6 +172,36 @@ class FakePipeline:
             alpha = np.full(rgb.shape[:2], 128, np.uint8)
             rgb = (rgb.astype(np.uint16) * 128 // 255).astype(np.uint8)  # premultiplied
         return AvatarFrame(rgb, 0.0, alpha, {"paint": self.delay * 1000})
+
+
+class FakePictureProcess(PictureProcess):
+    """Decodes pictures as the real one does. Guesses and films are those of `fake_guesses` and `fake_film`.
+
+    films: points of which a film was wanted.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.films: list[Points | None] = []
+
+    def do(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        if work is guess_points:
+            return fake_guesses(arguments[0])
+        assert work is render_preview
+        self.films.append(arguments[1])
+        return fake_film()
+
+
+def fake_guesses(picture: Picture) -> dict[str, tuple[float, float]]:
+    """Places of all points in a picture: in rows, apart from each other."""
+    width, height = original_size(picture)
+    names = (*POINT_LANDMARKS, *BODY_POINT_NAMES)
+    return {name: (width * (0.1 + 0.13 * (k % 7)), height * (0.1 + 0.14 * (k // 7))) for k, name in enumerate(names)}
+
+
+def fake_film() -> bytes:
+    """An animated WebP of two small frames."""
+    return as_webp([np.full((64, 64, 3), value, np.uint8) for value in (40, 200)])
 
 
 class FakeTracker:

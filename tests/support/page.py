@@ -8,6 +8,7 @@ import json
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import fields
 from types import TracebackType
 from typing import Any
 
@@ -20,6 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from streamer.engine.engine import Engine
+from streamer.rigging.picture_process import PictureProcess
 from streamer.server.app import Server
 from streamer.server.listening import serve_config
 from streamer.server.rate_limits import Limits, Rate
@@ -27,7 +29,9 @@ from streamer.settings import Settings
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
 
 MESSAGE_TIMEOUT_S = 20.0  # bound on a wait for a message or a frame; no test asserts how long the wait took
-UNLIMITED = Limits(*[(Rate(1000, 1000), Rate(1000, 1000))] * 5)  # for tests that do something many times
+UNLIMITED = Limits(
+    *[(Rate(1000, 1000), Rate(1000, 1000))] * len(fields(Limits))
+)  # for tests that do something many times
 
 
 class FakeCamera(VideoStreamTrack):
@@ -204,12 +208,14 @@ async def serving(
     tracker: Callable[[], FakeTracker] = FakeTracker,
     avatar: FakeAvatar | None = None,
     limits: Limits | None = None,
+    pictures: PictureProcess | None = None,
     **engine_options: Any,
 ) -> AsyncIterator[tuple[str, Server]]:
     """Run a real server in this event loop on a free port; yields (http address, server)."""
     settings = settings or Settings()
     engine = Engine(pipeline or FakePipeline(size=128), tracker, settings.fps, settings.max_sessions, **engine_options)
-    server = Server(engine, settings, avatar or FakeAvatar(128, 128), "fake.png", limits=limits)
+    avatar = avatar or FakeAvatar(128, 128)
+    server = Server(engine, settings, avatar, "fake.png", pictures, limits=limits)
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     web = uvicorn.Server(serve_config(server.app))

@@ -13,7 +13,7 @@ from streamer.rigging.picture import Picture
 from streamer.server.app import Server
 from streamer.server.listening import bind, run
 from streamer.settings import read_settings
-from tests.support.fakes import FakeAvatar, FakeCharacter, FakePipeline, FakeTracker
+from tests.support.fakes import FakeAvatar, FakeCharacter, FakePictureProcess, FakePipeline, FakeTracker
 from tests.support.page import UNLIMITED
 
 
@@ -30,6 +30,7 @@ def main() -> None:
                 settings,
                 FakeAvatar(picture=found.picture, characters=(found,)),
                 found.picture.name,
+                FakePictureProcess(),
                 limits=UNLIMITED,
             ),
             settings,

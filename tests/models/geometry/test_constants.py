@@ -16,9 +16,11 @@ from models.geometry.constants import const_floats, const_index, gather_rows, sc
 from models.geometry.guidance import make_guidance
 from models.geometry.keep_in_frame import FrameBounds
 from models.geometry.limb_curve import PIECES
-from models.geometry.retarget import Strength, retarget
+from models.geometry.offsets import Offsets
+from models.geometry.retarget import retarget
 from models.geometry.rig import Rig
 from models.motion import Driver
+from tests.support.drivers import all_strengths
 from tests.support.faces import drawn_face
 from tests.support.host_access import HostAccessGuard, uncovered_mesh
 
@@ -65,13 +67,14 @@ def test_a_frame_copies_nothing_from_the_host(full_canvas: bool, monkeypatch: py
     rig = replace(Rig.stack([drawn_face(64, 0.35 if full_canvas else 0.22)] * 2).to("meta"), pieces=PIECES)
     assert rig.full_canvas == full_canvas
     driver = Driver(rig.face, rig.body, rig.face.new_zeros(2, 2, 21, 4))
-    strength = Strength(*torch.ones(5, 2, device="meta"), bones=torch.ones(2, 4, device="meta"))
+    strength = all_strengths(2, "meta")
     bounds = FrameBounds(rig.focus.new_ones(2, 4), rig.focus.new_ones(2, 4))
+    offsets = Offsets(rig.focus.new_ones(2, 3), rig.focus.new_ones(2, 2))
     sides = ((2, GUIDE_SIDE), (1, 16), (3, 16), (1, GUIDE_SIDE))
     edit = Edit(*(rig.focus.new_full((2, channels, side, side), 0.5) for channels, side in sides))
 
     def frame() -> Tensor:
-        pose = retarget(rig, driver, driver, strength, bounds)
+        pose = retarget(rig, driver, driver, strength, bounds, offsets)
         return compose(rig, make_guidance(rig, pose), edit, rig.plate, patches(rig))
 
     frame()

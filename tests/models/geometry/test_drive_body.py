@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from models.geometry.body import (
+    HAND_JOINTS,
     HEAD_JOINTS,
     JOINTS,
     LEFT_ANKLE,
@@ -296,3 +297,15 @@ def test_a_torso_seen_from_the_side_widens_within_bounds() -> None:
     moved = driven(rest, standing(), rest)
     assert 1.1 < length(moved, LEFT_SHOULDER, RIGHT_SHOULDER) / length(rest, LEFT_SHOULDER, RIGHT_SHOULDER) < 1.3
     assert direction(moved, LEFT_SHOULDER, LEFT_ELBOW) == pytest.approx(direction(standing(), 11, 13), abs=3)
+
+
+def test_hands_without_strength_turn_with_the_forearm_and_nothing_else_changes() -> None:
+    rest, now = standing(), standing()
+    hands = list(HAND_JOINTS)
+    now[:, hands, 0] += 0.05
+    follows, rigid = driven(rest, now, rest), driven(rest, now, rest, hands=torch.zeros(1))
+    unseen = driven(rest, without(now, *hands), rest)
+    assert torch.allclose(rigid[:, hands, :2], unseen[:, hands, :2], atol=1e-6)
+    assert (follows[:, hands, 0] - rigid[:, hands, 0]).min() > 0.02
+    others = [joint for joint in range(JOINTS) if joint not in hands]
+    assert torch.equal(follows[:, others], rigid[:, others])

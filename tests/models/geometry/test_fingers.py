@@ -65,6 +65,24 @@ def test_at_rest_fingers_return_the_picture(figure: Rig) -> None:
     assert (before & after).sum() > 0.85 * before.sum()
 
 
+def test_fingers_bend_further_than_the_drivers_and_grow_no_longer(figure: Rig) -> None:
+    """A finger that points aside by some angle points aside by more, and at its own length."""
+    aside = figure.hands.clone()
+    aside[0, 0, INDEX_ROOT : INDEX_ROOT + 4] = turned(aside[0, 0, INDEX_ROOT : INDEX_ROOT + 4], 30)
+    angles, lengths = [], []
+    for excess in (0.0, 0.5, 1.0):
+        _, hands = drive_hands(
+            figure.body, figure.hands, SHOWN, aside, rest_pose(figure).body, torch.ones(1), torch.ones(1),
+            torch.tensor([excess]),
+        )  # fmt: skip
+        bone, rest = ((each[0, 0, INDEX_ROOT + 1] - each[0, 0, INDEX_ROOT])[:2] for each in (hands, figure.hands))
+        cosine = float((bone @ rest) / (bone.norm() * rest.norm()))
+        angles.append(math.degrees(math.acos(cosine)))
+        lengths.append(float(bone.norm() / rest.norm()))
+    assert angles[0] == pytest.approx(30, abs=1) and angles[0] + 5 < angles[1] < angles[2] - 5
+    assert lengths == pytest.approx([1, 1, 1], abs=0.05)
+
+
 def test_a_driver_with_the_hands_of_the_picture_gives_the_rest_pose(figure: Rig) -> None:
     pose = driven(figure, figure.hands)
     torch.testing.assert_close(pose.hands, figure.hands[..., :3], atol=1e-5, rtol=0)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from models.geometry.turn_limit import about_axis
 from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE
 from streamer.generation.controls import Controls
-from streamer.generation.driver_batch import DriverBatch, to_driver
+from streamer.generation.driver_batch import DriverBatch, to_driver, to_offsets, to_strength
 from streamer.tracking.head_pose import CANONICAL
 from streamer.tracking.motion import Motion
 
@@ -44,3 +45,20 @@ def test_driver_batch_mirrors_and_weighs_each_session_by_its_controls() -> None:
     strengths = [batch.strength.head, batch.strength.face, batch.strength.teeth]
     assert [torch.as_tensor(one).tolist() for one in strengths] == [[0.5, 1.0], [1.0, 1.0], [0.0, 1.0]]
     assert batch.strength.bones.tolist() == pytest.approx(np.array([[1, 1, 1, 1], [1, 1, 0.9, 1]]))
+
+
+def test_offsets_turn_to_the_drivers_own_right_and_up_and_are_mirrored_with_the_motion() -> None:
+    turned = Controls(mirror=False, yaw=30, pitch=20, roll=10, gaze_x=15, gaze_y=5)
+    offsets = to_offsets([turned, replace(turned, mirror=True), Controls()], torch.device("cpu"))
+    assert offsets.turn.rad2deg().tolist() == pytest.approx(np.array([[-20, 30, -10], [-20, -30, 10], [0, 0, 0]]))
+    assert offsets.gaze.rad2deg().tolist() == pytest.approx(np.array([[-5, 15], [-5, -15], [0, 0]]))
+    forward = about_axis(offsets.turn[:, 1], 1) @ torch.tensor([0.0, 0.0, -1.0])  # where a face without a turn looks
+    assert forward[0, 0] < 0 < forward[1, 0]  # the driver's right is on the left of the camera's picture
+
+
+def test_each_strength_is_uploaded_under_its_own_name() -> None:
+    names = ("head", "face", "body", "light", "eyes", "brows", "mouth", "hands")
+    controls = Controls(**{name: number / 10 for number, name in enumerate(names)})
+    strength = to_strength([controls], torch.device("cpu"))
+    for number, name in enumerate(names):
+        assert torch.as_tensor(getattr(strength, name)).tolist() == pytest.approx([number / 10])

@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.geometry.retarget import Strength
 from models.geometry.rig import Rig
 from models.motion import Driver
 from streamer.errors import DeviceMemoryError
@@ -23,6 +22,7 @@ from streamer.generation.tensor_tree import iter_tensors, map_tensors
 from streamer.generation.torch_generator import TorchGenerator
 from streamer.tracking.motion import Motion
 from tests.support.devices import needs_cuda
+from tests.support.drivers import all_strengths
 from tests.support.faces import drawn_face
 from tests.support.host_access import HostAccessGuard, uncovered_mesh
 from tests.support.networks import small_network
@@ -174,7 +174,7 @@ def test_step_never_waits_for_the_host(rigs: list[Rig], trim: bool, monkeypatch:
         recorded.put(generator.open(map_tensors(reference, lambda tensor: tensor.to(nowhere))), rigs[0].to(nowhere))
         driver = map_tensors(Driver.of_face(rigs[0].face.repeat(2, 1, 1)), lambda tensor: tensor.to(nowhere))
         lane = torch.zeros(2, dtype=torch.long, device=nowhere)
-        strength = Strength(*torch.ones(5, 2, device=nowhere), bones=torch.ones(2, 4, device=nowhere))
+        strength = all_strengths(2, nowhere)
         inputs = TickInputs(lane, DriverBatch(driver, driver, strength))
         recorded.step(inputs, trim)
         with HostAccessGuard():

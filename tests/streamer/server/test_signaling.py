@@ -128,6 +128,10 @@ def test_control_messages_have_the_fields_of_controls() -> None:
         ('{"type": "control"}', "The message 'control' changes nothing; name at least one field."),
         ('{"type": "control", "head": 2.1}', "The field 'head' is out of range (0 to 2); choose a value between."),
         ('{"type": "control", "arms": 1.6}', "The field 'arms' is out of range (0.5 to 1.5); choose a value between."),
+        (
+            '{"type": "control", "yaw": 46}',
+            "The field 'yaw' is out of range (-45 to 45 degrees); choose a value between.",
+        ),
         ('{"type": "control", "face": 1e999}', "The field 'face' is out of range (0 to 2); choose a value between."),
         ('{"type": "control", "head": true}', f"The field 'head' has the wrong type; {RELOAD}"),
         (

@@ -1,0 +1,151 @@
+"""The requests about hand-placed points: what is guessed and used, other ones, and a film of the picture with them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+
+import cv2
+from PIL import Image as Pillow
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from streamer.errors import BusyError, ProtocolError
+from streamer.generation.preview import render_preview
+from streamer.rigging.picture import Picture
+from streamer.rigging.picture_process import PictureProcess
+from streamer.rigging.point_guesses import guess_points, original_size
+from streamer.rigging.points import MAX_REQUEST_BYTES, Points, TooManyPointsError
+from streamer.server.executors import Executors
+from streamer.server.rate_limits import RateLimiters
+from streamer.server.session_pictures import SessionPictures
+
+SHOWN_SIDE = 1280  # pixels, the longer side of the picture in the editor
+WHICH = ("used", "refused", "next")
+
+
+class PointRoutes:
+    """`/api/points`, `/api/points/picture` and `/api/points/preview`.
+
+    pictures: does the work. pictures_of: the session's pictures that a request names. change_of: see `Server`.
+    """
+
+    def __init__(
+        self,
+        pictures: PictureProcess,
+        executors: Executors,
+        limiters: RateLimiters,
+        pictures_of: Callable[[Request], SessionPictures],
+        change_of: Callable[[Request, SessionPictures], AbstractContextManager[None]],
+    ) -> None:
+        self._pictures = pictures
+        self._executors = executors
+        self._limiters = limiters
+        self._pictures_of = pictures_of
+        self._change_of = change_of
+        self._previewing = False  # one film at a time on the server
+        self.routes = [
+            Route("/api/points", self._tell, methods=["GET"]),
+            Route("/api/points", self._take, methods=["PUT"]),
+            Route("/api/points/picture", self._show, methods=["GET"]),
+            Route("/api/points/preview", self._preview, methods=["PUT"]),
+        ]
+
+    async def _tell(self, request: Request) -> Response:
+        """What the editor begins with."""
+        picture, avatar = self._pictures_of(request).editable(_is_refused(request))
+        if avatar is not None:
+            guesses = avatar.point_places()
+        else:
+            await self._limiters.previews.wait(_address(request))
+            guesses = await self._executors.decode(partial(self._pictures.do, guess_points, picture))
+        width, height = original_size(picture)
+        return JSONResponse(
+            {
+                "name": picture.name,
+                "width": round(width),
+                "height": round(height),
+                "found": avatar is not None,
+                "points": None if avatar is None or avatar.points is None else avatar.points.to_json(),
+                "guesses": Points.positions_to_json(guesses),
+            }
+        )
+
+    async def _take(self, request: Request) -> Response:
+        """Prepare the session's picture with other points, or keep them for the next one."""
+        pictures = self._pictures_of(request)
+        which = _which(request)
+        with self._change_of(request, pictures):
+            try:
+                points = await _read_points(request)
+            except ClientDisconnect:
+                return PlainTextResponse("", 400)
+            if which == "next":
+                pictures.hold_points(points)
+                return JSONResponse({"stage": "held"}, 202)
+            await self._limiters.uploads.wait(_address(request))
+            pictures.place_points(points, which == "refused")
+        return JSONResponse({"stage": "preparing", "name": pictures.name}, 202)
+
+    async def _show(self, request: Request) -> Response:
+        """The picture as points lie on it: upright."""
+        picture, _ = self._pictures_of(request).editable(_is_refused(request))
+        webp = await self._executors.decode(partial(_as_webp, picture))
+        return Response(webp, media_type="image/webp", headers={"Cache-Control": "no-store"})
+
+    async def _preview(self, request: Request) -> Response:
+        """An animated WebP of the picture with other points."""
+        picture, _ = self._pictures_of(request).editable(_is_refused(request))
+        try:
+            points = await _read_points(request)
+        except ClientDisconnect:
+            return PlainTextResponse("", 400)
+        await self._limiters.previews.wait(_address(request))
+        if self._previewing:
+            raise BusyError
+        self._previewing = True
+        try:
+            film = await self._executors.decode(partial(self._pictures.do, render_preview, picture, points))
+        finally:
+            self._previewing = False
+        return Response(film, media_type="image/webp", headers={"Cache-Control": "no-store"})
+
+
+async def _read_points(request: Request) -> Points | None:
+    """The points in a request's body; None for an empty object. Raises PointsError, ClientDisconnect."""
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > MAX_REQUEST_BYTES:
+            raise TooManyPointsError
+    return None if bytes(data).strip() == b"{}" else Points.decode(bytes(data))
+
+
+def _which(request: Request) -> str:
+    """The picture that a request means: `WHICH`. Raises ProtocolError."""
+    which = request.query_params.get("which", "used")
+    if which not in WHICH:
+        raise ProtocolError("The field 'which' must be used, refused or next; reload the page.")
+    return which
+
+
+def _is_refused(request: Request) -> bool:
+    return _which(request) == "refused"
+
+
+def _address(request: Request) -> str:
+    return "" if request.client is None else request.client.host
+
+
+def _as_webp(picture: Picture) -> bytes:
+    """A picture as WebP of at most SHOWN_SIDE pixels a side, with its alpha."""
+    rgba = picture.rgba
+    zoom = min(1.0, SHOWN_SIDE / max(rgba.shape[:2]))
+    if zoom < 1:
+        rgba = cv2.resize(rgba, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA)
+    data = io.BytesIO()
+    Pillow.fromarray(rgba).save(data, "webp", quality=88, method=2)
+    return data.getvalue()

@@ -1,0 +1,138 @@
+"""Drawn characters that are no people, 320 x 320 pixels, with their hand-placed points: cup, robot and dog."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from streamer.rigging.picture import Picture
+from tests.support.pictures import opaque
+
+SIDE = 320
+FINER = 4  # pixels along a side of the drawing, over those of the picture
+Colour = tuple[int, int, int]
+
+
+class Drawn(NamedTuple):
+    """A drawn character. points: as in docs/points.md."""
+
+    picture: Picture
+    points: dict[str, list[float]]
+
+
+class Pen:
+    """Draws on a picture of SIDE pixels, smoothly."""
+
+    def __init__(self, background: Colour) -> None:
+        self.pixels = np.full((SIDE * FINER, SIDE * FINER, 3), background, np.uint8)
+
+    def ellipse(self, x: float, y: float, across: float, down: float, colour: Colour) -> None:
+        """A filled ellipse with these half axes."""
+        centre, axes = (round(x * FINER), round(y * FINER)), (round(across * FINER), round(down * FINER))
+        cv2.ellipse(self.pixels, centre, axes, 0, 0, 360, colour, -1)
+
+    def arc(
+        self, x: float, y: float, across: float, down: float, ends: tuple[int, int], wide: float, colour: Colour
+    ) -> None:
+        """A part of an ellipse's outline, between angles in degrees, clockwise from the right."""
+        centre, axes = (round(x * FINER), round(y * FINER)), (round(across * FINER), round(down * FINER))
+        cv2.ellipse(self.pixels, centre, axes, 0, *ends, colour, round(wide * FINER))
+
+    def polygon(self, corners: list[tuple[float, float]], colour: Colour) -> None:
+        cv2.fillPoly(self.pixels, [np.round(np.array(corners) * FINER).astype(np.int32)], colour)
+
+    def box(self, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
+        self.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], colour)
+
+    def picture(self, name: str) -> Picture:
+        return opaque(cv2.resize(self.pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA), name)
+
+
+def cup() -> Drawn:
+    """A white cup with a handle, two round black eyes and a smile; no neck, no nose, no lids, no lips."""
+    pen, white, line = Pen((196, 208, 178)), (244, 240, 232), (52, 44, 48)
+    pen.box(0, 262, 320, 320, (150, 116, 88))
+    pen.arc(236, 170, 42, 46, (0, 360), 16, (226, 220, 210))
+    pen.polygon([(78, 92), (234, 92), (222, 262), (90, 262)], white)
+    pen.ellipse(156, 262, 66, 12, white)
+    pen.ellipse(156, 92, 78, 18, (222, 214, 204))
+    pen.ellipse(156, 94, 68, 13, (96, 62, 44))
+    for x in (126, 186):
+        pen.ellipse(x, 158, 10, 13, line)
+        pen.ellipse(x + 3, 153, 3, 4, (255, 255, 255))
+    for x in (104, 208):
+        pen.ellipse(x, 188, 10, 7, (240, 178, 170))
+    pen.arc(156, 186, 24, 18, (15, 165), 5, line)
+    points: dict[str, list[float]] = {
+        "left_eye": [126, 158], "right_eye": [186, 158], "nose": [156, 176], "mouth_left": [133, 191],
+        "mouth_right": [179, 191], "chin": [156, 240],
+        "left_eye_outer": [115, 158], "left_eye_inner": [137, 158], "left_eye_top": [126, 145],
+        "left_eye_bottom": [126, 171],
+        "right_eye_outer": [197, 158], "right_eye_inner": [175, 158], "right_eye_top": [186, 145],
+        "right_eye_bottom": [186, 171],
+    }  # fmt: skip
+    return Drawn(pen.picture("cup.png"), points)
+
+
+def robot() -> Drawn:
+    """A robot with square glowing eyes, a slot for a mouth, an antenna, a body and two arms."""
+    pen, metal, dark = Pen((58, 66, 92)), (172, 184, 192), (92, 102, 116)
+    pen.box(158, 14, 162, 50, dark)
+    pen.ellipse(160, 14, 8, 8, (236, 88, 70))
+    pen.box(146, 168, 174, 200, dark)
+    for left, right in ((66, 100), (220, 254)):
+        pen.box(left, 204, right, 300, dark)
+    pen.box(96, 196, 224, 320, (146, 158, 170))
+    pen.box(124, 222, 196, 262, (112, 124, 138))
+    pen.box(84, 46, 236, 172, metal)
+    for x in (76, 244):
+        pen.box(x - 9, 88, x + 9, 126, dark)
+    for x in (126, 194):
+        pen.box(x - 22, 84, x + 22, 116, (38, 44, 56))
+        pen.box(x - 14, 90, x + 14, 110, (120, 232, 226))
+    pen.box(124, 142, 196, 154, (38, 44, 56))
+    points: dict[str, list[float]] = {
+        "left_eye": [126, 100], "right_eye": [194, 100], "nose": [160, 128], "mouth_left": [124, 148],
+        "mouth_right": [196, 148], "chin": [160, 170],
+        "left_eye_outer": [104, 100], "left_eye_inner": [148, 100], "left_eye_top": [126, 84],
+        "left_eye_bottom": [126, 116],
+        "right_eye_outer": [216, 100], "right_eye_inner": [172, 100], "right_eye_top": [194, 84],
+        "right_eye_bottom": [194, 116],
+        "left_shoulder": [88, 208], "right_shoulder": [232, 208], "left_elbow": [83, 252], "right_elbow": [237, 252],
+        "left_wrist": [83, 290], "right_wrist": [237, 290],
+    }  # fmt: skip
+    return Drawn(pen.picture("robot.png"), points)
+
+
+def dog() -> Drawn:
+    """A dog's head with a muzzle and ears that stand on top of it; nothing of a body."""
+    pen, fur, pale, dark = Pen((150, 190, 214)), (186, 132, 82), (236, 212, 178), (44, 34, 32)
+    for x, tip in ((98, 74), (222, 246)):
+        pen.polygon([(x - 36, 128), (x + 36, 112), (tip, 22)], (142, 94, 56))
+        pen.polygon([(x - 18, 112), (x + 20, 104), (tip, 50)], (206, 150, 132))
+    pen.ellipse(160, 176, 92, 96, fur)
+    pen.ellipse(160, 128, 14, 48, pale)
+    pen.ellipse(160, 218, 52, 46, pale)
+    for x in (118, 202):
+        pen.ellipse(x, 152, 18, 15, (250, 246, 236))
+        pen.ellipse(x, 152, 13, 13, (112, 66, 30))
+        pen.ellipse(x, 152, 7, 7, dark)
+        pen.ellipse(x + 4, 147, 3, 3, (255, 255, 255))
+    pen.ellipse(160, 196, 20, 13, dark)
+    pen.box(158, 204, 162, 226, dark)
+    for x in (142, 178):
+        pen.arc(x, 222, 18, 14, (10, 170), 4, dark)
+    points: dict[str, list[float]] = {
+        "left_eye": [118, 152], "right_eye": [202, 152], "nose": [160, 196], "mouth_left": [124, 226],
+        "mouth_right": [196, 226], "mouth_top": [160, 222], "mouth_bottom": [160, 242], "chin": [160, 266],
+        "ear_left": [72, 160], "ear_right": [248, 160], "forehead": [160, 92],
+        "left_eye_outer": [100, 153], "left_eye_inner": [136, 153], "left_eye_top": [118, 137],
+        "left_eye_bottom": [118, 167],
+        "right_eye_outer": [220, 153], "right_eye_inner": [184, 153], "right_eye_top": [202, 137],
+        "right_eye_bottom": [202, 167],
+    }  # fmt: skip
+    return Drawn(pen.picture("dog.png"), points)
+
+
+CHARACTERS: dict[str, Callable[[], Drawn]] = {"cup": cup, "robot": robot, "dog": dog}

@@ -1,0 +1,37 @@
+// @ts-check
+/** The card "Motion": how strongly each part follows the driver, and by how much head and gaze turn in addition. */
+
+import { button, input } from './dom.js';
+import { bindSlider, percent, renderSlider, signed } from './sliders.js';
+
+/** @typedef {import('./app.js').App} App */
+/** @typedef {import('./protocol.js').Controls} Controls */
+
+const STRENGTHS = /** @type {const} */ ({ head: 1, face: 1, body: 1, light: 1, eyes: 1, brows: 1, mouth: 1, hands: 1 });
+const TURNS = /** @type {const} */ ({ yaw: 0, pitch: 0, roll: 0, gaze_x: 0, gaze_y: 0 });
+const STRENGTH_NAMES = /** @type {(keyof typeof STRENGTHS)[]} */ (Object.keys(STRENGTHS));
+const TURN_NAMES = /** @type {(keyof typeof TURNS)[]} */ (Object.keys(TURNS));
+
+/** @param {App} app */
+export function bindMotion(app) {
+  for (const name of STRENGTH_NAMES) {
+    bindSlider(app, name, STRENGTHS[name]);
+  }
+  for (const name of TURN_NAMES) {
+    bindSlider(app, name, TURNS[name]);
+  }
+  const teeth = input('teeth');
+  teeth.addEventListener('change', () => app.control({ teeth: teeth.checked }));
+  button('reset').addEventListener('click', () => app.control({ ...STRENGTHS, ...TURNS, teeth: true }));
+}
+
+/** @param {Controls} controls */
+export function renderMotion(controls) {
+  for (const name of STRENGTH_NAMES) {
+    renderSlider(name, controls[name], percent(controls[name]), controls[name] !== STRENGTHS[name]);
+  }
+  for (const name of TURN_NAMES) {
+    renderSlider(name, controls[name], `${signed(controls[name])}°`, controls[name] !== TURNS[name]);
+  }
+  input('teeth').checked = controls.teeth;
+}
