@@ -23,7 +23,9 @@ from streamer.runtime.log_limits import limit_repeats
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.runtime.worker_process import preload
 from streamer.server.app import Server
+from streamer.server.certificate import machine_addresses, machine_names, make_certificate
 from streamer.server.listening import run
+from streamer.server.phone import phone_address
 from streamer.settings import Settings
 from streamer.tracking.person_tracker import PersonTracker
 from streamer.tracking.tracker_process import TrackerProcess
@@ -55,6 +57,10 @@ def launch(
     camera = None if settings.virtual_camera is None else VirtualCamera(settings.virtual_camera)
     if camera is not None and (problem := camera.problem()):
         raise OutputError(problem)
+    certificate = make_certificate(machine_names(), machine_addresses()) if settings.https else None
+    phone = phone_address(settings, listening, certificate)
+    if certificate is not None:
+        print_line(f"certificate made for this start, SHA-256 {certificate.fingerprint}")
     torch.set_num_threads(1)  # trackers, encoders and ONNX Runtime need the other cores
     pipeline = make_pipeline(
         settings.generator, device, settings.size, settings.checkpoint, settings.steps, live=True,
@@ -80,7 +86,10 @@ def launch(
     engine.start()
     feed = None if camera is None else feed_output(engine, camera, avatar.width, avatar.height)
     try:
-        run(Server(engine, settings, avatar, picture.name, pictures), settings, listening, print_line)
+        run(
+            Server(engine, settings, avatar, picture.name, pictures, phone=phone), settings, listening, print_line,
+            None if certificate is None else certificate.context,
+        )  # fmt: skip
     finally:
         engine.close()
         if feed is not None:

@@ -238,6 +238,10 @@ class Settings:
 
     host: Annotated[str, Flag("address to listen on; 0.0.0.0 for the whole network", SERVER, "ADDRESS")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535), Flag("port to listen on; 0 takes a free one", SERVER)] = 8080
+    https: Annotated[
+        bool,
+        Flag("serve HTTPS with a certificate made at the start, which a phone needs to give its camera", SERVER),
+    ] = False
     token: Annotated[
         str | None,
         Flag(

@@ -6,6 +6,7 @@ import { Devices } from './devices.js';
 import { element, html, image } from './dom.js';
 import { bindInput } from './input.js';
 import { Meter } from './meter.js';
+import { fillPhoneCard } from './phone.js';
 import { ReferencePicture } from './picture.js';
 import { RecordingControl } from './recorder.js';
 import { address, socketAddress } from './server.js';
@@ -62,6 +63,7 @@ export class App {
     this.connection.open();
     void this.#readConfig();
     void this.shelf.load();
+    void fillPhoneCard();
     void this.devices.refreshCameras();
     setInterval(() => void this.#measure(), READING_INTERVAL_MS);
     this.video.requestVideoFrameCallback((_, frame) => this.#handleFrame(frame));

@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from streamer.engine.engine import Engine
 from streamer.errors import (
     BusyError,
+    ForbiddenError,
     KagamiError,
     MissingTokenError,
     NotKeptError,
@@ -44,6 +45,7 @@ from streamer.server.access import AccessMiddleware, check_token, error_response
 from streamer.server.conversation import Conversations
 from streamer.server.executors import Executors
 from streamer.server.metrics import Metrics
+from streamer.server.phone import PhoneAddress, phone_routes
 from streamer.server.point_routes import PointRoutes
 from streamer.server.rate_limits import Limits, RateLimiter, RateLimiters
 from streamer.server.samples import sample_routes
@@ -64,6 +66,7 @@ _STATUS_OF_ERROR: dict[type[Exception], int] = {
     UnknownSessionError: 404,
     NotKeptError: 404,
     MissingTokenError: 401,
+    ForbiddenError: 403,
     BusyError: 409,
     TooLargeError: 413,
     TooManyPointsError: 413,
@@ -76,7 +79,7 @@ class Server:
 
     avatar, name: the prepared reference picture that a session starts with, and the name that the page shows for it.
     pictures: decodes uploads; `close` closes it. web_client: folder of the page's files. limits: rates of requests,
-    offers, uploads and so on.
+    offers, uploads and so on. phone: the address under which a phone opens the page.
     """
 
     def __init__(
@@ -88,6 +91,7 @@ class Server:
         pictures: PictureProcess | None = None,
         web_client: Path = WEB_CLIENT,
         limits: Limits | None = None,
+        phone: PhoneAddress | None = None,
     ) -> None:
         self.engine = engine
         self._settings = settings
@@ -113,6 +117,7 @@ class Server:
                 Route("/api/thumbnail", self._thumbnail),
                 *points.routes,
                 *sample_routes(self._executors, settings),
+                *phone_routes(settings, phone),
                 Route("/api/view", self._upload_view, methods=["PUT"]),
                 Route("/api/view", self._add_view_back, methods=["POST"]),
                 Route("/api/view", self._remove_view, methods=["DELETE"]),

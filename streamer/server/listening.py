@@ -8,6 +8,7 @@ import errno
 import os
 import signal
 import socket
+import ssl
 from collections.abc import Callable
 from types import FrameType
 from typing import Protocol
@@ -57,22 +58,30 @@ def bind(settings: Settings) -> socket.socket:
     return listening
 
 
-def run(server: ClosableApp, settings: Settings, listening: socket.socket, print_line: Callable[[str], None]) -> None:
+def run(
+    server: ClosableApp,
+    settings: Settings,
+    listening: socket.socket,
+    print_line: Callable[[str], None],
+    tls: ssl.SSLContext | None = None,
+) -> None:
     """Serve until SIGINT or SIGTERM, after which `exit_deadline` runs.
 
-    print_line: called with the address to open, once the server answers there.
+    print_line: called with the address to open, once the server answers there. tls: for HTTPS.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     web = _Uvicorn(
-        serve_config(server.app), server, lambda: print_line(f"open {page_url(settings, listening)}   (Ctrl-C stops)")
+        serve_config(server.app, tls),
+        server,
+        lambda: print_line(f"open {page_url(settings, listening)}   (Ctrl-C stops)"),
     )
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
         web.run([listening])
 
 
-def serve_config(app: ASGIApp) -> uvicorn.Config:
+def serve_config(app: ASGIApp, tls: ssl.SSLContext | None = None) -> uvicorn.Config:
     """uvicorn's options: uvloop where it is installed, no access log, dead WebSockets closed within 15 seconds, slow
-    requests closed by `DeadlineProtocol`.
+    requests closed by `DeadlineProtocol`. tls: for HTTPS.
     """
     return uvicorn.Config(
         app,
@@ -90,6 +99,7 @@ def serve_config(app: ASGIApp) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=5,
         limit_concurrency=512,
+        ssl_context_factory=None if tls is None else lambda *_: tls,
     )
 
 
@@ -126,6 +136,18 @@ def page_url(settings: Settings, listening: socket.socket) -> str:
 
     If the server listens on all addresses it is localhost, since browsers allow the camera on localhost and HTTPS only.
     """
-    host = "localhost" if settings.host in ("0.0.0.0", "::", "127.0.0.1", "::1") else settings.host
+    everywhere = settings.host in ("0.0.0.0", "::")
+    host = "localhost" if everywhere or is_loopback_host(settings.host) else settings.host
+    return url_of(settings, host, listening)
+
+
+def url_of(settings: Settings, host: str, listening: socket.socket) -> str:
+    """The URL of the page under one of this machine's names or addresses, with the token if one is set."""
     token = "" if settings.token is None else f"?token={quote(settings.token)}"
-    return f"http://{host}:{listening.getsockname()[1]}/{token}"
+    name = f"[{host}]" if ":" in host else host
+    return f"{'https' if settings.https else 'http'}://{name}:{listening.getsockname()[1]}/{token}"
+
+
+def is_loopback_host(host: str) -> bool:
+    """Whether a server that listens on this host is reached from its own machine alone."""
+    return host in ("localhost", "::1") or host.startswith("127.")

@@ -11,7 +11,9 @@ import numpy as np
 from streamer.engine.engine import Engine
 from streamer.rigging.picture import Picture
 from streamer.server.app import Server
+from streamer.server.certificate import machine_addresses, machine_names, make_certificate
 from streamer.server.listening import bind, run
+from streamer.server.phone import phone_address
 from streamer.settings import read_settings
 from tests.support.fakes import FakeAvatar, FakeCharacter, FakePictureProcess, FakePipeline, FakeTracker
 from tests.support.page import UNLIMITED
@@ -22,6 +24,7 @@ def main() -> None:
     listening = bind(settings)
     engine = Engine(FakePipeline(delay=0.02, prepare_delay=0.5), FakeTracker, settings.fps, settings.max_sessions)
     engine.start()
+    certificate = make_certificate(machine_names(), machine_addresses()) if settings.https else None
     found = FakeCharacter(Picture(np.full((64, 64, 4), (*FakeAvatar.colour, 255), np.uint8), "stub.png"))
     try:
         run(
@@ -32,10 +35,12 @@ def main() -> None:
                 found.picture.name,
                 FakePictureProcess(),
                 limits=UNLIMITED,
+                phone=phone_address(settings, listening, certificate),
             ),
             settings,
             listening,
             lambda line: print(line, flush=True),
+            None if certificate is None else certificate.context,
         )
     finally:
         engine.close()
