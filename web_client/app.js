@@ -4,6 +4,7 @@
 import { Connection } from './connection.js';
 import { Devices } from './devices.js';
 import { element, html, image } from './dom.js';
+import { PointsEditor } from './editor.js';
 import { bindInput } from './input.js';
 import { Meter } from './meter.js';
 import { fillPhoneCard } from './phone.js';
@@ -42,6 +43,8 @@ export class App {
     this.connection = new Connection({ url: socketAddress(), emit: (event) => this.handleEvent(event) });
     this.picture = new ReferencePicture(this.store, this.connection);
     this.shelf = new Shelf(this.store, this.picture);
+    this.editor = new PointsEditor(this.store, this.picture);
+    this.picture.onPointsWanted = (which) => void this.editor.open(which);
     this.recording = new RecordingControl(this.store, () => this.#recordedStream());
     this.devices = new Devices({
       store: this.store,

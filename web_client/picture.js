@@ -2,7 +2,7 @@
 /** The reference picture: chosen, dropped or pasted, checked here first, sent to the server, and sent again to a new session. */
 
 import { address } from './server.js';
-import { changeToStart, upload, validate } from './upload.js';
+import { PictureError, changeToStart, sendPoints, upload, validate } from './upload.js';
 import { CharacterViews } from './views.js';
 
 /** @typedef {import('./connection.js').Connection} Connection */
@@ -16,7 +16,7 @@ import { CharacterViews } from './views.js';
  * @property {string | null} key on the shelf; null: not on the shelf yet
  * @property {string} name
  * @property {File | null} file null: the picture that the server was started with
- * @property {Record<string, string>} options what else the server is told of it, as parameters of the upload
+ * @property {Record<string, string>} options what else the server is told of it, as parameters of the upload; `points` is the JSON of hand-placed points, which goes to the server before the picture
  * @property {File[]} views further pictures of the character
  * @property {string} thumbnail address of a small picture; '' without
  */
@@ -52,6 +52,12 @@ export class ReferencePicture {
     this.coming = null;
     /** Chosen while there was no connection, or while another picture was prepared. @type {Character | null} */
     this.queued = null;
+    /** The last picture without a face, or whose points did not fit, until another one. @type {Character | null} */
+    this.refused = null;
+    /** Points of the picture in use that are being prepared. @type {{name: string, points: string} | null} */
+    this.placing = null;
+    /** Points of the picture that the server was started with; '' without. */
+    this.startPoints = '';
     /** Files that the present session has prepared. @type {WeakSet<File>} */
     this.known = new WeakSet();
     /** Number of characters that were worn, which makes addresses of thumbnails new. */
@@ -59,13 +65,17 @@ export class ReferencePicture {
     this.views = new CharacterViews(store, this);
     /** Called with each character that came into use. @type {(character: Character) => void} */
     this.onWorn = () => undefined;
+    /** Called where points of a picture may help. @type {(which: 'used' | 'refused') => void} */
+    this.onPointsWanted = () => undefined;
+    /** Called with the options of the character in use after they were changed. @type {(options: Character['options']) => void} */
+    this.onOptions = () => undefined;
     /** Called with all views after one was added or taken away here. @type {(views: File[]) => void} */
     this.onViews = () => undefined;
   }
 
   /** Name of the picture or view that is being prepared; null without. */
   get pendingName() {
-    return this.coming?.name ?? this.views.pendingName;
+    return this.coming?.name ?? this.placing?.name ?? this.views.pendingName;
   }
 
   /** Shows the picture that the server was started with. */
@@ -121,15 +131,60 @@ export class ReferencePicture {
   /** @param {Character} character */
   async #send(character) {
     this.coming = character;
-    const { file, name, options } = character;
+    const { file, name, options: { points, ...options } } = character;
+    this.refused = null;
     try {
       if (file) {
+        if (points) {
+          await sendPoints(this.session, 'next', points, name);
+        }
         await upload('api/picture', this.session, file, { ...options, name }, this.known.has(file));
       } else {
         await changeToStart(this.session, name);
       }
     } catch (error) {
       this.#fail(error);
+    }
+  }
+
+  /**
+   * Prepares the picture in use, or the last one without a face, with hand-placed points.
+   * @param {'used' | 'refused'} which
+   * @param {string} points JSON as in docs/points.md; `{}` takes them away
+   * @throws {PictureError}
+   */
+  async placePoints(which, points) {
+    const busy = this.pendingName;
+    const { name } = (which === 'refused' ? this.refused : null) ?? this.store.state.picture;
+    if (busy !== null) {
+      throw new PictureError(`${busy} is being prepared: wait a moment, then use the points.`);
+    }
+    const { refused } = this;
+    if (which === 'refused' && refused) {
+      this.coming = { ...refused, options: { ...refused.options, points } };
+      this.#showPending(this.coming);
+    } else {
+      this.placing = { name, points };
+    }
+    try {
+      await sendPoints(this.session, which, points, name);
+    } catch (error) {
+      this.coming = null;
+      this.placing = null;
+      this.#clearPending();
+      throw error;
+    }
+  }
+
+  /** @param {string} points that the picture in use has now */
+  #handlePlaced(points) {
+    this.placing = null;
+    if (this.worn) {
+      const { points: _, ...options } = this.worn.options;
+      this.worn.options = points === '{}' ? options : { ...options, points };
+      this.onOptions(this.worn.options);
+    } else {
+      this.startPoints = points === '{}' ? '' : points;
     }
   }
 
@@ -141,6 +196,7 @@ export class ReferencePicture {
   /** @param {unknown} error why the picture that was sent cannot be used */
   #fail(error) {
     this.coming = null;
+    this.placing = null;
     this.views.forget();
     if (!this.queued) {
       this.#clearPending();
@@ -191,6 +247,9 @@ export class ReferencePicture {
       this.worn = null;
       this.#clearPending();
       this.showDefault();
+      if (this.startPoints) {
+        void this.placePoints('used', this.startPoints).catch((error) => this.#notify(error));
+      }
       this.store.set({ size: { width, height }, picture: { ...this.store.state.picture, key: START, name, notes } });
       this.views.addQueued();
     }
@@ -199,6 +258,8 @@ export class ReferencePicture {
   /** An upload ends with its connection; a queued picture stays. */
   handleConnectionLost() {
     this.coming = null;
+    this.placing = null;
+    this.refused = null;
     this.store.set({ reframing: false });
     if (!this.queued) {
       this.#clearPending();
@@ -215,6 +276,8 @@ export class ReferencePicture {
     } else if (status.stage === 'failed' && pendingName !== null) {
       this.views.handleEnd(status.message ?? `${pendingName} could not be used: choose another picture.`);
       this.sendQueued();
+    } else if (status.stage === 'failed' && (status.code === 'no-face' || status.code === 'points') && this.coming) {
+      this.#refuse(this.coming, status);
     } else if (status.stage === 'failed') {
       this.#fail(status.message ?? `${status.name} could not be used: choose another picture.`);
     } else if (status.stage === 'ready') {
@@ -225,12 +288,29 @@ export class ReferencePicture {
       const { coming } = this;
       if (pendingName !== null) {
         this.views.handleEnd(null);
+      } else if (this.placing) {
+        this.#handlePlaced(this.placing.points);
       } else if (coming) {
         this.#handleWorn(coming, status);
       }
       this.connection.releaseOffers();
       this.sendQueued();
     }
+  }
+
+  /**
+   * A picture can be used once its points are placed.
+   * @param {Character} character
+   * @param {PictureStatus} status
+   */
+  #refuse(character, { code, message }) {
+    const text = code === 'no-face' || message === null
+      ? `No face was found in ${character.name}: place its points, or use another picture.` : message;
+    this.#fail(text);
+    this.refused = character;
+    this.store.notify({
+      kind: 'error', about: 'picture', text, action: { label: 'Place points', run: () => this.onPointsWanted('refused') },
+    });
   }
 
   /**

@@ -41,6 +41,7 @@ export class Shelf {
     this.start = null;
     picture.onWorn = (character) => void this.#handleWorn(character);
     picture.onViews = (views) => void this.#keepViews(views);
+    picture.onOptions = (options) => void this.#keepOptions(options);
   }
 
   /** Reads what is kept, and wears what this tab wore before it was reloaded. */
@@ -218,6 +219,17 @@ export class Shelf {
     const entry = this.#own(this.store.state.picture.key ?? '');
     if (entry) {
       await this.#put({ ...entry, views });
+    }
+  }
+
+  /**
+   * The options of the character in use were changed by the person before the page.
+   * @param {Character['options']} options
+   */
+  async #keepOptions(options) {
+    const entry = this.#own(this.store.state.picture.key ?? '');
+    if (entry) {
+      await this.#put({ ...entry, options });
     }
   }
 

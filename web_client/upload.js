@@ -58,6 +58,21 @@ async function isKept(upload, file) {
 }
 
 /**
+ * Gives a session hand-placed points.
+ * @param {string} session
+ * @param {'used' | 'refused' | 'next'} which picture they belong to: the one in use, the last without a face, the next upload
+ * @param {string} points JSON as in docs/points.md
+ * @param {string} name of the picture, for messages
+ * @throws {PictureError}
+ */
+export async function sendPoints(session, which, points, name) {
+  const url = address('api/points');
+  url.searchParams.set('session', session);
+  url.searchParams.set('which', which);
+  await request(url, { method: 'PUT', body: points, headers: { 'Content-Type': 'application/json' } }, name);
+}
+
+/**
  * Has the session use the picture again that it began with.
  * @param {string} session
  * @param {string} name of the picture, for messages

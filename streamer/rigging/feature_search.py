@@ -28,6 +28,7 @@ STRIP_ROWS = 64  # of that strip
 PEAK_SHARE = 0.4  # of the highest peak in the strip, from which another one counts
 MIN_PEAK = 4.0  # of 255, mean difference along a row
 NOSE_ABOVE = 0.22  # distances of the eyes between nose and mouth, at least
+CENTRE_STEPS, CENTRE_REACH = 4, 4.0  # of mean shift to the middle of an eye; pixels
 BLOB_STEPS = (3, 4, 5, 6, 7, 8)  # pixels: half widths of an eye that are tried
 
 
@@ -92,8 +93,8 @@ def find_nose_and_mouth(rgb: Image, eyes: Eyes) -> tuple[float, float]:
 
 def _best_pair(
     colours: NDArray[np.float32],
-) -> tuple[tuple[int, int], tuple[int, int], float] | None:
-    """The likeliest pair of eyes in a small head (h, w, 3): their pixels, and the half width of one."""
+) -> tuple[tuple[float, float], tuple[float, float], float] | None:
+    """The likeliest pair of eyes in a small head (h, w, 3): their places, pixels, and the half width of one."""
     height, width = colours.shape[:2]
     mirrored = colours[:, ::-1]
     size = 2 * PATCH + 1
@@ -126,7 +127,8 @@ def _best_pair(
     if best is None:
         return None
     sizes = [_blob_size(saliency, *place) for place in best]
-    return (*best, float(np.mean(sizes)))
+    left, right = (_centred(saliency, *place) for place in best)
+    return left, right, float(np.mean(sizes))
 
 
 def _saliency(colours: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -141,6 +143,16 @@ def _likeness(one: NDArray[np.float32], two: NDArray[np.float32]) -> float:
     """Correlation −1..1 of two patches (n, n, 3)."""
     a, b = one - one.mean((0, 1)), two - two.mean((0, 1))
     return float((a * b).sum() / np.sqrt(max(float((a * a).sum() * (b * b).sum()), 1e-6)))
+
+
+def _centred(saliency: NDArray[np.float32], x: float, y: float) -> tuple[float, float]:
+    """The middle of the spot at a pixel: the mean of what stands out around it, some steps of mean shift."""
+    rows, columns = np.mgrid[: saliency.shape[0], : saliency.shape[1]]
+    for _ in range(CENTRE_STEPS):
+        weight = saliency**2 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * CENTRE_REACH**2))
+        total = max(float(weight.sum()), 1e-6)
+        x, y = float((weight * columns).sum()) / total, float((weight * rows).sum()) / total
+    return x, y
 
 
 def _blob_size(saliency: NDArray[np.float32], x: int, y: int) -> float:
