@@ -32,6 +32,7 @@ MAX_YAW, MAX_TILT, MAX_GAZE = 45.0, 30.0, 30.0
 TURN_LIMITS = {"yaw": MAX_YAW, "pitch": MAX_TILT, "roll": MAX_TILT, "gaze_x": MAX_GAZE, "gaze_y": MAX_GAZE}
 
 MAX_PEOPLE = 4  # who are animated in one picture, or followed before one camera
+PICTURE_FORMATS = "PNG, JPEG, WebP, AVIF, HEIC, GIF, BMP or TIFF"  # that a character's picture may have
 MAX_PICTURES = 4  # of one character: the first, which is drawn, and further views
 LARGEST_PERSON = "largest"  # of the people in a picture, the one with the largest face on shoulders
 EVERY_PERSON = "all"  # of the people in a picture are animated, by as many drivers

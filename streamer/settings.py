@@ -27,6 +27,7 @@ from streamer.options import (
     MAX_PICTURES,
     OWN_ASPECT,
     PERSON_PATTERN,
+    PICTURE_FORMATS,
     WHO_PATTERN,
     ZOOM_RANGE,
     Background,
@@ -149,7 +150,7 @@ References = Annotated[
     tuple[Path, ...],
     Meta(min_length=1, max_length=MAX_PICTURES),
     Flag(
-        "the picture to animate: PNG, JPEG or WebP; repeated: further views of the same character, 4 pictures in all",
+        f"the picture to animate: {PICTURE_FORMATS}; repeated: further views of the same character, 4 pictures in all",
         PICTURE, "FILE",
     ),
 ]  # fmt: skip

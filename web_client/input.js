@@ -6,6 +6,7 @@ import { button, element, html, input } from './dom.js';
 import { bindFraming } from './framing.js';
 import { bindMotion } from './motion.js';
 import { fromTransfer } from './picture.js';
+import { ACCEPT } from './picture_formats.js';
 import { bindProportions } from './proportions.js';
 import { bindShelf, shelfKeys } from './shelf_view.js';
 import { bindShortcuts } from './shortcuts.js';
@@ -84,6 +85,7 @@ function bindSettings(app) {
   shortcuts.addEventListener('change', () => app.setShortcuts(shortcuts.checked));
   element('speed', HTMLDetailsElement).addEventListener('toggle', () => app.store.set({})); // renders its content
   const file = input('file');
+  file.accept = ACCEPT;
   file.addEventListener('change', () => {
     app.picture.usePicture(file.files?.[0] ?? null);
     file.value = ''; // so that the same file can be chosen again

@@ -1,6 +1,7 @@
 // @ts-check
 /** The reference picture: chosen, dropped or pasted, checked here first, sent to the server, and sent again to a new session. */
 
+import { mayBePicture } from './picture_formats.js';
 import { address } from './server.js';
 import { PictureError, changeToStart, sendPoints, upload, validate } from './upload.js';
 import { CharacterViews } from './views.js';
@@ -31,7 +32,7 @@ const DEFAULT_MAX_MEGABYTES = 20; // until /api/config has answered
  */
 export function fromTransfer(transfer) {
   const files = [...(transfer?.files ?? [])];
-  return files.find(({ type }) => type.startsWith('image/')) ?? files[0] ?? null;
+  return files.find(mayBePicture) ?? files[0] ?? null;
 }
 
 /** The reference picture of this page's sessions, of which `state.picture` is the visible part. */

@@ -1,9 +1,8 @@
 // @ts-check
 /** Requests that change the pictures of a session; their progress comes as `picture-status` over the WebSocket. */
 
+import { FORMATS, mayBePicture } from './picture_formats.js';
 import { address } from './server.js';
-
-const MIME_TYPES = ['image/png', 'image/jpeg', 'image/webp'];
 
 /** A picture that cannot be used: `message` says why and what to do. */
 export class PictureError extends Error {}
@@ -15,8 +14,8 @@ export class PictureError extends Error {}
  * @throws {PictureError}
  */
 export function validate(file, maxMegabytes) {
-  if (!MIME_TYPES.includes(file.type)) {
-    throw new PictureError(`${file.name} is not a picture that can be used: choose a PNG, JPEG or WebP file.`);
+  if (!mayBePicture(file)) {
+    throw new PictureError(`${file.name} is not a picture that can be used: choose a ${FORMATS} file.`);
   }
   if (file.size > maxMegabytes * 1e6) {
     throw new PictureError(`${file.name} is larger than ${maxMegabytes} MB: choose a smaller picture.`);

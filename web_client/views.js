@@ -3,6 +3,7 @@
 
 import { html, input } from './dom.js';
 import { t } from './i18n.js';
+import { ACCEPT } from './picture_formats.js';
 import { PictureError, removeView, upload, validate } from './upload.js';
 
 /** @typedef {import('./picture.js').ReferencePicture} ReferencePicture */
@@ -202,6 +203,7 @@ export class CharacterViews {
 /** @param {CharacterViews} views */
 export function bindViews(views) {
   const file = input('view-file');
+  file.accept = ACCEPT;
   html('add-view').addEventListener('click', () => file.click());
   file.addEventListener('change', () => {
     void views.add(file.files?.[0] ?? null);

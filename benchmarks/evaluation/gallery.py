@@ -14,7 +14,7 @@ from streamer.files.video_reader import VideoReader
 from streamer.frames import Image
 from streamer.generation.controls import Controls
 from streamer.generation.pipeline import Avatar, AvatarPipeline
-from streamer.options import GeneratorKind
+from streamer.options import PICTURE_FORMATS, GeneratorKind
 from streamer.rigging.picture import load_picture
 from streamer.rigging.rigger import NoFaceError
 from streamer.tracking.motion import Motion
@@ -22,7 +22,7 @@ from streamer.tracking.motion_extractor import MotionExtractor
 from streamer.tracking.smoothing import smooth_both_ways
 
 PRECEDING_FRAMES = 6  # drawn before each moment, so that the ring of past frames is as full as in a live stream
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".heic", ".heif", ".gif", ".bmp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def find_pictures(folder: Path, count: int | None) -> list[Path]:
     found = sorted(path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES)
     if not found:
         raise KagamiError(
-            f"{folder} holds no picture to animate: give a folder of PNG, JPEG or WebP files with --refs."
+            f"{folder} holds no picture to animate: give a folder of {PICTURE_FORMATS} files with --refs."
         )
     return found[:count]
 

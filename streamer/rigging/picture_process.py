@@ -46,9 +46,12 @@ class PictureProcess:
         self._worker: WorkerProcess | None = None
         self._closed = False
 
-    def load(self, data: bytes) -> Picture:
-        """`load_picture` of an upload. Blocks. Raises PictureError, EngineClosedError once it is closed."""
-        picture: Picture = self._call(partial(_Steps, self._max_address_bytes), "load", data)
+    def load(self, data: bytes, name: str = "") -> Picture:
+        """`load_picture` of an upload. name: for messages. Blocks.
+
+        Raises PictureError, EngineClosedError once it is closed.
+        """
+        picture: Picture = self._call(partial(_Steps, self._max_address_bytes), "load", data, name)
         return picture
 
     def find(
@@ -136,8 +139,8 @@ class _Steps:
         if max_address_bytes is not None:
             _limit_address_space(max_address_bytes)
 
-    def load(self, data: bytes) -> Picture | _Refusal:
-        return _answer(lambda: load_picture(data))
+    def load(self, data: bytes, name: str) -> Picture | _Refusal:
+        return _answer(lambda: load_picture(data, name))
 
     def do(self, work: Callable[..., Answer], *arguments: object) -> Answer | _Refusal:
         return _answer(lambda: work(*arguments))

@@ -121,7 +121,8 @@ def find_character(
     if limbs is not None and body is not None and skeleton.hands is not None:
         fingers = find_fingers(found.alpha, face, body, skeleton.hands, limbs)
     return Character(
-        rgb, found.alpha, found.foreground, found.plate, face, body, layout, picture, points, skeleton.notes,
+        rgb, found.alpha, found.foreground, found.plate, face, body, layout, picture, points,
+        [*picture.notes, *skeleton.notes],
         skeleton.hands, limbs, fingers,
     )  # fmt: skip
 

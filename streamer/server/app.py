@@ -9,7 +9,6 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -216,9 +215,9 @@ class Server:
         except ClientDisconnect:
             return PlainTextResponse("", 400)
         digest, picture = await self._executors.decode(
-            lambda: (hashlib.sha256(data).hexdigest(), self._pictures.load(data))
+            lambda: (hashlib.sha256(data).hexdigest(), self._pictures.load(data, name))
         )
-        use(replace(picture, name=name), _key(request, digest))
+        use(picture, _key(request, digest))
         return JSONResponse({"stage": "preparing", "name": name}, 202)
 
     @contextlib.contextmanager
@@ -286,7 +285,7 @@ def _index(request: Request) -> int:
 
 def _name(request: Request) -> str:
     """The name that a request gives its picture."""
-    return _NOT_IN_A_NAME.sub("", request.query_params.get("name", ""))[:MAX_PICTURE_NAME] or "picture"
+    return _NOT_IN_A_NAME.sub("", request.query_params.get("name", ""))[:MAX_PICTURE_NAME].strip() or "The picture"
 
 
 def _key(request: Request, digest: str) -> str:

@@ -80,7 +80,10 @@ def test_bad_pictures_are_reported_and_the_picture_in_use_stays(open_page: OpenP
     name = page.locator("#picture-name")
     expect(name).to_have_text("stub.png")
     chooser.set_input_files({"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture"})
-    expect_alert(page, "notes.txt is not a picture that can be used: choose a PNG, JPEG or WebP file.")
+    expect_alert(
+        page,
+        "notes.txt is not a picture that can be used: choose a PNG, JPEG, WebP, AVIF, HEIC, GIF, BMP or TIFF file.",
+    )
     whole = png_file("cut.png", (200, 0, 0))
     chooser.set_input_files({**whole, "buffer": whole["buffer"][:90]})
     expect_alert(page, "damaged or cut short")

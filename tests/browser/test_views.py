@@ -68,7 +68,10 @@ def test_refused_view_is_told_and_the_character_stays(open_page: OpenPage, stub:
     add_view(page, "black.png", BLACK)
     expect_alert(page, "black.png is black.")
     page.locator("#view-file").set_input_files({"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture"})
-    expect_alert(page, "notes.txt is not a picture that can be used: choose a PNG, JPEG or WebP file.")
+    expect_alert(
+        page,
+        "notes.txt is not a picture that can be used: choose a PNG, JPEG, WebP, AVIF, HEIC, GIF, BMP or TIFF file.",
+    )
     expect_views(page, "left.png")
 
 

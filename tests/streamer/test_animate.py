@@ -9,6 +9,7 @@ from models.geometry.topology import LOWER_LIP_INNER, UPPER_LIP_INNER
 from streamer.animate import find_neutral, main, perform
 from streamer.files.video_reader import VideoReader
 from streamer.generation.controls import Controls
+from streamer.options import PICTURE_FORMATS
 from streamer.rigging.picture import load_picture
 from streamer.tracking.habits import LOOKAHEAD_S
 from streamer.tracking.head_pose import head_pose
@@ -132,7 +133,10 @@ def test_bad_inputs_get_one_sentence_and_leave_nothing(capsys, tmp_path):
     cv2.imwrite(str(inputs / "grey.png"), np.full((200, 200, 3), 128, np.uint8))
     cases = [
         ({"ref": inputs / "none.png"}, f"There is no picture at {inputs / 'none.png'}: check the path."),
-        ({"ref": text}, f"The picture {text} is not a PNG, JPEG or WebP image: convert it to one of these."),
+        (
+            {"ref": text},
+            f"The picture {text} is not a {PICTURE_FORMATS} image: convert it to one of these.",
+        ),
         ({"drive": inputs / "none.mp4"}, f"There is no video at {inputs / 'none.mp4'}: check the path."),
         ({"drive": sound}, f"{sound} has no picture track: give a video that shows the driver."),
         ({"drive": grey}, "Nobody was found in grey.mp4: use a video that shows the driver's face or body."),

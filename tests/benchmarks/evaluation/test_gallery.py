@@ -10,6 +10,7 @@ from streamer.files.video_reader import VideoReader
 from streamer.generation.factory import make_pipeline
 from streamer.generation.generator import Reference
 from streamer.generation.pipeline import Avatar
+from streamer.options import PICTURE_FORMATS
 from tests.support.clips import AVATAR, DRIVER, make_video
 from tests.support.faces import drawn_face
 
@@ -53,5 +54,5 @@ def test_a_folder_without_pictures_is_an_error_in_one_sentence(tmp_path):
     with pytest.raises(KagamiError) as caught:
         find_pictures(tmp_path, None)
     assert str(caught.value) == (
-        f"{tmp_path} holds no picture to animate: give a folder of PNG, JPEG or WebP files with --refs."
+        f"{tmp_path} holds no picture to animate: give a folder of {PICTURE_FORMATS} files with --refs."
     )

@@ -12,13 +12,18 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageCms
 
+from streamer.options import PICTURE_FORMATS
 from streamer.rigging import picture as module
-from streamer.rigging.picture import MAX_SIDE, PictureError, load_picture
+from streamer.rigging.picture import MAX_SIDE, PictureError, load_detail, load_picture
+from streamer.rigging.picture_formats import decode_bytes, open_picture
+from tests.support.heif import heic
 
 RED = (200, 30, 20)
 
 
 def encode(image: Pillow.Image, form: str = "PNG", **options: object) -> bytes:
+    if form == "HEIF":
+        return heic(np.asarray(image), **options)
     buffer = io.BytesIO()
     image.save(buffer, form, **options)
     return buffer.getvalue()
@@ -47,15 +52,21 @@ def png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-@pytest.mark.parametrize(("form", "options"), [("PNG", {}), ("JPEG", {"quality": 95}), ("WEBP", {"lossless": True})])
+FORMATS: list[tuple[str, dict[str, object]]] = [
+    ("PNG", {}), ("JPEG", {"quality": 95}), ("WEBP", {"lossless": True}), ("AVIF", {"quality": 95}), ("HEIF", {}),
+    ("HEIF", {"tile": 64}), ("GIF", {}), ("BMP", {}), ("TIFF", {}), ("TIFF", {"compression": "tiff_lzw"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("form", "options"), FORMATS)
 def test_load_picture_reads_each_format_from_disk_and_from_bytes(
     tmp_path: Path, form: str, options: dict[str, object]
 ) -> None:
     data = encode(two_halves(), form, **options)
-    path = tmp_path / "avatar.bin"  # the content decides, not the suffix
+    path = tmp_path / "avatar.jpg"  # the content decides, not the suffix
     path.write_bytes(data)
     from_disk, from_peer = load_picture(path), load_picture(data)
-    assert from_disk.name == "avatar.bin"
+    assert from_disk.name == "avatar.jpg"
     assert from_peer.name == "uploaded picture"
     assert from_disk.scale == 1
     assert from_disk.rgba.shape == (64, 96, 4)
@@ -160,20 +171,21 @@ def test_load_picture_refuses_what_is_too_narrow_after_scaling(width: int, heigh
 @pytest.mark.parametrize(
     ("form", "mode", "side", "limit"),
     [("PNG", "RGB", 6600, 42), ("PNG", "RGBA", 5100, 25), ("PNG", "P", 4900, 23), ("WEBP", "RGB", 3900, 15),
-     ("JPEG", "CMYK", 5700, 27)],
+     ("JPEG", "CMYK", 5700, 27), ("GIF", "P", 4900, 23), ("TIFF", "RGBA", 4400, 18),
+     ("TIFF", "F", 3600, 11)],
 )  # fmt: skip
 def test_load_picture_limits_pixels_by_what_decoding_them_costs(form: str, mode: str, side: int, limit: int) -> None:
     image = Pillow.new(mode, (side, side))
-    options = {"WEBP": {"lossless": True, "method": 0}}.get(form, {})
+    options = {"WEBP": {"lossless": True, "method": 0}, "TIFF": {"compression": "tiff_deflate"}}.get(form, {})
     with pytest.raises(PictureError) as caught:
         load_picture(encode(image, form, **options))
     assert str(caught.value) == f"The uploaded picture has more than {limit} million pixels: scale it down."
 
 
 def test_load_picture_takes_the_photos_of_phones() -> None:
-    header = Pillow.open(io.BytesIO(encode(Pillow.new("RGB", (640, 480)), "JPEG", quality=90)))
+    header = open_picture(encode(Pillow.new("RGB", (640, 480)), "JPEG", quality=90))
     header._size = (8192, 6144)
-    assert 50e6 * module._decode_bytes(header) < module.MAX_DECODE_BYTES  # 50 megapixels, 4:2:0
+    assert 50e6 * decode_bytes(header, MAX_SIDE) < module.MAX_DECODE_BYTES  # 50 megapixels, 4:2:0
 
 
 def test_load_picture_takes_the_first_picture_of_an_mpo_file() -> None:
@@ -185,14 +197,60 @@ def _frames(form: str) -> bytes:
     return encode(two_halves(), form, save_all=True, append_images=[noise()])
 
 
-def _half(form: str) -> bytes:
-    data = encode(noise(), form)
+@pytest.mark.parametrize("form", ["PNG", "WEBP", "GIF", "AVIF"])
+def test_first_frame_of_an_animation_is_used_and_said(form: str) -> None:
+    picture = load_picture(_frames(form), "cat.anim")
+    assert picture.notes == ("cat.anim is animated: its first frame is used.",)
+    assert picture.rgba[32, 10, 0] > 150 > picture.rgba[32, 85, 0]
+
+
+def test_first_page_of_a_scan_is_used_and_said() -> None:
+    picture = load_picture(_frames("TIFF"), "scan.tiff")
+    assert picture.notes == ("scan.tiff has several pages: the first one is used.",)
+    assert picture.rgba[32, 10].tolist() == [*RED, 255]
+
+
+@pytest.mark.parametrize("tile", [None, 64])
+def test_heic_is_turned_as_the_phone_was_held(tile: int | None) -> None:
+    rgba = load_picture(heic(np.asarray(two_halves()), tile, turn=3)).rgba
+    assert rgba.shape == (96, 64, 4)
+    assert rgba[10, 32, 0] > 150 > rgba[85, 32, 0]
+
+
+@pytest.mark.parametrize("white", [1, 255, 60_000])
+def test_grey_of_floats_is_scaled_by_its_range(white: int) -> None:
+    ramp = np.tile(np.linspace(0, white, 96, dtype=np.float32), (64, 1))
+    rgba = load_picture(encode(Pillow.fromarray(ramp), "TIFF")).rgba
+    assert rgba[0, 0, 0] == 0 and rgba[0, -1, 0] > 230
+    assert (np.diff(rgba[0, :, 0].astype(int)) >= 0).all()
+
+
+def test_names_of_uploads_are_kept_in_messages() -> None:
+    with pytest.raises(PictureError) as caught:
+        load_picture(_half("PNG"), "cat.png")
+    assert str(caught.value) == "cat.png is damaged or cut short: save or download it again."
+    assert load_picture(encode(two_halves()), "cat.png").name == "cat.png"
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+def test_load_detail_gives_the_pixels_that_scaling_took_away(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = load_picture(encode(two_halves(3000, 2000), form))
+    detail = load_detail(picture)
+    assert picture.scale < 1 and detail.scale == 1 and detail.rgba.shape == (2000, 3000, 4)
+    assert load_detail(picture.turned(1)).rgba.shape == (3000, 2000, 4)
+    monkeypatch.setattr(module, "MAX_DETAIL_PIXELS", 1_000_000)
+    bounded = load_detail(picture).rgba
+    assert bounded.shape[0] * bounded.shape[1] <= 1_000_000
+    assert bounded[10, 10, 0] > 150 > bounded[10, -10, 0]
+
+
+def _half(form: str, **options: object) -> bytes:
+    data = encode(noise(), form, **options)
     return data[: len(data) // 2]
 
 
 DAMAGED = "The uploaded picture is damaged or cut short: save or download it again."
-NOT_IMAGE = "The uploaded picture is not a PNG, JPEG or WebP image: convert it to one of these."
-ANIMATED = "The uploaded picture is animated: save one frame of it as a still image."
+NOT_IMAGE = f"The uploaded picture is not a {PICTURE_FORMATS} image: convert it to one of these."
 BOMB = "The uploaded picture has more than 80 million pixels: scale it down."
 
 
@@ -201,15 +259,22 @@ BOMB = "The uploaded picture has more than 80 million pixels: scale it down."
     [
         (b"", "The uploaded picture is empty (0 bytes): save it again."),
         (b"hello, I am a text", NOT_IMAGE),
-        (encode(two_halves(), "GIF"), NOT_IMAGE),
+        (encode(two_halves(), "PPM"), NOT_IMAGE),
+        (b"BM, as texts may begin, too", DAMAGED),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", NOT_IMAGE),
         (_half("PNG"), DAMAGED),
         (_half("JPEG"), DAMAGED),
         (_half("WEBP"), DAMAGED),
+        (_half("AVIF"), DAMAGED),
+        (_half("HEIF"), DAMAGED),
+        (_half("HEIF", tile=64), DAMAGED),
+        (_half("GIF"), DAMAGED),
+        (_half("BMP"), DAMAGED),
+        (_half("TIFF"), DAMAGED),
+        (_half("TIFF", compression="tiff_lzw"), DAMAGED),
+        (encode(two_halves(), "HEIF")[:-1], DAMAGED),
         (b"\x89PNG\r\n\x1a\n", DAMAGED),
         (png_header(100, 100), DAMAGED),
-        (_frames("PNG"), ANIMATED),
-        (_frames("WEBP"), ANIMATED),
         (png_header(9000, 9000), BOMB.replace("80", "42")),  # what a PNG without alpha costs to decode
         (png_header(12_000, 12_000), BOMB),  # here Pillow warns
         (png_header(60_000, 60_000), BOMB),  # here Pillow refuses
@@ -255,8 +320,8 @@ def test_load_picture_refuses_bad_paths_in_one_sentence(tmp_path: Path) -> None:
     sentences = {
         missing: f"There is no picture at {missing}: check the path.",
         broken / "deeper.png": f"There is no picture at {broken / 'deeper.png'}: check the path.",
-        tmp_path: f"{tmp_path} is a directory: give the path of a PNG, JPEG or WebP picture.",
-        Path("/dev/zero"): "/dev/zero is not a regular file: give the path of a PNG, JPEG or WebP picture.",
+        tmp_path: f"{tmp_path} is a directory: give the path of a {PICTURE_FORMATS} picture.",
+        Path("/dev/zero"): f"/dev/zero is not a regular file: give the path of a {PICTURE_FORMATS} picture.",
         loop: f"The picture {loop} cannot be read (Too many levels of symbolic links): "
         "check the path and its permissions.",
         long: f"The picture {long} cannot be read (File name too long): check the path and its permissions.",

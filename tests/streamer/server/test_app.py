@@ -118,9 +118,9 @@ async def test_requests_beyond_the_rate_are_answered_429() -> None:
 async def test_uploads_beyond_the_rate_are_answered_429_before_they_are_decoded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    decoded: list[int] = []
+    decoded: list[str] = []
     load = PictureProcess.load
-    monkeypatch.setattr(PictureProcess, "load", lambda self, data: decoded.append(len(data)) or load(self, data))
+    monkeypatch.setattr(PictureProcess, "load", lambda self, data, name: decoded.append(name) or load(self, data, name))
     async with (
         serving(limits=Limits(uploads=(Rate(100, 1), Rate(1, 0.01)))) as (address, _),
         Page(socket_url(address)) as page,
@@ -181,12 +181,12 @@ async def test_pictures_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatc
     at_once: list[int] = []
     running: list[int] = []
 
-    def decode(self: PictureProcess, data: bytes) -> Picture:
+    def decode(self: PictureProcess, data: bytes, name: str) -> Picture:
         running.append(1)
         at_once.append(len(running))
         time.sleep(0.1)
         running.pop()
-        return load_picture(data)
+        return load_picture(data, name)
 
     monkeypatch.setattr(PictureProcess, "load", decode)
     monkeypatch.setattr(app_module, "MAX_UPLOADS_PER_ADDRESS", 8)
