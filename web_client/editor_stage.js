@@ -2,6 +2,7 @@
 /** The picture in the editor with its handles: dragged by mouse, finger or keys; zoomed by wheel, pinch or keys. */
 
 import { GROUPS, LABELS, LINES, groupOf, labelOf } from './editor_points.js';
+import { t } from './i18n.js';
 
 /** @typedef {import('./editor_points.js').Group} Group */
 /** @typedef {import('./editor_points.js').PointSet} PointSet */
@@ -168,7 +169,7 @@ export class EditorStage {
       handle.setAttribute('transform', `translate(${x} ${y}) scale(${unit})`);
       handle.classList.toggle('off', !on);
       handle.classList.toggle('selected', name === this.selected);
-      handle.setAttribute('aria-label', on ? labelOf(name) : `${labelOf(name)}, off`);
+      handle.setAttribute('aria-label', t(on ? labelOf(name) : `${labelOf(name)}, off`));
       handle.setAttribute('aria-valuetext', `${Math.round(x)}, ${Math.round(y)}`);
       handle.setAttribute('aria-valuenow', String(Math.round(x)));
     });
@@ -190,7 +191,7 @@ export class EditorStage {
     handle.append(svg('circle', { class: 'reach', r: String(TOUCH_RADIUS) }), svg('circle', { class: 'ring', r: String(HANDLE_RADIUS) }),
       svg('circle', { class: 'middle', r: '1.6' }));
     const title = svg('title', {});
-    title.textContent = LABELS[name] ?? '';
+    title.textContent = t(LABELS[name] ?? '');
     handle.append(title);
     return handle;
   }

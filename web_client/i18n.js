@@ -89,10 +89,7 @@ function translatePattern(text) {
     const match = sentence.exec(text);
     if (match) {
       const values = new Map(order.map((number, i) => [number, match[i + 1]]));
-      return translation.replace(/\{(\d)\}/g, (_, number) => {
-        const value = values.get(Number(number)) ?? '';
-        return sentences.get(value) ?? value;
-      });
+      return translation.replace(/\{(\d)\}/g, (_, number) => t(values.get(Number(number)) ?? '')); // a value may be a text
     }
   }
   return text;

@@ -33,7 +33,7 @@ export function bindSlider(app, name, initial, toValue = (position) => position)
 function makeEnd(name, reset) {
   const output = Object.assign(document.createElement('output'), { id: `${name}-value`, htmlFor: name });
   const button = Object.assign(document.createElement('button'), { id: `${name}-reset`, type: 'button', title: 'Reset', className: 'reset-one', onclick: reset });
-  button.setAttribute('aria-label', 'Reset');
+  button.setAttribute('aria-label', t('Reset'));
   button.setAttribute('aria-labelledby', `${button.id} ${name}-label`);
   const icon = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   icon.setAttribute('class', 'icon');
