@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from streamer.errors import AddressError, PortInUseError
 from streamer.runtime import exit_deadline
+from streamer.server.certificate import machine_addresses
 from streamer.server.http_deadlines import DeadlineProtocol
 from streamer.settings import Settings
 
@@ -67,16 +68,33 @@ def run(
 ) -> None:
     """Serve until SIGINT or SIGTERM, after which `exit_deadline` runs.
 
-    print_line: called with the address to open, once the server answers there. tls: for HTTPS.
+    print_line: called with the address to open, once the server answers there. tls: for HTTPS on the socket; this
+    machine itself is then served by HTTP on a loopback port, whose address needs no trust in the certificate.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    web = _Uvicorn(
-        serve_config(server.app, tls),
-        server,
-        lambda: print_line(f"open {page_url(settings, listening)}   (Ctrl-C stops)"),
-    )
+    own = listening if tls is None else _bind_loopback(listening.getsockname()[1] + 1)
+
+    def tell() -> None:
+        if tls is not None:
+            print_line(f"by HTTPS {others_url(settings, listening)}")
+        print_line(f"open {page_url(settings, own)}   (Ctrl-C stops)")
+
+    web = _Uvicorn(serve_config(server.app, tls), server, tell, None if tls is None else own)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
         web.run([listening])
+
+
+def _bind_loopback(port: int) -> socket.socket:
+    """A socket that listens on 127.0.0.1, on this port if it is free, or else on another one."""
+    own = socket.socket()
+    if os.name != "nt":
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        own.bind(("127.0.0.1", port))
+    except (OSError, OverflowError):
+        own.bind(("127.0.0.1", 0))
+    own.listen(128)
+    return own
 
 
 def serve_config(app: ASGIApp, tls: ssl.SSLContext | None = None) -> uvicorn.Config:
@@ -104,12 +122,22 @@ def serve_config(app: ASGIApp, tls: ssl.SSLContext | None = None) -> uvicorn.Con
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn that reports when it has started and closes the sessions before the sockets."""
+    """uvicorn that reports when it has started and closes the sessions before the sockets.
 
-    def __init__(self, config: uvicorn.Config, server: ClosableApp, on_started: Callable[[], None]) -> None:
+    plain: a further socket, which is served without TLS.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server: ClosableApp,
+        on_started: Callable[[], None],
+        plain: socket.socket | None = None,
+    ) -> None:
         super().__init__(config)
         self._server = server
         self._on_started = on_started
+        self._plain = plain
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Called by the signal: everything has to end by now (`exit_deadline`)."""
@@ -118,7 +146,15 @@ class _Uvicorn(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        if self._plain is not None:
+            self.servers.append(
+                await asyncio.get_running_loop().create_server(self._plain_connection, sock=self._plain)
+            )
         self._on_started()
+
+    def _plain_connection(self) -> asyncio.Protocol:
+        protocol: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
+        return protocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._server.close()
@@ -132,20 +168,25 @@ class _Uvicorn(uvicorn.Server):
 
 
 def page_url(settings: Settings, listening: socket.socket) -> str:
-    """The URL of the page, with the token if one is set.
+    """The URL of the page for this machine, with the token if one is set.
 
     If the server listens on all addresses it is localhost, since browsers allow the camera on localhost and HTTPS only.
+    With HTTPS it is localhost as well, on the socket that `run` serves without it.
     """
+    own = settings.https or settings.host in ("0.0.0.0", "::", "127.0.0.1", "::1")
+    return _url("http", "localhost" if own else settings.host, listening, settings.token)
+
+
+def others_url(settings: Settings, listening: socket.socket) -> str:
+    """The URL of the page by HTTPS, with the token if one is set, under an address that other machines reach."""
     everywhere = settings.host in ("0.0.0.0", "::")
-    host = "localhost" if everywhere or is_loopback_host(settings.host) else settings.host
-    return url_of(settings, host, listening)
+    return _url("https", machine_addresses()[0] if everywhere else settings.host, listening, settings.token)
 
 
-def url_of(settings: Settings, host: str, listening: socket.socket) -> str:
-    """The URL of the page under one of this machine's names or addresses, with the token if one is set."""
-    token = "" if settings.token is None else f"?token={quote(settings.token)}"
+def _url(scheme: str, host: str, listening: socket.socket, token: str | None) -> str:
     name = f"[{host}]" if ":" in host else host
-    return f"{'https' if settings.https else 'http'}://{name}:{listening.getsockname()[1]}/{token}"
+    query = "" if token is None else f"?token={quote(token)}"
+    return f"{scheme}://{name}:{listening.getsockname()[1]}/{query}"
 
 
 def is_loopback_host(host: str) -> bool:

@@ -13,8 +13,8 @@ from starlette.routing import Route
 
 from streamer.errors import ForbiddenError
 from streamer.server.access import check_token, is_from_this_machine
-from streamer.server.certificate import Certificate, machine_addresses
-from streamer.server.listening import is_loopback_host, url_of
+from streamer.server.certificate import Certificate
+from streamer.server.listening import is_loopback_host, others_url
 from streamer.settings import Settings
 
 
@@ -32,8 +32,7 @@ def phone_address(settings: Settings, listening: socket.socket, certificate: Cer
     """
     if certificate is None or is_loopback_host(settings.host):
         return None
-    host = machine_addresses()[0] if settings.host in ("0.0.0.0", "::") else settings.host
-    return PhoneAddress(url_of(settings, host, listening), certificate.fingerprint)
+    return PhoneAddress(others_url(settings, listening), certificate.fingerprint)
 
 
 def phone_routes(settings: Settings, address: PhoneAddress | None) -> list[Route]:

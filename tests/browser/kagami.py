@@ -22,7 +22,6 @@ class KagamiServer:
         self._program = program
         self._flags = flags
         self._port = 0
-        self._scheme = "http"
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> KagamiServer:
@@ -34,7 +33,7 @@ class KagamiServer:
 
     @property
     def url(self) -> str:
-        return f"{self._scheme}://localhost:{self._port}/"
+        return f"http://localhost:{self._port}/"
 
     def start(self) -> None:
         """Start the server; every start uses the port of the first. Raises RuntimeError with the log where it fails."""
@@ -47,12 +46,12 @@ class KagamiServer:
                 stderr=subprocess.STDOUT,
             )
         deadline = time.monotonic() + START_TIMEOUT_S
-        while (found := re.search(r"open (https?)://[^ ]+:(\d+)/", self._log.read_text(errors="replace"))) is None:
+        while (found := re.search(r"^open http://[^ ]+:(\d+)/", self._log.read_text(errors="replace"), re.M)) is None:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise RuntimeError(f"the server did not start:\n{self._log.read_text(errors='replace')}")
             time.sleep(0.1)
-        self._scheme, self._port = found[1], int(found[2])
+        self._port = int(found[1])
 
     def stop(self) -> None:
         """Terminate the server, gracefully where it answers in time."""
