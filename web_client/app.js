@@ -364,5 +364,6 @@ export function runApp() {
   const app = new App();
   bindInput(app);
   image('still').addEventListener('load', renderAmbient);
+  image('still').addEventListener('error', () => app.picture.showServersCopy());
   app.run();
 }

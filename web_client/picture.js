@@ -339,6 +339,17 @@ export class ReferencePicture {
     this.onWorn(character);
   }
 
+  /** The browser cannot show the file, such as a HEIC: the server's copy of it stands in. */
+  showServersCopy() {
+    const { picture } = this.store.state;
+    if (picture.url.startsWith('blob:')) {
+      const url = address('api/points/picture');
+      url.searchParams.set('session', this.session);
+      URL.revokeObjectURL(picture.url);
+      this.store.set({ picture: { ...picture, url: url.href } });
+    }
+  }
+
   /**
    * The key of a character that has come onto the shelf.
    * @param {Character} character

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+import cv2
+import numpy as np
 from playwright.sync_api import Page, expect
 
 from streamer.server.samples import SAMPLES, SMALL_SIDE
@@ -181,3 +185,15 @@ def test_long_name_is_shown_whole_on_hover_and_focus(open_page: OpenPage, stub: 
     assert not name.evaluate(cut)
     page.locator(_OWN).hover()
     expect(page.locator("#tile-name")).to_have_text(long[:60])
+
+
+def test_picture_that_the_browser_cannot_show_is_shown_by_the_server(open_page: OpenPage, stub: KagamiServer) -> None:
+    page = open_shelf(open_page, stub)
+    tiff = cv2.imencode(".tiff", np.full((128, 128, 3), RED[::-1], np.uint8))[1].tobytes()
+    page.locator("#file").set_input_files({"name": "red.tiff", "mimeType": "image/tiff", "buffer": tiff})
+    expect_worn(page, "red.tiff")
+    expect(page.locator("#still")).to_have_attribute("src", re.compile("api/points/picture"))
+    width = "(image) => image.decode().then(() => image.naturalWidth)"
+    assert page.locator("#still").evaluate(width) == SMALL_SIDE
+    assert page.locator("#thumb").evaluate(width) == SMALL_SIDE
+    assert page.locator(f"{_OWN} img").evaluate(width) == SMALL_SIDE
