@@ -7,6 +7,7 @@ import { element, html, image } from './dom.js';
 import { PointsEditor } from './editor.js';
 import { bindInput } from './input.js';
 import { Meter } from './meter.js';
+import { PeopleNotice } from './people.js';
 import { fillPhoneCard } from './phone.js';
 import { ReferencePicture } from './picture.js';
 import { RecordingControl } from './recorder.js';
@@ -42,6 +43,7 @@ export class App {
     this.meter = new Meter();
     this.connection = new Connection({ url: socketAddress(), emit: (event) => this.handleEvent(event) });
     this.picture = new ReferencePicture(this.store, this.connection);
+    this.people = new PeopleNotice(this.store);
     this.shelf = new Shelf(this.store, this.picture);
     this.editor = new PointsEditor(this.store, this.picture);
     this.picture.onPointsWanted = (which) => void this.editor.open(which);
@@ -246,7 +248,8 @@ export class App {
         this.#handleReady(message);
         break;
       case 'state':
-        this.store.set({ phase: message.phase, progress: message.progress, phaseMessage: message.message });
+        this.store.set({ phase: message.phase, progress: message.progress, phaseMessage: message.message, people: message.people });
+        this.people.handlePeople(message.people);
         break;
       case 'picture-status':
         this.#splitRecording(message);

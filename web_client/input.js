@@ -6,6 +6,7 @@ import { button, element, html, input } from './dom.js';
 import { bindFraming } from './framing.js';
 import { bindMotion } from './motion.js';
 import { fromTransfer } from './picture.js';
+import { bindPeople } from './people.js';
 import { ACCEPT } from './picture_formats.js';
 import { bindProportions } from './proportions.js';
 import { bindShelf, shelfKeys } from './shelf_view.js';
@@ -21,6 +22,7 @@ export function bindInput(app) {
   bindSettings(app);
   bindMotion(app);
   bindFraming(app);
+  bindPeople(app);
   bindProportions(app);
   bindToolbar(html('dock'), button('start'));
   bindShortcuts({

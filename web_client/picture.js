@@ -244,14 +244,14 @@ export class ReferencePicture {
       void this.#send(next);
     } else {
       const { width, height } = video;
-      const { name, notes } = picture;
+      const { name, notes, people, person } = picture;
       this.worn = null;
       this.#clearPending();
       this.showDefault();
       if (this.startPoints) {
         void this.placePoints('used', this.startPoints).catch((error) => this.#notify(error));
       }
-      this.store.set({ size: { width, height }, picture: { ...this.store.state.picture, key: START, name, notes } });
+      this.store.set({ size: { width, height }, picture: { ...this.store.state.picture, key: START, name, notes, people, person } });
       this.views.addQueued();
     }
   }
@@ -283,7 +283,7 @@ export class ReferencePicture {
       this.#fail(status.message ?? `${status.name} could not be used: choose another picture.`);
     } else if (status.stage === 'ready') {
       this.store.set({
-        picture: { ...this.store.state.picture, notes: status.notes, justReady: true },
+        picture: { ...this.store.state.picture, notes: status.notes, people: status.people, person: status.person, justReady: true },
         ...(width && height ? { size: { width, height } } : {}),
       });
       const { coming } = this;

@@ -39,6 +39,7 @@ export const PROTOCOL = 1;
  * @property {number} shift_x where the character is moved, −1 left .. 1 right
  * @property {number} shift_y −1 up .. 1 down
  * @property {boolean} keep_in_frame whether the head stays in the frame whatever the driver does
+ * @property {string} who of several people before the camera is followed: `largest`, `left`, `right` or a number from the left
  * @property {boolean} paused
  */
 
@@ -52,8 +53,9 @@ export const PROTOCOL = 1;
  * @typedef {{type: 'offer', sdp: string}} Offer
  * @typedef {{type: 'candidate'} & Candidate} CandidateMessage
  * @typedef {{type: 'control', calibrate?: true} & Partial<Controls>} Control
+ * @typedef {{type: 'person', person: string}} Person
  * @typedef {{type: 'bye'}} Bye
- * @typedef {Hello | Offer | CandidateMessage | Control | Bye} ClientMessage
+ * @typedef {Hello | Offer | CandidateMessage | Control | Person | Bye} ClientMessage
  */
 
 /**
@@ -63,12 +65,12 @@ export const PROTOCOL = 1;
  * @property {string} session
  * @property {RTCIceServer[]} ice_servers
  * @property {VideoSize} video
- * @property {{name: string, notes: string[], views: string[]}} picture
+ * @property {{name: string, notes: string[], views: string[], people: number, person: string}} picture
  * @property {Controls} controls
  */
 
 /** @typedef {{type: 'answer', sdp: string}} Answer */
-/** @typedef {{type: 'state', phase: Phase, progress: number, message: string | null}} State */
+/** @typedef {{type: 'state', phase: Phase, progress: number, message: string | null, people: number}} State people: how many the camera shows */
 
 /**
  * @typedef {object} PictureStatus
@@ -81,6 +83,8 @@ export const PROTOCOL = 1;
  * @property {string | null} message
  * @property {string[]} views names of the further pictures of the character
  * @property {string | null} code of a failure: `no-face` where points help
+ * @property {number} people how many the picture shows
+ * @property {string} person who of them is animated: `largest`, `left`, `right`, `all` or a number from the left
  */
 
 /**
@@ -108,6 +112,8 @@ export const PROTOCOL = 1;
 /** @type {Check} */ const isNumber = (value) => typeof value === 'number' && Number.isFinite(value);
 /** @type {Check} */ const isColour = (value) => typeof value === 'string' && /^#[0-9a-f]{6}$/i.test(value);
 /** @type {Check} */ const isAspect = (value) => typeof value === 'string' && /^(picture|1:1|16:9|9:16|\d{2,4}x\d{2,4})$/.test(value);
+/** @type {Check} */ const isWho = (value) => typeof value === 'string' && /^(largest|left|right|[1-9])$/.test(value);
+/** @type {Check} */ const isPerson = (value) => typeof value === 'string' && /^(all|largest|left|right|[1-9][0-9]?)$/.test(value);
 /** @param {number} low @param {number} high @returns {Check} */
 const within = (low, high) => (value) => isNumber(value) && Number(value) >= low && Number(value) <= high;
 /** @param {...unknown} values @returns {Check} */
@@ -158,6 +164,7 @@ const controls = {
   shift_x: within(-1, 1),
   shift_y: within(-1, 1),
   keep_in_frame: isBoolean,
+  who: isWho,
   paused: isBoolean,
 };
 const candidate = {
@@ -174,7 +181,7 @@ const SERVER_MESSAGES = {
     session: isString,
     ice_servers: listOf(isRecord),
     video: shape({ width: isNumber, height: isNumber, fps: isNumber }),
-    picture: shape({ name: isString, notes: listOf(isString), views: listOf(isString) }),
+    picture: shape({ name: isString, notes: listOf(isString), views: listOf(isString), people: isNumber, person: isPerson }),
     controls: shape(controls),
   },
   answer: { sdp: isString },
@@ -183,6 +190,7 @@ const SERVER_MESSAGES = {
     phase: oneOf('waiting', 'calibrating', 'live', 'lost', 'stalled', 'paused'),
     progress: within(0, 1),
     message: orNull(isString),
+    people: isNumber,
   },
   'picture-status': {
     stage: oneOf('preparing', 'ready', 'failed', 'framing', 'framed'),
@@ -193,6 +201,8 @@ const SERVER_MESSAGES = {
     message: orNull(isString),
     views: listOf(isString),
     code: orNull(isString),
+    people: isNumber,
+    person: isPerson,
   },
   stats: {
     fps: shape({ in: isNumber, out: isNumber }),
@@ -218,6 +228,7 @@ const CLIENT_MESSAGES = {
     ...Object.fromEntries(Object.entries(controls).map(([name, check]) => [name, optional(check)])),
     calibrate: optional(oneOf(true)),
   },
+  person: { person: isPerson },
   bye: {},
 };
 

@@ -25,6 +25,8 @@
  * @property {string[]} notes of the server about it: sentences to show
  * @property {{name: string, url: string, thumbnail: string} | null} pending the picture that is being prepared
  * @property {{name: string, url: string, pending: boolean}[]} views of the same character; pending: being added or taken away
+ * @property {number} people how many the picture shows
+ * @property {string} person who of them is animated
  * @property {boolean} justReady whether the picture in use was uploaded from this page
  */
 
@@ -44,6 +46,7 @@
  * @property {Phase | null} phase of the server's session; null until it is known
  * @property {number} progress of the calibration, 0..1
  * @property {string | null} phaseMessage the server's sentence about the phase
+ * @property {number} people before the camera
  * @property {{width: number, height: number}} size of the avatar in pixels
  * @property {boolean} stacked whether frames carry their alpha below the picture
  * @property {{id: string, label: string}[]} cameras
@@ -73,6 +76,7 @@ export const initialState = () => ({
   phase: null,
   progress: 0,
   phaseMessage: null,
+  people: 0,
   size: { width: 512, height: 512 },
   stacked: false,
   cameras: [],
@@ -83,10 +87,10 @@ export const initialState = () => ({
   microphone: false,
   controls: {
     head: 1, face: 1, body: 1, light: 1, eyes: 1, brows: 1, mouth: 1, hands: 1, yaw: 0, pitch: 0, roll: 0, gaze_x: 0, gaze_y: 0,
-    shoulders: 1, torso: 1, arms: 1, legs: 1, teeth: true, mirror: true, background: 'original', colour: '#00b140', frame: 'whole', aspect: 'picture', zoom: 1, shift_x: 0, shift_y: 0, keep_in_frame: true, paused: false,
+    shoulders: 1, torso: 1, arms: 1, legs: 1, teeth: true, mirror: true, background: 'original', colour: '#00b140', frame: 'whole', aspect: 'picture', zoom: 1, shift_x: 0, shift_y: 0, keep_in_frame: true, who: 'largest', paused: false,
   },
   reframing: false,
-  picture: { key: null, name: '', url: '', thumbnail: '', notes: [], pending: null, views: [], justReady: false },
+  picture: { key: null, name: '', url: '', thumbnail: '', notes: [], pending: null, views: [], people: 1, person: 'largest', justReady: false },
   shelf: { choices: [], isKept: true, samplesShown: true, editing: false },
   notice: null,
   recording: null,

@@ -5,6 +5,7 @@ import { button, element, html, image, input, setIcon, setPressed, setSource, se
 import { renderFraming } from './framing.js';
 import { t } from './i18n.js';
 import { renderMotion } from './motion.js';
+import { renderPeople } from './people.js';
 import { renderProportions } from './proportions.js';
 import { renderRecording } from './recorder.js';
 import { isLocal } from './server.js';
@@ -68,6 +69,7 @@ function renderPicture({ picture, live }) {
 /** @param {State} state */
 function renderControls({ controls, cameras, camera, showSelf, shortcuts }) {
   renderMotion(controls);
+  renderPeople(state);
   renderProportions(controls);
   for (const radio of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll('input[name=background]'))) {
     radio.checked = radio.value === controls.background;

@@ -8,8 +8,7 @@ from dataclasses import replace
 from benchmarks.streaming.clip_camera import ping_pong
 from streamer.frames import CameraFrame, Image
 from streamer.tracking.person_tracker import PersonTracker
-from streamer.tracking.shown_body import ShownBody
-from streamer.tracking.tracker import TrackedMotion
+from streamer.tracking.tracker import TrackedMotion, Wanted
 
 MOTION_STEP = 17  # frames of the clip from one session's first motion to the next one's
 
@@ -46,7 +45,7 @@ class ReplayTracker:
     def idle(self, now: float) -> TrackedMotion:
         return self._play(0, now)
 
-    def look_for(self, shown: ShownBody) -> None:
+    def look_for(self, wanted: Wanted) -> None:
         pass
 
     def calibrate(self) -> None:

@@ -28,20 +28,22 @@ class Admission:
         """Record that a batch of `batch` sessions was drawn in `seconds`."""
         self._draws.append((batch, seconds))
 
-    def check(self, live: int, stalled: int = 0, ending: int = 0) -> None:
+    def check(self, live: int, stalled: int = 0, ending: int = 0, more: int = 1) -> None:
         """Return if one more session may start beside `live` ones, else raise ServerFullError or OverloadError.
+
+        All numbers count characters: a session with a picture of several counts as so many. more: of the new one.
 
         stalled: how many of the live sessions have a camera that stopped sending, for example after a lost network. If
         all of them are stalled, only the session limit is checked. ending: how many sessions that left still have a
         tracker, which count for the session limit.
         """
-        problem = self._problem(live + 1, live > stalled, ending)
+        problem = self._problem(live + more, live > stalled, ending, more)
         if problem is not None:
             self.refused += 1
             raise problem
 
-    def _problem(self, count: int, any_active: bool, ending: int) -> KagamiError | None:
-        if count + ending > self.max_sessions:
+    def _problem(self, count: int, any_active: bool, ending: int, more: int) -> KagamiError | None:
+        if count + ending > max(self.max_sessions, more):  # a session alone may have any picture
             return ServerFullError(self.max_sessions)
         seconds = estimate_tick_time(self._draws, count) if any_active and self.min_fps > 0 else None
         if seconds is not None and seconds * self.min_fps > 1:

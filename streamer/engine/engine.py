@@ -19,10 +19,11 @@ import torch
 
 from streamer.engine.admission import Admission
 from streamer.engine.engine_session import EngineSession, PendingMotion
-from streamer.errors import DeviceMemoryError, EngineClosedError, KagamiError, SessionError
+from streamer.errors import DeviceMemoryError, EngineClosedError, KagamiError, ServerFullError, SessionError
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.controls import Controls
 from streamer.generation.pipeline import Avatar, FrameRequest, Stream
+from streamer.options import LARGEST_PERSON
 from streamer.rigging.framing import Framing
 from streamer.rigging.picture import Picture
 from streamer.rigging.points import Points
@@ -33,6 +34,7 @@ from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.memory import memory_bytes
 from streamer.runtime.meter import DRAWN, QUEUE_AGE, spread
 from streamer.runtime.priority import UPLOAD_NICENESS, lower_priority
+from streamer.tracking.presence import NEUTRAL
 from streamer.tracking.tracker import Tracker
 
 EARLY_SHARE = 0.75  # of a period: a frame may be drawn so much early, so that camera jitter costs neither tick nor wait
@@ -48,7 +50,13 @@ class Preparation(Protocol):
     """The part of `AvatarPipeline` that searches pictures."""
 
     def prepare(
-        self, picture: Picture, points: Points | None, framing: Framing | None, views: Sequence[Character], /
+        self,
+        picture: Picture,
+        points: Points | None,
+        framing: Framing | None,
+        views: Sequence[Character],
+        person: str,
+        /,
     ) -> Avatar: ...
 
     def add_view(self, picture: Picture, known: Sequence[Character], /) -> Avatar: ...
@@ -139,7 +147,8 @@ class Engine:
     def waits_for_trackers(self) -> bool:
         """True if there is no place for one more session, but will be once the trackers of sessions that left ended."""
         with self._wake:
-            live, ending = len(self._sessions), self._count_ending()
+            live = sum(session.characters for session in self._sessions)
+            ending = self._count_ending()
         return live < self.max_sessions <= live + ending
 
     @property
@@ -206,8 +215,9 @@ class Engine:
         with self._wake:
             if self._closed:
                 raise EngineClosedError
-            stalled = sum(session.phase == "stalled" for session in self._sessions)
-            self._admission.check(len(self._sessions), stalled, self._count_ending())
+            live = sum(session.characters for session in self._sessions)
+            stalled = sum(session.characters for session in self._sessions if session.phase == "stalled")
+            self._admission.check(live, stalled, self._count_ending(), len(avatar.cast))
             session = EngineSession(
                 avatar,
                 controls,
@@ -218,6 +228,14 @@ class Engine:
             )
             self._sessions.append(session)
             return session
+
+    def check_room(self, session: EngineSession, avatar: Avatar) -> None:
+        """Raises ServerFullError if a live session's next avatar has more characters than there is room for."""
+        with self._wake:
+            live = sum(each.characters for each in self._sessions if each is not session)
+        more = len(avatar.cast)
+        if more > session.characters and live + more > max(self.max_sessions, more):
+            raise ServerFullError(self.max_sessions)
 
     def leave(self, session: EngineSession) -> None:
         """Remove a session. Idempotent; callable from any thread."""
@@ -256,13 +274,14 @@ class Engine:
         framing: Framing | None = None,
         points: Points | None = None,
         views: Sequence[Character] = (),
+        person: str = LARGEST_PERSON,
     ) -> Future[Avatar]:
         """Prepare a picture in a background thread, one at a time, while drawing continues.
 
-        framing, points: as in `AvatarPipeline.prepare`. views: what was found in further pictures before. Raises
-        EngineClosedError; the future raises KagamiError.
+        framing, points, person: as in `AvatarPipeline.prepare`. views: what was found in further pictures before.
+        Raises EngineClosedError; the future raises KagamiError.
         """
-        return self._submit(partial(self._preparation.prepare, picture, points, framing, views))
+        return self._submit(partial(self._preparation.prepare, picture, points, framing, views, person))
 
     def add_view(self, picture: Picture, known: Sequence[Character]) -> Future[Avatar]:
         """Prepare a character with one more picture, as `prepare` does. known: what was found in those it has."""
@@ -340,7 +359,10 @@ class Engine:
                 session.stream = self.pipeline.open(avatar)
             elif session.stream.avatar is not avatar:
                 self.pipeline.swap(session.stream, avatar)
-            return FrameRequest(session.stream, pending.tracked.motion, pending.tracked.neutral, session.controls)
+            tracked = pending.tracked
+            further = session.characters - 1
+            others = (*tracked.others[:further], *[(NEUTRAL, NEUTRAL)] * (further - len(tracked.others)))
+            return FrameRequest(session.stream, tracked.motion, tracked.neutral, session.controls, others)
         self.leave(session)
         return None
 
@@ -359,7 +381,7 @@ class Engine:
             return
         seconds = time.monotonic() - began
         with self._wake:
-            self._admission.record(len(batch), seconds)
+            self._admission.record(sum(entry.session.characters for entry in batch), seconds)
             self._drawn += len(batch)
         for (session, pending, _), frame in zip(batch, frames, strict=True):
             motion = pending.tracked.motion

@@ -19,8 +19,7 @@ from streamer.generation.pipeline import Avatar, Stream
 from streamer.options import Phase
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.runtime.meter import Meter
-from streamer.tracking.shown_body import WHOLE_BODY
-from streamer.tracking.tracker import TrackedMotion, Tracker
+from streamer.tracking.tracker import TrackedMotion, Tracker, Wanted
 
 CAMERA_IDLE_S = 0.25  # without a camera picture, until the avatar shows its idle motion
 CAMERA_STALLED_S = 1.5  # without a camera picture, until the phase becomes "stalled" and the page says so
@@ -49,6 +48,7 @@ class EngineSession:
     camera: single-slot mailbox of received pictures, read by the tracking thread.
     motions: single-slot mailbox of tracked motions, read by the engine's thread.
     phase: as the page shows it. progress: of the calibration, 0..1.
+    people: how many are seen before the camera.
     tracker_responding: False while the tracker does not answer and the avatar idles meanwhile.
     failure: the error that ended the session, if any; `on_failure` is called with it, in the thread that failed.
     """
@@ -69,6 +69,7 @@ class EngineSession:
         self.phase: Phase = "waiting"
         self.progress = 0.0
         self.tracker_responding = True
+        self.people = 0
         self.failure: KagamiError | None = None
         self.camera: Mailbox[ReceivedFrame] = Mailbox()
         self.motions: Mailbox[PendingMotion] = Mailbox(on_put=wake_engine)
@@ -83,6 +84,11 @@ class EngineSession:
         self._start_lock = threading.Lock()
         self._started = False
         self._closed = False
+
+    @property
+    def characters(self) -> int:
+        """How many characters its picture has, each of which is drawn in every frame."""
+        return len(self.avatar.cast)
 
     @property
     def has_tracker(self) -> bool:
@@ -152,13 +158,13 @@ class EngineSession:
                 tracker.close()
 
     def _track_with(self, tracker: Tracker) -> None:
-        to_rgb, index, last_received, shown = Converter(), 0, None, WHOLE_BODY
+        to_rgb, index, last_received, wanted = Converter(), 0, None, Wanted()
         while True:
             idle = last_received is None or self.paused or time.monotonic() - last_received > CAMERA_IDLE_S
             received = self.camera.get(timeout=1 / IDLE_FPS if idle else CAMERA_IDLE_S)
-            if self.avatar.shown_body != shown:
-                shown = self.avatar.shown_body
-                tracker.look_for(shown)
+            if (now_wanted := self._wanted()) != wanted:
+                wanted = now_wanted
+                tracker.look_for(wanted)
             if self._calibrate.is_set():
                 self._calibrate.clear()
                 tracker.calibrate()
@@ -175,8 +181,12 @@ class EngineSession:
                 self.meter.add({"decode": (decoded - began) * 1000, "track": (done - decoded) * 1000})
                 index, last_received = index + 1, received.at
                 self.phase, self.progress = tracked.phase, tracked.progress
-            self.tracker_responding = tracked.responding
+            self.tracker_responding, self.people = tracked.responding, tracked.people
             self.motions.put(PendingMotion(tracked, frame if self._keep_camera else None, time.monotonic()))
+
+    def _wanted(self) -> Wanted:
+        controls, cast = self.controls, self.avatar.cast
+        return Wanted(tuple(one.shown_body for one in cast), controls.who, controls.mirror)
 
     def _update_idle_phase(self, tracked: TrackedMotion, last_received: float | None) -> None:
         self.progress = tracked.progress

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from streamer.options import OWN_ASPECT, Background, BoneFactors, FrameKind
+from streamer.options import LARGEST_PERSON, OWN_ASPECT, Background, BoneFactors, FrameKind
 from streamer.rigging.framing import Framing
 from streamer.tracking.motion import Motion
 
@@ -24,6 +24,8 @@ class Controls:
     background: what stands behind the character.
     colour: RGB 0..255 for `background="colour"`.
     frame, aspect, zoom, shift_x, shift_y: the frame, see `Framing`.
+    who: of several people before the camera, the one who is followed: "largest", "left", "right", or a number counted
+        from the left; left and right are those that a mirrored driver sees.
     keep_in_frame: whether the driver's motion eases off towards the border of the frame, so that the head stays in it.
     """
 
@@ -54,6 +56,7 @@ class Controls:
     shift_x: float = 0.0
     shift_y: float = 0.0
     keep_in_frame: bool = True
+    who: str = LARGEST_PERSON
 
     @property
     def bones(self) -> BoneFactors:

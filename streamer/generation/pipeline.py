@@ -74,7 +74,8 @@ class Avatar:
     frame in pixels. notes: sentences for the person who chose the picture. layout: of the picture on its canvas; None:
     the frame is the middle of the canvas. picture, points: what it was prepared from, for another framing. characters:
     what was found in all its pictures, the drawn one first, so that it can be built with one more or one less.
-    shown_body: what of a body the picture shows, for the driver's tracker. scene: where several characters of the
+    people: how many the picture shows. person: who of them is animated, see `choose_person`. shown_body: what of a body
+    the picture shows, for the driver's tracker. scene: where several characters of the
     picture are animated; the rest is then that of the leftmost one.
     """
 
@@ -89,6 +90,8 @@ class Avatar:
     characters: tuple[Character, ...] = ()
     shown_body: ShownBody = WHOLE_BODY
     scene: Scene | None = None
+    people: int = 1
+    person: str = LARGEST_PERSON
 
     @property
     def cast(self) -> tuple[Avatar, ...]:
@@ -220,7 +223,7 @@ class AvatarPipeline:
         width, height = output_size(made.layout.framing, made.layout.rect, self.size)
         return Avatar(
             rig, reference, width, height, made.notes, made.layout, first.picture, first.points, tuple(characters),
-            shown_body(rig),
+            shown_body(rig), people=first.people, person=first.person,
         )  # fmt: skip
 
     def build_scene(self, found: FoundScene) -> Avatar:

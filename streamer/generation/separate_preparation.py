@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from streamer.generation.pipeline import Avatar, AvatarPipeline
+from streamer.generation.pipeline import Avatar, AvatarPipeline, SceneError
+from streamer.options import EVERY_PERSON, LARGEST_PERSON
 from streamer.rigging.framing import Framing
 from streamer.rigging.likeness import Appearance
 from streamer.rigging.picture import Picture
@@ -21,10 +22,19 @@ class SeparatePreparation:
         self._pictures = pictures
 
     def prepare(
-        self, picture: Picture, points: Points | None, framing: Framing | None, known: Sequence[Character]
+        self,
+        picture: Picture,
+        points: Points | None,
+        framing: Framing | None,
+        known: Sequence[Character],
+        person: str = LARGEST_PERSON,
     ) -> Avatar:
         """As `AvatarPipeline.prepare`, but with views that were found before."""
-        found = self._pictures.find(picture, self._pipeline.size, points, framing)
+        if person == EVERY_PERSON:
+            if points is not None or known:
+                raise SceneError
+            return self._pipeline.build_scene(self._pictures.find_scene(picture, self._pipeline.size, framing))
+        found = self._pictures.find(picture, self._pipeline.size, points, framing, person)
         return self._pipeline.build([found, *known])
 
     def add_view(self, picture: Picture, known: Sequence[Character]) -> Avatar:

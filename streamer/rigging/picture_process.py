@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from streamer.errors import EngineClosedError, KagamiError
+from streamer.options import LARGEST_PERSON
 from streamer.rigging.picture import Picture, PictureError, load_picture
 from streamer.runtime.native_logs import filter_native_logs
 from streamer.runtime.priority import UPLOAD_NICENESS, lower_priority
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from streamer.rigging.likeness import Appearance
     from streamer.rigging.points import Points
     from streamer.rigging.rigger import Character
+    from streamer.rigging.scene import FoundScene
 
 MAX_ADDRESS_BYTES = 768 * 2**20  # that decoding one picture may map, beside what its process has mapped at its start
 STILL_TIMEOUT_S = 2.0  # without processor time, after which a step is taken for stopped and done once more
@@ -55,11 +57,21 @@ class PictureProcess:
         return picture
 
     def find(
-        self, picture: Picture, size: int, points: Points | None = None, framing: Framing | None = None
+        self,
+        picture: Picture,
+        size: int,
+        points: Points | None = None,
+        framing: Framing | None = None,
+        person: str = LARGEST_PERSON,
     ) -> Character:
-        """`find_character`. Blocks. Raises NoFaceError, PointsError, PictureError, EngineClosedError."""
-        character: Character = self._call(_Steps, "find", picture, size, points, framing)
+        """`find_character`. Blocks. Raises NoFaceError, PersonError, PointsError, PictureError, EngineClosedError."""
+        character: Character = self._call(_Steps, "find", picture, size, points, framing, person)
         return character
+
+    def find_scene(self, picture: Picture, size: int, framing: Framing | None = None) -> FoundScene:
+        """`find_scene`. Blocks. Raises NoFaceError, PictureError, EngineClosedError."""
+        found: FoundScene = self._call(_Steps, "find_scene", picture, size, framing)
+        return found
 
     def find_view(self, picture: Picture, size: int, known: Sequence[Appearance]) -> Character:
         """`find_view`. Blocks. Raises ViewError, PictureError, EngineClosedError."""
@@ -145,10 +157,17 @@ class _Steps:
     def do(self, work: Callable[..., Answer], *arguments: object) -> Answer | _Refusal:
         return _answer(lambda: work(*arguments))
 
-    def find(self, picture: Picture, size: int, points: Points | None, framing: Framing | None) -> Character | _Refusal:
+    def find(
+        self, picture: Picture, size: int, points: Points | None, framing: Framing | None, person: str
+    ) -> Character | _Refusal:
         from streamer.rigging.rigger import find_character  # noqa: PLC0415 - torch and MediaPipe, not needed to decode
 
-        return _answer(lambda: find_character(picture, size, points, framing))
+        return _answer(lambda: find_character(picture, size, points, framing, person))
+
+    def find_scene(self, picture: Picture, size: int, framing: Framing | None) -> FoundScene | _Refusal:
+        from streamer.rigging.scene import find_scene  # noqa: PLC0415 - as above
+
+        return _answer(lambda: find_scene(picture, size, framing))
 
     def find_view(self, picture: Picture, size: int, known: Sequence[Appearance]) -> Character | _Refusal:
         from streamer.rigging.views import find_view  # noqa: PLC0415 - as above

@@ -59,6 +59,7 @@ class Character:
     layout: of the picture on the canvas.
     picture, points: what it was found in.
     notes: sentences for the user.
+    people: how many the picture shows. person: who of them was chosen, see `choose_person`.
     """
 
     rgb: Array
@@ -74,6 +75,8 @@ class Character:
     hands: Array | None = None
     limbs: LimbOutlines | None = None
     fingers: FingerOutlines | None = None
+    people: int = 1
+    person: str = LARGEST_PERSON
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ def find_character(
     return Character(
         rgb, found.alpha, found.foreground, found.plate, face, body, layout, picture, points,
         [*picture.notes, *skeleton.notes],
-        skeleton.hands, limbs, fingers,
+        skeleton.hands, limbs, fingers, skeleton.people, person,
     )  # fmt: skip
 
 
@@ -151,7 +154,7 @@ def _person(canvas: Canvas, picture: Picture, places: dict[str, Position], choic
     if not people:
         raise NoFaceError(picture.name)
     index, skeleton = choose_person(canvas, people, choice, places)
-    return people[index].face, skeleton
+    return people[index].face, replace(skeleton, people=len(people))
 
 
 def build_rig(character: Character, device: torch.device | str, further: Sequence[Character] = ()) -> MadeRig:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from models.geometry.body import HIPS, LEFT_SHOULDER, RIGHT_SHOULDER, SHOULDERS
 from models.geometry.limb_curve import FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS
 from models.geometry.topology import CHIN
-from streamer.options import MAX_PEOPLE
+from streamer.options import EVERY_PERSON, MAX_PEOPLE
 from streamer.rigging.border import extend
 from streamer.rigging.canvas import Array, Canvas, Rect, place_on_canvas, to_uint8
 from streamer.rigging.cutout import FINE_RIM, Cutout, background, continued, cut_out, foreground_colours
@@ -84,7 +84,7 @@ def find_scene(picture: Picture, size: int, framing: Framing | None = None) -> F
         notes = skeleton.notes if number else [_sentence(len(seen), len(people)), *skeleton.notes]
         made = Character(
             rgb, cutout.alpha, cutout.foreground, cutout.plate, face, body, own_layout, picture, None, notes,
-            skeleton.hands, limbs, fingers,
+            skeleton.hands, limbs, fingers, len(seen), EVERY_PERSON,
         )  # fmt: skip
         found.append(made)
     return FoundScene(tuple(found), order)

@@ -99,7 +99,7 @@ class Session:
         self._controls = Controls(
             mirror=settings.mirror, background=settings.background, colour=settings.colour_rgb, frame=settings.frame,
             aspect=settings.aspect, zoom=settings.zoom, shift_x=settings.shift_x, shift_y=settings.shift_y,
-            keep_in_frame=settings.keep_in_frame, **parse_bones(settings.bones)._asdict(),
+            keep_in_frame=settings.keep_in_frame, who=settings.who, **parse_bones(settings.bones)._asdict(),
         )  # fmt: skip
         self._paused = False
         self._viewer_meter = Meter()  # used while there is no engine session, which has a meter of its own
@@ -115,7 +115,15 @@ class Session:
         self._closed = False
         self._loop = asyncio.get_running_loop()
         self.pictures = SessionPictures(
-            engine, avatar, name, send, lambda: self._controls.framing, self._on_avatar, prepared, self.id
+            engine,
+            avatar,
+            name,
+            send,
+            lambda: self._controls.framing,
+            self._check_room,
+            self._on_avatar,
+            prepared,
+            self.id,
         )
 
     @property
@@ -131,7 +139,13 @@ class Session:
                 session=self.id,
                 ice_servers=page_ice_servers(self._settings),
                 video={"width": avatar.width, "height": avatar.height, "fps": self._settings.fps},
-                picture={"name": self.pictures.name, "notes": list(avatar.notes), "views": avatar.views},
+                picture={
+                    "name": self.pictures.name,
+                    "notes": list(avatar.notes),
+                    "views": avatar.views,
+                    "people": avatar.people,
+                    "person": avatar.person,
+                },
                 controls={**asdict(self._controls), "colour": colour, "paused": self._paused},
             )
         )
@@ -145,6 +159,8 @@ class Session:
                 await self._peer.add_candidate(message.candidate, message.sdp_mid, message.sdp_m_line_index)
         elif isinstance(message, signaling.Control):
             self._change_controls(message)
+        elif isinstance(message, signaling.Person):
+            self.pictures.choose_person(message.person)
 
     async def close(self) -> None:
         """Close the peer connection, leave the engine and end the tasks; may be called again."""
@@ -276,6 +292,11 @@ class Session:
             await self._disconnect()
             await self._send(signaling.Error.of(ConnectionLostError()))
 
+    def _check_room(self, avatar: Avatar) -> None:
+        """Raises ServerFullError for an avatar with more characters than there is room for."""
+        if self._engine_session is not None:
+            self._engine.check_room(self._engine_session, avatar)
+
     def _on_avatar(self, avatar: Avatar) -> None:
         if self._engine_session is not None:
             self._engine_session.avatar = avatar
@@ -359,4 +380,4 @@ class Session:
 
 def _state_message(session: EngineSession) -> signaling.State:
     message = _PHASE_MESSAGES.get(session.phase) if session.tracker_responding else _TRACKER_MESSAGE
-    return signaling.State(session.phase, round(session.progress, 2), message)
+    return signaling.State(session.phase, round(session.progress, 2), message, session.people)

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from streamer.engine.engine import Engine
 from streamer.errors import BusyError, KagamiError, NotKeptError
 from streamer.generation.pipeline import Avatar
-from streamer.options import MAX_PICTURES
+from streamer.options import EVERY_PERSON, MAX_PICTURES
 from streamer.rigging.framing import Framing
 from streamer.rigging.picture import Picture
 from streamer.rigging.points import Points, PointsError
@@ -37,7 +37,8 @@ class SessionPictures:
     """Has the engine prepare what a page uploads, and tells the page how it goes.
 
     avatar: in use, made from the character's pictures. name: of the first of them. send: sends a message to the page.
-    framing: the frame that is chosen now. on_change: takes the new avatar. prepared: where avatars are kept. session:
+    framing: the frame that is chosen now. check_room: raises KagamiError for an avatar that finds no room.
+    on_change: takes the new avatar. prepared: where avatars are kept. session:
     the name of the session.
     """
 
@@ -48,6 +49,7 @@ class SessionPictures:
         name: str,
         send: Callable[[signaling.ServerMessage], Awaitable[None]],
         framing: Callable[[], Framing],
+        check_room: Callable[[Avatar], None],
         on_change: Callable[[Avatar], None],
         prepared: PreparedAvatars,
         session: str,
@@ -63,6 +65,7 @@ class SessionPictures:
         self._engine = engine
         self._send = send
         self._framing = framing
+        self._check_room = check_room
         self._on_change = on_change
         self._shown = False
         self._uploading = False
@@ -157,6 +160,20 @@ class SessionPictures:
             raise NothingRefusedError
         return self._refused
 
+    def choose_person(self, person: str) -> None:
+        """Prepare the picture in use for another of its people, or all, as `change` does. Raises BusyError."""
+        self._check_idle()
+        avatar = self.avatar
+        picture, views = avatar.picture, [] if person == EVERY_PERSON else avatar.characters[1:]
+        if picture is None or person == avatar.person:
+            return
+        self._prepare_in_background(
+            self.name,
+            [view.picture.name for view in views],
+            self._key[: 1 + len(views)],
+            lambda: self._engine.prepare(picture, self._framing(), None, views, person),
+        )
+
     def check_room_for_view(self) -> None:
         """Raises TooManyViewsError if the character has as many pictures as it may have."""
         if len(self.avatar.characters) >= MAX_PICTURES:
@@ -225,14 +242,15 @@ class SessionPictures:
         await self._send(signaling.PictureStatus("preparing", name, views=views))
         try:
             avatar = await asyncio.wrap_future(begin())
+            self._check_room(avatar)
         except KagamiError as error:
             if isinstance(error, NoFaceError | PointsError):
                 self._refused = refusable or self._refused
             await self._send(signaling.PictureStatus("failed", name, message=str(error), views=views, code=error.code))
             return
-        await self._send(
-            signaling.PictureStatus("ready", name, avatar.width, avatar.height, avatar.notes, None, avatar.views)
-        )
+        ready = signaling.PictureStatus("ready", name, avatar.width, avatar.height, avatar.notes, views=avatar.views)
+        ready.people, ready.person = avatar.people, avatar.person
+        await self._send(ready)
         self.name, self._key = name, key
         self._use(avatar)
         if self._shown:
@@ -250,7 +268,7 @@ class SessionPictures:
                 continue
             assert avatar.picture is not None
             await self._send(signaling.PictureStatus("framing", self.name, views=avatar.views))
-            coming = self._engine.prepare(avatar.picture, framing, avatar.points, avatar.characters[1:])
+            coming = self._engine.prepare(avatar.picture, framing, avatar.points, avatar.characters[1:], avatar.person)
             try:
                 framed = await asyncio.wrap_future(coming)
             except KagamiError as error:

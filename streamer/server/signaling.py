@@ -21,10 +21,13 @@ from streamer.options import (
     BACKGROUNDS,
     BONE_RANGE,
     FRAME_KINDS,
+    LARGEST_PERSON,
     MAX_GAZE,
     MAX_TILT,
     MAX_YAW,
+    PERSON_PATTERN,
     TURN_LIMITS,
+    WHO_PATTERN,
     ZOOM_RANGE,
     Background,
     BoneFactors,
@@ -46,6 +49,7 @@ CandidateText = Annotated[str, Meta(max_length=MAX_CANDIDATE_CHARACTERS)]
 Strength = Annotated[float, Meta(ge=0, le=MAX_STRENGTH)]
 BoneFactor = Annotated[float, Meta(ge=BONE_RANGE[0], le=BONE_RANGE[1])]
 Aspect = Annotated[str, Meta(pattern=ASPECT_PATTERN)]
+Who = Annotated[str, Meta(pattern=WHO_PATTERN)]
 Zoom = Annotated[float, Meta(ge=ZOOM_RANGE[0], le=ZOOM_RANGE[1])]
 Shift = Annotated[float, Meta(ge=-1, le=1)]
 Yaw = Annotated[float, Meta(ge=-MAX_YAW, le=MAX_YAW)]
@@ -120,6 +124,7 @@ class Control(_Message):
     shift_x: Shift | UnsetType = UNSET
     shift_y: Shift | UnsetType = UNSET
     keep_in_frame: bool | UnsetType = UNSET
+    who: Who | UnsetType = UNSET
     paused: bool | UnsetType = UNSET
     calibrate: bool | UnsetType = UNSET
 
@@ -137,11 +142,17 @@ class Control(_Message):
         return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not UNSET}
 
 
+class Person(_Message):
+    """Animate another person of the picture in use, or all of them. person: see `choose_person`."""
+
+    person: Annotated[str, Meta(pattern=PERSON_PATTERN)]
+
+
 class Bye(_Message):
     pass
 
 
-PageMessage = Hello | Offer | Candidate | Control | Bye
+PageMessage = Hello | Offer | Candidate | Control | Person | Bye
 
 
 def parse_message(text: str | bytes) -> PageMessage:
@@ -219,7 +230,8 @@ class Ready(_Message):
     """The answer to `hello`.
 
     session: secret id, which an upload names. ice_servers: for RTCPeerConnection. video: width, height, fps.
-    picture: name, notes, names of its further views. controls: the present values by name.
+    picture: name, notes, names of its further views, people and person as in `PictureStatus`.
+    controls: the present values by name.
     """
 
     session: str
@@ -235,17 +247,19 @@ class Answer(_Message):
 
 
 class State(_Message):
-    """progress: of the calibration, 0..1. message: a sentence to show."""
+    """progress: of the calibration, 0..1. message: a sentence to show. people: how many the camera shows."""
 
     phase: Phase
     progress: float
     message: str | None
+    people: int = 0
 
 
 class PictureStatus(_Message, tag="picture-status"):
     """width, height: of the avatar video, pixels. views: names of the further pictures of the character that is
     prepared, ready or framed, or could not be prepared. message: why the preparation failed; code: the same as a word,
-    "no-face" where points of the picture can help.
+    "no-face" where points of the picture can help. people: how many the picture shows. person: who of them is
+    animated.
 
     An uploaded picture is "preparing", then "ready" or "failed"; the picture in use is "framing", then "framed" when
     its frame was changed.
@@ -259,6 +273,8 @@ class PictureStatus(_Message, tag="picture-status"):
     message: str | None = None
     views: Sequence[str] = ()
     code: str | None = None
+    people: int = 1
+    person: str = LARGEST_PERSON
 
 
 class Stats(_Message):

@@ -60,7 +60,7 @@ class Drivers:
     def shown(self, shown: Sequence[ShownBody]) -> None:
         shown = tuple(shown)
         if len(shown) != len(self._shown):
-            self.people = People(self._choice, len(shown), self._mirrored)
+            self.people.resize(len(shown))
             for extractor in self._extractors[len(shown) :]:
                 if extractor is not None:
                     extractor.close()
@@ -72,10 +72,12 @@ class Drivers:
                 extractor.shown = each
 
     def follow(self, who: str, mirrored: bool) -> None:
-        """Follow whom `who` names from the next frame on; with several characters, all anew from left to right."""
+        """Follow whom `who` names, if that changes; with several characters, all anew from left to right."""
+        several = len(self._shown) > 1
+        if who != self._choice or (several and mirrored != self._mirrored):
+            self.people.choose(who)
         self._choice, self._mirrored = who, mirrored
         self.people.mirrored = mirrored
-        self.people.choose(who)
 
     def let_clothes_suffice(self, slot: int, suffice: bool) -> None:
         """Whether a driver's torso alone tells how the shoulders move, see `MotionExtractor`."""

@@ -81,6 +81,13 @@ class People:
         """Follow somebody else from the next look on, or those that stand from left to right now."""
         self._choice, self._open = choice, True
 
+    def resize(self, count: int) -> None:
+        """Drive so many characters from now on, by who is seen now."""
+        self._followed = [None] * count
+        self._changed += [0] * (count - len(self._changed))
+        self._open = True
+        self._follow(max((person.at for person in self._people), default=0.0))
+
     def generation(self, slot: int) -> int:
         """A number that changes when the driver of a character becomes another person."""
         return self._changed[slot]

@@ -1,70 +1,109 @@
-"""Tracks one person from camera pictures to motions to draw: extraction, calibration and presence in sequence."""
+"""Tracks drivers from camera pictures to motions to draw: extraction, calibration and presence of each in sequence."""
 
 from __future__ import annotations
 
 from streamer.frames import CameraFrame
 from streamer.options import Phase
 from streamer.tracking.calibration import Calibration
+from streamer.tracking.drivers import Drivers
 from streamer.tracking.habits import Habits
 from streamer.tracking.motion import CONFIDENCE, KEYFRAME, Motion
-from streamer.tracking.motion_extractor import MotionExtractor
 from streamer.tracking.presence import NEUTRAL, Presence
-from streamer.tracking.shown_body import ShownBody
-from streamer.tracking.tracker import TrackedMotion
+from streamer.tracking.tracker import TrackedMotion, Wanted
 
 MIN_CLOTHES_CONFIDENCE = 0.8  # confidence of the torso, from which the clothes tell how the shoulders move
 FACE_LOST_S = 0.5  # without a face, after which the phase is "lost"
 
 
 class PersonTracker:
-    """The `Tracker` of a live session. Not thread-safe: made, used and closed by one tracking thread."""
+    """The `Tracker` of a live session: of one driver, or of one for each character of its picture.
+
+    Not thread-safe: made, used and closed by one tracking thread.
+    """
 
     def __init__(self, body: bool = True, smooth: bool = True) -> None:
-        self._extractor = MotionExtractor(body=body, smooth=smooth)
-        self._calibration = Calibration()
-        self._habits = Habits()
-        self._presence = Presence()
-        self._neutral: Motion | None = None
-        self._last_face: float | None = None  # seconds, when one was found
+        self._drivers = Drivers(body=body, smooth=smooth)
+        self._each = [_Driver(0)]
 
     def track(self, frame: CameraFrame) -> TrackedMotion:
         """Track one picture, in the order of capture."""
-        motion = self._habits.update(self._extractor.process(frame))
-        neutral = self._calibration.update(motion)
-        if neutral is not None:
-            if self._calibration.is_deliberate and neutral is self._calibration.neutral:
-                self._habits.trust(neutral)
-            neutral = self._habits.relate(neutral, frame.captured)
-        self._neutral = neutral
-        self._extractor.clothes_suffice = neutral is not None and _clothes_tell(motion, neutral)
-        if motion.face is not None:
-            self._last_face = frame.captured
-        return self._resolve(motion, frame.captured)
+        motions = []
+        for slot, (driver, motion) in enumerate(zip(self._each, self._drivers.process(frame), strict=True)):
+            motions.append(driver.take(motion, self._drivers.people.generation(slot)))
+            self._drivers.let_clothes_suffice(slot, driver.clothes_suffice)
+        return self._resolve(motions, frame.captured)
 
     def idle(self, now: float) -> TrackedMotion:
         """The motion while no picture comes. now: seconds on the clock of the pictures."""
-        return self._resolve(Motion(now), now)
+        return self._resolve([Motion(now)] * len(self._each), now)
 
-    def look_for(self, shown: ShownBody) -> None:
+    def look_for(self, wanted: Wanted) -> None:
         """See `Tracker`."""
-        self._extractor.shown = shown
+        self._drivers.shown = wanted.shown
+        self._drivers.follow(wanted.who, wanted.mirrored)
+        kept = self._each[: len(wanted.shown)]
+        self._each = [*kept, *(_Driver(slot) for slot in range(len(kept), len(wanted.shown)))]
 
     def calibrate(self) -> None:
-        """Measure the neutral again, from the next steady pictures."""
-        self._calibration.request()
+        """Measure the neutrals again, from the next steady pictures."""
+        for driver in self._each:
+            driver.calibration.request()
 
     def close(self) -> None:
-        """Release the models and the thread; may be called twice."""
-        self._extractor.close()
+        """Release the models and the threads; may be called twice."""
+        self._drivers.close()
 
-    def _resolve(self, motion: Motion, now: float) -> TrackedMotion:
-        shown = self._presence.resolve(motion, self._neutral, now)
-        return TrackedMotion(shown, self._neutral or NEUTRAL, self._phase(now), self._calibration.progress)
+    def _resolve(self, motions: list[Motion], now: float) -> TrackedMotion:
+        """The phase is the first driver's."""
+        first, *others = [driver.resolve(motion, now) for driver, motion in zip(self._each, motions, strict=True)]
+        leader = self._each[0]
+        return TrackedMotion(
+            *first, leader.phase(now), leader.calibration.progress, others=tuple(others),
+            people=self._drivers.people.seen,
+        )  # fmt: skip
 
-    def _phase(self, now: float) -> Phase:
+
+class _Driver:
+    """What is known of the driver of one character. seed: of their idle motion."""
+
+    def __init__(self, seed: int) -> None:
+        self.calibration = Calibration()
+        self.clothes_suffice = False
+        self._habits = Habits()
+        self._presence = Presence(seed)
+        self._neutral: Motion | None = None
+        self._last_face: float | None = None  # seconds, when one was found
+        self._generation: int | None = None  # of the person who drives
+
+    def take(self, motion: Motion, generation: int) -> Motion:
+        """Learn from a motion, and measure it against what is usual. generation: changes with the person, who is then
+        calibrated anew.
+        """
+        if generation != self._generation:
+            if self._generation is not None:
+                self.calibration, self._habits = Calibration(), Habits()
+            self._generation = generation
+        measured = self._habits.update(motion)
+        neutral = self.calibration.update(measured)
+        if neutral is not None:
+            if self.calibration.is_deliberate and neutral is self.calibration.neutral:
+                self._habits.trust(neutral)
+            neutral = self._habits.relate(neutral, motion.captured)
+        self._neutral = neutral
+        self.clothes_suffice = neutral is not None and _clothes_tell(measured, neutral)
+        if motion.face is not None:
+            self._last_face = motion.captured
+        return measured
+
+    def resolve(self, motion: Motion, now: float) -> tuple[Motion, Motion]:
+        """The motion to draw, and the neutral that it is measured against."""
+        return self._presence.resolve(motion, self._neutral, now), self._neutral or NEUTRAL
+
+    def phase(self, now: float) -> Phase:
+        """As the page shows it."""
         if self._last_face is None or now - self._last_face > FACE_LOST_S:
             return "lost"
-        return "live" if self._calibration.progress >= 1 else "calibrating"
+        return "live" if self.calibration.progress >= 1 else "calibrating"
 
 
 def _clothes_tell(motion: Motion, neutral: Motion) -> bool:

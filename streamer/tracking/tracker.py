@@ -6,9 +6,22 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from streamer.frames import CameraFrame
-from streamer.options import Phase
+from streamer.options import LARGEST_PERSON, Phase
 from streamer.tracking.motion import Motion
-from streamer.tracking.shown_body import ShownBody
+from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an avatar needs of the people before the camera.
+
+    shown: what of a body each of its characters shows, from left to right. who: whom to follow for a single one, see
+    `People`. mirrored: whether left and right are those of a mirror.
+    """
+
+    shown: tuple[ShownBody, ...] = (WHOLE_BODY,)
+    who: str = LARGEST_PERSON
+    mirrored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +29,8 @@ class TrackedMotion:
     """A motion to draw (its face is never None) and the neutral that it is measured against.
 
     phase, progress: state of tracking and of the calibration (0..1), for the page.
-    responding: False if the tracker does not answer and this is an idle motion in place of its own.
+    responding: False if the tracker does not answer and this is an idle motion in place of its own. others: motion and
+    neutral for each further character, from left to right. people: how many are seen before the camera.
     """
 
     motion: Motion
@@ -24,6 +38,8 @@ class TrackedMotion:
     phase: Phase = "live"
     progress: float = 1.0
     responding: bool = True
+    others: tuple[tuple[Motion, Motion], ...] = ()
+    people: int = 0
 
 
 class Tracker(Protocol):
@@ -37,8 +53,8 @@ class Tracker(Protocol):
         """The motion while no picture comes. now: seconds on the clock of the pictures."""
         ...
 
-    def look_for(self, shown: ShownBody) -> None:
-        """From the next picture on, look at the driver's body only as closely as an avatar with this picture needs."""
+    def look_for(self, wanted: Wanted) -> None:
+        """From the next picture on, track as many people, and these only as closely, as an avatar needs."""
         ...
 
     def calibrate(self) -> None:

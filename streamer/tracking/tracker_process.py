@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,8 +21,7 @@ from streamer.runtime.native_logs import filter_native_logs
 from streamer.runtime.worker_process import WorkerProcess
 from streamer.tracking.motion import Motion
 from streamer.tracking.presence import NEUTRAL, Presence
-from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
-from streamer.tracking.tracker import TrackedMotion, Tracker
+from streamer.tracking.tracker import TrackedMotion, Tracker, Wanted
 
 ANSWER_TIMEOUT_S = 1.0  # for a call to be answered, before the avatar idles meanwhile
 STILL_TIMEOUT_S = 0.8  # without processor time in an unanswered call, before the process is killed and replaced
@@ -47,7 +47,7 @@ class TrackerProcess:
 
     def __init__(self, make: Callable[[], Tracker]) -> None:
         self._make = make
-        self._shown = WHOLE_BODY
+        self._wanted = Wanted()
         self._to_look_for = False  # whether the process has yet to be told
         self._worker = self._start()
         self._has_answered = False  # whether a first answer of this process has come
@@ -56,7 +56,7 @@ class TrackerProcess:
         self._late = False  # whether the pending call has exceeded ANSWER_TIMEOUT_S
         self._calibrate = False
         self._last: TrackedMotion | None = None
-        self._presence: Presence | None = None  # fills the times without an answer; None before the first such time
+        self._presences: list[Presence] = []  # of each character, fill the times without an answer; none before that
 
     def track(self, frame: CameraFrame) -> TrackedMotion:
         """See `Tracker`. The picture is sent through a pipe and stored nowhere; it is dropped while a call is late."""
@@ -66,9 +66,9 @@ class TrackerProcess:
         """See `Tracker`."""
         return self._call(now, "idle", now)
 
-    def look_for(self, shown: ShownBody) -> None:
+    def look_for(self, wanted: Wanted) -> None:
         """See `Tracker`."""
-        self._shown, self._to_look_for = shown, True
+        self._wanted, self._to_look_for = wanted, True
 
     def calibrate(self) -> None:
         """See `Tracker`. Takes effect with the next picture."""
@@ -87,7 +87,7 @@ class TrackerProcess:
             return self._idle_meanwhile(now)
         if self._to_look_for:
             self._to_look_for = False
-            self._worker.submit("look_for", self._shown)
+            self._worker.submit("look_for", self._wanted)
         if self._calibrate:
             self._calibrate = False
             self._worker.submit("calibrate")
@@ -95,10 +95,10 @@ class TrackerProcess:
         tracked = self._answer()
         if tracked is None:
             return self._idle_meanwhile(now)
-        if self._presence is None:
+        if not self._presences:
             return tracked
-        motion = self._presence.resolve(tracked.motion, tracked.neutral, now)  # eases in from the idle motion
-        return TrackedMotion(motion, tracked.neutral, tracked.phase, tracked.progress)
+        (motion, _), *others = self._idled(tracked, now)  # eases in from the idle motion
+        return replace(tracked, motion=motion, others=tuple(others))
 
     def _answer(self) -> TrackedMotion | None:
         """The answer to the pending call, which then is pending no more; None if it is late, or its process ended."""
@@ -114,7 +114,7 @@ class TrackerProcess:
             return None
         self._pending, self._late, self._last = None, False, tracked
         if not self._has_answered:
-            self._has_answered, self._presence = True, None  # a new process idles by itself, until calibrated
+            self._has_answered, self._presences = True, []  # a new process idles by itself, until calibrated
         return tracked
 
     def _replace(self, reason: str) -> None:
@@ -138,15 +138,24 @@ class TrackerProcess:
             self._replace(f"has not answered for {silent:.0f} s")
         elif not self._has_answered and silent > START_TIMEOUT_S:
             raise SessionError("The tracking of this session does not start and it was closed; start it again.")
-        neutral = None if self._last is None else self._last.neutral
-        if self._presence is None:
-            self._presence = Presence()
-            if self._last is not None:
-                self._presence.resolve(self._last.motion, neutral, now)  # the idle motion eases out of the last one
-        shown = self._presence.resolve(Motion(now), neutral, now)
-        if self._last is None:
-            return TrackedMotion(shown, NEUTRAL, "waiting", 0.0)
-        return TrackedMotion(shown, self._last.neutral, "stalled", self._last.progress, responding=False)
+        last = self._last
+        if last is None:
+            self._presences = self._presences or [Presence()]
+            return TrackedMotion(self._presences[0].resolve(Motion(now), None, now), NEUTRAL, "waiting", 0.0)
+        if not self._presences:
+            self._idled(last, now)  # the idle motion eases out of the last one
+        lost = replace(last, motion=Motion(now), others=tuple((Motion(now), neutral) for _, neutral in last.others))
+        (shown, _), *others = self._idled(lost, now)
+        return replace(lost, motion=shown, others=tuple(others), phase="stalled", responding=False)
+
+    def _idled(self, tracked: TrackedMotion, now: float) -> list[tuple[Motion, Motion]]:
+        """What to draw of each character, and its neutral, eased from and to what was drawn of it before."""
+        drivers = ((tracked.motion, tracked.neutral), *tracked.others)
+        self._presences += [Presence(seed) for seed in range(len(self._presences), len(drivers))]
+        return [
+            (presence.resolve(motion, neutral, now), neutral)
+            for presence, (motion, neutral) in zip(self._presences, drivers, strict=False)
+        ]
 
 
 def _make_in_process(make: Callable[[], Tracker]) -> Tracker:

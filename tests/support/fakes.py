@@ -26,7 +26,7 @@ from streamer.rigging.rigger import NoFaceError
 from streamer.rigging.views import TooManyViewsError, ViewError
 from streamer.tracking.presence import NEUTRAL
 from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
-from streamer.tracking.tracker import TrackedMotion
+from streamer.tracking.tracker import TrackedMotion, Wanted
 
 HEAD = Circle(256.0, 200.0, 80.0)  # of every picture
 FACELESS = (250, 250, 0)  # colour of the pictures in which `FakePipeline` finds no face
@@ -45,6 +45,14 @@ class FakeAvatar:
     points: Points | None = None
     characters: tuple[FakeCharacter, ...] = ()
     shown_body: ShownBody = WHOLE_BODY
+
+    cast_size: int = 1
+    people: int = 1
+    person: str = "largest"
+
+    @property
+    def cast(self) -> tuple[FakeAvatar, ...]:
+        return (self,) * self.cast_size
 
     @property
     def views(self) -> list[str]:
@@ -113,11 +121,13 @@ class FakePipeline:
         points: Points | None = None,
         framing: Framing | None = None,
         views: Sequence[FakeCharacter] = (),
+        person: str = "largest",
     ) -> FakeAvatar:
         time.sleep(self.prepare_delay)
         if points is None and tuple(picture.rgba[0, 0, :3]) == FACELESS:
             raise NoFaceError(picture.name)
-        return self.build([FakeCharacter(picture, framing or Framing(), points), *views])
+        made = self.build([FakeCharacter(picture, framing or Framing(), points), *views])
+        return replace(made, person=person, cast_size=2 if person == "all" else 1)
 
     def add_view(self, picture: Picture, known: Sequence[FakeCharacter]) -> FakeAvatar:
         time.sleep(self.prepare_delay)
@@ -232,8 +242,8 @@ class FakeTracker:
         self.idled += 1
         return TrackedMotion(replace(NEUTRAL, captured=now), NEUTRAL, "lost", 0.0)
 
-    def look_for(self, shown: ShownBody) -> None:
-        self.shown = shown
+    def look_for(self, wanted: Wanted) -> None:
+        self.shown = wanted.shown[0]
 
     def calibrate(self) -> None:
         self.calibrated += 1

@@ -25,12 +25,12 @@ def people(*shifts: float) -> list[Person]:
 
 @pytest.fixture
 def find_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(person_search, "find_faces", lambda _canvas: [])
+    monkeypatch.setattr(person_search, "find_all_faces", lambda _canvas: [])
 
 
 def test_find_people_counts_them_from_the_left(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, third = (person.face for person in people(-0.5, 0.0, 0.5))
-    monkeypatch.setattr(person_search, "find_faces", lambda _canvas: [third, first, second])
+    monkeypatch.setattr(person_search, "find_all_faces", lambda _canvas: [third, first, second])
     found = find_people(grey_canvas())
     assert [person.face is face for person, face in zip(found, (first, second, third), strict=True)] == [True] * 3
 

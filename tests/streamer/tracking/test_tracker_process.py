@@ -27,7 +27,7 @@ from streamer.runtime.memory import process_tree, resident_bytes
 from streamer.runtime.worker_process import preload
 from streamer.tracking import tracker_process as tracker_process_module
 from streamer.tracking.shown_body import ShownBody
-from streamer.tracking.tracker import TrackedMotion
+from streamer.tracking.tracker import TrackedMotion, Wanted
 from streamer.tracking.tracker_process import TrackerProcess
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
 
@@ -86,7 +86,7 @@ def test_tracker_process_tracks_idles_and_calibrates_in_another_process() -> Non
 def test_what_the_picture_shows_reaches_the_other_process() -> None:
     with tracker_process() as remote:
         assert remote.track(picture(64)).progress == 1.0
-        remote.look_for(ShownBody(limbs=False, hands=False))
+        remote.look_for(Wanted((ShownBody(limbs=False, hands=False),)))
         assert remote.track(picture(64)).progress == 0.0
 
 
@@ -117,7 +117,7 @@ def test_tracker_process_that_dies_is_replaced_and_the_avatar_idles_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with tracker_process() as remote:
-        remote.look_for(ShownBody(limbs=False, hands=False))
+        remote.look_for(Wanted((ShownBody(limbs=False, hands=False),)))
         process = psutil.Process(int(remote.track(picture(64)).motion.captured))
         for end in (process.kill, lambda: remote.track(picture(0))):  # from outside, and an exception in the tracker
             end()
