@@ -69,7 +69,6 @@ function renderPicture({ picture, live }) {
 /** @param {State} state */
 function renderControls({ controls, cameras, camera, showSelf, shortcuts }) {
   renderMotion(controls);
-  renderPeople(state);
   renderProportions(controls);
   for (const radio of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll('input[name=background]'))) {
     radio.checked = radio.value === controls.background;
@@ -167,6 +166,7 @@ export function render(state) {
   renderShelf(state);
   renderViews(state);
   renderControls(state);
+  renderPeople(state);
   renderFraming(state.controls, state.reframing);
   renderSpeed(state);
   renderNotice(state);

@@ -81,7 +81,7 @@ def find_scene(picture: Picture, size: int, framing: Framing | None = None) -> F
         fingers = None
         if limbs is not None and body is not None and skeleton.hands is not None:
             fingers = find_fingers(cutout.alpha, face, body, skeleton.hands, limbs)
-        notes = skeleton.notes if number else [_sentence(len(seen), len(people)), *skeleton.notes]
+        notes = skeleton.notes if number else [*picture.notes, _sentence(len(seen), len(people)), *skeleton.notes]
         made = Character(
             rgb, cutout.alpha, cutout.foreground, cutout.plate, face, body, own_layout, picture, None, notes,
             skeleton.hands, limbs, fingers, len(seen), EVERY_PERSON,

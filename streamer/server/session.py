@@ -160,6 +160,7 @@ class Session:
         elif isinstance(message, signaling.Control):
             self._change_controls(message)
         elif isinstance(message, signaling.Person):
+            await self._limiters.uploads.wait(self._address)
             self.pictures.choose_person(message.person)
 
     async def close(self) -> None:

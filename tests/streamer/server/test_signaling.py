@@ -30,6 +30,7 @@ from streamer.server.signaling import (
     MessageOrder,
     Offer,
     PageMessage,
+    Person,
     ServerMessage,
     parse_message,
 )
@@ -44,7 +45,7 @@ def server_examples(kind: str) -> list[dict[str, Any]]:
 
 def test_every_page_example_is_parsed() -> None:
     kinds = {type(parse_message(json.dumps(message))) for message in FIXTURE["client"]}
-    assert kinds == {Hello, Offer, Candidate, Control, Bye}
+    assert kinds == {Hello, Offer, Candidate, Control, Person, Bye}
 
 
 def test_parse_message_keeps_the_values() -> None:

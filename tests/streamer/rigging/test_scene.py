@@ -1,0 +1,99 @@
+"""Pictures with several people: each is cut out, and together they are the picture."""
+
+import numpy as np
+import pytest
+
+from streamer.rigging.canvas import place_on_canvas
+from streamer.rigging.cutout import Cutout
+from streamer.rigging.framing import Framing
+from streamer.rigging.picture import Picture
+from streamer.rigging.rigger import NoFaceError
+from streamer.rigging.scene import FoundScene, find_scene, layered, owner_of_each_pixel
+from tests.support.pictures import opaque
+from tests.support.two_people import two_in_a_picture
+
+SIZE = 192
+
+
+@pytest.fixture(scope="module")
+def picture() -> Picture:
+    return two_in_a_picture()
+
+
+@pytest.fixture(scope="module")
+def scene(picture: Picture) -> FoundScene:
+    return find_scene(picture, SIZE)
+
+
+def composed(scene: FoundScene) -> np.ndarray:
+    frame = scene.characters[0].plate
+    for number in scene.order:
+        one = scene.characters[number]
+        frame = one.rgb + (1 - one.alpha[..., None]) * (frame - one.plate)
+    return frame
+
+
+def test_find_scene_finds_both_from_left_to_right_with_their_own_bodies(scene: FoundScene) -> None:
+    left, right = scene.characters
+    assert left.face[:, 0].max() < 0 < right.face[:, 0].min()
+    assert left.body is not None and right.body is not None
+    assert left.body[11:13, 0].max() < 0.1 and right.body[11:13, 0].min() > -0.1
+    assert left.people == right.people == 2 and "2 people found" in left.notes[0]
+
+
+def test_find_scene_gives_each_their_own_pixels(scene: FoundScene) -> None:
+    left, right = (one.alpha for one in scene.characters)
+    half = SIZE // 2
+    assert left[:, :half].sum() > 0.95 * left.sum()
+    assert right[:, half:].sum() > 0.95 * right.sum()
+    assert min(left.sum(), right.sum()) > 0.7 * max(left.sum(), right.sum())
+
+
+def test_find_scene_layers_together_are_the_picture(scene: FoundScene, picture: Picture) -> None:
+    canvas = place_on_canvas(picture, SIZE)
+    error = np.abs(composed(scene) - canvas.rgb)[canvas.inside]
+    assert error.mean() < 0.1 / 255
+    assert np.quantile(error, 0.999) < 2 / 255
+
+
+def test_find_scene_frames_all_heads(picture: Picture) -> None:
+    scene = find_scene(picture, SIZE, Framing(kind="bust"))
+    for one in scene.characters:
+        assert np.abs(one.face[:, :2]).max() < 1
+        assert one.layout.rect == scene.characters[0].layout.rect
+
+
+def test_find_scene_needs_a_face() -> None:
+    with pytest.raises(NoFaceError):
+        find_scene(opaque(np.full((96, 96, 3), 90, np.uint8), "grey.png"), 128)
+
+
+def test_layered_gives_the_picture_and_goes_on_behind_a_nearer_person() -> None:
+    size = 64
+    rows, columns = np.mgrid[:size, :size]
+    rgb = np.random.default_rng(0).uniform(0, 255, (size, size, 3)).astype(np.uint8)
+    canvas = place_on_canvas(opaque(rgb), size)
+    near = (np.hypot(columns - 24, rows - 32) < 14).astype(np.float32)
+    far = (np.hypot(columns - 40, rows - 32) < 14).astype(np.float32) * (1 - near)
+    plate = np.zeros((size, size, 3), np.float32)
+    cutouts = [Cutout(alpha, canvas.rgb, plate) for alpha in (near, far)]
+    made = layered(canvas, cutouts, [0.5, 0.5], (1, 0))
+    frame = made[0][1].plate
+    for number in (1, 0):
+        alpha = made[number][1].alpha[..., None]
+        frame = made[number][0] + (1 - alpha) * (frame - made[number][1].plate)
+    assert np.abs(frame - canvas.rgb).max() < 1e-5
+    assert (made[1][1].alpha * near).sum() > 10
+    assert (made[0][1].alpha == near).all()
+
+
+def test_owner_of_each_pixel_ends_where_colours_do() -> None:
+    rgb = np.full((48, 96, 3), 0.9, np.float32)
+    rgb[:, 30:60], rgb[:, 60:] = (0.8, 0.2, 0.2), (0.2, 0.2, 0.8)
+    everybody = np.zeros((48, 96), np.float32)
+    everybody[:, 30:90] = 1
+    sure = [np.zeros((48, 96), bool) for _ in range(2)]
+    sure[0][20:28, 36:40], sure[1][20:28, 80:84] = True, True
+    owners = owner_of_each_pixel(rgb, everybody, sure)
+    assert (owners[:, 33:57] == 0).all() and (owners[:, 63:88] == 1).all()
+    assert (owners[:, :28] == -1).all()
