@@ -7,7 +7,7 @@ from streamer.rigging.picture import Picture, load_picture
 from tests.support.clips import AVATAR, DRIVER
 from tests.support.pictures import opaque
 
-DELAY = 60  # frames of the clip between the two drivers, who are the same person
+DELAY = 30  # frames of the clip between the two drivers, who are the same person and then move the other way
 
 
 def two_in_a_picture() -> Picture:

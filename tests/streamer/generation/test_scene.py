@@ -15,6 +15,7 @@ from streamer.rigging.canvas import place_on_canvas
 from streamer.rigging.points import Points
 from streamer.tracking.motion import Motion
 from tests.support.people import STEP, nobody, person
+from tests.support.pictures import CAT_POINTS
 from tests.support.two_people import two_in_a_picture
 
 SIZE = 128
@@ -91,7 +92,11 @@ def test_scene_a_character_without_a_driver_idles(pipeline: AvatarPipeline, avat
 
 def test_scene_takes_no_points(pipeline: AvatarPipeline) -> None:
     with pytest.raises(SceneError):
-        pipeline.prepare(two_in_a_picture(), Points({"left_eye": (10.0, 10.0)}), person="all")
+        pipeline.prepare(
+            two_in_a_picture(),
+            Points({name: (float(x), float(y)) for name, (x, y) in CAT_POINTS.items()}),
+            person="all",
+        )
 
 
 def frame(value: int, alpha: float) -> AvatarFrame:

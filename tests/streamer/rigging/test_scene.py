@@ -95,5 +95,5 @@ def test_owner_of_each_pixel_ends_where_colours_do() -> None:
     sure = [np.zeros((48, 96), bool) for _ in range(2)]
     sure[0][20:28, 36:40], sure[1][20:28, 80:84] = True, True
     owners = owner_of_each_pixel(rgb, everybody, sure)
-    assert (owners[:, 33:57] == 0).all() and (owners[:, 63:88] == 1).all()
+    assert (owners[:, 33:57] == 0).all() and (owners[:, 67:88] == 1).all()
     assert (owners[:, :28] == -1).all()

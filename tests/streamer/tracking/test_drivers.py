@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -84,13 +85,12 @@ def test_drivers_another_choice_follows_the_other_person(pictures):
 
 
 def test_drivers_who_is_followed_stays_when_a_larger_person_comes_in(pictures):
-    large = [np.repeat(np.repeat(rgb, 2, 0), 2, 1) for rgb in driver_frames(DELAY, 12)]
     with Drivers(body=False, smooth=False, live=False) as drivers:
-        for index in range(12):
-            rgb = np.full((512, 1024, 3), 200, np.uint8)
-            rgb[128:384, 128:384] = pictures[index].rgb[:, :256]
+        for index, frame in enumerate(pictures[:12]):
+            rgb = np.full((256, 512, 3), 200, np.uint8)
+            rgb[:, :256] = frame.rgb[:, :256]
             if index >= 3:
-                rgb[:, 512:] = large[index]
+                rgb[:, 256:] = cv2.resize(frame.rgb[:, 256:], (384, 384))[40:296, 64:320]
             motion = drivers.process(CameraFrame(rgb, index * 0.3, index))[0]
             assert motion.face is not None and motion.face[:, 0].mean() < 0
     assert drivers.people.seen == 2
