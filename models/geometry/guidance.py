@@ -24,7 +24,6 @@ from models.geometry.head_surface import (
     hidden_share,
     move_surface,
     surface_coverage,
-    surface_fade,
     vertices_at_rest,
 )
 from models.geometry.inpaint import pull_push
@@ -109,7 +108,7 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
     on_canvas = None if rig.full_canvas else draw_box(rig, pose, vertices, hidden, canvas_box(box), 0)
     on_focus = draw_box(rig, pose, vertices, hidden, box, 1, on_canvas)
     on_canvas = on_canvas or on_focus
-    coverage = surface_coverage(vertices, surface_fade(box.device)[None], box, rig.cells_per_unit, GUIDE_SIDE)
+    coverage = surface_coverage(vertices, rig.surface.fade, box, rig.cells_per_unit, GUIDE_SIDE)
     coverage = coverage * (1 - inner_edge(box))
     on_head = torch.cat([on_focus.flow, on_focus.chart_position, on_focus.chart_share], 1)
     on_head = continue_outwards(on_head, (coverage > 0.5).to(coverage.dtype))
@@ -303,8 +302,8 @@ def draw_head(rig: Rig, pose: Pose, vertices: Tensor, hidden: Tensor, box: Tenso
     rest = vertices_at_rest(rig.surface, rig.head, rig.face)
     batch, device = len(rest), box.device
     template = torch.cat([topology(device).canonical[:MESH].expand(batch, -1, -1), rig.surface.shell], 1)
-    constant = torch.cat([chart_grid(device).position, surface_fade(device)[:, None]], 1).expand(batch, -1, -1)
-    values = torch.cat([(rest - vertices)[..., :2], constant, hidden[..., None], template], -1)
+    position, fade = chart_grid(device).position.expand(batch, -1, -1), rig.surface.fade[..., None]
+    values = torch.cat([(rest - vertices)[..., :2], position, fade, hidden[..., None], template], -1)
     points = to_box(depth_tested(vertices, pose.head), box)
     buckets = head_buckets(rig.cells_per_unit, device)
     drawn = draw_mesh(points, buckets, F.pad(values, (0, 1), value=1.0), GUIDE_SIDE)

@@ -14,13 +14,13 @@ from torch.nn import functional as F
 from kernels.mesh import Bucket, draw_mesh
 from kernels.warp.reference import sharpen_coverage
 from models.config import GUIDE_SIDE
-from models.geometry.grid import canvas_box, smoothstep, to_box
+from models.geometry.grid import box_grid, canvas_box, smoothstep, to_box
 from models.geometry.grid_mesh import TRIANGLE_GROWTH, cells_per_unit, face_buckets
 from models.geometry.head_chart import OPAQUE, Source, make_chart
 from models.geometry.inpaint import dilate
 from models.geometry.picture_layers import clean_plate, person_over_plate
 from models.geometry.shell import fit_shell, shell
-from models.geometry.skull import inverse_distance_shares
+from models.geometry.skull import SKULL_CENTRE, inverse_distance_shares
 from models.geometry.topology import CHIN, MESH, HeadTransform, head_pose, topology
 from models.geometry.views import View
 
@@ -33,6 +33,9 @@ OCCLUDED_DEPTH = 0.06  # canonical units behind the surfaces around it from whic
 NEAREST = -9.0  # z of cells without a surface
 SHELL_BACK = 0.15  # canonical units by which the shell loses against the face's mesh in depth tests
 NORMAL_ERROR = 0.2  # cosine: normals are those of a mean head, and a surface that turns away by this may still be seen
+# Half the side of the box on which surface and subject are compared, and how far above the line of the eyes, canonical
+# units. The share of the surface that may lie beyond the subject: 0.000 of people, 0.06 of a cup, 0.4 of a dog.
+FIT_REACH, FIT_LEVEL, MAX_MISFIT = 2.6, -0.25, 0.03
 OUTLINE_DIVISOR = 100  # the canvas's side over how far from transparency a vertex counts as opaque
 TURNED = (0.003, 0.03)  # 1 − cosine between the directions to the camera: about 4 and 14 degrees
 FACING_OFFSET = 0.06  # added to both before their ratio is taken, so that outlines do not count as unseen
@@ -47,6 +50,7 @@ class HeadSurface(NamedTuple):
     border_weights: (B, Vs, 36), how much they follow each landmark on the face's border.
     normals: (B, V, 3), outward, canonical axes.
     facing: (B, V), 0..1, how much the vertices face the camera in the picture; 0 where they are hidden.
+    fade: (B, V), 1 where the surface is drawn alone, 0 where it blends into what lies behind, as at the neck.
     chart: (B, 4, C, C), the completed texture, RGB and alpha 0..1, channels last.
     """
 
@@ -54,6 +58,7 @@ class HeadSurface(NamedTuple):
     border_weights: Tensor
     normals: Tensor
     facing: Tensor
+    fade: Tensor
     chart: Tensor
 
 
@@ -63,14 +68,24 @@ def head_buckets(cells: float, device: torch.device) -> list[Bucket]:
     return [*face_buckets(cells, device), Bucket(shell(device).triangles + MESH, window)]
 
 
-def build_surface(person: Tensor, face: Tensor, focus: Tensor, cells: float, views: Sequence[View] = ()) -> HeadSurface:
+def build_surface(
+    person: Tensor,
+    face: Tensor,
+    focus: Tensor,
+    cells: float,
+    views: Sequence[View] = (),
+    has_skull: Tensor | None = None,
+) -> HeadSurface:
     """The surface of B heads, from the person's layer (B, 4, S, S) and landmarks (B, 478, 3), canvas units.
 
-    focus (B, 3): the box around the head. cells: guidance cells per canonical unit.
+    focus (B, 3): the box around the head. cells: guidance cells per canonical unit. has_skull (B,): 1 for a head, 0 for
+    what has a face and is no head, which gets no shell (`skull_fits`); None: all are heads.
     """
+    has_skull = person.new_ones(len(person)) if has_skull is None else has_skull
     head = head_pose(face)
     heads, mattes = [head, *(head_pose(view.face) for view in views)], [person[:, 3:], *(view.matte for view in views)]
-    local_shell = fit_shell(face, heads, mattes)
+    # A shell whose vertices are all in one place has no area, and is not drawn.
+    local_shell = torch.lerp(face.new_tensor(SKULL_CENTRE), fit_shell(face, heads, mattes), has_skull[:, None, None])
     local_face = head.inverse(face)[:, :MESH]
     local = torch.cat([local_face, local_shell], 1)
     device = face.device
@@ -79,6 +94,7 @@ def build_surface(person: Tensor, face: Tensor, focus: Tensor, cells: float, vie
     distance = torch.cdist(local_shell, border)
     share = inverse_distance_shares(distance, BORDER_SOFTENING)
     weights = share * torch.exp(-(distance.amin(-1, keepdim=True) / BORDER_REACH).square())
+    weights = weights * has_skull[:, None, None]
     place = head.apply(local)
     facing = visible_facing(head, place, outward, focus, cells)
     # The shell lies within the outline anyway.
@@ -86,7 +102,8 @@ def build_surface(person: Tensor, face: Tensor, focus: Tensor, cells: float, vie
     source = Source(person, place[..., :2], facing)
     sources = [source, *(view_source(view, local_shell, outward) for view in views)]
     chart = make_chart(sources).contiguous(memory_format=torch.channels_last)
-    return HeadSurface(local_shell, weights, outward, facing, chart)
+    fade = torch.lerp(narrow_fade(device), surface_fade(device), has_skull[:, None])
+    return HeadSurface(local_shell, weights, outward, facing, fade, chart)
 
 
 def view_source(view: View, local_shell: Tensor, outward: Tensor) -> Source:
@@ -171,7 +188,7 @@ def inside_at_rest(surface: HeadSurface, head: HeadTransform, face: Tensor, focu
     """
     rest, cells = vertices_at_rest(surface, head, face), cells_per_unit(head, focus)
     inner = F.pad(smoothstep(*OUTLINE_FACING, surface.facing[:, MESH:]), (MESH, 0), value=1.0)
-    weights = surface_fade(face.device) * inner
+    weights = surface.fade * inner
     return sharpen_coverage(surface_coverage(rest, weights, focus, cells, GUIDE_SIDE), size, focus)
 
 
@@ -183,6 +200,35 @@ def hidden_share(surface: HeadSurface, rest: HeadTransform, now: HeadTransform) 
     ratio = (surface.facing + FACING_OFFSET) / (facing_camera(now, surface.normals) + FACING_OFFSET)
     turned = 1 - (rest.rotation[:, 2] * now.rotation[:, 2]).sum(-1, keepdim=True)
     return (1 - smoothstep(*SHOWN_RATIO, ratio)) * smoothstep(*TURNED, turned)
+
+
+def skull_fits(matte: Tensor, face: Tensor) -> Tensor:
+    """(B,) bool, whether the head's surface lies within the mattes (B, 1, S, S) of subjects with faces (B, 478, 3),
+    canvas units, above their eyes: a person's skull and hair do.
+
+    Between ears on top of a head, beside a cup's rim, around a robot's corners it would be drawn where there is
+    nothing. What lies beyond the canvas is not compared.
+    """
+    head = head_pose(face)
+    box = torch.cat([head.shift[:, :2], (FIT_REACH * head.scale)[:, None]], 1)
+    local = torch.cat([head.inverse(face)[:, :MESH], fit_shell(face, [head], [matte])], 1)
+    cells = GUIDE_SIDE / (2 * FIT_REACH)
+    drawn = surface_coverage(head.apply(local), face.new_ones(1, local.shape[1]), box, cells, GUIDE_SIDE)
+    points = box_grid(box, GUIDE_SIDE)
+    shown = F.grid_sample(matte, points, "bilinear", "border", False)
+    lifted = torch.cat([points, torch.zeros_like(points[..., :1])], -1).flatten(1, 2)
+    level = head.inverse(lifted)[..., 1].view_as(shown)
+    compared = drawn * ((level < FIT_LEVEL) & (points.abs() < 1).all(-1)[:, None])
+    beyond = (compared * (drawn - shown).clamp_min(0)).sum((1, 2, 3)) / compared.sum((1, 2, 3)).clamp_min(1)
+    return beyond < MAX_MISFIT
+
+
+@cache
+@torch.inference_mode(False)  # cached in an inference frame, the tensor must also be usable in training
+def narrow_fade(device: torch.device) -> Tensor:
+    """(V,) as `surface_fade`, of a face without a shell, which blends into what surrounds it all around."""
+    face = (2 * topology(device).rings).clamp_max(1)
+    return torch.cat([face, torch.zeros_like(shell(device).fade)])
 
 
 @cache

@@ -147,6 +147,7 @@ class Rig:
         views: Sequence[View] = (),
         hands: Tensor | None = None,
         outlines: Outlines | None = None,
+        has_skull: Tensor | None = None,
     ) -> Rig:
         """Prepare B pictures.
 
@@ -155,6 +156,8 @@ class Rig:
         the picture, without the foreground's straight colours they are what makes the picture over that plate. views:
         further pictures of the same characters, which show more of their heads. hands (B, 2, 21, 4): points in canvas
         units, and confidence; None where no hand was found. outlines: of the limbs; None: all of the body is one layer.
+        has_skull (B,): 1 for a head, 0 for what has a face and is no head: it moves as one sheet with its surroundings;
+        None: all are heads.
         """
         head = head_pose(face)
         body = complete_body(head, body)
@@ -168,7 +171,7 @@ class Rig:
         unit = lattice_points(image.device).to(image.dtype) * LATTICE_REACH  # (V, 2)
         lattice = boxes[:, :, None, :2] + boxes[:, :, None, 2:] * unit  # (B, 2, V, 2)
         vertices = lattice.flatten(1, 2)
-        weights, depth = border_weights(head, face, vertices)
+        weights, depth = border_weights(head, face, vertices, has_skull)
         on_sheet = body if outlines is None else without_layers(body, outlines.shown)
         skin = skin_weights(head, on_sheet, vertices, depth)
         near = dilate(F.adaptive_max_pool2d(matte, min(GUIDE_SIDE, image.shape[-1])), AROUND_PERSON)
@@ -176,8 +179,10 @@ class Rig:
         triangles = lattice_triangles(image.device)
         person = person_over_plate(image, matte, plate)
         colours = person if foreground is None else torch.cat([foreground * matte, matte], 1)
-        surface = build_surface(colours, face, focus, cells, views)
+        surface = build_surface(colours, face, focus, cells, views, has_skull)
         coverage = inside_at_rest(surface, head, face, focus, image.shape[-1])
+        if has_skull is not None:  # what is no head stays whole below its face
+            coverage = coverage * has_skull[:, None, None, None]
         behind = continued_behind(colours, coverage)
         limbs, uncovered = no_limbs(len(image), image.shape[-1], image.device), None
         if outlines is not None:

@@ -38,8 +38,13 @@ def inverse_distance_shares(distance: Tensor, softening: float) -> Tensor:
     return share / share.sum(-1, keepdim=True)
 
 
-def border_weights(head: HeadTransform, face: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+def border_weights(
+    head: HeadTransform, face: Tensor, points: Tensor, has_skull: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """How much canvas points (B, N, 2) follow the landmarks on the face's border, and their canvas z.
+
+    has_skull (B,): 1 for a head, 0 for what has a face and is no head, whose surface goes on as deep as the face's
+    border; None: all are heads.
 
     Returns weights (B, N, 36) of the landmarks in `Topology.oval`, and z (B, N). At a landmark its own weight is 1;
     with distance the weights fade, so that hair and neck follow the jaw a little.
@@ -54,6 +59,8 @@ def border_weights(head: HeadTransform, face: Tensor, points: Tensor) -> tuple[T
     border_skull = skull_depth(head, border[..., :2])
     bump = (share * (border[..., 2] - border_skull)[:, None]).sum(-1)
     depth = skull + bump * torch.exp(-(nearest[..., 0] / DEPTH_FADE).square())
+    if has_skull is not None:
+        depth = torch.lerp((share * border[..., 2][:, None]).sum(-1), depth, has_skull[:, None])
     down = head.inverse(torch.cat([points, depth.unsqueeze(-1)], -1))[..., 1:2]
     beside, below = (nearest.new_tensor(fade) for fade in MOTION_FADE)
     fade = torch.lerp(beside, below, smoothstep(0.2, 1.0, down))

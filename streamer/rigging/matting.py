@@ -25,6 +25,9 @@ MIN_FACE_COVERAGE = 0.6  # mean of the segmentation over the face from which the
 LIKELY_CHARACTER = 1.4  # up to here a pixel is probably the character's
 POSSIBLE_CHARACTER = 2.6  # up to here it may be
 BODY_HALF_WIDTH = 1.3  # below the centre, in a strip so wide, it may be
+BORDER = 0.03  # of a picture's sides: what a subject does not begin with, save at the lower one
+# Of the face by what differs from the picture's border, at least; of that in the picture, at most.
+MIN_SUBJECT_COVERAGE, MAX_SUBJECT_SHARE = 0.6, 0.9
 HAIR_REACH = 0.11  # extents of the face beyond the coarse matte in which hair is searched
 OVAL_SHARE = 0.94  # size of the mask of the face over its oval
 SUBPIXEL_BITS = 4  # fractional bits of polygon corners for OpenCV
@@ -58,6 +61,9 @@ def coarse_matte(
         matte = segment_person(rgb) if points is None or not points.has_face else np.zeros(rgb.shape[:2], np.float32)
         of_face = face_mask(face, canvas.size)
         recognised = matte[of_face > 0].mean() > MIN_FACE_COVERAGE
+        subject = None if recognised else grabcut_subject(rgb, of_face)
+        if subject is not None:
+            return CoarseMatte(subject[canvas.inside], (of_face * subject)[canvas.inside])
         grown = grabcut_hair(rgb, matte, face) if recognised else grabcut_from_face(rgb, face)
         if recognised and body is not None:
             likely, possible = (mask[canvas.inside] for mask in limb_regions(body, canvas.size))
@@ -77,6 +83,29 @@ def segment_person(rgb: Image) -> Array:
     """(S, S) probability 0..1 that a pixel of (S, S, 3) belongs to a person."""
     with selfie_segmentation.SelfieSegmentation(model_selection=0) as model:
         return np.asarray(model.process(rgb).segmentation_mask, np.float32)
+
+
+def grabcut_subject(rgb: Image, of_face: Array) -> Array | None:
+    """(S, S) matte of a character that the network does not recognise: what differs from the picture's border, ears and
+    handles included. None unless the middle of its face (S, S), a mask, lies in that.
+    """
+    subject = grabcut_from_border(rgb)
+    covered = float((subject * of_face).sum() / max(float(of_face.sum()), 1.0))
+    plausible = covered > MIN_SUBJECT_COVERAGE and float(subject.mean()) < MAX_SUBJECT_SHARE
+    return subject if plausible else None
+
+
+def grabcut_from_border(rgb: Image) -> Array:
+    """(H, W) matte of the largest connected part of a picture (H, W, 3) that GrabCut parts from its border."""
+    labels = np.full((GRABCUT_SIDE, GRABCUT_SIDE), cv2.GC_PR_FGD, np.uint8)
+    edge = round(BORDER * GRABCUT_SIDE)
+    labels[:edge], labels[:, :edge], labels[:, -edge:] = (cv2.GC_BGD,) * 3  # below, a body goes on
+    mask = run_grabcut(rgb, labels)
+    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(mask)
+    if count > 2:
+        mask = (parts == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())).astype(np.uint8)
+    return _upscaled(mask, rgb.shape[:2])
 
 
 def grabcut_from_face(rgb: Image, face: Array) -> Array:

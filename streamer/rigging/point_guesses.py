@@ -18,7 +18,7 @@ from streamer.rigging.body_points import BODY_POINTS, FEET, FOOT_REACH, HAND_REA
 from streamer.rigging.canvas import Array
 from streamer.rigging.feature_search import USUAL_MOUTH, Eyes, find_eyes, find_nose_and_mouth
 from streamer.rigging.framing import Layout
-from streamer.rigging.matting import GRABCUT_SIDE, run_grabcut, segment_person
+from streamer.rigging.matting import GRABCUT_SIDE, grabcut_from_border, segment_person
 from streamer.rigging.picture import Picture
 from streamer.rigging.points import POINT_LANDMARKS
 from streamer.rigging.rigger import Character
@@ -26,7 +26,6 @@ from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY
 
 SUBJECT_SHARE = (0.04, 0.9)  # of the picture that a plausible subject covers
 PERSON_PROBABILITY = 0.6  # of a pixel from which it is a person's
-BORDER = 0.03  # of the picture's sides: what a subject does not begin with
 Box = tuple[float, float, float, float]  # left, top, width, height, pixels
 CASCADE_SHARE, CASCADE_STEP, CASCADE_NEIGHBOURS = 0.25, 1.06, 2  # smallest face over the longer side; of the search
 HEAD_HEIGHT = 1.25  # of a head's width, at most, counted from the top of a subject
@@ -106,11 +105,10 @@ def subject_mask(rgb: Image, alpha: NDArray[np.uint8] | None) -> NDArray[np.bool
     if alpha is not None:
         masks.append(alpha > 127)
     masks.append(segment_person(rgb) > PERSON_PROBABILITY)
-    masks.append(_unlike_border(rgb))
+    masks.append(grabcut_from_border(rgb) > 0.5)
     for mask in masks:
-        largest = _largest(mask)
-        if SUBJECT_SHARE[0] < largest.mean() < SUBJECT_SHARE[1]:
-            return largest
+        if SUBJECT_SHARE[0] < mask.mean() < SUBJECT_SHARE[1]:
+            return mask
     height, width = rgb.shape[:2]
     middle = np.zeros((height, width), bool)
     middle[height // 8 : height - height // 8, width // 4 : width - width // 4] = True
@@ -207,21 +205,3 @@ def _small_alpha(picture: Picture) -> NDArray[np.uint8] | None:
         return None
     zoom = GRABCUT_SIDE / max(picture.rgba.shape[:2])
     return np.asarray(cv2.resize(picture.rgba[..., 3], None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA))
-
-
-def _unlike_border(rgb: Image) -> NDArray[np.bool_]:
-    """(H, W) what GrabCut parts from the border of a picture (H, W, 3)."""
-    labels = np.full((GRABCUT_SIDE, GRABCUT_SIDE), cv2.GC_PR_FGD, np.uint8)
-    edge = max(2, round(BORDER * GRABCUT_SIDE))
-    labels[:edge], labels[:, :edge], labels[:, -edge:] = (cv2.GC_BGD,) * 3
-    mask = run_grabcut(rgb, labels)
-    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9)))
-    return np.asarray(cv2.resize(mask, rgb.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0)
-
-
-def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest connected part of a mask."""
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    if count < 2:
-        return mask
-    return np.asarray(parts == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()))

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from models.geometry.head_surface import skull_fits
 from models.geometry.limbs import Outlines
 from models.geometry.rig import Rig
 from models.geometry.views import View
@@ -18,6 +19,7 @@ from streamer.rigging.body_points import Position
 from streamer.rigging.border import extend
 from streamer.rigging.canvas import Array, Canvas, pixels_per_original, place_on_canvas
 from streamer.rigging.cutout import Cutout, continued, cut_out
+from streamer.rigging.face_fit import face_within
 from streamer.rigging.finger_outline import FingerOutlines, find_fingers
 from streamer.rigging.framing import BARE_HEAD, Framing, Layout, frame_rect, head_with_hair, skull_circle
 from streamer.rigging.limb_outline import LimbOutlines, find_limbs
@@ -28,6 +30,7 @@ from streamer.rigging.points import Points, PointsError
 from streamer.rigging.skeleton import Skeleton, find_skeleton
 
 WHOLE = Framing()
+MIN_SHOWN_FACE = 0.92  # of the way from the middle of a face to its border that a head shows, in every direction
 MIN_ALPHA = 0.1  # of a picture's own alpha from which its colour is exact enough to be continued
 
 
@@ -57,6 +60,7 @@ class Character:
     limbs, fingers: outlines of arms and legs, and of fingers; None where the picture shows none well enough to move on
         their own.
     layout: of the picture on the canvas.
+    is_head: False where the face reaches beyond the subject, which is no person's head then.
     picture, points: what it was found in.
     notes: sentences for the user.
     people: how many the picture shows. person: who of them was chosen, see `choose_person`.
@@ -77,6 +81,7 @@ class Character:
     fingers: FingerOutlines | None = None
     people: int = 1
     person: str = LARGEST_PERSON
+    is_head: bool = True
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,10 @@ def find_character(
     face, skeleton = _find(canvas, points, picture, person)
     canvas, face, skeleton, layout = lay_out(picture, framing or WHOLE, canvas, face, skeleton)
     found = own_cutout(canvas) if canvas.cut_out else found_cutout(canvas, face, skeleton.body, points, picture)
+    is_head = True
+    if points is not None and points.has_face:
+        face, shown = face_within(face, found.alpha)
+        is_head = shown > MIN_SHOWN_FACE
     layout = replace(layout, hair=head_with_hair(face, found.alpha))
     rgb = seen(canvas, found)
     body = skeleton.body
@@ -126,7 +135,7 @@ def find_character(
     return Character(
         rgb, found.alpha, found.foreground, found.plate, face, body, layout, picture, points,
         [*picture.notes, *skeleton.notes],
-        skeleton.hands, limbs, fingers, skeleton.people, person,
+        skeleton.hands, limbs, fingers, skeleton.people, person, is_head,
     )  # fmt: skip
 
 
@@ -165,6 +174,7 @@ def build_rig(character: Character, device: torch.device | str, further: Sequenc
 
     outlines = every_outline(character)
     with torch.inference_mode():
+        fits = skull_fits(batch(character.alpha[None]), batch(character.face)) & character.is_head
         views = [
             View(batch(each.rgb.transpose(2, 0, 1)), batch(each.alpha[None]), batch(each.face)) for each in further
         ]
@@ -178,6 +188,7 @@ def build_rig(character: Character, device: torch.device | str, further: Sequenc
             views,
             None if character.hands is None else batch(character.hands),
             None if outlines is None else Outlines(*(batch(part) for part in outlines)),
+            None if bool(fits.all()) else fits.float(),
         )
     notes = [note for each in (character, *further) for note in each.notes]
     return MadeRig(rig, views, character.layout, notes)

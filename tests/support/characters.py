@@ -81,9 +81,10 @@ def robot() -> Drawn:
     pen.box(158, 14, 162, 50, dark)
     pen.ellipse(160, 14, 8, 8, (236, 88, 70))
     pen.box(146, 168, 174, 200, dark)
-    for left, right in ((66, 100), (220, 254)):
-        pen.box(left, 204, right, 300, dark)
-    pen.box(96, 196, 224, 320, (146, 158, 170))
+    pen.box(52, 206, 268, 226, dark)
+    for left, right in ((44, 74), (246, 276)):
+        pen.box(left, 204, right, 312, (132, 96, 88))
+    pen.box(100, 196, 220, 320, (146, 158, 170))
     pen.box(124, 222, 196, 262, (112, 124, 138))
     pen.box(84, 46, 236, 172, metal)
     for x in (76, 244):
@@ -99,8 +100,8 @@ def robot() -> Drawn:
         "left_eye_bottom": [126, 116],
         "right_eye_outer": [216, 100], "right_eye_inner": [172, 100], "right_eye_top": [194, 84],
         "right_eye_bottom": [194, 116],
-        "left_shoulder": [88, 208], "right_shoulder": [232, 208], "left_elbow": [83, 252], "right_elbow": [237, 252],
-        "left_wrist": [83, 290], "right_wrist": [237, 290],
+        "left_shoulder": [62, 216], "right_shoulder": [258, 216], "left_elbow": [59, 258], "right_elbow": [261, 258],
+        "left_wrist": [59, 298], "right_wrist": [261, 298], "left_hand": [59, 311], "right_hand": [261, 311],
     }  # fmt: skip
     return Drawn(pen.picture("robot.png"), points)
 
