@@ -58,7 +58,7 @@ def test_texts_are_found_in_html_and_scripts() -> None:
       say('It\\'s ready'); say(`${name} is ${big ? 'Large' : `quite ${size}`}: ${n} MB`); /'Not a text'/.test(x);
       element.dataset.kind = 'idle'; add('ArrowLeft'); show(`${n} ms`);
     """
-    assert script_texts(script) == {"It's ready", "{0} is {1}: {2} MB", "Large"}
+    assert script_texts(script) == {"It's ready", "{0} is {1}: {2} MB", "Large", "quite {0}"}
 
 
 @pytest.mark.parametrize(
