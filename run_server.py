@@ -11,8 +11,11 @@ import time
 from collections.abc import Sequence
 
 from streamer.errors import KagamiError
+from streamer.generation.weights_file import check_weights
 from streamer.rigging.picture import load_picture
+from streamer.runtime import exit_deadline
 from streamer.runtime.native_logs import filter_native_logs
+from streamer.runtime.temporary_folder import check_temporary_folder
 from streamer.server.listening import bind
 from streamer.settings import Settings, read_settings
 
@@ -35,9 +38,12 @@ def serve(settings: Settings) -> None:
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     filter_native_logs()
     began = time.perf_counter()
-    listening = bind(settings)  # a taken port and a bad picture are reported before torch is imported
+    listening = bind(settings)  # a taken port, a bad picture and wrong weights are reported before torch is imported
     for path in settings.ref:
         load_picture(path)
+    if settings.generator == "dit" and settings.checkpoint is not None:
+        check_weights(settings.checkpoint)
+    check_temporary_folder()
     print_stage(began, "loading the engine")
     from streamer.launch import launch  # noqa: PLC0415 - torch and MediaPipe take seconds to import
 
@@ -50,4 +56,4 @@ def print_stage(began: float, stage: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_deadline.leave(main())

@@ -3,7 +3,8 @@
 A real server on 127.0.0.1 serves one live person over WebRTC. Before each attack that person's frames a second are
 measured alone, then under the attack, which comes from a process of its own, at low priority. Afterwards everything
 that the attackers used must be gone: UDP sockets, sessions, tracker processes, threads. In the end the server is told
-to stop while slow requests are open. See benchmarks/streaming/attacks.py for the attacks.
+to stop while slow requests are open. See benchmarks/streaming/attacks.py for the attacks. Before all that, damaged
+offers are sent to a server in this process, some of them taken back at once: each must be answered or refused.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +28,13 @@ from benchmarks.streaming.attacks import (
     conversation,
     get,
     large_pictures,
-    make_offer,
     open_slow_requests,
     run_attack,
 )
 from benchmarks.streaming.attacks import session_of as await_ready
 from benchmarks.streaming.clip_camera import CAMERA_SIZE, load_clip
+from benchmarks.streaming.offer_fuzz import FuzzReport, fuzz_offers
+from benchmarks.streaming.offers import make_offer
 from benchmarks.streaming.server_options import add_options, describe, server_flags
 from benchmarks.streaming.server_process import ServerProcess
 from benchmarks.streaming.webrtc_client import WebRtcClient, live_client
@@ -61,17 +64,20 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--seconds", type=float, default=15.0, metavar="N", help="how long each attack lasts (15)")
+    parser.add_argument("--offers", type=int, default=10_000, metavar="N", help="damaged offers to send (10000)")
     parser.add_argument("--attack", choices=tuple(ATTACKS), action="append", help="only this; may be repeated (all)")
     add_options(parser)
     options = parser.parse_args(arguments)
-    if options.seconds <= 0 or options.camera_fps <= 0:
-        parser.error("--seconds and --camera-fps must be positive")
+    if options.seconds <= 0 or options.camera_fps <= 0 or options.offers < 0:
+        parser.error("--seconds and --camera-fps must be positive, --offers not negative")
     return options
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Run the benchmark. Returns the JSON report. Raises KagamiError, OSError, ValueError, each with one sentence."""
     clip = load_clip(options.clip, *CAMERA_SIZE)
+    offers = asyncio.run(fuzz_offers(options.offers))
+    print(_offers_line(offers), file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "server.log"
         with ServerProcess(server_flags(options), records=False, log=log) as server:
@@ -85,8 +91,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         tracebacks = _tracebacks(log)
         if tracebacks:
             print(log.read_text(encoding="utf-8", errors="replace")[-LOG_CHARACTERS:], file=sys.stderr)
-    held = tracebacks == 0 and all(row["holds"] for row in rows)
+    held = tracebacks == 0 and offers.holds and all(row["holds"] for row in rows)
     return {
+        "offers": {**asdict(offers), "holds": offers.holds},
         "rows": rows,
         "stop_seconds": stop_seconds,
         "tracebacks": tracebacks,
@@ -100,7 +107,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 async def _attack_one_by_one(
     server: ServerProcess, log: Path, clip: list[Image], options: argparse.Namespace
 ) -> list[dict[str, Any]]:
-    target = Target(server.url, options.seconds, await make_offer(), large_pictures())
+    target = Target(server.url, options.seconds, await make_offer(sound=False), large_pictures())
     rows = []
     async with live_client(server.url, clip, options.camera_fps, options.codec) as neighbour:
         for name in options.attack or ATTACKS:
@@ -192,10 +199,16 @@ def table(report: Mapping[str, Any]) -> str:
             _row(COLUMNS),
             *map(_line, report["rows"]),
             "",
+            _offers_line(FuzzReport(*(report["offers"][name] for name in ("outcomes", "broken", "left")))),
             f"stopped in {report['stop_seconds']:g} s with slow requests open, {report['tracebacks']} tracebacks",
             f"at most {MAX_FRAMES_LOST:.0%} of the frames lost, nothing left behind: {verdict}",
         ]
     )
+
+
+def _offers_line(offers: FuzzReport) -> str:
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(offers.outcomes.items()))
+    return f"damaged offers: {kinds}; {len(offers.broken)} exceptions, {sum(offers.left.values())} things left"
 
 
 def _line(row: Mapping[str, Any]) -> str:

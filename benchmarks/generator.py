@@ -31,6 +31,7 @@ from benchmarks.evaluation.eval_pipeline import EvalPipeline
 from benchmarks.streaming.clip_camera import CAMERA_SIZE, load_clip, ping_pong
 from benchmarks.streaming.replay import MOTION_STEP, track_clip
 from models import checkpoint as weights
+from models.checkpoint_header import CheckpointError
 from models.geometry.guidance import Guidance, make_guidance
 from models.geometry.retarget import Pose, retarget
 from models.geometry.rig import Rig
@@ -84,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with json_file(options.json) as write:
             write(measure(options, print))
-    except (KagamiError, weights.CheckpointError, OSError, ValueError) as error:
+    except (KagamiError, CheckpointError, OSError, ValueError) as error:
         print(f"benchmarks.generator: {error}", file=sys.stderr)
         return 1
     return 0

@@ -13,17 +13,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from models.checkpoint_header import FORMAT, CheckpointError, damaged, read_header
 from models.config import ModelConfig
 from models.dit import CausalDiT
 
-FORMAT = "kagami-dit-1"
 HEADER_FIELDS = ("format", "config", "ranges", "sha256")  # all others in the header are notes
 SUMS = "SHA256SUMS"  # the file with the checksums of the weights beside it, as the program sha256sum writes it
 MAX_SIZE = 4096  # of every number of a ModelConfig, so that a wrong one cannot fill the memory
-
-
-class CheckpointError(Exception):
-    """The file cannot be used as weights; the message is one sentence for the user."""
 
 
 def save(network: CausalDiT, path: Path, notes: dict[str, str] | None = None) -> None:
@@ -57,22 +53,14 @@ def load(path: Path) -> CausalDiT:
     The weights are compared with the checksum in the header, or where there is none with that in the file `SUMS`
     beside them.
     """
-    if not path.is_file():
-        raise CheckpointError(
-            f"{path} is not there; train one with `python -m training.train` or use --generator geometry."
-        )
+    header = read_header(path)
     try:
         with safe_open(path, "pt") as file:
-            header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
-        raise _damaged(path, str(error)) from error
+        raise damaged(path, str(error)) from error
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error}); check its permissions.") from error
-    if header.get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path} holds no Kagami weights ({FORMAT}); pass a file made by `python -m training.train`."
-        )
     _verify(path, header, tensors)
     network = _build(path, header, sum(value.numel() for value in tensors.values()))
     ranges = _read_ranges(path, header)
@@ -89,10 +77,6 @@ def load(path: Path) -> CausalDiT:
         )
     network.ranges = ranges
     return network.eval()
-
-
-def _damaged(path: Path, reason: str) -> CheckpointError:
-    return CheckpointError(f"{path} is damaged ({reason}); fetch or train it again.")
 
 
 def _checksum(header: dict[str, str], tensors: dict[str, Tensor]) -> str:
@@ -114,7 +98,7 @@ def _verify(path: Path, header: dict[str, str], tensors: dict[str, Tensor]) -> N
     elif (known := _published_sum(path)) is not None:
         found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != known:
-        raise _damaged(path, "its checksum is not the one it was made with")
+        raise damaged(path, "its checksum is not the one it was made with")
 
 
 def _published_sum(path: Path) -> str | None:
@@ -147,9 +131,9 @@ def _build(path: Path, header: dict[str, str], elements: int) -> CausalDiT:
             raise ValueError("they are larger than its weights")
         return CausalDiT(config)
     except KeyError as error:
-        raise _damaged(path, "its header lacks the network's sizes") from error
+        raise damaged(path, "its header lacks the network's sizes") from error
     except (ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
-        raise _damaged(path, f"the network's sizes in its header cannot be used: {error}") from error
+        raise damaged(path, f"the network's sizes in its header cannot be used: {error}") from error
 
 
 def _read_ranges(path: Path, header: dict[str, str]) -> dict[str, list[float]]:
@@ -159,12 +143,10 @@ def _read_ranges(path: Path, header: dict[str, str]) -> dict[str, list[float]]:
         if not all(math.isfinite(number) for numbers in ranges.values() for number in numbers):
             raise ValueError("one is infinite or not a number")
     except (ValueError, TypeError, AttributeError) as error:
-        raise _damaged(path, f"the calibrated ranges in its header cannot be used: {error}") from error
+        raise damaged(path, f"the calibrated ranges in its header cannot be used: {error}") from error
     return ranges
 
 
 def notes_of(path: Path) -> dict[str, str]:
-    """The notes that `save` wrote into the header of a checkpoint."""
-    with safe_open(path, "pt") as file:
-        header = file.metadata()
-    return {name: text for name, text in header.items() if name not in HEADER_FIELDS}
+    """The notes that `save` wrote into the header of a checkpoint. Raises CheckpointError."""
+    return {name: text for name, text in read_header(path).items() if name not in HEADER_FIELDS}

@@ -93,6 +93,27 @@ def test_a_picture_that_cannot_be_used(tmp_path: Path, content: bytes | None, wo
     assert str(path) in done.stderr and word in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "is not there; train one with"),
+        (b"", "is damaged ("),
+        (b"hello" * 20, "is damaged ("),
+        (b"\x08\0\0\0\0\0\0\0{}      ", "holds no Kagami weights"),
+    ],
+    ids=["missing", "empty", "damaged", "foreign"],
+)
+def test_weights_that_cannot_be_used_are_told_before_torch_is_imported(
+    tmp_path: Path, content: bytes | None, words: str
+) -> None:
+    path = tmp_path / "weights.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    done = run("--checkpoint", str(path), "--port", "0")
+    assert (done.returncode, done.stdout) == (1, "")  # nothing about loading the engine
+    assert done.stderr.count("\n") == 1 and str(path) in done.stderr and words in done.stderr
+
+
 def test_a_picture_without_a_face(tmp_path: Path) -> None:
     done = run("--ref", str(picture(tmp_path / "grey.png")), "--port", "0", "--generator", "geometry")
     assert done.returncode == 1
@@ -102,8 +123,13 @@ def test_a_picture_without_a_face(tmp_path: Path) -> None:
 def test_wrong_settings(tmp_path: Path) -> None:
     done = run("--fps", "0")
     assert (done.returncode, done.stderr) == (1, "--fps is 0.0; it must be a number from 1 to 60.\n")
-    done = run("--config", str(tmp_path / "none.toml"))
-    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    for content in (None, b"fps = = 3", b"\xff\xfe\0", b'fps = "fast"', b"nonsense = 1"):
+        path = tmp_path / "kagami.toml"
+        if content is not None:
+            path.write_bytes(content)
+        done = run("--config", str(path))
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.count("\n") == 1 and str(path) in done.stderr and "Traceback" not in done.stderr
     done = run("--prot", "1")
     assert done.returncode == 2 and done.stderr.endswith("unrecognized arguments: --prot 1\n")
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from models import checkpoint
+from models.checkpoint_header import CheckpointError
 from models.dit import CausalDiT
 from training.data.supply import Supply
 from training.loop.trainer import Options
@@ -91,7 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
         options = Options(given.weights.parent, seed=given.seed, precision="fp32")
         network.ranges = calibrate(network, Supply(given.data, batch=4), given.batches, options)
         checkpoint.save(network, given.weights, checkpoint.notes_of(given.weights))
-    except checkpoint.CheckpointError as error:
+    except CheckpointError as error:
         raise SystemExit(str(error)) from error
 
 

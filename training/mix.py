@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from models import checkpoint
+from models.checkpoint_header import CheckpointError
 from models.dit import CausalDiT
 
 
@@ -43,7 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
         network = interpolate(checkpoint.load(given.first), checkpoint.load(given.second), given.share, given.part)
         note = f"{given.share:g} of {given.part or 'all'} from {given.second.name}"
         checkpoint.save(network, given.out, {**checkpoint.notes_of(given.first), "mixed": note})
-    except checkpoint.CheckpointError as error:
+    except CheckpointError as error:
         raise SystemExit(str(error)) from error
     except ValueError as error:
         reason = f"{given.second} cannot be mixed into {given.first}: {error}"

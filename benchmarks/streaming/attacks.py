@@ -21,11 +21,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-from aiortc import RTCConfiguration, RTCPeerConnection
 from PIL import Image
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from benchmarks.streaming.offers import damaged
 from benchmarks.streaming.webrtc_client import WebRtcClient
 from streamer.errors import KagamiError
 
@@ -88,15 +88,6 @@ def run_attack(name: str, target: Target, ready: Event) -> None:
         asyncio.run(asyncio.wait_for(ATTACKS[name](target), target.seconds + 10))
 
 
-async def make_offer() -> str:
-    """The SDP of an offer with one video line, without candidates."""
-    peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-    peer.addTransceiver("video", "sendrecv")
-    sdp = (await peer.createOffer()).sdp
-    await peer.close()
-    return sdp
-
-
 @contextlib.asynccontextmanager
 async def conversation(target: Target) -> AsyncIterator[ClientConnection]:
     """A WebSocket that has sent `hello`."""
@@ -142,32 +133,10 @@ async def mutated_offers(target: Target) -> None:
     async def visit() -> None:
         async with conversation(target) as opened:
             while True:
-                await opened.send(json.dumps({"type": "offer", "sdp": mutate(target.sdp, chance)}))
+                await opened.send(json.dumps({"type": "offer", "sdp": damaged(target.sdp, chance)}))
                 await asyncio.sleep(0.1)
 
     await asyncio.gather(*(_repeat(target, visit) for _ in range(4)))
-
-
-def mutate(sdp: str, chance: random.Random) -> str:
-    """An offer with one to four changes."""
-    lines = sdp.splitlines()
-    for _ in range(chance.randint(1, 4)):
-        at, other = chance.randrange(len(lines)), chance.randrange(len(lines))
-        match chance.randrange(5):
-            case 0 if len(lines) > 1:
-                del lines[at]
-            case 1:
-                lines.insert(at, lines[other])
-            case 2:
-                lines[at], lines[other] = lines[other], lines[at]
-            case 3:
-                cut = chance.randint(0, len(lines[at]))
-                lines[at] = (
-                    lines[at][:cut] + chance.choice(("", "9" * 40, "\x00", " ", ":", "ä")) + lines[at][cut + 1 :]
-                )
-            case _:
-                lines[at] = lines[at][: chance.randint(0, len(lines[at]))]
-    return "\r\n".join(lines) + "\r\n"
 
 
 async def quick_visits(target: Target) -> None:

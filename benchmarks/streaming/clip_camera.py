@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fractions
 import time
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -39,7 +40,7 @@ class ClipCamera(MediaStreamTrack):
     """A clip played forwards and backwards on an absolute clock, each frame with its number as a bar code.
 
     sent_at: seconds on `time.monotonic` at which the sender took each tick's frame; the bar code holds the tick modulo
-    `barcode.NUMBERS`.
+    `barcode.NUMBERS`. frames: may be replaced at any time, by others of another size, too.
     """
 
     kind = "video"
@@ -47,31 +48,42 @@ class ClipCamera(MediaStreamTrack):
     def __init__(self, frames: list[Image], fps: float) -> None:
         super().__init__()
         self.sent_at: dict[int, float] = {}
-        self._frames = frames
+        self.frames = frames
         self.fps = fps
         self._pace: pacing.Pace | None = None
+        self._began = 0.0  # seconds, tick 0
 
     async def recv(self) -> VideoFrame:
         """The next frame, when it is due."""
         now = time.monotonic()
         if self._pace is None:
-            self._pace = pacing.begin(now, self.fps)
+            self._pace, self._began = pacing.begin(now, self.fps), now
         await asyncio.sleep(pacing.wait(self._pace, now))
         if self.readyState != "live":
             raise MediaStreamError
         tick = self._pace.tick
-        picture = self._frames[ping_pong(tick, len(self._frames))].copy()
+        picture = self.frames[ping_pong(tick, len(self.frames))].copy()
         barcode.draw(picture, tick % barcode.NUMBERS)
         video = VideoFrame.from_ndarray(picture, format="rgb24")
-        video.pts, video.time_base = round(tick * _CLOCK_RATE / self.fps), fractions.Fraction(1, _CLOCK_RATE)
+        video.pts, video.time_base = (
+            round((self._pace.due - self._began) * _CLOCK_RATE),
+            fractions.Fraction(1, _CLOCK_RATE),
+        )
         self._pace = pacing.advance(self._pace, time.monotonic())
         self.sent_at[tick] = time.monotonic()
         return video
 
+    def set_rate(self, fps: float) -> None:
+        """Send so many frames a second from the next tick on."""
+        if self._pace is not None:
+            due, period = self._pace.due, 1 / fps
+            self._pace = replace(self._pace, origin=due - self._pace.tick * period, period=period)
+        self.fps = fps
+
     @property
     def period(self) -> int:
         """Ticks of one loop of the clip, forwards and backwards."""
-        return max(1, 2 * len(self._frames) - 2)
+        return max(1, 2 * len(self.frames) - 2)
 
     def tick_of(self, number: int) -> int:
         """The last tick sent whose bar code is `number`."""

@@ -79,6 +79,11 @@ class ServerProcess:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._end()
 
+    @property
+    def pid(self) -> int | None:
+        """Of the server's process, once it has started."""
+        return self._process.pid
+
     def cpu_seconds(self) -> float:
         """Processor time that the server and its trackers have used so far."""
         times = [process.cpu_times() for process in process_tree(self._process.pid)]

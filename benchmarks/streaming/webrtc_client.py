@@ -21,8 +21,10 @@ from websockets.exceptions import ConnectionClosed
 
 from benchmarks.streaming import barcode
 from benchmarks.streaming.clip_camera import ClipCamera
+from benchmarks.streaming.lossy_network import LossyNetwork
 from streamer.errors import KagamiError
 from streamer.frames import Image
+from streamer.webrtc.decoder_queue import install_decoder_queue
 from streamer.webrtc.encoder import install_encoder, make_encoder
 from streamer.webrtc.jitter_buffer import install_jitter_buffer
 
@@ -66,8 +68,9 @@ class WebRtcClient:
     `camera.sent_at`.
 
     url: ws://HOST:PORT/ws. frames, fps: of the camera. codec: "VP8" or "H264". on_frame: called with the tick and the
-    luma, (H, W) uint8, of each avatar frame whose bar code no earlier frame carried. Entering raises
-    SessionRefusedError where the server refuses the session, and OSError where no server answers.
+    luma, (H, W) uint8, of each avatar frame whose bar code no earlier frame carried. network: that its media pass; None
+    for the direct way. A connection that the server reports as lost is set up anew. Entering raises SessionRefusedError
+    where the server refuses the session, and OSError where no server answers.
     """
 
     def __init__(
@@ -77,13 +80,16 @@ class WebRtcClient:
         fps: float,
         codec: str = "VP8",
         on_frame: OnFrame = ignore_frame,
+        network: LossyNetwork | None = None,
     ) -> None:
         self.log = ReceiverLog()
+        self._network = network
         self._on_frame = on_frame
         self.camera = ClipCamera(frames, fps)
         self._url = url
         self._codec = codec
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._socket: ClientConnection | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
@@ -112,10 +118,7 @@ class WebRtcClient:
                 waiting = asyncio.create_task(self._changed.wait())
                 await asyncio.wait([waiting, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
                 waiting.cancel()
-                for task in self._tasks:
-                    if task.done():
-                        task.result()
-                        raise SessionRefusedError("The server has ended the session.")
+                self._check_tasks()
 
         try:
             await asyncio.wait_for(watch(), timeout)
@@ -124,10 +127,20 @@ class WebRtcClient:
 
     async def watch(self, seconds: float) -> None:
         """Let the session run. Raises SessionRefusedError if it ends earlier."""
-        done, _ = await asyncio.wait(self._tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            await asyncio.wait(self._tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            self._check_tasks()
+
+    def _check_tasks(self) -> None:
+        """Raises what ended a task, and SessionRefusedError where the server has ended the session. Tasks of a
+        connection that was replaced are over.
+        """
+        for task in [each for each in self._tasks if each.done()]:
             task.result()
-            raise SessionRefusedError("The server has ended the session.")
+            if task.get_name() == "signalling":
+                raise SessionRefusedError("The server has ended the session.")
+            self._tasks.remove(task)
 
     async def close(self) -> None:
         """Send `bye` and release everything; may be called again."""
@@ -143,23 +156,38 @@ class WebRtcClient:
         self.camera.stop()
         await self._connection.close()
 
+    async def reconnect(self) -> None:
+        """Set the media connection up anew, with the same camera, as the page does after an ICE failure."""
+        assert self._socket is not None
+        await self._connection.close()
+        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        await self._offer(self._socket)
+        answer = await asyncio.wait_for(self._answers.get(), ANSWER_TIMEOUT_S)
+        await self._connection.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
+
     async def _negotiate(self, socket: ClientConnection) -> None:
         await socket.send(json.dumps({"type": "hello", "protocol": 1}))
         await self._expect(socket, "ready")
+        await self._offer(socket)
+        answer = await self._expect(socket, "answer")
+        await self._connection.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
+        self._tasks.append(asyncio.create_task(self._receive_messages(socket), name="signalling"))
+
+    async def _offer(self, socket: ClientConnection) -> None:
         pc = self._connection
         pc.on("track", self._on_track)
-        transceiver = pc.addTransceiver(self.camera, direction="sendrecv")
+        transceiver = pc.addTransceiver(_Lent(self.camera), direction="sendrecv")
         codecs = RTCRtpSender.getCapabilities("video").codecs
         transceiver.setCodecPreferences([codec for codec in codecs if codec.name == self._codec])
         # As browsers do, and aiortc alone does not: a bitrate that suits a face, and frames that wait until complete.
         camera_encoder = make_encoder(self._codec, CAMERA_BITRATE, self.camera.fps, lambda _: None)
         install_encoder(transceiver.sender, camera_encoder)
-        install_jitter_buffer(transceiver.receiver)
+        decoding = install_decoder_queue(transceiver.receiver, lambda width, height: None)
+        install_jitter_buffer(transceiver.receiver, None if decoding is None else decoding.expect_key_frame)
         await pc.setLocalDescription(await pc.createOffer())
+        if self._network is not None:
+            self._network.install(pc)
         await socket.send(json.dumps({"type": "offer", "sdp": pc.localDescription.sdp}))
-        answer = await self._expect(socket, "answer")
-        await pc.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
-        self._tasks.append(asyncio.create_task(self._receive_messages(socket), name="signalling"))
 
     async def _expect(self, socket: ClientConnection, kind: str) -> dict[str, Any]:
         while True:
@@ -183,10 +211,14 @@ class WebRtcClient:
                 candidate = candidate_from_sdp(message["candidate"].removeprefix("candidate:"))
                 candidate.sdpMid, candidate.sdpMLineIndex = message["sdpMid"], message["sdpMLineIndex"]
                 await self._connection.addIceCandidate(candidate)
+            case "answer":
+                self._answers.put_nowait(message)
             case "stats":
                 self.log.stats.append(message)
             case "state":
                 self.log.phases.append(message["phase"])
+            case "error" if message["code"] == "connection":
+                self._tasks.append(asyncio.create_task(self.reconnect(), name="reconnect"))
             case "error" | "bye":
                 raise SessionRefusedError(message.get("message") or message.get("reason"))
         self._changed.set()
@@ -214,6 +246,19 @@ class WebRtcClient:
             self._changed.set()
 
 
+class _Lent(MediaStreamTrack):
+    """A track for one connection, which aiortc stops with it; the track behind it goes on."""
+
+    kind = "video"
+
+    def __init__(self, track: MediaStreamTrack) -> None:
+        super().__init__()
+        self._track = track
+
+    async def recv(self) -> Any:
+        return await self._track.recv()
+
+
 def luma(frame: VideoFrame) -> Image:
     """The luma plane (H, W) uint8 of a yuv420p frame; a view."""
     plane = frame.planes[0]
@@ -223,13 +268,18 @@ def luma(frame: VideoFrame) -> Image:
 
 @contextlib.asynccontextmanager
 async def live_client(
-    page_url: str, frames: list[Image], fps: float, codec: str, on_frame: OnFrame = ignore_frame
+    page_url: str,
+    frames: list[Image],
+    fps: float,
+    codec: str,
+    on_frame: OnFrame = ignore_frame,
+    network: LossyNetwork | None = None,
 ) -> AsyncIterator[WebRtcClient]:
     """A client that is connected and calibrated. page_url: http://HOST:PORT; the others as for `WebRtcClient`. Raises
     SessionRefusedError.
     """
     url = page_url.replace("http://", "ws://").rstrip("/") + "/ws"
-    async with WebRtcClient(url, frames, fps, codec, on_frame) as client:
+    async with WebRtcClient(url, frames, fps, codec, on_frame, network) as client:
         await client.wait_until(lambda log: bool(log.first_seen), CONNECT_TIMEOUT_S / 2, "The first avatar frame")
         await client.wait_until(lambda log: "live" in log.phases, CONNECT_TIMEOUT_S / 2, "The end of the calibration")
         yield client

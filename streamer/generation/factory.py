@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from models import checkpoint as weights
+from models.checkpoint_header import CheckpointError
 from streamer.errors import KagamiError
 from streamer.generation.eager_frame import EagerFrame
 from streamer.generation.generator import Generator, GeometryGenerator
@@ -75,7 +76,7 @@ def make_generator(
         return GeometryGenerator()
     try:
         network = weights.load(checkpoint or default_checkpoint(device))
-    except weights.CheckpointError as error:
+    except CheckpointError as error:
         raise GeneratorError(str(error)) from error
     if device.type == "cpu":
         return OnnxGenerator(network, device, steps, live)

@@ -110,6 +110,19 @@ def is_from_this_machine(connection: HTTPConnection) -> bool:
     )
 
 
+def may_see_figures(connection: HTTPConnection, token: str | None) -> bool:
+    """Whether a request may learn how much the server is used: with the token, where there is one, and else only from
+    this machine.
+    """
+    if token is None:
+        return is_from_this_machine(connection)
+    try:
+        check_token(connection, token)
+    except MissingTokenError:
+        return False
+    return True
+
+
 def error_response(error: KagamiError, status: int) -> JSONResponse:
     """The HTTP answer to a failed request: `{"code", "message"}`."""
     return JSONResponse({"code": error.code, "message": str(error)}, status)

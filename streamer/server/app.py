@@ -40,7 +40,7 @@ from streamer.rigging.picture_process import PictureProcess
 from streamer.rigging.points import TooManyPointsError
 from streamer.runtime.cached_value import CachedValue
 from streamer.server import signaling
-from streamer.server.access import AccessMiddleware, check_token, error_response
+from streamer.server.access import AccessMiddleware, check_token, error_response, may_see_figures
 from streamer.server.conversation import Conversations
 from streamer.server.executors import Executors
 from streamer.server.metrics import Metrics
@@ -147,12 +147,17 @@ class Server:
         )
 
     async def _health(self, request: Request) -> Response:
+        """That the server answers, for everybody; how full it is, for those who may know."""
+        if not may_see_figures(request, self._settings.token):
+            return JSONResponse({"status": "ok"})
         return JSONResponse(
             {"status": "ok", "sessions": self.engine.session_count, "max_sessions": self.engine.max_sessions}
         )
 
     async def _metrics(self, request: Request) -> Response:
         check_token(request, self._settings.token)
+        if not may_see_figures(request, self._settings.token):
+            return error_response(ForbiddenError("Without --token, figures are for this machine only; set one."), 403)
         is_stale = self._metrics_text.is_stale
         text = await self._executors.measure(self._metrics_text) if is_stale else self._metrics_text()
         return Response(text, media_type=CONTENT_TYPE_LATEST)

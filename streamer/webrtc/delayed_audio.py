@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import fractions
+import statistics
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
@@ -24,9 +26,14 @@ MAX_DELAY_S = 1.5
 MIN_DELAY_S = 0.06  # one frame being read, one in transit, and jitter; with less the reader finds only silence
 AIORTC_AUDIO_DELAY_S = 0.08  # aiortc's jitter buffer has held four packets back before samples arrive here
 MAX_SPEED_CHANGE = 0.01  # share by which playback is faster or slower to follow the delay: 1/6 semitone, inaudible
-MAX_POSITION_ERROR_S = 0.25  # a larger error of the read position is corrected in one jump
+FINE_ERROR_S = 0.04  # of the read position, up to which it is inaudible; larger ones are corrected faster
+MAX_FAST_CHANGE = 0.05  # share of the speed for these: nearly a semitone, for a second or two after a disturbance
+MAX_POSITION_ERROR_S = 0.12  # a larger error of the read position is corrected in one jump
 ARRIVAL_GAP_S = 0.1  # a packet that is so much early or late restarts the estimate of arrival times
 ARRIVAL_SMOOTHING = 0.05  # weight of the newest arrival time in that estimate
+DELAY_WINDOW = (
+    50  # frames over which the median of the delay is taken: the first after the machine slept are seconds late
+)
 DELAY_SMOOTHING = 0.02  # weight of the newest delay in the moving average, per frame
 
 Samples = NDArray[np.int16]
@@ -64,7 +71,9 @@ class DelayLine:
             position = self._read_position
             if position is None or abs(wanted - position) > MAX_POSITION_ERROR_S * SAMPLE_RATE:
                 position = wanted
-            speed = 1.0 + float(np.clip((wanted - position) / SAMPLE_RATE, -MAX_SPEED_CHANGE, MAX_SPEED_CHANGE))
+            error = (wanted - position) / SAMPLE_RATE
+            limit = MAX_SPEED_CHANGE if abs(error) <= FINE_ERROR_S else MAX_FAST_CHANGE
+            speed = 1.0 + float(np.clip(error, -limit, limit))
             positions = position + speed * np.arange(count)
             self._read_position = position + speed * count
             before = np.floor(positions).astype(np.int64)
@@ -80,27 +89,35 @@ class DelayLine:
 
 
 class DelayedAudioTrack(MediaStreamTrack):
-    """The microphone's sound, `delay()` seconds later, as evenly paced frames of 20 ms; silence where no sound came."""
+    """The microphone's sound, `delay()` seconds later, as evenly paced frames of 20 ms; silence where no sound came.
+
+    delay: seconds. clock: seconds, injectable for tests.
+    """
 
     kind = "audio"
 
-    def __init__(self, line: DelayLine, delay: Callable[[], float]) -> None:
+    def __init__(
+        self, line: DelayLine, delay: Callable[[], float], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         super().__init__()
+        self._clock = clock
         self._line = line
         self._delay = delay
         self._pace: pacing.Pace | None = None
+        self._delays: deque[float] = deque(maxlen=DELAY_WINDOW)
         self._smoothed_delay: float | None = None
 
     async def recv(self) -> AudioFrame:
         """The next 20 ms, 48 kHz stereo. Raises MediaStreamError once stopped."""
         if self.readyState != "live":
             raise MediaStreamError
-        now = time.monotonic()
+        now = self._clock()
         pace = self._pace or pacing.begin(now, SAMPLE_RATE / SAMPLES_PER_FRAME)
         await asyncio.sleep(pacing.wait(pace, now))
         tick = pace.tick
-        self._pace = pacing.advance(pace, time.monotonic())
-        delay = max(MIN_DELAY_S, self._delay() - AIORTC_AUDIO_DELAY_S)
+        self._pace = pacing.advance(pace, self._clock())
+        self._delays.append(min(max(MIN_DELAY_S, self._delay() - AIORTC_AUDIO_DELAY_S), MAX_DELAY_S))
+        delay = statistics.median(self._delays)
         smoothed = delay if self._smoothed_delay is None else self._smoothed_delay
         self._smoothed_delay = smoothed + DELAY_SMOOTHING * (delay - smoothed)
         samples = self._line.pull(SAMPLES_PER_FRAME, pace.due, self._smoothed_delay)
@@ -111,13 +128,22 @@ class DelayedAudioTrack(MediaStreamTrack):
 
 
 async def pump_audio(track: MediaStreamTrack, line: DelayLine) -> None:
-    """Decode a remote audio track into a delay line until the track ends."""
-    resampler = AudioResampler(format="s16", layout="stereo", rate=SAMPLE_RATE)
+    """Decode a remote audio track into a delay line until the track ends. Its frames may change their rate, their
+    sample format and the number of their channels, as when the page's codec does.
+    """
+    kind: tuple[str, str, int] | None = None
+    resampler = _make_resampler()
     while True:
         try:
             frame = await track.recv()
         except MediaStreamError:
             return
         assert isinstance(frame, AudioFrame)
+        if kind != (kind := (frame.format.name, frame.layout.name, frame.sample_rate)):
+            resampler = _make_resampler()  # PyAV's converts one kind of frames only
         for resampled in resampler.resample(frame):
             line.push(resampled.to_ndarray().astype(np.int16, copy=False).reshape(-1, CHANNELS), time.monotonic())
+
+
+def _make_resampler() -> AudioResampler:
+    return AudioResampler(format="s16", layout="stereo", rate=SAMPLE_RATE)

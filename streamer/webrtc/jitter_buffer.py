@@ -24,15 +24,25 @@ _log = logging.getLogger(__name__)
 
 
 class MarkerJitterBuffer(JitterBuffer):
-    """Turns RTP packets into frames, each as soon as its last packet is there. clock: seconds."""
+    """Turns RTP packets into frames, each as soon as its last packet is there.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    on_gap: called when frames are given up, with which aiortc asks for a key frame. clock: seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, on_gap: Callable[[], None] | None = None) -> None:
         super().__init__(capacity=CAPACITY_PACKETS, is_video=True)
+        self._on_gap = on_gap
         self._clock = clock
         self._gap_since: float | None = None  # seconds on the clock
 
     def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
         """Add a packet; returns (whether a key frame must be requested, the next whole frame or None)."""
+        key_frame_needed, frame = self._add(packet)
+        if key_frame_needed and self._on_gap is not None:
+            self._on_gap()
+        return key_frame_needed, frame
+
+    def _add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
         key_frame_needed, frame = super().add(packet)
         if frame is not None:
             self._gap_since = None
@@ -87,12 +97,12 @@ class MarkerJitterBuffer(JitterBuffer):
         self._origin = None
 
 
-def install_jitter_buffer(receiver: RTCRtpReceiver) -> None:
-    """Replace the jitter buffer of `receiver`, which must not have started.
+def install_jitter_buffer(receiver: RTCRtpReceiver, on_gap: Callable[[], None] | None = None) -> None:
+    """Replace the jitter buffer of `receiver`, which must not have started. on_gap: see `MarkerJitterBuffer`.
 
     With an aiortc that keeps its buffer elsewhere, a warning is logged and camera frames arrive one period later.
     """
     if not hasattr(receiver, _JITTER_BUFFER_ATTRIBUTE):
         _log.warning("this aiortc keeps its jitter buffers elsewhere: camera pictures come one frame later")
         return
-    setattr(receiver, _JITTER_BUFFER_ATTRIBUTE, MarkerJitterBuffer())
+    setattr(receiver, _JITTER_BUFFER_ATTRIBUTE, MarkerJitterBuffer(on_gap=on_gap))

@@ -198,8 +198,8 @@ class Peer:
         self._encoder = make_encoder(video.rtp.codecs[0].name, self._max_bitrate, self._fps, self._on_encoded)
         transceiver = next(each for each in self._connection.getTransceivers() if each.kind == "video")
         install_encoder(transceiver.sender, self._encoder)
-        install_jitter_buffer(transceiver.receiver)
-        install_decoder_queue(transceiver.receiver, self._on_too_large_frame)
+        decoding = install_decoder_queue(transceiver.receiver, self._on_too_large_frame)
+        install_jitter_buffer(transceiver.receiver, None if decoding is None else decoding.expect_key_frame)
 
     async def _add_candidate(self, candidate: RTCIceCandidate | None) -> None:
         """Add a remote candidate. A name under `.local` is resolved first, over a socket that aiortc makes."""

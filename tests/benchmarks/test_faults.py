@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 
 from benchmarks import faults
-from benchmarks.streaming.attacks import make_offer, mutate, plain_png
+from benchmarks.streaming.attacks import plain_png
+from benchmarks.streaming.offer_fuzz import fuzz_offers
+from benchmarks.streaming.offers import damaged, make_offer
 
 ROOT = Path(__file__).resolve().parents[2]
 REF, CLIP = str(ROOT / "assets" / "avatar.png"), str(ROOT / "assets" / "driver.mp4")
@@ -21,12 +23,25 @@ REF, CLIP = str(ROOT / "assets" / "avatar.png"), str(ROOT / "assets" / "driver.m
 @pytest.mark.timeout(600)
 def test_attacks_leave_nothing_behind(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "faults.json"
-    quick = ["--seconds", "2", "--generator", "geometry", "--no-body", "--size", "256", "--camera-fps", "15"]
+    quick = [
+        "--seconds",
+        "2",
+        "--offers",
+        "40",
+        "--generator",
+        "geometry",
+        "--no-body",
+        "--size",
+        "256",
+        "--camera-fps",
+        "15",
+    ]
     attack = "mutated offers"  # all eight take a minute and a half
     assert faults.main([*quick, "--attack", attack, "--ref", REF, "--clip", CLIP, "--json", str(out)]) == 0
     report = json.loads(out.read_text())
     assert [row["attack"] for row in report["rows"]] == [attack]
     assert report["tracebacks"] == 0
+    assert report["offers"]["holds"] and sum(report["offers"]["outcomes"].values()) == 40
     for row in report["rows"]:
         assert row["left"]["sessions"] == row["left"]["processes"] == row["left"]["udp_sockets"] == 0, row
         assert row["newcomer"], row
@@ -42,10 +57,16 @@ def test_impossible_options_are_refused(arguments: list[str], capsys: pytest.Cap
     assert "error:" in capsys.readouterr().err
 
 
-async def test_mutated_offers_differ_from_the_offer_and_from_run_to_run_do_not() -> None:
+async def test_damaged_offers_differ_from_the_offer_and_from_run_to_run_do_not() -> None:
     offer = await make_offer()
-    first, second = ([mutate(offer, random.Random(seed)) for seed in range(50)] for _ in range(2))
+    first, second = ([damaged(offer, random.Random(seed)) for seed in range(50)] for _ in range(2))
     assert first == second and len(set(first)) > 40
+
+
+async def test_damaged_offers_are_answered_or_refused_and_nothing_of_them_stays() -> None:
+    report = await fuzz_offers(250, seed=7)
+    assert report.holds, report
+    assert min(report.outcomes[kind] for kind in ("answer", "negotiation", "taken back")) > 5
 
 
 def test_plain_png_is_cheap_to_send_and_large_to_decode() -> None:

@@ -13,7 +13,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from models.checkpoint import CheckpointError, load, save
+from models.checkpoint import load, save
+from models.checkpoint_header import CheckpointError
 from models.config import ModelConfig
 from models.dit import CausalDiT
 

@@ -134,8 +134,12 @@ class Page:
         camera: MediaStreamTrack | None = None,
         microphone: MediaStreamTrack | None = None,
         codec: str | None = None,
+        on_gathered: Callable[[RTCPeerConnection], None] | None = None,
     ) -> None:
-        """Negotiate a peer connection with trickled candidates. Without a camera the offer only receives video."""
+        """Negotiate a peer connection with trickled candidates. Without a camera the offer only receives video.
+
+        on_gathered: called with the connection when it has its sockets.
+        """
         self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.peer.on("track", self._on_track)
         transceiver = self.peer.addTransceiver(camera or "video", "sendrecv" if camera else "recvonly")
@@ -149,6 +153,8 @@ class Page:
         closings = sum(message == {"type": "candidate", "candidate": None} for message in self.messages)
         await self.send(type="offer", sdp=offer.sdp)
         await self.peer.setLocalDescription(offer)
+        if on_gathered is not None:
+            on_gathered(self.peer)
         for index, media in enumerate(sdp.SessionDescription.parse(self.peer.localDescription.sdp).media):
             for candidate in media.ice_candidates:
                 line = "candidate:" + sdp.candidate_to_sdp(candidate)

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from models import checkpoint
+from models.checkpoint_header import CheckpointError
 from models.config import ModelConfig
 from models.dit import CausalDiT
 
@@ -18,7 +19,7 @@ def init_network(config: ModelConfig, seed: int, start: Path | None) -> CausalDi
     if start is not None:
         try:
             network.load_state_dict(checkpoint.load(start).state_dict())
-        except checkpoint.CheckpointError as error:
+        except CheckpointError as error:
             raise SystemExit(str(error)) from error
         except RuntimeError as error:
             raise SystemExit(f"{start} holds weights of another shape; give the --preset that made them.") from error

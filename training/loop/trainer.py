@@ -24,7 +24,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from models.checkpoint import CheckpointError, save
+from models.checkpoint import save
+from models.checkpoint_header import CheckpointError
 from training.loop.prefetch import prefetch
 
 SAVE_INTERVAL_S = 300

@@ -31,6 +31,21 @@ time.sleep(0.5)
 print("goes on")
 """
 
+LEAVING = """
+import atexit, threading, time
+from streamer.runtime import exit_deadline
+threading.Thread(target=time.sleep, args=(600,)).start()
+atexit.register(lambda: print("cleaned up"))
+exit_deadline.leave(3)
+"""
+
+
+def test_leaving_cleans_up_and_waits_for_no_thread() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LEAVING], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (3, "cleaned up\n", "")
+
 
 def test_process_with_a_thread_that_does_not_end_exits_and_so_does_its_child() -> None:
     done = subprocess.run(

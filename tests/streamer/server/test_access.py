@@ -89,6 +89,25 @@ async def test_token_is_required_except_for_the_page_and_health() -> None:
             assert answer.status_code == status
 
 
+async def test_strangers_learn_only_that_the_server_answers() -> None:
+    through_proxy, bearer = {"X-Forwarded-For": "192.0.2.1"}, {"Authorization": f"Bearer {TOKEN}"}
+    for token, headers, may_know in (
+        (None, {}, True),
+        (None, through_proxy, False),
+        (None, {"Host": "192.0.2.1"}, False),
+        (TOKEN, {}, False),
+        (TOKEN, bearer, True),
+        (TOKEN, through_proxy | bearer, True),
+    ):
+        async with serving(Settings(token=token)) as (address, _):
+            health = (await http_request(address, "GET", "/api/health", headers=headers)).json()
+            assert health["status"] == "ok" and set(health) <= {"status", "sessions", "max_sessions"}
+            assert ("sessions" in health) is ("max_sessions" in health) is may_know
+            metrics = await http_request(address, "GET", "/metrics", headers=headers)
+            assert (metrics.status_code == 200) is may_know
+            assert "kagami_" not in metrics.text or may_know
+
+
 async def test_token_may_have_letters_beyond_ascii() -> None:
     async with serving(Settings(token="Öffne dich!")) as (address, _):
         header = {b"Authorization": "Bearer Öffne dich!".encode()}

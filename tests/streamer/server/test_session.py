@@ -17,6 +17,7 @@ from aiortc import AudioStreamTrack, RTCConfiguration, RTCPeerConnection
 from aiortc.mediastreams import MediaStreamTrack
 from av import AudioFrame
 
+from benchmarks.streaming.offers import make_offer
 from streamer.frames import CameraFrame
 from streamer.server import session as session_module
 from streamer.settings import Settings
@@ -24,7 +25,6 @@ from streamer.tracking.tracker import TrackedMotion
 from streamer.webrtc import decoder_queue
 from tests.support.fakes import FakePipeline, FakeTracker
 from tests.support.leaks import udp_sockets
-from tests.support.offers import make_offer
 from tests.support.page import MESSAGE_TIMEOUT_S, UNLIMITED, FakeCamera, Page, serving, socket_url
 from tests.support.server_checks import png, wait_for_brightness, wait_for_colour, wait_until_settled
 

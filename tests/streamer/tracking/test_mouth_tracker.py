@@ -165,6 +165,59 @@ def test_pattern_held_in_the_mouth_is_not_measured_as_it_is(cells, monkeypatch):
     assert (drawn * shown).sum() < 0.4 * (shown * shown).sum()
 
 
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+PLACES = 3  # letters side by side in a mouth
+
+
+def writing(text):
+    """White letters on black, each in the middle of its third of the mouth; a space leaves one out."""
+    cells = np.full((96, 96 * PLACES, 3), 20, np.uint8)
+    for place, letter in enumerate(text):
+        (width, height), _ = cv2.getTextSize(letter, cv2.FONT_HERSHEY_SIMPLEX, 2.2, 10)
+        at = (48 + 96 * place - width // 2, (96 + height) // 2)
+        cv2.putText(cells, letter, at, cv2.FONT_HERSHEY_SIMPLEX, 2.2, (235,) * 3, 10, cv2.LINE_AA)
+    return cells
+
+
+def read_shape(lightness, place):
+    """One third of a mouth, of mean 0 and norm 1."""
+    third = lightness[:, place * MOUTH_COLUMNS // PLACES : (place + 1) * MOUTH_COLUMNS // PLACES]
+    third = third - third.mean()
+    return third / np.linalg.norm(third)
+
+
+def read_letters(lightness, alphabet):
+    """What a reader who knows the writing makes of a mouth: at each place the letter of the most similar shape."""
+    shapes = [read_shape(lightness, place) for place in range(PLACES)]
+    return "".join(
+        max(LETTERS, key=lambda letter: (shape * alphabet[letter, place]).sum()) for place, shape in enumerate(shapes)
+    )
+
+
+def test_words_held_in_the_mouth_cannot_be_read(monkeypatch):
+    """By one who has seen each letter of this very writing, sharp and in its place; .04 of the letters is chance."""
+    face, chance = person(gap=0.6), np.random.default_rng(1)
+    words = ["".join(chance.choice(list(LETTERS), PLACES)) for _ in range(40)]
+    limited = [measured_lightness(face, painted_mouth(face, writing(word)))[0] for word in words]
+    monkeypatch.setattr(mouth_tracker, "limit_detail", lambda colours, weight: colours)
+    exact = [measured_lightness(face, painted_mouth(face, writing(word)))[0] for word in words]
+    alone = {
+        (letter, place): measured_lightness(face, painted_mouth(face, writing(" " * place + letter)))[0]
+        for letter in LETTERS
+        for place in range(PLACES)
+    }
+    alphabet = {(letter, place): read_shape(grid, place) for (letter, place), grid in alone.items()}
+
+    def shares(grids):
+        read = [read_letters(grid, alphabet) for grid in grids]
+        letters = [a == b for word, text in zip(words, read, strict=True) for a, b in zip(word, text, strict=True)]
+        return np.mean(letters), np.mean([word == text for word, text in zip(words, read, strict=True)])
+
+    assert shares(exact) == (1.0, 1.0)  # the reader reads
+    letters, whole = shares(limited)
+    assert letters < 0.45 and whole < 0.15
+
+
 def test_tooth_row_keeps_its_edge_and_its_lightness():
     mouth = track(person(gap=0.6))[:, MOUTH_COLUMNS // 3 : -MOUTH_COLUMNS // 3, :3].mean((1, 2))
     middle = MOUTH_ROWS // 2

@@ -26,7 +26,8 @@ class Camera:
     def __init__(self) -> None:
         self.refused: list[tuple[int, int]] = []
         self.requests = 0
-        self.queue = DecoderQueue(lambda *size: self.refused.append(size), self._request)
+        self.now = 0.0
+        self.queue = DecoderQueue(lambda *size: self.refused.append(size), self._request, lambda: self.now)
 
     def _request(self) -> None:
         self.requests += 1
@@ -66,6 +67,23 @@ def test_key_frame_that_cannot_be_read_is_dropped_and_asked_for_again() -> None:
     camera = Camera()
     camera.send(key(64, 48), b"\x00" * 30, DELTA, key(64, 48))
     assert camera.take() == [key(64, 48)] * 2 and camera.requests == 1
+
+
+def test_key_frame_is_asked_for_until_it_comes_and_what_comes_before_is_decoded() -> None:
+    camera = Camera()
+    camera.send(key(64, 48), DELTA)
+    camera.queue.expect_key_frame()
+    for _ in range(20):
+        camera.now += 0.1
+        camera.send(DELTA)
+        assert camera.take()[-1:] == [DELTA]
+    assert camera.requests == 3
+    camera.send(key(64, 48))
+    for _ in range(20):
+        camera.now += 0.1
+        camera.send(DELTA)
+        camera.take()
+    assert camera.requests == 3
 
 
 def test_end_of_the_track_passes() -> None:

@@ -7,9 +7,9 @@ import random
 
 import pytest
 
+from benchmarks.streaming.offers import WEIRD_WORDS, damaged, make_offer, with_candidates
 from streamer.errors import NegotiationError, ProtocolError
 from streamer.webrtc.offer import MAX_CANDIDATES, read_candidate, read_offer
-from tests.support.offers import WEIRD_WORDS, damaged, make_offer, with_candidates
 
 CANDIDATE = "candidate:1 1 udp 2130706431 127.0.0.1 9 typ host raddr 127.0.0.1 rport 9"
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from aiortc import RTCIceServer
 
+from benchmarks.streaming.offers import damaged, make_offer, with_candidates
 from streamer.camera import ReceivedFrame
 from streamer.errors import KagamiError, NegotiationError, ProtocolError
 from streamer.frames import AvatarFrame
@@ -20,7 +21,6 @@ from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import Meter
 from streamer.webrtc.peer import MAX_CANDIDATES, Peer
 from tests.support.leaks import running_threads, udp_sockets, unhandled_errors
-from tests.support.offers import damaged, make_offer, with_candidates
 from tests.support.server_checks import wait_until_settled
 
 OFFERS = 150

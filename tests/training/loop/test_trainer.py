@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from models.checkpoint import CheckpointError
+from models.checkpoint_header import CheckpointError
 from training.loop.trainer import Options, Trainer, learning_rate, to_device, write_atomically
 
 

@@ -1,4 +1,4 @@
-"""SDP offers for tests: one of a real peer, and damaged ones."""
+"""SDP offers: one of a real peer, and damaged ones."""
 
 from __future__ import annotations
 

@@ -1,0 +1,18 @@
+"""Checks that this machine has a temporary folder, without which MediaPipe cannot be imported."""
+
+from __future__ import annotations
+
+import tempfile
+
+from streamer.errors import SettingsError
+
+
+def check_temporary_folder() -> None:
+    """Raises SettingsError if no temporary folder takes a file: all are read-only, missing, or on full disks."""
+    try:
+        tempfile.TemporaryFile().close()
+    except OSError as error:
+        raise SettingsError(
+            f"No temporary folder can be written ({error.strerror or error}); free some space, or let TMPDIR be a "
+            "folder that this user may write."
+        ) from error
