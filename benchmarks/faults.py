@@ -15,8 +15,8 @@ import multiprocessing
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,12 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             print(log.read_text(encoding="utf-8", errors="replace")[-LOG_CHARACTERS:], file=sys.stderr)
     held = tracebacks == 0 and offers.holds and all(row["holds"] for row in rows)
     return {
-        "offers": {**asdict(offers), "holds": offers.holds},
+        "offers": {
+            "outcomes": dict(offers.outcomes),
+            "broken": offers.broken,
+            "left": offers.left,
+            "holds": offers.holds,
+        },
         "rows": rows,
         "stop_seconds": stop_seconds,
         "tracebacks": tracebacks,
@@ -189,6 +194,7 @@ def _tracebacks(log: Path) -> int:
 
 def table(report: Mapping[str, Any]) -> str:
     """The report as text."""
+    offers = report["offers"]
     verdict = "holds" if report["holds"] else "does not hold"
     return "\n".join(
         [
@@ -199,7 +205,7 @@ def table(report: Mapping[str, Any]) -> str:
             _row(COLUMNS),
             *map(_line, report["rows"]),
             "",
-            _offers_line(FuzzReport(*(report["offers"][name] for name in ("outcomes", "broken", "left")))),
+            _offers_line(FuzzReport(Counter(offers["outcomes"]), offers["broken"], offers["left"])),
             f"stopped in {report['stop_seconds']:g} s with slow requests open, {report['tracebacks']} tracebacks",
             f"at most {MAX_FRAMES_LOST:.0%} of the frames lost, nothing left behind: {verdict}",
         ]

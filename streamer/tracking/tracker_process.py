@@ -75,7 +75,9 @@ class TrackerProcess:
         self._calibrate = True
 
     def close(self) -> None:
-        """End the process within EXIT_TIMEOUT_S + 2 KILL_TIMEOUT_S; may be called again."""
+        """End the process within EXIT_TIMEOUT_S + 2 KILL_TIMEOUT_S, and at once if it is late; may be called again."""
+        if self._late:
+            self._worker.kill()
         self._worker.close(EXIT_TIMEOUT_S)
 
     def _start(self) -> WorkerProcess:
@@ -84,6 +86,7 @@ class TrackerProcess:
     def _call(self, now: float, name: str, argument: Any) -> TrackedMotion:
         """The answer of the tracker's method, or an idle motion if it is late. now: seconds on the pictures' clock."""
         if self._pending is not None and self._answer() is None:
+            self._check_silence()  # not in the call that became late: it may have been the last before the end
             return self._idle_meanwhile(now)
         if self._to_look_for:
             self._to_look_for = False
@@ -129,8 +132,8 @@ class TrackerProcess:
         self._worker, self._has_answered, self._pending = self._start(), False, None
         self._late = self._to_look_for = True
 
-    def _idle_meanwhile(self, now: float) -> TrackedMotion:
-        """An idle motion in place of a late answer. Replaces the process if it is too late."""
+    def _check_silence(self) -> None:
+        """Replace a process that has been silent for too long. Raises SessionError if it never answered."""
         silent = self._worker.silent_s
         if self._worker.still_s > (STILL_TIMEOUT_S if self._has_answered else STILL_START_TIMEOUT_S):
             self._replace("stands still")
@@ -138,6 +141,9 @@ class TrackerProcess:
             self._replace(f"has not answered for {silent:.0f} s")
         elif not self._has_answered and silent > START_TIMEOUT_S:
             raise SessionError("The tracking of this session does not start and it was closed; start it again.")
+
+    def _idle_meanwhile(self, now: float) -> TrackedMotion:
+        """An idle motion in place of a late answer."""
         last = self._last
         if last is None:
             self._presences = self._presences or [Presence()]
