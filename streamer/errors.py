@@ -153,6 +153,15 @@ class SilentPageError(KagamiError):
         )
 
 
+class TakenOverError(KagamiError):
+    """The session goes on with another WebSocket of its page."""
+
+    code = "taken-over"
+
+    def __init__(self) -> None:
+        super().__init__("This session goes on in another window; close this one, or reload it to begin anew.")
+
+
 class CameraTooLargeError(KagamiError):
     """The camera's frames are larger than the server decodes."""
 

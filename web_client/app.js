@@ -1,19 +1,19 @@
 // @ts-check
 /** The page: connects its state, the connection, the devices and the view. */
 
+import { AvatarView } from './avatar_view.js';
 import { Connection } from './connection.js';
 import { Devices } from './devices.js';
-import { element, html, image } from './dom.js';
+import { element, image } from './dom.js';
 import { PointsEditor } from './editor.js';
 import { bindInput } from './input.js';
 import { Meter } from './meter.js';
 import { PeopleNotice } from './people.js';
 import { fillPhoneCard } from './phone.js';
 import { ReferencePicture } from './picture.js';
-import { RecordingControl } from './recorder.js';
+import { newSecret, saveResumption, takeResumption } from './resume.js';
 import { address, socketAddress } from './server.js';
 import { Shelf } from './shelf.js';
-import { StackedVideo, isStacked } from './stacked_video.js';
 import { initialState, remember, remembered } from './state.js';
 import { Store } from './store.js';
 import { render, renderAmbient, renderLocation } from './view.js';
@@ -34,20 +34,20 @@ export class App {
     this.changedControls = controls;
     /** @type {Partial<Controls>} */
     this.unsentControls = {};
-    this.video = element('avatar', HTMLVideoElement);
-    this.canvas = element('cutout', HTMLCanvasElement);
-    /** Draws frames with alpha; made for the first one. @type {StackedVideo | null} */
-    this.stackedVideo = null;
-    /** Of the last frame of the video, alpha included. */
-    this.frameSize = { width: 0, height: 0 };
     this.meter = new Meter();
-    this.connection = new Connection({ url: socketAddress(), emit: (event) => this.handleEvent(event) });
+    this.avatar = new AvatarView(this.store, this.meter);
+    /** What this page was before it was reloaded while live. */
+    this.resumption = takeResumption();
+    this.connection = new Connection({
+      url: socketAddress(),
+      secret: this.resumption?.secret ?? newSecret(),
+      emit: (event) => this.handleEvent(event),
+    });
     this.picture = new ReferencePicture(this.store, this.connection);
     this.people = new PeopleNotice(this.store);
     this.shelf = new Shelf(this.store, this.picture);
     this.editor = new PointsEditor(this.store, this.picture);
     this.picture.onPointsWanted = (which) => void this.editor.open(which);
-    this.recording = new RecordingControl(this.store, () => this.#recordedStream());
     this.devices = new Devices({
       store: this.store,
       connection: this.connection,
@@ -71,10 +71,30 @@ export class App {
     void fillPhoneCard();
     void this.devices.refreshCameras();
     setInterval(() => void this.#measure(), READING_INTERVAL_MS);
-    this.video.requestVideoFrameCallback((_, frame) => this.#handleFrame(frame));
+    void this.#goOn();
   }
 
   // ---- live
+
+  /** After a reload while live: comes back live, with the microphone if it was on. */
+  async #goOn() {
+    if (this.resumption) {
+      await this.start();
+      if (this.resumption.microphone && this.state.live !== 'idle') {
+        await this.devices.toggleMicrophone();
+      }
+    }
+  }
+
+  /** The page is unloaded. If it is live, its next load may go on. */
+  leave() {
+    if (this.state.live === 'idle') {
+      this.connection.close();
+    } else {
+      saveResumption({ secret: this.connection.secret ?? '', microphone: this.state.microphone });
+      this.connection.leave();
+    }
+  }
 
   toggleLive() {
     if (this.state.live === 'idle') {
@@ -109,9 +129,8 @@ export class App {
 
   /** Ends everything that belongs to being live, except the connection. */
   #endLive() {
-    this.recording.stop();
+    this.avatar.clear();
     this.devices.stop();
-    this.video.srcObject = null;
     this.store.set({
       live: 'idle', mediaLost: false, phase: null, stats: null, reading: null, fps: [], stacked: false, reframing: false,
       controls: { ...this.state.controls, paused: false },
@@ -162,27 +181,6 @@ export class App {
     this.store.set({ shortcuts });
   }
 
-  async toggleFullScreen() {
-    const stage = html('stage');
-    if (document.fullscreenElement) {
-      await document.exitFullscreen();
-    } else if (stage.requestFullscreen) {
-      await stage.requestFullscreen().catch(() => undefined);
-    } else {
-      this.store.set({ fullScreen: stage.classList.toggle('filling') }); // iPhones have no full screen for pages
-    }
-  }
-
-  /** @returns {MediaStream | null} */
-  #recordedStream() {
-    const avatar = this.video.srcObject;
-    if (!(avatar instanceof MediaStream)) {
-      return null;
-    }
-    const picture = this.state.stacked ? this.canvas.captureStream() : avatar;
-    return new MediaStream([...picture.getVideoTracks(), ...avatar.getAudioTracks()]);
-  }
-
   // ---- events of the connection
 
   /** @param {ConnectionEvent} event */
@@ -198,9 +196,7 @@ export class App {
         this.#handleMedia(event);
         break;
       case 'stream':
-        this.video.srcObject = event.stream;
-        this.video.play().catch(() => undefined);
-        this.recording.resume();
+        this.avatar.show(event.stream);
         break;
       case 'error':
         this.store.notify({ kind: 'error', about: 'protocol', text: event.text });
@@ -214,7 +210,7 @@ export class App {
     if (link === 'open') {
       this.store.dismiss('link');
     } else if (link === 'lost') {
-      this.recording.split('lost');
+      this.avatar.hold();
       this.picture.handleConnectionLost();
       if (this.state.notice?.kind !== 'error') {
         this.store.notify({
@@ -230,6 +226,9 @@ export class App {
   /** @param {Extract<ConnectionEvent, {kind: 'media'}>} event */
   #handleMedia({ media }) {
     this.store.set({ mediaLost: this.state.live === 'live' && media !== 'connected' });
+    if (this.state.mediaLost) {
+      this.avatar.hold();
+    }
     if (media === 'unreachable') {
       this.store.notify({
         kind: 'error',
@@ -252,7 +251,7 @@ export class App {
         this.people.handlePeople(message.people);
         break;
       case 'picture-status':
-        this.#splitRecording(message);
+        this.avatar.expect(message, this.picture.coming !== null);
         this.picture.handleStatus(message);
         break;
       case 'stats':
@@ -282,7 +281,7 @@ export class App {
 
   /** @param {import('./protocol.js').Ready} ready */
   #handleReady(ready) {
-    const { paused } = this.state.controls;
+    const { paused } = ready.resumed ? ready.controls : this.state.controls;
     const controls = { ...ready.controls, ...this.changedControls, paused };
     this.unsentControls = Object.fromEntries(Object.entries(controls).filter(([name, value]) => (
       value !== ready.controls[/** @type {keyof Controls} */ (name)])));
@@ -292,47 +291,7 @@ export class App {
     this.picture.handleReady(ready);
   }
 
-  // ---- frames, measurements, configuration
-
-  /** @param {VideoFrameCallbackMetadata} frame */
-  #handleFrame(frame) {
-    this.video.requestVideoFrameCallback((_, next) => this.#handleFrame(next));
-    if (this.state.live === 'idle') {
-      return;
-    }
-    this.meter.countFrame(frame);
-    const stacked = isStacked(frame, this.state.size) ?? this.state.stacked;
-    const isResized = this.frameSize.width !== frame.width || this.frameSize.height !== frame.height;
-    if (isResized) {
-      this.recording.split('resized'); // a file has one size, and either alpha or none
-    }
-    this.frameSize = { width: frame.width, height: frame.height };
-    if (stacked) {
-      this.stackedVideo ??= new StackedVideo(this.video, this.canvas);
-      this.stackedVideo.draw();
-    }
-    if (this.state.live !== 'live' || stacked !== this.state.stacked) {
-      this.store.set({ live: 'live', stacked });
-    }
-    if (isResized) {
-      this.recording.resume();
-    } else {
-      this.recording.continue();
-    }
-  }
-
-  /**
-   * Ends the file of a recording before the first frame of another picture, or of another size, which a recorder would
-   * not take.
-   * @param {import('./protocol.js').PictureStatus} status
-   */
-  #splitRecording({ stage, width, height }) {
-    if (width && height && isStacked(this.frameSize, { width, height }) === null) {
-      this.recording.split('resized');
-    } else if (stage === 'ready' && this.picture.coming) {
-      this.recording.split('swapped');
-    }
-  }
+  // ---- measurements, configuration
 
   async #measure() {
     if (this.state.live !== 'live') {

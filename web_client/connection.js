@@ -27,7 +27,7 @@ const LONGEST_RETRY_S = 15;
 const DISCONNECTED_GRACE_MS = 4000; // a "disconnected" peer connection often recovers by itself within this time
 const CONNECT_TIMEOUT_MS = 20000; // from the offer to "connected"
 const CAMERA_BITRATE = 1_500_000; // bit/s: enough for the tracker, the only consumer of the camera
-const NO_RETRY_CODES = new Set(['forbidden', 'protocol']); // fatal errors that a reconnection cannot mend
+const NO_RETRY_CODES = new Set(['forbidden', 'protocol', 'taken-over']); // fatal errors that a reconnection cannot mend
 
 /**
  * Exponential backoff with jitter: up to a quarter is taken off, so that many pages do not reconnect at the same moment.
@@ -43,11 +43,13 @@ export class Connection {
   /**
    * @param {object} options
    * @param {string} options.url of the WebSocket
+   * @param {string} [options.secret] with which the server knows this page when it comes back
    * @param {boolean} [options.watch] receive the avatar of the newest live session, and send no media
    * @param {(event: ConnectionEvent) => void} options.emit called for each event
    */
-  constructor({ url, watch = false, emit }) {
+  constructor({ url, secret, watch = false, emit }) {
     this.url = url;
+    this.secret = secret;
     this.watch = watch;
     this.emit = emit;
     /** @type {WebSocket | null} */
@@ -82,16 +84,26 @@ export class Connection {
     this.emit({ kind: 'link', link: 'connecting' });
     const socket = new WebSocket(this.url);
     this.socket = socket;
-    socket.onopen = () => this.send({ type: 'hello', protocol: PROTOCOL, ...(this.watch ? { watch: true } : {}) });
+    socket.onopen = () => this.send({
+      type: 'hello',
+      protocol: PROTOCOL,
+      ...(this.watch ? { watch: true } : {}),
+      ...(this.secret ? { resume: this.secret } : {}),
+    });
     socket.onmessage = (event) => this.handleMessage(socket, String(event.data));
     socket.onclose = () => this.#handleClose(socket);
   }
 
   /** Sends `bye` and closes; nothing reconnects. */
   close() {
+    this.send({ type: 'bye' });
+    this.leave();
+  }
+
+  /** Closes without `bye`: the server keeps the session for a while, for a page with the same secret. */
+  leave() {
     this.reconnects = false;
     clearTimeout(this.linkTimer);
-    this.send({ type: 'bye' });
     this.#closePeer();
     const socket = this.socket;
     this.socket = null;

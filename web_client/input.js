@@ -11,6 +11,7 @@ import { ACCEPT } from './picture_formats.js';
 import { bindProportions } from './proportions.js';
 import { bindShelf, shelfKeys } from './shelf_view.js';
 import { bindShortcuts } from './shortcuts.js';
+import { openOutputWindow, saveSnapshot } from './snapshot.js';
 import { bindToolbar } from './toolbar.js';
 import { bindViews } from './views.js';
 
@@ -28,7 +29,7 @@ export function bindInput(app) {
   bindShortcuts({
     enabled: () => app.state.shortcuts,
     keys: { b: () => app.nextBackground(), ...shelfKeys(app.shelf) },
-    dismiss: () => app.recording.cancelCountdown() || app.store.dismiss(),
+    dismiss: () => app.avatar.recording.cancelCountdown() || app.store.dismiss(),
   });
   bindDrops(app);
   bindShelf(app.shelf);
@@ -44,7 +45,7 @@ export function bindInput(app) {
   document.addEventListener('fullscreenchange', () => app.store.set({ fullScreen: document.fullscreenElement !== null }));
   navigator.mediaDevices?.addEventListener('devicechange', () => void app.devices.refreshCameras());
   window.addEventListener('online', () => app.connection.retryNow());
-  window.addEventListener('pagehide', () => app.connection.close());
+  window.addEventListener('pagehide', () => app.leave());
   window.addEventListener('pageshow', (event) => event.persisted && location.reload());
 }
 
@@ -57,8 +58,10 @@ function bindButtons(app) {
     pause: () => app.control({ paused: !app.state.controls.paused }),
     calibrate: () => app.calibrate(),
     mirror: () => app.control({ mirror: !app.state.controls.mirror }),
-    record: () => app.recording.toggle(),
-    full: () => void app.toggleFullScreen(),
+    record: () => app.avatar.recording.toggle(),
+    snapshot: () => void saveSnapshot(app.store, app.avatar.shown),
+    output: () => openOutputWindow(app.store),
+    full: () => void app.avatar.toggleFullScreen(),
     choose: () => input('file').click(),
     help: () => element('shortcuts', HTMLDialogElement).showModal(),
     copy: () => void copyAddress(app),

@@ -61,6 +61,8 @@ export class ReferencePicture {
     this.startPoints = '';
     /** Files that the present session has prepared. @type {WeakSet<File>} */
     this.known = new WeakSet();
+    /** Whether the session began before this page was loaded, so that it may know any file. */
+    this.isResumed = false;
     /** Number of characters that were worn, which makes addresses of thumbnails new. */
     this.changes = 0;
     this.views = new CharacterViews(store, this);
@@ -139,7 +141,7 @@ export class ReferencePicture {
         if (points) {
           await sendPoints(this.session, 'next', points, name);
         }
-        await upload('api/picture', this.session, file, { ...options, name }, this.known.has(file));
+        await upload('api/picture', this.session, file, { ...options, name }, this.isResumed || this.known.has(file));
       } else {
         await changeToStart(this.session, name);
       }
@@ -226,9 +228,16 @@ export class ReferencePicture {
    * A new session uses the server's own picture: this page's picture, if there is one, is sent before the offer.
    * @param {Ready} ready
    */
-  handleReady({ session, video, picture }) {
+  handleReady({ session, video, picture, resumed }) {
+    const { width, height } = video;
+    if (resumed && session === this.session) { // this page lost its connection for a short time
+      this.store.set({ size: { width, height } });
+      this.sendQueued();
+      return;
+    }
     this.session = session;
     this.known = new WeakSet();
+    this.isResumed = resumed;
     this.coming = null;
     const { queued, worn } = this;
     const next = queued ?? worn;
@@ -243,7 +252,6 @@ export class ReferencePicture {
       }
       void this.#send(next);
     } else {
-      const { width, height } = video;
       const { name, notes, people, person } = picture;
       this.worn = null;
       this.#clearPending();

@@ -49,7 +49,7 @@ export const PROTOCOL = 1;
 /** @typedef {{min: number, max: number}} Range over the live sessions */
 
 /**
- * @typedef {{type: 'hello', protocol: number, watch?: true}} Hello
+ * @typedef {{type: 'hello', protocol: number, watch?: true, resume?: string}} Hello
  * @typedef {{type: 'offer', sdp: string}} Offer
  * @typedef {{type: 'candidate'} & Candidate} CandidateMessage
  * @typedef {{type: 'control', calibrate?: true} & Partial<Controls>} Control
@@ -67,6 +67,7 @@ export const PROTOCOL = 1;
  * @property {VideoSize} video
  * @property {{name: string, notes: string[], views: string[], people: number, person: string}} picture
  * @property {Controls} controls
+ * @property {boolean} resumed whether this is the session before, with its picture, controls and neutral
  */
 
 /** @typedef {{type: 'answer', sdp: string}} Answer */
@@ -108,6 +109,7 @@ export const PROTOCOL = 1;
 /** @typedef {(value: unknown) => boolean} Check */
 
 /** @type {Check} */ const isString = (value) => typeof value === 'string';
+/** @type {Check} */ const isSecret = (value) => typeof value === 'string' && /^[\w-]{22,64}$/.test(value);
 /** @type {Check} */ const isBoolean = (value) => typeof value === 'boolean';
 /** @type {Check} */ const isNumber = (value) => typeof value === 'number' && Number.isFinite(value);
 /** @type {Check} */ const isColour = (value) => typeof value === 'string' && /^#[0-9a-f]{6}$/i.test(value);
@@ -183,6 +185,7 @@ const SERVER_MESSAGES = {
     video: shape({ width: isNumber, height: isNumber, fps: isNumber }),
     picture: shape({ name: isString, notes: listOf(isString), views: listOf(isString), people: isNumber, person: isPerson }),
     controls: shape(controls),
+    resumed: isBoolean,
   },
   answer: { sdp: isString },
   candidate,
@@ -221,7 +224,7 @@ const SERVER_MESSAGES = {
 
 /** This page's messages, field by field. The server refuses other fields, so `serialise` does too. */
 const CLIENT_MESSAGES = {
-  hello: { protocol: oneOf(PROTOCOL), watch: optional(oneOf(true)) },
+  hello: { protocol: oneOf(PROTOCOL), watch: optional(oneOf(true)), resume: optional(isSecret) },
   offer: { sdp: isString },
   candidate,
   control: {

@@ -22,5 +22,5 @@ export function socketAddress() {
   return url.href;
 }
 
-/** Whether the page's hostname is that of this machine. */
-export const isLocal = () => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(location.hostname);
+/** Whether a hostname, the page's own by default, is that of this machine. */
+export const isLocal = (hostname = location.hostname) => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);

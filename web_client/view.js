@@ -105,7 +105,7 @@ function renderStage(state) {
   html('drop').hidden = !state.draggingFile;
   const disconnected = live !== 'idle' && (link !== 'open' || mediaLost);
   const hint = disconnected
-    ? 'The connection is lost: it is set up again by itself.'
+    ? link === 'open' ? 'The connection is lost: it is set up again by itself.' : '' // else a notice says so
     : live === 'idle' || phase === null || phase === 'live' ? '' : phaseMessage ?? HINTS[phase];
   html('hint').hidden = hint === '';
   setText(html('hint-text'), hint);
@@ -121,7 +121,7 @@ function renderDock({ live, link, microphone, controls, fullScreen, stacked }) {
   setIcon('start', running ? 'stop' : 'camera');
   button('start').disabled = !running && link === 'connecting';
   button('start').setAttribute('aria-label', t(running ? 'Stop' : 'Start'));
-  for (const id of ['mic', 'pause', 'calibrate']) {
+  for (const id of ['mic', 'pause', 'calibrate', 'snapshot']) {
     button(id).disabled = live !== 'live';
   }
   setPressed('mic', microphone);

@@ -43,6 +43,7 @@ from streamer.server import signaling
 from streamer.server.access import AccessMiddleware, check_token, error_response, may_see_figures
 from streamer.server.conversation import Conversations
 from streamer.server.executors import Executors
+from streamer.server.kept_sessions import KEEP_S
 from streamer.server.metrics import Metrics
 from streamer.server.phone import PhoneAddress, phone_routes
 from streamer.server.point_routes import PointRoutes
@@ -78,7 +79,8 @@ class Server:
 
     avatar, name: the prepared reference picture that a session starts with, and the name that the page shows for it.
     pictures: decodes uploads; `close` closes it. web_client: folder of the page's files. limits: rates of requests,
-    offers, uploads and so on. phone: the address under which a phone opens the page.
+    offers, uploads and so on. phone: the address under which a phone opens the page. keep_s: how long a session is kept
+    whose page went without `bye`.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Server:
         web_client: Path = WEB_CLIENT,
         limits: Limits | None = None,
         phone: PhoneAddress | None = None,
+        keep_s: float = KEEP_S,
     ) -> None:
         self.engine = engine
         self._settings = settings
@@ -98,7 +101,7 @@ class Server:
         self._executors = Executors()
         self._limiters = RateLimiters(limits or Limits())
         self._uploads: Counter[str] = Counter()  # uploads that are read or decoded now, by address
-        self.conversations = Conversations(engine, settings, avatar, name, self._executors, self._limiters)
+        self.conversations = Conversations(engine, settings, avatar, name, self._executors, self._limiters, keep_s)
         points = PointRoutes(self._pictures, self._executors, self._limiters, self._pictures_of, self._change_of)
         self._avatar = avatar
         self._name = name

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -16,10 +16,12 @@ from streamer.errors import (
     EngineClosedError,
     ForbiddenError,
     KagamiError,
+    OverloadError,
     ProtocolError,
     ServerFullError,
     SessionError,
     SilentPageError,
+    TakenOverError,
     TooFastError,
     TooManyErrorsError,
 )
@@ -27,6 +29,7 @@ from streamer.generation.pipeline import Avatar
 from streamer.server import signaling
 from streamer.server.access import check_token, is_from_this_machine
 from streamer.server.executors import Executors
+from streamer.server.kept_sessions import KEEP_S, KeptSessions
 from streamer.server.prepared_avatars import PreparedAvatars
 from streamer.server.rate_limits import RateLimiters
 from streamer.server.session import Session
@@ -43,7 +46,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Conversation:
-    """One open WebSocket. address: of the page. eviction: the error with which its place is given to another page."""
+    """One open WebSocket.
+
+    address: of the page. eviction: the error with which its place is given to another page. secret: under which its
+    session is kept when the WebSocket closes without `bye`. released: set once the session is kept or closed.
+    """
 
     socket: WebSocket
     sender: MessageSender
@@ -51,6 +58,8 @@ class Conversation:
     session: Session | None = None
     task: asyncio.Task[None] | None = None
     eviction: KagamiError | None = None
+    secret: str | None = None
+    released: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def is_silent(self) -> bool:
@@ -70,7 +79,7 @@ class Conversations:
     never closed for another, and no number of silent ones shuts anybody out.
 
     sessions: the live sessions by their secret id. avatar, name: the prepared reference picture that a session starts
-    with, and the name that the page shows for it.
+    with, and the name that the page shows for it. keep_s: how long a session is kept whose page went without `bye`.
     """
 
     def __init__(
@@ -81,8 +90,10 @@ class Conversations:
         name: str,
         executors: Executors,
         limiters: RateLimiters,
+        keep_s: float = KEEP_S,
     ) -> None:
         self.sessions: dict[str, Session] = {}
+        self._kept: KeptSessions[Session] = KeptSessions(keep_s)
         self._engine = engine
         self._settings = settings
         self._avatar = avatar
@@ -103,6 +114,7 @@ class Conversations:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._kept.close()
 
     async def websocket_endpoint(self, socket: WebSocket) -> None:
         """Accept a WebSocket and serve it until the page leaves, or close it with an error if it may not come in."""
@@ -151,49 +163,96 @@ class Conversations:
         An exception ends this conversation alone. Cancels its own task when the session cannot go on.
         """
         session: Session | None = None
-        this_task, socket, sender = asyncio.current_task(), conversation.socket, conversation.sender
-        assert this_task is not None
-        receiver = MessageReceiver(socket, sender)
+        may_come_back = False
+        sender = conversation.sender
+        receiver = MessageReceiver(conversation.socket, sender)
         silence = asyncio.get_running_loop().call_later(OFFER_TIMEOUT_S, self._end_silence, conversation)
         try:
             async with asyncio.timeout(HELLO_TIMEOUT_S):
                 hello = await receiver.await_hello()
-            if hello.watch and not is_from_this_machine(socket):
-                raise ForbiddenError(
-                    "The output view opens only on the server's own machine; open the page without it."
-                )
-            session = Session(
-                self._engine, self._settings, self._avatar, self._name, sender.send, this_task.cancel,
-                self._executors, self._limiters, self._prepared, conversation.address, hello.watch,
-            )  # fmt: skip
-            conversation.session = session
-            self.sessions[session.id] = session
+            session = await self._begin(conversation, hello)
             await session.begin()
             while not isinstance(message := await receiver.next_message(), signaling.Bye):
                 try:
-                    await session.handle(message)
+                    await self._handle(session, message)
                 except KagamiError as error:
                     await receiver.answer_error(error)
         except (WebSocketDisconnect, TimeoutError):
-            pass  # the page closed its WebSocket, or never sent `hello`
+            may_come_back = True  # the page closed its WebSocket, or never sent `hello`
         except KagamiError as error:
             await sender.send(signaling.Error.of(error, fatal=True))
         except asyncio.CancelledError:
-            if self._closing:
-                await sender.send(signaling.Goodbye(str(EngineClosedError())))
-            elif session is not None and session.failure is not None:
-                await sender.send(signaling.Error.of(session.failure, fatal=True))
-            elif conversation.eviction is not None:
-                await sender.send(signaling.Error.of(conversation.eviction, fatal=True))
+            may_come_back = isinstance(conversation.eviction, TakenOverError)
+            await self._say_why(conversation)
         except Exception:  # the session's boundary: no other session may end with this one
             _log.exception("a conversation broke")
             await sender.send(signaling.Error.of(SessionError(), fatal=True))
         finally:
             silence.cancel()
             if session is not None:
-                self.sessions.pop(session.id, None)
-                await session.close()
+                await self._end(conversation, session, may_come_back)
+            conversation.released.set()
             await sender.close()
+
+    async def _begin(self, conversation: Conversation, hello: signaling.Hello) -> Session:
+        """The session of a page that said `hello`: new, or the one to which it comes back. Raises ForbiddenError."""
+        if hello.watch and not is_from_this_machine(conversation.socket):
+            raise ForbiddenError("The output view opens only on the server's own machine; open the page without it.")
+        session, task, send = None, conversation.task, conversation.sender.send
+        assert task is not None
+        if isinstance(hello.resume, str) and not hello.watch:
+            session = await self._take_kept(hello.resume)
+            conversation.secret = hello.resume
+        if session is not None:
+            session.attach(send, task.cancel, conversation.address)
+        else:
+            session = Session(
+                self._engine, self._settings, self._avatar, self._name, send, task.cancel,
+                self._executors, self._limiters, self._prepared, conversation.address, hello.watch,
+            )  # fmt: skip
+        conversation.session = session
+        self.sessions[session.id] = session
+        return session
+
+    async def _say_why(self, conversation: Conversation) -> None:
+        """Send the page the reason why its conversation was cancelled."""
+        send, session = conversation.sender.send, conversation.session
+        if self._closing:
+            await send(signaling.Goodbye(str(EngineClosedError())))
+        elif session is not None and session.failure is not None:
+            await send(signaling.Error.of(session.failure, fatal=True))
+        elif conversation.eviction is not None:
+            await send(signaling.Error.of(conversation.eviction, fatal=True))
+
+    async def _end(self, conversation: Conversation, session: Session, may_come_back: bool) -> None:
+        """Keep the session of a page that is gone for its return, or close it."""
+        self.sessions.pop(session.id, None)
+        secret = conversation.secret
+        if secret is None or not may_come_back or self._closing or not session.has_offered:
+            await session.close()
+            return
+        session.detach(lambda: self._kept.drop(secret))
+        self._kept.keep(secret, session)
+        conversation.released.set()  # before the connection is closed, which may take seconds
+        await session.disconnect()
+
+    async def _handle(self, session: Session, message: signaling.PageMessage) -> None:
+        """Handle one message; where the engine has no place left, kept sessions give theirs."""
+        while True:
+            try:
+                return await session.handle(message)
+            except (ServerFullError, OverloadError):
+                if not await self._kept.close_oldest():
+                    raise
+
+    async def _take_kept(self, secret: str) -> Session | None:
+        """The session that is kept under this secret, also if its former page has gone unnoticed."""
+        for other in self._open:
+            if other.secret == secret:
+                other.evict(TakenOverError())
+                await other.released.wait()
+                break
+        return self._kept.take(secret)
 
     def _end_silence(self, conversation: Conversation) -> None:
         if conversation.is_silent and conversation.task is not None:

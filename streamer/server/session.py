@@ -58,7 +58,7 @@ _TRACKER_MESSAGE = "Tracking on the server does not answer; it is started anew b
 
 
 class Session:
-    """The session of one page, from `ready` until its WebSocket closes.
+    """The session of one page, from `ready` until its WebSocket closes, or until another WebSocket goes on in it.
 
     engine: draws the avatar.
     settings: of the server.
@@ -90,7 +90,7 @@ class Session:
         self.failure: KagamiError | None = None
         self._engine = engine
         self._settings = settings
-        self._send = send
+        self._send_to_page = send
         self._on_end = on_end
         self._executors = executors
         self._limiters = limiters
@@ -113,12 +113,13 @@ class Session:
         self._report_task: asyncio.Task[None] | None = None
         self._lost_tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._is_resumed = False
         self._loop = asyncio.get_running_loop()
         self.pictures = SessionPictures(
             engine,
             avatar,
             name,
-            send,
+            self._send,
             lambda: self._controls.framing,
             self._check_room,
             self._on_avatar,
@@ -130,6 +131,20 @@ class Session:
     def has_offered(self) -> bool:
         """True once an offer of the page was answered."""
         return self._peer is not None or self._engine_session is not None
+
+    def detach(self, on_end: Callable[[], object]) -> None:
+        """The page is gone: send nothing any more, and idle until `attach` or `close`; call `disconnect` after it.
+
+        on_end: called once if the session cannot go on meanwhile.
+        """
+        self._send_to_page, self._on_end = _drop, on_end
+
+    def attach(self, send: Send, on_end: Callable[[], object], address: str) -> None:
+        """Go on with a page that came back; `begin` answers its `hello`. For the arguments see the class."""
+        self._send_to_page, self._on_end, self._address = send, on_end, address
+        self._last_state = None
+        self._lost_at = time.monotonic()  # the page has RECONNECT_TIMEOUT_S for its offer
+        self._is_resumed = True
 
     async def begin(self) -> None:
         """Answer the page's `hello` with `ready`."""
@@ -147,8 +162,12 @@ class Session:
                     "person": avatar.person,
                 },
                 controls={**asdict(self._controls), "colour": colour, "paused": self._paused},
+                resumed=self._is_resumed,
             )
         )
+
+    async def _send(self, message: signaling.ServerMessage) -> None:
+        await self._send_to_page(message)
 
     async def handle(self, message: signaling.PageMessage) -> None:
         """Handle one message. Raises KagamiError, after which the session goes on unless `failure` is set."""
@@ -177,9 +196,21 @@ class Session:
         for result in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(result, Exception):  # the engine session below must end all the same
                 _log.error("a task of a session failed", exc_info=result)
-        await self._disconnect()
+        await self.disconnect()
         if self._engine_session is not None:
             await self._executors.join(self._engine_session.join)
+
+    async def disconnect(self) -> None:
+        """Close the peer connection, if there is one. The engine session stays, and the page may send another offer."""
+        peer, self._peer = self._peer, None
+        frames, self._frames = self._frames, None
+        if frames is not None:
+            self._engine.unwatch(frames)
+        if peer is not None:
+            self._lost_at = time.monotonic()
+            if peer.has_received_frame:
+                self._media_due_since = None
+            await peer.close()
 
     async def _connect(self, offer: signaling.Offer) -> None:
         """Answer an offer with a new peer connection, which replaces the one before.
@@ -191,7 +222,7 @@ class Session:
             await self._limiters.offers.wait(self._address)
         except TooFastError as error:
             raise NegotiationError(str(error)) from error  # the page offers again after a while
-        await self._disconnect()
+        await self.disconnect()
         is_new = self._engine_session is None
         session = await self._enter_engine()
         self._frames = self._engine.watch() if session is None else session.new_output()
@@ -210,7 +241,7 @@ class Session:
             answer = await peer.answer(offer.sdp)
         except BaseException:  # also a cancellation: the connection may have sockets by now
             await peer.close()
-            await self._disconnect()
+            await self.disconnect()
             if is_new:
                 self._leave_engine()
             raise
@@ -251,17 +282,6 @@ class Session:
         else:
             session.start()
 
-    async def _disconnect(self) -> None:
-        peer, self._peer = self._peer, None
-        frames, self._frames = self._frames, None
-        if frames is not None:
-            self._engine.unwatch(frames)
-        if peer is not None:
-            self._lost_at = time.monotonic()
-            if peer.has_received_frame:
-                self._media_due_since = None
-            await peer.close()
-
     def _change_controls(self, message: signaling.Control) -> None:
         changes = message.changes()
         calibrate = changes.pop("calibrate", False)
@@ -290,7 +310,7 @@ class Session:
     async def _on_peer_lost(self, peer: Peer) -> None:
         """Close a peer connection that failed. The session goes on, and the page may send another offer."""
         if peer is self._peer:
-            await self._disconnect()
+            await self.disconnect()
             await self._send(signaling.Error.of(ConnectionLostError()))
 
     def _check_room(self, avatar: Avatar) -> None:
@@ -377,6 +397,10 @@ class Session:
             spread=self._engine.spread(),
             memory_mb={kind: round(size / 2**20) for kind, size in self._engine.memory().items()},
         )
+
+
+async def _drop(message: signaling.ServerMessage) -> None:
+    """Send nothing: there is no page."""
 
 
 def _state_message(session: EngineSession) -> signaling.State:

@@ -56,6 +56,7 @@ Yaw = Annotated[float, Meta(ge=-MAX_YAW, le=MAX_YAW)]
 Tilt = Annotated[float, Meta(ge=-MAX_TILT, le=MAX_TILT)]
 Gaze = Annotated[float, Meta(ge=-MAX_GAZE, le=MAX_GAZE)]
 Colour = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}\Z")]
+Secret = Annotated[str, Meta(pattern=r"^[0-9A-Za-z_-]{22,64}\Z")]  # 128 bits as base64url, or more
 
 
 class _Message(Struct, tag=str.lower, forbid_unknown_fields=True):
@@ -66,8 +67,13 @@ class _Message(Struct, tag=str.lower, forbid_unknown_fields=True):
 
 
 class Hello(_Message):
+    """resume: a secret of the page. A session whose WebSocket closes without `bye` is kept for a while, and goes on
+    with the next `hello` of the same secret.
+    """
+
     protocol: int
     watch: bool = False
+    resume: Secret | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if self.protocol != PROTOCOL:
@@ -186,6 +192,7 @@ _NOT_ALLOWED = {
     "sdpMid": _CANDIDATE_TOO_LONG,
     "usernameFragment": _CANDIDATE_TOO_LONG,
     "sdpMLineIndex": f"The field 'sdpMLineIndex' is out of range (0 to {MAX_MEDIA_LINE}); reload the page.",
+    "resume": "The field 'resume' must have 22 to 64 letters, digits, '-' or '_'; reload the page.",
     "background": f"The field 'background' must be one of {', '.join(BACKGROUNDS)}.",
     "colour": "The field 'colour' must look like #rrggbb.",
     "frame": f"The field 'frame' must be one of {', '.join(FRAME_KINDS)}.",
@@ -231,7 +238,7 @@ class Ready(_Message):
 
     session: secret id, which an upload names. ice_servers: for RTCPeerConnection. video: width, height, fps.
     picture: name, notes, names of its further views, people and person as in `PictureStatus`.
-    controls: the present values by name.
+    controls: the present values by name. resumed: whether this is the session that the `resume` of `hello` named.
     """
 
     session: str
@@ -239,6 +246,7 @@ class Ready(_Message):
     video: Mapping[str, float]
     picture: Mapping[str, Any]
     controls: Mapping[str, Any]
+    resumed: bool = False
     protocol: int = PROTOCOL
 
 

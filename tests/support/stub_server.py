@@ -18,6 +18,8 @@ from streamer.settings import read_settings
 from tests.support.fakes import FakeAvatar, FakeCharacter, FakePictureProcess, FakePipeline, FakeTracker
 from tests.support.page import UNLIMITED
 
+KEEP_S = 8.0  # for a session whose page is gone: tests that count sessions do not wait long for those of others
+
 
 def main() -> None:
     settings = read_settings()
@@ -36,6 +38,7 @@ def main() -> None:
                 FakePictureProcess(),
                 limits=UNLIMITED,
                 phone=phone_address(settings, listening, certificate),
+                keep_s=KEEP_S,
             ),
             settings,
             listening,

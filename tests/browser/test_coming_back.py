@@ -1,0 +1,90 @@
+"""A page that is reloaded while live, or loses its server, comes back as it was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, WebSocket, expect
+
+from tests.browser.actions import await_frames, await_live, colour_of, go_live, is_close, png_file, wait_until
+from tests.browser.conftest import CONDITION_TIMEOUT_MS, OpenPage
+from tests.browser.kagami import STUB, KagamiServer
+
+RED = (200, 30, 30)
+
+
+def received(page: Page) -> list[dict[str, Any]]:
+    """A list that receives every message of the server; call before the page is opened."""
+    messages: list[dict[str, Any]] = []
+
+    def append(text: str | bytes) -> None:
+        messages.append(json.loads(text))
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framereceived", append)
+
+    page.on("websocket", listen)
+    return messages
+
+
+def last_ready(messages: list[dict[str, Any]]) -> dict[str, Any]:
+    return [message for message in messages if message["type"] == "ready"][-1]
+
+
+def test_reload_while_live_comes_back_live_in_the_same_session(open_page: OpenPage, stub: KagamiServer) -> None:
+    page = open_page("about:blank")
+    messages = received(page)
+    page.goto(stub.url)
+    page.locator("#file").set_input_files(png_file("red.png", RED))
+    expect(page.locator("#picture-stage")).to_have_text("Ready")
+    go_live(page)
+    page.get_by_role("button", name="Microphone").click()
+    expect(page.get_by_role("button", name="Microphone")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("slider", name="Head").focus()
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("button", name="Pause").click()
+    wait_until(lambda: any(m["type"] == "state" and m["phase"] == "paused" for m in messages), page)
+    before = last_ready(messages)
+    assert not before["resumed"]
+    page.reload()
+    await_live(page)  # without a click
+    again = last_ready(messages)
+    assert again["resumed"] and again["session"] == before["session"]
+    assert again["controls"]["head"] == 1.05 and again["controls"]["paused"]
+    expect(page.get_by_role("button", name="Pause")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="Microphone")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#picture-name")).to_have_text("red.png")
+    wait_until(lambda: is_close(colour_of(page), RED), page)
+    expect(page.locator("#self")).to_be_visible()
+
+    page.get_by_role("button", name="Stop").click()
+    page.reload()
+    expect(page.get_by_role("button", name="Start")).to_be_enabled()
+    assert page.locator("body[data-live=idle]").count() == 1
+    assert not last_ready(messages)["resumed"]
+    assert page.evaluate("() => document.getElementById('preview').srcObject") is None, "the camera opened by itself"
+
+
+def test_last_frame_stays_while_the_server_is_away(open_page: OpenPage, tmp_path: Path) -> None:
+    with KagamiServer(tmp_path / "log.txt", program=STUB) as server:
+        page = open_page(server.url)
+        page.locator("#file").set_input_files(png_file("red.png", RED))
+        expect(page.locator("#picture-stage")).to_have_text("Ready")
+        go_live(page)
+        await_frames(page, 5)
+        wait_until(lambda: is_close(colour_of(page), RED), page)
+        last = page.locator("#last-frame")
+        expect(last).to_be_hidden()
+        server.stop()
+        expect(last).to_be_visible()
+        expect(page.get_by_role("alert")).to_be_visible()
+        expect(page.locator("#hint")).to_be_hidden()  # one message is enough
+        pixel = "(canvas) => [...canvas.getContext('2d').getImageData(canvas.width - 20, 20, 1, 1).data].slice(0, 3)"
+        assert is_close(last.evaluate(pixel), RED)
+        server.start()
+        await_live(page)
+        expect(last).to_be_hidden(timeout=CONDITION_TIMEOUT_MS)
+        expect(page.get_by_role("alert")).to_be_hidden()
+        await_frames(page, 5)
