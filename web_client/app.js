@@ -2,6 +2,8 @@
 /** The page: connects its state, the connection, the devices and the view. */
 
 import { AvatarView } from './avatar_view.js';
+import { showLevel } from './before_start.js';
+import { DEFAULT_RESOLUTION } from './camera.js';
 import { Connection } from './connection.js';
 import { Devices } from './devices.js';
 import { element, image } from './dom.js';
@@ -12,7 +14,7 @@ import { PeopleNotice } from './people.js';
 import { fillPhoneCard } from './phone.js';
 import { ReferencePicture } from './picture.js';
 import { newSecret, saveResumption, takeResumption } from './resume.js';
-import { address, socketAddress } from './server.js';
+import { address, isLocal, socketAddress } from './server.js';
 import { Shelf } from './shelf.js';
 import { initialState, remember, remembered } from './state.js';
 import { Store } from './store.js';
@@ -28,8 +30,11 @@ const BACKGROUNDS = /** @type {const} */ (['original', 'blur', 'colour', 'transp
 
 export class App {
   constructor() {
-    const { camera = '', showSelf = true, shortcuts = true, samplesShown = true, controls = {} } = remembered();
-    this.store = new Store(render, { camera, showSelf, shortcuts, shelf: { ...initialState().shelf, samplesShown } });
+    const { camera = '', resolution = DEFAULT_RESOLUTION, microphone = '', showSelf = true, shortcuts = true, samplesShown = true, controls = {} } = remembered();
+    const { shelf, capture } = initialState();
+    this.store = new Store(render, {
+      camera, showSelf, shortcuts, shelf: { ...shelf, samplesShown }, capture: { ...capture, resolution, microphone },
+    });
     /** Controls that were changed on this page; for the others the server's values hold. @type {Partial<Controls>} */
     this.changedControls = controls;
     /** @type {Partial<Controls>} */
@@ -52,6 +57,7 @@ export class App {
       store: this.store,
       connection: this.connection,
       preview: element('preview', HTMLVideoElement),
+      showLevel,
       restart: () => void this.start(),
     });
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -69,7 +75,7 @@ export class App {
     void this.#readConfig();
     void this.shelf.load();
     void fillPhoneCard();
-    void this.devices.refreshCameras();
+    void this.devices.refresh();
     setInterval(() => void this.#measure(), READING_INTERVAL_MS);
     void this.#goOn();
   }
@@ -317,7 +323,11 @@ export class App {
       this.store.set({ link: 'refused' });
       this.store.notify({ kind: 'error', about: 'forbidden', text });
     } else if (response.ok) {
-      this.picture.maxMegabytes = (await response.json()).max_upload_mb ?? this.picture.maxMegabytes;
+      /** @type {{max_upload_mb?: number, virtual_camera?: boolean}} */
+      const config = await response.json();
+      this.picture.maxMegabytes = config.max_upload_mb ?? this.picture.maxMegabytes;
+      this.devices.writesObs = isLocal() && config.virtual_camera === true;
+      void this.devices.refresh();
     }
   }
 }

@@ -3,10 +3,21 @@
 
 /** @typedef {{id: string, label: string}} Device */
 
-/** The tracker reads 640 x 480 pixels; a larger picture only costs time. */
-const WIDTH = 640;
-const HEIGHT = 480;
+/** Of the camera, with the bit rate that its video needs, bit/s. A face that is far away gains by more pixels. */
+export const RESOLUTIONS = {
+  '640x480': { width: 640, height: 480, bitrate: 1_500_000 },
+  '1280x720': { width: 1280, height: 720, bitrate: 2_500_000 },
+  '1920x1080': { width: 1920, height: 1080, bitrate: 4_000_000 },
+};
+/** @typedef {keyof typeof RESOLUTIONS} Resolution */
+
+/** @type {Resolution} */
+export const DEFAULT_RESOLUTION = '640x480';
 const MAX_FPS = 30;
+
+/** The virtual cameras that Kagami itself writes: v4l2loopback as the README sets it up, and where it has OBS's that one. */
+const OWN = /\bkagami\b/i;
+const OBS = /^obs virtual camera\b/i;
 
 /** A camera or microphone that did not open: `message` says why and what to do. */
 export class DeviceError extends Error {}
@@ -15,51 +26,91 @@ export class DeviceError extends Error {}
 export const cameraPossible = () => Boolean(navigator.mediaDevices?.getUserMedia);
 
 /**
- * The cameras of this computer. Their labels are empty until a camera was allowed; a number stands for an empty label.
+ * The cameras of this computer, without the avatar's own. Their labels are empty until a camera was allowed; a number
+ * stands for an empty label.
+ * @param {boolean} writesObs whether this server writes to the virtual camera of OBS
  * @returns {Promise<Device[]>}
  */
-export async function listCameras() {
-  const devices = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
-  return devices
-    .filter(({ kind, deviceId }) => kind === 'videoinput' && deviceId !== '')
+export async function listCameras(writesObs = false) {
+  return (await listDevices('videoinput'))
+    .filter(({ label }) => !isOwnCamera(label, writesObs))
     .map(({ deviceId, label }, index) => ({ id: deviceId, label: label || `Camera ${index + 1}` }));
 }
+
+/** The microphones, likewise. @returns {Promise<Device[]>} */
+export async function listMicrophones() {
+  return (await listDevices('audioinput'))
+    .map(({ deviceId, label }, index) => ({ id: deviceId, label: label || `Microphone ${index + 1}` }));
+}
+
+/** @param {MediaDeviceKind} kind */
+async function listDevices(kind) {
+  const devices = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
+  return devices.filter((device) => device.kind === kind && device.deviceId !== '');
+}
+
+/**
+ * Whether this is the avatar itself: as input it would show the avatar to itself.
+ * @param {string} label of a camera
+ * @param {boolean} writesObs whether this server writes to the virtual camera of OBS
+ */
+const isOwnCamera = (label, writesObs) => OWN.test(label) || (writesObs && OBS.test(label));
 
 /**
  * Opens a camera.
  * @param {string} id device id; '' for the browser's choice, which is also opened where there is no device of this id
+ * @param {Resolution} resolution
+ * @param {boolean} writesObs whether this server writes to the virtual camera of OBS
  * @returns {Promise<MediaStreamTrack>}
  * @throws {DeviceError}
  */
-export async function openCamera(id) {
+export async function openCamera(id, resolution, writesObs) {
+  const { width, height } = RESOLUTIONS[resolution];
   const size = {
-    width: { ideal: WIDTH },
-    height: { ideal: HEIGHT },
+    width: { ideal: width },
+    height: { ideal: height },
     frameRate: { ideal: MAX_FPS, max: MAX_FPS },
   };
   const video = id ? { ...size, deviceId: { exact: id } } : { ...size, facingMode: 'user' };
   try {
-    return await openTrack({ video });
+    const track = await openTrack({ video });
+    if (!isOwnCamera(track.label, writesObs)) {
+      return track;
+    }
+    track.stop(); // the browser's choice, or a choice of an earlier visit
   } catch (error) {
-    if (id && error instanceof DOMException && ['OverconstrainedError', 'NotFoundError'].includes(error.name)) {
-      return openCamera('');
+    if (id && isMissing(error)) {
+      return openCamera('', resolution, writesObs);
     }
     throw new DeviceError(explain(error, 'camera'));
   }
+  const [other] = await listCameras(writesObs);
+  if (!other || other.id === id) {
+    throw new DeviceError('The only camera is the one that shows the avatar: plug in another, then try again.');
+  }
+  return openCamera(other.id, resolution, writesObs);
 }
 
 /**
- * Opens the default microphone.
+ * Opens a microphone.
+ * @param {string} id device id; '' for the browser's choice, which is also opened where there is no device of this id
  * @returns {Promise<MediaStreamTrack>}
  * @throws {DeviceError}
  */
-export async function openMicrophone() {
+export async function openMicrophone(id) {
+  const sound = { echoCancellation: true, noiseSuppression: true };
   try {
-    return await openTrack({ audio: { echoCancellation: true, noiseSuppression: true } });
+    return await openTrack({ audio: id ? { ...sound, deviceId: { exact: id } } : sound });
   } catch (error) {
+    if (id && isMissing(error)) {
+      return openMicrophone('');
+    }
     throw new DeviceError(explain(error, 'microphone'));
   }
 }
+
+/** @param {unknown} error @returns {boolean} whether there is no such device */
+const isMissing = (error) => error instanceof DOMException && ['OverconstrainedError', 'NotFoundError'].includes(error.name);
 
 /** @param {MediaStreamConstraints} constraints */
 async function openTrack(constraints) {

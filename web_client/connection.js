@@ -26,7 +26,6 @@ const FIRST_RETRY_S = 0.5;
 const LONGEST_RETRY_S = 15;
 const DISCONNECTED_GRACE_MS = 4000; // a "disconnected" peer connection often recovers by itself within this time
 const CONNECT_TIMEOUT_MS = 20000; // from the offer to "connected"
-const CAMERA_BITRATE = 1_500_000; // bit/s: enough for the tracker, the only consumer of the camera
 const NO_RETRY_CODES = new Set(['forbidden', 'protocol', 'taken-over']); // fatal errors that a reconnection cannot mend
 
 /**
@@ -60,6 +59,7 @@ export class Connection {
     this.tracks = null;
     /** @type {RTCIceServer[]} */
     this.iceServers = [];
+    this.cameraBitrate = 1_500_000; // bit/s, of the next negotiation: enough for the tracker, the only consumer of the camera
     this.ready = false; // `ready` has come on this WebSocket
     this.offersHeld = false;
     this.reconnects = false; // whether a closed WebSocket is opened again
@@ -255,7 +255,7 @@ export class Connection {
     const direction = this.watch ? 'recvonly' : 'sendrecv';
     const video = peer.addTransceiver(tracks.video ?? 'video', {
       direction,
-      ...(this.watch ? {} : { sendEncodings: [{ maxBitrate: CAMERA_BITRATE }] }),
+      ...(this.watch ? {} : { sendEncodings: [{ maxBitrate: this.cameraBitrate }] }),
     });
     // The audio m-line is there from the start, so that the microphone can be switched on without a negotiation.
     const audio = peer.addTransceiver(tracks.audio ?? 'audio', { direction });

@@ -1,7 +1,8 @@
 // @ts-check
 /** The camera and the microphone of this session: opening, switching, losing and reopening them. */
 
-import { DeviceError, cameraPossible, listCameras, openCamera, openMicrophone } from './camera.js';
+import { DeviceError, RESOLUTIONS, cameraPossible, listCameras, listMicrophones, openCamera, openMicrophone } from './camera.js';
+import { LevelMeter } from './level.js';
 import { remember } from './state.js';
 
 /** @typedef {import('./connection.js').Connection} Connection */
@@ -14,13 +15,17 @@ export class Devices {
    * @param {Store} options.store
    * @param {Connection} options.connection
    * @param {HTMLVideoElement} options.preview shows the camera to its owner
+   * @param {(level: number) => void} options.showLevel shows the loudness of the microphone, 0..1
    * @param {() => void} options.restart run by "Try again" where the camera did not open at a start
    */
-  constructor({ store, connection, preview, restart }) {
+  constructor({ store, connection, preview, showLevel, restart }) {
     this.store = store;
     this.connection = connection;
     this.preview = preview;
     this.restart = restart;
+    this.level = new LevelMeter(showLevel);
+    /** Whether the server writes to the virtual camera of OBS. */
+    this.writesObs = false;
     /** @type {MediaStreamTrack | null} */
     this.cameraTrack = null;
     /** @type {MediaStreamTrack | null} */
@@ -36,19 +41,62 @@ export class Devices {
    */
   async start() {
     this.generation += 1;
+    this.#setCapture({ isChecking: false, isListening: false, words: [] });
+    this.#setMicrophone(null);
+    if (this.cameraTrack?.readyState === 'live') {
+      return { track: this.cameraTrack, stale: false }; // of the check before the start
+    }
     return this.#openCamera();
+  }
+
+  /** @param {Partial<import('./state.js').Capture>} changes */
+  #setCapture(changes) {
+    this.store.set({ capture: { ...this.store.state.capture, ...changes } });
+  }
+
+  /** Opens the camera before the start, for its owner alone, or closes it again. */
+  async toggleCheck() {
+    if (this.store.state.live !== 'idle') {
+      return;
+    }
+    this.generation += 1;
+    const isChecking = !this.store.state.capture.isChecking;
+    this.#setCapture({ isChecking, words: [] });
+    if (!isChecking) {
+      this.#setCamera(null);
+    } else if ((await this.#openCamera(() => void this.toggleCheck())).track === null) {
+      this.#setCapture({ isChecking: false });
+    }
+  }
+
+  /** Opens the microphone before the start, to show how loud it is, or closes it again. */
+  async toggleListening() {
+    if (this.store.state.live !== 'idle') {
+      return;
+    }
+    if (this.store.state.capture.isListening) {
+      this.#setCapture({ isListening: false });
+      this.#setMicrophone(null);
+      return;
+    }
+    this.#setCapture({ isListening: true });
+    if (!await this.#openMicrophone()) {
+      this.#setCapture({ isListening: false });
+    }
   }
 
   /** Closes both devices. */
   stop() {
     this.generation += 1;
+    this.#setCapture({ isChecking: false, isListening: false, words: [] });
     this.#setCamera(null);
     this.#setMicrophone(null);
   }
 
-  /** Reads the list of cameras anew, and reopens the camera if it was unplugged while live and there is one again. */
-  async refreshCameras() {
-    const cameras = await listCameras().catch(() => []);
+  /** Reads the lists of devices anew, and reopens the camera if it was unplugged while live and there is one again. */
+  async refresh() {
+    const cameras = await listCameras(this.writesObs).catch(() => []);
+    this.#setCapture({ microphones: await listMicrophones().catch(() => []) });
     this.store.set({ cameras });
     if (this.store.state.live !== 'idle' && this.cameraTrack?.readyState === 'ended' && cameras.length > 0) {
       await this.#reopenCamera();
@@ -59,8 +107,28 @@ export class Devices {
   async chooseCamera(id) {
     remember({ camera: id });
     this.store.set({ camera: id });
-    if (this.store.state.live !== 'idle') {
+    await this.#reopenIfOpen();
+  }
+
+  /** @param {import('./camera.js').Resolution} resolution */
+  async chooseResolution(resolution) {
+    remember({ resolution });
+    this.#setCapture({ resolution });
+    await this.#reopenIfOpen();
+  }
+
+  async #reopenIfOpen() {
+    if (this.store.state.live !== 'idle' || this.store.state.capture.isChecking) {
       await this.#reopenCamera();
+    }
+  }
+
+  /** @param {string} id of a microphone; '' for the browser's choice */
+  async chooseMicrophone(id) {
+    remember({ microphone: id });
+    this.#setCapture({ microphone: id });
+    if (this.microphoneTrack) {
+      await this.#openMicrophone();
     }
   }
 
@@ -72,11 +140,16 @@ export class Devices {
     }
   }
 
-  /** @returns {Promise<{track: MediaStreamTrack | null, stale: boolean}>} as of `start` */
-  async #openCamera() {
+  /**
+   * @param {() => void} [again] what "Try again" does while nobody is live
+   * @returns {Promise<{track: MediaStreamTrack | null, stale: boolean}>} as of `start`
+   */
+  async #openCamera(again = this.restart) {
     const { generation } = this;
+    const { camera, capture: { resolution } } = this.store.state;
+    this.connection.cameraBitrate = RESOLUTIONS[resolution].bitrate;
     try {
-      const track = await openCamera(this.store.state.camera);
+      const track = await openCamera(camera, resolution, this.writesObs);
       if (generation !== this.generation) {
         track.stop();
         return { track: null, stale: true };
@@ -84,10 +157,10 @@ export class Devices {
       this.store.dismiss('camera');
       this.#setCamera(track);
       this.store.set({ camera: track.getSettings().deviceId ?? '' });
-      void this.refreshCameras(); // the labels are known once the camera is allowed
+      void this.refresh(); // the labels are known once the camera is allowed
       return { track, stale: false };
     } catch (error) {
-      const retry = () => (this.store.state.live === 'idle' ? this.restart() : void this.#reopenCamera());
+      const retry = () => (this.store.state.live === 'idle' ? again() : void this.#reopenCamera());
       this.#notifyError(error, 'camera', cameraPossible() ? { label: 'Try again', run: retry } : undefined);
       return { track: null, stale: generation !== this.generation };
     }
@@ -114,38 +187,60 @@ export class Devices {
       about: 'camera',
       text: 'The camera went away: plug it in again or pick another; the avatar idles meanwhile.',
     });
-    void this.refreshCameras();
+    void this.refresh();
   }
 
   async toggleMicrophone() {
     if (this.microphoneTrack) {
       this.#setMicrophone(null);
       await this.connection.replaceTrack('audio', null);
-      return;
+    } else {
+      await this.#openMicrophone();
     }
+  }
+
+  /** Opens the chosen microphone in place of the present one. @returns {Promise<boolean>} whether it is open */
+  async #openMicrophone() {
     const { generation } = this;
     try {
-      const track = await openMicrophone();
+      const track = await openMicrophone(this.store.state.capture.microphone);
       if (generation !== this.generation) {
         track.stop();
-        return;
+        return false;
       }
       this.store.dismiss('microphone');
       this.#setMicrophone(track);
-      await this.connection.replaceTrack('audio', track);
+      void this.refresh(); // the labels are known once the microphone is allowed
+      if (this.store.state.live !== 'idle') {
+        await this.connection.replaceTrack('audio', track);
+      }
+      return true;
     } catch (error) {
       this.#notifyError(error, 'microphone');
+      return false;
     }
   }
 
   /** @param {MediaStreamTrack | null} track null closes the microphone */
   #setMicrophone(track) {
-    this.microphoneTrack?.stop();
-    this.microphoneTrack = track;
-    this.store.set({ microphone: track !== null });
-    if (track) {
-      track.onended = () => this.#setMicrophone(null);
+    if (this.microphoneTrack) {
+      this.microphoneTrack.onended = null;
+      this.microphoneTrack.stop();
     }
+    this.microphoneTrack = track;
+    this.level.measure(track);
+    this.store.set({ microphone: track !== null && this.store.state.live !== 'idle' });
+    if (track) {
+      track.onended = () => this.#handleMicrophoneEnded();
+    }
+  }
+
+  #handleMicrophoneEnded() {
+    this.#setMicrophone(null);
+    this.#setCapture({ isListening: false });
+    const text = 'The microphone went away: plug it in again or pick another, then switch it on.';
+    this.store.notify({ kind: 'error', about: 'microphone', text });
+    void this.refresh();
   }
 
   /**

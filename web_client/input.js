@@ -2,6 +2,7 @@
 /** User input: clicks, keys, sliders, dropped and pasted files, each bound to a method of the app. */
 
 import { bindAppearance } from './appearance.js';
+import { bindBeforeStart } from './before_start.js';
 import { button, element, html, input } from './dom.js';
 import { bindFraming } from './framing.js';
 import { bindMotion } from './motion.js';
@@ -25,6 +26,7 @@ export function bindInput(app) {
   bindFraming(app);
   bindPeople(app);
   bindProportions(app);
+  bindBeforeStart(app.store, app.devices);
   bindToolbar(html('dock'), button('start'));
   bindShortcuts({
     enabled: () => app.state.shortcuts,
@@ -43,7 +45,7 @@ export function bindInput(app) {
     }
   });
   document.addEventListener('fullscreenchange', () => app.store.set({ fullScreen: document.fullscreenElement !== null }));
-  navigator.mediaDevices?.addEventListener('devicechange', () => void app.devices.refreshCameras());
+  navigator.mediaDevices?.addEventListener('devicechange', () => void app.devices.refresh());
   window.addEventListener('online', () => app.connection.retryNow());
   window.addEventListener('pagehide', () => app.leave());
   window.addEventListener('pageshow', (event) => event.persisted && location.reload());
@@ -82,8 +84,6 @@ function bindSettings(app) {
   });
   const colour = input('colour');
   colour.addEventListener('input', () => app.control({ background: 'colour', colour: colour.value }));
-  const camera = element('camera', HTMLSelectElement);
-  camera.addEventListener('change', () => void app.devices.chooseCamera(camera.value));
   const showSelf = input('show-self');
   showSelf.addEventListener('change', () => app.setShowSelf(showSelf.checked));
   const shortcuts = input('use-shortcuts');

@@ -1,6 +1,9 @@
 // @ts-check
 /** The type of the page's state, and the settings that are kept in localStorage from visit to visit. */
 
+import { DEFAULT_RESOLUTION } from './camera.js';
+
+/** @typedef {import('./camera.js').Resolution} Resolution */
 /** @typedef {import('./protocol.js').Controls} Controls */
 /** @typedef {import('./protocol.js').Phase} Phase */
 /** @typedef {import('./protocol.js').Stats} Stats */
@@ -39,6 +42,16 @@
  */
 
 /**
+ * @typedef {object} Capture
+ * @property {Resolution} resolution of the camera that is asked for
+ * @property {{id: string, label: string}[]} microphones
+ * @property {string} microphone device id; '' for the browser's choice
+ * @property {boolean} isChecking whether the camera is open before the start, for its owner alone
+ * @property {boolean} isListening whether the microphone is open before the start, to show its level
+ * @property {string[]} words about the camera's picture, before the start
+ */
+
+/**
  * @typedef {object} State
  * @property {'connecting' | 'open' | 'lost' | 'refused'} link state of the WebSocket
  * @property {'idle' | 'starting' | 'live'} live `live` from the first avatar frame
@@ -55,6 +68,7 @@
  * @property {boolean} hasPreview whether there is a camera to preview
  * @property {boolean} shortcuts whether single keys are shortcuts
  * @property {boolean} microphone whether the microphone is on
+ * @property {Capture} capture
  * @property {Controls} controls
  * @property {boolean} reframing whether the server prepares the picture for a changed frame
  * @property {Picture} picture
@@ -85,6 +99,7 @@ export const initialState = () => ({
   hasPreview: false,
   shortcuts: true,
   microphone: false,
+  capture: { resolution: DEFAULT_RESOLUTION, microphones: [], microphone: '', isChecking: false, isListening: false, words: [] },
   controls: {
     head: 1, face: 1, body: 1, light: 1, eyes: 1, brows: 1, mouth: 1, hands: 1, yaw: 0, pitch: 0, roll: 0, gaze_x: 0, gaze_y: 0,
     shoulders: 1, torso: 1, arms: 1, legs: 1, teeth: true, mirror: true, background: 'original', colour: '#00b140', frame: 'whole', aspect: 'picture', zoom: 1, shift_x: 0, shift_y: 0, keep_in_frame: true, who: 'largest', paused: false,
@@ -104,7 +119,7 @@ export const initialState = () => ({
 const STORAGE_KEY = 'kagami';
 
 /** @typedef {'system' | 'light' | 'dark'} Theme */
-/** @typedef {{camera?: string, showSelf?: boolean, shortcuts?: boolean, samplesShown?: boolean, theme?: Theme, language?: 'auto' | import('./i18n.js').Language, controls?: Partial<Controls>}} Saved */
+/** @typedef {{camera?: string, resolution?: Resolution, microphone?: string, showSelf?: boolean, shortcuts?: boolean, samplesShown?: boolean, theme?: Theme, language?: 'auto' | import('./i18n.js').Language, controls?: Partial<Controls>}} Saved */
 
 /** @returns {Saved} the kept settings; empty where there is no storage, or something else in it. */
 export function remembered() {

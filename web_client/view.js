@@ -1,6 +1,7 @@
 // @ts-check
 /** Renders the state into the page. `render` is idempotent and may be called at any time. */
 
+import { renderBeforeStart } from './before_start.js';
 import { button, element, html, image, input, setIcon, setPressed, setSource, setText, setWords } from './dom.js';
 import { renderFraming } from './framing.js';
 import { t } from './i18n.js';
@@ -67,7 +68,7 @@ function renderPicture({ picture, live }) {
 }
 
 /** @param {State} state */
-function renderControls({ controls, cameras, camera, showSelf, shortcuts }) {
+function renderControls({ controls, showSelf, shortcuts }) {
   renderMotion(controls);
   renderProportions(controls);
   for (const radio of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll('input[name=background]'))) {
@@ -81,14 +82,6 @@ function renderControls({ controls, cameras, camera, showSelf, shortcuts }) {
   input('show-self').checked = showSelf;
   input('use-shortcuts').checked = shortcuts;
   renderShortcuts(shortcuts);
-  const select = element('camera', HTMLSelectElement);
-  const choices = cameras.length > 0 ? cameras : [{ id: '', label: 'Default camera' }];
-  const key = JSON.stringify(choices);
-  if (select.dataset.rendered !== key) {
-    select.dataset.rendered = key;
-    select.replaceChildren(...choices.map(({ id, label }) => new Option(t(label), id)));
-  }
-  select.value = choices.some(({ id }) => id === camera) ? camera : choices[0].id;
 }
 
 /** @param {State} state */
@@ -167,6 +160,7 @@ export function render(state) {
   renderViews(state);
   renderControls(state);
   renderPeople(state);
+  renderBeforeStart(state);
   renderFraming(state.controls, state.reframing);
   renderSpeed(state);
   renderNotice(state);

@@ -144,6 +144,7 @@ class Server:
                 "protocol": signaling.PROTOCOL,
                 "max_upload_mb": self._settings.max_upload_mb,
                 "token_required": self._settings.token is not None,
+                "virtual_camera": self._settings.virtual_camera is not None,
                 "video": {"width": self._avatar.width, "height": self._avatar.height, "fps": self._settings.fps},
                 "picture": {"name": self._name},
             }

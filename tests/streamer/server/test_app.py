@@ -33,6 +33,7 @@ async def test_health_and_config_have_their_fields() -> None:
             "protocol": 1,
             "max_upload_mb": 20.0,
             "token_required": False,
+            "virtual_camera": False,
             "video": {"width": 128, "height": 128, "fps": 30.0},
             "picture": {"name": "fake.png"},
         }
