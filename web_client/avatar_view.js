@@ -2,7 +2,7 @@
 /** The avatar on the stage: the received video, its transparent form, and what follows from each of its frames. */
 
 import { element, html } from './dom.js';
-import { dropLastFrame, keepLastFrame } from './last_frame.js';
+import { LastFrame } from './last_frame.js';
 import { RecordingControl } from './recorder.js';
 import { StackedVideo, isStacked } from './stacked_video.js';
 
@@ -24,6 +24,7 @@ export class AvatarView {
     this.stackedVideo = null;
     /** Of the last frame of the video, alpha included. */
     this.frameSize = { width: 0, height: 0 };
+    this.lastFrame = new LastFrame();
     /** Whether the connection was lost since the last frame. */
     this.isHeld = false;
     this.recording = new RecordingControl(store, () => this.#recordedStream());
@@ -44,7 +45,7 @@ export class AvatarView {
   /** Nobody is live. */
   clear() {
     this.recording.stop();
-    dropLastFrame();
+    this.lastFrame.hide();
     this.video.srcObject = null;
   }
 
@@ -52,7 +53,7 @@ export class AvatarView {
   hold() {
     if (this.store.state.live === 'live') {
       this.isHeld = true;
-      keepLastFrame(this.shown);
+      this.lastFrame.show();
       this.recording.split('lost');
     }
   }
@@ -86,7 +87,6 @@ export class AvatarView {
       return;
     }
     this.meter.countFrame(frame);
-    dropLastFrame();
     const stacked = isStacked(frame, size) ?? wasStacked;
     const isResized = this.frameSize.width !== frame.width || this.frameSize.height !== frame.height;
     if (isResized) {
@@ -97,6 +97,7 @@ export class AvatarView {
       this.stackedVideo ??= new StackedVideo(this.video, this.canvas);
       this.stackedVideo.draw();
     }
+    this.lastFrame.update(stacked ? this.canvas : this.video, size);
     if (live !== 'live' || stacked !== wasStacked) {
       this.store.set({ live: 'live', stacked });
     }

@@ -3,23 +3,34 @@
 
 import { element } from './dom.js';
 
-/**
- * Shows a copy of what the avatar shows now.
- * @param {HTMLVideoElement | HTMLCanvasElement} shown
- */
-export function keepLastFrame(shown) {
-  const canvas = element('last-frame', HTMLCanvasElement);
-  const [width, height] = shown instanceof HTMLVideoElement ? [shown.videoWidth, shown.videoHeight] : [shown.width, shown.height];
-  if (width === 0 || !canvas.hidden) {
-    return; // nothing was shown yet, or the frame is kept already
-  }
-  canvas.width = width;
-  canvas.height = height;
-  canvas.getContext('2d')?.drawImage(shown, 0, 0);
-  canvas.hidden = false;
-}
+const COPY_MS = 500; // between two copies: a video whose server ends shows black before the page learns of it
 
-/** The avatar is seen again, or nobody is live. */
-export function dropLastFrame() {
-  element('last-frame', HTMLCanvasElement).hidden = true;
+export class LastFrame {
+  constructor() {
+    this.canvas = element('last-frame', HTMLCanvasElement);
+    this.copiedAt = -COPY_MS;
+  }
+
+  /**
+   * A frame is seen: what was kept is not shown any more.
+   * @param {HTMLVideoElement | HTMLCanvasElement} shown what shows the avatar
+   * @param {{width: number, height: number}} size of the avatar
+   */
+  update(shown, { width, height }) {
+    this.hide();
+    if (performance.now() - this.copiedAt >= COPY_MS) {
+      this.copiedAt = performance.now();
+      this.canvas.width = width;
+      this.canvas.height = height;
+      this.canvas.getContext('2d')?.drawImage(shown, 0, 0, width, height);
+    }
+  }
+
+  show() {
+    this.canvas.hidden = false;
+  }
+
+  hide() {
+    this.canvas.hidden = true;
+  }
 }

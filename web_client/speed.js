@@ -160,9 +160,9 @@ function renderServer(stats) {
  * One sentence under the stage, on the phone too, while few frames a second have been shown for some seconds.
  * @param {State} state
  */
-function renderSlowWords({ live, phase, fps }) {
+function renderSlowWords({ live, phase, fps, link, mediaLost }) {
   const recent = fps.slice(-SLOW.seconds);
-  const isSlow = live === 'live' && phase === 'live' && recent.length === SLOW.seconds && recent.every((value) => value < SLOW.fps);
+  const isSlow = live === 'live' && phase === 'live' && link === 'open' && !mediaLost && recent.length === SLOW.seconds && recent.every((value) => value < SLOW.fps);
   html('slow-words').hidden = !isSlow;
   setText(html('slow-words'), isSlow ? SLOW.words : '');
 }

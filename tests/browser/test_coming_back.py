@@ -37,6 +37,7 @@ def test_reload_while_live_comes_back_live_in_the_same_session(open_page: OpenPa
     page = open_page("about:blank")
     messages = received(page)
     page.goto(stub.url)
+    expect(page.get_by_role("button", name="Start")).to_be_enabled()
     page.locator("#file").set_input_files(png_file("red.png", RED))
     expect(page.locator("#picture-stage")).to_have_text("Ready")
     go_live(page)

@@ -55,7 +55,7 @@ def test_output_window_has_the_size_of_the_avatar(open_page: OpenPage, stub: Kag
     page = open_page(stub.url)
     go_live(page)
     with page.expect_popup() as waiting:
-        page.get_by_role("button", name="Output window").click()
+        page.get_by_role("button", name="Open the output in a window").click()
     output = waiting.value
     output.wait_for_selector("body[data-view=output]")
     await_frames(output, 3, "video")
