@@ -28,7 +28,7 @@ from streamer.errors import (
 from streamer.frames import AvatarFrame
 from streamer.generation.controls import Controls
 from streamer.generation.pipeline import Avatar
-from streamer.options import Phase, parse_bones, parse_colour
+from streamer.options import parse_bones, parse_colour
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import QUEUE_AGE, TOTAL, Meter, percentiles
 from streamer.server import signaling
@@ -37,6 +37,7 @@ from streamer.server.ice_servers import ice_servers, page_ice_servers
 from streamer.server.prepared_avatars import PreparedAvatars
 from streamer.server.rate_limits import RateLimiters
 from streamer.server.session_pictures import SessionPictures
+from streamer.server.state_message import state_message
 from streamer.settings import Settings
 from streamer.webrtc.peer import Peer
 
@@ -49,12 +50,6 @@ MEDIA_TIMEOUT_S = 30.0  # from an offer to the first camera frame
 _log = logging.getLogger(__name__)
 
 Send = Callable[[signaling.ServerMessage], Awaitable[None]]
-
-_PHASE_MESSAGES: dict[Phase, str] = {
-    "lost": "No face is in view; come back in front of the camera.",
-    "stalled": "No picture comes from the camera; check that it is plugged in and that no other program holds it.",
-}
-_TRACKER_MESSAGE = "Tracking on the server does not answer; it is started anew by itself within a few seconds."
 
 
 class Session:
@@ -340,7 +335,7 @@ class Session:
             now = time.monotonic()
             if self._engine_session is not None:
                 self._check_media(now)
-                state = _state_message(self._engine_session)
+                state = state_message(self._engine_session)
                 if state != self._last_state:
                     self._last_state = state
                     await self._send(state)
@@ -401,8 +396,3 @@ class Session:
 
 async def _drop(message: signaling.ServerMessage) -> None:
     """Send nothing: there is no page."""
-
-
-def _state_message(session: EngineSession) -> signaling.State:
-    message = _PHASE_MESSAGES.get(session.phase) if session.tracker_responding else _TRACKER_MESSAGE
-    return signaling.State(session.phase, round(session.progress, 2), message, session.people)
