@@ -91,9 +91,11 @@ async def _count_replies(socket: ClientConnection, wanted: int, outcomes: Counte
         async with asyncio.timeout(REPLY_TIMEOUT_S):
             while count < wanted:
                 message = json.loads(await socket.recv())
-                if message["type"] in ("answer", "error"):
+                outcome = message.get("code", "answer")
+                # An answered offer's connection may fail later, which ends nothing and is told at any time.
+                if message["type"] in ("answer", "error") and outcome != "connection":
                     count += 1
-                    outcomes[message.get("code", "answer")] += 1
+                    outcomes[outcome] += 1
     except (TimeoutError, ConnectionClosed):
         pass
     return count
