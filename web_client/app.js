@@ -279,7 +279,7 @@ export class App {
     }
     this.store.notify({
       kind: 'error',
-      about: code === 'connection' ? 'media' : code,
+      about: code === 'connection' ? 'media' : code === 'closed' ? 'link' : code,
       text: message,
       ...(fatal || code === 'full' ? { action: { label: 'Try again', run: () => void this.start() } } : {}),
     });

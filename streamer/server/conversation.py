@@ -124,6 +124,9 @@ class Conversations:
         except TooFastError:
             await socket.close(TRY_AGAIN_LATER)
             return
+        if self._closing:
+            await socket.close(TRY_AGAIN_LATER)
+            return
         await socket.accept()
         sender = MessageSender(socket)
         conversation = Conversation(socket, sender, address)
@@ -189,9 +192,11 @@ class Conversations:
             await sender.send(signaling.Error.of(SessionError(), fatal=True))
         finally:
             silence.cancel()
-            if session is not None:
-                await self._end(conversation, session, may_come_back)
-            conversation.released.set()
+            try:
+                if session is not None:
+                    await self._end(conversation, session, may_come_back)
+            finally:
+                conversation.released.set()
             await sender.close()
 
     async def _begin(self, conversation: Conversation, hello: signaling.Hello) -> Session:
@@ -227,7 +232,7 @@ class Conversations:
     async def _end(self, conversation: Conversation, session: Session, may_come_back: bool) -> None:
         """Keep the session of a page that is gone for its return, or close it."""
         self.sessions.pop(session.id, None)
-        secret = conversation.secret
+        secret, conversation.secret = conversation.secret, None  # nobody takes over what ends already
         if secret is None or not may_come_back or self._closing or not session.has_offered:
             await session.close()
             return

@@ -70,7 +70,7 @@ def test_arrow_keys_move_through_the_enabled_buttons_of_the_toolbar(open_page: O
     assert press(page, "End") == "full"
     outline = page.evaluate(_FOCUSED_OUTLINE)
     assert outline == ["full", "solid"]
-    assert press(page, "Tab") == "choose", "the toolbar is one tab stop"
+    assert press(page, "Tab") == "picture-name", "the toolbar is one tab stop"
     assert press(page, "Shift+Tab") == "full", "Tab returns to the button that had the focus"
 
     go_live(page)
@@ -108,7 +108,7 @@ def test_shortcuts_run_their_actions_and_are_listed(open_page: OpenPage, stub: K
 def test_shortcuts_can_be_switched_off_and_stay_off(open_page: OpenPage, stub: KagamiServer) -> None:
     page = open_page(stub.url)
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
-    assert page.evaluate(_KEYS_SHOWN) == 9
+    assert page.evaluate(_KEYS_SHOWN) == 11
     page.get_by_role("button", name="Keyboard shortcuts").click()
     switch = page.get_by_role("switch", name="Keyboard shortcuts")
     switch.uncheck()

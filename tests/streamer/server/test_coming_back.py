@@ -57,6 +57,23 @@ async def test_page_that_comes_back_goes_on_with_picture_controls_and_neutral() 
             assert not (await page.hello(resume=SECRET))["resumed"], "`bye` does not end the session"
 
 
+async def test_bye_and_a_new_hello_at_once_begin_a_new_session() -> None:
+    async with (
+        serving() as (address, server),
+        Page(socket_url(address)) as before,
+        Page(socket_url(address)) as after,
+    ):
+        await before.hello(resume=SECRET)
+        await before.start(FakeCamera())
+        await before.wait_for_frames(2)
+        await before.send(type="bye")  # the session takes a while to end
+        assert not (await after.hello(resume=SECRET))["resumed"]
+        await after.start(FakeCamera())
+        await after.wait_for_frames(2)
+        await before.closed.wait()
+        assert server.engine.session_count == 1
+
+
 async def test_session_is_kept_for_nobody_else() -> None:
     async with serving() as (address, _):
         async with Page(socket_url(address)) as page:
