@@ -39,12 +39,14 @@ from streamer.options import (
     parse_bones,
     parse_colour,
 )
+from streamer.rigging.backdrop import Backdrop, load_backdrop
 from streamer.rigging.picture import load_picture
 from streamer.rigging.points import Points
 from streamer.runtime.native_logs import filter_native_logs
 from streamer.settings import (
     PICTURE,
     Aspect,
+    BackgroundFile,
     Bones,
     Checkpoint,
     Colour,
@@ -62,6 +64,7 @@ from streamer.settings import (
     Steps,
     Who,
     Zoom,
+    check_background_file,
 )
 from streamer.tracking.calibration import Calibration, robust_mean
 from streamer.tracking.drivers import Drivers
@@ -97,6 +100,7 @@ class Job:
     person: Person = LARGEST_PERSON
     bones: Bones = ""
     background: Annotated[Background, Flag("what stands behind the character", PICTURE)] = "original"
+    background_file: BackgroundFile = None
     colour: Colour = "#00b140"
 
     head: Annotated[float, STRENGTH, Flag("strength of head motion, 0 to 2", MOTION)] = 1.0
@@ -117,6 +121,7 @@ class Job:
     neutral: Annotated[NeutralKind, Flag("the neutral: the first face or body, or the calmest face", MOTION)] = "first"
     smooth: Smooth = True
     who: Who = LARGEST_PERSON
+    smoothing: Annotated[float, STRENGTH, Flag("smoothing of the motion, 0 none to 2 calm", MOTION)] = 1.0
 
     generator: Generator = "dit"
     device: Device = "auto"
@@ -131,13 +136,19 @@ class Job:
     checkpoint: Checkpoint = None
 
     @property
+    def _background(self) -> Background:
+        if self.alpha:
+            return "transparent"
+        return "picture" if self.background_file is not None else self.background
+
+    @property
     def controls(self) -> Controls:
         """The same controls that a person has live."""
         return Controls(
             head=self.head, face=self.face, body=self.body, eyes=self.eyes, brows=self.brows, mouth=self.mouth,
             hands=self.hands, yaw=self.yaw, pitch=self.pitch, roll=self.roll, gaze_x=self.gaze_x, gaze_y=self.gaze_y,
             light=self.light, **parse_bones(self.bones)._asdict(),
-            teeth=self.teeth, mirror=self.mirror, background="transparent" if self.alpha else self.background,
+            teeth=self.teeth, mirror=self.mirror, background=self._background,
             colour=parse_colour(self.colour), frame=self.frame, aspect=self.aspect, zoom=self.zoom,
             shift_x=self.shift_x, shift_y=self.shift_y, keep_in_frame=self.keep_in_frame,
         )  # fmt: skip
@@ -149,22 +160,27 @@ def animate(job: Job, note: Callable[[str], None], show_progress: ProgressBar) -
     note: called with each sentence about the picture, for example that several faces were found. show_progress: wraps
     the frames while they are written. Raises KagamiError; on any error or Ctrl-C no file is left under the final name.
     """
+    check_background_file(job.background, job.background_file)
     picture, *views = map(load_picture, job.ref)
+    backdrop = None if job.background_file is None else load_backdrop(job.background_file)
     points = None if job.points is None else Points.load(job.points)
     if job.out.exists() and any(job.out.samefile(path) for path in (*job.ref, job.drive) if path.exists()):
         raise VideoError(f"{job.out} is also an input: choose another --out.")
     with VideoReader(job.drive) as reader, recording(job.out, reader.rate, job.alpha, job.drive) as out:
         pipeline = make_pipeline(job.generator, choose_device(job.device), job.size, job.checkpoint, steps=job.steps)
         avatar = pipeline.prepare(picture, points, job.controls.framing, views, job.person)
-        for sentence in avatar.notes:
+        for sentence in (*avatar.notes, *(() if backdrop is None else backdrop.notes)):
             note(sentence)
         count = 0
         drivers = Drivers(
             smooth=False, live=False, shown=[one.shown_body for one in avatar.cast], who=job.who, mirrored=job.mirror
         )
         with drivers, closing(prefetch(map(drivers.process, reader))) as tracked:
-            of_each = [smooth_both_ways(each) if job.smooth else each for each in split(tracked, len(avatar.cast))]
-            frames = perform_all(pipeline, avatar, of_each, job.controls, job.neutral, job.drive.name)
+            of_each = [
+                smooth_both_ways(each, smoothing=job.smoothing) if job.smooth else each
+                for each in split(tracked, len(avatar.cast))
+            ]
+            frames = perform_all(pipeline, avatar, of_each, job.controls, job.neutral, job.drive.name, backdrop)
             for frame in show_progress(frames, reader.frames):
                 out.write(frame)
                 count += 1
@@ -183,9 +199,10 @@ def perform(
     controls: Controls,
     neutral: NeutralKind = "first",
     name: str = "the video",
+    backdrop: Backdrop | None = None,
 ) -> Iterator[AvatarFrame]:
     """`perform_all` for a picture with one character. motions: of its driver."""
-    return perform_all(pipeline, avatar, [motions], controls, neutral, name)
+    return perform_all(pipeline, avatar, [motions], controls, neutral, name, backdrop)
 
 
 def perform_all(
@@ -195,16 +212,17 @@ def perform_all(
     controls: Controls,
     neutral: NeutralKind = "first",
     name: str = "the video",
+    backdrop: Backdrop | None = None,
 ) -> Iterator[AvatarFrame]:
     """One drawn frame for each motion. motions: of the driver of each character, from left to right.
 
-    neutral, name: as in `resolve`. A further character without a driver idles. Raises NoDriverError if the first has
-    none.
+    neutral, name: as in `resolve`. backdrop: see `Stream.background`. A further character without a driver idles.
+    Raises NoDriverError if the first has none.
     """
     stream = pipeline.open(avatar)
     of_each = [resolve(each, neutral, None if slot else name, slot) for slot, each in enumerate(motions)]
     for (shown, related), *others in zip(*of_each, strict=True):
-        yield pipeline.draw([FrameRequest(stream, shown, related, controls, tuple(others))])[0]
+        yield pipeline.draw([FrameRequest(stream, shown, related, controls, tuple(others), backdrop=backdrop)])[0]
 
 
 def resolve(

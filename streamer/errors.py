@@ -108,6 +108,15 @@ class UnknownSessionError(ProtocolError):
         super().__init__("This session does not exist any more; reload the page.")
 
 
+class NotSeenError(KagamiError):
+    """Something is to be measured on the driver, who is not seen."""
+
+    code = "not-seen"
+
+    def __init__(self) -> None:
+        super().__init__("No face is seen now: go live, look at the camera and try again.")
+
+
 class TooFastError(ProtocolError):
     """More signalling messages, offers, requests or uploads a second than the server allows."""
 
@@ -189,6 +198,15 @@ class NotKeptError(KagamiError):
 
     def __init__(self) -> None:
         super().__init__("The server does not keep this picture any more; send it again.")
+
+
+class BackdropBusyError(KagamiError):
+    """Another background is already being read for this session."""
+
+    code = "busy"
+
+    def __init__(self) -> None:
+        super().__init__("Another background is being read; wait a moment and choose again.")
 
 
 class BusyError(KagamiError):

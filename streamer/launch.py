@@ -15,6 +15,7 @@ from streamer.frames import AvatarFrame
 from streamer.generation.device import choose_device
 from streamer.generation.factory import make_pipeline
 from streamer.generation.separate_preparation import SeparatePreparation
+from streamer.rigging.backdrop import load_backdrop
 from streamer.rigging.framing import Framing
 from streamer.rigging.picture import load_picture
 from streamer.rigging.picture_process import PictureProcess
@@ -53,6 +54,7 @@ def launch(
     limit_repeats()
     picture, *views = map(load_picture, settings.ref)
     points = None if settings.points is None else Points.load(settings.points)
+    backdrop = None if settings.background_file is None else load_backdrop(settings.background_file)
     device = choose_device(settings.device)
     camera = None if settings.virtual_camera is None else VirtualCamera(settings.virtual_camera)
     if camera is not None and (problem := camera.problem()):
@@ -68,7 +70,7 @@ def launch(
     )  # fmt: skip
     print_line(f"{settings.generator} generator on {device}")
     avatar = pipeline.prepare(picture, points, framing_of(settings), views, settings.person)
-    for note in avatar.notes:
+    for note in (*avatar.notes, *(() if backdrop is None else backdrop.notes)):
         print_line(note)
     print_line(f"{picture.name} prepared, {avatar.width}x{avatar.height}")
     pipeline.warm_up(avatar)
@@ -76,7 +78,7 @@ def launch(
     pictures = PictureProcess()
     engine = Engine(
         pipeline,
-        partial(TrackerProcess, partial(PersonTracker, body=settings.body, smooth=settings.smooth)),
+        partial(TrackerProcess, PersonTracker),
         fps=settings.fps,
         max_sessions=settings.max_sessions,
         frame_hook=frame_hook,
@@ -87,8 +89,8 @@ def launch(
     feed = None if camera is None else feed_output(engine, camera, avatar.width, avatar.height)
     try:
         run(
-            Server(engine, settings, avatar, picture.name, pictures, phone=phone), settings, listening, print_line,
-            None if certificate is None else certificate.context,
+            Server(engine, settings, avatar, picture.name, pictures, backdrop, phone=phone), settings, listening,
+            print_line, None if certificate is None else certificate.context,
         )  # fmt: skip
     finally:
         engine.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple, get_args
 
-Background = Literal["original", "blur", "colour", "transparent"]
+Background = Literal["original", "blur", "colour", "transparent", "picture"]
 Codec = Literal["auto", "vp8", "h264"]
 GeneratorKind = Literal["dit", "geometry"]
 Precision = Literal["float32", "bfloat16", "float16"]

@@ -179,6 +179,10 @@ Bones = Annotated[
         "NAME=FACTOR,…", rule=_bones,
     ),
 ]  # fmt: skip
+BackgroundFile = Annotated[
+    Path | None,
+    Flag("picture or short clip that stands behind the character instead of its own background", PICTURE, "FILE"),
+]
 Size = Annotated[int, Meta(ge=128, le=1024), Flag("longest side of the avatar video, pixels", DRAWING)]
 Frame = Annotated[FrameKind, Flag("how much of the picture is shown: all of it, head and shoulders, the face", DRAWING)]
 Aspect = Annotated[
@@ -209,9 +213,10 @@ class Settings:
     person: Person = LARGEST_PERSON
     bones: Bones = ""
     background: Annotated[Background, Flag("background at the start", PICTURE)] = "original"
+    background_file: BackgroundFile = None
     colour: Colour = "#00b140"
     mirror: Annotated[bool, Flag("start with the avatar not mirrored", PICTURE)] = True
-    body: Annotated[bool, Flag("do not follow shoulders, arms and hands (saves time)", PICTURE)] = True
+    body: Annotated[bool, Flag("start without following shoulders, arms and hands (saves time)", PICTURE)] = True
     smooth: Smooth = True
     who: Who = LARGEST_PERSON
     virtual_camera: Annotated[
@@ -319,7 +324,15 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
     }
     if config is not None:
         given |= _read_file(config)
-    return Settings(**flags.check_all(Settings, given | flagged))
+    settings = Settings(**flags.check_all(Settings, given | flagged))
+    check_background_file(settings.background, settings.background_file)
+    return settings
+
+
+def check_background_file(background: Background, path: Path | None) -> None:
+    """Raises SettingsError for a background that needs a file which is not given."""
+    if background == "picture" and path is None:
+        raise SettingsError("--background picture needs a picture or a clip: give --background-file, too.")
 
 
 def _read_file(path: Path) -> dict[str, tuple[str, Any]]:
@@ -336,7 +349,7 @@ def _read_file(path: Path) -> dict[str, tuple[str, Any]]:
         name = key.replace("-", "_")
         if name not in known:
             raise SettingsError(f"{path} sets '{key}', which does not exist; run_server.py --help lists the settings.")
-        if name in ("ref", "points"):  # a file's paths are relative to its own folder
+        if name in ("ref", "points", "background_file"):  # a file's paths are relative to its own folder
             value = _below(path.parent, value)  # noqa: PLW2901
         given[name] = (f"'{key}' in {path}", value)
     return given

@@ -35,7 +35,8 @@ LAYERS: dict[str, set[str]] = {
 }
 
 # The law inside of `streamer`: which of its packages and modules each of them may import. Nothing imports to its left:
-# launch, animate → server → engine → generation → rigging → tracking → runtime; webrtc, files → runtime.
+# launch, animate → server → engine → generation → rigging → tracking → runtime; rigging → files;
+# webrtc, files → runtime.
 COMMON = {"errors", "options", "frames", "camera", "flags", "settings"}
 TRACKING = COMMON | {"runtime", "tracking"}
 RIGGING = TRACKING | {"rigging"}
@@ -46,7 +47,7 @@ STREAMER: dict[str, set[str]] = {
     **dict.fromkeys(COMMON, COMMON),
     "runtime": COMMON,
     "tracking": TRACKING,
-    "rigging": RIGGING,
+    "rigging": RIGGING | {"files"},
     "generation": GENERATION,
     "engine": ENGINE,
     "webrtc": COMMON | {"runtime"},

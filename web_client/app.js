@@ -2,6 +2,7 @@
 /** The page: connects its state, the connection, the devices and the view. */
 
 import { AvatarView } from './avatar_view.js';
+import { BackgroundFile } from './background.js';
 import { showLevel } from './before_start.js';
 import { DEFAULT_RESOLUTION } from './camera.js';
 import { Connection } from './connection.js';
@@ -13,6 +14,7 @@ import { Meter } from './meter.js';
 import { PeopleNotice } from './people.js';
 import { fillPhoneCard } from './phone.js';
 import { ReferencePicture } from './picture.js';
+import { PresetShelf } from './presets.js';
 import { newSecret, saveResumption, takeResumption } from './resume.js';
 import { address, isLocal, socketAddress } from './server.js';
 import { Shelf } from './shelf.js';
@@ -26,7 +28,6 @@ import { render, renderAmbient, renderLocation } from './view.js';
 
 const CONTROL_INTERVAL_MS = 80; // changes within this time are sent as one message
 const READING_INTERVAL_MS = 1000;
-const BACKGROUNDS = /** @type {const} */ (['original', 'blur', 'colour', 'transparent']);
 
 export class App {
   constructor() {
@@ -53,6 +54,8 @@ export class App {
     this.shelf = new Shelf(this.store, this.picture);
     this.editor = new PointsEditor(this.store, this.picture);
     this.picture.onPointsWanted = (which) => void this.editor.open(which);
+    this.background = new BackgroundFile(this.store);
+    this.presets = new PresetShelf(this);
     this.devices = new Devices({
       store: this.store,
       connection: this.connection,
@@ -71,6 +74,7 @@ export class App {
   run() {
     renderLocation();
     this.picture.showDefault();
+    void this.background.restore();
     this.connection.open();
     void this.#readConfig();
     void this.shelf.load();
@@ -155,6 +159,13 @@ export class App {
     this.controlTimer ??= setTimeout(() => this.#sendControls(), CONTROL_INTERVAL_MS);
   }
 
+  /** Keeps controls that the server set. @param {Partial<Controls>} changes */
+  #adopt(changes) {
+    this.changedControls = { ...this.changedControls, ...changes };
+    remember({ controls: changes });
+    this.store.set({ controls: { ...this.state.controls, ...changes } });
+  }
+
   #sendControls() {
     clearTimeout(this.controlTimer);
     this.controlTimer = undefined;
@@ -164,15 +175,15 @@ export class App {
     }
   }
 
-  nextBackground() {
-    const index = BACKGROUNDS.indexOf(this.state.controls.background);
-    this.control({ background: BACKGROUNDS[(index + 1) % BACKGROUNDS.length] });
-  }
-
   calibrate() {
     if (this.state.live === 'live') {
       this.connection.send({ type: 'control', calibrate: true });
     }
+  }
+
+  /** Turns head and gaze so that they are straight while the driver looks as now. */
+  straighten() {
+    this.connection.send({ type: 'control', straighten: true });
   }
 
   /** @param {boolean} showSelf */
@@ -218,6 +229,7 @@ export class App {
     } else if (link === 'lost') {
       this.avatar.hold();
       this.picture.handleConnectionLost();
+      this.background.handleConnectionLost();
       if (this.state.notice?.kind !== 'error') {
         this.store.notify({
           kind: 'error',
@@ -260,6 +272,9 @@ export class App {
         this.avatar.expect(message, this.picture.coming !== null);
         this.picture.handleStatus(message);
         break;
+      case 'controls':
+        this.#adopt(message.controls);
+        break;
       case 'stats':
         this.store.set({ stats: message });
         break;
@@ -295,6 +310,7 @@ export class App {
     this.#sendControls();
     this.shelf.setStart(ready.picture.name);
     this.picture.handleReady(ready);
+    this.background.handleReady(ready.session);
   }
 
   // ---- measurements, configuration
@@ -326,6 +342,7 @@ export class App {
       /** @type {{max_upload_mb?: number, virtual_camera?: boolean}} */
       const config = await response.json();
       this.picture.maxMegabytes = config.max_upload_mb ?? this.picture.maxMegabytes;
+      this.background.maxMegabytes = this.picture.maxMegabytes;
       this.devices.writesObs = isLocal() && config.virtual_camera === true;
       void this.devices.refresh();
     }

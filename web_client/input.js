@@ -2,6 +2,7 @@
 /** User input: clicks, keys, sliders, dropped and pasted files, each bound to a method of the app. */
 
 import { bindAppearance } from './appearance.js';
+import { bindBackground, nextBackground } from './background.js';
 import { bindBeforeStart } from './before_start.js';
 import { button, element, html, input } from './dom.js';
 import { bindFraming } from './framing.js';
@@ -9,6 +10,7 @@ import { bindMotion } from './motion.js';
 import { fromTransfer } from './picture.js';
 import { bindPeople } from './people.js';
 import { ACCEPT } from './picture_formats.js';
+import { bindPresets } from './presets.js';
 import { bindProportions } from './proportions.js';
 import { bindShelf, shelfKeys } from './shelf_view.js';
 import { bindShortcuts } from './shortcuts.js';
@@ -23,6 +25,8 @@ export function bindInput(app) {
   bindButtons(app);
   bindSettings(app);
   bindMotion(app);
+  bindBackground(app);
+  bindPresets(app);
   bindFraming(app);
   bindPeople(app);
   bindProportions(app);
@@ -30,7 +34,7 @@ export function bindInput(app) {
   bindToolbar(html('dock'), button('start'));
   bindShortcuts({
     enabled: () => app.state.shortcuts,
-    keys: { b: () => app.nextBackground(), ...shelfKeys(app.shelf) },
+    keys: { b: () => nextBackground(app), ...shelfKeys(app.shelf) },
     dismiss: () => app.avatar.recording.cancelCountdown() || app.store.dismiss(),
   });
   bindDrops(app);
@@ -76,14 +80,6 @@ function bindButtons(app) {
 
 /** @param {App} app */
 function bindSettings(app) {
-  document.querySelectorAll('input[name=background]').forEach((radio) => {
-    radio.addEventListener('change', () => {
-      const { value } = /** @type {HTMLInputElement} */ (radio);
-      app.control({ background: /** @type {import('./protocol.js').Background} */ (value) });
-    });
-  });
-  const colour = input('colour');
-  colour.addEventListener('input', () => app.control({ background: 'colour', colour: colour.value }));
   const showSelf = input('show-self');
   showSelf.addEventListener('change', () => app.setShowSelf(showSelf.checked));
   const shortcuts = input('use-shortcuts');

@@ -9,8 +9,12 @@ import { bindSlider, percent, renderSlider, signed } from './sliders.js';
 
 const STRENGTHS = /** @type {const} */ ({ head: 1, face: 1, body: 1, light: 1, eyes: 1, brows: 1, mouth: 1, hands: 1 });
 const TURNS = /** @type {const} */ ({ yaw: 0, pitch: 0, roll: 0, gaze_x: 0, gaze_y: 0 });
+const SWITCHES = /** @type {const} */ (['follow_body', 'teeth']);
 const STRENGTH_NAMES = /** @type {(keyof typeof STRENGTHS)[]} */ (Object.keys(STRENGTHS));
 const TURN_NAMES = /** @type {(keyof typeof TURNS)[]} */ (Object.keys(TURNS));
+
+/** @type {Partial<Controls>} */
+const DEFAULTS = { ...STRENGTHS, ...TURNS, smoothing: 1, follow_body: true, teeth: true };
 
 /** @param {App} app */
 export function bindMotion(app) {
@@ -20,18 +24,29 @@ export function bindMotion(app) {
   for (const name of TURN_NAMES) {
     bindSlider(app, name, TURNS[name]);
   }
-  const teeth = input('teeth');
-  teeth.addEventListener('change', () => app.control({ teeth: teeth.checked }));
-  button('reset').addEventListener('click', () => app.control({ ...STRENGTHS, ...TURNS, teeth: true }));
+  bindSlider(app, 'smoothing', 1);
+  for (const name of SWITCHES) {
+    const box = input(name);
+    box.addEventListener('change', () => app.control({ [name]: box.checked }));
+  }
+  button('straighten').addEventListener('click', () => app.straighten());
+  button('reset').addEventListener('click', () => app.control(DEFAULTS));
 }
 
-/** @param {Controls} controls */
-export function renderMotion(controls) {
+/**
+ * @param {Controls} controls
+ * @param {boolean} live whether the driver is seen
+ */
+export function renderMotion(controls, live) {
   for (const name of STRENGTH_NAMES) {
     renderSlider(name, controls[name], percent(controls[name]), controls[name] !== STRENGTHS[name]);
   }
   for (const name of TURN_NAMES) {
     renderSlider(name, controls[name], `${signed(controls[name])}°`, controls[name] !== TURNS[name]);
   }
-  input('teeth').checked = controls.teeth;
+  renderSlider('smoothing', controls.smoothing, percent(controls.smoothing), controls.smoothing !== 1);
+  for (const name of SWITCHES) {
+    input(name).checked = controls[name];
+  }
+  button('straighten').disabled = !live;
 }

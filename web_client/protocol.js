@@ -6,7 +6,7 @@
 
 export const PROTOCOL = 1;
 
-/** @typedef {'original' | 'blur' | 'colour' | 'transparent'} Background */
+/** @typedef {'original' | 'blur' | 'colour' | 'transparent' | 'picture'} Background */
 /** @typedef {'whole' | 'bust' | 'face'} FrameKind */
 /** @typedef {'waiting' | 'calibrating' | 'live' | 'lost' | 'stalled' | 'paused'} Phase */
 
@@ -19,6 +19,8 @@ export const PROTOCOL = 1;
  * @property {number} brows the same of the brows
  * @property {number} mouth of lips and jaw
  * @property {number} hands of palms and fingers, a factor of `body`
+ * @property {boolean} follow_body whether body and hands are looked at
+ * @property {number} smoothing of the motion, 0 none .. 2 calm
  * @property {number} yaw degrees by which the head turns in addition, to the driver's own right, −45..45
  * @property {number} pitch up, −30..30
  * @property {number} roll tilted to the driver's own right, −30..30
@@ -52,7 +54,7 @@ export const PROTOCOL = 1;
  * @typedef {{type: 'hello', protocol: number, watch?: true, resume?: string}} Hello
  * @typedef {{type: 'offer', sdp: string}} Offer
  * @typedef {{type: 'candidate'} & Candidate} CandidateMessage
- * @typedef {{type: 'control', calibrate?: true} & Partial<Controls>} Control
+ * @typedef {{type: 'control', calibrate?: true, straighten?: true} & Partial<Controls>} Control
  * @typedef {{type: 'person', person: string}} Person
  * @typedef {{type: 'bye'}} Bye
  * @typedef {Hello | Offer | CandidateMessage | Control | Person | Bye} ClientMessage
@@ -102,9 +104,10 @@ export const PROTOCOL = 1;
  * @property {Record<string, number>} memory_mb by kind of memory
  */
 
+/** @typedef {{type: 'controls', controls: Partial<Controls>}} ControlsChanged set by the server itself */
 /** @typedef {{type: 'error', code: string, message: string, fatal: boolean}} ServerError */
 /** @typedef {{type: 'bye', reason: string}} ServerBye */
-/** @typedef {Ready | Answer | CandidateMessage | State | PictureStatus | Stats | ServerError | ServerBye} ServerMessage */
+/** @typedef {Ready | Answer | CandidateMessage | State | PictureStatus | ControlsChanged | Stats | ServerError | ServerBye} ServerMessage */
 
 /** @typedef {(value: unknown) => boolean} Check */
 
@@ -137,7 +140,7 @@ const percentiles = shape({ p50: isNumber, p95: isNumber, p99: isNumber });
 const range = shape({ min: isNumber, max: isNumber });
 const strength = within(0, 2);
 const boneFactor = within(0.5, 1.5);
-const background = oneOf('original', 'blur', 'colour', 'transparent');
+const background = oneOf('original', 'blur', 'colour', 'transparent', 'picture');
 const controls = {
   head: strength,
   face: strength,
@@ -147,6 +150,8 @@ const controls = {
   brows: strength,
   mouth: strength,
   hands: strength,
+  follow_body: isBoolean,
+  smoothing: strength,
   yaw: within(-45, 45),
   pitch: within(-30, 30),
   roll: within(-30, 30),
@@ -169,6 +174,17 @@ const controls = {
   who: isWho,
   paused: isBoolean,
 };
+/**
+ * The first field of some controls that is unknown or out of range; null where all are right.
+ * @param {Record<string, unknown>} some
+ * @returns {string | null}
+ */
+export function findControlError(some) {
+  const checks = /** @type {Record<string, Check>} */ (controls);
+  return Object.keys(some).find((name) => !Object.hasOwn(checks, name) || !checks[name](some[name])) ?? null;
+}
+/** @type {Check} */
+const isPartialControls = (value) => isRecord(value) && findControlError(value) === null;
 const candidate = {
   candidate: orNull(isString),
   sdpMid: optional(orNull(isString)),
@@ -207,6 +223,7 @@ const SERVER_MESSAGES = {
     people: isNumber,
     person: isPerson,
   },
+  controls: { controls: isPartialControls },
   stats: {
     fps: shape({ in: isNumber, out: isNumber }),
     latency_ms: percentiles,
@@ -230,6 +247,7 @@ const CLIENT_MESSAGES = {
   control: {
     ...Object.fromEntries(Object.entries(controls).map(([name, check]) => [name, optional(check)])),
     calibrate: optional(oneOf(true)),
+    straighten: optional(oneOf(true)),
   },
   person: { person: isPerson },
   bye: {},

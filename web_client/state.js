@@ -73,6 +73,9 @@ import { DEFAULT_RESOLUTION } from './camera.js';
  * @property {boolean} reframing whether the server prepares the picture for a changed frame
  * @property {Picture} picture
  * @property {ShelfState} shelf
+ * @property {import('./background.js').OwnBackground | null} ownBackground
+ * @property {import('./presets.js').Presets} presets kept on this device
+ * @property {string} preset name of the one that was chosen last; '' for none
  * @property {Notice | null} notice
  * @property {Recording | null} recording null: none is wanted
  * @property {boolean} fullScreen
@@ -101,7 +104,8 @@ export const initialState = () => ({
   microphone: false,
   capture: { resolution: DEFAULT_RESOLUTION, microphones: [], microphone: '', isChecking: false, isListening: false, words: [] },
   controls: {
-    head: 1, face: 1, body: 1, light: 1, eyes: 1, brows: 1, mouth: 1, hands: 1, yaw: 0, pitch: 0, roll: 0, gaze_x: 0, gaze_y: 0,
+    head: 1, face: 1, body: 1, light: 1, eyes: 1, brows: 1, mouth: 1, hands: 1, smoothing: 1, follow_body: true,
+    yaw: 0, pitch: 0, roll: 0, gaze_x: 0, gaze_y: 0,
     shoulders: 1, torso: 1, arms: 1, legs: 1, teeth: true, mirror: true, background: 'original', colour: '#00b140', frame: 'whole', aspect: 'picture', zoom: 1, shift_x: 0, shift_y: 0, keep_in_frame: true, who: 'largest', paused: false,
   },
   reframing: false,
@@ -111,6 +115,9 @@ export const initialState = () => ({
   recording: null,
   fullScreen: false,
   draggingFile: false,
+  ownBackground: null,
+  presets: {},
+  preset: '',
   stats: null,
   reading: null,
   fps: [],

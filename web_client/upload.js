@@ -98,12 +98,14 @@ export async function removeView(session, index, name) {
 }
 
 /**
+ * Sends a request, and raises the server's sentence where it is refused.
  * @param {URL} url
  * @param {RequestInit} options
- * @param {string} name of the picture
+ * @param {string} name of the file that it is about
+ * @returns {Promise<Response>}
  * @throws {PictureError}
  */
-async function request(url, options, name) {
+export async function request(url, options, name) {
   /** @type {Response} */
   let response;
   try {
@@ -116,4 +118,5 @@ async function request(url, options, name) {
     const answer = await response.json().catch(() => ({}));
     throw new PictureError(answer.message ?? `The server did not take ${name} (${response.status}): try another.`);
   }
+  return response;
 }

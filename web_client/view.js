@@ -1,12 +1,14 @@
 // @ts-check
 /** Renders the state into the page. `render` is idempotent and may be called at any time. */
 
+import { renderBackground } from './background.js';
 import { renderBeforeStart } from './before_start.js';
 import { button, element, html, image, input, setIcon, setPressed, setSource, setText, setWords } from './dom.js';
 import { renderFraming } from './framing.js';
 import { t } from './i18n.js';
 import { renderMotion } from './motion.js';
 import { renderPeople } from './people.js';
+import { renderPresets } from './presets.js';
 import { renderProportions } from './proportions.js';
 import { renderRecording } from './recorder.js';
 import { isLocal } from './server.js';
@@ -68,17 +70,9 @@ function renderPicture({ picture, live }) {
 }
 
 /** @param {State} state */
-function renderControls({ controls, showSelf, shortcuts }) {
-  renderMotion(controls);
+function renderControls({ phase, controls, showSelf, shortcuts }) {
+  renderMotion(controls, phase === 'live');
   renderProportions(controls);
-  for (const radio of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll('input[name=background]'))) {
-    radio.checked = radio.value === controls.background;
-  }
-  html('colour-field').hidden = controls.background !== 'colour';
-  html('transparent-note').hidden = controls.background !== 'transparent';
-  if (document.activeElement !== input('colour')) {
-    input('colour').value = controls.colour;
-  }
   input('show-self').checked = showSelf;
   input('use-shortcuts').checked = shortcuts;
   renderShortcuts(shortcuts);
@@ -158,6 +152,8 @@ export function render(state) {
   renderPicture(state);
   renderShelf(state);
   renderViews(state);
+  renderBackground(state);
+  renderPresets(state);
   renderControls(state);
   renderPeople(state);
   renderBeforeStart(state);

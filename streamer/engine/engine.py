@@ -362,7 +362,9 @@ class Engine:
             tracked = pending.tracked
             further = session.characters - 1
             others = (*tracked.others[:further], *[(NEUTRAL, NEUTRAL)] * (further - len(tracked.others)))
-            return FrameRequest(session.stream, tracked.motion, tracked.neutral, session.controls, others)
+            return FrameRequest(
+                session.stream, tracked.motion, tracked.neutral, session.controls, others, backdrop=session.backdrop
+            )
         self.leave(session)
         return None
 

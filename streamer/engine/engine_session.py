@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.controls import Controls
 from streamer.generation.pipeline import Avatar, Stream
 from streamer.options import Phase
+from streamer.rigging.backdrop import Backdrop
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.runtime.meter import Meter
 from streamer.tracking.tracker import TrackedMotion, Tracker, Wanted
@@ -24,6 +26,7 @@ from streamer.tracking.tracker import TrackedMotion, Tracker, Wanted
 CAMERA_IDLE_S = 0.25  # without a camera picture, until the avatar shows its idle motion
 CAMERA_STALLED_S = 1.5  # without a camera picture, until the phase becomes "stalled" and the page says so
 IDLE_FPS = 25.0
+RECENT_MOTIONS = 12  # that `recent` holds: some 0.4 s
 _log = logging.getLogger(__name__)
 
 
@@ -43,12 +46,13 @@ class PendingMotion:
 class EngineSession:
     """A live session: camera pictures in, avatar frames out. Made by `Engine.admit`; tracks from `start` on.
 
-    avatar, controls, paused: may be set from any thread.
+    avatar, controls, backdrop, paused: may be set from any thread.
     stream: the session's state on the device; belongs to the engine's thread.
     camera: single-slot mailbox of received pictures, read by the tracking thread.
     motions: single-slot mailbox of tracked motions, read by the engine's thread.
     phase: as the page shows it. progress: of the calibration, 0..1.
     people: how many are seen before the camera.
+    recent: the last motions that were tracked while live, for measurements of how the driver looks; oldest first.
     tracker_responding: False while the tracker does not answer and the avatar idles meanwhile.
     failure: the error that ended the session, if any; `on_failure` is called with it, in the thread that failed.
     """
@@ -65,9 +69,11 @@ class EngineSession:
         self.avatar = avatar
         self.stream: Stream | None = None
         self.controls = controls
+        self.backdrop: Backdrop | None = None
         self.paused = False
         self.phase: Phase = "waiting"
         self.progress = 0.0
+        self.recent: deque[TrackedMotion] = deque(maxlen=RECENT_MOTIONS)
         self.tracker_responding = True
         self.people = 0
         self.failure: KagamiError | None = None
@@ -181,14 +187,20 @@ class EngineSession:
                 self.meter.add({"decode": (decoded - began) * 1000, "track": (done - decoded) * 1000})
                 index, last_received = index + 1, received.at
                 self.phase, self.progress = tracked.phase, tracked.progress
+                if tracked.phase == "live":
+                    self.recent.append(tracked)
+                else:
+                    self.recent.clear()
             self.tracker_responding, self.people = tracked.responding, tracked.people
             self.motions.put(PendingMotion(tracked, frame if self._keep_camera else None, time.monotonic()))
 
     def _wanted(self) -> Wanted:
         controls, cast = self.controls, self.avatar.cast
-        return Wanted(tuple(one.shown_body for one in cast), controls.who, controls.mirror)
+        shown = tuple(one.shown_body for one in cast)
+        return Wanted(shown, controls.who, controls.mirror, controls.follow_body, controls.smoothing)
 
     def _update_idle_phase(self, tracked: TrackedMotion, last_received: float | None) -> None:
+        self.recent.clear()
         self.progress = tracked.progress
         if self.paused:
             self.phase = "paused"

@@ -11,6 +11,7 @@ from models.geometry.inpaint import blur
 from models.geometry.rig import Rig
 from streamer.generation.controls import Controls
 from streamer.generation.transfer import upload
+from streamer.rigging.backdrop import Backdrop, cover_canvas
 
 BLUR_RADII_PER_SIDE = 24  # the blur's radius is one 24th of the canvas side
 
@@ -18,7 +19,8 @@ BLUR_RADII_PER_SIDE = 24  # the blur's radius is one 24th of the canvas side
 def background_of(rig: Rig, controls: Controls) -> Tensor | None:
     """The chosen background (1, 3, S, S), RGB 0..1, for a rig of one picture; None for the picture's own.
 
-    Transparent frames are drawn over black, so their colour is premultiplied by their alpha.
+    Transparent frames are drawn over black, so their colour is premultiplied by their alpha. A picture of one's own is
+    made by `backdrop_frame`.
     """
     plate = rig.plate
     if controls.background == "blur":
@@ -29,6 +31,14 @@ def background_of(rig: Rig, controls: Controls) -> Tensor | None:
     if controls.background == "transparent":
         return torch.zeros_like(plate)
     return None
+
+
+def backdrop_frame(rig: Rig, backdrop: Backdrop, index: int, crop: tuple[int, int]) -> Tensor:
+    """A frame of a backdrop as a background (1, 3, S, S), RGB 0..1, for a rig of one picture; it covers the crop
+    (width, height) in the middle of the canvas.
+    """
+    pixels = cover_canvas(backdrop.frames[index], crop, rig.size)
+    return upload(torch.from_numpy(pixels), rig.plate.device).permute(2, 0, 1)[None].float().div(255).contiguous()
 
 
 def stack_backgrounds(rig: Rig, backgrounds: Sequence[Tensor | None]) -> Tensor | None:

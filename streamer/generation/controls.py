@@ -15,13 +15,15 @@ class Controls:
 
     head, face, body: strength of the motion, 0..2, where 1 follows the driver exactly.
     eyes, brows, mouth: the same of these parts of the face, factors of `face`; hands: of palms and fingers, of `body`.
+    follow_body: whether the driver's body and hands are looked at; else the picture's go along with the head.
+    smoothing: of the driver's motion, 0..2: see `MotionFilter`.
     yaw, pitch, roll: degrees by which the head turns in addition, within `TURN_LIMITS`: to the driver's own right, up,
     and tilted to the driver's own right. gaze_x, gaze_y: the same of the eyes within the head, right and up.
     light: strength of the shading that is transferred from the driver's face, 0..2.
     shoulders, torso, arms, legs: factors of the character's bone lengths, `BONE_RANGE`, where 1 is the picture's own.
     teeth: whether the driver's own teeth and tongue are drawn in an open mouth.
     mirror: whether the character moves like a mirror image of the driver, else like a person beside the driver.
-    background: what stands behind the character.
+    background: what stands behind the character; "picture" is a picture or clip of one's own, if there is one.
     colour: RGB 0..255 for `background="colour"`.
     frame, aspect, zoom, shift_x, shift_y: the frame, see `Framing`.
     who: of several people before the camera, the one who is followed: "largest", "left", "right", or a number counted
@@ -36,6 +38,8 @@ class Controls:
     brows: float = 1.0
     mouth: float = 1.0
     hands: float = 1.0
+    follow_body: bool = True
+    smoothing: float = 1.0
     yaw: float = 0.0
     pitch: float = 0.0
     roll: float = 0.0

@@ -19,7 +19,7 @@ from models.geometry.limb_curve import FOREARM_PIECES, SECOND_JOINTS
 from models.geometry.rig import Rig
 from streamer.errors import DeviceMemoryError, KagamiError
 from streamer.frames import AvatarFrame, Image
-from streamer.generation.background import background_of
+from streamer.generation.background import backdrop_frame, background_of
 from streamer.generation.controls import Controls
 from streamer.generation.driver_batch import DriverBatch
 from streamer.generation.generator import Reference, State
@@ -27,9 +27,10 @@ from streamer.generation.renderer import FrameBatch, Renderer
 from streamer.generation.scene import over_background, over_plate
 from streamer.generation.transfer import Download, share_with_main_stream, side_stream
 from streamer.generation.view import cut_frame, frame_bounds
-from streamer.options import EVERY_PERSON, LARGEST_PERSON, Background
+from streamer.options import EVERY_PERSON, LARGEST_PERSON
+from streamer.rigging.backdrop import Backdrop
 from streamer.rigging.body_points import Position
-from streamer.rigging.framing import Framing, Layout, output_size
+from streamer.rigging.framing import Framing, Layout, canvas_crop, output_size
 from streamer.rigging.likeness import Appearance
 from streamer.rigging.picture import Picture
 from streamer.rigging.point_guesses import points_found
@@ -107,6 +108,11 @@ class Avatar:
         """Where the points of its picture were found or placed, see `points_found`."""
         return points_found(self.characters[0])
 
+    @property
+    def crop(self) -> tuple[int, int]:
+        """Width and height of the frame in the middle of the canvas, pixels."""
+        return (self.width, self.height) if self.layout is None else canvas_crop(self.layout.rect, self.rig.size)
+
     def is_framed(self, framing: Framing) -> bool:
         """Whether it was prepared for this framing, or can be for no other."""
         return self.layout is None or self.layout.framing == framing
@@ -119,23 +125,38 @@ class Stream:
     avatar: Avatar
     state: State
     parts: tuple[Stream, ...] = ()
-    _behind: tuple[tuple[Avatar, Controls], Image] | None = None
-    _background: tuple[tuple[Avatar, Background, tuple[int, int, int]], torch.Tensor | None] | None = None
+    _behind: tuple[object, Image] | None = None
+    _background: tuple[object, torch.Tensor | None] | None = None  # what was chosen, and what was made of it
 
-    def background(self, controls: Controls) -> torch.Tensor | None:
-        """The chosen background (1, 3, S, S), None for the picture's own; made once for each choice."""
-        choice = (self.avatar, controls.background, controls.colour)
+    def background(
+        self, controls: Controls, backdrop: Backdrop | None = None, seconds: float = 0.0
+    ) -> torch.Tensor | None:
+        """The chosen background (1, 3, S, S), None for the picture's own; made once for each choice.
+
+        backdrop: what is shown for `background="picture"`; None: the picture's own. seconds: of the frame, on the clock
+        by which a clip is played.
+        """
+        choice: object = (self.avatar, controls.background, controls.colour)
+        shown = backdrop if controls.background == "picture" else None
+        index = 0 if shown is None else shown.index_at(seconds)
+        if shown is not None:
+            choice = (self.avatar, shown, index)
         if self._background is None or self._background[0] != choice:
-            self._background = (choice, background_of(self.avatar.rig, controls))
+            made = background_of(self.avatar.rig, controls)
+            if shown is not None:
+                made = backdrop_frame(self.avatar.rig, shown, index, self.avatar.crop)
+            self._background = (choice, made)
         return self._background[1]
 
-    def behind(self, controls: Controls) -> Image:
-        """(H, W, 3) what stands behind all characters of a scene in the frame; made once for each choice."""
+    def behind(self, controls: Controls, backdrop: Backdrop | None = None, seconds: float = 0.0) -> Image:
+        """(H, W, 3) what stands behind all characters of a scene in the frame; made once for each choice. backdrop,
+        seconds: as for `background`.
+        """
         layout = self.avatar.layout
         assert layout is not None
-        choice = (self.avatar, controls)
+        chosen = self.background(controls, backdrop, seconds)
+        choice = (self.avatar, controls, self._background and self._background[0])
         if self._behind is None or self._behind[0] != choice:
-            chosen = self.background(controls)
             plane = to_bytes(self.avatar.rig.plate if chosen is None else chosen)[0].cpu().numpy()
             self._behind = (choice, cut_frame([plane], layout, controls.framing)[0])
         return self._behind[1]
@@ -146,7 +167,7 @@ class FrameRequest:
     """One frame to draw: of which stream, after which motion, relative to which neutral.
 
     others: motion and neutral for each further character of a scene. alpha: whether the frame needs its alpha whatever
-    stands behind.
+    stands behind. backdrop: of one's own, see `Stream.background`.
     """
 
     stream: Stream
@@ -155,6 +176,7 @@ class FrameRequest:
     controls: Controls = field(default_factory=Controls)
     others: tuple[tuple[Motion, Motion], ...] = ()
     alpha: bool = False
+    backdrop: Backdrop | None = None
 
     @property
     def transparent(self) -> bool:
@@ -325,7 +347,7 @@ class AvatarPipeline:
             states=[one.stream.state for one in requests],
             rigs=[one.stream.avatar.rig for one in requests],
             drivers=DriverBatch.of(motions, neutrals, controls, self.device, bounds),
-            backgrounds=[one.stream.background(one.controls) for one in requests],
+            backgrounds=[one.stream.background(one.controls, one.backdrop, one.motion.captured) for one in requests],
             alpha=any(one.transparent for one in requests),
         )
 
@@ -348,7 +370,7 @@ def _composed(request: FrameRequest, frames: Sequence[AvatarFrame], batched: boo
     assert scene is not None
     began = time.perf_counter()
     ordered = [frames[index] for index in scene.order]
-    behind, alpha = request.stream.behind(request.controls), None
+    behind, alpha = request.stream.behind(request.controls, request.backdrop, request.motion.captured), None
     if request.controls.background == "original":
         rgb = over_plate(ordered, behind)
     else:

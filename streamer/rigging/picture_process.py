@@ -19,6 +19,7 @@ from streamer.runtime.priority import UPLOAD_NICENESS, lower_priority
 from streamer.runtime.worker_process import WAIT_STEP_S, WorkerProcess
 
 if TYPE_CHECKING:
+    from streamer.rigging.backdrop import Backdrop
     from streamer.rigging.framing import Framing
     from streamer.rigging.likeness import Appearance
     from streamer.rigging.points import Points
@@ -77,6 +78,13 @@ class PictureProcess:
         """`find_view`. Blocks. Raises ViewError, PictureError, EngineClosedError."""
         character: Character = self._call(_Steps, "find_view", picture, size, known)
         return character
+
+    def load_backdrop(self, data: bytes) -> Backdrop:
+        """`load_backdrop` of an upload. Blocks. Raises BackdropError, PictureError, EngineClosedError."""
+        from streamer.rigging.backdrop import load_backdrop  # noqa: PLC0415 - FFmpeg, not needed for pictures
+
+        backdrop: Backdrop = self._call(partial(_Steps, self._max_address_bytes), "do", load_backdrop, data)
+        return backdrop
 
     def do(self, work: Callable[..., Answer], *arguments: object) -> Answer:
         """The answer of a function of a module, given these arguments, all picklable. Blocks. Raises its KagamiErrors,

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from streamer.engine.engine import Engine
 from streamer.errors import (
+    BackdropBusyError,
     BusyError,
     ForbiddenError,
     KagamiError,
@@ -35,12 +36,14 @@ from streamer.errors import (
 )
 from streamer.generation.pipeline import Avatar
 from streamer.options import MAX_PICTURES
+from streamer.rigging.backdrop import Backdrop
 from streamer.rigging.picture import Picture, load_picture
 from streamer.rigging.picture_process import PictureProcess
 from streamer.rigging.points import TooManyPointsError
 from streamer.runtime.cached_value import CachedValue
 from streamer.server import signaling
 from streamer.server.access import AccessMiddleware, check_token, error_response, may_see_figures
+from streamer.server.background_routes import BackgroundRoutes
 from streamer.server.conversation import Conversations
 from streamer.server.executors import Executors
 from streamer.server.kept_sessions import KEEP_S
@@ -49,6 +52,7 @@ from streamer.server.phone import PhoneAddress, phone_routes
 from streamer.server.point_routes import PointRoutes
 from streamer.server.rate_limits import Limits, RateLimiter, RateLimiters
 from streamer.server.samples import sample_routes
+from streamer.server.session import Session
 from streamer.server.session_pictures import SessionPictures
 from streamer.server.thumbnails import thumbnail
 from streamer.settings import Settings
@@ -68,6 +72,7 @@ _STATUS_OF_ERROR: dict[type[Exception], int] = {
     MissingTokenError: 401,
     ForbiddenError: 403,
     BusyError: 409,
+    BackdropBusyError: 409,
     TooLargeError: 413,
     TooManyPointsError: 413,
     TooFastError: 429,
@@ -78,9 +83,9 @@ class Server:
     """The web server of one engine. `app` is the ASGI application; `close` ends every session.
 
     avatar, name: the prepared reference picture that a session starts with, and the name that the page shows for it.
-    pictures: decodes uploads; `close` closes it. web_client: folder of the page's files. limits: rates of requests,
-    offers, uploads and so on. phone: the address under which a phone opens the page. keep_s: how long a session is kept
-    whose page went without `bye`.
+    pictures: decodes uploads; `close` closes it. backdrop: that every session begins with. web_client: folder of the
+    page's files. limits: rates of requests, offers, uploads and so on. phone: the address under which a phone opens the
+    page. keep_s: how long a session is kept whose page went without `bye`.
     """
 
     def __init__(
@@ -90,6 +95,7 @@ class Server:
         avatar: Avatar,
         name: str,
         pictures: PictureProcess | None = None,
+        backdrop: Backdrop | None = None,
         web_client: Path = WEB_CLIENT,
         limits: Limits | None = None,
         phone: PhoneAddress | None = None,
@@ -101,8 +107,13 @@ class Server:
         self._executors = Executors()
         self._limiters = RateLimiters(limits or Limits())
         self._uploads: Counter[str] = Counter()  # uploads that are read or decoded now, by address
-        self.conversations = Conversations(engine, settings, avatar, name, self._executors, self._limiters, keep_s)
+        self.conversations = Conversations(
+            engine, settings, avatar, name, self._executors, self._limiters, backdrop, keep_s
+        )
         points = PointRoutes(self._pictures, self._executors, self._limiters, self._pictures_of, self._change_of)
+        backgrounds = BackgroundRoutes(
+            self._pictures, self._executors, self._session_of, self._count_upload, self._read_upload
+        )
         self._avatar = avatar
         self._name = name
         self._registry = CollectorRegistry(auto_describe=False)
@@ -118,6 +129,7 @@ class Server:
                 Route("/api/picture", self._reference_picture, methods=["GET"]),
                 Route("/api/thumbnail", self._thumbnail),
                 *points.routes,
+                *backgrounds.routes,
                 *sample_routes(self._executors, settings),
                 *phone_routes(settings, phone),
                 Route("/api/view", self._upload_view, methods=["PUT"]),
@@ -205,22 +217,25 @@ class Server:
             pictures.remove_view(_index(request))
         return JSONResponse({"stage": "preparing", "name": pictures.name}, 202)
 
-    def _pictures_of(self, request: Request) -> SessionPictures:
-        """The pictures of the session that a request names. Raises UnknownSessionError."""
+    def _session_of(self, request: Request) -> Session:
+        """The session that a request names. Raises UnknownSessionError."""
         check_token(request, self._settings.token)
         session = self.conversations.sessions.get(request.query_params.get("session", ""))
         if session is None:
             raise UnknownSessionError
-        return session.pictures
+        return session
+
+    def _pictures_of(self, request: Request) -> SessionPictures:
+        """The pictures of the session that a request names. Raises UnknownSessionError."""
+        return self._session_of(request).pictures
 
     async def _take_upload(self, request: Request, use: Callable[[Picture, str], None]) -> Response:
         """Read and decode the picture in a request's body, and use it under the name that the request gives it, with
         the key of what it is prepared from.
         """
         name = _name(request)
-        await self._limiters.uploads.wait(_address(request))
         try:
-            data = await _read_body(request, self._settings.max_upload_mb)
+            data = await self._read_upload(request)
         except ClientDisconnect:
             return PlainTextResponse("", 400)
         digest, picture = await self._executors.decode(
@@ -229,16 +244,28 @@ class Server:
         use(picture, _key(request, digest))
         return JSONResponse({"stage": "preparing", "name": name}, 202)
 
+    async def _read_upload(self, request: Request) -> bytes:
+        """The body of an upload, not sooner than its address may send one. Raises TooLargeError, TooFastError,
+        ClientDisconnect.
+        """
+        await self._limiters.uploads.wait(_address(request))
+        return await _read_body(request, self._settings.max_upload_mb)
+
     @contextlib.contextmanager
     def _change_of(self, request: Request, pictures: SessionPictures) -> Iterator[None]:
+        """While this context is open, one more upload of pictures is read or decoded. Raises BusyError."""
+        with self._count_upload(request), pictures.upload():
+            yield
+
+    @contextlib.contextmanager
+    def _count_upload(self, request: Request) -> Iterator[None]:
         """While this context is open, one more upload of an address is read or decoded. Raises BusyError."""
         address = _address(request)
         if self._uploads[address] >= MAX_UPLOADS_PER_ADDRESS or self._uploads.total() >= MAX_UPLOADS:
             raise BusyError
         self._uploads[address] += 1
         try:
-            with pictures.upload():
-                yield
+            yield
         finally:
             self._uploads[address] -= 1
             if not self._uploads[address]:

@@ -26,6 +26,7 @@ from streamer.errors import (
     TooManyErrorsError,
 )
 from streamer.generation.pipeline import Avatar
+from streamer.rigging.backdrop import Backdrop
 from streamer.server import signaling
 from streamer.server.access import check_token, is_from_this_machine
 from streamer.server.executors import Executors
@@ -79,7 +80,8 @@ class Conversations:
     never closed for another, and no number of silent ones shuts anybody out.
 
     sessions: the live sessions by their secret id. avatar, name: the prepared reference picture that a session starts
-    with, and the name that the page shows for it. keep_s: how long a session is kept whose page went without `bye`.
+    with, and the name that the page shows for it. backdrop: that a session starts with. keep_s: how long a session is
+    kept whose page went without `bye`.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Conversations:
         name: str,
         executors: Executors,
         limiters: RateLimiters,
+        backdrop: Backdrop | None = None,
         keep_s: float = KEEP_S,
     ) -> None:
         self.sessions: dict[str, Session] = {}
@@ -100,6 +103,7 @@ class Conversations:
         self._name = name
         self._executors = executors
         self._limiters = limiters
+        self._backdrop = backdrop
         self._prepared = PreparedAvatars()
         self._open: dict[Conversation, None] = {}  # in the order of their beginning
         self._closing = False
@@ -215,6 +219,7 @@ class Conversations:
                 self._engine, self._settings, self._avatar, self._name, send, task.cancel,
                 self._executors, self._limiters, self._prepared, conversation.address, hello.watch,
             )  # fmt: skip
+            session.controls.set_backdrop(self._backdrop)
         conversation.session = session
         self.sessions[session.id] = session
         return session

@@ -12,8 +12,9 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, replace
 from functools import partial
+
+from msgspec import UNSET
 
 from streamer.engine.engine import Engine
 from streamer.engine.engine_session import EngineSession
@@ -26,9 +27,7 @@ from streamer.errors import (
     TooFastError,
 )
 from streamer.frames import AvatarFrame
-from streamer.generation.controls import Controls
 from streamer.generation.pipeline import Avatar
-from streamer.options import parse_bones, parse_colour
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import QUEUE_AGE, TOTAL, Meter, percentiles
 from streamer.server import signaling
@@ -36,6 +35,7 @@ from streamer.server.executors import Executors
 from streamer.server.ice_servers import ice_servers, page_ice_servers
 from streamer.server.prepared_avatars import PreparedAvatars
 from streamer.server.rate_limits import RateLimiters
+from streamer.server.session_controls import SessionControls
 from streamer.server.session_pictures import SessionPictures
 from streamer.server.state_message import state_message
 from streamer.settings import Settings
@@ -91,12 +91,7 @@ class Session:
         self._limiters = limiters
         self._address = address
         self._watch = watch
-        self._controls = Controls(
-            mirror=settings.mirror, background=settings.background, colour=settings.colour_rgb, frame=settings.frame,
-            aspect=settings.aspect, zoom=settings.zoom, shift_x=settings.shift_x, shift_y=settings.shift_y,
-            keep_in_frame=settings.keep_in_frame, who=settings.who, **parse_bones(settings.bones)._asdict(),
-        )  # fmt: skip
-        self._paused = False
+        self.controls = SessionControls(settings)
         self._viewer_meter = Meter()  # used while there is no engine session, which has a meter of its own
         self._engine_session: EngineSession | None = None
         self._frames: Mailbox[AvatarFrame] | None = None
@@ -115,7 +110,7 @@ class Session:
             avatar,
             name,
             self._send,
-            lambda: self._controls.framing,
+            lambda: self.controls.current.framing,
             self._check_room,
             self._on_avatar,
             prepared,
@@ -143,7 +138,7 @@ class Session:
 
     async def begin(self) -> None:
         """Answer the page's `hello` with `ready`."""
-        avatar, colour = self.pictures.avatar, "#{:02x}{:02x}{:02x}".format(*self._controls.colour)
+        avatar = self.pictures.avatar
         await self._send(
             signaling.Ready(
                 session=self.id,
@@ -156,7 +151,7 @@ class Session:
                     "people": avatar.people,
                     "person": avatar.person,
                 },
-                controls={**asdict(self._controls), "colour": colour, "paused": self._paused},
+                controls=self.controls.values,
                 resumed=self._is_resumed,
             )
         )
@@ -172,7 +167,11 @@ class Session:
             if self._peer is not None:
                 await self._peer.add_candidate(message.candidate, message.sdp_mid, message.sdp_m_line_index)
         elif isinstance(message, signaling.Control):
-            self._change_controls(message)
+            self.controls.change(message)
+            if self._engine_session is not None:
+                self.pictures.show()
+            if message.straighten is not UNSET and message.straighten:
+                await self._send(await self.controls.straighten(self._executors))
         elif isinstance(message, signaling.Person):
             await self._limiters.uploads.wait(self._address)
             self.pictures.choose_person(message.person)
@@ -180,6 +179,7 @@ class Session:
     async def close(self) -> None:
         """Close the peer connection, leave the engine and end the tasks; may be called again."""
         self._closed = True
+        self.controls.set_backdrop(None)
         if self._engine_session is not None:  # first, since a connection that still gathers takes seconds to close
             self._engine.leave(self._engine_session)
         own_tasks = (
@@ -258,8 +258,10 @@ class Session:
             deadline = time.monotonic() + TRACKER_END_TIMEOUT_S
             while self._engine.waits_for_trackers and time.monotonic() < deadline:
                 await asyncio.sleep(TRACKER_POLL_S)
-            self._engine_session = self._engine.admit(self.pictures.avatar, self._controls, self._on_engine_failure)
-            self._engine_session.paused = self._paused
+            self._engine_session = self._engine.admit(
+                self.pictures.avatar, self.controls.current, self._on_engine_failure
+            )
+            self.controls.join(self._engine_session)
             self.pictures.show()
         return self._engine_session
 
@@ -268,6 +270,7 @@ class Session:
         if self._engine_session is not None:
             self._engine.leave(self._engine_session)
             self._engine_session = None
+            self.controls.join(None)
 
     async def _start_tracker(self, session: EngineSession) -> None:
         try:
@@ -276,19 +279,6 @@ class Session:
             self._fail(error)
         else:
             session.start()
-
-    def _change_controls(self, message: signaling.Control) -> None:
-        changes = message.changes()
-        calibrate = changes.pop("calibrate", False)
-        self._paused = changes.pop("paused", self._paused)
-        if "colour" in changes:
-            changes["colour"] = parse_colour(changes["colour"])
-        self._controls = replace(self._controls, **changes)
-        if self._engine_session is not None:
-            self._engine_session.controls, self._engine_session.paused = self._controls, self._paused
-            if calibrate:
-                self._engine_session.calibrate()
-            self.pictures.show()
 
     async def _send_candidate(self, line: str | None, mid: str | None, index: int | None) -> None:
         await self._send(signaling.Candidate(line, mid, index))

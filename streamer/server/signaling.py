@@ -101,6 +101,8 @@ class Control(_Message):
     """Changed controls; UNSET where nothing changes. See `Controls` for their meaning.
 
     paused: the avatar idles and camera pictures are not tracked. calibrate: find the neutral face anew.
+    straighten: measure the turns with which head and gaze are as in the picture while the driver looks as now, and
+    answer with `controls`.
     """
 
     head: Strength | UnsetType = UNSET
@@ -111,6 +113,8 @@ class Control(_Message):
     mouth: Strength | UnsetType = UNSET
     hands: Strength | UnsetType = UNSET
     light: Strength | UnsetType = UNSET
+    follow_body: bool | UnsetType = UNSET
+    smoothing: Strength | UnsetType = UNSET
     yaw: Yaw | UnsetType = UNSET
     pitch: Tilt | UnsetType = UNSET
     roll: Tilt | UnsetType = UNSET
@@ -132,6 +136,7 @@ class Control(_Message):
     keep_in_frame: bool | UnsetType = UNSET
     who: Who | UnsetType = UNSET
     paused: bool | UnsetType = UNSET
+    straighten: bool | UnsetType = UNSET
     calibrate: bool | UnsetType = UNSET
 
     def __post_init__(self) -> None:
@@ -285,6 +290,12 @@ class PictureStatus(_Message, tag="picture-status"):
     person: str = LARGEST_PERSON
 
 
+class ControlsChanged(_Message, tag="controls"):
+    """Controls that the server set by itself, by name, with their new values."""
+
+    controls: Mapping[str, Any]
+
+
 class Stats(_Message):
     """Measurements of the last seconds.
 
@@ -326,7 +337,7 @@ class Goodbye(_Message, tag="bye"):
     reason: str
 
 
-ServerMessage = Ready | Answer | Candidate | State | PictureStatus | Stats | Error | Goodbye
+ServerMessage = Ready | Answer | Candidate | State | PictureStatus | ControlsChanged | Stats | Error | Goodbye
 
 
 class MessageOrder:

@@ -18,8 +18,8 @@ class Drivers:
     """Tracks the driver of each of some characters. Not thread-safe.
 
     shown: what of a body each character shows, from left to right; may be set at any time to as many or others. who:
-    whom to follow for a single character, see `People`. body, smooth, live: as `MotionExtractor`. A character without a
-    driver costs nothing.
+    whom to follow for a single character, see `People`. body, smooth, live: as `MotionExtractor`; body may be set at
+    any time, as may smoothing, 0..2. A character without a driver costs nothing.
     """
 
     def __init__(
@@ -31,7 +31,8 @@ class Drivers:
         who: str = LARGEST_PERSON,
         mirrored: bool = False,
     ) -> None:
-        self._options = {"body": body, "smooth": smooth, "live": live}
+        self._options = {"smooth": smooth, "live": live}
+        self._body, self._smoothing = body, 1.0
         self._shown = tuple(shown)
         self._choice, self._mirrored = who, mirrored
         self.people = People(who, len(self._shown), mirrored)
@@ -71,6 +72,30 @@ class Drivers:
             if extractor is not None:
                 extractor.shown = each
 
+    @property
+    def body(self) -> bool:
+        """Whether bodies and hands are measured."""
+        return self._body
+
+    @body.setter
+    def body(self, body: bool) -> None:
+        self._body = body
+        for extractor in self._extractors:
+            if extractor is not None:
+                extractor.body = body
+
+    @property
+    def smoothing(self) -> float:
+        """See `MotionFilter`."""
+        return self._smoothing
+
+    @smoothing.setter
+    def smoothing(self, smoothing: float) -> None:
+        self._smoothing = smoothing
+        for extractor in self._extractors:
+            if extractor is not None:
+                extractor.smoothing = smoothing
+
     def follow(self, who: str, mirrored: bool) -> None:
         """Follow whom `who` names, if that changes; with several characters, all anew from left to right."""
         several = len(self._shown) > 1
@@ -106,5 +131,6 @@ class Drivers:
     def _extractor(self, slot: int) -> MotionExtractor:
         extractor = self._extractors[slot]
         if extractor is None:
-            extractor = self._extractors[slot] = MotionExtractor(**self._options, shown=self._shown[slot])
+            extractor = self._extractors[slot] = MotionExtractor(self._body, shown=self._shown[slot], **self._options)
+            extractor.smoothing = self._smoothing
         return extractor

@@ -39,26 +39,27 @@ MIN_SIZE_CONFIDENCE = 0.2  # to which it falls
 class MotionExtractor:
     """Tracks one person. Not thread-safe; one for each session, because MediaPipe's graphs are stateful.
 
-    body: also track joints, hands and torso. smooth: apply One-Euro filters. live: body and hands are measured in a
-    second thread, some times a second, and extrapolated in between, so that `process` costs the face alone. Not live,
-    for files: they are measured in `process` on every frame, and the skin at a higher resolution.
+    body: also track joints, hands and torso. smooth: apply filters. live: body and hands are measured in a second
+    thread, some times a second, and extrapolated in between, so that `process` costs the face alone. Not live, for
+    files: they are measured in `process` on every frame, and the skin at a higher resolution. shown: what of a body
+    the avatar's picture shows: hands are measured only where it shows a forearm, and live the body less often where it
+    shows no limb.
 
-    shown: what of a body the avatar's picture shows; may be set at any time. Hands are measured only where it shows a
-    forearm, and live the body less often where it shows no limb. clothes_suffice: whether the torso alone tells how the
-    shoulders move, so that the body is measured even less often then.
+    shown, clothes_suffice: may be set at any time. clothes_suffice: whether the torso alone tells how the shoulders
+    move, so that the body is measured even less often.
     """
 
     def __init__(
         self, body: bool = True, smooth: bool = True, live: bool = True, shown: ShownBody = WHOLE_BODY
     ) -> None:
         self.shown = shown
+        self._looks_at_body = body
+        self._live = live
         self.clothes_suffice = False
         self._face = FaceTracker()
         self._skin = SkinTracker(LIVE_SIDE, interval=2) if live else SkinTracker(OFFLINE_SIDE)
         self._filter = MotionFilter() if smooth else None
-        self._body: BodyTracker | BodyTrackerThread | None = None
-        if body:
-            self._body = BodyTrackerThread() if live else BodyTracker()
+        self._body: BodyTracker | BodyTrackerThread | None = None  # made for the first picture that needs it
         self._torso = TorsoTracker()
         self._shading = ShadingTracker()
         self._mouth = MouthTracker()
@@ -78,6 +79,27 @@ class MotionExtractor:
         self._face.close()
         if self._body is not None:
             self._body.close()
+
+    @property
+    def smoothing(self) -> float:
+        """0..2, see `MotionFilter`; may be set at any time, and counts only where the extractor smooths."""
+        return 0.0 if self._filter is None else self._filter.smoothing
+
+    @smoothing.setter
+    def smoothing(self, smoothing: float) -> None:
+        if self._filter is not None:
+            self._filter.smoothing = smoothing
+
+    @property
+    def body(self) -> bool:
+        """Whether body, hands and torso are measured; may be set at any time. Their models stay loaded when off."""
+        return self._looks_at_body
+
+    @body.setter
+    def body(self, body: bool) -> None:
+        if body and not self._looks_at_body:
+            self._torso = TorsoTracker()  # what it knew of the clothes is old
+        self._looks_at_body = body
 
     def process(self, frame: CameraFrame, others: Sequence[Place] = (), place: Place | None = None) -> Motion:
         """Track one frame of any size; frames come in the order of capture. Face and body are None where not found.
@@ -107,7 +129,7 @@ class MotionExtractor:
             mouth = self._mouth.track(rgb, frame.captured, face)
             watch.lap("mouth")
         torso = np.zeros((2, 4), np.float32)
-        if self._body is not None:
+        if self._looks_at_body:
             torso = self._torso.track(rgb, frame.captured, face, body, hands)
             watch.lap("torso")
         head = np.eye(3, dtype=np.float32) if face is None else head_pose(face).rotation
@@ -116,8 +138,12 @@ class MotionExtractor:
         return self._filter(motion) if self._filter is not None else motion
 
     def _measure_body(self, rgb: Image, captured: float, face: Place | None) -> BodyMeasurement | None:
+        if not self._looks_at_body:
+            return None
+        if self._body is None:
+            self._body = BodyTrackerThread() if self._live else BodyTracker()
         if not isinstance(self._body, BodyTrackerThread):
-            return None if self._body is None else self._body.track(rgb, captured, self.shown.hands, face)
+            return self._body.track(rgb, captured, self.shown.hands, face)
         rate = LIMB_RATE if self.shown.limbs else CLOTHES_RATE if self.clothes_suffice else SHOULDER_RATE
         return self._body.track(rgb, captured, self.shown.hands, 1 / rate, face)
 

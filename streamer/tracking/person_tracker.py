@@ -21,8 +21,8 @@ class PersonTracker:
     Not thread-safe: made, used and closed by one tracking thread.
     """
 
-    def __init__(self, body: bool = True, smooth: bool = True) -> None:
-        self._drivers = Drivers(body=body, smooth=smooth)
+    def __init__(self) -> None:
+        self._drivers = Drivers()
         self._each = [_Driver(0)]
 
     def track(self, frame: CameraFrame) -> TrackedMotion:
@@ -39,7 +39,8 @@ class PersonTracker:
 
     def look_for(self, wanted: Wanted) -> None:
         """See `Tracker`."""
-        self._drivers.shown = wanted.shown
+        self._drivers.shown, self._drivers.body = wanted.shown, wanted.body
+        self._drivers.smoothing = wanted.smoothing
         self._drivers.follow(wanted.who, wanted.mirrored)
         kept = self._each[: len(wanted.shown)]
         self._each = [*kept, *(_Driver(slot) for slot in range(len(kept), len(wanted.shown)))]

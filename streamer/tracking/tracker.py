@@ -16,12 +16,15 @@ class Wanted:
     """What an avatar needs of the people before the camera.
 
     shown: what of a body each of its characters shows, from left to right. who: whom to follow for a single one, see
-    `People`. mirrored: whether left and right are those of a mirror.
+    `People`. mirrored: whether left and right are those of a mirror. body: whether bodies and hands are looked at.
+    smoothing: 0..2, see `MotionFilter`.
     """
 
     shown: tuple[ShownBody, ...] = (WHOLE_BODY,)
     who: str = LARGEST_PERSON
     mirrored: bool = False
+    body: bool = True
+    smoothing: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,18 @@ def test_pictures_with_alpha_show_the_character_alone(short, tmp_path):
     assert rgba[64, 64, 3] > 250 and rgba[2, 2, 3] < 5  # the face is there, the upper corner is not
 
 
+def test_a_background_of_ones_own_is_written_behind_the_character(short, tmp_path):
+    behind, out = tmp_path / "behind.png", tmp_path / "pictures"
+    cv2.imwrite(str(behind), np.full((64, 96, 3), (10, 20, 240), np.uint8))
+    inputs = ["--ref", str(AVATAR), "--drive", str(short), "--generator", "geometry", "--size", "128"]
+    assert main([*inputs, "--out", str(out), "--background-file", str(behind)]) == 0
+    last = cv2.imread(str(sorted(out.iterdir())[-1]))
+    assert (
+        abs(last[2, 2].astype(int) - (10, 20, 240)).max() < 4
+        and abs(last[64, 64].astype(int) - (10, 20, 240)).max() > 60
+    )
+
+
 def run(capsys, tmp_path, **flags):
     given = {"ref": AVATAR, "drive": DRIVER, "out": tmp_path / "out.mp4", "generator": "geometry", "size": 128} | flags
     code = main([word for name, value in given.items() for word in (f"--{name}", str(value))])

@@ -177,6 +177,9 @@ class FakePipeline:
         rgb = np.empty((stream.avatar.height, stream.avatar.width, 3), np.uint8)
         rgb[:] = stream.avatar.colour
         rgb[:, : rgb.shape[1] // 2] = int(255 * np.clip(request.motion.hands[0, 0, 0], 0, 1))
+        if request.controls.background == "picture" and request.backdrop is not None:  # on the right: the background
+            frame = request.backdrop.frames[request.backdrop.index_at(request.motion.captured)]
+            rgb[:, rgb.shape[1] // 2 :] = frame.reshape(-1, 3).mean(0).astype(np.uint8)
         alpha = None
         if request.controls.background == "transparent":
             alpha = np.full(rgb.shape[:2], 128, np.uint8)
@@ -226,7 +229,7 @@ class FakeTracker:
         self.tracked = 0
         self.idled = 0
         self.calibrated = 0
-        self.shown = WHOLE_BODY
+        self.wanted, self.shown = Wanted(), WHOLE_BODY
         self.closed = 0
 
     def track(self, frame: CameraFrame) -> TrackedMotion:
@@ -243,7 +246,7 @@ class FakeTracker:
         return TrackedMotion(replace(NEUTRAL, captured=now), NEUTRAL, "lost", 0.0)
 
     def look_for(self, wanted: Wanted) -> None:
-        self.shown = wanted.shown[0]
+        self.wanted, self.shown = wanted, wanted.shown[0]
 
     def calibrate(self) -> None:
         self.calibrated += 1

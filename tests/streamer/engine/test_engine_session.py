@@ -7,6 +7,7 @@ import pytest
 from streamer.engine.engine import Engine
 from streamer.generation.controls import Controls
 from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
+from streamer.tracking.tracker import Wanted
 from tests.support.engines import TIMEOUT_S, admit, brightness, received, running, take, until
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
 
@@ -63,6 +64,25 @@ def test_session_tells_the_tracker_what_each_picture_shows() -> None:
         until(lambda: trackers[0].shown == head, "the picture of a head")
         session.avatar = whole  # type: ignore[assignment]
         until(lambda: trackers[0].shown == WHOLE_BODY, "the picture of a body")
+
+
+def test_session_passes_body_and_smoothing_to_the_tracker_while_live() -> None:
+    trackers = [FakeTracker()]
+    with running(tracker=lambda: trackers[0]) as engine:
+        session, _ = admit(engine)
+        session.controls = Controls(follow_body=False, smoothing=1.5)
+        until(lambda: trackers[0].wanted == Wanted(mirrored=True, body=False, smoothing=1.5), "the controls")
+        session.controls = Controls()
+        until(lambda: trackers[0].wanted == Wanted(mirrored=True), "the usual controls")
+
+
+def test_session_keeps_some_motions_of_a_live_face_alone() -> None:
+    with running() as engine:
+        session, _ = admit(engine)
+        session.camera.put(received(80))
+        until(lambda: len(session.recent) == 1, "a live motion")
+        session.paused = True
+        until(lambda: not session.recent, "an idle motion")
 
 
 def test_session_tracks_nothing_before_its_start() -> None:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from streamer.generation.eager_frame import EagerFrame
 from streamer.generation.factory import make_pipeline
 from streamer.generation.generator import GeometryGenerator, Reference
 from streamer.generation.pipeline import Avatar, AvatarPipeline, FrameRequest
+from streamer.rigging.backdrop import Backdrop, cover_canvas
 from streamer.rigging.picture import Picture, load_picture
 from streamer.tracking.motion import Motion
 from tests.support.devices import needs_cuda
@@ -225,3 +227,48 @@ def test_draw_never_waits_for_a_picture_in_preparation(avatar: Avatar) -> None:
         pipeline.swap(stream, coming.result(60))
     pipeline.draw([FrameRequest(stream, still, still)])
     assert slow.encoded == 1  # a swap encodes nothing again
+
+
+def test_a_backdrop_is_seen_behind_the_character_and_nowhere_in_front(
+    pipeline: AvatarPipeline, avatar: Avatar, wide: Avatar
+) -> None:
+    """Of a frame with alpha, over the backdrop by hand: at rest and moved, also where the frame is not square."""
+    rows, columns = np.mgrid[:90, :160]
+    checks = np.where(((rows // 10 + columns // 10) % 2 > 0)[..., None], (250, 20, 200), (10, 240, 30)).astype(np.uint8)
+    backdrop = Backdrop(checks[None], np.zeros(1), 0.0)
+    for each in (avatar, wide):
+        stream = pipeline.open(each)
+        for move in (0.0, 0.15):
+            motion, neutral = still_of(each, move), still_of(each)
+            clear, shown = (
+                pipeline.draw(
+                    [FrameRequest(stream, motion, neutral, Controls(mirror=False, background=kind), backdrop)]
+                )[0]
+                for kind in ("transparent", "picture")
+            )
+            assert clear.alpha is not None and shown.alpha is None
+            alpha = clear.alpha[..., None] / 255
+            height, width = alpha.shape[:2]
+            canvas = cover_canvas(checks, (width, height), 256)
+            top, left = (256 - height) // 2, (256 - width) // 2
+            behind = canvas[top : top + height, left : left + width]
+            assert np.abs(clear.rgb + (1 - alpha) * behind - shown.rgb).max() < 3
+            assert (alpha > 0.99).mean() > 0.15 and (alpha < 0.01).mean() > 0.15  # there is something to see of both
+
+
+def test_without_a_backdrop_the_pictures_own_background_stays(pipeline: AvatarPipeline, avatar: Avatar) -> None:
+    still = still_of(avatar)
+    stream, chosen = pipeline.open(avatar), Controls(mirror=False, background="picture")
+    own, plain = (pipeline.draw([FrameRequest(stream, still, still, c)])[0].rgb for c in (chosen, SIDE_BY_SIDE))
+    assert np.array_equal(own, plain)
+
+
+def test_a_clip_is_played_by_the_time_of_the_motion(pipeline: AvatarPipeline, avatar: Avatar) -> None:
+    levels = np.array([50, 120, 220], np.uint8)
+    clip = Backdrop(np.broadcast_to(levels[:, None, None, None], (3, 8, 8, 3)), np.array([0.0, 0.1, 0.2]), 0.3)
+    stream, chosen, corners = pipeline.open(avatar), Controls(mirror=False, background="picture"), []
+    for seconds in (0.05, 0.15, 0.25, 0.35, 300.15):
+        motion = replace(still_of(avatar), captured=seconds)
+        frame = pipeline.draw([FrameRequest(stream, motion, still_of(avatar), chosen, backdrop=clip)])[0]
+        corners.append(int(frame.rgb[2, 2, 0]))
+    assert corners == pytest.approx([50, 120, 220, 50, 120], abs=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -23,6 +24,7 @@ from streamer.server import session as session_module
 from streamer.settings import Settings
 from streamer.tracking.tracker import TrackedMotion
 from streamer.webrtc import decoder_queue
+from tests.support.drivers import rotation_of
 from tests.support.fakes import FakePipeline, FakeTracker
 from tests.support.leaks import udp_sockets
 from tests.support.page import MESSAGE_TIMEOUT_S, UNLIMITED, FakeCamera, Page, serving, socket_url
@@ -181,6 +183,36 @@ async def test_controls_reach_the_pipeline() -> None:
         await page.send(type="control", body=0, teeth=False, background="colour", colour="#ff8000")
         await page.wait_until(lambda: seen[-1].colour == (255, 128, 0), "the change while live")
         assert (seen[-1].head, seen[-1].body, seen[-1].teeth, seen[-1].background) == (0.5, 0.0, False, "colour")
+
+
+async def test_straighten_measures_the_turns_and_tells_the_page() -> None:
+    class Aside(FakeTracker):
+        """Sees a driver who is turned by 15 degrees to the right of the picture."""
+
+        def track(self, frame: CameraFrame) -> TrackedMotion:
+            tracked = super().track(frame)
+            assert tracked.neutral.face is not None
+            turned = tracked.neutral.face @ rotation_of(math.radians(-15))[0].numpy().T
+            return replace(tracked, motion=replace(tracked.motion, face=turned.astype(np.float32)))
+
+    seen: list[Any] = []
+
+    class Watching(FakePipeline):
+        def draw(self, requests: Any) -> Any:
+            seen.extend(request.controls for request in requests)
+            return super().draw(requests)
+
+    async with serving(tracker=Aside, pipeline=Watching(size=128)) as (address, _), Page(socket_url(address)) as page:
+        await page.hello()
+        await page.send(type="control", straighten=True)
+        error = await page.receive("error", code="not-seen")
+        assert error["message"] == "No face is seen now: go live, look at the camera and try again."
+        await page.start(FakeCamera())
+        await page.wait_for_frames(3)
+        await page.send(type="control", straighten=True)
+        changed = await page.receive("controls")
+        assert changed["controls"] == {"yaw": 15.0, "pitch": 0.0, "roll": 0.0, "gaze_x": 0.0, "gaze_y": 0.0}
+        await page.wait_until(lambda: seen[-1].yaw == 15, "the turn in the picture")
 
 
 async def test_pause_idles_the_avatar_and_calibrate_reaches_the_tracker() -> None:

@@ -66,7 +66,7 @@ def test_every_server_example_has_exactly_the_fields_of_its_message(example: dic
 def test_every_server_message_has_an_example() -> None:
     tags = {kind.__struct_config__.tag for kind in get_args(ServerMessage)}
     assert {message["type"] for message in FIXTURE["server"]} == tags == {
-        "ready", "answer", "candidate", "state", "picture-status", "stats", "error", "bye",
+        "ready", "answer", "candidate", "state", "picture-status", "controls", "stats", "error", "bye",
     }  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def test_goodbye_has_the_sentence_of_a_closed_engine() -> None:
 
 def test_control_messages_have_the_fields_of_controls() -> None:
     controls = {field.name for field in dataclasses.fields(Controls)}
-    assert set(Control.__struct_fields__) == controls | {"paused", "calibrate"}
+    assert set(Control.__struct_fields__) == controls | {"paused", "calibrate", "straighten"}
     assert all(example["controls"].keys() == controls | {"paused"} for example in server_examples("ready"))
 
 
@@ -137,7 +137,7 @@ def test_control_messages_have_the_fields_of_controls() -> None:
         ('{"type": "control", "head": true}', f"The field 'head' has the wrong type; {RELOAD}"),
         (
             '{"type": "control", "background": "beach"}',
-            "The field 'background' must be one of original, blur, colour, transparent.",
+            "The field 'background' must be one of original, blur, colour, transparent, picture.",
         ),
         ('{"type": "control", "colour": "red"}', "The field 'colour' must look like #rrggbb."),
         ('{"type": "control", "colour": "#00b140\\n"}', "The field 'colour' must look like #rrggbb."),

@@ -109,6 +109,28 @@ def test_process_live_returns_the_body_of_a_second_thread_and_keeps_it(frames):
     assert all(body is not None for body in bodies[first:])
 
 
+def test_the_body_is_left_out_and_taken_up_while_the_extractor_runs(frames):
+    with MotionExtractor(live=False, smooth=False) as extractor:
+        assert extractor.process(frames[0]).body is not None
+        extractor.body = False
+        without = extractor.process(frames[1])
+        assert without.body is None and without.face is not None and "body" not in without.stages
+        assert not without.hands.any() and not without.torso.any()
+        extractor.body = True
+        assert extractor.process(frames[2]).body is not None
+
+
+def test_an_extractor_without_a_body_makes_no_thread_until_it_has_one():
+    before = threading.active_count()
+    black = np.zeros((64, 64, 3), np.uint8)
+    with MotionExtractor(body=False, live=True) as extractor:
+        extractor.process(CameraFrame(black, 0.0, 0))
+        assert threading.active_count() == before
+        extractor.body = True
+        extractor.process(CameraFrame(black, 0.1, 1))
+        assert threading.active_count() == before + 1
+
+
 def test_close_ends_the_thread_and_may_be_repeated():
     before = threading.active_count()
     extractor = MotionExtractor(live=True)

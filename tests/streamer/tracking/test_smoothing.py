@@ -67,6 +67,44 @@ def test_one_euro_repeats_its_result_at_the_same_time():
     np.testing.assert_array_equal(filters(np.ones((1, 3), np.float32), 1.0), first)
 
 
+def test_without_smoothing_points_pass_unchanged():
+    motions = clip(20, noise=0.004)
+    filters = MotionFilter(smoothing=0.0)
+    for motion in motions:
+        np.testing.assert_array_equal(filters(motion).face, motion.face)
+
+
+def test_smoothing_of_one_is_byte_identical_to_the_usual():
+    usual, explicit = MotionFilter(), MotionFilter()
+    explicit.smoothing = 1.0
+    for motion in clip(20, move=sway, noise=0.004):
+        np.testing.assert_array_equal(usual(motion).face, explicit(motion).face)
+
+
+def test_more_smoothing_trembles_less_and_lags_more():
+    still, jump = clip(120, noise=0.003), clip(30, move=lambda i: (0.1 * (i >= 10), 0, 0))
+    tremble, reached = [], []
+    for smoothing in (0.5, 1.0, 2.0):
+        filters = MotionFilter(smoothing)
+        tremble.append(np.array([filters(motion).face for motion in still])[20:].std(axis=0).mean())
+        filters = MotionFilter(smoothing)
+        faces = [filters(motion).face for motion in jump]
+        reached.append((faces[11] - faces[9])[NOSE_TIP, 0] / 0.1)
+    assert tremble[0] > 1.1 * tremble[1] > 1.21 * tremble[2]
+    assert reached[0] > reached[1] > reached[2] > 0.2
+
+
+def test_smoothing_changes_without_a_jump():
+    filters = MotionFilter()
+    motions = clip(60, move=sway)
+    faces = []
+    for i, motion in enumerate(motions):
+        filters.smoothing = 2.0 if i >= 30 else 1.0
+        faces.append(filters(motion).face)
+    steps = np.linalg.norm(np.diff(faces, axis=0)[:, NOSE_TIP], axis=-1)
+    assert steps[29] < 1.5 * steps[25:29].max()
+
+
 def test_motion_filter_restarts_after_a_cut():
     filters = MotionFilter()
     motions = clip(20, move=lambda i: (0, 0, 0) if i < 10 else (0.9, 0, 0))

@@ -1,0 +1,96 @@
+"""What a page has chosen for its session: the controls, whether it is paused, and a background of its own."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from functools import partial
+from typing import Any
+
+from streamer.engine.engine_session import EngineSession
+from streamer.errors import BackdropBusyError, NotSeenError
+from streamer.generation.controls import Controls
+from streamer.options import parse_bones, parse_colour
+from streamer.rigging.backdrop import Backdrop
+from streamer.server import signaling
+from streamer.server.executors import Executors
+from streamer.settings import Settings
+from streamer.tracking.straight_look import straightening_turns
+
+
+class SessionControls:
+    """The choices of one session, which last longer than its place in the engine.
+
+    current: the controls. paused: see `EngineSession`.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        background = settings.background if settings.background_file is None else "picture"
+        self.current = Controls(
+            mirror=settings.mirror, background=background, colour=settings.colour_rgb, frame=settings.frame,
+            aspect=settings.aspect, zoom=settings.zoom, shift_x=settings.shift_x, shift_y=settings.shift_y,
+            keep_in_frame=settings.keep_in_frame, follow_body=settings.body, smoothing=float(settings.smooth),
+            who=settings.who, **parse_bones(settings.bones)._asdict(),
+        )  # fmt: skip
+        self.paused = False
+        self._backdrop: Backdrop | None = None
+        self._takes_backdrop = False
+        self._engine_session: EngineSession | None = None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The controls by the names of the protocol."""
+        colour = "#{:02x}{:02x}{:02x}".format(*self.current.colour)
+        return {**asdict(self.current), "colour": colour, "paused": self.paused}
+
+    def join(self, session: EngineSession | None) -> None:
+        """From now on the choices are those of this session in the engine; None: of none."""
+        self._engine_session = session
+        self._apply()
+
+    def change(self, message: signaling.Control) -> None:
+        """Apply what a message changes at once; `straighten` apart."""
+        changes = message.changes()
+        calibrate = changes.pop("calibrate", False)
+        changes.pop("straighten", None)
+        self.paused = changes.pop("paused", self.paused)
+        if "colour" in changes:
+            changes["colour"] = parse_colour(changes["colour"])
+        self.current = replace(self.current, **changes)
+        self._apply()
+        if calibrate and self._engine_session is not None:
+            self._engine_session.calibrate()
+
+    async def straighten(self, executors: Executors) -> signaling.ControlsChanged:
+        """Turn head and gaze so that they are as in the picture while the driver looks as now. Raises NotSeenError."""
+        recent = () if self._engine_session is None else tuple(self._engine_session.recent)
+        head, eyes = self.current.head, self.current.face * self.current.eyes
+        try:
+            turns: dict[str, Any] = await executors.measure(partial(straightening_turns, recent, head, eyes))
+        except ValueError as error:
+            raise NotSeenError from error
+        self.current = replace(self.current, **turns)
+        self._apply()
+        return signaling.ControlsChanged(turns)
+
+    @contextlib.contextmanager
+    def taking_backdrop(self) -> Iterator[None]:
+        """While this context is open, a background is read and decoded. Raises BackdropBusyError while another is."""
+        if self._takes_backdrop:
+            raise BackdropBusyError
+        self._takes_backdrop = True
+        try:
+            yield
+        finally:
+            self._takes_backdrop = False
+
+    def set_backdrop(self, backdrop: Backdrop | None) -> None:
+        """Show this where the background is `picture`; None: the picture's own background."""
+        self._backdrop = backdrop
+        self._apply()
+
+    def _apply(self) -> None:
+        session = self._engine_session
+        if session is not None:
+            session.controls, session.paused, session.backdrop = self.current, self.paused, self._backdrop
