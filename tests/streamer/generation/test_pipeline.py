@@ -242,7 +242,7 @@ def test_a_backdrop_is_seen_behind_the_character_and_nowhere_in_front(
             motion, neutral = still_of(each, move), still_of(each)
             clear, shown = (
                 pipeline.draw(
-                    [FrameRequest(stream, motion, neutral, Controls(mirror=False, background=kind), backdrop)]
+                    [FrameRequest(stream, motion, neutral, Controls(mirror=False, background=kind), backdrop=backdrop)]
                 )[0]
                 for kind in ("transparent", "picture")
             )

@@ -11,6 +11,7 @@ from streamer.generation.controls import Controls
 from streamer.generation.factory import make_pipeline
 from streamer.generation.pipeline import Avatar, AvatarPipeline, FrameRequest, SceneError
 from streamer.generation.scene import over_background, over_plate
+from streamer.rigging.backdrop import Backdrop
 from streamer.rigging.canvas import place_on_canvas
 from streamer.rigging.points import Points
 from streamer.tracking.motion import Motion
@@ -36,10 +37,16 @@ def rest_of(avatar: Avatar) -> list[Motion]:
     return [Motion.still(one.rig.face[0].numpy(), one.rig.body[0].numpy()) for one in avatar.cast]
 
 
-def draw(pipeline: AvatarPipeline, avatar: Avatar, motions: list[Motion], controls: Controls = BESIDE) -> AvatarFrame:
+def draw(
+    pipeline: AvatarPipeline,
+    avatar: Avatar,
+    motions: list[Motion],
+    controls: Controls = BESIDE,
+    backdrop: Backdrop | None = None,
+) -> AvatarFrame:
     first, *others = zip(motions, rest_of(avatar), strict=True)
     stream = pipeline.open(avatar)
-    frame = pipeline.draw([FrameRequest(stream, *first, controls, tuple(others))])[0]
+    frame = pipeline.draw([FrameRequest(stream, *first, controls, tuple(others), backdrop=backdrop)])[0]
     pipeline.close(stream)
     return frame
 
@@ -74,6 +81,10 @@ def test_scene_backgrounds_apply_to_all(pipeline: AvatarPipeline, avatar: Avatar
     green = draw(pipeline, avatar, rest, replace(BESIDE, background="colour", colour=(0, 255, 0)))
     corner = green.rgb[2, [2, avatar.width // 2, -3]]
     assert (np.abs(corner.astype(int) - (0, 255, 0)) < 12).all()
+    backdrop = Backdrop(np.full((1, 40, 40, 3), (0, 0, 255), np.uint8), np.zeros(1), 0.0)
+    own = draw(pipeline, avatar, rest, replace(BESIDE, background="picture"), backdrop)
+    corner = own.rgb[2, [2, avatar.width // 2, -3]]
+    assert (np.abs(corner.astype(int) - (0, 0, 255)) < 12).all()
     clear = draw(pipeline, avatar, rest, replace(BESIDE, background="transparent"))
     assert clear.alpha is not None
     half = avatar.width // 2
