@@ -13,6 +13,8 @@ Codec = Literal["auto", "vp8", "h264"]
 GeneratorKind = Literal["dit", "geometry"]
 Precision = Literal["float32", "bfloat16", "float16"]
 FrameKind = Literal["whole", "bust", "face"]
+Obstacle = Literal["dark", "small", "turned", "smiles", "moves", "talks", "blinks"]
+"""What keeps a calibration from going on: the light, a small face, or what its driver does."""
 Phase = Literal["waiting", "calibrating", "live", "lost", "stalled", "paused"]
 
 FRAME_KINDS: tuple[FrameKind, ...] = get_args(FrameKind)

@@ -4,6 +4,7 @@
 import { AvatarView } from './avatar_view.js';
 import { BackgroundFile } from './background.js';
 import { showLevel } from './before_start.js';
+import { CalibrationControl } from './calibration.js';
 import { DEFAULT_RESOLUTION } from './camera.js';
 import { Connection } from './connection.js';
 import { Devices } from './devices.js';
@@ -42,6 +43,7 @@ export class App {
     this.unsentControls = {};
     this.meter = new Meter();
     this.avatar = new AvatarView(this.store, this.meter);
+    this.calibration = new CalibrationControl(this.store, () => this.connection.send({ type: 'control', calibrate: true }));
     /** What this page was before it was reloaded while live. */
     this.resumption = takeResumption();
     this.connection = new Connection({
@@ -140,6 +142,7 @@ export class App {
   /** Ends everything that belongs to being live, except the connection. */
   #endLive() {
     this.avatar.clear();
+    this.calibration.end();
     this.devices.stop();
     this.store.set({
       live: 'idle', mediaLost: false, phase: null, stats: null, reading: null, fps: [], stacked: false, reframing: false,
@@ -172,12 +175,6 @@ export class App {
     if (Object.keys(this.unsentControls).length > 0 && this.connection.ready) {
       this.connection.send({ type: 'control', ...this.unsentControls });
       this.unsentControls = {};
-    }
-  }
-
-  calibrate() {
-    if (this.state.live === 'live') {
-      this.connection.send({ type: 'control', calibrate: true });
     }
   }
 
@@ -266,6 +263,7 @@ export class App {
         break;
       case 'state':
         this.store.set({ phase: message.phase, progress: message.progress, phaseMessage: message.message, people: message.people });
+        this.calibration.handleState(message);
         this.people.handlePeople(message.people);
         break;
       case 'picture-status':

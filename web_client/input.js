@@ -35,7 +35,7 @@ export function bindInput(app) {
   bindShortcuts({
     enabled: () => app.state.shortcuts,
     keys: { b: () => nextBackground(app), ...shelfKeys(app.shelf) },
-    dismiss: () => app.avatar.recording.cancelCountdown() || app.store.dismiss(),
+    dismiss: () => app.avatar.recording.cancelCountdown() || app.calibration.cancel() || app.store.dismiss(),
   });
   bindDrops(app);
   bindShelf(app.shelf);
@@ -62,7 +62,7 @@ function bindButtons(app) {
     start: () => app.toggleLive(),
     mic: () => void app.devices.toggleMicrophone(),
     pause: () => app.control({ paused: !app.state.controls.paused }),
-    calibrate: () => app.calibrate(),
+    calibrate: () => app.calibration.toggle(),
     mirror: () => app.control({ mirror: !app.state.controls.mirror }),
     record: () => app.avatar.recording.toggle(),
     snapshot: () => void saveSnapshot(app.store, app.avatar.shown),

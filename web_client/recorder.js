@@ -158,7 +158,7 @@ export class RecordingControl {
   toggle() {
     if (this.isWanted) {
       this.stop();
-    } else if (this.store.state.live === 'live' && this.source()) {
+    } else if (this.store.state.live === 'live' && this.store.state.calibration?.stage !== 'countdown' && this.source()) {
       this.isWanted = true;
       this.#countDown(COUNTDOWN_S);
     }
@@ -295,8 +295,6 @@ const megabytes = (bytes) => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
 /** @param {State} state */
 export function renderRecording({ recording, live }) {
   const stage = recording?.stage;
-  html('countdown').hidden = recording?.stage !== 'countdown';
-  setText(html('countdown-left'), recording?.stage === 'countdown' ? String(recording.left) : '');
   html('recording').hidden = recording?.stage !== 'recording';
   if (recording?.stage === 'recording') {
     const seconds = Math.floor((Date.now() - recording.since) / 1000);

@@ -8,6 +8,7 @@ import { DEFAULT_RESOLUTION } from './camera.js';
 /** @typedef {import('./protocol.js').Phase} Phase */
 /** @typedef {import('./protocol.js').Stats} Stats */
 /** @typedef {import('./meter.js').Reading} Reading */
+/** @typedef {import('./calibration.js').Calibration} Calibration */
 /** @typedef {import('./recorder.js').Recording} Recording */
 
 /**
@@ -78,6 +79,7 @@ import { DEFAULT_RESOLUTION } from './camera.js';
  * @property {string} preset name of the one that was chosen last; '' for none
  * @property {Notice | null} notice
  * @property {Recording | null} recording null: none is wanted
+ * @property {Calibration | null} calibration that was asked for here; null: none
  * @property {boolean} fullScreen
  * @property {boolean} draggingFile whether a file is dragged over the page
  * @property {Stats | null} stats
@@ -113,6 +115,7 @@ export const initialState = () => ({
   shelf: { choices: [], isKept: true, samplesShown: true, editing: false },
   notice: null,
   recording: null,
+  calibration: null,
   fullScreen: false,
   draggingFile: false,
   ownBackground: null,

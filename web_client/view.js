@@ -3,6 +3,7 @@
 
 import { renderBackground } from './background.js';
 import { renderBeforeStart } from './before_start.js';
+import { renderCountdown } from './calibration.js';
 import { button, element, html, image, input, setIcon, setPressed, setSource, setText, setWords } from './dom.js';
 import { renderFraming } from './framing.js';
 import { t } from './i18n.js';
@@ -34,8 +35,8 @@ const HINTS = {
   waiting: 'Waiting for your camera’s first picture…',
   calibrating: 'Look at the screen with a relaxed face, and hold still for a moment.',
   live: '',
-  lost: 'No face is in view: come back in front of the camera.',
-  stalled: 'The camera’s pictures stopped: check that it is plugged in.',
+  lost: '',
+  stalled: '',
   paused: 'Paused: the avatar idles, and your camera is not read.',
 };
 
@@ -149,6 +150,7 @@ export function render(state) {
   renderStage(state);
   renderDock(state);
   renderRecording(state);
+  renderCountdown(state);
   renderPicture(state);
   renderShelf(state);
   renderViews(state);

@@ -17,7 +17,7 @@ from streamer.errors import DeviceMemoryError, KagamiError, SessionError
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.controls import Controls
 from streamer.generation.pipeline import Avatar, Stream
-from streamer.options import Phase
+from streamer.options import Obstacle, Phase
 from streamer.rigging.backdrop import Backdrop
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.runtime.meter import Meter
@@ -51,7 +51,7 @@ class EngineSession:
     camera: single-slot mailbox of received pictures, read by the tracking thread.
     motions: single-slot mailbox of tracked motions, read by the engine's thread.
     phase: as the page shows it. progress: of the calibration, 0..1.
-    people: how many are seen before the camera.
+    people: how many are seen before the camera. obstacle: what keeps the calibration from going on.
     recent: the last motions that were tracked while live, for measurements of how the driver looks; oldest first.
     tracker_responding: False while the tracker does not answer and the avatar idles meanwhile.
     failure: the error that ended the session, if any; `on_failure` is called with it, in the thread that failed.
@@ -76,6 +76,7 @@ class EngineSession:
         self.recent: deque[TrackedMotion] = deque(maxlen=RECENT_MOTIONS)
         self.tracker_responding = True
         self.people = 0
+        self.obstacle: Obstacle | None = None
         self.failure: KagamiError | None = None
         self.camera: Mailbox[ReceivedFrame] = Mailbox()
         self.motions: Mailbox[PendingMotion] = Mailbox(on_put=wake_engine)
@@ -192,6 +193,7 @@ class EngineSession:
                 else:
                     self.recent.clear()
             self.tracker_responding, self.people = tracked.responding, tracked.people
+            self.obstacle = tracked.obstacle
             self.motions.put(PendingMotion(tracked, frame if self._keep_camera else None, time.monotonic()))
 
     def _wanted(self) -> Wanted:

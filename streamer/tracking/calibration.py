@@ -6,39 +6,30 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from models.geometry.topology import LEFT_LID, LOWER_LIP_INNER, RIGHT_LID, UPPER_LIP_INNER
-from streamer.tracking.eyelids import eye_aspect_ratio
+from streamer.options import Obstacle
 from streamer.tracking.head_pose import head_pose
-from streamer.tracking.motion import KEYFRAME, Array, Motion, blend, face_size
+from streamer.tracking.motion import KEYFRAME, Array, Motion, blend
+from streamer.tracking.steadiness import Steadiness, steadiness
 
 STEADY_FRAMES = 10  # steady frames from which a neutral is made
 MAX_COLLECTION_S = 1.5  # of a visible face, after which the steadiest frames so far make the neutral
+REQUESTED_COLLECTION_S = 5.0  # the same where the driver asked for it, and is told what to do better
 NEUTRAL_FADE_S = 0.4  # in which a new neutral replaces the old one
 MAX_FACE_GAP_S = 1.0  # without a face, after which collecting starts again
 REVISION_S = 30.0  # after a neutral from unsteady frames, in which steady ones replace it
-
-# A frame is steady when none of these limits is exceeded:
-_MAX_SPEED = 0.6  # face sizes per second, mean over the landmarks
-_MIN_FRONTAL_COSINE = np.cos(np.radians(25))  # of the angle between the head's axis and the camera's
-_MAX_LIP_GAP = 0.09  # face sizes; lips at rest are rarely closed
-_MIN_EYE_ASPECT_RATIO = 0.16
-_MIN_FACE_CONFIDENCE = 0.6
+OBSTACLE_S = 0.5  # for which an obstacle is told after the last frame that had it
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A frame that may enter the neutral, and its deviations from an ideal one; up to 1 is steady, 0 is ideal.
+    """A frame that may enter the neutral, and how steady it is.
 
-    unsteadiness: speed, open mouth, closed eyes, low confidence; the worst. turned_away: head turned from the camera.
+    deviation: from an ideal one; up to 1 is steady, 0 is ideal.
     """
 
     motion: Motion
-    unsteadiness: float
-    turned_away: float
-
-    @property
-    def deviation(self) -> float:
-        return max(self.unsteadiness, self.turned_away)
+    rating: Steadiness
+    deviation: float
 
 
 class Calibration:
@@ -56,6 +47,7 @@ class Calibration:
         self._body_motions: list[Motion] = []
         self._began: float | None = None
         self._last: Motion | None = None  # the last one with a face
+        self._obstacle: tuple[Obstacle, float] | None = None  # the last one, and its seconds
         self._running = True
         self._requested = self._deliberate = False
         self._revision_ends = -np.inf
@@ -77,8 +69,20 @@ class Calibration:
             return 1.0
         if self._began is None or self._last is None:
             return 0.0
-        elapsed = (self._last.captured - self._began) / MAX_COLLECTION_S
+        elapsed = (self._last.captured - self._began) / self._collection_s
         return min(max(self._steady_count / STEADY_FRAMES, elapsed, 0.0), 0.99)
+
+    @property
+    def obstacle(self) -> Obstacle | None:
+        """What the driver does that a neutral should not have; None while no calibration is running."""
+        if not self._running or self._obstacle is None or self._last is None:
+            return None
+        obstacle, at = self._obstacle
+        return obstacle if self._last.captured - at <= OBSTACLE_S else None
+
+    @property
+    def _collection_s(self) -> float:
+        return REQUESTED_COLLECTION_S if self._requested else MAX_COLLECTION_S
 
     def request(self) -> None:
         """Calibrate again from the next frames on; the present neutral stays in use until then."""
@@ -104,14 +108,14 @@ class Calibration:
         return sum(candidate.deviation <= 1 for candidate in self._candidates)
 
     def _restart(self) -> None:
-        self._candidates, self._began, self._last = [], None, None
+        self._candidates, self._began, self._last, self._obstacle = [], None, None, None
 
     def _collect(self, motion: Motion) -> None:
         """Add a frame; finish with enough steady ones, or with the steadiest when the time is over."""
         self._add_candidate(motion)
         elapsed = 0.0 if self._began is None else motion.captured - self._began
-        if self._steady_count >= STEADY_FRAMES or (self._candidates and elapsed >= MAX_COLLECTION_S):
-            held_still = sum(candidate.unsteadiness <= 1 for candidate in self._candidates) >= STEADY_FRAMES
+        if self._steady_count >= STEADY_FRAMES or (self._candidates and elapsed >= self._collection_s):
+            held_still = sum(candidate.rating.unsteadiness <= 1 for candidate in self._candidates) >= STEADY_FRAMES
             self._revision_ends = -np.inf if held_still or self._requested else motion.captured + REVISION_S
             self._finish(motion.captured)
 
@@ -133,7 +137,12 @@ class Calibration:
         if self._last is None:
             self._began = motion.captured
         else:
-            self._candidates.append(_Candidate(motion, _unsteadiness(self._last, motion), _turned_away(motion)))
+            rating = steadiness(self._last, motion)
+            # Habits correct a smile by what is usual; where the driver asked, it is told and left out.
+            smiles = rating.smiles if self._requested else 0.0
+            self._candidates.append(_Candidate(motion, rating, max(rating.unsteadiness, rating.turned, smiles)))
+            if rating.obstacle is not None:
+                self._obstacle = rating.obstacle, motion.captured
         self._last = motion
 
     def _finish(self, now: float) -> None:
@@ -192,24 +201,3 @@ def _median_torso(motions: list[Motion]) -> Array:
     """Over the motions of the newest torso keyframe."""
     newest = max(motions, key=lambda motion: motion.torso[0, KEYFRAME]).torso[0, KEYFRAME]
     return np.median([m.torso for m in motions if m.torso[0, KEYFRAME] == newest], axis=0).astype(np.float32)
-
-
-def _unsteadiness(before: Motion, motion: Motion) -> float:
-    """The largest of speed, mouth, eyes and confidence in relation to its limit; up to 1 is steady."""
-    face, face_before = motion.face, before.face
-    if face is None or face_before is None:
-        return np.inf
-    size = max(face_size(face), 1e-6)
-    step = max(motion.captured - before.captured, 1e-3)
-    speed = float(np.linalg.norm(face - face_before, axis=1).mean()) / size / step
-    lip_gap = float(np.linalg.norm(face[UPPER_LIP_INNER] - face[LOWER_LIP_INNER])) / size
-    eyes = min(eye_aspect_ratio(face, RIGHT_LID), eye_aspect_ratio(face, LEFT_LID))
-    closed = _MIN_EYE_ASPECT_RATIO / max(eyes, 0.01)
-    doubt = _MIN_FACE_CONFIDENCE / max(motion.face_confidence, 0.01)
-    return max(speed / _MAX_SPEED, lip_gap / _MAX_LIP_GAP, closed, doubt)
-
-
-def _turned_away(motion: Motion) -> float:
-    """How far the head is turned from the camera in relation to the limit; up to 1 is steady."""
-    # head[2, 2] is the cosine of the angle between the head's axis and the camera's.
-    return (1 - float(motion.head[2, 2])) / (1 - _MIN_FRONTAL_COSINE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streamer.frames import CameraFrame
-from streamer.options import Phase
+from streamer.options import Obstacle, Phase
 from streamer.tracking.calibration import Calibration
 from streamer.tracking.drivers import Drivers
 from streamer.tracking.habits import Habits
@@ -12,6 +12,8 @@ from streamer.tracking.presence import NEUTRAL, Presence
 from streamer.tracking.tracker import TrackedMotion, Wanted
 
 MIN_CLOTHES_CONFIDENCE = 0.8  # confidence of the torso, from which the clothes tell how the shoulders move
+DARK_LEVEL = 34.0  # mean of a picture, 0..255, below which landmarks become uncertain
+DARK_STEP = 16  # pixels between those that are looked at for it
 FACE_LOST_S = 0.5  # without a face, after which the phase is "lost"
 
 
@@ -24,9 +26,11 @@ class PersonTracker:
     def __init__(self) -> None:
         self._drivers = Drivers()
         self._each = [_Driver(0)]
+        self._is_dark = False
 
     def track(self, frame: CameraFrame) -> TrackedMotion:
         """Track one picture, in the order of capture."""
+        self._is_dark = float(frame.rgb[::DARK_STEP, ::DARK_STEP].mean()) < DARK_LEVEL
         motions = []
         for slot, (driver, motion) in enumerate(zip(self._each, self._drivers.process(frame), strict=True)):
             motions.append(driver.take(motion, self._drivers.people.generation(slot)))
@@ -60,8 +64,12 @@ class PersonTracker:
         leader = self._each[0]
         return TrackedMotion(
             *first, leader.phase(now), leader.calibration.progress, others=tuple(others),
-            people=self._drivers.people.seen,
+            people=self._drivers.people.seen, obstacle=self._obstacle(leader, now),
         )  # fmt: skip
+
+    def _obstacle(self, leader: _Driver, now: float) -> Obstacle | None:
+        """What keeps the first driver from being calibrated, or from being seen."""
+        return "dark" if self._is_dark and leader.phase(now) != "live" else leader.calibration.obstacle
 
 
 class _Driver:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from streamer.frames import CameraFrame
-from streamer.options import LARGEST_PERSON, Phase
+from streamer.options import LARGEST_PERSON, Obstacle, Phase
 from streamer.tracking.motion import Motion
 from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
 
@@ -33,7 +33,8 @@ class TrackedMotion:
 
     phase, progress: state of tracking and of the calibration (0..1), for the page.
     responding: False if the tracker does not answer and this is an idle motion in place of its own. others: motion and
-    neutral for each further character, from left to right. people: how many are seen before the camera.
+    neutral for each further character, from left to right. people: how many are seen before the camera. obstacle: what
+    keeps the calibration from going on.
     """
 
     motion: Motion
@@ -43,6 +44,7 @@ class TrackedMotion:
     responding: bool = True
     others: tuple[tuple[Motion, Motion], ...] = ()
     people: int = 0
+    obstacle: Obstacle | None = None
 
 
 class Tracker(Protocol):

@@ -6,25 +6,53 @@ It starts at once, and its avatar is a flat colour that follows the brightness o
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from streamer.engine.engine import Engine
+from streamer.frames import CameraFrame
 from streamer.rigging.picture import Picture
 from streamer.server.app import Server
 from streamer.server.certificate import machine_addresses, machine_names, make_certificate
 from streamer.server.listening import bind, run
 from streamer.server.phone import phone_address
 from streamer.settings import read_settings
+from streamer.tracking.tracker import TrackedMotion
 from tests.support.fakes import FakeAvatar, FakeCharacter, FakePictureProcess, FakePipeline, FakeTracker
 from tests.support.page import UNLIMITED
 
+CALIBRATION_FRAMES = 40
 KEEP_S = 8.0  # for a session whose page is gone: tests that count sessions do not wait long for those of others
+
+
+class SmilingTracker(FakeTracker):
+    """Takes CALIBRATION_FRAMES for a calibration that is asked for; in the first half of them the driver smiles."""
+
+    left = 0
+
+    def calibrate(self) -> None:
+        super().calibrate()
+        self.left = CALIBRATION_FRAMES
+
+    def track(self, frame: CameraFrame) -> TrackedMotion:
+        tracked = super().track(frame)
+        if self.left == 0:
+            return tracked
+        self.left -= 1
+        smiles = self.left > CALIBRATION_FRAMES / 2
+        return replace(
+            tracked,
+            phase="calibrating",
+            progress=0.99 - self.left / CALIBRATION_FRAMES,
+            obstacle="smiles" if smiles else None,
+        )
 
 
 def main() -> None:
     settings = read_settings()
     listening = bind(settings)
-    engine = Engine(FakePipeline(delay=0.02, prepare_delay=0.5), FakeTracker, settings.fps, settings.max_sessions)
+    engine = Engine(FakePipeline(delay=0.02, prepare_delay=0.5), SmilingTracker, settings.fps, settings.max_sessions)
     engine.start()
     certificate = make_certificate(machine_names(), machine_addresses()) if settings.https else None
     found = FakeCharacter(Picture(np.full((64, 64, 4), (*FakeAvatar.colour, 255), np.uint8), "stub.png"))

@@ -100,7 +100,7 @@ async def test_unplugged_camera_stalls_and_resumes() -> None:
         sender.replaceTrack(None)
         state = await page.receive("state", phase="stalled")
         assert state["message"] == (
-            "No picture comes from the camera; check that it is plugged in and that no other program holds it."
+            "No picture comes from the camera: check that it is plugged in and that no other program holds it."
         )
         await page.wait_for_frames(20)  # the avatar idles
         sender.replaceTrack(FakeCamera(brightness=240))

@@ -11,6 +11,7 @@ from streamer.tracking.calibration import (
     MAX_COLLECTION_S,
     MAX_FACE_GAP_S,
     NEUTRAL_FADE_S,
+    REQUESTED_COLLECTION_S,
     REVISION_S,
     STEADY_FRAMES,
     Calibration,
@@ -139,8 +140,8 @@ def test_calibration_keeps_a_neutral_that_was_requested_or_turned_away_or_is_old
     if case == "requested":
         calibration.request()
     turned_away = case == "turned away"
-    first = feed(calibration, lambda i, at: person(at, turn=(0, 0.9, 0)) if turned_away else talking(i, at), 60)[-1]
-    start = MAX_COLLECTION_S + REVISION_S if case == "late" else 5.0
+    first = feed(calibration, lambda i, at: person(at, turn=(0, 0.9, 0)) if turned_away else talking(i, at), 150)[-1]
+    start = 6.0 + REVISION_S if case == "late" else 7.0
     assert all(neutral is first for neutral in feed(calibration, lambda i, at: person(at), 60, start=start))
 
 
@@ -162,3 +163,29 @@ def test_robust_mean_does_not_blur_a_moving_head():
 def test_robust_mean_refuses_motions_without_a_face():
     with pytest.raises(ValueError, match="needs a face"):
         robust_mean([nobody()])
+
+
+def test_calibration_names_the_obstacle_while_it_runs():
+    calibration = Calibration()
+    feed(calibration, lambda i, at: person(at, mouth=0.3), 10)
+    assert calibration.obstacle == "talks"
+    feed(calibration, lambda i, at: person(at), STEADY_FRAMES + 2, start=0.5)
+    assert calibration.progress == 1.0 and calibration.obstacle is None
+
+
+def test_requested_calibration_waits_longer_for_a_face_that_rests():
+    calibration = Calibration()
+    feed(calibration, lambda i, at: person(at), 20)
+    calibration.request()
+    count = round((MAX_COLLECTION_S + 1) / STEP)
+    feed(calibration, lambda i, at: person(at, mouth=0.3), count, start=1.0)
+    assert calibration.progress < 1 and calibration.obstacle == "talks"
+    rested = feed(calibration, lambda i, at: person(at), STEADY_FRAMES + 15, start=1.0 + count * STEP)
+    assert calibration.progress == 1.0 and calibration.is_deliberate and lip_gap(rested[-1]) < 0.02
+
+
+def test_requested_calibration_ends_with_the_steadiest_frames():
+    calibration = Calibration()
+    calibration.request()
+    neutrals = feed(calibration, lambda i, at: person(at, mouth=0.3), round(REQUESTED_COLLECTION_S / STEP) + 2)
+    assert neutrals[-1] is not None and not calibration.is_deliberate
