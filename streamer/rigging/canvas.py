@@ -148,9 +148,12 @@ def _square(pixels: Array, rect: Rect, size: int, beyond: Beyond) -> tuple[Array
     return pixels.astype(np.float32), corner[1], corner[0]
 
 
-def pixels_per_original(canvas: Canvas, picture: Picture) -> float:
-    """Canvas pixels for one pixel of the upright original file, in which hand-placed points are given."""
-    return canvas.width / (picture.rgba.shape[1] / picture.scale)
+def original_grid(canvas: Canvas, picture: Picture) -> tuple[float, tuple[float, float]]:
+    """Where the upright original file, in whose pixels hand-placed points are given, lies on a canvas of a picture, if
+    it is turned as the picture is: canvas pixels for one of its pixels, and the place of its upper left corner.
+    """
+    scale = canvas.width / (picture.rgba.shape[1] / picture.scale)
+    return scale, (canvas.left - picture.left * scale, canvas.top - picture.top * scale)
 
 
 def crop(pixels: Image, box: Box, side: int) -> Image:

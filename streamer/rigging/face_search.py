@@ -48,7 +48,8 @@ def _closer(canvas: Canvas, face: Array) -> Array:
         return face
     centre = (face[:, :2].max(0) + face[:, :2].min(0)) / 2
     closer = detect_faces(canvas, (float(centre[0]), float(centre[1]), extent * FACE_MARGIN), 1)
-    return closer[0] if closer else face
+    same = [each for each in closer if np.linalg.norm(each[:, :2].mean(0) - face[:, :2].mean(0)) < extent / 2]
+    return same[0] if same else face  # another one may be its reflection beyond the picture
 
 
 def detect_faces(canvas: Canvas, box: Box, max_faces: int) -> list[Array]:

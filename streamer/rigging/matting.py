@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from models.geometry.topology import MESH, topology
 from streamer.frames import Image
-from streamer.rigging.canvas import Array, Canvas, pixels_per_original, to_uint8
+from streamer.rigging.canvas import Array, Canvas, original_grid, to_uint8
 from streamer.rigging.face_search import face_extent
 from streamer.rigging.limb_outline import limb_regions
 from streamer.rigging.picture import Picture
@@ -55,7 +55,8 @@ def coarse_matte(
     """
     rgb = to_uint8(repeated_margins(canvas))
     if points is not None and points.outline:
-        outline = np.array(points.outline) * pixels_per_original(canvas, picture) + (canvas.left, canvas.top)
+        scale, corner = original_grid(canvas, picture)
+        outline = np.array(points.outline) * scale + corner
         of_face = matte = _filled(outline, canvas.size)
     else:
         matte = segment_person(rgb) if points is None or not points.has_face else np.zeros(rgb.shape[:2], np.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,6 +25,9 @@ NO_FACE = (
     "No face was found on the person, so the head alone tells where it is: use a picture that shows the face better, "
     "or name its points with --points points.json."
 )
+
+
+HeadBox = tuple[float, float, float, float]  # left, top, width and height in fractions of the picture, 0..1
 
 
 class PersonError(KagamiError):
@@ -49,12 +52,13 @@ class Person:
         """The extent of the face, canvas units."""
         return face_extent(self.face)
 
-    def box_in(self, canvas: Canvas) -> tuple[float, float, float, float]:
-        """Left, top, width and height of a box around the head, in fractions 0..1 of the canvas's picture."""
+    def head_box(self, width: float, height: float) -> HeadBox:
+        """The box around the head in the picture, of width × height pixels, in the middle of the canvas."""
         low, high = self.face[:MESH, :2].min(0), self.face[:MESH, :2].max(0)
         margin = HEAD_MARGIN * self.size
-        corners = ((low[0] - margin, low[1] - 2 * margin), (high[0] + margin, high[1] + margin))
-        (left, top), (right, bottom) = (_fraction(canvas, x, y) for x, y in corners)
+        sides = np.array([width, height]) / max(width, height)  # of the canvas, on which they are twice as long
+        corners = np.array([low - margin * np.array([1, 2]), high + margin]) / (2 * sides) + 0.5
+        (left, top), (right, bottom) = corners.clip(0, 1).tolist()
         return left, top, right - left, bottom - top
 
 
@@ -81,16 +85,33 @@ def choose_person(
     """
     if choice == LARGEST_PERSON:
         return _largest(canvas, people, points)
+    index = index_of(people, choice)
+    skeleton = _skeleton(canvas, people[index], points)
+    return index, replace(skeleton, notes=[*choice_notes(people, index, choice), *skeleton.notes])
+
+
+def index_of(people: Sequence[Person], choice: str) -> int:
+    """The index of the chosen one of some people, as in `choose_person`, but whatever the largest face sits on.
+
+    Raises PersonError.
+    """
+    if choice == LARGEST_PERSON:
+        return max(range(len(people)), key=lambda index: people[index].size)
     index = {"left": 0, "right": len(people) - 1}.get(choice)
     if index is None:
         index = int(choice) - 1
     if index >= len(people):
         shown = "one person" if len(people) == 1 else f"{len(people)} people"
         raise PersonError(f"The picture shows {shown}, so that person {choice} cannot be animated: choose another.")
-    skeleton = _skeleton(canvas, people[index], points)
-    if len(people) > 1:
-        skeleton = skeleton.noting(f"{len(people)} faces found; number {index + 1} from the left is animated")
-    return index, skeleton
+    return index
+
+
+def choice_notes(people: Sequence[Person], index: int, choice: str) -> list[str]:
+    """What is said of the choice of one of several people."""
+    if len(people) == 1:
+        return []
+    which = "the largest" if choice == LARGEST_PERSON else f"number {index + 1} from the left"
+    return [f"{len(people)} faces found; {which} is animated"]
 
 
 def _largest(canvas: Canvas, people: Sequence[Person], points: Mapping[str, Position]) -> tuple[int, Skeleton]:
@@ -105,7 +126,7 @@ def _largest(canvas: Canvas, people: Sequence[Person], points: Mapping[str, Posi
             which = "the largest" if number == 0 else "the largest one on shoulders"
             return index, skeleton.noting(f"{len(people)} faces found; {which} is animated")
     assert first is not None
-    return order[0], first.noting(f"{len(people)} faces found; the largest is animated")
+    return order[0], replace(first, notes=[*choice_notes(people, order[0], LARGEST_PERSON), *first.notes])
 
 
 def _skeleton(canvas: Canvas, person: Person, points: Mapping[str, Position]) -> Skeleton:
@@ -119,12 +140,3 @@ def _people_without_faces(canvas: Canvas) -> list[Person]:
     if joints is None or not np.isfinite(joints).all() or not sees_whole_person(joints):
         return []
     return [Person(face_of_head(joints), has_face=False)]
-
-
-def _fraction(canvas: Canvas, x: float, y: float) -> tuple[float, float]:
-    """A point in canvas units in fractions of the picture, within it."""
-    left, top = canvas.to_picture(x, y)
-    return (
-        min(max(left * canvas.scale / canvas.width, 0.0), 1.0),
-        min(max(top * canvas.scale / canvas.height, 0.0), 1.0),
-    )

@@ -63,6 +63,18 @@ class Picture:
         return replace(self, rgba=rgba, turns=(self.turns + turns) % 4)
 
 
+def original_size(picture: Picture) -> tuple[float, float]:
+    """Width and height of the upright original of a whole picture, pixels."""
+    height, width = picture.rgba.shape[:2]
+    return width / picture.scale, height / picture.scale
+
+
+def turned_place(at: tuple[float, float], turns: int, width: float, height: float) -> tuple[float, float]:
+    """Where a pixel of a picture of width × height lies after so many quarter turns counter-clockwise."""
+    x, y = at
+    return [(x, y), (y, width - 1 - x), (width - 1 - x, height - 1 - y), (height - 1 - y, x)][turns]
+
+
 def load_picture(source: Path | bytes, name: str = "") -> Picture:
     """Read a picture of `PICTURE_FORMATS` from the user's own disk (Path) or from a peer (bytes; touches no file).
 

@@ -17,9 +17,8 @@ from streamer.frames import Image
 from streamer.rigging.body_points import BODY_POINTS, FEET, FOOT_REACH, HAND_REACH, HANDS, Position
 from streamer.rigging.canvas import Array
 from streamer.rigging.feature_search import USUAL_MOUTH, Eyes, find_eyes, find_nose_and_mouth
-from streamer.rigging.framing import Layout
 from streamer.rigging.matting import GRABCUT_SIDE, grabcut_from_border, segment_person
-from streamer.rigging.picture import Picture
+from streamer.rigging.picture import Picture, original_size, turned_place
 from streamer.rigging.points import POINT_LANDMARKS
 from streamer.rigging.rigger import Character
 from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY
@@ -52,7 +51,7 @@ def points_found(character: Character) -> dict[str, Position]:
 
     What the character was given as points keeps exactly that place.
     """
-    to_original = _to_original(character.layout, character.rgb.shape[0], character.picture)
+    to_original = _to_original(character)
     places = {name: character.face[list(marks), :2].mean(0) for name, marks in POINT_LANDMARKS.items()}
     body = character.body
     if body is not None:
@@ -89,12 +88,6 @@ def guess_points(picture: Picture) -> dict[str, Position]:
         x, y = places[name]
         places[name] = min(max(x, 0.0), right), min(max(y, 0.0), bottom)
     return {name: (x * unit, y * unit) for name, (x, y) in places.items() if 0 <= x <= right and 0 <= y <= bottom}
-
-
-def original_size(picture: Picture) -> tuple[float, float]:
-    """Width and height of the upright original, pixels."""
-    height, width = picture.rgba.shape[:2]
-    return width / picture.scale, height / picture.scale
 
 
 def subject_mask(rgb: Image, alpha: NDArray[np.uint8] | None) -> NDArray[np.bool_]:
@@ -174,17 +167,19 @@ def _face_places(rgb: Image, eyes: Eyes, head: Box) -> dict[str, Position]:
     return places
 
 
-def _to_original(layout: Layout, size: int, picture: Picture) -> Callable[[Array], Position]:
-    """The way from canvas units of a layout on a canvas of `size` pixels to pixels of the upright original."""
-    rect = layout.rect
+def _to_original(character: Character) -> Callable[[Array], Position]:
+    """The way from canvas units of a character's layout to pixels of the upright original."""
+    rect, shown, size = character.layout.rect, character.shown, character.rgb.shape[0]
     scale = size / max(rect.width, rect.height)
+    width, height = original_size(character.picture)
+    turned_size = (height, width) if shown.turns % 2 else (width, height)
 
     def convert(place: Array) -> Position:
         x, y = (
-            ((float(at) * size / 2) / scale + start + length / 2) / picture.scale - 0.5
+            ((float(at) * size / 2) / scale + start + length / 2) / shown.scale - 0.5
             for at, start, length in zip(place, (rect.left, rect.top), (rect.width, rect.height), strict=True)
         )
-        return x, y
+        return turned_place((x + shown.left, y + shown.top), -shown.turns % 4, *turned_size)
 
     return convert
 

@@ -36,6 +36,7 @@ from models.geometry.topology import (
 )
 from streamer.errors import KagamiError
 from streamer.rigging.body_points import BODY_POINT_NAMES, Position, mirrored_name, named_from_the_character
+from streamer.rigging.picture import turned_place
 
 Array = NDArray[np.float32]
 Double = NDArray[np.float64]
@@ -126,6 +127,16 @@ class Points:
             raise PointsError(
                 "The points do not form a face: the eyes must lie apart and the chin away from their line."
             )
+
+    def turned(self, turns: int, width: float, height: float) -> Points:
+        """The points on their picture of width × height pixels after so many quarter turns counter-clockwise."""
+
+        def turn(at: Position) -> Position:
+            return turned_place(at, turns, width, height)
+
+        if not turns:
+            return self
+        return Points({name: turn(at) for name, at in self.positions.items()}, [turn(at) for at in self.outline])
 
     @property
     def has_face(self) -> bool:

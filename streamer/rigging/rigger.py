@@ -15,17 +15,17 @@ from models.geometry.rig import Rig
 from models.geometry.views import View
 from streamer.errors import KagamiError
 from streamer.options import LARGEST_PERSON
-from streamer.rigging.body_points import Position
 from streamer.rigging.border import extend
-from streamer.rigging.canvas import Array, Canvas, pixels_per_original, place_on_canvas
+from streamer.rigging.canvas import Array, Canvas, original_grid, place_on_canvas
 from streamer.rigging.cutout import Cutout, continued, cut_out
 from streamer.rigging.face_fit import face_within
 from streamer.rigging.finger_outline import FingerOutlines, find_fingers
 from streamer.rigging.framing import BARE_HEAD, Framing, Layout, frame_rect, head_with_hair, skull_circle
 from streamer.rigging.limb_outline import LimbOutlines, find_limbs
 from streamer.rigging.matting import coarse_matte
-from streamer.rigging.person_search import choose_person, find_people
-from streamer.rigging.picture import Picture
+from streamer.rigging.person_search import HeadBox, Person, choice_notes, choose_person, index_of
+from streamer.rigging.picture import Picture, original_size
+from streamer.rigging.picture_search import SMALL_PERSON, PictureSearch, cut_note, cut_to_person, search_picture
 from streamer.rigging.points import Points, PointsError
 from streamer.rigging.skeleton import Skeleton, find_skeleton
 
@@ -62,6 +62,8 @@ class Character:
     layout: of the picture on the canvas.
     is_head: False where the face reaches beyond the subject, which is no person's head then.
     picture, points: what it was found in.
+    cut: the picture turned upright or cut around the character, where that is another one.
+    heads: boxes around the heads of all people in the picture turned upright, from left to right.
     notes: sentences for the user.
     people: how many the picture shows. person: who of them was chosen, see `choose_person`.
     """
@@ -82,6 +84,13 @@ class Character:
     people: int = 1
     person: str = LARGEST_PERSON
     is_head: bool = True
+    cut: Picture | None = None
+    heads: tuple[HeadBox, ...] = ()
+
+    @property
+    def shown(self) -> Picture:
+        """What the layout is of: the picture turned upright and, if it shows the character small, cut around it."""
+        return self.cut or self.picture
 
 
 @dataclass(frozen=True)
@@ -117,14 +126,15 @@ def find_character(
     or both. Raises NoFaceError when there is neither a face nor points of one, PointsError when a point lies outside of
     the picture, or where no body is found for points of some of its joints, and PersonError.
     """
-    canvas = place_on_canvas(picture, size)
-    face, skeleton = _find(canvas, points, picture, person)
-    canvas, face, skeleton, layout = lay_out(picture, framing or WHOLE, canvas, face, skeleton)
-    found = own_cutout(canvas) if canvas.cut_out else found_cutout(canvas, face, skeleton.body, points, picture)
+    search = _search(picture, size, points)
+    placed = None if points is None else points.turned(search.picture.turns, *original_size(picture))
+    shown, canvas, face, skeleton = _find(search, size, placed, person)
+    canvas, face, skeleton, layout = lay_out(shown, framing or WHOLE, canvas, face, skeleton)
+    found = own_cutout(canvas) if canvas.cut_out else found_cutout(canvas, face, skeleton.body, placed, shown)
     is_head = True
     if points is not None and points.has_face:
-        face, shown = face_within(face, found.alpha)
-        is_head = shown > MIN_SHOWN_FACE
+        face, inside = face_within(face, found.alpha)
+        is_head = inside > MIN_SHOWN_FACE
     layout = replace(layout, hair=head_with_hair(face, found.alpha))
     rgb = seen(canvas, found)
     body = skeleton.body
@@ -134,36 +144,54 @@ def find_character(
         fingers = find_fingers(found.alpha, face, body, skeleton.hands, limbs)
     return Character(
         rgb, found.alpha, found.foreground, found.plate, face, body, layout, picture, points,
-        [*picture.notes, *skeleton.notes],
-        skeleton.hands, limbs, fingers, skeleton.people, person, is_head,
+        [*picture.notes, *search.notes, *skeleton.notes], skeleton.hands, limbs, fingers, len(search.people), person,
+        is_head, None if shown is picture else shown, search.heads,
     )  # fmt: skip
 
 
-def _find(canvas: Canvas, points: Points | None, picture: Picture, person: str) -> tuple[Array, Skeleton]:
-    """Landmarks and skeleton, hand-placed where points are given. Raises as `find_character`."""
-    if points is None:
-        return _person(canvas, picture, {}, person)
-    grid = points_grid(points, canvas, picture)
-    places = points.body_places(*grid)
-    if points.has_face:
-        face = points.landmarks(*grid)
+def _search(picture: Picture, size: int, points: Points | None) -> PictureSearch:
+    """The people in a picture; with points of a face, that face alone. Raises NoFaceError, PointsError."""
+    if points is not None and points.has_face:
+        canvas = place_on_canvas(picture, size)
+        return PictureSearch(picture, [Person(points.landmarks(*points_grid(points, canvas, picture)))])
+    search = search_picture(picture, size)
+    if not search.people:
+        raise NoFaceError(picture.name)
+    return search
+
+
+def _find(
+    search: PictureSearch, size: int, points: Points | None, choice: str
+) -> tuple[Picture, Canvas, Array, Skeleton]:
+    """What is shown of a picture, the canvas around it, and landmarks and skeleton of the chosen person.
+
+    points: on the picture as it was turned. Raises PersonError, PointsError.
+    """
+    shown = search.picture
+    canvas = place_on_canvas(shown, size)
+    places = {} if points is None else points.body_places(*points_grid(points, canvas, shown))
+    has_face_points = points is not None and points.has_face
+    index = 0 if has_face_points else index_of(search.people, choice)
+    face = search.people[index].face
+    if search.people[index].size < SMALL_PERSON:
+        shown, face = cut_to_person(search, search.people[index], size)
+        canvas = place_on_canvas(shown, size)
+        if points is not None:
+            places = points.body_places(*points_grid(points, canvas, shown, search.picture))
+        skeleton = Skeleton(None, None) if has_face_points and not places else find_skeleton(canvas, face, places)
+        notes = [*choice_notes(search.people, index, choice), cut_note(search.picture, shown)]
+        skeleton = replace(skeleton, notes=[*notes, *skeleton.notes])
+    elif has_face_points:
         skeleton = find_skeleton(canvas, face, places) if places else Skeleton(None, None)
     else:
-        face, skeleton = _person(canvas, picture, places, person)
+        index, skeleton = choose_person(canvas, search.people, choice, places)
+        face = search.people[index].face
     if places and skeleton.body is None:
         raise PointsError(
-            f"No body was found in {picture.name} that the points could put right: name left_shoulder and "
+            f"No body was found in {shown.name} that the points could put right: name left_shoulder and "
             "right_shoulder, too."
         )
-    return face, skeleton
-
-
-def _person(canvas: Canvas, picture: Picture, places: dict[str, Position], choice: str) -> tuple[Array, Skeleton]:
-    people = find_people(canvas)
-    if not people:
-        raise NoFaceError(picture.name)
-    index, skeleton = choose_person(canvas, people, choice, places)
-    return people[index].face, replace(skeleton, people=len(people))
+    return shown, canvas, face, skeleton
 
 
 def build_rig(character: Character, device: torch.device | str, further: Sequence[Character] = ()) -> MadeRig:
@@ -260,17 +288,19 @@ def move_points(points: Array, before: Canvas, after: Canvas) -> Array:
     return moved
 
 
-def points_grid(points: Points, canvas: Canvas, picture: Picture) -> tuple[float, tuple[float, float], float]:
-    """Scale, offset and half side with which points lie on a canvas, see `Points.landmarks`.
+def points_grid(
+    points: Points, canvas: Canvas, picture: Picture, whole: Picture | None = None
+) -> tuple[float, tuple[float, float], float]:
+    """Scale, offset and half side with which points lie on the canvas of a picture, see `Points.landmarks`.
 
-    Raises PointsError for a point outside of the picture.
+    whole: the picture of which it is a part. Raises PointsError for a point outside of the picture.
     """
-    scale = pixels_per_original(canvas, picture)
-    width, height = canvas.width / scale, canvas.height / scale
+    scale, corner = original_grid(canvas, picture)
+    width, height = original_size(whole or picture)
     for name, (x, y) in points.positions.items():
         if not (0 <= x <= width and 0 <= y <= height):
             raise PointsError(
                 f"The point {name} [{x:g}, {y:g}] lies outside of the picture, which has "
                 f"{width:.0f} x {height:.0f} pixels."
             )
-    return scale, (canvas.left, canvas.top), canvas.size / 2
+    return scale, corner, canvas.size / 2

@@ -24,8 +24,8 @@ from streamer.rigging.finger_outline import find_fingers
 from streamer.rigging.framing import BARE_HEAD, Circle, Framing, Layout, frame_rect, head_with_hair, skull_circle
 from streamer.rigging.limb_outline import find_limbs
 from streamer.rigging.matting import CoarseMatte, coarse_matte, face_mask
-from streamer.rigging.person_search import find_people
 from streamer.rigging.picture import Picture
+from streamer.rigging.picture_search import search_picture
 from streamer.rigging.rigger import WHOLE, Character, NoFaceError, move_points
 from streamer.rigging.skeleton import Skeleton, find_skeleton
 from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY
@@ -62,15 +62,16 @@ def find_scene(picture: Picture, size: int, framing: Framing | None = None) -> F
     framing: as in `find_character`; what is chosen by the head is chosen by all heads. Raises NoFaceError.
     """
     framing = framing or WHOLE
-    canvas = place_on_canvas(picture, size)
-    seen = find_people(canvas)
+    search = search_picture(picture, size)
+    shown, seen = search.picture, search.people
     if not seen:
         raise NoFaceError(picture.name)
+    canvas = place_on_canvas(shown, size)
     sizes = sorted((person.size for person in seen), reverse=True)
     smallest = max(SMALLEST_SHARE * sizes[0], sizes[:MAX_PEOPLE][-1])
     people = [(each.face, find_skeleton(canvas, each.face)) for each in seen if each.size >= smallest][:MAX_PEOPLE]
-    canvas, people, layout = _laid_out(picture, framing, canvas, people)
-    cutouts = cut_all_out(canvas, picture, people)
+    canvas, people, layout = _laid_out(shown, framing, canvas, people)
+    cutouts = cut_all_out(canvas, shown, people)
     order = tuple(sorted(range(len(people)), key=lambda one: face_extent(people[one][0])))
     characters = layered(canvas, cutouts, [face_extent(face) for face, _ in people], order)
     found = []
@@ -81,10 +82,12 @@ def find_scene(picture: Picture, size: int, framing: Framing | None = None) -> F
         fingers = None
         if limbs is not None and body is not None and skeleton.hands is not None:
             fingers = find_fingers(cutout.alpha, face, body, skeleton.hands, limbs)
-        notes = skeleton.notes if number else [*picture.notes, _sentence(len(seen), len(people)), *skeleton.notes]
+        first = [*picture.notes, *search.notes, _sentence(len(seen), len(people))]
+        notes = skeleton.notes if number else [*first, *skeleton.notes]
         made = Character(
             rgb, cutout.alpha, cutout.foreground, cutout.plate, face, body, own_layout, picture, None, notes,
-            skeleton.hands, limbs, fingers, len(seen), EVERY_PERSON,
+            skeleton.hands, limbs, fingers, len(seen), EVERY_PERSON, True, None if shown is picture else shown,
+            search.heads,
         )  # fmt: skip
         found.append(made)
     return FoundScene(tuple(found), order)

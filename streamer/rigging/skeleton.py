@@ -42,13 +42,12 @@ class Skeleton:
     body: (33, 4) joints x, y, z in canvas units and visibility, which is 0 where a joint's place is a guess; None where
     nobody was found. hands: (2, 21, 4) points of the left and of the right hand, confidence 0 where none was found;
     None without a body.
-    notes: sentences for the user. people: how many were found beside each other.
+    notes: sentences for the user.
     """
 
     body: Array | None
     hands: Array | None
     notes: list[str] = field(default_factory=list)
-    people: int = 1
 
     def noting(self, sentence: str) -> Skeleton:
         """The same with a sentence for the user before the others."""

@@ -15,9 +15,9 @@ from starlette.routing import Route
 
 from streamer.errors import BusyError, ProtocolError
 from streamer.generation.preview import render_preview
-from streamer.rigging.picture import Picture
+from streamer.rigging.picture import Picture, original_size
 from streamer.rigging.picture_process import PictureProcess
-from streamer.rigging.point_guesses import guess_points, original_size
+from streamer.rigging.point_guesses import guess_points
 from streamer.rigging.points import MAX_REQUEST_BYTES, Points, TooManyPointsError
 from streamer.server.executors import Executors
 from streamer.server.rate_limits import RateLimiters

@@ -16,7 +16,7 @@ HEAD_ROOM = 1.25  # half of the side cut out, in radii of the head: hair and som
 
 def thumbnail(character: Character) -> bytes:
     """The head in a picture of a character as WebP with alpha, THUMBNAIL_SIDE a side."""
-    rgba = character.picture.rgba
+    rgba = character.shown.rgba
     left, top, side = head_square(rgba.shape[1], rgba.shape[0], character.layout.skull)
     cut = Image.fromarray(np.ascontiguousarray(rgba[top : top + side, left : left + side]))
     data = io.BytesIO()

@@ -18,9 +18,9 @@ from streamer.options import MAX_PICTURES
 from streamer.rigging.body_points import BODY_POINT_NAMES
 from streamer.rigging.canvas import Rect
 from streamer.rigging.framing import Circle, Framing, Layout, frame_rect, output_size
-from streamer.rigging.picture import Picture
+from streamer.rigging.picture import Picture, original_size
 from streamer.rigging.picture_process import PictureProcess
-from streamer.rigging.point_guesses import guess_points, original_size
+from streamer.rigging.point_guesses import guess_points
 from streamer.rigging.points import POINT_LANDMARKS, Points
 from streamer.rigging.rigger import NoFaceError
 from streamer.rigging.views import TooManyViewsError, ViewError
@@ -73,6 +73,10 @@ class FakeCharacter:
     picture: Picture
     framing: Framing = field(default_factory=Framing)
     points: Points | None = None
+
+    @property
+    def shown(self) -> Picture:
+        return self.picture
 
     @property
     def layout(self) -> Layout:

@@ -36,8 +36,8 @@ def test_find_people_counts_them_from_the_left(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_box_of_a_person_is_around_the_head_and_within_the_picture() -> None:
-    canvas, (person,) = grey_canvas(), people(-0.9)
-    left, top, width, height = person.box_in(canvas)
+    (person,) = people(-0.9)
+    left, top, width, height = person.head_box(640, 640)
     x, y = (person.face[:468, :2].mean(0) + 1) / 2
     assert left == 0 and left < x < left + width and top < y < top + height
     assert 0 < top < top + height < 1

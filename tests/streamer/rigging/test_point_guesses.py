@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from streamer.rigging.framing import Framing
-from streamer.rigging.picture import Picture
-from streamer.rigging.point_guesses import guess_points, original_size, points_found
+from streamer.rigging.picture import Picture, original_size
+from streamer.rigging.point_guesses import guess_points, points_found
 from streamer.rigging.points import POINT_LANDMARKS, REQUIRED, Points
 from streamer.rigging.rigger import find_character
 from tests.support.characters import CHARACTERS
