@@ -2,7 +2,8 @@
 /** The card "Background": what stands behind the character, with a picture or a short clip of the user's own. */
 
 import { keepBackground, keptBackground } from './background_store.js';
-import { button, element, html, input, setText } from './dom.js';
+import { button, element, html, input, setText, setWords } from './dom.js';
+import { t } from './i18n.js';
 import { address } from './server.js';
 import { PictureError, request } from './upload.js';
 
@@ -173,7 +174,7 @@ export function renderBackground({ controls, ownBackground }) {
     input('colour').value = controls.colour;
   }
   html('own-background').hidden = controls.background !== 'picture';
-  setText(html('background-name'), ownBackground?.name ?? 'A picture or a short clip');
+  setWords(html('background-name'), ownBackground?.name ?? t('A picture or a short clip'));
   html('background-name').title = ownBackground?.name ?? '';
   setText(html('background-stage'), ownBackground?.pending ? 'Sending…' : '');
   setText(button('choose-background'), ownBackground ? 'Change' : 'Choose');

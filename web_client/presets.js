@@ -1,7 +1,8 @@
 // @ts-check
 /** Named sets of the controls of motion, proportions, background and framing, kept on this device, and as files. */
 
-import { button, element, html, input, setText } from './dom.js';
+import { button, element, html, input, setWords } from './dom.js';
+import { t } from './i18n.js';
 import { findControlError } from './protocol.js';
 
 /** @typedef {import('./app.js').App} App */
@@ -215,12 +216,12 @@ export function renderPresets({ presets, preset }) {
   const key = JSON.stringify(names);
   if (select.dataset.rendered !== key) {
     select.dataset.rendered = key;
-    select.replaceChildren(new Option('Choose a preset', '', true), ...names.map((name) => new Option(name, name)));
+    select.replaceChildren(new Option(t('Choose a preset'), '', true), ...names.map((name) => new Option(name, name)));
   }
   select.value = preset;
   select.disabled = names.length === 0;
   button('rename-preset').disabled = preset === '';
   button('delete-preset').disabled = preset === '';
   button('export-presets').disabled = names.length === 0;
-  setText(html('presets-summary'), names.length === 0 ? '' : String(names.length));
+  setWords(html('presets-summary'), names.length === 0 ? '' : String(names.length));
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** Sliders of the panel: each sets one control, shows its value, and can be reset by its button or a double click. */
 
-import { html, input, setText } from './dom.js';
+import { html, input, setWords } from './dom.js';
 import { t } from './i18n.js';
 
 /** @typedef {import('./app.js').App} App */
@@ -32,7 +32,7 @@ export function bindSlider(app, name, initial, toValue = (position) => position)
  */
 function makeEnd(name, reset) {
   const output = Object.assign(document.createElement('output'), { id: `${name}-value`, htmlFor: name });
-  const button = Object.assign(document.createElement('button'), { id: `${name}-reset`, type: 'button', title: 'Reset', className: 'reset-one', onclick: reset });
+  const button = Object.assign(document.createElement('button'), { id: `${name}-reset`, type: 'button', title: t('Reset'), className: 'reset-one', onclick: reset });
   button.setAttribute('aria-label', t('Reset'));
   button.setAttribute('aria-labelledby', `${button.id} ${name}-label`);
   const icon = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
@@ -60,7 +60,7 @@ export function renderSlider(name, position, text, changed) {
   slider.style.setProperty('--from', String(Math.min(...ends)));
   slider.style.setProperty('--fill', String(Math.max(...ends)));
   slider.setAttribute('aria-valuetext', t(text));
-  setText(html(`${name}-value`), text);
+  setWords(html(`${name}-value`), text);
   html(`${name}-reset`).classList.toggle('unneeded', !changed);
 }
 
