@@ -4,10 +4,11 @@
 import { bindAppearance } from './appearance.js';
 import { bindBackground, nextBackground } from './background.js';
 import { bindBeforeStart } from './before_start.js';
-import { button, element, html, input } from './dom.js';
+import { button, element, html, image, input } from './dom.js';
 import { bindFraming } from './framing.js';
 import { bindMotion } from './motion.js';
 import { fromTransfer } from './picture.js';
+import { bindCrowd } from './crowd.js';
 import { bindPeople } from './people.js';
 import { ACCEPT } from './picture_formats.js';
 import { bindPresets } from './presets.js';
@@ -29,6 +30,7 @@ export function bindInput(app) {
   bindPresets(app);
   bindFraming(app);
   bindPeople(app);
+  bindCrowd(app);
   bindProportions(app);
   bindBeforeStart(app.store, app.devices);
   bindToolbar(html('dock'), button('start'));
@@ -87,6 +89,7 @@ function bindSettings(app) {
   element('speed', HTMLDetailsElement).addEventListener('toggle', () => app.store.set({})); // renders its content
   const file = input('file');
   file.accept = ACCEPT;
+  image('thumb').addEventListener('error', () => app.picture.handleUnshown());
   file.addEventListener('change', () => {
     app.picture.usePicture(file.files?.[0] ?? null);
     file.value = ''; // so that the same file can be chosen again

@@ -252,14 +252,14 @@ export class ReferencePicture {
       }
       void this.#send(next);
     } else {
-      const { name, notes, people, person } = picture;
+      const { name, notes, people, person, heads, chosen } = picture;
       this.worn = null;
       this.#clearPending();
       this.showDefault();
       if (this.startPoints) {
         void this.placePoints('used', this.startPoints).catch((error) => this.#notify(error));
       }
-      this.store.set({ size: { width, height }, picture: { ...this.store.state.picture, key: START, name, notes, people, person } });
+      this.store.set({ size: { width, height }, picture: { ...this.store.state.picture, key: START, name, notes, people, person, heads, chosen } });
       this.views.addQueued();
     }
   }
@@ -290,8 +290,9 @@ export class ReferencePicture {
     } else if (status.stage === 'failed') {
       this.#fail(status.message ?? `${status.name} could not be used: choose another picture.`);
     } else if (status.stage === 'ready') {
+      const { notes, people, person, heads, chosen } = status;
       this.store.set({
-        picture: { ...this.store.state.picture, notes: status.notes, people: status.people, person: status.person, justReady: true },
+        picture: { ...this.store.state.picture, notes, people, person, heads, chosen, justReady: true },
         ...(width && height ? { size: { width, height } } : {}),
       });
       const { coming } = this;
@@ -333,12 +334,9 @@ export class ReferencePicture {
     if (character.file) {
       this.known.add(character.file);
     }
-    if (picture.url.startsWith('blob:')) {
-      URL.revokeObjectURL(picture.url);
-    }
     const { key, file } = character;
-    const url = file ? URL.createObjectURL(file) : address('api/picture').href;
     this.changes += 1;
+    const url = file ? this.pictureAddress() : address('api/picture').href;
     this.store.set({ picture: { ...picture, key, name: status.name, url, thumbnail: this.thumbnailAddress(0) } });
     if (!this.queued) {
       this.#clearPending();
@@ -367,6 +365,23 @@ export class ReferencePicture {
     character.key = key;
     if (this.worn === character) {
       this.store.set({ picture: { ...this.store.state.picture, key } });
+    }
+  }
+
+  /** The server's version of the session's picture: upright, and in a format that every browser shows. */
+  pictureAddress() {
+    const url = address('api/picture');
+    url.searchParams.set('session', this.session);
+    url.searchParams.set('change', String(this.changes)); // so that the browser asks again
+    return url.href;
+  }
+
+  /** The browser cannot show the file that is being prepared, as of .heic: the former picture stays until then. */
+  handleUnshown() {
+    const { picture } = this.store.state;
+    if (picture.pending) {
+      const { url, thumbnail } = picture;
+      this.store.set({ picture: { ...picture, pending: { ...picture.pending, url, thumbnail } } });
     }
   }
 

@@ -46,6 +46,7 @@ export const PROTOCOL = 1;
  */
 
 /** @typedef {{width: number, height: number, fps: number}} VideoSize */
+/** @typedef {[number, number, number, number]} HeadBox left, top, width and height in fractions of the picture */
 /** @typedef {{candidate: string | null, sdpMid?: string | null, sdpMLineIndex?: number | null, usernameFragment?: string}} Candidate */
 /** @typedef {{p50: number, p95: number, p99: number}} Percentiles milliseconds */
 /** @typedef {{min: number, max: number}} Range over the live sessions */
@@ -67,7 +68,7 @@ export const PROTOCOL = 1;
  * @property {string} session
  * @property {RTCIceServer[]} ice_servers
  * @property {VideoSize} video
- * @property {{name: string, notes: string[], views: string[], people: number, person: string}} picture
+ * @property {{name: string, notes: string[], views: string[], people: number, person: string, heads: HeadBox[], chosen: number | null}} picture
  * @property {Controls} controls
  * @property {boolean} resumed whether this is the session before, with its picture, controls and neutral
  */
@@ -88,6 +89,8 @@ export const PROTOCOL = 1;
  * @property {string | null} code of a failure: `no-face` where points help
  * @property {number} people how many the picture shows
  * @property {string} person who of them is animated: `largest`, `left`, `right`, `all` or a number from the left
+ * @property {HeadBox[]} heads of all of them, from left to right
+ * @property {number | null} chosen number of who is animated, 0 the leftmost; null: all, or nothing is ready
  */
 
 /**
@@ -131,6 +134,7 @@ const optional = (check) => (value) => value === undefined || check(value);
 const listOf = (check) => (value) => Array.isArray(value) && value.every(check);
 /** @param {unknown} value @returns {value is Record<string, unknown>} */
 const isRecord = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+/** @type {Check} */ const isHead = (value) => Array.isArray(value) && value.length === 4 && value.every(isNumber);
 /** @param {Check} check @returns {Check} */
 const mapOf = (check) => (value) => isRecord(value) && Object.values(value).every(check);
 /** @param {Record<string, Check>} fields @returns {Check} */
@@ -199,7 +203,7 @@ const SERVER_MESSAGES = {
     session: isString,
     ice_servers: listOf(isRecord),
     video: shape({ width: isNumber, height: isNumber, fps: isNumber }),
-    picture: shape({ name: isString, notes: listOf(isString), views: listOf(isString), people: isNumber, person: isPerson }),
+    picture: shape({ name: isString, notes: listOf(isString), views: listOf(isString), people: isNumber, person: isPerson, heads: listOf(isHead), chosen: orNull(isNumber) }),
     controls: shape(controls),
     resumed: isBoolean,
   },
@@ -222,6 +226,8 @@ const SERVER_MESSAGES = {
     code: orNull(isString),
     people: isNumber,
     person: isPerson,
+    heads: listOf(isHead),
+    chosen: orNull(isNumber),
   },
   controls: { controls: isPartialControls },
   stats: {

@@ -8,6 +8,7 @@ import { button, element, html, image, input, setIcon, setPressed, setSource, se
 import { renderFraming } from './framing.js';
 import { t } from './i18n.js';
 import { renderMotion } from './motion.js';
+import { renderCrowd } from './crowd.js';
 import { renderPeople } from './people.js';
 import { renderPresets } from './presets.js';
 import { renderProportions } from './proportions.js';
@@ -158,6 +159,7 @@ export function render(state) {
   renderPresets(state);
   renderControls(state);
   renderPeople(state);
+  renderCrowd(state);
   renderBeforeStart(state);
   renderFraming(state.controls, state.reframing);
   renderSpeed(state);

@@ -32,6 +32,7 @@ from streamer.rigging.backdrop import Backdrop
 from streamer.rigging.body_points import Position
 from streamer.rigging.framing import Framing, Layout, canvas_crop, output_size
 from streamer.rigging.likeness import Appearance
+from streamer.rigging.person_search import HeadBox
 from streamer.rigging.picture import Picture
 from streamer.rigging.point_guesses import points_found
 from streamer.rigging.points import Points
@@ -93,6 +94,16 @@ class Avatar:
     scene: Scene | None = None
     people: int = 1
     person: str = LARGEST_PERSON
+
+    @property
+    def heads(self) -> Sequence[HeadBox]:
+        """Boxes around the heads of all people in the picture turned upright, from left to right."""
+        return self.characters[0].heads if self.characters else ()
+
+    @property
+    def chosen(self) -> int | None:
+        """The number among them of who is animated, 0 the leftmost; None for all, or without any."""
+        return None if self.scene is not None or not self.characters else self.characters[0].chosen
 
     @property
     def cast(self) -> tuple[Avatar, ...]:

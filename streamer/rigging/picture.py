@@ -59,6 +59,8 @@ class Picture:
     def turned(self, turns: int) -> Picture:
         """The same whole picture turned by so many further quarters counter-clockwise."""
         assert not self.left and not self.top
+        if not turns:
+            return self
         rgba = np.ascontiguousarray(np.rot90(self.rgba, turns))
         return replace(self, rgba=rgba, turns=(self.turns + turns) % 4)
 

@@ -94,8 +94,9 @@ def _candidates(picture: Picture) -> list[int]:
 
 
 def _turned_note(quarters: int) -> str:
-    lay = "was upside down" if quarters == 2 else "lay on its side"
-    return f"The picture {lay} and was turned upright."
+    if quarters == 2:
+        return "The picture was upside down and was turned upright."
+    return "The picture lay on its side and was turned upright."
 
 
 def _search_tiles(picture: Picture, size: int) -> PictureSearch | None:

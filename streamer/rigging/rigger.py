@@ -63,7 +63,8 @@ class Character:
     is_head: False where the face reaches beyond the subject, which is no person's head then.
     picture, points: what it was found in.
     cut: the picture turned upright or cut around the character, where that is another one.
-    heads: boxes around the heads of all people in the picture turned upright, from left to right.
+    heads: boxes around the heads of all people in the picture turned upright, from left to right. chosen: the number
+        of the character among them, 0 the leftmost.
     notes: sentences for the user.
     people: how many the picture shows. person: who of them was chosen, see `choose_person`.
     """
@@ -86,11 +87,17 @@ class Character:
     is_head: bool = True
     cut: Picture | None = None
     heads: tuple[HeadBox, ...] = ()
+    chosen: int = 0
 
     @property
     def shown(self) -> Picture:
         """What the layout is of: the picture turned upright and, if it shows the character small, cut around it."""
         return self.cut or self.picture
+
+    @property
+    def upright(self) -> Picture:
+        """The whole picture turned upright."""
+        return self.picture.turned(self.shown.turns)
 
 
 @dataclass(frozen=True)
@@ -128,7 +135,7 @@ def find_character(
     """
     search = _search(picture, size, points)
     placed = None if points is None else points.turned(search.picture.turns, *original_size(picture))
-    shown, canvas, face, skeleton = _find(search, size, placed, person)
+    shown, canvas, chosen, face, skeleton = _find(search, size, placed, person)
     canvas, face, skeleton, layout = lay_out(shown, framing or WHOLE, canvas, face, skeleton)
     found = own_cutout(canvas) if canvas.cut_out else found_cutout(canvas, face, skeleton.body, placed, shown)
     is_head = True
@@ -145,7 +152,7 @@ def find_character(
     return Character(
         rgb, found.alpha, found.foreground, found.plate, face, body, layout, picture, points,
         [*picture.notes, *search.notes, *skeleton.notes], skeleton.hands, limbs, fingers, len(search.people), person,
-        is_head, None if shown is picture else shown, search.heads,
+        is_head, None if shown is picture else shown, search.heads, chosen,
     )  # fmt: skip
 
 
@@ -162,8 +169,8 @@ def _search(picture: Picture, size: int, points: Points | None) -> PictureSearch
 
 def _find(
     search: PictureSearch, size: int, points: Points | None, choice: str
-) -> tuple[Picture, Canvas, Array, Skeleton]:
-    """What is shown of a picture, the canvas around it, and landmarks and skeleton of the chosen person.
+) -> tuple[Picture, Canvas, int, Array, Skeleton]:
+    """What is shown of a picture, the canvas around it, and number, landmarks and skeleton of the chosen person.
 
     points: on the picture as it was turned. Raises PersonError, PointsError.
     """
@@ -191,7 +198,7 @@ def _find(
             f"No body was found in {shown.name} that the points could put right: name left_shoulder and "
             "right_shoulder, too."
         )
-    return shown, canvas, face, skeleton
+    return shown, canvas, index, face, skeleton
 
 
 def build_rig(character: Character, device: torch.device | str, further: Sequence[Character] = ()) -> MadeRig:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import io
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from PIL import Image
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -54,11 +52,10 @@ from streamer.server.rate_limits import Limits, RateLimiter, RateLimiters
 from streamer.server.samples import sample_routes
 from streamer.server.session import Session
 from streamer.server.session_pictures import SessionPictures
-from streamer.server.thumbnails import thumbnail
+from streamer.server.thumbnails import small_webp, thumbnail
 from streamer.settings import Settings
 
 WEB_CLIENT = Path(__file__).resolve().parents[2] / "web_client"
-REFERENCE_PICTURE_SIDE = 1024  # pixels, the longest side of the picture at GET /api/picture
 MAX_PICTURE_NAME = 80  # characters
 _NOT_IN_A_NAME = re.compile(r"[^\w .()\-]", re.UNICODE)
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -272,8 +269,14 @@ class Server:
                 del self._uploads[address]
 
     async def _reference_picture(self, request: Request) -> Response:
-        """The reference picture that every session starts with; the page shows it until its avatar is live."""
+        """The picture of a session, turned upright, which not every browser can show itself; without one the picture
+        that every session starts with. The page shows it until its avatar is live.
+        """
         check_token(request, self._settings.token)
+        characters = self._pictures_of(request).avatar.characters if "session" in request.query_params else ()
+        if characters:
+            webp = await self._executors.decode(lambda: small_webp(characters[0].upright))
+            return Response(webp, media_type="image/webp")
         return await self._picture_file(self._settings.ref[0])
 
     async def _thumbnail(self, request: Request) -> Response:
@@ -290,7 +293,7 @@ class Server:
 
     async def _picture_file(self, path: Path) -> Response:
         try:
-            webp = await self._executors.decode(partial(_as_webp, path))
+            webp = await self._executors.decode(partial(_file_as_webp, path))
             return Response(webp, media_type="image/webp")
         except KagamiError as error:  # the file was removed after the start
             return error_response(error, 404)
@@ -356,10 +359,6 @@ async def _read_body(request: Request, limit_mb: float) -> bytes:
 
 
 @functools.lru_cache(MAX_PICTURES)
-def _as_webp(path: Path) -> bytes:
-    """A picture file as WebP, upright, its longest side at most REFERENCE_PICTURE_SIDE. Raises PictureError."""
-    image = Image.fromarray(load_picture(path).rgba)
-    image.thumbnail((REFERENCE_PICTURE_SIDE, REFERENCE_PICTURE_SIDE))
-    data = io.BytesIO()
-    image.save(data, "webp", quality=88)
-    return data.getvalue()
+def _file_as_webp(path: Path) -> bytes:
+    """`small_webp` of a file. Raises PictureError."""
+    return small_webp(load_picture(path))

@@ -150,6 +150,8 @@ class Session:
                     "views": avatar.views,
                     "people": avatar.people,
                     "person": avatar.person,
+                    "heads": avatar.heads,
+                    "chosen": avatar.chosen,
                 },
                 controls=self.controls.values,
                 resumed=self._is_resumed,

@@ -249,7 +249,12 @@ class SessionPictures:
             await self._send(signaling.PictureStatus("failed", name, message=str(error), views=views, code=error.code))
             return
         ready = signaling.PictureStatus("ready", name, avatar.width, avatar.height, avatar.notes, views=avatar.views)
-        ready.people, ready.person = avatar.people, avatar.person
+        ready.people, ready.person, ready.heads, ready.chosen = (
+            avatar.people,
+            avatar.person,
+            avatar.heads,
+            avatar.chosen,
+        )
         await self._send(ready)
         self.name, self._key = name, key
         self._use(avatar)

@@ -242,7 +242,7 @@ class Ready(_Message):
     """The answer to `hello`.
 
     session: secret id, which an upload names. ice_servers: for RTCPeerConnection. video: width, height, fps.
-    picture: name, notes, names of its further views, people and person as in `PictureStatus`.
+    picture: name, notes, names of its further views, people, person, heads and chosen as in `PictureStatus`.
     controls: the present values by name. resumed: whether this is the session that the `resume` of `hello` named.
     """
 
@@ -272,7 +272,8 @@ class PictureStatus(_Message, tag="picture-status"):
     """width, height: of the avatar video, pixels. views: names of the further pictures of the character that is
     prepared, ready or framed, or could not be prepared. message: why the preparation failed; code: the same as a word,
     "no-face" where points of the picture can help. people: how many the picture shows. person: who of them is
-    animated.
+    animated. heads: left, top, width and height of the heads of all, in fractions of the picture turned upright, from
+    left to right. chosen: the number of who is animated, 0 the leftmost; None for all, or where nothing is ready.
 
     An uploaded picture is "preparing", then "ready" or "failed"; the picture in use is "framing", then "framed" when
     its frame was changed.
@@ -288,6 +289,8 @@ class PictureStatus(_Message, tag="picture-status"):
     code: str | None = None
     people: int = 1
     person: str = LARGEST_PERSON
+    heads: Sequence[Sequence[float]] = ()
+    chosen: int | None = None
 
 
 class ControlsChanged(_Message, tag="controls"):

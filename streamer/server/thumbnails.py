@@ -8,9 +8,11 @@ import numpy as np
 from PIL import Image
 
 from streamer.rigging.framing import Circle
+from streamer.rigging.picture import Picture
 from streamer.rigging.rigger import Character
 
 THUMBNAIL_SIDE = 128  # pixels
+PICTURE_SIDE = 1024  # pixels, the longest side of a whole picture
 HEAD_ROOM = 1.25  # half of the side cut out, in radii of the head: hair and some of the neck are seen
 
 
@@ -21,6 +23,15 @@ def thumbnail(character: Character) -> bytes:
     cut = Image.fromarray(np.ascontiguousarray(rgba[top : top + side, left : left + side]))
     data = io.BytesIO()
     cut.resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS).save(data, "webp", quality=86)
+    return data.getvalue()
+
+
+def small_webp(picture: Picture) -> bytes:
+    """A whole picture as WebP with its alpha, its longest side at most PICTURE_SIDE."""
+    image = Image.fromarray(picture.rgba)
+    image.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
+    data = io.BytesIO()
+    image.save(data, "webp", quality=88)
     return data.getvalue()
 
 

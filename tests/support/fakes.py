@@ -51,6 +51,16 @@ class FakeAvatar:
     person: str = "largest"
 
     @property
+    def heads(self) -> list[tuple[float, float, float, float]]:
+        return [(0.1 + 0.4 * number, 0.1, 0.3, 0.4) for number in range(self.people)]
+
+    @property
+    def chosen(self) -> int | None:
+        return {"all": None, "largest": 0, "left": 0, "right": self.people - 1}.get(
+            self.person, int(self.person) - 1 if self.person.isdigit() else None
+        )
+
+    @property
     def cast(self) -> tuple[FakeAvatar, ...]:
         return (self,) * self.cast_size
 
@@ -76,6 +86,10 @@ class FakeCharacter:
 
     @property
     def shown(self) -> Picture:
+        return self.picture
+
+    @property
+    def upright(self) -> Picture:
         return self.picture
 
     @property
@@ -131,7 +145,8 @@ class FakePipeline:
         if points is None and tuple(picture.rgba[0, 0, :3]) == FACELESS:
             raise NoFaceError(picture.name)
         made = self.build([FakeCharacter(picture, framing or Framing(), points), *views])
-        return replace(made, person=person, cast_size=2 if person == "all" else 1)
+        people = 2 if picture.name.startswith("two") else 1
+        return replace(made, person=person, people=people, cast_size=2 if person == "all" else 1)
 
     def add_view(self, picture: Picture, known: Sequence[FakeCharacter]) -> FakeAvatar:
         time.sleep(self.prepare_delay)

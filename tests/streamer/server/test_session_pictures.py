@@ -15,6 +15,7 @@ from PIL import Image
 
 from streamer.rigging.picture import Picture
 from tests.support.fakes import FakeAvatar, FakeCharacter, FakePipeline
+from tests.support.heif import heic
 from tests.support.page import UNLIMITED, Page, serving, socket_url
 from tests.support.server_checks import http_request, png
 
@@ -186,3 +187,27 @@ class Counting(FakePipeline):
 def digest(colour: tuple[int, int, int]) -> str:
     """SHA-256 of the file `png(colour)`."""
     return hashlib.sha256(png(colour)).hexdigest()
+
+
+async def test_heads_of_all_people_are_told_and_one_is_chosen() -> None:
+    async with character() as mine:
+        await mine.request("PUT", "/api/picture", png(GREEN), name="two.png")
+        status = await mine.status()
+        assert (status["people"], status["chosen"], len(status["heads"])) == (2, 0, 2)
+        assert all(0 <= share <= 1 for head in status["heads"] for share in head)
+        await mine.page.send(type="person", person="2")
+        status = await mine.status()
+        assert (status["stage"], status["person"], status["chosen"]) == ("ready", "2", 1)
+
+
+async def test_picture_of_a_session_is_sent_in_a_format_that_every_browser_shows() -> None:
+    async with character() as mine:
+        await mine.request("PUT", "/api/picture", heic(np.full((64, 96, 3), GREEN, np.uint8)), name="photo.heic")
+        await mine.status()
+        shown = await mine.request("GET", "/api/picture")
+        assert (shown.status_code, shown.headers["content-type"]) == (200, "image/webp")
+        with Image.open(io.BytesIO(shown.content)) as image:
+            assert image.size == (96, 64)
+            assert np.abs(np.subtract(image.convert("RGB").getpixel((40, 30)), GREEN)).max() < 12
+        stranger = await http_request(mine.address, "GET", "/api/picture", params={"session": "nobody"})
+        assert stranger.status_code == 404
