@@ -200,6 +200,12 @@ class NotKeptError(KagamiError):
         super().__init__("The server does not keep this picture any more; send it again.")
 
 
+class OutputError(KagamiError):
+    """An output cannot be used; the message gives the reason and the remedy."""
+
+    code = "output"
+
+
 class BackdropBusyError(KagamiError):
     """Another background is already being read for this session."""
 

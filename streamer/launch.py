@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Callable
 from functools import partial
 
@@ -11,7 +10,8 @@ import torch
 
 from kernels.backend import compiled_anew
 from streamer.engine.engine import Engine, FrameHook
-from streamer.frames import AvatarFrame
+from streamer.engine.output_feed import OutputFeed
+from streamer.errors import OutputError
 from streamer.generation.device import choose_device
 from streamer.generation.factory import make_pipeline
 from streamer.generation.separate_preparation import SeparatePreparation
@@ -21,7 +21,6 @@ from streamer.rigging.picture import load_picture
 from streamer.rigging.picture_process import PictureProcess
 from streamer.rigging.points import Points
 from streamer.runtime.log_limits import limit_repeats
-from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.runtime.worker_process import preload
 from streamer.server.app import Server
 from streamer.server.certificate import machine_addresses, machine_names, make_certificate
@@ -30,7 +29,7 @@ from streamer.server.phone import phone_address
 from streamer.settings import Settings
 from streamer.tracking.person_tracker import PersonTracker
 from streamer.tracking.tracker_process import TrackerProcess
-from streamer.virtual_camera import Output, OutputError, VirtualCamera
+from streamer.virtual_camera import VirtualCamera
 
 
 def launch(
@@ -56,8 +55,8 @@ def launch(
     points = None if settings.points is None else Points.load(settings.points)
     backdrop = None if settings.background_file is None else load_backdrop(settings.background_file)
     device = choose_device(settings.device)
-    camera = None if settings.virtual_camera is None else VirtualCamera(settings.virtual_camera)
-    if camera is not None and (problem := camera.problem()):
+    camera = VirtualCamera(settings.virtual_camera)
+    if settings.virtual_camera is not None and (problem := camera.problem()):
         raise OutputError(problem)
     certificate = make_certificate(machine_names(), machine_addresses()) if settings.https else None
     phone = phone_address(settings, listening, certificate)
@@ -86,39 +85,19 @@ def launch(
         preparation=SeparatePreparation(pipeline, pictures),
     )
     engine.start()
-    feed = None if camera is None else feed_output(engine, camera, avatar.width, avatar.height)
+    feed = OutputFeed(engine, camera, avatar.width, avatar.height)
     try:
+        if settings.virtual_camera is not None:
+            feed.turn_on()
         run(
-            Server(engine, settings, avatar, picture.name, pictures, backdrop, phone=phone), settings, listening,
-            print_line, None if certificate is None else certificate.context,
+            Server(engine, settings, avatar, picture.name, pictures, backdrop, phone=phone, camera=feed), settings,
+            listening, print_line, None if certificate is None else certificate.context,
         )  # fmt: skip
     finally:
         engine.close()
-        if feed is not None:
-            feed.join()
-        if camera is not None:
-            camera.close()
+        feed.turn_off()
 
 
 def framing_of(settings: Settings) -> Framing:
     """The frame at the start."""
     return Framing(settings.frame, settings.aspect, settings.zoom, settings.shift_x, settings.shift_y)
-
-
-def feed_output(engine: Engine, output: Output, width: int, height: int) -> threading.Thread:
-    """Send the frames of the newest session to an output until the engine closes. Returns the sending thread."""
-    output.open(width, height, engine.fps)
-    frames = engine.watch()
-    thread = threading.Thread(target=_feed, args=(frames, output), name="output", daemon=True)
-    thread.start()
-    return thread
-
-
-def _feed(frames: Mailbox[AvatarFrame], output: Output) -> None:
-    while True:
-        try:
-            frame = frames.get()
-        except MailboxClosed:
-            return
-        if frame is not None:
-            output.send(frame)

@@ -7,12 +7,12 @@ import logging
 import sys
 import threading
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
 
-from streamer.errors import KagamiError
+from streamer.errors import OutputError
 from streamer.frames import AvatarFrame, Image
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 
@@ -25,28 +25,6 @@ _GET_DEVICE = {
     "win32": "install OBS Studio, start its virtual camera once, close OBS and start again.",
     "darwin": "install OBS Studio 30 or newer, start its virtual camera once, close OBS and start again.",
 }
-
-
-class OutputError(KagamiError):
-    """An output cannot be used; the message gives the reason and the remedy."""
-
-    code = "output"
-
-
-class Output(Protocol):
-    """Receives avatar frames. `send` never blocks: a slow output drops frames instead of delaying the engine."""
-
-    def problem(self) -> str | None:
-        """None if `open` would succeed now, else one sentence with the reason and the remedy."""
-
-    def open(self, width: int, height: int, fps: float) -> None:
-        """Start with this picture size in pixels. Raises OutputError with the sentence of `problem`."""
-
-    def send(self, frame: AvatarFrame) -> None:
-        """Queue a frame of any size. Does nothing before `open`, after `close` and after the output has failed."""
-
-    def close(self) -> None:
-        """Stop and free the device. Idempotent; `open` may follow."""
 
 
 class VirtualCamera:
@@ -66,12 +44,18 @@ class VirtualCamera:
         self._thread: threading.Thread | None = None
 
     @property
+    def is_open(self) -> bool:
+        """Whether frames are shown: from `open` until `close`, or until the device fails."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
     def drops(self) -> int:
         """Frames replaced before the device took them, since `open`."""
         return 0 if self._mailbox is None else self._mailbox.drops
 
     def problem(self) -> str | None:
-        if self._thread is not None:
+        """None if `open` would succeed now, or it is open, else one sentence with the reason and the remedy."""
+        if self.is_open:
             return None
         try:
             self._make(512, 512, 25).close()
@@ -80,7 +64,10 @@ class VirtualCamera:
         return None
 
     def open(self, width: int, height: int, fps: float) -> None:
-        """As in `Output`; odd sizes are rounded up, because the formats of camera devices need even ones."""
+        """Start with this picture size in pixels; odd sides are rounded up, as the formats of camera devices need.
+
+        Raises OutputError with the sentence of `problem`.
+        """
         self.close()
         camera = self._make(width + width % 2, height + height % 2, fps)
         mailbox: Mailbox[AvatarFrame] = Mailbox()
@@ -90,10 +77,12 @@ class VirtualCamera:
         _log.info("virtual camera: %s, %dx%d", camera.device, camera.width, camera.height)
 
     def send(self, frame: AvatarFrame) -> None:
+        """Queue a frame of any size. Does nothing before `open`, after `close` and after the device has failed."""
         if self._mailbox is not None:
             self._mailbox.put(frame)
 
     def close(self) -> None:
+        """Stop and free the device. Idempotent; `open` may follow."""
         mailbox, thread = self._mailbox, self._thread
         self._mailbox = self._thread = None
         if mailbox is not None and thread is not None:

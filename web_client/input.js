@@ -18,6 +18,7 @@ import { bindShortcuts } from './shortcuts.js';
 import { openOutputWindow, saveSnapshot } from './snapshot.js';
 import { bindToolbar } from './toolbar.js';
 import { bindViews } from './views.js';
+import { bindVirtualCamera } from './virtual_camera.js';
 
 /** @typedef {import('./app.js').App} App */
 
@@ -28,6 +29,7 @@ export function bindInput(app) {
   bindMotion(app);
   bindBackground(app);
   bindPresets(app);
+  bindVirtualCamera(app);
   bindFraming(app);
   bindPeople(app);
   bindCrowd(app);

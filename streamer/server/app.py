@@ -20,6 +20,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from streamer.engine.engine import Engine
+from streamer.engine.output_feed import OutputFeed
 from streamer.errors import (
     BackdropBusyError,
     BusyError,
@@ -27,6 +28,7 @@ from streamer.errors import (
     KagamiError,
     MissingTokenError,
     NotKeptError,
+    OutputError,
     ProtocolError,
     TooFastError,
     TooLargeError,
@@ -53,6 +55,7 @@ from streamer.server.samples import sample_routes
 from streamer.server.session import Session
 from streamer.server.session_pictures import SessionPictures
 from streamer.server.thumbnails import small_webp, thumbnail
+from streamer.server.virtual_camera_routes import virtual_camera_routes
 from streamer.settings import Settings
 
 WEB_CLIENT = Path(__file__).resolve().parents[2] / "web_client"
@@ -68,6 +71,7 @@ _STATUS_OF_ERROR: dict[type[Exception], int] = {
     NotKeptError: 404,
     MissingTokenError: 401,
     ForbiddenError: 403,
+    OutputError: 409,
     BusyError: 409,
     BackdropBusyError: 409,
     TooLargeError: 413,
@@ -82,7 +86,8 @@ class Server:
     avatar, name: the prepared reference picture that a session starts with, and the name that the page shows for it.
     pictures: decodes uploads; `close` closes it. backdrop: that every session begins with. web_client: folder of the
     page's files. limits: rates of requests, offers, uploads and so on. phone: the address under which a phone opens the
-    page. keep_s: how long a session is kept whose page went without `bye`.
+    page. camera: the virtual camera, which the page switches.
+    keep_s: how long a session is kept whose page went without `bye`.
     """
 
     def __init__(
@@ -96,6 +101,7 @@ class Server:
         web_client: Path = WEB_CLIENT,
         limits: Limits | None = None,
         phone: PhoneAddress | None = None,
+        camera: OutputFeed | None = None,
         keep_s: float = KEEP_S,
     ) -> None:
         self.engine = engine
@@ -111,6 +117,7 @@ class Server:
         backgrounds = BackgroundRoutes(
             self._pictures, self._executors, self._session_of, self._count_upload, self._read_upload
         )
+        self._camera = camera
         self._avatar = avatar
         self._name = name
         self._registry = CollectorRegistry(auto_describe=False)
@@ -129,6 +136,7 @@ class Server:
                 *backgrounds.routes,
                 *sample_routes(self._executors, settings),
                 *phone_routes(settings, phone),
+                *virtual_camera_routes(settings, self._executors, camera),
                 Route("/api/view", self._upload_view, methods=["PUT"]),
                 Route("/api/view", self._add_view_back, methods=["POST"]),
                 Route("/api/view", self._remove_view, methods=["DELETE"]),
@@ -153,7 +161,7 @@ class Server:
                 "protocol": signaling.PROTOCOL,
                 "max_upload_mb": self._settings.max_upload_mb,
                 "token_required": self._settings.token is not None,
-                "virtual_camera": self._settings.virtual_camera is not None,
+                "virtual_camera": self._camera is not None and self._camera.is_on,
                 "video": {"width": self._avatar.width, "height": self._avatar.height, "fps": self._settings.fps},
                 "picture": {"name": self._name},
             }

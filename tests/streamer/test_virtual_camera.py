@@ -13,8 +13,10 @@ import pytest
 import pyvirtualcam
 
 from streamer import virtual_camera
+from streamer.engine.output_feed import Output
+from streamer.errors import OutputError
 from streamer.frames import AvatarFrame, Image
-from streamer.virtual_camera import Output, OutputError, VirtualCamera, _flatten, fit_to_size
+from streamer.virtual_camera import VirtualCamera, _flatten, fit_to_size
 
 
 class FakeDevice:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from streamer.errors import OutputError
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.pipeline import FrameRequest
 from streamer.generation.preview import as_webp, render_preview
@@ -272,3 +273,30 @@ class FakeTracker:
 
     def close(self) -> None:
         self.closed += 1
+
+
+class FakeOutput:
+    """Records the brightness of the frames that are sent to it. sentence: of the problem that keeps it from opening."""
+
+    def __init__(self, sentence: str | None = None) -> None:
+        self.sentence = sentence
+        self.opened: tuple[int, int, float] | None = None
+        self.shades: list[int] = []
+
+    @property
+    def is_open(self) -> bool:
+        return self.opened is not None
+
+    def problem(self) -> str | None:
+        return None if self.is_open else self.sentence
+
+    def open(self, width: int, height: int, fps: float) -> None:
+        if self.sentence is not None:
+            raise OutputError(self.sentence)
+        self.opened = (width, height, fps)
+
+    def send(self, frame: AvatarFrame) -> None:
+        self.shades.append(int(frame.rgb[0, -1, 0]))
+
+    def close(self) -> None:
+        self.opened = None

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from streamer.engine.engine import Engine
+from streamer.engine.output_feed import OutputFeed
 from streamer.frames import CameraFrame
 from streamer.rigging.picture import Picture
 from streamer.server.app import Server
@@ -19,7 +20,7 @@ from streamer.server.listening import bind, run
 from streamer.server.phone import phone_address
 from streamer.settings import read_settings
 from streamer.tracking.tracker import TrackedMotion
-from tests.support.fakes import FakeAvatar, FakeCharacter, FakePictureProcess, FakePipeline, FakeTracker
+from tests.support.fakes import FakeAvatar, FakeCharacter, FakeOutput, FakePictureProcess, FakePipeline, FakeTracker
 from tests.support.page import UNLIMITED
 
 CALIBRATION_FRAMES = 40
@@ -65,6 +66,7 @@ def main() -> None:
                 found.picture.name,
                 FakePictureProcess(),
                 limits=UNLIMITED,
+                camera=OutputFeed(engine, FakeOutput(), FakeAvatar.width, FakeAvatar.height),
                 phone=phone_address(settings, listening, certificate),
                 keep_s=KEEP_S,
             ),
