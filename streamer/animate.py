@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain, tee
+from itertools import tee
 from operator import itemgetter
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta
 from tqdm import tqdm
@@ -66,15 +66,14 @@ from streamer.settings import (
     Zoom,
     check_background_file,
 )
-from streamer.tracking.calibration import Calibration, robust_mean
+from streamer.tracking.bridging import bridge
+from streamer.tracking.clip_scenes import NeutralKind, clip_scenes
 from streamer.tracking.drivers import Drivers
-from streamer.tracking.habits import LOOKAHEAD_S, Habits
-from streamer.tracking.head_of_body import HeadOfBody, first_neutral
+from streamer.tracking.head_of_body import HeadOfBody
 from streamer.tracking.motion import Motion
 from streamer.tracking.presence import NEUTRAL, Presence
 from streamer.tracking.smoothing import smooth_both_ways
 
-NeutralKind = Literal["first", "auto"]
 FILES, MOTION = "files", "motion"  # headings of --help beside those of the settings
 STRENGTH = Meta(ge=0, le=2)
 YAW, TILT, GAZE = (Meta(ge=-most, le=most) for most in (MAX_YAW, MAX_TILT, MAX_GAZE))
@@ -178,7 +177,7 @@ def animate(job: Job, note: Callable[[str], None], show_progress: ProgressBar) -
         with drivers, closing(prefetch(map(drivers.process, reader))) as tracked:
             of_each = [
                 smooth_both_ways(each, smoothing=job.smoothing) if job.smooth else each
-                for each in split(tracked, len(avatar.cast))
+                for each in map(bridge, split(tracked, len(avatar.cast)))
             ]
             frames = perform_all(pipeline, avatar, of_each, job.controls, job.neutral, job.drive.name, backdrop)
             for frame in show_progress(frames, reader.frames):
@@ -231,47 +230,23 @@ def resolve(
     """The motion to draw for each motion of one driver, and the neutral that it is measured against.
 
     neutral: "first" takes the first face or body, "auto" the face that `Calibration` finds at the beginning; either is
-    corrected by what is usual (`Habits`) in the first LOOKAHEAD_S seconds and since. name: of the video, for the error;
-    None: idle where nobody is seen. seed: of the idle motion. Raises NoDriverError if nobody is seen.
+    corrected by what is usual (`Habits`) in the first seconds and since. After a cut the avatar eases to where the
+    neutral of the new scene has it. name: of the video, for the error; None: idle where nobody is seen. seed: of the
+    idle motion. Raises NoDriverError after the last motion if nobody was seen; until somebody is, the picture idles.
     """
-    consumed: list[Motion] = []
-    remaining = iter(motions)
-    found, heads = find_neutral(remaining, neutral, consumed), HeadOfBody()
-    if found is not None:
-        consumed.extend(look_ahead(remaining, found.captured + LOOKAHEAD_S))
-    heads.learn(consumed)
-    neutral_motion = found if neutral == "auto" and found is not None else first_neutral(consumed, found, heads)
-    presence, habits = Presence(seed, heads), Habits()
-    if neutral_motion is None:
-        if name is not None:
-            raise NoDriverError(f"Nobody was found in {name}: use a video that shows the driver's face or body.")
-        for motion in consumed:
-            yield presence.resolve(motion, None, motion.captured), NEUTRAL
-        return
-    habits.foresee(consumed)
-    for motion in chain(consumed, remaining):
-        measured, related = habits.update(motion), habits.relate(neutral_motion, motion.captured)
-        yield presence.resolve(measured, related, motion.captured), related
-
-
-def look_ahead(motions: Iterator[Motion], until: float) -> Iterator[Motion]:
-    """The next motions up to the first one that was captured at `until` seconds or later."""
-    for motion in motions:
-        yield motion
-        if motion.captured >= until:
-            return
-
-
-def find_neutral(motions: Iterator[Motion], kind: NeutralKind, consumed: list[Motion]) -> Motion | None:
-    """The neutral face of a clip; None without one. Reads no further than needed, and appends it to `consumed`."""
-    calibration = Calibration()
-    for motion in motions:
-        consumed.append(motion)
-        found = calibration.update(motion) if kind == "auto" else motion
-        if found is not None and found.face is not None:
-            return found
-    faces = [motion for motion in consumed if motion.face is not None]  # the clip ended before calibration did
-    return robust_mean(faces) if faces else None
+    heads = HeadOfBody()
+    presence = Presence(seed, heads)
+    known: Motion | None = None  # the neutral in use
+    for scene in clip_scenes(motions, neutral, heads):
+        for motion in scene.motions:
+            measured = scene.habits.update(motion)
+            related = None if scene.neutral is None else scene.habits.relate(scene.neutral, motion.captured)
+            if known is not None and related is not None and known.scene != related.scene:
+                presence.change_scene(known, related, motion.captured)
+            known = related or known
+            yield presence.resolve(measured, known, motion.captured), known or NEUTRAL
+    if known is None and name is not None:
+        raise NoDriverError(f"Nobody was found in {name}: use a video that shows the driver's face or body.")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

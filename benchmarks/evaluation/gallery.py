@@ -8,7 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from benchmarks.evaluation.contact_sheet import COLUMNS, TILE_SIDE, contact_sheet, moments, save
-from streamer.animate import NoDriverError, find_neutral, perform
+from streamer.animate import NoDriverError, perform
 from streamer.errors import KagamiError
 from streamer.files.video_reader import VideoReader
 from streamer.frames import Image
@@ -17,6 +17,7 @@ from streamer.generation.pipeline import Avatar, AvatarPipeline
 from streamer.options import PICTURE_FORMATS, GeneratorKind
 from streamer.rigging.picture import load_picture
 from streamer.rigging.rigger import NoFaceError
+from streamer.tracking.clip_scenes import find_neutral
 from streamer.tracking.motion import Motion
 from streamer.tracking.motion_extractor import MotionExtractor
 from streamer.tracking.smoothing import smooth_both_ways

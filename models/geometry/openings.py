@@ -38,7 +38,7 @@ INNER_MOUTH_CORNERS = (RIGHT_INNER_MOUTH_CORNER, LEFT_INNER_MOUTH_CORNER)
 # From LIDS_TRUE on the tracked share is taken as it is; between the two it falls linearly to 0.
 LIDS_SHUT, LIDS_TRUE = 0.28, 0.7
 MIN_USUAL_OPENNESS = 0.2  # of the driver's eyes in a neutral; less is not measured well enough to divide by
-NEUTRAL_SQUINTS = (0.2, 0.45)  # log of the openness in a neutral: as usual below, squinting or staring above
+NEUTRAL_SQUINTS = (0.1, 0.2)  # log of the openness in a neutral: as usual below, squinting or staring above
 PICTURE_SQUINTS = (0.13, 0.18)  # height over width of the picture's eye: half shut below, open above
 EYE_SHAPE_RANGE = (0.6, 1.6)  # the driver's neutral opening over the picture's, both over the eye's width: limits
 EYE_OPENING_LIMIT = 0.5  # an eye's opening hardly ever exceeds this share of its width

@@ -89,6 +89,12 @@ class Calibration:
         self._running = self._requested = True
         self._restart()
 
+    def change_scene(self, provisional: Motion) -> None:
+        """Use a provisional neutral at once, and calibrate for the new scene from its next frames on."""
+        self._neutral, self._previous = provisional, None
+        self._running, self._requested, self._deliberate = True, False, False
+        self._restart()
+
     def update(self, motion: Motion) -> Motion | None:
         """Add one tracked frame; returns the neutral to use now, or None before the first calibration ends.
 
@@ -177,7 +183,7 @@ def robust_mean(motions: list[Motion]) -> Motion:
     """The median of motions with faces, the best of which comes first. Raises ValueError if that has no face.
 
     Faces are aligned to the first one's head pose before their median is taken, so that a moving head does not blur
-    it. Time, confidence and hands are the first one's.
+    it. Time, confidence, hands and scene are the first one's.
     """
     best = motions[0]
     if best.face is None:
@@ -189,8 +195,9 @@ def robust_mean(motions: list[Motion]) -> Motion:
     still = Motion.still(face, _median_body(with_body) if with_body else None, best.captured)
     shade = np.median([motion.shade for motion in motions], axis=0)
     return replace(
-        still, face_confidence=best.face_confidence, hands=best.hands, torso=_median_torso(motions), shade=shade
-    )
+        still, face_confidence=best.face_confidence, hands=best.hands, torso=_median_torso(motions), shade=shade,
+        scene=best.scene,
+    )  # fmt: skip
 
 
 def _median_body(motions: list[Motion]) -> Array:

@@ -46,6 +46,11 @@ class FaceTracker:
         """Release the model."""
         self._mesh.close()
 
+    def restart(self) -> None:
+        """Search the face anew in the next picture, which shows another scene."""
+        self._mesh.reset()
+        self._window, self._missed, self._settled = None, 0, False
+
     def track(self, rgb: Image, body: Array | None, place: Place | None = None) -> Array | None:
         """(478, 3) landmarks in camera units of a frame (H, W, 3), or None.
 

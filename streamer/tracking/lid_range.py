@@ -88,8 +88,10 @@ class LidRange:
         return _as_one(each, self._apart)
 
     def resting(self, shape: Array) -> Array:
-        """(2,) the openness of a neutral (478, 3), both eyes as one in the same way; nobody winks in a neutral."""
-        return _as_one(self.openness(shape), 0.0)
+        """(2,) the openness of a neutral (478, 3), both eyes as one: a difference in a single frame is no habit, and
+        would make one eye droop from then on.
+        """
+        return np.full(2, self.openness(shape).mean(), np.float32)
 
     def _usual(self) -> tuple[Array, Array]:
         """Height over width (2,) of open and of shut eyes, by what was seen so far."""

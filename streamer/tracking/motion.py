@@ -44,6 +44,8 @@ class Motion:
         weight; weight 0 = not measured (streamer/tracking/habits.py).
     correction: (478, 3) of a neutral: what to add to its shape, canonical units, since it is not how the driver usually
         rests (streamer/tracking/habits.py).
+    scene: number of the camera's scene (streamer/tracking/scene_tracker.py); motions are not comparable to a neutral of
+        another one.
     stages: milliseconds spent by stage name.
     """
 
@@ -58,6 +60,7 @@ class Motion:
     mouth: Array = field(default_factory=lambda: np.zeros((MOUTH_ROWS, MOUTH_COLUMNS, 4), np.float32))
     lids: Array = field(default_factory=lambda: np.zeros((2, 2), np.float32))
     correction: Array = field(default_factory=lambda: np.zeros((478, 3), np.float32))
+    scene: int = 0
     stages: dict[str, float] = field(default_factory=dict)
 
     @classmethod

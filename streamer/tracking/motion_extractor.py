@@ -19,6 +19,7 @@ from streamer.tracking.head_pose import head_pose
 from streamer.tracking.motion import Array, Motion, face_size
 from streamer.tracking.mouth_tracker import MouthTracker
 from streamer.tracking.people import Place, hide
+from streamer.tracking.scene_tracker import SceneTracker
 from streamer.tracking.shading_tracker import ShadingTracker
 from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
 from streamer.tracking.skin_tracker import LIVE_SIDE, OFFLINE_SIDE, SkinTracker
@@ -57,12 +58,11 @@ class MotionExtractor:
         self._live = live
         self.clothes_suffice = False
         self._face = FaceTracker()
-        self._skin = SkinTracker(LIVE_SIDE, interval=2) if live else SkinTracker(OFFLINE_SIDE)
         self._filter = MotionFilter() if smooth else None
         self._body: BodyTracker | BodyTrackerThread | None = None  # made for the first picture that needs it
+        self._scenes, self._scene = SceneTracker(), 0
         self._torso = TorsoTracker()
-        self._shading = ShadingTracker()
-        self._mouth = MouthTracker()
+        self._begin_scene()
         self._closed = False
 
     def __enter__(self) -> MotionExtractor:
@@ -70,6 +70,13 @@ class MotionExtractor:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    def _begin_scene(self) -> None:
+        """Forget what was measured in another scene: its clothes, skin and light."""
+        self._skin = SkinTracker(LIVE_SIDE, interval=2) if self._live else SkinTracker(OFFLINE_SIDE)
+        self._torso.reset()
+        self._shading = ShadingTracker()
+        self._mouth = MouthTracker()
 
     def close(self) -> None:
         """Release the models and the thread; may be called twice."""
@@ -117,6 +124,12 @@ class MotionExtractor:
             stages["body"] = measurement.ms
         watch = Stopwatch(torch.device("cpu"))
         face = self._face.track(alone, body, expected)
+        scene = self._scenes.track(rgb, frame.captured, face)
+        if scene != self._scene:
+            self._scene = scene
+            self._begin_scene()
+            self._face.restart()
+            face = self._face.track(alone, body, expected)
         watch.lap("face")
         confidence = 0.0 if face is None else _confidence(face, rgb.shape)
         shade = np.zeros((SHADE_SIDE, SHADE_SIDE, 2), np.float32)
@@ -134,7 +147,9 @@ class MotionExtractor:
             watch.lap("torso")
         head = np.eye(3, dtype=np.float32) if face is None else head_pose(face).rotation
         stages |= watch.read()
-        motion = Motion(frame.captured, face, confidence, body, hands, head, torso, shade, mouth, stages=stages)
+        motion = Motion(
+            frame.captured, face, confidence, body, hands, head, torso, shade, mouth, scene=scene, stages=stages
+        )
         return self._filter(motion) if self._filter is not None else motion
 
     def _measure_body(self, rgb: Image, captured: float, face: Place | None) -> BodyMeasurement | None:

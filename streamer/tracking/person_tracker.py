@@ -8,6 +8,7 @@ from streamer.tracking.calibration import Calibration
 from streamer.tracking.drivers import Drivers
 from streamer.tracking.habits import Habits
 from streamer.tracking.motion import CONFIDENCE, KEYFRAME, Motion
+from streamer.tracking.neutral_change import neutral_for
 from streamer.tracking.presence import NEUTRAL, Presence
 from streamer.tracking.tracker import TrackedMotion, Wanted
 
@@ -82,6 +83,7 @@ class _Driver:
         self._presence = Presence(seed)
         self._neutral: Motion | None = None
         self._last_face: float | None = None  # seconds, when one was found
+        self._last: Motion | None = None  # the last one with a face
         self._generation: int | None = None  # of the person who drives
 
     def take(self, motion: Motion, generation: int) -> Motion:
@@ -90,8 +92,11 @@ class _Driver:
         """
         if generation != self._generation:
             if self._generation is not None:
-                self.calibration, self._habits = Calibration(), Habits()
+                self.calibration, self._habits, self._last = Calibration(), Habits(), None
             self._generation = generation
+        if motion.face is not None:
+            self._notice_scene(motion)
+            self._last, self._last_face = motion, motion.captured
         measured = self._habits.update(motion)
         neutral = self.calibration.update(measured)
         if neutral is not None:
@@ -100,9 +105,16 @@ class _Driver:
             neutral = self._habits.relate(neutral, motion.captured)
         self._neutral = neutral
         self.clothes_suffice = neutral is not None and _clothes_tell(measured, neutral)
-        if motion.face is not None:
-            self._last_face = motion.captured
         return measured
+
+    def _notice_scene(self, motion: Motion) -> None:
+        """Begin anew where a face is in another scene: continue from what was shown, and find a new neutral."""
+        if self._last is None or self._last.scene == motion.scene or self._neutral is None:
+            return
+        provisional = neutral_for(motion, self._last, self._neutral)
+        self.calibration.change_scene(provisional)
+        self._presence.change_scene(self._neutral, provisional, motion.captured)
+        self._habits = Habits()
 
     def resolve(self, motion: Motion, now: float) -> tuple[Motion, Motion]:
         """The motion to draw, and the neutral that it is measured against."""

@@ -23,6 +23,7 @@ from streamer.tracking.eyelids import close_lids
 from streamer.tracking.head_of_body import Handover, HeadOfBody
 from streamer.tracking.head_pose import CANONICAL, head_pose, rotation_matrix
 from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY, Array, Motion, blend, smooth_share
+from streamer.tracking.neutral_change import carried_over
 
 HOLD_S = 0.4  # in which the last motion is held when the face is lost
 EASE_OUT_S = 1.2  # from there to the neutral
@@ -98,6 +99,14 @@ class Presence:
         target = self._target(seen, base, now, "idle" if uncalibrated or seen.face is None else source)
         self._shown = replace(self._eased(target, now), captured=motion.captured, stages=motion.stages)
         return self._shown
+
+    def change_scene(self, old: Motion, new: Motion, now: float) -> None:
+        """Continue from what was shown, measured against another neutral; call it before `resolve` gets the new one."""
+        if self._shown is None:
+            return
+        self._shown = carried_over(self._shown, old, new)
+        self._handover = self._body_easing = None
+        self._start_easing(now, EASE_IN_S)
 
     def _target(self, motion: Motion, base: Motion, now: float, source: Source) -> Motion:
         """The motion to show, before easing."""

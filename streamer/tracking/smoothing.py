@@ -92,6 +92,7 @@ class MotionFilter:
         self._keyframe = 0.0  # of the torso
         self._shade = OneEuro(min_cutoff=3.0, beta=0.0)
         self._last_face: Array | None = None
+        self._scene = 0
         self.smoothing = smoothing
 
     @property
@@ -114,7 +115,9 @@ class MotionFilter:
             self._face.reset()
             self._shade.reset()
         else:
-            if self._last_face is not None and _is_cut(self._last_face, face):
+            is_cut = motion.scene != self._scene or (self._last_face is not None and _is_cut(self._last_face, face))
+            self._scene = motion.scene
+            if is_cut:
                 for part in (self._face, self._body, self._torso, self._shade, *self._hands):
                     part.reset()
                 self._limbs.reset()

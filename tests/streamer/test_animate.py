@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from models.geometry.topology import LOWER_LIP_INNER, UPPER_LIP_INNER
-from streamer.animate import find_neutral, main, perform
+from streamer.animate import main, perform
 from streamer.files.video_reader import VideoReader
 from streamer.generation.controls import Controls
 from streamer.options import PICTURE_FORMATS
 from streamer.rigging.picture import load_picture
+from streamer.tracking.clip_scenes import find_neutral
 from streamer.tracking.habits import LOOKAHEAD_S
 from streamer.tracking.head_pose import head_pose
 from streamer.tracking.motion import Motion
