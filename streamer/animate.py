@@ -231,8 +231,8 @@ def resolve(
 
     neutral: "first" takes the first face or body, "auto" the face that `Calibration` finds at the beginning; either is
     corrected by what is usual (`Habits`) in the first seconds and since. After a cut the avatar eases to where the
-    neutral of the new scene has it. name: of the video, for the error; None: idle where nobody is seen. seed: of the
-    idle motion. Raises NoDriverError after the last motion if nobody was seen; until somebody is, the picture idles.
+    neutral of the new scene has it; until somebody is seen it idles. name: of the video, for the error; None: no error.
+    seed: of the idle motion. Raises NoDriverError after the last motion if nobody was seen.
     """
     heads = HeadOfBody()
     presence = Presence(seed, heads)

@@ -37,9 +37,9 @@ ABSENT_S = 1.0  # without a face, after which the next one may be somebody else'
 # for each second between the frames.
 MAX_SHIFT, MAX_SHIFT_SPEED = 0.7, 8.0
 MAX_GROWTH, MAX_GROWTH_SPEED = 0.15, 1.5
-# The face, laid flat and compared as pictures are: at most .61 for two of five people, .72 or more for nine of ten
-# frames of one, so a mean of some that face the camera tells them apart.
-SAME_FACE = 0.6
+# Likeness of two faces that are laid flat, means of FACE_FRAMES frames each: .75 or more for one of five people at two
+# times, .73 or less for two of them.
+SAME_FACE = 0.74
 FACE_SIDE = 16  # samples
 FACING_COSINE = 0.9  # of the angle between the head's axis and the camera's, for a face to be compared
 FACE_FRAMES = 8  # that are averaged before two faces are compared
@@ -186,7 +186,7 @@ def _likeness(a: NDArray[Any], b: NDArray[Any]) -> float:
 
 def _flat_face(rgb: Image, face: Array, head: HeadTransform) -> Array:
     """(FACE_SIDE, FACE_SIDE, 3) the face laid flat: log colours without their mean, so that light matters little."""
-    x, y = np.meshgrid(np.linspace(-0.75, 0.75, FACE_SIDE), np.linspace(-0.95, 0.85, FACE_SIDE))
+    x, y = np.meshgrid(np.linspace(-0.6, 0.6, FACE_SIDE), np.linspace(-0.9, 0.75, FACE_SIDE))
     plane = np.stack([x, y, np.zeros_like(x)], -1).reshape(-1, 3)
     part, places = crop_around(rgb, to_pixels(np.concatenate([head.apply(plane), face])[:, :2], rgb.shape))
     grid = places[: FACE_SIDE**2].reshape(FACE_SIDE, FACE_SIDE, 2)

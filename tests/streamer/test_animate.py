@@ -11,13 +11,11 @@ from streamer.files.video_reader import VideoReader
 from streamer.generation.controls import Controls
 from streamer.options import PICTURE_FORMATS
 from streamer.rigging.picture import load_picture
-from streamer.tracking.clip_scenes import find_neutral
 from streamer.tracking.habits import LOOKAHEAD_S
 from streamer.tracking.head_pose import head_pose
-from streamer.tracking.motion import Motion
 from streamer.tracking.motion_extractor import MotionExtractor
 from tests.support.clips import AVATAR, DRIVER, grey_frames, make_sound, make_video
-from tests.support.people import STEP, nobody, person
+from tests.support.people import STEP, person
 
 
 @pytest.fixture(scope="module")
@@ -191,20 +189,6 @@ def test_ctrl_c_says_so_and_leaves_nothing(capsys, tmp_path, monkeypatch):
     assert code == 130
     assert told.splitlines()[-1] == f"Stopped; {tmp_path / 'out.mp4'} was not written."
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_first_face_is_the_neutral_of_a_file():
-    passed: list[Motion] = []
-    motions = iter([nobody(0.0), person(STEP, turn=(0, 0.4, 0)), person(2 * STEP)])
-    base = find_neutral(motions, "first", passed)
-    assert base is passed[1] and len(passed) == 2 and len(list(motions)) == 1
-
-
-def test_a_short_clip_has_a_calm_neutral_too():
-    passed: list[Motion] = []
-    base = find_neutral(iter([person(i * STEP) for i in range(5)]), "auto", passed)
-    assert base is not None and len(passed) == 5
-    np.testing.assert_allclose(base.face, person().face, atol=1e-5)
 
 
 def test_further_views_are_told_and_a_view_without_a_face_ends_the_job(capsys, tmp_path):

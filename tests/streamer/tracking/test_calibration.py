@@ -154,6 +154,21 @@ def test_calibration_adds_a_body_that_is_found_later():
     np.testing.assert_array_equal(later[-1].face, without[-1].face)
 
 
+def test_calibration_of_another_scene_begins_with_a_provisional_neutral():
+    calibration = Calibration()
+    calibration.request()
+    feed(calibration, lambda i, at: person(at), 20)
+    assert calibration.is_deliberate
+    provisional = person(0.8, turn=(0, 0.2, 0), shift=(0.5, 0, 0))
+    calibration.change_scene(provisional)
+    neutrals = feed(calibration, lambda i, at: replace(person(at, shift=(0.6, 0, 0)), scene=1), 40, start=0.8)
+    assert neutrals[0] is provisional and not calibration.is_deliberate
+    np.testing.assert_allclose(neutrals[-1].face, person(shift=(0.6, 0, 0)).face, atol=1e-5)
+    places = [float(head_pose(neutral.face).shift[0]) for neutral in neutrals]
+    assert np.abs(np.diff(places)).max() < 0.1 * 2.5 * STEP / NEUTRAL_FADE_S  # it fades in
+    assert neutrals[-1].scene == 1
+
+
 def test_robust_mean_does_not_blur_a_moving_head():
     moving = [person(turn=(0, 0.1 * i, 0), shift=(0.1 * i, 0, 0)) for i in range(8)]
     found = head_pose(robust_mean(moving).face)

@@ -54,6 +54,12 @@ def test_a_squinting_first_frame_is_told_by_its_openness():
     assert foreseen(clip({})).lids[:, 0] == pytest.approx([1, 1], abs=0.05)
 
 
+def test_a_mouth_that_is_never_seen_at_rest_is_taken_to_be_shut_and_of_usual_width():
+    smiling = foreseen([person(i * STEP, mouth=0.2, smile=0.35) for i in range(50)])
+    assert abs(lips(corrected(smiling))) < 0.04
+    assert width(corrected(smiling)) == pytest.approx(width(head_pose(person().face).inverse(person().face)), rel=0.08)
+
+
 def test_a_first_frame_that_rests_is_kept():
     assert np.abs(foreseen(clip({})).correction).max() < 1e-4
 

@@ -1,0 +1,50 @@
+"""Damaged frames of a file lie on the way between the faces around them; absences are left."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from streamer.tracking.bridging import BRIDGED_S, bridge
+from streamer.tracking.head_pose import head_pose
+from tests.support.people import STEP, nobody, person
+
+
+def walk(missing, count=20, scene=lambda i: 0):
+    """Someone who moves evenly to the right; no face in the frames `missing`."""
+    seen = [nobody(i * STEP) if i in missing else person(i * STEP, shift=(0.02 * i, 0, 0)) for i in range(count)]
+    return [replace(motion, scene=scene(i)) for i, motion in enumerate(seen)]
+
+
+def test_a_short_gap_is_bridged_evenly():
+    bridged = list(bridge(walk({8, 9})))
+    places = [float(head_pose(motion.face).shift[0]) for motion in bridged]
+    np.testing.assert_allclose(np.diff(places), 0.02, atol=1e-3)
+    assert [motion.captured for motion in bridged] == pytest.approx([i * STEP for i in range(20)])
+    assert bridged[8].body is not None
+
+
+@pytest.mark.parametrize("missing", [{0, 1}, {18, 19}, set(range(5, 5 + round(BRIDGED_S / STEP) + 1))])
+def test_what_has_no_face_on_both_sides_or_is_long_is_left(missing):
+    bridged = list(bridge(walk(missing)))
+    assert {i for i, motion in enumerate(bridged) if motion.face is None} == missing
+    assert [motion.captured for motion in bridged] == pytest.approx([i * STEP for i in range(20)])
+
+
+def test_a_cut_is_not_bridged():
+    bridged = list(bridge(walk({8}, scene=lambda i: int(i > 8))))
+    assert bridged[8].face is None
+
+
+def test_no_more_is_held_back_than_a_bridge_is_long():
+    taken = []
+
+    def motions():
+        for motion in walk(range(1, 200), count=200):
+            taken.append(motion)
+            yield motion
+
+    bridged = bridge(motions())
+    for _ in range(2):
+        next(bridged)
+    assert len(taken) <= BRIDGED_S / STEP + 3
