@@ -142,10 +142,11 @@ class Habits:
         if neutral.face is None or self._newest == -math.inf:
             return neutral
         shape = head_pose(neutral.face).inverse(neutral.face)
-        target = np.zeros_like(shape) if neutral is self._trusted else self._wanted(shape)
+        faces_camera = bool(neutral.head[2, 2] > MIN_FACING_COSINE)
+        target = np.zeros_like(shape) if neutral is self._trusted else self._wanted(shape, faces_camera)
         if self._correction is None:
             self._correction = target
-        elapsed = min(max(now - self._corrected, 0.0), MAX_FRAME_S)
+        elapsed = 0.0 if self._corrected == -math.inf else min(max(now - self._corrected, 0.0), MAX_FRAME_S)
         self._corrected = now
         moved = np.float32(-math.expm1(-elapsed / CORRECTION_S))
         self._correction = self._correction + moved * (target - self._correction)
@@ -178,8 +179,10 @@ class Habits:
             rests = _nearness(_brow_height(shape) - self._brow.quantile(REST_BROW_HEIGHT), BROW_TOLERANCE)
             self._brow_part.add(shape, rests * seconds)
 
-    def _wanted(self, neutral: Array) -> Array:
-        """What is to be added to a neutral's shape (478, 3): nothing where it is as usual."""
+    def _wanted(self, neutral: Array, faces_camera: bool) -> Array:
+        """What is to be added to a neutral's shape (478, 3): nothing where it is as usual. faces_camera: whether the
+        neutral's mouth is measured well enough to be judged by itself.
+        """
         rest = self._mouth_part.shape
         talks = _ramp(lip_opening(neutral) - lip_opening(rest), TALKS)
         smiles = _ramp(lip_width(neutral) / max(lip_width(rest), 1e-6) - 1, SMILES)
@@ -190,6 +193,8 @@ class Habits:
             + self._brow_part.correction(neutral, frowns)
             + self._eye_part.correction(neutral, squints)
         )
+        if not faces_camera:
+            return correction
         resting = neutral + correction
         never_rested = max(_ramp(lip_opening(resting), PARTED), _ramp(lip_width(resting), WIDE))
         return correction + resting_mouth(resting, never_rested) - resting

@@ -30,7 +30,8 @@ def test_a_cut_to_another_place_has_a_new_neutral_and_no_jump(calm, kind):
     pairs = clip_cases.resolved(clip_cases.tracked(clip_cases.cut_to_another_place()), kind)
     assert [neutral.scene for _, neutral in pairs] == [0] * 20 + [1] * 20
     shown = clip_cases.relations(pairs)
-    assert np.abs(shown[30:, SHIFT]).max() < 0.15 and np.abs(shown[30:, GROWTH]).max() < 0.06  # in place, of its size
+    assert np.abs(shown[30:, SHIFT]).max() < np.abs(calm[:, SHIFT]).max() + 0.05  # in place
+    assert np.abs(shown[30:, GROWTH]).max() < 0.06  # of its size; without a new neutral .36
     assert np.abs(shown[30:, :GROWTH]).max() < np.abs(calm[:, :GROWTH]).max() + 0.1
     shift, turn = steps(shown)
     assert shift < 0.06 and turn < 0.1
