@@ -20,28 +20,28 @@ from streamer.tracking.mediapipe_models import face_detection
 EVERY_TURN = (0, 1, 2, 3)  # quarters counter-clockwise
 CROP_SIDE = 256  # pixels of the face and what is around it; the detectors take 192 and 128
 CROP_MARGIN = 1.2  # half side of the crop over the extent of the face
-LEVEL = 45.0  # degrees of roll up to which the mesh's face is upright or upside down
-CONVINCING = 1.2  # sum of both detectors' scores of an upright face: 1.5 and more were measured, and 0 of a cat
+LEVEL = 45.0  # degrees of roll up to which the mesh's face can only be upright or upside down
+# Sums of both detectors' scores: of upright faces 1.3 and more were measured, of those turned to the side 0.8 and more,
+# of what is no face 0, and of faces that are upside down 0.7 to 1.5, but 0.3 less than after the turn.
+TURN_SCORE, TURN_MARGIN = 1.45, 0.25  # of a turned face, and by how much it must exceed that of the picture as it is
+FACE_SCORE = 0.6  # from which something is a face at all
 MAX_ASIDE, MIN_FILLED = 0.25, 0.35  # place and size of a face that fills a picture, shares of its side
-TURN_MARGIN = 0.1  # by which a turned picture must convince more
 
 
-def turns_of_face(canvas: Canvas, face: Array) -> int | None:
-    """Quarter turns counter-clockwise after which a picture's face (478, 3), canvas units, is upright: 0 for most.
+def turns_of_face(canvas: Canvas, face: Array) -> tuple[int | None, float]:
+    """Quarter turns counter-clockwise after which a picture's face (478, 3), canvas units, is upright, 0 for most, and
+    how sure the detectors are of it then, 0..2.
 
-    None where the detectors take it for a face at no turn.
+    None where they take it for no face at all.
     """
     centre = (face[:, :2].max(0) + face[:, :2].min(0)) / 2
     pixels = crop(canvas.full, (float(centre[0]), float(centre[1]), CROP_MARGIN * face_extent(face)), CROP_SIDE)
-    if abs(roll_of(face)) < LEVEL:
-        upright, upside_down = turn_scores(pixels, (0, 2), filling=True)
-        if upright >= max(upside_down, CONVINCING):
-            return 0
-    scores = turn_scores(pixels, filling=True)
+    turns = (0, 2) if abs(roll_of(face)) < LEVEL else EVERY_TURN
+    scores = turn_scores(pixels, turns, filling=True)
     best = int(np.argmax(scores))
-    if scores[best] < CONVINCING:
-        return None
-    return best if scores[best] > scores[0] + TURN_MARGIN else 0
+    if best and scores[best] > max(TURN_SCORE, scores[0] + TURN_MARGIN):
+        return turns[best], scores[best]
+    return (0 if scores[0] > FACE_SCORE else None), scores[0]
 
 
 def turn_scores(pixels: Image, turns: Sequence[int] = EVERY_TURN, filling: bool = False) -> list[float]:

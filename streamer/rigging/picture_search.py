@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-import cv2
 import numpy as np
+from PIL import Image as Pillow
 
 from models.geometry.topology import MESH
 from streamer.rigging.canvas import Array, Canvas, Rect, place_on_canvas
-from streamer.rigging.orientation import EVERY_TURN, roll_of, turn_scores, turns_of_face
+from streamer.rigging.orientation import EVERY_TURN, TURN_SCORE, roll_of, turn_scores, turns_of_face
 from streamer.rigging.person_search import HeadBox, Person, find_people
 from streamer.rigging.picture import MAX_SIDE, MIN_SIDE, Picture, load_detail
 from streamer.rigging.skeleton import find_skeleton
@@ -59,30 +59,30 @@ def search_picture(picture: Picture, size: int) -> PictureSearch:
     A picture whose main face is upright costs one look of a detector more than `find_people`. All others are searched
     in four turns, and then in tiles of full detail.
     """
-    people, turns = _people_and_turns(picture, size)
+    people, turns, _ = _people_and_turns(picture, size)
     if turns == 0:
         return PictureSearch(picture, people)
     for quarters in _candidates(picture) if turns is None else (turns,):
         turned = picture.turned(quarters)
-        found, further = _people_and_turns(turned, size)
-        if further == 0:
+        found, further, score = _people_and_turns(turned, size)
+        if further == 0 and score > TURN_SCORE:
             return PictureSearch(turned, found, [_turned_note(quarters)])
     return _search_tiles(picture, size) or PictureSearch(picture, people)
 
 
-def _people_and_turns(picture: Picture, size: int) -> tuple[list[Person], int | None]:
-    """The people in a picture as it lies, and the quarter turns after which the largest one is upright; None where
-    nobody is found, or nobody convincing.
+def _people_and_turns(picture: Picture, size: int) -> tuple[list[Person], int | None, float]:
+    """The people in a picture as it lies, the quarter turns after which the largest one is upright, and how sure that
+    is, 0..2; None where nobody is found, or nobody convincing.
     """
     canvas = place_on_canvas(picture, size)
     people = find_people(canvas)
     if not people:
-        return [], None
+        return [], None, 0.0
     main = max(people, key=lambda person: person.size)
     if main.has_face:
-        return people, turns_of_face(canvas, main.face)
+        return people, *turns_of_face(canvas, main.face)
     roll = roll_of(main.face)
-    return people, round(roll / 90) % 4 if abs(roll) > LYING else 0
+    return people, round(roll / 90) % 4 if abs(roll) > LYING else 0, 2.0
 
 
 def _candidates(picture: Picture) -> list[int]:
@@ -127,7 +127,7 @@ def _look_closely(detail: Picture, spot: Spot, size: int) -> list[Array]:
     if not people:
         return []
     main = max(people, key=lambda person: person.size)
-    if not main.has_face or turns_of_face(canvas, main.face) != 0:
+    if not main.has_face or turns_of_face(canvas, main.face)[0] != 0:
         return []
     return [_to_pixels(main.face, canvas) + np.array([left, top, 0], np.float32)]
 
@@ -142,10 +142,12 @@ def cut_to_person(search: PictureSearch, person: Person, size: int) -> tuple[Pic
     left, top, right, bottom = _around(detail, face, size)
     part, corner = _part(detail, left, top, right, bottom)
     face = face - np.array([*corner, 0], np.float32)
-    shrink = MAX_SIDE / max(part.rgba.shape[:2])
-    if shrink < 1:
-        rgba = cv2.resize(part.rgba, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-        part, face = replace(part, rgba=rgba, scale=part.scale * shrink), face * np.float32(shrink)
+    longest = max(part.rgba.shape[:2])
+    if longest > MAX_SIDE:
+        small = Pillow.fromarray(part.rgba)
+        small.thumbnail((MAX_SIDE, MAX_SIDE))  # ignores colours of transparent pixels
+        part = replace(part, rgba=np.array(small), scale=part.scale * MAX_SIDE / longest)
+        face = face * np.float32(MAX_SIDE / longest)
     return part, _to_canvas(face, place_on_canvas(part, size), 1.0)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 
-import cv2
 from PIL import Image as Pillow
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -142,10 +141,8 @@ def _address(request: Request) -> str:
 
 def _as_webp(picture: Picture) -> bytes:
     """A picture as WebP of at most SHOWN_SIDE pixels a side, with its alpha."""
-    rgba = picture.rgba
-    zoom = min(1.0, SHOWN_SIDE / max(rgba.shape[:2]))
-    if zoom < 1:
-        rgba = cv2.resize(rgba, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA)
+    image = Pillow.fromarray(picture.rgba)
+    image.thumbnail((SHOWN_SIDE, SHOWN_SIDE))  # ignores colours of transparent pixels
     data = io.BytesIO()
-    Pillow.fromarray(rgba).save(data, "webp", quality=88, method=2)
+    image.save(data, "webp", quality=88, method=2)
     return data.getvalue()
