@@ -198,7 +198,9 @@ def owner_of_each_pixel(rgb: Array, everybody: Array, sure: list[NDArray[np.bool
     markers[everybody < SOMEBODY] = nobody
     for number, mask in enumerate(sure):
         markers[mask] = number + 1
-    cv2.watershed(cv2.GaussianBlur(to_uint8(rgb), (0, 0), 1.0), markers)
+    # Whose colours go on in the background is bordered all the same: it is flooded in colours far from its own.
+    apart = np.where((everybody < SOMEBODY)[..., None], (rgb < 0.5).astype(np.float32), rgb)
+    cv2.watershed(cv2.GaussianBlur(to_uint8(apart), (0, 0), 1.0), markers)
     # The lines between two basins belong to the greater number beside them, which is nobody where that is one.
     beside = cv2.dilate(np.maximum(markers, 0).astype(np.float32), np.ones((3, 3))).astype(np.int32)
     owners = np.where(markers > 0, markers, beside)
