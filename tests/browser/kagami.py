@@ -46,7 +46,9 @@ class KagamiServer:
                 stderr=subprocess.STDOUT,
             )
         deadline = time.monotonic() + START_TIMEOUT_S
-        while (found := re.search(r"^open http://[^ ]+:(\d+)/", self._log.read_text(errors="replace"), re.M)) is None:
+        while (
+            found := re.search(r"^(?:\[[^]]*\] )?open http://[^ ]+:(\d+)/", self._log.read_text(errors="replace"), re.M)
+        ) is None:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise RuntimeError(f"the server did not start:\n{self._log.read_text(errors='replace')}")

@@ -88,6 +88,7 @@ def test_speed_card_shows_latency_by_part_and_stage(open_page: OpenPage, stub: K
 
 
 STRENGTHS = ("head", "face", "body", "light", "eyes", "brows", "mouth", "hands")
+MOTION_SWITCHES = {"teeth": True, "follow_body": True, "smoothing": 1}
 TURNS = ("yaw", "pitch", "roll", "gaze_x", "gaze_y")
 
 
@@ -120,7 +121,7 @@ def test_controls_reach_the_server_and_are_remembered(open_page: OpenPage, stub:
     wait_until(
         lambda: (
             sent_controls(messages)
-            == expected | {"teeth": True} | dict.fromkeys(STRENGTHS, 1) | dict.fromkeys(TURNS, 0)
+            == expected | MOTION_SWITCHES | dict.fromkeys(STRENGTHS, 1) | dict.fromkeys(TURNS, 0)
         ),
         page,
     )
