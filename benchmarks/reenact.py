@@ -26,9 +26,9 @@ from benchmarks.evaluation.eval_pipeline import TRUE_MOTION
 from benchmarks.evaluation.face_tracks import track_faces
 from benchmarks.evaluation.score import FIGURES, Face, means, score
 from benchmarks.evaluation.written_frames import as_written
-from streamer.animate import perform
 from streamer.errors import KagamiError
 from streamer.files.video_reader import VideoReader
+from streamer.film.performance import perform
 from streamer.frames import Image
 from streamer.generation.factory import make_pipeline
 from streamer.generation.pipeline import AvatarPipeline

@@ -13,6 +13,8 @@ Codec = Literal["auto", "vp8", "h264"]
 GeneratorKind = Literal["dit", "geometry"]
 Precision = Literal["float32", "bfloat16", "float16"]
 FrameKind = Literal["whole", "bust", "face"]
+NeutralKind = Literal["first", "auto"]
+"""The neutral of a file: its first face or body, or the calmest face at its beginning."""
 Obstacle = Literal["dark", "small", "turned", "smiles", "moves", "talks", "blinks"]
 """What keeps a calibration from going on: the light, a small face, or what its driver does."""
 Phase = Literal["waiting", "calibrating", "live", "lost", "stalled", "paused"]
@@ -41,6 +43,7 @@ EVERY_PERSON = "all"  # of the people in a picture are animated, by as many driv
 PERSON_PATTERN = r"^(all|largest|left|right|[1-9][0-9]?)\Z"  # a number counts from the left
 WHO_PATTERN = r"^(largest|left|right|[1-9])\Z"  # of the people before a camera; a number counts from the left
 
+TIME_PATTERN = r"^(([0-9]{1,2}:)?[0-9]{1,2}:[0-5]?[0-9]|[0-9]{1,6})(\.[0-9]{0,6})?\Z"  # [[H:]M:]S, or seconds alone
 HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 
 
@@ -100,3 +103,50 @@ def parse_bones(text: str) -> BoneFactors:
         if not BONE_RANGE[0] <= factors[name] <= BONE_RANGE[1]:
             raise ValueError("'{}' is not between {} and {}".format(part, *BONE_RANGE))
     return BoneFactors(**factors)
+
+
+class ClipRange(NamedTuple):
+    """A part of a video file: seconds from its beginning. end: None for the rest of it; what is shown at `end` is left
+    out.
+    """
+
+    start: float = 0.0
+    end: float | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of the file."""
+        return self == (0.0, None)
+
+
+def parse_clip(text: str) -> ClipRange:
+    """The part that text like `3.5-12`, `3.5-`, `-12` or `1:02-1:30` names; times are seconds, M:SS or H:MM:SS.
+
+    Raises ValueError for any other text, and for a part that ends before it begins.
+    """
+    begin, dash, end = text.replace(" ", "").partition("-")
+    if not dash or not (begin or end):
+        raise ValueError(f"'{text}' is not of the form START-END")
+    clip = ClipRange(_seconds(begin) if begin else 0.0, _seconds(end) if end else None)
+    if clip.end is not None and clip.end <= clip.start:
+        raise ValueError(f"'{text}' ends before it begins")
+    return clip
+
+
+def _seconds(text: str) -> float:
+    """Seconds of a time such as `12.5`, `1:02` or `1:02:03.5`."""
+    if re.match(TIME_PATTERN, text, re.ASCII) is None:
+        raise ValueError(f"'{text}' is no time")
+    seconds = 0.0
+    for part in text.split(":"):
+        seconds = seconds * 60 + float(part)
+    return seconds
+
+
+def say_duration(seconds: float) -> str:
+    """Seconds as people write them: `4.2 s`, `1:05`, `1:02:03`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

@@ -35,14 +35,15 @@ LAYERS: dict[str, set[str]] = {
 }
 
 # The law inside of `streamer`: which of its packages and modules each of them may import. Nothing imports to its left:
-# launch, animate → server → engine → generation → rigging → tracking → runtime; rigging → files;
-# webrtc, files → runtime.
+# launch → server → engine → generation → rigging → tracking → runtime; animate, server → film → generation, files;
+# rigging → files; webrtc, files → runtime.
 COMMON = {"errors", "options", "frames", "camera", "flags", "settings"}
 TRACKING = COMMON | {"runtime", "tracking"}
 RIGGING = TRACKING | {"rigging"}
 GENERATION = RIGGING | {"generation"}
 ENGINE = GENERATION | {"engine"}
-SERVER = ENGINE | {"webrtc", "server"}
+FILM = GENERATION | {"files", "film"}
+SERVER = ENGINE | FILM | {"webrtc", "server"}
 STREAMER: dict[str, set[str]] = {
     **dict.fromkeys(COMMON, COMMON),
     "runtime": COMMON,
@@ -55,7 +56,8 @@ STREAMER: dict[str, set[str]] = {
     "virtual_camera": COMMON | {"runtime"},
     "server": SERVER,
     "launch": SERVER | {"virtual_camera"},
-    "animate": GENERATION | {"files"},
+    "film": FILM,
+    "animate": FILM,
 }
 
 # Every module that is named by a string, and why.

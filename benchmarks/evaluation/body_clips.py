@@ -14,8 +14,8 @@ import numpy as np
 
 from benchmarks.evaluation.body_tracks import BodyTrack, track_bodies
 from benchmarks.evaluation.written_frames import as_written
-from streamer.animate import perform
 from streamer.files.video_reader import VideoReader
+from streamer.film.performance import perform
 from streamer.frames import AvatarFrame, CameraFrame, Image
 from streamer.generation.controls import Controls
 from streamer.generation.pipeline import Avatar, AvatarPipeline

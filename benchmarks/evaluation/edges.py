@@ -19,7 +19,7 @@ from benchmarks.evaluation.context import EvalContext
 from benchmarks.evaluation.eval_pipeline import TRUE_MOTION
 from benchmarks.evaluation.posed_characters import PosedCharacter, sweep
 from benchmarks.evaluation.table import Row, Rows, mean_row, table
-from streamer.animate import perform
+from streamer.film.performance import perform
 from streamer.frames import Image
 from streamer.generation.pipeline import AvatarPipeline
 

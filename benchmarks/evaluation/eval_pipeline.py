@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 
 from models.geometry.rig import Rig
-from streamer.animate import perform
+from streamer.film.performance import perform
 from streamer.frames import Image
 from streamer.generation.controls import Controls
 from streamer.generation.eager_frame import EagerFrame

@@ -8,9 +8,9 @@ from itertools import chain, islice
 from pathlib import Path
 
 from benchmarks.evaluation.contact_sheet import COLUMNS, TILE_SIDE, contact_sheet, moments, save
-from streamer.animate import NoDriverError, perform
 from streamer.errors import KagamiError
 from streamer.files.video_reader import VideoReader
+from streamer.film.performance import NoDriverError, perform
 from streamer.frames import Image
 from streamer.generation.controls import Controls
 from streamer.generation.pipeline import Avatar, AvatarPipeline

@@ -20,8 +20,8 @@ from benchmarks.evaluation.plausibility import Faults, Palette, find_faults
 from benchmarks.evaluation.posed_characters import PosedCharacter, sweep
 from benchmarks.evaluation.regions import mask_psnr, regions
 from benchmarks.evaluation.table import Rows, table
-from streamer.animate import perform
 from streamer.errors import KagamiError
+from streamer.film.performance import perform
 from streamer.frames import Image
 from streamer.generation.pipeline import Avatar, AvatarPipeline
 

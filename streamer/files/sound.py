@@ -1,34 +1,51 @@
-"""Copies the audio track of one file into another, beside its new video track."""
+"""Copies the audio track of one file, or a part of it, into another, beside its new video track."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-import av
 from av.audio.resampler import AudioResampler
 from av.error import FFmpegError
 
-from streamer.files.video_reader import local_file
+from streamer.files.video_reader import WHOLE, open_container, times_in_file
+from streamer.options import ClipRange
 
 
 class Sound:
     """The first audio track of a file, if any: copied where the new container accepts its codec, else re-encoded.
 
-    Timestamps are kept, so audio and video stay in sync.
+    source, clip, name: as for `VideoReader`. Timestamps are kept, or of a part count from its beginning as those of its
+    frames do, so audio and video stay in sync. A part begins and ends with whole packets, some 20 ms each.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._container: Any = av.open(local_file(path))
+    def __init__(self, source: Path | bytes, clip: ClipRange = WHOLE, name: str = "The video") -> None:
+        self._container: Any = open_container(source, name)
         audio = self._container.streams.audio
-        self._source: Any = audio[0] if audio else None
+        # A track without a decoder cannot be copied either: its parameters are unknown.
+        self._source: Any = audio[0] if audio and audio[0].codec_context is not None else None
+        self._begin, self._end = (0.0, None) if clip.is_whole else times_in_file(self._container, clip)
+        self._is_whole = clip.is_whole
         self._packets: Iterator[Any] = iter(())
         self._next: Any = None
 
+    def __enter__(self) -> Sound:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._container.close()
+
+    @property
+    def is_present(self) -> bool:
+        """Whether the file has a track that can be written."""
+        return self._source is not None
+
     def start(self, container: Any, copied: frozenset[str], codec: str) -> None:
         """Add the track to a container before its first packet. copied: codecs to copy. codec: for all others."""
-        if self._source is None or self._source.codec_context is None:  # no track, or one without a decoder
+        if self._source is None:
             return
         if self._source.codec_context.name in copied:
             self._packets = self._copied(container.add_stream_from_template(self._source))
@@ -42,13 +59,13 @@ class Sound:
             container.mux(self._next)
             self._next = next(self._packets, None)
 
-    def close(self) -> None:
-        """Close the source file. Idempotent."""
-        self._container.close()
-
     def _copied(self, target: Any) -> Iterator[Any]:
-        for packet in self._container.demux(self._source):
+        for packet in self._selected():
             if packet.dts is not None:
+                shift = round(self._begin / packet.time_base)
+                packet.dts -= shift
+                if packet.pts is not None:
+                    packet.pts -= shift
                 packet.stream = target
                 yield packet
 
@@ -66,9 +83,39 @@ class Sound:
     def _decoded(self) -> Iterator[Any]:
         """Frames up to the end of the track or the first damage, so that damaged audio does not fail the video."""
         try:
-            yield from self._container.decode(self._source)
+            for packet in self._selected():
+                for frame in packet.decode():
+                    if frame.pts is not None:
+                        frame.pts -= round(self._begin / frame.time_base)
+                    yield frame
         except FFmpegError:
             return
+
+    def _selected(self) -> Iterator[Any]:
+        """The packets of the part."""
+        packets = self._container.demux(self._source)
+        if not self._is_whole:
+            packets = self._searched()
+        for packet in packets:
+            if packet.dts is not None and not self._is_whole:
+                if _start_seconds(packet) < self._begin:
+                    continue
+                if self._end is not None and _start_seconds(packet) >= self._end:
+                    return
+            yield packet
+
+    def _searched(self) -> Iterator[Any]:
+        """Packets from one before the part on, or from the file's first on where its index leads too far."""
+        try:
+            self._container.seek(round(self._begin / self._source.time_base), stream=self._source, backward=True)
+            packets = self._container.demux(self._source)
+            first = next(packets, None)
+            if first is not None and first.dts is not None and _start_seconds(first) <= self._begin:
+                return chain([first], packets)
+        except FFmpegError:
+            pass
+        self._container.seek(0, backward=True)
+        return iter(self._container.demux(self._source))
 
 
 def _start_seconds(packet: Any) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -9,12 +11,16 @@ from types import TracebackType
 from typing import Any
 
 import av
-import numpy as np
 from av.error import FFmpegError
 
 from streamer.errors import KagamiError
+from streamer.files.container_kind import container_kind
 from streamer.files.displayed_frame import FrameDisplay
 from streamer.frames import CameraFrame
+from streamer.options import ClipRange, say_duration
+
+WHOLE = ClipRange()
+CLIP_SLACK_S = 1.0  # by which a part may end after the file does: players show whole seconds
 
 
 class VideoError(KagamiError):
@@ -24,25 +30,33 @@ class VideoError(KagamiError):
 
 
 class VideoReader:
-    """The video track of a file.
+    """The video track of a file, or a part of it.
 
-    rate: mean frames per second. frames: expected number of frames, 0 if the file has no length. Raises VideoError here
-    or at the first frame if there is nothing to read.
+    source: a file on this machine's disk, or the bytes of one, which are opened as MP4, MOV, WebM or MKV only. clip:
+    the part that is read. name: of the file in sentences; None: its path.
+    rate: mean frames per second. seconds: length of the file, 0 if it has none. frames: expected number of frames of
+    the part, 0 if the file has no length. Raises VideoError here or at the first frame if there is nothing to read.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._container = _open(path)
+    def __init__(self, source: Path | bytes, clip: ClipRange = WHOLE, name: str | None = None) -> None:
+        self.name = name or (str(source) if isinstance(source, Path) else "The video")
+        self._source, self._clip = source, clip
+        self._container = open_container(source, self.name)
         if not self._container.streams.video:
             self._container.close()
-            raise VideoError(f"{path} has no picture track: give a video that shows the driver.")
+            raise VideoError(f"{self.name} has no picture track: give a video that shows the driver.")
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
         rate = Fraction(self._stream.average_rate or self._stream.guessed_rate or 0)
         self.rate = rate if 1 <= rate <= 240 else Fraction(25)  # recordings of browsers give 1000 or no rate
         seconds = (self._stream.duration or 0) * (self._stream.time_base or 0)
-        seconds = seconds or Fraction(self._container.duration or 0, av.time_base)
-        self.frames = int(self._stream.frames) or round(seconds * self.rate)
+        self.seconds = float(seconds or Fraction(self._container.duration or 0, av.time_base))
+        try:
+            self._check_clip()
+        except VideoError:
+            self._container.close()
+            raise
+        self.frames = self._expected_frames()
         self._display = FrameDisplay(self._stream.sample_aspect_ratio)
 
     def __enter__(self) -> VideoReader:
@@ -52,25 +66,105 @@ class VideoReader:
         self._container.close()
 
     def __iter__(self) -> Iterator[CameraFrame]:
-        """Each frame, `captured` in seconds of the file. Damage after the first frame ends the iteration."""
-        last_captured, index = -np.inf, 0
+        """Each frame, once. Damage after the first frame ends the iteration.
+
+        `captured`: seconds of the file; of a part, seconds from its beginning, the first frame being the one that
+        players show then.
+        """
+        index = 0
         try:
-            for frame in self._container.decode(self._stream):
-                captured = frame.time
-                if captured is None:
-                    captured = max(last_captured, 0.0) + float(1 / self.rate)
-                if captured <= last_captured:  # a second frame with one timestamp, which no player would show
-                    continue
-                last_captured = captured
+            for frame, captured in self._timed():
                 yield CameraFrame(self._display.picture(frame), captured, index)
                 index += 1
         except FFmpegError as error:
             if index == 0:
                 raise VideoError(
-                    f"{self.path} cannot be decoded ({reason(error)}): convert it to MP4 first."
+                    f"{self.name} cannot be decoded ({reason(error)}): convert it to MP4 first."
                 ) from error
+        if index == 0 and not self._clip.is_whole:
+            raise VideoError(f"{self.name} shows nothing from {self._clip.start:g} s on: choose an earlier --clip.")
         if index == 0:
-            raise VideoError(f"{self.path} holds no frames: give a video that shows the driver.")
+            raise VideoError(f"{self.name} holds no frames: give a video that shows the driver.")
+
+    def _check_clip(self) -> None:
+        """Raises VideoError for a part that the file's length shows to lie outside of it."""
+        if not self.seconds:
+            return
+        length = f"{self.name} is {say_duration(self.seconds)} long"
+        if self._clip.start >= self.seconds:
+            raise VideoError(f"{length}, and --clip begins at {self._clip.start:g} s: choose an earlier part.")
+        if self._clip.end is not None and self._clip.end > self.seconds + CLIP_SLACK_S:
+            raise VideoError(f"{length}, and --clip ends at {self._clip.end:g} s: let it end earlier, or nowhere.")
+
+    def _expected_frames(self) -> int:
+        if self._clip.is_whole and self._stream.frames:
+            return int(self._stream.frames)
+        end = self.seconds if self._clip.end is None else min(self._clip.end, self.seconds or self._clip.end)
+        return max(round((end - self._clip.start) * self.rate), 0)
+
+    def _timed(self) -> Iterator[tuple[av.VideoFrame, float]]:
+        """The frames that are to be read, still as they were decoded, with their `captured`."""
+        if self._clip.is_whole:
+            yield from self._decoded()
+            return
+        begin, end = times_in_file(self._container, self._clip)
+        shown: av.VideoFrame | None = None  # the last one before or at the beginning of the part
+        for frame, captured in self._decoded_from(begin):
+            if end is not None and captured >= end:
+                break
+            if captured <= begin:
+                shown = frame
+                continue
+            if shown is not None:
+                yield shown, 0.0
+                shown = None
+            yield frame, captured - begin
+        if shown is not None:
+            yield shown, 0.0
+
+    def _decoded_from(self, begin: float) -> Iterator[tuple[av.VideoFrame, float]]:
+        """Frames from the last key frame before `begin` on; all of them where the file cannot be searched."""
+        if self._seek(begin):
+            yield from self._decoded()
+            return
+        self._container.close()
+        self._container = open_container(self._source, self.name)
+        self._stream = self._container.streams.video[0]
+        self._stream.thread_type = "AUTO"
+        yield from self._decoded()
+
+    def _seek(self, begin: float) -> bool:
+        """Go to a key frame at or before `begin`. False where the file has no index or its index is wrong: the position
+        is then undefined.
+        """
+        try:
+            target = round(begin / self._stream.time_base)
+            self._container.seek(target, stream=self._stream, backward=True)
+            first = next(self._container.decode(self._stream), None)
+            if first is None or first.time is None or first.time > begin:
+                return False
+            self._container.seek(target, stream=self._stream, backward=True)
+        except (OSError, FFmpegError):
+            return False
+        return True
+
+    def _decoded(self) -> Iterator[tuple[av.VideoFrame, float]]:
+        """Frames from the present position on, with their seconds in the file, which rise."""
+        last = -math.inf
+        for frame in self._container.decode(self._stream):
+            seconds = frame.time
+            if seconds is None:
+                seconds = max(last, 0.0) + float(1 / self.rate)
+            if seconds <= last:  # a second frame with one timestamp, which no player would show
+                continue
+            last = seconds
+            yield frame, seconds
+
+
+def times_in_file(container: Any, clip: ClipRange) -> tuple[float, float | None]:
+    """Beginning and end of a part as timestamps, seconds: files may begin at another time than 0."""
+    zero = (container.start_time or 0) / av.time_base
+    return zero + clip.start, None if clip.end is None else zero + clip.end
 
 
 def local_file(path: Path) -> str:
@@ -83,14 +177,24 @@ def reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error).strip().rstrip(".") or type(error).__name__
 
 
-def _open(path: Path) -> Any:
-    if path.is_dir():
-        raise VideoError(f"{path} is a folder: give the path of a video.")
-    if not path.exists():
-        raise VideoError(f"There is no video at {path}: check the path.")
-    if path.stat().st_size == 0:
-        raise VideoError(f"{path} is empty (0 bytes): record or download it again.")
+def open_container(source: Path | bytes, name: str) -> Any:
+    """Open a file, or the bytes of one, for reading. name: for sentences. Raises VideoError."""
+    if isinstance(source, bytes):
+        kind = container_kind(source)
+        if kind is None:
+            raise VideoError(f"{name} is no MP4, MOV, WebM or MKV: convert it to MP4 first.")
+        return _opened(io.BytesIO(source), name, kind)
+    if source.is_dir():
+        raise VideoError(f"{name} is a folder: give the path of a video.")
+    if not source.exists():
+        raise VideoError(f"There is no video at {name}: check the path.")
+    if source.stat().st_size == 0:
+        raise VideoError(f"{name} is empty (0 bytes): record or download it again.")
+    return _opened(local_file(source), name, None)
+
+
+def _opened(file: Any, name: str, kind: str | None) -> Any:
     try:
-        return av.open(local_file(path))
+        return av.open(file, format=kind)
     except (OSError, FFmpegError) as error:
-        raise VideoError(f"{path} is not a readable video ({reason(error)}): give an MP4, MOV, WebM or MKV.") from error
+        raise VideoError(f"{name} is not a readable video ({reason(error)}): give an MP4, MOV, WebM or MKV.") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from streamer.files.video_reader import VideoError, local_file, reason
 from streamer.frames import AvatarFrame, Image
 
 TIME_BASE = Fraction(1, 90_000)  # seconds; fine enough for the frame times of any camera
+MAX_CRF = 63  # of VP9, the largest of all codecs
+_PICTURE = re.compile(r"[0-9]{6,}\.png")  # the files of a folder of PNGs
 
 
 class Recording(Protocol):
@@ -41,13 +44,16 @@ class Recording(Protocol):
 class _Format:
     """A container format and its codecs, by FFmpeg's names.
 
-    sound: audio codecs that the container copies; others are re-encoded with `sound_encoder`.
+    name: of the codec, for people. max_crf: None where the codec has none. sound: audio codecs that the container
+    copies; others are re-encoded with `sound_encoder`.
     """
 
     muxer: str
     codec: str
+    name: str
     pixels: str
     options: dict[str, str]
+    max_crf: int | None
     sound: frozenset[str]
     sound_encoder: str
 
@@ -60,35 +66,78 @@ _MP4_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
 _WEBM_SOUND = frozenset({"opus", "vorbis"})
 _H264 = {"crf": "16", "preset": "medium"}
 _VP9 = {"crf": "20", "deadline": "good", "cpu-used": "4", "row-mt": "1", "auto-alt-ref": "0"}
+_PRORES = {"profile": "4444"}
 _FORMATS = {
-    (".mp4", False): _Format("mp4", "libx264", "yuv420p", _H264, _MP4_SOUND, "aac"),
-    (".mov", False): _Format("mov", "libx264", "yuv420p", _H264, _MP4_SOUND, "aac"),
-    (".mov", True): _Format("mov", "prores_ks", "yuva444p10le", {"profile": "4444"}, _MP4_SOUND, "aac"),
-    (".webm", False): _Format("webm", "libvpx-vp9", "yuv420p", _VP9, _WEBM_SOUND, "libopus"),
-    (".webm", True): _Format("webm", "libvpx-vp9", "yuva420p", _VP9, _WEBM_SOUND, "libopus"),
+    (".mp4", False): _Format("mp4", "libx264", "H.264", "yuv420p", _H264, 51, _MP4_SOUND, "aac"),
+    (".mov", False): _Format("mov", "libx264", "H.264", "yuv420p", _H264, 51, _MP4_SOUND, "aac"),
+    (".mov", True): _Format("mov", "prores_ks", "ProRes 4444", "yuva444p10le", _PRORES, None, _MP4_SOUND, "aac"),
+    (".webm", False): _Format("webm", "libvpx-vp9", "VP9", "yuv420p", _VP9, MAX_CRF, _WEBM_SOUND, "libopus"),
+    (".webm", True): _Format("webm", "libvpx-vp9", "VP9", "yuva420p", _VP9, MAX_CRF, _WEBM_SOUND, "libopus"),
 }
 
 
-def open_recording(path: Path, rate: Fraction, alpha: bool = False, sound: Path | None = None) -> Recording:
-    """A recording chosen by the file extension: .mp4 (H.264), .webm (VP9), .mov (H.264; ProRes 4444 with alpha), none
-    for a folder of PNGs. rate: frames per second. alpha: keep transparency. sound: file of the audio track to keep.
+def check_format(path: Path, alpha: bool = False, crf: int | None = None) -> None:
+    """Find out whether the file extension can hold what is wanted. Arguments and errors as `open_recording`."""
+    _format_of(path, alpha, crf)
 
-    Raises VideoError for another extension, for one that cannot hold alpha, or if the path cannot be written.
+
+def check_output(path: Path, alpha: bool = False, crf: int | None = None, replace: bool = False) -> None:
+    """Find out whether a recording can be made, before there is a frame. Arguments and errors as `open_recording`."""
+    open_recording(path, Fraction(25), alpha, crf=crf, replace=replace).abandon()
+
+
+def open_recording(
+    path: Path,
+    rate: Fraction,
+    alpha: bool = False,
+    sound: Sound | None = None,
+    crf: int | None = None,
+    replace: bool = False,
+) -> Recording:
+    """A recording chosen by the file extension: .mp4 (H.264), .webm (VP9), .mov (H.264; ProRes 4444 with alpha), none
+    for a folder of PNGs.
+
+    rate: frames per second. alpha: keep transparency. sound: the audio track to keep, open until the recording is
+    finished. crf: constant rate factor of H.264 (0 to 51) or VP9 (0 to 63), smaller is better and larger; None: 16 and
+    20. replace: whether an earlier result under this path gives way, when the new one is complete.
+
+    Raises VideoError for another extension, for one that cannot hold alpha or has no crf, if there is something under
+    the path that may not be replaced, or if it cannot be written.
     """
+    form = _format_of(path, alpha, crf)
+    return _Folder(path, alpha, replace) if form is None else _File(path, form, rate, sound, crf, replace)
+
+
+def _format_of(path: Path, alpha: bool, crf: int | None) -> _Format | None:
+    """The format of a file; None for a folder of PNGs."""
     suffix = path.suffix.lower()
     if not suffix:
-        return _Folder(path, alpha)
+        if crf is not None:
+            raise VideoError("PNGs lose nothing and have no --crf: leave it out, or let --out end in .mp4 or .webm.")
+        return None
     if (suffix, alpha) not in _FORMATS:
         if suffix == ".mp4":
             raise VideoError("MP4 cannot hold transparency: let --out end in .webm or .mov, or name a folder for PNGs.")
         raise VideoError(f"{path.name} does not end in .mp4, .webm or .mov: use one of these, or a folder for PNGs.")
-    return _File(path, _FORMATS[suffix, alpha], rate, sound)
+    form = _FORMATS[suffix, alpha]
+    if crf is not None and form.max_crf is None:
+        raise VideoError(f"{form.name} has no --crf: leave it out, or let --out end in .webm.")
+    if crf is not None and form.max_crf is not None and not 0 <= crf <= form.max_crf:
+        raise VideoError(f"--crf is {crf}; {form.name} takes 0 (best) to {form.max_crf} (smallest).")
+    return form
 
 
 @contextlib.contextmanager
-def recording(path: Path, rate: Fraction, alpha: bool = False, sound: Path | None = None) -> Iterator[Recording]:
+def recording(
+    path: Path,
+    rate: Fraction,
+    alpha: bool = False,
+    sound: Sound | None = None,
+    crf: int | None = None,
+    replace: bool = False,
+) -> Iterator[Recording]:
     """`open_recording` for a block: finishes at its end, and abandons the recording on any error or Ctrl-C."""
-    opened = open_recording(path, rate, alpha, sound)
+    opened = open_recording(path, rate, alpha, sound, crf, replace)
     try:
         yield opened
         opened.finish()
@@ -99,18 +148,23 @@ def recording(path: Path, rate: Fraction, alpha: bool = False, sound: Path | Non
 class _File:
     """A video file, written with the suffix `.part` beside the final path."""
 
-    def __init__(self, path: Path, form: _Format, rate: Fraction, sound: Path | None) -> None:
+    def __init__(
+        self, path: Path, form: _Format, rate: Fraction, sound: Sound | None, crf: int | None, replace: bool
+    ) -> None:
         _check_folder(path)
         if path.is_dir():
             raise VideoError(f"{path} is a folder: choose another --out.")
+        if path.exists() and not replace:
+            raise _existing(path)
         self._path, self._part, self._form, self._rate = path, path.with_name(path.name + ".part"), form, rate
+        self._options = form.options if crf is None else form.options | {"crf": str(crf)}
         try:
             self._part.touch()
             self._container: Any = av.open(local_file(self._part), "w", format=form.muxer)
         except (OSError, FFmpegError) as error:
             raise self._unwritable(error) from error
         self._stream: Any = None
-        self._sound = Sound(sound) if sound is not None else None
+        self._sound = sound
         self._done = False
 
     def write(self, frame: AvatarFrame) -> None:
@@ -130,7 +184,7 @@ class _File:
                 if self._sound is not None:
                     self._sound.write(self._container, None)
                 self._container.mux(self._stream.encode(None))
-            self._close()
+            self._container.close()
             self._part.replace(self._path)
         except (OSError, FFmpegError) as error:
             raise self._unwritable(error) from error
@@ -141,16 +195,11 @@ class _File:
             return
         self._done = True
         with contextlib.suppress(OSError, FFmpegError):  # a full disk fails again when the file is closed
-            self._close()
+            self._container.close()
         self._part.unlink(missing_ok=True)
 
-    def _close(self) -> None:
-        if self._sound is not None:
-            self._sound.close()
-        self._container.close()
-
     def _start(self, height: int, width: int) -> Any:
-        stream = self._container.add_stream(self._form.codec, rate=self._rate, options=self._form.options)
+        stream = self._container.add_stream(self._form.codec, rate=self._rate, options=self._options)
         stream.width, stream.height, stream.pix_fmt = width, height, self._form.pixels
         context = stream.codec_context
         context.time_base, context.bit_rate = TIME_BASE, 0  # the quality is set by crf alone
@@ -173,10 +222,13 @@ class _File:
 class _Folder:
     """A folder of 000000.png, 000001.png and so on, renamed to the final path when it is complete."""
 
-    def __init__(self, path: Path, alpha: bool) -> None:
+    def __init__(self, path: Path, alpha: bool, replace: bool) -> None:
         _check_folder(path)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise VideoError(f"{path} exists already: choose a new or empty folder for --out.")
+            if not replace:
+                raise _existing(path)
+            if not path.is_dir() or any(_PICTURE.fullmatch(each.name) is None for each in path.iterdir()):
+                raise VideoError(f"{path} holds more than pictures of an earlier run: choose another --out.")
         self._path, self._part, self._alpha = path, path.with_name(path.name + ".part"), alpha
         self._count, self._done = 0, False
         try:
@@ -197,6 +249,8 @@ class _Folder:
 
     def finish(self) -> None:
         try:
+            if self._path.exists():
+                shutil.rmtree(self._path)
             self._part.replace(self._path)
         except OSError as error:
             raise self._unwritable(error) from error
@@ -209,6 +263,10 @@ class _Folder:
 
     def _unwritable(self, error: Exception) -> VideoError:
         return VideoError(f"{self._path} cannot be written ({reason(error)}): free some space or choose another --out.")
+
+
+def _existing(path: Path) -> VideoError:
+    return VideoError(f"{path} exists already: give --force to replace it, or choose another --out.")
 
 
 def _check_folder(path: Path) -> None:

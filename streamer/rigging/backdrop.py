@@ -15,6 +15,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from streamer.errors import KagamiError
+from streamer.files.container_kind import container_kind
 from streamer.files.displayed_frame import FrameDisplay
 from streamer.frames import Image
 from streamer.rigging.picture import load_picture
@@ -27,10 +28,6 @@ MAX_CLIP_MEMORY = 96 * 2**20  # bytes of all frames of a clip together: longer c
 MAX_CLIP_PIXELS = 4096 * 2304  # of a frame of the file
 MAX_SIDE = 1920  # pixels that are kept of a side: no avatar video is larger
 MIN_SIDE = 16  # pixels of a clip's frame
-
-# Containers are known by their first bytes and opened as nothing else: a playlist would let FFmpeg open other files.
-_MATROSKA = b"\x1a\x45\xdf\xa3"
-_STILL_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
 
 
 class BackdropError(KagamiError):
@@ -67,7 +64,7 @@ def load_backdrop(source: Path | bytes) -> Backdrop:
     """
     subject = "The uploaded background" if isinstance(source, bytes) else f"The background {source}"
     data = source if isinstance(source, bytes) else _read(source, subject)
-    kind = _container(data)
+    kind = container_kind(data)
     if kind is not None:
         return _read_clip(subject, data, kind)
     rgba = load_picture(source).rgba
@@ -106,13 +103,6 @@ def _read(path: Path, subject: str) -> bytes:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise BackdropError(f"{subject} cannot be read ({error.strerror}): check its permissions.") from error
-
-
-def _container(data: bytes) -> str | None:
-    """FFmpeg's name of the video container that the bytes begin; None if they are none."""
-    if data.startswith(_MATROSKA):
-        return "matroska"
-    return "mov" if data[4:8] == b"ftyp" and data[8:12] not in _STILL_BRANDS else None
 
 
 def _read_clip(subject: str, data: bytes, kind: str) -> Backdrop:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, groupby
-from typing import Literal
 
+from streamer.options import NeutralKind
 from streamer.tracking.calibration import Calibration, robust_mean
 from streamer.tracking.habits import LOOKAHEAD_S, Habits
 from streamer.tracking.head_of_body import HeadOfBody, first_neutral
 from streamer.tracking.motion import Motion
 
-NeutralKind = Literal["first", "auto"]
 SEARCHED_S = 10.0  # of a scene, in which its first face is looked for; bounds what is held back
 
 

@@ -6,8 +6,8 @@ from functools import cache
 import cv2
 import numpy as np
 
-from streamer.animate import resolve
 from streamer.files.video_reader import VideoReader
+from streamer.film.performance import resolve
 from streamer.frames import CameraFrame
 from streamer.tracking.bridging import bridge
 from streamer.tracking.head_pose import head_pose, rotation_vector

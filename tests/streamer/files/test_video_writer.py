@@ -1,5 +1,6 @@
 """Writing videos: what is read back, and no incomplete file under the final name."""
 
+import contextlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from streamer.files.sound import Sound
 from streamer.files.video_reader import VideoError
 from streamer.files.video_writer import recording
 from streamer.frames import AvatarFrame
@@ -28,7 +30,9 @@ def drawn(alpha=False, height=48, width=64):
 
 
 def write(path, alpha=False, sound=None, **size):
-    with recording(path, RATE, alpha, sound) as out:
+    with contextlib.ExitStack() as stack:
+        track = None if sound is None else stack.enter_context(Sound(sound))
+        out = stack.enter_context(recording(path, RATE, alpha, track))
         for frame in drawn(alpha, **size):
             out.write(frame)
 
@@ -129,7 +133,7 @@ def test_recording_interrupted_leaves_no_file(tmp_path, name, error):
 def test_recording_failed_keeps_the_previous_file(tmp_path):
     write(tmp_path / "a.mp4")
     before = (tmp_path / "a.mp4").read_bytes()
-    with pytest.raises(RuntimeError), recording(tmp_path / "a.mp4", RATE) as out:
+    with pytest.raises(RuntimeError), recording(tmp_path / "a.mp4", RATE, replace=True) as out:
         out.write(next(drawn()))
         raise RuntimeError
     assert (tmp_path / "a.mp4").read_bytes() == before
@@ -164,7 +168,7 @@ def test_recording_raises_one_sentence_for_each_unusable_path(tmp_path):
     assert sentence(gone / "a.mp4") == f"There is no folder {gone}: make it first or choose another --out."
     assert sentence(tmp_path / "folder.mp4") == f"{tmp_path / 'folder.mp4'} is a folder: choose another --out."
     assert sentence(tmp_path / "full") == (
-        f"{tmp_path / 'full'} exists already: choose a new or empty folder for --out."
+        f"{tmp_path / 'full'} exists already: give --force to replace it, or choose another --out."
     )
     assert sentence(Path("/proc/a.mp4")).startswith("/proc/a.mp4 cannot be written (")
     assert (tmp_path / "full" / "mine.txt").exists()

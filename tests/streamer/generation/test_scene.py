@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from streamer.animate import perform_all
+from streamer.film.performance import perform_all
 from streamer.frames import AvatarFrame
 from streamer.generation.controls import Controls
 from streamer.generation.factory import make_pipeline

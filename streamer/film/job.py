@@ -1,0 +1,149 @@
+"""What `streamer.animate` is asked for: each field is one flag of its command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from streamer.errors import SettingsError
+from streamer.files.video_writer import MAX_CRF
+from streamer.flags import Flag
+from streamer.options import (
+    LARGEST_PERSON,
+    MAX_GAZE,
+    MAX_TILT,
+    MAX_YAW,
+    OWN_ASPECT,
+    Background,
+    ClipRange,
+    NeutralKind,
+    parse_clip,
+)
+from streamer.settings import (
+    PICTURE,
+    Aspect,
+    BackgroundFile,
+    Bones,
+    Checkpoint,
+    Colour,
+    Device,
+    Frame,
+    Generator,
+    KeepInFrame,
+    Person,
+    PointsFile,
+    References,
+    ShiftX,
+    ShiftY,
+    Size,
+    Smooth,
+    Steps,
+    Who,
+    Zoom,
+)
+
+FILES, MOTION = "files", "motion"  # headings of --help beside those of the settings
+STRENGTH = Meta(ge=0, le=2)
+YAW, TILT, GAZE = (Meta(ge=-most, le=most) for most in (MAX_YAW, MAX_TILT, MAX_GAZE))
+FileFormat = Literal["mp4", "webm", "mov", "png"]
+
+
+def _clip(place: str, text: str) -> str:
+    try:
+        parse_clip(text)
+    except ValueError as error:
+        raise SettingsError(f"{place}: {error}; write for example 3.5-12, 3.5-, -12 or 1:02-1:30.") from error
+    return text
+
+
+@dataclass(frozen=True)
+class Job:
+    """The films to make of one picture; the `Flag` of a field gives its meaning."""
+
+    ref: References
+    drive: Annotated[
+        tuple[Path, ...], Meta(min_length=1),
+        Flag("the video of the driver, or a folder of videos; may be repeated: each becomes a film", FILES, "FILE"),
+    ]  # fmt: skip
+    out: Annotated[
+        Path,
+        Flag(
+            "what to write: .mp4, .webm, .mov, or a folder name for PNGs; of several videos, the folder of the films",
+            FILES, "PATH",
+        ),
+    ]  # fmt: skip
+    clip: Annotated[
+        str | None,
+        Flag("only this part of the video: 3.5-12, 3.5-, -12 or 1:02-1:30", FILES, "START-END", rule=_clip),
+    ] = None
+    crf: Annotated[
+        int | None, Meta(ge=0, le=MAX_CRF),
+        Flag("quality of H.264 (0 to 51, else 16) or VP9 (0 to 63, else 20); smaller is better and larger", FILES),
+    ] = None  # fmt: skip
+    format: Annotated[
+        FileFormat | None,
+        Flag("of the films of several videos, if not mp4, or webm where the background is transparent", FILES),
+    ] = None
+    force: Annotated[bool, Flag("replace a film that exists already", FILES)] = False
+    alpha: Annotated[
+        bool, Flag("transparent background, as --background transparent: .webm, .mov (ProRes 4444) or PNGs", FILES)
+    ] = False
+
+    points: PointsFile = None
+    person: Person = LARGEST_PERSON
+    bones: Bones = ""
+    background: Annotated[Background, Flag("what stands behind the character", PICTURE)] = "original"
+    background_file: BackgroundFile = None
+    colour: Colour = "#00b140"
+
+    head: Annotated[float, STRENGTH, Flag("strength of head motion, 0 to 2", MOTION)] = 1.0
+    face: Annotated[float, STRENGTH, Flag("strength of facial motion, 0 to 2", MOTION)] = 1.0
+    body: Annotated[float, STRENGTH, Flag("strength of body motion, 0 to 2", MOTION)] = 1.0
+    eyes: Annotated[float, STRENGTH, Flag("strength of lids and gaze, times that of the face", MOTION)] = 1.0
+    brows: Annotated[float, STRENGTH, Flag("strength of the brows, times that of the face", MOTION)] = 1.0
+    mouth: Annotated[float, STRENGTH, Flag("strength of mouth and jaw, times that of the face", MOTION)] = 1.0
+    hands: Annotated[float, STRENGTH, Flag("strength of palms and fingers, times that of the body", MOTION)] = 1.0
+    light: Annotated[float, STRENGTH, Flag("strength of the light on the driver's face, 0 to 2", MOTION)] = 1.0
+    yaw: Annotated[float, YAW, Flag("degrees by which the head turns to its own right as well", MOTION)] = 0.0
+    pitch: Annotated[float, TILT, Flag("degrees by which the head turns up as well", MOTION)] = 0.0
+    roll: Annotated[float, TILT, Flag("degrees by which the head tilts to its own right", MOTION)] = 0.0
+    gaze_x: Annotated[float, GAZE, Flag("degrees by which the eyes look to their own right", MOTION)] = 0.0
+    gaze_y: Annotated[float, GAZE, Flag("degrees by which the eyes look up", MOTION)] = 0.0
+    teeth: Annotated[bool, Flag("make up teeth and tongue instead of drawing the driver's", MOTION)] = True
+    mirror: Annotated[bool, Flag("move as in a mirror", MOTION)] = False
+    neutral: Annotated[NeutralKind, Flag("the neutral: the first face or body, or the calmest face", MOTION)] = "first"
+    smooth: Smooth = True
+    who: Who = LARGEST_PERSON
+    smoothing: Annotated[float, STRENGTH, Flag("smoothing of the motion, 0 none to 2 calm", MOTION)] = 1.0
+
+    generator: Generator = "dit"
+    device: Device = "auto"
+    size: Size = 512
+    frame: Frame = "whole"
+    aspect: Aspect = OWN_ASPECT
+    zoom: Zoom = 1.0
+    shift_x: ShiftX = 0.0
+    shift_y: ShiftY = 0.0
+    keep_in_frame: KeepInFrame = True
+    steps: Steps = 1
+    checkpoint: Checkpoint = None
+
+    @property
+    def clip_range(self) -> ClipRange:
+        """The part of each video that is used."""
+        return ClipRange() if self.clip is None else parse_clip(self.clip)
+
+    @property
+    def shown_background(self) -> Background:
+        """What stands behind the character, whichever flag said so."""
+        if self.alpha:
+            return "transparent"
+        return "picture" if self.background_file is not None else self.background
+
+    @property
+    def is_transparent(self) -> bool:
+        """Whether the films need alpha."""
+        return self.shown_background == "transparent"

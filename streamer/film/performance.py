@@ -1,0 +1,83 @@
+"""From the motions of drivers in a file to frames of a character: the neutral, what is shown, and the drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+
+from streamer.errors import KagamiError
+from streamer.frames import AvatarFrame
+from streamer.generation.controls import Controls
+from streamer.generation.pipeline import Avatar, AvatarPipeline, FrameRequest
+from streamer.options import NeutralKind
+from streamer.rigging.backdrop import Backdrop
+from streamer.tracking.clip_scenes import clip_scenes
+from streamer.tracking.head_of_body import HeadOfBody
+from streamer.tracking.motion import Motion
+from streamer.tracking.presence import NEUTRAL, Presence
+
+
+class NoDriverError(KagamiError):
+    """Neither a face nor a body was found in the driving video."""
+
+    code = "no-driver"
+
+
+def perform(
+    pipeline: AvatarPipeline,
+    avatar: Avatar,
+    motions: Iterable[Motion],
+    controls: Controls,
+    neutral: NeutralKind = "first",
+    name: str = "the video",
+    backdrop: Backdrop | None = None,
+) -> Generator[AvatarFrame, None, None]:
+    """`perform_all` for a picture with one character. motions: of its driver."""
+    return perform_all(pipeline, avatar, [motions], controls, neutral, name, backdrop)
+
+
+def perform_all(
+    pipeline: AvatarPipeline,
+    avatar: Avatar,
+    motions: Sequence[Iterable[Motion]],
+    controls: Controls,
+    neutral: NeutralKind = "first",
+    name: str = "the video",
+    backdrop: Backdrop | None = None,
+) -> Generator[AvatarFrame, None, None]:
+    """One drawn frame for each motion. motions: of the driver of each character, from left to right.
+
+    neutral, name: as in `resolve`. backdrop: see `Stream.background`. A further character without a driver idles.
+    Raises NoDriverError if the first has none.
+    """
+    stream = pipeline.open(avatar)
+    of_each = [resolve(each, neutral, None if slot else name, slot) for slot, each in enumerate(motions)]
+    try:
+        for (shown, related), *others in zip(*of_each, strict=True):
+            yield pipeline.draw([FrameRequest(stream, shown, related, controls, tuple(others), backdrop=backdrop)])[0]
+    finally:
+        pipeline.close(stream)
+
+
+def resolve(
+    motions: Iterable[Motion], neutral: NeutralKind = "first", name: str | None = "the video", seed: int = 0
+) -> Iterator[tuple[Motion, Motion]]:
+    """The motion to draw for each motion of one driver, and the neutral that it is measured against.
+
+    neutral: "first" takes the first face or body, "auto" the face that `Calibration` finds at the beginning; either is
+    corrected by what is usual (`Habits`) in the first seconds and since. After a cut the avatar eases to where the
+    neutral of the new scene has it; until somebody is seen it idles. name: of the video, for the error; None: no error.
+    seed: of the idle motion. Raises NoDriverError after the last motion if nobody was seen.
+    """
+    heads = HeadOfBody()
+    presence = Presence(seed, heads)
+    known: Motion | None = None  # the neutral in use
+    for scene in clip_scenes(motions, neutral, heads):
+        for motion in scene.motions:
+            measured = scene.habits.update(motion)
+            related = None if scene.neutral is None else scene.habits.relate(scene.neutral, motion.captured)
+            if known is not None and related is not None and known.scene != related.scene:
+                presence.change_scene(known, related, motion.captured)
+            known = related or known
+            yield presence.resolve(measured, known, motion.captured), known or NEUTRAL
+    if known is None and name is not None:
+        raise NoDriverError(f"Nobody was found in {name}: use a video that shows the driver's face or body.")

@@ -1,0 +1,79 @@
+"""What a run tells: a line for each step, and the state of a film, rewritten in a terminal and rare in a log."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from streamer.film.progress import FilmProgress
+from streamer.options import say_duration
+
+REDRAW_S = 0.2  # between two states of the line in a terminal
+FIRST_INTERVAL_S, LONGEST_INTERVAL_S = 5.0, 60.0  # between lines that stay; each interval is twice the one before
+_CLEAR = "\r\x1b[K"  # to the beginning of the line, and delete it
+
+
+class ProgressLines:
+    """Writes to a terminal or a log. clock: seconds."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream, self._clock = stream, clock
+        self._rewrites = stream.isatty()
+        self._began = clock()
+        self._is_open = False  # whether the last line may be written anew
+        self._stage = ""
+        self._next = 0.0  # seconds on the clock, when the next state is due
+        self._interval = FIRST_INTERVAL_S
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return self._clock() - self._began
+
+    def line(self, text: str) -> None:
+        """A line that stays, with the seconds since the beginning."""
+        self.close()
+        print(self._dated(text), file=self._stream, flush=True)
+
+    def sentence(self, text: str) -> None:
+        """A line that stays, as it is: what went wrong, or is worth knowing."""
+        self.close()
+        print(text, file=self._stream, flush=True)
+
+    def show(self, name: str, progress: FilmProgress, ending: str = "the end of the file") -> None:
+        """The state of a film. name: of it. ending: what is written last."""
+        now = self._clock()
+        changed = progress.stage != self._stage
+        if changed:
+            self._stage, self._interval = progress.stage, FIRST_INTERVAL_S
+        elif now < self._next:
+            return
+        text = self._dated(state_of(name, progress, ending))
+        if self._rewrites:
+            self._next, self._is_open = now + REDRAW_S, True
+            columns = shutil.get_terminal_size().columns
+            print(_CLEAR + text[: columns - 1], end="", file=self._stream, flush=True)
+            return
+        self._next, self._interval = now + self._interval, min(2 * self._interval, LONGEST_INTERVAL_S)
+        print(text, file=self._stream, flush=True)
+
+    def close(self) -> None:
+        """What follows begins on a new line, and a new film with its first state. May be called again."""
+        if self._is_open:
+            print(file=self._stream, flush=True)
+        self._is_open, self._stage = False, ""
+
+    def _dated(self, text: str) -> str:
+        return f"[{self.seconds:5.1f} s] {text}"
+
+
+def state_of(name: str, progress: FilmProgress, ending: str) -> str:
+    """The state of a film in words."""
+    if progress.stage == "finishing":
+        return f"writing {ending} of {name}"
+    done = progress.drawn if progress.stage == "drawing" else progress.tracked
+    of = f" of {max(progress.expected, done)}" if progress.expected else ""
+    left = "" if progress.remaining_s is None else f", about {say_duration(progress.remaining_s)} left"
+    return f"{progress.stage} {name}: frame {done}{of}{left}"
