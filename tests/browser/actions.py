@@ -24,8 +24,9 @@ _COLOUR = """
 }
 """
 _FRAMES = """
-([selector, count]) => new Promise((done) => {
+([selector, count, timeoutMs]) => new Promise((done) => {
   const video = document.querySelector(selector);
+  setTimeout(() => done(false), timeoutMs);
   const next = () => (--count < 0 ? done(true) : video.requestVideoFrameCallback(next));
   next();
 })
@@ -45,7 +46,7 @@ def await_live(page: Page) -> None:
 
 def await_frames(page: Page, count: int = 3, video: str = "#avatar") -> None:
     """Wait until `count` new frames of the video were shown."""
-    assert page.evaluate(_FRAMES, [video, count])
+    assert page.evaluate(_FRAMES, [video, count, CONDITION_TIMEOUT_MS]), "the video stands still"
 
 
 def colour_of(page: Page, video: str = "#avatar") -> list[int]:
