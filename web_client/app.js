@@ -26,6 +26,7 @@ import { render, renderAmbient, renderLocation } from './view.js';
 /** @typedef {import('./protocol.js').Controls} Controls */
 /** @typedef {import('./protocol.js').ServerMessage} ServerMessage */
 /** @typedef {import('./connection.js').ConnectionEvent} ConnectionEvent */
+/** @typedef {import('./state.js').State} State */
 
 const CONTROL_INTERVAL_MS = 80; // changes within this time are sent as one message
 const READING_INTERVAL_MS = 1000;
@@ -34,7 +35,11 @@ export class App {
   constructor() {
     const { camera = '', resolution = DEFAULT_RESOLUTION, microphone = '', showSelf = true, shortcuts = true, samplesShown = true, controls = {} } = remembered();
     const { shelf, capture } = initialState();
-    this.store = new Store(render, {
+    const renderAll = (/** @type {State} */ state) => {
+      render(state);
+      this.people.update(state);
+    };
+    this.store = new Store(renderAll, {
       camera, showSelf, shortcuts, shelf: { ...shelf, samplesShown }, capture: { ...capture, resolution, microphone },
     });
     /** Controls that were changed on this page; for the others the server's values hold. @type {Partial<Controls>} */
@@ -264,7 +269,6 @@ export class App {
       case 'state':
         this.store.set({ phase: message.phase, progress: message.progress, phaseMessage: message.message, people: message.people });
         this.calibration.handleState(message);
-        this.people.handlePeople(message.people);
         break;
       case 'picture-status':
         this.avatar.expect(message, this.picture.coming !== null);

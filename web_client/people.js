@@ -50,9 +50,11 @@ export class PeopleNotice {
     this.said = false;
   }
 
-  /** @param {number} people before the camera */
-  handlePeople(people) {
-    const { notice, picture, live } = this.store.state;
+  /**
+   * Called at each rendering, because people may be seen before the first frame is shown, or while another notice is.
+   * @param {State} state
+   */
+  update({ live, people, notice, picture }) {
     if (live !== 'live') {
       this.said = false;
     } else if (people > 1 && !this.said && notice === null && picture.person !== 'all') {

@@ -89,3 +89,11 @@ def test_admission_without_min_fps_checks_only_the_session_limit() -> None:
     with pytest.raises(ServerFullError):
         slow.check(live=4)
     assert slow.refused == 1
+
+
+def test_admission_counts_every_character_of_a_picture() -> None:
+    admission = Admission(max_sessions=4, min_fps=0)
+    admission.check(live=2, more=2)
+    with pytest.raises(ServerFullError):
+        admission.check(live=2, more=3)
+    Admission(max_sessions=1, min_fps=0).check(live=0, more=3)  # alone, whatever the picture
