@@ -11,9 +11,7 @@ from tests.support.two_people import two_drivers
 
 def track(tracker, pictures, start=0):
     """The tracked motions of pictures at 12 a second."""
-    return [
-        tracker.track(CameraFrame(rgb, (start + index) / 12, start + index)) for index, rgb in enumerate(pictures)
-    ]
+    return [tracker.track(CameraFrame(rgb, (start + index) / 12, start + index)) for index, rgb in enumerate(pictures)]
 
 
 def test_person_tracker_tracks_a_driver_for_each_character_and_idles_for_the_rest():
