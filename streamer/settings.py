@@ -291,6 +291,12 @@ class Settings:
     max_upload_mb: Annotated[
         float, Meta(ge=0.1, le=200), Flag("largest picture that the page may upload, megabytes", LIMITS)
     ] = 20.0
+    film_minutes: Annotated[
+        float, Meta(ge=0, le=180), Flag("longest clip that the page makes a film of, minutes; 0 makes none", LIMITS)
+    ] = 10.0
+    max_clip_mb: Annotated[
+        float, Meta(ge=1, le=8000), Flag("largest clip that the page makes a film of, megabytes", LIMITS)
+    ] = 500.0
 
     @property
     def colour_rgb(self) -> tuple[int, int, int]:

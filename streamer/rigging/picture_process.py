@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from streamer.errors import EngineClosedError, KagamiError
 from streamer.options import LARGEST_PERSON
 from streamer.rigging.picture import Picture, PictureError, load_picture
+from streamer.runtime.address_space import limit_address_space
 from streamer.runtime.native_logs import filter_native_logs
 from streamer.runtime.priority import UPLOAD_NICENESS, lower_priority
 from streamer.runtime.worker_process import WAIT_STEP_S, WorkerProcess
@@ -157,7 +156,7 @@ class _Steps:
         lower_priority(UPLOAD_NICENESS)
         filter_native_logs()
         if max_address_bytes is not None:
-            _limit_address_space(max_address_bytes)
+            limit_address_space(max_address_bytes)
 
     def load(self, data: bytes, name: str) -> Picture | _Refusal:
         return _answer(lambda: load_picture(data, name))
@@ -190,13 +189,3 @@ def _answer(work: Callable[[], Answer]) -> Answer | _Refusal:
         return _Refusal(type(error), str(error))
     except MemoryError:
         return _Refusal(PictureError, "The picture needs too much memory to be read: scale it down.")
-
-
-def _limit_address_space(further_bytes: int) -> None:
-    """Let this process map so many bytes more than now; allocations beyond raise MemoryError. Only Linux tells."""
-    if sys.platform == "linux":
-        import resource  # noqa: PLC0415 - not available on every system
-
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-        limit = pages * resource.getpagesize() + further_bytes
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

@@ -8,6 +8,7 @@ import threading
 
 BODY_TRACKER_NICENESS = 5  # its results are needed ten times a second
 UPLOAD_NICENESS = 10  # decoding and preparing an uploaded picture may take seconds
+FILM_NICENESS = 15  # a film of a clip takes minutes, and the live avatars come first
 TRANSFORMER_NICENESS = 10  # it runs less often than the body tracker, see `OnnxGenerator`
 
 

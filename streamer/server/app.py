@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
@@ -46,6 +47,9 @@ from streamer.server.access import AccessMiddleware, check_token, error_response
 from streamer.server.background_routes import BackgroundRoutes
 from streamer.server.conversation import Conversations
 from streamer.server.executors import Executors
+from streamer.server.film_routes import FilmRoutes
+from streamer.server.film_worker import FilmWorker
+from streamer.server.films import ClipTooLargeError, FilmBusyError, Films, FilmsOffError, NoFilmError
 from streamer.server.kept_sessions import KEEP_S
 from streamer.server.metrics import Metrics
 from streamer.server.phone import PhoneAddress, phone_routes
@@ -55,12 +59,11 @@ from streamer.server.samples import sample_routes
 from streamer.server.session import Session
 from streamer.server.session_pictures import SessionPictures
 from streamer.server.thumbnails import small_webp, thumbnail
+from streamer.server.upload_name import upload_name
 from streamer.server.virtual_camera_routes import virtual_camera_routes
 from streamer.settings import Settings
 
 WEB_CLIENT = Path(__file__).resolve().parents[2] / "web_client"
-MAX_PICTURE_NAME = 80  # characters
-_NOT_IN_A_NAME = re.compile(r"[^\w .()\-]", re.UNICODE)
 _SHA256 = re.compile("[0-9a-f]{64}")
 _NOT_IN_A_KEY = ("session", "name", "token", "sha256")  # of the parameters of an upload: they do not change its avatar
 METRICS_PERIOD_S = 1.0  # `/metrics` is computed at most so often
@@ -69,13 +72,17 @@ MAX_UPLOADS_PER_ADDRESS = 2
 _STATUS_OF_ERROR: dict[type[Exception], int] = {
     UnknownSessionError: 404,
     NotKeptError: 404,
+    NoFilmError: 404,
     MissingTokenError: 401,
     ForbiddenError: 403,
+    FilmsOffError: 403,
     OutputError: 409,
     BusyError: 409,
     BackdropBusyError: 409,
+    FilmBusyError: 409,
     TooLargeError: 413,
     TooManyPointsError: 413,
+    ClipTooLargeError: 413,
     TooFastError: 429,
 }
 
@@ -87,7 +94,7 @@ class Server:
     pictures: decodes uploads; `close` closes it. backdrop: that every session begins with. web_client: folder of the
     page's files. limits: rates of requests, offers, uploads and so on. phone: the address under which a phone opens the
     page. camera: the virtual camera, which the page switches.
-    keep_s: how long a session is kept whose page went without `bye`.
+    keep_s: how long a session is kept whose page went without `bye`. make_film_worker: in place of `FilmWorker`.
     """
 
     def __init__(
@@ -103,6 +110,7 @@ class Server:
         phone: PhoneAddress | None = None,
         camera: OutputFeed | None = None,
         keep_s: float = KEEP_S,
+        make_film_worker: Callable[[], Any] | None = None,
     ) -> None:
         self.engine = engine
         self._settings = settings
@@ -110,13 +118,15 @@ class Server:
         self._executors = Executors()
         self._limiters = RateLimiters(limits or Limits())
         self._uploads: Counter[str] = Counter()  # uploads that are read or decoded now, by address
+        self._films = Films(settings, self._executors, make_film_worker or partial(FilmWorker, settings))
         self.conversations = Conversations(
-            engine, settings, avatar, name, self._executors, self._limiters, backdrop, keep_s
+            engine, settings, avatar, name, self._executors, self._limiters, self._films, backdrop, keep_s
         )
         points = PointRoutes(self._pictures, self._executors, self._limiters, self._pictures_of, self._change_of)
         backgrounds = BackgroundRoutes(
             self._pictures, self._executors, self._session_of, self._count_upload, self._read_upload
         )
+        films = FilmRoutes(settings, self._limiters, self._session_of)
         self._camera = camera
         self._avatar = avatar
         self._name = name
@@ -134,6 +144,7 @@ class Server:
                 Route("/api/thumbnail", self._thumbnail),
                 *points.routes,
                 *backgrounds.routes,
+                *films.routes,
                 *sample_routes(self._executors, settings),
                 *phone_routes(settings, phone),
                 *virtual_camera_routes(settings, self._executors, camera),
@@ -153,6 +164,7 @@ class Server:
         """Send `bye` to every page and wait until every session has ended; a picture being decoded is dropped."""
         self._pictures.close()
         await self.conversations.close()
+        await self._films.close()
 
     async def _config(self, request: Request) -> Response:
         check_token(request, self._settings.token)
@@ -160,6 +172,8 @@ class Server:
             {
                 "protocol": signaling.PROTOCOL,
                 "max_upload_mb": self._settings.max_upload_mb,
+                "film_minutes": self._settings.film_minutes,
+                "max_clip_mb": self._settings.max_clip_mb,
                 "token_required": self._settings.token is not None,
                 "virtual_camera": self._camera is not None and self._camera.is_on,
                 "video": {"width": self._avatar.width, "height": self._avatar.height, "fps": self._settings.fps},
@@ -191,7 +205,7 @@ class Server:
 
     async def _change_picture_back(self, request: Request) -> Response:
         """Use a picture that the session prepared before, without another upload."""
-        pictures, name = self._pictures_of(request), _name(request)
+        pictures, name = self._pictures_of(request), upload_name(request, "The picture")
         pictures.change_back(name, _key(request, request.query_params.get("sha256", "")))
         return JSONResponse({"stage": "preparing", "name": name}, 202)
 
@@ -238,7 +252,7 @@ class Server:
         """Read and decode the picture in a request's body, and use it under the name that the request gives it, with
         the key of what it is prepared from.
         """
-        name = _name(request)
+        name = upload_name(request, "The picture")
         try:
             data = await self._read_upload(request)
         except ClientDisconnect:
@@ -328,11 +342,6 @@ def _index(request: Request) -> int:
     """The picture that a request names, 0 the first; -1 for anything that is no number of one."""
     text = request.query_params.get("index", "")
     return int(text) if re.fullmatch("[0-9]", text) else -1
-
-
-def _name(request: Request) -> str:
-    """The name that a request gives its picture."""
-    return _NOT_IN_A_NAME.sub("", request.query_params.get("name", ""))[:MAX_PICTURE_NAME].strip() or "The picture"
 
 
 def _key(request: Request, digest: str) -> str:

@@ -30,7 +30,9 @@ from streamer.rigging.backdrop import Backdrop
 from streamer.server import signaling
 from streamer.server.access import check_token, is_from_this_machine
 from streamer.server.executors import Executors
+from streamer.server.films import Films
 from streamer.server.kept_sessions import KEEP_S, KeptSessions
+from streamer.server.message_order import MessageOrder
 from streamer.server.prepared_avatars import PreparedAvatars
 from streamer.server.rate_limits import RateLimiters
 from streamer.server.session import Session
@@ -64,8 +66,8 @@ class Conversation:
 
     @property
     def is_silent(self) -> bool:
-        """True while no offer of this page was answered."""
-        return self.eviction is None and (self.session is None or not self.session.has_offered)
+        """True while no offer of this page was answered, and it has no film."""
+        return self.eviction is None and (self.session is None or not self.session.is_in_use)
 
     def evict(self, error: KagamiError) -> None:
         self.eviction = error
@@ -80,8 +82,8 @@ class Conversations:
     never closed for another, and no number of silent ones shuts anybody out.
 
     sessions: the live sessions by their secret id. avatar, name: the prepared reference picture that a session starts
-    with, and the name that the page shows for it. backdrop: that a session starts with. keep_s: how long a session is
-    kept whose page went without `bye`.
+    with, and the name that the page shows for it. films: what the films of all sessions share. backdrop: that a session
+    starts with. keep_s: how long a session is kept whose page went without `bye`.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Conversations:
         name: str,
         executors: Executors,
         limiters: RateLimiters,
+        films: Films,
         backdrop: Backdrop | None = None,
         keep_s: float = KEEP_S,
     ) -> None:
@@ -103,6 +106,7 @@ class Conversations:
         self._name = name
         self._executors = executors
         self._limiters = limiters
+        self._films = films
         self._backdrop = backdrop
         self._prepared = PreparedAvatars()
         self._open: dict[Conversation, None] = {}  # in the order of their beginning
@@ -217,7 +221,7 @@ class Conversations:
         else:
             session = Session(
                 self._engine, self._settings, self._avatar, self._name, send, task.cancel,
-                self._executors, self._limiters, self._prepared, conversation.address, hello.watch,
+                self._executors, self._limiters, self._prepared, self._films, conversation.address, hello.watch,
             )  # fmt: skip
             session.controls.set_backdrop(self._backdrop)
         conversation.session = session
@@ -238,7 +242,7 @@ class Conversations:
         """Keep the session of a page that is gone for its return, or close it."""
         self.sessions.pop(session.id, None)
         secret, conversation.secret = conversation.secret, None  # nobody takes over what ends already
-        if secret is None or not may_come_back or self._closing or not session.has_offered:
+        if secret is None or not may_come_back or self._closing or not session.is_in_use:
             await session.close()
             return
         session.detach(lambda: self._kept.drop(secret))
@@ -298,7 +302,7 @@ class MessageReceiver:
     def __init__(self, socket: WebSocket, sender: MessageSender) -> None:
         self._socket = socket
         self._sender = sender
-        self._order = signaling.MessageOrder()
+        self._order = MessageOrder()
 
     async def await_hello(self) -> signaling.Hello:
         """The page's `hello`. Raises WebSocketDisconnect, also on `bye`, and TooManyErrorsError."""

@@ -95,6 +95,7 @@ class Limits:
     trackers: starts of tracker processes; each takes about a second of one core.
     uploads: pictures; decoding and preparing one takes seconds of one core.
     previews: films of a picture with its points; each takes seconds of one core.
+    films: clips of which a film is wanted; one is made at a time, and each takes minutes.
     """
 
     requests: tuple[Rate, Rate] = (Rate(400, 100), Rate(200, 20))
@@ -103,6 +104,7 @@ class Limits:
     trackers: tuple[Rate, Rate] = (Rate(4, 0.5), Rate(4, 0.25))
     uploads: tuple[Rate, Rate] = (Rate(8, 0.5), Rate(4, 0.2))
     previews: tuple[Rate, Rate] = (Rate(8, 0.5), Rate(4, 0.3))
+    films: tuple[Rate, Rate] = (Rate(8, 0.2), Rate(4, 0.1))
 
 
 class RateLimiters:
@@ -115,3 +117,4 @@ class RateLimiters:
         self.trackers = RateLimiter("visits", *limits.trackers, max_wait_s=30.0)
         self.uploads = RateLimiter("pictures", *limits.uploads, max_wait_s=3.0)
         self.previews = RateLimiter("previews", *limits.previews, max_wait_s=5.0)
+        self.films = RateLimiter("clips", *limits.films, max_wait_s=2.0)

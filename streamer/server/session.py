@@ -32,6 +32,7 @@ from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import QUEUE_AGE, TOTAL, Meter, percentiles
 from streamer.server import signaling
 from streamer.server.executors import Executors
+from streamer.server.films import Films, SessionFilm
 from streamer.server.ice_servers import ice_servers, page_ice_servers
 from streamer.server.prepared_avatars import PreparedAvatars
 from streamer.server.rate_limits import RateLimiters
@@ -64,6 +65,7 @@ class Session:
     executors: thread pools of the server.
     limiters: rates of the server; address: of the page, for them.
     prepared: where avatars are kept that the session may want again.
+    films: what the films of all sessions share.
     watch: the page is a viewer, which gets the frames of the newest session and takes no engine session.
     """
 
@@ -78,6 +80,7 @@ class Session:
         executors: Executors,
         limiters: RateLimiters,
         prepared: PreparedAvatars,
+        films: Films,
         address: str,
         watch: bool = False,
     ) -> None:
@@ -116,11 +119,12 @@ class Session:
             prepared,
             self.id,
         )
+        self.film = SessionFilm(films, self._send)
 
     @property
-    def has_offered(self) -> bool:
-        """True once an offer of the page was answered."""
-        return self._peer is not None or self._engine_session is not None
+    def is_in_use(self) -> bool:
+        """True once an offer of the page was answered, and while it has a film."""
+        return self._peer is not None or self._engine_session is not None or self.film.is_wanted
 
     def detach(self, on_end: Callable[[], object]) -> None:
         """The page is gone: send nothing any more, and idle until `attach` or `close`; call `disconnect` after it.
@@ -157,6 +161,8 @@ class Session:
                 resumed=self._is_resumed,
             )
         )
+        if (film := self.film.status()) is not None:
+            await self._send(film)
 
     async def _send(self, message: signaling.ServerMessage) -> None:
         await self._send_to_page(message)
@@ -181,6 +187,7 @@ class Session:
     async def close(self) -> None:
         """Close the peer connection, leave the engine and end the tasks; may be called again."""
         self._closed = True
+        self.film.close()
         self.controls.set_backdrop(None)
         if self._engine_session is not None:  # first, since a connection that still gathers takes seconds to close
             self._engine.leave(self._engine_session)

@@ -44,6 +44,11 @@ class SessionControls:
         colour = "#{:02x}{:02x}{:02x}".format(*self.current.colour)
         return {**asdict(self.current), "colour": colour, "paused": self.paused}
 
+    @property
+    def backdrop(self) -> Backdrop | None:
+        """What is shown where the background is `picture`."""
+        return self._backdrop
+
     def join(self, session: EngineSession | None) -> None:
         """From now on the choices are those of this session in the engine; None: of none."""
         self._engine_session = session

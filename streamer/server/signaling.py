@@ -1,21 +1,20 @@
-"""The messages of docs/protocol.md as types, and the rules of their order and rate. No socket is used here.
+"""The messages of docs/protocol.md as types. No socket is used here; for their order and rate see `MessageOrder`.
 
 A field of a type is a field of the JSON object; msgspec checks its type and its limits. `parse_message` turns text into
-one of the page's messages or raises ProtocolError; `MessageOrder` checks whether a message may come now.
+one of the page's messages or raises ProtocolError.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from streamer.errors import KagamiError, ProtocolError, TooFastError
+from streamer.errors import KagamiError, ProtocolError
 from streamer.options import (
     ASPECT_PATTERN,
     BACKGROUNDS,
@@ -41,9 +40,7 @@ MAX_MESSAGE_BYTES = 64 * 1024
 MAX_SDP_CHARACTERS = 48 * 1024
 MAX_CANDIDATE_CHARACTERS = 1024
 MAX_MEDIA_LINE = 63  # index of an `m=` line
-MAX_MESSAGES_PER_S = 50  # trickle ICE comes in bursts of about twenty
 MAX_STRENGTH = 2  # of a control; 1 is the motion of the driver
-MAX_ERRORS = 50  # wrong messages of one page, after which its WebSocket is closed
 
 CandidateText = Annotated[str, Meta(max_length=MAX_CANDIDATE_CHARACTERS)]
 Strength = Annotated[float, Meta(ge=0, le=MAX_STRENGTH)]
@@ -293,6 +290,25 @@ class PictureStatus(_Message, tag="picture-status"):
     chosen: int | None = None
 
 
+class FilmStatus(_Message, tag="film"):
+    """The film of a clip that this page sent, whenever it changes.
+
+    stage: "sending" while parts of the clip are missing, "preparing", "tracking", "drawing", "finishing", then "ready"
+    or "failed". name: of the clip. suffix: of the film, "mp4" or, with a transparent background, "webm". done: 0..1 of
+    its frames. seconds_left: estimated, None where nothing is known yet. size: bytes of a film that is ready. notes:
+    sentences about it. message: why it failed.
+    """
+
+    stage: Literal["sending", "preparing", "tracking", "drawing", "finishing", "ready", "failed"]
+    name: str
+    suffix: Literal["mp4", "webm"]
+    done: float = 0.0
+    seconds_left: int | None = None
+    size: int | None = None
+    notes: Sequence[str] = ()
+    message: str | None = None
+
+
 class ControlsChanged(_Message, tag="controls"):
     """Controls that the server set by itself, by name, with their new values."""
 
@@ -340,49 +356,6 @@ class Goodbye(_Message, tag="bye"):
     reason: str
 
 
-ServerMessage = Ready | Answer | Candidate | State | PictureStatus | ControlsChanged | Stats | Error | Goodbye
-
-
-class MessageOrder:
-    """Which of the page's messages may come when, and how many. clock: seconds, injectable for tests."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._allowance = float(MAX_MESSAGES_PER_S)  # a token bucket: messages that may still come now
-        self._last_message = clock()
-        self._had_hello = False
-        self._had_offer = False
-        self._errors = 0
-
-    def count_message(self) -> None:
-        """Count one arriving message, well-formed or not. Raises TooFastError."""
-        now = self._clock()
-        refilled = self._allowance + (now - self._last_message) * MAX_MESSAGES_PER_S
-        self._allowance = min(float(MAX_MESSAGES_PER_S), refilled)
-        self._last_message = now
-        if self._allowance < 1:
-            raise TooFastError(
-                f"More than {MAX_MESSAGES_PER_S} messages a second came; this one was ignored, send fewer."
-            )
-        self._allowance -= 1
-
-    def check(self, message: PageMessage) -> None:
-        """Raises ProtocolError for a message that may not come now."""
-        if isinstance(message, Bye):
-            return
-        if isinstance(message, Hello):
-            if self._had_hello:
-                raise ProtocolError("A second 'hello' came; it is sent once, first.")
-            self._had_hello = True
-            return
-        if not self._had_hello:
-            raise ProtocolError("The first message must be 'hello'; reload the page.")
-        if isinstance(message, Offer):
-            self._had_offer = True
-        elif isinstance(message, Candidate) and not self._had_offer:
-            raise ProtocolError("A candidate came before an offer; send the offer first.")
-
-    def count_error(self) -> bool:
-        """Count one error sent to the page; True for the MAX_ERRORS-th and later ones."""
-        self._errors += 1
-        return self._errors >= MAX_ERRORS
+ServerMessage = (
+    Ready | Answer | Candidate | State | PictureStatus | FilmStatus | ControlsChanged | Stats | Error | Goodbye
+)

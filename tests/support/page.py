@@ -215,13 +215,14 @@ async def serving(
     avatar: FakeAvatar | None = None,
     limits: Limits | None = None,
     pictures: PictureProcess | None = None,
+    make_film_worker: Callable[[], Any] | None = None,
     **engine_options: Any,
 ) -> AsyncIterator[tuple[str, Server]]:
     """Run a real server in this event loop on a free port; yields (http address, server)."""
     settings = settings or Settings()
     engine = Engine(pipeline or FakePipeline(size=128), tracker, settings.fps, settings.max_sessions, **engine_options)
     avatar = avatar or FakeAvatar(128, 128)
-    server = Server(engine, settings, avatar, "fake.png", pictures, limits=limits)
+    server = Server(engine, settings, avatar, "fake.png", pictures, limits=limits, make_film_worker=make_film_worker)
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     web = uvicorn.Server(serve_config(server.app))

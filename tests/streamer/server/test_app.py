@@ -32,6 +32,8 @@ async def test_health_and_config_have_their_fields() -> None:
         assert (await http_request(address, "GET", "/api/config")).json() == {
             "protocol": 1,
             "max_upload_mb": 20.0,
+            "film_minutes": 10.0,
+            "max_clip_mb": 500.0,
             "token_required": False,
             "virtual_camera": False,
             "video": {"width": 128, "height": 128, "fps": 30.0},

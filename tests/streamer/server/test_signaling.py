@@ -17,7 +17,6 @@ from streamer.errors import (
     OverloadError,
     ProtocolError,
     ServerFullError,
-    TooFastError,
 )
 from streamer.generation.pipeline import Controls
 from streamer.server.signaling import (
@@ -27,7 +26,6 @@ from streamer.server.signaling import (
     Error,
     Goodbye,
     Hello,
-    MessageOrder,
     Offer,
     PageMessage,
     Person,
@@ -66,7 +64,8 @@ def test_every_server_example_has_exactly_the_fields_of_its_message(example: dic
 def test_every_server_message_has_an_example() -> None:
     tags = {kind.__struct_config__.tag for kind in get_args(ServerMessage)}
     assert {message["type"] for message in FIXTURE["server"]} == tags == {
-        "ready", "answer", "candidate", "state", "picture-status", "controls", "stats", "error", "bye",
+        "ready", "answer", "candidate", "state", "picture-status", "film", "controls", "stats", "error",
+        "bye",
     }  # fmt: skip
 
 
@@ -178,36 +177,3 @@ def test_parse_message_raises_nothing_but_protocol_errors() -> None:
             assert isinstance(parse_message(json.dumps(message)), PageMessage)
         except ProtocolError as error:
             assert str(error).endswith(".") and "Expected" not in str(error)
-
-
-def test_message_order_refuses_messages_out_of_order() -> None:
-    order = MessageOrder()
-    with pytest.raises(ProtocolError, match=r"^The first message must be 'hello'; reload the page\.$"):
-        order.check(Control(head=1.0))
-    order.check(Hello(1))
-    with pytest.raises(ProtocolError, match=r"^A second 'hello' came; it is sent once, first\.$"):
-        order.check(Hello(1))
-    with pytest.raises(ProtocolError, match=r"^A candidate came before an offer; send the offer first\.$"):
-        order.check(Candidate(None))
-    for message in (Offer("v=0"), Candidate(None), Control(mirror=True), Offer("v=0"), Bye()):
-        order.check(message)
-
-
-def test_message_order_limits_the_rate() -> None:
-    now = 0.0
-    order = MessageOrder(clock=lambda: now)
-    for _ in range(50):
-        order.count_message()
-    with pytest.raises(TooFastError) as caught:
-        order.count_message()
-    assert str(caught.value) == "More than 50 messages a second came; this one was ignored, send fewer."
-    now = 0.5
-    for _ in range(25):
-        order.count_message()
-    with pytest.raises(TooFastError):
-        order.count_message()
-
-
-def test_message_order_counts_errors() -> None:
-    order = MessageOrder()
-    assert [order.count_error() for _ in range(50)] == [False] * 49 + [True]

@@ -1,0 +1,317 @@
+"""Films of clips: one at a time on a server, each of one session, whose files live in a private folder for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from streamer.errors import ForbiddenError, KagamiError, ProtocolError
+from streamer.server import signaling
+from streamer.server.executors import Executors
+from streamer.server.film_process import FilmProcess
+from streamer.server.film_worker import FilmError, FilmOrder, FilmState
+from streamer.settings import Settings
+
+PART_TIMEOUT_S = 30.0  # from one part of a clip to the next, after which its place is free again
+UPLOAD_TIMEOUT_S = 900.0  # for all parts
+KEEP_READY_S = 600.0  # how long a film waits for its page to fetch it
+REPORT_PERIOD_S = 0.5
+FOLDER_PREFIX = "kagami-film-"
+
+
+class FilmsOffError(ForbiddenError):
+    """The server was started with `--film-minutes 0`."""
+
+    def __init__(self) -> None:
+        super().__init__("This server makes no films: start it with --film-minutes above 0.")
+
+
+class FilmBusyError(KagamiError):
+    """The film of another session, or an upload for one, has the server's only place. left: words for the time."""
+
+    code = "busy"
+
+    def __init__(self, left: str) -> None:
+        super().__init__(f"Another film is being made, which {left}: try again when it is done.")
+
+
+class ClipTooLargeError(KagamiError):
+    """A clip exceeds `--max-clip-mb`."""
+
+    code = "too-large"
+
+    def __init__(self, name: str, limit_mb: float) -> None:
+        super().__init__(f"{name} is larger than {limit_mb:g} MB: cut it, or save it smaller.")
+
+
+class NoFilmError(KagamiError):
+    """The session has no film, or no more."""
+
+    code = "no-film"
+
+    def __init__(self) -> None:
+        super().__init__("This film is not here any more: drop the clip again.")
+
+
+@dataclass(eq=False)
+class _Film:
+    """One film, from its clip's first part on.
+
+    folder: private, with the clip and the film. size, received: bytes of the clip. begun: on time.monotonic. task:
+    makes it, once the clip is whole. timer: removes it when nothing happens in time.
+    """
+
+    name: str
+    folder: Path
+    size: int
+    order: FilmOrder
+    process: FilmProcess
+    begun: float
+    received: int = 0
+    is_receiving: bool = False
+    state: FilmState = field(default_factory=FilmState)
+    task: asyncio.Task[None] | None = None
+    timer: asyncio.TimerHandle | None = None
+
+    def note(self, state: FilmState) -> None:
+        """Keep how far it is. Called by the thread that waits for the process."""
+        self.state = state
+
+    def status(self) -> signaling.FilmStatus:
+        state, remaining = self.state, self.state.remaining_s
+        return signaling.FilmStatus(
+            "sending" if self.task is None else state.stage,
+            self.name,
+            "webm" if self.order.out.suffix == ".webm" else "mp4",
+            round(state.done, 3),
+            None if remaining is None else round(remaining),
+            self.order.out.stat().st_size if state.stage == "ready" else None,
+            state.notes,
+            state.message,
+        )
+
+
+class Films:
+    """What the films of all sessions share. Used on the event loop.
+
+    make_worker: makes the `FilmWorker` in its process; picklable.
+    """
+
+    def __init__(self, settings: Settings, executors: Executors, make_worker: Callable[[], Any]) -> None:
+        self.settings = settings
+        self.executors = executors
+        self.make_worker = make_worker
+        self._holder: SessionFilm | None = None
+        self._removals: set[asyncio.Task[None]] = set()
+        _remove_stale_folders()
+
+    def claim(self, holder: SessionFilm) -> None:
+        """Take the only place. Raises FilmsOffError, FilmBusyError."""
+        if self.settings.film_minutes == 0:
+            raise FilmsOffError
+        if self._holder is not None:
+            raise FilmBusyError(self._holder.words_left())
+        self._holder = holder
+
+    def release(self, holder: SessionFilm) -> None:
+        if self._holder is holder:
+            self._holder = None
+
+    def remove(self, film: _Film) -> asyncio.Task[None]:
+        """Kill its process and delete its folder; the task ends once both are gone, whoever waits for it."""
+        task = asyncio.get_running_loop().create_task(self._remove(film))
+        self._removals.add(task)  # asyncio itself keeps no reference to a task
+        task.add_done_callback(self._removals.discard)
+        return task
+
+    async def close(self) -> None:
+        """Wait until everything is removed that has to be."""
+        await asyncio.gather(*self._removals, return_exceptions=True)
+
+    async def _remove(self, film: _Film) -> None:
+        film.process.kill()
+        if film.task is not None:
+            await asyncio.gather(film.task, return_exceptions=True)
+        await self.executors.film(partial(shutil.rmtree, film.folder, ignore_errors=True))
+
+
+class SessionFilm:
+    """The film of one session, if it has one: its clip is received, the film is made, fetched and removed.
+
+    send: sends a message to the page.
+    """
+
+    def __init__(self, films: Films, send: Callable[[signaling.ServerMessage], Awaitable[None]]) -> None:
+        self._films = films
+        self._send = send
+        self._film: _Film | None = None
+        self._closed = False
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether there is a film, also one that is not ready yet."""
+        return self._film is not None
+
+    def words_left(self) -> str:
+        """How long the film will take, for somebody who waits for its place."""
+        seconds = None if self._film is None else self._film.state.remaining_s
+        if seconds is None:
+            return "has just begun"
+        minutes = round(seconds / 60)
+        return f"takes about {minutes} minutes more" if minutes > 1 else "takes about a minute more"
+
+    async def begin(self, name: str, size: int, order_of: Callable[[Path, Path, str], FilmOrder], suffix: str) -> None:
+        """Make room for a clip of so many bytes, whose parts `receive` takes; a film before it is removed.
+
+        order_of: what to make of a clip at this path, written to the second path; the last argument is `name`. suffix:
+        of the film's file. Raises FilmsOffError, FilmBusyError, ClipTooLargeError, FilmError.
+        """
+        limit = self._films.settings.max_clip_mb
+        if size > limit * 1e6:
+            raise ClipTooLargeError(name, limit)
+        if size == 0:
+            raise FilmError(f"{name} is empty (0 bytes): record or download it again.")
+        await self.remove()
+        self._films.claim(self)
+        try:
+            folder = await self._films.executors.film(_make_folder)
+        except BaseException:
+            self._films.release(self)
+            raise
+        order = order_of(folder / "clip", folder / f"film{suffix}", name)
+        self._film = _Film(name, folder, size, order, FilmProcess(self._films.make_worker), time.monotonic())
+        if self._closed:
+            await self.remove()
+            raise NoFilmError
+        self._expire_after(self._film, PART_TIMEOUT_S)
+
+    async def receive(self, offset: int, parts: AsyncIterator[bytes]) -> int:
+        """Append bytes to the clip; after the last one the film is begun. Returns how many bytes it has now.
+
+        offset: of the first, which must be the next that is missing. Raises NoFilmError, ProtocolError, FilmError.
+        """
+        film = self._film
+        if film is None:
+            raise NoFilmError
+        if film.is_receiving or film.task is not None or offset != film.received:
+            raise ProtocolError("This part of the clip is not the next one; drop the clip again.")
+        film.is_receiving = True
+        try:
+            with await self._films.executors.film(partial(open, film.order.clip, "ab")) as file:
+                async for part in parts:
+                    if film.received + len(part) > film.size:
+                        raise ProtocolError("The clip is longer than it was said to be; drop it again.")
+                    await self._films.executors.film(partial(file.write, part))
+                    film.received += len(part)
+                await self._films.executors.film(file.flush)
+        except OSError as error:
+            await self.remove(film)
+            words = error.strerror or "it cannot be written"
+            raise FilmError(f"The server cannot keep {film.name} ({words}): free some space on its disk.") from error
+        except BaseException:  # the page went away in the middle of a part
+            self.drop(film)
+            raise
+        finally:
+            film.is_receiving = False
+        if self._film is not film:
+            raise NoFilmError
+        if film.received == film.size:
+            self._cancel_timer(film)
+            film.task = asyncio.get_running_loop().create_task(self._make(film))
+        else:
+            self._expire_after(film, min(PART_TIMEOUT_S, UPLOAD_TIMEOUT_S - (time.monotonic() - film.begun)))
+        return film.received
+
+    def status(self) -> signaling.FilmStatus | None:
+        return None if self._film is None else self._film.status()
+
+    def file(self) -> tuple[Path, str]:
+        """The film that is ready, and its media type. Raises NoFilmError."""
+        film = self._film
+        if film is None or film.state.stage != "ready":
+            raise NoFilmError
+        return film.order.out, f"video/{film.order.out.suffix[1:]}"
+
+    async def remove(self, film: _Film | None = None) -> None:
+        """Stop the film, if there is one, and delete its files. film: do nothing if the session has another by now."""
+        removal = self.drop(film)
+        if removal is not None:
+            await asyncio.shield(removal)
+
+    def drop(self, film: _Film | None = None) -> asyncio.Task[None] | None:
+        """`remove` without waiting for the end, which the returned task tells."""
+        gone = self._film
+        if gone is None or film not in (None, gone):
+            return None
+        self._film = None
+        self._cancel_timer(gone)
+        removal = self._films.remove(gone)
+        removal.add_done_callback(lambda _: self._films.release(self))
+        return removal
+
+    def close(self) -> None:
+        """The session ends: nothing is kept of its film. `Films.close` waits for that."""
+        self._closed = True
+        self.drop()
+
+    async def _make(self, film: _Film) -> None:
+        """Have the film made, and tell the page how it goes."""
+        run = partial(film.process.run, film.order, film.note)
+        making = asyncio.ensure_future(self._films.executors.film(run))
+        told: signaling.FilmStatus | None = None
+        while not making.done():
+            if (status := film.status()) != told:
+                told = status
+                await self._send(status)
+            await asyncio.wait({making}, timeout=REPORT_PERIOD_S)
+        end = making.result()
+        if end is None or self._film is not film:
+            return
+        film.state = end
+        with contextlib.suppress(OSError):
+            await self._films.executors.film(film.order.clip.unlink)
+        status = film.status()
+        self._films.release(self)
+        if end.stage == "ready":
+            self._expire_after(film, KEEP_READY_S)
+        else:
+            self.drop(film)
+        await self._send(status)
+
+    def _expire_after(self, film: _Film, seconds: float) -> None:
+        self._cancel_timer(film)
+        film.timer = asyncio.get_running_loop().call_later(seconds, self.drop, film)
+
+    @staticmethod
+    def _cancel_timer(film: _Film) -> None:
+        if film.timer is not None:
+            film.timer.cancel()
+
+
+def _make_folder() -> Path:
+    """A folder that only this user may read. Raises FilmError."""
+    try:
+        return Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-"))
+    except OSError as error:
+        words = error.strerror or "it cannot be written"
+        raise FilmError(f"The server has no temporary folder for a clip ({words}): free some space.") from error
+
+
+def _remove_stale_folders() -> None:
+    """Delete what servers left that were killed."""
+    with contextlib.suppress(OSError):
+        for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*-*"):
+            pid = folder.name.removeprefix(FOLDER_PREFIX).partition("-")[0]
+            if pid.isdigit() and not psutil.pid_exists(int(pid)):
+                shutil.rmtree(folder, ignore_errors=True)  # those of other users stay
