@@ -107,10 +107,23 @@ export const PROTOCOL = 1;
  * @property {Record<string, number>} memory_mb by kind of memory
  */
 
+/**
+ * @typedef {object} FilmStatus
+ * @property {'film'} type
+ * @property {'sending' | 'preparing' | 'tracking' | 'drawing' | 'finishing' | 'ready' | 'failed'} stage
+ * @property {string} name of the clip
+ * @property {'mp4' | 'webm'} suffix of the film
+ * @property {number} done of its frames, 0..1
+ * @property {number | null} seconds_left estimated; null where nothing is known yet
+ * @property {number | null} size bytes of a film that is ready
+ * @property {string[]} notes sentences about it
+ * @property {string | null} message why it failed
+ */
+
 /** @typedef {{type: 'controls', controls: Partial<Controls>}} ControlsChanged set by the server itself */
 /** @typedef {{type: 'error', code: string, message: string, fatal: boolean}} ServerError */
 /** @typedef {{type: 'bye', reason: string}} ServerBye */
-/** @typedef {Ready | Answer | CandidateMessage | State | PictureStatus | ControlsChanged | Stats | ServerError | ServerBye} ServerMessage */
+/** @typedef {Ready | Answer | CandidateMessage | State | PictureStatus | FilmStatus | ControlsChanged | Stats | ServerError | ServerBye} ServerMessage */
 
 /** @typedef {(value: unknown) => boolean} Check */
 
@@ -228,6 +241,16 @@ const SERVER_MESSAGES = {
     person: isPerson,
     heads: listOf(isHead),
     chosen: orNull(isNumber),
+  },
+  film: {
+    stage: oneOf('sending', 'preparing', 'tracking', 'drawing', 'finishing', 'ready', 'failed'),
+    name: isString,
+    suffix: oneOf('mp4', 'webm'),
+    done: within(0, 1),
+    seconds_left: orNull(isNumber),
+    size: orNull(isNumber),
+    notes: listOf(isString),
+    message: orNull(isString),
   },
   controls: { controls: isPartialControls },
   stats: {

@@ -5,6 +5,8 @@ What comes from elsewhere is opened as nothing else: a playlist would let FFmpeg
 
 from __future__ import annotations
 
+HEAD_BYTES = 12  # of a file, which tell its container
+
 _MATROSKA = b"\x1a\x45\xdf\xa3"
 _STILL_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
 

@@ -14,7 +14,7 @@ import av
 from av.error import FFmpegError
 
 from streamer.errors import KagamiError
-from streamer.files.container_kind import container_kind
+from streamer.files.container_kind import HEAD_BYTES, container_kind
 from streamer.files.displayed_frame import FrameDisplay
 from streamer.frames import CameraFrame
 from streamer.options import ClipRange, say_duration
@@ -58,6 +58,11 @@ class VideoReader:
             raise
         self.frames = self._expected_frames()
         self._display = FrameDisplay(self._stream.sample_aspect_ratio)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height that the file claims for its frames, pixels, before they are turned."""
+        return self._stream.codec_context.width, self._stream.codec_context.height
 
     def __enter__(self) -> VideoReader:
         return self
@@ -190,7 +195,9 @@ def open_container(source: Path | bytes, name: str) -> Any:
         raise VideoError(f"There is no video at {name}: check the path.")
     if source.stat().st_size == 0:
         raise VideoError(f"{name} is empty (0 bytes): record or download it again.")
-    return _opened(local_file(source), name, None)
+    with source.open("rb") as file:
+        kind = container_kind(file.read(HEAD_BYTES))
+    return _opened(local_file(source), name, kind)
 
 
 def _opened(file: Any, name: str, kind: str | None) -> Any:

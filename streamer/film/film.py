@@ -55,7 +55,7 @@ class Film:
     crf, replace: as in `open_recording`.
     neutral: which of the driver's faces counts as neutral, see `resolve`.
     smooth, smoothing: whether and how much the motion is smoothed, see `smooth_both_ways`.
-    who: who of several people is followed, see `Drivers`.
+    who: who of several people is followed, body: whether bodies and hands are looked at, see `Drivers`.
     """
 
     drive: Path | bytes
@@ -71,6 +71,7 @@ class Film:
     smooth: bool = True
     smoothing: float = 1.0
     who: str = LARGEST_PERSON
+    body: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def make_film(
         Sound(film.drive, film.clip, reader.name) as sound,
         recording(film.out, reader.rate, film.alpha, sound, film.crf, film.replace) as out,
         Drivers(
-            smooth=False, live=False, shown=[one.shown_body for one in avatar.cast], who=film.who,
+            film.body, smooth=False, live=False, shown=[one.shown_body for one in avatar.cast], who=film.who,
             mirrored=film.controls.mirror,
         ) as drivers,
         closing(prefetch(map(drivers.process, reader))) as tracked,

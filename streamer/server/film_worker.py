@@ -31,8 +31,6 @@ MAX_RATE = 60.0  # frames a second, over the longest clip: how many frames a cli
 MAX_ADDRESS_BYTES, MAX_ADDRESS_BYTES_PER_CORE = 4 * 2**30, 2**29
 _log = logging.getLogger(__name__)
 
-FilmStage = Literal["preparing", "tracking", "drawing", "finishing", "ready", "failed"]
-
 
 class FilmError(KagamiError):
     """A film cannot be made of a clip; the message gives the reason and the remedy."""
@@ -68,7 +66,7 @@ class FilmState:
     done: 0..1. remaining_s: None where nothing is known yet. notes: sentences about it. message: why it failed.
     """
 
-    stage: FilmStage = "preparing"
+    stage: Literal["preparing", "tracking", "drawing", "finishing", "ready", "failed"] = "preparing"
     done: float = 0.0
     remaining_s: float | None = None
     notes: tuple[str, ...] = ()
@@ -142,8 +140,12 @@ class FilmWorker:
 
 def check_clip(path: Path, name: str, max_minutes: float) -> None:
     """Find out whether a clip can be used, before anything is loaded for it. Raises FilmError, VideoError."""
-    from streamer.files.video_reader import VideoReader  # noqa: PLC0415 - see above
+    from streamer.files.container_kind import HEAD_BYTES, container_kind  # noqa: PLC0415 - as above
+    from streamer.files.video_reader import VideoReader  # noqa: PLC0415
 
+    with path.open("rb") as file:
+        if container_kind(file.read(HEAD_BYTES)) is None:  # a playlist would let FFmpeg open other files
+            raise FilmError(f"{name} is no MP4, MOV, WebM or MKV: convert it to MP4 first.")
     with VideoReader(path, name=name) as reader:
         width, height = reader.size
         if width * height > MAX_PIXELS:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import psutil
 
@@ -208,7 +208,7 @@ class SessionFilm:
             raise ProtocolError("This part of the clip is not the next one; drop the clip again.")
         film.is_receiving = True
         try:
-            with await self._films.executors.film(partial(open, film.order.clip, "ab")) as file:
+            with await self._films.executors.film(partial(_open_clip, film.order.clip)) as file:
                 async for part in parts:
                     if film.received + len(part) > film.size:
                         raise ProtocolError("The clip is longer than it was said to be; drop it again.")
@@ -306,6 +306,10 @@ def _make_folder() -> Path:
     except OSError as error:
         words = error.strerror or "it cannot be written"
         raise FilmError(f"The server has no temporary folder for a clip ({words}): free some space.") from error
+
+
+def _open_clip(path: Path) -> BinaryIO:
+    return path.open("ab")
 
 
 def _remove_stale_folders() -> None:

@@ -77,7 +77,7 @@ async def test_a_film_is_made_fetched_in_ranges_and_forgotten(folder: Path) -> N
         assert [path.name for path in made.iterdir()] == ["film.mp4"], "the clip is kept"
         whole = await request(address, "GET", session)
         assert whole.text == "film of ....etctalk 1.mp4 drwx------ clip False"
-        assert whole.headers["content-type"] == "video/mp4" and whole.headers["cache-control"] == "no-store"
+        assert whole.headers["content-type"] == "video/mp4" and "no-store" in whole.headers["cache-control"]
         part = await request(address, "GET", session, headers={"Range": "bytes=5-6"})
         assert (part.status_code, part.text) == (206, "of")
         assert (await request(address, "DELETE", session)).status_code == 200
