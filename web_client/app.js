@@ -10,6 +10,7 @@ import { Connection } from './connection.js';
 import { Devices } from './devices.js';
 import { element, image } from './dom.js';
 import { PointsEditor } from './editor.js';
+import { ClipFilm } from './film.js';
 import { bindInput } from './input.js';
 import { Meter } from './meter.js';
 import { PeopleNotice } from './people.js';
@@ -62,6 +63,7 @@ export class App {
     this.editor = new PointsEditor(this.store, this.picture);
     this.picture.onPointsWanted = (which) => void this.editor.open(which);
     this.background = new BackgroundFile(this.store);
+    this.film = new ClipFilm(this.store, this.picture);
     this.presets = new PresetShelf(this);
     this.devices = new Devices({
       store: this.store,
@@ -274,6 +276,9 @@ export class App {
         this.avatar.expect(message, this.picture.coming !== null);
         this.picture.handleStatus(message);
         break;
+      case 'film':
+        this.film.handleStatus(message);
+        break;
       case 'controls':
         this.#adopt(message.controls);
         break;
@@ -313,6 +318,7 @@ export class App {
     this.shelf.setStart(ready.picture.name);
     this.picture.handleReady(ready);
     this.background.handleReady(ready.session);
+    this.film.handleReady(ready);
   }
 
   // ---- measurements, configuration
@@ -341,10 +347,12 @@ export class App {
       this.store.set({ link: 'refused' });
       this.store.notify({ kind: 'error', about: 'forbidden', text });
     } else if (response.ok) {
-      /** @type {{max_upload_mb?: number, virtual_camera?: boolean}} */
+      /** @type {{max_upload_mb?: number, film_minutes?: number, max_clip_mb?: number, virtual_camera?: boolean}} */
       const config = await response.json();
       this.picture.maxMegabytes = config.max_upload_mb ?? this.picture.maxMegabytes;
       this.background.maxMegabytes = this.picture.maxMegabytes;
+      this.film.maxMegabytes = config.max_clip_mb ?? this.film.maxMegabytes;
+      this.store.set({ filmMinutes: config.film_minutes ?? this.state.filmMinutes });
       this.devices.writesObs = isLocal() && config.virtual_camera === true;
       void this.devices.refresh();
     }

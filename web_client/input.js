@@ -5,6 +5,7 @@ import { bindAppearance } from './appearance.js';
 import { bindBackground, nextBackground } from './background.js';
 import { bindBeforeStart } from './before_start.js';
 import { button, element, html, image, input } from './dom.js';
+import { bindFilm, mayBeClip } from './film.js';
 import { bindFraming } from './framing.js';
 import { bindMotion } from './motion.js';
 import { fromTransfer } from './picture.js';
@@ -28,6 +29,7 @@ export function bindInput(app) {
   bindSettings(app);
   bindMotion(app);
   bindBackground(app);
+  bindFilm(app);
   bindPresets(app);
   bindVirtualCamera(app);
   bindFraming(app);
@@ -46,10 +48,10 @@ export function bindInput(app) {
   bindAppearance(app);
   bindViews(app.picture.views);
   document.addEventListener('paste', (event) => {
-    const picture = fromTransfer(event.clipboardData);
-    if (picture) {
+    const file = fromTransfer(event.clipboardData);
+    if (file) {
       event.preventDefault();
-      app.picture.usePicture(picture);
+      takeFile(app, file);
     }
   });
   document.addEventListener('fullscreenchange', () => app.store.set({ fullScreen: document.fullscreenElement !== null }));
@@ -101,19 +103,33 @@ function bindSettings(app) {
 /** @param {App} app */
 function bindDrops(app) {
   let depth = 0; // dragenter and dragleave come for every element that the pointer passes
-  const enter = (/** @type {number} */ change) => {
+  const enter = (/** @type {number} */ change, /** @type {DragEvent} */ event) => {
     depth = Math.max(0, depth + change);
-    app.store.set({ draggingFile: depth > 0 });
+    const isClip = [...(event.dataTransfer?.items ?? [])].some(({ type }) => type.startsWith('video/'));
+    app.store.set({ dragging: depth === 0 ? null : isClip ? 'clip' : 'picture' });
   };
   const carriesFiles = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes('Files') ?? false;
-  document.addEventListener('dragenter', (event) => carriesFiles(event) && enter(1));
-  document.addEventListener('dragleave', (event) => carriesFiles(event) && enter(-1));
+  document.addEventListener('dragenter', (event) => carriesFiles(event) && enter(1, event));
+  document.addEventListener('dragleave', (event) => carriesFiles(event) && enter(-1, event));
   document.addEventListener('dragover', (event) => event.preventDefault());
   document.addEventListener('drop', (event) => {
     event.preventDefault();
-    enter(-depth);
-    app.picture.usePicture(fromTransfer(event.dataTransfer));
+    enter(-depth, event);
+    takeFile(app, fromTransfer(event.dataTransfer));
   });
+}
+
+/**
+ * Takes what was dropped or pasted: a clip becomes a film, everything else the picture.
+ * @param {App} app
+ * @param {File | null} file
+ */
+function takeFile(app, file) {
+  if (file && mayBeClip(file) && app.state.filmMinutes > 0) {
+    void app.film.make(file);
+  } else {
+    app.picture.usePicture(file);
+  }
 }
 
 /** @param {App} app */

@@ -77,13 +77,15 @@ import { DEFAULT_RESOLUTION } from './camera.js';
  * @property {Picture} picture
  * @property {ShelfState} shelf
  * @property {import('./background.js').OwnBackground | null} ownBackground
+ * @property {import('./film.js').Film | null} film of a clip
+ * @property {number} filmMinutes length that the clip of a film may have; 0: the server makes none
  * @property {import('./presets.js').Presets} presets kept on this device
  * @property {string} preset name of the one that was chosen last; '' for none
  * @property {Notice | null} notice
  * @property {Recording | null} recording null: none is wanted
  * @property {Calibration | null} calibration that was asked for here; null: none
  * @property {boolean} fullScreen
- * @property {boolean} draggingFile whether a file is dragged over the page
+ * @property {'picture' | 'clip' | null} dragging what is dragged over the page
  * @property {Stats | null} stats
  * @property {Reading | null} reading this page's own measurements
  * @property {readonly number[]} fps shown in each second of the last minute, newest last
@@ -119,8 +121,10 @@ export const initialState = () => ({
   recording: null,
   calibration: null,
   fullScreen: false,
-  draggingFile: false,
+  dragging: null,
   ownBackground: null,
+  film: null,
+  filmMinutes: 10,
   presets: {},
   preset: '',
   stats: null,

@@ -5,6 +5,7 @@ import { renderBackground } from './background.js';
 import { renderBeforeStart } from './before_start.js';
 import { renderCountdown } from './calibration.js';
 import { button, element, html, image, input, setIcon, setPressed, setSource, setText, setWords } from './dom.js';
+import { renderFilm } from './film.js';
 import { renderFraming } from './framing.js';
 import { t } from './i18n.js';
 import { renderMotion } from './motion.js';
@@ -91,7 +92,8 @@ function renderStage(state) {
   html('cutout').hidden = !shown || !stacked;
   html('welcome').hidden = live !== 'idle';
   html('self').hidden = live === 'idle' || !state.showSelf || !state.hasPreview;
-  html('drop').hidden = !state.draggingFile;
+  html('drop').hidden = state.dragging === null;
+  setText(html('drop-text'), state.dragging === 'clip' ? 'Drop a clip to make a film of it' : 'Drop a picture to become it');
   const disconnected = live !== 'idle' && (link !== 'open' || mediaLost);
   const hint = disconnected
     ? link === 'open' ? 'The connection is lost: it is set up again by itself.' : '' // else a notice says so
@@ -156,6 +158,7 @@ export function render(state) {
   renderShelf(state);
   renderViews(state);
   renderBackground(state);
+  renderFilm(state);
   renderPresets(state);
   renderControls(state);
   renderPeople(state);

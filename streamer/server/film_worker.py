@@ -134,7 +134,8 @@ class FilmWorker:
         make_film(pipeline, avatar, film, report)
 
     def _report(self, progress: FilmProgress) -> None:
-        done = min(1.0, progress.drawn / progress.expected) if progress.expected else 0.0
+        """Tracking and drawing count alike: the bar moves while the beginning is tracked ahead."""
+        done = min(1.0, (progress.tracked + progress.drawn) / 2 / progress.expected) if progress.expected else 0.0
         self._state = replace(self._state, stage=progress.stage, done=done, remaining_s=progress.remaining_s)
 
 

@@ -7,14 +7,15 @@ import signal
 import stat
 import time
 
+from streamer.files.container_kind import container_kind
 from streamer.server.film_worker import FilmOrder, FilmState
 
 FRAMES = 4
 
 
 class FakeFilmWorker:
-    """Writes `film of NAME` and how private the folder is, and tells its process id in a note. A clip that is `forever`
-    never ends, `crash` ends the process, and `nobody` is refused.
+    """Writes `film of NAME` and how private the folder is, and tells its process id in a note. The film of a real clip
+    is that clip. A clip that is `forever` never ends, `crash` ends the process, and `nobody` is refused.
     """
 
     def begin(self, order: FilmOrder) -> None:
@@ -33,6 +34,9 @@ class FakeFilmWorker:
         if self._frames < FRAMES:
             time.sleep(0.05)
             return FilmState("drawing", self._frames / FRAMES, 120.0, (str(os.getpid()),))
+        if container_kind(self._clip) is not None:
+            order.out.write_bytes(self._clip)
+            return FilmState("ready", 1.0, 0.0)
         mode = stat.filemode(order.clip.parent.stat().st_mode)
         order.out.write_text(f"film of {order.name} {mode} {order.clip.name} {order.controls.mirror}")
         return FilmState("ready", 1.0, 0.0, ("A note.",))

@@ -21,6 +21,7 @@ from streamer.server.phone import phone_address
 from streamer.settings import read_settings
 from streamer.tracking.tracker import TrackedMotion
 from tests.support.fakes import FakeAvatar, FakeCharacter, FakeOutput, FakePictureProcess, FakePipeline, FakeTracker
+from tests.support.film_worker import FakeFilmWorker
 from tests.support.page import UNLIMITED
 
 CALIBRATION_FRAMES = 40
@@ -69,6 +70,7 @@ def main() -> None:
                 camera=OutputFeed(engine, FakeOutput(), FakeAvatar.width, FakeAvatar.height),
                 phone=phone_address(settings, listening, certificate),
                 keep_s=KEEP_S,
+                make_film_worker=FakeFilmWorker,
             ),
             settings,
             listening,
