@@ -38,12 +38,21 @@ class FilmsOffError(ForbiddenError):
 
 
 class FilmBusyError(KagamiError):
-    """The film of another session, or an upload for one, has the server's only place. left: words for the time."""
+    """The film of another session, or an upload for one, has the server's only place. seconds: that it still takes;
+    None where nothing is known yet.
+    """
 
     code = "busy"
 
-    def __init__(self, left: str) -> None:
-        super().__init__(f"Another film is being made, which {left}: try again when it is done.")
+    def __init__(self, seconds: float | None) -> None:
+        minutes = None if seconds is None else round(seconds / 60)
+        if minutes is None:
+            sentence = "Another film is being made, which has just begun: try again when it is done."
+        elif minutes < 2:
+            sentence = "Another film is being made, which takes a minute more: try again then."
+        else:
+            sentence = f"Another film is being made, which takes about {minutes} minutes more: try again then."
+        super().__init__(sentence)
 
 
 class ClipTooLargeError(KagamiError):
@@ -121,7 +130,7 @@ class Films:
         if self.settings.film_minutes == 0:
             raise FilmsOffError
         if self._holder is not None:
-            raise FilmBusyError(self._holder.words_left())
+            raise FilmBusyError(self._holder.seconds_left)
         self._holder = holder
 
     def release(self, holder: SessionFilm) -> None:
@@ -163,13 +172,10 @@ class SessionFilm:
         """Whether there is a film, also one that is not ready yet."""
         return self._film is not None
 
-    def words_left(self) -> str:
-        """How long the film will take, for somebody who waits for its place."""
-        seconds = None if self._film is None else self._film.state.remaining_s
-        if seconds is None:
-            return "has just begun"
-        minutes = round(seconds / 60)
-        return f"takes about {minutes} minutes more" if minutes > 1 else "takes about a minute more"
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the film will take; None where nothing is known."""
+        return None if self._film is None else self._film.state.remaining_s
 
     async def begin(self, name: str, size: int, order_of: Callable[[Path, Path, str], FilmOrder], suffix: str) -> None:
         """Make room for a clip of so many bytes, whose parts `receive` takes; a film before it is removed.

@@ -101,7 +101,7 @@ async def test_one_film_is_made_at_a_time_and_cancelling_kills_its_process(folde
         assert (refused.status_code, refused.json()["code"]) == (409, "busy")
         assert sentences | {refused.json()["message"]} == {
             "Another film is being made, which has just begun: try again when it is done.",
-            "Another film is being made, which takes about 2 minutes more: try again when it is done.",
+            "Another film is being made, which takes about 2 minutes more: try again then.",
         }
         worker = psutil.Process(int(drawing["notes"][0]))
         assert (await request(address, "DELETE", session)).status_code == 200
