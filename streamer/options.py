@@ -145,7 +145,7 @@ def _seconds(text: str) -> float:
 
 def say_duration(seconds: float) -> str:
     """Seconds as people write them: `4.2 s`, `1:05`, `1:02:03`."""
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     hours, minutes = divmod(whole // 60, 60)

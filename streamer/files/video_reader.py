@@ -114,17 +114,18 @@ class VideoReader:
             return
         begin, end = times_in_file(self._container, self._clip)
         shown: av.VideoFrame | None = None  # the last one before or at the beginning of the part
+        since = begin
         for frame, captured in self._decoded_from(begin):
             if end is not None and captured >= end:
                 break
             if captured <= begin:
-                shown = frame
+                shown, since = frame, captured
                 continue
             if shown is not None:
                 yield shown, 0.0
                 shown = None
             yield frame, captured - begin
-        if shown is not None:
+        if shown is not None and begin - since < CLIP_SLACK_S:
             yield shown, 0.0
 
     def _decoded_from(self, begin: float) -> Iterator[tuple[av.VideoFrame, float]]:

@@ -11,12 +11,12 @@ AVATAR = Path(__file__).parents[2] / "assets" / "avatar.png"
 TIMES = [0, 40, 90, 130, 200, 240, 400, 440]  # ms; irregular, as those of cameras
 
 
-def make_video(path, frames, times=TIMES, sound=None, codec="libx264", pixel_aspect=None):
-    """Write (H, W, 3) frames at `times` ms, and 0.4 s of a 440 Hz tone in the audio codec `sound`. pixel_aspect: width
-    over height of the pixels.
+def make_video(path, frames, times=TIMES, sound=None, codec="libx264", pixel_aspect=None, options=None, seconds=0.4):
+    """Write (H, W, 3) frames at `times` ms, and so many seconds of a 440 Hz tone in the audio codec `sound`.
+    pixel_aspect: width over height of the pixels. options: of the video codec.
     """
     with av.open(f"file:{path}", "w") as container:
-        video = container.add_stream(codec, rate=25)
+        video = container.add_stream(codec, rate=25, options=options or {})
         video.height, video.width = frames[0].shape[:2]
         video.pix_fmt = "yuv420p"
         video.codec_context.time_base = Fraction(1, 1000)
@@ -29,7 +29,7 @@ def make_video(path, frames, times=TIMES, sound=None, codec="libx264", pixel_asp
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
         if audio is not None:
-            for packet in tone(audio, 0.4):
+            for packet in tone(audio, seconds):
                 container.mux(packet)
     return path
 

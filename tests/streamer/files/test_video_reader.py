@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from streamer.files.video_reader import VideoError, VideoReader
+from streamer.options import ClipRange
 from tests.support.clips import TIMES, grey_frames, make_sound, make_video
 
 
@@ -62,3 +63,72 @@ def test_reader_raises_one_sentence_for_a_video_without_frames(tmp_path):
     path.write_bytes(data[: data.index(b"\x1f\x43\xb6\x75")])  # cut before the first cluster
     with pytest.raises(VideoError, match=r"a\.mkv (holds no frames|is not a readable video|cannot be decoded)"):
         read(path)
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    """Four seconds with a key frame in each, of rising grey, whose times are a little uneven."""
+    frames = [np.full((48, 64, 3), 20 + 2 * i, np.uint8) for i in range(100)]
+    folder = tmp_path_factory.mktemp("long")
+    times = [40 * i + i % 3 for i in range(100)]
+    return {
+        suffix: make_video(folder / f"a{suffix}", frames, times, options={"g": "25", "bf": "2"})
+        for suffix in (".mp4", ".mkv", ".ts")
+    }
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+@pytest.mark.parametrize("clip", [(1.5, 2.25), (0.0, 1.0), (1.0, 1.01), (2.995, None), (3.98, None)])
+def test_reader_of_a_part_finds_the_frames_that_decoding_everything_finds(long, suffix, clip):
+    begin, end = clip
+    with VideoReader(long[suffix]) as reader:
+        everything = list(reader)
+    zero = everything[0].captured if suffix == ".ts" else 0.0  # such files begin at 1.4 s or so
+    with VideoReader(long[suffix], ClipRange(*clip)) as reader:
+        frames, expected = list(reader), reader.frames
+    shown = max(i for i, each in enumerate(everything) if each.captured - zero <= begin + 1e-6)
+    wanted = [each for each in everything[shown:] if end is None or each.captured - zero < end - 1e-6]
+    times = [max(each.captured - zero - begin, 0.0) for each in wanted]
+    np.testing.assert_allclose([frame.captured for frame in frames], times, atol=1e-5)
+    assert all(np.array_equal(frame.rgb, each.rgb) for frame, each in zip(frames, wanted, strict=True))
+    assert abs(expected - len(frames)) <= 2
+
+
+def test_reader_of_a_part_decodes_no_more_than_it_needs(long, monkeypatch):
+    decoded = []
+    original = VideoReader._decoded
+    monkeypatch.setattr(VideoReader, "_decoded", lambda self: (decoded.append(each) or each for each in original(self)))
+    with VideoReader(long[".mp4"], ClipRange(2.5, 2.7)) as reader:
+        assert len(list(reader)) == 6
+    assert len(decoded) < 25  # from the key frame at 2 s on
+
+
+def test_reader_of_a_part_reads_from_the_beginning_where_the_index_leads_past_it(long, monkeypatch):
+    monkeypatch.setattr(VideoReader, "_seek", lambda self, begin: bool(self._container.seek(10**9)))
+    with VideoReader(long[".mp4"], ClipRange(2.5, 2.7)) as reader:
+        assert len(list(reader)) == 6
+
+
+def test_reader_refuses_a_part_outside_of_the_file(long, tmp_path):
+    path = long[".mp4"]
+    for clip, sentence in {
+        (60.0, None): f"{path} is 4.0 s long, and --clip begins at 60 s: choose an earlier part.",
+        (1.0, 7.0): f"{path} is 4.0 s long, and --clip ends at 7 s: let it end earlier, or nowhere.",
+    }.items():
+        with pytest.raises(VideoError) as caught:
+            VideoReader(path, ClipRange(*clip))
+        assert str(caught.value) == sentence
+    with VideoReader(path, ClipRange(3.0, 4.5)) as reader:  # players say 0:04 of a file that is 3.96 s long
+        assert reader.frames == 25
+    sound = make_video(tmp_path / "sound.mkv", grey_frames(), sound="aac", seconds=5.0)  # the picture ends before it
+    with pytest.raises(VideoError, match=r"sound\.mkv shows nothing from 3 s on: choose an earlier --clip\."):
+        list(VideoReader(sound, ClipRange(3.0, None)))
+
+
+def test_reader_opens_bytes_as_a_video_and_as_nothing_else(long):
+    data = long[".mp4"].read_bytes()
+    with VideoReader(data, ClipRange(1.0, 1.5), "talk.mp4") as reader:
+        assert len(list(reader)) == 14
+    for junk in (b"#EXTM3U\nfile:///etc/passwd\n", b"", data[:40]):
+        with pytest.raises(VideoError, match=r"^talk\.mp4 is (no MP4, MOV, WebM or MKV|not a readable video)"):
+            VideoReader(junk, name="talk.mp4")

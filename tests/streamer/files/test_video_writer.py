@@ -11,7 +11,7 @@ import pytest
 
 from streamer.files.sound import Sound
 from streamer.files.video_reader import VideoError
-from streamer.files.video_writer import recording
+from streamer.files.video_writer import check_output, recording
 from streamer.frames import AvatarFrame
 from tests.support.clips import TIMES, grey_frames, make_video
 
@@ -148,9 +148,40 @@ def test_recording_replaces_the_partial_folder_of_a_killed_run(tmp_path):
     assert not (tmp_path / "pictures.part").exists()
 
 
-def sentence(path, alpha=False):
-    with pytest.raises(VideoError) as caught, recording(path, RATE, alpha):
-        pass
+def test_crf_makes_files_smaller(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (8, 96, 96, 3), np.uint8)
+    for name, values in {"a.mp4": (10, 40, 51), "a.mov": (0, 30, 51), "a.webm": (10, 50, 63)}.items():
+        sizes = []
+        for crf in values:
+            with recording(tmp_path / name, RATE, crf=crf, replace=True) as out:
+                for i, rgb in enumerate(noise):
+                    out.write(AvatarFrame(rgb, i / 25))
+            sizes.append((tmp_path / name).stat().st_size)
+        assert sizes[0] > sizes[1] > sizes[2]
+
+
+def test_what_exists_is_replaced_only_when_asked_and_only_if_an_earlier_run_made_it(tmp_path):
+    write(tmp_path / "a.mp4")
+    write(tmp_path / "pictures")
+    for name in ("a.mp4", "pictures"):
+        assert sentence(tmp_path / name) == (
+            f"{tmp_path / name} exists already: give --force to replace it, or choose another --out."
+        )
+        check_output(tmp_path / name, replace=True)
+        with recording(tmp_path / name, RATE, replace=True) as out:
+            out.write(next(drawn()))
+    assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["000000.png"]
+    assert len(read(tmp_path / "a.mp4")) == 1
+    (tmp_path / "pictures" / "mine.txt").touch()
+    assert sentence(tmp_path / "pictures", replace=True) == (
+        f"{tmp_path / 'pictures'} holds more than pictures of an earlier run: choose another --out."
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "pictures"]
+
+
+def sentence(path, alpha=False, **more):
+    with pytest.raises(VideoError) as caught:
+        check_output(path, alpha, **more)
     return str(caught.value)
 
 
@@ -164,6 +195,13 @@ def test_recording_raises_one_sentence_for_each_unusable_path(tmp_path):
     )
     assert sentence(tmp_path / "a.mp4", alpha=True) == (
         "MP4 cannot hold transparency: let --out end in .webm or .mov, or name a folder for PNGs."
+    )
+    assert sentence(tmp_path / "a.mp4", crf=52) == "--crf is 52; H.264 takes 0 (best) to 51 (smallest)."
+    assert sentence(tmp_path / "a.mov", alpha=True, crf=20) == (
+        "ProRes 4444 has no --crf: leave it out, or let --out end in .webm."
+    )
+    assert sentence(tmp_path / "new", crf=20) == (
+        "PNGs lose nothing and have no --crf: leave it out, or let --out end in .mp4 or .webm."
     )
     assert sentence(gone / "a.mp4") == f"There is no folder {gone}: make it first or choose another --out."
     assert sentence(tmp_path / "folder.mp4") == f"{tmp_path / 'folder.mp4'} is a folder: choose another --out."
