@@ -10,6 +10,7 @@ from streamer.animate import main
 from streamer.files.video_reader import VideoReader
 from streamer.film.performance import perform
 from streamer.generation.controls import Controls
+from streamer.generation.pipeline import AvatarPipeline
 from streamer.options import PICTURE_FORMATS
 from streamer.rigging.picture import load_picture
 from streamer.tracking.habits import LOOKAHEAD_S
@@ -212,6 +213,56 @@ def test_further_views_are_told_and_a_view_without_a_face_ends_the_job(capsys, t
         "No face was found in grey.png: a further view must show the character's face, from the front or from a side; "
         "leave it out."
     )
+
+
+def test_part_of_a_clip_is_a_film_with_its_part_of_the_sound(short, tmp_path):
+    out = tmp_path / "part.mp4"
+    inputs = ["--ref", str(AVATAR), "--drive", str(short), "--generator", "geometry", "--size", "128"]
+    assert main([*inputs, "--out", str(out), "--clip", "-0.4", "--crf", "40"]) == 0
+    with av.open(str(short)) as driver, av.open(str(out)) as film:
+        wanted = [round(frame.time * 1000) for frame in driver.decode(video=0) if frame.time < 0.4]
+        assert [round(frame.time * 1000) for frame in film.decode(video=0)] == wanted
+        assert film.streams.audio[0].duration * film.streams.audio[0].time_base == pytest.approx(0.4, abs=0.04)
+
+
+def test_several_clips_become_films_of_one_prepared_picture_and_a_bad_one_is_told(capsys, tmp_path, short, monkeypatch):
+    prepared = []
+    prepare = AvatarPipeline.prepare
+    monkeypatch.setattr(AvatarPipeline, "prepare", lambda *given: prepared.append(0) or prepare(*given))
+    clips, out = tmp_path / "clips", tmp_path / "films"
+    clips.mkdir()
+    for name in ("b.mp4", "a.mov"):
+        (clips / name).write_bytes(short.read_bytes())
+    (clips / "bad.webm").write_text("no video")
+    (clips / "notes.txt").touch()
+    grey = make_video(tmp_path / "grey.mp4", grey_frames(height=96, width=96))
+    command = ["--ref", str(AVATAR), "--drive", str(clips), "--drive", str(grey), "--out", str(out)]
+    assert main([*command, "--clip", "-0.2", "--generator", "geometry", "--size", "128"]) == 1
+    told = capsys.readouterr()
+    assert sorted(path.name for path in out.iterdir()) == ["a.mp4", "b.mp4"]
+    assert f"{clips / 'bad.webm'} is not a readable video" in told.err
+    assert "Nobody was found in grey.mp4" in told.err
+    assert told.err.splitlines()[-1] == f"2 of 4 films were written to {out}."
+    assert [line.split(":")[0] for line in told.out.splitlines()] == [
+        f"Wrote {out / 'a.mp4'}",
+        f"Wrote {out / 'b.mp4'}",
+    ]
+    assert len(prepared) == 1
+
+
+def test_folder_without_a_single_film_is_taken_away_again(capsys, tmp_path):
+    grey = make_video(tmp_path / "grey.mp4", grey_frames(height=96, width=96))
+    command = ["--ref", str(AVATAR), "--drive", str(grey), "--drive", str(grey.with_name("none.mp4"))]
+    assert main([*command, "--out", str(tmp_path / "films"), "--generator", "geometry", "--size", "128"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == f"0 of 2 films were written to {tmp_path / 'films'}."
+    assert [path.name for path in tmp_path.iterdir()] == ["grey.mp4"]
+
+
+@pytest.mark.parametrize("clip", ["12-3.5", "5", "a-b"])
+def test_clip_that_cannot_be_read_is_refused_with_an_example(clip, capsys, tmp_path):
+    with pytest.raises(SystemExit):
+        main(["--ref", str(AVATAR), "--drive", str(DRIVER), "--out", str(tmp_path / "a.mp4"), "--clip", clip])
+    assert "write for example 3.5-12, 3.5-, -12 or 1:02-1:30." in capsys.readouterr().err
 
 
 class RecordingPipeline:

@@ -1,0 +1,190 @@
+"""One film: what is held does not grow with its length, progress is told, and cancelling leaves nothing."""
+
+import contextlib
+import weakref
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from streamer.film import film as film_module
+from streamer.film.film import Film, FilmCancelledError, FilmSummary, make_film
+from streamer.frames import AvatarFrame, CameraFrame
+from streamer.tracking.motion import Motion
+from streamer.tracking.shown_body import WHOLE_BODY
+from tests.support.clips import grey_frames, make_video
+from tests.support.people import nobody, person
+
+RATE = 5  # frames a second of the fake videos
+
+
+class Held:
+    """Counts living objects of a kind."""
+
+    def __init__(self):
+        self.alive = self.peak = 0
+
+    def add(self, item):
+        self.alive += 1
+        self.peak = max(self.peak, self.alive)
+        weakref.finalize(item, self.drop)
+
+    def drop(self):
+        self.alive -= 1
+
+
+class HeldFrame(CameraFrame):
+    """A frame that can be referred to weakly."""
+
+
+class HeldDrawing(AvatarFrame):
+    """A drawn frame that can be referred to weakly."""
+
+
+@dataclass(frozen=True)
+class HeldMotion(Motion):
+    """A motion that counts itself, its changed copies, too."""
+
+    def __post_init__(self):
+        held["motions"].add(self)
+
+
+held: dict[str, Held] = {}
+
+
+class FakeReader:
+    """A video of grey frames; nobody is to be seen before `first_face` seconds."""
+
+    rate, name = RATE, "fake.mp4"
+
+    def __init__(self, seconds, *_):
+        self.frames = seconds * RATE
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def __iter__(self):
+        for i in range(self.frames):
+            frame = HeldFrame(np.zeros((4, 4, 3), np.uint8), i / RATE, i)
+            held["frames"].add(frame)
+            yield frame
+
+
+class FakeDrivers(FakeReader):
+    """Tracks nothing and finds one person who talks, and drives the leftmost character."""
+
+    first_face, slots = 0.0, 1
+
+    def __init__(self, **options):
+        self.slots = len(options["shown"])
+
+    def process(self, frame):
+        found = frame.captured >= self.first_face
+        return [self.motion(frame, found and slot == 0) for slot in range(self.slots)]
+
+    def motion(self, frame, is_seen):
+        motion = person(frame.captured, mouth=0.1 * (frame.index % 3)) if is_seen else nobody(frame.captured)
+        return HeldMotion(**{each.name: getattr(motion, each.name) for each in fields(Motion)})
+
+
+class FakePipeline:
+    closed = 0
+
+    def open(self, avatar):
+        return avatar
+
+    def close(self, stream):
+        self.closed += 1
+
+    def draw(self, requests):
+        drawing = HeldDrawing(np.zeros((4, 4, 3), np.uint8), requests[0].motion.captured)
+        held["drawings"].add(drawing)
+        return [drawing]
+
+
+class FakeOut:
+    written = 0
+
+    def write(self, frame):
+        self.written += 1
+
+
+@pytest.fixture
+def fakes(monkeypatch):
+    out = FakeOut()
+    for kind in ("frames", "motions", "drawings"):
+        held[kind] = Held()
+    monkeypatch.setattr(film_module, "VideoReader", FakeReader)
+    monkeypatch.setattr(film_module, "Drivers", FakeDrivers)
+    monkeypatch.setattr(film_module, "Sound", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(film_module, "recording", lambda *_: contextlib.nullcontext(out))
+    return out
+
+
+def avatar(characters=1):
+    return SimpleNamespace(cast=[SimpleNamespace(shown_body=WHOLE_BODY)] * characters)
+
+
+def peaks(seconds, characters):
+    """The most frames, motions and drawings that were held at once."""
+    for kind in held:
+        held[kind] = Held()
+    summary = make_film(FakePipeline(), avatar(characters), Film(seconds, Path("out.mp4"), name="fake.mp4"))
+    assert summary == FilmSummary(seconds * RATE, pytest.approx(seconds))
+    return {kind: each.peak for kind, each in held.items()}
+
+
+@pytest.mark.parametrize(("first_face", "characters", "seconds"), [(0.0, 2, 28), (20.0, 1, 40)])
+def test_film_holds_as_much_of_a_long_video_as_of_a_short_one(fakes, monkeypatch, first_face, characters, seconds):
+    """first_face: a beginning in which nobody is seen; it is twice as long in the longer film."""
+    monkeypatch.setattr(FakeDrivers, "first_face", first_face)
+    short = peaks(seconds, characters)
+    monkeypatch.setattr(FakeDrivers, "first_face", 2 * first_face)
+    long = peaks(2 * seconds, characters)
+    assert fakes.written == 3 * seconds * RATE
+    assert long["motions"] < 1.15 * short["motions"]
+    assert long["frames"] < 16 and long["drawings"] < 4  # the thread that tracks is up to eight frames further
+
+
+def test_film_reports_each_stage_and_every_frame(fakes):
+    told = []
+    pipeline = FakePipeline()
+    make_film(pipeline, avatar(), Film(24, Path("out.mp4")), told.append)
+    assert [each.stage for each in told] == sorted((each.stage for each in told), key="tracking drawing finishing".find)
+    assert {each.stage for each in told} == {"tracking", "drawing", "finishing"}
+    assert (told[0].tracked, told[0].drawn, told[0].expected) == (0, 0, 24 * RATE)
+    assert (told[-1].tracked, told[-1].drawn) == (24 * RATE, 24 * RATE)
+    assert [each.drawn for each in told] == sorted(each.drawn for each in told)
+    assert pipeline.closed == 1
+
+
+@pytest.mark.parametrize("after", [0, 20, 130])
+def test_film_that_is_cancelled_ends_at_once_with_one_sentence(fakes, after):
+    asked = []
+    pipeline = FakePipeline()
+    with pytest.raises(FilmCancelledError, match=r"^The film was cancelled; nothing was written\.$"):
+        make_film(
+            pipeline, avatar(), Film(48, Path("out.mp4")), cancelled=lambda: len(asked) >= after or asked.append(0)
+        )
+    assert len(asked) == after and fakes.written <= after
+    assert pipeline.closed == (1 if after else 0)
+
+
+def test_film_that_is_cancelled_leaves_no_file(monkeypatch, tmp_path):
+    """With a real file and its sound: of a name that shows no path."""
+    monkeypatch.setattr(film_module, "Drivers", FakeDrivers)
+    for kind in ("motions", "drawings"):
+        held[kind] = Held()
+    source = make_video(tmp_path / "in.mp4", grey_frames(60), [40 * i for i in range(60)], sound="aac")
+    film = Film(source.read_bytes(), tmp_path / "out.mp4", "talk.mp4")
+    drawn = []
+    with pytest.raises(FilmCancelledError):
+        make_film(FakePipeline(), avatar(), film, lambda progress: drawn.append(progress.drawn), lambda: 5 in drawn)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+    assert make_film(FakePipeline(), avatar(), film) == FilmSummary(60, pytest.approx(2.4))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]

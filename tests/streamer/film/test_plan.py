@@ -1,0 +1,154 @@
+"""What is wrong with a job is found before torch is loaded: one sentence, and nothing is written."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from streamer.errors import KagamiError, SettingsError
+from streamer.film.job import Job
+from streamer.film.plan import plan_films
+from tests.support.clips import AVATAR, grey_frames, make_video
+
+
+@pytest.fixture
+def clips(tmp_path):
+    """A folder with two videos, one that is none, a hidden one and notes."""
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for name in ("b.mp4", "a.MOV", ".hidden.mp4"):
+        make_video(folder / name.lower(), grey_frames()).rename(folder / name)
+    (folder / "bad.webm").write_text("no video")
+    (folder / "notes.txt").touch()
+    return folder
+
+
+def job(clips, tmp_path, **fields):
+    return Job(**{"ref": (AVATAR,), "drive": (clips / "b.mp4",), "out": tmp_path / "out.mp4"} | fields)
+
+
+def refusal(*given, **fields):
+    with pytest.raises(KagamiError) as caught:
+        plan_films(job(*given, **fields))
+    return str(caught.value)
+
+
+def test_plan_of_one_clip_tells_its_length(clips, tmp_path):
+    plan = plan_films(job(clips, tmp_path, clip="0.1-0.3"))
+    assert [(each.drive, each.out) for each in plan.films] == [(clips / "b.mp4", tmp_path / "out.mp4")]
+    assert plan.films[0].seconds == pytest.approx(0.2, abs=0.05) and plan.folder is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clips"]
+
+
+def test_plan_of_several_clips_keeps_the_good_ones(clips, tmp_path):
+    out = tmp_path / "films"
+    plan = plan_films(job(clips, tmp_path, drive=(clips, clips / "b.mp4", clips / "none.mp4"), out=out))
+    assert [each.out for each in plan.films] == [out / "a.mp4", out / "b.mp4"] and plan.folder == out
+    assert plan.problems[0].startswith(f"{clips / 'bad.webm'} is not a readable video (")
+    assert plan.problems[1:] == (f"There is no video at {clips / 'none.mp4'}: check the path.",)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [({"alpha": True}, "a.webm"), ({"format": "mov"}, "a.mov"), ({"format": "png", "background": "transparent"}, "a")],
+)
+def test_plan_of_several_clips_takes_the_wanted_format(clips, tmp_path, fields, name):
+    (clips / "bad.webm").unlink()
+    plan = plan_films(job(clips, tmp_path, drive=(clips,), out=tmp_path / "films", **fields))
+    assert plan.films[0].out.name == name
+
+
+def test_plan_refuses_what_several_clips_cannot_have(clips, tmp_path):
+    (tmp_path / "empty").mkdir()
+    make_video(tmp_path / "b.webm", grey_frames(), codec="libvpx-vp9")
+    several = (clips, tmp_path / "b.webm")
+    films = tmp_path / "films"
+    assert refusal(clips, tmp_path, drive=several, out=tmp_path / "out.mp4") == (
+        f"{tmp_path / 'out.mp4'} is a file, and several videos become several films: let --out be a folder."
+    )
+    assert refusal(clips, tmp_path, drive=several, out=films) == (
+        f"{clips / 'b.mp4'} and {tmp_path / 'b.webm'} would both become {films / 'b.mp4'}: rename one of them."
+    )
+    assert refusal(clips, tmp_path, drive=(tmp_path / "empty",), out=films) == (
+        f"{tmp_path / 'empty'} holds no video: give a folder of MP4, MOV, WebM or MKV files."
+    )
+    assert refusal(clips, tmp_path, drive=(clips,), out=tmp_path / "none" / "films") == (
+        f"There is no folder {tmp_path / 'none'}: make it first or choose another --out."
+    )
+    assert refusal(clips, tmp_path, format="webm") == (
+        "--format is for several videos, and --out chooses for one: leave it out."
+    )
+    assert refusal(clips, tmp_path, drive=(clips,), out=films, alpha=True, format="mp4").startswith("MP4 cannot hold")
+
+
+@pytest.mark.parametrize("fields", [{"alpha": True}, {"background": "transparent"}])
+def test_plan_refuses_transparency_that_the_file_cannot_hold_in_the_same_words(clips, tmp_path, fields):
+    assert refusal(clips, tmp_path, **fields) == (
+        "MP4 cannot hold transparency: let --out end in .webm or .mov, or name a folder for PNGs."
+    )
+
+
+def test_plan_replaces_a_film_only_when_forced_and_an_input_never(clips, tmp_path):
+    out, pictures = tmp_path / "out.mp4", tmp_path / "pictures"
+    out.write_bytes(b"film")
+    assert refusal(clips, tmp_path) == f"{out} exists already: give --force to replace it, or choose another --out."
+    plan_films(job(clips, tmp_path, force=True))
+    pictures.mkdir()
+    cv2.imwrite(str(pictures / "000000.png"), np.full((96, 96, 3), 128, np.uint8))
+    (tmp_path / "link.mp4").symlink_to(clips / "b.mp4")
+    (tmp_path / "again.webm").symlink_to(AVATAR)
+    for fields in (
+        {"out": clips / "b.mp4"},
+        {"out": tmp_path / "link.mp4"},
+        {"out": tmp_path / "again.webm"},
+        {"out": pictures, "ref": (pictures / "000000.png",)},
+    ):
+        assert refusal(clips, tmp_path, force=True, **fields) == (
+            f"{fields['out']} is also an input: choose another --out."
+        )
+    plan = plan_films(job(clips, tmp_path, drive=(clips,), out=clips, force=True))  # a.MOV becomes a.mp4 beside it
+    assert [each.out.name for each in plan.films] == ["a.mp4"]
+    assert f"{clips / 'b.mp4'} is also an input: choose another --out." in plan.problems
+    assert out.read_bytes() == b"film"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"clip": "60-70"}, "is 0.4 s long, and --clip begins at 60 s: choose an earlier part."),
+        ({"crf": 60}, "--crf is 60; H.264 takes 0 (best) to 51 (smallest)."),
+        ({"ref": (Path("none.png"),)}, "There is no picture at none.png: check the path."),
+        ({"drive": (Path("none.mp4"),)}, "There is no video at none.mp4: check the path."),
+        ({"background": "picture"}, "--background picture needs a picture or a clip: give --background-file, too."),
+        ({"checkpoint": AVATAR}, "avatar.png"),
+    ],
+)
+def test_plan_refuses_what_no_film_can_be_made_with(clips, tmp_path, fields, said):
+    assert said in refusal(clips, tmp_path, **fields)
+
+
+def test_plan_needs_a_temporary_folder(clips, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with pytest.raises(
+        SettingsError, match=r"^No temporary folder can be written \(.*; free some space, or let TMPDIR"
+    ):
+        plan_films(job(clips, tmp_path))
+
+
+def test_refusals_come_before_torch_and_leave_with_status_1(clips, tmp_path):
+    (tmp_path / "out.mp4").touch()
+    program = (
+        "import sys; from streamer.animate import main; status = main(sys.argv[1:]);"
+        "sys.exit(99 if {'torch', 'mediapipe', 'numba', 'onnxruntime'} & set(sys.modules) else status)"
+    )
+    command = ["--ref", str(AVATAR), "--drive", str(clips / "b.mp4"), "--out", str(tmp_path / "out.mp4")]
+    done = subprocess.run([sys.executable, "-c", program, *command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert (
+        done.stderr == f"{tmp_path / 'out.mp4'} exists already: give --force to replace it, or choose another --out.\n"
+    )
