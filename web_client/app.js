@@ -82,7 +82,7 @@ export class App {
 
   run() {
     renderLocation();
-    this.picture.showDefault();
+    this.picture.shown.showDefault();
     void this.background.restore();
     this.connection.open();
     void this.#readConfig();
@@ -315,8 +315,10 @@ export class App {
       value !== ready.controls[/** @type {keyof Controls} */ (name)])));
     this.store.set({ controls, phase: null });
     this.#sendControls();
-    this.shelf.setStart(ready.picture.name);
-    this.picture.handleReady(ready);
+    if (!ready.resumed) { // else its picture may be another one
+      this.shelf.setStart(ready.picture.name);
+    }
+    this.picture.handleReady(ready, this.shelf.wornKey);
     this.background.handleReady(ready.session);
     this.film.handleReady(ready);
   }
@@ -347,8 +349,9 @@ export class App {
       this.store.set({ link: 'refused' });
       this.store.notify({ kind: 'error', about: 'forbidden', text });
     } else if (response.ok) {
-      /** @type {{max_upload_mb?: number, film_minutes?: number, max_clip_mb?: number, virtual_camera?: boolean}} */
+      /** @type {{max_upload_mb?: number, film_minutes?: number, max_clip_mb?: number, virtual_camera?: boolean, picture?: {name: string}}} */
       const config = await response.json();
+      this.shelf.setStart(config.picture?.name ?? '');
       this.picture.maxMegabytes = config.max_upload_mb ?? this.picture.maxMegabytes;
       this.background.maxMegabytes = this.picture.maxMegabytes;
       this.film.maxMegabytes = config.max_clip_mb ?? this.film.maxMegabytes;
@@ -363,6 +366,5 @@ export function runApp() {
   const app = new App();
   bindInput(app);
   image('still').addEventListener('load', renderAmbient);
-  image('still').addEventListener('error', () => app.picture.showServersCopy());
   app.run();
 }

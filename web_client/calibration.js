@@ -96,6 +96,6 @@ export function renderCountdown({ calibration, recording }) {
   html('countdown').hidden = counting === undefined;
   setText(html('countdown-left'), counting?.stage === 'countdown' ? String(counting.left) : '');
   setText(html('countdown-words'), calibration?.stage === 'countdown'
-    ? 'Look at the screen with a relaxed face. Press Esc to cancel.'
-    : 'Recording starts. Press Esc to cancel.');
+    ? 'Look at the screen with a relaxed face.'
+    : 'Recording starts.');
 }

@@ -6,6 +6,7 @@ import { GROUPS, PointSet, PointsFileError, groupOf, labelOf, parsePoints } from
 import { EditorPreview } from './editor_preview.js';
 import { EditorStage } from './editor_stage.js';
 import { address } from './server.js';
+import { PictureError } from './upload.js';
 
 /** @typedef {import('./editor_points.js').Group} Group */
 /** @typedef {import('./editor_points.js').Told} Told */
@@ -29,6 +30,13 @@ export class PointsEditor {
     /** @type {'used' | 'refused'} */
     this.which = 'used';
     this.name = '';
+    /** Whether the message is that another picture is being prepared. */
+    this.saysBusy = false;
+    picture.onFree = () => {
+      if (this.saysBusy) {
+        setText(html('editor-message'), '');
+      }
+    };
     this.stage = new EditorStage(element('editor-stage', SVGSVGElement), {
       onChange: () => this.#changed(),
       onSelect: (name) => this.#showSelected(name),
@@ -117,6 +125,7 @@ export class PointsEditor {
 
   async #use() {
     const { text } = this;
+    this.saysBusy = false;
     setText(html('editor-message'), '');
     button('editor-use').disabled = true;
     try {
@@ -124,6 +133,7 @@ export class PointsEditor {
       this.dialog.close();
     } catch (error) {
       setText(html('editor-message'), error instanceof Error ? error.message : String(error));
+      this.saysBusy = error instanceof PictureError && error.about === 'busy';
     }
     button('editor-use').disabled = false;
   }

@@ -41,7 +41,7 @@ export function bindInput(app) {
   bindShortcuts({
     enabled: () => app.state.shortcuts,
     keys: { b: () => nextBackground(app), ...shelfKeys(app.shelf) },
-    dismiss: () => app.avatar.recording.cancelCountdown() || app.calibration.cancel() || app.store.dismiss(),
+    dismiss: () => cancelCountdown(app) || app.store.dismiss(),
   });
   bindDrops(app);
   bindShelf(app.shelf);
@@ -61,6 +61,9 @@ export function bindInput(app) {
   window.addEventListener('pageshow', (event) => event.persisted && location.reload());
 }
 
+/** @param {App} app @returns {boolean} whether there was one */
+const cancelCountdown = (app) => app.avatar.recording.cancelCountdown() || app.calibration.cancel();
+
 /** @param {App} app */
 function bindButtons(app) {
   /** @type {Record<string, () => void>} */
@@ -77,6 +80,7 @@ function bindButtons(app) {
     choose: () => input('file').click(),
     help: () => element('shortcuts', HTMLDialogElement).showModal(),
     copy: () => void copyAddress(app),
+    'countdown-cancel': () => cancelCountdown(app),
     'notice-close': () => app.store.dismiss(),
   };
   for (const [id, run] of Object.entries(actions)) {
@@ -93,7 +97,7 @@ function bindSettings(app) {
   element('speed', HTMLDetailsElement).addEventListener('toggle', () => app.store.set({})); // renders its content
   const file = input('file');
   file.accept = ACCEPT;
-  image('thumb').addEventListener('error', () => app.picture.handleUnshown());
+  image('thumb').addEventListener('error', () => app.picture.shown.handleUnshown());
   file.addEventListener('change', () => {
     app.picture.usePicture(file.files?.[0] ?? null);
     file.value = ''; // so that the same file can be chosen again

@@ -2,7 +2,7 @@
 /** The reference picture: chosen, dropped or pasted, checked here first, sent to the server, and sent again to a new session. */
 
 import { mayBePicture } from './picture_formats.js';
-import { address } from './server.js';
+import { ShownPicture } from './picture_shown.js';
 import { PictureError, changeToStart, sendPoints, upload, validate } from './upload.js';
 import { CharacterViews } from './views.js';
 
@@ -63,13 +63,14 @@ export class ReferencePicture {
     this.known = new WeakSet();
     /** Whether the session began before this page was loaded, so that it may know any file. */
     this.isResumed = false;
-    /** Number of characters that were worn, which makes addresses of thumbnails new. */
-    this.changes = 0;
+    this.shown = new ShownPicture(store, this);
     this.views = new CharacterViews(store, this);
     /** Called with each character that came into use. @type {(character: Character) => void} */
     this.onWorn = () => undefined;
     /** Called where points of a picture may help. @type {(which: 'used' | 'refused') => void} */
     this.onPointsWanted = () => undefined;
+    /** Called when nothing is being prepared any more. */
+    this.onFree = () => undefined;
     /** Called with the options of the character in use after they were changed. @type {(options: Character['options']) => void} */
     this.onOptions = () => undefined;
     /** Called with all views after one was added or taken away here. @type {(views: File[]) => void} */
@@ -79,12 +80,6 @@ export class ReferencePicture {
   /** Name of the picture or view that is being prepared; null without. */
   get pendingName() {
     return this.coming?.name ?? this.placing?.name ?? this.views.pendingName;
-  }
-
-  /** Shows the picture that the server was started with. */
-  showDefault() {
-    const { picture } = this.store.state;
-    this.store.set({ picture: { ...picture, url: address('api/picture').href, thumbnail: address('api/thumbnail').href } });
   }
 
   /**
@@ -103,16 +98,17 @@ export class ReferencePicture {
    */
   wear(character) {
     this.store.dismiss('picture');
+    this.store.dismiss('busy');
     try {
       if (character.file) {
         validate(character.file, this.maxMegabytes);
       }
     } catch (error) {
-      this.#notify(error);
+      this.notify(error);
       return;
     }
     this.queued = character;
-    this.#showPending(character);
+    this.shown.showPending(character);
     this.sendQueued();
   }
 
@@ -160,12 +156,12 @@ export class ReferencePicture {
     const busy = this.pendingName;
     const { name } = (which === 'refused' ? this.refused : null) ?? this.store.state.picture;
     if (busy !== null) {
-      throw new PictureError(`${busy} is being prepared: wait a moment, then use the points.`);
+      throw new PictureError(`${busy} is being prepared: wait a moment, then use the points.`, 'busy');
     }
     const { refused } = this;
     if (which === 'refused' && refused) {
       this.coming = { ...refused, options: { ...refused.options, points } };
-      this.#showPending(this.coming);
+      this.shown.showPending(this.coming);
     } else {
       this.placing = { name, points };
     }
@@ -174,7 +170,7 @@ export class ReferencePicture {
     } catch (error) {
       this.coming = null;
       this.placing = null;
-      this.#clearPending();
+      this.shown.clearPending();
       throw error;
     }
   }
@@ -191,9 +187,10 @@ export class ReferencePicture {
     }
   }
 
-  /** @param {unknown} error */
-  #notify(error) {
-    this.store.notify({ kind: 'error', about: 'picture', text: error instanceof Error ? error.message : String(error) });
+  /** @param {unknown} error why something cannot be used: an error, or a sentence */
+  notify(error) {
+    const about = error instanceof PictureError ? error.about : 'picture';
+    this.store.notify({ kind: 'error', about, text: error instanceof Error ? error.message : String(error) });
   }
 
   /** @param {unknown} error why the picture that was sent cannot be used */
@@ -202,33 +199,19 @@ export class ReferencePicture {
     this.placing = null;
     this.views.forget();
     if (!this.queued) {
-      this.#clearPending();
+      this.shown.clearPending();
     }
-    this.#notify(error);
+    this.notify(error);
     this.connection.releaseOffers();
     this.sendQueued();
-  }
-
-  /** @param {Character} character */
-  #showPending({ name, file, thumbnail }) {
-    this.#clearPending();
-    const url = file ? URL.createObjectURL(file) : address('api/picture').href;
-    this.store.set({ picture: { ...this.store.state.picture, pending: { name, url, thumbnail: thumbnail || url }, justReady: false } });
-  }
-
-  #clearPending() {
-    const { picture } = this.store.state;
-    if (picture.pending?.url.startsWith('blob:')) {
-      URL.revokeObjectURL(picture.pending.url);
-    }
-    this.store.set({ picture: { ...picture, pending: null } });
   }
 
   /**
    * A new session uses the server's own picture: this page's picture, if there is one, is sent before the offer.
    * @param {Ready} ready
+   * @param {string | null} wornKey key on the shelf of what was in use when this page was loaded
    */
-  handleReady({ session, video, picture, resumed }) {
+  handleReady({ session, video, picture, resumed }, wornKey) {
     const { width, height } = video;
     if (resumed && session === this.session) { // this page lost its connection for a short time
       this.store.set({ size: { width, height } });
@@ -248,30 +231,41 @@ export class ReferencePicture {
       if (next === queued) {
         this.views.queue(next.views);
       } else {
-        this.#showPending(next);
+        this.shown.showPending(next);
       }
       void this.#send(next);
     } else {
       const { name, notes, people, person, heads, chosen } = picture;
       this.worn = null;
-      this.#clearPending();
-      this.showDefault();
-      if (this.startPoints) {
-        void this.placePoints('used', this.startPoints).catch((error) => this.#notify(error));
+      this.shown.clearPending();
+      if (resumed) {
+        this.shown.showUsed();
+      } else {
+        this.shown.showDefault();
       }
-      this.store.set({ size: { width, height }, picture: { ...this.store.state.picture, key: START, name, notes, people, person, heads, chosen } });
+      if (this.startPoints) {
+        void this.placePoints('used', this.startPoints).catch((error) => this.notify(error));
+      }
+      this.store.set({ size: { width, height }, picture: { ...this.store.state.picture, key: resumed ? wornKey : START, name, notes, people, person, heads, chosen } });
       this.views.addQueued();
     }
   }
 
+  /** Nothing is being prepared any more: what said so goes. */
+  #endBusy() {
+    this.store.dismiss('busy');
+    this.onFree();
+  }
+
   /** An upload ends with its connection; a queued picture stays. */
   handleConnectionLost() {
+    this.#endBusy();
     this.coming = null;
     this.placing = null;
     this.refused = null;
     this.store.set({ reframing: false });
     if (!this.queued) {
-      this.#clearPending();
+      this.shown.clearPending();
     }
     this.views.cancel();
   }
@@ -280,6 +274,9 @@ export class ReferencePicture {
   handleStatus(status) {
     const { width, height } = status;
     const { pendingName } = this.views;
+    if (status.stage === 'ready' || status.stage === 'failed') {
+      this.#endBusy();
+    }
     if (status.stage === 'framing' || status.stage === 'framed') {
       this.store.set({ reframing: status.stage === 'framing', ...(width && height ? { size: { width, height } } : {}) });
     } else if (status.stage === 'failed' && pendingName !== null) {
@@ -292,7 +289,7 @@ export class ReferencePicture {
     } else if (status.stage === 'ready') {
       const { notes, people, person, heads, chosen } = status;
       this.store.set({
-        picture: { ...this.store.state.picture, notes, people, person, heads, chosen, justReady: true },
+        picture: { ...this.store.state.picture, notes, people, person, heads, chosen },
         ...(width && height ? { size: { width, height } } : {}),
       });
       const { coming } = this;
@@ -328,32 +325,19 @@ export class ReferencePicture {
    * @param {PictureStatus} status
    */
   #handleWorn(character, status) {
-    const { picture } = this.store.state;
     this.coming = null;
     this.worn = character.file ? character : null;
     if (character.file) {
       this.known.add(character.file);
     }
-    const { key, file } = character;
-    this.changes += 1;
-    const url = file ? this.pictureAddress() : address('api/picture').href;
-    this.store.set({ picture: { ...picture, key, name: status.name, url, thumbnail: this.thumbnailAddress(0) } });
+    this.store.set({ picture: { ...this.store.state.picture, key: character.key, name: status.name } });
+    this.shown.renew();
+    this.shown.showUsed();
     if (!this.queued) {
-      this.#clearPending();
+      this.shown.clearPending();
     }
     this.views.handlePicture(status.views);
     this.onWorn(character);
-  }
-
-  /** The browser cannot show the file, such as a HEIC: the server's copy of it stands in. */
-  showServersCopy() {
-    const { picture } = this.store.state;
-    if (picture.url.startsWith('blob:')) {
-      const url = address('api/points/picture');
-      url.searchParams.set('session', this.session);
-      URL.revokeObjectURL(picture.url);
-      this.store.set({ picture: { ...picture, url: url.href } });
-    }
   }
 
   /**
@@ -366,40 +350,5 @@ export class ReferencePicture {
     if (this.worn === character) {
       this.store.set({ picture: { ...this.store.state.picture, key } });
     }
-  }
-
-  /** The server's version of the session's picture: upright, and in a format that every browser shows. */
-  pictureAddress() {
-    const url = address('api/picture');
-    url.searchParams.set('session', this.session);
-    url.searchParams.set('change', String(this.changes)); // so that the browser asks again
-    return url.href;
-  }
-
-  /** The browser cannot show the file that is being prepared, as of .heic: the former picture stays until then. */
-  handleUnshown() {
-    const { picture } = this.store.state;
-    if (picture.pending) {
-      const { url, thumbnail } = picture;
-      this.store.set({ picture: { ...picture, pending: { ...picture.pending, url, thumbnail } } });
-    }
-  }
-
-  /**
-   * Address of the head in a picture of the session's character.
-   * @param {number} index 0: the picture itself, 1: its first view
-   */
-  thumbnailAddress(index) {
-    const url = address('api/thumbnail');
-    url.searchParams.set('session', this.session);
-    url.searchParams.set('index', String(index));
-    url.searchParams.set('change', String(this.changes)); // so that the browser asks again
-    return url.href;
-  }
-
-  /** @returns {Promise<Blob | null>} the head in the picture in use; null where the server does not send it */
-  async fetchThumbnail() {
-    const response = await fetch(this.thumbnailAddress(0)).catch(() => null);
-    return response?.ok ? response.blob() : null;
   }
 }

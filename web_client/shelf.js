@@ -19,6 +19,7 @@ import { remember } from './state.js';
 
 const OWN = 'own-';
 const SAMPLE = 'sample-';
+const UNKEPT = 'unkept';
 const WORN_KEY = 'kagami-picture'; // in sessionStorage: what this tab wears, for a reload
 export const MAX_NAME = 60; // characters
 
@@ -42,6 +43,12 @@ export class Shelf {
     picture.onWorn = (character) => void this.#handleWorn(character);
     picture.onViews = (views) => void this.#keepViews(views);
     picture.onOptions = (options) => void this.#keepOptions(options);
+  }
+
+  /** Key of what this tab wore before it was reloaded; null: a picture that is not on the shelf. */
+  get wornKey() {
+    const worn = readWorn();
+    return worn === UNKEPT ? null : worn ?? START;
   }
 
   /** Reads what is kept, and wears what this tab wore before it was reloaded. */
@@ -203,7 +210,7 @@ export class Shelf {
     if (known) {
       return `${OWN}${known.id}`;
     }
-    const thumbnail = await this.picture.fetchThumbnail();
+    const thumbnail = await this.picture.shown.fetchThumbnail();
     const id = Math.max(Date.now(), ...this.kept.entries.map((entry) => entry.id + 1));
     const order = Math.max(0, ...this.kept.entries.map((entry) => entry.order + 1));
     const isKept = await this.#put({ id, order, name: name.slice(0, MAX_NAME), file, options, views, thumbnail });
@@ -272,7 +279,7 @@ function readWorn() {
 /** @param {string | null} key */
 function writeWorn(key) {
   try {
-    sessionStorage.setItem(WORN_KEY, key ?? START);
+    sessionStorage.setItem(WORN_KEY, key ?? UNKEPT);
   } catch {
     // Without storage a reload begins with the server's picture.
   }

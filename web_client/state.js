@@ -33,7 +33,6 @@ import { DEFAULT_RESOLUTION } from './camera.js';
  * @property {string} person who of them is animated
  * @property {import('./protocol.js').HeadBox[]} heads of all of them, from left to right
  * @property {number | null} chosen number of who is animated, 0 the leftmost; null: all
- * @property {boolean} justReady whether the picture in use was uploaded from this page
  */
 
 /**
@@ -115,7 +114,7 @@ export const initialState = () => ({
     shoulders: 1, torso: 1, arms: 1, legs: 1, teeth: true, mirror: true, background: 'original', colour: '#00b140', frame: 'whole', aspect: 'picture', zoom: 1, shift_x: 0, shift_y: 0, keep_in_frame: true, who: 'largest', paused: false,
   },
   reframing: false,
-  picture: { key: null, name: '', url: '', thumbnail: '', notes: [], pending: null, views: [], people: 1, person: 'largest', heads: [], chosen: null, justReady: false },
+  picture: { key: null, name: '', url: '', thumbnail: '', notes: [], pending: null, views: [], people: 1, person: 'largest', heads: [], chosen: null },
   shelf: { choices: [], isKept: true, samplesShown: true, editing: false },
   notice: null,
   recording: null,

@@ -5,7 +5,17 @@ import { FORMATS, mayBePicture } from './picture_formats.js';
 import { address } from './server.js';
 
 /** A picture that cannot be used: `message` says why and what to do. */
-export class PictureError extends Error {}
+export class PictureError extends Error {
+  /**
+   * @param {string} message
+   * @param {string | null} code of the server
+   */
+  constructor(message, code = null) {
+    super(message);
+    /** What a notice of it is about; `busy` ends with the preparation that is going on. */
+    this.about = code === 'busy' ? 'busy' : 'picture';
+  }
+}
 
 /**
  * Refuses what the server would refuse, before it is sent.
@@ -114,9 +124,9 @@ export async function request(url, options, name) {
     throw new PictureError(`${name} did not reach the server: check the connection and try again.`);
   }
   if (!response.ok) {
-    /** @type {{message?: string}} */
-    const answer = await response.json().catch(() => ({}));
-    throw new PictureError(answer.message ?? `The server did not take ${name} (${response.status}): try another.`);
+    /** @type {{message?: string, code?: string}} */
+    const { message, code } = await response.json().catch(() => ({}));
+    throw new PictureError(message ?? `The server did not take ${name} (${response.status}): try another.`, code);
   }
   return response;
 }

@@ -54,7 +54,7 @@ function statusText({ link, live, phase, mediaLost }) {
 
 /** @param {State} state */
 function renderPicture({ picture, live }) {
-  const { name, url, thumbnail, notes, pending, justReady, views } = picture;
+  const { name, url, thumbnail, notes, pending, views } = picture;
   const preparing = pending !== null || views.some((view) => view.pending);
   setSource(image('still'), url);
   setSource(image('thumb'), pending?.thumbnail ?? thumbnail);
@@ -63,7 +63,7 @@ function renderPicture({ picture, live }) {
   html('picture-card').toggleAttribute('data-busy', pending !== null);
   setWords(html('picture-name'), (pending?.name ?? name) || '…');
   html('picture-name').title = pending?.name ?? name;
-  setText(html('picture-stage'), preparing ? 'Preparing…' : justReady ? 'Ready' : name ? 'In use' : '');
+  setText(html('picture-stage'), preparing ? 'Preparing…' : name ? 'In use' : '');
   const list = html('picture-notes');
   list.hidden = notes.length === 0 || pending !== null;
   if (list.dataset.rendered !== notes.join('\n')) {

@@ -85,28 +85,23 @@ export class CharacterViews {
     this.store.dismiss('picture');
     const busy = this.picture.pendingName;
     if (busy !== null) {
-      this.#notify(`${busy} is being prepared: wait a moment, then change ${name}.`);
+      this.picture.notify(new PictureError(`${busy} is being prepared: wait a moment, then change ${name}.`, 'busy'));
     } else if (!this.picture.connection.ready) {
-      this.#notify(`There is no connection to the server: change ${name} when it is back.`);
+      this.picture.notify(`There is no connection to the server: change ${name} when it is back.`);
     } else {
       try {
         await run();
       } catch (error) {
-        this.#fail(error instanceof PictureError ? error.message : String(error));
+        this.#fail(error);
         this.picture.sendQueued();
       }
     }
   }
 
-  /** @param {string} text */
-  #notify(text) {
-    this.store.notify({ kind: 'error', about: 'picture', text });
-  }
-
-  /** @param {string} text */
-  #fail(text) {
+  /** @param {unknown} error why the view cannot be used */
+  #fail(error) {
     this.cancel();
-    this.#notify(text);
+    this.picture.notify(error);
   }
 
   /** @param {State['picture']['views']} views */
@@ -156,7 +151,7 @@ export class CharacterViews {
     this.change = null;
     this.views.filter(({ url }) => url.startsWith('blob:')).forEach(({ url }) => URL.revokeObjectURL(url));
     this.files = names.map(() => null);
-    this.#show(names.map((name, index) => ({ name, url: this.picture.thumbnailAddress(index + 1), pending: false })));
+    this.#show(names.map((name, index) => ({ name, url: this.picture.shown.thumbnailAddress(index + 1), pending: false })));
   }
 
   /** Adds the first of the views that a new session lacks; the others follow it. */
@@ -194,9 +189,9 @@ export class CharacterViews {
 
   /** Shows the heads of all views as the server cuts them out. */
   #renew() {
-    this.picture.changes += 1;
+    this.picture.shown.renew();
     this.views.filter(({ url }) => url.startsWith('blob:')).forEach(({ url }) => URL.revokeObjectURL(url));
-    this.#show(this.views.map((view, i) => ({ ...view, pending: false, url: this.picture.thumbnailAddress(i + 1) })));
+    this.#show(this.views.map((view, i) => ({ ...view, pending: false, url: this.picture.shown.thumbnailAddress(i + 1) })));
   }
 }
 

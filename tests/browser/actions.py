@@ -94,3 +94,9 @@ def sent_controls(messages: list[dict[str, Any]]) -> dict[str, Any]:
 def expect_alert(page: Page, text: str) -> None:
     """Expect a notice of the page, which is announced as an alert, to contain this text."""
     expect(page.get_by_role("alert")).to_contain_text(text)
+
+
+def expect_in_use(page: Page, name: str) -> None:
+    """Expect the picture of this name to be prepared and in use."""
+    expect(page.locator("#picture-name")).to_have_text(name)
+    expect(page.locator("#picture-stage")).to_have_text("In use")

@@ -8,7 +8,16 @@ from typing import Any
 
 from playwright.sync_api import Page, WebSocket, expect
 
-from tests.browser.actions import await_frames, await_live, colour_of, go_live, is_close, png_file, wait_until
+from tests.browser.actions import (
+    await_frames,
+    await_live,
+    colour_of,
+    expect_in_use,
+    go_live,
+    is_close,
+    png_file,
+    wait_until,
+)
 from tests.browser.conftest import CONDITION_TIMEOUT_MS, OpenPage
 from tests.browser.kagami import STUB, KagamiServer
 
@@ -36,10 +45,12 @@ def last_ready(messages: list[dict[str, Any]]) -> dict[str, Any]:
 def test_reload_while_live_comes_back_live_in_the_same_session(open_page: OpenPage, stub: KagamiServer) -> None:
     page = open_page("about:blank")
     messages = received(page)
+    uploads: list[str] = []
+    page.on("request", lambda request: uploads.append(request.method) if "api/picture?" in request.url else None)
     page.goto(stub.url)
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
     page.locator("#file").set_input_files(png_file("red.png", RED))
-    expect(page.locator("#picture-stage")).to_have_text("Ready")
+    expect_in_use(page, "red.png")
     go_live(page)
     page.get_by_role("button", name="Microphone").click()
     expect(page.get_by_role("button", name="Microphone")).to_have_attribute("aria-pressed", "true")
@@ -56,9 +67,13 @@ def test_reload_while_live_comes_back_live_in_the_same_session(open_page: OpenPa
     assert again["controls"]["head"] == 1.05 and again["controls"]["paused"]
     expect(page.get_by_role("button", name="Pause")).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_role("button", name="Microphone")).to_have_attribute("aria-pressed", "true")
-    expect(page.locator("#picture-name")).to_have_text("red.png")
+    expect_in_use(page, "red.png")
+    tile = page.locator("#tiles").get_by_role("button", name="red.png")
+    expect(tile).to_have_count(1)
+    expect(tile).to_have_attribute("aria-pressed", "true")
     wait_until(lambda: is_close(colour_of(page), RED), page)
     expect(page.locator("#self")).to_be_visible()
+    assert [method for method in uploads if method != "GET"] == ["PUT", "POST"], "uploaded again, not by its hash"
 
     page.get_by_role("button", name="Stop").click()
     page.reload()
@@ -72,7 +87,7 @@ def test_last_frame_stays_while_the_server_is_away(open_page: OpenPage, tmp_path
     with KagamiServer(tmp_path / "log.txt", program=STUB) as server:
         page = open_page(server.url)
         page.locator("#file").set_input_files(png_file("red.png", RED))
-        expect(page.locator("#picture-stage")).to_have_text("Ready")
+        expect_in_use(page, "red.png")
         go_live(page)
         await_frames(page, 5)
         wait_until(lambda: is_close(colour_of(page), RED), page)

@@ -5,7 +5,7 @@ import re
 import numpy as np
 from playwright.sync_api import expect
 
-from tests.browser.actions import png_file
+from tests.browser.actions import expect_in_use, png_file
 from tests.browser.conftest import OpenPage
 from tests.browser.kagami import KagamiServer
 from tests.support.heif import heic
@@ -36,7 +36,7 @@ def test_picture_that_the_browser_cannot_show_is_shown_by_the_server(stub: Kagam
     page = open_page(stub.url)
     photo = heic(np.full((96, 96, 3), GREEN, np.uint8))
     page.locator("#file").set_input_files({"name": "photo.heic", "mimeType": "", "buffer": photo})
-    expect(page.locator("#picture-stage")).to_have_text("Ready")
+    expect_in_use(page, "photo.heic")
     expect(page.locator("#still")).to_have_attribute("src", re.compile("api/picture.*session="))
     for name in ("still", "thumb"):
         page.wait_for_function(LOADED, arg=name)

@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.actions import colour_of, expect_alert, go_live, is_close, png_file, wait_until
+from tests.browser.actions import colour_of, expect_alert, expect_in_use, go_live, is_close, png_file, wait_until
 from tests.browser.conftest import OpenPage
 from tests.browser.kagami import KagamiServer
 from tests.support.fakes import FACELESS
@@ -121,8 +121,7 @@ def test_placed_points_are_used_and_go_along_with_their_picture(open_page: OpenP
     placed = downloaded(page)
     page.get_by_role("button", name="Use", exact=True).click()
     expect(page.locator("#editor")).to_be_hidden()
-    expect(page.locator("#picture-name")).to_have_text("cup.png")
-    expect(page.locator("#picture-stage")).to_have_text("Ready")
+    expect_in_use(page, "cup.png")
     go_live(page)
     wait_until(lambda: is_close(colour_of(page), FACELESS), page)
     page.get_by_role("button", name="Place points").click()
@@ -164,7 +163,7 @@ def test_editor_of_a_picture_with_a_face_changes_only_what_is_moved(open_page: O
     page = open_page(stub.url)
     expect(page.locator("#status")).to_have_text("Ready")
     page.locator("#file").set_input_files(png_file("cup.png", (90, 90, 200)))
-    expect(page.locator("#picture-stage")).to_have_text("Ready")
+    expect_in_use(page, "cup.png")
     page.get_by_role("button", name="Place points").click()
     expect(page.get_by_role("dialog", name="Points of cup.png")).to_be_visible()
     assert downloaded(page) == {}

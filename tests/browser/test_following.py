@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
-from tests.browser.actions import await_frames, go_live
+from tests.browser.actions import await_frames, expect_in_use, go_live
 from tests.browser.conftest import OpenPage
 from tests.browser.following import Pictures, best_correlation, capture, measure_faces
 from tests.browser.kagami import ROOT, KagamiServer
@@ -68,7 +68,7 @@ def test_new_picture_is_used_and_follows_too(live: Page) -> None:
     cool = np.ascontiguousarray(framed[..., ::-1])  # and of other colours
     data = cv2.imencode(".png", cool)[1].tobytes()
     live.locator("#file").set_input_files({"name": "wide.png", "mimeType": "image/png", "buffer": data})
-    expect(live.locator("#picture-stage")).to_have_text("Ready")
+    expect_in_use(live, "wide.png")
     expect(live.locator("#picture-name")).to_have_text("wide.png")
     await_frames(live, 10)
     driver, avatar = capture(live, MIN_PICTURES, ATTEMPT_S)

@@ -19,6 +19,7 @@ from tests.browser.actions import (
     await_live,
     colour_of,
     expect_alert,
+    expect_in_use,
     go_live,
     is_close,
     png_file,
@@ -150,7 +151,7 @@ def test_pictures_switch_while_live_without_a_stall(open_page: OpenPage, stub: K
     page.locator("#file").set_input_files(png_file("red.png", RED))
     expect(stage).to_have_text("Preparing…")
     await_frames(page)  # of the old picture, meanwhile
-    expect(stage).to_have_text("Ready")
+    expect(stage).to_have_text("In use")
     expect(page.locator("#picture-name")).to_have_text("red.png")
     wait_until(lambda: is_close(colour_of(page), RED), page)
 
@@ -164,7 +165,7 @@ def test_picture_chosen_before_the_start_is_used_from_the_first_frame(open_page:
     page = open_page(stub.url)
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
     page.locator("#file").set_input_files(png_file("red.png", RED))
-    expect(page.locator("#picture-stage")).to_have_text("Ready")
+    expect_in_use(page, "red.png")
     go_live(page)
     assert is_close(colour_of(page), RED)
 
@@ -221,7 +222,7 @@ def test_frame_changes_the_video_and_a_recording_goes_on_in_another_file(
 def test_output_shows_only_the_avatar(open_page: OpenPage, stub: KagamiServer) -> None:
     driver = open_page(stub.url)
     driver.locator("#file").set_input_files(png_file("red.png", RED))
-    expect(driver.locator("#picture-stage")).to_have_text("Ready")
+    expect_in_use(driver, "red.png")
     go_live(driver)
     output = open_page(f"{stub.url}?view=output", allow=())
     await_frames(output, 5, "video")
@@ -278,7 +279,7 @@ def test_reconnects_when_the_server_restarts(open_page: OpenPage, tmp_path: Path
     with KagamiServer(tmp_path / "log.txt", program=STUB) as server:
         page = open_page(server.url)
         page.locator("#file").set_input_files(png_file("red.png", RED))
-        expect(page.locator("#picture-stage")).to_have_text("Ready")
+        expect_in_use(page, "red.png")
         go_live(page)
         output = open_page(f"{server.url}?view=output", allow=())
         await_frames(output, 3, "video")

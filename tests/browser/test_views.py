@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import await_frames, await_live, expect_alert, go_live, png_file
+from tests.browser.actions import await_frames, await_live, expect_alert, expect_in_use, go_live, png_file
 from tests.browser.conftest import OpenPage
 from tests.browser.kagami import STUB, KagamiServer
 
@@ -32,7 +32,7 @@ def test_views_are_added_while_live_and_their_notes_shown(open_page: OpenPage, s
     chooser.value.set_files(png_file("left.png", GREEN))
     expect(stage).to_have_text("Preparing…")
     await_frames(page)  # of the former character, meanwhile
-    expect(stage).to_have_text("Ready")
+    expect(stage).to_have_text("In use")
     expect(page.locator("#picture-name")).to_have_text("stub.png")
     expect_views(page, "left.png")
     expect(page.locator("#picture-notes")).to_have_text("left.png is a view.")
@@ -81,8 +81,7 @@ def test_another_picture_has_no_views(open_page: OpenPage, stub: KagamiServer) -
     add_view(page, "left.png")
     expect_views(page, "left.png")
     page.locator("#file").set_input_files(png_file("red.png", RED))
-    expect(page.locator("#picture-name")).to_have_text("red.png")
-    expect(page.locator("#picture-stage")).to_have_text("Ready")
+    expect_in_use(page, "red.png")
     expect(page.locator("#views img")).to_have_count(0)
     expect(page.locator("#picture-notes")).to_be_hidden()
 
@@ -91,7 +90,7 @@ def test_picture_and_views_are_added_again_when_the_server_restarts(open_page: O
     with KagamiServer(tmp_path / "log.txt", program=STUB) as server:
         page = open_page(server.url)
         page.locator("#file").set_input_files(png_file("red.png", RED))
-        expect(page.locator("#picture-stage")).to_have_text("Ready")
+        expect_in_use(page, "red.png")
         for names in (["left.png"], ["left.png", "right.png"]):
             add_view(page, names[-1])
             expect_views(page, *names)

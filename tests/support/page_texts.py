@@ -118,7 +118,9 @@ def _closing_brace(script: str, position: int) -> int:
 def page_texts() -> set[str]:
     """Every English text of web_client/."""
     client = ROOT / "web_client"
-    texts = html_texts((client / "index.html").read_text("utf-8"))
+    texts: set[str] = set()
+    for file in client.glob("*.html"):
+        texts |= html_texts(file.read_text("utf-8"))
     for file in client.glob("*.js"):
         texts |= script_texts(file.read_text("utf-8"))
     return texts

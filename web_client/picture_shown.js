@@ -1,0 +1,96 @@
+// @ts-check
+/** What the page shows of the reference picture: while it is prepared, and when it is in use. */
+
+import { address } from './server.js';
+
+/** @typedef {import('./picture.js').Character} Character */
+/** @typedef {import('./picture.js').ReferencePicture} ReferencePicture */
+/** @typedef {import('./store.js').Store} Store */
+
+export class ShownPicture {
+  /**
+   * @param {Store} store
+   * @param {ReferencePicture} picture
+   */
+  constructor(store, picture) {
+    this.store = store;
+    this.picture = picture;
+    /** Number of changes of the character, which makes addresses of pictures new, so that the browser asks again. */
+    this.changes = 0;
+  }
+
+  /** The character was changed: pictures of it are fetched anew. */
+  renew() {
+    this.changes += 1;
+  }
+
+  /** Shows the picture that the server was started with. */
+  showDefault() {
+    this.#show(address('api/picture').href, address('api/thumbnail').href);
+  }
+
+  /** Shows the picture that the session uses. */
+  showUsed() {
+    this.#show(this.#address('api/picture').href, this.thumbnailAddress(0));
+  }
+
+  /** @param {string} url @param {string} thumbnail */
+  #show(url, thumbnail) {
+    this.store.set({ picture: { ...this.store.state.picture, url, thumbnail } });
+  }
+
+  /**
+   * Shows a picture as the one that is being prepared.
+   * @param {Character} character
+   */
+  showPending({ name, file, thumbnail }) {
+    this.clearPending();
+    const url = file ? URL.createObjectURL(file) : address('api/picture').href;
+    this.store.set({ picture: { ...this.store.state.picture, pending: { name, url, thumbnail: thumbnail || url } } });
+  }
+
+  /** Nothing is being prepared any more. */
+  clearPending() {
+    const { picture } = this.store.state;
+    if (picture.pending?.url.startsWith('blob:')) {
+      URL.revokeObjectURL(picture.pending.url);
+    }
+    this.store.set({ picture: { ...picture, pending: null } });
+  }
+
+  /** The browser cannot show the file that is being prepared, as of .heic: the former picture stays until then. */
+  handleUnshown() {
+    const { picture } = this.store.state;
+    if (picture.pending) {
+      const { url, thumbnail } = picture;
+      this.store.set({ picture: { ...picture, pending: { ...picture.pending, url, thumbnail } } });
+    }
+  }
+
+  /**
+   * Address of the head in a picture of the session's character.
+   * @param {number} index 0: the picture itself, 1: its first view
+   */
+  thumbnailAddress(index) {
+    const url = this.#address('api/thumbnail');
+    url.searchParams.set('index', String(index));
+    return url.href;
+  }
+
+  /**
+   * Address of the server's version of the session's picture: upright, and in a format that every browser shows.
+   * @param {string} path
+   */
+  #address(path) {
+    const url = address(path);
+    url.searchParams.set('session', this.picture.session);
+    url.searchParams.set('change', String(this.changes));
+    return url;
+  }
+
+  /** @returns {Promise<Blob | null>} the head in the picture in use; null where the server does not send it */
+  async fetchThumbnail() {
+    const response = await fetch(this.thumbnailAddress(0)).catch(() => null);
+    return response?.ok ? response.blob() : null;
+  }
+}
