@@ -20,8 +20,8 @@ from streamer.rigging.framing import Framing
 from streamer.rigging.picture import load_picture
 from streamer.rigging.picture_process import PictureProcess
 from streamer.rigging.points import Points
+from streamer.runtime import fork_server
 from streamer.runtime.log_limits import limit_repeats
-from streamer.runtime.worker_process import preload
 from streamer.server.app import Server
 from streamer.server.certificate import machine_addresses, machine_names, make_certificate
 from streamer.server.listening import run
@@ -42,7 +42,7 @@ def launch(
 
     print_line: called with each sentence for whoever starts the server. frame_hook: for benchmarks, see `Engine`.
     """
-    preload(
+    fork_server.preload(
         [
             "streamer.tracking.tracker_process",
             "streamer.tracking.person_tracker",
@@ -50,6 +50,7 @@ def launch(
             "streamer.rigging.views",
         ]
     )
+    fork_server.warm_up()
     limit_repeats()
     picture, *views = map(load_picture, settings.ref)
     points = None if settings.points is None else Points.load(settings.points)

@@ -12,10 +12,21 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from streamer.runtime import fork_server
 from tests.support.process_lock import process_lock
+
+# What the processes of many tests need; the fork server of a test process imports it once, when the first one starts.
+PRELOADED = [
+    "streamer.rigging.picture_process",
+    "streamer.rigging.views",
+    "streamer.tracking.person_tracker",
+    "streamer.tracking.tracker_process",
+    "tests.support.fakes",
+]
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    fork_server.preload(PRELOADED)
     if hasattr(config, "workerinput"):
         torch.set_num_threads(1)  # each of the processes has one core
 

@@ -63,7 +63,8 @@ STREAMER: dict[str, set[str]] = {
 # Every module that is named by a string, and why.
 LAZY = {
     ("streamer/virtual_camera.py", "pyvirtualcam"): "optional (extra `obs`), and tests replace it",
-    ("streamer/runtime/worker_process.py", "modules"): "the names that `preload` is given",
+    ("streamer/runtime/fork_server.py", "_FIRST"): "the fork server's own first import",
+    ("streamer/runtime/fork_server.py", "*modules"): "the names that `preload` is given",
     ("streamer/launch.py", "streamer.tracking.tracker_process"): "preloaded once by the fork server",
     ("streamer/launch.py", "streamer.tracking.person_tracker"): "preloaded once by the fork server",
     ("streamer/launch.py", "streamer.rigging.picture_process"): "preloaded once by the fork server",

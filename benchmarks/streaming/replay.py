@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from benchmarks.streaming.clip_camera import ping_pong
 from streamer.frames import CameraFrame, Image
+from streamer.tracking.motion import Motion
 from streamer.tracking.person_tracker import PersonTracker
 from streamer.tracking.tracker import TrackedMotion, Wanted
 
@@ -49,6 +50,9 @@ class ReplayTracker:
         pass
 
     def calibrate(self) -> None:
+        pass
+
+    def adopt(self, neutrals: tuple[Motion | None, ...]) -> None:
         pass
 
     def close(self) -> None:

@@ -13,9 +13,10 @@ from streamer.errors import EngineClosedError, KagamiError
 from streamer.options import LARGEST_PERSON
 from streamer.rigging.picture import Picture, PictureError, load_picture
 from streamer.runtime.address_space import limit_address_space
+from streamer.runtime.call_watch import WAIT_STEP_S
 from streamer.runtime.native_logs import filter_native_logs
 from streamer.runtime.priority import UPLOAD_NICENESS, lower_priority
-from streamer.runtime.worker_process import WAIT_STEP_S, WorkerProcess
+from streamer.runtime.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
     from streamer.rigging.backdrop import Backdrop

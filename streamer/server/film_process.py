@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from streamer.runtime.worker_process import WAIT_STEP_S, WorkerProcess
+from streamer.runtime.call_watch import WAIT_STEP_S
+from streamer.runtime.worker_process import WorkerProcess
 from streamer.server.film_worker import FilmOrder, FilmState
 
 POLL_PERIOD_S = 0.25

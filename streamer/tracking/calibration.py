@@ -89,6 +89,10 @@ class Calibration:
         self._running = self._requested = True
         self._restart()
 
+    def adopt(self, neutral: Motion) -> None:
+        """Use a neutral that was found before, and do not calibrate unless it is requested."""
+        self._neutral, self._running = neutral, False
+
     def change_scene(self, provisional: Motion) -> None:
         """Use a provisional neutral at once, and calibrate for the new scene from its next frames on."""
         self._neutral, self._previous = provisional, None

@@ -125,6 +125,15 @@ class Habits:
         self._shown = motion.captured
         return replace(motion, lids=_measured(openness))
 
+    def adopt(self, neutral: Motion) -> None:
+        """Begin with a neutral that was related to the habits of the same person before: how it rests, corrected, is
+        taken for what is usual, as if it had been seen for SHAPE_MEMORY_S.
+        """
+        if neutral.face is None:
+            raise ValueError("a neutral needs a face")
+        self._correction = neutral.correction
+        self._learn(head_pose(neutral.face).inverse(neutral.face) + neutral.correction, SHAPE_MEMORY_S)
+
     def trust(self, neutral: Motion) -> None:
         """Take a deliberate neutral, which was plainly one, as it is: it is not corrected. May be called again."""
         if neutral is self._trusted:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from streamer.frames import CameraFrame
 from streamer.options import Obstacle, Phase
 from streamer.tracking.calibration import Calibration
@@ -55,6 +59,12 @@ class PersonTracker:
         for driver in self._each:
             driver.calibration.request()
 
+    def adopt(self, neutrals: tuple[Motion | None, ...]) -> None:
+        """See `Tracker`."""
+        for driver, neutral in zip(self._each, neutrals, strict=False):
+            if neutral is not None:
+                driver.adopt(neutral)
+
     def close(self) -> None:
         """Release the models and the threads; may be called twice."""
         self._drivers.close()
@@ -106,6 +116,12 @@ class _Driver:
         self._neutral = neutral
         self.clothes_suffice = neutral is not None and _clothes_tell(measured, neutral)
         return measured
+
+    def adopt(self, neutral: Motion) -> None:
+        """Measure against a neutral of another tracker's, whose scenes and keyframes have other numbers than these."""
+        self._neutral = replace(neutral, scene=0, torso=np.zeros_like(neutral.torso))
+        self.calibration.adopt(self._neutral)
+        self._habits.adopt(self._neutral)
 
     def _notice_scene(self, motion: Motion) -> None:
         """Begin anew where a face is in another scene: continue from what was shown, and find a new neutral."""

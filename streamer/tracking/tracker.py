@@ -8,6 +8,7 @@ from typing import Protocol
 from streamer.frames import CameraFrame
 from streamer.options import LARGEST_PERSON, Obstacle, Phase
 from streamer.tracking.motion import Motion
+from streamer.tracking.presence import is_measured
 from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
 
 
@@ -46,6 +47,11 @@ class TrackedMotion:
     people: int = 0
     obstacle: Obstacle | None = None
 
+    @property
+    def neutrals(self) -> tuple[Motion | None, ...]:
+        """What `Tracker.adopt` needs to go on: the neutral of each character's driver, None before a calibration."""
+        return tuple(each if is_measured(each) else None for each in (self.neutral, *(own for _, own in self.others)))
+
 
 class Tracker(Protocol):
     """Turns camera pictures into motions to draw. Made, used and closed by one tracking thread."""
@@ -64,6 +70,12 @@ class Tracker(Protocol):
 
     def calibrate(self) -> None:
         """Measure the neutral again, from the next pictures."""
+        ...
+
+    def adopt(self, neutrals: tuple[Motion | None, ...]) -> None:
+        """Measure against neutrals that another tracker found of the same people, from left to right, instead of
+        calibrating; None for a character whose driver has none yet. To be called before the first picture.
+        """
         ...
 
     def close(self) -> None:

@@ -40,15 +40,15 @@ class TrackerProcess:
 
     A call returns within ANSWER_TIMEOUT_S, and does not hold the interpreter's lock meanwhile. While the process does
     not answer, the avatar idles and `TrackedMotion.responding` is False. A process that has ended, also by an exception
-    in its tracker, that stands still for STILL_TIMEOUT_S, or does not answer for HANG_TIMEOUT_S, is replaced, and the
-    person is calibrated anew. More than MAX_REPLACEMENTS within REPLACEMENT_WINDOW_S, and a process that does not
-    answer its first call within START_TIMEOUT_S, raise SessionError.
+    in its tracker, that stands still for STILL_TIMEOUT_S, or does not answer for HANG_TIMEOUT_S, is replaced; the next
+    one is handed the neutrals, so that nothing is calibrated anew. More than MAX_REPLACEMENTS within
+    REPLACEMENT_WINDOW_S, and a process that does not answer its first call within START_TIMEOUT_S, raise SessionError.
     """
 
     def __init__(self, make: Callable[[], Tracker]) -> None:
         self._make = make
         self._wanted = Wanted()
-        self._to_look_for = False  # whether the process has yet to be told
+        self._to_look_for = self._to_adopt = False  # whether the process has yet to be told
         self._worker = self._start()
         self._has_answered = False  # whether a first answer of this process has come
         self._pending: Future[TrackedMotion] | None = None
@@ -74,6 +74,10 @@ class TrackerProcess:
         """See `Tracker`. Takes effect with the next picture."""
         self._calibrate = True
 
+    def adopt(self, neutrals: tuple[Motion | None, ...]) -> None:
+        """See `Tracker`."""
+        self._worker.submit("adopt", neutrals)
+
     def close(self) -> None:
         """End the process within EXIT_TIMEOUT_S + 2 KILL_TIMEOUT_S, and at once if it is late; may be called again."""
         if self._late:
@@ -91,6 +95,9 @@ class TrackerProcess:
         if self._to_look_for:
             self._to_look_for = False
             self._worker.submit("look_for", self._wanted)
+        if self._to_adopt and self._last is not None:
+            self._to_adopt = False
+            self.adopt(self._last.neutrals)
         if self._calibrate:
             self._calibrate = False
             self._worker.submit("calibrate")
@@ -117,7 +124,9 @@ class TrackerProcess:
             return None
         self._pending, self._late, self._last = None, False, tracked
         if not self._has_answered:
-            self._has_answered, self._presences = True, []  # a new process idles by itself, until calibrated
+            self._has_answered = True
+            if None in tracked.neutrals:
+                self._presences = []  # the new process idles by itself, until calibrated
         return tracked
 
     def _replace(self, reason: str) -> None:
@@ -130,7 +139,7 @@ class TrackerProcess:
         self._worker.kill()
         self._worker.close(0.0)
         self._worker, self._has_answered, self._pending = self._start(), False, None
-        self._late = self._to_look_for = True
+        self._late = self._to_look_for = self._to_adopt = True
 
     def _check_silence(self) -> None:
         """Replace a process that has been silent for too long. Raises SessionError if it never answered."""

@@ -25,6 +25,7 @@ from streamer.rigging.point_guesses import guess_points
 from streamer.rigging.points import POINT_LANDMARKS, Points
 from streamer.rigging.rigger import NoFaceError
 from streamer.rigging.views import TooManyViewsError, ViewError
+from streamer.tracking.motion import Motion
 from streamer.tracking.presence import NEUTRAL
 from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
 from streamer.tracking.tracker import TrackedMotion, Wanted
@@ -250,6 +251,7 @@ class FakeTracker:
         self.idled = 0
         self.calibrated = 0
         self.wanted, self.shown = Wanted(), WHOLE_BODY
+        self.adopted: tuple[Motion | None, ...] = ()
         self.closed = 0
 
     def track(self, frame: CameraFrame) -> TrackedMotion:
@@ -270,6 +272,9 @@ class FakeTracker:
 
     def calibrate(self) -> None:
         self.calibrated += 1
+
+    def adopt(self, neutrals: tuple[Motion | None, ...]) -> None:
+        self.adopted = neutrals
 
     def close(self) -> None:
         self.closed += 1

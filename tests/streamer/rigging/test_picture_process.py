@@ -22,7 +22,6 @@ from streamer.rigging.picture import MAX_SIDE, PictureError, load_picture
 from streamer.rigging.picture_process import PictureProcess
 from streamer.rigging.rigger import NoFaceError, find_character
 from streamer.runtime.priority import UPLOAD_NICENESS
-from streamer.runtime.worker_process import preload
 from tests.support.pictures import cat
 
 needs_sigstop = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no signal stops a process here")
@@ -32,7 +31,6 @@ TIMEOUT_S = 60.0
 
 @pytest.fixture
 def pictures() -> Iterator[PictureProcess]:
-    preload(["streamer.rigging.picture_process", "streamer.rigging.rigger"])
     made = PictureProcess()
     with suppress(PictureError):
         made.load(b"")  # starts the fork server

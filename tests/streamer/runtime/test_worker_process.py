@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from streamer.runtime import worker_process as module
-from streamer.runtime.worker_process import USE_FORKSERVER, WorkerProcess
+from streamer.runtime import call_watch as module
+from streamer.runtime.fork_server import USE_FORKSERVER
+from streamer.runtime.worker_process import WorkerProcess
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_S = 60.0

@@ -1,12 +1,25 @@
-"""The tracker of a live session with several people: each driver has a neutral of their own."""
+"""The tracker of a live session: with several people each driver has a neutral of their own, and a tracker that
+replaces another goes on with the neutral that was found before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from streamer.frames import CameraFrame
+from streamer.tracking import person_tracker
+from streamer.tracking.motion import Motion
 from streamer.tracking.person_tracker import PersonTracker
 from streamer.tracking.shown_body import WHOLE_BODY
-from streamer.tracking.tracker import Wanted
+from streamer.tracking.tracker import TrackedMotion, Wanted
+from tests.support.people import STEP, nobody, person
 from tests.support.two_people import two_drivers
+
+GREY = np.full((32, 32, 3), 128, np.uint8)
 
 
 def track(tracker, pictures, start=0):
@@ -48,3 +61,78 @@ def test_person_tracker_calibrates_another_person_anew():
     assert after[-1].neutral.face[:, 0].mean() > 0
     faces = np.stack([tracked.motion.face.mean(0) for tracked in (before, *after)])
     assert np.abs(np.diff(faces[:, 0])).max() < 0.6  # eased over, by way of the idle motion
+
+
+class ScriptedDrivers:
+    """In place of `Drivers`: motions by a function of the time, of one person."""
+
+    script: Callable[[float], Motion]
+
+    def __init__(self) -> None:
+        self.people = SimpleNamespace(generation=lambda slot: 1, seen=1)
+
+    def process(self, frame: CameraFrame) -> list[Motion]:
+        return [type(self).script(frame.captured)]
+
+    def let_clothes_suffice(self, slot: int, suffices: bool) -> None:
+        pass
+
+
+def talker(at: float) -> Motion:
+    """Somebody who smiles when they are first seen, then talks, and closes the mouth between the words."""
+    return person(at, smile=0.25 if at < 2 else 0.0, mouth=max(0.0, 0.25 * float(np.sin(5 * at))))
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[[PersonTracker, float, float], list[TrackedMotion]]:
+    monkeypatch.setattr(person_tracker, "Drivers", ScriptedDrivers)
+    ScriptedDrivers.script = staticmethod(talker)
+
+    def run(tracker: PersonTracker, start: float, end: float) -> list[TrackedMotion]:
+        times = np.arange(start, end, STEP)
+        return [tracker.track(CameraFrame(GREY, float(at), index)) for index, at in enumerate(times)]
+
+    return run
+
+
+def resting(tracked: TrackedMotion) -> np.ndarray:
+    """The neutral's face with what habits add to it."""
+    assert tracked.neutral.face is not None
+    return tracked.neutral.face + 0.3 * tracked.neutral.correction  # 0.3: the scale of these people
+
+
+def test_person_tracker_that_adopts_a_neutral_is_live_at_once_and_rests_as_before(scripted) -> None:
+    first = PersonTracker()
+    before = scripted(first, 0.0, 12.0)[-1]
+    assert np.abs(before.neutral.correction).max() > 0.02  # the smile of the beginning is corrected
+    second = PersonTracker()
+    second.adopt(before.neutrals)
+    after = scripted(second, 12.0, 24.0)
+    assert {(each.phase, each.progress) for each in after} == {("live", 1.0)}
+    assert all(np.array_equal(each.neutral.face, before.neutral.face) for each in after)
+    moved = [float(np.abs(resting(each) - resting(before)).max()) for each in after]
+    smile = float(np.abs(before.neutral.correction).max()) * 0.3
+    assert moved[0] < 0.02 * smile and max(moved) < 0.35 * smile
+    assert abs(after[0].neutral.lids - before.neutral.lids).max() < 0.1
+
+
+def test_person_tracker_that_adopts_a_neutral_idles_in_it_until_somebody_is_seen(scripted) -> None:
+    before = scripted(PersonTracker(), 0.0, 3.0)[-1]
+    ScriptedDrivers.script = staticmethod(nobody)
+    second = PersonTracker()
+    second.adopt(before.neutrals)
+    (idle,) = scripted(second, 3.0, 3.0 + STEP / 2)
+    assert idle.phase == "lost" and np.array_equal(idle.neutral.face, before.neutral.face)
+    fresh = PersonTracker()
+    fresh.adopt((None,))  # nothing was known of the driver
+    ScriptedDrivers.script = staticmethod(talker)
+    assert scripted(fresh, 4.0, 4.2)[-1].phase == "calibrating"
+
+
+def test_person_tracker_adopts_no_keyframe_of_the_clothes_since_another_tracker_numbers_them_anew(scripted) -> None:
+    before = scripted(PersonTracker(), 0.0, 3.0)[-1]
+    marked = Motion.still(before.neutral.face, before.neutral.body)
+    marked.torso[:] = 1.0
+    second = PersonTracker()
+    second.adopt((marked,))
+    assert not scripted(second, 3.0, 3.1)[-1].neutral.torso.any()

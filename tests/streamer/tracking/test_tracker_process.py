@@ -24,12 +24,14 @@ from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.controls import Controls
 from streamer.runtime import worker_process as worker_process_module
 from streamer.runtime.memory import process_tree, resident_bytes
-from streamer.runtime.worker_process import preload
 from streamer.tracking import tracker_process as tracker_process_module
+from streamer.tracking.motion import Motion
+from streamer.tracking.presence import NEUTRAL
 from streamer.tracking.shown_body import ShownBody
 from streamer.tracking.tracker import TrackedMotion, Wanted
 from streamer.tracking.tracker_process import TrackerProcess
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
+from tests.support.people import person
 
 needs_sigstop = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no signal stops a process here")
 
@@ -91,7 +93,6 @@ def test_what_the_picture_shows_reaches_the_other_process() -> None:
 
 
 def test_tracker_process_computes_in_torch_with_one_thread() -> None:
-    preload(["streamer.tracking.tracker_process"])
     remote = TrackerProcess(TorchTracker)
     try:
         assert remote.track(picture()).motion.captured == 1.0
@@ -128,6 +129,40 @@ def test_tracker_process_that_dies_is_replaced_and_the_avatar_idles_meanwhile(
             assert all(tracked.motion.face is not None and tracked.phase == "stalled" for tracked in answers[:-1])
             assert answers[-1].motion.captured != process.pid and answers[-1].progress == 0.0  # was told what is shown
             process = psutil.Process(int(answers[-1].motion.captured))
+
+
+class CalibratedTracker(ProcessIdTracker):
+    """Finds a neutral with its first picture that only this process could have found, unless it is given one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.neutral = replace(NEUTRAL, face=person(0.0, eyes=(0.9, 0.9)).face, captured=float(os.getpid()))
+
+    def adopt(self, neutrals: tuple[Motion | None, ...]) -> None:
+        (neutral,) = neutrals
+        assert neutral is not None
+        self.neutral = neutral
+
+    def track(self, frame: CameraFrame) -> TrackedMotion:
+        return replace(super().track(frame), neutral=self.neutral)
+
+
+def test_tracker_process_that_replaces_another_goes_on_with_its_neutral() -> None:
+    remote = TrackerProcess(CalibratedTracker)
+    try:
+        first = last = remote.track(picture())
+        for _ in range(2):  # the neutral outlives more than one tracker
+            psutil.Process(int(last.motion.captured)).kill()
+            answers = [remote.track(picture())]
+            while not answers[-1].responding:
+                answers.append(remote.track(picture()))
+            last = answers[-1]
+            assert last.motion.captured != first.motion.captured
+            assert {each.neutral.captured for each in answers} == {first.neutral.captured}
+            assert np.array_equal(last.neutral.face, first.neutral.face)
+            assert last.phase == "live" and last.progress == 1.0
+    finally:
+        remote.close()
 
 
 def test_tracker_process_that_dies_again_and_again_ends_the_session_with_a_sentence() -> None:

@@ -1,0 +1,44 @@
+"""Watches a call that another process is to answer: whether that computes, or stands still."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from typing import Any
+
+WAIT_STEP_S = 0.1  # of waiting for an answer; a step that took much longer tells that this machine slept
+MAX_STEP_S = 0.3  # for which one step counts at most
+
+
+class CallWatch:
+    """Waits for one call.
+
+    processor_s: the processor time, seconds, that the process has used so far; None while it has not begun.
+    silent_s: seconds for which `wait` has waited. Times in which this process did not run either, as when the machine
+    slept, do not count.
+    still_s: for how many of these, up to now, the process has used no processor time: it is stopped, or waits for
+    something that does not come. One that computes, however slowly, or has not begun, does not stand still.
+    """
+
+    def __init__(self, processor_s: Callable[[], float | None]) -> None:
+        self.silent_s = 0.0
+        self.still_s = 0.0
+        self._processor_s = processor_s
+        self._used_s: float | None = None  # as `wait` saw it last
+
+    def wait(self, call: Future[Any], timeout_s: float) -> bool:
+        """Wait for the call for so many seconds, in which this process runs. Returns whether it is done."""
+        left = timeout_s
+        while not call.done() and left > 0:
+            began = time.monotonic()
+            if wait([call], min(left, WAIT_STEP_S)).done:
+                return True
+            step = min(time.monotonic() - began, MAX_STEP_S)
+            left -= step
+            self.silent_s += step
+            used_s = self._processor_s()
+            is_still = used_s is not None and used_s == self._used_s
+            self.still_s = self.still_s + step if is_still else 0.0
+            self._used_s = used_s
+        return call.done()
