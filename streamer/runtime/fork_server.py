@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 
 import psutil
 
-from streamer.runtime.call_watch import CallWatch
+from streamer.runtime.call_watch import WAIT_STEP_S, CallWatch
 
 USE_FORKSERVER = sys.platform == "linux"
 STILL_TIMEOUT_S = 5.0  # without processor time while a process is to be forked, before the fork server is killed
@@ -77,7 +77,7 @@ def _start_once(process: BaseProcess) -> None:
         return
     call = _thread.submit(process.start)
     watch = CallWatch(_processor_s)
-    while not watch.wait(call, STILL_TIMEOUT_S):
+    while not watch.wait(call, WAIT_STEP_S):
         wake()
         if watch.still_s > STILL_TIMEOUT_S:
             hung = _process()

@@ -63,9 +63,10 @@ def test_fork_server_that_is_stopped_is_woken_and_its_workers_stay(server: psuti
 
 def test_fork_server_that_is_killed_is_started_anew(server: psutil.Process) -> None:
     other = WorkerProcess(Worker, "worker")
-    assert other.submit("pid").result(PATIENCE_S)
+    process = psutil.Process(other.submit("pid").result(PATIENCE_S))
     server.kill()
-    with pytest.raises((EOFError, OSError)):  # its processes end with it
+    assert not psutil.wait_procs([process], PATIENCE_S)[1]  # its processes end with it
+    with pytest.raises((EOFError, OSError)):
         other.submit("pid").result(PATIENCE_S)
     other.close(0.0)
     assert answer_parent() != server.pid
