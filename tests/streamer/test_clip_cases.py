@@ -5,12 +5,13 @@ import pytest
 import torch
 
 from models.geometry.openings import lid_aspect
-from models.geometry.topology import RIGHT_LID
+from models.geometry.topology import LEFT_EYE_INNER, LEFT_EYE_OUTER, MESH, RIGHT_EYE_INNER, RIGHT_EYE_OUTER, RIGHT_LID
 from streamer.tracking.head_pose import head_pose
 from streamer.tracking.lips import lip_opening, lip_width
 from tests.support import clip_cases
 
 GROWTH, SHIFT = 3, slice(4, 7)  # columns of `relations`
+EYE_CORNERS = [LEFT_EYE_INNER, LEFT_EYE_OUTER], [RIGHT_EYE_INNER, RIGHT_EYE_OUTER]
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +26,16 @@ def steps(relations):
     return float(change[:, SHIFT].max()), float(change[:, :GROWTH].max())
 
 
-@pytest.mark.parametrize("kind", ["first", "auto"])
-def test_a_cut_to_another_place_has_a_new_neutral_and_no_jump(calm, kind):
-    pairs = clip_cases.resolved(clip_cases.tracked(clip_cases.cut_to_another_place()), kind)
+@pytest.mark.parametrize(
+    ("frames", "kind"),
+    [
+        (clip_cases.cut_to_another_place, "first"),
+        (clip_cases.cut_to_another_place, "auto"),
+        (clip_cases.cut_to_another_person, "first"),
+    ],
+)
+def test_a_cut_has_a_new_neutral_within_ten_frames_eased_and_in_frame(calm, frames, kind):
+    pairs = clip_cases.resolved(clip_cases.tracked(frames()), kind)
     assert [neutral.scene for _, neutral in pairs] == [0] * 20 + [1] * 20
     shown = clip_cases.relations(pairs)
     assert np.abs(shown[30:, SHIFT]).max() < np.abs(calm[:, SHIFT]).max() + 0.05  # in place
@@ -47,28 +55,40 @@ def test_bad_frames_give_no_kick(calm):
     assert min(motion.face_confidence for motion, _ in pairs) > 0.5
 
 
-def test_who_walks_out_rests_and_is_back_within_half_a_second_with_the_same_neutral(calm):
+def test_who_walks_out_rests_and_is_back_within_half_a_second_with_the_same_neutral():
     pairs = clip_cases.resolved(clip_cases.tracked(clip_cases.walks_out_and_back()))
+    stays = clip_cases.resolved(clip_cases.tracked(clip_cases.plain(0, len(pairs))))
     assert len({neutral.captured for _, neutral in pairs}) == 1 and pairs[-1][1].scene == 0
     shown = clip_cases.relations(pairs)
     assert steps(shown)[0] < 0.06
-    assert np.abs(shown[12:30, SHIFT]).max() < 0.1
-    back = 30 + 12
-    assert back > len(shown) or np.abs(shown[back:] - calm[back:])[:, SHIFT].max() < 0.03
-    np.testing.assert_allclose(shown[-1, SHIFT], calm[-1, SHIFT], atol=0.03)
+    away = slice(12, 46)  # the motion is eased from two frames before the return on
+    assert np.abs(shown[away]).max() < 0.05  # radians, log, sizes of the face: it idles about the neutral
+    openings = np.array([lip_opening(shape(motion)) for motion, _ in pairs])
+    assert np.ptp(openings[away]) < 0.01
+    back = slice(48 + 12, None)
+    np.testing.assert_allclose(shown[back], clip_cases.relations(stays)[back], atol=0.01)
+    assert np.abs(shown[back]).max() > 0.05  # the driver moves
 
 
-def test_noise_leaves_the_avatar_calm():
-    motions = clip_cases.tracked(clip_cases.held_still_noisy())
-    shapes = np.array([motion.face / head_pose(motion.face).scale for motion, _ in clip_cases.resolved(motions)])
-    assert np.abs(np.diff(shapes[5:, :468, :2], axis=0)).mean() < 0.0015  # of the eye distance
+def test_noise_moves_the_avatar_by_less_than_4_in_10000_of_the_eye_distance():
+    motions = [motion for motion, _ in clip_cases.resolved(clip_cases.tracked(clip_cases.held_still_noisy()))]
+    faces = np.array([motion.face[:MESH, :2] for motion in motions])
+    left, right = (faces[0, corners].mean(0) for corners in EYE_CORNERS)
+    moved = np.linalg.norm(np.diff(faces, axis=0), axis=-1).mean()
+    assert moved < 0.0004 * np.linalg.norm(left - right)
 
 
-def test_a_dark_room_is_followed_calmly_or_counts_as_lost(calm):
+def test_a_dark_room_is_followed_calmly(calm):
     pairs = clip_cases.resolved(clip_cases.tracked(clip_cases.dark_room()))
-    shift, turn = steps(clip_cases.relations(pairs))
+    assert min(motion.face_confidence for motion, _ in pairs) > 0.9  # not lost
+    shown = clip_cases.relations(pairs)
+    shift, turn = steps(shown)
     calm_shift, calm_turn = steps(calm)
-    assert shift < 2 * calm_shift + 0.03 and turn < 2 * calm_turn + 0.03
+    assert shift < 2 * calm_shift and turn < 3 * calm_turn
+    assert np.abs(shown - calm).max() < 0.1  # radians, log, sizes of the face
+    lit = clip_cases.resolved(clip_cases.tracked(clip_cases.plain()))
+    opening, wanted = ([lip_opening(shape(motion)) for motion, _ in each] for each in (pairs, lit))
+    assert np.corrcoef(opening, wanted)[0, 1] > 0.85
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +117,7 @@ def test_a_clip_that_begins_with_an_open_mouth_moves_the_mouth(speech, kind, beg
     openings = np.array([lip_opening(shape(motion)) for motion in speech])
     widest = int(openings[: len(speech) * 2 // 3].argmax())
     motions = speech[widest:]
-    if begin == "with the widest frame first":
+    if begin == "with the widest frame put first":
         motions = clip_cases.retimed([speech[widest], *speech])
     elif begin == "shortly before its end":
         motions = speech[widest : widest + 15]

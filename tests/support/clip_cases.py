@@ -9,11 +9,12 @@ import numpy as np
 from streamer.files.video_reader import VideoReader
 from streamer.film.performance import resolve
 from streamer.frames import CameraFrame
+from streamer.rigging.picture import load_picture
 from streamer.tracking.bridging import bridge
 from streamer.tracking.head_pose import head_pose, rotation_vector
 from streamer.tracking.motion_extractor import MotionExtractor
 from streamer.tracking.smoothing import smooth_both_ways
-from tests.support.clips import DRIVER
+from tests.support.clips import AVATAR, DRIVER
 
 SIDE = 256  # pixels
 
@@ -27,13 +28,25 @@ def plain(first=0, count=40):
 
 
 def cut_to_another_place(at=20):
-    """From frame `at` on smaller, at the side, before another background."""
+    """From frame `at` on the same person elsewhere."""
+    return plain()[:at] + before_another_wall(plain()[at:])
+
+
+def cut_to_another_person(at=20):
+    """From frame `at` on the person of the repository's picture elsewhere, who sways."""
+    picture = cv2.resize(load_picture(AVATAR).rgba[..., :3], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    sway = [np.float32([[1, 0, 3 * np.sin(i / 5)], [0, 1, 2 * np.sin(i / 4)]]) for i in range(len(plain()) - at)]
+    moved = [cv2.warpAffine(picture, grid, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE) for grid in sway]
+    return plain()[:at] + before_another_wall(moved)
+
+
+def before_another_wall(frames):
+    """The frames smaller, at the side, before another background."""
     grid = np.float32([[0.7, 0, SIDE * 0.25], [0, 0.7, SIDE * 0.1]])
     noise = np.random.default_rng(0).normal(128, 50, (8, 8, 3)).clip(0, 255).astype(np.uint8)
     wall = cv2.resize(noise, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
     inside = cv2.warpAffine(np.ones((SIDE, SIDE, 1), np.uint8), grid, (SIDE, SIDE))[..., None]
-    moved = [np.where(inside, cv2.warpAffine(rgb, grid, (SIDE, SIDE)), wall) for rgb in plain()[at:]]
-    return plain()[:at] + moved
+    return [np.where(inside, cv2.warpAffine(rgb, grid, (SIDE, SIDE)), wall) for rgb in frames]
 
 
 def two_bad_frames(at=20):
@@ -43,21 +56,21 @@ def two_bad_frames(at=20):
     return frames
 
 
-def walks_out_and_back(leaves=12, returns=30):
+def walks_out_and_back(leaves=12, returns=48, count=66):
     """Nobody is seen in between."""
-    return [np.full_like(rgb, 128) if leaves <= i < returns else rgb for i, rgb in enumerate(plain())]
+    return [np.full_like(rgb, 128) if leaves <= i < returns else rgb for i, rgb in enumerate(plain(0, count))]
 
 
 def held_still_noisy(count=30):
-    """One frame with the noise of a sensor."""
+    """One frame with the noise of a sensor: 3 of 255 in the pixels of the clip, of which four make one of these."""
     noise = np.random.default_rng(0)
-    return [np.clip(plain()[0] + noise.normal(0, 3, (SIDE, SIDE, 3)), 0, 255).astype(np.uint8) for _ in range(count)]
+    return [np.clip(plain()[0] + noise.normal(0, 1.5, (SIDE, SIDE, 3)), 0, 255).astype(np.uint8) for _ in range(count)]
 
 
 def dark_room():
-    """15 % of the light, and more noise."""
+    """15 % of the light, and a noise of 8 of 255 in the pixels of the clip, of which four make one of these."""
     noise = np.random.default_rng(1)
-    return [np.clip(rgb * 0.15 + noise.normal(0, 8, rgb.shape), 0, 255).astype(np.uint8) for rgb in plain()]
+    return [np.clip(rgb * 0.15 + noise.normal(0, 4, rgb.shape), 0, 255).astype(np.uint8) for rgb in plain()]
 
 
 def tracked(frames):
