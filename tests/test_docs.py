@@ -52,3 +52,10 @@ def test_every_flag_of_the_readme_is_a_setting() -> None:
 def test_every_point_is_documented() -> None:
     text = (ROOT / "docs" / "points.md").read_text(encoding="utf-8")
     assert [name for name in POINT_LANDMARKS if f"`{name}`" not in text and f'"{name}"' not in text] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_tests_that_are_named_exist(document: Path) -> None:
+    named = re.findall(r"`(tests/[\w./]+\.py)::(\w+)`", text_of(document))
+    missing = [test for path, test in named if f"def {test}(" not in (ROOT / path).read_text(encoding="utf-8")]
+    assert missing == []
