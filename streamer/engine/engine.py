@@ -216,7 +216,7 @@ class Engine:
             if self._closed:
                 raise EngineClosedError
             live = sum(session.characters for session in self._sessions)
-            stalled = sum(session.characters for session in self._sessions if session.phase == "stalled")
+            stalled = sum(session.characters for session in self._sessions if session.state.phase == "stalled")
             self._admission.check(live, stalled, self._count_ending(), len(avatar.cast))
             session = EngineSession(
                 avatar,

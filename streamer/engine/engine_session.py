@@ -43,6 +43,22 @@ class PendingMotion:
     put_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class TrackingState:
+    """What the page is told of a session's tracking; one value, so that no reader sees parts of two.
+
+    phase: as the page shows it. progress: of the calibration, 0..1.
+    responding: False while the tracker does not answer and the avatar idles meanwhile.
+    people: how many are seen before the camera. obstacle: what keeps the calibration from going on.
+    """
+
+    phase: Phase = "waiting"
+    progress: float = 0.0
+    responding: bool = True
+    people: int = 0
+    obstacle: Obstacle | None = None
+
+
 class EngineSession:
     """A live session: camera pictures in, avatar frames out. Made by `Engine.admit`; tracks from `start` on.
 
@@ -50,10 +66,8 @@ class EngineSession:
     stream: the session's state on the device; belongs to the engine's thread.
     camera: single-slot mailbox of received pictures, read by the tracking thread.
     motions: single-slot mailbox of tracked motions, read by the engine's thread.
-    phase: as the page shows it. progress: of the calibration, 0..1.
-    people: how many are seen before the camera. obstacle: what keeps the calibration from going on.
+    state: of its tracking; replaced by the tracking thread.
     recent: the last motions that were tracked while live, for measurements of how the driver looks; oldest first.
-    tracker_responding: False while the tracker does not answer and the avatar idles meanwhile.
     failure: the error that ended the session, if any; `on_failure` is called with it, in the thread that failed.
     """
 
@@ -71,12 +85,8 @@ class EngineSession:
         self.controls = controls
         self.backdrop: Backdrop | None = None
         self.paused = False
-        self.phase: Phase = "waiting"
-        self.progress = 0.0
+        self.state = TrackingState()
         self.recent: deque[TrackedMotion] = deque(maxlen=RECENT_MOTIONS)
-        self.tracker_responding = True
-        self.people = 0
-        self.obstacle: Obstacle | None = None
         self.failure: KagamiError | None = None
         self.camera: Mailbox[ReceivedFrame] = Mailbox()
         self.motions: Mailbox[PendingMotion] = Mailbox(on_put=wake_engine)
@@ -178,7 +188,8 @@ class EngineSession:
             frame = None
             if received is None or self.paused:
                 tracked = tracker.idle(time.monotonic())
-                self._update_idle_phase(tracked, last_received)
+                phase = self._idle_phase(last_received)
+                self.recent.clear()
             else:
                 began = time.perf_counter()
                 frame = CameraFrame(to_rgb(received.video), received.at, index)
@@ -187,13 +198,12 @@ class EngineSession:
                 done = time.perf_counter()
                 self.meter.add({"decode": (decoded - began) * 1000, "track": (done - decoded) * 1000})
                 index, last_received = index + 1, received.at
-                self.phase, self.progress = tracked.phase, tracked.progress
+                phase = tracked.phase
                 if tracked.phase == "live":
                     self.recent.append(tracked)
                 else:
                     self.recent.clear()
-            self.tracker_responding, self.people = tracked.responding, tracked.people
-            self.obstacle = tracked.obstacle
+            self.state = TrackingState(phase, tracked.progress, tracked.responding, tracked.people, tracked.obstacle)
             self.motions.put(PendingMotion(tracked, frame if self._keep_camera else None, time.monotonic()))
 
     def _wanted(self) -> Wanted:
@@ -201,15 +211,13 @@ class EngineSession:
         shown = tuple(one.shown_body for one in cast)
         return Wanted(shown, controls.who, controls.mirror, controls.follow_body, controls.smoothing)
 
-    def _update_idle_phase(self, tracked: TrackedMotion, last_received: float | None) -> None:
-        self.recent.clear()
-        self.progress = tracked.progress
+    def _idle_phase(self, last_received: float | None) -> Phase:
+        """last_received: seconds on `time.monotonic`. A camera that is silent for a moment changes nothing."""
         if self.paused:
-            self.phase = "paused"
-        elif last_received is None:
-            self.phase = "waiting"
-        elif time.monotonic() - last_received > CAMERA_STALLED_S:
-            self.phase = "stalled"
+            return "paused"
+        if last_received is None:
+            return "waiting"
+        return "stalled" if time.monotonic() - last_received > CAMERA_STALLED_S else self.state.phase
 
 
 def _session_failure(error: Exception) -> KagamiError:

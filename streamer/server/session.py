@@ -24,12 +24,13 @@ from streamer.errors import (
     KagamiError,
     MediaTimeoutError,
     NegotiationError,
+    SessionError,
     TooFastError,
 )
 from streamer.frames import AvatarFrame
 from streamer.generation.pipeline import Avatar
 from streamer.runtime.mailbox import Mailbox
-from streamer.runtime.meter import QUEUE_AGE, TOTAL, Meter, percentiles
+from streamer.runtime.meter import Meter
 from streamer.server import signaling
 from streamer.server.executors import Executors
 from streamer.server.films import Films, SessionFilm
@@ -39,6 +40,7 @@ from streamer.server.rate_limits import RateLimiters
 from streamer.server.session_controls import SessionControls
 from streamer.server.session_pictures import SessionPictures
 from streamer.server.state_message import state_message
+from streamer.server.stats_message import stats_message
 from streamer.settings import Settings
 from streamer.webrtc.peer import Peer
 
@@ -255,6 +257,7 @@ class Session:
         await self._send(signaling.Answer(answer))
         if self._report_task is None:
             self._report_task = self._loop.create_task(self._send_reports())
+            self._report_task.add_done_callback(self._on_reports_end)
 
     async def _enter_engine(self) -> EngineSession | None:
         """The engine session, admitted now if there is none yet; None for a viewer.
@@ -334,7 +337,7 @@ class Session:
             now = time.monotonic()
             if self._engine_session is not None:
                 self._check_media(now)
-                state = state_message(self._engine_session)
+                state = state_message(self._engine_session.state, self._engine_session.characters)
                 if state != self._last_state:
                     self._last_state = state
                     await self._send(state)
@@ -342,7 +345,16 @@ class Session:
                 await self._send_watched_size()
             if now >= stats_due and self._peer is not None:
                 stats_due = now + STATS_PERIOD_S
-                await self._send(await self._executors.measure(partial(self._stats, self._peer)))
+                await self._send(
+                    await self._executors.measure(
+                        partial(stats_message, self._engine, self._engine_session, self._viewer_meter, self._peer)
+                    )
+                )
+
+    def _on_reports_end(self, task: asyncio.Task[None]) -> None:
+        """Without reports the page would show an old state for ever: a session whose reports break off ends."""
+        if not task.cancelled() and task.exception() is not None:
+            self._fail(SessionError())
 
     async def _send_watched_size(self) -> None:
         """Send a viewer the size of the newest avatar if it changed: frames twice as high as that have alpha below."""
@@ -374,23 +386,6 @@ class Session:
                     "check camera and network and start again."
                 )
             )
-
-    def _stats(self, peer: Peer) -> signaling.Stats:
-        """Computes percentiles of many samples, which takes milliseconds: not for the event loop."""
-        session = self._engine_session
-        meter = self._viewer_meter if session is None else session.meter
-        stages = meter.stages()
-        return signaling.Stats(
-            fps={"in": round(meter.rate("in"), 1), "out": round(meter.rate("out"), 1)},
-            latency_ms=stages.pop(TOTAL, percentiles(())),
-            queue_age_ms=stages.pop(QUEUE_AGE, percentiles(())),
-            stage_ms=stages,
-            drops={} if session is None else session.drops,
-            bitrate_kbps=round(peer.target_bitrate / 1000),
-            sessions=self._engine.session_count,
-            spread=self._engine.spread(),
-            memory_mb={kind: round(size / 2**20) for kind, size in self._engine.memory().items()},
-        )
 
 
 async def _drop(message: signaling.ServerMessage) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streamer.engine.engine_session import EngineSession
+from streamer.engine.engine_session import TrackingState
 from streamer.options import Obstacle, Phase
 from streamer.server import signaling
 
@@ -23,18 +23,21 @@ _SEVERAL = "Several people are seen: choose under Camera who is followed."
 _TRACKER_SILENT = "Tracking on the server does not answer; it is started anew by itself within a few seconds."
 
 
-def state_message(session: EngineSession) -> signaling.State:
-    """The state of a session's tracking, with a sentence where its driver can do something about it."""
-    return signaling.State(session.phase, round(session.progress, 2), _sentence(session), session.people)
+def state_message(state: TrackingState, characters: int) -> signaling.State:
+    """The state of a session's tracking, with a sentence where its driver can do something about it.
+
+    characters: of the session's picture, each of which has a driver.
+    """
+    return signaling.State(state.phase, round(state.progress, 2), _sentence(state, characters), state.people)
 
 
-def _sentence(session: EngineSession) -> str | None:
-    if not session.tracker_responding:
+def _sentence(state: TrackingState, characters: int) -> str | None:
+    if not state.responding:
         return _TRACKER_SILENT
-    if session.phase == "lost" and session.obstacle == "dark":
+    if state.phase == "lost" and state.obstacle == "dark":
         return _OF_OBSTACLE["dark"]
-    if session.phase == "calibrating" and session.obstacle is not None:
-        return _OF_OBSTACLE[session.obstacle]
-    if session.phase == "calibrating" and session.people > len(session.avatar.cast):
+    if state.phase == "calibrating" and state.obstacle is not None:
+        return _OF_OBSTACLE[state.obstacle]
+    if state.phase == "calibrating" and state.people > characters:
         return _SEVERAL
-    return _OF_PHASE.get(session.phase)
+    return _OF_PHASE.get(state.phase)

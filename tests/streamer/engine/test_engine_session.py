@@ -24,12 +24,12 @@ def test_session_idles_before_and_after_the_camera_sends() -> None:
         out = session.new_output()
         for _ in range(5):
             take(out)
-        assert session.phase == "waiting"
+        assert session.state.phase == "waiting"
         session.camera.put(received())
-        until(lambda: session.phase == "live", "a tracked picture")
+        until(lambda: session.state.phase == "live", "a tracked picture")
         for _ in range(20):
             take(out)
-        until(lambda: session.phase == "stalled", "notice of the silent camera")
+        until(lambda: session.state.phase == "stalled", "notice of the silent camera")
         assert trackers[0].tracked == 1 and trackers[0].idled > 10
 
 
@@ -41,7 +41,7 @@ def test_session_paused_ignores_the_camera() -> None:
         for _ in range(10):
             session.camera.put(received(255))
             assert brightness(take(session.new_output())) == 0
-        assert session.phase == "paused" and trackers[0].tracked == 0
+        assert session.state.phase == "paused" and trackers[0].tracked == 0
         session.paused = False
         session.camera.put(received(255))
         until(lambda: trackers[0].tracked == 1, "the camera again")

@@ -122,6 +122,19 @@ async def test_page_gets_a_sentence_while_the_tracker_does_not_answer() -> None:
         await page.wait_for_frames(5)
 
 
+async def test_session_whose_reports_break_off_ends_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError
+
+    async with serving() as (address, server), Page(socket_url(address)) as page:
+        await page.hello()
+        await page.start(FakeCamera())
+        await page.wait_for_frames(2)
+        monkeypatch.setattr(session_module, "state_message", broken)
+        assert (await page.receive("error", code="session"))["fatal"]
+        await wait_until_settled(lambda: server.engine.session_count == 0)
+
+
 async def test_new_offer_replaces_the_connection_and_keeps_the_engine_session() -> None:
     async with serving(Settings(max_sessions=1)) as (address, server), Page(socket_url(address)) as page:
         await page.hello()

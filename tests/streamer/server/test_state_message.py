@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
 
+from streamer.engine.engine_session import TrackingState
 from streamer.options import Obstacle
 from streamer.server.state_message import state_message
 
 
-def message(**fields: Any) -> str | None:
-    known: dict[str, Any] = {
-        "phase": "live", "progress": 1.0, "people": 1, "obstacle": None, "tracker_responding": True,
-        "avatar": SimpleNamespace(cast=(object(),)),
-    }  # fmt: skip
-    session: Any = SimpleNamespace(**known | fields)
-    return state_message(session).message
+def message(characters: int = 1, **fields: Any) -> str | None:
+    return state_message(replace(TrackingState("live", 1.0, people=1), **fields), characters).message
 
 
 @pytest.mark.parametrize("obstacle", get_args(Obstacle))
@@ -36,10 +32,9 @@ def test_dark_is_told_where_no_face_is_found() -> None:
 def test_more_people_than_characters_are_told_while_calibrating() -> None:
     assert message(phase="calibrating", people=2) == "Several people are seen: choose under Camera who is followed."
     assert message(phase="calibrating", people=2, obstacle="moves") == "You move: hold still for a moment."
-    both = SimpleNamespace(cast=(object(), object()))
-    assert message(phase="calibrating", people=2, avatar=both) is None
+    assert message(2, phase="calibrating", people=2) is None
     assert message(phase="calibrating") is None
 
 
 def test_silent_tracker_is_told_in_every_phase() -> None:
-    assert "does not answer" in str(message(phase="calibrating", obstacle="moves", tracker_responding=False))
+    assert "does not answer" in str(message(phase="calibrating", obstacle="moves", responding=False))

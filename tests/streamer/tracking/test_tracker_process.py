@@ -322,17 +322,17 @@ def test_engine_draws_and_closes_while_a_tracker_process_hangs(monkeypatch: pyte
         assert frame is not None, "no frame came"
         return frame
 
-    while session.phase != "live":
+    while session.state.phase != "live":
         frame = send_and_take()
     process = psutil.Process(int(frame.captured))
     try:
         os.kill(process.pid, signal.SIGSTOP)
         monkeypatch.setattr(tracker_process_module, "ANSWER_TIMEOUT_S", 0.5)
-        while session.tracker_responding:
+        while session.state.responding:
             send_and_take()
         for _ in range(5):
             send_and_take()
-        assert session.phase == "stalled"
+        assert session.state.phase == "stalled"
         in_time(engine.close)
         assert ended(process)
         assert not failures

@@ -1,0 +1,29 @@
+"""What the page is told of a session's speed."""
+
+from __future__ import annotations
+
+from streamer.engine.engine import Engine
+from streamer.engine.engine_session import EngineSession
+from streamer.runtime.meter import QUEUE_AGE, TOTAL, Meter, percentiles
+from streamer.server import signaling
+from streamer.webrtc.peer import Peer
+
+
+def stats_message(engine: Engine, session: EngineSession | None, viewer_meter: Meter, peer: Peer) -> signaling.Stats:
+    """The statistics of a session, or of a viewer, whose session is None and whose meter is `viewer_meter`.
+
+    Computes percentiles of many samples, which takes milliseconds: not for the event loop.
+    """
+    meter = viewer_meter if session is None else session.meter
+    stages = meter.stages()
+    return signaling.Stats(
+        fps={"in": round(meter.rate("in"), 1), "out": round(meter.rate("out"), 1)},
+        latency_ms=stages.pop(TOTAL, percentiles(())),
+        queue_age_ms=stages.pop(QUEUE_AGE, percentiles(())),
+        stage_ms=stages,
+        drops={} if session is None else session.drops,
+        bitrate_kbps=round(peer.target_bitrate / 1000),
+        sessions=engine.session_count,
+        spread=engine.spread(),
+        memory_mb={kind: round(size / 2**20) for kind, size in engine.memory().items()},
+    )
