@@ -34,9 +34,10 @@ from benchmarks.evaluation.table import Rows, head_line, jsonable, mean_row, row
 from benchmarks.reenact import picture_of
 from streamer.errors import KagamiError
 from streamer.frames import Image
+from streamer.generation.avatar import Avatar
 from streamer.generation.controls import Controls
 from streamer.generation.factory import make_pipeline
-from streamer.generation.pipeline import Avatar, AvatarPipeline
+from streamer.generation.pipeline import AvatarPipeline
 from streamer.options import GeneratorKind
 from streamer.rigging.picture import Picture, load_picture
 from streamer.runtime.native_logs import filter_native_logs

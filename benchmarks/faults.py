@@ -1,10 +1,15 @@
-"""`python -m benchmarks.faults`: what badly behaved clients cost a live neighbour, and what they leave behind.
+"""`python -m benchmarks.faults`: what badly behaved clients cost a live neighbour and leave behind, and what a live
+session sees of processes that die, stop and hang.
 
 A real server on 127.0.0.1 serves one live person over WebRTC. Before each attack that person's frames a second are
 measured alone, then under the attack, which comes from a process of its own, at low priority. Afterwards everything
 that the attackers used must be gone: UDP sockets, sessions, tracker processes, threads. In the end the server is told
-to stop while slow requests are open. See benchmarks/streaming/attacks.py for the attacks. Before all that, damaged
-offers are sent to a server in this process, some of them taken back at once: each must be answered or refused.
+to stop while slow requests are open. The parts, each of which can be run alone (--part):
+
+offers: damaged offers to a server in this process, some taken back at once; each must be answered or refused.
+attacks: benchmarks/streaming/attacks.py. seats: whether a newcomer is answered while others hold places for nothing.
+processes: trackers, picture processes and the fork server are killed and stopped; the page must be told, and the avatar
+follow again, within MAX_REPLACE_S, without a new calibration. exits: SIGTERM in each state of a server, and SIGKILL.
 """
 
 from __future__ import annotations
@@ -33,20 +38,34 @@ from benchmarks.streaming.attacks import (
 )
 from benchmarks.streaming.attacks import session_of as await_ready
 from benchmarks.streaming.clip_camera import CAMERA_SIZE, load_clip
+from benchmarks.streaming.exits import MAX_EXIT_S, NAMES, measure_exit
 from benchmarks.streaming.offer_fuzz import FuzzReport, fuzz_offers
 from benchmarks.streaming.offers import make_offer
+from benchmarks.streaming.process_faults import (
+    MAX_REPLACE_S,
+    PICTURE_FAULTS,
+    TRACKER_FAULTS,
+    Faces,
+    Scene,
+    picture_fault,
+    tracker_fault,
+)
+from benchmarks.streaming.seat_faults import MAX_ANSWER_S, SEAT_FAULTS, seat_fault
 from benchmarks.streaming.server_options import add_options, describe, server_flags
 from benchmarks.streaming.server_process import ServerProcess
 from benchmarks.streaming.webrtc_client import WebRtcClient, live_client
 from streamer.errors import KagamiError
 from streamer.frames import Image
+from streamer.tracking.tracker_process import MAX_REPLACEMENTS, REPLACEMENT_WINDOW_S
 
 MAX_FRAMES_LOST = 0.2  # share of the neighbour's frames
 ATTACKER_START_TIMEOUT_S = 60.0
 SETTLE_TIMEOUT_S = 30.0  # after an attack, for everything of it to be gone
 LOG_CHARACTERS = 8000  # of the server's log that are shown if it holds a traceback
+REPLACEMENT_PAUSE_S = REPLACEMENT_WINDOW_S / MAX_REPLACEMENTS  # so that no session is ended for too many
 POOL_THREADS = 24  # by which the server's thread pools may grow; they are bounded and stay
 COUNTED = ("sessions", "processes", "udp_sockets", "threads")
+PARTS = ("offers", "attacks", "seats", "processes", "exits")
 COLUMNS = ("attack", "fps alone", "fps under", "lost", "MB more", "tracebacks", "udp", "sessions", "processes",
            "threads", "newcomer")  # fmt: skip
 
@@ -65,6 +84,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--seconds", type=float, default=15.0, metavar="N", help="how long each attack lasts (15)")
     parser.add_argument("--offers", type=int, default=10_000, metavar="N", help="damaged offers to send (10000)")
+    parser.add_argument("--part", choices=PARTS, action="append", help="only this; may be repeated (all)")
     parser.add_argument("--attack", choices=tuple(ATTACKS), action="append", help="only this; may be repeated (all)")
     add_options(parser)
     options = parser.parse_args(arguments)
@@ -76,49 +96,80 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Run the benchmark. Returns the JSON report. Raises KagamiError, OSError, ValueError, each with one sentence."""
     clip = load_clip(options.clip, *CAMERA_SIZE)
-    offers = asyncio.run(fuzz_offers(options.offers))
-    print(_offers_line(offers), file=sys.stderr)
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "server.log"
-        with ServerProcess(server_flags(options), records=False, log=log) as server:
-            rows = asyncio.run(_attack_one_by_one(server, log, clip, options))
-            slow = open_slow_requests(Target(server.url, 0, ""))
-            began = time.monotonic()
-            server.stop()
-            stop_seconds = round(time.monotonic() - began, 1)
-            for each in slow:
-                each.close()
-        tracebacks = _tracebacks(log)
-        if tracebacks:
-            print(log.read_text(encoding="utf-8", errors="replace")[-LOG_CHARACTERS:], file=sys.stderr)
-    held = tracebacks == 0 and offers.holds and all(row["holds"] for row in rows)
-    return {
-        "offers": {
+    parts = options.part or PARTS
+    report: dict[str, Any] = {"seconds": options.seconds, "size": options.size, **describe(options)}
+    if "offers" in parts:
+        offers = asyncio.run(fuzz_offers(options.offers))
+        print(_offers_line(offers), file=sys.stderr)
+        report["offers"] = {
             "outcomes": dict(offers.outcomes),
             "broken": offers.broken,
             "left": offers.left,
             "holds": offers.holds,
-        },
-        "rows": rows,
-        "stop_seconds": stop_seconds,
-        "tracebacks": tracebacks,
-        "holds": held,
-        "seconds": options.seconds,
-        "size": options.size,
-        **describe(options),
-    }
+        }
+    if {"attacks", "seats", "processes"} & set(parts):
+        report |= _measure_server(options, clip, parts)
+    if "exits" in parts:
+        report["exits"] = asyncio.run(_exit_one_by_one(options, clip))
+    rows = [row for part in ("rows", "seats", "processes", "exits") for row in report.get(part, ())]
+    fuzzed = report.get("offers", {"holds": True})["holds"]
+    report["holds"] = fuzzed and report.get("tracebacks", 0) == 0 and all(row["holds"] for row in rows)
+    return report
 
 
-async def _attack_one_by_one(
-    server: ServerProcess, log: Path, clip: list[Image], options: argparse.Namespace
-) -> list[dict[str, Any]]:
+def _measure_server(options: argparse.Namespace, clip: list[Image], parts: Sequence[str]) -> dict[str, Any]:
+    """Attacks, seats and processes, all on one server, and how long it takes to stop."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "server.log"
+        with ServerProcess(server_flags(options), records=False, log=log) as server:
+            report: dict[str, Any] = asyncio.run(_fault_one_by_one(server, log, clip, options, parts))
+            slow = open_slow_requests(Target(server.url, 0, ""))
+            began = time.monotonic()
+            server.stop()
+            report["stop_seconds"] = round(time.monotonic() - began, 1)
+            for each in slow:
+                each.close()
+        report["tracebacks"] = _tracebacks(log)
+        if report["tracebacks"]:
+            print(log.read_text(encoding="utf-8", errors="replace")[-LOG_CHARACTERS:], file=sys.stderr)
+    return report
+
+
+async def _fault_one_by_one(
+    server: ServerProcess, log: Path, clip: list[Image], options: argparse.Namespace, parts: Sequence[str]
+) -> dict[str, list[dict[str, Any]]]:
     target = Target(server.url, options.seconds, await make_offer(sound=False), large_pictures())
-    rows = []
-    async with live_client(server.url, clip, options.camera_fps, options.codec) as neighbour:
-        for name in options.attack or ATTACKS:
-            rows.append(await _attack(name, server, log, target, neighbour))
-            print(_line(rows[-1]), file=sys.stderr)
-    return rows
+    report: dict[str, list[dict[str, Any]]] = {}
+    faces = Faces(len(clip))
+    async with live_client(server.url, clip, options.camera_fps, options.codec, faces) as neighbour:
+        if "seats" in parts:
+            report["seats"] = [_shown(await seat_fault(name, target)) for name in SEAT_FAULTS]
+        if "processes" in parts:
+            scene = Scene(server, neighbour, faces, options.ref.read_bytes())
+            rows = [_shown(await picture_fault(name, scene)) for name in PICTURE_FAULTS]
+            for name in TRACKER_FAULTS:
+                await neighbour.watch(REPLACEMENT_PAUSE_S)
+                rows.append(_shown(await tracker_fault(name, scene)))
+            report["processes"] = rows
+        if "attacks" in parts:
+            report["rows"] = []
+            for name in options.attack or ATTACKS:
+                report["rows"].append(await _attack(name, server, log, target, neighbour))
+                print(_line(report["rows"][-1]), file=sys.stderr)
+    return report
+
+
+async def _exit_one_by_one(options: argparse.Namespace, clip: list[Image]) -> list[dict[str, Any]]:
+    upload, video = options.ref.read_bytes(), options.clip.read_bytes()
+    return [
+        _shown(await measure_exit(name, server_flags(options), clip, options.codec, upload, video)) for name in NAMES
+    ]
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    """The row, which is also printed while the benchmark goes on."""
+    print(_fault_line(row), file=sys.stderr)
+    return row
 
 
 async def _attack(
@@ -194,22 +245,38 @@ def _tracebacks(log: Path) -> int:
 
 def table(report: Mapping[str, Any]) -> str:
     """The report as text."""
-    offers = report["offers"]
-    verdict = "holds" if report["holds"] else "does not hold"
+    lines = [
+        *machine_lines(report["hardware"]),
+        f"{report['generator']}, {report['size']} px, {report['codec']}, camera {report['camera']}, body "
+        f"{'on' if report['body'] else 'off'}, {report['seconds']:g} s each",
+    ]
+    if "rows" in report:
+        lines += ["", _row(COLUMNS), *map(_line, report["rows"])]
+    for part in ("seats", "processes", "exits"):
+        if part in report:
+            lines += ["", *map(_fault_line, report[part])]
+    lines.append("")
+    if "offers" in report:
+        offers = report["offers"]
+        lines.append(_offers_line(FuzzReport(Counter(offers["outcomes"]), offers["broken"], offers["left"])))
+    if "stop_seconds" in report:
+        lines.append(
+            f"stopped in {report['stop_seconds']:g} s with slow requests open, {report['tracebacks']} tracebacks"
+        )
     return "\n".join(
         [
-            *machine_lines(report["hardware"]),
-            f"{report['generator']}, {report['size']} px, {report['codec']}, camera {report['camera']}, body "
-            f"{'on' if report['body'] else 'off'}, {report['seconds']:g} s each",
-            "",
-            _row(COLUMNS),
-            *map(_line, report["rows"]),
-            "",
-            _offers_line(FuzzReport(Counter(offers["outcomes"]), offers["broken"], offers["left"])),
-            f"stopped in {report['stop_seconds']:g} s with slow requests open, {report['tracebacks']} tracebacks",
-            f"at most {MAX_FRAMES_LOST:.0%} of the frames lost, nothing left behind: {verdict}",
+            *lines,
+            f"at most {MAX_FRAMES_LOST:.0%} of the frames lost, newcomers answered within {MAX_ANSWER_S:g} s, trackers "
+            f"replaced within {MAX_REPLACE_S:g} s, ended within {MAX_EXIT_S:g} s, nothing left behind: "
+            f"{'holds' if report['holds'] else 'does not hold'}",
         ]
     )
+
+
+def _fault_line(row: Mapping[str, Any]) -> str:
+    name, *figures = row.items()
+    words = ", ".join(f"{kind.replace('_', ' ')} {value}" for kind, value in figures if kind != "holds")
+    return f"{name[1]!s:<26}{words}: {'holds' if row['holds'] else 'does not hold'}"
 
 
 def _offers_line(offers: FuzzReport) -> str:

@@ -37,12 +37,13 @@ from models.geometry.retarget import Pose, retarget
 from models.geometry.rig import Rig
 from streamer.errors import KagamiError
 from streamer.frames import AvatarFrame
+from streamer.generation.avatar import Avatar
 from streamer.generation.device import choose_device
 from streamer.generation.factory import default_checkpoint
 from streamer.generation.generator import Generator
 from streamer.generation.onnx_generator import OnnxGenerator
-from streamer.generation.pipeline import Avatar, FrameRequest, Stream
 from streamer.generation.precision import best_precision, dtype_of
+from streamer.generation.stream import FrameRequest, Stream
 from streamer.generation.torch_generator import TorchGenerator
 from streamer.options import PRECISIONS, Precision
 from streamer.rigging.picture import load_picture

@@ -31,10 +31,10 @@ from benchmarks.streaming.replayed_session import EncodedFrame, ReplayedSession
 from benchmarks.streaming.report import Window
 from streamer.engine.engine import Engine
 from streamer.errors import KagamiError
+from streamer.generation.avatar import Avatar
 from streamer.generation.controls import Controls
 from streamer.generation.device import choose_device
 from streamer.generation.factory import make_pipeline
-from streamer.generation.pipeline import Avatar
 from streamer.rigging.picture import load_picture
 from streamer.runtime.meter import QUANTILES, QUEUE_AGE, pooled
 from streamer.runtime.native_logs import filter_native_logs

@@ -17,8 +17,9 @@ from benchmarks.evaluation.written_frames import as_written
 from streamer.files.video_reader import VideoReader
 from streamer.film.performance import perform
 from streamer.frames import AvatarFrame, CameraFrame, Image
+from streamer.generation.avatar import Avatar
 from streamer.generation.controls import Controls
-from streamer.generation.pipeline import Avatar, AvatarPipeline
+from streamer.generation.pipeline import AvatarPipeline
 from streamer.tracking.motion import Motion
 from streamer.tracking.motion_extractor import MotionExtractor
 from streamer.tracking.smoothing import smooth_both_ways

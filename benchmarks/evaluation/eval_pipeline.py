@@ -9,10 +9,11 @@ import torch
 from models.geometry.rig import Rig
 from streamer.film.performance import perform
 from streamer.frames import Image
+from streamer.generation.avatar import Avatar
 from streamer.generation.controls import Controls
 from streamer.generation.eager_frame import EagerFrame
 from streamer.generation.generator import Generator
-from streamer.generation.pipeline import Avatar, AvatarPipeline
+from streamer.generation.pipeline import AvatarPipeline
 from streamer.tracking.motion import Motion
 
 TRUE_MOTION = Controls(mirror=False, keep_in_frame=False)

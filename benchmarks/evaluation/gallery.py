@@ -12,8 +12,9 @@ from streamer.errors import KagamiError
 from streamer.files.video_reader import VideoReader
 from streamer.film.performance import NoDriverError, perform
 from streamer.frames import Image
+from streamer.generation.avatar import Avatar
 from streamer.generation.controls import Controls
-from streamer.generation.pipeline import Avatar, AvatarPipeline
+from streamer.generation.pipeline import AvatarPipeline
 from streamer.options import PICTURE_FORMATS, GeneratorKind
 from streamer.rigging.picture import load_picture
 from streamer.rigging.rigger import NoFaceError

@@ -23,7 +23,8 @@ from benchmarks.evaluation.table import Rows, table
 from streamer.errors import KagamiError
 from streamer.film.performance import perform
 from streamer.frames import Image
-from streamer.generation.pipeline import Avatar, AvatarPipeline
+from streamer.generation.avatar import Avatar
+from streamer.generation.pipeline import AvatarPipeline
 
 REFERENCE_YAWS = (0, 30, 45)  # degrees
 OFFSETS = (-90, -75, -60, -45, -30, -15, 0, 15, 30, 45, 60, 75, 90)  # degrees from the reference's own pose

@@ -44,7 +44,8 @@ class ReceiverLog:
     size: width, height of the last frame.
     unread: arrival of frames whose bar code could not be read.
     stats: the server's `stats` messages, one a second.
-    phases: the phases of its `state` messages.
+    states: arrival, phase and sentence of its `state` messages.
+    pictures: arrival and stage of its `picture-status` messages.
     """
 
     frames: list[float] = field(default_factory=list)
@@ -52,7 +53,12 @@ class ReceiverLog:
     size: tuple[int, int] = (0, 0)
     unread: list[float] = field(default_factory=list)
     stats: list[dict[str, Any]] = field(default_factory=list)
-    phases: list[str] = field(default_factory=list)
+    states: list[tuple[float, str, str | None]] = field(default_factory=list)
+    pictures: list[tuple[float, str]] = field(default_factory=list)
+
+    def has_been(self, phase: str, since: float = 0.0) -> bool:
+        """Whether tracking has been in a phase, by the messages since then."""
+        return any(at >= since and known == phase for at, known, _ in self.states)
 
 
 def ignore_frame(tick: int, picture: Image) -> None:
@@ -65,7 +71,7 @@ class SessionRefusedError(KagamiError):
 
 class WebRtcClient:
     """One session: `async with WebRtcClient(...) as client: await client.watch(10)`; then read `log` and
-    `camera.sent_at`.
+    `camera.sent_at`. session: its secret id, for uploads.
 
     url: ws://HOST:PORT/ws. frames, fps: of the camera. codec: "VP8" or "H264". on_frame: called with the tick and the
     luma, (H, W) uint8, of each avatar frame whose bar code no earlier frame carried. network: that its media pass; None
@@ -86,6 +92,7 @@ class WebRtcClient:
         self._network = network
         self._on_frame = on_frame
         self.camera = ClipCamera(frames, fps)
+        self.session = ""
         self._url = url
         self._codec = codec
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
@@ -167,7 +174,7 @@ class WebRtcClient:
 
     async def _negotiate(self, socket: ClientConnection) -> None:
         await socket.send(json.dumps({"type": "hello", "protocol": 1}))
-        await self._expect(socket, "ready")
+        self.session = (await self._expect(socket, "ready"))["session"]
         await self._offer(socket)
         answer = await self._expect(socket, "answer")
         await self._connection.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
@@ -216,7 +223,9 @@ class WebRtcClient:
             case "stats":
                 self.log.stats.append(message)
             case "state":
-                self.log.phases.append(message["phase"])
+                self.log.states.append((time.monotonic(), message["phase"], message["message"]))
+            case "picture-status":
+                self.log.pictures.append((time.monotonic(), message["stage"]))
             case "error" if message["code"] == "connection":
                 self._tasks.append(asyncio.create_task(self.reconnect(), name="reconnect"))
             case "error" | "bye":
@@ -281,7 +290,7 @@ async def live_client(
     url = page_url.replace("http://", "ws://").rstrip("/") + "/ws"
     async with WebRtcClient(url, frames, fps, codec, on_frame, network) as client:
         await client.wait_until(lambda log: bool(log.first_seen), CONNECT_TIMEOUT_S / 2, "The first avatar frame")
-        await client.wait_until(lambda log: "live" in log.phases, CONNECT_TIMEOUT_S / 2, "The end of the calibration")
+        await client.wait_until(lambda log: log.has_been("live"), CONNECT_TIMEOUT_S / 2, "The end of the calibration")
         yield client
 
 
