@@ -8,10 +8,8 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import NamedTuple, Protocol
 from weakref import WeakSet
 
@@ -19,21 +17,17 @@ import torch
 
 from streamer.engine.admission import Admission
 from streamer.engine.engine_session import EngineSession, PendingMotion
-from streamer.errors import DeviceMemoryError, EngineClosedError, KagamiError, ServerFullError, SessionError
+from streamer.engine.picture_preparation import Building, PicturePreparation, Preparation
+from streamer.errors import DeviceMemoryError, EngineClosedError, KagamiError, ServerFullError
 from streamer.frames import AvatarFrame, CameraFrame
+from streamer.generation.avatar import Avatar
 from streamer.generation.controls import Controls
-from streamer.generation.pipeline import Avatar, FrameRequest, Stream
-from streamer.options import LARGEST_PERSON
-from streamer.rigging.framing import Framing
-from streamer.rigging.picture import Picture
-from streamer.rigging.points import Points
-from streamer.rigging.rigger import Character
+from streamer.generation.stream import FrameRequest, Stream
 from streamer.runtime import pacing
 from streamer.runtime.cached_value import CachedValue
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.memory import memory_bytes
 from streamer.runtime.meter import DRAWN, QUEUE_AGE, spread
-from streamer.runtime.priority import UPLOAD_NICENESS, lower_priority
 from streamer.tracking.presence import NEUTRAL
 from streamer.tracking.tracker import Tracker
 
@@ -46,26 +40,8 @@ _log = logging.getLogger(__name__)
 FrameHook = Callable[[CameraFrame, AvatarFrame], AvatarFrame]
 
 
-class Preparation(Protocol):
-    """The part of `AvatarPipeline` that searches pictures."""
-
-    def prepare(
-        self,
-        picture: Picture,
-        points: Points | None,
-        framing: Framing | None,
-        views: Sequence[Character],
-        person: str,
-        /,
-    ) -> Avatar: ...
-
-    def add_view(self, picture: Picture, known: Sequence[Character], /) -> Avatar: ...
-
-
-class Pipeline(Preparation, Protocol):
+class Pipeline(Building, Protocol):
     """The part of `AvatarPipeline` that the engine calls."""
-
-    def build(self, characters: Sequence[Character]) -> Avatar: ...
 
     def open(self, avatar: Avatar) -> Stream: ...
 
@@ -90,7 +66,7 @@ class Engine:
 
     make_tracker: makes a session's tracker, called in its tracking thread. frame_hook: changes each frame before it
     is delivered, given the camera picture that it follows; only benchmarks set it, to copy a bar code. preparation:
-    prepares uploads in place of the pipeline; called in a thread of low priority.
+    prepares uploads in place of the pipeline. pictures: prepares them in the background.
     """
 
     def __init__(
@@ -104,7 +80,7 @@ class Engine:
         preparation: Preparation | None = None,
     ) -> None:
         self.pipeline = pipeline
-        self._preparation = preparation or pipeline
+        self.pictures = PicturePreparation(pipeline, preparation or pipeline)
         self.fps = fps
         self._make_tracker = make_tracker
         self._frame_hook = frame_hook
@@ -121,7 +97,6 @@ class Engine:
         self._has_work = False
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
-        self._preparing = ThreadPoolExecutor(1, "prepare", lower_priority, (UPLOAD_NICENESS,))
 
     @property
     def session_count(self) -> int:
@@ -186,6 +161,7 @@ class Engine:
         """End all sessions and the thread. Blocks for the frame being drawn and for trackers, no longer than
         2 CLOSE_TIMEOUT_S; may be called again.
         """
+        self.pictures.close()
         with self._wake:
             self._closed = True
             sessions, watchers = list(self._sessions), list(self._watchers)
@@ -203,7 +179,6 @@ class Engine:
             _log.error("the frame being drawn did not end within %.0f s; the engine closes without it", CLOSE_TIMEOUT_S)
         else:
             self._release_left()
-        self._preparing.shutdown(wait=False, cancel_futures=True)
 
     def admit(self, avatar: Avatar, controls: Controls, on_failure: Callable[[KagamiError], None]) -> EngineSession:
         """Add a session, which tracks and draws nothing before its `start`.
@@ -267,47 +242,6 @@ class Engine:
         with self._wake:
             if mailbox in self._watchers:
                 self._watchers.remove(mailbox)
-
-    def prepare(
-        self,
-        picture: Picture,
-        framing: Framing | None = None,
-        points: Points | None = None,
-        views: Sequence[Character] = (),
-        person: str = LARGEST_PERSON,
-    ) -> Future[Avatar]:
-        """Prepare a picture in a background thread, one at a time, while drawing continues.
-
-        framing, points, person: as in `AvatarPipeline.prepare`. views: what was found in further pictures before.
-        Raises EngineClosedError; the future raises KagamiError.
-        """
-        return self._submit(partial(self._preparation.prepare, picture, points, framing, views, person))
-
-    def add_view(self, picture: Picture, known: Sequence[Character]) -> Future[Avatar]:
-        """Prepare a character with one more picture, as `prepare` does. known: what was found in those it has."""
-        return self._submit(partial(self._preparation.add_view, picture, known))
-
-    def rebuild(self, characters: Sequence[Character]) -> Future[Avatar]:
-        """Prepare a character with the pictures in which it was found before, as `prepare` does."""
-        return self._submit(partial(self.pipeline.build, characters))
-
-    def _submit(self, work: Callable[[], Avatar]) -> Future[Avatar]:
-        if self._closed:
-            raise EngineClosedError
-        return self._preparing.submit(self._prepare, work)
-
-    def _prepare(self, work: Callable[[], Avatar]) -> Avatar:
-        try:
-            return work()
-        except torch.OutOfMemoryError as error:
-            raise DeviceMemoryError(
-                "The device has no memory left for another picture; choose one again when somebody has left."
-            ) from error
-        except KagamiError:
-            raise
-        except Exception as error:
-            _log.exception("a picture could not be prepared")
-            raise SessionError("Something broke while this picture was prepared; choose another one.") from error
 
     def _on_motion(self) -> None:
         with self._wake:

@@ -15,8 +15,9 @@ import torch
 from streamer.camera import Converter, ReceivedFrame
 from streamer.errors import DeviceMemoryError, KagamiError, SessionError
 from streamer.frames import AvatarFrame, CameraFrame
+from streamer.generation.avatar import Avatar
 from streamer.generation.controls import Controls
-from streamer.generation.pipeline import Avatar, Stream
+from streamer.generation.stream import Stream
 from streamer.options import Obstacle, Phase
 from streamer.rigging.backdrop import Backdrop
 from streamer.runtime.mailbox import Mailbox, MailboxClosed

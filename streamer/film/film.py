@@ -20,8 +20,9 @@ from streamer.files.video_reader import WHOLE, VideoReader
 from streamer.files.video_writer import recording
 from streamer.film.performance import perform_all
 from streamer.film.progress import FilmProgress, ProgressMeter
+from streamer.generation.avatar import Avatar
 from streamer.generation.controls import Controls
-from streamer.generation.pipeline import Avatar, AvatarPipeline
+from streamer.generation.pipeline import AvatarPipeline
 from streamer.options import LARGEST_PERSON, ClipRange, NeutralKind
 from streamer.rigging.backdrop import Backdrop
 from streamer.tracking.bridging import bridge

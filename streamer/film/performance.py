@@ -6,8 +6,10 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 
 from streamer.errors import KagamiError
 from streamer.frames import AvatarFrame
+from streamer.generation.avatar import Avatar
 from streamer.generation.controls import Controls
-from streamer.generation.pipeline import Avatar, AvatarPipeline, FrameRequest
+from streamer.generation.pipeline import AvatarPipeline
+from streamer.generation.stream import FrameRequest
 from streamer.options import NeutralKind
 from streamer.rigging.backdrop import Backdrop
 from streamer.tracking.clip_scenes import clip_scenes

@@ -8,40 +8,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 
-from kernels.pixels import to_bytes
-from models.geometry.body import LEFT_WRIST, RIGHT_WRIST
-from models.geometry.limb_curve import FOREARM_PIECES, SECOND_JOINTS
-from models.geometry.rig import Rig
 from streamer.errors import DeviceMemoryError, KagamiError
-from streamer.frames import AvatarFrame, Image
-from streamer.generation.background import backdrop_frame, background_of
-from streamer.generation.controls import Controls
+from streamer.frames import AvatarFrame
+from streamer.generation.avatar import Avatar, Scene, shown_body
 from streamer.generation.driver_batch import DriverBatch
-from streamer.generation.generator import Reference, State
+from streamer.generation.generator import State
 from streamer.generation.renderer import FrameBatch, Renderer
 from streamer.generation.scene import over_background, over_plate
+from streamer.generation.stream import FrameRequest, Stream
 from streamer.generation.transfer import Download, share_with_main_stream, side_stream
 from streamer.generation.view import cut_frame, frame_bounds
 from streamer.options import EVERY_PERSON, LARGEST_PERSON
-from streamer.rigging.backdrop import Backdrop
-from streamer.rigging.body_points import Position
-from streamer.rigging.framing import Framing, Layout, canvas_crop, output_size
+from streamer.rigging.framing import Framing, output_size
 from streamer.rigging.likeness import Appearance
-from streamer.rigging.person_search import HeadBox
 from streamer.rigging.picture import Picture
-from streamer.rigging.point_guesses import points_found
 from streamer.rigging.points import Points
 from streamer.rigging.rigger import Character, build_rig, find_character
 from streamer.rigging.scene import FoundScene, find_scene
 from streamer.rigging.views import find_view, find_views
 from streamer.runtime.stopwatch import Stopwatch
-from streamer.tracking.motion import MIN_VISIBILITY, Motion
-from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
+from streamer.tracking.motion import Motion
+from streamer.tracking.shown_body import ShownBody
 
 
 class SceneError(KagamiError):
@@ -54,157 +46,6 @@ class SceneError(KagamiError):
             "All people of a picture are animated from that picture alone: leave out points and further pictures, or "
             "choose one person."
         )
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Scene:
-    """The characters of a picture with several people.
-
-    avatars: one for each, from left to right, all on one canvas with one plate. order: their indices, the farthest
-    first, in which they are drawn over one another.
-    """
-
-    avatars: tuple[Avatar, ...]
-    order: tuple[int, ...]
-
-
-@dataclass(eq=False, slots=True)
-class Avatar:
-    """A prepared character.
-
-    rig: of this character alone, on the device. reference: the network's memory of it. width, height: of the drawn
-    frame in pixels. notes: sentences for the person who chose the picture. layout: of the picture on its canvas; None:
-    the frame is the middle of the canvas. picture, points: what it was prepared from, for another framing. characters:
-    what was found in all its pictures, the drawn one first, so that it can be built with one more or one less.
-    people: how many the picture shows. person: who of them is animated, see `choose_person`. shown_body: what of a body
-    the picture shows, for the driver's tracker. scene: where several characters of the
-    picture are animated; the rest is then that of the leftmost one.
-    """
-
-    rig: Rig
-    reference: Reference
-    width: int
-    height: int
-    notes: list[str] = field(default_factory=list)
-    layout: Layout | None = None
-    picture: Picture | None = None
-    points: Points | None = None
-    characters: tuple[Character, ...] = ()
-    shown_body: ShownBody = WHOLE_BODY
-    scene: Scene | None = None
-    people: int = 1
-    person: str = LARGEST_PERSON
-
-    @property
-    def heads(self) -> Sequence[HeadBox]:
-        """Boxes around the heads of all people in the picture turned upright, from left to right."""
-        return self.characters[0].heads if self.characters else ()
-
-    @property
-    def chosen(self) -> int | None:
-        """The number among them of who is animated, 0 the leftmost; None for all, or without any."""
-        return None if self.scene is not None or not self.characters else self.characters[0].chosen
-
-    @property
-    def cast(self) -> tuple[Avatar, ...]:
-        """The characters, from left to right; of a picture with one, the avatar itself."""
-        return (self,) if self.scene is None else self.scene.avatars
-
-    @property
-    def views(self) -> list[str]:
-        """The names of its further pictures."""
-        return [view.picture.name for view in self.characters[1:]]
-
-    def point_places(self) -> dict[str, Position]:
-        """Where the points of its picture were found or placed, see `points_found`."""
-        return points_found(self.characters[0])
-
-    @property
-    def crop(self) -> tuple[int, int]:
-        """Width and height of the frame in the middle of the canvas, pixels."""
-        return (self.width, self.height) if self.layout is None else canvas_crop(self.layout.rect, self.rig.size)
-
-    def is_framed(self, framing: Framing) -> bool:
-        """Whether it was prepared for this framing, or can be for no other."""
-        return self.layout is None or self.layout.framing == framing
-
-
-@dataclass(eq=False, slots=True)
-class Stream:
-    """One session's state on the device. parts: the streams of a scene's characters, from left to right."""
-
-    avatar: Avatar
-    state: State
-    parts: tuple[Stream, ...] = ()
-    _behind: tuple[object, Image] | None = None
-    _background: tuple[object, torch.Tensor | None] | None = None  # what was chosen, and what was made of it
-
-    def background(
-        self, controls: Controls, backdrop: Backdrop | None = None, seconds: float = 0.0
-    ) -> torch.Tensor | None:
-        """The chosen background (1, 3, S, S), None for the picture's own; made once for each choice.
-
-        backdrop: what is shown for `background="picture"`; None: the picture's own. seconds: of the frame, on the clock
-        by which a clip is played.
-        """
-        choice: object = (self.avatar, controls.background, controls.colour)
-        shown = backdrop if controls.background == "picture" else None
-        index = 0 if shown is None else shown.index_at(seconds)
-        if shown is not None:
-            choice = (self.avatar, shown, index)
-        if self._background is None or self._background[0] != choice:
-            made = background_of(self.avatar.rig, controls)
-            if shown is not None:
-                made = backdrop_frame(self.avatar.rig, shown, index, self.avatar.crop)
-            self._background = (choice, made)
-        return self._background[1]
-
-    def behind(self, controls: Controls, backdrop: Backdrop | None = None, seconds: float = 0.0) -> Image:
-        """(H, W, 3) what stands behind all characters of a scene in the frame; made once for each choice. backdrop,
-        seconds: as for `background`.
-        """
-        layout = self.avatar.layout
-        assert layout is not None
-        chosen = self.background(controls, backdrop, seconds)
-        choice = (self.avatar, controls, self._background and self._background[0])
-        if self._behind is None or self._behind[0] != choice:
-            plane = to_bytes(self.avatar.rig.plate if chosen is None else chosen)[0].cpu().numpy()
-            self._behind = (choice, cut_frame([plane], layout, controls.framing)[0])
-        return self._behind[1]
-
-
-@dataclass(frozen=True, slots=True)
-class FrameRequest:
-    """One frame to draw: of which stream, after which motion, relative to which neutral.
-
-    others: motion and neutral for each further character of a scene. alpha: whether the frame needs its alpha whatever
-    stands behind. backdrop: of one's own, see `Stream.background`.
-    """
-
-    stream: Stream
-    motion: Motion
-    neutral: Motion
-    controls: Controls = field(default_factory=Controls)
-    others: tuple[tuple[Motion, Motion], ...] = ()
-    alpha: bool = False
-    backdrop: Backdrop | None = None
-
-    @property
-    def transparent(self) -> bool:
-        """Whether the frame is drawn with alpha."""
-        return self.alpha or self.controls.background == "transparent"
-
-    def of_each_character(self) -> list[FrameRequest]:
-        """The frame of each character of a scene, from left to right, with alpha: over the picture's own plate where
-        that stands behind them, else over nothing.
-        """
-        own = self.controls.background == "original"
-        controls = replace(self.controls, background="original" if own else "transparent")
-        drivers = ((self.motion, self.neutral), *self.others)
-        return [
-            FrameRequest(stream, motion, neutral, controls, alpha=True)
-            for stream, (motion, neutral) in zip(self.stream.parts, drivers, strict=True)
-        ]
 
 
 class AvatarPipeline:
@@ -361,16 +202,6 @@ class AvatarPipeline:
             backgrounds=[one.stream.background(one.controls, one.backdrop, one.motion.captured) for one in requests],
             alpha=any(one.transparent for one in requests),
         )
-
-
-def shown_body(rig: Rig) -> ShownBody:
-    """What of a body a rig of one picture shows: limbs that are layers, or joints that move the sheet of the body."""
-    pieces = rig.limbs.shown[0].cpu() > 0.5
-    place, visibility = rig.body[0].cpu().split([3, 1], -1)
-    seen = (visibility[:, 0] > MIN_VISIBILITY) & (place[:, :2].abs() <= 1).all(-1)
-    hands = bool(pieces[list(FOREARM_PIECES)].any() or seen[[LEFT_WRIST, RIGHT_WRIST]].any())
-    limbs = bool(pieces.any() or seen[list(SECOND_JOINTS)].any())
-    return ShownBody(limbs or hands, hands)
 
 
 def _composed(request: FrameRequest, frames: Sequence[AvatarFrame], batched: bool) -> AvatarFrame:

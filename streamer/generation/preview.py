@@ -28,7 +28,8 @@ from models.geometry.rig import Rig
 from models.geometry.topology import INNER_LIPS, LEFT_BROW, MESH, OUTER_LIPS, RIGHT_BROW
 from streamer.frames import Image
 from streamer.generation.factory import make_pipeline
-from streamer.generation.pipeline import AvatarPipeline, FrameRequest
+from streamer.generation.pipeline import AvatarPipeline
+from streamer.generation.stream import FrameRequest
 from streamer.rigging.picture import Picture
 from streamer.rigging.points import Points
 from streamer.tracking.eyelids import close_lids

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from streamer.generation.pipeline import Avatar, AvatarPipeline, SceneError
+from streamer.generation.avatar import Avatar
+from streamer.generation.pipeline import AvatarPipeline, SceneError
 from streamer.options import EVERY_PERSON, LARGEST_PERSON
 from streamer.rigging.framing import Framing
 from streamer.rigging.likeness import Appearance

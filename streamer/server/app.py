@@ -35,7 +35,7 @@ from streamer.errors import (
     TooLargeError,
     UnknownSessionError,
 )
-from streamer.generation.pipeline import Avatar
+from streamer.generation.avatar import Avatar
 from streamer.options import MAX_PICTURES
 from streamer.rigging.backdrop import Backdrop
 from streamer.rigging.picture import Picture, load_picture

@@ -25,7 +25,7 @@ from streamer.errors import (
     TooFastError,
     TooManyErrorsError,
 )
-from streamer.generation.pipeline import Avatar
+from streamer.generation.avatar import Avatar
 from streamer.rigging.backdrop import Backdrop
 from streamer.server import signaling
 from streamer.server.access import check_token, is_from_this_machine

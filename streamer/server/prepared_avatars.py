@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from streamer.generation.pipeline import Avatar
+from streamer.generation.avatar import Avatar
 
 MAX_PER_SESSION = 4  # the one in use included; a prepared avatar takes some 110 MB at 512 pixels
 MAX_AVATARS = 8  # of all sessions together

@@ -28,7 +28,7 @@ from streamer.errors import (
     TooFastError,
 )
 from streamer.frames import AvatarFrame
-from streamer.generation.pipeline import Avatar
+from streamer.generation.avatar import Avatar
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import Meter
 from streamer.server import signaling

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 
 from streamer.engine.engine import Engine
 from streamer.errors import BusyError, KagamiError, NotKeptError
-from streamer.generation.pipeline import Avatar
+from streamer.generation.avatar import Avatar
 from streamer.options import EVERY_PERSON, MAX_PICTURES
 from streamer.rigging.framing import Framing
 from streamer.rigging.picture import Picture
@@ -108,7 +108,7 @@ class SessionPictures:
         self._refused = None
         own = (_key_with(key, points),)
         self._prepare_in_background(
-            name, [], own, lambda: self._engine.prepare(picture, self._framing(), points), (picture, key)
+            name, [], own, lambda: self._engine.pictures.prepare(picture, self._framing(), points), (picture, key)
         )
 
     def change_back(self, name: str, key: str) -> None:
@@ -143,7 +143,7 @@ class SessionPictures:
         known = self.avatar.characters[1:]
         self._prepare_in_background(
             self.name, self.avatar.views, (_key_with(first, points), *further),
-            lambda: self._engine.prepare(picture, self._framing(), points, known),
+            lambda: self._engine.pictures.prepare(picture, self._framing(), points, known),
         )  # fmt: skip
 
     def editable(self, refused: bool) -> tuple[Picture, Avatar | None]:
@@ -171,7 +171,7 @@ class SessionPictures:
             self.name,
             [view.picture.name for view in views],
             self._key[: 1 + len(views)],
-            lambda: self._engine.prepare(picture, self._framing(), None, views, person),
+            lambda: self._engine.pictures.prepare(picture, self._framing(), None, views, person),
         )
 
     def check_room_for_view(self) -> None:
@@ -183,7 +183,9 @@ class SessionPictures:
         """Prepare the character with one more picture, as `change` does. Raises TooManyViewsError."""
         self.check_room_for_view()
         known, views = self.avatar.characters, [*self.avatar.views, picture.name]
-        self._prepare_in_background(self.name, views, (*self._key, key), lambda: self._engine.add_view(picture, known))
+        self._prepare_in_background(
+            self.name, views, (*self._key, key), lambda: self._engine.pictures.add_view(picture, known)
+        )
 
     def add_view_back(self, key: str) -> None:
         """Use the character with a view with which it was prepared before. Raises NotKeptError, BusyError."""
@@ -196,7 +198,7 @@ class SessionPictures:
         kept = [character for i, character in enumerate(self.avatar.characters) if i != index + 1]
         views = [character.picture.name for character in kept[1:]]
         key = tuple(each for i, each in enumerate(self._key) if i != index + 1)
-        self._prepare_in_background(self.name, views, key, lambda: self._engine.rebuild(kept))
+        self._prepare_in_background(self.name, views, key, lambda: self._engine.pictures.rebuild(kept))
 
     def show(self) -> None:
         """The avatar is seen now: have it prepared for the chosen frame if it is not."""
@@ -273,7 +275,9 @@ class SessionPictures:
                 continue
             assert avatar.picture is not None
             await self._send(signaling.PictureStatus("framing", self.name, views=avatar.views))
-            coming = self._engine.prepare(avatar.picture, framing, avatar.points, avatar.characters[1:], avatar.person)
+            coming = self._engine.pictures.prepare(
+                avatar.picture, framing, avatar.points, avatar.characters[1:], avatar.person
+            )
             try:
                 framed = await asyncio.wrap_future(coming)
             except KagamiError as error:

@@ -13,9 +13,10 @@ from benchmarks.evaluation.body_score import cross_figures, joint_figures
 from benchmarks.evaluation.body_tracks import BodyTrack, track_bodies
 from benchmarks.reenact import picture_of
 from streamer.frames import Image
+from streamer.generation.avatar import Avatar
 from streamer.generation.controls import Controls
 from streamer.generation.factory import make_pipeline
-from streamer.generation.pipeline import Avatar, AvatarPipeline
+from streamer.generation.pipeline import AvatarPipeline
 
 CLIP = Path(__file__).parents[1] / "fixtures" / "rendered_body.mp4"
 TRUE_MOTION = Controls(mirror=False, keep_in_frame=False)

@@ -13,8 +13,8 @@ import torch
 
 from streamer.errors import OutputError
 from streamer.frames import AvatarFrame, CameraFrame
-from streamer.generation.pipeline import FrameRequest
 from streamer.generation.preview import as_webp, render_preview
+from streamer.generation.stream import FrameRequest
 from streamer.options import MAX_PICTURES
 from streamer.rigging.body_points import BODY_POINT_NAMES
 from streamer.rigging.canvas import Rect

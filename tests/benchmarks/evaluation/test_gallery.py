@@ -7,9 +7,9 @@ import pytest
 from benchmarks.evaluation.gallery import SheetFormat, crop_focus_box, find_pictures, write_sheets
 from streamer.errors import KagamiError
 from streamer.files.video_reader import VideoReader
+from streamer.generation.avatar import Avatar
 from streamer.generation.factory import make_pipeline
 from streamer.generation.generator import Reference
-from streamer.generation.pipeline import Avatar
 from streamer.options import PICTURE_FORMATS
 from tests.support.clips import AVATAR, DRIVER, make_video
 from tests.support.faces import drawn_face

@@ -77,7 +77,7 @@ def test_engine_prepares_and_swaps_a_picture_while_frames_continue() -> None:
         session, _ = admit(engine)
         out = session.new_output()
         take(out)
-        coming = engine.prepare(Picture(np.full((8, 8, 4), (9, 99, 199, 255), np.uint8), "new"))
+        coming = engine.pictures.prepare(Picture(np.full((8, 8, 4), (9, 99, 199, 255), np.uint8), "new"))
         frames = 0
         while not coming.done():
             assert tuple(take(out).rgb[0, -1]) == (200, 100, 50)
@@ -219,7 +219,7 @@ def test_engine_prepare_without_device_memory_raises_one_sentence() -> None:
             raise torch.OutOfMemoryError("CUDA out of memory.")
 
     with running(Full(size=32)) as engine, pytest.raises(DeviceMemoryError) as caught:
-        engine.prepare(Picture(np.zeros((8, 8, 4), np.uint8), "new")).result(TIMEOUT_S)
+        engine.pictures.prepare(Picture(np.zeros((8, 8, 4), np.uint8), "new")).result(TIMEOUT_S)
     assert str(caught.value) == (
         "The device has no memory left for another picture; choose one again when somebody has left."
     )
@@ -303,7 +303,7 @@ def test_engine_refuses_everything_after_close() -> None:
     for begin in (
         lambda: admit(engine),
         engine.watch,
-        lambda: engine.prepare(Picture(np.zeros((2, 2, 4), np.uint8), "")),
+        lambda: engine.pictures.prepare(Picture(np.zeros((2, 2, 4), np.uint8), "")),
     ):
         with pytest.raises(EngineClosedError, match=r"^The server is shutting down; start it again to go on\.$"):
             begin()

@@ -19,11 +19,13 @@ from models.geometry.rig import Rig
 from models.geometry.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 from models.geometry.views import View
 from streamer.errors import DeviceMemoryError
+from streamer.generation.avatar import Avatar
 from streamer.generation.controls import Controls
 from streamer.generation.eager_frame import EagerFrame
 from streamer.generation.factory import make_pipeline
 from streamer.generation.generator import GeometryGenerator, Reference
-from streamer.generation.pipeline import Avatar, AvatarPipeline, FrameRequest
+from streamer.generation.pipeline import AvatarPipeline
+from streamer.generation.stream import FrameRequest
 from streamer.rigging.backdrop import Backdrop, cover_canvas
 from streamer.rigging.picture import Picture, load_picture
 from streamer.tracking.motion import Motion

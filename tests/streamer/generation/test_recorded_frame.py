@@ -11,13 +11,15 @@ from models.geometry.rig import Rig
 from models.motion import Driver
 from streamer.errors import DeviceMemoryError
 from streamer.frames import AvatarFrame
+from streamer.generation.avatar import Avatar
 from streamer.generation.controls import Controls
 from streamer.generation.cuda_graphs import CudaRecorder, Recorder
 from streamer.generation.driver_batch import DriverBatch
 from streamer.generation.eager_frame import EagerFrame
-from streamer.generation.pipeline import Avatar, AvatarPipeline, FrameRequest, Stream
+from streamer.generation.pipeline import AvatarPipeline
 from streamer.generation.recorded_frame import RecordedFrame, TickInputs
 from streamer.generation.rig_pool import RigPool
+from streamer.generation.stream import FrameRequest, Stream
 from streamer.generation.tensor_tree import iter_tensors, map_tensors
 from streamer.generation.torch_generator import TorchGenerator
 from streamer.tracking.motion import Motion

@@ -7,10 +7,12 @@ import pytest
 
 from streamer.film.performance import perform_all
 from streamer.frames import AvatarFrame
+from streamer.generation.avatar import Avatar
 from streamer.generation.controls import Controls
 from streamer.generation.factory import make_pipeline
-from streamer.generation.pipeline import Avatar, AvatarPipeline, FrameRequest, SceneError
+from streamer.generation.pipeline import AvatarPipeline, SceneError
 from streamer.generation.scene import over_background, over_plate
+from streamer.generation.stream import FrameRequest
 from streamer.rigging.backdrop import Backdrop
 from streamer.rigging.canvas import place_on_canvas
 from streamer.rigging.points import Points

@@ -3,7 +3,7 @@
 import torch
 
 from models.geometry.body import LEFT_ELBOW, RIGHT_WRIST
-from streamer.generation.pipeline import shown_body
+from streamer.generation.avatar import shown_body
 from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
 from tests.support.bodies import drawn_figure
 from tests.support.faces import drawn_face

@@ -13,7 +13,8 @@ from PIL import Image as Pillow
 from streamer.generation.controls import Controls
 from streamer.generation.device import choose_device
 from streamer.generation.factory import make_pipeline
-from streamer.generation.pipeline import AvatarPipeline, FrameRequest
+from streamer.generation.pipeline import AvatarPipeline
+from streamer.generation.stream import FrameRequest
 from streamer.rigging.picture import MAX_SIDE, Picture, load_picture
 from streamer.tracking.motion import Motion
 

@@ -18,7 +18,7 @@ from streamer.errors import (
     ProtocolError,
     ServerFullError,
 )
-from streamer.generation.pipeline import Controls
+from streamer.generation.controls import Controls
 from streamer.server.signaling import (
     Bye,
     Candidate,
