@@ -41,8 +41,8 @@ def serve(settings: Settings) -> None:
     listening = bind(settings)  # a taken port, a bad picture and wrong weights are reported before torch is imported
     for path in settings.ref:
         load_picture(path)
-    if settings.generator == "dit" and settings.checkpoint is not None:
-        check_weights(settings.checkpoint)
+    if settings.generator == "dit":
+        check_weights(settings.checkpoint, settings.device)
     check_temporary_folder()
     print_stage(began, "loading the engine")
     from streamer.launch import launch  # noqa: PLC0415 - torch and MediaPipe take seconds to import

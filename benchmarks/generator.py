@@ -39,12 +39,12 @@ from streamer.errors import KagamiError
 from streamer.frames import AvatarFrame
 from streamer.generation.avatar import Avatar
 from streamer.generation.device import choose_device
-from streamer.generation.factory import default_checkpoint
 from streamer.generation.generator import Generator
 from streamer.generation.onnx_generator import OnnxGenerator
 from streamer.generation.precision import best_precision, dtype_of
 from streamer.generation.stream import FrameRequest, Stream
 from streamer.generation.torch_generator import TorchGenerator
+from streamer.generation.weights_file import shipped_weights
 from streamer.options import PRECISIONS, Precision
 from streamer.rigging.picture import load_picture
 from streamer.rigging.rigger import make_rig
@@ -127,7 +127,7 @@ def measure(options: argparse.Namespace, print_line: Callable[[str], None]) -> d
     Raises KagamiError, CheckpointError and ValueError.
     """
     device = torch.device(choose_device(options.device))
-    options.checkpoint = options.checkpoint or default_checkpoint(device)
+    options.checkpoint = options.checkpoint or shipped_weights(device.type)
     batches = options.batch or ([1, 2, 4] if device.type == "cpu" else [1, 2, 4, 8, 16, 32])
     torch.set_num_threads(options.threads)
     picture = load_picture(options.ref)

@@ -11,7 +11,7 @@ from benchmarks.evaluation.rendered_clips import DRIVERS
 from benchmarks.evaluation.rendered_score import RENDERED_FIGURES, measure
 from benchmarks.evaluation.table import Rows, difference, mean_row, table
 from models import checkpoint as weights
-from streamer.generation.factory import default_checkpoint
+from streamer.generation.weights_file import shipped_weights
 
 STEPS = (1, 2, 4)
 
@@ -80,7 +80,7 @@ def ablations(context: EvalContext) -> dict[str, object]:
     }
     rows: Rows = {name: mean_row(context.rows("self")[name]) for name in ("dit", "geometry")}
     rows |= {name: _row(context, context.eval_pipeline(generator)) for name, generator in ablated.items()}
-    descriptions = {"dit": describe_weights(context.options.checkpoint or default_checkpoint(context.device))}
+    descriptions = {"dit": describe_weights(context.options.checkpoint or shipped_weights(context.device.type))}
     for name, path in context.options.ablation:
         generator = context.generator("dit", path)
         trained_blind = "blind" in weights.notes_of(path)

@@ -55,8 +55,8 @@ def plan_films(job: Job) -> Plan:
     films = dict(_outputs_of_several(job) if several else [_output_of_one(job)])
     pictures = tuple(map(load_picture, job.ref))
     backdrop = None if job.background_file is None else load_backdrop(job.background_file)
-    if job.generator == "dit" and job.checkpoint is not None:
-        check_weights(job.checkpoint)
+    if job.generator == "dit":
+        check_weights(job.checkpoint, job.device)
     check_temporary_folder()
     planned: list[PlannedFilm] = []
     problems: list[str] = []

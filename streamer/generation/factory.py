@@ -16,9 +16,8 @@ from streamer.generation.pipeline import AvatarPipeline
 from streamer.generation.recorded_frame import RecordedFrame
 from streamer.generation.renderer import Renderer
 from streamer.generation.torch_generator import DEFAULT_LANES, TorchGenerator
+from streamer.generation.weights_file import shipped_weights
 from streamer.options import GeneratorKind, Precision
-
-CHECKPOINTS = Path(__file__).resolve().parents[2] / "checkpoints"
 
 
 class GeneratorError(KagamiError):
@@ -40,7 +39,7 @@ def make_pipeline(
     kind: "dit" (the network) or "geometry" (the warp alone).
     device: a torch device name.
     size: longer side of the drawn frames in pixels.
-    checkpoint: weights of the network; None for the device's own, see `default_checkpoint`.
+    checkpoint: weights of the network; None for the device's own, see `shipped_weights`.
     steps: of the network's sampler, per frame.
     live: no frame waits for the transformer, see `OnnxGenerator`; without effect elsewhere.
     sessions: number of streams that may be open at once, where torch draws, see `TorchGenerator`.
@@ -75,14 +74,9 @@ def make_generator(
     if kind == "geometry":
         return GeometryGenerator()
     try:
-        network = weights.load(checkpoint or default_checkpoint(device))
+        network = weights.load(checkpoint or shipped_weights(device.type))
     except CheckpointError as error:
         raise GeneratorError(str(error)) from error
     if device.type == "cpu":
         return OnnxGenerator(network, device, steps, live)
     return TorchGenerator(network, device, steps, sessions, precision)
-
-
-def default_checkpoint(device: torch.device) -> Path:
-    """The shipped weights: the small network on a CPU, the large one elsewhere."""
-    return CHECKPOINTS / ("tiny.safetensors" if device.type == "cpu" else "base.safetensors")

@@ -19,10 +19,11 @@ from models.geometry.rig import Rig
 from models.geometry.topology import INNER_LIPS
 from models.geometry.views import View
 from models.sampler import sample_edit
-from streamer.generation.factory import GeneratorError, default_checkpoint, make_generator
+from streamer.generation.factory import GeneratorError, make_generator
 from streamer.generation.generator import GeometryGenerator
 from streamer.generation.onnx_generator import OnnxGenerator, propagate_edit, thread_counts
 from streamer.generation.torch_generator import TorchGenerator
+from streamer.generation.weights_file import shipped_weights
 from tests.support.faces import drawn_face
 from tests.support.networks import SMALL, small_network
 
@@ -86,7 +87,7 @@ def test_state_reset_drops_the_past_frames(network: CausalDiT, rig: Rig, make: t
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 @torch.inference_mode()
 def test_shipped_weights_in_8_bits_predict_nearly_the_same(rig: Rig, device: str) -> None:
-    network = load(default_checkpoint(torch.device(device)))
+    network = load(shipped_weights(device))
     convolutions = sum(isinstance(module, torch.nn.Conv2d) for module in network.modules())
     assert len(network.ranges) == convolutions - 3  # the three output convolutions stay in float32
     pose = rest_pose(rig)
