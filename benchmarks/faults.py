@@ -4,9 +4,9 @@ session sees of processes that die, stop and hang.
 A real server on 127.0.0.1 serves one live person over WebRTC. Before each attack that person's frames a second are
 measured alone, then under the attack, which comes from a process of its own, at low priority. Afterwards everything
 that the attackers used must be gone: UDP sockets, sessions, tracker processes, threads. In the end the server is told
-to stop while slow requests are open. The parts, each of which can be run alone (--part):
+to stop while slow requests are open. What is done (--attack chooses):
 
-offers: damaged offers to a server in this process, some taken back at once; each must be answered or refused.
+damaged offers: damaged offers to a server in this process, some taken back at once; each must be answered or refused.
 attacks: benchmarks/streaming/attacks.py. seats: whether a newcomer is answered while others hold places for nothing.
 processes: trackers, picture processes and the fork server are killed and stopped; the page must be told, and the avatar
 follow again, within MAX_REPLACE_S, without a new calibration. exits: SIGTERM in each state of a server, and SIGKILL.
@@ -38,7 +38,7 @@ from benchmarks.streaming.attacks import (
 )
 from benchmarks.streaming.attacks import session_of as await_ready
 from benchmarks.streaming.clip_camera import CAMERA_SIZE, load_clip
-from benchmarks.streaming.exits import MAX_EXIT_S, NAMES, measure_exit
+from benchmarks.streaming.exits import EXITS, MAX_EXIT_S, measure_exit
 from benchmarks.streaming.offer_fuzz import FuzzReport, fuzz_offers
 from benchmarks.streaming.offers import make_offer
 from benchmarks.streaming.process_faults import (
@@ -65,7 +65,8 @@ LOG_CHARACTERS = 8000  # of the server's log that are shown if it holds a traceb
 REPLACEMENT_PAUSE_S = REPLACEMENT_WINDOW_S / MAX_REPLACEMENTS  # so that no session is ended for too many
 POOL_THREADS = 24  # by which the server's thread pools may grow; they are bounded and stay
 COUNTED = ("sessions", "processes", "udp_sockets", "threads")
-PARTS = ("offers", "attacks", "seats", "processes", "exits")
+DAMAGED_OFFERS = "damaged offers"
+EVERYTHING = (DAMAGED_OFFERS, *SEAT_FAULTS, *PICTURE_FAULTS, *TRACKER_FAULTS, *ATTACKS, *EXITS)
 COLUMNS = ("attack", "fps alone", "fps under", "lost", "MB more", "tracebacks", "udp", "sessions", "processes",
            "threads", "newcomer")  # fmt: skip
 
@@ -84,8 +85,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--seconds", type=float, default=15.0, metavar="N", help="how long each attack lasts (15)")
     parser.add_argument("--offers", type=int, default=10_000, metavar="N", help="damaged offers to send (10000)")
-    parser.add_argument("--part", choices=PARTS, action="append", help="only this; may be repeated (all)")
-    parser.add_argument("--attack", choices=tuple(ATTACKS), action="append", help="only this; may be repeated (all)")
+    parser.add_argument(
+        "--attack", choices=EVERYTHING, action="append", metavar="NAME",
+        help=f"only this; may be repeated (all): {', '.join(EVERYTHING)}",
+    )  # fmt: skip
     add_options(parser)
     options = parser.parse_args(arguments)
     if options.seconds <= 0 or options.camera_fps <= 0 or options.offers < 0:
@@ -96,9 +99,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Run the benchmark. Returns the JSON report. Raises KagamiError, OSError, ValueError, each with one sentence."""
     clip = load_clip(options.clip, *CAMERA_SIZE)
-    parts = options.part or PARTS
+    chosen = options.attack or EVERYTHING
     report: dict[str, Any] = {"seconds": options.seconds, "size": options.size, **describe(options)}
-    if "offers" in parts:
+    if DAMAGED_OFFERS in chosen:
         offers = asyncio.run(fuzz_offers(options.offers))
         print(_offers_line(offers), file=sys.stderr)
         report["offers"] = {
@@ -107,22 +110,22 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             "left": offers.left,
             "holds": offers.holds,
         }
-    if {"attacks", "seats", "processes"} & set(parts):
-        report |= _measure_server(options, clip, parts)
-    if "exits" in parts:
-        report["exits"] = asyncio.run(_exit_one_by_one(options, clip))
+    if {*ATTACKS, *SEAT_FAULTS, *PICTURE_FAULTS, *TRACKER_FAULTS} & set(chosen):
+        report |= _measure_server(options, clip, chosen)
+    if set(EXITS) & set(chosen):
+        report["exits"] = asyncio.run(_exit_one_by_one(options, clip, chosen))
     rows = [row for part in ("rows", "seats", "processes", "exits") for row in report.get(part, ())]
     fuzzed = report.get("offers", {"holds": True})["holds"]
     report["holds"] = fuzzed and report.get("tracebacks", 0) == 0 and all(row["holds"] for row in rows)
     return report
 
 
-def _measure_server(options: argparse.Namespace, clip: list[Image], parts: Sequence[str]) -> dict[str, Any]:
+def _measure_server(options: argparse.Namespace, clip: list[Image], chosen: Sequence[str]) -> dict[str, Any]:
     """Attacks, seats and processes, all on one server, and how long it takes to stop."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "server.log"
         with ServerProcess(server_flags(options), records=False, log=log) as server:
-            report: dict[str, Any] = asyncio.run(_fault_one_by_one(server, log, clip, options, parts))
+            report: dict[str, Any] = asyncio.run(_fault_one_by_one(server, log, clip, options, chosen))
             slow = open_slow_requests(Target(server.url, 0, ""))
             began = time.monotonic()
             server.stop()
@@ -136,33 +139,33 @@ def _measure_server(options: argparse.Namespace, clip: list[Image], parts: Seque
 
 
 async def _fault_one_by_one(
-    server: ServerProcess, log: Path, clip: list[Image], options: argparse.Namespace, parts: Sequence[str]
+    server: ServerProcess, log: Path, clip: list[Image], options: argparse.Namespace, chosen: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
     target = Target(server.url, options.seconds, await make_offer(sound=False), large_pictures())
-    report: dict[str, list[dict[str, Any]]] = {}
+    report: dict[str, list[dict[str, Any]]] = {"seats": [], "processes": [], "rows": []}
     faces = Faces(len(clip))
     async with live_client(server.url, clip, options.camera_fps, options.codec, faces) as neighbour:
-        if "seats" in parts:
-            report["seats"] = [_shown(await seat_fault(name, target)) for name in SEAT_FAULTS]
-        if "processes" in parts:
-            scene = Scene(server, neighbour, faces, options.ref.read_bytes())
-            rows = [_shown(await picture_fault(name, scene)) for name in PICTURE_FAULTS]
-            for name in TRACKER_FAULTS:
-                await neighbour.watch(REPLACEMENT_PAUSE_S)
-                rows.append(_shown(await tracker_fault(name, scene)))
-            report["processes"] = rows
-        if "attacks" in parts:
-            report["rows"] = []
-            for name in options.attack or ATTACKS:
-                report["rows"].append(await _attack(name, server, log, target, neighbour))
-                print(_line(report["rows"][-1]), file=sys.stderr)
+        scene = Scene(server, neighbour, faces, options.ref.read_bytes())
+        for name in filter(chosen.__contains__, SEAT_FAULTS):
+            report["seats"].append(_shown(await seat_fault(name, target)))
+        for name in filter(chosen.__contains__, PICTURE_FAULTS):
+            report["processes"].append(_shown(await picture_fault(name, scene)))
+        for name in filter(chosen.__contains__, TRACKER_FAULTS):
+            report["processes"].append(_shown(await tracker_fault(name, scene)))
+            await neighbour.watch(REPLACEMENT_PAUSE_S)
+        for name in filter(chosen.__contains__, ATTACKS):
+            report["rows"].append(await _attack(name, server, log, target, neighbour))
+            print(_line(report["rows"][-1]), file=sys.stderr)
     return report
 
 
-async def _exit_one_by_one(options: argparse.Namespace, clip: list[Image]) -> list[dict[str, Any]]:
-    upload, video = options.ref.read_bytes(), options.clip.read_bytes()
+async def _exit_one_by_one(
+    options: argparse.Namespace, clip: list[Image], chosen: Sequence[str]
+) -> list[dict[str, Any]]:
+    upload, video, flags = options.ref.read_bytes(), options.clip.read_bytes(), server_flags(options)
     return [
-        _shown(await measure_exit(name, server_flags(options), clip, options.codec, upload, video)) for name in NAMES
+        _shown(await measure_exit(name, flags, clip, options.codec, upload, video))
+        for name in filter(chosen.__contains__, EXITS)
     ]
 
 
@@ -250,10 +253,10 @@ def table(report: Mapping[str, Any]) -> str:
         f"{report['generator']}, {report['size']} px, {report['codec']}, camera {report['camera']}, body "
         f"{'on' if report['body'] else 'off'}, {report['seconds']:g} s each",
     ]
-    if "rows" in report:
+    if report.get("rows"):
         lines += ["", _row(COLUMNS), *map(_line, report["rows"])]
     for part in ("seats", "processes", "exits"):
-        if part in report:
+        if report.get(part):
             lines += ["", *map(_fault_line, report[part])]
     lines.append("")
     if "offers" in report:

@@ -27,7 +27,9 @@ PATIENCE_S = 30.0
 LOADING_S = 1.0  # since the server says that it loads its engine
 WORK_S = 0.3  # since a picture or a clip was sent
 START_TIMEOUT_S = 120.0
-NAMES = ("loading", "listening", "live", "preparing", "film", "live, SIGKILL")
+LOADING, PREPARING, FILMING = "ended while loading", "ended while preparing", "ended while filming"
+LISTENING, LIVE, KILLED = "ended while listening", "ended while live", "killed while live"
+EXITS = (LOADING, LISTENING, LIVE, PREPARING, FILMING, KILLED)
 
 
 async def measure_exit(
@@ -48,7 +50,7 @@ async def measure_exit(
         async with _in_state(name, process, clip, codec, upload, video):
             everyone = process_tree(process.pid)
             began = time.monotonic()
-            process.send_signal(signal.SIGKILL if "SIGKILL" in name else signal.SIGTERM)
+            process.send_signal(signal.SIGKILL if name == KILLED else signal.SIGTERM)
             async with asyncio.timeout(PATIENCE_S):
                 status = await process.wait()
             seconds = time.monotonic() - began
@@ -61,7 +63,7 @@ async def measure_exit(
             process.kill()
     lines = (await errors).splitlines()
     return {
-        "state": name,
+        "fault": name,
         "seconds": round(seconds, 2),
         "status": status,
         "left": len(left),
@@ -75,13 +77,13 @@ async def _in_state(
     name: str, process: asyncio.subprocess.Process, clip: list[Image], codec: str, upload: bytes, video: bytes
 ) -> AsyncIterator[None]:
     """Within this context the server is in the state."""
-    if name == "loading":
+    if name == LOADING:
         await _line(process, "loading the engine")
         await asyncio.sleep(LOADING_S)
         yield
         return
     url = (await _line(process, "open ")).split("open ")[1].split()[0]
-    if name == "listening":
+    if name == LISTENING:
         yield
         return
     async with live_client(url, clip, 25.0, codec) as client:
@@ -110,7 +112,7 @@ async def _film(url: str, session: str, upload: bytes, video: bytes) -> None:
     await asyncio.to_thread(send)
 
 
-_WORK: dict[str, Callable[[str, str, bytes, bytes], Coroutine[Any, Any, None]]] = {"preparing": _prepare, "film": _film}
+_WORK: dict[str, Callable[[str, str, bytes, bytes], Coroutine[Any, Any, None]]] = {PREPARING: _prepare, FILMING: _film}
 
 
 async def _line(process: asyncio.subprocess.Process, words: str) -> str:

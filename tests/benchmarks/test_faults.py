@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -14,6 +16,7 @@ from benchmarks import faults
 from benchmarks.streaming.attacks import plain_png
 from benchmarks.streaming.offer_fuzz import fuzz_offers
 from benchmarks.streaming.offers import damaged, make_offer
+from benchmarks.streaming.process_faults import difference
 
 ROOT = Path(__file__).resolve().parents[2]
 REF, CLIP = str(ROOT / "assets" / "avatar.png"), str(ROOT / "assets" / "driver.mp4")
@@ -21,7 +24,10 @@ REF, CLIP = str(ROOT / "assets" / "avatar.png"), str(ROOT / "assets" / "driver.m
 
 @pytest.mark.realtime
 @pytest.mark.timeout(600)
-def test_attacks_leave_nothing_behind(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_attacks_leave_nothing_behind(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "REPLACEMENT_PAUSE_S", 0.5)
     out = tmp_path / "faults.json"
     quick = [
         "--seconds",
@@ -36,10 +42,17 @@ def test_attacks_leave_nothing_behind(tmp_path: Path, capfd: pytest.CaptureFixtu
         "--camera-fps",
         "15",
     ]
-    attack = "mutated offers"  # all eight take a minute and a half
-    assert faults.main([*quick, "--attack", attack, "--ref", REF, "--clip", CLIP, "--json", str(out)]) == 0
+    attack = "mutated offers"  # all take minutes
+    chosen = [faults.DAMAGED_OFFERS, attack, "4 unusable offers", "picture process killed", "tracker killed"]
+    names = [word for name in chosen for word in ("--attack", name)]
+    assert faults.main([*quick, *names, "--ref", REF, "--clip", CLIP, "--json", str(out)]) == 0
     report = json.loads(out.read_text())
     assert [row["attack"] for row in report["rows"]] == [attack]
+    assert [row["fault"] for row in (*report["seats"], *report["processes"])] == chosen[2:]
+    (picture, tracker), (seat,) = report["processes"], report["seats"]
+    assert picture["outcome"] is not None and picture["left"] == 0
+    assert tracker["told_s"] is not None and tracker["follows_s"] is not None and not tracker["calibrated_anew"]
+    assert seat["answered_s"] is not None
     assert report["tracebacks"] == 0
     assert report["offers"]["holds"] and sum(report["offers"]["outcomes"].values()) == 40
     for row in report["rows"]:
@@ -55,6 +68,12 @@ def test_impossible_options_are_refused(arguments: list[str], capsys: pytest.Cap
         faults.main(arguments)
     assert caught.value.code == 2
     assert "error:" in capsys.readouterr().err
+
+
+def test_difference_compares_pictures_of_the_same_frames_of_the_clip() -> None:
+    grey = {k: np.full((4, 4), 100 + k, np.uint8) for k in range(5)}
+    assert difference(grey, {k: each + np.uint8(3) for k, each in grey.items() if k > 1}) == 3.0
+    assert math.isnan(difference(grey, {}))
 
 
 async def test_damaged_offers_differ_from_the_offer_and_from_run_to_run_do_not() -> None:

@@ -174,9 +174,11 @@ async def test_message_above_the_websocket_limit_closes_the_websocket() -> None:
         await page.wait_until(lambda: not server.conversations.sessions, "the end of the session")
 
 
-async def test_viewer_from_another_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation, "is_from_this_machine", lambda socket: False)
-    async with serving() as (address, _), Page(socket_url(address)) as page:
+@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "Via"])
+async def test_viewer_who_comes_through_a_proxy_is_refused(header: str) -> None:
+    """A proxy on this machine makes everybody's address a loopback one."""
+    through_proxy = {header: "for=192.0.2.7"}
+    async with serving() as (address, _), Page(socket_url(address), additional_headers=through_proxy) as page:
         await page.send(type="hello", protocol=1, watch=True)
         error = await page.receive("error", fatal=True)
         assert error["message"] == ("The output view opens only on the server's own machine; open the page without it.")
