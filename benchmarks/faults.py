@@ -66,6 +66,7 @@ REPLACEMENT_PAUSE_S = REPLACEMENT_WINDOW_S / MAX_REPLACEMENTS  # so that no sess
 POOL_THREADS = 24  # by which the server's thread pools may grow; they are bounded and stay
 COUNTED = ("sessions", "processes", "udp_sockets", "threads")
 DAMAGED_OFFERS = "damaged offers"
+NO_ADMISSION = ("--min-fps", "0")  # a machine that is busy with other things refuses no newcomer
 EVERYTHING = (DAMAGED_OFFERS, *SEAT_FAULTS, *PICTURE_FAULTS, *TRACKER_FAULTS, *ATTACKS, *EXITS)
 COLUMNS = ("attack", "fps alone", "fps under", "lost", "MB more", "tracebacks", "udp", "sessions", "processes",
            "threads", "newcomer")  # fmt: skip
@@ -124,7 +125,7 @@ def _measure_server(options: argparse.Namespace, clip: list[Image], chosen: Sequ
     """Attacks, seats and processes, all on one server, and how long it takes to stop."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "server.log"
-        with ServerProcess(server_flags(options), records=False, log=log) as server:
+        with ServerProcess([*server_flags(options), *NO_ADMISSION], records=False, log=log) as server:
             report: dict[str, Any] = asyncio.run(_fault_one_by_one(server, log, clip, options, chosen))
             slow = open_slow_requests(Target(server.url, 0, ""))
             began = time.monotonic()

@@ -28,7 +28,7 @@ FOLLOW_TIMEOUT_S = 30.0
 SETTLED_S = 3.0  # of frames after a fault, that are compared with those before
 PROCESS_POLL_S = 0.002
 PROCESS_TIMEOUT_S = 20.0
-MAX_PICTURE_S = 20.0  # for an upload to be ready, or to be refused with a sentence
+MAX_PICTURE_S = 60.0  # for an upload to be ready, or to be refused with a sentence
 
 
 @dataclass
@@ -137,7 +137,9 @@ async def tracker_fault(name: str, scene: Scene) -> dict[str, Any]:
     before = scene.faces.take()
     began, frames, seen = time.monotonic(), len(client.log.frames), len(client.log.first_seen)
     await TRACKER_FAULTS[name](scene)
-    follows = await _until(lambda: _told_at(client, began) is not None and _live_at(client, began) is not None, client)
+    follows = await _until(
+        lambda: _told_at(client, began) is not None and _live_at(client, began) is not None, client, FOLLOW_TIMEOUT_S
+    )
     scene.faces.take()
     await client.watch(LONG_STOP_S if "40" in name else SETTLED_S)
     told, live = _told_at(client, began), _live_at(client, began)
@@ -170,8 +172,8 @@ def _live_at(client: WebRtcClient, since: float) -> float | None:
     return next((at for at, phase, _ in client.log.states if at > told and phase == "live"), None)
 
 
-async def _until(done: Callable[[], bool], client: WebRtcClient) -> bool:
-    deadline = time.monotonic() + FOLLOW_TIMEOUT_S
+async def _until(done: Callable[[], bool], client: WebRtcClient, timeout_s: float) -> bool:
+    deadline = time.monotonic() + timeout_s
     while not done() and time.monotonic() < deadline:
         await client.watch(0.05)
     return done()
@@ -196,7 +198,7 @@ async def picture_fault(name: str, scene: Scene) -> dict[str, Any]:
             PICTURE_FAULTS[name](hit)
     status, text = await answering
     if status == 202:
-        await _until(lambda: _picture_stage(scene.client, began) in ("ready", "failed"), scene.client)
+        await _until(lambda: _picture_stage(scene.client, began) in ("ready", "failed"), scene.client, MAX_PICTURE_S)
     seconds = time.monotonic() - began
     await scene.client.watch(0.5)
     left = workers(scene.server) - known
