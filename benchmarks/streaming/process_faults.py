@@ -137,9 +137,11 @@ async def tracker_fault(name: str, scene: Scene) -> dict[str, Any]:
     before = scene.faces.take()
     began, frames, seen = time.monotonic(), len(client.log.frames), len(client.log.first_seen)
     await TRACKER_FAULTS[name](scene)
-    follows = await _until(
-        lambda: _told_at(client, began) is not None and _live_at(client, began) is not None, client, FOLLOW_TIMEOUT_S
-    )
+
+    def follows_again() -> bool:
+        return _live_at(client, began) is not None
+
+    follows = await _until(follows_again, client, FOLLOW_TIMEOUT_S)
     scene.faces.take()
     await client.watch(LONG_STOP_S if "40" in name else SETTLED_S)
     told, live = _told_at(client, began), _live_at(client, began)

@@ -18,6 +18,7 @@ from aiortc.mediastreams import MediaStreamTrack
 from av import AudioFrame
 
 from streamer.frames import CameraFrame
+from streamer.server import session as session_module
 from streamer.settings import Settings
 from streamer.tracking.tracker import TrackedMotion
 from tests.support.drivers import rotation_of
