@@ -48,6 +48,7 @@ def launch(
             "streamer.tracking.person_tracker",
             "streamer.rigging.picture_process",
             "streamer.rigging.views",
+            "streamer.film.film",
         ]
     )
     fork_server.warm_up()

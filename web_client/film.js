@@ -140,8 +140,8 @@ export class ClipFilm {
     } else if (status.stage === 'ready' && film?.stage !== 'fetching') {
       void this.#fetch(status);
     } else if (status.stage !== 'sending' && status.stage !== 'ready') {
-      const { stage, name, done, seconds_left: secondsLeft, notes } = status;
-      this.#show({ stage, name, notes, secondsLeft, done: stage === 'preparing' ? null : done });
+      const { stage, done, seconds_left: secondsLeft, notes } = status;
+      this.#show({ stage, name: film?.name ?? status.name, notes, secondsLeft, done: stage === 'preparing' ? null : done });
     }
   }
 
@@ -181,7 +181,8 @@ export class ClipFilm {
    * @param {FilmStatus} status of a film that is ready
    */
   async #fetch(status) {
-    const { name, size, suffix, notes } = status;
+    const { size, suffix, notes } = status;
+    const name = this.store.state.film?.name ?? status.name;
     const { signal } = this.aborter;
     const base = this.store.state.film?.file ?? `${stem(name)}-${stem(this.store.state.picture.name)}`;
     this.#show({ stage: 'fetching', name, notes, file: base, done: 0, secondsLeft: null });

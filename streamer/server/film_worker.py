@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 4096 * 2304  # of a frame of the clip
 MAX_RATE = 60.0  # frames a second, over the longest clip: how many frames a clip may have
-# That the work may map beside what is mapped once the avatar is ready; each core's threads reserve some more.
-MAX_ADDRESS_BYTES, MAX_ADDRESS_BYTES_PER_CORE = 4 * 2**30, 2**29
+# That the work may map beside what its process has mapped at its start; each core's threads reserve some more.
+MAX_ADDRESS_BYTES, MAX_ADDRESS_BYTES_PER_CORE = 6 * 2**30, 2**29
 _log = logging.getLogger(__name__)
 
 
@@ -113,13 +113,13 @@ class FilmWorker:
         from streamer.generation.factory import make_pipeline  # noqa: PLC0415
 
         settings, controls = self._settings, order.controls
-        check_clip(order.clip, order.name, settings.film_minutes)  # before models are loaded for it
         device = choose_device(settings.device)
+        if device == "cpu":  # CUDA maps more than it uses
+            limit_address_space(MAX_ADDRESS_BYTES + (os.cpu_count() or 1) * MAX_ADDRESS_BYTES_PER_CORE)
+        check_clip(order.clip, order.name, settings.film_minutes)  # before models are loaded for it
         pipeline = make_pipeline(settings.generator, device, settings.size, settings.checkpoint, settings.steps)
         avatar = pipeline.prepare(order.picture, order.points, controls.framing, order.views, order.person)
         self._state = replace(self._state, notes=tuple(avatar.notes))
-        if device == "cpu":  # CUDA maps more than it uses
-            limit_address_space(MAX_ADDRESS_BYTES + (os.cpu_count() or 1) * MAX_ADDRESS_BYTES_PER_CORE)
         film = Film(
             order.clip, order.out, order.name, controls=controls, backdrop=order.backdrop,
             alpha=controls.background == "transparent", smooth=settings.smooth, smoothing=controls.smoothing,
@@ -134,9 +134,12 @@ class FilmWorker:
         make_film(pipeline, avatar, film, report)
 
     def _report(self, progress: FilmProgress) -> None:
-        """Tracking and drawing count alike: the bar moves while the beginning is tracked ahead."""
+        """Tracking and drawing count alike, so that the bar moves while the beginning is tracked ahead. How long it
+        takes is told once both go on.
+        """
+        remaining = None if progress.stage == "tracking" else progress.remaining_s
         done = min(1.0, (progress.tracked + progress.drawn) / 2 / progress.expected) if progress.expected else 0.0
-        self._state = replace(self._state, stage=progress.stage, done=done, remaining_s=progress.remaining_s)
+        self._state = replace(self._state, stage=progress.stage, done=done, remaining_s=remaining)
 
 
 def check_clip(path: Path, name: str, max_minutes: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import shutil
 import tempfile
@@ -28,6 +29,7 @@ UPLOAD_TIMEOUT_S = 900.0  # for all parts
 KEEP_READY_S = 600.0  # how long a film waits for its page to fetch it
 REPORT_PERIOD_S = 0.5
 FOLDER_PREFIX = "kagami-film-"
+_log = logging.getLogger(__name__)
 
 
 class FilmsOffError(ForbiddenError):
@@ -192,10 +194,10 @@ class SessionFilm:
         self._films.claim(self)
         try:
             folder = await self._films.executors.film(_make_folder)
+            order = order_of(folder / "clip", folder / f"film{suffix}", name)
         except BaseException:
             self._films.release(self)
             raise
-        order = order_of(folder / "clip", folder / f"film{suffix}", name)
         self._film = _Film(name, folder, size, order, FilmProcess(self._films.make_worker), time.monotonic())
         if self._closed:
             await self.remove()
@@ -281,7 +283,12 @@ class SessionFilm:
                 told = status
                 await self._send(status)
             await asyncio.wait({making}, timeout=REPORT_PERIOD_S)
-        end = making.result()
+        try:
+            end = making.result()
+        except Exception:  # no process could be started, for example: the next film is not in the way
+            _log.exception("a film could not be begun")
+            sentence = f"The film of {film.name} could not be made: try another clip."
+            end = FilmState("failed", message=sentence)
         if end is None or self._film is not film:
             return
         film.state = end

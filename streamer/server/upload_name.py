@@ -7,7 +7,7 @@ import re
 from starlette.requests import Request
 
 MAX_NAME = 80  # characters
-_NOT_IN_A_NAME = re.compile(r"[^\w .()\-]", re.UNICODE)
+_NOT_IN_A_NAME = re.compile(r"[^\w .,()&'+\-]", re.UNICODE)
 
 
 def upload_name(request: Request, otherwise: str) -> str:

@@ -93,3 +93,11 @@ def test_a_dropped_clip_becomes_a_film_and_a_dropped_picture_the_avatar(page: Pa
     picture = base64.b64encode(png_file("cat.png", (20, 60, 220))["buffer"]).decode()
     assert page.evaluate(_DROP, [[["cat.png", "image/png", picture]]]) == "Drop a picture to become it"
     expect(page.locator("#picture-name")).to_have_text("cat.png")
+
+
+def test_the_time_left_is_told_in_words(page: Page) -> None:
+    words = page.evaluate("async () => [10, 60, 130, 5300, 7200].map((await import('./film.js')).timeLeft)")
+    assert words == [
+        "Less than a minute left", "About a minute left", "About 2 minutes left", "About 88 minutes left",
+        "About 2 hours left",
+    ]  # fmt: skip
