@@ -15,7 +15,7 @@ from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -145,9 +145,12 @@ def check_all(settings: type, given: dict[str, tuple[str, Any]]) -> dict[str, An
 def _option(name: str, hint: Any, default: Any) -> Option:
     inner, *extras = get_args(hint)
     flag = next(extra for extra in extras if isinstance(extra, Flag))
-    meta = next((extra for extra in extras if isinstance(extra, msgspec.Meta)), msgspec.Meta())
     if get_origin(inner) in (Union, UnionType):
         inner = next(part for part in get_args(inner) if part is not NoneType)
+    if get_origin(inner) is Annotated:  # a bound of a number that may be None belongs to the number
+        inner, *bounded = get_args(inner)
+        extras += bounded
+    meta = next((extra for extra in extras if isinstance(extra, msgspec.Meta)), msgspec.Meta())
     repeated, choices = get_origin(inner) is tuple, get_args(inner) if get_origin(inner) is Literal else ()
     kind = get_args(inner)[0] if repeated else str if choices else inner
     bounds = (meta.min_length, meta.max_length) if repeated else (meta.ge, meta.le)

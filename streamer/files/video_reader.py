@@ -35,7 +35,9 @@ class VideoReader:
     source: a file on this machine's disk, or the bytes of one, which are opened as MP4, MOV, WebM or MKV only. clip:
     the part that is read. name: of the file in sentences; None: its path.
     rate: mean frames per second. seconds: length of the file, 0 if it has none. frames: expected number of frames of
-    the part, 0 if the file has no length. Raises VideoError here or at the first frame if there is nothing to read.
+    the part, 0 if the file has no length. has_sound: whether the file has an audio track.
+
+    Raises VideoError here or at the first frame if there is nothing to read.
     """
 
     def __init__(self, source: Path | bytes, clip: ClipRange = WHOLE, name: str | None = None) -> None:
@@ -57,6 +59,7 @@ class VideoReader:
             self._container.close()
             raise
         self.frames = self._expected_frames()
+        self.has_sound = bool(self._container.streams.audio)
         self._display = FrameDisplay(self._stream.sample_aspect_ratio)
 
     @property
@@ -105,7 +108,7 @@ class VideoReader:
         if self._clip.is_whole and self._stream.frames:
             return int(self._stream.frames)
         end = self.seconds if self._clip.end is None else min(self._clip.end, self.seconds or self._clip.end)
-        return max(round((end - self._clip.start) * self.rate), 0)
+        return max(math.ceil((end - self._clip.start) * self.rate - 0.01), 0)
 
     def _timed(self) -> Iterator[tuple[av.VideoFrame, float]]:
         """The frames that are to be read, still as they were decoded, with their `captured`."""

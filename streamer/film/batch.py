@@ -40,7 +40,7 @@ def make_films(job: Job, plan: Plan, lines: ProgressLines) -> int:
         )  # fmt: skip
         began = lines.seconds
         try:
-            summary = make_film(pipeline, avatar, film, partial(lines.show, planned.out.name))
+            summary = make_film(pipeline, avatar, film, partial(lines.show, planned.out.name, planned.has_sound))
         except KagamiError as error:
             if plan.folder is None:
                 raise
@@ -56,9 +56,9 @@ def wrote(planned: PlannedFilm, summary: FilmSummary, seconds: float) -> str:
     """The last line of a film. seconds: that it took."""
     length = say_duration(summary.seconds)
     speed = summary.frames / max(seconds, 1e-6)
+    frames = "1 frame" if summary.frames == 1 else f"{summary.frames} frames"
     return (
-        f"Wrote {planned.out}: {summary.frames} frames, {length} of film, in {say_duration(seconds)} "
-        f"({speed:.1f} frames per second)."
+        f"Wrote {planned.out}: {frames}, {length} of film, in {say_duration(seconds)} ({speed:.1f} frames per second)."
     )
 
 

@@ -80,7 +80,7 @@ class Job:
         Flag("only this part of the video: 3.5-12, 3.5-, -12 or 1:02-1:30", FILES, "START-END", rule=_clip),
     ] = None
     crf: Annotated[
-        int | None, Meta(ge=0, le=MAX_CRF),
+        Annotated[int, Meta(ge=0, le=MAX_CRF)] | None,
         Flag("quality of H.264 (0 to 51, else 16) or VP9 (0 to 63, else 20); smaller is better and larger", FILES),
     ] = None  # fmt: skip
     format: Annotated[

@@ -21,12 +21,16 @@ VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".m
 
 @dataclass(frozen=True, slots=True)
 class PlannedFilm:
-    """A film that can be begun. seconds: its expected length, 0 where the video does not tell. frames: the same."""
+    """A film that can be begun.
+
+    seconds, frames: its expected length, 0 where the video does not tell. has_sound: whether it will have some.
+    """
 
     drive: Path
     out: Path
     seconds: float
     frames: int
+    has_sound: bool
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -74,12 +78,13 @@ def _plan_film(job: Job, drive: Path, out: Path, is_new: bool) -> PlannedFilm:
     """is_new: whether the folder of several films is yet to be made, so that there is nothing in it."""
     with VideoReader(drive, job.clip_range) as reader:
         frames, seconds = reader.frames, float(reader.frames / reader.rate)
+        has_sound = reader.has_sound and bool(out.suffix)
     inputs = [*job.ref, *job.drive, drive, job.points, job.background_file, job.checkpoint]
     if out.exists() and any(_is_within(path, out) for path in inputs if path is not None and path.exists()):
         raise VideoError(f"{out} is also an input: choose another --out.")
     if not is_new:
         check_output(out, job.is_transparent, job.crf, job.force)
-    return PlannedFilm(drive, out, seconds, frames)
+    return PlannedFilm(drive, out, seconds, frames, has_sound)
 
 
 def _is_within(path: Path, out: Path) -> bool:

@@ -42,15 +42,15 @@ class ProgressLines:
         self.close()
         print(text, file=self._stream, flush=True)
 
-    def show(self, name: str, progress: FilmProgress, ending: str = "the end of the file") -> None:
-        """The state of a film. name: of it. ending: what is written last."""
+    def show(self, name: str, has_sound: bool, progress: FilmProgress) -> None:
+        """The state of a film. name: of it."""
         now = self._clock()
         changed = progress.stage != self._stage
         if changed:
             self._stage, self._interval = progress.stage, FIRST_INTERVAL_S
         elif now < self._next:
             return
-        text = self._dated(state_of(name, progress, ending))
+        text = self._dated(state_of(name, has_sound, progress))
         if self._rewrites:
             self._next, self._is_open = now + REDRAW_S, True
             columns = shutil.get_terminal_size().columns
@@ -69,10 +69,10 @@ class ProgressLines:
         return f"[{self.seconds:5.1f} s] {text}"
 
 
-def state_of(name: str, progress: FilmProgress, ending: str) -> str:
+def state_of(name: str, has_sound: bool, progress: FilmProgress) -> str:
     """The state of a film in words."""
     if progress.stage == "finishing":
-        return f"writing {ending} of {name}"
+        return f"writing the end of {name}" + (" and of its sound" if has_sound else "")
     done = progress.drawn if progress.stage == "drawing" else progress.tracked
     of = f" of {max(progress.expected, done)}" if progress.expected else ""
     left = "" if progress.remaining_s is None else f", about {say_duration(progress.remaining_s)} left"

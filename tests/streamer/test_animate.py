@@ -1,12 +1,14 @@
 """The command line that makes files: the whole pipeline on the repository's own picture and clip."""
 
+from pathlib import Path
+
 import av
 import cv2
 import numpy as np
 import pytest
 
 from models.geometry.topology import LOWER_LIP_INNER, UPPER_LIP_INNER
-from streamer.animate import main
+from streamer.animate import main, read_job
 from streamer.files.video_reader import VideoReader
 from streamer.film.performance import perform
 from streamer.generation.controls import Controls
@@ -95,7 +97,7 @@ def test_the_terminal_tells_what_was_written(short, tmp_path, capsys):
     assert told.out.startswith(f"Wrote {out}: 30 frames, 1.2 s of film, in ") and "frames per second" in told.out
     for step in (
         "(1.2 s, 30 frames) becomes", "loading the geometry generator, usually", "preparing avatar.png, usually",
-        "tracking a.mp4: frame 0 of 30", "drawing a.mp4: frame 1 of 30", "writing the end",
+        "tracking a.mp4: frame 0 of 30", "drawing a.mp4: frame 1 of 30", "writing the end of a.mp4 and of its sound",
     ):  # fmt: skip
         assert step in told.err
 
@@ -258,11 +260,31 @@ def test_folder_without_a_single_film_is_taken_away_again(capsys, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["grey.mp4"]
 
 
-@pytest.mark.parametrize("clip", ["12-3.5", "5", "a-b"])
-def test_clip_that_cannot_be_read_is_refused_with_an_example(clip, capsys, tmp_path):
+def test_job_is_read_from_flags():
+    command = ["--ref", "a.png", "--drive", "a.mp4", "--drive", "clips", "--out", "films", "--clip", "-1:30"]
+    job = read_job([*command, "--crf", "30", "--format", "webm", "--force", "--alpha"])
+    assert job.drive == (Path("a.mp4"), Path("clips")) and job.clip_range == (0.0, 90.0)
+    assert (job.crf, job.format, job.force, job.is_transparent) == (30, "webm", True, True)
+    assert read_job(command[:-2]).clip_range.is_whole and read_job(command[:-2]).crf is None
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--clip", "12-3.5"], "--clip: '12-3.5' ends before it begins; write for example 3.5-12, 3.5-, -12 or "),
+        (
+            ["--clip", "5"],
+            "--clip: '5' is not of the form START-END; write for example 3.5-12, 3.5-, -12 or 1:02-1:30.",
+        ),
+        (["--crf", "64"], "--crf is 64; it must be a whole number from 0 to 63."),
+        (["--crf", "-1"], "--crf is -1; it must be a whole number from 0 to 63."),
+        (["--format", "gif"], "argument --format: invalid choice: 'gif'"),
+    ],
+)
+def test_flags_that_cannot_be_read_are_refused_with_an_example(flags, said, capsys):
     with pytest.raises(SystemExit):
-        main(["--ref", str(AVATAR), "--drive", str(DRIVER), "--out", str(tmp_path / "a.mp4"), "--clip", clip])
-    assert "write for example 3.5-12, 3.5-, -12 or 1:02-1:30." in capsys.readouterr().err
+        read_job(["--ref", "a.png", "--drive", "a.mp4", "--out", "a.mp4", *flags])
+    assert said in capsys.readouterr().err
 
 
 class RecordingPipeline:

@@ -18,9 +18,9 @@ def run(stream, seconds=100, end=True):
     lines.line("loading the network, usually 5 s")
     for i in range(seconds * 10):
         now[0] = (i + 1) / 10
-        lines.show("talk.mp4", FilmProgress("tracking" if i < 50 else "drawing", i + 50, i, 1000, 100 - now[0]))
+        lines.show("talk.mp4", True, FilmProgress("tracking" if i < 50 else "drawing", i + 50, i, 1000, 100 - now[0]))
     if end:
-        lines.show("talk.mp4", FilmProgress("finishing", 1000, 1000, 1000, 0.0))
+        lines.show("talk.mp4", True, FilmProgress("finishing", 1000, 1000, 1000, 0.0))
     lines.sentence("Wrote it.")
     return stream.getvalue()
 
@@ -35,7 +35,7 @@ def test_log_gets_few_lines_of_a_film_and_each_stage():
         "[ 20.1 s] drawing talk.mp4: frame 200 of 1000, about 1:20 left",
         "[ 40.1 s] drawing talk.mp4: frame 400 of 1000, about 59.9 s left",
         "[ 80.1 s] drawing talk.mp4: frame 800 of 1000, about 19.9 s left",
-        "[100.0 s] writing the end of the file of talk.mp4",
+        "[100.0 s] writing the end of talk.mp4 and of its sound",
         "Wrote it.",
     ]
 
@@ -52,5 +52,5 @@ def test_terminal_shows_one_line_that_is_rewritten():
 def test_terminal_line_fits_its_width(monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     stream = Terminal()
-    ProgressLines(stream, lambda: 0.0).show("a long name.mp4" * 5, FilmProgress("tracking", 1, 0, 0, None))
+    ProgressLines(stream, lambda: 0.0).show("a long name.mp4" * 5, True, FilmProgress("tracking", 1, 0, 0, None))
     assert len(stream.getvalue().removeprefix("\r\x1b[K")) == 39
