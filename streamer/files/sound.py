@@ -18,12 +18,12 @@ from streamer.options import ClipRange
 class Sound:
     """The first audio track of a file, if any: copied where the new container accepts its codec, else re-encoded.
 
-    source, clip, name: as for `VideoReader`. Timestamps are kept, or of a part count from its beginning as those of its
+    path, clip, name: as for `VideoReader`. Timestamps are kept, or of a part count from its beginning as those of its
     frames do, so audio and video stay in sync. A part begins and ends with whole packets, some 20 ms each.
     """
 
-    def __init__(self, source: Path | bytes, clip: ClipRange = WHOLE, name: str = "The video") -> None:
-        self._container: Any = open_container(source, name)
+    def __init__(self, path: Path, clip: ClipRange = WHOLE, name: str = "The video") -> None:
+        self._container: Any = open_container(path, name)
         audio = self._container.streams.audio
         # A track without a decoder cannot be copied either: its parameters are unknown.
         self._source: Any = audio[0] if audio and audio[0].codec_context is not None else None

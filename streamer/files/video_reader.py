@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterator
 from fractions import Fraction
@@ -14,7 +13,6 @@ import av
 from av.error import FFmpegError
 
 from streamer.errors import KagamiError
-from streamer.files.container_kind import HEAD_BYTES, container_kind
 from streamer.files.displayed_frame import FrameDisplay
 from streamer.frames import CameraFrame
 from streamer.options import ClipRange, say_duration
@@ -32,18 +30,17 @@ class VideoError(KagamiError):
 class VideoReader:
     """The video track of a file, or a part of it.
 
-    source: a file on this machine's disk, or the bytes of one, which are opened as MP4, MOV, WebM or MKV only. clip:
-    the part that is read. name: of the file in sentences; None: its path.
+    clip: the part that is read. name: of the file in sentences; None: its path.
     rate: mean frames per second. seconds: length of the file, 0 if it has none. frames: expected number of frames of
     the part, 0 if the file has no length. has_sound: whether the file has an audio track.
 
     Raises VideoError here or at the first frame if there is nothing to read.
     """
 
-    def __init__(self, source: Path | bytes, clip: ClipRange = WHOLE, name: str | None = None) -> None:
-        self.name = name or (str(source) if isinstance(source, Path) else "The video")
-        self._source, self._clip = source, clip
-        self._container = open_container(source, self.name)
+    def __init__(self, path: Path, clip: ClipRange = WHOLE, name: str | None = None) -> None:
+        self.name = name or str(path)
+        self._path, self._clip = path, clip
+        self._container = open_container(path, self.name)
         if not self._container.streams.video:
             self._container.close()
             raise VideoError(f"{self.name} has no picture track: give a video that shows the driver.")
@@ -137,7 +134,7 @@ class VideoReader:
             yield from self._decoded()
             return
         self._container.close()
-        self._container = open_container(self._source, self.name)
+        self._container = open_container(self._path, self.name)
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
         yield from self._decoded()
@@ -186,26 +183,15 @@ def reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error).strip().rstrip(".") or type(error).__name__
 
 
-def open_container(source: Path | bytes, name: str) -> Any:
-    """Open a file, or the bytes of one, for reading. name: for sentences. Raises VideoError."""
-    if isinstance(source, bytes):
-        kind = container_kind(source)
-        if kind is None:
-            raise VideoError(f"{name} is no MP4, MOV, WebM or MKV: convert it to MP4 first.")
-        return _opened(io.BytesIO(source), name, kind)
-    if source.is_dir():
+def open_container(path: Path, name: str) -> Any:
+    """Open a file for reading. name: for sentences. Raises VideoError."""
+    if path.is_dir():
         raise VideoError(f"{name} is a folder: give the path of a video.")
-    if not source.exists():
+    if not path.exists():
         raise VideoError(f"There is no video at {name}: check the path.")
-    if source.stat().st_size == 0:
+    if path.stat().st_size == 0:
         raise VideoError(f"{name} is empty (0 bytes): record or download it again.")
-    with source.open("rb") as file:
-        kind = container_kind(file.read(HEAD_BYTES))
-    return _opened(local_file(source), name, kind)
-
-
-def _opened(file: Any, name: str, kind: str | None) -> Any:
     try:
-        return av.open(file, format=kind)
+        return av.open(local_file(path))
     except (OSError, FFmpegError) as error:
         raise VideoError(f"{name} is not a readable video ({reason(error)}): give an MP4, MOV, WebM or MKV.") from error

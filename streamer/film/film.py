@@ -46,7 +46,7 @@ class FilmCancelledError(KagamiError):
 class Film:
     """What one film is made of.
 
-    drive: the video of the driver, on this machine's disk or as bytes, which are opened as MP4, MOV, WebM or MKV only.
+    drive: the video of the driver.
     out: .mp4, .webm or .mov, or a folder for PNGs, see `open_recording`.
     name: of the drive in sentences; None: its path.
     clip: the part of the drive that is used, with its sound.
@@ -59,7 +59,7 @@ class Film:
     who: who of several people is followed, body: whether bodies and hands are looked at, see `Drivers`.
     """
 
-    drive: Path | bytes
+    drive: Path
     out: Path
     name: str | None = None
     clip: ClipRange = WHOLE
@@ -98,7 +98,7 @@ def make_film(
 
     Raises KagamiError. On any error, and on Ctrl-C, nothing new is left on the disk.
     """
-    name = film.name or (film.drive.name if isinstance(film.drive, Path) else "the video")
+    name = film.name or film.drive.name
     with (
         VideoReader(film.drive, film.clip, film.name) as reader,
         Sound(film.drive, film.clip, reader.name) as sound,

@@ -134,7 +134,7 @@ def peaks(seconds, characters):
     """The most frames, motions and drawings that were held at once."""
     for kind in held:
         held[kind] = Held()
-    summary = make_film(FakePipeline(), avatar(characters), Film(seconds, Path("out.mp4"), name="fake.mp4"))
+    summary = make_film(FakePipeline(), avatar(characters), Film(seconds, Path("out.mp4"), "fake.mp4"))
     assert summary == FilmSummary(seconds * RATE, pytest.approx(seconds))
     return {kind: each.peak for kind, each in held.items()}
 
@@ -154,7 +154,7 @@ def test_film_holds_as_much_of_a_long_video_as_of_a_short_one(fakes, monkeypatch
 def test_film_reports_each_stage_and_every_frame(fakes):
     told = []
     pipeline = FakePipeline()
-    make_film(pipeline, avatar(), Film(24, Path("out.mp4")), told.append)
+    make_film(pipeline, avatar(), Film(24, Path("out.mp4"), "fake.mp4"), told.append)
     assert [each.stage for each in told] == sorted((each.stage for each in told), key="tracking drawing finishing".find)
     assert {each.stage for each in told} == {"tracking", "drawing", "finishing"}
     assert (told[0].tracked, told[0].drawn, told[0].expected) == (0, 0, 24 * RATE)
@@ -167,21 +167,19 @@ def test_film_reports_each_stage_and_every_frame(fakes):
 def test_film_that_is_cancelled_ends_at_once_with_one_sentence(fakes, after):
     asked = []
     pipeline = FakePipeline()
+    film = Film(48, Path("out.mp4"), "fake.mp4")
     with pytest.raises(FilmCancelledError, match=r"^The film was cancelled; nothing was written\.$"):
-        make_film(
-            pipeline, avatar(), Film(48, Path("out.mp4")), cancelled=lambda: len(asked) >= after or asked.append(0)
-        )
+        make_film(pipeline, avatar(), film, cancelled=lambda: len(asked) >= after or asked.append(0))
     assert len(asked) == after and fakes.written <= after
     assert pipeline.closed == (1 if after else 0)
 
 
 def test_film_that_is_cancelled_leaves_no_file(monkeypatch, tmp_path):
-    """With a real file and its sound: of a name that shows no path."""
     monkeypatch.setattr(film_module, "Drivers", FakeDrivers)
     for kind in ("motions", "drawings"):
         held[kind] = Held()
     source = make_video(tmp_path / "in.mp4", grey_frames(60), [40 * i for i in range(60)], sound="aac")
-    film = Film(source.read_bytes(), tmp_path / "out.mp4", "talk.mp4")
+    film = Film(source, tmp_path / "out.mp4", "talk.mp4")
     drawn = []
     with pytest.raises(FilmCancelledError):
         make_film(FakePipeline(), avatar(), film, lambda progress: drawn.append(progress.drawn), lambda: 5 in drawn)
