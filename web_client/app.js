@@ -234,7 +234,7 @@ export class App {
       this.avatar.hold();
       this.picture.handleConnectionLost();
       this.background.handleConnectionLost();
-      if (this.state.notice?.kind !== 'error') {
+      if (this.state.notice?.kind !== 'error' || this.state.notice.about === 'picture') { // that it did not arrive is part of this
         this.store.notify({
           kind: 'error',
           about: 'link',

@@ -1,6 +1,7 @@
 // @ts-check
 /** What the page shows of the reference picture: while it is prepared, and when it is in use. */
 
+import { image } from './dom.js';
 import { address } from './server.js';
 
 /** @typedef {import('./picture.js').Character} Character */
@@ -64,6 +65,8 @@ export class ShownPicture {
     if (picture.pending) {
       const { url, thumbnail } = picture;
       this.store.set({ picture: { ...picture, pending: { ...picture.pending, url, thumbnail } } });
+    } else {
+      image('thumb').removeAttribute('src'); // the server is away: an empty place, and it is asked again with the next change
     }
   }
 
