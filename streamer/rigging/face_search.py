@@ -13,7 +13,9 @@ from streamer.rigging.pose_model import detect_joints, pose_model, sees_whole_pe
 from streamer.tracking.mediapipe_models import camera_units, face_detection, face_mesh
 
 MESH_SIDE = 512  # pixels of the crop on which the face mesh runs
-DETECTOR_SIDE = 1024  # pixels of the canvas on which the face detector runs
+# Pixels of the canvas on which the face detector runs: its own input, and one that it samples without smoothing, where
+# other faces are found.
+DETECTOR_SIDES = (192, 1024)
 MIN_TRACKING_CONFIDENCE = 0.9  # faces, drawn ones too, reach 0.95 and more; false detections stay below
 SETTLE_PASSES = 4  # runs on a still picture until the mesh's region of interest is the one it tracks a driver with
 FACE_MARGIN = 1.2  # half side of the crop on which a small face is measured again, over the extent of the face
@@ -89,12 +91,16 @@ def _search_boxes(canvas: Canvas) -> Iterator[list[Box]]:
 
 def _detections(canvas: Canvas) -> list[Box]:
     """Boxes around what the detector takes for faces."""
+    boxes: list[Box] = []
     with face_detection.FaceDetection(model_selection=1, min_detection_confidence=0.3) as detector:
-        found = detector.process(crop(canvas.full, WHOLE_CANVAS, DETECTOR_SIDE)).detections or []
-    boxes = [d.location_data.relative_bounding_box for d in found]
-    return [
-        (2 * b.xmin + b.width - 1, 2 * b.ymin + b.height - 1, DETECTION_MARGIN * max(b.width, b.height)) for b in boxes
-    ]
+        for side in DETECTOR_SIDES:
+            for found in detector.process(crop(canvas.full, WHOLE_CANVAS, side)).detections or []:
+                box = found.location_data.relative_bounding_box
+                x, y = 2 * box.xmin + box.width - 1, 2 * box.ymin + box.height - 1
+                half = DETECTION_MARGIN * max(box.width, box.height)
+                if all(np.hypot(x - other[0], y - other[1]) > other[2] / DETECTION_MARGIN for other in boxes):
+                    boxes.append((x, y, half))
+    return boxes
 
 
 def _in_picture(canvas: Canvas, face: Array) -> bool:

@@ -1,7 +1,7 @@
 """A picture with several people, each cut out as a character of their own, over one background without all of them.
 
 Every character lies on the same canvas, that of the whole picture, so that they are drawn over one another without
-being moved. Where a nearer one stands before another, the farther one goes on behind for a part of a head.
+being moved. Where a nearer one stands before another, the farther one goes on behind (`hidden_people.py`).
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.geometry.body import HIPS, LEFT_SHOULDER, RIGHT_SHOULDER, SHOULDERS
+from models.geometry.body import HIPS, LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER, SHOULDERS
 from models.geometry.limb_curve import FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS
 from models.geometry.topology import CHIN
 from streamer.options import EVERY_PERSON, MAX_PEOPLE
 from streamer.rigging.border import extend
 from streamer.rigging.canvas import Array, Canvas, Rect, place_on_canvas, to_uint8
-from streamer.rigging.cutout import FINE_RIM, Cutout, background, continued, cut_out, foreground_colours
+from streamer.rigging.cutout import FINE_RIM, Cutout, background, cut_out, foreground_colours
 from streamer.rigging.face_search import face_extent
 from streamer.rigging.finger_outline import find_fingers
 from streamer.rigging.framing import BARE_HEAD, Circle, Framing, Layout, frame_rect, head_with_hair, skull_circle
+from streamer.rigging.hidden_people import MirrorAxis, behind, mirror_axis
 from streamer.rigging.limb_outline import find_limbs
 from streamer.rigging.matting import CoarseMatte, coarse_matte, face_mask
 from streamer.rigging.picture import Picture
@@ -33,15 +34,15 @@ from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY
 SMALLEST_SHARE = 0.4  # of the largest face; smaller ones stay in the background
 SEED = 0.1  # extents of the face: half the width of the lines along bones that surely are a person's
 SEED_NECK = 0.25  # extents of the face below the chin that surely are a person's whose body is not found
+SEED_THIGH = 0.3  # part of the thighs that surely is a person's, wherever the knees are
 SOMEBODY = 0.1  # coarse matte from which a pixel may be anybody's
-CONTINUED = 0.25  # extents of the face by which a person goes on behind a nearer one
-SOLID = 0.95  # alpha from which a pixel's colour is a person's own and is continued behind a nearer one
 FAINT = 0.003  # alpha that is none in 8 bits
 BONES = tuple(
     (start, end)
     for starts, ends in ((FIRST_JOINTS, SECOND_JOINTS), (SECOND_JOINTS, THIRD_JOINTS))
     for start, end in zip(starts, ends, strict=True)
 )
+HIP = (LEFT_HIP, RIGHT_HIP)
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ def find_scene(picture: Picture, size: int, framing: Framing | None = None) -> F
     canvas, people, layout = _laid_out(shown, framing, canvas, people)
     cutouts = cut_all_out(canvas, shown, people)
     order = tuple(sorted(range(len(people)), key=lambda one: face_extent(people[one][0])))
-    characters = layered(canvas, cutouts, [face_extent(face) for face, _ in people], order)
+    axes = [mirror_axis(face, skeleton.body, canvas.size) for face, skeleton in people]
+    characters = layered(canvas, cutouts, [face_extent(face) for face, _ in people], axes, order)
     found = []
     for number, ((face, skeleton), (rgb, cutout)) in enumerate(zip(people, characters, strict=True)):
         own_layout = replace(layout, hair=head_with_hair(face, cutout.alpha))
@@ -184,7 +186,9 @@ def _sure_lines(face: Array, body: Array | None) -> list[tuple[Array, Array]]:
     place, seen = body[:, :2], body[:, VISIBILITY] > MIN_VISIBILITY
     middle = place[SHOULDERS].mean(0)
     left, right = (place[joint] + 0.25 * (middle - place[joint]) for joint in (LEFT_SHOULDER, RIGHT_SHOULDER))
-    lines = [(chin, middle), (left, right), (middle, place[HIPS].mean(0))]
+    hips = place[HIPS].mean(0)
+    thighs = [(hips, place[start] + SEED_THIGH * (place[end] - place[start])) for start, end in BONES if start in HIP]
+    lines = [(chin, middle), (left, right), (middle, hips), *thighs]
     return lines + [(place[start], place[end]) for start, end in BONES if seen[start] and seen[end]]
 
 
@@ -218,31 +222,29 @@ def _nearest(owners: NDArray[np.int32], nobody: int) -> NDArray[np.int32]:
 
 
 def layered(
-    canvas: Canvas, cutouts: list[Cutout], extents: list[float], order: tuple[int, ...]
+    canvas: Canvas, cutouts: list[Cutout], extents: list[float], axes: list[MirrorAxis], order: tuple[int, ...]
 ) -> list[tuple[Array, Cutout]]:
     """For each cutout the picture (S, S, 3) of this person alone, and their cutout as a layer.
 
-    extents: of the faces, canvas units. Drawn over one another in `order`, the farthest first, the layers give the
-    picture where it shows the people, and the plate is the picture where nobody stands: each layer's picture is what it
-    adds. A farther person's alpha counts what a nearer one leaves, and goes on behind them.
+    extents: of the faces, canvas units. axes: as `mirror_axis` has them. Drawn over one another in `order`, the
+    farthest first, the layers give the picture where it shows the people, and the plate is the picture where nobody
+    stands: each layer's picture is what it adds. A farther person's alpha counts what a nearer one leaves, and goes on
+    behind them.
     """
     rim = max(1, round(FINE_RIM * canvas.size)) + 1
+    inside = np.zeros((canvas.size, canvas.size), bool)
+    inside[canvas.inside] = True
     left = np.ones((canvas.size, canvas.size), np.float32)  # what those nearer leave of a pixel
     layers: dict[int, Cutout] = {}
     open_to: dict[int, Array] = {}
     for number in reversed(order):
         cutout = cutouts[number]
         alpha = np.minimum(cutout.alpha / np.maximum(left, FAINT), 1) * (left > FAINT)
-        reach = CONTINUED * extents[number] * canvas.size / 2
-        distance = cv2.distanceTransform((cutout.alpha < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
-        behind = np.clip(2 * (1 - distance / max(reach, 1.0)), 0, 1) * (left < 0.5)
-        solid = continued(cutout.foreground, (cutout.alpha > SOLID).astype(np.float32))
-        colours = np.where((behind > alpha)[..., None], solid, cutout.foreground)
-        layers[number] = Cutout(np.maximum(alpha, behind).astype(np.float32), colours, cutout.plate)
+        unseen, colours = behind(cutout, left < 0.5, inside, axes[number], extents[number] * canvas.size / 2)
+        colours = np.where((unseen > alpha)[..., None], colours, cutout.foreground)
+        layers[number] = Cutout(np.maximum(alpha, unseen).astype(np.float32), colours, cutout.plate)
         open_to[number] = left
         left = left * (1 - cutout.alpha / np.maximum(left, FAINT)).clip(0, 1)
-    inside = np.zeros((canvas.size, canvas.size), bool)
-    inside[canvas.inside] = True
     anybody = np.zeros_like(inside)
     supports = {}
     for number, layer in layers.items():

@@ -3,12 +3,18 @@
 import numpy as np
 import pytest
 
+from models.geometry.body import LEFT_HIP, LEFT_KNEE, RIGHT_HIP, RIGHT_KNEE
 from streamer.rigging.canvas import place_on_canvas
 from streamer.rigging.cutout import Cutout
 from streamer.rigging.framing import Framing
+from streamer.rigging.hidden_people import MirrorAxis
 from streamer.rigging.picture import Picture
 from streamer.rigging.rigger import NoFaceError
-from streamer.rigging.scene import FoundScene, find_scene, layered, owner_of_each_pixel
+from streamer.rigging.scene import FoundScene, find_scene, layered, owner_of_each_pixel, seeds
+from streamer.rigging.skeleton import Skeleton
+from streamer.tracking.motion import VISIBILITY
+from tests.support.bodies import figure_joints
+from tests.support.people import person
 from tests.support.pictures import opaque
 from tests.support.two_people import two_in_a_picture
 
@@ -77,13 +83,14 @@ def test_layered_gives_the_picture_and_goes_on_behind_a_nearer_person() -> None:
     far = (np.hypot(columns - 40, rows - 32) < 14).astype(np.float32) * (1 - near)
     plate = np.zeros((size, size, 3), np.float32)
     cutouts = [Cutout(alpha, canvas.rgb, plate) for alpha in (near, far)]
-    made = layered(canvas, cutouts, [0.5, 0.5], (1, 0))
+    made = layered(canvas, cutouts, [0.5, 0.5], [MirrorAxis(24, 32, 0, 1), MirrorAxis(40, 32, 0, 1)], (1, 0))
     frame = made[0][1].plate
     for number in (1, 0):
         alpha = made[number][1].alpha[..., None]
         frame = made[number][0] + (1 - alpha) * (frame - made[number][1].plate)
     assert np.abs(frame - canvas.rgb).max() < 1e-5
-    assert (made[1][1].alpha * near).sum() > 10
+    whole = np.hypot(columns - 40, rows - 32) < 12
+    assert (made[1][1].alpha[whole] > 0.9).mean() > 0.9  # behind the nearer one the farther one is a disc, too
     assert (made[0][1].alpha == near).all()
 
 
@@ -97,3 +104,13 @@ def test_owner_of_each_pixel_ends_where_colours_do() -> None:
     owners = owner_of_each_pixel(rgb, everybody, sure)
     assert (owners[:, 33:57] == 0).all() and (owners[:, 67:88] == 1).all()
     assert (owners[:, :28] == -1).all()
+
+
+def test_seeds_reach_into_thighs_whose_knees_are_not_seen() -> None:
+    body = figure_joints()[0].numpy().copy()
+    body[LEFT_KNEE:, VISIBILITY] = 0
+    face = person().face * np.float32(0.5) + np.float32([0, -0.7, 0])
+    (mask,) = seeds([(face, Skeleton(body, None))], SIZE)
+    for hip, knee in ((LEFT_HIP, LEFT_KNEE), (RIGHT_HIP, RIGHT_KNEE)):
+        x, y = np.round((body[hip, :2] + 0.25 * (body[knee, :2] - body[hip, :2]) + 1) * SIZE / 2 - 0.5).astype(int)
+        assert mask[y, x]
