@@ -30,10 +30,11 @@ class FilmProcess:
 
         tell: called in this thread with each state before that.
         """
+        worker = WorkerProcess(self._make, "film")  # may take a while: `kill` does not wait for it
         with self._guard:
+            self._worker = worker
             if self._killed:
-                return None
-            worker = self._worker = WorkerProcess(self._make, "film")
+                worker.kill()
         try:
             self._ask(worker, "begin", order)
             last, since = FilmState(), time.monotonic()
@@ -51,6 +52,8 @@ class FilmProcess:
             sentence = f"{order.name} cannot be read by this server: save it as another MP4 and try again."
             return FilmState("failed", message=sentence)
         finally:
+            with self._guard:
+                self._worker = None
             worker.close(0.0)
 
     def kill(self) -> None:

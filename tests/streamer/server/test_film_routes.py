@@ -15,6 +15,8 @@ import psutil
 import pytest
 
 from streamer.rigging.picture import Picture
+from streamer.runtime.fork_server import preload
+from streamer.runtime.worker_process import WorkerProcess
 from streamer.server import films
 from streamer.server.app import Server
 from streamer.settings import Settings
@@ -24,6 +26,15 @@ from tests.support.page import UNLIMITED, Page, serving, socket_url
 from tests.support.server_checks import http_request, wait_until_settled
 
 SECRET = "q3J5rX0b9Qy1xT7uJ5mW2R"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fork_server() -> None:
+    """Has imported the fake worker, before a test waits for one."""
+    preload(["tests.support.film_worker"])
+    worker = WorkerProcess(FakeFilmWorker, "film")
+    worker.submit("__str__").result()
+    worker.close(1.0)
 
 
 @pytest.fixture(autouse=True)
