@@ -18,7 +18,7 @@ class FilmProgress:
     stage: "tracking" until the first frame is drawn, since a neutral is looked for some seconds ahead; "drawing" while
     tracking goes on beside it; "finishing" while the end of the sound and the file's index are written.
     tracked, drawn: frames so far. expected: of the whole film, 0 where the file does not tell.
-    remaining_s: seconds that are left, None where nothing is known yet.
+    remaining_s: seconds that are left, while "tracking" at least so many; None where nothing is known yet.
     """
 
     stage: FilmStage

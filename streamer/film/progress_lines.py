@@ -75,5 +75,6 @@ def state_of(name: str, has_sound: bool, progress: FilmProgress) -> str:
         return f"writing the end of {name}" + (" and of its sound" if has_sound else "")
     done = progress.drawn if progress.stage == "drawing" else progress.tracked
     of = f" of {max(progress.expected, done)}" if progress.expected else ""
-    left = "" if progress.remaining_s is None else f", about {say_duration(progress.remaining_s)} left"
+    about = "at least" if progress.stage == "tracking" else "about"
+    left = "" if progress.remaining_s is None else f", {about} {say_duration(progress.remaining_s)} left"
     return f"{progress.stage} {name}: frame {done}{of}{left}"

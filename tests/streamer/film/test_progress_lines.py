@@ -29,7 +29,7 @@ def test_log_gets_few_lines_of_a_film_and_each_stage():
     told = run(io.StringIO()).splitlines()
     assert told == [
         "[  0.0 s] loading the network, usually 5 s",
-        "[  0.1 s] tracking talk.mp4: frame 50 of 1000, about 1:40 left",
+        "[  0.1 s] tracking talk.mp4: frame 50 of 1000, at least 1:40 left",
         "[  5.1 s] drawing talk.mp4: frame 50 of 1000, about 1:35 left",
         "[ 10.1 s] drawing talk.mp4: frame 100 of 1000, about 1:30 left",
         "[ 20.1 s] drawing talk.mp4: frame 200 of 1000, about 1:20 left",
@@ -46,7 +46,7 @@ def test_terminal_shows_one_line_that_is_rewritten():
     assert first == "[  0.0 s] loading the network, usually 5 s" and last == "Wrote it."
     states = state.split("\r\x1b[K")[1:]
     assert 5 <= len(states) <= 11  # at most five a second
-    assert states[0] == "[  0.1 s] tracking talk.mp4: frame 50 of 1000, about 1:40 left"
+    assert states[0] == "[  0.1 s] tracking talk.mp4: frame 50 of 1000, at least 1:40 left"
 
 
 def test_terminal_line_fits_its_width(monkeypatch):
