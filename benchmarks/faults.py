@@ -151,9 +151,9 @@ async def _fault_one_by_one(
             report["seats"].append(_shown(await seat_fault(name, target)))
         for name in filter(chosen.__contains__, PICTURE_FAULTS):
             report["processes"].append(_shown(await picture_fault(name, scene)))
-        for name in filter(chosen.__contains__, TRACKER_FAULTS):
+        for number, name in enumerate(filter(chosen.__contains__, TRACKER_FAULTS)):
+            await neighbour.watch(REPLACEMENT_PAUSE_S if number else 0.0)
             report["processes"].append(_shown(await tracker_fault(name, scene)))
-            await neighbour.watch(REPLACEMENT_PAUSE_S)
         for name in filter(chosen.__contains__, ATTACKS):
             report["rows"].append(await _attack(name, server, log, target, neighbour))
             print(_line(report["rows"][-1]), file=sys.stderr)
