@@ -63,6 +63,7 @@ ATTACKER_START_TIMEOUT_S = 60.0
 SETTLE_TIMEOUT_S = 30.0  # after an attack, for everything of it to be gone
 LOG_CHARACTERS = 8000  # of the server's log that are shown if it holds a traceback
 REPLACEMENT_PAUSE_S = REPLACEMENT_WINDOW_S / MAX_REPLACEMENTS  # so that no session is ended for too many
+LOOPED_FRAMES = 36  # of the clip, forwards and backwards: shorter than SETTLED_S at 25 frames a second
 POOL_THREADS = 24  # by which the server's thread pools may grow; they are bounded and stay
 COUNTED = ("sessions", "processes", "udp_sockets", "threads")
 DAMAGED_OFFERS = "damaged offers"
@@ -144,8 +145,9 @@ async def _fault_one_by_one(
 ) -> dict[str, list[dict[str, Any]]]:
     target = Target(server.url, options.seconds, await make_offer(sound=False), large_pictures())
     report: dict[str, list[dict[str, Any]]] = {"seats": [], "processes": [], "rows": []}
-    faces = Faces(len(clip))
-    async with live_client(server.url, clip, options.camera_fps, options.codec, faces) as neighbour:
+    looped = clip[:LOOPED_FRAMES]
+    faces = Faces(len(looped))
+    async with live_client(server.url, looped, options.camera_fps, options.codec, faces) as neighbour:
         scene = Scene(server, neighbour, faces, options.ref.read_bytes())
         for name in filter(chosen.__contains__, SEAT_FAULTS):
             report["seats"].append(_shown(await seat_fault(name, target)))

@@ -49,6 +49,7 @@ def launch(
             "streamer.rigging.picture_process",
             "streamer.rigging.views",
             "streamer.film.film",
+            "streamer.server.listening",
         ]
     )
     fork_server.warm_up()

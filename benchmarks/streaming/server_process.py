@@ -166,6 +166,9 @@ def _copy_and_record(camera: CameraFrame, avatar: AvatarFrame) -> AvatarFrame:
 
 def _serve(settings: Settings, pipe: Connection, records: bool, log: Path | None) -> None:
     """The work of the server process."""
+    main = sys.modules["__main__"]  # which its workers would import, and with it the benchmark, before they work
+    main.__spec__ = None
+    main.__dict__.pop("__file__", None)
     if log is not None:
         with log.open("w", encoding="utf-8") as file:
             os.dup2(file.fileno(), 2)

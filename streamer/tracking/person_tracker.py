@@ -100,7 +100,7 @@ class _Driver:
         """Learn from a motion, and measure it against what is usual. generation: changes with the person, who is then
         calibrated anew.
         """
-        if generation != self._generation:
+        if motion.face is not None and generation != self._generation:
             if self._generation is not None:
                 self.calibration, self._habits, self._last = Calibration(), Habits(), None
             self._generation = generation

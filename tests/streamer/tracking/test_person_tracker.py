@@ -69,10 +69,13 @@ class ScriptedDrivers:
     script: Callable[[float], Motion]
 
     def __init__(self) -> None:
-        self.people = SimpleNamespace(generation=lambda slot: 1, seen=1)
+        self.people = SimpleNamespace(generation=lambda slot: self.generation, seen=1)
+        self.generation = 0  # as `People` count: nobody is followed yet
 
     def process(self, frame: CameraFrame) -> list[Motion]:
-        return [type(self).script(frame.captured)]
+        motion = type(self).script(frame.captured)
+        self.generation = self.generation if motion.face is None else 1
+        return [motion]
 
     def let_clothes_suffice(self, slot: int, suffices: bool) -> None:
         pass
@@ -127,6 +130,18 @@ def test_person_tracker_that_adopts_a_neutral_idles_in_it_until_somebody_is_seen
     fresh.adopt((None,))  # nothing was known of the driver
     ScriptedDrivers.script = staticmethod(talker)
     assert scripted(fresh, 4.0, 4.2)[-1].phase == "calibrating"
+
+
+def test_person_tracker_keeps_an_adopted_neutral_where_its_first_pictures_show_nobody(scripted) -> None:
+    before = scripted(PersonTracker(), 0.0, 3.0)[-1]
+    second = PersonTracker()
+    second.adopt(before.neutrals)
+    ScriptedDrivers.script = staticmethod(nobody)
+    scripted(second, 3.0, 3.5)
+    ScriptedDrivers.script = staticmethod(talker)
+    after = scripted(second, 3.5, 4.0)
+    assert {each.phase for each in after} == {"live"}
+    assert np.array_equal(after[-1].neutral.face, before.neutral.face)
 
 
 def test_person_tracker_adopts_no_keyframe_of_the_clothes_since_another_tracker_numbers_them_anew(scripted) -> None:
