@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from benchmarks.streaming.process_faults import put_picture
-from benchmarks.streaming.webrtc_client import live_client
+from benchmarks.streaming.webrtc_client import WebRtcClient
 from streamer.errors import KagamiError
 from streamer.frames import Image
 from streamer.runtime.memory import process_tree
@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MAX_EXIT_S = 3.0  # until the server and all its children are gone
 PATIENCE_S = 30.0
 LOADING_S = 1.0  # since the server says that it loads its engine
+CAMERA_FPS = 25.0
 WORK_S = 0.3  # since a picture or a clip was sent
 START_TIMEOUT_S = 120.0
 LOADING, PREPARING, FILMING = "ended while loading", "ended while preparing", "ended while filming"
@@ -86,7 +87,8 @@ async def _in_state(
     if name == LISTENING:
         yield
         return
-    async with live_client(url, clip, 25.0, codec) as client:
+    async with WebRtcClient(f"{url.replace('http', 'ws', 1).rstrip('/')}/ws", clip, CAMERA_FPS, codec) as client:
+        await client.wait_until(lambda log: log.has_been("live"), START_TIMEOUT_S, "The end of the calibration")
         work = _WORK.get(name)
         task = None if work is None else asyncio.create_task(work(url, client.session, upload, video))
         await asyncio.sleep(WORK_S)

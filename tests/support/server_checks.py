@@ -58,5 +58,5 @@ def png(colour: tuple[int, int, int] = (1, 2, 3), side: int = 80) -> bytes:
 
 async def http_request(address: str, method: str, path: str, **options: Any) -> httpx.Response:
     """address: `http://HOST:PORT`. options: as for httpx."""
-    async with httpx.AsyncClient(base_url=address) as client:
+    async with httpx.AsyncClient(base_url=address, timeout=MESSAGE_TIMEOUT_S) as client:
         return await client.request(method, path, **options)
