@@ -36,8 +36,9 @@ EXITS = (LOADING, LISTENING, LIVE, PREPARING, FILMING, KILLED)
 async def measure_exit(
     name: str, flags: Sequence[str], clip: list[Image], codec: str, upload: bytes, video: bytes
 ) -> dict[str, Any]:
-    """One row: seconds from the signal until the server ended, its exit status, how many of its processes were left
-    MAX_EXIT_S after the signal, and the lines on its stderr. Raises KagamiError if the server does not start.
+    """One row: seconds from the signal until the server ended, its exit status, how many processes it had, how many of
+    them were left MAX_EXIT_S after the signal, and the last lines on its stderr. Raises KagamiError if the server does
+    not start.
 
     flags: of `run_server.py`. upload, video: a picture and a clip that it works on where the state says so.
     """
@@ -67,6 +68,7 @@ async def measure_exit(
         "fault": name,
         "seconds": round(seconds, 2),
         "status": status,
+        "processes": len(everyone),
         "left": len(left),
         "stderr": lines[-3:],
         "holds": seconds <= MAX_EXIT_S and not left and not lines,
