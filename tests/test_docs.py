@@ -1,5 +1,6 @@
 """What the documents name is there: links, files, commands, flags, points."""
 
+import json
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from streamer.flags import options_of
-from streamer.rigging.points import POINT_LANDMARKS
+from streamer.rigging.body_points import BODY_POINT_NAMES
+from streamer.rigging.points import POINT_LANDMARKS, Points
 from streamer.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,3 +61,11 @@ def test_tests_that_are_named_exist(document: Path) -> None:
     named = re.findall(r"`(tests/[\w./]+\.py)::(\w+)`", text_of(document))
     missing = [test for path, test in named if f"def {test}(" not in (ROOT / path).read_text(encoding="utf-8")]
     assert missing == []
+
+
+def test_examples_of_points_are_valid_and_one_has_every_name() -> None:
+    text = (ROOT / "docs" / "points.md").read_text(encoding="utf-8")
+    examples = [Points.parse(json.loads(example)) for example in re.findall(r"^ {4}(\{.*?\})$", text, re.M | re.S)]
+    assert len(examples) >= 3
+    whole = max(examples, key=lambda points: len(points.positions))
+    assert set(whole.positions) == {*POINT_LANDMARKS, *BODY_POINT_NAMES} and whole.outline

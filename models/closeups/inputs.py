@@ -28,6 +28,7 @@ from models.config import ModelConfig
 from models.geometry.constants import const_floats, gather_rows
 from models.geometry.grid import smoothstep, unit_grid
 from models.geometry.guidance import Guidance
+from models.geometry.kind import Kind
 from models.geometry.openings import SOFT_BORDER_GAIN, erode, opening, polyline_y
 from models.geometry.retarget import Pose
 from models.geometry.rig import Rig
@@ -70,6 +71,8 @@ class CloseupReference:
     confidence: (B,) 0..1 how far the eyeball is known.
     white_point: (B, 3) 0..1 the colour of white in the picture's light.
     chroma_range: (B, 2, 2, 1, 1) the colours that the mouth may have (models/closeups/teeth.py).
+    plain: (B,) 0..1, 1 for an eye without lids, or a mouth without teeth (models/geometry/kind.py): the network, which
+        knows those of people, leaves it alone.
     fine: (B, 3, m, m) 0..1 of an eye: the picture at `FINE_FACTOR` times as many pixels a side, for lids that close
         (models/closeups/lids.py); of a mouth: a single pixel, not used.
     """
@@ -82,6 +85,7 @@ class CloseupReference:
     confidence: Tensor
     white_point: Tensor
     chroma_range: Tensor
+    plain: Tensor
     fine: Tensor
 
     @staticmethod
@@ -105,6 +109,7 @@ class MovingPicture:
     box: (B, 3) centre x, y and half side on the map.
     face: (B, 478, 3) landmarks now.
     head: pose of the head now.
+    whole_eyes: (B, 2, 4), see `Pose.whole_eyes`.
     """
 
     picture: Tensor
@@ -114,13 +119,16 @@ class MovingPicture:
     box: Tensor
     face: Tensor
     head: HeadTransform
+    whole_eyes: Tensor
 
     @staticmethod
     def of(rig: Rig, pose: Pose, guidance: Guidance) -> MovingPicture:
         """Rigs in a pose, on their canvas."""
         on_chart = torch.cat([guidance.chart_position, guidance.chart_share], 1)
         flow = guidance.focus_flow
-        return MovingPicture(rig.image, rig.surface.chart, flow, on_chart, guidance.box, pose.face, pose.head)
+        return MovingPicture(
+            rig.image, rig.surface.chart, flow, on_chart, guidance.box, pose.face, pose.head, pose.whole_eyes
+        )
 
     def sample(self, in_box: Tensor, source: Tensor) -> Tensor:
         """Colours (k·B, 3, n, n) at positions on the boxes (k·B, n, n, 2), which the flow takes from `source` on the
@@ -158,17 +166,23 @@ class CloseupInput:
 
 
 def make_references(
-    picture: Tensor, face: Tensor, head: HeadTransform, config: ModelConfig
+    picture: Tensor, face: Tensor, head: HeadTransform, config: ModelConfig, kind: Kind | None = None
 ) -> tuple[CloseupReference, ...]:
-    """`make_reference` for each of `VIEWS`."""
+    """`make_reference` for each of `VIEWS`. kind: of the characters; None: they are people."""
     sides = (config.mouth_side, config.eye_side, config.eye_side)
-    return tuple(make_reference(view, picture, face, head, side) for view, side in zip(VIEWS, sides, strict=True))
+    kind = kind or Kind.person(len(picture), picture.device)
+    return tuple(
+        make_reference(view, picture, face, head, side, 1 - (kind.lids if view.is_eye else kind.teeth))
+        for view, side in zip(VIEWS, sides, strict=True)
+    )
 
 
-def make_reference(view: View, picture: Tensor, face: Tensor, head: HeadTransform, side: int) -> CloseupReference:
+def make_reference(
+    view: View, picture: Tensor, face: Tensor, head: HeadTransform, side: int, plain: Tensor | None = None
+) -> CloseupReference:
     """Measure a view of B pictures (B, 3, S, S) 0..1 with landmarks (B, 478, 3) and heads in units of the map.
 
-    side: pixels of the window, n.
+    side: pixels of the window, n. plain (B,): see `CloseupReference.plain`; None: 0.
     """
     window = Window.of(view, head)
     pixels, rings = sample(picture, window.grid(side)), ring_coverage([view], window, face, side)
@@ -186,7 +200,8 @@ def make_reference(view: View, picture: Tensor, face: Tensor, head: HeadTransfor
     inside = torch.cat([colour, inner, shown], 1)
     white = white_point(picture, face)
     fine = sample(picture, window.grid(side * FINE_FACTOR)) if view.is_eye else pixels[..., :1, :1]
-    return CloseupReference(window, maps, landmarks, rim, inside, confidence, white, chroma_range(pixels), fine)
+    plain = torch.zeros_like(confidence) if plain is None else plain
+    return CloseupReference(window, maps, landmarks, rim, inside, confidence, white, chroma_range(pixels), plain, fine)
 
 
 def make_inputs(moving: MovingPicture, references: Sequence[CloseupReference]) -> tuple[CloseupInput, CloseupInput]:

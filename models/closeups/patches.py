@@ -29,9 +29,13 @@ from models.closeups.inputs import (
 )
 from models.closeups.lids import lid_skin, may_be_shut
 from models.closeups.mouth import stretch_driver_mouth, tint_driver_mouth
-from models.closeups.teeth import decide_teeth
+from models.closeups.teeth import decide_teeth, weighted_mean
 from models.closeups.window import MOUTH_VIEW, Window, window_fade
 from models.geometry.grid import smoothstep, unit_grid
+
+# A mouth without teeth: its lightness inside over that of its darkest stroke, a mean weighted by the exponential of
+# minus so much times the lightness 0..1; and by how much its opening has grown, of the window, before it is drawn.
+MOUTH_SHADE, DARKEST, OPENED = 0.6, 25.0, (0.001, 0.008)
 
 
 @dataclass(frozen=True)
@@ -83,11 +87,13 @@ def make_patches(
     decided = decide_teeth(paint, mouth.hidden * (1 - keep), reference.chroma_range)
     tinted = tint_driver_mouth(driven, paint, reference.chroma_range)
     paint, keep = torch.lerp(decided, tinted, weight), keep * (1 - weight)
+    mouth_edit = plain_mouth(make_edit(mouth, flow, keep, paint), mouth, reference)
     eye_edits = make_edit(eyes, *outputs[3:])
     if may_be_shut(eyes):
         eye_edits = cover_edit(eye_edits, *lid_skin(eyes, CloseupReference.stack(references[1:])))
+    eye_edits = left_alone(eye_edits, torch.cat([each.plain for each in references[1:]]))
     right, left = (Patch(*half) for half in zip(halves(eyes.window), halves(eye_edits), strict=True))
-    return [Patch(mouth.window, make_edit(mouth, flow, keep, paint)), right, left]
+    return [Patch(mouth.window, mouth_edit), right, left]
 
 
 def driver_mouth(mouth_cells: Tensor, mouth: CloseupInput, reference: CloseupReference) -> Tensor:
@@ -113,6 +119,35 @@ def make_edit(closeup: CloseupInput, flow: Tensor, keep: Tensor, paint: Tensor) 
     over = (1 - known) * painted
     paint = (known * closeup.known_colour + over * paint) / (known + over).clamp_min(1e-3)
     return CloseupEdit(flow * F.avg_pool2d(editable, 2), (1 - known) * (1 - painted), paint, near)
+
+
+def plain_mouth_patch(mouth: CloseupInput, reference: CloseupReference) -> Patch:
+    """The patch of mouths without teeth where no network draws; nothing of other mouths."""
+    maps = mouth.maps
+    kept = CloseupEdit(
+        F.avg_pool2d(torch.zeros_like(maps[:, :2]), 2), torch.ones_like(maps[:, :1]), torch.zeros_like(maps[:, :3]),
+        influence(mouth) * reference.plain[:, None, None, None],
+    )  # fmt: skip
+    return Patch(mouth.window, plain_mouth(kept, mouth, reference))
+
+
+def plain_mouth(edit: CloseupEdit, mouth: CloseupInput, reference: CloseupReference) -> CloseupEdit:
+    """An edit of B mouths in which those without teeth open into the dark where the picture shows nothing."""
+    rest, now = mouth.maps[:, REST_INNER_RING], mouth.maps[:, NOW_INNER_RING]
+    picture = (reference.maps[:, :3] + 1) / 2
+    near = F.max_pool2d(reference.maps[:, 3:].amax(1, keepdim=True), 7, 1, 3)  # lips, and the stroke that draws them
+    darkest = (-DARKEST * picture.mean(1, keepdim=True)).exp() * near
+    colour = (MOUTH_SHADE * weighted_mean(picture, darkest)).expand_as(picture)
+    opened = smoothstep(*OPENED, (now - rest).mean((1, 2, 3), keepdim=True))
+    cover = torch.maximum(mouth.hidden, stretched(rest, now)) * opened * reference.plain[:, None, None, None]
+    return cover_edit(left_alone(edit, reference.plain), colour, cover)
+
+
+def left_alone(edit: CloseupEdit, share: Tensor) -> CloseupEdit:
+    """An edit of which the share (B,) 0..1 is taken back, but for its influence."""
+    share = share[:, None, None, None]
+    keep = torch.lerp(edit.keep, torch.ones_like(edit.keep), share)
+    return CloseupEdit(edit.flow * (1 - share), keep, edit.paint, edit.influence)
 
 
 def cover_edit(edit: CloseupEdit, colour: Tensor, cover: Tensor) -> CloseupEdit:

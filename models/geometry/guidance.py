@@ -103,7 +103,7 @@ class Guidance:
 def make_guidance(rig: Rig, pose: Pose) -> Guidance:
     """The guidance of B rigs in B poses. Pure, batched, the same on every device."""
     vertices = move_surface(rig.surface, rig.head.inverse(rig.face), pose.face, pose.head)
-    hidden = hidden_share(rig.surface, rig.head, pose.head)
+    hidden = hidden_share(rig.surface, rig.head, pose.head) * rig.kind.skull[:, None]  # a sheet has one side
     box = follow_head(rig, pose)
     on_canvas = None if rig.full_canvas else draw_box(rig, pose, vertices, hidden, canvas_box(box), 0)
     on_focus = draw_box(rig, pose, vertices, hidden, box, 1, on_canvas)
@@ -245,6 +245,7 @@ def draw_box(
     ball_flow, ball_shown = eyeballs(rig, pose, grid)
     # The soft border of the picture's own opening counts as shown: at rest there is nothing else to draw there.
     ball_share = eyes * (SOFT_BORDER_GAIN * ball_shown / eyes.clamp_min(1e-3)).clamp(0, 1) * (1 - head.chart_share)
+    ball_share = ball_share * rig.kind.lids[:, None, None, None]
     flow = flow + (ball_share.unsqueeze(2) * (ball_flow - flow[:, None])).sum(1)  # the eyes do not overlap
     mouth_known = 1 - mouth * (1 - mouth_shown(rig, pose))
     confidence = torch.maximum(known, head.covered) * mouth_known  # the head's surface is complete
@@ -256,14 +257,16 @@ def lattice_depth(rig: Rig, pose: Pose, mesh: int) -> Tensor:
     """z (B, V), canvas units, of the vertices of the grid mesh number `mesh`, for the head's motion.
 
     A small turn moves what surrounds the face as its border, to which it grows. A large one moves it ever more like the
-    plane through the middle of the skull: neck and hair cannot go along as far as the jaw does.
+    plane through the middle of the skull: neck and hair cannot go along as far as the jaw does. What is no head moves
+    as one sheet with its face, so that no edge tears where the face ends.
     """
     centre = const_floats((SKULL_CENTRE,), rig.focus.device).expand(len(rig.focus), -1, -1)
     middle = rig.head.apply(centre)[..., 2]
     before = rig.depth[:, mesh] - middle
     cosine = (rig.head.rotation[:, 2] * pose.head.rotation[:, 2]).sum(-1, keepdim=True).clamp(-1, 1)
     moved = before / rig.head.scale[:, None] * (1 - cosine.square()).sqrt()  # canonical units, by the turn
-    return middle + before / (1 + (moved / MOST_FOLLOWED) ** 4) ** 0.25
+    followed = before / (1 + (moved / MOST_FOLLOWED) ** 4) ** 0.25
+    return middle + torch.lerp(before, followed, rig.kind.skull[:, None])
 
 
 def continue_outwards(maps: Tensor, covered: Tensor) -> Tensor:

@@ -52,6 +52,8 @@ MAX_CHANGE = 0.8  # canonical units that a landmark moves on the head: more than
 KEPT_SHARE = 0.05  # landmarks that belong to mouth or eyes by as much are kept as these are
 MOUTH_AT_REST = 0.2  # strength of the mouth below which what the driver's mouth shows fades: the picture's stays shut
 MIN_LIPS_GAP = 0.02  # canonical units; less counts as shut lips
+# Eyes without lids: height of a shut one over that at rest, the largest height, and the way of a glance over a pupil's.
+SHUT_SHARE, MAX_STARE, GLANCE_SHARE = 0.15, 1.2, 0.5
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ class Pose:
     shade: (B, 1, n, n), change of log brightness by the light (models/geometry/shading.py), n = `SHADE_SIDE`.
     mouth: (B, 4, h, w), what the driver's mouth shows (`Driver.mouth`), channels first.
     hands: (B, 2, 21, 3), target points of the hands, canvas units; as in the picture where it has no fingers to move.
+    whole_eyes: (B, 2, 4), of the right and the left eye: its height over that at rest if it has no lids and blinks as a
+        whole, x and y of its way by a glance, canonical units, and how far it is such an eye, 0..1.
     """
 
     face: Tensor
@@ -98,6 +102,7 @@ class Pose:
     shade: Tensor
     mouth: Tensor
     hands: Tensor
+    whole_eyes: Tensor
 
 
 def rest_pose(rig: Rig) -> Pose:
@@ -106,7 +111,15 @@ def rest_pose(rig: Rig) -> Pose:
     identity = torch.eye(3, device=rig.face.device).expand(len(rig), -1, -1)
     shade = rig.face.new_zeros(len(rig), 1, SHADE_SIDE, SHADE_SIDE)
     mouth = rig.face.new_zeros(len(rig), 4, MOUTH_ROWS, MOUTH_COLUMNS)
-    return Pose(rig.face, local, identity, rig.body[..., :3], rig.head, shade, mouth, rig.hands[..., :3])
+    return Pose(
+        rig.face, local, identity, rig.body[..., :3], rig.head, shade, mouth, rig.hands[..., :3], open_eyes(rig)
+    )
+
+
+def open_eyes(rig: Rig) -> Tensor:
+    """(B, 2, 4) `Pose.whole_eyes` at rest."""
+    whole = (1 - rig.kind.lids)[:, None, None].expand(-1, 2, 1)
+    return torch.cat([torch.ones_like(whole), torch.zeros_like(whole).expand(-1, -1, 2), whole], -1)
 
 
 def retarget(
@@ -150,7 +163,8 @@ def retarget(
     rest = rig.head.inverse(rig.face)
     neutral_local = neutral_local + wanted_correction(neutral.correction, neutral_local, rest)
     lids, gaze = (driver.lids, neutral.lids), None if offsets is None else gaze_shift(offsets.gaze)
-    local = bounded_shape(transfer_expression(rest, driver_local, neutral_local, face_strength, lids, gaze), rest)
+    local, eyes = transfer_expression(rest, driver_local, neutral_local, face_strength, lids, gaze, rig.kind.lids)
+    local = bounded_shape(local, rest)
     face = head.apply(local)
     unit = rig.head.scale / neutral_head.scale
     body_strength, torsos = per_session(strength.body, rig), (driver.torso, neutral.torso)
@@ -168,9 +182,10 @@ def retarget(
             (hand_strength - 1).clamp_min(0),
         )  # fmt: skip
     shade = shading(driver.shade, neutral.shade, per_session(strength.light, rig) * rig.has_shading)
-    teeth = per_session(strength.teeth, rig) * (face_strength.mouth / MOUTH_AT_REST).clamp_max(1)
+    teeth = per_session(strength.teeth, rig) * rig.kind.teeth * (face_strength.mouth / MOUTH_AT_REST).clamp_max(1)
     mouth = driver.mouth.permute(0, 3, 1, 2) * teeth[:, None, None, None]
-    return Pose(face, local, rotation, body, head, shade, mouth, hands)
+    whole_eyes = torch.cat([eyes, open_eyes(rig)[..., 3:]], -1)
+    return Pose(face, local, rotation, body, head, shade, mouth, hands, whole_eyes)
 
 
 def finite_driver(rig: Rig, driver: Driver, neutral: Driver) -> tuple[Driver, Driver]:
@@ -215,12 +230,14 @@ def transfer_expression(
     strength: FaceStrength,
     lids: tuple[Tensor, Tensor],
     gaze_offset: Tensor | None = None,
-) -> Tensor:
-    """The picture's shape with the driver's expression, (B, 478, 3) in canonical units.
+    has_lids: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """The picture's shape with the driver's expression, (B, 478, 3) in canonical units, and what eyes without lids do
+    instead of it, (B, 2, 3), as in `Pose.whole_eyes`.
 
     rest, driver, neutral (B, 478, 3): shapes of the picture, of the driver now and in the neutral. lids (B, 2, 2) each:
     `Driver.lids` now and in the neutral; where they are not measured, and for a picture that squints, the opening's
-    change counts. gaze_offset (B, 3): see `gaze_shift`.
+    change counts. gaze_offset (B, 3): see `gaze_shift`. has_lids (B,): `Kind.lids`; None: all eyes have some.
     Features move in proportion to their own size: the mouth by mouths' widths, lids by their share of the neutral
     opening, gaze by eyes' widths.
     """
@@ -241,8 +258,13 @@ def transfer_expression(
         ratios.append(soft_limit(ratio, limit))
         widths.append((rest_width, neutral_width))
     local = rest + (strength.landmarks * gain)[..., None] * (driver - neutral)
+    has_lids = rest.new_ones(len(rest)) if has_lids is None else has_lids
+    for ring, _ in EYES:  # what surrounds an eye without lids keeps its shape
+        kept = (eye_share(ring, rest.device) / KEPT_SHARE).clamp_max(1) * (1 - has_lids)[:, None]
+        local = torch.lerp(local, rest, kept[..., None])
+    eyes = []
     for (ring, iris), ratio, (rest_width, neutral_width) in zip(EYES, ratios, widths, strict=True):
-        local = close_lids(local, rest, ratio, ring)
+        local = close_lids(local, rest, torch.lerp(torch.ones_like(ratio), ratio, has_lids), ring)
         corners, ball = (ring[0], ring[8]), slice(iris, iris + 5)
         driver_gaze = (driver[:, iris] - gather_rows(driver, corners).mean(1)) / eye_width(driver, ring)[:, None]
         neutral_gaze = (neutral[:, iris] - gather_rows(neutral, corners).mean(1)) / neutral_width[:, None]
@@ -250,8 +272,10 @@ def transfer_expression(
         if gaze_offset is not None:
             gaze = gaze + gaze_offset * rest_width[:, None]
         socket = (gather_rows(local, corners) - gather_rows(rest, corners)).mean(1)
-        local[:, ball] = rest[:, ball] + (gaze + socket)[:, None]
-    return uncross_lips(narrow_mouth(local, rest), rest)
+        local[:, ball] = rest[:, ball] + (gaze * has_lids[:, None] + socket)[:, None]
+        share = SHUT_SHARE + (1 - SHUT_SHARE) * ratio.clamp_max(MAX_STARE)
+        eyes.append(torch.cat([share[:, None], GLANCE_SHARE * gaze[:, :2]], -1))
+    return uncross_lips(narrow_mouth(local, rest), rest), torch.stack(eyes, 1)
 
 
 class FaceStrength(NamedTuple):

@@ -26,6 +26,7 @@ from models.geometry.grid_mesh import (
 )
 from models.geometry.head_surface import HeadSurface, build_surface, inside_at_rest
 from models.geometry.inpaint import dilate
+from models.geometry.kind import Kind
 from models.geometry.limbs import (
     Limbs,
     Outlines,
@@ -56,6 +57,7 @@ FOCUS_HALF_SIDE = 2.75  # canonical units
 # Guidance cells of empty background around a person that move along. Beyond the grid mesh flows are continued smoothly,
 # and would show the outline of a turned head once more.
 AROUND_PERSON = 12
+DRAWN_GROWTH = 2.5  # triangles of a drawn face over a person's: eyes and mouths of any size
 MAX_FOCUS_HALF_SIDE = 0.72  # canvas units; a larger focus box becomes the whole canvas
 
 
@@ -91,6 +93,7 @@ class Rig:
     edge_pins: (B, 2, V, 4), how the canvas's edges hold the vertices, see `models.geometry.body.edge_pins`.
     turn_limit: (B,), radians, the yaw up to which the head turns in full.
     has_shading: (B,), 0..1, whether light shows on the skin.
+    kind: what of a person's head they have.
     visible_triangles: for each grid mesh, numbers (K,) of the triangles that any of the B pictures shows.
     cells_per_unit: guidance cells per canonical unit, the largest of the B.
     full_canvas: whether every focus box is the whole canvas, so that both grid meshes are the same.
@@ -123,6 +126,7 @@ class Rig:
     edge_pins: Tensor
     turn_limit: Tensor
     has_shading: Tensor
+    kind: Kind
     visible_triangles: tuple[Tensor, Tensor]
     cells_per_unit: float
     full_canvas: bool
@@ -147,7 +151,7 @@ class Rig:
         views: Sequence[View] = (),
         hands: Tensor | None = None,
         outlines: Outlines | None = None,
-        has_skull: Tensor | None = None,
+        kind: Kind | None = None,
     ) -> Rig:
         """Prepare B pictures.
 
@@ -156,9 +160,9 @@ class Rig:
         the picture, without the foreground's straight colours they are what makes the picture over that plate. views:
         further pictures of the same characters, which show more of their heads. hands (B, 2, 21, 4): points in canvas
         units, and confidence; None where no hand was found. outlines: of the limbs; None: all of the body is one layer.
-        has_skull (B,): 1 for a head, 0 for what has a face and is no head: it moves as one sheet with its surroundings;
-        None: all are heads.
+        kind: what of a person's head they have; None: all are people.
         """
+        kind = kind or Kind.person(len(image), image.device)
         head = head_pose(face)
         body = complete_body(head, body)
         outlines = known_outlines(outlines, body)
@@ -167,11 +171,13 @@ class Rig:
         focus = focus_box(head)
         full_canvas = bool((focus[:, 2] > 0.999).all())
         cells = cells_per_unit(head, focus)
+        if not kind.is_person:
+            cells *= DRAWN_GROWTH
         boxes = torch.stack([canvas_box(focus), focus], 1)  # (B, 2, 3)
         unit = lattice_points(image.device).to(image.dtype) * LATTICE_REACH  # (V, 2)
         lattice = boxes[:, :, None, :2] + boxes[:, :, None, 2:] * unit  # (B, 2, V, 2)
         vertices = lattice.flatten(1, 2)
-        weights, depth = border_weights(head, face, vertices, has_skull)
+        weights, depth = border_weights(head, face, vertices, kind.skull)
         on_sheet = body if outlines is None else without_layers(body, outlines.shown)
         skin = skin_weights(head, on_sheet, vertices, depth)
         near = dilate(F.adaptive_max_pool2d(matte, min(GUIDE_SIDE, image.shape[-1])), AROUND_PERSON)
@@ -179,10 +185,9 @@ class Rig:
         triangles = lattice_triangles(image.device)
         person = person_over_plate(image, matte, plate)
         colours = person if foreground is None else torch.cat([foreground * matte, matte], 1)
-        surface = build_surface(colours, face, focus, cells, views, has_skull)
+        surface = build_surface(colours, face, focus, cells, views, kind.skull)
         coverage = inside_at_rest(surface, head, face, focus, image.shape[-1])
-        if has_skull is not None:  # what is no head stays whole below its face
-            coverage = coverage * has_skull[:, None, None, None]
+        coverage = coverage * kind.skull[:, None, None, None]  # what is no head stays whole below its face
         behind = continued_behind(colours, coverage)
         limbs, uncovered = no_limbs(len(image), image.shape[-1], image.device), None
         if outlines is not None:
@@ -222,8 +227,9 @@ class Rig:
             triangle_visible=triangle_visible,
             mouth=mouth_colour(image, face),
             edge_pins=edge_pins(matte, vertices).view(per_mesh),
-            turn_limit=turn_limit([head, *(head_pose(view.face) for view in views)]),
+            turn_limit=turn_limit([head, *(head_pose(view.face) for view in views)], kind.skull),
             has_shading=has_shading(image, face),
+            kind=kind,
             visible_triangles=visible_triangles(triangle_visible),
             cells_per_unit=cells,
             full_canvas=full_canvas,

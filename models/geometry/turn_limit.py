@@ -14,6 +14,7 @@ from models.geometry.skull import SKULL_CENTRE
 from models.geometry.topology import HeadTransform, rotation_about
 
 SHOWN_TURN = math.radians(50)  # from a picture's own yaw, or its mirror image's, up to which a turn is drawn in full
+FLAT_TURN = math.radians(24)  # the same of what is no head
 EASED_TURN = math.radians(20)  # further, which no turn exceeds
 BACK_TURN = math.radians(130)  # seen from behind, from which on a turn goes back: left and right meet at 180 degrees
 TILT = math.radians(55)  # since the picture was taken: to a shoulder, up and down; up to it a tilt is drawn in full
@@ -22,12 +23,14 @@ SHEET_TURN = math.radians(60)  # out of the picture's plane, up to which what su
 EASED_SHEET_TURN = math.radians(12)  # further, which it never exceeds: at a right angle it would fold over
 
 
-def turn_limit(heads: Sequence[HeadTransform]) -> Tensor:
+def turn_limit(heads: Sequence[HeadTransform], has_skull: Tensor | None = None) -> Tensor:
     """(B,) radians, the yaw to either side up to which heads turn in full, by the poses of their pictures.
 
-    A head has two sides alike, so that the picture of one also shows the other.
+    A head has two sides alike, so that the picture of one also shows the other. has_skull (B,): `Kind.skull`; what is
+    no head turns less far, since it has no other side; None: all are heads.
     """
-    return torch.stack([yaw_of(head).abs() for head in heads]).amax(0) + SHOWN_TURN
+    limit = torch.stack([yaw_of(head).abs() for head in heads]).amax(0) + SHOWN_TURN
+    return limit if has_skull is None else torch.lerp(torch.full_like(limit, FLAT_TURN), limit, has_skull)
 
 
 def yaw_of(head: HeadTransform) -> Tensor:

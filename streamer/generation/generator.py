@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from models.closeups.inputs import CloseupInput, CloseupReference, MovingPicture, make_inputs, make_references
-from models.closeups.patches import Patch, make_patches
-from models.config import ModelConfig
+from models.closeups.inputs import (
+    CloseupInput,
+    CloseupReference,
+    MovingPicture,
+    make_input,
+    make_inputs,
+    make_references,
+)
+from models.closeups.patches import Patch, make_patches, plain_mouth_patch
+from models.closeups.whole_eyes import any_whole, whole_eye_patches
+from models.closeups.window import VIEWS
+from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT, Edit, FrameInput
 from models.geometry.grid import smoothstep
 from models.geometry.guidance import Guidance, make_guidance
@@ -27,7 +36,7 @@ NOISE_SEED = 7  # one fixed noise for every stream and frame, so that nothing fl
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a generator keeps of a picture; all empty for `GeometryGenerator`.
+    """What a generator keeps of a picture; `GeometryGenerator` keeps nothing of people.
 
     focus: the picture on its focus box. keys, values (L, 1, H, R·N, D): of the picture in every layer. closeups: of
     the mouth and both eyes.
@@ -54,9 +63,11 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Network output for one frame of B streams: the edit of the focus box, and the patches of the close-ups."""
+    """What is drawn over the warp in one frame of B streams: the network's edit of the focus box, None without one, and
+    the patches of the close-ups.
+    """
 
-    edit: Edit
+    edit: Edit | None
     patches: list[Patch]
 
 
@@ -84,10 +95,12 @@ class Generator(Protocol):
 
 
 class GeometryGenerator:
-    """Predicts nothing: the warp alone is drawn."""
+    """Predicts nothing: the warp alone is drawn, with the eyes and mouths that are no person's."""
 
     def encode_reference(self, rig: Rig, views: Sequence[View] = ()) -> Reference:
-        return Reference()
+        if rig.kind.is_person:
+            return Reference()
+        return Reference(closeups=make_references(rig.image, rig.face, rig.head, PRESETS["tiny"], rig.kind))
 
     def open(self, reference: Reference) -> State:
         return State(reference)
@@ -96,7 +109,14 @@ class GeometryGenerator:
         pass
 
     def predict(self, states: Sequence[State], rig: Rig, pose: Pose, guidance: Guidance) -> Prediction | None:
-        return None
+        example = next((state.reference.closeups for state in states if state.reference.closeups), None)
+        if example is None:
+            return None
+        person = tuple(replace(view, plain=torch.zeros_like(view.plain)) for view in example)
+        mouths, *_ = zip(*(state.reference.closeups or person for state in states), strict=True)
+        mouth, subject = CloseupReference.stack(mouths), MovingPicture.of(rig, pose, guidance)
+        patch = plain_mouth_patch(make_input(VIEWS[:1], subject, mouth), mouth)
+        return Prediction(None, [patch, *whole_eye_patches(subject)])
 
 
 class NetworkGenerator(Generic[StateT]):
@@ -118,7 +138,8 @@ class NetworkGenerator(Generic[StateT]):
         # The pictures fill all reference slots by turns, as in training (training/tasks/baked_frames.py).
         slots = [encoded[slot % len(encoded)] for slot in range(self.config.references)]
         keys, values = (torch.cat(parts, 3) for parts in zip(*slots, strict=True))
-        return Reference(focuses[0], keys, values, make_references(rig.image, rig.face, rig.head, self.config))
+        closeups = make_references(rig.image, rig.face, rig.head, self.config, rig.kind)
+        return Reference(focuses[0], keys, values, closeups)
 
     def warm_up(self, rig: Rig, pose: Pose, guidance: Guidance) -> None:
         pass
@@ -136,7 +157,8 @@ class NetworkGenerator(Generic[StateT]):
         keep = smoothstep(*KEEP_THRESHOLDS, edit.keep)
         scaled = Edit(EDIT_STRENGTH * edit.flow, keep, edit.paint, EDIT_STRENGTH * edit.alpha)
         mouth, eyes = make_inputs(subject, closeups)
-        return Prediction(scaled, make_patches(mouth, eyes, self._run_closeups(mouth, eyes), closeups, driver_mouth))
+        patches = make_patches(mouth, eyes, self._run_closeups(mouth, eyes), closeups, driver_mouth)
+        return Prediction(scaled, [*patches, *(whole_eye_patches(subject) if any_whole(subject) else ())])
 
     def _frame_input(
         self, state: StateT, maps: Tensor, layers: Tensor, guidance: Guidance

@@ -10,8 +10,10 @@ import numpy as np
 import torch
 
 from models.geometry.head_surface import skull_fits
+from models.geometry.kind import Kind
 from models.geometry.limbs import Outlines
 from models.geometry.rig import Rig
+from models.geometry.skull import flattened
 from models.geometry.views import View
 from streamer.errors import KagamiError
 from streamer.options import LARGEST_PERSON
@@ -19,6 +21,7 @@ from streamer.rigging.border import extend
 from streamer.rigging.canvas import Array, Canvas, original_grid, place_on_canvas
 from streamer.rigging.cutout import Cutout, continued, cut_out
 from streamer.rigging.face_fit import face_within
+from streamer.rigging.face_parts import has_lids, has_lips
 from streamer.rigging.finger_outline import FingerOutlines, find_fingers
 from streamer.rigging.framing import BARE_HEAD, Framing, Layout, frame_rect, head_with_hair, skull_circle
 from streamer.rigging.limb_outline import LimbOutlines, find_limbs
@@ -26,6 +29,7 @@ from streamer.rigging.matting import coarse_matte
 from streamer.rigging.person_search import HeadBox, Person, choice_notes, choose_person, index_of
 from streamer.rigging.picture import Picture, original_size
 from streamer.rigging.picture_search import SMALL_PERSON, PictureSearch, cut_note, cut_to_person, search_picture
+from streamer.rigging.point_completion import completed
 from streamer.rigging.points import Points, PointsError
 from streamer.rigging.skeleton import Skeleton, find_skeleton
 
@@ -133,8 +137,9 @@ def find_character(
     or both. Raises NoFaceError when there is neither a face nor points of one, PointsError when a point lies outside of
     the picture, or where no body is found for points of some of its joints, and PersonError.
     """
-    search = _search(picture, size, points)
-    placed = None if points is None else points.turned(search.picture.turns, *original_size(picture))
+    complete = None if points is None else completed(points, picture)
+    search = _search(picture, size, complete)
+    placed = None if complete is None else complete.turned(search.picture.turns, *original_size(picture))
     shown, canvas, chosen, face, skeleton = _find(search, size, placed, person)
     canvas, face, skeleton, layout = lay_out(shown, framing or WHOLE, canvas, face, skeleton)
     found = own_cutout(canvas) if canvas.cut_out else found_cutout(canvas, face, skeleton.body, placed, shown)
@@ -209,24 +214,34 @@ def build_rig(character: Character, device: torch.device | str, further: Sequenc
 
     outlines = every_outline(character)
     with torch.inference_mode():
-        fits = skull_fits(batch(character.alpha[None]), batch(character.face)) & character.is_head
+        kind = kind_of(character, skull_fits(batch(character.alpha[None]), batch(character.face)))
         views = [
             View(batch(each.rgb.transpose(2, 0, 1)), batch(each.alpha[None]), batch(each.face)) for each in further
         ]
         rig = Rig.build(
             batch(character.rgb.transpose(2, 0, 1)),
             batch(character.alpha[None]),
-            batch(character.face),
+            flattened(batch(character.face), kind.skull),
             None if character.body is None else batch(character.body),
             batch(character.plate.transpose(2, 0, 1)),
             batch(character.foreground.transpose(2, 0, 1)),
             views,
             None if character.hands is None else batch(character.hands),
             None if outlines is None else Outlines(*(batch(part) for part in outlines)),
-            None if bool(fits.all()) else fits.float(),
+            kind,
         )
     notes = [note for each in (character, *further) for note in each.notes]
     return MadeRig(rig, views, character.layout, notes)
+
+
+def kind_of(character: Character, skull_fits: torch.Tensor) -> Kind:
+    """What of a person's head a character has. skull_fits (1,): see there. A detected face is a person's."""
+    placed = character.points is not None and character.points.has_face
+    lids, lips = (not placed or judge(character.rgb, character.face) for judge in (has_lids, has_lips))
+    is_head = bool(skull_fits) and character.is_head and (lids or lips)  # a flat drawing has no other side
+    return Kind(*(skull_fits.new_tensor([known], dtype=torch.float32) for known in (
+        is_head, lids, lips,
+    )))  # fmt: skip
 
 
 def every_outline(character: Character) -> tuple[Array, Array, Array] | None:

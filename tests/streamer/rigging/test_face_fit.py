@@ -12,7 +12,7 @@ from streamer.rigging.rigger import build_rig, find_character
 from tests.support.characters import CHARACTERS
 
 
-@pytest.mark.parametrize("name", CHARACTERS)
+@pytest.mark.parametrize("name", [name for name in CHARACTERS if name != "stick"])  # its face is the paper
 def test_drawn_characters_have_no_shell_and_their_own_outline(name: str) -> None:
     picture, points = CHARACTERS[name]()
     character = find_character(picture, 128, Points.parse(points))
