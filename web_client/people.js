@@ -59,7 +59,7 @@ export class PeopleNotice {
       this.said = false;
     } else if (people > 1 && !this.said && notice === null && picture.person !== 'all') {
       this.said = true;
-      this.store.notify({ kind: 'info', about: 'people', text: 'Several people are seen; one of them is followed, and you choose who under Camera.' });
+      this.store.notify({ kind: 'info', about: 'people', text: 'Several people are seen: one of them is followed, and you choose who under Camera.' });
     }
   }
 }

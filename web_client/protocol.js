@@ -309,11 +309,11 @@ export function parse(json) {
   try {
     message = JSON.parse(json);
   } catch {
-    throw new Error('The server sent something that is not JSON; reload the page.');
+    throw new Error('The server sent something that is not JSON: reload the page.');
   }
   const invalid = findError(SERVER_MESSAGES, message);
   if (invalid) {
-    throw new Error(`The server and this page do not speak the same protocol (${invalid}); reload the page.`);
+    throw new Error(`The server and this page do not speak the same protocol (${invalid}): reload the page.`);
   }
   return /** @type {ServerMessage} */ (message);
 }

@@ -11,7 +11,7 @@ from tests.browser.actions import go_live, wait_until
 from tests.browser.conftest import OpenPage
 from tests.browser.kagami import KagamiServer
 
-NOTICE = "Several people are seen; one of them is followed, and you choose who under Camera."
+NOTICE = "Several people are seen: one of them is followed, and you choose who under Camera."
 
 
 def with_people(before_camera: int, in_picture: int, sent: list[dict[str, Any]]) -> Any:

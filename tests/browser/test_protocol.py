@@ -53,7 +53,7 @@ def test_parse_refuses_a_message_without_one_of_its_fields(page: Page) -> None:
             incomplete = {name: value for name, value in message.items() if name != missing}
             error = page.evaluate(_REFUSES, ["parse", json.dumps(incomplete)])
             field = f"{message['type']}.{missing}"
-            assert error == f"The server and this page do not speak the same protocol ({field}); reload the page."
+            assert error == f"The server and this page do not speak the same protocol ({field}): reload the page."
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_serialise_refuses_what_the_protocol_does_not_have(page: Page, invalid: 
 
 def test_parse_refuses_what_is_not_json(page: Page) -> None:
     error = page.evaluate(_REFUSES, ["parse", "<html>"])
-    assert error == "The server sent something that is not JSON; reload the page."
+    assert error == "The server sent something that is not JSON: reload the page."
 
 
 def test_backoff_doubles_up_to_a_bound(page: Page) -> None:
