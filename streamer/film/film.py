@@ -104,8 +104,8 @@ def make_film(
         Sound(film.drive, film.clip, reader.name) as sound,
         recording(film.out, reader.rate, film.alpha, sound, film.crf, film.replace) as out,
         Drivers(
-            film.body, smooth=False, live=False, shown=[one.shown_body for one in avatar.cast], who=film.who,
-            mirrored=film.controls.mirror,
+            body=film.body, smooth=False, live=False, shown=[one.shown_body for one in avatar.cast],
+            who=film.who, mirrored=film.controls.mirror,
         ) as drivers,
         closing(prefetch(map(drivers.process, reader))) as tracked,
     ):  # fmt: skip
