@@ -74,7 +74,7 @@ def triton_obstacle(device: torch.device, capability: tuple[int, int] = MIN_CAPA
     if triton.knobs.runtime.interpret:
         return None
     if not _has_cache_folder():
-        return "no folder can be written for its compiled code; let TRITON_CACHE_DIR be one."
+        return "no folder can be written for its compiled code: let TRITON_CACHE_DIR be one."
     if device.type != "cuda":
         return f"they want a CUDA device, and the tensors are on {device.type}."
     have = torch.cuda.get_device_capability(device)

@@ -43,7 +43,7 @@ def save(network: CausalDiT, path: Path, notes: dict[str, str] | None = None) ->
     except (OSError, SafetensorError) as error:
         part.unlink(missing_ok=True)
         raise CheckpointError(
-            f"{path} could not be written ({error}); free some space or choose another folder."
+            f"{path} could not be written ({error}): free some space or choose another folder."
         ) from error
 
 
@@ -60,7 +60,7 @@ def load(path: Path) -> CausalDiT:
     except SafetensorError as error:
         raise damaged(path, str(error)) from error
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be read ({error}); check its permissions.") from error
+        raise CheckpointError(f"{path} cannot be read ({error}): check its permissions.") from error
     _verify(path, header, tensors)
     network = _build(path, header, sum(value.numel() for value in tensors.values()))
     ranges = _read_ranges(path, header)

@@ -15,7 +15,7 @@ class CheckpointError(Exception):
 
 def damaged(path: Path, reason: str) -> CheckpointError:
     """The error for a file that was whole once."""
-    return CheckpointError(f"{path} is damaged ({reason}); fetch or train it again.")
+    return CheckpointError(f"{path} is damaged ({reason}): fetch or train it again.")
 
 
 def read_header(path: Path) -> dict[str, str]:
@@ -30,9 +30,9 @@ def read_header(path: Path) -> dict[str, str]:
     except SafetensorError as error:
         raise damaged(path, str(error)) from error
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be read ({error}); check its permissions.") from error
+        raise CheckpointError(f"{path} cannot be read ({error}): check its permissions.") from error
     if header.get("format") != FORMAT:
         raise CheckpointError(
-            f"{path} holds no Kagami weights ({FORMAT}); pass a file made by `python -m training.train`."
+            f"{path} holds no Kagami weights ({FORMAT}): pass a file made by `python -m training.train`."
         )
     return header

@@ -28,7 +28,7 @@ class PortInUseError(KagamiError):
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(
-            f"Port {port} on {host} is already in use; stop the other program or choose another port with --port."
+            f"Port {port} on {host} is already in use: stop the other program or choose another port with --port."
         )
 
 
@@ -39,7 +39,7 @@ class AddressError(KagamiError):
 
     def __init__(self, host: str, port: int, reason: str) -> None:
         super().__init__(
-            f"Cannot listen on {host} port {port} ({reason}); choose another address with --host and --port."
+            f"Cannot listen on {host} port {port} ({reason}): choose another address with --host and --port."
         )
 
 
@@ -74,7 +74,7 @@ class DeviceMemoryError(KagamiError):
 
     def __init__(
         self,
-        message: str = "The device has no memory left for this session and it was closed; try again when somebody has "
+        message: str = "The device has no memory left for this session and it was closed: try again when somebody has "
         "left, or start the server with a smaller --size or --max-sessions.",
     ) -> None:
         super().__init__(message)
@@ -91,7 +91,7 @@ class MissingTokenError(ForbiddenError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The token is missing or wrong; open the page with ?token= and the word the server was started with."
+            "The token is missing or wrong: open the page with ?token= and the word the server was started with."
         )
 
 
@@ -105,7 +105,7 @@ class UnknownSessionError(ProtocolError):
     """A request names a session that has ended, or never was."""
 
     def __init__(self) -> None:
-        super().__init__("This session does not exist any more; reload the page.")
+        super().__init__("This session does not exist any more: reload the page.")
 
 
 class NotSeenError(KagamiError):
@@ -127,7 +127,7 @@ class TooManyErrorsError(ProtocolError):
     """The page sent so many wrong messages that its session is closed."""
 
     def __init__(self) -> None:
-        super().__init__("Too many wrong messages came and the session was closed; reload the page.")
+        super().__init__("Too many wrong messages came and the session was closed: reload the page.")
 
 
 class TooLargeError(KagamiError):
@@ -136,7 +136,7 @@ class TooLargeError(KagamiError):
     code = "too-large"
 
     def __init__(self, limit_mb: float) -> None:
-        super().__init__(f"The picture is larger than {limit_mb:g} MB; choose a smaller one.")
+        super().__init__(f"The picture is larger than {limit_mb:g} MB: choose a smaller one.")
 
 
 class NegotiationError(KagamiError):
@@ -158,7 +158,7 @@ class SilentPageError(KagamiError):
 
     def __init__(self) -> None:
         super().__init__(
-            "Too many pages are open without a camera, and this one was the first of them; start it again."
+            "Too many pages are open without a camera, and this one was the first of them: start it again."
         )
 
 
@@ -168,7 +168,7 @@ class TakenOverError(KagamiError):
     code = "taken-over"
 
     def __init__(self) -> None:
-        super().__init__("This session goes on in another window; close this one, or reload it to begin anew.")
+        super().__init__("This session goes on in another window: close this one, or reload it to begin anew.")
 
 
 class CameraTooLargeError(KagamiError):
@@ -178,7 +178,7 @@ class CameraTooLargeError(KagamiError):
 
     def __init__(self, width: int, height: int) -> None:
         super().__init__(
-            f"The camera sends pictures of {width} x {height} pixels, which is too large; choose a smaller resolution."
+            f"The camera sends pictures of {width} x {height} pixels, which is too large: choose a smaller resolution."
         )
 
 
@@ -197,7 +197,7 @@ class NotKeptError(KagamiError):
     code = "not-kept"
 
     def __init__(self) -> None:
-        super().__init__("The server does not keep this picture any more; send it again.")
+        super().__init__("The server does not keep this picture any more: send it again.")
 
 
 class OutputError(KagamiError):
@@ -212,7 +212,7 @@ class BackdropBusyError(KagamiError):
     code = "busy"
 
     def __init__(self) -> None:
-        super().__init__("Another background is being read; wait a moment and choose again.")
+        super().__init__("Another background is being read: wait a moment and choose again.")
 
 
 class BusyError(KagamiError):
@@ -221,7 +221,7 @@ class BusyError(KagamiError):
     code = "busy"
 
     def __init__(self) -> None:
-        super().__init__("Another picture is being prepared; wait until it is shown and choose again.")
+        super().__init__("Another picture is being prepared: wait until it is shown and choose again.")
 
 
 class SessionError(KagamiError):
@@ -229,7 +229,7 @@ class SessionError(KagamiError):
 
     code = "session"
 
-    def __init__(self, message: str = "Something broke in this session and it was closed; start it again.") -> None:
+    def __init__(self, message: str = "Something broke in this session and it was closed: start it again.") -> None:
         super().__init__(message)
 
 
@@ -239,4 +239,4 @@ class EngineClosedError(KagamiError):
     code = "closed"
 
     def __init__(self) -> None:
-        super().__init__("The server is shutting down; start it again to go on.")
+        super().__init__("The server is shutting down: start it again to go on.")

@@ -95,7 +95,7 @@ def _bones(place: str, text: str) -> str:
 
 def _secret(place: str, text: str) -> str:
     if len(text) < MIN_SECRET_LENGTH:
-        raise SettingsError(f"{place} is shorter than {MIN_SECRET_LENGTH} characters; choose a longer word.")
+        raise SettingsError(f"{place} is shorter than {MIN_SECRET_LENGTH} characters: choose a longer word.")
     return text
 
 
@@ -346,9 +346,9 @@ def _read_file(path: Path) -> dict[str, tuple[str, Any]]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(f"Cannot read {path} ({error.strerror}); give --config an existing TOML file.") from error
+        raise SettingsError(f"Cannot read {path} ({error.strerror}): give --config an existing TOML file.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not valid TOML ({error}); correct it.") from error
+        raise SettingsError(f"{path} is not valid TOML ({error}): correct it.") from error
     known = {option.name for option in flags.options_of(Settings)}
     given: dict[str, tuple[str, Any]] = {}
     for key, value in table.items():

@@ -109,7 +109,7 @@ class VirtualCamera:
         except MailboxClosed:
             pass
         except Exception:  # any error of a device driver ends this output, never the engine
-            _log.exception("The virtual camera has failed and is closed; restart the server to use it again.")
+            _log.exception("The virtual camera has failed and is closed: restart the server to use it again.")
             mailbox.close()
         finally:
             camera.close()

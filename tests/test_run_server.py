@@ -61,14 +61,14 @@ def test_a_taken_port(taken: int) -> None:
     done = run("--port", str(taken))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        f"Port {taken} on 127.0.0.1 is already in use; stop the other program or choose another port with --port.\n"
+        f"Port {taken} on 127.0.0.1 is already in use: stop the other program or choose another port with --port.\n"
     )
 
 
 def test_an_address_that_is_not_ours() -> None:
     done = run("--host", "192.0.2.1")
     assert done.returncode == 1 and done.stderr.startswith("Cannot listen on 192.0.2.1 port 8080 (")
-    assert done.stderr.endswith("; choose another address with --host and --port.\n")
+    assert done.stderr.endswith(": choose another address with --host and --port.\n")
 
 
 def test_a_host_that_is_no_name() -> None:

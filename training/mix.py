@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(str(error)) from error
     except ValueError as error:
         reason = f"{given.second} cannot be mixed into {given.first}: {error}"
-        raise SystemExit(f"{reason}; choose another --part.") from error
+        raise SystemExit(f"{reason}: choose another --part.") from error
 
 
 if __name__ == "__main__":

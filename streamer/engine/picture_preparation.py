@@ -95,10 +95,10 @@ def _prepared(work: Callable[[], Avatar]) -> Avatar:
         return work()
     except torch.OutOfMemoryError as error:
         raise DeviceMemoryError(
-            "The device has no memory left for another picture; choose one again when somebody has left."
+            "The device has no memory left for another picture: choose one again when somebody has left."
         ) from error
     except KagamiError:
         raise
     except Exception as error:
         _log.exception("a picture could not be prepared")
-        raise SessionError("Something broke while this picture was prepared; choose another one.") from error
+        raise SessionError("Something broke while this picture was prepared: choose another one.") from error

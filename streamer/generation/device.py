@@ -11,7 +11,7 @@ def choose_device(wanted: str) -> str:
     """The torch device name for a `--device` flag: "auto", "cpu" or "cuda". Raises SettingsError without CUDA."""
     if wanted == "cuda" and not torch.cuda.is_available():
         raise SettingsError(
-            "No CUDA device is usable here; choose --device cpu or install the driver and the [cuda] extra."
+            "No CUDA device is usable here: choose --device cpu or install the driver and the [cuda] extra."
         )
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"

@@ -139,7 +139,7 @@ class _StandsStillError(PictureError):
     """The process of a step is stopped, or waits for something that does not come."""
 
     def __init__(self) -> None:
-        super().__init__("The picture cannot be read at present, since its process stands still; try again.")
+        super().__init__("The picture cannot be read at present, since its process stands still: try again.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,6 @@ def check_temporary_folder() -> None:
         tempfile.TemporaryFile().close()
     except OSError as error:
         raise SettingsError(
-            f"No temporary folder can be written ({error.strerror or error}); free some space, or let TMPDIR be a "
+            f"No temporary folder can be written ({error.strerror or error}): free some space, or let TMPDIR be a "
             "folder that this user may write."
         ) from error

@@ -63,12 +63,12 @@ class AccessMiddleware:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_allowed_name(_hostname(hosts[0])):
             return (
-                "This address is not one of the server's; open it as localhost or allow the name with --allow-origin."
+                "This address is not one of the server's: open it as localhost or allow the name with --allow-origin."
             )
         for origin in headers.getlist("origin"):
             if origin not in self._allowed_origins and _netloc(origin) != hosts[0]:
                 return (
-                    "The request comes from another site; open the server's own page or allow the site with "
+                    "The request comes from another site: open the server's own page or allow the site with "
                     "--allow-origin."
                 )
         return None

@@ -192,7 +192,7 @@ class Server:
     async def _metrics(self, request: Request) -> Response:
         check_token(request, self._settings.token)
         if not may_see_figures(request, self._settings.token):
-            return error_response(ForbiddenError("Without --token, figures are for this machine only; set one."), 403)
+            return error_response(ForbiddenError("Without --token, figures are for this machine only: set one."), 403)
         is_stale = self._metrics_text.is_stale
         text = await self._executors.measure(self._metrics_text) if is_stale else self._metrics_text()
         return Response(text, media_type=CONTENT_TYPE_LATEST)
@@ -309,7 +309,7 @@ class Server:
         avatar = self._pictures_of(request).avatar if "session" in request.query_params else self._avatar
         characters, index = avatar.characters, _index(request) if "index" in request.query_params else 0
         if not 0 <= index < len(characters):
-            return error_response(ProtocolError("This picture does not exist any more; reload the page."), 404)
+            return error_response(ProtocolError("This picture does not exist any more: reload the page."), 404)
         webp = await self._executors.decode(partial(thumbnail, characters[index]))
         return Response(webp, media_type="image/webp")
 

@@ -210,7 +210,7 @@ class Conversations:
     async def _begin(self, conversation: Conversation, hello: signaling.Hello) -> Session:
         """The session of a page that said `hello`: new, or the one to which it comes back. Raises ForbiddenError."""
         if hello.watch and not is_from_this_machine(conversation.socket):
-            raise ForbiddenError("The output view opens only on the server's own machine; open the page without it.")
+            raise ForbiddenError("The output view opens only on the server's own machine: open the page without it.")
         session, task, send = None, conversation.task, conversation.sender.send
         assert task is not None
         if isinstance(hello.resume, str) and not hello.watch:

@@ -83,5 +83,5 @@ def _bytes(request: Request, name: str) -> int:
     """A number of bytes that a request names. Raises ProtocolError."""
     text = request.query_params.get(name, "")
     if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
-        raise ProtocolError(f"The field '{name}' must be a number of bytes; reload the page.")
+        raise ProtocolError(f"The field '{name}' must be a number of bytes: reload the page.")
     return int(text)

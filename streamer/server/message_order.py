@@ -45,11 +45,11 @@ class MessageOrder:
             self._had_hello = True
             return
         if not self._had_hello:
-            raise ProtocolError("The first message must be 'hello'; reload the page.")
+            raise ProtocolError("The first message must be 'hello': reload the page.")
         if isinstance(message, Offer):
             self._had_offer = True
         elif isinstance(message, Candidate) and not self._had_offer:
-            raise ProtocolError("A candidate came before an offer; send the offer first.")
+            raise ProtocolError("A candidate came before an offer: send the offer first.")
 
     def count_error(self) -> bool:
         """Count one error sent to the page; True for the MAX_ERRORS-th and later ones."""

@@ -43,7 +43,7 @@ def phone_routes(settings: Settings, address: PhoneAddress | None) -> list[Route
     def check(request: Request) -> None:
         check_token(request, settings.token)
         if not is_from_this_machine(request):
-            raise ForbiddenError("The address for a phone is told only on the server's own machine; open it there.")
+            raise ForbiddenError("The address for a phone is told only on the server's own machine: open it there.")
 
     async def tell(request: Request) -> Response:
         check(request)

@@ -127,7 +127,7 @@ def _which(request: Request) -> str:
     """The picture that a request means: `WHICH`. Raises ProtocolError."""
     which = request.query_params.get("which", "used")
     if which not in WHICH:
-        raise ProtocolError("The field 'which' must be used, refused or next; reload the page.")
+        raise ProtocolError("The field 'which' must be used, refused or next: reload the page.")
     return which
 
 

@@ -73,7 +73,7 @@ class RateLimiter:
             self._buckets.popitem(last=False)
         wait = max(bucket.wait_s(), self._total.wait_s())
         if wait > self._max_wait_s:
-            raise TooFastError(f"Too many {self._what} come at once; wait {max(1, round(wait))} s and try again.")
+            raise TooFastError(f"Too many {self._what} come at once: wait {max(1, round(wait))} s and try again.")
         bucket.take()
         self._total.take()
         return wait

@@ -47,14 +47,14 @@ def sample_routes(executors: Executors, settings: Settings) -> list[Route]:
         check_token(request, settings.token)
         file, _ = SAMPLES.get(request.path_params["name"], (None, None))
         if file is None:
-            return error_response(ProtocolError("There is no such sample picture; reload the page."), 404)
+            return error_response(ProtocolError("There is no such sample picture: reload the page."), 404)
         try:
             if "small" in request.query_params:
                 data, kind = await executors.decode(partial(_small, ASSETS / file)), "image/webp"
             else:
                 data, kind = await executors.decode((ASSETS / file).read_bytes), "image/png"
         except (KagamiError, OSError):  # the file was removed after the start
-            return error_response(ProtocolError("This sample picture is missing; choose another one."), 404)
+            return error_response(ProtocolError("This sample picture is missing: choose another one."), 404)
         return Response(data, media_type=kind)
 
     return [Route("/api/samples", list_samples), Route("/api/samples/{name}", send_sample)]

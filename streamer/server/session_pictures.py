@@ -30,7 +30,7 @@ class NothingRefusedError(KagamiError):
     code = "points"
 
     def __init__(self) -> None:
-        super().__init__("The picture without a face is not here any more; choose it again.")
+        super().__init__("The picture without a face is not here any more: choose it again.")
 
 
 class SessionPictures:
@@ -194,7 +194,7 @@ class SessionPictures:
     def remove_view(self, index: int) -> None:
         """Prepare the character without one of its views, 0 the first, as `change` does. Raises ViewError."""
         if not 0 <= index < len(self.avatar.views):
-            raise ViewError("This view does not exist any more; reload the page.")
+            raise ViewError("This view does not exist any more: reload the page.")
         kept = [character for i, character in enumerate(self.avatar.characters) if i != index + 1]
         views = [character.picture.name for character in kept[1:]]
         key = tuple(each for i, each in enumerate(self._key) if i != index + 1)

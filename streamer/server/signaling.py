@@ -74,7 +74,7 @@ class Hello(_Message):
 
     def __post_init__(self) -> None:
         if self.protocol != PROTOCOL:
-            raise ValueError(f"The page speaks protocol {self.protocol} and the server {PROTOCOL}; reload the page.")
+            raise ValueError(f"The page speaks protocol {self.protocol} and the server {PROTOCOL}: reload the page.")
 
 
 class Offer(_Message):
@@ -91,7 +91,7 @@ class Candidate(_Message, rename="camel", omit_defaults=True):
 
     def __post_init__(self) -> None:
         if self.candidate and self.sdp_mid is None and self.sdp_m_line_index is None:
-            raise ValueError("A candidate needs sdpMid or sdpMLineIndex; reload the page.")
+            raise ValueError("A candidate needs sdpMid or sdpMLineIndex: reload the page.")
 
 
 class Control(_Message):
@@ -138,7 +138,7 @@ class Control(_Message):
 
     def __post_init__(self) -> None:
         if not self.changes():
-            raise ValueError("The message 'control' changes nothing; name at least one field.")
+            raise ValueError("The message 'control' changes nothing: name at least one field.")
         if self.aspect is not UNSET:
             try:
                 parse_aspect(self.aspect)
@@ -166,18 +166,18 @@ PageMessage = Hello | Offer | Candidate | Control | Person | Bye
 def parse_message(text: str | bytes) -> PageMessage:
     """One message of the page. Raises ProtocolError, whose sentence names the field that is wrong."""
     if isinstance(text, bytes):
-        raise ProtocolError("The message is binary; send JSON text.")
+        raise ProtocolError("The message is binary: send JSON text.")
     if len(text.encode("utf-8", "replace")) > MAX_MESSAGE_BYTES:
-        raise ProtocolError(f"The message is larger than {MAX_MESSAGE_BYTES // 1024} KiB; send a smaller one.")
+        raise ProtocolError(f"The message is larger than {MAX_MESSAGE_BYTES // 1024} KiB: send a smaller one.")
     try:
         fields = json.loads(text, parse_constant=_refuse_constant)
         if not isinstance(fields, dict):
-            raise ProtocolError("The message is not a JSON object; reload the page.")
+            raise ProtocolError("The message is not a JSON object: reload the page.")
         message: PageMessage = msgspec.convert(fields, PageMessage)
     except msgspec.ValidationError as error:
         raise ProtocolError(_sentence(fields.get("type"), str(error))) from error
     except (ValueError, RecursionError) as error:  # ValueError also where msgspec meets half of a surrogate pair
-        raise ProtocolError("The message is not valid JSON; reload the page.") from error
+        raise ProtocolError("The message is not valid JSON: reload the page.") from error
     return Candidate(None) if isinstance(message, Candidate) and not message.candidate else message
 
 
@@ -186,49 +186,49 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(name)
 
 
-_CANDIDATE_TOO_LONG = f"A candidate is longer than {MAX_CANDIDATE_CHARACTERS} characters; reload the page."
+_CANDIDATE_TOO_LONG = f"A candidate is longer than {MAX_CANDIDATE_CHARACTERS} characters: reload the page."
 # The sentences for values of the right type that are not allowed, by field; the strengths share the last one.
 _NOT_ALLOWED = {
-    "sdp": f"The field 'sdp' is longer than {MAX_SDP_CHARACTERS} characters; reload the page.",
+    "sdp": f"The field 'sdp' is longer than {MAX_SDP_CHARACTERS} characters: reload the page.",
     "candidate": _CANDIDATE_TOO_LONG,
     "sdpMid": _CANDIDATE_TOO_LONG,
     "usernameFragment": _CANDIDATE_TOO_LONG,
-    "sdpMLineIndex": f"The field 'sdpMLineIndex' is out of range (0 to {MAX_MEDIA_LINE}); reload the page.",
-    "resume": "The field 'resume' must have 22 to 64 letters, digits, '-' or '_'; reload the page.",
+    "sdpMLineIndex": f"The field 'sdpMLineIndex' is out of range (0 to {MAX_MEDIA_LINE}): reload the page.",
+    "resume": "The field 'resume' must have 22 to 64 letters, digits, '-' or '_': reload the page.",
     "background": f"The field 'background' must be one of {', '.join(BACKGROUNDS)}.",
     "colour": "The field 'colour' must look like #rrggbb.",
     "frame": f"The field 'frame' must be one of {', '.join(FRAME_KINDS)}.",
     "aspect": "The field 'aspect' must be picture, 1:1, 16:9, 9:16 or like 1280x720.",
-    "zoom": "The field 'zoom' is out of range ({} to {}); choose a value between.".format(*ZOOM_RANGE),
+    "zoom": "The field 'zoom' is out of range ({} to {}): choose a value between.".format(*ZOOM_RANGE),
     **{
-        name: "The field '{}' is out of range ({} to {}); choose a value between.".format(name, *BONE_RANGE)
+        name: "The field '{}' is out of range ({} to {}): choose a value between.".format(name, *BONE_RANGE)
         for name in BoneFactors._fields
     },
     **{
-        name: f"The field '{name}' is out of range (-{most:g} to {most:g} degrees); choose a value between."
+        name: f"The field '{name}' is out of range (-{most:g} to {most:g} degrees): choose a value between."
         for name, most in TURN_LIMITS.items()
     },
-    "shift_x": "The field 'shift_x' is out of range (-1 to 1); choose a value between.",
-    "shift_y": "The field 'shift_y' is out of range (-1 to 1); choose a value between.",
+    "shift_x": "The field 'shift_x' is out of range (-1 to 1): choose a value between.",
+    "shift_y": "The field 'shift_y' is out of range (-1 to 1): choose a value between.",
 }
-_STRENGTH_NOT_ALLOWED = f"The field '{{}}' is out of range (0 to {MAX_STRENGTH}); choose a value between."
+_STRENGTH_NOT_ALLOWED = f"The field '{{}}' is out of range (0 to {MAX_STRENGTH}): choose a value between."
 
 
 def _sentence(kind: object, problem: str) -> str:
     """The protocol's sentence for what msgspec says of a message of type `kind`; other words are returned unchanged."""
     if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", problem, re.DOTALL):
         name = unknown[1] if len(unknown[1]) <= 32 else unknown[1][:32] + "…"
-        return f"A message '{kind}' has no field '{name}'; reload the page."
+        return f"A message '{kind}' has no field '{name}': reload the page."
     found = re.fullmatch(r"Object missing required field `(\w+)`|(.*) - at `\$\.(\w+)`", problem, re.DOTALL)
     if found is None:  # the sentence of a __post_init__
         return problem
     missing, wrong, name = found.groups()
     if "type" in (missing, name):
-        return "The message has no known type; reload the page to get the version that fits this server."
+        return "The message has no known type: reload the page to get the version that fits this server."
     if missing:
-        return f"The message lacks its field '{missing}'; reload the page."
+        return f"The message lacks its field '{missing}': reload the page."
     if wrong.startswith("Expected") and ", got `" in wrong:
-        return f"The field '{name}' has the wrong type; reload the page."
+        return f"The field '{name}' has the wrong type: reload the page."
     return _NOT_ALLOWED.get(name, _STRENGTH_NOT_ALLOWED.format(name))
 
 

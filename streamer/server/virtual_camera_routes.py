@@ -24,7 +24,7 @@ def virtual_camera_routes(settings: Settings, executors: Executors, feed: Output
         check_token(request, settings.token)
         if not is_from_this_machine(request):
             raise ForbiddenError(
-                "The virtual camera is switched on the server's own machine only; open the page there."
+                "The virtual camera is switched on the server's own machine only: open the page there."
             )
         if feed is None:
             raise OutputError("This server has no virtual camera: start it with run_server.py.")

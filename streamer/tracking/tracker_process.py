@@ -149,7 +149,7 @@ class TrackerProcess:
         elif self._has_answered and silent > HANG_TIMEOUT_S:
             self._replace(f"has not answered for {silent:.0f} s")
         elif not self._has_answered and silent > START_TIMEOUT_S:
-            raise SessionError("The tracking of this session does not start and it was closed; start it again.")
+            raise SessionError("The tracking of this session does not start and it was closed: start it again.")
 
     def _idle_meanwhile(self, now: float) -> TrackedMotion:
         """An idle motion in place of a late answer."""

@@ -181,7 +181,7 @@ def make_encoder(codec: str, max_bitrate: int, fps: float, report_time: ReportTi
         "H264": AvatarH264Encoder,
     }
     if codec.upper() not in encoders:
-        raise SessionError(f"No encoder for the codec {codec}; choose vp8 or h264 with --codec.")
+        raise SessionError(f"No encoder for the codec {codec}: choose vp8 or h264 with --codec.")
     return encoders[codec.upper()](max_bitrate, fps, report_time)
 
 

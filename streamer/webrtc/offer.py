@@ -16,10 +16,10 @@ from streamer.errors import NegotiationError, ProtocolError
 MAX_OFFER_LINES = 1000  # a browser sends about 200; aiortc's parser takes time with the square of their number
 MAX_CODEC_FEEDBACKS = 20_000  # `rtpmap` lines times `rtcp-fb` lines, the parser's work; a browser's are below 10,000
 MAX_CANDIDATES = 64  # of the page, per connection, those inside the offer included
-UNUSABLE_OFFER = "The page's connection offer cannot be used; reload the page or try another browser."
+UNUSABLE_OFFER = "The page's connection offer cannot be used: reload the page or try another browser."
 UNREADABLE_CANDIDATE = "A candidate cannot be read; it was ignored."
 MAX_PORT = 65535
-_WRONG_LINES = "The offer must have one video line and at most one audio line; reload the page."
+_WRONG_LINES = "The offer must have one video line and at most one audio line: reload the page."
 _ICE_USERNAME = re.compile(r"[A-Za-z0-9+/=_-]{4,256}")  # RFC 8839, and the characters that some peers add
 _ICE_PASSWORD = re.compile(r"[A-Za-z0-9+/=_-]{22,256}")
 _FINGERPRINT_HASHES = ("sha-256", "sha-384", "sha-512")  # those that aiortc compares
@@ -47,7 +47,7 @@ def read_offer(text: str, sends_camera: bool) -> Offer:
     if len(lines) > MAX_OFFER_LINES or codecs * feedbacks > MAX_CODEC_FEEDBACKS:
         raise NegotiationError(UNUSABLE_OFFER)
     if sum(line.startswith("a=candidate") for line in lines) > MAX_CANDIDATES:
-        raise NegotiationError(f"The offer has more than {MAX_CANDIDATES} candidates; send fewer of them.")
+        raise NegotiationError(f"The offer has more than {MAX_CANDIDATES} candidates: send fewer of them.")
     try:
         description = sdp.SessionDescription.parse(text)
         candidates = [
@@ -98,9 +98,9 @@ def _check_media_lines(media_lines: list[sdp.MediaDescription], sends_camera: bo
     for media in media_lines:
         sends, receives = media.direction in ("sendrecv", "sendonly"), media.direction in ("sendrecv", "recvonly")
         if media.kind == "video" and not receives:
-            raise NegotiationError("The offer takes no video back; reload the page.")
+            raise NegotiationError("The offer takes no video back: reload the page.")
         if media.kind == "video" and sends_camera and not sends:
-            raise NegotiationError("The offer sends no camera video; allow the camera and start again.")
+            raise NegotiationError("The offer sends no camera video: allow the camera and start again.")
 
 
 def _transport_problem(offer: sdp.SessionDescription) -> str | None:

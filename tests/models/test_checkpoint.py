@@ -92,7 +92,7 @@ def sizes(**changes: object) -> str:
 )
 def test_load_refuses_a_header_that_cannot_be_used(tmp_path: Path, field: str, text: str | None, reason: str) -> None:
     path = rewritten(tmp_path / "odd.safetensors", {field: text})
-    with pytest.raises(CheckpointError, match=rf"odd.safetensors is damaged \(.*{reason}.*; fetch or train it again"):
+    with pytest.raises(CheckpointError, match=rf"odd.safetensors is damaged \(.*{reason}.*: fetch or train it again"):
         load(path)
 
 

@@ -102,7 +102,7 @@ def test_flags_win_over_the_file_and_the_file_over_the_environment(tmp_path: Pat
         ("stun = 'turn:a:1'", "'stun' in {file} is 'turn:a:1'; it must look like stun:HOST:PORT."),
         ("device = 'tpu'", "'device' in {file} is 'tpu'; it must be one of auto, cpu, cuda."),
         ("colour = 'green'", "The colour 'green' is not of the form #rrggbb; write for example #00b140."),
-        ("token = 'short'", "'token' in {file} is shorter than 8 characters; choose a longer word."),
+        ("token = 'short'", "'token' in {file} is shorter than 8 characters: choose a longer word."),
         ("allow_origin = 'me.org'", "'allow_origin' in {file} is 'me.org'; it must look like https://HOST or https://HOST:PORT."),
     ],
 )  # fmt: skip
@@ -171,11 +171,11 @@ def test_an_ice_server_that_no_connection_could_use_is_refused(flag: str, text: 
 
 def test_a_file_that_is_not_toml_or_not_there(tmp_path: Path) -> None:
     with pytest.raises(
-        SettingsError, match=r"^Cannot read .*none.toml \(No such file or directory\); give --config an"
+        SettingsError, match=r"^Cannot read .*none.toml \(No such file or directory\): give --config an"
     ):
         read("--config", str(tmp_path / "none.toml"))
     (tmp_path / "bad.toml").write_text("port =")
-    with pytest.raises(SettingsError, match=r"bad.toml is not valid TOML \(.*\); correct it\.$"):
+    with pytest.raises(SettingsError, match=r"bad.toml is not valid TOML \(.*\): correct it\.$"):
         read("--config", str(tmp_path / "bad.toml"))
 
 

@@ -158,7 +158,7 @@ def test_virtual_camera_closes_after_a_device_error(camera: VirtualCamera, caplo
     camera.send(frame(2))
     camera.close()
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == [
-        "The virtual camera has failed and is closed; restart the server to use it again."
+        "The virtual camera has failed and is closed: restart the server to use it again."
     ]
 
 

@@ -54,7 +54,7 @@ def test_mix_reports_weights_that_do_not_fit(
     out = ["--out", str(tmp_path / "out.safetensors")]
     with pytest.raises(SystemExit, match=r"0\.safetensors cannot be mixed into .*2\.safetensors: blocks\.1\."):
         main([str(files[2]), str(files[0]), *out])
-    with pytest.raises(SystemExit, match=r"nothing is not the same in both networks; choose another --part\."):
+    with pytest.raises(SystemExit, match=r"nothing is not the same in both networks: choose another --part\."):
         main([str(files[0]), str(files[1]), "--part", "nothing", *out])
     with pytest.raises(SystemExit, match=r"none\.safetensors is not there"):
         main([str(files[0]), str(tmp_path / "none.safetensors"), *out])

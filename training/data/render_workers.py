@@ -47,10 +47,10 @@ class Recipe:
                 note.write_text(json.dumps(asdict(self)))
             existing = json.loads(note.read_text())
         except (OSError, ValueError) as error:
-            raise SystemExit(f"{folder} cannot be used for shards ({error}); choose another folder.") from error
+            raise SystemExit(f"{folder} cannot be used for shards ({error}): choose another folder.") from error
         if existing != asdict(self):
             raise SystemExit(
-                f"{folder} holds shards of {existing}, not of {asdict(self)}; choose another --out or --data."
+                f"{folder} holds shards of {existing}, not of {asdict(self)}: choose another --out or --data."
             )
 
 
@@ -86,7 +86,7 @@ def render_shards(kits: Kits, folder: Path, recipe: Recipe, numbers: list[int]) 
         raise SystemExit(str(error)) from error
     except (OSError, SafetensorError) as error:
         shard_path(folder, number).with_suffix(".part").unlink(missing_ok=True)
-        raise SystemExit(f"{shard_path(folder, number)} could not be written ({error}); free some space.") from error
+        raise SystemExit(f"{shard_path(folder, number)} could not be written ({error}): free some space.") from error
 
 
 class RenderWorkers:

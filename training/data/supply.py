@@ -136,7 +136,7 @@ def rows_to_keep(path: Path, without: Tensor) -> Tensor:
         with safe_open(path, "pt") as file:
             style = file.get_tensor("style")
     except (SafetensorError, OSError) as error:
-        raise SystemExit(f"{path} is no baked shard ({error}); delete it and bake again.") from error
+        raise SystemExit(f"{path} is no baked shard ({error}): delete it and bake again.") from error
     return torch.isin(style, without, invert=True).nonzero()[:, 0]
 
 
@@ -146,7 +146,7 @@ def load_rows(pool: dict[Path, Tensor]) -> dict[str, Tensor]:
     for path, part in zip(pool, parts, strict=True):
         for name in Baked.__slots__:
             if name not in part:
-                raise SystemExit(f"{path} was baked by another version (it has no {name}); delete it and bake again.")
+                raise SystemExit(f"{path} was baked by another version (it has no {name}): delete it and bake again.")
             if part[name].shape[1:] != parts[0][name].shape[1:]:
                 first = next(iter(pool))
                 raise SystemExit(f"{path} holds other sizes of {name} than {first}; keep them in two folders.")

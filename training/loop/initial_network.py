@@ -22,5 +22,5 @@ def init_network(config: ModelConfig, seed: int, start: Path | None) -> CausalDi
         except CheckpointError as error:
             raise SystemExit(str(error)) from error
         except RuntimeError as error:
-            raise SystemExit(f"{start} holds weights of another shape; give the --preset that made them.") from error
+            raise SystemExit(f"{start} holds weights of another shape: give the --preset that made them.") from error
     return network

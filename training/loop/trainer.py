@@ -121,7 +121,7 @@ class Options:
     def from_arguments(arguments: argparse.Namespace) -> Options:
         """The options in parsed arguments. Raises SystemExit where there is no such device."""
         if arguments.device == "cuda" and not torch.cuda.is_available():
-            raise SystemExit("There is no CUDA device here; leave --device out to train on the CPU.")
+            raise SystemExit("There is no CUDA device here: leave --device out to train on the CPU.")
         return Options(**{field.name: getattr(arguments, field.name) for field in fields(Options)})
 
     def autocast(self) -> AbstractContextManager:
@@ -313,7 +313,7 @@ class Trainer:
         try:
             state = torch.load(path, map_location=self.options.device, weights_only=True)
         except UNREADABLE_STATE_ERRORS as error:
-            raise SystemExit(f"{path} is damaged; delete it to start again, or choose another --out.") from error
+            raise SystemExit(f"{path} is damaged: delete it to start again, or choose another --out.") from error
         try:
             parts: dict[str, Stateful] = {
                 "network": self.network,

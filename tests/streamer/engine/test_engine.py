@@ -186,7 +186,7 @@ def test_engine_reports_the_spread_and_the_drops_of_all_sessions() -> None:
 
 
 NO_MEMORY = (
-    "The device has no memory left for this session and it was closed; try again when somebody has left, or start the "
+    "The device has no memory left for this session and it was closed: try again when somebody has left, or start the "
     "server with a smaller --size or --max-sessions."
 )
 
@@ -221,7 +221,7 @@ def test_engine_prepare_without_device_memory_raises_one_sentence() -> None:
     with running(Full(size=32)) as engine, pytest.raises(DeviceMemoryError) as caught:
         engine.pictures.prepare(Picture(np.zeros((8, 8, 4), np.uint8), "new")).result(TIMEOUT_S)
     assert str(caught.value) == (
-        "The device has no memory left for another picture; choose one again when somebody has left."
+        "The device has no memory left for another picture: choose one again when somebody has left."
     )
 
 
@@ -246,7 +246,7 @@ def test_engine_ends_only_the_session_that_cannot_be_drawn() -> None:
         bad, failures = admit(engine, (1, 1, 1))
         out, broken = good.new_output(), bad.new_output()
         until(lambda: bool(failures), "the failure")
-        assert str(failures[0]) == "Something broke in this session and it was closed; start it again."
+        assert str(failures[0]) == "Something broke in this session and it was closed: start it again."
         with pytest.raises(MailboxClosed):
             broken.get(TIMEOUT_S)
         for _ in range(5):
@@ -305,6 +305,6 @@ def test_engine_refuses_everything_after_close() -> None:
         engine.watch,
         lambda: engine.pictures.prepare(Picture(np.zeros((2, 2, 4), np.uint8), "")),
     ):
-        with pytest.raises(EngineClosedError, match=r"^The server is shutting down; start it again to go on\.$"):
+        with pytest.raises(EngineClosedError, match=r"^The server is shutting down: start it again to go on\.$"):
             begin()
     assert watcher.closed and session.camera.closed

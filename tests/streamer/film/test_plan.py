@@ -135,7 +135,7 @@ def test_plan_refuses_what_no_film_can_be_made_with(clips, tmp_path, fields, sai
 def test_plan_needs_a_temporary_folder(clips, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
     with pytest.raises(
-        SettingsError, match=r"^No temporary folder can be written \(.*; free some space, or let TMPDIR"
+        SettingsError, match=r"^No temporary folder can be written \(.*: free some space, or let TMPDIR"
     ):
         plan_films(job(clips, tmp_path))
 

@@ -17,5 +17,5 @@ def test_choose_device_without_cuda_raises_one_sentence(monkeypatch: pytest.Monk
     with pytest.raises(SettingsError) as caught:
         choose_device("cuda")
     assert str(caught.value) == (
-        "No CUDA device is usable here; choose --device cpu or install the driver and the [cuda] extra."
+        "No CUDA device is usable here: choose --device cpu or install the driver and the [cuda] extra."
     )

@@ -21,7 +21,7 @@ def test_folder_that_can_be_written_passes(tmp_path: Path, monkeypatch: pytest.M
 
 def test_folder_that_is_missing_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
-    with pytest.raises(SettingsError, match=r"^No temporary folder can be written \(No such file or directory\); free"):
+    with pytest.raises(SettingsError, match=r"^No temporary folder can be written \(No such file or directory\): free"):
         check_temporary_folder()
 
 
@@ -31,5 +31,5 @@ def test_disk_that_is_full_or_read_only_is_a_sentence(monkeypatch: pytest.Monkey
         raise OSError(reason, os.strerror(reason))
 
     monkeypatch.setattr(tempfile, "TemporaryFile", fail)
-    with pytest.raises(SettingsError, match=rf"\({os.strerror(reason)}\); free some space, or let TMPDIR be"):
+    with pytest.raises(SettingsError, match=rf"\({os.strerror(reason)}\): free some space, or let TMPDIR be"):
         check_temporary_folder()

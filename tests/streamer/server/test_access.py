@@ -122,7 +122,7 @@ async def test_token_is_required_at_the_websocket() -> None:
             error = await page.receive("error", fatal=True)
             assert (error["code"], error["message"]) == (
                 "forbidden",
-                "The token is missing or wrong; open the page with ?token= and the word the server was started with.",
+                "The token is missing or wrong: open the page with ?token= and the word the server was started with.",
             )
             await asyncio.wait_for(page.closed.wait(), MESSAGE_TIMEOUT_S)
         async with Page(socket_url(address, "?token=open%20sesame")) as page:

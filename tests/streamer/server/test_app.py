@@ -90,7 +90,7 @@ async def test_upload_to_an_unknown_session_is_answered_404() -> None:
     async with serving() as (address, _):
         answer = await http_request(address, "PUT", "/api/picture", params={"session": "x"}, content=png())
         assert answer.status_code == 404
-        assert answer.json()["message"] == "This session does not exist any more; reload the page."
+        assert answer.json()["message"] == "This session does not exist any more: reload the page."
 
 
 async def test_reference_picture_is_served_as_webp(tmp_path: Path) -> None:

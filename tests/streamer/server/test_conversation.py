@@ -181,13 +181,13 @@ async def test_viewer_who_comes_through_a_proxy_is_refused(header: str) -> None:
     async with serving() as (address, _), Page(socket_url(address), additional_headers=through_proxy) as page:
         await page.send(type="hello", protocol=1, watch=True)
         error = await page.receive("error", fatal=True)
-        assert error["message"] == ("The output view opens only on the server's own machine; open the page without it.")
+        assert error["message"] == ("The output view opens only on the server's own machine: open the page without it.")
 
 
 async def test_wrong_messages_are_answered_and_change_nothing() -> None:
     async with serving() as (address, _), Page(socket_url(address)) as page:
         await page.send(type="control", mirror=True)
-        await page.receive("error", message="The first message must be 'hello'; reload the page.")
+        await page.receive("error", message="The first message must be 'hello': reload the page.")
         await page.hello()
         await page.start(FakeCamera(70))
         await page.wait_for_frames(2)
@@ -211,7 +211,7 @@ async def test_too_many_wrong_messages_close_the_websocket() -> None:
         for _ in range(60):
             await page.send_text("{")
         error = await page.receive("error", fatal=True)
-        assert error["message"] == "Too many wrong messages came and the session was closed; reload the page."
+        assert error["message"] == "Too many wrong messages came and the session was closed: reload the page."
         await asyncio.wait_for(page.closed.wait(), MESSAGE_TIMEOUT_S)
 
 
@@ -221,7 +221,7 @@ async def test_close_sends_bye_and_ends_the_sessions() -> None:
         await page.start(FakeCamera())
         await page.wait_for_frames(2)
         await server.close()
-        await page.receive("bye", reason="The server is shutting down; start it again to go on.")
+        await page.receive("bye", reason="The server is shutting down: start it again to go on.")
         await asyncio.wait_for(page.closed.wait(), MESSAGE_TIMEOUT_S)
         assert server.engine.session_count == 0
 
@@ -350,7 +350,7 @@ async def test_session_ends_whole_after_a_picture_whose_preparation_failed() -> 
         await http_request(address, "PUT", "/api/picture", params={"session": ready["session"]}, content=png())
         await page.receive("picture-status", stage="preparing")
         status = await page.receive("picture-status", stage="failed")
-        assert status["message"] == "Something broke while this picture was prepared; choose another one."
+        assert status["message"] == "Something broke while this picture was prepared: choose another one."
         await page.wait_for_frames(5)
         await page.send(type="bye")
         await wait_until_settled(lambda: server.engine.session_count == 0)

@@ -147,7 +147,7 @@ async def test_sizes_parts_and_names_are_checked(folder: Path) -> None:
         for size, status, sentence in (
             (1_000_001, 413, "talk.mp4 is larger than 1 MB: cut it, or save it smaller."),
             (0, 400, "talk.mp4 is empty (0 bytes): record or download it again."),
-            ("x", 400, "The field 'bytes' must be a number of bytes; reload the page."),
+            ("x", 400, "The field 'bytes' must be a number of bytes: reload the page."),
         ):
             answer = await request(address, "POST", session, params={"name": "talk.mp4", "bytes": size})
             assert (answer.status_code, answer.json()["message"]) == (status, sentence)

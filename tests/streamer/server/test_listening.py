@@ -31,4 +31,4 @@ def test_host_that_is_no_name_is_refused_in_one_sentence(host: str) -> None:
     with pytest.raises(AddressError) as caught:
         bind(Settings(host=host))
     assert str(caught.value).startswith(f"Cannot listen on {host} port 8080 (")
-    assert str(caught.value).endswith("; choose another address with --host and --port.")
+    assert str(caught.value).endswith(": choose another address with --host and --port.")

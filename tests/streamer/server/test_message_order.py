@@ -11,12 +11,12 @@ from streamer.server.signaling import Bye, Candidate, Control, Hello, Offer
 
 def test_message_order_refuses_messages_out_of_order() -> None:
     order = MessageOrder()
-    with pytest.raises(ProtocolError, match=r"^The first message must be 'hello'; reload the page\.$"):
+    with pytest.raises(ProtocolError, match=r"^The first message must be 'hello': reload the page\.$"):
         order.check(Control(head=1.0))
     order.check(Hello(1))
     with pytest.raises(ProtocolError, match=r"^A second 'hello' came; it is sent once, first\.$"):
         order.check(Hello(1))
-    with pytest.raises(ProtocolError, match=r"^A candidate came before an offer; send the offer first\.$"):
+    with pytest.raises(ProtocolError, match=r"^A candidate came before an offer: send the offer first\.$"):
         order.check(Candidate(None))
     for message in (Offer("v=0"), Candidate(None), Control(mirror=True), Offer("v=0"), Bye()):
         order.check(message)

@@ -102,7 +102,7 @@ async def test_picture_without_a_face_stays_for_its_points_until_another_comes()
         assert (await mine.tell())["points"] == FACE
         gone = await mine.request("GET", "/api/points", which="refused")
         assert gone.status_code == 400
-        assert gone.json()["message"] == "The picture without a face is not here any more; choose it again."
+        assert gone.json()["message"] == "The picture without a face is not here any more: choose it again."
 
 
 async def test_points_for_the_next_picture_are_used_once() -> None:

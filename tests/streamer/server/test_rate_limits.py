@@ -24,7 +24,7 @@ def test_burst_passes_and_then_one_event_a_period() -> None:
     assert [limiter.reserve("a"), limiter.reserve("a")] == [0, 0]
     with pytest.raises(TooFastError) as caught:
         limiter.reserve("a")
-    assert str(caught.value) == "Too many offers come at once; wait 2 s and try again."
+    assert str(caught.value) == "Too many offers come at once: wait 2 s and try again."
     clock.now += 2
     assert limiter.reserve("a") == 0
 

@@ -18,8 +18,8 @@ from tests.support.server_checks import wait_for_brightness, wait_until_settled
 
 OFFER = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"
 MEDIA = "m={} 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=rtpmap:96 VP8/90000\r\na=mid:{}\r\na={}\r\na=rtcp-mux\r\n"
-UNUSABLE = "The page's connection offer cannot be used; reload the page or try another browser."
-WRONG_LINES = "The offer must have one video line and at most one audio line; reload the page."
+UNUSABLE = "The page's connection offer cannot be used: reload the page or try another browser."
+WRONG_LINES = "The offer must have one video line and at most one audio line: reload the page."
 
 
 async def test_new_offer_replaces_the_connection_and_keeps_the_engine_session() -> None:
@@ -58,7 +58,7 @@ async def test_session_without_camera_frames_ends_after_the_timeout(monkeypatch:
         await page.start(Silent())
         error = await page.receive("error", code="no-media")
         assert error["fatal"] and error["message"] == (
-            "No camera picture arrived within 1 seconds; check camera and network and start again."
+            "No camera picture arrived within 1 seconds: check camera and network and start again."
         )
         await asyncio.wait_for(page.closed.wait(), MESSAGE_TIMEOUT_S)
         await wait_until_settled(lambda: server.engine.session_count == 0)
@@ -77,10 +77,10 @@ async def test_session_without_camera_frames_ends_after_the_timeout(monkeypatch:
         (OFFER, WRONG_LINES),
         (OFFER + MEDIA.format("audio", 0, "sendrecv"), WRONG_LINES),
         (OFFER + MEDIA.format("video", 0, "sendrecv") + MEDIA.format("video", 1, "sendrecv"), WRONG_LINES),
-        (OFFER + MEDIA.format("video", 0, "sendonly"), "The offer takes no video back; reload the page."),
+        (OFFER + MEDIA.format("video", 0, "sendonly"), "The offer takes no video back: reload the page."),
         (
             OFFER + MEDIA.format("video", 0, "recvonly"),
-            "The offer sends no camera video; allow the camera and start again.",
+            "The offer sends no camera video: allow the camera and start again.",
         ),
     ],
 )
@@ -116,7 +116,7 @@ async def test_camera_whose_frames_are_too_large_ends_the_session_with_a_sentenc
         await page.start(FakeCamera())
         error = await page.receive("error", code="camera-size")
         assert error["fatal"] and error["message"] == (
-            "The camera sends pictures of 320 x 240 pixels, which is too large; choose a smaller resolution."
+            "The camera sends pictures of 320 x 240 pixels, which is too large: choose a smaller resolution."
         )
         await wait_until_settled(lambda: server.engine.session_count == 0)
 
@@ -130,7 +130,7 @@ async def test_session_that_lost_its_connection_ends_unless_it_offers_again(monk
         await page.drop_peer()
         error = await page.receive("error", code="no-media")
         assert error["fatal"] and error["message"] == (
-            "No new media connection came within 1 seconds after a lost one; check the network and start again."
+            "No new media connection came within 1 seconds after a lost one: check the network and start again."
         )
         await wait_until_settled(lambda: server.engine.session_count == 0)
 

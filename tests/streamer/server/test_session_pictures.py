@@ -101,7 +101,7 @@ async def test_view_that_does_not_exist_is_not_taken_away(index: str) -> None:
         await mine.add("left.png")
         answer = await mine.request("DELETE", "/api/view", index=index)
         assert answer.status_code == 400
-        assert answer.json()["message"] == "This view does not exist any more; reload the page."
+        assert answer.json()["message"] == "This view does not exist any more: reload the page."
 
 
 async def test_session_begins_with_the_views_of_the_server_and_shows_them_small() -> None:
@@ -125,7 +125,7 @@ async def test_session_begins_with_the_views_of_the_server_and_shows_them_small(
         for index in ("2", "-1", "x"):
             answer = await mine.request("GET", "/api/thumbnail", index=index)
             assert answer.status_code == 404
-            assert answer.json()["message"] == "This picture does not exist any more; reload the page."
+            assert answer.json()["message"] == "This picture does not exist any more: reload the page."
 
 
 async def test_picture_prepared_before_comes_back_without_being_prepared() -> None:

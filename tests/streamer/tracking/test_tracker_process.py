@@ -288,7 +288,7 @@ def test_tracker_process_that_never_starts_ends_the_session_with_a_sentence(monk
 
     try:
         in_time(track_on)
-        assert failures == ["The tracking of this session does not start and it was closed; start it again."]
+        assert failures == ["The tracking of this session does not start and it was closed: start it again."]
     finally:
         in_time(remote.close)
 

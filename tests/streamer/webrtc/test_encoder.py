@@ -91,7 +91,7 @@ def test_encoder_keeps_timestamps() -> None:
 
 
 def test_make_encoder_names_an_unknown_codec() -> None:
-    with pytest.raises(SessionError, match=r"^No encoder for the codec AV1; choose vp8 or h264 with --codec\.$"):
+    with pytest.raises(SessionError, match=r"^No encoder for the codec AV1: choose vp8 or h264 with --codec\.$"):
         make_with_times("AV1")
 
 

@@ -44,7 +44,7 @@ async def test_viewer_may_send_no_camera() -> None:
 async def test_offer_with_too_many_candidates_is_refused() -> None:
     offer = await make_offer()
     read_offer(with_candidates(offer, MAX_CANDIDATES), sends_camera=True)
-    with pytest.raises(NegotiationError, match=f"more than {MAX_CANDIDATES} candidates; send fewer of them"):
+    with pytest.raises(NegotiationError, match=f"more than {MAX_CANDIDATES} candidates: send fewer of them"):
         read_offer(with_candidates(offer, MAX_CANDIDATES + 1), sends_camera=True)
 
 

@@ -82,13 +82,13 @@ def test_supply_reports_a_shard_of_another_version(folder: Path) -> None:
     tensors = load_file(shard_path(folder, 0))
     del tensors["mouth"]
     save_file(tensors, shard_path(folder, 0))
-    with pytest.raises(SystemExit, match=r"was baked by another version \(it has no mouth\); delete it and bake again"):
+    with pytest.raises(SystemExit, match=r"was baked by another version \(it has no mouth\): delete it and bake again"):
         sample_names(Supply(folder, 4))
 
 
 def test_supply_reports_a_damaged_shard(folder: Path) -> None:
     shard_path(folder, 0).write_bytes(b"half")
-    with pytest.raises(SystemExit, match=r"shard_00000\.safetensors is no baked shard \(.*\); delete it and bake"):
+    with pytest.raises(SystemExit, match=r"shard_00000\.safetensors is no baked shard \(.*\): delete it and bake"):
         sample_names(Supply(folder, 4))
 
 

@@ -19,7 +19,7 @@ def test_init_network_refuses_weights_of_another_preset(tmp_path: Path) -> None:
     save(CausalDiT(PAIR), tmp_path / "pair.safetensors")
     init_network(SMALL, 1, tmp_path / "pair.safetensors")  # more slots, the same weights
     save(CausalDiT(ModelConfig(width=64, depth=1, heads=4, keyed=1, stem=(8, 8, 8))), tmp_path / "wide.safetensors")
-    with pytest.raises(SystemExit, match=r"wide\.safetensors holds weights of another shape; give the --preset"):
+    with pytest.raises(SystemExit, match=r"wide\.safetensors holds weights of another shape: give the --preset"):
         init_network(SMALL, 1, tmp_path / "wide.safetensors")
     with pytest.raises(SystemExit, match=r"none\.safetensors is not there"):
         init_network(SMALL, 1, tmp_path / "none.safetensors")

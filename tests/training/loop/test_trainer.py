@@ -198,7 +198,7 @@ def test_trainer_reports_a_damaged_state(options: Options) -> None:
     state = options.out / "state.pt"
     for data in (state.read_bytes()[:700], b"", b"no state at all"):
         state.write_bytes(data)
-        with pytest.raises(SystemExit, match=r"state\.pt is damaged; delete it to start again, or choose another"):
+        with pytest.raises(SystemExit, match=r"state\.pt is damaged: delete it to start again, or choose another"):
             trainer(options)
 
 

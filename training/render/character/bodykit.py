@@ -69,13 +69,13 @@ def load_bodykit(path: str | Path) -> Bodykit:
     if path.is_dir():
         return _load_tree(path)
     if not path.is_file():
-        raise BodykitError(f"There is no body model at {path}; give makehuman_base.npz or MakeHuman's data folder.")
+        raise BodykitError(f"There is no body model at {path}: give makehuman_base.npz or MakeHuman's data folder.")
     try:
         # numpy does not close a damaged file that it has opened itself.
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             data = {name: file[name] for name in file.files}
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise BodykitError(f"{path} is not a readable .npz archive; give the makehuman_base.npz file.") from error
+        raise BodykitError(f"{path} is not a readable .npz archive: give the makehuman_base.npz file.") from error
     try:
         return _from_compact(data)
     except KeyError as error:
@@ -124,7 +124,7 @@ def _load_tree(folder: Path) -> Bodykit:
     places = [folder, folder / "data", folder / "makehuman" / "data"]
     root = next((place for place in places if (place / "3dobjs" / "base.obj").is_file()), None)
     if root is None:
-        raise BodykitError(f"{folder} has no 3dobjs/base.obj; give MakeHuman's data folder or makehuman_base.npz.")
+        raise BodykitError(f"{folder} has no 3dobjs/base.obj: give MakeHuman's data folder or makehuman_base.npz.")
     try:
         mesh = read_obj(root / "3dobjs" / "base.obj", parts="g")
     except ObjError as error:
@@ -141,7 +141,7 @@ def _load_tree(folder: Path) -> Bodykit:
             name = path.relative_to(root / "targets").with_suffix("").as_posix()
             targets[name] = _target(path, len(mesh.vertices))
     if not targets:
-        raise BodykitError(f"{root / 'targets'} holds no .target files of the body; fetch the whole data folder.")
+        raise BodykitError(f"{root / 'targets'} holds no .target files of the body: fetch the whole data folder.")
     return Bodykit(
         mesh.vertices * np.float32(CM_PER_DECIMETRE), mesh.faces[body], mesh.corner_uv[body], mesh.uv, bones, parent,
         head, tail, vertex, bone, value, targets,

@@ -91,13 +91,13 @@ def load_facekit(path: str | Path) -> Facekit:
             return _checked(read_tree(path), path)
         path = path / "ict_facekit.npz"
     if not path.is_file():
-        raise FacekitError(f"There is no face model at {path}; give the ict_facekit.npz file with --facekit.")
+        raise FacekitError(f"There is no face model at {path}: give the ict_facekit.npz file with --facekit.")
     try:
         # numpy does not close a damaged file that it has opened itself.
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             data = {name: file[name] for name in file.files}
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise FacekitError(f"{path} is not a readable .npz archive; give the ict_facekit.npz file.") from error
+        raise FacekitError(f"{path} is not a readable .npz archive: give the ict_facekit.npz file.") from error
     expected = ARRAY_SHAPES | {
         "identity": (IDENTITY_COUNT, *ARRAY_SHAPES["base"]),
         "expression": (EXPRESSION_COUNT, *ARRAY_SHAPES["base"]),
@@ -131,14 +131,14 @@ def read_tree(folder: Path) -> Facekit:
     models_folder = folder if (folder / NEUTRAL_FILE).is_file() else folder / "FaceXModel"
     if not (models_folder / NEUTRAL_FILE).is_file():
         raise FacekitError(
-            f"{folder} holds neither ict_facekit.npz nor FaceXModel/{NEUTRAL_FILE}; give one of the two."
+            f"{folder} holds neither ict_facekit.npz nor FaceXModel/{NEUTRAL_FILE}: give one of the two."
         )
     paths = {path.stem: path for path in sorted(models_folder.glob("*.obj")) if path.name != NEUTRAL_FILE}
     modes = [name for name in paths if re.fullmatch(r"identity\d+", name)]
     names = sorted(name for name in paths if name not in modes and not name.startswith("generic"))
     if not modes or not names:
         raise FacekitError(
-            f"{models_folder} lacks the identity or the expression OBJ files; fetch the whole FaceXModel folder."
+            f"{models_folder} lacks the identity or the expression OBJ files: fetch the whole FaceXModel folder."
         )
     try:
         mesh = read_obj(models_folder / NEUTRAL_FILE)

@@ -27,9 +27,9 @@ def test_bodykit_reads_the_public_tree(tmp_path):
 
 
 def test_bodykit_reports_a_missing_file(tmp_path):
-    with pytest.raises(BodykitError, match=r"^There is no body model at .*; give makehuman_base\.npz or"):
+    with pytest.raises(BodykitError, match=r"^There is no body model at .*: give makehuman_base\.npz or"):
         load_bodykit(tmp_path / "none.npz")
-    with pytest.raises(BodykitError, match=r"has no 3dobjs/base\.obj; give MakeHuman's data folder"):
+    with pytest.raises(BodykitError, match=r"has no 3dobjs/base\.obj: give MakeHuman's data folder"):
         load_bodykit(tmp_path)
 
 

@@ -12,7 +12,7 @@ from training.render.character.facekit import FacekitError, load_facekit, read_t
 
 
 def test_facekit_reports_a_missing_file(tmp_path):
-    with pytest.raises(FacekitError, match=r"^There is no face model at .*; give the ict_facekit.npz file with"):
+    with pytest.raises(FacekitError, match=r"^There is no face model at .*: give the ict_facekit.npz file with"):
         load_facekit(tmp_path / "nothing.npz")
 
 
@@ -73,7 +73,7 @@ def test_facekit_reports_a_tree_without_expressions(tmp_path):
     place = write_face_tree(small_facekit(), tmp_path)
     for name in ("blink_L", "blink_R", "jawOpen"):
         (place / f"{name}.obj").unlink()
-    with pytest.raises(FacekitError, match="lacks the identity or the expression OBJ files; fetch the whole"):
+    with pytest.raises(FacekitError, match="lacks the identity or the expression OBJ files: fetch the whole"):
         load_facekit(tmp_path)
 
 
