@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any
 
+import psutil
+
 WAIT_STEP_S = 0.1  # of waiting for an answer; a step that took much longer tells that this machine slept
 MAX_STEP_S = 0.3  # for which one step counts at most
 
@@ -14,11 +16,11 @@ MAX_STEP_S = 0.3  # for which one step counts at most
 class CallWatch:
     """Waits for one call.
 
-    processor_s: the processor time, seconds, that the process has used so far; None while it has not begun.
+    processor_s: as `processor_seconds` of the process; None also while it has not begun.
     silent_s: seconds for which `wait` has waited. Times in which this process did not run either, as when the machine
     slept, do not count.
     still_s: for how many of these, up to now, the process has used no processor time: it is stopped, or waits for
-    something that does not come. One that computes, however slowly, or has not begun, does not stand still.
+    something that does not come. One that computes, waits for a processor, or has not begun, does not stand still.
     """
 
     def __init__(self, processor_s: Callable[[], float | None]) -> None:
@@ -42,3 +44,15 @@ class CallWatch:
             self.still_s = self.still_s + step if is_still else 0.0
             self._used_s = used_s
         return call.done()
+
+
+def processor_seconds(pid: int) -> float | None:
+    """Processor time that a process has used so far, seconds; None while it computes, or waits for a processor to do so
+    on a busy machine; −1 once it has ended.
+    """
+    try:
+        process = psutil.Process(pid)
+        times = process.cpu_times()
+        return None if process.status() == psutil.STATUS_RUNNING else float(times.user + times.system)
+    except psutil.Error:
+        return -1.0

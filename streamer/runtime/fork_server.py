@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 
 import psutil
 
-from streamer.runtime.call_watch import WAIT_STEP_S, CallWatch
+from streamer.runtime.call_watch import WAIT_STEP_S, CallWatch, processor_seconds
 
 USE_FORKSERVER = sys.platform == "linux"
 STILL_TIMEOUT_S = 5.0  # without processor time while a process is to be forked, before the fork server is killed
@@ -87,13 +87,9 @@ def _start_once(process: BaseProcess) -> None:
 
 
 def _processor_s() -> float | None:
-    """Processor time of the fork server, seconds; None while there is none."""
+    """See `CallWatch`."""
     process = _process()
-    try:
-        times = None if process is None else process.cpu_times()
-    except psutil.Error:
-        return None
-    return None if times is None else float(times.user + times.system)
+    return None if process is None else processor_seconds(process.pid)
 
 
 def _process() -> psutil.Process | None:

@@ -13,10 +13,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-import psutil
-
 from streamer.runtime import fork_server
-from streamer.runtime.call_watch import CallWatch
+from streamer.runtime.call_watch import CallWatch, processor_seconds
 from streamer.runtime.parent_death import end_with_parent
 
 KILL_TIMEOUT_S = 0.5  # for a terminated process to end, before it is killed: one that is stopped ignores SIGTERM
@@ -102,14 +100,8 @@ class WorkerProcess:
             self._process.join(timeout_s)
 
     def _processor_s(self) -> float | None:
-        """Processor time of the process, seconds; None before it is started, -1 once it has ended."""
-        if self._process is None:
-            return None
-        try:
-            times = psutil.Process(self._process.pid).cpu_times()
-        except psutil.Error:
-            return -1.0
-        return float(times.user + times.system)
+        """See `CallWatch`."""
+        return None if self._process is None or self._process.pid is None else processor_seconds(self._process.pid)
 
     def _start(self, far_end: Connection, make: Callable[[], Any], name: str) -> None:
         try:
