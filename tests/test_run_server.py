@@ -75,7 +75,7 @@ def test_a_host_that_is_no_name() -> None:
     done = run("--host", "a..b")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "Cannot listen on a..b port 8080 (it is not a name or an IP address); "
+        "Cannot listen on a..b port 8080 (it is not a name or an IP address): "
         "choose another address with --host and --port.\n"
     )
 

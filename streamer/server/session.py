@@ -370,7 +370,7 @@ class Session:
         if self._lost_at is not None and now - self._lost_at > RECONNECT_TIMEOUT_S:
             self._fail(
                 MediaTimeoutError(
-                    f"No new media connection came within {RECONNECT_TIMEOUT_S:.0f} seconds after a lost one; "
+                    f"No new media connection came within {RECONNECT_TIMEOUT_S:.0f} seconds after a lost one: "
                     "check the network and start again."
                 )
             )
@@ -382,7 +382,7 @@ class Session:
         if not self._peer.has_received_frame and waited > MEDIA_TIMEOUT_S:
             self._fail(
                 MediaTimeoutError(
-                    f"No camera picture arrived within {MEDIA_TIMEOUT_S:.0f} seconds; "
+                    f"No camera picture arrived within {MEDIA_TIMEOUT_S:.0f} seconds: "
                     "check camera and network and start again."
                 )
             )

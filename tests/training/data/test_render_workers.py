@@ -66,7 +66,7 @@ def test_workers_close_leaves_no_process_and_no_partial_file(tmp_path: Path) -> 
 def test_recipe_claims_a_folder_for_itself(tmp_path: Path) -> None:
     Recipe(seed=1).claim(tmp_path / "data")
     Recipe(seed=1).claim(tmp_path / "data")
-    with pytest.raises(SystemExit, match=r"data holds shards of .*, not of .*'seed': 2.*; choose another --out or"):
+    with pytest.raises(SystemExit, match=r"data holds shards of .*, not of .*'seed': 2.*: choose another --out or"):
         Recipe(seed=2).claim(tmp_path / "data")
     (tmp_path / "data" / "recipe.json").write_text("{")
     with pytest.raises(SystemExit, match=r"data cannot be used for shards \("):

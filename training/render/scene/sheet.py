@@ -115,7 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     sheet = cv2.resize(sheet, None, fx=OUTPUT_SCALE, fy=OUTPUT_SCALE, interpolation=cv2.INTER_AREA)
     if not cv2.imwrite(str(options.out), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 78]):
-        print(f"error: {options.out} cannot be written; choose another place with --out.", file=sys.stderr)
+        print(f"error: {options.out} cannot be written: choose another place with --out.", file=sys.stderr)
         return 2
     return 0
 
