@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -47,12 +49,22 @@ class CallWatch:
 
 
 def processor_seconds(pid: int) -> float | None:
-    """Processor time that a process has used so far, seconds; None while it computes, or waits for a processor to do so
-    on a busy machine; −1 once it has ended.
+    """Processor time that a process has used so far, seconds; None while one of its threads computes, or waits for the
+    disk or, on a busy machine, for a processor; −1 once it has ended.
     """
     try:
-        process = psutil.Process(pid)
-        times = process.cpu_times()
-        return None if process.status() == psutil.STATUS_RUNNING else float(times.user + times.system)
+        times = psutil.Process(pid).cpu_times()
     except psutil.Error:
         return -1.0
+    return None if _is_active(pid) else float(times.user + times.system)
+
+
+def _is_active(pid: int) -> bool:
+    """Whether a thread of the process is in one of the states running, runnable or waiting for the disk; False where
+    the system does not tell the states of threads.
+    """
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with suppress(OSError):  # the thread has ended
+            if stat.read_text().rpartition(")")[2].split()[0] in ("R", "D"):  # after the name, which may have spaces
+                return True
+    return False

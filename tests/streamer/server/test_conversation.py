@@ -327,7 +327,7 @@ async def test_session_without_device_memory_ends_alone() -> None:
         await good.start(FakeCamera())
         await good.wait_for_frames(2)
         ready = await bad.hello()
-        async with httpx.AsyncClient(base_url=address) as http:
+        async with httpx.AsyncClient(base_url=address, timeout=MESSAGE_TIMEOUT_S) as http:
             await http.put("/api/picture", params={"session": ready["session"]}, content=png((9, 9, 9)))
         await bad.receive("picture-status", stage="ready")
         await bad.start(FakeCamera())

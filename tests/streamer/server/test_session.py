@@ -23,7 +23,7 @@ from streamer.settings import Settings
 from streamer.tracking.tracker import TrackedMotion
 from tests.support.drivers import rotation_of
 from tests.support.fakes import FakePipeline, FakeTracker
-from tests.support.page import FakeCamera, Page, serving, socket_url
+from tests.support.page import MESSAGE_TIMEOUT_S, FakeCamera, Page, serving, socket_url
 from tests.support.server_checks import png, wait_for_brightness, wait_for_colour, wait_until_settled
 
 FIXTURE = json.loads((Path(__file__).parents[2] / "fixtures" / "protocol.json").read_text())
@@ -220,7 +220,7 @@ async def test_uploaded_picture_is_used_while_live() -> None:
         ready = await page.hello()
         await page.start(FakeCamera())
         await wait_for_colour(page, (200, 120, 40))
-        async with httpx.AsyncClient(base_url=address) as http:
+        async with httpx.AsyncClient(base_url=address, timeout=MESSAGE_TIMEOUT_S) as http:
             query = {"session": ready["session"], "name": "my <b>cat</b>.png"}
             answer = await http.put("/api/picture", params=query, content=png((20, 200, 90)))
             assert (answer.status_code, answer.json()) == (202, {"stage": "preparing", "name": "my bcatb.png"})
@@ -236,7 +236,7 @@ async def test_uploaded_picture_is_used_while_live() -> None:
 async def test_picture_uploaded_before_the_offer_is_used_from_the_first_frame() -> None:
     async with serving() as (address, _), Page(socket_url(address)) as page:
         ready = await page.hello()
-        async with httpx.AsyncClient(base_url=address) as http:
+        async with httpx.AsyncClient(base_url=address, timeout=MESSAGE_TIMEOUT_S) as http:
             await http.put("/api/picture", params={"session": ready["session"]}, content=png((20, 200, 90)))
         await page.receive("picture-status", stage="ready")
         await page.start(FakeCamera())

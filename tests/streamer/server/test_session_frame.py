@@ -6,7 +6,7 @@ import httpx
 
 from streamer.settings import Settings
 from tests.support.fakes import FakePipeline
-from tests.support.page import FakeCamera, Page, serving, socket_url
+from tests.support.page import MESSAGE_TIMEOUT_S, FakeCamera, Page, serving, socket_url
 from tests.support.server_checks import png
 
 
@@ -15,7 +15,7 @@ async def test_frame_is_changed_while_live() -> None:
     async with serving(pipeline=pipeline) as (address, _), Page(socket_url(address)) as page:
         ready = await page.hello()
         await page.start(FakeCamera())
-        async with httpx.AsyncClient(base_url=address) as http:
+        async with httpx.AsyncClient(base_url=address, timeout=MESSAGE_TIMEOUT_S) as http:
             query = {"session": ready["session"], "name": "cat"}
             await http.put("/api/picture", params=query, content=png((20, 200, 90)))
         await page.receive("picture-status", stage="ready")
@@ -36,7 +36,7 @@ async def test_frame_chosen_before_the_offer_is_prepared_for_the_first_session()
     async with serving(Settings(frame="bust")) as (address, _), Page(socket_url(address)) as page:
         ready = await page.hello()
         assert ready["controls"]["frame"] == "bust"
-        async with httpx.AsyncClient(base_url=address) as http:
+        async with httpx.AsyncClient(base_url=address, timeout=MESSAGE_TIMEOUT_S) as http:
             await http.put("/api/picture", params={"session": ready["session"]}, content=png((20, 200, 90)))
         await page.receive("picture-status", stage="ready")
         await page.send(type="control", aspect="64x96")
