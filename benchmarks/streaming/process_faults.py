@@ -135,7 +135,8 @@ async def tracker_fault(name: str, scene: Scene) -> dict[str, Any]:
     first = scene.faces.take()
     await client.watch(SETTLED_S)
     before = scene.faces.take()
-    began, frames, seen = time.monotonic(), len(client.log.frames), len(client.log.first_seen)
+    began = time.monotonic()
+    frames, followed = len(client.log.frames), len(client.log.first_seen)
     await TRACKER_FAULTS[name](scene)
 
     def follows_again() -> bool:
@@ -144,34 +145,36 @@ async def tracker_fault(name: str, scene: Scene) -> dict[str, Any]:
     follows = await _until(follows_again, client, FOLLOW_TIMEOUT_S)
     scene.faces.take()
     await client.watch(LONG_STOP_S if "40" in name else SETTLED_S)
-    told, live = _told_at(client, began), _live_at(client, began)
+    reported, live = _silence_reported_at(client, began), _live_at(client, began)
     arrivals = [began, *client.log.frames[frames:]]
     row: dict[str, Any] = {
         "fault": name,
-        "told_s": None if told is None else round(told - began, 2),
+        "told_s": None if reported is None else round(reported - began, 2),
         "follows_s": None if live is None else round(live - began, 2),
         "longest_gap_s": round(max((b - a for a, b in itertools.pairwise(arrivals)), default=FOLLOW_TIMEOUT_S), 2),
         "pictures_differ": difference(before, scene.faces.take()),
         "pictures_differ_before": difference(first, before),
         "calibrated_anew": client.log.has_been("calibrating", began),
     }
-    row["holds"] = follows and not row["calibrated_anew"] and len(client.log.first_seen) > seen
+    row["holds"] = follows and not row["calibrated_anew"] and len(client.log.first_seen) > followed
     if name != "fork server killed":  # its next one imports everything first
         row["holds"] = row["holds"] and max(row["told_s"] or 0, row["follows_s"] or 0) <= MAX_REPLACE_S
     return row
 
 
-def _told_at(client: WebRtcClient, since: float) -> float | None:
+def _silence_reported_at(client: WebRtcClient, since: float) -> float | None:
     """When the page was told that tracking does not answer."""
-    return next((at for at, phase, told in client.log.states if at >= since and phase == "stalled" and told), None)
+    return next(
+        (at for at, phase, sentence in client.log.states if at >= since and phase == "stalled" and sentence), None
+    )
 
 
 def _live_at(client: WebRtcClient, since: float) -> float | None:
     """When tracking was live again after that."""
-    told = _told_at(client, since)
-    if told is None:
+    reported = _silence_reported_at(client, since)
+    if reported is None:
         return None
-    return next((at for at, phase, _ in client.log.states if at > told and phase == "live"), None)
+    return next((at for at, phase, _ in client.log.states if at > reported and phase == "live"), None)
 
 
 async def _until(done: Callable[[], bool], client: WebRtcClient, timeout_s: float) -> bool:

@@ -27,7 +27,6 @@ MIRRORED = 0.1  # what the eye leaves is filled by what lies beyond its edge, mi
 MAX_HEIGHT = 1.6  # half heights that a staring eye reaches
 LINE = 0.3  # of the box's half height below its middle, where a shut eye lies: a line that is bent down
 GLANCE = (1.3, 2.2)  # of both, between which the way of a glancing eye fades
-MAX_HEIGHT = 1.6  # half heights that a staring eye reaches
 MIN_HALF = 0.05  # window units: of an eye seen from the side
 MOVED = (0.0, 0.04)  # change of the opening's share, or way over the eye's size: drawn from the second on
 

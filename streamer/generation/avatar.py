@@ -42,8 +42,8 @@ class Avatar:
     the frame is the middle of the canvas. picture, points: what it was prepared from, for another framing. characters:
     what was found in all its pictures, the drawn one first, so that it can be built with one more or one less.
     people: how many the picture shows. person: who of them is animated, see `choose_person`. shown_body: what of a body
-    the picture shows, for the driver's tracker. scene: where several characters of the
-    picture are animated; the rest is then that of the leftmost one.
+    the picture shows, for the driver's tracker. scene: where several characters of the picture are animated; the rest
+    is then that of the leftmost one.
     """
 
     rig: Rig
@@ -98,7 +98,7 @@ def shown_body(rig: Rig) -> ShownBody:
     """What of a body a rig of one picture shows: limbs that are layers, or joints that move the sheet of the body."""
     pieces = rig.limbs.shown[0].cpu() > 0.5
     place, visibility = rig.body[0].cpu().split([3, 1], -1)
-    seen = (visibility[:, 0] > MIN_VISIBILITY) & (place[:, :2].abs() <= 1).all(-1)
-    hands = bool(pieces[list(FOREARM_PIECES)].any() or seen[[LEFT_WRIST, RIGHT_WRIST]].any())
-    limbs = bool(pieces.any() or seen[list(SECOND_JOINTS)].any())
+    visible = (visibility[:, 0] > MIN_VISIBILITY) & (place[:, :2].abs() <= 1).all(-1)
+    hands = bool(pieces[list(FOREARM_PIECES)].any() or visible[[LEFT_WRIST, RIGHT_WRIST]].any())
+    limbs = bool(pieces.any() or visible[list(SECOND_JOINTS)].any())
     return ShownBody(limbs or hands, hands)

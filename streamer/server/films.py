@@ -277,10 +277,10 @@ class SessionFilm:
         """Have the film made, and tell the page how it goes."""
         run = partial(film.process.run, film.order, film.note)
         making = asyncio.ensure_future(self._films.executors.film(run))
-        told: signaling.FilmStatus | None = None
+        last_sent: signaling.FilmStatus | None = None
         while not making.done():
-            if (status := film.status()) != told:
-                told = status
+            if (status := film.status()) != last_sent:
+                last_sent = status
                 await self._send(status)
             await asyncio.wait({making}, timeout=REPORT_PERIOD_S)
         try:

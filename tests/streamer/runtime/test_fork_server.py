@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import psutil
 import pytest
@@ -16,8 +12,8 @@ from streamer.runtime import fork_server
 from streamer.runtime.fork_server import USE_FORKSERVER
 from streamer.runtime.worker_process import WorkerProcess
 from tests.streamer.runtime.test_worker_process import Worker
+from tests.support.programs import running, survivors
 
-ROOT = Path(__file__).parents[3]
 PATIENCE_S = 60.0
 pytestmark = pytest.mark.skipif(not USE_FORKSERVER, reason="only Linux has a fork server")
 
@@ -129,15 +125,6 @@ time.sleep(600)
 
 
 def test_server_that_is_killed_leaves_no_stopped_fork_server() -> None:
-    server = subprocess.Popen([sys.executable, "-c", SERVER], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    try:
-        assert server.stdout.readline() == "running\n"
-        everyone = psutil.Process(server.pid).children(recursive=True)
-        server.send_signal(signal.SIGKILL)
-        server.wait(PATIENCE_S)
-        _, alive = psutil.wait_procs(everyone, PATIENCE_S)
-        assert not alive
-    finally:
-        server.kill()
-        server.communicate()
+    with running(SERVER) as (server, line):
+        assert line == "running\n"
+        assert not survivors(server, PATIENCE_S)

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
@@ -16,8 +12,8 @@ import pytest
 from streamer.runtime import call_watch as module
 from streamer.runtime.fork_server import USE_FORKSERVER
 from streamer.runtime.worker_process import WorkerProcess
+from tests.support.programs import running, survivors
 
-ROOT = Path(__file__).parents[3]
 PATIENCE_S = 60.0
 needs_forkserver = pytest.mark.skipif(not USE_FORKSERVER, reason="only Linux kills a busy process with its server")
 
@@ -97,16 +93,7 @@ time.sleep(600)
 
 @needs_forkserver
 def test_server_that_is_killed_leaves_no_process_whatever_they_do() -> None:
-    server = subprocess.Popen([sys.executable, "-c", SERVER], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    try:
-        workers = [psutil.Process(int(pid)) for pid in server.stdout.readline().split()]
-        everyone = psutil.Process(server.pid).children(recursive=True)
-        assert len(workers) == 3 and set(workers) < set(everyone)
-        server.send_signal(signal.SIGKILL)
-        server.wait(PATIENCE_S)
-        _, alive = psutil.wait_procs(everyone, PATIENCE_S)
-        assert not alive
-    finally:
-        server.kill()
-        server.communicate()
+    with running(SERVER) as (server, line):
+        workers = [psutil.Process(int(pid)) for pid in line.split()]
+        assert len(workers) == 3 and set(workers) < set(psutil.Process(server.pid).children(recursive=True))
+        assert not survivors(server, PATIENCE_S)
