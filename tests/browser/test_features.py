@@ -56,6 +56,7 @@ def test_addresses_are_copied_and_notices_dismissed(open_page: OpenPage, stub: K
 
 def test_files_of_settings_come_by_button(open_page: OpenPage, stub: KagamiServer) -> None:
     page = open_page("about:blank")
+    page.on("filechooser", lambda _: None)  # catches choosers from here on: asked for at the key, it may come too late
     messages = sent_messages(page)
     page.goto(stub.url)
     go_live(page)

@@ -1,5 +1,7 @@
 """Clips in HLG and PQ, made from SDR pictures as ITU-R BT.2408 relates them: SDR's white is 203 cd/m²."""
 
+from fractions import Fraction
+
 import av
 import numpy as np
 
@@ -13,7 +15,8 @@ BT2020_LUMINANCE = np.array([0.2627, 0.6780, 0.0593])
 def make_hdr_video(path, frames, transfer):
     """Write SDR frames (H, W, 3) as 10-bit HEVC, 25 a second. transfer: `PQ` or `HLG`."""
     with av.open(f"file:{path}", "w") as container:
-        options = {"preset": "ultrafast", "x265-params": "log-level=none:lossless=1"}
+        # Without B-frames, since x265 leaves the decoding time of a clip shorter than its reordering undefined.
+        options = {"preset": "ultrafast", "x265-params": "log-level=none:lossless=1:bframes=0"}
         stream = container.add_stream("libx265", rate=25, options=options)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv444p10le"
@@ -24,10 +27,11 @@ def make_hdr_video(path, frames, transfer):
             BT2020,
             1,
         )
-        for rgb in frames:
+        for number, rgb in enumerate(frames):
             raw = av.VideoFrame.from_ndarray(hdr_signal(rgb, transfer), format="rgb48le")
             frame = raw.reformat(format="yuv444p10le", dst_colorspace=BT2020)
             frame.color_trc, frame.color_primaries, frame.colorspace, frame.color_range = transfer, BT2020, BT2020, 1
+            frame.pts, frame.time_base = number, Fraction(1, 25)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
