@@ -1,30 +1,30 @@
 """Kagami's command: one picture becomes a live avatar, served as a page on this machine.
 
 python run_server.py --ref avatar.png
+
+Little is imported before `main`: workers import this file, too, and the first line is to come at once.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-import time
 from collections.abc import Sequence
 
 from streamer.errors import KagamiError
-from streamer.generation.weights_file import check_weights
-from streamer.rigging.picture import load_picture
 from streamer.runtime import exit_deadline
-from streamer.runtime.native_logs import filter_native_logs
-from streamer.runtime.temporary_folder import check_temporary_folder
-from streamer.server.listening import bind
+from streamer.runtime.console import accept_every_character
+from streamer.runtime.start_lines import StartLines
 from streamer.settings import Settings, read_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until Ctrl-C. Returns the exit code; problems are one sentence on stderr."""
+    accept_every_character()
     try:
         settings = read_settings(arguments)
-        serve(settings)
+        with StartLines(sys.stdout) as lines:
+            serve(settings, lines)
     except KagamiError as error:
         print(error, file=sys.stderr)
         return 1
@@ -33,26 +33,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, lines: StartLines) -> None:
     """Check what fails quickly, then load, warm up and listen. Raises KagamiError."""
+    lines.begin("starting")
+    from streamer.generation.weights_file import check_weights  # noqa: PLC0415 - see above
+    from streamer.rigging.picture import load_picture  # noqa: PLC0415
+    from streamer.runtime.cpu import check_cpu  # noqa: PLC0415
+    from streamer.runtime.native_logs import filter_native_logs  # noqa: PLC0415
+    from streamer.runtime.temporary_folder import check_temporary_folder  # noqa: PLC0415
+    from streamer.server.browser import page_opener  # noqa: PLC0415
+    from streamer.server.listening import bind  # noqa: PLC0415
+
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     filter_native_logs()
-    began = time.perf_counter()
+    check_cpu()
     listening = bind(settings)  # a taken port, a bad picture and wrong weights are reported before torch is imported
     for path in settings.ref:
         load_picture(path)
     if settings.generator == "dit":
         check_weights(settings.checkpoint, settings.device)
     check_temporary_folder()
-    print_stage(began, "loading the engine")
+    lines.line("loading the engine")
+    lines.begin("loading the engine", usual_s=6)
     from streamer.launch import launch  # noqa: PLC0415 - torch and MediaPipe take seconds to import
 
-    launch(settings, listening, lambda stage: print_stage(began, stage))
-
-
-def print_stage(began: float, stage: str) -> None:
-    """Print one line for a stage of the start, with the seconds since its beginning."""
-    print(f"[{time.perf_counter() - began:5.1f} s] {stage}", flush=True)
+    launch(settings, listening, lines, show_page=page_opener(settings))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache
@@ -115,15 +114,3 @@ def launching(kernel: str, device: torch.device) -> Iterator[None]:
 @cache
 def _warn_once(reason: str) -> None:
     _log.warning("Kernels run as plain torch, several times slower: %s", reason)
-
-
-def compiled_anew() -> bool:
-    """Whether numba has compiled a kernel in this process because its cache on the disk did not contain it."""
-    loaded = [module for name, module in sys.modules.items() if _is_numba_kernel(name)]
-    functions = [function for module in loaded for function in vars(module).values() if hasattr(function, "stats")]
-    return any(sum(function.stats.cache_misses.values()) for function in functions)
-
-
-def _is_numba_kernel(module: str) -> bool:
-    """Whether the dotted name is that of a module with functions that numba compiles."""
-    return module.startswith("kernels.") and module.endswith(".numba_kernel")

@@ -10,12 +10,37 @@ from typing import Any
 
 import numba
 from numba import njit
+from numba.core import event
 
 from kernels.cache_folder import temporary_cache_folder
 
 _log = logging.getLogger(__name__)
 
 Function = Callable[..., Any]
+
+
+class _Counter(event.Listener):  # type: ignore[misc]  # numba has no types
+    """Counts the functions that numba compiles in this process; what it loads from the disk is none of them."""
+
+    count = 0
+
+    def on_start(self, _event: event.Event) -> None:
+        """A function begins to be compiled."""
+
+    def on_end(self, _event: event.Event) -> None:
+        """A function is compiled."""
+        self.count += 1
+
+
+_counter = _Counter()
+event.register("numba:compile", _counter)
+
+
+def compiled_functions() -> int:
+    """How many functions numba has compiled in this process, because the disk did not contain them; those of
+    libraries, too.
+    """
+    return _counter.count
 
 
 def compile_cached(**options: Any) -> Callable[[Function], Function]:

@@ -6,7 +6,6 @@ python -m streamer.animate --ref avatar.png --drive talking.mp4 --out avatar_tal
 from __future__ import annotations
 
 import contextlib
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +17,9 @@ from streamer.film.job import Job
 from streamer.film.plan import Plan, plan_films
 from streamer.film.progress_lines import ProgressLines
 from streamer.options import say_duration
+from streamer.runtime.console import accept_every_character
+from streamer.runtime.cpu import check_cpu
+from streamer.runtime.end_signals import end_as_ctrl_c_does
 from streamer.runtime.native_logs import filter_native_logs
 
 LOADING = {"dit": "usually 5 s", "geometry": "usually 4 s"}
@@ -28,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     job = read_job(argv)
     lines = ProgressLines(sys.stderr)
     try:
+        check_cpu()
         return run(job, lines)
     except KagamiError as error:
         lines.sentence(str(error))
@@ -103,6 +106,7 @@ def joined(arguments: Sequence[str]) -> list[str]:
 
 
 if __name__ == "__main__":
+    accept_every_character()
     filter_native_logs()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, and leaves no half film
+    end_as_ctrl_c_does()  # and leaves no half film
     sys.exit(main())

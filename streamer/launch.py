@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 from functools import partial
 
 import torch
 
-from kernels.backend import compiled_anew
+from kernels.compile import compiled_functions
 from streamer.engine.engine import Engine, FrameHook
 from streamer.engine.output_feed import OutputFeed
 from streamer.errors import OutputError
@@ -22,7 +21,9 @@ from streamer.rigging.picture_process import PictureProcess
 from streamer.rigging.points import Points
 from streamer.runtime import fork_server
 from streamer.runtime.log_limits import limit_repeats
+from streamer.runtime.start_lines import StartLines
 from streamer.server.app import Server
+from streamer.server.browser import PageOpener
 from streamer.server.certificate import machine_addresses, machine_names, make_certificate
 from streamer.server.listening import run
 from streamer.server.phone import phone_address
@@ -31,16 +32,19 @@ from streamer.tracking.person_tracker import PersonTracker
 from streamer.tracking.tracker_process import TrackerProcess
 from streamer.virtual_camera import VirtualCamera
 
+FIRST_FUNCTIONS = 115  # that numba compiles for a first start, half of them for the matte
+
 
 def launch(
     settings: Settings,
     listening: socket.socket,
-    print_line: Callable[[str], None],
+    lines: StartLines,
     frame_hook: FrameHook | None = None,
+    show_page: PageOpener | None = None,
 ) -> None:
-    """Serve on a bound socket until SIGINT or SIGTERM. Raises KagamiError only before it listens.
+    """Serve on a bound socket until Ctrl-C or SIGTERM. Raises KagamiError only before it listens.
 
-    print_line: called with each sentence for whoever starts the server. frame_hook: for benchmarks, see `Engine`.
+    lines: tell whoever starts the server. frame_hook: for benchmarks, see `Engine`. show_page: see `run`.
     """
     fork_server.preload(
         [
@@ -49,7 +53,6 @@ def launch(
             "streamer.rigging.picture_process",
             "streamer.rigging.views",
             "streamer.film.film",
-            "streamer.server.listening",
         ]
     )
     fork_server.warm_up()
@@ -64,19 +67,23 @@ def launch(
     certificate = make_certificate(machine_names(), machine_addresses()) if settings.https else None
     phone = phone_address(settings, listening, certificate)
     if certificate is not None:
-        print_line(f"certificate made for this start, SHA-256 {certificate.fingerprint}")
+        lines.line(f"certificate made for this start, SHA-256 {certificate.fingerprint}")
     torch.set_num_threads(1)  # trackers, encoders and ONNX Runtime need the other cores
+    lines.begin(f"making the {settings.generator} generator for {device}", usual_s=3)
     pipeline = make_pipeline(
         settings.generator, device, settings.size, settings.checkpoint, settings.steps, live=True,
         sessions=settings.max_sessions, precision=settings.precision,
     )  # fmt: skip
-    print_line(f"{settings.generator} generator on {device}")
+    lines.line(f"{settings.generator} generator on {device}")
+    lines.begin(f"finding the character in {picture.name}", 3, compiled_words)
     avatar = pipeline.prepare(picture, points, framing_of(settings), views, settings.person)
     for note in (*avatar.notes, *(() if backdrop is None else backdrop.notes)):
-        print_line(note)
-    print_line(f"{picture.name} prepared, {avatar.width}x{avatar.height}")
+        lines.line(note)
+    lines.line(f"{picture.name} prepared, {avatar.width}x{avatar.height}")
+    lines.begin("drawing a first frame", 3, compiled_words)
     pipeline.warm_up(avatar)
-    print_line("warm; compiled for this machine, the next start is quicker" if compiled_anew() else "warm")
+    lines.line("warm; compiled for this machine, the next start is quicker" if compiled_functions() else "warm")
+    lines.begin("opening the page")
     pictures = PictureProcess()
     engine = Engine(
         pipeline,
@@ -89,16 +96,23 @@ def launch(
     )
     engine.start()
     feed = OutputFeed(engine, camera, avatar.width, avatar.height)
+    lines.end()
     try:
         if settings.virtual_camera is not None:
             feed.turn_on()
         run(
             Server(engine, settings, avatar, picture.name, pictures, backdrop, phone=phone, camera=feed), settings,
-            listening, print_line, None if certificate is None else certificate.context,
+            listening, lines.line, None if certificate is None else certificate.context, show_page,
         )  # fmt: skip
     finally:
         engine.close()
         feed.turn_off()
+
+
+def compiled_words() -> str:
+    """How many functions were compiled so far; "" where the disk had them all."""
+    count = compiled_functions()
+    return f"once for this machine: {count} of about {max(count, FIRST_FUNCTIONS)} functions compiled" if count else ""
 
 
 def framing_of(settings: Settings) -> Framing:

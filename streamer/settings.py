@@ -248,6 +248,7 @@ class Settings:
         bool,
         Flag("serve HTTPS with a certificate made at the start, which a phone needs to give its camera", SERVER),
     ] = False
+    open: Annotated[bool, Flag("do not show the page in the browser of this desktop", SERVER)] = True
     token: Annotated[
         str | None,
         Flag(

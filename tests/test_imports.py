@@ -70,7 +70,6 @@ LAZY = {
     ("streamer/launch.py", "streamer.rigging.picture_process"): "preloaded once by the fork server",
     ("streamer/launch.py", "streamer.rigging.views"): "preloaded once by the fork server",
     ("streamer/launch.py", "streamer.film.film"): "preloaded once by the fork server",
-    ("streamer/launch.py", "streamer.server.listening"): "preloaded too: workers import `run_server`",
 }
 IMPORT_FUNCTIONS = {"import_module", "__import__", "set_forkserver_preload", "preload", "run_module", "resolve_name"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import multiprocessing
 import os
@@ -26,6 +27,7 @@ from streamer.runtime import exit_deadline
 from streamer.runtime.memory import process_tree, resident_bytes
 from streamer.runtime.meter import Meter
 from streamer.runtime.native_logs import filter_native_logs
+from streamer.runtime.start_lines import StartLines
 from streamer.server.listening import bind
 from streamer.settings import Settings, read_settings
 
@@ -149,6 +151,17 @@ class _RecordingMeter(Meter):
         self.trace.stages.append((time.monotonic(), dict(stages)))
 
 
+class _PipedLines(StartLines):
+    """The lines of a start, sent to the benchmark."""
+
+    def __init__(self, pipe: Connection) -> None:
+        super().__init__(io.StringIO())
+        self._pipe = pipe
+
+    def line(self, text: str) -> None:
+        self._pipe.send(("line", text))
+
+
 def _copy_code(camera: CameraFrame, avatar: AvatarFrame) -> AvatarFrame:
     """A frame hook of the engine: copy the strip with the bar code."""
     barcode.copy(camera.rgb, avatar.rgb)
@@ -180,7 +193,7 @@ def _serve(settings: Settings, pipe: Connection, records: bool, log: Path | None
         engine_session.Meter = _RecordingMeter  # type: ignore[misc]
     hook = _copy_and_record if records else _copy_code
     try:
-        launch.launch(settings, bind(settings), lambda text: pipe.send(("line", text)), hook)
+        launch.launch(settings, bind(settings), _PipedLines(pipe), hook)
     except KeyboardInterrupt:
         pass  # from `stop`
     except KagamiError as error:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from typing import TextIO
 
 from streamer.film.progress import FilmProgress
 from streamer.options import say_duration
+from streamer.runtime.moving_line import MovingLine
 
 REDRAW_S = 0.2  # between two states of the line in a terminal
 FIRST_INTERVAL_S, LONGEST_INTERVAL_S = 5.0, 60.0  # between lines that stay; each interval is twice the one before
-_CLEAR = "\r\x1b[K"  # to the beginning of the line, and delete it
 
 
 class ProgressLines:
     """Writes to a terminal or a log. clock: seconds."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
-        self._stream, self._clock = stream, clock
-        self._rewrites = stream.isatty()
+        self._line, self._clock = MovingLine(stream), clock
         self._began = clock()
-        self._is_open = False  # whether the last line may be written anew
         self._stage = ""
         self._next = 0.0  # seconds on the clock, when the next state is due
         self._interval = FIRST_INTERVAL_S
@@ -35,12 +32,12 @@ class ProgressLines:
     def line(self, text: str) -> None:
         """A line that stays, with the seconds since the beginning."""
         self.close()
-        print(self._dated(text), file=self._stream, flush=True)
+        self._line.stay(self._dated(text))
 
     def sentence(self, text: str) -> None:
         """A line that stays, as it is: what went wrong, or is worth knowing."""
         self.close()
-        print(text, file=self._stream, flush=True)
+        self._line.stay(text)
 
     def show(self, name: str, has_sound: bool, progress: FilmProgress) -> None:
         """The state of a film. name: of it."""
@@ -51,19 +48,16 @@ class ProgressLines:
         elif now < self._next:
             return
         text = self._dated(state_of(name, has_sound, progress))
-        if self._rewrites:
-            self._next, self._is_open = now + REDRAW_S, True
-            columns = shutil.get_terminal_size().columns
-            print(_CLEAR + text[: columns - 1], end="", file=self._stream, flush=True)
-            return
-        self._next, self._interval = now + self._interval, min(2 * self._interval, LONGEST_INTERVAL_S)
-        print(text, file=self._stream, flush=True)
+        if self._line.rewrites:
+            self._next = now + REDRAW_S
+        else:
+            self._next, self._interval = now + self._interval, min(2 * self._interval, LONGEST_INTERVAL_S)
+        self._line.move(text)
 
     def close(self) -> None:
         """What follows begins on a new line, and a new film with its first state. May be called again."""
-        if self._is_open:
-            print(file=self._stream, flush=True)
-        self._is_open, self._stage = False, ""
+        self._line.end()
+        self._stage = ""
 
     def _dated(self, text: str) -> str:
         return f"[{self.seconds:5.1f} s] {text}"

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 from llvmlite.binding import get_host_cpu_features
 
+from streamer.runtime.cpu import X86
+
 VNNI = ("avx512vnni", "avxvnni")  # LLVM's names of the instructions that sum 8-bit products in 32 bits
-X86 = ("x86_64", "amd64", "i386", "i686", "x86")
 
 
 def int8_weight_bits(features: Mapping[str, bool] | None = None, machine: str | None = None) -> int:

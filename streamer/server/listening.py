@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import os
-import signal
 import socket
 import ssl
 from collections.abc import Callable
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Protocol
 from urllib.parse import quote
 
@@ -19,6 +17,8 @@ from starlette.types import ASGIApp
 
 from streamer.errors import AddressError, PortInUseError
 from streamer.runtime import exit_deadline
+from streamer.runtime.end_signals import end_as_ctrl_c_does
+from streamer.server.browser import PageOpener
 from streamer.server.certificate import machine_addresses
 from streamer.server.http_deadlines import DeadlineProtocol
 from streamer.settings import Settings
@@ -26,6 +26,8 @@ from streamer.settings import Settings
 # A larger WebSocket message closes the connection; one above the protocol's own 64 KiB is answered by an error.
 MAX_WEBSOCKET_MESSAGE_BYTES = 256 * 1024
 DRAIN_TIMEOUT_S = 1.0  # for responses that are under way when the server ends
+_EVERYWHERE = ("0.0.0.0", "::")  # hosts with which a server listens on all addresses
+_ELSEWHERE = ("192.0.2.1", 9)  # an address of no network (RFC 5737), to which nothing is sent
 
 
 class ClosableApp(Protocol):
@@ -46,8 +48,7 @@ def bind(settings: Settings) -> socket.socket:
         raise AddressError(settings.host, settings.port, error.strerror or str(error)) from error
     except ValueError as error:  # a name that cannot be encoded, with an empty or too long part, or with a NUL
         raise AddressError(settings.host, settings.port, "it is not a name or an IP address") from error
-    if os.name != "nt":  # on Windows this option would let two servers share the port
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _claim_port(listening)
     try:
         listening.bind(address)
         listening.listen(128)
@@ -59,25 +60,43 @@ def bind(settings: Settings) -> socket.socket:
     return listening
 
 
+def _claim_port(unbound: socket.socket, options: ModuleType = socket) -> None:
+    """Let no other program listen on the port of this socket, and a new start use it at once. options: the module
+    `socket`, of another system in tests.
+    """
+    if hasattr(options, "SO_EXCLUSIVEADDRUSE"):  # Windows, where the other option would let two servers share the port
+        unbound.setsockopt(options.SOL_SOCKET, options.SO_EXCLUSIVEADDRUSE, 1)
+    else:
+        unbound.setsockopt(options.SOL_SOCKET, options.SO_REUSEADDR, 1)
+
+
 def run(
     server: ClosableApp,
     settings: Settings,
     listening: socket.socket,
     print_line: Callable[[str], None],
     tls: ssl.SSLContext | None = None,
+    show_page: PageOpener | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, after which `exit_deadline` runs.
+    """Serve until Ctrl-C or SIGTERM, after which `exit_deadline` runs.
 
     print_line: called with the address to open, once the server answers there. tls: for HTTPS on the socket; this
     machine itself is then served by HTTP on a loopback port, whose address needs no trust in the certificate.
+    show_page: shows that address where no page has come by itself.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_as_ctrl_c_does()
     own = listening if tls is None else _bind_loopback(listening.getsockname()[1] + 1)
 
     def tell() -> None:
-        if tls is not None:
-            print_line(f"by HTTPS {others_url(settings, listening)}")
+        for line in network_lines(settings, listening):
+            print_line(line)
         print_line(f"open {page_url(settings, own)}   (Ctrl-C stops)")
+        if show_page is not None:
+            asyncio.get_running_loop().call_later(show_page.delay_s, show, show_page)
+
+    def show(show_page: PageOpener) -> None:
+        if not web.is_visited:
+            show_page(page_url(settings, own))
 
     web = _Uvicorn(serve_config(server.app, tls), server, tell, None if tls is None else own)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
@@ -87,8 +106,7 @@ def run(
 def _bind_loopback(port: int) -> socket.socket:
     """A socket that listens on 127.0.0.1, on this port if it is free, or else on another one."""
     own = socket.socket()
-    if os.name != "nt":
-        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _claim_port(own)
     try:
         own.bind(("127.0.0.1", port))
     except (OSError, OverflowError):
@@ -139,6 +157,11 @@ class _Uvicorn(uvicorn.Server):
         self._on_started = on_started
         self._plain = plain
 
+    @property
+    def is_visited(self) -> bool:
+        """Whether anybody is connected, or has asked for anything."""
+        return bool(self.server_state.connections) or self.server_state.total_requests > 0
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Called by the signal: everything has to end by now (`exit_deadline`)."""
         exit_deadline.begin()
@@ -173,14 +196,36 @@ def page_url(settings: Settings, listening: socket.socket) -> str:
     If the server listens on all addresses it is localhost, since browsers allow the camera on localhost and HTTPS only.
     With HTTPS it is localhost as well, on the socket that `run` serves without it.
     """
-    own = settings.https or settings.host in ("0.0.0.0", "::", "127.0.0.1", "::1")
+    own = settings.https or settings.host in (*_EVERYWHERE, "127.0.0.1", "::1")
     return _url("http", "localhost" if own else settings.host, listening, settings.token)
 
 
 def others_url(settings: Settings, listening: socket.socket) -> str:
-    """The URL of the page by HTTPS, with the token if one is set, under an address that other machines reach."""
-    everywhere = settings.host in ("0.0.0.0", "::")
-    return _url("https", machine_addresses()[0] if everywhere else settings.host, listening, settings.token)
+    """The URL of the page for other machines, with the token if one is set, under an address that they reach."""
+    host = network_address() if settings.host in _EVERYWHERE else settings.host
+    return _url("https" if settings.https else "http", host, listening, settings.token)
+
+
+def network_lines(settings: Settings, listening: socket.socket) -> list[str]:
+    """What whoever starts the server is told of other machines: their address, who may come, and what they lack."""
+    if is_loopback_host(settings.host):
+        return []
+    lines = [f"in your network {others_url(settings, listening)}"]
+    if settings.token is None:
+        lines.append("it is open to everybody in this network: start with --token WORD to let in who knows the word")
+    if not settings.https and not settings.allow_origin:
+        lines.append("by HTTP other machines give no camera: start with --https, too")
+    return lines
+
+
+def network_address() -> str:
+    """The IP address under which other machines reach this one: that of the network that leads outside, where there is
+    one, and not of a bridge to containers.
+    """
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unsent:
+        unsent.connect(_ELSEWHERE)  # of a datagram socket chooses its own address, and sends nothing
+        return str(unsent.getsockname()[0])
+    return machine_addresses()[0]
 
 
 def _url(scheme: str, host: str, listening: socket.socket, token: str | None) -> str:

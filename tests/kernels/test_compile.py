@@ -19,9 +19,9 @@ from kernels.cache_folder import temporary_cache_folder
 ROOT = Path(__file__).resolve().parents[2]
 USE_KERNEL = """
 import torch
-from kernels.backend import compiled_anew
+from kernels.compile import compiled_functions
 from kernels.pixels import to_bytes
-print(to_bytes(torch.ones(1, 3, 2, 2), backend="auto").tolist()[0][0][0], compiled_anew())
+print(to_bytes(torch.ones(1, 3, 2, 2), backend="auto").tolist()[0][0][0], compiled_functions() > 0)
 """
 USE_TRITON = """
 import torch

@@ -1,0 +1,15 @@
+"""The signals by which a program is told to end."""
+
+from __future__ import annotations
+
+import signal
+from types import ModuleType
+
+
+def end_as_ctrl_c_does(signals: ModuleType = signal) -> None:
+    """Let SIGTERM raise KeyboardInterrupt in the main thread, as Ctrl-C does, and on Windows, where no program is sent
+    SIGTERM, Ctrl-Break, too. signals: the module `signal`, of another system in tests.
+    """
+    for name in ("SIGTERM", "SIGBREAK"):
+        if hasattr(signals, name):
+            signals.signal(getattr(signals, name), signals.default_int_handler)
