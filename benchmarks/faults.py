@@ -9,7 +9,9 @@ to stop while slow requests are open. What is done (--attack chooses):
 damaged offers: damaged offers to a server in this process, some taken back at once; each must be answered or refused.
 attacks: benchmarks/streaming/attacks.py. seats: whether a newcomer is answered while others hold places for nothing.
 processes: trackers, picture processes and the fork server are killed and stopped; the page must be told, and the avatar
-follow again, within MAX_REPLACE_S, without a new calibration. exits: SIGTERM in each state of a server, and SIGKILL.
+follow again, within MAX_REPLACE_S, without a new calibration. film beside a live stream: a film of the clip is made in
+another page's session, and must cost the live person no more than an attack. exits: SIGTERM in each state of a server,
+and SIGKILL.
 """
 
 from __future__ import annotations
@@ -39,14 +41,17 @@ from benchmarks.streaming.attacks import (
 from benchmarks.streaming.attacks import session_of as await_ready
 from benchmarks.streaming.clip_camera import CAMERA_SIZE, load_clip
 from benchmarks.streaming.exits import EXITS, MAX_EXIT_S, measure_exit
+from benchmarks.streaming.film_fault import FILM, film_fault
 from benchmarks.streaming.offer_fuzz import FuzzReport, fuzz_offers
 from benchmarks.streaming.offers import make_offer
 from benchmarks.streaming.process_faults import (
+    FORK_SERVER_KILLED,
     MAX_REPLACE_S,
     PICTURE_FAULTS,
     TRACKER_FAULTS,
     Faces,
     Scene,
+    fork_server_fault,
     picture_fault,
     tracker_fault,
 )
@@ -68,7 +73,8 @@ POOL_THREADS = 24  # by which the server's thread pools may grow; they are bound
 COUNTED = ("sessions", "processes", "udp_sockets", "threads")
 DAMAGED_OFFERS = "damaged offers"
 NO_ADMISSION = ("--min-fps", "0")  # a machine that is busy with other things refuses no newcomer
-EVERYTHING = (DAMAGED_OFFERS, *SEAT_FAULTS, *PICTURE_FAULTS, *TRACKER_FAULTS, *ATTACKS, *EXITS)
+ON_SERVER = (*SEAT_FAULTS, *PICTURE_FAULTS, FORK_SERVER_KILLED, *TRACKER_FAULTS, FILM, *ATTACKS)
+EVERYTHING = (DAMAGED_OFFERS, *ON_SERVER, *EXITS)
 COLUMNS = ("attack", "fps alone", "fps under", "lost", "MB more", "tracebacks", "udp", "sessions", "processes",
            "threads", "newcomer")  # fmt: skip
 
@@ -112,11 +118,11 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             "left": offers.left,
             "holds": offers.holds,
         }
-    if {*ATTACKS, *SEAT_FAULTS, *PICTURE_FAULTS, *TRACKER_FAULTS} & set(chosen):
+    if set(ON_SERVER) & set(chosen):
         report |= _measure_server(options, clip, chosen)
     if set(EXITS) & set(chosen):
         report["exits"] = asyncio.run(_exit_one_by_one(options, clip, chosen))
-    rows = [row for part in ("rows", "seats", "processes", "exits") for row in report.get(part, ())]
+    rows = [row for part in ("rows", "seats", "processes", "films", "exits") for row in report.get(part, ())]
     fuzzed = report.get("offers", {"holds": True})["holds"]
     report["holds"] = fuzzed and report.get("tracebacks", 0) == 0 and all(row["holds"] for row in rows)
     return report
@@ -144,7 +150,7 @@ async def _fault_one_by_one(
     server: ServerProcess, log: Path, clip: list[Image], options: argparse.Namespace, chosen: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
     target = Target(server.url, options.seconds, await make_offer(sound=False), large_pictures())
-    report: dict[str, list[dict[str, Any]]] = {"seats": [], "processes": [], "rows": []}
+    report: dict[str, list[dict[str, Any]]] = {"seats": [], "processes": [], "films": [], "rows": []}
     looped = clip[:LOOPED_FRAMES]
     faces = Faces(len(looped))
     async with live_client(server.url, looped, options.camera_fps, options.codec, faces) as neighbour:
@@ -153,9 +159,13 @@ async def _fault_one_by_one(
             report["seats"].append(_shown(await seat_fault(name, target)))
         for name in filter(chosen.__contains__, PICTURE_FAULTS):
             report["processes"].append(_shown(await picture_fault(name, scene)))
+        if FORK_SERVER_KILLED in chosen:
+            report["processes"].append(_shown(await fork_server_fault(scene)))
         for number, name in enumerate(filter(chosen.__contains__, TRACKER_FAULTS)):
             await neighbour.watch(REPLACEMENT_PAUSE_S if number else 0.0)
             report["processes"].append(_shown(await tracker_fault(name, scene)))
+        if FILM in chosen:
+            report["films"].append(_shown(await film_fault(scene, options.clip.read_bytes(), options.seconds)))
         for name in filter(chosen.__contains__, ATTACKS):
             report["rows"].append(await _attack(name, server, log, target, neighbour))
             print(_line(report["rows"][-1]), file=sys.stderr)
@@ -258,7 +268,7 @@ def table(report: Mapping[str, Any]) -> str:
     ]
     if report.get("rows"):
         lines += ["", _row(COLUMNS), *map(_line, report["rows"])]
-    for part in ("seats", "processes", "exits"):
+    for part in ("seats", "processes", "films", "exits"):
         if report.get(part):
             lines += ["", *map(_fault_line, report[part])]
     lines.append("")

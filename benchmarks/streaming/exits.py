@@ -8,13 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from benchmarks.streaming.film_fault import send_clip
 from benchmarks.streaming.process_faults import put_picture
 from benchmarks.streaming.webrtc_client import WebRtcClient
 from streamer.errors import KagamiError
@@ -106,14 +106,7 @@ async def _prepare(url: str, session: str, upload: bytes, video: bytes) -> None:
 
 
 async def _film(url: str, session: str, upload: bytes, video: bytes) -> None:
-    def send() -> None:
-        for method, query, data in (("POST", f"bytes={len(video)}", b""), ("PUT", "offset=0", video)):
-            request = urllib.request.Request(
-                f"{url.rstrip('/')}/api/film?session={session}&name=clip.mp4&{query}", data, method=method
-            )
-            urllib.request.urlopen(request, timeout=PATIENCE_S).close()
-
-    await asyncio.to_thread(send)
+    await asyncio.to_thread(send_clip, url, session, video)
 
 
 _WORK: dict[str, Callable[[str, str, bytes, bytes], Coroutine[Any, Any, None]]] = {PREPARING: _prepare, FILMING: _film}

@@ -9,7 +9,7 @@ import statistics
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -26,7 +26,11 @@ MAX_REPLACE_S = 2.0  # from a fault until the page is told, and until the avatar
 SHORT_STOP_S, LONG_STOP_S = 5.0, 40.0
 FOLLOW_TIMEOUT_S = 30.0
 SETTLED_S = 3.0  # of frames after a fault, that are compared with those before
+WORKERS = ("tracker", "picture", "film")  # names of processes
 PROCESS_POLL_S = 0.002
+FORK_SERVER_KILLED = "fork server killed"
+BOTH_KILLED = "fork server, tracker killed"
+MAX_GAP_S = 0.25  # without a frame, where a fault does not concern the live session
 PROCESS_TIMEOUT_S = 20.0
 MAX_PICTURE_S = 60.0  # for an upload to be ready, or to be refused with a sentence
 
@@ -66,17 +70,22 @@ class Scene:
     upload: bytes
 
 
-def fork_server(server: ServerProcess) -> psutil.Process:
-    """The process from which the server's workers are forked. Raises LookupError."""
-    for child in psutil.Process(server.pid).children():
-        if any("multiprocessing.forkserver" in word for word in child.cmdline()):
-            return child
-    raise LookupError("the server has no fork server")
+def fork_server(server: ServerProcess) -> psutil.Process | None:
+    """The process from which the server's workers are forked; None while there is none."""
+    return next((process for name, process in _children(server) if name == "fork-server"), None)
 
 
 def workers(server: ServerProcess) -> set[psutil.Process]:
-    """Trackers and picture processes."""
-    return set(fork_server(server).children())
+    """Trackers, and the processes of pictures and films."""
+    return {process for name, process in _children(server) if name in WORKERS}
+
+
+def _children(server: ServerProcess) -> Iterator[tuple[str, psutil.Process]]:
+    """The server's children that run, by name."""
+    for process in psutil.Process(server.pid).children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.status() != psutil.STATUS_ZOMBIE:
+                yield process.name(), process
 
 
 def tracker(scene: Scene) -> psutil.Process:
@@ -95,13 +104,22 @@ async def _stop_tracker(seconds: float, scene: Scene) -> None:
 
 async def _stop_fork_server(scene: Scene) -> None:
     """Stop the fork server, and kill the tracker, which then cannot be replaced without it."""
-    process = tracker(scene)
-    asyncio.get_running_loop().call_later(LONG_STOP_S, _resume, _stopped(fork_server(scene.server)))
+    process, server = tracker(scene), fork_server(scene.server)
+    assert server is not None
+    asyncio.get_running_loop().call_later(LONG_STOP_S, _resume, _stopped(server))
     process.kill()
 
 
 async def _kill_fork_server(scene: Scene) -> None:
-    fork_server(scene.server).kill()
+    server = fork_server(scene.server)
+    assert server is not None
+    server.kill()
+
+
+async def _kill_both(scene: Scene) -> None:
+    """Kill the fork server, and the tracker at once, which has to wait for the next fork server."""
+    await _kill_fork_server(scene)
+    tracker(scene).kill()
 
 
 def _stopped(process: psutil.Process) -> psutil.Process:
@@ -119,7 +137,7 @@ TRACKER_FAULTS: dict[str, Callable[[Scene], Awaitable[None]]] = {
     "tracker stopped for 5 s": partial(_stop_tracker, SHORT_STOP_S),
     "tracker stopped for 40 s": partial(_stop_tracker, LONG_STOP_S),
     "fork server stopped": _stop_fork_server,
-    "fork server killed": _kill_fork_server,
+    BOTH_KILLED: _kill_both,
 }
 
 
@@ -157,8 +175,36 @@ async def tracker_fault(name: str, scene: Scene) -> dict[str, Any]:
         "calibrated_anew": client.log.has_been("calibrating", began),
     }
     row["holds"] = follows and not row["calibrated_anew"] and len(client.log.first_seen) > followed
-    if name != "fork server killed":  # its next one imports everything first
+    if name != BOTH_KILLED:  # the next fork server imports everything first
         row["holds"] = row["holds"] and max(row["told_s"] or 0, row["follows_s"] or 0) <= MAX_REPLACE_S
+    return row
+
+
+async def fork_server_fault(scene: Scene) -> dict[str, Any]:
+    """One row of a killed fork server: the longest time without a frame, frames a second before and until the next fork
+    server runs, seconds until then, whether the page was told anything, and whether the tracker is the same.
+    """
+    client, known = scene.client, tracker(scene)
+    frames, began = len(client.log.frames), time.monotonic()
+    await client.watch(SETTLED_S)
+    before = (len(client.log.frames) - frames) / (time.monotonic() - began)
+    frames, began = len(client.log.frames), time.monotonic()
+    await _kill_fork_server(scene)
+    is_back = await _until(lambda: fork_server(scene.server) is not None, client, FOLLOW_TIMEOUT_S)
+    back_s = time.monotonic() - began
+    await client.watch(SETTLED_S)  # in which it imports
+    rate = (len(client.log.frames) - frames) / (time.monotonic() - began)
+    arrivals = [began, *client.log.frames[frames:]]
+    row: dict[str, Any] = {
+        "fault": FORK_SERVER_KILLED,
+        "longest_gap_s": round(max((b - a for a, b in itertools.pairwise(arrivals)), default=FOLLOW_TIMEOUT_S), 2),
+        "fps_before": round(before, 1),
+        "fps": round(rate, 1),
+        "next_s": round(back_s, 2),
+        "told": _silence_reported_at(client, began) is not None,
+        "same_tracker": known in workers(scene.server),
+    }
+    row["holds"] = is_back and row["same_tracker"] and not row["told"] and row["longest_gap_s"] <= MAX_GAP_S
     return row
 
 

@@ -1,9 +1,11 @@
 """The fork server: the process that has imported what workers need, from which they are forked at once, with shared
-memory. One that is stopped, hangs or ends keeps no worker from starting. Only on Linux; other systems import anew.
+memory. One that is stopped, hangs or ends keeps no worker from starting, and ends none. Only on Linux; other systems
+import anew.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -11,14 +13,19 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 import psutil
 
 from streamer.runtime.call_watch import WAIT_STEP_S, CallWatch, processor_seconds
+from streamer.runtime.prctl import adopt_orphans, end_with_parent
 
 USE_FORKSERVER = sys.platform == "linux"
 STILL_TIMEOUT_S = 5.0  # without processor time while a process is to be forked, before the fork server is killed
 ATTEMPTS = 3  # to start a process
+MIN_PAUSE_S, MAX_PAUSE_S = 0.2, 60.0  # between the end of a fork server and the start of the next by `warm_up`
+LASTING_S = 60.0  # for which a fork server has run that did not end because of what it imports
+PARENT_POLL_S = 0.001
 _FIRST = "streamer.runtime.fork_server_start"  # that the fork server imports before all else
 _starting = threading.Lock()  # one process at a time, so that nobody kills the fork server of another's attempt
 # The system kills the fork server when the thread that started it ends: so this one does, and lasts as long as we do.
@@ -34,18 +41,19 @@ def preload(modules: list[str]) -> None:
 
 
 def warm_up() -> None:
-    """Start the fork server, which imports in the background. Called by programs at their start."""
+    """Start the fork server, which imports in the background, and from now on another whenever one has ended, so that
+    no worker waits for imports. Called once, by programs at their start.
+    """
     if USE_FORKSERVER:
-        from multiprocessing import forkserver  # noqa: PLC0415 - as above
-
-        _thread.submit(forkserver.ensure_running).result()
+        _thread.submit(_ensure_running).result()
+        threading.Thread(target=_keep_running, name="fork-server-watch", daemon=True).start()
 
 
 def start(make: Callable[[], BaseProcess]) -> BaseProcess:
     """Start a process. make: makes one that is not started. Blocks: for a moment, or while a new fork server imports.
 
-    A fork server that is stopped is woken; one that uses no processor time for STILL_TIMEOUT_S is killed, and with it
-    all its processes. Raises OSError or EOFError if no process can be started.
+    A fork server that is stopped is woken; one that uses no processor time for STILL_TIMEOUT_S is killed. Raises
+    OSError or EOFError if no process can be started.
     """
     with _starting:
         for attempt in range(ATTEMPTS):
@@ -61,8 +69,62 @@ def start(make: Callable[[], BaseProcess]) -> BaseProcess:
     raise AssertionError("unreachable")
 
 
-def wake() -> None:
-    """Let a fork server go on that was stopped. Callable from any thread."""
+def leave(server: int, tell: Callable[[int], object]) -> None:
+    """Called in a process that the fork server has forked: go on in a fork of it that is a child of the server, whose
+    process id is given. The system kills that fork when the server ends, whatever it does then, even if it is stopped;
+    the end of the fork server changes nothing. tell: called with its process id before it goes on.
+    """
+    from multiprocessing import forkserver  # noqa: PLC0415 - as above
+
+    ours: Any = forkserver._forkserver  # type: ignore[attr-defined]
+    if ours._forkserver_alive_fd is not None:  # inherited: a stopped process would keep the fork server alive by it
+        os.close(ours._forkserver_alive_fd)
+        ours._forkserver_alive_fd = None
+    forked = os.getpid()
+    told, told_end = os.pipe()
+    if worker := os.fork():
+        tell(worker)
+        os.write(told_end, b"1")
+        os._exit(0)  # the worker, an orphan, is adopted by the server: `adopt_orphans`
+    os.close(told_end)
+    if not os.read(told, 1):
+        os._exit(1)  # nobody knows this process
+    os.close(told)
+    while os.getppid() == forked:
+        time.sleep(PARENT_POLL_S)
+    end_with_parent()
+    if os.getppid() != server:
+        os._exit(1)  # it has ended meanwhile
+
+
+def _ensure_running() -> None:
+    from multiprocessing import forkserver  # noqa: PLC0415 - as above
+
+    forkserver.ensure_running()
+
+
+def _keep_running() -> None:
+    """Start a fork server whenever one has ended; with longer and longer pauses if they end soon."""
+    pause_s = MIN_PAUSE_S
+    while True:
+        began, process = time.monotonic(), _process()
+        if process is not None:
+            try:
+                os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            except ChildProcessError:
+                continue  # another one has been started meanwhile
+        pause_s = MIN_PAUSE_S if time.monotonic() - began > LASTING_S else min(2 * pause_s, MAX_PAUSE_S)
+        time.sleep(pause_s)
+        try:
+            _thread.submit(_ensure_running).result()
+        except RuntimeError:
+            return  # this process ends
+        except OSError:
+            pass  # no process can be started now
+
+
+def _wake() -> None:
+    """Let a fork server go on that was stopped."""
     process = _process()
     try:
         if process is not None and process.status() == psutil.STATUS_STOPPED:
@@ -75,10 +137,11 @@ def _start_once(process: BaseProcess) -> None:
     if not USE_FORKSERVER:
         process.start()
         return
+    adopt_orphans()
     call = _thread.submit(process.start)
     watch = CallWatch(_processor_s)
     while not watch.wait(call, WAIT_STEP_S):
-        wake()
+        _wake()
         if watch.still_s > STILL_TIMEOUT_S:
             hung = _process()
             if hung is not None:

@@ -7,9 +7,10 @@ where a module computes something when it is imported.
 
 from __future__ import annotations
 
-from streamer.runtime.parent_death import end_with_parent
+from streamer.runtime.prctl import end_with_parent, set_process_name
 
 end_with_parent()
+set_process_name("fork-server")
 
 import torch  # noqa: E402 - takes seconds, in which the server may end
 

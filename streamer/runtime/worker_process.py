@@ -10,12 +10,14 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from typing import Any
+
+import psutil
 
 from streamer.runtime import fork_server
 from streamer.runtime.call_watch import CallWatch, processor_seconds
-from streamer.runtime.parent_death import end_with_parent
+from streamer.runtime.child_process import ChildProcess
+from streamer.runtime.prctl import set_process_name
 
 KILL_TIMEOUT_S = 0.5  # for a terminated process to end, before it is killed: one that is stopped ignores SIGTERM
 
@@ -25,13 +27,14 @@ class WorkerProcess:
 
     make: makes the object there; picklable. The object's `close`, where it has one, is called at an orderly end. An
     exception in the object ends the process; that call and all later ones then raise EOFError or OSError, as all do
-    whose process cannot be started. name: of the process.
+    whose process cannot be started. name: of the process, also for `ps`. The process ends with this one, whatever both
+    do then; on Linux it is a child of this process, and the fork server's end is not its end.
     """
 
     def __init__(self, make: Callable[[], Any], name: str) -> None:
         self._context: Any = multiprocessing.get_context("forkserver" if fork_server.USE_FORKSERVER else "spawn")
         self._pipe, far_end = self._context.Pipe()
-        self._process: BaseProcess | None = None  # once it is started
+        self._process: ChildProcess | None = None  # once it is started
         self._is_killed = False
         self._failure: Exception | None = None  # with which it could not be started
         # Starting a process waits for the fork server, and sending to one that hangs blocks as well as receiving, once
@@ -89,26 +92,31 @@ class WorkerProcess:
 
     def _has_ended(self) -> bool:
         """Whether the process has ended, also if that was never started."""
-        if self._process is None:
-            return self._last_call.done()
-        return not self._process.is_alive()
+        return self._last_call.done() if self._process is None else self._process.join(0.0)
 
     def _join(self, timeout_s: float) -> None:
-        """Wait for the end of the process, of which only a fork server that runs tells."""
         if self._process is not None:
-            fork_server.wake()
             self._process.join(timeout_s)
 
     def _processor_s(self) -> float | None:
         """See `CallWatch`."""
-        return None if self._process is None or self._process.pid is None else processor_seconds(self._process.pid)
+        return None if self._process is None else processor_seconds(self._process.pid)
 
     def _start(self, far_end: Connection, make: Callable[[], Any], name: str) -> None:
+        arguments = (far_end, make, name, os.getpid())
         try:
             if not self._is_killed:
-                self._process = fork_server.start(
-                    lambda: self._context.Process(target=_serve, args=(far_end, make), name=name, daemon=True)
+                forked = fork_server.start(
+                    lambda: self._context.Process(target=_serve, args=arguments, name=name, daemon=True)
                 )
+                self._process = ChildProcess(forked)
+                if fork_server.USE_FORKSERVER:
+                    far_end.close()  # else the end of the process would not be noticed here
+                    if self._is_killed:
+                        forked.kill()
+                    self._process = ChildProcess(psutil.Process(self._pipe.recv()))
+                    forked.join(KILL_TIMEOUT_S)  # it has forked the worker, and ends
+                    forked.kill()
         except (OSError, EOFError) as error:
             self._failure = error
         finally:
@@ -123,33 +131,17 @@ class WorkerProcess:
         return self._pipe.recv()
 
 
-def _serve(pipe: Connection, make: Callable[[], Any]) -> None:
-    """The process: calls the object's methods until the pipe is closed."""
+def _serve(pipe: Connection, make: Callable[[], Any], name: str, server: int) -> None:
+    """The process: calls the object's methods until the pipe is closed. server: the process id of whoever calls."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which then closes the pipe
-    _end_with_server()
+    set_process_name(name)
+    if fork_server.USE_FORKSERVER:  # elsewhere, a process that waits for calls notices the server's end by the pipe
+        fork_server.leave(server, pipe.send)
     served = make()
-    for name, arguments in iter(partial(_next_call, pipe), None):
-        pipe.send(getattr(served, name)(*arguments))
+    for method, arguments in iter(partial(_next_call, pipe), None):
+        pipe.send(getattr(served, method)(*arguments))
     if hasattr(served, "close"):
         served.close()
-
-
-def _end_with_server() -> None:
-    """Let the system kill this process when the server is gone, whatever it does then, even if it is stopped.
-
-    A process that waits for calls notices by its pipe, on every system; one that is busy or stopped only on Linux: the
-    fork server ends with the server, and its children are killed with it.
-    """
-    if not fork_server.USE_FORKSERVER:
-        return
-    from multiprocessing import forkserver  # noqa: PLC0415 - not available on every system
-
-    ours = getattr(forkserver, "_forkserver", None)
-    held = getattr(ours, "_forkserver_alive_fd", None)
-    if held is not None:  # every child inherits the pipe, by which a stopped one would keep the fork server alive
-        os.close(held)
-        ours._forkserver_alive_fd = None  # type: ignore[union-attr]
-    end_with_parent()
 
 
 def _next_call(pipe: Connection) -> tuple[str, tuple[Any, ...]] | None:

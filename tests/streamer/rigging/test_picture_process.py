@@ -81,11 +81,11 @@ class Loading:
 
     def __init__(self, pictures: PictureProcess) -> None:
         self.error: KagamiError | None = None
-        before = children()
+        before = set(psutil.Process().children())
         self.thread = threading.Thread(target=self._load, args=(pictures, large_png()), daemon=True)
         self.thread.start()
         deadline = time.monotonic() + TIMEOUT_S
-        while not (started := children() - before):
+        while not (started := set(psutil.Process().children()) - before):
             assert time.monotonic() < deadline
             time.sleep(0.002)
         (self.process,) = started
