@@ -15,7 +15,7 @@ from streamer.rigging.picture import Picture, PictureError, load_picture
 from streamer.runtime.address_space import limit_address_space
 from streamer.runtime.call_watch import WAIT_STEP_S
 from streamer.runtime.native_logs import filter_native_logs
-from streamer.runtime.priority import UPLOAD_NICENESS, lower_priority
+from streamer.runtime.priority import UPLOAD_NICENESS, lower_process_priority
 from streamer.runtime.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ class PictureProcess:
     """Starts a process for each step of an upload, one at a time, at low priority, and ends it with its answer.
 
     So nothing of a picture competes for the server's interpreter, what decoding needed goes back to the system, and a
-    picture that crashes or fills its process is one sentence. max_address_bytes: of memory for decoding; only Linux
-    enforces it.
+    picture that crashes or fills its process is one sentence. max_address_bytes: of memory for decoding, see
+    `limit_address_space`.
     """
 
     def __init__(self, max_address_bytes: int = MAX_ADDRESS_BYTES) -> None:
@@ -154,7 +154,7 @@ class _Steps:
     """The work, in its process. Errors for the user are returned, since an exception would end the process."""
 
     def __init__(self, max_address_bytes: int | None = None) -> None:
-        lower_priority(UPLOAD_NICENESS)
+        lower_process_priority(UPLOAD_NICENESS)
         filter_native_logs()
         if max_address_bytes is not None:
             limit_address_space(max_address_bytes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
@@ -13,6 +14,7 @@ import psutil
 
 WAIT_STEP_S = 0.1  # of waiting for an answer; a step that took much longer tells that this machine slept
 MAX_STEP_S = 0.3  # for which one step counts at most
+UNTOLD_SHARE = 0.25  # of a step counts as standing still where it may have been waiting for the disk or a processor
 
 
 class CallWatch:
@@ -23,12 +25,15 @@ class CallWatch:
     slept, do not count.
     still_s: for how many of these, up to now, the process has used no processor time: it is stopped, or waits for
     something that does not come. One that computes, waits for a processor, or has not begun, does not stand still.
+    tells_states: whether the system tells processes that wait for the disk or a processor, as Linux does, from others;
+    where it does not, four times as long counts as standing still.
     """
 
-    def __init__(self, processor_s: Callable[[], float | None]) -> None:
+    def __init__(self, processor_s: Callable[[], float | None], tells_states: bool = sys.platform == "linux") -> None:
         self.silent_s = 0.0
         self.still_s = 0.0
         self._processor_s = processor_s
+        self._still_share = 1.0 if tells_states else UNTOLD_SHARE
         self._used_s: float | None = None  # as `wait` saw it last
 
     def wait(self, call: Future[Any], timeout_s: float) -> bool:
@@ -43,7 +48,7 @@ class CallWatch:
             self.silent_s += step
             used_s = self._processor_s()
             is_still = used_s is not None and used_s == self._used_s
-            self.still_s = self.still_s + step if is_still else 0.0
+            self.still_s = self.still_s + self._still_share * step if is_still else 0.0
             self._used_s = used_s
         return call.done()
 

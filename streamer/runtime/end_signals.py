@@ -13,3 +13,10 @@ def end_as_ctrl_c_does(signals: ModuleType = signal) -> None:
     for name in ("SIGTERM", "SIGBREAK"):
         if hasattr(signals, name):
             signals.signal(getattr(signals, name), signals.default_int_handler)
+
+
+def ignore_ctrl_c(signals: ModuleType = signal) -> None:
+    """Let a process go on when its terminal gets Ctrl-C, or on Windows Ctrl-Break, which all processes there get."""
+    for name in ("SIGINT", "SIGBREAK"):
+        if hasattr(signals, name):
+            signals.signal(getattr(signals, name), signals.SIG_IGN)

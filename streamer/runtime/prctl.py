@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import signal
+import sys
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36  # linux/prctl.h
 
@@ -29,6 +30,8 @@ def set_process_name(name: str) -> None:
 
 
 def _prctl(option: int, value: int | bytes) -> None:
+    if sys.platform != "linux":
+        return
     argument = ctypes.c_char_p(value) if isinstance(value, bytes) else ctypes.c_ulong(value)
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(option, argument, *[ctypes.c_ulong(0)] * 3)

@@ -1,18 +1,52 @@
-"""Thread priorities (niceness) of background work, so that it never delays the frames."""
+"""Priorities of background work, so that it never delays the frames: Linux's niceness, and what is like it elsewhere.
+
+Threads that a library starts in native code inherit a thread's niceness on Linux alone, so work that fills a process of
+its own lowers that of the process.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import sys
 import threading
+
+import psutil
 
 BODY_TRACKER_NICENESS = 5  # its results are needed ten times a second
 UPLOAD_NICENESS = 10  # decoding and preparing an uploaded picture may take seconds
 FILM_NICENESS = 15  # a film of a clip takes minutes, and the live avatars come first
 TRANSFORMER_NICENESS = 10  # it runs less often than the body tracker, see `OnnxGenerator`
 
+_LOWEST_FROM = 10  # niceness from which the lower one of two steps is chosen where there are no more
+_WINDOWS_THREAD = (-1, -2)  # THREAD_PRIORITY_BELOW_NORMAL, THREAD_PRIORITY_LOWEST in winbase.h
+_MAC_QOS_UTILITY = 0x11  # QOS_CLASS_UTILITY in sys/qos.h; the next lower class would keep to the slow cores
 
-def lower_priority(niceness: int) -> None:
-    """Set the niceness of the calling thread, which threads that it starts inherit. Only Linux has it per thread."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+
+def lower_priority(niceness: int, system: str = sys.platform) -> None:
+    """Lower the priority of the calling thread, which Python threads that it starts inherit on Linux.
+
+    niceness: of Linux, 0 to 19. system: as `sys.platform`; on one that is not known nothing is done.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # a system without these functions
+        if system == "linux":
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+        elif system == "win32":
+            kernel32 = ctypes.windll.kernel32  # type: ignore[attr-defined]
+            kernel32.SetThreadPriority(ctypes.c_void_p(-2), _WINDOWS_THREAD[niceness >= _LOWEST_FROM])  # -2: this one
+        elif system == "darwin":
+            ctypes.CDLL(None).pthread_set_qos_class_self_np(_MAC_QOS_UTILITY, 0)
+
+
+def lower_process_priority(niceness: int, system: str = sys.platform) -> None:
+    """Lower the priority of this process, with all threads that it starts from now on. Arguments as `lower_priority`.
+
+    Called in the main thread, before others are started.
+    """
+    with contextlib.suppress(OSError, AttributeError, psutil.Error):
+        if system == "win32":
+            name = "IDLE_PRIORITY_CLASS" if niceness >= FILM_NICENESS else "BELOW_NORMAL_PRIORITY_CLASS"
+            psutil.Process().nice(getattr(psutil, name))
+        else:
+            os.setpriority(os.PRIO_PROCESS, 0, niceness)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -17,6 +17,8 @@ import psutil
 from streamer.runtime import fork_server
 from streamer.runtime.call_watch import CallWatch, processor_seconds
 from streamer.runtime.child_process import ChildProcess
+from streamer.runtime.end_signals import ignore_ctrl_c
+from streamer.runtime.parent_watch import watch_parent
 from streamer.runtime.prctl import set_process_name
 
 KILL_TIMEOUT_S = 0.5  # for a terminated process to end, before it is killed: one that is stopped ignores SIGTERM
@@ -28,11 +30,13 @@ class WorkerProcess:
     make: makes the object there; picklable. The object's `close`, where it has one, is called at an orderly end. An
     exception in the object ends the process; that call and all later ones then raise EOFError or OSError, as all do
     whose process cannot be started. name: of the process, also for `ps`. The process ends with this one, whatever both
-    do then; on Linux it is a child of this process, and the fork server's end is not its end.
+    do then; on Linux it is a child of this process, and the fork server's end is not its end. system: as
+    `sys.platform`; on Linux the process is forked, elsewhere it imports everything anew.
     """
 
-    def __init__(self, make: Callable[[], Any], name: str) -> None:
-        self._context: Any = multiprocessing.get_context("forkserver" if fork_server.USE_FORKSERVER else "spawn")
+    def __init__(self, make: Callable[[], Any], name: str, system: str = sys.platform) -> None:
+        self._is_forked = system == "linux"
+        self._context: Any = multiprocessing.get_context("forkserver" if self._is_forked else "spawn")
         self._pipe, far_end = self._context.Pipe()
         self._process: ChildProcess | None = None  # once it is started
         self._is_killed = False
@@ -103,14 +107,14 @@ class WorkerProcess:
         return None if self._process is None else processor_seconds(self._process.pid)
 
     def _start(self, far_end: Connection, make: Callable[[], Any], name: str) -> None:
-        arguments = (far_end, make, name, os.getpid())
+        arguments = (far_end, make, name, os.getpid() if self._is_forked else None)
         try:
             if not self._is_killed:
                 forked = fork_server.start(
                     lambda: self._context.Process(target=_serve, args=arguments, name=name, daemon=True)
                 )
                 self._process = ChildProcess(forked)
-                if fork_server.USE_FORKSERVER:
+                if self._is_forked:
                     far_end.close()  # else the end of the process would not be noticed here
                     if self._is_killed:
                         forked.kill()
@@ -131,11 +135,15 @@ class WorkerProcess:
         return self._pipe.recv()
 
 
-def _serve(pipe: Connection, make: Callable[[], Any], name: str, server: int) -> None:
-    """The process: calls the object's methods until the pipe is closed. server: the process id of whoever calls."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which then closes the pipe
+def _serve(pipe: Connection, make: Callable[[], Any], name: str, server: int | None) -> None:
+    """The process: calls the object's methods until the pipe is closed. server: the process id of whoever calls, where
+    this process was forked.
+    """
+    ignore_ctrl_c()  # it is for the server, which then closes the pipe
     set_process_name(name)
-    if fork_server.USE_FORKSERVER:  # elsewhere, a process that waits for calls notices the server's end by the pipe
+    if server is None:
+        watch_parent()
+    else:
         fork_server.leave(server, pipe.send)
     served = make()
     for method, arguments in iter(partial(_next_call, pipe), None):

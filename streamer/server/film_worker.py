@@ -18,7 +18,7 @@ from streamer.rigging.picture import Picture
 from streamer.rigging.points import Points
 from streamer.runtime.address_space import limit_address_space
 from streamer.runtime.native_logs import filter_native_logs
-from streamer.runtime.priority import FILM_NICENESS, lower_priority
+from streamer.runtime.priority import FILM_NICENESS, lower_process_priority
 from streamer.settings import Settings
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class FilmWorker:
     """
 
     def __init__(self, settings: Settings) -> None:
-        lower_priority(FILM_NICENESS)  # threads that start later inherit it
+        lower_process_priority(FILM_NICENESS)
         filter_native_logs()
         self._settings = settings
         self._state = FilmState()

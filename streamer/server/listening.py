@@ -7,6 +7,7 @@ import contextlib
 import errno
 import socket
 import ssl
+import sys
 from collections.abc import Callable
 from types import FrameType, ModuleType
 from typing import Protocol
@@ -25,6 +26,8 @@ from streamer.settings import Settings
 
 # A larger WebSocket message closes the connection; one above the protocol's own 64 KiB is answered by an error.
 MAX_WEBSOCKET_MESSAGE_BYTES = 256 * 1024
+# Windows' own loop gives up a UDP socket once a peer's port is closed, in Python before 3.13 (CPython issue 91227).
+_LOOP = "asyncio:SelectorEventLoop" if sys.platform == "win32" else "auto"
 DRAIN_TIMEOUT_S = 1.0  # for responses that are under way when the server ends
 _EVERYWHERE = ("0.0.0.0", "::")  # hosts with which a server listens on all addresses
 _ELSEWHERE = ("192.0.2.1", 9)  # an address of no network (RFC 5737), to which nothing is sent
@@ -116,12 +119,12 @@ def _bind_loopback(port: int) -> socket.socket:
 
 
 def serve_config(app: ASGIApp, tls: ssl.SSLContext | None = None) -> uvicorn.Config:
-    """uvicorn's options: uvloop where it is installed, no access log, dead WebSockets closed within 15 seconds, slow
-    requests closed by `DeadlineProtocol`. tls: for HTTPS.
+    """uvicorn's options: uvloop where it is installed (not on Windows), no access log, dead WebSockets closed within 15
+    seconds, slow requests closed by `DeadlineProtocol`. tls: for HTTPS.
     """
     return uvicorn.Config(
         app,
-        loop="auto",
+        loop=_LOOP,
         http=DeadlineProtocol,
         ws="websockets-sansio",
         ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,

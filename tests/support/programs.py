@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,6 +28,6 @@ def running(source: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 def survivors(process: subprocess.Popen[str], patience_s: float) -> list[psutil.Process]:
     """Kill a process; its descendants that are alive so many seconds later."""
     everyone = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait(patience_s)
     return list(psutil.wait_procs(everyone, patience_s)[1])

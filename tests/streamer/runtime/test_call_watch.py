@@ -14,7 +14,7 @@ from tests.support.programs import running
 
 def still_s(used: list[float | None]) -> float:
     """How long a process stands still of which these processor times are seen, one in each step."""
-    watch = CallWatch(lambda: used.pop(0))
+    watch = CallWatch(lambda: used.pop(0), True)
     while used:
         watch.wait(Future(), 0.01)
     return watch.still_s
@@ -25,6 +25,15 @@ def test_same_processor_time_in_two_steps_is_standing_still() -> None:
     assert still_s([1.0, 1.0, 1.5]) == 0
     assert still_s([None, None, None]) == 0, "it has not begun, or waits for a processor"
     assert still_s([1.0, None, 1.0]) == 0
+
+
+def test_what_may_be_a_wait_for_the_disk_counts_a_quarter() -> None:
+    told, untold = CallWatch(lambda: 1.0, True), CallWatch(lambda: 1.0, False)
+    for watch in (told, untold):
+        for _ in range(4):
+            watch.wait(Future(), 0.01)
+        assert watch.silent_s > 0.03
+    assert untold.still_s / untold.silent_s < 0.5 * told.still_s / told.silent_s
 
 
 def test_processor_time_is_told_of_a_process_that_waits() -> None:

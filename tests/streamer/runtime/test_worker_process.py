@@ -91,6 +91,26 @@ time.sleep(600)
 """
 
 
+SERVER_ELSEWHERE = """
+import time
+from streamer.runtime.worker_process import WorkerProcess
+from tests.streamer.runtime.test_worker_process import Worker
+workers = [WorkerProcess(Worker, "worker", system="darwin") for _ in range(2)]
+pids = [worker.submit("pid").result() for worker in workers]
+workers[0].submit("compute", 600.0)
+workers[1].submit("sleep", 600.0)
+print(*pids, flush=True)
+time.sleep(600)
+"""
+
+
+def test_server_that_is_killed_leaves_no_busy_process_on_systems_without_a_fork_server() -> None:
+    with running(SERVER_ELSEWHERE) as (server, line):
+        workers = [psutil.Process(int(pid)) for pid in line.split()]
+        assert len(workers) == 2 and all(worker.ppid() == server.pid for worker in workers)
+        assert not survivors(server, PATIENCE_S)
+
+
 @needs_forkserver
 def test_server_that_is_killed_leaves_no_process_whatever_they_do() -> None:
     with running(SERVER) as (server, line):
