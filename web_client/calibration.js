@@ -72,7 +72,7 @@ export class CalibrationControl {
     if (phase === 'calibrating') {
       clearTimeout(this.timer);
       this.store.set({ calibration: { stage: 'running', disturbed: message !== null } });
-    } else if (calibration.stage === 'running') {
+    } else if (calibration.stage === 'running' && phase !== 'lost' && phase !== 'stalled') { // which it outlasts
       this.end();
       if (phase === 'live') {
         this.#report(calibration.disturbed);

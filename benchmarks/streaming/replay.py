@@ -7,9 +7,8 @@ from dataclasses import replace
 
 from benchmarks.streaming.clip_camera import ping_pong
 from streamer.frames import CameraFrame, Image
-from streamer.tracking.motion import Motion
 from streamer.tracking.person_tracker import PersonTracker
-from streamer.tracking.tracker import TrackedMotion, Wanted
+from streamer.tracking.tracker import Handover, TrackedMotion, Wanted
 
 MOTION_STEP = 17  # frames of the clip from one session's first motion to the next one's
 
@@ -52,7 +51,7 @@ class ReplayTracker:
     def calibrate(self) -> None:
         pass
 
-    def adopt(self, neutrals: tuple[Motion | None, ...]) -> None:
+    def adopt(self, handover: Handover) -> None:
         pass
 
     def close(self) -> None:

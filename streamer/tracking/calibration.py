@@ -63,6 +63,11 @@ class Calibration:
         return self._deliberate
 
     @property
+    def is_requested(self) -> bool:
+        """Whether a calibration that was requested is running."""
+        return self._running and self._requested
+
+    @property
     def progress(self) -> float:
         """0..1; 1 while no calibration is running."""
         if not self._running:

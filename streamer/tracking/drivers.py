@@ -104,6 +104,13 @@ class Drivers:
         self._choice, self._mirrored = who, mirrored
         self.people.mirrored = mirrored
 
+    def adopt(self, people: People) -> None:
+        """Go on with the people that another tracker kept apart, unless somebody else is to be followed since."""
+        if people.wanted == self.people.wanted:
+            people.mirrored = self._mirrored
+            people.resume()
+            self.people = people
+
     def let_clothes_suffice(self, slot: int, suffice: bool) -> None:
         """Whether a driver's torso alone tells how the shoulders move, see `MotionExtractor`."""
         extractor = self._extractors[slot]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -70,7 +71,22 @@ class People:
         self._people: list[Seen] = []
         self._followed: list[Seen | None] = [None] * count
         self._changed = [0] * count
+        self._resumed = False
         self.choose(choice)
+
+    @property
+    def wanted(self) -> tuple[str, int, bool]:
+        """Whom to follow: the choice, and for how many characters; for several, whether from right to left."""
+        count = len(self._followed)
+        return self._choice, count, self.mirrored and count > 1
+
+    def copy(self) -> People:
+        """The same people, who may be kept apart elsewhere from now on."""
+        return copy.deepcopy(self)
+
+    def resume(self) -> None:
+        """Some pictures were missed: at the next look, everybody may have moved, left or come in meanwhile."""
+        self._resumed = True
 
     @property
     def seen(self) -> int:
@@ -118,9 +134,11 @@ class People:
                 known.add(index)
                 unknown.remove(place)
                 person.place, person.at, person.looks = place, now, person.looks + 1
-        first = not self._people and all(followed is None for followed in self._followed)
+        resumed, self._resumed = self._resumed, False
+        first = resumed or (not self._people and all(followed is None for followed in self._followed))
         self._people += [Seen(place, now, LOOKS if first else 1) for place in unknown[: 2 * MAX_PEOPLE]]
-        self._people = [person for person in self._people if 0 <= now - person.at <= GONE_S]
+        gone_s = 0.0 if resumed else GONE_S
+        self._people = [person for person in self._people if 0 <= now - person.at <= gone_s]
         self._follow(now)
 
     def track(self, slot: int, face: Array | None, now: float) -> None:
@@ -165,8 +183,8 @@ class People:
             elif followed not in self._people:
                 fresh = [person for person in free if person.looks <= LOOKS]
                 if fresh:  # somebody who came in meanwhile is who left
-                    self._followed[slot] = fresh[0]
-                    free.remove(fresh[0])
+                    again = self._followed[slot] = min(fresh, key=lambda p: p.place.distance(followed.place))
+                    free.remove(again)
                 elif now - followed.at > RETURN_S:
                     self._take(slot, free.pop(0))
 

@@ -14,7 +14,7 @@ from streamer.tracking.habits import Habits
 from streamer.tracking.motion import CONFIDENCE, KEYFRAME, Motion
 from streamer.tracking.neutral_change import neutral_for
 from streamer.tracking.presence import NEUTRAL, Presence
-from streamer.tracking.tracker import TrackedMotion, Wanted
+from streamer.tracking.tracker import DriverState, Handover, TrackedMotion, Wanted
 
 MIN_CLOTHES_CONFIDENCE = 0.8  # confidence of the torso, from which the clothes tell how the shoulders move
 DARK_LEVEL = 34.0  # mean of a picture, 0..255, below which landmarks become uncertain
@@ -59,11 +59,12 @@ class PersonTracker:
         for driver in self._each:
             driver.calibration.request()
 
-    def adopt(self, neutrals: tuple[Motion | None, ...]) -> None:
+    def adopt(self, handover: Handover) -> None:
         """See `Tracker`."""
-        for driver, neutral in zip(self._each, neutrals, strict=False):
-            if neutral is not None:
-                driver.adopt(neutral)
+        if handover.people is not None:
+            self._drivers.adopt(handover.people)
+        for driver, state in zip(self._each, handover.drivers, strict=False):
+            driver.adopt(state)
 
     def close(self) -> None:
         """Release the models and the threads; may be called twice."""
@@ -72,10 +73,11 @@ class PersonTracker:
     def _resolve(self, motions: list[Motion], now: float) -> TrackedMotion:
         """The phase is the first driver's."""
         first, *others = [driver.resolve(motion, now) for driver, motion in zip(self._each, motions, strict=True)]
-        leader = self._each[0]
+        leader, people = self._each[0], self._drivers.people
         return TrackedMotion(
-            *first, leader.phase(now), leader.calibration.progress, others=tuple(others),
-            people=self._drivers.people.seen, obstacle=self._obstacle(leader, now),
+            *first, leader.phase(now), leader.calibration.progress, others=tuple(others), people=people.seen,
+            obstacle=self._obstacle(leader, now),
+            handover=Handover(tuple(driver.state for driver in self._each), people.copy()),
         )  # fmt: skip
 
     def _obstacle(self, leader: _Driver, now: float) -> Obstacle | None:
@@ -117,11 +119,19 @@ class _Driver:
         self.clothes_suffice = neutral is not None and _clothes_tell(measured, neutral)
         return measured
 
-    def adopt(self, neutral: Motion) -> None:
-        """Measure against a neutral of another tracker's, whose scenes and keyframes have other numbers than these."""
-        self._neutral = replace(neutral, scene=0, torso=np.zeros_like(neutral.torso))
-        self.calibration.adopt(self._neutral)
-        self._habits.adopt(self._neutral)
+    @property
+    def state(self) -> DriverState:
+        """For `adopt`."""
+        return DriverState(self._neutral, self.calibration.is_requested)
+
+    def adopt(self, state: DriverState) -> None:
+        """Go on as another tracker did, whose scenes and keyframes have other numbers than these."""
+        if state.neutral is not None:
+            self._neutral = replace(state.neutral, scene=0, torso=np.zeros_like(state.neutral.torso))
+            self.calibration.adopt(self._neutral)
+            self._habits.adopt(self._neutral)
+        if state.is_calibrated_anew:
+            self.calibration.request()
 
     def _notice_scene(self, motion: Motion) -> None:
         """Begin anew where a face is in another scene: continue from what was shown, and find a new neutral."""

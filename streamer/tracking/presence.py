@@ -56,12 +56,6 @@ NEUTRAL = Motion.still(CANONICAL * _FACE_SCALE, _neutral_body() * [_FACE_SCALE, 
 """The neutral of the canonical face, to draw with before a person is calibrated."""
 
 
-def is_measured(neutral: Motion) -> bool:
-    """Whether a neutral is a person's, and not NEUTRAL or a copy of it."""
-    assert NEUTRAL.face is not None
-    return neutral.face is not None and not np.array_equal(neutral.face, NEUTRAL.face)
-
-
 class Presence:
     """Fills the times without a face in one session. Deterministic given the seed and the times of the calls.
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from streamer.frames import CameraFrame
 from streamer.options import LARGEST_PERSON, Obstacle, Phase
 from streamer.tracking.motion import Motion
-from streamer.tracking.presence import is_measured
+from streamer.tracking.people import People
 from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
 
 
@@ -29,13 +29,41 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class DriverState:
+    """What is known of the driver of one character.
+
+    neutral: None before a calibration. is_calibrated_anew: whether a calibration that was requested is running.
+    """
+
+    neutral: Motion | None = None
+    is_calibrated_anew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What a tracker needs to go on in place of another.
+
+    drivers: of the characters, from left to right. people: who is before the camera, and who of them is followed; None
+    if nobody kept them apart.
+    """
+
+    drivers: tuple[DriverState, ...] = ()
+    people: People | None = None
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether each character's driver has a neutral."""
+        return bool(self.drivers) and all(driver.neutral is not None for driver in self.drivers)
+
+
+@dataclass(frozen=True, slots=True)
 class TrackedMotion:
     """A motion to draw (its face is never None) and the neutral that it is measured against.
 
     phase, progress: state of tracking and of the calibration (0..1), for the page.
     responding: False if the tracker does not answer and this is an idle motion in place of its own. others: motion and
     neutral for each further character, from left to right. people: how many are seen before the camera. obstacle: what
-    keeps the calibration from going on.
+    keeps the calibration from going on. handover: for a tracker that takes the place of this one.
     """
 
     motion: Motion
@@ -46,11 +74,7 @@ class TrackedMotion:
     others: tuple[tuple[Motion, Motion], ...] = ()
     people: int = 0
     obstacle: Obstacle | None = None
-
-    @property
-    def neutrals(self) -> tuple[Motion | None, ...]:
-        """What `Tracker.adopt` needs to go on: the neutral of each character's driver, None before a calibration."""
-        return tuple(each if is_measured(each) else None for each in (self.neutral, *(own for _, own in self.others)))
+    handover: Handover = Handover()
 
 
 class Tracker(Protocol):
@@ -72,9 +96,10 @@ class Tracker(Protocol):
         """Measure the neutral again, from the next pictures."""
         ...
 
-    def adopt(self, neutrals: tuple[Motion | None, ...]) -> None:
-        """Measure against neutrals that another tracker found of the same people, from left to right, instead of
-        calibrating; None for a character whose driver has none yet. To be called before the first picture.
+    def adopt(self, handover: Handover) -> None:
+        """Go on in place of another tracker: follow the same people, measure against their neutrals instead of
+        calibrating, and begin a requested calibration again that did not end. To be called before the first picture,
+        after `look_for`.
         """
         ...
 

@@ -21,7 +21,7 @@ from streamer.runtime.native_logs import filter_native_logs
 from streamer.runtime.worker_process import WorkerProcess
 from streamer.tracking.motion import Motion
 from streamer.tracking.presence import NEUTRAL, Presence
-from streamer.tracking.tracker import TrackedMotion, Tracker, Wanted
+from streamer.tracking.tracker import Handover, TrackedMotion, Tracker, Wanted
 
 ANSWER_TIMEOUT_S = 1.0  # for a call to be answered, before the avatar idles meanwhile
 STILL_TIMEOUT_S = 0.8  # without processor time in an unanswered call, before the process is killed and replaced
@@ -41,8 +41,9 @@ class TrackerProcess:
     A call returns within ANSWER_TIMEOUT_S, and does not hold the interpreter's lock meanwhile. While the process does
     not answer, the avatar idles and `TrackedMotion.responding` is False. A process that has ended, also by an exception
     in its tracker, that stands still for STILL_TIMEOUT_S, or does not answer for HANG_TIMEOUT_S, is replaced; the next
-    one is handed the neutrals, so that nothing is calibrated anew. More than MAX_REPLACEMENTS within
-    REPLACEMENT_WINDOW_S, and a process that does not answer its first call within START_TIMEOUT_S, raise SessionError.
+    one is handed the neutrals and who is followed, so that nothing is calibrated anew, and begins a requested
+    calibration again that did not end. More than MAX_REPLACEMENTS within REPLACEMENT_WINDOW_S, and a process that does
+    not answer its first call within START_TIMEOUT_S, raise SessionError.
     """
 
     def __init__(self, make: Callable[[], Tracker]) -> None:
@@ -54,7 +55,8 @@ class TrackerProcess:
         self._pending: Future[TrackedMotion] | None = None
         self._replaced_at: deque[float] = deque(maxlen=MAX_REPLACEMENTS)  # seconds on time.monotonic
         self._late = False  # whether the pending call has exceeded ANSWER_TIMEOUT_S
-        self._calibrate = False
+        self._calibrate = False  # whether a calibration is requested, of which no answer tells yet
+        self._told_to_calibrate = False  # whether the process knows
         self._last: TrackedMotion | None = None
         self._presences: list[Presence] = []  # of each character, fill the times without an answer; none before that
 
@@ -74,9 +76,9 @@ class TrackerProcess:
         """See `Tracker`. Takes effect with the next picture."""
         self._calibrate = True
 
-    def adopt(self, neutrals: tuple[Motion | None, ...]) -> None:
+    def adopt(self, handover: Handover) -> None:
         """See `Tracker`."""
-        self._worker.submit("adopt", neutrals)
+        self._worker.submit("adopt", handover)
 
     def close(self) -> None:
         """End the process within EXIT_TIMEOUT_S + 2 KILL_TIMEOUT_S, and at once if it is late; may be called again."""
@@ -97,9 +99,9 @@ class TrackerProcess:
             self._worker.submit("look_for", self._wanted)
         if self._to_adopt and self._last is not None:
             self._to_adopt = False
-            self.adopt(self._last.neutrals)
-        if self._calibrate:
-            self._calibrate = False
+            self.adopt(self._last.handover)
+        if self._calibrate and not self._told_to_calibrate:
+            self._told_to_calibrate = True
             self._worker.submit("calibrate")
         self._pending = self._worker.submit(name, argument)
         tracked = self._answer()
@@ -123,9 +125,11 @@ class TrackerProcess:
             self._replace("ended")
             return None
         self._pending, self._late, self._last = None, False, tracked
+        if self._told_to_calibrate:
+            self._calibrate = self._told_to_calibrate = False
         if not self._has_answered:
             self._has_answered = True
-            if None in tracked.neutrals:
+            if not tracked.handover.is_calibrated:
                 self._presences = []  # the new process idles by itself, until calibrated
         return tracked
 
@@ -140,6 +144,7 @@ class TrackerProcess:
         self._worker.close(0.0)
         self._worker, self._has_answered, self._pending = self._start(), False, None
         self._late = self._to_look_for = self._to_adopt = True
+        self._told_to_calibrate = False
 
     def _check_silence(self) -> None:
         """Replace a process that has been silent for too long. Raises SessionError if it never answered."""

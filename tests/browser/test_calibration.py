@@ -57,7 +57,11 @@ def test_calibration_counts_down_tells_of_a_smile_and_can_be_repeated(open_page:
     [
         ([("live", None), ("calibrating", "You move."), ("calibrating", None), ("live", None)], [_CALM]),
         ([("calibrating", None), ("calibrating", "You move."), ("live", None)], [_DISTURBED]),
-        ([("calibrating", None), ("lost", "No face.")], []),
+        ([("calibrating", None), ("paused", None), ("live", None)], []),
+        (
+            [("calibrating", None), ("stalled", "Anew."), ("lost", "No face."), ("calibrating", None), ("live", None)],
+            [_CALM],
+        ),
     ],
 )
 def test_result_of_a_calibration_is_told_once(

@@ -25,10 +25,9 @@ from streamer.rigging.point_guesses import guess_points
 from streamer.rigging.points import POINT_LANDMARKS, Points
 from streamer.rigging.rigger import NoFaceError
 from streamer.rigging.views import TooManyViewsError, ViewError
-from streamer.tracking.motion import Motion
 from streamer.tracking.presence import NEUTRAL
 from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
-from streamer.tracking.tracker import TrackedMotion, Wanted
+from streamer.tracking.tracker import Handover, TrackedMotion, Wanted
 
 HEAD = Circle(256.0, 200.0, 80.0)  # of every picture
 FACELESS = (250, 250, 0)  # colour of the pictures in which `FakePipeline` finds no face
@@ -251,7 +250,7 @@ class FakeTracker:
         self.idled = 0
         self.calibrated = 0
         self.wanted, self.shown = Wanted(), WHOLE_BODY
-        self.adopted: tuple[Motion | None, ...] = ()
+        self.adopted = Handover()
         self.closed = 0
 
     def track(self, frame: CameraFrame) -> TrackedMotion:
@@ -273,8 +272,8 @@ class FakeTracker:
     def calibrate(self) -> None:
         self.calibrated += 1
 
-    def adopt(self, neutrals: tuple[Motion | None, ...]) -> None:
-        self.adopted = neutrals
+    def adopt(self, handover: Handover) -> None:
+        self.adopted = handover
 
     def close(self) -> None:
         self.closed += 1

@@ -39,6 +39,29 @@ def test_people_the_first_who_leaves_for_a_moment_is_taken_again_and_is_the_same
     assert people.generation(0) == before
 
 
+@pytest.mark.parametrize(
+    ("seen", "followed"),
+    [
+        ([Place(-0.4, 0.05, 0.1), RIGHT], Place(-0.4, 0.05, 0.1)),  # both moved a little
+        ([RIGHT, Place(-0.1, 0.0, 0.1)], Place(-0.1, 0.0, 0.1)),  # moved far: the other one is known
+        ([RIGHT], None),  # left: is waited for
+    ],
+)
+def test_people_taken_over_after_missed_pictures_are_who_they_were(seen, followed):
+    people = People("left")
+    now = looks(people, [LEFT, RIGHT])
+    taken = people.copy()
+    taken.resume()
+    assert taken.wanted == people.wanted == ("left", 1, False)
+    looks(people, [Place(-0.5, 0.4, 0.1)], now, 1)  # concerns the copy no more
+    assert taken.place(0) == LEFT
+    taken.look(seen, now + 3.0)
+    assert taken.place(0) == followed and taken.generation(0) == people.generation(0)
+    assert RIGHT in taken.others(0)
+    looks(taken, [RIGHT], now + 3.0, int(RETURN_S / LOOK_S) + 10)
+    assert taken.place(0) == RIGHT
+
+
 def test_people_one_who_does_not_come_back_is_replaced_by_another_person():
     people = People()
     now = looks(people, [LEFT])

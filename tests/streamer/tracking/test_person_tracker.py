@@ -1,5 +1,5 @@
 """The tracker of a live session: with several people each driver has a neutral of their own, and a tracker that
-replaces another goes on with the neutral that was found before.
+replaces another goes on with who was followed and the neutral that was found before.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -15,7 +16,7 @@ from streamer.tracking import person_tracker
 from streamer.tracking.motion import Motion
 from streamer.tracking.person_tracker import PersonTracker
 from streamer.tracking.shown_body import WHOLE_BODY
-from streamer.tracking.tracker import TrackedMotion, Wanted
+from streamer.tracking.tracker import DriverState, Handover, TrackedMotion, Wanted
 from tests.support.people import STEP, nobody, person
 from tests.support.two_people import two_drivers
 
@@ -46,6 +47,29 @@ def test_person_tracker_tracks_a_driver_for_each_character_and_idles_for_the_res
     assert abs(third.face[:, 0].mean()) < 0.1 and abs(idling.face[:, 0].mean()) < 1e-3
 
 
+def test_person_tracker_that_replaces_another_follows_who_was_followed_though_somebody_is_larger():
+    both = two_drivers(13)
+    width = both[0].shape[1] // 2
+    for rgb in both:
+        small = cv2.resize(rgb[:, :width], None, fx=0.8, fy=0.8, interpolation=cv2.INTER_AREA)
+        rgb[:, :width] = 128
+        rgb[-len(small) :, : small.shape[1]] = small
+    alone = [np.where(np.arange(2 * width)[:, None] < width, rgb, 128).astype(np.uint8) for rgb in both[:12]]
+    wanted, first, second = Wanted(body=False), PersonTracker(), PersonTracker()
+    try:
+        first.look_for(wanted)
+        before = track(first, alone)[-1]
+        second.look_for(wanted)
+        second.adopt(before.handover)
+        (after,) = track(second, both[12:], start=12)
+    finally:
+        first.close()
+        second.close()
+    assert (before.phase, before.people) == ("live", 1) and before.motion.face[:, 0].mean() < 0
+    assert after.phase == "live" and after.motion.face[:, 0].mean() < 0
+    assert np.array_equal(after.neutral.face, before.neutral.face)
+
+
 def test_person_tracker_calibrates_another_person_anew():
     pictures = two_drivers(36)
     tracker = PersonTracker()
@@ -69,7 +93,7 @@ class ScriptedDrivers:
     script: Callable[[float], Motion]
 
     def __init__(self) -> None:
-        self.people = SimpleNamespace(generation=lambda slot: self.generation, seen=1)
+        self.people = SimpleNamespace(generation=lambda slot: self.generation, seen=1, copy=lambda: None)
         self.generation = 0  # as `People` count: nobody is followed yet
 
     def process(self, frame: CameraFrame) -> list[Motion]:
@@ -109,7 +133,7 @@ def test_person_tracker_that_adopts_a_neutral_is_live_at_once_and_rests_as_befor
     before = scripted(first, 0.0, 12.0)[-1]
     assert np.abs(before.neutral.correction).max() > 0.02  # the smile of the beginning is corrected
     second = PersonTracker()
-    second.adopt(before.neutrals)
+    second.adopt(before.handover)
     after = scripted(second, 12.0, 24.0)
     assert {(each.phase, each.progress) for each in after} == {("live", 1.0)}
     assert all(np.array_equal(each.neutral.face, before.neutral.face) for each in after)
@@ -123,19 +147,33 @@ def test_person_tracker_that_adopts_a_neutral_idles_in_it_until_somebody_is_seen
     before = scripted(PersonTracker(), 0.0, 3.0)[-1]
     ScriptedDrivers.script = staticmethod(nobody)
     second = PersonTracker()
-    second.adopt(before.neutrals)
+    second.adopt(before.handover)
     (idle,) = scripted(second, 3.0, 3.0 + STEP / 2)
     assert idle.phase == "lost" and np.array_equal(idle.neutral.face, before.neutral.face)
     fresh = PersonTracker()
-    fresh.adopt((None,))  # nothing was known of the driver
+    fresh.adopt(Handover((DriverState(),)))  # nothing was known of the driver
     ScriptedDrivers.script = staticmethod(talker)
     assert scripted(fresh, 4.0, 4.2)[-1].phase == "calibrating"
+
+
+def test_person_tracker_begins_a_requested_calibration_again_that_did_not_end(scripted) -> None:
+    first = PersonTracker()
+    scripted(first, 0.0, 3.0)
+    first.calibrate()
+    before = scripted(first, 3.0, 3.3)[-1]
+    assert before.phase == "calibrating" and before.handover.drivers[0].is_calibrated_anew
+    second = PersonTracker()
+    second.adopt(before.handover)
+    after = scripted(second, 3.3, 10.0)
+    assert after[0].phase == "calibrating" and np.array_equal(after[0].neutral.face, before.neutral.face)
+    assert after[-1].phase == "live" and not after[-1].handover.drivers[0].is_calibrated_anew
+    assert not np.array_equal(after[-1].neutral.face, before.neutral.face)
 
 
 def test_person_tracker_keeps_an_adopted_neutral_where_its_first_pictures_show_nobody(scripted) -> None:
     before = scripted(PersonTracker(), 0.0, 3.0)[-1]
     second = PersonTracker()
-    second.adopt(before.neutrals)
+    second.adopt(before.handover)
     ScriptedDrivers.script = staticmethod(nobody)
     scripted(second, 3.0, 3.5)
     ScriptedDrivers.script = staticmethod(talker)
@@ -149,5 +187,5 @@ def test_person_tracker_adopts_no_keyframe_of_the_clothes_since_another_tracker_
     marked = Motion.still(before.neutral.face, before.neutral.body)
     marked.torso[:] = 1.0
     second = PersonTracker()
-    second.adopt((marked,))
+    second.adopt(Handover((DriverState(marked),)))
     assert not scripted(second, 3.0, 3.1)[-1].neutral.torso.any()

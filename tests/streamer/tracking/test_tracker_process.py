@@ -25,10 +25,9 @@ from streamer.generation.controls import Controls
 from streamer.runtime import worker_process as worker_process_module
 from streamer.runtime.memory import process_tree, resident_bytes
 from streamer.tracking import tracker_process as tracker_process_module
-from streamer.tracking.motion import Motion
 from streamer.tracking.presence import NEUTRAL
 from streamer.tracking.shown_body import ShownBody
-from streamer.tracking.tracker import TrackedMotion, Wanted
+from streamer.tracking.tracker import DriverState, Handover, TrackedMotion, Wanted
 from streamer.tracking.tracker_process import TrackerProcess
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
 from tests.support.people import person
@@ -137,14 +136,19 @@ class CalibratedTracker(ProcessIdTracker):
     def __init__(self) -> None:
         super().__init__()
         self.neutral = replace(NEUTRAL, face=person(0.0, eyes=(0.9, 0.9)).face, captured=float(os.getpid()))
+        self.requested = False
 
-    def adopt(self, neutrals: tuple[Motion | None, ...]) -> None:
-        (neutral,) = neutrals
-        assert neutral is not None
-        self.neutral = neutral
+    def adopt(self, handover: Handover) -> None:
+        (driver,) = handover.drivers
+        assert driver.neutral is not None
+        self.neutral, self.requested = driver.neutral, driver.is_calibrated_anew
+
+    def calibrate(self) -> None:
+        self.requested = True
 
     def track(self, frame: CameraFrame) -> TrackedMotion:
-        return replace(super().track(frame), neutral=self.neutral)
+        handover = Handover((DriverState(self.neutral, self.requested),))
+        return replace(super().track(frame), neutral=self.neutral, handover=handover)
 
 
 def test_tracker_process_that_replaces_another_goes_on_with_its_neutral() -> None:
@@ -161,6 +165,30 @@ def test_tracker_process_that_replaces_another_goes_on_with_its_neutral() -> Non
             assert {each.neutral.captured for each in answers} == {first.neutral.captured}
             assert np.array_equal(last.neutral.face, first.neutral.face)
             assert last.phase == "live" and last.progress == 1.0
+    finally:
+        remote.close()
+
+
+@needs_sigstop
+@pytest.mark.parametrize("knows", [False, True])
+def test_tracker_process_that_replaces_another_begins_a_requested_calibration_again(
+    monkeypatch: pytest.MonkeyPatch, knows: bool
+) -> None:
+    """knows: whether the first process has answered since the calibration was requested."""
+    remote = TrackerProcess(CalibratedTracker)
+    try:
+        process = psutil.Process(int(remote.track(picture()).motion.captured))
+        process.suspend()
+        monkeypatch.setattr(tracker_process_module, "ANSWER_TIMEOUT_S", 0.1)
+        if knows:
+            process.resume()
+        remote.calibrate()
+        while remote.track(picture()).responding != knows:
+            pass
+        process.kill()
+        while not (last := remote.track(picture())).responding or last.motion.captured == process.pid:
+            pass
+        assert last.handover.drivers[0].is_calibrated_anew
     finally:
         remote.close()
 
