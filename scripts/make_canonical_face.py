@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 import cv2
-import mediapipe as mp
 import numpy as np
+from mediapipe.python.solutions import face_mesh
 from safetensors.numpy import save_file
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import Delaunay
@@ -91,7 +91,7 @@ def mirror_pairs(points: np.ndarray) -> np.ndarray:
 
 def canonical(picture: np.ndarray) -> np.ndarray:
     """(478, 3) MediaPipe landmarks of a frontal picture, symmetric, in canonical units."""
-    mesh = mp.solutions.face_mesh.FaceMesh(static_image_mode=True, refine_landmarks=True)
+    mesh = face_mesh.FaceMesh(static_image_mode=True, refine_landmarks=True)
     landmarks = mesh.process(picture).multi_face_landmarks[0].landmark
     points = np.array([[p.x, p.y, p.z] for p in landmarks])
     pairs = mirror_pairs(points)

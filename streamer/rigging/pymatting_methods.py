@@ -7,18 +7,14 @@ each later one. The modules of these two alone take 11 s and 0.2 s. They are imp
 
 from __future__ import annotations
 
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 from kernels.cache_folder import temporary_cache_folder
 from kernels.compile import keep_compiled_code_in
+from streamer.runtime.bare_packages import bare_packages
 
 _PACKAGES = ("alpha", "foreground", "laplacian", "preconditioner", "solver", "util")
 _lock = threading.Lock()
@@ -51,29 +47,8 @@ def _import() -> Methods | None:
 
 
 def _import_functions() -> Methods:
-    with _bare_packages():
+    with bare_packages("pymatting", _PACKAGES):
         from pymatting.alpha.estimate_alpha_cf import estimate_alpha_cf  # noqa: PLC0415  (compiles when imported)
         from pymatting.foreground.estimate_foreground_ml import estimate_foreground_ml  # noqa: PLC0415  (as above)
         from pymatting.preconditioner.ichol import ichol  # noqa: PLC0415  (as above)
     return Methods(estimate_alpha_cf, ichol, estimate_foreground_ml)
-
-
-@contextmanager
-def _bare_packages() -> Iterator[None]:
-    """Meanwhile, the packages of pymatting that nobody has imported are empty, so that only named modules are run."""
-    spec = find_spec("pymatting")
-    assert spec is not None and spec.origin is not None, "pymatting is a dependency of this project"
-    root = Path(spec.origin).parent
-    bare = []
-    for name in ("", *_PACKAGES):
-        dotted = f"pymatting.{name}".rstrip(".")
-        if dotted not in sys.modules:
-            module = ModuleType(dotted)
-            module.__path__ = [str(root / name)]
-            sys.modules[dotted] = module
-            bare.append(dotted)
-    try:
-        yield
-    finally:
-        for dotted in bare:
-            del sys.modules[dotted]

@@ -1,4 +1,8 @@
-"""MediaPipe's bundled solutions, with their logs turned off, and their landmarks in camera units."""
+"""MediaPipe's bundled solutions, with their logs turned off, and their landmarks in camera units.
+
+The library's own `__init__.py` files also import its functions that draw, and with them matplotlib: three quarters of
+the time, a list of the system's fonts on a first start, and a folder in the user's home.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from streamer.runtime.bare_packages import bare_packages
+
 os.environ.setdefault("GLOG_minloglevel", "3")  # read by MediaPipe's C++ code when it is loaded
-from mediapipe.python.solutions import face_detection, face_mesh, hands, pose, selfie_segmentation
+with bare_packages("mediapipe", ("python.solutions",), stay=True):
+    from mediapipe.python.solutions import face_detection, face_mesh, hands, pose, selfie_segmentation
 
 from streamer.tracking.motion import Array
 

@@ -8,8 +8,8 @@ import base64
 from dataclasses import dataclass
 
 import cv2
-import mediapipe as mp
 import numpy as np
+from mediapipe.python.solutions import face_mesh
 from numpy.typing import NDArray
 from playwright.sync_api import Page
 
@@ -84,7 +84,7 @@ def _decode(jpeg: str) -> NDArray[np.uint8]:
 def measure_faces(pictures: Pictures, mirror: bool = False) -> Signals:
     """MediaPipe's measurements of the pictures in which it finds a face. mirror: flip the pictures first."""
     rows = []
-    with mp.solutions.face_mesh.FaceMesh(static_image_mode=False, refine_landmarks=True) as mesh:
+    with face_mesh.FaceMesh(static_image_mode=False, refine_landmarks=True) as mesh:
         for at, rgb in pictures:
             oriented = np.ascontiguousarray(rgb[:, ::-1]) if mirror else rgb
             found = mesh.process(oriented).multi_face_landmarks

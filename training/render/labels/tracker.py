@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from types import TracebackType
 
-import mediapipe as mp
 import numpy as np
+from mediapipe.python.solutions import face_mesh, hands, pose
 from numpy.typing import NDArray
 
 from training.render.arrays import Array
@@ -18,7 +18,7 @@ class FaceReader:
     """
 
     def __init__(self, tracking: bool = False) -> None:
-        self._mesh = mp.solutions.face_mesh.FaceMesh(
+        self._mesh = face_mesh.FaceMesh(
             static_image_mode=not tracking, refine_landmarks=True, max_num_faces=1, min_detection_confidence=0.3
         )
 
@@ -43,8 +43,8 @@ class BodyReader:
     """Body joints (33, 4) and points of every hand (21, 3) in canvas units of square pictures; a context manager."""
 
     def __init__(self) -> None:
-        self._pose = mp.solutions.pose.Pose(static_image_mode=True)
-        self._hands = mp.solutions.hands.Hands(static_image_mode=True, max_num_hands=2, min_detection_confidence=0.3)
+        self._pose = pose.Pose(static_image_mode=True)
+        self._hands = hands.Hands(static_image_mode=True, max_num_hands=2, min_detection_confidence=0.3)
 
     def __enter__(self) -> BodyReader:
         return self
