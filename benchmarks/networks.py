@@ -4,7 +4,9 @@ camera changes.
 A real server on 127.0.0.1, and one client with a clip as its camera, whose datagrams are lost, reordered and held back
 inside the client (benchmarks/streaming/lossy_network.py). For each case: frames a second and delay (glass to glass, by
 bar code) before, during, and after, and the recovery time: from the case's end to the first frame since which, for one
-second, at least RECOVERED_SHARE of the frames of before arrive, with at most RECOVERED_DELAY_S more delay.
+second, at least RECOVERED_SHARE of the frames of before arrive, with at most RECOVERED_DELAY_S more delay. The same of
+the sound: the share of the time in which the microphone's pitches arrive, and their delay, jitter buffers included.
+Another rate of the microphone is another connection, as when the page's device is changed.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ import psutil
 from benchmarks.common.hardware import machine_lines
 from benchmarks.common.jsonfile import run
 from benchmarks.streaming.clip_camera import CAMERA_SIZE, load_clip
+from benchmarks.streaming.coded_sound import CodedMicrophone
 from benchmarks.streaming.lossy_network import LossyNetwork
 from benchmarks.streaming.server_options import add_options, describe, server_flags
 from benchmarks.streaming.server_process import ServerProcess
@@ -41,7 +44,7 @@ RECOVERED_SHARE = 0.8  # of the frames a second before
 RECOVERED_DELAY_S = 0.15  # more than the delay before
 RECOVERY_WINDOW_S = 1.0
 MAX_RECOVERY_S = 2.0  # which the product promises
-COLUMNS = ("case", "fps before", "during", "after", "ms before", "during", "after", "recovery s")
+COLUMNS = ("fps before", "during", "after", "ms before", "during", "after", "recovery s")
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,16 @@ async def _sixty(scene: Scene) -> None:
     scene.client.camera.set_rate(fps)
 
 
+async def _sound(codec: str, rate: int, scene: Scene) -> None:
+    client = scene.client
+    usual = client.sound_codec, client.sound_rate
+    client.sound_codec, client.sound_rate = codec, rate
+    await client.reconnect()
+    await client.watch(scene.seconds)
+    client.sound_codec, client.sound_rate = usual
+    await client.reconnect()
+
+
 CASES: dict[str, Case] = {
     "10 % loss": partial(_loss, 0.1),
     "20 % loss": partial(_loss, 0.2),
@@ -110,6 +123,9 @@ CASES: dict[str, Case] = {
     "machine sleeps 10 s": _sleep,
     "camera changes size": _sizes,
     "camera at 60 fps": _sixty,
+    "sound, 8 kHz PCMU": partial(_sound, "PCMU", 8_000),
+    "sound, 16 kHz G.722": partial(_sound, "G722", 16_000),
+    "sound, 44.1 kHz Opus": partial(_sound, "opus", 44_100),
 }
 
 
@@ -158,9 +174,11 @@ async def _measure_cases(server: ServerProcess, clip: list[Any], options: argpar
     for name in options.case or CASES:  # each with a session of its own, so that none inherits another's troubles
         network = LossyNetwork(options.seed)
         network.delay_s = options.round_trip_ms / 2000
-        async with live_client(server.url, clip, options.camera_fps, options.codec, network=network) as client:
+        async with live_client(
+            server.url, clip, options.camera_fps, options.codec, network=network, microphone=CodedMicrophone()
+        ) as client:
             rows.append(await measure_case(name, Scene(client, network, server, options.seconds)))
-        print(_line(rows[-1]), file=sys.stderr)
+        print(_line(rows[-1], "picture"), _line(rows[-1], "sound"), sep="\n", file=sys.stderr)
     return rows
 
 
@@ -173,12 +191,17 @@ async def measure_case(name: str, scene: Scene) -> dict[str, Any]:
     marks.append(time.monotonic())
     await client.watch(scene.seconds)
     marks.append(time.monotonic())
-    parts = [_part(client, since, until) for since, until in itertools.pairwise(marks)]
-    recovery = recovery_s(_seen(client), marks[2], marks[3], parts[0])
-    return {"case": name, **dict(zip(("before", "during", "after"), parts, strict=True)), "recovery_s": recovery}
+    row: dict[str, Any] = {"case": name}
+    for kind, part, seen in (("picture", _part, _seen(client)), ("sound", _sound_part, sound_seen(client))):
+        parts = [part(client, seen, since, until) for since, until in itertools.pairwise(marks)]
+        row[kind] = {
+            **dict(zip(("before", "during", "after"), parts, strict=True)),
+            "recovery_s": recovery_s(seen, marks[2], marks[3], parts[0]),
+        }
+    return row
 
 
-Seen = list[tuple[float, float]]  # when an avatar frame with a new bar code came, and its delay, seconds
+Seen = list[tuple[float, float]]  # when an avatar frame with a new bar code came, or a new pitch; its delay, seconds
 
 
 def _seen(client: WebRtcClient) -> Seen:
@@ -186,27 +209,51 @@ def _seen(client: WebRtcClient) -> Seen:
     return sorted((at, at - sent[tick]) for tick, at in client.log.first_seen.items() if tick in sent)
 
 
-def _part(client: WebRtcClient, since: float, until: float) -> dict[str, float]:
+def sound_seen(client: WebRtcClient) -> Seen:
+    """Of the pitches that followed another one, since the middle of one tells nothing about its beginning."""
+    assert client.microphone is not None
+    steps = [(at, step) for at, _, step in client.log.sound if step is not None]
+    return [
+        (at, client.microphone.delay_s(step, at))
+        for (_, before), (at, step) in itertools.pairwise(steps)
+        if step != before
+    ]
+
+
+def _part(client: WebRtcClient, seen: Seen, since: float, until: float) -> dict[str, float]:
     """Frames a second that came in a part of the time, and the median of their delays, milliseconds."""
     count = sum(since <= at < until for at in client.log.frames)
-    delays = [delay for at, delay in _seen(client) if since <= at < until]
+    return {"rate": round(count / max(until - since, 1e-6), 1), "delay_ms": _delay_ms(seen, since, until)}
+
+
+def _sound_part(client: WebRtcClient, seen: Seen, since: float, until: float) -> dict[str, float]:
+    """The same of pitches, and the share of the time in which any was heard, 0..1."""
+    count = sum(since <= at < until for at, _ in seen)
+    heard = sum(seconds for at, seconds, step in client.log.sound if since <= at < until and step is not None)
+    length = max(until - since, 1e-6)
     return {
-        "fps": round(count / max(until - since, 1e-6), 1),
-        "delay_ms": round(statistics.median(delays) * 1000) if delays else 0,
+        "rate": round(count / length, 1),
+        "delay_ms": _delay_ms(seen, since, until),
+        "share": round(min(heard / length, 1.0), 3),
     }
+
+
+def _delay_ms(seen: Seen, since: float, until: float) -> int:
+    delays = [delay for at, delay in seen if since <= at < until]
+    return round(statistics.median(delays) * 1000) if delays else 0
 
 
 def recovery_s(seen: Seen, since: float, until: float, before: Mapping[str, float]) -> float | None:
     """Seconds from `since` until all is as before for RECOVERY_WINDOW_S; None if it is not until `until`.
 
-    before: frames a second and delay, see `_part`.
+    before: frames or pitches a second and their delay, see `_part`.
     """
     limit = before["delay_ms"] / 1000 + RECOVERED_DELAY_S
     for start, _ in ((at, delay) for at, delay in seen if at >= since and delay <= limit):
         if start + RECOVERY_WINDOW_S > until:
             return None
         window = [delay for at, delay in seen if start <= at < start + RECOVERY_WINDOW_S]
-        enough = len(window) >= RECOVERED_SHARE * before["fps"] * RECOVERY_WINDOW_S
+        enough = len(window) >= RECOVERED_SHARE * before["rate"] * RECOVERY_WINDOW_S
         if enough and statistics.median(window) <= limit:
             return round(start - since, 2)
     return None
@@ -221,16 +268,22 @@ def table(report: Mapping[str, Any]) -> str:
             f"{'on' if report['body'] else 'off'}, round trip {report['round_trip_ms']:g} ms, "
             f"{report['seconds']:g} s each",
             "",
-            _row(COLUMNS),
-            *map(_line, report["rows"]),
+            _row(("picture", *COLUMNS)),
+            *(_line(row, "picture") for row in report["rows"]),
+            "",
+            _row(("sound", "% before", *COLUMNS[1:])),
+            *(_line(row, "sound") for row in report["rows"]),
         ]
     )
 
 
-def _line(row: Mapping[str, Any]) -> str:
-    parts = [row["before"], row["during"], row["after"]]
-    recovery = "never" if row["recovery_s"] is None else row["recovery_s"]
-    return _row((row["case"], *(part["fps"] for part in parts), *(part["delay_ms"] for part in parts), recovery))
+def _line(row: Mapping[str, Any], kind: str) -> str:
+    """kind: "picture" or "sound"."""
+    measured = row[kind]
+    parts = [measured["before"], measured["during"], measured["after"]]
+    shares = [f"{part['share']:.0%}" if kind == "sound" else part["rate"] for part in parts]
+    recovery = "never" if measured["recovery_s"] is None else measured["recovery_s"]
+    return _row((row["case"], *shares, *(part["delay_ms"] for part in parts), recovery))
 
 
 def _row(cells: Sequence[object]) -> str:

@@ -1,4 +1,6 @@
-"""A WebRTC client without a browser: it sends a clip as its camera and reads the bar codes of the avatar's frames."""
+"""A WebRTC client without a browser: it sends a clip as its camera and reads the bar codes of the avatar's frames, and
+so the pitches of a microphone.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,13 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSes
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcrtpsender import RTCRtpSender
 from aiortc.sdp import candidate_from_sdp
-from av import VideoFrame
+from av import AudioFrame, VideoFrame
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from benchmarks.streaming import barcode
 from benchmarks.streaming.clip_camera import ClipCamera
+from benchmarks.streaming.coded_sound import CodedMicrophone, read_step
 from benchmarks.streaming.lossy_network import LossyNetwork
 from streamer.errors import KagamiError
 from streamer.frames import Image
@@ -42,6 +45,7 @@ class ReceiverLog:
     frames: arrival of each decoded avatar frame.
     first_seen: by tick, arrival of the first avatar frame that carries the bar code of this camera frame.
     size: width, height of the last frame.
+    sound: arrival of each frame of sound, its length in seconds, and the step of its pitch, see `read_step`.
     unread: arrival of frames whose bar code could not be read.
     stats: the server's `stats` messages, one a second.
     states: arrival, phase and sentence of its `state` messages.
@@ -51,6 +55,7 @@ class ReceiverLog:
     frames: list[float] = field(default_factory=list)
     first_seen: dict[int, float] = field(default_factory=dict)
     size: tuple[int, int] = (0, 0)
+    sound: list[tuple[float, float, int | None]] = field(default_factory=list)
     unread: list[float] = field(default_factory=list)
     stats: list[dict[str, Any]] = field(default_factory=list)
     states: list[tuple[float, str, str | None]] = field(default_factory=list)
@@ -75,8 +80,9 @@ class WebRtcClient:
 
     url: ws://HOST:PORT/ws. frames, fps: of the camera. codec: "VP8" or "H264". on_frame: called with the tick and the
     luma, (H, W) uint8, of each avatar frame whose bar code no earlier frame carried. network: that its media pass; None
-    for the direct way. A connection that the server reports as lost is set up anew. Entering raises SessionRefusedError
-    where the server refuses the session, and OSError where no server answers.
+    for the direct way. microphone: sends sound, too. sound_codec: "opus", "G722", "PCMU" or "PCMA", and sound_rate: of
+    the microphone; both take effect with the next connection. A connection that the server reports as lost is set up
+    anew. Entering raises SessionRefusedError where the server refuses the session, and OSError where no server answers.
     """
 
     def __init__(
@@ -87,8 +93,11 @@ class WebRtcClient:
         codec: str = "VP8",
         on_frame: OnFrame = ignore_frame,
         network: LossyNetwork | None = None,
+        microphone: CodedMicrophone | None = None,
     ) -> None:
         self.log = ReceiverLog()
+        self.microphone = microphone
+        self.sound_codec, self.sound_rate = "opus", 48_000
         self._network = network
         self._on_frame = on_frame
         self.camera = ClipCamera(frames, fps)
@@ -161,6 +170,8 @@ class WebRtcClient:
             await self._socket.close()
             self._socket = None
         self.camera.stop()
+        if self.microphone is not None:
+            self.microphone.stop()
         await self._connection.close()
 
     async def reconnect(self) -> None:
@@ -191,6 +202,11 @@ class WebRtcClient:
         install_encoder(transceiver.sender, camera_encoder)
         decoding = install_decoder_queue(transceiver.receiver, lambda width, height: None)
         install_jitter_buffer(transceiver.receiver, None if decoding is None else decoding.expect_key_frame)
+        if self.microphone is not None:
+            self.microphone.rate = self.sound_rate
+            sound = pc.addTransceiver(_Lent(self.microphone), direction="sendrecv")
+            codecs = RTCRtpSender.getCapabilities("audio").codecs
+            sound.setCodecPreferences([codec for codec in codecs if codec.name == self.sound_codec])
         await pc.setLocalDescription(await pc.createOffer())
         if self._network is not None:
             self._network.install(pc)
@@ -235,6 +251,19 @@ class WebRtcClient:
     def _on_track(self, track: MediaStreamTrack) -> None:
         if track.kind == "video":
             self._tasks.append(asyncio.create_task(self._receive_track(track), name="receive"))
+        else:
+            self._tasks.append(asyncio.create_task(self._receive_sound(track), name="receive sound"))
+
+    async def _receive_sound(self, track: MediaStreamTrack) -> None:
+        while True:
+            try:
+                frame = await track.recv()
+            except MediaStreamError:
+                return
+            assert isinstance(frame, AudioFrame)
+            samples = frame.to_ndarray().reshape(-1)[:: frame.layout.nb_channels].astype(np.int16)
+            step = read_step(samples, frame.sample_rate)
+            self.log.sound.append((time.monotonic(), len(samples) / frame.sample_rate, step))
 
     async def _receive_track(self, track: MediaStreamTrack) -> None:
         while True:
@@ -258,9 +287,8 @@ class WebRtcClient:
 class _Lent(MediaStreamTrack):
     """A track for one connection, which aiortc stops with it; the track behind it goes on."""
 
-    kind = "video"
-
     def __init__(self, track: MediaStreamTrack) -> None:
+        self.kind = track.kind
         super().__init__()
         self._track = track
 
@@ -283,12 +311,13 @@ async def live_client(
     codec: str,
     on_frame: OnFrame = ignore_frame,
     network: LossyNetwork | None = None,
+    microphone: CodedMicrophone | None = None,
 ) -> AsyncIterator[WebRtcClient]:
     """A client that is connected and calibrated. page_url: http://HOST:PORT; the others as for `WebRtcClient`. Raises
     SessionRefusedError.
     """
     url = page_url.replace("http://", "ws://").rstrip("/") + "/ws"
-    async with WebRtcClient(url, frames, fps, codec, on_frame, network) as client:
+    async with WebRtcClient(url, frames, fps, codec, on_frame, network, microphone) as client:
         await client.wait_until(lambda log: bool(log.first_seen), CONNECT_TIMEOUT_S / 2, "The first avatar frame")
         await client.wait_until(lambda log: log.has_been("live"), CONNECT_TIMEOUT_S / 2, "The end of the calibration")
         yield client

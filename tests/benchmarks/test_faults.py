@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import faults
+from benchmarks.streaming import process_faults
 from benchmarks.streaming.attacks import plain_png
 from benchmarks.streaming.offer_fuzz import fuzz_offers
 from benchmarks.streaming.offers import damaged, make_offer
@@ -28,6 +29,7 @@ def test_attacks_leave_nothing_behind(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(faults, "REPLACEMENT_PAUSE_S", 0.5)
+    monkeypatch.setattr(process_faults, "SETTLED_S", 1.5)
     out = tmp_path / "faults.json"
     quick = [
         "--seconds",
@@ -43,15 +45,17 @@ def test_attacks_leave_nothing_behind(
         "15",
     ]
     attack = "mutated offers"  # all take minutes
-    chosen = [faults.DAMAGED_OFFERS, attack, "4 unusable offers", "picture process killed", "tracker killed"]
+    served = ["4 unusable offers", "picture process killed", "fork server killed", "tracker killed"]
+    chosen = [faults.DAMAGED_OFFERS, attack, *served]
     names = [word for name in chosen for word in ("--attack", name)]
     assert faults.main([*quick, *names, "--ref", REF, "--clip", CLIP, "--json", str(out)]) == 0
     report = json.loads(out.read_text())
     assert [row["attack"] for row in report["rows"]] == [attack]
     assert [row["fault"] for row in (*report["seats"], *report["processes"])] == chosen[2:]
-    (picture, tracker), (seat,) = report["processes"], report["seats"]
+    (picture, forks, tracker), (seat,) = report["processes"], report["seats"]
     assert picture["outcome"] is not None and picture["left"] == 0
     assert tracker["told_s"] is not None and tracker["follows_s"] is not None and not tracker["calibrated_anew"]
+    assert forks["same_tracker"] and not forks["told"]
     assert seat["answered_s"] is not None
     assert report["tracebacks"] == 0
     assert report["offers"]["holds"] and sum(report["offers"]["outcomes"].values()) == 40

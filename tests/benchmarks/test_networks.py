@@ -10,7 +10,7 @@ from benchmarks import networks
 from benchmarks.networks import recovery_s
 from benchmarks.streaming.lossy_network import LossyNetwork
 
-BEFORE = {"fps": 20.0, "delay_ms": 100.0}
+BEFORE = {"rate": 20.0, "delay_ms": 100.0}
 
 
 def frames(since: float, until: float, delay: float = 0.1, fps: float = 20.0) -> list[tuple[float, float]]:
