@@ -104,6 +104,7 @@ export const PROTOCOL = 1;
  * @property {number} bitrate_kbps
  * @property {number} sessions
  * @property {{fps: Range, latency_ms: Range}} spread
+ * @property {{kind: string, name: string}} device what draws
  * @property {Record<string, number>} memory_mb by kind of memory
  */
 
@@ -262,6 +263,7 @@ const SERVER_MESSAGES = {
     bitrate_kbps: isNumber,
     sessions: isNumber,
     spread: shape({ fps: range, latency_ms: range }),
+    device: shape({ kind: isString, name: isString }),
     memory_mb: mapOf(isNumber),
   },
   error: { code: isString, message: isString, fatal: isBoolean },

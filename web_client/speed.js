@@ -150,6 +150,7 @@ function renderServer(stats) {
     renderRange('spread-fps', stats.spread.fps, (value) => value.toFixed(1));
     renderRange('spread-latency', stats.spread.latency_ms, milliseconds);
   }
+  setText(html('device'), stats?.device.name ?? '–');
   const kinds = /** @type {(keyof typeof MEMORY_KINDS)[]} */ (Object.keys(MEMORY_KINDS));
   const kind = kinds.find((name) => stats && name in stats.memory_mb);
   setText(html('memory-kind'), MEMORY_KINDS[kind ?? 'rss']);

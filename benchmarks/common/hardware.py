@@ -12,13 +12,15 @@ from typing import Any
 
 import psutil
 
+from streamer.runtime.cpu import processor_name
+
 _PACKAGES = ("torch", "triton", "numpy", "mediapipe", "onnxruntime", "aiortc", "av")
 
 
 def describe(device: str = "cpu") -> dict[str, Any]:
     """JSON-ready: processor, cores that this process may use, memory, device, Python, package versions, commit."""
     return {
-        "cpu": cpu_model(),
+        "cpu": processor_name(),
         "cores": _usable_cores(),
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
         "device": _device_name(device),
@@ -36,17 +38,6 @@ def machine_lines(machine: Mapping[str, Any]) -> list[str]:
         f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB; device {machine['device']}",
         f"Python {machine['python']}, {versions}; commit {machine['commit']}",
     ]
-
-
-def cpu_model() -> str:
-    """The processor's model name where the system reports it, else its architecture."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass  # not Linux
-    return platform.processor() or platform.machine()
 
 
 def _usable_cores() -> int:

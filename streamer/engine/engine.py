@@ -41,7 +41,10 @@ FrameHook = Callable[[CameraFrame, AvatarFrame], AvatarFrame]
 
 
 class Pipeline(Building, Protocol):
-    """The part of `AvatarPipeline` that the engine calls."""
+    """The part of `AvatarPipeline` that the engine calls, and what it draws on."""
+
+    @property
+    def device(self) -> torch.device: ...
 
     def open(self, avatar: Avatar) -> Stream: ...
 

@@ -1,4 +1,4 @@
-"""Whether this processor has what the libraries' machine code needs, found out before they are imported."""
+"""What this processor is, and whether it has what the libraries' machine code needs, found out before their import."""
 
 from __future__ import annotations
 
@@ -35,6 +35,15 @@ def check_cpu(machine: str | None = None, system: str = sys.platform, cpuinfo: P
     machine = platform.machine() if machine is None else machine
     if machine.lower() in X86 and not _may_have_avx(system, cpuinfo):
         raise ProcessorError
+
+
+def processor_name() -> str:
+    """The processor's model where the system tells it, else its architecture."""
+    with contextlib.suppress(OSError):  # not Linux
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def _may_have_avx(system: str, cpuinfo: Path) -> bool:

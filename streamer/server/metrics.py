@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from streamer.engine.engine import Engine
+from streamer.generation.device import device_name
 from streamer.runtime.meter import QUANTILES, QUEUE_AGE, TOTAL, WINDOW_S, percentiles, pooled, quantile_name
 
 _OVER = f"over the last {WINDOW_S:g} seconds of all sessions"
 
 
 class Metrics(Collector):
-    """Collects the engine's metrics at each scrape. Labels: stage, quantile, bound, mailbox, kind of memory."""
+    """Collects the engine's metrics at each scrape. Labels: stage, quantile, bound, mailbox, kind of memory, and kind and
+    name of the device.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -22,6 +25,8 @@ class Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics. Takes milliseconds with many sessions: not for the event loop."""
         engine = self._engine
+        device = engine.pipeline.device
+        yield InfoMetricFamily("kagami_device", "What draws.", {"kind": device.type, "name": device_name(device)})
         yield GaugeMetricFamily("kagami_sessions", "Live sessions.", engine.session_count)
         yield GaugeMetricFamily("kagami_sessions_limit", "Most sessions at once.", engine.max_sessions)
         yield CounterMetricFamily("kagami_sessions_refused", "Sessions that found no place.", engine.refused)

@@ -326,6 +326,7 @@ class Stats(_Message):
     bitrate_kbps: target of the video encoder.
     sessions: live on this server.
     spread: min and max over the sessions of "fps" and "latency_ms".
+    device: what draws: "kind", cpu or cuda, and "name", the model of the processor or the GPU.
     memory_mb: MiB by kind.
     """
 
@@ -337,6 +338,7 @@ class Stats(_Message):
     bitrate_kbps: int
     sessions: int
     spread: Mapping[str, Mapping[str, float]]
+    device: Mapping[str, str]
     memory_mb: Mapping[str, int]
 
 

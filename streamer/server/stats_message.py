@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from streamer.engine.engine import Engine
 from streamer.engine.engine_session import EngineSession
+from streamer.generation.device import device_name
 from streamer.runtime.meter import QUEUE_AGE, TOTAL, Meter, percentiles
 from streamer.server import signaling
 from streamer.webrtc.peer import Peer
@@ -14,6 +15,7 @@ def stats_message(engine: Engine, session: EngineSession | None, viewer_meter: M
 
     Computes percentiles of many samples, which takes milliseconds: not for the event loop.
     """
+    device = engine.pipeline.device
     meter = viewer_meter if session is None else session.meter
     stages = meter.stages()
     return signaling.Stats(
@@ -25,5 +27,6 @@ def stats_message(engine: Engine, session: EngineSession | None, viewer_meter: M
         bitrate_kbps=round(peer.target_bitrate / 1000),
         sessions=engine.session_count,
         spread=engine.spread(),
+        device={"kind": device.type, "name": device_name(device)},
         memory_mb={kind: round(size / 2**20) for kind, size in engine.memory().items()},
     )

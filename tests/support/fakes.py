@@ -123,6 +123,7 @@ class FakePipeline:
         no_memory_on: tuple[int, int, int] | None = None,
         max_batch: int = 1000,
     ) -> None:
+        self.device = torch.device("cpu")
         self.delay = delay
         self.size = size
         self.prepare_delay = prepare_delay

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from streamer.rigging.picture import Picture, load_picture
 from streamer.rigging.picture_process import PictureProcess
+from streamer.runtime.cpu import processor_name
 from streamer.server import app as app_module
 from streamer.server.rate_limits import Limits, Rate
 from streamer.settings import Settings
@@ -63,7 +64,9 @@ async def test_metrics_are_prometheus_text_that_identifies_no_session(monkeypatc
         assert list(quantiles) == ["0.5", "0.95", "0.99"] and list(quantiles.values()) == sorted(quantiles.values())
     assert {sample.labels["kind"] for sample in families["kagami_memory_bytes"].samples} >= {"rss"}
     labels = {name for family in families.values() for sample in family.samples for name in sample.labels}
-    assert labels == {"mailbox", "quantile", "stage", "bound", "kind"}
+    assert labels == {"mailbox", "quantile", "stage", "bound", "kind", "name"}
+    (device,) = families["kagami_device_info"].samples
+    assert device.labels == {"kind": "cpu", "name": processor_name()}
     assert ready["session"] not in text and "127.0.0.1" not in text
 
 
