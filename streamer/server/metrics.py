@@ -15,8 +15,8 @@ _OVER = f"over the last {WINDOW_S:g} seconds of all sessions"
 
 
 class Metrics(Collector):
-    """Collects the engine's metrics at each scrape. Labels: stage, quantile, bound, mailbox, kind of memory, and kind and
-    name of the device.
+    """Collects the engine's metrics at each scrape. Labels: stage, quantile, bound, mailbox, kind of memory or
+    device, and the name of that.
     """
 
     def __init__(self, engine: Engine) -> None:
