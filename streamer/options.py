@@ -6,7 +6,9 @@ Nothing heavy is imported, so that a wrong flag is answered before torch is load
 from __future__ import annotations
 
 import re
-from typing import Literal, NamedTuple, get_args
+from typing import Annotated, Literal, NamedTuple, get_args
+
+from msgspec import Meta
 
 Background = Literal["original", "blur", "colour", "transparent", "picture"]
 Codec = Literal["auto", "vp8", "h264"]
@@ -34,6 +36,16 @@ BONE_RANGE = (0.5, 1.5)  # factors of a character's bone lengths
 # Degrees by which head and gaze can be turned in addition to the driver's motion, to either side.
 MAX_YAW, MAX_TILT, MAX_GAZE = 45.0, 30.0, 30.0
 TURN_LIMITS = {"yaw": MAX_YAW, "pitch": MAX_TILT, "roll": MAX_TILT, "gaze_x": MAX_GAZE, "gaze_y": MAX_GAZE}
+MAX_STRENGTH = 2  # of a control; 1 is the motion of the driver
+
+# Numbers of `Controls`, as flags, files and messages may give them.
+Strength = Annotated[float, Meta(ge=0, le=MAX_STRENGTH)]
+Yaw = Annotated[float, Meta(ge=-MAX_YAW, le=MAX_YAW)]
+Tilt = Annotated[float, Meta(ge=-MAX_TILT, le=MAX_TILT)]
+Gaze = Annotated[float, Meta(ge=-MAX_GAZE, le=MAX_GAZE)]
+Zoom = Annotated[float, Meta(ge=ZOOM_RANGE[0], le=ZOOM_RANGE[1])]
+Shift = Annotated[float, Meta(ge=-1, le=1)]
+BoneFactor = Annotated[float, Meta(ge=BONE_RANGE[0], le=BONE_RANGE[1])]
 
 MAX_PEOPLE = 4  # who are animated in one picture, or followed before one camera
 PICTURE_FORMATS = "PNG, JPEG, WebP, AVIF, HEIC, GIF, BMP or TIFF"  # that a character's picture may have

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from streamer import flags
+from streamer import flags, options
 from streamer.errors import SettingsError
 from streamer.flags import Flag
 from streamer.options import (
@@ -29,7 +29,6 @@ from streamer.options import (
     PERSON_PATTERN,
     PICTURE_FORMATS,
     WHO_PATTERN,
-    ZOOM_RANGE,
     Background,
     Codec,
     FrameKind,
@@ -192,9 +191,9 @@ Aspect = Annotated[
         "picture|W:H|WIDTHxHEIGHT", rule=_aspect,
     ),
 ]  # fmt: skip
-Zoom = Annotated[float, Meta(ge=ZOOM_RANGE[0], le=ZOOM_RANGE[1]), Flag("size of the character in its frame", DRAWING)]
-ShiftX = Annotated[float, Meta(ge=-1, le=1), Flag("character in its frame, -1 left to 1 right", DRAWING)]
-ShiftY = Annotated[float, Meta(ge=-1, le=1), Flag("character in its frame, -1 up to 1 down", DRAWING)]
+Zoom = Annotated[options.Zoom, Flag("size of the character in its frame", DRAWING)]
+ShiftX = Annotated[options.Shift, Flag("character in its frame, -1 left to 1 right", DRAWING)]
+ShiftY = Annotated[options.Shift, Flag("character in its frame, -1 up to 1 down", DRAWING)]
 KeepInFrame = Annotated[bool, Flag("let the driver's motion carry the head out of the frame", DRAWING)]
 Generator = Annotated[GeneratorKind, Flag("what draws: the network, or the geometric warp alone", DRAWING)]
 Device = Annotated[Literal["auto", "cpu", "cuda"], Flag("where the network runs", DRAWING)]

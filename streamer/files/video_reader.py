@@ -13,6 +13,7 @@ import av
 from av.error import FFmpegError
 
 from streamer.errors import KagamiError
+from streamer.files.container_kind import STILL_BRANDS
 from streamer.files.displayed_frame import FrameDisplay
 from streamer.frames import CameraFrame
 from streamer.options import ClipRange, say_duration
@@ -45,6 +46,12 @@ class VideoReader:
             self._container.close()
             raise VideoError(f"{self.name} has no picture track: give a video that shows the driver.")
         self._stream = self._container.streams.video[0]
+        if _is_picture(self._container):
+            self._container.close()
+            raise VideoError(
+                f"{self.name} is a picture, not a video: give a video of the driver to --drive, and the picture to "
+                "animate to --ref."
+            )
         self._stream.thread_type = "AUTO"
         rate = Fraction(self._stream.average_rate or self._stream.guessed_rate or 0)
         self.rate = rate if 1 <= rate <= 240 else Fraction(25)  # recordings of browsers give 1000 or no rate
@@ -165,6 +172,17 @@ class VideoReader:
                 continue
             last = seconds
             yield frame, seconds
+
+
+def _is_picture(container: Any) -> bool:
+    """Whether FFmpeg has opened a picture file: a video of one frame, which would become a film of one frame. Animated
+    GIF and PNG files are videos.
+    """
+    kind = container.format.name
+    if kind == "image2" or kind.endswith("_pipe"):
+        return True
+    may_be = kind == "gif" or container.metadata.get("major_brand", "").encode() in STILL_BRANDS
+    return may_be and container.streams.video[0].frames == 1
 
 
 def times_in_file(container: Any, clip: ClipRange) -> tuple[float, float | None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +16,7 @@ import numpy as np
 from av.error import FFmpegError
 from av.video.reformatter import ColorRange, Colorspace
 
+from streamer.files.output_claim import OutputClaim
 from streamer.files.sound import Sound
 from streamer.files.straight_alpha import straight_rgba
 from streamer.files.video_reader import VideoError, local_file, reason
@@ -102,10 +102,16 @@ def open_recording(
     20. replace: whether an earlier result under this path gives way, when the new one is complete.
 
     Raises VideoError for another extension, for one that cannot hold alpha or has no crf, if there is something under
-    the path that may not be replaced, or if it cannot be written.
+    the path that may not be replaced, if another run is writing it, or if it cannot be written.
     """
     form = _format_of(path, alpha, crf)
-    return _Folder(path, alpha, replace) if form is None else _File(path, form, rate, sound, crf, replace)
+    claim = _claim(path, form is None)
+    try:
+        _check_free(path, form is None, replace)
+        return _Folder(path, claim, alpha) if form is None else _File(path, claim, form, rate, sound, crf)
+    except BaseException:
+        claim.discard()
+        raise
 
 
 def _format_of(path: Path, alpha: bool, crf: int | None) -> _Format | None:
@@ -146,26 +152,19 @@ def recording(
 
 
 class _File:
-    """A video file, written with the suffix `.part` beside the final path."""
+    """A video file."""
 
     def __init__(
-        self, path: Path, form: _Format, rate: Fraction, sound: Sound | None, crf: int | None, replace: bool
+        self, path: Path, claim: OutputClaim, form: _Format, rate: Fraction, sound: Sound | None, crf: int | None
     ) -> None:
-        _check_folder(path)
-        if path.is_dir():
-            raise VideoError(f"{path} is a folder: choose another --out.")
-        if path.exists() and not replace:
-            raise _existing(path)
-        self._path, self._part, self._form, self._rate = path, path.with_name(path.name + ".part"), form, rate
+        self._path, self._claim, self._form, self._rate = path, claim, form, rate
         self._options = form.options if crf is None else form.options | {"crf": str(crf)}
         try:
-            self._part.touch()
-            self._container: Any = av.open(local_file(self._part), "w", format=form.muxer)
+            self._container: Any = av.open(local_file(claim.part), "w", format=form.muxer)
         except (OSError, FFmpegError) as error:
-            raise self._unwritable(error) from error
+            raise _unwritable(path, error) from error
         self._stream: Any = None
         self._sound = sound
-        self._done = False
 
     def write(self, frame: AvatarFrame) -> None:
         picture = _even(_pixels(frame, self._form.alpha))
@@ -176,7 +175,7 @@ class _File:
                 self._sound.write(self._container, frame.captured)
             self._container.mux(self._stream.encode(self._video_frame(picture, frame.captured)))
         except (OSError, FFmpegError) as error:
-            raise self._unwritable(error) from error
+            raise _unwritable(self._path, error) from error
 
     def finish(self) -> None:
         try:
@@ -185,18 +184,14 @@ class _File:
                     self._sound.write(self._container, None)
                 self._container.mux(self._stream.encode(None))
             self._container.close()
-            self._part.replace(self._path)
+            self._claim.publish()
         except (OSError, FFmpegError) as error:
-            raise self._unwritable(error) from error
-        self._done = True
+            raise _unwritable(self._path, error) from error
 
     def abandon(self) -> None:
-        if self._done:
-            return
-        self._done = True
         with contextlib.suppress(OSError, FFmpegError):  # a full disk fails again when the file is closed
             self._container.close()
-        self._part.unlink(missing_ok=True)
+        self._claim.discard()
 
     def _start(self, height: int, width: int) -> Any:
         stream = self._container.add_stream(self._form.codec, rate=self._rate, options=self._options)
@@ -215,63 +210,59 @@ class _File:
         frame.time_base, frame.pts = TIME_BASE, round(seconds / TIME_BASE)
         return frame
 
-    def _unwritable(self, error: Exception) -> VideoError:
-        return VideoError(f"{self._path} cannot be written ({reason(error)}): free some space or choose another --out.")
-
 
 class _Folder:
-    """A folder of 000000.png, 000001.png and so on, renamed to the final path when it is complete."""
+    """A folder of 000000.png, 000001.png and so on."""
 
-    def __init__(self, path: Path, alpha: bool, replace: bool) -> None:
-        _check_folder(path)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            if not replace:
-                raise _existing(path)
-            if not path.is_dir() or any(_PICTURE.fullmatch(each.name) is None for each in path.iterdir()):
-                raise VideoError(f"{path} holds more than pictures of an earlier run: choose another --out.")
-        self._path, self._part, self._alpha = path, path.with_name(path.name + ".part"), alpha
-        self._count, self._done = 0, False
-        try:
-            shutil.rmtree(self._part, ignore_errors=True)  # from an earlier run that was killed
-            self._part.mkdir()
-        except OSError as error:
-            raise self._unwritable(error) from error
+    def __init__(self, path: Path, claim: OutputClaim, alpha: bool) -> None:
+        self._path, self._claim, self._alpha = path, claim, alpha
+        self._count = 0
 
     def write(self, frame: AvatarFrame) -> None:
         picture = _pixels(frame, self._alpha)
         order = cv2.COLOR_RGBA2BGRA if self._alpha else cv2.COLOR_RGB2BGR
         data = cv2.imencode(".png", cv2.cvtColor(picture, order))[1]
         try:
-            (self._part / f"{self._count:06}.png").write_bytes(data.tobytes())
+            (self._claim.part / f"{self._count:06}.png").write_bytes(data.tobytes())
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise _unwritable(self._path, error) from error
         self._count += 1
 
     def finish(self) -> None:
         try:
-            if self._path.exists():
-                shutil.rmtree(self._path)
-            self._part.replace(self._path)
+            self._claim.publish()
         except OSError as error:
-            raise self._unwritable(error) from error
-        self._done = True
+            raise _unwritable(self._path, error) from error
 
     def abandon(self) -> None:
-        if not self._done:
-            self._done = True
-            shutil.rmtree(self._part, ignore_errors=True)
-
-    def _unwritable(self, error: Exception) -> VideoError:
-        return VideoError(f"{self._path} cannot be written ({reason(error)}): free some space or choose another --out.")
+        self._claim.discard()
 
 
-def _existing(path: Path) -> VideoError:
-    return VideoError(f"{path} exists already: give --force to replace it, or choose another --out.")
-
-
-def _check_folder(path: Path) -> None:
+def _claim(path: Path, is_folder: bool) -> OutputClaim:
+    """Keep a result for this run."""
     if not path.parent.is_dir():
         raise VideoError(f"There is no folder {path.parent}: make it first or choose another --out.")
+    try:
+        return OutputClaim(path, is_folder)
+    except BlockingIOError as error:
+        raise VideoError(f"{path} is being written by another run: wait for it, or choose another --out.") from error
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _check_free(path: Path, is_folder: bool, replace: bool) -> None:
+    """Find out whether what there is under a path gives way."""
+    is_there = any(path.iterdir()) if is_folder and path.is_dir() else path.exists()
+    if path.is_dir() and not is_folder:
+        raise VideoError(f"{path} is a folder: choose another --out.")
+    if is_there and not replace:
+        raise VideoError(f"{path} exists already: give --force to replace it, or choose another --out.")
+    if is_there and is_folder and not (path.is_dir() and all(_PICTURE.fullmatch(one.name) for one in path.iterdir())):
+        raise VideoError(f"{path} holds more than pictures of an earlier run: choose another --out.")
+
+
+def _unwritable(path: Path, error: Exception) -> VideoError:
+    return VideoError(f"{path} cannot be written ({reason(error)}): free some space or choose another --out.")
 
 
 def _pixels(frame: AvatarFrame, alpha: bool) -> Image:

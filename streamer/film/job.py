@@ -13,13 +13,14 @@ from streamer.files.video_writer import MAX_CRF
 from streamer.flags import Flag
 from streamer.options import (
     LARGEST_PERSON,
-    MAX_GAZE,
-    MAX_TILT,
-    MAX_YAW,
     OWN_ASPECT,
     Background,
     ClipRange,
+    Gaze,
     NeutralKind,
+    Strength,
+    Tilt,
+    Yaw,
     parse_clip,
 )
 from streamer.settings import (
@@ -46,8 +47,6 @@ from streamer.settings import (
 )
 
 FILES, MOTION = "files", "motion"  # headings of --help beside those of the settings
-STRENGTH = Meta(ge=0, le=2)
-YAW, TILT, GAZE = (Meta(ge=-most, le=most) for most in (MAX_YAW, MAX_TILT, MAX_GAZE))
 FileFormat = Literal["mp4", "webm", "mov", "png"]
 
 
@@ -99,25 +98,25 @@ class Job:
     background_file: BackgroundFile = None
     colour: Colour = "#00b140"
 
-    head: Annotated[float, STRENGTH, Flag("strength of head motion, 0 to 2", MOTION)] = 1.0
-    face: Annotated[float, STRENGTH, Flag("strength of facial motion, 0 to 2", MOTION)] = 1.0
-    body: Annotated[float, STRENGTH, Flag("strength of body motion, 0 to 2", MOTION)] = 1.0
-    eyes: Annotated[float, STRENGTH, Flag("strength of lids and gaze, times that of the face", MOTION)] = 1.0
-    brows: Annotated[float, STRENGTH, Flag("strength of the brows, times that of the face", MOTION)] = 1.0
-    mouth: Annotated[float, STRENGTH, Flag("strength of mouth and jaw, times that of the face", MOTION)] = 1.0
-    hands: Annotated[float, STRENGTH, Flag("strength of palms and fingers, times that of the body", MOTION)] = 1.0
-    light: Annotated[float, STRENGTH, Flag("strength of the light on the driver's face, 0 to 2", MOTION)] = 1.0
-    yaw: Annotated[float, YAW, Flag("degrees by which the head turns to its own right as well", MOTION)] = 0.0
-    pitch: Annotated[float, TILT, Flag("degrees by which the head turns up as well", MOTION)] = 0.0
-    roll: Annotated[float, TILT, Flag("degrees by which the head tilts to its own right", MOTION)] = 0.0
-    gaze_x: Annotated[float, GAZE, Flag("degrees by which the eyes look to their own right", MOTION)] = 0.0
-    gaze_y: Annotated[float, GAZE, Flag("degrees by which the eyes look up", MOTION)] = 0.0
+    head: Annotated[Strength, Flag("strength of head motion, 0 to 2", MOTION)] = 1.0
+    face: Annotated[Strength, Flag("strength of facial motion, 0 to 2", MOTION)] = 1.0
+    body: Annotated[Strength, Flag("strength of body motion, 0 to 2", MOTION)] = 1.0
+    eyes: Annotated[Strength, Flag("strength of lids and gaze, times that of the face", MOTION)] = 1.0
+    brows: Annotated[Strength, Flag("strength of the brows, times that of the face", MOTION)] = 1.0
+    mouth: Annotated[Strength, Flag("strength of mouth and jaw, times that of the face", MOTION)] = 1.0
+    hands: Annotated[Strength, Flag("strength of palms and fingers, times that of the body", MOTION)] = 1.0
+    light: Annotated[Strength, Flag("strength of the light on the driver's face, 0 to 2", MOTION)] = 1.0
+    yaw: Annotated[Yaw, Flag("degrees by which the head turns to its own right as well", MOTION)] = 0.0
+    pitch: Annotated[Tilt, Flag("degrees by which the head turns up as well", MOTION)] = 0.0
+    roll: Annotated[Tilt, Flag("degrees by which the head tilts to its own right", MOTION)] = 0.0
+    gaze_x: Annotated[Gaze, Flag("degrees by which the eyes look to their own right", MOTION)] = 0.0
+    gaze_y: Annotated[Gaze, Flag("degrees by which the eyes look up", MOTION)] = 0.0
     teeth: Annotated[bool, Flag("make up teeth and tongue instead of drawing the driver's", MOTION)] = True
     mirror: Annotated[bool, Flag("move as in a mirror", MOTION)] = False
     neutral: Annotated[NeutralKind, Flag("the neutral: the first face or body, or the calmest face", MOTION)] = "first"
     smooth: Smooth = True
     who: Who = LARGEST_PERSON
-    smoothing: Annotated[float, STRENGTH, Flag("smoothing of the motion, 0 none to 2 calm", MOTION)] = 1.0
+    smoothing: Annotated[Strength, Flag("smoothing of the motion, 0 none to 2 calm", MOTION)] = 1.0
 
     generator: Generator = "dit"
     device: Device = "auto"

@@ -21,17 +21,22 @@ from streamer.options import (
     BONE_RANGE,
     FRAME_KINDS,
     LARGEST_PERSON,
-    MAX_GAZE,
-    MAX_TILT,
-    MAX_YAW,
+    MAX_STRENGTH,
     PERSON_PATTERN,
     TURN_LIMITS,
     WHO_PATTERN,
     ZOOM_RANGE,
     Background,
+    BoneFactor,
     BoneFactors,
     FrameKind,
+    Gaze,
     Phase,
+    Shift,
+    Strength,
+    Tilt,
+    Yaw,
+    Zoom,
     parse_aspect,
 )
 
@@ -40,18 +45,10 @@ MAX_MESSAGE_BYTES = 64 * 1024
 MAX_SDP_CHARACTERS = 48 * 1024
 MAX_CANDIDATE_CHARACTERS = 1024
 MAX_MEDIA_LINE = 63  # index of an `m=` line
-MAX_STRENGTH = 2  # of a control; 1 is the motion of the driver
 
 CandidateText = Annotated[str, Meta(max_length=MAX_CANDIDATE_CHARACTERS)]
-Strength = Annotated[float, Meta(ge=0, le=MAX_STRENGTH)]
-BoneFactor = Annotated[float, Meta(ge=BONE_RANGE[0], le=BONE_RANGE[1])]
 Aspect = Annotated[str, Meta(pattern=ASPECT_PATTERN)]
 Who = Annotated[str, Meta(pattern=WHO_PATTERN)]
-Zoom = Annotated[float, Meta(ge=ZOOM_RANGE[0], le=ZOOM_RANGE[1])]
-Shift = Annotated[float, Meta(ge=-1, le=1)]
-Yaw = Annotated[float, Meta(ge=-MAX_YAW, le=MAX_YAW)]
-Tilt = Annotated[float, Meta(ge=-MAX_TILT, le=MAX_TILT)]
-Gaze = Annotated[float, Meta(ge=-MAX_GAZE, le=MAX_GAZE)]
 Colour = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}\Z")]
 Secret = Annotated[str, Meta(pattern=r"^[0-9A-Za-z_-]{22,64}\Z")]  # 128 bits as base64url, or more
 

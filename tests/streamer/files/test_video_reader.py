@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from streamer.files.video_reader import VideoError, VideoReader
 from streamer.options import ClipRange
 from tests.support.clips import TIMES, grey_frames, make_sound, make_video
+from tests.support.heif import heic
 
 
 def test_reader_yields_frames_in_order_with_their_timestamps(tmp_path):
@@ -55,6 +57,33 @@ def test_reader_raises_one_sentence_for_each_unreadable_file(tmp_path):
         with pytest.raises(VideoError) as caught:
             read(tmp_path / name)
         assert str(caught.value) == sentence.format(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "name", ["a.png", "a.jpg", "a.webp", "a.bmp", "a.tiff", "a.gif", "a.avif", "a.heic", "tiles.heic"]
+)
+def test_reader_refuses_a_picture_which_would_become_a_film_of_one_frame(tmp_path, name):
+    path = tmp_path / name
+    if path.suffix == ".heic":
+        path.write_bytes(heic(grey_frames(height=96, width=96)[0], tile=64 if name == "tiles.heic" else None))
+    else:
+        Pillow.fromarray(grey_frames(height=96, width=96)[0]).save(path)
+    with pytest.raises(VideoError) as caught:
+        VideoReader(path)
+    assert str(caught.value) == (
+        f"{path} is a picture, not a video: give a video of the driver to --drive, and the picture to animate to --ref."
+    )
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.png", "a.mp4"])
+def test_reader_reads_moving_pictures_and_a_video_of_one_frame(tmp_path, name):
+    path, frames = tmp_path / name, grey_frames(height=96, width=96)
+    if name == "a.mp4":
+        make_video(path, frames[:1])
+    else:
+        first, *others = map(Pillow.fromarray, frames)
+        first.save(path, save_all=True, append_images=others, duration=80)
+    assert len(read(path)) == (1 if name == "a.mp4" else len(frames))
 
 
 def test_reader_raises_one_sentence_for_a_video_without_frames(tmp_path):

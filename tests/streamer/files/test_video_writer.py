@@ -1,6 +1,10 @@
 """Writing videos: what is read back, and no incomplete file under the final name."""
 
 import contextlib
+import fcntl
+import signal
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
+from streamer.files.output_claim import OutputClaim
 from streamer.files.sound import Sound
 from streamer.files.video_reader import VideoError
 from streamer.files.video_writer import check_output, recording
@@ -146,6 +151,54 @@ def test_recording_replaces_the_partial_folder_of_a_killed_run(tmp_path):
     write(tmp_path / "pictures")
     assert len(list((tmp_path / "pictures").iterdir())) == len(TIMES)
     assert not (tmp_path / "pictures.part").exists()
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "pictures"])
+def test_a_second_run_is_refused_while_the_first_writes_and_leaves_its_result_alone(tmp_path, name):
+    out = tmp_path / name
+    frames = drawn()
+    with recording(out, RATE) as first:
+        first.write(next(frames))
+        for replace in (False, True):
+            assert sentence(out, replace=replace) == (
+                f"{out} is being written by another run: wait for it, or choose another --out."
+            )
+        for frame in frames:
+            first.write(frame)
+    assert len(list(out.iterdir()) if out.is_dir() else read(out)) == len(TIMES)
+    assert sentence(out).startswith(f"{out} exists already:")
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_the_claim_of_a_process_that_was_killed_ends_with_it(tmp_path):
+    """The killed process has written part of a film, which the next run takes over."""
+    program = (
+        "import os, signal, sys; from pathlib import Path; from streamer.files.output_claim import OutputClaim\n"
+        "claim = OutputClaim(Path(sys.argv[1]), False); claim.part.write_text('half')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "a.mp4")], check=False)
+    assert done.returncode == -signal.SIGKILL and [path.name for path in tmp_path.iterdir()] == ["a.mp4.part"]
+    write(tmp_path / "a.mp4")
+    assert len(read(tmp_path / "a.mp4")) == len(TIMES) and [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_a_claim_is_not_of_a_file_that_was_renamed_to_the_result_meanwhile(tmp_path, monkeypatch):
+    """The first run finishes between the moment at which the second one opens the file and the one of its lock."""
+    out = tmp_path / "a.mp4"
+    first = OutputClaim(out, False)
+    first.part.write_text("the first film")
+    lock = fcntl.flock
+
+    def finish_first(*given):
+        monkeypatch.setattr(fcntl, "flock", lock)
+        first.publish()
+        lock(*given)
+
+    monkeypatch.setattr(fcntl, "flock", finish_first)
+    second = OutputClaim(out, False)
+    second.discard()
+    assert out.read_text() == "the first film" and list(tmp_path.iterdir()) == [out]
 
 
 def test_crf_makes_files_smaller(tmp_path):

@@ -126,6 +126,11 @@ def test_plan_replaces_a_film_only_when_forced_and_an_input_never(clips, tmp_pat
         ({"drive": (Path("none.mp4"),)}, "There is no video at none.mp4: check the path."),
         ({"background": "picture"}, "--background picture needs a picture or a clip: give --background-file, too."),
         ({"checkpoint": AVATAR}, "avatar.png"),
+        (
+            {"drive": (AVATAR,)},
+            f"{AVATAR} is a picture, not a video: give a video of the driver to --drive, and the picture to animate to "
+            "--ref.",
+        ),
     ],
 )
 def test_plan_refuses_what_no_film_can_be_made_with(clips, tmp_path, fields, said):
