@@ -1,4 +1,5 @@
-"""MediaPipe's bundled solutions, with their logs turned off, and their landmarks in camera units.
+"""MediaPipe's bundled solutions, with their logs turned off and their results freed at once, and their landmarks in
+camera units.
 
 The library's own `__init__.py` files also import its functions that draw, and with them matplotlib: three quarters of
 the time, a list of the system's fonts on a first start, and a folder in the user's home.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from streamer.runtime.bare_packages import bare_packages
 
 os.environ.setdefault("GLOG_minloglevel", "3")  # read by MediaPipe's C++ code when it is loaded
 with bare_packages("mediapipe", ("python.solutions",), stay=True):
+    from mediapipe.python import solution_base
     from mediapipe.python.solutions import face_detection, face_mesh, hands, pose, selfie_segmentation
 
 from streamer.tracking.motion import Array
@@ -23,6 +26,10 @@ from streamer.tracking.motion import Array
 __all__ = ["camera_units", "face_detection", "face_mesh", "hands", "pose", "selfie_segmentation"]
 
 logging.getLogger("absl").setLevel(logging.ERROR)
+
+# `SolutionBase.process` makes a named tuple, which is a class, for each picture, and keeps the landmarks in it. A class
+# refers to itself, so that only the garbage collector frees it, and what survives two of its rounds stays for minutes.
+solution_base.collections = SimpleNamespace(namedtuple=lambda _name, _fields: SimpleNamespace())
 
 
 def camera_units(landmarks: Any, shape: tuple[int, ...]) -> Array:
