@@ -8,6 +8,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from streamer.files.tone_mapping import HDR_TRANSFERS, hdr_to_sdr
@@ -25,14 +26,28 @@ class FrameDisplay:
     def __init__(self, pixel_aspect: Fraction | None = None) -> None:
         known = float(pixel_aspect or 1)
         self._pixel_aspect = known if 1 / MAX_PIXEL_ASPECT <= known <= MAX_PIXEL_ASPECT else 1.0
+        self._reformatter = VideoReformatter()  # a frame's own would be made anew for each
+        self._rotation: int | None = None  # degrees, of the frame whose matrix is kept
+        self._matrix: NDArray[np.int32] | None = None
 
     def picture(self, frame: av.VideoFrame) -> Image:
         """The frame as RGB (H, W, 3), contiguous. Raises FFmpegError for a format without RGB."""
-        matrix: Any = frame.side_data.get("DISPLAYMATRIX")
-        is_hdr = int(frame.color_trc) in HDR_TRANSFERS
-        rgb = hdr_to_sdr(frame) if is_hdr else np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-        rgb = squared(rgb, self._pixel_aspect)
-        return np.ascontiguousarray(rgb if matrix is None else oriented(rgb, np.frombuffer(matrix, np.int32)))
+        if int(frame.color_trc) in HDR_TRANSFERS:
+            rgb = hdr_to_sdr(frame)
+        else:
+            rgb = np.asarray(self._reformatter.reformat(frame, format="rgb24").to_ndarray(), np.uint8)
+        rgb, matrix = squared(rgb, self._pixel_aspect), self._display_matrix(frame)
+        return np.ascontiguousarray(rgb if matrix is None else oriented(rgb, matrix))
+
+    def _display_matrix(self, frame: av.VideoFrame) -> NDArray[np.int32] | None:
+        """(9,) as for `oriented`, None without one. It is read anew where the rotation changes: a frame whose side data
+        are read refers to itself through them, and would stay, picture and all, until the garbage is collected.
+        """
+        if frame.rotation != self._rotation:
+            data: Any = frame.side_data.get("DISPLAYMATRIX")
+            self._rotation = frame.rotation
+            self._matrix = None if data is None else np.frombuffer(data, np.int32).copy()
+        return self._matrix
 
 
 def squared(rgb: Image, pixel_aspect: float) -> Image:

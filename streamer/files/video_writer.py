@@ -14,7 +14,7 @@ import av
 import cv2
 import numpy as np
 from av.error import FFmpegError
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from streamer.files.output_claim import OutputClaim
 from streamer.files.sound import Sound
@@ -165,6 +165,7 @@ class _File:
             raise _unwritable(path, error) from error
         self._stream: Any = None
         self._sound = sound
+        self._reformatter = VideoReformatter()
 
     def write(self, frame: AvatarFrame) -> None:
         picture = _even(_pixels(frame, self._form.alpha))
@@ -206,7 +207,7 @@ class _File:
 
     def _video_frame(self, picture: Image, seconds: float) -> av.VideoFrame:
         raw = av.VideoFrame.from_ndarray(picture, format="rgba" if self._form.alpha else "rgb24")
-        frame = raw.reformat(format=self._form.pixels, dst_colorspace=Colorspace.ITU709)
+        frame = self._reformatter.reformat(raw, format=self._form.pixels, dst_colorspace=Colorspace.ITU709)
         frame.time_base, frame.pts = TIME_BASE, round(seconds / TIME_BASE)
         return frame
 
