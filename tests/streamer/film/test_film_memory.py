@@ -87,6 +87,5 @@ def test_part_of_a_film_keeps_nothing_of_its_frames(part, warm, frames, tmp_path
         for _ in range(frames):
             step()
         growth, garbage = (allocated_bytes() - before) / frames, gc.collect() / frames
-        print(part.__name__, growth, garbage)
         assert growth < MAX_GROWTH
         assert garbage < MAX_GARBAGE
