@@ -40,6 +40,7 @@ def serve(settings: Settings, lines: StartLines) -> None:
     from streamer.rigging.picture import load_picture  # noqa: PLC0415
     from streamer.runtime.cpu import check_cpu  # noqa: PLC0415
     from streamer.runtime.native_logs import filter_native_logs  # noqa: PLC0415
+    from streamer.runtime.package_path import check_package_path  # noqa: PLC0415
     from streamer.runtime.temporary_folder import check_temporary_folder  # noqa: PLC0415
     from streamer.server.browser import page_opener  # noqa: PLC0415
     from streamer.server.listening import bind  # noqa: PLC0415
@@ -47,6 +48,7 @@ def serve(settings: Settings, lines: StartLines) -> None:
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     filter_native_logs()
     check_cpu()
+    check_package_path()
     listening = bind(settings)  # a taken port, a bad picture and wrong weights are reported before torch is imported
     for path in settings.ref:
         load_picture(path)

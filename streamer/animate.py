@@ -21,6 +21,7 @@ from streamer.runtime.console import accept_every_character
 from streamer.runtime.cpu import check_cpu
 from streamer.runtime.end_signals import end_as_ctrl_c_does
 from streamer.runtime.native_logs import filter_native_logs
+from streamer.runtime.package_path import check_package_path
 
 LOADING = {"dit": "usually 5 s", "geometry": "usually 4 s"}
 
@@ -31,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     lines = ProgressLines(sys.stderr)
     try:
         check_cpu()
+        check_package_path()
         return run(job, lines)
     except KagamiError as error:
         lines.sentence(str(error))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,6 +28,9 @@ from benchmarks.streaming.webrtc_client import WebRtcClient
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 120.0
+# By which each system asks a program to end.
+ENDS = [signal.SIGINT, signal.SIGTERM] if sys.platform != "win32" else [signal.CTRL_BREAK_EVENT]
+needs_sigterm = pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM asks a program to end here")
 needs_sigstop = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no signal stops a process here")
 
 
@@ -134,9 +138,14 @@ def test_wrong_settings(tmp_path: Path) -> None:
     assert done.returncode == 2 and done.stderr.endswith("unrecognized arguments: --prot 1\n")
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_it_serves_and_stops_when_it_is_told(end: signal.Signals) -> None:
-    with serving("--port", "0", "--generator", "geometry") as (process, lines):
+@pytest.mark.parametrize("end", ENDS)
+def test_it_serves_and_stops_when_it_is_told(tmp_path: Path, end: signal.Signals) -> None:
+    """A picture's path in other letters and with spaces, told where the encoding lacks them, without a home folder."""
+    path = tmp_path / "鏡 und Spiegel" / "Bild é.png"
+    path.parent.mkdir()
+    shutil.copy(ROOT / "assets" / "avatar.png", path)
+    plain = {"PYTHONIOENCODING": "ascii", "HOME": os.devnull, "USERPROFILE": os.devnull}
+    with serving("--port", "0", "--generator", "geometry", "--ref", str(path), **plain) as (process, lines):
         while not (line := next(lines)).count("open http://"):
             assert line.startswith("[")
         url = line.split()[line.split().index("open") + 1]
@@ -147,6 +156,7 @@ def test_it_serves_and_stops_when_it_is_told(end: signal.Signals) -> None:
         assert process.stderr is not None and process.stderr.read() == ""
 
 
+@needs_sigterm
 def test_slow_requests_neither_delay_its_end_nor_leave_a_traceback() -> None:
     with serving("--port", "0", "--generator", "geometry") as (process, lines):
         while not (line := next(lines)).count("open http://"):
@@ -188,6 +198,7 @@ async def test_a_hanging_tracker_neither_keeps_it_from_ending_nor_is_left(end: s
                     tracker.kill()
 
 
+@needs_sigterm
 def test_a_picture_being_decoded_neither_delays_its_end_nor_leaves_a_traceback() -> None:
     with serving("--port", "0", "--generator", "geometry") as (process, lines):
         url = await_url(lines)
@@ -217,10 +228,11 @@ def await_url(lines: Iterator[str]) -> str:
 
 
 @contextmanager
-def serving(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], Iterator[str]]]:
+def serving(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], Iterator[str]]]:
     process = subprocess.Popen(
         [sys.executable, "-u", "run_server.py", *arguments],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # which alone gets Windows' Ctrl-Break
     )  # fmt: skip
     try:
         assert process.stdout is not None

@@ -70,6 +70,9 @@ def _is_active(pid: int) -> bool:
     """
     for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
         with suppress(OSError):  # the thread has ended
-            if stat.read_text().rpartition(")")[2].split()[0] in ("R", "D"):  # after the name, which may have spaces
+            if stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0] in (
+                "R",
+                "D",
+            ):  # after the name, which may have spaces
                 return True
     return False
