@@ -10,10 +10,12 @@ from torch import Tensor
 
 from kernels.compile import compile_cached
 from kernels.mesh.bucket import DEPTH_SCALE, EMPTY, MIN_AREA, MIN_WEIGHT, TRIANGLE_BITS, TRIANGLE_MASK, Bucket
+from kernels.tape.opaque import recorded_whole
 
 compiled = compile_cached(error_model="numpy")
 
 
+@recorded_whole
 def draw_mesh(points: Tensor, buckets: list[Bucket], values: Tensor, size: int) -> Tensor:
     """See `kernels.mesh.draw_mesh`."""
     batch = len(points)

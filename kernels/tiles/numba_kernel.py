@@ -11,11 +11,13 @@ from torch import Tensor
 
 from kernels.sampling.numba_kernel import HALF, ONE, ZERO, cell_pair, compiled, resize_row, sample_columns
 from kernels.sampling.numba_texels import sample_texels
+from kernels.tape.opaque import recorded_whole
 from kernels.tiles.reference import IMAGES, MIN_COVERED
 
 MIN_COVERED32 = np.float32(MIN_COVERED)
 
 
+@recorded_whole
 def draw_tiles(tiles: Tensor, maps: Tensor, boxes: Tensor, order: Tensor, slot: Tensor, size: int) -> Tensor:
     """See `kernels.tiles.draw_tiles`."""
     batch, pieces, _, side, _ = tiles.shape

@@ -48,6 +48,7 @@ from models.geometry.topology import (
 from models.geometry.turn_limit import sheet_head
 
 MOST_FOLLOWED = 0.12  # canonical units by which a turn moves what surrounds the face beyond the middle of the head
+MOSTLY = 0.6  # of a cell; with half of it, which is as often two of four samples, rounding would decide
 FREE_MOTION = 0.2  # half sides by which a head moves before its focus box follows
 SHOWN_EYE_COSINE = 0.1  # of the angle between the head's axis and the camera's: from there on no eyeball is drawn
 SHOWN_AREA = (0.15, 0.5)  # area in the picture over area in the frame: confidence 0, confidence 1
@@ -111,7 +112,7 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
     coverage = surface_coverage(vertices, rig.surface.fade, box, rig.cells_per_unit, GUIDE_SIDE)
     coverage = coverage * (1 - inner_edge(box))
     on_head = torch.cat([on_focus.flow, on_focus.chart_position, on_focus.chart_share], 1)
-    on_head = continue_outwards(on_head, (coverage > 0.5).to(coverage.dtype))
+    on_head = continue_outwards(on_head, (coverage > MOSTLY).to(coverage.dtype))
     head_flow, chart_position, chart_share = on_head.split([2, 2, 1], 1)
     source = box_grid(box, GUIDE_SIDE) + on_focus.flow.permute(0, 2, 3, 1)
     in_box = (source - rig.focus[:, None, None, :2]) / rig.focus[:, None, None, 2:]

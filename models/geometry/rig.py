@@ -61,7 +61,7 @@ DRAWN_GROWTH = 2.5  # triangles of a drawn face over a person's: eyes and mouths
 MAX_FOCUS_HALF_SIDE = 0.72  # canvas units; a larger focus box becomes the whole canvas
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared and hashed as an object
 class Rig:
     """B pictures on square canvases of S × S pixels, ready to be moved. Units: docs/types.md.
 

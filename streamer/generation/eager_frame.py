@@ -9,32 +9,44 @@ import torch
 from kernels.pixels import to_bytes
 from models.compositor import compose
 from models.geometry.guidance import make_guidance
-from models.geometry.retarget import rest_pose, retarget
+from models.geometry.retarget import Pose, rest_pose, retarget
 from models.geometry.rig import Rig
 from models.geometry.views import View
 from streamer.generation.background import stack_backgrounds
+from streamer.generation.controls import Controls
 from streamer.generation.driver_batch import DriverBatch
 from streamer.generation.generator import Generator, Reference, State
+from streamer.generation.recorded_function import RecordedFunction
 from streamer.generation.renderer import FrameBatch, Planes
+from streamer.generation.view import frame_bounds
 from streamer.runtime.stopwatch import Stopwatch
+from streamer.tracking.motion import Motion
 
 COLOURS, ALPHA = slice(3), slice(3, 4)  # channels of composed frames
 
 
 class EagerFrame:
-    """Renders with any generator; each stage is launched on its own and measured under its own name."""
+    """Renders with any generator; each stage is launched on its own and measured under its own name.
+
+    On a CPU, retarget and guidance are recorded when a picture is prepared.
+    """
 
     def __init__(self, generator: Generator, device: torch.device) -> None:
         self.device = device
         self._generator = generator
         self._stack: tuple[list[Rig], Rig] | None = None
+        self._retarget = RecordedFunction(retarget_batch)
+        self._guide = RecordedFunction(make_guidance)
 
     @property
     def batches(self) -> bool:
         return self.device.type != "cpu"  # on a CPU a batch would only copy the pictures
 
     def encode_reference(self, rig: Rig, views: Sequence[View] = ()) -> Reference:
-        return self._generator.encode_reference(rig, views)
+        reference = self._generator.encode_reference(rig, views)
+        if not self.batches:
+            self._guide(rig, self._retarget(rig, still_batch(rig)))  # recorded here, not in the first live frame
+        return reference
 
     def open(self, reference: Reference) -> State:
         return self._generator.open(reference)
@@ -49,11 +61,10 @@ class EagerFrame:
 
     def draw(self, batch: FrameBatch, stopwatch: Stopwatch) -> Planes:
         """Laps "retarget", "guide", "generate" and "compose", which includes the conversion to bytes."""
-        rig = self._stacked(batch.rigs)
-        drivers = batch.drivers
-        pose = retarget(rig, drivers.current, drivers.neutral, drivers.strength, drivers.bounds, drivers.offsets)
+        rig, drivers = self._stacked(batch.rigs), batch.drivers
+        pose = self._retarget(rig, drivers)
         stopwatch.lap("retarget")
-        guidance = make_guidance(rig, pose)
+        guidance = self._guide(rig, pose)
         stopwatch.lap("guide")
         prediction = self._generator.predict(batch.states, rig, pose, guidance)
         stopwatch.lap("generate")
@@ -70,6 +81,17 @@ class EagerFrame:
         if self._stack is None or not _same(self._stack[0], rigs):
             self._stack = (list(rigs), Rig.stack(list(rigs)))
         return self._stack[1]
+
+
+def retarget_batch(rig: Rig, drivers: DriverBatch) -> Pose:
+    """`retarget` for a whole batch."""
+    return retarget(rig, drivers.current, drivers.neutral, drivers.strength, drivers.bounds, drivers.offsets)
+
+
+def still_batch(rig: Rig) -> DriverBatch:
+    """Drivers as the pipeline makes them, who are as the picture shows its character."""
+    still, controls, device = Motion.still(rig.face[0].numpy(), rig.body[0].numpy()), [Controls()], rig.face.device
+    return DriverBatch.of([still], [still], controls, device, frame_bounds([None], controls, device))
 
 
 def _same(a: Sequence[Rig], b: Sequence[Rig]) -> bool:

@@ -1,0 +1,184 @@
+"""Instructions on maps, (batch, channels, height, width), compiled by numba."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from kernels.tape.codes import (
+    EXTRAS,
+    SHAPE,
+)
+from kernels.tape.numba_addresses import HALF, ONE, OUT, ZERO, A, B, floats_at, offset, part
+
+
+@part
+def unnormalised(value, side, align):  # type: ignore[no-untyped-def]
+    """A position −1..1 as that of a cell, as `grid_sample` does it."""
+    if align:
+        return (value + ONE) * HALF * np.float32(side - 1)
+    return ((value + ONE) * np.float32(side) - ONE) * HALF
+
+
+@part
+def grid_sample(row, scratch):  # type: ignore[no-untyped-def]
+    """`grid_sample` of out (b, 1, c, h, w), a (b, 1, c, H, W) at b (b, 1, 2, h, w). Extras: H, W, strides of a by row
+    and by column, whether the nearest cell is taken, whether the border is repeated, `align_corners`.
+    """
+    high, wide, by_row, by_column = row[EXTRAS], row[EXTRAS + 1], row[EXTRAS + 2], row[EXTRAS + 3]
+    nearest, border, align = row[EXTRAS + 4], row[EXTRAS + 5], row[EXTRAS + 6]
+    columns = row[SHAPE + 4]
+    data = scratch.ctypes.data
+    us, vs = floats_at(data), floats_at(data + 4 * columns)
+    for i in range(row[SHAPE]):
+        for y in range(row[SHAPE + 3]):
+            place, step = floats_at(offset(row, B, i, 0, 0, y)), row[B + 5]
+            cells_of(place, step, columns, wide, align, border, us)
+            cells_of(floats_at(offset(row, B, i, 0, 1, y)), step, columns, high, align, border, vs)
+            for channel in range(row[SHAPE + 2]):
+                a, out = floats_at(offset(row, A, i, 0, channel, 0)), floats_at(offset(row, OUT, i, 0, channel, y))
+                if nearest:
+                    for x in range(columns):
+                        us[x], vs[x] = np.rint(us[x]), np.rint(vs[x])
+                if border:
+                    sample_border(a, us, vs, columns, high, wide, by_row, by_column, out, row[OUT + 5])
+                else:
+                    sample_zeros(a, us, vs, columns, high, wide, by_row, by_column, out, row[OUT + 5])
+
+
+@part
+def cells_of(place, step, columns, side, align, border, out):  # type: ignore[no-untyped-def]
+    """Positions as cells, as far as they matter: clamped to the border, or to two cells beyond it, as is NaN."""
+    low = ZERO if border else np.float32(-2)
+    high = np.float32(side - 1) if border else np.float32(side + 1)
+    for x in range(columns):
+        value = unnormalised(place[x * step], side, align)
+        value = value if value > low else low  # NaN, too
+        out[x] = value if value < high else high
+
+
+@part
+def sample_border(a, us, vs, columns, high, wide, by_row, by_column, out, so):  # type: ignore[no-untyped-def]
+    """A row of bilinear samples; the cells lie in the map."""
+    last_row, last_column = np.int32(high - 1), np.int32(wide - 1)
+    down, across = np.int32(by_row), np.int32(by_column)
+    for x in range(columns):
+        left, top = np.int32(us[x]), np.int32(vs[x])
+        east, south = us[x] - np.float32(left), vs[x] - np.float32(top)
+        right = across if left < last_column else np.int32(0)
+        below = down if top < last_row else np.int32(0)
+        at = top * down + left * across
+        upper = a[at] + east * (a[at + right] - a[at])
+        lower = a[at + below] + east * (a[at + below + right] - a[at + below])
+        out[x * so] = upper + south * (lower - upper)
+
+
+@part
+def sample_zeros(a, us, vs, columns, high, wide, by_row, by_column, out, so):  # type: ignore[no-untyped-def]
+    """A row of bilinear samples; beyond the map there is 0."""
+    for x in range(columns):
+        left, top = np.int32(math.floor(us[x])), np.int32(math.floor(vs[x]))
+        east, south = us[x] - np.float32(left), vs[x] - np.float32(top)
+        b, d = east * (ONE - south), east * south
+        w, c = ONE - south - b, south - d
+        on_left, on_right = 0 <= left < wide, -1 <= left < wide - 1
+        on_top, on_bottom = 0 <= top < high, -1 <= top < high - 1
+        first_column, next_column = min(max(left, 0), wide - 1) * by_column, min(max(left + 1, 0), wide - 1) * by_column
+        first_row, next_row = min(max(top, 0), high - 1) * by_row, min(max(top + 1, 0), high - 1) * by_row
+        value = w * a[first_row + first_column] if on_left and on_top else ZERO
+        value += b * a[first_row + next_column] if on_right and on_top else ZERO
+        value += c * a[next_row + first_column] if on_left and on_bottom else ZERO
+        value += d * a[next_row + next_column] if on_right and on_bottom else ZERO
+        out[x * so] = value
+
+
+@part
+def box_sum(row, scratch):  # type: ignore[no-untyped-def]
+    """Sums over boxes of a map, out (b, c, 1, h, w), a (b, c, 1, H, W): extras are H, W, stride of a by row, and of the
+    boxes height, width, steps down and across, and how much they reach beyond the map above and to the left.
+    """
+    high, wide, by_row = row[EXTRAS], row[EXTRAS + 1], row[EXTRAS + 2]
+    tall, broad, down, across = row[EXTRAS + 3], row[EXTRAS + 4], row[EXTRAS + 5], row[EXTRAS + 6]
+    above, beside = row[EXTRAS + 7], row[EXTRAS + 8]
+    rows, columns = row[SHAPE + 3], row[SHAPE + 4]
+    cells = floats_at(scratch.ctypes.data)
+    for i in range(row[SHAPE]):
+        for j in range(row[SHAPE + 1]):
+            a = floats_at(offset(row, A, i, j, 0, 0))
+            for y in range(rows):
+                out = floats_at(offset(row, OUT, i, j, 0, y))
+                padded = wide + 2 * beside
+                for x in range(padded):
+                    cells[x] = ZERO
+                for line in range(max(y * down - above, 0), min(y * down - above + tall, high)):
+                    for x in range(wide):
+                        cells[beside + x] += a[line * by_row + x]
+                for x in range(columns):
+                    out[x] = cells[x * across]
+                for step in range(1, broad):
+                    for x in range(columns):
+                        out[x] += cells[x * across + step]
+
+
+@part
+def box_maximum(row, scratch):  # type: ignore[no-untyped-def]
+    """As `box_sum`, the largest value of each box."""
+    high, wide, by_row = row[EXTRAS], row[EXTRAS + 1], row[EXTRAS + 2]
+    tall, broad, down, across = row[EXTRAS + 3], row[EXTRAS + 4], row[EXTRAS + 5], row[EXTRAS + 6]
+    above, beside = row[EXTRAS + 7], row[EXTRAS + 8]
+    rows, columns = row[SHAPE + 3], row[SHAPE + 4]
+    cells = floats_at(scratch.ctypes.data)
+    for i in range(row[SHAPE]):
+        for j in range(row[SHAPE + 1]):
+            a = floats_at(offset(row, A, i, j, 0, 0))
+            for y in range(rows):
+                out = floats_at(offset(row, OUT, i, j, 0, y))
+                for x in range(wide + 2 * beside):
+                    cells[x] = -np.float32(np.inf)
+                for line in range(max(y * down - above, 0), min(y * down - above + tall, high)):
+                    for x in range(wide):
+                        cells[beside + x] = max(cells[beside + x], a[line * by_row + x])
+                for x in range(columns):
+                    out[x] = cells[x * across]
+                for step in range(1, broad):
+                    for x in range(columns):
+                        out[x] = max(out[x], cells[x * across + step])
+
+
+@part
+def repeat_border(row):  # type: ignore[no-untyped-def]
+    """out (b, c, 1, h, w): a (b, c, 1, H, W) with its border repeated. Extras: H, W, how far to the left and above."""
+    high, wide, left, top = row[EXTRAS], row[EXTRAS + 1], row[EXTRAS + 2], row[EXTRAS + 3]
+    so, sa = row[OUT + 5], row[A + 5]
+    for i in range(row[SHAPE]):
+        for j in range(row[SHAPE + 1]):
+            for y in range(row[SHAPE + 3]):
+                line = min(max(y - top, 0), high - 1)
+                out, a = floats_at(offset(row, OUT, i, j, 0, y)), floats_at(offset(row, A, i, j, 0, line))
+                for x in range(row[SHAPE + 4]):
+                    out[x * so] = a[min(max(x - left, 0), wide - 1) * sa]
+
+
+@part
+def resize(row, scratch):  # type: ignore[no-untyped-def]
+    """Bilinear resizing, out (b, c, 1, h, w), a (b, c, 1, H, W), `align_corners` False. Extras: H, W."""
+    high, wide = row[EXTRAS], row[EXTRAS + 1]
+    rows, columns, so, sa, by_row = row[SHAPE + 3], row[SHAPE + 4], row[OUT + 5], row[A + 5], row[A + 4]
+    down, across = np.float32(high) / np.float32(rows), np.float32(wide) / np.float32(columns)
+    cells = floats_at(scratch.ctypes.data)
+    for i in range(row[SHAPE]):
+        for j in range(row[SHAPE + 1]):
+            a = floats_at(offset(row, A, i, j, 0, 0))
+            for y in range(rows):
+                out = floats_at(offset(row, OUT, i, j, 0, y))
+                v = max((np.float32(y) + HALF) * down - HALF, ZERO)
+                top = min(np.int64(v), high - 1)
+                bottom, south = min(top + 1, high - 1), v - np.float32(top)
+                for x in range(wide):
+                    cells[x] = (ONE - south) * a[top * by_row + x * sa] + south * a[bottom * by_row + x * sa]
+                for x in range(columns):
+                    u = max((np.float32(x) + HALF) * across - HALF, ZERO)
+                    left = min(np.int64(u), wide - 1)
+                    east = u - np.float32(left)
+                    out[x * so] = (ONE - east) * cells[left] + east * cells[min(left + 1, wide - 1)]

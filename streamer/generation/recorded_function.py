@@ -1,0 +1,83 @@
+"""Functions of a picture and of what changes from frame to frame, run on a CPU as recorded programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from kernels.backend import choose
+from kernels.tape.tape import NotRecordable, Tape
+from streamer.generation.tensor_tree import iter_tensors, map_tensors
+
+Result = TypeVar("Result")
+Form = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class _Recording:
+    """A tape, and the structure of its results with empty tensors; without a tape the function itself is called."""
+
+    tape: Tape | None
+    results: Any = None
+
+
+class RecordedFunction(Generic[Result]):
+    """`function(picture, *inputs)`, the same values from a `kernels.tape.tape.Tape`, which is recorded for each picture
+    and each form of the inputs: their shapes, and all that is no tensor. So the first call for a picture costs a
+    quarter of a second, and what depends on the picture alone is computed then.
+
+    picture: an object of which nothing changes. inputs: float32 tensors in dataclasses, tuples and lists, and what is
+    no tensor. The function is called as it is on other devices, without numba, and where the host must look at values.
+    """
+
+    def __init__(self, function: Callable[..., Result]) -> None:
+        self._function = function
+        self._recordings: WeakKeyDictionary[Any, dict[Form, _Recording]] = WeakKeyDictionary()
+
+    def __call__(self, picture: Any, *inputs: Any) -> Result:
+        leaves = list(_leaves(inputs))
+        tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+        if not tensors or choose("auto", *tensors, backends=("numba",)) != "numba":
+            return self._function(picture, *inputs)
+        form = tuple(leaf.shape if isinstance(leaf, Tensor) else leaf for leaf in leaves)
+        recordings = self._recordings.setdefault(picture, {})
+        if form not in recordings:
+            recordings[form] = self._record(picture, inputs, tensors)
+        recording = recordings[form]
+        if recording.tape is None:
+            return self._function(picture, *inputs)
+        results = iter(recording.tape(*tensors))
+        return map_tensors(recording.results, lambda _: next(results))
+
+    def _record(self, picture: Any, inputs: tuple[Any, ...], tensors: list[Tensor]) -> _Recording:
+        results: list[Any] = []
+
+        def function(*values: Tensor) -> list[Tensor]:
+            remaining = iter(values)
+            results.append(self._function(picture, *map_tensors(inputs, lambda _: next(remaining))))
+            return list(iter_tensors(results[-1]))
+
+        try:
+            tape = Tape(function, tensors)
+        except NotRecordable:
+            return _Recording(None)
+        return _Recording(tape, map_tensors(results[-1], lambda _: torch.empty(0)))
+
+
+def _leaves(tree: Any) -> Iterator[Any]:
+    """Tensors and all else that is no structure, in the order of `iter_tensors`."""
+    if isinstance(tree, Tensor):
+        yield tree
+    elif is_dataclass(tree) and not isinstance(tree, type):
+        for field in fields(tree):
+            yield from _leaves(getattr(tree, field.name))
+    elif isinstance(tree, (list, tuple)):
+        for part in tree:
+            yield from _leaves(part)
+    else:
+        yield tree
