@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.closeups.eyeball import complete_eyeball
+from models.closeups.inner_mouth import InnerMouth
 from models.closeups.mouth import white_point
 from models.closeups.teeth import chroma_range, teeth_source, visible_teeth
 from models.closeups.window import MOUTH_VIEW, VIEWS, View, Window
@@ -75,6 +76,7 @@ class CloseupReference:
         knows those of people, leaves it alone.
     fine: (B, 3, m, m) 0..1 of an eye: the picture at `FINE_FACTOR` times as many pixels a side, for lids that close
         (models/closeups/lids.py); of a mouth: a single pixel, not used.
+    inner_mouth: what the picture tells of the inside of a mouth; of an eye: not used.
     """
 
     window: Window
@@ -87,6 +89,7 @@ class CloseupReference:
     chroma_range: Tensor
     plain: Tensor
     fine: Tensor
+    inner_mouth: InnerMouth
 
     @staticmethod
     def stack(references: Sequence[CloseupReference]) -> CloseupReference:
@@ -94,8 +97,12 @@ class CloseupReference:
         if len(references) == 1:
             return references[0]
         window = Window.stack([reference.window for reference in references])
-        rest = [f.name for f in fields(CloseupReference) if f.name != "window"]
-        return CloseupReference(window, *(torch.cat([getattr(each, name) for each in references]) for name in rest))
+        inner_mouth = InnerMouth(
+            *(torch.cat(parts) for parts in zip(*(each.inner_mouth for each in references), strict=True))
+        )
+        rest = [f.name for f in fields(CloseupReference) if f.name not in ("window", "inner_mouth")]
+        merged = (torch.cat([getattr(each, name) for each in references]) for name in rest)
+        return CloseupReference(window, *merged, inner_mouth)
 
 
 @dataclass(frozen=True)
@@ -200,8 +207,12 @@ def make_reference(
     inside = torch.cat([colour, inner, shown], 1)
     white = white_point(picture, face)
     fine = sample(picture, window.grid(side * FINE_FACTOR)) if view.is_eye else pixels[..., :1, :1]
-    plain = torch.zeros_like(confidence) if plain is None else plain
-    return CloseupReference(window, maps, landmarks, rim, inside, confidence, white, chroma_range(pixels), plain, fine)
+    plain, chroma = torch.zeros_like(confidence) if plain is None else plain, chroma_range(pixels)
+    if view.is_eye:
+        inner_mouth = InnerMouth.none(len(face), face.device)
+    else:
+        inner_mouth = InnerMouth.of(face, head, pixels, rings, white)
+    return CloseupReference(window, maps, landmarks, rim, inside, confidence, white, chroma, plain, fine, inner_mouth)
 
 
 def make_inputs(moving: MovingPicture, references: Sequence[CloseupReference]) -> tuple[CloseupInput, CloseupInput]:

@@ -9,13 +9,14 @@ network paints it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from models.closeups.inner_mouth import draw_inner_mouth
 from models.closeups.inputs import (
     ALL_RINGS,
     NOW_INNER_RING,
@@ -32,10 +33,12 @@ from models.closeups.mouth import stretch_driver_mouth, tint_driver_mouth
 from models.closeups.teeth import decide_teeth, weighted_mean
 from models.closeups.window import MOUTH_VIEW, Window, window_fade
 from models.geometry.grid import smoothstep, unit_grid
+from models.geometry.topology import HeadTransform
 
 # A mouth without teeth: its lightness inside over that of its darkest stroke, a mean weighted by the exponential of
 # minus so much times the lightness 0..1; and by how much its opening has grown, of the window, before it is drawn.
 MOUTH_SHADE, DARKEST, OPENED = 0.6, 25.0, (0.001, 0.008)
+HALF_SHUT = (0.45, 0.6)  # area of an eye over that at rest: drawn by rule below, left to the warp above
 
 
 @dataclass(frozen=True)
@@ -88,12 +91,18 @@ def make_patches(
     tinted = tint_driver_mouth(driven, paint, reference.chroma_range)
     paint, keep = torch.lerp(decided, tinted, weight), keep * (1 - weight)
     mouth_edit = plain_mouth(make_edit(mouth, flow, keep, paint), mouth, reference)
-    eye_edits = make_edit(eyes, *outputs[3:])
+    return [Patch(mouth.window, mouth_edit), *eye_patches(eyes, make_edit(eyes, *outputs[3:]), references[1:])]
+
+
+def eye_patches(eyes: CloseupInput, edit: CloseupEdit, references: Sequence[CloseupReference]) -> list[Patch]:
+    """An edit of eyes as patches of the right and of the left ones, with the skin of lids that are shut over it.
+
+    references: of the right and of the left ones.
+    """
     if may_be_shut(eyes):
-        eye_edits = cover_edit(eye_edits, *lid_skin(eyes, CloseupReference.stack(references[1:])))
-    eye_edits = left_alone(eye_edits, torch.cat([each.plain for each in references[1:]]))
-    right, left = (Patch(*half) for half in zip(halves(eyes.window), halves(eye_edits), strict=True))
-    return [Patch(mouth.window, mouth_edit), right, left]
+        edit = cover_edit(edit, *lid_skin(eyes, CloseupReference.stack(references)))
+    edit = left_alone(edit, torch.cat([each.plain for each in references]))
+    return [Patch(*half) for half in zip(halves(eyes.window), halves(edit), strict=True)]
 
 
 def driver_mouth(mouth_cells: Tensor, mouth: CloseupInput, reference: CloseupReference) -> Tensor:
@@ -121,14 +130,33 @@ def make_edit(closeup: CloseupInput, flow: Tensor, keep: Tensor, paint: Tensor) 
     return CloseupEdit(flow * F.avg_pool2d(editable, 2), (1 - known) * (1 - painted), paint, near)
 
 
-def plain_mouth_patch(mouth: CloseupInput, reference: CloseupReference) -> Patch:
-    """The patch of mouths without teeth where no network draws; nothing of other mouths."""
+def drawn_mouth_patch(mouth: CloseupInput, reference: CloseupReference, head: HeadTransform, face: Tensor) -> Patch:
+    """The patch of mouths where no network draws: their inside is drawn by rule where the picture shows none, or only
+    the dark in mouths without teeth. Nothing is drawn of mouths that are as open as in the picture.
+
+    head, face (B, 478, 3): now, in units of the map.
+    """
     maps = mouth.maps
-    kept = CloseupEdit(
-        F.avg_pool2d(torch.zeros_like(maps[:, :2]), 2), torch.ones_like(maps[:, :1]), torch.zeros_like(maps[:, :3]),
-        influence(mouth) * reference.plain[:, None, None, None],
-    )  # fmt: skip
-    return Patch(mouth.window, plain_mouth(kept, mouth, reference))
+    rest, now = maps[:, REST_INNER_RING], maps[:, NOW_INNER_RING]
+    ring = inner_lips(mouth.landmarks)[:, 1]
+    paint = draw_inner_mouth(reference.inner_mouth, mouth.window, head, face, ring, maps.shape[-1])
+    change = (now - rest).mean((1, 2, 3), keepdim=True)
+    cover = torch.maximum(mouth.hidden, stretched(rest, now)) * smoothstep(*OPENED, change)
+    known = mouth.known * smoothstep(*OPENED, change.abs())
+    still = torch.zeros_like(F.avg_pool2d(maps[:, :2], 2))
+    by_rule = replace(mouth, known=known, network_mask=torch.ones_like(cover))
+    return Patch(mouth.window, plain_mouth(make_edit(by_rule, still, 1 - cover, paint), mouth, reference))
+
+
+def drawn_eye_patches(eyes: CloseupInput, references: Sequence[CloseupReference]) -> list[Patch]:
+    """The patches of eyes where no network draws: lids that close, and the eyeball between them. Open eyes are left
+    alone. references: of the right and of the left ones.
+    """
+    maps = eyes.maps
+    closing = 1 - smoothstep(*HALF_SHUT, area_share(maps[:, NOW_INNER_RING], maps[:, REST_INNER_RING]))
+    paint = torch.zeros_like(maps[:, :3])
+    still, keep = F.avg_pool2d(paint[:, :2], 2), torch.ones_like(maps[:, :1])
+    return eye_patches(eyes, make_edit(replace(eyes, known=eyes.known * closing), still, keep, paint), references)
 
 
 def plain_mouth(edit: CloseupEdit, mouth: CloseupInput, reference: CloseupReference) -> CloseupEdit:

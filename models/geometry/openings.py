@@ -17,12 +17,14 @@ from models.geometry.topology import (
     INNER_LIPS,
     LEFT_INNER_MOUTH_CORNER,
     LEFT_IRIS,
+    LEFT_JAW,
     LEFT_LID,
     LEFT_MOUTH_CORNER,
     LOWER_LIP_INNER,
     MESH,
     RIGHT_INNER_MOUTH_CORNER,
     RIGHT_IRIS,
+    RIGHT_JAW,
     RIGHT_LID,
     RIGHT_MOUTH_CORNER,
     UPPER_LIP_INNER,
@@ -43,7 +45,7 @@ PICTURE_SQUINTS = (0.13, 0.18)  # height over width of the picture's eye: half s
 EYE_SHAPE_RANGE = (0.6, 1.6)  # the driver's neutral opening over the picture's, both over the eye's width: limits
 EYE_OPENING_LIMIT = 0.5  # an eye's opening hardly ever exceeds this share of its width
 EYE_GROWTH_RANGE = (1.2, 2.0)  # an eye's largest opening over its opening at rest: limits, for any eye
-MOUTH_WIDTH_LIMIT = 0.85  # canonical units: hardly any mouth is wider
+MOUTH_WIDTH_LIMIT = 0.68  # of the jaw's width: hardly any mouth is wider
 MOUTH_GROWTH_RANGE = (1.1, 2.0)  # a mouth's largest width over its width at rest: limits, for any mouth
 UPPER_LID_SHARE, LOWER_LID_SHARE = 0.8, 0.2  # of the way by which `close_lids` sets an opening
 NO_SUCH_X = 1e3  # y of a polyline where it has no point, below all boxes
@@ -62,6 +64,7 @@ def opening(ring: Tensor, cells: int) -> Tensor:
     """
     line = (torch.arange(cells, device=ring.device, dtype=ring.dtype) * 2 + 1) / cells - 1
     upper, lower = ring_edges(ring, line)
+    lower = torch.where(lower < NO_SUCH_X, lower, upper)  # beside a corner that a turn has folded over the other side
     y, half_cell = line[None, :, None], 1.0 / cells
     inside = (torch.minimum(y + half_cell, lower) - torch.maximum(y - half_cell, upper)) / (2 * half_cell)
     return inside.clamp(0, 1).unsqueeze(1)
@@ -164,13 +167,18 @@ def soft_limit(ratio: Tensor, limit: Tensor) -> Tensor:
 
 
 def narrow_mouth(local: Tensor, rest: Tensor) -> Tensor:
-    """Shapes (B, 478, 3) with mouths narrowed to a plausible width: a mouth that smiles at rest smiles little more."""
-    width = mouth_width(rest)
-    ratio, limit = mouth_width(local) / width, (MOUTH_WIDTH_LIMIT / width).clamp(*MOUTH_GROWTH_RANGE)
-    change = soft_limit(ratio, limit) / ratio - 1
+    """Shapes (B, 478, 3) with mouths narrowed to a plausible width: a mouth that smiles at rest smiles little more, nor
+    do its lips rise much more.
+    """
+    width, jaw = mouth_width(rest), (rest[:, RIGHT_JAW] - rest[:, LEFT_JAW]).norm(dim=-1)
+    ratio, limit = mouth_width(local) / width, (MOUTH_WIDTH_LIMIT * jaw / width).clamp(*MOUTH_GROWTH_RANGE)
+    limited = soft_limit(ratio, limit)
     centre = gather_rows(local, INNER_MOUTH_CORNERS)[..., 0].mean(1, keepdim=True)
-    step = (local[..., 0] - centre) * mouth_share(local.device) * change[:, None]
-    return local + F.pad(step[..., None], (0, 2))
+    share = mouth_share(local.device)
+    narrower = (local[..., 0] - centre) * share * (limited / ratio - 1)[:, None]
+    dropped = ((ratio - limited) / (ratio - 1).clamp_min(1e-3)).clamp(0, 1)  # share of the smile that is not made
+    lower = (rest - local)[..., 1].clamp_min(0) * share * dropped[:, None]
+    return local + torch.stack([narrower, lower, torch.zeros_like(lower)], -1)
 
 
 def close_lids(local: Tensor, rest: Tensor, ratio: Tensor, ring: tuple[int, ...]) -> Tensor:

@@ -28,6 +28,7 @@ NOSE_TIP, NOSE_BRIDGE, FOREHEAD, CHIN = 1, 168, 10, 152
 RIGHT_FACE_EDGE, LEFT_FACE_EDGE = 234, 454  # on the border of the mesh, before the ears
 UPPER_LIP_INNER, LOWER_LIP_INNER, UPPER_LIP_OUTER, LOWER_LIP_OUTER = 13, 14, 0, 17  # middles of the lips' edges
 RIGHT_MOUTH_CORNER, LEFT_MOUTH_CORNER = 61, 291
+RIGHT_JAW, LEFT_JAW = 172, 397  # on the border of the mesh, below the mouth's corners
 RIGHT_INNER_MOUTH_CORNER, LEFT_INNER_MOUTH_CORNER = 78, 308  # where the lips' inner edges meet
 RIGHT_EYE_OUTER, RIGHT_EYE_INNER, LEFT_EYE_INNER, LEFT_EYE_OUTER = 33, 133, 362, 263  # corners of the eyes
 RIGHT_UPPER_LID, RIGHT_LOWER_LID, LEFT_UPPER_LID, LEFT_LOWER_LID = 159, 145, 386, 374  # middles of the lids' edges

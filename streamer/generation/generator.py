@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
@@ -17,13 +17,14 @@ from models.closeups.inputs import (
     make_inputs,
     make_references,
 )
-from models.closeups.patches import Patch, make_patches, plain_mouth_patch
+from models.closeups.patches import Patch, drawn_eye_patches, drawn_mouth_patch, make_patches
 from models.closeups.whole_eyes import any_whole, whole_eye_patches
 from models.closeups.window import VIEWS
 from models.config import PRESETS, ModelConfig
 from models.dit import CausalDiT, Edit, FrameInput
 from models.geometry.grid import smoothstep
 from models.geometry.guidance import Guidance, make_guidance
+from models.geometry.openings import EYES, lid_opening, lips_gap
 from models.geometry.retarget import Pose, rest_pose
 from models.geometry.rig import Rig
 from models.geometry.views import View
@@ -31,12 +32,14 @@ from models.sampler import NOISE, Focus, frame_input, guidance_maps, layer_maps,
 
 EDIT_STRENGTH = 0.5  # share of the predicted flow and alpha that is drawn (docs/decisions/network-and-training.md)
 KEEP_THRESHOLDS = (0.2, 0.7)  # `keep` becomes a soft step between these, since half-kept pixels blur
+MIN_OPENING = 0.005  # canonical units by which lips part or meet before the inside of a mouth is drawn
+LIDS_CLOSE = 0.7  # of their opening in the picture, below which eyes are drawn by rule
 NOISE_SEED = 7  # one fixed noise for every stream and frame, so that nothing flickers
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a generator keeps of a picture; `GeometryGenerator` keeps nothing of people.
+    """What a generator keeps of a picture; `GeometryGenerator` keeps the close-ups alone.
 
     focus: the picture on its focus box. keys, values (L, 1, H, R·N, D): of the picture in every layer. closeups: of
     the mouth and both eyes.
@@ -95,11 +98,9 @@ class Generator(Protocol):
 
 
 class GeometryGenerator:
-    """Predicts nothing: the warp alone is drawn, with the eyes and mouths that are no person's."""
+    """Predicts nothing: the warp alone is drawn, and by rule the inside of open mouths and eyes that close."""
 
     def encode_reference(self, rig: Rig, views: Sequence[View] = ()) -> Reference:
-        if rig.kind.is_person:
-            return Reference()
         return Reference(closeups=make_references(rig.image, rig.face, rig.head, PRESETS["tiny"], rig.kind))
 
     def open(self, reference: Reference) -> State:
@@ -109,14 +110,30 @@ class GeometryGenerator:
         pass
 
     def predict(self, states: Sequence[State], rig: Rig, pose: Pose, guidance: Guidance) -> Prediction | None:
-        example = next((state.reference.closeups for state in states if state.reference.closeups), None)
-        if example is None:
-            return None
-        person = tuple(replace(view, plain=torch.zeros_like(view.plain)) for view in example)
-        mouths, *_ = zip(*(state.reference.closeups or person for state in states), strict=True)
-        mouth, subject = CloseupReference.stack(mouths), MovingPicture.of(rig, pose, guidance)
-        patch = plain_mouth_patch(make_input(VIEWS[:1], subject, mouth), mouth)
-        return Prediction(None, [patch, *whole_eye_patches(subject)])
+        subject, patches = MovingPicture.of(rig, pose, guidance), []
+        views = [CloseupReference.stack(view) for view in zip(*(s.reference.closeups for s in states), strict=True)]
+        lips_part, lids_close = moving_parts(rig, pose)
+        if lips_part:
+            mouth = make_input(VIEWS[:1], subject, views[0])
+            patches.append(drawn_mouth_patch(mouth, views[0], pose.head, pose.face))
+        if lids_close:
+            eyes = make_input(VIEWS[1:], subject, CloseupReference.stack(views[1:]))
+            patches += drawn_eye_patches(eyes, views[1:])
+        if any_whole(subject):
+            patches += whole_eye_patches(subject)
+        return Prediction(None, patches) if patches else None
+
+
+def moving_parts(rig: Rig, pose: Pose) -> tuple[bool, bool]:
+    """Whether lips part or meet otherwise than in the pictures, and whether lids close. On a device always true: to ask
+    would synchronise host and device.
+    """
+    if rig.face.device.type != "cpu":
+        return True, True
+    rest, now = rig.head.inverse(rig.face), pose.local
+    lips = bool(((lips_gap(now) - lips_gap(rest)).abs() > MIN_OPENING).any())
+    lids = any(bool((lid_opening(now, ring) < LIDS_CLOSE * lid_opening(rest, ring)).any()) for ring, _ in EYES)
+    return lips, lids
 
 
 class NetworkGenerator(Generic[StateT]):

@@ -17,6 +17,7 @@ from models.geometry.inpaint import pull_push
 from streamer.rigging.canvas import Array
 from streamer.rigging.matting import CoarseMatte, refine_edges
 from streamer.rigging.pymatting_methods import pymatting_methods
+from streamer.rigging.texture_fill import continue_texture
 from streamer.rigging.trimap import POSSIBLE, disc, head_region, strand_radius, trimap
 
 BODY = 0.3  # coarse matte, aligned with the picture, from which a pixel is the body's
@@ -46,7 +47,7 @@ class Cutout:
     alpha: (H, W) float32 0..1.
     foreground: (H, W, 3) float32 0..1, straight colours; exactly the picture's where alpha is 1, continued smoothly
         beyond the edge.
-    plate: (H, W, 3) float32 0..1, the background, filled smoothly where the character was.
+    plate: (H, W, 3) float32 0..1, the background, filled where the character was.
     """
 
     alpha: Array
@@ -56,15 +57,20 @@ class Cutout:
 
 def cut_out(rgb: Array, face: Array, coarse: CoarseMatte) -> Cutout:
     """The character in a picture (H, W, 3) 0..1 with this face (478, 2 or 3), pixels, and coarse matte."""
+    alpha, radius = fine_alpha(rgb, face, coarse)
+    foreground = foreground_colours(rgb, alpha)
+    return Cutout(alpha, foreground, background(rgb, alpha, foreground, radius))
+
+
+def fine_alpha(rgb: Array, face: Array, coarse: CoarseMatte) -> tuple[Array, int]:
+    """The alpha (H, W) of the same character, and the pixels around it that are not the background's alone."""
     known = trimap(rgb, face, coarse)
     alpha, rim = closed_form_alpha(rgb, known), FINE_RIM
     if alpha is not None:
         alpha = near_the_body(strands_only(alpha, coarse, face), rgb, coarse, face)
     if alpha is None or agreement(alpha, coarse.matte) < MIN_AGREEMENT:
         alpha, rim = refine_edges(rgb, coarse.matte), COARSE_RIM
-    radius = max(1, round(rim * max(alpha.shape)))
-    foreground = foreground_colours(rgb, alpha)
-    return Cutout(alpha, foreground, background(rgb, alpha, foreground, radius))
+    return alpha, max(1, round(rim * max(alpha.shape)))
 
 
 def near_the_body(alpha: Array, rgb: Array, coarse: CoarseMatte, face: Array) -> Array:
@@ -130,12 +136,12 @@ def background(rgb: Array, alpha: Array, foreground: Array, radius: int) -> Arra
     """(H, W, 3) what a picture (H, W, 3) shows behind a character of this alpha (H, W) and foreground (H, W, 3).
 
     It is the picture's own where alpha is 0, and where alpha is small, what makes the picture together with the
-    foreground; `radius` pixels around all that covers more it is filled smoothly.
+    foreground; `radius` pixels around all that covers more it is filled smoothly, and with the texture around.
     """
     covered = cv2.dilate((alpha > SEEN_THROUGH).astype(np.float32), disc(radius))
     share = np.minimum(alpha, SEEN_THROUGH)[..., None]
     behind = ((rgb - share * foreground) / (1 - share)).clip(0, 1).astype(np.float32)
-    return continued(behind, 1 - covered)
+    return continue_texture(continued(behind, 1 - covered), covered > 0)
 
 
 def continued(rgb: Array, weight: Array) -> Array:

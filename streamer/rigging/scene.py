@@ -18,7 +18,7 @@ from models.geometry.topology import CHIN
 from streamer.options import EVERY_PERSON, MAX_PEOPLE
 from streamer.rigging.border import extend
 from streamer.rigging.canvas import Array, Canvas, Rect, place_on_canvas, to_uint8
-from streamer.rigging.cutout import FINE_RIM, Cutout, background, cut_out, foreground_colours
+from streamer.rigging.cutout import FINE_RIM, Cutout, background, fine_alpha, foreground_colours
 from streamer.rigging.face_search import face_extent
 from streamer.rigging.finger_outline import find_fingers
 from streamer.rigging.framing import BARE_HEAD, Circle, Framing, Layout, frame_rect, head_with_hair, skull_circle
@@ -150,7 +150,7 @@ def cut_all_out(canvas: Canvas, picture: Picture, people: list[tuple[Array, Skel
     for number, ((face, _), mask) in enumerate(zip(people, masks, strict=True)):
         pixels = (face[:, :2] + 1) * canvas.size / 2 - 0.5 - (columns.start, rows.start)
         own = np.where(owners == number, everybody, 0).astype(np.float32)
-        alphas.append(cut_out(rgb, pixels, CoarseMatte(own, mask)).alpha)
+        alphas.append(fine_alpha(rgb, pixels, CoarseMatte(own, mask))[0])
     total = np.maximum(np.sum(alphas, 0), 1)
     alphas = [alpha / total for alpha in alphas]
     together = np.minimum(np.sum(alphas, 0), 1).astype(np.float32)

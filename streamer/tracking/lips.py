@@ -10,6 +10,10 @@ from models.geometry.topology import LEFT_MOUTH_CORNER, LOWER_LIP_INNER, RIGHT_M
 from streamer.tracking.head_pose import CANONICAL
 from streamer.tracking.motion import Array
 
+SMILE_GROWTH = 1.35  # width of a smiling mouth over that at rest
+SMILE_RISE = 0.04  # canonical units by which such a smile raises the upper lip
+MAX_REST_WIDTH = 0.61  # canonical units: 95 % of mouths at rest are narrower
+
 
 def lip_opening(shape: Array) -> float:
     """Height of the mouth's opening in a shape (478, 3), in its units; negative where lips cross."""
@@ -22,10 +26,19 @@ def lip_width(shape: Array) -> float:
 
 
 def resting_mouth(shape: Array, share: float) -> Array:
-    """A shape (478, 3), canonical units, with `share` 0..1 of the way from its mouth to that of the canonical face.
+    """A shape (478, 3), canonical units, with `share` 0..1 of the way from its mouth to what it is taken to be at rest.
 
-    The canonical mouth is shut and as wide as most; it is put where the shape's upper lip is, which speech moves least.
+    That is the canonical mouth, which is shut and as wide as most. A mouth that smiles widely is taken for a wide one
+    that smiles as most do, so that its smile becomes that of the picture's mouth and no wider. It is put where the
+    shape's upper lip is, which speech moves least and a smile raises.
     """
-    ideal = CANONICAL + shape[UPPER_LIP_INNER] - CANONICAL[UPPER_LIP_INNER]
+    canonical_width = lip_width(CANONICAL)
+    width = min(max(lip_width(shape) / SMILE_GROWTH, canonical_width), MAX_REST_WIDTH)
+    smile = min(max((lip_width(shape) / width - 1) / (SMILE_GROWTH - 1), 0.0), 1.0)
+    middle = CANONICAL[[LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER]].mean(0)
+    ideal = CANONICAL.copy()
+    ideal[:, 0] += (ideal[:, 0] - middle[0]) * np.float32(width / canonical_width - 1)
+    ideal += shape[UPPER_LIP_INNER] - CANONICAL[UPPER_LIP_INNER]
+    ideal[:, 1] += np.float32(SMILE_RISE * smile)
     part = mouth_share(torch.device("cpu")).numpy()[:, None] * np.float32(share)
     return shape + part * (ideal - shape)

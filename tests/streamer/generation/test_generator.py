@@ -9,18 +9,20 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from models.checkpoint import load, save
 from models.closeups.patches import CloseupEdit
 from models.dit import CausalDiT, Edit
 from models.geometry.guidance import make_guidance
+from models.geometry.openings import EYES, lid_pairs
 from models.geometry.retarget import rest_pose
 from models.geometry.rig import Rig
 from models.geometry.topology import INNER_LIPS
 from models.geometry.views import View
 from models.sampler import sample_edit
 from streamer.generation.factory import GeneratorError, make_generator
-from streamer.generation.generator import GeometryGenerator
+from streamer.generation.generator import GeometryGenerator, Prediction
 from streamer.generation.onnx_generator import OnnxGenerator, propagate_edit, thread_counts
 from streamer.generation.torch_generator import TorchGenerator
 from streamer.generation.weights_file import shipped_weights
@@ -104,13 +106,25 @@ def test_shipped_weights_in_8_bits_predict_nearly_the_same(rig: Rig, device: str
             assert (getattr(mine, name) - getattr(yours, name)).abs().mean() < 0.02
 
 
-def test_geometry_generator_predicts_nothing(rig: Rig) -> None:
-    generator = GeometryGenerator()
-    pose = rest_pose(rig)
-    assert (
-        generator.predict([generator.open(generator.encode_reference(rig))], rig, pose, make_guidance(rig, pose))
-        is None
-    )
+def test_geometry_generator_draws_nothing_at_rest_and_by_rule_what_opens_and_shuts(rig: Rig) -> None:
+    generator, rest = GeometryGenerator(), rest_pose(rig)
+    state = generator.open(generator.encode_reference(rig))
+
+    def predicted(face: Tensor) -> Prediction | None:
+        pose = replace(rest, face=face, local=rig.head.inverse(face))
+        return generator.predict([state], rig, pose, make_guidance(rig, pose))
+
+    assert predicted(rig.face) is None
+    opened, shut = rig.face.clone(), rig.face.clone()
+    opened[:, LOWER_LIP_MIDDLE, 1] += 0.05
+    for ring, _ in EYES:
+        upper, lower = (list(lid) for lid in lid_pairs(ring))
+        shut[:, upper] = shut[:, lower]
+    mouth, eyes = predicted(opened), predicted(shut)
+    assert mouth is not None and mouth.edit is None and len(mouth.patches) == 1
+    assert float(mouth.patches[0].edit.keep.amin()) < 0.1
+    assert eyes is not None and len(eyes.patches) == 2
+    assert all(float(patch.edit.keep.amin()) < 0.1 for patch in eyes.patches)
 
 
 def test_make_generator_chooses_by_kind_and_raises_one_sentence(network: CausalDiT, tmp_path: Path) -> None:

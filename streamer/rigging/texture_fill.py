@@ -1,0 +1,258 @@
+"""Continues the texture of a background into the hole that a character leaves: water, leaves, bricks and no blur.
+
+Each small patch of the hole gets the most similar patch of the background by PatchMatch (Barnes et al. 2009), and each
+pixel the mean of what the patches over it say, from coarse to fine (Wexler et al. 2007). Backgrounds without texture
+are left as they are, and so is what lies deep in a hole: hardly any motion uncovers it, and there is nothing to go by.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.rigging.canvas import Array
+
+RADIUS = 2  # pixels of a patch around its centre
+SEARCH_SIDE, COARSEST_SIDE = (
+    256,
+    32,
+)  # longer side of the finest level at which patches are searched, and of the coarsest
+PASSES = 4  # of search and vote on each level
+REACH = (0.04, 0.14)  # of the longer side: how far from the background its texture is continued, at least and at most
+REACH_OF_DEPTH = 0.0126  # reach · depth of the hole, of the longer side: less of a large character is uncovered
+MAX_STEP = 0.3  # of the longer side: patches are taken from no further
+NEAR_SHARE = 0.04  # of the longer side: the background beside the hole, whose texture counts
+TEXTURE_BLUR = 0.008  # of the longer side: standard deviation of the blur from which texture deviates
+MIN_TEXTURE = (0.012, 0.03)  # deviation, 0..1: of a smooth background, and of one that has texture
+SHARPNESS = 6.0  # a patch's vote: exp(−sharpness · its error over the median error)
+NEARER = 1.15  # factor by which the votes of patches grow with each pixel that they are nearer to the background
+AGREEMENT_BLUR, AGREEMENT = 3.0, (0.45, 0.7)  # pixels; share of neighbours that come from neighbours: scraps, texture
+SEED = 11
+
+Mask = NDArray[np.bool_]
+Places = NDArray[np.int32]  # (N, 2) rows and columns
+
+
+@dataclass(slots=True)
+class _Matches:
+    """The patches of one level. places: (N, 2) of the hole's pixels. sources: (N, 2) of the patches taken for them.
+    errors: (N,) mean squared differences. number: (H, W) of each pixel of the hole, −1 elsewhere.
+    """
+
+    places: Places
+    sources: Places
+    errors: Array
+    number: NDArray[np.int32]
+
+
+def continue_texture(smooth: Array, hole: Mask) -> Array:
+    """A background (H, W, 3) 0..1, filled smoothly where the hole (H, W) is, with its texture in there, too."""
+    reach = _reach(hole)
+    share = texture_share(smooth, hole, reach)
+    if not share.any():
+        return smooth
+    known = ~hole
+    levels = [(smooth, known)]
+    while max(levels[-1][1].shape) > COARSEST_SIDE:
+        levels.append(_halved(*levels[-1]))
+    first = next(k for k, (_, at) in enumerate(levels) if max(at.shape) <= SEARCH_SIDE)
+    random = np.random.default_rng(SEED)
+    matches: _Matches | None = None
+    for level in range(len(levels) - 1, first - 1, -1):
+        picture, at = levels[level]
+        found = _search(picture, at, matches, random, reach)
+        if found is None:
+            continue  # the background is too small on this level
+        matches = found
+    if matches is None:
+        return smooth
+    filled = _copied(smooth, known, matches, 2**first)
+    share *= cv2.resize(_agreement(matches), hole.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return (smooth + share[..., None] * (filled - smooth)).astype(np.float32)
+
+
+def _reach(hole: Mask) -> float:
+    """How far texture is continued into a hole (H, W), of its longer side."""
+    depth = float(cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3).max()) / max(hole.shape)
+    return float(np.clip(REACH_OF_DEPTH / max(depth, 1e-6), *REACH))
+
+
+def texture_share(smooth: Array, hole: Mask, reach: float) -> Array:
+    """(H, W) 0..1 how far a hole is filled with texture: not beside a smooth background, and not beyond a reach, of the
+    longer side.
+    """
+    longer = max(hole.shape)
+    away = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)
+    beside = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 3)
+    near = (beside > 0) & (beside < NEAR_SHARE * longer)
+    if not near.any() or not hole.any():
+        return np.zeros(hole.shape, np.float32)
+    grey = smooth.mean(-1)
+    deviation = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), max(1.0, TEXTURE_BLUR * longer)))
+    weight = near.astype(np.float32)
+    spread = max(1.0, NEAR_SHARE * longer)
+    around, count = (cv2.GaussianBlur(part, (0, 0), spread) for part in (deviation * weight, weight))
+    texture = _ramp(around / np.maximum(count, 1e-4), MIN_TEXTURE)
+    return np.asarray(hole * texture * (1 - _ramp(away / longer, (reach / 2, reach))), np.float32)
+
+
+def _halved(picture: Array, known: Mask) -> tuple[Array, Mask]:
+    """The next coarser level: cells that are known in full."""
+    height, width = (max(1, length // 2) for length in known.shape)
+    smaller = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    share = cv2.resize(known.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    return smaller, share > 0.999
+
+
+def _search(
+    picture: Array, known: Mask, coarser: _Matches | None, random: np.random.Generator, deep: float
+) -> _Matches | None:
+    """The best patches on one level, beginning with those of the coarser one; None without any whole patch.
+
+    deep: of the longer side, up to where the hole is filled.
+    """
+    height, width = known.shape
+    inner = cv2.erode(known.astype(np.uint8), np.ones((2 * RADIUS + 1,) * 2, np.uint8), borderValue=0) > 0
+    candidates = np.argwhere(inner).astype(np.int32)
+    away = cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 3)
+    places = np.argwhere((away > 0) & (away <= deep * max(known.shape) + RADIUS)).astype(np.int32)
+    if not len(candidates) or not len(places):
+        return None
+    number = np.full(known.shape, -1, np.int32)
+    number[tuple(places.T)] = np.arange(len(places))
+    if coarser is None:
+        sources = candidates[random.integers(len(candidates), size=len(places))]
+    else:
+        at = np.minimum(places // 2, np.array(coarser.number.shape) - 1)
+        index = coarser.number[tuple(at.T)]
+        before = coarser.sources[index] - coarser.places[index]
+        sources = np.where((index >= 0)[:, None], places + 2 * before, places)
+        sources = _valid(sources, inner, candidates, random)
+    known_patches = _patches(picture).copy()  # those that are taken are known: they do not change
+    filled = picture.copy()
+    if coarser is not None:
+        filled[tuple(places.T)] = picture[tuple(sources.T)]
+    away = away[tuple(places.T)]
+    matches = _Matches(places, sources, np.full(len(places), np.inf, np.float32), number)
+    reach = MAX_STEP * max(known.shape)
+    for _ in range(PASSES):
+        wanted = _patches(filled)[places[:, 0] * width + places[:, 1]]
+        matches.errors = _error(wanted, known_patches, matches.sources, width)
+        for step in (1, 2):
+            for offset in ((0, step), (0, -step), (step, 0), (-step, 0)):
+                beside = np.clip(places + np.array(offset, np.int32), 0, (height - 1, width - 1))
+                index = number[tuple(beside.T)]
+                proposed = np.where((index >= 0)[:, None], matches.sources[index] - offset, beside - offset)
+                _improve(matches, proposed.astype(np.int32), inner, wanted, known_patches)
+        radius = reach
+        while radius >= 1:
+            around = random.uniform(-radius, radius, matches.sources.shape)
+            _improve(matches, (matches.sources + around).astype(np.int32), inner, wanted, known_patches)
+            anywhere = places + random.uniform(-radius, radius, matches.sources.shape)
+            _improve(matches, anywhere.astype(np.int32), inner, wanted, known_patches)
+            radius /= 3
+        _vote(filled, picture, matches, away)
+    return matches
+
+
+def _patches(picture: Array) -> Array:
+    """(H · W, K) the patch around each pixel, with the border repeated."""
+    size = 2 * RADIUS + 1
+    padded = np.pad(picture, ((RADIUS, RADIUS), (RADIUS, RADIUS), (0, 0)), mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (size, size), (0, 1))
+    return windows.reshape(-1, 3 * size * size)
+
+
+def _error(wanted: Array, patches: Array, sources: Places, width: int) -> Array:
+    difference = wanted - patches[sources[:, 0] * width + sources[:, 1]]
+    return np.asarray(np.einsum("nk,nk->n", difference, difference), np.float32)
+
+
+def _improve(matches: _Matches, proposed: Places, inner: Mask, wanted: Array, patches: Array) -> None:
+    """Takes the proposed sources where they are whole patches of the background, near, and better."""
+    height, width = inner.shape
+    inside = ((proposed >= 0) & (proposed < (height, width))).all(1)
+    chosen = np.flatnonzero(inside)
+    chosen = chosen[inner[tuple(proposed[chosen].T)]]
+    step = np.abs(proposed[chosen] - matches.places[chosen]).max(1)
+    chosen = chosen[step <= MAX_STEP * max(height, width)]
+    errors = _error(wanted[chosen], patches, proposed[chosen], width)
+    better = errors < matches.errors[chosen]
+    matches.sources[chosen[better]], matches.errors[chosen[better]] = proposed[chosen[better]], errors[better]
+
+
+def _valid(sources: Places, inner: Mask, candidates: Places, random: np.random.Generator) -> Places:
+    """Sources moved onto whole patches of the background: others become any."""
+    clipped = np.clip(sources, 0, np.array(inner.shape) - 1).astype(np.int32)
+    wrong = np.flatnonzero(~inner[tuple(clipped.T)])
+    clipped[wrong] = candidates[random.integers(len(candidates), size=len(wrong))]
+    return clipped
+
+
+def _vote(filled: Array, picture: Array, matches: _Matches, away: Array) -> None:
+    """Sets the hole's pixels to the weighted mean of what the patches over them say."""
+    height, width = matches.number.shape
+    sharpness = SHARPNESS / max(float(np.median(matches.errors)), 1e-6)
+    weights = np.exp(-np.minimum(sharpness * matches.errors / SHARPNESS, SHARPNESS)) * NEARER ** -np.minimum(away, 60)
+    total, sums = np.zeros((len(away), 1), np.float32), np.zeros((len(away), 3), np.float32)
+    for row in range(-RADIUS, RADIUS + 1):
+        for column in range(-RADIUS, RADIUS + 1):
+            centre = matches.places - np.array((row, column), np.int32)
+            index = matches.number[tuple(np.clip(centre, 0, (height - 1, width - 1)).T)]
+            said = np.clip(matches.sources[index] + (row, column), 0, (height - 1, width - 1))
+            weight = np.where(index >= 0, weights[index], 0)[:, None].astype(np.float32)
+            total += weight
+            sums += weight * picture[tuple(said.T)]
+    filled[tuple(matches.places.T)] = sums / np.maximum(total, 1e-12)
+
+
+def _agreement(matches: _Matches) -> Array:
+    """(H, W) 0..1 how far neighbouring pixels of the hole come from neighbouring ones, as those of a texture that fits
+    do; scraps do not.
+    """
+    height, width = matches.number.shape
+    same, count = np.zeros(len(matches.places), np.float32), np.zeros(len(matches.places), np.float32)
+    way = matches.sources - matches.places
+    for offset in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+        beside = np.clip(matches.places + np.array(offset, np.int32), 0, (height - 1, width - 1))
+        index = matches.number[tuple(beside.T)]
+        same += (index >= 0) & (np.abs(way[index] - way).max(1) <= 1)
+        count += index >= 0
+    maps = np.zeros((2, height, width), np.float32)
+    maps[:, matches.places[:, 0], matches.places[:, 1]] = same, count
+    around, all_around = (cv2.GaussianBlur(part, (0, 0), AGREEMENT_BLUR) for part in maps)
+    return _ramp(around / np.maximum(all_around, 1e-4), AGREEMENT)
+
+
+def _copied(smooth: Array, known: Mask, matches: _Matches, factor: int) -> Array:
+    """The picture at full size with the hole's pixels taken from where the matches of a level, smaller by a factor,
+    say; each is a mean of what the four nearest cells say.
+    """
+    height, width = known.shape
+    places = np.argwhere(~known).astype(np.int32)
+    cells = (places + 0.5) / factor - 0.5
+    base = np.floor(cells).astype(np.int32)
+    share = (cells - base).astype(np.float32)
+    total, sums = np.full((len(places), 1), 1e-6, np.float32), np.zeros((len(places), 3), np.float32)
+    for row in (0, 1):
+        for column in (0, 1):
+            cell = np.clip(base + np.array((row, column), np.int32), 0, np.array(matches.number.shape) - 1)
+            index = matches.number[tuple(cell.T)]
+            offset = (matches.sources[index] - matches.places[index]) * factor
+            source = np.clip(places + offset, 0, (height - 1, width - 1))
+            weight = np.abs(1 - row - share[:, 0]) * np.abs(1 - column - share[:, 1]) + 1e-4
+            weight = np.where((index >= 0) & known[tuple(source.T)], weight, 0)[:, None]
+            total += weight
+            sums += weight * smooth[tuple(source.T)]
+    found = total > 1e-5
+    filled = smooth.copy()
+    filled[tuple(places.T)] = np.where(found, sums / total, smooth[tuple(places.T)])
+    return filled
+
+
+def _ramp(value: Array, limits: tuple[float, float]) -> Array:
+    share = np.clip((value - limits[0]) / (limits[1] - limits[0]), 0, 1)
+    return np.asarray(share * share * (3 - 2 * share), np.float32)
