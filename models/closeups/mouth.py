@@ -32,7 +32,7 @@ SCLERA_LANDMARKS = (  # halfway between these two the eye is white: the iris's r
     (LEFT_IRIS + 3, LEFT_EYE_INNER),
     (LEFT_IRIS + 1, LEFT_EYE_OUTER),
 )
-NETWORK_TONE_SHARE = 0.7  # share of the network's mean colour: it was trained on mouths in pictures like this one
+DRAWN_TONE_SHARE = 0.7  # share of the mean colour of the mouth that is drawn by rule, in the picture's own light
 
 
 def white_point(picture: Tensor, face: Tensor) -> Tensor:
@@ -76,13 +76,13 @@ def stretch_driver_mouth(mouth_cells: Tensor, ring: Tensor, side: int) -> Tensor
 
 
 def tint_driver_mouth(driver_mouth: Tensor, paint: Tensor, allowed_chroma: Tensor) -> Tensor:
-    """(B, 3, n, n) 0..1 a driver's mouth in the colours of a picture: its mean colour is mostly the network's, and no
-    colour leaves the range of the picture.
+    """(B, 3, n, n) 0..1 a driver's mouth in the colours of a picture: its mean colour is mostly the drawn mouth's, and
+    no colour leaves the range of the picture.
 
-    driver_mouth: (B, 4, n, n) colours and weight. paint: (B, 3, n, n) of the network. allowed_chroma: of the picture,
-    from `models.closeups.teeth.chroma_range`.
+    driver_mouth: (B, 4, n, n) colours and weight. paint: (B, 3, n, n) of the drawn mouth. allowed_chroma: of the
+    picture, from `models.closeups.teeth.chroma_range`.
     """
     colour, weight = driver_mouth.split([3, 1], 1)
     colour = clamp_chroma(colour, allowed_chroma)
-    driver_mean, network_mean = (weighted_mean(each, weight) for each in (colour, paint))
-    return (colour + NETWORK_TONE_SHARE * (network_mean - driver_mean)).clamp(0, 1)
+    driver_mean, drawn_mean = (weighted_mean(each, weight) for each in (colour, paint))
+    return (colour + DRAWN_TONE_SHARE * (drawn_mean - driver_mean)).clamp(0, 1)

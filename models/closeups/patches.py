@@ -2,8 +2,8 @@
 
 The network's output is limited to the surroundings of the openings, and lies beneath the pixels that need no network
 (`CloseupInput.known`). Over that of the eyes lie shut lids (models/closeups/lids.py). The inside of an open mouth that
-the picture does not show comes from the driver's mouth (models/closeups/mouth.py); where that shows nothing either, the
-network paints it.
+the picture does not show is drawn by rule (models/closeups/inner_mouth.py) and mixed with the driver's mouth
+(models/closeups/mouth.py). Where there is no network, known pixels, lids and the inside of mouths are all.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from models.closeups.inputs import (
     REST_INNER_RING,
     CloseupInput,
     CloseupReference,
+    MovingPicture,
     area_share,
     inner_lips,
     sample,
@@ -30,14 +31,14 @@ from models.closeups.inputs import (
 )
 from models.closeups.lids import lid_skin, may_be_shut
 from models.closeups.mouth import stretch_driver_mouth, tint_driver_mouth
-from models.closeups.teeth import decide_teeth, weighted_mean
+from models.closeups.teeth import weighted_mean
 from models.closeups.window import MOUTH_VIEW, Window, window_fade
 from models.geometry.grid import smoothstep, unit_grid
-from models.geometry.topology import HeadTransform
 
 # A mouth without teeth: its lightness inside over that of its darkest stroke, a mean weighted by the exponential of
 # minus so much times the lightness 0..1; and by how much its opening has grown, of the window, before it is drawn.
 MOUTH_SHADE, DARKEST, OPENED = 0.6, 25.0, (0.001, 0.008)
+DRIVER_SHARE = 0.5  # of what the driver's mouth shows, over what is drawn by rule
 HALF_SHUT = (0.45, 0.6)  # area of an eye over that at rest: drawn by rule below, left to the warp above
 
 
@@ -77,21 +78,37 @@ def make_patches(
     eyes: CloseupInput,
     outputs: Sequence[Tensor],
     references: Sequence[CloseupReference],
+    moving: MovingPicture,
     mouth_cells: Tensor,
 ) -> list[Patch]:
     """The six tensors of `Closeups` as three patches: mouth, right eye, left eye.
 
-    references: one for each of `VIEWS`. mouth_cells: (B, 4, h, w) the drivers' mouths, see `driver_mouth`.
+    references: one for each of `VIEWS`. moving: the pictures that mouth and eyes were made of. mouth_cells:
+    (B, 4, h, w) the drivers' mouths, see `driver_mouth`.
     """
-    reference = references[0]
     flow, keep, paint = outputs[:3]
-    driven = driver_mouth(mouth_cells, mouth, reference)
-    weight = driven[:, 3:]
-    decided = decide_teeth(paint, mouth.hidden * (1 - keep), reference.chroma_range)
-    tinted = tint_driver_mouth(driven, paint, reference.chroma_range)
-    paint, keep = torch.lerp(decided, tinted, weight), keep * (1 - weight)
-    mouth_edit = plain_mouth(make_edit(mouth, flow, keep, paint), mouth, reference)
+    drawn, cover = inside_of_mouth(mouth, references[0], moving, mouth_cells)
+    paint, keep = torch.lerp(paint, drawn, cover), keep * (1 - cover)
+    mouth_edit = plain_mouth(make_edit(mouth, flow, keep, paint), mouth, references[0])
     return [Patch(mouth.window, mouth_edit), *eye_patches(eyes, make_edit(eyes, *outputs[3:]), references[1:])]
+
+
+def inside_of_mouth(
+    mouth: CloseupInput, reference: CloseupReference, moving: MovingPicture, mouth_cells: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The inside of B mouths that the picture does not show: colours (B, 3, n, n) and coverage (B, 1, n, n), 0..1.
+
+    It is drawn by rule, and mixed with what the drivers' mouths (B, 4, h, w) show.
+    """
+    maps = mouth.maps
+    rest, now = maps[:, REST_INNER_RING], maps[:, NOW_INNER_RING]
+    ring, side = inner_lips(mouth.landmarks)[:, 1], maps.shape[-1]
+    drawn = draw_inner_mouth(reference.inner_mouth, mouth.window, moving.head, moving.face, ring, side)
+    driven = driver_mouth(mouth_cells, mouth, reference)
+    tinted = tint_driver_mouth(driven, drawn, reference.chroma_range)
+    opened = smoothstep(*OPENED, (now - rest).mean((1, 2, 3), keepdim=True))
+    cover = torch.maximum(mouth.hidden, stretched(rest, now)) * opened
+    return torch.lerp(drawn, tinted, DRIVER_SHARE * driven[:, 3:]), cover
 
 
 def eye_patches(eyes: CloseupInput, edit: CloseupEdit, references: Sequence[CloseupReference]) -> list[Patch]:
@@ -130,20 +147,16 @@ def make_edit(closeup: CloseupInput, flow: Tensor, keep: Tensor, paint: Tensor) 
     return CloseupEdit(flow * F.avg_pool2d(editable, 2), (1 - known) * (1 - painted), paint, near)
 
 
-def drawn_mouth_patch(mouth: CloseupInput, reference: CloseupReference, head: HeadTransform, face: Tensor) -> Patch:
-    """The patch of mouths where no network draws: their inside is drawn by rule where the picture shows none, or only
-    the dark in mouths without teeth. Nothing is drawn of mouths that are as open as in the picture.
-
-    head, face (B, 478, 3): now, in units of the map.
+def drawn_mouth_patch(
+    mouth: CloseupInput, reference: CloseupReference, moving: MovingPicture, mouth_cells: Tensor
+) -> Patch:
+    """The patch of mouths where no network draws: their inside, where the picture shows none of it. Nothing is drawn of
+    mouths that are as open as in the picture. Arguments as `inside_of_mouth`.
     """
     maps = mouth.maps
-    rest, now = maps[:, REST_INNER_RING], maps[:, NOW_INNER_RING]
-    ring = inner_lips(mouth.landmarks)[:, 1]
-    paint = draw_inner_mouth(reference.inner_mouth, mouth.window, head, face, ring, maps.shape[-1])
-    change = (now - rest).mean((1, 2, 3), keepdim=True)
-    cover = torch.maximum(mouth.hidden, stretched(rest, now)) * smoothstep(*OPENED, change)
-    known = mouth.known * smoothstep(*OPENED, change.abs())
-    still = torch.zeros_like(F.avg_pool2d(maps[:, :2], 2))
+    change = (maps[:, NOW_INNER_RING] - maps[:, REST_INNER_RING]).mean((1, 2, 3), keepdim=True)
+    paint, cover = inside_of_mouth(mouth, reference, moving, mouth_cells)
+    still, known = torch.zeros_like(F.avg_pool2d(maps[:, :2], 2)), mouth.known * smoothstep(*OPENED, change.abs())
     by_rule = replace(mouth, known=known, network_mask=torch.ones_like(cover))
     return Patch(mouth.window, plain_mouth(make_edit(by_rule, still, 1 - cover, paint), mouth, reference))
 

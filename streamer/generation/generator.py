@@ -115,7 +115,7 @@ class GeometryGenerator:
         lips_part, lids_close = moving_parts(rig, pose)
         if lips_part:
             mouth = make_input(VIEWS[:1], subject, views[0])
-            patches.append(drawn_mouth_patch(mouth, views[0], pose.head, pose.face))
+            patches.append(drawn_mouth_patch(mouth, views[0], subject, pose.mouth))
         if lids_close:
             eyes = make_input(VIEWS[1:], subject, CloseupReference.stack(views[1:]))
             patches += drawn_eye_patches(eyes, views[1:])
@@ -174,7 +174,7 @@ class NetworkGenerator(Generic[StateT]):
         keep = smoothstep(*KEEP_THRESHOLDS, edit.keep)
         scaled = Edit(EDIT_STRENGTH * edit.flow, keep, edit.paint, EDIT_STRENGTH * edit.alpha)
         mouth, eyes = make_inputs(subject, closeups)
-        patches = make_patches(mouth, eyes, self._run_closeups(mouth, eyes), closeups, driver_mouth)
+        patches = make_patches(mouth, eyes, self._run_closeups(mouth, eyes), closeups, subject, driver_mouth)
         return Prediction(scaled, [*patches, *(whole_eye_patches(subject) if any_whole(subject) else ())])
 
     def _frame_input(

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from models.closeups.mouth import (
     CHEEK_LANDMARKS,
-    NETWORK_TONE_SHARE,
+    DRAWN_TONE_SHARE,
     SCLERA_LANDMARKS,
     stretch_driver_mouth,
     tint_driver_mouth,
@@ -59,7 +59,7 @@ def test_tint_driver_mouth_mixes_both_mean_colours_and_keeps_the_drivers_contras
     paint = torch.full((1, 3, 96, 96), 0.3)
     drawn = tint_driver_mouth(shown, paint, chroma_range(paint))
     driver_mean = float(shown[:, :3].mean())
-    assert float(drawn.mean()) == pytest.approx(driver_mean + NETWORK_TONE_SHARE * (0.3 - driver_mean), abs=0.02)
+    assert float(drawn.mean()) == pytest.approx(driver_mean + DRAWN_TONE_SHARE * (0.3 - driver_mean), abs=0.02)
     rows = drawn[0, 0, :, 40]
     assert float(rows.max() - rows.min()) == pytest.approx(0.4, abs=0.02)
 

@@ -147,11 +147,13 @@ def test_make_patches_gives_each_picture_of_a_batch_the_mouth_of_its_driver() ->
         side = closeup.maps.shape[-1]
         paint = torch.full((count, 3, side, side), 0.5)
         outputs += [torch.zeros(count, 2, side // 2, side // 2), torch.ones(count, 1, side, side), paint]
-    patches = make_patches(mouth, eyes, outputs, references, pose.mouth)
+    moving = MovingPicture.of(rigs, pose, make_guidance(rigs, pose))
+    patches = make_patches(mouth, eyes, outputs, references, moving, pose.mouth)
     edit = Edit(*(torch.zeros(2, k, n, n) for k, n in ((2, GUIDE_SIDE), (1, 128), (3, 128), (1, GUIDE_SIDE))))
     edit = replace(edit, keep=1 - edit.keep)
     picture = compose(rigs, make_guidance(rigs, pose), edit, None, patches)[:, :3].mean(1)
     x, (top, low) = 64, ((pose.face[0, [UPPER_LIP_INNER, LOWER_LIP_INNER], 1] + 1) * 64).tolist()
     upper, lower = (int(top + share * (low - top)) for share in (0.25, 0.75))
-    assert picture[0, upper, x] > picture[0, lower, x] + 0.2
-    assert picture[1, lower, x] > picture[1, upper, x] + 0.2
+    # Half of it is drawn by rule, the same for both drivers.
+    assert picture[0, upper, x] > picture[1, upper, x] + 0.1
+    assert picture[1, lower, x] > picture[0, lower, x] + 0.1

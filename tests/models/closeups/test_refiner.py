@@ -10,7 +10,7 @@ from models.compositor import compose
 from models.config import PRESETS, ModelConfig
 from models.geometry.guidance import make_guidance
 from models.geometry.retarget import rest_pose
-from tests.support.closeups import SMALL, closeups_at_rest
+from tests.support.closeups import SMALL, at_rest, closeups_at_rest
 from tests.support.faces import drawn_face
 
 
@@ -21,7 +21,7 @@ def test_closeups_untrained_almost_keep_the_picture() -> None:
     network = Closeups(SMALL).eval()
     outputs = network(mouth.maps, mouth.landmarks, eyes.maps, eyes.landmarks)
     references = make_references(rig.image, rig.face, rig.head, SMALL)
-    patches = make_patches(mouth, eyes, outputs, references, rest_pose(rig).mouth)
+    patches = make_patches(mouth, eyes, outputs, references, at_rest(rig), rest_pose(rig).mouth)
     assert [patch.edit.keep.shape[-1] for patch in patches] == [32, 16, 16]
     guidance = make_guidance(rig, rest_pose(rig))
     plain, refined = (compose(rig, guidance, None, None, some) for some in ((), patches))

@@ -1,9 +1,9 @@
-"""Hazes of teeth are decided, the picture's own teeth are found and stay rigid."""
+"""The picture's own teeth are found and stay rigid, and no colour leaves the range of the picture."""
 
 import torch
 from torch import Tensor
 
-from models.closeups.teeth import chroma_range, decide_teeth, teeth_source, tooth_gaps, visible_teeth
+from models.closeups.teeth import chroma_range, clamp_chroma, teeth_source, visible_teeth
 from models.geometry.grid import unit_grid
 
 SIDE = 96  # pixels of the window
@@ -18,74 +18,15 @@ def tint(*rgb: float) -> Tensor:
 YELLOW = tint(1.0, 0.7, 0.3)
 
 
-def haze(light: float = 0.6, dark: float = 0.2) -> tuple[Tensor, Tensor]:
-    """A light band across a dark mouth, fading up and down: paint, and where it is invented."""
-    x, y = unit_grid(SIDE, torch.device("cpu"))[0].unbind(-1)
-    band = torch.exp(-((y / 0.15) ** 2))
-    paint = (dark + (light - dark) * band)[None, None].expand(-1, 3, -1, -1)
-    return paint, ((x.abs() < 0.7) & (y.abs() < 0.3)).float()[None, None]
-
-
-def test_decide_teeth_turns_a_haze_into_teeth_and_the_dark_behind_them() -> None:
-    paint, invented = haze()
-    decided = decide_teeth(paint, invented, chroma_range(GREY))[0, 0]
-    column = SIDE // 2 + 5  # within an incisor
-    inside = decided[invented[0, 0, :, column] > 0, column]
-    assert float(inside.max()) > 0.57 and float(inside.min()) < 0.27
-    between = ((inside > 0.3) & (inside < 0.5)).sum()
-    assert int(between) <= 4 < int(((paint[0, 0, :, column] > 0.3) & (paint[0, 0, :, column] < 0.5)).sum())
-
-
-def test_tooth_gaps_are_symmetric() -> None:
-    paint, invented = haze()
-    row = decide_teeth(paint, invented, chroma_range(GREY))[0, 0, SIDE // 2]
-    assert torch.allclose(row, row.flip(0), atol=1e-5)
-    middle = row[SIDE // 2 - 1 : SIDE // 2 + 1]
-    assert float(middle.max()) < 0.9 * float(row[SIDE // 2 + 5])
-    line = tooth_gaps(SIDE, paint.device)[0, 0, 0]
-    minima = ((line[1:-1] > line[:-2]) & (line[1:-1] >= line[2:])).sum()
-    assert 8 <= int(minima) <= 11 and float(line[:8].max()) < 0.01
-
-
-def test_decide_teeth_draws_no_gaps_in_a_tongue() -> None:
-    paint, invented = haze()
-    tongue = paint * tint(1.0, 0.5, 0.5)
-    row = decide_teeth(tongue, invented, chroma_range(GREY))[0, 0, SIDE // 2, 20:-20]
-    assert float(row.max() - row.min()) < 0.01
-
-
-def test_decide_teeth_keeps_pixels_without_contrast_and_pixels_that_are_not_invented() -> None:
-    paint, invented = haze(0.42, 0.4)
-    assert torch.equal(decide_teeth(paint, invented, chroma_range(GREY)), paint)
-    paint, invented = haze()
-    changed = (decide_teeth(paint, invented, chroma_range(GREY)) - paint).abs().amax(1, keepdim=True)
-    assert float(changed[invented == 0].max()) == 0
-    assert torch.equal(decide_teeth(paint, 0 * invented, chroma_range(GREY)), paint)
-
-
-def test_decide_teeth_keeps_the_colour_of_the_haze() -> None:
-    paint, invented = haze()
-    warm = tint(1.0, 0.8, 0.5)
-    decided = decide_teeth(paint * warm, invented, chroma_range(GREY * warm))
-    share = decided / decided[:, :1]
-    assert torch.allclose(share, warm.expand_as(share), atol=1e-3)
-
-
-def test_decide_teeth_stays_within_the_chroma_range_of_the_picture() -> None:
-    paint, invented = haze()
-    decided = decide_teeth(paint, invented, chroma_range(GREY * YELLOW))
-    inside = (decided * invented).sum((2, 3)) / invented.sum()
-    assert torch.allclose(inside / inside[:, :1], YELLOW[..., 0, 0] * torch.tensor([1, 1.1, 1.1]), atol=0.01)
-    assert float((decided.mean(1) - decide_teeth(paint, invented, chroma_range(GREY)).mean(1)).abs().max()) < 0.02
-    pink = decide_teeth(paint * tint(1.0, 0.6, 0.6), invented, chroma_range(GREY))[..., invented[0, 0] > 0]
-    assert torch.allclose(pink[:, 1:], (pink[:, :1] / 1.1).expand(-1, 2, -1), atol=0.01)
-
-
-def test_decide_teeth_treats_each_mouth_of_a_batch_alone() -> None:
-    (one, invented), (two, _) = haze(), haze(0.9, 0.1)
-    allowed_chroma = chroma_range(torch.cat([GREY, GREY * YELLOW]))
-    both = decide_teeth(torch.cat([one, two]), invented.expand(2, -1, -1, -1), allowed_chroma)
-    assert torch.allclose(both[:1], decide_teeth(one, invented, chroma_range(GREY)), atol=1e-6)
+def test_clamp_chroma_stays_within_the_chroma_range_of_the_picture_and_as_light() -> None:
+    clamped = clamp_chroma(GREY, chroma_range(GREY * YELLOW))
+    share = clamped.mean((2, 3)) / clamped[:, :1].mean((2, 3))
+    assert torch.allclose(share, YELLOW[..., 0, 0] * torch.tensor([1, 1.1, 1.1]), atol=0.01)
+    assert torch.allclose(clamped.mean(1), GREY.mean(1), atol=0.02)
+    pink = clamp_chroma(GREY * tint(1.0, 0.6, 0.6), chroma_range(GREY))
+    assert torch.allclose(pink[:, 1:], (pink[:, :1] / 1.1).expand(-1, 2, -1, -1), atol=0.01)
+    two = clamp_chroma(GREY.expand(2, -1, -1, -1), chroma_range(torch.cat([GREY, GREY * YELLOW])))
+    assert torch.allclose(two[:1], GREY, atol=1e-6) and torch.allclose(two[1:], clamped, atol=1e-6)
 
 
 def smile(wide: float = 0.54) -> tuple[Tensor, Tensor]:
