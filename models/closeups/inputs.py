@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -97,12 +98,11 @@ class CloseupReference:
         if len(references) == 1:
             return references[0]
         window = Window.stack([reference.window for reference in references])
-        inner_mouth = InnerMouth(
-            *(torch.cat(parts) for parts in zip(*(each.inner_mouth for each in references), strict=True))
-        )
+        measured = zip(*(reference.inner_mouth for reference in references), strict=True)
+        inner_mouth = InnerMouth(*(torch.cat(parts) for parts in measured))
         rest = [f.name for f in fields(CloseupReference) if f.name not in ("window", "inner_mouth")]
-        merged = (torch.cat([getattr(each, name) for each in references]) for name in rest)
-        return CloseupReference(window, *merged, inner_mouth)
+        merged: dict[str, Any] = {name: torch.cat([getattr(each, name) for each in references]) for name in rest}
+        return CloseupReference(window=window, inner_mouth=inner_mouth, **merged)
 
 
 @dataclass(frozen=True)

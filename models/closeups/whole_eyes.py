@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from models.closeups.inputs import MovingPicture, gather_landmarks, sample
 from models.closeups.patches import CloseupEdit, Patch
@@ -24,6 +25,7 @@ VIEWS = tuple(replace(view, half_side=HALF_SIDE) for view in (RIGHT_EYE_VIEW, LE
 # An eye is squeezed within a rounded box around it, whose half sides are so many half widths and heights of the eye.
 ACROSS, DOWN, ROUNDNESS = 1.25, 1.22, 4.0
 MIRRORED = 0.1  # what the eye leaves is filled by what lies beyond its edge, mirrored and so much nearer to the edge
+FILL_REACH, FILL_STEP = 24, 6  # pixels to both sides whose median fills it: hair and brows would become streaks
 MAX_HEIGHT = 1.6  # half heights that a staring eye reaches
 LINE = 0.3  # of the box's half height below its middle, where a shut eye lies: a line that is bent down
 GLANCE = (1.3, 2.2)  # of both, between which the way of a glancing eye fades
@@ -51,7 +53,7 @@ def whole_eye_patch(view: View, moving: MovingPicture, eye: Tensor) -> Patch:
     share, way, whole = eye[:, None, None, :1], eye[:, None, None, 1:3] / view.half_side, eye[:, 3, None, None, None]
     way = torch.cat([way[..., :1] * (-1 if view.mirrored else 1), way[..., 1:]], -1) / half
     place = (unit - middle) / half  # (B, m, m, 2) in half sizes of the eye
-    source = squeezed_from(place, share, way)
+    source, vacated = squeezed_from(place, share, way)
     changed = (1 - share).abs() + way.abs().sum(-1, keepdim=True)
     reach, beyond = const_floats(((ACROSS, MAX_HEIGHT),), unit.device), place.abs() - way.abs()
     near = (1 - smoothstep(0.0, 0.2, beyond - reach)).prod(-1, keepdim=True)
@@ -59,12 +61,16 @@ def whole_eye_patch(view: View, moving: MovingPicture, eye: Tensor) -> Patch:
     on_map = window.to_map(source * half + middle) + window.centre[:, None, None]
     in_box = (on_map - moving.box[:, None, None, :2]) / moving.box[:, None, None, 2:]
     colour = moving.sample(in_box, on_map + sample(moving.flow, in_box).permute(0, 2, 3, 1))
+    beside = F.pad(colour, (FILL_REACH, FILL_REACH, 0, 0), "replicate").unfold(3, 2 * FILL_REACH + 1, 1)
+    filled = beside[..., ::FILL_STEP].median(-1).values
+    colour = torch.lerp(colour, filled, vacated[:, None])
     still = cover.new_zeros(len(cover), 2, PATCH_SIDE // 2, PATCH_SIDE // 2)
     return Patch(window, CloseupEdit(still, 1 - cover, colour, cover))
 
 
-def squeezed_from(place: Tensor, share: Tensor, way: Tensor) -> Tensor:
-    """Where on the open eye each place on a squeezed one comes from: (B, m, m, 2), half sizes of the eye.
+def squeezed_from(place: Tensor, share: Tensor, way: Tensor) -> tuple[Tensor, Tensor]:
+    """Where on the open eye each place on a squeezed one comes from: (B, m, m, 2), half sizes of the eye; and whether
+    the eye has left that place: (B, m, m), 0 or 1.
 
     place (B, m, m, 2): half sizes, from the eye's middle. share (B, 1, 1, 1): height of the squeezed eye over that of
     the open one, above 0. way (B, 1, 1, 2): of the glance, half sizes.
@@ -76,4 +82,5 @@ def squeezed_from(place: Tensor, share: Tensor, way: Tensor) -> Tensor:
     distance, edge, share = offset.abs(), edge * (1 - LINE * offset.sign()), share[..., 0]
     around = torch.where(distance < edge, edge + MIRRORED * (edge - distance), distance)
     before = torch.where(distance < share * edge, distance / share, around)
-    return torch.stack([x, y - offset + offset.sign() * before], -1)
+    vacated = (distance < edge) & (distance >= share * edge)
+    return torch.stack([x, y - offset + offset.sign() * before], -1), vacated.to(x.dtype)

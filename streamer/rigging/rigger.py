@@ -20,8 +20,9 @@ from streamer.options import LARGEST_PERSON
 from streamer.rigging.border import extend
 from streamer.rigging.canvas import Array, Canvas, original_grid, place_on_canvas
 from streamer.rigging.cutout import Cutout, continued, cut_out
+from streamer.rigging.drawn_eyes import fit_drawn_eyes
 from streamer.rigging.face_fit import face_within
-from streamer.rigging.face_parts import has_lids, has_lips
+from streamer.rigging.face_parts import has_lids, has_lips, is_flat_drawing
 from streamer.rigging.finger_outline import FingerOutlines, find_fingers
 from streamer.rigging.framing import BARE_HEAD, Framing, Layout, frame_rect, head_with_hair, skull_circle
 from streamer.rigging.limb_outline import LimbOutlines, find_limbs
@@ -149,6 +150,8 @@ def find_character(
         is_head = inside > MIN_SHOWN_FACE
     layout = replace(layout, hair=head_with_hair(face, found.alpha))
     rgb = seen(canvas, found)
+    if (points is None or not points.has_face) and is_flat_drawing(rgb, face):
+        face = fit_drawn_eyes(rgb, face)
     body = skeleton.body
     limbs = None if body is None else find_limbs(rgb, found.alpha, body, canvas.inside)
     fingers = None
@@ -235,9 +238,13 @@ def build_rig(character: Character, device: torch.device | str, further: Sequenc
 
 
 def kind_of(character: Character, skull_fits: torch.Tensor) -> Kind:
-    """What of a person's head a character has. skull_fits (1,): see there. A detected face is a person's."""
+    """What of a person's head a character has. skull_fits (1,): see there. A detected face is a person's, but the eyes
+    of flat drawings have no lids that could be moved.
+    """
+    rgb, face = character.rgb, character.face
     placed = character.points is not None and character.points.has_face
-    lids, lips = (not placed or judge(character.rgb, character.face) for judge in (has_lids, has_lips))
+    lids = has_lids(rgb, face) if placed else not is_flat_drawing(rgb, face)
+    lips = not placed or has_lips(rgb, face)
     is_head = bool(skull_fits) and character.is_head and (lids or lips)  # a flat drawing has no other side
     return Kind(*(skull_fits.new_tensor([known], dtype=torch.float32) for known in (
         is_head, lids, lips,

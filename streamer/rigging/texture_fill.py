@@ -131,7 +131,7 @@ def _search(
         before = coarser.sources[index] - coarser.places[index]
         sources = np.where((index >= 0)[:, None], places + 2 * before, places)
         sources = _valid(sources, inner, candidates, random)
-    known_patches = _patches(picture).copy()  # those that are taken are known: they do not change
+    known_patches = _patches(picture)  # those that are taken are known: they do not change
     filled = picture.copy()
     if coarser is not None:
         filled[tuple(places.T)] = picture[tuple(sources.T)]
@@ -162,8 +162,13 @@ def _patches(picture: Array) -> Array:
     """(H · W, K) the patch around each pixel, with the border repeated."""
     size = 2 * RADIUS + 1
     padded = np.pad(picture, ((RADIUS, RADIUS), (RADIUS, RADIUS), (0, 0)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (size, size), (0, 1))
-    return windows.reshape(-1, 3 * size * size)
+    height, width = picture.shape[:2]
+    shifted = [
+        padded[row : row + height, column : column + width].reshape(-1, 3)
+        for row in range(size)
+        for column in range(size)
+    ]
+    return np.concatenate(shifted, 1)
 
 
 def _error(wanted: Array, patches: Array, sources: Places, width: int) -> Array:

@@ -15,7 +15,7 @@ NO_WAY = torch.zeros(1, 1, 1, 2)
 
 def squeezed(share: float, way: torch.Tensor = NO_WAY) -> torch.Tensor:
     """Sources (64, 64, 2) of places up to two half sizes of an eye from its middle."""
-    return squeezed_from(2 * unit_grid(64, torch.device("cpu")), torch.full((1, 1, 1, 1), share), way)[0]
+    return squeezed_from(2 * unit_grid(64, torch.device("cpu")), torch.full((1, 1, 1, 1), share), way)[0][0]
 
 
 def test_an_open_eye_comes_from_its_own_place() -> None:
