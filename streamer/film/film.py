@@ -13,6 +13,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TypeVar
 
+import torch
+
 from streamer.errors import KagamiError
 from streamer.files.prefetch import prefetch
 from streamer.files.sound import Sound
@@ -30,6 +32,9 @@ from streamer.tracking.drivers import Drivers
 from streamer.tracking.motion import Motion
 from streamer.tracking.smoothing import smooth_both_ways
 
+# Of torch, which draws beside the thread that tracks: on two busy cores a second one made drawing eight times and the
+# whole film three times slower, since each of its many small steps waits for both.
+TORCH_THREADS = 1
 T = TypeVar("T")
 
 
@@ -94,10 +99,11 @@ def make_film(
 
     report: called in this thread at the beginning, after each frame that was tracked or drawn, and before the file is
     finished. cancelled: asked as often; once it is true, FilmCancelledError is raised. What is held at once does not
-    grow with the length of the film.
+    grow with the length of the film. Lets torch compute in TORCH_THREADS from now on.
 
     Raises KagamiError. On any error, and on Ctrl-C, nothing new is left on the disk.
     """
+    torch.set_num_threads(TORCH_THREADS)
     name = film.name or film.drive.name
     with (
         VideoReader(film.drive, film.clip, film.name) as reader,

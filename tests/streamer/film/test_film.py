@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from streamer.film import film as film_module
 from streamer.film.film import Film, FilmCancelledError, FilmSummary, make_film
@@ -161,6 +162,22 @@ def test_film_reports_each_stage_and_every_frame(fakes):
     assert (told[-1].tracked, told[-1].drawn) == (24 * RATE, 24 * RATE)
     assert [each.drawn for each in told] == sorted(each.drawn for each in told)
     assert pipeline.closed == 1
+
+
+def test_film_is_drawn_in_one_thread_of_torch_beside_the_one_that_tracks(fakes):
+    threads = []
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        make_film(
+            FakePipeline(),
+            avatar(),
+            Film(6, Path("out.mp4"), "fake.mp4"),
+            lambda _: threads.append(torch.get_num_threads()),
+        )
+    finally:
+        torch.set_num_threads(before)
+    assert set(threads) == {1}
 
 
 @pytest.mark.parametrize("after", [0, 20, 130])
