@@ -44,6 +44,13 @@ def test_commands_that_are_named_exist(document: Path) -> None:
     assert [module for module in modules if find_spec(module) is None] == []
 
 
+def test_what_the_workflow_runs_exists() -> None:
+    text = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    named = re.findall(r"(?<![\w.])((?:\.ci|assets|docs|tests)/[\w./-]+)", text)
+    assert len(named) > 10 and [path for path in named if not (ROOT / path).exists()] == []
+    assert all(find_spec(module) for module in re.findall(r"python -m (streamer[\w.]*)", text))
+
+
 def test_every_flag_of_the_readme_is_a_setting() -> None:
     spellings = {option.spelling for option in options_of(Settings)} | {"--config", "--help"}
     table = [line for line in text_of(ROOT / "README.md").splitlines() if line.startswith("| `--")]

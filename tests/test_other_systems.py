@@ -30,6 +30,7 @@ NAMES = {
 # Where the product uses such a name: after it has found out that it is there, or that the system is Linux.
 USES = {
     ("kernels/cache_folder.py", "os.getuid"): "asks with `hasattr`",
+    ("streamer/files/output_claim.py", "fcntl"): "not on Windows",
     ("streamer/runtime/address_space.py", "resource"): "on Linux alone",
     ("streamer/runtime/fork_server.py", "os.fork"): "only in what a fork server has forked",
     ("streamer/runtime/fork_server.py", "os.waitid"): "only where there is a fork server",
@@ -59,12 +60,16 @@ def posix_names(node: ast.AST) -> Iterator[str]:
 
 
 def run_by_import(tree: ast.AST) -> Iterator[ast.AST]:
-    """The nodes that importing a module runs: all but the insides of functions."""
+    """The nodes that importing a module runs on every system: all but the insides of functions, and of what asks for
+    `sys.platform`.
+    """
     for child in ast.iter_child_nodes(tree):
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
             for each in (*child.decorator_list, *child.args.defaults, *filter(None, child.args.kw_defaults)):
                 yield from ast.walk(each)
-        elif not isinstance(child, ast.Lambda):
+        elif not isinstance(child, ast.Lambda | ast.If) or (
+            isinstance(child, ast.If) and "sys.platform" not in ast.unparse(child.test)
+        ):
             yield child
             yield from run_by_import(child)
 
@@ -110,6 +115,8 @@ def test_the_product_names_the_encoding_of_its_texts() -> None:
     [
         ("import os\nos.getuid()", ["os.getuid"]),
         ("import resource", ["resource"]),
+        ("if sys.platform != 'win32':\n    import fcntl", []),
+        ("if True:\n    import fcntl", ["fcntl"]),
         ("from signal import SIGKILL", ["signal.SIGKILL"]),
         ("@mark(signal.SIGSTOP)\ndef f(a=os.fork): os.getuid()", ["signal.SIGSTOP", "os.fork"]),
         ("def f():\n    import fcntl", []),

@@ -13,7 +13,7 @@ from typing import TextIO
 
 from streamer.runtime.moving_line import MovingLine
 
-SILENCE_S = 1.5  # after which a log gets a line: 2 s at most, also on a busy machine
+SILENCE_S = 1.0  # after which a log gets a line: 2 s at most, also while an import holds the interpreter's lock
 REDRAW_S = 0.25  # between two states of the moving line in a terminal
 
 
