@@ -93,6 +93,7 @@ def launch(
         frame_hook=frame_hook,
         min_fps=settings.min_fps,
         preparation=SeparatePreparation(pipeline, pictures),
+        governed=pipeline.device.type == "cpu",
     )
     engine.start()
     feed = OutputFeed(engine, camera, avatar.width, avatar.height)

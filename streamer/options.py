@@ -13,10 +13,14 @@ from msgspec import Meta
 Background = Literal["original", "blur", "colour", "transparent", "picture"]
 Codec = Literal["auto", "vp8", "h264"]
 GeneratorKind = Literal["dit", "geometry"]
+SpeedKind = Literal["fast", "balanced", "best"]
+"""What a busy CPU keeps longest: frames, both, or the picture."""
 Precision = Literal["float32", "bfloat16", "float16"]
 FrameKind = Literal["whole", "bust", "face"]
 NeutralKind = Literal["first", "auto"]
 """The neutral of a file: its first face or body, or the calmest face at its beginning."""
+GivenUp = Literal["edges", "body", "closeups", "pixels"]
+"""What a busy CPU does less well: see `streamer.effort.Effort`."""
 Obstacle = Literal["dark", "small", "turned", "smiles", "moves", "talks", "blinks"]
 """What keeps a calibration from going on: the light, a small face, or what its driver does."""
 Phase = Literal["waiting", "calibrating", "live", "lost", "stalled", "paused"]
@@ -25,6 +29,7 @@ FRAME_KINDS: tuple[FrameKind, ...] = get_args(FrameKind)
 BACKGROUNDS: tuple[Background, ...] = get_args(Background)
 CODECS: tuple[Codec, ...] = get_args(Codec)
 GENERATOR_KINDS: tuple[GeneratorKind, ...] = get_args(GeneratorKind)
+SPEEDS: tuple[SpeedKind, ...] = get_args(SpeedKind)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 RATIOS = {"1:1": (1, 1), "16:9": (16, 9), "9:16": (9, 16)}

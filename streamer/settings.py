@@ -34,6 +34,7 @@ from streamer.options import (
     FrameKind,
     GeneratorKind,
     Precision,
+    SpeedKind,
     parse_aspect,
     parse_bones,
     parse_colour,
@@ -199,6 +200,7 @@ Generator = Annotated[GeneratorKind, Flag("what draws: the network, or the geome
 Device = Annotated[Literal["auto", "cpu", "cuda"], Flag("where the network runs", DRAWING)]
 Checkpoint = Annotated[Path | None, Flag("weights of the network, if not the ones that came along", DRAWING, "FILE")]
 Steps = Annotated[int, Meta(ge=1, le=16), Flag("steps of the network for a frame; more take longer", DRAWING)]
+Speed = Annotated[SpeedKind, Flag("what a busy CPU keeps longest: frames, both, or the picture", DRAWING)]
 Smooth = Annotated[bool, Flag("do not smooth the motion", PICTURE)]
 Colour = Annotated[str, Flag("background colour for --background colour", PICTURE, "#RRGGBB", rule=_colour)]
 
@@ -235,6 +237,7 @@ class Settings:
     shift_y: ShiftY = 0.0
     keep_in_frame: KeepInFrame = True
     fps: Annotated[float, Meta(ge=1, le=60), Flag("most avatar frames a second", DRAWING)] = 30.0
+    speed: Speed = "balanced"
     steps: Steps = 1
     checkpoint: Checkpoint = None
     precision: Annotated[

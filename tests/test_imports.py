@@ -37,7 +37,7 @@ LAYERS: dict[str, set[str]] = {
 # The law inside of `streamer`: which of its packages and modules each of them may import. Nothing imports to its left:
 # launch → server → engine → generation → rigging → tracking → runtime; animate, server → film → generation, files;
 # rigging → files; webrtc, files → runtime.
-COMMON = {"errors", "options", "frames", "camera", "flags", "settings"}
+COMMON = {"effort", "errors", "options", "frames", "camera", "flags", "settings"}
 TRACKING = COMMON | {"runtime", "tracking"}
 RIGGING = TRACKING | {"rigging"}
 GENERATION = RIGGING | {"generation"}

@@ -6,6 +6,7 @@ import { bindBackground, nextBackground } from './background.js';
 import { bindBeforeStart } from './before_start.js';
 import { button, element, html, image, input } from './dom.js';
 import { bindFilm, mayBeClip } from './film.js';
+import { bindEffort } from './effort.js';
 import { bindFraming } from './framing.js';
 import { bindMotion } from './motion.js';
 import { fromTransfer } from './picture.js';
@@ -33,6 +34,7 @@ export function bindInput(app) {
   bindPresets(app);
   bindVirtualCamera(app);
   bindFraming(app);
+  bindEffort(app);
   bindPeople(app);
   bindCrowd(app);
   bindProportions(app);

@@ -8,6 +8,8 @@ export const PROTOCOL = 1;
 
 /** @typedef {'original' | 'blur' | 'colour' | 'transparent' | 'picture'} Background */
 /** @typedef {'whole' | 'bust' | 'face'} FrameKind */
+/** @typedef {'fast' | 'balanced' | 'best'} SpeedKind */
+/** @typedef {'edges' | 'body' | 'closeups' | 'pixels'} GivenUp */
 /** @typedef {'waiting' | 'calibrating' | 'live' | 'lost' | 'stalled' | 'paused'} Phase */
 
 /**
@@ -42,6 +44,7 @@ export const PROTOCOL = 1;
  * @property {number} shift_y −1 up .. 1 down
  * @property {boolean} keep_in_frame whether the head stays in the frame whatever the driver does
  * @property {string} who of several people before the camera is followed: `largest`, `left`, `right` or a number from the left
+ * @property {SpeedKind} speed what a busy computer keeps longest: frames, both, or the picture
  * @property {boolean} paused
  */
 
@@ -106,6 +109,7 @@ export const PROTOCOL = 1;
  * @property {{fps: Range, latency_ms: Range}} spread
  * @property {{kind: string, name: string}} device what draws
  * @property {Record<string, number>} memory_mb by kind of memory
+ * @property {GivenUp[]} given_up what is done less well, so that a busy computer keeps up
  */
 
 /**
@@ -190,6 +194,7 @@ const controls = {
   shift_y: within(-1, 1),
   keep_in_frame: isBoolean,
   who: isWho,
+  speed: oneOf('fast', 'balanced', 'best'),
   paused: isBoolean,
 };
 /**
@@ -265,6 +270,7 @@ const SERVER_MESSAGES = {
     spread: shape({ fps: range, latency_ms: range }),
     device: shape({ kind: isString, name: isString }),
     memory_mb: mapOf(isNumber),
+    given_up: listOf(oneOf('edges', 'body', 'closeups', 'pixels')),
   },
   error: { code: isString, message: isString, fatal: isBoolean },
   bye: { reason: isString },

@@ -28,12 +28,6 @@ const STAGES = {
   encode: 'Encode the video',
 };
 
-const SLOW = {
-  fps: 12, // shown in each second
-  seconds: 5,
-  words: 'The picture stutters: close other programs, or start the server with a smaller --size.',
-};
-
 /** Label of each kind of memory in `stats.memory_mb`; the first kind that is there is shown. */
 const MEMORY_KINDS = /** @type {const} */ ({
   cuda_reserved: 'GPU memory that the server reserves',
@@ -157,22 +151,10 @@ function renderServer(stats) {
   setText(html('memory'), stats && kind ? `${stats.memory_mb[kind]} MB` : '–');
 }
 
-/**
- * One sentence under the stage, on the phone too, while few frames a second have been shown for some seconds.
- * @param {State} state
- */
-function renderSlowWords({ live, phase, fps, link, mediaLost }) {
-  const recent = fps.slice(-SLOW.seconds);
-  const isSlow = live === 'live' && phase === 'live' && link === 'open' && !mediaLost && recent.length === SLOW.seconds && recent.every((value) => value < SLOW.fps);
-  html('slow-words').hidden = !isSlow;
-  setText(html('slow-words'), isSlow ? SLOW.words : '');
-}
-
 /** @param {State} state */
 export function renderSpeed(state) {
   const { stats, reading, fps, live } = state;
   const measured = live === 'live' && reading !== null;
-  renderSlowWords(state);
   html('speed-summary').hidden = !measured;
   if (!measured) {
     setText(html('speed-card-summary'), 'not live');

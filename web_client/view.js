@@ -6,6 +6,7 @@ import { renderBeforeStart } from './before_start.js';
 import { renderCountdown } from './calibration.js';
 import { button, element, html, image, input, setIcon, setPressed, setSource, setText, setWords } from './dom.js';
 import { renderFilm } from './film.js';
+import { renderEffort } from './effort.js';
 import { renderFraming } from './framing.js';
 import { t } from './i18n.js';
 import { renderMotion } from './motion.js';
@@ -166,6 +167,7 @@ export function render(state) {
   renderBeforeStart(state);
   renderFraming(state.controls, state.reframing);
   renderSpeed(state);
+  renderEffort(state);
   renderNotice(state);
 }
 

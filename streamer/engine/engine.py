@@ -16,6 +16,7 @@ from weakref import WeakSet
 import torch
 
 from streamer.engine.admission import Admission
+from streamer.engine.draw_schedule import DrawSchedule
 from streamer.engine.engine_session import EngineSession, PendingMotion
 from streamer.engine.picture_preparation import Building, PicturePreparation, Preparation
 from streamer.errors import DeviceMemoryError, EngineClosedError, KagamiError, ServerFullError
@@ -69,7 +70,8 @@ class Engine:
 
     make_tracker: makes a session's tracker, called in its tracking thread. frame_hook: changes each frame before it
     is delivered, given the camera picture that it follows; only benchmarks set it, to copy a bar code. preparation:
-    prepares uploads in place of the pipeline. pictures: prepares them in the background.
+    prepares uploads in place of the pipeline. pictures: prepares them in the background. governed: whether sessions
+    give up some effort where frames would come too slowly else, see `streamer.engine.governor`: on a CPU.
     """
 
     def __init__(
@@ -81,11 +83,13 @@ class Engine:
         frame_hook: FrameHook | None = None,
         min_fps: float = 0.0,
         preparation: Preparation | None = None,
+        governed: bool = False,
     ) -> None:
         self.pipeline = pipeline
         self.pictures = PicturePreparation(pipeline, preparation or pipeline)
         self.fps = fps
         self._make_tracker = make_tracker
+        self._governed = governed
         self._frame_hook = frame_hook
         self._wake = threading.Condition()  # guards everything below
         self._sessions: list[EngineSession] = []
@@ -93,6 +97,7 @@ class Engine:
         self._ending: WeakSet[EngineSession] = WeakSet()  # they left; a tracker that still runs keeps its session alive
         self._watchers: list[Mailbox[AvatarFrame]] = []
         self._admission = Admission(max_sessions, min_fps)
+        self._schedule = DrawSchedule()
         self._drawn = 0
         self._left_drops: Counter[str] = Counter()
         self._spread = CachedValue(lambda: spread([session.meter for session in self.sessions]), SPREAD_PERIOD_S)
@@ -202,6 +207,7 @@ class Engine:
                 self._make_tracker,
                 self._on_motion,
                 on_failure,
+                self._schedule,
                 keep_camera=self._frame_hook is not None,
             )
             self._sessions.append(session)
@@ -261,23 +267,32 @@ class Engine:
                     return
                 self._has_work = False
             pace = pacing.advance(pace, time.monotonic())
-            self._tick()  # a function of its own, so that no local variable keeps a session alive during the wait
+            # A function of its own, so that no local variable keeps a session alive during the wait.
+            self._tick(not_before=pacing.usable_at(pace))
 
-    def _tick(self) -> None:
-        """Draw one frame for every session with a new motion since the last tick, each by its newest motion."""
+    def _tick(self, not_before: float) -> None:
+        """Draw one frame for every session with a new motion since the last tick, each by its newest motion.
+
+        not_before: when the next tick may begin, seconds on `time.monotonic`.
+        """
         self._release_left()
         sessions = self.sessions
         moved = [(session, pending) for session in sessions if (pending := session.motions.poll()) is not None]
         now = time.monotonic()
         for session, pending in moved:
             session.meter.add({QUEUE_AGE: (now - pending.put_at) * 1000})
+        if moved:
+            with self._schedule.drawing(not_before):
+                self._draw_moved(moved, newest=sessions[-1])
+
+    def _draw_moved(self, moved: list[tuple[EngineSession, PendingMotion]], newest: EngineSession) -> None:
         batch = []
         for session, pending in moved:
             request = self._request(session, pending)
             if request is not None:
                 batch.append(BatchEntry(session, pending, request))
         if batch:
-            self._draw(batch, newest=sessions[-1])
+            self._draw(batch, newest)
 
     def _release_left(self) -> None:
         """Free the device memory of sessions that left, before a new one needs it, and never during a draw."""
@@ -296,6 +311,7 @@ class Engine:
                 session.stream = self.pipeline.open(avatar)
             elif session.stream.avatar is not avatar:
                 self.pipeline.swap(session.stream, avatar)
+            session.stream.set_effort(session.effort)
             tracked = pending.tracked
             further = session.characters - 1
             others = (*tracked.others[:further], *[(NEUTRAL, NEUTRAL)] * (further - len(tracked.others)))
@@ -327,6 +343,8 @@ class Engine:
             with session.boundary():
                 session.meter.add({**motion.stages, **frame.stages, "draw": seconds * 1000})
                 session.meter.tick(DRAWN)
+                if self._governed:
+                    session.govern(time.monotonic())
                 self._deliver(session, pending, replace(frame, captured=motion.captured), newest)
 
     def _isolate_failure(self, batch: list[BatchEntry], newest: EngineSession, no_memory: bool) -> None:

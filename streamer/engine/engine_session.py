@@ -13,6 +13,9 @@ from dataclasses import dataclass
 import torch
 
 from streamer.camera import Converter, ReceivedFrame
+from streamer.effort import FULL, Effort
+from streamer.engine import governor
+from streamer.engine.draw_schedule import LEAD_QUANTILE, DrawSchedule, RecentDurations
 from streamer.errors import DeviceMemoryError, KagamiError, SessionError
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.avatar import Avatar
@@ -21,13 +24,15 @@ from streamer.generation.stream import Stream
 from streamer.options import Obstacle, Phase
 from streamer.rigging.backdrop import Backdrop
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
-from streamer.runtime.meter import Meter
+from streamer.runtime.meter import DRAWN, RECEIVED, TOTAL, Meter
 from streamer.tracking.tracker import TrackedMotion, Tracker, Wanted
 
 CAMERA_IDLE_S = 0.25  # without a camera picture, until the avatar shows its idle motion
 CAMERA_STALLED_S = 1.5  # without a camera picture, until the phase becomes "stalled" and the page says so
 IDLE_FPS = 25.0
+GOVERN_PERIOD_S = 0.25  # between two looks at what frames cost
 RECENT_MOTIONS = 12  # that `recent` holds: some 0.4 s
+_IDLE_PHASES: tuple[Phase, ...] = ("waiting", "stalled", "paused")  # in which frames follow no camera
 _log = logging.getLogger(__name__)
 
 
@@ -68,6 +73,7 @@ class EngineSession:
     camera: single-slot mailbox of received pictures, read by the tracking thread.
     motions: single-slot mailbox of tracked motions, read by the engine's thread.
     state: of its tracking; replaced by the tracking thread.
+    effort: what its frames may cost; set by `govern`.
     recent: the last motions that were tracked while live, for measurements of how the driver looks; oldest first.
     failure: the error that ended the session, if any; `on_failure` is called with it, in the thread that failed.
     """
@@ -79,6 +85,7 @@ class EngineSession:
         make_tracker: Callable[[], Tracker],
         wake_engine: Callable[[], None],
         on_failure: Callable[[KagamiError], None],
+        schedule: DrawSchedule,
         keep_camera: bool = False,
     ) -> None:
         self.avatar = avatar
@@ -87,6 +94,9 @@ class EngineSession:
         self.backdrop: Backdrop | None = None
         self.paused = False
         self.state = TrackingState()
+        self.effort: Effort = FULL
+        self._governor = governor.Governor()
+        self._governed_at = 0.0
         self.recent: deque[TrackedMotion] = deque(maxlen=RECENT_MOTIONS)
         self.failure: KagamiError | None = None
         self.camera: Mailbox[ReceivedFrame] = Mailbox()
@@ -96,6 +106,7 @@ class EngineSession:
         self.meter = Meter()
         self._make_tracker = make_tracker
         self._on_failure = on_failure
+        self._schedule = schedule
         self._keep_camera = keep_camera
         self._calibrate = threading.Event()
         self._thread = threading.Thread(target=self._track, name="tracking", daemon=True)
@@ -130,6 +141,22 @@ class EngineSession:
         """Put a drawn frame into the current output; without an open one the frame is dropped."""
         self._output.put(frame)
 
+    def govern(self, now: float) -> None:
+        """Adapt the effort to what was measured of late. For the engine's thread, after each frame. now: seconds on
+        `time.monotonic`.
+        """
+        if now - self._governed_at < GOVERN_PERIOD_S or self.state.phase in _IDLE_PHASES:
+            return
+        self._governed_at = now
+        over = governor.SETTLE_S
+        load = governor.Load(
+            fps=self.meter.rate(DRAWN, over),
+            camera_fps=self.meter.rate(RECEIVED, over),
+            delay_ms=self.meter.percentiles(TOTAL, over)["p95"],
+        )
+        self._governor = governor.advance(self._governor, load, governor.TARGETS[self.controls.speed], now)
+        self.effort = self._governor.effort
+
     def calibrate(self) -> None:
         """Measure the neutral again from the next steady frames."""
         self._calibrate.set()
@@ -147,6 +174,7 @@ class EngineSession:
             self._closed = True
         for mailbox in (self.camera, self.motions, self._output):
             mailbox.close()
+        self._schedule.wake()
 
     def join(self, timeout: float = 5.0) -> None:
         """Wait up to `timeout` seconds for the tracking thread. Blocks, so never call it on the event loop."""
@@ -177,7 +205,9 @@ class EngineSession:
 
     def _track_with(self, tracker: Tracker) -> None:
         to_rgb, index, last_received, wanted = Converter(), 0, None, Wanted()
+        durations = RecentDurations()
         while True:
+            self._schedule.wait_for_turn(lambda: not self.motions, durations.quantile(LEAD_QUANTILE))
             idle = last_received is None or self.paused or time.monotonic() - last_received > CAMERA_IDLE_S
             received = self.camera.get(timeout=1 / IDLE_FPS if idle else CAMERA_IDLE_S)
             if (now_wanted := self._wanted()) != wanted:
@@ -197,6 +227,7 @@ class EngineSession:
                 decoded = time.perf_counter()
                 tracked = tracker.track(frame)
                 done = time.perf_counter()
+                durations.add(done - began)
                 self.meter.add({"decode": (decoded - began) * 1000, "track": (done - decoded) * 1000})
                 index, last_received = index + 1, received.at
                 phase = tracked.phase
@@ -210,7 +241,9 @@ class EngineSession:
     def _wanted(self) -> Wanted:
         controls, cast = self.controls, self.avatar.cast
         shown = tuple(one.shown_body for one in cast)
-        return Wanted(shown, controls.who, controls.mirror, controls.follow_body, controls.smoothing)
+        return Wanted(
+            shown, controls.who, controls.mirror, controls.follow_body, controls.smoothing, self.effort.body_share
+        )
 
     def _idle_phase(self, last_received: float | None) -> Phase:
         """last_received: seconds on `time.monotonic`. A camera that is silent for a moment changes nothing."""

@@ -84,10 +84,9 @@ class Avatar:
         """Where the points of its picture were found or placed, see `points_found`."""
         return points_found(self.characters[0])
 
-    @property
-    def crop(self) -> tuple[int, int]:
-        """Width and height of the frame in the middle of the canvas, pixels."""
-        return (self.width, self.height) if self.layout is None else canvas_crop(self.layout.rect, self.rig.size)
+    def crop_on(self, side: int) -> tuple[int, int]:
+        """Width and height of the frame in the middle of a canvas of this side, pixels."""
+        return (self.width, self.height) if self.layout is None else canvas_crop(self.layout.rect, side)
 
     def is_framed(self, framing: Framing) -> bool:
         """Whether it was prepared for this framing, or can be for no other."""

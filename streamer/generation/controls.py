@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from streamer.options import LARGEST_PERSON, OWN_ASPECT, Background, BoneFactors, FrameKind
+from streamer.options import LARGEST_PERSON, OWN_ASPECT, Background, BoneFactors, FrameKind, SpeedKind
 from streamer.rigging.framing import Framing
 from streamer.tracking.motion import Motion
 
@@ -28,6 +28,7 @@ class Controls:
     frame, aspect, zoom, shift_x, shift_y: the frame, see `Framing`.
     who: of several people before the camera, the one who is followed: "largest", "left", "right", or a number counted
         from the left; left and right are those that a mirrored driver sees.
+    speed: what a busy CPU keeps longest, see `streamer.engine.governor`.
     keep_in_frame: whether the driver's motion eases off towards the border of the frame, so that the head stays in it.
     """
 
@@ -61,6 +62,7 @@ class Controls:
     shift_y: float = 0.0
     keep_in_frame: bool = True
     who: str = LARGEST_PERSON
+    speed: SpeedKind = "balanced"
 
     @property
     def bones(self) -> BoneFactors:

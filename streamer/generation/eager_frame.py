@@ -9,6 +9,7 @@ import torch
 from kernels.pixels import to_bytes
 from models.compositor import compose
 from models.geometry.guidance import make_guidance
+from models.geometry.resized_rig import resized_guidance
 from models.geometry.retarget import Pose, rest_pose, retarget
 from models.geometry.rig import Rig
 from models.geometry.views import View
@@ -69,7 +70,9 @@ class EagerFrame:
         prediction = self._generator.predict(batch.states, rig, pose, guidance)
         stopwatch.lap("generate")
         edit, patches = (None, ()) if prediction is None else (prediction.edit, prediction.patches)
-        frames = compose(rig, guidance, edit, stack_backgrounds(rig, batch.backgrounds), patches)
+        canvas = rig if _same(batch.canvases, batch.rigs) else Rig.stack(list(batch.canvases))
+        guidance = resized_guidance(guidance, canvas.size)
+        frames = compose(canvas, guidance, edit, stack_backgrounds(canvas, batch.backgrounds), patches)
         planes = tuple(to_bytes(frames[:, part]) for part in ((COLOURS, ALPHA) if batch.alpha else (COLOURS,)))
         stopwatch.lap("compose")
         return planes

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
@@ -29,6 +30,7 @@ from models.geometry.retarget import Pose, rest_pose
 from models.geometry.rig import Rig
 from models.geometry.views import View
 from models.sampler import NOISE, Focus, frame_input, guidance_maps, layer_maps, reference_input
+from streamer.effort import FULL, Effort
 
 EDIT_STRENGTH = 0.5  # share of the predicted flow and alpha that is drawn (docs/decisions/network-and-training.md)
 KEEP_THRESHOLDS = (0.2, 0.7)  # `keep` becomes a soft step between these, since half-kept pixels blur
@@ -53,9 +55,10 @@ class Reference:
 
 @dataclass(eq=False, slots=True)
 class State:
-    """One stream's memory: the pinned reference, to which each generator adds its own."""
+    """One stream's memory: the pinned reference, to which each generator adds its own. effort: of its next frames."""
 
     reference: Reference
+    effort: Effort = field(default=FULL, kw_only=True)
 
     def reset(self) -> None:
         """Drop the past frames."""
@@ -75,6 +78,7 @@ class Prediction:
 
 
 StateT = TypeVar("StateT", bound=State)
+RunCloseups = Callable[[CloseupInput, CloseupInput], Sequence[Tensor]]
 
 
 class Generator(Protocol):
@@ -165,16 +169,22 @@ class NetworkGenerator(Generic[StateT]):
         edit = self._predict_edit(states, guidance_maps(rig, guidance), layer_maps(rig, guidance), guidance)
         subject = MovingPicture.of(rig, pose, guidance)
         views = zip(*(state.reference.closeups for state in states), strict=True)
-        return self._prediction(edit, subject, pose.mouth, [CloseupReference.stack(view) for view in views])
+        closeups = [CloseupReference.stack(view) for view in views]
+        return self._prediction(edit, subject, pose.mouth, closeups, partial(self._closeups_of, states))
 
     def _prediction(
-        self, edit: Edit, subject: MovingPicture, driver_mouth: Tensor, closeups: Sequence[CloseupReference]
+        self,
+        edit: Edit,
+        subject: MovingPicture,
+        driver_mouth: Tensor,
+        closeups: Sequence[CloseupReference],
+        run_closeups: RunCloseups,
     ) -> Prediction:
         """The edit at its strength, and the close-ups' patches. driver_mouth: the pose's `mouth`."""
         keep = smoothstep(*KEEP_THRESHOLDS, edit.keep)
         scaled = Edit(EDIT_STRENGTH * edit.flow, keep, edit.paint, EDIT_STRENGTH * edit.alpha)
         mouth, eyes = make_inputs(subject, closeups)
-        patches = make_patches(mouth, eyes, self._run_closeups(mouth, eyes), closeups, subject, driver_mouth)
+        patches = make_patches(mouth, eyes, run_closeups(mouth, eyes), closeups, subject, driver_mouth)
         return Prediction(scaled, [*patches, *(whole_eye_patches(subject) if any_whole(subject) else ())])
 
     def _frame_input(
@@ -196,6 +206,10 @@ class NetworkGenerator(Generic[StateT]):
     def _predict_edit(self, states: Sequence[StateT], maps: Tensor, layers: Tensor, guidance: Guidance) -> Edit:
         """Transformer output for the frames of B streams."""
         raise NotImplementedError
+
+    def _closeups_of(self, states: Sequence[StateT], mouth: CloseupInput, eyes: CloseupInput) -> Sequence[Tensor]:
+        """Output of the close-ups' network for the frames of B streams, as that of `_run_closeups`."""
+        return self._run_closeups(mouth, eyes)
 
     def _run_closeups(self, mouth: CloseupInput, eyes: CloseupInput) -> Sequence[Tensor]:
         """Output of the close-ups' network: six tensors, as `models.closeups.refiner.Closeups` returns them."""

@@ -24,8 +24,6 @@ from streamer.generation.onnx_export import export_closeups, export_step
 from streamer.generation.onnx_runtime import onnxruntime
 from streamer.runtime.priority import TRANSFORMER_NICENESS, lower_priority
 
-TRANSFORMER_DUTY = 1 / 3  # largest share of the time in which a stream's transformer runs: drawing shares its caches
-
 
 @dataclass(eq=False, slots=True)
 class OnnxState(State):
@@ -36,6 +34,8 @@ class OnnxState(State):
     pending: the transformer run in progress.
     requested_at: when it was requested, in seconds on the generator's clock.
     next_at: when the next run may be requested, in seconds.
+    last_closeups: the newest output of the close-ups.
+    closeup_age: in frames.
     """
 
     past: deque[tuple[np.ndarray, np.ndarray]]
@@ -43,6 +43,8 @@ class OnnxState(State):
     pending: Future[tuple[Edit, Tensor]] | None = None
     requested_at: float = 0.0
     next_at: float = 0.0
+    last_closeups: Sequence[Tensor] = ()
+    closeup_age: int = 0
 
     def reset(self) -> None:
         self.past.clear()
@@ -62,9 +64,10 @@ def propagate_edit(edit: Edit, then: Tensor, now: Tensor) -> Edit:
 class OnnxGenerator(NetworkGenerator[OnnxState]):
     """The network in ONNX Runtime, exported from the loaded weights at start, so that the two cannot differ.
 
-    live: the transformer runs in a low-priority thread of its own, at `TRANSFORMER_DUTY`. Between its outputs the last
-    one is propagated by the flow, so that only a stream's first frame waits for the transformer. The close-ups run for
-    every frame. int8: compute in 8-bit integers where possible, see `onnx_export.export`. clock: seconds, for `live`.
+    live: the transformer runs in a low-priority thread of its own, no longer than the state's effort allows. Between
+    its outputs the last one is propagated by the flow, so that only a stream's first frame waits for the transformer.
+    The close-ups run for every frame, or as rarely as the effort demands. int8: compute in 8-bit integers where
+    possible, see `onnx_export.export`. clock: seconds, for `live`.
     """
 
     def __init__(
@@ -109,7 +112,7 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
             state.last_edit = self._run_transformer(state, maps, layers, guidance)
         elif state.pending is not None and state.pending.done():
             state.last_edit, state.pending = state.pending.result(), None
-            state.next_at = now + (now - state.requested_at) * (1 / TRANSFORMER_DUTY - 1)
+            state.next_at = now + (now - state.requested_at) * (1 / state.effort.transformer_duty - 1)
         if state.pending is None and now >= state.next_at:
             state.pending = self._transformer_thread.submit(self._run_transformer, state, maps, layers, guidance)
             state.requested_at = now
@@ -139,6 +142,18 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         *edit, keys, values = self._transformer.run(None, dict(zip(self._transformer_inputs, arrays, strict=True)))
         newest.append((keys, values))
         return Edit(*(torch.from_numpy(part) for part in edit))
+
+    def _closeups_of(self, states: Sequence[OnnxState], mouth: CloseupInput, eyes: CloseupInput) -> Sequence[Tensor]:
+        """Of one stream its last output, up to the effort's period; several are computed anew, since live on a CPU
+        streams are drawn one by one.
+        """
+        if len(states) > 1:
+            return self._run_closeups(mouth, eyes)
+        state = states[0]
+        state.closeup_age += 1
+        if not state.last_closeups or state.closeup_age >= state.effort.closeup_period:
+            state.last_closeups, state.closeup_age = self._run_closeups(mouth, eyes), 0
+        return state.last_closeups
 
     def _run_closeups(self, mouth: CloseupInput, eyes: CloseupInput) -> Sequence[Tensor]:
         arrays = [maps.numpy() for maps in (mouth.maps, mouth.landmarks, eyes.maps, eyes.landmarks)]

@@ -198,6 +198,7 @@ class AvatarPipeline:
         return FrameBatch(
             states=[one.stream.state for one in requests],
             rigs=[one.stream.avatar.rig for one in requests],
+            canvases=[one.stream.canvas for one in requests],
             drivers=DriverBatch.of(motions, neutrals, controls, self.device, bounds),
             backgrounds=[one.stream.background(one.controls, one.backdrop, one.motion.captured) for one in requests],
             alpha=any(one.transparent for one in requests),
@@ -232,7 +233,7 @@ def _frame(planes: list[np.ndarray], request: FrameRequest, stages: dict[str, fl
         top, left = (side - avatar.height) // 2, (side - avatar.width) // 2
         cut = [np.ascontiguousarray(plane[top : top + avatar.height, left : left + avatar.width]) for plane in planes]
     else:
-        cut = cut_frame(planes, avatar.layout, request.controls.framing)
+        cut = cut_frame(planes, avatar.layout, request.controls.framing, avatar.rig.size)
     return AvatarFrame(
         rgb=cut[0],
         alpha=cut[1][..., 0] if request.transparent else None,

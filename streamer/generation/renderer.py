@@ -22,12 +22,14 @@ Planes = tuple[Tensor, ...]  # colours (B, S, S, 3), then perhaps alphas (B, S, 
 class FrameBatch:
     """One frame of each of B streams.
 
-    states: from the renderer's `open`. rigs: one picture each. backgrounds: (1, 3, S, S) each, None for the picture's
-    own. alpha: whether the alphas are wanted.
+    states: from the renderer's `open`. rigs: one picture each. canvases: the rigs on the canvases to draw, which on a
+    CPU may be smaller. backgrounds: (1, 3, S, S) each, S the canvases' side; None for the picture's own. alpha: whether
+    the alphas are wanted.
     """
 
     states: Sequence[Any]
     rigs: Sequence[Rig]
+    canvases: Sequence[Rig]
     drivers: DriverBatch
     backgrounds: Sequence[Tensor | None]
     alpha: bool

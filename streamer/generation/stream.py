@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from kernels.pixels import to_bytes
+from models.geometry.resized_rig import resized_rig
+from models.geometry.rig import Rig
+from streamer.effort import Effort
 from streamer.frames import Image
 from streamer.generation.avatar import Avatar
 from streamer.generation.background import backdrop_frame, background_of
@@ -24,8 +27,28 @@ class Stream:
     avatar: Avatar
     state: State
     parts: tuple[Stream, ...] = ()
+    _resized: tuple[Rig, Rig] | None = None  # the avatar's rig, and what was made of it last
     _behind: tuple[object, Image] | None = None
     _background: tuple[object, torch.Tensor | None] | None = None  # what was chosen, and what was made of it
+
+    @property
+    def canvas(self) -> Rig:
+        """The avatar's rig on the canvas that the effort of the next frames allows; frames without a layout are not
+        scaled back, and have one canvas.
+        """
+        whole = self.avatar.rig
+        side = round(whole.size * self.state.effort.canvas_share)
+        if side == whole.size or self.avatar.layout is None:
+            self._resized = None
+            return whole
+        if self._resized is None or self._resized[0] is not whole or self._resized[1].size != side:
+            self._resized = whole, resized_rig(whole, side)
+        return self._resized[1]
+
+    def set_effort(self, effort: Effort) -> None:
+        """How much computing the next frames may cost."""
+        for each in (self, *self.parts):
+            each.state.effort = effort
 
     def background(
         self, controls: Controls, backdrop: Backdrop | None = None, seconds: float = 0.0
@@ -35,15 +58,16 @@ class Stream:
         backdrop: what is shown for `background="picture"`; None: the picture's own. seconds: of the frame, on the clock
         by which a clip is played.
         """
-        choice: object = (self.avatar, controls.background, controls.colour)
+        rig = self.canvas
+        choice: object = (self.avatar, rig.size, controls.background, controls.colour)
         shown = backdrop if controls.background == "picture" else None
         index = 0 if shown is None else shown.index_at(seconds)
         if shown is not None:
-            choice = (self.avatar, shown, index)
+            choice = (self.avatar, rig.size, shown, index)
         if self._background is None or self._background[0] != choice:
-            made = background_of(self.avatar.rig, controls)
+            made = background_of(rig, controls)
             if shown is not None:
-                made = backdrop_frame(self.avatar.rig, shown, index, self.avatar.crop)
+                made = backdrop_frame(rig, shown, index, self.avatar.crop_on(rig.size))
             self._background = (choice, made)
         return self._background[1]
 
@@ -56,8 +80,8 @@ class Stream:
         chosen = self.background(controls, backdrop, seconds)
         choice = (self.avatar, controls, self._background and self._background[0])
         if self._behind is None or self._behind[0] != choice:
-            plane = to_bytes(self.avatar.rig.plate if chosen is None else chosen)[0].cpu().numpy()
-            self._behind = (choice, cut_frame([plane], layout, controls.framing)[0])
+            plane = to_bytes(self.canvas.plate if chosen is None else chosen)[0].cpu().numpy()
+            self._behind = (choice, cut_frame([plane], layout, controls.framing, self.avatar.rig.size)[0])
         return self._behind[1]
 
 

@@ -188,7 +188,7 @@ class TorchGenerator(NetworkGenerator[TorchState]):
         frame = frame_input(focus, inputs.maps, inputs.layers, inputs.canonical, inputs.tokens, noise, level)
         edit = sample_edit(run_transformer, focus, frame, inputs.layers, self.steps)
         pool.cache.advance(inputs.lane)
-        return self._prediction(edit, inputs.subject, inputs.mouth, closeups)
+        return self._prediction(edit, inputs.subject, inputs.mouth, closeups, self._run_closeups)
 
     def _reference_kv(self, frame: FrameInput) -> tuple[Tensor, Tensor]:
         with autocast_to(self.precision, self.device):

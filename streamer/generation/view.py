@@ -39,15 +39,16 @@ def shown_rect(layout: Layout, framing: Framing) -> Rect:
     return Rect(left, top, width, height)
 
 
-def cut_frame(planes: Sequence[Image], layout: Layout, framing: Framing) -> list[Image]:
+def cut_frame(planes: Sequence[Image], layout: Layout, framing: Framing, full_size: int) -> list[Image]:
     """The frame of square planes (S, S, C), each (H, W, C), at the size of the video.
 
+    full_size: side of the canvas that the picture was prepared on, pixels; frames of a smaller one are scaled to it.
     Where the canvas was prepared for another zoom or position, the frame is resampled, until the picture is prepared
     anew.
     """
     size = planes[0].shape[0]
     rect = shown_rect(layout, framing)
-    width, height = output_size(layout.framing, layout.rect, size)
+    width, height = output_size(layout.framing, layout.rect, full_size)
     crop = canvas_crop(layout.rect, size)
     if rect == layout.rect:
         column, row = (size - crop[0]) // 2, (size - crop[1]) // 2

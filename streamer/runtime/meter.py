@@ -15,6 +15,7 @@ MAX_SAMPLES = 1200  # kept per stage: twice as many as 60 frames per second make
 QUANTILES = (0.5, 0.95, 0.99)
 TOTAL = "total"  # stage: from the arrival of a camera frame to the departure of its avatar frame
 QUEUE_AGE = "queue age"  # stage: age of a motion when the engine takes it
+RECEIVED = "in"  # event: a picture of the camera has come
 DRAWN = "drawn"  # event: the engine has drawn a frame
 
 
@@ -61,14 +62,14 @@ class Meter:
         """The percentiles of every stage, see `percentiles`."""
         return {name: percentiles(values) for name, values in self.samples().items()}
 
-    def percentiles(self, stage: str) -> dict[str, float]:
-        """The percentiles of one stage; zeros without samples."""
+    def percentiles(self, stage: str, over: float = WINDOW_S) -> dict[str, float]:
+        """The percentiles of one stage in the last `over` seconds; zeros without samples."""
         with self._lock:
-            recent = self._recent(self._stages[stage]) if stage in self._stages else []
+            recent = self._recent(self._stages[stage], over) if stage in self._stages else []
         return percentiles(recent)
 
-    def _recent(self, samples: Iterable[tuple[float, float]]) -> list[float]:
-        since = self._clock() - WINDOW_S
+    def _recent(self, samples: Iterable[tuple[float, float]], over: float = WINDOW_S) -> list[float]:
+        since = self._clock() - over
         return [milliseconds for when, milliseconds in samples if when >= since]
 
 

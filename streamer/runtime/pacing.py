@@ -37,9 +37,14 @@ def begin(now: float, fps: float, early: float = 0.0) -> Pace:
     return Pace(origin=now, period=1.0 / fps, early=early)
 
 
+def usable_at(pace: Pace) -> float:
+    """From when on the next tick may be used, seconds on the clock of `origin`."""
+    return pace.due - pace.early * pace.period
+
+
 def wait(pace: Pace, now: float) -> float:
     """Seconds until the next tick may be used; 0 if it may now."""
-    return max(0.0, pace.due - pace.early * pace.period - now)
+    return max(0.0, usable_at(pace) - now)
 
 
 def advance(pace: Pace, now: float) -> Pace:

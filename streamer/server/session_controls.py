@@ -31,7 +31,7 @@ class SessionControls:
             mirror=settings.mirror, background=background, colour=settings.colour_rgb, frame=settings.frame,
             aspect=settings.aspect, zoom=settings.zoom, shift_x=settings.shift_x, shift_y=settings.shift_y,
             keep_in_frame=settings.keep_in_frame, follow_body=settings.body, smoothing=float(settings.smooth),
-            who=settings.who, **parse_bones(settings.bones)._asdict(),
+            who=settings.who, speed=settings.speed, **parse_bones(settings.bones)._asdict(),
         )  # fmt: skip
         self.paused = False
         self._backdrop: Backdrop | None = None

@@ -31,8 +31,10 @@ from streamer.options import (
     BoneFactors,
     FrameKind,
     Gaze,
+    GivenUp,
     Phase,
     Shift,
+    SpeedKind,
     Strength,
     Tilt,
     Yaw,
@@ -129,6 +131,7 @@ class Control(_Message):
     shift_y: Shift | UnsetType = UNSET
     keep_in_frame: bool | UnsetType = UNSET
     who: Who | UnsetType = UNSET
+    speed: SpeedKind | UnsetType = UNSET
     paused: bool | UnsetType = UNSET
     straighten: bool | UnsetType = UNSET
     calibrate: bool | UnsetType = UNSET
@@ -325,6 +328,7 @@ class Stats(_Message):
     spread: min and max over the sessions of "fps" and "latency_ms".
     device: what draws: "kind", cpu or cuda, and "name", the model of the processor or the GPU.
     memory_mb: MiB by kind.
+    given_up: what is done less well, so that a busy CPU keeps up; see `streamer.effort`.
     """
 
     fps: Mapping[str, float]
@@ -337,6 +341,7 @@ class Stats(_Message):
     spread: Mapping[str, Mapping[str, float]]
     device: Mapping[str, str]
     memory_mb: Mapping[str, int]
+    given_up: Sequence[GivenUp] = ()
 
 
 class Error(_Message):

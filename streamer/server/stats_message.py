@@ -5,7 +5,7 @@ from __future__ import annotations
 from streamer.engine.engine import Engine
 from streamer.engine.engine_session import EngineSession
 from streamer.generation.device import device_name
-from streamer.runtime.meter import QUEUE_AGE, TOTAL, Meter, percentiles
+from streamer.runtime.meter import QUEUE_AGE, RECEIVED, TOTAL, Meter, percentiles
 from streamer.server import signaling
 from streamer.webrtc.peer import Peer
 
@@ -19,7 +19,7 @@ def stats_message(engine: Engine, session: EngineSession | None, viewer_meter: M
     meter = viewer_meter if session is None else session.meter
     stages = meter.stages()
     return signaling.Stats(
-        fps={"in": round(meter.rate("in"), 1), "out": round(meter.rate("out"), 1)},
+        fps={"in": round(meter.rate(RECEIVED), 1), "out": round(meter.rate("out"), 1)},
         latency_ms=stages.pop(TOTAL, percentiles(())),
         queue_age_ms=stages.pop(QUEUE_AGE, percentiles(())),
         stage_ms=stages,
@@ -28,5 +28,6 @@ def stats_message(engine: Engine, session: EngineSession | None, viewer_meter: M
         sessions=engine.session_count,
         spread=engine.spread(),
         device={"kind": device.type, "name": device_name(device)},
+        given_up=[] if session is None else session.effort.given_up,
         memory_mb={kind: round(size / 2**20) for kind, size in engine.memory().items()},
     )

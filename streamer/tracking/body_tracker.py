@@ -93,13 +93,22 @@ class BodyTrackerThread:
         self._thread.join()
 
     def track(
-        self, rgb: Image, captured: float, hands: bool = True, period: float = 0.0, face: Place | None = None
+        self,
+        rgb: Image,
+        captured: float,
+        hands: bool = True,
+        period: float = 0.0,
+        share: float = 1.0,
+        face: Place | None = None,
     ) -> BodyMeasurement | None:
         """Submit a frame if one is due; returns the body extrapolated to `captured`, None before the first one.
 
-        period: least seconds between two frames that are measured. hands, face: as `BodyTracker.track`.
+        period: least seconds between two frames that are measured; more where a measurement takes so long that it would
+        fill more than this share of the time, 0..1. hands, face: as `BodyTracker.track`.
         """
         with self._wake:
+            if self._newest is not None:
+                period = max(period, self._newest.ms / 1e3 / share)
             if captured - self._last_submitted >= period or captured < self._last_submitted:
                 self._pending, self._last_submitted = (rgb, captured, hands, face), captured
                 self._wake.notify()

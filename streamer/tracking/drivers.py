@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import TracebackType
 
+from streamer.effort import FULL
 from streamer.frames import CameraFrame
 from streamer.options import LARGEST_PERSON
 from streamer.tracking.motion import Motion
@@ -19,7 +20,7 @@ class Drivers:
 
     shown: what of a body each character shows, from left to right; may be set at any time to as many or others. who:
     whom to follow for a single character, see `People`. body, smooth, live: as `MotionExtractor`; body may be set at
-    any time, as may smoothing, 0..2. A character without a driver costs nothing.
+    any time, as may smoothing, 0..2, and body_share, see `Effort`. A character without a driver costs nothing.
     """
 
     def __init__(
@@ -32,7 +33,7 @@ class Drivers:
         mirrored: bool = False,
     ) -> None:
         self._options = {"smooth": smooth, "live": live}
-        self._body, self._smoothing = body, 1.0
+        self._body, self._smoothing, self._body_share = body, 1.0, FULL.body_share
         self._shown = tuple(shown)
         self._choice, self._mirrored = who, mirrored
         self.people = People(who, len(self._shown), mirrored)
@@ -96,6 +97,18 @@ class Drivers:
             if extractor is not None:
                 extractor.smoothing = smoothing
 
+    @property
+    def body_share(self) -> float:
+        """See `Effort`."""
+        return self._body_share
+
+    @body_share.setter
+    def body_share(self, share: float) -> None:
+        self._body_share = share
+        for extractor in self._extractors:
+            if extractor is not None:
+                extractor.body_share = share
+
     def follow(self, who: str, mirrored: bool) -> None:
         """Follow whom `who` names, if that changes; with several characters, all anew from left to right."""
         several = len(self._shown) > 1
@@ -139,5 +152,5 @@ class Drivers:
         extractor = self._extractors[slot]
         if extractor is None:
             extractor = self._extractors[slot] = MotionExtractor(self._body, shown=self._shown[slot], **self._options)
-            extractor.smoothing = self._smoothing
+            extractor.smoothing, extractor.body_share = self._smoothing, self._body_share
         return extractor

@@ -11,6 +11,7 @@ import torch
 
 from models.geometry.topology import MESH
 from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE
+from streamer.effort import FULL
 from streamer.frames import CameraFrame, Image
 from streamer.runtime.stopwatch import Stopwatch
 from streamer.tracking.body_tracker import BODY_LOST_S, BodyMeasurement, BodyTracker, BodyTrackerThread
@@ -46,8 +47,9 @@ class MotionExtractor:
     the avatar's picture shows: hands are measured only where it shows a forearm, and live the body less often where it
     shows no limb.
 
-    shown, clothes_suffice: may be set at any time. clothes_suffice: whether the torso alone tells how the shoulders
-    move, so that the body is measured even less often.
+    shown, clothes_suffice, body_share: may be set at any time. clothes_suffice: whether the torso alone tells how the
+    shoulders move, so that the body is measured even less often. body_share: live, the largest share of the time in
+    which the second thread measures.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class MotionExtractor:
         self._looks_at_body = body
         self._live = live
         self.clothes_suffice = False
+        self.body_share = FULL.body_share
         self._face = FaceTracker()
         self._filter = MotionFilter() if smooth else None
         self._body: BodyTracker | BodyTrackerThread | None = None  # made for the first picture that needs it
@@ -160,7 +163,7 @@ class MotionExtractor:
         if not isinstance(self._body, BodyTrackerThread):
             return self._body.track(rgb, captured, self.shown.hands, face)
         rate = LIMB_RATE if self.shown.limbs else CLOTHES_RATE if self.clothes_suffice else SHOULDER_RATE
-        return self._body.track(rgb, captured, self.shown.hands, 1 / rate, face)
+        return self._body.track(rgb, captured, self.shown.hands, 1 / rate, self.body_share, face)
 
 
 def shrunk(rgb: Image) -> Image:

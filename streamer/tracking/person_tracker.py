@@ -49,7 +49,7 @@ class PersonTracker:
     def look_for(self, wanted: Wanted) -> None:
         """See `Tracker`."""
         self._drivers.shown, self._drivers.body = wanted.shown, wanted.body
-        self._drivers.smoothing = wanted.smoothing
+        self._drivers.smoothing, self._drivers.body_share = wanted.smoothing, wanted.body_share
         self._drivers.follow(wanted.who, wanted.mirrored)
         kept = self._each[: len(wanted.shown)]
         self._each = [*kept, *(_Driver(slot) for slot in range(len(kept), len(wanted.shown)))]

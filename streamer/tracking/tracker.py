@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from streamer.effort import FULL
 from streamer.frames import CameraFrame
 from streamer.options import LARGEST_PERSON, Obstacle, Phase
 from streamer.tracking.motion import Motion
@@ -18,7 +19,7 @@ class Wanted:
 
     shown: what of a body each of its characters shows, from left to right. who: whom to follow for a single one, see
     `People`. mirrored: whether left and right are those of a mirror. body: whether bodies and hands are looked at.
-    smoothing: 0..2, see `MotionFilter`.
+    smoothing: 0..2, see `MotionFilter`. body_share: as `Effort`.
     """
 
     shown: tuple[ShownBody, ...] = (WHOLE_BODY,)
@@ -26,6 +27,7 @@ class Wanted:
     mirrored: bool = False
     body: bool = True
     smoothing: float = 1.0
+    body_share: float = FULL.body_share
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from streamer.errors import KagamiError, NegotiationError, ProtocolError
 from streamer.frames import AvatarFrame
 from streamer.options import Codec
 from streamer.runtime.mailbox import Mailbox
-from streamer.runtime.meter import TOTAL, Meter
+from streamer.runtime.meter import RECEIVED, TOTAL, Meter
 from streamer.webrtc.datagram_filter import install_data_filter, install_media_filter, install_stun_filter
 from streamer.webrtc.decoder_queue import install_decoder_queue
 from streamer.webrtc.delayed_audio import DelayedAudioTrack, DelayLine, pump_audio
@@ -241,7 +241,7 @@ class Peer:
 
     def _on_camera_frame(self) -> None:
         self.has_received_frame = True
-        self._meter.tick("in")
+        self._meter.tick(RECEIVED)
 
     def _on_too_large_frame(self, width: int, height: int) -> None:
         self.too_large_frame = width, height

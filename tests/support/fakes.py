@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from streamer.effort import FULL, Effort
 from streamer.errors import OutputError
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.preview import as_webp, render_preview
@@ -104,6 +105,10 @@ class FakeCharacter:
 class FakeStream:
     avatar: FakeAvatar
     drawn: int = 0
+    effort: Effort = FULL
+
+    def set_effort(self, effort: Effort) -> None:
+        self.effort = effort
 
 
 class FakePipeline:

@@ -60,7 +60,7 @@ def test_engine_under_overload_drops_items_and_grows_no_queue() -> None:
             assert len(session.camera) <= 1 and len(session.motions) <= 1 and len(out) <= 1
         until(lambda: brightness(take(out)) == pytest.approx(149, abs=3), "the last picture")
         drops = session.drops
-        assert drops["camera"] > 75 and drops["motion"] > 5 and drops["camera"] + len(pipeline.batches) < 160
+        assert drops["camera"] > 75 and drops["motion"] == 0 and drops["camera"] + len(pipeline.batches) < 160
         assert not failures
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from streamer.effort import FULL
+from streamer.engine import engine_session, governor
 from streamer.engine.engine import Engine
 from streamer.generation.controls import Controls
+from streamer.runtime.meter import RECEIVED
 from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
 from streamer.tracking.tracker import Wanted
 from tests.support.engines import TIMEOUT_S, admit, brightness, received, running, take, until
@@ -74,6 +77,24 @@ def test_session_passes_body_and_smoothing_to_the_tracker_while_live() -> None:
         until(lambda: trackers[0].wanted == Wanted(mirrored=True, body=False, smoothing=1.5), "the controls")
         session.controls = Controls()
         until(lambda: trackers[0].wanted == Wanted(mirrored=True), "the usual controls")
+
+
+def test_session_of_a_slow_engine_gives_up_some_effort_and_tells_its_tracker(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SETTLE_S", "MISSED_S"):
+        monkeypatch.setattr(governor, name, 0.3)
+    monkeypatch.setattr(engine_session, "GOVERN_PERIOD_S", 0.05)
+    trackers = [FakeTracker()]
+    with running(FakePipeline(size=32, delay=0.15), tracker=lambda: trackers[0], governed=True) as engine:
+        session, _ = admit(engine)
+
+        def is_less() -> bool:
+            session.camera.put(received())
+            session.meter.tick(RECEIVED)
+            return session.effort.body_share < FULL.body_share
+
+        until(is_less, "a step of the governor")
+        until(lambda: is_less() and trackers[0].wanted.body_share == session.effort.body_share, "the tracker's share")
+        assert session.stream is not None and session.stream.effort != FULL
 
 
 def test_session_keeps_some_motions_of_a_live_face_alone() -> None:

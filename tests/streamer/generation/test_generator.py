@@ -21,6 +21,7 @@ from models.geometry.rig import Rig
 from models.geometry.topology import INNER_LIPS
 from models.geometry.views import View
 from models.sampler import sample_edit
+from streamer.effort import FULL
 from streamer.generation.factory import GeneratorError, make_generator
 from streamer.generation.generator import GeometryGenerator, Prediction
 from streamer.generation.onnx_generator import OnnxGenerator, propagate_edit, thread_counts
@@ -174,20 +175,24 @@ def test_live_only_the_first_frame_waits_for_the_transformer(network: CausalDiT,
     assert not torch.allclose(paint[0], paint[3], atol=1e-4)  # a new edit, predicted with a past frame
 
 
+@pytest.mark.parametrize(("duty", "pause"), [(1 / 3, 4), (1 / 4, 6)])
 @torch.inference_mode()
-def test_live_transformer_pauses_twice_as_long_as_it_ran(network: CausalDiT, rig: Rig) -> None:
+def test_live_transformer_pauses_as_long_as_the_effort_demands(
+    network: CausalDiT, rig: Rig, duty: float, pause: int
+) -> None:
     now = 0.0
     generator = OnnxGenerator(network, CPU, 1, live=True, clock=lambda: now)
     generator._transformer_thread = thread = ManualThread()  # type: ignore[assignment]
     state = generator.open(generator.encode_reference(rig))
+    state.effort = replace(FULL, transformer_duty=duty)
     pose = rest_pose(rig)
     pending = []
-    for now in range(12):
+    for now in range(4 + 2 * pause):
         generator.predict([state], rig, pose, make_guidance(rig, pose))
         pending.append(len(thread.jobs))
-        if now % 6 == 1:
-            thread.catch_up()  # done at 2 after 2, so it pauses for 4
-    assert pending == [1, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0]
+        if now % (2 + pause) == 1:
+            thread.catch_up()  # done at 2 after 2
+    assert pending == [*[1, 1], *[0] * pause] * 2
 
 
 @pytest.mark.parametrize(("cores", "transformer", "closeups"), [(1, 1, 1), (2, 1, 1), (4, 2, 2), (8, 4, 4), (16, 8, 4)])
@@ -208,8 +213,24 @@ def test_live_transformer_error_is_raised_by_the_next_frame(network: CausalDiT, 
         generator.predict([state], rig, pose, make_guidance(rig, pose))
 
 
+@pytest.mark.parametrize(("period", "runs"), [(1, 6), (2, 3), (3, 2)])
 @torch.inference_mode()
-def test_closeups_run_for_every_frame(network: CausalDiT, rig: Rig) -> None:
+def test_closeups_run_for_every_frame_that_the_effort_allows(
+    network: CausalDiT, rig: Rig, monkeypatch: pytest.MonkeyPatch, period: int, runs: int
+) -> None:
+    generator, done = OnnxGenerator(network, CPU, 1, live=True), []
+    run = generator._run_closeups
+    monkeypatch.setattr(generator, "_run_closeups", lambda *inputs: done.append(1) or run(*inputs))
+    state = generator.open(generator.encode_reference(rig))
+    state.effort = replace(FULL, closeup_period=period)
+    pose = rest_pose(rig)
+    for _ in range(6):
+        generator.predict([state], rig, pose, make_guidance(rig, pose))
+    assert len(done) == runs
+
+
+@torch.inference_mode()
+def test_closeups_follow_each_frame(network: CausalDiT, rig: Rig) -> None:
     generator = OnnxGenerator(network, CPU, 1, live=True)
     state = generator.open(generator.encode_reference(rig))
     pose = rest_pose(rig)

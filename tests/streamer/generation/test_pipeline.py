@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -18,6 +19,7 @@ from models.geometry.retarget import retarget
 from models.geometry.rig import Rig
 from models.geometry.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 from models.geometry.views import View
+from streamer.effort import FULL
 from streamer.errors import DeviceMemoryError
 from streamer.generation.avatar import Avatar
 from streamer.generation.controls import Controls
@@ -26,6 +28,7 @@ from streamer.generation.factory import make_pipeline
 from streamer.generation.generator import GeometryGenerator, Reference
 from streamer.generation.pipeline import AvatarPipeline
 from streamer.generation.stream import FrameRequest
+from streamer.options import Background
 from streamer.rigging.backdrop import Backdrop, cover_canvas
 from streamer.rigging.picture import Picture, load_picture
 from streamer.tracking.motion import Motion
@@ -72,6 +75,26 @@ def test_still_driver_returns_the_picture(pipeline: AvatarPipeline, avatar: Avat
     assert error[~edge].max() <= 2
     assert error[edge].mean() <= 3
     assert set(frame.stages) == {"retarget", "guide", "generate", "compose"}
+
+
+@pytest.mark.parametrize("background", ["original", "colour", "transparent"])
+def test_smaller_canvas_makes_frames_of_the_same_size_and_place(
+    pipeline: AvatarPipeline, wide: Avatar, background: Background
+) -> None:
+    """Twice as wide as the canvas of a portrait, so that frame and canvas differ."""
+    stream, still, moved = pipeline.open(wide), still_of(wide), still_of(wide, 0.05)
+    frames = []
+    for effort in (FULL, replace(FULL, canvas_share=0.75), FULL):
+        stream.set_effort(effort)
+        request = FrameRequest(stream, moved, still, replace(SIDE_BY_SIDE, background=background))
+        frames.append(pipeline.draw([request])[0])
+    whole, coarse, again = frames
+    np.testing.assert_array_equal(again.rgb, whole.rgb)
+    assert coarse.rgb.shape == whole.rgb.shape and (coarse.alpha is None) == (whole.alpha is None)
+    blurred = [cv2.GaussianBlur(frame.rgb, (0, 0), 3).astype(int) for frame in (whole, coarse)]
+    assert np.abs(blurred[0] - blurred[1]).mean() < 1 and np.abs(blurred[0] - blurred[1]).max() < 40
+    sharp = [cv2.Laplacian(frame.rgb[..., 1], cv2.CV_32F).std() for frame in (whole, coarse)]
+    assert sharp[1] < 0.9 * sharp[0], "it was drawn with as many pixels"
 
 
 def test_mirror_reverses_the_motion(pipeline: AvatarPipeline, avatar: Avatar) -> None:

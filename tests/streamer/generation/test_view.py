@@ -28,21 +28,21 @@ def canvas() -> np.ndarray:
 
 def test_a_prepared_frame_is_the_middle_of_the_canvas() -> None:
     framing = Framing("whole", "16:9")
-    (frame,) = cut_frame([canvas()], layout(framing), framing)
+    (frame,) = cut_frame([canvas()], layout(framing), framing, SIDE)
     assert frame.shape == (112, 200, 3)
     assert frame[0, 0, :2].tolist() == [0, 44] and frame.flags["C_CONTIGUOUS"]
 
 
 def test_a_size_of_its_own_is_met_exactly() -> None:
     framing = Framing("bust", "320x240")
-    colours, alpha = cut_frame([canvas(), canvas()[..., :1]], layout(framing), framing)
+    colours, alpha = cut_frame([canvas(), canvas()[..., :1]], layout(framing), framing, SIDE)
     assert (colours.shape, alpha.shape) == ((240, 320, 3), (240, 320, 1))
 
 
 def test_zoom_and_position_are_seen_before_the_picture_is_prepared_anew() -> None:
     prepared = layout(Framing("whole", "1:1"))
     wanted = Framing("whole", "1:1", 2.0, 0.1)
-    (frame,) = cut_frame([canvas()], prepared, wanted)
+    (frame,) = cut_frame([canvas()], prepared, wanted, SIDE)
     rect = prepared.rect_for(wanted)
     assert frame.shape == (SIDE, SIDE, 3)
     for place in (0, SIDE // 2, SIDE - 1):
@@ -62,7 +62,9 @@ def test_before_it_is_prepared_a_frame_shows_nothing_beyond_the_canvas() -> None
 
 def test_another_shape_waits_for_the_picture_to_be_prepared() -> None:
     framing = Framing("whole", "1:1")
-    now, wanted = (cut_frame([canvas()], layout(framing), one)[0] for one in (framing, Framing("face", "16:9", 2.0)))
+    now, wanted = (
+        cut_frame([canvas()], layout(framing), one, SIDE)[0] for one in (framing, Framing("face", "16:9", 2.0))
+    )
     assert np.array_equal(now, wanted)
 
 

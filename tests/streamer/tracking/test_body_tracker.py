@@ -61,6 +61,20 @@ def test_the_thread_looks_no_more_often_than_its_period(looks):
         tracker.close()
 
 
+def test_the_thread_fills_no_more_than_its_share_of_the_time(looks, monkeypatch):
+    monkeypatch.setattr(BodyTracker, "track", lambda _self, _rgb, at, *_: looks.append("body") or measured(at))
+    tracker, rgb = BodyTrackerThread(), np.zeros((8, 8, 3), np.uint8)
+    try:
+        for i in range(51):  # two seconds, in which a measurement of 20 ms may come every 200 ms
+            before = len(looks)
+            tracker.track(rgb, i / 25, hands=False, period=0.1, share=0.1)
+            if i % 5 == 0:
+                wait_for(lambda before=before: len(looks) > before)
+        assert abs(len(looks) - 11) <= 2
+    finally:
+        tracker.close()
+
+
 def wait_for(condition):
     """Up to some seconds; the caller asserts."""
     until = time.monotonic() + 5
