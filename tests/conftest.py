@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from streamer.runtime import fork_server
+from tests.support.control_uses import ControlUses
 from tests.support.process_lock import process_lock
 
 # What the processes of many tests need; the fork server of a test process imports it once, when the first one starts.
@@ -29,6 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
     fork_server.preload(PRELOADED)
     if hasattr(config, "workerinput"):
         torch.set_num_threads(1)  # each of the processes has one core
+    else:
+        config.pluginmanager.register(ControlUses())
 
 
 @pytest.hookimpl(wrapper=True)

@@ -20,6 +20,7 @@ import { PresetShelf } from './presets.js';
 import { newSecret, saveResumption, takeResumption } from './resume.js';
 import { address, isLocal, socketAddress } from './server.js';
 import { Shelf } from './shelf.js';
+import { saveShown, takeShown } from './shown_before.js';
 import { initialState, remember, remembered } from './state.js';
 import { Store } from './store.js';
 import { render, renderAmbient, renderLocation } from './view.js';
@@ -82,11 +83,16 @@ export class App {
 
   run() {
     renderLocation();
-    this.picture.shown.showDefault();
+    const before = takeShown();
+    if (before) {
+      this.picture.shown.showBefore(before);
+    } else {
+      this.picture.shown.showDefault();
+    }
     void this.background.restore();
     this.connection.open();
     void this.#readConfig();
-    void this.shelf.load();
+    void this.shelf.load().finally(() => this.picture.shown.endRestoring());
     void fillPhoneCard();
     void this.devices.refresh();
     setInterval(() => void this.#measure(), READING_INTERVAL_MS);
@@ -107,6 +113,7 @@ export class App {
 
   /** The page is unloaded. If it is live, its next load may go on. */
   leave() {
+    saveShown(this.state.size);
     if (this.state.live === 'idle') {
       this.connection.close();
     } else {

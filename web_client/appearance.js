@@ -22,9 +22,10 @@ export function bindAppearance(app) {
   language.value = remembered().language ?? 'auto';
   language.addEventListener('change', () => {
     remember({ language: /** @type {Saved['language']} */ (language.value) });
-    if (app.state.live === 'idle') {
+    const { live, film } = app.state;
+    if (live === 'idle' && (film === null || film.saved)) {
       location.reload();
-    } else { // a reload would end what is live
+    } else { // a reload would end what is live, and lose a film
       app.store.notify({ kind: 'info', about: 'language', text: 'The language changes when the page is loaded again.' });
     }
   });

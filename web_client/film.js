@@ -45,7 +45,7 @@ const STAGES = {
 
 /**
  * Whether a file may be a clip, by its type; by its name where the browser knows no type.
- * @param {File} file
+ * @param {{type: string, name: string}} file
  */
 export const mayBeClip = ({ type, name }) => (
   type.startsWith('video/') || (type === '' && CLIP_TYPES.split(',').some((end) => name.toLowerCase().endsWith(end))));
@@ -59,6 +59,15 @@ export function timeLeft(seconds) {
   if (seconds < 45) return 'Less than a minute left';
   if (minutes < 2) return 'About a minute left';
   return minutes < 90 ? `About ${minutes} minutes left` : `About ${Math.round(seconds / 3600)} hours left`;
+}
+
+/** Scrolls to the card where it is not seen whole; film.css keeps it clear of the row of buttons. */
+const showCard = () => html('film-card').scrollIntoView({ block: 'nearest' });
+
+/** @returns {boolean} whether the middle of the card is on the screen */
+function isCardSeen() {
+  const { top, bottom } = html('film-card').getBoundingClientRect();
+  return !document.hidden && top + bottom > 0 && top + bottom < 2 * innerHeight;
 }
 
 /** The film of this page, of which `state.film` is the visible part. */
@@ -95,10 +104,9 @@ export class ClipFilm {
       return;
     }
     this.#forget();
-    this.store.dismiss('film');
     const { signal } = this.aborter;
     this.#show({ stage: 'sending', name: clip.name, done: 0, file: `${stem(clip.name)}-${stem(this.store.state.picture.name)}` });
-    html('film-card').scrollIntoView({ block: 'nearest' });
+    queueMicrotask(showCard); // after it is rendered
     try {
       await this.#request('POST', { name: clip.name, bytes: String(clip.size) }, { signal });
       for (let offset = 0; offset < clip.size; offset += PART_BYTES) {
@@ -127,6 +135,7 @@ export class ClipFilm {
 
   /** The film was downloaded. */
   handleSaved() {
+    this.store.dismiss('film');
     this.#show({ saved: true });
   }
 
@@ -206,6 +215,10 @@ export class ClipFilm {
     const url = URL.createObjectURL(new Blob(parts, { type: `video/${suffix}` }));
     this.#show({ stage: 'ready', done: 1, file: `${base}.${suffix}`, url });
     this.store.dismiss('film');
+    if (!isCardSeen()) {
+      const action = { label: 'Show', run: () => { this.store.dismiss('film'); showCard(); } };
+      this.store.notify({ kind: 'info', about: 'film', text: `The film of ${name} is ready.`, stays: true, action });
+    }
     await this.#request('DELETE', {}, {}).catch(() => undefined); // it expires by itself
   }
 
@@ -223,6 +236,7 @@ export class ClipFilm {
       URL.revokeObjectURL(film.url);
     }
     this.store.set({ film: null });
+    this.store.dismiss('film');
   }
 
   /** @param {string} text */

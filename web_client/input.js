@@ -1,15 +1,15 @@
 // @ts-check
-/** User input: clicks, keys, sliders, dropped and pasted files, each bound to a method of the app. */
+/** User input: clicks, keys and sliders, each bound to a method of the app. */
 
 import { bindAppearance } from './appearance.js';
 import { bindBackground, nextBackground } from './background.js';
 import { bindBeforeStart } from './before_start.js';
 import { button, element, html, image, input } from './dom.js';
-import { bindFilm, mayBeClip } from './film.js';
+import { bindDrops } from './drops.js';
 import { bindEffort } from './effort.js';
+import { bindFilm } from './film.js';
 import { bindFraming } from './framing.js';
 import { bindMotion } from './motion.js';
-import { fromTransfer } from './picture.js';
 import { bindCrowd } from './crowd.js';
 import { bindPeople } from './people.js';
 import { ACCEPT } from './picture_formats.js';
@@ -49,13 +49,6 @@ export function bindInput(app) {
   bindShelf(app.shelf);
   bindAppearance(app);
   bindViews(app.picture.views);
-  document.addEventListener('paste', (event) => {
-    const file = fromTransfer(event.clipboardData);
-    if (file) {
-      event.preventDefault();
-      takeFile(app, file);
-    }
-  });
   document.addEventListener('fullscreenchange', () => app.store.set({ fullScreen: document.fullscreenElement !== null }));
   navigator.mediaDevices?.addEventListener('devicechange', () => void app.devices.refresh());
   window.addEventListener('online', () => app.connection.retryNow());
@@ -104,38 +97,6 @@ function bindSettings(app) {
     app.picture.usePicture(file.files?.[0] ?? null);
     file.value = ''; // so that the same file can be chosen again
   });
-}
-
-/** @param {App} app */
-function bindDrops(app) {
-  let depth = 0; // dragenter and dragleave come for every element that the pointer passes
-  const enter = (/** @type {number} */ change, /** @type {DragEvent} */ event) => {
-    depth = Math.max(0, depth + change);
-    const isClip = [...(event.dataTransfer?.items ?? [])].some(({ type }) => type.startsWith('video/'));
-    app.store.set({ dragging: depth === 0 ? null : isClip ? 'clip' : 'picture' });
-  };
-  const carriesFiles = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes('Files') ?? false;
-  document.addEventListener('dragenter', (event) => carriesFiles(event) && enter(1, event));
-  document.addEventListener('dragleave', (event) => carriesFiles(event) && enter(-1, event));
-  document.addEventListener('dragover', (event) => event.preventDefault());
-  document.addEventListener('drop', (event) => {
-    event.preventDefault();
-    enter(-depth, event);
-    takeFile(app, fromTransfer(event.dataTransfer));
-  });
-}
-
-/**
- * Takes what was dropped or pasted: a clip becomes a film, everything else the picture.
- * @param {App} app
- * @param {File | null} file
- */
-function takeFile(app, file) {
-  if (file && mayBeClip(file) && app.state.filmMinutes > 0) {
-    void app.film.make(file);
-  } else {
-    app.picture.usePicture(file);
-  }
 }
 
 /** @param {App} app */

@@ -1,7 +1,6 @@
 // @ts-check
 /** The reference picture: chosen, dropped or pasted, checked here first, sent to the server, and sent again to a new session. */
 
-import { mayBePicture } from './picture_formats.js';
 import { ShownPicture } from './picture_shown.js';
 import { PictureError, changeToStart, sendPoints, upload, validate } from './upload.js';
 import { CharacterViews } from './views.js';
@@ -24,16 +23,6 @@ import { CharacterViews } from './views.js';
 
 export const START = 'start'; // key of the picture that the server was started with
 const DEFAULT_MAX_MEGABYTES = 20; // until /api/config has answered
-
-/**
- * The first picture in what was dropped or pasted, or null.
- * @param {DataTransfer | null} transfer
- * @returns {File | null}
- */
-export function fromTransfer(transfer) {
-  const files = [...(transfer?.files ?? [])];
-  return files.find(mayBePicture) ?? files[0] ?? null;
-}
 
 /** The reference picture of this page's sessions, of which `state.picture` is the visible part. */
 export class ReferencePicture {

@@ -16,7 +16,7 @@ export const ACCEPT = [...MIME_TYPES, ...EXTENSIONS].join(',');
 
 /**
  * Whether a file may be a picture, by its type; by its name where the browser knows no type, as of .heic on most systems.
- * @param {File} file
+ * @param {{type: string, name: string}} file
  */
 export function mayBePicture({ type, name }) {
   if (type && type !== 'application/octet-stream') {

@@ -6,6 +6,7 @@ import { address } from './server.js';
 
 /** @typedef {import('./picture.js').Character} Character */
 /** @typedef {import('./picture.js').ReferencePicture} ReferencePicture */
+/** @typedef {import('./shown_before.js').Shown} Shown */
 /** @typedef {import('./store.js').Store} Store */
 
 export class ShownPicture {
@@ -18,6 +19,29 @@ export class ShownPicture {
     this.picture = picture;
     /** Number of changes of the character, which makes addresses of pictures new, so that the browser asks again. */
     this.changes = 0;
+    /** Whether the stage shows what it did before this page was loaded again, until what is in use is known. */
+    this.isFromBefore = false;
+    /** Whether what was worn then may be yet to come. */
+    this.isRestoring = true;
+  }
+
+  /** @param {Shown} shown on the stage before this page was loaded again */
+  showBefore({ url, size }) {
+    this.#show(url, '');
+    this.store.set({ size });
+    this.isFromBefore = true;
+  }
+
+  /** What was worn before this page was loaded again is on its way, or nothing is. */
+  endRestoring() {
+    this.isRestoring = false;
+    this.#replaceBefore();
+  }
+
+  #replaceBefore() {
+    if (this.isFromBefore && this.picture.session !== '') {
+      this.showDefault();
+    }
   }
 
   /** The character was changed: pictures of it are fetched anew. */
@@ -25,9 +49,12 @@ export class ShownPicture {
     this.changes += 1;
   }
 
-  /** Shows the picture that the server was started with. */
+  /** Shows the picture that the server was started with, unless what was worn before is coming back. */
   showDefault() {
-    this.#show(address('api/picture').href, address('api/thumbnail').href);
+    const { queued, coming } = this.picture;
+    if (!this.isFromBefore || !(this.isRestoring || queued || coming)) {
+      this.#show(address('api/picture').href, address('api/thumbnail').href);
+    }
   }
 
   /** Shows the picture that the session uses. */
@@ -37,6 +64,10 @@ export class ShownPicture {
 
   /** @param {string} url @param {string} thumbnail */
   #show(url, thumbnail) {
+    if (this.isFromBefore) {
+      this.isFromBefore = false;
+      URL.revokeObjectURL(this.store.state.picture.url);
+    }
     this.store.set({ picture: { ...this.store.state.picture, url, thumbnail } });
   }
 
@@ -57,6 +88,7 @@ export class ShownPicture {
       URL.revokeObjectURL(picture.pending.url);
     }
     this.store.set({ picture: { ...picture, pending: null } });
+    this.#replaceBefore();
   }
 
   /** The browser cannot show the file that is being prepared, as of .heic: the former picture stays until then. */

@@ -11,6 +11,8 @@ import { MAX_NAME } from './shelf.js';
 
 const KEYS = 9; // the first choices have a key
 const DRAGGED = 'application/x-kagami-shelf';
+const MIN_TILE = 44; // CSS pixels, for a thumb
+const TILE_GAP = 6; // CSS pixels, as in picture.css
 
 /**
  * What the keys 1 to 9 do.
@@ -57,11 +59,25 @@ export function bindShelf(shelf) {
     }
   });
   button('edit-shelf').addEventListener('click', () => shelf.edit(!shelf.store.state.shelf.editing));
+  const arrange = () => tiles.style.setProperty('--columns', String(tileColumns(tiles.children.length, tiles.clientWidth)));
+  new ResizeObserver(arrange).observe(tiles);
+  new MutationObserver(arrange).observe(tiles, { childList: true });
   const samples = input('show-samples');
   samples.addEventListener('change', () => shelf.showSamples(samples.checked));
   for (const area of [tiles, list]) {
     bindDragging(area, keyOf, (dragged, place) => places().includes(place) && void shelf.move(dragged, places().indexOf(place)));
   }
+}
+
+/**
+ * How many tiles stand in a row: in as few rows as the width allows, and so that the last row is not much shorter than
+ * the others.
+ * @param {number} count of tiles, from 1
+ * @param {number} width of the shelf, CSS pixels
+ */
+export function tileColumns(count, width) {
+  const most = Math.max(1, Math.floor((width + TILE_GAP) / (MIN_TILE + TILE_GAP)));
+  return Math.ceil(count / Math.ceil(count / most));
 }
 
 /**

@@ -17,6 +17,7 @@ import { DEFAULT_RESOLUTION } from './camera.js';
  * @property {'error' | 'info'} kind
  * @property {string} text
  * @property {string} about
+ * @property {boolean} [stays] of an `info`: until it is dismissed, as an error does
  * @property {{label: string, run: () => void}} [action]
  */
 
@@ -84,7 +85,7 @@ import { DEFAULT_RESOLUTION } from './camera.js';
  * @property {Recording | null} recording null: none is wanted
  * @property {Calibration | null} calibration that was asked for here; null: none
  * @property {boolean} fullScreen
- * @property {'picture' | 'clip' | null} dragging what is dragged over the page
+ * @property {'picture' | 'clip' | 'unknown' | null} dragging what is dragged over the page; unknown: the browser does not tell, or it is neither
  * @property {Stats | null} stats
  * @property {Reading | null} reading this page's own measurements
  * @property {readonly number[]} fps shown in each second of the last minute, newest last

@@ -44,7 +44,7 @@ export class Store {
   notify(notice) {
     clearTimeout(this.noticeTimer);
     this.set({ notice });
-    if (notice.kind === 'info') {
+    if (notice.kind === 'info' && !notice.stays) {
       this.noticeTimer = setTimeout(() => this.dismiss(), INFO_NOTICE_MS);
     }
   }

@@ -5,6 +5,7 @@ import { renderBackground } from './background.js';
 import { renderBeforeStart } from './before_start.js';
 import { renderCountdown } from './calibration.js';
 import { button, element, html, image, input, setIcon, setPressed, setSource, setText, setWords } from './dom.js';
+import { dropInvitation } from './drops.js';
 import { renderFilm } from './film.js';
 import { renderEffort } from './effort.js';
 import { renderFraming } from './framing.js';
@@ -94,7 +95,7 @@ function renderStage(state) {
   html('welcome').hidden = live !== 'idle';
   html('self').hidden = live === 'idle' || !state.showSelf || !state.hasPreview;
   html('drop').hidden = state.dragging === null;
-  setText(html('drop-text'), state.dragging === 'clip' ? 'Drop a clip to make a film of it' : 'Drop a picture to become it');
+  setText(html('drop-text'), dropInvitation(state));
   const disconnected = live !== 'idle' && (link !== 'open' || mediaLost);
   const hint = disconnected
     ? link === 'open' ? 'The connection is lost: it is set up again by itself.' : '' // else a notice says so

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.kagami import ROOT, STUB, KagamiServer
+from tests.support.control_uses import record_uses
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 CONDITION_TIMEOUT_MS = 90_000  # for one condition, on a busy machine of two cores
@@ -80,7 +81,7 @@ def stub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KagamiServer]:
 
 
 @pytest.fixture
-def open_page(chromium: Browser) -> Iterator[OpenPage]:
+def open_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[OpenPage]:
     """Open pages that may use the camera. A script error or a breach of the content security policy fails the test;
     refused requests and a server that is away do not.
     """
@@ -90,6 +91,7 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
     def open_one(url: str, allow: tuple[str, ...] = ("camera", "microphone"), **options: Any) -> Page:
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
         context.set_default_timeout(CONDITION_TIMEOUT_MS)
+        record_uses(context, request.node)
         context.grant_permissions(list(allow))
         contexts.append(context)
         page = context.new_page()

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, WebSocket, expect
+from playwright.sync_api import Page, Route, WebSocket, expect
 
 from tests.browser.actions import (
     await_frames,
@@ -20,8 +20,15 @@ from tests.browser.actions import (
 )
 from tests.browser.conftest import CONDITION_TIMEOUT_MS, OpenPage
 from tests.browser.kagami import STUB, KagamiServer
+from tests.support.fakes import FakeAvatar
 
 RED = (200, 30, 30)
+_STILL = """() => {
+  const still = document.getElementById('still');
+  const context = Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d');
+  context.drawImage(still, 0, 0, 1, 1);
+  return still.naturalWidth > 0 && !still.hidden ? [...context.getImageData(0, 0, 1, 1).data].slice(0, 3) : [0, 0, 0];
+}"""
 
 
 def received(page: Page) -> list[dict[str, Any]]:
@@ -81,6 +88,35 @@ def test_reload_while_live_comes_back_live_in_the_same_session(open_page: OpenPa
     assert page.locator("body[data-live=idle]").count() == 1
     assert not last_ready(messages)["resumed"]
     assert page.evaluate("() => document.getElementById('preview').srcObject") is None, "the camera opened by itself"
+
+
+def test_stage_keeps_its_picture_while_the_page_is_loaded_again(open_page: OpenPage, stub: KagamiServer) -> None:
+    page = open_page(stub.url)
+    page.locator("#file").set_input_files(png_file("red.png", RED))
+    expect_in_use(page, "red.png")
+    wait_until(lambda: is_close(page.evaluate(_STILL), RED), page)
+    held: list[Route] = []  # pictures for which the page waits
+
+    def hold(route: Route) -> None:
+        if route.request.method == "GET":
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/api/picture**", hold)
+    page.locator("#language").select_option("de")
+    page.wait_for_selector("html[lang=de] body[data-view]")
+    assert is_close(page.evaluate(_STILL), RED), "the stage is empty, or shows another picture"
+    wait_until(lambda: any("session=" in route.request.url for route in held), page)
+    assert is_close(page.evaluate(_STILL), RED)
+    page.unroute("**/api/picture**")
+    for route in held:
+        route.continue_()
+    page.wait_for_function("() => document.getElementById('still').src.includes('session=')")
+    wait_until(lambda: is_close(page.evaluate(_STILL), RED), page)
+    page.evaluate("() => sessionStorage.setItem('kagami-picture', 'own-gone')")  # removed meanwhile, in another tab
+    page.reload()
+    wait_until(lambda: is_close(page.evaluate(_STILL), FakeAvatar.colour), page)
 
 
 def test_last_frame_stays_while_the_server_is_away(open_page: OpenPage, tmp_path: Path) -> None:

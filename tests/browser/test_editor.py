@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.actions import colour_of, expect_alert, expect_in_use, go_live, is_close, png_file, wait_until
@@ -191,3 +192,20 @@ def test_editor_zooms_about_the_pointer_and_fits_a_phone(open_page: OpenPage, st
     for name in ("Use", "Cancel", "Undo", "Download JSON"):
         expect(page.get_by_role("button", name=name, exact=True)).to_be_in_viewport(ratio=1)
     assert page.evaluate("() => document.documentElement.scrollWidth") == 390
+
+
+@pytest.mark.parametrize("size", [(844, 390), (667, 375), (390, 844), (1024, 600)])
+def test_stage_and_groups_of_the_editor_are_in_reach_on_a_phone(
+    open_page: OpenPage, stub: KagamiServer, size: tuple[int, int]
+) -> None:
+    page = open_page(stub.url, viewport=dict(zip(("width", "height"), size, strict=True)), has_touch=True)
+    open_refused(page)
+    handle(page, "nose").focus()
+    for group in page.locator("#editor-groups input").all():
+        expect(group).to_be_in_viewport(ratio=1)
+    for name in ("#editor-on", "#editor-film", "#editor-use", "#editor-cancel", "#editor-undo", "#editor-fit"):
+        expect(page.locator(name)).to_be_in_viewport(ratio=1)
+    side = page.locator(".editor-side")
+    assert side.evaluate("(side) => side.scrollHeight <= side.clientHeight"), "something is out of sight"
+    stage = page.locator("#editor-stage").bounding_box()
+    assert stage is not None and min(stage["width"], stage["height"]) >= 0.7 * min(size)

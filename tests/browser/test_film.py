@@ -27,6 +27,13 @@ _DROP = """async ([files]) => {
 }"""
 
 
+_IN_FRONT = """(id) => {
+  const element = document.getElementById(id);
+  const { left, top, width, height } = element.getBoundingClientRect();
+  return element.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+}"""
+
+
 def clip(content: bytes, name: str = "talk.mp4", kind: str = "video/mp4") -> dict[str, Any]:
     return {"name": name, "mimeType": kind, "buffer": content}
 
@@ -59,7 +66,9 @@ def test_a_clip_becomes_a_film_that_is_seen_and_downloaded(page: Page) -> None:
 
 
 def test_a_film_shows_how_long_it_takes_also_while_live_and_is_cancelled_by_key(page: Page) -> None:
-    page.locator("#clip-file").set_input_files(clip(b"forever"))
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Make a film from a clip").click()
+    chooser.value.set_files(clip(b"forever"))
     expect(page.locator("#film-stage")).to_have_text("About 2 minutes left")
     expect(page.locator("#film-progress")).to_be_visible()
     expect(page.locator("#film-slow")).to_be_hidden()
@@ -70,6 +79,25 @@ def test_a_film_shows_how_long_it_takes_also_while_live_and_is_cancelled_by_key(
     page.get_by_role("button", name="Cancel the film").press("Enter")
     expect(page.locator("#film-work")).to_be_hidden()
     expect(page.locator("#choose-clip")).to_be_focused()
+
+
+def test_a_film_on_a_phone_is_seen_when_it_begins_and_found_when_it_is_ready(
+    open_page: OpenPage, stub: KagamiServer
+) -> None:
+    page = open_page(stub.url, viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    page.wait_for_selector("body[data-link=open]")
+    page.locator("#clip-file").set_input_files(clip(b"forever"))
+    expect(page.locator("#film-stage")).to_have_text("About 2 minutes left")
+    for shown in ("film-name", "film-stage", "cancel-film"):
+        assert page.evaluate(_IN_FRONT, shown), f"{shown} is not seen"
+    page.locator("#cancel-film").click()
+    page.evaluate("() => { document.getElementById('film-card').scrollIntoView = () => {}; scrollTo(0, 0); }")
+    page.locator("#clip-file").set_input_files(clip((ROOT / "assets" / "driver.mp4").read_bytes()))
+    expect_alert(page, "The film of talk.mp4 is ready.")
+    page.evaluate("() => { delete document.getElementById('film-card').scrollIntoView; }")
+    page.get_by_role("alert").get_by_role("button", name="Show").click()
+    expect(page.get_by_role("alert")).to_be_hidden()
+    page.wait_for_function(_IN_FRONT, arg="save-film")
 
 
 def test_what_cannot_be_a_film_is_one_sentence_with_the_name_of_the_file(page: Page) -> None:
@@ -93,6 +121,20 @@ def test_a_dropped_clip_becomes_a_film_and_a_dropped_picture_the_avatar(page: Pa
     picture = base64.b64encode(png_file("cat.png", (20, 60, 220))["buffer"]).decode()
     assert page.evaluate(_DROP, [[["cat.png", "image/png", picture]]]) == "Drop a picture to become it"
     expect(page.locator("#picture-name")).to_have_text("cat.png")
+
+
+def test_what_is_neither_picture_nor_clip_is_told_what_can_be_dropped(page: Page) -> None:
+    invitation = "Drop a picture to become it, or a clip to make a film of it"
+    assert page.evaluate(_DROP, [[["notes.txt", "text/plain", "YQ=="], ["voice.mp3", "audio/mpeg", ""]]]) == invitation
+    expect_alert(
+        page,
+        "notes.txt is neither a picture nor a clip that can be used: choose a picture"
+        " (PNG, JPEG, WebP, AVIF, HEIC, GIF, BMP or TIFF) or a clip (MP4, MOV, WebM or MKV).",
+    )
+    expect(page.locator("#picture-name")).to_have_text("stub.png")
+    page.evaluate(_DROP, [[["notes.txt", "text/plain", "YQ=="], ["talk.mkv", "", "Zm9yZXZlcg=="]]])
+    expect(page.locator("#film-name")).to_have_text("talk.mkv")
+    page.get_by_role("button", name="Cancel the film").click()
 
 
 def test_the_time_left_is_told_in_words(page: Page) -> None:

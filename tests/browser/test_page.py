@@ -199,6 +199,35 @@ def test_stage_is_whole_together_with_the_buttons(
     assert apart, "the welcome lies over the picture"
 
 
+@pytest.mark.parametrize("size", [(390, 844), (320, 640), (844, 390)])
+def test_countdown_is_clear_of_the_preview(open_page: OpenPage, stub: KagamiServer, size: tuple[int, int]) -> None:
+    page = open_page(
+        stub.url, viewport=dict(zip(("width", "height"), size, strict=True)), is_mobile=True, has_touch=True
+    )
+    go_live(page)
+    expect(page.locator("#self")).to_be_visible()
+    for shape, ratio in (("picture", 1), ("16:9", 16 / 9), ("9:16", 9 / 16)):
+        page.locator("#aspect").select_option(shape)
+        page.wait_for_function(
+            "(ratio) => { const { width, height } = document.getElementById('stage').getBoundingClientRect();"
+            " return Math.abs(width / height / ratio - 1) < 0.05; }",
+            arg=ratio,
+        )
+        page.keyboard.press("c")
+        expect(page.locator("#countdown")).to_be_visible()
+        boxes = page.evaluate(
+            "() => ['stage', 'self', 'countdown-left', 'countdown-words', 'countdown-cancel'].map((id) => {"
+            " const { left, top, right, bottom } = document.getElementById(id).getBoundingClientRect();"
+            " return [left, top, right, bottom]; })"
+        )
+        page.keyboard.press("Escape")
+        (left, top, right, bottom), preview, *parts = boxes
+        for part in parts:
+            assert left <= part[0] and top <= part[1] and part[2] <= right and part[3] <= bottom, "it is cut"
+            apart = max(preview[0] - part[2], preview[1] - part[3])
+            assert apart >= 8, f"{apart} px between the countdown and the preview, {shape}"
+
+
 def _brightness(rgb: str) -> float:
     channels = [float(part) for part in rgb.removeprefix("rgb(").removesuffix(")").split(",")]
     return sum(channels) / 3

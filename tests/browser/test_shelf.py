@@ -25,6 +25,16 @@ async () => {
   }
 }
 """
+_ROWS = """(count) => {
+  const tiles = document.getElementById('tiles');
+  while (tiles.children.length < count) {
+    tiles.append(tiles.lastElementChild.cloneNode(true));
+  }
+  return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
+    const tops = [...tiles.children].map((tile) => tile.offsetTop);
+    done([[...new Set(tops)].map((top) => tops.filter((each) => each === top).length), tiles.children[0].offsetWidth]);
+  })));
+}"""
 _OWN = "#tiles .tile[data-key^=own]"
 
 
@@ -65,6 +75,19 @@ def test_one_click_on_the_shelf_wears_a_sample(open_page: OpenPage, stub: Kagami
     expect_worn(page, "Cartoon")
     page.get_by_role("button", name="Portrait").click()  # what the server was started with
     expect_worn(page, "stub.png")
+
+
+def test_tiles_stand_in_even_rows(open_page: OpenPage, stub: KagamiServer) -> None:
+    page = open_shelf(open_page, stub)
+    found = {}
+    for count in (len(SAMPLES), *range(len(SAMPLES) + 1, 11)):
+        for width in (320, 360, 390, 480, 844, 1024, 1440):
+            page.set_viewport_size({"width": width, "height": 800})
+            rows, side = page.evaluate(_ROWS, count)
+            assert sum(rows) == count and min(rows) > max(rows) / 2, f"{count} tiles at {width} px: {rows}"
+            assert 44 <= side <= 84, f"{count} tiles at {width} px are {side} px wide"
+            found[count, width] = rows
+    assert found[6, 1440] == [6] and found[7, 320] == [4, 3] and found[10, 390] == [5, 5] and found[10, 844] == [10]
 
 
 def is_upload(request: Request) -> bool:
