@@ -160,6 +160,8 @@ def test_own_virtual_camera_is_never_offered(open_page: OpenPage, stub: KagamiSe
     devices = [["videoinput", "a", "Kagami"], ["videoinput", "b", "Webcam"], ["videoinput", "c", "OBS Virtual Camera"]]
     page.evaluate(_DEVICES, devices)
     expect(camera.locator("option")).to_have_text(["Webcam", "OBS Virtual Camera"])
+    camera.select_option("OBS Virtual Camera")
+    expect(camera).to_have_value("c")
     page.evaluate(_DEVICES, devices[:1])  # the others are gone
     expect(camera.locator("option")).to_have_text(["Default camera"])
     listed = page.evaluate(

@@ -80,6 +80,9 @@ def test_points_are_dragged_undone_and_downloaded_as_they_lie(open_page: OpenPag
     handle(page, "nose").focus()
     page.keyboard.press("Control+Shift+z")
     assert downloaded(page) == after
+    page.keyboard.press("Control+z")
+    page.get_by_role("button", name="Redo").click()
+    assert downloaded(page) == after
     expect(page.get_by_role("button", name="Redo")).to_be_disabled()
 
 

@@ -70,6 +70,9 @@ def test_arrow_keys_move_through_the_enabled_buttons_of_the_toolbar(open_page: O
     assert press(page, "End") == "full"
     outline = page.evaluate(_FOCUSED_OUTLINE)
     assert outline == ["full", "solid"]
+    for pressed in ("true", "false"):
+        page.keyboard.press("Enter")
+        expect(page.locator("#full")).to_have_attribute("aria-pressed", pressed)
     assert press(page, "Tab") == "picture-name", "the toolbar is one tab stop"
     assert press(page, "Shift+Tab") == "full", "Tab returns to the button that had the focus"
 

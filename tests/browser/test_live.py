@@ -103,12 +103,15 @@ def test_controls_reach_the_server_and_are_remembered(open_page: OpenPage, stub:
         for _ in range(presses):
             page.keyboard.press("ArrowRight")
     page.get_by_role("switch", name="My teeth and tongue").uncheck()
+    page.get_by_role("switch", name="My body and hands").uncheck()
+    page.get_by_role("switch", name="Show my camera to me").uncheck()
+    expect(page.locator("#self")).to_be_hidden()
     page.get_by_role("button", name="Mirror").click()
     page.get_by_role("button", name="Calibrate").click()
     page.get_by_role("radio", name="Colour").check()
     page.locator("#colour").fill("#336699")
     expected = {"head": 1.2, "face": 1.1, "body": 1.05, "light": 1.05, "mirror": False, "calibrate": True}
-    expected |= {"teeth": False, "background": "colour", "colour": "#336699"}
+    expected |= {"teeth": False, "follow_body": False, "background": "colour", "colour": "#336699"}
     wait_until(lambda: sent_controls(messages) == expected, page)
     expect(page.locator("#head-value")).to_have_text("120%")
 
@@ -206,10 +209,17 @@ def test_frame_changes_the_video_and_a_recording_goes_on_in_another_file(
     page.get_by_role("slider", name="Zoom").focus()
     for _ in range(4):
         page.keyboard.press("ArrowRight")
-    page.get_by_role("slider", name="Upward").focus()
-    page.keyboard.press("ArrowLeft")
+    page.get_by_role("slider", name="Upward").press("ArrowLeft")
+    page.get_by_role("slider", name="Across").press("ArrowRight")
     page.get_by_role("switch", name="Keep me in frame").uncheck()
-    expected = {"aspect": "16:9", "frame": "bust", "zoom": 1.15, "shift_y": -0.02, "keep_in_frame": False}
+    expected = {
+        "aspect": "16:9",
+        "frame": "bust",
+        "zoom": 1.15,
+        "shift_x": 0.02,
+        "shift_y": -0.02,
+        "keep_in_frame": False,
+    }
     wait_until(lambda: sent_controls(messages) == expected, page)
     page.get_by_label("Shape").select_option("own")
     page.get_by_label("Width").fill("641")
@@ -217,6 +227,9 @@ def test_frame_changes_the_video_and_a_recording_goes_on_in_another_file(
     wait_until(lambda: sent_controls(messages)["aspect"] == "642x720", page)
     wait_until(lambda: page.evaluate(_VIDEO_SIZE) == [642, 720], page)
     expect(page.locator("#framing-status")).to_have_text("")
+    page.get_by_role("button", name="Reset framing").click()
+    whole = {"aspect": "picture", "frame": "whole", "zoom": 1, "shift_x": 0, "shift_y": 0, "keep_in_frame": True}
+    wait_until(lambda: sent_controls(messages) == whole, page)
 
 
 def test_output_shows_only_the_avatar(open_page: OpenPage, stub: KagamiServer) -> None:

@@ -7,7 +7,7 @@ from tests.browser.conftest import OpenPage
 from tests.browser.kagami import KagamiServer
 
 SLIDERS = {"Eyes": "eyes", "Brows": "brows", "Mouth": "mouth", "Hands": "hands", "Turn": "yaw", "Nod": "pitch",
-           "Tilt": "roll", "Aside": "gaze_x", "Up": "gaze_y"}  # fmt: skip
+           "Tilt": "roll", "Aside": "gaze_x", "Up": "gaze_y", "Motion": "smoothing"}  # fmt: skip
 
 
 def test_parts_and_turns_reach_the_server_by_keyboard_and_each_is_reset(
