@@ -85,6 +85,8 @@ export class ClipFilm {
     this.session = '';
     /** Ends the requests of the present film. */
     this.aborter = new AbortController();
+    /** The server's answer that the film before is gone: until then it takes no other one. @type {Promise<unknown>} */
+    this.ending = Promise.resolve();
     window.addEventListener('beforeunload', (event) => {
       const { film } = this.store.state;
       if (film && !film.saved) {
@@ -108,6 +110,8 @@ export class ClipFilm {
     this.#show({ stage: 'sending', name: clip.name, done: 0, file: `${stem(clip.name)}-${stem(this.store.state.picture.name)}` });
     queueMicrotask(showCard); // after it is rendered
     try {
+      await this.ending;
+      signal.throwIfAborted();
       await this.#request('POST', { name: clip.name, bytes: String(clip.size) }, { signal });
       for (let offset = 0; offset < clip.size; offset += PART_BYTES) {
         const body = clip.slice(offset, offset + PART_BYTES);
@@ -129,7 +133,8 @@ export class ClipFilm {
     const isHere = film === null || film.url !== '';
     this.#forget();
     if (!isHere && this.session) {
-      await this.#request('DELETE', {}, {}).catch(() => undefined); // it goes with the session
+      this.ending = this.#request('DELETE', {}, {}).catch(() => undefined); // it goes with the session
+      await this.ending;
     }
   }
 

@@ -92,7 +92,7 @@ def test_a_film_on_a_phone_is_seen_when_it_begins_and_found_when_it_is_ready(
         assert page.evaluate(_IN_FRONT, shown), f"{shown} is not seen"
     page.locator("#cancel-film").click()
     page.evaluate("() => { document.getElementById('film-card').scrollIntoView = () => {}; scrollTo(0, 0); }")
-    page.locator("#clip-file").set_input_files(clip((ROOT / "assets" / "driver.mp4").read_bytes()))
+    page.locator("#clip-file").set_input_files(clip((ROOT / "assets" / "driver.mp4").read_bytes()))  # waits for the end
     expect_alert(page, "The film of talk.mp4 is ready.")
     page.evaluate("() => { delete document.getElementById('film-card').scrollIntoView; }")
     page.get_by_role("alert").get_by_role("button", name="Show").click()
