@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -95,21 +96,19 @@ def test_stage_keeps_its_picture_while_the_page_is_loaded_again(open_page: OpenP
     page.locator("#file").set_input_files(png_file("red.png", RED))
     expect_in_use(page, "red.png")
     wait_until(lambda: is_close(page.evaluate(_STILL), RED), page)
-    held: list[Route] = []  # pictures for which the page waits
+    held: list[Route] = []  # requests of the picture that is in use, for which the page waits
+    pictures = re.compile(r"/api/picture($|\?.*change=)")
 
     def hold(route: Route) -> None:
-        if route.request.method == "GET":
-            held.append(route)
-        else:
-            route.continue_()
+        held.append(route)
 
-    page.route("**/api/picture**", hold)
+    page.route(pictures, hold)
     page.locator("#language").select_option("de")
     page.wait_for_selector("html[lang=de] body[data-view]")
-    assert is_close(page.evaluate(_STILL), RED), "the stage is empty, or shows another picture"
+    wait_until(lambda: is_close(page.evaluate(_STILL), RED), page)  # though no picture has come
     wait_until(lambda: any("session=" in route.request.url for route in held), page)
     assert is_close(page.evaluate(_STILL), RED)
-    page.unroute("**/api/picture**")
+    page.unroute(pictures)
     for route in held:
         route.continue_()
     page.wait_for_function("() => document.getElementById('still').src.includes('session=')")

@@ -209,7 +209,8 @@ def test_countdown_is_clear_of_the_preview(open_page: OpenPage, stub: KagamiServ
     for shape, ratio in (("picture", 1), ("16:9", 16 / 9), ("9:16", 9 / 16)):
         page.locator("#aspect").select_option(shape)
         page.wait_for_function(
-            "(ratio) => { const { width, height } = document.getElementById('stage').getBoundingClientRect();"
+            "(ratio) => { const { style } = document.getElementById('stage');"
+            " const [width, height] = ['width', 'height'].map((side) => style.getPropertyValue(`--picture-${side}`));"
             " return Math.abs(width / height / ratio - 1) < 0.05; }",
             arg=ratio,
         )
