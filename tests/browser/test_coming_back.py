@@ -23,7 +23,6 @@ from tests.browser.actions import (
 )
 from tests.browser.conftest import CONDITION_TIMEOUT_MS, OpenPage
 from tests.browser.kagami import STUB, KagamiServer
-from tests.support.fakes import FakeAvatar
 
 RED = (200, 30, 30)
 
