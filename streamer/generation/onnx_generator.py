@@ -20,6 +20,7 @@ from models.geometry.guidance import Guidance
 from models.sampler import backward_warp, sample_edit
 from streamer.generation.cpu_features import int8_weight_bits
 from streamer.generation.generator import NetworkGenerator, Reference, State
+from streamer.generation.graph_cache import kept_graph
 from streamer.generation.onnx_export import export_closeups, export_step
 from streamer.generation.onnx_runtime import onnxruntime
 from streamer.runtime.priority import TRANSFORMER_NICENESS, lower_priority
@@ -62,7 +63,7 @@ def propagate_edit(edit: Edit, then: Tensor, now: Tensor) -> Edit:
 
 
 class OnnxGenerator(NetworkGenerator[OnnxState]):
-    """The network in ONNX Runtime, exported from the loaded weights at start, so that the two cannot differ.
+    """The network in ONNX Runtime, exported from the loaded weights at the first start, and kept for later ones.
 
     live: the transformer runs in a low-priority thread of its own, no longer than the state's effort allows. Between
     its outputs the last one is propagated by the flow, so that only a stream's first frame waits for the transformer.
@@ -86,8 +87,8 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         )
         weight_bits = int8_weight_bits() if int8 else None
         transformer_threads, closeup_threads = thread_counts(os.cpu_count() or 1, live)
-        self._transformer = make_session(export_step(network, weight_bits), transformer_threads)
-        self._closeups = make_session(export_closeups(network, weight_bits), closeup_threads)
+        self._transformer = make_session(kept_graph(export_step, network, weight_bits), transformer_threads)
+        self._closeups = make_session(kept_graph(export_closeups, network, weight_bits), closeup_threads)
         self._transformer_inputs, self._closeup_inputs = (
             [entry.name for entry in session.get_inputs()] for session in (self._transformer, self._closeups)
         )
