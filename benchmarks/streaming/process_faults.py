@@ -189,8 +189,9 @@ async def fork_server_fault(scene: Scene) -> dict[str, Any]:
     await client.watch(SETTLED_S)
     before = (len(client.log.frames) - frames) / (time.monotonic() - began)
     frames, began = len(client.log.frames), time.monotonic()
+    killed = fork_server(scene.server)
     await _kill_fork_server(scene)
-    is_back = await _until(lambda: fork_server(scene.server) is not None, client, FOLLOW_TIMEOUT_S)
+    is_back = await _until(lambda: fork_server(scene.server) not in (killed, None), client, FOLLOW_TIMEOUT_S)
     back_s = time.monotonic() - began
     await client.watch(SETTLED_S)  # in which it imports
     rate = (len(client.log.frames) - frames) / (time.monotonic() - began)
