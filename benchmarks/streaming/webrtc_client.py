@@ -30,6 +30,7 @@ from streamer.frames import Image
 from streamer.webrtc.decoder_queue import install_decoder_queue
 from streamer.webrtc.encoder import install_encoder, make_encoder
 from streamer.webrtc.jitter_buffer import install_jitter_buffer
+from streamer.webrtc.sound_buffer import install_sound_buffer
 
 CAMERA_BITRATE = 1_500_000  # bits a second: what Chromium settles on for 640x480
 ANSWER_TIMEOUT_S = 30.0
@@ -207,6 +208,7 @@ class WebRtcClient:
             sound = pc.addTransceiver(_Lent(self.microphone), direction="sendrecv")
             codecs = RTCRtpSender.getCapabilities("audio").codecs
             sound.setCodecPreferences([codec for codec in codecs if codec.name == self.sound_codec])
+            install_sound_buffer(sound.receiver)
         await pc.setLocalDescription(await pc.createOffer())
         if self._network is not None:
             self._network.install(pc)

@@ -34,6 +34,7 @@ ARRIVAL_SMOOTHING = 0.05  # weight of the newest arrival time in that estimate
 DELAY_WINDOW = (
     50  # frames over which the median of the delay is taken: the first after the machine slept are seconds late
 )
+MAX_SILENCE_S = 1.0  # in place of missing frames; after more, the sound begins anew
 DELAY_SMOOTHING = 0.02  # weight of the newest delay in the moving average, per frame
 
 Samples = NDArray[np.int16]
@@ -129,10 +130,12 @@ class DelayedAudioTrack(MediaStreamTrack):
 
 async def pump_audio(track: MediaStreamTrack, line: DelayLine) -> None:
     """Decode a remote audio track into a delay line until the track ends. Its frames may change their rate, their
-    sample format and the number of their channels, as when the page's codec does.
+    sample format and the number of their channels, as when the page's codec does. Where frames are missing, silence of
+    their length takes their place, so that what follows is not early.
     """
     kind: tuple[str, str, int] | None = None
     resampler = _make_resampler()
+    next_pts: int | None = None  # of the frame that should follow, in samples
     while True:
         try:
             frame = await track.recv()
@@ -141,6 +144,12 @@ async def pump_audio(track: MediaStreamTrack, line: DelayLine) -> None:
         assert isinstance(frame, AudioFrame)
         if kind != (kind := (frame.format.name, frame.layout.name, frame.sample_rate)):
             resampler = _make_resampler()  # PyAV's converts one kind of frames only
+            next_pts = None
+        missing = 0 if next_pts is None or frame.pts is None else frame.pts - next_pts
+        if 0 < missing <= MAX_SILENCE_S * frame.sample_rate:
+            silence = np.zeros((round(missing * SAMPLE_RATE / frame.sample_rate), CHANNELS), np.int16)
+            line.push(silence, time.monotonic())
+        next_pts = None if frame.pts is None else frame.pts + frame.samples
         for resampled in resampler.resample(frame):
             line.push(resampled.to_ndarray().astype(np.int16, copy=False).reshape(-1, CHANNELS), time.monotonic())
 

@@ -19,7 +19,7 @@ from aiortc.utils import uint16_add
 
 CAPACITY_PACKETS = 512  # a power of two, which aiortc's buffer demands
 MAX_GAP_S = 0.2  # how long a missing packet is awaited: two retransmissions with a long round trip
-_JITTER_BUFFER_ATTRIBUTE = "_RTCRtpReceiver__jitter_buffer"  # where aiortc keeps the buffer of a receiver
+JITTER_BUFFER_ATTRIBUTE = "_RTCRtpReceiver__jitter_buffer"  # where aiortc keeps the buffer of a receiver
 _log = logging.getLogger(__name__)
 
 
@@ -102,7 +102,7 @@ def install_jitter_buffer(receiver: RTCRtpReceiver, on_gap: Callable[[], None] |
 
     With an aiortc that keeps its buffer elsewhere, a warning is logged and camera frames arrive one period later.
     """
-    if not hasattr(receiver, _JITTER_BUFFER_ATTRIBUTE):
+    if not hasattr(receiver, JITTER_BUFFER_ATTRIBUTE):
         _log.warning("this aiortc keeps its jitter buffers elsewhere: camera pictures come one frame later")
         return
-    setattr(receiver, _JITTER_BUFFER_ATTRIBUTE, MarkerJitterBuffer(on_gap=on_gap))
+    setattr(receiver, JITTER_BUFFER_ATTRIBUTE, MarkerJitterBuffer(on_gap=on_gap))

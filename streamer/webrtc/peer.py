@@ -40,6 +40,7 @@ from streamer.webrtc.offer import (
     read_candidate,
     read_offer,
 )
+from streamer.webrtc.sound_buffer import install_sound_buffer
 from streamer.webrtc.stun_queries import end_stun_queries
 from streamer.webrtc.tracks import AvatarTrack, pump_frames
 
@@ -200,6 +201,9 @@ class Peer:
         install_encoder(transceiver.sender, self._encoder)
         decoding = install_decoder_queue(transceiver.receiver, self._on_too_large_frame)
         install_jitter_buffer(transceiver.receiver, None if decoding is None else decoding.expect_key_frame)
+        for each in self._connection.getTransceivers():
+            if each.kind == "audio":
+                install_sound_buffer(each.receiver)
 
     async def _add_candidate(self, candidate: RTCIceCandidate | None) -> None:
         """Add a remote candidate. A name under `.local` is resolved first, over a socket that aiortc makes."""

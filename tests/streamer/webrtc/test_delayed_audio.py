@@ -160,6 +160,14 @@ def tone(rate: int, layout: str, start: int, count: int) -> AudioFrame:
     return frame
 
 
+class LossyMicrophone(Microphone):
+    """Every fifth frame of one second is missing."""
+
+    async def recv(self) -> AudioFrame:
+        frame = await super().recv()
+        return await super().recv() if frame.pts % (5 * frame.samples) == 0 and frame.pts else frame
+
+
 class Recorder(DelayLine):
     """Keeps what is pushed."""
 
@@ -169,6 +177,14 @@ class Recorder(DelayLine):
 
     def push(self, samples: np.ndarray, at: float) -> None:
         self.sound.append(samples.copy())
+
+
+async def test_missing_frames_are_silence_of_their_length() -> None:
+    line = Recorder()
+    await pump_audio(LossyMicrophone([(16_000, "mono")]), line)
+    sound = np.concatenate(line.sound)[:, 0]
+    assert len(sound) == pytest.approx(SAMPLE_RATE, rel=0.02)
+    assert np.mean(sound == 0) == pytest.approx(9 / 50, abs=0.02)
 
 
 async def test_sound_of_every_rate_arrives_also_when_it_changes() -> None:
