@@ -28,26 +28,27 @@ class Admission:
         """Record that a batch of `batch` sessions was drawn in `seconds`."""
         self._draws.append((batch, seconds))
 
-    def check(self, live: int, stalled: int = 0, ending: int = 0, more: int = 1) -> None:
+    def check(self, live: int, stalled: int = 0, ending: int = 0, more: int = 1, least_cost: float = 1.0) -> None:
         """Return if one more session may start beside `live` ones, else raise ServerFullError or OverloadError.
 
         All numbers count characters: a session with a picture of several counts as so many. more: of the new one.
 
         stalled: how many of the live sessions have a camera that stopped sending, for example after a lost network. If
         all of them are stalled, only the session limit is checked. ending: how many sessions that left still have a
-        tracker, which count for the session limit.
+        tracker, which count for the session limit. least_cost: time of a frame with the least effort of the governor,
+        as a share of the time of recent frames.
         """
-        problem = self._problem(live + more, live > stalled, ending, more)
+        problem = self._problem(live + more, live > stalled, ending, more, least_cost)
         if problem is not None:
             self.refused += 1
             raise problem
 
-    def _problem(self, count: int, any_active: bool, ending: int, more: int) -> KagamiError | None:
+    def _problem(self, count: int, any_active: bool, ending: int, more: int, least_cost: float) -> KagamiError | None:
         if count + ending > max(self.max_sessions, more):  # a session alone may have any picture
             return ServerFullError(self.max_sessions)
         seconds = estimate_tick_time(self._draws, count) if any_active and self.min_fps > 0 else None
-        if seconds is not None and seconds * self.min_fps > 1:
-            return OverloadError(1 / seconds, self.min_fps)
+        if seconds is not None and seconds * least_cost * self.min_fps > 1:
+            return OverloadError(1 / (seconds * least_cost), self.min_fps)
         return None
 
 

@@ -200,7 +200,8 @@ class Engine:
                 raise EngineClosedError
             live = sum(session.characters for session in self._sessions)
             stalled = sum(session.characters for session in self._sessions if session.state.phase == "stalled")
-            self._admission.check(live, stalled, self._count_ending(), len(avatar.cast))
+            least_cost = max((session.least_cost for session in self._sessions), default=1.0) if self._governed else 1.0
+            self._admission.check(live, stalled, self._count_ending(), len(avatar.cast), least_cost)
             session = EngineSession(
                 avatar,
                 controls,

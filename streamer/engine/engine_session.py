@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from streamer.camera import Converter, ReceivedFrame
-from streamer.effort import FULL, Effort
+from streamer.effort import FRAME_COSTS, FULL, Effort
 from streamer.engine import governor
 from streamer.engine.draw_schedule import LEAD_QUANTILE, DrawSchedule, RecentDurations
 from streamer.errors import DeviceMemoryError, KagamiError, SessionError
@@ -156,6 +156,11 @@ class EngineSession:
         )
         self._governor = governor.advance(self._governor, load, governor.TARGETS[self.controls.speed], now)
         self.effort = self._governor.effort
+
+    @property
+    def least_cost(self) -> float:
+        """Time of a frame with the least effort, as a share of its time with the present one."""
+        return FRAME_COSTS[-1] / FRAME_COSTS[self._governor.step]
 
     def calibrate(self) -> None:
         """Measure the neutral again from the next steady frames."""

@@ -67,6 +67,13 @@ def test_admission_refuses_a_session_that_would_push_all_below_min_fps() -> None
     assert slow.refused == 1
 
 
+def test_admission_counts_on_what_the_governor_can_give_up() -> None:
+    slow = admission(2, 0.06)
+    slow.check(live=2, least_cost=0.9)  # 12.3 frames a second with the least effort
+    with pytest.raises(OverloadError, match=r"about 11\.7 frames"):
+        slow.check(live=2, least_cost=0.95)
+
+
 def test_admission_always_allows_the_first_session() -> None:
     admission(1, 9.0).check(live=0)
 
