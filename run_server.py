@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from streamer.errors import KagamiError
 from streamer.runtime import exit_deadline
 from streamer.runtime.console import accept_every_character
+from streamer.runtime.library_threads import use_one_thread
 from streamer.runtime.start_lines import StartLines
 from streamer.settings import Settings, read_settings
 
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def serve(settings: Settings, lines: StartLines) -> None:
     """Check what fails quickly, then load, warm up and listen. Raises KagamiError."""
     lines.begin("starting")
+    use_one_thread()
     from streamer.generation.weights_file import check_weights  # noqa: PLC0415 - see above
     from streamer.rigging.picture import load_picture  # noqa: PLC0415
     from streamer.runtime.cpu import check_cpu  # noqa: PLC0415

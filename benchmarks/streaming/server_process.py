@@ -24,6 +24,7 @@ from benchmarks.streaming.report import ServerTrace
 from streamer.errors import KagamiError
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.runtime import exit_deadline
+from streamer.runtime.library_threads import use_one_thread
 from streamer.runtime.memory import process_tree, resident_bytes
 from streamer.runtime.meter import Meter
 from streamer.runtime.native_logs import filter_native_logs
@@ -63,6 +64,7 @@ class ServerProcess:
 
     def __enter__(self) -> ServerProcess:
         start = time.monotonic()
+        use_one_thread()  # as `run_server.py` does; the process inherits it
         self._process.start()
         self._far_end.close()
         self._sampler.start()

@@ -17,6 +17,7 @@ import torch
 
 from streamer.errors import SessionError
 from streamer.frames import CameraFrame
+from streamer.runtime.library_threads import limit_opencv
 from streamer.runtime.native_logs import filter_native_logs
 from streamer.runtime.worker_process import WorkerProcess
 from streamer.tracking.motion import Motion
@@ -181,5 +182,6 @@ class TrackerProcess:
 def _make_in_process(make: Callable[[], Tracker]) -> Tracker:
     """Make the tracker, in its process."""
     filter_native_logs()
+    limit_opencv()
     torch.set_num_threads(1)  # a fork lacks the threads of its parent's pool, and would wait for them for ever
     return make()
