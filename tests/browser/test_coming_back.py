@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-from playwright.sync_api import Page, Route, WebSocket, expect
+from playwright.sync_api import Page, WebSocket, expect
 
 from tests.browser.actions import (
     await_frames,
@@ -84,32 +81,6 @@ def test_reload_while_live_comes_back_live_in_the_same_session(open_page: OpenPa
     assert page.locator("body[data-live=idle]").count() == 1
     assert not last_ready(messages)["resumed"]
     assert page.evaluate("() => document.getElementById('preview').srcObject") is None, "the camera opened by itself"
-
-
-def still_colour(page: Page) -> list[int]:
-    """[r, g, b] in the middle of the stage's picture as it is drawn: an image whose next one is on its way stays."""
-    drawn = cv2.imdecode(np.frombuffer(page.locator("#still").screenshot(), np.uint8), cv2.IMREAD_COLOR)
-    height, width = drawn.shape[:2]
-    return [int(value) for value in drawn[height // 2, width // 2, ::-1]]
-
-
-def test_stage_keeps_its_picture_while_the_page_is_loaded_again(open_page: OpenPage, stub: KagamiServer) -> None:
-    page = open_page(stub.url)
-    page.locator("#file").set_input_files(png_file("red.png", RED))
-    expect_in_use(page, "red.png")
-    wait_until(lambda: is_close(still_colour(page), RED), page)
-    held: list[Route] = []  # requests of the picture that is in use, for which the page waits
-    pictures = re.compile(r"/api/picture($|\?.*change=)")
-
-    def hold(route: Route) -> None:
-        held.append(route)  # and it is never answered
-
-    page.route(pictures, hold)
-    page.locator("#language").select_option("de")
-    page.wait_for_selector("html[lang=de] body[data-view]")
-    wait_until(lambda: is_close(still_colour(page), RED), page)  # though no picture has come
-    wait_until(lambda: any("session=" in route.request.url for route in held), page)
-    assert is_close(still_colour(page), RED)
 
 
 def test_last_frame_stays_while_the_server_is_away(open_page: OpenPage, tmp_path: Path) -> None:
