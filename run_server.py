@@ -58,7 +58,7 @@ def serve(settings: Settings, lines: StartLines) -> None:
         check_weights(settings.checkpoint, settings.device)
     check_temporary_folder()
     lines.line("loading the engine")
-    lines.begin("loading the engine", usual_s=6)
+    lines.begin("loading the engine", usual_s=4)
     from streamer.launch import launch  # noqa: PLC0415 - torch and MediaPipe take seconds to import
 
     launch(settings, listening, lines, show_page=page_opener(settings))

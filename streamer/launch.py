@@ -69,7 +69,7 @@ def launch(
     if certificate is not None:
         lines.line(f"certificate made for this start, SHA-256 {certificate.fingerprint}")
     torch.set_num_threads(1)  # trackers, encoders and ONNX Runtime need the other cores
-    lines.begin(f"making the {settings.generator} generator for {device}", usual_s=3)
+    lines.begin(f"making the {settings.generator} generator for {device}", usual_s=2)
     pipeline = make_pipeline(
         settings.generator, device, settings.size, settings.checkpoint, settings.steps, live=True,
         sessions=settings.max_sessions, precision=settings.precision,

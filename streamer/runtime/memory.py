@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 
 import psutil
@@ -14,15 +15,20 @@ def process_tree(pid: int | None = None) -> list[psutil.Process]:
     return [root, *root.children(recursive=True)]
 
 
-def resident_bytes(processes: list[psutil.Process]) -> int:
-    """Resident memory of the processes together, without those that have ended. Shared pages count once on Linux
-    (proportional set size), and once per process elsewhere.
+def resident_bytes(processes: list[psutil.Process], system: str = sys.platform) -> int:
+    """Resident memory of the processes together, without those that have ended. system: as `sys.platform`.
+
+    Shared pages count once on Linux (proportional set size), and once per process elsewhere: macOS tells a user no more
+    of another process, and Windows looks at every page for it.
     """
     total = 0
     for process in processes:
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            info = process.memory_full_info()
-            total += getattr(info, "pss", info.rss)
+            if system == "linux":
+                info = process.memory_full_info()
+                total += getattr(info, "pss", info.rss)
+            else:
+                total += process.memory_info().rss
     return total
 
 

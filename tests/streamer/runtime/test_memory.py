@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import psutil
 import pytest
 import torch
 
-from streamer.runtime.memory import memory_bytes
+from streamer.runtime.memory import memory_bytes, process_tree, resident_bytes
+
+
+class Child:
+    """A process of which macOS tells its parent no more than its resident memory."""
+
+    def memory_full_info(self) -> None:
+        raise psutil.AccessDenied
+
+    def memory_info(self) -> SimpleNamespace:
+        return SimpleNamespace(rss=5 << 20)
+
+
+def test_processes_of_other_systems_count_with_what_is_told_of_them() -> None:
+    assert resident_bytes([Child(), Child()], "darwin") == 10 << 20  # type: ignore[list-item]
+    assert resident_bytes([Child()], "linux") == 0  # type: ignore[list-item]
+    assert resident_bytes(process_tree(), "win32") > 10 << 20
 
 
 def test_memory_bytes_without_cuda_has_rss_only(monkeypatch: pytest.MonkeyPatch) -> None:

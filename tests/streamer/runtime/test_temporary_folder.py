@@ -31,5 +31,6 @@ def test_disk_that_is_full_or_read_only_is_a_sentence(monkeypatch: pytest.Monkey
         raise OSError(reason, os.strerror(reason))
 
     monkeypatch.setattr(tempfile, "TemporaryFile", fail)
-    with pytest.raises(SettingsError, match=rf"\({os.strerror(reason)}\): free some space, or let TMPDIR be"):
-        check_temporary_folder()
+    for system, variable in (("linux", "TMPDIR"), ("win32", "TEMP")):
+        with pytest.raises(SettingsError, match=rf"\({os.strerror(reason)}\): free some space, or let {variable} be"):
+            check_temporary_folder(system)
