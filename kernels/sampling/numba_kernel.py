@@ -36,6 +36,13 @@ def resize_row(plane, v, left_cell, fraction, scratch, out):  # type: ignore[no-
     bottom, weight = min(top + 1, height - 1), position - top
     for i in range(width):
         scratch[i] = (ONE - weight) * plane[top, i] + weight * plane[bottom, i]
+    first, others = scratch[0], 0
+    for i in range(width):
+        others += scratch[i] != first
+    if others == 0:  # as most rows of most maps are
+        for x in range(left_cell.shape[0]):
+            out[x] = first
+        return
     step = np.uint32(min(width - 1, 1))
     for x in range(left_cell.shape[0]):
         out[x] = (ONE - fraction[x]) * scratch[left_cell[x]] + fraction[x] * scratch[left_cell[x] + step]

@@ -73,11 +73,12 @@ def logical_not(lowering: Lowering, call: Call, a: Tensor) -> None:
 
 def power(lowering: Lowering, call: Call, a: Any, b: Any) -> None:
     out = lowering.view(call.results[0])
-    if b == 2 and isinstance(a, Tensor):
+    exponent = b if isinstance(a, Tensor) and not isinstance(b, Tensor) else None
+    if exponent == 2:
         lowering.emit(codes.MUL, out, lowering.view(a), lowering.view(a))
-    elif b == 0.5 and isinstance(a, Tensor):
+    elif exponent == 0.5:
         lowering.emit(codes.SQRT, out, lowering.view(a))
-    elif b == 4 and isinstance(a, Tensor):
+    elif exponent == 4:
         lowering.emit(codes.MUL, out, lowering.view(a), lowering.view(a))
         lowering.emit(codes.MUL, out, out, out)
     elif math.prod(out.shape) > LARGE:

@@ -29,7 +29,7 @@ from models.closeups.inputs import (
     sample,
     stretched,
 )
-from models.closeups.lids import lid_skin, may_be_shut
+from models.closeups.lids import lid_skin
 from models.closeups.mouth import stretch_driver_mouth, tint_driver_mouth
 from models.closeups.teeth import weighted_mean
 from models.closeups.window import MOUTH_VIEW, Window, window_fade
@@ -80,17 +80,18 @@ def make_patches(
     references: Sequence[CloseupReference],
     moving: MovingPicture,
     mouth_cells: Tensor,
+    lids: bool,
 ) -> list[Patch]:
     """The six tensors of `Closeups` as three patches: mouth, right eye, left eye.
 
     references: one for each of `VIEWS`. moving: the pictures that mouth and eyes were made of. mouth_cells:
-    (B, 4, h, w) the drivers' mouths, see `driver_mouth`.
+    (B, 4, h, w) the drivers' mouths, see `driver_mouth`. lids: see `eye_patches`.
     """
     flow, keep, paint = outputs[:3]
     drawn, cover = inside_of_mouth(mouth, references[0], moving, mouth_cells)
     paint, keep = torch.lerp(paint, drawn, cover), keep * (1 - cover)
     mouth_edit = plain_mouth(make_edit(mouth, flow, keep, paint), mouth, references[0])
-    return [Patch(mouth.window, mouth_edit), *eye_patches(eyes, make_edit(eyes, *outputs[3:]), references[1:])]
+    return [Patch(mouth.window, mouth_edit), *eye_patches(eyes, make_edit(eyes, *outputs[3:]), references[1:], lids)]
 
 
 def inside_of_mouth(
@@ -111,12 +112,14 @@ def inside_of_mouth(
     return torch.lerp(drawn, tinted, DRIVER_SHARE * driven[:, 3:]), cover
 
 
-def eye_patches(eyes: CloseupInput, edit: CloseupEdit, references: Sequence[CloseupReference]) -> list[Patch]:
+def eye_patches(
+    eyes: CloseupInput, edit: CloseupEdit, references: Sequence[CloseupReference], lids: bool
+) -> list[Patch]:
     """An edit of eyes as patches of the right and of the left ones, with the skin of lids that are shut over it.
 
-    references: of the right and of the left ones.
+    references: of the right and of the left ones. lids: draw that skin; it may be left out unless `may_be_shut`.
     """
-    if may_be_shut(eyes):
+    if lids:
         edit = cover_edit(edit, *lid_skin(eyes, CloseupReference.stack(references)))
     edit = left_alone(edit, torch.cat([each.plain for each in references]))
     return [Patch(*half) for half in zip(halves(eyes.window), halves(edit), strict=True)]
@@ -169,7 +172,8 @@ def drawn_eye_patches(eyes: CloseupInput, references: Sequence[CloseupReference]
     closing = 1 - smoothstep(*HALF_SHUT, area_share(maps[:, NOW_INNER_RING], maps[:, REST_INNER_RING]))
     paint = torch.zeros_like(maps[:, :3])
     still, keep = F.avg_pool2d(paint[:, :2], 2), torch.ones_like(maps[:, :1])
-    return eye_patches(eyes, make_edit(replace(eyes, known=eyes.known * closing), still, keep, paint), references)
+    edit = make_edit(replace(eyes, known=eyes.known * closing), still, keep, paint)
+    return eye_patches(eyes, edit, references, lids=True)
 
 
 def plain_mouth(edit: CloseupEdit, mouth: CloseupInput, reference: CloseupReference) -> CloseupEdit:

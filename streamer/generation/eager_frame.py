@@ -46,7 +46,7 @@ class EagerFrame:
     def encode_reference(self, rig: Rig, views: Sequence[View] = ()) -> Reference:
         reference = self._generator.encode_reference(rig, views)
         if not self.batches:
-            self._guide(rig, self._retarget(rig, still_batch(rig)))  # recorded here, not in the first live frame
+            self._guide((rig,), self._retarget((rig,), still_batch(rig)))  # recorded here, not in the first live frame
         return reference
 
     def open(self, reference: Reference) -> State:
@@ -63,9 +63,9 @@ class EagerFrame:
     def draw(self, batch: FrameBatch, stopwatch: Stopwatch) -> Planes:
         """Laps "retarget", "guide", "generate" and "compose", which includes the conversion to bytes."""
         rig, drivers = self._stacked(batch.rigs), batch.drivers
-        pose = self._retarget(rig, drivers)
+        pose = self._retarget((rig,), drivers)
         stopwatch.lap("retarget")
-        guidance = self._guide(rig, pose)
+        guidance = self._guide((rig,), pose)
         stopwatch.lap("guide")
         prediction = self._generator.predict(batch.states, rig, pose, guidance)
         stopwatch.lap("generate")

@@ -18,6 +18,7 @@ from models.closeups.inputs import (
     make_inputs,
     make_references,
 )
+from models.closeups.lids import may_be_shut
 from models.closeups.patches import Patch, drawn_eye_patches, drawn_mouth_patch, make_patches
 from models.closeups.whole_eyes import any_whole, whole_eye_patches
 from models.closeups.window import VIEWS
@@ -31,6 +32,7 @@ from models.geometry.rig import Rig
 from models.geometry.views import View
 from models.sampler import NOISE, Focus, frame_input, guidance_maps, layer_maps, reference_input
 from streamer.effort import FULL, Effort
+from streamer.generation.recorded_function import RecordedFunction
 
 EDIT_STRENGTH = 0.5  # share of the predicted flow and alpha that is drawn (docs/decisions/network-and-training.md)
 KEEP_THRESHOLDS = (0.2, 0.7)  # `keep` becomes a soft step between these, since half-kept pixels blur
@@ -39,7 +41,7 @@ LIDS_CLOSE = 0.7  # of their opening in the picture, below which eyes are drawn 
 NOISE_SEED = 7  # one fixed noise for every stream and frame, so that nothing flickers
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)  # compared and hashed as an object
 class Reference:
     """What a generator keeps of a picture; `GeometryGenerator` keeps the close-ups alone.
 
@@ -51,6 +53,14 @@ class Reference:
     keys: Tensor | None = None
     values: Tensor | None = None
     closeups: tuple[CloseupReference, ...] = ()
+
+    @staticmethod
+    def stack(references: Sequence[Reference]) -> Reference:
+        """The close-ups of several pictures as one batch; of a single one, the reference itself."""
+        if len(references) == 1:
+            return references[0]
+        views = zip(*(reference.closeups for reference in references), strict=True)
+        return Reference(closeups=tuple(CloseupReference.stack(view) for view in views))
 
 
 @dataclass(eq=False, slots=True)
@@ -104,8 +114,21 @@ class Generator(Protocol):
 class GeometryGenerator:
     """Predicts nothing: the warp alone is drawn, and by rule the inside of open mouths and eyes that close."""
 
+    def __init__(self) -> None:
+        self._mouth = RecordedFunction(drawn_mouth)
+        self._eyes = RecordedFunction(drawn_eyes)
+        self._whole_eyes = RecordedFunction(moving_eyes)
+
     def encode_reference(self, rig: Rig, views: Sequence[View] = ()) -> Reference:
-        return Reference(closeups=make_references(rig.image, rig.face, rig.head, PRESETS["tiny"], rig.kind))
+        reference = Reference(closeups=make_references(rig.image, rig.face, rig.head, PRESETS["tiny"], rig.kind))
+        if rig.face.device.type == "cpu" and len(rig) == 1:
+            pose = rest_pose(rig)
+            guidance = make_guidance(rig, pose)
+            for recorded in (self._mouth, self._eyes):  # here, not in the first live frames
+                recorded((rig, reference), pose, guidance)
+            if any_whole(MovingPicture.of(rig, pose, guidance)):
+                self._whole_eyes((rig,), pose, guidance)
+        return reference
 
     def open(self, reference: Reference) -> State:
         return State(reference)
@@ -114,18 +137,34 @@ class GeometryGenerator:
         pass
 
     def predict(self, states: Sequence[State], rig: Rig, pose: Pose, guidance: Guidance) -> Prediction | None:
-        subject, patches = MovingPicture.of(rig, pose, guidance), []
-        views = [CloseupReference.stack(view) for view in zip(*(s.reference.closeups for s in states), strict=True)]
+        patches: list[Patch] = []
         lips_part, lids_close = moving_parts(rig, pose)
-        if lips_part:
-            mouth = make_input(VIEWS[:1], subject, views[0])
-            patches.append(drawn_mouth_patch(mouth, views[0], subject, pose.mouth))
-        if lids_close:
-            eyes = make_input(VIEWS[1:], subject, CloseupReference.stack(views[1:]))
-            patches += drawn_eye_patches(eyes, views[1:])
-        if any_whole(subject):
-            patches += whole_eye_patches(subject)
+        if lips_part or lids_close:
+            reference = Reference.stack([state.reference for state in states])
+            if lips_part:
+                patches.append(self._mouth((rig, reference), pose, guidance))
+            if lids_close:
+                patches += self._eyes((rig, reference), pose, guidance)
+        if any_whole(MovingPicture.of(rig, pose, guidance)):
+            patches += self._whole_eyes((rig,), pose, guidance)
         return Prediction(None, patches) if patches else None
+
+
+def drawn_mouth(rig: Rig, reference: Reference, pose: Pose, guidance: Guidance) -> Patch:
+    """`drawn_mouth_patch` for a picture."""
+    moving, view = MovingPicture.of(rig, pose, guidance), reference.closeups[0]
+    return drawn_mouth_patch(make_input(VIEWS[:1], moving, view), view, moving, pose.mouth)
+
+
+def drawn_eyes(rig: Rig, reference: Reference, pose: Pose, guidance: Guidance) -> list[Patch]:
+    """`drawn_eye_patches` for a picture."""
+    moving, views = MovingPicture.of(rig, pose, guidance), reference.closeups[1:]
+    return drawn_eye_patches(make_input(VIEWS[1:], moving, CloseupReference.stack(views)), views)
+
+
+def moving_eyes(rig: Rig, pose: Pose, guidance: Guidance) -> list[Patch]:
+    """`whole_eye_patches` for a picture."""
+    return whole_eye_patches(MovingPicture.of(rig, pose, guidance))
 
 
 def moving_parts(rig: Rig, pose: Pose) -> tuple[bool, bool]:
@@ -181,11 +220,10 @@ class NetworkGenerator(Generic[StateT]):
         run_closeups: RunCloseups,
     ) -> Prediction:
         """The edit at its strength, and the close-ups' patches. driver_mouth: the pose's `mouth`."""
-        keep = smoothstep(*KEEP_THRESHOLDS, edit.keep)
-        scaled = Edit(EDIT_STRENGTH * edit.flow, keep, edit.paint, EDIT_STRENGTH * edit.alpha)
         mouth, eyes = make_inputs(subject, closeups)
-        patches = make_patches(mouth, eyes, run_closeups(mouth, eyes), closeups, subject, driver_mouth)
-        return Prediction(scaled, [*patches, *(whole_eye_patches(subject) if any_whole(subject) else ())])
+        outputs = run_closeups(mouth, eyes)
+        patches = make_patches(mouth, eyes, outputs, closeups, subject, driver_mouth, may_be_shut(eyes))
+        return Prediction(at_strength(edit), [*patches, *(whole_eye_patches(subject) if any_whole(subject) else ())])
 
     def _frame_input(
         self, state: StateT, maps: Tensor, layers: Tensor, guidance: Guidance
@@ -214,6 +252,12 @@ class NetworkGenerator(Generic[StateT]):
     def _run_closeups(self, mouth: CloseupInput, eyes: CloseupInput) -> Sequence[Tensor]:
         """Output of the close-ups' network: six tensors, as `models.closeups.refiner.Closeups` returns them."""
         raise NotImplementedError
+
+
+def at_strength(edit: Edit) -> Edit:
+    """The network's edit as it is drawn."""
+    keep = smoothstep(*KEEP_THRESHOLDS, edit.keep)
+    return Edit(EDIT_STRENGTH * edit.flow, keep, edit.paint, EDIT_STRENGTH * edit.alpha)
 
 
 def _clean_input(rig: Rig, focus: Focus) -> FrameInput:

@@ -16,13 +16,18 @@ from torch import Tensor
 
 from models.closeups.inputs import CloseupInput
 from models.dit import MAP_FLOW, CausalDiT, Edit, FrameInput
-from models.geometry.guidance import Guidance
-from models.sampler import backward_warp, sample_edit
+from models.geometry.guidance import Guidance, make_guidance
+from models.geometry.retarget import Pose, rest_pose
+from models.geometry.rig import Rig
+from models.geometry.views import View
+from models.sampler import backward_warp, guidance_maps, layer_maps, sample_edit
 from streamer.generation.cpu_features import int8_weight_bits
-from streamer.generation.generator import NetworkGenerator, Reference, State
+from streamer.generation.generator import NetworkGenerator, Prediction, Reference, State, at_strength
 from streamer.generation.graph_cache import kept_graph
 from streamer.generation.onnx_export import export_closeups, export_step
 from streamer.generation.onnx_runtime import onnxruntime
+from streamer.generation.recorded_closeups import RecordedCloseups
+from streamer.generation.recorded_function import RecordedFunction
 from streamer.runtime.priority import TRANSFORMER_NICENESS, lower_priority
 
 
@@ -62,13 +67,19 @@ def propagate_edit(edit: Edit, then: Tensor, now: Tensor) -> Edit:
     return Edit(flow=moved[:, :2], alpha=moved[:, 2:], keep=torch.ones_like(edit.keep), paint=edit.paint)
 
 
+def network_maps(rig: Rig, guidance: Guidance) -> tuple[Tensor, Tensor]:
+    """`guidance_maps` and `layer_maps`."""
+    return guidance_maps(rig, guidance), layer_maps(rig, guidance)
+
+
 class OnnxGenerator(NetworkGenerator[OnnxState]):
     """The network in ONNX Runtime, exported from the loaded weights at the first start, and kept for later ones.
 
     live: the transformer runs in a low-priority thread of its own, no longer than the state's effort allows. Between
     its outputs the last one is propagated by the flow, so that only a stream's first frame waits for the transformer.
-    The close-ups run for every frame, or as rarely as the effort demands. int8: compute in 8-bit integers where
-    possible, see `onnx_export.export`. clock: seconds, for `live`.
+    The close-ups run for every frame, or as rarely as the effort demands; what surrounds their
+    network is recorded when a picture is prepared. int8: compute in 8-bit integers where possible, see
+    `onnx_export.export`. clock: seconds, for `live`.
     """
 
     def __init__(
@@ -95,6 +106,25 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         config = self.config
         empty = (config.depth, 1, config.heads, config.tokens, config.head_width)
         self._no_frame = (np.zeros(empty, np.float32), np.zeros(empty, np.float32))
+
+        self._maps = RecordedFunction(network_maps)
+        self._closeups_around = RecordedCloseups()
+
+    def encode_reference(self, rig: Rig, views: Sequence[View] = ()) -> Reference:
+        reference = super().encode_reference(rig, views)
+        pose = rest_pose(rig)
+        guidance = make_guidance(rig, pose)
+        self._maps((rig,), guidance)
+        self._closeups_around.record(rig, reference, pose, guidance, self._run_closeups)
+        return reference
+
+    def predict(self, states: Sequence[OnnxState], rig: Rig, pose: Pose, guidance: Guidance) -> Prediction:
+        if len(states) > 1:
+            return super().predict(states, rig, pose, guidance)
+        edit = self._predict_edit(states, *self._maps((rig,), guidance), guidance)
+        run = partial(self._closeups_of, states)
+        patches = self._closeups_around.patches(rig, states[0].reference, pose, guidance, run)
+        return Prediction(at_strength(edit), patches)
 
     def open(self, reference: Reference) -> OnnxState:
         return OnnxState(reference, deque(maxlen=self.config.ring))
@@ -140,7 +170,7 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         past = [array for pair in [self._no_frame] * missing + list(state.past) for array in pair]
         arrays = [*(getattr(frame, name).numpy() for name in FrameInput.__slots__), is_occupied]
         arrays += [reference.keys.numpy(), reference.values.numpy(), *past]
-        *edit, keys, values = self._transformer.run(None, dict(zip(self._transformer_inputs, arrays, strict=True)))
+        *edit, keys, values = self._transformer.run(None, dict(zip(self._transformer_names, arrays, strict=True)))
         newest.append((keys, values))
         return Edit(*(torch.from_numpy(part) for part in edit))
 
@@ -158,7 +188,7 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
 
     def _run_closeups(self, mouth: CloseupInput, eyes: CloseupInput) -> Sequence[Tensor]:
         arrays = [maps.numpy() for maps in (mouth.maps, mouth.landmarks, eyes.maps, eyes.landmarks)]
-        outputs = self._closeups.run(None, dict(zip(self._closeup_inputs, arrays, strict=True)))
+        outputs = self._closeups.run(None, dict(zip(self._closeup_names, arrays, strict=True)))
         return [torch.from_numpy(output) for output in outputs]
 
 

@@ -27,39 +27,42 @@ class _Recording:
 
 
 class RecordedFunction(Generic[Result]):
-    """`function(picture, *inputs)`, the same values from a `kernels.tape.tape.Tape`, which is recorded for each picture
-    and each form of the inputs: their shapes, and all that is no tensor. So the first call for a picture costs a
-    quarter of a second, and what depends on the picture alone is computed then.
+    """`function(*pictures, *inputs)`, the same values from a `kernels.tape.tape.Tape`, which is recorded for each tuple
+    of pictures and each form of the inputs: their shapes, and all that is no tensor. So the first call for a picture
+    costs a quarter of a second, and what depends on the picture alone is computed then.
 
-    picture: an object of which nothing changes. inputs: float32 tensors in dataclasses, tuples and lists, and what is
-    no tensor. The function is called as it is on other devices, without numba, and where the host must look at values.
+    pictures: objects of which nothing changes, as a rig. inputs: float32 tensors in dataclasses, tuples and lists, and
+    what is no tensor. The function is called as it is on other devices, without numba, and where the host must look at
+    values.
     """
 
     def __init__(self, function: Callable[..., Result]) -> None:
         self._function = function
-        self._recordings: WeakKeyDictionary[Any, dict[Form, _Recording]] = WeakKeyDictionary()
+        self._recordings: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # nested, one level for each picture
 
-    def __call__(self, picture: Any, *inputs: Any) -> Result:
+    def __call__(self, pictures: tuple[Any, ...], *inputs: Any) -> Result:
         leaves = list(_leaves(inputs))
         tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
         if not tensors or choose("auto", *tensors, backends=("numba",)) != "numba":
-            return self._function(picture, *inputs)
+            return self._function(*pictures, *inputs)
         form = tuple(leaf.shape if isinstance(leaf, Tensor) else leaf for leaf in leaves)
-        recordings = self._recordings.setdefault(picture, {})
+        recordings: Any = self._recordings
+        for number, picture in enumerate(pictures, 1):
+            recordings = recordings.setdefault(picture, {} if number == len(pictures) else WeakKeyDictionary())
         if form not in recordings:
-            recordings[form] = self._record(picture, inputs, tensors)
+            recordings[form] = self._record(pictures, inputs, tensors)
         recording = recordings[form]
         if recording.tape is None:
-            return self._function(picture, *inputs)
+            return self._function(*pictures, *inputs)
         results = iter(recording.tape(*tensors))
         return map_tensors(recording.results, lambda _: next(results))
 
-    def _record(self, picture: Any, inputs: tuple[Any, ...], tensors: list[Tensor]) -> _Recording:
+    def _record(self, pictures: tuple[Any, ...], inputs: tuple[Any, ...], tensors: list[Tensor]) -> _Recording:
         results: list[Any] = []
 
         def function(*values: Tensor) -> list[Tensor]:
             remaining = iter(values)
-            results.append(self._function(picture, *map_tensors(inputs, lambda _: next(remaining))))
+            results.append(self._function(*pictures, *map_tensors(inputs, lambda _: next(remaining))))
             return list(iter_tensors(results[-1]))
 
         try:

@@ -25,8 +25,10 @@ from streamer.effort import FULL
 from streamer.generation.factory import GeneratorError, make_generator
 from streamer.generation.generator import GeometryGenerator, Prediction
 from streamer.generation.onnx_generator import OnnxGenerator, propagate_edit, thread_counts
+from streamer.generation.tensor_tree import iter_tensors
 from streamer.generation.torch_generator import TorchGenerator
 from streamer.generation.weights_file import shipped_weights
+from tests.support.drivers import lids_at
 from tests.support.faces import drawn_face
 from tests.support.networks import SMALL, small_network
 
@@ -60,6 +62,27 @@ def test_onnx_equals_torch(network: CausalDiT, rig: Rig, steps: int) -> None:
         for mine, yours in zip(onnx.patches, torch_.patches, strict=True):
             for field in fields(CloseupEdit):
                 assert torch.allclose(getattr(mine.edit, field.name), getattr(yours.edit, field.name), atol=2e-4)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@torch.inference_mode()
+def test_recorded_closeups_are_those_of_all_devices(network: CausalDiT, rig: Rig, whole: bool) -> None:
+    generator = OnnxGenerator(network, CPU, 1, int8=False)
+    state = generator.open(generator.encode_reference(rig))
+    rest = rest_pose(rig)
+    for lids, lips in ((1.0, 0.0), (0.1, 0.05), (0.6, 0.02)):  # rest; shut, and an open mouth; between
+        face = lids_at(lids) * rig.head.scale
+        face[:, LOWER_LIP_MIDDLE, 1] += lips
+        eyes = torch.tensor([[[lids, 0.02, 0.0, 1.0], [lids, 0.02, 0.0, 1.0]]]) if whole else rest.whole_eyes
+        pose = replace(rest, face=face, mouth=torch.full_like(rest.mouth, 0.4), whole_eyes=eyes)
+        guidance = make_guidance(rig, pose)
+        state.reset()
+        mine = generator.predict([state], rig, pose, guidance)
+        state.reset()
+        theirs = NetworkGenerator.predict(generator, [state], rig, pose, guidance)
+        assert len(mine.patches) == len(theirs.patches) == (5 if whole else 3)
+        for one, other in zip(iter_tensors(mine), iter_tensors(theirs), strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-3)
 
 
 @torch.inference_mode()

@@ -82,8 +82,8 @@ def test_recorded_pose_and_guidance_are_those_of_the_functions(name: str) -> Non
         drivers = moved(still, step)
         pose = retarget_batch(rig, drivers)
         guidance = make_guidance(rig, pose)
-        found_pose = pose_of(rig, drivers)
-        found = guidance_of(rig, pose)
+        found_pose = pose_of((rig,), drivers)
+        found = guidance_of((rig,), pose)
         for mine, theirs in zip(iter_tensors(found_pose), iter_tensors(pose), strict=True):
             torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4)
         for mine, theirs in zip(iter_tensors(found), iter_tensors(guidance), strict=True):
@@ -119,14 +119,14 @@ def test_each_picture_and_each_form_is_recorded_once() -> None:
         for picture in pictures:
             for shape in ((2,), (4,)):
                 inputs = [torch.full(shape, value), torch.ones(shape)]
-                _, found = recorded(picture, inputs, "a")
+                _, found = recorded((picture,), inputs, "a")
                 torch.testing.assert_close(found, (inputs[0] + 1) * picture.factor)
     assert function.calls == 4
 
 
 def test_recordings_end_with_their_pictures() -> None:
     recorded, picture = RecordedFunction(Counted()), Scaled(torch.ones(1))
-    recorded(picture, [torch.ones(2)], "a")
+    recorded((picture,), [torch.ones(2)], "a")
     gone = weakref.ref(picture)
     del picture
     gc.collect()
@@ -136,8 +136,8 @@ def test_recordings_end_with_their_pictures() -> None:
 def test_functions_that_look_at_values_are_called_as_they_are() -> None:
     recorded = RecordedFunction(lambda picture, value: value + 1 if value.sum() > 0 else value)
     picture = Scaled(torch.ones(1))
-    assert recorded(picture, torch.ones(2)).tolist() == [2, 2]
-    assert recorded(picture, -torch.ones(2)).tolist() == [-1, -1]
+    assert recorded((picture,), torch.ones(2)).tolist() == [2, 2]
+    assert recorded((picture,), -torch.ones(2)).tolist() == [-1, -1]
 
 
 def test_without_numba_the_function_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,5 +145,5 @@ def test_without_numba_the_function_is_called(monkeypatch: pytest.MonkeyPatch) -
     function = Counted()
     recorded, picture = RecordedFunction(function), Scaled(torch.ones(1))
     for _ in range(3):
-        recorded(picture, [torch.ones(2)], "a")
+        recorded((picture,), [torch.ones(2)], "a")
     assert function.calls == 3

@@ -1,0 +1,66 @@
+"""What surrounds the close-ups' network, for one picture on a CPU: recorded when the picture is prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor
+
+from models.closeups.inputs import CloseupInput, MovingPicture, make_inputs
+from models.closeups.lids import may_be_shut
+from models.closeups.patches import Patch, make_patches
+from models.closeups.whole_eyes import any_whole
+from models.geometry.guidance import Guidance
+from models.geometry.retarget import Pose
+from models.geometry.rig import Rig
+from streamer.generation.generator import Reference, moving_eyes
+from streamer.generation.recorded_function import RecordedFunction
+
+RunCloseups = Callable[[CloseupInput, CloseupInput], Sequence[Tensor]]
+
+
+class RecordedCloseups:
+    """The patches of one picture, the same as those of `NetworkGenerator.predict`."""
+
+    def __init__(self) -> None:
+        self._inputs = RecordedFunction(closeup_inputs)
+        self._patches = RecordedFunction(closeup_patches)
+        self._whole_eyes = RecordedFunction(moving_eyes)
+
+    def record(self, rig: Rig, reference: Reference, pose: Pose, guidance: Guidance, run: RunCloseups) -> None:
+        """Record all that frames of a picture may need, with one of them as an example."""
+        mouth, eyes = self._inputs((rig, reference), pose, guidance)
+        outputs = run(mouth, eyes)
+        for lids in (False, True):
+            self._patches((rig, reference), mouth, eyes, outputs, pose, guidance, lids)
+        if any_whole(MovingPicture.of(rig, pose, guidance)):
+            self._whole_eyes((rig,), pose, guidance)
+
+    def patches(self, rig: Rig, reference: Reference, pose: Pose, guidance: Guidance, run: RunCloseups) -> list[Patch]:
+        """The patches of a frame. run: the close-ups' network."""
+        mouth, eyes = self._inputs((rig, reference), pose, guidance)
+        outputs = run(mouth, eyes)
+        patches = self._patches((rig, reference), mouth, eyes, outputs, pose, guidance, may_be_shut(eyes))
+        if any_whole(MovingPicture.of(rig, pose, guidance)):
+            patches = [*patches, *self._whole_eyes((rig,), pose, guidance)]
+        return patches
+
+
+def closeup_inputs(rig: Rig, reference: Reference, pose: Pose, guidance: Guidance) -> tuple[CloseupInput, CloseupInput]:
+    """`make_inputs` for a picture."""
+    return make_inputs(MovingPicture.of(rig, pose, guidance), reference.closeups)
+
+
+def closeup_patches(
+    rig: Rig,
+    reference: Reference,
+    mouth: CloseupInput,
+    eyes: CloseupInput,
+    outputs: Sequence[Tensor],
+    pose: Pose,
+    guidance: Guidance,
+    lids: bool,
+) -> list[Patch]:
+    """`make_patches` for a picture."""
+    moving = MovingPicture.of(rig, pose, guidance)
+    return make_patches(mouth, eyes, outputs, reference.closeups, moving, pose.mouth, lids)
