@@ -191,7 +191,7 @@ def draw_inner_mouth(
     shadow = LOWER_LIGHTNESS * ramp(y - upper.edge, EDGE_SHADOW, EDGE_SHADE)
     stand_before(lower, y - lower.edge, LOWER_GAPS, LOWER_CROWN, shadow)
     stand_before(upper, upper.edge - y, UPPER_GAPS, UPPER_CROWN, torch.ones_like(y))
-    corners = ring[:, [0, ring.shape[1] // 2], 0]
+    corners = torch.stack([ring[:, 0, 0], ring[:, ring.shape[1] // 2, 0]], -1)
     left, right = corners.amin(1)[:, None, None, None], corners.amax(1)[:, None, None, None]
     beside = torch.minimum(line - left, right - line) / ((right - left) / 2).clamp_min(1e-3)
     shade = shade * (CORNER_SHADE + (1 - CORNER_SHADE) * smoothstep(0, CORNER_REACH, beside))

@@ -100,7 +100,7 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         transformer_threads, closeup_threads = thread_counts(os.cpu_count() or 1, live)
         self._transformer = make_session(kept_graph(export_step, network, weight_bits), transformer_threads)
         self._closeups = make_session(kept_graph(export_closeups, network, weight_bits), closeup_threads)
-        self._transformer_inputs, self._closeup_inputs = (
+        self._transformer_names, self._closeup_names = (
             [entry.name for entry in session.get_inputs()] for session in (self._transformer, self._closeups)
         )
         config = self.config

@@ -23,7 +23,7 @@ from models.geometry.views import View
 from models.sampler import sample_edit
 from streamer.effort import FULL
 from streamer.generation.factory import GeneratorError, make_generator
-from streamer.generation.generator import GeometryGenerator, Prediction
+from streamer.generation.generator import GeometryGenerator, NetworkGenerator, Prediction
 from streamer.generation.onnx_generator import OnnxGenerator, propagate_edit, thread_counts
 from streamer.generation.tensor_tree import iter_tensors
 from streamer.generation.torch_generator import TorchGenerator
@@ -242,9 +242,8 @@ def test_closeups_run_for_every_frame_that_the_effort_allows(
     network: CausalDiT, rig: Rig, monkeypatch: pytest.MonkeyPatch, period: int, runs: int
 ) -> None:
     generator, done = OnnxGenerator(network, CPU, 1, live=True), []
-    run = generator._run_closeups
+    state, run = generator.open(generator.encode_reference(rig)), generator._run_closeups
     monkeypatch.setattr(generator, "_run_closeups", lambda *inputs: done.append(1) or run(*inputs))
-    state = generator.open(generator.encode_reference(rig))
     state.effort = replace(FULL, closeup_period=period)
     pose = rest_pose(rig)
     for _ in range(6):

@@ -228,6 +228,7 @@ class Slow(GeometryGenerator):
     """Encodes a reference only after `allowed` is set."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.started, self.allowed = threading.Event(), threading.Event()
         self.encoded = 0
 
