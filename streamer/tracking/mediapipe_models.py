@@ -21,8 +21,10 @@ with bare_packages("mediapipe", ("python.solutions",), stay=True):
     # These describe options that the graphs have and no module below knows: without them they are left out silently.
     from mediapipe.calculators.core import flow_limiter_calculator_pb2  # noqa: F401
     from mediapipe.calculators.tensor import tensors_to_floats_calculator_pb2  # noqa: F401
-    from mediapipe.calculators.util import collection_has_min_size_calculator_pb2  # noqa: F401
-    from mediapipe.calculators.util import landmark_projection_calculator_pb2  # noqa: F401
+    from mediapipe.calculators.util import (
+        collection_has_min_size_calculator_pb2,  # noqa: F401
+        landmark_projection_calculator_pb2,  # noqa: F401
+    )
     from mediapipe.python import solution_base
     from mediapipe.python.solutions import face_detection, face_mesh, hands, pose, selfie_segmentation
 
