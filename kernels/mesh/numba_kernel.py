@@ -18,28 +18,38 @@ compiled = compile_cached(error_model="numpy")
 @recorded_whole
 def draw_mesh(points: Tensor, buckets: list[Bucket], values: Tensor, size: int) -> Tensor:
     """See `kernels.mesh.draw_mesh`."""
-    batch = len(points)
-    corners, triangles = points.contiguous().numpy(), [bucket.triangles.numpy() for bucket in buckets]
-    all_triangles = np.concatenate(triangles)
-    visible = [None if bucket.visible is None else bucket.visible.numpy() for bucket in buckets]
-    vertex_values = values.expand(batch, -1, -1).contiguous().numpy()
+    batch, counts = len(points), np.array([len(bucket.triangles) for bucket in buckets])
+    triangles = np.concatenate([bucket.triangles.numpy() for bucket in buckets])
+    drawn = np.concatenate([_visible(bucket, batch) for bucket in buckets], 1)
+    windows = np.repeat([bucket.window for bucket in buckets], counts)
+    vertex_values = values.expand(batch, -1, -1).mT.contiguous().numpy()
     out = torch.empty(batch, values.shape[-1], size, size)
-    for i in range(batch):
-        best = np.full((size, size), EMPTY, np.int32)
-        planes = np.empty((len(all_triangles), 9), np.float32)
-        first = 0
-        for bucket, faces, mask in zip(buckets, triangles, visible, strict=True):
-            drawn = np.ones(len(faces), np.bool_) if mask is None else mask[i]
-            cover(corners[i], faces, drawn, bucket.window, first, best, planes)
-            first += len(faces)
-        fill(best, planes, all_triangles, vertex_values[i], out[i].numpy())
+    draw_batch(points.contiguous().numpy(), triangles, drawn, windows, vertex_values, out.numpy())
     return out
 
 
+def _visible(bucket: Bucket, batch: int) -> np.ndarray:
+    """(B, F) bool, the triangles of a bucket that are drawn."""
+    return np.ones((batch, len(bucket.triangles)), np.bool_) if bucket.visible is None else bucket.visible.numpy()
+
+
 @compiled
-def cover(points, triangles, drawn, window, first, best, planes):  # type: ignore[no-untyped-def]
-    """Depth test of a bucket's triangles, which are numbered from `first` on: writes the least sort key of each cell to
-    best (size, size), and to planes (F, 9) the weights of the corners as in `kernels.mesh.reference`.
+def draw_batch(points, triangles, drawn, windows, values, out):  # type: ignore[no-untyped-def]
+    """B meshes. points: (B, V, 3); triangles: (F, 3); drawn: (B, F); windows: (F,) cells; values: (B, C, V); out:
+    (B, C, size, size).
+    """
+    size = out.shape[2]
+    best, planes = np.empty((size, size), np.int32), np.empty((len(triangles), 9), np.float32)
+    for i in range(len(points)):
+        best[:] = EMPTY
+        cover(points[i], triangles, drawn[i], windows, best, planes)
+        fill(best, planes, triangles, values[i], out[i])
+
+
+@compiled
+def cover(points, triangles, drawn, windows, best, planes):  # type: ignore[no-untyped-def]
+    """Depth test of triangles: writes the least sort key of each cell to best (size, size), and to planes (F, 9) the
+    weights of the corners as in `kernels.mesh.reference`.
     """
     size, half = best.shape[0], np.float32(best.shape[0] * 0.5)
     x, y, z = np.empty(3, np.float32), np.empty(3, np.float32), np.empty(3, np.float32)
@@ -60,10 +70,10 @@ def cover(points, triangles, drawn, window, first, best, planes):  # type: ignor
             i, j = (k + 1) % 3, (k + 2) % 3
             a[k], b[k] = -(y[j] - y[i]) / area, (x[j] - x[i]) / area
             start[k] = a[k] * (left - x[i]) + b[k] * (top - y[i])
-            planes[first + f, k], planes[first + f, 3 + k] = a[k], b[k]
-            planes[first + f, 6 + k] = start[k] - a[k] * left - b[k] * top
-        right = min(math.floor(max(x[0], x[1], x[2])) + 1, left + window, size)
-        bottom = min(math.floor(max(y[0], y[1], y[2])) + 1, top + window, size)
+            planes[f, k], planes[f, 3 + k] = a[k], b[k]
+            planes[f, 6 + k] = start[k] - a[k] * left - b[k] * top
+        right = min(math.floor(max(x[0], x[1], x[2])) + 1, left + windows[f], size)
+        bottom = min(math.floor(max(y[0], y[1], y[2])) + 1, top + windows[f], size)
         for row in range(max(top, 0), bottom):
             for column in range(max(left, 0), right):
                 s, t = np.float32(column - left), np.float32(row - top)
@@ -71,23 +81,36 @@ def cover(points, triangles, drawn, window, first, best, planes):  # type: ignor
                 w = start[2] + a[2] * s + b[2] * t
                 if min(u, v, w) >= MIN_WEIGHT:
                     depth = min(max(u * z[0] + v * z[1] + w * z[2], np.float32(-4)), np.float32(4))
-                    key = (np.int32((depth + np.float32(4)) * np.float32(DEPTH_SCALE)) << TRIANGLE_BITS) + first + f
+                    key = (np.int32((depth + np.float32(4)) * np.float32(DEPTH_SCALE)) << TRIANGLE_BITS) + f
                     best[row, column] = min(best[row, column], key)
 
 
 @compiled
 def fill(best, planes, triangles, values, out):  # type: ignore[no-untyped-def]
-    """Interpolate vertex values (V, C) in the nearest triangle of each cell, 0 in empty cells. out: (C, size, size)."""
+    """Interpolate vertex values (C, V) in the nearest triangle of each cell, 0 in empty cells. out: (C, size, size)."""
+    size = best.shape[1]
+    corners, weights = np.empty((3, size), np.uint32), np.empty((3, size), np.float32)
     for row in range(best.shape[0]):
-        for column in range(best.shape[1]):
-            if best[row, column] >= EMPTY:
-                for c in range(out.shape[0]):
-                    out[c, row, column] = 0
-                continue
+        covered = 0
+        for column in range(size):
+            covered += best[row, column] < EMPTY
+        if covered == 0:
+            out[:, row] = np.float32(0)
+            continue
+        for column in range(size):
             f = best[row, column] & TRIANGLE_MASK
-            i, j, k = triangles[f, 0], triangles[f, 1], triangles[f, 2]
-            u = planes[f, 0] * column + planes[f, 3] * row + planes[f, 6]
-            v = planes[f, 1] * column + planes[f, 4] * row + planes[f, 7]
-            w = planes[f, 2] * column + planes[f, 5] * row + planes[f, 8]
-            for c in range(out.shape[0]):
-                out[c, row, column] = u * values[i, c] + v * values[j, c] + w * values[k, c]
+            is_covered = best[row, column] < EMPTY
+            for k in range(3):
+                corners[k, column] = triangles[f, k] if is_covered else 0
+                weight = planes[f, k] * column + planes[f, 3 + k] * row + planes[f, 6 + k] if is_covered else 0
+                weights[k, column] = weight
+        for c in range(out.shape[0]):
+            mix_corners(corners, weights, values[c], out[c, row])
+
+
+@compiled
+def mix_corners(corners, weights, values, out):  # type: ignore[no-untyped-def]
+    """One row (size,) of one vertex value (V,), from corners and weights (3, size) of each cell's triangle."""
+    for x in range(out.shape[0]):
+        mixed = weights[0, x] * values[corners[0, x]] + weights[1, x] * values[corners[1, x]]
+        out[x] = mixed + weights[2, x] * values[corners[2, x]]

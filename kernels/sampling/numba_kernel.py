@@ -27,8 +27,8 @@ def sample_columns(width, centre, half, size):  # type: ignore[no-untyped-def]
 
 @compiled
 def resize_row(plane, v, left_cell, fraction, scratch, out):  # type: ignore[no-untyped-def]
-    """One row (size,) of a resized map. plane: (h, w). v: the row's centre in units of what the map covers, −1..1.
-    left_cell, fraction: from `sample_columns`. scratch: at least w long.
+    """One row (size,) of a resized map; returns whether all of it is one value. plane: (h, w). v: the row's centre in
+    units of what the map covers, −1..1. left_cell, fraction: from `sample_columns`. scratch: at least w long.
     """
     height, width = plane.shape
     position = min(max(((v + ONE) * height - ONE) * HALF, ZERO), np.float32(height - 1))
@@ -42,10 +42,11 @@ def resize_row(plane, v, left_cell, fraction, scratch, out):  # type: ignore[no-
     if others == 0:  # as most rows of most maps are
         for x in range(left_cell.shape[0]):
             out[x] = first
-        return
+        return True
     step = np.uint32(min(width - 1, 1))
     for x in range(left_cell.shape[0]):
         out[x] = (ONE - fraction[x]) * scratch[left_cell[x]] + fraction[x] * scratch[left_cell[x] + step]
+    return False
 
 
 @compiled

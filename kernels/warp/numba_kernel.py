@@ -63,7 +63,7 @@ def warp_composite(
 
 
 @compiled
-def composite_picture(  # type: ignore[no-untyped-def]
+def composite_picture(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915
     texels, front_texels, background, canvas_flow, box, is_full_canvas, flow, keep, paint, odds, missing, dark,
     front_flow, coverage, chart, chart_side, chart_position, chart_share, middle, trim, out,
 ):  # fmt: skip
@@ -97,15 +97,17 @@ def composite_picture(  # type: ignore[no-untyped-def]
     for y in range(size):
         canvas_v = np.float32(2 * y + 1) / size - ONE
         v = (canvas_v - box[1]) / box[2]  # in units of the box
-        for c in range(2):
-            resize_row(flow[c], v, flow_cell, flow_fraction, scratch, offset[c])
-        resize_edit(keep, paint, odds, missing, dark, v, edit_columns, scratch, row_maps)
         if not is_full_canvas:
-            mask_row(v, box, inside)
             for c in range(2):
                 resize_row(canvas_flow[c], canvas_v, canvas_cell, canvas_fraction, scratch, outer[c])
-                fade_to(outer[c], inside, offset[c])
-            fade_edit(inside, row_maps)
+        if is_full_canvas or mask_row(v, box, inside):
+            for c in range(2):
+                resize_row(flow[c], v, flow_cell, flow_fraction, scratch, offset[c])
+            resize_edit(keep, paint, odds, missing, dark, v, edit_columns, scratch, row_maps)
+            if not is_full_canvas:
+                fade_to_outer(outer, inside, offset, row_maps)
+        else:
+            offset[:], row_maps[:3], row_maps[KEEP], row_maps[ODDS] = outer, ZERO, ONE, ONE
         has_front = front_rows[0] < v < front_rows[1]
         if has_front:
             resize_row(coverage[0], v, coverage_cell, coverage_fraction, scratch, covered)
@@ -140,9 +142,12 @@ def resize_edit(keep, paint, odds, missing, dark, v, columns, scratch, row_maps)
     `sample_columns`.
     """
     keep_columns, paint_columns, odds_columns, missing_columns = columns
-    resize_row(keep[0], v, keep_columns[0], keep_columns[1], scratch, row_maps[KEEP])
+    kept = resize_row(keep[0], v, keep_columns[0], keep_columns[1], scratch, row_maps[KEEP])
     resize_row(odds[0], v, odds_columns[0], odds_columns[1], scratch, row_maps[ODDS])
-    resize_row(missing[0], v, missing_columns[0], missing_columns[1], scratch, row_maps[MISSING])
+    shown = resize_row(missing[0], v, missing_columns[0], missing_columns[1], scratch, row_maps[MISSING])
+    if kept and shown and row_maps[KEEP, 0] == ONE and row_maps[MISSING, 0] == ZERO:  # live, wherever no mouth is open
+        row_maps[:3] = ZERO
+        return
     for c in range(3):
         resize_row(paint[c], v, paint_columns[0], paint_columns[1], scratch, row_maps[c])
         paint_over_dark(row_maps[KEEP], row_maps[MISSING], dark[c], row_maps[c])
@@ -150,8 +155,12 @@ def resize_edit(keep, paint, odds, missing, dark, v, columns, scratch, row_maps)
 
 
 @compiled
-def fade_edit(inside, row_maps):  # type: ignore[no-untyped-def]
-    """Fade the maps of `resize_edit`, in place, to those that change nothing by the mask `inside`."""
+def fade_to_outer(outer, inside, offset, row_maps):  # type: ignore[no-untyped-def]
+    """Fade the flow (2, S), in place, to that of the canvas by the mask `inside`, and the maps of `resize_edit` to
+    those that change nothing.
+    """
+    for c in range(2):
+        fade_to(outer[c], inside, offset[c])
     fade_to_one(inside, row_maps[KEEP])
     fade_to_one(inside, row_maps[ODDS])
     for c in range(3):
@@ -160,7 +169,9 @@ def fade_edit(inside, row_maps):  # type: ignore[no-untyped-def]
 
 @compiled
 def mask_row(v, box, inside):  # type: ignore[no-untyped-def]
-    """A row (S,) of the box mask, 0..1: 1 inside, falling to 0 at borders of the box that are not the canvas's own."""
+    """A row (S,) of the box mask, 0..1: 1 inside, falling to 0 at borders of the box that are not the canvas's own.
+    Returns whether any of it is above 0.
+    """
     size = inside.shape[0]
     fades_left, fades_right = box[0] - box[2] > -CANVAS_BORDER32, box[0] + box[2] < CANVAS_BORDER32
     fades_top, fades_bottom = box[1] - box[2] > -CANVAS_BORDER32, box[1] + box[2] < CANVAS_BORDER32
@@ -170,6 +181,7 @@ def mask_row(v, box, inside):  # type: ignore[no-untyped-def]
         nearest = max(-u if fades_left else -ONE, u if fades_right else -ONE, vertical)
         t = min(max((ONE - nearest) / BOX_FADE32, ZERO), ONE)
         inside[x] = t * t * (np.float32(3) - np.float32(2) * t)
+    return vertical < ONE
 
 
 @compiled
