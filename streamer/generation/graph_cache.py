@@ -26,7 +26,7 @@ from models.dit import CausalDiT
 from streamer.generation import onnx_export
 from streamer.generation.onnx_runtime import onnxruntime
 
-MAX_KEPT = 8  # graphs, of some 9 MB at most; the oldest are deleted
+MAX_KEPT = 8  # graphs, of some 9 MB at most; those not used for longest are deleted
 _SUFFIX = ".graph"
 _DIGEST_BYTES = 32  # of SHA-256, before the graph in its file
 
@@ -47,7 +47,7 @@ def kept_graph(export: Export, network: CausalDiT, weight_bits: int | None) -> b
         graph = export(network, weight_bits)
         with contextlib.suppress(OSError):
             _write(path, graph)
-            _delete_oldest(folder)
+            _delete_unused(folder)
     return graph
 
 
@@ -84,6 +84,7 @@ def _read(path: Path) -> bytes | None:
     with contextlib.suppress(OSError):
         data = path.read_bytes()
         if hashlib.sha256(data[_DIGEST_BYTES:]).digest() == data[:_DIGEST_BYTES]:
+            os.utime(path)  # the time of its last use
             return data[_DIGEST_BYTES:]
     return None
 
@@ -100,7 +101,7 @@ def _write(path: Path, graph: bytes) -> None:
         raise
 
 
-def _delete_oldest(folder: Path) -> None:
-    """Keep the MAX_KEPT graphs that were made last. Raises OSError."""
+def _delete_unused(folder: Path) -> None:
+    """Keep the MAX_KEPT graphs that were used last. Raises OSError."""
     for old in sorted(folder.glob(f"*{_SUFFIX}"), key=lambda path: path.stat().st_mtime)[:-MAX_KEPT]:
         old.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,11 +61,14 @@ def test_a_damaged_file_is_made_anew(folder: Path) -> None:
     assert made == [8] * 4 and kept_graph(export_bits, network, 8) == graph and len(made) == 4
 
 
-def test_the_oldest_are_deleted(folder: Path) -> None:
+def test_those_not_used_for_longest_are_deleted(folder: Path) -> None:
     network = small_network()
     for bits in range(MAX_KEPT + 3):
         kept_graph(export_bits, network, bits)
-    assert len(list(folder.iterdir())) == MAX_KEPT
+        for path in folder.iterdir():  # as if a minute had passed
+            os.utime(path, (path.stat().st_atime - 60, path.stat().st_mtime - 60))
+        kept_graph(export_bits, network, 0)
+    assert len(list(folder.iterdir())) == MAX_KEPT and made == list(range(MAX_KEPT + 3))
 
 
 @pytest.mark.parametrize("place", ["none", "gone"])
