@@ -5,6 +5,7 @@ without it while it does not answer.
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -28,7 +29,8 @@ ANSWER_TIMEOUT_S = 1.0  # for a call to be answered, before the avatar idles mea
 STILL_TIMEOUT_S = 0.8  # without processor time in an unanswered call, before the process is killed and replaced
 IDLE_PERIOD_S = 0.04  # between two idle motions while a call is late
 HANG_TIMEOUT_S = 10.0  # for a call to be answered by a process that computes, before it is killed and replaced
-START_TIMEOUT_S = 60.0  # the same for the first call of a process, which waits for imports and models
+# The same for the first call of a process, which waits for models, and for imports where it is not forked.
+START_TIMEOUT_S = 60.0 if sys.platform == "linux" else 180.0
 STILL_START_TIMEOUT_S = 5.0  # as STILL_TIMEOUT_S for that call, which also waits for the disk
 EXIT_TIMEOUT_S = 1.0  # for a process to end by itself, before it is terminated
 MAX_REPLACEMENTS = 3  # within REPLACEMENT_WINDOW_S; one more ends the session
