@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from kernels.tape import opaque
 
@@ -26,13 +25,14 @@ class NotRecordable(RuntimeError):
 
 @dataclass(frozen=True)
 class Call:
-    """One operation. function: an aten overload, or what is decorated with `recorded_whole`. results: new tensors, or
-    the argument that was written into.
+    """One operation. function: an aten overload, or what is decorated with `recorded_whole`. read: all tensors among
+    the arguments. results: new tensors, or the argument that was written into.
     """
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     keywords: dict[str, Any]
+    read: list[Tensor]
     results: tuple[Tensor, ...]
     mutates: bool
 
@@ -40,10 +40,6 @@ class Call:
     def name(self) -> str:
         """As "aten.add.Tensor"; of a kernel, that of the function."""
         return str(self.function) if isinstance(self.function, torch._ops.OpOverload) else self.function.__name__
-
-    def tensors(self) -> list[Tensor]:
-        """All tensors among the arguments."""
-        return [leaf for leaf in tree_leaves((self.arguments, self.keywords)) if isinstance(leaf, Tensor)]
 
 
 def written_arguments(operation: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> list[Tensor]:
@@ -58,6 +54,17 @@ def written_arguments(operation: Any, arguments: tuple[Any, ...], keywords: dict
 def is_composite(operation: Any) -> bool:
     """Whether an aten overload is made of others, which torch does not tell apart in inference mode."""
     return torch._C._dispatch_has_kernel_for_dispatch_key(operation.name(), "CompositeImplicitAutograd")
+
+
+def tensors_in(value: Any) -> list[Tensor]:
+    """All tensors in nested tuples, lists and dictionaries."""
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, dict):
+        value = tuple(value.values())
+    if not isinstance(value, (tuple, list)):
+        return []
+    return [tensor for part in value for tensor in tensors_in(part)]
 
 
 def storage_of(tensor: Tensor) -> int:
@@ -85,7 +92,7 @@ class Recorder(TorchDispatchMode):
     def call(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         with torch.utils._python_dispatch._disable_current_modes():
             result = function(*arguments)
-        self._remember(Call(function, arguments, {}, _tensors(result), mutates=False))
+        self._remember(Call(function, arguments, {}, tensors_in(arguments), tuple(tensors_in(result)), mutates=False))
         return result
 
     def __torch_dispatch__(
@@ -96,15 +103,15 @@ class Recorder(TorchDispatchMode):
             with self:
                 return func.decompose(*args, **kwargs)
         mutates = func._schema.is_mutable
-        call = Call(func, args, kwargs, (), mutates)
-        changing = any(self.depends_on_input(tensor) for tensor in call.tensors())
-        if changing and call.name.startswith(READS_BY_THE_HOST):
-            raise NotRecordable(f"{call.name} reads a value that changes from call to call")
+        read = tensors_in((args, kwargs))
+        changing = any(self.depends_on_input(tensor) for tensor in read)
+        if changing and str(func).startswith(READS_BY_THE_HOST):
+            raise NotRecordable(f"{func} reads a value that changes from call to call")
         if mutates and changing:
             for tensor in written_arguments(func, args, kwargs):
                 self._save_constant(tensor)
         result = func(*args, **kwargs)
-        self._remember(Call(func, args, kwargs, _tensors(result), mutates))
+        self._remember(Call(func, args, kwargs, read, tuple(tensors_in(result)), mutates))
         return result
 
     def _save_constant(self, written: Tensor) -> None:
@@ -115,7 +122,7 @@ class Recorder(TorchDispatchMode):
 
     def _remember(self, call: Call) -> None:
         self._alive.append(call)
-        read = call.tensors()
+        read = call.read
         if not any(self.depends_on_input(tensor) for tensor in read):
             return
         if not call.mutates and all(self._is_view(result, read) for result in call.results):
@@ -134,7 +141,3 @@ class Recorder(TorchDispatchMode):
     def __exit__(self, *exception: Any) -> None:
         opaque.end()
         super().__exit__(*exception)
-
-
-def _tensors(result: Any) -> tuple[Tensor, ...]:
-    return tuple(leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor))

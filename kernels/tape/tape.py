@@ -150,7 +150,7 @@ class _Builder:
         for call in reversed(self.recorder.calls):
             if any(storage_of(tensor) in wanted for tensor in call.results):
                 needed.append(call)
-                wanted.update(storage_of(tensor) for tensor in call.tensors())
+                wanted.update(storage_of(tensor) for tensor in call.read)
         return needed[::-1]
 
     def _first_values(self) -> list[Instruction]:
@@ -169,7 +169,7 @@ class _Builder:
         last: dict[int, int] = {}
         size: dict[int, int] = {}
         for number, call in enumerate(calls):
-            for tensor in (*call.tensors(), *call.results):
+            for tensor in (*call.read, *call.results):
                 storage = storage_of(tensor)
                 if self.recorder.depends_on_input(tensor) and storage not in slotted:
                     first.setdefault(storage, number)
