@@ -32,7 +32,7 @@ from streamer.tracking.person_tracker import PersonTracker
 from streamer.tracking.tracker_process import TrackerProcess
 from streamer.virtual_camera import VirtualCamera
 
-FIRST_FUNCTIONS = 115  # that numba compiles for a first start, half of them for the matte
+FIRST_FUNCTIONS = 200  # that numba compiles for a first start, half of them until the picture is prepared
 
 
 def launch(
