@@ -22,6 +22,12 @@ SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 CONTRAST_JS = (ROOT / "tests" / "browser" / "contrast.js").read_text()  # defines window.contrast
 
+DRAG_JS = """() => {
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([], 'a.png', { type: 'image/png' }));
+  document.body.dispatchEvent(new DragEvent('dragenter', { dataTransfer, bubbles: true }));
+}"""
+
 Colour = NDArray[np.float64]
 # At once, without waiting: in what is folded away (a closed `details`) Chromium never ends a transition by itself.
 FINISH_ANIMATIONS_JS = """() => document.getAnimations()
@@ -93,7 +99,7 @@ def test_text_has_enough_contrast_before_the_start(open_page: OpenPage, stub: Ka
     assert low_contrasts(page, "body > header, main") == []
     page.evaluate("() => contrast.showHiddenElements()")
     assert low_contrasts(page, ".notice, .hint, .self, .recording, .panel") == []
-    page.evaluate("() => { document.getElementById('drop').hidden = false; }")
+    page.evaluate(DRAG_JS)
     assert low_contrasts(page, ".drop") == []
     page.evaluate("() => document.getElementById('shortcuts').showModal()")
     assert low_contrasts(page, "dialog") == []
