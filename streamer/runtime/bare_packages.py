@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +28,7 @@ def bare_packages(library: str, packages: tuple[str, ...] = (), stay: bool = Fal
         if dotted not in sys.modules:
             module = ModuleType(dotted)
             module.__path__ = [str(root.joinpath(*name.split(".")))]
+            module.__spec__ = ModuleSpec(dotted, None, origin=str(root / "__init__.py"), is_package=True)
             sys.modules[dotted] = module
             bare.append(dotted)
     try:

@@ -155,7 +155,8 @@ class Calibration:
             rating = steadiness(self._last, motion)
             # Habits correct a smile by what is usual; where the driver asked, it is told and left out.
             smiles = rating.smiles if self._requested else 0.0
-            self._candidates.append(_Candidate(motion, rating, max(rating.unsteadiness, rating.turned, smiles)))
+            deviation = float(max(rating.unsteadiness, rating.turned, smiles))
+            self._candidates.append(_Candidate(motion, rating, deviation))
             if rating.obstacle is not None:
                 self._obstacle = rating.obstacle, motion.captured
         self._last = motion

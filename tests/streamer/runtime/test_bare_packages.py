@@ -27,7 +27,8 @@ def test_mediapipe_is_imported_without_what_it_draws_with(lines: list[str], whol
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, env=dict(os.environ), timeout=170)
 
 
-def test_bare_packages_are_unknown_afterwards_and_what_was_imported_stays() -> None:
+def test_bare_packages_are_unknown_afterwards_and_what_was_imported_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "xml.dom.minidom", raising=False)
     before = set(sys.modules)
     with bare_packages("email"), bare_packages("xml", ("etree", "dom.minidom")):
         assert sys.modules["xml.dom.minidom"].__path__[0].endswith(os.path.join("xml", "dom", "minidom"))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -47,6 +48,14 @@ def test_calibration_progress_grows_to_one():
         calibration.update(person(i * STEP))
         steps.append(calibration.progress)
     assert steps == sorted(steps) and steps[0] < 0.2 and steps[-1] == 1.0
+
+
+def test_calibration_progress_can_be_sent():
+    """Measured confidences are numbers of numpy, which the protocol's encoder refuses."""
+    calibration = Calibration()
+    for i in range(STEADY_FRAMES):
+        calibration.update(replace(person(i * STEP), face_confidence=np.float64(0.65)))
+        msgspec.to_builtins({"progress": calibration.progress})
 
 
 @pytest.mark.parametrize(
