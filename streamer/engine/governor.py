@@ -32,9 +32,9 @@ class Target:
 
 
 TARGETS: dict[SpeedKind, Target] = {
-    "fast": Target(fps=24.0, delay_ms=90.0),
-    "balanced": Target(fps=15.0, delay_ms=120.0),
-    "best": Target(fps=10.0, delay_ms=180.0),
+    "fast": Target(fps=24.0, delay_ms=120.0),
+    "balanced": Target(fps=15.0, delay_ms=160.0),
+    "best": Target(fps=10.0, delay_ms=250.0),
 }
 
 
