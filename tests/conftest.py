@@ -42,3 +42,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     folder.mkdir(exist_ok=True)
     with process_lock(folder / "realtime", exclusive=item.get_closest_marker("realtime") is not None):
         return (yield)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """One thread of torch: more would only slow down small tensors."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -98,18 +97,14 @@ def select_rows(lowering: Lowering, call: Call, a: Tensor, dim: int, index: Tens
     is_float = lowering.changing(index)
     place = lowering.view(index) if is_float else lowering.index(index)
     dim = dim % a.dim()
-    shape, ((first, taken), (strides, across)) = around(dim, out.shape, (out, value))
-    views = [
-        out.arranged(shape, first),
-        value.arranged(shape, strides),
-        place.arranged(shape, (0, 0, place.strides[0] if place.strides else 0, 0, 0)),
-    ]
-    del taken, across
+    shape, views = around(dim, out.shape, out, value, place)
     lowering.emit_exact(codes.SELECT, shape, views, (int(is_float), a.shape[dim]))
 
 
-def around(dim: int, shape: Sequence[int], views: Sequence[View]) -> tuple[tuple[int, ...], list[Any]]:
-    """A shape of five around dimension `dim`, two before it and two behind it, with the strides of the views."""
+def around(dim: int, shape: Sequence[int], out: View, value: View, place: View) -> tuple[tuple[int, ...], list[View]]:
+    """`shape` as one of five around its dimension `dim`, two before it and two behind it, and in it the views of the
+    result, of the values and of the index along `dim`.
+    """
     before, behind = list(range(dim)), list(range(dim + 1, len(shape)))
     before = [each for each in before if shape[each] != 1]
     behind = [each for each in behind if shape[each] != 1]
@@ -117,8 +112,11 @@ def around(dim: int, shape: Sequence[int], views: Sequence[View]) -> tuple[tuple
         raise Untranslated("too many dimensions")
     order = [None] * (2 - len(before)) + before + [dim] + [None] * (2 - len(behind)) + behind
     sizes = tuple(1 if each is None else shape[each] for each in order)
-    strides = [(tuple(0 if each is None else view.strides[each] for each in order), None) for view in views]
-    return sizes, strides
+    arranged = [
+        view.arranged(sizes, tuple(0 if each is None else view.strides[each] for each in order))
+        for view in (out, value)
+    ]
+    return sizes, [*arranged, place.arranged(sizes, (0, 0, place.strides[0] if place.strides else 0, 0, 0))]
 
 
 def index(lowering: Lowering, call: Call, a: Tensor, indices: Sequence[Tensor | None]) -> None:
@@ -133,12 +131,7 @@ def index_copy(lowering: Lowering, call: Call, a: Tensor, dim: int, index: Tenso
     lowering.emit(codes.COPY, out, lowering.view(a))
     place = lowering.index(index)
     dim = dim % a.dim()
-    shape, ((to, _), (strides, _)) = around(dim, new.shape, (out, value))
-    views = [
-        out.arranged(shape, to),
-        value.arranged(shape, strides),
-        place.arranged(shape, (0, 0, place.strides[0] if place.strides else 0, 0, 0)),
-    ]
+    shape, views = around(dim, new.shape, out, value, place)
     lowering.emit_exact(codes.SCATTER, shape, views, (0, a.shape[dim]))
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from streamer.camera import Converter, ReceivedFrame
-from streamer.effort import FRAME_COSTS, FULL, Effort
+from streamer.effort import FRAME_COSTS, Effort
 from streamer.engine import governor
 from streamer.engine.draw_schedule import LEAD_QUANTILE, DrawSchedule, RecentDurations
 from streamer.errors import DeviceMemoryError, KagamiError, SessionError
@@ -73,7 +73,6 @@ class EngineSession:
     camera: single-slot mailbox of received pictures, read by the tracking thread.
     motions: single-slot mailbox of tracked motions, read by the engine's thread.
     state: of its tracking; replaced by the tracking thread.
-    effort: what its frames may cost; set by `govern`.
     recent: the last motions that were tracked while live, for measurements of how the driver looks; oldest first.
     failure: the error that ended the session, if any; `on_failure` is called with it, in the thread that failed.
     """
@@ -94,7 +93,6 @@ class EngineSession:
         self.backdrop: Backdrop | None = None
         self.paused = False
         self.state = TrackingState()
-        self.effort: Effort = FULL
         self._governor = governor.Governor()
         self._governed_at = 0.0
         self.recent: deque[TrackedMotion] = deque(maxlen=RECENT_MOTIONS)
@@ -155,7 +153,11 @@ class EngineSession:
             delay_ms=self.meter.percentiles(TOTAL, over)["p95"],
         )
         self._governor = governor.advance(self._governor, load, governor.TARGETS[self.controls.speed], now)
-        self.effort = self._governor.effort
+
+    @property
+    def effort(self) -> Effort:
+        """What its frames may cost; `govern` adapts it."""
+        return self._governor.effort
 
     @property
     def least_cost(self) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.browser.conftest import CONDITION_TIMEOUT_MS
 
@@ -83,6 +83,32 @@ def sent_messages(page: Page) -> list[dict[str, Any]]:
 
     page.on("websocket", lambda socket: socket.on("framesent", append))
     return messages
+
+
+def changing_messages(
+    change: Callable[[dict[str, Any]], None], sent: list[dict[str, Any]] | None = None
+) -> Callable[[WebSocketRoute], None]:
+    """A handler for `route_web_socket` that lets `change` alter each message of the server on its way to the page, and
+    appends what the page sends to `sent`.
+    """
+
+    def handle(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def to_page(text: str | bytes) -> None:
+            message = json.loads(text)
+            change(message)
+            socket.send(json.dumps(message))
+
+        def to_server(text: str | bytes) -> None:
+            if sent is not None:
+                sent.append(json.loads(text))
+            server.send(text)
+
+        socket.on_message(to_server)
+        server.on_message(to_page)
+
+    return handle
 
 
 def sent_controls(messages: list[dict[str, Any]]) -> dict[str, Any]:

@@ -4,11 +4,11 @@ what it gives up is put into its messages on their way.
 
 from __future__ import annotations
 
-import json
+from typing import Any
 
-from playwright.sync_api import WebSocketRoute, expect
+from playwright.sync_api import expect
 
-from tests.browser.actions import go_live, sent_controls, sent_messages, wait_until
+from tests.browser.actions import changing_messages, go_live, sent_controls, sent_messages, wait_until
 from tests.browser.conftest import OpenPage
 from tests.browser.kagami import KagamiServer
 
@@ -19,17 +19,12 @@ BODY = "The computer is busy: hands and body are followed less often."
 def test_what_a_busy_computer_gives_up_is_told_in_words(open_page: OpenPage, stub: KagamiServer) -> None:
     given_up: list[str] = []
 
-    def handle(socket: WebSocketRoute) -> None:
-        server = socket.connect_to_server()
-
-        def to_page(text: str | bytes) -> None:
-            message = json.loads(text)
-            socket.send(json.dumps({**message, "given_up": given_up} if message["type"] == "stats" else message))
-
-        server.on_message(to_page)
+    def change(message: dict[str, Any]) -> None:
+        if message["type"] == "stats":
+            message["given_up"] = given_up
 
     page = open_page("about:blank")
-    page.route_web_socket("**/*", handle)
+    page.route_web_socket("**/*", changing_messages(change))
     page.goto(stub.url)
     go_live(page)
     page.locator("#speed summary").click()

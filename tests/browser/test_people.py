@@ -2,12 +2,11 @@
 numbers of people are put into the server's messages on their way.
 """
 
-import json
 from typing import Any
 
-from playwright.sync_api import WebSocketRoute, expect
+from playwright.sync_api import expect
 
-from tests.browser.actions import go_live, wait_until
+from tests.browser.actions import changing_messages, go_live, wait_until
 from tests.browser.conftest import OpenPage
 from tests.browser.kagami import KagamiServer
 
@@ -17,27 +16,15 @@ NOTICE = "Several people are seen: one of them is followed, and you choose who u
 def with_people(before_camera: int, in_picture: int, sent: list[dict[str, Any]]) -> Any:
     """A handler of the page's WebSocket that changes how many people the server tells; appends what the page sends."""
 
-    def handle(socket: WebSocketRoute) -> None:
-        server = socket.connect_to_server()
+    def change(message: dict[str, Any]) -> None:
+        if message["type"] == "state":
+            message["people"] = before_camera
+        elif message["type"] == "ready":
+            message["picture"]["people"] = in_picture
+        elif message["type"] == "picture-status":
+            message["people"] = in_picture
 
-        def to_page(text: str | bytes) -> None:
-            message = json.loads(text)
-            if message["type"] == "state":
-                message["people"] = before_camera
-            elif message["type"] == "ready":
-                message["picture"]["people"] = in_picture
-            elif message["type"] == "picture-status":
-                message["people"] = in_picture
-            socket.send(json.dumps(message))
-
-        def to_server(text: str | bytes) -> None:
-            sent.append(json.loads(text))
-            server.send(text)
-
-        socket.on_message(to_server)
-        server.on_message(to_page)
-
-    return handle
+    return changing_messages(change, sent)
 
 
 def test_page_says_once_that_several_people_are_seen_and_chooses_who_is_followed(

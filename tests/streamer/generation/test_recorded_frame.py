@@ -1,6 +1,6 @@
 """Whole frames as recordings, over rigs in lanes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -30,21 +30,13 @@ from tests.support.host_access import HostAccessGuard, uncovered_mesh
 from tests.support.networks import small_network
 from tests.support.recorders import FailingRecorder, RerunRecorder
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
 SIDE = 64
 OWN = [Controls(mirror=False), Controls(mirror=False, face=1.5)]
 CHOSEN = [
     Controls(mirror=False, background="colour", colour=(200, 10, 30)), Controls(mirror=False, background="transparent")
 ]  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """More threads would only slow down such small tensors."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

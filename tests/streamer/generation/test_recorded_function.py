@@ -2,7 +2,6 @@
 
 import gc
 import weakref
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
@@ -22,6 +21,7 @@ from tests.support.drivers import rotation_of
 from tests.support.faces import drawn_face
 from tests.support.solid_heads import picture_of
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 ROUNDING = 2e-4  # of flows and colours; the plain functions differ by as much from one machine to the next
 SIDE = 128
 
@@ -40,15 +40,6 @@ PICTURES = {
     "body": lambda: drawn_figure(SIDE),
     "body with hands": lambda: drawn_figure(SIDE, figure_hands()),
 }
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """More threads would only slow down such small tensors."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def moved(batch: DriverBatch, step: int) -> DriverBatch:
