@@ -36,6 +36,8 @@ export class ReferencePicture {
     this.maxMegabytes = DEFAULT_MAX_MEGABYTES;
     /** Name of the server's present session; uploads go to it. */
     this.session = '';
+    /** Number of pictures chosen so far, so that one which had to be fetched first gives way to a later choice. */
+    this.choices = 0;
     /** The character in use, to be sent again to a new session; null: the server's own. @type {Character | null} */
     this.worn = null;
     /** Sent, and not ready yet. @type {Character | null} */
@@ -86,6 +88,7 @@ export class ReferencePicture {
    * @param {Character} character
    */
   wear(character) {
+    this.choices += 1;
     this.store.dismiss('picture');
     this.store.dismiss('busy');
     try {

@@ -53,16 +53,16 @@ export class Shelf {
 
   /** Reads what is kept, and wears what this tab wore before it was reloaded. */
   async load() {
+    const { choices } = this.picture;
+    const worn = readWorn() ?? '';
     await this.kept.load();
     this.#show();
-    const worn = readWorn();
-    const entry = this.kept.entries.find(({ id }) => worn === `${OWN}${id}`);
-    if (entry) {
-      this.picture.wear(this.#character(entry));
+    if (this.#own(worn) && this.picture.choices === choices) {
+      await this.use(worn);
     }
     this.samples = await listSamples();
     this.#show();
-    if (worn?.startsWith(SAMPLE)) {
+    if (worn.startsWith(SAMPLE) && this.picture.choices === choices) {
       await this.use(worn);
     }
   }
@@ -80,7 +80,7 @@ export class Shelf {
    * @param {string} key of `state.shelf.choices`
    */
   async use(key) {
-    const entry = this.kept.entries.find(({ id }) => key === `${OWN}${id}`);
+    const entry = this.#own(key);
     const sample = this.samples.find(({ name }) => key === `${SAMPLE}${name}`);
     if (entry) {
       this.picture.wear(this.#character(entry));
@@ -107,10 +107,14 @@ export class Shelf {
       this.picture.wear({ key: START, name: label, file: null, options: {}, views: [], thumbnail });
       return;
     }
+    this.picture.choices += 1;
+    const { choices } = this.picture;
     try {
       const file = this.sampleFiles.get(name) ?? await fetchSample(sample);
       this.sampleFiles.set(name, file);
-      this.picture.wear({ key: `${SAMPLE}${name}`, name: label, file, options: {}, views: [], thumbnail });
+      if (this.picture.choices === choices) {
+        this.picture.wear({ key: `${SAMPLE}${name}`, name: label, file, options: {}, views: [], thumbnail });
+      }
     } catch {
       const text = `${label} could not be fetched from the server: check the connection and try again.`;
       this.store.notify({ kind: 'error', about: 'picture', text });

@@ -6,7 +6,7 @@ import re
 
 import cv2
 import numpy as np
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from streamer.server.samples import SAMPLES, SMALL_SIDE
 from tests.browser.actions import await_frames, colour_of, expect_alert, go_live, is_close, png_file, wait_until
@@ -75,6 +75,49 @@ def test_one_click_on_the_shelf_wears_a_sample(open_page: OpenPage, stub: Kagami
     expect_worn(page, "Cartoon")
     page.get_by_role("button", name="Portrait").click()  # what the server was started with
     expect_worn(page, "stub.png")
+
+
+def hold_sample(page: Page, name: str) -> list[Route]:
+    """Keep the page waiting for a sample; what it asks for comes into the list."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(lambda url: url.endswith(f"api/samples/{name}"), hold)
+    return held
+
+
+def send_held(page: Page, held: list[Route]) -> None:
+    """Let the page have what it waits for, and do with it what it does."""
+    with page.expect_response(held[0].request.url) as response:
+        held[0].continue_()
+    response.value.finished()
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def test_a_sample_that_is_slow_to_come_gives_way_to_a_later_choice(open_page: OpenPage, stub: KagamiServer) -> None:
+    page = open_shelf(open_page, stub)
+    held = hold_sample(page, "cartoon")
+    page.get_by_role("button", name="Cartoon").click()
+    wait_until(lambda: len(held) == 1, page)
+    page.get_by_role("button", name="Anime").click()
+    expect_worn(page, "Anime")
+    send_held(page, held)
+    expect_worn(page, "Anime")
+
+
+def test_a_choice_stays_though_a_reload_was_about_to_restore_another(open_page: OpenPage, stub: KagamiServer) -> None:
+    page = open_shelf(open_page, stub)
+    page.get_by_role("button", name="Cartoon").click()
+    expect_worn(page, "Cartoon")
+    held = hold_sample(page, "cartoon")
+    page.reload()
+    wait_until(lambda: len(held) == 1, page)
+    page.get_by_role("button", name="Anime").click()
+    expect_worn(page, "Anime")
+    send_held(page, held)
+    expect_worn(page, "Anime")
 
 
 def test_tiles_stand_in_even_rows(open_page: OpenPage, stub: KagamiServer) -> None:
