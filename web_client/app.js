@@ -336,8 +336,11 @@ export class App {
     if (this.state.live !== 'live') {
       return;
     }
-    const reading = await this.meter.read(this.connection.peer, this.state.stats?.latency_ms.p50 ?? null);
-    this.store.set({ reading, fps: this.meter.fps });
+    const { peer } = this.connection;
+    const reading = await this.meter.read(peer, this.state.stats?.latency_ms.p50 ?? null);
+    if (peer === this.connection.peer && this.state.live === 'live') {
+      this.store.set({ reading, fps: this.meter.fps });
+    }
   }
 
   async #readConfig() {

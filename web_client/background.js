@@ -31,6 +31,10 @@ export class BackgroundFile {
     this.maxMegabytes = 20; // until /api/config has answered
     /** Number of changes: an answer to an upload that was replaced meanwhile is ignored. */
     this.generation = 0;
+    /** Whether this device keeps the file. */
+    this.isKept = false;
+    /** Ends with the last request that was begun: the server takes one background at a time. @type {Promise<void>} */
+    this.lastRequest = Promise.resolve();
   }
 
   /** Takes up the file of the last visit. */
@@ -39,7 +43,8 @@ export class BackgroundFile {
     const file = await keptBackground();
     if (file && generation === this.generation) {
       this.#show(file);
-      await this.#send();
+      this.isKept = true;
+      this.#send();
     }
   }
 
@@ -47,7 +52,7 @@ export class BackgroundFile {
    * Shows this file behind the character from now on; a notice says why where it cannot be used.
    * @param {File} file
    */
-  async use(file) {
+  use(file) {
     if (!/^(image|video)\//.test(file.type)) {
       this.#refuse(`${file.name} is neither a picture nor a video: choose another file.`);
     } else if (file.size > this.maxMegabytes * 1e6) {
@@ -55,28 +60,28 @@ export class BackgroundFile {
     } else {
       this.store.dismiss('background');
       this.#show(file);
-      if (await this.#send()) {
-        await keepBackground(file);
-      }
+      this.#send();
     }
   }
 
   /** Forgets the file, here and on the server. */
   async remove() {
-    const { session } = this;
     this.#show(null);
+    const { generation, session } = this;
     await keepBackground(null);
-    if (session) {
-      const url = address('api/background');
-      url.searchParams.set('session', session);
-      await request(url, { method: 'DELETE' }, 'The background').catch(() => undefined); // it goes with the session
-    }
+    this.#enqueue(async () => {
+      if (session && session === this.session && generation === this.generation) { // else it is gone, or another one takes its place
+        const url = address('api/background');
+        url.searchParams.set('session', session);
+        await request(url, { method: 'DELETE' }, 'The background').catch(() => undefined); // it goes with the session
+      }
+    });
   }
 
   /** A new session knows no background. @param {string} session its secret name */
   handleReady(session) {
     this.session = session;
-    void this.#send();
+    this.#send();
   }
 
   handleConnectionLost() {
@@ -91,6 +96,7 @@ export class BackgroundFile {
       URL.revokeObjectURL(ownBackground.url);
     }
     this.file = file;
+    this.isKept = false;
     this.store.set({
       ownBackground: file && {
         name: file.name, url: URL.createObjectURL(file), isClip: file.type.startsWith('video/'), pending: true,
@@ -103,31 +109,45 @@ export class BackgroundFile {
     this.store.notify({ kind: 'error', about: 'background', text });
   }
 
-  /** @returns {Promise<boolean>} whether the server has the file now */
-  async #send() {
+  /** Runs a request after those before it. @param {() => Promise<void>} run which does not reject */
+  #enqueue(run) {
+    this.lastRequest = this.lastRequest.then(run);
+  }
+
+  /** Sends the present file to the present session, and keeps it on this device once it is found usable. */
+  #send() {
     const { file, generation, session } = this;
+    const isCurrent = () => generation === this.generation && session === this.session;
     if (!file || !session) {
-      return false;
+      return; // `handleReady` sends it
     }
-    const url = address('api/background');
-    url.searchParams.set('session', session);
-    try {
-      const response = await request(url, { method: 'PUT', body: file }, file.name);
-      /** @type {{notes: string[]}} */
-      const { notes } = await response.json();
-      const { ownBackground } = this.store.state;
-      if (generation === this.generation && ownBackground) {
-        this.store.set({ ownBackground: { ...ownBackground, pending: false } });
-        notes.forEach((text) => this.store.notify({ kind: 'info', about: 'background', text }));
+    this.#enqueue(async () => {
+      if (!isCurrent()) {
+        return;
       }
-      return generation === this.generation;
-    } catch (error) {
-      if (generation === this.generation && session === this.session) {
-        this.#show(null);
-        this.#refuse(error instanceof PictureError ? error.message : String(error));
+      const url = address('api/background');
+      url.searchParams.set('session', session);
+      try {
+        const response = await request(url, { method: 'PUT', body: file }, file.name);
+        /** @type {{notes: string[]}} */
+        const { notes } = await response.json();
+        const { ownBackground } = this.store.state;
+        if (isCurrent() && ownBackground) {
+          this.store.set({ ownBackground: { ...ownBackground, pending: false } });
+          notes.forEach((text) => this.store.notify({ kind: 'info', about: 'background', text }));
+        }
+      } catch (error) {
+        if (isCurrent()) {
+          this.#show(null);
+          this.#refuse(error instanceof PictureError ? error.message : String(error));
+        }
+        return;
       }
-      return false;
-    }
+      if (generation === this.generation && !this.isKept) {
+        this.isKept = true;
+        await keepBackground(file);
+      }
+    });
   }
 }
 
@@ -151,7 +171,7 @@ export function bindBackground(app) {
     const chosen = file.files?.[0];
     if (chosen) {
       app.control({ background: 'picture' });
-      void app.background.use(chosen);
+      app.background.use(chosen);
     }
     file.value = ''; // so that the same file can be chosen again
   });

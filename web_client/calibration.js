@@ -14,7 +14,7 @@ import { html, setText } from './dom.js';
  */
 
 const COUNTDOWN_S = 3;
-const ANSWER_MS = 3000; // in which the server begins, else it was too fast to be seen, or nobody is there
+const ANSWER_MS = 15_000; // in which a busy server begins, else it was too fast to be seen, or nobody is there
 
 export class CalibrationControl {
   /**

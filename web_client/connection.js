@@ -284,6 +284,7 @@ export class Connection {
     this.send({ type: 'offer', sdp: peer.localDescription.sdp });
     beforeOffer.forEach((candidate) => this.send(candidateMessage(candidate)));
     beforeOffer = null;
+    clearTimeout(this.mediaTimer);
     this.mediaTimer = setTimeout(() => {
       this.emit({ kind: 'media', media: 'unreachable' });
       this.#retryOffer();
@@ -300,7 +301,9 @@ export class Connection {
     try {
       await peer.setRemoteDescription({ type: 'answer', sdp });
     } catch {
-      this.#retryOffer();
+      if (peer === this.peer) {
+        this.#retryOffer();
+      }
       return;
     }
     const { pendingCandidates } = this;

@@ -8,6 +8,10 @@ import { remember } from './state.js';
 /** @typedef {import('./connection.js').Connection} Connection */
 /** @typedef {import('./state.js').Notice} Notice */
 /** @typedef {import('./store.js').Store} Store */
+/**
+ * track null: it did not open, and a notice says why. stale: there was another start or a stop meanwhile.
+ * @typedef {{track: MediaStreamTrack | null, stale: boolean}} Opened
+ */
 
 export class Devices {
   /**
@@ -30,15 +34,22 @@ export class Devices {
     this.cameraTrack = null;
     /** @type {MediaStreamTrack | null} */
     this.microphoneTrack = null;
-    /** Number of starts and stops: a device that opens after another one is closed again at once. */
+    /** Number of starts and stops: a camera that opens after another one is closed again at once. */
     this.generation = 0;
+    /** What the newest request for the camera comes to; older ones come to the same. @type {Promise<Opened> | null} */
+    this.openingCamera = null;
+    /** Number of changes of the microphone, begun ones included: one that opens after another is closed again at once. */
+    this.microphoneChanges = 0;
+    /** Number of the change that opens the microphone. */
+    this.openingMicrophone = -1;
   }
 
-  /**
-   * Opens the camera for a new start.
-   * @returns {Promise<{track: MediaStreamTrack | null, stale: boolean}>} track null: it did not open, and a notice says
-   *   why. stale: there was another start or a stop meanwhile.
-   */
+  /** Whether the microphone is open, or will be once the browser gives it. */
+  get isMicrophoneWanted() {
+    return this.microphoneTrack !== null || this.openingMicrophone === this.microphoneChanges;
+  }
+
+  /** Opens the camera for a new start. @returns {Promise<Opened>} */
   async start() {
     this.generation += 1;
     this.#setCapture({ isChecking: false, isListening: false, words: [] });
@@ -64,7 +75,10 @@ export class Devices {
     this.#setCapture({ isChecking, words: [] });
     if (!isChecking) {
       this.#setCamera(null);
-    } else if ((await this.#openCamera(() => void this.toggleCheck())).track === null) {
+      return;
+    }
+    const { track, stale } = await this.#openCamera(() => void this.toggleCheck());
+    if (!track && !stale) {
       this.#setCapture({ isChecking: false });
     }
   }
@@ -127,7 +141,7 @@ export class Devices {
   async chooseMicrophone(id) {
     remember({ microphone: id });
     this.#setCapture({ microphone: id });
-    if (this.microphoneTrack) {
+    if (this.isMicrophoneWanted) {
       await this.#openMicrophone();
     }
   }
@@ -142,28 +156,50 @@ export class Devices {
 
   /**
    * @param {() => void} [again] what "Try again" does while nobody is live
-   * @returns {Promise<{track: MediaStreamTrack | null, stale: boolean}>} as of `start`
+   * @returns {Promise<Opened>}
    */
-  async #openCamera(again = this.restart) {
+  #openCamera(again = this.restart) {
+    const opening = this.#openChosenCamera(again, () => opening === this.openingCamera);
+    this.openingCamera = opening;
+    return opening;
+  }
+
+  /**
+   * @param {() => void} again
+   * @param {() => boolean} isNewest whether no other camera was asked for since
+   * @returns {Promise<Opened>}
+   */
+  async #openChosenCamera(again, isNewest) {
     const { generation } = this;
     const { camera, capture: { resolution } } = this.store.state;
     this.connection.cameraBitrate = RESOLUTIONS[resolution].bitrate;
+    /** @type {MediaStreamTrack | null} */
+    let track = null;
+    /** @type {unknown} */
+    let failure = null;
     try {
-      const track = await openCamera(camera, resolution, this.writesObs);
-      if (generation !== this.generation) {
-        track.stop();
-        return { track: null, stale: true };
-      }
-      this.store.dismiss('camera');
-      this.#setCamera(track);
-      this.store.set({ camera: track.getSettings().deviceId ?? '' });
-      void this.refresh(); // the labels are known once the camera is allowed
-      return { track, stale: false };
+      track = await openCamera(camera, resolution, this.writesObs);
     } catch (error) {
-      const retry = () => (this.store.state.live === 'idle' ? again() : void this.#reopenCamera());
-      this.#notifyError(error, 'camera', cameraPossible() ? { label: 'Try again', run: retry } : undefined);
-      return { track: null, stale: generation !== this.generation };
+      failure = error;
     }
+    if (generation !== this.generation) {
+      track?.stop();
+      return { track: null, stale: true };
+    }
+    if (!isNewest() && this.openingCamera) {
+      track?.stop();
+      return this.openingCamera;
+    }
+    if (!track) {
+      const retry = () => (this.store.state.live === 'idle' ? again() : void this.#reopenCamera());
+      this.#notifyError(failure, 'camera', cameraPossible() ? { label: 'Try again', run: retry } : undefined);
+      return { track: null, stale: false };
+    }
+    this.store.dismiss('camera');
+    this.#setCamera(track);
+    this.store.set({ camera: track.getSettings().deviceId ?? '' });
+    void this.refresh(); // the labels are known once the camera is allowed
+    return { track, stale: false };
   }
 
   /** @param {MediaStreamTrack | null} track null closes the camera */
@@ -191,7 +227,7 @@ export class Devices {
   }
 
   async toggleMicrophone() {
-    if (this.microphoneTrack) {
+    if (this.isMicrophoneWanted) {
       this.#setMicrophone(null);
       await this.connection.replaceTrack('audio', null);
     } else {
@@ -199,14 +235,19 @@ export class Devices {
     }
   }
 
-  /** Opens the chosen microphone in place of the present one. @returns {Promise<boolean>} whether it is open */
+  /**
+   * Opens the chosen microphone in place of the present one, unless something else is wanted of it meanwhile.
+   * @returns {Promise<boolean>} false where it did not open, and a notice says why
+   */
   async #openMicrophone() {
-    const { generation } = this;
+    this.microphoneChanges += 1;
+    const change = this.microphoneChanges;
+    this.openingMicrophone = change;
     try {
       const track = await openMicrophone(this.store.state.capture.microphone);
-      if (generation !== this.generation) {
+      if (change !== this.microphoneChanges) {
         track.stop();
-        return false;
+        return true;
       }
       this.store.dismiss('microphone');
       this.#setMicrophone(track);
@@ -216,6 +257,10 @@ export class Devices {
       }
       return true;
     } catch (error) {
+      if (change !== this.microphoneChanges) {
+        return true;
+      }
+      this.openingMicrophone = -1;
       this.#notifyError(error, 'microphone');
       return false;
     }
@@ -223,6 +268,7 @@ export class Devices {
 
   /** @param {MediaStreamTrack | null} track null closes the microphone */
   #setMicrophone(track) {
+    this.microphoneChanges += 1;
     if (this.microphoneTrack) {
       this.microphoneTrack.onended = null;
       this.microphoneTrack.stop();

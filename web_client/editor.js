@@ -10,6 +10,7 @@ import { PictureError } from './upload.js';
 
 /** @typedef {import('./editor_points.js').Group} Group */
 /** @typedef {import('./editor_points.js').Told} Told */
+/** @typedef {import('./picture.js').Character} Character */
 /** @typedef {import('./picture.js').ReferencePicture} ReferencePicture */
 /** @typedef {import('./store.js').Store} Store */
 
@@ -30,11 +31,18 @@ export class PointsEditor {
     /** @type {'used' | 'refused'} */
     this.which = 'used';
     this.name = '';
-    /** Whether the message is that another picture is being prepared. */
+    /** The character whose points are placed, where it is the one in use. @type {Character | null} */
+    this.character = null;
+    /** What is said of the last action; '' without. */
+    this.answer = '';
+    /** Whether that is that another picture is being prepared. */
     this.saysBusy = false;
+    this.previewFailure = ''; // a sentence, '' without
+    /** Number of openings that were asked for, of which only the last one opens. */
+    this.openings = 0;
     picture.onFree = () => {
       if (this.saysBusy) {
-        setText(html('editor-message'), '');
+        this.#say('');
       }
     };
     this.stage = new EditorStage(element('editor-stage', SVGSVGElement), {
@@ -45,7 +53,8 @@ export class PointsEditor {
       image: image('editor-film'),
       onState: ({ busy, failure }) => {
         html('editor-preview').toggleAttribute('data-busy', busy);
-        setText(html('editor-message'), failure);
+        this.previewFailure = failure;
+        this.#showMessage();
       },
     });
     this.#bind();
@@ -57,12 +66,26 @@ export class PointsEditor {
    */
   async open(which) {
     this.store.dismiss('picture');
-    this.which = which;
+    this.openings += 1;
+    const opening = this.openings;
+    const character = this.picture.worn;
     try {
-      const [told, picture] = await Promise.all([this.#fetch('api/points'), this.#fetch('api/points/picture')]);
-      this.#begin(await told.json(), await picture.blob());
+      const answers = await Promise.all([this.#fetch('api/points', which), this.#fetch('api/points/picture', which)]);
+      const [told, picture] = await Promise.all([answers[0].json(), answers[1].blob()]);
+      if (opening !== this.openings || this.dialog.open) {
+        return;
+      }
+      if (which === 'used' && character !== this.picture.worn) {
+        void this.open(which); // another picture came into use meanwhile
+      } else {
+        this.which = which;
+        this.character = character;
+        this.#begin(told, picture);
+      }
     } catch (error) {
-      this.store.notify({ kind: 'error', about: 'picture', text: error instanceof Error ? error.message : String(error) });
+      if (opening === this.openings) {
+        this.store.notify({ kind: 'error', about: 'picture', text: error instanceof Error ? error.message : String(error) });
+      }
     }
   }
 
@@ -77,7 +100,7 @@ export class PointsEditor {
     setText(html('editor-hint'), told.found
       ? 'All of it was found. What you move is used instead of what was found.'
       : 'No face was found: move eyes, nose, mouth and chin to their places.');
-    setText(html('editor-message'), '');
+    this.#say('');
     const { stage } = this;
     stage.shown = new Set(/** @type {Group[]} */ (['face', 'outline', ...(told.found ? ['arms'] : [])]));
     for (const box of this.#groupBoxes()) {
@@ -88,11 +111,11 @@ export class PointsEditor {
     this.#changed();
   }
 
-  /** @param {string} path */
-  async #fetch(path) {
+  /** @param {string} path @param {'used' | 'refused'} which */
+  async #fetch(path, which) {
     const url = address(path);
     url.searchParams.set('session', this.picture.session);
-    url.searchParams.set('which', this.which);
+    url.searchParams.set('which', which);
     const response = await fetch(url).catch(() => null);
     if (!response?.ok) {
       /** @type {{message?: string}} */
@@ -106,7 +129,19 @@ export class PointsEditor {
     return JSON.stringify(this.points?.toFile() ?? {});
   }
 
+  /** @param {string} text about the last action */
+  #say(text) {
+    this.answer = text;
+    this.saysBusy = false;
+    this.#showMessage();
+  }
+
+  #showMessage() {
+    setText(html('editor-message'), this.answer || this.previewFailure);
+  }
+
   #changed() {
+    this.#say('');
     button('editor-undo').disabled = !this.points?.canUndo;
     button('editor-redo').disabled = !this.points?.canRedo;
     this.#showSelected(this.stage.selected);
@@ -125,14 +160,16 @@ export class PointsEditor {
 
   async #use() {
     const { text } = this;
-    this.saysBusy = false;
-    setText(html('editor-message'), '');
+    this.#say('');
     button('editor-use').disabled = true;
     try {
+      if (this.which === 'used' && this.character !== this.picture.worn) {
+        throw new PictureError('Another picture is in use now: cancel, then place its points.');
+      }
       await this.picture.placePoints(this.which, text);
       this.dialog.close();
     } catch (error) {
-      setText(html('editor-message'), error instanceof Error ? error.message : String(error));
+      this.#say(error instanceof Error ? error.message : String(error));
       this.saysBusy = error instanceof PictureError && error.about === 'busy';
     }
     button('editor-use').disabled = false;
@@ -157,11 +194,10 @@ export class PointsEditor {
       this.points.load(parsePoints(await file.text()));
       Object.keys(GROUPS).forEach((group) => this.#showGroup(/** @type {Group} */ (group)));
       input('editor-outline').checked = this.points.outline.length > 0;
-      setText(html('editor-message'), '');
       this.stage.render();
       this.#changed();
     } catch (error) {
-      setText(html('editor-message'), error instanceof Error ? error.message : String(error));
+      this.#say(error instanceof Error ? error.message : String(error));
     }
   }
 

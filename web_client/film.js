@@ -87,6 +87,8 @@ export class ClipFilm {
     this.aborter = new AbortController();
     /** The server's answer that the film before is gone: until then it takes no other one. @type {Promise<unknown>} */
     this.ending = Promise.resolve();
+    /** Films that were given up, and of which the server may tell still. */
+    this.endings = 0;
     window.addEventListener('beforeunload', (event) => {
       const { film } = this.store.state;
       if (film && !film.saved) {
@@ -133,9 +135,16 @@ export class ClipFilm {
     const isHere = film === null || film.url !== '';
     this.#forget();
     if (!isHere && this.session) {
-      this.ending = this.#request('DELETE', {}, {}).catch(() => undefined); // it goes with the session
-      await this.ending;
+      await this.#end();
     }
+  }
+
+  /** Has the server forget its film; until it has, what it tells of it is not heard. */
+  #end() {
+    this.endings += 1;
+    this.ending = this.#request('DELETE', {}, {}).catch(() => undefined) // it goes with the session
+      .finally(() => { this.endings -= 1; });
+    return this.ending;
   }
 
   /** The film was downloaded. */
@@ -147,8 +156,11 @@ export class ClipFilm {
   /** @param {FilmStatus} status */
   handleStatus(status) {
     const { film } = this.store.state;
+    if (this.endings > 0) {
+      return;
+    }
     if (film === null && status.stage === 'sending') { // of a page before this one, which alone has the rest of the clip
-      void this.#request('DELETE', {}, {}).catch(() => undefined);
+      void this.#end();
     } else if (status.stage === 'failed') {
       this.#fail(status.message ?? `The film of ${status.name} could not be made: try another clip.`);
     } else if (status.stage === 'ready' && film?.stage !== 'fetching') {
@@ -224,7 +236,7 @@ export class ClipFilm {
       const action = { label: 'Show', run: () => { this.store.dismiss('film'); showCard(); } };
       this.store.notify({ kind: 'info', about: 'film', text: `The film of ${name} is ready.`, stays: true, action });
     }
-    await this.#request('DELETE', {}, {}).catch(() => undefined); // it expires by itself
+    await this.#end();
   }
 
   /** @param {Partial<Film>} changes */

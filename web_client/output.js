@@ -10,6 +10,7 @@ const MESSAGE_DELAY_MS = 3000; // without a frame for this long, a message says 
 const STALE_MS = 2000; // without a frame for this long nobody is live, and nothing is shown
 const RETRY_MS = 10_000; // after a refusal; other losses are tried again by the connection itself
 const NO_TRACKS = { video: null, audio: null };
+const AWAY = 'The server is away: it is tried again and again.';
 const WAITING = 'Waiting for an avatar: press Start on the Kagami page.';
 
 export function runOutput() {
@@ -30,7 +31,9 @@ export function runOutput() {
   let stacked = false;
   /** @type {StackedVideo | null} */
   let stackedVideo = null;
-  let messageTimer = setTimeout(() => showMessage(WAITING), MESSAGE_DELAY_MS);
+  /** Why no avatar is seen. */
+  let reason = WAITING;
+  let messageTimer = setTimeout(showReason, MESSAGE_DELAY_MS);
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let staleTimer;
 
@@ -40,10 +43,15 @@ export function runOutput() {
     message.hidden = 'obsstudio' in window;
   }
 
+  function showReason() {
+    showMessage(reason);
+  }
+
   function showNothing() {
     video.classList.add('invisible');
     canvas.hidden = true;
-    messageTimer = setTimeout(() => showMessage(WAITING), MESSAGE_DELAY_MS);
+    clearTimeout(messageTimer);
+    messageTimer = setTimeout(showReason, MESSAGE_DELAY_MS);
   }
 
   function onFrame() {
@@ -75,14 +83,21 @@ export function runOutput() {
         }).catch(() => undefined);
       } else if (event.kind === 'message' && event.message.type === 'ready') {
         size = event.message.video;
+        if (reason === AWAY) {
+          reason = WAITING;
+          message.textContent = t(WAITING); // where it is shown
+        }
       } else if (event.kind === 'message' && event.message.type === 'picture-status') {
         const { width, height } = event.message;
         size = width && height ? { width, height } : size;
       } else if (event.kind === 'message' && event.message.type === 'error') {
         showMessage(event.message.message);
       } else if (event.kind === 'link' && event.link === 'lost') {
-        clearTimeout(messageTimer);
-        messageTimer = setTimeout(() => showMessage('The server is away: it is tried again and again.'), MESSAGE_DELAY_MS);
+        if (reason !== AWAY) { // it is lost again with each attempt
+          reason = AWAY;
+          clearTimeout(messageTimer);
+          messageTimer = setTimeout(showReason, MESSAGE_DELAY_MS);
+        }
         connection.start(NO_TRACKS); // an error may have ended the wish for media
       } else if (event.kind === 'link' && event.link === 'refused') {
         setTimeout(() => connection.open(), RETRY_MS);

@@ -121,20 +121,23 @@ export class ReferencePicture {
 
   /** @param {Character} character */
   async #send(character) {
+    const { session } = this;
     this.coming = character;
     const { file, name, options: { points, ...options } } = character;
     this.refused = null;
     try {
       if (file) {
         if (points) {
-          await sendPoints(this.session, 'next', points, name);
+          await sendPoints(session, 'next', points, name);
         }
-        await upload('api/picture', this.session, file, { ...options, name }, this.isResumed || this.known.has(file));
+        await upload('api/picture', session, file, { ...options, name }, this.isResumed || this.known.has(file));
       } else {
-        await changeToStart(this.session, name);
+        await changeToStart(session, name);
       }
     } catch (error) {
-      this.#fail(error);
+      if (session === this.session && this.coming === character) { // else it is queued, or sent to another session
+        this.#fail(error);
+      }
     }
   }
 
@@ -157,12 +160,15 @@ export class ReferencePicture {
     } else {
       this.placing = { name, points };
     }
+    const { coming, placing } = this;
     try {
       await sendPoints(this.session, which, points, name);
     } catch (error) {
-      this.coming = null;
-      this.placing = null;
-      this.shown.clearPending();
+      if (this.coming === coming && this.placing === placing) { // else the connection was lost meanwhile
+        this.coming = null;
+        this.placing = null;
+        this.shown.clearPending();
+      }
       throw error;
     }
   }
@@ -249,9 +255,10 @@ export class ReferencePicture {
     this.onFree();
   }
 
-  /** An upload ends with its connection; a queued picture stays. */
+  /** An upload ends with its connection: its picture is sent again once there is another one. */
   handleConnectionLost() {
     this.#endBusy();
+    this.queued ??= this.coming;
     this.coming = null;
     this.placing = null;
     this.refused = null;

@@ -133,7 +133,8 @@ export class PresetShelf {
     if (file.size > MAX_FILE_BYTES) {
       throw new PresetError(`${file.name} is too large for presets: choose a file that this page exported.`);
     }
-    const presets = { ...this.presets, ...parsePresets(await file.text()) };
+    const imported = parsePresets(await file.text());
+    const presets = { ...this.presets, ...imported };
     if (Object.keys(presets).length > MAX_PRESETS) {
       throw new PresetError(`There is room for ${MAX_PRESETS} presets: delete some first.`);
     }

@@ -89,19 +89,18 @@ export class CharacterViews {
     } else if (!this.picture.connection.ready) {
       this.picture.notify(`There is no connection to the server: change ${name} when it is back.`);
     } else {
+      const running = run();
+      const { change } = this;
       try {
-        await run();
+        await running;
       } catch (error) {
-        this.#fail(error);
+        if (this.change === change) { // else it ended with its connection
+          this.cancel();
+        }
+        this.picture.notify(error);
         this.picture.sendQueued();
       }
     }
-  }
-
-  /** @param {unknown} error why the view cannot be used */
-  #fail(error) {
-    this.cancel();
-    this.picture.notify(error);
   }
 
   /** @param {State['picture']['views']} views */
@@ -170,7 +169,8 @@ export class CharacterViews {
     const { change } = this;
     const own = change?.own ?? false;
     if (failure !== null) {
-      this.#fail(failure);
+      this.cancel();
+      this.picture.notify(failure);
     } else if (change && 'add' in change) {
       this.change = null;
       this.files.push(change.add);

@@ -279,7 +279,7 @@ class SessionFilm:
         making = asyncio.ensure_future(self._films.executors.film(run))
         last_sent: signaling.FilmStatus | None = None
         while not making.done():
-            if (status := film.status()) != last_sent:
+            if self._film is film and (status := film.status()) != last_sent:
                 last_sent = status
                 await self._send(status)
             await asyncio.wait({making}, timeout=REPORT_PERIOD_S)

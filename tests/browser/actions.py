@@ -9,7 +9,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from tests.browser.conftest import CONDITION_TIMEOUT_MS
 
@@ -109,6 +109,28 @@ def changing_messages(
         server.on_message(to_page)
 
     return handle
+
+
+def hold_requests(page: Page, path: str, method: str) -> list[Route]:
+    """Keep the page waiting for the answer to each request of this method to this endpoint: the list receives them."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == method:
+            held.append(route)
+        else:
+            route.fallback()
+
+    page.route(lambda url: url.partition("?")[0].endswith(path), hold)
+    return held
+
+
+def answer_held(page: Page, route: Route) -> None:
+    """Let the page have what `hold_requests` held, and do with it what it does."""
+    with page.expect_response(lambda response: response.request == route.request) as response:
+        route.continue_()
+    response.value.finished()
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def sent_controls(messages: list[dict[str, Any]]) -> dict[str, Any]:

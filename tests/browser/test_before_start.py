@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import await_frames, expect_alert, go_live, sent_messages, wait_until
+from tests.browser.actions import await_frames, await_live, expect_alert, go_live, sent_messages, wait_until
 from tests.browser.conftest import OpenPage
 from tests.browser.kagami import KagamiServer
 
@@ -37,6 +37,22 @@ _PAINTED_CAMERA = """
   const context = canvas.getContext('2d');
   setInterval(() => { context.fillStyle = `rgb(${level} ${level} ${level})`; context.fillRect(0, 0, 320, 240); }, 50);
   navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(20);
+}
+"""
+_HELD_DEVICES = """
+() => {
+  const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  window.held = [];
+  navigator.mediaDevices.getUserMedia = (wanted) => new Promise((done) => {
+    const each = { track: null, give: async () => {
+      const stream = await open(wanted);
+      [each.track] = stream.getTracks();
+      done(stream);
+      await new Promise((rendered) => requestAnimationFrame(() => requestAnimationFrame(rendered)));
+      return each.track.readyState;
+    } };
+    held.push(each);
+  });
 }
 """
 _FACES = """
@@ -151,6 +167,41 @@ def test_microphone_is_chosen_and_its_level_shown(open_page: OpenPage, stub: Kag
     expect(level).to_be_visible()
     page.reload()
     expect(page.locator("#microphone")).to_have_value(str(chosen))
+
+
+def test_device_that_comes_late_gives_way_to_what_is_wanted_by_then(open_page: OpenPage, stub: KagamiServer) -> None:
+    page = open_page(stub.url)
+    expect(page.get_by_role("button", name="Start")).to_be_enabled()
+    page.evaluate(_HELD_DEVICES)
+
+    def give(number: int) -> str:
+        """Have a device open that was asked for; returns whether it is kept: `live` or `ended`."""
+        page.wait_for_function("(number) => held.length > number", arg=number)
+        state: str = page.evaluate("(number) => held[number].give()", number)
+        return state
+
+    page.get_by_role("button", name="Listen").click()
+    page.get_by_role("button", name="Close").click()
+    assert give(0) == "ended", "the microphone opens after it was closed"
+    expect(page.locator("#level")).to_be_hidden()
+    for name in ("Preview", "Close", "Preview"):
+        page.get_by_role("button", name=name).click()
+    assert give(1) == "ended"
+    assert give(2) == "live"
+    expect(page.locator("#check")).to_be_visible()
+    for resolution in ("1280x720", "1920x1080"):
+        page.get_by_label("Resolution").select_option(resolution)
+    assert give(4) == "live"
+    assert give(3) == "ended", "an earlier choice replaces a later one"
+    shown = "() => document.getElementById('preview').srcObject.getTracks()[0] === held[4].track"
+    assert page.evaluate(shown)
+    page.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="Start").click()
+    page.get_by_label("Resolution").select_option("640x480")
+    assert give(5) == "ended"
+    assert give(6) == "live"
+    await_live(page)
+    await_frames(page, 2)
 
 
 def test_own_virtual_camera_is_never_offered(open_page: OpenPage, stub: KagamiServer) -> None:

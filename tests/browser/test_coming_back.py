@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, WebSocket, expect
+from playwright.sync_api import Page, WebSocket, WebSocketRoute, expect
 
 from tests.browser.actions import (
     await_frames,
@@ -14,6 +14,7 @@ from tests.browser.actions import (
     colour_of,
     expect_in_use,
     go_live,
+    hold_requests,
     is_close,
     png_file,
     wait_until,
@@ -81,6 +82,33 @@ def test_reload_while_live_comes_back_live_in_the_same_session(open_page: OpenPa
     assert page.locator("body[data-live=idle]").count() == 1
     assert not last_ready(messages)["resumed"]
     assert page.evaluate("() => document.getElementById('preview').srcObject") is None, "the camera opened by itself"
+
+
+def test_picture_on_its_way_is_sent_again_where_the_connection_was_lost(
+    open_page: OpenPage, stub: KagamiServer
+) -> None:
+    sockets: list[WebSocketRoute] = []
+
+    def connect(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        socket.connect_to_server()
+
+    page = open_page("about:blank")
+    page.route_web_socket("**/*", connect)
+    held = hold_requests(page, "api/picture", "PUT")
+    page.goto(stub.url)
+    expect(page.locator("#status")).to_have_text("Ready")
+    page.locator("#file").set_input_files(png_file("red.png", RED))
+    wait_until(lambda: len(held) == 1, page)
+    sockets[0].close()
+    wait_until(lambda: len(held) == 2, page)  # to the next session
+    with page.expect_event("requestfailed"):
+        held[0].abort()
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    held[1].continue_()
+    expect_in_use(page, "red.png")
+    expect(page.get_by_role("alert")).to_be_hidden()
+    expect(page.locator("#tiles").get_by_role("button", name="red.png")).to_have_attribute("aria-pressed", "true")
 
 
 def test_last_frame_stays_while_the_server_is_away(open_page: OpenPage, tmp_path: Path) -> None:

@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.actions import colour_of, expect_alert, expect_in_use, go_live, is_close, png_file, wait_until
+from tests.browser.actions import (
+    answer_held,
+    colour_of,
+    expect_alert,
+    expect_in_use,
+    go_live,
+    hold_requests,
+    is_close,
+    png_file,
+    wait_until,
+)
 from tests.browser.conftest import OpenPage
 from tests.browser.kagami import KagamiServer
 from tests.support.fakes import FACELESS
@@ -141,6 +151,7 @@ def test_placed_points_are_used_and_go_along_with_their_picture(open_page: OpenP
 
 def test_wrong_points_and_files_are_answered_by_a_sentence(open_page: OpenPage, stub: KagamiServer) -> None:
     page = open_page(stub.url)
+    held = hold_requests(page, "api/points/preview", "PUT")
     open_refused(page)
     file, message = page.locator("#editor-file"), page.locator("#editor-message")
 
@@ -148,6 +159,8 @@ def test_wrong_points_and_files_are_answered_by_a_sentence(open_page: OpenPage, 
         file.set_input_files({"name": "points.json", "mimeType": "application/json", "buffer": text.encode()})
 
     load("{")
+    wait_until(lambda: len(held) == 1, page)
+    answer_held(page, held[0])
     expect(message).to_have_text("This file is not JSON: choose one that was downloaded here, or see docs/points.md.")
     load('{"tail": [1, 2]}')
     expect(message).to_have_text("tail is not the name of a point: see docs/points.md.")
@@ -178,6 +191,25 @@ def test_editor_of_a_picture_with_a_face_changes_only_what_is_moved(open_page: O
     page.get_by_role("button", name="Use", exact=True).click()
     expect(page.locator("#editor")).to_be_hidden()
     expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_points_of_a_former_picture_are_not_put_onto_another(open_page: OpenPage, stub: KagamiServer) -> None:
+    page = open_page(stub.url)
+    expect(page.locator("#status")).to_have_text("Ready")
+    held = hold_requests(page, "api/picture", "PUT")
+    page.locator("#file").set_input_files(png_file("red.png", (200, 20, 20)))
+    wait_until(lambda: len(held) == 1, page)
+    page.get_by_role("button", name="Place points").dblclick()  # opens once
+    expect(page.get_by_role("dialog", name="Points of stub.png")).to_be_visible()
+    drag(page, "left_eye", 3, 0)
+    answer_held(page, held[0])
+    expect_in_use(page, "red.png")
+    page.get_by_role("button", name="Use", exact=True).click()
+    message = "Another picture is in use now: cancel, then place its points."
+    expect(page.locator("#editor-message")).to_have_text(message)
+    expect(page.get_by_role("alert").filter(has_text="picture is in use")).to_have_count(1)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#picture-notes")).to_be_hidden()
 
 
 def test_editor_zooms_about_the_pointer_and_fits_a_phone(open_page: OpenPage, stub: KagamiServer) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
-from tests.browser.actions import expect_alert, go_live, png_file
+from tests.browser.actions import answer_held, expect_alert, go_live, hold_requests, png_file, wait_until
 from tests.browser.conftest import OpenPage
 from tests.browser.kagami import ROOT, KagamiServer
 
@@ -79,6 +80,33 @@ def test_a_film_shows_how_long_it_takes_also_while_live_and_is_cancelled_by_key(
     page.get_by_role("button", name="Cancel the film").press("Enter")
     expect(page.locator("#film-work")).to_be_hidden()
     expect(page.locator("#choose-clip")).to_be_focused()
+
+
+def test_a_cancelled_film_stays_away_whatever_the_server_has_told_meanwhile(
+    open_page: OpenPage, stub: KagamiServer
+) -> None:
+    sockets: list[WebSocketRoute] = []
+
+    def connect(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        socket.connect_to_server()
+
+    page = open_page("about:blank")
+    page.route_web_socket("**/*", connect)
+    held = hold_requests(page, "api/film", "DELETE")
+    page.goto(stub.url)
+    page.wait_for_selector("body[data-link=open]")
+    page.locator("#clip-file").set_input_files(clip(b"forever"))
+    expect(page.locator("#film-stage")).to_have_text("About 2 minutes left")
+    page.get_by_role("button", name="Cancel the film").click()
+    wait_until(lambda: len(held) == 1, page)
+    told = {"type": "film", "stage": "drawing", "name": "talk.mp4", "suffix": "mp4", "done": 0.5, "seconds_left": 9}
+    sockets[-1].send(json.dumps({**told, "size": None, "notes": [], "message": None}))
+    sockets[-1].send(json.dumps({"type": "error", "code": "test", "message": "It has come.", "fatal": False}))
+    expect_alert(page, "It has come.")
+    expect(page.locator("#film-work")).to_be_hidden()
+    answer_held(page, held[0])
+    expect(page.locator("#choose-clip")).to_be_visible()
 
 
 def test_a_film_on_a_phone_is_seen_when_it_begins_and_found_when_it_is_ready(
