@@ -2,9 +2,10 @@
 
 The rig of a real picture and motions that are tracked once are drawn in batches, without a server. "Alone" is the
 generator by itself, on guidance that is computed beforehand, each call waited for; the stages are those of whole ticks,
-on CUDA measured by the device's own events. Operations are counted, see `benchmarks.common.flops`; their rate is
-compared with that of a large matrix product on the same device, on a CPU in float32 with as many threads, which 8 bits
-may exceed.
+on CUDA measured by the device's own events. There the network, or the whole tick with it, is also recorded as a CUDA
+graph and replayed, as the server does; the bytes drawn are compared with those without a graph. Operations are
+counted, see `benchmarks.common.flops`; their rate is compared with that of a large matrix product on the same device,
+on a CPU in float32 with as many threads, which 8 bits may exceed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 
 from benchmarks.common import hardware
@@ -36,12 +38,13 @@ from models.geometry.guidance import Guidance, make_guidance
 from models.geometry.retarget import Pose, retarget
 from models.geometry.rig import Rig
 from streamer.errors import KagamiError
-from streamer.frames import AvatarFrame
+from streamer.frames import AvatarFrame, Image
 from streamer.generation.avatar import Avatar
 from streamer.generation.device import choose_device
 from streamer.generation.generator import Generator
 from streamer.generation.onnx_generator import OnnxGenerator
 from streamer.generation.precision import best_precision, dtype_of
+from streamer.generation.recorded_frame import RecordedFrame
 from streamer.generation.stream import FrameRequest, Stream
 from streamer.generation.torch_generator import TorchGenerator
 from streamer.generation.weights_file import shipped_weights
@@ -53,25 +56,30 @@ from streamer.tracking.tracker import TrackedMotion
 
 Kind = Literal["torch", "onnx", "onnx-live"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-WARM_UP_TICKS = 3  # of each batch before it is measured
+Graph = Literal["none", "network", "tick"]  # what is replayed as a CUDA graph
+GRAPHS: tuple[Graph, ...] = get_args(Graph)
 ALONE_INPUTS = 8  # different moments that the generator alone draws one after the other
 MATMUL_REPEATS = 10
+FIRST_TICKS = 3  # of each batch before it is measured; their frames are compared between graphs
 
 
 @dataclass(frozen=True)
 class Case:
-    """A configuration of the generator. kind: torch, or ONNX Runtime, live or not. steps: of the sampler. graph:
-    replayed as CUDA graphs.
-    """
+    """A configuration of the generator. kind: torch, or ONNX Runtime, live or not. steps: of the sampler."""
 
     kind: Kind
     precision: Precision
     steps: int
-    graph: bool
+    graph: Graph
 
 
 class GuidedPipeline(EvalPipeline):
-    """`EvalPipeline` that also computes the inputs of a generator."""
+    """`EvalPipeline` that also computes the inputs of a generator, and can record whole ticks."""
+
+    def record_ticks(self, generator: TorchGenerator) -> None:
+        """Draw by CUDA graphs of whole ticks from now on, which `warm_up` records. generator: the pipeline's own."""
+        assert generator.recorder is not None
+        self.renderer = RecordedFrame(generator, generator.recorder)
 
     def generator_inputs(self, requests: list[FrameRequest]) -> tuple[Rig, Pose, Guidance]:
         batch = self.batch(requests)
@@ -106,7 +114,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--batch", type=int, nargs="+", metavar="N", help="streams drawn at once (CPU: 1 2 4; CUDA: 1 to 32)")
     add("--steps", type=int, nargs="+", default=[1], metavar="N", help="steps of the sampler (1)")
     add("--precision", nargs="+", choices=PRECISIONS, help="of torch's network (the device's best)")
-    add("--graph", choices=("both", "yes", "no"), default="both", help="on CUDA, with CUDA graphs or without (both)")
+    add("--graph", nargs="+", choices=GRAPHS, default=GRAPHS,
+        help="on CUDA, what is replayed as a CUDA graph: none, network, tick (each of them)")  # fmt: skip
     add("--seconds", type=float, default=3.0, metavar="N", help="how long to measure each (3)")
     add("--threads", type=int, default=1, metavar="N", help="of torch on the CPU (1, as in the live server)")
     add("--checkpoint", type=Path, metavar="FILE", help="weights (those that came along for the device)")
@@ -147,6 +156,7 @@ def measure(options: argparse.Namespace, print_line: Callable[[str], None]) -> d
     print_line(_HEAD)
     for size in options.size:
         rig = make_rig(picture, size, None, device).rig
+        drawn: dict[tuple[Any, ...], list[Image]] = {}  # the first frames of each configuration without a graph
         for case in cases(options, device):
             if str(case.steps) not in report["gflop_per_frame"]:
                 counted = flops_per_frame(weights.load(options.checkpoint), rig, case.steps)
@@ -157,12 +167,15 @@ def measure(options: argparse.Namespace, print_line: Callable[[str], None]) -> d
                 torch.set_num_threads(threads)
                 matmul_rates[kind] = matmul_rate(device, dtype_of(case.precision), MATMUL_REPEATS) / 1e12
                 torch.set_num_threads(options.threads)
-            for row in draw_batches(case, rig, tracked, batches, options):
+            for row, frames in draw_batches(case, rig, tracked, batches, options):
                 gflop = report["gflop_per_frame"][str(case.steps)]
                 # Live, the transformer does not run on every frame, and its runs are not counted.
-                tflops = None if case.kind == "onnx-live" else gflop * row["alone_fps"] / 1e3
+                alone = row["alone_fps"]
+                tflops = None if case.kind == "onnx-live" or alone is None else gflop * alone / 1e3
                 share = None if tflops is None else tflops / matmul_rates[kind]
                 row.update(size=size, **asdict(case), tflop_s=tflops, matmul_share=share)
+                expected = drawn.setdefault((case.kind, case.precision, case.steps, row["batch"]), frames)
+                row["difference"] = difference(frames, expected) if case.graph != "none" else None
                 report["rows"].append(row)
                 print_line(_line(row))
     return report
@@ -171,7 +184,7 @@ def measure(options: argparse.Namespace, print_line: Callable[[str], None]) -> d
 def cases(options: argparse.Namespace, device: torch.device) -> Iterator[Case]:
     """The configurations that the options select and the device supports. Raises ValueError for other ones."""
     on_cpu = device.type == "cpu"
-    graphs = [False] if on_cpu else {"both": [False, True], "yes": [True], "no": [False]}[options.graph]
+    graphs: Sequence[Graph] = ["none"] if on_cpu else options.graph
     for kind in options.kinds or (KINDS if on_cpu else KINDS[:1]):
         if kind != "torch" and not on_cpu:
             raise ValueError(f"{kind} draws on a CPU only: leave it out, or choose --device cpu")
@@ -184,25 +197,24 @@ def cases(options: argparse.Namespace, device: torch.device) -> Iterator[Case]:
 
 def draw_batches(
     case: Case, rig: Rig, tracked: Sequence[TrackedMotion], batches: Sequence[int], options: argparse.Namespace
-) -> Iterator[dict[str, Any]]:
-    """One row for each batch size."""
+) -> Iterator[tuple[dict[str, Any], list[Image]]]:
+    """One row for each batch size, and the first frames that it drew."""
     device = rig.image.device
     begin = time.perf_counter()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     generator = make_generator(case, device, max(batches), options.checkpoint)
     pipeline = GuidedPipeline(generator, str(device), rig.size)
+    if case.graph == "tick":
+        assert isinstance(generator, TorchGenerator)
+        pipeline.record_ticks(generator)
     avatar = pipeline.avatar_of(rig)
     pipeline.warm_up(avatar)
     start = time.perf_counter() - begin
     for batch in batches:
-        row = {
-            "batch": batch,
-            "start_s": round(start, 2),
-            **_batch(pipeline, generator, avatar, tracked, batch, options),
-        }
+        figures, frames = _batch(pipeline, generator, avatar, tracked, batch, options)
         peak = torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else None
-        yield {**row, "peak_gb": peak}
+        yield {"batch": batch, "start_s": round(start, 2), **figures, "peak_gb": peak}, frames
 
 
 def make_generator(case: Case, device: torch.device, lanes: int, path: Path) -> OnnxGenerator | TorchGenerator:
@@ -211,7 +223,7 @@ def make_generator(case: Case, device: torch.device, lanes: int, path: Path) -> 
     if case.kind != "torch":
         return OnnxGenerator(network, device, case.steps, live=case.kind == "onnx-live")
     generator = TorchGenerator(network, device, case.steps, lanes, case.precision)
-    if not case.graph:
+    if case.graph == "none":
         generator.graphs = None
     return generator
 
@@ -224,11 +236,15 @@ def _batch(
     tracked: Sequence[TrackedMotion],
     batch: int,
     options: argparse.Namespace,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], list[Image]]:
+    """The figures of a batch, and the frames of its first ticks. The generator alone is not measured where ticks are
+    recorded, since it is a part of the recording then.
+    """
     streams = [pipeline.open(avatar) for _ in range(batch)]
     states = [stream.state for stream in streams]
-    for tick in range(WARM_UP_TICKS):
-        pipeline.draw(requests(streams, tracked, tick))
+    frames = [
+        frame.rgb.copy() for tick in range(FIRST_TICKS) for frame in pipeline.draw(requests(streams, tracked, tick))
+    ]
     stages: dict[str, list[float]] = defaultdict(list)
 
     def whole_tick(tick: int) -> None:
@@ -236,19 +252,28 @@ def _batch(
             stages[name].append(milliseconds)
 
     ticks = call_durations(whole_tick, pipeline.device, options.seconds)
-    inputs = [pipeline.generator_inputs(requests(streams, tracked, 5 * moment)) for moment in range(ALONE_INPUTS)]
-    alone = call_durations(
-        lambda tick: generator.predict(states, *inputs[tick % ALONE_INPUTS]), pipeline.device, options.seconds
-    )
+    alone: list[float] = []
+    if not isinstance(pipeline.renderer, RecordedFrame):
+        inputs = [pipeline.generator_inputs(requests(streams, tracked, 5 * moment)) for moment in range(ALONE_INPUTS)]
+        alone = call_durations(
+            lambda tick: generator.predict(states, *inputs[tick % ALONE_INPUTS]), pipeline.device, options.seconds
+        )
     for stream in streams:
         pipeline.close(stream)
-    return {
+    figures = {
         "alone_ms": percentiles(alone),
-        "alone_fps": 1000 * batch * len(alone) / sum(alone),
+        "alone_fps": 1000 * batch * len(alone) / sum(alone) if alone else None,
         "stage_ms": {name: percentiles(samples) for name, samples in stages.items()},
         "tick_ms": percentiles(ticks),
         "fps": 1000 * batch * len(ticks) / sum(ticks),
     }
+    return figures, frames
+
+
+def difference(frames: Sequence[Image], expected: Sequence[Image]) -> int:
+    """The largest difference of any byte, 0..255, between two lists of frames of one size."""
+    pairs = zip(frames, expected, strict=True)
+    return max(int(np.abs(frame.astype(np.int16) - other).max()) for frame, other in pairs)
 
 
 def requests(streams: Sequence[Stream], tracked: Sequence[TrackedMotion], tick: int) -> list[FrameRequest]:
@@ -275,11 +300,11 @@ def call_durations(work: Callable[[int], object], device: torch.device, seconds:
     return durations
 
 
-_STAGES = ("retarget", "guide", "generate", "compose")
+_STAGES = ("retarget", "guide", "generate", "compose", "tick")  # "tick": a replay, which has no others
 _HEAD = (
-    f"{'size kind':<15}{'precision':<10}{'steps':>6}{'graph':>6}{'batch':>6} |{'alone p50':>10}{'p95':>9}{'fps':>9} |"
+    f"{'size kind':<15}{'precision':<10}{'steps':>6}{'graph':>8}{'batch':>6} |{'alone p50':>10}{'p95':>9}{'fps':>9} |"
     + "".join(f"{name:>9}" for name in _STAGES)
-    + f" |{'tick p50':>9}{'p95':>9}{'fps':>9} |{'TFLOP/s':>9}{'share':>7}{'peak GB':>8}{'start s':>8}"
+    + f" |{'tick p50':>9}{'p95':>9}{'fps':>9} |{'TFLOP/s':>9}{'share':>7}{'peak GB':>8}{'start s':>8}{'off':>5}"
 )
 
 
@@ -289,14 +314,16 @@ def _line(row: dict[str, Any]) -> str:
         return f"{'-' if value is None else format(value, '.2f'):>{width}}"
 
     speed = "-" if row["tflop_s"] is None else f"{row['tflop_s']:.3f}"
+    alone = "-" if row["alone_fps"] is None else f"{row['alone_fps']:.1f}"
+    off = "-" if row["difference"] is None else str(row["difference"])
     share = "-" if row["matmul_share"] is None else f"{row['matmul_share']:.1%}"
     peak = "-" if row["peak_gb"] is None else f"{row['peak_gb']:.2f}"
     return (
-        f"{row['size']:<5}{row['kind']:<10}{row['precision']:<10}{row['steps']:>6}{'yes' if row['graph'] else 'no':>6}"
-        f"{row['batch']:>6} |{ms(row['alone_ms'], 'p50', 10)}{ms(row['alone_ms'], 'p95')}{row['alone_fps']:>9.1f} |"
-        + "".join(ms(row["stage_ms"][name], "p50") for name in _STAGES)
+        f"{row['size']:<5}{row['kind']:<10}{row['precision']:<10}{row['steps']:>6}{row['graph']:>8}"
+        f"{row['batch']:>6} |{ms(row['alone_ms'], 'p50', 10)}{ms(row['alone_ms'], 'p95')}{alone:>9} |"
+        + "".join(ms(row["stage_ms"].get(name, {"p50": None}), "p50") for name in _STAGES)
         + f" |{ms(row['tick_ms'], 'p50')}{ms(row['tick_ms'], 'p95')}{row['fps']:>9.1f} |"
-        f"{speed:>9}{share:>7}{peak:>8}{row['start_s']:>8.1f}"
+        f"{speed:>9}{share:>7}{peak:>8}{row['start_s']:>8.1f}{off:>5}"
     )
 
 

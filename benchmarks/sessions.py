@@ -64,6 +64,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--fps", type=float, default=25.0, metavar="N", help="frames a second of each session (25)")
     parser.add_argument("--seconds", type=float, default=10.0, metavar="N", help="how long to measure each number (10)")
     parser.add_argument("--max", type=int, default=64, metavar="N", help="most sessions to try (64)")
+    parser.add_argument(
+        "--counts", type=int, nargs="+", metavar="N", help="numbers of sessions to try, upwards (each up to --max)"
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it draws (auto)")
     parser.add_argument("--size", type=int, default=512, metavar="N", help="side of the avatar video in pixels (512)")
     parser.add_argument("--generator", choices=("dit", "geometry"), default="dit", help="what draws (dit)")
@@ -75,8 +78,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here, too")
     options = parser.parse_args(arguments)
-    if min(options.fps, options.seconds, options.max) <= 0:
-        parser.error("--fps, --seconds and --max must be positive")
+    options.counts = options.counts or list(range(1, options.max + 1))
+    if min(options.fps, options.seconds, options.max, *options.counts) <= 0:
+        parser.error("--fps, --seconds, --max and --counts must be positive")
+    options.counts, options.max = sorted(set(options.counts)), max(options.counts)
     return options
 
 
@@ -120,11 +125,12 @@ async def _add_sessions(engine: Engine, avatar: Avatar, options: argparse.Namesp
     failures: list[KagamiError] = []
     rows: list[dict[str, Any]] = []
     try:
-        while len(sessions) < options.max and not failures and all(row["holds"] for row in rows):
-            admitted = engine.admit(avatar, Controls(), failures.append)
-            admitted.start()
-            sessions.append(ReplayedSession(admitted, options.fps, phase=len(sessions) * CAMERA_PHASE_STEP % 1))
-            tasks.append(asyncio.create_task(sessions[-1].run()))
+        for count in options.counts:
+            while len(sessions) < count:
+                admitted = engine.admit(avatar, Controls(), failures.append)
+                admitted.start()
+                sessions.append(ReplayedSession(admitted, options.fps, phase=len(sessions) * CAMERA_PHASE_STEP % 1))
+                tasks.append(asyncio.create_task(sessions[-1].run()))
             await asyncio.sleep(WARM_UP_S)
             begin = time.monotonic()
             await asyncio.sleep(options.seconds)
@@ -132,6 +138,8 @@ async def _add_sessions(engine: Engine, avatar: Avatar, options: argparse.Namesp
             ages = pooled(each.session.meter for each in sessions).get(QUEUE_AGE, [])
             rows.append(summarise([each.encoded for each in sessions], ages, window, options.fps))
             print(_line(rows[-1]), file=sys.stderr)
+            if failures or not rows[-1]["holds"]:
+                break
     finally:
         for each in sessions:
             engine.leave(each.session)

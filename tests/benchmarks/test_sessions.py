@@ -67,7 +67,13 @@ def test_sessions_measures_a_real_engine(tmp_path: Path, capfd: pytest.CaptureFi
     assert report["hardware"]["cpu"] in printed and "sessions hold 25 frames a second" in printed
 
 
-@pytest.mark.parametrize("arguments", [["--seconds", "0"], ["--fps", "-1"], ["--max", "0"]])
+def test_numbers_of_sessions_are_tried_upwards() -> None:
+    assert sessions._parse(["--max", "3"]).counts == [1, 2, 3]
+    options = sessions._parse(["--counts", "16", "1", "4", "4"])
+    assert options.counts == [1, 4, 16] and options.max == 16
+
+
+@pytest.mark.parametrize("arguments", [["--seconds", "0"], ["--fps", "-1"], ["--max", "0"], ["--counts", "1", "0"]])
 def test_impossible_options_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         sessions.main(arguments)
