@@ -105,7 +105,7 @@ export class AvatarView {
       this.isHeld = false;
       this.recording.resume();
     } else {
-      this.recording.continue();
+      this.recording.handleFrame();
     }
   }
 

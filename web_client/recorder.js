@@ -28,7 +28,8 @@ const TRANSPARENT = ['video/webm;codecs=vp9,opus', 'video/webm;codecs=vp8,opus',
 const BITRATE = 6_000_000; // bit/s: more than the stream has, so that recording loses little
 const SLICE_MS = 1000; // of recording that is in memory at a time
 const COUNTDOWN_S = 3;
-const SWAP_MS = 400; // from a picture of the same size being ready to its first frame on this page, generously
+const SWAP_MS = 400; // from a picture of the same size being ready to its first frame on this page, beside what `#swapTime` adds
+const SWAP_FRAMES = 4; // of the former picture that are on their way by then, of a slow server later than that
 const RESIZE_TIMEOUT_MS = 4000; // after which a recording goes on though no frame of the new size was seen
 
 /**
@@ -141,6 +142,8 @@ export class RecordingControl {
     this.isWanted = false;
     /** Whether frames are not recorded now, until `resume`: the next picture is not seen yet. */
     this.isHeld = false;
+    /** Frames that are not recorded yet, since they may show the former picture. */
+    this.staleFrames = 0;
     /** @type {Recorder | null} */
     this.recorder = null;
     this.unsaved = 0; // files that end now
@@ -191,23 +194,36 @@ export class RecordingControl {
       return;
     }
     this.isHeld = true;
+    this.staleFrames = reason === 'swapped' ? SWAP_FRAMES : 0;
     clearTimeout(this.timer);
     if (reason !== 'lost') {
-      this.timer = setTimeout(() => this.resume(), reason === 'swapped' ? SWAP_MS : RESIZE_TIMEOUT_MS);
+      this.timer = setTimeout(() => this.resume(), reason === 'swapped' ? this.#swapTime : RESIZE_TIMEOUT_MS);
     }
     this.#endFile();
     this.store.set({ recording: { stage: 'between' } });
   }
 
-  /** A frame of what shall be recorded is there: goes on after `split`, or after a file that ended by itself. */
-  resume() {
-    this.isHeld = false;
-    this.continue();
+  /** Milliseconds in which frames of the former picture still come, by the delay that was measured. */
+  get #swapTime() {
+    const { stats, reading } = this.store.state;
+    return SWAP_MS + (stats?.latency_ms.p99 ?? 0) + (reading?.total ?? 0);
   }
 
-  /** Begins the next file where one is wanted, there is none, and nothing holds it. Cheap: called for each frame. */
-  continue() {
-    if (!this.isWanted || this.isHeld || this.recorder || this.store.state.recording?.stage === 'countdown') {
+  /** What shall be recorded comes from now on: goes on after `split`. */
+  resume() {
+    this.isHeld = false;
+    this.#continue();
+  }
+
+  /** A frame is shown: goes on after `split`, or after a file that ended by itself. Cheap. */
+  handleFrame() {
+    this.staleFrames = Math.max(0, this.staleFrames - 1);
+    this.#continue();
+  }
+
+  /** Begins the next file where one is wanted, there is none, and nothing holds it. */
+  #continue() {
+    if (!this.isWanted || this.isHeld || this.staleFrames > 0 || this.recorder || this.store.state.recording?.stage === 'countdown') {
       return;
     }
     const stream = this.source();
@@ -238,7 +254,7 @@ export class RecordingControl {
   #countDown(left) {
     if (left === 0) {
       this.store.set({ recording: { stage: 'between' } });
-      this.continue();
+      this.#continue();
       return;
     }
     this.store.set({ recording: { stage: 'countdown', left } });

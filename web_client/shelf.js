@@ -40,9 +40,11 @@ export class Shelf {
     this.urls = new Map();
     /** The server's own picture, small. @type {{name: string, url: string} | null} */
     this.start = null;
+    /** Ends once each new picture that was in use is kept, or found to have no room. @type {Promise<unknown>} */
+    this.keeping = Promise.resolve();
     picture.onWorn = (character) => void this.#handleWorn(character);
-    picture.onViews = (views) => void this.#keepViews(views);
-    picture.onOptions = (options) => void this.#keepOptions(options);
+    picture.onViews = (views) => void this.#keepChanges({ views });
+    picture.onOptions = (options) => void this.#keepChanges({ options });
   }
 
   /** Key of what this tab wore before it was reloaded; null: a picture that is not on the shelf. */
@@ -116,8 +118,10 @@ export class Shelf {
         this.picture.wear({ key: `${SAMPLE}${name}`, name: label, file, options: {}, views: [], thumbnail });
       }
     } catch {
-      const text = `${label} could not be fetched from the server: check the connection and try again.`;
-      this.store.notify({ kind: 'error', about: 'picture', text });
+      if (this.picture.choices === choices) {
+        const text = `${label} could not be fetched from the server: check the connection and try again.`;
+        this.store.notify({ kind: 'error', about: 'picture', text });
+      }
     }
   }
 
@@ -126,7 +130,7 @@ export class Shelf {
     const entry = this.#own(key);
     const clean = name.trim().slice(0, MAX_NAME);
     if (entry && clean && clean !== entry.name) {
-      await this.#put({ ...entry, name: clean });
+      await this.#attempt(this.kept.change(entry.id, { name: clean }));
       if (this.store.state.picture.key === key) {
         this.store.set({ picture: { ...this.store.state.picture, name: clean } });
       }
@@ -146,12 +150,12 @@ export class Shelf {
   /**
    * Puts a picture of this device at another place.
    * @param {string} key
-   * @param {number} index 0 for the first
+   * @param {(index: number) => number} target index of the place, 0 for the first, from the present one
    */
-  async move(key, index) {
+  async move(key, target) {
     const entry = this.#own(key);
     if (entry) {
-      await this.kept.move(entry.id, Math.min(Math.max(index, 0), this.kept.entries.length - 1));
+      await this.kept.move(entry.id, target);
       this.#show();
     }
   }
@@ -195,62 +199,62 @@ export class Shelf {
    * @param {Character} character
    */
   async #handleWorn(character) {
-    let { key } = character;
-    if (key === null && character.file) {
-      key = await this.#keep(character, character.file);
-      this.picture.setKey(character, key);
+    const { key, file } = character;
+    if (key !== null || !file) {
+      writeWorn(key);
+      return;
     }
-    writeWorn(key);
+    const thumbnail = this.picture.shown.fetchThumbnail(); // at once, since the next picture may come into use soon
+    const keeping = this.keeping.then(() => this.#keep(character, file, thumbnail));
+    this.keeping = keeping.catch(() => undefined);
+    this.picture.setKey(character, await keeping);
+    if (this.picture.worn === character) {
+      writeWorn(character.key);
+    }
   }
 
   /**
    * Keeps a picture that is in use now.
    * @param {Character} character
    * @param {File} file of the character
+   * @param {Promise<Blob | null>} coming of the head
    * @returns {Promise<string | null>} its key; null where there is no room
    */
-  async #keep({ name, options, views }, file) {
+  async #keep(character, file, coming) {
+    const { name, options, views } = character;
     const known = await this.kept.find(file);
     if (known) {
       return `${OWN}${known.id}`;
     }
-    const thumbnail = await this.picture.shown.fetchThumbnail();
+    const head = await coming;
+    const thumbnail = this.picture.worn === character ? head : null; // else it may be that of the next picture
     const id = Math.max(Date.now(), ...this.kept.entries.map((entry) => entry.id + 1));
     const order = Math.max(0, ...this.kept.entries.map((entry) => entry.order + 1));
-    const isKept = await this.#put({ id, order, name: name.slice(0, MAX_NAME), file, options, views, thumbnail });
+    const isKept = await this.#attempt(this.kept.put({ id, order, name: name.slice(0, MAX_NAME), file, options, views, thumbnail }));
     this.#show();
     return isKept ? `${OWN}${id}` : null;
   }
 
   /**
-   * The views of the character in use were changed by the person before the page.
-   * @param {File[]} views
+   * The views or the options of the character in use were changed by the person before the page.
+   * @param {Partial<Pick<Entry, 'views' | 'options'>>} changes
    */
-  async #keepViews(views) {
-    const entry = this.#own(this.store.state.picture.key ?? '');
+  async #keepChanges(changes) {
+    const { worn } = this.picture;
+    await this.keeping; // it may be a new one
+    const entry = this.#own(worn?.key ?? '');
     if (entry) {
-      await this.#put({ ...entry, views });
+      await this.#attempt(this.kept.change(entry.id, changes));
     }
   }
 
   /**
-   * The options of the character in use were changed by the person before the page.
-   * @param {Character['options']} options
-   */
-  async #keepOptions(options) {
-    const entry = this.#own(this.store.state.picture.key ?? '');
-    if (entry) {
-      await this.#put({ ...entry, options });
-    }
-  }
-
-  /**
-   * @param {Entry} entry
+   * @param {Promise<unknown>} change of what is kept
    * @returns {Promise<boolean>} whether there was room; a notice says it where there was none.
    */
-  async #put(entry) {
+  async #attempt(change) {
     try {
-      await this.kept.put(entry);
+      await change;
       return true;
     } catch (error) {
       const text = error instanceof ShelfFullError ? error.message : String(error);

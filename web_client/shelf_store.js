@@ -54,6 +54,8 @@ export class ShelfStore {
     this.entries = [];
     /** @type {IDBDatabase | null} */
     this.database = null;
+    /** Ends with the last change that was begun: each begins with what the one before has left. @type {Promise<unknown>} */
+    this.lastChange = Promise.resolve();
   }
 
   /** Whether the entries outlast this page. */
@@ -61,24 +63,57 @@ export class ShelfStore {
     return this.database !== null;
   }
 
-  /** Reads what is kept. */
-  async load() {
-    this.database = await openDatabase();
-    try {
-      const store = this.database?.transaction(CHARACTERS).objectStore(CHARACTERS);
-      this.entries = store ? await result(store.getAll()) : [];
-    } catch {
-      this.database = null;
-    }
-    this.entries.sort((a, b) => a.order - b.order);
+  /**
+   * @template T
+   * @param {() => Promise<T>} run
+   * @returns {Promise<T>} what it returns, after all changes that were begun before
+   */
+  #inTurn(run) {
+    const running = this.lastChange.then(run);
+    this.lastChange = running.catch(() => undefined);
+    return running;
+  }
+
+  /** Reads what is kept; what is changed meanwhile is changed after it. */
+  load() {
+    return this.#inTurn(async () => {
+      this.database = await openDatabase();
+      try {
+        const store = this.database?.transaction(CHARACTERS).objectStore(CHARACTERS);
+        this.entries = store ? await result(store.getAll()) : [];
+      } catch {
+        this.database = null;
+      }
+      this.entries.sort((a, b) => a.order - b.order);
+    });
   }
 
   /**
-   * Keeps a new or changed entry.
+   * Keeps a new entry.
    * @param {Entry} entry
    * @throws {ShelfFullError} where there is no room; nothing is changed then.
    */
-  async put(entry) {
+  put(entry) {
+    return this.#inTurn(() => this.#put(entry));
+  }
+
+  /**
+   * Changes an entry, if it is still there.
+   * @param {number} id
+   * @param {Partial<Entry>} changes
+   * @throws {ShelfFullError} as `put` does
+   */
+  change(id, changes) {
+    return this.#inTurn(async () => {
+      const entry = this.entries.find((each) => each.id === id);
+      if (entry) {
+        await this.#put({ ...entry, ...changes });
+      }
+    });
+  }
+
+  /** @param {Entry} entry */
+  async #put(entry) {
     const others = this.entries.filter(({ id }) => id !== entry.id);
     if (others.length >= MAX_ENTRIES) {
       throw new ShelfFullError(`The shelf is full (${MAX_ENTRIES} pictures): remove one to keep another.`);
@@ -95,39 +130,46 @@ export class ShelfStore {
   }
 
   /** @param {number} id of an entry */
-  async remove(id) {
-    this.entries = this.entries.filter((entry) => entry.id !== id);
-    await this.#write((store) => store.delete(id)).catch(() => undefined);
+  remove(id) {
+    return this.#inTurn(async () => {
+      this.entries = this.entries.filter((entry) => entry.id !== id);
+      await this.#write((store) => store.delete(id)).catch(() => undefined);
+    });
   }
 
   /**
    * Puts an entry at another place.
    * @param {number} id
-   * @param {number} index 0 for the first
+   * @param {(index: number) => number} target index of the place, 0 for the first, from the present one
    */
-  async move(id, index) {
-    const moved = this.entries.find((entry) => entry.id === id);
-    if (moved) {
-      const others = this.entries.filter((entry) => entry !== moved);
-      others.splice(index, 0, moved);
-      this.entries = others.map((entry, order) => ({ ...entry, order }));
-      await this.#write((store) => this.entries.forEach((entry) => store.put(entry))).catch(() => undefined);
-    }
+  move(id, target) {
+    return this.#inTurn(async () => {
+      const index = this.entries.findIndex((entry) => entry.id === id);
+      if (index >= 0) {
+        const entries = [...this.entries];
+        const [moved] = entries.splice(index, 1);
+        entries.splice(Math.min(Math.max(target(index), 0), entries.length), 0, moved);
+        this.entries = entries.map((entry, order) => ({ ...entry, order }));
+        await this.#write((store) => this.entries.forEach((entry) => store.put(entry))).catch(() => undefined);
+      }
+    });
   }
 
   /**
    * The entry of a file with the same content, or undefined.
    * @param {File} file
    */
-  async find(file) {
-    const bytes = new Uint8Array(await file.arrayBuffer());
-    for (const entry of this.entries.filter((each) => each.file.size === file.size)) {
-      const own = new Uint8Array(await entry.file.arrayBuffer());
-      if (own.every((value, i) => value === bytes[i])) {
-        return entry;
+  find(file) {
+    return this.#inTurn(async () => {
+      const bytes = new Uint8Array(await file.arrayBuffer());
+      for (const entry of this.entries.filter((each) => each.file.size === file.size)) {
+        const own = new Uint8Array(await entry.file.arrayBuffer());
+        if (own.every((value, i) => value === bytes[i])) {
+          return entry;
+        }
       }
-    }
-    return undefined;
+      return undefined;
+    });
   }
 
   /** @param {(store: IDBObjectStore) => unknown} change */

@@ -41,7 +41,7 @@ export function bindShelf(shelf) {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (step && event.altKey && places().includes(key)) {
       event.preventDefault();
-      void shelf.move(key, places().indexOf(key) + step);
+      void shelf.move(key, (index) => index + step);
     }
   });
   list.addEventListener('click', ({ target }) => {
@@ -50,7 +50,7 @@ export function bindShelf(shelf) {
     if (action === 'remove') {
       void shelf.remove(key);
     } else if (action) {
-      void shelf.move(key, places().indexOf(key) + (action === 'up' ? -1 : 1));
+      void shelf.move(key, (index) => index + (action === 'up' ? -1 : 1));
     }
   });
   list.addEventListener('change', ({ target }) => {
@@ -65,7 +65,7 @@ export function bindShelf(shelf) {
   const samples = input('show-samples');
   samples.addEventListener('change', () => shelf.showSamples(samples.checked));
   for (const area of [tiles, list]) {
-    bindDragging(area, keyOf, (dragged, place) => places().includes(place) && void shelf.move(dragged, places().indexOf(place)));
+    bindDragging(area, keyOf, (dragged, place) => places().includes(place) && void shelf.move(dragged, () => places().indexOf(place)));
   }
 }
 

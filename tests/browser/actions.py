@@ -13,6 +13,7 @@ from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from tests.browser.conftest import CONDITION_TIMEOUT_MS
 
+JUMP_S = 10.0  # of a page's clock that is stopped: more than it takes to ask for it
 _COLOUR = """
 (selector) => {
   const video = document.querySelector(selector);
@@ -112,11 +113,13 @@ def changing_messages(
 
 
 def hold_requests(page: Page, path: str, method: str) -> list[Route]:
-    """Keep the page waiting for the answer to each request of this method to this endpoint: the list receives them."""
+    """Keep the page's scripts waiting for the answer to each request of this method to this endpoint: the list receives
+    them. Its images come.
+    """
     held: list[Route] = []
 
     def hold(route: Route) -> None:
-        if route.request.method == method:
+        if route.request.method == method and route.request.resource_type == "fetch":
             held.append(route)
         else:
             route.fallback()
@@ -131,6 +134,32 @@ def answer_held(page: Page, route: Route) -> None:
         route.continue_()
     response.value.finished()
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def stop_clock(page: Page) -> None:
+    """Stop the timers of a page whose `clock` was installed: what it shows for a while stays until `clock.run_for`.
+    What comes from the server still comes.
+    """
+    page.clock.pause_at(page.evaluate("() => Date.now()") / 1000 + JUMP_S)
+
+
+def record_texts(page: Page, selector: str) -> None:
+    """Keep all texts that an element shows from now on, since some pass sooner than a busy machine looks; see
+    `shown_texts`.
+    """
+    page.locator(selector).evaluate(
+        """(element) => {
+          window.shownTexts = [];
+          const note = () => element.checkVisibility() && shownTexts.push(element.textContent);
+          new MutationObserver(note).observe(document.body, { subtree: true, childList: true, attributes: true });
+        }"""
+    )
+
+
+def shown_texts(page: Page) -> list[str]:
+    """The texts of `record_texts`, oldest first, none twice in a row."""
+    texts: list[str] = page.evaluate("() => shownTexts.filter((text, index) => text !== shownTexts[index - 1])")
+    return texts
 
 
 def sent_controls(messages: list[dict[str, Any]]) -> dict[str, Any]:

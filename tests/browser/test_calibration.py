@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.actions import expect_alert, go_live, sent_controls, sent_messages, wait_until
+from tests.browser.actions import (
+    expect_alert,
+    go_live,
+    record_texts,
+    sent_controls,
+    sent_messages,
+    shown_texts,
+    stop_clock,
+    wait_until,
+)
 from tests.browser.conftest import OpenPage
 from tests.browser.kagami import KagamiServer
 
@@ -31,24 +40,30 @@ _DISTURBED = "Your face did not rest: the calmest moments were taken as your res
 def test_calibration_counts_down_tells_of_a_smile_and_can_be_repeated(open_page: OpenPage, stub: KagamiServer) -> None:
     page = open_page("about:blank")
     messages = sent_messages(page)
+    page.clock.install()
     page.goto(stub.url)
     go_live(page)
+    left, words = page.locator("#countdown-left"), "Look at the screen with a relaxed face."
+    stop_clock(page)
     page.get_by_role("button", name="Calibrate").click()
-    expect(page.locator("#countdown-left")).to_have_text("2")
-    expect(page.locator("#countdown-words")).to_have_text("Look at the screen with a relaxed face.")
+    expect(left).to_have_text("3")
+    expect(page.locator("#countdown-words")).to_have_text(words)
+    page.clock.run_for(1000)
+    expect(left).to_have_text("2")
     page.keyboard.press("Escape")
     expect(page.locator("#countdown")).to_be_hidden()
+    page.wait_for_selector("body[data-phase=live]")
+    record_texts(page, "#hint")
     page.keyboard.press("c")
-    expect(page.locator("#hint-text")).to_have_text("You smile: relax your face.")
-    expect(page.locator("#hint-progress")).to_be_visible()
-    expect(page.locator("#hint-text")).to_have_text(
-        "Look at the screen with a relaxed face, and hold still for a moment."
-    )
+    page.clock.run_for(3000)
+    hints = ["You smile: relax your face.", "Look at the screen with a relaxed face, and hold still for a moment."]
     expect_alert(page, _CALM)
+    assert [text.strip() for text in shown_texts(page) if text.strip() in hints] == hints
+    assert page.locator("#hint-progress").evaluate("(bar) => bar.value") > 0.5, "its progress was not told"
     assert sent_controls(messages) == {"calibrate": True}
-    expect(page.locator("#notice-action")).to_have_text("Again")
-    page.locator("#notice-action").click()
+    page.get_by_role("alert").get_by_role("button", name="Again").click()
     expect(page.locator("#countdown")).to_be_visible()
+    page.clock.run_for(3000)
     wait_until(lambda: sum("calibrate" in message for message in messages) == 2, page)
 
 

@@ -21,6 +21,7 @@ from tests.browser.actions import (
     expect_alert,
     expect_in_use,
     go_live,
+    hold_requests,
     is_close,
     png_file,
     sent_controls,
@@ -151,9 +152,12 @@ def test_pictures_switch_while_live_without_a_stall(open_page: OpenPage, stub: K
     page = open_page(stub.url)
     go_live(page)
     stage = page.locator("#picture-stage")
+    held = hold_requests(page, "api/picture", "PUT")
     page.locator("#file").set_input_files(png_file("red.png", RED))
     expect(stage).to_have_text("Preparing…")
     await_frames(page)  # of the old picture, meanwhile
+    held[0].continue_()
+    page.unroute_all()
     expect(stage).to_have_text("In use")
     expect(page.locator("#picture-name")).to_have_text("red.png")
     wait_until(lambda: is_close(colour_of(page), RED), page)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.actions import await_live, expect_alert, go_live, png_file
+from tests.browser.actions import await_live, expect_alert, go_live, png_file, stop_clock
 from tests.browser.conftest import OpenPage
 from tests.browser.kagami import KagamiServer
 
@@ -202,8 +202,10 @@ def test_stage_is_whole_together_with_the_buttons(
 @pytest.mark.parametrize("size", [(390, 844), (320, 640), (844, 390)])
 def test_countdown_is_clear_of_the_preview(open_page: OpenPage, stub: KagamiServer, size: tuple[int, int]) -> None:
     page = open_page(
-        stub.url, viewport=dict(zip(("width", "height"), size, strict=True)), is_mobile=True, has_touch=True
+        "about:blank", viewport=dict(zip(("width", "height"), size, strict=True)), is_mobile=True, has_touch=True
     )
+    page.clock.install()
+    page.goto(stub.url)
     go_live(page)
     expect(page.locator("#self")).to_be_visible()
     for shape, ratio in (("picture", 1), ("16:9", 16 / 9), ("9:16", 9 / 16)):
@@ -214,6 +216,7 @@ def test_countdown_is_clear_of_the_preview(open_page: OpenPage, stub: KagamiServ
             " return Math.abs(width / height / ratio - 1) < 0.05; }",
             arg=ratio,
         )
+        stop_clock(page)
         page.keyboard.press("c")
         expect(page.locator("#countdown")).to_be_visible()
         boxes = page.evaluate(
@@ -222,6 +225,7 @@ def test_countdown_is_clear_of_the_preview(open_page: OpenPage, stub: KagamiServ
             " return [left, top, right, bottom]; })"
         )
         page.keyboard.press("Escape")
+        page.clock.resume()
         (left, top, right, bottom), preview, *parts = boxes
         for part in parts:
             assert left <= part[0] and top <= part[1] and part[2] <= right and part[3] <= bottom, "it is cut"

@@ -10,7 +10,16 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Download, Page, expect
 
-from tests.browser.actions import await_frames, expect_alert, expect_in_use, go_live, is_close, png_file, wait_until
+from tests.browser.actions import (
+    await_frames,
+    expect_alert,
+    expect_in_use,
+    go_live,
+    is_close,
+    png_file,
+    stop_clock,
+    wait_until,
+)
 from tests.browser.conftest import OpenPage
 from tests.browser.kagami import KagamiServer
 
@@ -143,20 +152,26 @@ def test_transparent_background_stays_in_a_recording(open_page: OpenPage, stub: 
 
 
 def test_countdown_can_be_cancelled_and_leaving_is_asked(open_page: OpenPage, stub: KagamiServer) -> None:
-    page = open_page(stub.url)
+    page = open_page("about:blank")
+    page.clock.install()
+    page.goto(stub.url)
     go_live(page)
     downloads = collect_downloads(page)
     left = page.locator("#countdown-left")
+    stop_clock(page)
     for cancel in (
         lambda: page.keyboard.press("Escape"),
         lambda: page.keyboard.press("r"),
         lambda: page.get_by_role("button", name="Cancel").click(),  # on a phone there are no keys
     ):
         page.keyboard.press("r")
+        expect(left).to_have_text("3")
+        page.clock.run_for(1000)
         expect(left).to_have_text("2")
         cancel()
         expect(page.locator("#countdown")).to_be_hidden()
         expect(page.get_by_role("button", name="Record to a file")).to_have_attribute("aria-pressed", "false")
+    page.clock.resume()
     asked: list[str] = []
     page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
     begin(page)

@@ -6,10 +6,20 @@ import re
 
 import cv2
 import numpy as np
-from playwright.sync_api import Page, Request, Route, expect
+from playwright.sync_api import Page, Request, expect
 
 from streamer.server.samples import SAMPLES, SMALL_SIDE
-from tests.browser.actions import await_frames, colour_of, expect_alert, go_live, is_close, png_file, wait_until
+from tests.browser.actions import (
+    answer_held,
+    await_frames,
+    colour_of,
+    expect_alert,
+    go_live,
+    hold_requests,
+    is_close,
+    png_file,
+    wait_until,
+)
 from tests.browser.conftest import OpenPage
 from tests.browser.kagami import KagamiServer
 
@@ -77,33 +87,14 @@ def test_one_click_on_the_shelf_wears_a_sample(open_page: OpenPage, stub: Kagami
     expect_worn(page, "stub.png")
 
 
-def hold_sample(page: Page, name: str) -> list[Route]:
-    """Keep the page waiting for a sample; what it asks for comes into the list."""
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route(lambda url: url.endswith(f"api/samples/{name}"), hold)
-    return held
-
-
-def send_held(page: Page, held: list[Route]) -> None:
-    """Let the page have what it waits for, and do with it what it does."""
-    with page.expect_response(held[0].request.url) as response:
-        held[0].continue_()
-    response.value.finished()
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-
 def test_a_sample_that_is_slow_to_come_gives_way_to_a_later_choice(open_page: OpenPage, stub: KagamiServer) -> None:
     page = open_shelf(open_page, stub)
-    held = hold_sample(page, "cartoon")
+    held = hold_requests(page, "api/samples/cartoon", "GET")
     page.get_by_role("button", name="Cartoon").click()
     wait_until(lambda: len(held) == 1, page)
     page.get_by_role("button", name="Anime").click()
     expect_worn(page, "Anime")
-    send_held(page, held)
+    answer_held(page, held[0])
     expect_worn(page, "Anime")
 
 
@@ -111,12 +102,12 @@ def test_a_choice_stays_though_a_reload_was_about_to_restore_another(open_page: 
     page = open_shelf(open_page, stub)
     page.get_by_role("button", name="Cartoon").click()
     expect_worn(page, "Cartoon")
-    held = hold_sample(page, "cartoon")
+    held = hold_requests(page, "api/samples/cartoon", "GET")
     page.reload()
     wait_until(lambda: len(held) == 1, page)
     page.get_by_role("button", name="Anime").click()
     expect_worn(page, "Anime")
-    send_held(page, held)
+    answer_held(page, held[0])
     expect_worn(page, "Anime")
 
 
@@ -152,9 +143,12 @@ def test_pictures_survive_a_reload_and_swap_by_keys_while_live(open_page: OpenPa
     assert names(page) == ["red.png", "blue.png"]
     go_live(page)
     wait_until(lambda: is_close(colour_of(page), BLUE), page)
+    held = hold_requests(page, "api/picture", "PUT")
     page.keyboard.press("1")
     expect(page.locator("#picture-stage")).to_have_text("Preparing…")
     await_frames(page)  # of the former character, meanwhile
+    held[0].continue_()
+    page.unroute_all()
     wait_until(lambda: is_close(colour_of(page), RED), page)
     expect_worn(page, "red.png")
     uploads: list[str] = []
@@ -182,10 +176,11 @@ def test_pictures_are_renamed_put_in_order_and_removed(open_page: OpenPage, stub
     for name, colour in (("red.png", RED), ("green.png", GREEN), ("blue.png", BLUE)):
         put(page, name, colour)
     page.locator(_OWN).nth(2).focus()
-    page.keyboard.press("Alt+ArrowLeft")
-    wait_until(lambda: names(page) == ["red.png", "blue.png", "green.png"], page)
-    expect(page.locator(_OWN).nth(1)).to_be_focused()
-    page.locator(_OWN).nth(0).drag_to(page.locator(_OWN).nth(2))
+    for key in ("Alt+ArrowLeft", "Alt+ArrowLeft", "Alt+ArrowRight", "Alt+ArrowLeft"):  # faster than they are written
+        page.keyboard.press(key)
+    wait_until(lambda: names(page) == ["blue.png", "red.png", "green.png"], page)
+    expect(page.locator(_OWN).nth(0)).to_be_focused()
+    page.locator(_OWN).nth(1).drag_to(page.locator(_OWN).nth(2))
     wait_until(lambda: names(page) == ["blue.png", "green.png", "red.png"], page)
     page.get_by_role("button", name="Edit").click()
     page.get_by_label("Name of blue.png").fill("Her Majesty")
@@ -205,11 +200,19 @@ def test_pictures_are_renamed_put_in_order_and_removed(open_page: OpenPage, stub
 
 def test_views_are_kept_with_their_character(open_page: OpenPage, stub: KagamiServer) -> None:
     page = open_shelf(open_page, stub)
-    put(page, "red.png", RED)
+    held = hold_requests(page, "api/thumbnail", "GET")  # until then the picture is not on the shelf
+    page.locator("#file").set_input_files(png_file("red.png", RED))
+    expect_worn(page, "red.png")
     page.locator("#view-file").set_input_files(png_file("left.png", GREEN))
     expect(page.locator("#views li:not([data-pending]) img")).to_have_count(1)
-    put(page, "blue.png", BLUE)
+    page.locator("#file").set_input_files(png_file("blue.png", BLUE))
+    expect_worn(page, "blue.png")
     expect(page.locator("#views li")).to_have_count(0)
+    wait_until(lambda: len(held) == 2, page)
+    for route in held:
+        route.continue_()
+    expect(page.locator(_OWN)).to_have_count(2)
+    expect(page.get_by_role("button", name="blue.png")).to_have_attribute("aria-pressed", "true")
     page.reload()
     expect_worn(page, "blue.png")
     page.keyboard.press("1")

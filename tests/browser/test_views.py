@@ -6,7 +6,15 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import await_frames, await_live, expect_alert, expect_in_use, go_live, png_file
+from tests.browser.actions import (
+    await_frames,
+    await_live,
+    expect_alert,
+    expect_in_use,
+    go_live,
+    hold_requests,
+    png_file,
+)
 from tests.browser.conftest import OpenPage
 from tests.browser.kagami import STUB, KagamiServer
 
@@ -27,11 +35,14 @@ def test_views_are_added_while_live_and_their_notes_shown(open_page: OpenPage, s
     page = open_page(stub.url)
     go_live(page)
     stage, add = page.locator("#picture-stage"), page.get_by_role("button", name="Add a view")
+    held = hold_requests(page, "api/view", "PUT")
     with page.expect_file_chooser() as chooser:
         add.click()
     chooser.value.set_files(png_file("left.png", GREEN))
     expect(stage).to_have_text("Preparing…")
     await_frames(page)  # of the former character, meanwhile
+    held[0].continue_()
+    page.unroute_all()
     expect(stage).to_have_text("In use")
     expect(page.locator("#picture-name")).to_have_text("stub.png")
     expect_views(page, "left.png")

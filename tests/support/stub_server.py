@@ -25,7 +25,7 @@ from tests.support.film_worker import FakeFilmWorker
 from tests.support.page import UNLIMITED
 
 CALIBRATION_FRAMES = 40
-KEEP_S = 8.0  # for a session whose page is gone: tests that count sessions do not wait long for those of others
+KEEP_S = 15.0  # for a session whose page is gone: tests that count sessions do not wait long for those of others
 
 
 class SmilingTracker(FakeTracker):
