@@ -21,6 +21,7 @@ from streamer.rigging.picture_process import PictureProcess
 from streamer.rigging.points import Points
 from streamer.runtime import fork_server
 from streamer.runtime.log_limits import limit_repeats
+from streamer.runtime.priority import raise_process_priority
 from streamer.runtime.start_lines import StartLines
 from streamer.server.app import Server
 from streamer.server.browser import PageOpener
@@ -46,6 +47,7 @@ def launch(
 
     lines: tell whoever starts the server. frame_hook: for benchmarks, see `Engine`. show_page: see `run`.
     """
+    raise_process_priority()
     fork_server.preload(
         [
             "streamer.tracking.tracker_process",

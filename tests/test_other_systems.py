@@ -38,6 +38,7 @@ USES = {
     ("streamer/runtime/prctl.py", "signal.SIGKILL"): "on Linux alone",
     ("streamer/runtime/priority.py", "os.PRIO_PROCESS"): "not on Windows",
     ("streamer/runtime/priority.py", "os.setpriority"): "not on Windows",
+    ("streamer/runtime/priority.py", "os.setsid"): "on Linux alone",
     ("streamer/server/certificate.py", "os.memfd_create"): "asks with `hasattr`",
 }
 

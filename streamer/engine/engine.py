@@ -29,6 +29,7 @@ from streamer.runtime.cached_value import CachedValue
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.memory import memory_bytes
 from streamer.runtime.meter import DRAWN, QUEUE_AGE, spread
+from streamer.runtime.priority import raise_priority
 from streamer.tracking.presence import NEUTRAL
 from streamer.tracking.tracker import Tracker
 
@@ -259,6 +260,7 @@ class Engine:
             self._wake.notify_all()
 
     def _run(self) -> None:
+        raise_priority()
         pace = pacing.begin(time.monotonic(), self.fps, EARLY_SHARE)
         while True:
             with self._wake:

@@ -25,6 +25,7 @@ from streamer.options import Obstacle, Phase
 from streamer.rigging.backdrop import Backdrop
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.runtime.meter import DRAWN, RECEIVED, TOTAL, Meter
+from streamer.runtime.priority import raise_priority
 from streamer.tracking.tracker import TrackedMotion, Tracker, Wanted
 
 CAMERA_IDLE_S = 0.25  # without a camera picture, until the avatar shows its idle motion
@@ -203,6 +204,7 @@ class EngineSession:
             self.close()
 
     def _track(self) -> None:
+        raise_priority()
         with self.boundary():
             tracker = self._make_tracker()
             try:

@@ -20,6 +20,7 @@ from streamer.errors import SessionError
 from streamer.frames import CameraFrame
 from streamer.runtime.library_threads import limit_opencv
 from streamer.runtime.native_logs import filter_native_logs
+from streamer.runtime.priority import raise_process_priority, take_own_share
 from streamer.runtime.worker_process import WorkerProcess
 from streamer.tracking.motion import Motion
 from streamer.tracking.presence import NEUTRAL, Presence
@@ -183,6 +184,8 @@ class TrackerProcess:
 
 def _make_in_process(make: Callable[[], Tracker]) -> Tracker:
     """Make the tracker, in its process."""
+    take_own_share()
+    raise_process_priority()
     filter_native_logs()
     limit_opencv()
     torch.set_num_threads(1)  # a fork lacks the threads of its parent's pool, and would wait for them for ever

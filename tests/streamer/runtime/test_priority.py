@@ -9,7 +9,16 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from streamer.runtime.priority import FILM_NICENESS, UPLOAD_NICENESS, lower_priority, lower_process_priority
+from streamer.runtime.priority import (
+    FILM_NICENESS,
+    FRAMES_NICENESS,
+    UPLOAD_NICENESS,
+    lower_priority,
+    lower_process_priority,
+    raise_priority,
+    raise_process_priority,
+    take_own_share,
+)
 
 
 def niceness() -> int:
@@ -62,3 +71,34 @@ def test_a_process_is_lowered_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> Non
     lower_process_priority(FILM_NICENESS, "win32")
     lower_process_priority(UPLOAD_NICENESS, "darwin")
     assert asked == ["below normal", "idle", (0, 0, UPLOAD_NICENESS)]
+
+
+def test_what_frames_wait_for_comes_before_other_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    library = SimpleNamespace(pthread_set_qos_class_self_np=lambda *arguments: asked.append(arguments))
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
+    monkeypatch.setattr(psutil, "ABOVE_NORMAL_PRIORITY_CLASS", "above normal", raising=False)
+    monkeypatch.setattr(psutil, "Process", lambda: SimpleNamespace(nice=asked.append))
+    monkeypatch.setattr(os, "PRIO_PROCESS", 0, raising=False)
+    monkeypatch.setattr(os, "setpriority", lambda *arguments: asked.append(arguments), raising=False)
+    for system in ("win32", "linux", "darwin", "plan9"):
+        raise_process_priority(system)
+        raise_priority(system)
+    assert asked == ["above normal", (0, 0, FRAMES_NICENESS), (0x21, 0), (0x21, 0)]
+
+
+def test_an_ordinary_user_of_linux_goes_on_without_priority(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "PRIO_PROCESS", 0, raising=False)
+    monkeypatch.setattr(os, "setpriority", refuse, raising=False)
+    raise_process_priority("linux")
+
+
+def test_only_linux_gets_a_session_for_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(os, "setsid", lambda: asked.append("session"), raising=False)
+    for system in ("win32", "darwin", "linux"):
+        take_own_share(system)
+    assert asked == ["session"]
