@@ -23,16 +23,16 @@ def eye_aspect_ratio(face: Array, ring: tuple[int, ...]) -> float:
     return height / max(float(np.linalg.norm(face[ring[0]] - face[inner_corner])), 1e-6)
 
 
-def close_lids(shape: Array, closed: float) -> Array:
-    """Move the lids of both eyes `closed` 0..1 of the way towards each other; the upper ones do most of it.
+def close_lids(shape: Array, closed: float, rings: tuple[tuple[int, ...], ...] = (RIGHT_LID, LEFT_LID)) -> Array:
+    """Move the lids of eyes `closed` 0..1 of the way towards each other; the upper ones do most of it.
 
-    shape: (478, 3) canonical landmarks; a copy is changed. `close_lids` in models/geometry/openings.py sets an opening
-    instead, for batches.
+    shape: (478, 3) canonical landmarks; a copy is changed. rings: the lids of each eye. `close_lids` in
+    models/geometry/openings.py sets an opening instead, for batches.
     """
     if closed <= 0:
         return shape
     shape = shape.copy()
-    for ring in (RIGHT_LID, LEFT_LID):
+    for ring in rings:
         upper, lower = (list(lid) for lid in lid_pairs(ring))
         shape[upper] += np.float32(UPPER_BLINK_SHARE * closed) * (shape[lower] - shape[upper])
         shape[lower] += np.float32(LOWER_BLINK_SHARE * closed) * (shape[upper] - shape[lower])

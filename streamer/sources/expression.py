@@ -1,0 +1,63 @@
+"""What a source other than the camera says about a driver at one moment: the currency in which sources are mixed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.geometry import expressions
+
+Array = NDArray[np.float32]
+EYES, BROWS, MOUTH = range(3)  # regions of `Expression.kept`, in the order of `region_shares`
+MAX_WEIGHT = 1.25  # of a blendshape; more than one is more than most people can
+
+
+def _rest() -> Array:
+    return np.zeros(len(expressions.NAMES), np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expression:
+    """A face, a turn of the head and raised arms, relative to how the driver is without them.
+
+    weights: (E,) of the blendshapes `models.geometry.expressions.NAMES`, −MAX_WEIGHT..MAX_WEIGHT.
+    kept: (3,) of `EYES`, `BROWS`, `MOUTH`: the factor of the driver's own motion there; 1 adds to it, 0 replaces it.
+    turn: (3,) radians by which the head turns about its neck: down, to the driver's own right, tilted to their own
+        left.
+    raised: (2,) 0..1, how far the left and the right arm are raised.
+    swing: (2,) radians by which these arms' forearms swing outwards.
+    """
+
+    weights: Array = field(default_factory=_rest)
+    kept: Array = field(default_factory=lambda: np.ones(3, np.float32))
+    turn: Array = field(default_factory=lambda: np.zeros(3, np.float32))
+    raised: Array = field(default_factory=lambda: np.zeros(2, np.float32))
+    swing: Array = field(default_factory=lambda: np.zeros(2, np.float32))
+
+    @property
+    def is_rest(self) -> bool:
+        """Whether it changes nothing."""
+        others = (self.weights, self.turn, self.raised)
+        return bool((self.kept == 1).all()) and not any(each.any() for each in others)
+
+    def at_strength(self, share: float) -> Expression:
+        """As much of it, 0 for nothing, 1 for all."""
+        s = np.float32(share)
+        return Expression(self.weights * s, 1 + s * (self.kept - 1), self.turn * s, self.raised * s, self.swing)
+
+
+REST = Expression()
+
+
+def combined(parts: Iterable[Expression]) -> Expression:
+    """All of them at once: what they add adds up, within bounds, and each keeps its share of the driver's motion."""
+    weights, kept, turn = _rest(), np.ones(3, np.float32), np.zeros(3, np.float32)
+    raised, swing = np.zeros(2, np.float32), np.zeros(2, np.float32)
+    for part in parts:
+        weights, kept, turn = weights + part.weights, kept * part.kept, turn + part.turn
+        swing = np.where(part.raised > raised, part.swing, swing)
+        raised = np.maximum(raised, part.raised)
+    return Expression(weights.clip(-MAX_WEIGHT, MAX_WEIGHT), kept, turn, raised, swing)
