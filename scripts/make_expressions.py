@@ -61,13 +61,30 @@ def landmark_offsets(kit_path: Path) -> np.ndarray:
             offsets[number, iris, :2] = np.array(way) * EYEBALL_RADIUS * width * math.sin(LOOK_ANGLE)
         if name.startswith("eyeBlink"):  # lids meet wherever they are at rest, see `close_lids`
             offsets[number, list({"L": LEFT_LID, "R": RIGHT_LID}[side])] = 0
-    return offsets
+    return symmetric(offsets)
+
+
+def symmetric(offsets: np.ndarray) -> np.ndarray:
+    """The offsets (len(NAMES), 478, 3), each averaged with the mirror image of its other side's."""
+    flip = np.array([-1, 1, 1], np.float32)
+    mirror = np.linalg.norm(CANONICAL[:, None] * flip - CANONICAL[None], axis=-1).argmin(1)
+    others = [NAMES.index(other_side(name)) for name in NAMES]
+    return (offsets + offsets[others][:, mirror] * flip) / 2
+
+
+def other_side(name: str) -> str:
+    """The name of the same expression on the other side; of one without sides the name itself."""
+    for left, right in (("_L", "_R"), ("Left", "Right")):
+        for one, other in ((left, right), (right, left)):
+            if name.endswith(one):
+                return name.removesuffix(one) + other
+    return name
 
 
 def main() -> None:
     """Write models/geometry/expressions.safetensors."""
     offsets = landmark_offsets(Path(sys.argv[1]))
-    save_file({"offsets": offsets.astype(np.float16)}, FILE)
+    save_file({"offsets": np.ascontiguousarray(offsets, np.float16)}, FILE)
     for name, moved in zip(NAMES, np.linalg.norm(offsets, axis=-1).max(-1), strict=True):
         print(f"{name:18} {moved:.3f}")
 

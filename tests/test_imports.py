@@ -36,18 +36,20 @@ LAYERS: dict[str, set[str]] = {
 
 # The law inside of `streamer`: which of its packages and modules each of them may import. Nothing imports to its left:
 # launch → server → engine → generation → rigging → tracking → runtime; animate, server → film → generation, files;
-# rigging → files; webrtc, files → runtime.
+# engine, film → sources → tracking; rigging → files; webrtc, files → runtime.
 COMMON = {"effort", "errors", "options", "frames", "camera", "flags", "settings"}
 TRACKING = COMMON | {"runtime", "tracking"}
+SOURCES = TRACKING | {"sources"}
 RIGGING = TRACKING | {"rigging"}
 GENERATION = RIGGING | {"generation"}
-ENGINE = GENERATION | {"engine"}
-FILM = GENERATION | {"files", "film"}
+ENGINE = GENERATION | {"sources", "engine"}
+FILM = GENERATION | {"sources", "files", "film"}
 SERVER = ENGINE | FILM | {"webrtc", "server"}
 STREAMER: dict[str, set[str]] = {
     **dict.fromkeys(COMMON, COMMON),
     "runtime": COMMON,
     "tracking": TRACKING,
+    "sources": SOURCES,
     "rigging": RIGGING | {"files"},
     "generation": GENERATION,
     "engine": ENGINE,

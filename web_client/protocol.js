@@ -59,9 +59,12 @@ export const PROTOCOL = 1;
  * @typedef {{type: 'offer', sdp: string}} Offer
  * @typedef {{type: 'candidate'} & Candidate} CandidateMessage
  * @typedef {{type: 'control', calibrate?: true, straighten?: true} & Partial<Controls>} Control
+ * @typedef {{weights: Record<string, number>, turn: [number, number, number]}} Face a face that the server measured: blendshapes, 0..1, and the head's turn
+ * @typedef {{type: 'act', name: string, on?: boolean} & Partial<Face>} Act
+ * @typedef {{type: 'remember'}} Remember
  * @typedef {{type: 'person', person: string}} Person
  * @typedef {{type: 'bye'}} Bye
- * @typedef {Hello | Offer | CandidateMessage | Control | Person | Bye} ClientMessage
+ * @typedef {Hello | Offer | CandidateMessage | Control | Act | Remember | Person | Bye} ClientMessage
  */
 
 /**
@@ -126,9 +129,10 @@ export const PROTOCOL = 1;
  */
 
 /** @typedef {{type: 'controls', controls: Partial<Controls>}} ControlsChanged set by the server itself */
+/** @typedef {{type: 'face'} & Face} FaceMeasured the answer to `remember` */
 /** @typedef {{type: 'error', code: string, message: string, fatal: boolean}} ServerError */
 /** @typedef {{type: 'bye', reason: string}} ServerBye */
-/** @typedef {Ready | Answer | CandidateMessage | State | PictureStatus | FilmStatus | ControlsChanged | Stats | ServerError | ServerBye} ServerMessage */
+/** @typedef {Ready | Answer | CandidateMessage | State | PictureStatus | FilmStatus | ControlsChanged | FaceMeasured | Stats | ServerError | ServerBye} ServerMessage */
 
 /** @typedef {(value: unknown) => boolean} Check */
 
@@ -139,6 +143,7 @@ export const PROTOCOL = 1;
 /** @type {Check} */ const isColour = (value) => typeof value === 'string' && /^#[0-9a-f]{6}$/i.test(value);
 /** @type {Check} */ const isAspect = (value) => typeof value === 'string' && /^(picture|1:1|16:9|9:16|\d{2,4}x\d{2,4})$/.test(value);
 /** @type {Check} */ const isWho = (value) => typeof value === 'string' && /^(largest|left|right|[1-9])$/.test(value);
+/** @type {Check} */ const isActName = (value) => typeof value === 'string' && /^[a-z0-9-]{1,32}$/.test(value);
 /** @type {Check} */ const isPerson = (value) => typeof value === 'string' && /^(all|largest|left|right|[1-9][0-9]?)$/.test(value);
 /** @param {number} low @param {number} high @returns {Check} */
 const within = (low, high) => (value) => isNumber(value) && Number(value) >= low && Number(value) <= high;
@@ -214,6 +219,7 @@ const candidate = {
   sdpMLineIndex: optional(orNull(isNumber)),
   usernameFragment: optional(isString),
 };
+const face = { weights: mapOf(within(0, 1)), turn: listOf(within(-1, 1)) };
 
 /** The server's messages, field by field. A newer server may send other fields, which are accepted. */
 const SERVER_MESSAGES = {
@@ -259,6 +265,7 @@ const SERVER_MESSAGES = {
     message: orNull(isString),
   },
   controls: { controls: isPartialControls },
+  face,
   stats: {
     fps: shape({ in: isNumber, out: isNumber }),
     latency_ms: percentiles,
@@ -286,6 +293,8 @@ const CLIENT_MESSAGES = {
     calibrate: optional(oneOf(true)),
     straighten: optional(oneOf(true)),
   },
+  act: { name: isActName, on: optional(isBoolean), weights: optional(face.weights), turn: optional(face.turn) },
+  remember: {},
   person: { person: isPerson },
   bye: {},
 };

@@ -9,9 +9,8 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from safetensors.numpy import load_file
+from safetensors.torch import load_file
+from torch import Tensor
 
 FILE = Path(__file__).with_name("expressions.safetensors")
 _PAIRS = (
@@ -29,21 +28,9 @@ INDEX = {name: number for number, name in enumerate(NAMES)}
 
 
 @cache
-def offsets() -> NDArray[np.float32]:
-    """(len(NAMES), 478, 3) by how much each blendshape at weight 1 moves the landmarks, canonical units.
+def offsets() -> Tensor:
+    """(len(NAMES), 478, 3) by how much each blendshape at weight 1 moves the landmarks, canonical units, on the CPU.
 
-    Of blinks without the lids themselves, which meet wherever they are (`close_lids`).
+    Of blinks without the lids themselves, which meet wherever they are.
     """
-    return load_file(FILE)["offsets"].astype(np.float32)
-
-
-def weights(**named: float) -> NDArray[np.float32]:
-    """(len(NAMES),) weights with these values and 0 elsewhere. A pair's name without its side sets both sides.
-
-    Raises KeyError for a name that there is not.
-    """
-    values = np.zeros(len(NAMES), np.float32)
-    for name, value in named.items():
-        for each in (name,) if name in INDEX else (f"{name}_L", f"{name}_R"):
-            values[INDEX[each]] = value
-    return values
+    return load_file(FILE)["offsets"].float()

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -26,6 +26,9 @@ from streamer.rigging.backdrop import Backdrop
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.runtime.meter import DRAWN, RECEIVED, TOTAL, Meter
 from streamer.runtime.priority import raise_priority
+from streamer.sources.act_player import ActPlayer, WantedActs
+from streamer.sources.acting import act_out
+from streamer.sources.expression import Expression
 from streamer.tracking.tracker import TrackedMotion, Tracker, Wanted
 
 CAMERA_IDLE_S = 0.25  # without a camera picture, until the avatar shows its idle motion
@@ -69,7 +72,7 @@ class TrackingState:
 class EngineSession:
     """A live session: camera pictures in, avatar frames out. Made by `Engine.admit`; tracks from `start` on.
 
-    avatar, controls, backdrop, paused: may be set from any thread.
+    avatar, controls, backdrop, paused, acts: may be set from any thread.
     stream: the session's state on the device; belongs to the engine's thread.
     camera: single-slot mailbox of received pictures, read by the tracking thread.
     motions: single-slot mailbox of tracked motions, read by the engine's thread.
@@ -93,6 +96,7 @@ class EngineSession:
         self.controls = controls
         self.backdrop: Backdrop | None = None
         self.paused = False
+        self.acts = WantedActs()
         self.state = TrackingState()
         self._governor = governor.Governor()
         self._governed_at = 0.0
@@ -214,6 +218,7 @@ class EngineSession:
 
     def _track_with(self, tracker: Tracker) -> None:
         to_rgb, index, last_received, wanted = Converter(), 0, None, Wanted()
+        player = ActPlayer()
         durations = RecentDurations()
         while True:
             self._schedule.wait_for_turn(lambda: not self.motions, durations.quantile(LEAD_QUANTILE))
@@ -245,6 +250,7 @@ class EngineSession:
                 else:
                     self.recent.clear()
             self.state = TrackingState(phase, tracked.progress, tracked.responding, tracked.people, tracked.obstacle)
+            tracked = _acted(tracked, player.at(self.acts, time.monotonic()))
             self.motions.put(PendingMotion(tracked, frame if self._keep_camera else None, time.monotonic()))
 
     def _wanted(self) -> Wanted:
@@ -261,6 +267,12 @@ class EngineSession:
         if last_received is None:
             return "waiting"
         return "stalled" if time.monotonic() - last_received > CAMERA_STALLED_S else self.state.phase
+
+
+def _acted(tracked: TrackedMotion, expression: Expression) -> TrackedMotion:
+    """What was tracked, and what the first character does besides."""
+    motion, neutral = act_out(tracked.motion, tracked.neutral, expression)
+    return replace(tracked, motion=motion, neutral=neutral)
 
 
 def _session_failure(error: Exception) -> KagamiError:

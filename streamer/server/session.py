@@ -134,6 +134,7 @@ class Session:
         on_end: called once if the session cannot go on meanwhile.
         """
         self._send_to_page, self._on_end = _drop, on_end
+        self.controls.acts.end_all()
 
     def attach(self, send: Send, on_end: Callable[[], object], address: str) -> None:
         """Go on with a page that came back; `begin` answers its `hello`. For the arguments see the class."""
@@ -182,6 +183,10 @@ class Session:
                 self.pictures.show()
             if message.straighten is not UNSET and message.straighten:
                 await self._send(await self.controls.straighten(self._executors))
+        elif isinstance(message, signaling.Act):
+            self.controls.acts.change(message)
+        elif isinstance(message, signaling.Remember):
+            await self._send(await self.controls.acts.remember(self._executors))
         elif isinstance(message, signaling.Person):
             await self._limiters.uploads.wait(self._address)
             self.pictures.choose_person(message.person)

@@ -15,6 +15,7 @@ from streamer.options import parse_bones, parse_colour
 from streamer.rigging.backdrop import Backdrop
 from streamer.server import signaling
 from streamer.server.executors import Executors
+from streamer.server.session_acts import SessionActs
 from streamer.settings import Settings
 from streamer.tracking.straight_look import straightening_turns
 
@@ -22,7 +23,7 @@ from streamer.tracking.straight_look import straightening_turns
 class SessionControls:
     """The choices of one session, which last longer than its place in the engine.
 
-    current: the controls. paused: see `EngineSession`.
+    current: the controls. acts: faces and gestures. paused: see `EngineSession`.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -33,6 +34,7 @@ class SessionControls:
             keep_in_frame=settings.keep_in_frame, follow_body=settings.body, smoothing=float(settings.smooth),
             who=settings.who, speed=settings.speed, **parse_bones(settings.bones)._asdict(),
         )  # fmt: skip
+        self.acts = SessionActs()
         self.paused = False
         self._backdrop: Backdrop | None = None
         self._takes_backdrop = False
@@ -52,6 +54,7 @@ class SessionControls:
     def join(self, session: EngineSession | None) -> None:
         """From now on the choices are those of this session in the engine; None: of none."""
         self._engine_session = session
+        self.acts.join(session)
         self._apply()
 
     def change(self, message: signaling.Control) -> None:

@@ -7,28 +7,21 @@ one of the page's messages or raises ProtocolError.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from models.geometry.expressions import INDEX
 from streamer.errors import KagamiError, ProtocolError
 from streamer.options import (
     ASPECT_PATTERN,
-    BACKGROUNDS,
-    BONE_RANGE,
-    FRAME_KINDS,
     LARGEST_PERSON,
-    MAX_STRENGTH,
     PERSON_PATTERN,
-    TURN_LIMITS,
     WHO_PATTERN,
-    ZOOM_RANGE,
     Background,
     BoneFactor,
-    BoneFactors,
     FrameKind,
     Gaze,
     GivenUp,
@@ -41,17 +34,24 @@ from streamer.options import (
     Zoom,
     parse_aspect,
 )
+from streamer.server.message_faults import (
+    MAX_CANDIDATE_CHARACTERS,
+    MAX_MEDIA_LINE,
+    MAX_SDP_CHARACTERS,
+    fault_sentence,
+)
+from streamer.sources.acts import ACT_NAMES
 
 PROTOCOL = 1
 MAX_MESSAGE_BYTES = 64 * 1024
-MAX_SDP_CHARACTERS = 48 * 1024
-MAX_CANDIDATE_CHARACTERS = 1024
-MAX_MEDIA_LINE = 63  # index of an `m=` line
 
 CandidateText = Annotated[str, Meta(max_length=MAX_CANDIDATE_CHARACTERS)]
 Aspect = Annotated[str, Meta(pattern=ASPECT_PATTERN)]
 Who = Annotated[str, Meta(pattern=WHO_PATTERN)]
 Colour = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}\Z")]
+ActKey = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,32}\Z")]
+Weight = Annotated[float, Meta(ge=0, le=1)]
+Turn = Annotated[float, Meta(ge=-1, le=1)]
 Secret = Annotated[str, Meta(pattern=r"^[0-9A-Za-z_-]{22,64}\Z")]  # 128 bits as base64url, or more
 
 
@@ -150,6 +150,29 @@ class Control(_Message):
         return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not UNSET}
 
 
+class Act(_Message):
+    """Begin or end a face, or play a gesture. name: of `ACT_NAMES`, or of the page's choice for a face of its own.
+
+    on: false ends a face. weights, turn: of a face of one's own as `face` told it, see `RememberedFace`.
+    """
+
+    name: ActKey
+    on: bool = True
+    weights: dict[str, Weight] | UnsetType = UNSET
+    turn: tuple[Turn, Turn, Turn] = (0.0, 0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        if self.weights is UNSET:
+            if self.on and self.name not in ACT_NAMES:
+                raise ValueError(f"The field 'name' must be one of {', '.join(ACT_NAMES)}, or weights come with it.")
+        elif unknown := next((name for name in self.weights if name not in INDEX), None):
+            raise ValueError(f"The field 'weights' has an unknown blendshape '{unknown[:32]}': reload the page.")
+
+
+class Remember(_Message):
+    """Measure the face that the driver makes now, and answer with `face`."""
+
+
 class Person(_Message):
     """Animate another person of the picture in use, or all of them. person: see `choose_person`."""
 
@@ -160,7 +183,7 @@ class Bye(_Message):
     pass
 
 
-PageMessage = Hello | Offer | Candidate | Control | Person | Bye
+PageMessage = Hello | Offer | Candidate | Control | Act | Remember | Person | Bye
 
 
 def parse_message(text: str | bytes) -> PageMessage:
@@ -175,7 +198,7 @@ def parse_message(text: str | bytes) -> PageMessage:
             raise ProtocolError("The message is not a JSON object: reload the page.")
         message: PageMessage = msgspec.convert(fields, PageMessage)
     except msgspec.ValidationError as error:
-        raise ProtocolError(_sentence(fields.get("type"), str(error))) from error
+        raise ProtocolError(fault_sentence(fields.get("type"), str(error))) from error
     except (ValueError, RecursionError) as error:  # ValueError also where msgspec meets half of a surrogate pair
         raise ProtocolError("The message is not valid JSON: reload the page.") from error
     return Candidate(None) if isinstance(message, Candidate) and not message.candidate else message
@@ -184,52 +207,6 @@ def parse_message(text: str | bytes) -> PageMessage:
 def _refuse_constant(name: str) -> None:
     """NaN and Infinity are no JSON."""
     raise ValueError(name)
-
-
-_CANDIDATE_TOO_LONG = f"A candidate is longer than {MAX_CANDIDATE_CHARACTERS} characters: reload the page."
-# The sentences for values of the right type that are not allowed, by field; the strengths share the last one.
-_NOT_ALLOWED = {
-    "sdp": f"The field 'sdp' is longer than {MAX_SDP_CHARACTERS} characters: reload the page.",
-    "candidate": _CANDIDATE_TOO_LONG,
-    "sdpMid": _CANDIDATE_TOO_LONG,
-    "usernameFragment": _CANDIDATE_TOO_LONG,
-    "sdpMLineIndex": f"The field 'sdpMLineIndex' is out of range (0 to {MAX_MEDIA_LINE}): reload the page.",
-    "resume": "The field 'resume' must have 22 to 64 letters, digits, '-' or '_': reload the page.",
-    "background": f"The field 'background' must be one of {', '.join(BACKGROUNDS)}.",
-    "colour": "The field 'colour' must look like #rrggbb.",
-    "frame": f"The field 'frame' must be one of {', '.join(FRAME_KINDS)}.",
-    "aspect": "The field 'aspect' must be picture, 1:1, 16:9, 9:16 or like 1280x720.",
-    "zoom": "The field 'zoom' is out of range ({} to {}): choose a value between.".format(*ZOOM_RANGE),
-    **{
-        name: "The field '{}' is out of range ({} to {}): choose a value between.".format(name, *BONE_RANGE)
-        for name in BoneFactors._fields
-    },
-    **{
-        name: f"The field '{name}' is out of range (-{most:g} to {most:g} degrees): choose a value between."
-        for name, most in TURN_LIMITS.items()
-    },
-    "shift_x": "The field 'shift_x' is out of range (-1 to 1): choose a value between.",
-    "shift_y": "The field 'shift_y' is out of range (-1 to 1): choose a value between.",
-}
-_STRENGTH_NOT_ALLOWED = f"The field '{{}}' is out of range (0 to {MAX_STRENGTH}): choose a value between."
-
-
-def _sentence(kind: object, problem: str) -> str:
-    """The protocol's sentence for what msgspec says of a message of type `kind`; other words are returned unchanged."""
-    if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", problem, re.DOTALL):
-        name = unknown[1] if len(unknown[1]) <= 32 else unknown[1][:32] + "…"
-        return f"A message '{kind}' has no field '{name}': reload the page."
-    found = re.fullmatch(r"Object missing required field `(\w+)`|(.*) - at `\$\.(\w+)`", problem, re.DOTALL)
-    if found is None:  # the sentence of a __post_init__
-        return problem
-    missing, wrong, name = found.groups()
-    if "type" in (missing, name):
-        return "The message has no known type: reload the page to get the version that fits this server."
-    if missing:
-        return f"The message lacks its field '{missing}': reload the page."
-    if wrong.startswith("Expected") and ", got `" in wrong:
-        return f"The field '{name}' has the wrong type: reload the page."
-    return _NOT_ALLOWED.get(name, _STRENGTH_NOT_ALLOWED.format(name))
 
 
 # ---- server → page
@@ -315,6 +292,13 @@ class ControlsChanged(_Message, tag="controls"):
     controls: Mapping[str, Any]
 
 
+class Face(_Message):
+    """The face that the driver made at a `remember`. weights: of blendshapes by name. turn: of the head, radians."""
+
+    weights: Mapping[str, float]
+    turn: Sequence[float]
+
+
 class Stats(_Message):
     """Measurements of the last seconds.
 
@@ -361,5 +345,5 @@ class Goodbye(_Message, tag="bye"):
 
 
 ServerMessage = (
-    Ready | Answer | Candidate | State | PictureStatus | FilmStatus | ControlsChanged | Stats | Error | Goodbye
+    Ready | Answer | Candidate | State | PictureStatus | FilmStatus | ControlsChanged | Face | Stats | Error | Goodbye
 )

@@ -8,18 +8,19 @@ from functools import cache
 import numpy as np
 import torch
 
-from models.geometry import expressions
+from models.geometry.expressions import INDEX
 from models.geometry.face_regions import region_shares
 from models.geometry.offsets import NECK
 from models.geometry.topology import LEFT_LID, LEFT_MOUTH_CORNER, RIGHT_LID, RIGHT_MOUTH_CORNER
-from streamer.sources.expression import EYES, MOUTH, Array, Expression
+from streamer.sources.expression import EYES, MOUTH, Array, Expression, blendshapes
 from streamer.sources.raised_arms import with_raised_arms
 from streamer.tracking.eyelids import close_lids
 from streamer.tracking.head_pose import CANONICAL, head_pose, rotation_matrix
 from streamer.tracking.motion import Motion
 
-BLINKS = (expressions.INDEX["eyeBlink_R"], expressions.INDEX["eyeBlink_L"])  # in the order of `Motion.lids`
-WIDENED = (expressions.INDEX["eyeWide_R"], expressions.INDEX["eyeWide_L"])
+# Weight and lids of each eye, and the weights of both that open them further, in the order of `Motion.lids`.
+BLINKS = ((INDEX["eyeBlink_R"], RIGHT_LID), (INDEX["eyeBlink_L"], LEFT_LID))
+WIDENED = (INDEX["eyeWide_R"], INDEX["eyeWide_L"])
 WIDE_SHARE = 0.25  # of its usual openness by which an eye opens further at weight 1
 
 
@@ -37,7 +38,7 @@ def act_out(motion: Motion, neutral: Motion, expression: Expression) -> tuple[Mo
     pose, rest_pose = head_pose(motion.face), head_pose(neutral.face)
     rest = rest_pose.inverse(neutral.face) + neutral.correction
     shape = _expressed(pose.inverse(motion.face), rest, expression)
-    turn = rotation_matrix(expression.turn * np.array([1, -1, 1]))
+    turn = rotation_matrix(expression.turn)
     neck = np.array(NECK)
     face = pose.apply(((shape - neck) @ turn.T + neck).astype(np.float32))
     acted = replace(
@@ -53,9 +54,9 @@ def _expressed(shape: Array, rest: Array, expression: Expression) -> Array:
     shares = _shares()
     kept = 1 + (expression.kept - 1) @ shares
     growth = 1 + shares[MOUTH] * (size - 1)
-    added = np.tensordot(expression.weights, expressions.offsets(), 1)
+    added = np.tensordot(expression.weights, blendshapes(), 1)
     shape = rest + kept[:, None] * (shape - rest) + growth[:, None] * added
-    for ring, blink in zip((RIGHT_LID, LEFT_LID), BLINKS, strict=True):
+    for blink, ring in BLINKS:
         shape = close_lids(shape, min(float(expression.weights[blink]), 1.0), (ring,))
     return shape.astype(np.float32)
 
@@ -75,5 +76,5 @@ def _lids(lids: Array, expression: Expression) -> Array:
     weights = expression.weights
     openness = 1 + expression.kept[EYES] * (lids[:, 0] - 1)
     openness = openness + WIDE_SHARE * weights[list(WIDENED)]
-    openness = openness * (1 - weights[list(BLINKS)].clip(0, 1))
+    openness = openness * (1 - weights[[blink for blink, _ in BLINKS]].clip(0, 1))
     return np.stack([openness, lids[:, 1]], 1).astype(np.float32)

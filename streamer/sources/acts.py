@@ -9,8 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from models.geometry.expressions import weights
-from streamer.sources.expression import Expression
+from streamer.sources.expression import Expression, weights
 
 FaceName = Literal[
     "smile", "laugh", "wink-left", "wink-right", "surprise", "anger", "sadness", "sleepy", "kiss", "puff"
@@ -19,6 +18,7 @@ GestureName = Literal["nod", "shake", "wave"]
 ActName = FaceName | GestureName
 FACE_NAMES: tuple[FaceName, ...] = get_args(FaceName)
 GESTURE_NAMES: tuple[GestureName, ...] = get_args(GestureName)
+ACT_NAMES = (*FACE_NAMES, *GESTURE_NAMES)
 LAUGH_HZ, LAUGH_JAW, LAUGH_NOD = 4.5, 0.2, math.radians(1.8)  # of a laugh: its beat, and what shakes with it
 
 

@@ -4,29 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.geometry import expressions
+from models.geometry.expressions import INDEX, NAMES, offsets
 
 Array = NDArray[np.float32]
 EYES, BROWS, MOUTH = range(3)  # regions of `Expression.kept`, in the order of `region_shares`
 MAX_WEIGHT = 1.25  # of a blendshape; more than one is more than most people can
 
 
+@cache
+def blendshapes() -> Array:
+    """(E, 478, 3) by how much each blendshape at weight 1 moves the landmarks, canonical units."""
+    return offsets().numpy()
+
+
+def weights(**named: float) -> Array:
+    """(E,) weights with these values and 0 elsewhere. A pair's name without its side sets both sides.
+
+    Raises KeyError for a name that there is not.
+    """
+    values = _rest()
+    for name, value in named.items():
+        for each in (name,) if name in INDEX else (f"{name}_L", f"{name}_R"):
+            values[INDEX[each]] = value
+    return values
+
+
 def _rest() -> Array:
-    return np.zeros(len(expressions.NAMES), np.float32)
+    return np.zeros(len(NAMES), np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expression:
     """A face, a turn of the head and raised arms, relative to how the driver is without them.
 
-    weights: (E,) of the blendshapes `models.geometry.expressions.NAMES`, −MAX_WEIGHT..MAX_WEIGHT.
+    weights: (E,) of the blendshapes `NAMES`, −MAX_WEIGHT..MAX_WEIGHT.
     kept: (3,) of `EYES`, `BROWS`, `MOUTH`: the factor of the driver's own motion there; 1 adds to it, 0 replaces it.
-    turn: (3,) radians by which the head turns about its neck: down, to the driver's own right, tilted to their own
-        left.
+    turn: (3,) radians, a rotation vector about the neck on the head's axes: down, to the driver's own right, tilted to
+        their own left.
     raised: (2,) 0..1, how far the left and the right arm are raised.
     swing: (2,) radians by which these arms' forearms swing outwards.
     """
@@ -54,10 +73,10 @@ REST = Expression()
 
 def combined(parts: Iterable[Expression]) -> Expression:
     """All of them at once: what they add adds up, within bounds, and each keeps its share of the driver's motion."""
-    weights, kept, turn = _rest(), np.ones(3, np.float32), np.zeros(3, np.float32)
+    total, kept, turn = _rest(), np.ones(3, np.float32), np.zeros(3, np.float32)
     raised, swing = np.zeros(2, np.float32), np.zeros(2, np.float32)
     for part in parts:
-        weights, kept, turn = weights + part.weights, kept * part.kept, turn + part.turn
+        total, kept, turn = total + part.weights, kept * part.kept, turn + part.turn
         swing = np.where(part.raised > raised, part.swing, swing)
         raised = np.maximum(raised, part.raised)
-    return Expression(weights.clip(-MAX_WEIGHT, MAX_WEIGHT), kept, turn, raised, swing)
+    return Expression(total.clip(-MAX_WEIGHT, MAX_WEIGHT), kept, turn, raised, swing)

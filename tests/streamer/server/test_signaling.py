@@ -20,6 +20,7 @@ from streamer.errors import (
 )
 from streamer.generation.controls import Controls
 from streamer.server.signaling import (
+    Act,
     Bye,
     Candidate,
     Control,
@@ -29,9 +30,11 @@ from streamer.server.signaling import (
     Offer,
     PageMessage,
     Person,
+    Remember,
     ServerMessage,
     parse_message,
 )
+from streamer.sources.acts import ACT_NAMES
 
 FIXTURE = json.loads((Path(__file__).parents[2] / "fixtures" / "protocol.json").read_text())
 RELOAD = "reload the page."
@@ -43,7 +46,7 @@ def server_examples(kind: str) -> list[dict[str, Any]]:
 
 def test_every_page_example_is_parsed() -> None:
     kinds = {type(parse_message(json.dumps(message))) for message in FIXTURE["client"]}
-    assert kinds == {Hello, Offer, Candidate, Control, Person, Bye}
+    assert kinds == {Hello, Offer, Candidate, Control, Act, Remember, Person, Bye}
 
 
 def test_parse_message_keeps_the_values() -> None:
@@ -64,7 +67,7 @@ def test_every_server_example_has_exactly_the_fields_of_its_message(example: dic
 def test_every_server_message_has_an_example() -> None:
     tags = {kind.__struct_config__.tag for kind in get_args(ServerMessage)}
     assert {message["type"] for message in FIXTURE["server"]} == tags == {
-        "ready", "answer", "candidate", "state", "picture-status", "film", "controls", "stats", "error",
+        "ready", "answer", "candidate", "state", "picture-status", "film", "controls", "face", "stats", "error",
         "bye",
     }  # fmt: skip
 
@@ -124,6 +127,23 @@ def test_control_messages_have_the_fields_of_controls() -> None:
         (
             '{"type": "candidate", "candidate": "a", "sdpMLineIndex": -1}',
             f"The field 'sdpMLineIndex' is out of range (0 to 63): {RELOAD}",
+        ),
+        (
+            '{"type": "act", "name": "grin"}',
+            f"The field 'name' must be one of {', '.join(ACT_NAMES)}, or weights come with it.",
+        ),
+        ('{"type": "act", "name": "A"}', f"The field 'name' must have 1 to 32 small letters, digits or '-': {RELOAD}"),
+        (
+            '{"type": "act", "name": "own", "weights": {"jawOpen": 2}}',
+            f"The field 'weights' has a value out of range (0 to 1): {RELOAD}",
+        ),
+        (
+            '{"type": "act", "name": "own", "weights": {"jaw": 1}}',
+            f"The field 'weights' has an unknown blendshape 'jaw': {RELOAD}",
+        ),
+        (
+            '{"type": "act", "name": "own", "weights": {}, "turn": [0, 0]}',
+            f"The field 'turn' must be three numbers from -1 to 1: {RELOAD}",
         ),
         ('{"type": "control"}', "The message 'control' changes nothing: name at least one field."),
         ('{"type": "control", "head": 2.1}', "The field 'head' is out of range (0 to 2): choose a value between."),

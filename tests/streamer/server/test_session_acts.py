@@ -1,0 +1,96 @@
+"""Faces and gestures that a page asks for: they reach the pipeline, end as they should, and one's own are measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from models.geometry.body import LEFT_WRIST
+from models.geometry.topology import LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER
+from streamer.frames import CameraFrame
+from streamer.sources.act_player import MAX_OWN
+from streamer.sources.acting import act_out
+from streamer.sources.expression import Expression, weights
+from streamer.tracking.motion import VISIBILITY, Motion
+from streamer.tracking.presence import NEUTRAL
+from streamer.tracking.tracker import TrackedMotion
+from tests.support.fakes import FakePipeline, FakeTracker
+from tests.support.page import FakeCamera, Page, serving, socket_url
+
+
+class Watching(FakePipeline):
+    """Keeps the last motion that it drew."""
+
+    motion: Motion = NEUTRAL
+
+    def draw(self, requests: Any) -> Any:
+        self.motion = requests[-1].motion
+        return super().draw(requests)
+
+    @property
+    def smile(self) -> float:
+        """Width of the mouth over that at rest, less 1."""
+        widths = []
+        for motion in (self.motion, NEUTRAL):
+            assert motion.face is not None
+            across = motion.face[LEFT_MOUTH_CORNER] - motion.face[RIGHT_MOUTH_CORNER]
+            widths.append(float(np.linalg.norm(across)))
+        return widths[0] / widths[1] - 1
+
+    @property
+    def is_waving(self) -> bool:
+        body = self.motion.body
+        return body is not None and bool(body[LEFT_WRIST, VISIBILITY] > 0.9)
+
+
+async def test_faces_and_gestures_reach_the_pipeline_and_end_with_the_page() -> None:
+    pipeline = Watching(size=128)
+    async with serving(pipeline=pipeline) as (address, _):
+        async with Page(socket_url(address)) as page:
+            await page.hello(resume="r" * 22)
+            await page.send(type="act", name="smile")  # before there is an engine session
+            await page.start(FakeCamera())
+            await page.wait_until(lambda: pipeline.smile > 0.2, "a smile")
+            await page.send(type="act", name="smile", on=False)
+            await page.wait_until(lambda: pipeline.smile == 0, "its end")
+            await page.send(type="act", name="wave")
+            await page.wait_until(lambda: pipeline.is_waving, "a wave")
+            await page.wait_until(lambda: not pipeline.is_waving, "its end")
+            await page.send(type="act", name="own-1", weights={"mouthSmile_L": 1, "mouthSmile_R": 1})
+            await page.wait_until(lambda: pipeline.smile > 0.2, "a face of one's own")
+        async with Page(socket_url(address)) as page:
+            assert (await page.hello(resume="r" * 22))["resumed"]
+            await page.wait_until(lambda: pipeline.smile == 0, "its end with the page that began it")
+
+
+async def test_more_faces_of_ones_own_than_can_be_shown_are_refused() -> None:
+    async with serving() as (address, _), Page(socket_url(address)) as page:
+        await page.hello()
+        for number in range(MAX_OWN + 1):
+            await page.send(type="act", name=f"own-{number}", weights={"jawOpen": 0.1})
+        error = await page.receive("error", code="protocol")
+        assert error["message"] == f"More than {MAX_OWN} faces of your own are on: end one of them first."
+        await page.send(type="act", name="own-0", on=False)
+        await page.send(type="act", name="own-99", weights={"jawOpen": 0.1})
+        await page.send(type="remember")
+        await page.receive("error", code="not-seen")
+
+
+async def test_remember_tells_the_face_that_the_driver_makes() -> None:
+    class Grimacing(FakeTracker):
+        def track(self, frame: CameraFrame) -> TrackedMotion:
+            motion, _ = act_out(NEUTRAL, NEUTRAL, Expression(weights(jawOpen=0.6, browDown_L=0.8)))
+            return replace(super().track(frame), motion=replace(motion, captured=frame.captured))
+
+    async with serving(tracker=Grimacing) as (address, _), Page(socket_url(address)) as page:
+        await page.hello()
+        await page.start(FakeCamera())
+        await page.wait_for_frames(3)
+        await page.send(type="act", name="surprise")  # does not count, since the driver does not make it
+        await page.wait_for_frames(10)
+        await page.send(type="remember")
+        face = await page.receive("face")
+        assert 0.45 < face["weights"]["jawOpen"] < 0.75 and 0.6 < face["weights"]["browDown_L"] <= 1
+        assert "eyeWide_L" not in face["weights"]
