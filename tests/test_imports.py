@@ -53,6 +53,7 @@ STREAMER: dict[str, set[str]] = {
     "rigging": RIGGING | {"files"},
     "generation": GENERATION,
     "engine": ENGINE,
+    "sources": GENERATION | {"sources"},
     "webrtc": COMMON | {"runtime"},
     "files": COMMON | {"runtime"},
     "virtual_camera": COMMON | {"runtime"},
