@@ -53,7 +53,6 @@ STREAMER: dict[str, set[str]] = {
     "rigging": RIGGING | {"files"},
     "generation": GENERATION,
     "engine": ENGINE,
-    "sources": GENERATION | {"sources"},
     "webrtc": COMMON | {"runtime"},
     "files": COMMON | {"runtime"},
     "virtual_camera": COMMON | {"runtime"},

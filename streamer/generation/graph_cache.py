@@ -24,7 +24,7 @@ from kernels import attention
 from kernels.cache_folder import is_writable, temporary_cache_folder
 from models.dit import CausalDiT
 from streamer.generation import onnx_export
-from streamer.generation.onnx_runtime import onnxruntime
+from streamer.runtime.onnx_runtime import onnxruntime
 
 MAX_KEPT = 8  # graphs, of some 9 MB at most; those not used for longest are deleted
 _SUFFIX = ".graph"

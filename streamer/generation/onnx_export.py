@@ -19,7 +19,7 @@ from models.cache import REFERENCE_POSITION
 from models.closeups.inputs import INPUT_CHANNELS
 from models.closeups.window import MOUTH_VIEW, RIGHT_EYE_VIEW
 from models.dit import CausalDiT, FrameInput
-from streamer.generation.onnx_runtime import QuantType, quantize_dynamic
+from streamer.runtime.onnx_runtime import QuantType, quantize_dynamic
 
 Ranges = Mapping[str, Sequence[float]]  # (least input, greatest input, least output, greatest output) by name
 

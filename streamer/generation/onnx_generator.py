@@ -25,9 +25,9 @@ from streamer.generation.cpu_features import int8_weight_bits
 from streamer.generation.generator import NetworkGenerator, Prediction, Reference, State, at_strength
 from streamer.generation.graph_cache import kept_graph
 from streamer.generation.onnx_export import export_closeups, export_step
-from streamer.generation.onnx_runtime import onnxruntime
 from streamer.generation.recorded_closeups import RecordedCloseups
 from streamer.generation.recorded_function import RecordedFunction
+from streamer.runtime.onnx_runtime import onnxruntime
 from streamer.runtime.priority import TRANSFORMER_NICENESS, lower_priority
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.voice.log_mel import SAMPLE_RATE
-from streamer.generation.onnx_runtime import onnxruntime
+from streamer.runtime.onnx_runtime import onnxruntime
 
 Samples = NDArray[np.float32]
 

@@ -37,7 +37,7 @@ class VoiceFrame(NamedTuple):
 
     time: seconds since the first sample.
     weights: (len(Voice.NAMES),) 0..1.
-    head: pitch (down positive), yaw (to the person's left positive), roll (to their left shoulder positive) in rad.
+    head: pitch, yaw, roll in rad: down, to the person's own right, to their own left shoulder, as `Expression.turn`.
     speaking: 0..1, by how much the voice moves the face.
     """
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from streamer.generation.cpu_features import int8_weight_bits
 from streamer.generation.onnx_export import export, uint8_scale
-from streamer.generation.onnx_runtime import onnxruntime
+from streamer.runtime.onnx_runtime import onnxruntime
 
 
 @pytest.fixture

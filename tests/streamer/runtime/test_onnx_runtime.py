@@ -13,7 +13,7 @@ RUN_A_GRAPH = """
 import time
 import torch
 from streamer.generation.onnx_export import export
-from streamer.generation.onnx_runtime import onnxruntime
+from streamer.runtime.onnx_runtime import onnxruntime
 graph = export(torch.nn.ReLU(), [torch.zeros(1)], {}, None)
 onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"]).run(None, {"input0": torch.zeros(1).numpy()})
 time.sleep(1)  # telemetry writes from a thread of its own
@@ -38,4 +38,4 @@ def test_it_is_imported_in_one_place() -> None:
              for path in (ROOT / part).rglob("*.py")]  # fmt: skip
     importing = re.compile(r"^\s*(?:import|from) onnxruntime", re.MULTILINE)
     found = [path.relative_to(ROOT) for path in files if importing.search(path.read_text(encoding="utf-8"))]
-    assert found == [Path("streamer/generation/onnx_runtime.py")]
+    assert found == [Path("streamer/runtime/onnx_runtime.py")]
