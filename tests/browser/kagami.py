@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests.support.stub_forks import ForkedServer, stub_forks
+
 ROOT = Path(__file__).resolve().parents[2]
 STUB = ("-m", "tests.support.stub_server")  # no tracker and no neural network: flat colours, without delay
 START_TIMEOUT_S = 120  # and for the stop; a start takes a few seconds, on a busy machine more
@@ -22,7 +24,7 @@ class KagamiServer:
         self._program = program
         self._flags = flags
         self._port = 0
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | ForkedServer | None = None
 
     def __enter__(self) -> KagamiServer:
         self.start()
@@ -37,14 +39,7 @@ class KagamiServer:
 
     def start(self) -> None:
         """Start the server; every start uses the port of the first. Raises RuntimeError with the log where it fails."""
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, *self._program, "--port", str(self._port), *self._flags],
-                cwd=ROOT,
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        self._process = self._begin(["--port", str(self._port), *self._flags])
         deadline = time.monotonic() + START_TIMEOUT_S
         while (
             found := re.search(r"^(?:\[[^]]*\] )?open http://[^ ]+:(\d+)/", self._log.read_text(errors="replace"), re.M)
@@ -54,6 +49,18 @@ class KagamiServer:
                 raise RuntimeError(f"the server did not start:\n{self._log.read_text(errors='replace')}")
             time.sleep(0.1)
         self._port = int(found[1])
+
+    def _begin(self, flags: list[str]) -> subprocess.Popen[bytes] | ForkedServer:
+        with self._log.open("wb") as log:
+            if self._program == STUB:
+                return stub_forks().start(self._log, flags)
+            return subprocess.Popen(
+                [sys.executable, *self._program, *flags],
+                cwd=ROOT,
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
 
     def stop(self) -> None:
         """Terminate the server, gracefully where it answers in time."""

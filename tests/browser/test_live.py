@@ -156,6 +156,7 @@ def test_pictures_switch_while_live_without_a_stall(open_page: OpenPage, stub: K
     page.locator("#file").set_input_files(png_file("red.png", RED))
     expect(stage).to_have_text("Preparing…")
     await_frames(page)  # of the old picture, meanwhile
+    wait_until(lambda: len(held) == 1, page)
     held[0].continue_()
     page.unroute_all()
     expect(stage).to_have_text("In use")

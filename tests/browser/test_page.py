@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.actions import await_live, expect_alert, go_live, png_file, stop_clock
 from tests.browser.conftest import OpenPage
-from tests.browser.kagami import KagamiServer
+from tests.browser.kagami import STUB, KagamiServer
 
 _REFUSE = "(name) => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', name)); }"
 _WIDEST = "() => document.documentElement.scrollWidth"
@@ -93,9 +93,7 @@ def test_bad_pictures_are_reported_and_the_picture_in_use_stays(open_page: OpenP
 
 
 def test_missing_token_is_reported_as_a_notice(open_page: OpenPage, tmp_path: Path) -> None:
-    with KagamiServer(
-        tmp_path / "log.txt", "--token", "open-sesame", program=("-m", "tests.support.stub_server")
-    ) as server:
+    with KagamiServer(tmp_path / "log.txt", "--token", "open-sesame", program=STUB) as server:
         page = open_page(server.url)
         expect_alert(page, "token")
         expect(page.locator("#status")).to_have_text("Not connected")

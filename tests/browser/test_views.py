@@ -14,6 +14,7 @@ from tests.browser.actions import (
     go_live,
     hold_requests,
     png_file,
+    wait_until,
 )
 from tests.browser.conftest import OpenPage
 from tests.browser.kagami import STUB, KagamiServer
@@ -41,6 +42,7 @@ def test_views_are_added_while_live_and_their_notes_shown(open_page: OpenPage, s
     chooser.value.set_files(png_file("left.png", GREEN))
     expect(stage).to_have_text("Preparing…")
     await_frames(page)  # of the former character, meanwhile
+    wait_until(lambda: len(held) == 1, page)
     held[0].continue_()
     page.unroute_all()
     expect(stage).to_have_text("In use")
