@@ -20,7 +20,7 @@ import { PresetShelf } from './presets.js';
 import { newSecret, saveResumption, takeResumption } from './resume.js';
 import { address, isLocal, socketAddress } from './server.js';
 import { Shelf } from './shelf.js';
-import { saveShown, takeShown } from './shown_before.js';
+import { saveShown } from './shown_before.js';
 import { initialState, remember, remembered } from './state.js';
 import { Store } from './store.js';
 import { render, renderAmbient, renderLocation } from './view.js';
@@ -81,9 +81,9 @@ export class App {
     return this.store.state;
   }
 
-  run() {
+  /** @param {import('./shown_before.js').Shown | null} before what the stage showed before this page was loaded again */
+  run(before) {
     renderLocation();
-    const before = takeShown();
     if (before) {
       this.picture.shown.showBefore(before);
     } else {
@@ -372,9 +372,10 @@ export class App {
   }
 }
 
-export function runApp() {
+/** @param {import('./shown_before.js').Shown | null} before what the stage showed before this page was loaded again */
+export function runApp(before) {
   const app = new App();
   bindInput(app);
   image('still').addEventListener('load', renderAmbient);
-  app.run();
+  app.run(before);
 }

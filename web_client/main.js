@@ -3,9 +3,13 @@
 
 import { loadDialogs } from './dialogs.js';
 import { loadLanguage } from './i18n.js';
+import { showAtOnce, takeShown } from './shown_before.js';
 
 const view = new URLSearchParams(location.search).get('view') === 'output' ? 'output' : 'page';
+const before = view === 'page' ? takeShown() : null;
+void (view === 'page' ? import('./app.js') : import('./output.js')); // comes meanwhile
 if (view === 'page') {
+  showAtOnce(before);
   await loadDialogs();
 }
 await loadLanguage(); // of the dialogs, too
@@ -14,6 +18,6 @@ if (view === 'output') {
   runOutput();
 } else {
   const { runApp } = await import('./app.js');
-  runApp();
+  runApp(before);
 }
-document.body.dataset.view = view; // base.css hides the body until this is set
+document.body.dataset.view = view; // base.css shows no words until this is set

@@ -57,12 +57,14 @@ export class Shelf {
   async load() {
     const { choices } = this.picture;
     const worn = readWorn() ?? '';
+    const samples = listSamples();
     await this.kept.load();
     this.#show();
     if (this.#own(worn) && this.picture.choices === choices) {
       await this.use(worn);
     }
-    this.samples = await listSamples();
+    this.samples = await samples;
+    this.store.set({ shelf: { ...this.store.state.shelf, isLoading: false } });
     this.#show();
     if (worn.startsWith(SAMPLE) && this.picture.choices === choices) {
       await this.use(worn);

@@ -118,9 +118,10 @@ function bindDragging(area, keyOf, drop) {
 
 /** @param {State} state */
 export function renderShelf({ shelf, picture, shortcuts }) {
-  const { choices, isKept, samplesShown, editing } = shelf;
+  const { choices, isLoading, isKept, samplesShown, editing } = shelf;
   const own = choices.filter((choice) => choice.own);
-  html('shelf').hidden = choices.length === 0;
+  html('shelf').hidden = choices.length === 0 && !isLoading;
+  html('tiles').toggleAttribute('data-loading', isLoading);
   html('shelf-note').hidden = isKept || own.length === 0;
   html('shelf-options').hidden = !editing;
   html('shelf-list').hidden = !editing || own.length === 0;

@@ -1,7 +1,8 @@
 // @ts-check
-/** The picture on the stage, which a page hands to its next load, so that the stage is not empty while that one begins. */
+/** The picture on the stage while a page begins: what the load before has handed over, or what the server was started with. */
 
-import { image } from './dom.js';
+import { html, image, setSource } from './dom.js';
+import { address } from './server.js';
 
 const KEY = 'kagami-shown'; // in sessionStorage
 const MAX_SIDE = 640; // pixels
@@ -41,4 +42,19 @@ export function takeShown() {
   } catch {
     return null;
   }
+}
+
+/**
+ * Shows it before the rest of the page has come.
+ * @param {Shown | null} before what the load before has saved
+ */
+export function showAtOnce(before) {
+  const still = image('still');
+  if (before) {
+    const { width, height } = before.size;
+    html('stage').style.setProperty('--picture-width', String(width));
+    html('stage').style.setProperty('--picture-height', String(height));
+  }
+  setSource(still, before?.url ?? address('api/picture').href);
+  still.hidden = false;
 }

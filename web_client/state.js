@@ -39,6 +39,7 @@ import { DEFAULT_RESOLUTION } from './camera.js';
 /**
  * @typedef {object} ShelfState
  * @property {{key: string, name: string, url: string, own: boolean}[]} choices url: of a small picture; own: kept here
+ * @property {boolean} isLoading whether more of them may come
  * @property {boolean} isKept whether pictures outlast this page
  * @property {boolean} samplesShown
  * @property {boolean} editing
@@ -116,7 +117,7 @@ export const initialState = () => ({
   },
   reframing: false,
   picture: { key: null, name: '', url: '', thumbnail: '', notes: [], pending: null, views: [], people: 1, person: 'largest', heads: [], chosen: null },
-  shelf: { choices: [], isKept: true, samplesShown: true, editing: false },
+  shelf: { choices: [], isLoading: true, isKept: true, samplesShown: true, editing: false },
   notice: null,
   recording: null,
   calibration: null,

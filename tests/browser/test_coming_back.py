@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, WebSocket, WebSocketRoute, expect
+from playwright.sync_api import Page, Route, WebSocket, WebSocketRoute, expect
 
 from tests.browser.actions import (
     await_frames,
@@ -21,6 +22,7 @@ from tests.browser.actions import (
 )
 from tests.browser.conftest import CONDITION_TIMEOUT_MS, OpenPage
 from tests.browser.kagami import STUB, KagamiServer
+from tests.support.fakes import FakeAvatar
 
 RED = (200, 30, 30)
 
@@ -109,6 +111,33 @@ def test_picture_on_its_way_is_sent_again_where_the_connection_was_lost(
     expect_in_use(page, "red.png")
     expect(page.get_by_role("alert")).to_be_hidden()
     expect(page.locator("#tiles").get_by_role("button", name="red.png")).to_have_attribute("aria-pressed", "true")
+
+
+def test_stage_has_its_picture_before_the_rest_of_the_page_comes(open_page: OpenPage, stub: KagamiServer) -> None:
+    colour = """async (still) => {
+      await still.decode();
+      const context = document.createElement('canvas').getContext('2d');
+      context.drawImage(still, 0, 0, 1, 1);
+      return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
+    }"""
+    page = open_page("about:blank")
+    still, words = page.locator("#still"), page.locator("#choose")
+    held: list[Route] = []
+    page.route("**/app.js", held.append)
+    for number, expected in enumerate((FakeAvatar.colour, RED)):  # of the server, then what was worn before a reload
+        page.goto(stub.url, wait_until="domcontentloaded")
+        wait_until(lambda number=number: len(held) == number + 1, page)  # type: ignore[misc]
+        expect(still).to_be_visible()
+        assert is_close(still.evaluate(colour), expected)
+        expect(page.locator("#picture-card")).to_be_visible()
+        expect(words).to_be_hidden()  # in whichever language
+        held[-1].continue_()
+        expect(page.locator("#status")).to_have_text("Ready")
+        expect(words).to_be_visible()
+        page.locator("#file").set_input_files(png_file("red.png", RED))
+        expect_in_use(page, "red.png")
+        wait_until(lambda: is_close(still.evaluate(colour), RED), page)
+    expect(still).to_have_attribute("src", re.compile("api/picture.*session="))
 
 
 def test_last_frame_stays_while_the_server_is_away(open_page: OpenPage, tmp_path: Path) -> None:
