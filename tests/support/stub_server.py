@@ -18,6 +18,7 @@ from streamer.engine.engine import Engine
 from streamer.engine.output_feed import OutputFeed
 from streamer.frames import CameraFrame
 from streamer.rigging.picture import Picture
+from streamer.runtime import fork_server
 from streamer.server.app import Server
 from streamer.server.certificate import machine_addresses, machine_names, make_certificate
 from streamer.server.listening import bind, run
@@ -30,6 +31,7 @@ from tests.support.page import UNLIMITED
 from tests.support.stub_forks import FORKS
 
 CALIBRATION_FRAMES = 40
+PRELOADED = ["streamer.rigging.backdrop", "streamer.rigging.picture_process", "tests.support.film_worker"]
 KEEP_S = 15.0  # for a session whose page is gone: tests that count sessions do not wait long for those of others
 
 
@@ -58,6 +60,8 @@ class SmilingTracker(FakeTracker):
 
 def main() -> None:
     settings = read_settings()
+    fork_server.preload(PRELOADED)
+    fork_server.warm_up()
     listening = bind(settings)
     engine = Engine(FakePipeline(delay=0.02, prepare_delay=0.5), SmilingTracker, settings.fps, settings.max_sessions)
     engine.start()
