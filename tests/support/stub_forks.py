@@ -14,9 +14,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL_S = 0.02
-FORKS = (
-    "--forks"  # has the stub server fork for each line of its input, `[log, *flags]` as JSON, and write the process id
-)
 
 
 class StubForks:
@@ -24,7 +21,7 @@ class StubForks:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.stub_server", FORKS],
+            [sys.executable, "-m", "tests.support.stub_forks"],
             cwd=ROOT,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             stdin=subprocess.PIPE,
@@ -78,3 +75,29 @@ class ForkedServer:
 def stub_forks() -> StubForks:
     """The only one of this process."""
     return StubForks()
+
+
+def main() -> None:
+    """Fork for each line of the input, `[log, *flags]` as JSON, and write the process id.
+
+    This module is the main one of the servers, and so of each process that they start, and imports little by itself.
+    """
+    from tests.support import stub_server  # noqa: PLC0415 - see above
+
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # a server that has ended leaves no zombie
+    for line in sys.stdin:
+        log, *flags = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            with open(log, "wb") as out, open(os.devnull, "rb") as nothing:
+                for target, source in enumerate((nothing, out, out)):
+                    os.dup2(source.fileno(), target)
+            sys.argv = ["stub_server", *flags]
+            stub_server.main()
+            os._exit(0)  # without taking all modules down one by one
+        print(pid, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,10 +6,6 @@ It starts at once, and its avatar is a flat colour that follows the brightness o
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -28,7 +24,6 @@ from streamer.tracking.tracker import TrackedMotion
 from tests.support.fakes import FakeAvatar, FakeCharacter, FakeOutput, FakePictureProcess, FakePipeline, FakeTracker
 from tests.support.film_worker import FakeFilmWorker
 from tests.support.page import UNLIMITED
-from tests.support.stub_forks import FORKS
 
 CALIBRATION_FRAMES = 40
 PRELOADED = ["streamer.rigging.backdrop", "streamer.rigging.picture_process", "tests.support.film_worker"]
@@ -90,25 +85,5 @@ def main() -> None:
         engine.close()
 
 
-def fork_servers() -> None:
-    """Fork a server for each line of the input, see `stub_forks`."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # a server that has ended leaves no zombie
-    for line in sys.stdin:
-        log, *flags = json.loads(line)
-        pid = os.fork()
-        if pid == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            with open(log, "wb") as out, open(os.devnull, "rb") as nothing:
-                for target, source in enumerate((nothing, out, out)):
-                    os.dup2(source.fileno(), target)
-            sys.argv = ["stub_server", *flags]
-            main()
-            os._exit(0)  # without taking all modules down one by one
-        print(pid, flush=True)
-
-
 if __name__ == "__main__":
-    if sys.argv[1:] == [FORKS]:
-        fork_servers()
-    else:
-        main()
+    main()
