@@ -15,7 +15,8 @@ STEADY_FRAMES = 10  # steady frames from which a neutral is made
 MAX_COLLECTION_S = 1.5  # of a visible face, after which the steadiest frames so far make the neutral
 REQUESTED_COLLECTION_S = 5.0  # the same where the driver asked for it, and is told what to do better
 NEUTRAL_FADE_S = 0.4  # in which a new neutral replaces the old one
-MAX_FACE_GAP_S = 1.0  # without a face, after which collecting starts again
+MAX_FACE_GAP_S = 1.0  # of frames without a face, after which collecting starts again
+MAX_FRAME_GAP_S = 10.0  # without any frame, as of a paused camera, likewise; on a busy machine some come seconds apart
 REVISION_S = 30.0  # after a neutral from unsteady frames, in which steady ones replace it
 OBSTACLE_S = 0.5  # for which an obstacle is told after the last frame that had it
 
@@ -47,6 +48,7 @@ class Calibration:
         self._body_motions: list[Motion] = []
         self._began: float | None = None
         self._last: Motion | None = None  # the last one with a face
+        self._faceless_since: float | None = None  # seconds, the first one without a face since then
         self._obstacle: tuple[Obstacle, float] | None = None  # the last one, and its seconds
         self._running = True
         self._requested = self._deliberate = False
@@ -124,6 +126,7 @@ class Calibration:
 
     def _restart(self) -> None:
         self._candidates, self._began, self._last, self._obstacle = [], None, None, None
+        self._faceless_since = None
 
     def _collect(self, motion: Motion) -> None:
         """Add a frame; finish with enough steady ones, or with the steadiest when the time is over."""
@@ -144,11 +147,13 @@ class Calibration:
             self._finish(motion.captured)
 
     def _add_candidate(self, motion: Motion) -> None:
-        """Rate a frame by itself and by the one before; starts again after a gap without a face."""
-        if self._last is not None and not 0 <= motion.captured - self._last.captured <= MAX_FACE_GAP_S:
+        """Rate a frame by itself and by the one before; starts again after a gap without a face or without frames."""
+        if self._is_interrupted(motion):
             self._restart()
         if motion.face is None:
+            self._faceless_since = motion.captured if self._faceless_since is None else self._faceless_since
             return
+        self._faceless_since = None
         if self._last is None:
             self._began = motion.captured
         else:
@@ -160,6 +165,12 @@ class Calibration:
             if rating.obstacle is not None:
                 self._obstacle = rating.obstacle, motion.captured
         self._last = motion
+
+    def _is_interrupted(self, motion: Motion) -> bool:
+        """Whether too long a gap ends with a frame, or lasts."""
+        if motion.face is None and self._faceless_since is not None:
+            return motion.captured - self._faceless_since > MAX_FACE_GAP_S
+        return self._last is not None and not 0 <= motion.captured - self._last.captured <= MAX_FRAME_GAP_S
 
     def _finish(self, now: float) -> None:
         best = sorted(self._candidates, key=lambda candidate: candidate.deviation)[:STEADY_FRAMES]

@@ -11,6 +11,7 @@ from models.geometry.topology import LOWER_LIP_INNER, RIGHT_LID, UPPER_LIP_INNER
 from streamer.tracking.calibration import (
     MAX_COLLECTION_S,
     MAX_FACE_GAP_S,
+    MAX_FRAME_GAP_S,
     NEUTRAL_FADE_S,
     REQUESTED_COLLECTION_S,
     REVISION_S,
@@ -105,6 +106,25 @@ def test_calibration_starts_again_after_a_gap_without_a_face():
     feed(calibration, lambda i, at: nobody(at), round(MAX_FACE_GAP_S / STEP) + 3, start=STEADY_FRAMES * STEP)
     assert calibration.progress == 0.0
     assert calibration.update(person(10.0)) is None
+
+
+@pytest.mark.parametrize("requested", [False, True])
+def test_calibration_ends_on_a_busy_machine_whose_frames_are_seconds_apart(requested):
+    calibration = Calibration()
+    if requested:
+        calibration.request()
+    wait = 1.3 * MAX_FACE_GAP_S
+    frames = round((REQUESTED_COLLECTION_S if requested else MAX_COLLECTION_S) / wait) + 2
+    neutrals = [calibration.update(person(i * wait)) for i in range(frames)]
+    np.testing.assert_allclose(neutrals[-1].face, person().face, atol=1e-5)
+    assert calibration.progress == 1.0
+
+
+def test_calibration_starts_again_where_no_frame_came_for_long():
+    calibration = Calibration()
+    feed(calibration, lambda i, at: person(at), STEADY_FRAMES - 1)
+    assert calibration.update(person(2 * MAX_FRAME_GAP_S)) is None
+    assert calibration.progress == 0.0
 
 
 def test_calibration_request_keeps_the_old_neutral_and_then_fades_to_the_new_one():
