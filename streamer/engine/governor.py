@@ -1,8 +1,8 @@
 """The governor: how much effort a session's frames may take, so that a busy CPU keeps them coming and young.
 
-A pure function of what was measured. It gives up one step more while a target is missed, and takes steps back as soon
-as the target would be met with them, too. What was taken back too early is waited for twice as long the next time, so
-that a load which stays where it is does not make the picture go to and fro.
+A pure function of what was measured. It gives up one step more while a target is missed, all where it is missed by far,
+and takes steps back as soon as the target would be met with them, too. What was taken back too early is waited for
+twice as long the next time, so that a load which stays where it is does not make the picture go to and fro.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from streamer.effort import EFFORTS, FRAME_COSTS, Effort
 from streamer.options import SpeedKind
 
 MISSED_S = 1.0  # for which a target must be missed, before a step is given up
-FAR_MISSED = 1.6  # pressure from which two steps are given up at once
+FAR_MISSED, FAR_MISSED_S = 1.6, 0.5  # pressure that no step but the last could relieve, and for which that must last
 MET_PRESSURE = 0.85  # that is expected of the effort which is taken back
 FIRST_PATIENCE_S, MAX_PATIENCE_S = 2.0, 64.0  # for which it must be expected, before
 RELAPSE_S = 15.0  # after taking steps back, in which giving one up doubles the patience
@@ -97,13 +97,13 @@ def advance(governor: Governor, load: Load, target: Target, now: float) -> Gover
 def _give_up(governor: Governor, now_pressure: float, now: float) -> Governor:
     since = now if governor.missed_since is None else governor.missed_since
     last = len(EFFORTS) - 1
-    if now - since < MISSED_S or governor.step == last:
+    is_far = now_pressure > FAR_MISSED
+    if now - since < (FAR_MISSED_S if is_far else MISSED_S) or governor.step == last:
         return replace(governor, missed_since=since, met_since=None)
     patience = governor.patience_s
     if governor.raised_at is not None:
         patience = min(2 * patience, MAX_PATIENCE_S)
-    step = min(governor.step + (2 if now_pressure > FAR_MISSED else 1), last)
-    return Governor(step=step, patience_s=patience, changed_at=now)
+    return Governor(step=last if is_far else governor.step + 1, patience_s=patience, changed_at=now)
 
 
 def _affordable(step: int, now_pressure: float) -> int:

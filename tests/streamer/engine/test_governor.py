@@ -60,8 +60,11 @@ def test_slow_machine_gives_up_what_it_must_within_seconds() -> None:
     governor, steps = run(Governor(), machine(13), 12)
     assert 0 < governor.step < LAST and pressure(machine(13)(governor.step), BALANCED) <= 1
     assert changes(steps) == governor.step  # no step too many
-    governor, _ = run(Governor(), machine(6), 15)
-    assert governor.step == LAST
+
+
+def test_sudden_load_takes_one_change_and_no_time() -> None:
+    governor, steps = run(Governor(), machine(6), 0.75 + PERIOD_S)
+    assert governor.step == LAST and changes(steps) == 1
 
 
 def test_delay_is_a_reason_too() -> None:
