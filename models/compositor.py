@@ -16,6 +16,8 @@ from models.closeups.patches import Patch
 from models.dit import Edit
 from models.geometry.grid import crop, unit_grid
 from models.geometry.guidance import Guidance
+from models.geometry.limb_motion import draw_limbs
+from models.geometry.limbs import first_pieces
 from models.geometry.rig import Rig
 
 
@@ -34,7 +36,9 @@ def compose(
     """
     trim = background is not None
     background = rig.plate if background is None else background
-    behind, middle, before = (None, None, None) if guidance.limbs is None else guidance.limbs.unbind(1)
+    behind, middle, before = None, None, None
+    if guidance.limbs is not None:
+        behind, middle, before = draw_limbs(first_pieces(rig.limbs, rig.pieces), guidance.limbs, rig.size).unbind(1)
     closeup_mask, shift = closeup_maps(guidance.box, patches, guidance.openings.shape[-1])
     mouth_opening = guidance.openings[:, :1]
     missing = mouth_opening * (1 - guidance.confidence) * (1 - closeup_mask)

@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kernels.mesh import Bucket, draw_mesh
-from kernels.tiles import draw_tiles
 from models.config import GUIDE_SIDE
 from models.geometry.body import move_with_bones, pin_to_border
 from models.geometry.constants import const_floats, gather_rows
@@ -28,7 +27,7 @@ from models.geometry.head_surface import (
 )
 from models.geometry.inpaint import pull_push
 from models.geometry.limb_curve import PIECES
-from models.geometry.limb_motion import move_limbs
+from models.geometry.limb_motion import MovedLimbs, move_limbs
 from models.geometry.limbs import first_pieces
 from models.geometry.motion_tokens import motion_tokens
 from models.geometry.openings import EYES, SOFT_BORDER_GAIN, opening
@@ -74,7 +73,7 @@ class Guidance:
     openings: (B, 2, G, G), 0..1, coverage by the mouth's interior and by the eyes' openings.
     shading_gain: (B, 1, G, G), factor of the colours by the light.
     tokens: (B, `MOTION_TOKENS`, `MOTION_TOKEN_WIDTH`), the face's motion relative to the picture, values near 1.
-    limbs: (B, 3, 4, S, S), premultiplied colours and alpha on the canvas, see `draw_limbs`; None: there are no limbs.
+    limbs: where they are on the canvas, of whatever size; `draw_limbs` draws them. None: there are no limbs.
     """
 
     flow: Tensor
@@ -92,13 +91,13 @@ class Guidance:
     openings: Tensor
     shading_gain: Tensor
     tokens: Tensor
-    limbs: Tensor | None = None
+    limbs: MovedLimbs | None = None
 
     def pick(self, index: int) -> Guidance:
         """One of the batch, as a batch of one."""
-        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        chosen: dict[str, Any] = {k: None if value is None else value[index : index + 1] for k, value in values.items()}
-        return Guidance(**chosen)
+        rows = slice(index, index + 1)
+        maps: dict[str, Any] = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "limbs"}
+        return Guidance(**maps, limbs=None if self.limbs is None else MovedLimbs(*(part[rows] for part in self.limbs)))
 
 
 def make_guidance(rig: Rig, pose: Pose) -> Guidance:
@@ -134,7 +133,7 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
         openings=on_focus.openings,
         shading_gain=shading_gain(pose.shade, canonical),
         tokens=motion_tokens(rig, pose),
-        limbs=draw_limbs(rig, pose) if rig.pieces > 0 else None,
+        limbs=limbs_in(rig, pose) if rig.pieces > 0 else None,
     )
 
 
@@ -159,14 +158,11 @@ def inner_edge(box: Tensor) -> Tensor:
     return (at_edge & inside).any(-1)[:, None].to(box.dtype)
 
 
-def draw_limbs(rig: Rig, pose: Pose) -> Tensor:
-    """The limbs of B rigs in B poses as three images, behind the body, between body and head, and before all:
-    (B, 3, 4, S, S), premultiplied colours and alpha.
-    """
+def limbs_in(rig: Rig, pose: Pose) -> MovedLimbs:
+    """The limbs of B rigs in B poses."""
     limbs, growth = first_pieces(rig.limbs, rig.pieces), pose.head.scale / rig.head.scale
     hands = (rig.hands, pose.hands) if rig.pieces == PIECES else None
-    moved = move_limbs(limbs, rig.body, pose.body, growth, hands)
-    return draw_tiles(limbs.tiles, moved.maps, moved.boxes, moved.order, moved.slot, rig.size)
+    return move_limbs(limbs, rig.body, pose.body, growth, hands)
 
 
 class BoxMaps(NamedTuple):

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kernels.mesh import Bucket, draw_mesh
+from kernels.tiles import draw_tiles
 from models.geometry.body import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER, shoulder_width
 from models.geometry.constants import gather_rows, scatter_rows
 from models.geometry.grid import smoothstep, to_box
@@ -46,7 +47,8 @@ CLEARLY_BEHIND = 0.4  # lengths of the palm by which a finger is behind it
 
 
 class MovedLimbs(NamedTuple):
-    """The limbs of B pictures in one frame, as `kernels.tiles.draw_tiles` takes them; K pieces, M = `LIMB_CELLS`.
+    """The limbs of B pictures in one frame, for `draw_limbs`; K pieces, M = `LIMB_CELLS`. All are float32, as the rest
+    of a frame's guidance is.
 
     maps: (B, K, 3, M, M), where the cells of each piece's box lie on its tile, x and y in −1..1, and 1 where it covers
     them. boxes: (B, K, 3). order: (B, K), numbers of the pieces, the farthest first. slot: (B, K), the image each
@@ -89,7 +91,15 @@ def move_limbs(
     buckets = [Bucket(ribbon_triangles(rest.device), LIMB_WINDOW)]
     maps = draw_mesh(points, buckets, values, LIMB_CELLS).unflatten(0, boxes.shape[:2])
     slot = torch.where(limbs.shown > 0.5, slot, NOT_DRAWN)
-    return MovedLimbs(maps, boxes, distance.argsort(1, descending=True), slot)
+    order = distance.argsort(1, descending=True)
+    return MovedLimbs(maps, boxes, order.to(maps.dtype), slot.to(maps.dtype))
+
+
+def draw_limbs(limbs: Limbs, moved: MovedLimbs, size: int) -> Tensor:
+    """Limbs that were moved as three images, behind the body, between body and head, and before all:
+    (B, 3, 4, size, size), premultiplied colours and alpha. limbs: those pieces, their tiles of any size.
+    """
+    return draw_tiles(limbs.tiles, moved.maps, moved.boxes, moved.order.long(), moved.slot.long(), size)
 
 
 def turn_over(across: Tensor, on_tile: Tensor, side: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""A rig and its guidance on a smaller canvas: the same picture drawn with fewer pixels."""
+"""A rig on a smaller canvas: the same picture drawn with fewer pixels."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import replace
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.geometry.guidance import Guidance
 from models.geometry.limbs import channels_last, no_limbs
 from models.geometry.picture_layers import PersonLayers, as_texture
 from models.geometry.rig import Rig
@@ -35,14 +34,6 @@ def resized_rig(rig: Rig, side: int) -> Rig:
         body_matte=_resized(rig.body_matte, side),
         limbs=limbs,
     )
-
-
-def resized_guidance(guidance: Guidance, side: int) -> Guidance:
-    """Guidance for a canvas of side × side pixels: of its maps only those of the limbs have the size of the canvas."""
-    limbs = guidance.limbs
-    if limbs is None or limbs.shape[-1] == side:
-        return guidance
-    return replace(guidance, limbs=_resized(limbs.flatten(0, 1), side).unflatten(0, limbs.shape[:2]))
 
 
 def _resized(maps: Tensor, side: int) -> Tensor:

@@ -9,7 +9,6 @@ import torch
 from kernels.pixels import to_bytes
 from models.compositor import compose
 from models.geometry.guidance import make_guidance
-from models.geometry.resized_rig import resized_guidance
 from models.geometry.retarget import Pose, rest_pose, retarget
 from models.geometry.rig import Rig
 from models.geometry.views import View
@@ -70,8 +69,7 @@ class EagerFrame:
         prediction = self._generator.predict(batch.states, rig, pose, guidance)
         stopwatch.lap("generate")
         edit, patches = (None, ()) if prediction is None else (prediction.edit, prediction.patches)
-        canvas = rig if _same(batch.canvases, batch.rigs) else Rig.stack(list(batch.canvases))
-        guidance = resized_guidance(guidance, canvas.size)
+        canvas = rig if _same(batch.canvases, batch.rigs) else _together(batch.canvases)
         frames = compose(canvas, guidance, edit, stack_backgrounds(canvas, batch.backgrounds), patches)
         planes = tuple(to_bytes(frames[:, part]) for part in ((COLOURS, ALPHA) if batch.alpha else (COLOURS,)))
         stopwatch.lap("compose")
@@ -79,10 +77,8 @@ class EagerFrame:
 
     def _stacked(self, rigs: Sequence[Rig]) -> Rig:
         """The rigs as one batch, kept while the same pictures are live."""
-        if len(rigs) == 1:
-            return rigs[0]
         if self._stack is None or not _same(self._stack[0], rigs):
-            self._stack = (list(rigs), Rig.stack(list(rigs)))
+            self._stack = (list(rigs), _together(rigs))
         return self._stack[1]
 
 
@@ -95,6 +91,11 @@ def still_batch(rig: Rig) -> DriverBatch:
     """Drivers as the pipeline makes them, who are as the picture shows its character."""
     still, controls, device = Motion.still(rig.face[0].numpy(), rig.body[0].numpy()), [Controls()], rig.face.device
     return DriverBatch.of([still], [still], controls, device, frame_bounds([None], controls, device))
+
+
+def _together(rigs: Sequence[Rig]) -> Rig:
+    """The rigs as one batch; a single one is not copied."""
+    return rigs[0] if len(rigs) == 1 else Rig.stack(list(rigs))
 
 
 def _same(a: Sequence[Rig], b: Sequence[Rig]) -> bool:

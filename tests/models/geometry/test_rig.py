@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from models.compositor import compose
 from models.geometry.guidance import make_guidance
-from models.geometry.resized_rig import resized_guidance, resized_rig
+from models.geometry.resized_rig import resized_rig
 from models.geometry.retarget import rest_pose
 from models.geometry.rig import Rig
 from streamer.generation.tensor_tree import iter_tensors
@@ -28,7 +28,7 @@ def test_resized_rig_at_rest_shows_the_resized_picture(rig: Rig, share: float) -
     side = round(rig.size * share)
     smaller = resized_rig(rig, side)
     guidance = make_guidance(rig, rest_pose(rig))
-    drawn = compose(smaller, resized_guidance(guidance, side))[:, :3]
+    drawn = compose(smaller, guidance)[:, :3]
     picture = F.interpolate(rig.image, (side, side), mode="bilinear", antialias=True)
     assert drawn.shape == picture.shape
     assert float((drawn - picture).abs().mean()) < 0.005
