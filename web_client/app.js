@@ -1,6 +1,7 @@
 // @ts-check
 /** The page: connects its state, the connection, the devices and the view. */
 
+import { Acts, keptFaces } from './acts.js';
 import { AvatarView } from './avatar_view.js';
 import { BackgroundFile } from './background.js';
 import { showLevel } from './before_start.js';
@@ -35,14 +36,15 @@ const READING_INTERVAL_MS = 1000;
 
 export class App {
   constructor() {
-    const { camera = '', resolution = DEFAULT_RESOLUTION, microphone = '', showSelf = true, shortcuts = true, samplesShown = true, controls = {} } = remembered();
-    const { shelf, capture } = initialState();
+    const { camera = '', resolution = DEFAULT_RESOLUTION, microphone = '', showSelf = true, shortcuts = true, samplesShown = true, faces = {}, controls = {} } = remembered();
+    const { shelf, capture, acts } = initialState();
     const renderAll = (/** @type {State} */ state) => {
       render(state);
       this.people.update(state);
     };
     this.store = new Store(renderAll, {
       camera, showSelf, shortcuts, shelf: { ...shelf, samplesShown }, capture: { ...capture, resolution, microphone },
+      acts: { ...acts, own: keptFaces(faces) },
     });
     /** Controls that were changed on this page; for the others the server's values hold. @type {Partial<Controls>} */
     this.changedControls = controls;
@@ -60,6 +62,7 @@ export class App {
     });
     this.picture = new ReferencePicture(this.store, this.connection);
     this.people = new PeopleNotice(this.store);
+    this.acts = new Acts(this.store, this.connection);
     this.shelf = new Shelf(this.store, this.picture);
     this.editor = new PointsEditor(this.store, this.picture);
     this.picture.onPointsWanted = (which) => void this.editor.open(which);
@@ -289,6 +292,9 @@ export class App {
       case 'controls':
         this.#adopt(message.controls);
         break;
+      case 'face':
+        this.acts.handleFace(message);
+        break;
       case 'stats':
         this.store.set({ stats: message });
         break;
@@ -303,6 +309,9 @@ export class App {
 
   /** @param {import('./protocol.js').ServerError} error */
   #handleError({ code, fatal, message }) {
+    if (code === 'not-seen') {
+      this.acts.handleNotSeen();
+    }
     if ((fatal && code !== 'closed') || code === 'full') {
       this.#endLive();
     }
@@ -328,6 +337,7 @@ export class App {
     this.picture.handleReady(ready, this.shelf.wornKey);
     this.background.handleReady(ready.session);
     this.film.handleReady(ready);
+    this.acts.handleReady();
   }
 
   // ---- measurements, configuration

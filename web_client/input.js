@@ -1,6 +1,7 @@
 // @ts-check
 /** User input: clicks, keys and sliders, each bound to a method of the app. */
 
+import { bindActs } from './acts.js';
 import { bindAppearance } from './appearance.js';
 import { bindBackground, nextBackground } from './background.js';
 import { bindBeforeStart } from './before_start.js';
@@ -28,6 +29,7 @@ import { bindVirtualCamera } from './virtual_camera.js';
 export function bindInput(app) {
   bindButtons(app);
   bindSettings(app);
+  bindActs(app);
   bindMotion(app);
   bindBackground(app);
   bindFilm(app);

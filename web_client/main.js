@@ -1,8 +1,8 @@
 // @ts-check
 /** Entry point: the page, or with `?view=output` only the avatar, for an OBS browser source. */
 
-import { loadDialogs } from './dialogs.js';
 import { loadLanguage } from './i18n.js';
+import { loadParts } from './parts.js';
 import { showAtOnce, takeShown } from './shown_before.js';
 
 const view = new URLSearchParams(location.search).get('view') === 'output' ? 'output' : 'page';
@@ -10,9 +10,9 @@ const before = view === 'page' ? takeShown() : null;
 void (view === 'page' ? import('./app.js') : import('./output.js')); // comes meanwhile
 if (view === 'page') {
   showAtOnce(before);
-  await loadDialogs();
+  await loadParts();
 }
-await loadLanguage(); // of the dialogs, too
+await loadLanguage(); // of the parts, too
 if (view === 'output') {
   const { runOutput } = await import('./output.js');
   runOutput();

@@ -220,6 +220,8 @@ const candidate = {
   usernameFragment: optional(isString),
 };
 const face = { weights: mapOf(within(0, 1)), turn: listOf(within(-1, 1)) };
+/** @type {(value: unknown) => value is Face} */
+export const isFace = /** @type {any} */ (shape(face));
 
 /** The server's messages, field by field. A newer server may send other fields, which are accepted. */
 const SERVER_MESSAGES = {

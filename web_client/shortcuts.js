@@ -9,6 +9,13 @@ const acceptsTyping = (target) => (
   target instanceof HTMLElement && target.matches('select, input:not([type=range], [type=radio], [type=checkbox])'));
 
 /**
+ * Whether a key that was pressed may be a shortcut: nothing is typed, no dialog is open, and it is not held.
+ * @param {KeyboardEvent} event
+ */
+export const isShortcut = ({ ctrlKey, metaKey, altKey, repeat, target }) => (
+  !(ctrlKey || metaKey || altKey || repeat || acceptsTyping(target) || document.querySelector('dialog[open]')));
+
+/**
  * Shows or hides the keys in tooltips and to assistive technology.
  * @param {boolean} enabled
  */
@@ -37,9 +44,8 @@ export function bindShortcuts({ enabled, keys, dismiss }) {
     actions.set(target.dataset.shortcut ?? '', () => target.click()); // a disabled button ignores it
   }
   document.addEventListener('keydown', (event) => {
-    const { target, key, repeat } = event;
-    const modified = event.ctrlKey || event.metaKey || event.altKey;
-    if (modified || repeat || acceptsTyping(target) || document.querySelector('dialog[open]')) {
+    const { key } = event;
+    if (!isShortcut(event)) {
       return;
     }
     const action = key === 'Escape' ? dismiss : enabled() ? actions.get(key.toLowerCase()) : undefined;

@@ -77,6 +77,7 @@ import { DEFAULT_RESOLUTION } from './camera.js';
  * @property {boolean} reframing whether the server prepares the picture for a changed frame
  * @property {Picture} picture
  * @property {ShelfState} shelf
+ * @property {import('./acts.js').ActsState} acts
  * @property {import('./background.js').OwnBackground | null} ownBackground
  * @property {import('./film.js').Film | null} film of a clip
  * @property {number} filmMinutes length that the clip of a film may have; 0: the server makes none
@@ -118,6 +119,7 @@ export const initialState = () => ({
   reframing: false,
   picture: { key: null, name: '', url: '', thumbnail: '', notes: [], pending: null, views: [], people: 1, person: 'largest', heads: [], chosen: null },
   shelf: { choices: [], isLoading: true, isKept: true, samplesShown: true, editing: false },
+  acts: { on: [], own: {}, measuring: null },
   notice: null,
   recording: null,
   calibration: null,
@@ -136,7 +138,7 @@ export const initialState = () => ({
 const STORAGE_KEY = 'kagami';
 
 /** @typedef {'system' | 'light' | 'dark'} Theme */
-/** @typedef {{camera?: string, resolution?: Resolution, microphone?: string, showSelf?: boolean, shortcuts?: boolean, samplesShown?: boolean, theme?: Theme, language?: 'auto' | import('./i18n.js').Language, controls?: Partial<Controls>}} Saved */
+/** @typedef {{camera?: string, resolution?: Resolution, microphone?: string, showSelf?: boolean, shortcuts?: boolean, samplesShown?: boolean, theme?: Theme, language?: 'auto' | import('./i18n.js').Language, faces?: Record<string, import('./protocol.js').Face>, controls?: Partial<Controls>}} Saved */
 
 /** @returns {Saved} the kept settings; empty where there is no storage, or something else in it. */
 export function remembered() {

@@ -1,6 +1,7 @@
 // @ts-check
 /** Renders the state into the page. `render` is idempotent and may be called at any time. */
 
+import { renderActs } from './acts.js';
 import { renderBackground } from './background.js';
 import { renderBeforeStart } from './before_start.js';
 import { renderCountdown } from './calibration.js';
@@ -169,6 +170,7 @@ export function render(state) {
   renderFraming(state.controls, state.reframing);
   renderSpeed(state);
   renderEffort(state);
+  renderActs(state);
   renderNotice(state);
 }
 
