@@ -1,8 +1,10 @@
 """`python -m benchmarks.changing_load`: a live stream beside other programs that come and go.
 
-Busy processes run beside the real server for `--period` seconds, then none for as long, by turns. Of each part of the
-run: frames a second, glass to glass, what the governor had given up at its end, how often that changed, and how long it
-took until nothing was given up any more. Over all: the longest time without an avatar frame younger than 300 ms.
+Busy processes run beside the real server for `--period` seconds, then none for as long, by turns: one program with so
+many processes, in a session of its own, as a build in another terminal; or in the server's own session, where Linux
+shares the processors among all threads alike (`--same-session`). Of each part of the run: frames a second, glass to
+glass, what the governor had given up at its end, how often that changed, and how long it took until nothing was given
+up any more. Over all: the longest time without an avatar frame younger than 300 ms.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+import psutil
+
 from benchmarks.common.hardware import machine_lines
 from benchmarks.common.jsonfile import run
 from benchmarks.streaming.clip_camera import CAMERA_SIZE, load_clip
@@ -29,7 +33,16 @@ from benchmarks.streaming.webrtc_client import ReceiverLog, live_client
 from streamer.frames import Image
 
 OLD_MS = 300.0  # delay that nobody should see for long
-_BUSY = "while True: pass"
+_LOAD = """
+import subprocess, sys
+busy = [sys.executable, "-S", "-c", "while True: pass"]
+processes = [subprocess.Popen(busy) for _ in range(int(sys.argv[1]))]
+print("busy", flush=True)
+sys.stdin.read()  # until the benchmark ends the load, or ends itself
+for process in processes:
+    process.kill()
+    process.wait()
+"""
 COLUMNS = {"load": "load", "fps_out": "fps", "glass_to_glass_p50_ms": "p50 ms", "glass_to_glass_p95_ms": "p95 ms",
            "changes": "changes", "whole_after_s": "whole after s", "given_up": "given up"}  # fmt: skip
 
@@ -67,6 +80,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=5.0, help="how long to measure (5)")
     parser.add_argument("--period", type=float, default=20.0, help="seconds of each part (20)")
     parser.add_argument("--processes", type=int, default=8, help="busy processes in every second part (8)")
+    parser.add_argument("--same-session", action="store_true", help="in the server's session, not in another (no)")
     add_options(parser)
     options = parser.parse_args(arguments)
     if min(options.minutes, options.period, options.camera_fps) <= 0 or options.processes < 0:
@@ -78,10 +92,13 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Run the benchmark. Returns the JSON report. Raises KagamiError, OSError, ValueError, each with one sentence."""
     clip = load_clip(options.clip, *CAMERA_SIZE)
     with ServerProcess(server_flags(options), records=False) as server:
+        niceness = psutil.Process(server.pid).nice()
         trace = asyncio.run(_watch(server, clip, options))
         server.stop()
     return {
         **summarise(trace),
+        "same_session": options.same_session,
+        "server_niceness": int(niceness),
         "seconds": round(60 * options.minutes, 1),
         "video": {"width": trace.log.size[0], "height": trace.log.size[1]},
         **describe(options),
@@ -94,7 +111,7 @@ async def _watch(server: ServerProcess, clip: list[Image], options: argparse.Nam
         for number in range(max(2, round(60 * options.minutes / options.period))):
             processes = options.processes if number % 2 else 0
             told, begin = len(client.log.stats), time.monotonic()
-            with busy(processes):
+            with busy(processes, options.same_session):
                 await client.watch(options.period)
             given_up = [message["given_up"] for message in client.log.stats[told:]]
             trace.parts.append(Part(Window(begin, time.monotonic()), processes, given_up))
@@ -103,15 +120,15 @@ async def _watch(server: ServerProcess, clip: list[Image], options: argparse.Nam
 
 
 @contextmanager
-def busy(count: int) -> Iterator[None]:
-    """So many processes that compute for nothing."""
-    processes = [subprocess.Popen([sys.executable, "-S", "-c", _BUSY]) for _ in range(count)]
-    try:
+def busy(count: int, same_session: bool = False) -> Iterator[None]:
+    """So many processes that compute for nothing, of one program. same_session: as this process, else in another."""
+    command = [sys.executable, "-S", "-c", _LOAD, str(count)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=not same_session) as program:
+        assert program.stdin is not None and program.stdout is not None
+        program.stdout.readline()
         yield
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
+        program.stdin.close()
 
 
 def summarise(trace: LoadTrace) -> dict[str, Any]:
@@ -139,7 +156,13 @@ def longest_old(arrivals: Mapping[int, float], sent_at: Mapping[int, float], who
 
 def table(report: Mapping[str, Any]) -> str:
     """The report as text."""
-    lines = [*machine_lines(report["hardware"]), subject_line(report), "", _row(COLUMNS.values())]
+    session = "the server's session" if report["same_session"] else "a session of their own"
+    lines = [*machine_lines(report["hardware"]), subject_line(report)]
+    lines += [
+        f"busy processes in {session}, niceness of the server {report['server_niceness']}",
+        "",
+        _row(COLUMNS.values()),
+    ]
     lines += [_row(str(part[name]) for name in COLUMNS) for part in report["parts"]]
     lines += ["", f"longest time without a frame younger than {OLD_MS:.0f} ms: {report['longest_old_s']} s"]
     return "\n".join(lines)

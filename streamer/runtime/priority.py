@@ -15,7 +15,7 @@ import threading
 
 import psutil
 
-FRAMES_NICENESS = -10  # of what the frames wait for, on Linux where that is allowed: as sound servers ask for
+FRAMES_NICENESS = -5  # of what the frames wait for, on Linux where that is allowed; less would starve the browser
 BODY_TRACKER_NICENESS = 5  # its results are needed ten times a second
 UPLOAD_NICENESS = 10  # decoding and preparing an uploaded picture may take seconds
 FILM_NICENESS = 15  # a film of a clip takes minutes, and the live avatars come first

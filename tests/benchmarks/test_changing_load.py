@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import psutil
 import pytest
 
@@ -50,14 +53,21 @@ def test_table_has_a_row_for_each_part() -> None:
         "camera": "x",
         "body": True,
         "seconds": 20.0,
+        "same_session": False,
+        "server_niceness": 0,
     }
     text = table({**report, **whole, "video": {"width": 1, "height": 1}})
     assert text.count("\n") > 4 and "edges" in text
 
 
-def test_busy_processes_end_with_the_block() -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such sessions")
+@pytest.mark.parametrize("same_session", [True, False])
+def test_busy_processes_share_a_session_and_end_with_the_block(same_session: bool) -> None:
     before = set(psutil.Process().children())
-    with busy(2):
-        started = set(psutil.Process().children()) - before
-        assert len(started) == 2
-    assert not any(each.is_running() for each in started)
+    with busy(2, same_session):
+        (program,) = set(psutil.Process().children()) - before
+        started = program.children()
+        sessions = {os.getsid(each.pid) for each in (program, *started)}
+        assert len(started) == 2 and len(sessions) == 1
+        assert (sessions == {os.getsid(0)}) is same_session
+    assert not any(each.is_running() for each in (program, *started))
