@@ -20,6 +20,7 @@ from models.voice.mouth_shapes import SHAPE_NAMES, both_sides
 from models.voice.voice_net import LOOK_AHEAD_S, read_face
 from models.voice.weights import load
 from streamer.sources.voice_activity import PIECE_S, VoiceActivity
+from streamer.sources.voice_steps import VoiceSteps
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "checkpoints" / "voice.safetensors"
 MAX_FEED_S = 60.0  # of sound in one call, so that a peer cannot fill the memory
@@ -72,7 +73,7 @@ class Voice:
     LOOK_AHEAD_S = LOOK_AHEAD_S
 
     def __init__(self, weights: Path = WEIGHTS) -> None:
-        self._network = load(weights)
+        self._network = VoiceSteps(load(weights))
         self._mel = LogMel()
         self.reset()
 
@@ -103,8 +104,8 @@ class Voice:
         if count == 0:
             return []
         features, self._mel_state = self._mel(torch.from_numpy(joined[: count * STEP]), self._mel_state)
-        raw, self._state = self._network(features[None], self._state)
-        shapes, nods, speech = read_face(raw[0])
+        raw = [self._network(step, self._state) for step in features.numpy()]
+        shapes, nods, speech = read_face(torch.from_numpy(np.stack(raw)))
         weights = both_sides(shapes).numpy()
         frames = [self._frame(weights[i], float(nods[i]), float(speech[i])) for i in range(count)]
         return [frame for frame in frames if frame.time >= 0]

@@ -29,7 +29,8 @@ from training.voice.visemes import Array, blend_visemes, in_speech, lips_touchin
 SHARD_SENTENCES = 64
 SENTENCE_S = 3.4  # of an average one, with which hours become shards
 FESTIVAL_SHARE = 0.45
-SOUNDLESS_SHARE = 0.1  # recordings without a voice, of those with one
+TAKES = 2  # of each sentence, at other speeds, in other rooms
+SOUNDLESS_SHARE = 0.2  # recordings without a voice, of those with one
 VARIANTS = ("m1", "m2", "m3", "m4", "m6", "m7", "f1", "f2", "f3", "f5", "klatt", "klatt2", "klatt4", "Andy", "Annie",
             "Denis", "linda", "paul", "steph", "whisper")  # fmt: skip
 UNHEARD_VARIANTS = ("m5", "f4", "Mario", "klatt3")  # of the evaluation
@@ -111,7 +112,7 @@ def make_shard(seed: int, count: int = SHARD_SENTENCES) -> list[Recording]:
     from_festival = round(count * FESTIVAL_SHARE)
     utterances = festival_sentences(random, FESTIVAL_TRAINING, from_festival)
     utterances += [espeak_sentence(random, TRAINING_LANGUAGES, VARIANTS) for _ in range(count - from_festival)]
-    recordings = [recording_of(utterance, random) for utterance in utterances]
+    recordings = [recording_of(utterance, random) for utterance in utterances for _ in range(TAKES)]
     return recordings + [soundless(random) for _ in range(round(count * SOUNDLESS_SHARE))]
 
 

@@ -31,7 +31,8 @@ BATCH = 24
 RATE, WARM_UP, LAST_RATE = 2e-3, 100, 0.05  # peak learning rate, steps until it, and the share of it at the end
 WEIGHT_DECAY, MAX_GRADIENT_NORM, AVERAGE = 0.01, 1.0, 0.997
 REREAD_STEPS, LOG_STEPS, SAVE_STEPS = 300, 20, 200
-VELOCITY_WEIGHT, TOUCH_WEIGHT, SPEECH_WEIGHT, PARTING_WEIGHT = 2.0, 0.25, 0.15, 1.0
+TOUCH_RARITY = 2.0  # by which a moment of touching lips counts more than one without
+VELOCITY_WEIGHT, TOUCH_WEIGHT, SPEECH_WEIGHT, PARTING_WEIGHT = 2.0, 1.0, 0.15, 1.0
 SHAPE_SCALES = (0.08, 0.03, 1.0, 0.08, 0.10, 0.05, 0.1, 0.06, 0.05, 0.06, 0.04, 0.04, 0.06, 0.06)  # usual deviations
 NOD_SCALE = 0.02  # rad
 LEARNT_SHAPES = tuple(i for i, name in enumerate(SHAPES) if name not in ("mouthClose", "mouthPress"))  # `close_lips`
@@ -103,7 +104,10 @@ def losses(raw: Tensor, face: Tensor) -> dict[str, Tensor]:
         "shape": F.smooth_l1_loss(error, torch.zeros_like(error)),
         "velocity": VELOCITY_WEIGHT * F.smooth_l1_loss(moved, torch.zeros_like(moved)),
         "nod": 0.1 * ((raw - face)[..., NOD] / NOD_SCALE).square().mean(),
-        "touch": TOUCH_WEIGHT * F.binary_cross_entropy_with_logits(raw[..., LIPS_TOUCH], face[..., LIPS_TOUCH]),
+        "touch": TOUCH_WEIGHT
+        * F.binary_cross_entropy_with_logits(
+            raw[..., LIPS_TOUCH], face[..., LIPS_TOUCH], pos_weight=raw.new_tensor(TOUCH_RARITY)
+        ),
         "speech": SPEECH_WEIGHT * F.binary_cross_entropy_with_logits(raw[..., SPEECH], face[..., SPEECH]),
         "parting": PARTING_WEIGHT * (lip_parting(shapes) - lip_parting(truth)).abs().mean(),
     }
