@@ -28,7 +28,7 @@ from training.voice.visemes import Array, blend_visemes, in_speech, lips_touchin
 
 SHARD_SENTENCES = 64
 SENTENCE_S = 3.4  # of an average one, with which hours become shards
-FESTIVAL_SHARE = 0.45
+FESTIVAL_SHARE = 0.45  # of the sentences; its voices are better and take most of the time
 TAKES = 2  # of each sentence, at other speeds, in other rooms
 SOUNDLESS_SHARE = 0.2  # recordings without a voice, of those with one
 VARIANTS = ("m1", "m2", "m3", "m4", "m6", "m7", "f1", "f2", "f3", "f5", "klatt", "klatt2", "klatt4", "Andy", "Annie",
@@ -106,11 +106,11 @@ def festival_sentences(random: np.random.Generator, names: tuple[str, ...], coun
     return [utterance for utterance in say_all(wanted) if utterance is not None]
 
 
-def make_shard(seed: int, count: int = SHARD_SENTENCES) -> list[Recording]:
+def make_shard(seed: int, festival_share: float, count: int = SHARD_SENTENCES) -> list[Recording]:
     """Recordings of `count` sentences of training voices and languages, and some without a voice."""
     random = np.random.default_rng(seed)
-    from_festival = round(count * FESTIVAL_SHARE)
-    utterances = festival_sentences(random, FESTIVAL_TRAINING, from_festival)
+    from_festival = round(count * festival_share)
+    utterances = festival_sentences(random, FESTIVAL_TRAINING, from_festival) if from_festival else []
     utterances += [espeak_sentence(random, TRAINING_LANGUAGES, VARIANTS) for _ in range(count - from_festival)]
     recordings = [recording_of(utterance, random) for utterance in utterances for _ in range(TAKES)]
     return recordings + [soundless(random) for _ in range(round(count * SOUNDLESS_SHARE))]
@@ -143,15 +143,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards")
     parser.add_argument("--hours", type=float, default=3.0, help="hours of speech")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--festival", type=float, default=FESTIVAL_SHARE, help="share of Festival's voices, 0..1")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    shards = max(1, round(arguments.hours * 3600 / (SHARD_SENTENCES * SENTENCE_S)))
+    shards = max(1, round(arguments.hours * 3600 / (SHARD_SENTENCES * TAKES * SENTENCE_S)))
     for number in range(shards):
         path = arguments.out / f"shard_{arguments.seed}_{number:04}.safetensors"
         if not path.exists():
-            save_shard(path, make_shard(arguments.seed * 10_000 + number))
+            save_shard(path, make_shard(arguments.seed * 10_000 + number, arguments.festival))
             logging.info("shard %d of %d", number + 1, shards)
 
 
