@@ -41,9 +41,9 @@ devices = pytest.mark.parametrize(
 
 
 def interpreted(*names: str) -> str:
-    """Run these files of this folder in the interpreter, without their tests for a GPU; returns pytest's output."""
+    """Run the tests of these files of this folder that need the interpreter, in it; returns pytest's output."""
     files = [str(Path(__file__).with_name(name)) for name in names]
-    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-m", "not gpu", *files]
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-k", "interpreter", *files]
     # One thread, since more of them would only wait for Python's lock.
     environment = os.environ | {"TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
