@@ -75,8 +75,11 @@ def chromium(camera_clip: Path) -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def stub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KagamiServer]:
-    """A server with a stub pipeline, shared by all tests that leave it running."""
-    with KagamiServer(tmp_path_factory.mktemp("stub") / "log.txt", program=STUB) as server:
+    """A server with a stub pipeline, shared by all tests that leave it running. Live sessions of earlier tests, which it
+    keeps for a while, leave room for those of the present one.
+    """
+    log = tmp_path_factory.mktemp("stub") / "log.txt"
+    with KagamiServer(log, "--max-sessions", "32", program=STUB) as server:
         yield server
 
 
