@@ -75,7 +75,7 @@ def chromium(camera_clip: Path) -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def stub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KagamiServer]:
-    """A server with a stub pipeline, shared by all tests that leave it running. Live sessions of earlier tests, which it
+    """A server with a stub pipeline, shared by all tests that leave it running. Sessions of earlier tests, which it
     keeps for a while, leave room for those of the present one.
     """
     log = tmp_path_factory.mktemp("stub") / "log.txt"

@@ -12,6 +12,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from streamer.runtime.prctl import end_with_parent
+
 ROOT = Path(__file__).resolve().parents[2]
 POLL_S = 0.02
 
@@ -89,6 +91,7 @@ def main() -> None:
         log, *flags = json.loads(line)
         pid = os.fork()
         if pid == 0:
+            end_with_parent()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             with open(log, "wb") as out, open(os.devnull, "rb") as nothing:
                 for target, source in enumerate((nothing, out, out)):
