@@ -1,5 +1,5 @@
 """The motion while no face is found: a body that is still found moves on, and its head goes along. Without a body the
-last motion is held, then the neutral breathes and blinks.
+last motion is held, then the character idles (`idle_motion.py`).
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from models.geometry.body import (
     NOSE,
     RIGHT_EAR,
     RIGHT_SHOULDER,
-    UPPER_BODY,
 )
-from streamer.tracking.eyelids import close_lids
 from streamer.tracking.head_of_body import Handover, HeadOfBody
-from streamer.tracking.head_pose import CANONICAL, head_pose, rotation_matrix
+from streamer.tracking.head_pose import CANONICAL
+from streamer.tracking.idle_motion import IdleMotion
 from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY, Array, Motion, blend, smooth_share
 from streamer.tracking.neutral_change import carried_over
 
@@ -31,16 +30,8 @@ EASE_IN_S = 0.35  # from the neutral back to the tracked motion
 Source = Literal["found", "placed", "idle"]  # of the head: a face, the joints of the body, or nothing that is seen
 UNEASED_GAP_S = 0.15  # a face that was lost for no longer is shown without easing
 
-_SWAY_HZ = (0.11, 0.07, 0.05)  # of pitch, yaw and roll
-_SWAY_DEGREES = (1.2, 2.0, 0.9)  # amplitudes of pitch, yaw and roll
-_BREATH_HZ = 0.24
-_HEAD_RISE = 0.012  # canonical units by which a breath lifts the head
-_SHOULDER_RISE = 0.018  # shoulder widths by which a breath lifts the upper body
-_BLINKS = 64  # blinks until their rhythm repeats
-_BLINK_S, _LID_CLOSING_S, _LID_OPENING_S = 0.25, 0.08, 0.17  # a human blink: all of it, and its two parts
 _CARRIERS = [NOSE, LEFT_EAR, RIGHT_EAR, LEFT_SHOULDER, RIGHT_SHOULDER]  # joints that a head moves with
 _FACE_SCALE = 0.3  # camera units; distance of the outer eye corners of `NEUTRAL`
-_SWAY_PIVOT = np.array([0, 1.3, 0.8])  # canonical units, at the neck
 
 
 def _neutral_body() -> Array:
@@ -64,9 +55,7 @@ class Presence:
 
     def __init__(self, seed: int = 0, heads: HeadOfBody | None = None) -> None:
         self._heads = heads or HeadOfBody()
-        random = np.random.default_rng(seed)
-        self._phases = random.uniform(0, 2 * math.pi, 8)  # radians, of the sway
-        self._blink_times = np.cumsum(random.uniform(2.0, 5.5, _BLINKS))  # seconds
+        self._idle_motion = IdleMotion(seed)
         self._began: float | None = None
         self._last_tracked = -math.inf
         self._lost = False
@@ -169,32 +158,8 @@ class Presence:
         return blend(start, target, smooth_share(fraction))
 
     def _idle(self, base: Motion, now: float) -> Motion:
-        """The neutral with a slow sway about the neck, breathing shoulders and blinks."""
-        if base.face is None:
-            raise ValueError("idling needs a neutral with a face")
-        time = now - (self._began or 0.0)
-        pose = head_pose(base.face)
-        sway = [math.sin(2 * math.pi * f * time + p) for f, p in zip(_SWAY_HZ, self._phases[:3], strict=True)]
-        breath = 0.5 - 0.5 * math.cos(2 * math.pi * _BREATH_HZ * time)
-        turn = rotation_matrix(np.radians(np.array(_SWAY_DEGREES) * sway))
-        shape = close_lids(pose.inverse(base.face) + base.correction, self._lid_closure(time))
-        shape = ((shape - _SWAY_PIVOT) @ turn.T + _SWAY_PIVOT).astype(np.float32)
-        shape[:, 1] -= _HEAD_RISE * breath
-        face = pose.apply(shape)
-        body = base.body
-        if body is not None:
-            body = body.copy()
-            width = float(np.linalg.norm(body[LEFT_SHOULDER, :2] - body[RIGHT_SHOULDER, :2]))
-            body[UPPER_BODY, 1] -= _SHOULDER_RISE * width * breath
-        return Motion(now, face, 0.0, body, head=head_pose(face).rotation)
-
-    def _lid_closure(self, time: float) -> float:
-        """0 open .. 1 closed, at `time` seconds."""
-        elapsed = time % float(self._blink_times[-1]) - self._blink_times
-        for since_start in elapsed[(elapsed >= 0) & (elapsed < _BLINK_S)]:
-            is_closing = since_start < _LID_CLOSING_S
-            return float(since_start / _LID_CLOSING_S if is_closing else (_BLINK_S - since_start) / _LID_OPENING_S)
-        return 0.0
+        """What the character does while nobody drives it."""
+        return replace(self._idle_motion.at(base, now - (self._began or 0.0)), captured=now)
 
 
 def _carried(shown: Motion, body: Array) -> Motion:

@@ -8,7 +8,6 @@ import pytest
 from models.geometry.body import LEFT_SHOULDER
 from models.geometry.topology import (
     LOWER_LIP_INNER,
-    RIGHT_IRIS,
     RIGHT_LOWER_LID,
     RIGHT_UPPER_LID,
     UPPER_LIP_INNER,
@@ -92,21 +91,12 @@ def test_resolve_eases_a_returning_face_in_and_then_returns_it_unchanged(away):
     assert EASE_IN_S < 20 * STEP
 
 
-def test_resolve_without_a_face_breathes_blinks_and_sways_about_the_neutral():
+def test_resolve_without_a_face_idles_about_the_neutral():
     shown = play(Presence(), [nobody] * round(30 / STEP))
-    gaps = np.array([lid_gap(motion) for motion in shown])
-    blinks = int(((gaps[1:] < 0.5 * gaps[0]) & (gaps[:-1] >= 0.5 * gaps[0])).sum())
-    assert 4 <= blinks <= 15
-    shoulders = np.array([motion.body[LEFT_SHOULDER, 1] for motion in shown])
-    assert 0.005 < np.ptp(shoulders) < 0.05
     turns = np.degrees([rotation_vector(head_pose(motion.face, BASE.face).rotation) for motion in shown])
-    assert 1 < np.ptp(turns[:, 1]) < 8 and np.abs(turns).max() < 5
+    assert 1 < np.ptp(turns[:, 1]) < 14 and np.abs(turns).max() < 8
     assert largest_step(shown) < 0.2
-
-
-def test_resolve_without_a_face_keeps_the_gaze_of_the_neutral():
-    irises = [head_pose(motion.face).inverse(motion.face)[RIGHT_IRIS] for motion in play(Presence(), [nobody] * 200)]
-    assert np.ptp(np.array(irises), axis=0).max() < 1e-2
+    assert [motion.captured for motion in shown[:2]] == [0.0, STEP]
 
 
 def test_resolve_is_deterministic_given_the_seed():
@@ -126,7 +116,7 @@ def test_resolve_eases_from_the_new_neutral_when_calibration_ends():
     calibrated = play(presence, [looking_away] * 20, start=20 * STEP)
     start = np.abs(calibrated[0].face - BASE.face).max() / face_size(BASE.face)
     assert start < 0.15  # the person's proportions, not those of NEUTRAL
-    assert largest_step(calibrated) < 0.25
+    assert largest_step(calibrated) < 0.27  # the head may idle some degrees to the other side
     assert uncalibrated[-1].face is not None
 
 
