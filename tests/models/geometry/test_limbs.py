@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from models.compositor import compose
 from models.geometry.body import LEFT_ELBOW, LEFT_INDEX, LEFT_PINKY, LEFT_SHOULDER, LEFT_WRIST, RIGHT_WRIST
@@ -13,6 +14,7 @@ from models.geometry.guidance import make_guidance
 from models.geometry.limb_curve import LIMB_PIECES
 from models.geometry.limb_motion import BEFORE_ALL, BEHIND_BODY, move_limbs
 from models.geometry.limbs import first_pieces
+from models.geometry.resized_rig import resized_rig
 from models.geometry.retarget import Pose, rest_pose
 from models.geometry.rig import Rig
 from tests.support.bodies import ARM, LEG, TORSO, WALL, drawn_figure, figure_joints
@@ -69,6 +71,15 @@ def test_a_figure_whose_joints_are_guessed_has_no_limbs_and_rests_as_the_picture
     rig = drawn_figure(joints=joints)
     assert rig.pieces == 0 and not rig.limbs.shown.any()
     assert (drawn(rig, rest_pose(rig))[:3] - rig.image[0]).abs().max() < 0.01
+
+
+def test_a_raised_arm_on_a_smaller_canvas_is_the_same_one(figure: Rig) -> None:
+    side = round(0.75 * figure.size)
+    with torch.inference_mode():
+        guidance = make_guidance(figure, raised(figure, -90))
+        smaller = compose(resized_rig(figure, side), guidance)[:, :3]
+        whole = F.interpolate(compose(figure, guidance)[:, :3], (side, side), mode="bilinear", antialias=True)
+    assert (smaller - whole).abs().mean() < 0.01
 
 
 def test_a_raised_arm_is_where_its_bones_are(figure: Rig) -> None:
