@@ -14,7 +14,8 @@ from streamer.options import SpeedKind
 
 MISSED_S = 1.0  # for which a target must be missed, before a step is given up
 FAR_MISSED, FAR_MISSED_S = 1.6, 0.5  # pressure that no step but the last could relieve, and for which that must last
-MET_PRESSURE = 0.85  # that is expected of the effort which is taken back
+MET_PRESSURE = 0.95  # that is expected of the effort which is taken back
+DRAWN_SHARE = 0.4  # of a delay, which alone grows with the effort: the rest is tracking, encoding and waiting
 FIRST_PATIENCE_S, MAX_PATIENCE_S = 2.0, 64.0  # for which it must be expected, before
 RELAPSE_S = 15.0  # after taking steps back, in which giving one up doubles the patience
 SETTLE_S = 1.5  # after a change, in which measurements still tell of the effort before: `Load`'s are as old
@@ -85,7 +86,7 @@ def advance(governor: Governor, load: Load, target: Target, now: float) -> Gover
     now_pressure = pressure(load, target)
     if now_pressure > 1:
         return _give_up(governor, now_pressure, now)
-    affordable = _affordable(governor.step, now_pressure)
+    affordable = _affordable(governor.step, load, target)
     if affordable == governor.step:
         return replace(governor, missed_since=None, met_since=None)
     since = now if governor.met_since is None else governor.met_since
@@ -106,9 +107,11 @@ def _give_up(governor: Governor, now_pressure: float, now: float) -> Governor:
     return Governor(step=last if is_far else governor.step + 1, patience_s=patience, changed_at=now)
 
 
-def _affordable(step: int, now_pressure: float) -> int:
+def _affordable(step: int, load: Load, target: Target) -> int:
     """The first step, of those up to this one, whose expected pressure is at most MET_PRESSURE."""
     for fuller in range(step):
-        if now_pressure * FRAME_COSTS[fuller] / FRAME_COSTS[step] <= MET_PRESSURE:
+        cost = FRAME_COSTS[fuller] / FRAME_COSTS[step]
+        delay_ms = load.delay_ms * (1 + DRAWN_SHARE * (cost - 1))
+        if pressure(Load(load.fps / cost, load.camera_fps, delay_ms), target) <= MET_PRESSURE:
             return fuller
     return step

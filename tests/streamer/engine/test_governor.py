@@ -72,9 +72,12 @@ def test_delay_is_a_reason_too() -> None:
     assert governor.step > 0
 
 
-def test_steps_are_taken_back_although_delay_hardly_falls_with_them() -> None:
-    """Most of a delay is waiting, which no step shortens: 100 ms on two cores that draw 26 frames a second."""
-    governor, steps = run(Governor(step=LAST), lambda step: Load(26.0, CAMERA_FPS, 105.0), 10)
+@pytest.mark.parametrize(("fps", "delay_ms"), [(26.0, 105.0), (23.0, 130.0)])
+def test_steps_are_taken_back_although_delay_hardly_falls_with_them(fps: float, delay_ms: float) -> None:
+    """Most of a delay is waiting, which no step shortens: 100 to 140 ms on two cores that draw 22 to 26 frames a second
+    with full effort.
+    """
+    governor, steps = run(Governor(step=LAST), lambda step: Load(fps, CAMERA_FPS, delay_ms), 10)
     assert governor.step == 0 and changes(steps) <= 3
 
 
