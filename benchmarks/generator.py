@@ -156,6 +156,7 @@ def measure(options: argparse.Namespace, print_line: Callable[[str], None]) -> d
     print_line(_HEAD)
     for size in options.size:
         rig = make_rig(picture, size, None, device).rig
+        torch.set_num_threads(options.threads)  # again, since the loops of the matte's library changed it
         drawn: dict[tuple[Any, ...], list[Image]] = {}  # the first frames of each configuration without a graph
         for case in cases(options, device):
             if str(case.steps) not in report["gflop_per_frame"]:

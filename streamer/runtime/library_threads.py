@@ -7,13 +7,16 @@ from __future__ import annotations
 import os
 from collections.abc import MutableMapping
 
-# Of OpenMP (torch), OpenBLAS and Accelerate (numpy), MKL (torch), read when these libraries are loaded.
-VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "MKL_NUM_THREADS")
+# Of OpenMP (torch), OpenBLAS and Accelerate (numpy), MKL (torch), and numba, read when these libraries are loaded. With
+# more threads, numba's loops in the matte's library would also set OpenMP's number, and with it torch's, to the cores'.
+VARIABLES = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"
+)  # fmt: skip
 FEW_CORES = 4  # below which OpenCV gets one thread: a second one costs time, and there is no core for it
 
 
 def use_one_thread(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Let numpy and torch compute in one thread, in this process and all that it starts, unless the environment says
+    """Let numpy, torch and numba compute in one thread, in this process and all that it starts, unless the environment says
     otherwise. To be called before they are imported; ONNX Runtime has its own setting, see `OnnxGenerator`.
     """
     for name in VARIABLES:

@@ -18,6 +18,8 @@ import run_server
 assert "numpy" not in sys.modules, "the libraries are loaded before they are told"
 use_one_thread()
 import psutil, numpy
+from numba.core import config
+assert config.NUMBA_NUM_THREADS == 1
 numpy.ones((300, 300)) @ numpy.ones((300, 300))
 print(psutil.Process().num_threads())
 """
@@ -29,7 +31,7 @@ def test_what_somebody_sets_stays():
     assert environment == {**dict.fromkeys(VARIABLES, "1"), "OMP_NUM_THREADS": "3"}
 
 
-def test_numpy_starts_no_pool_in_the_server():
+def test_numpy_and_numba_start_no_pool_in_the_server():
     done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "1\n"
 
