@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from kernels.layers import lay_between, lay_over
 from kernels.overlay import overlay
 from kernels.sampling import resize_map
 from kernels.shade import shade
@@ -61,14 +62,13 @@ def compose(
     box, canvas_flow = (None, None) if rig.full_canvas else (guidance.box, guidance.flow)
     person = rig.cut if trim else rig.own
     chart = rig.surface.chart
-    scene = background if behind is None else background * (1 - behind[:, 3:]) + behind[:, :3]
+    scene = background if behind is None else lay_over(background, behind)
     picture = warp_composite(person.body, maps, scene, canvas_flow, box, trim, person.head, chart, middle)
     for patch in patches:
         overlay(picture, patch.window.as_rows(), 1 - patch.edit.keep, patch.edit.paint)
     shade(picture, guidance.shading_gain, box)
     if behind is not None and before is not None:
-        picture[:, 3:] += (1 - picture[:, 3:]) * behind[:, 3:]
-        picture.mul_(1 - before[:, 3:]).add_(before)
+        lay_between(picture, behind, before)
     return picture
 
 
