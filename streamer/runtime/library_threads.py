@@ -16,8 +16,8 @@ FEW_CORES = 4  # below which OpenCV gets one thread: a second one costs time, an
 
 
 def use_one_thread(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Let numpy, torch and numba compute in one thread, in this process and all that it starts, unless the environment says
-    otherwise. To be called before they are imported; ONNX Runtime has its own setting, see `OnnxGenerator`.
+    """Let numpy, torch and numba compute in one thread, in this process and all that it starts, unless the environment
+    says otherwise. To be called before they are imported; ONNX Runtime has its own setting, see `OnnxGenerator`.
     """
     for name in VARIABLES:
         environment.setdefault(name, "1")

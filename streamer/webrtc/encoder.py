@@ -109,7 +109,7 @@ class AvatarVp8Encoder(Vp8Encoder):
             "noise-sensitivity": "0",
             "overshoot-pct": "15",
             "undershoot-pct": "100",
-            "static-thresh": "1",
+            "static-thresh": "100",  # of a block's squared errors, which nobody sees; it is skipped
             "partitions": "0",
         }
         return codec
