@@ -100,8 +100,9 @@ def test_each_picture_has_a_file_of_its_own(
         assert is_close(corner(frames[-1]), colour) and is_close(corner(frames[0]), colour)
         with av.open(str(path)) as video:
             packets = [packet for packet in video.demux(video=0) if packet.pts is not None]
-        last = max(float(packet.pts * packet.time_base) for packet in packets if packet.pts is not None)
-        assert last < duration < last + 1, "the duration is not that of the frames"
+        times = sorted(float(packet.pts * packet.time_base) for packet in packets if packet.pts is not None)
+        last, longest = times[-1], max(np.diff(times))  # a busy machine shows a frame for longer
+        assert last < duration < last + 1 + longest, "the duration is not that of the frames"
 
 
 def test_webm_of_a_recording_can_be_sought(open_page: OpenPage, stub: KagamiServer, tmp_path: Path) -> None:
