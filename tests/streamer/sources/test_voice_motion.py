@@ -124,3 +124,12 @@ def test_gate_opens_faster_than_it_closes() -> None:
         gate.step(0.0)
         closed += 1
     assert 2 <= opened < closed <= 8
+
+
+def test_shipped_weights_open_the_jaw_for_vowels_and_not_for_silence() -> None:
+    voice = Voice()
+    frames = voice.feed(np.concatenate([vowels(), np.zeros(SAMPLE_RATE, np.float32)]))
+    jaw = np.array([frame.weights[Voice.NAMES.index("jawOpen")] for frame in frames])
+    times = np.array([frame.time for frame in frames])
+    assert jaw[(times > 0.5) & (times < 1.9)].mean() > 0.05
+    assert jaw[times > 2.6].max() == 0

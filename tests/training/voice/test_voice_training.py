@@ -1,0 +1,64 @@
+"""The voice network's training learns, resumes, and writes weights that load; on a shard of invented features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.voice.log_mel import FEATURES
+from models.voice.mouth_shapes import CHANNELS, CLOSE, JAW, LIPS_TOUCH, NOD, PRESS
+from models.voice.voice_net import LOOK_AHEAD
+from models.voice.weights import load
+from training.voice import train
+from training.voice.make_data import Recording, save_shard
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A shard in which the first band is the jaw."""
+    monkeypatch.setattr(train, "BATCH", 2)
+    monkeypatch.setattr(train, "CROP", 48)
+    random = np.random.default_rng(1)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    recordings = []
+    for _ in range(4):
+        features = random.normal(0, 1, (120, FEATURES)).astype(np.float32)
+        face = np.zeros((120, CHANNELS), np.float32)
+        face[:, JAW] = 0.2 + 0.1 * features[:, 0]
+        recordings.append(Recording(features, face))
+    save_shard(folder / "shard_1_0000.safetensors", recordings)
+    return folder
+
+
+def test_training_resumes_and_writes_weights(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    train.train(data, out, 3, 1e6, [], seed=1)
+    first = load(out / "voice.safetensors")
+    train.train(data, out, 6, 1e6, [], seed=1)
+    second = load(out / "voice.safetensors")
+    assert torch.load(out / "state.pt", weights_only=True)["step"] == 6
+    assert not torch.equal(first.stem.weight, second.stem.weight)
+
+
+def test_folder_without_shards_says_how_to_make_some(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"has no shards: make some with `python -m training\.voice\.make_data`"):
+        train.train(tmp_path, tmp_path, 1, 1e6, [], seed=1)
+
+
+def test_loss_is_least_where_the_truth_is_said_after_the_look_ahead() -> None:
+    random = torch.Generator().manual_seed(1)
+    face = torch.rand(2, 60, CHANNELS, generator=random) * 0.3
+    face[..., [CLOSE, PRESS]] = 0
+    face[..., LIPS_TOUCH:] = (torch.rand(2, 60, 2, generator=random) > 0.5).float()
+    told = torch.cat([face[..., :LIPS_TOUCH], train.as_logits(face[..., LIPS_TOUCH:])], -1)
+    in_time = torch.cat([told[:, :LOOK_AHEAD], told[:, :-LOOK_AHEAD]], 1)
+    exact, early = (sum(train.losses(raw, face).values()) for raw in (in_time, told))
+    assert float(exact) < 0.01
+    assert float(early) > 20 * float(exact)
+    assert set(train.losses(told, face)) == {"shape", "velocity", "nod", "touch", "speech", "parting"}
+    assert NOD == LIPS_TOUCH - 1
