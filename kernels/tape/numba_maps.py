@@ -82,11 +82,6 @@ def sample_zeros(a, us, vs, columns, high, wide, by_row, by_column, out, so):  #
         east, south = us[x] - np.float32(left), vs[x] - np.float32(top)
         b, d = east * (ONE - south), east * south
         w, c = ONE - south - b, south - d
-        if 0 <= left < wide - 1 and 0 <= top < high - 1:  # as most are
-            at = top * by_row + left * by_column
-            upper = w * a[at] + b * a[at + by_column]
-            out[x * so] = upper + c * a[at + by_row] + d * a[at + by_row + by_column]
-            continue
         on_left, on_right = 0 <= left < wide, -1 <= left < wide - 1
         on_top, on_bottom = 0 <= top < high, -1 <= top < high - 1
         first_column, next_column = min(max(left, 0), wide - 1) * by_column, min(max(left + 1, 0), wide - 1) * by_column
