@@ -28,16 +28,19 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def vowels(seconds: float = 2.0) -> np.ndarray:
+Formants = tuple[tuple[float, float], ...]  # Hz, and by how much each goes up and down
+ALL_VOWELS: Formants = ((600, 200), (1400, 400), (2600, 200))
+OPEN_VOWELS: Formants = ((750, 60), (1200, 80), (2500, 50))  # a
+CLOSE_VOWELS: Formants = ((290, 20), (2250, 80), (3000, 50))  # i
+
+
+def vowels(seconds: float = 2.0, formants: Formants = ALL_VOWELS) -> np.ndarray:
     """A buzz of 120 Hz through three moving formants, which a detector takes for a voice."""
     time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     sound = np.zeros(len(time))
     for harmonic in range(1, 40):
         hertz = harmonic * (120 + 15 * np.sin(2 * np.pi * 1.3 * time))
-        gain = sum(
-            np.exp(-(((hertz - (f + d * np.sin(2 * np.pi * 3 * time))) / 120) ** 2))
-            for f, d in ((600, 200), (1400, 400), (2600, 200))
-        )
+        gain = sum(np.exp(-(((hertz - (f + d * np.sin(2 * np.pi * 3 * time))) / 120) ** 2)) for f, d in formants)
         sound += gain * np.sin(2 * np.pi * np.cumsum(hertz) / SAMPLE_RATE)
     loud = 0.6 + 0.4 * np.sin(2 * np.pi * 4 * time)
     return (0.2 * sound * loud / np.abs(sound).max()).astype(np.float32)
@@ -126,10 +129,14 @@ def test_gate_opens_faster_than_it_closes() -> None:
     assert 2 <= opened < closed <= 8
 
 
-def test_shipped_weights_open_the_jaw_for_vowels_and_not_for_silence() -> None:
-    voice = Voice()
-    frames = voice.feed(np.concatenate([vowels(), np.zeros(SAMPLE_RATE, np.float32)]))
-    jaw = np.array([frame.weights[Voice.NAMES.index("jawOpen")] for frame in frames])
-    times = np.array([frame.time for frame in frames])
-    assert jaw[(times > 0.5) & (times < 1.9)].mean() > 0.05
-    assert jaw[times > 2.6].max() == 0
+def test_shipped_weights_open_the_jaw_for_a_more_than_for_i_and_not_in_silence() -> None:
+    voice, opened = Voice(), []
+    for formants in (OPEN_VOWELS, CLOSE_VOWELS):
+        voice.reset()
+        frames = voice.feed(np.concatenate([vowels(formants=formants), np.zeros(SAMPLE_RATE, np.float32)]))
+        jaw = np.array([frame.weights[Voice.NAMES.index("jawOpen")] for frame in frames])
+        times = np.array([frame.time for frame in frames])
+        opened.append(jaw[(times > 0.5) & (times < 1.9)].mean())
+        assert jaw[times > 2.6].max() == 0
+    assert opened[0] > 0.08
+    assert opened[0] > 2 * opened[1]
