@@ -111,7 +111,7 @@ def test_shortcuts_run_their_actions_and_are_listed(open_page: OpenPage, stub: K
 def test_shortcuts_can_be_switched_off_and_stay_off(open_page: OpenPage, stub: KagamiServer) -> None:
     page = open_page(stub.url)
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
-    assert page.evaluate(_KEYS_SHOWN) == 11
+    assert page.evaluate(_KEYS_SHOWN) == 14
     page.get_by_role("button", name="Keyboard shortcuts").click()
     switch = page.get_by_role("switch", name="Keyboard shortcuts")
     switch.uncheck()
