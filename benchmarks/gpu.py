@@ -75,7 +75,7 @@ STEPS = (
     ),
     Step("warm start and live", LIVE, ("--device", "cuda", "--seconds", "10", "--warm-up", "3"), 55),
 )  # fmt: skip
-_SMALL = ("--device", "cpu", "--generator", "geometry", "--size", "128")
+_SMALL = ("--device", "cpu", "--generator", "geometry", "--size", "256")  # a bar code takes 256 pixels
 REHEARSAL = (
     Step("first start and live", LIVE, (*_SMALL, "--seconds", "2", "--warm-up", "1", "--no-body"), 150),
     Step(
