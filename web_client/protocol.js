@@ -21,6 +21,7 @@ export const PROTOCOL = 1;
  * @property {number} brows the same of the brows
  * @property {number} mouth of lips and jaw
  * @property {number} hands of palms and fingers, a factor of `body`
+ * @property {number} voice how much of the mouth the microphone moves while the face is seen, 0..1
  * @property {boolean} follow_body whether body and hands are looked at
  * @property {number} smoothing of the motion, 0 none .. 2 calm
  * @property {number} yaw degrees by which the head turns in addition, to the driver's own right, −45..45
@@ -177,6 +178,7 @@ const controls = {
   brows: strength,
   mouth: strength,
   hands: strength,
+  voice: within(0, 1),
   follow_body: isBoolean,
   smoothing: strength,
   yaw: within(-45, 45),

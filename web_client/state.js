@@ -112,7 +112,7 @@ export const initialState = () => ({
   microphone: false,
   capture: { resolution: DEFAULT_RESOLUTION, microphones: [], microphone: '', isChecking: false, isListening: false, words: [] },
   controls: {
-    head: 1, face: 1, body: 1, light: 1, eyes: 1, brows: 1, mouth: 1, hands: 1, smoothing: 1, follow_body: true,
+    head: 1, face: 1, body: 1, light: 1, eyes: 1, brows: 1, mouth: 1, hands: 1, voice: 0, smoothing: 1, follow_body: true,
     yaw: 0, pitch: 0, roll: 0, gaze_x: 0, gaze_y: 0,
     shoulders: 1, torso: 1, arms: 1, legs: 1, teeth: true, mirror: true, background: 'original', colour: '#00b140', frame: 'whole', aspect: 'picture', zoom: 1, shift_x: 0, shift_y: 0, keep_in_frame: true, who: 'largest', speed: 'balanced', paused: false,
   },

@@ -26,9 +26,11 @@ from streamer.rigging.backdrop import Backdrop
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.runtime.meter import DRAWN, RECEIVED, TOTAL, Meter
 from streamer.runtime.priority import raise_priority
+from streamer.runtime.sound_feed import SoundFeed
 from streamer.sources.act_player import ActPlayer, WantedActs
 from streamer.sources.acting import act_out
-from streamer.sources.expression import Expression
+from streamer.sources.expression import Expression, combined
+from streamer.sources.voice_source import VoiceSource
 from streamer.tracking.tracker import TrackedMotion, Tracker, Wanted
 
 CAMERA_IDLE_S = 0.25  # without a camera picture, until the avatar shows its idle motion
@@ -37,6 +39,7 @@ IDLE_FPS = 25.0
 GOVERN_PERIOD_S = 0.25  # between two looks at what frames cost
 RECENT_MOTIONS = 12  # that `recent` holds: some 0.4 s
 _IDLE_PHASES: tuple[Phase, ...] = ("waiting", "stalled", "paused")  # in which frames follow no camera
+_FACE_PHASES: tuple[Phase, ...] = ("live", "calibrating")  # in which the camera shows the driver's face
 _log = logging.getLogger(__name__)
 
 
@@ -75,6 +78,7 @@ class EngineSession:
     avatar, controls, backdrop, paused, acts: may be set from any thread.
     stream: the session's state on the device; belongs to the engine's thread.
     camera: single-slot mailbox of received pictures, read by the tracking thread.
+    sound: of the microphone, read by the tracking thread.
     motions: single-slot mailbox of tracked motions, read by the engine's thread.
     state: of its tracking; replaced by the tracking thread.
     recent: the last motions that were tracked while live, for measurements of how the driver looks; oldest first.
@@ -103,6 +107,7 @@ class EngineSession:
         self.recent: deque[TrackedMotion] = deque(maxlen=RECENT_MOTIONS)
         self.failure: KagamiError | None = None
         self.camera: Mailbox[ReceivedFrame] = Mailbox()
+        self.sound = SoundFeed()
         self.motions: Mailbox[PendingMotion] = Mailbox(on_put=wake_engine)
         self._output: Mailbox[AvatarFrame] = Mailbox()
         self._closed_output_drops = 0
@@ -218,7 +223,7 @@ class EngineSession:
 
     def _track_with(self, tracker: Tracker) -> None:
         to_rgb, index, last_received, wanted = Converter(), 0, None, Wanted()
-        player = ActPlayer()
+        player, voice = ActPlayer(), VoiceSource()
         durations = RecentDurations()
         while True:
             self._schedule.wait_for_turn(lambda: not self.motions, durations.quantile(LEAD_QUANTILE))
@@ -250,7 +255,12 @@ class EngineSession:
                 else:
                     self.recent.clear()
             self.state = TrackingState(phase, tracked.progress, tracked.responding, tracked.people, tracked.obstacle)
-            tracked = _acted(tracked, player.at(self.acts, time.monotonic()))
+            now, sound = time.monotonic(), self.sound.take()
+            acting = player.at(self.acts, now)
+            if not self.paused:
+                acting = combined([acting, voice.at(sound, self.controls.voice, phase in _FACE_PHASES, now)])
+                self.sound.lag_s = voice.lag_s
+            tracked = _acted(tracked, acting)
             self.motions.put(PendingMotion(tracked, frame if self._keep_camera else None, time.monotonic()))
 
     def _wanted(self) -> Wanted:

@@ -14,6 +14,7 @@ class Controls:
     """Settings that may change from frame to frame.
 
     head, face, body: strength of the motion, 0..2, where 1 follows the driver exactly.
+    voice: 0..1, how much of the mouth the microphone's voice moves while the driver's face is seen; else it moves all.
     eyes, brows, mouth: the same of these parts of the face, factors of `face`; hands: of palms and fingers, of `body`.
     follow_body: whether the driver's body and hands are looked at; else the picture's go along with the head.
     smoothing: of the driver's motion, 0..2: see `MotionFilter`.
@@ -39,6 +40,7 @@ class Controls:
     brows: float = 1.0
     mouth: float = 1.0
     hands: float = 1.0
+    voice: float = 0.0
     follow_body: bool = True
     smoothing: float = 1.0
     yaw: float = 0.0

@@ -42,6 +42,7 @@ _NOT_ALLOWED = {
         name: f"The field '{name}' is out of range (-{most:g} to {most:g} degrees): choose a value between."
         for name, most in TURN_LIMITS.items()
     },
+    "voice": "The field 'voice' is out of range (0 to 1): choose a value between.",
     "shift_x": "The field 'shift_x' is out of range (-1 to 1): choose a value between.",
     "shift_y": "The field 'shift_y' is out of range (-1 to 1): choose a value between.",
 }

@@ -240,6 +240,7 @@ class Session:
         peer = Peer(
             self._frames,
             None if session is None else session.camera,
+            None if session is None else session.sound,
             self._viewer_meter if session is None else session.meter,
             ice_servers=ice_servers(self._settings),
             codec=self._settings.codec,

@@ -108,6 +108,7 @@ class Control(_Message):
     brows: Strength | UnsetType = UNSET
     mouth: Strength | UnsetType = UNSET
     hands: Strength | UnsetType = UNSET
+    voice: Weight | UnsetType = UNSET
     light: Strength | UnsetType = UNSET
     follow_body: bool | UnsetType = UNSET
     smoothing: Strength | UnsetType = UNSET

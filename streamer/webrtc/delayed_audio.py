@@ -17,14 +17,12 @@ from av import AudioFrame, AudioResampler
 from numpy.typing import NDArray
 
 from streamer.runtime import pacing
+from streamer.runtime.sound_feed import CHANNELS, HELD_BACK_S, SAMPLE_RATE, Samples
 
-SAMPLE_RATE = 48_000  # Hz
-CHANNELS = 2
 SAMPLES_PER_FRAME = SAMPLE_RATE // 50  # 20 ms, the frame length of Opus
 CAPACITY_S = 2.0  # of sound in the ring buffer
 MAX_DELAY_S = 1.5
 MIN_DELAY_S = 0.06  # one frame being read, one in transit, and jitter; with less the reader finds only silence
-AIORTC_AUDIO_DELAY_S = 0.08  # aiortc's jitter buffer has held four packets back before samples arrive here
 MAX_SPEED_CHANGE = 0.01  # share by which playback is faster or slower to follow the delay: 1/6 semitone, inaudible
 FINE_ERROR_S = 0.04  # of the read position, up to which it is inaudible; larger ones are corrected faster
 MAX_FAST_CHANGE = 0.05  # share of the speed for these: nearly a semitone, for a second or two after a disturbance
@@ -36,8 +34,6 @@ DELAY_WINDOW = (
 )
 MAX_SILENCE_S = 1.0  # in place of missing frames; after more, the sound begins anew
 DELAY_SMOOTHING = 0.02  # weight of the newest delay in the moving average, per frame
-
-Samples = NDArray[np.int16]
 
 
 class DelayLine:
@@ -117,7 +113,7 @@ class DelayedAudioTrack(MediaStreamTrack):
         await asyncio.sleep(pacing.wait(pace, now))
         tick = pace.tick
         self._pace = pacing.advance(pace, self._clock())
-        self._delays.append(min(max(MIN_DELAY_S, self._delay() - AIORTC_AUDIO_DELAY_S), MAX_DELAY_S))
+        self._delays.append(min(max(MIN_DELAY_S, self._delay() - HELD_BACK_S), MAX_DELAY_S))
         delay = statistics.median(self._delays)
         smoothed = delay if self._smoothed_delay is None else self._smoothed_delay
         self._smoothed_delay = smoothed + DELAY_SMOOTHING * (delay - smoothed)
@@ -128,11 +124,18 @@ class DelayedAudioTrack(MediaStreamTrack):
         return frame
 
 
-async def pump_audio(track: MediaStreamTrack, line: DelayLine) -> None:
+async def pump_audio(
+    track: MediaStreamTrack, line: DelayLine, on_sound: Callable[[Samples], None] = lambda samples: None
+) -> None:
     """Decode a remote audio track into a delay line until the track ends. Its frames may change their rate, their
     sample format and the number of their channels, as when the page's codec does. Where frames are missing, silence of
-    their length takes their place, so that what follows is not early.
+    their length takes their place, so that what follows is not early. on_sound: gets all that goes into the line.
     """
+
+    def push(samples: Samples) -> None:
+        line.push(samples, time.monotonic())
+        on_sound(samples)
+
     kind: tuple[str, str, int] | None = None
     resampler = _make_resampler()
     next_pts: int | None = None  # of the frame that should follow, in samples
@@ -148,10 +151,10 @@ async def pump_audio(track: MediaStreamTrack, line: DelayLine) -> None:
         missing = 0 if next_pts is None or frame.pts is None else frame.pts - next_pts
         if 0 < missing <= MAX_SILENCE_S * frame.sample_rate:
             silence = np.zeros((round(missing * SAMPLE_RATE / frame.sample_rate), CHANNELS), np.int16)
-            line.push(silence, time.monotonic())
+            push(silence)
         next_pts = None if frame.pts is None else frame.pts + frame.samples
         for resampled in resampler.resample(frame):
-            line.push(resampled.to_ndarray().astype(np.int16, copy=False).reshape(-1, CHANNELS), time.monotonic())
+            push(resampled.to_ndarray().astype(np.int16, copy=False).reshape(-1, CHANNELS))
 
 
 def _make_resampler() -> AudioResampler:

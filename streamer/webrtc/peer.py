@@ -27,6 +27,7 @@ from streamer.frames import AvatarFrame
 from streamer.options import Codec
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import RECEIVED, TOTAL, Meter
+from streamer.runtime.sound_feed import SoundFeed
 from streamer.webrtc.datagram_filter import install_data_filter, install_media_filter, install_stun_filter
 from streamer.webrtc.decoder_queue import install_decoder_queue
 from streamer.webrtc.delayed_audio import DelayedAudioTrack, DelayLine, pump_audio
@@ -56,6 +57,7 @@ class Peer:
 
     avatar: frames to send; closed at the end.
     camera: receives the camera's frames; None for a viewer, which sends none.
+    sound: receives the microphone's sound; None for a viewer.
     meter: receives the stages "encode" and "total" and the events "in" and "out".
     ice_servers: STUN and TURN servers.
     codec: preferred video codec.
@@ -69,6 +71,7 @@ class Peer:
         self,
         avatar: Mailbox[AvatarFrame],
         camera: Mailbox[ReceivedFrame] | None,
+        sound: SoundFeed | None,
         meter: Meter,
         *,
         ice_servers: Sequence[RTCIceServer],
@@ -81,6 +84,7 @@ class Peer:
         self.has_received_frame = False  # from the camera
         self.too_large_frame: tuple[int, int] | None = None  # width, height of a camera frame that was refused
         self._camera = camera
+        self._sound = sound
         self._meter = meter
         self._codec = codec
         self._max_bitrate = max_bitrate
@@ -241,7 +245,8 @@ class Peer:
         if track.kind == "video" and self._camera is not None:
             self._spawn(pump_frames(track, self._camera, self._on_camera_frame, self._on_too_large_frame))
         elif track.kind == "audio":
-            self._spawn(pump_audio(track, self._delay_line))
+            on_sound = {} if self._sound is None else {"on_sound": self._sound.put}
+            self._spawn(pump_audio(track, self._delay_line, **on_sound))
 
     def _on_camera_frame(self) -> None:
         self.has_received_frame = True
@@ -258,8 +263,11 @@ class Peer:
             self._meter.add({TOTAL: (time.monotonic() - self._avatar_track.last_frame.captured) * 1000})
 
     def _video_delay(self) -> float:
-        """Median latency of the video on this server, seconds, by which the sound is delayed."""
-        return self._meter.percentiles(TOTAL)["p50"] / 1000
+        """Median latency of the video on this server, seconds, by which the sound is delayed, and what a mouth that the
+        sound itself moves is later.
+        """
+        lag_s = 0.0 if self._sound is None else self._sound.lag_s
+        return self._meter.percentiles(TOTAL)["p50"] / 1000 + lag_s
 
     def _on_connection_state(self) -> None:
         self._on_state(self._connection.connectionState)

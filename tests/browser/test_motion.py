@@ -6,8 +6,10 @@ from tests.browser.actions import go_live, sent_controls, sent_messages, wait_un
 from tests.browser.conftest import OpenPage
 from tests.browser.kagami import KagamiServer
 
-SLIDERS = {"Eyes": "eyes", "Brows": "brows", "Mouth": "mouth", "Hands": "hands", "Turn": "yaw", "Nod": "pitch",
-           "Tilt": "roll", "Aside": "gaze_x", "Up": "gaze_y", "Motion": "smoothing"}  # fmt: skip
+SLIDERS = {
+    "Voice": "voice", "Eyes": "eyes", "Brows": "brows", "Mouth": "mouth", "Hands": "hands", "Turn": "yaw", "Nod": "pitch",
+    "Tilt": "roll", "Aside": "gaze_x", "Up": "gaze_y", "Motion": "smoothing",
+}  # fmt: skip
 
 
 def test_parts_and_turns_reach_the_server_by_keyboard_and_each_is_reset(

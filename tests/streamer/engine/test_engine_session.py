@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 
+from models.geometry.topology import LOWER_LIP_INNER
 from streamer.effort import FULL
 from streamer.engine import engine_session, governor
 from streamer.engine.engine import Engine
 from streamer.generation.controls import Controls
 from streamer.runtime.meter import RECEIVED
+from streamer.runtime.sound_feed import Samples
+from streamer.sources.expression import REST, Expression, weights
+from streamer.sources.voice_source import VoiceSource
 from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
 from streamer.tracking.tracker import Wanted
 from tests.support.engines import TIMEOUT_S, admit, brightness, received, running, take, until
@@ -135,3 +142,33 @@ def test_session_keeps_camera_pictures_only_for_a_frame_hook(hooked: bool) -> No
     session.join()
     assert len(session.motions) == len(session.camera) == 0
     engine.close()
+
+
+def test_session_lets_the_voice_move_the_mouth_but_not_while_paused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Speaking(VoiceSource):
+        def at(self, sound: Samples, strength: float, is_seen: bool, now: float) -> Expression:
+            return Expression(weights(jawOpen=0.8)) if len(sound) else REST
+
+    monkeypatch.setattr(engine_session, "VoiceSource", Speaking)
+    drawn: list[float] = []
+
+    class Watching(FakePipeline):
+        def draw(self, requests: Any) -> Any:
+            drawn.append(float(requests[0].motion.face[LOWER_LIP_INNER, 1]))
+            return super().draw(requests)
+
+    with running(Watching(size=32)) as engine:
+        session, _ = admit(engine)
+        until(lambda: len(drawn) > 2, "an idle avatar")
+        shut = max(drawn)
+
+        def is_open() -> bool:
+            session.sound.put(np.ones((960, 2), np.int16))
+            return drawn[-1] > shut + 0.05
+
+        until(is_open, "an open mouth")
+        session.paused = True
+        until(lambda: not is_open() and session.state.phase == "paused", "a pause")
+        count = len(drawn)
+        until(lambda: is_open() or len(drawn) > count + 5, "some frames of it")
+        assert max(drawn[count + 1 :]) < shut + 0.05

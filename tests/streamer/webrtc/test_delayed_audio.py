@@ -9,10 +9,10 @@ from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
 
 from streamer.runtime.meter import TOTAL, Meter
+from streamer.runtime.sound_feed import SAMPLE_RATE
 from streamer.webrtc import delayed_audio
 from streamer.webrtc.delayed_audio import (
     CAPACITY_S,
-    SAMPLE_RATE,
     SAMPLES_PER_FRAME,
     DelayedAudioTrack,
     DelayLine,
@@ -188,9 +188,10 @@ async def test_missing_frames_are_silence_of_their_length() -> None:
 
 
 async def test_sound_of_every_rate_arrives_also_when_it_changes() -> None:
-    line = Recorder()
+    line, heard = Recorder(), []
     kinds = [(8_000, "mono"), (16_000, "mono"), (44_100, "stereo"), (48_000, "stereo"), (8_000, "mono")]
-    await pump_audio(Microphone(kinds), line)
+    await pump_audio(Microphone(kinds), line, heard.append)
+    np.testing.assert_array_equal(np.concatenate(heard), np.concatenate(line.sound))
     sound = np.concatenate(line.sound)[:, 0].astype(float)
     assert len(sound) == pytest.approx(len(kinds) * SAMPLE_RATE, rel=0.02)
     for second in range(len(kinds)):

@@ -19,6 +19,7 @@ from streamer.errors import KagamiError, NegotiationError, ProtocolError
 from streamer.frames import AvatarFrame
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import Meter
+from streamer.runtime.sound_feed import SoundFeed
 from streamer.webrtc.peer import MAX_CANDIDATES, Peer
 from tests.support.leaks import running_threads, udp_sockets, unhandled_errors
 from tests.support.server_checks import wait_until_settled
@@ -45,6 +46,7 @@ def make_peer(ears: Ears | None = None, *, camera: bool = True, stun: str | None
     return Peer(
         avatar,
         received if camera else None,
+        SoundFeed() if camera else None,
         Meter(),
         ice_servers=[] if stun is None else [RTCIceServer(stun)],
         codec="auto",

@@ -1,0 +1,97 @@
+"""A microphone as a source: the mouth is its own where no face is seen, else in part, and rests in silence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from models.geometry.expressions import INDEX
+from streamer.runtime.sound_feed import SAMPLE_RATE, Samples
+from streamer.sources.expression import MOUTH, Expression
+from streamer.sources.voice_motion import Voice, VoiceFrame
+from streamer.sources.voice_source import HANDOVER_S, SILENT_S, VoiceSource
+
+PERIOD_S = 0.04
+JAW = INDEX["jawOpen"]
+SAID = 0.6  # weight of jawOpen that the fake says for a loud sound
+NOTHING = np.zeros((0, 2), np.int16)
+
+
+class Loudness:
+    """Opens the jaw for loud sound; keeps what it has heard."""
+
+    def __init__(self) -> None:
+        self.heard: list[NDArray[np.float32]] = []
+
+    def feed(self, samples: NDArray[np.float32]) -> list[VoiceFrame]:
+        self.heard.append(samples)
+        weights = np.zeros(len(Voice.NAMES), np.float32)
+        weights[Voice.NAMES.index("jawOpen")] = SAID if np.abs(samples).max(initial=0) > 0.05 else 0.0
+        weights[Voice.NAMES.index("tongueOut")] = 0.5
+        return [VoiceFrame(0.0, weights, (0.1, 0.2, 0.0), 1.0)]
+
+
+def tone(since: float, seconds: float = PERIOD_S, hertz: float = 300.0) -> Samples:
+    times = since + np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    wave = (9000 * np.sin(2 * np.pi * hertz * times)).astype(np.int16)
+    return np.stack([wave, wave], 1)
+
+
+def play(
+    source: VoiceSource, since: float, seconds: float, strength: float, is_seen: bool, is_loud: bool = True
+) -> list[Expression]:
+    steps = since + PERIOD_S * np.arange(1, round(seconds / PERIOD_S) + 1)
+    return [source.at(tone(now) if is_loud else NOTHING, strength, is_seen, float(now)) for now in steps]
+
+
+def test_without_sound_nothing_is_made_and_nothing_changes() -> None:
+    def make() -> Loudness:
+        raise AssertionError("no sound came")
+
+    source = VoiceSource(make)
+    assert all(each.is_rest for each in play(source, 0.0, 1.0, 1.0, is_seen=False, is_loud=False))
+    assert source.lag_s == 0
+
+
+def test_without_a_face_the_voice_has_the_mouth_within_the_handover_and_moves_the_head() -> None:
+    shown = play(VoiceSource(Loudness), 0.0, HANDOVER_S + 0.1, 0.0, is_seen=False)
+    jaws = [float(each.weights[JAW]) for each in shown]
+    assert jaws == sorted(jaws) and jaws[-1] == pytest.approx(SAID) and shown[-1].kept[MOUTH] == 0
+    assert shown[-1].turn == pytest.approx([0.1, 0.2, 0.0])
+    assert max(np.diff(jaws)) < 0.2
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
+def test_beside_a_face_the_voice_has_its_share_and_not_the_head(strength: float) -> None:
+    source = VoiceSource(Loudness)
+    last = play(source, 0.0, 1.0, strength, is_seen=True)[-1]
+    assert last.weights[JAW] == pytest.approx(strength * SAID) and last.kept[MOUTH] == pytest.approx(1 - strength)
+    assert not last.turn.any() and 0.15 * strength <= source.lag_s <= 0.2 * strength
+
+
+def test_a_face_that_is_lost_and_comes_back_hands_the_mouth_over_and_back() -> None:
+    source = VoiceSource(Loudness)
+    play(source, 0.0, 1.0, 0.0, is_seen=True)
+    assert play(source, 1.0, HANDOVER_S + 0.1, 0.0, is_seen=False)[-1].kept[MOUTH] == 0
+    back = play(source, 2.0, HANDOVER_S + 0.1, 0.0, is_seen=True)
+    assert back[0].kept[MOUTH] < 0.3 and back[-1].is_rest
+
+
+def test_a_microphone_that_is_switched_off_leaves_the_mouth_at_rest() -> None:
+    source = VoiceSource(Loudness)
+    play(source, 0.0, 1.0, 1.0, is_seen=True)
+    after = play(source, 1.0, SILENT_S + HANDOVER_S + 0.2, 1.0, is_seen=True, is_loud=False)
+    assert after[0].weights[JAW] > 0 and after[-1].is_rest
+
+
+def test_the_voice_hears_one_channel_at_16_khz_without_gaps() -> None:
+    ear = Loudness()
+    source = VoiceSource(lambda: ear)
+    for number in range(50):
+        source.at(tone(0.02 * number, 0.02), 1.0, True, 0.02 * number)
+    sound = np.concatenate(ear.heard)
+    assert len(sound) == pytest.approx(16_000, rel=0.02) and sound.dtype == np.float32
+    spectrum = np.abs(np.fft.rfft(sound[1000:9000]))
+    assert 2 * int(spectrum.argmax()) == 300 and spectrum[170:].max() < 0.02 * spectrum.max()
+    assert np.abs(sound).max() == pytest.approx(9000 / 32768, rel=0.1)
