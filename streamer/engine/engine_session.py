@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -27,10 +27,8 @@ from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.runtime.meter import DRAWN, RECEIVED, TOTAL, Meter
 from streamer.runtime.priority import raise_priority
 from streamer.runtime.sound_feed import SoundFeed
-from streamer.sources.act_player import ActPlayer, WantedActs
-from streamer.sources.acting import act_out
-from streamer.sources.expression import Expression, combined
-from streamer.sources.voice_source import VoiceSource
+from streamer.sources.act_player import WantedActs
+from streamer.sources.mixer import Mixer
 from streamer.tracking.tracker import TrackedMotion, Tracker, Wanted
 
 CAMERA_IDLE_S = 0.25  # without a camera picture, until the avatar shows its idle motion
@@ -223,8 +221,7 @@ class EngineSession:
 
     def _track_with(self, tracker: Tracker) -> None:
         to_rgb, index, last_received, wanted = Converter(), 0, None, Wanted()
-        player, voice = ActPlayer(), VoiceSource()
-        durations = RecentDurations()
+        durations, mixer = RecentDurations(), Mixer(self.sound)
         while True:
             self._schedule.wait_for_turn(lambda: not self.motions, durations.quantile(LEAD_QUANTILE))
             idle = last_received is None or self.paused or time.monotonic() - last_received > CAMERA_IDLE_S
@@ -255,13 +252,9 @@ class EngineSession:
                 else:
                     self.recent.clear()
             self.state = TrackingState(phase, tracked.progress, tracked.responding, tracked.people, tracked.obstacle)
-            now, sound = time.monotonic(), self.sound.take()
-            acting = player.at(self.acts, now)
-            if not self.paused:
-                acting = combined([acting, voice.at(sound, self.controls.voice, phase in _FACE_PHASES, now)])
-                self.sound.lag_s = voice.lag_s
-            tracked = _acted(tracked, acting)
-            self.motions.put(PendingMotion(tracked, frame if self._keep_camera else None, time.monotonic()))
+            voice, now = None if self.paused else self.controls.voice, time.monotonic()
+            mixed = mixer.mix(tracked, self.acts, voice, phase in _FACE_PHASES, now)
+            self.motions.put(PendingMotion(mixed, frame if self._keep_camera else None, time.monotonic()))
 
     def _wanted(self) -> Wanted:
         controls, cast = self.controls, self.avatar.cast
@@ -277,12 +270,6 @@ class EngineSession:
         if last_received is None:
             return "waiting"
         return "stalled" if time.monotonic() - last_received > CAMERA_STALLED_S else self.state.phase
-
-
-def _acted(tracked: TrackedMotion, expression: Expression) -> TrackedMotion:
-    """What was tracked, and what the first character does besides."""
-    motion, neutral = act_out(tracked.motion, tracked.neutral, expression)
-    return replace(tracked, motion=motion, neutral=neutral)
 
 
 def _session_failure(error: Exception) -> KagamiError:

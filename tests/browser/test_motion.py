@@ -7,8 +7,8 @@ from tests.browser.conftest import OpenPage
 from tests.browser.kagami import KagamiServer
 
 SLIDERS = {
-    "Voice": "voice", "Eyes": "eyes", "Brows": "brows", "Mouth": "mouth", "Hands": "hands", "Turn": "yaw", "Nod": "pitch",
-    "Tilt": "roll", "Aside": "gaze_x", "Up": "gaze_y", "Motion": "smoothing",
+    "Voice": "voice", "Eyes": "eyes", "Brows": "brows", "Mouth": "mouth", "Hands": "hands", "Turn": "yaw",
+    "Nod": "pitch", "Tilt": "roll", "Aside": "gaze_x", "Up": "gaze_y", "Motion": "smoothing",
 }  # fmt: skip
 
 

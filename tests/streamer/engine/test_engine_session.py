@@ -14,6 +14,7 @@ from streamer.engine.engine import Engine
 from streamer.generation.controls import Controls
 from streamer.runtime.meter import RECEIVED
 from streamer.runtime.sound_feed import Samples
+from streamer.sources import mixer
 from streamer.sources.expression import REST, Expression, weights
 from streamer.sources.voice_source import VoiceSource
 from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
@@ -149,7 +150,7 @@ def test_session_lets_the_voice_move_the_mouth_but_not_while_paused(monkeypatch:
         def at(self, sound: Samples, strength: float, is_seen: bool, now: float) -> Expression:
             return Expression(weights(jawOpen=0.8)) if len(sound) else REST
 
-    monkeypatch.setattr(engine_session, "VoiceSource", Speaking)
+    monkeypatch.setattr(mixer, "VoiceSource", Speaking)
     drawn: list[float] = []
 
     class Watching(FakePipeline):

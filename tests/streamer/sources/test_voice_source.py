@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.checkpoint_header import CheckpointError
 from models.geometry.expressions import INDEX
 from streamer.runtime.sound_feed import SAMPLE_RATE, Samples
 from streamer.sources.expression import MOUTH, Expression
@@ -32,6 +35,10 @@ class Loudness:
         return [VoiceFrame(0.0, weights, (0.1, 0.2, 0.0), 1.0)]
 
 
+def at_once(run: Callable[[], None]) -> None:
+    run()
+
+
 def tone(since: float, seconds: float = PERIOD_S, hertz: float = 300.0) -> Samples:
     times = since + np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     wave = (9000 * np.sin(2 * np.pi * hertz * times)).astype(np.int16)
@@ -49,13 +56,13 @@ def test_without_sound_nothing_is_made_and_nothing_changes() -> None:
     def make() -> Loudness:
         raise AssertionError("no sound came")
 
-    source = VoiceSource(make)
+    source = VoiceSource(make, at_once)
     assert all(each.is_rest for each in play(source, 0.0, 1.0, 1.0, is_seen=False, is_loud=False))
     assert source.lag_s == 0
 
 
 def test_without_a_face_the_voice_has_the_mouth_within_the_handover_and_moves_the_head() -> None:
-    shown = play(VoiceSource(Loudness), 0.0, HANDOVER_S + 0.1, 0.0, is_seen=False)
+    shown = play(VoiceSource(Loudness, at_once), 0.0, HANDOVER_S + 0.1, 0.0, is_seen=False)
     jaws = [float(each.weights[JAW]) for each in shown]
     assert jaws == sorted(jaws) and jaws[-1] == pytest.approx(SAID) and shown[-1].kept[MOUTH] == 0
     assert shown[-1].turn == pytest.approx([0.1, 0.2, 0.0])
@@ -64,14 +71,14 @@ def test_without_a_face_the_voice_has_the_mouth_within_the_handover_and_moves_th
 
 @pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
 def test_beside_a_face_the_voice_has_its_share_and_not_the_head(strength: float) -> None:
-    source = VoiceSource(Loudness)
+    source = VoiceSource(Loudness, at_once)
     last = play(source, 0.0, 1.0, strength, is_seen=True)[-1]
     assert last.weights[JAW] == pytest.approx(strength * SAID) and last.kept[MOUTH] == pytest.approx(1 - strength)
     assert not last.turn.any() and 0.15 * strength <= source.lag_s <= 0.2 * strength
 
 
 def test_a_face_that_is_lost_and_comes_back_hands_the_mouth_over_and_back() -> None:
-    source = VoiceSource(Loudness)
+    source = VoiceSource(Loudness, at_once)
     play(source, 0.0, 1.0, 0.0, is_seen=True)
     assert play(source, 1.0, HANDOVER_S + 0.1, 0.0, is_seen=False)[-1].kept[MOUTH] == 0
     back = play(source, 2.0, HANDOVER_S + 0.1, 0.0, is_seen=True)
@@ -79,7 +86,7 @@ def test_a_face_that_is_lost_and_comes_back_hands_the_mouth_over_and_back() -> N
 
 
 def test_a_microphone_that_is_switched_off_leaves_the_mouth_at_rest() -> None:
-    source = VoiceSource(Loudness)
+    source = VoiceSource(Loudness, at_once)
     play(source, 0.0, 1.0, 1.0, is_seen=True)
     after = play(source, 1.0, SILENT_S + HANDOVER_S + 0.2, 1.0, is_seen=True, is_loud=False)
     assert after[0].weights[JAW] > 0 and after[-1].is_rest
@@ -87,7 +94,7 @@ def test_a_microphone_that_is_switched_off_leaves_the_mouth_at_rest() -> None:
 
 def test_the_voice_hears_one_channel_at_16_khz_without_gaps() -> None:
     ear = Loudness()
-    source = VoiceSource(lambda: ear)
+    source = VoiceSource(lambda: ear, at_once)
     for number in range(50):
         source.at(tone(0.02 * number, 0.02), 1.0, True, 0.02 * number)
     sound = np.concatenate(ear.heard)
@@ -95,3 +102,19 @@ def test_the_voice_hears_one_channel_at_16_khz_without_gaps() -> None:
     spectrum = np.abs(np.fft.rfft(sound[1000:9000]))
     assert 2 * int(spectrum.argmax()) == 300 and spectrum[170:].max() < 0.02 * spectrum.max()
     assert np.abs(sound).max() == pytest.approx(9000 / 32768, rel=0.1)
+
+
+def test_weights_that_cannot_be_used_leave_the_mouth_to_the_camera(caplog: pytest.LogCaptureFixture) -> None:
+    def make() -> Loudness:
+        raise CheckpointError("the weights are gone")
+
+    assert all(each.is_rest for each in play(VoiceSource(make, at_once), 0.0, 0.3, 1.0, is_seen=False))
+    assert caplog.messages == ["the microphone moves no mouth: the weights are gone"]
+
+
+def test_the_camera_is_not_kept_waiting_while_the_voice_is_made() -> None:
+    waiting: list[Callable[[], None]] = []
+    source = VoiceSource(Loudness, waiting.append)
+    assert all(each.is_rest for each in play(source, 0.0, 0.5, 1.0, is_seen=True)) and len(waiting) == 1
+    waiting[0]()
+    assert not play(source, 0.5, 0.5, 1.0, is_seen=True)[-1].is_rest
