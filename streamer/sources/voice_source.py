@@ -103,7 +103,8 @@ class VoiceSource:
             _log.warning("the microphone moves no mouth: %s", error)
 
     def _hear(self, sound: Samples, voice: Listener, now: float) -> None:
-        frame = AudioFrame.from_ndarray(np.ascontiguousarray(sound).reshape(1, -1), format="s16", layout="stereo")
+        middle = sound.mean(1, keepdims=True).T.astype(np.int16)  # FFmpeg's own would be louder by 3 dB
+        frame = AudioFrame.from_ndarray(middle, format="s16", layout="mono")
         frame.sample_rate = SAMPLE_RATE
         mono = [part.to_ndarray()[0] for part in self._resampler.resample(frame)]
         faces = voice.feed(np.concatenate(mono)) if mono else []

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pytest
+from aiortc import AudioStreamTrack
+from av import AudioFrame
+from numpy.typing import NDArray
 
 from models.geometry.body import LEFT_WRIST
 from models.geometry.topology import LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER
+from models.voice.mouth_shapes import SHAPE_NAMES
 from streamer.frames import CameraFrame
+from streamer.sources import mixer
 from streamer.sources.act_player import MAX_OWN
 from streamer.sources.acting import act_out
 from streamer.sources.expression import Expression, weights
+from streamer.sources.voice_motion import VoiceFrame
+from streamer.sources.voice_source import VoiceSource
 from streamer.tracking.motion import VISIBILITY, Motion
 from streamer.tracking.presence import NEUTRAL
 from streamer.tracking.tracker import TrackedMotion
@@ -94,3 +103,41 @@ async def test_remember_tells_the_face_that_the_driver_makes() -> None:
         face = await page.receive("face")
         assert 0.45 < face["weights"]["jawOpen"] < 0.75 and 0.6 < face["weights"]["browDown_L"] <= 1
         assert "eyeWide_L" not in face["weights"]
+
+
+class Speaker(AudioStreamTrack):
+    """A microphone that hears a tone."""
+
+    async def recv(self) -> AudioFrame:
+        frame = await super().recv()
+        wave = (9000 * np.sin(2 * np.pi * 300 * np.arange(frame.samples) / frame.sample_rate)).astype(np.int16)
+        loud = AudioFrame.from_ndarray(wave[None], format="s16", layout="mono")
+        loud.sample_rate, loud.pts, loud.time_base = frame.sample_rate, frame.pts, frame.time_base
+        return loud
+
+
+class Smiler:
+    """Stands in for the voice network: smiles at sound."""
+
+    def feed(self, samples: NDArray[np.float32]) -> list[VoiceFrame]:
+        said = np.zeros(len(SHAPE_NAMES), np.float32)
+        if np.abs(samples).max(initial=0) > 0.1:
+            said[[SHAPE_NAMES.index("mouthSmile_L"), SHAPE_NAMES.index("mouthSmile_R")]] = 1
+        return [VoiceFrame(0.0, said, (0.0, 0.0, 0.0), 1.0)]
+
+
+async def test_the_microphone_moves_the_mouth_by_the_share_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mixer, "VoiceSource", partial(VoiceSource, Smiler))
+    pipeline = Watching(size=128)
+    async with serving(pipeline=pipeline) as (address, _), Page(socket_url(address)) as page:
+        await page.hello()
+        await page.start(FakeCamera(), Speaker())
+        await page.wait_for_frames(10)
+        assert pipeline.smile == 0, "a face is seen, and the voice has no share beside it"
+        await page.send(type="control", voice=1)
+        await page.wait_until(lambda: pipeline.smile > 0.2, "a mouth that the voice moves")
+        await page.send(type="control", voice=0)
+        await page.wait_until(lambda: pipeline.smile == 0, "the driver's own mouth")
+        await page.send(type="control", voice=1, paused=True)
+        await page.wait_for_frames(10)
+        assert pipeline.smile == 0
