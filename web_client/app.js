@@ -108,7 +108,7 @@ export class App {
   async #goOn() {
     if (this.resumption) {
       await this.start();
-      if (this.resumption.microphone && this.state.live !== 'idle') {
+      if (this.resumption.microphone && this.state.live !== 'idle' && !this.devices.isMicrophoneWanted) {
         await this.devices.toggleMicrophone();
       }
     }
@@ -143,12 +143,13 @@ export class App {
     if (stale) {
       return;
     }
-    if (!track) {
+    const { microphoneTrack } = this.devices; // open by now where there is no camera
+    if (!track && !microphoneTrack) {
       this.store.set({ live: 'idle' });
       return;
     }
     this.meter.reset();
-    this.connection.start({ video: track, audio: null });
+    this.connection.start({ video: track, audio: microphoneTrack });
   }
 
   stop() {

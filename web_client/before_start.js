@@ -3,6 +3,7 @@
 
 import { CameraCheck } from './light_check.js';
 import { RESOLUTIONS } from './camera.js';
+import { NO_CAMERA } from './devices.js';
 import { button, element, html, setText } from './dom.js';
 import { t } from './i18n.js';
 
@@ -50,13 +51,11 @@ export function bindBeforeStart(store, devices) {
 /**
  * Fills a list of devices and chooses one.
  * @param {string} id
- * @param {{id: string, label: string}[]} devices
+ * @param {{id: string, label: string}[]} choices
  * @param {string} chosen
- * @param {string} fallback shown where no device is known
  */
-function renderChoices(id, devices, chosen, fallback) {
+function renderChoices(id, choices, chosen) {
   const select = element(id, HTMLSelectElement);
-  const choices = devices.length > 0 ? devices : [{ id: '', label: t(fallback) }];
   const key = JSON.stringify(choices);
   if (select.dataset.rendered !== key) {
     select.dataset.rendered = key;
@@ -68,8 +67,10 @@ function renderChoices(id, devices, chosen, fallback) {
 /** @param {State} state */
 export function renderBeforeStart({ live, cameras, camera, capture, hasPreview, microphone: isMicrophoneOn }) {
   const { resolution, microphones, microphone, isChecking, isListening, words } = capture;
-  renderChoices('camera', cameras, camera, 'Default camera');
-  renderChoices('microphone', microphones, microphone, 'Default microphone');
+  const known = cameras.length > 0 ? cameras : [{ id: '', label: t('Default camera') }];
+  renderChoices('camera', [...known, { id: NO_CAMERA, label: t('No camera: my voice alone') }], camera);
+  renderChoices('microphone', microphones.length > 0 ? microphones : [{ id: '', label: t('Default microphone') }], microphone);
+  button('check-camera').disabled = camera === NO_CAMERA;
   element('resolution', HTMLSelectElement).value = resolution;
   for (const [id, isOpen, label] of /** @type {const} */ ([
     ['check-camera', isChecking, 'Preview'], ['check-level', isListening, 'Listen'],

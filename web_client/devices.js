@@ -5,6 +5,8 @@ import { DeviceError, RESOLUTIONS, cameraPossible, listCameras, listMicrophones,
 import { LevelMeter } from './level.js';
 import { remember } from './state.js';
 
+export const NO_CAMERA = 'none'; // in place of a device id: the microphone alone moves the avatar
+
 /** @typedef {import('./connection.js').Connection} Connection */
 /** @typedef {import('./state.js').Notice} Notice */
 /** @typedef {import('./store.js').Store} Store */
@@ -54,6 +56,11 @@ export class Devices {
     this.generation += 1;
     this.#setCapture({ isChecking: false, isListening: false, words: [] });
     this.#setMicrophone(null);
+    if (this.store.state.camera === NO_CAMERA) {
+      const { generation } = this;
+      await this.#openMicrophone();
+      return { track: null, stale: generation !== this.generation };
+    }
     if (this.cameraTrack?.readyState === 'live') {
       return { track: this.cameraTrack, stale: false }; // of the check before the start
     }
@@ -67,7 +74,7 @@ export class Devices {
 
   /** Opens the camera before the start, for its owner alone, or closes it again. */
   async toggleCheck() {
-    if (this.store.state.live !== 'idle') {
+    if (this.store.state.live !== 'idle' || this.store.state.camera === NO_CAMERA) {
       return;
     }
     this.generation += 1;
@@ -148,6 +155,14 @@ export class Devices {
 
   async #reopenCamera() {
     this.#setCamera(null); // many cameras, and those of phones, can be open only once
+    if (this.store.state.camera === NO_CAMERA) {
+      this.#setCapture({ isChecking: false, words: [] });
+      await this.connection.replaceTrack('video', null);
+      if (this.store.state.live !== 'idle' && !this.isMicrophoneWanted) {
+        await this.#openMicrophone();
+      }
+      return;
+    }
     const { track, stale } = await this.#openCamera();
     if (track && !stale) {
       await this.connection.replaceTrack('video', track);

@@ -4,6 +4,7 @@
 import { renderActs } from './acts.js';
 import { renderBackground } from './background.js';
 import { renderBeforeStart } from './before_start.js';
+import { NO_CAMERA } from './devices.js';
 import { renderCountdown } from './calibration.js';
 import { button, element, html, image, input, setIcon, setPressed, setSource, setText, setWords } from './dom.js';
 import { dropInvitation } from './drops.js';
@@ -45,8 +46,16 @@ const HINTS = {
   paused: 'Paused: the avatar idles, and your camera is not read.',
 };
 
+/**
+ * The phase, which without a camera is that of a live avatar: nothing is waited for.
+ * @param {State} state
+ */
+const phaseOf = ({ phase, camera }) => (camera === NO_CAMERA && phase !== null && phase !== 'paused' ? 'live' : phase);
+
 /** @param {State} state */
-function statusText({ link, live, phase, mediaLost }) {
+function statusText(state) {
+  const { link, live, mediaLost } = state;
+  const phase = phaseOf(state);
   if (link === 'refused') return 'Not connected';
   if (link === 'lost' || mediaLost) return 'Reconnecting…';
   if (link === 'connecting') return 'Connecting…';
@@ -86,7 +95,8 @@ function renderControls({ phase, controls, showSelf, shortcuts }) {
 
 /** @param {State} state */
 function renderStage(state) {
-  const { live, size, stacked, phase, progress, phaseMessage, mediaLost, link } = state;
+  const { live, size, stacked, progress, phaseMessage, mediaLost, link } = state;
+  const phase = phaseOf(state);
   const stage = html('stage');
   stage.style.setProperty('--picture-width', String(size.width));
   stage.style.setProperty('--picture-height', String(size.height));
@@ -151,7 +161,7 @@ export function render(state) {
   const { body } = document;
   body.dataset.live = state.live;
   body.dataset.link = state.link;
-  body.dataset.phase = state.live === 'live' ? state.phase ?? 'waiting' : 'none';
+  body.dataset.phase = state.live === 'live' ? phaseOf(state) ?? 'waiting' : 'none';
   setText(html('status-text'), statusText(state));
   renderStage(state);
   renderDock(state);

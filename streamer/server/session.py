@@ -219,7 +219,7 @@ class Session:
             self._engine.unwatch(frames)
         if peer is not None:
             self._lost_at = time.monotonic()
-            if peer.has_received_frame:
+            if peer.has_received_media:
                 self._media_due_since = None
             await peer.close()
 
@@ -370,8 +370,8 @@ class Session:
             await self._send(signaling.PictureStatus("ready", self.pictures.name, newest.width, newest.height))
 
     def _check_media(self, now: float) -> None:
-        """End the session if no camera frame arrived within MEDIA_TIMEOUT_S after the offer, if the camera's frames are
-        too large, or if no offer came within RECONNECT_TIMEOUT_S after the connection was lost.
+        """End the session if neither picture nor sound arrived within MEDIA_TIMEOUT_S after the offer, if the camera's
+        frames are too large, or if no offer came within RECONNECT_TIMEOUT_S after the connection was lost.
         """
         if self._lost_at is not None and now - self._lost_at > RECONNECT_TIMEOUT_S:
             self._fail(
@@ -385,7 +385,7 @@ class Session:
         if self._peer.too_large_frame is not None:
             self._fail(CameraTooLargeError(*self._peer.too_large_frame))
         waited = now - (self._media_due_since or now)
-        if not self._peer.has_received_frame and waited > MEDIA_TIMEOUT_S:
+        if not self._peer.has_received_media and waited > MEDIA_TIMEOUT_S:
             self._fail(
                 MediaTimeoutError(
                     f"No camera picture arrived within {MEDIA_TIMEOUT_S:.0f} seconds: "

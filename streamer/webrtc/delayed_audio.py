@@ -124,9 +124,7 @@ class DelayedAudioTrack(MediaStreamTrack):
         return frame
 
 
-async def pump_audio(
-    track: MediaStreamTrack, line: DelayLine, on_sound: Callable[[Samples], None] = lambda samples: None
-) -> None:
+async def pump_audio(track: MediaStreamTrack, line: DelayLine, on_sound: Callable[[Samples], None]) -> None:
     """Decode a remote audio track into a delay line until the track ends. Its frames may change their rate, their
     sample format and the number of their channels, as when the page's codec does. Where frames are missing, silence of
     their length takes their place, so that what follows is not early. on_sound: gets all that goes into the line.

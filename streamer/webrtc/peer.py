@@ -27,7 +27,7 @@ from streamer.frames import AvatarFrame
 from streamer.options import Codec
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import RECEIVED, TOTAL, Meter
-from streamer.runtime.sound_feed import SoundFeed
+from streamer.runtime.sound_feed import Samples, SoundFeed
 from streamer.webrtc.datagram_filter import install_data_filter, install_media_filter, install_stun_filter
 from streamer.webrtc.decoder_queue import install_decoder_queue
 from streamer.webrtc.delayed_audio import DelayedAudioTrack, DelayLine, pump_audio
@@ -81,7 +81,7 @@ class Peer:
         on_candidate: Callable[[str | None, str | None, int | None], Awaitable[None]],
         on_state: Callable[[str], None],
     ) -> None:
-        self.has_received_frame = False  # from the camera
+        self.has_received_media = False  # from the camera, or the microphone, which may be all that there is
         self.too_large_frame: tuple[int, int] | None = None  # width, height of a camera frame that was refused
         self._camera = camera
         self._sound = sound
@@ -245,12 +245,16 @@ class Peer:
         if track.kind == "video" and self._camera is not None:
             self._spawn(pump_frames(track, self._camera, self._on_camera_frame, self._on_too_large_frame))
         elif track.kind == "audio":
-            on_sound = {} if self._sound is None else {"on_sound": self._sound.put}
-            self._spawn(pump_audio(track, self._delay_line, **on_sound))
+            self._spawn(pump_audio(track, self._delay_line, self._on_sound))
 
     def _on_camera_frame(self) -> None:
-        self.has_received_frame = True
+        self.has_received_media = True
         self._meter.tick(RECEIVED)
+
+    def _on_sound(self, samples: Samples) -> None:
+        if self._sound is not None:
+            self.has_received_media = True
+            self._sound.put(samples)
 
     def _on_too_large_frame(self, width: int, height: int) -> None:
         self.too_large_frame = width, height

@@ -181,7 +181,7 @@ class Recorder(DelayLine):
 
 async def test_missing_frames_are_silence_of_their_length() -> None:
     line = Recorder()
-    await pump_audio(LossyMicrophone([(16_000, "mono")]), line)
+    await pump_audio(LossyMicrophone([(16_000, "mono")]), line, lambda samples: None)
     sound = np.concatenate(line.sound)[:, 0]
     assert len(sound) == pytest.approx(SAMPLE_RATE, rel=0.02)
     assert np.mean(sound == 0) == pytest.approx(9 / 50, abs=0.02)
