@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from aiortc import RTCConfiguration, RTCPeerConnection
+from aiortc import AudioStreamTrack, RTCConfiguration, RTCPeerConnection
 
 from benchmarks.streaming.offers import make_offer
 from streamer.server import session as session_module
@@ -46,16 +46,27 @@ async def test_lost_connection_is_reported_and_may_be_offered_again() -> None:
         await wait_for_brightness(page, 30)
 
 
-async def test_session_without_camera_frames_ends_after_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "MEDIA_TIMEOUT_S", 1.0)
+class Blind(FakeCamera):
+    """A camera that sends nothing."""
 
-    class Silent(FakeCamera):
-        async def recv(self) -> Any:
-            await asyncio.sleep(3600)
+    async def recv(self) -> Any:
+        await asyncio.sleep(3600)
 
+
+async def test_session_without_camera_frames_goes_on_by_sound_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "MEDIA_TIMEOUT_S", 0.8)
     async with serving() as (address, server), Page(socket_url(address)) as page:
         await page.hello()
-        await page.start(Silent())
+        await page.start(Blind(), AudioStreamTrack())
+        await page.wait_for_frames(40)
+        assert server.engine.session_count == 1 and not [each for each in page.messages if each["type"] == "error"]
+
+
+async def test_session_without_camera_frames_ends_after_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "MEDIA_TIMEOUT_S", 1.0)
+    async with serving() as (address, server), Page(socket_url(address)) as page:
+        await page.hello()
+        await page.start(Blind())
         error = await page.receive("error", code="no-media")
         assert error["fatal"] and error["message"] == (
             "No camera picture arrived within 1 seconds: check camera and network and start again."
