@@ -6,6 +6,7 @@ all other tests share.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 
@@ -28,6 +29,7 @@ PRELOADED = [
 
 def pytest_configure(config: pytest.Config) -> None:
     fork_server.preload(PRELOADED)
+    os.environ.setdefault("NUMBA_NUM_THREADS", "1")  # it takes no other number later, as a program under test may set
     if hasattr(config, "workerinput"):
         torch.set_num_threads(1)  # each of the processes has one core
     else:

@@ -64,8 +64,13 @@ class ServerProcess:
 
     def __enter__(self) -> ServerProcess:
         start = time.monotonic()
+        own = dict(os.environ)
         use_one_thread()  # as `run_server.py` does; the process inherits it
-        self._process.start()
+        try:
+            self._process.start()
+        finally:  # numba here has started its threads, and takes no other number of them
+            for name in os.environ.keys() - own.keys():
+                del os.environ[name]
         self._far_end.close()
         self._sampler.start()
         try:

@@ -16,7 +16,7 @@ from tests.browser.kagami import ROOT, KagamiServer
 
 MIN_CONTRAST, MIN_CONTRAST_LARGE, MIN_CONTRAST_ICON = 4.5, 3.0, 3.0
 LARGE_PX, LARGE_BOLD_PX, BOLD = 24.0, 18.66, 700  # 18 pt; 14 pt of bold text
-VIEWPORT = {"width": 1280, "height": 2400}  # high enough to hold the whole page
+VIEWPORT = {"width": 1280, "height": 3200}  # high enough to hold the whole page
 STILL_ATTEMPTS = 20
 SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 
