@@ -236,7 +236,8 @@ class EngineSession:
             if received is None or self.paused:
                 tracked = tracker.idle(time.monotonic())
                 phase = self._idle_phase(last_received)
-                self.recent.clear()
+                if phase in _IDLE_PHASES:  # not where a camera is silent for a moment
+                    self.recent.clear()
             else:
                 began = time.perf_counter()
                 frame = CameraFrame(to_rgb(received.video), received.at, index)

@@ -47,6 +47,7 @@ navigator.mediaDevices.getUserMedia = (wanted) => {
   return open(wanted);
 };
 """
+NO_CAMERA = "No camera: my voice alone"
 _HELD_DEVICES = """
 () => {
   const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
@@ -218,11 +219,11 @@ def test_own_virtual_camera_is_never_offered(open_page: OpenPage, stub: KagamiSe
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
     devices = [["videoinput", "a", "Kagami"], ["videoinput", "b", "Webcam"], ["videoinput", "c", "OBS Virtual Camera"]]
     page.evaluate(_DEVICES, devices)
-    expect(camera.locator("option")).to_have_text(["Webcam", "OBS Virtual Camera"])
+    expect(camera.locator("option")).to_have_text(["Webcam", "OBS Virtual Camera", NO_CAMERA])
     camera.select_option("OBS Virtual Camera")
     expect(camera).to_have_value("c")
     page.evaluate(_DEVICES, devices[:1])  # the others are gone
-    expect(camera.locator("option")).to_have_text(["Default camera"])
+    expect(camera.locator("option")).to_have_text(["Default camera", NO_CAMERA])
     listed = page.evaluate(
         "async () => (await (await import('/camera.js')).listCameras(true)).map(({ label }) => label)"
     )
