@@ -110,10 +110,10 @@ async def _watch(server: ServerProcess, clip: list[Image], options: argparse.Nam
         trace = LoadTrace(client.camera.sent_at, client.log)
         for number in range(max(2, round(60 * options.minutes / options.period))):
             processes = options.processes if number % 2 else 0
-            told, begin = len(client.log.stats), time.monotonic()
+            stats_before, begin = len(client.log.stats), time.monotonic()
             with busy(processes, options.same_session):
                 await client.watch(options.period)
-            given_up = [message["given_up"] for message in client.log.stats[told:]]
+            given_up = [message["given_up"] for message in client.log.stats[stats_before:]]
             trace.parts.append(Part(Window(begin, time.monotonic()), processes, given_up))
             print(f"{number + 1} parts", file=sys.stderr)
         return trace

@@ -55,11 +55,11 @@ def shifted_correlation(clip: SpokenClip, times: Array, parting: Array, lag_s: f
     whole: of the whole clip, in whose silences mouths of people hang open or not, as no sound tells; else while they
     speak, and SPOKEN_EDGE_S before and after.
     """
-    began, ended = (-np.inf, np.inf) if whole else (clip.spoken[0] - SPOKEN_EDGE_S, clip.spoken[1] + SPOKEN_EDGE_S)
-    seen = np.isfinite(clip.opening) & (clip.times >= began) & (clip.times <= ended)
+    start, end = (-np.inf, np.inf) if whole else (clip.spoken[0] - SPOKEN_EDGE_S, clip.spoken[1] + SPOKEN_EDGE_S)
+    compared = np.isfinite(clip.opening) & (clip.times >= start) & (clip.times <= end)
     width = LAG_SMOOTHING_S / 2
     read = np.mean([np.interp(clip.times + lag_s + part, times, parting) for part in (-width, 0, width)], 0)
-    a, b = clip.opening[seen], read[seen]
+    a, b = clip.opening[compared], read[compared]
     return float(np.corrcoef(a, b)[0, 1]) if a.std() > 1e-6 and b.std() > 1e-6 else 0.0
 
 

@@ -31,6 +31,7 @@ from models.geometry.topology import (
     RIGHT_LID,
 )
 from streamer.tracking.head_pose import CANONICAL, head_pose
+from streamer.tracking.motion import MIRRORED_LANDMARKS
 from training.render.character.facekit import load_facekit
 from training.render.labels.landmarks import LandmarkMap
 
@@ -67,9 +68,8 @@ def landmark_offsets(kit_path: Path) -> np.ndarray:
 def symmetric(offsets: np.ndarray) -> np.ndarray:
     """The offsets (len(NAMES), 478, 3), each averaged with the mirror image of its other side's."""
     flip = np.array([-1, 1, 1], np.float32)
-    mirror = np.linalg.norm(CANONICAL[:, None] * flip - CANONICAL[None], axis=-1).argmin(1)
     others = [NAMES.index(other_side(name)) for name in NAMES]
-    return (offsets + offsets[others][:, mirror] * flip) / 2
+    return (offsets + offsets[others][:, MIRRORED_LANDMARKS] * flip) / 2
 
 
 def other_side(name: str) -> str:

@@ -64,12 +64,18 @@ function renderChoices(id, choices, chosen) {
   select.value = choices.some((device) => device.id === chosen) ? chosen : choices[0].id;
 }
 
+/**
+ * The devices, or the browser's choice where none is known.
+ * @param {{id: string, label: string}[]} devices
+ * @param {string} label
+ */
+const orDefault = (devices, label) => (devices.length > 0 ? devices : [{ id: '', label }]);
+
 /** @param {State} state */
 export function renderBeforeStart({ live, cameras, camera, capture, hasPreview, microphone: isMicrophoneOn }) {
   const { resolution, microphones, microphone, isChecking, isListening, words } = capture;
-  const known = cameras.length > 0 ? cameras : [{ id: '', label: t('Default camera') }];
-  renderChoices('camera', [...known, { id: NO_CAMERA, label: t('No camera: my voice alone') }], camera);
-  renderChoices('microphone', microphones.length > 0 ? microphones : [{ id: '', label: t('Default microphone') }], microphone);
+  renderChoices('camera', [...orDefault(cameras, t('Default camera')), { id: NO_CAMERA, label: t('No camera: my voice alone') }], camera);
+  renderChoices('microphone', orDefault(microphones, t('Default microphone')), microphone);
   button('check-camera').disabled = camera === NO_CAMERA;
   element('resolution', HTMLSelectElement).value = resolution;
   for (const [id, isOpen, label] of /** @type {const} */ ([

@@ -193,8 +193,8 @@ def draw_inner_mouth(
     stand_before(upper, upper.edge - y, UPPER_GAPS, UPPER_CROWN, torch.ones_like(y))
     corners = torch.stack([ring[:, 0, 0], ring[:, ring.shape[1] // 2, 0]], -1)
     left, right = corners.amin(1)[:, None, None, None], corners.amax(1)[:, None, None, None]
-    beside = torch.minimum(line - left, right - line) / ((right - left) / 2).clamp_min(1e-3)
-    shade = shade * (CORNER_SHADE + (1 - CORNER_SHADE) * smoothstep(0, CORNER_REACH, beside))
+    corner_distance = torch.minimum(line - left, right - line) / ((right - left) / 2).clamp_min(1e-3)
+    shade = shade * (CORNER_SHADE + (1 - CORNER_SHADE) * smoothstep(0, CORNER_REACH, corner_distance))
     shade = shade * ramp(y - top, LIP_SHADOW, LIP_SHADE)
     shade = 1 - (1 - shade) * (FLAT_SHADE + (1 - FLAT_SHADE) * detail)
     colour = colour * shade * (1 + const_floats(SHADE_HUE, device)[:, None, None] * (1 - shade))
@@ -209,10 +209,10 @@ def _row(inner: InnerMouth, window: Window, head: HeadTransform, scale: Tensor, 
     y, z = -EDGE_CURVE * x.square(), ARCH_CURVE * x.square()
     points = scale[:, None, None] * torch.stack([x, y, z], -1)
     place = inner.lip + torch.stack([torch.zeros_like(below), below, ARCH_BEHIND_LIP * scale], -1)
-    seen = window.to_window(head.apply(points + place[:, None])[..., :2])
+    in_window = window.to_window(head.apply(points + place[:, None])[..., :2])
     line = unit_grid(side, device)[0, 0, :, 0]
-    across = polyline_y(torch.stack([seen[..., 0], x], -1), line)
-    edge = polyline_y(seen, line)
+    across = polyline_y(torch.stack([in_window[..., 0], x], -1), line)
+    edge = polyline_y(in_window, line)
     exists = (across.abs() < 1).to(edge.dtype)
     return _Row(*(each[:, None, None] for each in (edge, across * exists + 1 - exists, exists)))
 

@@ -61,8 +61,8 @@ def whole_eye_patch(view: View, moving: MovingPicture, eye: Tensor) -> Patch:
     on_map = window.to_map(source * half + middle) + window.centre[:, None, None]
     in_box = (on_map - moving.box[:, None, None, :2]) / moving.box[:, None, None, 2:]
     colour = moving.sample(in_box, on_map + sample(moving.flow, in_box).permute(0, 2, 3, 1))
-    beside = F.pad(colour, (FILL_REACH, FILL_REACH, 0, 0), "replicate").unfold(3, 2 * FILL_REACH + 1, 1)
-    filled = beside[..., ::FILL_STEP].median(-1).values
+    row_windows = F.pad(colour, (FILL_REACH, FILL_REACH, 0, 0), "replicate").unfold(3, 2 * FILL_REACH + 1, 1)
+    filled = row_windows[..., ::FILL_STEP].median(-1).values
     colour = torch.lerp(colour, filled, vacated[:, None])
     still = cover.new_zeros(len(cover), 2, PATCH_SIDE // 2, PATCH_SIDE // 2)
     return Patch(window, CloseupEdit(still, 1 - cover, colour, cover))

@@ -37,12 +37,8 @@ END_HOLDERS = tuple(holder for holder, ends in HANGING.items() for _ in ends)  #
 HAND_JOINTS, HAND_WRISTS = END_JOINTS[:6], END_HOLDERS[:6]
 UPPER_BODY = slice(LEFT_SHOULDER, 23)  # shoulders, arms and hands
 
-SEGMENTS = (
-    (LEFT_SHOULDER, LEFT_ELBOW),
-    (LEFT_ELBOW, LEFT_WRIST),
-    (RIGHT_SHOULDER, RIGHT_ELBOW),
-    (RIGHT_ELBOW, RIGHT_WRIST),
-)
+ARMS = ((LEFT_SHOULDER, LEFT_ELBOW, LEFT_WRIST), (RIGHT_SHOULDER, RIGHT_ELBOW, RIGHT_WRIST))
+SEGMENTS = tuple(bone for shoulder, elbow, wrist in ARMS for bone in ((shoulder, elbow), (elbow, wrist)))
 RIGID_BONES = 2  # shoulders and hips, which carry the torso and grow evenly; the segments grow along themselves
 BONE_STARTS = (LEFT_SHOULDER, LEFT_HIP, *(start for start, _ in SEGMENTS))
 BONE_ENDS = (RIGHT_SHOULDER, RIGHT_HIP, *(end for _, end in SEGMENTS))

@@ -15,15 +15,7 @@ import numpy as np
 import torch
 from PIL import Image as Pillow
 
-from models.geometry.body import (
-    HANGING,
-    LEFT_ELBOW,
-    LEFT_SHOULDER,
-    LEFT_WRIST,
-    RIGHT_ELBOW,
-    RIGHT_SHOULDER,
-    RIGHT_WRIST,
-)
+from models.geometry.body import ARMS, HANGING
 from models.geometry.rig import Rig
 from models.geometry.topology import INNER_LIPS, LEFT_BROW, MESH, OUTER_LIPS, RIGHT_BROW
 from streamer.frames import Image
@@ -47,7 +39,6 @@ ARM_RAISE = math.radians(70)
 NECK = np.array([0, 1.3, 0.8])  # canonical units, about which the head turns
 # Canonical units below the line of the mouth over which the skin begins to go along with the jaw, and to its sides.
 CHIN_FADE, CHEEK_FADE = 0.2, (0.5, 0.85)
-ARMS = ((LEFT_SHOULDER, LEFT_ELBOW, LEFT_WRIST), (RIGHT_SHOULDER, RIGHT_ELBOW, RIGHT_WRIST))
 
 
 def render_preview(picture: Picture, points: Points | None) -> bytes:

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from streamer.sources.expression import Expression, weights
+from streamer.sources.expression import Expression, combined, weights
 
 FaceName = Literal[
     "smile", "laugh", "wink-left", "wink-right", "surprise", "anger", "sadness", "sleepy", "kiss", "puff"
@@ -102,4 +102,4 @@ def face(name: FaceName, seconds: float) -> Expression:
         return still
     beat = math.sin(2 * math.pi * LAUGH_HZ * seconds)
     shaken = Expression(weights(jawOpen=LAUGH_JAW * beat), turn=np.array([LAUGH_NOD * beat, 0, 0], np.float32))
-    return Expression(still.weights + shaken.weights, still.kept, still.turn + shaken.turn)
+    return combined([still, shaken])

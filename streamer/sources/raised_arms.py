@@ -7,32 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.geometry.body import (
-    HANGING,
-    LEFT_ELBOW,
-    LEFT_SHOULDER,
-    LEFT_WRIST,
-    RIGHT_ELBOW,
-    RIGHT_SHOULDER,
-    RIGHT_WRIST,
-)
+from models.geometry.body import ARMS, HANGING, LEFT_SHOULDER, RIGHT_SHOULDER
 from streamer.sources.expression import Array, Expression
 from streamer.tracking.head_pose import head_pose, rotation_matrix
 from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY, Motion
 from streamer.tracking.presence import NEUTRAL
 
-Arm = tuple[int, int, int, int]
-# Joints of an arm, and the sign of the image's x axis away from the body, of the driver's left and right.
-ARMS: tuple[Arm, ...] = (
-    (LEFT_SHOULDER, LEFT_ELBOW, LEFT_WRIST, 1),
-    (RIGHT_SHOULDER, RIGHT_ELBOW, RIGHT_WRIST, -1),
-)
+Arm = tuple[int, int, int]  # shoulder, elbow and wrist
+OUTWARDS = (1, -1)  # sign of the image's x axis away from the body, of the arms in `ARMS`
 UPPER_ARM, FOREARM = 0.95, 0.8  # lengths, in widths of the shoulders
 HAND = 0.3  # length, in lengths of the forearm
 RAISED_ARM = (math.radians(48), math.radians(168))  # directions of upper arm and forearm, from straight down outwards
-LOWEST_DIRECTION = math.radians(
-    -120
-)  # of an arm, from straight down outwards; beyond it counts as raised over the head
+LOWEST_DIRECTION = math.radians(-120)  # of an arm; one beyond it was raised over the head
 
 
 def with_raised_arms(motion: Motion, neutral: Motion, expression: Expression) -> tuple[Motion, Motion]:
@@ -53,7 +39,7 @@ def _reach(motion: Motion, expression: Expression) -> float:
 
 
 def _joints(arm: Arm) -> list[int]:
-    shoulder, elbow, wrist, _ = arm
+    shoulder, elbow, wrist = arm
     return [shoulder, elbow, wrist, *HANGING[wrist]]
 
 
@@ -77,9 +63,9 @@ def _raised(motion: Motion, neutral: Motion, expression: Expression) -> Motion:
     is_seen = body is not None and body[[LEFT_SHOULDER, RIGHT_SHOULDER], VISIBILITY].min() >= MIN_VISIBILITY
     body = body.copy() if body is not None and is_seen else _usual_body(neutral)
     width = float(np.linalg.norm(body[LEFT_SHOULDER, :2] - body[RIGHT_SHOULDER, :2]))
-    for arm, share, swing in zip(ARMS, expression.raised, expression.swing, strict=True):
+    for arm, outwards, share, swing in zip(ARMS, OUTWARDS, expression.raised, expression.swing, strict=True):
         if share > 0:
-            _raise_arm(body, arm, width, float(share), float(swing))
+            _raise_arm(body, arm, outwards, width, float(share), float(swing))
     return replace(motion, body=body)
 
 
@@ -91,9 +77,12 @@ def _usual_body(neutral: Motion) -> Array:
     return np.concatenate([joints, np.zeros((len(joints), 1), np.float32)], 1)
 
 
-def _raise_arm(body: Array, arm: Arm, width: float, share: float, swing: float) -> None:
-    """Raise an arm of the joints (33, 4) in place. width: of the shoulders. share, swing: see `Expression`."""
-    shoulder, elbow, wrist, outwards = arm
+def _raise_arm(body: Array, arm: Arm, outwards: int, width: float, share: float, swing: float) -> None:
+    """Raise an arm of the joints (33, 4) in place. outwards: see `OUTWARDS`. width: of the shoulders.
+
+    share, swing: see `Expression`.
+    """
+    shoulder, elbow, wrist = arm
     hand = list(HANGING[wrist])
     hand_ways = body[hand, :2] - body[wrist, :2]
     at, turned, seen = body[shoulder, :2], 0.0, 1.0

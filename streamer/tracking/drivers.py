@@ -49,9 +49,12 @@ class Drivers:
     def close(self) -> None:
         """Release the models and threads; may be called twice."""
         self._watch.close()
-        for extractor in self._extractors:
-            if extractor is not None:
-                extractor.close()
+        for extractor in self._running():
+            extractor.close()
+
+    def _running(self) -> list[MotionExtractor]:
+        """The extractors of the characters that somebody drives."""
+        return [extractor for extractor in self._extractors if extractor is not None]
 
     @property
     def shown(self) -> tuple[ShownBody, ...]:
@@ -81,9 +84,8 @@ class Drivers:
     @body.setter
     def body(self, body: bool) -> None:
         self._body = body
-        for extractor in self._extractors:
-            if extractor is not None:
-                extractor.body = body
+        for extractor in self._running():
+            extractor.body = body
 
     @property
     def smoothing(self) -> float:
@@ -93,9 +95,8 @@ class Drivers:
     @smoothing.setter
     def smoothing(self, smoothing: float) -> None:
         self._smoothing = smoothing
-        for extractor in self._extractors:
-            if extractor is not None:
-                extractor.smoothing = smoothing
+        for extractor in self._running():
+            extractor.smoothing = smoothing
 
     @property
     def body_share(self) -> float:
@@ -105,9 +106,8 @@ class Drivers:
     @body_share.setter
     def body_share(self, share: float) -> None:
         self._body_share = share
-        for extractor in self._extractors:
-            if extractor is not None:
-                extractor.body_share = share
+        for extractor in self._running():
+            extractor.body_share = share
 
     def follow(self, who: str, mirrored: bool) -> None:
         """Follow whom `who` names, if that changes; with several characters, all anew from left to right."""

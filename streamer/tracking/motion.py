@@ -20,7 +20,7 @@ KEYFRAME = 2  # column of `Motion.torso`, after x, y
 
 _FLIP_X = np.array([-1, 1, 1], np.float32)
 # Index of each landmark's mirror image. The canonical face is symmetric, the numbering of its landmarks is not.
-_MIRRORED_LANDMARKS = np.linalg.norm(CANONICAL[:, None] - CANONICAL[None] * _FLIP_X, axis=-1).argmin(axis=1)
+MIRRORED_LANDMARKS = np.linalg.norm(CANONICAL[:, None] - CANONICAL[None] * _FLIP_X, axis=-1).argmin(axis=1)
 # The same of MediaPipe's joints: nose, left eye and right eye (three each), then pairs of left (odd) and right (even).
 MIRRORED_JOINTS = np.array([0, 4, 5, 6, 1, 2, 3, *(joint + (1 if joint % 2 else -1) for joint in range(7, 33))])
 
@@ -75,7 +75,7 @@ class Motion:
         flip = np.append(_FLIP_X, np.float32(1))
         return replace(
             self,
-            face=None if self.face is None else self.face[_MIRRORED_LANDMARKS] * _FLIP_X,
+            face=None if self.face is None else self.face[MIRRORED_LANDMARKS] * _FLIP_X,
             body=None if self.body is None else self.body[MIRRORED_JOINTS] * flip,
             hands=self.hands[::-1] * flip,
             head=self.head * np.outer(_FLIP_X, _FLIP_X),
@@ -83,7 +83,7 @@ class Motion:
             shade=self.shade[:, ::-1],
             mouth=self.mouth[:, ::-1],
             lids=self.lids[::-1],
-            correction=self.correction[_MIRRORED_LANDMARKS] * _FLIP_X,
+            correction=self.correction[MIRRORED_LANDMARKS] * _FLIP_X,
         )
 
 

@@ -112,6 +112,18 @@ def changing_messages(
     return handle
 
 
+def pass_sockets(page: Page) -> list[WebSocketRoute]:
+    """Let the page's WebSockets through; they come into the list, to be closed or to send what the server did not."""
+    sockets: list[WebSocketRoute] = []
+
+    def connect(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        socket.connect_to_server()
+
+    page.route_web_socket("**/*", connect)
+    return sockets
+
+
 def hold_requests(page: Page, path: str, method: str) -> list[Route]:
     """Keep the page's scripts waiting for the answer to each request of this method to this endpoint: the list receives
     them. Its images come.

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, Route, WebSocket, WebSocketRoute, expect
+from playwright.sync_api import Page, Route, WebSocket, expect
 
 from tests.browser.actions import (
     await_frames,
@@ -17,6 +17,7 @@ from tests.browser.actions import (
     go_live,
     hold_requests,
     is_close,
+    pass_sockets,
     png_file,
     wait_until,
 )
@@ -88,14 +89,8 @@ def test_reload_while_live_comes_back_live_in_the_same_session(open_page: OpenPa
 def test_picture_on_its_way_is_sent_again_where_the_connection_was_lost(
     open_page: OpenPage, stub: KagamiServer
 ) -> None:
-    sockets: list[WebSocketRoute] = []
-
-    def connect(socket: WebSocketRoute) -> None:
-        sockets.append(socket)
-        socket.connect_to_server()
-
     page = open_page("about:blank")
-    page.route_web_socket("**/*", connect)
+    sockets = pass_sockets(page)
     held = hold_requests(page, "api/picture", "PUT")
     page.goto(stub.url)
     expect(page.locator("#status")).to_have_text("Ready")

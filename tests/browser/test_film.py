@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.actions import answer_held, expect_alert, go_live, hold_requests, png_file, wait_until
+from tests.browser.actions import answer_held, expect_alert, go_live, hold_requests, pass_sockets, png_file, wait_until
 from tests.browser.conftest import OpenPage
 from tests.browser.kagami import ROOT, KagamiServer
 
@@ -85,14 +85,8 @@ def test_a_film_shows_how_long_it_takes_also_while_live_and_is_cancelled_by_key(
 def test_a_cancelled_film_stays_away_whatever_the_server_has_told_meanwhile(
     open_page: OpenPage, stub: KagamiServer
 ) -> None:
-    sockets: list[WebSocketRoute] = []
-
-    def connect(socket: WebSocketRoute) -> None:
-        sockets.append(socket)
-        socket.connect_to_server()
-
     page = open_page("about:blank")
-    page.route_web_socket("**/*", connect)
+    sockets = pass_sockets(page)
     held = hold_requests(page, "api/film", "DELETE")
     page.goto(stub.url)
     page.wait_for_selector("body[data-link=open]")
