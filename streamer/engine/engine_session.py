@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -27,8 +27,9 @@ from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.runtime.meter import DRAWN, RECEIVED, TOTAL, Meter
 from streamer.runtime.priority import raise_priority
 from streamer.runtime.sound_feed import SoundFeed
-from streamer.sources.act_player import WantedActs
-from streamer.sources.mixer import Mixer
+from streamer.sources.mixer import live_mixer
+from streamer.sources.source import Moment
+from streamer.sources.wanted_motion import WantedActs, WantedMotion
 from streamer.tracking.tracker import TrackedMotion, Tracker, Wanted
 
 CAMERA_IDLE_S = 0.25  # without a camera picture, until the avatar shows its idle motion
@@ -221,7 +222,7 @@ class EngineSession:
 
     def _track_with(self, tracker: Tracker) -> None:
         to_rgb, index, last_received, wanted = Converter(), 0, None, Wanted()
-        durations, mixer = RecentDurations(), Mixer(self.sound)
+        durations, mixer = RecentDurations(), live_mixer(self.sound)
         while True:
             self._schedule.wait_for_turn(lambda: not self.motions, durations.quantile(LEAD_QUANTILE))
             idle = last_received is None or self.paused or time.monotonic() - last_received > CAMERA_IDLE_S
@@ -253,9 +254,14 @@ class EngineSession:
                 else:
                     self.recent.clear()
             self.state = TrackingState(phase, tracked.progress, tracked.responding, tracked.people, tracked.obstacle)
-            voice, now = None if self.paused else self.controls.voice, time.monotonic()
-            mixed = mixer.mix(tracked, self.acts, voice, phase in _FACE_PHASES, now)
+            moment = Moment(time.monotonic(), phase in _FACE_PHASES, self._wanted_motion())
+            motion, neutral = mixer.mix(tracked.motion, tracked.neutral, moment)
+            mixed = replace(tracked, motion=motion, neutral=neutral)
             self.motions.put(PendingMotion(mixed, frame if self._keep_camera else None, time.monotonic()))
+
+    def _wanted_motion(self) -> WantedMotion:
+        """What the sources beside the camera are to do."""
+        return WantedMotion(self.acts, None if self.paused else self.controls.voice)
 
     def _wanted(self) -> Wanted:
         controls, cast = self.controls, self.avatar.cast

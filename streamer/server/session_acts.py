@@ -11,9 +11,10 @@ from streamer.engine.engine_session import EngineSession
 from streamer.errors import NotSeenError, ProtocolError
 from streamer.server import signaling
 from streamer.server.executors import Executors
-from streamer.sources.act_player import MAX_OWN, WantedActs
+from streamer.sources.act_player import MAX_OWN
 from streamer.sources.acts import FACE_NAMES, GESTURE_NAMES
 from streamer.sources.remembered_face import RememberedFace, remember
+from streamer.sources.wanted_motion import WantedActs
 
 
 class SessionActs:

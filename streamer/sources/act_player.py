@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
-
-from streamer.sources.acts import GESTURES, ActName, FaceName, GestureName, face
+from streamer.sources.acts import GESTURES, ActName, GestureName, face
 from streamer.sources.expression import REST, Expression, combined
+from streamer.sources.source import Moment
 from streamer.tracking.motion import smooth_share
 
 EASE_IN_S, EASE_OUT_S = 0.18, 0.35  # from nothing to a whole face, and back
 MAX_STEP_S = 0.1  # by which easing goes on between two frames, however late the second is
 MAX_OWN = 10  # faces of one's own that are on at a time
-
-
-@dataclass(frozen=True, slots=True)
-class WantedActs:
-    """What is on, set by those who press keys; one value, which is replaced.
-
-    faces: by name. own: faces that were remembered, by a name of the page's choice. gestures: when each began last,
-    seconds on the clock of `ActPlayer.at`.
-    """
-
-    faces: frozenset[FaceName] = frozenset()
-    own: Mapping[str, Expression] = field(default_factory=lambda: MappingProxyType({}))
-    gestures: Mapping[GestureName, float] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class ActPlayer:
@@ -37,8 +21,9 @@ class ActPlayer:
         self._own: dict[str, Expression] = {}  # also of those that ease out
         self._now: float | None = None
 
-    def at(self, wanted: WantedActs, now: float) -> Expression:
-        """What is shown at `now` seconds; `REST` where nothing is on."""
+    def at(self, moment: Moment) -> Expression:
+        """What is shown; `REST` where nothing is on."""
+        wanted, now = moment.wanted.acts, moment.now
         elapsed = 0.0 if self._now is None else min(max(now - self._now, 0.0), MAX_STEP_S)
         self._now = now
         self._own.update(wanted.own)

@@ -1,34 +1,29 @@
-"""Makes one motion of what the camera shows and of what all other sources say."""
+"""Makes one motion of what the camera shows and of what all other sources say, live and in films."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 
 from streamer.runtime.sound_feed import SoundFeed
-from streamer.sources.act_player import ActPlayer, WantedActs
+from streamer.sources.act_player import ActPlayer
 from streamer.sources.acting import act_out
 from streamer.sources.expression import combined
+from streamer.sources.source import Moment, Source
 from streamer.sources.voice_source import VoiceSource
-from streamer.tracking.tracker import TrackedMotion
+from streamer.tracking.motion import Motion
 
 
 class Mixer:
-    """The sources of one session beside its camera. Not thread-safe. sound: of the microphone."""
+    """The sources of one character beside its camera. Not thread-safe."""
 
-    def __init__(self, sound: SoundFeed) -> None:
-        self._sound = sound
-        self._player, self._voice = ActPlayer(), VoiceSource()
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._sources = tuple(sources)
 
-    def mix(
-        self, tracked: TrackedMotion, acts: WantedActs, voice: float | None, is_seen: bool, now: float
-    ) -> TrackedMotion:
-        """What was tracked, with what the first character does besides, at `now` seconds.
+    def mix(self, motion: Motion, neutral: Motion, moment: Moment) -> tuple[Motion, Motion]:
+        """A driver's motion with what the sources do besides, and the neutral to measure it against; see `act_out`."""
+        return act_out(motion, neutral, combined(source.at(moment) for source in self._sources))
 
-        voice: 0..1, its share of the mouth while a face is seen; None: nobody listens to it. is_seen: whether one is.
-        """
-        sound, parts = self._sound.take(), [self._player.at(acts, now)]
-        if voice is not None:
-            parts.append(self._voice.at(sound, voice, is_seen, now))
-        self._sound.lag_s = 0.0 if voice is None else self._voice.lag_s
-        motion, neutral = act_out(tracked.motion, tracked.neutral, combined(parts))
-        return replace(tracked, motion=motion, neutral=neutral)
+
+def live_mixer(sound: SoundFeed) -> Mixer:
+    """Of a live session. sound: of its microphone."""
+    return Mixer([ActPlayer(), VoiceSource(sound)])

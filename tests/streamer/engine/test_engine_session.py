@@ -13,10 +13,10 @@ from streamer.engine import engine_session, governor
 from streamer.engine.engine import Engine
 from streamer.generation.controls import Controls
 from streamer.runtime.meter import RECEIVED
-from streamer.runtime.sound_feed import Samples
+from streamer.runtime.sound_feed import SoundFeed
 from streamer.sources import mixer
 from streamer.sources.expression import REST, Expression, weights
-from streamer.sources.voice_source import VoiceSource
+from streamer.sources.source import Moment
 from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
 from streamer.tracking.tracker import Wanted
 from tests.support.engines import TIMEOUT_S, admit, brightness, received, running, take, until
@@ -146,9 +146,13 @@ def test_session_keeps_camera_pictures_only_for_a_frame_hook(hooked: bool) -> No
 
 
 def test_session_lets_the_voice_move_the_mouth_but_not_while_paused(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Speaking(VoiceSource):
-        def at(self, sound: Samples, strength: float, is_seen: bool, now: float) -> Expression:
-            return Expression(weights(jawOpen=0.8)) if len(sound) else REST
+    class Speaking:
+        def __init__(self, sound: SoundFeed) -> None:
+            self._sound = sound
+
+        def at(self, moment: Moment) -> Expression:
+            is_heard = len(self._sound.take()) and moment.wanted.voice is not None
+            return Expression(weights(jawOpen=0.8)) if is_heard else REST
 
     monkeypatch.setattr(mixer, "VoiceSource", Speaking)
     drawn: list[float] = []

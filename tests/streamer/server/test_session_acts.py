@@ -127,7 +127,7 @@ class Smiler:
 
 
 async def test_the_microphone_moves_the_mouth_by_the_share_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mixer, "VoiceSource", partial(VoiceSource, Smiler))
+    monkeypatch.setattr(mixer, "VoiceSource", partial(VoiceSource, make=Smiler))
     pipeline = Watching(size=128)
     async with serving(pipeline=pipeline) as (address, _), Page(socket_url(address)) as page:
         await page.hello()

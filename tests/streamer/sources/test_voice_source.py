@@ -10,15 +10,17 @@ from numpy.typing import NDArray
 
 from models.checkpoint_header import CheckpointError
 from models.geometry.expressions import INDEX
-from streamer.runtime.sound_feed import SAMPLE_RATE, Samples
+from streamer.runtime.sound_feed import SAMPLE_RATE, Samples, SoundFeed
 from streamer.sources.expression import MOUTH, Expression
+from streamer.sources.source import Moment
 from streamer.sources.voice_motion import Voice, VoiceFrame
-from streamer.sources.voice_source import HANDOVER_S, SILENT_S, VoiceSource
+from streamer.sources.voice_share import HANDOVER_S
+from streamer.sources.voice_source import SILENT_S, Listener, VoiceSource
+from streamer.sources.wanted_motion import WantedMotion
 
 PERIOD_S = 0.04
 JAW = INDEX["jawOpen"]
 SAID = 0.6  # weight of jawOpen that the fake says for a loud sound
-NOTHING = np.zeros((0, 2), np.int16)
 
 
 class Loudness:
@@ -45,24 +47,39 @@ def tone(since: float, seconds: float = PERIOD_S, hertz: float = 300.0) -> Sampl
     return np.stack([wave, wave], 1)
 
 
+class Heard:
+    """A voice source and the sound that it hears."""
+
+    def __init__(
+        self, make: Callable[[], Listener] = Loudness, start: Callable[[Callable[[], None]], None] = at_once
+    ) -> None:
+        self.feed = SoundFeed()
+        self.source = VoiceSource(self.feed, make, start)
+
+    def at(self, sound: Samples | None, strength: float | None, is_seen: bool, now: float) -> Expression:
+        if sound is not None:
+            self.feed.put(sound)
+        return self.source.at(Moment(now, is_seen, WantedMotion(voice=strength)))
+
+
 def play(
-    source: VoiceSource, since: float, seconds: float, strength: float, is_seen: bool, is_loud: bool = True
+    heard: Heard, since: float, seconds: float, strength: float | None, is_seen: bool, is_loud: bool = True
 ) -> list[Expression]:
     steps = since + PERIOD_S * np.arange(1, round(seconds / PERIOD_S) + 1)
-    return [source.at(tone(now) if is_loud else NOTHING, strength, is_seen, float(now)) for now in steps]
+    return [heard.at(tone(now) if is_loud else None, strength, is_seen, float(now)) for now in steps]
 
 
 def test_without_sound_nothing_is_made_and_nothing_changes() -> None:
     def make() -> Loudness:
         raise AssertionError("no sound came")
 
-    source = VoiceSource(make, at_once)
-    assert all(each.is_rest for each in play(source, 0.0, 1.0, 1.0, is_seen=False, is_loud=False))
-    assert source.lag_s == 0
+    heard = Heard(make)
+    assert all(each.is_rest for each in play(heard, 0.0, 1.0, 1.0, is_seen=False, is_loud=False))
+    assert heard.feed.lag_s == 0
 
 
 def test_without_a_face_the_voice_has_the_mouth_within_the_handover_and_moves_the_head() -> None:
-    shown = play(VoiceSource(Loudness, at_once), 0.0, HANDOVER_S + 0.1, 0.0, is_seen=False)
+    shown = play(Heard(), 0.0, HANDOVER_S + 0.1, 0.0, is_seen=False)
     jaws = [float(each.weights[JAW]) for each in shown]
     assert jaws == sorted(jaws) and jaws[-1] == pytest.approx(SAID) and shown[-1].kept[MOUTH] == 0
     assert shown[-1].turn == pytest.approx([0.1, 0.2, 0.0])
@@ -71,32 +88,32 @@ def test_without_a_face_the_voice_has_the_mouth_within_the_handover_and_moves_th
 
 @pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
 def test_beside_a_face_the_voice_has_its_share_and_not_the_head(strength: float) -> None:
-    source = VoiceSource(Loudness, at_once)
-    last = play(source, 0.0, 1.0, strength, is_seen=True)[-1]
+    heard = Heard()
+    last = play(heard, 0.0, 1.0, strength, is_seen=True)[-1]
     assert last.weights[JAW] == pytest.approx(strength * SAID) and last.kept[MOUTH] == pytest.approx(1 - strength)
-    assert not last.turn.any() and 0.15 * strength <= source.lag_s <= 0.2 * strength
+    assert not last.turn.any() and 0.15 * strength <= heard.feed.lag_s <= 0.2 * strength
 
 
 def test_a_face_that_is_lost_and_comes_back_hands_the_mouth_over_and_back() -> None:
-    source = VoiceSource(Loudness, at_once)
-    play(source, 0.0, 1.0, 0.0, is_seen=True)
-    assert play(source, 1.0, HANDOVER_S + 0.1, 0.0, is_seen=False)[-1].kept[MOUTH] == 0
-    back = play(source, 2.0, HANDOVER_S + 0.1, 0.0, is_seen=True)
+    heard = Heard()
+    play(heard, 0.0, 1.0, 0.0, is_seen=True)
+    assert play(heard, 1.0, HANDOVER_S + 0.1, 0.0, is_seen=False)[-1].kept[MOUTH] == 0
+    back = play(heard, 2.0, HANDOVER_S + 0.1, 0.0, is_seen=True)
     assert back[0].kept[MOUTH] < 0.4 and back[-1].is_rest
 
 
 def test_a_microphone_that_is_switched_off_leaves_the_mouth_at_rest() -> None:
-    source = VoiceSource(Loudness, at_once)
-    play(source, 0.0, 1.0, 1.0, is_seen=True)
-    after = play(source, 1.0, SILENT_S + HANDOVER_S + 0.2, 1.0, is_seen=True, is_loud=False)
+    heard = Heard()
+    play(heard, 0.0, 1.0, 1.0, is_seen=True)
+    after = play(heard, 1.0, SILENT_S + HANDOVER_S + 0.2, 1.0, is_seen=True, is_loud=False)
     assert after[0].weights[JAW] > 0 and after[-1].is_rest
 
 
 def test_the_voice_hears_one_channel_at_16_khz_without_gaps() -> None:
     ear = Loudness()
-    source = VoiceSource(lambda: ear, at_once)
+    heard = Heard(lambda: ear)
     for number in range(50):
-        source.at(tone(0.02 * number, 0.02), 1.0, True, 0.02 * number)
+        heard.at(tone(0.02 * number, 0.02), 1.0, True, 0.02 * number)
     sound = np.concatenate(ear.heard)
     assert len(sound) == pytest.approx(16_000, rel=0.02) and sound.dtype == np.float32
     spectrum = np.abs(np.fft.rfft(sound[1000:9000]))
@@ -104,17 +121,26 @@ def test_the_voice_hears_one_channel_at_16_khz_without_gaps() -> None:
     assert np.abs(sound).max() == pytest.approx(9000 / 32768, rel=0.1)
 
 
+def test_a_voice_that_nobody_wants_is_not_made_nor_shown_and_its_sound_is_not_kept() -> None:
+    def make() -> Loudness:
+        raise AssertionError("nobody listens")
+
+    heard = Heard(make)
+    assert all(each.is_rest for each in play(heard, 0.0, 0.4, None, is_seen=False))
+    assert heard.feed.lag_s == 0 and len(heard.feed.take()) == 0
+
+
 def test_weights_that_cannot_be_used_leave_the_mouth_to_the_camera(caplog: pytest.LogCaptureFixture) -> None:
     def make() -> Loudness:
         raise CheckpointError("the weights are gone")
 
-    assert all(each.is_rest for each in play(VoiceSource(make, at_once), 0.0, 0.3, 1.0, is_seen=False))
+    assert all(each.is_rest for each in play(Heard(make), 0.0, 0.3, 1.0, is_seen=False))
     assert caplog.messages == ["the microphone moves no mouth: the weights are gone"]
 
 
 def test_the_camera_is_not_kept_waiting_while_the_voice_is_made() -> None:
     waiting: list[Callable[[], None]] = []
-    source = VoiceSource(Loudness, waiting.append)
-    assert all(each.is_rest for each in play(source, 0.0, 0.5, 1.0, is_seen=True)) and len(waiting) == 1
+    heard = Heard(start=waiting.append)
+    assert all(each.is_rest for each in play(heard, 0.0, 0.5, 1.0, is_seen=True)) and len(waiting) == 1
     waiting[0]()
-    assert not play(source, 0.5, 0.5, 1.0, is_seen=True)[-1].is_rest
+    assert not play(heard, 0.5, 0.5, 1.0, is_seen=True)[-1].is_rest
