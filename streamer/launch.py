@@ -29,6 +29,7 @@ from streamer.server.certificate import machine_addresses, machine_names, make_c
 from streamer.server.listening import run
 from streamer.server.phone import phone_address
 from streamer.settings import Settings
+from streamer.sources.mood_reading import read_mood
 from streamer.tracking.person_tracker import PersonTracker
 from streamer.tracking.tracker_process import TrackerProcess
 from streamer.virtual_camera import VirtualCamera
@@ -60,6 +61,8 @@ def launch(
     fork_server.warm_up()
     limit_repeats()
     picture, *views = map(load_picture, settings.ref)
+    if (complaint := read_mood(settings.mood).complaint) is not None:
+        lines.line(complaint)
     points = None if settings.points is None else Points.load(settings.points)
     backdrop = None if settings.background_file is None else load_backdrop(settings.background_file)
     device = choose_device(settings.device)

@@ -41,6 +41,7 @@ BONE_RANGE = (0.5, 1.5)  # factors of a character's bone lengths
 # Degrees by which head and gaze can be turned in addition to the driver's motion, to either side.
 MAX_YAW, MAX_TILT, MAX_GAZE = 45.0, 30.0, 30.0
 TURN_LIMITS = {"yaw": MAX_YAW, "pitch": MAX_TILT, "roll": MAX_TILT, "gaze_x": MAX_GAZE, "gaze_y": MAX_GAZE}
+MAX_MOOD_CHARACTERS = 200  # of the words that tell how a character is
 MAX_STRENGTH = 2  # of a control; 1 is the motion of the driver
 
 # Numbers of `Controls`, as flags, files and messages may give them.

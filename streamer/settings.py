@@ -24,6 +24,7 @@ from streamer.errors import SettingsError
 from streamer.flags import Flag
 from streamer.options import (
     LARGEST_PERSON,
+    MAX_MOOD_CHARACTERS,
     MAX_PICTURES,
     OWN_ASPECT,
     PERSON_PATTERN,
@@ -90,6 +91,12 @@ def _bones(place: str, text: str) -> str:
         parse_bones(text)
     except ValueError as error:
         raise SettingsError(f"{place}: {error}; write for example arms=0.9,legs=1.1.") from error
+    return text
+
+
+def _mood(place: str, text: str) -> str:
+    if len(text) > MAX_MOOD_CHARACTERS:
+        raise SettingsError(f"{place} is longer than {MAX_MOOD_CHARACTERS} characters: write fewer words.")
     return text
 
 
@@ -201,6 +208,13 @@ Device = Annotated[Literal["auto", "cpu", "cuda"], Flag("where the network runs"
 Checkpoint = Annotated[Path | None, Flag("weights of the network, if not the ones that came along", DRAWING, "FILE")]
 Steps = Annotated[int, Meta(ge=1, le=16), Flag("steps of the network for a frame; more take longer", DRAWING)]
 Speed = Annotated[SpeedKind, Flag("what a busy CPU keeps longest: frames, both, or the picture", DRAWING)]
+MoodWords = Annotated[
+    str,
+    Flag(
+        "how the character is, in English words of docs/words.md: \"tired, a shy smile, looks down sometimes\"",
+        PICTURE, "WORDS", rule=_mood,
+    ),
+]  # fmt: skip
 Smooth = Annotated[bool, Flag("do not smooth the motion", PICTURE)]
 Colour = Annotated[str, Flag("background colour for --background colour", PICTURE, "#RRGGBB", rule=_colour)]
 
@@ -220,6 +234,7 @@ class Settings:
     body: Annotated[bool, Flag("start without following shoulders, arms and hands (saves time)", PICTURE)] = True
     smooth: Smooth = True
     who: Who = LARGEST_PERSON
+    mood: MoodWords = ""
     virtual_camera: Annotated[
         str | None,
         Flag(

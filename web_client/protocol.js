@@ -64,8 +64,9 @@ export const PROTOCOL = 1;
  * @typedef {{type: 'act', name: string, on?: boolean} & Partial<Face>} Act
  * @typedef {{type: 'remember'}} Remember
  * @typedef {{type: 'person', person: string}} Person
+ * @typedef {{type: 'mood', text: string}} MoodText at most 200 characters of English words; empty: no mood
  * @typedef {{type: 'bye'}} Bye
- * @typedef {Hello | Offer | CandidateMessage | Control | Act | Remember | Person | Bye} ClientMessage
+ * @typedef {Hello | Offer | CandidateMessage | Control | Act | Remember | Person | MoodText | Bye} ClientMessage
  */
 
 /**
@@ -77,6 +78,7 @@ export const PROTOCOL = 1;
  * @property {VideoSize} video
  * @property {{name: string, notes: string[], views: string[], people: number, person: string, heads: HeadBox[], chosen: number | null}} picture
  * @property {Controls} controls
+ * @property {Mood} mood how the character is, and how the words for it were read
  * @property {boolean} resumed whether this is the session before, with its picture, controls and neutral
  */
 
@@ -131,9 +133,16 @@ export const PROTOCOL = 1;
 
 /** @typedef {{type: 'controls', controls: Partial<Controls>}} ControlsChanged set by the server itself */
 /** @typedef {{type: 'face'} & Face} FaceMeasured the answer to `remember` */
+/**
+ * @typedef {object} Mood
+ * @property {string} text
+ * @property {{phrase: string, read: string}[]} understood each phrase, and what it was read as in the words of docs/words.md
+ * @property {{word: string, nearest: string[]}[]} unknown each word that was not understood, and similar ones that are
+ */
+/** @typedef {{type: 'mood'} & Mood} MoodRead the answer to `mood` */
 /** @typedef {{type: 'error', code: string, message: string, fatal: boolean}} ServerError */
 /** @typedef {{type: 'bye', reason: string}} ServerBye */
-/** @typedef {Ready | Answer | CandidateMessage | State | PictureStatus | FilmStatus | ControlsChanged | FaceMeasured | Stats | ServerError | ServerBye} ServerMessage */
+/** @typedef {Ready | Answer | CandidateMessage | State | PictureStatus | FilmStatus | ControlsChanged | FaceMeasured | MoodRead | Stats | ServerError | ServerBye} ServerMessage */
 
 /** @typedef {(value: unknown) => boolean} Check */
 
@@ -145,6 +154,7 @@ export const PROTOCOL = 1;
 /** @type {Check} */ const isAspect = (value) => typeof value === 'string' && /^(picture|1:1|16:9|9:16|\d{2,4}x\d{2,4})$/.test(value);
 /** @type {Check} */ const isWho = (value) => typeof value === 'string' && /^(largest|left|right|[1-9])$/.test(value);
 /** @type {Check} */ const isActName = (value) => typeof value === 'string' && /^[a-z0-9-]{1,32}$/.test(value);
+/** @type {Check} */ const isMoodText = (value) => typeof value === 'string' && [...value].length <= 200;
 /** @type {Check} */ const isPerson = (value) => typeof value === 'string' && /^(all|largest|left|right|[1-9][0-9]?)$/.test(value);
 /** @param {number} low @param {number} high @returns {Check} */
 const within = (low, high) => (value) => isNumber(value) && Number(value) >= low && Number(value) <= high;
@@ -222,6 +232,11 @@ const candidate = {
   usernameFragment: optional(isString),
 };
 const face = { weights: mapOf(within(0, 1)), turn: listOf(within(-1, 1)) };
+const mood = {
+  text: isString,
+  understood: listOf(shape({ phrase: isString, read: isString })),
+  unknown: listOf(shape({ word: isString, nearest: listOf(isString) })),
+};
 /** @type {(value: unknown) => value is Face} */
 export const isFace = /** @type {any} */ (shape(face));
 
@@ -234,6 +249,7 @@ const SERVER_MESSAGES = {
     video: shape({ width: isNumber, height: isNumber, fps: isNumber }),
     picture: shape({ name: isString, notes: listOf(isString), views: listOf(isString), people: isNumber, person: isPerson, heads: listOf(isHead), chosen: orNull(isNumber) }),
     controls: shape(controls),
+    mood: shape(mood),
     resumed: isBoolean,
   },
   answer: { sdp: isString },
@@ -270,6 +286,7 @@ const SERVER_MESSAGES = {
   },
   controls: { controls: isPartialControls },
   face,
+  mood,
   stats: {
     fps: shape({ in: isNumber, out: isNumber }),
     latency_ms: percentiles,
@@ -300,6 +317,7 @@ const CLIENT_MESSAGES = {
   act: { name: isActName, on: optional(isBoolean), weights: optional(face.weights), turn: optional(face.turn) },
   remember: {},
   person: { person: isPerson },
+  mood: { text: isMoodText },
   bye: {},
 };
 

@@ -28,6 +28,7 @@ from streamer.runtime.meter import DRAWN, RECEIVED, TOTAL, Meter
 from streamer.runtime.priority import raise_priority
 from streamer.runtime.sound_feed import SoundFeed
 from streamer.sources.mixer import live_mixer
+from streamer.sources.mood import NO_MOOD
 from streamer.sources.source import Moment
 from streamer.sources.wanted_motion import WantedActs, WantedMotion
 from streamer.tracking.tracker import TrackedMotion, Tracker, Wanted
@@ -74,7 +75,7 @@ class TrackingState:
 class EngineSession:
     """A live session: camera pictures in, avatar frames out. Made by `Engine.admit`; tracks from `start` on.
 
-    avatar, controls, backdrop, paused, acts: may be set from any thread.
+    avatar, controls, backdrop, paused, acts, mood: may be set from any thread.
     stream: the session's state on the device; belongs to the engine's thread.
     camera: single-slot mailbox of received pictures, read by the tracking thread.
     sound: of the microphone, read by the tracking thread.
@@ -100,6 +101,7 @@ class EngineSession:
         self.backdrop: Backdrop | None = None
         self.paused = False
         self.acts = WantedActs()
+        self.mood = NO_MOOD
         self.state = TrackingState()
         self._governor = governor.Governor()
         self._governed_at = 0.0
@@ -261,13 +263,19 @@ class EngineSession:
 
     def _wanted_motion(self) -> WantedMotion:
         """What the sources beside the camera are to do."""
-        return WantedMotion(self.acts, None if self.paused else self.controls.voice)
+        return WantedMotion(self.acts, None if self.paused else self.controls.voice, self.mood)
 
     def _wanted(self) -> Wanted:
         controls, cast = self.controls, self.avatar.cast
         shown = tuple(one.shown_body for one in cast)
         return Wanted(
-            shown, controls.who, controls.mirror, controls.follow_body, controls.smoothing, self.effort.body_share
+            shown,
+            controls.who,
+            controls.mirror,
+            controls.follow_body,
+            controls.smoothing,
+            self.effort.body_share,
+            self.mood.idle,
         )
 
     def _idle_phase(self, last_received: float | None) -> Phase:

@@ -161,6 +161,7 @@ class Session:
                     "chosen": avatar.chosen,
                 },
                 controls=self.controls.values,
+                mood=self.controls.mood.values,
                 resumed=self._is_resumed,
             )
         )
@@ -185,6 +186,8 @@ class Session:
                 await self._send(await self.controls.straighten(self._executors))
         elif isinstance(message, signaling.Act):
             self.controls.acts.change(message)
+        elif isinstance(message, signaling.MoodText):
+            await self._send(await self.controls.mood.change(message, self._executors))
         elif isinstance(message, signaling.Remember):
             await self._send(await self.controls.acts.remember(self._executors))
         elif isinstance(message, signaling.Person):

@@ -16,6 +16,7 @@ from streamer.rigging.backdrop import Backdrop
 from streamer.server import signaling
 from streamer.server.executors import Executors
 from streamer.server.session_acts import SessionActs
+from streamer.server.session_mood import SessionMood
 from streamer.settings import Settings
 from streamer.tracking.straight_look import straightening_turns
 
@@ -23,7 +24,7 @@ from streamer.tracking.straight_look import straightening_turns
 class SessionControls:
     """The choices of one session, which last longer than its place in the engine.
 
-    current: the controls. acts: faces and gestures. paused: see `EngineSession`.
+    current: the controls. acts: faces and gestures. mood: how the character is. paused: see `EngineSession`.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -34,7 +35,7 @@ class SessionControls:
             keep_in_frame=settings.keep_in_frame, follow_body=settings.body, smoothing=float(settings.smooth),
             who=settings.who, speed=settings.speed, **parse_bones(settings.bones)._asdict(),
         )  # fmt: skip
-        self.acts = SessionActs()
+        self.acts, self.mood = SessionActs(), SessionMood(settings.mood)
         self.paused = False
         self._backdrop: Backdrop | None = None
         self._takes_backdrop = False
@@ -55,6 +56,7 @@ class SessionControls:
         """From now on the choices are those of this session in the engine; None: of none."""
         self._engine_session = session
         self.acts.join(session)
+        self.mood.join(session)
         self._apply()
 
     def change(self, message: signaling.Control) -> None:

@@ -18,6 +18,7 @@ from streamer.errors import KagamiError, ProtocolError
 from streamer.options import (
     ASPECT_PATTERN,
     LARGEST_PERSON,
+    MAX_MOOD_CHARACTERS,
     PERSON_PATTERN,
     WHO_PATTERN,
     Background,
@@ -41,6 +42,7 @@ from streamer.server.message_faults import (
     fault_sentence,
 )
 from streamer.sources.acts import ACT_NAMES
+from streamer.sources.mood import MoodReading
 
 PROTOCOL = 1
 MAX_MESSAGE_BYTES = 64 * 1024
@@ -180,11 +182,17 @@ class Person(_Message):
     person: Annotated[str, Meta(pattern=PERSON_PATTERN)]
 
 
+class MoodText(_Message, tag="mood"):
+    """Be as these English words say, see `read_mood`, and answer with `mood`; an empty text ends it."""
+
+    text: Annotated[str, Meta(max_length=MAX_MOOD_CHARACTERS)]
+
+
 class Bye(_Message):
     pass
 
 
-PageMessage = Hello | Offer | Candidate | Control | Act | Remember | Person | Bye
+PageMessage = Hello | Offer | Candidate | Control | Act | Remember | Person | MoodText | Bye
 
 
 def parse_message(text: str | bytes) -> PageMessage:
@@ -218,7 +226,8 @@ class Ready(_Message):
 
     session: secret id, which an upload names. ice_servers: for RTCPeerConnection. video: width, height, fps.
     picture: name, notes, names of its further views, people, person, heads and chosen as in `PictureStatus`.
-    controls: the present values by name. resumed: whether this is the session that the `resume` of `hello` named.
+    controls: the present values by name. mood: the fields of `Mood`. resumed: whether this is the session that the
+    `resume` of `hello` named.
     """
 
     session: str
@@ -226,6 +235,7 @@ class Ready(_Message):
     video: Mapping[str, float]
     picture: Mapping[str, Any]
     controls: Mapping[str, Any]
+    mood: Mapping[str, Any]
     resumed: bool = False
     protocol: int = PROTOCOL
 
@@ -300,6 +310,24 @@ class Face(_Message):
     turn: Sequence[float]
 
 
+class Mood(_Message):
+    """The mood in use, and how its words were read; the answer to the page's `mood`.
+
+    text: as it was understood to be, without control characters. understood: "phrase" and what it was "read" as, in
+    words of the vocabulary. unknown: each "word" that was not understood, with the "nearest" ones that are.
+    """
+
+    text: str
+    understood: Sequence[Mapping[str, str]] = ()
+    unknown: Sequence[Mapping[str, Any]] = ()
+
+    @classmethod
+    def of(cls, reading: MoodReading) -> Mood:
+        understood = [{"phrase": each.phrase, "read": each.read} for each in reading.understood]
+        unknown = [{"word": each.word, "nearest": list(each.nearest)} for each in reading.unknown]
+        return cls(reading.text, understood, unknown)
+
+
 class Stats(_Message):
     """Measurements of the last seconds.
 
@@ -346,5 +374,16 @@ class Goodbye(_Message, tag="bye"):
 
 
 ServerMessage = (
-    Ready | Answer | Candidate | State | PictureStatus | FilmStatus | ControlsChanged | Face | Stats | Error | Goodbye
+    Ready
+    | Answer
+    | Candidate
+    | State
+    | PictureStatus
+    | FilmStatus
+    | ControlsChanged
+    | Face
+    | Mood
+    | Stats
+    | Error
+    | Goodbye
 )

@@ -15,7 +15,7 @@ from models.geometry.topology import LEFT_LID, LEFT_MOUTH_CORNER, RIGHT_LID, RIG
 from streamer.sources.expression import EYES, MOUTH, Array, Expression, blendshapes
 from streamer.sources.raised_arms import with_raised_arms
 from streamer.tracking.eyelids import close_lids
-from streamer.tracking.head_pose import CANONICAL, head_pose, rotation_matrix
+from streamer.tracking.head_pose import CANONICAL, head_pose, rotation_matrix, rotation_vector
 from streamer.tracking.motion import Motion
 
 # Weight and lids of each eye, and the weights of both that open them further, in the order of `Motion.lids`.
@@ -38,7 +38,8 @@ def act_out(motion: Motion, neutral: Motion, expression: Expression) -> tuple[Mo
     pose, rest_pose = head_pose(motion.face), head_pose(neutral.face)
     rest = rest_pose.inverse(neutral.face) + neutral.correction
     shape = _expressed(pose.inverse(motion.face), rest, expression)
-    turn = rotation_matrix(expression.turn)
+    moved = rotation_vector(rest_pose.rotation.T @ pose.rotation)
+    turn = rotation_matrix(expression.turn + np.float32(expression.head - 1) * moved)
     neck = np.array(NECK)
     face = pose.apply(((shape - neck) @ turn.T + neck).astype(np.float32))
     acted = replace(

@@ -48,6 +48,7 @@ class Expression:
         their own left.
     raised: (2,) 0..1, how far the left and the right arm are raised.
     swing: (2,) radians by which these arms' forearms swing outwards.
+    head: the factor of the driver's own turns of the head away from the neutral.
     """
 
     weights: Array = field(default_factory=_rest)
@@ -55,17 +56,19 @@ class Expression:
     turn: Array = field(default_factory=lambda: np.zeros(3, np.float32))
     raised: Array = field(default_factory=lambda: np.zeros(2, np.float32))
     swing: Array = field(default_factory=lambda: np.zeros(2, np.float32))
+    head: float = 1.0
 
     @property
     def is_rest(self) -> bool:
         """Whether it changes nothing."""
         others = (self.weights, self.turn, self.raised)
-        return bool((self.kept == 1).all()) and not any(each.any() for each in others)
+        return self.head == 1 and bool((self.kept == 1).all()) and not any(each.any() for each in others)
 
     def at_strength(self, share: float) -> Expression:
         """As much of it, 0 for nothing, 1 for all."""
         s = np.float32(share)
-        return Expression(self.weights * s, 1 + s * (self.kept - 1), self.turn * s, self.raised * s, self.swing)
+        kept, head = 1 + s * (self.kept - 1), 1 + share * (self.head - 1)
+        return Expression(self.weights * s, kept, self.turn * s, self.raised * s, self.swing, head)
 
 
 REST = Expression()
@@ -74,9 +77,10 @@ REST = Expression()
 def combined(parts: Iterable[Expression]) -> Expression:
     """All of them at once: what they add adds up, within bounds, and each keeps its share of the driver's motion."""
     total, kept, turn = _rest(), np.ones(3, np.float32), np.zeros(3, np.float32)
-    raised, swing = np.zeros(2, np.float32), np.zeros(2, np.float32)
+    raised, swing, head = np.zeros(2, np.float32), np.zeros(2, np.float32), 1.0
     for part in parts:
         total, kept, turn = total + part.weights, kept * part.kept, turn + part.turn
+        head *= part.head
         swing = np.where(part.raised > raised, part.swing, swing)
         raised = np.maximum(raised, part.raised)
-    return Expression(total.clip(-MAX_WEIGHT, MAX_WEIGHT), kept, turn, raised, swing)
+    return Expression(total.clip(-MAX_WEIGHT, MAX_WEIGHT), kept, turn, raised, swing, head)

@@ -8,6 +8,7 @@ from streamer.runtime.sound_feed import SoundFeed
 from streamer.sources.act_player import ActPlayer
 from streamer.sources.acting import act_out
 from streamer.sources.expression import combined
+from streamer.sources.mood_player import MoodPlayer
 from streamer.sources.source import Moment, Source
 from streamer.sources.voice_source import VoiceSource
 from streamer.tracking.motion import Motion
@@ -26,4 +27,4 @@ class Mixer:
 
 def live_mixer(sound: SoundFeed) -> Mixer:
     """Of a live session. sound: of its microphone."""
-    return Mixer([ActPlayer(), VoiceSource(sound)])
+    return Mixer([MoodPlayer(), ActPlayer(), VoiceSource(sound)])

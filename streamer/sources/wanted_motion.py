@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from streamer.sources.acts import FaceName, GestureName
 from streamer.sources.expression import Expression
+from streamer.sources.mood import NO_MOOD, Mood
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,9 @@ class WantedMotion:
     """What each source is to do; a new source adds a field, by whose default it does nothing.
 
     acts: for `ActPlayer`. voice: 0..1, the share of the mouth that a voice has while a face is seen, without one it has
-    all; None: nobody listens to it.
+    all; None: nobody listens to it. mood: for `MoodPlayer`.
     """
 
     acts: WantedActs = field(default_factory=WantedActs)
     voice: float | None = None
+    mood: Mood = NO_MOOD

@@ -17,6 +17,7 @@ from models.geometry.offsets import EYEBALL_RADIUS, NECK
 from models.geometry.topology import LANDMARKS, LEFT_IRIS, LEFT_LID, RIGHT_IRIS, RIGHT_LID
 from streamer.tracking.eyelids import close_lids
 from streamer.tracking.head_pose import head_pose, rotation_matrix
+from streamer.tracking.idle_habits import USUAL_HABITS, IdleHabits
 from streamer.tracking.motion import Array, Motion, smooth_share
 
 # Drift of the head about x, y and z: amplitudes in degrees, and seconds between two extremes.
@@ -45,6 +46,8 @@ _BLINK_WITH_DEGREES = 9.0  # a saccade of this size comes with a blink
 _HEAD_FOLLOWS = 0.25  # share of a glance that the head turns after it
 _HEAD_FOLLOWS_S = 0.5
 
+_HABITS_S = 1.0  # in which one set of habits becomes another
+_LONG_AGO_S = 2.0  # after which no blink lasts
 _UNSEEN_S = 15.0  # of breaths, blinks and glances that nobody has seen, the last that are made up
 
 
@@ -57,9 +60,13 @@ class _Fixation:
 
 
 class IdleMotion:
-    """The idle motion of one character."""
+    """The idle motion of one character. habits: may be set at any time."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, habits: IdleHabits = USUAL_HABITS) -> None:
+        self.habits = habits
+        self._planned = habits  # those that the next blink was drawn for
+        self._habits = habits  # those of now, which follow
+        self._time = self._drifted = 0.0  # seconds, the latter at the pace of the habits
         self._seed = seed
         self._random = np.random.default_rng(seed)
         self._fixations = [_Fixation(0.0, (0.0, 0.0))]
@@ -70,13 +77,15 @@ class IdleMotion:
         """The motion at `time` seconds, from 0 and never back. base: the neutral; ValueError where it has no face."""
         if base.face is None:
             raise ValueError("idling needs a neutral with a face")
+        self._take_habits(time)
         self._extend(time)
         pose = head_pose(base.face)
-        breath, weight = self._breath(time), self._noise(3, time, _WEIGHT_S)
+        drift_share = self._habits.drift
+        breath, weight = self._habits.breath_depth * self._breath(time), drift_share * self._noise(3, _WEIGHT_S)
         shape = close_lids(pose.inverse(base.face) + base.correction, self._closed(time))
         shape = _look(shape, self._gaze(time))
         follow = self._following(time)
-        drift = [self._noise(axis, time, seconds) for axis, seconds in enumerate(_DRIFT_S)]
+        drift = [drift_share * self._noise(axis, seconds) for axis, seconds in enumerate(_DRIFT_S)]
         degrees = np.array(_DRIFT_DEGREES) * drift
         degrees += [_HEAD_FOLLOWS * follow[1], -_HEAD_FOLLOWS * follow[0], _LEAN_DEGREES * weight]
         neck = np.array(NECK)
@@ -92,21 +101,32 @@ class IdleMotion:
             face[:, 0] += aside
         return Motion(time, face, 0.0, body, head=head_pose(face).rotation)
 
+    def _take_habits(self, time: float) -> None:
+        """Let the habits of now follow those that are set, and draw the next blink anew, which may be far away."""
+        elapsed, self._time = max(time - self._time, 0.0), time
+        if self._habits != self.habits:
+            self._habits = self._habits.towards(self.habits, min(elapsed / _HABITS_S, 1.0))
+        self._drifted += self._habits.pace * elapsed
+        if self._planned != self.habits:
+            self._planned = self.habits
+            self._blinks = [began for began in self._blinks if began <= time] or [time - _LONG_AGO_S]
+
     def _extend(self, time: float) -> None:
         """Go on with breaths, fixations and blinks until `time`; what nobody has seen of them is left out."""
-        random, seen_from = self._random, time - _UNSEEN_S
+        random, seen_from, habits = self._random, time - _UNSEEN_S, self.habits
         while self._breaths[-1] <= time:
-            length = _BREATH_S * float(1 + random.uniform(-1, 1) * _BREATH_SPREAD)
+            length = _BREATH_S / habits.breath_rate * float(1 + random.uniform(-1, 1) * _BREATH_SPREAD)
             self._breaths.append(max(self._breaths[-1], seen_from) + length)
         while self._blinks[-1] <= time:
             gap = float(np.clip(random.lognormal(math.log(_BLINK_MEDIAN_S), _BLINK_SPREAD), *_BLINK_RANGE_S))
-            self._blinks.append(max(self._blinks[-1], seen_from) + gap)
+            self._blinks.append(max(self._blinks[-1], seen_from) + gap / habits.blink_rate)
             if random.random() < _DOUBLE_SHARE:
-                self._blinks.append(self._blinks[-1] + _DOUBLE_S)
+                self._blinks.append(self._blinks[-1] + _DOUBLE_S * habits.blink_length)
         while self._fixations[-1].since <= time:
             length = random.lognormal(math.log(_FIXATION_MEDIAN_S), _FIXATION_SPREAD)
-            since = max(self._fixations[-1].since, seen_from) + float(np.clip(length, *_FIXATION_RANGE_S))
-            spread = _STRAIGHT_DEGREES if random.random() < _STRAIGHT_SHARE else _ASIDE_DEGREES
+            since = max(self._fixations[-1].since, seen_from) + float(np.clip(length, *_FIXATION_RANGE_S)) / habits.pace
+            is_straight = random.random() < 1 - (1 - _STRAIGHT_SHARE) * habits.wander
+            spread = _STRAIGHT_DEGREES if is_straight else _ASIDE_DEGREES
             x, y = (float(np.clip(random.normal(0, s), -m, m)) for s, m in zip(spread, _MOST_ASIDE, strict=True))
             self._fixations.append(_Fixation(since, (x, y)))
 
@@ -122,7 +142,9 @@ class IdleMotion:
         place = bisect_right(self._blinks, time)
         now, before = self._fixation(time)
         comes_along = now.since if math.dist(now.gaze, before.gaze) > _BLINK_WITH_DEGREES else -math.inf
-        return max(_lid_closure(time - began) for began in (*self._blinks[max(place - 2, 0) : place], comes_along))
+        length = self._habits.blink_length
+        began = (*self._blinks[max(place - 2, 0) : place], comes_along)
+        return max(_lid_closure((time - each) / length) for each in began)
 
     def _fixation(self, time: float) -> tuple[_Fixation, _Fixation]:
         """The present one and the one before."""
@@ -139,9 +161,10 @@ class IdleMotion:
         now, before = self._fixation(time)
         return _between(before, now, time, _HEAD_FOLLOWS_S)
 
-    def _noise(self, channel: int, time: float, period: float) -> float:
-        """A smooth curve within −1..1, mostly with an extreme every `period` seconds."""
-        return 0.75 * self._curve(2 * channel, time / period) + 0.25 * self._curve(2 * channel + 1, 2.7 * time / period)
+    def _noise(self, channel: int, period: float) -> float:
+        """A smooth curve within −1..1, mostly with an extreme every `period` seconds of the drift."""
+        place = self._drifted / period
+        return 0.75 * self._curve(2 * channel, place) + 0.25 * self._curve(2 * channel + 1, 2.7 * place)
 
     def _curve(self, channel: int, place: float) -> float:
         knot = math.floor(place)

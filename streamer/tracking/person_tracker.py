@@ -11,6 +11,7 @@ from streamer.options import Obstacle, Phase
 from streamer.tracking.calibration import Calibration
 from streamer.tracking.drivers import Drivers
 from streamer.tracking.habits import Habits
+from streamer.tracking.idle_habits import IdleHabits
 from streamer.tracking.motion import CONFIDENCE, KEYFRAME, Motion
 from streamer.tracking.neutral_change import neutral_for
 from streamer.tracking.presence import NEUTRAL, Presence
@@ -53,6 +54,7 @@ class PersonTracker:
         self._drivers.follow(wanted.who, wanted.mirrored)
         kept = self._each[: len(wanted.shown)]
         self._each = [*kept, *(_Driver(slot) for slot in range(len(kept), len(wanted.shown)))]
+        self._each[0].idle_as(wanted.idle)
 
     def calibrate(self) -> None:
         """Measure the neutrals again, from the next steady pictures."""
@@ -132,6 +134,10 @@ class _Driver:
             self._habits.adopt(self._neutral)
         if state.is_calibrated_anew:
             self.calibration.request()
+
+    def idle_as(self, habits: IdleHabits) -> None:
+        """From now on, idle with these habits."""
+        self._presence.habits = habits
 
     def _notice_scene(self, motion: Motion) -> None:
         """Begin anew where a face is in another scene: continue from what was shown, and find a new neutral."""

@@ -20,6 +20,7 @@ from models.geometry.body import (
 )
 from streamer.tracking.head_of_body import Handover, HeadOfBody
 from streamer.tracking.head_pose import CANONICAL
+from streamer.tracking.idle_habits import USUAL_HABITS, IdleHabits
 from streamer.tracking.idle_motion import IdleMotion
 from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY, Array, Motion, blend, smooth_share
 from streamer.tracking.neutral_change import carried_over
@@ -50,12 +51,12 @@ NEUTRAL = Motion.still(CANONICAL * _FACE_SCALE, _neutral_body() * [_FACE_SCALE, 
 class Presence:
     """Fills the times without a face in one session. Deterministic given the seed and the times of the calls.
 
-    heads: places the driver's head where only their body is seen.
+    heads: places the driver's head where only their body is seen. habits: of the idle motion.
     """
 
-    def __init__(self, seed: int = 0, heads: HeadOfBody | None = None) -> None:
+    def __init__(self, seed: int = 0, heads: HeadOfBody | None = None, habits: IdleHabits = USUAL_HABITS) -> None:
         self._heads = heads or HeadOfBody()
-        self._idle_motion = IdleMotion(seed)
+        self._idle_motion = IdleMotion(seed, habits)
         self._began: float | None = None
         self._last_tracked = -math.inf
         self._lost = False
@@ -67,6 +68,15 @@ class Presence:
         self._body: Array | None = None  # as tracked in this frame
         self._body_easing: tuple[Array, float] | None = None  # from which body, since when
         self._carrying: Array | None = None  # the tracked body when the easing began
+
+    @property
+    def habits(self) -> IdleHabits:
+        """See `IdleMotion`."""
+        return self._idle_motion.habits
+
+    @habits.setter
+    def habits(self, habits: IdleHabits) -> None:
+        self._idle_motion.habits = habits
 
     def resolve(self, motion: Motion, neutral: Motion | None, now: float) -> Motion:
         """The motion to draw at `now` seconds; it always has a face.

@@ -8,6 +8,7 @@ from typing import Protocol
 from streamer.effort import FULL
 from streamer.frames import CameraFrame
 from streamer.options import LARGEST_PERSON, Obstacle, Phase
+from streamer.tracking.idle_habits import USUAL_HABITS, IdleHabits
 from streamer.tracking.motion import Motion
 from streamer.tracking.people import People
 from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
@@ -19,7 +20,7 @@ class Wanted:
 
     shown: what of a body each of its characters shows, from left to right. who: whom to follow for a single one, see
     `People`. mirrored: whether left and right are those of a mirror. body: whether bodies and hands are looked at.
-    smoothing: 0..2, see `MotionFilter`. body_share: as `Effort`.
+    smoothing: 0..2, see `MotionFilter`. body_share: as `Effort`. idle: how the first character idles.
     """
 
     shown: tuple[ShownBody, ...] = (WHOLE_BODY,)
@@ -28,6 +29,7 @@ class Wanted:
     body: bool = True
     smoothing: float = 1.0
     body_share: float = FULL.body_share
+    idle: IdleHabits = USUAL_HABITS
 
 
 @dataclass(frozen=True, slots=True)

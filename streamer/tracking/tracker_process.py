@@ -164,7 +164,7 @@ class TrackerProcess:
         """An idle motion in place of a late answer."""
         last = self._last
         if last is None:
-            self._presences = self._presences or [Presence()]
+            self._presences = self._presences or [Presence(habits=self._wanted.idle)]
             return TrackedMotion(self._presences[0].resolve(Motion(now), None, now), NEUTRAL, "waiting", 0.0)
         if not self._presences:
             self._idled(last, now)  # the idle motion eases out of the last one
@@ -176,6 +176,7 @@ class TrackerProcess:
         """What to draw of each character, and its neutral, eased from and to what was drawn of it before."""
         drivers = ((tracked.motion, tracked.neutral), *tracked.others)
         self._presences += [Presence(seed) for seed in range(len(self._presences), len(drivers))]
+        self._presences[0].habits = self._wanted.idle
         return [
             (presence.resolve(motion, neutral, now), neutral)
             for presence, (motion, neutral) in zip(self._presences, drivers, strict=False)

@@ -102,6 +102,7 @@ def test_flags_win_over_the_file_and_the_file_over_the_environment(tmp_path: Pat
         ("stun = 'turn:a:1'", "'stun' in {file} is 'turn:a:1'; it must look like stun:HOST:PORT."),
         ("device = 'tpu'", "'device' in {file} is 'tpu'; it must be one of auto, cpu, cuda."),
         ("colour = 'green'", "The colour 'green' is not of the form #rrggbb; write for example #00b140."),
+        (f"mood = '{'a' * 201}'", "'mood' in {file} is longer than 200 characters: write fewer words."),
         ("token = 'short'", "'token' in {file} is shorter than 8 characters: choose a longer word."),
         ("allow_origin = 'me.org'", "'allow_origin' in {file} is 'me.org'; it must look like https://HOST or https://HOST:PORT."),
     ],

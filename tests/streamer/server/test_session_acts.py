@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +11,6 @@ from aiortc import AudioStreamTrack
 from av import AudioFrame
 from numpy.typing import NDArray
 
-from models.geometry.body import LEFT_WRIST
-from models.geometry.topology import LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER
 from models.voice.mouth_shapes import SHAPE_NAMES
 from streamer.frames import CameraFrame
 from streamer.sources import mixer
@@ -22,36 +19,11 @@ from streamer.sources.acting import act_out
 from streamer.sources.expression import Expression, weights
 from streamer.sources.voice_motion import VoiceFrame
 from streamer.sources.voice_source import VoiceSource
-from streamer.tracking.motion import VISIBILITY, Motion
 from streamer.tracking.presence import NEUTRAL
 from streamer.tracking.tracker import TrackedMotion
-from tests.support.fakes import FakePipeline, FakeTracker
+from tests.support.fakes import FakeTracker
 from tests.support.page import FakeCamera, Page, serving, socket_url
-
-
-class Watching(FakePipeline):
-    """Keeps the last motion that it drew."""
-
-    motion: Motion = NEUTRAL
-
-    def draw(self, requests: Any) -> Any:
-        self.motion = requests[-1].motion
-        return super().draw(requests)
-
-    @property
-    def smile(self) -> float:
-        """Width of the mouth over that at rest, less 1."""
-        widths = []
-        for motion in (self.motion, NEUTRAL):
-            assert motion.face is not None
-            across = motion.face[LEFT_MOUTH_CORNER] - motion.face[RIGHT_MOUTH_CORNER]
-            widths.append(float(np.linalg.norm(across)))
-        return widths[0] / widths[1] - 1
-
-    @property
-    def is_waving(self) -> bool:
-        body = self.motion.body
-        return body is not None and bool(body[LEFT_WRIST, VISIBILITY] > 0.9)
+from tests.support.watching_pipeline import Watching
 
 
 async def test_faces_and_gestures_reach_the_pipeline_and_end_with_the_page() -> None:

@@ -27,6 +27,7 @@ from streamer.server.signaling import (
     Error,
     Goodbye,
     Hello,
+    MoodText,
     Offer,
     PageMessage,
     Person,
@@ -46,7 +47,7 @@ def server_examples(kind: str) -> list[dict[str, Any]]:
 
 def test_every_page_example_is_parsed() -> None:
     kinds = {type(parse_message(json.dumps(message))) for message in FIXTURE["client"]}
-    assert kinds == {Hello, Offer, Candidate, Control, Act, Remember, Person, Bye}
+    assert kinds == {Hello, Offer, Candidate, Control, Act, Remember, Person, MoodText, Bye}
 
 
 def test_parse_message_keeps_the_values() -> None:
@@ -67,7 +68,7 @@ def test_every_server_example_has_exactly_the_fields_of_its_message(example: dic
 def test_every_server_message_has_an_example() -> None:
     tags = {kind.__struct_config__.tag for kind in get_args(ServerMessage)}
     assert {message["type"] for message in FIXTURE["server"]} == tags == {
-        "ready", "answer", "candidate", "state", "picture-status", "film", "controls", "face", "stats", "error",
+        "ready", "answer", "candidate", "state", "picture-status", "film", "controls", "face", "mood", "stats", "error",
         "bye",
     }  # fmt: skip
 
@@ -144,6 +145,10 @@ def test_control_messages_have_the_fields_of_controls() -> None:
         (
             '{"type": "act", "name": "own", "weights": {}, "turn": [0, 0]}',
             f"The field 'turn' must be three numbers from -1 to 1: {RELOAD}",
+        ),
+        (
+            json.dumps({"type": "mood", "text": "a" * 201}),
+            "The field 'text' is longer than 200 characters: write fewer words.",
         ),
         ('{"type": "control"}', "The message 'control' changes nothing: name at least one field."),
         ('{"type": "control", "head": 2.1}', "The field 'head' is out of range (0 to 2): choose a value between."),

@@ -9,6 +9,7 @@ from models.geometry.body import LEFT_HIP, LEFT_SHOULDER
 from models.geometry.topology import LEFT_IRIS, RIGHT_IRIS
 from streamer.tracking.eyelids import lid_aspects
 from streamer.tracking.head_pose import CANONICAL, Array, head_pose, rotation_vector
+from streamer.tracking.idle_habits import LEAST, IdleHabits
 from streamer.tracking.idle_motion import IdleMotion
 from streamer.tracking.motion import Motion
 from streamer.tracking.presence import NEUTRAL
@@ -103,3 +104,35 @@ def test_it_goes_on_after_hours_that_nobody_saw() -> None:
 def test_it_needs_a_face() -> None:
     with pytest.raises(ValueError, match="face"):
         IdleMotion().at(Motion(0.0), 0.0)
+
+
+def idled(seconds: float, habits: IdleHabits) -> list[Motion]:
+    idle = IdleMotion(habits=habits)
+    return [idle.at(NEUTRAL, STEP * number) for number in range(round(seconds / STEP))]
+
+
+def blinks(motions: list[Motion]) -> int:
+    closed = shut(motions)
+    return int((closed[1:] & ~closed[:-1]).sum())
+
+
+def test_habits_change_how_often_it_blinks_how_far_it_drifts_and_where_it_looks(minutes: list[Motion]) -> None:
+    usual = minutes[: round(60 / STEP)]
+    nervous = idled(60, IdleHabits(blink_rate=2.5, drift=2, wander=2))
+    still = idled(60, IdleHabits(blink_rate=LEAST, drift=0.2, wander=LEAST))
+    assert blinks(nervous) > 1.6 * blinks(usual) and blinks(still) <= 2
+    spread = [np.ptp(turns_of(motions)[:, 2]) for motions in (still, usual, nervous)]
+    assert spread[0] < 0.4 * spread[1] and spread[1] < 0.7 * spread[2]
+    aside = [np.abs(gaze_of(motions)[:, 0]).mean() for motions in (still, usual, nervous)]
+    assert aside[0] < aside[1] < aside[2]
+
+
+def test_habits_that_change_ease_and_the_next_blink_is_drawn_anew() -> None:
+    idle = IdleMotion(habits=IdleHabits(blink_rate=LEAST, drift=0.2))
+    motions = []
+    for number in range(round(40 / STEP)):
+        if number == round(5 / STEP):
+            idle.habits = IdleHabits(drift=3, pace=2)
+        motions.append(idle.at(NEUTRAL, STEP * number))
+    assert np.abs(np.diff(turns_of(motions), axis=0)).max() < 2, "degrees in a frame"
+    assert blinks(motions) > 4
