@@ -4,7 +4,6 @@
 import { Acts, keptFaces } from './acts.js';
 import { AvatarView } from './avatar_view.js';
 import { BackgroundFile } from './background.js';
-import { showLevel } from './before_start.js';
 import { CalibrationControl } from './calibration.js';
 import { DEFAULT_RESOLUTION } from './camera.js';
 import { Connection } from './connection.js';
@@ -22,6 +21,7 @@ import { newSecret, saveResumption, takeResumption } from './resume.js';
 import { address, isLocal, socketAddress } from './server.js';
 import { Shelf } from './shelf.js';
 import { saveShown } from './shown_before.js';
+import { showLevel } from './sources.js';
 import { initialState, remember, remembered } from './state.js';
 import { Store } from './store.js';
 import { render, renderAmbient, renderLocation } from './view.js';
@@ -36,14 +36,14 @@ const READING_INTERVAL_MS = 1000;
 
 export class App {
   constructor() {
-    const { camera = '', resolution = DEFAULT_RESOLUTION, microphone = '', showSelf = true, shortcuts = true, samplesShown = true, faces = {}, controls = {} } = remembered();
-    const { shelf, capture, acts } = initialState();
+    const { camera = '', sources = {}, resolution = DEFAULT_RESOLUTION, microphone = '', showSelf = true, shortcuts = true, samplesShown = true, faces = {}, controls = {} } = remembered();
+    const { shelf, capture, acts, sources: usual } = initialState();
     const renderAll = (/** @type {State} */ state) => {
       render(state);
       this.people.update(state);
     };
     this.store = new Store(renderAll, {
-      camera, showSelf, shortcuts, shelf: { ...shelf, samplesShown }, capture: { ...capture, resolution, microphone },
+      camera, sources: { ...usual, ...sources }, showSelf, shortcuts, shelf: { ...shelf, samplesShown }, capture: { ...capture, resolution, microphone },
       acts: { ...acts, own: keptFaces(faces) },
     });
     /** Controls that were changed on this page; for the others the server's values hold. @type {Partial<Controls>} */
@@ -73,7 +73,8 @@ export class App {
       store: this.store,
       connection: this.connection,
       preview: element('preview', HTMLVideoElement),
-      showLevel,
+      showLevel: (level) => showLevel('level', level),
+      showMotion: (level) => showLevel('camera-level', level),
       restart: () => void this.start(),
     });
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -99,20 +100,12 @@ export class App {
     void fillPhoneCard();
     void this.devices.refresh();
     setInterval(() => void this.#measure(), READING_INTERVAL_MS);
-    void this.#goOn();
+    if (this.resumption) {
+      void this.start(); // it was live before it was loaded again
+    }
   }
 
   // ---- live
-
-  /** After a reload while live: comes back live, with the microphone if it was on. */
-  async #goOn() {
-    if (this.resumption) {
-      await this.start();
-      if (this.resumption.microphone && this.state.live !== 'idle' && !this.devices.isMicrophoneWanted) {
-        await this.devices.toggleMicrophone();
-      }
-    }
-  }
 
   /** The page is unloaded. If it is live, its next load may go on. */
   leave() {
@@ -120,7 +113,7 @@ export class App {
     if (this.state.live === 'idle') {
       this.connection.close();
     } else {
-      saveResumption({ secret: this.connection.secret ?? '', microphone: this.state.microphone });
+      saveResumption({ secret: this.connection.secret ?? '' });
       this.connection.leave();
     }
   }
@@ -143,13 +136,12 @@ export class App {
     if (stale) {
       return;
     }
-    const { microphoneTrack } = this.devices; // open by now where there is no camera
-    if (!track && !microphoneTrack) {
+    if (this.state.sources.camera && !track) {
       this.store.set({ live: 'idle' });
       return;
     }
     this.meter.reset();
-    this.connection.start({ video: track, audio: microphoneTrack });
+    this.connection.start(this.devices.tracks);
   }
 
   stop() {

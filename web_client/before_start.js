@@ -1,9 +1,8 @@
 // @ts-check
-/** The cards "Camera" and "Microphone": choices, and what is checked of both before the start. */
+/** Camera and microphone: which of them, and what is checked of both before the start. */
 
 import { CameraCheck } from './light_check.js';
 import { RESOLUTIONS } from './camera.js';
-import { NO_CAMERA } from './devices.js';
 import { button, element, html, setText } from './dom.js';
 import { t } from './i18n.js';
 
@@ -12,14 +11,6 @@ import { t } from './i18n.js';
 /** @typedef {import('./store.js').Store} Store */
 
 const PERIOD_MS = 500;
-
-/**
- * Shows the loudness of the microphone.
- * @param {number} level 0..1
- */
-export function showLevel(level) {
-  html('level').style.setProperty('--level', level.toFixed(3));
-}
 
 /**
  * @param {Store} store
@@ -72,16 +63,15 @@ function renderChoices(id, choices, chosen) {
 const orDefault = (devices, label) => (devices.length > 0 ? devices : [{ id: '', label }]);
 
 /** @param {State} state */
-export function renderBeforeStart({ live, cameras, camera, capture, hasPreview, microphone: isMicrophoneOn }) {
+export function renderBeforeStart({ live, cameras, camera, sources, capture, hasPreview }) {
   const { resolution, microphones, microphone, isChecking, isListening, words } = capture;
-  renderChoices('camera', [...orDefault(cameras, t('Default camera')), { id: NO_CAMERA, label: t('No camera: my voice alone') }], camera);
+  renderChoices('camera', orDefault(cameras, t('Default camera')), camera);
   renderChoices('microphone', orDefault(microphones, t('Default microphone')), microphone);
-  button('check-camera').disabled = camera === NO_CAMERA;
   element('resolution', HTMLSelectElement).value = resolution;
   for (const [id, isOpen, label] of /** @type {const} */ ([
     ['check-camera', isChecking, 'Preview'], ['check-level', isListening, 'Listen'],
   ])) {
-    button(id).hidden = live !== 'idle';
+    button(id).hidden = live !== 'idle' || (id === 'check-camera' && !sources.camera);
     button(id).setAttribute('aria-pressed', String(isOpen));
     setText(button(id), isOpen ? 'Close' : label);
   }
@@ -96,5 +86,4 @@ export function renderBeforeStart({ live, cameras, camera, capture, hasPreview, 
     list.dataset.rendered = words.join('\n');
     list.replaceChildren(...words.map((word) => Object.assign(document.createElement('p'), { textContent: t(word) })));
   }
-  html('level').hidden = live === 'idle' ? !isListening : !isMicrophoneOn;
 }

@@ -20,7 +20,13 @@ const OWN = /\bkagami\b/i;
 const OBS = /^obs virtual camera\b/i;
 
 /** A camera or microphone that did not open: `message` says why and what to do. */
-export class DeviceError extends Error {}
+export class DeviceError extends Error {
+  /** @param {string} message @param {import('./state.js').Trouble} trouble the same as a word */
+  constructor(message, trouble) {
+    super(message);
+    this.trouble = trouble;
+  }
+}
 
 /** Whether this page may ask for a camera at all: browsers allow it on localhost and over HTTPS only. */
 export const cameraPossible = () => Boolean(navigator.mediaDevices?.getUserMedia);
@@ -82,11 +88,11 @@ export async function openCamera(id, resolution, writesObs) {
     if (id && isMissing(error)) {
       return openCamera('', resolution, writesObs);
     }
-    throw new DeviceError(explain(error, 'camera'));
+    throw new DeviceError(explain(error, 'camera'), troubleOf(error));
   }
   const [other] = await listCameras(writesObs);
   if (!other || other.id === id) {
-    throw new DeviceError('The only camera is the one that shows the avatar: plug in another, then try again.');
+    throw new DeviceError('The only camera is the one that shows the avatar: plug in another, then try again.', 'missing');
   }
   return openCamera(other.id, resolution, writesObs);
 }
@@ -105,7 +111,7 @@ export async function openMicrophone(id) {
     if (id && isMissing(error)) {
       return openMicrophone('');
     }
-    throw new DeviceError(explain(error, 'microphone'));
+    throw new DeviceError(explain(error, 'microphone'), troubleOf(error));
   }
 }
 
@@ -125,24 +131,40 @@ async function openTrack(constraints) {
   return track;
 }
 
+/** @param {unknown} error @returns {import('./state.js').Trouble} */
+function troubleOf(error) {
+  switch (error instanceof DOMException ? error.name : '') {
+    case 'NotAllowedError':
+    case 'SecurityError':
+      return 'blocked';
+    case 'NotFoundError':
+    case 'OverconstrainedError':
+      return 'missing';
+    case 'NotReadableError':
+    case 'AbortError':
+      return 'busy';
+    case 'InsecureContext':
+      return 'insecure';
+    default:
+      return 'failed';
+  }
+}
+
 /**
  * @param {unknown} error
  * @param {'camera' | 'microphone'} device
  */
 function explain(error, device) {
-  switch (error instanceof DOMException ? error.name : '') {
-    case 'NotAllowedError':
-    case 'SecurityError':
+  switch (troubleOf(error)) {
+    case 'blocked':
       return `The ${device} is blocked: allow it for this page with the icon beside the address, then try again.`;
-    case 'NotFoundError':
-    case 'OverconstrainedError':
+    case 'missing':
       return `No ${device} was found: plug one in, or pick another, then try again.`;
-    case 'NotReadableError':
-    case 'AbortError':
+    case 'busy':
       return `The ${device} is busy: close the other program that uses it, then try again.`;
-    case 'InsecureContext':
+    case 'insecure':
       return `Browsers give a ${device} only to localhost or HTTPS: open this page at http://localhost or behind HTTPS.`;
-    default:
+    case 'failed':
       return `The ${device} did not open (${error instanceof Error ? error.message : error}): pick another and try again.`;
   }
 }

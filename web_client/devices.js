@@ -3,15 +3,16 @@
 
 import { DeviceError, RESOLUTIONS, cameraPossible, listCameras, listMicrophones, openCamera, openMicrophone } from './camera.js';
 import { LevelMeter } from './level.js';
-import { remember } from './state.js';
-
-export const NO_CAMERA = 'none'; // in place of a device id: the microphone alone moves the avatar
+import { MotionMeter } from './picture_motion.js';
+import { endSilence, silence } from './silence.js';
+import { remember, remembered } from './state.js';
 
 /** @typedef {import('./connection.js').Connection} Connection */
 /** @typedef {import('./state.js').Notice} Notice */
+/** @typedef {import('./state.js').Sources} Sources */
 /** @typedef {import('./store.js').Store} Store */
 /**
- * track null: it did not open, and a notice says why. stale: there was another start or a stop meanwhile.
+ * track null: it did not open, and a notice says why, or it is switched off. stale: there was another start or a stop meanwhile.
  * @typedef {{track: MediaStreamTrack | null, stale: boolean}} Opened
  */
 
@@ -22,14 +23,16 @@ export class Devices {
    * @param {Connection} options.connection
    * @param {HTMLVideoElement} options.preview shows the camera to its owner
    * @param {(level: number) => void} options.showLevel shows the loudness of the microphone, 0..1
+   * @param {(level: number) => void} options.showMotion shows how much moves before the camera, 0..1
    * @param {() => void} options.restart run by "Try again" where the camera did not open at a start
    */
-  constructor({ store, connection, preview, showLevel, restart }) {
+  constructor({ store, connection, preview, showLevel, showMotion, restart }) {
     this.store = store;
     this.connection = connection;
     this.preview = preview;
     this.restart = restart;
-    this.level = new LevelMeter(showLevel);
+    this.level = new LevelMeter(showLevel, (speaks) => this.#setSources({ speaks }));
+    this.motion = new MotionMeter(preview, showMotion);
     /** Whether the server writes to the virtual camera of OBS. */
     this.writesObs = false;
     /** @type {MediaStreamTrack | null} */
@@ -51,20 +54,72 @@ export class Devices {
     return this.microphoneTrack !== null || this.openingMicrophone === this.microphoneChanges;
   }
 
-  /** Opens the camera for a new start. @returns {Promise<Opened>} */
+  /** What is sent now: whoever switched the camera off sends at least silence. */
+  get tracks() {
+    const quiet = this.store.state.sources.camera ? null : silence();
+    return { video: this.cameraTrack, audio: this.microphoneTrack ?? quiet };
+  }
+
+  /** Opens what is switched on, for a new start; the microphone may come later. @returns {Promise<Opened>} of the camera */
   async start() {
     this.generation += 1;
     this.#setCapture({ isChecking: false, isListening: false, words: [] });
     this.#setMicrophone(null);
-    if (this.store.state.camera === NO_CAMERA) {
-      const { generation } = this;
+    const { generation } = this;
+    // The one of the check before the start goes on.
+    const opened = this.cameraTrack?.readyState === 'live' || !this.store.state.sources.camera
+      ? { track: this.cameraTrack, stale: false } : await this.#openCamera();
+    const { camera, microphone } = this.store.state.sources;
+    if (microphone && generation === this.generation && (opened.track || !camera)) {
+      const opening = this.#openMicrophone();
+      await (camera ? null : opening);
+    }
+    return { ...opened, stale: generation !== this.generation };
+  }
+
+  /** @param {Partial<Sources>} changes */
+  #setSources(changes) {
+    this.store.set({ sources: { ...this.store.state.sources, ...changes } });
+  }
+
+  /** @param {'camera' | 'microphone'} name @param {boolean} isOn */
+  #keepSwitch(name, isOn) {
+    remember({ sources: { ...remembered().sources, [name]: isOn } });
+    this.#setSources({ [name]: isOn, [`${name}Trouble`]: null });
+  }
+
+  /** Sends the camera's picture while live, or closes the camera and sends none. @param {boolean} isOn */
+  async switchCamera(isOn) {
+    this.#keepSwitch('camera', isOn);
+    this.store.dismiss('camera');
+    const { live, phase, capture } = this.store.state;
+    if (live !== 'idle') {
+      if (isOn && phase === 'stalled') {
+        this.store.set({ phase: 'waiting', phaseMessage: null }); // the server says more once a picture has come
+      }
+      await this.#reopenCamera();
+    } else if (!isOn && capture.isChecking) {
+      await this.toggleCheck();
+    }
+  }
+
+  /** Opens the microphone while live, or closes it. @param {boolean} isOn */
+  async switchMicrophone(isOn) {
+    this.#keepSwitch('microphone', isOn);
+    this.store.dismiss('microphone');
+    if (this.store.state.live === 'idle') {
+      return;
+    }
+    if (!isOn) {
+      this.#setMicrophone(null);
+      await this.#sendSound();
+    } else if (!this.isMicrophoneWanted) {
       await this.#openMicrophone();
-      return { track: null, stale: generation !== this.generation };
     }
-    if (this.cameraTrack?.readyState === 'live') {
-      return { track: this.cameraTrack, stale: false }; // of the check before the start
-    }
-    return this.#openCamera();
+  }
+
+  async #sendSound() {
+    await this.connection.replaceTrack('audio', this.tracks.audio);
   }
 
   /** @param {Partial<import('./state.js').Capture>} changes */
@@ -74,7 +129,7 @@ export class Devices {
 
   /** Opens the camera before the start, for its owner alone, or closes it again. */
   async toggleCheck() {
-    if (this.store.state.live !== 'idle' || this.store.state.camera === NO_CAMERA) {
+    if (this.store.state.live !== 'idle') {
       return;
     }
     this.generation += 1;
@@ -112,6 +167,7 @@ export class Devices {
     this.#setCapture({ isChecking: false, isListening: false, words: [] });
     this.#setCamera(null);
     this.#setMicrophone(null);
+    endSilence();
   }
 
   /** Reads the lists of devices anew, and reopens the camera if it was unplugged while live and there is one again. */
@@ -119,7 +175,8 @@ export class Devices {
     const cameras = await listCameras(this.writesObs).catch(() => []);
     this.#setCapture({ microphones: await listMicrophones().catch(() => []) });
     this.store.set({ cameras });
-    if (this.store.state.live !== 'idle' && this.cameraTrack?.readyState === 'ended' && cameras.length > 0) {
+    const { live, sources } = this.store.state;
+    if (live !== 'idle' && sources.camera && this.cameraTrack?.readyState === 'ended' && cameras.length > 0) {
       await this.#reopenCamera();
     }
   }
@@ -139,7 +196,8 @@ export class Devices {
   }
 
   async #reopenIfOpen() {
-    if (this.store.state.live !== 'idle' || this.store.state.capture.isChecking) {
+    const { live, sources, capture } = this.store.state;
+    if (live === 'idle' ? capture.isChecking : sources.camera) {
       await this.#reopenCamera();
     }
   }
@@ -155,17 +213,13 @@ export class Devices {
 
   async #reopenCamera() {
     this.#setCamera(null); // many cameras, and those of phones, can be open only once
-    if (this.store.state.camera === NO_CAMERA) {
-      this.#setCapture({ isChecking: false, words: [] });
-      await this.connection.replaceTrack('video', null);
-      if (this.store.state.live !== 'idle' && !this.isMicrophoneWanted) {
-        await this.#openMicrophone();
-      }
+    if (this.store.state.live !== 'idle' && !this.store.state.sources.camera) {
+      await Promise.all([this.connection.replaceTrack('video', null), this.#sendSound()]);
       return;
     }
     const { track, stale } = await this.#openCamera();
     if (track && !stale) {
-      await this.connection.replaceTrack('video', track);
+      await Promise.all([this.connection.replaceTrack('video', track), this.#sendSound()]);
     }
   }
 
@@ -205,16 +259,33 @@ export class Devices {
       track?.stop();
       return this.openingCamera;
     }
+    if (this.store.state.live !== 'idle' && !this.store.state.sources.camera) { // switched off meanwhile
+      track?.stop();
+      return { track: null, stale: false };
+    }
     if (!track) {
       const retry = () => (this.store.state.live === 'idle' ? again() : void this.#reopenCamera());
-      this.#notifyError(failure, 'camera', cameraPossible() ? { label: 'Try again', run: retry } : undefined);
+      this.#setSources({ cameraTrouble: troubleOf(failure) });
+      this.#notifyError(failure, 'camera', troubleOf(failure) === 'missing' && again === this.restart
+        ? { label: 'Use my voice alone', run: () => this.#useVoiceAlone() }
+        : cameraPossible() ? { label: 'Try again', run: retry } : undefined);
       return { track: null, stale: false };
     }
     this.store.dismiss('camera');
+    this.#setSources({ cameraTrouble: null });
     this.#setCamera(track);
     this.store.set({ camera: track.getSettings().deviceId ?? '' });
     void this.refresh(); // the labels are known once the camera is allowed
     return { track, stale: false };
+  }
+
+  /** For who has no camera. */
+  #useVoiceAlone() {
+    void this.switchCamera(false);
+    void this.switchMicrophone(true);
+    if (this.store.state.live === 'idle') {
+      this.restart();
+    }
   }
 
   /** @param {MediaStreamTrack | null} track null closes the camera */
@@ -226,6 +297,7 @@ export class Devices {
     this.cameraTrack = track;
     this.preview.srcObject = track && new MediaStream([track]);
     this.store.set({ hasPreview: track !== null });
+    this.motion.measure(track !== null);
     if (track) {
       track.onended = () => this.#handleCameraEnded();
     }
@@ -233,21 +305,14 @@ export class Devices {
 
   #handleCameraEnded() {
     this.store.set({ hasPreview: false });
+    this.motion.measure(false);
+    this.#setSources({ cameraTrouble: 'missing' });
     this.store.notify({
       kind: 'error',
       about: 'camera',
       text: 'The camera went away: plug it in again or pick another; the avatar idles meanwhile.',
     });
     void this.refresh();
-  }
-
-  async toggleMicrophone() {
-    if (this.isMicrophoneWanted) {
-      this.#setMicrophone(null);
-      await this.connection.replaceTrack('audio', null);
-    } else {
-      await this.#openMicrophone();
-    }
   }
 
   /**
@@ -266,9 +331,10 @@ export class Devices {
       }
       this.store.dismiss('microphone');
       this.#setMicrophone(track);
+      this.#setSources({ microphoneTrouble: null });
       void this.refresh(); // the labels are known once the microphone is allowed
       if (this.store.state.live !== 'idle') {
-        await this.connection.replaceTrack('audio', track);
+        await this.#sendSound();
       }
       return true;
     } catch (error) {
@@ -276,6 +342,7 @@ export class Devices {
         return true;
       }
       this.openingMicrophone = -1;
+      this.#setSources({ microphone: false, microphoneTrouble: troubleOf(error) });
       this.#notifyError(error, 'microphone');
       return false;
     }
@@ -291,7 +358,9 @@ export class Devices {
     this.microphoneTrack = track;
     this.level.measure(track);
     this.store.set({ microphone: track !== null && this.store.state.live !== 'idle' });
+    this.#setSources({ muted: track?.muted ?? false });
     if (track) {
+      track.onmute = track.onunmute = () => this.#setSources({ muted: track === this.microphoneTrack && track.muted });
       track.onended = () => this.#handleMicrophoneEnded();
     }
   }
@@ -299,6 +368,10 @@ export class Devices {
   #handleMicrophoneEnded() {
     this.#setMicrophone(null);
     this.#setCapture({ isListening: false });
+    this.#setSources({ microphone: false, microphoneTrouble: 'missing' });
+    if (this.store.state.live !== 'idle') {
+      void this.#sendSound();
+    }
     const text = 'The microphone went away: plug it in again or pick another, then switch it on.';
     this.store.notify({ kind: 'error', about: 'microphone', text });
     void this.refresh();
@@ -314,3 +387,6 @@ export class Devices {
     this.store.notify({ kind: 'error', about, text, ...(action ? { action } : {}) });
   }
 }
+
+/** @param {unknown} error @returns {import('./state.js').Trouble} */
+const troubleOf = (error) => (error instanceof DeviceError ? error.trouble : 'failed');

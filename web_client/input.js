@@ -19,6 +19,7 @@ import { bindProportions } from './proportions.js';
 import { bindShelf, shelfKeys } from './shelf_view.js';
 import { bindShortcuts } from './shortcuts.js';
 import { openOutputWindow, saveSnapshot } from './snapshot.js';
+import { bindSources } from './sources.js';
 import { bindToolbar } from './toolbar.js';
 import { bindViews } from './views.js';
 import { bindVirtualCamera } from './virtual_camera.js';
@@ -41,6 +42,7 @@ export function bindInput(app) {
   bindCrowd(app);
   bindProportions(app);
   bindBeforeStart(app.store, app.devices);
+  bindSources(app);
   bindToolbar(html('dock'), button('start'));
   bindShortcuts({
     enabled: () => app.state.shortcuts,
@@ -66,7 +68,7 @@ function bindButtons(app) {
   /** @type {Record<string, () => void>} */
   const actions = {
     start: () => app.toggleLive(),
-    mic: () => void app.devices.toggleMicrophone(),
+    mic: () => void app.devices.switchMicrophone(!app.devices.isMicrophoneWanted),
     pause: () => app.control({ paused: !app.state.controls.paused }),
     calibrate: () => app.calibration.toggle(),
     mirror: () => app.control({ mirror: !app.state.controls.mirror }),

@@ -1,14 +1,23 @@
 // @ts-check
 /** Measures how loud a microphone is. The sound goes nowhere: it is only measured. */
 
+import { FEWER_MS, wantsLittleMotion } from './motion_preference.js';
+
 const PERIOD_MS = 80;
 const QUIETEST_DB = -60; // shown as nothing
-const FALL = 0.12; // of the scale, by which the shown level falls at most in a period
+const FALL = 0.12; // of the scale, by which the shown level falls at most in PERIOD_MS
+const SPEECH = 0.35; // of the scale, −39 dB: a voice near a microphone is above it, and the noise of a room below
+const PAUSE_MS = 700; // between two words, in which somebody still speaks
 
 export class LevelMeter {
-  /** @param {(level: number) => void} show called with 0 for silence .. 1 for the loudest */
-  constructor(show) {
+  /**
+   * @param {(level: number) => void} show called with 0 for silence .. 1 for the loudest
+   * @param {(speaks: boolean) => void} hear called when somebody begins or ends to speak
+   */
+  constructor(show, hear) {
     this.show = show;
+    this.hear = hear;
+    this.speaks = false;
     /** @type {AudioContext | null} */
     this.context = null;
     /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -21,6 +30,7 @@ export class LevelMeter {
     void this.context?.close();
     this.context = null;
     this.show(0);
+    this.#setSpeaks(false);
     if (!track) {
       return;
     }
@@ -29,13 +39,29 @@ export class LevelMeter {
     analyser.fftSize = 2048;
     context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
     const samples = new Float32Array(analyser.fftSize);
+    const period = wantsLittleMotion() ? FEWER_MS : PERIOD_MS;
     let shown = 0;
+    let heardAt = -Infinity;
     this.context = context;
     this.timer = setInterval(() => {
+      if (document.hidden) {
+        return;
+      }
       analyser.getFloatTimeDomainData(samples);
-      shown = Math.max(loudness(samples), shown - FALL);
+      const level = loudness(samples);
+      shown = Math.max(level, shown - FALL * period / PERIOD_MS);
       this.show(shown);
-    }, PERIOD_MS);
+      heardAt = level > SPEECH ? performance.now() : heardAt;
+      this.#setSpeaks(performance.now() - heardAt < PAUSE_MS);
+    }, period);
+  }
+
+  /** @param {boolean} speaks */
+  #setSpeaks(speaks) {
+    if (speaks !== this.speaks) {
+      this.speaks = speaks;
+      this.hear(speaks);
+    }
   }
 }
 

@@ -25,7 +25,6 @@ export function bindMotion(app) {
     bindSlider(app, name, TURNS[name]);
   }
   bindSlider(app, 'smoothing', 1);
-  bindSlider(app, 'voice', 0);
   for (const name of SWITCHES) {
     const box = input(name);
     box.addEventListener('change', () => app.control({ [name]: box.checked }));
@@ -46,7 +45,6 @@ export function renderMotion(controls, live) {
     renderSlider(name, controls[name], `${signed(controls[name])}°`, controls[name] !== TURNS[name]);
   }
   renderSlider('smoothing', controls.smoothing, percent(controls.smoothing), controls.smoothing !== 1);
-  renderSlider('voice', controls.voice, percent(controls.voice), controls.voice !== 0);
   for (const name of SWITCHES) {
     input(name).checked = controls[name];
   }

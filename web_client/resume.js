@@ -4,7 +4,7 @@
 const KEY = 'kagami-live'; // in sessionStorage
 const VALID_MS = 30_000; // as long as the server keeps the session; later no camera may start by itself
 
-/** @typedef {{secret: string, microphone: boolean}} Resumption */
+/** @typedef {{secret: string}} Resumption */
 
 /** @returns {string} a new secret of 128 bits, which names a session to come back to */
 export function newSecret() {

@@ -55,6 +55,19 @@ import { DEFAULT_RESOLUTION } from './camera.js';
  * @property {string[]} words about the camera's picture, before the start
  */
 
+/** Why a device does not open. @typedef {'blocked' | 'missing' | 'busy' | 'insecure' | 'failed'} Trouble */
+
+/**
+ * What moves the character: what is switched on, and how it is with it.
+ * @typedef {object} Sources
+ * @property {boolean} camera whether its picture is sent while live
+ * @property {boolean} microphone whether its sound is
+ * @property {Trouble | null} cameraTrouble
+ * @property {Trouble | null} microphoneTrouble
+ * @property {boolean} muted whether the open microphone gives no sound, by a key of its own or by the system
+ * @property {boolean} speaks whether somebody speaks into it
+ */
+
 /**
  * @typedef {object} State
  * @property {'connecting' | 'open' | 'lost' | 'refused'} link state of the WebSocket
@@ -68,6 +81,7 @@ import { DEFAULT_RESOLUTION } from './camera.js';
  * @property {boolean} stacked whether frames carry their alpha below the picture
  * @property {{id: string, label: string}[]} cameras
  * @property {string} camera device id; '' for the browser's choice
+ * @property {Sources} sources
  * @property {boolean} showSelf whether the camera preview is wanted
  * @property {boolean} hasPreview whether there is a camera to preview
  * @property {boolean} shortcuts whether single keys are shortcuts
@@ -106,6 +120,7 @@ export const initialState = () => ({
   stacked: false,
   cameras: [],
   camera: '',
+  sources: { camera: true, microphone: false, cameraTrouble: null, microphoneTrouble: null, muted: false, speaks: false },
   showSelf: true,
   hasPreview: false,
   shortcuts: true,
@@ -138,7 +153,7 @@ export const initialState = () => ({
 const STORAGE_KEY = 'kagami';
 
 /** @typedef {'system' | 'light' | 'dark'} Theme */
-/** @typedef {{camera?: string, resolution?: Resolution, microphone?: string, showSelf?: boolean, shortcuts?: boolean, samplesShown?: boolean, theme?: Theme, language?: 'auto' | import('./i18n.js').Language, faces?: Record<string, import('./protocol.js').Face>, controls?: Partial<Controls>}} Saved */
+/** @typedef {{camera?: string, sources?: Partial<Pick<Sources, 'camera' | 'microphone'>>, resolution?: Resolution, microphone?: string, showSelf?: boolean, shortcuts?: boolean, samplesShown?: boolean, theme?: Theme, language?: 'auto' | import('./i18n.js').Language, faces?: Record<string, import('./protocol.js').Face>, controls?: Partial<Controls>}} Saved */
 
 /** @returns {Saved} the kept settings; empty where there is no storage, or something else in it. */
 export function remembered() {

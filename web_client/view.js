@@ -4,7 +4,6 @@
 import { renderActs } from './acts.js';
 import { renderBackground } from './background.js';
 import { renderBeforeStart } from './before_start.js';
-import { NO_CAMERA } from './devices.js';
 import { renderCountdown } from './calibration.js';
 import { button, element, html, image, input, setIcon, setPressed, setSource, setText, setWords } from './dom.js';
 import { dropInvitation } from './drops.js';
@@ -21,6 +20,7 @@ import { renderRecording } from './recorder.js';
 import { isLocal } from './server.js';
 import { renderShelf } from './shelf_view.js';
 import { renderShortcuts } from './shortcuts.js';
+import { renderSources } from './sources.js';
 import { renderSpeed } from './speed.js';
 import { renderViews } from './views.js';
 
@@ -47,10 +47,10 @@ const HINTS = {
 };
 
 /**
- * The phase, which without a camera is that of a live avatar: nothing is waited for.
+ * The phase, which without the camera is that of a live avatar: nothing is waited for.
  * @param {State} state
  */
-const phaseOf = ({ phase, camera }) => (camera === NO_CAMERA && phase !== null && phase !== 'paused' ? 'live' : phase);
+const phaseOf = ({ phase, sources }) => (!sources.camera && phase !== null && phase !== 'paused' ? 'live' : phase);
 
 /** @param {State} state */
 function statusText(state) {
@@ -119,14 +119,14 @@ function renderStage(state) {
 }
 
 /** @param {State} state */
-function renderDock({ live, link, microphone, controls, fullScreen, stacked }) {
+function renderDock({ live, link, microphone, sources, controls, fullScreen, stacked }) {
   const running = live !== 'idle';
   setText(html('start-text'), running ? 'Stop' : 'Start');
   setIcon('start', running ? 'stop' : 'camera');
   button('start').disabled = !running && link === 'connecting';
   button('start').setAttribute('aria-label', t(running ? 'Stop' : 'Start'));
   for (const id of ['mic', 'pause', 'calibrate', 'snapshot']) {
-    button(id).disabled = live !== 'live';
+    button(id).disabled = live !== 'live' || (id === 'calibrate' && !sources.camera);
   }
   setPressed('mic', microphone);
   setIcon('mic', microphone ? 'mic' : 'mic-off');
@@ -177,6 +177,7 @@ export function render(state) {
   renderPeople(state);
   renderCrowd(state);
   renderBeforeStart(state);
+  renderSources(state);
   renderFraming(state.controls, state.reframing);
   renderSpeed(state);
   renderEffort(state);

@@ -39,15 +39,6 @@ _PAINTED_CAMERA = """
   navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(20);
 }
 """
-_OPENED = """
-window.opened = [];
-const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-navigator.mediaDevices.getUserMedia = (wanted) => {
-  opened.push(...Object.keys(wanted).filter((kind) => wanted[kind]));
-  return open(wanted);
-};
-"""
-NO_CAMERA = "No camera: my voice alone"
 _HELD_DEVICES = """
 () => {
   const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
@@ -219,11 +210,11 @@ def test_own_virtual_camera_is_never_offered(open_page: OpenPage, stub: KagamiSe
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
     devices = [["videoinput", "a", "Kagami"], ["videoinput", "b", "Webcam"], ["videoinput", "c", "OBS Virtual Camera"]]
     page.evaluate(_DEVICES, devices)
-    expect(camera.locator("option")).to_have_text(["Webcam", "OBS Virtual Camera", NO_CAMERA])
+    expect(camera.locator("option")).to_have_text(["Webcam", "OBS Virtual Camera"])
     camera.select_option("OBS Virtual Camera")
     expect(camera).to_have_value("c")
     page.evaluate(_DEVICES, devices[:1])  # the others are gone
-    expect(camera.locator("option")).to_have_text(["Default camera", NO_CAMERA])
+    expect(camera.locator("option")).to_have_text(["Default camera"])
     listed = page.evaluate(
         "async () => (await (await import('/camera.js')).listCameras(true)).map(({ label }) => label)"
     )
@@ -261,25 +252,3 @@ def test_microphone_that_is_unplugged_is_said(open_page: OpenPage, stub: KagamiS
     page.evaluate("() => { window.microphone.stop(); window.microphone.dispatchEvent(new Event('ended')); }")
     expect_alert(page, "The microphone went away: plug it in again or pick another, then switch it on.")
     expect(page.get_by_role("button", name="Microphone")).to_have_attribute("aria-pressed", "false")
-
-
-def test_who_has_no_camera_goes_live_by_voice_alone(open_page: OpenPage, stub: KagamiServer) -> None:
-    page = open_page("about:blank")
-    page.add_init_script(_OPENED)
-    page.goto(stub.url)
-    page.locator("#camera").select_option("none")
-    expect(page.locator("#check-camera")).to_be_disabled()
-    page.get_by_role("button", name="Start").click()
-    await_frames(page)
-    for _ in ("at first", "after a reload"):
-        expect(page.locator("#status")).to_have_text("Live")
-        expect(page.locator("#mic")).to_have_attribute("aria-pressed", "true")
-        expect(page.locator("#hint")).to_be_hidden()
-        assert page.evaluate("opened") == ["audio"]
-        page.reload()
-    await_frames(page)
-    page.locator("#camera").select_option(index=0)
-    expect(page.locator("#self")).to_be_visible()
-    page.locator("#camera").select_option("none")
-    expect(page.locator("#self")).to_be_hidden()
-    expect(page.locator("#status")).to_have_text("Live")
