@@ -13,6 +13,7 @@ import { PointsEditor } from './editor.js';
 import { ClipFilm } from './film.js';
 import { bindInput } from './input.js';
 import { Meter } from './meter.js';
+import { MoodControl } from './mood.js';
 import { PeopleNotice } from './people.js';
 import { fillPhoneCard } from './phone.js';
 import { ReferencePicture } from './picture.js';
@@ -36,15 +37,15 @@ const READING_INTERVAL_MS = 1000;
 
 export class App {
   constructor() {
-    const { camera = '', sources = {}, resolution = DEFAULT_RESOLUTION, microphone = '', showSelf = true, shortcuts = true, samplesShown = true, faces = {}, controls = {} } = remembered();
-    const { shelf, capture, acts, sources: usual } = initialState();
+    const { camera = '', sources = {}, resolution = DEFAULT_RESOLUTION, microphone = '', showSelf = true, shortcuts = true, samplesShown = true, faces = {}, mood, controls = {} } = remembered();
+    const { shelf, capture, acts, sources: usual, mood: none } = initialState();
     const renderAll = (/** @type {State} */ state) => {
       render(state);
       this.people.update(state);
     };
     this.store = new Store(renderAll, {
       camera, sources: { ...usual, ...sources }, showSelf, shortcuts, shelf: { ...shelf, samplesShown }, capture: { ...capture, resolution, microphone },
-      acts: { ...acts, own: keptFaces(faces) },
+      acts: { ...acts, own: keptFaces(faces) }, mood: { ...none, text: mood ?? '', isOwn: mood !== undefined },
     });
     /** Controls that were changed on this page; for the others the server's values hold. @type {Partial<Controls>} */
     this.changedControls = controls;
@@ -63,6 +64,7 @@ export class App {
     this.picture = new ReferencePicture(this.store, this.connection);
     this.people = new PeopleNotice(this.store);
     this.acts = new Acts(this.store, this.connection);
+    this.mood = new MoodControl(this.store, this.connection);
     this.shelf = new Shelf(this.store, this.picture);
     this.editor = new PointsEditor(this.store, this.picture);
     this.picture.onPointsWanted = (which) => void this.editor.open(which);
@@ -288,6 +290,9 @@ export class App {
       case 'face':
         this.acts.handleFace(message);
         break;
+      case 'mood':
+        this.mood.handleRead(message);
+        break;
       case 'stats':
         this.store.set({ stats: message });
         break;
@@ -331,6 +336,7 @@ export class App {
     this.background.handleReady(ready.session);
     this.film.handleReady(ready);
     this.acts.handleReady();
+    this.mood.handleReady(ready.mood);
   }
 
   // ---- measurements, configuration

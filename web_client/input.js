@@ -10,6 +10,7 @@ import { bindDrops } from './drops.js';
 import { bindEffort } from './effort.js';
 import { bindFilm } from './film.js';
 import { bindFraming } from './framing.js';
+import { bindMood } from './mood.js';
 import { bindMotion } from './motion.js';
 import { bindCrowd } from './crowd.js';
 import { bindPeople } from './people.js';
@@ -43,6 +44,7 @@ export function bindInput(app) {
   bindProportions(app);
   bindBeforeStart(app.store, app.devices);
   bindSources(app);
+  bindMood(app);
   bindToolbar(html('dock'), button('start'));
   bindShortcuts({
     enabled: () => app.state.shortcuts,

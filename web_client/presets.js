@@ -1,15 +1,16 @@
 // @ts-check
-/** Named sets of the controls of motion, proportions, background and framing, kept on this device, and as files. */
+/** Named sets of the controls of motion, proportions, background and framing, and of the mood, kept on this device, and as files. */
 
 import { button, element, html, input, setWords } from './dom.js';
 import { t } from './i18n.js';
-import { findControlError } from './protocol.js';
+import { findControlError, isMoodText } from './protocol.js';
 
 /** @typedef {import('./app.js').App} App */
 /** @typedef {import('./protocol.js').Controls} Controls */
 /** @typedef {import('./state.js').State} State */
 
-/** @typedef {Record<string, Partial<Controls>>} Presets by name */
+/** @typedef {Partial<Controls> & {mood?: string}} Preset mood: words that say how the character is; without it the mood stays */
+/** @typedef {Record<string, Preset>} Presets by name */
 
 const STORAGE_KEY = 'kagami-presets';
 const FORMAT = 'kagami-presets';
@@ -55,13 +56,16 @@ export function parsePresets(text) {
     if (name.trim() === '' || name.length > MAX_NAME) {
       throw new PresetError(`A preset in this file has no name, or one of more than ${MAX_NAME} characters: correct it.`);
     }
-    const wrong = isRecord(controls) && !('paused' in controls) ? findControlError(controls) : 'paused';
+    const wrong = isRecord(controls) && !('paused' in controls) ? findPresetError(controls) : 'paused';
     if (wrong !== null) {
       throw new PresetError(`The preset “${name}” has a field “${wrong.slice(0, 40)}” that is unknown or out of range: correct the file.`);
     }
   }
   return Object.fromEntries(entries);
 }
+
+/** @param {Record<string, unknown>} preset @returns {string | null} the first field that is wrong */
+const findPresetError = ({ mood = '', ...controls }) => (isMoodText(mood) ? findControlError(controls) : 'mood');
 
 /**
  * A file of presets.
@@ -101,13 +105,18 @@ export class PresetShelf {
   /** Keeps the present controls under a name, in place of a preset that has it. @param {string} name */
   save(name) {
     const trimmed = this.#checkName(name);
-    this.#keep({ ...this.presets, [trimmed]: presetOf(this.app.state.controls) }, trimmed);
+    const { controls, mood, sources } = this.app.state;
+    this.#keep({ ...this.presets, [trimmed]: { ...presetOf(controls), mood: sources.mood ? mood.text : '' } }, trimmed);
   }
 
   /** Uses a preset. @param {string} name */
   choose(name) {
     if (this.has(name)) {
-      this.app.control(this.presets[name]);
+      const { mood, ...controls } = this.presets[name];
+      this.app.control(controls);
+      if (mood !== undefined) {
+        this.app.mood.use(mood);
+      }
       this.app.store.set({ preset: name });
     }
   }

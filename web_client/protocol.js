@@ -154,7 +154,7 @@ export const PROTOCOL = 1;
 /** @type {Check} */ const isAspect = (value) => typeof value === 'string' && /^(picture|1:1|16:9|9:16|\d{2,4}x\d{2,4})$/.test(value);
 /** @type {Check} */ const isWho = (value) => typeof value === 'string' && /^(largest|left|right|[1-9])$/.test(value);
 /** @type {Check} */ const isActName = (value) => typeof value === 'string' && /^[a-z0-9-]{1,32}$/.test(value);
-/** @type {Check} */ const isMoodText = (value) => typeof value === 'string' && [...value].length <= 200;
+/** @type {Check} */ export const isMoodText = (value) => typeof value === 'string' && [...value].length <= 200;
 /** @type {Check} */ const isPerson = (value) => typeof value === 'string' && /^(all|largest|left|right|[1-9][0-9]?)$/.test(value);
 /** @param {number} low @param {number} high @returns {Check} */
 const within = (low, high) => (value) => isNumber(value) && Number(value) >= low && Number(value) <= high;

@@ -3,6 +3,7 @@
 
 import { button, html, input, resizeChildren, setText, setWords } from './dom.js';
 import { t } from './i18n.js';
+import { renderMood } from './mood.js';
 import { bindSlider, percent, renderSlider } from './sliders.js';
 
 /** @typedef {import('./app.js').App} App */
@@ -70,6 +71,17 @@ function keysWords({ shortcuts, acts, live }) {
   return { kind: 'off', words: shortcuts ? 'Hold Shift and a number' : 'Off: faces by click alone' };
 }
 
+/** @param {State} state @returns {Words} */
+function moodWords({ sources, mood, live }) {
+  const { text, isRead, understood, unknown } = mood;
+  if (!sources.mood) return { kind: 'off', words: 'Off' };
+  if (text === '') return { kind: 'off', words: 'Say in English how it is' };
+  if (!isRead) return { kind: 'wait', words: 'Not read yet' };
+  if (unknown.length > 0) return { kind: 'trouble', words: understood.length > 0 ? 'Not all is understood' : 'Not understood' };
+  if (understood.length === 0) return { kind: 'off', words: 'These words say nothing' };
+  return { kind: live === 'live' ? 'well' : 'off', words: 'Understood' };
+}
+
 /**
  * Shows a level.
  * @param {string} id of the meter
@@ -114,6 +126,8 @@ export function renderSources(state) {
   renderSource('camera', sources.camera, cameraWords(state));
   renderSource('microphone', sources.microphone, microphoneWords(state));
   renderSource('keys', shortcuts, keysWords(state));
+  renderSource('mood', sources.mood, moodWords(state));
+  renderMood(state);
   html('camera-level').hidden = !hasPreview;
   html('camera-more').hidden = !sources.camera;
   html('level').hidden = live === 'idle' ? !capture.isListening : !microphone;

@@ -62,6 +62,7 @@ import { DEFAULT_RESOLUTION } from './camera.js';
  * @typedef {object} Sources
  * @property {boolean} camera whether its picture is sent while live
  * @property {boolean} microphone whether its sound is
+ * @property {boolean} mood whether the words act
  * @property {Trouble | null} cameraTrouble
  * @property {Trouble | null} microphoneTrouble
  * @property {boolean} muted whether the open microphone gives no sound, by a key of its own or by the system
@@ -92,6 +93,7 @@ import { DEFAULT_RESOLUTION } from './camera.js';
  * @property {Picture} picture
  * @property {ShelfState} shelf
  * @property {import('./acts.js').ActsState} acts
+ * @property {import('./mood.js').MoodState} mood
  * @property {import('./background.js').OwnBackground | null} ownBackground
  * @property {import('./film.js').Film | null} film of a clip
  * @property {number} filmMinutes length that the clip of a film may have; 0: the server makes none
@@ -120,7 +122,7 @@ export const initialState = () => ({
   stacked: false,
   cameras: [],
   camera: '',
-  sources: { camera: true, microphone: false, cameraTrouble: null, microphoneTrouble: null, muted: false, speaks: false },
+  sources: { camera: true, microphone: false, mood: true, cameraTrouble: null, microphoneTrouble: null, muted: false, speaks: false },
   showSelf: true,
   hasPreview: false,
   shortcuts: true,
@@ -135,6 +137,7 @@ export const initialState = () => ({
   picture: { key: null, name: '', url: '', thumbnail: '', notes: [], pending: null, views: [], people: 1, person: 'largest', heads: [], chosen: null },
   shelf: { choices: [], isLoading: true, isKept: true, samplesShown: true, editing: false },
   acts: { on: [], own: {}, measuring: null },
+  mood: { text: '', isOwn: false, isRead: false, understood: [], unknown: [] },
   notice: null,
   recording: null,
   calibration: null,
@@ -153,7 +156,7 @@ export const initialState = () => ({
 const STORAGE_KEY = 'kagami';
 
 /** @typedef {'system' | 'light' | 'dark'} Theme */
-/** @typedef {{camera?: string, sources?: Partial<Pick<Sources, 'camera' | 'microphone'>>, resolution?: Resolution, microphone?: string, showSelf?: boolean, shortcuts?: boolean, samplesShown?: boolean, theme?: Theme, language?: 'auto' | import('./i18n.js').Language, faces?: Record<string, import('./protocol.js').Face>, controls?: Partial<Controls>}} Saved */
+/** @typedef {{camera?: string, sources?: Partial<Pick<Sources, 'camera' | 'microphone' | 'mood'>>, mood?: string, resolution?: Resolution, microphone?: string, showSelf?: boolean, shortcuts?: boolean, samplesShown?: boolean, theme?: Theme, language?: 'auto' | import('./i18n.js').Language, faces?: Record<string, import('./protocol.js').Face>, controls?: Partial<Controls>}} Saved */
 
 /** @returns {Saved} the kept settings; empty where there is no storage, or something else in it. */
 export function remembered() {

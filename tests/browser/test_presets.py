@@ -39,7 +39,9 @@ def test_presets_round_trip_through_a_file(open_page: OpenPage, stub: KagamiServ
     page.get_by_role("slider", name="Head", exact=True).press("End")
     page.get_by_role("radio", name="Blur").check(force=True)
     page.get_by_role("radio", name="Bust").check(force=True)
+    page.locator("#mood").fill("sleepy")
     save(page, "Evening")
+    page.locator("#mood").fill("")
     page.get_by_role("slider", name="Head", exact=True).press("Home")
     page.get_by_role("radio", name="Original").check(force=True)
     save(page, " Calm ")
@@ -49,6 +51,7 @@ def test_presets_round_trip_through_a_file(open_page: OpenPage, stub: KagamiServ
     wait_until(lambda: sent_controls(messages).get("head") == 2, page)
     assert sent_controls(messages)["background"] == "blur" and sent_controls(messages)["frame"] == "bust"
     expect(page.locator("#head-value")).to_have_text("200%")
+    expect(page.locator("#mood")).to_have_value("sleepy")
     page.get_by_label("Name of the preset").fill("Night")
     page.get_by_role("button", name="Rename").click()
     assert options(page) == ["Night", "Calm"]
