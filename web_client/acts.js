@@ -15,7 +15,8 @@ import { remember } from './state.js';
 
 /**
  * @typedef {object} ActsState
- * @property {string[]} on names of the faces that are on
+ * @property {string[]} on names of the faces that this page has put on
+ * @property {string[]} byPrograms names of the faces that other programs have put on
  * @property {Record<string, Face>} own faces of one's own, by name
  * @property {string | null} measuring name of the face that the server measures now
  */
@@ -23,6 +24,9 @@ import { remember } from './state.js';
 const OWN = /^own-\d$/;
 const GESTURES = new Set(['nod', 'shake', 'wave']);
 const LEAST_MS = 600; // a face that a key was pressed for is on, so that it is seen
+
+/** @param {ActsState} acts @param {string} name @returns {boolean} whoever put it on */
+const isOn = ({ on, byPrograms }, name) => on.includes(name) || byPrograms.includes(name);
 
 /** @returns {NodeListOf<HTMLButtonElement>} */
 const buttons = () => document.querySelectorAll('#acts [data-act]');
@@ -53,7 +57,7 @@ export class Acts {
       this.#set({ measuring: name });
       this.connection.send({ type: 'remember' });
     } else {
-      this.show(name, !this.state.on.includes(name));
+      this.show(name, !isOn(this.state, name));
     }
   }
 
@@ -64,7 +68,7 @@ export class Acts {
    */
   show(name, on) {
     const own = this.state.own[name];
-    if (on === this.state.on.includes(name) || (OWN.test(name) && !own)) {
+    if (on === isOn(this.state, name) || (OWN.test(name) && !own)) {
       return;
     }
     this.connection.send({ type: 'act', name, on, ...(on ? own : {}) });
@@ -86,14 +90,19 @@ export class Acts {
     }
   }
 
+  /** Other programs have put faces on, or taken theirs off. @param {import('./protocol.js').ActsChanged} message */
+  handleActs({ on }) {
+    this.#set({ byPrograms: on });
+  }
+
   /** No answer to `remember` comes any more. */
   handleNotSeen() {
     this.#set({ measuring: null });
   }
 
-  /** A session begins or goes on, in which no face is on. */
+  /** A session begins or goes on, in which no face of this page is on. */
   handleReady() {
-    this.#set({ on: [], measuring: null });
+    this.#set({ on: [], byPrograms: [], measuring: null });
   }
 
   /** @param {Record<string, Face>} own */
@@ -174,7 +183,7 @@ export function renderActs({ acts, live, link, mediaLost, shortcuts }) {
       each.toggleAttribute('data-free', isFree);
       each.toggleAttribute('data-busy', acts.measuring === name);
       each.dataset.number = shortcuts && digit && !isFree ? `⇧${digit}` : '';
-      each.setAttribute('aria-pressed', String(acts.on.includes(name)));
+      each.setAttribute('aria-pressed', String(isOn(acts, name)));
     }
     if (isOwn) {
       setText(each, isFree ? `Remember as ${digit}` : `Face ${digit}`);

@@ -174,10 +174,12 @@ export class App {
     this.controlTimer ??= setTimeout(() => this.#sendControls(), CONTROL_INTERVAL_MS);
   }
 
-  /** Keeps controls that the server set. @param {Partial<Controls>} changes */
+  /** Keeps controls that the server, or another program, set. @param {Partial<Controls>} changes */
   #adopt(changes) {
-    this.changedControls = { ...this.changedControls, ...changes };
-    remember({ controls: changes });
+    const { paused: _, ...kept } = changes;
+    this.changedControls = { ...this.changedControls, ...kept };
+    this.unsentControls = Object.fromEntries(Object.entries(this.unsentControls).filter(([name]) => !(name in changes)));
+    remember({ controls: kept });
     this.store.set({ controls: { ...this.state.controls, ...changes } });
   }
 
@@ -278,7 +280,7 @@ export class App {
         this.calibration.handleState(message);
         break;
       case 'picture-status':
-        this.avatar.expect(message, this.picture.coming !== null);
+        this.avatar.expect(message, message.by_program || this.picture.coming !== null);
         this.picture.handleStatus(message);
         break;
       case 'film':
@@ -292,6 +294,9 @@ export class App {
         break;
       case 'mood':
         this.mood.handleRead(message);
+        break;
+      case 'acts':
+        this.acts.handleActs(message);
         break;
       case 'stats':
         this.store.set({ stats: message });

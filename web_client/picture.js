@@ -276,7 +276,9 @@ export class ReferencePicture {
     if (status.stage === 'ready' || status.stage === 'failed') {
       this.#endBusy();
     }
-    if (status.stage === 'framing' || status.stage === 'framed') {
+    if (status.by_program) {
+      this.#handleByProgram(status);
+    } else if (status.stage === 'framing' || status.stage === 'framed') {
       this.store.set({ reframing: status.stage === 'framing', ...(width && height ? { size: { width, height } } : {}) });
     } else if (status.stage === 'failed' && pendingName !== null) {
       this.views.handleEnd(status.message ?? `${pendingName} could not be used: choose another picture.`);
@@ -300,6 +302,29 @@ export class ReferencePicture {
         this.#handleWorn(coming, status);
       }
       this.connection.releaseOffers();
+      this.sendQueued();
+    }
+  }
+
+  /**
+   * Another program chooses the picture of this session: this page has no file of it.
+   * @param {PictureStatus} status
+   */
+  #handleByProgram({ stage, name, message, width, height, views, notes, people, person, heads, chosen }) {
+    if (stage === 'failed') {
+      this.notify(message ?? `${name} could not be used: choose another picture.`);
+    } else if (stage === 'ready') {
+      this.worn = { key: null, name, file: null, options: {}, views: [], thumbnail: '' };
+      this.store.set({
+        picture: { ...this.store.state.picture, key: null, name, notes, people, person, heads, chosen },
+        ...(width && height ? { size: { width, height } } : {}),
+      });
+      this.shown.renew();
+      this.shown.showUsed();
+      this.views.handlePicture(views);
+      this.onWorn(this.worn);
+    }
+    if (stage !== 'preparing') {
       this.sendQueued();
     }
   }

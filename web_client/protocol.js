@@ -100,6 +100,7 @@ export const PROTOCOL = 1;
  * @property {string} person who of them is animated: `largest`, `left`, `right`, `all` or a number from the left
  * @property {HeadBox[]} heads of all of them, from left to right
  * @property {number | null} chosen number of who is animated, 0 the leftmost; null: all, or nothing is ready
+ * @property {boolean} by_program whether another program than this page chose it
  */
 
 /**
@@ -131,7 +132,7 @@ export const PROTOCOL = 1;
  * @property {string | null} message why it failed
  */
 
-/** @typedef {{type: 'controls', controls: Partial<Controls>}} ControlsChanged set by the server itself */
+/** @typedef {{type: 'controls', controls: Partial<Controls>}} ControlsChanged set by the server itself, or by another program */
 /** @typedef {{type: 'face'} & Face} FaceMeasured the answer to `remember` */
 /**
  * @typedef {object} Mood
@@ -140,9 +141,10 @@ export const PROTOCOL = 1;
  * @property {{word: string, nearest: string[]}[]} unknown each word that was not understood, and similar ones that are
  */
 /** @typedef {{type: 'mood'} & Mood} MoodRead the answer to `mood` */
+/** @typedef {{type: 'acts', on: string[]}} ActsChanged names of the faces that other programs hold */
 /** @typedef {{type: 'error', code: string, message: string, fatal: boolean}} ServerError */
 /** @typedef {{type: 'bye', reason: string}} ServerBye */
-/** @typedef {Ready | Answer | CandidateMessage | State | PictureStatus | FilmStatus | ControlsChanged | FaceMeasured | MoodRead | Stats | ServerError | ServerBye} ServerMessage */
+/** @typedef {Ready | Answer | CandidateMessage | State | PictureStatus | FilmStatus | ControlsChanged | FaceMeasured | MoodRead | ActsChanged | Stats | ServerError | ServerBye} ServerMessage */
 
 /** @typedef {(value: unknown) => boolean} Check */
 
@@ -273,6 +275,7 @@ const SERVER_MESSAGES = {
     person: isPerson,
     heads: listOf(isHead),
     chosen: orNull(isNumber),
+    by_program: isBoolean,
   },
   film: {
     stage: oneOf('sending', 'preparing', 'tracking', 'drawing', 'finishing', 'ready', 'failed'),
@@ -287,6 +290,7 @@ const SERVER_MESSAGES = {
   controls: { controls: isPartialControls },
   face,
   mood,
+  acts: { on: listOf(isString) },
   stats: {
     fps: shape({ in: isNumber, out: isNumber }),
     latency_ms: percentiles,

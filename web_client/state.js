@@ -136,7 +136,7 @@ export const initialState = () => ({
   reframing: false,
   picture: { key: null, name: '', url: '', thumbnail: '', notes: [], pending: null, views: [], people: 1, person: 'largest', heads: [], chosen: null },
   shelf: { choices: [], isLoading: true, isKept: true, samplesShown: true, editing: false },
-  acts: { on: [], own: {}, measuring: null },
+  acts: { on: [], byPrograms: [], own: {}, measuring: null },
   mood: { text: '', isOwn: false, isRead: false, understood: [], unknown: [] },
   notice: null,
   recording: null,

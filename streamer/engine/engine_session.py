@@ -81,6 +81,7 @@ class EngineSession:
     sound: of the microphone, read by the tracking thread.
     motions: single-slot mailbox of tracked motions, read by the engine's thread.
     state: of its tracking; replaced by the tracking thread.
+    newest_frame: that was drawn; None before the first one.
     recent: the last motions that were tracked while live, for measurements of how the driver looks; oldest first.
     failure: the error that ended the session, if any; `on_failure` is called with it, in the thread that failed.
     """
@@ -110,6 +111,7 @@ class EngineSession:
         self.camera: Mailbox[ReceivedFrame] = Mailbox()
         self.sound = SoundFeed()
         self.motions: Mailbox[PendingMotion] = Mailbox(on_put=wake_engine)
+        self.newest_frame: AvatarFrame | None = None
         self._output: Mailbox[AvatarFrame] = Mailbox()
         self._closed_output_drops = 0
         self.meter = Meter()
@@ -148,6 +150,7 @@ class EngineSession:
 
     def deliver(self, frame: AvatarFrame) -> None:
         """Put a drawn frame into the current output; without an open one the frame is dropped."""
+        self.newest_frame = frame
         self._output.put(frame)
 
     def govern(self, now: float) -> None:

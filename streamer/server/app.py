@@ -23,13 +23,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from streamer.engine.engine import Engine
 from streamer.engine.output_feed import OutputFeed
 from streamer.errors import (
-    BackdropBusyError,
     BusyError,
     ForbiddenError,
     KagamiError,
-    MissingTokenError,
     NotKeptError,
-    OutputError,
     ProtocolError,
     TooFastError,
     TooLargeError,
@@ -40,20 +37,21 @@ from streamer.options import MAX_PICTURES
 from streamer.rigging.backdrop import Backdrop
 from streamer.rigging.picture import Picture, load_picture
 from streamer.rigging.picture_process import PictureProcess
-from streamer.rigging.points import TooManyPointsError
 from streamer.runtime.cached_value import CachedValue
 from streamer.server import signaling
 from streamer.server.access import AccessMiddleware, check_token, error_response, may_see_figures
 from streamer.server.background_routes import BackgroundRoutes
 from streamer.server.conversation import Conversations
+from streamer.server.error_answers import answer_error
 from streamer.server.executors import Executors
 from streamer.server.film_routes import FilmRoutes
 from streamer.server.film_worker import FilmWorker
-from streamer.server.films import ClipTooLargeError, FilmBusyError, Films, FilmsOffError, NoFilmError
+from streamer.server.films import Films
 from streamer.server.kept_sessions import KEEP_S
 from streamer.server.metrics import Metrics
 from streamer.server.phone import PhoneAddress, phone_routes
 from streamer.server.point_routes import PointRoutes
+from streamer.server.prepared_avatars import picture_key
 from streamer.server.rate_limits import Limits, RateLimiter, RateLimiters
 from streamer.server.samples import sample_routes
 from streamer.server.session import Session
@@ -69,22 +67,6 @@ _NOT_IN_A_KEY = ("session", "name", "token", "sha256")  # of the parameters of a
 METRICS_PERIOD_S = 1.0  # `/metrics` is computed at most so often
 MAX_UPLOADS = 8  # request bodies that are read, or wait to be decoded, at once; each has up to `max_upload_mb`
 MAX_UPLOADS_PER_ADDRESS = 2
-_STATUS_OF_ERROR: dict[type[Exception], int] = {
-    UnknownSessionError: 404,
-    NotKeptError: 404,
-    NoFilmError: 404,
-    MissingTokenError: 401,
-    ForbiddenError: 403,
-    FilmsOffError: 403,
-    OutputError: 409,
-    BusyError: 409,
-    BackdropBusyError: 409,
-    FilmBusyError: 409,
-    TooLargeError: 413,
-    TooManyPointsError: 413,
-    ClipTooLargeError: 413,
-    TooFastError: 429,
-}
 
 
 class Server:
@@ -155,7 +137,7 @@ class Server:
                 WebSocketRoute("/ws", self.conversations.websocket_endpoint),
                 Mount("/", StaticFiles(directory=web_client, html=True, check_dir=False)),
             ],
-            exception_handlers={KagamiError: _answer_error},
+            exception_handlers={KagamiError: answer_error},
         )
         self.app.add_middleware(RequestLimitMiddleware, limiter=self._limiters.requests)
         self.app.add_middleware(AccessMiddleware, settings=settings)  # the outer one, which adds the security headers
@@ -350,18 +332,11 @@ def _key(request: Request, digest: str) -> str:
     """
     if not _SHA256.fullmatch(digest):
         raise NotKeptError
-    others = sorted(each for each in request.query_params.multi_items() if each[0] not in _NOT_IN_A_KEY)
-    return hashlib.sha256(repr((digest, others)).encode()).hexdigest()
+    return picture_key(digest, [each for each in request.query_params.multi_items() if each[0] not in _NOT_IN_A_KEY])
 
 
 def _address(request: Request) -> str:
     return "" if request.client is None else request.client.host
-
-
-async def _answer_error(request: Request, error: Exception) -> Response:
-    """The answer to a request whose route raised a KagamiError."""
-    assert isinstance(error, KagamiError)
-    return error_response(error, _STATUS_OF_ERROR.get(type(error), 400))
 
 
 async def _read_body(request: Request, limit_mb: float) -> bytes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from streamer.generation.avatar import Avatar
 
@@ -10,6 +12,11 @@ MAX_PER_SESSION = 4  # the one in use included; a prepared avatar takes some 110
 MAX_AVATARS = 8  # of all sessions together
 
 CharacterKey = tuple[str, ...]  # of each picture of a character, the first one first: what it was prepared from
+
+
+def picture_key(digest: str, others: Sequence[tuple[str, str]] = ()) -> str:
+    """What a picture is prepared from: the SHA-256 of its file in hexadecimal, and what else was said of it."""
+    return hashlib.sha256(repr((digest, sorted(others))).encode()).hexdigest()
 
 
 class PreparedAvatars:
@@ -39,6 +46,10 @@ class PreparedAvatars:
     def get(self, session: str, key: CharacterKey) -> Avatar | None:
         """The avatar that this session prepared from these pictures; None where it is not kept."""
         return self._avatars.get((session, key))
+
+    def of(self, session: str) -> list[tuple[CharacterKey, Avatar]]:
+        """What is kept of a session, the least recently used first."""
+        return [(key, avatar) for (owner, key), avatar in self._avatars.items() if owner == session]
 
     def forget(self, session: str) -> None:
         """Keep nothing of a session that has ended."""

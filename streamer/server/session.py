@@ -11,7 +11,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 
 from msgspec import UNSET
@@ -19,10 +19,8 @@ from msgspec import UNSET
 from streamer.engine.engine import Engine
 from streamer.engine.engine_session import EngineSession
 from streamer.errors import (
-    CameraTooLargeError,
     ConnectionLostError,
     KagamiError,
-    MediaTimeoutError,
     NegotiationError,
     SessionError,
     TooFastError,
@@ -35,6 +33,7 @@ from streamer.server import signaling
 from streamer.server.executors import Executors
 from streamer.server.films import Films, SessionFilm
 from streamer.server.ice_servers import ice_servers, page_ice_servers
+from streamer.server.media_deadlines import media_problem
 from streamer.server.prepared_avatars import PreparedAvatars
 from streamer.server.rate_limits import RateLimiters
 from streamer.server.session_controls import SessionControls
@@ -46,10 +45,8 @@ from streamer.webrtc.peer import Peer
 
 STATS_PERIOD_S = 1.0
 STATE_PERIOD_S = 0.2
-RECONNECT_TIMEOUT_S = 60.0  # from a lost connection to the next offer
 TRACKER_END_TIMEOUT_S = 5.0  # how long an offer waits for the tracker of somebody who has left
 TRACKER_POLL_S = 0.05
-MEDIA_TIMEOUT_S = 30.0  # from an offer to the first camera frame
 _log = logging.getLogger(__name__)
 
 Send = Callable[[signaling.ServerMessage], Awaitable[None]]
@@ -68,7 +65,7 @@ class Session:
     limiters: rates of the server; address: of the page, for them.
     prepared: where avatars are kept that the session may want again.
     films: what the films of all sessions share.
-    watch: the page is a viewer, which gets the frames of the newest session and takes no engine session.
+    is_viewer: the page gets the frames of the newest session and takes no engine session.
     """
 
     def __init__(
@@ -84,7 +81,7 @@ class Session:
         prepared: PreparedAvatars,
         films: Films,
         address: str,
-        watch: bool = False,
+        is_viewer: bool = False,
     ) -> None:
         self.id = secrets.token_urlsafe(16)
         self.failure: KagamiError | None = None
@@ -95,8 +92,9 @@ class Session:
         self._executors = executors
         self._limiters = limiters
         self._address = address
-        self._watch = watch
+        self.is_viewer = is_viewer
         self.controls = SessionControls(settings)
+        self.controls.acts.on_programs_change = self._on_programs_change
         self._viewer_meter = Meter()  # used while there is no engine session, which has a meter of its own
         self._engine_session: EngineSession | None = None
         self._frames: Mailbox[AvatarFrame] | None = None
@@ -106,27 +104,44 @@ class Session:
         self._tracker_task: asyncio.Task[None] | None = None
         self._last_state: signaling.State | None = None
         self._report_task: asyncio.Task[None] | None = None
-        self._lost_tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()  # asyncio itself keeps no reference to a task
         self._closed = False
         self._is_resumed = False
         self._loop = asyncio.get_running_loop()
         self.pictures = SessionPictures(
-            engine,
-            avatar,
-            name,
-            self._send,
-            lambda: self.controls.current.framing,
-            self._check_room,
-            self._on_avatar,
-            prepared,
-            self.id,
-        )
-        self.film = SessionFilm(films, self._send)
+            engine, avatar, name, self.send, lambda: self.controls.current.framing, self._check_room, self._on_avatar,
+            prepared, self.id,
+        )  # fmt: skip
+        self.film = SessionFilm(films, self.send)
 
     @property
     def is_in_use(self) -> bool:
         """True once an offer of the page was answered, and while it has a film."""
         return self._peer is not None or self._engine_session is not None or self.film.is_wanted
+
+    @property
+    def is_live(self) -> bool:
+        """True while it has a place in the engine."""
+        return self._engine_session is not None
+
+    @property
+    def newest_frame(self) -> AvatarFrame | None:
+        """The frame that was drawn last; None before the first one."""
+        return None if self._engine_session is None else self._engine_session.newest_frame
+
+    @property
+    def state(self) -> signaling.State | None:
+        """What the page is told of its tracking; None while it is not live."""
+        if self._engine_session is None:
+            return None
+        return state_message(self._engine_session.state, self._engine_session.characters)
+
+    async def statistics(self) -> signaling.Stats | None:
+        """What the page is told of its speed; None without a peer connection."""
+        if self._peer is None:
+            return None
+        work = partial(stats_message, self._engine, self._engine_session, self._viewer_meter, self._peer)
+        return await self._executors.measure(work)
 
     def detach(self, on_end: Callable[[], object]) -> None:
         """The page is gone: send nothing any more, and idle until `attach` or `close`; call `disconnect` after it.
@@ -140,35 +155,30 @@ class Session:
         """Go on with a page that came back; `begin` answers its `hello`. For the arguments see the class."""
         self._send_to_page, self._on_end, self._address = send, on_end, address
         self._last_state = None
-        self._lost_at = time.monotonic()  # the page has RECONNECT_TIMEOUT_S for its offer
+        self._lost_at = time.monotonic()  # the page has some time for its offer, see `media_problem`
         self._is_resumed = True
 
     async def begin(self) -> None:
         """Answer the page's `hello` with `ready`."""
         avatar = self.pictures.avatar
-        await self._send(
+        await self.send(
             signaling.Ready(
                 session=self.id,
                 ice_servers=page_ice_servers(self._settings),
                 video={"width": avatar.width, "height": avatar.height, "fps": self._settings.fps},
-                picture={
-                    "name": self.pictures.name,
-                    "notes": list(avatar.notes),
-                    "views": avatar.views,
-                    "people": avatar.people,
-                    "person": avatar.person,
-                    "heads": avatar.heads,
-                    "chosen": avatar.chosen,
-                },
+                picture=self.pictures.description,
                 controls=self.controls.values,
                 mood=self.controls.mood.values,
                 resumed=self._is_resumed,
             )
         )
         if (film := self.film.status()) is not None:
-            await self._send(film)
+            await self.send(film)
+        if self.controls.acts.by_programs:
+            await self._send_programs()
 
-    async def _send(self, message: signaling.ServerMessage) -> None:
+    async def send(self, message: signaling.ServerMessage) -> None:
+        """Send a message to the page, if there is one now."""
         await self._send_to_page(message)
 
     async def handle(self, message: signaling.PageMessage) -> None:
@@ -183,13 +193,13 @@ class Session:
             if self._engine_session is not None:
                 self.pictures.show()
             if message.straighten is not UNSET and message.straighten:
-                await self._send(await self.controls.straighten(self._executors))
+                await self.send(await self.controls.straighten(self._executors))
         elif isinstance(message, signaling.Act):
             self.controls.acts.change(message)
         elif isinstance(message, signaling.MoodText):
-            await self._send(await self.controls.mood.change(message, self._executors))
+            await self.send(await self.controls.mood.change(message, self._executors))
         elif isinstance(message, signaling.Remember):
-            await self._send(await self.controls.acts.remember(self._executors))
+            await self.send(await self.controls.acts.remember(self._executors))
         elif isinstance(message, signaling.Person):
             await self._limiters.uploads.wait(self._address)
             self.pictures.choose_person(message.person)
@@ -198,11 +208,11 @@ class Session:
         """Close the peer connection, leave the engine and end the tasks; may be called again."""
         self._closed = True
         self.film.close()
-        self.controls.set_backdrop(None)
+        self.controls.close()
         if self._engine_session is not None:  # first, since a connection that still gathers takes seconds to close
             self._engine.leave(self._engine_session)
         own_tasks = (
-            self._report_task, self._tracker_task, *self.pictures.close(), *self._lost_tasks
+            self._report_task, self._tracker_task, *self.pictures.close(), *self._tasks
         )  # fmt: skip
         tasks = [task for task in own_tasks if task is not None]
         for task in tasks:
@@ -263,7 +273,7 @@ class Session:
         self._peer, self._lost_at = peer, None
         if self._media_due_since is None:
             self._media_due_since = time.monotonic()
-        await self._send(signaling.Answer(answer))
+        await self.send(signaling.Answer(answer))
         if self._report_task is None:
             self._report_task = self._loop.create_task(self._send_reports())
             self._report_task.add_done_callback(self._on_reports_end)
@@ -273,7 +283,7 @@ class Session:
 
         Raises ServerFullError, OverloadError, EngineClosedError.
         """
-        if self._watch:
+        if self.is_viewer:
             return None
         if self._engine_session is None:
             deadline = time.monotonic() + TRACKER_END_TIMEOUT_S
@@ -302,22 +312,33 @@ class Session:
             session.start()
 
     async def _send_candidate(self, line: str | None, mid: str | None, index: int | None) -> None:
-        await self._send(signaling.Candidate(line, mid, index))
+        await self.send(signaling.Candidate(line, mid, index))
 
     def _on_peer_state(self, state: str) -> None:
         """state: aiortc's `connectionState`."""
         if state == "connected" and self._engine_session is not None and self._tracker_task is None:
             self._tracker_task = self._loop.create_task(self._start_tracker(self._engine_session))
         if state in ("failed", "closed") and self._peer is not None and not self._closed:
-            task = self._loop.create_task(self._on_peer_lost(self._peer))
-            self._lost_tasks.add(task)  # asyncio itself keeps no reference to a task
-            task.add_done_callback(self._lost_tasks.discard)
+            self._do_soon(self._on_peer_lost(self._peer))
+
+    def _do_soon(self, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _on_programs_change(self) -> None:
+        if not self._closed:
+            self._do_soon(self._send_programs())
+
+    async def _send_programs(self) -> None:
+        """Tell the page which faces programs hold."""
+        await self.send(signaling.Acts(self.controls.acts.by_programs))
 
     async def _on_peer_lost(self, peer: Peer) -> None:
         """Close a peer connection that failed. The session goes on, and the page may send another offer."""
         if peer is self._peer:
             await self.disconnect()
-            await self._send(signaling.Error.of(ConnectionLostError()))
+            await self.send(signaling.Error.of(ConnectionLostError()))
 
     def _check_room(self, avatar: Avatar) -> None:
         """Raises ServerFullError for an avatar with more characters than there is room for."""
@@ -344,21 +365,18 @@ class Session:
         while not self._closed:
             await asyncio.sleep(STATE_PERIOD_S)
             now = time.monotonic()
-            if self._engine_session is not None:
-                self._check_media(now)
-                state = state_message(self._engine_session.state, self._engine_session.characters)
+            if (state := self.state) is not None:
+                problem = media_problem(self._peer, self._lost_at, self._media_due_since, now)
+                if problem is not None:
+                    self._fail(problem)
                 if state != self._last_state:
                     self._last_state = state
-                    await self._send(state)
-            if self._watch:
+                    await self.send(state)
+            if self.is_viewer:
                 await self._send_watched_size()
-            if now >= stats_due and self._peer is not None:
+            if now >= stats_due and (statistics := await self.statistics()) is not None:
                 stats_due = now + STATS_PERIOD_S
-                await self._send(
-                    await self._executors.measure(
-                        partial(stats_message, self._engine, self._engine_session, self._viewer_meter, self._peer)
-                    )
-                )
+                await self.send(statistics)
 
     def _on_reports_end(self, task: asyncio.Task[None]) -> None:
         """Without reports the page would show an old state for ever: a session whose reports break off ends."""
@@ -370,31 +388,7 @@ class Session:
         newest = self._engine.newest
         if newest is not None and newest is not self.pictures.avatar:
             self.pictures.avatar = newest
-            await self._send(signaling.PictureStatus("ready", self.pictures.name, newest.width, newest.height))
-
-    def _check_media(self, now: float) -> None:
-        """End the session if neither picture nor sound arrived within MEDIA_TIMEOUT_S after the offer, if the camera's
-        frames are too large, or if no offer came within RECONNECT_TIMEOUT_S after the connection was lost.
-        """
-        if self._lost_at is not None and now - self._lost_at > RECONNECT_TIMEOUT_S:
-            self._fail(
-                MediaTimeoutError(
-                    f"No new media connection came within {RECONNECT_TIMEOUT_S:.0f} seconds after a lost one: "
-                    "check the network and start again."
-                )
-            )
-        if self._peer is None:
-            return
-        if self._peer.too_large_frame is not None:
-            self._fail(CameraTooLargeError(*self._peer.too_large_frame))
-        waited = now - (self._media_due_since or now)
-        if not self._peer.has_received_media and waited > MEDIA_TIMEOUT_S:
-            self._fail(
-                MediaTimeoutError(
-                    f"No camera picture arrived within {MEDIA_TIMEOUT_S:.0f} seconds: "
-                    "check camera and network and start again."
-                )
-            )
+            await self.send(signaling.PictureStatus("ready", self.pictures.name, newest.width, newest.height))
 
 
 async def _drop(message: signaling.ServerMessage) -> None:

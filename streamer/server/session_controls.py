@@ -100,6 +100,11 @@ class SessionControls:
         self._backdrop = backdrop
         self._apply()
 
+    def close(self) -> None:
+        """The session ends: free its background, and end its faces."""
+        self.acts.close()
+        self.set_backdrop(None)
+
     def _apply(self) -> None:
         session = self._engine_session
         if session is not None:

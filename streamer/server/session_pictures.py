@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
+from typing import Any
 
 from streamer.engine.engine import Engine
 from streamer.errors import BusyError, KagamiError, NotKeptError
@@ -36,7 +37,8 @@ class NothingRefusedError(KagamiError):
 class SessionPictures:
     """Has the engine prepare what a page uploads, and tells the page how it goes.
 
-    avatar: in use, made from the character's pictures. name: of the first of them. send: sends a message to the page.
+    avatar: in use, made from the character's pictures. name: of the first of them. status: of the picture that was
+    prepared last; None before the first one. send: sends a message to the page.
     framing: the frame that is chosen now. check_room: raises KagamiError for an avatar that finds no room.
     on_change: takes the new avatar. prepared: where avatars are kept. session:
     the name of the session.
@@ -67,6 +69,8 @@ class SessionPictures:
         self._framing = framing
         self._check_room = check_room
         self._on_change = on_change
+        self.status: signaling.PictureStatus | None = None
+        self._by_program = False
         self._shown = False
         self._uploading = False
         self._closed = False
@@ -76,6 +80,34 @@ class SessionPictures:
     @property
     def _start_key(self) -> CharacterKey:
         return (START,) * max(1, len(self._start[0].characters))
+
+    @property
+    def key(self) -> CharacterKey:
+        """What the avatar in use was prepared from."""
+        return self._key
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What `ready` says of the picture in use."""
+        avatar = self.avatar
+        return {
+            "name": self.name, "notes": list(avatar.notes), "views": avatar.views, "people": avatar.people,
+            "person": avatar.person, "heads": avatar.heads, "chosen": avatar.chosen,
+        }  # fmt: skip
+
+    @property
+    def kept(self) -> list[tuple[CharacterKey, Avatar]]:
+        """What this session has prepared and can use again at once."""
+        return self._prepared.of(self._session)
+
+    @contextlib.contextmanager
+    def by_program(self) -> Iterator[None]:
+        """What is changed while this context is open is told to the page as chosen by another program."""
+        self._by_program = True
+        try:
+            yield
+        finally:
+            self._by_program = False
 
     def close(self) -> list[asyncio.Task[None]]:
         """Change nothing any more. Returns the tasks that may still run, for the caller to cancel."""
@@ -116,7 +148,7 @@ class SessionPictures:
 
         Raises NotKeptError, after which the points are still held, BusyError.
         """
-        self._use_kept(name, (_key_with(key, self._next_points),))
+        self.use_kept(name, (_key_with(key, self._next_points),))
         self._next_points = None
 
     def change_to_start(self) -> None:
@@ -189,7 +221,7 @@ class SessionPictures:
 
     def add_view_back(self, key: str) -> None:
         """Use the character with a view with which it was prepared before. Raises NotKeptError, BusyError."""
-        self._use_kept(self.name, (*self._key, key))
+        self.use_kept(self.name, (*self._key, key))
 
     def remove_view(self, index: int) -> None:
         """Prepare the character without one of its views, 0 the first, as `change` does. Raises ViewError."""
@@ -211,7 +243,8 @@ class SessionPictures:
         if self._uploading or (self._prepare_task is not None and not self._prepare_task.done()):
             raise BusyError
 
-    def _use_kept(self, name: str, key: CharacterKey) -> None:
+    def use_kept(self, name: str, key: CharacterKey) -> None:
+        """Use an avatar of `kept`, with its views, under this name. Raises NotKeptError, BusyError."""
         self._check_idle()
         avatar = self._prepared.get(self._session, key)
         if avatar is None:
@@ -227,7 +260,7 @@ class SessionPictures:
         refusable: tuple[Picture, str] | None = None,
     ) -> None:
         if not self._closed:
-            work = self._prepare(name, views, key, begin, refusable)
+            work = self._prepare(name, views, key, begin, refusable, self._by_program)
             self._prepare_task = asyncio.get_running_loop().create_task(work)
 
     async def _prepare(
@@ -237,18 +270,21 @@ class SessionPictures:
         key: CharacterKey,
         begin: Callable[[], Future[Avatar]],
         refusable: tuple[Picture, str] | None,
+        by_program: bool,
     ) -> None:
         """Use the avatar that `begin` prepares. name, views: names of its pictures. refusable: the picture, and its
         key, that is kept if points of it are missing or wrong.
         """
-        await self._send(signaling.PictureStatus("preparing", name, views=views))
+        await self._tell(signaling.PictureStatus("preparing", name, views=views, by_program=by_program))
         try:
             avatar = await asyncio.wrap_future(begin())
             self._check_room(avatar)
         except KagamiError as error:
             if isinstance(error, NoFaceError | PointsError):
                 self._refused = refusable or self._refused
-            await self._send(signaling.PictureStatus("failed", name, message=str(error), views=views, code=error.code))
+            failed = signaling.PictureStatus("failed", name, message=str(error), views=views, code=error.code)
+            failed.by_program = by_program
+            await self._tell(failed)
             return
         ready = signaling.PictureStatus("ready", name, avatar.width, avatar.height, avatar.notes, views=avatar.views)
         ready.people, ready.person, ready.heads, ready.chosen = (
@@ -257,11 +293,16 @@ class SessionPictures:
             avatar.heads,
             avatar.chosen,
         )
-        await self._send(ready)
+        ready.by_program = by_program
         self.name, self._key = name, key
+        await self._tell(ready)
         self._use(avatar)
         if self._shown:
             self.show()  # the frame may have been changed meanwhile
+
+    async def _tell(self, status: signaling.PictureStatus) -> None:
+        self.status = status
+        await self._send(status)
 
     async def _prepare_frame(self) -> None:
         """Prepare the picture anew until it has the chosen frame, whenever that was left alone for REFRAME_DELAY_S.

@@ -259,6 +259,7 @@ class PictureStatus(_Message, tag="picture-status"):
     "no-face" where points of the picture can help. people: how many the picture shows. person: who of them is
     animated. heads: left, top, width and height of the heads of all, in fractions of the picture turned upright, from
     left to right. chosen: the number of who is animated, 0 the leftmost; None for all, or where nothing is ready.
+    by_program: whether another program than the page chose this picture.
 
     An uploaded picture is "preparing", then "ready" or "failed"; the picture in use is "framing", then "framed" when
     its frame was changed.
@@ -276,6 +277,7 @@ class PictureStatus(_Message, tag="picture-status"):
     person: str = LARGEST_PERSON
     heads: Sequence[Sequence[float]] = ()
     chosen: int | None = None
+    by_program: bool = False
 
 
 class FilmStatus(_Message, tag="film"):
@@ -298,7 +300,7 @@ class FilmStatus(_Message, tag="film"):
 
 
 class ControlsChanged(_Message, tag="controls"):
-    """Controls that the server set by itself, by name, with their new values."""
+    """Controls that the server set by itself, or another program, by name, with their new values."""
 
     controls: Mapping[str, Any]
 
@@ -326,6 +328,12 @@ class Mood(_Message):
         understood = [{"phrase": each.phrase, "read": each.read} for each in reading.understood]
         unknown = [{"word": each.word, "nearest": list(each.nearest)} for each in reading.unknown]
         return cls(reading.text, understood, unknown)
+
+
+class Acts(_Message):
+    """Names of the faces that other programs than the page hold, whenever they change."""
+
+    on: Sequence[str]
 
 
 class Stats(_Message):
@@ -383,6 +391,7 @@ ServerMessage = (
     | ControlsChanged
     | Face
     | Mood
+    | Acts
     | Stats
     | Error
     | Goodbye

@@ -9,7 +9,7 @@ import pytest
 from aiortc import AudioStreamTrack, RTCConfiguration, RTCPeerConnection
 
 from benchmarks.streaming.offers import make_offer
-from streamer.server import session as session_module
+from streamer.server import media_deadlines
 from streamer.settings import Settings
 from streamer.webrtc import decoder_queue
 from tests.support.leaks import udp_sockets
@@ -54,7 +54,7 @@ class Blind(FakeCamera):
 
 
 async def test_session_without_camera_frames_goes_on_by_sound_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "MEDIA_TIMEOUT_S", 0.8)
+    monkeypatch.setattr(media_deadlines, "MEDIA_TIMEOUT_S", 0.8)
     async with serving() as (address, server), Page(socket_url(address)) as page:
         await page.hello()
         await page.start(Blind(), AudioStreamTrack())
@@ -63,7 +63,7 @@ async def test_session_without_camera_frames_goes_on_by_sound_alone(monkeypatch:
 
 
 async def test_session_without_camera_frames_ends_after_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "MEDIA_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(media_deadlines, "MEDIA_TIMEOUT_S", 1.0)
     async with serving() as (address, server), Page(socket_url(address)) as page:
         await page.hello()
         await page.start(Blind())
@@ -133,7 +133,7 @@ async def test_camera_whose_frames_are_too_large_ends_the_session_with_a_sentenc
 
 
 async def test_session_that_lost_its_connection_ends_unless_it_offers_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "RECONNECT_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(media_deadlines, "RECONNECT_TIMEOUT_S", 1.0)
     async with serving() as (address, server), Page(socket_url(address)) as page:
         await page.hello()
         await page.start(FakeCamera())
@@ -149,7 +149,7 @@ async def test_session_that_lost_its_connection_ends_unless_it_offers_again(monk
 async def test_offers_without_media_do_not_extend_the_time_for_the_first_frame(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(session_module, "MEDIA_TIMEOUT_S", 1.5)
+    monkeypatch.setattr(media_deadlines, "MEDIA_TIMEOUT_S", 1.5)
     async with serving(limits=UNLIMITED) as (address, _), Page(socket_url(address)) as page:
         await page.hello()
         peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))

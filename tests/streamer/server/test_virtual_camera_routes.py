@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from streamer.engine.engine import Engine
 from streamer.engine.output_feed import OutputFeed
 from streamer.errors import KagamiError
-from streamer.server.app import _answer_error
+from streamer.server.error_answers import answer_error
 from streamer.server.executors import Executors
 from streamer.server.virtual_camera_routes import virtual_camera_routes
 from streamer.settings import Settings
@@ -25,7 +25,7 @@ def client_of(
     engine = Engine(FakePipeline(size=32), FakeTracker, fps=30)
     feed = None if output is None else OutputFeed(engine, output, 32, 32)
     routes = virtual_camera_routes(settings or Settings(), Executors(), feed)
-    app = Starlette(routes=routes, exception_handlers={KagamiError: _answer_error})
+    app = Starlette(routes=routes, exception_handlers={KagamiError: answer_error})
     transport = httpx.ASGITransport(app, client=(address, 50000))
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080")
 
