@@ -104,8 +104,35 @@ class ProtocolError(KagamiError):
 class UnknownSessionError(ProtocolError):
     """A request names a session that has ended, or never was."""
 
+    def __init__(self, message: str = "This session does not exist any more: reload the page.") -> None:
+        super().__init__(message)
+
+
+class NoPageError(UnknownSessionError):
+    """A program wants something of the newest session, and no page is open."""
+
+    code = "no-session"
+
     def __init__(self) -> None:
-        super().__init__("This session does not exist any more: reload the page.")
+        super().__init__("No page is open: open the server's page and press Start.")
+
+
+class UnknownHandleError(UnknownSessionError):
+    """A program names a session that has ended, or never was."""
+
+    code = "no-session"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such session now: take one of the list of sessions, or name none.")
+
+
+class NotLiveError(KagamiError):
+    """A program wants something that only a live session has."""
+
+    code = "not-live"
+
+    def __init__(self) -> None:
+        super().__init__("Nobody is live in this session: press Start on its page.")
 
 
 class NotSeenError(KagamiError):

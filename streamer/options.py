@@ -55,6 +55,10 @@ BoneFactor = Annotated[float, Meta(ge=BONE_RANGE[0], le=BONE_RANGE[1])]
 
 MAX_PEOPLE = 4  # who are animated in one picture, or followed before one camera
 PICTURE_FORMATS = "PNG, JPEG, WebP, AVIF, HEIC, GIF, BMP or TIFF"  # that a character's picture may have
+PICTURE_SUFFIXES = {
+    ".png", ".apng", ".jpg", ".jpeg", ".jfif", ".webp", ".avif", ".heic", ".heif", ".hif", ".gif", ".bmp", ".tif",
+    ".tiff",
+}  # fmt: skip
 MAX_PICTURES = 4  # of one character: the first, which is drawn, and further views
 LARGEST_PERSON = "largest"  # of the people in a picture, the one with the largest face on shoulders
 EVERY_PERSON = "all"  # of the people in a picture are animated, by as many drivers

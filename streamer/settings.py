@@ -279,6 +279,17 @@ class Settings:
             "ORIGIN", rule=_origin,
         ),
     ] = ()  # fmt: skip
+    control_api: Annotated[
+        Literal["token", "local", "off"],
+        Flag(
+            "who may use the control API: whoever has the token (without one: programs on this machine), programs on "
+            "this machine alone, nobody",
+            SERVER,
+        ),
+    ] = "token"
+    pictures: Annotated[
+        Path | None, Flag("folder of pictures that programs choose by name, with the control API", SERVER, "FOLDER")
+    ] = None
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Flag("how much to log", SERVER)] = "warning"
 
     codec: Annotated[Codec, Flag("video codec; auto takes what the browser likes best", NETWORK)] = "auto"
@@ -350,6 +361,8 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
         given |= _read_file(config)
     settings = Settings(**flags.check_all(Settings, given | flagged))
     check_background_file(settings.background, settings.background_file)
+    if settings.pictures is not None and not settings.pictures.is_dir():
+        raise SettingsError(f"--pictures is '{settings.pictures}', which is no folder: give one with pictures in it.")
     return settings
 
 
@@ -373,7 +386,7 @@ def _read_file(path: Path) -> dict[str, tuple[str, Any]]:
         name = key.replace("-", "_")
         if name not in known:
             raise SettingsError(f"{path} sets '{key}', which does not exist; run_server.py --help lists the settings.")
-        if name in ("ref", "points", "background_file"):  # a file's paths are relative to its own folder
+        if name in ("ref", "points", "background_file", "pictures"):  # a file's paths are relative to its own folder
             value = _below(path.parent, value)  # noqa: PLW2901
         given[name] = (f"'{key}' in {path}", value)
     return given

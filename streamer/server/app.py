@@ -41,6 +41,7 @@ from streamer.runtime.cached_value import CachedValue
 from streamer.server import signaling
 from streamer.server.access import AccessMiddleware, check_token, error_response, may_see_figures
 from streamer.server.background_routes import BackgroundRoutes
+from streamer.server.control_api_routes import ControlApiRoutes
 from streamer.server.conversation import Conversations
 from streamer.server.error_answers import answer_error
 from streamer.server.executors import Executors
@@ -108,6 +109,10 @@ class Server:
         backgrounds = BackgroundRoutes(
             self._pictures, self._executors, self._session_of, self._count_upload, self._read_upload
         )
+        self.control = ControlApiRoutes(
+            settings, self._executors, self._limiters, self.conversations, self._pictures, self._count_upload,
+            self._read_upload,
+        )  # fmt: skip
         films = FilmRoutes(settings, self._limiters, self._session_of)
         self._camera = camera
         self._avatar = avatar
@@ -126,6 +131,7 @@ class Server:
                 Route("/api/thumbnail", self._thumbnail),
                 *points.routes,
                 *backgrounds.routes,
+                *self.control.routes,
                 *films.routes,
                 *sample_routes(self._executors, settings),
                 *phone_routes(settings, phone),
@@ -145,6 +151,7 @@ class Server:
     async def close(self) -> None:
         """Send `bye` to every page and wait until every session has ended; a picture being decoded is dropped."""
         self._pictures.close()
+        await self.control.close()
         await self.conversations.close()
         await self._films.close()
 

@@ -36,6 +36,7 @@ from streamer.server.message_order import MessageOrder
 from streamer.server.prepared_avatars import PreparedAvatars
 from streamer.server.rate_limits import RateLimiters
 from streamer.server.session import Session
+from streamer.server.session_events import SessionEvents
 from streamer.settings import Settings
 
 MAX_EXTRA_PAGES = 64  # open WebSockets beyond `max_sessions`: pages that have not started, viewers
@@ -81,9 +82,10 @@ class Conversations:
     A newcomer takes the place of the oldest page that is silent, where places are short: pages that show an avatar are
     never closed for another, and no number of silent ones shuts anybody out.
 
-    sessions: the live sessions by their secret id. avatar, name: the prepared reference picture that a session starts
-    with, and the name that the page shows for it. films: what the films of all sessions share. backdrop: that a session
-    starts with. keep_s: how long a session is kept whose page went without `bye`.
+    sessions: those with a page, by their secret id, the newest last. events: what happens in them. avatar, name: the
+    prepared reference picture that a session starts with, and the name that the page shows for it. films: what the
+    films of all sessions share. backdrop: that a session starts with. keep_s: how long a session is kept whose page
+    went without `bye`.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class Conversations:
         keep_s: float = KEEP_S,
     ) -> None:
         self.sessions: dict[str, Session] = {}
+        self.events = SessionEvents()
         self._kept: KeptSessions[Session] = KeptSessions(keep_s)
         self._engine = engine
         self._settings = settings
@@ -211,7 +214,13 @@ class Conversations:
         """The session of a page that said `hello`: new, or the one to which it comes back. Raises ForbiddenError."""
         if hello.watch and not is_from_this_machine(conversation.socket):
             raise ForbiddenError("The output view opens only on the server's own machine: open the page without it.")
-        session, task, send = None, conversation.task, conversation.sender.send
+        session, task = None, conversation.task
+
+        async def send(message: signaling.ServerMessage) -> None:
+            if conversation.session is not None:
+                self.events.publish(conversation.session, message)
+            await conversation.sender.send(message)
+
         assert task is not None
         if isinstance(hello.resume, str) and not hello.watch:
             session = await self._take_kept(hello.resume)
@@ -226,6 +235,7 @@ class Conversations:
             session.controls.set_backdrop(self._backdrop)
         conversation.session = session
         self.sessions[session.id] = session
+        self.events.publish(session, None)
         return session
 
     async def _say_why(self, conversation: Conversation) -> None:
@@ -241,6 +251,7 @@ class Conversations:
     async def _end(self, conversation: Conversation, session: Session, may_come_back: bool) -> None:
         """Keep the session of a page that is gone for its return, or close it."""
         self.sessions.pop(session.id, None)
+        self.events.publish(session, None)
         secret, conversation.secret = conversation.secret, None  # nobody takes over what ends already
         if secret is None or not may_come_back or self._closing or not session.is_in_use:
             await session.close()
@@ -254,10 +265,14 @@ class Conversations:
         """Handle one message; where the engine has no place left, kept sessions give theirs."""
         while True:
             try:
-                return await session.handle(message)
+                await session.handle(message)
             except (ServerFullError, OverloadError):
                 if not await self._kept.close_oldest():
                     raise
+            else:
+                if isinstance(message, signaling.Control | signaling.Act):
+                    self.events.publish(session, message)
+                return
 
     async def _take_kept(self, secret: str) -> Session | None:
         """The session that is kept under this secret, also if its former page has gone unnoticed."""

@@ -11,23 +11,33 @@ from streamer.errors import (
     ForbiddenError,
     KagamiError,
     MissingTokenError,
+    NoPageError,
     NotKeptError,
+    NotLiveError,
+    NotSeenError,
     OutputError,
     TooFastError,
     TooLargeError,
+    UnknownHandleError,
     UnknownSessionError,
 )
 from streamer.rigging.points import TooManyPointsError
 from streamer.server.access import error_response
+from streamer.server.control_api_pictures import UnknownPictureError
 from streamer.server.films import ClipTooLargeError, FilmBusyError, FilmsOffError, NoFilmError
 
 STATUS_OF_ERROR: dict[type[Exception], int] = {
     UnknownSessionError: 404,
+    NoPageError: 404,
+    UnknownHandleError: 404,
+    UnknownPictureError: 404,
     NotKeptError: 404,
     NoFilmError: 404,
     MissingTokenError: 401,
     ForbiddenError: 403,
     FilmsOffError: 403,
+    NotLiveError: 409,
+    NotSeenError: 409,
     OutputError: 409,
     BusyError: 409,
     BackdropBusyError: 409,

@@ -95,6 +95,8 @@ class Limits:
     trackers: starts of tracker processes; each takes about a second of one core.
     uploads: pictures; decoding and preparing one takes seconds of one core.
     previews: films of a picture with its points; each takes seconds of one core.
+    calls: of the control API, over HTTP and WebSockets.
+    snapshots: pictures of the avatar for the control API; encoding one takes tens of milliseconds.
     films: clips of which a film is wanted; one is made at a time, and each takes minutes.
     """
 
@@ -105,6 +107,8 @@ class Limits:
     uploads: tuple[Rate, Rate] = (Rate(8, 0.5), Rate(4, 0.2))
     previews: tuple[Rate, Rate] = (Rate(8, 0.5), Rate(4, 0.3))
     films: tuple[Rate, Rate] = (Rate(8, 0.2), Rate(4, 0.1))
+    calls: tuple[Rate, Rate] = (Rate(200, 120), Rate(120, 60))
+    snapshots: tuple[Rate, Rate] = (Rate(8, 6), Rate(4, 3))
 
 
 class RateLimiters:
@@ -118,3 +122,5 @@ class RateLimiters:
         self.uploads = RateLimiter("pictures", *limits.uploads, max_wait_s=3.0)
         self.previews = RateLimiter("previews", *limits.previews, max_wait_s=5.0)
         self.films = RateLimiter("clips", *limits.films, max_wait_s=2.0)
+        self.calls = RateLimiter("calls", *limits.calls)
+        self.snapshots = RateLimiter("snapshots", *limits.snapshots, max_wait_s=2.0)

@@ -82,6 +82,11 @@ class SessionPictures:
         return (START,) * max(1, len(self._start[0].characters))
 
     @property
+    def start_name(self) -> str:
+        """Name of the picture that the session began with."""
+        return self._start[1]
+
+    @property
     def key(self) -> CharacterKey:
         """What the avatar in use was prepared from."""
         return self._key
@@ -133,6 +138,9 @@ class SessionPictures:
 
         key: what it is prepared from, see `change_back`. Points that `hold_points` was given are used once.
         """
+        if self._by_program:  # points are held for the page's next picture
+            self._change(picture, name, key, None)
+            return
         points, self._next_points = self._next_points, None
         self._change(picture, name, key, points)
 
