@@ -14,7 +14,18 @@ from streamer.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "checkpoints" / "README.md"])
-PARTS = ("streamer", "models", "kernels", "training", "benchmarks", "tests", "web_client", "scripts", "docs")
+PARTS = (
+    "streamer",
+    "models",
+    "kernels",
+    "training",
+    "benchmarks",
+    "tests",
+    "web_client",
+    "scripts",
+    "docs",
+    "examples",
+)
 OLD_PATHS = "## Old and new paths"  # heading of the table in docs/decisions/README.md that names what is gone
 
 

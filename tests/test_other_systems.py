@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("run_server.py", "streamer", "models", "kernels", "training", "benchmarks", "scripts", "tests")
+PARTS = ("run_server.py", "streamer", "models", "kernels", "training", "benchmarks", "examples", "scripts", "tests")
 # Modules and names of the standard library that Windows lacks, of those that anybody here could want.
 MODULES = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
 NAMES = {
