@@ -34,6 +34,7 @@ ROUTES = {
     "release": ("DELETE", "/acts"),
     "controls": ("GET", "/controls"),
     "control": ("PATCH", "/controls"),
+    "set_mood": ("PUT", "/mood"),
     "snapshot": ("GET", "/snapshot"),
 }
 

@@ -68,12 +68,26 @@ export class MoodControl {
     }
   }
 
-  /** @param {Mood} mood how the last one that was sent was read, or one before */
+  /** @param {Mood} mood how the last one that was sent was read, or one before; unasked for, another program's */
   handleRead(mood) {
+    if (this.unanswered === 0) {
+      this.#adopt(mood);
+      return;
+    }
     this.unanswered = Math.max(0, this.unanswered - 1);
     if (this.unanswered === 0) {
       this.#setRead(mood);
     }
+  }
+
+  /** Another program chose this mood; without words it was ended, and those before are kept for later. @param {Mood} mood */
+  #adopt(mood) {
+    if (mood.text !== '') {
+      remember({ mood: mood.text });
+      this.#set({ text: mood.text, isOwn: true });
+    }
+    this.#keepSwitch(mood.text !== '');
+    this.#setRead(mood);
   }
 
   /** @param {Mood} mood */

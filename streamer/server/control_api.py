@@ -85,6 +85,8 @@ class ControlApi:
             "release": self._release,
             "controls": self._controls,
             "control": self._control,
+            "mood": self._mood,
+            "set_mood": self._set_mood,
             "snapshot": self._snapshot,
             "statistics": self._statistics,
         }
@@ -185,6 +187,15 @@ class ControlApi:
                 await session.send(signaling.ControlsChanged(changed))
         return {"controls": session.controls.values}
 
+    async def _mood(self, session: Session, _: Struct, __: Caller) -> Values:
+        return session.controls.mood.values
+
+    async def _set_mood(self, session: Session, message: signaling.MoodText, _: Caller) -> Values:
+        """Take another mood, and tell the page, which shows it."""
+        read = await session.controls.mood.change(message, self._executors)
+        await session.send(read)
+        return _values(read)
+
     async def _snapshot(self, session: Session, request: TakeSnapshot, caller: Caller) -> Values:
         data = await self.snapshot(session, request.format, caller)
         return {"format": request.format, "base64": base64.b64encode(data).decode()}
@@ -211,6 +222,8 @@ class ControlApi:
             self._tell("controls", session, {"controls": {name: values[name] for name in _set_by(message)}})
         elif isinstance(message, signaling.Act | signaling.Acts):
             self._tell("acts", session, _acts_of(session))
+        elif isinstance(message, signaling.Mood):
+            self._tell("mood", session, _values(message))
         elif isinstance(message, signaling.Stats):
             self._tell("statistics", session, _values(message))
 

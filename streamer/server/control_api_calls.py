@@ -21,7 +21,7 @@ PRESS_S = 2.0  # for which a face is shown that is pressed
 MAX_PRESS_S = 3600.0
 MAX_CALL_BYTES = 64 * 1024
 
-EventName = Literal["sessions", "state", "picture", "controls", "acts", "statistics"]
+EventName = Literal["sessions", "state", "picture", "controls", "acts", "mood", "statistics"]
 EVENTS: tuple[EventName, ...] = get_args(EventName)
 SnapshotFormat = Literal["png", "webp"]
 SNAPSHOT_FORMATS: tuple[SnapshotFormat, ...] = get_args(SnapshotFormat)
@@ -95,6 +95,8 @@ CALLS: dict[str, type[Struct]] = {
     "release": Plain,
     "controls": Plain,
     "control": signaling.Control,
+    "mood": Plain,
+    "set_mood": signaling.MoodText,
     "snapshot": TakeSnapshot,
     "statistics": Plain,
 }
@@ -127,7 +129,7 @@ def parse_call(do: str, fields: Mapping[str, Any], kind: type[Struct] | None = N
     kind = kind or CALLS.get(do)
     if kind is None:
         raise ProtocolError(f"There is no such call: use one of {', '.join([*CALLS, 'subscribe'])}.")
-    if kind is signaling.Control and "type" in fields:
+    if "type" in fields:  # which tells the page's messages apart
         raise ProtocolError(f"A message '{do}' has no field 'type': {_SEE}.")
     try:
         return msgspec.convert(dict(fields), kind)

@@ -47,6 +47,8 @@ ENDPOINTS = (
     Endpoint("DELETE", "/acts", "release"),
     Endpoint("GET", "/controls", "controls"),
     Endpoint("PATCH", "/controls", "control"),
+    Endpoint("GET", "/mood", "mood"),
+    Endpoint("PUT", "/mood", "set_mood"),
     Endpoint("GET", "/snapshot", "snapshot"),
     Endpoint("GET", "/statistics", "statistics"),
 )

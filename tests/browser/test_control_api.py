@@ -48,6 +48,12 @@ def test_faces_and_controls_of_programs_are_shown_and_can_be_ended_here(
     expect(page.locator("#mirror")).to_have_attribute("aria-pressed", "false")
     expect(page.locator("#status")).to_have_text("Paused")
     program.call("PATCH", "/controls", paused=False)
+    program.call("PUT", "/mood", text="happy")
+    expect(page.locator("#mood")).to_have_value("happy")
+    expect(page.locator("#mood-on")).to_be_checked()
+    program.call("PUT", "/mood", text="")
+    expect(page.locator("#mood-on")).not_to_be_checked()
+    expect(page.locator("#mood")).to_have_value("happy")  # kept for later
     page.reload()
     expect(page.locator("#act-smile")).to_be_enabled()
     expect(page.locator("#mirror")).to_have_attribute("aria-pressed", "false")  # kept as the page's own choice is

@@ -43,7 +43,12 @@ async def test_without_a_page_there_is_a_sentence_for_every_call_of_a_session() 
         assert (await api.call("describe", {}, DECK))["calls"] == list(CALLS)
         assert await api.call("sessions", {}, DECK) == {"sessions": []}
         for do in set(CALLS) - {"describe", "sessions"}:
-            fields = {"choose": {"picture": "start"}, "act": {"name": "nod"}, "control": {"head": 1}}.get(do, {})
+            fields = {
+                "choose": {"picture": "start"},
+                "act": {"name": "nod"},
+                "control": {"head": 1},
+                "set_mood": {"text": ""},
+            }.get(do, {})
             with pytest.raises(NoPageError, match="open the server's page and press Start"):
                 await api.call(do, fields, DECK)
 
@@ -152,6 +157,19 @@ async def test_a_face_that_is_pressed_ends_by_itself_and_a_second_press_begins_a
         await page.receive("acts", on=["laugh", "smile"])
         await page.wait_until(lambda: page.messages[-1].get("on") == ["laugh"], "the end of the smile")
         assert (await api.call("acts", {}, DECK))["on"] == ["laugh"]
+
+
+async def test_a_mood_in_words_is_read_and_the_page_is_told() -> None:
+    async with serving() as (address, server), Page(socket_url(address)) as page:
+        api = server.control.api
+        await page.hello()
+        assert (await api.call("mood", {}, DECK))["text"] == ""
+        read = await api.call("set_mood", {"text": "sad and gloopy"}, DECK)
+        assert read == await api.call("mood", {}, DECK)
+        assert [each["word"] for each in read["unknown"]] == ["gloopy"]
+        assert await page.receive("mood", text="sad and gloopy") == {"type": "mood", **read}
+        with pytest.raises(ProtocolError, match=r"The field 'text' .*200"):
+            await api.call("set_mood", {"text": "x" * 201}, DECK)
 
 
 async def test_pictures_are_listed_and_chosen_and_the_page_is_told(tmp_path: Path) -> None:
@@ -293,6 +311,7 @@ async def test_what_happens_is_told_to_listeners_once_for_each_change() -> None:
         await page.send(type="control", head=0.5, calibrate=True)
         await page.send(type="act", name="smile")
         await api.call("choose", {"picture": "start"}, DECK)
+        await api.call("set_mood", {"text": "sad"}, DECK)
         await page.receive("stats")
         await page.wait_until(lambda: {name for name, _ in heard} == set(EVENTS))
         unlisten()
