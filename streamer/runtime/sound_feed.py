@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLE_RATE, CHANNELS = 48_000, 2  # Hz, interleaved int16, as decoded for the avatar's own sound
-HELD_BACK_S = 0.08  # aiortc's jitter buffer has held four packets back before samples arrive here
 MAX_HELD_S = 0.5  # of sound that nobody has taken; of more, the oldest is dropped
 
 Samples = NDArray[np.int16]

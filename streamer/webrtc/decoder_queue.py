@@ -19,7 +19,7 @@ from streamer.webrtc.key_frames import UnreadableFrameError, read_header
 
 MAX_WAITING_FRAMES = 15  # half a second: a decoder that is so much behind starts anew with a key frame
 KEY_FRAME_PERIOD_S = 0.5  # a round trip to the other side of the world, and the frame
-_QUEUE_ATTRIBUTE = "_RTCRtpReceiver__decoder_queue"  # where aiortc keeps the queue of a receiver
+QUEUE_ATTRIBUTE = "_RTCRtpReceiver__decoder_queue"  # where aiortc keeps the queue of a receiver
 _ERROR_ATTRIBUTE = "_RTCRtpReceiver__decoder_error"  # and the event with which its decoder asks for a key frame
 _log = logging.getLogger(__name__)
 
@@ -91,9 +91,9 @@ def install_decoder_queue(receiver: RTCRtpReceiver, on_too_large: Callable[[int,
     With an aiortc that keeps it elsewhere, a warning is logged, and pictures of any size are decoded.
     """
     wanted = getattr(receiver, _ERROR_ATTRIBUTE, None)
-    if not hasattr(receiver, _QUEUE_ATTRIBUTE) or not isinstance(wanted, threading.Event):
+    if not hasattr(receiver, QUEUE_ATTRIBUTE) or not isinstance(wanted, threading.Event):
         _log.warning("this aiortc keeps its decoder's queue elsewhere: camera pictures of any size are decoded")
         return None
     made = DecoderQueue(on_too_large, wanted.set)
-    setattr(receiver, _QUEUE_ATTRIBUTE, made)
+    setattr(receiver, QUEUE_ATTRIBUTE, made)
     return made

@@ -17,12 +17,12 @@ from av import AudioFrame, AudioResampler
 from numpy.typing import NDArray
 
 from streamer.runtime import pacing
-from streamer.runtime.sound_feed import CHANNELS, HELD_BACK_S, SAMPLE_RATE, Samples
+from streamer.runtime.sound_feed import CHANNELS, SAMPLE_RATE, Samples
 
 SAMPLES_PER_FRAME = SAMPLE_RATE // 50  # 20 ms, the frame length of Opus
 CAPACITY_S = 2.0  # of sound in the ring buffer
 MAX_DELAY_S = 1.5
-MIN_DELAY_S = 0.06  # one frame being read, one in transit, and jitter; with less the reader finds only silence
+MIN_DELAY_S = 0.08  # a frame being read, one being heard, and as much for packets that come late, which are silence
 MAX_SPEED_CHANGE = 0.01  # share by which playback is faster or slower to follow the delay: 1/6 semitone, inaudible
 FINE_ERROR_S = 0.04  # of the read position, up to which it is inaudible; larger ones are corrected faster
 MAX_FAST_CHANGE = 0.05  # share of the speed for these: nearly a semitone, for a second or two after a disturbance
@@ -113,7 +113,7 @@ class DelayedAudioTrack(MediaStreamTrack):
         await asyncio.sleep(pacing.wait(pace, now))
         tick = pace.tick
         self._pace = pacing.advance(pace, self._clock())
-        self._delays.append(min(max(MIN_DELAY_S, self._delay() - HELD_BACK_S), MAX_DELAY_S))
+        self._delays.append(min(max(MIN_DELAY_S, self._delay()), MAX_DELAY_S))
         delay = statistics.median(self._delays)
         smoothed = delay if self._smoothed_delay is None else self._smoothed_delay
         self._smoothed_delay = smoothed + DELAY_SMOOTHING * (delay - smoothed)

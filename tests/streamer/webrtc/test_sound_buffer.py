@@ -1,50 +1,62 @@
-"""The jitter buffer of sound: order, lost and late packets, and no delay that stays."""
+"""The jitter buffer of sound: no delay of packets in order, a short one for missing ones, and none that stays."""
 
 from __future__ import annotations
+
+from types import SimpleNamespace
 
 from aiortc import RTCPeerConnection
 from aiortc.rtp import RtpPacket
 
-from streamer.webrtc.sound_buffer import HELD_PACKETS, SoundJitterBuffer, install_sound_buffer
+from streamer.webrtc.sound_buffer import AWAITED_PACKETS, SoundJitterBuffer, SoundQueue, install_sound_buffer
 
 FIRST = 65_500  # wraps around soon
+CODEC = SimpleNamespace(name="opus")
 
 
-def received(numbers: list[int]) -> list[int | None]:
-    """What the buffer returns at each of the packets, by their numbers."""
-    buffer, out = SoundJitterBuffer(), []
+def received(numbers: list[int], first_timestamp: int = 0) -> list[list[int]]:
+    """What reaches the decoder at each of the packets, by their numbers."""
+    buffer, waiting, out = SoundJitterBuffer(), SoundQueue(), []
     for number in numbers:
-        packet = RtpPacket(sequence_number=(FIRST + number) % 65536, timestamp=960 * number)
-        packet._data = b"x"  # type: ignore[attr-defined]
+        timestamp = (first_timestamp + 960 * number) % 2**32
+        packet = RtpPacket(sequence_number=(FIRST + number) % 65536, timestamp=timestamp)
+        packet._data = b"%d" % number  # type: ignore[attr-defined]
         key_frame_needed, frame = buffer.add(packet)
         assert not key_frame_needed
-        out.append(None if frame is None else frame.timestamp // 960)
+        if frame is not None:
+            frame.timestamp = 960 * int(frame.data)  # as aiortc's mapper does, which knows no wrapped timestamps
+            waiting.put((CODEC, frame))
+        decoded = [waiting.get() for _ in range(waiting.qsize())]
+        assert all(codec is CODEC and each.timestamp == 960 * int(each.data) for codec, each in decoded)
+        out.append([int(each.data) for _, each in decoded])
     return out
 
 
-def test_each_packet_is_returned_once_as_many_later_ones_are_there() -> None:
-    assert received(list(range(200))) == [None] * HELD_PACKETS + list(range(200 - HELD_PACKETS))
+def test_packets_in_order_are_returned_at_once() -> None:
+    assert received(list(range(200))) == [[number] for number in range(200)]
 
 
 def test_packets_that_are_overtaken_are_put_in_order() -> None:
-    assert received([0, 2, 1, 5, 3, 4, 6, 7, 8, 9])[-4:] == [2, 3, 4, 5]
+    assert received([0, 2, 1, 5, 3, 4, 6]) == [[0], [], [1, 2], [], [3], [4, 5], [6]]
 
 
-def test_lost_packets_keep_none_of_the_others_back_and_leave_no_delay() -> None:
-    there = [number for number in range(300) if number % 10 != 7 and not 100 <= number < 120]
+def test_a_lost_packet_is_awaited_for_a_moment_and_leaves_no_delay() -> None:
+    assert received([0, 2, 3, 4, 5, 6]) == [[0], [], [], [], [2, 3, 4, 5], [6]]
+    there = [number for number in range(303) if number % 10 != 7 and not 112 <= number < 126]
     out = received(there)
-    kept = [number for number in out if number is not None]
-    assert kept == there[: len(kept)] and len(kept) >= len(there) - HELD_PACKETS - 1
-    assert (
-        max(sent - got for sent, got in zip(there, out, strict=True) if got is not None) <= HELD_PACKETS + 21
-    )  # 97 is lost, too
-    assert there[-1] - kept[-1] <= HELD_PACKETS + 1
+    assert [number for each in out for number in each] == there
+    late = [sent - number for sent, each in zip(there, out, strict=True) for number in each]
+    assert max(late) <= AWAITED_PACKETS and late[-1] == 0
+
+
+def test_packets_that_come_together_keep_their_times_when_the_clock_begins_anew() -> None:
+    assert received([0, 2, 1], first_timestamp=2**32 - 1500) == [[0], [], [1, 2]]
 
 
 def test_packets_that_come_too_late_are_dropped_and_another_numbering_begins_anew() -> None:
-    assert received([*range(20), 3])[-1] is None
-    assert received([*range(20), *range(5000, 5010)])[-1] == 5009 - HELD_PACKETS
-    assert received([*range(1000, 1020), *range(10)])[-1] == 9 - HELD_PACKETS
+    assert received([*range(20), 3])[-1] == []
+    assert received([*range(20), 19])[-1] == []
+    assert received([*range(20), *range(5000, 5010)])[-1] == [5009]
+    assert received([*range(1000, 1020), *range(10)])[-1] == [9]
 
 
 async def test_sound_buffer_is_where_aiortc_looks_for_it() -> None:
@@ -52,4 +64,5 @@ async def test_sound_buffer_is_where_aiortc_looks_for_it() -> None:
     receiver = connection.addTransceiver("audio").receiver
     install_sound_buffer(receiver)
     assert isinstance(receiver._RTCRtpReceiver__jitter_buffer, SoundJitterBuffer)
+    assert isinstance(receiver._RTCRtpReceiver__decoder_queue, SoundQueue)
     await connection.close()
