@@ -2,6 +2,7 @@
 
 python -m benchmarks.voice --clips CLIPS_DIR     # GRID clips, whose names spell what is said
 python -m benchmarks.voice --synthetic 60        # unheard voices and languages; needs eSpeak NG and Festival
+python -m benchmarks.voice --live 40             # delays of the real server without a camera, see benchmarks.streaming
 """
 
 from __future__ import annotations
@@ -19,65 +20,32 @@ from numpy.typing import NDArray
 
 from benchmarks.common.hardware import describe, machine_lines
 from benchmarks.common.jsonfile import run
+from benchmarks.evaluation.covered_mouths import score_covered
+from benchmarks.evaluation.parting import (
+    CLOSED,
+    FACEKIT_EYE_DISTANCE_CM,
+    best_lag,
+    closed_share,
+    parting_in,
+    parting_of,
+    shifted_correlation,
+)
 from benchmarks.evaluation.spoken_clips import SpokenClip, read_spoken_clip
+from benchmarks.streaming.spoken_sound import SpokenMicrophone
+from benchmarks.streaming.voice_delay import summarise
+from benchmarks.streaming.voice_session import speech_of, watch_voice
 from models.voice.log_mel import SAMPLE_RATE, STEP
 from models.voice.mouth_shapes import JAW, LIPS_TOUCH, SHAPES, lip_parting
 from models.voice.voice_net import LOOK_AHEAD, VoiceNet, read_face
 from models.voice.weights import load
 from streamer.runtime.native_logs import filter_native_logs
-from streamer.sources.voice_motion import WEIGHTS, Voice, VoiceFrame
+from streamer.sources.voice_motion import WEIGHTS, Voice
 from training.voice.make_data import UNHEARD_VARIANTS, espeak_sentence, festival_sentences, recording_of
 from training.voice.train import correlation
 
 Array = NDArray[np.float32]
 
-FACEKIT_EYE_DISTANCE_CM = 6.25
-CLOSED = 0.025  # eye distances: lips that part by less are closed; the tracker says so of mouths at rest
-TOUCH_SLACK_S = 0.08  # around a bilabial whose time is known by an even stretch only
-MAX_LAG_S, LAG_STEP_S = 0.3, 0.01
-LAG_SMOOTHING_S = 0.04  # of both tracks: a camera's frame is as long
 SHUFFLES = 20
-SPOKEN_EDGE_S = 0.1
-
-
-def parting_of(frames: Sequence[VoiceFrame]) -> tuple[Array, Array]:
-    """(times (T,), parting of the lips (T,) in eye distances) of a voice's frames."""
-    names = [name if name in Voice.NAMES else f"{name}_L" for name in SHAPES]
-    columns = [Voice.NAMES.index(name) for name in names]
-    weights = np.stack([frame.weights for frame in frames])[:, columns]
-    parting = lip_parting(torch.from_numpy(weights)).numpy() / FACEKIT_EYE_DISTANCE_CM
-    return np.array([frame.time for frame in frames], np.float32), np.asarray(parting, np.float32)
-
-
-def shifted_correlation(clip: SpokenClip, times: Array, parting: Array, lag_s: float, whole: bool = False) -> float:
-    """Correlation of a clip's opening with a parting that is taken `lag_s` later, 0 where one stands still.
-
-    whole: of the whole clip, in whose silences mouths of people hang open or not, as no sound tells; else while they
-    speak, and SPOKEN_EDGE_S before and after.
-    """
-    start, end = (-np.inf, np.inf) if whole else (clip.spoken[0] - SPOKEN_EDGE_S, clip.spoken[1] + SPOKEN_EDGE_S)
-    compared = np.isfinite(clip.opening) & (clip.times >= start) & (clip.times <= end)
-    width = LAG_SMOOTHING_S / 2
-    read = np.mean([np.interp(clip.times + lag_s + part, times, parting) for part in (-width, 0, width)], 0)
-    a, b = clip.opening[compared], read[compared]
-    return float(np.corrcoef(a, b)[0, 1]) if a.std() > 1e-6 and b.std() > 1e-6 else 0.0
-
-
-def best_lag(clip: SpokenClip, times: Array, parting: Array) -> tuple[float, float]:
-    """(lag in s at which the correlation is best, positive where the voice is late, and that correlation)."""
-    lags = np.arange(-MAX_LAG_S, MAX_LAG_S + LAG_STEP_S / 2, LAG_STEP_S)
-    found = [shifted_correlation(clip, times, parting, float(lag)) for lag in lags]
-    best = int(np.argmax(found))
-    return float(lags[best]), found[best]
-
-
-def closed_share(clip: SpokenClip, times: Array, parting: Array, moments: Sequence[tuple[float, float]]) -> float:
-    """Share of moments (start, end) near which the lips close; NaN without any."""
-    closed = [
-        parting[(times >= a - TOUCH_SLACK_S) & (times <= b + TOUCH_SLACK_S)].min(initial=np.inf) < CLOSED
-        for a, b in moments
-    ]
-    return float(np.mean(closed)) if closed else float("nan")
 
 
 def score_clip(
@@ -186,6 +154,12 @@ def score_clips(folder: Path, weights: Path) -> dict[str, dict[str, float]]:
     return {**rows, "mean": means(rows)}
 
 
+def score_covered_clips(folder: Path, weights: Path) -> dict[str, dict[str, float]]:
+    """Figures by what covers the mouths of a folder's clips, see `score_covered`; means of the clips."""
+    scored = [score_covered(read_spoken_clip(path), path, weights) for path in sorted(folder.glob("*.mpg"))]
+    return {name: means({str(number): rows[name] for number, rows in enumerate(scored)}) for name in scored[0]}
+
+
 def score_unheard(weights: Path, count: int) -> dict[str, dict[str, float]]:
     """Figures of unheard voices: two languages that are trained on, and those that are not."""
     network = load(weights)
@@ -193,22 +167,38 @@ def score_unheard(weights: Path, count: int) -> dict[str, dict[str, float]]:
     return {f"{code} {voices}": score_synthetic(network, code, voices, count, 5) for code, voices in cases}
 
 
-def measure(clips: Path | None, synthetic: int, weights: Path) -> dict[str, Any]:
+def measure_live(clips: Path | None, seconds: float, flags: Sequence[str]) -> dict[str, Any]:
+    """Delays of a real server whose avatar a voice alone drives, and of its sound. flags: of `run_server.py`."""
+    microphone = SpokenMicrophone(speech_of([] if clips is None else sorted(clips.glob("*.mpg"))))
+    trace = watch_voice(flags, microphone, seconds)
+    times, parting = parting_in(microphone.said(float(trace.frames[-1]) - trace.began))
+    return summarise(times, parting, microphone, trace)
+
+
+def measure(given: argparse.Namespace) -> dict[str, Any]:
     """All figures that are asked for; the speed always."""
     filter_native_logs()
     torch.set_num_threads(1)
-    report: dict[str, Any] = {"machine": describe(), "ms_per_20_ms": measure_speed(weights)}
-    if clips is not None:
-        report["clips"] = score_clips(clips, weights)
-    if synthetic:
-        report["synthetic"] = score_unheard(weights, synthetic)
+    if given.live:
+        flags = ["--ref", str(given.ref), "--size", str(given.size), "--device", "cpu", "--no-open"]
+        return {"machine": describe(), "live": measure_live(given.clips, given.live, flags)}
+    report: dict[str, Any] = {"machine": describe(), "ms_per_20_ms": measure_speed(given.weights)}
+    if given.clips is not None:
+        report["clips"] = score_clips(given.clips, given.weights)
+    if given.clips is not None and given.covered:
+        report["covered"] = score_covered_clips(given.clips, given.weights)
+    if given.synthetic:
+        report["synthetic"] = score_unheard(given.weights, given.synthetic)
     return report
 
 
 def show(report: dict[str, Any]) -> str:
     """The report as text."""
-    parts = [*machine_lines(report["machine"]), f"ms per 20 ms of sound: {report['ms_per_20_ms']}"]
-    return "\n".join([*parts, *(table(report[name]) for name in ("clips", "synthetic") if name in report)])
+    parts = machine_lines(report["machine"])
+    if "live" in report:
+        return "\n".join([*parts, *(f"{name:<22} {value}" for name, value in report["live"].items())])
+    parts.append(f"ms per 20 ms of sound: {report['ms_per_20_ms']}")
+    return "\n".join([*parts, *(table(report[name]) for name in ("clips", "covered", "synthetic") if name in report)])
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -216,10 +206,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=Path, help="folder of clips *.mpg of the GRID corpus")
     parser.add_argument("--synthetic", type=int, default=0, metavar="N", help="sentences of each unheard voice")
+    parser.add_argument("--covered", action="store_true", help="also the clips with something before their mouths")
+    parser.add_argument("--live", type=float, default=0, metavar="S", help="seconds of a real session to measure")
+    parser.add_argument("--ref", type=Path, default=Path("assets/avatar.png"), help="picture of that session")
+    parser.add_argument("--size", type=int, default=512, metavar="N", help="side of its avatar video in pixels (512)")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="of the voice network (those that are shipped)")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     given = parser.parse_args(arguments)
-    return run("voice", given.json, lambda: measure(given.clips, given.synthetic, given.weights), show)
+    return run("voice", given.json, lambda: measure(given), show)
 
 
 if __name__ == "__main__":

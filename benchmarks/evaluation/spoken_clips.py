@@ -79,7 +79,7 @@ def read_spoken_clip(path: Path) -> SpokenClip:
         for frame in reader:
             face = extractor.process(frame).face
             times.append(frame.captured)
-            opening.append(np.nan if face is None else _opening(face))
+            opening.append(np.nan if face is None else opening_of(face))
     voiced = voiced_windows(samples)
     began, ended = spoken_part(samples, voiced)
     return SpokenClip(
@@ -93,7 +93,7 @@ def read_spoken_clip(path: Path) -> SpokenClip:
     )
 
 
-def _opening(face: Array) -> float:
+def opening_of(face: Array) -> float:
     """The opening of the lips in the head's own frame, in eye distances, of landmarks (478, 3)."""
     shape = head_pose(face).inverse(face)
     right = (shape[RIGHT_EYE_OUTER] + shape[RIGHT_EYE_INNER]) / 2

@@ -49,9 +49,13 @@ class CodedMicrophone(MediaStreamTrack):
         tick = self._pace.tick
         self._pace = pacing.advance(self._pace, time.monotonic())
         count = round(self.rate * FRAME_S)
-        frame = AudioFrame.from_ndarray(coded_sound((tick - 1) * FRAME_S, count, self.rate)[None], "s16", "mono")
+        frame = AudioFrame.from_ndarray(self.sound((tick - 1) * FRAME_S, count)[None], "s16", "mono")
         frame.sample_rate, frame.pts, frame.time_base = self.rate, tick * count, fractions.Fraction(1, self.rate)
         return frame
+
+    def sound(self, start_s: float, count: int) -> Samples:
+        """(count,) samples from so many seconds after `began`."""
+        return coded_sound(start_s, count, self.rate)
 
     def delay_s(self, step: int, at: float) -> float:
         """How long before `at`, seconds on `time.monotonic`, the pitch of a step began last."""

@@ -15,12 +15,15 @@ from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from benchmarks.streaming import barcode
 from benchmarks.streaming.report import ServerTrace
+from models.voice.log_mel import STEP
 from streamer.errors import KagamiError
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.runtime import exit_deadline
@@ -31,6 +34,9 @@ from streamer.runtime.native_logs import filter_native_logs
 from streamer.runtime.start_lines import StartLines
 from streamer.server.listening import bind
 from streamer.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from streamer.sources.voice_motion import VoiceFrame
 
 START_TIMEOUT_S = 120.0  # a cold machine first reads torch from its disk
 STOP_TIMEOUT_S = 30.0
@@ -184,6 +190,22 @@ def _copy_and_record(camera: CameraFrame, avatar: AvatarFrame) -> AvatarFrame:
     return avatar
 
 
+def _record_voices() -> None:
+    """Record the processor time of voices, milliseconds for each step of sound, as a stage."""
+    from streamer.sources.voice_motion import Voice  # noqa: PLC0415  (torch, needed in this process only)
+
+    feed = Voice.feed
+
+    def timed(voice: Voice, samples: NDArray[np.float32]) -> list[VoiceFrame]:
+        began = time.thread_time()
+        frames = feed(voice, samples)
+        spent = (time.thread_time() - began) * 1000
+        _RecordingMeter.trace.stages.append((time.monotonic(), {"voice": spent * STEP / max(len(samples), STEP)}))
+        return frames
+
+    Voice.feed = timed  # type: ignore[method-assign]
+
+
 def _serve(settings: Settings, pipe: Connection, records: bool, log: Path | None) -> None:
     """The work of the server process."""
     main = sys.modules["__main__"]  # which its workers would import, and with it the benchmark, before they work
@@ -198,6 +220,7 @@ def _serve(settings: Settings, pipe: Connection, records: bool, log: Path | None
 
     if records:
         engine_session.Meter = _RecordingMeter  # type: ignore[misc]
+        _record_voices()
     hook = _copy_and_record if records else _copy_code
     try:
         launch.launch(settings, bind(settings), _PipedLines(pipe), hook)

@@ -37,6 +37,8 @@ ANSWER_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 120.0  # for the connection and the calibration
 
 OnFrame = Callable[[int, Image], None]
+OnVideo = Callable[[float, VideoFrame], None]
+OnSound = Callable[[float, AudioFrame], None]
 
 
 @dataclass
@@ -79,11 +81,13 @@ class WebRtcClient:
     """One session: `async with WebRtcClient(...) as client: await client.watch(10)`; then read `log` and
     `camera.sent_at`. session: its secret id, for uploads.
 
-    url: ws://HOST:PORT/ws. frames, fps: of the camera. codec: "VP8" or "H264". on_frame: called with the tick and the
-    luma, (H, W) uint8, of each avatar frame whose bar code no earlier frame carried. network: that its media pass; None
-    for the direct way. microphone: sends sound, too. sound_codec: "opus", "G722", "PCMU" or "PCMA", and sound_rate: of
-    the microphone; both take effect with the next connection. A connection that the server reports as lost is set up
-    anew. Entering raises SessionRefusedError where the server refuses the session, and OSError where no server answers.
+    url: ws://HOST:PORT/ws. frames, fps: of the camera; without frames there is none. codec: "VP8" or "H264". on_frame:
+    called with the tick and the luma, (H, W) uint8, of each avatar frame whose bar code no earlier frame carried.
+    network: that its media pass; None for the direct way. microphone: sends sound, too. sound_codec: "opus", "G722",
+    "PCMU" or "PCMA", and sound_rate: of the microphone; both take effect with the next connection. on_video, on_sound:
+    may be set, and get the arrival of each avatar frame and each frame of sound, seconds on `time.monotonic`, and the
+    frame. A connection that the server reports as lost is set up anew. Entering raises SessionRefusedError where the
+    server refuses the session, and OSError where no server answers.
     """
 
     def __init__(
@@ -99,6 +103,8 @@ class WebRtcClient:
         self.log = ReceiverLog()
         self.microphone = microphone
         self.sound_codec, self.sound_rate = "opus", 48_000
+        self.on_video: OnVideo | None = None
+        self.on_sound: OnSound | None = None
         self._network = network
         self._on_frame = on_frame
         self.camera = ClipCamera(frames, fps)
@@ -195,7 +201,7 @@ class WebRtcClient:
     async def _offer(self, socket: ClientConnection) -> None:
         pc = self._connection
         pc.on("track", self._on_track)
-        transceiver = pc.addTransceiver(_Lent(self.camera), direction="sendrecv")
+        transceiver = pc.addTransceiver(_Lent(self.camera) if self.camera.frames else "video", direction="sendrecv")
         codecs = RTCRtpSender.getCapabilities("video").codecs
         transceiver.setCodecPreferences([codec for codec in codecs if codec.name == self._codec])
         # As browsers do, and aiortc alone does not: a bitrate that suits a face, and frames that wait until complete.
@@ -263,9 +269,12 @@ class WebRtcClient:
             except MediaStreamError:
                 return
             assert isinstance(frame, AudioFrame)
+            now = time.monotonic()
+            if self.on_sound is not None:
+                self.on_sound(now, frame)
             samples = frame.to_ndarray().reshape(-1)[:: frame.layout.nb_channels].astype(np.int16)
             step = read_step(samples, frame.sample_rate)
-            self.log.sound.append((time.monotonic(), len(samples) / frame.sample_rate, step))
+            self.log.sound.append((now, len(samples) / frame.sample_rate, step))
 
     async def _receive_track(self, track: MediaStreamTrack) -> None:
         while True:
@@ -277,6 +286,8 @@ class WebRtcClient:
             assert isinstance(frame, VideoFrame)
             self.log.frames.append(now)
             self.log.size = (frame.width, frame.height)
+            if self.on_video is not None:
+                self.on_video(now, frame)
             number = barcode.read(luma(frame))
             if number is None:
                 self.log.unread.append(now)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.evaluation.parting import best_lag, closed_share, parting_of, shifted_correlation
 from benchmarks.evaluation.spoken_clips import SpokenClip, sentence_of, silences
-from benchmarks.voice import best_lag, channel_scores, closed_share, parting_of, shifted_correlation
+from benchmarks.voice import channel_scores
 from models.voice.mouth_shapes import CHANNELS, CLOSE, JAW, LIPS_TOUCH, PRESS
 from streamer.sources.voice_motion import Voice, VoiceFrame
 

@@ -1,0 +1,137 @@
+"""How late an avatar's mouth is behind the sound that moves it, and whether its own sound comes with it.
+
+Three curves are compared on one clock: how far the lips part by the voice network for the sound as it left the
+microphone, how far they do in the frames that arrive, and the sound that comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.common.percentiles import percentiles
+from benchmarks.streaming.spoken_sound import SpokenMicrophone, sound_delay
+from models.voice.log_mel import SAMPLE_RATE
+
+Array = NDArray[np.float32]
+
+LEAST_RISE = 0.06  # eye distances by which lips part in an opening that is looked at
+REST_S, RISE_S = 0.16, 0.3  # before and after the middle of an opening, in which its least and its largest are
+MAX_DELAY_S, DELAY_STEP_S = 0.8, 0.005
+PIECE_S = 1.0  # of returned sound whose delay is measured at once
+
+
+@dataclass
+class VoiceTrace:
+    """What a client recorded. Times: seconds on `time.monotonic`.
+
+    began: of the sound that it sent. frames: arrival of each avatar frame. opening: of the lips in it, eye distances,
+    NaN where no face was found. sound: (arrival of its first sample, samples at 16 kHz) of each frame of sound.
+    stages: milliseconds of the server by stage.
+    """
+
+    began: float
+    frames: Array
+    opening: Array
+    sound: list[tuple[float, Array]]
+    stages: dict[str, list[float]] = field(default_factory=dict)
+
+
+def openings(times: Array, parting: Array) -> Array:
+    """(N,) s at which lips (T,) have parted half of each way from shut to open; between two steps where it is so."""
+    found = []
+    for at in np.flatnonzero(np.diff(np.sign(np.diff(parting))) > 0) + 1:  # each least
+        until = np.searchsorted(times, times[at] + RISE_S)
+        rise = parting[at:until]
+        peak = int(np.argmax(rise))
+        if rise[peak] - rise[0] < LEAST_RISE or (np.diff(rise[: peak + 1]) < -LEAST_RISE / 4).any():
+            continue
+        found.append(_crossing(times[at:until], rise, (rise[0] + rise[peak]) / 2))
+    return np.array(found)
+
+
+def _crossing(times: Array, values: Array, level: float) -> float:
+    """When values (T,) that begin below a level first reach it, between two of them."""
+    first = int(np.argmax(values >= level))
+    if first == 0:
+        return float(times[0])
+    share = (level - values[first - 1]) / (values[first] - values[first - 1])
+    return float(times[first - 1] + share * (times[first] - times[first - 1]))
+
+
+def usual_delay(times: Array, parting: Array, frames: Array, opening: Array) -> float:
+    """Seconds by which the opening of frames follows a parting best. All times on one clock."""
+    seen = np.isfinite(opening)
+    delays = np.arange(0.0, MAX_DELAY_S, DELAY_STEP_S)
+    likeness = [np.corrcoef(np.interp(frames[seen] - d, times, parting), opening[seen])[0, 1] for d in delays]
+    return float(delays[int(np.argmax(likeness))])
+
+
+def opening_delays(times: Array, parting: Array, frames: Array, opening: Array) -> list[tuple[float, float]]:
+    """(time, delay) in s of each opening of a parting whose frames show one: from when its lips have parted half of the
+    way to the arrival of the first frame that shows as much of its own.
+    """
+    usual, found = usual_delay(times, parting, frames, opening), []
+    for at in openings(times, parting):
+        near = np.flatnonzero((frames >= at + usual - REST_S) & (frames <= at + usual + RISE_S))
+        if len(near) < 4 or not np.isfinite(opening[near]).all():
+            continue
+        shut = near[int(np.argmin(opening[near[frames[near] <= at + usual + REST_S / 2]]))]
+        rise = opening[shut : near[-1] + 1]
+        peak = int(np.argmax(rise))
+        if rise[peak] - rise[0] < LEAST_RISE / 2:
+            continue
+        first = int(np.argmax(rise >= (rise[0] + rise[peak]) / 2))
+        found.append((float(at), float(frames[shut + first] - at)))
+    return found
+
+
+def sound_delays(microphone: SpokenMicrophone, trace: VoiceTrace) -> tuple[Array, Array]:
+    """(times, delays) in s of pieces of the sound that came back, both on `time.monotonic`."""
+    lengths = [len(samples) for _, samples in trace.sound]
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]) / SAMPLE_RATE
+    played_from = float(np.median([at - start for (at, _), start in zip(trace.sound, starts, strict=True)]))
+    heard = np.concatenate([samples for _, samples in trace.sound])
+    sent = microphone.said(played_from - trace.began + len(heard) / SAMPLE_RATE + 1)
+    count = round(PIECE_S * SAMPLE_RATE)
+    times, delays = [], []
+    for first in range(0, len(heard) - count, count):
+        at = played_from + first / SAMPLE_RATE
+        delay = sound_delay(sent, heard[first : first + count], at - trace.began)
+        if delay is not None:
+            times.append(at)
+            delays.append(delay)
+    return np.array(times), np.array(delays)
+
+
+def summarise(
+    times: Array, parting: Array, microphone: SpokenMicrophone, trace: VoiceTrace
+) -> dict[str, float | int | dict[str, float | None]]:
+    """The figures, milliseconds. times, parting: of the lips by the network, in s since the sound began.
+
+    Raises ValueError where no mouth or no sound came back.
+    """
+    frames = trace.frames - trace.began
+    events = opening_delays(times, parting, frames, trace.opening)
+    heard_at, delays = sound_delays(microphone, trace)
+    if not events or not len(delays):
+        raise ValueError("no mouth that moves, or no sound, came back; nothing was measured")
+    sound = np.interp([at for at, _ in events], heard_at - trace.began - delays, delays)
+    late = np.array([delay for _, delay in events]) - sound
+    return {
+        "openings": len(events),
+        "fps": round(len(frames) / float(frames[-1] - frames[0]), 1),
+        "mouth_ms": _ms([delay for _, delay in events]),
+        "usual_ms": round(1000 * usual_delay(times, parting, frames, trace.opening)),
+        "sound_ms": _ms(delays),
+        "mouth_after_sound_ms": _ms(late),
+        "apart_ms": _ms(np.abs(late)),
+        "voice_cpu_ms": percentiles(trace.stages.get("voice", [])),
+    }
+
+
+def _ms(seconds: Sequence[float] | Array) -> dict[str, float | None]:
+    return percentiles([1000 * each for each in seconds])

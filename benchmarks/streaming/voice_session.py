@@ -1,0 +1,85 @@
+"""A real session that a voice alone drives: the server in a process of its own, a client with a microphone here."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from av import AudioFrame, VideoFrame
+
+from benchmarks.evaluation.spoken_clips import opening_of
+from benchmarks.streaming.server_process import ServerProcess
+from benchmarks.streaming.spoken_sound import SpokenMicrophone
+from benchmarks.streaming.voice_delay import Array, VoiceTrace
+from benchmarks.streaming.webrtc_client import CONNECT_TIMEOUT_S, WebRtcClient, luma
+from models.voice.log_mel import SAMPLE_RATE
+from streamer.files.sound_samples import sound_samples
+from streamer.frames import CameraFrame, Image
+from streamer.tracking.motion_extractor import MotionExtractor
+from training.voice.espeak import espeak
+from training.voice.rooms import at_16_khz
+
+SENTENCES = ("Papa bought a big apple pie.", "My mother may move the map.", "Bob put both books by the window.")
+PAUSE_S = 0.6  # between two of them
+WARM_UP_S = 8.0  # in which the voice's network is made and the sound finds its delay
+
+
+def speech_of(clips: Sequence[Path]) -> Array:
+    """(n,) at 16 kHz of what is said in clips, one after the other; without any, sentences of eSpeak NG. Raises
+    VideoError, and OSError where eSpeak NG is not installed.
+    """
+    if clips:
+        return np.concatenate([np.concatenate(list(sound_samples(path, str(path)))) for path in clips])
+    spoken = [espeak().say(text, "en-us", 150, 50, 50) for text in SENTENCES]
+    pause = np.zeros(round(PAUSE_S * SAMPLE_RATE), np.float32)
+    return np.concatenate([part for each in spoken for part in (at_16_khz(each.samples, each.rate), pause)])
+
+
+def watch_voice(flags: Sequence[str], microphone: SpokenMicrophone, seconds: float) -> VoiceTrace:
+    """Let a server animate its picture by what is said. flags: of `run_server.py`. Raises KagamiError and OSError."""
+    with ServerProcess(flags) as server:
+        arrivals, pictures, sound = asyncio.run(_watch(server.url, microphone, seconds))
+        stages: dict[str, list[float]] = {}
+        for at, each in server.stop().stages:
+            if at >= arrivals[0]:
+                for name, milliseconds in each.items():
+                    stages.setdefault(name, []).append(milliseconds)
+    return VoiceTrace(microphone.began, np.array(arrivals), _openings(pictures), sound, stages)
+
+
+async def _watch(
+    page_url: str, microphone: SpokenMicrophone, seconds: float
+) -> tuple[list[float], list[Image], list[tuple[float, Array]]]:
+    """Arrivals of avatar frames, their luma, and the sound that came back."""
+    arrivals, pictures, sound = [], [], []
+
+    def keep_frame(at: float, frame: VideoFrame) -> None:
+        arrivals.append(at)
+        pictures.append(luma(frame).copy())
+
+    def keep_sound(at: float, frame: AudioFrame) -> None:
+        samples = frame.to_ndarray().reshape(-1, frame.layout.nb_channels).mean(1) / 32768
+        sound.append((at, samples[:: frame.sample_rate // SAMPLE_RATE].astype(np.float32)))
+
+    url = page_url.replace("http://", "ws://").rstrip("/") + "/ws"
+    async with WebRtcClient(url, [], 30.0, microphone=microphone) as client:
+        await client.wait_until(lambda log: bool(log.frames), CONNECT_TIMEOUT_S, "The first avatar frame")
+        await client.watch(WARM_UP_S)
+        client.on_video, client.on_sound = keep_frame, keep_sound
+        print(f"measuring for {seconds:g} s", file=sys.stderr)
+        await client.watch(seconds)
+        client.on_video = client.on_sound = None
+    return arrivals, pictures, sound
+
+
+def _openings(pictures: Sequence[Image]) -> Array:
+    """(F,) how far lips part in frames (H, W), see `SpokenClip.opening`."""
+    found = []
+    with MotionExtractor(body=False, smooth=False, live=False) as extractor:
+        for number, grey in enumerate(pictures):
+            face = extractor.process(CameraFrame(np.repeat(grey[..., None], 3, 2), number / 25, number)).face
+            found.append(np.nan if face is None else opening_of(face))
+    return np.array(found, np.float32)
