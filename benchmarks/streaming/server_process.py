@@ -203,7 +203,7 @@ def _record_voices() -> None:
         _RecordingMeter.trace.stages.append((time.monotonic(), {"voice": spent * STEP / max(len(samples), STEP)}))
         return frames
 
-    Voice.feed = timed  # type: ignore[method-assign]
+    Voice.feed = timed  # type: ignore[method-assign, assignment]
 
 
 def _serve(settings: Settings, pipe: Connection, records: bool, log: Path | None) -> None:

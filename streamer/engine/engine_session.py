@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -15,6 +16,7 @@ import torch
 from streamer.camera import Converter, ReceivedFrame
 from streamer.effort import FRAME_COSTS, Effort
 from streamer.engine import governor
+from streamer.engine.camera_silence import CameraSilence
 from streamer.engine.draw_schedule import LEAD_QUANTILE, DrawSchedule, RecentDurations
 from streamer.errors import DeviceMemoryError, KagamiError, SessionError
 from streamer.frames import AvatarFrame, CameraFrame
@@ -33,13 +35,10 @@ from streamer.sources.source import Moment
 from streamer.sources.wanted_motion import WantedActs, WantedMotion
 from streamer.tracking.tracker import TrackedMotion, Tracker, Wanted
 
-CAMERA_IDLE_S = 0.25  # without a camera picture, until the avatar shows its idle motion
 CAMERA_STALLED_S = 1.5  # without a camera picture, until the phase becomes "stalled" and the page says so
-IDLE_FPS = 25.0
 GOVERN_PERIOD_S = 0.25  # between two looks at what frames cost
 RECENT_MOTIONS = 12  # that `recent` holds: some 0.4 s
 _IDLE_PHASES: tuple[Phase, ...] = ("waiting", "stalled", "paused")  # in which frames follow no camera
-_FACE_PHASES: tuple[Phase, ...] = ("live", "calibrating")  # in which the camera shows the driver's face
 _log = logging.getLogger(__name__)
 
 
@@ -226,12 +225,14 @@ class EngineSession:
                 tracker.close()
 
     def _track_with(self, tracker: Tracker) -> None:
-        to_rgb, index, last_received, wanted = Converter(), 0, None, Wanted()
-        durations, mixer = RecentDurations(), live_mixer(self.sound)
+        to_rgb, index, wanted, began_at = Converter(), 0, Wanted(), -math.inf
+        durations, mixer, silence = RecentDurations(), live_mixer(self.sound), CameraSilence()
+        tracked: TrackedMotion | None = None
         while True:
             self._schedule.wait_for_turn(lambda: not self.motions, durations.quantile(LEAD_QUANTILE))
-            idle = last_received is None or self.paused or time.monotonic() - last_received > CAMERA_IDLE_S
-            received = self.camera.get(timeout=1 / IDLE_FPS if idle else CAMERA_IDLE_S)
+            sound_at = self.sound.put_at if self.sound.is_live and self.controls.voice is not None else None
+            received = self.camera.get(silence.patience_s(time.monotonic(), began_at, sound_at))
+            began_at = time.monotonic()
             if (now_wanted := self._wanted()) != wanted:
                 wanted = now_wanted
                 tracker.look_for(wanted)
@@ -239,9 +240,12 @@ class EngineSession:
                 self._calibrate.clear()
                 tracker.calibrate()
             frame = None
-            if received is None or self.paused:
-                tracked = tracker.idle(time.monotonic())
-                phase = self._idle_phase(last_received)
+            if received is None and tracked is not None and not (self.paused or silence.is_idle(began_at)):
+                held = replace(tracked.motion, captured=began_at, stages={})
+                tracked = replace(tracked, motion=held)  # in which a voice goes on
+            elif received is None or self.paused:
+                tracked = tracker.idle(began_at)
+                phase = self._idle_phase(silence.lasts_s(began_at))
                 if phase in _IDLE_PHASES:  # not where a camera is silent for a moment
                     self.recent.clear()
             else:
@@ -252,14 +256,16 @@ class EngineSession:
                 done = time.perf_counter()
                 durations.add(done - began)
                 self.meter.add({"decode": (decoded - began) * 1000, "track": (done - decoded) * 1000})
-                index, last_received = index + 1, received.at
-                phase = tracked.phase
+                silence.notice(received.at)
+                index, phase = index + 1, tracked.phase
                 if tracked.phase == "live":
                     self.recent.append(tracked)
                 else:
                     self.recent.clear()
             self.state = TrackingState(phase, tracked.progress, tracked.responding, tracked.people, tracked.obstacle)
-            moment = Moment(time.monotonic(), phase in _FACE_PHASES, self._wanted_motion())
+            now = time.monotonic()
+            is_seen = tracked.is_seen and (frame is not None or not silence.is_late(now))
+            moment = Moment(now, is_seen, self._wanted_motion())
             motion, neutral = mixer.mix(tracked.motion, tracked.neutral, moment)
             mixed = replace(tracked, motion=motion, neutral=neutral)
             self.motions.put(PendingMotion(mixed, frame if self._keep_camera else None, time.monotonic()))
@@ -281,13 +287,13 @@ class EngineSession:
             self.mood.idle,
         )
 
-    def _idle_phase(self, last_received: float | None) -> Phase:
-        """last_received: seconds on `time.monotonic`. A camera that is silent for a moment changes nothing."""
+    def _idle_phase(self, silence_s: float) -> Phase:
+        """silence_s: since the camera's last picture. A camera that is silent for a moment changes nothing."""
         if self.paused:
             return "paused"
-        if last_received is None:
+        if silence_s == math.inf:
             return "waiting"
-        return "stalled" if time.monotonic() - last_received > CAMERA_STALLED_S else self.state.phase
+        return "stalled" if silence_s > CAMERA_STALLED_S else self.state.phase
 
 
 def _session_failure(error: Exception) -> KagamiError:

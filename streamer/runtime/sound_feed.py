@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 SAMPLE_RATE, CHANNELS = 48_000, 2  # Hz, interleaved int16, as decoded for the avatar's own sound
+SILENT_S = 0.25  # without any sound, as of a microphone that was switched off, until nobody is heard
 MAX_HELD_S = 0.5  # of sound that nobody has taken; of more, the oldest is dropped
 
 Samples = NDArray[np.int16]
 
 
 class SoundFeed:
-    """A short queue of samples. Any thread may put, one takes.
+    """A short queue of samples. Any thread may put, one takes. clock: seconds, injectable for tests.
 
-    lag_s: seconds by which what is drawn from the sound is later than what is drawn from camera frames that came with
-        it; set by who takes.
+    put_at: when the last samples came, seconds on the clock. lag_s: seconds by which what is drawn from the sound is
+    later than what is drawn from camera frames that came with it; set by who takes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.lag_s = 0.0
+        self._clock = clock
+        self.put_at = -math.inf
         self._lock = threading.Lock()
         self._pieces: deque[Samples] = deque()
         self._held = 0  # samples of one channel
@@ -30,10 +36,16 @@ class SoundFeed:
     def put(self, samples: Samples) -> None:
         """Append samples (n, CHANNELS)."""
         with self._lock:
+            self.put_at = self._clock()
             self._pieces.append(samples)
             self._held += len(samples)
             while self._held > MAX_HELD_S * SAMPLE_RATE:
                 self._held -= len(self._pieces.popleft())
+
+    @property
+    def is_live(self) -> bool:
+        """Whether sound comes, be it silence."""
+        return self._clock() - self.put_at < SILENT_S
 
     def take(self) -> Samples:
         """All samples since the last call, (n, CHANNELS); n is 0 where there are none."""

@@ -9,11 +9,14 @@ import numpy as np
 from models.geometry.expressions import INDEX, NAMES
 from models.voice.mouth_shapes import SHAPE_NAMES
 from streamer.sources.expression import MOUTH, REST, Expression
+from streamer.tracking.motion import smooth_share
 
 if TYPE_CHECKING:
     from streamer.sources.voice_motion import VoiceFrame
 
-HANDOVER_S = 0.3  # in which the voice takes the mouth over when the face is lost, and gives it back
+HANDOVER_S = 0.3  # in which a voice comes and goes, as that of a microphone which is switched on
+GRACE_S = 0.04  # without a face, in which nothing changes: one picture at a time may miss it
+TAKING_S, RETURNING_S = 0.15, 0.25  # after it, in which the voice takes the mouth, and gives it back to a face
 MAX_STEP_S = 0.1  # by which easing goes on between two frames, however late the second is
 # Which of a voice's weights are among ours, and where; a tongue that comes out is not drawn.
 _KNOWN = [number for number, name in enumerate(SHAPE_NAMES) if name in INDEX]
@@ -27,20 +30,33 @@ class VoiceShare:
     """
 
     def __init__(self) -> None:
-        self.mouth = self._unseen = 0.0
+        self.mouth = 0.0
+        self._heard = self._strength = 0.0
+        self._lost = 0.0  # 1: no face has been seen for some time, before smoothing
+        self._unseen_since: float | None = None  # seconds, the first moment without a face since the last one with one
         self._now: float | None = None
 
     @property
     def head(self) -> float:
         """0..1, how much of its turns of the head is shown: only as far as no face is seen."""
-        return self.mouth * self._unseen
+        return self.mouth * smooth_share(self._lost)
 
-    def advance(self, strength: float, is_seen: bool, now: float) -> None:
-        """Ease on to `now` seconds, towards `strength` 0..1 of the mouth. is_seen: whether a face is."""
+    def advance(self, strength: float, is_heard: bool, is_seen: bool, now: float) -> None:
+        """Ease on to `now` seconds. strength: 0..1 of the mouth, the voice's beside a face. is_seen: whether the last
+        picture shows a face; a few pictures in a row that do not give the voice all of the mouth.
+        """
         elapsed = 0.0 if self._now is None else min(max(now - self._now, 0.0), MAX_STEP_S)
         self._now = now
-        self.mouth = _towards(self.mouth, strength, elapsed / HANDOVER_S)
-        self._unseen = _towards(self._unseen, 0.0 if is_seen else 1.0, elapsed / HANDOVER_S)
+        if is_seen:
+            self._unseen_since = None
+            self._lost = max(self._lost - elapsed / RETURNING_S, 0.0)
+        else:
+            self._unseen_since = now if self._unseen_since is None else self._unseen_since
+            taken_s = min(elapsed, max(now - self._unseen_since - GRACE_S, 0.0))
+            self._lost = min(self._lost + taken_s / TAKING_S, 1.0)
+        self._heard = _towards(self._heard, 1.0 if is_heard else 0.0, elapsed / HANDOVER_S)
+        self._strength = _towards(self._strength, strength, elapsed / HANDOVER_S)
+        self.mouth = self._heard * (self._strength + (1 - self._strength) * smooth_share(self._lost))
 
     def expression(self, face: VoiceFrame | None) -> Expression:
         """This share of a voice's face; `REST` where there is none."""

@@ -15,7 +15,7 @@ from models.checkpoint_header import CheckpointError
 from models.voice.log_mel import SAMPLE_RATE as VOICE_RATE_HZ
 from models.voice.log_mel import STEP_S
 from models.voice.voice_net import LOOK_AHEAD_S
-from streamer.runtime.sound_feed import HELD_BACK_S, SAMPLE_RATE, Samples, SoundFeed
+from streamer.runtime.sound_feed import SAMPLE_RATE, SILENT_S, Samples, SoundFeed
 from streamer.sources.expression import REST, Expression
 from streamer.sources.source import Moment
 from streamer.sources.voice_share import VoiceShare
@@ -23,7 +23,7 @@ from streamer.sources.voice_share import VoiceShare
 if TYPE_CHECKING:
     from streamer.sources.voice_motion import VoiceFrame
 
-SILENT_S = 0.25  # without any sound, as of a microphone that was switched off, until the mouth rests
+RESAMPLER_HOLDS = 16  # samples; without as many before it, each packet would complete its last step with the next one
 _log = logging.getLogger(__name__)
 
 
@@ -76,14 +76,15 @@ class VoiceSource:
         if len(sound) and self._voice is not None:
             self._hear(sound, self._voice, now)
         is_heard = self._face is not None and now - self._heard_at < SILENT_S
-        self._share.advance((strength if moment.is_seen else 1.0) if is_heard else 0.0, moment.is_seen, now)
-        # The network looks ahead, and hears what a jitter buffer has held back.
-        self._sound.lag_s = self._share.mouth * (LOOK_AHEAD_S + STEP_S / 2 + HELD_BACK_S)
+        self._share.advance(strength, is_heard, moment.is_seen, now)
+        self._sound.lag_s = self._share.mouth * (LOOK_AHEAD_S + STEP_S / 2)  # the network looks ahead
         return self._share.expression(self._face)
 
     def _load(self) -> None:
         try:
-            self._voice = self._make()
+            voice = self._make()
+            voice.feed(np.zeros(RESAMPLER_HOLDS, np.float32))
+            self._voice = voice
         except CheckpointError as error:  # the face in the camera goes on without it
             _log.warning("the microphone moves no mouth: %s", error)
 

@@ -80,6 +80,7 @@ class PersonTracker:
             *first, leader.phase(now), leader.calibration.progress, others=tuple(others), people=people.seen,
             obstacle=self._obstacle(leader, now),
             handover=Handover(tuple(driver.state for driver in self._each), people.copy()),
+            is_seen=leader.is_seen,
         )  # fmt: skip
 
     def _obstacle(self, leader: _Driver, now: float) -> Obstacle | None:
@@ -93,6 +94,7 @@ class _Driver:
     def __init__(self, seed: int) -> None:
         self.calibration = Calibration()
         self.clothes_suffice = False
+        self.is_seen = False  # in the last picture
         self._habits = Habits()
         self._presence = Presence(seed)
         self._neutral: Motion | None = None
@@ -111,6 +113,7 @@ class _Driver:
         if motion.face is not None:
             self._notice_scene(motion)
             self._last, self._last_face = motion, motion.captured
+        self.is_seen = motion.face is not None
         measured = self._habits.update(motion)
         neutral = self.calibration.update(measured)
         if neutral is not None:

@@ -25,9 +25,9 @@ from streamer.tracking.idle_motion import IdleMotion
 from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY, Array, Motion, blend, smooth_share
 from streamer.tracking.neutral_change import carried_over
 
-HOLD_S = 0.4  # in which the last motion is held when the face is lost
+HOLD_S = 0.2  # in which the last motion is held when the face is lost
 EASE_OUT_S = 1.2  # from there to the neutral
-EASE_IN_S = 0.35  # from the neutral back to the tracked motion
+EASE_IN_S = 0.3  # from the neutral back to the tracked motion
 Source = Literal["found", "placed", "idle"]  # of the head: a face, the joints of the body, or nothing that is seen
 UNEASED_GAP_S = 0.15  # a face that was lost for no longer is shown without easing
 

@@ -67,7 +67,8 @@ class TrackedMotion:
     phase, progress: state of tracking and of the calibration (0..1), for the page.
     responding: False if the tracker does not answer and this is an idle motion in place of its own. others: motion and
     neutral for each further character, from left to right. people: how many are seen before the camera. obstacle: what
-    keeps the calibration from going on. handover: for a tracker that takes the place of this one.
+    keeps the calibration from going on. handover: for a tracker that takes the place of this one. is_seen:
+    whether the first driver's face was found in the last picture, of which `phase` tells only FACE_LOST_S later.
     """
 
     motion: Motion
@@ -79,6 +80,7 @@ class TrackedMotion:
     people: int = 0
     obstacle: Obstacle | None = None
     handover: Handover = Handover()
+    is_seen: bool = True
 
 
 class Tracker(Protocol):

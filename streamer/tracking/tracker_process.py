@@ -165,12 +165,13 @@ class TrackerProcess:
         last = self._last
         if last is None:
             self._presences = self._presences or [Presence(habits=self._wanted.idle)]
-            return TrackedMotion(self._presences[0].resolve(Motion(now), None, now), NEUTRAL, "waiting", 0.0)
+            idle = self._presences[0].resolve(Motion(now), None, now)
+            return TrackedMotion(idle, NEUTRAL, "waiting", 0.0, is_seen=False)
         if not self._presences:
             self._idled(last, now)  # the idle motion eases out of the last one
         lost = replace(last, motion=Motion(now), others=tuple((Motion(now), neutral) for _, neutral in last.others))
         (shown, _), *others = self._idled(lost, now)
-        return replace(lost, motion=shown, others=tuple(others), phase="stalled", responding=False)
+        return replace(lost, motion=shown, others=tuple(others), phase="stalled", responding=False, is_seen=False)
 
     def _idled(self, tracked: TrackedMotion, now: float) -> list[tuple[Motion, Motion]]:
         """What to draw of each character, and its neutral, eased from and to what was drawn of it before."""

@@ -9,7 +9,7 @@ import pytest
 
 from models.geometry.topology import LOWER_LIP_INNER
 from streamer.effort import FULL
-from streamer.engine import engine_session, governor
+from streamer.engine import camera_silence, engine_session, governor
 from streamer.engine.engine import Engine
 from streamer.generation.controls import Controls
 from streamer.runtime.meter import RECEIVED
@@ -177,3 +177,29 @@ def test_session_lets_the_voice_move_the_mouth_but_not_while_paused(monkeypatch:
         count = len(drawn)
         until(lambda: is_open() or len(drawn) > count + 5, "some frames of it")
         assert max(drawn[count + 1 :]) < shut + 0.05
+
+
+def test_session_goes_on_with_a_voice_alone_when_the_camera_falls_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(camera_silence, "CAMERA_IDLE_S", 1e6)  # so that nothing idles, however busy the machine is
+    moments: list[Moment] = []
+
+    class Listening:
+        def __init__(self, sound: SoundFeed) -> None: ...
+
+        def at(self, moment: Moment) -> Expression:
+            moments.append(moment)
+            return REST
+
+    monkeypatch.setattr(mixer, "VoiceSource", Listening)
+    trackers = [FakeTracker()]
+    with running(tracker=lambda: trackers[0]) as engine:
+        session, _ = admit(engine)
+        session.camera.put(received(200))
+
+        def goes_on() -> bool:
+            session.sound.put(np.ones((960, 2), np.int16))
+            return trackers[0].tracked == 1 and len(moments) > 5 and not any(each.is_seen for each in moments[-4:])
+
+        until(goes_on, "frames without a picture")
+        assert any(each.is_seen for each in moments) and session.state.phase == "live"
+        assert brightness(take(session.new_output())) == pytest.approx(200, abs=5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamer.runtime.sound_feed import CHANNELS, MAX_HELD_S, SAMPLE_RATE, SoundFeed
+from streamer.runtime.sound_feed import CHANNELS, MAX_HELD_S, SAMPLE_RATE, SILENT_S, SoundFeed
 
 
 def piece(start: int, count: int = 960) -> np.ndarray:
@@ -26,3 +26,15 @@ def test_sound_that_nobody_takes_is_dropped_oldest_first() -> None:
         feed.put(np.full((960, CHANNELS), number, np.int16))
     held = feed.take()[:, 0]
     assert len(held) == MAX_HELD_S * SAMPLE_RATE and held[-1] == 99 and held[0] == 75
+
+
+def test_feed_is_live_while_sound_comes() -> None:
+    now = [5.0]
+    feed = SoundFeed(clock=lambda: now[0])
+    assert not feed.is_live
+    feed.put(np.zeros((960, CHANNELS), np.int16))
+    now[0] += SILENT_S - 0.01
+    feed.take()
+    assert feed.is_live
+    now[0] += 0.02
+    assert not feed.is_live

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from models.checkpoint_header import CheckpointError
 from models.geometry.expressions import INDEX
-from streamer.runtime.sound_feed import SAMPLE_RATE, Samples, SoundFeed
+from streamer.runtime.sound_feed import SAMPLE_RATE, SILENT_S, Samples, SoundFeed
 from streamer.sources.expression import MOUTH, Expression
 from streamer.sources.source import Moment
 from streamer.sources.voice_motion import Voice, VoiceFrame
 from streamer.sources.voice_share import HANDOVER_S
-from streamer.sources.voice_source import SILENT_S, Listener, VoiceSource
+from streamer.sources.voice_source import Listener, VoiceSource
 from streamer.sources.wanted_motion import WantedMotion
 
 PERIOD_S = 0.04
@@ -91,7 +91,7 @@ def test_beside_a_face_the_voice_has_its_share_and_not_the_head(strength: float)
     heard = Heard()
     last = play(heard, 0.0, 1.0, strength, is_seen=True)[-1]
     assert last.weights[JAW] == pytest.approx(strength * SAID) and last.kept[MOUTH] == pytest.approx(1 - strength)
-    assert not last.turn.any() and 0.15 * strength <= heard.feed.lag_s <= 0.2 * strength
+    assert not last.turn.any() and 0.08 * strength <= heard.feed.lag_s <= 0.1 * strength
 
 
 def test_a_face_that_is_lost_and_comes_back_hands_the_mouth_over_and_back() -> None:

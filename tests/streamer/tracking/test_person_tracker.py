@@ -150,6 +150,7 @@ def test_person_tracker_that_adopts_a_neutral_idles_in_it_until_somebody_is_seen
     second.adopt(before.handover)
     (idle,) = scripted(second, 3.0, 3.0 + STEP / 2)
     assert idle.phase == "lost" and np.array_equal(idle.neutral.face, before.neutral.face)
+    assert before.is_seen and not idle.is_seen and not PersonTracker().idle(0.0).is_seen
     fresh = PersonTracker()
     fresh.adopt(Handover((DriverState(),)))  # nothing was known of the driver
     ScriptedDrivers.script = staticmethod(talker)

@@ -82,11 +82,11 @@ def test_resolve_bridges_short_gaps_without_easing():
     np.testing.assert_array_equal(presence.resolve(back, BASE, 7 * STEP).face, back.face)
 
 
-@pytest.mark.parametrize("away", [8, 14, 60], ids=["while held", "while easing out", "at rest"])
+@pytest.mark.parametrize("away", [4, 14, 60], ids=["while held", "while easing out", "at rest"])
 def test_resolve_eases_a_returning_face_in_and_then_returns_it_unchanged(away):
     script = [looking_away] * 5 + [nobody] * away + [lambda at: person(at, turn=(0.2, -0.5, 0))] * 20
     shown = play(Presence(), script)
-    assert largest_step(shown) < 0.35
+    assert largest_step(shown) < 0.4
     np.testing.assert_array_equal(shown[-1].face, person(turn=(0.2, -0.5, 0)).face)
     assert EASE_IN_S < 20 * STEP
 
@@ -116,7 +116,7 @@ def test_resolve_eases_from_the_new_neutral_when_calibration_ends():
     calibrated = play(presence, [looking_away] * 20, start=20 * STEP)
     start = np.abs(calibrated[0].face - BASE.face).max() / face_size(BASE.face)
     assert start < 0.15  # the person's proportions, not those of NEUTRAL
-    assert largest_step(calibrated) < 0.27  # the head may idle some degrees to the other side
+    assert largest_step(calibrated) < 0.31  # the head may idle some degrees to the other side
     assert uncalibrated[-1].face is not None
 
 
@@ -168,7 +168,7 @@ def test_a_body_that_comes_or_goes_does_not_jump():
     script = [elsewhere] * 10 + [lambda at: person(at, body=False)] * 20 + [elsewhere] * 20
     shown = play(Presence(), script)
     heights = np.array([motion.body[LEFT_SHOULDER, 1] for motion in shown])
-    assert np.abs(np.diff(heights)).max() < 0.12
+    assert np.abs(np.diff(heights)).max() < 0.14
     assert heights[29] == BASE.body[LEFT_SHOULDER, 1] and heights[-1] == heights[0]
     gone = play(Presence(), [lambda at: with_body(person(), 0.5, at)] * 60 + [nobody] * 60)
-    assert largest_step(gone) < 0.3
+    assert largest_step(gone) < 0.35
