@@ -242,6 +242,7 @@ export class Devices {
     const { generation } = this;
     const { camera, capture: { resolution } } = this.store.state;
     this.connection.cameraBitrate = RESOLUTIONS[resolution].bitrate;
+    this.#setSources({ cameraTrouble: null });
     /** @type {MediaStreamTrack | null} */
     let track = null;
     /** @type {unknown} */
@@ -272,7 +273,6 @@ export class Devices {
       return { track: null, stale: false };
     }
     this.store.dismiss('camera');
-    this.#setSources({ cameraTrouble: null });
     this.#setCamera(track);
     this.store.set({ camera: track.getSettings().deviceId ?? '' });
     void this.refresh(); // the labels are known once the camera is allowed
@@ -323,6 +323,7 @@ export class Devices {
     this.microphoneChanges += 1;
     const change = this.microphoneChanges;
     this.openingMicrophone = change;
+    this.#setSources({ microphoneTrouble: null });
     try {
       const track = await openMicrophone(this.store.state.capture.microphone);
       if (change !== this.microphoneChanges) {
@@ -331,7 +332,6 @@ export class Devices {
       }
       this.store.dismiss('microphone');
       this.#setMicrophone(track);
-      this.#setSources({ microphoneTrouble: null });
       void this.refresh(); // the labels are known once the microphone is allowed
       if (this.store.state.live !== 'idle') {
         await this.#sendSound();
