@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from kernels.mesh import Bucket, interpolate, rasterise
 from models.geometry.grid import smoothstep, unit_grid
+from models.geometry.head_palette import Palette, hair_likeness, head_palette, skin_likeness
 from models.geometry.inpaint import blur, pull_push
 from models.geometry.shell import shell
 from models.geometry.skull import SKULL_CENTRE
@@ -39,8 +40,9 @@ BEHIND_EARS = (0.72, 0.8)  # of the chart's radius: from there on only hair is t
 SLANT = (0.35, 0.6)  # how much a surface faces the camera: at a slant, and well seen
 GIVES_WAY = (0.4, 0.7)  # how much a picture's surface faces the camera, over how much a view's does: replaced, and kept
 FILLED_BELOW = 0.25  # hair of less visibility is blended with what is filled in, a face wherever it is below 1
-CROWN_LOW, CROWN_HIGH, CROWN_HALF_WIDTH = -0.5, -0.83, 0.45  # of the chart, above the forehead
-HAIR_DISTANCE = (0.15, 0.35)  # RGB distance from the crown's colour: hair, and no hair
+ANY_COLOUR = 0.01  # weight of what does not look like skin, for faces of which nothing does
+CLEAR = (0.6, 0.98)  # visibility of a face at a slant, where its colours must fit, and of what is taken as it is
+LOCKS, LOCK_BLUR = (0.45, 0.65), 2  # share of hair in what is around, texels of the coarse chart: skin, and hair
 
 
 class ChartGrid(NamedTuple):
@@ -169,10 +171,10 @@ def make_chart(sources: Sequence[Source]) -> Tensor:
     hair = hair_region(device)
     shown = [sample_source(source) for source in sources]
     texture, total, facing = shown[0]
-    total = total * hair_behind_ears(shown[0], hair, crown_colour(texture, total))
+    total = total * hair_behind_ears(shown[0], hair, head_palette(texture, total))
     for view in shown[1:]:
         colour = match_light(view.colour, view.visibility, texture, total)
-        visibility = view.visibility * hair_behind_ears(view, hair, crown_colour(texture, total))
+        visibility = view.visibility * hair_behind_ears(view, hair, head_palette(texture, total))
         # A picture that sees a texel much less frontally than this view gives way to it.
         kept = torch.lerp(
             torch.ones_like(total), smoothstep(*GIVES_WAY, facing / view.facing.clamp_min(1e-3)), visibility
@@ -183,16 +185,21 @@ def make_chart(sources: Sequence[Source]) -> Tensor:
     for source in sources:
         view = sample_source(source, mirror)
         colour = match_light(view.colour, view.visibility, own, own_visibility)
-        visibility = view.visibility * hair_behind_ears(view, hair, crown_colour(own, own_visibility))
+        visibility = view.visibility * hair_behind_ears(view, hair, head_palette(own, own_visibility))
         texture, total = add_where_missing(texture, total, colour, visibility)
-    palette = crown_colour(texture, total)
-    back, back_visibility = reflect_across_outline(torch.cat([texture, total], 1)).split([3, 1], 1)
+    palette = head_palette(texture, total)
+    back, back_visibility = reflect_across_outline(torch.cat([texture, total * hair], 1)).split([3, 1], 1)
     texture, total = add_where_missing(texture, total, back, back_visibility * hair * hair_likeness(back, palette))
-    # Hair is continued by hair alone, and skin by skin.
-    known = torch.lerp(total, (total / FILLED_BELOW).clamp_max(1), hair)
-    likeness = hair_likeness(texture, palette)
-    skin_filled, hair_filled = (continued(texture, part) for part in (known * (1 - hair), total * hair * likeness))
-    filled = torch.lerp(skin_filled, hair_filled, hair)
+    # Hair is continued by hair alone, and skin by skin. Beside a face it is what lies next to it, such as a lock.
+    hair_like, skin_like = hair_likeness(texture, palette), skin_likeness(texture, palette)
+    beside = fine(smoothstep(*LOCKS, blur(coarse(continued(hair_like, total)), LOCK_BLUR)))
+    is_hair = torch.maximum(hair, beside)
+    skin_filled = continued(texture, total * (1 - is_hair) * skin_like.clamp_min(ANY_COLOUR))
+    hair_filled = continued(texture, total * is_hair * hair_like)
+    filled = torch.lerp(skin_filled, hair_filled, is_hair)
+    # A face that is seen at a slant shows streaks of what lies beside it.
+    fits = torch.lerp(torch.lerp(skin_like, hair_like, beside), torch.ones_like(total), smoothstep(*CLEAR, total))
+    known = torch.lerp(total * fits, (total / FILLED_BELOW).clamp_max(1), hair)
     return torch.cat([torch.lerp(filled, texture, known), torch.ones_like(total)], 1)
 
 
@@ -227,25 +234,11 @@ def reflect_across_outline(chart: Tensor) -> Tensor:
     return F.grid_sample(chart, where.expand(len(chart), -1, -1, -1), "bilinear", "zeros", False)
 
 
-def crown_colour(texture: Tensor, visibility: Tensor) -> Tensor:
-    """(B, 3, 1, 1) mean colour of the crown in a chart (B, 3, C, C) with this visibility (B, 1, C, C)."""
-    x, y = unit_grid(CHART_SIDE, texture.device).unbind(-1)
-    crown = ((y < CROWN_LOW) & (y > CROWN_HIGH) & (x.abs() < CROWN_HALF_WIDTH)).to(texture.dtype).unsqueeze(1)
-    crown = crown * visibility + 1e-6
-    return (texture * crown).sum((2, 3), keepdim=True) / crown.sum((2, 3), keepdim=True)
-
-
-def hair_behind_ears(shown: Shown, hair: Tensor, palette: Tensor) -> Tensor:
+def hair_behind_ears(shown: Shown, hair: Tensor, palette: Palette) -> Tensor:
     """(B, 1, C, C) factor of visibility: behind the ears a picture's outermost texels count if they look like hair.
 
     There, the outline shows an ear or a cheek for what goes on behind it. hair: from `hair_region`; palette: from
-    `crown_colour`.
+    `head_palette`.
     """
     behind = hair * smoothstep(*BEHIND_EARS, unit_grid(CHART_SIDE, hair.device).norm(dim=-1)).unsqueeze(1)
     return 1 - behind * (1 - smoothstep(*SLANT, shown.facing)) * (1 - hair_likeness(shown.colour, palette))
-
-
-def hair_likeness(texture: Tensor, palette: Tensor) -> Tensor:
-    """(B, 1, C, C) 0..1 how near colours (B, 3, C, C) are to the crown's (B, 3, 1, 1)."""
-    distance = (texture - palette).norm(dim=1, keepdim=True)
-    return 1 - smoothstep(*HAIR_DISTANCE, distance)
