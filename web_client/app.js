@@ -157,7 +157,7 @@ export class App {
     this.calibration.end();
     this.devices.stop();
     this.store.set({
-      live: 'idle', mediaLost: false, phase: null, stats: null, reading: null, fps: [], stacked: false, reframing: false,
+      live: 'idle', mediaLost: false, phase: null, speaks: false, stats: null, reading: null, fps: [], stacked: false, reframing: false,
       controls: { ...this.state.controls, paused: false },
     });
   }
@@ -276,7 +276,7 @@ export class App {
         this.#handleReady(message);
         break;
       case 'state':
-        this.store.set({ phase: message.phase, progress: message.progress, phaseMessage: message.message, people: message.people });
+        this.store.set({ phase: message.phase, progress: message.progress, phaseMessage: message.message, people: message.people, speaks: message.speaks });
         this.calibration.handleState(message);
         break;
       case 'picture-status':

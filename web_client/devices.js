@@ -31,7 +31,7 @@ export class Devices {
     this.connection = connection;
     this.preview = preview;
     this.restart = restart;
-    this.level = new LevelMeter(showLevel, (speaks) => this.#setSources({ speaks }));
+    this.level = new LevelMeter(showLevel, (isLoud) => this.#setSources({ isLoud }));
     this.motion = new MotionMeter(preview, showMotion);
     /** Whether the server writes to the virtual camera of OBS. */
     this.writesObs = false;

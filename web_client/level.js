@@ -6,18 +6,18 @@ import { FEWER_MS, wantsLittleMotion } from './motion_preference.js';
 const PERIOD_MS = 80;
 const QUIETEST_DB = -60; // shown as nothing
 const FALL = 0.12; // of the scale, by which the shown level falls at most in PERIOD_MS
-const SPEECH = 0.35; // of the scale, −39 dB: a voice near a microphone is above it, and the noise of a room below
-const PAUSE_MS = 700; // between two words, in which somebody still speaks
+const LOUD = 0.35; // of the scale, −39 dB: a voice near a microphone is above it, and the noise of a room below
+const PAUSE_MS = 700; // after which a sound has ended
 
 export class LevelMeter {
   /**
    * @param {(level: number) => void} show called with 0 for silence .. 1 for the loudest
-   * @param {(speaks: boolean) => void} hear called when somebody begins or ends to speak
+   * @param {(isLoud: boolean) => void} hear called when a sound begins or ends
    */
   constructor(show, hear) {
     this.show = show;
     this.hear = hear;
-    this.speaks = false;
+    this.isLoud = false;
     /** @type {AudioContext | null} */
     this.context = null;
     /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -30,7 +30,7 @@ export class LevelMeter {
     void this.context?.close();
     this.context = null;
     this.show(0);
-    this.#setSpeaks(false);
+    this.#setLoud(false);
     if (!track) {
       return;
     }
@@ -51,16 +51,16 @@ export class LevelMeter {
       const level = loudness(samples);
       shown = Math.max(level, shown - FALL * period / PERIOD_MS);
       this.show(shown);
-      heardAt = level > SPEECH ? performance.now() : heardAt;
-      this.#setSpeaks(performance.now() - heardAt < PAUSE_MS);
+      heardAt = level > LOUD ? performance.now() : heardAt;
+      this.#setLoud(performance.now() - heardAt < PAUSE_MS);
     }, period);
   }
 
-  /** @param {boolean} speaks */
-  #setSpeaks(speaks) {
-    if (speaks !== this.speaks) {
-      this.speaks = speaks;
-      this.hear(speaks);
+  /** @param {boolean} isLoud */
+  #setLoud(isLoud) {
+    if (isLoud !== this.isLoud) {
+      this.isLoud = isLoud;
+      this.hear(isLoud);
     }
   }
 }

@@ -83,7 +83,7 @@ export const PROTOCOL = 1;
  */
 
 /** @typedef {{type: 'answer', sdp: string}} Answer */
-/** @typedef {{type: 'state', phase: Phase, progress: number, message: string | null, people: number}} State people: how many the camera shows */
+/** @typedef {{type: 'state', phase: Phase, progress: number, message: string | null, people: number, speaks: boolean}} State people: how many the camera shows; speaks: whether a voice is heard */
 
 /**
  * @typedef {object} PictureStatus
@@ -261,6 +261,7 @@ const SERVER_MESSAGES = {
     progress: within(0, 1),
     message: orNull(isString),
     people: isNumber,
+    speaks: isBoolean,
   },
   'picture-status': {
     stage: oneOf('preparing', 'ready', 'failed', 'framing', 'framed'),

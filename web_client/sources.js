@@ -53,15 +53,16 @@ function cameraWords(state) {
 
 /** @param {State} state @returns {Words} */
 function microphoneWords(state) {
-  const { live, sources, microphone, capture } = state;
-  const { microphoneTrouble, muted, speaks } = sources;
+  const { live, sources, microphone, speaks, capture } = state;
+  const { microphoneTrouble, muted, isLoud } = sources;
   if (microphoneTrouble !== null) return { kind: 'trouble', words: TROUBLES[microphoneTrouble] };
   if (live === 'idle' && !capture.isListening) return sources.microphone ? AT_START : { kind: 'off', words: 'Off' };
   if (live !== 'idle' && !sources.microphone) return { kind: 'off', words: 'Off' };
   if (live !== 'idle' && !microphone) return OPENS;
   if (isDisconnected(state)) return RECONNECTS;
   if (muted) return { kind: 'trouble', words: 'Muted: it gives no sound' };
-  return speaks ? { kind: 'well', words: 'Hears you' } : { kind: 'off', words: 'Quiet' };
+  if (speaks && live !== 'idle') return { kind: 'well', words: 'Hears your voice' };
+  return { kind: 'off', words: isLoud ? 'Hears a sound' : 'Quiet' };
 }
 
 /** @param {State} state @returns {Words} */

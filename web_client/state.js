@@ -66,7 +66,7 @@ import { DEFAULT_RESOLUTION } from './camera.js';
  * @property {Trouble | null} cameraTrouble
  * @property {Trouble | null} microphoneTrouble
  * @property {boolean} muted whether the open microphone gives no sound, by a key of its own or by the system
- * @property {boolean} speaks whether somebody speaks into it
+ * @property {boolean} isLoud whether it brings sound
  */
 
 /**
@@ -78,6 +78,7 @@ import { DEFAULT_RESOLUTION } from './camera.js';
  * @property {number} progress of the calibration, 0..1
  * @property {string | null} phaseMessage the server's sentence about the phase
  * @property {number} people before the camera
+ * @property {boolean} speaks whether the server hears a voice
  * @property {{width: number, height: number}} size of the avatar in pixels
  * @property {boolean} stacked whether frames carry their alpha below the picture
  * @property {{id: string, label: string}[]} cameras
@@ -118,11 +119,12 @@ export const initialState = () => ({
   progress: 0,
   phaseMessage: null,
   people: 0,
+  speaks: false,
   size: { width: 512, height: 512 },
   stacked: false,
   cameras: [],
   camera: '',
-  sources: { camera: true, microphone: false, mood: true, cameraTrouble: null, microphoneTrouble: null, muted: false, speaks: false },
+  sources: { camera: true, microphone: false, mood: true, cameraTrouble: null, microphoneTrouble: null, muted: false, isLoud: false },
   showSelf: true,
   hasPreview: false,
   shortcuts: true,

@@ -22,11 +22,13 @@ class SoundFeed:
     """A short queue of samples. Any thread may put, one takes. clock: seconds, injectable for tests.
 
     put_at: when the last samples came, seconds on the clock. lag_s: seconds by which what is drawn from the sound is
-    later than what is drawn from camera frames that came with it; set by who takes.
+    later than what is drawn from camera frames that came with it. speaks: whether a voice is heard in it. Both are set
+    by who takes.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.lag_s = 0.0
+        self.speaks = False
         self._clock = clock
         self.put_at = -math.inf
         self._lock = threading.Lock()

@@ -258,6 +258,7 @@ def _state_of(session: Session) -> Values:
         "progress": 0.0 if state is None else state.progress,
         "message": None if state is None else state.message,
         "people": 0 if state is None else state.people,
+        "speaks": state is not None and state.speaks,
         "picture": session.pictures.name,
     }
 

@@ -134,7 +134,8 @@ class Session:
         """What the page is told of its tracking; None while it is not live."""
         if self._engine_session is None:
             return None
-        return state_message(self._engine_session.state, self._engine_session.characters)
+        session = self._engine_session
+        return state_message(session.state, session.characters, session.sound.speaks)
 
     async def statistics(self) -> signaling.Stats | None:
         """What the page is told of its speed; None without a peer connection."""

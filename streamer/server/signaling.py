@@ -245,12 +245,15 @@ class Answer(_Message):
 
 
 class State(_Message):
-    """progress: of the calibration, 0..1. message: a sentence to show. people: how many the camera shows."""
+    """progress: of the calibration, 0..1. message: a sentence to show. people: how many the camera shows. speaks:
+    whether a voice is heard.
+    """
 
     phase: Phase
     progress: float
     message: str | None
     people: int = 0
+    speaks: bool = False
 
 
 class PictureStatus(_Message, tag="picture-status"):

@@ -23,12 +23,12 @@ _SEVERAL = "Several people are seen: choose under Camera who is followed."
 _TRACKER_SILENT = "Tracking on the server does not answer; it is started anew by itself within a few seconds."
 
 
-def state_message(state: TrackingState, characters: int) -> signaling.State:
+def state_message(state: TrackingState, characters: int, speaks: bool = False) -> signaling.State:
     """The state of a session's tracking, with a sentence where its driver can do something about it.
 
-    characters: of the session's picture, each of which has a driver.
+    characters: of the session's picture, each of which has a driver. speaks: whether the microphone brings a voice.
     """
-    return signaling.State(state.phase, round(state.progress, 2), _sentence(state, characters), state.people)
+    return signaling.State(state.phase, round(state.progress, 2), _sentence(state, characters), state.people, speaks)
 
 
 def _sentence(state: TrackingState, characters: int) -> str | None:

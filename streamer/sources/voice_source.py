@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
@@ -23,6 +24,7 @@ from streamer.sources.voice_share import VoiceShare
 if TYPE_CHECKING:
     from streamer.sources.voice_motion import VoiceFrame
 
+PAUSE_S = 0.7  # between two words, in which somebody still speaks
 RESAMPLER_HOLDS = 16  # samples; without as many before it, each packet would complete its last step with the next one
 _log = logging.getLogger(__name__)
 
@@ -62,13 +64,16 @@ class VoiceSource:
         self._resampler = AudioResampler(format="flt", layout="mono", rate=VOICE_RATE_HZ)
         self._face: VoiceFrame | None = None
         self._heard_at = 0.0  # seconds
+        self._spoke_at = -math.inf
         self._share = VoiceShare()
 
     def at(self, moment: Moment) -> Expression:
-        """What the voice says about the face, by all sound that came since the last call. Sets the sound's `lag_s`."""
+        """What the voice says about the face, by all sound that came since the last call. Sets `lag_s` and `speaks` of
+        the sound.
+        """
         sound, strength, now = self._sound.take(), moment.wanted.voice, moment.now
         if strength is None:
-            self._sound.lag_s = 0.0
+            self._sound.lag_s, self._sound.speaks = 0.0, False
             return REST
         if len(sound) and not self._is_wanted:
             self._is_wanted = True
@@ -76,6 +81,9 @@ class VoiceSource:
         if len(sound) and self._voice is not None:
             self._hear(sound, self._voice, now)
         is_heard = self._face is not None and now - self._heard_at < SILENT_S
+        if is_heard and self._face is not None and self._face.speaking > 0:
+            self._spoke_at = now
+        self._sound.speaks = now - self._spoke_at < PAUSE_S
         self._share.advance(strength, is_heard, moment.is_seen, now)
         self._sound.lag_s = self._share.mouth * (LOOK_AHEAD_S + STEP_S / 2)  # the network looks ahead
         return self._share.expression(self._face)

@@ -123,7 +123,7 @@ def test_microphone_says_whether_it_hears(open_page: OpenPage, stub: KagamiServe
     expect(state).to_have_text("Opens when you start")
     assert page.evaluate("opened") == [], "it opens before the start"
     go_live(page)
-    expect(state).to_have_text("Hears you")  # Chromium's fake microphone beeps
+    expect(state).to_have_text("Hears a sound")  # Chromium's fake microphone beeps
     page.get_by_role("button", name="Microphone").click()
     expect(microphone).not_to_be_checked()
     expect(state).to_have_text("Off")
@@ -147,22 +147,25 @@ def test_who_has_no_camera_is_offered_to_go_on_by_voice(open_page: OpenPage, stu
     expect(page.locator("#camera-on")).not_to_be_checked()
 
 
-def test_camera_says_what_the_server_sees(open_page: OpenPage, stub: KagamiServer) -> None:
+def test_card_says_what_the_server_sees_and_hears(open_page: OpenPage, stub: KagamiServer) -> None:
     page = open_page("about:blank")
     phase = {"now": "lost"}
 
     def change(message: dict[str, object]) -> None:
         if message["type"] == "state":
-            message["phase"] = phase["now"]
+            message |= {"phase": phase["now"], "speaks": phase["now"] == "lost"}
 
     page.route_web_socket("**/ws*", changing_messages(change))
     page.goto(stub.url)
     go_live(page)
     expect(page.locator("#camera-state")).to_have_text("Your face is not seen")
     expect(page.locator("#camera-source")).to_have_attribute("data-state", "trouble")
+    page.get_by_role("switch", name="Microphone", exact=True).check()
+    expect(page.locator("#microphone-state")).to_have_text("Hears your voice")
     phase["now"] = "paused"
     page.get_by_role("button", name="Pause").click()
     expect(page.locator("#camera-state")).to_have_text("Paused: it is not read")
+    expect(page.locator("#microphone-state")).to_have_text("Hears a sound")
 
 
 def test_faces_that_are_on_are_taken_off_in_the_card(open_page: OpenPage, stub: KagamiServer) -> None:

@@ -38,3 +38,7 @@ def test_more_people_than_characters_are_told_while_calibrating() -> None:
 
 def test_silent_tracker_is_told_in_every_phase() -> None:
     assert "does not answer" in str(message(phase="calibrating", obstacle="moves", responding=False))
+
+
+def test_a_voice_that_is_heard_is_told() -> None:
+    assert [state_message(TrackingState(), 1, speaks).speaks for speaks in (False, True)] == [False, True]

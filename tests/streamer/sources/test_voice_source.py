@@ -15,7 +15,7 @@ from streamer.sources.expression import MOUTH, Expression
 from streamer.sources.source import Moment
 from streamer.sources.voice_motion import Voice, VoiceFrame
 from streamer.sources.voice_share import HANDOVER_S
-from streamer.sources.voice_source import Listener, VoiceSource
+from streamer.sources.voice_source import PAUSE_S, Listener, VoiceSource
 from streamer.sources.wanted_motion import WantedMotion
 
 PERIOD_S = 0.04
@@ -107,6 +107,20 @@ def test_a_microphone_that_is_switched_off_leaves_the_mouth_at_rest() -> None:
     play(heard, 0.0, 1.0, 1.0, is_seen=True)
     after = play(heard, 1.0, SILENT_S + HANDOVER_S + 0.2, 1.0, is_seen=True, is_loud=False)
     assert after[0].weights[JAW] > 0 and after[-1].is_rest
+
+
+def test_a_voice_is_told_while_it_speaks_and_for_a_pause_after_it() -> None:
+    heard = Heard()
+    assert not heard.feed.speaks
+    play(heard, 0.0, 0.4, 0.0, is_seen=True)
+    assert heard.feed.speaks
+    play(heard, 0.4, PAUSE_S, 0.0, is_seen=True, is_loud=False)
+    assert heard.feed.speaks
+    play(heard, 0.4 + PAUSE_S, SILENT_S + 0.1, 0.0, is_seen=True, is_loud=False)
+    assert not heard.feed.speaks
+    play(heard, 3.0, 0.4, 0.0, is_seen=True)
+    play(heard, 3.4, 0.1, None, is_seen=True)
+    assert not heard.feed.speaks, "nobody listens"
 
 
 def test_the_voice_hears_one_channel_at_16_khz_without_gaps() -> None:
