@@ -48,7 +48,7 @@ def draw_live(pipeline: AvatarPipeline, clip: Clip, effort: Effort, fps: float) 
     height, width = clip.frames[0].shape[:2]
     frames, began, computed = [], time.monotonic(), 0.0
     try:
-        for number, (motion, neutral) in enumerate(resolve(smooth_both_ways(clip.motions))):
+        for number, (motion, neutral, _) in enumerate(resolve(smooth_both_ways(clip.motions))):
             time.sleep(max(0.0, began + number / fps - time.monotonic()))
             if number == 1:  # the first frame waits for the transformer
                 computed = time.process_time()

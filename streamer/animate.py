@@ -1,6 +1,8 @@
-"""From a picture and a video to a video: the live pipeline on files, every frame, nothing dropped.
+"""From a picture and what drives it to a video: the live pipeline on files, every frame, nothing dropped.
 
 python -m streamer.animate --ref avatar.png --drive talking.mp4 --out avatar_talking.mp4
+python -m streamer.animate --ref avatar.png --drive-voice speech.mp3 --out avatar_speaking.mp4
+python -m streamer.animate --ref avatar.png --drive-face a.mp4 --drive-body b.mp4 --out avatar_moving.mp4
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from streamer.options import say_duration
 from streamer.runtime.console import accept_every_character
 from streamer.runtime.cpu import check_cpu
 from streamer.runtime.end_signals import end_as_ctrl_c_does
+from streamer.runtime.library_threads import use_one_thread
 from streamer.runtime.native_logs import filter_native_logs
 from streamer.runtime.package_path import check_package_path
 
@@ -49,7 +52,9 @@ def run(job: Job, lines: ProgressLines) -> int:
         lines.sentence(problem)
     for planned in plan.films:
         length = f" ({say_duration(planned.seconds)}, {planned.frames} frames)" if planned.frames else ""
-        lines.line(f"{planned.drive}{length} becomes {planned.out}")
+        lines.line(f"{planned.driving}{length} becomes {planned.out}")
+        if planned.note is not None:
+            lines.sentence(planned.note)
     wanted = len(plan.films) + len(plan.problems)
     made = 0
     if plan.films:
@@ -86,7 +91,8 @@ def read_job(arguments: Sequence[str] | None) -> Job:
     parser = flags.make_parser(
         Job,
         "python -m streamer.animate",
-        "Let a picture make the motion of a video: every frame, with the video's frame rate and sound.",
+        "Let a picture make the motion of a video, or of one for the face and one for the body, or speak with a voice: "
+        "every frame, with the frame rate of the first video and the sound of the voice or of that video.",
     )
     try:
         return Job(
@@ -110,5 +116,6 @@ def joined(arguments: Sequence[str]) -> list[str]:
 if __name__ == "__main__":
     accept_every_character()
     filter_native_logs()
+    use_one_thread()  # in each thread of the film; torch, numba and OpenMP are not imported yet
     end_as_ctrl_c_does()  # and leaves no half film
     sys.exit(main())

@@ -46,6 +46,7 @@ MAX_STRENGTH = 2  # of a control; 1 is the motion of the driver
 
 # Numbers of `Controls`, as flags, files and messages may give them.
 Strength = Annotated[float, Meta(ge=0, le=MAX_STRENGTH)]
+Share = Annotated[float, Meta(ge=0, le=1)]
 Yaw = Annotated[float, Meta(ge=-MAX_YAW, le=MAX_YAW)]
 Tilt = Annotated[float, Meta(ge=-MAX_TILT, le=MAX_TILT)]
 Gaze = Annotated[float, Meta(ge=-MAX_GAZE, le=MAX_GAZE)]

@@ -18,17 +18,19 @@ from streamer.options import ClipRange
 class Sound:
     """The first audio track of a file, if any: copied where the new container accepts its codec, else re-encoded.
 
-    path, clip, name: as for `VideoReader`. Timestamps are kept, or of a part count from its beginning as those of its
-    frames do, so audio and video stay in sync. A part begins and ends with whole packets, some 20 ms each.
+    path, clip, name, from_zero: as for `VideoReader`. Timestamps are kept, or of a part count from its beginning as
+    those of its frames do, so audio and video stay in sync. A part begins and ends with whole packets, some 20 ms each.
     """
 
-    def __init__(self, path: Path, clip: ClipRange = WHOLE, name: str = "The video") -> None:
+    def __init__(self, path: Path, clip: ClipRange = WHOLE, name: str = "The video", from_zero: bool = False) -> None:
         self._container: Any = open_container(path, name)
         audio = self._container.streams.audio
         # A track without a decoder cannot be copied either: its parameters are unknown.
         self._source: Any = audio[0] if audio and audio[0].codec_context is not None else None
-        self._begin, self._end = (0.0, None) if clip.is_whole else times_in_file(self._container, clip)
         self._is_whole = clip.is_whole
+        keeps_times = clip.is_whole and not from_zero
+        self._begin, self._end = (0.0, None) if keeps_times else times_in_file(self._container, clip)
+        self._cut: float | None = None
         self._packets: Iterator[Any] = iter(())
         self._next: Any = None
 
@@ -53,8 +55,13 @@ class Sound:
             self._packets = self._encoded(container.add_stream(codec, rate=48_000, layout="stereo"))
         self._next = next(self._packets, None)
 
+    def cut(self, seconds: float) -> None:
+        """Let the sound end with a film that ends so many seconds after its beginning."""
+        self._cut = seconds
+
     def write(self, container: Any, until: float | None) -> None:
         """Write the packets up to `until` seconds, None: all that are left."""
+        until = self._cut if until is None else until
         while self._next is not None and (until is None or _start_seconds(self._next) <= until):
             container.mux(self._next)
             self._next = next(self._packets, None)

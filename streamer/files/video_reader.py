@@ -31,16 +31,17 @@ class VideoError(KagamiError):
 class VideoReader:
     """The video track of a file, or a part of it.
 
-    clip: the part that is read. name: of the file in sentences; None: its path.
+    clip: the part that is read. name: of the file in sentences; None: its path. from_zero: whether times of a whole
+    file count from its beginning, too, whatever its timestamps do, so that several files begin together.
     rate: mean frames per second. seconds: length of the file, 0 if it has none. frames: expected number of frames of
     the part, 0 if the file has no length. has_sound: whether the file has an audio track.
 
     Raises VideoError here or at the first frame if there is nothing to read.
     """
 
-    def __init__(self, path: Path, clip: ClipRange = WHOLE, name: str | None = None) -> None:
+    def __init__(self, path: Path, clip: ClipRange = WHOLE, name: str | None = None, from_zero: bool = False) -> None:
         self.name = name or str(path)
-        self._path, self._clip = path, clip
+        self._path, self._clip, self._from_zero = path, clip, from_zero
         self._container = open_container(path, self.name)
         if not self._container.streams.video:
             self._container.close()
@@ -58,7 +59,7 @@ class VideoReader:
         seconds = (self._stream.duration or 0) * (self._stream.time_base or 0)
         self.seconds = float(seconds or Fraction(self._container.duration or 0, av.time_base))
         try:
-            self._check_clip()
+            check_clip(clip, self.seconds, self.name)
         except VideoError:
             self._container.close()
             raise
@@ -98,16 +99,6 @@ class VideoReader:
         if index == 0:
             raise VideoError(f"{self.name} holds no frames: give a video that shows the driver.")
 
-    def _check_clip(self) -> None:
-        """Raises VideoError for a part that the file's length shows to lie outside of it."""
-        if not self.seconds:
-            return
-        length = f"{self.name} is {say_duration(self.seconds)} long"
-        if self._clip.start >= self.seconds:
-            raise VideoError(f"{length}, and --clip begins at {self._clip.start:g} s: choose an earlier part.")
-        if self._clip.end is not None and self._clip.end > self.seconds + CLIP_SLACK_S:
-            raise VideoError(f"{length}, and --clip ends at {self._clip.end:g} s: let it end earlier, or nowhere.")
-
     def _expected_frames(self) -> int:
         if self._clip.is_whole and self._stream.frames:
             return int(self._stream.frames)
@@ -117,7 +108,9 @@ class VideoReader:
     def _timed(self) -> Iterator[tuple[av.VideoFrame, float]]:
         """The frames that are to be read, still as they were decoded, with their `captured`."""
         if self._clip.is_whole:
-            yield from self._decoded()
+            begin = times_in_file(self._container, self._clip)[0] if self._from_zero else 0.0
+            for frame, captured in self._decoded():
+                yield frame, captured - begin
             return
         begin, end = times_in_file(self._container, self._clip)
         shown: av.VideoFrame | None = None  # the last one before or at the beginning of the part
@@ -174,6 +167,17 @@ class VideoReader:
             yield frame, seconds
 
 
+def check_clip(clip: ClipRange, seconds: float, name: str) -> None:
+    """Raises VideoError for a part that lies outside of a file. seconds: its length, 0 if unknown. name: of it."""
+    if not seconds:
+        return
+    length = f"{name} is {say_duration(seconds)} long"
+    if clip.start >= seconds:
+        raise VideoError(f"{length}, and --clip begins at {clip.start:g} s: choose an earlier part.")
+    if clip.end is not None and clip.end > seconds + CLIP_SLACK_S:
+        raise VideoError(f"{length}, and --clip ends at {clip.end:g} s: let it end earlier, or nowhere.")
+
+
 def _is_picture(container: Any) -> bool:
     """Whether FFmpeg has opened a picture file: a video of one frame, which would become a film of one frame. Animated
     GIF and PNG files are videos.
@@ -201,15 +205,15 @@ def reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error).strip().rstrip(".") or type(error).__name__
 
 
-def open_container(path: Path, name: str) -> Any:
-    """Open a file for reading. name: for sentences. Raises VideoError."""
+def open_container(path: Path, name: str, kind: str = "video", examples: str = "an MP4, MOV, WebM or MKV") -> Any:
+    """Open a file for reading. name: for sentences. kind, examples: what it should be, in words. Raises VideoError."""
     if path.is_dir():
-        raise VideoError(f"{name} is a folder: give the path of a video.")
+        raise VideoError(f"{name} is a folder: give the path of a {kind}.")
     if not path.exists():
-        raise VideoError(f"There is no video at {name}: check the path.")
+        raise VideoError(f"There is no {kind} at {name}: check the path.")
     if path.stat().st_size == 0:
         raise VideoError(f"{name} is empty (0 bytes): record or download it again.")
     try:
         return av.open(local_file(path))
     except (OSError, FFmpegError) as error:
-        raise VideoError(f"{name} is not a readable video ({reason(error)}): give an MP4, MOV, WebM or MKV.") from error
+        raise VideoError(f"{name} is not a readable {kind} ({reason(error)}): give {examples}.") from error

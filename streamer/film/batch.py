@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from streamer.errors import KagamiError
-from streamer.film.film import Film, FilmSummary, make_film
+from streamer.film.film import Film, FilmSummary
+from streamer.film.film_maker import make_film
 from streamer.film.job import Job
 from streamer.film.plan import Plan, PlannedFilm
 from streamer.film.progress_lines import ProgressLines
@@ -34,9 +35,9 @@ def make_films(job: Job, plan: Plan, lines: ProgressLines) -> int:
     made = 0
     for planned in plan.films:
         film = Film(
-            planned.drive, planned.out, clip=job.clip_range, controls=controls, backdrop=plan.backdrop,
-            alpha=job.is_transparent, crf=job.crf, replace=job.force, neutral=job.neutral, smooth=job.smooth,
-            smoothing=job.smoothing, who=job.who,
+            planned.driving, planned.out, clip=job.clip_range, voice=job.voice, controls=controls,
+            backdrop=plan.backdrop, alpha=job.is_transparent, crf=job.crf, replace=job.force,
+            neutral=job.neutral, smooth=job.smooth, smoothing=job.smoothing, who=job.who,
         )  # fmt: skip
         began = lines.seconds
         try:
@@ -47,6 +48,8 @@ def make_films(job: Job, plan: Plan, lines: ProgressLines) -> int:
             lines.sentence(str(error))
             continue
         lines.close()
+        for note in summary.notes:
+            lines.sentence(note)
         print(wrote(planned, summary, lines.seconds - began), flush=True)
         made += 1
     return made

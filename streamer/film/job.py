@@ -10,14 +10,17 @@ from msgspec import Meta
 
 from streamer.errors import SettingsError
 from streamer.files.video_writer import MAX_CRF
+from streamer.film.driving import Driving
 from streamer.flags import Flag
 from streamer.options import (
+    EVERY_PERSON,
     LARGEST_PERSON,
     OWN_ASPECT,
     Background,
     ClipRange,
     Gaze,
     NeutralKind,
+    Share,
     Strength,
     Tilt,
     Yaw,
@@ -58,15 +61,23 @@ def _clip(place: str, text: str) -> str:
     return text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """The films to make of one picture; the `Flag` of a field gives its meaning."""
 
     ref: References
     drive: Annotated[
-        tuple[Path, ...], Meta(min_length=1),
+        tuple[Path, ...],
         Flag("the video of the driver, or a folder of videos; may be repeated: each becomes a film", FILES, "FILE"),
-    ]  # fmt: skip
+    ] = ()  # fmt: skip
+    drive_face: Annotated[Path | None, Flag("a video for face, gaze and head alone", FILES, "FILE")] = None
+    drive_body: Annotated[Path | None, Flag("a video for body and hands alone", FILES, "FILE")] = None
+    drive_voice: Annotated[
+        Path | None, Flag("a WAV, an MP3 or a video whose sound moves the mouth and becomes the film's", FILES, "FILE")
+    ] = None  # fmt: skip
+    voice: Annotated[
+        Share, Flag("share of the mouth that this voice moves while a face is seen, 0 its sound alone", MOTION)
+    ] = 1.0
     out: Annotated[
         Path,
         Flag(
@@ -76,7 +87,7 @@ class Job:
     ]  # fmt: skip
     clip: Annotated[
         str | None,
-        Flag("only this part of the video: 3.5-12, 3.5-, -12 or 1:02-1:30", FILES, "START-END", rule=_clip),
+        Flag("only this part of the files that drive: 3.5-12, 3.5-, -12 or 1:02-1:30", FILES, "START-END", rule=_clip),
     ] = None
     crf: Annotated[
         Annotated[int, Meta(ge=0, le=MAX_CRF)] | None,
@@ -129,6 +140,24 @@ class Job:
     keep_in_frame: KeepInFrame = True
     steps: Steps = 1
     checkpoint: Checkpoint = None
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError where the flags that say what drives the films do not go together."""
+        face_and_body = self.drive_face is not None and self.drive_body is not None
+        if not self.drive and not any((self.drive_face, self.drive_body, self.drive_voice)):
+            raise SettingsError("nothing drives the film: give --drive, --drive-face, --drive-body or --drive-voice.")
+        if self.drive and face_and_body:
+            raise SettingsError("--drive-face and --drive-body leave nothing to --drive: leave one of the three out.")
+        if self.person == EVERY_PERSON and (self.drive_face or self.drive_body):
+            raise SettingsError("--drive-face and --drive-body move one character: leave --person all out.")
+        if self.voice != 1 and self.drive_voice is None:
+            raise SettingsError("--voice is the share of a voice: give --drive-voice, too, or leave it out.")
+
+    @property
+    def drivings(self) -> tuple[Driving, ...]:
+        """What drives each film; of a folder of videos, the folder."""
+        given = self.drive or (None,)
+        return tuple(Driving(drive, self.drive_face, self.drive_body, self.drive_voice) for drive in given)
 
     @property
     def clip_range(self) -> ClipRange:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from streamer.errors import KagamiError
 from streamer.frames import AvatarFrame
@@ -12,16 +13,33 @@ from streamer.generation.pipeline import AvatarPipeline
 from streamer.generation.stream import FrameRequest
 from streamer.options import NeutralKind
 from streamer.rigging.backdrop import Backdrop
+from streamer.sources.mixer import Mixer
+from streamer.sources.source import Moment
+from streamer.sources.wanted_motion import WantedMotion
 from streamer.tracking.clip_scenes import clip_scenes
 from streamer.tracking.head_of_body import HeadOfBody
 from streamer.tracking.motion import Motion
 from streamer.tracking.presence import NEUTRAL, Presence
+from streamer.tracking.resolved import Resolved
 
 
 class NoDriverError(KagamiError):
     """Neither a face nor a body was found in the driving video."""
 
     code = "no-driver"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Additions:
+    """What moves the first character besides the videos that drive it. mixer: of its sources. wanted: of these."""
+
+    mixer: Mixer = field(default_factory=lambda: Mixer([]))
+    wanted: WantedMotion = field(default_factory=WantedMotion)
+
+    def to(self, resolved: Resolved) -> tuple[Motion, Motion]:
+        """The motion and the neutral to draw."""
+        moment = Moment(resolved.motion.captured, resolved.is_seen, self.wanted)
+        return self.mixer.mix(resolved.motion, resolved.neutral, moment)
 
 
 def perform(
@@ -31,10 +49,9 @@ def perform(
     controls: Controls,
     neutral: NeutralKind = "first",
     name: str = "the video",
-    backdrop: Backdrop | None = None,
 ) -> Generator[AvatarFrame, None, None]:
     """`perform_all` for a picture with one character. motions: of its driver."""
-    return perform_all(pipeline, avatar, [motions], controls, neutral, name, backdrop)
+    return perform_all(pipeline, avatar, [motions], controls, neutral, name)
 
 
 def perform_all(
@@ -44,25 +61,42 @@ def perform_all(
     controls: Controls,
     neutral: NeutralKind = "first",
     name: str = "the video",
-    backdrop: Backdrop | None = None,
 ) -> Generator[AvatarFrame, None, None]:
     """One drawn frame for each motion. motions: of the driver of each character, from left to right.
 
-    neutral, name: as in `resolve`. backdrop: see `Stream.background`. A further character without a driver idles.
-    Raises NoDriverError if the first has none.
+    neutral, name: as in `resolve`. A further character without a driver idles. Raises NoDriverError if the first has
+    none.
     """
-    stream = pipeline.open(avatar)
     of_each = [resolve(each, neutral, None if slot else name, slot) for slot, each in enumerate(motions)]
+    return draw_all(pipeline, avatar, of_each, controls)
+
+
+def draw_all(
+    pipeline: AvatarPipeline,
+    avatar: Avatar,
+    of_each: Sequence[Iterable[Resolved]],
+    controls: Controls,
+    backdrop: Backdrop | None = None,
+    additions: Additions | None = None,
+) -> Generator[AvatarFrame, None, None]:
+    """One drawn frame for each of the motions that each character makes, from left to right.
+
+    backdrop: see `Stream.background`. additions: to the first character's motion; None: none.
+    """
+    additions = additions or Additions()
+    stream = pipeline.open(avatar)
     try:
-        for (shown, related), *others in zip(*of_each, strict=True):
-            yield pipeline.draw([FrameRequest(stream, shown, related, controls, tuple(others), backdrop=backdrop)])[0]
+        for first, *others in zip(*of_each, strict=True):
+            shown, related = additions.to(first)
+            further = tuple((each.motion, each.neutral) for each in others)
+            yield pipeline.draw([FrameRequest(stream, shown, related, controls, further, backdrop=backdrop)])[0]
     finally:
         pipeline.close(stream)
 
 
 def resolve(
     motions: Iterable[Motion], neutral: NeutralKind = "first", name: str | None = "the video", seed: int = 0
-) -> Iterator[tuple[Motion, Motion]]:
+) -> Iterator[Resolved]:
     """The motion to draw for each motion of one driver, and the neutral that it is measured against.
 
     neutral: "first" takes the first face or body, "auto" the face that `Calibration` finds at the beginning; either is
@@ -80,6 +114,7 @@ def resolve(
             if known is not None and related is not None and known.scene != related.scene:
                 presence.change_scene(known, related, motion.captured)
             known = related or known
-            yield presence.resolve(measured, known, motion.captured), known or NEUTRAL
+            shown = presence.resolve(measured, known, motion.captured)
+            yield Resolved(shown, known or NEUTRAL, motion.face is not None)
     if known is None and name is not None:
         raise NoDriverError(f"Nobody was found in {name}: use a video that shows the driver's face or body.")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from streamer.errors import KagamiError
-from streamer.files.video_reader import VideoError, VideoReader, reason
+from streamer.files.video_reader import VideoError, reason
 from streamer.files.video_writer import check_format, check_output
+from streamer.film.driving import Driving
+from streamer.film.film_length import look_into
 from streamer.film.job import Job
 from streamer.generation.weights_file import check_weights
 from streamer.rigging.backdrop import Backdrop, load_backdrop
@@ -23,14 +25,16 @@ VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".m
 class PlannedFilm:
     """A film that can be begun.
 
-    seconds, frames: its expected length, 0 where the video does not tell. has_sound: whether it will have some.
+    seconds, frames: its expected length, 0 where the files do not tell. has_sound: whether it will have some. note:
+    a sentence about what of its files is left out, if anything is.
     """
 
-    drive: Path
+    driving: Driving
     out: Path
     seconds: float
     frames: int
     has_sound: bool
+    note: str | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -55,8 +59,8 @@ def plan_films(job: Job) -> Plan:
     Raises KagamiError for everything that no film can be made with.
     """
     check_background_file(job.background, job.background_file)
-    several = len(job.drive) > 1 or job.drive[0].is_dir()
-    films = dict(_outputs_of_several(job) if several else [_output_of_one(job)])
+    several = len(job.drive) > 1 or any(drive.is_dir() for drive in job.drive)
+    films = list(_outputs_of_several(job) if several else [_output_of_one(job)])
     pictures = tuple(map(load_picture, job.ref))
     backdrop = None if job.background_file is None else load_backdrop(job.background_file)
     if job.generator == "dit":
@@ -64,9 +68,9 @@ def plan_films(job: Job) -> Plan:
     check_temporary_folder()
     planned: list[PlannedFilm] = []
     problems: list[str] = []
-    for drive, out in films.items():
+    for driving, out in films:
         try:
-            planned.append(_plan_film(job, drive, out, several and not job.out.exists()))
+            planned.append(_plan_film(job, driving, out, several and not job.out.exists()))
         except KagamiError as error:
             if not several:
                 raise
@@ -74,17 +78,16 @@ def plan_films(job: Job) -> Plan:
     return Plan(pictures, backdrop, tuple(planned), tuple(problems), job.out if several else None)
 
 
-def _plan_film(job: Job, drive: Path, out: Path, is_new: bool) -> PlannedFilm:
+def _plan_film(job: Job, driving: Driving, out: Path, is_new: bool) -> PlannedFilm:
     """is_new: whether the folder of several films is yet to be made, so that there is nothing in it."""
-    with VideoReader(drive, job.clip_range) as reader:
-        frames, seconds = reader.frames, float(reader.frames / reader.rate)
-        has_sound = reader.has_sound and bool(out.suffix)
-    inputs = [*job.ref, *job.drive, drive, job.points, job.background_file, job.checkpoint]
+    lengths = look_into(driving, job.clip_range)
+    inputs = [*job.ref, *job.drive, *driving.files, job.points, job.background_file, job.checkpoint]
     if out.exists() and any(_is_within(path, out) for path in inputs if path is not None and path.exists()):
         raise VideoError(f"{out} is also an input: choose another --out.")
     if not is_new:
         check_output(out, job.is_transparent, job.crf, job.force)
-    return PlannedFilm(drive, out, seconds, frames, has_sound)
+    has_sound = lengths.has_sound and bool(out.suffix)
+    return PlannedFilm(driving, out, lengths.seconds, lengths.frames, has_sound, lengths.note)
 
 
 def _is_within(path: Path, out: Path) -> bool:
@@ -92,15 +95,15 @@ def _is_within(path: Path, out: Path) -> bool:
     return out.samefile(path) or out.resolve() in path.resolve().parents
 
 
-def _output_of_one(job: Job) -> tuple[Path, Path]:
+def _output_of_one(job: Job) -> tuple[Driving, Path]:
     if job.format is not None:
         raise VideoError("--format is for several videos, and --out chooses for one: leave it out.")
     check_format(job.out, job.is_transparent, job.crf)
-    return job.drive[0], job.out
+    return job.drivings[0], job.out
 
 
-def _outputs_of_several(job: Job) -> Iterator[tuple[Path, Path]]:
-    """Each video once, and the file or folder that its film becomes."""
+def _outputs_of_several(job: Job) -> Iterator[tuple[Driving, Path]]:
+    """What drives each film, each video once, and the file or folder that it becomes."""
     if job.out.is_file() or job.out.suffix.lower() in VIDEO_SUFFIXES:
         raise VideoError(f"{job.out} is a file, and several videos become several films: let --out be a folder.")
     if not job.out.parent.is_dir():
@@ -114,7 +117,7 @@ def _outputs_of_several(job: Job) -> Iterator[tuple[Path, Path]]:
         if out in taken:
             raise VideoError(f"{taken[out]} and {drive} would both become {out}: rename one of them.")
         taken[out] = drive
-        yield drive, out
+        yield replace(job.drivings[0], drive=drive), out
 
 
 def _videos(given: Path) -> list[Path]:

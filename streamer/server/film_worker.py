@@ -108,7 +108,9 @@ class FilmWorker:
         self._state = replace(self._state, stage="failed", message=message)
 
     def _make(self, order: FilmOrder) -> None:
-        from streamer.film.film import Film, make_film  # noqa: PLC0415 - FFmpeg, MediaPipe: not needed to queue films
+        from streamer.film.driving import Driving  # noqa: PLC0415
+        from streamer.film.film import Film  # noqa: PLC0415
+        from streamer.film.film_maker import make_film  # noqa: PLC0415 - FFmpeg, MediaPipe: not needed to queue films
         from streamer.generation.device import choose_device  # noqa: PLC0415
         from streamer.generation.factory import make_pipeline  # noqa: PLC0415
 
@@ -121,7 +123,7 @@ class FilmWorker:
         avatar = pipeline.prepare(order.picture, order.points, controls.framing, order.views, order.person)
         self._state = replace(self._state, notes=tuple(avatar.notes))
         film = Film(
-            order.clip, order.out, order.name, controls=controls, backdrop=order.backdrop,
+            Driving(order.clip), order.out, order.name, controls=controls, backdrop=order.backdrop,
             alpha=controls.background == "transparent", smooth=settings.smooth, smoothing=controls.smoothing,
             who=controls.who, body=controls.follow_body,
         )  # fmt: skip

@@ -58,6 +58,10 @@ class VoiceShare:
         self._strength = _towards(self._strength, strength, elapsed / HANDOVER_S)
         self.mouth = self._heard * (self._strength + (1 - self._strength) * smooth_share(self._lost))
 
+    def begin(self, strength: float, is_heard: bool, is_seen: bool) -> None:
+        """Be there at once, as a film is from its first frame on, and not ease in. See `advance`."""
+        self._heard, self._strength, self._lost = float(is_heard), strength, float(not is_seen)
+
     def expression(self, face: VoiceFrame | None) -> Expression:
         """This share of a voice's face; `REST` where there is none."""
         if face is None or self.mouth <= 0:

@@ -20,6 +20,7 @@ from streamer.tracking.head_pose import head_pose
 from streamer.tracking.motion_extractor import MotionExtractor
 from tests.support.clips import AVATAR, DRIVER, grey_frames, make_sound, make_video
 from tests.support.people import STEP, person
+from tests.support.speech import make_voice, vowels
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +135,35 @@ def test_a_background_of_ones_own_is_written_behind_the_character(short, tmp_pat
         abs(last[2, 2].astype(int) - (10, 20, 240)).max() < 4
         and abs(last[64, 64].astype(int) - (10, 20, 240)).max() > 60
     )
+
+
+def test_a_voice_alone_moves_the_mouth_when_it_is_heard_and_is_the_films_sound(tmp_path):
+    quiet = np.zeros(9600)
+    voice, out = make_voice(tmp_path / "voice.wav", [quiet, vowels(0.6), quiet]), tmp_path / "out.mp4"
+    command = ["--ref", str(AVATAR), "--drive-voice", str(voice), "--out", str(out), "--generator", "geometry"]
+    assert main([*command, "--size", "256"]) == 0
+    with av.open(str(out)) as film:
+        heard = np.concatenate([frame.to_ndarray()[0] for frame in film.decode(audio=0)])
+        rate, seconds = film.streams.audio[0].rate, film.duration / av.time_base
+    assert seconds == pytest.approx(1.8, abs=0.06)
+    moved, times = openings(out), np.arange(54) / 30
+    loud = np.array([np.abs(heard[int(t * rate) : int((t + 0.04) * rate)]).max(initial=0) > 0.02 for t in times])
+    assert loud[(times > 0.65) & (times < 1.15)].all() and not loud[(times < 0.5) | (times > 1.3)].any()
+    assert moved[loud].mean() > moved[~loud].mean() + 0.03
+    correlations = [np.corrcoef(np.roll(loud, shift), moved)[0, 1] for shift in range(-6, 7)]
+    assert abs(int(np.argmax(correlations)) - 6) <= 2, "frames of a thirtieth of a second"
+
+
+def test_a_face_of_one_video_sits_on_the_body_of_another(short, tmp_path):
+    with VideoReader(DRIVER) as reader:
+        frames = [np.ascontiguousarray(frame.rgb[:, ::-1]) for frame, _ in zip(reader, range(24), strict=False)]
+    body = make_video(tmp_path / "body.mp4", frames, [50 * i for i in range(24)], sound="aac", seconds=1.2)
+    out = tmp_path / "out.mp4"
+    command = ["--ref", str(AVATAR), "--drive-face", str(short), "--drive-body", str(body), "--out", str(out)]
+    assert main([*command, "--generator", "geometry", "--size", "256"]) == 0
+    assert np.corrcoef(openings(short), openings(out))[0, 1] > 0.6
+    with av.open(str(out)) as film:
+        assert film.streams.audio and film.streams.video[0].frames == 30
 
 
 def run(capsys, tmp_path, **flags):

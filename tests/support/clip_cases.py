@@ -81,7 +81,7 @@ def tracked(frames):
 
 def resolved(motions, neutral="first"):
     """What an avatar shows of them, and the neutral of each."""
-    return list(resolve(smooth_both_ways(bridge(iter(motions))), neutral))
+    return [each[:2] for each in resolve(smooth_both_ways(bridge(iter(motions))), neutral)]
 
 
 def relations(pairs):

@@ -1,6 +1,6 @@
 """The parts of a film keep nothing of its frames, neither in Python nor in FFmpeg, MediaPipe, OpenCV, numba and torch.
 
-What a film itself holds back is counted in test_film.py, with fakes in place of these parts.
+What a film itself holds back is counted in test_film_maker.py, with fakes in place of these parts.
 """
 
 import gc

@@ -12,7 +12,7 @@ import pytest
 from streamer.errors import KagamiError, SettingsError
 from streamer.film.job import Job
 from streamer.film.plan import plan_films
-from tests.support.clips import AVATAR, grey_frames, make_video
+from tests.support.clips import AVATAR, grey_frames, make_sound, make_video
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def refusal(*given, **fields):
 
 def test_plan_of_one_clip_tells_its_length(clips, tmp_path):
     plan = plan_films(job(clips, tmp_path, clip="0.1-0.3"))
-    assert [(each.drive, each.out) for each in plan.films] == [(clips / "b.mp4", tmp_path / "out.mp4")]
+    assert [(each.driving.drive, each.out) for each in plan.films] == [(clips / "b.mp4", tmp_path / "out.mp4")]
     assert plan.films[0].seconds == pytest.approx(0.2, abs=0.05) and plan.folder is None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clips"]
 
@@ -157,3 +157,54 @@ def test_refusals_come_before_torch_and_leave_with_status_1(clips, tmp_path):
     assert (
         done.stderr == f"{tmp_path / 'out.mp4'} exists already: give --force to replace it, or choose another --out.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"drive": ()}, "nothing drives the film: give --drive, --drive-face, --drive-body or --drive-voice."),
+        (
+            {"drive_face": Path("a.mp4"), "drive_body": Path("b.mp4")},
+            "--drive-face and --drive-body leave nothing to --drive: leave one of the three out.",
+        ),
+        (
+            {"drive_face": Path("a.mp4"), "person": "all"},
+            "--drive-face and --drive-body move one character: leave --person all out.",
+        ),
+        ({"voice": 0.5}, "--voice is the share of a voice: give --drive-voice, too, or leave it out."),
+    ],
+)
+def test_flags_of_drivers_that_do_not_go_together_are_refused(clips, tmp_path, fields, said):
+    with pytest.raises(SettingsError, match=f"^{said}$"):
+        job(clips, tmp_path, **fields)
+
+
+def test_plan_refuses_drivers_that_cannot_be_used(clips, tmp_path):
+    video, sound = clips / "b.mp4", make_sound(tmp_path / "sound.m4a")
+    alone = {"drive": ()}
+    for fields, said in (
+        ({"drive_voice": video}, f"{video} has no sound: give a file in which somebody speaks."),
+        ({"drive_voice": clips / "no.wav"}, f"There is no sound file at {clips / 'no.wav'}: check the path."),
+        ({"drive_voice": clips}, f"{clips} is a folder: give the path of a sound file."),
+        ({"drive_face": sound}, f"{sound} has no picture track: give a video that shows the driver."),
+        ({"drive_body": clips / "no.mp4"}, f"There is no video at {clips / 'no.mp4'}: check the path."),
+        (
+            {"drive_voice": sound, "clip": "5-6"},
+            f"{sound} is 0.4 s long, and --clip begins at 5 s: choose an earlier part.",
+        ),
+    ):
+        assert refusal(clips, tmp_path, **alone, **fields).startswith(said)
+    notes = clips / "notes.txt"
+    notes.write_text("no sound")
+    assert refusal(clips, tmp_path, drive_voice=notes).endswith("give a WAV, an MP3 or a video.")
+    assert refusal(
+        clips, tmp_path, out=sound.rename(tmp_path / "s.mp4"), drive_voice=tmp_path / "s.mp4", force=True
+    ) == (f"{tmp_path / 's.mp4'} is also an input: choose another --out.")
+
+
+def test_plan_gives_every_film_the_same_voice(clips, tmp_path):
+    (clips / "bad.webm").unlink()
+    voice = make_sound(tmp_path / "voice.m4a")
+    plan = plan_films(job(clips, tmp_path, drive=(clips,), out=tmp_path / "films", drive_voice=voice))
+    assert [each.driving.drive.name for each in plan.films] == ["a.MOV", "b.mp4"]
+    assert all(each.driving.voice == voice and each.has_sound for each in plan.films)

@@ -10,13 +10,19 @@ import numpy as np
 import pytest
 import torch
 
-from streamer.film import film as film_module
-from streamer.film.film import Film, FilmCancelledError, FilmSummary, make_film
+from models.geometry.topology import LOWER_LIP_INNER, UPPER_LIP_INNER
+from streamer.film import film_maker, tracked_video
+from streamer.film.driving import Driving
+from streamer.film.film import Film, FilmCancelledError, FilmSummary
+from streamer.film.film_maker import make_film
+from streamer.film.performance import NoDriverError
 from streamer.frames import AvatarFrame, CameraFrame
+from streamer.tracking.head_pose import head_pose
 from streamer.tracking.motion import Motion
 from streamer.tracking.shown_body import WHOLE_BODY
 from tests.support.clips import grey_frames, make_video
 from tests.support.people import nobody, person
+from tests.support.speech import make_voice, vowels
 
 RATE = 5  # frames a second of the fake videos
 
@@ -58,7 +64,7 @@ held: dict[str, Held] = {}
 class FakeReader:
     """A video of grey frames; nobody is to be seen before `first_face` seconds."""
 
-    rate, name = RATE, "fake.mp4"
+    rate, name, has_sound = RATE, "fake.mp4", False
 
     def __init__(self, seconds, *_):
         self.frames = seconds * RATE
@@ -120,11 +126,17 @@ def fakes(monkeypatch):
     out = FakeOut()
     for kind in ("frames", "motions", "drawings"):
         held[kind] = Held()
-    monkeypatch.setattr(film_module, "VideoReader", FakeReader)
-    monkeypatch.setattr(film_module, "Drivers", FakeDrivers)
-    monkeypatch.setattr(film_module, "Sound", lambda *_: contextlib.nullcontext())
-    monkeypatch.setattr(film_module, "recording", lambda *_: contextlib.nullcontext(out))
+    monkeypatch.setattr(tracked_video, "VideoReader", FakeReader)
+    monkeypatch.setattr(tracked_video, "Drivers", FakeDrivers)
+    monkeypatch.setattr(film_maker, "Sound", lambda *_: contextlib.nullcontext(SimpleNamespace(cut=lambda _: None)))
+    monkeypatch.setattr(film_maker, "recording", lambda *_: contextlib.nullcontext(out))
     return out
+
+
+def opening(motion):
+    """Of the mouth, canonical units."""
+    shape = head_pose(motion.face).inverse(motion.face)
+    return float(np.linalg.norm(shape[LOWER_LIP_INNER] - shape[UPPER_LIP_INNER]))
 
 
 def avatar(characters=1):
@@ -135,7 +147,7 @@ def peaks(seconds, characters):
     """The most frames, motions and drawings that were held at once."""
     for kind in held:
         held[kind] = Held()
-    summary = make_film(FakePipeline(), avatar(characters), Film(seconds, Path("out.mp4"), "fake.mp4"))
+    summary = make_film(FakePipeline(), avatar(characters), Film(Driving(seconds), Path("out.mp4"), "fake.mp4"))
     assert summary == FilmSummary(seconds * RATE, pytest.approx(seconds))
     return {kind: each.peak for kind, each in held.items()}
 
@@ -152,10 +164,88 @@ def test_film_holds_as_much_of_a_long_video_as_of_a_short_one(fakes, monkeypatch
     assert long["frames"] < 16 and long["drawings"] < 4  # the thread that tracks is up to eight frames further
 
 
+def test_film_of_two_drivers_holds_as_much_of_long_videos_as_of_short_ones_and_ends_with_the_shorter(fakes):
+    def peak(seconds):
+        held["motions"] = Held()
+        film = Film(Driving(face=seconds, body=2 * seconds), Path("out.mp4"))
+        assert make_film(FakePipeline(), avatar(), film).frames == seconds * RATE
+        return held["motions"].peak
+
+    assert peak(32) < 1.15 * peak(16)
+
+
+class Drawn(FakePipeline):
+    """Keeps what it was asked to draw."""
+
+    def __init__(self):
+        self.requests = []
+
+    def draw(self, requests):
+        self.requests += requests
+        return super().draw(requests)
+
+
+@pytest.fixture
+def spoken(tmp_path, monkeypatch):
+    """A file with 1.5 s of sound; the film's own sound is left out."""
+    monkeypatch.setattr(film_maker, "Sound", lambda *_: contextlib.nullcontext(SimpleNamespace(cut=cuts.append)))
+    monkeypatch.setattr(film_maker, "recording", lambda *_: contextlib.nullcontext(FakeOut()))
+    cuts.clear()
+    held["drawings"] = Held()
+    return make_voice(tmp_path / "voice.wav", [np.zeros(8000), vowels(0.5), np.zeros(8000)])
+
+
+cuts: list[float] = []
+
+
+def test_film_of_a_voice_alone_idles_at_thirty_frames_a_second_until_the_sound_ends(spoken):
+    pipeline, told = Drawn(), []
+    film = Film(Driving(voice=spoken), Path("out.mp4"))
+    summary = make_film(pipeline, avatar(2), film, told.append)
+    assert summary == FilmSummary(45, pytest.approx(1.5)) and told[0].expected == 45 and cuts == [pytest.approx(1.5)]
+    times = np.array([each.motion.captured for each in pipeline.requests])
+    assert times == pytest.approx(np.arange(45) / 30)
+    openings = np.array([opening(each.motion) for each in pipeline.requests])
+    assert openings[times < 0.45].max() < 0.02 and openings[(times > 0.5) & (times < 1.0)].max() > 0.1
+    others = [opening(each.others[0][0]) for each in pipeline.requests]
+    assert max(others) < 0.02, "the voice is the first character's"
+
+
+@pytest.mark.parametrize(("share", "begins"), [(1.0, 0.0), (0.0, 0.2)])
+def test_film_lets_the_voice_have_its_share_of_a_driver_who_is_seen(fakes, spoken, share, begins):
+    pipeline = Drawn()
+    film = Film(Driving(2, voice=spoken), Path("out.mp4"), voice=share)
+    assert make_film(pipeline, avatar(), film).frames == 2 * RATE
+    seen = [opening(each.motion) for each in pipeline.requests if each.motion.captured < 0.45]
+    assert max(seen) == pytest.approx(begins, abs=0.02)
+
+
+def test_film_tells_where_nobody_speaks(spoken, tmp_path):
+    silent = make_voice(tmp_path / "silent.wav", [np.zeros(8000)])
+    made = make_film(Drawn(), avatar(), Film(Driving(voice=silent), Path("out.mp4")))
+    assert made.notes == (f"No speech was heard in {silent}: the mouth stayed as it was without it.",)
+
+
+def test_film_without_a_face_or_a_body_where_one_is_needed_ends_with_a_sentence(fakes, monkeypatch):
+    monkeypatch.setattr(FakeDrivers, "first_face", 99.0)
+    for driving, part in ((Driving(face=3), "face"), (Driving(body=3), "body")):
+        with pytest.raises(
+            NoDriverError, match=f"^No {part} was found in 3: use a video that shows the driver's {part}"
+        ):
+            make_film(FakePipeline(), avatar(), Film(driving, Path("out.mp4")))
+
+
+def test_film_of_a_body_alone_blinks_and_moves_no_mouth(fakes):
+    pipeline = Drawn()
+    make_film(pipeline, avatar(), Film(Driving(body=6), Path("out.mp4")))
+    assert max(opening(each.motion) for each in pipeline.requests) < 0.02
+    assert all(each.motion.body is not None for each in pipeline.requests)
+
+
 def test_film_reports_each_stage_and_every_frame(fakes):
     told = []
     pipeline = FakePipeline()
-    make_film(pipeline, avatar(), Film(24, Path("out.mp4"), "fake.mp4"), told.append)
+    make_film(pipeline, avatar(), Film(Driving(24), Path("out.mp4"), "fake.mp4"), told.append)
     assert [each.stage for each in told] == sorted((each.stage for each in told), key="tracking drawing finishing".find)
     assert {each.stage for each in told} == {"tracking", "drawing", "finishing"}
     assert (told[0].tracked, told[0].drawn, told[0].expected) == (0, 0, 24 * RATE)
@@ -172,7 +262,7 @@ def test_film_is_drawn_in_one_thread_of_torch_beside_the_one_that_tracks(fakes):
         make_film(
             FakePipeline(),
             avatar(),
-            Film(6, Path("out.mp4"), "fake.mp4"),
+            Film(Driving(6), Path("out.mp4"), "fake.mp4"),
             lambda _: threads.append(torch.get_num_threads()),
         )
     finally:
@@ -184,7 +274,7 @@ def test_film_is_drawn_in_one_thread_of_torch_beside_the_one_that_tracks(fakes):
 def test_film_that_is_cancelled_ends_at_once_with_one_sentence(fakes, after):
     asked = []
     pipeline = FakePipeline()
-    film = Film(48, Path("out.mp4"), "fake.mp4")
+    film = Film(Driving(48), Path("out.mp4"), "fake.mp4")
     with pytest.raises(FilmCancelledError, match=r"^The film was cancelled; nothing was written\.$"):
         make_film(pipeline, avatar(), film, cancelled=lambda: len(asked) >= after or asked.append(0))
     assert len(asked) == after and fakes.written <= after
@@ -192,11 +282,11 @@ def test_film_that_is_cancelled_ends_at_once_with_one_sentence(fakes, after):
 
 
 def test_film_that_is_cancelled_leaves_no_file(monkeypatch, tmp_path):
-    monkeypatch.setattr(film_module, "Drivers", FakeDrivers)
+    monkeypatch.setattr(tracked_video, "Drivers", FakeDrivers)
     for kind in ("motions", "drawings"):
         held[kind] = Held()
     source = make_video(tmp_path / "in.mp4", grey_frames(60), [40 * i for i in range(60)], sound="aac")
-    film = Film(source, tmp_path / "out.mp4", "talk.mp4")
+    film = Film(Driving(source), tmp_path / "out.mp4", "talk.mp4")
     drawn = []
     with pytest.raises(FilmCancelledError):
         make_film(FakePipeline(), avatar(), film, lambda progress: drawn.append(progress.drawn), lambda: 5 in drawn)

@@ -1,0 +1,63 @@
+"""Which files drive a film: one video for all, or one each for the face and for the body, and a voice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Driving:
+    """The files that drive one film; at least one is given.
+
+    drive: a video for all that no other file drives. face: for expression, gaze and head. body: for body and hands.
+    voice: a file with sound, for the mouth.
+    """
+
+    drive: Path | None = None
+    face: Path | None = None
+    body: Path | None = None
+    voice: Path | None = None
+
+    @property
+    def face_video(self) -> Path | None:
+        """What drives the face; None: it idles."""
+        return self.face or self.drive
+
+    @property
+    def body_video(self) -> Path | None:
+        """What drives the body; None: it rests and goes along with the head."""
+        return self.body or self.drive
+
+    @property
+    def videos(self) -> tuple[Path, ...]:
+        """The videos that drive something, each once, the one that gives the film its rate first."""
+        given = (each for each in (self.drive, self.face, self.body) if each is not None)
+        return tuple(dict.fromkeys(each for each in given if each in (self.face_video, self.body_video)))
+
+    @property
+    def lead(self) -> Path:
+        """The file that gives the film its frame rate and its name; a voice only where nothing else is given."""
+        return (*self.videos, *([] if self.voice is None else [self.voice]))[0]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that are given."""
+        return tuple(each for each in (self.drive, self.face, self.body, self.voice) if each is not None)
+
+    @property
+    def sound(self) -> Path:
+        """The file whose sound the film has."""
+        return self.voice or self.lead
+
+    @property
+    def is_one_video(self) -> bool:
+        """Whether a single video drives all."""
+        return self.drive is not None and (self.face, self.body, self.voice) == (None, None, None)
+
+    def __str__(self) -> str:
+        """In words, for a line of progress."""
+        told = [f"{part} of {path}" for part, path in (("face", self.face), ("body", self.body)) if path is not None]
+        told = [*([] if self.drive is None else [str(self.drive)]), *told]
+        told += [] if self.voice is None else [f"voice of {self.voice}"]
+        return ", ".join(told)
