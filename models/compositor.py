@@ -15,6 +15,7 @@ from kernels.shade import shade
 from kernels.warp import Maps, odds, warp_composite
 from models.closeups.patches import Patch
 from models.dit import Edit
+from models.geometry.blush import any_blush, blush_gain
 from models.geometry.grid import crop, unit_grid
 from models.geometry.guidance import Guidance
 from models.geometry.limb_motion import draw_limbs
@@ -66,7 +67,10 @@ def compose(
     picture = warp_composite(person.body, maps, scene, canvas_flow, box, trim, person.head, chart, middle)
     for patch in patches:
         overlay(picture, patch.window.as_rows(), 1 - patch.edit.keep, patch.edit.paint)
-    shade(picture, guidance.shading_gain, box)
+    gain = guidance.shading_gain
+    if any_blush(guidance.blush):
+        gain = gain * blush_gain(rig.blush, guidance.blush, guidance.canonical)
+    shade(picture, gain, box)
     if behind is not None and before is not None:
         lay_between(picture, behind, before)
     return picture

@@ -9,6 +9,7 @@ from torch import Tensor
 
 MOUTH_ROWS, MOUTH_COLUMNS = 16, 48  # cells of `Driver.mouth`: from lip to lip, and from corner to corner
 SHADE_SIDE = 32  # cells along a side of `Driver.shade`
+EXTRAS = 2  # of a face, beyond its landmarks: the tongue, a blush
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,9 @@ class Driver:
     lids: (B, 2, 2) of the right and of the left eye: openness in the driver's own range, 0 = shut, 1 = as usual for
         them, and its weight 0..1.
     correction: (B, 478, 3) of a neutral: what to add to its shape, canonical units, to have the driver's usual one.
+    extras: (B, 2) 0..1, what no landmark has: how far the tongue is out, and how much the cheeks blush.
 
-    torso, shade, mouth, lids and correction may be left out: they are then zero, which means not measured.
+    All from torso on may be left out: they are then zero, which means not measured, or none.
     """
 
     face: Tensor
@@ -40,6 +42,7 @@ class Driver:
     mouth: Tensor = None  # type: ignore[assignment]  # never None after __post_init__
     lids: Tensor = None  # type: ignore[assignment]  # never None after __post_init__
     correction: Tensor = None  # type: ignore[assignment]  # never None after __post_init__
+    extras: Tensor = None  # type: ignore[assignment]  # never None after __post_init__
 
     def __post_init__(self) -> None:
         if self.torso is None:
@@ -52,6 +55,8 @@ class Driver:
             object.__setattr__(self, "lids", self.face.new_zeros(len(self.face), 2, 2))
         if self.correction is None:
             object.__setattr__(self, "correction", torch.zeros_like(self.face))
+        if self.extras is None:
+            object.__setattr__(self, "extras", self.face.new_zeros(len(self.face), EXTRAS))
 
     @staticmethod
     def of_face(face: Tensor) -> Driver:

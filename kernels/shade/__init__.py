@@ -1,4 +1,4 @@
-"""Change the light on the person: multiply colours by a small map of gains.
+"""Change the light on the person: multiply colours by small maps of gains, one for all colours or one for each.
 
 The torch reference is the specification; the numba and Triton kernels pass over the picture once.
 """
@@ -19,8 +19,8 @@ def shade(picture: Tensor, gain: Tensor, box: Tensor | None = None, backend: str
     then clamp them to 0..1.
 
     picture: (B, 4, S, S) RGB and alpha, 0..1, contiguous.
-    gain: (B, 1, n, n), positive, over the boxes (B, 3), centre x, y and half side in canvas units; without a box over
-    the canvas.
+    gain: (B, 1, n, n), or (B, 3, n, n) of red, green and blue, positive, over the boxes (B, 3), centre x, y and half
+    side in canvas units; without a box over the canvas.
     backend: see `kernels.backend`.
 
     Raises ValueError for an unknown backend, for a picture that is not contiguous and for sizes that do not fit.
@@ -28,7 +28,9 @@ def shade(picture: Tensor, gain: Tensor, box: Tensor | None = None, backend: str
     if not picture.is_contiguous():
         raise ValueError("the picture must be contiguous")
     batch, side = len(picture), gain.shape[-1]
-    if gain.shape != (batch, 1, side, side) or (box is not None and box.shape != (batch, 3)):
+    if gain.shape not in ((batch, 1, side, side), (batch, 3, side, side)) or (
+        box is not None and box.shape != (batch, 3)
+    ):
         shapes = ", ".join(str(tuple(part.shape)) for part in (gain, box) if part is not None)
         raise ValueError(f"{batch} pictures want as many square gains, and boxes, got {shapes}")
     given = [gain] if box is None else [gain, box]

@@ -16,13 +16,13 @@ def shade(picture: Tensor, gain: Tensor, box: Tensor | None) -> None:
     pictures, gains, reflectance = picture.numpy(), gain.contiguous().numpy(), np.float32(SPECULAR_REFLECTANCE)
     for i in range(len(pictures)):
         box_of_picture = CANVAS_BOX if box is None else box[i].contiguous().numpy()
-        shade_picture(pictures[i], gains[i, 0], box_of_picture, reflectance)
+        shade_picture(pictures[i], gains[i], box_of_picture, reflectance)
 
 
 @compiled
 def shade_picture(picture, gain, box, reflectance):  # type: ignore[no-untyped-def]
-    """One picture (4, S, S), in place; gain (n, n) over the box (3,)."""
-    size, side = picture.shape[1], gain.shape[0]
+    """One picture (4, S, S), in place; gain (1 or 3, n, n) over the box (3,)."""
+    size, side = picture.shape[1], gain.shape[1]
     top, bottom, left, right = changed_cells(gain)
     first_x = pixel_at(max(left - 1, 0), box[0], box[2], side, size)
     end_x = pixel_at(right + 1, box[0], box[2], side, size)
@@ -32,8 +32,9 @@ def shade_picture(picture, gain, box, reflectance):  # type: ignore[no-untyped-d
     scratch, row = np.empty(side, np.float32), np.empty(size, np.float32)
     for y in range(first_y, end_y):
         v = (np.float32(2 * y + 1) / size - ONE - box[1]) / box[2]
-        resize_row(gain, v, left_cell, fraction, scratch, row)
         for c in range(3):
+            if c < gain.shape[0]:
+                resize_row(gain[c], v, left_cell, fraction, scratch, row)
             for x in range(first_x, end_x):
                 colour = picture[c, y, x]
                 colour += picture[3, y, x] * (row[x] - ONE) * (colour + reflectance)
@@ -42,13 +43,14 @@ def shade_picture(picture, gain, box, reflectance):  # type: ignore[no-untyped-d
 
 @compiled
 def changed_cells(gain):  # type: ignore[no-untyped-def]
-    """The rows top..bottom − 1 and columns left..right − 1 of gain (n, n) that hold every value other than 1."""
-    side = gain.shape[0]
+    """The rows top..bottom − 1 and columns left..right − 1 of gain (K, n, n) that hold every value other than 1."""
+    side = gain.shape[1]
     top, bottom, left, right = side, 0, side, 0
-    for y in range(side):
-        for x in range(side):
-            if gain[y, x] != ONE:
-                top, bottom, left, right = min(top, y), y + 1, min(left, x), max(right, x + 1)
+    for c in range(gain.shape[0]):
+        for y in range(side):
+            for x in range(side):
+                if gain[c, y, x] != ONE:
+                    top, bottom, left, right = min(top, y), max(bottom, y + 1), min(left, x), max(right, x + 1)
     return top, bottom, left, right
 
 

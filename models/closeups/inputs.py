@@ -117,6 +117,7 @@ class MovingPicture:
     face: (B, 478, 3) landmarks now.
     head: pose of the head now.
     whole_eyes: (B, 2, 4), see `Pose.whole_eyes`.
+    tongue: (B,) 0..1, how far it is out.
     """
 
     picture: Tensor
@@ -127,6 +128,7 @@ class MovingPicture:
     face: Tensor
     head: HeadTransform
     whole_eyes: Tensor
+    tongue: Tensor
 
     @staticmethod
     def of(rig: Rig, pose: Pose, guidance: Guidance) -> MovingPicture:
@@ -134,8 +136,9 @@ class MovingPicture:
         on_chart = torch.cat([guidance.chart_position, guidance.chart_share], 1)
         flow = guidance.focus_flow
         return MovingPicture(
-            rig.image, rig.surface.chart, flow, on_chart, guidance.box, pose.face, pose.head, pose.whole_eyes
-        )
+            rig.image, rig.surface.chart, flow, on_chart, guidance.box, pose.face, pose.head, pose.whole_eyes,
+            pose.tongue,
+        )  # fmt: skip
 
     def sample(self, in_box: Tensor, source: Tensor) -> Tensor:
         """Colours (k·B, 3, n, n) at positions on the boxes (k·B, n, n, 2), which the flow takes from `source` on the

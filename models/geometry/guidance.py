@@ -72,6 +72,7 @@ class Guidance:
     canonical: (B, 3, G, G), canonical coordinates of what is there now.
     openings: (B, 2, G, G), 0..1, coverage by the mouth's interior and by the eyes' openings.
     shading_gain: (B, 1, G, G), factor of the colours by the light.
+    blush: (B,), 0..1, the pose's.
     tokens: (B, `MOTION_TOKENS`, `MOTION_TOKEN_WIDTH`), the face's motion relative to the picture, values near 1.
     limbs: where they are on the canvas, of whatever size; `draw_limbs` draws them. None: there are no limbs.
     """
@@ -90,6 +91,7 @@ class Guidance:
     canonical: Tensor
     openings: Tensor
     shading_gain: Tensor
+    blush: Tensor
     tokens: Tensor
     limbs: MovedLimbs | None = None
 
@@ -132,6 +134,7 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
         canonical=canonical,
         openings=on_focus.openings,
         shading_gain=shading_gain(pose.shade, canonical),
+        blush=pose.blush,
         tokens=motion_tokens(rig, pose),
         limbs=limbs_in(rig, pose) if rig.pieces > 0 else None,
     )

@@ -92,6 +92,7 @@ class Pose:
     hands: (B, 2, 21, 3), target points of the hands, canvas units; as in the picture where it has no fingers to move.
     whole_eyes: (B, 2, 4), of the right and the left eye: its height over that at rest if it has no lids and blinks as a
         whole, x and y of its way by a glance, canonical units, and how far it is such an eye, 0..1.
+    tongue: (B,) 0..1, how far it is out. blush: (B,) 0..1.
     """
 
     face: Tensor
@@ -103,6 +104,8 @@ class Pose:
     mouth: Tensor
     hands: Tensor
     whole_eyes: Tensor
+    tongue: Tensor
+    blush: Tensor
 
 
 def rest_pose(rig: Rig) -> Pose:
@@ -111,9 +114,11 @@ def rest_pose(rig: Rig) -> Pose:
     identity = torch.eye(3, device=rig.face.device).expand(len(rig), -1, -1)
     shade = rig.face.new_zeros(len(rig), 1, SHADE_SIDE, SHADE_SIDE)
     mouth = rig.face.new_zeros(len(rig), 4, MOUTH_ROWS, MOUTH_COLUMNS)
+    none = rig.face.new_zeros(len(rig))
     return Pose(
-        rig.face, local, identity, rig.body[..., :3], rig.head, shade, mouth, rig.hands[..., :3], open_eyes(rig)
-    )
+        rig.face, local, identity, rig.body[..., :3], rig.head, shade, mouth, rig.hands[..., :3], open_eyes(rig),
+        none, none,
+    )  # fmt: skip
 
 
 def open_eyes(rig: Rig) -> Tensor:
@@ -185,7 +190,10 @@ def retarget(
     teeth = per_session(strength.teeth, rig) * rig.kind.teeth * (face_strength.mouth / MOUTH_AT_REST).clamp_max(1)
     mouth = driver.mouth.permute(0, 3, 1, 2) * teeth[:, None, None, None]
     whole_eyes = torch.cat([eyes, open_eyes(rig)[..., 3:]], -1)
-    return Pose(face, local, rotation, body, head, shade, mouth, hands, whole_eyes)
+    tongue, blush = driver.extras.unbind(-1)
+    tongue = (tongue * face_strength.mouth).clamp(0, 1)
+    blush = (blush * per_session(strength.face, rig)).clamp(0, 1)
+    return Pose(face, local, rotation, body, head, shade, mouth, hands, whole_eyes, tongue, blush)
 
 
 def finite_driver(rig: Rig, driver: Driver, neutral: Driver) -> tuple[Driver, Driver]:

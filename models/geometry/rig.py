@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from kernels.mesh import draw_mesh
 from models.config import GUIDE_SIDE
+from models.geometry.blush import blush_logs
 from models.geometry.body import HAND_POINTS, body_canonical, complete_body, edge_pins, skin_weights
 from models.geometry.grid import box_grid, canvas_box, to_box
 from models.geometry.grid_mesh import (
@@ -93,6 +94,7 @@ class Rig:
     edge_pins: (B, 2, V, 4), how the canvas's edges hold the vertices, see `models.geometry.body.edge_pins`.
     turn_limit: (B,), radians, the yaw up to which the head turns in full.
     has_shading: (B,), 0..1, whether light shows on the skin.
+    blush: (B, 3, m, m), what a full blush does to red, green and blue (models/geometry/blush.py).
     kind: what of a person's head they have.
     visible_triangles: for each grid mesh, numbers (K,) of the triangles that any of the B pictures shows.
     cells_per_unit: guidance cells per canonical unit, the largest of the B.
@@ -126,6 +128,7 @@ class Rig:
     edge_pins: Tensor
     turn_limit: Tensor
     has_shading: Tensor
+    blush: Tensor
     kind: Kind
     visible_triangles: tuple[Tensor, Tensor]
     cells_per_unit: float
@@ -201,6 +204,7 @@ class Rig:
         own = cut = PersonLayers(as_texture(person), as_texture(torso))
         if foreground is not None:
             cut = PersonLayers(as_texture(colours), as_texture(torso_of(colours)))
+        shaded = has_shading(image, face)
         triangle_visible = visible.view(len(image), 2, -1)[:, :, triangles].any(-1)
         per_mesh = (len(image), 2, unit.shape[0], -1)
         return Rig(
@@ -228,7 +232,8 @@ class Rig:
             mouth=mouth_colour(image, face),
             edge_pins=edge_pins(matte, vertices).view(per_mesh),
             turn_limit=turn_limit([head, *(head_pose(view.face) for view in views)], kind.skull),
-            has_shading=has_shading(image, face),
+            has_shading=shaded,
+            blush=blush_logs(surface.chart, image, matte, shaded),
             kind=kind,
             visible_triangles=visible_triangles(triangle_visible),
             cells_per_unit=cells,

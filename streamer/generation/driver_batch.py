@@ -84,6 +84,6 @@ def to_driver(motions: Sequence[Motion], device: torch.device | str) -> Driver:
     def tensor(values: Sequence[Array]) -> torch.Tensor:
         return upload(torch.from_numpy(np.stack(values).astype(np.float32, copy=False)), torch.device(device))
 
-    names = ("hands", "torso", "shade", "mouth", "lids", "correction")
+    names = ("hands", "torso", "shade", "mouth", "lids", "correction", "extras")
     rest = ([getattr(motion, name) for motion in motions] for name in names)
     return Driver(tensor(faces), tensor(bodies), *(tensor(values) for values in rest))

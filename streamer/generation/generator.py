@@ -20,6 +20,7 @@ from models.closeups.inputs import (
 )
 from models.closeups.lids import may_be_shut
 from models.closeups.patches import Patch, drawn_eye_patches, drawn_mouth_patch, make_patches
+from models.closeups.tongue import any_tongue, tongue_patch
 from models.closeups.whole_eyes import any_whole, whole_eye_patches
 from models.closeups.window import VIEWS
 from models.config import PRESETS, ModelConfig
@@ -118,13 +119,14 @@ class GeometryGenerator:
         self._mouth = RecordedFunction(drawn_mouth)
         self._eyes = RecordedFunction(drawn_eyes)
         self._whole_eyes = RecordedFunction(moving_eyes)
+        self._tongue = RecordedFunction(moving_tongue)
 
     def encode_reference(self, rig: Rig, views: Sequence[View] = ()) -> Reference:
         reference = Reference(closeups=make_references(rig.image, rig.face, rig.head, PRESETS["tiny"], rig.kind))
         if rig.face.device.type == "cpu" and len(rig) == 1:
             pose = rest_pose(rig)
             guidance = make_guidance(rig, pose)
-            for recorded in (self._mouth, self._eyes):  # here, not in the first live frames
+            for recorded in (self._mouth, self._eyes, self._tongue):  # here, not in the first live frames
                 recorded((rig, reference), pose, guidance)
             if any_whole(MovingPicture.of(rig, pose, guidance)):
                 self._whole_eyes((rig,), pose, guidance)
@@ -145,8 +147,12 @@ class GeometryGenerator:
                 patches.append(self._mouth((rig, reference), pose, guidance))
             if lids_close:
                 patches += self._eyes((rig, reference), pose, guidance)
-        if any_whole(MovingPicture.of(rig, pose, guidance)):
+        moving = MovingPicture.of(rig, pose, guidance)
+        if any_whole(moving):
             patches += self._whole_eyes((rig,), pose, guidance)
+        if any_tongue(moving):
+            reference = Reference.stack([state.reference for state in states])
+            patches.append(self._tongue((rig, reference), pose, guidance))
         return Prediction(None, patches) if patches else None
 
 
@@ -165,6 +171,11 @@ def drawn_eyes(rig: Rig, reference: Reference, pose: Pose, guidance: Guidance) -
 def moving_eyes(rig: Rig, pose: Pose, guidance: Guidance) -> list[Patch]:
     """`whole_eye_patches` for a picture."""
     return whole_eye_patches(MovingPicture.of(rig, pose, guidance))
+
+
+def moving_tongue(rig: Rig, reference: Reference, pose: Pose, guidance: Guidance) -> Patch:
+    """`tongue_patch` for a picture."""
+    return tongue_patch(MovingPicture.of(rig, pose, guidance), reference.closeups[0])
 
 
 def moving_parts(rig: Rig, pose: Pose) -> tuple[bool, bool]:
@@ -223,7 +234,11 @@ class NetworkGenerator(Generic[StateT]):
         mouth, eyes = make_inputs(subject, closeups)
         outputs = run_closeups(mouth, eyes)
         patches = make_patches(mouth, eyes, outputs, closeups, subject, driver_mouth, may_be_shut(eyes))
-        return Prediction(at_strength(edit), [*patches, *(whole_eye_patches(subject) if any_whole(subject) else ())])
+        if any_whole(subject):
+            patches += whole_eye_patches(subject)
+        if any_tongue(subject):
+            patches.append(tongue_patch(subject, closeups[0]))
+        return Prediction(at_strength(edit), patches)
 
     def _frame_input(
         self, state: StateT, maps: Tensor, layers: Tensor, guidance: Guidance

@@ -9,11 +9,12 @@ from torch import Tensor
 from models.closeups.inputs import CloseupInput, MovingPicture, make_inputs
 from models.closeups.lids import may_be_shut
 from models.closeups.patches import Patch, make_patches
+from models.closeups.tongue import any_tongue
 from models.closeups.whole_eyes import any_whole
 from models.geometry.guidance import Guidance
 from models.geometry.retarget import Pose
 from models.geometry.rig import Rig
-from streamer.generation.generator import Reference, moving_eyes
+from streamer.generation.generator import Reference, moving_eyes, moving_tongue
 from streamer.generation.recorded_function import RecordedFunction
 
 RunCloseups = Callable[[CloseupInput, CloseupInput], Sequence[Tensor]]
@@ -26,6 +27,7 @@ class RecordedCloseups:
         self._inputs = RecordedFunction(closeup_inputs)
         self._patches = RecordedFunction(closeup_patches)
         self._whole_eyes = RecordedFunction(moving_eyes)
+        self._tongue = RecordedFunction(moving_tongue)
 
     def record(self, rig: Rig, reference: Reference, pose: Pose, guidance: Guidance, run: RunCloseups) -> None:
         """Record all that frames of a picture may need, with one of them as an example."""
@@ -33,6 +35,7 @@ class RecordedCloseups:
         outputs = run(mouth, eyes)
         for lids in (False, True):
             self._patches((rig, reference), mouth, eyes, outputs, pose, guidance, lids)
+        self._tongue((rig, reference), pose, guidance)
         if any_whole(MovingPicture.of(rig, pose, guidance)):
             self._whole_eyes((rig,), pose, guidance)
 
@@ -41,8 +44,11 @@ class RecordedCloseups:
         mouth, eyes = self._inputs((rig, reference), pose, guidance)
         outputs = run(mouth, eyes)
         patches = self._patches((rig, reference), mouth, eyes, outputs, pose, guidance, may_be_shut(eyes))
-        if any_whole(MovingPicture.of(rig, pose, guidance)):
+        moving = MovingPicture.of(rig, pose, guidance)
+        if any_whole(moving):
             patches = [*patches, *self._whole_eyes((rig,), pose, guidance)]
+        if any_tongue(moving):
+            patches = [*patches, self._tongue((rig, reference), pose, guidance)]
         return patches
 
 

@@ -44,7 +44,7 @@ def act_out(motion: Motion, neutral: Motion, expression: Expression) -> tuple[Mo
     face = pose.apply(((shape - neck) @ turn.T + neck).astype(np.float32))
     acted = replace(
         motion, face=face, head=head_pose(face).rotation, lids=_lids(motion.lids, expression),
-        mouth=motion.mouth * np.float32(min(float(expression.kept[MOUTH]), 1.0)),
+        mouth=motion.mouth * np.float32(min(float(expression.kept[MOUTH]), 1.0)), extras=expression.extras.clip(0, 1),
     )  # fmt: skip
     return with_raised_arms(acted, neutral, expression) if expression.raised.any() else (acted, neutral)
 

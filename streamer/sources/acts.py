@@ -12,7 +12,8 @@ import numpy as np
 from streamer.sources.expression import Expression, combined, weights
 
 FaceName = Literal[
-    "smile", "laugh", "wink-left", "wink-right", "surprise", "anger", "sadness", "sleepy", "kiss", "puff"
+    "smile", "laugh", "wink-left", "wink-right", "surprise", "anger", "sadness", "sleepy", "kiss", "puff", "tongue",
+    "blush",
 ]  # fmt: skip
 GestureName = Literal["nod", "shake", "wave"]
 ActName = FaceName | GestureName
@@ -23,10 +24,17 @@ LAUGH_HZ, LAUGH_JAW, LAUGH_NOD = 4.5, 0.2, math.radians(1.8)  # of a laugh: its 
 
 
 def _expression(
-    kept: tuple[float, float, float] = (1, 1, 1), turn: tuple[float, float, float] = (0, 0, 0), **named: float
+    kept: tuple[float, float, float] = (1, 1, 1),
+    turn: tuple[float, float, float] = (0, 0, 0),
+    tongue: float = 0.0,
+    blush: float = 0.0,
+    **named: float,
 ) -> Expression:
-    """kept: see `Expression`. turn: degrees. named: weights of blendshapes, of a pair by one name."""
-    return Expression(weights(**named), np.array(kept, np.float32), np.radians(np.array(turn, np.float32)))
+    """kept, tongue, blush: see `Expression`. turn: degrees. named: weights of blendshapes, of a pair by one name."""
+    return Expression(
+        weights(**named), np.array(kept, np.float32), np.radians(np.array(turn, np.float32)),
+        extras=np.array([tongue, blush], np.float32),
+    )  # fmt: skip
 
 
 _FACES: Mapping[FaceName, Expression] = {
@@ -54,6 +62,10 @@ _FACES: Mapping[FaceName, Expression] = {
     "sleepy": _expression((0.3, 0.5, 0.8), (7, 0, 5), eyeBlink=0.62, browOuterUp=0.2, eyeLookDown=0.25, jawOpen=0.06),
     "kiss": _expression((1, 1, 0.15), (-2, 0, 3), mouthPucker=1.0, mouthPress=0.4, eyeBlink=0.1),
     "puff": _expression((1, 1, 0.15), cheekPuff=1.2, mouthPucker=0.25, mouthPress=0.3),
+    "tongue": _expression(
+        (0.9, 1, 0.15), tongue=1.0, jawOpen=0.22, mouthLowerDown=0.25, mouthSmile=0.25, cheekSquint=0.3, eyeSquint=0.25
+    ),
+    "blush": _expression(blush=1.0),
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.geometry.expressions import INDEX, NAMES, offsets
+from models.motion import EXTRAS
 
 Array = NDArray[np.float32]
 EYES, BROWS, MOUTH = range(3)  # regions of `Expression.kept`, in the order of `region_shares`
@@ -40,7 +41,7 @@ def _rest() -> Array:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expression:
-    """A face, a turn of the head and raised arms, relative to how the driver is without them.
+    """A face, a turn of the head, raised arms, tongue and blush, relative to how the driver is without them.
 
     weights: (E,) of the blendshapes `NAMES`, −MAX_WEIGHT..MAX_WEIGHT.
     kept: (3,) of `EYES`, `BROWS`, `MOUTH`: the factor of the driver's own motion there; 1 adds to it, 0 replaces it.
@@ -49,6 +50,7 @@ class Expression:
     raised: (2,) 0..1, how far the left and the right arm are raised.
     swing: (2,) radians by which these arms' forearms swing outwards.
     head: the factor of the driver's own turns of the head away from the neutral.
+    extras: (2,) 0..1, how far the tongue is out, and how much the cheeks blush.
     """
 
     weights: Array = field(default_factory=_rest)
@@ -57,18 +59,19 @@ class Expression:
     raised: Array = field(default_factory=lambda: np.zeros(2, np.float32))
     swing: Array = field(default_factory=lambda: np.zeros(2, np.float32))
     head: float = 1.0
+    extras: Array = field(default_factory=lambda: np.zeros(EXTRAS, np.float32))
 
     @property
     def is_rest(self) -> bool:
         """Whether it changes nothing."""
-        others = (self.weights, self.turn, self.raised)
+        others = (self.weights, self.turn, self.raised, self.extras)
         return self.head == 1 and bool((self.kept == 1).all()) and not any(each.any() for each in others)
 
     def at_strength(self, share: float) -> Expression:
         """As much of it, 0 for nothing, 1 for all."""
         s = np.float32(share)
-        kept, head = 1 + s * (self.kept - 1), 1 + share * (self.head - 1)
-        return Expression(self.weights * s, kept, self.turn * s, self.raised * s, self.swing, head)
+        kept, head, extras = 1 + s * (self.kept - 1), 1 + share * (self.head - 1), self.extras * s
+        return Expression(self.weights * s, kept, self.turn * s, self.raised * s, self.swing, head, extras)
 
 
 REST = Expression()
@@ -77,10 +80,10 @@ REST = Expression()
 def combined(parts: Iterable[Expression]) -> Expression:
     """All of them at once: what they add adds up, within bounds, and each keeps its share of the driver's motion."""
     total, kept, turn = _rest(), np.ones(3, np.float32), np.zeros(3, np.float32)
-    raised, swing, head = np.zeros(2, np.float32), np.zeros(2, np.float32), 1.0
+    raised, swing, head, extras = np.zeros(2, np.float32), np.zeros(2, np.float32), 1.0, np.zeros(EXTRAS, np.float32)
     for part in parts:
         total, kept, turn = total + part.weights, kept * part.kept, turn + part.turn
         head *= part.head
         swing = np.where(part.raised > raised, part.swing, swing)
-        raised = np.maximum(raised, part.raised)
-    return Expression(total.clip(-MAX_WEIGHT, MAX_WEIGHT), kept, turn, raised, swing, head)
+        raised, extras = np.maximum(raised, part.raised), np.maximum(extras, part.extras)
+    return Expression(total.clip(-MAX_WEIGHT, MAX_WEIGHT), kept, turn, raised, swing, head, extras)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.geometry.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
-from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE
+from models.motion import EXTRAS, MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE
 from streamer.tracking.head_pose import CANONICAL, head_pose
 
 Array = NDArray[np.float32]
@@ -44,6 +44,8 @@ class Motion:
         weight; weight 0 = not measured (streamer/tracking/habits.py).
     correction: (478, 3) of a neutral: what to add to its shape, canonical units, since it is not how the driver usually
         rests (streamer/tracking/habits.py).
+    extras: (2,) 0..1, what no camera measures and a source may add: how far the tongue is out, and how much the cheeks
+        blush.
     scene: number of the camera's scene (streamer/tracking/scene_tracker.py); motions are not comparable to a neutral of
         another one.
     stages: milliseconds spent by stage name.
@@ -60,6 +62,7 @@ class Motion:
     mouth: Array = field(default_factory=lambda: np.zeros((MOUTH_ROWS, MOUTH_COLUMNS, 4), np.float32))
     lids: Array = field(default_factory=lambda: np.zeros((2, 2), np.float32))
     correction: Array = field(default_factory=lambda: np.zeros((478, 3), np.float32))
+    extras: Array = field(default_factory=lambda: np.zeros(EXTRAS, np.float32))
     scene: int = 0
     stages: dict[str, float] = field(default_factory=dict)
 
@@ -110,9 +113,10 @@ def blend(a: Motion, b: Motion, fraction: float) -> Motion:
     torso = _blend_torso(a.torso, b.torso, fraction)
     lids = _blend_lids(a.lids, b.lids, fraction)
     correction = a.correction + np.float32(fraction) * (b.correction - a.correction)
+    extras = a.extras + np.float32(fraction) * (b.extras - a.extras)
     return replace(
         b, face=face, body=body, head=pose.rotation, torso=torso, shade=shade, mouth=mouth, lids=lids,
-        correction=correction,
+        correction=correction, extras=extras,
     )  # fmt: skip
 
 

@@ -8,7 +8,10 @@ from tests.browser.actions import expect_alert, go_live, sent_messages, wait_unt
 from tests.browser.conftest import OpenPage
 from tests.browser.kagami import KagamiServer
 
-FACES = ("smile", "laugh", "surprise", "sadness", "anger", "sleepy", "wink-left", "wink-right", "kiss", "puff")
+FACES = (
+    "smile", "laugh", "surprise", "sadness", "anger", "sleepy", "wink-left", "wink-right", "kiss", "puff", "tongue",
+    "blush",
+)  # fmt: skip
 SLOTS = ("7", "8", "9", "0")
 Messages = list[dict[str, object]]
 

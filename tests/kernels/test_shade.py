@@ -10,10 +10,12 @@ SIZE = 40
 cpu_backends = pytest.mark.parametrize("backend", ["reference", "numba"])
 
 
-def case(device: str = "cpu", size: int = SIZE) -> tuple[torch.Tensor, ...]:
-    """picture, gain, box; the boxes lie in the middle, across a corner, and over the whole canvas."""
+def case(device: str = "cpu", size: int = SIZE, gains: int = 1) -> tuple[torch.Tensor, ...]:
+    """picture, gain, box; gains: for all colours at once, or for each of the three. The boxes lie in the
+    middle, across a corner, and over the whole canvas.
+    """
     random = torch.Generator().manual_seed(4)
-    picture, gain = torch.rand(3, 4, size, size, generator=random), torch.rand(3, 1, 12, 12, generator=random) + 0.5
+    picture, gain = torch.rand(3, 4, size, size, generator=random), torch.rand(3, gains, 12, 12, generator=random) + 0.5
     gain[:, :, :3], gain[:, :, :, 9:] = 1, 1
     box = torch.tensor([[0.1, -0.2, 0.6], [0.7, 0.6, 0.5], [0.0, 0.0, 1.0]])
     return picture.to(device), gain.to(device), box.to(device)
@@ -49,9 +51,10 @@ def test_shade_clamps_colours(backend: str) -> None:
         assert extreme in (reached.min, reached.max) and reached.min >= 0 and reached.max <= 1
 
 
+@pytest.mark.parametrize("gains", [1, 3])
 @pytest.mark.parametrize("boxed", [False, True])
-def test_numba_equals_the_reference(boxed: bool) -> None:
-    picture, gain, box = case()
+def test_numba_equals_the_reference(boxed: bool, gains: int) -> None:
+    picture, gain, box = case(gains=gains)
     expected = picture.clone()
     reference.shade(expected, gain, box if boxed else None)
     shade(picture, gain, box if boxed else None, "numba")
@@ -61,12 +64,23 @@ def test_numba_equals_the_reference(boxed: bool) -> None:
 @devices
 @pytest.mark.parametrize("size", [16, 33, SIZE])
 @pytest.mark.parametrize("boxed", [False, True])
-def test_triton_equals_the_reference(size: int, boxed: bool, device: str) -> None:
-    picture, gain, box = case(device, size)
+@pytest.mark.parametrize("gains", [1, 3])
+def test_triton_equals_the_reference(size: int, boxed: bool, gains: int, device: str) -> None:
+    picture, gain, box = case(device, size, gains)
     expected = picture.double()
     reference.shade(expected, gain.double(), box.double() if boxed else None)
     shade(picture, gain, box if boxed else None, "triton")
     assert float((picture - expected).norm() / expected.norm()) < 1e-5
+
+
+@cpu_backends
+def test_each_colour_has_its_own_gain(backend: str) -> None:
+    picture, gain, box = case(gains=3)
+    each = [picture.clone() for _ in range(3)]
+    for k, one in enumerate(each):
+        shade(one, gain[:, k : k + 1], box, backend)
+    shade(picture, gain, box, backend)
+    assert torch.allclose(picture[:, :3], torch.stack([one[:, k] for k, one in enumerate(each)], 1), atol=1e-6)
 
 
 def test_shade_refuses_pictures_and_sizes_that_do_not_fit() -> None:

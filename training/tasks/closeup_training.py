@@ -71,6 +71,7 @@ def flatten_frames(batch: Baked) -> MotionBatch:
         repeat_frames(batch.picture), repeat_frames(batch.chart), batch.maps[:, :, MAP_FLOW].flatten(0, 1),
         batch.layers[:, :, ON_CHART].flatten(0, 1), full_box, batch.face.flatten(0, 1),
         unpack_head(batch.stance.flatten(0, 1)), full_box.new_tensor([1.0, 0.0, 0.0, 0.0]).expand(len(full_box), 2, -1),
+        full_box.new_zeros(len(full_box)),
     )  # fmt: skip
     names = ("truth", "alpha", "flow", "visible", "label")
     truth = GroundTruth(*(getattr(batch, name).flatten(0, 1) for name in names))

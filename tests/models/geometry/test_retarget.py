@@ -45,6 +45,19 @@ def test_retarget_moves_landmarks_by_a_rigid_motion(rig: Rig) -> None:
     assert torch.allclose(pose.rotation, rotation, atol=1e-3)
 
 
+def test_tongue_and_blush_have_the_strength_of_mouth_and_face(rig: Rig) -> None:
+    still = Driver.of_face(rig.face)
+    shown = replace(still, extras=torch.tensor([[0.8, 0.6]]).expand(len(rig), -1))
+
+    def extras(strength: Strength) -> list[float]:
+        pose = retarget(rig, shown, still, strength)
+        return [float(pose.tongue[0]), float(pose.blush[0])]
+
+    assert extras(Strength()) == pytest.approx([0.8, 0.6])
+    assert extras(Strength(mouth=0.5)) == pytest.approx([0.4, 0.6]) and extras(Strength(face=0.0)) == [0, 0]
+    assert extras(Strength(face=2.0)) == [1, 1]
+
+
 def test_head_strength_scales_the_rotation(rig: Rig) -> None:
     pose = retarget(rig, driver(rotation=rotation_of(0.4)), driver(), Strength(head=0.5))
     assert torch.allclose(pose.rotation, rotation_of(0.2), atol=1e-3)

@@ -74,13 +74,15 @@ def test_recorded_closeups_are_those_of_all_devices(network: CausalDiT, rig: Rig
         face = lids_at(lids) * rig.head.scale
         face[:, LOWER_LIP_MIDDLE, 1] += lips
         eyes = torch.tensor([[[lids, 0.02, 0.0, 1.0], [lids, 0.02, 0.0, 1.0]]]) if whole else rest.whole_eyes
-        pose = replace(rest, face=face, mouth=torch.full_like(rest.mouth, 0.4), whole_eyes=eyes)
+        pose = replace(
+            rest, face=face, mouth=torch.full_like(rest.mouth, 0.4), whole_eyes=eyes, tongue=torch.tensor([10 * lips])
+        )
         guidance = make_guidance(rig, pose)
         state.reset()
         mine = generator.predict([state], rig, pose, guidance)
         state.reset()
         theirs = NetworkGenerator.predict(generator, [state], rig, pose, guidance)
-        assert len(mine.patches) == len(theirs.patches) == (5 if whole else 3)
+        assert len(mine.patches) == len(theirs.patches) == (5 if whole else 3) + (lips > 0)
         for one, other in zip(iter_tensors(mine), iter_tensors(theirs), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-3)
 
@@ -147,6 +149,8 @@ def test_geometry_generator_draws_nothing_at_rest_and_by_rule_what_opens_and_shu
     mouth, eyes = predicted(opened), predicted(shut)
     assert mouth is not None and mouth.edit is None and len(mouth.patches) == 1
     assert float(mouth.patches[0].edit.keep.amin()) < 0.1
+    tongue = generator.predict([state], rig, replace(rest, tongue=torch.ones(1)), make_guidance(rig, rest))
+    assert tongue is not None and tongue.edit is None and len(tongue.patches) == 1
     assert eyes is not None and len(eyes.patches) == 2
     assert all(float(patch.edit.keep.amin()) < 0.1 for patch in eyes.patches)
 

@@ -77,6 +77,12 @@ def test_a_wink_shuts_one_eye_in_landmarks_and_in_measured_lids() -> None:
     assert acted.lids[:, 0] == pytest.approx([0.9, 0]) and acted.lids[:, 1] == pytest.approx([1, 1])
 
 
+def test_tongue_and_blush_go_along_within_bounds() -> None:
+    acted, _ = act_out(turned(CANONICAL), NEUTRAL, Expression(extras=np.array([0.7, 1.2], np.float32)))
+    assert acted.extras == pytest.approx([0.7, 1.0]) and not turned(CANONICAL).extras.any()
+    assert np.abs(local(acted) - local(turned(CANONICAL))).max() < 1e-3
+
+
 def test_turns_go_down_to_the_own_right_and_tilt_to_the_own_left() -> None:
     nose, forehead = CANONICAL[NOSE_TIP], CANONICAL[10]
     moved = []

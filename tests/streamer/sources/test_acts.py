@@ -14,7 +14,8 @@ from streamer.sources.expression import MAX_WEIGHT
 def test_faces_are_within_bounds_at_all_times(name: FaceName) -> None:
     for seconds in np.linspace(0, 2, 41):
         shown = face(name, float(seconds))
-        assert np.abs(shown.weights).max() <= MAX_WEIGHT and shown.weights.max() > 0.3
+        assert np.abs(shown.weights).max() <= MAX_WEIGHT and max(shown.weights.max(), shown.extras.max()) > 0.3
+        assert shown.extras.min() >= 0 and shown.extras.max() <= 1
         assert shown.kept.min() >= 0 and np.abs(shown.turn).max() < 0.2
 
 

@@ -33,6 +33,13 @@ def test_combined_adds_within_bounds_and_keeps_the_share_of_each() -> None:
     assert combined([]).is_rest
 
 
+def test_tongue_and_blush_ease_with_the_face_and_the_strongest_counts() -> None:
+    tongue, blush = (Expression(extras=np.array(values, np.float32)) for values in ((1, 0.2), (0, 0.6)))
+    assert not tongue.is_rest and tongue.at_strength(0).is_rest
+    assert tongue.at_strength(0.5).extras == pytest.approx([0.5, 0.1])
+    assert combined([tongue, blush]).extras == pytest.approx([1, 0.6])
+
+
 def test_combined_swings_the_arm_that_is_raised_most() -> None:
     low = Expression(raised=np.array([0.2, 0], np.float32), swing=np.array([0.9, 0.5], np.float32))
     high = Expression(raised=np.array([0.8, 0], np.float32), swing=np.array([0.1, 0.5], np.float32))

@@ -51,6 +51,12 @@ def test_blend_begins_at_the_first_motion_and_ends_at_the_second():
     np.testing.assert_allclose(blend(a, b, 1.0).face, b.face, atol=1e-5)
 
 
+def test_blend_interpolates_tongue_and_blush_and_mirrors_keep_them():
+    a, b = posed(), replace(posed(), extras=np.array([1, 0.5], np.float32))
+    np.testing.assert_allclose(blend(a, b, 0.5).extras, [0.5, 0.25])
+    np.testing.assert_array_equal(b.mirrored().extras, b.extras)
+
+
 def test_blend_keeps_the_size_of_a_rotating_head():
     a, b = posed(turn=(0, 1.2, 0)), posed(turn=(0, -1.2, 0))
     half = blend(a, b, 0.5)
