@@ -126,6 +126,8 @@ MOTIONS = by_name(
         Meaning("yawns", "yawns", ways=YAWN.ways, comes_and_goes=True, lasts_s=3.2, eases_s=(1.1, 1.0)),
         Meaning("kisses", "purses the lips", face="kiss", comes_and_goes=True, lasts_s=0.7, eases_s=(0.2, 0.25)),
         Meaning("puffs the cheeks", "puffs the cheeks", face="puff", comes_and_goes=True, lasts_s=1.2),
+        Meaning("sticks the tongue out", "the tongue is out", face="tongue", comes_and_goes=True, lasts_s=1.2),
+        Meaning("blushes", "red cheeks", Expression(extras=np.array([0, 0.8], np.float32)), lasts_s=5.0),
         Meaning(
             "bites the lip", "draws the lower lip in", ways=(turned(mouthRollLower=0.8, mouthPress=0.3),),
             comes_and_goes=True, lasts_s=1.4, eases_s=(0.25, 0.3),

@@ -89,9 +89,7 @@ SYNONYMS: Mapping[str, str] = {
         "shy, timid, bashful, coy, reserved, withdrawn, introverted, self-conscious, reticent, shyness, insecure, "
         "unsure, hesitant, quiet, demure, diffident"
     ),
-    "embarrassed": (
-        "embarrassed, ashamed, awkward, sheepish, flustered, humiliated, mortified, abashed, blushing, 😳, 😅"
-    ),
+    "embarrassed": ("embarrassed, ashamed, awkward, sheepish, flustered, humiliated, mortified, abashed, 😳, 😅"),
     "guilty": "guilty, remorseful, contrite, regretful, apologetic, repentant",
     "nervous": (
         "nervous, anxious, jittery, on edge, edgy, stressed, agitated, jumpy, twitchy, fidgety, uneasy, "
@@ -224,6 +222,11 @@ SYNONYMS: Mapping[str, str] = {
     "puffs the cheeks": (
         "puffs the cheeks, puffs, puffed cheeks, puffs cheeks, puffy cheeks, blows up the cheeks, inflated cheeks"
     ),
+    "sticks the tongue out": (
+        "sticks the tongue out, tongue, tongue out, sticks out the tongue, sticks out tongue, sticks her tongue out, "
+        "sticks his tongue out, sticks their tongue out, pokes out the tongue, shows the tongue, 😛, 😝, 👅"
+    ),
+    "blushes": "blushes, blush, blushing, red cheeks, rosy cheeks, pink cheeks, flushed, flushed cheeks",
     "bites the lip": (
         "bites the lip, bites lip, bites her lip, bites his lip, bites their lip, lip biting, lip bite, chews the lip"
     ),
