@@ -38,7 +38,7 @@ def act_out(motion: Motion, neutral: Motion, expression: Expression) -> tuple[Mo
     pose, rest_pose = head_pose(motion.face), head_pose(neutral.face)
     rest = rest_pose.inverse(neutral.face) + neutral.correction
     shape = _expressed(pose.inverse(motion.face), rest, expression)
-    moved = rotation_vector(rest_pose.rotation.T @ pose.rotation)
+    moved = rotation_vector(rest_pose.rotation.T @ pose.rotation)  # by the driver, away from the neutral
     turn = rotation_matrix(expression.turn + np.float32(expression.head - 1) * moved)
     neck = np.array(NECK)
     face = pose.apply(((shape - neck) @ turn.T + neck).astype(np.float32))

@@ -16,6 +16,8 @@ from streamer.sources.mood_words import SOMETIMES_S, USUAL_S
 from streamer.tracking.idle_habits import LEAST, USUAL_HABITS, IdleHabits
 
 FULL_FACES = 2  # that are shown as they are; more share their strength, so that they remain a face
+LIDS = [INDEX["eyeBlink_L"], INDEX["eyeBlink_R"]]
+MOST_LIDS = 0.5  # that eyes are held closed, beyond which they are shut, unless a word alone means more
 MOST_TURN = math.radians(16)  # of the head, about each axis
 GAIN_RANGE = (0.3, 1.8)  # of the driver's own eyes, brows, mouth and head
 ALWAYS_S = 2.4  # from one nod to the next, of a character that always nods
@@ -54,7 +56,8 @@ def compile_mood(said: Sequence[Said]) -> Mood:
     for one in last.values():
         if one.negated:
             mood = _without(mood, MEANINGS[one.meaning])
-    return _bounded(_with_drivers_part(mood))
+    lids = max([MOST_LIDS, *(float(MEANINGS[one.meaning].held.weights[LIDS].max()) for one in positive)])
+    return _bounded(_with_drivers_part(mood), lids)
 
 
 def _mood_of(meaning: Meaning, said: Said, share: float) -> Mood:
@@ -123,7 +126,12 @@ def _with_drivers_part(mood: Mood) -> Mood:
     return replace(mood, episodes=(*mood.episodes, *added))
 
 
-def _bounded(mood: Mood) -> Mood:
+def _bounded(mood: Mood, lids: float) -> Mood:
+    """lids: the most that eyes are held closed."""
+    values = mood.held.weights.copy()
+    values[LIDS] = np.minimum(values[LIDS], lids)
     turn, kept = mood.held.turn.clip(-MOST_TURN, MOST_TURN), mood.held.kept.clip(*GAIN_RANGE)
+    extras = mood.held.extras.clip(0, 1)
     head = min(max(mood.held.head, GAIN_RANGE[0]), GAIN_RANGE[1])
-    return replace(mood, held=REST if mood.held.is_rest else replace(mood.held, turn=turn, kept=kept, head=head))
+    held = replace(mood.held, weights=values, turn=turn, kept=kept, extras=extras, head=head)
+    return replace(mood, held=REST if mood.held.is_rest else held)

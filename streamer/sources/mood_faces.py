@@ -11,10 +11,14 @@ from streamer.tracking.idle_habits import USUAL_HABITS, IdleHabits
 
 
 def shown(
-    turn: tuple[float, float, float] = (0, 0, 0), kept: tuple[float, float, float] = (1, 1, 1), **named: float
+    turn: tuple[float, float, float] = (0, 0, 0),
+    kept: tuple[float, float, float] = (1, 1, 1),
+    blush: float = 0.0,
+    **named: float,
 ) -> Expression:
-    """turn: degrees down, to the own right, tilted to the own left. kept: gains of eyes, brows, mouth."""
-    return Expression(weights(**named), np.array(kept, np.float32), degrees(*turn))
+    """turn: degrees down, to the own right, tilted to the own left. kept: gains of eyes, brows, mouth. blush: 0..1."""
+    extras = np.array([0, blush], np.float32)
+    return Expression(weights(**named), np.array(kept, np.float32), degrees(*turn), extras=extras)
 
 
 def feeling(
@@ -38,7 +42,7 @@ FACES = by_name(
         # ---- glad
         feeling(
             "happy", "smiles with the eyes, moves a little more",
-            shown(kept=(1, 1.1, 1.1), mouthSmile=0.45, cheekSquint=0.35, eyeSquint=0.15, browOuterUp=0.1),
+            shown(kept=(1, 1.1, 1.1), mouthSmile=0.48, cheekSquint=0.4, eyeSquint=0.15, mouthUpperUp=0.1),
             IdleHabits(drift=1.15, pace=1.1), never=SMILES,
         ),
         feeling("smile", "a smile", shown(mouthSmile=0.55, cheekSquint=0.4, eyeSquint=0.2), never=SMILES),
@@ -50,7 +54,7 @@ FACES = by_name(
         feeling(
             "smirk", "one corner of the mouth and a brow go up",
             shown(
-                (0, 0, -2), mouthSmile_L=0.55, mouthDimple_L=0.4, cheekSquint_L=0.3, browOuterUp_L=0.35, eyeSquint=0.15
+                (0, 0, -2), mouthSmile_L=0.7, mouthDimple_L=0.4, cheekSquint_L=0.3, browOuterUp_L=0.5, eyeSquint=0.15
             ), never=SMILES,
         ),
         feeling(
@@ -73,7 +77,7 @@ FACES = by_name(
         ),
         feeling(
             "in love", "soft eyes, a smile, head tilted, sighs",
-            shown((-2, 0, 5), mouthSmile=0.4, cheekSquint=0.25, browInnerUp=0.35, eyeBlink=0.2),
+            shown((-2, 0, 5), blush=0.3, mouthSmile=0.4, cheekSquint=0.25, browInnerUp=0.35, eyeBlink=0.2),
             IdleHabits(blink_length=1.4, pace=0.7, wander=0.6), SIGH.scaled(1),
         ),
         feeling(
@@ -91,7 +95,7 @@ FACES = by_name(
         ),
         feeling(
             "proud", "chin up, lids low, a closed smile",
-            shown((-5, 0, 0), mouthSmile=0.28, mouthPress=0.2, eyeBlink=0.12, browOuterUp=0.12),
+            shown((-5, 0, 0), mouthSmile=0.28, mouthPress=0.2, eyeBlink=0.16, browOuterUp=0.12),
             IdleHabits(drift=0.8, blink_rate=0.8),
         ),
         feeling(
@@ -101,11 +105,11 @@ FACES = by_name(
         ),
         feeling(
             "smug", "chin up, lids low, half a smile",
-            shown((-5, 0, 3), eyeBlink=0.28, mouthSmile_L=0.45, mouthDimple_L=0.3, mouthPress=0.15, browOuterUp=0.2),
+            shown((-5, 0, 3), eyeBlink=0.32, mouthSmile_L=0.55, mouthDimple_L=0.3, mouthPress=0.15, browOuterUp=0.2),
         ),
         feeling(
             "playful", "a crooked smile, a brow up, head tilted, winks now and then",
-            shown((0, 0, 4), mouthSmile=0.35, mouthSmile_L=0.55, cheekSquint=0.3, browOuterUp_L=0.4, eyeWide=0.1),
+            shown((0, 0, 4), mouthSmile=0.35, mouthSmile_L=0.65, cheekSquint=0.3, browOuterUp_L=0.55, eyeWide=0.1),
             IdleHabits(drift=1.3, pace=1.3), Episode("playful wink", 14, 0.5, face="wink-left", eases_s=(0.12, 0.2)),
         ),
         feeling(
@@ -135,7 +139,7 @@ FACES = by_name(
         # ---- low
         feeling(
             "sad", "brows up in the middle, corners of the mouth and gaze down, sighs now and then",
-            shown((5, 0, 2), (0.9, 0.6, 0.8), browInnerUp=0.75, mouthFrown=0.55, mouthShrugLower=0.35, eyeBlink=0.12),
+            shown((5, 0, 2), (0.9, 0.6, 0.8), browInnerUp=0.9, mouthFrown=0.7, mouthShrugLower=0.35, eyeBlink=0.12),
             IdleHabits(drift=0.75, pace=0.65, wander=1.2), SIGH.scaled(0.8), head=0.8,
         ),
         feeling(
@@ -147,12 +151,12 @@ FACES = by_name(
         ),
         feeling(
             "disappointed", "pressed lips, corners down, brows up in the middle",
-            shown((4, 0, 2), browInnerUp=0.45, mouthFrown=0.45, mouthPress=0.3, eyeBlink=0.15), IdleHabits(pace=0.8),
+            shown((4, 0, 2), browInnerUp=0.55, mouthFrown=0.65, mouthPress=0.3, eyeBlink=0.15), IdleHabits(pace=0.8),
             SIGH.scaled(0.8),
         ),
         feeling(
             "tired", "heavy lids that close for long, head low, little motion, sighs now and then",
-            shown((4, 0, 2), (0.8, 0.6, 0.8), eyeBlink=0.38, browInnerUp=0.15, mouthFrown=0.22, jawOpen=0.03),
+            shown((4, 0, 2), (0.8, 0.6, 0.8), eyeBlink=0.42, browInnerUp=0.15, mouthFrown=0.35, jawOpen=0.03),
             IdleHabits(blink_rate=1.2, blink_length=1.8, pace=0.6, drift=0.85), LONG_BLINK, SIGH.scaled(0.7), head=0.75,
         ),
         feeling(
@@ -163,17 +167,17 @@ FACES = by_name(
         ),
         feeling(
             "bored", "half-closed eyes, head aslant, looks elsewhere for long, sighs",
-            shown((1, 0, 6), (0.9, 0.6, 0.75), eyeBlink=0.34, mouthFrown=0.25, mouthPress=0.12, browOuterUp=0.1),
+            shown((1, 0, 6), (0.9, 0.6, 0.75), eyeBlink=0.42, mouthFrown=0.4, mouthPress=0.12, browOuterUp=0.1),
             IdleHabits(pace=0.65, wander=1.9, blink_length=1.4), AWAY.scaled(1.3), SIGH.scaled(1), head=0.8,
         ),
         feeling(
             "lonely", "a little sad, looks down",
-            shown((5, 0, 2), (0.9, 0.7, 0.8), browInnerUp=0.55, mouthFrown=0.3, eyeBlink=0.15),
+            shown((5, 0, 2), (0.9, 0.7, 0.8), browInnerUp=0.7, mouthFrown=0.5, eyeBlink=0.15),
             IdleHabits(pace=0.65, drift=0.7), DOWN_ASIDE, head=0.8,
         ),
         feeling(
             "sick", "heavy lids, brows up in the middle, mouth a little open and down",
-            shown((4, 0, 3), (0.8, 0.6, 0.8), eyeBlink=0.36, browInnerUp=0.45, mouthFrown=0.4, jawOpen=0.06),
+            shown((4, 0, 3), (0.8, 0.6, 0.8), eyeBlink=0.36, browInnerUp=0.6, mouthFrown=0.55, jawOpen=0.06),
             IdleHabits(pace=0.55, blink_length=1.6, breath_rate=1.2), head=0.75,
         ),
         feeling(
@@ -184,31 +188,31 @@ FACES = by_name(
         # ---- unsure
         feeling(
             "shy", "head down and turned a little, brows up in the middle, looks down and aside, a closed mouth",
-            shown((5, 5, 3), (0.9, 0.9, 0.8), browInnerUp=0.4, mouthPress=0.25, mouthSmile=0.12, mouthRollLower=0.15),
+            shown((5, 5, 3), (0.9, 0.9, 0.8), browInnerUp=0.4, blush=0.25, mouthPress=0.25, mouthSmile=0.12),
             IdleHabits(blink_rate=1.3, wander=1.4), DOWN_ASIDE, head=0.8,
         ),
         feeling(
-            "embarrassed", "head down, eyes down and aside, a drawn smile",
-            shown((6, 4, 2), browInnerUp=0.5, mouthSmile=0.3, mouthStretch=0.25, mouthPress=0.2, eyeBlink=0.1),
+            "embarrassed", "head down, eyes down and aside, a drawn smile, red cheeks",
+            shown((6, 4, 2), blush=0.6, browInnerUp=0.5, mouthSmile=0.3, mouthStretch=0.25, mouthPress=0.25),
             IdleHabits(blink_rate=1.6, wander=1.5), DOWN_ASIDE.scaled(1.5), head=0.85,
         ),
         feeling(
             "guilty", "head and eyes down, brows up in the middle",
             Expression(
-                shown(browInnerUp=0.6, mouthFrown=0.35, mouthPress=0.2).weights + gaze(0, 14).weights,
+                shown(browInnerUp=0.6, mouthFrown=0.55, mouthPress=0.2).weights + gaze(0, 14).weights,
                 turn=degrees(8, 3, 0),
             ), IdleHabits(drift=0.7, blink_rate=1.2), head=0.75,
         ),
         feeling(
             "nervous", "brows up in the middle, pressed lips, many blinks, quick glances, bites its lip",
-            shown(kept=(1.1, 1, 1), browInnerUp=0.5, mouthPress=0.35, mouthStretch=0.25, eyeWide=0.25),
+            shown(kept=(1.1, 1, 1), browInnerUp=0.6, mouthFrown=0.25, mouthPress=0.4, mouthStretch=0.15, eyeWide=0.25),
             IdleHabits(blink_rate=2.0, drift=1.3, pace=1.8, wander=1.7, breath_rate=1.35),
             Episode("nervous glance", 4, 0.5, (gaze(16, 2), gaze(-16, 2), gaze(8, 9)), eases_s=(0.06, 0.08)),
             Episode("nervous lip", 9, 1.2, (shown(mouthRollLower=0.7, mouthPress=0.3),), eases_s=(0.25, 0.3)),
         ),
         feeling(
             "worried", "brows drawn up and together, corners of the mouth down",
-            shown((2, 0, 0), browInnerUp=0.65, browDown=0.3, mouthFrown=0.3, mouthPress=0.2),
+            shown((2, 0, 0), browInnerUp=0.8, browDown=0.3, mouthFrown=0.5, mouthPress=0.2),
             IdleHabits(blink_rate=1.3, pace=1.15),
         ),
         feeling(
@@ -218,20 +222,20 @@ FACES = by_name(
         ),
         feeling(
             "confused", "one brow up and one down, mouth aside, head aslant",
-            shown((0, 0, 5), browOuterUp_L=0.55, browInnerUp=0.25, browDown_R=0.45, mouthLeft=0.25, mouthPress=0.15),
+            shown((0, 0, 5), browOuterUp_L=0.85, browInnerUp=0.25, browDown_R=0.7, mouthLeft=0.35, mouthFrown=0.2),
             IdleHabits(blink_rate=1.3),
         ),
         feeling(
             "sceptical", "one brow up, narrow eyes, mouth aside",
             shown(
-                (-1, 5, -3), browOuterUp_L=0.7, browDown_R=0.45, eyeSquint=0.3, mouthLeft=0.3, mouthFrown=0.2,
+                (-1, 5, -3), browOuterUp_L=0.95, browDown_R=0.75, eyeSquint=0.3, mouthLeft=0.4, mouthFrown=0.35,
                 mouthPress=0.2,
             ),
         ),
         # ---- awake
         feeling(
             "curious", "brows up, one more than the other, wide eyes, head aslant, looks about",
-            shown((2, 0, 5), browOuterUp=0.35, browOuterUp_L=0.6, browInnerUp=0.35, eyeWide=0.28, mouthFunnel=0.05),
+            shown((2, 0, 5), browOuterUp=0.35, browOuterUp_L=0.8, browInnerUp=0.35, eyeWide=0.35, mouthFunnel=0.05),
             IdleHabits(pace=1.25, wander=1.4),
         ),
         feeling(
@@ -241,12 +245,12 @@ FACES = by_name(
         ),
         feeling(
             "thoughtful", "brows a little together, looks up and aside for long",
-            shown((0, 3, 3), browDown=0.22, browInnerUp=0.25, mouthPress=0.2, mouthLeft=0.12),
+            shown((0, 3, 3), browDown=0.3, browInnerUp=0.25, mouthPress=0.3, mouthLeft=0.25),
             IdleHabits(blink_rate=0.8, pace=0.75), THINKING_LOOK,
         ),
         feeling(
             "focused", "low brows, narrow eyes that stay, few blinks",
-            shown((3, 0, 0), browDown=0.35, eyeSquint=0.25, mouthPress=0.15),
+            shown((3, 0, 0), browDown=0.5, eyeSquint=0.25, mouthPress=0.15),
             IdleHabits(blink_rate=0.5, wander=0.3, drift=0.6),
         ),
         feeling(
@@ -256,34 +260,34 @@ FACES = by_name(
         ),
         feeling(
             "serious", "level brows, closed lips, few smiles, little motion",
-            shown(kept=(1, 0.85, 0.9), browDown=0.3, mouthPress=0.25, mouthFrown=0.15),
+            shown(kept=(1, 0.85, 0.9), browDown=0.35, mouthPress=0.35, mouthFrown=0.35),
             IdleHabits(blink_rate=0.8, drift=0.75, wander=0.7), head=0.9,
         ),
         feeling(
             "determined", "low brows, pressed lips, chin forward",
-            shown((3, 0, 0), browDown=0.5, mouthPress=0.45, jawForward=0.2, eyeSquint=0.2),
+            shown((3, 0, 0), browDown=0.75, mouthFrown=0.25, mouthPress=0.6, jawForward=0.2, eyeSquint=0.2),
             IdleHabits(blink_rate=0.6, wander=0.4),
         ),
         # ---- against
         feeling(
             "angry", "low brows, narrow eyes, pressed lips, head lowered",
             shown(
-                (4, 0, 0), browDown=0.9, eyeSquint=0.3, noseSneer=0.3, mouthPress=0.4, mouthFrown=0.4,
+                (4, 0, 0), browDown=1.1, eyeSquint=0.3, noseSneer=0.3, mouthPress=0.45, mouthFrown=0.6,
                 mouthShrugLower=0.25,
             ), IdleHabits(blink_rate=0.7, breath_rate=1.2, breath_depth=1.4, wander=0.5), head=1.15,
         ),
         feeling(
             "annoyed", "low brows, lids a little down, mouth aside, rolls its eyes now and then",
-            shown((0, 3, 2), browDown=0.5, eyeBlink=0.15, mouthPress=0.35, mouthLeft=0.2, mouthFrown=0.2),
+            shown((0, 3, 2), browDown=0.75, eyeBlink=0.15, mouthPress=0.35, mouthLeft=0.3, mouthFrown=0.45),
             USUAL_HABITS, Episode("annoyed eyes", 17, 0.9, (gaze(4, -22, 0.05),), eases_s=(0.2, 0.2)),
         ),
         feeling(
             "disgusted", "wrinkled nose, upper lip up, head turned away a little",
-            shown((-2, 5, 0), noseSneer=0.75, mouthUpperUp=0.4, browDown=0.45, mouthFrown=0.3, eyeSquint=0.3),
+            shown((-2, 5, 0), noseSneer=0.75, mouthUpperUp=0.2, browDown=0.45, mouthFrown=0.45, eyeSquint=0.3),
         ),
         feeling(
             "pouting", "lower lip forward, corners down, low brows",
-            shown((5, 0, 0), mouthPucker=0.4, mouthShrugLower=0.55, mouthFrown=0.45, browDown=0.3, browInnerUp=0.2),
+            shown((5, 0, 0), mouthPucker=0.6, mouthShrugLower=0.65, mouthFrown=0.65, browDown=0.4, browInnerUp=0.2),
         ),
         feeling(
             "evil", "looks up from under low brows, and smiles",
@@ -294,7 +298,7 @@ FACES = by_name(
         ),
         feeling(
             "drunk", "heavy lids, a loose smile, sways",
-            shown((2, 0, 3), eyeBlink=0.38, mouthSmile=0.25, jawOpen=0.09, browOuterUp=0.2),
+            shown((2, 0, 3), eyeBlink=0.48, mouthSmile=0.25, jawOpen=0.05, browOuterUp=0.2),
             IdleHabits(drift=2.8, pace=0.8, blink_length=1.8), head=1.2,
         ),
     )

@@ -36,7 +36,7 @@ def read_mood(text: str) -> MoodReading:
     Raises ValueError for a text longer than MAX_MOOD_CHARACTERS.
     """
     if len(text) > MAX_MOOD_CHARACTERS:
-        raise ValueError(f"has {len(text)} characters, and a mood may have {MAX_MOOD_CHARACTERS}")
+        raise ValueError(f"the mood has {len(text)} characters, more than {MAX_MOOD_CHARACTERS}")
     text = " ".join(clean(text).split())
     said: list[Said] = []
     understood: list[Understood] = []

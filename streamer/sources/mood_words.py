@@ -11,12 +11,12 @@ SYNONYMS: Mapping[str, str] = {
     # ---- glad
     "happy": (
         "happy, glad, joyful, joyous, cheerful, cheery, merry, jolly, sunny, pleased, upbeat, positive, bright, "
-        "joy, in a good mood, good mood, good-humoured, good-humored, festive, fun, optimistic, lighthearted, 😊, "
-        "😀"
+        "joy, in a good mood, good mood, good-humoured, good-humored, festive, fun, optimistic, lighthearted, "
+        "chipper, jovial, gay, 😊, 😀"
     ),
     "very happy": (
         "delighted, overjoyed, ecstatic, elated, thrilled, euphoric, beaming, radiant, blissful, jubilant, "
-        "gleeful, on top of the world, over the moon, 😄, 😃"
+        "gleeful, on top of the world, over the moon, beatific, rapturous, 😄, 😃"
     ),
     "smile": "smile, smiley, 🙂, ☺",
     "slightly smile": "half smile, half-smile, trace of a smile, hint of a smile, faint smile, smile faintly",
@@ -30,9 +30,10 @@ SYNONYMS: Mapping[str, str] = {
         "polite, good-natured, sympathetic, caring, charming, open, pleasant, benevolent, hospitable, courteous, "
         "generous"
     ),
-    "amused": "amused, entertained, tickled, humorous",
+    "amused": "amused, entertained, tickled, humorous, bemused, mirthful",
     "excited": (
-        "excited, enthusiastic, exhilarated, eager, pumped, passionate, fired up, hyped, ecstatic about, ardent, 🤩"
+        "excited, enthusiastic, exhilarated, eager, pumped, passionate, fired up, hyped, ecstatic about, ardent, "
+        "giddy, psyched, gung-ho, 🤩"
     ),
     "in love": (
         "in love, loving, enamoured, enamored, smitten, infatuated, adoring, love, romantic, affectionate, "
@@ -40,21 +41,26 @@ SYNONYMS: Mapping[str, str] = {
     ),
     "relieved": "relieved, reassured, unburdened, 😌",
     "touched": "touched, moved, grateful, thankful, emotional, appreciative, 🥹",
-    "hopeful": "hopeful, expectant, longing, yearning, trusting, wishful, anticipating",
+    "hopeful": "hopeful, expectant, longing, yearning, trusting, wishful, anticipating, sanguine",
     "proud": "proud, triumphant, victorious, dignified, noble, majestic, stately, regal",
     "confident": (
         "confident, self-confident, self-assured, sure, assured, certain, brave, bold, courageous, fearless, "
-        "assertive, cool, 😎"
+        "assertive, cool, poised, self-possessed, 😎"
     ),
     "smug": (
         "smug, arrogant, haughty, conceited, snobbish, snooty, superior, condescending, self-satisfied, cocky, "
         "vain, contemptuous, disdainful"
     ),
-    "playful": "playful, silly, goofy, teasing, joking, jokey, childlike, whimsical, funny, witty, 😜, 😉",
-    "flirty": "flirty, flirtatious, seductive, coquettish, sexy, alluring, sultry",
+    "playful": (
+        "playful, silly, goofy, teasing, joking, jokey, childlike, whimsical, funny, witty, pert, frisky, "
+        "kittenish, 😜, 😉"
+    ),
+    "flirty": (
+        "flirty, flirtatious, seductive, coquettish, sexy, alluring, sultry, smouldering, smoldering, come-hither"
+    ),
     "mischievous": "mischievous, cheeky, impish, naughty, scheming, cunning, plotting, 😈",
     "gentle": "gentle, soft, meek, sweet, motherly, fatherly, tender-hearted, humble, modest, patient, soothing",
-    "innocent": "innocent, naive, naïve, childish, pure, puppy eyes, 😇, 🥺",
+    "innocent": "innocent, naive, naïve, childish, pure, puppy eyes, winsome, cute, adorable, 😇, 🥺",
     "dreamy": (
         "dreamy, daydreaming, absent, absent-minded, lost in thought, wistful, nostalgic, distracted, spacey, far "
         "away, dream, absentminded"
@@ -63,20 +69,27 @@ SYNONYMS: Mapping[str, str] = {
     "sad": (
         "sad, unhappy, down, blue, sorrowful, gloomy, melancholic, melancholy, downcast, dejected, glum, "
         "mournful, depressed, low, upset, sorry, hurt, tearful, dispirited, discouraged, sorrow, grief, in a bad "
-        "mood, bad mood, pessimistic, somber, sombre, troubled, ☹, 🙁, 😔, 😢"
+        "mood, bad mood, pessimistic, somber, sombre, troubled, crestfallen, doleful, lugubrious, downhearted, "
+        "bereft, ☹, 🙁, 😔, 😢"
     ),
     "very sad": (
         "miserable, heartbroken, devastated, grieving, desperate, hopeless, despairing, inconsolable, despondent, "
         "wretched, 😞"
     ),
-    "crying": "cry, crying, weeping, sobbing, in tears, bawling, wailing, 😭",
+    "crying": "cry, crying, weeping, sobbing, in tears, bawling, wailing, weepy, 😭",
     "disappointed": "disappointed, let down, dissatisfied, frustrated, disillusioned, resigned",
     "tired": (
         "tired, weary, fatigued, worn, run down, jaded, listless, languid, lethargic, sluggish, low energy, no "
-        "energy, overworked, tired eyes, heavy eyes, heavy lids, drained, 🥱"
+        "energy, overworked, tired eyes, heavy eyes, heavy lids, drained, haggard, worn down, 🥱"
     ),
-    "very tired": "exhausted, worn out, spent, burnt out, burned out, dead tired, knackered, wiped out, beat, 😩",
-    "sleepy": "sleepy, drowsy, dozy, half asleep, dozing, falling asleep, nodding off, somnolent, 😴, 😪",
+    "very tired": (
+        "exhausted, worn out, spent, burnt out, burned out, dead tired, knackered, wiped out, beat, zonked, "
+        "pooped, dog-tired, 😩"
+    ),
+    "sleepy": (
+        "sleepy, drowsy, dozy, half asleep, dozing, falling asleep, nodding off, somnolent, groggy, bleary, "
+        "bleary-eyed, 😴, 😪"
+    ),
     "bored": (
         "bored, uninterested, indifferent, apathetic, disinterested, fed up, unimpressed, boredom, blasé, weary "
         "of it, 😑, 🙄"
@@ -87,15 +100,18 @@ SYNONYMS: Mapping[str, str] = {
     # ---- unsure
     "shy": (
         "shy, timid, bashful, coy, reserved, withdrawn, introverted, self-conscious, reticent, shyness, insecure, "
-        "unsure, hesitant, quiet, demure, diffident"
+        "unsure, hesitant, quiet, demure, diffident, mousy"
     ),
     "embarrassed": ("embarrassed, ashamed, awkward, sheepish, flustered, humiliated, mortified, abashed, 😳, 😅"),
-    "guilty": "guilty, remorseful, contrite, regretful, apologetic, repentant",
+    "guilty": "guilty, remorseful, contrite, regretful, apologetic, repentant, rueful",
     "nervous": (
         "nervous, anxious, jittery, on edge, edgy, stressed, agitated, jumpy, twitchy, fidgety, uneasy, "
-        "impatient, uncomfortable, under pressure, antsy, nervousness, hectic, 😬"
+        "impatient, uncomfortable, under pressure, antsy, nervousness, hectic, skittish, frazzled, rattled, 😬"
     ),
-    "worried": "worried, concerned, troubled by it, apprehensive, doubtful, insecure about it, distressed, worry, 😟",
+    "worried": (
+        "worried, concerned, troubled by it, apprehensive, doubtful, insecure about it, distressed, worry, "
+        "perturbed, fretful, 😟"
+    ),
     "afraid": "afraid, scared, frightened, fearful, fear, intimidated, startled, alarmed, spooked, 😨, 😧",
     "very afraid": "terrified, horrified, panicked, panicking, petrified, terror, in panic, 😱",
     "confused": (
@@ -109,7 +125,7 @@ SYNONYMS: Mapping[str, str] = {
     "curious": "curious, inquisitive, intrigued, questioning, wondering, nosy, fascinated, captivated, adventurous",
     "attentive": (
         "attentive, interested, listening, alert, awake, engaged, aware, observant, watchful, vigilant, all ears, "
-        "involved"
+        "involved, enthralled, rapt, spellbound, riveted"
     ),
     "thoughtful": (
         "thoughtful, pensive, thinking, contemplative, reflective, pondering, considering, philosophical, "
@@ -118,12 +134,12 @@ SYNONYMS: Mapping[str, str] = {
     "focused": "focused, focussed, concentrated, concentrating, absorbed, intent, busy, sharp, intense",
     "surprised": (
         "surprised, astonished, amazed, stunned, wow, startled by it, speechless, astounded, surprise, awestruck, "
-        "in awe, impressed, 😮, 😲"
+        "in awe, impressed, dumbstruck, 😮, 😲"
     ),
     "very surprised": "shocked, flabbergasted, dumbfounded, thunderstruck, gobsmacked, shock, 🤯",
     "serious": (
         "serious, stern, grave, solemn, strict, earnest, austere, businesslike, formal, professional, "
-        "matter-of-fact, sober, severe, stoic, cold, distant, aloof, unfriendly, grim"
+        "matter-of-fact, sober, severe, stoic, cold, distant, aloof, unfriendly, grim, dour, stony, unsmiling"
     ),
     "determined": (
         "determined, resolute, decided, decisive, resolved, ambitious, driven, heroic, motivated, stubborn, "
@@ -131,16 +147,21 @@ SYNONYMS: Mapping[str, str] = {
     ),
     # ---- against
     "angry": (
-        "angry, mad, cross, hostile, aggressive, anger, irate, indignant, outraged, threatening, wrathful, grumpy, 😠"
+        "angry, mad, cross, hostile, aggressive, anger, irate, indignant, outraged, threatening, wrathful, "
+        "grumpy, pugnacious, belligerent, riled, bellicose, 😠"
     ),
     "very angry": "furious, enraged, raging, livid, fuming, seething, rage, hateful, 😡, 🤬",
     "annoyed": (
         "annoyed, irritable, bothered, exasperated, vexed, bad-tempered, ill-tempered, moody, cranky, displeased, "
-        "peeved, sulky, touchy, grouchy, jealous, envious, resentful, offended, 😒, 😤"
+        "peeved, sulky, touchy, grouchy, jealous, envious, resentful, offended, sullen, stroppy, tetchy, "
+        "aggrieved, disgruntled, testy, snappish, 😒, 😤"
     ),
     "disgusted": "disgusted, repulsed, revolted, grossed out, appalled, disgust, disapproving, 🤮",
     "pouting": "pout, pouting, sulking, huffy, offended pout, duckface, duck face",
-    "evil": "evil, sinister, villainous, wicked, diabolical, malicious, menacing, creepy, cruel, devilish, spooky, 👿",
+    "evil": (
+        "evil, sinister, villainous, wicked, diabolical, malicious, menacing, creepy, cruel, devilish, spooky, "
+        "vindictive, vengeful, malevolent, 👿"
+    ),
     "drunk": "drunk, tipsy, boozy, intoxicated, stoned, woozy, dizzy, 🥴",
     # ---- gaze
     "looks down": (
@@ -184,14 +205,15 @@ SYNONYMS: Mapping[str, str] = {
     # ---- energy
     "calm": (
         "calm, peaceful, serene, tranquil, composed, collected, unhurried, placid, low-key, zen, balanced, "
-        "restrained, subdued"
+        "restrained, subdued, unruffled, imperturbable, even-tempered"
     ),
     "relaxed": (
-        "relaxed, laid-back, laid back, easy-going, easygoing, chilled, chill, loose, casual, at rest, carefree, 😮‍💨"
+        "relaxed, laid-back, laid back, easy-going, easygoing, chilled, chill, loose, casual, at rest, carefree, "
+        "mellow, unwound, 😮‍💨"
     ),
     "lively": (
         "lively, animated, vivid, expressive, spirited, vivacious, bubbly, perky, active, alive, fresh, chatty, "
-        "talkative, outgoing, extroverted, spontaneous"
+        "talkative, outgoing, extroverted, spontaneous, jaunty, sprightly, sparkling"
     ),
     "energetic": (
         "energetic, dynamic, vigorous, full of energy, powerful, high energy, hyper, hyperactive, wild, crazy, "
@@ -210,8 +232,8 @@ SYNONYMS: Mapping[str, str] = {
     # ---- single motions
     "nods": "nods, nod, nods the head, nods along, agreeing, agrees, approving, affirming",
     "shakes the head": (
-        "shakes the head, shakes, head shake, head-shake, shakes head, shakes her head, shakes his head, shakes their "
-        "head, disagreeing, disagrees"
+        "shakes the head, shakes, head shake, head-shake, shakes head, shakes her head, shakes his head, shakes "
+        "their head, disagreeing, disagrees"
     ),
     "waves": "waves, waving, waves hello, greets, greeting, says hello, waves a hand, 👋",
     "winks": "winks, wink, winking",

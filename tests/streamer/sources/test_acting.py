@@ -18,7 +18,7 @@ from models.geometry.topology import (
 from streamer.sources.acting import act_out
 from streamer.sources.expression import REST, Array, Expression, weights
 from streamer.tracking.eyelids import lid_aspects
-from streamer.tracking.head_pose import CANONICAL, head_pose, rotation_matrix
+from streamer.tracking.head_pose import CANONICAL, head_pose, rotation_matrix, rotation_vector
 from streamer.tracking.motion import VISIBILITY, Motion
 from streamer.tracking.presence import NEUTRAL
 
@@ -55,6 +55,15 @@ def test_a_face_is_the_same_on_a_turned_head_and_at_any_distance() -> None:
     assert front[LEFT_MOUTH_CORNER, 0] - front[RIGHT_MOUTH_CORNER, 0] > 1.1 * (
         CANONICAL[LEFT_MOUTH_CORNER, 0] - CANONICAL[RIGHT_MOUTH_CORNER, 0]
     )
+
+
+@pytest.mark.parametrize("gain", [0.0, 0.5, 1.4])
+def test_head_scales_the_drivers_turn_away_from_the_neutral(gain: float) -> None:
+    neutral = turned(CANONICAL, 0.2)
+    acted, _ = act_out(turned(CANONICAL, 0.5), neutral, Expression(head=gain))
+    assert rotation_vector(acted.head) == pytest.approx([0, 0.2 + gain * 0.3, 0], abs=0.01)
+    still, _ = act_out(neutral, neutral, Expression(head=gain))
+    assert np.abs(still.head - neutral.head).max() < 1e-4
 
 
 def test_kept_replaces_as_much_of_the_drivers_own_mouth_as_it_says() -> None:

@@ -45,3 +45,9 @@ def test_combined_swings_the_arm_that_is_raised_most() -> None:
     high = Expression(raised=np.array([0.8, 0], np.float32), swing=np.array([0.1, 0.5], np.float32))
     for parts in ([low, high], [high, low]):
         assert combined(parts).swing == pytest.approx([0.1, 0]) and combined(parts).raised == pytest.approx([0.8, 0])
+
+
+def test_head_gains_multiply_and_come_in_part() -> None:
+    calm = Expression(head=0.5)
+    assert not calm.is_rest and calm.at_strength(0.5).head == 0.75 and calm.at_strength(0).is_rest
+    assert combined([calm, Expression(head=1.5), REST]).head == 0.75

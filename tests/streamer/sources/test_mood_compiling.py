@@ -8,7 +8,7 @@ import pytest
 from models.geometry.expressions import INDEX
 from streamer.sources.expression import BROWS, MOUTH
 from streamer.sources.mood import NO_MOOD, Episode, Mood
-from streamer.sources.mood_compiling import GAIN_RANGE, MOST_TURN
+from streamer.sources.mood_compiling import GAIN_RANGE, MOST_LIDS, MOST_TURN
 from streamer.sources.mood_reading import read_mood
 from streamer.sources.mood_vocabulary import MEANINGS
 from streamer.tracking.idle_habits import LEAST, MOST, USUAL_HABITS
@@ -36,7 +36,12 @@ def test_degrees_order_how_much_is_shown() -> None:
     levels = [weight(f"{degree} happy", "mouthSmile_L") for degree in ("slightly", "", "very", "extremely")]
     assert 0.1 < levels[0] < levels[1] < levels[2] < levels[3] < 1
     lids = [weight(f"{degree} tired", "eyeBlink_L") for degree in ("slightly", "", "very")]
-    assert lids[0] < 0.6 * lids[1] < lids[1] < lids[2]
+    assert 0.1 < lids[0] < 0.6 * lids[1] < 0.6 * lids[2]
+
+
+def test_eyes_stay_open_unless_words_shut_them() -> None:
+    assert weight("extremely tired, extremely bored, sick", "eyeBlink_L") == MOST_LIDS
+    assert weight("sleepy", "eyeBlink_L") > MOST_LIDS and weight("closed eyes", "eyeBlink_L") == 1
 
 
 def test_what_is_said_twice_counts_as_it_was_said_last() -> None:
@@ -87,6 +92,7 @@ def test_frequencies_make_episodes_of_what_would_be_held() -> None:
 def test_every_meaning_shows_something_within_bounds(name: str) -> None:
     for text in (name, f"extremely {name}", f"{name} often", f"not {name}"):
         one = mood(text)
+        assert 0 <= one.held.extras.min() and one.held.extras.max() <= 1
         assert np.abs(one.held.weights).max() <= 1.25 and np.abs(one.held.turn).max() <= MOST_TURN + 1e-6
         assert all(GAIN_RANGE[0] <= gain <= GAIN_RANGE[1] for gain in (*one.held.kept, one.held.head))
         assert all(each.every_s > each.lasts_s or each.gesture for each in one.episodes), text
