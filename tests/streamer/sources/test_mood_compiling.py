@@ -92,7 +92,7 @@ def test_frequencies_make_episodes_of_what_would_be_held() -> None:
 def test_every_meaning_shows_something_within_bounds(name: str) -> None:
     for text in (name, f"extremely {name}", f"{name} often", f"not {name}"):
         one = mood(text)
-        assert 0 <= one.held.extras.min() and one.held.extras.max() <= 1
+        assert one.held.extras.min() >= 0 and one.held.extras.max() <= 1
         assert np.abs(one.held.weights).max() <= 1.25 and np.abs(one.held.turn).max() <= MOST_TURN + 1e-6
         assert all(GAIN_RANGE[0] <= gain <= GAIN_RANGE[1] for gain in (*one.held.kept, one.held.head))
         assert all(each.every_s > each.lasts_s or each.gesture for each in one.episodes), text
