@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -214,13 +215,7 @@ class Conversations:
         """The session of a page that said `hello`: new, or the one to which it comes back. Raises ForbiddenError."""
         if hello.watch and not is_from_this_machine(conversation.socket):
             raise ForbiddenError("The output view opens only on the server's own machine: open the page without it.")
-        session, task = None, conversation.task
-
-        async def send(message: signaling.ServerMessage) -> None:
-            if conversation.session is not None:
-                self.events.publish(conversation.session, message)
-            await conversation.sender.send(message)
-
+        session, task, send = None, conversation.task, conversation.sender.send
         assert task is not None
         if isinstance(hello.resume, str) and not hello.watch:
             session = await self._take_kept(hello.resume)
@@ -233,6 +228,7 @@ class Conversations:
                 self._executors, self._limiters, self._prepared, self._films, conversation.address, hello.watch,
             )  # fmt: skip
             session.controls.set_backdrop(self._backdrop)
+            session.on_message = partial(self.events.publish, session)
         conversation.session = session
         self.sessions[session.id] = session
         self.events.publish(session, None)

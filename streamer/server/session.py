@@ -85,6 +85,7 @@ class Session:
     ) -> None:
         self.id = secrets.token_urlsafe(16)
         self.failure: KagamiError | None = None
+        self.on_message: Callable[[signaling.ServerMessage], object] = lambda _: None
         self._engine = engine
         self._settings = settings
         self._send_to_page = send
@@ -179,7 +180,8 @@ class Session:
             await self._send_programs()
 
     async def send(self, message: signaling.ServerMessage) -> None:
-        """Send a message to the page, if there is one now."""
+        """Send a message to the page, if there is one now, after `on_message` was called with it."""
+        self.on_message(message)
         await self._send_to_page(message)
 
     async def handle(self, message: signaling.PageMessage) -> None:
