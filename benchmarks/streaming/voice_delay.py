@@ -21,7 +21,8 @@ Array = NDArray[np.float32]
 LEAST_RISE = 0.06  # eye distances by which lips part in an opening that is looked at
 REST_S, RISE_S = 0.16, 0.3  # before and after the middle of an opening, in which its least and its largest are
 MAX_DELAY_S, DELAY_STEP_S = 0.8, 0.005
-PIECE_S = 1.0  # of returned sound whose delay is measured at once
+STILL = 1e-4  # eye distances: deviation of lips that do not move
+PIECE_S = 0.3  # of returned sound whose delay is measured at once; while it changes, sound is played faster or slower
 
 
 @dataclass
@@ -29,14 +30,14 @@ class VoiceTrace:
     """What a client recorded. Times: seconds on `time.monotonic`.
 
     began: of the sound that it sent. frames: arrival of each avatar frame. opening: of the lips in it, eye distances,
-    NaN where no face was found. sound: (arrival of its first sample, samples at 16 kHz) of each frame of sound.
+    NaN where no face was found. sound: (arrival, start on its own clock in s, samples at 16 kHz) of its frames.
     stages: milliseconds of the server by stage.
     """
 
     began: float
     frames: Array
     opening: Array
-    sound: list[tuple[float, Array]]
+    sound: list[tuple[float, float, Array]]
     stages: dict[str, list[float]] = field(default_factory=dict)
 
 
@@ -47,10 +48,9 @@ def openings(times: Array, parting: Array) -> Array:
         until = np.searchsorted(times, times[at] + RISE_S)
         rise = parting[at:until]
         peak = int(np.argmax(rise))
-        if rise[peak] - rise[0] < LEAST_RISE or (np.diff(rise[: peak + 1]) < -LEAST_RISE / 4).any():
-            continue
-        found.append(_crossing(times[at:until], rise, (rise[0] + rise[peak]) / 2))
-    return np.array(found)
+        if rise[peak] - rise[0] >= LEAST_RISE and (np.diff(rise[: peak + 1]) > -LEAST_RISE / 4).all():
+            found.append(_crossing(times[at:until], rise, (rise[0] + rise[peak]) / 2))
+    return np.array([at for number, at in enumerate(found) if number == 0 or at - found[number - 1] > REST_S / 2])
 
 
 def _crossing(times: Array, values: Array, level: float) -> float:
@@ -74,8 +74,11 @@ def opening_delays(times: Array, parting: Array, frames: Array, opening: Array) 
     """(time, delay) in s of each opening of a parting whose frames show one: from when its lips have parted half of the
     way to the arrival of the first frame that shows as much of its own.
     """
-    usual, found = usual_delay(times, parting, frames, opening), []
-    for at in openings(times, parting):
+    moments, found = openings(times, parting), []
+    if not len(moments) or not np.nanstd(opening) > STILL:
+        return []
+    usual = usual_delay(times, parting, frames, opening)
+    for at in moments:
         near = np.flatnonzero((frames >= at + usual - REST_S) & (frames <= at + usual + RISE_S))
         if len(near) < 4 or not np.isfinite(opening[near]).all():
             continue
@@ -91,10 +94,12 @@ def opening_delays(times: Array, parting: Array, frames: Array, opening: Array) 
 
 def sound_delays(microphone: SpokenMicrophone, trace: VoiceTrace) -> tuple[Array, Array]:
     """(times, delays) in s of pieces of the sound that came back, both on `time.monotonic`."""
-    lengths = [len(samples) for _, samples in trace.sound]
-    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]) / SAMPLE_RATE
-    played_from = float(np.median([at - start for (at, _), start in zip(trace.sound, starts, strict=True)]))
-    heard = np.concatenate([samples for _, samples in trace.sound])
+    began = trace.sound[0][1]
+    played_from = float(np.median([at - (start - began) for at, start, _ in trace.sound]))
+    heard = np.zeros(round((trace.sound[-1][1] - began + 1) * SAMPLE_RATE), np.float32)
+    for _, start, samples in trace.sound:
+        first = round((start - began) * SAMPLE_RATE)
+        heard[first : first + len(samples)] = samples
     sent = microphone.said(played_from - trace.began + len(heard) / SAMPLE_RATE + 1)
     count = round(PIECE_S * SAMPLE_RATE)
     times, delays = [], []

@@ -52,7 +52,7 @@ def watch_voice(flags: Sequence[str], microphone: SpokenMicrophone, seconds: flo
 
 async def _watch(
     page_url: str, microphone: SpokenMicrophone, seconds: float
-) -> tuple[list[float], list[Image], list[tuple[float, Array]]]:
+) -> tuple[list[float], list[Image], list[tuple[float, float, Array]]]:
     """Arrivals of avatar frames, their luma, and the sound that came back."""
     arrivals, pictures, sound = [], [], []
 
@@ -62,7 +62,8 @@ async def _watch(
 
     def keep_sound(at: float, frame: AudioFrame) -> None:
         samples = frame.to_ndarray().reshape(-1, frame.layout.nb_channels).mean(1) / 32768
-        sound.append((at, samples[:: frame.sample_rate // SAMPLE_RATE].astype(np.float32)))
+        start = (frame.pts or 0) / frame.sample_rate
+        sound.append((at, start, samples[:: frame.sample_rate // SAMPLE_RATE].astype(np.float32)))
 
     url = page_url.replace("http://", "ws://").rstrip("/") + "/ws"
     async with WebRtcClient(url, [], 30.0, microphone=microphone) as client:
