@@ -180,7 +180,17 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     filter_native_logs()
     torch.set_num_threads(1)
     if given.live:
-        flags = ["--ref", str(given.ref), "--size", str(given.size), "--device", "cpu", "--no-open"]
+        flags = [
+            "--ref",
+            str(given.ref),
+            "--size",
+            str(given.size),
+            "--device",
+            "cpu",
+            "--no-open",
+            "--generator",
+            given.generator,
+        ]
         return {"machine": describe(), "live": measure_live(given.clips, given.live, flags)}
     report: dict[str, Any] = {"machine": describe(), "ms_per_20_ms": measure_speed(given.weights)}
     if given.clips is not None:
@@ -210,6 +220,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--live", type=float, default=0, metavar="S", help="seconds of a real session to measure")
     parser.add_argument("--ref", type=Path, default=Path("assets/avatar.png"), help="picture of that session")
     parser.add_argument("--size", type=int, default=512, metavar="N", help="side of its avatar video in pixels (512)")
+    parser.add_argument("--generator", choices=("dit", "geometry"), default="dit", help="what draws it (dit)")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="of the voice network (those that are shipped)")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     given = parser.parse_args(arguments)

@@ -57,7 +57,7 @@ class _Playing:
             yield self.mood.held.at_strength(share)
         for recurring in self._episodes:
             shown = recurring.at(moment.now)
-            if shown is not None and (moment.is_seen or not recurring.episode.for_drivers):
+            if recurring.is_shown(shown is not None, moment.is_seen) and shown is not None:
                 yield shown.at_strength(share)
 
 
@@ -69,6 +69,15 @@ class _Recurring:
         self._random = np.random.default_rng((seed, zlib.crc32(episode.name.encode())))
         self._begins = now + episode.every_s * float(self._random.uniform(0.2, 0.8))
         self._lasts_s, self._way = self._draw()
+        self._is_shown: bool | None = None  # None between two times
+
+    def is_shown(self, is_on: bool, is_seen: bool) -> bool:
+        """Whether this time is shown, which its first moment decides: a picture that misses a face ends nothing."""
+        if not is_on:
+            self._is_shown = None
+        elif self._is_shown is None:
+            self._is_shown = is_seen or not self.episode.for_drivers
+        return bool(self._is_shown)
 
     def at(self, now: float) -> Expression | None:
         """What is shown; None between two times."""

@@ -85,6 +85,14 @@ def test_blinks_are_added_only_to_a_driver_who_is_seen() -> None:
     assert play("blinks a lot", 60, is_seen=False, shape="eyeBlink_L").max() == 0
 
 
+def test_a_picture_that_misses_the_driver_ends_no_blink() -> None:
+    whole = play("blinks a lot", 30, shape="eyeBlink_L")
+    player, mood, shown = MoodPlayer(), read_mood("blinks a lot").mood, [0.0]
+    for number in range(len(whole)):
+        shown.append(weight(player, mood, STEP * number, shown[-1] == 0, "eyeBlink_L"))
+    assert np.array_equal(shown[1:], whole) and whole.max() > 0.5
+
+
 def test_a_clock_that_jumps_leaves_it_going_on() -> None:
     player, mood = MoodPlayer(), read_mood("looks down often").mood
     times = [*np.arange(0, 20, STEP), *np.arange(1e5, 1e5 + 40, STEP), *np.arange(3, 43, STEP)]
