@@ -150,14 +150,14 @@ def parse_clip(text: str) -> ClipRange:
     begin, dash, end = text.replace(" ", "").partition("-")
     if not dash or not (begin or end):
         raise ValueError(f"'{text}' is not of the form START-END")
-    clip = ClipRange(_seconds(begin) if begin else 0.0, _seconds(end) if end else None)
+    clip = ClipRange(parse_time(begin) if begin else 0.0, parse_time(end) if end else None)
     if clip.end is not None and clip.end <= clip.start:
         raise ValueError(f"'{text}' ends before it begins")
     return clip
 
 
-def _seconds(text: str) -> float:
-    """Seconds of a time such as `12.5`, `1:02` or `1:02:03.5`."""
+def parse_time(text: str) -> float:
+    """Seconds of a time such as `12.5`, `1:02` or `1:02:03.5`. Raises ValueError for any other text."""
     if re.match(TIME_PATTERN, text, re.ASCII) is None:
         raise ValueError(f"'{text}' is no time")
     seconds = 0.0

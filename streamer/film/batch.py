@@ -15,6 +15,8 @@ from streamer.generation.device import choose_device
 from streamer.generation.factory import make_pipeline
 from streamer.options import parse_bones, parse_colour, say_duration
 from streamer.rigging.points import Points
+from streamer.sources.mood_reading import read_mood
+from streamer.sources.script import EMPTY_SCRIPT, Script
 
 PREPARING = "usually 3 s"
 
@@ -24,6 +26,10 @@ def make_films(job: Job, plan: Plan, lines: ProgressLines) -> int:
 
     Raises KagamiError if nothing can be drawn, or if the only film fails.
     """
+    script = EMPTY_SCRIPT if job.script is None else Script.load(job.script)
+    mood = read_mood(job.mood)
+    if mood.complaint is not None:
+        lines.sentence(mood.complaint)
     points = None if job.points is None else Points.load(job.points)
     pipeline = make_pipeline(job.generator, choose_device(job.device), job.size, job.checkpoint, steps=job.steps)
     controls = controls_of(job)
@@ -35,8 +41,8 @@ def make_films(job: Job, plan: Plan, lines: ProgressLines) -> int:
     made = 0
     for planned in plan.films:
         film = Film(
-            planned.driving, planned.out, clip=job.clip_range, voice=job.voice, controls=controls,
-            backdrop=plan.backdrop, alpha=job.is_transparent, crf=job.crf, replace=job.force,
+            planned.driving, planned.out, clip=job.clip_range, voice=job.voice, mood=mood.mood, script=script,
+            controls=controls, backdrop=plan.backdrop, alpha=job.is_transparent, crf=job.crf, replace=job.force,
             neutral=job.neutral, smooth=job.smooth, smoothing=job.smoothing, who=job.who,
         )  # fmt: skip
         began = lines.seconds

@@ -11,6 +11,8 @@ from streamer.film.driving import Driving
 from streamer.generation.controls import Controls
 from streamer.options import LARGEST_PERSON, ClipRange, NeutralKind
 from streamer.rigging.backdrop import Backdrop
+from streamer.sources.mood import NO_MOOD, Mood
+from streamer.sources.script import EMPTY_SCRIPT, Script
 
 
 class FilmCancelledError(KagamiError):
@@ -31,6 +33,7 @@ class Film:
     name: in sentences, of the one video that drives all; None: the paths of all files.
     clip: the part that is used, of each file that drives, with its sound.
     voice: 0..1, the share of the mouth that `driving.voice` has while a face is seen; 0 takes its sound alone.
+    mood: how the first character is. script: what it does when, and how its mood changes.
     controls: strengths, background and mirroring; the frame is the one that the avatar was prepared for.
     backdrop: what stands behind the character where `controls.background` is "picture".
     alpha: keep transparency, which `out` must be able to hold.
@@ -45,6 +48,8 @@ class Film:
     name: str | None = None
     clip: ClipRange = WHOLE
     voice: float = 1.0
+    mood: Mood = NO_MOOD
+    script: Script = EMPTY_SCRIPT
     controls: Controls = field(default_factory=Controls)
     backdrop: Backdrop | None = None
     alpha: bool = False

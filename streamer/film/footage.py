@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -16,10 +17,13 @@ from streamer.film.film_length import length_of
 from streamer.film.performance import Additions
 from streamer.film.tracked_video import TrackedVideo
 from streamer.generation.avatar import Avatar
+from streamer.sources.act_player import ActPlayer
 from streamer.sources.mixer import Mixer
+from streamer.sources.mood_player import MoodPlayer
 from streamer.sources.recorded_voice import RecordedVoice
 from streamer.sources.source import Source
 from streamer.sources.wanted_motion import WantedMotion
+from streamer.tracking.idle_habits import IdleHabits, usual_habits
 from streamer.tracking.resolved import Idling, Resolved, joined, on_body
 
 
@@ -56,10 +60,20 @@ class Footage:
     @property
     def additions(self) -> Additions:
         """A new source of a film stands here."""
+        sources: list[Source] = [MoodPlayer(), ActPlayer()]
+        if self._voice is not None:
+            sources.append(self._voice)
+        return Additions(Mixer(sources), self._wanted)
+
+    def _wanted(self, seconds: float) -> WantedMotion:
+        """What the sources are to do at a time of the film."""
         film = self._film
-        sources: list[Source] = [] if self._voice is None else [self._voice]
         voice = None if self._voice is None or film.voice == 0 else film.voice
-        return Additions(Mixer(sources), WantedMotion(voice=voice))
+        return replace(film.script.at(seconds, film.mood), voice=voice)
+
+    def _habits(self, seconds: float) -> IdleHabits:
+        """How the first character idles."""
+        return self._wanted(seconds).mood.idle
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -79,13 +93,13 @@ class Footage:
         if face == body or body is None:
             assert face is not None
             needs = "face" if body is None else "face or body"
-            return self._videos[face].resolved(neutral, needs, on_tracked)
+            return self._videos[face].resolved(neutral, needs, on_tracked, self._habits)
         if face is None:
             (of_body,) = self._videos[body].resolved(neutral, "body", on_tracked)
-            idling = Idling()
+            idling = Idling(habits=self._habits)
             return [(on_body(idling.at(each.motion.captured), each, turns_along=True) for each in of_body)]
         leads = {path: on_tracked if path == driving.lead else _nothing for path in (face, body)}
-        (of_face,) = self._videos[face].resolved(neutral, "face", leads[face])
+        (of_face,) = self._videos[face].resolved(neutral, "face", leads[face], self._habits)
         (of_body,) = self._videos[body].resolved(neutral, "body", leads[body])
         if driving.lead == body:
             return [joined(of_body, of_face, lambda body, face: on_body(face, body))]
@@ -112,7 +126,7 @@ class Footage:
     def _idle(self, slot: int, on_tracked: Callable[[], None]) -> Iterator[Resolved]:
         """A character who idles as long as the voice lasts."""
         assert self._voice is not None
-        idling = Idling(slot)
+        idling = Idling(slot, usual_habits if slot else self._habits)
         for number in count():
             seconds = float(number / self.rate)
             if not self._voice.lasts(seconds):

@@ -37,6 +37,7 @@ from streamer.settings import (
     Frame,
     Generator,
     KeepInFrame,
+    MoodWords,
     Person,
     PointsFile,
     References,
@@ -78,6 +79,10 @@ class Job:
     voice: Annotated[
         Share, Flag("share of the mouth that this voice moves while a face is seen, 0 its sound alone", MOTION)
     ] = 1.0
+    mood: MoodWords = ""
+    script: Annotated[
+        Path | None, Flag("a text file that says at which times it makes which face; see docs/words.md", MOTION, "FILE")
+    ] = None  # fmt: skip
     out: Annotated[
         Path,
         Flag(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from streamer.errors import KagamiError
@@ -18,6 +18,7 @@ from streamer.sources.source import Moment
 from streamer.sources.wanted_motion import WantedMotion
 from streamer.tracking.clip_scenes import clip_scenes
 from streamer.tracking.head_of_body import HeadOfBody
+from streamer.tracking.idle_habits import HabitsAt, usual_habits
 from streamer.tracking.motion import Motion
 from streamer.tracking.presence import NEUTRAL, Presence
 from streamer.tracking.resolved import Resolved
@@ -31,14 +32,17 @@ class NoDriverError(KagamiError):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Additions:
-    """What moves the first character besides the videos that drive it. mixer: of its sources. wanted: of these."""
+    """What moves the first character besides the videos that drive it. mixer: of its sources. wanted: of these, at so
+    many seconds of the film.
+    """
 
     mixer: Mixer = field(default_factory=lambda: Mixer([]))
-    wanted: WantedMotion = field(default_factory=WantedMotion)
+    wanted: Callable[[float], WantedMotion] = lambda _: WantedMotion()
 
     def to(self, resolved: Resolved) -> tuple[Motion, Motion]:
         """The motion and the neutral to draw."""
-        moment = Moment(resolved.motion.captured, resolved.is_seen, self.wanted)
+        seconds = resolved.motion.captured
+        moment = Moment(seconds, resolved.is_seen, self.wanted(seconds))
         return self.mixer.mix(resolved.motion, resolved.neutral, moment)
 
 
@@ -95,14 +99,18 @@ def draw_all(
 
 
 def resolve(
-    motions: Iterable[Motion], neutral: NeutralKind = "first", name: str | None = "the video", seed: int = 0
+    motions: Iterable[Motion],
+    neutral: NeutralKind = "first",
+    name: str | None = "the video",
+    seed: int = 0,
+    habits: HabitsAt = usual_habits,
 ) -> Iterator[Resolved]:
     """The motion to draw for each motion of one driver, and the neutral that it is measured against.
 
     neutral: "first" takes the first face or body, "auto" the face that `Calibration` finds at the beginning; either is
     corrected by what is usual (`Habits`) in the first seconds and since. After a cut the avatar eases to where the
     neutral of the new scene has it; until somebody is seen it idles. name: of the video, for the error; None: no error.
-    seed: of the idle motion. Raises NoDriverError after the last motion if nobody was seen.
+    seed, habits: of the idle motion. Raises NoDriverError after the last motion if nobody was seen.
     """
     heads = HeadOfBody()
     presence = Presence(seed, heads)
@@ -114,6 +122,7 @@ def resolve(
             if known is not None and related is not None and known.scene != related.scene:
                 presence.change_scene(known, related, motion.captured)
             known = related or known
+            presence.habits = habits(motion.captured)
             shown = presence.resolve(measured, known, motion.captured)
             yield Resolved(shown, known or NEUTRAL, motion.face is not None)
     if known is None and name is not None:

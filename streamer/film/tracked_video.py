@@ -17,6 +17,7 @@ from streamer.options import LARGEST_PERSON, ClipRange, NeutralKind
 from streamer.tracking.bridging import bridge
 from streamer.tracking.drivers import Drivers
 from streamer.tracking.false_faces import without_false_faces
+from streamer.tracking.idle_habits import HabitsAt, usual_habits
 from streamer.tracking.motion import Motion
 from streamer.tracking.resolved import Resolved
 from streamer.tracking.shown_body import ShownBody
@@ -70,12 +71,13 @@ class TrackedVideo:
         neutral: NeutralKind,
         needs: str = "face or body",
         on_frame: Callable[[], None] = lambda: None,
+        habits: HabitsAt = usual_habits,
     ) -> list[Iterator[Resolved]]:
         """What is drawn of each character's driver, see `resolve`; they are to be read about as far as each other.
 
         needs: what the first one's driver must show some time: "face or body", "face", or "body"; else NoDriverError is
-        raised after the last frame. on_frame: called in the reading thread after each frame that was tracked. To be
-        called once.
+        raised after the last frame. on_frame: called in the reading thread after each frame that was tracked. habits:
+        of the first character, where it idles. To be called once.
         """
 
         def counted() -> Iterator[Sequence[Motion]]:
@@ -87,10 +89,11 @@ class TrackedVideo:
             smooth_both_ways(each, smoothing=self._smoothing) if self._smooth else each
             for each in map(bridge, map(without_false_faces, split(counted(), self._count)))
         ]
-        if needs == "face or body":
-            return [resolve(each, neutral, None if slot else self._told, slot) for slot, each in enumerate(of_each)]
-        first = self._needing(needs, of_each[0])
-        return [resolve(each, neutral, None, slot) for slot, each in enumerate([first, *of_each[1:]])]
+        is_either = needs == "face or body"
+        first = of_each[0] if is_either else self._needing(needs, of_each[0])
+        name = self._told if is_either else None
+        others = [resolve(each, neutral, None, slot) for slot, each in enumerate(of_each[1:], 1)]
+        return [resolve(first, neutral, name, habits=habits), *others]
 
     def _needing(self, needs: str, motions: Iterable[Motion]) -> Iterator[Motion]:
         was_seen = False

@@ -75,7 +75,7 @@ def _order(session: Session, clip: Path, out: Path, name: str) -> FilmOrder:
     assert avatar.picture is not None
     return FilmOrder(
         clip, name, out, avatar.picture, replace(controls.current, mirror=False), avatar.points,
-        avatar.characters[1:], avatar.person, controls.backdrop,
+        avatar.characters[1:], avatar.person, controls.backdrop, controls.mood.message.text,
     )  # fmt: skip
 
 

@@ -44,7 +44,7 @@ class FilmOrder:
 
     clip: the file with the driver, of this server's own naming. name: of the clip, for sentences. out: the file to
     write, .mp4, or .webm with alpha. picture, points, views, person: of the avatar, as `AvatarPipeline.prepare` takes
-    them. controls: of the motion, the background and the frame. backdrop: see `Film`.
+    them. controls: of the motion, the background and the frame. backdrop: see `Film`. mood: its words.
     """
 
     clip: Path
@@ -56,6 +56,7 @@ class FilmOrder:
     views: Sequence[Character] = ()
     person: str = LARGEST_PERSON
     backdrop: Backdrop | None = None
+    mood: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ class FilmWorker:
         from streamer.film.film_maker import make_film  # noqa: PLC0415 - FFmpeg, MediaPipe: not needed to queue films
         from streamer.generation.device import choose_device  # noqa: PLC0415
         from streamer.generation.factory import make_pipeline  # noqa: PLC0415
+        from streamer.sources.mood_reading import read_mood  # noqa: PLC0415
 
         settings, controls = self._settings, order.controls
         device = choose_device(settings.device)
@@ -124,6 +126,7 @@ class FilmWorker:
         self._state = replace(self._state, notes=tuple(avatar.notes))
         film = Film(
             Driving(order.clip), order.out, order.name, controls=controls, backdrop=order.backdrop,
+            mood=read_mood(order.mood).mood,
             alpha=controls.background == "transparent", smooth=settings.smooth, smoothing=controls.smoothing,
             who=controls.who, body=controls.follow_body,
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import astuple, dataclass, fields
 
 LEAST, MOST = 0.04, 4.0  # of each factor
@@ -40,4 +41,12 @@ class IdleHabits:
 
 
 USUAL_HABITS = IdleHabits()
+HabitsAt = Callable[[float], IdleHabits]  # at so many seconds
+
+
+def usual_habits(_seconds: float) -> IdleHabits:
+    """As usual at all times."""
+    return USUAL_HABITS
+
+
 HABIT_NAMES = tuple(field.name for field in fields(IdleHabits))

@@ -11,6 +11,7 @@ import numpy as np
 from models.geometry.body import LEFT_SHOULDER, RIGHT_SHOULDER
 from models.geometry.offsets import NECK
 from streamer.tracking.head_pose import HeadTransform, head_pose
+from streamer.tracking.idle_habits import HabitsAt, usual_habits
 from streamer.tracking.motion import CONFIDENCE, MIN_VISIBILITY, VISIBILITY, Array, Motion, blend
 from streamer.tracking.presence import NEUTRAL, Presence
 
@@ -31,13 +32,15 @@ class Resolved(NamedTuple):
 
 
 class Idling:
-    """A character whom nobody drives. seed: of its motion."""
+    """A character whom nobody drives. seed, habits: of its motion."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, habits: HabitsAt = usual_habits) -> None:
         self._presence = Presence(seed)
+        self._habits = habits
 
     def at(self, seconds: float) -> Resolved:
         """What it does at a moment; moments come in order."""
+        self._presence.habits = self._habits(seconds)
         return Resolved(self._presence.resolve(Motion(seconds), None, seconds), NEUTRAL, False)
 
 

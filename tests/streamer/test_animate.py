@@ -187,6 +187,7 @@ def test_bad_inputs_get_one_sentence_and_leave_nothing(capsys, tmp_path):
             f"The picture {text} is not a {PICTURE_FORMATS} image: convert it to one of these.",
         ),
         ({"drive": inputs / "none.mp4"}, f"There is no video at {inputs / 'none.mp4'}: check the path."),
+        ({"script": text}, f"Line 1 of {text}: 'no video' is not of the form TIME ACT; write for example 0:03 smile."),
         ({"drive": sound}, f"{sound} has no picture track: give a video that shows the driver."),
         ({"drive": grey}, "Nobody was found in grey.mp4: use a video that shows the driver's face or body."),
         (
@@ -198,8 +199,8 @@ def test_bad_inputs_get_one_sentence_and_leave_nothing(capsys, tmp_path):
         code, told = run(capsys, tmp_path, **flags)
         assert code == 1
         assert told.splitlines()[-1] == sentence
-    code, told = run(capsys, tmp_path, ref=inputs / "grey.png")
-    assert code == 1 and "--points" in told
+    code, told = run(capsys, tmp_path, ref=inputs / "grey.png", mood="sad, gloopy")
+    assert code == 1 and "--points" in told and "The mood goes on without 'gloopy' (nearest: gloomy, goofy)" in told
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 

@@ -13,8 +13,8 @@ FRAMES = 4
 
 
 class FakeFilmWorker:
-    """Writes `film of NAME` and how private the folder is, and tells its process id in a note. The film of a real clip
-    is that clip. A clip that is `forever` never ends, `crash` ends the process, and `nobody` is refused.
+    """Writes `film of NAME`, how private the folder is and the mood, and tells its process id in a note. The film of a
+    real clip is that clip. A clip that is `forever` never ends, `crash` ends the process, and `nobody` is refused.
     """
 
     def begin(self, order: FilmOrder) -> None:
@@ -37,5 +37,5 @@ class FakeFilmWorker:
             order.out.write_bytes(self._clip)
             return FilmState("ready", 1.0, 0.0)
         mode = stat.filemode(order.clip.parent.stat().st_mode)
-        order.out.write_text(f"film of {order.name} {mode} {order.clip.name} {order.controls.mirror}")
+        order.out.write_text(f"film of {order.name} {mode} {order.clip.name} {order.controls.mirror} {order.mood}")
         return FilmState("ready", 1.0, 0.0, ("A note.",))

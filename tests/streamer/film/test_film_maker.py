@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from models.geometry.topology import LOWER_LIP_INNER, UPPER_LIP_INNER
+from models.geometry.topology import LEFT_MOUTH_CORNER, LOWER_LIP_INNER, RIGHT_MOUTH_CORNER, UPPER_LIP_INNER
 from streamer.film import film_maker, tracked_video
 from streamer.film.driving import Driving
 from streamer.film.film import Film, FilmCancelledError, FilmSummary
 from streamer.film.film_maker import make_film
 from streamer.film.performance import NoDriverError
 from streamer.frames import AvatarFrame, CameraFrame
-from streamer.tracking.head_pose import head_pose
+from streamer.sources.mood_reading import read_mood
+from streamer.sources.script import Script
+from streamer.tracking.head_pose import CANONICAL, head_pose, rotation_vector
 from streamer.tracking.motion import Motion
 from streamer.tracking.shown_body import WHOLE_BODY
 from tests.support.clips import grey_frames, make_video
@@ -240,6 +242,36 @@ def test_film_of_a_body_alone_blinks_and_moves_no_mouth(fakes):
     make_film(pipeline, avatar(), Film(Driving(body=6), Path("out.mp4")))
     assert max(opening(each.motion) for each in pipeline.requests) < 0.02
     assert all(each.motion.body is not None for each in pipeline.requests)
+
+
+def smile(motion):
+    """Width of the mouth over that of the neutral's, less 1."""
+    shape = head_pose(motion.face).inverse(motion.face)
+    widths = [np.linalg.norm(each[LEFT_MOUTH_CORNER] - each[RIGHT_MOUTH_CORNER]) for each in (shape, CANONICAL)]
+    return float(widths[0] / widths[1]) - 1
+
+
+def test_film_has_the_mood_and_does_what_its_script_says_when(fakes):
+    pipeline = Drawn()
+    script = Script.parse("2-5 mood: sad\n8-10 smile\n11 nod\n13 mood:")
+    film = Film(Driving(16), Path("out.mp4"), "fake.mp4", mood=read_mood("very happy").mood, script=script)
+    make_film(pipeline, avatar(2), film)
+    at = {round(each.motion.captured * RATE): each.motion for each in pipeline.requests}
+    happy, sad, both, after = (smile(at[round(seconds * RATE)]) for seconds in (1.6, 4.8, 9, 15.8))
+    assert happy > 0.1 > sad and both > 1.2 * happy and abs(after) < 0.03
+    nod = [rotation_vector(at[number].head)[0] for number in range(round(10.8 * RATE), round(12.4 * RATE))]
+    assert np.ptp(nod) > 0.1 and abs(nod[0] - nod[-1]) < 0.03
+    others = [smile(each.others[0][0]) for each in pipeline.requests]
+    assert np.ptp(others) < 0.02, "the mood is the first character's"
+
+
+def test_film_idles_as_its_mood_has_it(fakes):
+    turns = {}
+    for words in ("still", "very restless"):
+        pipeline = Drawn()
+        make_film(pipeline, avatar(), Film(Driving(body=20), Path("out.mp4"), mood=read_mood(words).mood))
+        turns[words] = np.ptp([rotation_vector(each.motion.head)[2] for each in pipeline.requests])
+    assert turns["still"] < 0.4 * turns["very restless"]
 
 
 def test_film_reports_each_stage_and_every_frame(fakes):

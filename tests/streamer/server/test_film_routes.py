@@ -75,7 +75,7 @@ def kept(folder: Path) -> list[Path]:
 
 
 async def test_a_film_is_made_fetched_in_ranges_and_forgotten(folder: Path) -> None:
-    async with server() as (address, _), Page(socket_url(address)) as page:
+    async with server(mood="sad") as (address, _), Page(socket_url(address)) as page:
         session = (await page.hello())["session"]
         answer = await send(address, session, b"a clip of some bytes", "../../etc/talk 1.mp4", parts=3)
         assert (answer.status_code, answer.json()) == (202, {"stage": "sending", "bytes": 20})
@@ -87,7 +87,7 @@ async def test_a_film_is_made_fetched_in_ranges_and_forgotten(folder: Path) -> N
         (made,) = kept(folder)
         assert [path.name for path in made.iterdir()] == ["film.mp4"], "the clip is kept"
         whole = await request(address, "GET", session)
-        assert whole.text == "film of ....etctalk 1.mp4 drwx------ clip False"
+        assert whole.text == "film of ....etctalk 1.mp4 drwx------ clip False sad"
         assert whole.headers["content-type"] == "video/mp4" and "no-store" in whole.headers["cache-control"]
         part = await request(address, "GET", session, headers={"Range": "bytes=5-6"})
         assert (part.status_code, part.text) == (206, "of")
