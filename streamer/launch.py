@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from functools import partial
+from typing import NamedTuple
 
 import torch
 
@@ -11,10 +12,11 @@ from kernels.compile import compiled_functions
 from streamer.engine.engine import Engine, FrameHook
 from streamer.engine.output_feed import OutputFeed
 from streamer.errors import OutputError
+from streamer.generation.avatar import Avatar
 from streamer.generation.device import choose_device
 from streamer.generation.factory import make_pipeline
 from streamer.generation.separate_preparation import SeparatePreparation
-from streamer.rigging.backdrop import load_backdrop
+from streamer.rigging.backdrop import Backdrop, load_backdrop
 from streamer.rigging.framing import Framing
 from streamer.rigging.picture import load_picture
 from streamer.rigging.picture_process import PictureProcess
@@ -37,6 +39,16 @@ from streamer.virtual_camera import VirtualCamera
 FIRST_FUNCTIONS = 200  # that numba compiles for a first start, half of them until the picture is prepared
 
 
+class MadeEngine(NamedTuple):
+    """An engine that runs, and what its sessions begin with. name: of the picture. pictures: decodes uploads."""
+
+    engine: Engine
+    avatar: Avatar
+    name: str
+    pictures: PictureProcess
+    backdrop: Backdrop | None
+
+
 def launch(
     settings: Settings,
     listening: socket.socket,
@@ -48,6 +60,31 @@ def launch(
 
     lines: tell whoever starts the server. frame_hook: for benchmarks, see `Engine`. show_page: see `run`.
     """
+    prepare_process()
+    camera = VirtualCamera(settings.virtual_camera)
+    if settings.virtual_camera is not None and (problem := camera.problem()):
+        raise OutputError(problem)
+    certificate = make_certificate(machine_names(), machine_addresses()) if settings.https else None
+    phone = phone_address(settings, listening, certificate)
+    if certificate is not None:
+        lines.line(f"certificate made for this start, SHA-256 {certificate.fingerprint}")
+    engine, avatar, name, pictures, backdrop = make_engine(settings, lines, frame_hook)
+    feed = OutputFeed(engine, camera, avatar.width, avatar.height)
+    lines.end()
+    try:
+        if settings.virtual_camera is not None:
+            feed.turn_on()
+        run(
+            Server(engine, settings, avatar, name, pictures, backdrop, phone=phone, camera=feed), settings,
+            listening, lines.line, None if certificate is None else certificate.context, show_page,
+        )  # fmt: skip
+    finally:
+        engine.close()
+        feed.turn_off()
+
+
+def prepare_process() -> None:
+    """What a process needs before its engine is made: priority, and the process that its workers are forked from."""
     raise_process_priority()
     fork_server.preload(
         [
@@ -60,19 +97,16 @@ def launch(
     )
     fork_server.warm_up()
     limit_repeats()
+
+
+def make_engine(settings: Settings, lines: StartLines, frame_hook: FrameHook | None = None) -> MadeEngine:
+    """Load the pictures, make the pipeline, prepare, warm up and start the engine. Raises KagamiError."""
     picture, *views = map(load_picture, settings.ref)
     if (complaint := read_mood(settings.mood).complaint) is not None:
         lines.line(complaint)
     points = None if settings.points is None else Points.load(settings.points)
     backdrop = None if settings.background_file is None else load_backdrop(settings.background_file)
     device = choose_device(settings.device)
-    camera = VirtualCamera(settings.virtual_camera)
-    if settings.virtual_camera is not None and (problem := camera.problem()):
-        raise OutputError(problem)
-    certificate = make_certificate(machine_names(), machine_addresses()) if settings.https else None
-    phone = phone_address(settings, listening, certificate)
-    if certificate is not None:
-        lines.line(f"certificate made for this start, SHA-256 {certificate.fingerprint}")
     torch.set_num_threads(1)  # trackers, encoders and ONNX Runtime need the other cores
     lines.begin(f"making the {settings.generator} generator for {device}", usual_s=2)
     pipeline = make_pipeline(
@@ -101,18 +135,7 @@ def launch(
         governed=pipeline.device.type == "cpu",
     )
     engine.start()
-    feed = OutputFeed(engine, camera, avatar.width, avatar.height)
-    lines.end()
-    try:
-        if settings.virtual_camera is not None:
-            feed.turn_on()
-        run(
-            Server(engine, settings, avatar, picture.name, pictures, backdrop, phone=phone, camera=feed), settings,
-            listening, lines.line, None if certificate is None else certificate.context, show_page,
-        )  # fmt: skip
-    finally:
-        engine.close()
-        feed.turn_off()
+    return MadeEngine(engine, avatar, picture.name, pictures, backdrop)
 
 
 def compiled_words() -> str:

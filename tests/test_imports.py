@@ -37,6 +37,7 @@ LAYERS: dict[str, set[str]] = {
 # The law inside of `streamer`: which of its packages and modules each of them may import. Nothing imports to its left:
 # launch → server → engine → generation → rigging → tracking → runtime; animate, server → film → generation, files;
 # engine, film → sources → tracking; rigging → files; webrtc, files → runtime.
+# cluster → launch; nothing imports cluster.
 COMMON = {"effort", "errors", "options", "frames", "camera", "flags", "settings"}
 TRACKING = COMMON | {"runtime", "tracking"}
 SOURCES = TRACKING | {"sources"}
@@ -60,6 +61,7 @@ STREAMER: dict[str, set[str]] = {
     "launch": SERVER | {"virtual_camera"},
     "film": FILM,
     "animate": FILM,
+    "cluster": SERVER | {"launch"},
 }
 
 # Every module that is named by a string, and why.
@@ -173,6 +175,23 @@ def test_import_law_holds(part: str) -> None:
 
 def test_packages_of_streamer_import_nothing_to_their_left() -> None:
     assert streamer_offences() == []
+
+
+def test_only_the_cluster_imports_ray_and_nothing_of_the_server_imports_the_cluster() -> None:
+    """`python run_server.py` needs no Ray, and imports none."""
+    importing = {
+        str(path.relative_to(ROOT)): name
+        for part in ("run_server", "streamer", "models", "kernels", "training")
+        for path in files_of(part)
+        for _, name, taken in imports_of(path)
+        if not path.is_relative_to(ROOT / "streamer" / "cluster")
+        and (
+            name.split(".")[0] == "ray"
+            or name.startswith("streamer.cluster")
+            or (name, *taken) == ("streamer", "cluster")
+        )
+    }
+    assert importing == {}
 
 
 def test_no_module_imports_itself_through_others() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from streamer.errors import KagamiError, OverloadError, ServerFullError
 
 RECENT_DRAWS = 300  # draws that the estimate uses: 10 s at 30 per second
+LARGEST_CUT = 0.25  # of the live characters, by which a capacity falls below them at a time: a line may be wrong
 MIN_DRAWS_PER_SIZE = 4  # draws of one batch size before their mean is used
 
 
@@ -43,6 +45,32 @@ class Admission:
             self.refused += 1
             raise problem
 
+    def capacity(self, live: int, least_cost: float = 1.0) -> int:
+        """Most characters that could be live at once, at least 1: those `live` now, where their frames are in time, and
+        one more, where `check` would admit it; beyond that by a line through the recent draws, and the limit while one
+        size alone was drawn: a guess too large is put right by the next draws, one too small would keep everybody away.
+
+        live: characters that are live now. least_cost: as for `check`.
+        """
+        known = _mean_times(self._draws) if self.min_fps > 0 else {}
+        if not known:
+            return self.max_sessions
+        budget = 1 / (self.min_fps * least_cost)
+        line = _line_through(known)
+        now, more = known.get(live, line(live)), _estimate(known, live + 1)
+        if now > budget:
+            least = math.ceil(live * (1 - LARGEST_CUT))
+            fitting = next((count for count in range(live - 1, least, -1) if line(count) <= budget), least)
+        elif more is not None and more > budget:
+            fitting = live
+        elif len(known) == 1:
+            fitting = self.max_sessions
+        else:
+            fitting = live + 1
+            while fitting < self.max_sessions and line(fitting + 1) <= budget:
+                fitting += 1
+        return max(1, min(fitting, self.max_sessions))
+
     def _problem(self, count: int, any_active: bool, ending: int, more: int, least_cost: float) -> KagamiError | None:
         if count + ending > max(self.max_sessions, more):  # a session alone may have any picture
             return ServerFullError(self.max_sessions)
@@ -60,10 +88,32 @@ def estimate_tick_time(draws: Iterable[tuple[int, float]], batch: int) -> float 
     same). Between these bounds it is the extrapolated line through the two largest measured sizes (a GPU, where a batch
     shares the fixed cost).
     """
+    return _estimate(_mean_times(draws), batch)
+
+
+def _mean_times(draws: Iterable[tuple[int, float]]) -> dict[int, float]:
+    """Mean seconds of each batch size that was drawn often enough."""
     by_size: dict[int, list[float]] = defaultdict(list)
     for size, seconds in draws:
         by_size[size].append(seconds)
-    known = {size: sum(times) / len(times) for size, times in by_size.items() if len(times) >= MIN_DRAWS_PER_SIZE}
+    return {size: sum(times) / len(times) for size, times in by_size.items() if len(times) >= MIN_DRAWS_PER_SIZE}
+
+
+def _line_through(known: Mapping[int, float]) -> Callable[[int], float]:
+    """Seconds to draw a number of sessions: the line that fits all measured sizes best, rising and at most in
+    proportion to the largest size; in proportion where one size alone is known.
+    """
+    largest = max(known)
+    most = known[largest] / largest
+    if len(known) == 1:
+        return lambda count: most * count
+    middle, mean = sum(known) / len(known), sum(known.values()) / len(known)
+    rise = sum((size - middle) * (seconds - mean) for size, seconds in known.items())
+    slope = min(max(rise / sum((size - middle) ** 2 for size in known), 0.0), most)
+    return lambda count: mean + slope * (count - middle)
+
+
+def _estimate(known: Mapping[int, float], batch: int) -> float | None:
     if batch in known:
         return known[batch]
     smaller = sorted(size for size in known if size < batch)

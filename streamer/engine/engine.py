@@ -100,6 +100,7 @@ class Engine:
         self._admission = Admission(max_sessions, min_fps)
         self._schedule = DrawSchedule()
         self._drawn = 0
+        self._admitted = 0
         self._left_drops: Counter[str] = Counter()
         self._spread = CachedValue(lambda: spread([session.meter for session in self.sessions]), SPREAD_PERIOD_S)
         self._memory = CachedValue(memory_bytes, MEMORY_PERIOD_S)
@@ -134,6 +135,19 @@ class Engine:
             live = sum(session.characters for session in self._sessions)
             ending = self._count_ending()
         return live < self.max_sessions <= live + ending
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its thread lives."""
+        return self._thread.is_alive()
+
+    def load(self) -> tuple[int, int, int]:
+        """Characters that are live or have a tracker that still ends, the most that admission would let be live at
+        once now, and the sessions admitted since the start.
+        """
+        with self._wake:
+            live = sum(session.characters for session in self._sessions) + self._count_ending()
+            return live, self._admission.capacity(live, self._least_cost()), self._admitted
 
     @property
     def refused(self) -> int:
@@ -201,8 +215,7 @@ class Engine:
                 raise EngineClosedError
             live = sum(session.characters for session in self._sessions)
             stalled = sum(session.characters for session in self._sessions if session.state.phase == "stalled")
-            least_cost = max((session.least_cost for session in self._sessions), default=1.0) if self._governed else 1.0
-            self._admission.check(live, stalled, self._count_ending(), len(avatar.cast), least_cost)
+            self._admission.check(live, stalled, self._count_ending(), len(avatar.cast), self._least_cost())
             session = EngineSession(
                 avatar,
                 controls,
@@ -213,6 +226,7 @@ class Engine:
                 keep_camera=self._frame_hook is not None,
             )
             self._sessions.append(session)
+            self._admitted += 1
             return session
 
     def check_room(self, session: EngineSession, avatar: Avatar) -> None:
@@ -234,6 +248,10 @@ class Engine:
                 self._left_drops.update(session.drops)
                 self._has_work = True
                 self._wake.notify_all()
+
+    def _least_cost(self) -> float:
+        """Time of a frame with the least effort, as a share of recent frames' time. The caller holds the lock."""
+        return max((session.least_cost for session in self._sessions), default=1.0) if self._governed else 1.0
 
     def _count_ending(self) -> int:
         """How many sessions that left have a tracker that still runs. The caller holds the lock."""

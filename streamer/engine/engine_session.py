@@ -33,7 +33,7 @@ from streamer.sources.mixer import live_mixer
 from streamer.sources.mood import NO_MOOD
 from streamer.sources.source import Moment
 from streamer.sources.wanted_motion import WantedActs, WantedMotion
-from streamer.tracking.tracker import TrackedMotion, Tracker, Wanted
+from streamer.tracking.tracker import Handover, TrackedMotion, Tracker, Wanted
 
 CAMERA_STALLED_S = 1.5  # without a camera picture, until the phase becomes "stalled" and the page says so
 GOVERN_PERIOD_S = 0.25  # between two looks at what frames cost
@@ -81,6 +81,8 @@ class EngineSession:
     motions: single-slot mailbox of tracked motions, read by the engine's thread.
     state: of its tracking; replaced by the tracking thread.
     newest_frame: that was drawn; None before the first one.
+    handover: the last of its tracker once it is calibrated, for a session elsewhere that goes on in place of this one.
+    adopted: what its tracker goes on with; to be set before `start`.
     recent: the last motions that were tracked while live, for measurements of how the driver looks; oldest first.
     failure: the error that ended the session, if any; `on_failure` is called with it, in the thread that failed.
     """
@@ -106,6 +108,8 @@ class EngineSession:
         self._governor = governor.Governor()
         self._governed_at = 0.0
         self.recent: deque[TrackedMotion] = deque(maxlen=RECENT_MOTIONS)
+        self.handover: Handover | None = None
+        self.adopted: Handover | None = None
         self.failure: KagamiError | None = None
         self.camera: Mailbox[ReceivedFrame] = Mailbox()
         self.sound = SoundFeed()
@@ -228,6 +232,9 @@ class EngineSession:
         to_rgb, index, wanted, began_at = Converter(), 0, Wanted(), -math.inf
         durations, mixer, silence = RecentDurations(), live_mixer(self.sound), CameraSilence()
         tracked: TrackedMotion | None = None
+        if self.adopted is not None:
+            tracker.look_for(wanted := self._wanted())
+            tracker.adopt(self.adopted)
         while True:
             self._schedule.wait_for_turn(lambda: not self.motions, durations.quantile(LEAD_QUANTILE))
             sound_at = self.sound.put_at if self.sound.is_live and self.controls.voice is not None else None
@@ -262,6 +269,8 @@ class EngineSession:
                     self.recent.append(tracked)
                 else:
                     self.recent.clear()
+            if tracked.handover.is_calibrated:
+                self.handover = tracked.handover
             self.state = TrackingState(phase, tracked.progress, tracked.responding, tracked.people, tracked.obstacle)
             now = time.monotonic()
             is_seen = tracked.is_seen and (frame is not None or not silence.is_late(now))

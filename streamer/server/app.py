@@ -182,9 +182,12 @@ class Server:
         check_token(request, self._settings.token)
         if not may_see_figures(request, self._settings.token):
             return error_response(ForbiddenError("Without --token, figures are for this machine only: set one."), 403)
+        return Response(await self.metrics_text(), media_type=CONTENT_TYPE_LATEST)
+
+    async def metrics_text(self) -> bytes:
+        """All metrics in the text format of Prometheus, at most METRICS_PERIOD_S old."""
         is_stale = self._metrics_text.is_stale
-        text = await self._executors.measure(self._metrics_text) if is_stale else self._metrics_text()
-        return Response(text, media_type=CONTENT_TYPE_LATEST)
+        return await self._executors.measure(self._metrics_text) if is_stale else self._metrics_text()
 
     async def _upload_picture(self, request: Request) -> Response:
         """Take a new reference picture for a live session; it is prepared after this answer."""

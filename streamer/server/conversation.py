@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -30,13 +31,14 @@ from streamer.generation.avatar import Avatar
 from streamer.rigging.backdrop import Backdrop
 from streamer.server import signaling
 from streamer.server.access import check_token, is_from_this_machine
+from streamer.server.carried_session import CarriedSession, restore
 from streamer.server.executors import Executors
 from streamer.server.films import Films
 from streamer.server.kept_sessions import KEEP_S, KeptSessions
 from streamer.server.message_order import MessageOrder
 from streamer.server.prepared_avatars import PreparedAvatars
 from streamer.server.rate_limits import RateLimiters
-from streamer.server.session import Session
+from streamer.server.session import Send, Session, drop
 from streamer.server.session_events import SessionEvents
 from streamer.settings import Settings
 
@@ -223,16 +225,46 @@ class Conversations:
         if session is not None:
             session.attach(send, task.cancel, conversation.address)
         else:
-            session = Session(
-                self._engine, self._settings, self._avatar, self._name, send, task.cancel,
-                self._executors, self._limiters, self._prepared, self._films, conversation.address, hello.watch,
-            )  # fmt: skip
-            session.controls.set_backdrop(self._backdrop)
-            session.on_message = partial(self.events.publish, session)
+            session = self._new_session(send, task.cancel, conversation.address, hello.watch)
         conversation.session = session
         self.sessions[session.id] = session
         self.events.publish(session, None)
         return session
+
+    def _new_session(
+        self, send: Send, on_end: Callable[[], object], address: str, watch: bool = False, id: str | None = None
+    ) -> Session:
+        session = Session(
+            self._engine, self._settings, self._avatar, self._name, send, on_end,
+            self._executors, self._limiters, self._prepared, self._films, address, watch, id,
+        )  # fmt: skip
+        session.controls.set_backdrop(self._backdrop)
+        session.on_message = partial(self.events.publish, session)
+        return session
+
+    def carried(self) -> dict[str, Session]:
+        """Each session that `carry` may take to another server, by the secret of its page; those are included whose
+        page is gone for a moment.
+        """
+        shown = {
+            each.secret: each.session for each in self._open if each.secret is not None and each.session is not None
+        }
+        return {**self._kept.sessions, **shown}
+
+    async def adopt(self, secret: str, carried: CarriedSession, avatar: Avatar | None) -> None:
+        """Go on with a session of another server: it has a place in the engine from now on, and is kept for the next
+        `hello` with this secret. avatar: as the session used it; None: the one that every session starts with.
+
+        Raises ServerFullError, OverloadError, EngineClosedError.
+        """
+        session = self._new_session(drop, lambda: None, "", id=carried.session)
+        try:
+            await restore(session, carried, avatar)
+        except BaseException:
+            await session.close()
+            raise
+        session.detach(lambda: self._kept.drop(secret))
+        self._kept.keep(secret, session)
 
     async def _say_why(self, conversation: Conversation) -> None:
         """Send the page the reason why its conversation was cancelled."""

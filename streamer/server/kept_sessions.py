@@ -37,6 +37,11 @@ class KeptSessions(Generic[Kept]):
     def __len__(self) -> int:
         return len(self._kept)
 
+    @property
+    def sessions(self) -> dict[str, Kept]:
+        """Those that are kept now, by their secrets."""
+        return {secret: session for secret, (session, _) in self._kept.items()}
+
     def keep(self, secret: str, session: Kept) -> None:
         """Keep a session, in place of another one of this secret."""
         self.drop(secret)

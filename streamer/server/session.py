@@ -55,17 +55,11 @@ Send = Callable[[signaling.ServerMessage], Awaitable[None]]
 class Session:
     """The session of one page, from `ready` until its WebSocket closes, or until another WebSocket goes on in it.
 
-    engine: draws the avatar.
-    settings: of the server.
-    avatar: the prepared reference picture that the session starts with.
-    name: the name that the page shows for that picture.
-    send: sends one message to the page.
-    on_end: called once if the session cannot go on; `failure` is set by then.
-    executors: thread pools of the server.
-    limiters: rates of the server; address: of the page, for them.
-    prepared: where avatars are kept that the session may want again.
-    films: what the films of all sessions share.
-    is_viewer: the page gets the frames of the newest session and takes no engine session.
+    engine: draws the avatar. avatar, name: the prepared picture that the session starts with, and what the page calls
+    it. send: sends one message to the page. on_end: called once if the session cannot go on; `failure` is set by then.
+    settings, executors, limiters: of the server. address: of the page, for the limiters. prepared: where avatars are
+    kept that the session may want again. films: what the films of all sessions share. is_viewer: the page
+    gets the frames of the newest session and takes no engine session. id: its secret name; None: a new one.
     """
 
     def __init__(
@@ -82,8 +76,9 @@ class Session:
         films: Films,
         address: str,
         is_viewer: bool = False,
+        id: str | None = None,
     ) -> None:
-        self.id = secrets.token_urlsafe(16)
+        self.id = id or secrets.token_urlsafe(16)
         self.failure: KagamiError | None = None
         self.on_message: Callable[[signaling.ServerMessage], object] = lambda _: None
         self._engine = engine
@@ -107,7 +102,7 @@ class Session:
         self._report_task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()  # asyncio itself keeps no reference to a task
         self._closed = False
-        self._is_resumed = False
+        self.is_resumed = False  # whether it goes on where another page, or another server, left it
         self._loop = asyncio.get_running_loop()
         self.pictures = SessionPictures(
             engine, avatar, name, self.send, lambda: self.controls.current.framing, self._check_room, self._on_avatar,
@@ -150,7 +145,7 @@ class Session:
 
         on_end: called once if the session cannot go on meanwhile.
         """
-        self._send_to_page, self._on_end = _drop, on_end
+        self._send_to_page, self._on_end = drop, on_end
         self.controls.acts.end_all()
 
     def attach(self, send: Send, on_end: Callable[[], object], address: str) -> None:
@@ -158,7 +153,7 @@ class Session:
         self._send_to_page, self._on_end, self._address = send, on_end, address
         self._last_state = None
         self._lost_at = time.monotonic()  # the page has some time for its offer, see `media_problem`
-        self._is_resumed = True
+        self.is_resumed = True
 
     async def begin(self) -> None:
         """Answer the page's `hello` with `ready`."""
@@ -171,7 +166,7 @@ class Session:
                 picture=self.pictures.description,
                 controls=self.controls.values,
                 mood=self.controls.mood.values,
-                resumed=self._is_resumed,
+                resumed=self.is_resumed,
             )
         )
         if (film := self.film.status()) is not None:
@@ -251,7 +246,7 @@ class Session:
             raise NegotiationError(str(error)) from error  # the page offers again after a while
         await self.disconnect()
         is_new = self._engine_session is None
-        session = await self._enter_engine()
+        session = await self.enter_engine()
         self._frames = self._engine.watch() if session is None else session.new_output()
         peer = Peer(
             self._frames,
@@ -281,7 +276,7 @@ class Session:
             self._report_task = self._loop.create_task(self._send_reports())
             self._report_task.add_done_callback(self._on_reports_end)
 
-    async def _enter_engine(self) -> EngineSession | None:
+    async def enter_engine(self) -> EngineSession | None:
         """The engine session, admitted now if there is none yet; None for a viewer.
 
         Raises ServerFullError, OverloadError, EngineClosedError.
@@ -394,5 +389,5 @@ class Session:
             await self.send(signaling.PictureStatus("ready", self.pictures.name, newest.width, newest.height))
 
 
-async def _drop(message: signaling.ServerMessage) -> None:
+async def drop(message: signaling.ServerMessage) -> None:
     """Send nothing: there is no page."""

@@ -19,6 +19,7 @@ from streamer.server.session_acts import SessionActs
 from streamer.server.session_mood import SessionMood
 from streamer.settings import Settings
 from streamer.tracking.straight_look import straightening_turns
+from streamer.tracking.tracker import Handover
 
 
 class SessionControls:
@@ -57,6 +58,16 @@ class SessionControls:
         self._engine_session = session
         self.acts.join(session)
         self.mood.join(session)
+        self._apply()
+
+    @property
+    def handover(self) -> Handover | None:
+        """What a tracker elsewhere needs to go on in place of this session's; None before the first calibration."""
+        return None if self._engine_session is None else self._engine_session.handover
+
+    def restore(self, current: Controls, paused: bool) -> None:
+        """Choose as another session did."""
+        self.current, self.paused = current, paused
         self._apply()
 
     def change(self, message: signaling.Control) -> None:

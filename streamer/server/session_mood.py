@@ -10,7 +10,7 @@ import msgspec
 from streamer.engine.engine_session import EngineSession
 from streamer.server import signaling
 from streamer.server.executors import Executors
-from streamer.sources.mood_reading import read_mood
+from streamer.sources.mood_reading import MoodReading, read_mood
 
 
 class SessionMood:
@@ -19,6 +19,16 @@ class SessionMood:
     def __init__(self, text: str) -> None:
         self._reading = read_mood(text)
         self._engine_session: EngineSession | None = None
+
+    @property
+    def reading(self) -> MoodReading:
+        """The mood in use, as it was read."""
+        return self._reading
+
+    def restore(self, reading: MoodReading) -> None:
+        """Take the mood of another session."""
+        self._reading = reading
+        self._apply()
 
     @property
     def message(self) -> signaling.Mood:

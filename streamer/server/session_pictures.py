@@ -114,6 +114,11 @@ class SessionPictures:
         finally:
             self._by_program = False
 
+    def wear(self, avatar: Avatar, name: str, key: CharacterKey) -> None:
+        """Use an avatar that another session used, from the start on."""
+        self.name, self._key = name, key
+        self._use(avatar)
+
     def close(self) -> list[asyncio.Task[None]]:
         """Change nothing any more. Returns the tasks that may still run, for the caller to cancel."""
         self._closed = True

@@ -54,6 +54,7 @@ class TrackerProcess:
         self._make = make
         self._wanted = Wanted()
         self._to_look_for = self._to_adopt = False  # whether the process has yet to be told
+        self._handover: Handover | None = None  # what it is to adopt, where that is not the last motion's
         self._worker = self._start()
         self._has_answered = False  # whether a first answer of this process has come
         self._pending: Future[TrackedMotion] | None = None
@@ -81,8 +82,8 @@ class TrackerProcess:
         self._calibrate = True
 
     def adopt(self, handover: Handover) -> None:
-        """See `Tracker`."""
-        self._worker.submit("adopt", handover)
+        """See `Tracker`. Takes effect with the next call, after `look_for`."""
+        self._handover = handover
 
     def close(self) -> None:
         """End the process within EXIT_TIMEOUT_S + 2 KILL_TIMEOUT_S, and at once if it is late; may be called again."""
@@ -102,8 +103,10 @@ class TrackerProcess:
             self._to_look_for = False
             self._worker.submit("look_for", self._wanted)
         if self._to_adopt and self._last is not None:
-            self._to_adopt = False
-            self.adopt(self._last.handover)
+            self._to_adopt, self._handover = False, self._last.handover
+        if self._handover is not None:
+            self._worker.submit("adopt", self._handover)
+            self._handover = None
         if self._calibrate and not self._told_to_calibrate:
             self._told_to_calibrate = True
             self._worker.submit("calibrate")

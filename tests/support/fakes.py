@@ -49,8 +49,13 @@ class FakeAvatar:
     shown_body: ShownBody = WHOLE_BODY
 
     cast_size: int = 1
+    scene: None = None
     people: int = 1
     person: str = "largest"
+
+    @property
+    def layout(self) -> Layout | None:
+        return self.characters[0].layout if self.characters else None
 
     @property
     def heads(self) -> list[tuple[float, float, float, float]]:

@@ -104,3 +104,35 @@ def test_admission_counts_every_character_of_a_picture() -> None:
     with pytest.raises(ServerFullError):
         admission.check(live=2, more=3)
     Admission(max_sessions=1, min_fps=0).check(live=0, more=3)  # alone, whatever the picture
+
+
+@pytest.mark.parametrize(
+    ("known", "live", "expected"),
+    [
+        (draws(), 0, 9),  # nothing was measured: the limit
+        (draws(n1=0.04), 1, 9),  # one size tells of one more alone, which admission takes
+        (draws(n1=0.05), 1, 1),
+        (draws(n1=0.10), 1, 1),  # a session alone is always admitted
+        (draws(n1=0.03, n2=0.06), 2, 2),  # a CPU
+        (draws(n1=0.020, n2=0.022), 2, 9),  # a GPU has room up to the limit
+        (draws(n2=0.05, n4=0.07), 4, 5),  # 80 ms for five, 90 for six
+        (draws(n3=0.05, n4=0.09), 4, 3),  # those that are live get too few frames
+        (draws(n7=0.2, n8=0.2), 8, 6),  # a flat line tells nothing: a quarter at a time
+        (draws(n3=0.081, n4=0.082), 4, 5),  # one more would be in time, and a line tells of no more
+    ],
+)
+def test_capacity_is_what_recent_draws_leave_room_for(known: list[tuple[int, float]], live: int, expected: int) -> None:
+    made = Admission(max_sessions=9, min_fps=12.0)
+    for size, seconds in known:
+        made.record(size, seconds)
+    assert made.capacity(live) == expected
+    assert Admission(max_sessions=9, min_fps=0.0).capacity(live) == 9
+
+
+def test_capacity_agrees_with_check_on_one_more() -> None:
+    made = Admission(max_sessions=9, min_fps=12.0)
+    for size, seconds in draws(n2=0.060, n3=0.070):
+        made.record(size, seconds)
+    assert made.capacity(3) == 4
+    made.check(live=3)
+    assert made.capacity(4, least_cost=0.5) > made.capacity(4)

@@ -1,0 +1,40 @@
+"""The directory of sessions as a deployment of Ray Serve, with the prepared pictures in Ray's object store."""
+
+from __future__ import annotations
+
+import ray
+
+from streamer.cluster.session_directory import Record, SessionDirectory
+
+
+class Directory:
+    """One replica: it owns the pictures, so that they outlive the engines that prepared them. Where it ends, live
+    sessions go on; what it knew comes again with the next reports.
+    """
+
+    def __init__(self) -> None:
+        self._sessions: SessionDirectory[bytes, ray.ObjectRef] = SessionDirectory()
+
+    async def tell(self, replica: str, records: dict[str, Record[bytes]]) -> list[str]:
+        """See `SessionDirectory.tell`."""
+        return self._sessions.tell(replica, records)
+
+    async def find(self, key: str) -> Record[bytes] | None:
+        """See `SessionDirectory.find`."""
+        return self._sessions.find(key)
+
+    async def replica_of(self, session: str) -> str | None:
+        """See `SessionDirectory.replica_of`."""
+        return self._sessions.replica_of(session)
+
+    async def keep(self, name: str, characters: bytes) -> None:
+        """Put what was found in the pictures of a character, pickled, into the object store. name: see
+        `picture_name`.
+        """
+        self._sessions.keep(name, ray.put(characters))
+
+    async def picture(self, name: str) -> list[ray.ObjectRef | None]:
+        """A list with the reference of a prepared picture, which Ray fetches from where it lies; in a list, since Ray
+        would send the picture itself otherwise. With None where it is not kept.
+        """
+        return [self._sessions.picture(name)]

@@ -1,0 +1,258 @@
+"""One replica of the engine: the server of `run_server.py` without a socket, reached through Ray Serve's handles."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import pickle
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from ray import serve
+
+from streamer.cluster.errors import NoReplicaError
+from streamer.cluster.routing import Load
+from streamer.cluster.session_directory import UNKEPT, Record, digest
+from streamer.errors import NotKeptError
+from streamer.runtime.library_threads import use_one_thread
+from streamer.runtime.native_logs import filter_native_logs
+from streamer.runtime.start_lines import StartLines
+from streamer.settings import Settings
+
+if TYPE_CHECKING:
+    from streamer.generation.avatar import Avatar
+    from streamer.launch import MadeEngine
+    from streamer.server.carried_session import CarriedSession
+    from streamer.server.session import Session
+
+TELL_PERIOD_S = 2.0  # between two reports of all sessions to the directory
+SILENCE_S = 20.0  # without a sign of the ingress, after which a conversation ends; it sends one every PING_PERIOD_S
+PING_PERIOD_S = 5.0
+ANSWER = '{"type": "answer"'  # how the server's answers to offers begin
+MAX_AVATARS = 8  # prepared pictures of sessions that came here, the one of the start apart
+_log = logging.getLogger(__name__)
+
+MakeEngine = Callable[[Settings, StartLines], "MadeEngine"]
+Event = tuple[str, Any]  # "open" with the replica's name, "text" with a message for the page, "close" with a code
+
+
+class RelayedSocket:
+    """The WebSocket of one page, whose ends are an ingress elsewhere and the server here."""
+
+    def __init__(self) -> None:
+        self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.outgoing: asyncio.Queue[Event | None] = asyncio.Queue()
+        self.heard_at = time.monotonic()
+        self.incoming.put_nowait({"type": "websocket.connect"})
+
+    def hear(self, text: str | None) -> None:
+        """Take a message of the page; "" says only that it is there, None that it is gone."""
+        self.heard_at = time.monotonic()
+        if text is None:
+            self.incoming.put_nowait({"type": "websocket.disconnect", "code": 1001})
+        elif text:
+            self.incoming.put_nowait({"type": "websocket.receive", "text": text})
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        """ASGI's `send`."""
+        if message["type"] == "websocket.send":
+            self.outgoing.put_nowait(("text", message["text"]))
+        elif message["type"] == "websocket.close":
+            self.outgoing.put_nowait(("close", message.get("code", 1000)))
+
+
+class EngineReplica:
+    """Made by Serve in a process of its own, which has the cores or the GPU that it was promised.
+
+    settings: of the server. directory: handle of `Directory`. make: makes the engine, in place of `launch.make_engine`.
+    """
+
+    def __init__(self, settings: Settings, directory: Any, make: MakeEngine | None = None) -> None:
+        use_one_thread()
+        filter_native_logs()
+        logging.basicConfig(level=settings.log_level.upper())
+        from streamer.launch import make_engine, prepare_process  # noqa: PLC0415 - torch; other processes import this file
+        from streamer.server.app import Server  # noqa: PLC0415
+
+        self.name: str = serve.get_replica_context().replica_id.unique_id
+        self._settings = settings
+        self._directory = directory.options(_by_reference=True)  # references to pictures pass through Ray alone
+        prepare_process()
+        with StartLines(sys.stderr) as lines:
+            made = (make or make_engine)(settings, lines)
+        self._engine = made.engine
+        self._server = Server(made.engine, settings, made.avatar, made.name, made.pictures, made.backdrop)
+        self._sockets: dict[str, RelayedSocket] = {}
+        self._avatars: OrderedDict[str, Avatar] = OrderedDict()
+        self._telling: asyncio.Task[None] | None = None
+        self._tell_now = asyncio.Event()
+
+    async def converse(self, conversation: str, scope: dict[str, Any]) -> AsyncIterator[Event]:
+        """The server's side of one page's WebSocket, until either side closes it. conversation: its name for `hear`."""
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().create_task(self._keep_telling())
+        socket = self._sockets[conversation] = RelayedSocket()
+        task = asyncio.get_running_loop().create_task(self._server.app(scope, socket.incoming.get, socket.send))  # type: ignore[arg-type]
+        task.add_done_callback(lambda _: socket.outgoing.put_nowait(None))
+        try:
+            yield "open", self.name
+            while (event := await self._next_event(socket)) is not None:
+                yield event
+                if event[0] == "text" and event[1].startswith(ANSWER):
+                    self._tell_now.set()  # a session that is live may come back at any ingress from now on
+        finally:
+            socket.hear(None)
+            del self._sockets[conversation]
+            await asyncio.wait([task], timeout=1.0)
+
+    async def _next_event(self, socket: RelayedSocket) -> Event | None:
+        while True:
+            try:
+                async with asyncio.timeout(PING_PERIOD_S):
+                    return await socket.outgoing.get()
+            except TimeoutError:
+                if time.monotonic() - socket.heard_at > SILENCE_S:
+                    socket.hear(None)
+
+    async def hear(self, conversation: str, text: str | None) -> None:
+        """A message of a page, see `RelayedSocket.hear`. Messages of one conversation come one after another."""
+        if (socket := self._sockets.get(conversation)) is not None:
+            socket.hear(text)
+
+    async def http(self, scope: dict[str, Any], body: bytes) -> AsyncIterator[dict[str, Any]]:
+        """The answer to a request, as ASGI messages. body: all of it."""
+        answers: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(4)
+        parts: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive() -> dict[str, Any]:
+            return parts.pop() if parts else await asyncio.get_running_loop().create_future()
+
+        async def answer() -> None:
+            try:
+                await self._server.app(scope, receive, answers.put)  # type: ignore[arg-type]
+            finally:
+                await answers.put(None)
+
+        task = asyncio.get_running_loop().create_task(answer())
+        try:
+            while (message := await answers.get()) is not None:
+                yield message
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def carry(self, secret: str) -> Record[bytes] | None:
+        """What the session of a page needs elsewhere, as of now; None where there is no such session. Its picture is in
+        the directory by then.
+        """
+        session = self._server.conversations.carried().get(secret)
+        if session is None:
+            return None
+        await self._tell()
+        return self._record(session)
+
+    def _record(self, session: Session) -> Record[bytes]:
+        """For the directory, which cannot read what the session needs, and so needs none of what it is made of."""
+        from streamer.server.carried_session import carry  # noqa: PLC0415 - see `__init__`
+
+        name = picture_name(session.pictures.key, session.pictures.avatar, self._settings)
+        return Record(session.id, self.name, pickle.dumps(carry(session)), name)
+
+    async def adopt(self, secret: str, record: Record[bytes]) -> str:
+        """Go on with a session of another replica, see `Conversations.adopt`. Returns this replica's name.
+
+        Raises NotKeptError where its picture is not in the directory any more, and KagamiError where the engine has no
+        place.
+        """
+        carried: CarriedSession = pickle.loads(record.carried)  # of another replica, which this one trusts
+        avatar = await self._avatar(record.picture) if record.picture else None
+        await self._server.conversations.adopt(secret, carried, avatar)
+        await self._tell()
+        return self.name
+
+    async def _avatar(self, picture: str) -> Avatar:
+        """The avatar of a picture that was prepared here or elsewhere. Raises NotKeptError."""
+        if picture not in self._avatars:
+            (reference,) = await self._directory.picture.remote(picture)
+            if reference is None:
+                raise NotKeptError
+            characters = pickle.loads(await reference)
+            self._avatars[picture] = await asyncio.wrap_future(self._engine.pictures.rebuild(characters))
+        self._avatars.move_to_end(picture)
+        while len(self._avatars) > MAX_AVATARS:
+            self._avatars.popitem(last=False)
+        return self._avatars[picture]
+
+    async def _keep_telling(self) -> None:
+        while True:
+            try:
+                await self._tell()
+            except Exception:  # the directory is being replaced; sessions go on without it
+                _log.warning("the directory of sessions did not take a report", exc_info=True)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TELL_PERIOD_S):
+                    await self._tell_now.wait()
+            self._tell_now.clear()
+
+    async def _tell(self) -> None:
+        """Tell the directory of all sessions, and send it the prepared pictures that it has not."""
+        worn: dict[str, Avatar] = {}
+        records = {}
+        for secret, session in self._server.conversations.carried().items():
+            record = records[digest(secret)] = self._record(session)
+            if record.picture not in ("", UNKEPT):
+                worn[record.picture] = self._avatars[record.picture] = session.pictures.avatar
+        for name in await self._directory.tell.remote(self.name, records):
+            data = await asyncio.to_thread(pickle.dumps, worn[name].characters)
+            await self._directory.keep.remote(name, data)
+
+    async def metrics(self) -> tuple[str, str]:
+        """The replica's name, and its metrics for Prometheus."""
+        return self.name, (await self._server.metrics_text()).decode()
+
+    async def load(self) -> tuple[str, int, int]:
+        """The replica's name, its sessions, and the most of them."""
+        return self.name, self._engine.session_count, self._engine.max_sessions
+
+    def record_routing_stats(self) -> dict[str, Any]:
+        """Called by Serve once in a period, for `SessionRouter`."""
+        live, capacity, admitted = self._engine.load()
+        return asdict(Load(live, capacity, admitted))
+
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """Called by Serve once in a period, for `wanted_by_load`."""
+        live, capacity, _ = self._engine.load()
+        return {"live": float(live), "capacity": float(capacity)}
+
+    def check_health(self) -> None:
+        """Called by Serve once in a period; where it raises, the replica is replaced. Raises NoReplicaError."""
+        if not self._engine.is_running:
+            raise NoReplicaError
+
+    async def __del__(self) -> None:
+        """Called by Serve when the replica ends in order."""
+        if self._telling is not None:
+            self._telling.cancel()
+        await self._server.close()
+        await asyncio.to_thread(self._engine.close)
+
+
+def picture_name(key: tuple[str, ...], avatar: Avatar, settings: Settings) -> str:
+    """The name of a prepared picture in the directory: a hash of its files and of all that it was prepared with. "" for
+    what every session starts with, and UNKEPT for a picture of several people, which is prepared again.
+    """
+    from streamer.launch import framing_of  # noqa: PLC0415 - see `EngineReplica`
+    from streamer.server.session_pictures import START  # noqa: PLC0415
+
+    if set(key) == {START} and avatar.is_framed(framing_of(settings)) and avatar.person == settings.person:
+        return ""
+    if not avatar.characters or avatar.scene is not None:
+        return UNKEPT
+    framing = None if avatar.layout is None else avatar.layout.framing
+    return hashlib.sha256(repr((key, framing, avatar.person, settings.size)).encode()).hexdigest()

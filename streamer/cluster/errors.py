@@ -1,0 +1,65 @@
+"""The errors of a cluster, one sentence each, as in `streamer.errors`."""
+
+from __future__ import annotations
+
+from streamer.errors import KagamiError
+
+
+class NoRayError(KagamiError):
+    """Ray is not installed."""
+
+    code = "no-ray"
+
+    def __init__(self) -> None:
+        super().__init__('Ray is not installed: install it with pip install "kagami[cluster]".')
+
+
+class ClusterUnreachableError(KagamiError):
+    """No Ray cluster answers at an address."""
+
+    code = "no-cluster"
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"No Ray cluster answers at {address}: start one with ray start --head, or leave --address away to start "
+            "one on this machine."
+        )
+
+
+class ReplicasFailedError(KagamiError):
+    """No replica of the engine starts. reason: the last words of the one that failed."""
+
+    code = "replica"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"No replica of the engine starts ({reason}): give each what it needs with --cores or --gpus, or fewer "
+            "sessions or a smaller --size."
+        )
+
+
+class NoReplicaError(KagamiError):
+    """No replica of the engine runs at present; `closed` lets a page come back by itself."""
+
+    code = "closed"
+
+    def __init__(self) -> None:
+        super().__init__("No engine of this cluster is running at present: this page comes back by itself.")
+
+
+class OneServerOnlyError(KagamiError):
+    """A request for something that servers alone have."""
+
+    code = "forbidden"
+
+    def __init__(self) -> None:
+        super().__init__("A cluster has no control API: start run_server.py for the session that is to be controlled.")
+
+
+class MovedAwayError(KagamiError):
+    """A request is for a replica that has gone."""
+
+    code = "closed"
+
+    def __init__(self) -> None:
+        super().__init__("The engine of this session is gone: the session comes back by itself.")

@@ -1,0 +1,221 @@
+"""The cluster's front: the page, the signalling of all sessions, uploads, figures. Media do not pass it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+from starlette.websockets import WebSocket
+
+from streamer.cluster.errors import MovedAwayError, NoReplicaError, OneServerOnlyError
+from streamer.cluster.fleet_view import VIEW
+from streamer.cluster.labelled_metrics import labelled_metrics
+from streamer.cluster.page_relay import PageRelay, ReplicaGoneError
+from streamer.cluster.replica_links import ReplicaLinks
+from streamer.errors import ForbiddenError, KagamiError, TooFastError, TooLargeError, UnknownSessionError
+from streamer.server.access import AccessMiddleware, check_token, error_response, may_see_figures
+from streamer.server.app import WEB_CLIENT, RequestLimitMiddleware
+from streamer.server.control_api_routes import ROOT as CONTROL_API
+from streamer.server.conversation import TRY_AGAIN_LATER
+from streamer.server.error_answers import answer_error
+from streamer.server.rate_limits import Limits, RateLimiters
+from streamer.settings import Settings
+
+CHECK_PERIOD_S = 0.5  # between two looks for sessions that should move
+MOVES_AT_ONCE = 4  # of one ingress
+MAX_PARTS_MB = 32.0  # of a clip's part, which is read whole before it is passed on
+MAX_BODIES = 16  # request bodies that are read at once
+METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE"]
+_log = logging.getLogger(__name__)
+
+
+class Ingress:
+    """One replica of the front; Serve's proxies pass every request to one of them.
+
+    links: reaches the engines. drain_s: how long sessions may stay on a replica that is taken away. web_client: folder
+    of the page's files.
+    """
+
+    def __init__(
+        self,
+        links: ReplicaLinks,
+        settings: Settings,
+        drain_s: float,
+        web_client: Path = WEB_CLIENT,
+        limits: Limits | None = None,
+    ) -> None:
+        self._links = links
+        self._drain_s = drain_s
+        self._settings = settings
+        self._limiters = RateLimiters(limits or Limits())
+        self._relays: set[PageRelay] = set()
+        self._bodies = 0
+        app = Starlette(
+            routes=[
+                Route("/api/health", self._health),
+                Route("/api/ready", self._ready),
+                Route("/metrics", self._metrics),
+                Route(f"{CONTROL_API}/{{rest:path}}", _refuse_control, methods=METHODS),
+                Route("/api/{rest:path}", self._forward, methods=METHODS),
+                WebSocketRoute("/ws", self._relay),
+                Mount("/", StaticFiles(directory=web_client, html=True, check_dir=False)),
+            ],
+            exception_handlers={KagamiError: _answer_error},
+        )
+        app.add_middleware(RequestLimitMiddleware, limiter=self._limiters.requests)
+        app.add_middleware(AccessMiddleware, settings=settings)
+        self.app: ASGIApp = app
+
+    async def _health(self, request: Request) -> Response:
+        """That the ingress answers; how full the cluster is, for those who may know."""
+        if not may_see_figures(request, self._settings.token):
+            return JSONResponse({"status": "ok"})
+        loads = await self._links.broadcast("load")
+        return JSONResponse(
+            {
+                "status": "ok",
+                "sessions": sum(live for live, _ in loads.values()),
+                "max_sessions": sum(most for _, most in loads.values()),
+                "replicas": {name: {"sessions": live, "max_sessions": most} for name, (live, most) in loads.items()},
+                "draining": sorted(VIEW.get().leaving),
+            }
+        )
+
+    async def _ready(self, request: Request) -> Response:
+        """200 where a replica runs that reports; 503 else, for an orchestrator."""
+        is_ready = bool(VIEW.get().loads) or bool(await self._links.broadcast("load"))
+        return JSONResponse({"status": "ready" if is_ready else "starting"}, 200 if is_ready else 503)
+
+    async def _metrics(self, request: Request) -> Response:
+        check_token(request, self._settings.token)
+        if not may_see_figures(request, self._settings.token):
+            raise ForbiddenError("Without --token, figures are for this machine only: set one.")
+        texts = await self._links.broadcast("metrics")
+        return Response(labelled_metrics(texts), media_type=CONTENT_TYPE_LATEST)
+
+    async def _forward(self, request: Request) -> Response:
+        """Have the replica of the session that a request names answer it, or any where it names none."""
+        check_token(request, self._settings.token)
+        session, replica = request.query_params.get("session"), None
+        if session is not None and (replica := await self._links.replica_of(session)) is None:
+            raise UnknownSessionError
+        try:
+            body = await self._read_body(request)
+        except ClientDisconnect:
+            return PlainTextResponse("", 400)
+        answer = self._links.http(_plain_scope(request.scope), body, replica)
+        try:
+            start = await anext(answer)
+        except StopAsyncIteration:
+            raise NoReplicaError from None
+        headers = [(name, value) for name, value in start.get("headers", []) if name not in _OWN_HEADERS]
+        response = StreamingResponse(_bodies(answer), start["status"])
+        response.raw_headers = headers
+        return response
+
+    async def _read_body(self, request: Request) -> bytes:
+        """All of a request's body. Raises TooLargeError, TooFastError, ClientDisconnect."""
+        if request.method not in ("PUT", "POST"):
+            return b""
+        if self._bodies >= MAX_BODIES:
+            raise TooFastError("Too many uploads come at once: wait a moment and try again.")
+        limit_mb = MAX_PARTS_MB if request.url.path == "/api/film" else self._settings.max_upload_mb
+        self._bodies += 1
+        try:
+            data = bytearray()
+            async for chunk in request.stream():
+                data += chunk
+                if len(data) > limit_mb * 1e6:
+                    raise TooLargeError(limit_mb)
+            return bytes(data)
+        finally:
+            self._bodies -= 1
+
+    async def _relay(self, socket: WebSocket) -> None:
+        """One page's WebSocket, see `PageRelay`."""
+        try:
+            await self._limiters.conversations.wait("" if socket.client is None else socket.client.host)
+            check_token(socket, self._settings.token)
+        except KagamiError:
+            await socket.close(TRY_AGAIN_LATER)
+            return
+        await socket.accept()
+        relay = PageRelay(self._links, socket, _plain_scope(socket.scope), self._links.note)
+        self._relays.add(relay)
+        try:
+            await relay.run()
+        finally:
+            self._relays.discard(relay)
+
+    async def keep_moving(self) -> None:
+        """Look for new replicas, and for sessions that should move, until this is cancelled."""
+        while True:
+            await asyncio.sleep(CHECK_PERIOD_S)
+            try:
+                await self._links.greet()
+                await self._move_some()
+            except Exception:  # the next look comes
+                _log.exception("sessions could not be moved")
+
+    async def _move_some(self) -> None:
+        """Move sessions of this ingress away from replicas that are overdue, and as many of each overloaded one as are
+        its share of the surplus.
+        """
+        view, now = VIEW.get(), time.monotonic()
+        overdue = {name for name, since in view.leaving.items() if now - since > self._drain_s}
+        moving = []
+        for name in {relay.replica for relay in self._relays} - {None}:
+            own = [relay for relay in self._relays if relay.replica == name]
+            load = view.loads.get(str(name))
+            if name in overdue:
+                moving += own
+            elif load is not None and load.surplus and self._links.has_room({str(name)}):
+                moving += own[: math.ceil(load.surplus * len(own) / max(1, load.live))]
+        for start in range(0, len(moving), MOVES_AT_ONCE):
+            await asyncio.gather(*(relay.move(overdue) for relay in moving[start : start + MOVES_AT_ONCE]))
+
+
+_OWN_HEADERS = frozenset(
+    name.encode()
+    for name in (
+        "content-security-policy", "cache-control", "cross-origin-opener-policy", "cross-origin-resource-policy",
+        "permissions-policy", "referrer-policy", "x-content-type-options",
+    )
+)  # fmt: skip
+
+
+async def _bodies(answer: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
+    async for message in answer:
+        if body := message.get("body", b""):
+            yield body
+
+
+def _plain_scope(scope: Any) -> dict[str, Any]:
+    """The part of an ASGI scope that another process understands."""
+    kept = ("type", "asgi", "http_version", "method", "scheme", "path", "raw_path", "query_string", "headers", "client",
+            "server", "subprotocols")  # fmt: skip
+    return {name: scope[name] for name in kept if name in scope} | {"root_path": ""}
+
+
+async def _refuse_control(request: Request) -> Response:
+    """The control API names the sessions of one server."""
+    return error_response(OneServerOnlyError(), 404)
+
+
+async def _answer_error(request: Request, error: Exception) -> Response:
+    """The answer to a request whose route raised a KagamiError."""
+    if isinstance(error, NoReplicaError | ReplicaGoneError | MovedAwayError):
+        return error_response(error, 503)
+    return await answer_error(request, error)

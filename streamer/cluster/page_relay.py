@@ -1,0 +1,290 @@
+"""The way of one page's messages through the ingress, to whichever replica its session is on at the time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Collection
+from typing import Any, Protocol
+
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from streamer.cluster.errors import NoReplicaError
+from streamer.cluster.session_directory import Record
+from streamer.errors import KagamiError
+from streamer.server import signaling
+from streamer.server.conversation import HELLO_TIMEOUT_S, MessageSender
+
+RECOVER_S = 20.0  # how long a session whose replica died waits for another one, before its page is told to come back
+RETRY_S = 0.25
+OLD_MEDIA_S = (
+    5.0  # how long a replica goes on drawing for a session that moved, until the new one has answered an offer
+)
+PING_PERIOD_S = 5.0
+TRY_AGAIN_LATER = 1013  # WebSocket close code
+_log = logging.getLogger(__name__)
+
+
+class ReplicaGoneError(KagamiError):
+    """The replica of a conversation has ended or is not reached any more."""
+
+    code = "closed"
+
+
+class Link(Protocol):
+    """One conversation with a replica. replica: its name."""
+
+    replica: str
+
+    def events(self) -> AsyncIterator[tuple[str, Any]]:
+        """What the server there says: ("text", message) and ("close", code). Raises ReplicaGoneError."""
+        ...
+
+    async def send(self, text: str | None) -> None:
+        """Send a message of the page, "" as a sign of life, or None: it is gone. Raises ReplicaGoneError."""
+        ...
+
+
+class Replicas(Protocol):
+    """The engines of the cluster, as one ingress reaches them."""
+
+    async def home(self, secret: str) -> str | None:
+        """The replica of the session of this secret; None where there is none that can be reached."""
+        ...
+
+    async def open(self, scope: dict[str, Any], replica: str | None, without: Collection[str] = ()) -> Link:
+        """Begin a conversation with a replica; None: with that which has most room. Raises ReplicaGoneError."""
+        ...
+
+    async def carry(self, replica: str, secret: str) -> Record[bytes] | None:
+        """See `EngineReplica.carry`. Raises ReplicaGoneError."""
+        ...
+
+    async def find(self, secret: str) -> Record[bytes] | None:
+        """What is known of a session whose replica is gone."""
+        ...
+
+    async def adopt(self, secret: str, record: Record[bytes], without: Collection[str]) -> str:
+        """Have another replica go on with a session; returns its name. Raises KagamiError."""
+        ...
+
+    def has_room(self, without: Collection[str]) -> bool:
+        """Whether another replica reports room for one more."""
+        ...
+
+
+class PageRelay:
+    """Relays one WebSocket until the page leaves or its session ends. `move` takes its session to another replica.
+
+    on_session: called with the session's name, its page's secret and the replica whenever it begins somewhere.
+    """
+
+    def __init__(
+        self,
+        replicas: Replicas,
+        socket: WebSocket,
+        scope: dict[str, Any],
+        on_session: Callable[[str, str | None, str], None],
+    ) -> None:
+        self._replicas = replicas
+        self._socket = socket
+        self._sender = MessageSender(socket)
+        self._scope = scope
+        self._on_session = on_session
+        self._hello = ""
+        self._secret: str | None = None
+        self._link: Link | None = None
+        self._switching = asyncio.Lock()
+        self._offer: str | None = None  # the page's last one; None once a candidate of an older one would be wrong
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._answered = asyncio.Event()
+        self.moves = 0
+
+    @property
+    def replica(self) -> str | None:
+        """Where its session is."""
+        return None if self._link is None else self._link.replica
+
+    async def run(self) -> None:
+        """Relay until either side has closed."""
+        try:
+            async with asyncio.timeout(HELLO_TIMEOUT_S):
+                self._hello = await self._socket.receive_text()
+            self._secret = _secret_of(self._hello)
+            home = None if self._secret is None else await self._replicas.home(self._secret)
+            try:
+                await self._connect(home)
+            except ReplicaGoneError:
+                await self._recover(home)
+            await self._relay()
+        except (WebSocketDisconnect, TimeoutError):
+            pass
+        except KagamiError as error:
+            await self._sender.send(signaling.Error.of(error, fatal=True))
+        finally:
+            await self._close()
+
+    async def move(self, without: Collection[str] = ()) -> bool:
+        """Take the session to another replica: it is prepared there first, then the page is told to offer anew, and the
+        former replica draws until the new one has answered. False where no other has room, or there is no session.
+        """
+        async with self._switching:
+            link = self._link
+            if link is None or self._secret is None:
+                return False
+            try:
+                record = await self._replicas.carry(link.replica, self._secret)
+                if record is None:
+                    return False
+                target = await self._replicas.adopt(self._secret, record, {link.replica, *without})
+                await self._connect(target)
+            except KagamiError as error:
+                _log.info("a session did not move: %s", error)
+                return False
+            self.moves += 1
+            self._spawn(self._end_after_answer(link))
+            return True
+
+    async def _connect(self, replica: str | None, without: Collection[str] = ()) -> None:
+        """Begin a conversation with a replica, with the page's own `hello`, in place of the present one."""
+        link = await self._replicas.open(self._scope, replica, without)
+        await link.send(self._hello)
+        self._answered = asyncio.Event()
+        self._offer, self._link = None, link
+        self._spawn(self._listen(link))
+
+    async def _relay(self) -> None:
+        """Pass on what the page says, one message after another, and signs of life while it says nothing."""
+        while True:
+            text = await self._next_text()
+            kind = _kind_of(text)
+            if kind == "candidate" and self._offer is None:
+                continue  # it belongs to a connection with the former replica
+            if kind == "offer":
+                self._offer = text
+            async with self._switching:
+                try:
+                    assert self._link is not None
+                    await self._link.send(text)
+                except ReplicaGoneError:
+                    await self._recover(None if self._link is None else self._link.replica)
+
+    async def _next_text(self) -> str:
+        try:
+            async with asyncio.timeout(PING_PERIOD_S):
+                received = await self._socket.receive()
+        except TimeoutError:
+            return ""
+        if received["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(received.get("code", 1000))
+        text = received.get("text")
+        return text if text is not None else (received.get("bytes") or b"").decode("utf-8", "replace")
+
+    async def _listen(self, link: Link) -> None:
+        """Pass on what the replica says, until it closes the conversation or dies."""
+        try:
+            async for kind, value in link.events():
+                if link is not self._link:
+                    continue  # the session has moved, and this conversation ends in a moment
+                if kind == "close":
+                    break
+                if await self._keep_from_page(value, link):
+                    continue
+                await self._socket.send_text(value)
+            if link is self._link:
+                await self._sender.close()
+        except ReplicaGoneError:
+            async with self._switching:
+                if link is self._link:
+                    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+                        await self._recover(link.replica)
+        except (WebSocketDisconnect, RuntimeError, OSError):
+            pass  # the page has gone; `_relay` learns it, too
+
+    async def _keep_from_page(self, text: str, link: Link) -> bool:
+        """Look at a message of a replica; True where the page is not to see it, since another replica takes over."""
+        kind = _kind_of(text)
+        if kind == "ready":
+            self._on_session(json.loads(text)["session"], self._secret, link.replica)
+        elif kind == "answer":
+            self._answered.set()
+        elif kind == "error" and self._offer is not None and json.loads(text)["code"] == "full":
+            moves = self._secret is not None and self._replicas.has_room({link.replica})
+            if moves:
+                self._spawn(self._move_or_say(text))
+            return moves
+        return False
+
+    async def _move_or_say(self, refusal: str) -> None:
+        if not await self.move():
+            with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):
+                await self._socket.send_text(refusal)
+
+    async def _recover(self, dead: str | None) -> None:
+        """Go on with the session on another replica, or begin a new one there. Closes the WebSocket where none comes
+        within RECOVER_S, since the page comes back by itself.
+        """
+        self._link = None
+        without = () if dead is None else (dead,)
+        end = time.monotonic() + RECOVER_S
+        record = None if self._secret is None else await self._replicas.find(self._secret)
+        while time.monotonic() < end and self._socket.client_state is WebSocketState.CONNECTED:
+            try:
+                target = None
+                if record is not None and self._secret is not None:
+                    with contextlib.suppress(KagamiError):
+                        target = await self._replicas.adopt(self._secret, record, without)
+                await self._connect(target, without)
+                return
+            except ReplicaGoneError:
+                await asyncio.sleep(RETRY_S)
+        await self._sender.send(signaling.Error.of(NoReplicaError(), fatal=True))
+        await self._sender.close()
+
+    async def _end_after_answer(self, link: Link) -> None:
+        """End a conversation that another one has replaced, once the page has its new connection."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(OLD_MEDIA_S):
+                await self._answered.wait()
+        with contextlib.suppress(KagamiError):
+            await link.send('{"type": "bye"}')
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if self._link is not None:
+            with contextlib.suppress(KagamiError):
+                await self._link.send(None)
+        await self._sender.close()
+
+
+def new_conversation() -> str:
+    """A name for a conversation, which nobody guesses."""
+    return secrets.token_urlsafe(12)
+
+
+def _kind_of(text: str) -> str:
+    """The type of a message; "" of one that is none."""
+    with contextlib.suppress(ValueError, RecursionError):
+        fields = json.loads(text)
+        if isinstance(fields, dict):
+            return str(fields.get("type", ""))
+    return ""
+
+
+def _secret_of(hello: str) -> str | None:
+    """The secret with which a page may come back, from its first message; None without a usable one."""
+    with contextlib.suppress(KagamiError):
+        message = signaling.parse_message(hello)
+        if isinstance(message, signaling.Hello) and isinstance(message.resume, str) and not message.watch:
+            return message.resume
+    return None

@@ -1,0 +1,94 @@
+"""Where each session of a cluster is, what it would need elsewhere, and the prepared pictures; without Ray."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+RECORD_S = 60.0  # a session whose replica tells of it no longer is known for so long
+MAX_PICTURES = 48  # prepared pictures that are kept; one takes some 20 MB at 512 pixels
+UNKEPT = "-"  # name of a picture that is not kept here
+Carried = TypeVar("Carried")
+Picture = TypeVar("Picture")
+
+
+def digest(secret: str) -> str:
+    """What a page's secret is known by in the directory, which never learns the secret itself."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+@dataclass(slots=True)
+class Record(Generic[Carried]):
+    """One session. session: its name. replica: where it is. carried: what it would need elsewhere. picture: the name of
+    its prepared picture here; "" for the one that every session starts with. told_at: by its replica, on the clock.
+    """
+
+    session: str
+    replica: str
+    carried: Carried
+    picture: str
+    told_at: float = 0.0
+
+
+class SessionDirectory(Generic[Carried, Picture]):
+    """The records of all sessions, by the digest of their page's secret. clock: seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, max_pictures: int = MAX_PICTURES) -> None:
+        self._clock = clock
+        self._max_pictures = max_pictures
+        self._records: dict[str, Record[Carried]] = {}
+        self._digests: dict[str, str] = {}  # of the records, by session
+        self._pictures: OrderedDict[str, Picture] = OrderedDict()  # the least recently used first
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def tell(self, replica: str, records: Mapping[str, Record[Carried]]) -> list[str]:
+        """Take all sessions of a replica, in place of those it told of before. Returns the names of the pictures of
+        theirs that are not kept here, for the replica to send.
+        """
+        now = self._clock()
+        for key, record in list(self._records.items()):
+            ended = record.replica == replica and key not in records
+            if ended or now - record.told_at > RECORD_S:
+                self.forget(key)
+        for key, record in records.items():
+            record.told_at = now
+            self._records[key] = record
+            self._digests[record.session] = key
+            if record.picture in self._pictures:
+                self._pictures.move_to_end(record.picture)
+        worn = {record.picture for record in self._records.values()}
+        for name in [name for name in self._pictures if name not in worn]:
+            del self._pictures[name]  # nobody wears it any more, so nobody may find it
+        return sorted({each.picture for each in records.values()} - {"", UNKEPT, *self._pictures})
+
+    def forget(self, key: str) -> None:
+        """Forget a session that has ended."""
+        record = self._records.pop(key, None)
+        if record is not None and self._digests.get(record.session) == key:
+            del self._digests[record.session]
+
+    def find(self, key: str) -> Record[Carried] | None:
+        """The record of the session whose page's secret has this digest."""
+        return self._records.get(key)
+
+    def replica_of(self, session: str) -> str | None:
+        """Where the session of this name is."""
+        record = self._records.get(self._digests.get(session, ""))
+        return None if record is None else record.replica
+
+    def keep(self, name: str, picture: Picture) -> None:
+        """Keep a prepared picture, for the least recently used one where there are too many."""
+        self._pictures[name] = picture
+        self._pictures.move_to_end(name)
+        while len(self._pictures) > self._max_pictures:
+            self._pictures.popitem(last=False)
+
+    def picture(self, name: str) -> Picture | None:
+        """A prepared picture; None where it is not kept."""
+        return self._pictures.get(name)

@@ -1,0 +1,56 @@
+"""What a session needs to go on in another server: its picture's key, its controls, and its tracker's neutrals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streamer.generation.avatar import Avatar
+from streamer.generation.controls import Controls
+from streamer.server.prepared_avatars import CharacterKey
+from streamer.server.session import Session
+from streamer.sources.mood_reading import MoodReading
+from streamer.tracking.tracker import Handover
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedSession:
+    """A session on its way to another server; picklable.
+
+    session: its secret name, which stays. name: of its picture. key: what that was prepared from; of the picture that
+    every session starts with it holds `session_pictures.START` alone. handover: None before the first calibration.
+    A background of the page's own is not carried: the page sends it again.
+    """
+
+    session: str
+    name: str
+    key: CharacterKey
+    controls: Controls
+    paused: bool
+    mood: MoodReading
+    handover: Handover | None
+
+
+def carry(session: Session) -> CarriedSession:
+    """What a session would need now."""
+    pictures, controls = session.pictures, session.controls
+    return CarriedSession(
+        session.id, pictures.name, pictures.key, controls.current, controls.paused, controls.mood.reading,
+        controls.handover,
+    )  # fmt: skip
+
+
+async def restore(session: Session, carried: CarriedSession, avatar: Avatar | None) -> None:
+    """Make a new session go on as the carried one: with a place in the engine before its page's first offer, and a
+    tracker that goes on in place of the other. avatar: of its picture; None: the one that it starts with.
+
+    Raises ServerFullError, OverloadError, EngineClosedError.
+    """
+    session.controls.restore(carried.controls, carried.paused)
+    session.controls.mood.restore(carried.mood)
+    if avatar is not None:
+        session.pictures.wear(avatar, carried.name, carried.key)
+    engine_session = await session.enter_engine()
+    if engine_session is not None:
+        engine_session.adopted = carried.handover
+        engine_session.start()
+    session.is_resumed = True

@@ -1,0 +1,255 @@
+"""A page's way through the ingress, with replicas that are objects here: spreads, moves, deaths and refusals."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Collection
+from typing import Any
+
+import pytest
+from starlette.websockets import WebSocketState
+
+from streamer.cluster import page_relay
+from streamer.cluster.errors import NoReplicaError
+from streamer.cluster.page_relay import PageRelay, ReplicaGoneError
+from streamer.cluster.session_directory import Record
+from streamer.errors import ServerFullError
+
+SECRET = "q3J5rX0b9Qy1xT7uJ5mW2R"
+HELLO = json.dumps({"type": "hello", "protocol": 1, "resume": SECRET})
+OFFER = json.dumps({"type": "offer", "sdp": "v=0"})
+CANDIDATE = json.dumps({"type": "candidate", "candidate": None})
+TIMEOUT_S = 10.0
+
+
+class Socket:
+    """The page's side. sent: what it was told, parsed."""
+
+    def __init__(self) -> None:
+        self.client_state = self.application_state = WebSocketState.CONNECTED
+        self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.sent: list[dict[str, Any]] = []
+        self.changed = asyncio.Event()
+
+    def say(self, *texts: str) -> None:
+        for text in texts:
+            self.incoming.put_nowait({"type": "websocket.receive", "text": text})
+
+    def leave(self) -> None:
+        self.incoming.put_nowait({"type": "websocket.disconnect", "code": 1001})
+
+    async def receive(self) -> dict[str, Any]:
+        return await self.incoming.get()
+
+    async def receive_text(self) -> str:
+        return (await self.receive())["text"]
+
+    async def send_text(self, text: str) -> None:
+        self.sent.append(json.loads(text))
+        self.changed.set()
+
+    async def close(self, code: int = 1000) -> None:
+        self.application_state = WebSocketState.DISCONNECTED
+        self.changed.set()
+
+    async def until(self, true: Any) -> None:
+        async with asyncio.timeout(TIMEOUT_S):
+            while not true():
+                self.changed.clear()
+                await self.changed.wait()
+
+
+class Link:
+    """One conversation with a replica: `hello` is answered by `ready`, an offer by an answer or a refusal."""
+
+    def __init__(self, fleet: Fleet, replica: str) -> None:
+        self.fleet, self.replica = fleet, replica
+        self.heard: list[str | None] = []
+        self._events: asyncio.Queue[tuple[str, Any] | None] = asyncio.Queue()
+
+    def say(self, **message: Any) -> None:
+        self._events.put_nowait(("text", json.dumps(message)))
+
+    def end(self) -> None:
+        """Die."""
+        self._events.put_nowait(None)
+
+    async def events(self) -> AsyncIterator[tuple[str, Any]]:
+        while (event := await self._events.get()) is not None:
+            yield event
+        raise ReplicaGoneError("dead")
+
+    async def send(self, text: str | None) -> None:
+        if self.replica in self.fleet.dead:
+            raise ReplicaGoneError("dead")
+        self.heard.append(text)
+        kind = json.loads(text)["type"] if text else ""
+        if kind == "hello":
+            self.say(type="ready", session="name", resumed=self.replica in self.fleet.adopted)
+        elif kind == "offer":
+            if self.replica in self.fleet.full:
+                self.say(type="error", code="full", message="The server is full.", fatal=False)
+            else:
+                self.say(type="answer", sdp=self.replica)
+        elif kind == "bye":
+            self._events.put_nowait(("close", 1000))
+
+
+class Fleet:
+    """Replicas a and b, as `Replicas`. links: of all conversations, in turn. adopted: where the session was taken."""
+
+    def __init__(self) -> None:
+        self.links: list[Link] = []
+        self.dead: set[str] = set()
+        self.full: set[str] = set()
+        self.adopted: list[str] = []
+        self.record: Record[bytes] | None = Record("name", "a", b"carried", "")
+
+    async def home(self, secret: str) -> str | None:
+        return self.adopted[-1] if self.adopted else None
+
+    async def open(self, scope: dict[str, Any], replica: str | None, without: Collection[str] = ()) -> Link:
+        chosen = replica or next((each for each in "ab" if each not in {*without, *self.dead}), None)
+        if chosen is None or chosen in self.dead:
+            raise ReplicaGoneError("none")
+        self.links.append(Link(self, chosen))
+        return self.links[-1]
+
+    async def carry(self, replica: str, secret: str) -> Record[bytes] | None:
+        return self.record
+
+    async def find(self, secret: str) -> Record[bytes] | None:
+        return self.record
+
+    async def adopt(self, secret: str, record: Record[bytes], without: Collection[str]) -> str:
+        free = [each for each in "ab" if each not in {*without, *self.dead, *self.full}]
+        if not free:
+            raise ServerFullError(1)
+        self.adopted.append(free[0])
+        return free[0]
+
+    def has_room(self, without: Collection[str]) -> bool:
+        return any(each not in {*without, *self.dead, *self.full} for each in "ab")
+
+
+@pytest.fixture
+def fleet(monkeypatch: pytest.MonkeyPatch) -> Fleet:
+    monkeypatch.setattr(page_relay, "RETRY_S", 0.01)
+    return Fleet()
+
+
+class Running:
+    """A relay that runs: `async with Running(fleet) as (relay, socket)`. sessions: what it told of, in turn."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.socket = Socket()
+        self.sessions: list[tuple[str, str | None, str]] = []
+        self.relay = PageRelay(fleet, self.socket, {}, lambda *each: self.sessions.append(each))  # type: ignore[arg-type]
+
+    async def __aenter__(self) -> tuple[PageRelay, Socket]:
+        self.task = asyncio.create_task(self.relay.run())
+        self.socket.say(HELLO)
+        return self.relay, self.socket
+
+    async def __aexit__(self, *_: object) -> None:
+        self.socket.leave()
+        async with asyncio.timeout(TIMEOUT_S):
+            await self.task
+
+
+def kinds(socket: Socket) -> list[str]:
+    return [message["type"] for message in socket.sent]
+
+
+async def test_relay_passes_messages_both_ways_and_tells_the_replica_when_the_page_is_gone(fleet: Fleet) -> None:
+    running = Running(fleet)
+    async with running as (relay, socket):
+        socket.say(OFFER, CANDIDATE)
+        await socket.until(lambda: "answer" in kinds(socket))
+        assert kinds(socket) == ["ready", "answer"] and relay.replica == "a"
+    (link,) = fleet.links
+    assert link.heard == [HELLO, OFFER, CANDIDATE, None] and running.sessions == [("name", SECRET, "a")]
+
+
+async def test_relay_goes_to_the_replica_where_the_session_is(fleet: Fleet) -> None:
+    fleet.adopted.append("b")
+    async with Running(fleet) as (relay, socket):
+        await socket.until(lambda: bool(socket.sent))
+        assert relay.replica == "b" and socket.sent[0]["resumed"]
+
+
+async def test_relay_moves_a_session_and_lets_the_former_replica_draw_until_the_new_one_answers(fleet: Fleet) -> None:
+    async with Running(fleet) as (relay, socket):
+        socket.say(OFFER)
+        await socket.until(lambda: "answer" in kinds(socket))
+        assert await relay.move()
+        await socket.until(lambda: kinds(socket).count("ready") == 2)
+        former, present = fleet.links
+        assert (former.replica, present.replica, relay.replica) == ("a", "b", "b")
+        assert '{"type": "bye"}' not in former.heard and socket.sent[-1]["resumed"]
+        former.say(type="stats")  # of a session that has moved: the page learns nothing of it
+        socket.say(CANDIDATE, OFFER, CANDIDATE)
+        await socket.until(lambda: kinds(socket).count("answer") == 2)
+        await socket.until(lambda: '{"type": "bye"}' in former.heard or socket.changed.set())
+        assert present.heard[:2] == [HELLO, OFFER], "a candidate of the former connection was passed on"
+        assert "stats" not in kinds(socket)
+
+
+async def test_relay_does_not_move_where_nobody_has_room(fleet: Fleet) -> None:
+    fleet.full = {"b"}
+    async with Running(fleet) as (relay, socket):
+        await socket.until(lambda: bool(socket.sent))
+        assert not await relay.move() and relay.replica == "a"
+        socket.say(OFFER)
+        await socket.until(lambda: "answer" in kinds(socket))
+
+
+async def test_session_of_a_dead_replica_goes_on_at_another_one(fleet: Fleet) -> None:
+    async with Running(fleet) as (relay, socket):
+        socket.say(OFFER)
+        await socket.until(lambda: "answer" in kinds(socket))
+        fleet.dead = {"a"}
+        fleet.links[0].end()
+        await socket.until(lambda: kinds(socket).count("ready") == 2)
+        assert relay.replica == "b" and fleet.adopted == ["b"] and socket.sent[-1]["resumed"]
+        socket.say(OFFER)
+        await socket.until(lambda: socket.sent[-1] == {"type": "answer", "sdp": "b"})
+
+
+async def test_session_of_which_nothing_is_known_begins_anew_after_a_death(fleet: Fleet) -> None:
+    fleet.record = None
+    async with Running(fleet) as (relay, socket):
+        await socket.until(lambda: bool(socket.sent))
+        fleet.dead = {"a"}
+        fleet.links[0].end()
+        await socket.until(lambda: kinds(socket).count("ready") == 2)
+        assert relay.replica == "b" and fleet.adopted == [] and not socket.sent[-1]["resumed"]
+
+
+async def test_page_is_told_to_come_back_where_no_replica_is_left(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_relay, "RECOVER_S", 0.05)
+    async with Running(fleet) as (_, socket):
+        await socket.until(lambda: bool(socket.sent))
+        fleet.dead = {"a", "b"}
+        fleet.links[0].end()
+        await socket.until(lambda: socket.application_state is WebSocketState.DISCONNECTED)
+        assert socket.sent[-1] == {"type": "error", "code": "closed", "message": str(NoReplicaError()), "fatal": True}
+
+
+async def test_page_whose_replica_is_full_is_served_by_another_one_and_never_sees_the_refusal(fleet: Fleet) -> None:
+    fleet.full = {"a"}
+    async with Running(fleet) as (relay, socket):
+        socket.say(OFFER)
+        await socket.until(lambda: kinds(socket).count("ready") == 2)
+        assert relay.replica == "b" and "error" not in kinds(socket)
+
+
+async def test_page_sees_the_refusal_where_every_replica_is_full(fleet: Fleet) -> None:
+    fleet.full = {"a", "b"}
+    async with Running(fleet) as (_, socket):
+        socket.say(OFFER)
+        await socket.until(lambda: "error" in kinds(socket))
+        assert socket.sent[-1]["code"] == "full"

@@ -1,0 +1,90 @@
+"""A session that goes on in another server, over real WebRTC; tracking and drawing fakes."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from typing import ClassVar
+
+import httpx
+import pytest
+
+from streamer.errors import ServerFullError
+from streamer.frames import CameraFrame
+from streamer.server.carried_session import CarriedSession, carry
+from streamer.settings import Settings
+from streamer.tracking.presence import NEUTRAL
+from streamer.tracking.tracker import DriverState, Handover, TrackedMotion
+from tests.support.fakes import FakeAvatar, FakeTracker
+from tests.support.page import FakeCamera, Page, serving, socket_url
+from tests.support.server_checks import png, wait_until_settled
+
+SECRET = "q3J5rX0b9Qy1xT7uJ5mW2R"
+CALIBRATED = Handover((DriverState(NEUTRAL),))
+
+
+class CalibratedTracker(FakeTracker):
+    """Its handover is calibrated. adoptions: what such trackers were given, in turn."""
+
+    adoptions: ClassVar[list[Handover]] = []
+
+    def track(self, frame: CameraFrame) -> TrackedMotion:
+        return replace(super().track(frame), handover=CALIBRATED)
+
+    def adopt(self, handover: Handover) -> None:
+        CalibratedTracker.adoptions.append(handover)
+
+
+async def test_session_goes_on_in_another_server_with_its_name_picture_controls_and_neutral() -> None:
+    CalibratedTracker.adoptions.clear()
+    async with (
+        serving(tracker=CalibratedTracker) as (old, old_server),
+        serving(tracker=CalibratedTracker) as (new, server),
+    ):
+        async with Page(socket_url(old)) as page:
+            first = await page.hello(resume=SECRET)
+            assert set(old_server.conversations.carried()) == {SECRET}
+            await page.start(FakeCamera())
+            await page.send(type="control", head=1.5, paused=False)
+            async with httpx.AsyncClient() as http:
+                url = f"{old}/api/picture?session={first['session']}&name=red.png"
+                assert (await http.put(url, content=png((200, 30, 30)))).status_code == 202
+            await page.receive("picture-status", stage="ready")
+            await page.wait_for_frames(3)
+            session = old_server.conversations.carried()[SECRET]
+            await page.wait_until(lambda: session.controls.handover is not None)
+            carried: CarriedSession = pickle.loads(pickle.dumps(carry(session)))
+        assert (carried.session, carried.name, carried.controls.head) == (first["session"], "red.png", 1.5)
+        await server.conversations.adopt(SECRET, carried, FakeAvatar(colour=(200, 30, 30)))
+        assert server.engine.session_count == 1, "it has no place"
+        async with Page(socket_url(new)) as page:
+            again = await page.hello(resume=SECRET)
+            assert again["resumed"] and again["session"] == first["session"]
+            assert (again["picture"]["name"], again["controls"]["head"]) == ("red.png", 1.5)
+            await page.start(FakeCamera())
+            await page.wait_for_frames(3)
+            await page.wait_until(lambda: page.avatar_rgb()[10, -10, 0] > 150 > page.avatar_rgb()[10, -10, 2])
+            assert [adopted.is_calibrated for adopted in CalibratedTracker.adoptions] == [True]
+            assert server.engine.session_count == 1
+
+
+async def test_session_that_finds_no_place_is_not_adopted() -> None:
+    async with serving(settings=Settings(max_sessions=1)) as (address, server), Page(socket_url(address)) as page:
+        hello = await page.hello(resume=SECRET)
+        await page.start(FakeCamera())
+        await page.wait_until(lambda: server.engine.session_count == 1)
+        carried = carry(server.conversations.carried()[SECRET])
+        with pytest.raises(ServerFullError):
+            await server.conversations.adopt("another-secret-of-a-page", replace(carried, session="other"), None)
+        assert server.engine.session_count == 1 and hello["session"] == carried.session
+
+
+async def test_adopted_session_whose_page_does_not_come_ends() -> None:
+    async with serving() as (address, server), Page(socket_url(address)) as page:
+        server.conversations._kept._keep_s = 0.1
+        await page.hello(resume=SECRET)
+        await page.start(FakeCamera())
+        carried = carry(server.conversations.carried()[SECRET])
+        await server.conversations.adopt("another-secret-of-a-page", replace(carried, session="other"), None)
+        assert server.engine.session_count == 2
+        await wait_until_settled(lambda: server.engine.session_count == 1)
