@@ -280,16 +280,9 @@ class Settings:
         ),
     ] = ()  # fmt: skip
     control_api: Annotated[
-        Literal["token", "local", "off"],
-        Flag(
-            "who may use the control API: whoever has the token (without one: programs on this machine), programs on "
-            "this machine alone, nobody",
-            SERVER,
-        ),
+        Literal["token", "local", "off"], Flag("who may use the control API: token holders, this machine, none", SERVER)
     ] = "token"
-    pictures: Annotated[
-        Path | None, Flag("folder of pictures that programs choose by name, with the control API", SERVER, "FOLDER")
-    ] = None
+    pictures: Annotated[Path | None, Flag("folder of pictures for the control API", SERVER, "FOLDER")] = None
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Flag("how much to log", SERVER)] = "warning"
 
     codec: Annotated[Codec, Flag("video codec; auto takes what the browser likes best", NETWORK)] = "auto"
