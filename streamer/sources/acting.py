@@ -75,7 +75,7 @@ def _mouth_width(shape: Array) -> float:
 def _lids(lids: Array, expression: Expression) -> Array:
     """Openness of the driver's eyes (2, 2), closed and widened as the expression has it."""
     weights = expression.weights
-    openness = 1 + expression.kept[EYES] * (lids[:, 0] - 1)
+    openness = np.maximum(1 + expression.kept[EYES] * (lids[:, 0] - 1), 0)  # a blink that is amplified is shut
     openness = openness + WIDE_SHARE * weights[list(WIDENED)]
     openness = openness * (1 - weights[[blink for blink, _ in BLINKS]].clip(0, 1))
     return np.stack([openness, lids[:, 1]], 1).astype(np.float32)

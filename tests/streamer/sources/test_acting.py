@@ -57,6 +57,12 @@ def test_a_face_is_the_same_on_a_turned_head_and_at_any_distance() -> None:
     )
 
 
+def test_eyes_that_are_amplified_are_never_opened_by_less_than_nothing() -> None:
+    shut = replace(turned(CANONICAL), lids=np.array([[0, 1], [0.5, 1]], np.float32))
+    acted, _ = act_out(shut, NEUTRAL, Expression(kept=np.array([1.4, 1, 1], np.float32)))
+    assert acted.lids == pytest.approx(np.array([[0, 1], [0.3, 1]]))
+
+
 @pytest.mark.parametrize("gain", [0.0, 0.5, 1.4])
 def test_head_scales_the_drivers_turn_away_from_the_neutral(gain: float) -> None:
     neutral = turned(CANONICAL, 0.2)
