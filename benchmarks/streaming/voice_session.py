@@ -17,8 +17,8 @@ from benchmarks.streaming.voice_delay import Array, VoiceTrace
 from benchmarks.streaming.webrtc_client import CONNECT_TIMEOUT_S, WebRtcClient, luma
 from models.voice.log_mel import SAMPLE_RATE
 from streamer.files.sound_samples import sound_samples
-from streamer.frames import CameraFrame, Image
-from streamer.tracking.motion_extractor import MotionExtractor
+from streamer.frames import Image
+from streamer.tracking.mediapipe_models import camera_units, face_mesh
 from training.voice.espeak import espeak
 from training.voice.rooms import at_16_khz
 
@@ -77,10 +77,13 @@ async def _watch(
 
 
 def _openings(pictures: Sequence[Image]) -> Array:
-    """(F,) how far lips part in frames (H, W), see `SpokenClip.opening`."""
+    """(F,) how far lips part in frames (H, W), see `SpokenClip.opening`. Each is looked at alone: a mesh that follows a
+    face smooths its landmarks, which would count as delay.
+    """
     found = []
-    with MotionExtractor(body=False, smooth=False, live=False) as extractor:
-        for number, grey in enumerate(pictures):
-            face = extractor.process(CameraFrame(np.repeat(grey[..., None], 3, 2), number / 25, number)).face
-            found.append(np.nan if face is None else opening_of(face))
+    with face_mesh.FaceMesh(static_image_mode=True, refine_landmarks=True, max_num_faces=1) as mesh:
+        for grey in pictures:
+            rgb = np.repeat(grey[..., None], 3, 2)
+            faces = mesh.process(rgb).multi_face_landmarks
+            found.append(opening_of(camera_units(faces[0].landmark, rgb.shape)) if faces else np.nan)
     return np.array(found, np.float32)
