@@ -56,10 +56,14 @@ class OneServerOnlyError(KagamiError):
         super().__init__("A cluster has no control API: start run_server.py for the session that is to be controlled.")
 
 
-class MovedAwayError(KagamiError):
-    """A request is for a replica that has gone."""
+class ReplicaGoneError(KagamiError):
+    """The replica of a conversation has ended or is not reached any more."""
 
     code = "closed"
+
+
+class MovedAwayError(ReplicaGoneError):
+    """A request is for a replica that has gone."""
 
     def __init__(self) -> None:
         super().__init__("The engine of this session is gone: the session comes back by itself.")

@@ -19,10 +19,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
-from streamer.cluster.errors import MovedAwayError, NoReplicaError, OneServerOnlyError
+from streamer.cluster.errors import NoReplicaError, OneServerOnlyError, ReplicaGoneError
 from streamer.cluster.fleet_view import VIEW
 from streamer.cluster.labelled_metrics import labelled_metrics
-from streamer.cluster.page_relay import PageRelay, ReplicaGoneError
+from streamer.cluster.page_relay import PageRelay
 from streamer.cluster.replica_links import ReplicaLinks
 from streamer.errors import ForbiddenError, KagamiError, TooFastError, TooLargeError, UnknownSessionError
 from streamer.server.access import AccessMiddleware, check_token, error_response, may_see_figures
@@ -216,6 +216,6 @@ async def _refuse_control(request: Request) -> Response:
 
 async def _answer_error(request: Request, error: Exception) -> Response:
     """The answer to a request whose route raised a KagamiError."""
-    if isinstance(error, NoReplicaError | ReplicaGoneError | MovedAwayError):
+    if isinstance(error, NoReplicaError | ReplicaGoneError):
         return error_response(error, 503)
     return await answer_error(request, error)

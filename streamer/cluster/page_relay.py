@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from streamer.cluster.errors import NoReplicaError
+from streamer.cluster.errors import NoReplicaError, ReplicaGoneError
 from streamer.cluster.session_directory import Record
 from streamer.errors import KagamiError
 from streamer.server import signaling
@@ -27,12 +27,6 @@ OLD_MEDIA_S = (
 PING_PERIOD_S = 5.0
 TRY_AGAIN_LATER = 1013  # WebSocket close code
 _log = logging.getLogger(__name__)
-
-
-class ReplicaGoneError(KagamiError):
-    """The replica of a conversation has ended or is not reached any more."""
-
-    code = "closed"
 
 
 class Link(Protocol):
@@ -167,11 +161,12 @@ class PageRelay:
             if kind == "offer":
                 self._offer = text
             async with self._switching:
+                if self._link is None:
+                    return  # no replica was left, and the WebSocket is closed
                 try:
-                    assert self._link is not None
                     await self._link.send(text)
                 except ReplicaGoneError:
-                    await self._recover(None if self._link is None else self._link.replica)
+                    await self._recover(self._link.replica)
 
     async def _next_text(self) -> str:
         try:
@@ -204,6 +199,9 @@ class PageRelay:
                         await self._recover(link.replica)
         except (WebSocketDisconnect, RuntimeError, OSError):
             pass  # the page has gone; `_relay` learns it, too
+        except KagamiError:
+            _log.warning("a session could not go on elsewhere; its page comes back by itself", exc_info=True)
+            await self._sender.close()
 
     async def _keep_from_page(self, text: str, link: Link) -> bool:
         """Look at a message of a replica; True where the page is not to see it, since another replica takes over."""

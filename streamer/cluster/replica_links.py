@@ -11,8 +11,9 @@ from typing import Any
 from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 
+from streamer.cluster.errors import ReplicaGoneError
 from streamer.cluster.fleet_view import VIEW, Way
-from streamer.cluster.page_relay import Link, ReplicaGoneError, new_conversation
+from streamer.cluster.page_relay import Link, new_conversation
 from streamer.cluster.session_directory import Record, digest
 from streamer.errors import KagamiError
 
@@ -79,7 +80,7 @@ class ReplicaLinks:
         try:
             async with asyncio.timeout(CALL_TIMEOUT_S):
                 _, opened = await anext(events)
-        except (*_GONE, StopAsyncIteration) as error:
+        except (*_GONE, KagamiError, StopAsyncIteration) as error:
             raise _gone(error) from error
         return ReplicaLink(self._engines, opened, name, events)
 

@@ -11,8 +11,8 @@ import pytest
 from starlette.websockets import WebSocketState
 
 from streamer.cluster import page_relay
-from streamer.cluster.errors import NoReplicaError
-from streamer.cluster.page_relay import PageRelay, ReplicaGoneError
+from streamer.cluster.errors import MovedAwayError, NoReplicaError, ReplicaGoneError
+from streamer.cluster.page_relay import PageRelay
 from streamer.cluster.session_directory import Record
 from streamer.errors import ServerFullError
 
@@ -82,7 +82,7 @@ class Link:
 
     async def send(self, text: str | None) -> None:
         if self.replica in self.fleet.dead:
-            raise ReplicaGoneError("dead")
+            raise MovedAwayError
         self.heard.append(text)
         kind = json.loads(text)["type"] if text else ""
         if kind == "hello":
@@ -215,6 +215,18 @@ async def test_session_of_a_dead_replica_goes_on_at_another_one(fleet: Fleet) ->
         assert relay.replica == "b" and fleet.adopted == ["b"] and socket.sent[-1]["resumed"]
         socket.say(OFFER)
         await socket.until(lambda: socket.sent[-1] == {"type": "answer", "sdp": "b"})
+
+
+async def test_session_whose_replica_is_found_dead_by_a_message_of_the_page_goes_on_and_the_page_sees_no_error(
+    fleet: Fleet,
+) -> None:
+    async with Running(fleet) as (relay, socket):
+        socket.say(OFFER)
+        await socket.until(lambda: "answer" in kinds(socket))
+        fleet.dead = {"a"}
+        socket.say(OFFER)
+        await socket.until(lambda: kinds(socket).count("ready") == 2)
+        assert relay.replica == "b" and "error" not in kinds(socket)
 
 
 async def test_session_of_which_nothing_is_known_begins_anew_after_a_death(fleet: Fleet) -> None:
