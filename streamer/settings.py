@@ -280,8 +280,8 @@ class Settings:
         ),
     ] = ()  # fmt: skip
     control_api: Annotated[
-        Literal["token", "local", "off"], Flag("who may use the control API: token holders, this machine, none", SERVER)
-    ] = "token"
+        Literal["local", "token", "off"], Flag("who may use the control API: this machine, token holders, none", SERVER)
+    ] = "local"
     pictures: Annotated[Path | None, Flag("folder of pictures for the control API", SERVER, "FOLDER")] = None
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Flag("how much to log", SERVER)] = "warning"
 

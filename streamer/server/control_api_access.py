@@ -11,7 +11,7 @@ from streamer.settings import Settings
 
 
 class ControlAccess:
-    """With `--token`, whoever presents it; without, or with `--control-api local`, programs on this machine alone.
+    """Programs on this machine, with the token where there is one; by `--control-api token` also others that have it.
 
     `AccessMiddleware` has refused pages of other origins by their `Origin`; where a browser leaves that out, it says by
     `Sec-Fetch-Site` that another site asks.
@@ -31,8 +31,8 @@ class ControlAccess:
             raise ForbiddenError("The request comes from another site: the control API is for programs.")
         if (self._token is None or self._who == "local") and not is_from_this_machine(connection):
             raise ForbiddenError(
-                "The control API is for programs on the server's own machine: start the server with --token, and "
-                "without --control-api local, to use it from elsewhere."
+                "The control API is for programs on the server's own machine: start the server with --token and "
+                "--control-api token to use it from elsewhere."
             )
         return "" if connection.client is None else connection.client.host
 

@@ -125,18 +125,19 @@ def access(client: str, settings: Settings, **headers: str) -> str:
     return ControlAccess(settings, RateLimiters(Limits())).check(HTTPConnection(scope))
 
 
-def test_other_machines_need_the_token_unless_they_are_shut_out() -> None:
+def test_other_machines_come_in_by_token_where_they_may() -> None:
     here, there, bearer = "127.0.0.1", "192.0.2.7", {"authorization": f"Bearer {WORD}"}
     assert access(here, Settings()) == here
     with pytest.raises(ForbiddenError, match="for programs on the server's own machine"):
         access(there, Settings())
-    assert access(there, Settings(token=WORD), **bearer) == there
+    assert access(there, Settings(token=WORD, control_api="token"), **bearer) == there
+    with pytest.raises(ForbiddenError, match="--control-api token"):
+        access(there, Settings(control_api="token"))  # without a token it is for everybody, and so for nobody
     with pytest.raises(MissingTokenError):
         access(here, Settings(token=WORD))
-    local = Settings(token=WORD, control_api="local")
-    assert access(here, local, **bearer) == here
-    with pytest.raises(ForbiddenError, match="without --control-api local"):
-        access(there, local, **bearer)
+    assert access(here, Settings(token=WORD), **bearer) == here
+    with pytest.raises(ForbiddenError, match="--control-api token"):
+        access(there, Settings(token=WORD), **bearer)
     with pytest.raises(ForbiddenError, match="switched off"):
         access(here, Settings(token=WORD, control_api="off"), **bearer)
 
