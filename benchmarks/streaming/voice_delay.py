@@ -80,9 +80,10 @@ def opening_delays(times: Array, parting: Array, frames: Array, opening: Array) 
     usual = usual_delay(times, parting, frames, opening)
     for at in moments:
         near = np.flatnonzero((frames >= at + usual - REST_S) & (frames <= at + usual + RISE_S))
-        if len(near) < 4 or not np.isfinite(opening[near]).all():
+        early = near[frames[near] <= at + usual + REST_S / 2]
+        if not len(early) or not np.isfinite(opening[near]).all():
             continue
-        shut = near[int(np.argmin(opening[near[frames[near] <= at + usual + REST_S / 2]]))]
+        shut = early[int(np.argmin(opening[early]))]
         rise = opening[shut : near[-1] + 1]
         peak = int(np.argmax(rise))
         if rise[peak] - rise[0] < LEAST_RISE / 2:

@@ -56,6 +56,14 @@ def test_delays_of_mouth_and_sound_are_those_of_the_session() -> None:
     assert report["voice_cpu_ms"]["p50"] == pytest.approx(0.6)
 
 
+def test_openings_without_frames_are_left_out() -> None:
+    microphone, trace = session()
+    kept = np.abs(trace.frames - BEGAN - 10) > 1
+    trace.frames, trace.opening = trace.frames[kept], trace.opening[kept]
+    report = summarise(TIMES, parting_at(TIMES), microphone, trace)
+    assert 15 <= report["openings"] < 23 and report["mouth_ms"]["p95"] < 1000 * MOUTH_S + 60
+
+
 def test_a_still_mouth_is_not_measured() -> None:
     microphone, trace = session()
     with pytest.raises(ValueError, match="nothing was measured"):
