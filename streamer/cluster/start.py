@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from streamer.settings import Settings
 
 START_TIMEOUT_S = 600.0  # a cluster may have to start machines first
 POLL_S = 0.5
+CONNECT_TIMEOUT_S = 5.0
 
 
 def serve_here(cluster: ClusterSettings, settings: Settings, print_line: Callable[[str], None]) -> None:
@@ -51,6 +53,8 @@ def serve_there(cluster: ClusterSettings, settings: Settings, print_line: Callab
 def start_ray(address: str | None, **options: Any) -> None:
     """Connect to a cluster, or start Ray on this machine. Raises ClusterUnreachableError."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anybody
+    if address is not None:
+        _check_answers(address)
     try:
         ray.init(
             address=address or "local", log_to_driver=False, logging_level=logging.ERROR, namespace=NAME, **options
@@ -74,11 +78,22 @@ def run(cluster: ClusterSettings, settings: Settings, make: MakeEngine | None = 
     raise ReplicasFailedError("they are not ready in time")
 
 
+def _check_answers(address: str) -> None:
+    """Ray itself waits for minutes for an address where nobody listens. Raises ClusterUnreachableError."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not port.isdigit():  # `auto`, which Ray answers at once
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_TIMEOUT_S).close()
+    except (OSError, OverflowError) as error:
+        raise ClusterUnreachableError(address) from error
+
+
 def _last_words(status: Any) -> str:
     """What Serve tells of deployments that failed, as a part of a sentence."""
     texts = [deployment.message for deployment in status.deployments.values() if deployment.message]
     lines = [line.strip() for line in (texts or [status.message])[-1].splitlines() if line.strip()]
-    return (lines or ["without a word"])[-1].rstrip(".")[:300]
+    return (lines or ["without a word"])[-1].rpartition("Error: ")[2].rstrip(".")[:300]
 
 
 def page_url(settings: Settings) -> str:

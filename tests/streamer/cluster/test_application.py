@@ -109,16 +109,16 @@ async def test_session_of_a_killed_replica_goes_on_at_the_other_one(address: str
         await page.wait_for_frames(page.received + 3)
 
 
-def test_cluster_that_does_not_answer_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cluster_that_does_not_answer_is_told_in_one_sentence() -> None:
     from streamer.cluster import start  # noqa: PLC0415 - Ray
 
-    def refuse(**_: object) -> None:
-        raise ConnectionError("no")
-
-    monkeypatch.setattr(start.ray, "init", refuse)
-    with pytest.raises(ClusterUnreachableError) as caught:
-        start.start_ray("10.0.0.1:6379")
-    assert str(caught.value) == (
-        "No Ray cluster answers at 10.0.0.1:6379: start one with ray start --head, or leave --address away to start "
-        "one on this machine."
-    )
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))  # a port that is taken, and on which nobody listens
+        address = f"127.0.0.1:{unheard.getsockname()[1]}"
+        for written in (address, f"ray://{address}"):
+            with pytest.raises(ClusterUnreachableError) as caught:
+                start.start_ray(written)
+            assert str(caught.value) == (
+                f"No Ray cluster answers at {written}: start one with ray start --head, or leave --address away to "
+                "start one on this machine."
+            )
