@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
+KEY = (0, 255, 0)  # RGB drawn in place of transparency where an output has no alpha, for a chroma key
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +37,11 @@ class AvatarFrame:
     captured: float
     alpha: Image | None = None
     stages: dict[str, float] = field(default_factory=dict)
+
+
+def over_colour(frame: AvatarFrame, colour: tuple[int, int, int]) -> Image:
+    """The frame composited over a colour, RGB 0..255: (H, W, 3) uint8; its own array where it is opaque."""
+    if frame.alpha is None:
+        return frame.rgb
+    background = (np.array(colour, np.uint16) * (255 - frame.alpha[..., None].astype(np.uint16)) + 127) // 255
+    return np.minimum(frame.rgb + background, 255).astype(np.uint8)

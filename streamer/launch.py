@@ -70,6 +70,14 @@ def launch(
         lines.line(f"certificate made for this start, SHA-256 {certificate.fingerprint}")
     engine, avatar, name, pictures, backdrop = make_engine(settings, lines, frame_hook)
     feed = OutputFeed(engine, camera, avatar.width, avatar.height)
+    feeds = [feed]
+    if settings.publish is not None:
+        from streamer.server.publishing import publish_feed  # noqa: PLC0415 - imported where it is wanted alone
+
+        feeds.append(publish_feed(settings, engine, avatar.width, avatar.height, lines.line))
+        feeds[-1].turn_on()
+    if settings.whip:
+        lines.line("encoders publish at /whip, players watch at /whep: docs/whip.md")
     lines.end()
     try:
         if settings.virtual_camera is not None:
@@ -80,7 +88,8 @@ def launch(
         )  # fmt: skip
     finally:
         engine.close()
-        feed.turn_off()
+        for each in feeds:
+            each.turn_off()
 
 
 def prepare_process() -> None:

@@ -7,7 +7,6 @@ Each field of `Settings` is one flag and one TOML key. Annotations that `streame
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import os
 import re
 import tomllib
@@ -20,6 +19,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from streamer import flags, options
+from streamer.addresses import media_server, origin, stun, turn
 from streamer.errors import SettingsError
 from streamer.flags import Flag
 from streamer.options import (
@@ -43,17 +43,15 @@ from streamer.options import (
 
 TOKEN_VARIABLE = "KAGAMI_TOKEN"
 TURN_PASSWORD_VARIABLE = "KAGAMI_TURN_PASSWORD"
-SECRETS = {"token": TOKEN_VARIABLE, "turn_password": TURN_PASSWORD_VARIABLE}
+PUBLISH_TOKEN_VARIABLE = "KAGAMI_PUBLISH_TOKEN"
+SECRETS = {
+    "token": TOKEN_VARIABLE,
+    "turn_password": TURN_PASSWORD_VARIABLE,
+    "publish_token": PUBLISH_TOKEN_VARIABLE,
+}
 MIN_SECRET_LENGTH = 8
 
 PICTURE, DRAWING, SERVER, NETWORK, LIMITS = "picture", "drawing", "server", "network", "limits"
-# An origin as browsers send it, and the URL of a STUN or TURN server; the hosts in them are checked apart.
-_ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>\[[^\]]*\]|[^\[\]/:?#@]+)(:(?P<port>[0-9]{1,5}))?/*", re.I | re.A)
-_ORIGIN_PORTS = {"http": 80, "https": 443}
-_ICE_SERVER = re.compile(
-    r"(?P<scheme>[a-z]+):(?P<host>[^\[\]:?]+)(:(?P<port>[0-9]{1,5}))?(\?transport=(?P<transport>udp|tcp))?"
-)
-_HOST_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 
 def _colour(_place: str, text: str) -> str:
@@ -106,51 +104,10 @@ def _secret(place: str, text: str) -> str:
     return text
 
 
-def _origin(place: str, text: str) -> str:
-    """The origin as browsers send it: in lower case, without the scheme's own port."""
-    match = _ORIGIN.fullmatch(text)
-    if match is None or not _is_host(match["host"]) or not _is_port(match["port"]):
-        raise SettingsError(f"{place} is '{text}'; it must look like https://HOST or https://HOST:PORT.")
-    port = match["port"] if match["port"] and int(match["port"]) != _ORIGIN_PORTS[match["scheme"].lower()] else None
-    origin = f"{match['scheme']}://{match['host']}".lower()
-    return origin if port is None else f"{origin}:{int(port)}"
-
-
-def _stun(place: str, text: str) -> str:
-    return _ice_server("stun", place, text)
-
-
-def _turn(place: str, text: str) -> str:
-    return _ice_server("turn", place, text)
-
-
-def _ice_server(scheme: str, place: str, text: str) -> str:
-    """The URL of a server as aiortc and browsers accept it (RFC 7064, RFC 7065; aiortc takes no IPv6 address)."""
-    match = _ICE_SERVER.fullmatch(text)
-    if (
-        match is None
-        or match["scheme"] not in (scheme, f"{scheme}s")
-        or not _is_host(match["host"])
-        or not _is_port(match["port"])
-        or (scheme == "stun" and match["transport"] is not None)
-    ):
-        raise SettingsError(f"{place} is '{text}'; it must look like {scheme}:HOST:PORT.")
+def _bearer_token(place: str, text: str) -> str:
+    if re.fullmatch(r"[!-~]+", text) is None:
+        raise SettingsError(f"{place} has a space or a character that HTTP cannot send: copy it again.")
     return text
-
-
-def _is_host(text: str) -> bool:
-    """True for a host name, an IPv4 address, and an IPv6 address in brackets."""
-    if text.startswith("["):
-        try:
-            return ipaddress.ip_address(text[1:-1]).version == 6 and "%" not in text
-        except ValueError:
-            return False
-    return len(text) <= 253 and all(_HOST_LABEL.fullmatch(label) for label in text.split("."))
-
-
-def _is_port(text: str | None) -> bool:
-    """True for the digits of a port, and for None, the default port."""
-    return text is None or 1 <= int(text) <= 65535
 
 
 References = Annotated[
@@ -276,22 +233,37 @@ class Settings:
         tuple[str, ...],
         Flag(
             "further address under which the page may be opened, https://HOST[:PORT]; may be repeated", SERVER,
-            "ORIGIN", rule=_origin,
+            "ORIGIN", rule=origin,
         ),
     ] = ()  # fmt: skip
     control_api: Annotated[
         Literal["local", "token", "off"], Flag("who may use the control API: this machine, token holders, none", SERVER)
     ] = "local"
     pictures: Annotated[Path | None, Flag("folder of pictures for the control API", SERVER, "FOLDER")] = None
+    whip: Annotated[
+        bool,
+        Flag("take cameras of encoders (OBS) at /whip and give players the avatar at /whep; see docs/whip.md", SERVER),
+    ] = False
+    publish: Annotated[
+        str | None,
+        Flag("send the avatar of the newest session to this media server, by WHIP", SERVER, "URL", rule=media_server),
+    ] = None
+    publish_token: Annotated[
+        str | None,
+        Flag(
+            f"bearer token for it (better in the environment: {PUBLISH_TOKEN_VARIABLE})", SERVER, "WORD",
+            rule=_bearer_token,
+        ),
+    ] = None  # fmt: skip
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Flag("how much to log", SERVER)] = "warning"
 
     codec: Annotated[Codec, Flag("video codec; auto takes what the browser likes best", NETWORK)] = "auto"
     bitrate: Annotated[float, Meta(ge=0.2, le=20), Flag("most megabits a second of avatar video", NETWORK)] = 3.0
     stun: Annotated[
-        tuple[str, ...], Flag("STUN server, stun:HOST:PORT; may be repeated", NETWORK, "URL", rule=_stun)
+        tuple[str, ...], Flag("STUN server, stun:HOST:PORT; may be repeated", NETWORK, "URL", rule=stun)
     ] = ()
     turn: Annotated[
-        tuple[str, ...], Flag("TURN server, turn:HOST:PORT; may be repeated", NETWORK, "URL", rule=_turn)
+        tuple[str, ...], Flag("TURN server, turn:HOST:PORT; may be repeated", NETWORK, "URL", rule=turn)
     ] = ()
     turn_user: Annotated[str | None, Flag("user name for the TURN servers", NETWORK, "NAME")] = None
     turn_password: Annotated[

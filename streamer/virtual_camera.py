@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from streamer.errors import OutputError
-from streamer.frames import AvatarFrame, Image
+from streamer.frames import KEY, AvatarFrame, Image, over_colour
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 
 _log = logging.getLogger(__name__)
@@ -34,9 +34,7 @@ class VirtualCamera:
     0..255 drawn in place of transparency, because a virtual camera has no alpha; OBS's chroma key removes it again.
     """
 
-    def __init__(
-        self, device: str | None = None, backend: str | None = None, key: tuple[int, int, int] = (0, 255, 0)
-    ) -> None:
+    def __init__(self, device: str | None = None, backend: str | None = None, key: tuple[int, int, int] = KEY) -> None:
         self._device = device or None
         self._backend = backend
         self._key = key
@@ -105,7 +103,7 @@ class VirtualCamera:
             while True:
                 frame = mailbox.get()
                 if frame is not None:
-                    camera.send(fit_to_size(_flatten(frame, self._key), camera.width, camera.height))
+                    camera.send(fit_to_size(over_colour(frame, self._key), camera.width, camera.height))
         except MailboxClosed:
             pass
         except Exception:  # any error of a device driver ends this output, never the engine
@@ -121,14 +119,6 @@ def _pyvirtualcam() -> ModuleType:
         return importlib.import_module("pyvirtualcam")
     except ImportError as error:
         raise OutputError(_GET_PACKAGE) from error
-
-
-def _flatten(frame: AvatarFrame, key: tuple[int, int, int]) -> Image:
-    """The frame, whose colours are premultiplied by its alpha, composited over the key colour, (H, W, 3) uint8."""
-    if frame.alpha is None:
-        return frame.rgb
-    background = (np.array(key, np.uint16) * (255 - frame.alpha[..., None].astype(np.uint16)) + 127) // 255
-    return np.minimum(frame.rgb + background, 255).astype(np.uint8)
 
 
 def fit_to_size(rgb: Image, width: int, height: int) -> Image:

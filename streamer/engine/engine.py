@@ -19,6 +19,7 @@ from streamer.engine.admission import Admission
 from streamer.engine.draw_schedule import DrawSchedule
 from streamer.engine.engine_session import EngineSession, PendingMotion
 from streamer.engine.picture_preparation import Building, PicturePreparation, Preparation
+from streamer.engine.watchers import Listener, Watchers
 from streamer.errors import DeviceMemoryError, EngineClosedError, KagamiError, ServerFullError
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.avatar import Avatar
@@ -30,6 +31,7 @@ from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.memory import memory_bytes
 from streamer.runtime.meter import DRAWN, QUEUE_AGE, spread
 from streamer.runtime.priority import raise_priority
+from streamer.runtime.sound_feed import Samples, SoundFeed
 from streamer.tracking.presence import NEUTRAL
 from streamer.tracking.tracker import Tracker
 
@@ -96,7 +98,7 @@ class Engine:
         self._sessions: list[EngineSession] = []
         self._left: list[EngineSession] = []  # the engine thread has yet to free their streams
         self._ending: WeakSet[EngineSession] = WeakSet()  # they left; a tracker that still runs keeps its session alive
-        self._watchers: list[Mailbox[AvatarFrame]] = []
+        self._watchers = Watchers()
         self._admission = Admission(max_sessions, min_fps)
         self._schedule = DrawSchedule()
         self._drawn = 0
@@ -187,15 +189,14 @@ class Engine:
         self.pictures.close()
         with self._wake:
             self._closed = True
-            sessions, watchers = list(self._sessions), list(self._watchers)
+            sessions = list(self._sessions)
             self._wake.notify_all()
         for session in sessions:
             self.leave(session)
         deadline = time.monotonic() + CLOSE_TIMEOUT_S
         for session in sessions:
             session.join(max(0.0, deadline - time.monotonic()))
-        for watcher in watchers:
-            self.unwatch(watcher)
+        self._watchers.close()
         if self._thread.is_alive():
             self._thread.join(CLOSE_TIMEOUT_S)
         if self._thread.is_alive():
@@ -217,14 +218,9 @@ class Engine:
             stalled = sum(session.characters for session in self._sessions if session.state.phase == "stalled")
             self._admission.check(live, stalled, self._count_ending(), len(avatar.cast), self._least_cost())
             session = EngineSession(
-                avatar,
-                controls,
-                self._make_tracker,
-                self._on_motion,
-                on_failure,
-                self._schedule,
-                keep_camera=self._frame_hook is not None,
-            )
+                avatar, controls, self._make_tracker, self._on_motion, on_failure, self._schedule,
+                keep_camera=self._frame_hook is not None, on_sound=self._on_sound,
+            )  # fmt: skip
             self._sessions.append(session)
             self._admitted += 1
             return session
@@ -248,6 +244,7 @@ class Engine:
                 self._left_drops.update(session.drops)
                 self._has_work = True
                 self._wake.notify_all()
+        self._watchers.leave(session.sound)
 
     def _least_cost(self) -> float:
         """Time of a frame with the least effort, as a share of recent frames' time. The caller holds the lock."""
@@ -257,20 +254,31 @@ class Engine:
         """How many sessions that left have a tracker that still runs. The caller holds the lock."""
         return sum(session.has_tracker for session in self._ending)
 
-    def watch(self) -> Mailbox[AvatarFrame]:
-        """A mailbox that receives every frame of whichever live session is the newest at the time."""
-        mailbox: Mailbox[AvatarFrame] = Mailbox()
+    def watch(self, session: EngineSession | None = None) -> Mailbox[AvatarFrame]:
+        """A mailbox that receives every frame of a session, until it leaves; without one, of whichever live session is
+        the newest at the time. Raises EngineClosedError.
+        """
         with self._wake:
-            if self._closed:
+            if self._closed or (session is not None and session not in self._sessions):
                 raise EngineClosedError
-            self._watchers.append(mailbox)
-        return mailbox
+            return self._watchers.watch(None if session is None else session.sound)
 
     def unwatch(self, mailbox: Mailbox[AvatarFrame]) -> None:
-        mailbox.close()
-        with self._wake:
-            if mailbox in self._watchers:
-                self._watchers.remove(mailbox)
+        self._watchers.unwatch(mailbox)
+
+    def listen(self, listener: Listener, session: EngineSession | None = None) -> None:
+        """Call `listener` with the sound of a session, or of the newest, in the thread in which it arrives."""
+        self._watchers.listen(listener, None if session is None else session.sound)
+
+    def unlisten(self, listener: Listener) -> None:
+        self._watchers.unlisten(listener)
+
+    def _on_sound(self, feed: SoundFeed, samples: Samples) -> None:
+        """Called for every piece of sound of a session, 50 times a second."""
+        if len(self._watchers):
+            with self._wake:
+                is_newest = bool(self._sessions) and self._sessions[-1].sound is feed
+            self._watchers.hear(feed, is_newest, samples)
 
     def _on_motion(self) -> None:
         with self._wake:
@@ -389,8 +397,4 @@ class Engine:
         if self._frame_hook and pending.camera is not None:
             frame = self._frame_hook(pending.camera, frame)
         session.deliver(frame)
-        if session is newest:
-            with self._wake:
-                watchers = list(self._watchers)
-            for watcher in watchers:
-                watcher.put(frame)
+        self._watchers.deliver(session.sound, session is newest, frame)

@@ -28,7 +28,7 @@ from streamer.rigging.backdrop import Backdrop
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.runtime.meter import DRAWN, RECEIVED, TOTAL, Meter
 from streamer.runtime.priority import raise_priority
-from streamer.runtime.sound_feed import SoundFeed
+from streamer.runtime.sound_feed import Samples, SoundFeed
 from streamer.sources.mixer import live_mixer
 from streamer.sources.mood import NO_MOOD
 from streamer.sources.source import Moment
@@ -77,7 +77,7 @@ class EngineSession:
     avatar, controls, backdrop, paused, acts, mood: may be set from any thread.
     stream: the session's state on the device; belongs to the engine's thread.
     camera: single-slot mailbox of received pictures, read by the tracking thread.
-    sound: of the microphone, read by the tracking thread.
+    sound: of the microphone, read by the tracking thread; on_sound is called with what is put into it.
     motions: single-slot mailbox of tracked motions, read by the engine's thread.
     state: of its tracking; replaced by the tracking thread.
     newest_frame: that was drawn; None before the first one.
@@ -96,6 +96,7 @@ class EngineSession:
         on_failure: Callable[[KagamiError], None],
         schedule: DrawSchedule,
         keep_camera: bool = False,
+        on_sound: Callable[[SoundFeed, Samples], None] | None = None,
     ) -> None:
         self.avatar = avatar
         self.stream: Stream | None = None
@@ -112,7 +113,7 @@ class EngineSession:
         self.adopted: Handover | None = None
         self.failure: KagamiError | None = None
         self.camera: Mailbox[ReceivedFrame] = Mailbox()
-        self.sound = SoundFeed()
+        self.sound = SoundFeed(on_sound)
         self.motions: Mailbox[PendingMotion] = Mailbox(on_put=wake_engine)
         self.newest_frame: AvatarFrame | None = None
         self._output: Mailbox[AvatarFrame] = Mailbox()
@@ -152,9 +153,13 @@ class EngineSession:
         return self._output
 
     def deliver(self, frame: AvatarFrame) -> None:
-        """Put a drawn frame into the current output; without an open one the frame is dropped."""
+        """Put a drawn frame into the current output. Without an open one the frame is dropped, and its delay ends here,
+        where else the connection that sends it measures it.
+        """
         self.newest_frame = frame
         self._output.put(frame)
+        if self._output.closed:
+            self.meter.add({TOTAL: (time.monotonic() - frame.captured) * 1000})
 
     def govern(self, now: float) -> None:
         """Adapt the effort to what was measured of late. For the engine's thread, after each frame. now: seconds on

@@ -6,6 +6,7 @@ import threading
 from typing import Protocol
 
 from streamer.engine.engine import Engine
+from streamer.engine.watchers import Listener
 from streamer.frames import AvatarFrame
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 
@@ -39,12 +40,16 @@ class OutputFeed:
     """An output and the engine that feeds it. All methods may be called from any thread, and block.
 
     width, height: of the output where nobody is live when it is switched on; else it has the newest avatar's size.
+    listener: of an output that has sound, too, gets that of the newest session.
     """
 
-    def __init__(self, engine: Engine, output: Output, width: int, height: int) -> None:
+    def __init__(
+        self, engine: Engine, output: Output, width: int, height: int, listener: Listener | None = None
+    ) -> None:
         self._engine = engine
         self._output = output
         self._size = width, height
+        self._listener = listener
         self._lock = threading.Lock()
         self._frames: Mailbox[AvatarFrame] | None = None
         self._thread: threading.Thread | None = None
@@ -72,6 +77,8 @@ class OutputFeed:
             except BaseException:
                 self._engine.unwatch(frames)
                 raise
+            if self._listener is not None:
+                self._engine.listen(self._listener)
             self._frames = frames
             self._thread = threading.Thread(target=_feed, args=(frames, self._output), name="output", daemon=True)
             self._thread.start()
@@ -84,6 +91,8 @@ class OutputFeed:
     def _stop(self) -> None:
         frames, self._frames = self._frames, None
         thread, self._thread = self._thread, None
+        if self._listener is not None:
+            self._engine.unlisten(self._listener)
         if frames is not None:
             self._engine.unwatch(frames)
         if thread is not None:

@@ -23,12 +23,17 @@ class SoundFeed:
 
     put_at: when the last samples came, seconds on the clock. lag_s: seconds by which what is drawn from the sound is
     later than what is drawn from camera frames that came with it. speaks: whether a voice is heard in it. Both are set
-    by who takes.
+    by who takes. on_put: called with the feed and what was put, in the thread that puts.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        on_put: Callable[[SoundFeed, Samples], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.lag_s = 0.0
         self.speaks = False
+        self._on_put = on_put
         self._clock = clock
         self.put_at = -math.inf
         self._lock = threading.Lock()
@@ -43,6 +48,8 @@ class SoundFeed:
             self._held += len(samples)
             while self._held > MAX_HELD_S * SAMPLE_RATE:
                 self._held -= len(self._pieces.popleft())
+        if self._on_put is not None:
+            self._on_put(self, samples)
 
     @property
     def is_live(self) -> bool:

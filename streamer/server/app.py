@@ -114,6 +114,11 @@ class Server:
             self._read_upload,
         )  # fmt: skip
         films = FilmRoutes(settings, self._limiters, self._session_of)
+        self._whip: Any = None
+        if settings.whip:
+            from streamer.server.whip_routes import WhipRoutes  # noqa: PLC0415 - imported where it is wanted alone
+
+            self._whip = WhipRoutes(engine, settings, self.conversations, self._limiters)
         self._camera = camera
         self._avatar = avatar
         self._name = name
@@ -139,6 +144,7 @@ class Server:
                 Route("/api/view", self._upload_view, methods=["PUT"]),
                 Route("/api/view", self._add_view_back, methods=["POST"]),
                 Route("/api/view", self._remove_view, methods=["DELETE"]),
+                *([] if self._whip is None else self._whip.routes),
                 Route("/metrics", self._metrics),
                 WebSocketRoute("/ws", self.conversations.websocket_endpoint),
                 Mount("/", StaticFiles(directory=web_client, html=True, check_dir=False)),
@@ -152,6 +158,8 @@ class Server:
         """Send `bye` to every page and wait until every session has ended; a picture being decoded is dropped."""
         self._pictures.close()
         await self.control.close()
+        if self._whip is not None:
+            await self._whip.close()
         await self.conversations.close()
         await self._films.close()
 

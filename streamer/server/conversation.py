@@ -41,6 +41,7 @@ from streamer.server.rate_limits import RateLimiters
 from streamer.server.session import Send, Session, drop
 from streamer.server.session_events import SessionEvents
 from streamer.settings import Settings
+from streamer.webrtc.offer import Role
 
 MAX_EXTRA_PAGES = 64  # open WebSockets beyond `max_sessions`: pages that have not started, viewers
 MAX_SILENT_PER_ADDRESS = 32  # open WebSockets of one address whose page has not started
@@ -191,7 +192,7 @@ class Conversations:
             await session.begin()
             while not isinstance(message := await receiver.next_message(), signaling.Bye):
                 try:
-                    await self._handle(session, message)
+                    await self.handle(session, message)
                 except KagamiError as error:
                     await receiver.answer_error(error)
         except (WebSocketDisconnect, TimeoutError):
@@ -225,18 +226,21 @@ class Conversations:
         if session is not None:
             session.attach(send, task.cancel, conversation.address)
         else:
-            session = self._new_session(send, task.cancel, conversation.address, hello.watch)
+            session = self.make_session(send, task.cancel, conversation.address, "view" if hello.watch else "call")
         conversation.session = session
         self.sessions[session.id] = session
         self.events.publish(session, None)
         return session
 
-    def _new_session(
-        self, send: Send, on_end: Callable[[], object], address: str, watch: bool = False, id: str | None = None
+    def make_session(
+        self, send: Send, on_end: Callable[[], object], address: str, role: Role = "call", id: str | None = None
     ) -> Session:
+        """A new session with the server's picture and background; `sessions` does not have it yet. For the arguments
+        see `Session`.
+        """
         session = Session(
             self._engine, self._settings, self._avatar, self._name, send, on_end,
-            self._executors, self._limiters, self._prepared, self._films, address, watch, id,
+            self._executors, self._limiters, self._prepared, self._films, address, role, id,
         )  # fmt: skip
         session.controls.set_backdrop(self._backdrop)
         session.on_message = partial(self.events.publish, session)
@@ -257,14 +261,22 @@ class Conversations:
 
         Raises ServerFullError, OverloadError, EngineClosedError.
         """
-        session = self._new_session(drop, lambda: None, "", id=carried.session)
+        session = self.make_session(drop, lambda: None, "", id=carried.session)
         try:
             await restore(session, carried, avatar)
         except BaseException:
             await session.close()
             raise
+        self.keep(secret, session)
+
+    def keep(self, secret: str, session: Session) -> None:
+        """Keep a session whose page or encoder is gone for its return, and its place until somebody needs it."""
         session.detach(lambda: self._kept.drop(secret))
         self._kept.keep(secret, session)
+
+    def take(self, secret: str) -> Session | None:
+        """The session that is kept under this secret, which is kept no longer; None without."""
+        return self._kept.take(secret)
 
     async def _say_why(self, conversation: Conversation) -> None:
         """Send the page the reason why its conversation was cancelled."""
@@ -284,12 +296,11 @@ class Conversations:
         if secret is None or not may_come_back or self._closing or not session.is_in_use:
             await session.close()
             return
-        session.detach(lambda: self._kept.drop(secret))
-        self._kept.keep(secret, session)
+        self.keep(secret, session)
         conversation.released.set()  # before the connection is closed, which may take seconds
         await session.disconnect()
 
-    async def _handle(self, session: Session, message: signaling.PageMessage) -> None:
+    async def handle(self, session: Session, message: signaling.PageMessage) -> None:
         """Handle one message; where the engine has no place left, kept sessions give theirs."""
         while True:
             try:

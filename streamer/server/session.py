@@ -41,6 +41,7 @@ from streamer.server.session_pictures import SessionPictures
 from streamer.server.state_message import state_message
 from streamer.server.stats_message import stats_message
 from streamer.settings import Settings
+from streamer.webrtc.offer import Role
 from streamer.webrtc.peer import Peer
 
 STATS_PERIOD_S = 1.0
@@ -58,8 +59,8 @@ class Session:
     engine: draws the avatar. avatar, name: the prepared picture that the session starts with, and what the page calls
     it. send: sends one message to the page. on_end: called once if the session cannot go on; `failure` is set by then.
     settings, executors, limiters: of the server. address: of the page, for the limiters. prepared: where avatars are
-    kept that the session may want again. films: what the films of all sessions share. is_viewer: the page
-    gets the frames of the newest session and takes no engine session. id: its secret name; None: a new one.
+    kept that the session may want again. films: what the films of all sessions share. role: of the page or encoder; a
+    viewer gets the frames of the newest session and takes no engine session. id: its secret name; None: a new one.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Session:
         prepared: PreparedAvatars,
         films: Films,
         address: str,
-        is_viewer: bool = False,
+        role: Role = "call",
         id: str | None = None,
     ) -> None:
         self.id = id or secrets.token_urlsafe(16)
@@ -88,7 +89,8 @@ class Session:
         self._executors = executors
         self._limiters = limiters
         self._address = address
-        self.is_viewer = is_viewer
+        self._role: Role = role
+        self.is_viewer = role == "view"
         self.controls = SessionControls(settings)
         self.controls.acts.on_programs_change = self._on_programs_change
         self._viewer_meter = Meter()  # used while there is no engine session, which has a meter of its own
@@ -114,6 +116,10 @@ class Session:
     def is_in_use(self) -> bool:
         """True once an offer of the page was answered, and while it has a film."""
         return self._peer is not None or self._engine_session is not None or self.film.is_wanted
+
+    @property
+    def engine_session(self) -> EngineSession | None:
+        return self._engine_session
 
     @property
     def is_live(self) -> bool:
@@ -209,9 +215,7 @@ class Session:
         self.controls.close()
         if self._engine_session is not None:  # first, since a connection that still gathers takes seconds to close
             self._engine.leave(self._engine_session)
-        own_tasks = (
-            self._report_task, self._tracker_task, *self.pictures.close(), *self._tasks
-        )  # fmt: skip
+        own_tasks = (self._report_task, self._tracker_task, *self.pictures.close(), *self._tasks)
         tasks = [task for task in own_tasks if task is not None]
         for task in tasks:
             task.cancel()
@@ -249,6 +253,7 @@ class Session:
         session = await self.enter_engine()
         self._frames = self._engine.watch() if session is None else session.new_output()
         peer = Peer(
+            self._role,
             self._frames,
             None if session is None else session.camera,
             None if session is None else session.sound,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from aiortc import RTCIceCandidate, sdp
 
@@ -16,10 +17,18 @@ from streamer.errors import NegotiationError, ProtocolError
 MAX_OFFER_LINES = 1000  # a browser sends about 200; aiortc's parser takes time with the square of their number
 MAX_CODEC_FEEDBACKS = 20_000  # `rtpmap` lines times `rtcp-fb` lines, the parser's work; a browser's are below 10,000
 MAX_CANDIDATES = 64  # of the page, per connection, those inside the offer included
-UNUSABLE_OFFER = "The page's connection offer cannot be used: reload the page or try another browser."
+# call: a page sends its camera and takes the avatar. view: a page takes the avatar alone. publish: an encoder sends its
+# camera and takes nothing back (WHIP). play: a player takes the avatar (WHEP).
+Role = Literal["call", "view", "publish", "play"]
 UNREADABLE_CANDIDATE = "A candidate cannot be read; it was ignored."
 MAX_PORT = 65535
-_WRONG_LINES = "The offer must have one video line and at most one audio line: reload the page."
+_PAGE_UNUSABLE = "The page's connection offer cannot be used: reload the page or try another browser."
+_PROGRAM_UNUSABLE = (
+    "The SDP offer cannot be used: send H.264 or VP8, and Opus if there is sound, in one BUNDLE group, as OBS does."
+)
+_WRONG_LINES = "The offer must have one video line and at most one audio line"
+_TAKES_NO_VIDEO = "The offer takes no video back"
+_SENDS_NO_VIDEO = "The offer sends no camera video"
 _ICE_USERNAME = re.compile(r"[A-Za-z0-9+/=_-]{4,256}")  # RFC 8839, and the characters that some peers add
 _ICE_PASSWORD = re.compile(r"[A-Za-z0-9+/=_-]{22,256}")
 _FINGERPRINT_HASHES = ("sha-256", "sha-384", "sha-512")  # those that aiortc compares
@@ -40,12 +49,21 @@ class Offer:
     candidates_complete: bool
 
 
-def read_offer(text: str, sends_camera: bool) -> Offer:
-    """Parse and check an SDP offer. sends_camera: its video line must send, too. Raises NegotiationError."""
+class WrongMediaError(NegotiationError):
+    """The media lines of an offer are not those that its role has: too many, none, or in the wrong direction."""
+
+
+def unusable_offer(role: Role) -> NegotiationError:
+    """The error for an offer that is malformed, or has no codec that the server knows."""
+    return NegotiationError(_PAGE_UNUSABLE if role in ("call", "view") else _PROGRAM_UNUSABLE)
+
+
+def read_offer(text: str, role: Role) -> Offer:
+    """Parse and check an SDP offer. Raises NegotiationError, of it WrongMediaError for media lines not of the role."""
     lines = text.splitlines()
     codecs, feedbacks = (sum(line.startswith(name) for line in lines) for name in ("a=rtpmap", "a=rtcp-fb"))
     if len(lines) > MAX_OFFER_LINES or codecs * feedbacks > MAX_CODEC_FEEDBACKS:
-        raise NegotiationError(UNUSABLE_OFFER)
+        raise unusable_offer(role)
     if sum(line.startswith("a=candidate") for line in lines) > MAX_CANDIDATES:
         raise NegotiationError(f"The offer has more than {MAX_CANDIDATES} candidates: send fewer of them.")
     try:
@@ -57,12 +75,12 @@ def read_offer(text: str, sends_camera: bool) -> Offer:
         ]
     except Exception as error:  # the parser asserts, indexes and iterates over whatever the page sent
         _log.info("offer refused: %r", error)
-        raise NegotiationError(UNUSABLE_OFFER) from error
-    _check_media_lines(description.media, sends_camera)
+        raise unusable_offer(role) from error
+    _check_media_lines(description.media, role)
     problem = _transport_problem(description)
     if problem is not None:
         _log.info("offer refused: %s", problem)
-        raise NegotiationError(UNUSABLE_OFFER)
+        raise unusable_offer(role)
     return Offer(
         "".join(f"{line}\r\n" for line in lines if not line.startswith(("a=candidate", "a=end-of-candidates"))),
         description.media,
@@ -90,17 +108,22 @@ def _with_line(candidate: RTCIceCandidate, mid: str | None, index: int | None) -
     return candidate
 
 
-def _check_media_lines(media_lines: list[sdp.MediaDescription], sends_camera: bool) -> None:
+def _check_media_lines(media_lines: list[sdp.MediaDescription], role: Role) -> None:
     """Raises NegotiationError if a media line is missing, too many, or has the wrong direction."""
+    is_page = role in ("call", "view")
     kinds = sorted(media.kind for media in media_lines)
+    if not kinds and not is_page:  # it is no SDP at all
+        raise unusable_offer(role)
     if kinds not in (["video"], ["audio", "video"]):
-        raise NegotiationError(_WRONG_LINES)
-    for media in media_lines:
-        sends, receives = media.direction in ("sendrecv", "sendonly"), media.direction in ("sendrecv", "recvonly")
-        if media.kind == "video" and not receives:
-            raise NegotiationError("The offer takes no video back: reload the page.")
-        if media.kind == "video" and sends_camera and not sends:
-            raise NegotiationError("The offer sends no camera video: allow the camera and start again.")
+        raise WrongMediaError(
+            _WRONG_LINES + (": reload the page." if is_page else ": choose one camera in the program.")
+        )
+    video = next(media for media in media_lines if media.kind == "video")
+    if role != "publish" and video.direction not in ("sendrecv", "recvonly"):
+        raise WrongMediaError(_TAKES_NO_VIDEO + (": reload the page." if is_page else ": a player must receive it."))
+    if role in ("call", "publish") and video.direction not in ("sendrecv", "sendonly"):
+        remedy = ": allow the camera and start again." if is_page else ": to watch the avatar use /whep."
+        raise WrongMediaError(_SENDS_NO_VIDEO + remedy)
 
 
 def _transport_problem(offer: sdp.SessionDescription) -> str | None:

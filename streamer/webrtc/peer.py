@@ -1,4 +1,6 @@
-"""One WebRTC peer connection: receives camera and microphone, sends the avatar and the delayed sound."""
+"""One WebRTC peer connection: receives camera and microphone, sends the avatar and the delayed sound, or does one of
+both.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,8 @@ from aiortc import (
 )
 
 from streamer.camera import ReceivedFrame
-from streamer.errors import KagamiError, NegotiationError, ProtocolError
-from streamer.frames import AvatarFrame
+from streamer.errors import KagamiError, ProtocolError
+from streamer.frames import KEY, AvatarFrame
 from streamer.options import Codec
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import RECEIVED, TOTAL, Meter
@@ -36,10 +38,11 @@ from streamer.webrtc.jitter_buffer import install_jitter_buffer
 from streamer.webrtc.offer import (
     MAX_CANDIDATES,
     UNREADABLE_CANDIDATE,
-    UNUSABLE_OFFER,
     Offer,
+    Role,
     read_candidate,
     read_offer,
+    unusable_offer,
 )
 from streamer.webrtc.sound_buffer import install_sound_buffer
 from streamer.webrtc.stun_queries import end_stun_queries
@@ -47,6 +50,7 @@ from streamer.webrtc.tracks import AvatarTrack, pump_frames
 
 CLOSE_TIMEOUT_S = 5.0  # for aiortc to stop its senders and receivers
 QUERY_POLL_S = 0.05  # a closing connection ends those queries to STUN servers that began meanwhile
+_DIRECTIONS: dict[Role, str] = {"call": "sendrecv", "view": "sendonly", "publish": "recvonly", "play": "sendonly"}
 _log = logging.getLogger(__name__)
 # Closings that nobody awaits any more; asyncio itself keeps no reference to a task.
 _closings: set[asyncio.Task[None]] = set()
@@ -55,20 +59,23 @@ _closings: set[asyncio.Task[None]] = set()
 class Peer:
     """Answers one offer, then carries video and sound until `close`.
 
-    avatar: frames to send; closed at the end.
-    camera: receives the camera's frames; None for a viewer, which sends none.
-    sound: receives the microphone's sound; None for a viewer.
+    role: what the other side does. avatar: frames to send; closed at the end. A publisher is sent none.
+    camera: receives the camera's frames; None for a viewer or player, which sends none.
+    sound: receives the microphone's sound; None for those.
     meter: receives the stages "encode" and "total" and the events "in" and "out".
     ice_servers: STUN and TURN servers.
     codec: preferred video codec.
     max_bitrate: of the avatar's video, bits a second.
     fps: nominal frame rate of the avatar's video.
     on_candidate: sends a local ICE candidate (line, mid, index) to the page; line None: no more follow.
-    on_state: called with aiortc's `connectionState` when it changes.
+    on_state: called with aiortc's `connectionState` when it changes, and with "ended" when no frame of the avatar will
+        follow.
+    lag_s: by how many seconds what the sound moves is later than what the camera moves; None: as `sound` says.
     """
 
     def __init__(
         self,
+        role: Role,
         avatar: Mailbox[AvatarFrame],
         camera: Mailbox[ReceivedFrame] | None,
         sound: SoundFeed | None,
@@ -80,18 +87,24 @@ class Peer:
         fps: float,
         on_candidate: Callable[[str | None, str | None, int | None], Awaitable[None]],
         on_state: Callable[[str], None],
+        lag_s: Callable[[], float] | None = None,
     ) -> None:
         self.has_received_media = False  # from the camera, or the microphone, which may be all that there is
         self.too_large_frame: tuple[int, int] | None = None  # width, height of a camera frame that was refused
+        self._role = role
         self._camera = camera
         self._sound = sound
+        self._lag_s = lag_s or (lambda: 0.0 if sound is None else sound.lag_s)
         self._meter = meter
         self._codec = codec
         self._max_bitrate = max_bitrate
         self._fps = fps
         self._on_candidate = on_candidate
         self._on_state = on_state
-        self._avatar_track = AvatarTrack(avatar)
+        self._avatar_track = AvatarTrack(avatar, KEY if role == "play" else None)
+        if role == "publish":
+            avatar.close()  # nobody takes its frames
+        self._avatar_track.on("ended", self._on_avatar_end)
         self._tasks: set[asyncio.Task[None]] = set()  # cancelled by `close`
         # Calls of aiortc during which it makes sockets. `close` awaits them: sockets made after it would stay for ever,
         # and a cancelled call leaves those behind that it has made but not yet stored.
@@ -111,11 +124,11 @@ class Peer:
         return getattr(self._encoder, "target_bitrate", 0)
 
     async def answer(self, text: str) -> str:
-        """Apply the page's SDP offer and return the SDP answer; local candidates follow by `on_candidate`.
+        """Apply the other side's SDP offer and return the SDP answer; local candidates follow by `on_candidate`.
 
         Raises NegotiationError, after which the peer can only be closed.
         """
-        offer = read_offer(text, sends_camera=self._camera is not None)
+        offer = read_offer(text, self._role)
         try:
             self._add_tracks(offer)
             await self._connection.setRemoteDescription(RTCSessionDescription(offer.text, "offer"))
@@ -129,7 +142,7 @@ class Peer:
             raise
         except Exception as error:  # aiortc asserts and indexes without checks
             _log.info("offer refused: %r", error)
-            raise NegotiationError(UNUSABLE_OFFER) from error
+            raise unusable_offer(self._role) from error
         self._candidate_count = len(offer.candidates)
         self._spawn(self._send_candidates(gathering))
         self._spawn(self._add_candidates(offer))
@@ -149,6 +162,10 @@ class Peer:
             await self._add_candidate(candidate)
         except Exception as error:  # aiortc asserts and indexes without checks
             raise ProtocolError(UNREADABLE_CANDIDATE) from error
+
+    def hear(self, samples: Samples) -> None:
+        """Send this sound to a player, delayed as the avatar is. May be called from any thread."""
+        self._delay_line.push(samples, time.monotonic())
 
     async def close(self) -> None:
         """Close the connection and end its tasks; may be called again.
@@ -186,12 +203,15 @@ class Peer:
     def _add_tracks(self, offer: Offer) -> None:
         """Add our tracks to the media lines of the offer."""
         for media in offer.media:
+            track: MediaStreamTrack | str = media.kind
+            if media.kind == "video" and self._role != "publish":
+                track = self._avatar_track
+            elif media.kind == "audio" and self._role in ("call", "play"):
+                track = DelayedAudioTrack(self._delay_line, self._video_delay)
+            if media.kind == "video" or self._role != "view":
+                transceiver = self._connection.addTransceiver(track, _DIRECTIONS[self._role])
             if media.kind == "video":
-                direction = "sendrecv" if self._camera is not None else "sendonly"
-                transceiver = self._connection.addTransceiver(self._avatar_track, direction)
-                transceiver.setCodecPreferences(_codec_preferences(self._codec))
-            elif self._camera is not None:
-                self._connection.addTransceiver(DelayedAudioTrack(self._delay_line, self._video_delay), "sendrecv")
+                transceiver.setCodecPreferences(codec_preferences(self._codec))
         self._transports = [each.receiver.transport for each in self._connection.getTransceivers()]
         for transport in self._transports:
             install_data_filter(transport.transport)
@@ -270,8 +290,11 @@ class Peer:
         """Median latency of the video on this server, seconds, by which the sound is delayed, and what a mouth that the
         sound itself moves is later.
         """
-        lag_s = 0.0 if self._sound is None else self._sound.lag_s
-        return self._meter.percentiles(TOTAL)["p50"] / 1000 + lag_s
+        return self._meter.percentiles(TOTAL)["p50"] / 1000 + self._lag_s()
+
+    def _on_avatar_end(self) -> None:
+        if self._closing is None:
+            self._on_state("ended")
 
     def _on_connection_state(self) -> None:
         self._on_state(self._connection.connectionState)
@@ -293,7 +316,7 @@ def _start(coroutine: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]])
     return task
 
 
-def _codec_preferences(codec: Codec) -> list[Any]:
+def codec_preferences(codec: Codec) -> list[Any]:
     """Codec capabilities with the preferred codec first; empty for the order of the page's offer."""
     if codec == "auto":
         return []

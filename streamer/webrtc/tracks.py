@@ -13,7 +13,7 @@ from aiortc.mediastreams import VIDEO_CLOCK_RATE, VIDEO_TIME_BASE, MediaStreamEr
 from av import VideoFrame
 
 from streamer.camera import MAX_SIDE, ReceivedFrame
-from streamer.frames import AvatarFrame
+from streamer.frames import AvatarFrame, over_colour
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 
 
@@ -22,13 +22,20 @@ class AvatarTrack(MediaStreamTrack):
 
     A frame is sent as soon as it is drawn, since the engine paces them, and its timestamp is the time of sending, so
     that the receiver's jitter buffer gets an even stream. last_frame: the frame that `recv` returned last, which is
-    being encoded. clock: seconds, injectable for tests.
+    being encoded. key: RGB 0..255 drawn in place of transparency; None: alpha is sent below the colours.
+    clock: seconds, injectable for tests.
     """
 
     kind = "video"
 
-    def __init__(self, inbox: Mailbox[AvatarFrame], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        inbox: Mailbox[AvatarFrame],
+        key: tuple[int, int, int] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__()
+        self._key = key
         self.last_frame: AvatarFrame | None = None
         self._inbox = inbox
         self._clock = clock
@@ -44,7 +51,7 @@ class AvatarTrack(MediaStreamTrack):
         except MailboxClosed:
             self.stop()
             raise MediaStreamError from None
-        video = await asyncio.get_running_loop().run_in_executor(None, to_video, frame)
+        video = await asyncio.get_running_loop().run_in_executor(None, to_video, frame, self._key)
         elapsed = self._clock() - self._started_at
         self._timestamp = max(self._timestamp + 1, round(elapsed * VIDEO_CLOCK_RATE))
         video.pts, video.time_base = self._timestamp, VIDEO_TIME_BASE
@@ -57,12 +64,14 @@ class AvatarTrack(MediaStreamTrack):
         self._inbox.close()
 
 
-def to_video(frame: AvatarFrame) -> VideoFrame:
+def to_video(frame: AvatarFrame, key: tuple[int, int, int] | None = None) -> VideoFrame:
     """Convert a frame from RGB to yuv420p (BT.601, limited range, the default of WebRTC).
 
     The last row or column of an odd side is cut. A frame with alpha becomes twice as high: colour above, alpha as grey
-    below (docs/protocol.md).
+    below (docs/protocol.md), or with a key colour the same size without alpha.
     """
+    if key is not None:
+        frame = AvatarFrame(over_colour(frame, key), frame.captured)
     height, width = (side // 2 * 2 for side in frame.rgb.shape[:2])
     rgb = frame.rgb[:height, :width]
     if frame.alpha is not None:

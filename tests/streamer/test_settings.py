@@ -220,3 +220,41 @@ def test_a_folder_of_pictures_is_one_and_a_files_is_relative_to_it(tmp_path: Pat
     assert settings.pictures == tmp_path / "mine" and settings.control_api == "token"
     with pytest.raises(SettingsError, match="which is no folder: give one with pictures in it"):
         read("--pictures", str(config))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://media.example/whip", "https://media.example:8443/whip?key=1", "http://localhost:8889/me/whip", "http://[::1]:1/"],
+)  # fmt: skip
+def test_a_media_server_is_https_or_on_this_machine(url: str) -> None:
+    assert read("--publish", url, KAGAMI_PUBLISH_TOKEN="a.b-c").publish == url
+    assert read("--publish", url, KAGAMI_PUBLISH_TOKEN="a.b-c").publish_token == "a.b-c"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        *(
+            (text, "is not the address of a media server: it must look like https://HOST/PATH.")
+            for text in (
+                "media.example/key",
+                "https://me:key@media.example/",
+                "https://media.example:0/",
+                "https://a b/",
+            )
+        ),
+        *(
+            (text, "would send a token and the avatar in the clear: use https:// for other machines.")
+            for text in ("http://media.example/key", "http://192.0.2.1/")
+        ),
+    ],
+)
+def test_a_media_server_that_is_none_is_refused_without_its_key(text: str, sentence: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read("--publish", text)
+    assert str(caught.value) == f"--publish {sentence}"
+
+
+def test_a_bearer_token_must_be_one_that_http_can_send() -> None:
+    with pytest.raises(SettingsError, match="has a space or a character that HTTP cannot send: copy it again"):
+        read("--publish-token", "a\nb")

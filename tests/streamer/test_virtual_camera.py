@@ -15,8 +15,8 @@ import pyvirtualcam
 from streamer import virtual_camera
 from streamer.engine.output_feed import Output
 from streamer.errors import OutputError
-from streamer.frames import AvatarFrame, Image
-from streamer.virtual_camera import VirtualCamera, _flatten, fit_to_size
+from streamer.frames import AvatarFrame, Image, over_colour
+from streamer.virtual_camera import VirtualCamera, fit_to_size
 
 
 class FakeDevice:
@@ -116,8 +116,8 @@ def test_virtual_camera_draws_transparency_in_the_key_colour(camera: VirtualCame
 
 def test_virtual_camera_rounds_the_key_colour_and_clips_the_sum() -> None:
     # Of the key remain 191 / 255: 7.49, 149.8 and 67.4.
-    assert _flatten(frame(20, alpha=64), (10, 200, 90))[0, 0].tolist() == [20 + 7, 20 + 150, 20 + 67]
-    assert _flatten(frame(150, alpha=128), (0, 255, 0))[0, 0].tolist() == [150, 255, 150]
+    assert over_colour(frame(20, alpha=64), (10, 200, 90))[0, 0].tolist() == [20 + 7, 20 + 150, 20 + 67]
+    assert over_colour(frame(150, alpha=128), (0, 255, 0))[0, 0].tolist() == [150, 255, 150]
 
 
 def test_virtual_camera_scales_frames_to_its_size(camera: VirtualCamera) -> None:

@@ -284,6 +284,25 @@ def test_watchers_receive_the_newest_session() -> None:
             watcher.get(TIMEOUT_S)
 
 
+def test_one_session_is_watched_and_heard_until_it_leaves() -> None:
+    heard: list[int] = []
+    newest: list[int] = []
+    with running() as engine:
+        first, _ = admit(engine, (10, 10, 10))
+        admit(engine, (20, 20, 20))
+        watcher = engine.watch(first)
+        engine.listen(lambda samples: heard.append(len(samples)), first)
+        engine.listen(lambda samples: newest.append(len(samples)))
+        until(lambda: take(watcher).rgb[0, -1, 0] == 10, "the first session")
+        first.sound.put(np.zeros((5, 2), np.int16))
+        engine.sessions[1].sound.put(np.zeros((7, 2), np.int16))
+        assert (heard, newest) == ([5], [7])
+        engine.leave(first)
+        assert watcher.closed
+        with pytest.raises(EngineClosedError):
+            engine.watch(first)
+
+
 def test_frame_hook_gets_the_camera_picture_of_its_frame() -> None:
     def hook(camera: CameraFrame, avatar: AvatarFrame) -> AvatarFrame:
         avatar.rgb[:4] = camera.rgb[0, 0]

@@ -12,7 +12,7 @@ from streamer.effort import FULL
 from streamer.engine import camera_silence, engine_session, governor
 from streamer.engine.engine import Engine
 from streamer.generation.controls import Controls
-from streamer.runtime.meter import RECEIVED
+from streamer.runtime.meter import RECEIVED, TOTAL
 from streamer.runtime.sound_feed import SoundFeed
 from streamer.sources import mixer
 from streamer.sources.expression import REST, Expression, weights
@@ -42,6 +42,15 @@ def test_session_idles_before_and_after_the_camera_sends() -> None:
             take(out)
         until(lambda: session.state.phase == "stalled", "notice of the silent camera")
         assert trackers[0].tracked == 1 and trackers[0].idled > 10
+
+
+def test_delay_of_a_session_that_nobody_watches_ends_when_its_frame_is_drawn() -> None:
+    with running() as engine:
+        session, _ = admit(engine)
+        take(session.new_output())
+        assert not session.meter.samples().get(TOTAL)  # the connection would measure it
+        session.new_output().close()
+        until(lambda: bool(session.meter.samples().get(TOTAL)), "a delay")
 
 
 def test_session_paused_ignores_the_camera() -> None:

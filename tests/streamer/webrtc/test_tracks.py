@@ -37,6 +37,15 @@ def test_to_video_puts_alpha_below_the_colours() -> None:
     assert np.abs(back[:32] - 200).max() < 6 and np.abs(back[32:] - alpha[..., None]).max() < 6
 
 
+def test_to_video_draws_a_key_colour_in_place_of_transparency() -> None:
+    rgb, alpha = np.full((32, 32, 3), 60, np.uint8), np.zeros((32, 32), np.uint8)
+    rgb[:, 16:], alpha[:, :16] = 0, 255
+    video = to_video(AvatarFrame(rgb, 0.0, alpha), key=(0, 255, 0))
+    back = video.to_ndarray(format="rgb24").astype(int)
+    assert back.shape == (32, 32, 3)
+    assert np.abs(back[:, :14] - 60).max() < 8 and np.abs(back[:, 18:] - (0, 255, 0)).max() < 8
+
+
 async def test_avatar_track_sends_the_newest_frame_with_the_time_of_sending() -> None:
     now = 10.0
     inbox: Mailbox[AvatarFrame] = Mailbox()
