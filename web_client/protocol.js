@@ -1,7 +1,6 @@
 // @ts-check
 /**
- * The messages of docs/protocol.md, as types and as run-time checks. `tests/fixtures/protocol.json` holds one example of
- * each; the server's tests and this page's tests read the same file.
+ * The messages of docs/protocol.md, as types and as run-time checks. Both sides' tests read `tests/fixtures/protocol.json`.
  */
 
 export const PROTOCOL = 1;

@@ -41,6 +41,8 @@ TURNED = (0.003, 0.03)  # 1 − cosine between the directions to the camera: abo
 FACING_OFFSET = 0.06  # added to both before their ratio is taken, so that outlines do not count as unseen
 # How much a vertex faces the camera in the picture, over how much it does now: the chart is drawn; the picture is.
 SHOWN_RATIO = (0.5, 0.7)
+UNSEEN = (0.0, 0.06)  # how much a vertex faces the camera in the picture: not at all, and enough to be shown
+CAME_INTO_VIEW = (0.1, 0.25)  # gain of the cosine by which an unseen vertex counts as turned towards the camera
 
 
 class HeadSurface(NamedTuple):
@@ -198,8 +200,11 @@ def hidden_share(surface: HeadSurface, rest: HeadTransform, now: HeadTransform) 
     Seen from where the picture was taken it is 0 everywhere, also at the border of what was occluded.
     """
     ratio = (surface.facing + FACING_OFFSET) / (facing_camera(now, surface.normals) + FACING_OFFSET)
+    # A shell that stands out farther than a mean head, as at an ear, shows vertices whose normals still turn away.
+    gain = -(surface.normals @ (now.rotation[:, 2] - rest.rotation[:, 2])[:, :, None])[..., 0]
+    came = (1 - smoothstep(*UNSEEN, surface.facing)) * smoothstep(*CAME_INTO_VIEW, gain)
     turned = 1 - (rest.rotation[:, 2] * now.rotation[:, 2]).sum(-1, keepdim=True)
-    return (1 - smoothstep(*SHOWN_RATIO, ratio)) * smoothstep(*TURNED, turned)
+    return torch.maximum(1 - smoothstep(*SHOWN_RATIO, ratio), came) * smoothstep(*TURNED, turned)
 
 
 def skull_fits(matte: Tensor, face: Tensor) -> Tensor:

@@ -35,12 +35,7 @@ from streamer.options import (
     Zoom,
     parse_aspect,
 )
-from streamer.server.message_faults import (
-    MAX_CANDIDATE_CHARACTERS,
-    MAX_MEDIA_LINE,
-    MAX_SDP_CHARACTERS,
-    fault_sentence,
-)
+from streamer.server.message_faults import MAX_CANDIDATE_CHARACTERS, MAX_MEDIA_LINE, MAX_SDP_CHARACTERS, fault_sentence
 from streamer.sources.acts import ACT_NAMES
 from streamer.sources.mood import MoodReading
 

@@ -155,3 +155,24 @@ def test_last_frame_stays_while_the_server_is_away(open_page: OpenPage, tmp_path
         expect(last).to_be_hidden(timeout=CONDITION_TIMEOUT_MS)
         expect(page.get_by_role("alert")).to_be_hidden()
         await_frames(page, 5)
+
+
+def test_a_frame_that_is_black_all_over_is_not_kept(open_page: OpenPage, stub: KagamiServer) -> None:
+    page = open_page(stub.url)
+    kept = page.evaluate(
+        """async () => {
+            const { LastFrame } = await import('/last_frame.js');
+            const lastFrame = new LastFrame();
+            const shown = document.createElement('canvas');
+            [shown.width, shown.height] = [64, 32];
+            for (const colour of ['#f00', '#010101']) {
+                const context = shown.getContext('2d');
+                context.fillStyle = colour;
+                context.fillRect(0, 0, shown.width, shown.height);
+                lastFrame.copiedAt = -Infinity;
+                lastFrame.update(shown, shown);
+            }
+            return [...lastFrame.canvas.getContext('2d').getImageData(32, 16, 1, 1).data];
+        }"""
+    )
+    assert kept == [255, 0, 0, 255]

@@ -155,6 +155,18 @@ def test_nothing_is_hidden_in_the_pictures_own_pose(frontal: Rig, three_quarter:
         assert hidden_share(rig.surface, rig.head, nodding).max() < 0.05  # nor does a tracker's noise show the chart
 
 
+def test_what_the_picture_does_not_show_is_not_taken_from_it_as_soon_as_it_turns_up(frontal: Rig) -> None:
+    surface = frontal.surface
+    x, z = surface.normals[0, MESH:, 0], surface.normals[0, MESH:, 2]
+    for yaw in (-20, 20):
+        head, _ = turned(frontal, yaw)
+        hidden = hidden_share(surface, frontal.head, head)[0, MESH:]
+        unseen, comes = surface.facing[0, MESH:] == 0, x * math.sin(math.radians(yaw)) > 0.25
+        assert (unseen & comes & (z > 0.45)).any()  # which turn away from the camera even now
+        assert hidden[unseen & comes].min() > 0.99
+        assert hidden[unseen & (x * math.sin(math.radians(yaw)) < -0.1) & (z < 0.4)].max() < 0.01  # on the other side
+
+
 def test_a_turn_by_60_degrees_shows_what_the_picture_hides(frontal: Rig) -> None:
     rig = frontal
     for yaw in (-60, 60):
