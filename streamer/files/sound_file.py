@@ -13,7 +13,7 @@ from streamer.options import ClipRange
 
 def open_sound(path: Path, name: str) -> Any:
     """A container with an audio track that can be decoded. name: of the file in sentences. Raises VideoError."""
-    container = open_container(path, name, "sound file", "a WAV, an MP3 or a video")
+    container = open_container(path, name, is_sound=True)
     audio = container.streams.audio
     if not audio or audio[0].codec_context is None:
         container.close()

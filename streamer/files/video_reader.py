@@ -205,8 +205,9 @@ def reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error).strip().rstrip(".") or type(error).__name__
 
 
-def open_container(path: Path, name: str, kind: str = "video", examples: str = "an MP4, MOV, WebM or MKV") -> Any:
-    """Open a file for reading. name: for sentences. kind, examples: what it should be, in words. Raises VideoError."""
+def open_container(path: Path, name: str, is_sound: bool = False) -> Any:
+    """Open a file for reading. name: for sentences. is_sound: whether only its sound is wanted. Raises VideoError."""
+    kind = "sound file" if is_sound else "video"
     if path.is_dir():
         raise VideoError(f"{name} is a folder: give the path of a {kind}.")
     if not path.exists():
@@ -216,4 +217,9 @@ def open_container(path: Path, name: str, kind: str = "video", examples: str = "
     try:
         return av.open(local_file(path))
     except (OSError, FFmpegError) as error:
-        raise VideoError(f"{name} is not a readable {kind} ({reason(error)}): give {examples}.") from error
+        why = reason(error)
+        if is_sound:
+            sentence = f"{name} is not a readable sound file ({why}): give a WAV, an MP3 or a video."
+        else:
+            sentence = f"{name} is not a readable video ({why}): give an MP4, MOV, WebM or MKV."
+        raise VideoError(sentence) from error
