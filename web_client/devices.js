@@ -41,6 +41,8 @@ export class Devices {
     this.microphoneTrack = null;
     /** Number of starts and stops: a camera that opens after another one is closed again at once. */
     this.generation = 0;
+    /** Number of times that the lists of devices were read. */
+    this.reading = 0;
     /** What the newest request for the camera comes to; older ones come to the same. @type {Promise<Opened> | null} */
     this.openingCamera = null;
     /** Number of changes of the microphone, begun ones included: one that opens after another is closed again at once. */
@@ -172,8 +174,13 @@ export class Devices {
 
   /** Reads the lists of devices anew, and reopens the camera if it was unplugged while live and there is one again. */
   async refresh() {
-    const cameras = await listCameras(this.writesObs).catch(() => []);
-    this.#setCapture({ microphones: await listMicrophones().catch(() => []) });
+    const reading = (this.reading += 1);
+    const lists = Promise.all([listCameras(this.writesObs), listMicrophones()]);
+    const [cameras, microphones] = await lists.catch(() => [[], []]);
+    if (reading !== this.reading) {
+      return; // the lists of a later call are newer, whichever the browser gives first
+    }
+    this.#setCapture({ microphones });
     this.store.set({ cameras });
     const { live, sources } = this.store.state;
     if (live !== 'idle' && sources.camera && this.cameraTrack?.readyState === 'ended' && cameras.length > 0) {

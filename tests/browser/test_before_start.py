@@ -31,6 +31,19 @@ _DEVICES = """
   navigator.mediaDevices.dispatchEvent(new Event('devicechange'));
 }
 """
+_HELD_LISTS = """
+() => {
+  const asked = [];
+  navigator.mediaDevices.enumerateDevices = () => new Promise((done) => asked.push(done));
+  window.answer = async (number, label) => {
+    asked[number]([{ kind: 'videoinput', deviceId: label, label }]);
+    await new Promise((rendered) => requestAnimationFrame(() => requestAnimationFrame(rendered)));
+  };
+  for (let events = 0; events < 2; events += 1) {
+    navigator.mediaDevices.dispatchEvent(new Event('devicechange'));
+  }
+}
+"""
 _PAINTED_CAMERA = """
 (level) => {
   const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 240 });
@@ -202,6 +215,17 @@ def test_device_that_comes_late_gives_way_to_what_is_wanted_by_then(open_page: O
     assert give(6) == "live"
     await_live(page)
     await_frames(page, 2)
+
+
+def test_lists_of_devices_that_come_late_do_not_replace_newer_ones(open_page: OpenPage, stub: KagamiServer) -> None:
+    page = open_page(stub.url)
+    option = page.locator("#camera option")
+    expect(page.get_by_role("button", name="Start")).to_be_enabled()
+    page.evaluate(_HELD_LISTS)
+    page.evaluate("() => Promise.all([2, 3].map((number) => answer(number, 'New')))")  # of the second event
+    expect(option).to_have_text(["New"])
+    page.evaluate("() => Promise.all([0, 1].map((number) => answer(number, 'Old')))")
+    expect(option).to_have_text(["New"])
 
 
 def test_own_virtual_camera_is_never_offered(open_page: OpenPage, stub: KagamiServer) -> None:
