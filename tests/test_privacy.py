@@ -139,6 +139,11 @@ class Witness(Page):
             lambda: any(m["type"] == "state" and m["phase"] == name for m in self.messages[since:]), f"phase {name}"
         )
 
+    @property
+    def told_phase(self) -> str:
+        """The last phase that the server told of."""
+        return next(m["phase"] for m in reversed(self.messages) if m["type"] == "state")
+
     async def stay(self, now: str, frames: int = 20) -> None:
         """Call what happens from here on so, for this many frames."""
         self.now = now
@@ -219,14 +224,13 @@ async def witness(pictures: list[Image], folder: Path) -> dict[str, Any]:
             await page.send(type="control", paused=False)
             await page.phase("live", came)
             (tracker,) = set(process.children(recursive=True)) - before
-            page.now, came = "tracker killed", len(page.messages)
+            page.now = "tracker killed"
             tracker.kill()
             await page.wait_until(
                 lambda: set(process.children(recursive=True)) - before - {tracker} != set(), "a new tracker"
             )
-            await page.stay("tracker killed")
-            await page.phase("stalled", came)
-            await page.phase("live", came)
+            await page.stay("tracker killed", 60)  # two seconds: where it stalls meanwhile, the server has said so
+            await page.wait_until(lambda: page.told_phase == "live", "phase live")
             await page.stay("new tracker")
             memory["new tracker"] = shared_memory(process)
     files = [path for path in folder.rglob("*") if path.is_file() and path != log]
