@@ -24,13 +24,21 @@ from streamer.cluster.fleet_view import VIEW
 from streamer.cluster.labelled_metrics import labelled_metrics
 from streamer.cluster.page_relay import PageRelay
 from streamer.cluster.replica_links import ReplicaLinks
-from streamer.errors import ForbiddenError, KagamiError, TooFastError, TooLargeError, UnknownSessionError
-from streamer.server.access import AccessMiddleware, check_token, error_response, may_see_figures
+from streamer.errors import KagamiError, TooFastError, TooLargeError, UnknownSessionError
+from streamer.server.access import (
+    AccessMiddleware,
+    address_of,
+    check_figures,
+    check_token,
+    error_response,
+    may_see_figures,
+)
 from streamer.server.app import WEB_CLIENT, RequestLimitMiddleware
 from streamer.server.control_api_routes import ROOT as CONTROL_API
 from streamer.server.conversation import TRY_AGAIN_LATER
 from streamer.server.error_answers import answer_error
 from streamer.server.rate_limits import Limits, RateLimiters
+from streamer.server.request_body import read_body
 from streamer.settings import Settings
 
 CHECK_PERIOD_S = 0.5  # between two looks for sessions that should move
@@ -99,9 +107,7 @@ class Ingress:
         return JSONResponse({"status": "ready" if is_ready else "starting"}, 200 if is_ready else 503)
 
     async def _metrics(self, request: Request) -> Response:
-        check_token(request, self._settings.token)
-        if not may_see_figures(request, self._settings.token):
-            raise ForbiddenError("Without --token, figures are for this machine only: set one.")
+        check_figures(request, self._settings.token)
         texts = await self._links.broadcast("metrics")
         return Response(labelled_metrics(texts), media_type=CONTENT_TYPE_LATEST)
 
@@ -134,19 +140,14 @@ class Ingress:
         limit_mb = MAX_PARTS_MB if request.url.path == "/api/film" else self._settings.max_upload_mb
         self._bodies += 1
         try:
-            data = bytearray()
-            async for chunk in request.stream():
-                data += chunk
-                if len(data) > limit_mb * 1e6:
-                    raise TooLargeError(limit_mb)
-            return bytes(data)
+            return await read_body(request, round(limit_mb * 1e6), TooLargeError(limit_mb))
         finally:
             self._bodies -= 1
 
     async def _relay(self, socket: WebSocket) -> None:
         """One page's WebSocket, see `PageRelay`."""
         try:
-            await self._limiters.conversations.wait("" if socket.client is None else socket.client.host)
+            await self._limiters.conversations.wait(address_of(socket))
             check_token(socket, self._settings.token)
         except KagamiError:
             await socket.close(TRY_AGAIN_LATER)

@@ -25,7 +25,6 @@ OLD_MEDIA_S = (
     5.0  # how long a replica goes on drawing for a session that moved, until the new one has answered an offer
 )
 PING_PERIOD_S = 5.0
-TRY_AGAIN_LATER = 1013  # WebSocket close code
 _log = logging.getLogger(__name__)
 
 

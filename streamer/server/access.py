@@ -94,6 +94,11 @@ def check_token(connection: HTTPConnection, token: str | None) -> None:
         raise MissingTokenError
 
 
+def address_of(connection: HTTPConnection) -> str:
+    """The address of who sends a request, for rates; "" where it is not known."""
+    return "" if connection.client is None else connection.client.host
+
+
 def is_from_this_machine(connection: HTTPConnection) -> bool:
     """True if the request comes from a program on this machine, without a proxy between.
 
@@ -121,6 +126,13 @@ def may_see_figures(connection: HTTPConnection, token: str | None) -> bool:
     except MissingTokenError:
         return False
     return True
+
+
+def check_figures(connection: HTTPConnection, token: str | None) -> None:
+    """Raises MissingTokenError, and ForbiddenError for those who may not see figures."""
+    check_token(connection, token)
+    if not may_see_figures(connection, token):
+        raise ForbiddenError("Without --token, figures are for this machine only: set one.")
 
 
 def error_response(error: KagamiError, status: int) -> JSONResponse:

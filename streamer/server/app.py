@@ -24,7 +24,6 @@ from streamer.engine.engine import Engine
 from streamer.engine.output_feed import OutputFeed
 from streamer.errors import (
     BusyError,
-    ForbiddenError,
     KagamiError,
     NotKeptError,
     ProtocolError,
@@ -39,7 +38,14 @@ from streamer.rigging.picture import Picture, load_picture
 from streamer.rigging.picture_process import PictureProcess
 from streamer.runtime.cached_value import CachedValue
 from streamer.server import signaling
-from streamer.server.access import AccessMiddleware, check_token, error_response, may_see_figures
+from streamer.server.access import (
+    AccessMiddleware,
+    address_of,
+    check_figures,
+    check_token,
+    error_response,
+    may_see_figures,
+)
 from streamer.server.background_routes import BackgroundRoutes
 from streamer.server.control_api_routes import ControlApiRoutes
 from streamer.server.conversation import Conversations
@@ -54,6 +60,7 @@ from streamer.server.phone import PhoneAddress, phone_routes
 from streamer.server.point_routes import PointRoutes
 from streamer.server.prepared_avatars import picture_key
 from streamer.server.rate_limits import Limits, RateLimiter, RateLimiters
+from streamer.server.request_body import read_body
 from streamer.server.samples import sample_routes
 from streamer.server.session import Session
 from streamer.server.session_pictures import SessionPictures
@@ -187,9 +194,7 @@ class Server:
         )
 
     async def _metrics(self, request: Request) -> Response:
-        check_token(request, self._settings.token)
-        if not may_see_figures(request, self._settings.token):
-            return error_response(ForbiddenError("Without --token, figures are for this machine only: set one."), 403)
+        check_figures(request, self._settings.token)
         return Response(await self.metrics_text(), media_type=CONTENT_TYPE_LATEST)
 
     async def metrics_text(self) -> bytes:
@@ -232,7 +237,7 @@ class Server:
         """Take a view away from a live session's character, which is prepared after this answer."""
         pictures = self._pictures_of(request)
         with self._change_of(request, pictures):
-            await self._limiters.uploads.wait(_address(request))
+            await self._limiters.uploads.wait(address_of(request))
             pictures.remove_view(_index(request))
         return JSONResponse({"stage": "preparing", "name": pictures.name}, 202)
 
@@ -267,8 +272,9 @@ class Server:
         """The body of an upload, not sooner than its address may send one. Raises TooLargeError, TooFastError,
         ClientDisconnect.
         """
-        await self._limiters.uploads.wait(_address(request))
-        return await _read_body(request, self._settings.max_upload_mb)
+        await self._limiters.uploads.wait(address_of(request))
+        limit_mb = self._settings.max_upload_mb
+        return await read_body(request, round(limit_mb * 1e6), TooLargeError(limit_mb))
 
     @contextlib.contextmanager
     def _change_of(self, request: Request, pictures: SessionPictures) -> Iterator[None]:
@@ -279,7 +285,7 @@ class Server:
     @contextlib.contextmanager
     def _count_upload(self, request: Request) -> Iterator[None]:
         """While this context is open, one more upload of an address is read or decoded. Raises BusyError."""
-        address = _address(request)
+        address = address_of(request)
         if self._uploads[address] >= MAX_UPLOADS_PER_ADDRESS or self._uploads.total() >= MAX_UPLOADS:
             raise BusyError
         self._uploads[address] += 1
@@ -351,21 +357,6 @@ def _key(request: Request, digest: str) -> str:
     if not _SHA256.fullmatch(digest):
         raise NotKeptError
     return picture_key(digest, [each for each in request.query_params.multi_items() if each[0] not in _NOT_IN_A_KEY])
-
-
-def _address(request: Request) -> str:
-    return "" if request.client is None else request.client.host
-
-
-async def _read_body(request: Request, limit_mb: float) -> bytes:
-    """The body of a request. Raises TooLargeError as soon as more than the limit has arrived."""
-    limit = round(limit_mb * 1e6)
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > limit:
-            raise TooLargeError(limit_mb)
-    return bytes(data)
 
 
 @functools.lru_cache(MAX_PICTURES)

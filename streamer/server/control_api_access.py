@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import HTTPConnection
 
 from streamer.errors import ForbiddenError
-from streamer.server.access import check_token, is_from_this_machine
+from streamer.server.access import address_of, check_token, is_from_this_machine
 from streamer.server.rate_limits import RateLimiters
 from streamer.settings import Settings
 
@@ -34,7 +34,7 @@ class ControlAccess:
                 "The control API is for programs on the server's own machine: start the server with --token and "
                 "--control-api token to use it from elsewhere."
             )
-        return "" if connection.client is None else connection.client.host
+        return address_of(connection)
 
     def count(self, address: str) -> None:
         """Count one call. Raises TooFastError."""

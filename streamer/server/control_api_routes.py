@@ -20,6 +20,7 @@ from streamer.server.control_api_socket import ControlSockets
 from streamer.server.conversation import Conversations
 from streamer.server.executors import Executors
 from streamer.server.rate_limits import RateLimiters
+from streamer.server.request_body import read_body
 from streamer.server.upload_name import upload_name
 from streamer.settings import Settings
 
@@ -132,9 +133,7 @@ async def _fields(request: Request) -> dict[str, Any]:
     """The fields of a call: of the body, or of the address for GET. Raises ProtocolError, ClientDisconnect."""
     if request.method == "GET":
         return {name: value for name, value in request.query_params.items() if name not in ("session", "token")}
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > MAX_CALL_BYTES:
-            raise ProtocolError(f"The message is larger than {MAX_CALL_BYTES // 1024} KiB: send a smaller one.")
-    return parse_object(bytes(data)) if data else {}
+    kib = MAX_CALL_BYTES // 1024
+    too_large = ProtocolError(f"The message is larger than {kib} KiB: send a smaller one.")
+    data = await read_body(request, MAX_CALL_BYTES, too_large)
+    return parse_object(data) if data else {}

@@ -11,9 +11,11 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from streamer.errors import KagamiError, ProtocolError, SessionError, TooFastError
+from streamer.server.access import address_of
 from streamer.server.control_api import Caller, ControlApi, Event, handle_of
 from streamer.server.control_api_access import ControlAccess
 from streamer.server.control_api_calls import EventName, Subscribe, parse_call, parse_object
+from streamer.server.conversation import TRY_AGAIN_LATER
 from streamer.server.rate_limits import RateLimiters
 
 MAX_SOCKETS = 16
@@ -22,7 +24,7 @@ MAX_QUEUED = 64  # answers and events that wait for a slow reader, which is drop
 MAX_ERRORS = 50  # wrong messages of one WebSocket, after which it is closed
 MAX_ID_CHARACTERS = 64
 SEND_TIMEOUT_S = 10.0
-POLICY_VIOLATION, TRY_AGAIN_LATER = 1008, 1013  # WebSocket close codes
+POLICY_VIOLATION = 1008  # WebSocket close code
 _log = logging.getLogger(__name__)
 
 
@@ -51,7 +53,7 @@ class ControlSockets:
 
     async def endpoint(self, socket: WebSocket) -> None:
         """Serve a WebSocket until it closes."""
-        address = "" if socket.client is None else socket.client.host
+        address = address_of(socket)
         try:
             await self._limiters.conversations.wait(address)
         except TooFastError:

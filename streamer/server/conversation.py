@@ -30,7 +30,7 @@ from streamer.errors import (
 from streamer.generation.avatar import Avatar
 from streamer.rigging.backdrop import Backdrop
 from streamer.server import signaling
-from streamer.server.access import check_token, is_from_this_machine
+from streamer.server.access import address_of, check_token, is_from_this_machine
 from streamer.server.carried_session import CarriedSession, restore
 from streamer.server.executors import Executors
 from streamer.server.films import Films
@@ -133,7 +133,7 @@ class Conversations:
 
     async def websocket_endpoint(self, socket: WebSocket) -> None:
         """Accept a WebSocket and serve it until the page leaves, or close it with an error if it may not come in."""
-        address = "" if socket.client is None else socket.client.host
+        address = address_of(socket)
         try:
             await self._limiters.conversations.wait(address)
         except TooFastError:

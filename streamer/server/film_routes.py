@@ -12,6 +12,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from streamer.errors import ProtocolError
+from streamer.server.access import address_of
 from streamer.server.film_worker import FilmOrder
 from streamer.server.rate_limits import RateLimiters
 from streamer.server.session import Session
@@ -42,7 +43,7 @@ class FilmRoutes:
         """Make room for a clip, of which the session's picture will make a film as both are now."""
         session = self._session_of(request)
         size = _bytes(request, "bytes")
-        await self._limiters.films.wait("" if request.client is None else request.client.host)
+        await self._limiters.films.wait(address_of(request))
         suffix = ".webm" if session.controls.current.background == "transparent" else ".mp4"
         await session.film.begin(upload_name(request, "The clip"), size, partial(_order, session), suffix)
         return JSONResponse({"stage": "sending", "bytes": 0}, 201)

@@ -18,8 +18,10 @@ from streamer.rigging.picture import Picture, original_size
 from streamer.rigging.picture_process import PictureProcess
 from streamer.rigging.point_guesses import guess_points
 from streamer.rigging.points import MAX_REQUEST_BYTES, Points, TooManyPointsError
+from streamer.server.access import address_of
 from streamer.server.executors import Executors
 from streamer.server.rate_limits import RateLimiters
+from streamer.server.request_body import read_body
 from streamer.server.session_pictures import SessionPictures
 
 SHOWN_SIDE = 1280  # pixels, the longer side of the picture in the editor
@@ -59,7 +61,7 @@ class PointRoutes:
         if avatar is not None:
             guesses = avatar.point_places()
         else:
-            await self._limiters.previews.wait(_address(request))
+            await self._limiters.previews.wait(address_of(request))
             guesses = await self._executors.decode(partial(self._pictures.do, guess_points, picture))
         width, height = original_size(picture)
         return JSONResponse(
@@ -85,7 +87,7 @@ class PointRoutes:
             if which == "next":
                 pictures.hold_points(points)
                 return JSONResponse({"stage": "held"}, 202)
-            await self._limiters.uploads.wait(_address(request))
+            await self._limiters.uploads.wait(address_of(request))
             pictures.place_points(points, which == "refused")
         return JSONResponse({"stage": "preparing", "name": pictures.name}, 202)
 
@@ -102,7 +104,7 @@ class PointRoutes:
             points = await _read_points(request)
         except ClientDisconnect:
             return PlainTextResponse("", 400)
-        await self._limiters.previews.wait(_address(request))
+        await self._limiters.previews.wait(address_of(request))
         if self._previewing:
             raise BusyError
         self._previewing = True
@@ -115,12 +117,8 @@ class PointRoutes:
 
 async def _read_points(request: Request) -> Points | None:
     """The points in a request's body; None for an empty object. Raises PointsError, ClientDisconnect."""
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > MAX_REQUEST_BYTES:
-            raise TooManyPointsError
-    return None if bytes(data).strip() == b"{}" else Points.decode(bytes(data))
+    data = await read_body(request, MAX_REQUEST_BYTES, TooManyPointsError())
+    return None if data.strip() == b"{}" else Points.decode(data)
 
 
 def _which(request: Request) -> str:
@@ -133,10 +131,6 @@ def _which(request: Request) -> str:
 
 def _is_refused(request: Request) -> bool:
     return _which(request) == "refused"
-
-
-def _address(request: Request) -> str:
-    return "" if request.client is None else request.client.host
 
 
 def _as_webp(picture: Picture) -> bytes:

@@ -23,11 +23,12 @@ from streamer.errors import (
     ServerFullError,
     TooFastError,
 )
-from streamer.server.access import check_token, error_response, is_from_this_machine
+from streamer.server.access import address_of, check_token, error_response, is_from_this_machine
 from streamer.server.conversation import Conversations
 from streamer.server.ice_servers import ice_servers
 from streamer.server.message_faults import MAX_SDP_CHARACTERS
 from streamer.server.rate_limits import RateLimiters
+from streamer.server.request_body import read_body
 from streamer.server.whip_resources import Playback, Publication, Resource
 from streamer.server.whip_sdp import read_fragment
 from streamer.settings import Settings
@@ -150,7 +151,7 @@ class WhipRoutes:
         self._check_open()
         name = wanted or _free_name(self._published)
         publication = Publication(
-            self._conversations, name, _address(request), self._forget, self._spawn, wanted is not None,
+            self._conversations, name, address_of(request), self._forget, self._spawn, wanted is not None,
             self._published.get(name),
         )  # fmt: skip
         self._published[name] = publication
@@ -165,7 +166,7 @@ class WhipRoutes:
         if sum(isinstance(each, Playback) for each in self._resources.values()) >= MAX_PLAYBACKS:
             raise WhipError(503, f"{MAX_PLAYBACKS} players watch already: end one and try again.")
         playback = Playback(
-            self._engine, self._settings, self._limiters, _address(request), self._forget, self._spawn, watched
+            self._engine, self._settings, self._limiters, address_of(request), self._forget, self._spawn, watched
         )
         return await self._begin(playback, f"/whep/{name}/{playback.id}", offer)
 
@@ -274,11 +275,8 @@ async def _body(request: Request, kind: str) -> str:
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given != kind:
         raise WhipError(415, f"The request must have the content type {kind}.")
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > MAX_SDP_CHARACTERS:
-            raise WhipError(413, f"The SDP is longer than {MAX_SDP_CHARACTERS} bytes: offer fewer codecs.")
+    too_long = WhipError(413, f"The SDP is longer than {MAX_SDP_CHARACTERS} bytes: offer fewer codecs.")
+    data = await read_body(request, MAX_SDP_CHARACTERS, too_long)
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -296,10 +294,6 @@ def _name(request: Request) -> str | None:
 def _free_name(taken: dict[str, Publication]) -> str:
     """A number that no camera has, from 1."""
     return next(str(number) for number in range(1, len(taken) + 2) if str(number) not in taken)
-
-
-def _address(request: Request) -> str:
-    return "" if request.client is None else request.client.host
 
 
 def _quoted(text: str) -> str:
