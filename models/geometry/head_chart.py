@@ -181,24 +181,24 @@ def make_chart(sources: Sequence[Source]) -> Tensor:
         )
         texture, total = add_where_missing(texture, total * kept, colour, visibility)
         facing = torch.maximum(facing, view.facing * visibility)
-    own, own_visibility = texture, total
+    own, own_visibility, palette = texture, total, head_palette(texture, total)
     for source in sources:
         view = sample_source(source, mirror)
         colour = match_light(view.colour, view.visibility, own, own_visibility)
-        visibility = view.visibility * hair_behind_ears(view, hair, head_palette(own, own_visibility))
+        visibility = view.visibility * hair_behind_ears(view, hair, palette)
         texture, total = add_where_missing(texture, total, colour, visibility)
     palette = head_palette(texture, total)
     back, back_visibility = reflect_across_outline(torch.cat([texture, total * hair], 1)).split([3, 1], 1)
     texture, total = add_where_missing(texture, total, back, back_visibility * hair * hair_likeness(back, palette))
     # Hair is continued by hair alone, and skin by skin. Beside a face it is what lies next to it, such as a lock.
     hair_like, skin_like = hair_likeness(texture, palette), skin_likeness(texture, palette)
-    beside = fine(smoothstep(*LOCKS, blur(coarse(continued(hair_like, total)), LOCK_BLUR)))
-    is_hair = torch.maximum(hair, beside)
+    hair_nearby = fine(smoothstep(*LOCKS, blur(coarse(continued(hair_like, total)), LOCK_BLUR)))
+    is_hair = torch.maximum(hair, hair_nearby)
     skin_filled = continued(texture, total * (1 - is_hair) * skin_like.clamp_min(ANY_COLOUR))
     hair_filled = continued(texture, total * is_hair * hair_like)
     filled = torch.lerp(skin_filled, hair_filled, is_hair)
     # A face that is seen at a slant shows streaks of what lies beside it.
-    fits = torch.lerp(torch.lerp(skin_like, hair_like, beside), torch.ones_like(total), smoothstep(*CLEAR, total))
+    fits = torch.lerp(torch.lerp(skin_like, hair_like, hair_nearby), torch.ones_like(total), smoothstep(*CLEAR, total))
     known = torch.lerp(total * fits, (total / FILLED_BELOW).clamp_max(1), hair)
     return torch.cat([torch.lerp(filled, texture, known), torch.ones_like(total)], 1)
 

@@ -34,23 +34,24 @@ def head_palette(texture: Tensor, visibility: Tensor) -> Palette:
     x, y = unit_grid(texture.shape[-1], texture.device).unbind(-1)
     crown = (y < CROWN_LOW) & (y > CROWN_HIGH) & (x.abs() < CROWN_HALF_WIDTH)
     cheeks = (y.abs() < CHEEK_HEIGHT) & (x.abs() < CHEEK_HALF_WIDTH)
-    return Palette(*(main_colours(texture, region[:, None] * visibility) for region in (crown, cheeks)))
+    return Palette(
+        *(main_colours(texture[..., region[0]].mT, visibility[..., region[0]].mT) for region in (crown, cheeks))
+    )
 
 
-def main_colours(texture: Tensor, weight: Tensor) -> Tensor:
-    """(B, K, 3) the colours around which those of a texture (B, 3, H, W) lie, by Lloyd's algorithm from dark to bright.
+def main_colours(colour: Tensor, weight: Tensor) -> Tensor:
+    """(B, K, 3) the colours around which N others (B, N, 3) lie, by Lloyd's algorithm from dark to bright.
 
-    weight: (B, 1, H, W), by which each texel counts.
+    weight: (B, N, 1), by which each counts.
     """
-    colour, weight = texture.flatten(2).mT, weight.flatten(1)[..., None]  # (B, N, 3), (B, N, 1)
     weight = weight / weight.sum(1, keepdim=True).clamp_min(1e-6)
     mean = (colour * weight).sum(1)
     spread = ((colour - mean[:, None]).square() * weight).sum(1)
-    steps = torch.linspace(-1, 1, COLOURS, device=texture.device, dtype=texture.dtype)
+    steps = torch.linspace(-1, 1, COLOURS, device=colour.device, dtype=colour.dtype)
     centres = mean[:, None] + steps[:, None] * spread.sqrt()[:, None]
     for _ in range(ROUNDS):
         nearest = torch.cdist(colour, centres).argmin(-1, keepdim=True)  # (B, N, 1)
-        member = weight * (nearest == torch.arange(COLOURS, device=texture.device))  # (B, N, K)
+        member = weight * (nearest == torch.arange(COLOURS, device=colour.device))  # (B, N, K)
         total = member.sum(1)[..., None]
         centres = torch.where(total > LEAST_SHARE, (member.mT @ colour) / total.clamp_min(LEAST_SHARE), centres)
     return centres
@@ -70,5 +71,5 @@ def skin_likeness(texture: Tensor, palette: Palette) -> Tensor:
 
 def _distance(texture: Tensor, colours: Tensor) -> Tensor:
     """(B, 1, H, W) RGB distance of colours (B, 3, H, W) from the nearest of (B, K, 3)."""
-    difference = texture[:, None] - colours[..., None, None]
-    return difference.norm(dim=2).amin(1, keepdim=True)
+    squares = [(texture - each[..., None, None]).square().sum(1, keepdim=True) for each in colours.unbind(1)]
+    return torch.stack(squares).amin(0).sqrt()  # a fiftieth of the time that a norm over all at once takes

@@ -50,4 +50,4 @@ def test_where_hair_has_the_colour_of_skin_both_look_like_both() -> None:
 
 
 def test_main_colours_of_a_picture_that_shows_nothing_are_finite() -> None:
-    assert main_colours(head(BLOND), torch.zeros(1, 1, SIDE, SIDE)).isfinite().all()
+    assert main_colours(torch.rand(1, 50, 3), torch.zeros(1, 50, 1)).isfinite().all()
