@@ -16,11 +16,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.common.jsonfile import run
-from benchmarks.streaming import barcode
 from benchmarks.streaming.clip_camera import CAMERA_SIZE, load_clip
 from benchmarks.streaming.report import ClientTrace, Window, summarise
 from benchmarks.streaming.report_table import table
-from benchmarks.streaming.server_options import add_options, describe, server_flags
+from benchmarks.streaming.server_options import describe, parse_timed, server_flags
 from benchmarks.streaming.server_process import ServerProcess
 from benchmarks.streaming.webrtc_client import CONNECT_TIMEOUT_S, dropped_frames, live_client
 from streamer.frames import Image
@@ -28,26 +27,8 @@ from streamer.frames import Image
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0, or 1 with one sentence on stderr."""
-    options = _parse(arguments)
+    options = parse_timed("live", __doc__, CONNECT_TIMEOUT_S, arguments)
     return run("live", options.json, lambda: measure(options), table)
-
-
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.live",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--seconds", type=float, default=30.0, help="how long to measure (30)")
-    parser.add_argument("--warm-up", type=float, default=5.0, help="how long to run before that (5)")
-    add_options(parser)
-    options = parser.parse_args(arguments)
-    if options.seconds <= 0 or options.warm_up < 0 or options.camera_fps <= 0:
-        parser.error("--seconds and --camera-fps must be positive, --warm-up not negative")
-    if (options.seconds + options.warm_up + CONNECT_TIMEOUT_S) * options.camera_fps > barcode.NUMBERS:
-        longest = barcode.NUMBERS / options.camera_fps - CONNECT_TIMEOUT_S
-        parser.error(f"the bar code lasts for {longest:.0f} s at this camera rate")
-    return options
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:

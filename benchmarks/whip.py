@@ -23,7 +23,7 @@ from benchmarks.common.percentiles import percentiles
 from benchmarks.streaming import barcode
 from benchmarks.streaming.clip_camera import CAMERA_SIZE, ClipCamera, load_clip
 from benchmarks.streaming.report_table import subject_line
-from benchmarks.streaming.server_options import add_options, describe, server_flags
+from benchmarks.streaming.server_options import describe, parse_timed, server_flags
 from benchmarks.streaming.server_process import ServerProcess
 from benchmarks.streaming.webrtc_client import luma
 from benchmarks.streaming.whip_clients import WhepPlayer, WhipEncoder
@@ -39,23 +39,8 @@ class NothingArrivedError(KagamiError):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0, or 1 with one sentence on stderr."""
-    options = _parse(arguments)
+    options = parse_timed("whip", __doc__, FIRST_FRAME_TIMEOUT_S, arguments)
     return run("whip", options.json, lambda: measure(options), table)
-
-
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.whip", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seconds", type=float, default=30.0, help="how long to measure (30)")
-    parser.add_argument("--warm-up", type=float, default=5.0, help="how long to run before that (5)")
-    add_options(parser)
-    options = parser.parse_args(arguments)
-    if options.seconds <= 0 or options.warm_up < 0 or options.camera_fps <= 0:
-        parser.error("--seconds and --camera-fps must be positive, --warm-up not negative")
-    if (options.seconds + options.warm_up + FIRST_FRAME_TIMEOUT_S) * options.camera_fps > barcode.NUMBERS:
-        parser.error("the bar code does not last that long at this camera rate")
-    return options
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:

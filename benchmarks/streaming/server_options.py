@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.common import hardware
+from benchmarks.streaming import barcode
 from benchmarks.streaming.clip_camera import CAMERA_SIZE
 
 
@@ -29,6 +31,30 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--body", action=argparse.BooleanOptionalAction, default=True, help="follow body and hands (yes)"
     )
     parser.add_argument("--codec", choices=("VP8", "H264"), default="VP8", help="both ways (VP8)")
+
+
+def parse_timed(
+    name: str, description: str | None, wait_s: float, arguments: Sequence[str] | None
+) -> argparse.Namespace:
+    """The options of a benchmark that reads bar codes for some seconds, with `seconds` and `warm_up`.
+
+    name: of its module. wait_s: how long the camera may run before that. argparse exits on what is out of range.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{name}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--seconds", type=float, default=30.0, help="how long to measure (30)")
+    parser.add_argument("--warm-up", type=float, default=5.0, help="how long to run before that (5)")
+    add_options(parser)
+    options = parser.parse_args(arguments)
+    if options.seconds <= 0 or options.warm_up < 0 or options.camera_fps <= 0:
+        parser.error("--seconds and --camera-fps must be positive, --warm-up not negative")
+    if (options.seconds + options.warm_up + wait_s) * options.camera_fps > barcode.NUMBERS:
+        longest = barcode.NUMBERS / options.camera_fps - wait_s
+        parser.error(f"the bar code lasts for {longest:.0f} s at this camera rate")
+    return options
 
 
 def server_flags(options: argparse.Namespace) -> list[str]:
