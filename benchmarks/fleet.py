@@ -276,14 +276,14 @@ def table(report: dict[str, Any]) -> str:
     """The report for people."""
     lines = [f"{report['replicas']} replicas, {report['sessions']} sessions, {report['routers']} routers"]
     head = "live   share of capacity min/mean/max  sd     Jain   overloaded  slowest fps"
-    for way in report["ways"]:
-        told = ", ".join(f"{name} {number}" for name, number in way["counts"].items())
+    for placement in report["ways"]:
+        counts = ", ".join(f"{name} {number}" for name, number in placement["counts"].items())
         lines += [
             "",
-            f"by {way['by']}: {told}; session-seconds below {MIN_FPS:g} fps {way['slow_session_s']:.0f}",
+            f"by {placement['by']}: {counts}; session-seconds below {MIN_FPS:g} fps {placement['slow_session_s']:.0f}",
             head,
         ]
-        rows = {row["at"]: row for row in way["rows"]}
+        rows = {row["at"]: row for row in placement["rows"]}
         for at in (30, 65, 85, 100, 120, 135, 145, 150, 175):
             row = rows[at]
             lines.append(

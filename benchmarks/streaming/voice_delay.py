@@ -64,9 +64,9 @@ def _crossing(times: Array, values: Array, level: float) -> float:
 
 def usual_delay(times: Array, parting: Array, frames: Array, opening: Array) -> float:
     """Seconds by which the opening of frames follows a parting best. All times on one clock."""
-    seen = np.isfinite(opening)
+    measured = np.isfinite(opening)
     delays = np.arange(0.0, MAX_DELAY_S, DELAY_STEP_S)
-    likeness = [np.corrcoef(np.interp(frames[seen] - d, times, parting), opening[seen])[0, 1] for d in delays]
+    likeness = [np.corrcoef(np.interp(frames[measured] - d, times, parting), opening[measured])[0, 1] for d in delays]
     return float(delays[int(np.argmax(likeness))])
 
 

@@ -57,7 +57,6 @@ class Driving:
 
     def __str__(self) -> str:
         """In words, for a line of progress."""
-        told = [f"{part} of {path}" for part, path in (("face", self.face), ("body", self.body)) if path is not None]
-        told = [*([] if self.drive is None else [str(self.drive)]), *told]
-        told += [] if self.voice is None else [f"voice of {self.voice}"]
-        return ", ".join(told)
+        parts = (("face", self.face), ("body", self.body), ("voice", self.voice))
+        named = [f"{part} of {path}" for part, path in parts if path is not None]
+        return ", ".join([*([] if self.drive is None else [str(self.drive)]), *named])

@@ -54,12 +54,12 @@ def _note(driving: Driving, videos: dict[Path, float], voice: float | None) -> s
         return None
     shortest, longest = min(videos, key=videos.__getitem__), max(videos, key=videos.__getitem__)
     seconds = videos[shortest]
-    told = []
+    sentences = []
     if videos[longest] > seconds + TOLD_S:
-        told.append(f"{shortest} is the shortest: the film ends with it, after {say_duration(seconds)}.")
+        sentences.append(f"{shortest} is the shortest: the film ends with it, after {say_duration(seconds)}.")
     if voice and voice > seconds + TOLD_S:
         left = say_duration(voice - seconds)
-        told.append(f"The film ends before {driving.voice} does: its last {left} are left out.")
+        sentences.append(f"The film ends before {driving.voice} does: its last {left} are left out.")
     elif voice and voice < seconds - TOLD_S:
-        told.append(f"{driving.voice} ends after {say_duration(voice)}: from there on the film is silent.")
-    return " ".join(told) or None
+        sentences.append(f"{driving.voice} ends after {say_duration(voice)}: from there on the film is silent.")
+    return " ".join(sentences) or None

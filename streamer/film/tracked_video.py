@@ -49,7 +49,7 @@ class TrackedVideo:
         from_zero: bool = False,
     ) -> None:
         self._smooth, self._smoothing = smooth, smoothing
-        self._told = name or path.name
+        self._name = name or path.name
         with ExitStack() as stack:
             self.reader = stack.enter_context(VideoReader(path, clip, name, from_zero))
             drivers = stack.enter_context(
@@ -91,7 +91,7 @@ class TrackedVideo:
         ]
         is_either = needs == "face or body"
         first = of_each[0] if is_either else self._needing(needs, of_each[0])
-        name = self._told if is_either else None
+        name = self._name if is_either else None
         others = [resolve(each, neutral, None, slot) for slot, each in enumerate(of_each[1:], 1)]
         return [resolve(first, neutral, name, habits=habits), *others]
 
@@ -101,7 +101,7 @@ class TrackedVideo:
             was_seen |= (motion.face if needs == "face" else motion.body) is not None
             yield motion
         if not was_seen:
-            raise NoDriverError(f"No {needs} was found in {self._told}: use a video that shows the driver's {needs}.")
+            raise NoDriverError(f"No {needs} was found in {self._name}: use a video that shows the driver's {needs}.")
 
 
 def split(items: Iterable[Sequence[T]], count: int) -> list[Iterator[T]]:

@@ -27,7 +27,7 @@ def is_false(motion: Motion) -> bool:
     """Whether the joints of the head contradict the face."""
     if motion.face is None or motion.body is None or not sees_head(motion.body):
         return False
-    found, told = head_pose(motion.face), head_pose(face_of_head(motion.body))
-    shift = float(np.linalg.norm(found.shift - told.shift)) / told.scale
-    turn = float(np.linalg.norm(rotation_vector(told.rotation.T @ found.rotation)))
+    found, expected = head_pose(motion.face), head_pose(face_of_head(motion.body))
+    shift = float(np.linalg.norm(found.shift - expected.shift)) / expected.scale
+    turn = float(np.linalg.norm(rotation_vector(expected.rotation.T @ found.rotation)))
     return shift > MAX_SHIFT or turn > MAX_TURN
