@@ -54,7 +54,7 @@ def test_attacks_leave_nothing_behind(
     assert [row["fault"] for row in (*report["seats"], *report["processes"])] == chosen[2:]
     (picture, forks, tracker), (seat,) = report["processes"], report["seats"]
     assert picture["outcome"] is not None and picture["left"] == 0
-    assert tracker["told_s"] is not None and tracker["follows_s"] is not None and not tracker["calibrated_anew"]
+    assert tracker["follows_s"] is not None and not tracker["calibrated_anew"]  # a fast one is not told of in between
     assert forks["same_tracker"] and not forks["told"]
     assert seat["answered_s"] is not None
     assert report["tracebacks"] == 0
