@@ -1,7 +1,8 @@
 """Everything a person can set: one frozen dataclass, filled from flags, a TOML file and the environment, of which
 the first that gives a value wins.
 
-Each field of `Settings` is one flag and one TOML key. Annotations that `streamer.animate` shares have names, below.
+Each field of `Settings` is one flag and one TOML key. Annotations that
+`streamer.animate` shares are in `streamer/shared_settings.py`.
 """
 
 from __future__ import annotations
@@ -18,27 +19,42 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from streamer import flags, options
+from streamer import flags
 from streamer.addresses import media_server, origin, stun, turn
 from streamer.errors import SettingsError
 from streamer.flags import Flag
 from streamer.options import (
     LARGEST_PERSON,
-    MAX_MOOD_CHARACTERS,
-    MAX_PICTURES,
     OWN_ASPECT,
-    PERSON_PATTERN,
-    PICTURE_FORMATS,
-    WHO_PATTERN,
     Background,
     Codec,
-    FrameKind,
-    GeneratorKind,
     Precision,
-    SpeedKind,
-    parse_aspect,
-    parse_bones,
     parse_colour,
+)
+from streamer.shared_settings import (
+    DRAWING,
+    PICTURE,
+    Aspect,
+    BackgroundFile,
+    Bones,
+    Checkpoint,
+    Colour,
+    Device,
+    Frame,
+    Generator,
+    KeepInFrame,
+    MoodWords,
+    Person,
+    PointsFile,
+    References,
+    ShiftX,
+    ShiftY,
+    Size,
+    Smooth,
+    Speed,
+    Steps,
+    Who,
+    Zoom,
 )
 
 TOKEN_VARIABLE = "KAGAMI_TOKEN"
@@ -51,51 +67,7 @@ SECRETS = {
 }
 MIN_SECRET_LENGTH = 8
 
-PICTURE, DRAWING, SERVER, NETWORK, LIMITS = "picture", "drawing", "server", "network", "limits"
-
-
-def _colour(_place: str, text: str) -> str:
-    try:
-        parse_colour(text)
-    except ValueError as error:
-        raise SettingsError(f"The colour {error}; write for example #00b140.") from error
-    return text
-
-
-def _aspect(place: str, text: str) -> str:
-    try:
-        parse_aspect(text)
-    except ValueError as error:
-        raise SettingsError(f"{place}: {error}; write for example 16:9 or 1280x720.") from error
-    return text
-
-
-def _person(place: str, text: str) -> str:
-    if re.match(PERSON_PATTERN, text) is None:
-        raise SettingsError(
-            f"{place} is '{text}'; it must be largest, left, right, all, or a number from the left, 1 to 99."
-        )
-    return text
-
-
-def _who(place: str, text: str) -> str:
-    if re.match(WHO_PATTERN, text) is None:
-        raise SettingsError(f"{place} is '{text}'; it must be largest, left, right, or a number from the left, 1 to 9.")
-    return text
-
-
-def _bones(place: str, text: str) -> str:
-    try:
-        parse_bones(text)
-    except ValueError as error:
-        raise SettingsError(f"{place}: {error}; write for example arms=0.9,legs=1.1.") from error
-    return text
-
-
-def _mood(place: str, text: str) -> str:
-    if len(text) > MAX_MOOD_CHARACTERS:
-        raise SettingsError(f"{place} is longer than {MAX_MOOD_CHARACTERS} characters: write fewer words.")
-    return text
+SERVER, PROGRAMS, NETWORK, LIMITS = "server", "other programs", "network", "limits"
 
 
 def _secret(place: str, text: str) -> str:
@@ -108,72 +80,6 @@ def _bearer_token(place: str, text: str) -> str:
     if re.fullmatch(r"[!-~]+", text) is None:
         raise SettingsError(f"{place} has a space or a character that HTTP cannot send: copy it again.")
     return text
-
-
-References = Annotated[
-    tuple[Path, ...],
-    Meta(min_length=1, max_length=MAX_PICTURES),
-    Flag(
-        f"the picture to animate: {PICTURE_FORMATS}; repeated: further views of the same character, 4 pictures in all",
-        PICTURE, "FILE",
-    ),
-]  # fmt: skip
-PointsFile = Annotated[
-    Path | None,
-    Flag("JSON file of points placed by hand: of a face not found, of a body seen wrong", PICTURE, "FILE"),
-]
-Person = Annotated[
-    str,
-    Flag(
-        "of several people in the picture, the one that is animated, counted from the left, or all of them", PICTURE,
-        "largest|left|right|N|all", rule=_person,
-    ),
-]  # fmt: skip
-Who = Annotated[
-    str,
-    Flag(
-        "of several people before the camera, the one who is followed, counted from the left; who is followed stays",
-        PICTURE, "largest|left|right|N", rule=_who,
-    ),
-]  # fmt: skip
-Bones = Annotated[
-    str,
-    Flag(
-        "factors of the character's bone lengths: shoulders, torso, arms, legs; for example arms=0.9,legs=1.1", PICTURE,
-        "NAME=FACTOR,…", rule=_bones,
-    ),
-]  # fmt: skip
-BackgroundFile = Annotated[
-    Path | None,
-    Flag("picture or short clip that stands behind the character instead of its own background", PICTURE, "FILE"),
-]
-Size = Annotated[int, Meta(ge=128, le=1024), Flag("longest side of the avatar video, pixels", DRAWING)]
-Frame = Annotated[FrameKind, Flag("how much of the picture is shown: all of it, head and shoulders, the face", DRAWING)]
-Aspect = Annotated[
-    str,
-    Flag(
-        "shape of the avatar video: that of the picture, 1:1, 16:9, 9:16, or a size of its own in pixels", DRAWING,
-        "picture|W:H|WIDTHxHEIGHT", rule=_aspect,
-    ),
-]  # fmt: skip
-Zoom = Annotated[options.Zoom, Flag("size of the character in its frame", DRAWING)]
-ShiftX = Annotated[options.Shift, Flag("character in its frame, -1 left to 1 right", DRAWING)]
-ShiftY = Annotated[options.Shift, Flag("character in its frame, -1 up to 1 down", DRAWING)]
-KeepInFrame = Annotated[bool, Flag("let the driver's motion carry the head out of the frame", DRAWING)]
-Generator = Annotated[GeneratorKind, Flag("what draws: the network, or the geometric warp alone", DRAWING)]
-Device = Annotated[Literal["auto", "cpu", "cuda"], Flag("where the network runs", DRAWING)]
-Checkpoint = Annotated[Path | None, Flag("weights of the network, if not the ones that came along", DRAWING, "FILE")]
-Steps = Annotated[int, Meta(ge=1, le=16), Flag("steps of the network for a frame; more take longer", DRAWING)]
-Speed = Annotated[SpeedKind, Flag("what a busy CPU keeps longest: frames, both, or the picture", DRAWING)]
-MoodWords = Annotated[
-    str,
-    Flag(
-        "how the character is, in English words of docs/words.md: \"tired, a shy smile, looks down sometimes\"",
-        PICTURE, "WORDS", rule=_mood,
-    ),
-]  # fmt: skip
-Smooth = Annotated[bool, Flag("do not smooth the motion", PICTURE)]
-Colour = Annotated[str, Flag("background colour for --background colour", PICTURE, "#RRGGBB", rule=_colour)]
 
 
 @dataclass(frozen=True)
@@ -236,26 +142,28 @@ class Settings:
             "ORIGIN", rule=origin,
         ),
     ] = ()  # fmt: skip
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Flag("how much to log", SERVER)] = "warning"
+
     control_api: Annotated[
-        Literal["local", "token", "off"], Flag("who may use the control API: this machine, token holders, none", SERVER)
+        Literal["local", "token", "off"],
+        Flag("who may use the control API: this machine, token holders, none", PROGRAMS),
     ] = "local"
-    pictures: Annotated[Path | None, Flag("folder of pictures for the control API", SERVER, "FOLDER")] = None
+    pictures: Annotated[Path | None, Flag("folder of pictures for the control API", PROGRAMS, "FOLDER")] = None
     whip: Annotated[
         bool,
-        Flag("take cameras of encoders (OBS) at /whip and give players the avatar at /whep; see docs/whip.md", SERVER),
+        Flag("take cameras of encoders (OBS) at /whip, give players the avatar at /whep; see docs/whip.md", PROGRAMS),
     ] = False
     publish: Annotated[
         str | None,
-        Flag("send the avatar of the newest session to this media server, by WHIP", SERVER, "URL", rule=media_server),
+        Flag("send the avatar of the newest session to this media server, by WHIP", PROGRAMS, "URL", rule=media_server),
     ] = None
     publish_token: Annotated[
         str | None,
         Flag(
-            f"bearer token for it (better in the environment: {PUBLISH_TOKEN_VARIABLE})", SERVER, "WORD",
+            f"bearer token for it (better in the environment: {PUBLISH_TOKEN_VARIABLE})", PROGRAMS, "WORD",
             rule=_bearer_token,
         ),
     ] = None  # fmt: skip
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], Flag("how much to log", SERVER)] = "warning"
 
     codec: Annotated[Codec, Flag("video codec; auto takes what the browser likes best", NETWORK)] = "auto"
     bitrate: Annotated[float, Meta(ge=0.2, le=20), Flag("most megabits a second of avatar video", NETWORK)] = 3.0

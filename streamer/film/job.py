@@ -26,7 +26,7 @@ from streamer.options import (
     Yaw,
     parse_clip,
 )
-from streamer.settings import (
+from streamer.shared_settings import (
     PICTURE,
     Aspect,
     BackgroundFile,
