@@ -38,7 +38,7 @@ LAYERS: dict[str, set[str]] = {
 # launch → server → engine → generation → rigging → tracking → runtime; animate, server → film → generation, files;
 # engine, film → sources → tracking; rigging → files; webrtc, files → runtime.
 # cluster → launch; nothing imports cluster.
-COMMON = {"addresses", "effort", "errors", "options", "frames", "camera", "flags", "settings"}
+COMMON = {"addresses", "effort", "errors", "options", "frames", "camera", "flags", "settings", "shared_settings"}
 TRACKING = COMMON | {"runtime", "tracking"}
 SOURCES = TRACKING | {"sources"}
 RIGGING = TRACKING | {"rigging"}
