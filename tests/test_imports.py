@@ -36,7 +36,7 @@ LAYERS: dict[str, set[str]] = {
 
 # The law inside of `streamer`: which of its packages and modules each of them may import. Nothing imports to its left:
 # launch → server → engine → generation → rigging → tracking → runtime; animate, server → film → generation, files;
-# engine, film → sources → tracking; rigging → files; webrtc, files → runtime.
+# engine, film → sources → tracking; rigging → files; webrtc, files → runtime; server → osc → sources.
 # cluster → launch; nothing imports cluster.
 COMMON = {"addresses", "effort", "errors", "options", "frames", "camera", "flags", "settings", "shared_settings"}
 TRACKING = COMMON | {"runtime", "tracking"}
@@ -45,7 +45,7 @@ RIGGING = TRACKING | {"rigging"}
 GENERATION = RIGGING | {"generation"}
 ENGINE = GENERATION | {"sources", "engine"}
 FILM = GENERATION | {"sources", "files", "film"}
-SERVER = ENGINE | FILM | {"webrtc", "server"}
+SERVER = ENGINE | FILM | {"webrtc", "osc", "server"}
 STREAMER: dict[str, set[str]] = {
     **dict.fromkeys(COMMON, COMMON),
     "runtime": COMMON,
@@ -56,6 +56,7 @@ STREAMER: dict[str, set[str]] = {
     "engine": ENGINE,
     "webrtc": COMMON | {"runtime"},
     "files": COMMON | {"runtime"},
+    "osc": SOURCES,
     "virtual_camera": COMMON | {"runtime"},
     "server": SERVER,
     "launch": SERVER | {"virtual_camera"},
