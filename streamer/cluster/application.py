@@ -61,7 +61,8 @@ def make_application(cluster: ClusterSettings, settings: Settings, make: MakeEng
         ray_actor_options=resources,
         autoscaling_config=autoscaling,
         request_router_config=RequestRouterConfig(
-            request_router_class=SessionRouter, request_routing_stats_period_s=REPORT_PERIOD_S
+            request_router_class=SessionRouter,  # type: ignore[arg-type]
+            request_routing_stats_period_s=REPORT_PERIOD_S,  # type: ignore[arg-type]
         ),
         graceful_shutdown_wait_loop_s=1.0,
         graceful_shutdown_timeout_s=cluster.drain_s + STOP_S,

@@ -57,10 +57,12 @@ class Page:
 
     messages: all messages of the server, oldest first. frame: the newest avatar frame. received: how many avatar frames
     came. sound: the last ten seconds of audio, (N, 2) int16 at 48 kHz. closed: set when the WebSocket has closed.
+    patience_s: bound on each wait.
     """
 
-    def __init__(self, url: str, **connect_options: Any) -> None:
+    def __init__(self, url: str, patience_s: float = MESSAGE_TIMEOUT_S, **connect_options: Any) -> None:
         self.url = url
+        self.patience_s = patience_s
         self.messages: list[dict[str, Any]] = []
         self.frame: VideoFrame | None = None
         self.received = 0
@@ -117,8 +119,8 @@ class Page:
         return found()[count - 1]
 
     async def wait_until(self, condition: Callable[[], bool], what: str = "it") -> None:
-        """Poll until `condition()` holds. Raises AssertionError, naming `what`, after MESSAGE_TIMEOUT_S."""
-        deadline = time.monotonic() + MESSAGE_TIMEOUT_S
+        """Poll until `condition()` holds. Raises AssertionError, naming `what`, after `patience_s`."""
+        deadline = time.monotonic() + self.patience_s
         while not condition():
             if time.monotonic() > deadline:
                 raise AssertionError(f"{what} did not come; messages: {self.messages[-6:]}")
