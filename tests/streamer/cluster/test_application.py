@@ -114,7 +114,7 @@ async def test_cluster_that_does_not_answer_is_told_in_one_sentence() -> None:
         )
         command = [sys.executable, "-c", program]
         ended = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, cwd=ROOT)
-    assert ended.stdout == "1 1\n"
+    assert ended.stdout == "1\n1\n"
     assert ended.stderr == "".join(
         f"No Ray cluster answers at {each}: start one with ray start --head, or leave --address away to start one on "
         "this machine.\n"
