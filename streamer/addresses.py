@@ -42,6 +42,20 @@ def _is_url(text: str) -> bool:
     return match is not None and _is_host(match["host"]) and _is_port(match["port"])
 
 
+def receiving_port(place: str, text: str) -> str:
+    """HOST:PORT at which datagrams are received, of this machine alone where no host is given."""
+    host, _, port = text.rpartition(":")
+    if not re.fullmatch("[0-9]{1,5}", port, re.A) or not _is_port(port) or not (host == "" or _is_host(host)):
+        raise SettingsError(f"{place} is '{text}'; it must be PORT or HOST:PORT.")
+    return f"{host or '127.0.0.1'}:{int(port)}"
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """The parts of what `receiving_port` returns."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
 def origin(place: str, text: str) -> str:
     """The origin as browsers send it: in lower case, without the scheme's own port."""
     match = _ORIGIN.fullmatch(text)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 
 from kernels.compile import compiled_functions
+from streamer.addresses import host_and_port
 from streamer.engine.engine import Engine, FrameHook
 from streamer.engine.output_feed import OutputFeed
 from streamer.errors import OutputError
@@ -68,6 +69,7 @@ def launch(
     phone = phone_address(settings, listening, certificate)
     if certificate is not None:
         lines.line(f"certificate made for this start, SHA-256 {certificate.fingerprint}")
+    osc = open_osc(settings, lines)
     engine, avatar, name, pictures, backdrop = make_engine(settings, lines, frame_hook)
     feed = OutputFeed(engine, camera, avatar.width, avatar.height)
     feeds = [feed]
@@ -83,8 +85,10 @@ def launch(
         if settings.virtual_camera is not None:
             feed.turn_on()
         run(
-            Server(engine, settings, avatar, name, pictures, backdrop, phone=phone, camera=feed), settings,
-            listening, lines.line, None if certificate is None else certificate.context, show_page,
+            Server(
+                engine, settings, avatar, name, pictures, backdrop, phone=phone, camera=feed, osc=osc, tell=lines.line
+            ),
+            settings, listening, lines.line, None if certificate is None else certificate.context, show_page,
         )  # fmt: skip
     finally:
         engine.close()
@@ -106,6 +110,19 @@ def prepare_process() -> None:
     )
     fork_server.warm_up()
     limit_repeats()
+
+
+def open_osc(settings: Settings, lines: StartLines) -> socket.socket | None:
+    """The UDP socket for controls, if the settings want one. Raises PortError."""
+    if settings.osc is None:
+        return None
+    from streamer.osc.osc_server import open_port  # noqa: PLC0415 - imported where it is wanted alone
+    from streamer.server.osc_port import osc_sentences  # noqa: PLC0415
+
+    bound = open_port("--osc", *host_and_port(settings.osc))
+    for sentence in osc_sentences(bound, settings.token is not None):
+        lines.line(sentence)
+    return bound
 
 
 def make_engine(settings: Settings, lines: StartLines, frame_hook: FrameHook | None = None) -> MadeEngine:

@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from streamer import flags
-from streamer.addresses import media_server, origin, stun, turn
+from streamer.addresses import media_server, origin, receiving_port, stun, turn
 from streamer.errors import SettingsError
 from streamer.flags import Flag
 from streamer.options import (
@@ -149,6 +149,13 @@ class Settings:
         Flag("who may use the control API: this machine, token holders, none", PROGRAMS),
     ] = "local"
     pictures: Annotated[Path | None, Flag("folder of pictures for the control API", PROGRAMS, "FOLDER")] = None
+    osc: Annotated[
+        str | None,
+        Flag(
+            "take controls by OSC at this UDP port, of this machine alone; see docs/osc.md", PROGRAMS, "[HOST:]PORT",
+            rule=receiving_port,
+        ),
+    ] = None  # fmt: skip
     whip: Annotated[
         bool,
         Flag("take cameras of encoders (OBS) at /whip, give players the avatar at /whep; see docs/whip.md", PROGRAMS),
@@ -236,6 +243,8 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
     check_background_file(settings.background, settings.background_file)
     if settings.pictures is not None and not settings.pictures.is_dir():
         raise SettingsError(f"--pictures is '{settings.pictures}', which is no folder: give one with pictures in it.")
+    if settings.osc is not None and settings.control_api == "off":
+        raise SettingsError("--osc opens the control API, which --control-api off closes: leave one of them out.")
     return settings
 
 

@@ -66,17 +66,21 @@ def open_port(flag: str, host: str, port: int) -> socket.socket:
 
 
 async def listen(
-    bound: socket.socket, on_datagram: OnDatagram, each: Rate = EACH, clock: Callable[[], float] = time.monotonic
+    bound: socket.socket,
+    on_datagram: OnDatagram,
+    each: Rate = EACH,
+    clock: Callable[[], float] = time.monotonic,
+    largest: int = MAX_DATAGRAM_BYTES,
 ) -> DatagramPort:
     """Call `on_datagram` on the running loop with what arrives at a socket of `open_port`, which the port then owns.
 
-    each: how often one address may send; all together TOTAL_OF_EACH times that. A socket bound to a loopback address
-    takes nothing from elsewhere. `on_datagram` may raise DatagramError for what it cannot read; that, as whatever else
-    it raises, costs this datagram alone.
+    each: how often one address may send; all together TOTAL_OF_EACH times that. largest: bytes of a datagram. A socket
+    bound to a loopback address takes nothing from elsewhere. `on_datagram` may raise DatagramError for what it cannot
+    read; that, as whatever else it raises, costs this datagram alone.
     """
     host = bound.getsockname()[0]
     _, port = await asyncio.get_running_loop().create_datagram_endpoint(
-        lambda: DatagramPort(on_datagram, is_loopback(host), each, clock), sock=bound
+        lambda: DatagramPort(on_datagram, is_loopback(host), each, clock, largest), sock=bound
     )
     return port
 
@@ -103,12 +107,20 @@ def is_loopback(host: str) -> bool:
 class DatagramPort(asyncio.DatagramProtocol):
     """A port that `listen` opened. dropped: datagrams that nobody was called with. address: its host and number."""
 
-    def __init__(self, on_datagram: OnDatagram, loopback_only: bool, each: Rate, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        on_datagram: OnDatagram,
+        loopback_only: bool,
+        each: Rate,
+        clock: Callable[[], float],
+        largest: int = MAX_DATAGRAM_BYTES,
+    ) -> None:
         self.dropped = 0
         self.address: Source = ("", 0)
         self._on_datagram = on_datagram
         self._loopback_only = loopback_only
         self._each = each
+        self._largest = largest
         self._clock = clock
         self._total = TokenBucket(Rate(TOTAL_OF_EACH * each.burst, TOTAL_OF_EACH * each.per_s), clock)
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
@@ -126,8 +138,8 @@ class DatagramPort(asyncio.DatagramProtocol):
             self._drop("it comes from another machine", source)
         elif not self._may_send(source[0]):
             self._drop(f"more than {self._each.per_s:g} come in a second", source)
-        elif len(data) > MAX_DATAGRAM_BYTES:
-            self._drop(f"it is larger than {MAX_DATAGRAM_BYTES // 1024} KiB", source)
+        elif len(data) > self._largest:
+            self._drop(f"it is larger than {self._largest / 1024:g} KiB", source)
         else:
             self._receive(data, source)
 

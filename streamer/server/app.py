@@ -6,6 +6,7 @@ import contextlib
 import functools
 import hashlib
 import re
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -85,6 +86,7 @@ class Server:
     page's files. limits: rates of requests, offers, uploads and so on. phone: the address under which a phone opens the
     page. camera: the virtual camera, which the page switches.
     keep_s: how long a session is kept whose page went without `bye`. make_film_worker: in place of `FilmWorker`.
+    osc: a UDP socket for controls, which it listens on from `start` on. tell: called with a line for the console.
     """
 
     def __init__(
@@ -101,6 +103,8 @@ class Server:
         camera: OutputFeed | None = None,
         keep_s: float = KEEP_S,
         make_film_worker: Callable[[], Any] | None = None,
+        osc: socket.socket | None = None,
+        tell: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.engine = engine
         self._settings = settings
@@ -126,6 +130,11 @@ class Server:
             from streamer.server.whip_routes import WhipRoutes  # noqa: PLC0415 - imported where it is wanted alone
 
             self._whip = WhipRoutes(engine, settings, self.conversations, self._limiters)
+        self._osc: Any = None
+        if osc is not None:
+            from streamer.server.osc_port import OscPort  # noqa: PLC0415 - imported where it is wanted alone
+
+            self._osc = OscPort(osc, self.control.api, self._limiters, tell)
         self._camera = camera
         self._avatar = avatar
         self._name = name
@@ -161,9 +170,16 @@ class Server:
         self.app.add_middleware(RequestLimitMiddleware, limiter=self._limiters.requests)
         self.app.add_middleware(AccessMiddleware, settings=settings)  # the outer one, which adds the security headers
 
+    async def start(self) -> None:
+        """Open what needs the event loop. `close` closes it, too."""
+        if self._osc is not None:
+            await self._osc.start()
+
     async def close(self) -> None:
         """Send `bye` to every page and wait until every session has ended; a picture being decoded is dropped."""
         self._pictures.close()
+        if self._osc is not None:
+            await self._osc.close()
         await self.control.close()
         if self._whip is not None:
             await self._whip.close()

@@ -34,10 +34,14 @@ _ELSEWHERE = ("192.0.2.1", 9)  # an address of no network (RFC 5737), to which n
 
 
 class ClosableApp(Protocol):
-    """An ASGI application with conversations that must be closed before its sockets, such as `app.Server`."""
+    """An ASGI application that begins on the event loop, and has conversations that must be closed before its sockets,
+    such as `app.Server`.
+    """
 
     @property
     def app(self) -> ASGIApp: ...
+
+    async def start(self) -> None: ...
 
     async def close(self) -> None: ...
 
@@ -176,6 +180,7 @@ class _Uvicorn(uvicorn.Server):
             self.servers.append(
                 await asyncio.get_running_loop().create_server(self._plain_connection, sock=self._plain)
             )
+        await self._server.start()
         self._on_started()
 
     def _plain_connection(self) -> asyncio.Protocol:

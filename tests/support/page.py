@@ -218,13 +218,18 @@ async def serving(
     limits: Limits | None = None,
     pictures: PictureProcess | None = None,
     make_film_worker: Callable[[], Any] | None = None,
+    osc: socket.socket | None = None,
+    tell: Callable[[str], None] = lambda line: None,
     **engine_options: Any,
 ) -> AsyncIterator[tuple[str, Server]]:
     """Run a real server in this event loop on a free port; yields (http address, server)."""
     settings = settings or Settings()
     engine = Engine(pipeline or FakePipeline(size=128), tracker, settings.fps, settings.max_sessions, **engine_options)
     avatar = avatar or FakeAvatar(128, 128)
-    server = Server(engine, settings, avatar, "fake.png", pictures, limits=limits, make_film_worker=make_film_worker)
+    server = Server(
+        engine, settings, avatar, "fake.png", pictures, limits=limits, make_film_worker=make_film_worker, osc=osc,
+        tell=tell,
+    )  # fmt: skip
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     web = uvicorn.Server(serve_config(server.app))
@@ -233,6 +238,7 @@ async def serving(
     try:
         while not web.started:
             await asyncio.sleep(0.01)
+        await server.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}", server
     finally:
         await server.close()
