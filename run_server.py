@@ -57,6 +57,10 @@ def serve(settings: Settings, lines: StartLines) -> None:
     if settings.generator == "dit":
         check_weights(settings.checkpoint, settings.device)
     check_temporary_folder()
+    if settings.record is not None:
+        from streamer.server.recording_folder import prepare_folder  # noqa: PLC0415
+
+        prepare_folder(settings.record)
     lines.line("loading the engine")
     lines.begin("loading the engine", usual_s=4)
     from streamer.launch import launch  # noqa: PLC0415 - torch and MediaPipe take seconds to import

@@ -78,6 +78,12 @@ def launch(
 
         feeds.append(publish_feed(settings, engine, avatar.width, avatar.height, lines.line))
         feeds[-1].turn_on()
+    recorder = None
+    if settings.record is not None:
+        from streamer.server.recorder import Recorder  # noqa: PLC0415 - imported where it is wanted alone
+
+        recorder = Recorder(settings.record, settings.fps, lines.line)
+        recorder.start(engine.watchers)
     if settings.whip:
         lines.line("encoders publish at /whip, players watch at /whep: docs/whip.md")
     lines.end()
@@ -86,7 +92,8 @@ def launch(
             feed.turn_on()
         run(
             Server(
-                engine, settings, avatar, name, pictures, backdrop, phone=phone, camera=feed, osc=osc, tell=lines.line
+                engine, settings, avatar, name, pictures, backdrop, phone=phone, camera=feed,
+                recorder=recorder, osc=osc, tell=lines.line,
             ),
             settings, listening, lines.line, None if certificate is None else certificate.context, show_page,
         )  # fmt: skip
@@ -94,6 +101,8 @@ def launch(
         engine.close()
         for each in feeds:
             each.turn_off()
+        if recorder is not None:
+            recorder.close()
 
 
 def prepare_process() -> None:

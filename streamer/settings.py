@@ -171,6 +171,10 @@ class Settings:
             rule=_bearer_token,
         ),
     ] = None  # fmt: skip
+    record: Annotated[
+        Path | None,
+        Flag("record the avatar and the sound of the newest session into this folder", PROGRAMS, "FOLDER"),
+    ] = None
 
     codec: Annotated[Codec, Flag("video codec; auto takes what the browser likes best", NETWORK)] = "auto"
     bitrate: Annotated[float, Meta(ge=0.2, le=20), Flag("most megabits a second of avatar video", NETWORK)] = 3.0
@@ -268,7 +272,13 @@ def _read_file(path: Path) -> dict[str, tuple[str, Any]]:
         name = key.replace("-", "_")
         if name not in known:
             raise SettingsError(f"{path} sets '{key}', which does not exist; run_server.py --help lists the settings.")
-        if name in ("ref", "points", "background_file", "pictures"):  # a file's paths are relative to its own folder
+        if name in (
+            "ref",
+            "points",
+            "background_file",
+            "pictures",
+            "record",
+        ):  # a file's paths are relative to its own folder
             value = _below(path.parent, value)  # noqa: PLW2901
         given[name] = (f"'{key}' in {path}", value)
     return given

@@ -157,7 +157,7 @@ export class App {
     this.calibration.end();
     this.devices.stop();
     this.store.set({
-      live: 'idle', mediaLost: false, phase: null, speaks: false, stats: null, reading: null, fps: [], stacked: false, reframing: false,
+      live: 'idle', mediaLost: false, phase: null, speaks: false, recorded: false, stats: null, reading: null, fps: [], stacked: false, reframing: false,
       controls: { ...this.state.controls, paused: false },
     });
   }
@@ -276,7 +276,7 @@ export class App {
         this.#handleReady(message);
         break;
       case 'state':
-        this.store.set({ phase: message.phase, progress: message.progress, phaseMessage: message.message, people: message.people, speaks: message.speaks });
+        this.store.set({ phase: message.phase, progress: message.progress, phaseMessage: message.message, people: message.people, speaks: message.speaks, recorded: message.recorded });
         this.calibration.handleState(message);
         break;
       case 'picture-status':
@@ -373,13 +373,13 @@ export class App {
       this.store.set({ link: 'refused' });
       this.store.notify({ kind: 'error', about: 'forbidden', text });
     } else if (response.ok) {
-      /** @type {{max_upload_mb?: number, film_minutes?: number, max_clip_mb?: number, virtual_camera?: boolean, picture?: {name: string}}} */
+      /** @type {{max_upload_mb?: number, film_minutes?: number, max_clip_mb?: number, virtual_camera?: boolean, records?: boolean, picture?: {name: string}}} */
       const config = await response.json();
       this.shelf.setStart(config.picture?.name ?? '');
       this.picture.maxMegabytes = config.max_upload_mb ?? this.picture.maxMegabytes;
       this.background.maxMegabytes = this.picture.maxMegabytes;
       this.film.maxMegabytes = config.max_clip_mb ?? this.film.maxMegabytes;
-      this.store.set({ filmMinutes: config.film_minutes ?? this.state.filmMinutes });
+      this.store.set({ filmMinutes: config.film_minutes ?? this.state.filmMinutes, serverRecords: config.records === true });
       this.devices.writesObs = isLocal() && config.virtual_camera === true;
       void this.devices.refresh();
     }

@@ -82,7 +82,7 @@ export const PROTOCOL = 1;
  */
 
 /** @typedef {{type: 'answer', sdp: string}} Answer */
-/** @typedef {{type: 'state', phase: Phase, progress: number, message: string | null, people: number, speaks: boolean}} State people: how many the camera shows; speaks: whether a voice is heard */
+/** @typedef {{type: 'state', phase: Phase, progress: number, message: string | null, people: number, speaks: boolean, recorded: boolean}} State people: how many the camera shows; speaks: whether a voice is heard; recorded: whether the server writes avatar and sound to a file */
 
 /**
  * @typedef {object} PictureStatus
@@ -260,7 +260,7 @@ const SERVER_MESSAGES = {
     progress: within(0, 1),
     message: orNull(isString),
     people: isNumber,
-    speaks: isBoolean,
+    speaks: isBoolean, recorded: isBoolean,
   },
   'picture-status': {
     stage: oneOf('preparing', 'ready', 'failed', 'framing', 'framed'),

@@ -79,6 +79,8 @@ import { DEFAULT_RESOLUTION } from './camera.js';
  * @property {string | null} phaseMessage the server's sentence about the phase
  * @property {number} people before the camera
  * @property {boolean} speaks whether the server hears a voice
+ * @property {boolean} recorded whether the server writes avatar and sound of this session to a file
+ * @property {boolean} serverRecords whether it does so with every session that is the newest
  * @property {{width: number, height: number}} size of the avatar in pixels
  * @property {boolean} stacked whether frames carry their alpha below the picture
  * @property {{id: string, label: string}[]} cameras
@@ -120,6 +122,8 @@ export const initialState = () => ({
   phaseMessage: null,
   people: 0,
   speaks: false,
+  recorded: false,
+  serverRecords: false,
   size: { width: 512, height: 512 },
   stacked: false,
   cameras: [],

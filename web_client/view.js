@@ -18,6 +18,7 @@ import { renderPresets } from './presets.js';
 import { renderProportions } from './proportions.js';
 import { renderRecording } from './recorder.js';
 import { isLocal } from './server.js';
+import { renderServerRecording } from './server_recording.js';
 import { renderShelf } from './shelf_view.js';
 import { renderShortcuts } from './shortcuts.js';
 import { renderSources } from './sources.js';
@@ -181,6 +182,7 @@ export function render(state) {
   renderFraming(state.controls, state.reframing);
   renderSpeed(state);
   renderEffort(state);
+  renderServerRecording(state);
   renderActs(state);
   renderNotice(state);
 }

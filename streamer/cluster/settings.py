@@ -88,6 +88,8 @@ def read_cluster_settings(
     settings = read_settings(rest, environment)
     if settings.https or settings.virtual_camera is not None:
         raise SettingsError("A cluster has no --https and no --virtual-camera: put a TLS proxy in front of it.")
+    if settings.record is not None:
+        raise SettingsError("A cluster has no --record: its replicas share no folder, so leave it out.")
     device = "cuda" if cluster.gpus > 0 else "cpu"
     if settings.device not in ("auto", device):
         raise SettingsError(

@@ -74,7 +74,7 @@ class Engine:
     make_tracker: makes a session's tracker, called in its tracking thread. frame_hook: changes each frame before it
     is delivered, given the camera picture that it follows; only benchmarks set it, to copy a bar code. preparation:
     prepares uploads in place of the pipeline. pictures: prepares them in the background. governed: whether sessions
-    give up some effort where frames would come too slowly else, see `streamer.engine.governor`: on a CPU.
+    give up some effort where frames would come too slowly else, see `streamer.engine.governor`. watchers: get them.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Engine:
         self._sessions: list[EngineSession] = []
         self._left: list[EngineSession] = []  # the engine thread has yet to free their streams
         self._ending: WeakSet[EngineSession] = WeakSet()  # they left; a tracker that still runs keeps its session alive
-        self._watchers = Watchers()
+        self.watchers = Watchers()
         self._admission = Admission(max_sessions, min_fps)
         self._schedule = DrawSchedule()
         self._drawn = 0
@@ -196,7 +196,7 @@ class Engine:
         deadline = time.monotonic() + CLOSE_TIMEOUT_S
         for session in sessions:
             session.join(max(0.0, deadline - time.monotonic()))
-        self._watchers.close()
+        self.watchers.close()
         if self._thread.is_alive():
             self._thread.join(CLOSE_TIMEOUT_S)
         if self._thread.is_alive():
@@ -244,7 +244,7 @@ class Engine:
                 self._left_drops.update(session.drops)
                 self._has_work = True
                 self._wake.notify_all()
-        self._watchers.leave(session.sound)
+        self.watchers.leave(session)
 
     def _least_cost(self) -> float:
         """Time of a frame with the least effort, as a share of recent frames' time. The caller holds the lock."""
@@ -261,24 +261,24 @@ class Engine:
         with self._wake:
             if self._closed or (session is not None and session not in self._sessions):
                 raise EngineClosedError
-            return self._watchers.watch(None if session is None else session.sound)
+            return self.watchers.watch(None if session is None else session.sound)
 
     def unwatch(self, mailbox: Mailbox[AvatarFrame]) -> None:
-        self._watchers.unwatch(mailbox)
+        self.watchers.unwatch(mailbox)
 
     def listen(self, listener: Listener, session: EngineSession | None = None) -> None:
         """Call `listener` with the sound of a session, or of the newest, in the thread in which it arrives."""
-        self._watchers.listen(listener, None if session is None else session.sound)
+        self.watchers.listen(listener, None if session is None else session.sound)
 
     def unlisten(self, listener: Listener) -> None:
-        self._watchers.unlisten(listener)
+        self.watchers.unlisten(listener)
 
     def _on_sound(self, feed: SoundFeed, samples: Samples) -> None:
         """Called for every piece of sound of a session, 50 times a second."""
-        if len(self._watchers):
+        if len(self.watchers):
             with self._wake:
                 is_newest = bool(self._sessions) and self._sessions[-1].sound is feed
-            self._watchers.hear(feed, is_newest, samples)
+            self.watchers.hear(feed, is_newest, samples)
 
     def _on_motion(self) -> None:
         with self._wake:
@@ -397,4 +397,4 @@ class Engine:
         if self._frame_hook and pending.camera is not None:
             frame = self._frame_hook(pending.camera, frame)
         session.deliver(frame)
-        self._watchers.deliver(session.sound, session is newest, frame)
+        self.watchers.deliver(session, session is newest, frame)

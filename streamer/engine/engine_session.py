@@ -84,6 +84,7 @@ class EngineSession:
     handover: the last of its tracker once it is calibrated, for a session elsewhere that goes on in place of this one.
     adopted: what its tracker goes on with; to be set before `start`.
     recent: the last motions that were tracked while live, for measurements of how the driver looks; oldest first.
+    is_recorded: whether the server writes its frames to a file now; set by who does.
     failure: the error that ended the session, if any; `on_failure` is called with it, in the thread that failed.
     """
 
@@ -111,6 +112,7 @@ class EngineSession:
         self.recent: deque[TrackedMotion] = deque(maxlen=RECENT_MOTIONS)
         self.handover: Handover | None = None
         self.adopted: Handover | None = None
+        self.is_recorded = False
         self.failure: KagamiError | None = None
         self.camera: Mailbox[ReceivedFrame] = Mailbox()
         self.sound = SoundFeed(on_sound)

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
 from streamer.frames import AvatarFrame
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.sound_feed import Samples, SoundFeed
 
+if TYPE_CHECKING:
+    from streamer.engine.engine_session import EngineSession
+
 Listener = Callable[[Samples], None]
+
+
+class Follower(Protocol):
+    """Gets every frame of whichever session is the newest at the time, and is told whose it is."""
+
+    def follow(self, session: EngineSession, frame: AvatarFrame) -> None:
+        """Called in the engine's thread, which it must not hold up, for a frame of `session.stream`."""
+
+    def leave(self, session: EngineSession) -> None:
+        """A session, of which there may have been frames, has ended. Called in any thread."""
 
 
 class Watchers:
@@ -22,9 +36,19 @@ class Watchers:
         self._lock = threading.Lock()
         self._frames: dict[Mailbox[AvatarFrame], SoundFeed | None] = {}  # None: of the newest session
         self._listeners: dict[Listener, SoundFeed | None] = {}
+        self._followers: tuple[Follower, ...] = ()
 
     def __len__(self) -> int:
-        return len(self._frames) + len(self._listeners)
+        return len(self._frames) + len(self._listeners) + len(self._followers)
+
+    def add_follower(self, follower: Follower) -> None:
+        with self._lock:
+            self._followers = (*self._followers, follower)
+
+    def remove_follower(self, follower: Follower) -> None:
+        """Idempotent."""
+        with self._lock:
+            self._followers = tuple(each for each in self._followers if each is not follower)
 
     def watch(self, session: SoundFeed | None) -> Mailbox[AvatarFrame]:
         """A mailbox for the frames of a session, None: of the newest one at the time."""
@@ -49,12 +73,16 @@ class Watchers:
         with self._lock:
             self._listeners.pop(listener, None)
 
-    def deliver(self, session: SoundFeed, newest: bool, frame: AvatarFrame) -> None:
+    def deliver(self, session: EngineSession, newest: bool, frame: AvatarFrame) -> None:
         """Hand a frame of a session on. newest: it is the newest session."""
+        feed = session.sound
         with self._lock:
-            mailboxes = [box for box, of in self._frames.items() if of is session or (of is None and newest)]
+            mailboxes = [box for box, of in self._frames.items() if of is feed or (of is None and newest)]
+            followers = self._followers if newest else ()
         for mailbox in mailboxes:
             mailbox.put(frame)
+        for follower in followers:
+            follower.follow(session, frame)
 
     def hear(self, session: SoundFeed, newest: bool, samples: Samples) -> None:
         """Hand sound of a session on."""
@@ -63,14 +91,18 @@ class Watchers:
         for listener in listeners:
             listener(samples)
 
-    def leave(self, session: SoundFeed) -> None:
+    def leave(self, session: EngineSession) -> None:
         """A session has ended: close the mailboxes of those who watch it alone, and forget who listens to it."""
+        feed = session.sound
         with self._lock:
-            ended = [box for box, of in self._frames.items() if of is session]
-            self._frames = {box: of for box, of in self._frames.items() if of is not session}
-            self._listeners = {each: of for each, of in self._listeners.items() if of is not session}
+            ended = [box for box, of in self._frames.items() if of is feed]
+            self._frames = {box: of for box, of in self._frames.items() if of is not feed}
+            self._listeners = {each: of for each, of in self._listeners.items() if of is not feed}
+            followers = self._followers
         for mailbox in ended:
             mailbox.close()
+        for follower in followers:
+            follower.leave(session)
 
     def close(self) -> None:
         """Close all mailboxes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +27,16 @@ MAX_CRF = 63  # of VP9, the largest of all codecs
 _PICTURE = re.compile(r"[0-9]{6,}\.png")  # the files of a folder of PNGs
 
 
+class SoundTrack(Protocol):
+    """The sound of a recording: `Sound`, that of a file, or `LiveSound`."""
+
+    def start(self, container: Any, copied: frozenset[str], codec: str) -> None:
+        """Add the track to a container before its first packet. copied: codecs to copy. codec: for all others."""
+
+    def write(self, container: Any, until: float | None) -> None:
+        """Write the packets up to `until` seconds, None: all that are left."""
+
+
 class Recording(Protocol):
     """Receives drawn frames in order; `finish` gives the result its final name."""
 
@@ -45,7 +55,8 @@ class _Format:
     """A container format and its codecs, by FFmpeg's names.
 
     name: of the codec, for people. max_crf: None where the codec has none. sound: audio codecs that the container
-    copies; others are re-encoded with `sound_encoder`.
+    copies; others are re-encoded with `sound_encoder`. muxer_options: of the container. threads: of the video codec;
+    0: as many as it likes.
     """
 
     muxer: str
@@ -56,6 +67,8 @@ class _Format:
     max_crf: int | None
     sound: frozenset[str]
     sound_encoder: str
+    muxer_options: dict[str, str] = field(default_factory=dict)
+    threads: int = 0
 
     @property
     def alpha(self) -> bool:
@@ -73,6 +86,16 @@ _FORMATS = {
     (".mov", True): _Format("mov", "prores_ks", "ProRes 4444", "yuva444p10le", _PRORES, None, _MP4_SOUND, "aac"),
     (".webm", False): _Format("webm", "libvpx-vp9", "VP9", "yuv420p", _VP9, MAX_CRF, _WEBM_SOUND, "libopus"),
     (".webm", True): _Format("webm", "libvpx-vp9", "VP9", "yuva420p", _VP9, MAX_CRF, _WEBM_SOUND, "libopus"),
+}
+# Of what is live, which is written where it ends up, in parts of a second that are readable each without what follows.
+_LIVE_H264 = {"crf": "20", "preset": "veryfast", "g": "60", "bf": "0"}  # B-frames would shift the parts' times
+_LIVE_VP9 = {"crf": "24", "deadline": "realtime", "cpu-used": "8", "row-mt": "1", "auto-alt-ref": "0", "g": "60"}
+# FFmpeg rewrites the beginning when the file is complete, so that it is then a plain MP4, which every program reads.
+_LIVE_MP4 = {"movflags": "hybrid_fragmented", "frag_duration": "1000000", "flush_packets": "1"}
+_LIVE_WEBM = {"cluster_time_limit": "1000", "flush_packets": "1"}
+_LIVE_FORMATS = {
+    False: _Format("mp4", "libx264", "H.264", "yuv420p", _LIVE_H264, 51, frozenset(), "aac", _LIVE_MP4, 2),
+    True: _Format("webm", "libvpx-vp9", "VP9", "yuva420p", _LIVE_VP9, 63, frozenset(), "libopus", _LIVE_WEBM, 2),
 }
 
 
@@ -114,6 +137,24 @@ def open_recording(
         raise
 
 
+def live_suffix(alpha: bool) -> str:
+    """The file extension of `open_live_recording`."""
+    return ".webm" if alpha else ".mp4"
+
+
+def open_live_recording(path: Path, rate: Fraction, alpha: bool, sound: SoundTrack) -> Recording:
+    """A recording of what is live: MP4 (H.264, AAC), or with alpha WebM (VP9, Opus), coded fast.
+
+    It has its name from the beginning, and what was written until a second ago is playable if the process is killed;
+    `abandon` keeps that, too. Arguments as `open_recording`. Raises VideoError, also where the path exists.
+    """
+    try:
+        path.touch(exist_ok=False)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    return _File(path, _InPlace(path), _LIVE_FORMATS[alpha], rate, sound, None)
+
+
 def _format_of(path: Path, alpha: bool, crf: int | None) -> _Format | None:
     """The format of a file; None for a folder of PNGs."""
     suffix = path.suffix.lower()
@@ -151,16 +192,35 @@ def recording(
         opened.abandon()
 
 
+class _InPlace:
+    """In place of an `OutputClaim`: a file that has its name from the beginning and keeps it."""
+
+    def __init__(self, path: Path) -> None:
+        self.part = path
+
+    def publish(self) -> None:
+        pass
+
+    def discard(self) -> None:
+        pass
+
+
 class _File:
     """A video file."""
 
     def __init__(
-        self, path: Path, claim: OutputClaim, form: _Format, rate: Fraction, sound: Sound | None, crf: int | None
+        self,
+        path: Path,
+        claim: OutputClaim | _InPlace,
+        form: _Format,
+        rate: Fraction,
+        sound: SoundTrack | None,
+        crf: int | None,
     ) -> None:
         self._path, self._claim, self._form, self._rate = path, claim, form, rate
         self._options = form.options if crf is None else form.options | {"crf": str(crf)}
         try:
-            self._container: Any = av.open(local_file(claim.part), "w", format=form.muxer)
+            self._container: Any = av.open(local_file(claim.part), "w", format=form.muxer, options=form.muxer_options)
         except (OSError, FFmpegError) as error:
             raise _unwritable(path, error) from error
         self._stream: Any = None
@@ -198,6 +258,7 @@ class _File:
         stream = self._container.add_stream(self._form.codec, rate=self._rate, options=self._options)
         stream.width, stream.height, stream.pix_fmt = width, height, self._form.pixels
         context = stream.codec_context
+        context.thread_count = self._form.threads
         context.time_base, context.bit_rate = TIME_BASE, 0  # the quality is set by crf alone
         context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
         context.color_primaries = context.color_trc = 1  # BT.709, written explicitly because players guess otherwise

@@ -18,6 +18,7 @@ import psutil
 FRAMES_NICENESS = -5  # of what the frames wait for, on Linux where that is allowed; less would starve the browser
 BODY_TRACKER_NICENESS = 5  # its results are needed ten times a second
 UPLOAD_NICENESS = 10  # decoding and preparing an uploaded picture may take seconds
+RECORDING_NICENESS = 10  # of what is recorded on the server: its frames wait for a moment, and some may be left out
 FILM_NICENESS = 15  # a film of a clip takes minutes, and the live avatars come first
 TRANSFORMER_NICENESS = 10  # it runs less often than the body tracker, see `OnnxGenerator`
 

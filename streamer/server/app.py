@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
@@ -70,6 +70,9 @@ from streamer.server.upload_name import upload_name
 from streamer.server.virtual_camera_routes import virtual_camera_routes
 from streamer.settings import Settings
 
+if TYPE_CHECKING:
+    from streamer.server.recorder import Recorder
+
 WEB_CLIENT = Path(__file__).resolve().parents[2] / "web_client"
 _SHA256 = re.compile("[0-9a-f]{64}")
 _NOT_IN_A_KEY = ("session", "name", "token", "sha256")  # of the parameters of an upload: they do not change its avatar
@@ -84,7 +87,7 @@ class Server:
     avatar, name: the prepared reference picture that a session starts with, and the name that the page shows for it.
     pictures: decodes uploads; `close` closes it. backdrop: that every session begins with. web_client: folder of the
     page's files. limits: rates of requests, offers, uploads and so on. phone: the address under which a phone opens the
-    page. camera: the virtual camera, which the page switches.
+    page. camera: the virtual camera, which the page switches. recorder: of `--record`, which the page tells of.
     keep_s: how long a session is kept whose page went without `bye`. make_film_worker: in place of `FilmWorker`.
     osc: a UDP socket for controls, which it listens on from `start` on. tell: called with a line for the console.
     """
@@ -101,6 +104,7 @@ class Server:
         limits: Limits | None = None,
         phone: PhoneAddress | None = None,
         camera: OutputFeed | None = None,
+        recorder: Recorder | None = None,
         keep_s: float = KEEP_S,
         make_film_worker: Callable[[], Any] | None = None,
         osc: socket.socket | None = None,
@@ -136,6 +140,7 @@ class Server:
 
             self._osc = OscPort(osc, self.control.api, self._limiters, tell)
         self._camera = camera
+        self._recorder = recorder
         self._avatar = avatar
         self._name = name
         self._registry = CollectorRegistry(auto_describe=False)
@@ -196,6 +201,7 @@ class Server:
                 "max_clip_mb": self._settings.max_clip_mb,
                 "token_required": self._settings.token is not None,
                 "virtual_camera": self._camera is not None and self._camera.is_on,
+                "records": self._recorder is not None and self._recorder.is_on,
                 "video": {"width": self._avatar.width, "height": self._avatar.height, "fps": self._settings.fps},
                 "picture": {"name": self._name},
             }

@@ -259,6 +259,7 @@ def _state_of(session: Session) -> Values:
         "message": None if state is None else state.message,
         "people": 0 if state is None else state.people,
         "speaks": state is not None and state.speaks,
+        "recorded": state is not None and state.recorded,
         "picture": session.pictures.name,
     }
 

@@ -137,7 +137,7 @@ class Session:
         if self._engine_session is None:
             return None
         session = self._engine_session
-        return state_message(session.state, session.characters, session.sound.speaks)
+        return state_message(session.state, session.characters, session.sound.speaks, session.is_recorded)
 
     async def statistics(self) -> signaling.Stats | None:
         """What the page is told of its speed; None without a peer connection."""

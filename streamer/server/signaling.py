@@ -241,7 +241,7 @@ class Answer(_Message):
 
 class State(_Message):
     """progress: of the calibration, 0..1. message: a sentence to show. people: how many the camera shows. speaks:
-    whether a voice is heard.
+    whether a voice is heard. recorded: whether the server writes avatar and sound to a file.
     """
 
     phase: Phase
@@ -249,6 +249,7 @@ class State(_Message):
     message: str | None
     people: int = 0
     speaks: bool = False
+    recorded: bool = False
 
 
 class PictureStatus(_Message, tag="picture-status"):

@@ -23,12 +23,16 @@ _SEVERAL = "Several people are seen: choose under Camera who is followed."
 _TRACKER_SILENT = "Tracking on the server does not answer; it is started anew by itself within a few seconds."
 
 
-def state_message(state: TrackingState, characters: int, speaks: bool = False) -> signaling.State:
+def state_message(
+    state: TrackingState, characters: int, speaks: bool = False, recorded: bool = False
+) -> signaling.State:
     """The state of a session's tracking, with a sentence where its driver can do something about it.
 
     characters: of the session's picture, each of which has a driver. speaks: whether the microphone brings a voice.
+    recorded: whether the server keeps what is shown and said.
     """
-    return signaling.State(state.phase, round(state.progress, 2), _sentence(state, characters), state.people, speaks)
+    sentence = _sentence(state, characters)
+    return signaling.State(state.phase, round(state.progress, 2), sentence, state.people, speaks, recorded)
 
 
 def _sentence(state: TrackingState, characters: int) -> str | None:

@@ -39,12 +39,13 @@ DELAY_SMOOTHING = 0.02  # weight of the newest delay in the moving average, per 
 class DelayLine:
     """A ring buffer of samples with a variable delay, which is followed by playing slightly faster or slower.
 
-    Positions count samples since the start. Any thread may push, one thread may pull. Memory is bounded by CAPACITY_S.
+    Positions count samples since the start. Any thread may push, one thread may pull. capacity_s: of sound that it
+    holds, which bounds the memory.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, capacity_s: float = CAPACITY_S) -> None:
         self._lock = threading.Lock()
-        self._ring = np.zeros((int(CAPACITY_S * SAMPLE_RATE), CHANNELS), np.int16)
+        self._ring = np.zeros((int(capacity_s * SAMPLE_RATE), CHANNELS), np.int16)
         self._write_position = 0  # after the newest sample
         self._newest_at = 0.0  # seconds: estimated arrival time of the newest sample
         self._read_position: float | None = None  # of the next sample to pull; fractional when the speed is not 1

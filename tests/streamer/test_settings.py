@@ -215,9 +215,10 @@ def test_a_frame_is_read_and_an_aspect_that_is_none_is_refused() -> None:
 def test_a_folder_of_pictures_is_one_and_a_files_is_relative_to_it(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     config = tmp_path / "kagami.toml"
-    config.write_text('pictures = "mine"\ncontrol-api = "token"\n')
+    config.write_text('pictures = "mine"\ncontrol-api = "token"\nrecord = "takes"\n')
     settings = read("--config", str(config))
     assert settings.pictures == tmp_path / "mine" and settings.control_api == "token"
+    assert settings.record == tmp_path / "takes"  # which the server makes
     with pytest.raises(SettingsError, match="which is no folder: give one with pictures in it"):
         read("--pictures", str(config))
 

@@ -19,6 +19,7 @@ from streamer.server.app import Server
 from streamer.server.certificate import machine_addresses, machine_names, make_certificate
 from streamer.server.listening import bind, run
 from streamer.server.phone import phone_address
+from streamer.server.recorder import Recorder
 from streamer.settings import read_settings
 from streamer.tracking.tracker import TrackedMotion
 from tests.support.fakes import FakeAvatar, FakeCharacter, FakeOutput, FakePictureProcess, FakePipeline, FakeTracker
@@ -61,6 +62,10 @@ def main() -> None:
     engine = Engine(FakePipeline(delay=0.02, prepare_delay=0.5), SmilingTracker, settings.fps, settings.max_sessions)
     engine.start()
     certificate = make_certificate(machine_names(), machine_addresses()) if settings.https else None
+    recorder = None
+    if settings.record is not None:
+        recorder = Recorder(settings.record, settings.fps, print)
+        recorder.start(engine.watchers)
     found = FakeCharacter(Picture(np.full((64, 64, 4), (*FakeAvatar.colour, 255), np.uint8), "stub.png"))
     try:
         run(
@@ -73,6 +78,7 @@ def main() -> None:
                 limits=UNLIMITED,
                 camera=OutputFeed(engine, FakeOutput(), FakeAvatar.width, FakeAvatar.height),
                 phone=phone_address(settings, listening, certificate),
+                recorder=recorder,
                 keep_s=KEEP_S,
                 make_film_worker=FakeFilmWorker,
             ),
@@ -83,6 +89,8 @@ def main() -> None:
         )
     finally:
         engine.close()
+        if recorder is not None:
+            recorder.close()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -13,12 +16,30 @@ from streamer.runtime.sound_feed import Samples, SoundFeed
 FRAME = AvatarFrame(np.zeros((2, 2, 3), np.uint8), 0.0)
 
 
+def session_of(feed: SoundFeed) -> Any:
+    """What of a session watchers use."""
+    return SimpleNamespace(sound=feed)
+
+
+class RecordedCalls:
+    """A follower that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, AvatarFrame | None]] = []
+
+    def follow(self, session: Any, frame: AvatarFrame) -> None:
+        self.calls.append((session, frame))
+
+    def leave(self, session: Any) -> None:
+        self.calls.append((session, None))
+
+
 def test_watchers_get_the_frames_of_their_session_and_of_the_newest() -> None:
     watchers, first, second = Watchers(), SoundFeed(), SoundFeed()
     of_first, of_newest = watchers.watch(first), watchers.watch(None)
-    watchers.deliver(first, False, FRAME)
+    watchers.deliver(session_of(first), False, FRAME)
     assert of_first.poll() is FRAME and of_newest.poll() is None
-    watchers.deliver(second, True, FRAME)
+    watchers.deliver(session_of(second), True, FRAME)
     assert of_first.poll() is None and of_newest.poll() is FRAME
     watchers.unwatch(of_newest)
     watchers.unwatch(of_newest)
@@ -29,7 +50,7 @@ def test_watchers_of_a_session_that_leaves_are_closed_and_those_of_the_newest_st
     watchers, session = Watchers(), SoundFeed()
     of_session, of_newest = watchers.watch(session), watchers.watch(None)
     watchers.listen(lambda samples: None, session)
-    watchers.leave(session)
+    watchers.leave(session_of(session))
     with pytest.raises(MailboxClosed):
         of_session.get()
     assert not of_newest.closed and len(watchers) == 1
@@ -53,3 +74,18 @@ def test_listeners_hear_what_is_put_into_the_feed_of_their_session() -> None:
     watchers.unlisten(listener)
     watchers.unlisten(listener)
     assert len(heard) == 1 and not len(watchers)
+
+
+def test_followers_are_told_whose_frames_the_newest_ones_are_and_who_leaves() -> None:
+    watchers, follower = Watchers(), RecordedCalls()
+    first, second = session_of(SoundFeed()), session_of(SoundFeed())
+    watchers.add_follower(follower)
+    assert len(watchers) == 1
+    watchers.deliver(first, True, FRAME)
+    watchers.deliver(first, False, FRAME)
+    watchers.deliver(second, True, FRAME)
+    watchers.leave(second)
+    watchers.remove_follower(follower)
+    watchers.remove_follower(follower)
+    watchers.deliver(first, True, FRAME)
+    assert follower.calls == [(first, FRAME), (second, FRAME), (second, None)] and not len(watchers)

@@ -19,13 +19,13 @@ async def test_newest_avatar_is_published_with_its_sound() -> None:
         settings = Settings(publish=f"{target}/whip/here")
         feed = publish_feed(settings, server.engine, 128, 128, lines.append)
         await asyncio.to_thread(feed.turn_on)
-        assert len(server.engine._watchers) == 2  # frames and sound
+        assert len(server.engine.watchers) == 2  # frames and sound
         async with Page(socket_url(address)) as page:
             await page.hello()
             await page.start(FakeCamera(90))
             await wait_until_settled(lambda: media.engine.session_count == 1 and len(lines) >= 1)
         await asyncio.to_thread(feed.turn_off)
-        assert not len(server.engine._watchers)
+        assert not len(server.engine.watchers)
 
 
 async def test_media_server_that_is_not_there_harms_no_live_session(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -256,7 +256,7 @@ async def test_viewer_gets_the_newest_session_and_takes_no_engine_session() -> N
         await wait_for_brightness(viewer, 180)
         assert server.engine.session_count == 1
         await viewer.close()
-        await wait_until_settled(lambda: not server.engine._watchers)
+        await wait_until_settled(lambda: not server.engine.watchers)
         await page.wait_for_frames(3)
 
 

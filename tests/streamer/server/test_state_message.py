@@ -42,3 +42,4 @@ def test_silent_tracker_is_told_in_every_phase() -> None:
 
 def test_a_voice_that_is_heard_is_told() -> None:
     assert [state_message(TrackingState(), 1, speaks).speaks for speaks in (False, True)] == [False, True]
+    assert [state_message(TrackingState(), 1, recorded=each).recorded for each in (False, True)] == [False, True]

@@ -53,7 +53,7 @@ def is_empty(server: Server) -> bool:
         and not server.conversations.sessions
         and not server._whip._resources
         and not server._whip._published
-        and not len(server.engine._watchers)
+        and not len(server.engine.watchers)
     )
 
 
@@ -142,7 +142,7 @@ async def test_player_that_never_connects_is_ended(monkeypatch: pytest.MonkeyPat
     async with serving(WHIP) as (address, server), WhipEncoder(f"{address}/whip", FakeCamera()):
         offer = (await make_offer()).replace("a=sendrecv", "a=recvonly")
         assert (await post(address, "/whep", offer)).status_code == 201
-        await wait_until_settled(lambda: not len(server.engine._watchers))
+        await wait_until_settled(lambda: not len(server.engine.watchers))
         assert len(server._whip._resources) == 1
 
 
