@@ -25,7 +25,10 @@ _HOST_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 def media_server(place: str, text: str) -> str:
     """The URL of a media server, which is not repeated in a sentence, since it may hold a key."""
     if not _is_url(text):
-        raise SettingsError(f"{place} is not the address of a media server: it must look like https://HOST/PATH.")
+        raise SettingsError(
+            f"{place} is not the address of a media server: it must look like https://HOST/PATH, "
+            "rtmp://HOST/APP/KEY or srt://HOST:PORT."
+        )
     if not is_safe_url(text):
         raise SettingsError(f"{place} would send a token and the avatar in the clear: use https:// for other machines.")
     return text
@@ -34,18 +37,18 @@ def media_server(place: str, text: str) -> str:
 def is_safe_url(text: str) -> bool:
     """Whether a URL is HTTPS, or HTTP on this machine, and holds no user name."""
     match = _URL.fullmatch(text)
-    return match is not None and _is_url(text) and (match["scheme"].lower() == "https" or _is_loopback(match["host"]))
+    return match is not None and _is_url(text) and (match["scheme"].lower() == "https" or is_loopback(match["host"]))
 
 
 def _is_url(text: str) -> bool:
     match = _URL.fullmatch(text)
-    return match is not None and _is_host(match["host"]) and _is_port(match["port"])
+    return match is not None and is_host(match["host"]) and is_port(match["port"])
 
 
 def receiving_port(place: str, text: str) -> str:
     """HOST:PORT at which datagrams are received, of this machine alone where no host is given."""
     host, _, port = text.rpartition(":")
-    if not re.fullmatch("[0-9]{1,5}", port, re.A) or not _is_port(port) or not (host == "" or _is_host(host)):
+    if not re.fullmatch("[0-9]{1,5}", port, re.A) or not is_port(port) or not (host == "" or is_host(host)):
         raise SettingsError(f"{place} is '{text}'; it must be PORT or HOST:PORT.")
     return f"{host or '127.0.0.1'}:{int(port)}"
 
@@ -59,7 +62,7 @@ def host_and_port(address: str) -> tuple[str, int]:
 def origin(place: str, text: str) -> str:
     """The origin as browsers send it: in lower case, without the scheme's own port."""
     match = _ORIGIN.fullmatch(text)
-    if match is None or not _is_host(match["host"]) or not _is_port(match["port"]):
+    if match is None or not is_host(match["host"]) or not is_port(match["port"]):
         raise SettingsError(f"{place} is '{text}'; it must look like https://HOST or https://HOST:PORT.")
     port = match["port"] if match["port"] and int(match["port"]) != _ORIGIN_PORTS[match["scheme"].lower()] else None
     origin = f"{match['scheme']}://{match['host']}".lower()
@@ -80,15 +83,15 @@ def _ice_server(scheme: str, place: str, text: str) -> str:
     if (
         match is None
         or match["scheme"] not in (scheme, f"{scheme}s")
-        or not _is_host(match["host"])
-        or not _is_port(match["port"])
+        or not is_host(match["host"])
+        or not is_port(match["port"])
         or (scheme == "stun" and match["transport"] is not None)
     ):
         raise SettingsError(f"{place} is '{text}'; it must look like {scheme}:HOST:PORT.")
     return text
 
 
-def _is_host(text: str) -> bool:
+def is_host(text: str) -> bool:
     """True for a host name, an IPv4 address, and an IPv6 address in brackets."""
     if text.startswith("["):
         try:
@@ -98,7 +101,7 @@ def _is_host(text: str) -> bool:
     return len(text) <= 253 and all(_HOST_LABEL.fullmatch(label) for label in text.split("."))
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     """True for localhost and addresses of this machine alone."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
@@ -106,6 +109,6 @@ def _is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def _is_port(text: str | None) -> bool:
+def is_port(text: str | None) -> bool:
     """True for the digits of a port, and for None, the default port."""
     return text is None or 1 <= int(text) <= 65535

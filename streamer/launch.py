@@ -65,6 +65,10 @@ def launch(
     camera = VirtualCamera(settings.virtual_camera)
     if settings.virtual_camera is not None and (problem := camera.problem()):
         raise OutputError(problem)
+    if settings.publish is not None:
+        from streamer.server.publishing import check_publishing, publish_feed  # noqa: PLC0415 - where it is wanted alone
+
+        check_publishing(settings)
     certificate = make_certificate(machine_names(), machine_addresses()) if settings.https else None
     phone = phone_address(settings, listening, certificate)
     if certificate is not None:
@@ -74,8 +78,6 @@ def launch(
     feed = OutputFeed(engine, camera, avatar.width, avatar.height)
     feeds = [feed]
     if settings.publish is not None:
-        from streamer.server.publishing import publish_feed  # noqa: PLC0415 - imported where it is wanted alone
-
         feeds.append(publish_feed(settings, engine, avatar.width, avatar.height, lines.line))
         feeds[-1].turn_on()
     recorder = None

@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from streamer import flags
-from streamer.addresses import media_server, origin, receiving_port, stun, turn
+from streamer.addresses import origin, receiving_port, stun, turn
 from streamer.errors import SettingsError
 from streamer.flags import Flag
 from streamer.options import (
@@ -56,13 +56,16 @@ from streamer.shared_settings import (
     Who,
     Zoom,
 )
+from streamer.stream_address import is_whip, publish_address
 
 TOKEN_VARIABLE = "KAGAMI_TOKEN"
 TURN_PASSWORD_VARIABLE = "KAGAMI_TURN_PASSWORD"
+PUBLISH_VARIABLE = "KAGAMI_PUBLISH"  # an address that holds a stream key or a passphrase
 PUBLISH_TOKEN_VARIABLE = "KAGAMI_PUBLISH_TOKEN"
 SECRETS = {
     "token": TOKEN_VARIABLE,
     "turn_password": TURN_PASSWORD_VARIABLE,
+    "publish": PUBLISH_VARIABLE,
     "publish_token": PUBLISH_TOKEN_VARIABLE,
 }
 MIN_SECRET_LENGTH = 8
@@ -162,8 +165,11 @@ class Settings:
     ] = False
     publish: Annotated[
         str | None,
-        Flag("send the avatar of the newest session to this media server, by WHIP", PROGRAMS, "URL", rule=media_server),
-    ] = None
+        Flag(
+            "send the newest session's avatar to a media server: https:// (WHIP), rtmp://, rtmps://, srt://, see "
+            f"docs/outputs.md (better in the environment: {PUBLISH_VARIABLE})", PROGRAMS, "URL", rule=publish_address,
+        ),
+    ] = None  # fmt: skip
     publish_token: Annotated[
         str | None,
         Flag(
@@ -245,6 +251,8 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
         given |= _read_file(config)
     settings = Settings(**flags.check_all(Settings, given | flagged))
     check_background_file(settings.background, settings.background_file)
+    if settings.publish_token is not None and settings.publish is not None and not is_whip(settings.publish):
+        raise SettingsError("--publish-token is for WHIP alone, RTMP and SRT have it in the address: leave it out.")
     if settings.pictures is not None and not settings.pictures.is_dir():
         raise SettingsError(f"--pictures is '{settings.pictures}', which is no folder: give one with pictures in it.")
     if settings.osc is not None and settings.control_api == "off":

@@ -36,16 +36,29 @@ LAYERS: dict[str, set[str]] = {
 
 # The law inside of `streamer`: which of its packages and modules each of them may import. Nothing imports to its left:
 # launch → server → engine → generation → rigging → tracking → runtime; animate, server → film → generation, files;
-# engine, film → sources → tracking; rigging → files; webrtc, files → runtime; server → osc → sources.
+# engine, film → sources → tracking; rigging → files; server → outputs → webrtc, files, virtual_camera → runtime;
+# server → osc → sources.
 # cluster → launch; nothing imports cluster.
-COMMON = {"addresses", "effort", "errors", "options", "frames", "camera", "flags", "settings", "shared_settings"}
+COMMON = {
+    "addresses",
+    "effort",
+    "errors",
+    "options",
+    "frames",
+    "camera",
+    "flags",
+    "settings",
+    "shared_settings",
+    "stream_address",
+}
 TRACKING = COMMON | {"runtime", "tracking"}
 SOURCES = TRACKING | {"sources"}
 RIGGING = TRACKING | {"rigging"}
 GENERATION = RIGGING | {"generation"}
 ENGINE = GENERATION | {"sources", "engine"}
 FILM = GENERATION | {"sources", "files", "film"}
-SERVER = ENGINE | FILM | {"webrtc", "osc", "server"}
+OUTPUTS = COMMON | {"runtime", "files", "virtual_camera", "webrtc", "outputs"}
+SERVER = ENGINE | FILM | {"webrtc", "outputs", "osc", "server"}
 STREAMER: dict[str, set[str]] = {
     **dict.fromkeys(COMMON, COMMON),
     "runtime": COMMON,
@@ -58,6 +71,7 @@ STREAMER: dict[str, set[str]] = {
     "files": COMMON | {"runtime"},
     "osc": SOURCES,
     "virtual_camera": COMMON | {"runtime"},
+    "outputs": OUTPUTS,
     "server": SERVER,
     "launch": SERVER | {"virtual_camera"},
     "film": FILM,

@@ -6,10 +6,21 @@ from collections.abc import Callable
 
 from streamer.engine.engine import Engine
 from streamer.engine.output_feed import OutputFeed
+from streamer.outputs.rtmp_link import RtmpLink
+from streamer.outputs.srt_library import srt_library
+from streamer.outputs.srt_link import SrtLink
+from streamer.outputs.stream_output import StreamOutput
 from streamer.server.ice_servers import ice_servers
 from streamer.server.whip_resources import sound_lag_s
 from streamer.settings import Settings
+from streamer.stream_address import RtmpAddress, SrtAddress, read_stream_address
 from streamer.webrtc.whip_output import WhipOutput
+
+
+def check_publishing(settings: Settings) -> None:
+    """Find out whether `publish_feed` has what it needs. Raises OutputError."""
+    if settings.publish is not None and isinstance(read_stream_address("--publish", settings.publish), SrtAddress):
+        srt_library()
 
 
 def publish_feed(
@@ -19,13 +30,35 @@ def publish_feed(
     thread. width, height: see `OutputFeed`.
     """
     assert settings.publish is not None
-    output = WhipOutput(
-        settings.publish,
-        settings.publish_token,
-        tell,
-        ice_servers=ice_servers(settings),
-        codec=settings.codec,
-        max_bitrate=round(settings.bitrate * 1e6),
-        lag_s=lambda: sound_lag_s(engine),
-    )
+    address = read_stream_address("--publish", settings.publish)
+    output: WhipOutput | StreamOutput
+    if address is None:
+        output = WhipOutput(
+            settings.publish,
+            settings.publish_token,
+            tell,
+            ice_servers=ice_servers(settings),
+            codec=settings.codec,
+            max_bitrate=round(settings.bitrate * 1e6),
+            lag_s=lambda: sound_lag_s(engine),
+        )
+    else:
+        output = _stream_output(address, settings, tell, lambda: sound_lag_s(engine))
     return OutputFeed(engine, output, width, height, output.hear)
+
+
+def _stream_output(
+    address: RtmpAddress | SrtAddress, settings: Settings, tell: Callable[[str], None], lag_s: Callable[[], float]
+) -> StreamOutput:
+    server = f"[{address.host}]:{address.port}" if ":" in address.host else f"{address.host}:{address.port}"
+    if address.is_clear:
+        remedy = "a passphrase" if isinstance(address, SrtAddress) else "rtmps:// where the server has it"
+        secret = "the avatar" if isinstance(address, SrtAddress) else "the stream key"
+        tell(f"{secret} goes to {server} in the clear: use {remedy}")
+    return StreamOutput(
+        lambda: SrtLink(address) if isinstance(address, SrtAddress) else RtmpLink(address),
+        server,
+        tell,
+        max_bitrate=round(settings.bitrate * 1e6),
+        lag_s=lag_s,
+    )

@@ -86,6 +86,22 @@ class DelayLine:
         return np.where(stored[:, None], self._ring[positions % len(self._ring)], 0).astype(np.float64)
 
 
+class SmoothedDelay:
+    """A moving average of the median of the last DELAY_WINDOW delays, seconds."""
+
+    def __init__(self) -> None:
+        self._delays: deque[float] = deque(maxlen=DELAY_WINDOW)
+        self._smoothed: float | None = None
+
+    def add(self, delay: float) -> float:
+        """Take a delay in. Returns the average."""
+        self._delays.append(delay)
+        median = statistics.median(self._delays)
+        before = median if self._smoothed is None else self._smoothed
+        self._smoothed = before + DELAY_SMOOTHING * (median - before)
+        return self._smoothed
+
+
 class DelayedAudioTrack(MediaStreamTrack):
     """The microphone's sound, `delay()` seconds later, as evenly paced frames of 20 ms; silence where no sound came.
 
@@ -102,8 +118,7 @@ class DelayedAudioTrack(MediaStreamTrack):
         self._line = line
         self._delay = delay
         self._pace: pacing.Pace | None = None
-        self._delays: deque[float] = deque(maxlen=DELAY_WINDOW)
-        self._smoothed_delay: float | None = None
+        self._smoothed_delay = SmoothedDelay()
 
     async def recv(self) -> AudioFrame:
         """The next 20 ms, 48 kHz stereo. Raises MediaStreamError once stopped."""
@@ -114,11 +129,8 @@ class DelayedAudioTrack(MediaStreamTrack):
         await asyncio.sleep(pacing.wait(pace, now))
         tick = pace.tick
         self._pace = pacing.advance(pace, self._clock())
-        self._delays.append(min(max(MIN_DELAY_S, self._delay()), MAX_DELAY_S))
-        delay = statistics.median(self._delays)
-        smoothed = delay if self._smoothed_delay is None else self._smoothed_delay
-        self._smoothed_delay = smoothed + DELAY_SMOOTHING * (delay - smoothed)
-        samples = self._line.pull(SAMPLES_PER_FRAME, pace.due, self._smoothed_delay)
+        delay = self._smoothed_delay.add(min(max(MIN_DELAY_S, self._delay()), MAX_DELAY_S))
+        samples = self._line.pull(SAMPLES_PER_FRAME, pace.due, delay)
         frame = AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="stereo")
         frame.sample_rate = SAMPLE_RATE
         frame.pts, frame.time_base = tick * SAMPLES_PER_FRAME, fractions.Fraction(1, SAMPLE_RATE)

@@ -236,7 +236,11 @@ def test_a_media_server_is_https_or_on_this_machine(url: str) -> None:
     ("text", "sentence"),
     [
         *(
-            (text, "is not the address of a media server: it must look like https://HOST/PATH.")
+            (
+                text,
+                "is not the address of a media server: it must look like https://HOST/PATH, "
+                "rtmp://HOST/APP/KEY or srt://HOST:PORT.",
+            )
             for text in (
                 "media.example/key",
                 "https://me:key@media.example/",
@@ -254,6 +258,20 @@ def test_a_media_server_that_is_none_is_refused_without_its_key(text: str, sente
     with pytest.raises(SettingsError) as caught:
         read("--publish", text)
     assert str(caught.value) == f"--publish {sentence}"
+
+
+def test_an_rtmp_address_may_be_in_the_environment_and_has_no_token() -> None:
+    url = "rtmp://live.example/app/s3cret"
+    assert read(KAGAMI_PUBLISH=url).publish == url
+    sentence = "--publish-token is for WHIP alone, RTMP and SRT have it in the address: leave it out."
+    with pytest.raises(SettingsError) as caught:
+        read("--publish", url, "--publish-token", "abc")
+    assert str(caught.value) == sentence
+    with pytest.raises(SettingsError) as caught:
+        read(KAGAMI_PUBLISH="rtmp://me:s3cret@live.example/app/key")
+    assert str(caught.value) == (
+        "KAGAMI_PUBLISH is not the address of a media server: it must look like rtmp://HOST/APP/KEY."
+    )
 
 
 def test_a_bearer_token_must_be_one_that_http_can_send() -> None:

@@ -1,0 +1,225 @@
+"""The avatar on its way to a server by RTMP or SRT, which here is FFmpeg or one that a test tells what to do."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
+import pytest
+
+from streamer.engine.output_feed import Output
+from streamer.errors import OutputError
+from streamer.frames import AvatarFrame
+from streamer.outputs import stream_output
+from streamer.outputs.rtmp_link import RtmpLink
+from streamer.outputs.rtmp_messages import VIDEO
+from streamer.outputs.srt_library import srt_library
+from streamer.outputs.srt_link import SrtLink
+from streamer.outputs.stream_output import StreamOutput
+from streamer.stream_address import RtmpAddress, SrtAddress
+from tests.support.rtmp_server import RtmpServer, status
+from tests.support.stream_receiver import RtmpReceiver, decode, free_port
+
+KEY = "s3cret-k3y"
+SERVER = "media.example"
+WAIT_S = 30.0
+
+
+class Lines:
+    """What was told."""
+
+    def __init__(self) -> None:
+        self.all: list[str] = []
+        self._changed = threading.Condition()
+
+    def tell(self, line: str) -> None:
+        with self._changed:
+            self.all.append(line)
+            self._changed.notify_all()
+
+    def wait_for(self, count: int) -> list[str]:
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.all) >= count, WAIT_S), self.all
+            return self.all
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_output, "FIRST_RETRY_S", 0.05)
+    monkeypatch.setattr(stream_output, "LONGEST_RETRY_S", 0.2)
+
+
+@contextmanager
+def output(port: int, lines: Lines, feeds: bool = True) -> Iterator[StreamOutput]:
+    """An open output to a server of this machine, fed with frames and sound."""
+    address = RtmpAddress("127.0.0.1", port, False, "live", KEY)
+    made = StreamOutput(lambda: RtmpLink(address), SERVER, lines.tell)
+    with opened(made, feeds):
+        yield made
+    assert KEY not in "".join(lines.all)
+
+
+@contextmanager
+def opened(made: StreamOutput, feeds: bool = True) -> Iterator[None]:
+    made.open(128, 128, 30.0)
+    try:
+        with feeding(made) if feeds else nullcontext():
+            yield
+    finally:
+        made.close()
+        assert not made.is_open and "publish" not in [thread.name for thread in threading.enumerate()]
+
+
+@contextmanager
+def feeding(made: StreamOutput, make_frame: Callable[[int], np.ndarray] | None = None) -> Iterator[None]:
+    """Send frames of noise, or those of a test, and sound in a thread, while this context is open."""
+    ends = threading.Event()
+    noise = np.random.default_rng(0).integers(0, 255, (2, 128, 128, 3), np.uint8)
+
+    def feed() -> None:
+        count = 0
+        while not ends.wait(0.02):
+            picture = noise[count % 2] if make_frame is None else make_frame(count)
+            made.send(AvatarFrame(picture, monotonic() - 0.1))
+            made.hear(np.full((960, 2), 1000, np.int16))
+            count += 1
+
+    thread = threading.Thread(target=feed)
+    thread.start()
+    try:
+        yield
+    finally:
+        ends.set()
+        thread.join()
+
+
+def test_frames_and_sound_arrive_by_rtmp(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    lines = Lines()
+    with RtmpReceiver() as receiver, output(receiver.port, lines) as made:
+        receiver.wait_for_frames(10, 300)
+        protocol: Output = made
+        assert protocol.is_open and made.problem() is None
+    assert receiver.decoded.codecs == ["aac", "h264"] and receiver.decoded.sizes == {(128, 128)}
+    assert lines.all[-1] == f"publishing the avatar to {SERVER}"
+    assert KEY not in caplog.text
+
+
+def test_another_size_does_not_break_the_stream() -> None:
+    receiver = RtmpReceiver()
+
+    def make_frame(count: int) -> np.ndarray:
+        return np.full((128, 128, 3) if len(receiver.decoded.pictures) < 5 else (64, 256, 3), 200, np.uint8)
+
+    with receiver, output(receiver.port, Lines(), feeds=False) as made, feeding(made, make_frame):
+        receiver.wait_for_frames(40)
+    decoded = receiver.decoded
+    assert decoded.sizes == {(128, 128)} and decoded.newest is not None
+    assert decoded.newest[:40].max() < 16 and decoded.newest[60:68].min() > 180
+
+
+def test_stream_comes_back_after_the_server_was_away() -> None:
+    lines = Lines()
+    with RtmpReceiver() as receiver, output(receiver.port, lines):
+        receiver.wait_for_frames(5)
+        receiver.end()
+        with RtmpReceiver(receiver.port) as again:
+            again.wait_for_frames(5, 100)
+    assert lines.all[-1] == f"publishing the avatar to {SERVER}"
+    assert f"cannot publish to {SERVER}, trying again: the connection was lost" in lines.all
+
+
+def test_refusal_is_told_once_and_tried_again() -> None:
+    lines = Lines()
+    with RtmpServer({"publish": status("NetStream.Publish.BadName", "error")}) as server, output(server.port, lines):
+        server.wait_for(20, 15)
+        assert lines.all == [
+            f"cannot publish to {SERVER}, trying again: it refuses the stream key, or somebody uses it already"
+        ]
+
+
+def test_closing_waits_for_no_server_that_is_silent() -> None:
+    with RtmpServer(reads=False) as server, output(server.port, Lines()):
+        while not server.connections:
+            pass
+
+
+def test_frames_are_left_out_for_a_server_that_stops_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_output, "MAX_PENDING_S", 0.0)
+    monkeypatch.setattr(stream_output, "STALL_TIMEOUT_S", 0.3)
+    lines = Lines()
+    with RtmpServer() as server, output(server.port, lines) as made:
+        server.wait_for(VIDEO)
+        server.pause()
+        assert lines.wait_for(3)[:3] == [
+            f"publishing the avatar to {SERVER}",
+            f"{SERVER} takes the stream too slowly: frames are left out",
+            f"cannot publish to {SERVER}, trying again: it takes no more data",
+        ]
+        assert made.left_out > 0
+
+
+def test_stream_ends_when_nobody_is_live_and_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_output, "NOBODY_LIVE_S", 0.3)
+    lines = Lines()
+    with RtmpServer() as server, output(server.port, lines, feeds=False) as made:
+        assert not server.connections  # nothing before the first frame
+        with feeding(made):
+            lines.wait_for(1)
+        lines.wait_for(2)
+        with feeding(made):
+            lines.wait_for(3)
+    published = f"publishing the avatar to {SERVER}"
+    assert lines.all[:3] == [published, f"nobody is live: the stream to {SERVER} has ended", published]
+
+
+def test_encoder_that_fails_harms_nothing_but_the_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("no such encoder")
+
+    monkeypatch.setattr(stream_output, "TimedStream", fail)
+    lines = Lines()
+    with RtmpServer() as server, output(server.port, lines):
+        assert lines.wait_for(2)[1] == f"cannot publish to {SERVER}, trying again: something broke here"
+
+
+def has_srt() -> bool:
+    try:
+        srt_library()
+    except OutputError:
+        return False
+    return shutil.which("ffmpeg") is not None
+
+
+@pytest.mark.skipif(not has_srt(), reason="libsrt and ffmpeg are not installed")
+def test_frames_and_sound_arrive_by_srt(tmp_path: Path) -> None:
+    lines, passphrase = Lines(), "s3cret-passphrase"
+    path, port = tmp_path / "received.ts", free_port()
+    source = f"srt://127.0.0.1:{port}?mode=listener&passphrase={passphrase}"
+    command = ["ffmpeg", "-loglevel", "error", "-i", source, "-t", "1", "-c", "copy", "-f", "mpegts", str(path)]
+    address = SrtAddress("127.0.0.1", port, 0.1, passphrase=passphrase, stream_id=KEY)
+    made = StreamOutput(lambda: SrtLink(address), SERVER, lines.tell)
+    with opened(made), subprocess.Popen(command, stdin=subprocess.DEVNULL) as receiver:
+        receiver.wait(WAIT_S)
+        lines.wait_for(2)  # one at least: it ends after a second, and then nobody listens
+    decoded = decode(path.read_bytes())
+    assert sorted(decoded.codecs) == ["aac", "h264"] and decoded.sizes == {(128, 128)} and len(decoded.pictures) > 5
+    assert f"publishing the avatar to {SERVER}" in lines.all
+    assert "s3cret" not in "".join(lines.all)
+
+
+@pytest.mark.skipif(not has_srt(), reason="libsrt and ffmpeg are not installed")
+def test_srt_server_that_is_absent_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = Lines()
+    address = SrtAddress("127.0.0.1", free_port(), connect_timeout_s=0.2)
+    with opened(StreamOutput(lambda: SrtLink(address), SERVER, lines.tell)):
+        assert lines.wait_for(1) == [
+            f"cannot publish to {SERVER}, trying again: it does not answer (nobody listens there, or it refuses)"
+        ]
