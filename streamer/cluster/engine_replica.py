@@ -87,7 +87,9 @@ class EngineReplica:
         with StartLines(sys.stderr) as lines:
             made = (make or make_engine)(settings, lines)
         self._engine = made.engine
-        self._server = Server(made.engine, settings, made.avatar, made.name, made.pictures, made.backdrop)
+        self._server = Server(
+            made.engine, settings, made.avatar, made.name, made.pictures, made.backdrop, place=self.name
+        )
         self._sockets: dict[str, RelayedSocket] = {}
         self._avatars: OrderedDict[str, Avatar] = OrderedDict()
         self._telling: asyncio.Task[None] | None = None
@@ -95,8 +97,7 @@ class EngineReplica:
 
     async def converse(self, conversation: str, scope: dict[str, Any]) -> AsyncIterator[Event]:
         """The server's side of one page's WebSocket, until either side closes it. conversation: its name for `hear`."""
-        if self._telling is None:
-            self._telling = asyncio.get_running_loop().create_task(self._keep_telling())
+        self._begin_telling()
         socket = self._sockets[conversation] = RelayedSocket()
         task = asyncio.get_running_loop().create_task(self._server.app(scope, socket.incoming.get, socket.send))  # type: ignore[arg-type]
         task.add_done_callback(lambda _: socket.outgoing.put_nowait(None))
@@ -126,7 +127,12 @@ class EngineReplica:
             socket.hear(text)
 
     async def http(self, scope: dict[str, Any], body: bytes) -> AsyncIterator[dict[str, Any]]:
-        """The answer to a request, as ASGI messages. body: all of it."""
+        """The answer to a request, as ASGI messages. body: all of it.
+
+        Where the request began a connection of an encoder or a player, this ends with that, so that Serve does not end
+        the replica before.
+        """
+        self._begin_telling()
         answers: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(4)
         parts: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -140,12 +146,30 @@ class EngineReplica:
                 await answers.put(None)
 
         task = asyncio.get_running_loop().create_task(answer())
+        location = None
         try:
             while (message := await answers.get()) is not None:
+                if message.get("status") == 201:
+                    location = dict(message["headers"]).get(b"location", b"").decode("latin-1")
                 yield message
+            if location is not None and self._server.whip is not None:
+                self._tell_now.set()  # an encoder may come back at any ingress from now on
+                await self._server.whip.wait_ended(location)
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+    async def let_go(self, location: str) -> None:
+        """See `WhipRoutes.let_go`."""
+        await self._server.whip.let_go(location)
+
+    async def release(self, name: str) -> None:
+        """See `WhipRoutes.release`."""
+        await self._server.whip.release(name)
+
+    async def sessions(self) -> tuple[str, list[tuple[float, dict[str, Any]]]]:
+        """The replica's name, and when each session's page or encoder came, with its state in the control API."""
+        return self.name, self._server.control.api.dated_states()
 
     async def carry(self, secret: str) -> Record[bytes] | None:
         """What the session of a page needs elsewhere, as of now; None where there is no such session. Its picture is in
@@ -188,6 +212,10 @@ class EngineReplica:
         while len(self._avatars) > MAX_AVATARS:
             self._avatars.popitem(last=False)
         return self._avatars[picture]
+
+    def _begin_telling(self) -> None:
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().create_task(self._keep_telling())
 
     async def _keep_telling(self) -> None:
         while True:

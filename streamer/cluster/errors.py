@@ -47,15 +47,6 @@ class NoReplicaError(KagamiError):
         super().__init__("No engine of this cluster is running at present: this page comes back by itself.")
 
 
-class OneServerOnlyError(KagamiError):
-    """A request for something that servers alone have."""
-
-    code = "forbidden"
-
-    def __init__(self) -> None:
-        super().__init__("A cluster has no control API: start run_server.py for the session that is to be controlled.")
-
-
 class ReplicaGoneError(KagamiError):
     """The replica of a conversation has ended or is not reached any more."""
 

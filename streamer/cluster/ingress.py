@@ -6,25 +6,27 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
-from streamer.cluster.errors import NoReplicaError, OneServerOnlyError, ReplicaGoneError
-from streamer.cluster.fleet_view import VIEW
+from streamer.cluster.control_calls import ClusterCalls
+from streamer.cluster.control_relay import ControlRelay
+from streamer.cluster.errors import NoReplicaError, ReplicaGoneError
+from streamer.cluster.fleet_view import VIEW, Way
+from streamer.cluster.http_relay import HttpRelay, plain_scope
 from streamer.cluster.labelled_metrics import labelled_metrics
 from streamer.cluster.page_relay import PageRelay
 from streamer.cluster.replica_links import ReplicaLinks
-from streamer.errors import KagamiError, TooFastError, TooLargeError, UnknownSessionError
+from streamer.errors import KagamiError, UnknownSessionError
 from streamer.server.access import (
     AccessMiddleware,
     address_of,
@@ -34,17 +36,13 @@ from streamer.server.access import (
     may_see_figures,
 )
 from streamer.server.app import WEB_CLIENT, RequestLimitMiddleware
-from streamer.server.control_api_routes import ROOT as CONTROL_API
 from streamer.server.conversation import TRY_AGAIN_LATER
 from streamer.server.error_answers import answer_error
 from streamer.server.rate_limits import Limits, RateLimiters
-from streamer.server.request_body import read_body
 from streamer.settings import Settings
 
 CHECK_PERIOD_S = 0.5  # between two looks for sessions that should move
 MOVES_AT_ONCE = 4  # of one ingress
-MAX_PARTS_MB = 32.0  # of a clip's part, which is read whole before it is passed on
-MAX_BODIES = 16  # request bodies that are read at once
 METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE"]
 _log = logging.getLogger(__name__)
 
@@ -69,13 +67,22 @@ class Ingress:
         self._settings = settings
         self._limiters = RateLimiters(limits or Limits())
         self._relays: set[PageRelay] = set()
-        self._bodies = 0
+        self._http = HttpRelay(links, settings)
+        self._control = ControlRelay(
+            links, self._http, settings, self._limiters, lambda socket: ClusterCalls(links, socket)
+        )
+        self._whip: Any = None
+        if settings.whip:
+            from streamer.cluster.whip_relay import WhipRelay  # noqa: PLC0415 - imported where it is wanted alone
+
+            self._whip = WhipRelay(links, self._http, settings)
         app = Starlette(
             routes=[
                 Route("/api/health", self._health),
                 Route("/api/ready", self._ready),
                 Route("/metrics", self._metrics),
-                Route(f"{CONTROL_API}/{{rest:path}}", _refuse_control, methods=METHODS),
+                *self._control.routes,
+                *([] if self._whip is None else self._whip.routes),
                 Route("/api/{rest:path}", self._forward, methods=METHODS),
                 WebSocketRoute("/ws", self._relay),
                 Mount("/", StaticFiles(directory=web_client, html=True, check_dir=False)),
@@ -114,35 +121,12 @@ class Ingress:
     async def _forward(self, request: Request) -> Response:
         """Have the replica of the session that a request names answer it, or any where it names none."""
         check_token(request, self._settings.token)
-        session, replica = request.query_params.get("session"), None
-        if session is not None and (replica := await self._links.replica_of(session)) is None:
-            raise UnknownSessionError
-        try:
-            body = await self._read_body(request)
-        except ClientDisconnect:
-            return PlainTextResponse("", 400)
-        answer = self._links.http(_plain_scope(request.scope), body, replica)
-        try:
-            start = await anext(answer)
-        except StopAsyncIteration:
-            raise NoReplicaError from None
-        headers = [(name, value) for name, value in start.get("headers", []) if name not in _OWN_HEADERS]
-        response = StreamingResponse(_bodies(answer), start["status"])
-        response.raw_headers = headers
-        return response
-
-    async def _read_body(self, request: Request) -> bytes:
-        """All of a request's body. Raises TooLargeError, TooFastError, ClientDisconnect."""
-        if request.method not in ("PUT", "POST"):
-            return b""
-        if self._bodies >= MAX_BODIES:
-            raise TooFastError("Too many uploads come at once: wait a moment and try again.")
-        limit_mb = MAX_PARTS_MB if request.url.path == "/api/film" else self._settings.max_upload_mb
-        self._bodies += 1
-        try:
-            return await read_body(request, round(limit_mb * 1e6), TooLargeError(limit_mb))
-        finally:
-            self._bodies -= 1
+        session, way = request.query_params.get("session"), Way.ANY
+        if session is not None:
+            if (replica := await self._links.replica_of(session)) is None:
+                raise UnknownSessionError
+            way = Way.to(replica)
+        return await self._http.answer(request, way)
 
     async def _relay(self, socket: WebSocket) -> None:
         """One page's WebSocket, see `PageRelay`."""
@@ -153,12 +137,18 @@ class Ingress:
             await socket.close(TRY_AGAIN_LATER)
             return
         await socket.accept()
-        relay = PageRelay(self._links, socket, _plain_scope(socket.scope), self._links.note)
+        relay = PageRelay(self._links, socket, plain_scope(socket.scope), self._links.note)
         self._relays.add(relay)
         try:
             await relay.run()
         finally:
             self._relays.discard(relay)
+
+    async def close(self) -> None:
+        """End the WebSockets of programs; encoders and players live on at their replicas."""
+        await self._control.close()
+        if self._whip is not None:
+            self._whip.close()
 
     async def keep_moving(self) -> None:
         """Look for new replicas, and for sessions that should move, until this is cancelled."""
@@ -184,35 +174,10 @@ class Ingress:
                 moving += own
             elif load is not None and load.surplus and self._links.has_room({str(name)}):
                 moving += own[: math.ceil(load.surplus * len(own) / max(1, load.live))]
+        if self._whip is not None and overdue:
+            await self._whip.let_go(overdue)
         for start in range(0, len(moving), MOVES_AT_ONCE):
             await asyncio.gather(*(relay.move(overdue) for relay in moving[start : start + MOVES_AT_ONCE]))
-
-
-_OWN_HEADERS = frozenset(
-    name.encode()
-    for name in (
-        "content-security-policy", "cache-control", "cross-origin-opener-policy", "cross-origin-resource-policy",
-        "permissions-policy", "referrer-policy", "x-content-type-options",
-    )
-)  # fmt: skip
-
-
-async def _bodies(answer: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
-    async for message in answer:
-        if body := message.get("body", b""):
-            yield body
-
-
-def _plain_scope(scope: Any) -> dict[str, Any]:
-    """The part of an ASGI scope that another process understands."""
-    kept = ("type", "asgi", "http_version", "method", "scheme", "path", "raw_path", "query_string", "headers", "client",
-            "server", "subprotocols")  # fmt: skip
-    return {name: scope[name] for name in kept if name in scope} | {"root_path": ""}
-
-
-async def _refuse_control(request: Request) -> Response:
-    """The control API names the sessions of one server."""
-    return error_response(OneServerOnlyError(), 404)
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:

@@ -29,7 +29,7 @@ class IngressReplica:
 
     async def __init__(self, engines: Any, directory: Any, drain_s: float, settings: Settings) -> None:  # type: ignore[misc]
         listening = await _bind_soon(settings)
-        ingress = Ingress(ReplicaLinks(engines, directory), settings, drain_s)
+        self._ingress = ingress = Ingress(ReplicaLinks(engines, directory), settings, drain_s)
         self._web = uvicorn.Server(serve_config(ingress.app))
         self._moving = asyncio.get_running_loop().create_task(ingress.keep_moving())
         self._serving = asyncio.get_running_loop().create_task(self._web.serve([listening]))
@@ -42,6 +42,7 @@ class IngressReplica:
     async def __del__(self) -> None:
         """Called by Serve when the replica ends in order: pages come back at the next one."""
         self._moving.cancel()
+        await self._ingress.close()
         self._web.should_exit = True
         await asyncio.wait([self._serving])
 

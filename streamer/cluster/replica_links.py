@@ -11,6 +11,7 @@ from typing import Any
 from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 
+from streamer.cluster.control_relay import PlacedSession
 from streamer.cluster.errors import ReplicaGoneError
 from streamer.cluster.fleet_view import VIEW, Way
 from streamer.cluster.page_relay import Link, new_conversation
@@ -106,14 +107,27 @@ class ReplicaLinks:
             if name not in without
         )
 
-    async def http(self, scope: dict[str, Any], body: bytes, replica: str | None) -> AsyncIterator[dict[str, Any]]:
-        """The answer of a replica, or any, to a request, as ASGI messages. Raises ReplicaGoneError."""
-        way = Way.ANY if replica is None else Way.to(replica)
+    async def http(self, scope: dict[str, Any], body: bytes, way: str) -> AsyncIterator[dict[str, Any]]:
+        """See `http_relay.Answering`."""
         try:
             async for message in self._engines.options(stream=True, session_id=way).http.remote(scope, body):
                 yield message
         except _GONE as error:
             raise _gone(error) from error
+
+    async def sessions(self) -> list[PlacedSession]:
+        """The sessions of all replicas, the newest first."""
+        found = await self.broadcast("sessions")
+        placed = [PlacedSession(replica, since, state) for replica, listed in found.items() for since, state in listed]
+        return sorted(placed, key=lambda each: each.since, reverse=True)
+
+    async def let_go(self, replica: str, location: str) -> None:
+        """See `EngineReplica.let_go`. Raises ReplicaGoneError."""
+        await self._call(self._engines.options(session_id=Way.to(replica)).let_go.remote(location), CALL_TIMEOUT_S)
+
+    async def release(self, replica: str, name: str) -> None:
+        """See `EngineReplica.release`. Raises ReplicaGoneError."""
+        await self._call(self._engines.options(session_id=Way.to(replica)).release.remote(name), CALL_TIMEOUT_S)
 
     async def broadcast(self, method: str) -> Mapping[str, Any]:
         """What each running replica answers, by its name; one that does not is left out."""

@@ -90,6 +90,7 @@ class Server:
     page. camera: the virtual camera, which the page switches. recorder: of `--record`, which the page tells of.
     keep_s: how long a session is kept whose page went without `bye`. make_film_worker: in place of `FilmWorker`.
     osc: a UDP socket for controls, which it listens on from `start` on. tell: called with a line for the console.
+    place: see `WhipRoutes`.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class Server:
         make_film_worker: Callable[[], Any] | None = None,
         osc: socket.socket | None = None,
         tell: Callable[[str], None] = lambda line: None,
+        place: str | None = None,
     ) -> None:
         self.engine = engine
         self._settings = settings
@@ -129,11 +131,11 @@ class Server:
             self._read_upload,
         )  # fmt: skip
         films = FilmRoutes(settings, self._limiters, self._session_of)
-        self._whip: Any = None
+        self.whip: Any = None
         if settings.whip:
             from streamer.server.whip_routes import WhipRoutes  # noqa: PLC0415 - imported where it is wanted alone
 
-            self._whip = WhipRoutes(engine, settings, self.conversations, self._limiters)
+            self.whip = WhipRoutes(engine, settings, self.conversations, self._limiters, place)
         self._osc: Any = None
         if osc is not None:
             from streamer.server.osc_port import OscPort  # noqa: PLC0415 - imported where it is wanted alone
@@ -165,7 +167,7 @@ class Server:
                 Route("/api/view", self._upload_view, methods=["PUT"]),
                 Route("/api/view", self._add_view_back, methods=["POST"]),
                 Route("/api/view", self._remove_view, methods=["DELETE"]),
-                *([] if self._whip is None else self._whip.routes),
+                *([] if self.whip is None else self.whip.routes),
                 Route("/metrics", self._metrics),
                 WebSocketRoute("/ws", self.conversations.websocket_endpoint),
                 Mount("/", StaticFiles(directory=web_client, html=True, check_dir=False)),
@@ -186,8 +188,8 @@ class Server:
         if self._osc is not None:
             await self._osc.close()
         await self.control.close()
-        if self._whip is not None:
-            await self._whip.close()
+        if self.whip is not None:
+            await self.whip.close()
         await self.conversations.close()
         await self._films.close()
 

@@ -10,18 +10,21 @@ from streamer.server.prepared_avatars import CharacterKey
 from streamer.server.session import Session
 from streamer.sources.mood_reading import MoodReading
 from streamer.tracking.tracker import Handover
+from streamer.webrtc.offer import Role
 
 
 @dataclass(frozen=True, slots=True)
 class CarriedSession:
     """A session on its way to another server; picklable.
 
-    session: its secret name, which stays. name: of its picture. key: what that was prepared from; of the picture that
-    every session starts with it holds `session_pictures.START` alone. handover: None before the first calibration.
+    session: its secret name, which stays. role: of its page or encoder. name: of its picture. key: what that was
+    prepared from; of the picture that every session starts with it holds `session_pictures.START` alone. handover:
+    None before the first calibration.
     A background of the page's own is not carried: the page sends it again.
     """
 
     session: str
+    role: Role
     name: str
     key: CharacterKey
     controls: Controls
@@ -34,7 +37,7 @@ def carry(session: Session) -> CarriedSession:
     """What a session would need now."""
     pictures, controls = session.pictures, session.controls
     return CarriedSession(
-        session.id, pictures.name, pictures.key, controls.current, controls.paused, controls.mood.reading,
+        session.id, session.role, pictures.name, pictures.key, controls.current, controls.paused, controls.mood.reading,
         controls.handover,
     )  # fmt: skip
 

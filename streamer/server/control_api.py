@@ -53,6 +53,11 @@ class Event:
     session: Session
     values: Values
 
+    @property
+    def handle(self) -> str:
+        """The handle of the session."""
+        return handle_of(self.session)
+
 
 class ControlApi:
     """The calls of programs, on the event loop. Every error is a KagamiError with a sentence.
@@ -109,6 +114,16 @@ class ControlApi:
         sessions = self._driven()
         return next((each for each in sessions if each.is_live), sessions[0] if sessions else None)
 
+    @property
+    def newest_handle(self) -> str | None:
+        """The handle of `newest`."""
+        return None if (newest := self.newest) is None else handle_of(newest)
+
+    async def watch(self, events: frozenset[EventName], handle: str | None) -> None:
+        """Be ready to tell of events: of one session, or of the newest. Raises UnknownHandleError."""
+        if handle is not None:
+            self.session_of(handle)
+
     def session_of(self, handle: str | None) -> Session:
         """The session of a handle; for None `newest`. Raises UnknownHandleError, NoPageError."""
         if handle is not None:
@@ -125,6 +140,10 @@ class ControlApi:
         sessions = self._driven()
         newest = self.newest
         return {"sessions": [{**_state_of(each), "newest": each is newest} for each in sessions]}
+
+    def dated_states(self) -> list[tuple[float, Values]]:
+        """When each session's page or encoder came, with its state."""
+        return [(each.since, _state_of(each)) for each in self._driven()]
 
     async def snapshot(self, session: Session, kind: SnapshotFormat, caller: Caller) -> bytes:
         """The newest frame of the avatar as a file. Raises NotLiveError, TooFastError."""

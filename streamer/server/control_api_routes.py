@@ -78,7 +78,7 @@ class ControlApiRoutes:
         self._access = ControlAccess(settings, limiters)
         self._count_upload = count_upload
         self._read_upload = read_upload
-        self._sockets = ControlSockets(self.api, self._access, limiters)
+        self._sockets = ControlSockets(lambda _: self.api, self._access, limiters)
         self.routes: list[BaseRoute] = [
             *(Route(ROOT + each.path, self._handler(each.do), methods=[each.method]) for each in ENDPOINTS),
             Route(ROOT + UPLOAD[1], self._upload, methods=[UPLOAD[0]]),

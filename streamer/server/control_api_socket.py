@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import json
 import logging
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from streamer.errors import KagamiError, ProtocolError, SessionError, TooFastError
 from streamer.server.access import address_of
-from streamer.server.control_api import Caller, ControlApi, Event, handle_of
+from streamer.server.control_api import Caller, Values
 from streamer.server.control_api_access import ControlAccess
 from streamer.server.control_api_calls import EventName, Subscribe, parse_call, parse_object
 from streamer.server.conversation import TRY_AGAIN_LATER
@@ -34,11 +35,36 @@ class TooSlowError(KagamiError):
     code = "too-slow"
 
 
-class ControlSockets:
-    """All WebSockets of programs. What one of them holds ends with it, since nobody else could end it."""
+class ApiEvent(Protocol):
+    """See `control_api.Event`."""
 
-    def __init__(self, api: ControlApi, access: ControlAccess, limiters: RateLimiters) -> None:
-        self._api = api
+    @property
+    def name(self) -> EventName: ...
+    @property
+    def handle(self) -> str: ...
+    @property
+    def values(self) -> Values: ...
+
+
+class Api(Protocol):
+    """What one WebSocket calls: `ControlApi`, or what reaches several servers in its place."""
+
+    @property
+    def newest_handle(self) -> str | None: ...
+    async def call(self, do: str, fields: Mapping[str, Any], caller: Caller, session: str | None = None) -> Values: ...
+    async def watch(self, events: frozenset[EventName], handle: str | None) -> None: ...
+    def listen(self, listener: Callable[[ApiEvent], None]) -> Callable[[], None]: ...
+    def release_holder(self, holder: Hashable) -> None: ...
+
+
+class ControlSockets:
+    """All WebSockets of programs. What one of them holds ends with it, since nobody else could end it.
+
+    make_api: makes what a WebSocket calls.
+    """
+
+    def __init__(self, make_api: Callable[[WebSocket], Api], access: ControlAccess, limiters: RateLimiters) -> None:
+        self._make_api = make_api
         self._access = access
         self._limiters = limiters
         self._open: set[asyncio.Task[None]] = set()
@@ -62,7 +88,7 @@ class ControlSockets:
         if self._closing or len(self._open) >= MAX_SOCKETS:
             await socket.close(TRY_AGAIN_LATER)
             return
-        connection = ControlSocket(socket, self._api, self._access)
+        connection = ControlSocket(socket, self._make_api(socket), self._access)
         task = asyncio.get_running_loop().create_task(connection.serve())
         self._open.add(task)
         task.add_done_callback(self._open.discard)
@@ -76,7 +102,7 @@ class ControlSockets:
 class ControlSocket:
     """One WebSocket of a program."""
 
-    def __init__(self, socket: WebSocket, api: ControlApi, access: ControlAccess) -> None:
+    def __init__(self, socket: WebSocket, api: Api, access: ControlAccess) -> None:
         self._socket = socket
         self._api = api
         self._access = access
@@ -136,7 +162,7 @@ class ControlSocket:
             if do is None:
                 raise ProtocolError("The message lacks its field 'do': see docs/control-api.md.")
             if do == "subscribe":
-                self._subscribe(number, fields, session)
+                await self._subscribe(number, fields, session)
                 return
             if len(self._pending) >= MAX_PENDING:
                 raise TooFastError(f"More than {MAX_PENDING} calls wait for their answers: wait for some of them.")
@@ -156,22 +182,19 @@ class ControlSocket:
             _log.exception("a call of the control API broke")
             self._refuse(number, SessionError("Something broke in this call: try it again."))
 
-    def _subscribe(self, number: Any, fields: dict[str, Any], session: str | None) -> None:
+    async def _subscribe(self, number: Any, fields: dict[str, Any], session: str | None) -> None:
         request = parse_call("subscribe", fields, Subscribe)
         assert isinstance(request, Subscribe)
-        if session is not None:
-            self._api.session_of(session)
+        await self._api.watch(frozenset(request.events), session)
         self._events, self._session = frozenset(request.events), session
         self._put({"id": number, "ok": {"events": sorted(self._events)}})
 
-    def _on_event(self, event: Event) -> None:
+    def _on_event(self, event: ApiEvent) -> None:
         if event.name in self._events and (event.name == "sessions" or self._is_wanted(event)):
-            self._put({"event": event.name, "session": handle_of(event.session), **event.values})
+            self._put({"event": event.name, "session": event.handle, **event.values})
 
-    def _is_wanted(self, event: Event) -> bool:
-        if self._session is not None:
-            return handle_of(event.session) == self._session
-        return event.session is self._api.newest
+    def _is_wanted(self, event: ApiEvent) -> bool:
+        return event.handle == (self._session or self._api.newest_handle)
 
     def _refuse(self, number: Any, error: KagamiError) -> None:
         self._put({"id": number, "error": {"code": error.code, "message": str(error)}})

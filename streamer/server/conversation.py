@@ -106,6 +106,7 @@ class Conversations:
     ) -> None:
         self.sessions: dict[str, Session] = {}
         self.events = SessionEvents()
+        self.encoders: dict[str, Session] = {}  # those that `publish` a camera, by the secret under which they are kept
         self._kept: KeptSessions[Session] = KeptSessions(keep_s)
         self._engine = engine
         self._settings = settings
@@ -247,13 +248,13 @@ class Conversations:
         return session
 
     def carried(self) -> dict[str, Session]:
-        """Each session that `carry` may take to another server, by the secret of its page; those are included whose
-        page is gone for a moment.
+        """Each session that `carry` may take to another server, by the secret of its page or encoder, also while that
+        is gone for a moment.
         """
         shown = {
             each.secret: each.session for each in self._open if each.secret is not None and each.session is not None
         }
-        return {**self._kept.sessions, **shown}
+        return {**self._kept.sessions, **shown, **self.encoders}
 
     async def adopt(self, secret: str, carried: CarriedSession, avatar: Avatar | None) -> None:
         """Go on with a session of another server: it has a place in the engine from now on, and is kept for the next
@@ -261,7 +262,7 @@ class Conversations:
 
         Raises ServerFullError, OverloadError, EngineClosedError.
         """
-        session = self.make_session(drop, lambda: None, "", id=carried.session)
+        session = self.make_session(drop, lambda: None, "", carried.role, carried.session)
         try:
             await restore(session, carried, avatar)
         except BaseException:

@@ -89,7 +89,8 @@ class Session:
         self._executors = executors
         self._limiters = limiters
         self._address = address
-        self._role: Role = role
+        self.role: Role = role
+        self.since = time.time()  # when its page or encoder came, in seconds of the wall clock
         self.is_viewer = role == "view"
         self.controls = SessionControls(settings)
         self.controls.acts.on_programs_change = self._on_programs_change
@@ -158,6 +159,7 @@ class Session:
         """Go on with a page that came back; `begin` answers its `hello`. For the arguments see the class."""
         self._send_to_page, self._on_end, self._address = send, on_end, address
         self._last_state = None
+        self.since = time.time()
         self._lost_at = time.monotonic()  # the page has some time for its offer, see `media_problem`
         self.is_resumed = True
 
@@ -253,7 +255,7 @@ class Session:
         session = await self.enter_engine()
         self._frames = self._engine.watch() if session is None else session.new_output()
         peer = Peer(
-            self._role,
+            self.role,
             self._frames,
             None if session is None else session.camera,
             None if session is None else session.sound,

@@ -31,6 +31,11 @@ _log = logging.getLogger(__name__)
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
 
 
+def encoder_secret(name: str) -> str:
+    """Under which the session of a camera that was published under a name is kept: no secret of a page has a space."""
+    return f"whip {name}"
+
+
 def sound_lag_s(engine: Engine, session: EngineSession | None = None) -> float:
     """Seconds by which what the sound of a session, or of the newest, moves is later than what its camera moves."""
     sessions = engine.sessions if session is None else (session,)
@@ -40,8 +45,8 @@ def sound_lag_s(engine: Engine, session: EngineSession | None = None) -> float:
 class Resource:
     """One connection that was made over HTTP: its offer is answered once, candidates may follow, then it ends.
 
-    id: its secret name. etag: of its ICE session, with quotes. on_end: called with it once it has ended. spawn: runs a
-    coroutine in the background.
+    id: its secret name. ended: set once it has. etag: of its ICE session, with quotes. on_end: called with it once it
+    has ended. spawn: runs a coroutine in the background.
     """
 
     def __init__(self, on_end: Callable[[Resource], None], spawn: Spawn) -> None:
@@ -52,7 +57,7 @@ class Resource:
         self._gathered = asyncio.Event()
         self._user_fragments: frozenset[str] = frozenset()
         self._spawn = spawn
-        self._has_ended = False
+        self.ended = asyncio.Event()
 
     async def answer(self, offer: str) -> str:
         """The answer to an SDP offer, with all candidates of the server. Raises KagamiError, after which it has
@@ -63,6 +68,10 @@ class Resource:
     async def close(self) -> None:
         """End the connection and what it feeds. May be called again."""
         raise NotImplementedError
+
+    async def let_go(self) -> None:
+        """End the connection as if it had been lost."""
+        await self.close()
 
     def restarts(self, fragment: Fragment) -> bool:
         """Whether a fragment begins another ICE session."""
@@ -103,8 +112,8 @@ class Resource:
         return whole_answer(answer, self._candidates)
 
     def _end(self) -> None:
-        if not self._has_ended:
-            self._has_ended = True
+        if not self.ended.is_set():
+            self.ended.set()
             self._on_end(self)
 
 
@@ -138,8 +147,8 @@ class Publication(Resource):
 
     @property
     def _secret(self) -> str:
-        """Under which its session is kept: no secret of a page has a space."""
-        return f"whip {self.name}"
+        """Under which its session is kept."""
+        return encoder_secret(self.name)
 
     async def answer(self, offer: str) -> str:
         async with self._lock:
@@ -154,6 +163,7 @@ class Publication(Resource):
                 session.attach(self._receive, self._fail, self._address)
             self.session = session
             self._conversations.sessions[session.id] = session
+            self._conversations.encoders[self._secret] = session
             self._conversations.events.publish(session, None)
             try:
                 await self._conversations.handle(session, signaling.Offer(offer))
@@ -172,6 +182,9 @@ class Publication(Resource):
         if session is not None:
             await session.close()
 
+    async def let_go(self) -> None:
+        await (self._keep() if self._comes_back else self.close())
+
     async def _keep(self) -> None:
         session = self._release()
         if session is not None:
@@ -183,6 +196,8 @@ class Publication(Resource):
         session, self.session = self.session, None
         if session is not None:
             self._conversations.sessions.pop(session.id, None)
+            if self._conversations.encoders.get(self._secret) is session:
+                del self._conversations.encoders[self._secret]
             self._conversations.events.publish(session, None)
         self._end()
         return session
@@ -199,7 +214,7 @@ class Publication(Resource):
             await self._on_candidate(message.candidate, message.sdp_mid, message.sdp_m_line_index)
         elif isinstance(message, signaling.Error) and message.code == ConnectionLostError.code:
             self._gathered.set()  # it may have failed before
-            self._spawn(self._keep() if self._comes_back else self.close())
+            self._spawn(self.let_go())
 
     def _fail(self) -> None:
         """The session cannot go on."""

@@ -29,7 +29,7 @@ from streamer.server.ice_servers import ice_servers
 from streamer.server.message_faults import MAX_SDP_CHARACTERS
 from streamer.server.rate_limits import RateLimiters
 from streamer.server.request_body import read_body
-from streamer.server.whip_resources import Playback, Publication, Resource
+from streamer.server.whip_resources import Playback, Publication, Resource, encoder_secret
 from streamer.server.whip_sdp import read_fragment
 from streamer.settings import Settings
 from streamer.webrtc.offer import WrongMediaError
@@ -60,11 +60,21 @@ class WhipError(KagamiError):
 
 
 class WhipRoutes:
-    """`/whip` and `/whep`, and the resources that they make. Used on the event loop; `close` ends all."""
+    """`/whip` and `/whep`, and the resources that they make. Used on the event loop; `close` ends all.
+
+    place: the name of this server among several. Each location ends with it after a dot, and so do the names of cameras
+    that came without one, after a dash.
+    """
 
     def __init__(
-        self, engine: Engine, settings: Settings, conversations: Conversations, limiters: RateLimiters
+        self,
+        engine: Engine,
+        settings: Settings,
+        conversations: Conversations,
+        limiters: RateLimiters,
+        place: str | None = None,
     ) -> None:
+        self._place = place
         self._engine = engine
         self._settings = settings
         self._conversations = conversations
@@ -87,6 +97,23 @@ class WhipRoutes:
         self._is_closed = True
         ends = [resource.close() for resource in list(self._resources.values())]
         await asyncio.gather(*ends, *self._tasks, return_exceptions=True)
+
+    async def wait_ended(self, location: str) -> None:
+        """Return once the connection of a location has ended."""
+        if (resource := self._resources.get(location.rpartition("/")[2])) is not None:
+            await resource.ended.wait()
+
+    async def let_go(self, location: str) -> None:
+        """End the connection of a location, whose encoder may come back as after a lost one."""
+        if (resource := self._resources.get(location.rpartition("/")[2])) is not None:
+            await resource.let_go()
+
+    async def release(self, name: str) -> None:
+        """End the camera of a name and its session, which goes on at another server."""
+        if (publication := self._published.get(name)) is not None:
+            await publication.close()
+        if (session := self._conversations.take(encoder_secret(name))) is not None:
+            await session.close()
 
     def _route(self, path: str, handle: Handler, delete: Handler | None = None) -> Route:
         """A route of all methods, since others must not reach the files of the page. handle: POST of an endpoint, PATCH
@@ -149,13 +176,13 @@ class WhipRoutes:
             raise WhipError(400, f"A camera cannot have the name '{NEWEST}': choose another one.")
         offer = await _body(request, SDP)
         self._check_open()
-        name = wanted or _free_name(self._published)
+        name = wanted or _free_name(self._published, "" if self._place is None else f"-{self._place}")
         publication = Publication(
             self._conversations, name, address_of(request), self._forget, self._spawn, wanted is not None,
             self._published.get(name),
         )  # fmt: skip
         self._published[name] = publication
-        return await self._begin(publication, f"/whip/{name}/{publication.id}", offer)
+        return await self._begin(publication, f"/whip/{name}/", offer)
 
     async def _play(self, request: Request) -> Response:
         """Give a player the avatar of the newest session, or of a camera that was published under a name."""
@@ -168,7 +195,7 @@ class WhipRoutes:
         playback = Playback(
             self._engine, self._settings, self._limiters, address_of(request), self._forget, self._spawn, watched
         )
-        return await self._begin(playback, f"/whep/{name}/{playback.id}", offer)
+        return await self._begin(playback, f"/whep/{name}/", offer)
 
     def _watched(self, name: str) -> EngineSession | None:
         """The session of a name, None for the newest. Raises WhipError where nobody is live."""
@@ -183,9 +210,11 @@ class WhipRoutes:
         return session
 
     async def _begin(self, resource: Resource, path: str, offer: str) -> Response:
+        if self._place is not None:
+            resource.id += f".{self._place}"
         self._resources[resource.id] = resource
         answer = await resource.answer(offer)
-        response = Response(answer, 201, {"Location": path, "ETag": resource.etag}, SDP)
+        response = Response(answer, 201, {"Location": path + resource.id, "ETag": resource.etag}, SDP)
         self._add_links(response)
         return response
 
@@ -291,9 +320,9 @@ def _name(request: Request) -> str | None:
     return name
 
 
-def _free_name(taken: dict[str, Publication]) -> str:
-    """A number that no camera has, from 1."""
-    return next(str(number) for number in range(1, len(taken) + 2) if str(number) not in taken)
+def _free_name(taken: dict[str, Publication], suffix: str) -> str:
+    """A number that no camera has, from 1, with a suffix."""
+    return next(name for number in range(1, len(taken) + 2) if (name := f"{number}{suffix}") not in taken)
 
 
 def _quoted(text: str) -> str:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import json
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
+from websockets.asyncio.client import connect
 
+from benchmarks.streaming import whip_clients
+from benchmarks.streaming.whip_clients import WhepPlayer, WhipEncoder
 from tests.support.cluster_process import ROOT, ClusterProcess
 from tests.support.page import FakeCamera, Page, socket_url
 from tests.support.server_checks import png
@@ -30,7 +35,9 @@ PATIENCE_S = 90.0
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[ClusterProcess]:
     """Two replicas and an ingress."""
-    with ClusterProcess(["--replicas", "2", "--cores", "1", "--token", TOKEN, "--max-sessions", "2"]) as cluster:
+    with ClusterProcess(
+        ["--replicas", "2", "--cores", "1", "--token", TOKEN, "--max-sessions", "2", "--whip"]
+    ) as cluster:
         yield cluster
 
 
@@ -55,7 +62,7 @@ async def test_cluster_serves_the_page_and_honours_the_token(address: str) -> No
         assert config.headers.get_list("cache-control") == ["no-cache"]
         unknown = await http.get("/api/picture", params={"token": TOKEN, "session": "nobody"})
         assert (unknown.status_code, unknown.json()["code"]) == (404, "protocol")
-        assert (await http.get("/api/v1/sessions", params={"token": TOKEN})).status_code == 404
+        assert (await http.get("/api/v1/sessions", params={"token": TOKEN})).json() == {"sessions": []}
         assert (await http.get("/", headers={"Host": "evil.example"})).status_code == 403
 
 
@@ -78,6 +85,63 @@ async def test_sessions_are_spread_come_back_and_move_with_picture_and_controls(
         again = await page.hello(resume=SECRET[::-1])
         assert again["resumed"] and again["session"] == hello["session"]
         assert (again["picture"]["name"], again["controls"]["head"]) == ("red.png", 1.5)
+
+
+async def test_programs_reach_sessions_of_every_replica(address: str) -> None:
+    socket = connect(address.replace("http", "ws", 1) + f"/api/v1/ws?token={TOKEN}")
+    async with page_of(address) as first, page_of(address) as second, socket as program:
+        async with httpx.AsyncClient(base_url=f"{address}/api/v1", params={"token": TOKEN}) as http:
+            for page in (first, second):
+                await page.hello()
+                await page.start(FakeCamera())
+                await page.wait_for_frames(2)
+            sessions = (await http.get("/sessions")).json()["sessions"]
+            assert [each["newest"] for each in sessions] == [True, False]
+            newest, oldest = (each["session"] for each in sessions)
+            assert (await http.get("/state")).json()["session"] == newest
+            for page, handle, head in ((first, oldest, 0.5), (second, newest, 1.5)):
+                changed = await http.patch("/controls", params={"session": handle}, json={"head": head})
+                assert changed.json()["controls"]["head"] == head
+                await page.receive("controls", controls={"head": head})
+            assert (await http.get("/snapshot", params={"session": oldest})).content.startswith(b"\x89PNG")
+
+        async def ask(do: str, **fields: Any) -> Any:
+            await program.send(json.dumps({"id": do, "do": do, **fields}))
+            return await hear(lambda message: message.get("id") == do)
+
+        async def hear(is_it: Callable[[dict[str, Any]], bool]) -> Any:
+            async with asyncio.timeout(PATIENCE_S):
+                while not is_it(message := json.loads(await program.recv())):
+                    pass
+                return message
+
+        assert (await ask("act", name="smile", on=True, session=oldest))["ok"] == {"on": ["smile"]}
+        assert (await ask("acts", session=newest))["ok"] == {"on": []}
+        assert (await ask("subscribe", events=["controls"], session=oldest))["ok"] == {"events": ["controls"]}
+        await first.send(type="control", head=1.0)
+        await hear(lambda message: message.get("controls") == {"head": 1.0} and message["session"] == oldest)
+        await program.close()
+        async with httpx.AsyncClient(base_url=f"{address}/api/v1", params={"token": TOKEN}) as http:
+            async with asyncio.timeout(PATIENCE_S):  # what the WebSocket held ends with it
+                while (await http.get("/acts", params={"session": oldest})).json()["on"]:
+                    await asyncio.sleep(0.1)
+
+
+async def test_encoder_and_player_meet_at_one_replica_and_end_by_their_locations(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whip_clients, "WAIT_S", PATIENCE_S)
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with httpx.AsyncClient(headers=headers, base_url=address) as http:
+        async with WhipEncoder(f"{address}/whip/me", FakeCamera(200), token=TOKEN) as encoder:
+            async with WhepPlayer(f"{address}/whep/me", token=TOKEN) as player:
+                await player.wait_until(lambda: player.frame is not None)
+                assert encoder.session is not None and player.session is not None
+                locations = [encoder.session.url, player.session.url]
+            assert len((await http.get("/api/v1/sessions")).json()["sessions"]) == 1
+        for location in locations:
+            assert location is not None
+            assert (await http.delete(location)).status_code == 404, "it was not ended before"
 
 
 async def test_session_of_a_killed_replica_goes_on_at_the_other_one(cluster: ClusterProcess, address: str) -> None:

@@ -51,8 +51,8 @@ def is_empty(server: Server) -> bool:
     return (
         server.engine.session_count == 0
         and not server.conversations.sessions
-        and not server._whip._resources
-        and not server._whip._published
+        and not server.whip._resources
+        and not server.whip._published
         and not len(server.engine.watchers)
     )
 
@@ -111,7 +111,7 @@ async def test_encoder_that_comes_back_under_its_name_goes_on_in_its_session() -
                 assert list(server.conversations.sessions) == [session]
                 await first.ended.wait()
                 await second.vanish()
-                await wait_until_settled(lambda: not server._whip._published)
+                await wait_until_settled(lambda: not server.whip._published)
                 assert server.engine.session_count == 1  # kept
                 async with WhipEncoder(f"{address}/whip/me", FakeCamera(120)):
                     await wait_for(player, 120)
@@ -143,7 +143,7 @@ async def test_player_that_never_connects_is_ended(monkeypatch: pytest.MonkeyPat
         offer = (await make_offer()).replace("a=sendrecv", "a=recvonly")
         assert (await post(address, "/whep", offer)).status_code == 201
         await wait_until_settled(lambda: not len(server.engine.watchers))
-        assert len(server._whip._resources) == 1
+        assert len(server.whip._resources) == 1
 
 
 async def test_answer_has_what_the_protocol_wants() -> None:
@@ -271,7 +271,7 @@ async def test_full_server_refuses_an_encoder_until_there_is_room() -> None:
         kept = WhipEncoder(f"{address}/whip/kept", FakeCamera())
         await kept.connect()
         await kept.vanish()
-        await wait_until_settled(lambda: not server._whip._published)
+        await wait_until_settled(lambda: not server.whip._published)
         async with WhipEncoder(f"{address}/whip", FakeCamera()):  # takes the place of the one that is kept
             assert server.engine.session_count == 1
 

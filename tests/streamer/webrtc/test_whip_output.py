@@ -91,7 +91,7 @@ async def test_output_comes_back_when_the_media_server_went_away(monkeypatch: py
         at = address.removeprefix("http://")
         async with output(f"{address}/whip", TOKEN, lines) as made, feeding(made):
             await wait_until_settled(lambda: len(lines) >= 1)
-            await next(iter(server._whip._resources.values())).close()
+            await next(iter(server.whip._resources.values())).close()
             await wait_until_settled(lambda: len(lines) >= 3)
             assert lines[:3] == [
                 f"publishing the avatar to {at}",

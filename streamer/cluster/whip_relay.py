@@ -1,0 +1,134 @@
+"""WHIP and WHEP on a cluster: encoders and players come to the ingress, and their connections are a replica's."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Collection
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from streamer.cluster.control_relay import PlacedSession, newest
+from streamer.cluster.fleet_view import VIEW, Way
+from streamer.cluster.http_relay import HttpRelay, Messages
+from streamer.cluster.session_directory import Record, digest
+from streamer.errors import KagamiError
+from streamer.server.access import is_from_this_machine, may_see_figures
+from streamer.server.whip_resources import encoder_secret
+from streamer.server.whip_routes import NEWEST
+from streamer.settings import Settings
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_log = logging.getLogger(__name__)
+
+
+class Replicas(Protocol):
+    """See `ReplicaLinks`."""
+
+    async def home(self, secret: str) -> str | None: ...
+    async def find(self, secret: str) -> Record[bytes] | None: ...
+    async def carry(self, replica: str, secret: str) -> Record[bytes] | None: ...
+    async def adopt(self, secret: str, record: Record[bytes], without: Collection[str]) -> str: ...
+    async def release(self, replica: str, name: str) -> None: ...
+    async def let_go(self, replica: str, location: str) -> None: ...
+    async def sessions(self) -> list[PlacedSession]: ...
+    def note(self, session: str, secret: str | None, replica: str) -> None: ...
+
+
+class WhipRelay:
+    """`/whip` and `/whep`. A replica's locations end with its name (`WhipRoutes`), so that any ingress finds it again.
+
+    A camera that comes back under its name goes on where its session is; where that replica is gone or is being taken
+    away, another one adopts the session first.
+    """
+
+    def __init__(self, replicas: Replicas, http: HttpRelay, settings: Settings) -> None:
+        self._replicas = replicas
+        self._http = http
+        self._settings = settings
+        self._held: dict[asyncio.Task[None], tuple[str, str]] = {}  # replica and location of what lives there
+        self.routes = [
+            Route(f"/{kind}{path}", self._answer, methods=METHODS)
+            for kind in ("whip", "whep")
+            for path in ("", "/{name}", "/{name}/{id}")
+        ]
+
+    async def let_go(self, overdue: Collection[str]) -> None:
+        """End the connections of replicas that are taken away; encoders and players come back by themselves."""
+        for replica, location in list(self._held.values()):
+            if replica in overdue:
+                with contextlib.suppress(KagamiError):
+                    await self._replicas.let_go(replica, location)
+
+    def close(self) -> None:
+        """Hold no replica any more."""
+        for task in self._held:
+            task.cancel()
+
+    async def _answer(self, request: Request) -> Response:
+        is_new = request.method == "POST" and "id" not in request.path_params
+        if not is_new or not self._may_come(request):  # the replica says why not
+            return await self._http.answer(request, self._way_of_location(request))
+        name = request.path_params.get("name")
+        is_camera = request.url.path.startswith("/whip")
+        way = await (self._way_of_camera(name) if is_camera else self._way_of_player(name))
+        response, messages = await self._http.whole(request, way)
+        if messages is not None and response.status_code == 201:
+            location = response.headers["location"]
+            replica = location.rpartition(".")[2]
+            if is_camera:
+                self._replicas.note(digest(encoder_secret(location.split("/")[2])), None, replica)
+            task = asyncio.get_running_loop().create_task(_hold(messages))
+            self._held[task] = replica, location
+            task.add_done_callback(lambda task: self._held.pop(task, None))
+        return response
+
+    def _may_come(self, request: Request) -> bool:
+        """As `WhipRoutes` has it: those who may see figures, and without a token programs of this machine alone."""
+        return may_see_figures(request, self._settings.token) and (
+            self._settings.token is not None or is_from_this_machine(request)
+        )
+
+    def _way_of_location(self, request: Request) -> str:
+        replica = request.path_params.get("id", "").rpartition(".")[2]
+        view = VIEW.get()
+        return Way.to(replica) if replica in view.loads or replica in view.leaving else Way.ANY
+
+    async def _way_of_camera(self, name: str | None) -> str:
+        if name is None:
+            return Way.seat()
+        secret = encoder_secret(name)
+        home, leaving = await self._replicas.home(secret), VIEW.get().leaving
+        if home is not None and home not in leaving:
+            return Way.to(home)
+        try:
+            record = await self._replicas.find(secret)
+            if home is not None:
+                record = await self._replicas.carry(home, secret) or record
+            if record is None:
+                return Way.seat()
+            target = await self._replicas.adopt(secret, record, {record.replica, *leaving})
+            if home is not None:
+                await self._replicas.release(home, name)
+        except KagamiError as error:
+            _log.info("an encoder's session did not come along: %s", error)
+            return Way.seat()
+        return Way.to(target)
+
+    async def _way_of_player(self, name: str | None) -> str:
+        if name is None or name == NEWEST:
+            found = newest(await self._replicas.sessions())
+            return Way.ANY if found is None else Way.to(found.replica)
+        home = await self._replicas.home(encoder_secret(name))
+        return Way.ANY if home is None else Way.to(home)
+
+
+async def _hold(messages: Messages) -> None:
+    """Keep a replica until what a request began there has ended, see `EngineReplica.http`."""
+    with contextlib.suppress(KagamiError):
+        async for _ in messages:
+            pass

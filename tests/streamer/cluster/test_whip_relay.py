@@ -1,0 +1,177 @@
+"""Encoders and players at the ingress, with replicas that are objects here: where each of them goes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from streamer.cluster import whip_relay
+from streamer.cluster.control_relay import PlacedSession
+from streamer.cluster.errors import MovedAwayError
+from streamer.cluster.fleet_view import FleetView, SharedView
+from streamer.cluster.http_relay import HttpRelay
+from streamer.cluster.routing import Load
+from streamer.cluster.session_directory import Record, digest
+from streamer.cluster.whip_relay import WhipRelay
+from streamer.settings import Settings
+from tests.support.page import MESSAGE_TIMEOUT_S
+
+SECRET = "whip me"  # of the camera `me`
+
+
+class Replicas:
+    """Replicas a and b, of which b has room. asked: by which way each request came. done: what else was asked of them.
+
+    A new connection lives until `ended` is set; a request that may go to any replica begins none.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, str]] = []
+        self.done: list[tuple[str, ...]] = []
+        self.records: dict[str, Record[bytes]] = {}
+        self.homes: dict[str, str] = {}
+        self.ended = asyncio.Event()
+        self.listed: list[PlacedSession] = []
+        self.is_full = False
+
+    async def http(self, scope: dict[str, Any], body: bytes, way: str) -> AsyncIterator[dict[str, Any]]:
+        self.asked.append((scope["method"], scope["path"], way))
+        kind, name = [*scope["path"].split("/")[1:3], "1-b"][:2]
+        replica = way.removeprefix("to ") if way.startswith("to ") else "b"
+        headers = [(b"location", f"/{kind}/{name}/secret.{replica}".encode())] if scope["method"] == "POST" else []
+        if way == "any":
+            headers = []
+        yield {"type": "http.response.start", "status": 201 if headers else 204, "headers": headers}
+        yield {"type": "http.response.body", "body": b"v=0"}
+        if headers:
+            await self.ended.wait()
+
+    async def home(self, secret: str) -> str | None:
+        record = self.records.get(secret)
+        found = self.homes.get(digest(secret)) if record is None else record.replica
+        return None if found == "dead" else found
+
+    async def find(self, secret: str) -> Record[bytes] | None:
+        return self.records.get(secret)
+
+    async def carry(self, replica: str, secret: str) -> Record[bytes] | None:
+        return self.records.get(secret)
+
+    async def adopt(self, secret: str, record: Record[bytes], without: Collection[str]) -> str:
+        if self.is_full:
+            raise MovedAwayError
+        self.done.append(("adopt", secret, *sorted(without)))
+        return "b"
+
+    async def release(self, replica: str, name: str) -> None:
+        self.done.append(("release", replica, name))
+
+    async def let_go(self, replica: str, location: str) -> None:
+        self.done.append(("let go", replica, location))
+
+    async def sessions(self) -> list[PlacedSession]:
+        return self.listed
+
+    def note(self, session: str, secret: str | None, replica: str) -> None:
+        self.homes[session] = replica
+
+
+class Programs(httpx.AsyncClient):
+    """Encoders and players of this machine. `async with Programs(replicas) as http`, which has a `relay`."""
+
+    def __init__(self, replicas: Replicas, settings: Settings | None = None) -> None:
+        settings = settings or Settings(whip=True)
+        self.relay = WhipRelay(replicas, HttpRelay(replicas, settings), settings)
+        transport = httpx.ASGITransport(Starlette(routes=self.relay.routes), client=("127.0.0.1", 1))
+        super().__init__(transport=transport, base_url="http://localhost", timeout=MESSAGE_TIMEOUT_S)
+
+    async def __aexit__(self, *details: Any) -> None:
+        held = list(self.relay._held)
+        self.relay.close()
+        await asyncio.gather(*held, return_exceptions=True)
+        await super().__aexit__(*details)
+
+
+@pytest.fixture
+def view(monkeypatch: pytest.MonkeyPatch) -> SharedView:
+    """Of the router: a and b run."""
+    view = SharedView()
+    view.put(FleetView({"a": Load(0, 1), "b": Load(0, 1)}))
+    monkeypatch.setattr(whip_relay, "VIEW", view)
+    return view
+
+
+async def test_new_camera_goes_where_room_is_and_its_location_leads_back_there(view: SharedView) -> None:
+    replicas = Replicas()
+    async with Programs(replicas) as http:
+        answer = await http.post("/whip/me", content="v=0")
+        assert (answer.status_code, answer.text, answer.headers["location"]) == (201, "v=0", "/whip/me/secret.b")
+        assert (await http.patch("/whip/me/secret.a")).status_code == 204
+        await http.delete("/whip/me/secret.gone")
+        await http.post("/whep/me", content="v=0")
+        await http.post("/whip/me", content="v=0")
+        await http.options("/whip/me")
+    assert replicas.asked == [
+        ("POST", "/whip/me", "seat"),
+        ("PATCH", "/whip/me/secret.a", "to a"),
+        ("DELETE", "/whip/me/secret.gone", "any"),
+        ("POST", "/whep/me", "to b"),
+        ("POST", "/whip/me", "to b"),
+        ("OPTIONS", "/whip/me", "any"),
+    ]
+
+
+async def test_camera_that_comes_back_goes_on_elsewhere_where_its_replica_is_gone_or_leaves(view: SharedView) -> None:
+    replicas = Replicas()
+    async with Programs(replicas) as http:
+        replicas.records[SECRET] = Record("name", "dead", b"", "")
+        await http.post("/whip/me", content="v=0")
+        replicas.records[SECRET] = Record("name", "a", b"", "")
+        view.put(FleetView({"b": Load(0, 1)}, {"a": 0.0}))
+        await http.post("/whip/me", content="v=0")
+        assert replicas.done == [("adopt", SECRET, "dead"), ("adopt", SECRET, "a"), ("release", "a", "me")]
+        assert [way for _, _, way in replicas.asked] == ["to b", "to b"]
+        replicas.is_full = True
+        await http.post("/whip/me", content="v=0")  # begins anew, or is refused by an engine's own sentence
+        assert replicas.asked[-1][2] == "seat"
+
+
+async def test_player_without_a_name_goes_to_the_newest_live_session_of_all(view: SharedView) -> None:
+    replicas = Replicas()
+    async with Programs(replicas) as http:
+        await http.post("/whep", content="v=0")
+        replicas.listed = [
+            PlacedSession("b", 2, {"session": "bbbb", "live": False}),
+            PlacedSession("a", 1, {"session": "aaaa", "live": True}),
+        ]
+        await http.post("/whep/newest", content="v=0")
+    assert [way for _, _, way in replicas.asked] == ["any", "to a"]
+
+
+async def test_replica_is_held_while_a_connection_lives_and_let_go_when_it_is_overdue(view: SharedView) -> None:
+    replicas = Replicas()
+    async with Programs(replicas) as http:
+        await http.post("/whip/me", content="v=0")
+        await http.relay.let_go({"a"})
+        assert replicas.done == [] and len(http.relay._held) == 1
+        await http.relay.let_go({"b"})
+        assert replicas.done == [("let go", "b", "/whip/me/secret.b")]
+        replicas.ended.set()
+        async with asyncio.timeout(MESSAGE_TIMEOUT_S):
+            while http.relay._held:
+                await asyncio.sleep(0)
+
+
+async def test_nothing_moves_for_a_program_that_may_not_come(view: SharedView) -> None:
+    replicas = Replicas()
+    replicas.records[SECRET] = Record("name", "dead", b"", "")
+    async with Programs(replicas, Settings(whip=True, token="a-word")) as http:
+        await http.post("/whip/me", content="v=0")
+        assert (replicas.asked, replicas.done) == ([("POST", "/whip/me", "any")], [])
+        await http.post("/whip/me", content="v=0", headers={"Authorization": "Bearer a-word"})
+        assert replicas.done == [("adopt", SECRET, "dead")]
