@@ -12,9 +12,12 @@ from msgspec import Meta
 from streamer import flags
 from streamer.errors import SettingsError
 from streamer.flags import Flag
-from streamer.settings import Settings, read_settings
+from streamer.settings import PROGRAMS, Settings, read_settings
 
 CLUSTER = "cluster"
+# Of the flags for other programs those that a cluster has; the others open ports and files of one machine, or send the
+# avatar of one session.
+PROGRAMS_REACH = frozenset({"control_api", "pictures", "whip"})
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,12 @@ def read_cluster_settings(
     settings = read_settings(rest, environment)
     if settings.https or settings.virtual_camera is not None:
         raise SettingsError("A cluster has no --https and no --virtual-camera: put a TLS proxy in front of it.")
+    for option in flags.options_of(Settings):
+        is_for_one = option.flag.group == PROGRAMS and option.name not in PROGRAMS_REACH
+        if is_for_one and getattr(settings, option.name) != option.default and option.name != "publish_token":
+            raise SettingsError(
+                f"A cluster has no {option.spelling}, which is of one machine: start run_server.py with it."
+            )
     if settings.record is not None:
         raise SettingsError("A cluster has no --record: its replicas share no folder, so leave it out.")
     device = "cuda" if cluster.gpus > 0 else "cpu"

@@ -31,6 +31,8 @@ def test_cluster_settings_draw_on_the_gpu_that_a_replica_is_given() -> None:
             "--max-replicas is 2, less than --replicas, which is 3: raise it.",
         ),
         (["--https"], "A cluster has no --https and no --virtual-camera: put a TLS proxy in front of it."),
+        (["--osc", "9000"], "A cluster has no --osc, which is of one machine: start run_server.py with it."),
+        (["--record", "."], "A cluster has no --record, which is of one machine: start run_server.py with it."),
         (["--device", "cuda"], "--device is cuda, but the replicas have --gpus 0: change one."),
         (["--cores", "-1"], "--cores is -1.0; it must be a number from 0 to 256."),
         (["--size", "7"], "--size is 7; it must be a whole number from 128 to 1024."),
