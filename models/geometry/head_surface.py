@@ -19,7 +19,7 @@ from models.geometry.grid_mesh import TRIANGLE_GROWTH, cells_per_unit, face_buck
 from models.geometry.head_chart import OPAQUE, Source, make_chart
 from models.geometry.inpaint import dilate
 from models.geometry.picture_layers import clean_plate, person_over_plate
-from models.geometry.shell import fit_shell, shell
+from models.geometry.shell import fit_shell, hanging_hair, shell
 from models.geometry.skull import SKULL_CENTRE, inverse_distance_shares
 from models.geometry.topology import CHIN, MESH, HeadTransform, head_pose, topology
 from models.geometry.views import View
@@ -104,7 +104,9 @@ def build_surface(
     source = Source(person, place[..., :2], facing)
     sources = [source, *(view_source(view, local_shell, outward) for view in views)]
     chart = make_chart(sources).contiguous(memory_format=torch.channels_last)
-    fade = torch.lerp(narrow_fade(device), surface_fade(device), has_skull[:, None])
+    short, hanging = surface_fades(device)
+    whole = torch.lerp(short, hanging, hanging_hair(head, person[:, 3:])[:, None])
+    fade = torch.lerp(narrow_fade(device), whole, has_skull[:, None])
     return HeadSurface(local_shell, weights, outward, facing, fade, chart)
 
 
@@ -231,17 +233,20 @@ def skull_fits(matte: Tensor, face: Tensor) -> Tensor:
 @cache
 @torch.inference_mode(False)  # cached in an inference frame, the tensor must also be usable in training
 def narrow_fade(device: torch.device) -> Tensor:
-    """(V,) as `surface_fade`, of a face without a shell, which blends into what surrounds it all around."""
+    """(V,) as `surface_fades`, of a face without a shell, which blends into what surrounds it all around."""
     face = (2 * topology(device).rings).clamp_max(1)
-    return torch.cat([face, torch.zeros_like(shell(device).fade)])
+    return torch.cat([face, torch.zeros_like(shell(device).short_fade)])
 
 
 @cache
 @torch.inference_mode(False)  # cached in an inference frame, the tensor must also be usable in training
-def surface_fade(device: torch.device) -> Tensor:
-    """(V,) 1 where the surface is drawn alone; 0 at its border to the neck, where it blends into what lies behind."""
+def surface_fades(device: torch.device) -> tuple[Tensor, Tensor]:
+    """(V,) 1 where the surface is drawn alone; 0 at its border to the neck, where it blends into what lies behind: of
+    heads with short hair, and of those whose hair hangs.
+    """
     face = topology(device)
     narrow = (2 * face.rings).clamp_max(1)
     y = face.canonical[:MESH, 1]
     beside_hair = 1 - smoothstep(0.45, 0.75, y / y[CHIN])
-    return torch.cat([torch.maximum(narrow, beside_hair), shell(device).fade])
+    face_fade, rays = torch.maximum(narrow, beside_hair), shell(device)
+    return torch.cat([face_fade, rays.short_fade]), torch.cat([face_fade, rays.hanging_fade])

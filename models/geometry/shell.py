@@ -22,8 +22,11 @@ from models.geometry.topology import MESH, HeadTransform, topology
 
 RINGS, SPOKES = 15, 40  # vertices lie on rings around the axis that looks out of the face
 FIRST_RING, LAST_RING = 26.0, 174.0  # degrees from that axis; within the first ring there is only the face's mesh
-NECK_FADE = (0.45, 0.78)  # downward component of a ray: the shell fades out where the neck is attached
-NAPE_DROP, NAPE_FADE = 0.2, (-0.35, 0.2)  # lower by so much at the back, between these backward components
+# Downward components of a ray between which the shell fades out, and by how much lower at the back, between these
+# backward components: hair that hangs goes on beside the neck; short hair ends above the neck, which is the body's.
+HANGING_FADE, HANGING_DROP = (0.45, 0.78), 0.2
+SHORT_FADE, SHORT_DROP = (0.28, 0.5), 0.05
+NAPE_FADE = (-0.35, 0.2)
 UNDERSIDE = (0.8, 0.93)  # downward component: what would cover the neck from below is not drawn
 # The mean head of ICT-FaceKit with a centimetre of hair, over the skull's ellipsoid: longer at its back by so much of
 # the radius, from the first to the second backward component of a ray on; below the skull, where the nape goes in to
@@ -40,6 +43,8 @@ OUTLINE_DIRECTIONS = 40
 OUTLINE_RANGE = (0.75, 1.6)  # distances of the mean head's outline within which the outline is searched
 OUTLINE_STEPS = 54
 OUTLINE_INSET = 0.05  # of that distance, by which the shell stays inside of the outline, where the matte is soft
+BESIDE_NECK = (0.55, 0.65)  # downward components of rays in the head's frontal plane that pass beside a neck
+HANGS = (0.4, 0.8)  # mean alpha there: short hair, and hair that hangs
 CONTACT_TILT, CONTACT_STEPS = math.radians(60), 25  # of the rays from the picture's plane among which the outline lies
 
 
@@ -50,14 +55,15 @@ class Shell(NamedTuple):
     normals: (Vs, 3) outward normals of the mean head there.
     triangles: (F, 3) long, clockwise as seen from outside.
     mirrored: (Vs,) long, the vertex at −x.
-    fade: (Vs,) 1, and 0 at the neck.
+    hanging_fade, short_fade: (Vs,) 1, and 0 at the neck: of hair that hangs beside it, and of short hair.
     """
 
     rays: Tensor
     normals: Tensor
     triangles: Tensor
     mirrored: Tensor
-    fade: Tensor
+    hanging_fade: Tensor
+    short_fade: Tensor
 
 
 @cache
@@ -75,14 +81,15 @@ def shell(device: torch.device) -> Shell:
         torch.stack([inner, outer, next_outer], -1).view(-1, 3),
         torch.stack([inner, next_outer, next_inner], -1).view(-1, 3),
     ])  # fmt: skip
-    fade = 1 - smoothstep(*NECK_FADE, rays[:, 1] - NAPE_DROP * smoothstep(*NAPE_FADE, rays[:, 2]))
-    fade = torch.minimum(fade, 1 - smoothstep(*UNDERSIDE, rays[:, 1]))
+    nape, underside = smoothstep(*NAPE_FADE, rays[:, 2]), smoothstep(*UNDERSIDE, rays[:, 1])
+    hanging = torch.minimum(1 - smoothstep(*HANGING_FADE, rays[:, 1] - HANGING_DROP * nape), 1 - underside)
+    short = 1 - smoothstep(*SHORT_FADE, rays[:, 1] - SHORT_DROP * nape)
     mirror = rays.new_tensor([-1.0, 1.0, 1.0])
     mirrored = torch.cdist(rays * mirror, rays).argmin(1)
     outward = -normals((rays * mean_distance(rays)[:, None])[None], triangles[None])[0]
     outward = F.normalize(outward + outward[mirrored] * mirror, dim=-1)  # its quads are split along one diagonal
-    triangles = triangles[(fade[triangles] > 0).any(1)]
-    return Shell(*(part.to(device) for part in (rays, outward, triangles, mirrored, fade)))
+    triangles = triangles[(hanging[triangles] > 0).any(1)]
+    return Shell(*(part.to(device) for part in (rays, outward, triangles, mirrored, hanging, short)))
 
 
 def mean_distance(rays: Tensor) -> Tensor:
@@ -118,6 +125,16 @@ def fit_shell(face: Tensor, heads: Sequence[HeadTransform], mattes: Sequence[Ten
         share = torch.exp(sharpness * (rays @ direction.mT - 1)) * weight[:, None]  # (B, Vs, K)
         total, mean = total + share.sum(-1), mean + (share * distance[:, None]).sum(-1)
     return centre + rays * (mean_distance(rays) * (mean / total))[..., None]
+
+
+def hanging_hair(head: HeadTransform, matte: Tensor) -> Tensor:
+    """(B,) 0..1, whether hair hangs beside the necks of heads in mattes (B, 1, S, S), canvas units: a person with short
+    hair has nothing there.
+    """
+    rays = matte.new_tensor([[side * math.sqrt(1 - y * y), y, 0.0] for y in BESIDE_NECK for side in (-1, 1)])
+    place = matte.new_tensor(SKULL_CENTRE) + rays * mean_distance(rays)[:, None]
+    points = head.apply(place.expand(len(matte), -1, -1))[:, None, :, :2]
+    return smoothstep(*HANGS, F.grid_sample(matte, points, "bilinear", "zeros", False).mean((1, 2, 3)))
 
 
 def outline(head: HeadTransform, matte: Tensor) -> tuple[Tensor, Tensor, Tensor]:

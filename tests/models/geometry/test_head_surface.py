@@ -1,5 +1,6 @@
 """The closed surface of a head: coverage in any pose, what is hidden, and frames drawn from it."""
 
+import itertools
 import math
 
 import pytest
@@ -21,7 +22,7 @@ from models.geometry.head_surface import (
     inside_at_rest,
     move_surface,
     surface_coverage,
-    surface_fade,
+    surface_fades,
 )
 from models.geometry.retarget import Pose, rest_pose, retarget
 from models.geometry.rig import Rig
@@ -98,11 +99,9 @@ def test_windows_are_wide_enough_for_every_rotation(scale: float, pitch: float) 
 @pytest.mark.parametrize("pitch", PITCHES)
 @pytest.mark.parametrize("yaw", YAWS)
 def test_coverage_of_a_turned_head_has_no_hole(frontal: Rig, three_quarter: Rig, yaw: int, pitch: int) -> None:
-    for rig in (frontal, three_quarter):
+    for rig, fade in itertools.product((frontal, three_quarter), surface_fades(CPU)):
         _, vertices = turned(rig, yaw, pitch)
-        coverage = surface_coverage(
-            vertices, surface_fade(vertices.device)[None], rig.focus, rig.cells_per_unit, GUIDE_SIDE
-        )[0, 0]
+        coverage = surface_coverage(vertices, fade[None], rig.focus, rig.cells_per_unit, GUIDE_SIDE)[0, 0]
         assert coverage.min() >= 0 and coverage.max() <= 1 and (coverage > 0.99).sum() > 800
         assert enclosed(coverage > 0.2).sum() == 0
 
@@ -238,7 +237,8 @@ def test_inside_at_rest_is_inside_the_matte_and_leaves_the_neck(frontal: Rig, th
         assert torch.where(rig.matte < 0.5, coverage, 0).sum() < 0.002 * coverage.sum()
         below = coverage[:, :, int((0.5 + 0.75 * SCALE) * rig.size) :]
         assert below.max() == 0
-        assert surface_fade(CPU).min() >= 0 and surface_fade(CPU).max() == 1
+        for fade in surface_fades(CPU):
+            assert fade.min() >= 0 and fade.max() == 1
 
 
 def test_stack_pick_repeat_and_to_keep_surface_and_layers(frontal: Rig, three_quarter: Rig) -> None:

@@ -6,9 +6,9 @@ from torch.nn import functional as F
 
 from models.geometry.head_surface import SHELL_EXTENT
 from models.geometry.rig import Rig
-from models.geometry.shell import PRIOR_DISTANCE, mean_distance, shell
+from models.geometry.shell import PRIOR_DISTANCE, hanging_hair, mean_distance, shell
 from models.geometry.skull import SKULL_CENTRE
-from models.geometry.topology import MESH, topology
+from models.geometry.topology import MESH, head_pose, topology
 from tests.support.solid_heads import SCALE, head_turned, picture_of
 
 CPU = torch.device("cpu")
@@ -19,7 +19,8 @@ def test_shell_is_symmetric() -> None:
     parts = shell(CPU)
     assert torch.allclose(parts.rays[parts.mirrored], parts.rays * MIRROR, atol=1e-5)
     assert torch.allclose(parts.normals[parts.mirrored], parts.normals * MIRROR, atol=1e-5)
-    assert torch.allclose(parts.fade[parts.mirrored], parts.fade, atol=1e-5)
+    for fade in (parts.hanging_fade, parts.short_fade):
+        assert torch.allclose(fade[parts.mirrored], fade, atol=1e-5)
     assert torch.equal(parts.mirrored[parts.mirrored], torch.arange(len(parts.rays)))
 
 
@@ -34,11 +35,30 @@ def test_every_triangle_of_the_shell_is_clockwise_as_seen_from_outside() -> None
 
 def test_shell_fades_at_the_neck_alone() -> None:
     parts = shell(CPU)
-    assert parts.fade[parts.rays[:, 1] < 0.4].min() == 1
     down, back = parts.rays[:, 1], parts.rays[:, 2]
-    assert parts.fade[(down > 0.8) & (back < -0.35)].max() == 0
-    assert parts.fade[(down < 0.62) & (back > 0.2)].min() == 1  # the nape
-    assert parts.fade[down > 0.93].max() == 0
+    assert parts.hanging_fade[down < 0.4].min() == 1
+    assert parts.hanging_fade[(down > 0.8) & (back < -0.35)].max() == 0
+    assert parts.hanging_fade[(down < 0.62) & (back > 0.2)].min() == 1  # the nape
+    assert parts.hanging_fade[down > 0.93].max() == 0
+
+
+def test_short_hair_ends_above_the_neck() -> None:
+    parts = shell(CPU)
+    down = parts.rays[:, 1]
+    assert parts.short_fade[down < 0.28].min() == 1
+    assert parts.short_fade[down > 0.55].max() == 0
+    assert (parts.short_fade <= parts.hanging_fade).all()
+
+
+def test_hair_hangs_where_the_matte_shows_something_beside_the_neck() -> None:
+    view = picture_of(0)
+    head = head_pose(view.face)
+    line = torch.linspace(-1, 1, view.matte.shape[-1])
+    nothing = torch.zeros_like(view.matte)
+    above, right = (line < float(head.shift[0, 1]))[:, None], line > float(head.shift[0, 0])
+    assert hanging_hair(head, nothing + above) == 0
+    assert hanging_hair(head, nothing + 1) == 1
+    assert 0 < hanging_hair(head, nothing + (above | right)) < 1  # on one side alone
 
 
 def test_the_nape_lies_further_in_than_the_back_of_the_head() -> None:
@@ -55,7 +75,7 @@ def test_shell_ends_inside_the_outline_of_the_matte(yaw: float) -> None:
     view = picture_of(yaw)
     rig = Rig.build(*view)
     place = rig.head.apply(rig.surface.shell)
-    solid = shell(CPU).fade == 1
+    solid = shell(CPU).hanging_fade == 1
     inside = F.grid_sample(view.matte, place[:, None, solid, :2], "bilinear", "zeros", False)
     assert inside.min() > 0.5
 
