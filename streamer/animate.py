@@ -2,6 +2,7 @@
 
 python -m streamer.animate --ref avatar.png --drive talking.mp4 --out avatar_talking.mp4
 python -m streamer.animate --ref avatar.png --drive-voice speech.mp3 --out avatar_speaking.mp4
+python -m streamer.animate --ref avatar.png --mood "tired, a shy smile" --seconds 10 --out avatar_tired.mp4
 python -m streamer.animate --ref avatar.png --drive-face a.mp4 --drive-body b.mp4 --out avatar_moving.mp4
 """
 

@@ -1,4 +1,4 @@
-"""How long a film will be: as its shortest video, or as the voice where that is alone."""
+"""How long a film will be: as its shortest video, as the voice where that is alone, or as its words say."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from streamer.files.video_reader import VideoReader
 from streamer.film.driving import Driving
 from streamer.options import ClipRange, say_duration
 
-VOICE_RATE = Fraction(30)  # frames a second of a film that a voice alone drives
+OWN_RATE = Fraction(30)  # frames a second of a film that no video drives
 TOLD_S = 0.2  # of a difference in length that is worth a sentence
 
 
@@ -41,7 +41,8 @@ def length_of(driving: Driving, readers: Sequence[VideoReader], clip: ClipRange)
     """
     voice = None if driving.voice is None else sound_seconds(driving.voice, str(driving.voice), clip)
     if not readers:
-        return FilmLength(VOICE_RATE, voice or 0.0, round((voice or 0.0) * VOICE_RATE), True, None)
+        seconds = driving.idle_s if voice is None else voice
+        return FilmLength(OWN_RATE, seconds, round(seconds * OWN_RATE), voice is not None, None)
     lengths = {path: float(each.frames / each.rate) for path, each in zip(driving.videos, readers, strict=True)}
     known = {path: seconds for path, seconds in lengths.items() if seconds}
     lead, seconds = readers[0], min(known.values(), default=0.0)

@@ -43,9 +43,10 @@ def make_film(
     driving = film.driving
     with ExitStack() as stack:
         footage = stack.enter_context(Footage(film, avatar))
-        sound = stack.enter_context(
-            Sound(driving.sound, film.clip, film.name or str(driving.sound), not driving.is_one_video)
-        )
+        sound: Sound | None = None
+        if driving.sound is not None:
+            name = film.name or str(driving.sound)
+            sound = stack.enter_context(Sound(driving.sound, film.clip, name, not driving.is_one_video))
         out = stack.enter_context(recording(film.out, footage.rate, film.alpha, sound, film.crf, film.replace))
         meter = ProgressMeter(footage.frames)
 
@@ -68,7 +69,7 @@ def make_film(
                 meter.drawn += 1
                 seconds = frame.captured + float(1 / footage.rate)
                 step()
-        if not driving.is_one_video:
+        if sound is not None and not driving.is_one_video:
             sound.cut(seconds)
         meter.finishing = True
         step()

@@ -124,12 +124,11 @@ class Footage:
             raise VoiceError(f"No voice can move a mouth: {error}") from error
 
     def _idle(self, slot: int, on_tracked: Callable[[], None]) -> Iterator[Resolved]:
-        """A character who idles as long as the voice lasts."""
-        assert self._voice is not None
+        """A character who idles as long as the voice lasts, or as the film is to be."""
         idling = Idling(slot, usual_habits if slot else self._habits)
         for number in count():
             seconds = float(number / self.rate)
-            if not self._voice.lasts(seconds):
+            if not (number < self.frames if self._voice is None else self._voice.lasts(seconds)):
                 return
             if slot == 0:
                 on_tracked()

@@ -51,6 +51,7 @@ from streamer.shared_settings import (
 )
 
 FILES, MOTION = "files", "motion"  # headings of --help beside those of the settings
+MAX_IDLE_S = 36_000.0
 FileFormat = Literal["mp4", "webm", "mov", "png"]
 
 
@@ -94,6 +95,10 @@ class Job:
         str | None,
         Flag("only this part of the files that drive: 3.5-12, 3.5-, -12 or 1:02-1:30", FILES, "START-END", rule=_clip),
     ] = None
+    seconds: Annotated[
+        Annotated[float, Meta(gt=0, le=MAX_IDLE_S)] | None,
+        Flag("how long a film is that no file drives, with --mood or --script alone", FILES),
+    ] = None  # fmt: skip
     crf: Annotated[
         Annotated[int, Meta(ge=0, le=MAX_CRF)] | None,
         Flag("quality of H.264 (0 to 51, else 16) or VP9 (0 to 63, else 20); smaller is better and larger", FILES),
@@ -149,14 +154,24 @@ class Job:
     def __post_init__(self) -> None:
         """Raises SettingsError where the flags that say what drives the films do not go together."""
         face_and_body = self.drive_face is not None and self.drive_body is not None
-        if not self.drive and not any((self.drive_face, self.drive_body, self.drive_voice)):
-            raise SettingsError("nothing drives the film: give --drive, --drive-face, --drive-body or --drive-voice.")
+        if self.is_driven and self.seconds is not None:
+            raise SettingsError("--seconds is for films that no file drives: leave it out, or use --clip.")
+        if not self.is_driven and self.clip is not None:
+            raise SettingsError("--clip is a part of files, and none drives the film: use --seconds.")
+        if not (self.is_driven or self.seconds is not None or self.script is not None):
+            how = "--drive, --drive-face, --drive-body, --drive-voice or --script"
+            raise SettingsError(f"nothing says how long the film is: give {how}, or --seconds.")
         if self.drive and face_and_body:
             raise SettingsError("--drive-face and --drive-body leave nothing to --drive: leave one of the three out.")
         if self.person == EVERY_PERSON and (self.drive_face or self.drive_body):
             raise SettingsError("--drive-face and --drive-body move one character: leave --person all out.")
         if self.voice != 1 and self.drive_voice is None:
             raise SettingsError("--voice is the share of a voice: give --drive-voice, too, or leave it out.")
+
+    @property
+    def is_driven(self) -> bool:
+        """Whether any file drives the films."""
+        return bool(self.drive) or any((self.drive_face, self.drive_body, self.drive_voice))
 
     @property
     def drivings(self) -> tuple[Driving, ...]:

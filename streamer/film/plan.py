@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from streamer.errors import KagamiError
+from streamer.errors import KagamiError, SettingsError
 from streamer.files.video_reader import VideoError, reason
 from streamer.files.video_writer import check_format, check_output
 from streamer.film.driving import Driving
 from streamer.film.film_length import look_into
-from streamer.film.job import Job
+from streamer.film.job import MAX_IDLE_S, Job
 from streamer.generation.weights_file import check_weights
+from streamer.options import say_duration
 from streamer.rigging.backdrop import Backdrop, load_backdrop
 from streamer.rigging.picture import Picture, load_picture
 from streamer.runtime.temporary_folder import check_temporary_folder
@@ -99,7 +100,23 @@ def _output_of_one(job: Job) -> tuple[Driving, Path]:
     if job.format is not None:
         raise VideoError("--format is for several videos, and --out chooses for one: leave it out.")
     check_format(job.out, job.is_transparent, job.crf)
+    if not job.is_driven:
+        return Driving(idle_s=_idle_seconds(job)), job.out
     return job.drivings[0], job.out
+
+
+def _idle_seconds(job: Job) -> float:
+    """How long a film is that words alone drive. Raises ScriptError, SettingsError."""
+    seconds = job.seconds
+    if seconds is None and job.script is not None:
+        from streamer.sources.script import Script  # noqa: PLC0415 - torch, which takes seconds to import
+
+        seconds = Script.load(job.script).seconds
+        if seconds is not None and seconds > MAX_IDLE_S:
+            raise SettingsError(f"{job.script} ends after {say_duration(seconds)}: give --seconds, at most ten hours.")
+    if seconds is None:
+        raise SettingsError(f"{job.script} does not say when the film ends: give its last mood an end, or --seconds.")
+    return seconds
 
 
 def _outputs_of_several(job: Job) -> Iterator[tuple[Driving, Path]]:

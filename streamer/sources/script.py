@@ -17,12 +17,13 @@ from pathlib import Path
 
 from streamer.errors import KagamiError
 from streamer.options import parse_time
-from streamer.sources.acts import ACT_NAMES, FACE_NAMES, GESTURE_NAMES, FaceName, GestureName
+from streamer.sources.acts import ACT_NAMES, FACE_NAMES, GESTURE_NAMES, GESTURES, FaceName, GestureName
 from streamer.sources.mood import NO_MOOD, Mood
 from streamer.sources.mood_reading import read_mood
 from streamer.sources.wanted_motion import WantedActs, WantedMotion
 
 HELD_S = 2.0  # a face whose line has no end
+EASED_S = 1.0  # after the last thing that ends, until the character is as before
 MAX_BYTES, MAX_LINES = 256 * 1024, 2000  # of a file
 _LINE = re.compile(r"(?P<begin>[\d:.]+)(?:\s*[-–]\s*(?P<end>[\d:.]+))?\s+(?P<what>\S.*)", re.ASCII)
 _MOOD = re.compile(r"mood\s*:\s*(?P<text>.*)", re.IGNORECASE)
@@ -46,6 +47,11 @@ class Cue:
     face: FaceName | None = None
     gesture: GestureName | None = None
     mood: Mood | None = None
+
+    @property
+    def ends(self) -> float | None:
+        """Seconds; None for a mood that lasts."""
+        return self.end if self.gesture is None else self.begin + GESTURES[self.gesture].seconds
 
     def is_on(self, now: float) -> bool:
         return self.begin <= now and (self.end is None or now < self.end)
@@ -96,6 +102,16 @@ class Script:
         moods.sort(key=lambda cue: cue.end is not None)
         wanted = moods[-1].mood if moods else mood
         return WantedMotion(WantedActs(faces=faces, gestures=gestures), mood=wanted or NO_MOOD)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long a film of it alone is: until all has ended and eased out; None where its last mood has no end, or
+        it says nothing.
+        """
+        ends = [cue.ends for cue in self.cues]
+        known = max((end for end in ends if end is not None), default=0.0)
+        open_since = max((cue.begin for cue, end in zip(self.cues, ends, strict=True) if end is None), default=-1.0)
+        return None if known <= open_since or not known else known + EASED_S
 
 
 EMPTY_SCRIPT = Script()

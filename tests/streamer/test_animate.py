@@ -154,6 +154,17 @@ def test_a_voice_alone_moves_the_mouth_when_it_is_heard_and_is_the_films_sound(t
     assert abs(int(np.argmax(correlations)) - 6) <= 2, "frames of a thirtieth of a second"
 
 
+def test_words_alone_make_a_film_of_their_length_without_sound(tmp_path):
+    script, out = tmp_path / "script.txt", tmp_path / "out.mp4"
+    script.write_text("0.1-0.5 laugh")
+    command = ["--ref", str(AVATAR), "--script", str(script), "--out", str(out), "--generator", "geometry"]
+    assert main([*command, "--size", "128"]) == 0
+    with av.open(str(out)) as film:
+        assert film.duration / av.time_base == pytest.approx(1.5, abs=0.05) and not film.streams.audio
+    moved = openings(out)
+    assert moved[10:15].mean() > moved[-5:].mean() + 0.03
+
+
 def test_a_face_of_one_video_sits_on_the_body_of_another(short, tmp_path):
     with VideoReader(DRIVER) as reader:
         frames = [np.ascontiguousarray(frame.rgb[:, ::-1]) for frame, _ in zip(reader, range(24), strict=False)]

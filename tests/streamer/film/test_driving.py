@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from streamer.film.driving import Driving
-from streamer.film.film_length import VOICE_RATE, look_into
+from streamer.film.film_length import OWN_RATE, look_into
 from streamer.options import ClipRange
 from tests.support.clips import grey_frames, make_video
 
@@ -27,13 +27,14 @@ A, F, B, V = (Path(name) for name in ("all.mp4", "face.mp4", "body.mp4", "voice.
         (Driving(face=F), (F, None), (F,), F),
         (Driving(body=B, voice=V), (None, B), (B,), V),
         (Driving(voice=V), (None, None), (), V),
+        (Driving(idle_s=3), (None, None), (), None),
     ],
 )
 def test_driving_says_which_file_does_what(
-    driving: Driving, parts: tuple[Path | None, ...], videos: tuple[Path, ...], sound: Path
+    driving: Driving, parts: tuple[Path | None, ...], videos: tuple[Path, ...], sound: Path | None
 ) -> None:
     assert (driving.face_video, driving.body_video) == parts
-    assert (driving.videos, driving.sound) == (videos, sound) and driving.lead == (*videos, V)[0]
+    assert (driving.videos, driving.sound) == (videos, sound) and driving.lead == (*videos, driving.voice)[0]
     assert driving.is_one_video == (driving == Driving(A))
 
 
@@ -41,6 +42,7 @@ def test_driving_is_told_in_words() -> None:
     assert str(Driving(A)) == "all.mp4"
     assert str(Driving(None, F, B, V)) == "face of face.mp4, body of body.mp4, voice of voice.wav"
     assert str(Driving(A, F)) == "all.mp4, face of face.mp4"
+    assert str(Driving(idle_s=3)) == "An idle character"
 
 
 def video(path: Path, frames: int, milliseconds: int) -> Path:
@@ -66,8 +68,12 @@ def test_film_is_as_long_as_its_shortest_video_at_the_rate_of_the_first(tmp_path
 def test_film_of_a_voice_alone_is_as_long_as_its_sound(tmp_path: Path) -> None:
     voice = sound(tmp_path / "v.wav", 1.5)
     found = look_into(Driving(voice=voice), ClipRange())
-    assert (found.rate, found.frames, found.seconds, found.has_sound, found.note) == (VOICE_RATE, 45, 1.5, True, None)
+    assert (found.rate, found.frames, found.seconds, found.has_sound, found.note) == (OWN_RATE, 45, 1.5, True, None)
     assert look_into(Driving(voice=voice), ClipRange(0.5, 1.0)).frames == 15
+
+
+def test_film_that_no_file_drives_is_as_long_as_it_is_to_be() -> None:
+    assert look_into(Driving(idle_s=1.5), ClipRange()) == (OWN_RATE, 1.5, 45, False, None)
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,15 @@ def test_film_of_a_voice_alone_idles_at_thirty_frames_a_second_until_the_sound_e
     assert max(others) < 0.02, "the voice is the first character's"
 
 
+def test_film_that_no_file_drives_idles_as_long_as_it_is_to_be_and_is_silent(fakes, monkeypatch):
+    monkeypatch.setattr(film_maker, "Sound", None)
+    pipeline, told = Drawn(), []
+    film = Film(Driving(idle_s=3.0), Path("out.mp4"), mood=read_mood("very happy").mood)
+    assert make_film(pipeline, avatar(), film, told.append) == FilmSummary(90, pytest.approx(3.0))
+    assert (told[-1].tracked, told[-1].drawn, told[0].expected) == (90, 90, 90)
+    assert smile(pipeline.requests[-1].motion) > 0.1
+
+
 @pytest.mark.parametrize(("share", "begins"), [(1.0, 0.0), (0.0, 0.2)])
 def test_film_lets_the_voice_have_its_share_of_a_driver_who_is_seen(fakes, spoken, share, begins):
     pipeline = Drawn()

@@ -162,7 +162,16 @@ def test_refusals_come_before_torch_and_leave_with_status_1(clips, tmp_path):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"drive": ()}, "nothing drives the film: give --drive, --drive-face, --drive-body or --drive-voice."),
+        (
+            {"drive": (), "mood": "sad"},
+            "nothing says how long the film is: give --drive, --drive-face, --drive-body, --drive-voice or --script, "
+            "or --seconds.",
+        ),
+        ({"seconds": 3.0}, "--seconds is for films that no file drives: leave it out, or use --clip."),
+        (
+            {"drive": (), "seconds": 3.0, "clip": "1-2"},
+            "--clip is a part of files, and none drives the film: use --seconds.",
+        ),
         (
             {"drive_face": Path("a.mp4"), "drive_body": Path("b.mp4")},
             "--drive-face and --drive-body leave nothing to --drive: leave one of the three out.",
@@ -177,6 +186,25 @@ def test_refusals_come_before_torch_and_leave_with_status_1(clips, tmp_path):
 def test_flags_of_drivers_that_do_not_go_together_are_refused(clips, tmp_path, fields, said):
     with pytest.raises(SettingsError, match=f"^{said}$"):
         job(clips, tmp_path, **fields)
+
+
+def test_plan_of_words_alone_is_as_long_as_they_say_or_as_it_is_told(clips, tmp_path):
+    script = tmp_path / "script.txt"
+    alone = {"drive": (), "script": script}
+    for text, fields, seconds in (
+        ("1-2 smile\n3 nod\n0 mood: sad", {}, 5.1),  # the nod's own length, and a second in which all eases out
+        ("1 smile\n2-4 mood: sad", {}, 5.0),
+        ("1 smile\n5 mood: sad", {"seconds": 7.0}, 7.0),
+    ):
+        script.write_text(text)
+        (film,) = plan_films(job(clips, tmp_path, **alone, **fields)).films
+        assert film.seconds == pytest.approx(seconds) and film.frames == round(30 * seconds) and not film.has_sound
+    script.write_text("1 smile\n5 mood: sad")
+    assert refusal(clips, tmp_path, **alone) == (
+        f"{script} does not say when the film ends: give its last mood an end, or --seconds."
+    )
+    script.write_text("999999 smile")
+    assert refusal(clips, tmp_path, **alone).endswith("give --seconds, at most ten hours.")
 
 
 def test_plan_refuses_drivers_that_cannot_be_used(clips, tmp_path):
