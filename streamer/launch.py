@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
@@ -33,9 +33,13 @@ from streamer.server.listening import run
 from streamer.server.phone import phone_address
 from streamer.settings import Settings
 from streamer.sources.mood_reading import read_mood
+from streamer.sources.tracker_feed import TrackerFeed
 from streamer.tracking.person_tracker import PersonTracker
 from streamer.tracking.tracker_process import TrackerProcess
 from streamer.virtual_camera import VirtualCamera
+
+if TYPE_CHECKING:
+    from streamer.osc.tracker_ports import TrackerReceiver
 
 FIRST_FUNCTIONS = 200  # that numba compiles for a first start, half of them until the picture is prepared
 
@@ -74,7 +78,10 @@ def launch(
     if certificate is not None:
         lines.line(f"certificate made for this start, SHA-256 {certificate.fingerprint}")
     osc = open_osc(settings, lines)
-    engine, avatar, name, pictures, backdrop = make_engine(settings, lines, frame_hook)
+    trackers = receive_trackers(settings, lines)
+    engine, avatar, name, pictures, backdrop = make_engine(
+        settings, lines, frame_hook, None if trackers is None else trackers.feed
+    )
     feed = OutputFeed(engine, camera, avatar.width, avatar.height)
     feeds = [feed]
     if settings.publish is not None:
@@ -101,6 +108,8 @@ def launch(
         )  # fmt: skip
     finally:
         engine.close()
+        if trackers is not None:
+            trackers.close()
         for each in feeds:
             each.turn_off()
         if recorder is not None:
@@ -136,8 +145,27 @@ def open_osc(settings: Settings, lines: StartLines) -> socket.socket | None:
     return bound
 
 
-def make_engine(settings: Settings, lines: StartLines, frame_hook: FrameHook | None = None) -> MadeEngine:
-    """Load the pictures, make the pipeline, prepare, warm up and start the engine. Raises KagamiError."""
+def receive_trackers(settings: Settings, lines: StartLines) -> TrackerReceiver | None:
+    """Receive the trackers of other programs from now on, if the settings want any. Raises PortError."""
+    if settings.vmc_receive is None and settings.ifacialmocap is None:
+        return None
+    from streamer.osc.tracker_ports import TrackerReceiver, open_tracker_ports  # noqa: PLC0415 - wanted by few
+
+    ports = open_tracker_ports(settings)
+    for port in ports:
+        lines.line(port.sentence)
+    receiver = TrackerReceiver(ports)
+    receiver.start()
+    return receiver
+
+
+def make_engine(
+    settings: Settings, lines: StartLines, frame_hook: FrameHook | None = None, trackers: TrackerFeed | None = None
+) -> MadeEngine:
+    """Load the pictures, make the pipeline, prepare, warm up and start the engine. Raises KagamiError.
+
+    trackers: see `Engine`.
+    """
     picture, *views = map(load_picture, settings.ref)
     if (complaint := read_mood(settings.mood).complaint) is not None:
         lines.line(complaint)
@@ -170,6 +198,7 @@ def make_engine(settings: Settings, lines: StartLines, frame_hook: FrameHook | N
         min_fps=settings.min_fps,
         preparation=SeparatePreparation(pipeline, pictures),
         governed=pipeline.device.type == "cpu",
+        feed=trackers,
     )
     engine.start()
     return MadeEngine(engine, avatar, picture.name, pictures, backdrop)

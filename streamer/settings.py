@@ -182,6 +182,21 @@ class Settings:
         Flag("record the avatar and the sound of the newest session into this folder", PROGRAMS, "FOLDER"),
     ] = None
 
+    vmc_receive: Annotated[
+        str | None,
+        Flag(
+            "take trackers that send VMC at this UDP port, in place of the camera; see docs/osc.md", PROGRAMS,
+            "[HOST:]PORT", bare="39540", rule=receiving_port,
+        ),
+    ] = None  # fmt: skip
+    ifacialmocap: Annotated[
+        str | None,
+        Flag(
+            "the same for iFacialMocap, MeowFace and others that send as it does; a phone needs HOST 0.0.0.0",
+            PROGRAMS, "[HOST:]PORT", bare="49983", rule=receiving_port,
+        ),
+    ] = None  # fmt: skip
+
     codec: Annotated[Codec, Flag("video codec; auto takes what the browser likes best", NETWORK)] = "auto"
     bitrate: Annotated[float, Meta(ge=0.2, le=20), Flag("most megabits a second of avatar video", NETWORK)] = 3.0
     stun: Annotated[

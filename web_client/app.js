@@ -373,13 +373,13 @@ export class App {
       this.store.set({ link: 'refused' });
       this.store.notify({ kind: 'error', about: 'forbidden', text });
     } else if (response.ok) {
-      /** @type {{max_upload_mb?: number, film_minutes?: number, max_clip_mb?: number, virtual_camera?: boolean, records?: boolean, picture?: {name: string}}} */
+      /** @type {{max_upload_mb?: number, film_minutes?: number, max_clip_mb?: number, virtual_camera?: boolean, records?: boolean, trackers?: {kind: string, port: number}[], picture?: {name: string}}} */
       const config = await response.json();
       this.shelf.setStart(config.picture?.name ?? '');
       this.picture.maxMegabytes = config.max_upload_mb ?? this.picture.maxMegabytes;
       this.background.maxMegabytes = this.picture.maxMegabytes;
       this.film.maxMegabytes = config.max_clip_mb ?? this.film.maxMegabytes;
-      this.store.set({ filmMinutes: config.film_minutes ?? this.state.filmMinutes, serverRecords: config.records === true });
+      this.store.set({ filmMinutes: config.film_minutes ?? this.state.filmMinutes, serverRecords: config.records === true, trackers: config.trackers ?? [] });
       this.devices.writesObs = isLocal() && config.virtual_camera === true;
       void this.devices.refresh();
     }

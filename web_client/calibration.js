@@ -2,6 +2,7 @@
 /** Calibration on request: a countdown, the server's words while it looks for a resting face, and "Again" after it. */
 
 import { html, setText } from './dom.js';
+import { isTracked } from './tracker.js';
 
 /** @typedef {import('./protocol.js').State} ServerState */
 /** @typedef {import('./state.js').State} State */
@@ -58,8 +59,12 @@ export class CalibrationControl {
       this.timer = setTimeout(() => this.#countDown(left - 1), 1000);
       return;
     }
-    this.store.set({ calibration: { stage: 'asked' } });
     this.request();
+    if (isTracked(this.store.state)) { // it is straight ahead at once
+      this.end();
+      return;
+    }
+    this.store.set({ calibration: { stage: 'asked' } });
     this.timer = setTimeout(() => this.end(), ANSWER_MS);
   }
 

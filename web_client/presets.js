@@ -23,11 +23,11 @@ const MAX_FILE_BYTES = 256 * 1024;
 export class PresetError extends Error {}
 
 /**
- * The controls that a preset keeps: all but whether the avatar is paused.
+ * The controls that a preset keeps: all but whether the avatar is paused, and whether a tracker moves it.
  * @param {Controls} controls
  * @returns {Partial<Controls>}
  */
-export function presetOf({ paused: _, ...kept }) {
+export function presetOf({ paused: _, tracker: __, ...kept }) {
   return kept;
 }
 

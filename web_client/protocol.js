@@ -21,6 +21,7 @@ export const PROTOCOL = 1;
  * @property {number} mouth of lips and jaw
  * @property {number} hands of palms and fingers, a factor of `body`
  * @property {number} voice how much of the mouth the microphone moves while the face is seen, 0..1
+ * @property {boolean} tracker whether the tracker of another program drives in place of the camera
  * @property {boolean} follow_body whether body and hands are looked at
  * @property {number} smoothing of the motion, 0 none .. 2 calm
  * @property {number} yaw degrees by which the head turns in addition, to the driver's own right, −45..45
@@ -102,6 +103,7 @@ export const PROTOCOL = 1;
  * @property {boolean} by_program whether another program than this page chose it
  */
 
+/** kind: `elsewhere` where another session is driven. @typedef {{kind: 'off' | 'silent' | 'elsewhere' | 'drives', program: string, per_second: number}} Tracker what is received of trackers of other programs */
 /**
  * @typedef {object} Stats
  * @property {'stats'} type
@@ -116,6 +118,7 @@ export const PROTOCOL = 1;
  * @property {{kind: string, name: string}} device what draws
  * @property {Record<string, number>} memory_mb by kind of memory
  * @property {GivenUp[]} given_up what is done less well, so that a busy computer keeps up
+ * @property {Tracker | null} tracker of other programs; null: the server receives none
  */
 
 /**
@@ -190,17 +193,12 @@ const controls = {
   mouth: strength,
   hands: strength,
   voice: within(0, 1),
+  tracker: isBoolean,
   follow_body: isBoolean,
   smoothing: strength,
   yaw: within(-45, 45),
-  pitch: within(-30, 30),
-  roll: within(-30, 30),
-  gaze_x: within(-30, 30),
-  gaze_y: within(-30, 30),
-  shoulders: boneFactor,
-  torso: boneFactor,
-  arms: boneFactor,
-  legs: boneFactor,
+  pitch: within(-30, 30), roll: within(-30, 30), gaze_x: within(-30, 30), gaze_y: within(-30, 30),
+  shoulders: boneFactor, torso: boneFactor, arms: boneFactor, legs: boneFactor,
   teeth: isBoolean,
   mirror: isBoolean,
   background,
@@ -303,6 +301,7 @@ const SERVER_MESSAGES = {
     device: shape({ kind: isString, name: isString }),
     memory_mb: mapOf(isNumber),
     given_up: listOf(oneOf('edges', 'body', 'closeups', 'pixels')),
+    tracker: orNull(shape({ kind: oneOf('off', 'silent', 'elsewhere', 'drives'), program: isString, per_second: isNumber })),
   },
   error: { code: isString, message: isString, fatal: isBoolean },
   bye: { reason: isString },

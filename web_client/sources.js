@@ -5,6 +5,7 @@ import { button, html, input, resizeChildren, setText, setWords } from './dom.js
 import { t } from './i18n.js';
 import { renderMood } from './mood.js';
 import { bindSlider, percent, renderSlider } from './sliders.js';
+import { bindTracker, isTracked, renderTracker } from './tracker.js';
 
 /** @typedef {import('./app.js').App} App */
 /** @typedef {import('./state.js').State} State */
@@ -40,6 +41,7 @@ const isDisconnected = ({ live, link, mediaLost }) => live === 'live' && (link !
 /** @param {State} state @returns {Words} */
 function cameraWords(state) {
   const { live, phase, sources, hasPreview, microphone, capture } = state;
+  if (isTracked(state)) return { kind: 'off', words: sources.camera ? 'Rests: the tracker moves the character' : 'Off' };
   if (!sources.camera) {
     const rest = microphone ? 'Off: the voice takes over' : 'Off: the character idles';
     return { kind: 'off', words: live === 'idle' ? 'Off' : rest };
@@ -99,6 +101,7 @@ export function bindSources(app) {
   microphone.addEventListener('change', () => void app.devices.switchMicrophone(microphone.checked));
   keys.addEventListener('change', () => app.setShortcuts(keys.checked));
   bindSlider(app, 'voice', 0);
+  bindTracker(app);
   html('faces-on').addEventListener('click', ({ target }) => {
     const chip = target instanceof Element && target.closest('button');
     if (chip) {
@@ -125,6 +128,7 @@ function renderSource(name, isOn, { kind, words }) {
 export function renderSources(state) {
   const { live, sources, hasPreview, microphone, capture, controls, shortcuts } = state;
   renderSource('camera', sources.camera, cameraWords(state));
+  renderTracker(state, renderSource);
   renderSource('microphone', sources.microphone, microphoneWords(state));
   renderSource('keys', shortcuts, keysWords(state));
   renderSource('mood', sources.mood, moodWords(state));

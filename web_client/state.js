@@ -99,6 +99,7 @@ import { DEFAULT_RESOLUTION } from './camera.js';
  * @property {import('./mood.js').MoodState} mood
  * @property {import('./background.js').OwnBackground | null} ownBackground
  * @property {import('./film.js').Film | null} film of a clip
+ * @property {readonly {kind: string, port: number}[]} trackers of other programs that the server receives, and where
  * @property {number} filmMinutes length that the clip of a film may have; 0: the server makes none
  * @property {import('./presets.js').Presets} presets kept on this device
  * @property {string} preset name of the one that was chosen last; '' for none
@@ -135,7 +136,7 @@ export const initialState = () => ({
   microphone: false,
   capture: { resolution: DEFAULT_RESOLUTION, microphones: [], microphone: '', isChecking: false, isListening: false, words: [] },
   controls: {
-    head: 1, face: 1, body: 1, light: 1, eyes: 1, brows: 1, mouth: 1, hands: 1, voice: 0, smoothing: 1, follow_body: true,
+    head: 1, face: 1, body: 1, light: 1, eyes: 1, brows: 1, mouth: 1, hands: 1, voice: 0, tracker: true, smoothing: 1, follow_body: true,
     yaw: 0, pitch: 0, roll: 0, gaze_x: 0, gaze_y: 0,
     shoulders: 1, torso: 1, arms: 1, legs: 1, teeth: true, mirror: true, background: 'original', colour: '#00b140', frame: 'whole', aspect: 'picture', zoom: 1, shift_x: 0, shift_y: 0, keep_in_frame: true, who: 'largest', speed: 'balanced', paused: false,
   },
@@ -151,6 +152,7 @@ export const initialState = () => ({
   dragging: null,
   ownBackground: null,
   film: null,
+  trackers: [],
   filmMinutes: 10,
   presets: {},
   preset: '',

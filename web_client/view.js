@@ -23,6 +23,7 @@ import { renderShelf } from './shelf_view.js';
 import { renderShortcuts } from './shortcuts.js';
 import { renderSources } from './sources.js';
 import { renderSpeed } from './speed.js';
+import { isTracked } from './tracker.js';
 import { renderViews } from './views.js';
 
 /** @typedef {import('./state.js').State} State */
@@ -120,14 +121,15 @@ function renderStage(state) {
 }
 
 /** @param {State} state */
-function renderDock({ live, link, microphone, sources, controls, fullScreen, stacked }) {
+function renderDock(state) {
+  const { live, link, microphone, sources, controls, fullScreen, stacked } = state;
   const running = live !== 'idle';
   setText(html('start-text'), running ? 'Stop' : 'Start');
   setIcon('start', running ? 'stop' : 'camera');
   button('start').disabled = !running && link === 'connecting';
   button('start').setAttribute('aria-label', t(running ? 'Stop' : 'Start'));
   for (const id of ['mic', 'pause', 'calibrate', 'snapshot']) {
-    button(id).disabled = live !== 'live' || (id === 'calibrate' && !sources.camera);
+    button(id).disabled = live !== 'live' || (id === 'calibrate' && !sources.camera && !isTracked(state));
   }
   setPressed('mic', microphone);
   setIcon('mic', microphone ? 'mic' : 'mic-off');

@@ -32,6 +32,7 @@ from streamer.runtime.memory import memory_bytes
 from streamer.runtime.meter import DRAWN, QUEUE_AGE, spread
 from streamer.runtime.priority import raise_priority
 from streamer.runtime.sound_feed import Samples, SoundFeed
+from streamer.sources.tracker_feed import TrackerFeed
 from streamer.tracking.presence import NEUTRAL
 from streamer.tracking.tracker import Tracker
 
@@ -75,6 +76,7 @@ class Engine:
     is delivered, given the camera picture that it follows; only benchmarks set it, to copy a bar code. preparation:
     prepares uploads in place of the pipeline. pictures: prepares them in the background. governed: whether sessions
     give up some effort where frames would come too slowly else, see `streamer.engine.governor`. watchers: get them.
+    feed: of other programs' trackers.
     """
 
     def __init__(
@@ -87,12 +89,14 @@ class Engine:
         min_fps: float = 0.0,
         preparation: Preparation | None = None,
         governed: bool = False,
+        feed: TrackerFeed | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.pictures = PicturePreparation(pipeline, preparation or pipeline)
         self.fps = fps
         self._make_tracker = make_tracker
         self._governed = governed
+        self._feed = feed
         self._frame_hook = frame_hook
         self._wake = threading.Condition()  # guards everything below
         self._sessions: list[EngineSession] = []
@@ -219,7 +223,7 @@ class Engine:
             self._admission.check(live, stalled, self._count_ending(), len(avatar.cast), self._least_cost())
             session = EngineSession(
                 avatar, controls, self._make_tracker, self._on_motion, on_failure, self._schedule,
-                keep_camera=self._frame_hook is not None, on_sound=self._on_sound,
+                keep_camera=self._frame_hook is not None, on_sound=self._on_sound, feed=self._feed,
             )  # fmt: skip
             self._sessions.append(session)
             self._admitted += 1
@@ -315,11 +319,7 @@ class Engine:
                 self._draw_moved(moved, newest=sessions[-1])
 
     def _draw_moved(self, moved: list[tuple[EngineSession, PendingMotion]], newest: EngineSession) -> None:
-        batch = []
-        for session, pending in moved:
-            request = self._request(session, pending)
-            if request is not None:
-                batch.append(BatchEntry(session, pending, request))
+        batch = [BatchEntry(*each, request) for each in moved if (request := self._request(*each)) is not None]
         if batch:
             self._draw(batch, newest)
 

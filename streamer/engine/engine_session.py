@@ -31,7 +31,9 @@ from streamer.runtime.priority import raise_priority
 from streamer.runtime.sound_feed import Samples, SoundFeed
 from streamer.sources.mixer import live_mixer
 from streamer.sources.mood import NO_MOOD
+from streamer.sources.received_tracker import Changeover, Mover, ReceivedTracker
 from streamer.sources.source import Moment
+from streamer.sources.tracker_feed import FeedState, TrackerFeed
 from streamer.sources.wanted_motion import WantedActs, WantedMotion
 from streamer.tracking.tracker import Handover, TrackedMotion, Tracker, Wanted
 
@@ -78,6 +80,7 @@ class EngineSession:
     stream: the session's state on the device; belongs to the engine's thread.
     camera: single-slot mailbox of received pictures, read by the tracking thread.
     sound: of the microphone, read by the tracking thread; on_sound is called with what is put into it.
+    feed: of other programs' trackers, which drive the session they are for in place of its camera.
     motions: single-slot mailbox of tracked motions, read by the engine's thread.
     state: of its tracking; replaced by the tracking thread.
     newest_frame: that was drawn; None before the first one.
@@ -98,6 +101,7 @@ class EngineSession:
         schedule: DrawSchedule,
         keep_camera: bool = False,
         on_sound: Callable[[SoundFeed, Samples], None] | None = None,
+        feed: TrackerFeed | None = None,
     ) -> None:
         self.avatar = avatar
         self.stream: Stream | None = None
@@ -130,6 +134,8 @@ class EngineSession:
         self._start_lock = threading.Lock()
         self._started = False
         self._closed = False
+        self._feed = feed
+        self.let_trackers_drive(controls.tracker)
 
     @property
     def characters(self) -> int:
@@ -173,7 +179,7 @@ class EngineSession:
         over = governor.SETTLE_S
         load = governor.Load(
             fps=self.meter.rate(DRAWN, over),
-            camera_fps=self.meter.rate(RECEIVED, over),
+            camera_fps=self._received_fps(over),
             delay_ms=self.meter.percentiles(TOTAL, over)["p95"],
         )
         self._governor = governor.advance(self._governor, load, governor.TARGETS[self.controls.speed], now)
@@ -187,6 +193,22 @@ class EngineSession:
     def least_cost(self) -> float:
         """Time of a frame with the least effort, as a share of its time with the present one."""
         return FRAME_COSTS[-1] / FRAME_COSTS[self._governor.step]
+
+    def let_trackers_drive(self, wanted: bool) -> None:
+        """Whether this is the session that trackers of other programs drive from now on, or none of them does."""
+        if self._feed is not None:
+            (self._feed.claim if wanted else self._feed.release)(self)
+
+    @property
+    def feed_state(self) -> FeedState | None:
+        """What is received from trackers of other programs; None where the server receives nothing."""
+        return None if self._feed is None else self._feed.state(self)
+
+    def _received_fps(self, over_s: float) -> float:
+        """Camera pictures a second, or poses of the tracker that drives."""
+        state = self.feed_state
+        is_driven = state is not None and state.kind == "drives"
+        return float(state.per_second) if state is not None and is_driven else self.meter.rate(RECEIVED, over_s)
 
     def calibrate(self) -> None:
         """Measure the neutral again from the next steady frames."""
@@ -206,6 +228,7 @@ class EngineSession:
         for mailbox in (self.camera, self.motions, self._output):
             mailbox.close()
         self._schedule.wake()
+        self.let_trackers_drive(False)
 
     def join(self, timeout: float = 5.0) -> None:
         """Wait up to `timeout` seconds for the tracking thread. Blocks, so never call it on the event loop."""
@@ -238,53 +261,83 @@ class EngineSession:
     def _track_with(self, tracker: Tracker) -> None:
         to_rgb, index, wanted, began_at = Converter(), 0, Wanted(), -math.inf
         durations, mixer, silence = RecentDurations(), live_mixer(self.sound), CameraSilence()
+        program = None if self._feed is None else ReceivedTracker(self._feed, self)
+        changeover = Changeover()
         tracked: TrackedMotion | None = None
         if self.adopted is not None:
             tracker.look_for(wanted := self._wanted())
             tracker.adopt(self.adopted)
         while True:
             self._schedule.wait_for_turn(lambda: not self.motions, durations.quantile(LEAD_QUANTILE))
-            sound_at = self.sound.put_at if self.sound.is_live and self.controls.voice is not None else None
-            received = self.camera.get(silence.patience_s(time.monotonic(), began_at, sound_at))
+            by_program = self._track_program(program, silence)
+            received = None if by_program is not None else self._next_picture(silence, began_at)
             began_at = time.monotonic()
             if (now_wanted := self._wanted()) != wanted:
                 wanted = now_wanted
                 tracker.look_for(wanted)
-            if self._calibrate.is_set():
+            if by_program is None and self._calibrate.is_set():
                 self._calibrate.clear()
                 tracker.calibrate()
-            frame = None
-            if received is None and tracked is not None and not (self.paused or silence.is_idle(began_at)):
+            frame: CameraFrame | None = None
+            mover: Mover = "camera"
+            if by_program is not None:
+                tracked, phase, mover = by_program, by_program.phase, "tracker"
+            elif received is None and tracked is not None and not (self.paused or silence.is_idle(began_at)):
                 held = replace(tracked.motion, captured=began_at, stages={})
                 tracked = replace(tracked, motion=held)  # in which a voice goes on
             elif received is None or self.paused:
-                tracked = tracker.idle(began_at)
+                tracked, mover = tracker.idle(began_at), "idle"
                 phase = self._idle_phase(silence.lasts_s(began_at))
                 if phase in _IDLE_PHASES:  # not where a camera is silent for a moment
                     self.recent.clear()
             else:
                 began = time.perf_counter()
                 frame = CameraFrame(to_rgb(received.video), received.at, index)
-                decoded = time.perf_counter()
-                tracked = tracker.track(frame)
-                done = time.perf_counter()
-                durations.add(done - began)
-                self.meter.add({"decode": (decoded - began) * 1000, "track": (done - decoded) * 1000})
+                tracked = self._track_picture(tracker, frame, began)
+                durations.add(time.perf_counter() - began)
                 silence.notice(received.at)
                 index, phase = index + 1, tracked.phase
-                if tracked.phase == "live":
-                    self.recent.append(tracked)
-                else:
-                    self.recent.clear()
             if tracked.handover.is_calibrated:
                 self.handover = tracked.handover
             self.state = TrackingState(phase, tracked.progress, tracked.responding, tracked.people, tracked.obstacle)
             now = time.monotonic()
-            is_seen = tracked.is_seen and (frame is not None or not silence.is_late(now))
-            moment = Moment(now, is_seen, self._wanted_motion())
-            motion, neutral = mixer.mix(tracked.motion, tracked.neutral, moment)
-            mixed = replace(tracked, motion=motion, neutral=neutral)
+            is_on_time = mover == "tracker" or frame is not None or not silence.is_late(now)
+            moment = Moment(now, tracked.is_seen and is_on_time, self._wanted_motion())
+            eased = tracked if program is None else changeover.eased(tracked, mover, now)
+            motion, neutral = mixer.mix(eased.motion, eased.neutral, moment)
+            mixed = replace(eased, motion=motion, neutral=neutral)
             self.motions.put(PendingMotion(mixed, frame if self._keep_camera else None, time.monotonic()))
+
+    def _next_picture(self, silence: CameraSilence, began_at: float) -> ReceivedFrame | None:
+        """The next camera picture; None where a frame is to be begun without it. began_at: see `CameraSilence`."""
+        sound_at = self.sound.put_at if self.sound.is_live and self.controls.voice is not None else None
+        return self.camera.get(silence.patience_s(time.monotonic(), began_at, sound_at))
+
+    def _track_picture(self, tracker: Tracker, frame: CameraFrame, began: float) -> TrackedMotion:
+        """The motion of one camera picture. began: seconds on `time.perf_counter`, before it was decoded."""
+        decoded = time.perf_counter()
+        tracked = tracker.track(frame)
+        self.meter.add({"decode": (decoded - began) * 1000, "track": (time.perf_counter() - decoded) * 1000})
+        if tracked.phase == "live":
+            self.recent.append(tracked)
+        else:
+            self.recent.clear()
+        return tracked
+
+    def _track_program(self, program: ReceivedTracker | None, silence: CameraSilence) -> TrackedMotion | None:
+        """The motion that another program's tracker gives now; None where none drives. Raises MailboxClosed."""
+        if program is None or self.paused or not program.drives:
+            return None
+        if (received := self.camera.get(0.0)) is not None:  # it is not tracked
+            silence.notice(received.at)
+        program.characters, program.with_body = self.characters, self.controls.follow_body
+        tracked = program.track(time.monotonic())
+        if tracked is not None:
+            self.recent.append(tracked)
+            if self._calibrate.is_set():
+                self._calibrate.clear()
+                program.calibrate()
+        return tracked
 
     def _wanted_motion(self) -> WantedMotion:
         """What the sources beside the camera are to do."""

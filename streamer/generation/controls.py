@@ -16,6 +16,7 @@ class Controls:
     head, face, body: strength of the motion, 0..2, where 1 follows the driver exactly.
     voice: 0..1, how much of the mouth the microphone's voice moves while the driver's face is seen; else it moves all.
     eyes, brows, mouth: the same of these parts of the face, factors of `face`; hands: of palms and fingers, of `body`.
+    tracker: whether the tracker of another program, where the server receives one, drives in place of the camera.
     follow_body: whether the driver's body and hands are looked at; else the picture's go along with the head.
     smoothing: of the driver's motion, 0..2: see `MotionFilter`.
     yaw, pitch, roll: degrees by which the head turns in addition, within `TURN_LIMITS`: to the driver's own right, up,
@@ -41,6 +42,7 @@ class Controls:
     mouth: float = 1.0
     hands: float = 1.0
     voice: float = 0.0
+    tracker: bool = True
     follow_body: bool = True
     smoothing: float = 1.0
     yaw: float = 0.0

@@ -80,6 +80,8 @@ class SessionControls:
             changes["colour"] = parse_colour(changes["colour"])
         self.current = replace(self.current, **changes)
         self._apply()
+        if "tracker" in changes and self._engine_session is not None:
+            self._engine_session.let_trackers_drive(self.current.tracker)
         if calibrate and self._engine_session is not None:
             self._engine_session.calibrate()
 

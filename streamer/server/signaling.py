@@ -106,6 +106,7 @@ class Control(_Message):
     mouth: Strength | UnsetType = UNSET
     hands: Strength | UnsetType = UNSET
     voice: Weight | UnsetType = UNSET
+    tracker: bool | UnsetType = UNSET
     light: Strength | UnsetType = UNSET
     follow_body: bool | UnsetType = UNSET
     smoothing: Strength | UnsetType = UNSET
@@ -349,6 +350,7 @@ class Stats(_Message):
     device: what draws: "kind", cpu or cuda, and "name", the model of the processor or the GPU.
     memory_mb: MiB by kind.
     given_up: what is done less well, so that a busy CPU keeps up; see `streamer.effort`.
+    tracker: of other programs: "kind", "program" and "per_second" as in `FeedState`; None where none is received.
     """
 
     fps: Mapping[str, float]
@@ -362,6 +364,7 @@ class Stats(_Message):
     device: Mapping[str, str]
     memory_mb: Mapping[str, int]
     given_up: Sequence[GivenUp] = ()
+    tracker: Mapping[str, Any] | None = None
 
 
 class Error(_Message):

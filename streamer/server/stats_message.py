@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from streamer.engine.engine import Engine
 from streamer.engine.engine_session import EngineSession
 from streamer.generation.device import device_name
@@ -29,5 +31,6 @@ def stats_message(engine: Engine, session: EngineSession | None, viewer_meter: M
         spread=engine.spread(),
         device={"kind": device.type, "name": device_name(device)},
         given_up=[] if session is None else session.effort.given_up,
+        tracker=None if session is None or (state := session.feed_state) is None else asdict(state),
         memory_mb={kind: round(size / 2**20) for kind, size in engine.memory().items()},
     )

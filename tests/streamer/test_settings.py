@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from aiortc import RTCIceGatherer, RTCIceServer
 
+from streamer.addresses import host_and_port
 from streamer.errors import SettingsError
 from streamer.flags import options_of
 from streamer.options import PRECISIONS
@@ -277,3 +278,22 @@ def test_an_rtmp_address_may_be_in_the_environment_and_has_no_token() -> None:
 def test_a_bearer_token_must_be_one_that_http_can_send() -> None:
     with pytest.raises(SettingsError, match="has a space or a character that HTTP cannot send: copy it again"):
         read("--publish-token", "a\nb")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "address"),
+    [
+        (["--ifacialmocap"], "127.0.0.1:49983"), (["--ifacialmocap", "50000"], "127.0.0.1:50000"),
+        (["--ifacialmocap", "0.0.0.0:49983"], "0.0.0.0:49983"), (["--ifacialmocap", "[::1]:1"], "[::1]:1"),
+    ],
+)  # fmt: skip
+def test_a_port_for_trackers_is_this_machines_unless_a_host_is_named(arguments: list[str], address: str) -> None:
+    assert read(*arguments).ifacialmocap == address
+    assert host_and_port(address) == (address.rpartition(":")[0].strip("[]"), int(address.rpartition(":")[2]))
+
+
+@pytest.mark.parametrize("text", ["port", "0", "65536", "1.2.3.4", "a b:1", ":", "[::1]", "1:2:3", "٣"])
+def test_a_port_for_trackers_that_is_none_is_a_sentence(text: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read("--vmc-receive", text)
+    assert str(caught.value) == f"--vmc-receive is '{text}'; it must be PORT or HOST:PORT."

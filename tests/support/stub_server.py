@@ -13,6 +13,7 @@ import numpy as np
 from streamer.engine.engine import Engine
 from streamer.engine.output_feed import OutputFeed
 from streamer.frames import CameraFrame
+from streamer.osc.tracker_ports import TrackerReceiver, open_tracker_ports
 from streamer.rigging.picture import Picture
 from streamer.runtime import fork_server
 from streamer.server.app import Server
@@ -59,7 +60,12 @@ def main() -> None:
     fork_server.preload(PRELOADED)
     fork_server.warm_up()
     listening = bind(settings)
-    engine = Engine(FakePipeline(delay=0.02, prepare_delay=0.5), SmilingTracker, settings.fps, settings.max_sessions)
+    trackers = TrackerReceiver(open_tracker_ports(settings))
+    trackers.start()
+    engine = Engine(
+        FakePipeline(delay=0.02, prepare_delay=0.5), SmilingTracker, settings.fps, settings.max_sessions,
+        feed=trackers.feed if settings.ifacialmocap or settings.vmc_receive else None,
+    )  # fmt: skip
     engine.start()
     certificate = make_certificate(machine_names(), machine_addresses()) if settings.https else None
     recorder = None
@@ -89,6 +95,7 @@ def main() -> None:
         )
     finally:
         engine.close()
+        trackers.close()
         if recorder is not None:
             recorder.close()
 

@@ -1,0 +1,106 @@
+"""The UDP ports at which trackers of other programs are received, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from streamer.addresses import host_and_port
+from streamer.osc import ifacialmocap
+from streamer.osc.osc_server import OnDatagram, Source, is_loopback, listen, open_port, osc_messages
+from streamer.osc.vmc_receiver import VmcReceiver
+from streamer.runtime.token_bucket import Rate
+from streamer.settings import Settings
+from streamer.sources.tracker_feed import TrackerFeed
+
+TrackerKind = Literal["iFacialMocap", "VMC"]
+# Some programs send every bone and every blendshape by itself: 120 of them, 60 times a second.
+RATES: dict[TrackerKind, Rate] = {"iFacialMocap": Rate(240, 240), "VMC": Rate(10_000, 10_000)}
+CLOSE_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerPort:
+    """A port that is bound. kind: what is received there."""
+
+    kind: TrackerKind
+    bound: socket.socket
+
+    @property
+    def sentence(self) -> str:
+        """For the console: where it listens, and what that opens."""
+        host, port = self.bound.getsockname()[:2]
+        here = f"{self.kind} trackers are received at UDP port {port}"
+        if is_loopback(host):
+            return f"{here} of this machine: docs/osc.md"
+        return f"{here} of {host}: whoever reaches it can move the newest avatar, and nothing else"
+
+
+def open_tracker_ports(settings: Settings) -> list[TrackerPort]:
+    """The ports of the settings, bound. Raises PortError, after which none is open."""
+    wanted: list[tuple[TrackerKind, str, str | None]] = [
+        ("VMC", "--vmc-receive", settings.vmc_receive), ("iFacialMocap", "--ifacialmocap", settings.ifacialmocap),
+    ]  # fmt: skip
+    ports: list[TrackerPort] = []
+    try:
+        for kind, flag, address in wanted:
+            if address is not None:
+                ports.append(TrackerPort(kind, open_port(flag, *host_and_port(address))))
+    except BaseException:
+        for port in ports:
+            port.bound.close()
+        raise
+    return ports
+
+
+class TrackerReceiver:
+    """Puts what arrives at some ports into a feed, from `start` on. `close` closes the ports."""
+
+    def __init__(self, ports: Sequence[TrackerPort]) -> None:
+        self.feed = TrackerFeed()
+        self._ports = tuple(ports)
+        self._loop = asyncio.new_event_loop()
+        self._end = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="trackers", daemon=True)
+
+    def start(self) -> None:
+        """Receive. To be called once."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Receive nothing any more; may be called again, and where it was never started."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._end.set)
+            self._thread.join(CLOSE_TIMEOUT_S)
+        elif not self._loop.is_closed():
+            self._loop.close()
+        for port in self._ports:
+            port.bound.close()
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._receive())
+        finally:
+            self._loop.close()
+
+    async def _receive(self) -> None:
+        listening = [await listen(each.bound, self._on_datagram(each.kind), RATES[each.kind]) for each in self._ports]
+        await self._end.wait()
+        for port in listening:
+            port.close()
+        await asyncio.sleep(0)  # in which the transports close their sockets
+
+    def _on_datagram(self, kind: TrackerKind) -> OnDatagram:
+        if kind == "VMC":
+            receiver = VmcReceiver(lambda pose, source: self.feed.put(pose, kind, f"{kind} {source}"))
+            return osc_messages(receiver.receive)
+
+        def take(datagram: bytes, source: Source) -> None:
+            if (pose := ifacialmocap.parse(datagram)) is not None:
+                self.feed.put(pose, kind, f"{kind} {source[0]}")
+
+        return take
