@@ -27,14 +27,14 @@ class Directory:
         """See `SessionDirectory.replica_of`."""
         return self._sessions.replica_of(session)
 
-    async def keep(self, name: str, characters: bytes) -> None:
-        """Put what was found in the pictures of a character, pickled, into the object store. name: see
-        `picture_name`.
+    async def keep(self, name: str, data: bytes) -> None:
+        """Put what was found in the pictures of a character, pickled, or the file of a background into the object
+        store. name: see `picture_name` and `BackdropFile`.
         """
-        self._sessions.keep(name, ray.put(characters))
+        self._sessions.keep(name, ray.put(data))
 
     async def picture(self, name: str) -> list[ray.ObjectRef | None]:
-        """A list with the reference of a prepared picture, which Ray fetches from where it lies; in a list, since Ray
-        would send the picture itself otherwise. With None where it is not kept.
+        """A list with the reference of what was kept under a name, which Ray fetches from where it lies; in a list,
+        since Ray would send the picture itself otherwise. With None where it is not kept.
         """
         return [self._sessions.picture(name)]

@@ -28,8 +28,10 @@ from streamer.settings import Settings
 if TYPE_CHECKING:
     from streamer.generation.avatar import Avatar
     from streamer.launch import MadeEngine
+    from streamer.rigging.backdrop import Backdrop
     from streamer.server.carried_session import CarriedSession
     from streamer.server.session import Session
+    from streamer.server.session_controls import BackdropFile
 
 TELL_PERIOD_S = 2.0  # between two reports of all sessions to the directory
 SILENCE_S = 20.0  # without a sign of the ingress, after which a conversation ends; it sends one every PING_PERIOD_S
@@ -185,8 +187,10 @@ class EngineReplica:
         """For the directory, which cannot read what the session needs, and so needs none of what it is made of."""
         from streamer.server.carried_session import carry  # noqa: PLC0415 - see `__init__`
 
-        name = picture_name(session.pictures.key, session.pictures.avatar, self._settings)
-        return Record(session.id, self.name, pickle.dumps(carry(session)), name)
+        carried, file = carry(session), session.controls.backdrop_file
+        name = picture_name(carried.key, session.pictures.avatar, self._settings)
+        background = "" if file is None else file.name
+        return Record(session.id, self.name, pickle.dumps(carried), name, background, carried.film)
 
     async def adopt(self, secret: str, record: Record[bytes]) -> str:
         """Go on with a session of another replica, see `Conversations.adopt`. Returns this replica's name.
@@ -196,7 +200,8 @@ class EngineReplica:
         """
         carried: CarriedSession = pickle.loads(record.carried)  # of another replica, which this one trusts
         avatar = await self._avatar(record.picture) if record.picture else None
-        await self._server.conversations.adopt(secret, carried, avatar)
+        background = await self._background(record.background) if record.background else None
+        await self._server.conversations.adopt(secret, carried, avatar, background)
         await self._tell()
         return self.name
 
@@ -212,6 +217,16 @@ class EngineReplica:
         while len(self._avatars) > MAX_AVATARS:
             self._avatars.popitem(last=False)
         return self._avatars[picture]
+
+    async def _background(self, name: str) -> tuple[Backdrop, BackdropFile] | None:
+        """A page's own background, with its file; None where it is not in the directory: the page sends it again."""
+        (reference,) = await self._directory.picture.remote(name)
+        if reference is None:
+            return None
+        from streamer.server.session_controls import BackdropFile  # noqa: PLC0415 - see `__init__`
+
+        file = BackdropFile(name, await reference)
+        return await self._server.load_backdrop(file.data), file
 
     def _begin_telling(self) -> None:
         if self._telling is None:
@@ -229,15 +244,18 @@ class EngineReplica:
             self._tell_now.clear()
 
     async def _tell(self) -> None:
-        """Tell the directory of all sessions, and send it the prepared pictures that it has not."""
+        """Tell the directory of all sessions, and send it the prepared pictures and the backgrounds that it has not."""
         worn: dict[str, Avatar] = {}
+        files: dict[str, bytes] = {}
         records = {}
         for secret, session in self._server.conversations.carried().items():
             record = records[digest(secret)] = self._record(session)
+            if (file := session.controls.backdrop_file) is not None:
+                files[file.name] = file.data
             if record.picture not in ("", UNKEPT):
                 worn[record.picture] = self._avatars[record.picture] = session.pictures.avatar
         for name in await self._directory.tell.remote(self.name, records):
-            data = await asyncio.to_thread(pickle.dumps, worn[name].characters)
+            data = files.get(name) or await asyncio.to_thread(pickle.dumps, worn[name].characters)
             await self._directory.keep.remote(name, data)
 
     async def metrics(self) -> tuple[str, str]:

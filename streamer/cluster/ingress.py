@@ -43,6 +43,7 @@ from streamer.settings import Settings
 
 CHECK_PERIOD_S = 0.5  # between two looks for sessions that should move
 MOVES_AT_ONCE = 4  # of one ingress
+FILM_S = 40.0  # how long a session stays beyond the deadline of a drain for its film; below `application.STOP_S`
 METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE"]
 _log = logging.getLogger(__name__)
 
@@ -166,6 +167,7 @@ class Ingress:
         """
         view, now = VIEW.get(), time.monotonic()
         overdue = {name for name, since in view.leaving.items() if now - since > self._drain_s}
+        late = {name for name in overdue if now - view.leaving[name] > self._drain_s + FILM_S}
         moving = []
         for name in {relay.replica for relay in self._relays} - {None}:
             own = [relay for relay in self._relays if relay.replica == name]
@@ -177,7 +179,9 @@ class Ingress:
         if self._whip is not None and overdue:
             await self._whip.let_go(overdue)
         for start in range(0, len(moving), MOVES_AT_ONCE):
-            await asyncio.gather(*(relay.move(overdue) for relay in moving[start : start + MOVES_AT_ONCE]))
+            await asyncio.gather(
+                *(relay.move(overdue, relay.replica not in late) for relay in moving[start : start + MOVES_AT_ONCE])
+            )
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:

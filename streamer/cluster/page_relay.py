@@ -121,9 +121,11 @@ class PageRelay:
         finally:
             await self._close()
 
-    async def move(self, without: Collection[str] = ()) -> bool:
+    async def move(self, without: Collection[str] = (), spares_films: bool = True) -> bool:
         """Take the session to another replica: it is prepared there first, then the page is told to offer anew, and the
         former replica draws until the new one has answered. False where no other has room, or there is no session.
+
+        spares_films: a session whose film is being made, which cannot come along, stays; False as well.
         """
         async with self._switching:
             link = self._link
@@ -131,7 +133,7 @@ class PageRelay:
                 return False
             try:
                 record = await self._replicas.carry(link.replica, self._secret)
-                if record is None:
+                if record is None or (record.film and spares_films):
                     return False
                 target = await self._replicas.adopt(self._secret, record, {link.replica, *without})
                 await self._connect(target)

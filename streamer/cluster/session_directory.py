@@ -24,14 +24,23 @@ def digest(secret: str) -> str:
 @dataclass(slots=True)
 class Record(Generic[Carried]):
     """One session. session: its name. replica: where it is. carried: what it would need elsewhere. picture: the name of
-    its prepared picture here; "" for the one that every session starts with. told_at: by its replica, on the clock.
+    its prepared picture here; "" for the one that every session starts with. background: the name of its page's own
+    background here; "" without. film: the name of a film that is being made and cannot come along; "" without. told_at:
+    by its replica, on the clock.
     """
 
     session: str
     replica: str
     carried: Carried
     picture: str
+    background: str = ""
+    film: str = ""
     told_at: float = 0.0
+
+    @property
+    def kept(self) -> tuple[str, str]:
+        """Names of what is kept here for it."""
+        return self.picture, self.background
 
 
 class SessionDirectory(Generic[Carried, Picture]):
@@ -48,8 +57,8 @@ class SessionDirectory(Generic[Carried, Picture]):
         return len(self._records)
 
     def tell(self, replica: str, records: Mapping[str, Record[Carried]]) -> list[str]:
-        """Take all sessions of a replica, in place of those it told of before. Returns the names of the pictures of
-        theirs that are not kept here, for the replica to send.
+        """Take all sessions of a replica, in place of those it told of before. Returns the names of the pictures and
+        backgrounds of theirs that are not kept here, for the replica to send.
         """
         now = self._clock()
         for key, record in list(self._records.items()):
@@ -60,12 +69,13 @@ class SessionDirectory(Generic[Carried, Picture]):
             record.told_at = now
             self._records[key] = record
             self._digests[record.session] = key
-            if record.picture in self._pictures:
-                self._pictures.move_to_end(record.picture)
-        worn = {record.picture for record in self._records.values()}
+            for name in record.kept:
+                if name in self._pictures:
+                    self._pictures.move_to_end(name)
+        worn = {name for record in self._records.values() for name in record.kept}
         for name in [name for name in self._pictures if name not in worn]:
             del self._pictures[name]  # nobody wears it any more, so nobody may find it
-        return sorted({each.picture for each in records.values()} - {"", UNKEPT, *self._pictures})
+        return sorted({name for each in records.values() for name in each.kept} - {"", UNKEPT, *self._pictures})
 
     def forget(self, key: str) -> None:
         """Forget a session that has ended."""
@@ -83,12 +93,12 @@ class SessionDirectory(Generic[Carried, Picture]):
         return None if record is None else record.replica
 
     def keep(self, name: str, picture: Picture) -> None:
-        """Keep a prepared picture, for the least recently used one where there are too many."""
+        """Keep a prepared picture, or the file of a background, in place of the least recently used of too many."""
         self._pictures[name] = picture
         self._pictures.move_to_end(name)
         while len(self._pictures) > self._max_pictures:
             self._pictures.popitem(last=False)
 
     def picture(self, name: str) -> Picture | None:
-        """A prepared picture; None where it is not kept."""
+        """A prepared picture, or the file of a background; None where it is not kept."""
         return self._pictures.get(name)

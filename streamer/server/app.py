@@ -91,7 +91,7 @@ class Server:
     page. camera: the virtual camera, which the page switches. recorder: of `--record`, which the page tells of.
     keep_s: how long a session is kept whose page went without `bye`. make_film_worker: in place of `FilmWorker`.
     osc: a UDP socket for controls, which it listens on from `start` on. tell: called with a line for the console.
-    place: see `WhipRoutes`.
+    place: the name of this server among several, see `WhipRoutes`; sessions may go to another one then.
     """
 
     def __init__(
@@ -125,8 +125,9 @@ class Server:
         )
         points = PointRoutes(self._pictures, self._executors, self._limiters, self._pictures_of, self._change_of)
         backgrounds = BackgroundRoutes(
-            self._pictures, self._executors, self._session_of, self._count_upload, self._read_upload
-        )
+            self._pictures, self._executors, self._session_of, self._count_upload, self._read_upload,
+            keeps_files=place is not None,
+        )  # fmt: skip
         self.control = ControlApiRoutes(
             settings, self._executors, self._limiters, self.conversations, self._pictures, self._count_upload,
             self._read_upload,
@@ -193,6 +194,10 @@ class Server:
             await self.whip.close()
         await self.conversations.close()
         await self._films.close()
+
+    async def load_backdrop(self, file: bytes) -> Backdrop:
+        """A background from a file that another server took. Raises BackdropError, PictureError."""
+        return await self._executors.decode(partial(self._pictures.load_backdrop, file))
 
     async def _config(self, request: Request) -> Response:
         check_token(request, self._settings.token)

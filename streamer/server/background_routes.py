@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -13,13 +14,14 @@ from starlette.routing import Route
 from streamer.rigging.picture_process import PictureProcess
 from streamer.server.executors import Executors
 from streamer.server.session import Session
+from streamer.server.session_controls import BackdropFile
 
 
 class BackgroundRoutes:
     """`/api/background`. A background is kept in memory, for one session, and freed with it.
 
     pictures: decodes. session_of: the session that a request names. count_upload, read_upload: bound the uploads of an
-    address and of all, and their rate and size, see `Server`.
+    address and of all, and their rate and size, see `Server`. keeps_files: for sessions that may go to another server.
     """
 
     def __init__(
@@ -29,7 +31,9 @@ class BackgroundRoutes:
         session_of: Callable[[Request], Session],
         count_upload: Callable[[Request], AbstractContextManager[None]],
         read_upload: Callable[[Request], Awaitable[bytes]],
+        keeps_files: bool,
     ) -> None:
+        self._keeps_files = keeps_files
         self._pictures = pictures
         self._executors = executors
         self._session_of = session_of
@@ -49,7 +53,8 @@ class BackgroundRoutes:
             except ClientDisconnect:
                 return PlainTextResponse("", 400)
             backdrop = await self._executors.decode(partial(self._pictures.load_backdrop, data))
-            controls.set_backdrop(backdrop)
+            file = BackdropFile(hashlib.sha256(data).hexdigest(), data) if self._keeps_files else None
+            controls.set_backdrop(backdrop, file)
         height, width = backdrop.frames.shape[1:3]
         return JSONResponse(
             {"width": width, "height": height, "frames": len(backdrop.frames), "notes": list(backdrop.notes)}

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from streamer.generation.avatar import Avatar
 from streamer.generation.controls import Controls
+from streamer.rigging.backdrop import Backdrop
 from streamer.server.prepared_avatars import CharacterKey
 from streamer.server.session import Session
+from streamer.server.session_controls import BackdropFile
 from streamer.sources.mood_reading import MoodReading
 from streamer.tracking.tracker import Handover
 from streamer.webrtc.offer import Role
@@ -19,8 +21,8 @@ class CarriedSession:
 
     session: its secret name, which stays. role: of its page or encoder. name: of its picture. key: what that was
     prepared from; of the picture that every session starts with it holds `session_pictures.START` alone. handover:
-    None before the first calibration.
-    A background of the page's own is not carried: the page sends it again.
+    None before the first calibration. film: the name of a film that is being made, which does not come along; "" for
+    none. A background of the page's own goes by itself.
     """
 
     session: str
@@ -31,6 +33,7 @@ class CarriedSession:
     paused: bool
     mood: MoodReading
     handover: Handover | None
+    film: str
 
 
 def carry(session: Session) -> CarriedSession:
@@ -38,18 +41,27 @@ def carry(session: Session) -> CarriedSession:
     pictures, controls = session.pictures, session.controls
     return CarriedSession(
         session.id, session.role, pictures.name, pictures.key, controls.current, controls.paused, controls.mood.reading,
-        controls.handover,
+        controls.handover, session.film.unfinished,
     )  # fmt: skip
 
 
-async def restore(session: Session, carried: CarriedSession, avatar: Avatar | None) -> None:
+async def restore(
+    session: Session,
+    carried: CarriedSession,
+    avatar: Avatar | None,
+    background: tuple[Backdrop, BackdropFile] | None = None,
+) -> None:
     """Make a new session go on as the carried one: with a place in the engine before its page's first offer, and a
-    tracker that goes on in place of the other. avatar: of its picture; None: the one that it starts with.
+    tracker that goes on in place of the other. avatar: of its picture; None: the one that it starts with. background:
+    of its page's own, with its file.
 
     Raises ServerFullError, OverloadError, EngineClosedError.
     """
     session.controls.restore(carried.controls, carried.paused)
     session.controls.mood.restore(carried.mood)
+    session.film.lose(carried.film)
+    if background is not None:
+        session.controls.set_backdrop(*background)
     if avatar is not None:
         session.pictures.wear(avatar, carried.name, carried.key)
     engine_session = await session.enter_engine()

@@ -39,6 +39,7 @@ from streamer.server.message_order import MessageOrder
 from streamer.server.prepared_avatars import PreparedAvatars
 from streamer.server.rate_limits import RateLimiters
 from streamer.server.session import Send, Session, drop
+from streamer.server.session_controls import BackdropFile
 from streamer.server.session_events import SessionEvents
 from streamer.settings import Settings
 from streamer.webrtc.offer import Role
@@ -256,15 +257,21 @@ class Conversations:
         }
         return {**self._kept.sessions, **shown, **self.encoders}
 
-    async def adopt(self, secret: str, carried: CarriedSession, avatar: Avatar | None) -> None:
+    async def adopt(
+        self,
+        secret: str,
+        carried: CarriedSession,
+        avatar: Avatar | None,
+        background: tuple[Backdrop, BackdropFile] | None = None,
+    ) -> None:
         """Go on with a session of another server: it has a place in the engine from now on, and is kept for the next
-        `hello` with this secret. avatar: as the session used it; None: the one that every session starts with.
+        `hello` with this secret. For the arguments see `restore`.
 
         Raises ServerFullError, OverloadError, EngineClosedError.
         """
         session = self.make_session(drop, lambda: None, "", carried.role, carried.session)
         try:
-            await restore(session, carried, avatar)
+            await restore(session, carried, avatar, background)
         except BaseException:
             await session.close()
             raise

@@ -167,6 +167,7 @@ class SessionFilm:
         self._films = films
         self._send = send
         self._film: _Film | None = None
+        self._lost = ""  # name of a film that another server was making for this session
         self._closed = False
 
     @property
@@ -240,6 +241,24 @@ class SessionFilm:
         else:
             self._expire_after(film, min(PART_TIMEOUT_S, UPLOAD_TIMEOUT_S - (time.monotonic() - film.begun)))
         return film.received
+
+    @property
+    def unfinished(self) -> str:
+        """The name of the film whose clip is being sent or which is being made; "" for none."""
+        film = self._film
+        return "" if film is None or film.state.stage in ("ready", "failed") else film.name
+
+    def lose(self, name: str) -> None:
+        """Have `news` say that a film of this session was lost with the server that was making it. name: "": none."""
+        self._lost = name
+
+    def news(self) -> signaling.FilmStatus | None:
+        """What the page is told when it comes: how far its film is, and once that one was lost; None without."""
+        lost, self._lost = self._lost, ""
+        if self._film is not None or not lost:
+            return self.status()
+        sentence = f"The server has lost the film of {lost}: drop the clip again."
+        return signaling.FilmStatus("failed", lost, "mp4", message=sentence)
 
     def status(self) -> signaling.FilmStatus | None:
         return None if self._film is None else self._film.status()

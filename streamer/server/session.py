@@ -177,7 +177,7 @@ class Session:
                 resumed=self.is_resumed,
             )
         )
-        if (film := self.film.status()) is not None:
+        if (film := self.film.news()) is not None:
             await self.send(film)
         if self.controls.acts.by_programs:
             await self._send_programs()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,14 @@ from streamer.server.session_mood import SessionMood
 from streamer.settings import Settings
 from streamer.tracking.straight_look import straightening_turns
 from streamer.tracking.tracker import Handover
+
+
+@dataclass(frozen=True, slots=True)
+class BackdropFile:
+    """The file of a background of the page's own. name: a hash of it."""
+
+    name: str
+    data: bytes
 
 
 class SessionControls:
@@ -39,6 +47,7 @@ class SessionControls:
         self.acts, self.mood = SessionActs(), SessionMood(settings.mood)
         self.paused = False
         self._backdrop: Backdrop | None = None
+        self.backdrop_file: BackdropFile | None = None  # of the page's own, where the session may go to another server
         self._takes_backdrop = False
         self._engine_session: EngineSession | None = None
 
@@ -108,9 +117,11 @@ class SessionControls:
         finally:
             self._takes_backdrop = False
 
-    def set_backdrop(self, backdrop: Backdrop | None) -> None:
-        """Show this where the background is `picture`; None: the picture's own background."""
-        self._backdrop = backdrop
+    def set_backdrop(self, backdrop: Backdrop | None, file: BackdropFile | None = None) -> None:
+        """Show this where the background is `picture`; None: the picture's own background. file: see
+        `backdrop_file`.
+        """
+        self._backdrop, self.backdrop_file = backdrop, file
         self._apply()
 
     def close(self) -> None:

@@ -124,7 +124,10 @@ async def _answer(command: str, *arguments: str, flags: Sequence[str]) -> Any:
     if command == "record":
         record = await serve.get_deployment_handle("directory", start.NAME).find.remote(digest(arguments[0]))
         carried = None if record is None else pickle.loads(record.carried)
-        return carried and {"replica": record.replica, "name": carried.name, "head": carried.controls.head}
+        return carried and {
+            "replica": record.replica, "name": carried.name, "head": carried.controls.head,
+            "background": record.background,
+        }  # fmt: skip
     if command == "kill":
         ray.kill(ray.get_actor(f"SERVE_REPLICA::{start.NAME}#engine#{arguments[0]}", namespace="serve"))
     elif command == "shrink":

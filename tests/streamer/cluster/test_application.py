@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
 import importlib.util
 import json
 import socket
@@ -36,7 +38,7 @@ PATIENCE_S = 90.0
 def cluster() -> Iterator[ClusterProcess]:
     """Two replicas and an ingress."""
     with ClusterProcess(
-        ["--replicas", "2", "--cores", "1", "--token", TOKEN, "--max-sessions", "2", "--whip"]
+        ["--replicas", "2", "--cores", "1", "--token", TOKEN, "--max-sessions", "4", "--whip"]
     ) as cluster:
         yield cluster
 
@@ -46,12 +48,16 @@ def address(cluster: ClusterProcess) -> str:
     return cluster.address
 
 
+def client_of(address: str, **options: Any) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=address, timeout=PATIENCE_S, **options)
+
+
 def page_of(address: str) -> Page:
     return Page(socket_url(address, f"?token={TOKEN}"), PATIENCE_S)
 
 
 async def test_cluster_serves_the_page_and_honours_the_token(address: str) -> None:
-    async with httpx.AsyncClient(base_url=address) as http:
+    async with client_of(address) as http:
         assert "<title>" in (await http.get("/")).text
         assert (await http.get("/api/ready")).json() == {"status": "ready"}
         assert (await http.get("/api/health")).json() == {"status": "ok"}
@@ -67,7 +73,7 @@ async def test_cluster_serves_the_page_and_honours_the_token(address: str) -> No
 
 
 async def test_sessions_are_spread_come_back_and_move_with_picture_and_controls(address: str) -> None:
-    async with page_of(address) as first, page_of(address) as second, httpx.AsyncClient(base_url=address) as http:
+    async with page_of(address) as first, page_of(address) as second, client_of(address) as http:
         for page, secret in ((first, SECRET), (second, SECRET[::-1])):
             hello = await page.hello(resume=secret)
             await page.start(FakeCamera())
@@ -90,7 +96,7 @@ async def test_sessions_are_spread_come_back_and_move_with_picture_and_controls(
 async def test_programs_reach_sessions_of_every_replica(address: str) -> None:
     socket = connect(address.replace("http", "ws", 1) + f"/api/v1/ws?token={TOKEN}")
     async with page_of(address) as first, page_of(address) as second, socket as program:
-        async with httpx.AsyncClient(base_url=f"{address}/api/v1", params={"token": TOKEN}) as http:
+        async with client_of(f"{address}/api/v1", params={"token": TOKEN}) as http:
             for page in (first, second):
                 await page.hello()
                 await page.start(FakeCamera())
@@ -121,7 +127,7 @@ async def test_programs_reach_sessions_of_every_replica(address: str) -> None:
         await first.send(type="control", head=1.0)
         await hear(lambda message: message.get("controls") == {"head": 1.0} and message["session"] == oldest)
         await program.close()
-        async with httpx.AsyncClient(base_url=f"{address}/api/v1", params={"token": TOKEN}) as http:
+        async with client_of(f"{address}/api/v1", params={"token": TOKEN}) as http:
             async with asyncio.timeout(PATIENCE_S):  # what the WebSocket held ends with it
                 while (await http.get("/acts", params={"session": oldest})).json()["on"]:
                     await asyncio.sleep(0.1)
@@ -132,7 +138,7 @@ async def test_encoder_and_player_meet_at_one_replica_and_end_by_their_locations
 ) -> None:
     monkeypatch.setattr(whip_clients, "WAIT_S", PATIENCE_S)
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    async with httpx.AsyncClient(headers=headers, base_url=address) as http:
+    async with client_of(address, headers=headers) as http:
         async with WhipEncoder(f"{address}/whip/me", FakeCamera(200), token=TOKEN) as encoder:
             async with WhepPlayer(f"{address}/whep/me", token=TOKEN) as player:
                 await player.wait_until(lambda: player.frame is not None)
@@ -144,28 +150,54 @@ async def test_encoder_and_player_meet_at_one_replica_and_end_by_their_locations
             assert (await http.delete(location)).status_code == 404, "it was not ended before"
 
 
-async def test_session_of_a_killed_replica_goes_on_at_the_other_one(cluster: ClusterProcess, address: str) -> None:
-    secret = "a-secret-for-a-killed-replica"
-    async with page_of(address) as page, httpx.AsyncClient(base_url=address) as http:
-        hello = await page.hello(resume=secret)
-        await page.start(FakeCamera())
+async def known(cluster: ClusterProcess, secret: str, **values: Any) -> dict[str, Any]:
+    """What the directory knows of a session, once that has these values."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not (record := await cluster.ask("record", secret)) or {**record, **values} != record:
+            await asyncio.sleep(0.1)
+    return dict(record)
+
+
+async def test_sessions_of_a_killed_replica_go_on_at_the_other_one(
+    cluster: ClusterProcess, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page with a picture and a background of its own, and an encoder."""
+    monkeypatch.setattr(whip_clients, "WAIT_S", PATIENCE_S)
+    async with contextlib.AsyncExitStack() as stack, client_of(address, params={"token": TOKEN}) as http:
+        encoder = WhipEncoder(f"{address}/whip/me", FakeCamera(), token=TOKEN)
+        stack.push_async_callback(encoder.vanish)
+        await encoder.connect()
+        handle = (await http.get("/api/v1/state")).json()["session"]
+        await http.patch("/api/v1/controls", params={"session": handle}, json={"head": 0.5})
+        replica = (await known(cluster, "whip me", head=0.5))["replica"]
+        for number in range(4):  # until a page comes to where the encoder is
+            secret, page = f"a-secret-for-a-killed-replica-{number}", page_of(address)
+            await stack.enter_async_context(page)
+            hello = await page.hello(resume=secret)
+            await page.start(FakeCamera())
+            await page.wait_for_frames(2)
+            if (await known(cluster, secret))["replica"] == replica:
+                break
         await page.send(type="control", head=1.5)
-        await page.wait_for_frames(2)
-        query = {"token": TOKEN, "session": hello["session"], "name": "red.png"}
-        assert (await http.put("/api/picture", params=query, content=png((200, 30, 30)))).status_code == 202
+        query = {"session": hello["session"], "name": "red.png"}
+        for kind in ("picture", "background"):
+            sent = await http.put(f"/api/{kind}", params=query, content=png((200, 30, 30)))
+            assert sent.is_success, sent.text
         await page.receive("picture-status", stage="ready")
-        async with asyncio.timeout(PATIENCE_S):
-            while (record := await cluster.ask("record", secret)) is None or (
-                (record["name"], record["head"]) != ("red.png", 1.5)
-            ):
-                await asyncio.sleep(0.1)
-        await cluster.ask("kill", record["replica"])
+        own = {"name": "red.png", "head": 1.5, "background": hashlib.sha256(png((200, 30, 30))).hexdigest()}
+        assert (await known(cluster, secret, **own))["replica"] == replica
+        await cluster.ask("kill", replica)
         again = await page.receive("ready", count=2)
         assert again["resumed"] and again["session"] == hello["session"]
         assert (again["picture"]["name"], again["controls"]["head"]) == ("red.png", 1.5)
         await page.drop_peer()
         await page.start(FakeCamera())
         await page.wait_for_frames(3)
+        assert (await known(cluster, secret, **own))["replica"] != replica
+        await encoder.vanish()
+        async with WhipEncoder(f"{address}/whip/me", FakeCamera(), token=TOKEN):
+            controls = await http.get("/api/v1/controls", params={"session": handle})
+            assert controls.json()["controls"]["head"] == 0.5, "the encoder's session did not go on"
 
 
 async def test_cluster_that_does_not_answer_is_told_in_one_sentence() -> None:

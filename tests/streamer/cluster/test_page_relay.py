@@ -205,6 +205,15 @@ async def test_relay_does_not_move_where_nobody_has_room(fleet: Fleet) -> None:
         await socket.until(lambda: "answer" in kinds(socket))
 
 
+async def test_session_with_a_film_in_the_making_stays_until_it_has_to_move(fleet: Fleet) -> None:
+    fleet.record = Record("name", "a", b"carried", "", film="talk.mp4")
+    async with Running(fleet) as (relay, socket):
+        await socket.until(lambda: bool(socket.sent))
+        assert not await relay.move() and relay.replica == "a"
+        assert await relay.move(spares_films=False)
+        await socket.until(lambda: kinds(socket).count("ready") == 2)
+
+
 async def test_session_of_a_dead_replica_goes_on_at_another_one(fleet: Fleet) -> None:
     async with Running(fleet) as (relay, socket):
         socket.say(OFFER)

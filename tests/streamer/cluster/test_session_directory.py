@@ -81,3 +81,13 @@ def test_directory_keeps_no_more_pictures_than_it_may() -> None:
 
 def test_digest_does_not_tell_the_secret() -> None:
     assert SECRET not in digest(SECRET) and len(digest(SECRET)) == 64 and digest(SECRET) == digest(SECRET)
+
+
+def test_directory_keeps_the_background_of_a_session_as_long_as_somebody_has_it() -> None:
+    made = directory()
+    with_own = Record("s", "a", "what s needs", "", background="sky")
+    assert made.tell("a", {"one": with_own}) == ["sky"]
+    made.keep("sky", "a file")
+    assert made.tell("a", {"one": with_own}) == [] and made.picture("sky") == "a file"
+    made.tell("a", {"one": record()})
+    assert made.picture("sky") is None

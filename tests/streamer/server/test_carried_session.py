@@ -7,16 +7,19 @@ from dataclasses import replace
 from typing import ClassVar
 
 import httpx
+import numpy as np
 import pytest
 
 from streamer.errors import ServerFullError
 from streamer.frames import CameraFrame
+from streamer.rigging.backdrop import Backdrop
 from streamer.server.carried_session import CarriedSession, carry
+from streamer.server.session_controls import BackdropFile
 from streamer.settings import Settings
 from streamer.tracking.presence import NEUTRAL
 from streamer.tracking.tracker import DriverState, Handover, TrackedMotion
 from tests.support.fakes import FakeAvatar, FakeTracker
-from tests.support.page import FakeCamera, Page, serving, socket_url
+from tests.support.page import MESSAGE_TIMEOUT_S, FakeCamera, Page, serving, socket_url
 from tests.support.server_checks import png, wait_until_settled
 
 SECRET = "q3J5rX0b9Qy1xT7uJ5mW2R"
@@ -46,7 +49,7 @@ async def test_session_goes_on_in_another_server_with_its_name_picture_controls_
             assert set(old_server.conversations.carried()) == {SECRET}
             await page.start(FakeCamera())
             await page.send(type="control", head=1.5, paused=False)
-            async with httpx.AsyncClient() as http:
+            async with httpx.AsyncClient(timeout=MESSAGE_TIMEOUT_S) as http:
                 url = f"{old}/api/picture?session={first['session']}&name=red.png"
                 assert (await http.put(url, content=png((200, 30, 30)))).status_code == 202
             await page.receive("picture-status", stage="ready")
@@ -66,6 +69,27 @@ async def test_session_goes_on_in_another_server_with_its_name_picture_controls_
             await page.wait_until(lambda: page.avatar_rgb()[10, -10, 0] > 150 > page.avatar_rgb()[10, -10, 2])
             assert [adopted.is_calibrated for adopted in CalibratedTracker.adoptions] == [True]
             assert server.engine.session_count == 1
+
+
+async def test_session_takes_its_background_along_and_says_once_that_its_film_is_lost() -> None:
+    background = Backdrop(np.zeros((1, 16, 16, 3), np.uint8), np.zeros(1), 0.0), BackdropFile("a hash", b"a file")
+    async with serving() as (address, server), Page(socket_url(address)) as page:
+        await page.hello(resume=SECRET)
+        await page.start(FakeCamera())
+        carried = replace(carry(server.conversations.carried()[SECRET]), session="other", film="talk.mp4")
+        await server.conversations.adopt(SECRET[::-1], carried, None, background)
+        for count in (1, 2):  # it comes once more, for example after a reload
+            async with Page(socket_url(address)) as moved:
+                await moved.hello(resume=SECRET[::-1])
+                await moved.start(FakeCamera())
+                session = server.conversations.carried()[SECRET[::-1]]
+                assert (session.controls.backdrop, session.controls.backdrop_file) == background
+                told = [message for message in moved.messages if message["type"] == "film"]
+                assert len(told) == (1 if count == 1 else 0)
+                for message in told:
+                    assert (message["stage"], message["message"]) == (
+                        "failed", "The server has lost the film of talk.mp4: drop the clip again.",
+                    )  # fmt: skip
 
 
 async def test_session_that_finds_no_place_is_not_adopted() -> None:
