@@ -69,8 +69,8 @@ def launch(
     camera = VirtualCamera(settings.virtual_camera)
     if settings.virtual_camera is not None and (problem := camera.problem()):
         raise OutputError(problem)
-    if settings.publish is not None:
-        from streamer.server.publishing import check_publishing, publish_feed  # noqa: PLC0415 - where it is wanted alone
+    if publishes := settings.publish is not None or settings.ndi is not None:
+        from streamer.server.publishing import check_publishing, publish_feeds  # noqa: PLC0415 - where it is wanted alone
 
         check_publishing(settings)
     certificate = make_certificate(machine_names(), machine_addresses()) if settings.https else None
@@ -83,10 +83,7 @@ def launch(
         settings, lines, frame_hook, None if trackers is None else trackers.feed
     )
     feed = OutputFeed(engine, camera, avatar.width, avatar.height)
-    feeds = [feed]
-    if settings.publish is not None:
-        feeds.append(publish_feed(settings, engine, avatar.width, avatar.height, lines.line))
-        feeds[-1].turn_on()
+    further = publish_feeds(settings, engine, avatar.width, avatar.height, lines.line) if publishes else []
     recorder = None
     if settings.record is not None:
         from streamer.server.recorder import Recorder  # noqa: PLC0415 - imported where it is wanted alone
@@ -99,6 +96,8 @@ def launch(
     try:
         if settings.virtual_camera is not None:
             feed.turn_on()
+        for each in further:
+            each.turn_on()
         run(
             Server(
                 engine, settings, avatar, name, pictures, backdrop, phone=phone, camera=feed,
@@ -110,7 +109,7 @@ def launch(
         engine.close()
         if trackers is not None:
             trackers.close()
-        for each in feeds:
+        for each in (feed, *further):
             each.turn_off()
         if recorder is not None:
             recorder.close()

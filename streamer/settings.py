@@ -177,6 +177,13 @@ class Settings:
             rule=_bearer_token,
         ),
     ] = None  # fmt: skip
+    ndi: Annotated[
+        str | None,
+        Flag(
+            "announce the newest session's avatar in the network as an NDI source, of this name if given", PROGRAMS,
+            "NAME", bare="",
+        ),
+    ] = None  # fmt: skip
     record: Annotated[
         Path | None,
         Flag("record the avatar and the sound of the newest session into this folder", PROGRAMS, "FOLDER"),

@@ -122,13 +122,13 @@ def _pyvirtualcam() -> ModuleType:
 
 
 def fit_to_size(rgb: Image, width: int, height: int) -> Image:
-    """The picture (H, W, 3) uint8 scaled to fit into height × width and centred on black, C-contiguous."""
+    """The picture (H, W, C) uint8 scaled to fit into height × width and centred on zeros, C-contiguous."""
     if rgb.shape[:2] == (height, width):
         return np.ascontiguousarray(rgb)
     scale = min(width / rgb.shape[1], height / rgb.shape[0])
     scaled_size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
     scaled = cv2.resize(rgb, scaled_size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    canvas = np.zeros((height, width, 3), np.uint8)
+    canvas = np.zeros((height, width, rgb.shape[2]), np.uint8)
     top, left = (height - scaled_size[1]) // 2, (width - scaled_size[0]) // 2
     canvas[top : top + scaled_size[1], left : left + scaled_size[0]] = scaled
     return canvas

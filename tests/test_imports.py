@@ -82,6 +82,10 @@ STREAMER: dict[str, set[str]] = {
 # Every module that is named by a string, and why.
 LAZY = {
     ("streamer/virtual_camera.py", "pyvirtualcam"): "optional (extra `obs`), and tests replace it",
+    ("streamer/outputs/ndi_output.py", "cyndilib.sender"): "optional (extra `ndi`), and tests replace it",
+    ("streamer/outputs/ndi_output.py", "cyndilib.video_frame"): "optional (extra `ndi`), and tests replace it",
+    ("streamer/outputs/ndi_output.py", "cyndilib.audio_frame"): "optional (extra `ndi`), and tests replace it",
+    ("streamer/outputs/ndi_output.py", "cyndilib.wrapper.ndi_structs"): "optional (extra `ndi`), and tests replace it",
     ("streamer/runtime/fork_server.py", "_FIRST"): "the fork server's own first import",
     ("streamer/runtime/fork_server.py", "*modules"): "the names that `preload` is given",
     ("streamer/launch.py", "streamer.tracking.tracker_process"): "preloaded once by the fork server",

@@ -71,6 +71,7 @@ class AvatarMuxer:
             "profile": "high",
             "forced-idr": "1",
             "g": "3000",  # key frames are forced by time, since the frame rate varies
+            "sc_threshold": "0",  # and by nothing else: services want them evenly
             "maxrate": str(bitrate),
             "bufsize": str(bitrate // 2),
         }

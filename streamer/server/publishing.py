@@ -1,4 +1,4 @@
-"""The output of `--publish`: the avatar of the newest session, sent to a media server."""
+"""The outputs of `--publish` and `--ndi`: the avatar of the newest session, sent to a media server and announced."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from streamer.engine.engine import Engine
 from streamer.engine.output_feed import OutputFeed
+from streamer.errors import OutputError
+from streamer.outputs.ndi_output import NdiOutput
 from streamer.outputs.rtmp_link import RtmpLink
 from streamer.outputs.srt_library import srt_library
 from streamer.outputs.srt_link import SrtLink
@@ -18,33 +20,42 @@ from streamer.webrtc.whip_output import WhipOutput
 
 
 def check_publishing(settings: Settings) -> None:
-    """Find out whether `publish_feed` has what it needs. Raises OutputError."""
+    """Find out whether `publish_feeds` has what it needs. Raises OutputError."""
+    if settings.ndi is not None and (problem := NdiOutput(settings.ndi).problem()):
+        raise OutputError(problem)
     if settings.publish is not None and isinstance(read_stream_address("--publish", settings.publish), SrtAddress):
         srt_library()
 
 
-def publish_feed(
+def publish_feeds(
     settings: Settings, engine: Engine, width: int, height: int, tell: Callable[[str], None]
-) -> OutputFeed:
-    """The feed of the address in the settings, switched off yet. tell: called with one line at each change, in any
-    thread. width, height: see `OutputFeed`.
+) -> list[OutputFeed]:
+    """The feeds that the settings want, switched off yet. tell: called with one line at each change, in any thread.
+    width, height: see `OutputFeed`.
     """
-    assert settings.publish is not None
-    address = read_stream_address("--publish", settings.publish)
-    output: WhipOutput | StreamOutput
-    if address is None:
-        output = WhipOutput(
-            settings.publish,
-            settings.publish_token,
-            tell,
-            ice_servers=ice_servers(settings),
-            codec=settings.codec,
-            max_bitrate=round(settings.bitrate * 1e6),
-            lag_s=lambda: sound_lag_s(engine),
-        )
-    else:
-        output = _stream_output(address, settings, tell, lambda: sound_lag_s(engine))
-    return OutputFeed(engine, output, width, height, output.hear)
+    outputs: list[WhipOutput | StreamOutput | NdiOutput] = []
+    if settings.publish is not None:
+        outputs.append(_publish_output(settings.publish, settings, tell, lambda: sound_lag_s(engine)))
+    if settings.ndi is not None:
+        outputs.append(NdiOutput(settings.ndi, lambda: sound_lag_s(engine)))
+    return [OutputFeed(engine, output, width, height, output.hear) for output in outputs]
+
+
+def _publish_output(
+    url: str, settings: Settings, tell: Callable[[str], None], lag_s: Callable[[], float]
+) -> WhipOutput | StreamOutput:
+    address = read_stream_address("--publish", url)
+    if address is not None:
+        return _stream_output(address, settings, tell, lag_s)
+    return WhipOutput(
+        url,
+        settings.publish_token,
+        tell,
+        ice_servers=ice_servers(settings),
+        codec=settings.codec,
+        max_bitrate=round(settings.bitrate * 1e6),
+        lag_s=lag_s,
+    )
 
 
 def _stream_output(

@@ -12,7 +12,7 @@ import pytest
 from streamer.errors import OutputError
 from streamer.outputs import srt_library
 from streamer.server import publishing
-from streamer.server.publishing import check_publishing, publish_feed
+from streamer.server.publishing import check_publishing, publish_feeds
 from streamer.settings import Settings
 from tests.support.page import UNLIMITED, FakeCamera, Page, serving, socket_url
 from tests.support.server_checks import wait_for_brightness, wait_until_settled
@@ -23,7 +23,7 @@ async def test_newest_avatar_is_published_with_its_sound() -> None:
     lines: list[str] = []
     async with serving(Settings(whip=True), limits=UNLIMITED) as (target, media), serving() as (address, server):
         settings = Settings(publish=f"{target}/whip/here")
-        feed = publish_feed(settings, server.engine, 128, 128, lines.append)
+        feed = publish_feeds(settings, server.engine, 128, 128, lines.append)[0]
         await asyncio.to_thread(feed.turn_on)
         assert len(server.engine.watchers) == 2  # frames and sound
         async with Page(socket_url(address)) as page:
@@ -41,7 +41,7 @@ async def test_media_server_that_is_not_there_harms_no_live_session(monkeypatch:
         unused.bind(("127.0.0.1", 0))
         at = f"127.0.0.1:{unused.getsockname()[1]}"
         async with serving() as (address, server), Page(socket_url(address)) as page:
-            feed = publish_feed(Settings(publish=f"http://{at}/whip/key"), server.engine, 128, 128, lines.append)
+            feed = publish_feeds(Settings(publish=f"http://{at}/whip/key"), server.engine, 128, 128, lines.append)[0]
             await asyncio.to_thread(feed.turn_on)
             await page.hello()
             await page.start(FakeCamera(90))
@@ -57,7 +57,7 @@ async def test_newest_avatar_goes_to_an_rtmp_server_and_no_secret_anywhere(caplo
     lines: list[str] = []
     with RtmpReceiver() as receiver:
         async with serving(Settings(publish=receiver.url)) as (address, server), Page(socket_url(address)) as page:
-            feed = publish_feed(Settings(publish=receiver.url), server.engine, 128, 128, lines.append)
+            feed = publish_feeds(Settings(publish=receiver.url), server.engine, 128, 128, lines.append)[0]
             await asyncio.to_thread(feed.turn_on)
             assert len(server.engine._watchers) == 2  # frames and sound
             await page.hello()
@@ -86,7 +86,7 @@ async def test_newest_avatar_goes_to_an_rtmp_server_and_no_secret_anywhere(caplo
 )
 def test_start_tells_what_others_can_read(url: str, line: str) -> None:
     lines: list[str] = []
-    publish_feed(Settings(publish=url), None, 128, 128, lines.append)  # type: ignore[arg-type]
+    publish_feeds(Settings(publish=url), None, 128, 128, lines.append)  # type: ignore[arg-type]
     assert lines == [line]
 
 
