@@ -40,6 +40,7 @@ from streamer.virtual_camera import VirtualCamera
 
 if TYPE_CHECKING:
     from streamer.osc.tracker_ports import TrackerReceiver
+    from streamer.osc.vmc_sender import VmcSender
 
 FIRST_FUNCTIONS = 200  # that numba compiles for a first start, half of them until the picture is prepared
 
@@ -77,11 +78,13 @@ def launch(
     phone = phone_address(settings, listening, certificate)
     if certificate is not None:
         lines.line(f"certificate made for this start, SHA-256 {certificate.fingerprint}")
-    osc = open_osc(settings, lines)
+    osc, vmc = open_osc(settings, lines), vmc_sender(settings, lines)
     trackers = receive_trackers(settings, lines)
     engine, avatar, name, pictures, backdrop = make_engine(
         settings, lines, frame_hook, None if trackers is None else trackers.feed
     )
+    if vmc is not None:
+        vmc.start(engine.watchers)
     feed = OutputFeed(engine, camera, avatar.width, avatar.height)
     further = publish_feeds(settings, engine, avatar.width, avatar.height, lines.line) if publishes else []
     recorder = None
@@ -107,12 +110,11 @@ def launch(
         )  # fmt: skip
     finally:
         engine.close()
-        if trackers is not None:
-            trackers.close()
         for each in (feed, *further):
             each.turn_off()
-        if recorder is not None:
-            recorder.close()
+        for other in (trackers, vmc, recorder):
+            if other is not None:
+                other.close()
 
 
 def prepare_process() -> None:
@@ -156,6 +158,17 @@ def receive_trackers(settings: Settings, lines: StartLines) -> TrackerReceiver |
     receiver = TrackerReceiver(ports)
     receiver.start()
     return receiver
+
+
+def vmc_sender(settings: Settings, lines: StartLines) -> VmcSender | None:
+    """What sends the newest session's motion, if the settings name a receiver. Raises OutputError."""
+    if settings.vmc_send is None:
+        return None
+    from streamer.osc.vmc_sender import VmcSender  # noqa: PLC0415 - imported where it is wanted alone
+
+    sender = VmcSender(*host_and_port(settings.vmc_send), settings.vmc_faces, lines.line)
+    lines.line(f"motion goes by VMC to {settings.vmc_send}: docs/osc.md")
+    return sender
 
 
 def make_engine(

@@ -159,6 +159,17 @@ class Settings:
             rule=receiving_port,
         ),
     ] = None  # fmt: skip
+    vmc_send: Annotated[
+        str | None,
+        Flag(
+            "send the newest session's motion by VMC to a program at this UDP port; see docs/osc.md", PROGRAMS,
+            "[HOST:]PORT", rule=receiving_port,
+        ),
+    ] = None  # fmt: skip
+    vmc_faces: Annotated[
+        Literal["arkit", "vrm"],
+        Flag("blendshapes that it sends: ARKit's 52 (perfect sync), or those of every VRM model", PROGRAMS),
+    ] = "arkit"
     whip: Annotated[
         bool,
         Flag("take cameras of encoders (OBS) at /whip, give players the avatar at /whep; see docs/whip.md", PROGRAMS),

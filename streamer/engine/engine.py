@@ -397,4 +397,4 @@ class Engine:
         if self._frame_hook and pending.camera is not None:
             frame = self._frame_hook(pending.camera, frame)
         session.deliver(frame)
-        self.watchers.deliver(session, session is newest, frame)
+        self.watchers.deliver(session, session is newest, frame, pending.tracked)

@@ -1,4 +1,4 @@
-"""Who gets the frames and the sound of live sessions besides each session's own page: viewers and further outputs."""
+"""Who gets frames, motions and sound of live sessions besides each session's own page: viewers, further outputs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from streamer.frames import AvatarFrame
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.sound_feed import Samples, SoundFeed
+from streamer.tracking.tracker import TrackedMotion
 
 if TYPE_CHECKING:
     from streamer.engine.engine_session import EngineSession
@@ -37,6 +38,7 @@ class Watchers:
         self._frames: dict[Mailbox[AvatarFrame], SoundFeed | None] = {}  # None: of the newest session
         self._listeners: dict[Listener, SoundFeed | None] = {}
         self._followers: tuple[Follower, ...] = ()
+        self._motions: tuple[Mailbox[TrackedMotion], ...] = ()  # of the newest session
 
     def __len__(self) -> int:
         return len(self._frames) + len(self._listeners) + len(self._followers)
@@ -63,6 +65,19 @@ class Watchers:
         with self._lock:
             self._frames.pop(mailbox, None)
 
+    def watch_motions(self) -> Mailbox[TrackedMotion]:
+        """A mailbox for the motions that frames of the newest session are drawn from, when they are drawn."""
+        mailbox: Mailbox[TrackedMotion] = Mailbox()
+        with self._lock:
+            self._motions += (mailbox,)
+        return mailbox
+
+    def unwatch_motions(self, mailbox: Mailbox[TrackedMotion]) -> None:
+        """Close a mailbox; idempotent."""
+        mailbox.close()
+        with self._lock:
+            self._motions = tuple(each for each in self._motions if each is not mailbox)
+
     def listen(self, listener: Listener, session: SoundFeed | None) -> None:
         """Call `listener` with the sound of a session, in the thread in which it arrives."""
         with self._lock:
@@ -73,14 +88,19 @@ class Watchers:
         with self._lock:
             self._listeners.pop(listener, None)
 
-    def deliver(self, session: EngineSession, newest: bool, frame: AvatarFrame) -> None:
-        """Hand a frame of a session on. newest: it is the newest session."""
+    def deliver(
+        self, session: EngineSession, newest: bool, frame: AvatarFrame, motion: TrackedMotion | None = None
+    ) -> None:
+        """Hand a frame of a session on, and the motion that it shows. newest: it is the newest session."""
         feed = session.sound
         with self._lock:
             mailboxes = [box for box, of in self._frames.items() if of is feed or (of is None and newest)]
-            followers = self._followers if newest else ()
+            followers, motions = (self._followers, self._motions) if newest else ((), ())
         for mailbox in mailboxes:
             mailbox.put(frame)
+        if motion is not None:
+            for each in motions:
+                each.put(motion)
         for follower in followers:
             follower.follow(session, frame)
 
@@ -107,6 +127,7 @@ class Watchers:
     def close(self) -> None:
         """Close all mailboxes."""
         with self._lock:
-            mailboxes, self._frames, self._listeners = list(self._frames), {}, {}
+            mailboxes: list[Mailbox[AvatarFrame] | Mailbox[TrackedMotion]] = [*self._frames, *self._motions]
+            self._frames, self._listeners, self._motions = {}, {}, ()
         for mailbox in mailboxes:
             mailbox.close()

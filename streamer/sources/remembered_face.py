@@ -59,7 +59,7 @@ def _fit(change: Array) -> Array:
     """Weights (E,), 0..1, of the blendshapes that together move landmarks by (478, 3), canonical units: least squares
     with a price of `CAUTION` for each, solved for one weight after the other, which converges as it is convex.
     """
-    shapes = _measured_blendshapes()
+    shapes = measured_blendshapes()
     products = shapes @ shapes.T + CAUTION**2 * np.eye(len(shapes))
     wanted = shapes @ change.ravel()
     fitted = np.zeros(len(shapes))
@@ -70,7 +70,7 @@ def _fit(change: Array) -> Array:
 
 
 @cache
-def _measured_blendshapes() -> NDArray[np.float64]:
+def measured_blendshapes() -> NDArray[np.float64]:
     """(E, 478 · 3) the blendshapes without what the fit of the head's pose takes for motion of the head."""
     faces = CANONICAL + blendshapes()
     for blink, ring in BLINKS:

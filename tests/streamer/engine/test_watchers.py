@@ -12,8 +12,11 @@ from streamer.engine.watchers import Watchers
 from streamer.frames import AvatarFrame
 from streamer.runtime.mailbox import MailboxClosed
 from streamer.runtime.sound_feed import Samples, SoundFeed
+from streamer.tracking.presence import NEUTRAL
+from streamer.tracking.tracker import TrackedMotion
 
 FRAME = AvatarFrame(np.zeros((2, 2, 3), np.uint8), 0.0)
+MOTION = TrackedMotion(NEUTRAL, NEUTRAL)
 
 
 def session_of(feed: SoundFeed) -> Any:
@@ -37,13 +40,30 @@ class RecordedCalls:
 def test_watchers_get_the_frames_of_their_session_and_of_the_newest() -> None:
     watchers, first, second = Watchers(), SoundFeed(), SoundFeed()
     of_first, of_newest = watchers.watch(first), watchers.watch(None)
-    watchers.deliver(session_of(first), False, FRAME)
+    watchers.deliver(session_of(first), False, FRAME, MOTION)
     assert of_first.poll() is FRAME and of_newest.poll() is None
-    watchers.deliver(session_of(second), True, FRAME)
+    watchers.deliver(session_of(second), True, FRAME, MOTION)
     assert of_first.poll() is None and of_newest.poll() is FRAME
     watchers.unwatch(of_newest)
     watchers.unwatch(of_newest)
     assert of_newest.closed and len(watchers) == 1
+
+
+def test_motions_are_those_of_the_newest_session() -> None:
+    watchers, session = Watchers(), SoundFeed()
+    first, second = watchers.watch_motions(), watchers.watch_motions()
+    watchers.deliver(session_of(session), False, FRAME, MOTION)
+    assert first.poll() is None
+    watchers.deliver(session_of(session), True, FRAME, MOTION)
+    assert first.poll() is MOTION and second.poll() is MOTION
+    watchers.unwatch_motions(first)
+    watchers.unwatch_motions(first)
+    watchers.deliver(session_of(session), True, FRAME, MOTION)
+    assert first.closed and second.poll() is MOTION
+    watchers.leave(session_of(session))
+    assert not second.closed
+    watchers.close()
+    assert second.closed
 
 
 def test_watchers_of_a_session_that_leaves_are_closed_and_those_of_the_newest_stay() -> None:
@@ -81,11 +101,11 @@ def test_followers_are_told_whose_frames_the_newest_ones_are_and_who_leaves() ->
     first, second = session_of(SoundFeed()), session_of(SoundFeed())
     watchers.add_follower(follower)
     assert len(watchers) == 1
-    watchers.deliver(first, True, FRAME)
-    watchers.deliver(first, False, FRAME)
-    watchers.deliver(second, True, FRAME)
+    watchers.deliver(first, True, FRAME, MOTION)
+    watchers.deliver(first, False, FRAME, MOTION)
+    watchers.deliver(second, True, FRAME, MOTION)
     watchers.leave(second)
     watchers.remove_follower(follower)
     watchers.remove_follower(follower)
-    watchers.deliver(first, True, FRAME)
+    watchers.deliver(first, True, FRAME, MOTION)
     assert follower.calls == [(first, FRAME), (second, FRAME), (second, None)] and not len(watchers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import random
 import re
@@ -162,6 +163,16 @@ def test_an_address_that_is_none_is_a_sentence(text: str) -> None:
 def test_osc_needs_a_control_api() -> None:
     with pytest.raises(SettingsError, match="leave one of them out"):
         read_settings(["--osc", "39540", "--control-api", "off"], {})
+
+
+def test_nothing_of_it_is_imported_before_it_is_wanted() -> None:
+    root, found = Path(__file__).parents[3] / "streamer", []
+    own = {*(root / "osc").glob("*.py"), root / "server" / "osc_port.py"}
+    for path in {*root.rglob("*.py")} - own:
+        statements = ast.parse(path.read_text(encoding="utf-8")).body
+        imports = [each.module or "" for each in statements if isinstance(each, ast.ImportFrom)]
+        found += [(path.name, module) for module in imports if re.search(r"streamer\.osc|osc_port", module)]
+    assert found == []
 
 
 def test_document_names_every_address() -> None:
