@@ -14,7 +14,7 @@ from streamer.sources.expression import MAX_WEIGHT, Array, weights
 
 MAX_NAME_CHARACTERS = 64
 LOOK_RADIANS = 0.5  # by which an eye turns at weight 1 of eyeLookIn, -Out, -Up or -Down
-TONGUE = "tongueout"
+TONGUE, BLINK = "tongueout", "blink"
 # Vowels of VRM avatars, which say how a mouth sounds and not how it looks: the shapes that are seen as them.
 _VOWELS = {
     "a": weights(jawOpen=0.55, mouthLowerDown=0.2),
@@ -48,7 +48,7 @@ def face_weights(values: Mapping[str, float]) -> tuple[Array, float]:
     """Weights (E,) of the blendshapes, and how far the tongue is out, 0..1.
 
     values: finite, 1 for all of a shape, by names of `known_name`; limits are kept here. A mouth that is sent in
-    ARKit's shapes is not moved by vowels as well, nor lids by VRM's blink of both eyes.
+    ARKit's shapes is not moved by vowels as well. Of VRM's blink of both eyes and that of one the larger counts.
     """
     total = np.zeros(len(NAMES), np.float32)
     has_mouth = "jawopen" in values
@@ -58,11 +58,10 @@ def face_weights(values: Mapping[str, float]) -> tuple[Array, float]:
             total += 0 if has_mouth else share * _VOWELS[name]
         elif name in _FACES:
             total += share * np.float32(_FACE_STRENGTHS.get(name, 1.0)) * face(_FACES[name], 0.0).weights
-        elif name == "blink":
-            if not any(blink in values for blink in _BLINKS):
-                total += share * weights(eyeBlink=1.0)
-        elif name != TONGUE:
+        elif name not in (BLINK, TONGUE):
             total[list(_places()[name])] += share
+    both = [_places()[name][0] for name in _BLINKS]
+    total[both] = np.maximum(total[both], min(max(values.get(BLINK, 0.0), 0.0), MAX_WEIGHT))
     return total.clip(-MAX_WEIGHT, MAX_WEIGHT), min(max(values.get(TONGUE, 0.0), 0.0), 1.0)
 
 
@@ -96,7 +95,7 @@ def _places() -> dict[str, tuple[int, ...]]:
 @cache
 def _spellings() -> dict[str, str]:
     """What `known_name` knows, folded, and the one spelling of each."""
-    spellings = {name: name for name in (*_places(), *_VOWELS, *_FACES, "blink", TONGUE)}
+    spellings = {name: name for name in (*_places(), *_VOWELS, *_FACES, BLINK, TONGUE)}
     for name in INDEX:
         if name.endswith(("_L", "_R")):
             folded = name.replace("_", "").casefold()
