@@ -1,7 +1,7 @@
 """How well the voice network reads a mouth: on people whose mouths are seen, on unheard voices, and how fast.
 
 python -m benchmarks.voice --clips CLIPS_DIR     # GRID clips, whose names spell what is said
-python -m benchmarks.voice --synthetic 60        # unheard voices and languages; needs eSpeak NG and Festival
+python -m benchmarks.voice --synthetic 60        # unheard voices and languages; needs eSpeak NG, Festival and Flite
 python -m benchmarks.voice --live 40             # delays of the real server without a camera, see benchmarks.streaming
 """
 
@@ -40,7 +40,7 @@ from models.voice.voice_net import LOOK_AHEAD, VoiceNet, read_face
 from models.voice.weights import load
 from streamer.runtime.native_logs import filter_native_logs
 from streamer.sources.voice_motion import WEIGHTS, Voice
-from training.voice.make_data import UNHEARD_VARIANTS, espeak_sentence, festival_sentences, recording_of
+from training.voice.make_data import UNHEARD_VARIANTS, espeak_sentence, natural_sentences, recording_of
 from training.voice.train import correlation
 
 Array = NDArray[np.float32]
@@ -88,12 +88,12 @@ def loudness_correlation(clip: SpokenClip) -> float:
 
 
 def score_synthetic(network: VoiceNet, code: str, voices: str, count: int, seed: int) -> dict[str, float]:
-    """Figures of unheard speech. code: a language. voices: espeak, or a voice of Festival."""
+    """Figures of unheard speech. code: a language. voices: espeak, or a voice of `natural_sentences`."""
     random = np.random.default_rng(seed)
     if voices == "espeak":
         said = [espeak_sentence(random, (code,), UNHEARD_VARIANTS) for _ in range(count)]
     else:
-        said = festival_sentences(random, (voices,), count)
+        said = natural_sentences(random, (voices,), count)
     raw, face = [], []
     for recording in (recording_of(utterance, random) for utterance in said):
         with torch.inference_mode():
@@ -163,7 +163,8 @@ def score_covered_clips(folder: Path, weights: Path) -> dict[str, dict[str, floa
 def score_unheard(weights: Path, count: int) -> dict[str, dict[str, float]]:
     """Figures of unheard voices: two languages that are trained on, and those that are not."""
     network = load(weights)
-    cases = [(code, "espeak") for code in ("de", "en-us", "hu", "el")] + [("cs", "dita"), ("ca", "ona")]
+    cases = [(code, "espeak") for code in ("de", "en-us", "hu", "el")]
+    cases += [("en-us", "flite rms"), ("en-us", "ked"), ("cs", "dita"), ("ca", "ona")]
     return {f"{code} {voices}": score_synthetic(network, code, voices, count, 5) for code, voices in cases}
 
 

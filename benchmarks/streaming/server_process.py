@@ -191,10 +191,13 @@ def _copy_and_record(camera: CameraFrame, avatar: AvatarFrame) -> AvatarFrame:
 
 
 def _record_voices() -> None:
-    """Record the processor time of voices, milliseconds for each step of sound, as a stage."""
+    """Record the processor time of voices, milliseconds for each step of sound, and how long ago the newest sound came
+    when it is taken, as stages.
+    """
+    from streamer.runtime.sound_feed import Samples, SoundFeed  # noqa: PLC0415
     from streamer.sources.voice_motion import Voice  # noqa: PLC0415  (torch, needed in this process only)
 
-    feed = Voice.feed
+    feed, take = Voice.feed, SoundFeed.take
 
     def timed(voice: Voice, samples: NDArray[np.float32]) -> list[VoiceFrame]:
         began = time.thread_time()
@@ -203,7 +206,15 @@ def _record_voices() -> None:
         _RecordingMeter.trace.stages.append((time.monotonic(), {"voice": spent * STEP / max(len(samples), STEP)}))
         return frames
 
+    def noted(sound: SoundFeed) -> Samples:
+        samples = take(sound)
+        if len(samples):
+            now = time.monotonic()
+            _RecordingMeter.trace.stages.append((now, {"sound age": (now - sound.put_at) * 1000}))
+        return samples
+
     Voice.feed = timed  # type: ignore[method-assign, assignment]
+    SoundFeed.take = noted  # type: ignore[method-assign, assignment]
 
 
 def _serve(settings: Settings, pipe: Connection, records: bool, log: Path | None) -> None:

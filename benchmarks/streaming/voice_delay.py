@@ -22,6 +22,7 @@ LEAST_RISE = 0.06  # eye distances by which lips part in an opening that is look
 REST_S, RISE_S = 0.16, 0.3  # before and after the middle of an opening, in which its least and its largest are
 MAX_DELAY_S, DELAY_STEP_S = 0.8, 0.005
 STILL = 1e-4  # eye distances: deviation of lips that do not move
+STAGES = ("sound age", "queue age", "draw", "encode", "total")  # of the server, of which a delay is made
 PIECE_S = 0.3  # of returned sound whose delay is measured at once; while it changes, sound is played faster or slower
 
 
@@ -136,6 +137,8 @@ def summarise(
         "mouth_after_sound_ms": _ms(late),
         "apart_ms": _ms(np.abs(late)),
         "voice_cpu_ms": percentiles(trace.stages.get("voice", [])),
+        "between_frames_ms": _ms(np.diff(frames)),
+        **{f"{stage}_ms": percentiles(trace.stages[stage]) for stage in STAGES if stage in trace.stages},
     }
 
 

@@ -76,7 +76,9 @@ class Espeak:
             if events[i].type == _PHONEME:
                 # Eight bytes without an end where all are used; a letter that they cut is left out.
                 raw = ctypes.string_at(ctypes.addressof(events[i]) + _Event.id.offset, 8).split(b"\0")[0]
-                self._events.append((events[i].audio_position / 1000, raw.decode("utf-8", "ignore")))
+                name = raw.decode("utf-8", "ignore")
+                if not name.startswith("("):  # which tells that a word is said in another language
+                    self._events.append((events[i].audio_position / 1000, name))
             i += 1
         return 0
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-import wave
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from training.voice.phonemes import Segment, Utterance, festival_ipa
+from training.voice.sound_files import read_wave
 
 _SAY = """(define (say voice text name stretch)
   (voice)
@@ -36,14 +34,21 @@ class FestivalVoice:
 
 VOICES = {
     "kal": FestivalVoice("voice_kal_diphone", "en", "en-us"),
+    "ked": FestivalVoice("voice_ked_diphone", "en", "en-us"),
     "slt": FestivalVoice("voice_cmu_us_slt_arctic_hts", "en", "en-us"),
     "lp": FestivalVoice("voice_lp_diphone", "it", "it"),
+    "pc": FestivalVoice("voice_pc_diphone", "it", "it"),
     "dita": FestivalVoice("voice_czech_dita", "cs", "cs"),
+    "krb": FestivalVoice("voice_czech_krb", "cs", "cs"),
+    "machac": FestivalVoice("voice_czech_machac", "cs", "cs"),
+    "ph": FestivalVoice("voice_czech_ph", "cs", "cs"),
     "lj": FestivalVoice("voice_suo_fi_lj_diphone", "fi", "fi"),
+    "mv": FestivalVoice("voice_hy_fi_mv_diphone", "fi", "fi"),
     "nsh": FestivalVoice("voice_msu_ru_nsh_clunits", "ru", "ru"),
     "ona": FestivalVoice("voice_upc_ca_ona_hts", "ca", "ca"),
 }
-CODINGS = {"lp": "latin-1", "lj": "latin-1", "ona": "latin-1", "dita": "iso8859-2"}  # of voices that do not read UTF-8
+# By language of voices that do not read UTF-8.
+CODINGS = {"it": "latin-1", "fi": "latin-1", "ca": "latin-1", "cs": "iso8859-2"}
 
 
 def say_all(sentences: list[tuple[str, str, float]]) -> list[Utterance | None]:
@@ -62,7 +67,7 @@ def _run(folder: Path, sentences: dict[int, tuple[str, str, float]]) -> None:
     """Have one process of Festival say sentences into numbered files."""
     lines = [_SAY.encode()]
     for i, (name, text, stretch) in sentences.items():
-        spelling = text.replace('"', "").encode(CODINGS.get(name, "utf-8"), "ignore")
+        spelling = text.replace('"', "").encode(CODINGS.get(VOICES[name].language, "utf-8"), "ignore")
         where = str(folder / str(i)).encode()
         lines.append(b'(say %s "%s" "%s" %.2f)\n' % (VOICES[name].function.encode(), spelling, where, stretch))
     script = folder / "say.scm"
@@ -75,9 +80,7 @@ def _read(stem: Path, language: str) -> Utterance | None:
     sound, labels = stem.with_suffix(".wav"), stem.with_suffix(".lab")
     if not sound.exists() or not labels.exists():
         return None
-    with wave.open(str(sound)) as file:
-        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32768
-        rate = file.getframerate()
+    samples, rate = read_wave(sound)
     segments, start = [], 0.0
     for line in labels.read_text(encoding="latin-1").splitlines():
         parts = line.split()

@@ -183,6 +183,12 @@ LANGUAGES = {
         ),
     )
 }
+# Of a language, eSpeak NG's names.
+ACCENTS = {
+    "en": ("en", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029"),
+    "es": ("es", "es-419"),
+    "pt-br": ("pt-br", "pt"),
+}
 UNSEEN_LANGUAGES = ("hu", "el", "ca")
 TRAINING_LANGUAGES = tuple(code for code in LANGUAGES if code not in UNSEEN_LANGUAGES)
 

@@ -18,9 +18,9 @@ from safetensors.numpy import load_file, save_file
 
 from models.voice.log_mel import FEATURES, SAMPLE_RATE, STEP, STEP_S, LogMel
 from models.voice.mouth_shapes import CHANNELS, JAW, LIPS_TOUCH, NOD, SHAPES, SPEECH
+from training.voice import festival, flite
 from training.voice.espeak import espeak
-from training.voice.festival import VOICES, say_all
-from training.voice.languages import LANGUAGES, TRAINING_LANGUAGES, make_sentence
+from training.voice.languages import ACCENTS, LANGUAGES, TRAINING_LANGUAGES, make_sentence
 from training.voice.phonemes import Samples, Segment, Utterance
 from training.voice.prosody import loudness, nod_and_brows
 from training.voice.rooms import at_16_khz, recorded, without_voice
@@ -28,14 +28,17 @@ from training.voice.visemes import Array, blend_visemes, in_speech, lips_touchin
 
 SHARD_SENTENCES = 64
 SENTENCE_S = 3.4  # of an average one, with which hours become shards
-FESTIVAL_SHARE = 0.45  # of the sentences; its voices are better and take most of the time
+NATURAL_SHARE = 0.6  # of the sentences by voices that are made of people's
 TAKES = 2  # of each sentence, at other speeds, in other rooms
 SOUNDLESS_SHARE = 0.2  # recordings without a voice, of those with one
 VARIANTS = ("m1", "m2", "m3", "m4", "m6", "m7", "f1", "f2", "f3", "f5", "klatt", "klatt2", "klatt4", "Andy", "Annie",
             "Denis", "linda", "paul", "steph", "whisper")  # fmt: skip
 UNHEARD_VARIANTS = ("m5", "f4", "Mario", "klatt3")  # of the evaluation
-FESTIVAL_TRAINING = ("kal", "slt", "lp", "lj", "nsh")
-FESTIVAL_UNHEARD = ("dita", "ona")  # the second one in a language that is not trained on either
+# Voices made of people's: those of Festival, and those of Flite, which begin with "flite ". The one speaker with a
+# British accent twice. Festival's Russian nsh is not among them: its times agree least with its sound.
+NATURAL_TRAINING = ("flite awb", "flite awb", "flite slt", "slt", "kal", "lp", "pc", "lj", "mv", "krb", "machac", "ph")
+NATURAL_UNHEARD = ("flite rms", "ked", "dita", "ona")  # the last one in a language that is not trained on either
+FLITE = "flite "
 BROWS = tuple(SHAPES.index(name) for name in ("browInnerUp", "browOuterUp"))
 EFFORT = 0.35  # how much further a jaw opens at twice the loudness
 
@@ -92,28 +95,44 @@ def soundless(random: np.random.Generator) -> Recording:
 def espeak_sentence(random: np.random.Generator, languages: tuple[str, ...], variants: tuple[str, ...]) -> Utterance:
     """A sentence of one of the languages by one of eSpeak NG's voices, at some speed and pitch."""
     code = str(random.choice(languages))
-    voice = f"{code}+{random.choice(variants)}"
+    voice = f"{random.choice(ACCENTS.get(code, (code,)))}+{random.choice(variants)}"
     speed, pitch, spread = random.integers(120, 230), random.integers(20, 80), random.integers(20, 90)
     return espeak().say(make_sentence(LANGUAGES[code], random), voice, int(speed), int(pitch), int(spread))
 
 
-def festival_sentences(random: np.random.Generator, names: tuple[str, ...], count: int) -> list[Utterance]:
-    """Sentences by Festival's voices, fewer than `count` where it cannot say some of them."""
-    chosen = [str(name) for name in random.choice(names, count)]
-    wanted = [
-        (name, make_sentence(LANGUAGES[VOICES[name].text], random), float(random.uniform(0.8, 1.2))) for name in chosen
-    ]
-    return [utterance for utterance in say_all(wanted) if utterance is not None]
+def natural_sentences(random: np.random.Generator, names: tuple[str, ...], count: int) -> list[Utterance]:
+    """Sentences by voices made of people's, fewer than `count` where a synthesiser cannot say some of them."""
+    said: list[Utterance | None] = []
+    for_festival = []
+    for name in (str(name) for name in random.choice(names, count)):
+        stretch, pitch = float(random.uniform(0.8, 1.2)), float(random.uniform(0.8, 1.3))
+        if name.startswith(FLITE):
+            voice = name.removeprefix(FLITE)
+            text = make_sentence(LANGUAGES[flite.VOICES[voice].text], random)
+            said.append(flite.say(text, voice, stretch, pitch))
+        else:
+            for_festival.append((name, make_sentence(LANGUAGES[festival.VOICES[name].text], random), stretch))
+    return [utterance for utterance in (*said, *festival.say_all(for_festival)) if utterance is not None]
 
 
-def make_shard(seed: int, festival_share: float, count: int = SHARD_SENTENCES) -> list[Recording]:
+def make_shard(seed: int, natural_share: float, count: int = SHARD_SENTENCES) -> list[Recording]:
     """Recordings of `count` sentences of training voices and languages, and some without a voice."""
     random = np.random.default_rng(seed)
-    from_festival = round(count * festival_share)
-    utterances = festival_sentences(random, FESTIVAL_TRAINING, from_festival) if from_festival else []
-    utterances += [espeak_sentence(random, TRAINING_LANGUAGES, VARIANTS) for _ in range(count - from_festival)]
+    natural = round(count * natural_share)
+    utterances = natural_sentences(random, NATURAL_TRAINING, natural) if natural else []
+    utterances += [espeak_sentence(random, TRAINING_LANGUAGES, VARIANTS) for _ in range(count - natural)]
     recordings = [recording_of(utterance, random) for utterance in utterances for _ in range(TAKES)]
     return recordings + [soundless(random) for _ in range(round(count * SOUNDLESS_SHARE))]
+
+
+def make_unheard(seed: int, count: int = SHARD_SENTENCES) -> list[Recording]:
+    """Recordings of `count` sentences of voices that are not trained on, half of them made of people's: what a
+    checkpoint is chosen by.
+    """
+    random = np.random.default_rng(seed)
+    utterances = natural_sentences(random, NATURAL_UNHEARD, count // 2)
+    utterances += [espeak_sentence(random, TRAINING_LANGUAGES, UNHEARD_VARIANTS) for _ in range(count - count // 2)]
+    return [recording_of(utterance, random) for utterance in utterances]
 
 
 def save_shard(path: Path, recordings: list[Recording]) -> None:
@@ -143,16 +162,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards")
     parser.add_argument("--hours", type=float, default=3.0, help="hours of speech")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--festival", type=float, default=FESTIVAL_SHARE, help="share of Festival's voices, 0..1")
+    parser.add_argument("--natural", type=float, default=NATURAL_SHARE, help="share of voices made of people's, 0..1")
+    parser.add_argument("--unheard", action="store_true", help="one shard of voices that are not trained on, instead")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
+    if arguments.unheard:
+        save_shard(arguments.out / "unheard.safetensors", make_unheard(arguments.seed))
+        return
     shards = max(1, round(arguments.hours * 3600 / (SHARD_SENTENCES * TAKES * SENTENCE_S)))
     for number in range(shards):
         path = arguments.out / f"shard_{arguments.seed}_{number:04}.safetensors"
         if not path.exists():
-            save_shard(path, make_shard(arguments.seed * 10_000 + number, arguments.festival))
+            save_shard(path, make_shard(arguments.seed * 10_000 + number, arguments.natural))
             logging.info("shard %d of %d", number + 1, shards)
 
 

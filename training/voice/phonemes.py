@@ -56,7 +56,7 @@ _CATALAN = {"ax": "ə", "E": "ɛ", "O": "ɔ", "e": "e", "o": "o", "S": "ʃ", "Z"
 FESTIVAL_IPA = {
     "en": _ENGLISH, "it": _ITALIAN, "cs": _CZECH, "fi": _FINNISH, "ru": _RUSSIAN, "ca": _CATALAN
 }  # fmt: skip
-FESTIVAL_PAUSES = frozenset(("#", "pau", "_", "h#", "brth", "H#"))
+FESTIVAL_PAUSES = frozenset(("#", "##", "pau", "_", "h#", "brth", "H#"))
 
 
 def festival_ipa(language: str, phone: str) -> str:

@@ -25,7 +25,8 @@ from models.voice.voice_net import LOOK_AHEAD, VoiceNet, read_face
 from models.voice.weights import save
 from training.voice.make_data import CHANNELS, Recording, load_shard
 
-TEMPO, MAX_BAND_SHIFT = (0.8, 1.25), 1.5  # of `other_speaker`; mel bands
+TEMPO, MAX_BAND_SHIFT, MAX_BAND_STRETCH = (0.8, 1.25), 1.5, 0.06  # of `other_speaker`; mel bands
+MOST_MASKS, WIDEST_MASK, LONGEST_MASK = 2, 6, 60  # of `augment`, in an example; bands, steps
 CROP = 256  # steps of an example: 5 s
 BATCH = 24
 RATE, WARM_UP, LAST_RATE = 2e-3, 100, 0.05  # peak learning rate, steps until it, and the share of it at the end
@@ -61,7 +62,8 @@ def other_speaker(recording: Recording, random: np.random.Generator) -> Recordin
     tempo, shift = random.uniform(*TEMPO), random.uniform(-MAX_BAND_SHIFT, MAX_BAND_SHIFT)
     steps = int((len(recording.face) - 1) / tempo)
     windows = between_rows(windows, np.arange(steps * per_step) * tempo)
-    windows = between_rows(windows.T, np.arange(BANDS) + shift).T
+    stretch = 1 + random.uniform(-MAX_BAND_STRETCH, MAX_BAND_STRETCH)
+    windows = between_rows(windows.T, np.arange(BANDS) * stretch + shift).T
     # A step's face is that of its end: step k of the new ones ends at (k + 1) of its own, times tempo of the old ones.
     face = between_rows(recording.face, (np.arange(steps) + 1) * tempo - 1)
     return Recording(windows.reshape(steps, FEATURES), face)
@@ -76,7 +78,9 @@ def between_rows(rows: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def augment(features: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Features (B, T, FEATURES) with another level, another smooth frequency response and steady noise."""
+    """Features (B, T, FEATURES) with another level, another smooth frequency response and steady noise, in which some
+    bands are lost for a while (SpecAugment, Park et al. 2019), so that no single formant decides.
+    """
     batch = len(features)
     bands = features.reshape(batch, CROP, -1, BANDS)
     places = np.linspace(0, 1, BANDS)
@@ -89,6 +93,12 @@ def augment(features: np.ndarray, random: np.random.Generator) -> np.ndarray:
     flicker = random.normal(0, 0.5, bands.shape)
     changed = bands + ((response + level) / SPREAD)[:, None, None]
     noisy = np.logaddexp(changed, ((noise[:, None, None] + flicker) - MEAN) / SPREAD)
+    for example in noisy:
+        for _ in range(random.integers(MOST_MASKS + 1)):
+            band, step = random.integers(BANDS), random.integers(CROP)
+            length, width = random.integers(1, LONGEST_MASK), random.integers(1, WIDEST_MASK)
+            lost = example[step : step + length, :, band : band + width]
+            lost[...] = lost.mean()
     return noisy.reshape(features.shape).astype(np.float32)
 
 
