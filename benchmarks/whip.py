@@ -12,7 +12,7 @@ import argparse
 import asyncio
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from av import VideoFrame
@@ -31,6 +31,7 @@ from streamer.errors import KagamiError
 from streamer.frames import Image
 
 FIRST_FRAME_TIMEOUT_S = 60.0  # the tracker's start, and the calibration
+Receive = Callable[[Callable[[VideoFrame, float], None]], None]  # has a further receiver pass on what it gets
 
 
 class NothingArrivedError(KagamiError):
@@ -47,14 +48,25 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Run the benchmark. Returns the JSON report. Raises KagamiError, OSError, ValueError, each with one sentence."""
     clip = load_clip(options.clip, *CAMERA_SIZE)
     with ServerProcess([*server_flags(options), "--whip"], records=False) as server:
-        figures = asyncio.run(_watch(server.url.rstrip("/"), clip, options))
+        figures = asyncio.run(watch(server.url.rstrip("/"), clip, options))
         server.stop()
     return {**figures, "seconds": options.seconds, **describe(options)}
 
 
-async def _watch(url: str, clip: list[Image], options: argparse.Namespace) -> dict[str, Any]:
+async def watch(
+    url: str,
+    clip: list[Image],
+    options: argparse.Namespace,
+    receive: Receive | None = None,
+    cpu_seconds: Callable[[], float] = lambda: 0.0,
+) -> dict[str, Any]:
+    """The figures of one encoder and one player. receive: a further receiver. cpu_seconds: of the server so far.
+
+    Raises NothingArrivedError.
+    """
     camera = ClipCamera(clip, options.camera_fps)
     first_seen: dict[int, float] = {}
+    further: dict[int, float] = {}
     unread = 0
 
     def look(frame: VideoFrame, at: float) -> None:
@@ -65,6 +77,13 @@ async def _watch(url: str, clip: list[Image], options: argparse.Namespace) -> di
         else:
             first_seen.setdefault(camera.tick_of(number), at)
 
+    def look_further(frame: VideoFrame, at: float) -> None:
+        number = barcode.read(luma(frame))
+        if number is not None:
+            further.setdefault(camera.tick_of(number), at)
+
+    if receive is not None:
+        receive(look_further)
     async with (
         WhipEncoder(f"{url}/whip/bench", camera, codec=options.codec, fps=options.camera_fps),
         WhepPlayer(f"{url}/whep/bench", look, codec=options.codec, hears=False) as player,
@@ -76,14 +95,22 @@ async def _watch(url: str, clip: list[Image], options: argparse.Namespace) -> di
             await asyncio.sleep(0.1)
         await asyncio.sleep(options.warm_up)
         print(f"measuring for {options.seconds:g} s", file=sys.stderr)
-        begin, unread = time.monotonic(), 0
+        begin, unread, used = time.monotonic(), 0, cpu_seconds()
         await asyncio.sleep(options.seconds)
-        end = time.monotonic()
+        end, used = time.monotonic(), cpu_seconds() - used
         assert player.frame is not None
         size = {"width": player.frame.width, "height": player.frame.height}
-    arrived = {tick: at for tick, at in first_seen.items() if begin <= at < end and tick in camera.sent_at}
+
+    def delays(seen: dict[int, float]) -> list[float]:
+        arrived = {tick: at for tick, at in seen.items() if begin <= at < end and tick in camera.sent_at}
+        return [(at - camera.sent_at[tick]) * 1000 for tick, at in arrived.items()]
+
+    arrived = delays(first_seen)
+    more = {} if receive is None else {"further_glass_to_glass_ms": percentiles(delays(further))}
     return {
-        "glass_to_glass_ms": percentiles((at - camera.sent_at[tick]) * 1000 for tick, at in arrived.items()),
+        "glass_to_glass_ms": percentiles(arrived),
+        **more,
+        "cpu_ms_a_frame": round(1000 * used / max(len(arrived), 1), 1),
         "fps_in": round(sum(begin <= at < end for at in camera.sent_at.values()) / (end - begin), 2),
         "fps_out": round(len(arrived) / (end - begin), 2),
         "unread_frames": unread,

@@ -59,14 +59,14 @@ async def test_newest_avatar_goes_to_an_rtmp_server_and_no_secret_anywhere(caplo
         async with serving(Settings(publish=receiver.url)) as (address, server), Page(socket_url(address)) as page:
             feed = publish_feeds(Settings(publish=receiver.url), server.engine, 128, 128, lines.append)[0]
             await asyncio.to_thread(feed.turn_on)
-            assert len(server.engine._watchers) == 2  # frames and sound
+            assert len(server.engine.watchers) == 2  # frames and sound
             await page.hello()
             await page.start(FakeCamera(90))
             await asyncio.to_thread(receiver.wait_for_frames, 10, 200)
             async with httpx.AsyncClient() as client:
                 metrics = (await client.get(f"{address}/metrics")).text
             await asyncio.to_thread(feed.turn_off)
-            assert not len(server.engine._watchers)
+            assert not len(server.engine.watchers)
     assert lines[-1] == f"publishing the avatar to 127.0.0.1:{receiver.port}"
     assert receiver.decoded.newest is not None and abs(receiver.decoded.newest[:, :60].mean() - 90) < 12
     assert "kagami" in metrics
