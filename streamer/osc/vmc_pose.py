@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.geometry.body import ARMS, HANGING, LEFT_SHOULDER, RIGHT_SHOULDER
+from models.geometry.proportions import DEPTH_TRUST, ENDS, LOWER, UPPER, USUAL_LENGTHS
 from streamer.osc.quaternions import (
     IDENTITY,
     Quaternion,
@@ -48,6 +49,7 @@ _PLACES = {
     "Spine": (0.0, 0.1, 0.0), "Neck": (0.0, 0.12, -0.01), "Head": (0.0, 0.08, 0.01),
     "Shoulder": (0.03, 0.09, 0.0), "UpperArm": (0.1, 0.0, 0.0), "LowerArm": (0.26, 0.0, 0.0), "Hand": (0.24, 0.0, 0.0),
 }  # fmt: skip
+_UPPER_ARM, _FOREARM, _HAND = (USUAL_LENGTHS[bones.start] for bones in (UPPER, LOWER, ENDS))  # widths of the shoulders
 _UP, _FORWARD = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
 
 
@@ -105,8 +107,10 @@ class VmcPose:
             raise ValueError("only a motion with a face has a pose")
         step = 0.0 if self._at is None else min(max(now - self._at, 0.0), MAX_EASED_GAP_S)
         self._at = now
-        spine = self._spine(_spine(motion, neutral), step)
-        turned = head_pose(neutral.face).rotation.T @ head_pose(motion.face).rotation
+        before, after = head_pose(neutral.face), head_pose(motion.face)
+        size = _size(motion, neutral, after.scale / before.scale)
+        spine = self._spine(_spine(motion, neutral, size), step)
+        turned = before.rotation.T @ after.rotation
         head = product(inverse(spine), from_matrix(turned))
         neck = slerp(IDENTITY, head, NECK_SHARE)
         bones = [
@@ -117,7 +121,10 @@ class VmcPose:
         for side, name in enumerate(SIDES):
             bones.append(Bone(f"{name}Shoulder", _place("Shoulder", side), IDENTITY))
             for bone, eased, rotation in zip(
-                ("UpperArm", "LowerArm", "Hand"), self._arms[side], _arm_rotations(motion, side, spine), strict=True
+                ("UpperArm", "LowerArm", "Hand"),
+                self._arms[side],
+                _arm_rotations(motion, side, spine, size),
+                strict=True,
             ):
                 bones.append(Bone(name + bone, _place(bone, side), eased(rotation, step)))
         return bones
@@ -138,21 +145,40 @@ def _place(bone: str, side: int) -> tuple[float, float, float]:
     return (-x if side == 0 else x, y, z)
 
 
-def _spine(motion: Motion, neutral: Motion) -> Quaternion | None:
+def _size(motion: Motion, neutral: Motion, growth: float) -> float:
+    """Width of the shoulders without foreshortening, camera units. growth: of the head since the neutral."""
+    before, now = (_flat_shoulders(each.body) for each in (neutral, motion))
+    return max(now, growth * before)
+
+
+def _flat_shoulders(body: Array | None) -> float:
+    return 0.0 if body is None else float(np.linalg.norm(body[LEFT_SHOULDER, :2] - body[RIGHT_SHOULDER, :2]))
+
+
+def _spine(motion: Motion, neutral: Motion, size: float) -> Quaternion | None:
     """How the line of the shoulders has turned."""
-    before, now = (_shoulders(each.body) for each in (neutral, motion))
+    before, now = (
+        None if body is None else _direction(body, RIGHT_SHOULDER, LEFT_SHOULDER, length)
+        for body, length in ((neutral.body, _flat_shoulders(neutral.body)), (motion.body, size))
+    )
     return None if before is None or now is None else between(before, now, _UP)
 
 
-def _shoulders(body: Array | None) -> Vector | None:
-    return None if body is None else _direction(body, RIGHT_SHOULDER, LEFT_SHOULDER)
-
-
-def _direction(body: Array, start: int, end: int) -> Vector | None:
-    """From one joint to another; None where one of them is not seen."""
+def _direction(body: Array, start: int, end: int, usual: float) -> Vector | None:
+    """From one joint to another, on Unity's axes; None where one of them is not seen. usual: length, camera units."""
     if body[[start, end], VISIBILITY].min() < MIN_VISIBILITY:
         return None
-    return _unit(body[end, :VISIBILITY] - body[start, :VISIBILITY])
+    return _unit(_less_deep(body[end, :VISIBILITY] - body[start, :VISIBILITY], usual))
+
+
+def _less_deep(way: Array, usual: float) -> Array:
+    """A way in camera units as deep as the bone's usual length and its length in the picture say, and no deeper than
+    half of what MediaPipe measures, see `bones_of` in models/geometry/proportions.py.
+    """
+    x, y, z = way.tolist()
+    flat = math.hypot(x, y)
+    full = max(flat, min(usual, math.hypot(flat, DEPTH_TRUST * z)))
+    return np.array([x, y, math.copysign(math.sqrt(full**2 - flat**2), z)], np.float32)
 
 
 def _unit(way: Array) -> Vector | None:
@@ -161,9 +187,9 @@ def _unit(way: Array) -> Vector | None:
     return None if length < SHORTEST else -way.astype(np.float64) / length
 
 
-def _arm_rotations(motion: Motion, side: int, spine: Quaternion) -> tuple[Quaternion | None, ...]:
+def _arm_rotations(motion: Motion, side: int, spine: Quaternion, size: float) -> tuple[Quaternion | None, ...]:
     """Upper arm, forearm and hand, each relative to the bone before; None of what is not seen."""
-    arm = _arm(motion, side)
+    arm = _arm(motion, side, size)
     if arm.upper is None:
         return None, None, None
     upper = _upper_arm(arm, side)
@@ -173,12 +199,13 @@ def _arm_rotations(motion: Motion, side: int, spine: Quaternion) -> tuple[Quater
     return product(inverse(spine), upper), product(inverse(upper), lower), _hand(arm, side, lower)
 
 
-def _arm(motion: Motion, side: int) -> _Arm:
+def _arm(motion: Motion, side: int, size: float) -> _Arm:
     body = motion.body
     if body is None:
         return _Arm()
     shoulder, elbow, wrist = ARMS[side]
-    upper, lower = _direction(body, shoulder, elbow), _direction(body, elbow, wrist)
+    upper = _direction(body, shoulder, elbow, size * _UPPER_ARM)
+    lower = _direction(body, elbow, wrist, size * _FOREARM)
     hand, forearm = motion.hands[side], body[wrist, :2] - body[elbow, :2]
     apart = hand[WRIST, :2] - body[wrist, :2]  # far, where keys have moved the arm
     is_known = hand[[WRIST, INDEX, MIDDLE, LITTLE], CONFIDENCE].min() >= MIN_VISIBILITY
@@ -190,7 +217,7 @@ def _arm(motion: Motion, side: int) -> _Arm:
     ends = list(HANGING[wrist])
     if body[[wrist, *ends], VISIBILITY].min() < MIN_VISIBILITY:
         return _Arm(upper, lower)
-    return _Arm(upper, lower, _unit(body[ends, :VISIBILITY].mean(0) - body[wrist, :VISIBILITY]))
+    return _Arm(upper, lower, _unit(_less_deep((body[ends] - body[wrist])[:, :VISIBILITY].mean(0), size * _HAND)))
 
 
 def _upper_arm(arm: _Arm, side: int) -> Quaternion:

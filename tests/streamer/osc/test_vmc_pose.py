@@ -20,6 +20,7 @@ from models.geometry.body import (
     RIGHT_SHOULDER,
     RIGHT_WRIST,
 )
+from models.geometry.proportions import DEPTH_TRUST
 from streamer.osc.quaternions import IDENTITY, Quaternion, angle, product, rotated
 from streamer.osc.vmc_pose import HANGING_ANGLE, VmcPose, outwards
 from streamer.sources.acting import act_out
@@ -27,6 +28,7 @@ from streamer.sources.acts import face
 from streamer.sources.expression import Expression
 from streamer.tracking.motion import VISIBILITY, Array, Motion
 from streamer.tracking.presence import NEUTRAL
+from tests.support.measured_arms import put_arm
 
 Pose = dict[str, Quaternion]
 SIDE_NAMES = ("Left", "Right")
@@ -109,42 +111,64 @@ def test_a_head_is_turned_as_against_the_neutral() -> None:
     assert angle(world(settled(aside, aside), "Neck", "Head")) == pytest.approx(0, abs=1e-3)
 
 
+def arms_of(directions: Array) -> Motion:
+    """The neutral with arms of these directions (2, 2, 3), camera axes: of upper arm and forearm, left and right."""
+    motion = with_body()
+    assert motion.body is not None
+    for side, (upper, lower) in enumerate(directions):
+        put_arm(motion.body, side, upper, lower)
+    return motion
+
+
+def check_arms(pose: Pose, directions: Array) -> None:
+    """That the T-pose with these bones points as the arms do."""
+    for side, (upper, lower) in enumerate(-directions / np.linalg.norm(directions, axis=-1, keepdims=True)):
+        rotations = arm(pose, side)
+        assert rotated(rotations[0], outwards(side)) == pytest.approx(upper, abs=1e-3)
+        assert rotated(rotations[1], outwards(side)) == pytest.approx(lower, abs=1e-3)
+
+
 def test_raised_arms_point_where_the_drivers_point() -> None:
     """As the raised arm of a wave, and the other one stretched out to the front."""
-    motion = with_body(
-        left_elbow=(0.9, 0.9, 0.0), left_wrist=(1.0, 0.3, -0.1),
-        right_elbow=(-0.5, 0.7, -0.5), right_wrist=(-0.4, 0.6, -1),
-    )  # fmt: skip
-    assert motion.body is not None
-    pose = settled(motion)
-    for side, (shoulder, elbow, wrist) in enumerate(ARMS):
-        upper, lower, _ = arm(pose, side)
-        assert rotated(upper, outwards(side)) == pytest.approx(on_unity_axes(motion.body, shoulder, elbow), abs=1e-5)
-        assert rotated(lower, outwards(side)) == pytest.approx(on_unity_axes(motion.body, elbow, wrist), abs=1e-5)
-        assert pose[f"{SIDE_NAMES[side]}Hand"] == pytest.approx(IDENTITY)  # which is not seen
+    directions = np.array([[[0.7, 0.5, 0.0], [0.1, -0.9, -0.2]], [[-0.3, 0.2, -0.9], [0.1, -0.1, -1.0]]])
+    pose = settled(arms_of(directions))
+    check_arms(pose, directions)
+    for name in SIDE_NAMES:
+        assert pose[f"{name}Hand"] == pytest.approx(IDENTITY)  # which is not seen
 
 
 def test_any_arms_point_where_the_drivers_point_whatever_the_torso_does() -> None:
     chance = np.random.default_rng(7)
-    assert NEUTRAL.body is not None
     for _ in range(15):
-        places = NEUTRAL.body[[LEFT_SHOULDER, RIGHT_SHOULDER], :3] + chance.normal(0, 0.1, (2, 3))
-        ways = chance.normal(size=(2, 2, 3)).cumsum(1)
-        motion = with_body(
-            left_shoulder=places[0], right_shoulder=places[1],
-            left_elbow=places[0] + ways[0, 0], left_wrist=places[0] + ways[0, 1],
-            right_elbow=places[1] + ways[1, 0], right_wrist=places[1] + ways[1, 1],
-        )  # fmt: skip
+        directions = chance.normal(size=(2, 2, 3))
+        motion = arms_of(directions)
         assert motion.body is not None
+        motion.body[[LEFT_SHOULDER, RIGHT_SHOULDER], 1] += chance.normal(0, 0.1, 2)  # the torso leans
+        for side, (upper, lower) in enumerate(directions):
+            put_arm(motion.body, side, upper, lower)
         pose = settled(motion)
-        line = rotated(pose["Spine"], on_unity_axes(NEUTRAL.body, RIGHT_SHOULDER, LEFT_SHOULDER))
+        line = rotated(pose["Spine"], [-1, 0, 0])
         assert line == pytest.approx(on_unity_axes(motion.body, RIGHT_SHOULDER, LEFT_SHOULDER), abs=1e-5)
-        for side, (shoulder, elbow, wrist) in enumerate(ARMS):
-            upper, lower, _ = arm(pose, side)
-            assert rotated(upper, outwards(side)) == pytest.approx(
-                on_unity_axes(motion.body, shoulder, elbow), abs=1e-5
-            )
-            assert rotated(lower, outwards(side)) == pytest.approx(on_unity_axes(motion.body, elbow, wrist), abs=1e-5)
+        check_arms(pose, directions)
+
+
+def test_a_torso_turns_aside_as_far_as_its_shoulders_look_narrower() -> None:
+    assert NEUTRAL.body is not None
+    for turn in (0.5, -0.5):  # to the driver's own left, and right
+        body = NEUTRAL.body.copy()
+        middle, half = body[[LEFT_SHOULDER, RIGHT_SHOULDER], :3].mean(0), body[LEFT_SHOULDER, 0]
+        ways = half * np.array([math.cos(turn), 0, math.sin(turn) / DEPTH_TRUST])  # the left shoulder goes back
+        body[LEFT_SHOULDER, :3], body[RIGHT_SHOULDER, :3] = middle + ways, middle - ways
+        spine = settled(replace(NEUTRAL, body=body))["Spine"]
+        assert rotated(spine, [0, 0, 1]) == pytest.approx([-math.sin(turn), 0, math.cos(turn)], abs=1e-3)
+
+
+def test_depth_that_a_bones_length_leaves_no_room_for_is_none() -> None:
+    """MediaPipe has arms in the picture's plane in front of it at times."""
+    motion = with_body(left_elbow=(2.0, 0.6, -0.6), left_wrist=(2.0, -0.6, -2.0))
+    upper, lower, _ = arm(settled(motion), 0)
+    assert rotated(upper, outwards(0)) == pytest.approx([-1, 0, 0], abs=1e-5)
+    assert rotated(lower, outwards(0)) == pytest.approx([0, 1, 0], abs=1e-5)
 
 
 @pytest.mark.parametrize("side", [0, 1])
