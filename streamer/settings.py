@@ -286,6 +286,10 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
     check_background_file(settings.background, settings.background_file)
     if settings.publish_token is not None and settings.publish is not None and not is_whip(settings.publish):
         raise SettingsError("--publish-token is for WHIP alone, RTMP and SRT have it in the address: leave it out.")
+    if settings.vmc_send is not None and settings.vmc_send == settings.vmc_receive:
+        raise SettingsError(
+            "--vmc-send and --vmc-receive have the same port: what is sent would come back; change one."
+        )
     if settings.pictures is not None and not settings.pictures.is_dir():
         raise SettingsError(f"--pictures is '{settings.pictures}', which is no folder: give one with pictures in it.")
     if settings.osc is not None and settings.control_api == "off":

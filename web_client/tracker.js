@@ -21,7 +21,7 @@ function trackerWords({ live, stats, controls, trackers }) {
   if (controls.paused) return { kind: 'off', words: 'Paused' };
   if (tracker.kind === 'drives') return { kind: 'well', words: `${tracker.program}, ${tracker.per_second} times a second` };
   if (tracker.kind === 'elsewhere') return { kind: 'off', words: 'Moves another page: switch it on to have it here' };
-  const ports = trackers.map(({ port }) => port).join(', ');
+  const ports = trackers.map(({ port }) => port).join(' / ');
   return { kind: 'wait', words: `No data arrives at port ${ports}: start the tracker and give it this computer’s address` };
 }
 

@@ -14,7 +14,7 @@ from streamer.sources.expression import MAX_WEIGHT, Array, weights
 
 MAX_NAME_CHARACTERS = 64
 LOOK_RADIANS = 0.5  # by which an eye turns at weight 1 of eyeLookIn, -Out, -Up or -Down
-TONGUE, BLINK = "tongueout", "blink"
+TONGUE = "tongueout"
 # Vowels of VRM avatars, which say how a mouth sounds and not how it looks: the shapes that are seen as them.
 _VOWELS = {
     "a": weights(jawOpen=0.55, mouthLowerDown=0.2),
@@ -27,12 +27,13 @@ _FACES: dict[str, FaceName] = {
     "joy": "smile", "fun": "smile", "angry": "anger", "sorrow": "sadness", "surprised": "surprise",
 }  # fmt: skip
 _FACE_STRENGTHS = {"fun": 0.6}
-# VRM 1's names of what VRM 0 calls otherwise, and VRM 0's blinks.
+# VRM 1's names of what VRM 0 calls otherwise.
 _OTHER_NAMES = {
     "aa": "a", "ih": "i", "ou": "u", "ee": "e", "oh": "o", "happy": "joy", "relaxed": "fun", "sad": "sorrow",
-    "blinkl": "eyeblinkl", "blinkr": "eyeblinkr", "blinkleft": "eyeblinkl", "blinkright": "eyeblinkr",
+    "blinkleft": "blinkl", "blinkright": "blinkr",
 }  # fmt: skip
-_BLINKS = ("eyeblinkl", "eyeblinkr")
+# VRM's blinks, of which that of both eyes and that of one may come together.
+_BLINKS = {"blink": weights(eyeBlink=1.0), "blinkl": weights(eyeBlink_L=1.0), "blinkr": weights(eyeBlink_R=1.0)}
 
 
 def known_name(name: str) -> str | None:
@@ -48,21 +49,23 @@ def face_weights(values: Mapping[str, float]) -> tuple[Array, float]:
     """Weights (E,) of the blendshapes, and how far the tongue is out, 0..1.
 
     values: finite, 1 for all of a shape, by names of `known_name`; limits are kept here. A mouth that is sent in
-    ARKit's shapes is not moved by vowels as well. Of VRM's blink of both eyes and that of one the larger counts.
+    ARKit's shapes is not moved by vowels as well, nor are lids by VRM's blinks.
     """
     total = np.zeros(len(NAMES), np.float32)
-    has_mouth = "jawopen" in values
+    has_mouth, has_lids = "jawopen" in values, "eyeblinkl" in values
+    blinks = np.zeros(len(NAMES), np.float32)
     for name, value in values.items():
         share = np.float32(min(max(value, 0.0), MAX_WEIGHT))
         if name in _VOWELS:
             total += 0 if has_mouth else share * _VOWELS[name]
         elif name in _FACES:
             total += share * np.float32(_FACE_STRENGTHS.get(name, 1.0)) * face(_FACES[name], 0.0).weights
-        elif name not in (BLINK, TONGUE):
+        elif name in _BLINKS:
+            blinks += 0 if has_lids else share * _BLINKS[name]
+        elif name != TONGUE:
             total[list(_places()[name])] += share
-    both = [_places()[name][0] for name in _BLINKS]
-    total[both] = np.maximum(total[both], min(max(values.get(BLINK, 0.0), 0.0), MAX_WEIGHT))
-    return total.clip(-MAX_WEIGHT, MAX_WEIGHT), min(max(values.get(TONGUE, 0.0), 0.0), 1.0)
+    total = (total + blinks.clip(0, 1)).clip(-MAX_WEIGHT, MAX_WEIGHT)
+    return total, min(max(values.get(TONGUE, 0.0), 0.0), 1.0)
 
 
 def look_values(left: tuple[float, float], right: tuple[float, float]) -> dict[str, float]:
@@ -95,7 +98,7 @@ def _places() -> dict[str, tuple[int, ...]]:
 @cache
 def _spellings() -> dict[str, str]:
     """What `known_name` knows, folded, and the one spelling of each."""
-    spellings = {name: name for name in (*_places(), *_VOWELS, *_FACES, BLINK, TONGUE)}
+    spellings = {name: name for name in (*_places(), *_VOWELS, *_FACES, *_BLINKS, TONGUE)}
     for name in INDEX:
         if name.endswith(("_L", "_R")):
             folded = name.replace("_", "").casefold()

@@ -297,3 +297,9 @@ def test_a_port_for_trackers_that_is_none_is_a_sentence(text: str) -> None:
     with pytest.raises(SettingsError) as caught:
         read("--vmc-receive", text)
     assert str(caught.value) == f"--vmc-receive is '{text}'; it must be PORT or HOST:PORT."
+
+
+def test_what_is_sent_by_vmc_does_not_come_back() -> None:
+    with pytest.raises(SettingsError, match="have the same port: what is sent would come back; change one"):
+        read("--vmc-send", "39540", "--vmc-receive", "39540")
+    assert read("--vmc-send", "39539", "--vmc-receive").vmc_receive == "127.0.0.1:39540"

@@ -63,12 +63,14 @@ def test_vmc_shows_the_blendshapes_of_plain_avatars_by_the_nearest_shapes() -> N
     pose = marionette.apply()
     assert weight(pose, "jawOpen") > 0.5 and weight(pose, "eyeBlink_L") == weight(pose, "eyeBlink_R") == 1
     assert weight(pose, "mouthSmile_L") > 0.5
-    marionette.send(VALUE, "Blink", 0.1)
-    marionette.send(VALUE, "Blink_L", 0.3)  # of both the larger counts
+    marionette.send(VALUE, "Blink", 0.2)
+    marionette.send(VALUE, "Blink_L", 0.3)
+    pose = marionette.apply()
+    assert weight(pose, "eyeBlink_L") == pytest.approx(0.5) and weight(pose, "eyeBlink_R") == pytest.approx(0.2)
+    marionette.send(VALUE, "eyeBlinkLeft", 0.9)  # tells more than all of them
     marionette.send(VALUE, "jawOpen", 0.1)  # and more than A
     pose = marionette.apply()
-    assert weight(pose, "eyeBlink_L") == pytest.approx(0.3)
-    assert weight(pose, "eyeBlink_R") == pytest.approx(0.1)
+    assert weight(pose, "eyeBlink_L") == pytest.approx(0.9) and weight(pose, "eyeBlink_R") == 0
     assert weight(pose, "jawOpen") == pytest.approx(0.1)
 
 

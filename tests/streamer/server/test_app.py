@@ -39,6 +39,7 @@ async def test_health_and_config_have_their_fields() -> None:
             "virtual_camera": False,
             "video": {"width": 128, "height": 128, "fps": 30.0},
             "picture": {"name": "fake.png"},
+            "records": False,
             "trackers": [],
         }
 
