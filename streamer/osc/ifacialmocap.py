@@ -51,6 +51,8 @@ def parse(datagram: bytes) -> ReceivedPose | None:
             return None
         if (known := known_name(name)) is not None:
             values[known] = value[0] / 100
+    if datagram.startswith((b"/", b"#bundle")):
+        raise DatagramError("it is OSC, as VMC sends it, for which --vmc-receive is")
     if not values and not angles:
         raise DatagramError("it has no blendshape and no head of iFacialMocap")
     if not any(is_look(name) for name in values) and "leftEye" in angles and "rightEye" in angles:

@@ -90,6 +90,11 @@ def test_ifacialmocap_refuses_what_it_does_not_understand(text: bytes) -> None:
         parse(text)
 
 
+def test_ifacialmocap_says_where_vmc_belongs() -> None:
+    with pytest.raises(DatagramError, match="for which --vmc-receive is"):
+        parse(b"/VMC/Ext/OK\0,i\0\0\0\0\0\1")
+
+
 def test_ifacialmocap_passes_over_bad_fields_and_limits_values() -> None:
     pose = pose_of(
         b"jawOpen-nan|mouthLeft-inf|mouthRight-1e999|mouthPucker-1e300|mouthFunnel--40|" + b"x" * 900 + b"-1|smile-3|"
