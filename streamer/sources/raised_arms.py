@@ -27,7 +27,7 @@ def with_raised_arms(motion: Motion, neutral: Motion, expression: Expression) ->
     reach = _reach(acted, expression)
     if reach <= 1:
         return acted, neutral
-    motion, neutral = _farther(motion, reach), _farther(neutral, reach)
+    motion, neutral = farther(motion, reach), farther(neutral, reach)
     return _raised(motion, neutral, expression), neutral
 
 
@@ -43,7 +43,7 @@ def _joints(arm: Arm) -> list[int]:
     return [shoulder, elbow, wrist, *HANGING[wrist]]
 
 
-def _farther(motion: Motion, factor: float) -> Motion:
+def farther(motion: Motion, factor: float) -> Motion:
     """The same motion of somebody `factor` times as far from the camera. What was out of its picture stays unseen."""
     nearer = np.float32(1 / factor)
     place = np.array([nearer, nearer, nearer, 1], np.float32)

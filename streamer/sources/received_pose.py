@@ -22,6 +22,7 @@ from models.geometry.offsets import NECK
 from models.motion import EXTRAS
 from streamer.sources.acting import act_out
 from streamer.sources.expression import Array, Expression
+from streamer.sources.raised_arms import farther
 from streamer.tracking.head_pose import HeadTransform, head_pose
 from streamer.tracking.motion import VISIBILITY, Motion
 from streamer.tracking.presence import NEUTRAL
@@ -30,12 +31,15 @@ EYE_CORNERS_M = 0.09  # between the outer corners of a person's eyes, which are 
 USUAL_DISTANCE_M = 0.6  # of a face from the camera, where none is measured: it grows as it comes nearer
 MAX_SHIFT_M = 0.3  # of a head from where it rested, along each axis
 DISTANCE_RANGE = (0.6, 1.7)  # of the distance at rest within which a face counts as measured
+AWAY = 3.2  # times as far as `NEUTRAL`, so that the camera of this driver would show arms in any direction
 HAND_LENGTH = 0.85  # canonical units, from the wrist to the knuckles
 # Where ARKit and those who do as it does put a head's origin: below the line of the eyes and behind them.
 HEAD_ORIGIN = np.array([0, 0.35, 0.4], np.float32)
 _NECK = np.array(NECK, np.float32)
 _SHOULDERS = np.array(SHOULDER_PLACES, np.float32)
 _HIPS = _SHOULDERS.mean(0) + np.array([0, TORSO_LENGTH * (_SHOULDERS[0, 0] - _SHOULDERS[1, 0]), 0], np.float32)
+REST = farther(NEUTRAL, AWAY)
+"""The neutral that poses are measured against."""
 
 
 def _nothing() -> Array:
@@ -69,21 +73,21 @@ class Tare:
 
 
 def to_motion(pose: ReceivedPose, tare: Tare, captured: float, with_body: bool = True) -> Motion:
-    """The motion of a pose, to be measured against `NEUTRAL`; finite for any finite pose.
+    """The motion of a pose, to be measured against `REST`; finite for any finite pose.
 
     captured: seconds, for `Motion.captured`. with_body: whether chest and arms count.
     """
-    assert NEUTRAL.face is not None and NEUTRAL.body is not None
+    assert REST.face is not None and REST.body is not None
     extras = np.zeros(EXTRAS, np.float32)
     extras[0] = pose.tongue
-    acted, _ = act_out(NEUTRAL, NEUTRAL, Expression(pose.weights, extras=extras))
+    acted, _ = act_out(REST, REST, Expression(pose.weights, extras=extras))
     assert acted.face is not None
-    rest = head_pose(NEUTRAL.face)
+    rest = head_pose(REST.face)
     rotation = tare.rotation.T @ pose.head
     chest = pose.chest if with_body else None
     head = _head(rest, rotation, pose.place, tare.place, chest)
     face = head.apply(rest.inverse(acted.face))
-    body = NEUTRAL.body.copy()
+    body = REST.body.copy()
     body[HEAD_JOINTS, :VISIBILITY] = head.apply(rest.inverse(body[HEAD_JOINTS, :VISIBILITY]))
     body[LEFT_SHOULDER:, VISIBILITY] = 0
     if with_body and (pose.arms is not None or chest is not None):

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from streamer.sources.received_pose import ReceivedPose, Tare, to_motion
+from streamer.sources.received_pose import REST, ReceivedPose, Tare, to_motion
 from streamer.sources.tracker_feed import ReceivedAt, TrackerFeed
 from streamer.tracking.motion import Motion, blend, smooth_share
 from streamer.tracking.neutral_change import carried_over
@@ -53,7 +53,7 @@ class ReceivedTracker:
         motion = to_motion(newest.pose, self._tare, newest.at, self.with_body)
         self._others += [Presence(seed) for seed in range(len(self._others) + 1, self.characters)]
         idle = [presence.resolve(Motion(now), None, now) for presence in self._others[: self.characters - 1]]
-        return TrackedMotion(motion, NEUTRAL, others=tuple((each, NEUTRAL) for each in idle), people=1)
+        return TrackedMotion(motion, REST, others=tuple((each, NEUTRAL) for each in idle), people=1)
 
     def calibrate(self) -> None:
         """From now on the head looks straight ahead where it is as in the last pose."""

@@ -13,9 +13,10 @@ from streamer.osc.vmc_receiver import VmcReceiver
 from streamer.osc.vmc_sender import BundleMaker, heartbeat
 from streamer.sources.acting import act_out
 from streamer.sources.expression import Expression, weights
-from streamer.sources.received_pose import ReceivedPose
+from streamer.sources.received_pose import REST, ReceivedPose, Tare, to_motion
 from streamer.tracking.head_pose import head_pose
 from streamer.tracking.motion import Motion
+from streamer.tracking.neutral_change import carried_over
 from streamer.tracking.presence import NEUTRAL
 from streamer.tracking.tracker import TrackedMotion
 from tests.support.measured_arms import put_arm
@@ -66,3 +67,18 @@ def test_a_heartbeat_is_no_pose() -> None:
     for address, arguments in decode(heartbeat(1.0)):
         receiver.receive(address, arguments, ("127.0.0.1", 5000))
     assert poses == []
+
+
+def test_a_blink_of_both_eyes_and_one_of_one_add_up() -> None:
+    motion, _ = act_out(NEUTRAL, NEUTRAL, Expression(weights(eyeBlink_L=1.0, eyeBlink_R=0.4)))
+    pose = received(motion, "vrm")
+    assert pose.weights[weights(eyeBlink_L=1.0) > 0] == pytest.approx(1, abs=0.1)
+    assert pose.weights[weights(eyeBlink_R=1.0) > 0] == pytest.approx(0.4, abs=0.1)
+
+
+@pytest.mark.parametrize("turn", [(0.3, 0, 0), (0, -0.4, 0), (-0.1, 0.3, 0.15)])
+def test_a_picture_is_moved_as_the_senders_own(turn: tuple[float, float, float]) -> None:
+    motion, _ = act_out(NEUTRAL, NEUTRAL, Expression(weights(**MADE), turn=np.array(turn, np.float32)))
+    again = carried_over(to_motion(received(motion), Tare(), 0.0), REST, NEUTRAL)
+    assert motion.face is not None and again.face is not None
+    np.testing.assert_allclose(again.face, motion.face, atol=0.01)  # a thirtieth of the eyes' distance

@@ -9,10 +9,9 @@ from models.geometry.body import LEFT_ELBOW, LEFT_INDEX, LEFT_SHOULDER, LEFT_WRI
 from models.geometry.expressions import INDEX
 from models.geometry.topology import LOWER_LIP_INNER, UPPER_LIP_INNER
 from streamer.sources.expression import weights
-from streamer.sources.received_pose import ReceivedPose, Tare, to_motion
+from streamer.sources.received_pose import AWAY, REST, ReceivedPose, Tare, to_motion
 from streamer.tracking.head_pose import head_pose, rotation_matrix, rotation_vector
 from streamer.tracking.motion import VISIBILITY, Motion
-from streamer.tracking.presence import NEUTRAL
 
 
 def motion_of(pose: ReceivedPose, tare: Tare | None = None, with_body: bool = True) -> Motion:
@@ -27,8 +26,8 @@ def face_of(pose: ReceivedPose, tare: Tare | None = None) -> np.ndarray:
 
 def test_pose_at_rest_is_the_neutral() -> None:
     motion = motion_of(ReceivedPose(head=np.eye(3), place=np.array([0, 0, 0.6])), Tare(place=np.array([0, 0, 0.6])))
-    assert NEUTRAL.face is not None and motion.face is not None
-    np.testing.assert_allclose(motion.face, NEUTRAL.face, atol=1e-5)
+    assert REST.face is not None and motion.face is not None
+    np.testing.assert_allclose(motion.face, REST.face, atol=1e-5)
     assert motion.captured == 1.0
 
 
@@ -40,7 +39,7 @@ def test_pose_turns_the_head(vector: tuple[float, float, float]) -> None:
 
 def test_pose_moves_the_face_and_the_tongue() -> None:
     motion = motion_of(ReceivedPose(weights(jawOpen=0.8), tongue=0.5, head=rotation_matrix(np.array([0, 0.3, 0]))))
-    face, rest = motion.face, NEUTRAL.face
+    face, rest = motion.face, REST.face
     assert face is not None and rest is not None
     shape, usual = head_pose(face).inverse(face), head_pose(rest).inverse(rest)
     lips = [UPPER_LIP_INNER, LOWER_LIP_INNER]
@@ -54,7 +53,7 @@ def test_pose_goes_where_the_head_goes_and_grows_as_it_comes_nearer() -> None:
     aside = face_of(ReceivedPose(place=np.array([0.12, 0.1, 0.6])), tare)
     rest = face_of(ReceivedPose(place=tare.place), tare)
     assert head_pose(nearer).scale == pytest.approx(1.5 * head_pose(rest).scale, rel=1e-3)
-    np.testing.assert_allclose((aside - rest).mean(0), [0.3 * 0.1 / 0.09, 0, 0], atol=1e-4)
+    np.testing.assert_allclose((aside - rest).mean(0), [0.3 / AWAY * 0.1 / 0.09, 0, 0], atol=1e-4)
     far = face_of(ReceivedPose(place=np.array([9, -9, 9.0])), tare)
     assert np.abs(far).max() < 3
 
@@ -88,12 +87,18 @@ def test_pose_puts_arms_where_they_point() -> None:
     assert body[LEFT_SHOULDER, 0] > 0 > body[RIGHT_SHOULDER, 0]
 
 
+@pytest.mark.parametrize("direction", [(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0)])
+def test_pose_keeps_arms_within_the_cameras_picture(direction: tuple[int, int, int]) -> None:
+    body = motion_of(ReceivedPose(arms=np.tile(np.array(direction, float), (2, 3, 1)))).body
+    assert body is not None and np.abs(body[11:23, :2]).max() < 1, "joints out there count as not seen"
+
+
 def test_pose_leans_with_the_chest() -> None:
     lean = rotation_matrix(np.array([0, 0, 0.1]))  # to their own left
     motion = motion_of(ReceivedPose(head=lean, chest=lean))
-    assert motion.body is not None and motion.face is not None and NEUTRAL.face is not None
-    assert motion.body[[LEFT_SHOULDER, RIGHT_SHOULDER], 0].mean() > 0.1
-    assert (motion.face - NEUTRAL.face)[:, 0].mean() > 0.15
+    assert motion.body is not None and motion.face is not None and REST.face is not None
+    assert motion.body[[LEFT_SHOULDER, RIGHT_SHOULDER], 0].mean() > 0.1 / AWAY
+    assert (motion.face - REST.face)[:, 0].mean() > 0.15 / AWAY
     assert motion.body[LEFT_SHOULDER, 1] > motion.body[RIGHT_SHOULDER, 1]
 
 

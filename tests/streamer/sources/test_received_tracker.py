@@ -9,7 +9,7 @@ import pytest
 
 from models.geometry.topology import CHIN
 from streamer.sources.expression import weights
-from streamer.sources.received_pose import ReceivedPose
+from streamer.sources.received_pose import REST, ReceivedPose
 from streamer.sources.received_tracker import FORGOTTEN_S, Changeover, Mover, ReceivedTracker
 from streamer.sources.tracker_feed import TrackerFeed
 from streamer.tracking.head_pose import CANONICAL, HeadTransform, head_pose, rotation_matrix, rotation_vector
@@ -44,7 +44,7 @@ def test_tracker_drives_while_poses_come() -> None:
     driven = Driven()
     assert driven.tracker.track(driven.now) is None and not driven.tracker.drives
     tracked = driven.pose(ReceivedPose(head=rotation_matrix(np.radians([0, 20, 0]))))
-    assert turn(tracked) == pytest.approx([0, 20, 0], abs=0.01) and tracked.neutral is NEUTRAL
+    assert turn(tracked) == pytest.approx([0, 20, 0], abs=0.01) and tracked.neutral is REST
     assert tracked.phase == "live" and tracked.is_seen and tracked.motion.captured == driven.now
     driven.now += 0.31
     assert driven.tracker.track(driven.now) is None
@@ -57,17 +57,16 @@ def test_tracker_looks_straight_ahead_from_where_it_was_calibrated() -> None:
     driven.tracker.calibrate()
     tracked = driven.pose(aside)
     assert turn(tracked) == pytest.approx([0, 0, 0], abs=0.01)
-    assert tracked.motion.face is not None
-    assert NEUTRAL.face is not None
-    np.testing.assert_allclose(tracked.motion.face, NEUTRAL.face, atol=1e-4)
+    assert tracked.motion.face is not None and REST.face is not None
+    np.testing.assert_allclose(tracked.motion.face, REST.face, atol=1e-4)
 
 
 def test_tracker_takes_its_first_place_for_the_resting_one_and_a_new_one_after_a_break() -> None:
     driven = Driven()
     for place in ([0.1, 0.2, 0.5], [-0.2, 0, 0.9]):
         tracked = driven.pose(ReceivedPose(place=np.array(place)))
-        assert tracked.motion.face is not None and NEUTRAL.face is not None
-        np.testing.assert_allclose(tracked.motion.face, NEUTRAL.face, atol=1e-4)
+        assert tracked.motion.face is not None and REST.face is not None
+        np.testing.assert_allclose(tracked.motion.face, REST.face, atol=1e-4)
         driven.now += FORGOTTEN_S
 
 
