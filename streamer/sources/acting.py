@@ -12,7 +12,8 @@ from models.geometry.expressions import INDEX
 from models.geometry.face_regions import region_shares
 from models.geometry.offsets import NECK
 from models.geometry.topology import LEFT_LID, LEFT_MOUTH_CORNER, RIGHT_LID, RIGHT_MOUTH_CORNER
-from streamer.sources.expression import EYES, MOUTH, Array, Expression, blendshapes
+from streamer.sources.expression import EYES, MAX_WEIGHT, MOUTH, Array, Expression, blendshapes
+from streamer.sources.mouth_corners import CORNERS, corner_weights
 from streamer.sources.raised_arms import with_raised_arms
 from streamer.tracking.eyelids import close_lids
 from streamer.tracking.head_pose import CANONICAL, head_pose, rotation_matrix, rotation_vector
@@ -55,11 +56,24 @@ def _expressed(shape: Array, rest: Array, expression: Expression) -> Array:
     shares = _shares()
     kept = 1 + (expression.kept - 1) @ shares
     growth = 1 + shares[MOUTH] * (size - 1)
-    added = np.tensordot(expression.weights, blendshapes(), 1)
+    added = np.tensordot(_with_own_corners(expression, (shape - rest) / size), blendshapes(), 1)
     shape = rest + kept[:, None] * (shape - rest) + growth[:, None] * added
     for blink, ring in BLINKS:
         shape = close_lids(shape, min(float(expression.weights[blink]), 1.0), (ring,))
     return shape.astype(np.float32)
+
+
+def _with_own_corners(expression: Expression, change: Array) -> Array:
+    """The expression's weights, and what stays of the corners of the driver's mouth where it takes their mouth away.
+
+    change: (478, 3) of their shape, canonical units of a mouth as wide as the canonical one.
+    """
+    stays = expression.corners_kept - float(expression.kept[MOUTH])
+    if stays <= 0:
+        return expression.weights
+    weights = expression.weights.copy()
+    weights[list(CORNERS)] += stays * corner_weights(change)
+    return weights.clip(-MAX_WEIGHT, MAX_WEIGHT)
 
 
 @cache

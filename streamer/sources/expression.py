@@ -45,6 +45,7 @@ class Expression:
 
     weights: (E,) of the blendshapes `NAMES`, −MAX_WEIGHT..MAX_WEIGHT.
     kept: (3,) of `EYES`, `BROWS`, `MOUTH`: the factor of the driver's own motion there; 1 adds to it, 0 replaces it.
+    corners: 0..1, how much of what `kept` takes of the driver's mouth stays in its corners, as a smile does.
     turn: (3,) radians, a rotation vector about the neck on the head's axes: down, to the driver's own right, tilted to
         their own left.
     raised: (2,) 0..1, how far the left and the right arm are raised.
@@ -59,6 +60,7 @@ class Expression:
     raised: Array = field(default_factory=lambda: np.zeros(2, np.float32))
     swing: Array = field(default_factory=lambda: np.zeros(2, np.float32))
     head: float = 1.0
+    corners: float = 0.0
     extras: Array = field(default_factory=lambda: np.zeros(EXTRAS, np.float32))
 
     @property
@@ -71,7 +73,15 @@ class Expression:
         """As much of it, 0 for nothing, 1 for all."""
         s = np.float32(share)
         kept, head, extras = 1 + s * (self.kept - 1), 1 + share * (self.head - 1), self.extras * s
-        return Expression(self.weights * s, kept, self.turn * s, self.raised * s, self.swing, head, extras)
+        return Expression(
+            self.weights * s, kept, self.turn * s, self.raised * s, self.swing, head, self.corners, extras
+        )
+
+    @property
+    def corners_kept(self) -> float:
+        """The factor of what the corners of the driver's mouth do."""
+        kept = float(self.kept[MOUTH])
+        return kept + self.corners * (1 - kept)
 
 
 REST = Expression()
@@ -81,9 +91,12 @@ def combined(parts: Iterable[Expression]) -> Expression:
     """All of them at once: what they add adds up, within bounds, and each keeps its share of the driver's motion."""
     total, kept, turn = _rest(), np.ones(3, np.float32), np.zeros(3, np.float32)
     raised, swing, head, extras = np.zeros(2, np.float32), np.zeros(2, np.float32), 1.0, np.zeros(EXTRAS, np.float32)
+    corners_kept = 1.0
     for part in parts:
         total, kept, turn = total + part.weights, kept * part.kept, turn + part.turn
-        head *= part.head
+        head, corners_kept = head * part.head, corners_kept * part.corners_kept
         swing = np.where(part.raised > raised, part.swing, swing)
         raised, extras = np.maximum(raised, part.raised), np.maximum(extras, part.extras)
-    return Expression(total.clip(-MAX_WEIGHT, MAX_WEIGHT), kept, turn, raised, swing, head, extras)
+    taken = 1 - float(kept[MOUTH])
+    corners = min(max((corners_kept - (1 - taken)) / taken, 0.0), 1.0) if taken > 1e-6 else 0.0
+    return Expression(total.clip(-MAX_WEIGHT, MAX_WEIGHT), kept, turn, raised, swing, head, corners, extras)

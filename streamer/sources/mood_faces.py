@@ -139,7 +139,10 @@ FACES = by_name(
         # ---- low
         feeling(
             "sad", "brows up in the middle, corners of the mouth and gaze down, sighs now and then",
-            shown((5, 0, 2), (0.9, 0.6, 0.8), browInnerUp=0.9, mouthFrown=0.7, mouthShrugLower=0.35, eyeBlink=0.12),
+            shown(
+                (5, 0, 2), (0.9, 0.6, 0.8), browInnerUp=1.2, browOuterUp=-0.6, mouthFrown=1.0, mouthShrugLower=0.45,
+                eyeBlink=0.15,
+            ),
             IdleHabits(drift=0.75, pace=0.65, wander=1.2), SIGH.scaled(0.8), head=0.8,
         ),
         feeling(
@@ -272,8 +275,8 @@ FACES = by_name(
         feeling(
             "angry", "low brows, narrow eyes, pressed lips, head lowered",
             shown(
-                (4, 0, 0), browDown=1.1, eyeSquint=0.3, noseSneer=0.3, mouthPress=0.45, mouthFrown=0.6,
-                mouthShrugLower=0.25,
+                (4, 0, 0), browDown=1.25, browInnerUp=-0.7, browOuterUp=0.5, eyeSquint=0.45, noseSneer=0.4,
+                mouthPress=0.4, mouthFrown=0.9, mouthShrugLower=0.4,
             ), IdleHabits(blink_rate=0.7, breath_rate=1.2, breath_depth=1.4, wander=0.5), head=1.15,
         ),
         feeling(

@@ -63,14 +63,14 @@ class VoiceShare:
         self._heard, self._strength, self._lost = float(is_heard), strength, float(not is_seen)
 
     def expression(self, face: VoiceFrame | None) -> Expression:
-        """This share of a voice's face; `REST` where there is none."""
+        """This share of a voice's face, under which a smile of the driver stays; `REST` where there is none."""
         if face is None or self.mouth <= 0:
             return REST
         weights = np.zeros(len(NAMES), np.float32)
         weights[_PLACES] = self.mouth * face.weights[_KNOWN]
         kept = np.ones(3, np.float32)
         kept[MOUTH] = 1 - self.mouth
-        return Expression(weights, kept, np.array(face.head, np.float32) * np.float32(self.head))
+        return Expression(weights, kept, np.array(face.head, np.float32) * np.float32(self.head), corners=1.0)
 
 
 def _towards(value: float, target: float, step: float) -> float:

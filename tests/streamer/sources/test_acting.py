@@ -16,7 +16,7 @@ from models.geometry.topology import (
     UPPER_LIP_INNER,
 )
 from streamer.sources.acting import act_out
-from streamer.sources.expression import REST, Array, Expression, weights
+from streamer.sources.expression import REST, Array, Expression, blendshapes, weights
 from streamer.tracking.eyelids import lid_aspects
 from streamer.tracking.head_pose import CANONICAL, head_pose, rotation_matrix, rotation_vector
 from streamer.tracking.motion import VISIBILITY, Motion
@@ -70,6 +70,28 @@ def test_head_scales_the_drivers_turn_away_from_the_neutral(gain: float) -> None
     assert rotation_vector(acted.head) == pytest.approx([0, 0.2 + gain * 0.3, 0], abs=0.01)
     still, _ = act_out(neutral, neutral, Expression(head=gain))
     assert np.abs(still.head - neutral.head).max() < 1e-4
+
+
+def test_a_mouth_that_is_taken_keeps_its_smile_where_corners_stay_and_loses_what_it_says() -> None:
+    said = CANONICAL + np.tensordot(weights(mouthSmile=0.7, jawOpen=0.4), blendshapes(), 1)
+    smiled = CANONICAL + np.tensordot(weights(mouthSmile=0.7), blendshapes(), 1)
+    taken = np.array([1, 1, 0], np.float32)
+    shown = {
+        corners: local(
+            act_out(turned(said.astype(np.float32)), turned(CANONICAL), Expression(kept=taken, corners=corners))[0]
+        )
+        for corners in (0.0, 1.0)
+    }
+
+    def corner(shape: Array) -> float:
+        return float(shape[LEFT_MOUTH_CORNER, 0] - shape[RIGHT_MOUTH_CORNER, 0])
+
+    def gap(shape: Array) -> float:
+        return float(shape[LOWER_LIP_INNER, 1] - shape[UPPER_LIP_INNER, 1])
+
+    assert corner(shown[0.0]) == pytest.approx(corner(CANONICAL), rel=0.01)
+    assert corner(shown[1.0]) - corner(CANONICAL) == pytest.approx(corner(smiled) - corner(CANONICAL), rel=0.25)
+    assert gap(shown[1.0]) == pytest.approx(gap(smiled), abs=0.01) and gap(said) > gap(smiled) + 0.1
 
 
 def test_kept_replaces_as_much_of_the_drivers_own_mouth_as_it_says() -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import pytest
 
+from models.voice.mouth_shapes import SHAPE_NAMES
 from streamer.engine.camera_silence import CameraSilence
+from streamer.sources.expression import MOUTH
+from streamer.sources.voice_motion import VoiceFrame
 from streamer.sources.voice_share import VoiceShare
 
 WANTED_S = 0.3
@@ -82,3 +86,10 @@ def test_a_voice_that_comes_and_goes_has_its_share_softly() -> None:
     share.advance(0.0, False, False, 1.4)
     share.advance(0.0, False, False, 1.5)
     assert share.mouth == 0
+
+
+def test_a_voice_takes_the_mouth_and_leaves_its_smile() -> None:
+    share = driven(30, 1.0)
+    face = VoiceFrame(0.0, np.zeros(len(SHAPE_NAMES), np.float32), (0.0, 0.0, 0.0), 1.0)
+    said = share.expression(face)
+    assert said.kept[MOUTH] == pytest.approx(0) and said.corners_kept == pytest.approx(1)
