@@ -26,6 +26,19 @@ class ClusterUnreachableError(KagamiError):
         )
 
 
+class RayNotStartedError(KagamiError):
+    """Ray does not start on this machine. reason: its own words."""
+
+    code = "no-cluster"
+
+    def __init__(self, reason: str) -> None:
+        words = (reason.strip().splitlines() or ["without a word"])[0].rstrip(".")[:200]
+        super().__init__(
+            f"Ray does not start on this machine ({words}): free memory and space in its temporary folder, or name a "
+            "cluster with --address."
+        )
+
+
 class ReplicasFailedError(KagamiError):
     """No replica of the engine starts. reason: the last words of the one that failed."""
 

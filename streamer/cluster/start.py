@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import socket
 import threading
 import time
@@ -17,7 +18,7 @@ from ray.serve.schema import ApplicationStatus
 
 from streamer.cluster.application import NAME, make_application
 from streamer.cluster.engine_replica import MakeEngine
-from streamer.cluster.errors import ClusterUnreachableError, ReplicasFailedError
+from streamer.cluster.errors import ClusterUnreachableError, RayNotStartedError, ReplicasFailedError
 from streamer.cluster.settings import ClusterSettings
 from streamer.runtime.end_signals import end_as_ctrl_c_does
 from streamer.settings import Settings
@@ -51,16 +52,20 @@ def serve_there(cluster: ClusterSettings, settings: Settings, print_line: Callab
 
 
 def start_ray(address: str | None, **options: Any) -> None:
-    """Connect to a cluster, or start Ray on this machine. Raises ClusterUnreachableError."""
+    """Connect to a cluster, or start Ray on this machine, where it takes calls only with a word of this start: its
+    ports are open on every address, and who reaches them runs code. Raises ClusterUnreachableError, RayNotStartedError.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anybody
     if address is not None:
         _check_answers(address)
+    else:
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # else Ray writes one into the home folder
     try:
         ray.init(
             address=address or "local", log_to_driver=False, logging_level=logging.ERROR, namespace=NAME, **options
         )
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        raise ClusterUnreachableError(address or "this machine") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ClusterUnreachableError(address) if address else RayNotStartedError(str(error)) from error
 
 
 def run(cluster: ClusterSettings, settings: Settings, make: MakeEngine | None = None) -> None:

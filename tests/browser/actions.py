@@ -14,7 +14,7 @@ from playwright.sync_api import Page, Route, WebSocketRoute, expect
 from tests.browser.conftest import CONDITION_TIMEOUT_MS
 
 JUMP_S = 10.0  # of a page's clock that is stopped: more than it takes to ask for it
-_COLOUR = """
+COLOUR = """
 (selector) => {
   const video = document.querySelector(selector);
   const canvas = document.createElement('canvas');
@@ -24,7 +24,7 @@ _COLOUR = """
   return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
 }
 """
-_FRAMES = """
+NEXT_FRAMES = """
 ([selector, count, timeoutMs]) => new Promise((done) => {
   const video = document.querySelector(selector);
   setTimeout(() => done(false), timeoutMs);
@@ -47,12 +47,12 @@ def await_live(page: Page) -> None:
 
 def await_frames(page: Page, count: int = 3, video: str = "#avatar") -> None:
     """Wait until `count` new frames of the video were shown."""
-    assert page.evaluate(_FRAMES, [video, count, CONDITION_TIMEOUT_MS]), "the video stands still"
+    assert page.evaluate(NEXT_FRAMES, [video, count, CONDITION_TIMEOUT_MS]), "the video stands still"
 
 
 def colour_of(page: Page, video: str = "#avatar") -> list[int]:
     """Mean [r, g, b] of 8 x 8 pixels in the right half of the video, which the stub fills with the picture's mean."""
-    colour: list[int] = page.evaluate(_COLOUR, video)
+    colour: list[int] = page.evaluate(COLOUR, video)
     return colour
 
 

@@ -25,6 +25,7 @@ import psutil
 
 ROOT = Path(__file__).parents[2]
 STORE_BYTES = 80 * 2**20  # Ray takes no less than 75 MiB
+NO_HOME = "/proc/nobody"  # nothing can be written there, as in a container whose file system is read-only
 END_S = 60.0  # for Ray's processes to end in order, after which they are killed
 # The machine may be full and slow for reasons of others: Ray is neither to end processes for memory nor to take them
 # for dead.
@@ -46,7 +47,7 @@ class ClusterProcess:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.cluster_process", self._folder, *self._flags],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
-            env={**os.environ, **PATIENT_RAY, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, **PATIENT_RAY, "PYTHONPATH": str(ROOT), "HOME": NO_HOME},
         )  # fmt: skip
         try:
             assert self._hear() == {"ready": True}
@@ -107,6 +108,7 @@ def main(folder: str, *flags: str) -> None:
     finally:
         start.serve.shutdown()
         start.ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)  # also where nobody is left who would
 
 
 async def _answer(command: str, *arguments: str, flags: Sequence[str]) -> Any:

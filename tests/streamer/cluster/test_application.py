@@ -7,18 +7,24 @@ import contextlib
 import hashlib
 import importlib.util
 import json
+import re
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from playwright.async_api import Page as Tab
+from playwright.async_api import WebSocket, async_playwright
 from websockets.asyncio.client import connect
 
 from benchmarks.streaming import whip_clients
 from benchmarks.streaming.whip_clients import WhepPlayer, WhipEncoder
+from tests.browser.actions import COLOUR, NEXT_FRAMES, is_close, png_file
+from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.support.cluster_process import ROOT, ClusterProcess
 from tests.support.page import FakeCamera, Page, socket_url
 from tests.support.server_checks import png
@@ -27,18 +33,31 @@ pytestmark = [
     pytest.mark.skipif(
         importlib.util.find_spec("ray") is None, reason='the cluster wants Ray: pip install "kagami[cluster]"'
     ),
-    pytest.mark.timeout(600),  # with the start of the cluster, on a machine that has other work
+    pytest.mark.timeout(1200),  # with the start of the cluster, on a machine that has other work
 ]
 TOKEN = "a-word-of-this-test"
 SECRET = "q3J5rX0b9Qy1xT7uJ5mW2R"
-PATIENCE_S = 90.0
+PATIENCE_S = 120.0
+START_S = 400.0  # of a replica in place of one that was killed
+START = """
+from streamer.cluster.start import start_ray
+from streamer.errors import KagamiError
+
+def attempt(address, **options):
+    try:
+        start_ray(address, **options)
+    except KagamiError as error:
+        print(error)
+
+{}
+"""
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[ClusterProcess]:
     """Two replicas and an ingress."""
     with ClusterProcess(
-        ["--replicas", "2", "--cores", "1", "--token", TOKEN, "--max-sessions", "4", "--whip"]
+        ["--replicas", "2", "--cores", "1", "--token", TOKEN, "--max-sessions", "4", "--whip", "--drain-s", "0"]
     ) as cluster:
         yield cluster
 
@@ -87,10 +106,12 @@ async def test_sessions_are_spread_come_back_and_move_with_picture_and_controls(
         await second.receive("picture-status", stage="ready")
         metrics = (await http.get("/metrics", params={"token": TOKEN})).text
         assert all(f'kagami_sessions{{replica="{name}"}} 1.0' in metrics for name in health["replicas"])
+        await first.send(type="bye")
     async with page_of(address) as page:
         again = await page.hello(resume=SECRET[::-1])
         assert again["resumed"] and again["session"] == hello["session"]
         assert (again["picture"]["name"], again["controls"]["head"]) == ("red.png", 1.5)
+        await page.send(type="bye")
 
 
 async def test_programs_reach_sessions_of_every_replica(address: str) -> None:
@@ -173,6 +194,7 @@ async def test_sessions_of_a_killed_replica_go_on_at_the_other_one(
         for number in range(4):  # until a page comes to where the encoder is
             secret, page = f"a-secret-for-a-killed-replica-{number}", page_of(address)
             await stack.enter_async_context(page)
+            stack.push_async_callback(page.send, type="bye")
             hello = await page.hello(resume=secret)
             await page.start(FakeCamera())
             await page.wait_for_frames(2)
@@ -200,19 +222,88 @@ async def test_sessions_of_a_killed_replica_go_on_at_the_other_one(
             assert controls.json()["controls"]["head"] == 0.5, "the encoder's session did not go on"
 
 
-async def test_cluster_that_does_not_answer_is_told_in_one_sentence() -> None:
+class BrowserPage:
+    """The page in a tab of Chromium. secret: with which it comes back. readies: how many `ready` it got."""
+
+    def __init__(self, tab: Tab) -> None:
+        self.tab = tab
+        self.secret = ""
+        self.readies = 0
+        tab.on("websocket", self._listen)
+
+    def _listen(self, socket: WebSocket) -> None:
+        socket.on("framesent", self._on_sent)
+        socket.on("framereceived", self._on_received)
+
+    def _on_sent(self, text: str | bytes) -> None:
+        self.secret = json.loads(text).get("resume", self.secret)
+
+    def _on_received(self, text: str | bytes) -> None:
+        self.readies += json.loads(text)["type"] == "ready"
+
+    async def go_live(self, address: str) -> None:
+        await self.tab.goto(f"{address}/?token={TOKEN}")
+        await self.tab.get_by_role("button", name="Start").click()
+        await self.tab.wait_for_selector("body[data-live=live][data-link=open]")
+
+    async def until_it_shows(self, rgb: tuple[int, int, int]) -> None:
+        """Wait until new frames of the avatar have this colour."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                assert await self.tab.evaluate(NEXT_FRAMES, ["#avatar", 2, PATIENCE_S * 1000]), "the video stands still"
+                if is_close(await self.tab.evaluate(COLOUR, "#avatar"), rgb):
+                    return
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: install Debian's chromium package")
+async def test_page_in_a_browser_is_live_again_with_its_picture_after_its_replica_was_taken_away(
+    cluster: ClusterProcess, address: str
+) -> None:
+    red = (200, 30, 30)
+    async with client_of(address, params={"token": TOKEN}) as http, asyncio.timeout(START_S):
+        while [each["sessions"] for each in (await http.get("/api/health")).json()["replicas"].values()] != [0, 0]:
+            await asyncio.sleep(0.2)  # the one that was killed before is replaced
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        try:
+            context = await browser.new_context(permissions=["camera", "microphone"])
+            context.set_default_timeout(PATIENCE_S * 1000)
+            pages = [BrowserPage(await context.new_page()) for _ in range(2)]
+            for page in pages:
+                await page.go_live(address)
+                await page.tab.locator("#file").set_input_files(png_file("red.png", red))  # type: ignore[arg-type]
+                await page.until_it_shows(red)
+            places = {(await known(cluster, page.secret, name="red.png"))["replica"]: page for page in pages}
+            assert len(places) == 2
+            await cluster.ask("shrink")
+            async with asyncio.timeout(PATIENCE_S):
+                while max(page.readies for page in pages) < 2:
+                    await asyncio.sleep(0.05)
+            for replica, page in places.items():
+                await page.until_it_shows(red)
+                await page.tab.wait_for_selector("body[data-live=live][data-link=open]")
+                assert ((await known(cluster, page.secret))["replica"] == replica) is (page.readies == 1)
+        finally:
+            await browser.close()
+
+
+async def test_ray_that_does_not_answer_or_start_is_told_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
     with socket.socket() as unheard:
         unheard.bind(("127.0.0.1", 0))  # a port that is taken, and on which nobody listens
         port = unheard.getsockname()[1]
         addresses = [f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}"]
-        program = (
-            f"from streamer.cluster.__main__ import main\nfor each in {addresses}: print(main(['--address', each]))"
-        )
-        command = [sys.executable, "-c", program]
+        calls = [*(f"{each!r}" for each in addresses), f"None, _temp_dir={str(tmp_path / 'file')!r}"]
+        command = [sys.executable, "-c", START.format("\n".join(f"attempt({call})" for call in calls))]
         ended = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, cwd=ROOT)
-    assert ended.stdout == "1\n1\n"
-    assert ended.stderr == "".join(
+    *unreachable, unstarted = ended.stdout.splitlines()
+    assert unreachable == [
         f"No Ray cluster answers at {each}: start one with ray start --head, or leave --address away to start one on "
-        "this machine.\n"
+        "this machine."
         for each in addresses
+    ]
+    assert re.fullmatch(
+        r"Ray does not start on this machine \(.+\): free memory and space in its temporary folder, or name a cluster "
+        r"with --address\.",
+        unstarted,
     )
