@@ -1,9 +1,9 @@
 """`python -m benchmarks.cluster`: a Ray cluster of this machine, with sessions over real WebRTC.
 
 Two replicas of the engine on CPUs, the geometry alone, small. Sessions are spread, come back, lose their replica by
-SIGKILL, and are moved away from one that is taken away; for each the longest time without an avatar frame is told. What
-the ingress adds to the signalling is the time of a wrong message until its error comes, beside that of a server without
-a cluster, by turns. Needs Ray: pip install "kagami[cluster]".
+SIGKILL, and are moved away from one that is taken away; for each the longest time without an avatar frame is told, with
+--browser also that of a page in Chromium. What the ingress adds to the signalling is the time of a wrong message until
+its error comes, beside that of a server without a cluster, by turns. Needs Ray: pip install "kagami[cluster]".
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from benchmarks.common import hardware
 from benchmarks.common.jsonfile import run
 from benchmarks.common.percentiles import percentiles
+from benchmarks.streaming.browser_page import BrowserPage
 from benchmarks.streaming.clip_camera import load_clip
 from benchmarks.streaming.server_process import ServerProcess
 from benchmarks.streaming.webrtc_client import SessionRefusedError, WebRtcClient
@@ -108,6 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=6.0, metavar="N", help="between two events (6)")
     parser.add_argument("--clip", type=Path, default=Path("assets/driver.mp4"), metavar="FILE", help="of the camera")
     parser.add_argument("--port", type=int, default=8177, metavar="N", help="of the ingress (8177)")
+    parser.add_argument("--browser", action="store_true", help="one of the moved sessions is a page in Chromium")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here, too")
     options = parser.parse_args(arguments)
     filter_native_logs()
@@ -156,23 +158,30 @@ async def _measure(options: argparse.Namespace, frames: Any) -> dict[str, Any]:
             for client in clients[2:]:
                 await client.close()
             async with contextlib.AsyncExitStack() as stack:
-                kept = clients[:2]
-                for _ in range(2):  # they go to the new replica
+                kept, page = clients[:2], None
+                if options.browser:
+                    page = await stack.enter_async_context(BrowserPage(f"http://localhost:{options.port}/"))
+                for _ in range(2 if page is None else 1):  # they go to the new replica
                     kept.append(MovingClient(_url(options), frames, options.fps))
                     await stack.enter_async_context(kept[-1])
                 for client in kept:
                     await client.wait_until(lambda log: log.has_been("live"), LIVE_TIMEOUT_S, "A new session")
-                report["drained"] = await _lose(options, kept, lambda: None)  # the autoscaler takes one away
+                report["drained"] = await _lose(options, kept, lambda: None, int(page is not None))  # by the autoscaler
+                if page is not None:
+                    report["browser"] = {"moves": page.moves, "gap_s": round(await page.longest_gap_s(), 2)}
         return report
 
 
-async def _lose(options: argparse.Namespace, clients: list[MovingClient], lose: Any) -> dict[str, Any]:
-    """Have a replica lost, and wait until all its sessions are live elsewhere. Returns the gaps of those that moved."""
+async def _lose(options: argparse.Namespace, clients: list[MovingClient], lose: Any, others: int = 0) -> dict[str, Any]:
+    """Have a replica lost, and wait until all its sessions are live elsewhere. Returns the gaps of those that moved.
+
+    others: sessions that are not of these clients.
+    """
     before, at = [len(each.ready_at) for each in clients], time.monotonic()
     on_it = {name: each["sessions"] for name, each in _health(options)["replicas"].items()}
     await asyncio.to_thread(lose)
     moved: list[MovingClient] = []
-    while time.monotonic() < at + LOSS_TIMEOUT_S and len(moved) < max(1, min(on_it.values(), default=1)):
+    while time.monotonic() < at + LOSS_TIMEOUT_S and len(moved) < max(1, min(on_it.values(), default=1) - others):
         await asyncio.sleep(0.2)
         moved = [each for each, count in zip(clients, before, strict=True) if len(each.ready_at) > count]
     await asyncio.sleep(options.seconds)
@@ -203,13 +212,13 @@ async def _live(options: argparse.Namespace, frames: Any) -> AsyncIterator[list[
 
 
 def _kill_one() -> None:
-    """SIGKILL one replica of the engine."""
+    """SIGKILL one replica of the engine, of this benchmark's own cluster."""
     name = "ray::ServeReplica:kagami:engine"
     processes = [
-        each for each in psutil.process_iter(["cmdline", "ppid"]) if (each.info["cmdline"] or [""])[0].startswith(name)
+        each for each in psutil.Process().children(recursive=True) if "".join(each.cmdline()[:1]).startswith(name)
     ]
     own = {each.pid for each in processes}
-    processes = [each for each in processes if each.info["ppid"] not in own]  # without their own workers
+    processes = [each for each in processes if each.ppid() not in own]  # without their own workers
     if not processes:
         raise SessionRefusedError("No replica of the engine was found among this machine's processes.")
     os.kill(processes[0].pid, signal.SIGKILL)
@@ -272,6 +281,10 @@ def table(report: dict[str, Any]) -> str:
         lines.append(
             f"{name}: {each['moved']} moved, {each['same_session']} are the same session; longest time without a "
             f"frame, s: {each['gaps_s']}, of the others {each['gaps_of_others_s']}"
+        )
+    if (page := report.get("browser")) is not None:
+        lines.append(
+            f"a page in Chromium moved {page['moves']} times; longest time between two shown frames: {page['gap_s']} s"
         )
     pings = report["pings"]
     lines += [
