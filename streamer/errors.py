@@ -267,3 +267,9 @@ class EngineClosedError(KagamiError):
 
     def __init__(self) -> None:
         super().__init__("The server is shutting down: start it again to go on.")
+
+
+class MediaServerError(KagamiError):
+    """A media server does not take the stream; the message says why, without the secrets of its address."""
+
+    code = "publish"

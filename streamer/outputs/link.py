@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from streamer.webrtc.whip_client import MediaServerError
+from streamer.errors import MediaServerError
 
 LOST = "the connection was lost"
 NO_ANSWER = "it does not answer"

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from streamer.errors import MediaServerError
 from streamer.outputs import amf0
 from streamer.outputs.link import LOST, no_answer
 from streamer.outputs.rtmp_messages import (
@@ -32,7 +33,6 @@ from streamer.outputs.rtmp_messages import (
     to_chunks,
 )
 from streamer.stream_address import RtmpAddress
-from streamer.webrtc.whip_client import MediaServerError
 
 CONNECT_TIMEOUT_S = 10.0  # from the first packet until the server takes the stream
 SEND_BUFFER_BYTES = 256 * 1024  # in the system: what waits there is delay that nobody sees

@@ -8,10 +8,10 @@ import socket
 import time
 from collections import deque
 
+from streamer.errors import MediaServerError
 from streamer.outputs import srt_library as srt
 from streamer.outputs.link import LOST, no_answer
 from streamer.stream_address import SrtAddress
-from streamer.webrtc.whip_client import MediaServerError
 
 PAYLOAD_BYTES = 7 * 188  # of a packet: whole packets of MPEG-TS
 POLL_S = 0.02  # between two looks at whether it is connected

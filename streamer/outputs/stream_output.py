@@ -7,13 +7,13 @@ import threading
 import time
 from collections.abc import Callable
 
+from streamer.errors import MediaServerError
 from streamer.frames import AvatarFrame
 from streamer.outputs.link import Link
 from streamer.outputs.timed_stream import TimedStream
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.runtime.sound_feed import Samples
 from streamer.webrtc.delayed_audio import DelayLine
-from streamer.webrtc.whip_client import MediaServerError
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 60.0  # from a failure to the next attempt; doubled each time
 STABLE_S = 30.0  # of a connection, after which a failure is the first one again

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from streamer.addresses import is_safe_url
-from streamer.errors import KagamiError
+from streamer.errors import MediaServerError
 
 TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 64 * 1024
@@ -17,12 +17,6 @@ MAX_REDIRECTS = 3
 SDP = "application/sdp"
 _REDIRECTS = (HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT)
 _FORBIDDEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-
-
-class MediaServerError(KagamiError):
-    """A media server does not take the stream; the message says why, without the secrets of its address."""
-
-    code = "publish"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCRtpTransceiver, RTCSessionDescription, sdp
 
+from streamer.errors import MediaServerError
 from streamer.frames import KEY, AvatarFrame
 from streamer.options import Codec
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
@@ -21,7 +22,7 @@ from streamer.webrtc.encoder import install_encoder, make_encoder
 from streamer.webrtc.peer import codec_preferences
 from streamer.webrtc.stun_queries import end_stun_queries
 from streamer.webrtc.tracks import AvatarTrack
-from streamer.webrtc.whip_client import MediaServerError, MediaSession, end_session, post_offer, server_of
+from streamer.webrtc.whip_client import MediaSession, end_session, post_offer, server_of
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 60.0  # from a failure to the next attempt; doubled each time
 STABLE_S = 30.0  # of a connection, after which a failure is the first one again

@@ -10,12 +10,12 @@ from contextlib import closing
 
 import pytest
 
+from streamer.errors import MediaServerError
 from streamer.outputs import amf0, rtmp_link
 from streamer.outputs.rtmp_link import RtmpLink
 from streamer.outputs.rtmp_messages import AUDIO, COMMAND, DATA, PING_REQUEST, USER_CONTROL, VIDEO, Message, to_chunks
 from streamer.server.certificate import make_certificate
 from streamer.stream_address import RtmpAddress
-from streamer.webrtc.whip_client import MediaServerError
 from tests.support.rtmp_server import RtmpServer, command, status
 
 KEY = "s3cret-k3y"

@@ -14,10 +14,11 @@ import pytest
 from benchmarks.streaming.coded_sound import MIN_LEVEL, CodedMicrophone
 from benchmarks.streaming.offers import make_offer
 from benchmarks.streaming.whip_clients import WhepPlayer, WhipEncoder
+from streamer.errors import MediaServerError
 from streamer.server import whip_routes
 from streamer.server.app import Server
 from streamer.settings import Settings
-from streamer.webrtc.whip_client import MediaServerError, send_fragment
+from streamer.webrtc.whip_client import send_fragment
 from tests.support.leaks import udp_sockets
 from tests.support.page import UNLIMITED, FakeCamera, Page, serving, socket_url
 from tests.support.server_checks import http_request, wait_for_brightness, wait_until_settled
