@@ -33,7 +33,9 @@ class AvatarMuxer:
         options = {"flush_packets": "1"} | _CONTAINER_OPTIONS[container]
         self._container: Any = av.open(_Sink(sink), "w", format=container, container_options=options)
         self._video = self._add_video(width, height, fps, bitrate)
-        self._sound = self._container.add_stream("aac", rate=SAMPLE_RATE, layout="stereo")
+        self._sound = self._container.add_stream(
+            "aac", rate=SAMPLE_RATE, layout="stereo", options={"aac_coder": "fast"}
+        )
         self._sound.bit_rate = SOUND_BITRATE
         self._reformatter = VideoReformatter()
         self._last_pts = -1

@@ -21,7 +21,8 @@ class PacedSound:
         self._started_at = started_at
         self._block = 0
         self._smoothed = SmoothedDelay()
-        self._frame_delay = MIN_DELAY_S
+        self._newest_delay: float | None = None  # of a frame
+        self._frame_delay = MIN_DELAY_S  # smoothed
 
     @property
     def next_due(self) -> float:
@@ -39,12 +40,14 @@ class PacedSound:
 
     def follow(self, frame_delay_s: float) -> None:
         """Tell how much later a frame is than its camera picture, and than the sound that moves it."""
-        self._frame_delay = self._smoothed.add(min(max(0.0, frame_delay_s), MAX_DELAY_S))
+        self._newest_delay = min(max(0.0, frame_delay_s), MAX_DELAY_S)
 
     def due(self, line: DelayLine, now: float) -> Iterator[tuple[int, Samples]]:
         """The number and the samples (block_samples, 2) of each block that is due, silence where there is no sound."""
         if now - self.next_due > MAX_LATE_S:
             self._block = round((now - self._started_at) * SAMPLE_RATE / self._block_samples)
         while self.next_due <= now:
+            if self._newest_delay is not None:
+                self._frame_delay = self._smoothed.add(self._newest_delay)
             yield self._block, line.pull(self._block_samples, self.next_due, self.delay_s)
             self._block += 1
