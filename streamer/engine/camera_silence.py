@@ -9,8 +9,9 @@ from streamer.engine.draw_schedule import RecentDurations
 CAMERA_IDLE_S = 0.25  # without a camera picture, until the avatar shows its idle motion
 IDLE_FPS = 25.0
 USUAL_QUANTILE = 0.75  # of the times between pictures
+VOICE_FPS = 50.0  # that are looked at while somebody speaks whose face no camera shows: each step of their voice
 PACKET_S = 0.02  # of sound
-SOUND_READY_S = 0.003  # after a packet's arrival, in which the next one will have come, too, on a busy machine
+LATE_PACKET_S = 0.02  # by which a packet is later than usual, before a frame is begun without it
 LATE_S = 0.04  # by which a picture is later than usual, before a voice moves the mouth without it
 
 
@@ -44,16 +45,19 @@ class CameraSilence:
         """Seconds after a picture, until the next one is late."""
         return min(self._periods.quantile(USUAL_QUANTILE) + LATE_S, CAMERA_IDLE_S)
 
-    def patience_s(self, now: float, began_at: float, sound_at: float | None) -> float:
-        """How long to wait for the next picture before a frame is begun without it.
+    def patience_s(self, now: float, began_at: float, sound_at: float | None, fps: float = IDLE_FPS) -> float:
+        """How long to wait for the next picture before a frame is begun without it; 0: no longer.
 
         began_at: of the last frame. sound_at: when the last packet of a voice came that moves the mouth meanwhile; None
-        where nobody is heard. Frames then begin when a packet has just come, so that none waits for a frame.
+        where nobody is heard. fps: frames a second meanwhile, at most. Frames then begin when a packet comes, so that
+        no sound waits for a frame: ask again after each.
         """
         if sound_at is None:
-            return max(CAMERA_IDLE_S - self.lasts_s(now), began_at + 1 / IDLE_FPS - now, 0.0)
-        late = now + self._late_after_s - self.lasts_s(now) + PACKET_S / 2
-        due = max(late, began_at + 1 / IDLE_FPS, now)
-        earlier = (due - sound_at - SOUND_READY_S) % PACKET_S  # the packet before it came so long ago
-        aligned = due - earlier + (PACKET_S if earlier > PACKET_S / 2 else 0)
-        return max(aligned - now, 0.0)
+            return max(CAMERA_IDLE_S - self.lasts_s(now), began_at + 1 / fps - now, 0.0)
+        due = max(now + self._late_after_s - self.lasts_s(now), began_at + 1 / fps)
+        earliest = due - PACKET_S / 2
+        if now < earliest:
+            return earliest - now
+        if sound_at > began_at and sound_at >= max(earliest, now - PACKET_S / 2):
+            return 0.0
+        return max(max(due, sound_at + PACKET_S) + LATE_PACKET_S - now, 0.0)

@@ -19,13 +19,13 @@ from streamer.engine.admission import Admission
 from streamer.engine.draw_schedule import DrawSchedule
 from streamer.engine.engine_session import EngineSession, PendingMotion
 from streamer.engine.picture_preparation import Building, PicturePreparation, Preparation
+from streamer.engine.tick_pace import TickPace
 from streamer.engine.watchers import Listener, Watchers
 from streamer.errors import DeviceMemoryError, EngineClosedError, KagamiError, ServerFullError
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.avatar import Avatar
 from streamer.generation.controls import Controls
 from streamer.generation.stream import FrameRequest, Stream
-from streamer.runtime import pacing
 from streamer.runtime.cached_value import CachedValue
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.memory import memory_bytes
@@ -36,7 +36,6 @@ from streamer.sources.tracker_feed import TrackerFeed
 from streamer.tracking.presence import NEUTRAL
 from streamer.tracking.tracker import Tracker
 
-EARLY_SHARE = 0.75  # of a period: a frame may be drawn so much early, so that camera jitter costs neither tick nor wait
 SPREAD_PERIOD_S = 1.0  # every page requests the spread once a second, and percentiles over all sessions cost time
 MEMORY_PERIOD_S = 5.0
 CLOSE_TIMEOUT_S = 10.0  # for the tracking threads of all sessions together, and again for the frame being drawn
@@ -291,17 +290,18 @@ class Engine:
 
     def _run(self) -> None:
         raise_priority()
-        pace = pacing.begin(time.monotonic(), self.fps, EARLY_SHARE)
+        pace = TickPace(time.monotonic(), self.fps)
         while True:
             with self._wake:
                 self._wake.wait_for(lambda: self._has_work or self._closed)
-                self._wake.wait_for(lambda: self._closed, pacing.wait(pace, time.monotonic()))
+                self._wake.wait_for(lambda: self._closed, pace.wait(time.monotonic()))
                 if self._closed:
                     return
                 self._has_work = False
-            pace = pacing.advance(pace, time.monotonic())
+            pace.advance(time.monotonic())
             # A function of its own, so that no local variable keeps a session alive during the wait.
-            self._tick(not_before=pacing.usable_at(pace))
+            self._tick(not_before=pace.usable_at)
+            pace.follow(self.sessions)
 
     def _tick(self, not_before: float) -> None:
         """Draw one frame for every session with a new motion since the last tick, each by its newest motion.

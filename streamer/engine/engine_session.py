@@ -16,8 +16,9 @@ import torch
 from streamer.camera import Converter, ReceivedFrame
 from streamer.effort import FRAME_COSTS, Effort
 from streamer.engine import governor
-from streamer.engine.camera_silence import CameraSilence
+from streamer.engine.camera_silence import IDLE_FPS, VOICE_FPS, CameraSilence
 from streamer.engine.draw_schedule import LEAD_QUANTILE, DrawSchedule, RecentDurations
+from streamer.engine.voice_frames import VoiceFrames, held, is_recent
 from streamer.errors import DeviceMemoryError, KagamiError, SessionError
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.avatar import Avatar
@@ -86,6 +87,7 @@ class EngineSession:
     newest_frame: that was drawn; None before the first one.
     handover: the last of its tracker once it is calibrated, for a session elsewhere that goes on in place of this one.
     adopted: what its tracker goes on with; to be set before `start`.
+    speaks_unseen: whether a voice is all that moves it now; set by the tracking thread.
     recent: the last motions that were tracked while live, for measurements of how the driver looks; oldest first.
     is_recorded: whether the server writes its frames to a file now; set by who does.
     failure: the error that ended the session, if any; `on_failure` is called with it, in the thread that failed.
@@ -111,6 +113,7 @@ class EngineSession:
         self.acts = WantedActs()
         self.mood = NO_MOOD
         self.state = TrackingState()
+        self.speaks_unseen = False
         self._governor = governor.Governor()
         self._governed_at = 0.0
         self.recent: deque[TrackedMotion] = deque(maxlen=RECENT_MOTIONS)
@@ -119,7 +122,8 @@ class EngineSession:
         self.is_recorded = False
         self.failure: KagamiError | None = None
         self.camera: Mailbox[ReceivedFrame] = Mailbox()
-        self.sound = SoundFeed(on_sound)
+        self.sound = SoundFeed(self._hear)
+        self._on_sound = on_sound
         self.motions: Mailbox[PendingMotion] = Mailbox(on_put=wake_engine)
         self.newest_frame: AvatarFrame | None = None
         self._output: Mailbox[AvatarFrame] = Mailbox()
@@ -259,15 +263,17 @@ class EngineSession:
                 tracker.close()
 
     def _track_with(self, tracker: Tracker) -> None:
-        to_rgb, index, wanted, began_at = Converter(), 0, Wanted(), -math.inf
+        to_rgb, index, wanted, began_at, frames = Converter(), 0, Wanted(), -math.inf, VoiceFrames()
         durations, mixer, silence = RecentDurations(), live_mixer(self.sound), CameraSilence()
         program = None if self._feed is None else ReceivedTracker(self._feed, self)
         changeover = Changeover()
         tracked: TrackedMotion | None = None
+        idle: TrackedMotion | None = None
         if self.adopted is not None:
             tracker.look_for(wanted := self._wanted())
             tracker.adopt(self.adopted)
         while True:
+            idle = self._idle_ahead(tracker, idle)
             self._schedule.wait_for_turn(lambda: not self.motions, durations.quantile(LEAD_QUANTILE))
             by_program = self._track_program(program, silence)
             received = None if by_program is not None else self._next_picture(silence, began_at)
@@ -283,10 +289,9 @@ class EngineSession:
             if by_program is not None:
                 tracked, phase, mover = by_program, by_program.phase, "tracker"
             elif received is None and tracked is not None and not (self.paused or silence.is_idle(began_at)):
-                held = replace(tracked.motion, captured=began_at, stages={})
-                tracked = replace(tracked, motion=held)  # in which a voice goes on
+                tracked = held(tracked, began_at)  # in which a voice goes on
             elif received is None or self.paused:
-                tracked, mover = tracker.idle(began_at), "idle"
+                tracked, mover = tracker.idle(began_at) if idle is None else held(idle, began_at), "idle"
                 phase = self._idle_phase(silence.lasts_s(began_at))
                 if phase in _IDLE_PHASES:  # not where a camera is silent for a moment
                     self.recent.clear()
@@ -302,16 +307,37 @@ class EngineSession:
             self.state = TrackingState(phase, tracked.progress, tracked.responding, tracked.people, tracked.obstacle)
             now = time.monotonic()
             is_on_time = mover == "tracker" or frame is not None or not silence.is_late(now)
-            moment = Moment(now, tracked.is_seen and is_on_time, self._wanted_motion())
+            moment = Moment(now, tracked.is_seen and is_on_time, self._wanted_motion(), tracked.motion.captured)
             eased = tracked if program is None else changeover.eased(tracked, mover, now)
             motion, neutral = mixer.mix(eased.motion, eased.neutral, moment)
-            mixed = replace(eased, motion=motion, neutral=neutral)
-            self.motions.put(PendingMotion(mixed, frame if self._keep_camera else None, time.monotonic()))
+            if frames.take(motion.face, began_at) or not self.speaks_unseen:
+                mixed = replace(eased, motion=motion, neutral=neutral)
+                self.motions.put(PendingMotion(mixed, frame if self._keep_camera else None, time.monotonic()))
+
+    def _idle_ahead(self, tracker: Tracker, last: TrackedMotion | None) -> TrackedMotion | None:
+        """The motion in which a voice alone goes on, IDLE_FPS times a second, asked of the tracker's process before the
+        next sound comes, so that no sound waits for it; None where there is no such voice. last: of the last frame.
+        """
+        if not self.speaks_unseen or self.paused:
+            return None
+        return last if last is not None and is_recent(last, time.monotonic()) else tracker.idle(time.monotonic())
+
+    def _hear(self, feed: SoundFeed, samples: Samples) -> None:
+        """Called with each piece of sound: a frame may have waited for it."""
+        self.camera.nudge()
+        if self._on_sound is not None:
+            self._on_sound(feed, samples)
 
     def _next_picture(self, silence: CameraSilence, began_at: float) -> ReceivedFrame | None:
         """The next camera picture; None where a frame is to be begun without it. began_at: see `CameraSilence`."""
-        sound_at = self.sound.put_at if self.sound.is_live and self.controls.voice is not None else None
-        return self.camera.get(silence.patience_s(time.monotonic(), began_at, sound_at))
+        while True:
+            sound_at = self.sound.put_at if self.sound.is_live and self.controls.voice is not None else None
+            fps = VOICE_FPS if self.speaks_unseen else IDLE_FPS
+            patience = silence.patience_s(time.monotonic(), began_at, sound_at, fps)
+            received = self.camera.get(patience)
+            if received is not None or patience <= 0:
+                self.speaks_unseen = received is None and self.sound.speaks and silence.is_idle(time.monotonic())
+                return received
 
     def _track_picture(self, tracker: Tracker, frame: CameraFrame, began: float) -> TrackedMotion:
         """The motion of one camera picture. began: seconds on `time.perf_counter`, before it was decoded."""
@@ -333,6 +359,7 @@ class EngineSession:
         program.characters, program.with_body = self.characters, self.controls.follow_body
         tracked = program.track(time.monotonic())
         if tracked is not None:
+            self.speaks_unseen = False
             self.recent.append(tracked)
             if self._calibrate.is_set():
                 self._calibrate.clear()

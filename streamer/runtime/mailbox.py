@@ -32,6 +32,7 @@ class Mailbox(Generic[T]):
         self._ready = threading.Condition()
         self._items: list[T] = []  # at most one; a list, because None may be an item
         self._closed = False
+        self._is_nudged = False
         self._waiter: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
 
     @property
@@ -58,13 +59,20 @@ class Mailbox(Generic[T]):
         with self._ready:
             return self._items.pop() if self._items else None
 
+    def nudge(self) -> None:
+        """Let the `get` that waits, or the next one, return at once, with or without an item."""
+        with self._ready:
+            self._is_nudged = True
+            self._ready.notify_all()
+
     def get(self, timeout: float | None = None) -> T | None:
         """Take the newest item, waiting up to `timeout` seconds for one (None: without limit).
 
-        Returns None on timeout. Raises MailboxClosed.
+        Returns None on timeout and after a `nudge`. Raises MailboxClosed.
         """
         with self._ready:
-            self._ready.wait_for(lambda: self._items or self._closed, timeout)
+            self._ready.wait_for(lambda: self._items or self._closed or self._is_nudged, timeout)
+            self._is_nudged = False
             if self._closed:
                 raise MailboxClosed
             return self._items.pop() if self._items else None

@@ -14,12 +14,14 @@ class Moment:
     """One moment, for which sources are asked.
 
     now: seconds on the clock of the frames, of a film since its beginning. is_seen: whether the camera or the driving
-    video shows the driver's face. wanted: what the sources are to do.
+    video shows the driver's face. wanted: what the sources are to do. captured: live, since when the frame's delay
+    counts: when its camera picture came, or when it was begun without one.
     """
 
     now: float
     is_seen: bool = True
     wanted: WantedMotion = field(default_factory=WantedMotion)
+    captured: float | None = None
 
 
 class Source(Protocol):

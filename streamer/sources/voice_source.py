@@ -24,6 +24,7 @@ from streamer.sources.voice_share import VoiceShare
 if TYPE_CHECKING:
     from streamer.sources.voice_motion import VoiceFrame
 
+MAX_BETWEEN_S = 0.1  # two frames, that the delay of the sound follows
 PAUSE_S = 0.7  # between two words, in which somebody still speaks
 RESAMPLER_HOLDS = 16  # samples; without as many before it, each packet would complete its last step with the next one
 _log = logging.getLogger(__name__)
@@ -64,6 +65,8 @@ class VoiceSource:
         self._resampler = AudioResampler(format="flt", layout="mono", rate=VOICE_RATE_HZ)
         self._face: VoiceFrame | None = None
         self._heard_at = 0.0  # seconds
+        self._asked_at: float | None = None  # seconds
+        self._wait_s = STEP_S / 2
         self._spoke_at = -math.inf
         self._share = VoiceShare()
 
@@ -72,6 +75,7 @@ class VoiceSource:
         the sound.
         """
         sound, strength, now = self._sound.take(), moment.wanted.voice, moment.now
+        self._time(moment, bool(len(sound)))
         if strength is None:
             self._sound.lag_s, self._sound.speaks = 0.0, False
             return REST
@@ -85,8 +89,18 @@ class VoiceSource:
             self._spoke_at = now
         self._sound.speaks = now - self._spoke_at < PAUSE_S
         self._share.advance(strength, is_heard, moment.is_seen, now)
-        self._sound.lag_s = self._share.mouth * (LOOK_AHEAD_S + STEP_S / 2)  # the network looks ahead
+        self._sound.lag_s = self._share.mouth * (LOOK_AHEAD_S + self._wait_s)  # the network looks ahead
         return self._share.expression(self._face)
+
+    def _time(self, moment: Moment, has_sound: bool) -> None:
+        """Tell how long sound waits for the frame that shows it, on the mean: half of the time between two frames, less
+        what has come since this one's delay began to count.
+        """
+        between = STEP_S if self._asked_at is None else min(max(moment.now - self._asked_at, STEP_S), MAX_BETWEEN_S)
+        self._asked_at = moment.now
+        if has_sound and moment.captured is not None:
+            early = moment.captured - self._sound.put_at
+            self._wait_s = between / 2 + min(max(early, -MAX_BETWEEN_S), MAX_BETWEEN_S)
 
     def _load(self) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ import pytest
 from streamer.engine.camera_silence import (
     CAMERA_IDLE_S,
     IDLE_FPS,
+    LATE_PACKET_S,
     LATE_S,
     PACKET_S,
-    SOUND_READY_S,
+    VOICE_FPS,
     CameraSilence,
 )
 
@@ -50,12 +52,40 @@ def test_without_a_voice_nothing_is_drawn_until_the_avatar_idles() -> None:
     assert silence.patience_s(1.0, 0.99, sound_at=None) == pytest.approx(1 / IDLE_FPS - 0.01)
 
 
-def test_with_a_voice_frames_come_evenly_when_a_picture_is_late_and_begin_after_a_packet() -> None:
-    silence, now, began = camera(30), 0.0, []
-    while now < 1:
-        now += silence.patience_s(now, now, sound_at=now - now % PACKET_S)
-        began.append(now)
-        assert abs(now % PACKET_S - SOUND_READY_S) < 1e-6
-        now += 0.001  # to look at it
-    assert 0 <= began[0] - 1 / 30 - LATE_S <= PACKET_S
-    assert np.diff(began) == pytest.approx([1 / IDLE_FPS] * (len(began) - 1))
+def begins(silence: CameraSilence, packets: Sequence[float], fps: float, draw_s: float = 0.005) -> Sequence[float]:
+    """When frames begin that take `draw_s`, where packets of a voice come at these times, s; until the last one."""
+    now, began = 0.0, [0.0]
+    while now < packets[-1]:
+        heard = [at for at in packets if at <= now]
+        patience = silence.patience_s(now, began[-1], heard[-1] if heard else -1.0, fps)
+        if patience <= 0:
+            began.append(now)
+            now += draw_s
+            continue
+        coming = packets[len(heard)] if len(heard) < len(packets) else math.inf
+        now = min(now + patience + 1e-9, coming)  # a packet interrupts the wait
+    return began[1:]
+
+
+@pytest.mark.parametrize("fps", [IDLE_FPS, VOICE_FPS])
+def test_with_a_voice_frames_begin_with_its_packets_when_a_picture_is_late(fps: float) -> None:
+    random = np.random.default_rng(1)
+    packets = [number * PACKET_S + 0.004 + float(random.uniform(-0.003, 0.003)) for number in range(100)]
+    began = begins(camera(30), packets, fps)
+    assert 1 / 30 + LATE_S - PACKET_S / 2 <= began[0] <= 1 / 30 + LATE_S + PACKET_S
+    assert all(at in packets for at in began[1:])
+    assert np.mean(np.diff(began)) == pytest.approx(1 / fps, rel=0.02)
+    assert np.max(np.diff(began)) < 1 / fps + 0.007
+
+
+def test_a_frame_waits_for_no_packet_that_is_lost() -> None:
+    packets = [number * PACKET_S for number in range(50) if number not in (30, 31)]
+    began = begins(camera(30), packets, VOICE_FPS)
+    assert any(abs(at - (29 * PACKET_S + PACKET_S + LATE_PACKET_S)) < 1e-6 for at in began)
+    assert np.max(np.diff(began)) <= 2 * PACKET_S + 1e-6
+
+
+def test_where_drawing_takes_longer_than_a_packet_no_frame_begins_with_an_old_one() -> None:
+    packets = [number * PACKET_S for number in range(100)]
+    began = np.array(begins(camera(30), packets, VOICE_FPS, draw_s=0.033))
+    assert np.all((began + 1e-9) % PACKET_S < PACKET_S / 2 + 1e-6) and np.max(np.diff(began)) <= 2 * PACKET_S + 1e-6

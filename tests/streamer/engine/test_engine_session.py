@@ -212,3 +212,34 @@ def test_session_goes_on_with_a_voice_alone_when_the_camera_falls_silent(monkeyp
         until(goes_on, "frames without a picture")
         assert any(each.is_seen for each in moments) and session.state.phase == "live"
         assert brightness(take(session.new_output())) == pytest.approx(200, abs=5)
+
+
+def test_a_voice_leads_a_session_only_while_no_camera_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Speaking:
+        def __init__(self, sound: SoundFeed) -> None:
+            self._sound = sound
+
+        def at(self, moment: Moment) -> Expression:
+            self._sound.speaks = moment.wanted.voice is not None
+            return REST
+
+    monkeypatch.setattr(mixer, "VoiceSource", Speaking)
+    trackers = [FakeTracker()]
+    with running(tracker=lambda: trackers[0]) as engine:
+        session, _ = admit(engine)
+        out = session.new_output()
+
+        def leads() -> bool:
+            session.sound.put(np.ones((960, 2), np.int16))
+            return session.speaks_unseen
+
+        until(leads, "the voice")
+        for _ in range(3):
+            leads()
+            take(out)
+
+        def follows() -> bool:
+            session.camera.put(received())
+            return not session.speaks_unseen and trackers[0].tracked > 0
+
+        until(follows, "the camera")

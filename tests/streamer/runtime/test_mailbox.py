@@ -95,6 +95,15 @@ def test_put_works_after_the_event_loop_of_a_reader_is_closed() -> None:
     assert mailbox.poll() == 1
 
 
+def test_a_nudge_ends_one_wait_and_takes_no_item() -> None:
+    mailbox: Mailbox[int] = Mailbox()
+    mailbox.nudge()
+    assert mailbox.get() is None
+    mailbox.put(1)
+    mailbox.nudge()
+    assert mailbox.get() == 1 and mailbox.get(0) is None
+
+
 async def test_items_of_many_threads_are_taken_or_counted_as_drops_exactly_once() -> None:
     mailbox: Mailbox[int] = Mailbox()
     numbers = 2000
