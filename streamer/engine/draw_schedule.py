@@ -16,6 +16,7 @@ import numpy as np
 
 RECENT = 9  # durations that a forecast is made from: a third of a second at full speed
 LEAD_QUANTILE = 0.75  # of the durations of tracking: a motion that comes late costs the engine more than an old one
+QUICK_DRAW_S = 0.012  # of the 20 ms of such a step
 TURN_TIMEOUT_S = 1.0  # for which tracking waits for an engine that draws nothing, before it goes on without it
 
 
@@ -59,6 +60,12 @@ class DrawSchedule:
                 self._draws.add(self._clock() - self._began)
                 self._began = None
                 self._changed.notify_all()
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether the last frames took so little time that the engine can draw one for each step of a voice."""
+        with self._changed:
+            return self._draws.quantile(0.5) <= QUICK_DRAW_S
 
     def next_draw(self) -> float:
         """When the engine can draw the next motion, seconds on the clock; in the past if it could have done so."""

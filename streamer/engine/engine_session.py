@@ -273,8 +273,8 @@ class EngineSession:
             tracker.look_for(wanted := self._wanted())
             tracker.adopt(self.adopted)
         while True:
-            idle = self._idle_ahead(tracker, idle)
             self._schedule.wait_for_turn(lambda: not self.motions, durations.quantile(LEAD_QUANTILE))
+            idle = self._idle_ahead(tracker, idle)
             by_program = self._track_program(program, silence)
             received = None if by_program is not None else self._next_picture(silence, began_at)
             began_at = time.monotonic()
@@ -332,7 +332,7 @@ class EngineSession:
         """The next camera picture; None where a frame is to be begun without it. began_at: see `CameraSilence`."""
         while True:
             sound_at = self.sound.put_at if self.sound.is_live and self.controls.voice is not None else None
-            fps = VOICE_FPS if self.speaks_unseen else IDLE_FPS
+            fps = VOICE_FPS if self.speaks_unseen and self._schedule.is_quick else IDLE_FPS
             patience = silence.patience_s(time.monotonic(), began_at, sound_at, fps)
             received = self.camera.get(patience)
             if received is not None or patience <= 0:

@@ -47,6 +47,16 @@ def test_next_draw_follows_the_present_one_and_the_pace() -> None:
         assert schedule.next_draw() == pytest.approx(clock.now + 0.5)
 
 
+@pytest.mark.parametrize("seconds, is_quick", [(0.008, True), (0.025, False)])
+def test_schedule_tells_whether_each_step_of_a_voice_could_be_drawn(seconds: float, is_quick: bool) -> None:
+    clock = Clock()
+    schedule = DrawSchedule(clock)
+    for _ in range(5):
+        draw(schedule, clock, seconds)
+    draw(schedule, clock, 0.1)  # once
+    assert schedule.is_quick is is_quick
+
+
 def test_wait_returns_when_tracking_would_end_with_the_draw() -> None:
     clock = Clock()
     schedule = DrawSchedule(clock)
