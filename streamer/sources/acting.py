@@ -12,7 +12,7 @@ from models.geometry.expressions import INDEX
 from models.geometry.face_regions import region_shares
 from models.geometry.offsets import NECK
 from models.geometry.topology import LEFT_LID, LEFT_MOUTH_CORNER, RIGHT_LID, RIGHT_MOUTH_CORNER
-from streamer.sources.expression import EYES, MAX_WEIGHT, MOUTH, Array, Expression, blendshapes
+from streamer.sources.expression import EYES, MOUTH, Array, Expression, blendshapes, bounds
 from streamer.sources.mouth_corners import CORNERS, corner_weights
 from streamer.sources.raised_arms import with_raised_arms
 from streamer.tracking.eyelids import close_lids
@@ -73,7 +73,7 @@ def _with_own_corners(expression: Expression, change: Array) -> Array:
         return expression.weights
     weights = expression.weights.copy()
     weights[list(CORNERS)] += stays * corner_weights(change)
-    return weights.clip(-MAX_WEIGHT, MAX_WEIGHT)
+    return weights.clip(-bounds(), bounds())
 
 
 @cache

@@ -53,12 +53,12 @@ _FACES: Mapping[FaceName, Expression] = {
         (0.5, 0.2, 0.4), (-4, 0, 0), browInnerUp=0.9, browOuterUp=0.9, eyeWide=0.9, jawOpen=0.42, mouthFunnel=0.25
     ),
     "anger": _expression(
-        (0.8, 0.2, 0.5), (5, 0, 0), browDown=1.25, browInnerUp=-0.6, browOuterUp=0.4, eyeSquint=0.45, noseSneer=0.45,
+        (0.8, 0.2, 0.5), (5, 0, 0), browDown=1.7, browInnerUp=-1.0, browOuterUp=0.8, eyeSquint=0.45, noseSneer=0.45,
         mouthFrown=0.85, mouthShrugLower=0.5, mouthPress=0.35,
     ),
     "sadness": _expression(
-        (0.7, 0.2, 0.6), (7, 0, 3), browInnerUp=0.9, mouthFrown=0.75, mouthShrugLower=0.45, eyeLookDown=0.35,
-        eyeBlink=0.15,
+        (0.7, 0.2, 0.6), (7, 0, 3), browInnerUp=1.6, browOuterUp=-0.8, mouthFrown=0.95, mouthShrugLower=0.45,
+        eyeLookDown=0.35, eyeBlink=0.15,
     ),
     "sleepy": _expression((0.3, 0.5, 0.8), (7, 0, 5), eyeBlink=0.62, browOuterUp=0.2, eyeLookDown=0.25, jawOpen=0.06),
     "kiss": _expression((1, 1, 0.15), (-2, 0, 3), mouthPucker=1.25, mouthPress=0.4, eyeBlink=0.15),

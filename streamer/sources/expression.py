@@ -15,6 +15,7 @@ from models.motion import EXTRAS
 Array = NDArray[np.float32]
 EYES, BROWS, MOUTH = range(3)  # regions of `Expression.kept`, in the order of `region_shares`
 MAX_WEIGHT = 1.25  # of a blendshape; more than one is more than most people can
+MAX_BROW_WEIGHT = 2.0  # of one of the brows: those of drawn and rendered faces hardly show what a person's do
 
 
 @cache
@@ -35,6 +36,12 @@ def weights(**named: float) -> Array:
     return values
 
 
+@cache
+def bounds() -> Array:
+    """(E,) the most that a weight is, and its negative the least."""
+    return np.array([MAX_BROW_WEIGHT if name.startswith("brow") else MAX_WEIGHT for name in NAMES], np.float32)
+
+
 def _rest() -> Array:
     return np.zeros(len(NAMES), np.float32)
 
@@ -43,7 +50,7 @@ def _rest() -> Array:
 class Expression:
     """A face, a turn of the head, raised arms, tongue and blush, relative to how the driver is without them.
 
-    weights: (E,) of the blendshapes `NAMES`, −MAX_WEIGHT..MAX_WEIGHT.
+    weights: (E,) of the blendshapes `NAMES`, as far from 0 as `bounds` are.
     kept: (3,) of `EYES`, `BROWS`, `MOUTH`: the factor of the driver's own motion there; 1 adds to it, 0 replaces it.
     corners: 0..1, how much of what `kept` takes of the driver's mouth stays in its corners, as a smile does.
     turn: (3,) radians, a rotation vector about the neck on the head's axes: down, to the driver's own right, tilted to
@@ -99,4 +106,4 @@ def combined(parts: Iterable[Expression]) -> Expression:
         raised, extras = np.maximum(raised, part.raised), np.maximum(extras, part.extras)
     taken = 1 - float(kept[MOUTH])
     corners = min(max((corners_kept - (1 - taken)) / taken, 0.0), 1.0) if taken > 1e-6 else 0.0
-    return Expression(total.clip(-MAX_WEIGHT, MAX_WEIGHT), kept, turn, raised, swing, head, corners, extras)
+    return Expression(total.clip(-bounds(), bounds()), kept, turn, raised, swing, head, corners, extras)

@@ -140,7 +140,7 @@ FACES = by_name(
         feeling(
             "sad", "brows up in the middle, corners of the mouth and gaze down, sighs now and then",
             shown(
-                (5, 0, 2), (0.9, 0.6, 0.8), browInnerUp=1.2, browOuterUp=-0.6, mouthFrown=1.0, mouthShrugLower=0.45,
+                (5, 0, 2), (0.9, 0.6, 0.8), browInnerUp=1.8, browOuterUp=-0.9, mouthFrown=1.0, mouthShrugLower=0.45,
                 eyeBlink=0.15,
             ),
             IdleHabits(drift=0.75, pace=0.65, wander=1.2), SIGH.scaled(0.8), head=0.8,
@@ -148,14 +148,14 @@ FACES = by_name(
         feeling(
             "crying", "brows high in the middle, narrowed eyes, mouth pulled down and apart",
             shown(
-                (7, 0, 2), (0.8, 0.4, 0.7), browInnerUp=0.95, mouthFrown=0.75, mouthStretch=0.3, eyeSquint=0.5,
-                eyeBlink=0.25, mouthShrugLower=0.5, cheekSquint=0.3,
+                (7, 0, 2), (0.8, 0.4, 0.7), browInnerUp=1.7, browOuterUp=-0.8, mouthFrown=0.9, mouthStretch=0.3,
+                eyeSquint=0.5, eyeBlink=0.25, mouthShrugLower=0.5, cheekSquint=0.3,
             ), IdleHabits(breath_rate=1.5, breath_depth=1.4, blink_rate=1.6), SIGH.scaled(1.5),
         ),
         feeling(
             "disappointed", "pressed lips, corners down, brows up in the middle",
-            shown((4, 0, 2), browInnerUp=0.55, mouthFrown=0.65, mouthPress=0.3, eyeBlink=0.15), IdleHabits(pace=0.8),
-            SIGH.scaled(0.8),
+            shown((4, 0, 2), browInnerUp=1.0, browOuterUp=-0.4, mouthFrown=0.75, mouthPress=0.3, eyeBlink=0.15),
+            IdleHabits(pace=0.8), SIGH.scaled(0.8),
         ),
         feeling(
             "tired", "heavy lids that close for long, head low, little motion, sighs now and then",
@@ -175,7 +175,7 @@ FACES = by_name(
         ),
         feeling(
             "lonely", "a little sad, looks down",
-            shown((5, 0, 2), (0.9, 0.7, 0.8), browInnerUp=0.7, mouthFrown=0.5, eyeBlink=0.15),
+            shown((5, 0, 2), (0.9, 0.7, 0.8), browInnerUp=1.2, browOuterUp=-0.5, mouthFrown=0.6, eyeBlink=0.15),
             IdleHabits(pace=0.65, drift=0.7), DOWN_ASIDE, head=0.8,
         ),
         feeling(
@@ -215,7 +215,7 @@ FACES = by_name(
         ),
         feeling(
             "worried", "brows drawn up and together, corners of the mouth down",
-            shown((2, 0, 0), browInnerUp=0.8, browDown=0.3, mouthFrown=0.5, mouthPress=0.2),
+            shown((2, 0, 0), browInnerUp=1.3, browDown=0.3, browOuterUp=-0.4, mouthFrown=0.6, mouthPress=0.2),
             IdleHabits(blink_rate=1.3, pace=1.15),
         ),
         feeling(
@@ -253,7 +253,7 @@ FACES = by_name(
         ),
         feeling(
             "focused", "low brows, narrow eyes that stay, few blinks",
-            shown((3, 0, 0), browDown=0.5, eyeSquint=0.25, mouthPress=0.15),
+            shown((3, 0, 0), browDown=0.8, browInnerUp=-0.3, eyeSquint=0.25, mouthPress=0.15),
             IdleHabits(blink_rate=0.5, wander=0.3, drift=0.6),
         ),
         feeling(
@@ -263,25 +263,31 @@ FACES = by_name(
         ),
         feeling(
             "serious", "level brows, closed lips, few smiles, little motion",
-            shown(kept=(1, 0.85, 0.9), browDown=0.35, mouthPress=0.35, mouthFrown=0.35),
+            shown(kept=(1, 0.85, 0.9), browDown=0.6, browInnerUp=-0.2, mouthPress=0.35, mouthFrown=0.45),
             IdleHabits(blink_rate=0.8, drift=0.75, wander=0.7), head=0.9,
         ),
         feeling(
             "determined", "low brows, pressed lips, chin forward",
-            shown((3, 0, 0), browDown=0.75, mouthFrown=0.25, mouthPress=0.6, jawForward=0.2, eyeSquint=0.2),
+            shown(
+                (3, 0, 0), browDown=1.2, browInnerUp=-0.6, browOuterUp=0.3, mouthFrown=0.35, mouthPress=0.6,
+                jawForward=0.2, eyeSquint=0.2,
+            ),
             IdleHabits(blink_rate=0.6, wander=0.4),
         ),
         # ---- against
         feeling(
             "angry", "low brows, narrow eyes, pressed lips, head lowered",
             shown(
-                (4, 0, 0), browDown=1.25, browInnerUp=-0.7, browOuterUp=0.5, eyeSquint=0.45, noseSneer=0.4,
+                (4, 0, 0), browDown=1.8, browInnerUp=-1.1, browOuterUp=0.9, eyeSquint=0.45, noseSneer=0.4,
                 mouthPress=0.4, mouthFrown=0.9, mouthShrugLower=0.4,
             ), IdleHabits(blink_rate=0.7, breath_rate=1.2, breath_depth=1.4, wander=0.5), head=1.15,
         ),
         feeling(
             "annoyed", "low brows, lids a little down, mouth aside, rolls its eyes now and then",
-            shown((0, 3, 2), browDown=0.75, eyeBlink=0.15, mouthPress=0.35, mouthLeft=0.3, mouthFrown=0.45),
+            shown(
+                (0, 3, 2), browDown=1.2, browInnerUp=-0.5, eyeBlink=0.15, mouthPress=0.35, mouthLeft=0.3,
+                mouthFrown=0.45,
+            ),
             USUAL_HABITS, Episode("annoyed eyes", 17, 0.9, (gaze(4, -22, 0.05),), eases_s=(0.2, 0.2)),
         ),
         feeling(

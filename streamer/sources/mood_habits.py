@@ -30,9 +30,9 @@ def gains(eyes: float, brows: float, mouth: float, **named: float) -> Expression
     return Expression(weights(**named), np.array([eyes, brows, mouth], np.float32))
 
 
-DOWN_ASIDE = Episode("looks down and aside", 6, 1.8, (gaze(9, 15), gaze(-9, 15), gaze(0, 18)), eases_s=(0.15, 0.2))
-AWAY = Episode("looks elsewhere", 8, 2.8, (gaze(18, 0), gaze(-18, 0), gaze(14, -6)), eases_s=(0.15, 0.2))
-THINKING_LOOK = Episode("looks up in thought", 8, 2.6, (gaze(13, -14), gaze(-13, -14)), eases_s=(0.15, 0.25))
+DOWN_ASIDE = Episode("looks down and aside", 6, 1.8, (gaze(13, 19), gaze(-13, 19), gaze(0, 23)), eases_s=(0.15, 0.2))
+AWAY = Episode("looks elsewhere", 8, 2.8, (gaze(24, 0), gaze(-24, 0), gaze(18, -8)), eases_s=(0.15, 0.2))
+THINKING_LOOK = Episode("looks up in thought", 8, 2.6, (gaze(18, -19), gaze(-18, -19)), eases_s=(0.15, 0.25))
 LONG_BLINK = Episode("long blink", 9, 0.7, (Expression(weights(eyeBlink=0.75)),), eases_s=(0.25, 0.3))
 SIGH = Episode(
     "sigh", 22, 2.4, (turned(-3, eyeBlink=0.25, browInnerUp=0.25, mouthFunnel=0.12, jawOpen=0.1),), eases_s=(1.0, 1.2)
@@ -44,22 +44,22 @@ YAWN = Episode(
 
 GAZES = by_name(
     (
-        Meaning("looks down", "the gaze is down", gaze(0, 17), lasts_s=2.0, eases_s=(0.12, 0.15)),
-        Meaning("looks up", "the gaze is up", gaze(0, -15), lasts_s=1.8, eases_s=(0.12, 0.15)),
-        Meaning("looks left", "the gaze is to its own left", gaze(17, 0), lasts_s=2.0, eases_s=(0.12, 0.15)),
-        Meaning("looks right", "the gaze is to its own right", gaze(-17, 0), lasts_s=2.0, eases_s=(0.12, 0.15)),
+        Meaning("looks down", "the gaze is down", gaze(0, 23), lasts_s=2.0, eases_s=(0.15, 0.18)),
+        Meaning("looks up", "the gaze is up", gaze(0, -20), lasts_s=1.8, eases_s=(0.15, 0.18)),
+        Meaning("looks left", "the gaze is to its own left", gaze(25, 0), lasts_s=2.0, eases_s=(0.15, 0.18)),
+        Meaning("looks right", "the gaze is to its own right", gaze(-25, 0), lasts_s=2.0, eases_s=(0.15, 0.18)),
         Meaning(
-            "looks aside", "glances to one side or the other", ways=(gaze(17, 1), gaze(-17, 1)), comes_and_goes=True,
-            lasts_s=2.0, eases_s=(0.12, 0.15),
+            "looks aside", "glances to one side or the other", ways=(gaze(25, 1), gaze(-25, 1)), comes_and_goes=True,
+            lasts_s=2.0, eases_s=(0.15, 0.18),
         ),
         Meaning(
-            "looks away", "turns head and eyes aside for some seconds", ways=(gaze(19, 2, 0.7), gaze(-19, 2, 0.7)),
+            "looks away", "turns head and eyes aside for some seconds", ways=(gaze(25, 2, 0.6), gaze(-25, 2, 0.6)),
             comes_and_goes=True, lasts_s=3.0, eases_s=(0.35, 0.45),
         ),
         Meaning(
             "looks around", "glances to many places",
-            ways=(gaze(19, 0), gaze(-19, 0), gaze(12, -9), gaze(-12, -9), gaze(10, 8), gaze(-10, 8)),
-            comes_and_goes=True, idle=IdleHabits(wander=1.8, pace=1.3), lasts_s=1.1, eases_s=(0.12, 0.15),
+            ways=(gaze(25, 0), gaze(-25, 0), gaze(16, -12), gaze(-16, -12), gaze(14, 11), gaze(-14, 11)),
+            comes_and_goes=True, idle=IdleHabits(wander=1.8, pace=1.3), lasts_s=1.1, eases_s=(0.15, 0.18),
         ),
         Meaning("looks at you", "the eyes leave the camera seldom while it idles", idle=IdleHabits(wander=0.15)),
         Meaning("stares", "the eyes stay, and blink seldom while it idles", Expression(weights(eyeWide=0.15)),
@@ -68,8 +68,8 @@ GAZES = by_name(
             "avoids eyes", "looks past the camera for most of the time", idle=IdleHabits(wander=2.2),
             episodes=(
                 Episode(
-                    "avoids eyes", 3.4, 2.3, (gaze(13, 9), gaze(-13, 9), gaze(16, 0), gaze(-16, 0)),
-                    eases_s=(0.12, 0.15),
+                    "avoids eyes", 3.4, 2.3, (gaze(18, 13), gaze(-18, 13), gaze(23, 0), gaze(-23, 0)),
+                    eases_s=(0.15, 0.18),
                 ),
             ),
         ),
@@ -132,8 +132,8 @@ MOTIONS = by_name(
             "bites the lip", "draws the lower lip in", ways=(turned(mouthRollLower=0.8, mouthPress=0.3),),
             comes_and_goes=True, lasts_s=1.4, eases_s=(0.25, 0.3),
         ),
-        Meaning("frowns", "low brows, corners of the mouth down", turned(browDown=0.6, mouthFrown=0.4),
-                never=("browDown", "mouthFrown")),
+        Meaning("frowns", "low brows, corners of the mouth down",
+                turned(browDown=1.1, browInnerUp=-0.4, mouthFrown=0.6), never=("browDown", "mouthFrown")),
         Meaning("raises the brows", "brows up", turned(browOuterUp=0.65, browInnerUp=0.6), lasts_s=1.2,
                 eases_s=(0.2, 0.3), never=("browOuterUp", "browInnerUp")),
         Meaning("raises one brow", "one brow up", turned(browOuterUp_L=0.8, browDown_R=0.25), lasts_s=1.5,

@@ -7,14 +7,14 @@ import pytest
 
 from models.geometry.expressions import INDEX
 from streamer.sources.acts import FACE_NAMES, GESTURE_NAMES, GESTURES, FaceName, GestureName, face
-from streamer.sources.expression import MAX_WEIGHT
+from streamer.sources.expression import bounds
 
 
 @pytest.mark.parametrize("name", FACE_NAMES)
 def test_faces_are_within_bounds_at_all_times(name: FaceName) -> None:
     for seconds in np.linspace(0, 2, 41):
         shown = face(name, float(seconds))
-        assert np.abs(shown.weights).max() <= MAX_WEIGHT and max(shown.weights.max(), shown.extras.max()) > 0.3
+        assert (np.abs(shown.weights) <= bounds()).all() and max(shown.weights.max(), shown.extras.max()) > 0.3
         assert shown.extras.min() >= 0 and shown.extras.max() <= 1
         assert shown.kept.min() >= 0 and np.abs(shown.turn).max() < 0.2
 

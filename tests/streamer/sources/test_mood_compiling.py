@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.geometry.expressions import INDEX
-from streamer.sources.expression import BROWS, MOUTH
+from streamer.sources.expression import BROWS, MOUTH, bounds
 from streamer.sources.mood import NO_MOOD, Episode, Mood
 from streamer.sources.mood_compiling import GAIN_RANGE, MOST_LIDS, MOST_TURN
 from streamer.sources.mood_reading import read_mood
@@ -93,7 +93,7 @@ def test_every_meaning_shows_something_within_bounds(name: str) -> None:
     for text in (name, f"extremely {name}", f"{name} often", f"not {name}"):
         one = mood(text)
         assert one.held.extras.min() >= 0 and one.held.extras.max() <= 1
-        assert np.abs(one.held.weights).max() <= 1.25 and np.abs(one.held.turn).max() <= MOST_TURN + 1e-6
+        assert (np.abs(one.held.weights) <= bounds()).all() and np.abs(one.held.turn).max() <= MOST_TURN + 1e-6
         assert all(GAIN_RANGE[0] <= gain <= GAIN_RANGE[1] for gain in (*one.held.kept, one.held.head))
         assert all(each.every_s > each.lasts_s or each.gesture for each in one.episodes), text
         assert len({each.name for each in one.episodes}) == len(one.episodes)
