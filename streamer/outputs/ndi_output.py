@@ -34,7 +34,7 @@ class NdiOutput:
     """
 
     def __init__(self, name: str, lag_s: Any = lambda: 0.0) -> None:
-        self._name = name or DEFAULT_NAME
+        self.name = name or DEFAULT_NAME
         self._lag_s = lag_s
         self._mailbox: Mailbox[AvatarFrame] | None = None
         self._thread: threading.Thread | None = None
@@ -88,7 +88,7 @@ class NdiOutput:
         video.set_frame_rate(Fraction(fps).limit_denominator(1001))
         video.set_fourcc(ndi.FourCC.RGBA)
         sound.sample_rate, sound.num_channels = SAMPLE_RATE, CHANNELS
-        sender = ndi.Sender(self._name, clock_video=False, clock_audio=False)  # the engine and the loop below pace
+        sender = ndi.Sender(self.name, clock_video=False, clock_audio=False)  # the engine and the loop below pace
         sender.set_video_frame(video)
         sender.set_audio_frame(sound)
         try:
@@ -96,7 +96,7 @@ class NdiOutput:
         except Exception as error:  # of the library, which has no class for them
             _log.info("NDI: %s", error)
             raise OutputError(
-                f"NDI cannot announce '{self._name}': choose another name with --ndi, or start without it."
+                f"NDI cannot announce '{self.name}': choose another name with --ndi, or start without it."
             ) from error
         return sender
 

@@ -37,7 +37,9 @@ def publish_feeds(
     if settings.publish is not None:
         outputs.append(_publish_output(settings.publish, settings, tell, lambda: sound_lag_s(engine)))
     if settings.ndi is not None:
-        outputs.append(NdiOutput(settings.ndi, lambda: sound_lag_s(engine)))
+        ndi = NdiOutput(settings.ndi, lambda: sound_lag_s(engine))
+        tell(f"everybody in this network can receive the NDI source '{ndi.name}': docs/outputs.md")
+        outputs.append(ndi)
     return [OutputFeed(engine, output, width, height, output.hear) for output in outputs]
 
 

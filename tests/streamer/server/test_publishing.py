@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import sys
 
 import httpx
 import pytest
@@ -88,6 +89,18 @@ def test_start_tells_what_others_can_read(url: str, line: str) -> None:
     lines: list[str] = []
     publish_feeds(Settings(publish=url), None, 128, 128, lines.append)  # type: ignore[arg-type]
     assert lines == [line]
+
+
+def test_start_tells_who_can_receive_ndi() -> None:
+    lines: list[str] = []
+    assert len(publish_feeds(Settings(ndi=""), None, 128, 128, lines.append)) == 1  # type: ignore[arg-type]
+    assert lines == ["everybody in this network can receive the NDI source 'Kagami': docs/outputs.md"]
+
+
+def test_ndi_without_its_package_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cyndilib.sender", None)
+    with pytest.raises(OutputError, match="NDI needs cyndilib"):
+        check_publishing(Settings(ndi=""))
 
 
 def test_srt_without_its_library_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
