@@ -39,6 +39,7 @@ def serve(settings: Settings, lines: StartLines) -> None:
     lines.begin("starting")
     use_one_thread()
     from streamer.generation.weights_file import check_weights  # noqa: PLC0415 - see above
+    from streamer.osc.udp_ports import open_udp_ports  # noqa: PLC0415
     from streamer.rigging.picture import load_picture  # noqa: PLC0415
     from streamer.runtime.cpu import check_cpu  # noqa: PLC0415
     from streamer.runtime.native_logs import filter_native_logs  # noqa: PLC0415
@@ -52,6 +53,7 @@ def serve(settings: Settings, lines: StartLines) -> None:
     check_cpu()
     check_package_path()
     listening = bind(settings)  # a taken port, a bad picture and wrong weights are reported before torch is imported
+    ports = open_udp_ports(settings)
     for path in settings.ref:
         load_picture(path)
     if settings.generator == "dit":
@@ -65,7 +67,7 @@ def serve(settings: Settings, lines: StartLines) -> None:
     lines.begin("loading the engine", usual_s=4)
     from streamer.launch import launch  # noqa: PLC0415 - torch and MediaPipe take seconds to import
 
-    launch(settings, listening, lines, show_page=page_opener(settings))
+    launch(settings, listening, ports, lines, show_page=page_opener(settings))
 
 
 if __name__ == "__main__":

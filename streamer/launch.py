@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import socket
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 
 from kernels.compile import compiled_functions
-from streamer.addresses import host_and_port
 from streamer.engine.engine import Engine, FrameHook
 from streamer.engine.output_feed import OutputFeed
 from streamer.errors import OutputError
@@ -17,6 +16,8 @@ from streamer.generation.avatar import Avatar
 from streamer.generation.device import choose_device
 from streamer.generation.factory import make_pipeline
 from streamer.generation.separate_preparation import SeparatePreparation
+from streamer.osc.udp_ports import UdpPorts
+from streamer.other_programs import OtherPrograms
 from streamer.rigging.backdrop import Backdrop, load_backdrop
 from streamer.rigging.framing import Framing
 from streamer.rigging.picture import load_picture
@@ -38,10 +39,6 @@ from streamer.tracking.person_tracker import PersonTracker
 from streamer.tracking.tracker_process import TrackerProcess
 from streamer.virtual_camera import VirtualCamera
 
-if TYPE_CHECKING:
-    from streamer.osc.tracker_ports import TrackerReceiver
-    from streamer.osc.vmc_sender import VmcSender
-
 FIRST_FUNCTIONS = 200  # that numba compiles for a first start, half of them until the picture is prepared
 
 
@@ -58,63 +55,44 @@ class MadeEngine(NamedTuple):
 def launch(
     settings: Settings,
     listening: socket.socket,
+    ports: UdpPorts,
     lines: StartLines,
     frame_hook: FrameHook | None = None,
     show_page: PageOpener | None = None,
 ) -> None:
     """Serve on a bound socket until Ctrl-C or SIGTERM. Raises KagamiError only before it listens.
 
-    lines: tell whoever starts the server. frame_hook: for benchmarks, see `Engine`. show_page: see `run`.
+    ports: for other programs, see `OtherPrograms`. lines: tell whoever starts the server. frame_hook: for benchmarks,
+    see `Engine`. show_page: see `run`.
     """
     prepare_process()
     camera = VirtualCamera(settings.virtual_camera)
     if settings.virtual_camera is not None and (problem := camera.problem()):
         raise OutputError(problem)
-    if publishes := settings.publish is not None or settings.ndi is not None:
-        from streamer.server.publishing import check_publishing, publish_feeds  # noqa: PLC0415 - where it is wanted alone
-
-        check_publishing(settings)
     certificate = make_certificate(machine_names(), machine_addresses()) if settings.https else None
     phone = phone_address(settings, listening, certificate)
     if certificate is not None:
         lines.line(f"certificate made for this start, SHA-256 {certificate.fingerprint}")
-    osc, vmc = open_osc(settings, lines), vmc_sender(settings, lines)
-    trackers = receive_trackers(settings, lines)
-    engine, avatar, name, pictures, backdrop = make_engine(
-        settings, lines, frame_hook, None if trackers is None else trackers.feed
-    )
-    if vmc is not None:
-        vmc.start(engine.watchers)
+    others = OtherPrograms(settings, ports, lines)
+    engine, avatar, name, pictures, backdrop = make_engine(settings, lines, frame_hook, others.trackers)
     feed = OutputFeed(engine, camera, avatar.width, avatar.height)
-    further = publish_feeds(settings, engine, avatar.width, avatar.height, lines.line) if publishes else []
-    recorder = None
-    if settings.record is not None:
-        from streamer.server.recorder import Recorder  # noqa: PLC0415 - imported where it is wanted alone
-
-        recorder = Recorder(settings.record, settings.fps, lines.line)
-        recorder.start(engine.watchers)
-    if settings.whip:
-        lines.line("encoders publish at /whip, players watch at /whep: docs/whip.md")
+    others.connect(engine, avatar.width, avatar.height)
     lines.end()
     try:
         if settings.virtual_camera is not None:
             feed.turn_on()
-        for each in further:
-            each.turn_on()
+        others.turn_on()
         run(
             Server(
                 engine, settings, avatar, name, pictures, backdrop, phone=phone, camera=feed,
-                recorder=recorder, osc=osc, tell=lines.line,
+                recorder=others.recorder, osc=ports.controls, tell=lines.line,
             ),
             settings, listening, lines.line, None if certificate is None else certificate.context, show_page,
         )  # fmt: skip
     finally:
         engine.close()
-        for each in (feed, *further):
-            each.turn_off()
-        for other in (trackers, vmc, recorder):
-            if other is not None:
-                other.close()
+        feed.turn_off()
+        others.close()
 
 
 def prepare_process() -> None:
@@ -131,44 +109,6 @@ def prepare_process() -> None:
     )
     fork_server.warm_up()
     limit_repeats()
-
-
-def open_osc(settings: Settings, lines: StartLines) -> socket.socket | None:
-    """The UDP socket for controls, if the settings want one. Raises PortError."""
-    if settings.osc is None:
-        return None
-    from streamer.osc.osc_server import open_port  # noqa: PLC0415 - imported where it is wanted alone
-    from streamer.server.osc_port import osc_sentences  # noqa: PLC0415
-
-    bound = open_port("--osc", *host_and_port(settings.osc))
-    for sentence in osc_sentences(bound, settings.token is not None):
-        lines.line(sentence)
-    return bound
-
-
-def receive_trackers(settings: Settings, lines: StartLines) -> TrackerReceiver | None:
-    """Receive the trackers of other programs from now on, if the settings want any. Raises PortError."""
-    if settings.vmc_receive is None and settings.ifacialmocap is None:
-        return None
-    from streamer.osc.tracker_ports import TrackerReceiver, open_tracker_ports  # noqa: PLC0415 - wanted by few
-
-    ports = open_tracker_ports(settings)
-    for port in ports:
-        lines.line(port.sentence)
-    receiver = TrackerReceiver(ports)
-    receiver.start()
-    return receiver
-
-
-def vmc_sender(settings: Settings, lines: StartLines) -> VmcSender | None:
-    """What sends the newest session's motion, if the settings name a receiver. Raises OutputError."""
-    if settings.vmc_send is None:
-        return None
-    from streamer.osc.vmc_sender import VmcSender  # noqa: PLC0415 - imported where it is wanted alone
-
-    sender = VmcSender(*host_and_port(settings.vmc_send), settings.vmc_faces, lines.line)
-    lines.line(f"motion goes by VMC to {settings.vmc_send}: docs/osc.md")
-    return sender
 
 
 def make_engine(

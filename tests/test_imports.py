@@ -35,8 +35,9 @@ LAYERS: dict[str, set[str]] = {
 }
 
 # The law inside of `streamer`: which of its packages and modules each of them may import. Nothing imports to its left:
-# launch → server → engine → generation → rigging → tracking → runtime; animate, server → film → generation, files;
-# engine, film → sources → tracking; rigging → files; server → outputs → webrtc, files, virtual_camera → runtime;
+# launch → other_programs → server → engine → generation → rigging → tracking → runtime; rigging → files;
+# animate, server → film → generation, files; engine, film → sources → tracking;
+# server → outputs → webrtc, files, virtual_camera → runtime;
 # server → osc → sources.
 # cluster → launch; nothing imports cluster.
 COMMON = {
@@ -73,7 +74,8 @@ STREAMER: dict[str, set[str]] = {
     "virtual_camera": COMMON | {"runtime"},
     "outputs": OUTPUTS,
     "server": SERVER,
-    "launch": SERVER | {"virtual_camera"},
+    "other_programs": SERVER,
+    "launch": SERVER | {"virtual_camera", "other_programs"},
     "film": FILM,
     "animate": FILM,
     "cluster": SERVER | {"launch"},

@@ -26,6 +26,7 @@ from benchmarks.streaming.report import ServerTrace
 from models.voice.log_mel import STEP
 from streamer.errors import KagamiError
 from streamer.frames import AvatarFrame, CameraFrame
+from streamer.osc.udp_ports import open_udp_ports
 from streamer.runtime import exit_deadline
 from streamer.runtime.library_threads import use_one_thread
 from streamer.runtime.memory import process_tree, resident_bytes
@@ -234,7 +235,7 @@ def _serve(settings: Settings, pipe: Connection, records: bool, log: Path | None
         _record_voices()
     hook = _copy_and_record if records else _copy_code
     try:
-        launch.launch(settings, bind(settings), _PipedLines(pipe), hook)
+        launch.launch(settings, bind(settings), open_udp_ports(settings), _PipedLines(pipe), hook)
     except KeyboardInterrupt:
         pass  # from `stop`
     except KagamiError as error:

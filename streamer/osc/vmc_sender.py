@@ -8,10 +8,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Protocol
 
-from streamer.errors import OutputError
 from streamer.osc.osc_packet import bundle, encode
+from streamer.osc.udp_ports import find_receiver
 from streamer.osc.vmc_faces import Faces, face_values
 from streamer.osc.vmc_pose import Bone, VmcPose
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
@@ -40,11 +40,7 @@ class VmcSender:
     """
 
     def __init__(self, host: str, port: int, faces: Faces, tell: Callable[[str], None]) -> None:
-        try:
-            family, *_, receiver = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-        except (OSError, ValueError) as error:  # ValueError: a name that cannot be encoded
-            raise OutputError(f"--vmc-send finds no machine called {host}: correct the name.") from error
-        self._receiver: tuple[Any, ...] = receiver
+        family, self._receiver = find_receiver(host, port)
         self._motions: DrawnMotions | None = None
         self._faces = faces
         self._tell = tell

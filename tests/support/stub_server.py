@@ -13,7 +13,8 @@ import numpy as np
 from streamer.engine.engine import Engine
 from streamer.engine.output_feed import OutputFeed
 from streamer.frames import CameraFrame
-from streamer.osc.tracker_ports import TrackerReceiver, open_tracker_ports
+from streamer.osc.tracker_receiver import TrackerReceiver
+from streamer.osc.udp_ports import open_udp_ports
 from streamer.rigging.picture import Picture
 from streamer.runtime import fork_server
 from streamer.server.app import Server
@@ -60,7 +61,7 @@ def main() -> None:
     fork_server.preload(PRELOADED)
     fork_server.warm_up()
     listening = bind(settings)
-    trackers = TrackerReceiver(open_tracker_ports(settings))
+    trackers = TrackerReceiver(open_udp_ports(settings).trackers)
     trackers.start()
     engine = Engine(
         FakePipeline(delay=0.02, prepare_delay=0.5), SmilingTracker, settings.fps, settings.max_sessions,

@@ -1,60 +1,21 @@
-"""The UDP ports at which trackers of other programs are received, in a thread of its own."""
+"""Receives the trackers of other programs, in a thread of its own."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
-from streamer.addresses import host_and_port
 from streamer.osc import ifacialmocap
-from streamer.osc.osc_server import OnDatagram, Source, is_loopback, listen, open_port, osc_messages
+from streamer.osc.osc_server import OnDatagram, Source, listen, osc_messages
+from streamer.osc.udp_ports import TrackerKind, TrackerPort
 from streamer.osc.vmc_receiver import VmcReceiver
 from streamer.runtime.token_bucket import Rate
-from streamer.settings import Settings
 from streamer.sources.tracker_feed import TrackerFeed
 
-TrackerKind = Literal["iFacialMocap", "VMC"]
 # Some programs send every bone and every blendshape by itself: 120 of them, 60 times a second.
 RATES: dict[TrackerKind, Rate] = {"iFacialMocap": Rate(240, 240), "VMC": Rate(10_000, 10_000)}
 CLOSE_TIMEOUT_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class TrackerPort:
-    """A port that is bound. kind: what is received there."""
-
-    kind: TrackerKind
-    bound: socket.socket
-
-    @property
-    def sentence(self) -> str:
-        """For the console: where it listens, and what that opens."""
-        host, port = self.bound.getsockname()[:2]
-        here = f"{self.kind} trackers are received at UDP port {port}"
-        if is_loopback(host):
-            return f"{here} of this machine: docs/osc.md"
-        return f"{here} of {host}: whoever reaches it can move the newest avatar, and nothing else"
-
-
-def open_tracker_ports(settings: Settings) -> list[TrackerPort]:
-    """The ports of the settings, bound. Raises PortError, after which none is open."""
-    wanted: list[tuple[TrackerKind, str, str | None]] = [
-        ("VMC", "--vmc-receive", settings.vmc_receive), ("iFacialMocap", "--ifacialmocap", settings.ifacialmocap),
-    ]  # fmt: skip
-    ports: list[TrackerPort] = []
-    try:
-        for kind, flag, address in wanted:
-            if address is not None:
-                ports.append(TrackerPort(kind, open_port(flag, *host_and_port(address))))
-    except BaseException:
-        for port in ports:
-            port.bound.close()
-        raise
-    return ports
 
 
 class TrackerReceiver:

@@ -15,10 +15,10 @@ from streamer.engine.engine import Engine
 from streamer.generation.controls import Controls
 from streamer.generation.factory import make_pipeline
 from streamer.osc.osc_packet import bundle, encode
-from streamer.osc.osc_server import PortError, open_port
-from streamer.osc.tracker_ports import TrackerKind, TrackerPort, TrackerReceiver, open_tracker_ports
+from streamer.osc.osc_server import open_port
+from streamer.osc.tracker_receiver import TrackerReceiver
+from streamer.osc.udp_ports import TrackerKind, TrackerPort
 from streamer.rigging.picture import load_picture
-from streamer.settings import Settings
 from tests.support.engines import take, until
 from tests.support.fakes import FakeTracker
 
@@ -126,27 +126,3 @@ def test_floods_of_nonsense_leave_a_port_open(caplog: pytest.LogCaptureFixture) 
 
         until(is_heard, "a pose after the flood")
     assert len(caplog.records) < 10 and "Traceback" not in caplog.text
-
-
-def test_ports_of_the_settings_are_opened_or_none_is() -> None:
-    taken = open_port("--test", "127.0.0.1", 0)
-    free = open_port("--test", "127.0.0.1", 0)
-    address, other = (f"127.0.0.1:{each.getsockname()[1]}" for each in (taken, free))
-    free.close()
-    with taken, pytest.raises(PortError, match="already in use: stop the other program or choose another"):
-        open_tracker_ports(Settings(vmc_receive=other, ifacialmocap=address))
-    (port,) = open_tracker_ports(Settings(vmc_receive=other))  # it is free again
-    with port.bound:
-        number = other.partition(":")[2]
-        assert port.sentence == f"VMC trackers are received at UDP port {number} of this machine: docs/osc.md"
-    assert open_tracker_ports(Settings()) == []
-
-
-def test_port_for_other_machines_says_what_that_opens() -> None:
-    port = TrackerPort("iFacialMocap", open_port("--test", "0.0.0.0", 0))
-    number = port.bound.getsockname()[1]
-    with port.bound:
-        assert port.sentence == (
-            f"iFacialMocap trackers are received at UDP port {number} of 0.0.0.0: whoever reaches it "
-            "can move the newest avatar, and nothing else"
-        )
