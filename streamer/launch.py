@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
@@ -16,7 +16,6 @@ from streamer.generation.avatar import Avatar
 from streamer.generation.device import choose_device
 from streamer.generation.factory import make_pipeline
 from streamer.generation.separate_preparation import SeparatePreparation
-from streamer.osc.udp_ports import UdpPorts
 from streamer.other_programs import OtherPrograms
 from streamer.rigging.backdrop import Backdrop, load_backdrop
 from streamer.rigging.framing import Framing
@@ -38,6 +37,9 @@ from streamer.sources.tracker_feed import TrackerFeed
 from streamer.tracking.person_tracker import PersonTracker
 from streamer.tracking.tracker_process import TrackerProcess
 from streamer.virtual_camera import VirtualCamera
+
+if TYPE_CHECKING:
+    from streamer.osc.udp_ports import UdpPorts
 
 FIRST_FUNCTIONS = 200  # that numba compiles for a first start, half of them until the picture is prepared
 

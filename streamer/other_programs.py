@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from streamer.addresses import host_and_port
 from streamer.engine.engine import Engine
 from streamer.engine.output_feed import OutputFeed
-from streamer.osc.udp_ports import UdpPorts
 from streamer.runtime.start_lines import StartLines
 from streamer.settings import Settings
 from streamer.sources.tracker_feed import TrackerFeed
 
 if TYPE_CHECKING:
     from streamer.osc.tracker_receiver import TrackerReceiver
+    from streamer.osc.udp_ports import UdpPorts
     from streamer.osc.vmc_sender import VmcSender
     from streamer.server.recorder import Recorder
 
