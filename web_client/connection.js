@@ -65,7 +65,7 @@ export class Connection {
     this.reconnects = false; // whether a closed WebSocket is opened again
     this.linkAttempt = 0; // failed attempts in a row, of the WebSocket
     this.mediaAttempt = 0; // and of the peer connection
-    this.unansweredOffers = 0; // on this WebSocket
+    this.unansweredOffers = 0; // since the last `ready`
     /** Remote candidates that came before the answer. @type {RTCIceCandidateInit[]} */
     this.pendingCandidates = [];
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -193,6 +193,7 @@ export class Connection {
     if (message.type === 'ready') {
       this.linkAttempt = 0;
       this.ready = true;
+      this.unansweredOffers = 0; // on a cluster: the machine that had them has no session of this page any more
       this.iceServers = message.ice_servers;
       this.emit({ kind: 'link', link: 'open' });
     }

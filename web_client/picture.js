@@ -211,6 +211,9 @@ export class ReferencePicture {
    */
   handleReady({ session, video, picture, resumed }, wornKey) {
     const { width, height } = video;
+    if (this.pendingName !== null || this.store.state.reframing) { // on a cluster: the machine that prepared it is another now
+      this.handleConnectionLost();
+    }
     if (resumed && session === this.session) { // this page lost its connection for a short time
       this.store.set({ size: { width, height } });
       this.sendQueued();
@@ -255,10 +258,10 @@ export class ReferencePicture {
     this.onFree();
   }
 
-  /** An upload ends with its connection: its picture is sent again once there is another one. */
+  /** An upload ends with its connection, or with the machine that had it: its picture is sent again to the next. */
   handleConnectionLost() {
     this.#endBusy();
-    this.queued ??= this.coming;
+    this.queued ??= this.coming && { ...this.coming }; // a copy: an answer to the former upload is not for this one
     this.coming = null;
     this.placing = null;
     this.refused = null;

@@ -7,17 +7,18 @@ import re
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, Route, WebSocket, expect
+import pytest
+from playwright.sync_api import Page, Route, WebSocket, WebSocketRoute, expect
 
 from tests.browser.actions import (
     await_frames,
     await_live,
+    changing_messages,
     colour_of,
     expect_in_use,
     go_live,
     hold_requests,
     is_close,
-    pass_sockets,
     png_file,
     wait_until,
 )
@@ -86,17 +87,64 @@ def test_reload_while_live_comes_back_live_in_the_same_session(open_page: OpenPa
     assert page.evaluate("() => document.getElementById('preview').srcObject") is None, "the camera opened by itself"
 
 
-def test_picture_on_its_way_is_sent_again_where_the_connection_was_lost(
+def test_page_whose_session_moves_before_its_offer_is_answered_goes_live(
     open_page: OpenPage, stub: KagamiServer
 ) -> None:
+    ready: dict[str, Any] = {}
+    offers: list[Any] = []
+
+    def move_before_the_first_answer(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def to_server(text: str | bytes) -> None:
+            if json.loads(text)["type"] == "offer":
+                offers.append(text)
+            server.send(text)
+
+        def to_page(text: str | bytes) -> None:
+            message = json.loads(text)
+            if message["type"] == "ready":
+                ready.update(message, resumed=True)
+            is_lost = message["type"] == "answer" and len(offers) == 1
+            socket.send(json.dumps(ready) if is_lost else text)  # as a cluster does
+
+        socket.on_message(to_server)
+        server.on_message(to_page)
+
     page = open_page("about:blank")
-    sockets = pass_sockets(page)
+    page.route_web_socket("**/ws*", move_before_the_first_answer)
+    page.goto(stub.url)
+    go_live(page)
+    await_frames(page)
+    assert len(offers) > 1
+
+
+@pytest.mark.parametrize("moves", [False, True])
+def test_picture_on_its_way_is_sent_again_where_the_connection_was_lost_or_the_session_moves(
+    open_page: OpenPage, stub: KagamiServer, moves: bool
+) -> None:
+    page = open_page("about:blank")
+    sockets: list[WebSocketRoute] = []
+    ready: dict[str, Any] = {}
+
+    def note(message: dict[str, Any]) -> None:
+        if message["type"] == "ready":
+            ready.update(message)
+
+    def connect(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        changing_messages(note)(socket)
+
+    page.route_web_socket("**/ws*", connect)
     held = hold_requests(page, "api/picture", "PUT")
     page.goto(stub.url)
     expect(page.locator("#status")).to_have_text("Ready")
     page.locator("#file").set_input_files(png_file("red.png", RED))
     wait_until(lambda: len(held) == 1, page)
-    sockets[0].close()
+    if moves:  # on a cluster, to a machine that does not know of it
+        sockets[0].send(json.dumps(ready | {"resumed": True}))
+    else:
+        sockets[0].close()
     wait_until(lambda: len(held) == 2, page)  # to the next session
     with page.expect_event("requestfailed"):
         held[0].abort()
