@@ -161,9 +161,12 @@ class PageRelay:
                 continue  # it belongs to a connection with the former replica
             if kind == "offer":
                 self._offer = text
+            former = self._link
             async with self._switching:
                 if self._link is None:
                     return  # no replica was left, and the WebSocket is closed
+                if self._link is not former and kind in ("offer", "candidate"):
+                    continue  # meant for the former replica: the page offers anew
                 try:
                     await self._link.send(text)
                 except ReplicaGoneError:

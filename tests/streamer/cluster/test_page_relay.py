@@ -105,6 +105,8 @@ class Fleet:
         self.full: set[str] = set()
         self.adopted: list[str] = []
         self.record: Record[bytes] | None = Record("name", "a", b"carried", "")
+        self.may_adopt = asyncio.Event()
+        self.may_adopt.set()
 
     async def home(self, secret: str) -> str | None:
         return self.adopted[-1] if self.adopted else None
@@ -126,6 +128,7 @@ class Fleet:
         free = [each for each in "ab" if each not in {*without, *self.dead, *self.full}]
         if not free:
             raise ServerFullError(1)
+        await self.may_adopt.wait()
         self.adopted.append(free[0])
         return free[0]
 
@@ -194,6 +197,24 @@ async def test_relay_moves_a_session_and_lets_the_former_replica_draw_until_the_
         await socket.until(lambda: '{"type": "bye"}' in former.heard or socket.changed.set())
         assert present.heard[:2] == [HELLO, OFFER], "a candidate of the former connection was passed on"
         assert "stats" not in kinds(socket)
+
+
+async def test_offer_that_comes_while_its_session_moves_is_left_to_the_further_one(fleet: Fleet) -> None:
+    late = json.dumps({"type": "offer", "sdp": "v=0 late"})
+    async with Running(fleet) as (relay, socket):
+        await socket.until(lambda: bool(socket.sent))
+        fleet.may_adopt.clear()
+        moving = asyncio.create_task(relay.move())
+        socket.say(late)
+        async with asyncio.timeout(TIMEOUT_S):
+            while not (socket.incoming.empty() and relay._switching.locked()):
+                await asyncio.sleep(0)
+        fleet.may_adopt.set()
+        assert await moving
+        await socket.until(lambda: kinds(socket).count("ready") == 2)
+        socket.say(OFFER, CANDIDATE)
+        await socket.until(lambda: "answer" in kinds(socket))
+    assert [text for text in fleet.links[1].heard if text] == [HELLO, OFFER, CANDIDATE]
 
 
 async def test_relay_does_not_move_where_nobody_has_room(fleet: Fleet) -> None:
