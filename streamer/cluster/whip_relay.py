@@ -103,21 +103,29 @@ class WhipRelay:
             return Way.seat()
         secret = encoder_secret(name)
         home, leaving = await self._replicas.home(secret), VIEW.get().leaving
+        record = await self._replicas.find(secret)
+        if record is None and not self._holds(name):
+            return Way.seat()  # one that has ended
         if home is not None and home not in leaving:
             return Way.to(home)
-        try:
-            record = await self._replicas.find(secret)
-            if home is not None:
+        if home is not None:
+            with contextlib.suppress(KagamiError):  # it has gone meanwhile
                 record = await self._replicas.carry(home, secret) or record
-            if record is None:
-                return Way.seat()
+        if record is None:
+            return Way.seat()
+        try:
             target = await self._replicas.adopt(secret, record, {record.replica, *leaving})
-            if home is not None:
-                await self._replicas.release(home, name)
         except KagamiError as error:
             _log.info("an encoder's session did not come along: %s", error)
             return Way.seat()
+        if home is not None:
+            with contextlib.suppress(KagamiError):
+                await self._replicas.release(home, name)
         return Way.to(target)
+
+    def _holds(self, name: str) -> bool:
+        """Whether the camera of a name is connected through this ingress."""
+        return any(location.startswith(f"/whip/{name}/") for _, location in self._held.values())
 
     async def _way_of_player(self, name: str | None) -> str:
         if name is None or name == NEWEST:

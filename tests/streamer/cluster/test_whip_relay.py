@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 
 from streamer.cluster import whip_relay
 from streamer.cluster.control_relay import PlacedSession
-from streamer.cluster.errors import MovedAwayError
+from streamer.cluster.errors import MovedAwayError, ReplicaGoneError
 from streamer.cluster.fleet_view import FleetView, SharedView
 from streamer.cluster.http_relay import HttpRelay
 from streamer.cluster.routing import Load
@@ -38,6 +38,7 @@ class Replicas:
         self.ended = asyncio.Event()
         self.listed: list[PlacedSession] = []
         self.is_full = False
+        self.gone: set[str] = set()  # replicas that do not answer any more
 
     async def http(self, scope: dict[str, Any], body: bytes, way: str) -> AsyncIterator[dict[str, Any]]:
         self.asked.append((scope["method"], scope["path"], way))
@@ -60,6 +61,8 @@ class Replicas:
         return self.records.get(secret)
 
     async def carry(self, replica: str, secret: str) -> Record[bytes] | None:
+        if replica in self.gone:
+            raise ReplicaGoneError("gone")
         return self.records.get(secret)
 
     async def adopt(self, secret: str, record: Record[bytes], without: Collection[str]) -> str:
@@ -69,6 +72,8 @@ class Replicas:
         return "b"
 
     async def release(self, replica: str, name: str) -> None:
+        if replica in self.gone:
+            raise ReplicaGoneError("gone")
         self.done.append(("release", replica, name))
 
     async def let_go(self, replica: str, location: str) -> None:
@@ -139,6 +144,28 @@ async def test_camera_that_comes_back_goes_on_elsewhere_where_its_replica_is_gon
         replicas.is_full = True
         await http.post("/whip/me", content="v=0")  # begins anew, or is refused by an engine's own sentence
         assert replicas.asked[-1][2] == "seat"
+
+
+async def test_session_goes_on_elsewhere_though_its_replica_went_while_its_camera_came_back(view: SharedView) -> None:
+    replicas = Replicas()
+    async with Programs(replicas) as http:
+        replicas.records[SECRET] = Record("name", "a", b"", "")
+        replicas.gone = {"a"}
+        view.put(FleetView({"b": Load(0, 1)}, {"a": 0.0}))
+        await http.post("/whip/me", content="v=0")
+        assert replicas.done == [("adopt", SECRET, "a")] and replicas.asked[-1][2] == "to b"
+
+
+async def test_camera_that_has_ended_binds_its_name_to_no_replica(view: SharedView) -> None:
+    replicas = Replicas()
+    async with Programs(replicas) as http:
+        await http.post("/whip/me", content="v=0")
+        replicas.ended.set()
+        async with asyncio.timeout(MESSAGE_TIMEOUT_S):
+            while http.relay._held:
+                await asyncio.sleep(0)
+        await http.post("/whip/me", content="v=0")
+        assert [way for _, _, way in replicas.asked] == ["seat", "seat"]
 
 
 async def test_player_without_a_name_goes_to_the_newest_live_session_of_all(view: SharedView) -> None:
