@@ -190,7 +190,9 @@ class EngineReplica:
         carried, file = carry(session), session.controls.backdrop_file
         name = picture_name(carried.key, session.pictures.avatar, self._settings)
         background = "" if file is None else file.name
-        return Record(session.id, self.name, pickle.dumps(carried), name, background, carried.film)
+        return Record(
+            session.id, self.name, pickle.dumps(carried), name, background, carried.film, session.since
+        )  # fmt: skip
 
     async def adopt(self, secret: str, record: Record[bytes]) -> str:
         """Go on with a session of another replica, see `Conversations.adopt`. Returns this replica's name.

@@ -25,8 +25,8 @@ def digest(secret: str) -> str:
 class Record(Generic[Carried]):
     """One session. session: its name. replica: where it is. carried: what it would need elsewhere. picture: the name of
     its prepared picture here; "" for the one that every session starts with. background: the name of its page's own
-    background here; "" without. film: the name of a film that is being made and cannot come along; "" without. told_at:
-    by its replica, on the clock.
+    background here; "" without. film: the name of a film that is being made and cannot come along; "" without. since:
+    when it came to its replica, in seconds of the wall clock. told_at: by its replica, on the clock.
     """
 
     session: str
@@ -35,6 +35,7 @@ class Record(Generic[Carried]):
     picture: str
     background: str = ""
     film: str = ""
+    since: float = 0.0
     told_at: float = 0.0
 
     @property
@@ -58,13 +59,15 @@ class SessionDirectory(Generic[Carried, Picture]):
 
     def tell(self, replica: str, records: Mapping[str, Record[Carried]]) -> list[str]:
         """Take all sessions of a replica, in place of those it told of before. Returns the names of the pictures and
-        backgrounds of theirs that are not kept here, for the replica to send.
+        backgrounds of theirs that are not kept here, for the replica to send. A session that has moved stays
+        where it is though its former replica, which draws until its page has the new connection, tells of it, too.
         """
         now = self._clock()
         for key, record in list(self._records.items()):
             ended = record.replica == replica and key not in records
             if ended or now - record.told_at > RECORD_S:
                 self.forget(key)
+        records = {key: record for key, record in records.items() if not self._has_moved(key, record)}
         for key, record in records.items():
             record.told_at = now
             self._records[key] = record
@@ -76,6 +79,10 @@ class SessionDirectory(Generic[Carried, Picture]):
         for name in [name for name in self._pictures if name not in worn]:
             del self._pictures[name]  # nobody wears it any more, so nobody may find it
         return sorted({name for each in records.values() for name in each.kept} - {"", UNKEPT, *self._pictures})
+
+    def _has_moved(self, key: str, record: Record[Carried]) -> bool:
+        known = self._records.get(key)
+        return known is not None and known.replica != record.replica and known.since > record.since
 
     def forget(self, key: str) -> None:
         """Forget a session that has ended."""

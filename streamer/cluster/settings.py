@@ -97,8 +97,6 @@ def read_cluster_settings(
             raise SettingsError(
                 f"A cluster has no {option.spelling}, which is of one machine: start run_server.py with it."
             )
-    if settings.record is not None:
-        raise SettingsError("A cluster has no --record: its replicas share no folder, so leave it out.")
     device = "cuda" if cluster.gpus > 0 else "cpu"
     if settings.device not in ("auto", device):
         raise SettingsError(

@@ -91,3 +91,16 @@ def test_directory_keeps_the_background_of_a_session_as_long_as_somebody_has_it(
     assert made.tell("a", {"one": with_own}) == [] and made.picture("sky") == "a file"
     made.tell("a", {"one": record()})
     assert made.picture("sky") is None
+
+
+def test_replica_that_still_draws_for_a_session_that_moved_does_not_take_it_back() -> None:
+    made = directory()
+    former, present = Record("s", "a", "what s needs", "", since=1.0), Record("s", "b", "what s needs", "", since=2.0)
+    for replica, told in (("a", former), ("b", present), ("a", former)):
+        made.tell(replica, {"one": told})
+    assert made.replica_of("s") == "b"
+    made.tell("a", {})
+    assert made.replica_of("s") == "b"
+    made.tell("b", {})
+    made.tell("a", {"one": former})
+    assert made.replica_of("s") == "a"
