@@ -82,7 +82,9 @@ def plan_films(job: Job) -> Plan:
 def _plan_film(job: Job, driving: Driving, out: Path, is_new: bool) -> PlannedFilm:
     """is_new: whether the folder of several films is yet to be made, so that there is nothing in it."""
     lengths = look_into(driving, job.clip_range)
-    inputs = [*job.ref, *job.drive, *driving.files, job.points, job.background_file, job.checkpoint]
+    inputs = [
+        *job.ref, *job.drive, *driving.files, job.points, job.script, job.background_file, job.checkpoint
+    ]  # fmt: skip
     if out.exists() and any(_is_within(path, out) for path in inputs if path is not None and path.exists()):
         raise VideoError(f"{out} is also an input: choose another --out.")
     if not is_new:

@@ -102,11 +102,14 @@ def test_plan_replaces_a_film_only_when_forced_and_an_input_never(clips, tmp_pat
     cv2.imwrite(str(pictures / "000000.png"), np.full((96, 96, 3), 128, np.uint8))
     (tmp_path / "link.mp4").symlink_to(clips / "b.mp4")
     (tmp_path / "again.webm").symlink_to(AVATAR)
+    words = tmp_path / "words.mp4"
+    words.write_text("1 smile")
     for fields in (
         {"out": clips / "b.mp4"},
         {"out": tmp_path / "link.mp4"},
         {"out": tmp_path / "again.webm"},
         {"out": pictures, "ref": (pictures / "000000.png",)},
+        {"out": words, "script": words},
     ):
         assert refusal(clips, tmp_path, force=True, **fields) == (
             f"{fields['out']} is also an input: choose another --out."
