@@ -74,8 +74,8 @@ class Engine:
     make_tracker: makes a session's tracker, called in its tracking thread. frame_hook: changes each frame before it
     is delivered, given the camera picture that it follows; only benchmarks set it, to copy a bar code. preparation:
     prepares uploads in place of the pipeline. pictures: prepares them in the background. governed: whether sessions
-    give up some effort where frames would come too slowly else, see `streamer.engine.governor`. watchers: get them.
-    feed: of other programs' trackers.
+    give up some effort where frames would come too slowly else, see `streamer.engine.governor`. feed: poses of
+    other programs' trackers. watchers: who gets frames and sound besides the pages.
     """
 
     def __init__(

@@ -65,7 +65,7 @@ def test_tracker_drives_a_session_without_a_camera() -> None:
         assert session.state.phase == "waiting" and session.feed_state is not None
         assert session.feed_state.kind == "silent"
         turn(feed, session, 20)
-        assert session.state.phase == "live" and session.state.progress == 1
+        until(lambda: session.state.phase == "live" and session.state.progress == 1, "the state")  # told after it
         take(out)
         feed.break_off()
         until(lambda: session.state.phase == "waiting" and not session.recent, "the end of the poses")
@@ -89,7 +89,7 @@ def test_tracker_drives_in_place_of_the_camera_and_leaves_it_the_character_again
             return tracker.tracked > tracked
 
         until(is_back, "the camera")
-        assert session.state.phase == "live"
+        until(lambda: session.state.phase == "live", "the state")  # told after it
 
 
 def test_tracker_does_not_drive_a_session_that_does_not_want_it_or_is_paused() -> None:
