@@ -75,6 +75,7 @@ class VmcSender:
             try:
                 packet = heartbeat(seconds) if tracked is None else maker.bundle(tracked, seconds)
             except Exception:  # this thread's boundary: one motion must not end the next ones
+                maker = BundleMaker(self._faces)  # its state may hold what was not finite
                 if not self._is_broken:
                     self._is_broken = True
                     _log.exception("a motion cannot be sent by VMC")

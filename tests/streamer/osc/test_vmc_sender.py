@@ -114,14 +114,22 @@ def test_where_nobody_is_live_receivers_are_told_and_nothing_else_is_sent(monkey
         assert times == sorted(set(times))
 
 
-def test_a_motion_that_cannot_be_sent_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def not_finite() -> list[Motion]:
+    """Motions of which a face or arms are not numbers, and one without a face."""
+    assert NEUTRAL.face is not None and NEUTRAL.body is not None
+    face = NEUTRAL.face.copy()
+    face[100, 0] = np.nan
+    return [replace(NEUTRAL, face=face), replace(NEUTRAL, body=NEUTRAL.body * np.nan), Motion(0.0)]
+
+
+@pytest.mark.parametrize("broken", not_finite(), ids=["face", "body", "no face"])
+def test_a_motion_that_cannot_be_sent_ends_nothing(broken: Motion, caplog: pytest.LogCaptureFixture) -> None:
     with receiving() as receiver:
-        assert NEUTRAL.body is not None
-        for _ in range(2):
-            receiver.draw(replace(NEUTRAL, body=NEUTRAL.body * np.nan))
-            receiver.draw(Motion(0.0))
         while not caplog.records:
-            receiver.draw(Motion(0.0))
+            receiver.draw(broken)
+        receiver.draw(NEUTRAL)
+        assert len(receiver.bundle()) == len(MESSAGES)
+        receiver.draw(broken)
         receiver.draw(NEUTRAL)
         assert len(receiver.bundle()) == len(MESSAGES)
     assert len(caplog.records) == 1
@@ -169,8 +177,8 @@ def test_what_the_system_refuses_is_told_once(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_name_that_is_not_found_is_a_sentence() -> None:
     with pytest.raises(OutputError) as caught:
-        VmcSender("no-such-machine.invalid", 39539, "arkit", print)
-    assert str(caught.value) == "--vmc-send finds no machine called no-such-machine.invalid: correct the name."
+        VmcSender("a..b", 39539, "arkit", print)
+    assert str(caught.value) == "--vmc-send finds no machine called a..b: correct the name."
 
 
 async def test_the_newest_live_session_is_sent() -> None:
