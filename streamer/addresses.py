@@ -50,13 +50,20 @@ def receiving_port(place: str, text: str) -> str:
     host, _, port = text.rpartition(":")
     if not re.fullmatch("[0-9]{1,5}", port, re.A) or not is_port(port) or not (host == "" or is_host(host)):
         raise SettingsError(f"{place} is '{text}'; it must be PORT or HOST:PORT.")
-    return f"{host or '127.0.0.1'}:{int(port)}"
+    host = "127.0.0.1" if host.lower() in ("", "localhost") else host  # which some systems look up as ::1
+    return f"{host}:{int(port)}"
 
 
 def host_and_port(address: str) -> tuple[str, int]:
     """The parts of what `receiving_port` returns."""
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
+
+
+def arrives_at(sent_to: str, received_at: str) -> bool:
+    """Whether what is sent to the one reaches the other, both as `receiving_port` returns them."""
+    (to, port), (at, other) = host_and_port(sent_to), host_and_port(received_at)
+    return port == other and (to == at or (at in ("0.0.0.0", "::") and is_loopback(to)))
 
 
 def origin(place: str, text: str) -> str:

@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from streamer import flags
-from streamer.addresses import origin, receiving_port, stun, turn
+from streamer.addresses import arrives_at, origin, receiving_port, stun, turn
 from streamer.errors import SettingsError
 from streamer.flags import Flag
 from streamer.options import (
@@ -286,7 +286,7 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
     check_background_file(settings.background, settings.background_file)
     if settings.publish_token is not None and settings.publish is not None and not is_whip(settings.publish):
         raise SettingsError("--publish-token is for WHIP alone, RTMP and SRT have it in the address: leave it out.")
-    if settings.vmc_send is not None and settings.vmc_send == settings.vmc_receive:
+    if settings.vmc_send and settings.vmc_receive and arrives_at(settings.vmc_send, settings.vmc_receive):
         raise SettingsError(
             "--vmc-send and --vmc-receive have the same port: what is sent would come back; change one."
         )

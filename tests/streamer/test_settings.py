@@ -285,6 +285,7 @@ def test_a_bearer_token_must_be_one_that_http_can_send() -> None:
     [
         (["--ifacialmocap"], "127.0.0.1:49983"), (["--ifacialmocap", "50000"], "127.0.0.1:50000"),
         (["--ifacialmocap", "0.0.0.0:49983"], "0.0.0.0:49983"), (["--ifacialmocap", "[::1]:1"], "[::1]:1"),
+        (["--ifacialmocap", "localhost:1"], "127.0.0.1:1"),
     ],
 )  # fmt: skip
 def test_a_port_for_trackers_is_this_machines_unless_a_host_is_named(arguments: list[str], address: str) -> None:
@@ -299,7 +300,9 @@ def test_a_port_for_trackers_that_is_none_is_a_sentence(text: str) -> None:
     assert str(caught.value) == f"--vmc-receive is '{text}'; it must be PORT or HOST:PORT."
 
 
-def test_what_is_sent_by_vmc_does_not_come_back() -> None:
+@pytest.mark.parametrize("receives", ["39540", "localhost:39540", "0.0.0.0:39540", "[::]:39540"])
+def test_what_is_sent_by_vmc_does_not_come_back(receives: str) -> None:
     with pytest.raises(SettingsError, match="have the same port: what is sent would come back; change one"):
-        read("--vmc-send", "39540", "--vmc-receive", "39540")
+        read("--vmc-send", "39540", "--vmc-receive", receives)
+    assert read("--vmc-send", "192.0.2.1:39540", "--vmc-receive", receives).vmc_send == "192.0.2.1:39540"
     assert read("--vmc-send", "39539", "--vmc-receive").vmc_receive == "127.0.0.1:39540"
