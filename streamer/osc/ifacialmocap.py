@@ -18,7 +18,6 @@ from streamer.osc.osc_packet import DatagramError
 from streamer.sources.received_pose import ReceivedPose
 from streamer.tracking.head_pose import rotation_matrix
 
-DEFAULT_PORT = 49983
 MAX_FIELDS = 256  # of a datagram; programs send some 60
 MAX_ANGLE = 180.0  # degrees
 MAX_PLACE_M = 10.0  # of a face from its camera

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import logging
 import socket
 import time
@@ -20,6 +19,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
+from streamer.addresses import is_loopback
 from streamer.errors import KagamiError
 from streamer.osc.osc_packet import Argument, DatagramError, decode
 from streamer.runtime.token_bucket import Rate, TokenBucket
@@ -33,6 +33,7 @@ MAX_SOURCES = 64  # addresses with a rate of their own; the least recently activ
 TOTAL_OF_EACH = 4  # all addresses together may send so many times what one may
 EACH = Rate(1000, 1000)  # datagrams of one address: a tracker that sends 60 times a second, in several datagrams each
 TELL_PERIOD_S = 10.0  # between two lines of the log about the same kind of fault
+_is_loopback = lru_cache(MAX_SOURCES)(is_loopback)  # asked of each datagram
 _log = logging.getLogger(__name__)
 
 
@@ -95,15 +96,6 @@ def osc_messages(on_message: OnMessage) -> OnDatagram:
     return on_datagram
 
 
-@lru_cache(MAX_SOURCES)
-def is_loopback(host: str) -> bool:
-    """Whether an IP address is one of this machine alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 class DatagramPort(asyncio.DatagramProtocol):
     """A port that `listen` opened. dropped: datagrams that nobody was called with. address: its host and number."""
 
@@ -124,7 +116,7 @@ class DatagramPort(asyncio.DatagramProtocol):
         self._clock = clock
         self._total = TokenBucket(Rate(TOTAL_OF_EACH * each.burst, TOTAL_OF_EACH * each.per_s), clock)
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
-        self._told_at: dict[str, float] = {}  # by fault, of which there are four
+        self._told_at: dict[str, float] = {}  # by kind of fault, of which there are five
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -134,7 +126,7 @@ class DatagramPort(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """Called for each datagram; the same work for each that is dropped, however large."""
         source = (str(addr[0]), int(addr[1]))
-        if self._loopback_only and not is_loopback(source[0]):
+        if self._loopback_only and not _is_loopback(source[0]):
             self._drop("it comes from another machine", source)
         elif not self._may_send(source[0]):
             self._drop(f"more than {self._each.per_s:g} come in a second", source)
@@ -145,11 +137,6 @@ class DatagramPort(asyncio.DatagramProtocol):
 
     def error_received(self, exc: Exception) -> None:
         """What the system says of earlier datagrams concerns nobody who only receives."""
-
-    def send(self, datagram: bytes, to: Source) -> None:
-        """Send from this port, for programs that first want to be asked. Nobody is told whether it arrives."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.sendto(datagram, to)
 
     def close(self) -> None:
         """Receive nothing any more, and close the socket. Idempotent."""

@@ -6,9 +6,9 @@ import socket
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from streamer.addresses import host_and_port
+from streamer.addresses import host_and_port, is_loopback
 from streamer.errors import OutputError
-from streamer.osc.osc_server import is_loopback, open_port
+from streamer.osc.osc_server import open_port
 from streamer.settings import Settings
 
 TrackerKind = Literal["iFacialMocap", "VMC"]

@@ -6,8 +6,9 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from streamer.addresses import is_loopback
 from streamer.osc.osc_controls import OscControls
-from streamer.osc.osc_server import DatagramPort, is_loopback, listen, osc_messages
+from streamer.osc.osc_server import DatagramPort, listen, osc_messages
 from streamer.runtime.token_bucket import Rate
 from streamer.server.control_api import Caller, ControlApi
 from streamer.server.control_api_calls import parse_call
