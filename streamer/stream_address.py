@@ -45,7 +45,8 @@ class RtmpAddress:
         """Of the application, as RTMP's `tcUrl`; an application may be a secret as a key is."""
         scheme = "rtmps" if self.secure else "rtmp"
         port = "" if self.port == RTMP_PORTS[scheme] else f":{self.port}"
-        return f"{scheme}://{self.host}{port}/{self.app}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{host}{port}/{self.app}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import importlib
 import logging
 import threading
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
@@ -33,7 +34,7 @@ class NdiOutput:
     It keeps the size with which it is opened; others are fitted into it, transparent around. lag_s: see `StreamOutput`.
     """
 
-    def __init__(self, name: str, lag_s: Any = lambda: 0.0) -> None:
+    def __init__(self, name: str, lag_s: Callable[[], float] = lambda: 0.0) -> None:
         self.name = name or DEFAULT_NAME
         self._lag_s = lag_s
         self._mailbox: Mailbox[AvatarFrame] | None = None

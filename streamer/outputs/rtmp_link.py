@@ -191,7 +191,7 @@ class RtmpLink:
         self._call("releaseStream", None, address.key)
         self._call("FCPublish", None, address.key)
         result = self._answer(self._call("createStream", None), deadline, "it refuses the stream")
-        if len(result) < 2 or not isinstance(result[1], float):
+        if len(result) < 2 or not isinstance(result[1], float) or not 0 <= result[1] < 1 << 32:
             raise MediaServerError("its answer cannot be used")
         self._stream = int(result[1])
         self._call("publish", None, address.key, "live", stream=self._stream)

@@ -19,7 +19,7 @@ FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 60.0  # from a failure to the next attempt
 STABLE_S = 30.0  # of a connection, after which a failure is the first one again
 NOBODY_LIVE_S = 60.0  # without a frame, until the stream ends: a broadcast survives a page that is reloaded
 MAX_PENDING_S = 1.0  # of the stream that waits for the network, until frames are left out
-STALL_TIMEOUT_S = 10.0  # without a byte that the network takes
+STALL_TIMEOUT_S = 10.0  # without a byte that the network takes, or of the stream that waits: sound is never left out
 END_TIMEOUT_S = 1.0  # for the end of the stream, when the output is closed
 _log = logging.getLogger(__name__)
 
@@ -165,7 +165,7 @@ class StreamOutput:
             link.flush()
             if link.sent != sent or not link.pending:
                 sent, moved_at = link.sent, now
-            elif now - moved_at > STALL_TIMEOUT_S:
+            if now - moved_at > STALL_TIMEOUT_S or link.pending * 8 > STALL_TIMEOUT_S * self._max_bitrate:
                 raise MediaServerError("it takes no more data")
 
     def _say(self, line: str) -> None:

@@ -22,6 +22,7 @@ SECRET = "s3cret-k3y"
 def test_rtmp_address_is_host_application_and_key(text: str, address: RtmpAddress, url: str) -> None:
     assert read_stream_address("--publish", text) == address
     assert url in address.url and (":1936" in address.url) == (address.port == 1936)
+    assert ("://[::1]:1936/" in address.url) == ("[::1]" in text)
     assert SECRET not in repr(address)
     assert address.is_clear == text.startswith("rtmp://live")
 

@@ -6,6 +6,7 @@ import contextlib
 import io
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -100,10 +101,11 @@ class RtmpReceiver:
         assert not self._thread.is_alive()
 
     def wait_for_frames(self, pictures: int, sounds: int = 0) -> None:
+        self.wait_for(lambda decoded: len(decoded.pictures) >= pictures and len(decoded.sound) >= sounds)
+
+    def wait_for(self, condition: Callable[[Decoded], object]) -> None:
         with self._changed:
-            assert self._changed.wait_for(
-                lambda: len(self.decoded.pictures) >= pictures and len(self.decoded.sound) >= sounds, LISTEN_TIMEOUT_S
-            )
+            assert self._changed.wait_for(lambda: condition(self.decoded), LISTEN_TIMEOUT_S)
 
     def _receive(self) -> None:
         options = {"listen": "1", "analyzeduration": "300000", "fflags": "nobuffer"}

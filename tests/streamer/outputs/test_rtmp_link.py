@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import ssl
 import threading
@@ -79,6 +80,9 @@ def test_pings_are_answered(server: RtmpServer) -> None:
         ("connect", None, "it closes the connection: are application and stream key right?"),
         ("connect", b"\xff" * 20, "it does not speak RTMP"),
         ("createStream", command("_result", 4, None), "its answer cannot be used"),
+        ("createStream", command("_result", 4, None, math.nan), "its answer cannot be used"),
+        ("createStream", command("_result", 4, None, -1.0), "its answer cannot be used"),
+        ("createStream", command("_result", 4, None, 1e300), "its answer cannot be used"),
         ("publish", None, "it closes the connection: are application and stream key right?"),
         (
             "publish",

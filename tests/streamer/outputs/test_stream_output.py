@@ -18,14 +18,14 @@ from streamer.engine.output_feed import Output
 from streamer.errors import OutputError
 from streamer.frames import AvatarFrame
 from streamer.outputs import stream_output
-from streamer.outputs.rtmp_link import RtmpLink
+from streamer.outputs.rtmp_link import CONNECT_TIMEOUT_S, RtmpLink
 from streamer.outputs.rtmp_messages import VIDEO
 from streamer.outputs.srt_library import srt_library
 from streamer.outputs.srt_link import SrtLink
 from streamer.outputs.stream_output import StreamOutput
 from streamer.stream_address import RtmpAddress, SrtAddress
 from tests.support.rtmp_server import RtmpServer, status
-from tests.support.stream_receiver import RtmpReceiver, decode, free_port
+from tests.support.stream_receiver import Decoded, RtmpReceiver, decode, free_port
 
 KEY = "s3cret-k3y"
 SERVER = "media.example"
@@ -54,6 +54,7 @@ class Lines:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream_output, "FIRST_RETRY_S", 0.05)
     monkeypatch.setattr(stream_output, "LONGEST_RETRY_S", 0.2)
+    monkeypatch.setattr(stream_output, "END_TIMEOUT_S", 0.7 * CONNECT_TIMEOUT_S)  # less than a silent server takes
 
 
 @contextmanager
@@ -119,10 +120,14 @@ def test_another_size_does_not_break_the_stream() -> None:
         return np.full((128, 128, 3) if len(receiver.decoded.pictures) < 5 else (64, 256, 3), 200, np.uint8)
 
     with receiver, output(receiver.port, Lines(), feeds=False) as made, feeding(made, make_frame):
-        receiver.wait_for_frames(40)
-    decoded = receiver.decoded
-    assert decoded.sizes == {(128, 128)} and decoded.newest is not None
-    assert decoded.newest[:40].max() < 16 and decoded.newest[60:68].min() > 180
+        receiver.wait_for(lambda decoded: len(decoded.pictures) > 5 and is_letterboxed(decoded))
+    assert receiver.decoded.sizes == {(128, 128)}
+
+
+def is_letterboxed(decoded: Decoded) -> bool:
+    """Whether the newest picture is bright in its middle, on black."""
+    newest = decoded.newest
+    return newest is not None and bool(newest[:40].max() < 16 and newest[60:68].min() > 180)
 
 
 def test_stream_comes_back_after_the_server_was_away() -> None:
@@ -132,7 +137,7 @@ def test_stream_comes_back_after_the_server_was_away() -> None:
         receiver.end()
         with RtmpReceiver(receiver.port) as again:
             again.wait_for_frames(5, 100)
-    assert lines.all[-1] == f"publishing the avatar to {SERVER}"
+            assert lines.all[-1] == f"publishing the avatar to {SERVER}"
     assert f"cannot publish to {SERVER}, trying again: the connection was lost" in lines.all
 
 
@@ -164,6 +169,33 @@ def test_frames_are_left_out_for_a_server_that_stops_reading(monkeypatch: pytest
             f"cannot publish to {SERVER}, trying again: it takes no more data",
         ]
         assert made.left_out > 0
+
+
+class SlowLink:
+    """A connection whose network takes one byte at a time, for ever."""
+
+    container = "flv"
+
+    def __init__(self) -> None:
+        self.sent = self.pending = 0
+
+    def write(self, data: bytes) -> None:
+        self.pending += len(data)
+
+    def flush(self) -> None:
+        self.sent, self.pending = self.sent + 1, self.pending - 1
+
+    def connect(self) -> None: ...
+    def abort(self) -> None: ...
+    def close(self) -> None: ...
+
+
+def test_server_that_is_slower_than_the_sound_alone_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_output, "STALL_TIMEOUT_S", 0.5)
+    lines = Lines()
+    with opened(StreamOutput(SlowLink, SERVER, lines.tell, max_bitrate=100_000)):
+        told = lines.wait_for(3)  # before it may come that frames are left out
+    assert f"cannot publish to {SERVER}, trying again: it takes no more data" in told
 
 
 def test_stream_ends_when_nobody_is_live_and_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from streamer.server.publishing import check_publishing, publish_feeds
 from streamer.settings import Settings
 from tests.support.page import UNLIMITED, FakeCamera, Page, serving, socket_url
 from tests.support.server_checks import wait_for_brightness, wait_until_settled
-from tests.support.stream_receiver import RtmpReceiver
+from tests.support.stream_receiver import Decoded, RtmpReceiver
 
 
 async def test_newest_avatar_is_published_with_its_sound() -> None:
@@ -53,6 +53,11 @@ async def test_media_server_that_is_not_there_harms_no_live_session(monkeypatch:
             await asyncio.to_thread(feed.turn_off)
 
 
+def is_of_the_camera(decoded: Decoded) -> bool:
+    """Whether the newest picture shows the brightness of `FakeCamera(90)`."""
+    return decoded.newest is not None and bool(abs(decoded.newest[:, :60].mean() - 90) < 12)
+
+
 async def test_newest_avatar_goes_to_an_rtmp_server_and_no_secret_anywhere(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     lines: list[str] = []
@@ -64,12 +69,12 @@ async def test_newest_avatar_goes_to_an_rtmp_server_and_no_secret_anywhere(caplo
             await page.hello()
             await page.start(FakeCamera(90))
             await asyncio.to_thread(receiver.wait_for_frames, 10, 200)
+            await asyncio.to_thread(receiver.wait_for, is_of_the_camera)
             async with httpx.AsyncClient() as client:
                 metrics = (await client.get(f"{address}/metrics")).text
             await asyncio.to_thread(feed.turn_off)
             assert not len(server.engine.watchers)
     assert lines[-1] == f"publishing the avatar to 127.0.0.1:{receiver.port}"
-    assert receiver.decoded.newest is not None and abs(receiver.decoded.newest[:, :60].mean() - 90) < 12
     assert "kagami" in metrics
     for text in (caplog.text, metrics, *lines, *map(repr, page.messages)):
         assert "s3cret" not in text
