@@ -201,7 +201,7 @@ class EngineSession:
     def let_trackers_drive(self, wanted: bool) -> None:
         """Whether this is the session that trackers of other programs drive from now on, or none of them does."""
         if self._feed is not None:
-            (self._feed.claim if wanted else self._feed.release)(self)
+            (self._feed.claim if wanted and not self._closed else self._feed.release)(self)
 
     @property
     def feed_state(self) -> FeedState | None:

@@ -117,6 +117,7 @@ def test_tracker_drives_the_newest_session_until_it_leaves() -> None:
         turn(feed, new, 10)
         assert old.feed_state is not None and old.feed_state.kind == "elsewhere" and not old.recent
         engine.leave(new)
+        new.let_trackers_drive(True)  # the page's switch, too late
         turn(feed, old, 12)
         unwilling = engine.admit(FakeAvatar(32, 32), Controls(tracker=False), lambda failure: None)
         unwilling.start()

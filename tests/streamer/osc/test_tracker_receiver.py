@@ -19,11 +19,18 @@ from streamer.osc.osc_server import open_port
 from streamer.osc.tracker_receiver import TrackerReceiver
 from streamer.osc.udp_ports import TrackerKind, TrackerPort
 from streamer.rigging.picture import load_picture
+from streamer.sources import tracker_feed
 from tests.support.engines import take, until
 from tests.support.fakes import FakeTracker
 
 AVATAR = Path(__file__).parents[3] / "assets" / "avatar.png"
 SIZE = 128
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pose drives until the next one comes, however busy the machine is."""
+    monkeypatch.setattr(tracker_feed, "FRESH_S", 60.0)
 
 
 @contextmanager
