@@ -72,16 +72,18 @@ async def listen(
     each: Rate = EACH,
     clock: Callable[[], float] = time.monotonic,
     largest: int = MAX_DATAGRAM_BYTES,
+    piece: int = MAX_DATAGRAM_BYTES,
 ) -> DatagramPort:
     """Call `on_datagram` on the running loop with what arrives at a socket of `open_port`, which the port then owns.
 
-    each: how often one address may send; all together TOTAL_OF_EACH times that. largest: bytes of a datagram. A socket
-    bound to a loopback address takes nothing from elsewhere. `on_datagram` may raise DatagramError for what it cannot
-    read; that, as whatever else it raises, costs this datagram alone.
+    each: how often one address may send; all together TOTAL_OF_EACH times that. largest: bytes of a datagram.
+    piece: bytes; for each so many of its own a datagram counts as one more, since it takes time in proportion. A
+    socket bound to a loopback address takes nothing from elsewhere. `on_datagram` may raise DatagramError for what it
+    cannot read; that, as whatever else it raises, costs this datagram alone.
     """
     host = bound.getsockname()[0]
     _, port = await asyncio.get_running_loop().create_datagram_endpoint(
-        lambda: DatagramPort(on_datagram, is_loopback(host), each, clock, largest), sock=bound
+        lambda: DatagramPort(on_datagram, is_loopback(host), each, clock, largest, piece), sock=bound
     )
     return port
 
@@ -106,6 +108,7 @@ class DatagramPort(asyncio.DatagramProtocol):
         each: Rate,
         clock: Callable[[], float],
         largest: int = MAX_DATAGRAM_BYTES,
+        piece: int = MAX_DATAGRAM_BYTES,
     ) -> None:
         self.dropped = 0
         self.address: Source = ("", 0)
@@ -113,6 +116,7 @@ class DatagramPort(asyncio.DatagramProtocol):
         self._loopback_only = loopback_only
         self._each = each
         self._largest = largest
+        self._piece = piece
         self._clock = clock
         self._total = TokenBucket(Rate(TOTAL_OF_EACH * each.burst, TOTAL_OF_EACH * each.per_s), clock)
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
@@ -128,7 +132,7 @@ class DatagramPort(asyncio.DatagramProtocol):
         source = (str(addr[0]), int(addr[1]))
         if self._loopback_only and not _is_loopback(source[0]):
             self._drop("it comes from another machine", source)
-        elif not self._may_send(source[0]):
+        elif not self._may_send(source[0], 1 + len(data) // self._piece):
             self._drop(f"more than {self._each.per_s:g} come in a second", source)
         elif len(data) > self._largest:
             self._drop(f"it is larger than {self._largest / 1024:g} KiB", source)
@@ -153,8 +157,8 @@ class DatagramPort(asyncio.DatagramProtocol):
             if self._is_due("broken"):
                 _log.exception("a datagram of another program broke something")
 
-    def _may_send(self, host: str) -> bool:
-        """Count one datagram of an address, if that may send one now."""
+    def _may_send(self, host: str, count: int) -> bool:
+        """Count one datagram of an address as so many, if that may send one now."""
         bucket = self._buckets.get(host)
         if bucket is None:
             bucket = self._buckets[host] = TokenBucket(self._each, self._clock)
@@ -164,8 +168,8 @@ class DatagramPort(asyncio.DatagramProtocol):
             self._buckets.move_to_end(host)
         if bucket.wait_s() > 0 or self._total.wait_s() > 0:
             return False
-        bucket.take()
-        self._total.take()
+        bucket.take(count)
+        self._total.take(count)
         return True
 
     def _drop(self, why: str, source: Source, kind: str = "") -> None:

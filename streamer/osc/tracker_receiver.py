@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 
 from streamer.osc import ifacialmocap
-from streamer.osc.osc_server import OnDatagram, Source, listen, osc_messages
+from streamer.osc.osc_server import MAX_DATAGRAM_BYTES, OnDatagram, Source, listen, osc_messages
 from streamer.osc.udp_ports import TrackerKind, TrackerPort
 from streamer.osc.vmc_receiver import VmcReceiver
 from streamer.runtime.token_bucket import Rate
@@ -15,6 +15,8 @@ from streamer.sources.tracker_feed import TrackerFeed
 
 # Some programs send every bone and every blendshape by itself: 120 of them, 60 times a second.
 RATES: dict[TrackerKind, Rate] = {"iFacialMocap": Rate(240, 240), "VMC": Rate(10_000, 10_000)}
+# Bytes of a datagram that are read as quickly as the message of one bone: a bundle of everything counts as some 30.
+PIECES: dict[TrackerKind, int] = {"iFacialMocap": MAX_DATAGRAM_BYTES, "VMC": 256}
 CLOSE_TIMEOUT_S = 5.0
 
 
@@ -49,7 +51,10 @@ class TrackerReceiver:
             self._loop.close()
 
     async def _receive(self) -> None:
-        listening = [await listen(each.bound, self._on_datagram(each.kind), RATES[each.kind]) for each in self._ports]
+        listening = [
+            await listen(each.bound, self._on_datagram(each.kind), RATES[each.kind], piece=PIECES[each.kind])
+            for each in self._ports
+        ]
         await self._end.wait()
         for port in listening:
             port.close()

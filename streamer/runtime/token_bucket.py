@@ -29,6 +29,9 @@ class TokenBucket:
         self._filled_at = now
         return max(0.0, (1 - self._tokens) / self._rate.per_s)
 
-    def take(self) -> None:
-        """Count one event. The number of tokens may become negative: an event that waits has its token already."""
-        self._tokens -= 1
+    def take(self, count: int = 1) -> None:
+        """Count one event, or one that is worth several.
+
+        The number of tokens may become negative: an event that waits has its token already.
+        """
+        self._tokens -= count

@@ -149,6 +149,19 @@ def test_one_address_does_not_use_up_the_rate_of_another_and_all_have_one() -> N
     assert len(port._buckets) == osc_server.MAX_SOURCES
 
 
+def test_datagrams_count_by_their_size_where_they_take_time_in_proportion() -> None:
+    heard: list[int] = []
+    port = DatagramPort(lambda datagram, _: heard.append(len(datagram)), True, Rate(100, 1), Clock(), piece=256)
+    for size in (8 * 1024, 255):
+        for _ in range(100):
+            port.datagram_received(bytes(size), HERE)
+    assert heard.count(8 * 1024) == 4 and heard.count(255) == 0  # 33 each, the last one on credit
+    port = DatagramPort(lambda datagram, _: heard.append(len(datagram)), True, Rate(100, 1), Clock(), piece=256)
+    for _ in range(200):
+        port.datagram_received(bytes(255), HERE)
+    assert heard.count(255) == 100
+
+
 def test_large_datagrams_are_dropped() -> None:
     heard: list[bytes] = []
     port = port_alone(lambda datagram, _: heard.append(datagram))
