@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import pickle
+import random
 import shutil
 import socket
 import subprocess
@@ -36,9 +37,7 @@ class ClusterProcess:
     """`with ClusterProcess(flags) as cluster`. address: of the ingress. flags: of `python -m streamer.cluster`."""
 
     def __init__(self, flags: Sequence[str]) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = _free_port()
         self.address = f"http://127.0.0.1:{port}"
         self._flags = [*flags, "--port", str(port)]
 
@@ -90,12 +89,25 @@ class ClusterProcess:
         return self._process.stdout
 
 
+def _free_port() -> int:
+    """A TCP port below those that the system gives to others, since the ingress takes it only when Ray has started."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with contextlib.suppress(OSError), socket.socket() as free:
+            free.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no TCP port is free")
+
+
 def main(folder: str, *flags: str) -> None:
     """The process. folder: of Ray's logs and sockets."""
+    from ray.serve._private import client  # noqa: PLC0415 - Ray
+
     from streamer.cluster import start  # noqa: PLC0415 - Ray
     from streamer.cluster.settings import read_cluster_settings  # noqa: PLC0415
     from tests.support.cluster_engine import make_fake_engine  # noqa: PLC0415
 
+    # Serve gives each deployment a new version, and replaces all replicas of another one: `shrink` is to end one alone.
+    vars(client).update(get_random_string=lambda: "the same")
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what Ray prints is no answer
     options = {"num_cpus": 3, "include_dashboard": False, "object_store_memory": STORE_BYTES, "_temp_dir": folder}
