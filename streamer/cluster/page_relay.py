@@ -15,15 +15,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from streamer.cluster.errors import NoReplicaError, ReplicaGoneError
 from streamer.cluster.session_directory import Record
-from streamer.errors import KagamiError
+from streamer.errors import KagamiError, OverloadError, ServerFullError
 from streamer.server import signaling
 from streamer.server.conversation import HELLO_TIMEOUT_S, MessageSender
 
 RECOVER_S = 20.0  # how long a session whose replica died waits for another one, before its page is told to come back
 RETRY_S = 0.25
-OLD_MEDIA_S = (
-    5.0  # how long a replica goes on drawing for a session that moved, until the new one has answered an offer
-)
+OLD_MEDIA_S = 5.0  # for which a replica goes on drawing for a session that moved, until the new one answers an offer
 PING_PERIOD_S = 5.0
 _log = logging.getLogger(__name__)
 
@@ -236,16 +234,26 @@ class PageRelay:
         record = None if self._secret is None else await self._replicas.find(self._secret)
         while time.monotonic() < end and self._socket.client_state is WebSocketState.CONNECTED:
             try:
-                target = None
-                if record is not None and self._secret is not None:
-                    with contextlib.suppress(KagamiError):
-                        target = await self._replicas.adopt(self._secret, record, without)
-                await self._connect(target, without)
+                await self._connect(await self._adopted(record, without), without)
                 return
-            except ReplicaGoneError:
-                await asyncio.sleep(RETRY_S)
+            except (ReplicaGoneError, ServerFullError, OverloadError):
+                await asyncio.sleep(RETRY_S)  # in which a replica starts in place of the dead one
         await self._sender.send(signaling.Error.of(NoReplicaError(), fatal=True))
         await self._sender.close()
+
+    async def _adopted(self, record: Record[bytes] | None, without: Collection[str]) -> str | None:
+        """The replica that goes on with the session; None where nothing is known of it, or it cannot go on. Raises
+        ReplicaGoneError, ServerFullError, OverloadError.
+        """
+        if record is None or self._secret is None:
+            return None
+        try:
+            return await self._replicas.adopt(self._secret, record, without)
+        except (ReplicaGoneError, ServerFullError, OverloadError):
+            raise
+        except KagamiError as error:
+            _log.info("a session begins anew: %s", error)
+            return None
 
     async def _end_after_answer(self, link: Link) -> None:
         """End a conversation that another one has replaced, once the page has its new connection."""

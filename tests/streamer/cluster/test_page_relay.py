@@ -97,13 +97,16 @@ class Link:
 
 
 class Fleet:
-    """Replicas a and b, as `Replicas`. links: of all conversations, in turn. adopted: where the session was taken."""
+    """Replicas a and b, as `Replicas`. links: of all conversations, in turn. adopted: where the session was taken.
+    refusals: of full replicas to take it.
+    """
 
     def __init__(self) -> None:
         self.links: list[Link] = []
         self.dead: set[str] = set()
         self.full: set[str] = set()
         self.adopted: list[str] = []
+        self.refusals = 0
         self.record: Record[bytes] | None = Record("name", "a", b"carried", "")
         self.may_adopt = asyncio.Event()
         self.may_adopt.set()
@@ -127,6 +130,7 @@ class Fleet:
     async def adopt(self, secret: str, record: Record[bytes], without: Collection[str]) -> str:
         free = [each for each in "ab" if each not in {*without, *self.dead, *self.full}]
         if not free:
+            self.refusals += 1
             raise ServerFullError(1)
         await self.may_adopt.wait()
         self.adopted.append(free[0])
@@ -267,6 +271,23 @@ async def test_session_of_which_nothing_is_known_begins_anew_after_a_death(fleet
         fleet.links[0].end()
         await socket.until(lambda: kinds(socket).count("ready") == 2)
         assert relay.replica == "b" and fleet.adopted == [] and not socket.sent[-1]["resumed"]
+
+
+async def test_session_of_a_dead_replica_waits_for_room_elsewhere_and_is_the_same_then(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_relay, "RETRY_S", 0.01)
+    async with Running(fleet) as (relay, socket):
+        await socket.until(lambda: bool(socket.sent))
+        fleet.dead, fleet.full = {"a"}, {"b"}
+        fleet.links[0].end()
+        async with asyncio.timeout(TIMEOUT_S):
+            while fleet.refusals < 2:
+                await asyncio.sleep(0.01)
+        assert kinds(socket).count("ready") == 1
+        fleet.full = set()
+        await socket.until(lambda: kinds(socket).count("ready") == 2)
+        assert relay.replica == "b" and fleet.adopted == ["b"] and socket.sent[-1]["resumed"]
 
 
 async def test_page_is_told_to_come_back_where_no_replica_is_left(
