@@ -166,7 +166,9 @@ async def test_encoder_and_player_meet_at_one_replica_and_end_by_their_locations
                 await player.wait_until(lambda: player.frame is not None)
                 assert encoder.session is not None and player.session is not None
                 locations = [encoder.session.url, player.session.url]
-            assert len((await http.get("/api/v1/sessions")).json()["sessions"]) == 1
+            async with asyncio.timeout(PATIENCE_S):  # those of the test before are leaving
+                while len((await http.get("/api/v1/sessions")).json()["sessions"]) != 1:
+                    await asyncio.sleep(0.1)
         for location in locations:
             assert location is not None
             assert (await http.delete(location)).status_code == 404, "it was not ended before"
