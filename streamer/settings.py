@@ -251,6 +251,12 @@ class Settings:
     ] = 500.0
 
     @property
+    def tracker_ports(self) -> dict[str, str]:
+        """Where trackers of other programs are received, HOST:PORT by what they speak."""
+        ports = {"iFacialMocap": self.ifacialmocap, "VMC": self.vmc_receive}
+        return {kind: at for kind, at in ports.items() if at is not None}
+
+    @property
     def colour_rgb(self) -> tuple[int, int, int]:
         """`colour` as red, green and blue, 0..255."""
         return parse_colour(self.colour)

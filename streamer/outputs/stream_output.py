@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -13,15 +12,13 @@ from streamer.outputs.link import Link
 from streamer.outputs.timed_stream import TimedStream
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.runtime.sound_feed import Samples
+from streamer.webrtc.attempts import Attempts
 from streamer.webrtc.delayed_audio import DelayLine
 
-FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 60.0  # from a failure to the next attempt; doubled each time
-STABLE_S = 30.0  # of a connection, after which a failure is the first one again
 NOBODY_LIVE_S = 60.0  # without a frame, until the stream ends: a broadcast survives a page that is reloaded
 MAX_PENDING_S = 1.0  # of the stream that waits for the network, until frames are left out
 STALL_TIMEOUT_S = 10.0  # without a byte that the network takes, or of the stream that waits: sound is never left out
 END_TIMEOUT_S = 1.0  # for the end of the stream, when the output is closed
-_log = logging.getLogger(__name__)
 
 
 class StreamOutput:
@@ -29,7 +26,7 @@ class StreamOutput:
 
     The stream keeps the size of its first frame; others are fitted into it on black, since players of RTMP do not
     follow a change. Where frames stop coming the last one stays. A media server that refuses or goes away is tried
-    again after FIRST_RETRY_S, then less and less often; meanwhile frames are dropped. All of it is in one thread.
+    again (`Attempts`), less and less often; meanwhile frames are dropped. All of it is in one thread.
 
     make_link: a new connection. server: its name for people, without secrets. tell: called with one line at each
     change, in that thread. max_bitrate: bits a second of video. lag_s: by how much what the sound moves is later than
@@ -47,11 +44,10 @@ class StreamOutput:
     ) -> None:
         self._make_link = make_link
         self._server = server
-        self._tell = tell
+        self._attempts = Attempts(server, tell)
         self._max_bitrate = max_bitrate
         self._lag_s = lag_s
         self._fps = 30.0
-        self._told = ""
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
         self._inbox: Mailbox[AvatarFrame] = Mailbox()
@@ -96,26 +92,19 @@ class StreamOutput:
         thread.join(END_TIMEOUT_S)  # more only where the name of the server is being looked up
 
     def _run(self, inbox: Mailbox[AvatarFrame], closing: threading.Event) -> None:
-        delay = FIRST_RETRY_S
+        self._attempts.begin_anew()
         try:
             while (first := inbox.get()) is not None:
                 began = time.monotonic()
                 try:
                     self._publish(first, inbox, closing)
-                    delay = FIRST_RETRY_S
+                    self._attempts.begin_anew()
                 except MailboxClosed:
                     raise
                 except Exception as error:  # of an encoder, too: live sessions go on
                     if closing.is_set():
                         return
-                    if not isinstance(error, MediaServerError):
-                        _log.info("publishing failed", exc_info=True)
-                    reason = error if isinstance(error, MediaServerError) else "something broke here"
-                    self._say(f"cannot publish to {self._server}, trying again: {reason}")
-                    if time.monotonic() - began > STABLE_S:
-                        delay = FIRST_RETRY_S
-                    closing.wait(delay)
-                    delay = min(2 * delay, LONGEST_RETRY_S)
+                    closing.wait(self._attempts.fail(error, "something broke here", time.monotonic() - began))
         except MailboxClosed:
             pass
         finally:
@@ -130,7 +119,7 @@ class StreamOutput:
                 raise MailboxClosed
             link.connect()
             self._connecting = None
-            self._say(f"publishing the avatar to {self._server}")
+            self._attempts.say_live()
             self._line = DelayLine()
             stream = TimedStream(link, inbox.poll() or first, self._fps, self._max_bitrate, time.monotonic())
             try:
@@ -151,14 +140,14 @@ class StreamOutput:
             if frame is not None:
                 fresh_at = now
             elif now - fresh_at > NOBODY_LIVE_S:
-                self._say(f"nobody is live: the stream to {self._server} has ended")
+                self._attempts.say_nobody_live()
                 return
             is_full = link.pending * 8 > MAX_PENDING_S * self._max_bitrate
             self.left_out += inbox.drops - dropped
             dropped = inbox.drops
             if is_full and frame is not None:
                 self.left_out += 1
-                self._say(f"{self._server} takes the stream too slowly: frames are left out")
+                self._attempts.say(f"{self._server} takes the stream too slowly: frames are left out")
             elif not is_full:
                 stream.show(frame, now, self._lag_s())
             stream.play(self._line, now)
@@ -167,9 +156,3 @@ class StreamOutput:
                 sent, moved_at = link.sent, now
             if now - moved_at > STALL_TIMEOUT_S or link.pending * 8 > STALL_TIMEOUT_S * self._max_bitrate:
                 raise MediaServerError("it takes no more data")
-
-    def _say(self, line: str) -> None:
-        """Tell a change: not the same again."""
-        if line != self._told:
-            self._told = line
-            self._tell(line)

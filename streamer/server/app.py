@@ -212,14 +212,11 @@ class Server:
                 "records": self._recorder is not None and self._recorder.is_on,
                 "video": {"width": self._avatar.width, "height": self._avatar.height, "fps": self._settings.fps},
                 "picture": {"name": self._name},
-                "trackers": self._tracker_ports(),
+                "trackers": [
+                    {"kind": kind, "port": host_and_port(at)[1]} for kind, at in self._settings.tracker_ports.items()
+                ],
             }
         )
-
-    def _tracker_ports(self) -> list[dict[str, str | int]]:
-        """Where trackers of other programs are received, for the page."""
-        addresses = {"iFacialMocap": self._settings.ifacialmocap, "VMC": self._settings.vmc_receive}
-        return [{"kind": kind, "port": host_and_port(text)[1]} for kind, text in addresses.items() if text is not None]
 
     async def _health(self, request: Request) -> Response:
         """That the server answers, for everybody; how full it is, for those who may know."""

@@ -17,6 +17,7 @@ from streamer.frames import KEY, AvatarFrame
 from streamer.options import Codec
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.runtime.sound_feed import Samples
+from streamer.webrtc.attempts import Attempts
 from streamer.webrtc.delayed_audio import DelayedAudioTrack, DelayLine
 from streamer.webrtc.encoder import install_encoder, make_encoder
 from streamer.webrtc.peer import codec_preferences
@@ -24,8 +25,6 @@ from streamer.webrtc.stun_queries import end_stun_queries
 from streamer.webrtc.tracks import AvatarTrack
 from streamer.webrtc.whip_client import MediaSession, end_session, post_offer, server_of
 
-FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 60.0  # from a failure to the next attempt; doubled each time
-STABLE_S = 30.0  # of a connection, after which a failure is the first one again
 CONNECT_TIMEOUT_S = 15.0  # from the answer to the media connection
 NOBODY_LIVE_S = 5.0  # without a frame, until the media server is told that the stream has ended
 END_TIMEOUT_S = 1.0  # for the media server's answer to the end of a stream: a server has 2.5 s for its own
@@ -38,7 +37,7 @@ Result = TypeVar("Result")
 class WhipOutput:
     """Publishes what it is sent, from the first frame until nobody is live, and again.
 
-    A media server that refuses or goes away is tried again after FIRST_RETRY_S, then less and less often; meanwhile
+    A media server that refuses or goes away is tried again (`Attempts`), less and less often; meanwhile
     frames are dropped. Everything runs in a thread of its own.
 
     url: of the WHIP endpoint. token: for it, or None. tell: called with one line at each change, in that thread.
@@ -58,13 +57,12 @@ class WhipOutput:
     ) -> None:
         self._url = url
         self._token = token
-        self._tell = tell
+        self._attempts = Attempts(server_of(url), tell)
         self._ice_servers = list(ice_servers)
         self._codec: Codec = codec
         self._max_bitrate = max_bitrate
         self._lag_s = lag_s
         self._fps = 30.0
-        self._told = ""
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -110,7 +108,7 @@ class WhipOutput:
     async def _run(self, started: threading.Event) -> None:
         self._loop, self._closing = asyncio.get_running_loop(), asyncio.Event()
         started.set()
-        delay = FIRST_RETRY_S
+        self._attempts.begin_anew()
         while not self._closing.is_set():
             await self._first_of(self._inbox.receive(), None)
             if self._closing.is_set():
@@ -118,16 +116,10 @@ class WhipOutput:
             began = time.monotonic()
             try:
                 await self._publish()
-                delay = FIRST_RETRY_S
+                self._attempts.begin_anew()
             except Exception as error:  # of aiortc, which checks little of an answer; live sessions go on
-                if not isinstance(error, MediaServerError):
-                    _log.info("publishing failed", exc_info=True)
-                reason = error if isinstance(error, MediaServerError) else "its answer cannot be used"
-                self._say(f"cannot publish to {server_of(self._url)}, trying again: {reason}")
-                if time.monotonic() - began > STABLE_S:
-                    delay = FIRST_RETRY_S
-                await self._first_of(None, delay)
-                delay = min(2 * delay, LONGEST_RETRY_S)
+                lasted_s = time.monotonic() - began
+                await self._first_of(None, self._attempts.fail(error, "its answer cannot be used", lasted_s))
         self._inbox.close()
 
     async def _publish(self) -> None:
@@ -161,11 +153,11 @@ class WhipOutput:
             if not await self._first_of(connected.wait(), CONNECT_TIMEOUT_S) and not self._is_closing:
                 raise MediaServerError("no media connection came about")
             if not ended.is_set() and not self._is_closing:
-                self._say(f"publishing the avatar to {server_of(self._url)}")
+                self._attempts.say_live()
             while not ended.is_set() and not self._is_closing:
                 await self._first_of(ended.wait(), NOBODY_LIVE_S)
                 if time.monotonic() - self._sent_at > NOBODY_LIVE_S:
-                    self._say(f"nobody is live: the stream to {server_of(self._url)} has ended")
+                    self._attempts.say_nobody_live()
                     return
             if ended.is_set():
                 raise MediaServerError("the connection was lost")
@@ -209,12 +201,6 @@ class WhipOutput:
         """How much later the frame that is sent now is than the camera's picture, and what the sound moves."""
         frame = track.last_frame
         return 0.0 if frame is None else time.monotonic() - frame.captured + self._lag_s()
-
-    def _say(self, line: str) -> None:
-        """Tell a change: not the same again."""
-        if line != self._told:
-            self._told = line
-            self._tell(line)
 
     async def _first_of(self, work: Any, timeout_s: float | None) -> Any:
         """The result of `work`, a coroutine; None after `timeout_s`, when `close` was called, and when a mailbox is

@@ -24,6 +24,7 @@ from streamer.outputs.srt_library import srt_library
 from streamer.outputs.srt_link import SrtLink
 from streamer.outputs.stream_output import StreamOutput
 from streamer.stream_address import RtmpAddress, SrtAddress
+from streamer.webrtc import attempts
 from tests.support.rtmp_server import RtmpServer, status
 from tests.support.stream_receiver import Decoded, RtmpReceiver, decode, free_port
 
@@ -52,8 +53,8 @@ class Lines:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream_output, "FIRST_RETRY_S", 0.05)
-    monkeypatch.setattr(stream_output, "LONGEST_RETRY_S", 0.2)
+    monkeypatch.setattr(attempts, "FIRST_RETRY_S", 0.05)
+    monkeypatch.setattr(attempts, "LONGEST_RETRY_S", 0.2)
     monkeypatch.setattr(stream_output, "END_TIMEOUT_S", 0.7 * CONNECT_TIMEOUT_S)  # less than a silent server takes
 
 

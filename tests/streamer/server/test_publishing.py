@@ -36,7 +36,7 @@ async def test_newest_avatar_is_published_with_its_sound() -> None:
 
 
 async def test_media_server_that_is_not_there_harms_no_live_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamer.webrtc.whip_output.FIRST_RETRY_S", 0.02)
+    monkeypatch.setattr("streamer.webrtc.attempts.FIRST_RETRY_S", 0.02)
     lines: list[str] = []
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

@@ -17,7 +17,7 @@ from benchmarks.streaming.whip_clients import WhepPlayer
 from streamer.frames import AvatarFrame
 from streamer.server.app import Server
 from streamer.settings import Settings
-from streamer.webrtc import whip_output
+from streamer.webrtc import attempts, whip_output
 from streamer.webrtc.whip_output import WhipOutput
 from tests.support.leaks import udp_sockets
 from tests.support.page import UNLIMITED, serving
@@ -85,7 +85,7 @@ def left_of(player: WhepPlayer) -> float:
 
 
 async def test_output_comes_back_when_the_media_server_went_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whip_output, "FIRST_RETRY_S", 0.05)
+    monkeypatch.setattr(attempts, "FIRST_RETRY_S", 0.05)
     lines: list[str] = []
     async with media_server() as (address, server):
         at = address.removeprefix("http://")
@@ -116,16 +116,16 @@ async def test_stream_ends_when_nobody_is_live_and_begins_again(monkeypatch: pyt
 
 
 async def test_output_tells_once_why_it_cannot_publish(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whip_output, "FIRST_RETRY_S", 0.01)
-    attempts: list[str] = []
+    monkeypatch.setattr(attempts, "FIRST_RETRY_S", 0.01)
+    offers: list[str] = []
     monkeypatch.setattr(
-        whip_output, "post_offer", lambda *rest, of=whip_output.post_offer: attempts.append("") or of(*rest)
+        whip_output, "post_offer", lambda *rest, of=whip_output.post_offer: offers.append("") or of(*rest)
     )
     lines: list[str] = []
     async with media_server() as (address, _):
         at = address.removeprefix("http://")
         async with output(f"{address}/whip", "wrong", lines) as made, feeding(made):
-            await wait_until_settled(lambda: len(attempts) >= 3)
+            await wait_until_settled(lambda: len(offers) >= 3)
             assert lines == [
                 f"cannot publish to {at}, trying again: it refuses the token: set KAGAMI_PUBLISH_TOKEN to the one that "
                 "it expects"
@@ -135,7 +135,7 @@ async def test_output_tells_once_why_it_cannot_publish(monkeypatch: pytest.Monke
 async def test_answer_that_is_no_sdp_ends_nothing_but_the_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     media = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 "
     answers = iter(["hello", f"{media}AV1/90000\r\n"])
-    monkeypatch.setattr(whip_output, "FIRST_RETRY_S", 0.01)
+    monkeypatch.setattr(attempts, "FIRST_RETRY_S", 0.01)
 
     def answer(*_: Any) -> whip_output.MediaSession:
         return whip_output.MediaSession(
