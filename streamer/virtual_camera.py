@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
-import threading
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -14,11 +14,12 @@ import numpy as np
 
 from streamer.errors import OutputError
 from streamer.frames import KEY, AvatarFrame, Image, over_colour
-from streamer.runtime.mailbox import Mailbox, MailboxClosed
+from streamer.runtime.frame_thread import Frames, FrameThread
 
 _log = logging.getLogger(__name__)
 
 _GET_PACKAGE = 'The virtual camera needs pyvirtualcam: run `pip install -e ".[obs]"` and start again.'
+_BROKEN = "The virtual camera has failed and is closed: restart the server to use it again."
 _GET_DEVICE = {
     "linux": "run `sudo apt install v4l2loopback-dkms && "
     "sudo modprobe v4l2loopback exclusive_caps=1 card_label=Kagami` and start again.",
@@ -38,18 +39,17 @@ class VirtualCamera:
         self._device = device or None
         self._backend = backend
         self._key = key
-        self._mailbox: Mailbox[AvatarFrame] | None = None
-        self._thread: threading.Thread | None = None
+        self._frames = FrameThread("virtual-camera", _BROKEN)
 
     @property
     def is_open(self) -> bool:
         """Whether frames are shown: from `open` until `close`, or until the device fails."""
-        return self._thread is not None and self._thread.is_alive()
+        return self._frames.is_open
 
     @property
     def drops(self) -> int:
         """Frames replaced before the device took them, since `open`."""
-        return 0 if self._mailbox is None else self._mailbox.drops
+        return self._frames.drops
 
     def problem(self) -> str | None:
         """None if `open` would succeed now, or it is open, else one sentence with the reason and the remedy."""
@@ -68,24 +68,16 @@ class VirtualCamera:
         """
         self.close()
         camera = self._make(width + width % 2, height + height % 2, fps)
-        mailbox: Mailbox[AvatarFrame] = Mailbox()
-        thread = threading.Thread(target=self._feed, args=(camera, mailbox), name="virtual-camera", daemon=True)
-        self._mailbox, self._thread = mailbox, thread
-        thread.start()
+        self._frames.open(partial(self._feed, camera), camera.close)
         _log.info("virtual camera: %s, %dx%d", camera.device, camera.width, camera.height)
 
     def send(self, frame: AvatarFrame) -> None:
         """Queue a frame of any size. Does nothing before `open`, after `close` and after the device has failed."""
-        if self._mailbox is not None:
-            self._mailbox.put(frame)
+        self._frames.send(frame)
 
     def close(self) -> None:
         """Stop and free the device. Idempotent; `open` may follow."""
-        mailbox, thread = self._mailbox, self._thread
-        self._mailbox = self._thread = None
-        if mailbox is not None and thread is not None:
-            mailbox.close()
-            thread.join()
+        self._frames.close()
 
     def _make(self, width: int, height: int, fps: float) -> Any:
         """An open pyvirtualcam.Camera. Raises OutputError."""
@@ -98,19 +90,11 @@ class VirtualCamera:
             advice = _GET_DEVICE.get(sys.platform, "install one that pyvirtualcam knows and start again.")
             raise OutputError(f"{which} is not there or is in use: {advice}") from error
 
-    def _feed(self, camera: Any, mailbox: Mailbox[AvatarFrame]) -> None:
-        try:
-            while True:
-                frame = mailbox.get()
-                if frame is not None:
-                    camera.send(fit_to_size(over_colour(frame, self._key), camera.width, camera.height))
-        except MailboxClosed:
-            pass
-        except Exception:  # any error of a device driver ends this output, never the engine
-            _log.exception("The virtual camera has failed and is closed: restart the server to use it again.")
-            mailbox.close()
-        finally:
-            camera.close()
+    def _feed(self, camera: Any, frames: Frames) -> None:
+        while True:
+            frame = frames.get()
+            if frame is not None:
+                camera.send(fit_to_size(over_colour(frame, self._key), camera.width, camera.height))
 
 
 def _pyvirtualcam() -> ModuleType:

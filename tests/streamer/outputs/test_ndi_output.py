@@ -20,7 +20,7 @@ import pytest
 from streamer.engine.output_feed import Output
 from streamer.errors import OutputError
 from streamer.frames import AvatarFrame
-from streamer.outputs.ndi_output import NdiOutput, to_rgba
+from streamer.outputs.ndi_output import NdiOutput
 from tests.support import ndi_loopback
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -147,14 +147,6 @@ def test_nothing_is_converted_while_nobody_receives(output: NdiOutput) -> None:
     assert not sender.pictures and not sender.sounds
 
 
-@pytest.mark.parametrize(("alpha", "bars"), [(None, 0), (255, 0)])
-def test_another_shape_is_fitted_on_transparency(alpha: int | None, bars: int) -> None:
-    picture = to_rgba(frame(200, alpha, (32, 64)), 64, 64)
-    assert picture.shape == (64, 64, 4)
-    assert (picture[:16, :, 3] == bars).all() and (picture[16:48, :, 3] == 255).all()
-    assert (picture[20:44, :, :3] == 200).all()
-
-
 def test_library_that_fails_ends_the_output_alone(output: NdiOutput, caplog: pytest.LogCaptureFixture) -> None:
     FakeSender.broken = True
     output.open(64, 48, 30.0)
@@ -183,5 +175,5 @@ def test_a_receiver_of_ndi_gets_picture_alpha_and_sound(tmp_path: Path) -> None:
     ndi_loopback.write_configuration(tmp_path)
     environment = os.environ | {"NDI_CONFIG_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     command = [sys.executable, "-m", "tests.support.ndi_loopback"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
