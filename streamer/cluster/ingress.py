@@ -27,18 +27,19 @@ from streamer.cluster.labelled_metrics import labelled_metrics
 from streamer.cluster.page_relay import PageRelay
 from streamer.cluster.replica_links import ReplicaLinks
 from streamer.errors import KagamiError, UnknownSessionError
+from streamer.server import signaling
 from streamer.server.access import (
     AccessMiddleware,
-    address_of,
     check_figures,
     check_token,
     error_response,
     may_see_figures,
 )
 from streamer.server.app import WEB_CLIENT, RequestLimitMiddleware
-from streamer.server.conversation import TRY_AGAIN_LATER
+from streamer.server.conversation import MessageSender
 from streamer.server.error_answers import answer_error
 from streamer.server.rate_limits import Limits, RateLimiters
+from streamer.server.websocket_start import may_begin
 from streamer.settings import Settings
 
 CHECK_PERIOD_S = 0.5  # between two looks for sessions that should move
@@ -131,13 +132,16 @@ class Ingress:
 
     async def _relay(self, socket: WebSocket) -> None:
         """One page's WebSocket, see `PageRelay`."""
-        try:
-            await self._limiters.conversations.wait(address_of(socket))
-            check_token(socket, self._settings.token)
-        except KagamiError:
-            await socket.close(TRY_AGAIN_LATER)
+        if not await may_begin(socket, self._limiters, lambda: True):
             return
         await socket.accept()
+        try:
+            check_token(socket, self._settings.token)
+        except KagamiError as error:
+            sender = MessageSender(socket)
+            await sender.send(signaling.Error.of(error, fatal=True))
+            await sender.close()
+            return
         relay = PageRelay(self._links, socket, plain_scope(socket.scope), self._links.note)
         self._relays.add(relay)
         try:

@@ -16,6 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from streamer.cluster.errors import NoReplicaError, ReplicaGoneError
 from streamer.cluster.session_directory import Record
 from streamer.errors import KagamiError, OverloadError, ServerFullError
+from streamer.runtime.background_tasks import BackgroundTasks
 from streamer.server import signaling
 from streamer.server.conversation import HELLO_TIMEOUT_S, MessageSender
 
@@ -91,7 +92,7 @@ class PageRelay:
         self._link: Link | None = None
         self._switching = asyncio.Lock()
         self._offer: str | None = None  # the page's last one; None once a candidate of an older one would be wrong
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
         self._answered = asyncio.Event()
         self.moves = 0
 
@@ -139,7 +140,7 @@ class PageRelay:
                 _log.info("a session did not move: %s", error)
                 return False
             self.moves += 1
-            self._spawn(self._end_after_answer(link))
+            self._tasks.spawn(self._end_after_answer(link))
             return True
 
     async def _connect(self, replica: str | None, without: Collection[str] = ()) -> None:
@@ -148,7 +149,7 @@ class PageRelay:
         await link.send(self._hello)
         self._answered = asyncio.Event()
         self._offer, self._link = None, link
-        self._spawn(self._listen(link))
+        self._tasks.spawn(self._listen(link))
 
     async def _relay(self) -> None:
         """Pass on what the page says, one message after another, and signs of life while it says nothing."""
@@ -215,7 +216,7 @@ class PageRelay:
         elif kind == "error" and self._offer is not None and json.loads(text)["code"] == "full":
             moves = self._secret is not None and self._replicas.has_room({link.replica})
             if moves:
-                self._spawn(self._move_or_say(text))
+                self._tasks.spawn(self._move_or_say(text))
             return moves
         return False
 
@@ -263,14 +264,8 @@ class PageRelay:
         with contextlib.suppress(KagamiError):
             await link.send('{"type": "bye"}')
 
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def _close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.cancel()
         if self._link is not None:
             with contextlib.suppress(KagamiError):
                 await self._link.send(None)

@@ -12,12 +12,12 @@ from typing import Any, Protocol
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from streamer.errors import KagamiError, ProtocolError, SessionError, TooFastError
-from streamer.server.access import address_of
+from streamer.runtime.background_tasks import BackgroundTasks
 from streamer.server.control_api import Caller, Values
 from streamer.server.control_api_access import ControlAccess
 from streamer.server.control_api_calls import EventName, Subscribe, parse_call, parse_object
-from streamer.server.conversation import TRY_AGAIN_LATER
 from streamer.server.rate_limits import RateLimiters
+from streamer.server.websocket_start import may_begin, serve_by
 
 MAX_SOCKETS = 16
 MAX_PENDING = 16  # calls of one WebSocket that are being done
@@ -67,36 +67,20 @@ class ControlSockets:
         self._make_api = make_api
         self._access = access
         self._limiters = limiters
-        self._open: set[asyncio.Task[None]] = set()
+        self._open = BackgroundTasks()
         self._closing = False
 
     async def close(self) -> None:
         """Close all; may be called again."""
         self._closing = True
-        for task in self._open:
-            task.cancel()
+        self._open.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
 
     async def endpoint(self, socket: WebSocket) -> None:
         """Serve a WebSocket until it closes."""
-        address = address_of(socket)
-        try:
-            await self._limiters.conversations.wait(address)
-        except TooFastError:
-            await socket.close(TRY_AGAIN_LATER)
-            return
-        if self._closing or len(self._open) >= MAX_SOCKETS:
-            await socket.close(TRY_AGAIN_LATER)
-            return
-        connection = ControlSocket(socket, self._make_api(socket), self._access)
-        task = asyncio.get_running_loop().create_task(connection.serve())
-        self._open.add(task)
-        task.add_done_callback(self._open.discard)
-        try:
-            await asyncio.wait({task})
-        finally:  # if uvicorn cancels this coroutine, the task ends with it
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        if await may_begin(socket, self._limiters, lambda: not self._closing and len(self._open) < MAX_SOCKETS):
+            connection = ControlSocket(socket, self._make_api(socket), self._access)
+            await serve_by(self._open.spawn(connection.serve()))
 
 
 class ControlSocket:
@@ -107,7 +91,7 @@ class ControlSocket:
         self._api = api
         self._access = access
         self._queue: asyncio.Queue[str] = asyncio.Queue(MAX_QUEUED)
-        self._pending: set[asyncio.Task[None]] = set()
+        self._pending = BackgroundTasks()
         self._errors = 0
         self._events: frozenset[EventName] = frozenset()
         self._session: str | None = None  # of the events; None: of whichever is the newest
@@ -169,9 +153,7 @@ class ControlSocket:
         except KagamiError as error:
             self._refuse(number, error)
             return
-        task = asyncio.get_running_loop().create_task(self._do(number, do, fields, caller, session))
-        self._pending.add(task)
-        task.add_done_callback(self._pending.discard)
+        self._pending.spawn(self._do(number, do, fields, caller, session))
 
     async def _do(self, number: Any, do: str, fields: dict[str, Any], caller: Caller, session: str | None) -> None:
         try:

@@ -24,7 +24,6 @@ from streamer.errors import (
     SessionError,
     SilentPageError,
     TakenOverError,
-    TooFastError,
     TooManyErrorsError,
 )
 from streamer.generation.avatar import Avatar
@@ -41,6 +40,7 @@ from streamer.server.rate_limits import RateLimiters
 from streamer.server.session import Send, Session, drop
 from streamer.server.session_controls import BackdropFile
 from streamer.server.session_events import SessionEvents
+from streamer.server.websocket_start import may_begin, serve_by
 from streamer.settings import Settings
 from streamer.webrtc.offer import Role
 
@@ -49,7 +49,6 @@ MAX_SILENT_PER_ADDRESS = 32  # open WebSockets of one address whose page has not
 HELLO_TIMEOUT_S = 10.0
 OFFER_TIMEOUT_S = 600.0  # from `hello` to the first offer; the page opens its WebSocket again when this closes it
 SEND_TIMEOUT_S = 10.0
-TRY_AGAIN_LATER = 1013  # WebSocket close code
 _log = logging.getLogger(__name__)
 
 
@@ -135,17 +134,10 @@ class Conversations:
 
     async def websocket_endpoint(self, socket: WebSocket) -> None:
         """Accept a WebSocket and serve it until the page leaves, or close it with an error if it may not come in."""
-        address = address_of(socket)
-        try:
-            await self._limiters.conversations.wait(address)
-        except TooFastError:
-            await socket.close(TRY_AGAIN_LATER)
-            return
-        if self._closing:
-            await socket.close(TRY_AGAIN_LATER)
+        if not await may_begin(socket, self._limiters, lambda: not self._closing):
             return
         await socket.accept()
-        sender = MessageSender(socket)
+        address, sender = address_of(socket), MessageSender(socket)
         conversation = Conversation(socket, sender, address)
         try:
             check_token(socket, self._settings.token)
@@ -157,11 +149,7 @@ class Conversations:
         conversation.task = task = asyncio.get_running_loop().create_task(self.serve_page(conversation))
         self._open[conversation] = None
         task.add_done_callback(lambda _: self._open.pop(conversation, None))
-        try:
-            await asyncio.wait({task})
-        finally:  # if uvicorn cancels this coroutine, the task ends with it
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await serve_by(task)
 
     def _make_room(self, address: str) -> None:
         """Evict the oldest silent page if the address, or the server, has no place left for one more.

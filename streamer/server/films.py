@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import psutil
 
 from streamer.errors import ForbiddenError, KagamiError, ProtocolError
+from streamer.runtime.background_tasks import BackgroundTasks
 from streamer.server import signaling
 from streamer.server.executors import Executors
 from streamer.server.film_process import FilmProcess
@@ -124,7 +125,7 @@ class Films:
         self.executors = executors
         self.make_worker = make_worker
         self._holder: SessionFilm | None = None
-        self._removals: set[asyncio.Task[None]] = set()
+        self._removals = BackgroundTasks()
         _remove_stale_folders()
 
     def claim(self, holder: SessionFilm) -> None:
@@ -141,10 +142,7 @@ class Films:
 
     def remove(self, film: _Film) -> asyncio.Task[None]:
         """Kill its process and delete its folder; the task ends once both are gone, whoever waits for it."""
-        task = asyncio.get_running_loop().create_task(self._remove(film))
-        self._removals.add(task)  # asyncio itself keeps no reference to a task
-        task.add_done_callback(self._removals.discard)
-        return task
+        return self._removals.spawn(self._remove(film))
 
     async def close(self) -> None:
         """Wait until everything is removed that has to be."""

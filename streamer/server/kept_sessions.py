@@ -6,6 +6,7 @@ import asyncio
 from typing import Generic, Protocol, TypeVar
 
 from streamer.errors import KagamiError
+from streamer.runtime.background_tasks import BackgroundTasks
 
 KEEP_S = 30.0
 MAX_KEPT = 8
@@ -32,7 +33,7 @@ class KeptSessions(Generic[Kept]):
     def __init__(self, keep_s: float = KEEP_S) -> None:
         self._keep_s = keep_s
         self._kept: dict[str, tuple[Kept, asyncio.TimerHandle]] = {}  # the oldest first
-        self._closing: set[asyncio.Task[None]] = set()
+        self._closing = BackgroundTasks()
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -67,9 +68,7 @@ class KeptSessions(Generic[Kept]):
         if (kept := self._kept.pop(secret, None)) is not None:
             session, timer = kept
             timer.cancel()
-            task = asyncio.get_running_loop().create_task(session.close())
-            self._closing.add(task)  # asyncio itself keeps no reference to a task
-            task.add_done_callback(self._closing.discard)
+            self._closing.spawn(session.close())
 
     async def close_oldest(self) -> bool:
         """Close the session that was kept first, for its place; False if none is kept."""

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from msgspec import UNSET
@@ -27,6 +27,7 @@ from streamer.errors import (
 )
 from streamer.frames import AvatarFrame
 from streamer.generation.avatar import Avatar
+from streamer.runtime.background_tasks import BackgroundTasks
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import Meter
 from streamer.server import signaling
@@ -103,7 +104,7 @@ class Session:
         self._tracker_task: asyncio.Task[None] | None = None
         self._last_state: signaling.State | None = None
         self._report_task: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()  # asyncio itself keeps no reference to a task
+        self._tasks = BackgroundTasks()
         self._closed = False
         self.is_resumed = False  # whether it goes on where another page, or another server, left it
         self._loop = asyncio.get_running_loop()
@@ -324,16 +325,11 @@ class Session:
         if state == "connected" and self._engine_session is not None and self._tracker_task is None:
             self._tracker_task = self._loop.create_task(self._start_tracker(self._engine_session))
         if state in ("failed", "closed") and self._peer is not None and not self._closed:
-            self._do_soon(self._on_peer_lost(self._peer))
-
-    def _do_soon(self, work: Coroutine[None, None, None]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+            self._tasks.spawn(self._on_peer_lost(self._peer))
 
     def _on_programs_change(self) -> None:
         if not self._closed:
-            self._do_soon(self._send_programs())
+            self._tasks.spawn(self._send_programs())
 
     async def _send_programs(self) -> None:
         """Tell the page which faces programs hold."""

@@ -28,7 +28,7 @@ CONNECT_TIMEOUT_S = 30.0  # from an answer to a player's media connection
 _NO_CANDIDATES = "The server found no address under which it can be reached: check its network and try again."
 _log = logging.getLogger(__name__)
 
-Spawn = Callable[[Coroutine[Any, Any, None]], None]
+Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
 
 def encoder_secret(name: str) -> str:

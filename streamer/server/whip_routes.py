@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
@@ -23,6 +22,7 @@ from streamer.errors import (
     ServerFullError,
     TooFastError,
 )
+from streamer.runtime.background_tasks import BackgroundTasks
 from streamer.server.access import address_of, check_token, error_response, is_from_this_machine
 from streamer.server.conversation import Conversations
 from streamer.server.ice_servers import ice_servers
@@ -81,7 +81,7 @@ class WhipRoutes:
         self._limiters = limiters
         self._resources: dict[str, Resource] = {}
         self._published: dict[str, Publication] = {}  # by name
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
         self._is_closed = False
         self.routes = [
             self._route("/whip", self._publish),
@@ -178,7 +178,7 @@ class WhipRoutes:
         self._check_open()
         name = wanted or _free_name(self._published, "" if self._place is None else f"-{self._place}")
         publication = Publication(
-            self._conversations, name, address_of(request), self._forget, self._spawn, wanted is not None,
+            self._conversations, name, address_of(request), self._forget, self._tasks.spawn, wanted is not None,
             self._published.get(name),
         )  # fmt: skip
         self._published[name] = publication
@@ -193,7 +193,7 @@ class WhipRoutes:
         if sum(isinstance(each, Playback) for each in self._resources.values()) >= MAX_PLAYBACKS:
             raise WhipError(503, f"{MAX_PLAYBACKS} players watch already: end one and try again.")
         playback = Playback(
-            self._engine, self._settings, self._limiters, address_of(request), self._forget, self._spawn, watched
+            self._engine, self._settings, self._limiters, address_of(request), self._forget, self._tasks.spawn, watched
         )
         return await self._begin(playback, f"/whep/{name}/", offer)
 
@@ -255,11 +255,6 @@ class WhipRoutes:
         self._resources.pop(resource.id, None)
         if isinstance(resource, Publication) and self._published.get(resource.name) is resource:
             del self._published[resource.name]
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)  # asyncio itself keeps no reference to a task
-        task.add_done_callback(self._tasks.discard)
 
     def _add_links(self, response: Response) -> None:
         """Name the ICE servers of the settings (RFC 9725 §4.6)."""

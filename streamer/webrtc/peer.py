@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from aiortc import (
@@ -27,6 +27,7 @@ from streamer.camera import ReceivedFrame
 from streamer.errors import KagamiError, ProtocolError
 from streamer.frames import KEY, AvatarFrame
 from streamer.options import Codec
+from streamer.runtime.background_tasks import BackgroundTasks
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import RECEIVED, TOTAL, Meter
 from streamer.runtime.sound_feed import Samples, SoundFeed
@@ -53,7 +54,7 @@ QUERY_POLL_S = 0.05  # a closing connection ends those queries to STUN servers t
 _DIRECTIONS: dict[Role, str] = {"call": "sendrecv", "view": "sendonly", "publish": "recvonly", "play": "sendonly"}
 _log = logging.getLogger(__name__)
 # Closings that nobody awaits any more; asyncio itself keeps no reference to a task.
-_closings: set[asyncio.Task[None]] = set()
+_closings = BackgroundTasks()
 
 
 class Peer:
@@ -105,10 +106,10 @@ class Peer:
         if role == "publish":
             avatar.close()  # nobody takes its frames
         self._avatar_track.on("ended", self._on_avatar_end)
-        self._tasks: set[asyncio.Task[None]] = set()  # cancelled by `close`
+        self._tasks = BackgroundTasks()  # cancelled by `close`
         # Calls of aiortc during which it makes sockets. `close` awaits them: sockets made after it would stay for ever,
         # and a cancelled call leaves those behind that it has made but not yet stored.
-        self._setup: set[asyncio.Task[None]] = set()
+        self._setup = BackgroundTasks()
         self._closing: asyncio.Task[None] | None = None
         self._transports: list[RTCDtlsTransport] = []
         self._candidate_count = 0
@@ -134,7 +135,7 @@ class Peer:
             await self._connection.setRemoteDescription(RTCSessionDescription(offer.text, "offer"))
             description = await self._connection.createAnswer()
             self._install_codecs(sdp.SessionDescription.parse(description.sdp))
-            gathering = self._set_up(self._connection.setLocalDescription(description))
+            gathering = self._setup.spawn(self._connection.setLocalDescription(description))
             await asyncio.sleep(0)  # aiortc checks the answer before it begins to gather
             if gathering.done():
                 gathering.result()
@@ -144,8 +145,8 @@ class Peer:
             _log.info("offer refused: %r", error)
             raise unusable_offer(self._role) from error
         self._candidate_count = len(offer.candidates)
-        self._spawn(self._send_candidates(gathering))
-        self._spawn(self._add_candidates(offer))
+        self._tasks.spawn(self._send_candidates(gathering))
+        self._tasks.spawn(self._add_candidates(offer))
         return description.sdp
 
     async def add_candidate(self, line: str | None, mid: str | None, index: int | None) -> None:
@@ -174,16 +175,13 @@ class Peer:
         server that does not answer takes 5 seconds. It goes on where the caller is cancelled, so that no socket stays.
         """
         if self._closing is None:
-            self._closing = asyncio.get_running_loop().create_task(self._close())
-            _closings.add(self._closing)
-            self._closing.add_done_callback(_closings.discard)
+            self._closing = _closings.spawn(self._close())
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
         self._connection.remove_all_listeners()
         self._avatar_track.stop()
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.cancel()
         ending = asyncio.gather(*self._tasks, *self._setup, return_exceptions=True)
         while not ending.done():
             for transport in self._transports:
@@ -232,7 +230,7 @@ class Peer:
     async def _add_candidate(self, candidate: RTCIceCandidate | None) -> None:
         """Add a remote candidate. A name under `.local` is resolved first, over a socket that aiortc makes."""
         if self._closing is None:
-            await asyncio.shield(self._set_up(self._connection.addIceCandidate(candidate)))
+            await asyncio.shield(self._setup.spawn(self._connection.addIceCandidate(candidate)))
 
     async def _add_candidates(self, offer: Offer) -> None:
         """Add the candidates of the offer, after the answer, since names among them take up to a second."""
@@ -263,9 +261,9 @@ class Peer:
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         if track.kind == "video" and self._camera is not None:
-            self._spawn(pump_frames(track, self._camera, self._on_camera_frame, self._on_too_large_frame))
+            self._tasks.spawn(pump_frames(track, self._camera, self._on_camera_frame, self._on_too_large_frame))
         elif track.kind == "audio":
-            self._spawn(pump_audio(track, self._delay_line, self._on_sound))
+            self._tasks.spawn(pump_audio(track, self._delay_line, self._on_sound))
 
     def _on_camera_frame(self) -> None:
         self.has_received_media = True
@@ -298,22 +296,6 @@ class Peer:
 
     def _on_connection_state(self) -> None:
         self._on_state(self._connection.connectionState)
-
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine until it ends or `close` cancels it."""
-        _start(coroutine, self._tasks)
-
-    def _set_up(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a coroutine of aiortc that makes sockets, to its end."""
-        return _start(coroutine, self._setup)
-
-
-def _start(coroutine: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> asyncio.Task[None]:
-    """Start a task that is a member of `tasks` while it runs."""
-    task = asyncio.get_running_loop().create_task(coroutine)
-    tasks.add(task)
-    task.add_done_callback(tasks.discard)
-    return task
 
 
 def codec_preferences(codec: Codec) -> list[Any]:
