@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from kernels.compile import compiled_functions
-from streamer.engine.engine import Engine, FrameHook
+from streamer.engine.batch_drawer import FrameHook
+from streamer.engine.engine import Engine
 from streamer.engine.output_feed import OutputFeed
 from streamer.errors import OutputError
 from streamer.generation.avatar import Avatar

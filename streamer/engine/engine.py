@@ -8,63 +8,34 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import replace
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Sequence
 from weakref import WeakSet
 
-import torch
-
 from streamer.engine.admission import Admission
+from streamer.engine.batch_drawer import BatchDrawer, FrameHook, Pipeline
 from streamer.engine.draw_schedule import DrawSchedule
-from streamer.engine.engine_session import EngineSession, PendingMotion
-from streamer.engine.picture_preparation import Building, PicturePreparation, Preparation
+from streamer.engine.engine_session import EngineSession
+from streamer.engine.picture_preparation import PicturePreparation, Preparation
 from streamer.engine.tick_pace import TickPace
+from streamer.engine.tracking_loop import TrackingLoop
 from streamer.engine.watchers import Listener, Watchers
-from streamer.errors import DeviceMemoryError, EngineClosedError, KagamiError, ServerFullError
-from streamer.frames import AvatarFrame, CameraFrame
+from streamer.errors import EngineClosedError, KagamiError, ServerFullError
+from streamer.frames import AvatarFrame
 from streamer.generation.avatar import Avatar
 from streamer.generation.controls import Controls
-from streamer.generation.stream import FrameRequest, Stream
 from streamer.runtime.cached_value import CachedValue
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.memory import memory_bytes
-from streamer.runtime.meter import DRAWN, QUEUE_AGE, spread
+from streamer.runtime.meter import QUEUE_AGE, spread
 from streamer.runtime.priority import raise_priority
 from streamer.runtime.sound_feed import Samples, SoundFeed
 from streamer.sources.tracker_feed import TrackerFeed
-from streamer.tracking.presence import NEUTRAL
 from streamer.tracking.tracker import Tracker
 
 SPREAD_PERIOD_S = 1.0  # every page requests the spread once a second, and percentiles over all sessions cost time
 MEMORY_PERIOD_S = 5.0
 CLOSE_TIMEOUT_S = 10.0  # for the tracking threads of all sessions together, and again for the frame being drawn
 _log = logging.getLogger(__name__)
-
-FrameHook = Callable[[CameraFrame, AvatarFrame], AvatarFrame]
-
-
-class Pipeline(Building, Protocol):
-    """The part of `AvatarPipeline` that the engine calls, and what it draws on."""
-
-    @property
-    def device(self) -> torch.device: ...
-
-    def open(self, avatar: Avatar) -> Stream: ...
-
-    def swap(self, stream: Stream, avatar: Avatar) -> None: ...
-
-    def close(self, stream: Stream) -> None: ...
-
-    def draw(self, requests: list[FrameRequest]) -> list[AvatarFrame]: ...
-
-
-class BatchEntry(NamedTuple):
-    """One session's share of a batch: the motion taken from its mailbox, and the frame to draw from it."""
-
-    session: EngineSession
-    pending: PendingMotion
-    request: FrameRequest
 
 
 class Engine:
@@ -96,12 +67,13 @@ class Engine:
         self._make_tracker = make_tracker
         self._governed = governed
         self._feed = feed
-        self._frame_hook = frame_hook
+        self._keep_camera = frame_hook is not None
+        self.watchers = Watchers()
+        self._drawer = BatchDrawer(pipeline, self.watchers, self.leave, self._on_drawn, governed, frame_hook)
         self._wake = threading.Condition()  # guards everything below
         self._sessions: list[EngineSession] = []
         self._left: list[EngineSession] = []  # the engine thread has yet to free their streams
         self._ending: WeakSet[EngineSession] = WeakSet()  # they left; a tracker that still runs keeps its session alive
-        self.watchers = Watchers()
         self._admission = Admission(max_sessions, min_fps)
         self._schedule = DrawSchedule()
         self._drawn = 0
@@ -221,9 +193,8 @@ class Engine:
             stalled = sum(session.characters for session in self._sessions if session.state.phase == "stalled")
             self._admission.check(live, stalled, self._count_ending(), len(avatar.cast), self._least_cost())
             session = EngineSession(
-                avatar, controls, self._make_tracker, self._on_motion, on_failure, self._schedule,
-                keep_camera=self._frame_hook is not None, on_sound=self._on_sound, feed=self._feed,
-            )  # fmt: skip
+                avatar, controls, self._track, self._on_motion, on_failure, self._schedule, self._on_sound, self._feed
+            )
             self._sessions.append(session)
             self._admitted += 1
             return session
@@ -276,6 +247,14 @@ class Engine:
     def unlisten(self, listener: Listener) -> None:
         self.watchers.unlisten(listener)
 
+    def _track(self, session: EngineSession) -> None:
+        """Make motions of what a session receives, until it closes. For its tracking thread."""
+        tracker = self._make_tracker()
+        try:
+            TrackingLoop(session, tracker, self._schedule, self._feed, self._keep_camera).run()
+        finally:
+            tracker.close()
+
     def _on_sound(self, feed: SoundFeed, samples: Samples) -> None:
         """Called for every piece of sound of a session, 50 times a second."""
         if len(self.watchers):
@@ -287,6 +266,12 @@ class Engine:
         with self._wake:
             self._has_work = True
             self._wake.notify_all()
+
+    def _on_drawn(self, drawn: Sequence[EngineSession], seconds: float) -> None:
+        """Called with the sessions of a batch, and how long it took."""
+        with self._wake:
+            self._admission.record(sum(session.characters for session in drawn), seconds)
+            self._drawn += len(drawn)
 
     def _run(self) -> None:
         raise_priority()
@@ -316,85 +301,11 @@ class Engine:
             session.meter.add({QUEUE_AGE: (now - pending.put_at) * 1000})
         if moved:
             with self._schedule.drawing(not_before):
-                self._draw_moved(moved, newest=sessions[-1])
-
-    def _draw_moved(self, moved: list[tuple[EngineSession, PendingMotion]], newest: EngineSession) -> None:
-        batch = [BatchEntry(*each, request) for each in moved if (request := self._request(*each)) is not None]
-        if batch:
-            self._draw(batch, newest)
+                self._drawer.draw(moved, newest=sessions[-1])
 
     def _release_left(self) -> None:
         """Free the device memory of sessions that left, before a new one needs it, and never during a draw."""
         with self._wake:
             left, self._left = self._left, []
         for session in left:
-            if session.stream is not None:
-                self.pipeline.close(session.stream)
-            session.stream = None
-
-    def _request(self, session: EngineSession, pending: PendingMotion) -> FrameRequest | None:
-        """The session's next frame to draw; None if that fails, which removes the session from the engine."""
-        with session.boundary():
-            avatar = session.avatar
-            if session.stream is None:
-                session.stream = self.pipeline.open(avatar)
-            elif session.stream.avatar is not avatar:
-                self.pipeline.swap(session.stream, avatar)
-            session.stream.set_effort(session.effort)
-            tracked = pending.tracked
-            further = session.characters - 1
-            others = (*tracked.others[:further], *[(NEUTRAL, NEUTRAL)] * (further - len(tracked.others)))
-            return FrameRequest(
-                session.stream, tracked.motion, tracked.neutral, session.controls, others, backdrop=session.backdrop
-            )
-        self.leave(session)
-        return None
-
-    def _draw(self, batch: list[BatchEntry], newest: EngineSession) -> None:
-        began = time.monotonic()
-        frames, no_memory = None, False
-        try:
-            frames = self.pipeline.draw([entry.request for entry in batch])
-        except Exception as error:
-            no_memory = isinstance(error, torch.OutOfMemoryError | DeviceMemoryError)
-            if len(batch) == 1:
-                with batch[0].session.boundary():
-                    raise
-        if frames is None:  # outside of the handler, because the error keeps the batch's device memory alive
-            self._isolate_failure(batch, newest, no_memory)
-            return
-        seconds = time.monotonic() - began
-        with self._wake:
-            self._admission.record(sum(entry.session.characters for entry in batch), seconds)
-            self._drawn += len(batch)
-        for (session, pending, _), frame in zip(batch, frames, strict=True):
-            motion = pending.tracked.motion
-            with session.boundary():
-                session.meter.add({**motion.stages, **frame.stages, "draw": seconds * 1000})
-                session.meter.tick(DRAWN)
-                if self._governed:
-                    session.govern(time.monotonic())
-                self._deliver(session, pending, replace(frame, captured=motion.captured), newest)
-
-    def _isolate_failure(self, batch: list[BatchEntry], newest: EngineSession, no_memory: bool) -> None:
-        """After a batch failed, draw its sessions one by one, and remove those that fail alone as well. Where the
-        device has memory for each but not for all, remove the newest, since else every tick would fail again.
-        """
-        if len(batch) == 1:
-            self.leave(batch[0].session)
-            return
-        for entry in batch:
-            self._draw([entry], newest)
-        last = batch[-1].session
-        if no_memory and not any(entry.session.failure for entry in batch):
-            with last.boundary():
-                raise DeviceMemoryError
-            self.leave(last)
-
-    def _deliver(
-        self, session: EngineSession, pending: PendingMotion, frame: AvatarFrame, newest: EngineSession
-    ) -> None:
-        if self._frame_hook and pending.camera is not None:
-            frame = self._frame_hook(pending.camera, frame)
-        session.deliver(frame)
-        self.watchers.deliver(session, session is newest, frame, pending.tracked)
+            self._drawer.free(session)

@@ -1,10 +1,9 @@
-"""The engine with fakes for tracking and drawing: batches, overload, picture swaps, refusals, isolated failures."""
+"""The engine with fakes for tracking and drawing: batches, overload, picture swaps, refusals, watchers."""
 
 from __future__ import annotations
 
 import threading
 import time
-import weakref
 
 import numpy as np
 import pytest
@@ -18,11 +17,10 @@ from streamer.errors import (
     ServerFullError,
     SessionError,
 )
-from streamer.frames import AvatarFrame, CameraFrame
 from streamer.rigging.picture import Picture
 from streamer.runtime.mailbox import MailboxClosed
 from tests.support.engines import TIMEOUT_S, admit, brightness, received, running, take, until
-from tests.support.fakes import FakeAvatar, FakePipeline, FakeStream, FakeTracker
+from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
 
 
 def test_engine_draws_a_frame_with_the_time_and_stages_of_its_camera_picture() -> None:
@@ -135,26 +133,6 @@ def test_engine_refuses_a_session_when_measured_ticks_are_too_slow() -> None:
         admit(engine)  # the first session is always admitted
 
 
-def test_engine_frees_the_stream_of_a_session_that_left() -> None:
-    opened: list[weakref.ref[FakeStream]] = []
-
-    class Keeping(FakePipeline):
-        def open(self, avatar: FakeAvatar) -> FakeStream:
-            stream = super().open(avatar)
-            opened.append(weakref.ref(stream))
-            return stream
-
-    pipeline = Keeping(size=32)
-    with running(pipeline) as engine:
-        session, _ = admit(engine, (5, 5, 5))
-        take(session.new_output())
-        (stream,) = opened
-        assert stream() is not None
-        engine.leave(session)  # `session` itself is still referenced here, as by the server until the page is gone
-        until(lambda: stream() is None, "the stream's end")
-        assert pipeline.closed == [(5, 5, 5)]
-
-
 def test_engine_continues_sessions_while_others_join_and_leave() -> None:
     pipeline = FakePipeline(delay=0.05, size=32)  # longer than the time between motions, so that every tick draws all
     with running(pipeline) as engine:
@@ -185,34 +163,6 @@ def test_engine_reports_the_spread_and_the_drops_of_all_sessions() -> None:
         assert engine.sessions == tuple(sessions[1:])
 
 
-NO_MEMORY = (
-    "The device has no memory left for this session and it was closed: try again when somebody has left, or start the "
-    "server with a smaller --size or --max-sessions."
-)
-
-
-def test_engine_ends_only_the_session_without_device_memory() -> None:
-    with running(FakePipeline(size=32, no_memory_on=(1, 1, 1))) as engine:
-        good, no_failures = admit(engine)
-        _, failures = admit(engine, (1, 1, 1))
-        until(lambda: bool(failures) and engine.session_count == 1, "the failure")
-        assert isinstance(failures[0], DeviceMemoryError) and str(failures[0]) == NO_MEMORY
-        take(good.new_output())
-        assert len(failures) == 1 and not no_failures
-
-
-def test_engine_ends_only_the_session_whose_new_picture_has_no_memory() -> None:
-    with running(FakePipeline(size=32, no_memory_on=(1, 1, 1))) as engine:
-        good, no_failures = admit(engine)
-        other, failures = admit(engine, (2, 2, 2))
-        take(other.new_output())
-        other.avatar = FakeAvatar(32, 32, (1, 1, 1))
-        until(lambda: bool(failures), "the failure")
-        assert str(failures[0]) == NO_MEMORY
-        take(good.new_output())
-        assert not no_failures
-
-
 def test_engine_prepare_without_device_memory_raises_one_sentence() -> None:
     class Full(FakePipeline):
         def prepare(self, *given: object) -> FakeAvatar:
@@ -223,35 +173,6 @@ def test_engine_prepare_without_device_memory_raises_one_sentence() -> None:
     assert str(caught.value) == (
         "The device has no memory left for another picture: choose one again when somebody has left."
     )
-
-
-def test_engine_ends_the_newest_session_when_a_batch_has_no_memory() -> None:
-    pipeline = FakePipeline(delay=0.05, size=32, max_batch=2)
-    with running(pipeline) as engine:
-        stay = [admit(engine) for _ in range(2)]
-        outs = [session.new_output() for session, _ in stay]
-        _, failures = admit(engine)
-        until(lambda: bool(failures) and engine.session_count == 2, "the failure")
-        assert str(failures[0]) == NO_MEMORY
-        begun = len(pipeline.batches)
-        until(lambda: 2 in pipeline.batches[begun:], "a batch of the others")
-        for out in outs:
-            take(out)
-        assert not any(failed for _, failed in stay)
-
-
-def test_engine_ends_only_the_session_that_cannot_be_drawn() -> None:
-    with running(FakePipeline(size=32, fail_on=(1, 1, 1))) as engine:
-        good, no_failures = admit(engine)
-        bad, failures = admit(engine, (1, 1, 1))
-        out, broken = good.new_output(), bad.new_output()
-        until(lambda: bool(failures), "the failure")
-        assert str(failures[0]) == "Something broke in this session and it was closed: start it again."
-        with pytest.raises(MailboxClosed):
-            broken.get(TIMEOUT_S)
-        for _ in range(5):
-            take(out)
-        assert len(failures) == 1 and not no_failures
 
 
 def test_engine_ends_only_the_session_whose_tracker_fails_and_closes_it() -> None:
@@ -301,18 +222,6 @@ def test_one_session_is_watched_and_heard_until_it_leaves() -> None:
         assert watcher.closed
         with pytest.raises(EngineClosedError):
             engine.watch(first)
-
-
-def test_frame_hook_gets_the_camera_picture_of_its_frame() -> None:
-    def hook(camera: CameraFrame, avatar: AvatarFrame) -> AvatarFrame:
-        avatar.rgb[:4] = camera.rgb[0, 0]
-        return avatar
-
-    with running(frame_hook=hook) as engine:
-        session, _ = admit(engine)
-        session.camera.put(received(77))
-        out = session.new_output()
-        until(lambda: abs(int(take(out).rgb[0, 0, 0]) - 77) < 3, "the strip")
 
 
 def test_engine_refuses_everything_after_close() -> None:
