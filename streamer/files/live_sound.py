@@ -11,9 +11,13 @@ from streamer.runtime.sound_feed import SAMPLE_RATE, Samples
 
 SETTLE_S = 0.25  # by which the track lags behind the picture, so that the network has brought what was said
 
+MAX_BURST_S = 10.0  # that is written at once; of a longer break in the picture the rest is left out, which is silence
+
 
 class LiveSound:
     """A track as long as the picture, but for its first 20 ms; silence where nobody is heard.
+
+    Where no picture came for longer than MAX_BURST_S, the track has a gap in its timestamps.
 
     pull: the samples (count, CHANNELS) from so many seconds after the beginning on; called with times in order.
     """
@@ -37,6 +41,9 @@ class LiveSound:
         size = self._stream.codec_context.frame_size
         end = self._until if until is None else until - SETTLE_S
         self._until = self._until if until is None else until
+        missing = int(end * SAMPLE_RATE) - self._written - int(MAX_BURST_S * SAMPLE_RATE)
+        if missing > 0:
+            self._written += missing // size * size
         while self._written + size <= end * SAMPLE_RATE:
             samples = self._pull(size, self._written / SAMPLE_RATE)
             frame = AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="stereo")

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from streamer.files.straight_alpha import straight_rgba
 from streamer.frames import AvatarFrame, Image
+from streamer.outputs.fitted_frame import fit_frame
 from streamer.outputs.paced_sound import PacedSound
 from streamer.runtime.sound_feed import SAMPLE_RATE
-from streamer.virtual_camera import fit_to_size
 from streamer.webrtc.delayed_audio import DelayLine
 
 BLOCK_SAMPLES = SAMPLE_RATE // 50  # 20 ms
@@ -69,8 +69,7 @@ class NdiStream:
 
 def to_rgba(frame: AvatarFrame, width: int, height: int) -> Image:
     """The frame with straight colours, (height, width, 4) uint8, fitted on transparency."""
-    alpha = np.full(frame.rgb.shape[:2], 255, np.uint8) if frame.alpha is None else frame.alpha
-    premultiplied = fit_to_size(np.dstack([frame.rgb, alpha]), width, height)
-    if frame.alpha is None and frame.rgb.shape[:2] == (height, width):
-        return premultiplied
-    return straight_rgba(premultiplied[..., :3], premultiplied[..., 3])
+    fitted = fit_frame(frame, width, height, alpha=True)
+    if fitted.alpha is None:
+        return np.dstack([fitted.rgb, np.full((height, width), 255, np.uint8)])
+    return straight_rgba(fitted.rgb, fitted.alpha)

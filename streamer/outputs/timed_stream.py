@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from streamer.frames import KEY, AvatarFrame, Image, over_colour
+from streamer.frames import AvatarFrame, Image
 from streamer.outputs.avatar_muxer import SAMPLES_PER_BLOCK, AvatarMuxer
+from streamer.outputs.fitted_frame import fit_frame
 from streamer.outputs.link import Link
 from streamer.outputs.paced_sound import PacedSound
-from streamer.virtual_camera import fit_to_size
 from streamer.webrtc.delayed_audio import DelayLine
 
 HOLD_INTERVAL_S = 0.2  # from a frame until it is sent again, where no other has come
@@ -56,4 +56,4 @@ class TimedStream:
         self._muxer.close()
 
     def _fit(self, frame: AvatarFrame) -> Image:
-        return fit_to_size(over_colour(frame, KEY), self._width, self._height)
+        return fit_frame(frame, self._width, self._height, alpha=False).rgb

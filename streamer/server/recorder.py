@@ -20,9 +20,11 @@ from streamer.files.video_reader import VideoError, reason
 from streamer.files.video_writer import Recording, SoundTrack, live_suffix, open_live_recording
 from streamer.frames import AvatarFrame
 from streamer.generation.avatar import Avatar
+from streamer.outputs.fitted_frame import fit_frame
 from streamer.rigging.picture import Picture
 from streamer.runtime.priority import RECORDING_NICENESS, lower_priority
 from streamer.runtime.sound_feed import Samples
+from streamer.runtime.token_bucket import Rate, TokenBucket
 from streamer.server.recording_folder import free_bytes, space_problem
 from streamer.server.recording_name import free_path
 from streamer.webrtc.delayed_audio import DelayLine
@@ -30,6 +32,9 @@ from streamer.webrtc.delayed_audio import DelayLine
 SPACE_PERIOD_S = 5.0  # between two looks at how much is free
 MAX_WAITING_FRAMES = 16  # half a second of frames that wait for the encoder; of more, the newest is left out
 SOUND_CAPACITY_S = 10.0  # of sound that waits, more than an encoder that was held up is late
+# New files, by what begins them: what a session changes leaves the next session a file of its own.
+CHANGES = Rate(8, 0.1)  # of picture, size or background
+SESSIONS = Rate(8, 0.1)
 SILENT_S = 0.5  # without any sound, after which what comes is another beginning
 _log = logging.getLogger(__name__)
 
@@ -51,10 +56,11 @@ class _Drawn:
 
 @dataclass(slots=True)
 class _OpenFile:
-    """The file that is written. What one file shows has one session, picture, size and kind of background.
+    """The file that is written. What one file shows has one session, and unless changes come too often one picture.
 
+    kind: width, height, pixels, and whether it has alpha.
     began_at: capture time of its first frame. seconds: of its last frame, from then on. left_out: the recorder's count
-    when it began.
+    when it began. is_late: whether more has changed than files may begin.
     """
 
     path: Path
@@ -66,11 +72,13 @@ class _OpenFile:
     left_out: int
     seconds: float = -1.0
     frames: int = 0
+    is_late: bool = False
 
 
 class Recorder:
     """Records the newest session from `start` to `close`: a new file for each session, picture, size, and where the
-    background becomes transparent or is so no more.
+    background becomes transparent or is so no more. Files begin no more often than CHANGES and SESSIONS say: a session
+    that changes more goes on in the file that it has, fitted into it, and a session that comes too early waits.
 
     A frame's time is its capture time, as the sound's is: both are in sync whatever tracking and drawing took. The
     sound is later by what the mouth's network looks ahead. One thread encodes; where it is too slow, frames are left
@@ -103,6 +111,8 @@ class Recorder:
         self._closed = False
         self._file: _OpenFile | None = None  # of the thread
         self._space_due = 0.0
+        self._changes, self._sessions = TokenBucket(CHANGES, clock), TokenBucket(SESSIONS, clock)
+        self._early: EngineSession | None = None  # which waits for a file
         self._line = DelayLine(SOUND_CAPACITY_S)
         self._heard_at = 0.0
         self._watchers: Watchers | None = None
@@ -198,17 +208,53 @@ class Recorder:
             if file is not None and file.session is drawn.session:
                 self._finish()
             return
-        picture = None if drawn.avatar is None else drawn.avatar.picture
-        kind = (frame.rgb.shape[0], frame.rgb.shape[1], frame.alpha is not None)
-        if file is None or (file.session, file.kind) != (drawn.session, kind) or file.picture is not picture:
-            self._finish()
-            file = self._open(drawn.session, picture, kind, frame)
-        elif self._clock() >= self._space_due:
+        file = self._file_for(drawn, frame)
+        if file is None:
+            return
+        if self._clock() >= self._space_due:
             self._check_space()
         seconds = frame.captured - file.began_at
         if seconds > file.seconds:  # where the camera comes back, its first picture may be older than the last idle one
             file.seconds, file.frames = seconds, file.frames + 1
-            file.recording.write(AvatarFrame(frame.rgb, seconds, frame.alpha))
+            fitted = fit_frame(frame, *file.kind)
+            file.recording.write(AvatarFrame(fitted.rgb, seconds, fitted.alpha))
+
+    def _file_for(self, drawn: _Drawn, frame: AvatarFrame) -> _OpenFile | None:
+        """The file that a frame belongs to, which it may begin; None of a session that waits for one."""
+        picture = None if drawn.avatar is None else drawn.avatar.picture
+        kind = (frame.rgb.shape[1], frame.rgb.shape[0], frame.alpha is not None)
+        file = self._file
+        if file is not None and file.session is drawn.session:
+            if file.kind == kind and file.picture is picture:
+                return file
+            if self._changes.wait_s() > 0:
+                self._tell_late(file)
+                return file
+            self._changes.take()
+        elif self._sessions.wait_s() > 0:
+            self._finish()
+            self._tell_early(drawn.session)
+            return None
+        else:
+            self._sessions.take()
+        self._finish()
+        return self._open(drawn.session, picture, kind, frame)
+
+    def _tell_late(self, file: _OpenFile) -> None:
+        if not file.is_late:
+            file.is_late = True
+            self._tell(
+                f"{file.path.name} goes on with another picture, size or background fitted into it, since these change "
+                f"more than once in {1 / CHANGES.per_s:.0f} s"
+            )
+
+    def _tell_early(self, session: EngineSession) -> None:
+        if self._early is not session:
+            self._early = session
+            self._tell(
+                "the newest session is not recorded yet, since sessions begin more than once in "
+                f"{1 / SESSIONS.per_s:.0f} s"
+            )
 
     def _open(
         self, session: EngineSession, picture: Picture | None, kind: tuple[int, int, bool], frame: AvatarFrame

@@ -25,7 +25,7 @@ from streamer.frames import AvatarFrame
 from streamer.rigging.picture import Picture
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.sound_feed import SAMPLE_RATE, SoundFeed
-from streamer.server.recorder import MAX_WAITING_FRAMES, Recorder
+from streamer.server.recorder import CHANGES, MAX_WAITING_FRAMES, SESSIONS, Recorder
 from streamer.server.recording_folder import KEPT_FREE_BYTES
 from streamer.settings import Settings
 from tests.support.engines import until
@@ -162,6 +162,45 @@ def test_recorder_begins_a_file_at_each_picture_size_background_and_session(tmp_
     for path in tmp_path.iterdir():
         times, _, sound = decode(path)
         assert len(times) == 15 and len(sound) / SAMPLE_RATE == pytest.approx(0.28, abs=0.06)
+
+
+def test_recorder_begins_no_more_files_than_it_may_where_a_session_keeps_changing(tmp_path: Path) -> None:
+    with staged(tmp_path) as stage:
+        session = stage.session()
+        changes = int(CHANGES.burst) + 20
+        for number in range(1 + changes):
+            stage.play(session, 0.1, side=32 + 16 * (number % 2), alpha=number % 2 == 1, tone=False)
+        count = 1 + int(CHANGES.burst)
+        file: Any = stage.recorder._file
+        until(lambda: file.frames == 5 * (changes - CHANGES.burst + 1), "the frames of all changes without a file")
+        assert len(list(tmp_path.iterdir())) == count
+        stage.now += 1 / CHANGES.per_s
+        stage.show(session, "b.png")
+        stage.play(session, 0.1, tone=False)
+        assert len(list(tmp_path.iterdir())) == count + 1
+    frames = sum(len(decode(path)[0]) for path in tmp_path.iterdir())
+    assert frames == 5 * (2 + changes)
+    (late,) = [line for line in stage.lines if "goes on" in line]
+    assert late == (
+        "2026-11-29_21-30-05_a_5.mp4 goes on with another picture, size or background fitted into it, since these "
+        "change more than once in 10 s"
+    )
+    times, _, _ = decode(tmp_path / "2026-11-29_21-30-05_a_5.mp4")
+    assert len(times) == 5 * (changes - CHANGES.burst + 1)
+
+
+def test_recorder_lets_sessions_wait_for_a_file_where_they_begin_too_often(tmp_path: Path) -> None:
+    with staged(tmp_path) as stage:
+        for _ in range(int(SESSIONS.burst)):
+            stage.play(stage.session(), 0.1, tone=False)
+        last = stage.session()
+        stage.play(last, 0.1, tone=False)
+        until(lambda: not last.is_recorded and len(stage.lines) == SESSIONS.burst + 2, "the last line")
+        stage.now += 1 / SESSIONS.per_s
+        stage.play(last, 0.1, tone=False)
+        until(lambda: last.is_recorded, "the file of the last session")
+    assert len(list(tmp_path.iterdir())) == SESSIONS.burst + 1
+    assert stage.lines[-2] == ("the newest session is not recorded yet, since sessions begin more than once in 10 s")
 
 
 class BrokenFile:
