@@ -7,6 +7,7 @@ Little is imported before `main`: workers import this file, too, and the first l
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from collections.abc import Sequence
@@ -52,22 +53,25 @@ def serve(settings: Settings, lines: StartLines) -> None:
     filter_native_logs()
     check_cpu()
     check_package_path()
-    listening = bind(settings)  # a taken port, a bad picture and wrong weights are reported before torch is imported
-    ports = open_udp_ports(settings)
-    for path in settings.ref:
-        load_picture(path)
-    if settings.generator == "dit":
-        check_weights(settings.checkpoint, settings.device)
-    check_temporary_folder()
-    if settings.record is not None:
-        from streamer.server.recording_folder import prepare_folder  # noqa: PLC0415
+    with contextlib.ExitStack() as opened:
+        # A taken port, a bad picture and wrong weights are reported before torch is imported.
+        listening = opened.enter_context(bind(settings))
+        ports = open_udp_ports(settings)
+        opened.callback(ports.close)
+        for path in settings.ref:
+            load_picture(path)
+        if settings.generator == "dit":
+            check_weights(settings.checkpoint, settings.device)
+        check_temporary_folder()
+        if settings.record is not None:
+            from streamer.server.recording_folder import prepare_folder  # noqa: PLC0415
 
-        prepare_folder(settings.record)
-    lines.line("loading the engine")
-    lines.begin("loading the engine", usual_s=4)
-    from streamer.launch import launch  # noqa: PLC0415 - torch and MediaPipe take seconds to import
+            prepare_folder(settings.record)
+        lines.line("loading the engine")
+        lines.begin("loading the engine", usual_s=4)
+        from streamer.launch import launch  # noqa: PLC0415 - torch and MediaPipe take seconds to import
 
-    launch(settings, listening, ports, lines, show_page=page_opener(settings))
+        launch(settings, listening, ports, lines, show_page=page_opener(settings))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -76,26 +77,24 @@ def launch(
     phone = phone_address(settings, listening, certificate)
     if certificate is not None:
         lines.line(f"certificate made for this start, SHA-256 {certificate.fingerprint}")
-    others = OtherPrograms(settings, ports, lines)
-    engine, avatar, name, pictures, backdrop = make_engine(settings, lines, frame_hook, others.trackers)
-    feed = OutputFeed(engine, camera, avatar.width, avatar.height)
-    others.connect(engine, avatar.width, avatar.height)
-    lines.end()
-    try:
+    with ExitStack() as opened:  # which closes what a failing start has opened, too, the last one first
+        others = OtherPrograms(settings, ports, lines)
+        opened.callback(others.close)
+        engine, avatar, name, pictures, backdrop = make_engine(settings, lines, frame_hook, others.trackers)
+        feed = OutputFeed(engine, camera, avatar.width, avatar.height)
+        opened.callback(feed.turn_off)
+        opened.callback(engine.close)
+        others.connect(engine, avatar.width, avatar.height)
+        lines.end()
         if settings.virtual_camera is not None:
             feed.turn_on()
         others.turn_on()
-        run(
-            Server(
-                engine, settings, avatar, name, pictures, backdrop, phone=phone, camera=feed,
-                recorder=others.recorder, osc=ports.controls, tell=lines.line,
-            ),
-            settings, listening, lines.line, None if certificate is None else certificate.context, show_page,
+        server = Server(
+            engine, settings, avatar, name, pictures, backdrop, phone=phone, camera=feed,
+            recorder=others.recorder, osc=ports.controls, tell=lines.line,
         )  # fmt: skip
-    finally:
-        engine.close()
-        feed.turn_off()
-        others.close()
+        others.count_in(server.metrics)
+        run(server, settings, listening, lines.line, None if certificate is None else certificate.context, show_page)
 
 
 def prepare_process() -> None:

@@ -46,9 +46,9 @@ class PortError(KagamiError):
 def open_port(flag: str, host: str, port: int) -> socket.socket:
     """A bound UDP socket. flag: the setting that names the port, for the sentence. Raises PortError."""
     try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        family, address = find_address(host, port)
         bound = socket.socket(family, socket.SOCK_DGRAM)
-    except (OSError, ValueError) as error:  # ValueError: a name that cannot be encoded
+    except (OSError, ValueError) as error:
         raise PortError(
             f"{flag} cannot listen on {host} ({_reason(error)}): give an address of this machine."
         ) from error
@@ -64,6 +64,16 @@ def open_port(flag: str, host: str, port: int) -> socket.socket:
             raise PortError(sentence) from error
         raise PortError(f"{flag} cannot listen on {host} port {port} ({_reason(error)}): choose another.") from error
     return bound
+
+
+def find_address(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
+    """A family of addresses, and the address of a host for UDP in it: of IPv4 where there is one, since a name such as
+    localhost has both and these programs seldom know the other. Raises OSError, and ValueError for a name that cannot
+    be encoded.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    family, *_, address = min(found, key=lambda each: each[0] != socket.AF_INET)
+    return family, address
 
 
 async def listen(

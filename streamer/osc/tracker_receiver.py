@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 
 from streamer.osc import ifacialmocap
-from streamer.osc.osc_server import MAX_DATAGRAM_BYTES, OnDatagram, Source, listen, osc_messages
+from streamer.osc.osc_server import MAX_DATAGRAM_BYTES, DatagramPort, OnDatagram, Source, listen, osc_messages
 from streamer.osc.udp_ports import TrackerKind, TrackerPort
 from streamer.osc.vmc_receiver import VmcReceiver
 from streamer.runtime.token_bucket import Rate
@@ -26,9 +26,15 @@ class TrackerReceiver:
     def __init__(self, ports: Sequence[TrackerPort]) -> None:
         self.feed = TrackerFeed()
         self._ports = tuple(ports)
+        self._listening: dict[TrackerKind, DatagramPort] = {}
         self._loop = asyncio.new_event_loop()
         self._end = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="trackers", daemon=True)
+
+    def dropped(self, kind: TrackerKind) -> int:
+        """How many datagrams of a kind were dropped so far. Any thread may call."""
+        port = self._listening.get(kind)
+        return 0 if port is None else port.dropped
 
     def start(self) -> None:
         """Receive. To be called once."""
@@ -51,12 +57,11 @@ class TrackerReceiver:
             self._loop.close()
 
     async def _receive(self) -> None:
-        listening = [
-            await listen(each.bound, self._on_datagram(each.kind), RATES[each.kind], piece=PIECES[each.kind])
-            for each in self._ports
-        ]
+        for each in self._ports:
+            receive, rate, piece = self._on_datagram(each.kind), RATES[each.kind], PIECES[each.kind]
+            self._listening[each.kind] = await listen(each.bound, receive, rate, piece=piece)
         await self._end.wait()
-        for port in listening:
+        for port in self._listening.values():
             port.close()
         await asyncio.sleep(0)  # in which the transports close their sockets
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from streamer.addresses import host_and_port, is_loopback
 from streamer.errors import OutputError
-from streamer.osc.osc_server import open_port
+from streamer.osc.osc_server import find_address, open_port
 from streamer.settings import Settings
 
 TrackerKind = Literal["iFacialMocap", "VMC"]
@@ -70,7 +70,6 @@ def open_udp_ports(settings: Settings) -> UdpPorts:
 def find_receiver(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
     """Where `--vmc-send` sends to: a family of addresses, and one for `sendto`. Raises OutputError."""
     try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-    except (OSError, ValueError) as error:  # ValueError: a name that cannot be encoded
+        return find_address(host, port)
+    except (OSError, ValueError) as error:
         raise OutputError(f"--vmc-send finds no machine called {host}: correct the name.") from error
-    return family, address

@@ -51,6 +51,11 @@ class VmcSender:
         self._is_broken = self._is_refused = False
         self._thread = threading.Thread(target=self._run, name="vmc", daemon=True)
 
+    @property
+    def left_out(self) -> int:
+        """Motions that were not sent, since a newer one was there before their turn."""
+        return 0 if self._drawn is None else self._drawn.drops
+
     def start(self, motions: DrawnMotions) -> None:
         """Send these from now on. To be called once."""
         self._motions, self._drawn = motions, motions.watch_motions()

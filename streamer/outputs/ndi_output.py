@@ -39,6 +39,11 @@ class NdiOutput:
     def is_open(self) -> bool:
         return self._frames.is_open
 
+    @property
+    def left_out(self) -> int:
+        """Frames that were not sent, since a newer one was there before their turn, since `open`."""
+        return self._frames.drops
+
     def problem(self) -> str | None:
         """One sentence where the package is missing."""
         try:

@@ -118,7 +118,8 @@ class RtmpLink:
         self._aborted = True
         if self._socket is not None:
             with contextlib.suppress(OSError):  # it is not connected yet, or not any more
-                self._socket.shutdown(socket.SHUT_RDWR)
+                # That of TLS would take the connection away from the thread that uses it.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def close(self) -> None:
         if self._socket is None:
@@ -138,14 +139,13 @@ class RtmpLink:
     def _open(self, deadline: float) -> None:
         """Raises OSError, MediaServerError."""
         failure: OSError = TimeoutError()
-        for family, kind, protocol, _, place in socket.getaddrinfo(
-            self._address.host, self._address.port, type=socket.SOCK_STREAM
-        ):
+        places = socket.getaddrinfo(self._address.host, self._address.port, type=socket.SOCK_STREAM)
+        for number, (family, kind, protocol, _, place) in enumerate(places):
             if self._socket is not None:
                 self._socket.close()
-            self._socket = socket.socket(family, kind, protocol)
-            self._await(deadline)
             try:
+                self._socket = socket.socket(family, kind, protocol)
+                self._await(deadline, len(places) - number)
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._socket.connect(place)
@@ -156,17 +156,25 @@ class RtmpLink:
             raise failure
         if self._address.secure:
             context = self._tls or ssl.create_default_context()
-            self._socket = context.wrap_socket(self._socket, server_hostname=self._address.host)
+            secure = context.wrap_socket(
+                self._socket, server_hostname=self._address.host, do_handshake_on_connect=False
+            )
+            self._socket = secure  # which `abort` ends, also while it shakes hands
+            self._await(deadline)
+            secure.do_handshake()
 
-    def _await(self, deadline: float) -> None:
-        """Let the next call of the socket wait until the deadline. Raises TimeoutError, MediaServerError."""
+    def _await(self, deadline: float, shares: int = 1) -> None:
+        """Let the next call of the socket wait until the deadline. shares: how many calls have that time together.
+
+        Raises TimeoutError, MediaServerError.
+        """
         assert self._socket is not None
         left = deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
         if self._aborted:
             raise MediaServerError(LOST)
-        self._socket.settimeout(left)
+        self._socket.settimeout(left / shares)
 
     def _shake_hands(self, deadline: float) -> None:
         """The plain handshake of section 5.2. Raises OSError, MediaServerError."""

@@ -36,21 +36,33 @@ class SrtLink:
         return PAYLOAD_BYTES * len(self._packets)
 
     def connect(self) -> None:
+        """Try every address of the host, each for as long as the address says."""
         try:
-            family, _, _, _, place = socket.getaddrinfo(self._address.host, self._address.port, type=socket.SOCK_DGRAM)[
-                0
-            ]
+            found = socket.getaddrinfo(self._address.host, self._address.port, type=socket.SOCK_DGRAM)
         except OSError as error:
             raise no_answer(error) from error
+        for number, (family, _, _, _, place) in enumerate(found, 1):
+            try:
+                self._connect(family, str(place[0]))
+                return
+            except _NobodyThereError:
+                if number == len(found):
+                    raise
+                self.close()
+
+    def _connect(self, family: int, host: str) -> None:
+        """Raises _NobodyThereError, after which another address may be tried, and MediaServerError."""
         self._handle = self._library.srt_create_socket()
         self._set_options()
-        target = srt.native_address((str(place[0]), self._address.port), family)
+        target = srt.native_address((host, self._address.port), family)
         if self._library.srt_connect(self._handle, target, len(target)) != 0:
-            raise MediaServerError("it cannot be reached")
+            raise _NobodyThereError("it cannot be reached")
         deadline = time.monotonic() + self._address.connect_timeout_s + 1  # libsrt's own limit comes first
         while (state := self._library.srt_getsockstate(self._handle)) != srt.CONNECTED:
-            if state >= srt.BROKEN or self._aborted or time.monotonic() > deadline:
-                raise MediaServerError(LOST if self._aborted else self._refusal())
+            if self._aborted:
+                raise MediaServerError(LOST)
+            if state >= srt.BROKEN or time.monotonic() > deadline:
+                raise self._refusal()
             time.sleep(POLL_S)
 
     def write(self, data: bytes) -> None:
@@ -101,10 +113,15 @@ class SrtLink:
         if not all([srt.set_option(self._handle, option, value) for option, value in options]):
             raise MediaServerError("this libsrt does not take the address's parameters")
 
-    def _refusal(self) -> str:
+    def _refusal(self) -> MediaServerError:
         reason = self._library.srt_getrejectreason(self._handle)
         if reason in (srt.WRONG_PASSPHRASE, srt.PASSPHRASE_MISSING):
-            return "it refuses the passphrase"
+            return MediaServerError("it refuses the passphrase")
         if reason >= srt.REJECTED_BY_SERVER:
-            return f"it refuses the stream with status {reason - srt.REJECTED_BY_SERVER}: is the streamid right?"
-        return "it does not answer (nobody listens there, or it refuses)"
+            status = reason - srt.REJECTED_BY_SERVER
+            return MediaServerError(f"it refuses the stream with status {status}: is the streamid right?")
+        return _NobodyThereError("it does not answer (nobody listens there, or it refuses)")
+
+
+class _NobodyThereError(MediaServerError):
+    """Nothing has answered at one address of a host."""

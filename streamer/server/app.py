@@ -138,17 +138,19 @@ class Server:
             from streamer.server.whip_routes import WhipRoutes  # noqa: PLC0415 - imported where it is wanted alone
 
             self.whip = WhipRoutes(engine, settings, self.conversations, self._limiters, place)
+        self.metrics = Metrics(engine)
         self._osc: Any = None
         if osc is not None:
             from streamer.server.osc_port import OscPort  # noqa: PLC0415 - imported where it is wanted alone
 
             self._osc = OscPort(osc, self.control.api, self._limiters, tell)
+            self.metrics.datagrams["OSC"] = lambda: self._osc.dropped
         self._camera = camera
         self._recorder = recorder
         self._avatar = avatar
         self._name = name
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(Metrics(engine))
+        self._registry.register(self.metrics)
         self._metrics_text = CachedValue(lambda: generate_latest(self._registry), METRICS_PERIOD_S)
         self.app = Starlette(
             routes=[

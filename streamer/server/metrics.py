@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -16,10 +16,15 @@ _OVER = f"over the last {WINDOW_S:g} seconds of all sessions"
 
 class Metrics(Collector):
     """Collects the engine's metrics at each scrape. Labels: stage, quantile, bound, mailbox, kind of memory or
-    device, and the name of that.
+    device, the name of that, port, output.
+
+    datagrams: how many were dropped so far, by port. frames: how many were left out so far, by output. Whoever has such
+    a thing adds it, to be called in any thread.
     """
 
     def __init__(self, engine: Engine) -> None:
+        self.datagrams: dict[str, Callable[[], int]] = {}
+        self.frames: dict[str, Callable[[], int]] = {}
         self._engine = engine
 
     def collect(self) -> Iterator[Metric]:
@@ -35,12 +40,21 @@ class Metrics(Collector):
         for mailbox, count in engine.drops.items():
             dropped.add_metric([mailbox], count)
         yield dropped
+        yield from self._others()
         yield from self._times()
         yield from self._spread()
         memory = GaugeMetricFamily("kagami_memory_bytes", "Memory held, by kind.", labels=["kind"])
         for kind, size in engine.memory().items():
             memory.add_metric([kind], size)
         yield memory
+
+    def _others(self) -> Iterator[Metric]:
+        dropped = CounterMetricFamily("kagami_datagrams_dropped", "Datagrams dropped at a UDP port.", labels=["port"])
+        left_out = CounterMetricFamily("kagami_frames_left_out", "Frames not sent, or not written.", labels=["output"])
+        for family, counts in ((dropped, self.datagrams), (left_out, self.frames)):
+            for name, count in counts.items():
+                family.add_metric([name], count())
+            yield family
 
     def _times(self) -> Iterator[Metric]:
         samples = pooled(session.meter for session in self._engine.sessions)

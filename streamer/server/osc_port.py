@@ -34,6 +34,11 @@ class OscPort:
         self._controls = OscControls(parse_call, self._call, tell)
         self._port: DatagramPort | None = None
 
+    @property
+    def dropped(self) -> int:
+        """Datagrams that were dropped so far."""
+        return 0 if self._port is None else self._port.dropped
+
     async def start(self) -> None:
         """Listen from now on."""
         self._port = await listen(self._bound, osc_messages(self._controls.receive), EACH, largest=MAX_BYTES)

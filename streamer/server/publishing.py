@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 from streamer.engine.engine import Engine
 from streamer.engine.output_feed import OutputFeed
@@ -19,6 +21,14 @@ from streamer.stream_address import RtmpAddress, SrtAddress, read_stream_address
 from streamer.webrtc.whip_output import WhipOutput
 
 
+class Published(NamedTuple):
+    """An output with its feed, which is switched off yet. name: for metrics. left_out: frames so far."""
+
+    name: str
+    feed: OutputFeed
+    left_out: Callable[[], int]
+
+
 def check_publishing(settings: Settings) -> None:
     """Find out whether `publish_feeds` has what it needs. Raises OutputError."""
     if settings.ndi is not None and (problem := NdiOutput(settings.ndi).problem()):
@@ -29,18 +39,24 @@ def check_publishing(settings: Settings) -> None:
 
 def publish_feeds(
     settings: Settings, engine: Engine, width: int, height: int, tell: Callable[[str], None]
-) -> list[OutputFeed]:
-    """The feeds that the settings want, switched off yet. tell: called with one line at each change, in any thread.
-    width, height: see `OutputFeed`.
+) -> list[Published]:
+    """What the settings want. tell: called with one line at each change, in any thread. width, height: see
+    `OutputFeed`.
     """
-    outputs: list[WhipOutput | StreamOutput | NdiOutput] = []
+    outputs: dict[str, WhipOutput | StreamOutput | NdiOutput] = {}
     if settings.publish is not None:
-        outputs.append(_publish_output(settings.publish, settings, tell, lambda: sound_lag_s(engine)))
+        outputs["publish"] = _publish_output(settings.publish, settings, tell, lambda: sound_lag_s(engine))
     if settings.ndi is not None:
-        ndi = NdiOutput(settings.ndi, lambda: sound_lag_s(engine))
+        ndi = outputs["NDI"] = NdiOutput(settings.ndi, lambda: sound_lag_s(engine))
         tell(f"everybody in this network can receive the NDI source '{ndi.name}': docs/outputs.md")
-        outputs.append(ndi)
-    return [OutputFeed(engine, output, width, height, output.hear) for output in outputs]
+    return [
+        Published(name, OutputFeed(engine, output, width, height, output.hear), partial(_left_out, output))
+        for name, output in outputs.items()
+    ]
+
+
+def _left_out(output: WhipOutput | StreamOutput | NdiOutput) -> int:
+    return output.left_out
 
 
 def _publish_output(

@@ -69,11 +69,17 @@ class WhipOutput:
         self._closing: asyncio.Event | None = None
         self._inbox: Mailbox[AvatarFrame] = Mailbox()  # of the connection, or of the wait for one
         self._line = DelayLine()
+        self._left_out = 0  # by earlier mailboxes
         self._sent_at = 0.0  # seconds on time.monotonic, of the last frame
 
     @property
     def is_open(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def left_out(self) -> int:
+        """Frames that were not sent, since a newer one was there before their turn, or nobody took them, so far."""
+        return self._left_out + self._inbox.drops
 
     def problem(self) -> str | None:
         """None: what a media server says is known only once somebody is live."""
@@ -83,7 +89,7 @@ class WhipOutput:
         """Publish from the next frame on. The size is that of each frame."""
         self.close()
         self._fps = fps
-        self._inbox = Mailbox()
+        self._left_out, self._inbox = self.left_out, Mailbox()
         started = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run(started)), name="publish", daemon=True)
         self._thread.start()
@@ -162,6 +168,7 @@ class WhipOutput:
             if ended.is_set():
                 raise MediaServerError("the connection was lost")
         finally:
+            self._left_out += self._inbox.drops
             self._inbox = Mailbox()
             connection.remove_all_listeners()
             track.stop()

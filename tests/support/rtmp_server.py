@@ -61,6 +61,11 @@ class RtmpServer:
         """Read no more of what comes, until connections are dropped."""
         self._is_paused.set()
 
+    def connections_come(self, count: int) -> None:
+        """Wait until there were so many."""
+        with self.arrived:
+            assert self.arrived.wait_for(lambda: len(self.connections) >= count, TIMEOUT_S)
+
     def wait_for(self, kind: int, count: int = 1) -> list[Message]:
         """The messages of a kind, when there are as many."""
 
@@ -80,7 +85,9 @@ class RtmpServer:
             with contextlib.suppress(OSError):
                 if self._tls is not None:
                     connection = self._tls.wrap_socket(connection, server_side=True)
-                self.connections.append(connection)
+                with self.arrived:
+                    self.connections.append(connection)
+                    self.arrived.notify_all()
                 self._speak(connection)
 
     def _speak(self, connection: socket.socket) -> None:

@@ -122,9 +122,3 @@ class RtmpReceiver:
                     self._changed.notify_all()
                 if self._ends:
                     return
-
-
-def free_port() -> int:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return int(unused.getsockname()[1])

@@ -20,6 +20,7 @@ from streamer.stream_address import RtmpAddress
 from tests.support.rtmp_server import RtmpServer, command, status
 
 KEY = "s3cret-k3y"
+WAIT_S = 30.0
 
 
 def link_to(server: RtmpServer) -> RtmpLink:
@@ -115,8 +116,12 @@ def test_silent_server_is_waited_for_no_longer_than_the_limit(monkeypatch: pytes
         link.connect()
 
 
-def test_wait_for_a_silent_server_can_be_ended() -> None:
-    with RtmpServer(reads=False) as server, closing(link_to(server)) as link:
+@pytest.mark.parametrize("secure", [False, True])
+def test_wait_for_a_silent_server_can_be_ended(monkeypatch: pytest.MonkeyPatch, secure: bool) -> None:
+    """While it shakes hands, by TLS or by RTMP."""
+    monkeypatch.setattr(rtmp_link, "CONNECT_TIMEOUT_S", 3600.0)
+    with RtmpServer(reads=False) as server:
+        link = RtmpLink(RtmpAddress("127.0.0.1", server.port, secure, "live", KEY))
         failures: list[str] = []
 
         def connect() -> None:
@@ -125,13 +130,24 @@ def test_wait_for_a_silent_server_can_be_ended() -> None:
             except MediaServerError as error:
                 failures.append(str(error))
 
-        thread = threading.Thread(target=connect)
+        thread = threading.Thread(target=connect, daemon=True)
         thread.start()
-        while not server.connections:
-            pass
+        server.connections_come(1)
+        server.connections[0].recv(1)  # of the handshake, in whose answer it waits
         link.abort()
-        thread.join()
+        thread.join(WAIT_S)
         assert failures == ["the connection was lost"]
+        link.close()
+
+
+def test_every_address_of_a_host_is_tried(server: RtmpServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.2", 0))
+        places = [(-1, ("no family", 0)), (socket.AF_INET, unused.getsockname()), (2, ("127.0.0.1", server.port))]
+        found = [(family, socket.SOCK_STREAM, 0, "", place) for family, place in places]
+        monkeypatch.setattr(rtmp_link.socket, "getaddrinfo", lambda *_, **__: found)
+        with closing(link_to(server)) as link:
+            link.connect()
 
 
 def test_absent_server_is_told_with_the_systems_words() -> None:

@@ -24,7 +24,7 @@ async def test_newest_avatar_is_published_with_its_sound() -> None:
     lines: list[str] = []
     async with serving(Settings(whip=True), limits=UNLIMITED) as (target, media), serving() as (address, server):
         settings = Settings(publish=f"{target}/whip/here")
-        feed = publish_feeds(settings, server.engine, 128, 128, lines.append)[0]
+        feed = publish_feeds(settings, server.engine, 128, 128, lines.append)[0].feed
         await asyncio.to_thread(feed.turn_on)
         assert len(server.engine.watchers) == 2  # frames and sound
         async with Page(socket_url(address)) as page:
@@ -42,7 +42,9 @@ async def test_media_server_that_is_not_there_harms_no_live_session(monkeypatch:
         unused.bind(("127.0.0.1", 0))
         at = f"127.0.0.1:{unused.getsockname()[1]}"
         async with serving() as (address, server), Page(socket_url(address)) as page:
-            feed = publish_feeds(Settings(publish=f"http://{at}/whip/key"), server.engine, 128, 128, lines.append)[0]
+            feed = publish_feeds(Settings(publish=f"http://{at}/whip/key"), server.engine, 128, 128, lines.append)[
+                0
+            ].feed
             await asyncio.to_thread(feed.turn_on)
             await page.hello()
             await page.start(FakeCamera(90))
@@ -63,7 +65,7 @@ async def test_newest_avatar_goes_to_an_rtmp_server_and_no_secret_anywhere(caplo
     lines: list[str] = []
     with RtmpReceiver() as receiver:
         async with serving(Settings(publish=receiver.url)) as (address, server), Page(socket_url(address)) as page:
-            feed = publish_feeds(Settings(publish=receiver.url), server.engine, 128, 128, lines.append)[0]
+            feed = publish_feeds(Settings(publish=receiver.url), server.engine, 128, 128, lines.append)[0].feed
             await asyncio.to_thread(feed.turn_on)
             assert len(server.engine.watchers) == 2  # frames and sound
             await page.hello()
