@@ -35,10 +35,10 @@ from streamer.server.access import (
     error_response,
     may_see_figures,
 )
-from streamer.server.app import WEB_CLIENT, RequestLimitMiddleware
-from streamer.server.conversation import MessageSender
+from streamer.server.app import WEB_CLIENT
 from streamer.server.error_answers import answer_error
-from streamer.server.rate_limits import Limits, RateLimiters
+from streamer.server.message_channel import MessageSender
+from streamer.server.rate_limits import Limits, RateLimiters, RequestLimitMiddleware
 from streamer.server.websocket_start import may_begin
 from streamer.settings import Settings
 

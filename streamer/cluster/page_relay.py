@@ -18,7 +18,8 @@ from streamer.cluster.session_directory import Record
 from streamer.errors import KagamiError, OverloadError, ServerFullError
 from streamer.runtime.background_tasks import BackgroundTasks
 from streamer.server import signaling
-from streamer.server.conversation import HELLO_TIMEOUT_S, MessageSender
+from streamer.server.conversation import HELLO_TIMEOUT_S
+from streamer.server.message_channel import MessageSender
 
 RECOVER_S = 20.0  # how long a session whose replica died waits for another one, before its page is told to come back
 RETRY_S = 0.25

@@ -3,42 +3,40 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from functools import partial
 
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from streamer.rigging.picture_process import PictureProcess
 from streamer.server.executors import Executors
 from streamer.server.session import Session
 from streamer.server.session_controls import BackdropFile
+from streamer.server.uploads import Uploads
 
 
 class BackgroundRoutes:
     """`/api/background`. A background is kept in memory, for one session, and freed with it.
 
-    pictures: decodes. session_of: the session that a request names. count_upload, read_upload: bound the uploads of an
-    address and of all, and their rate and size, see `Server`. keeps_files: for sessions that may go to another server.
+    pictures: decodes. session_of: the session that a request names. keeps_files: for sessions that may go to another
+    server.
     """
 
     def __init__(
         self,
         pictures: PictureProcess,
         executors: Executors,
+        uploads: Uploads,
         session_of: Callable[[Request], Session],
-        count_upload: Callable[[Request], AbstractContextManager[None]],
-        read_upload: Callable[[Request], Awaitable[bytes]],
         keeps_files: bool,
     ) -> None:
         self._keeps_files = keeps_files
         self._pictures = pictures
         self._executors = executors
+        self._uploads = uploads
         self._session_of = session_of
-        self._count_upload = count_upload
-        self._read_upload = read_upload
         self.routes = [
             Route("/api/background", self._take, methods=["PUT"]),
             Route("/api/background", self._remove, methods=["DELETE"]),
@@ -47,11 +45,8 @@ class BackgroundRoutes:
     async def _take(self, request: Request) -> Response:
         """Decode a picture or a clip and use it from the next frame on, where the background is `picture`."""
         controls = self._session_of(request).controls
-        with self._count_upload(request), controls.taking_backdrop():
-            try:
-                data = await self._read_upload(request)
-            except ClientDisconnect:
-                return PlainTextResponse("", 400)
+        with self._uploads.place(request), controls.taking_backdrop():
+            data = await self._uploads.read(request)
             backdrop = await self._executors.decode(partial(self._pictures.load_backdrop, data))
             file = BackdropFile(hashlib.sha256(data).hexdigest(), data) if self._keeps_files else None
             controls.set_backdrop(backdrop, file)

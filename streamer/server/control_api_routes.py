@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from streamer.errors import ProtocolError
@@ -22,6 +21,7 @@ from streamer.server.executors import Executors
 from streamer.server.rate_limits import RateLimiters
 from streamer.server.request_body import read_body
 from streamer.server.upload_name import upload_name
+from streamer.server.uploads import Uploads
 from streamer.settings import Settings
 
 ROOT = "/api/v1"
@@ -58,10 +58,7 @@ SOCKET = "/ws"
 
 
 class ControlApiRoutes:
-    """`/api/v1`. api: what the routes call, for every other transport. routes: of the web server.
-
-    count_upload, read_upload: bound the uploads of an address and of all, and their rate and size, see `Server`.
-    """
+    """`/api/v1`. api: what the routes call, for every other transport. routes: of the web server."""
 
     def __init__(
         self,
@@ -70,14 +67,12 @@ class ControlApiRoutes:
         limiters: RateLimiters,
         conversations: Conversations,
         decoder: PictureProcess,
-        count_upload: Callable[[Request], AbstractContextManager[None]],
-        read_upload: Callable[[Request], Awaitable[bytes]],
+        uploads: Uploads,
     ) -> None:
         choices = PictureChoices(settings, decoder, executors, limiters)
         self.api = ControlApi(conversations.sessions, conversations.events, choices, executors, limiters)
         self._access = ControlAccess(settings, limiters)
-        self._count_upload = count_upload
-        self._read_upload = read_upload
+        self._uploads = uploads
         self._sockets = ControlSockets(lambda _: self.api, self._access, limiters)
         self.routes: list[BaseRoute] = [
             *(Route(ROOT + each.path, self._handler(each.do), methods=[each.method]) for each in ENDPOINTS),
@@ -92,10 +87,7 @@ class ControlApiRoutes:
     def _handler(self, do: str) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             caller = self._caller(request)
-            try:
-                fields = await _fields(request)
-            except ClientDisconnect:
-                return PlainTextResponse("", 400)
+            fields = await _fields(request)
             handle = request.query_params.get("session")
             if do == "snapshot":
                 wanted = parse_call(do, fields)
@@ -110,15 +102,10 @@ class ControlApiRoutes:
     async def _upload(self, request: Request) -> Response:
         """Take a new picture; it is prepared after this answer."""
         self._caller(request)
-        pictures, name = (
-            self.api.session_of(request.query_params.get("session")).pictures,
-            upload_name(request, "picture"),
-        )
-        with self._count_upload(request), pictures.upload():
-            try:
-                data = await self._read_upload(request)
-            except ClientDisconnect:
-                return PlainTextResponse("", 400)
+        pictures = self.api.session_of(request.query_params.get("session")).pictures
+        name = upload_name(request, "picture")
+        with self._uploads.place(request), pictures.upload():
+            data = await self._uploads.read(request)
             picture = await self.api.choices.upload(pictures, data, name)
         return JSONResponse({"picture": picture, "name": name, "stage": "preparing"}, 202)
 

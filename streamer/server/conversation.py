@@ -3,52 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-import msgspec
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from streamer.engine.engine import Engine
 from streamer.errors import (
     EngineClosedError,
     ForbiddenError,
     KagamiError,
     OverloadError,
-    ProtocolError,
     ServerFullError,
     SessionError,
     SilentPageError,
     TakenOverError,
-    TooManyErrorsError,
 )
 from streamer.generation.avatar import Avatar
 from streamer.rigging.backdrop import Backdrop
 from streamer.server import signaling
 from streamer.server.access import address_of, check_token, is_from_this_machine
 from streamer.server.carried_session import CarriedSession, restore
-from streamer.server.executors import Executors
-from streamer.server.films import Films
 from streamer.server.kept_sessions import KEEP_S, KeptSessions
-from streamer.server.message_order import MessageOrder
-from streamer.server.prepared_avatars import PreparedAvatars
-from streamer.server.rate_limits import RateLimiters
+from streamer.server.message_channel import MessageReceiver, MessageSender
 from streamer.server.session import Send, Session, drop
 from streamer.server.session_controls import BackdropFile
 from streamer.server.session_events import SessionEvents
+from streamer.server.session_services import SessionServices
 from streamer.server.websocket_start import may_begin, serve_by
-from streamer.settings import Settings
 from streamer.webrtc.offer import Role
 
 MAX_EXTRA_PAGES = 64  # open WebSockets beyond `max_sessions`: pages that have not started, viewers
 MAX_SILENT_PER_ADDRESS = 32  # open WebSockets of one address whose page has not started
 HELLO_TIMEOUT_S = 10.0
 OFFER_TIMEOUT_S = 600.0  # from `hello` to the first offer; the page opens its WebSocket again when this closes it
-SEND_TIMEOUT_S = 10.0
 _log = logging.getLogger(__name__)
 
 
@@ -87,20 +76,15 @@ class Conversations:
     never closed for another, and no number of silent ones shuts anybody out.
 
     sessions: those with a page, by their secret id, the newest last. events: what happens in them. avatar, name: the
-    prepared reference picture that a session starts with, and the name that the page shows for it. films: what the
-    films of all sessions share. backdrop: that a session starts with. keep_s: how long a session is kept whose page
-    went without `bye`.
+    prepared reference picture that a session starts with, and the name that the page shows for it. backdrop: that a
+    session starts with. keep_s: how long a session is kept whose page went without `bye`.
     """
 
     def __init__(
         self,
-        engine: Engine,
-        settings: Settings,
+        services: SessionServices,
         avatar: Avatar,
         name: str,
-        executors: Executors,
-        limiters: RateLimiters,
-        films: Films,
         backdrop: Backdrop | None = None,
         keep_s: float = KEEP_S,
     ) -> None:
@@ -108,15 +92,10 @@ class Conversations:
         self.events = SessionEvents()
         self.encoders: dict[str, Session] = {}  # those that `publish` a camera, by the secret under which they are kept
         self._kept: KeptSessions[Session] = KeptSessions(keep_s)
-        self._engine = engine
-        self._settings = settings
+        self._services = services
         self._avatar = avatar
         self._name = name
-        self._executors = executors
-        self._limiters = limiters
-        self._films = films
         self._backdrop = backdrop
-        self._prepared = PreparedAvatars()
         self._open: dict[Conversation, None] = {}  # in the order of their beginning
         self._closing = False
 
@@ -134,13 +113,13 @@ class Conversations:
 
     async def websocket_endpoint(self, socket: WebSocket) -> None:
         """Accept a WebSocket and serve it until the page leaves, or close it with an error if it may not come in."""
-        if not await may_begin(socket, self._limiters, lambda: not self._closing):
+        if not await may_begin(socket, self._services.limiters, lambda: not self._closing):
             return
         await socket.accept()
         address, sender = address_of(socket), MessageSender(socket)
         conversation = Conversation(socket, sender, address)
         try:
-            check_token(socket, self._settings.token)
+            check_token(socket, self._services.settings.token)
             self._make_room(address)
         except KagamiError as error:
             await sender.send(signaling.Error.of(error, fatal=True))
@@ -156,13 +135,14 @@ class Conversations:
 
         Raises ServerFullError if no page is silent.
         """
+        max_sessions = self._services.engine.max_sessions
         silent = [each for each in self._open if each.is_silent]
         of_address = [each for each in silent if each.address == address]
         if len(of_address) >= MAX_SILENT_PER_ADDRESS:
             of_address[0].evict(SilentPageError())
-        elif sum(each.eviction is None for each in self._open) >= MAX_EXTRA_PAGES + self._engine.max_sessions:
+        elif sum(each.eviction is None for each in self._open) >= MAX_EXTRA_PAGES + max_sessions:
             if not silent:
-                raise ServerFullError(self._engine.max_sessions)
+                raise ServerFullError(max_sessions)
             silent[0].evict(SilentPageError())
 
     async def serve_page(self, conversation: Conversation) -> None:
@@ -228,10 +208,7 @@ class Conversations:
         """A new session with the server's picture and background; `sessions` does not have it yet. For the arguments
         see `Session`.
         """
-        session = Session(
-            self._engine, self._settings, self._avatar, self._name, send, on_end,
-            self._executors, self._limiters, self._prepared, self._films, address, role, id,
-        )  # fmt: skip
+        session = Session(self._services, self._avatar, self._name, send, on_end, address, role, id)
         session.controls.set_backdrop(self._backdrop)
         session.on_message = partial(self.events.publish, session)
         return session
@@ -321,65 +298,3 @@ class Conversations:
     def _end_silence(self, conversation: Conversation) -> None:
         if conversation.is_silent and conversation.task is not None:
             conversation.task.cancel()
-
-
-class MessageSender:
-    """Sends messages to one page, one after another. A page that has gone, or accepts no data, is not an error."""
-
-    def __init__(self, socket: WebSocket) -> None:
-        self._socket = socket
-        self._lock = asyncio.Lock()
-
-    async def send(self, message: signaling.ServerMessage) -> None:
-        """Send one message, or drop it if the WebSocket is closed or takes longer than SEND_TIMEOUT_S."""
-        with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):  # TimeoutError is an OSError
-            async with self._lock:
-                if self._socket.application_state is WebSocketState.CONNECTED:
-                    # Not wait_for: in Python 3.11 it swallows a cancellation that arrives as the send completes.
-                    async with asyncio.timeout(SEND_TIMEOUT_S):
-                        await self._socket.send_text(json.dumps(msgspec.to_builtins(message)))
-
-    async def close(self) -> None:
-        """Close the WebSocket; may be called again."""
-        with contextlib.suppress(RuntimeError, OSError):
-            if self._socket.application_state is WebSocketState.CONNECTED:
-                await self._socket.close()
-
-
-class MessageReceiver:
-    """Receives one page's messages. Malformed, early and too frequent ones are answered with an error and dropped."""
-
-    def __init__(self, socket: WebSocket, sender: MessageSender) -> None:
-        self._socket = socket
-        self._sender = sender
-        self._order = MessageOrder()
-
-    async def await_hello(self) -> signaling.Hello:
-        """The page's `hello`. Raises WebSocketDisconnect, also on `bye`, and TooManyErrorsError."""
-        while True:
-            message = await self.next_message()
-            if isinstance(message, signaling.Hello):
-                return message
-            if isinstance(message, signaling.Bye):
-                raise WebSocketDisconnect(1000)
-
-    async def next_message(self) -> signaling.PageMessage:
-        """The next message that is well-formed and in order. Raises WebSocketDisconnect, TooManyErrorsError."""
-        while True:
-            received = await self._socket.receive()
-            if received["type"] == "websocket.disconnect":
-                raise WebSocketDisconnect(received.get("code", 1000))
-            try:
-                self._order.count_message()
-                text = received.get("text")
-                message = signaling.parse_message(text if text is not None else received.get("bytes", b""))
-                self._order.check(message)
-                return message
-            except ProtocolError as error:
-                await self.answer_error(error)
-
-    async def answer_error(self, error: KagamiError) -> None:
-        """Send an error that the conversation survives. Raises TooManyErrorsError at the MAX_ERRORS-th one."""
-        await self._sender.send(signaling.Error.of(error))
-        if self._order.count_error():
-            raise TooManyErrorsError

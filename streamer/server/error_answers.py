@@ -53,3 +53,8 @@ async def answer_error(request: Request, error: Exception) -> Response:
     """The answer to a request whose route raised a KagamiError."""
     assert isinstance(error, KagamiError)
     return error_response(error, STATUS_OF_ERROR.get(type(error), 400))
+
+
+async def answer_nobody(request: Request, error: Exception) -> Response:
+    """The answer to a request whose client went away before its body was read: it is not sent any more."""
+    return Response(status_code=400)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from streamer.errors import ProtocolError
@@ -51,10 +51,7 @@ class FilmRoutes:
     async def _receive(self, request: Request) -> Response:
         """One part of the clip."""
         film = self._session_of(request).film
-        try:
-            received = await film.receive(_bytes(request, "offset"), request.stream())
-        except ClientDisconnect:
-            return PlainTextResponse("", 400)
+        received = await film.receive(_bytes(request, "offset"), request.stream())
         return JSONResponse({"stage": "sending", "bytes": received}, 202)
 
     async def _send(self, request: Request) -> Response:

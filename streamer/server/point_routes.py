@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from functools import partial
 
 from PIL import Image as Pillow
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from streamer.errors import BusyError, ProtocolError
@@ -22,7 +21,8 @@ from streamer.server.access import address_of
 from streamer.server.executors import Executors
 from streamer.server.rate_limits import RateLimiters
 from streamer.server.request_body import read_body
-from streamer.server.session_pictures import SessionPictures
+from streamer.server.session import Session
+from streamer.server.uploads import Uploads
 
 SHOWN_SIDE = 1280  # pixels, the longer side of the picture in the editor
 WHICH = ("used", "refused", "next")
@@ -31,7 +31,7 @@ WHICH = ("used", "refused", "next")
 class PointRoutes:
     """`/api/points`, `/api/points/picture` and `/api/points/preview`.
 
-    pictures: does the work. pictures_of: the session's pictures that a request names. change_of: see `Server`.
+    pictures: does the work. session_of: the session that a request names.
     """
 
     def __init__(
@@ -39,14 +39,14 @@ class PointRoutes:
         pictures: PictureProcess,
         executors: Executors,
         limiters: RateLimiters,
-        pictures_of: Callable[[Request], SessionPictures],
-        change_of: Callable[[Request, SessionPictures], AbstractContextManager[None]],
+        uploads: Uploads,
+        session_of: Callable[[Request], Session],
     ) -> None:
         self._pictures = pictures
         self._executors = executors
         self._limiters = limiters
-        self._pictures_of = pictures_of
-        self._change_of = change_of
+        self._uploads = uploads
+        self._session_of = session_of
         self._previewing = False  # one film at a time on the server
         self.routes = [
             Route("/api/points", self._tell, methods=["GET"]),
@@ -57,7 +57,7 @@ class PointRoutes:
 
     async def _tell(self, request: Request) -> Response:
         """What the editor begins with."""
-        picture, avatar = self._pictures_of(request).editable(_is_refused(request))
+        picture, avatar = self._session_of(request).pictures.editable(_is_refused(request))
         if avatar is not None:
             guesses = avatar.point_places()
         else:
@@ -77,33 +77,27 @@ class PointRoutes:
 
     async def _take(self, request: Request) -> Response:
         """Prepare the session's picture with other points, or keep them for the next one."""
-        pictures = self._pictures_of(request)
+        pictures = self._session_of(request).pictures
         which = _which(request)
-        with self._change_of(request, pictures):
-            try:
-                points = await _read_points(request)
-            except ClientDisconnect:
-                return PlainTextResponse("", 400)
+        with self._uploads.place(request), pictures.upload():
+            points = await _read_points(request)
             if which == "next":
                 pictures.hold_points(points)
                 return JSONResponse({"stage": "held"}, 202)
-            await self._limiters.uploads.wait(address_of(request))
+            await self._uploads.wait(request)
             pictures.place_points(points, which == "refused")
         return JSONResponse({"stage": "preparing", "name": pictures.name}, 202)
 
     async def _show(self, request: Request) -> Response:
         """The picture as points lie on it: upright."""
-        picture, _ = self._pictures_of(request).editable(_is_refused(request))
+        picture, _ = self._session_of(request).pictures.editable(_is_refused(request))
         webp = await self._executors.decode(partial(_as_webp, picture))
         return Response(webp, media_type="image/webp", headers={"Cache-Control": "no-store"})
 
     async def _preview(self, request: Request) -> Response:
         """An animated WebP of the picture with other points."""
-        picture, _ = self._pictures_of(request).editable(_is_refused(request))
-        try:
-            points = await _read_points(request)
-        except ClientDisconnect:
-            return PlainTextResponse("", 400)
+        picture, _ = self._session_of(request).pictures.editable(_is_refused(request))
+        points = await _read_points(request)
         await self._limiters.previews.wait(address_of(request))
         if self._previewing:
             raise BusyError

@@ -8,8 +8,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from starlette.types import ASGIApp, Receive, Scope, Send
+
 from streamer.errors import TooFastError
 from streamer.runtime.token_bucket import Rate, TokenBucket
+from streamer.server.access import error_response
 
 MAX_ADDRESSES = 1024  # addresses with a bucket of their own; the least recently active ones are forgotten
 
@@ -96,3 +99,20 @@ class RateLimiters:
         self.films = RateLimiter("clips", *limits.films, max_wait_s=2.0)
         self.calls = RateLimiter("calls", *limits.calls)
         self.snapshots = RateLimiter("snapshots", *limits.snapshots, max_wait_s=2.0)
+
+
+class RequestLimitMiddleware:
+    """ASGI middleware that answers HTTP requests beyond the limiter's rates with status 429."""
+
+    def __init__(self, app: ASGIApp, limiter: RateLimiter) -> None:
+        self._app = app
+        self._limiter = limiter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            try:
+                self._limiter.reserve((scope.get("client") or ("",))[0])
+            except TooFastError as error:
+                await error_response(error, 429)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)

@@ -16,7 +16,6 @@ from functools import partial
 
 from msgspec import UNSET
 
-from streamer.engine.engine import Engine
 from streamer.engine.engine_session import EngineSession
 from streamer.errors import (
     ConnectionLostError,
@@ -28,20 +27,15 @@ from streamer.errors import (
 from streamer.frames import AvatarFrame
 from streamer.generation.avatar import Avatar
 from streamer.runtime.background_tasks import BackgroundTasks
-from streamer.runtime.mailbox import Mailbox
-from streamer.runtime.meter import Meter
 from streamer.server import signaling
-from streamer.server.executors import Executors
-from streamer.server.films import Films, SessionFilm
-from streamer.server.ice_servers import ice_servers, page_ice_servers
-from streamer.server.media_deadlines import media_problem
-from streamer.server.prepared_avatars import PreparedAvatars
-from streamer.server.rate_limits import RateLimiters
+from streamer.server.films import SessionFilm
+from streamer.server.ice_servers import page_ice_servers
+from streamer.server.session_connection import SessionConnection
 from streamer.server.session_controls import SessionControls
 from streamer.server.session_pictures import SessionPictures
+from streamer.server.session_services import SessionServices
 from streamer.server.state_message import state_message
 from streamer.server.stats_message import stats_message
-from streamer.settings import Settings
 from streamer.webrtc.offer import Role
 from streamer.webrtc.peer import Peer
 
@@ -57,67 +51,59 @@ Send = Callable[[signaling.ServerMessage], Awaitable[None]]
 class Session:
     """The session of one page, from `ready` until its WebSocket closes, or until another WebSocket goes on in it.
 
-    engine: draws the avatar. avatar, name: the prepared picture that the session starts with, and what the page calls
-    it. send: sends one message to the page. on_end: called once if the session cannot go on; `failure` is set by then.
-    settings, executors, limiters: of the server. address: of the page, for the limiters. prepared: where avatars are
-    kept that the session may want again. films: what the films of all sessions share. role: of the page or encoder; a
-    viewer gets the frames of the newest session and takes no engine session. id: its secret name; None: a new one.
+    avatar, name: the prepared picture that the session starts with, and what the page calls it. send: sends one message
+    to the page. on_end: called once if the session cannot go on; `failure` is set by then. address: of the page, for
+    the limiters. role: of the page or encoder; a viewer gets the frames of the newest session and takes no engine
+    session. id: its secret name; None: a new one.
     """
 
     def __init__(
         self,
-        engine: Engine,
-        settings: Settings,
+        services: SessionServices,
         avatar: Avatar,
         name: str,
         send: Send,
         on_end: Callable[[], object],
-        executors: Executors,
-        limiters: RateLimiters,
-        prepared: PreparedAvatars,
-        films: Films,
         address: str,
         role: Role = "call",
         id: str | None = None,
     ) -> None:
         self.id = id or secrets.token_urlsafe(16)
+        self.role: Role = role
+        self.is_viewer = role == "view"
+        self.is_resumed = False  # whether it goes on where another page, or another server, left it
+        self.since = time.time()  # when its page or encoder came, in seconds of the wall clock
         self.failure: KagamiError | None = None
         self.on_message: Callable[[signaling.ServerMessage], object] = lambda _: None
-        self._engine = engine
-        self._settings = settings
+        self.controls = SessionControls(services.settings)
+        self.controls.acts.on_programs_change = self._on_programs_change
+        self.pictures = SessionPictures(
+            services.engine, avatar, name, self.send, lambda: self.controls.current.framing, self._check_room,
+            self._on_avatar, services.prepared, self.id,
+        )  # fmt: skip
+        self.film = SessionFilm(services.films, self.send)
+        self._engine = services.engine
+        self._settings = services.settings
+        self._executors = services.executors
+        self._limiters = services.limiters
         self._send_to_page = send
         self._on_end = on_end
-        self._executors = executors
-        self._limiters = limiters
         self._address = address
-        self.role: Role = role
-        self.since = time.time()  # when its page or encoder came, in seconds of the wall clock
-        self.is_viewer = role == "view"
-        self.controls = SessionControls(settings)
-        self.controls.acts.on_programs_change = self._on_programs_change
-        self._viewer_meter = Meter()  # used while there is no engine session, which has a meter of its own
         self._engine_session: EngineSession | None = None
-        self._frames: Mailbox[AvatarFrame] | None = None
-        self._peer: Peer | None = None
-        self._media_due_since: float | None = None  # the offer since which no camera frame came, on time.monotonic
-        self._lost_at: float | None = None  # seconds on time.monotonic, while there is no peer connection
+        self._connection = SessionConnection(
+            services.engine, services.settings, role, self.send, self._on_connected, self._on_connection_lost
+        )
         self._tracker_task: asyncio.Task[None] | None = None
-        self._last_state: signaling.State | None = None
         self._report_task: asyncio.Task[None] | None = None
         self._tasks = BackgroundTasks()
+        self._last_state: signaling.State | None = None
         self._closed = False
-        self.is_resumed = False  # whether it goes on where another page, or another server, left it
         self._loop = asyncio.get_running_loop()
-        self.pictures = SessionPictures(
-            engine, avatar, name, self.send, lambda: self.controls.current.framing, self._check_room, self._on_avatar,
-            prepared, self.id,
-        )  # fmt: skip
-        self.film = SessionFilm(films, self.send)
 
     @property
     def is_in_use(self) -> bool:
         """True once an offer of the page was answered, and while it has a film."""
-        return self._peer is not None or self._engine_session is not None or self.film.is_wanted
+        return self._connection.peer is not None or self._engine_session is not None or self.film.is_wanted
 
     @property
     def engine_session(self) -> EngineSession | None:
@@ -143,9 +129,10 @@ class Session:
 
     async def statistics(self) -> signaling.Stats | None:
         """What the page is told of its speed; None without a peer connection."""
-        if self._peer is None:
+        peer, viewer_meter = self._connection.peer, self._connection.viewer_meter
+        if peer is None:
             return None
-        work = partial(stats_message, self._engine, self._engine_session, self._viewer_meter, self._peer)
+        work = partial(stats_message, self._engine, self._engine_session, viewer_meter, peer)
         return await self._executors.measure(work)
 
     def detach(self, on_end: Callable[[], object]) -> None:
@@ -161,7 +148,7 @@ class Session:
         self._send_to_page, self._on_end, self._address = send, on_end, address
         self._last_state = None
         self.since = time.time()
-        self._lost_at = time.monotonic()  # the page has some time for its offer, see `media_problem`
+        self._connection.expect_offer()
         self.is_resumed = True
 
     async def begin(self) -> None:
@@ -193,8 +180,7 @@ class Session:
         if isinstance(message, signaling.Offer):
             await self._connect(message)
         elif isinstance(message, signaling.Candidate):
-            if self._peer is not None:
-                await self._peer.add_candidate(message.candidate, message.sdp_mid, message.sdp_m_line_index)
+            await self._connection.add_candidate(message)
         elif isinstance(message, signaling.Control):
             self.controls.change(message)
             if self._engine_session is not None:
@@ -231,15 +217,7 @@ class Session:
 
     async def disconnect(self) -> None:
         """Close the peer connection, if there is one. The engine session stays, and the page may send another offer."""
-        peer, self._peer = self._peer, None
-        frames, self._frames = self._frames, None
-        if frames is not None:
-            self._engine.unwatch(frames)
-        if peer is not None:
-            self._lost_at = time.monotonic()
-            if peer.has_received_media:
-                self._media_due_since = None
-            await peer.close()
+        await self._connection.close()
 
     async def _connect(self, offer: signaling.Offer) -> None:
         """Answer an offer with a new peer connection, which replaces the one before.
@@ -254,31 +232,12 @@ class Session:
         await self.disconnect()
         is_new = self._engine_session is None
         session = await self.enter_engine()
-        self._frames = self._engine.watch() if session is None else session.new_output()
-        peer = Peer(
-            self.role,
-            self._frames,
-            None if session is None else session.camera,
-            None if session is None else session.sound,
-            self._viewer_meter if session is None else session.meter,
-            ice_servers=ice_servers(self._settings),
-            codec=self._settings.codec,
-            max_bitrate=round(self._settings.bitrate * 1e6),
-            fps=self._engine.fps,
-            on_candidate=self._send_candidate,
-            on_state=self._on_peer_state,
-        )
         try:
-            answer = await peer.answer(offer.sdp)
-        except BaseException:  # also a cancellation: the connection may have sockets by now
-            await peer.close()
-            await self.disconnect()
+            answer = await self._connection.open(offer.sdp, session)
+        except BaseException:
             if is_new:
                 self._leave_engine()
             raise
-        self._peer, self._lost_at = peer, None
-        if self._media_due_since is None:
-            self._media_due_since = time.monotonic()
         await self.send(signaling.Answer(answer))
         if self._report_task is None:
             self._report_task = self._loop.create_task(self._send_reports())
@@ -317,15 +276,13 @@ class Session:
         else:
             session.start()
 
-    async def _send_candidate(self, line: str | None, mid: str | None, index: int | None) -> None:
-        await self.send(signaling.Candidate(line, mid, index))
-
-    def _on_peer_state(self, state: str) -> None:
-        """state: aiortc's `connectionState`."""
-        if state == "connected" and self._engine_session is not None and self._tracker_task is None:
+    def _on_connected(self) -> None:
+        if self._engine_session is not None and self._tracker_task is None:
             self._tracker_task = self._loop.create_task(self._start_tracker(self._engine_session))
-        if state in ("failed", "closed") and self._peer is not None and not self._closed:
-            self._tasks.spawn(self._on_peer_lost(self._peer))
+
+    def _on_connection_lost(self, peer: Peer) -> None:
+        if not self._closed:
+            self._tasks.spawn(self._close_lost(peer))
 
     def _on_programs_change(self) -> None:
         if not self._closed:
@@ -335,9 +292,9 @@ class Session:
         """Tell the page which faces programs hold."""
         await self.send(signaling.Acts(self.controls.acts.by_programs))
 
-    async def _on_peer_lost(self, peer: Peer) -> None:
+    async def _close_lost(self, peer: Peer) -> None:
         """Close a peer connection that failed. The session goes on, and the page may send another offer."""
-        if peer is self._peer:
+        if peer is self._connection.peer:
             await self.disconnect()
             await self.send(signaling.Error.of(ConnectionLostError()))
 
@@ -367,8 +324,7 @@ class Session:
             await asyncio.sleep(STATE_PERIOD_S)
             now = time.monotonic()
             if (state := self.state) is not None:
-                problem = media_problem(self._peer, self._lost_at, self._media_due_since, now)
-                if problem is not None:
+                if (problem := self._connection.problem()) is not None:
                     self._fail(problem)
                 if state != self._last_state:
                     self._last_state = state

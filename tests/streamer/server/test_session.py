@@ -76,7 +76,7 @@ async def test_stream_survives_packet_loss_in_both_directions(share: float) -> N
         await page.start(camera)
         await page.wait_for_frames(5)
         (session,) = server.conversations.sessions.values()
-        for connection in (page.peer, session._peer._connection):  # type: ignore[union-attr]
+        for connection in (page.peer, session._connection.peer._connection):  # type: ignore[union-attr]
             transport = connection.getTransceivers()[0].sender.transport.transport  # type: ignore[union-attr]
             transport._send = lossy(transport._send)
         for brightness in (180, 40, 230):
