@@ -22,7 +22,7 @@ from training.voice import festival, flite
 from training.voice.espeak import espeak
 from training.voice.languages import ACCENTS, LANGUAGES, TRAINING_LANGUAGES, make_sentence
 from training.voice.phonemes import Samples, Segment, Utterance
-from training.voice.prosody import loudness, nod_and_brows
+from training.voice.prosody import effort, nod_and_brows
 from training.voice.rooms import at_16_khz, recorded, without_voice
 from training.voice.visemes import Array, blend_visemes, in_speech, lips_touching
 
@@ -40,7 +40,7 @@ NATURAL_TRAINING = ("flite awb", "flite awb", "flite slt", "slt", "kal", "lp", "
 NATURAL_UNHEARD = ("flite rms", "ked", "dita", "ona")  # the last one in a language that is not trained on either
 FLITE = "flite "
 BROWS = tuple(SHAPES.index(name) for name in ("browInnerUp", "browOuterUp"))
-EFFORT = 0.35  # how much further a jaw opens at twice the loudness
+EFFORT = 0.35  # how much further a jaw opens in words of twice the loudness
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def face_of(samples: Samples, segments: tuple[Segment, ...]) -> Array:
     face = np.zeros((count, CHANNELS), np.float32)
     speech = in_speech(segments, times)
     face[:, : len(SHAPES)] = blend_visemes(segments, times)
-    face[:, JAW] *= np.clip(1 + EFFORT * loudness(samples), 0.6, 1.4)
+    face[:, JAW] *= np.clip(1 + EFFORT * effort(samples, speech), 0.6, 1.5)
     nod, brows = nod_and_brows(samples, speech)
     face[:, BROWS] = brows[:, None]
     face[:, NOD], face[:, LIPS_TOUCH], face[:, SPEECH] = nod, lips_touching(segments, times), speech

@@ -16,6 +16,7 @@ from training.voice.visemes import Array
 NOD_RAD, BROW_WEIGHT = 0.05, 0.30  # of the strongest usual stress and the highest usual pitch
 PITCH_LOW_HZ, PITCH_HIGH_HZ = 70, 400
 VOICED_CORRELATION = 0.5  # of a window with itself one period later, above which it has a pitch
+EFFORT_SPAN_S = 0.4  # standard deviation of the moments whose loudness is a word's
 PITCH_WINDOW = 1024  # samples: 64 ms
 
 
@@ -26,6 +27,17 @@ def loudness(samples: Samples) -> Array:
     speaking = level[level > level.max() - 5]
     relative = np.clip(level - np.median(speaking), -3, 2)
     return np.asarray(gaussian_filter1d(relative, 0.06 / STEP_S), np.float32)
+
+
+def effort(samples: Samples, speech: Array) -> Array:
+    """Loudness (T,) of each step over the utterance's own, in powers of two, a mean over the words around it.
+
+    Of words and not of syllables, since open vowels are louder by themselves (Lehiste and Peterson 1959), and would
+    count twice. speech: (T,) 0..1, of clean samples at 16 kHz.
+    """
+    width = EFFORT_SPAN_S / STEP_S
+    heard = gaussian_filter1d(speech, width)
+    return np.asarray(gaussian_filter1d(loudness(samples) * speech, width) / np.maximum(heard, 0.05), np.float32)
 
 
 def pitch_height(samples: Samples) -> Array:

@@ -22,7 +22,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from models.voice.log_mel import BANDS, FEATURES, FLOOR, MEAN, SPREAD
 from models.voice.mouth_shapes import JAW, LIPS_TOUCH, NOD, SHAPES, SPEECH, lip_parting
 from models.voice.voice_net import LOOK_AHEAD, VoiceNet, read_face
-from models.voice.weights import save
+from models.voice.weights import load, save
 from training.voice.make_data import CHANNELS, Recording, load_shard
 
 TEMPO, MAX_BAND_SHIFT, MAX_BAND_STRETCH = (0.8, 1.25), 1.5, 0.06  # of `other_speaker`; mel bands
@@ -162,10 +162,15 @@ def learning_rate(progress: float, step: int) -> float:
     return RATE * min(1.0, (step + 1) / WARM_UP) * float(LAST_RATE + (1 - LAST_RATE) * cosine)
 
 
-def train(data: Path, out: Path, steps: int, minutes: float, unheard: list[Recording], seed: int) -> VoiceNet:
-    """Train until `steps` are done or `minutes` of all calls together are over; the averaged network."""
+def train(
+    data: Path, out: Path, steps: int, minutes: float, unheard: list[Recording], seed: int, begin: Path | None = None
+) -> VoiceNet:
+    """Train until `steps` are done or `minutes` of all calls together are over; the averaged network.
+
+    begin: weights to begin with where `out` has no state; None: random ones.
+    """
     torch.manual_seed(seed)
-    network = VoiceNet()
+    network = VoiceNet() if begin is None else load(begin).train()
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE))
     optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=WEIGHT_DECAY)
     step, spent = 0, 0.0
@@ -244,6 +249,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of shards")
     parser.add_argument("--unheard", type=Path, help="a shard of voices and languages that are not trained on")
     parser.add_argument("--out", type=Path, required=True, help="folder for state and weights; resumes what it finds")
+    parser.add_argument("--begin", type=Path, help="weights to begin with (random ones)")
     parser.add_argument("--steps", type=int, default=6000, help="optimiser steps of the whole schedule")
     parser.add_argument(
         "--minutes", type=float, default=1e6, help="end the schedule after these, of all calls together"
@@ -254,7 +260,7 @@ def main() -> None:
     torch.set_num_threads(1)
     given.out.mkdir(parents=True, exist_ok=True)
     unheard = load_shard(given.unheard) if given.unheard else []
-    train(given.data, given.out, given.steps, given.minutes, unheard, given.seed)
+    train(given.data, given.out, given.steps, given.minutes, unheard, given.seed, given.begin)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,10 @@ The weights were set here by looking at ICT-FaceKit's shapes and, for how far li
 `benchmarks.voice` (docs/decisions/voice.md). How neighbours share a moment follows Cohen and Massaro,
 "Modeling coarticulation in synthetic visual speech" (1993): each segment pulls each channel with a dominance that
 falls off exponentially around it, and the face is the mean of the targets by dominance.
+
+Who dominates follows what a sound needs of the lips (Recasens et al. 1997, "degree of articulatory constraint"): a
+rounded one closes the ring of muscle around them, whatever its neighbours do, while tongue-tip and velar consonants
+leave them to their neighbours.
 """
 
 from __future__ import annotations
@@ -35,36 +39,38 @@ _TABLE: tuple[tuple[str, str, tuple[float, float, float]], ...] = (
     ("ɜɝɚ", "jaw .13 lower .08 funnel .10 pucker .12", (0.8, 0.7, 0.6)),
     ("ɔ", "jaw .27 funnel .18 pucker .18", (1.0, 1.0, 0.8)),
     ("oɤ", "jaw .16 funnel .16 pucker .34", (0.9, 1.0, 0.8)),
-    ("ʊ", "jaw .09 funnel .10 pucker .38", (0.8, 0.9, 0.8)),
-    ("uʉ", "jaw .05 funnel .10 pucker .58", (0.9, 1.0, 1.0)),
-    ("yʏ", "jaw .06 funnel .12 pucker .48", (0.9, 1.0, 1.0)),
-    ("øɵ", "jaw .13 funnel .18 pucker .32", (0.9, 1.0, 0.8)),
+    ("ʊ", "jaw .09 funnel .10 pucker .38", (1.6, 0.9, 1.6)),
+    ("uʉ", "jaw .05 funnel .10 pucker .58", (1.8, 1.0, 2.0)),
+    ("yʏ", "jaw .06 funnel .12 pucker .48", (1.8, 1.0, 2.0)),
+    ("øɵ", "jaw .13 funnel .18 pucker .32", (1.8, 1.0, 1.6)),
     ("œɶ", "jaw .20 funnel .20 pucker .18", (0.9, 1.0, 0.8)),
     ("ɨɯ", "jaw .10 lower .16 upper .08 stretch .12 smile .06", (0.8, 0.6, 0.7)),
     ("pbm", "jaw .08", (0.9, 0.3, 0.3)),  # lips that touch are a channel of their own
     ("fvɱ", "jaw .03 roll .30 upper .16", (1.0, 0.5, 1.0)),
-    ("wɥ", "jaw .02 funnel .02 pucker .64", (0.9, 1.1, 0.9)),
+    ("wɥ", "jaw .02 funnel .02 pucker .64", (1.8, 1.1, 1.8)),
     ("ʋβɸ", "jaw .04 roll .14 upper .06 pucker .10", (0.9, 0.6, 0.8)),
     ("θð", "jaw .11 lower .16 upper .08 tongue .30", (0.9, 0.3, 0.7)),
-    ("tdnɗʈɖɳ", "jaw .09 lower .14 upper .07 stretch .04", (0.7, 0.12, 0.4)),
-    ("lɭɫɬ", "jaw .13 lower .14 upper .06 tongue .08", (0.7, 0.15, 0.4)),
+    ("tdnɗʈɖɳ", "jaw .09 lower .14 upper .07 stretch .04", (0.7, 0.12, 0.05)),
+    ("lɭɫɬ", "jaw .13 lower .14 upper .06 tongue .08", (0.7, 0.15, 0.05)),
     ("sz", "jaw .05 lower .22 upper .12 stretch .16 smile .08", (1.0, 0.3, 0.8)),
-    ("ʃʒʂʐ", "jaw .03 funnel .16 pucker .34 forward .12 lower .06 upper .06", (1.0, 0.8, 0.7)),
+    ("ʃʒʂʐ", "jaw .03 funnel .16 pucker .34 forward .12 lower .06 upper .06", (2.0, 0.8, 1.4)),
     ("ɕʑç", "jaw .06 funnel .10 lower .14 upper .10 stretch .06", (0.9, 0.4, 0.6)),
-    ("jɲʎɟcʝ", "jaw .08 lower .14 upper .08 stretch .14 smile .10", (0.7, 0.3, 0.5)),
-    ("ɹɻ", "jaw .05 funnel .08 pucker .24", (0.7, 0.6, 0.5)),
-    ("rɾɽ", "jaw .12 lower .12 upper .05", (0.7, 0.15, 0.4)),
-    ("kgɡŋxɣqχʁʀ", "jaw .13 lower .10 upper .05", (0.5, 0.10, 0.25)),
-    ("hɦħʔʕ", "jaw .15 lower .06", (0.2, 0.05, 0.1)),
+    ("jɲʎɟcʝ", "jaw .08 lower .14 upper .08 stretch .14 smile .10", (0.7, 0.3, 0.2)),
+    ("ɹɻ", "jaw .05 funnel .08 pucker .24", (1.4, 0.6, 1.0)),
+    ("rɾɽ", "jaw .12 lower .12 upper .05", (0.7, 0.15, 0.05)),
+    ("kgɡŋxɣqχʁʀ", "jaw .13 lower .10 upper .05", (0.5, 0.10, 0.05)),
+    ("hɦħʔʕ", "jaw .15 lower .06", (0.2, 0.05, 0.02)),
 )
 _ROUND = [SHAPES.index(name) for name in ("mouthFunnel", "mouthPucker", "jawForward")]
 _SPREAD = [SHAPES.index(n) for n in ("mouthStretch", "mouthSmile", "mouthLowerDown", "mouthUpperUp", "mouthRollLower")]
-_PAUSE_DOMINANCE = (0.7, 0.6, 0.7)
+_PAUSE_DOMINANCE = (0.35, 0.3, 0.35)
 # Seconds in which dominance falls to 1/e outside of a segment's middle part: lips round earlier than the jaw moves.
 JAW_REACH_S, ROUND_REACH_S, SPREAD_REACH_S = 0.045, 0.070, 0.050
 CORE_SHARE = 0.3  # half-width of that middle part, of the segment's duration
 CLOSURE_SHARES = {"p": 0.62, "b": 0.85, "m": 0.95}  # of the segment, until its burst or its end
-LIP_RAMP_S = 0.045  # lips take so long to meet and to part
+LIP_RAMP_S = 0.06  # lips take so long to meet and to part
+# The first vowel of "face" begins lower than the close-mid vowel that its letter is (Wells 1982, "Accents of English").
+SAID_AS = {"eɪ": "ɛɪ"}
 PAUSE_REACH_S = 0.12  # of a pause no more than this at each end belongs to speech
 
 
@@ -101,6 +107,7 @@ def split_segments(segments: tuple[Segment, ...]) -> list[tuple[int, float, floa
     parts = []
     for segment in segments:
         letters = base_symbols(segment.ipa)
+        letters = SAID_AS.get(letters, letters)
         if not letters:
             edge = min(PAUSE_REACH_S, (segment.end - segment.start) / 2)
             parts += [(PAUSE, segment.start, segment.start + edge), (PAUSE, segment.end - edge, segment.end)]
