@@ -34,6 +34,8 @@ def feeling(
     return Meaning(name, about, held, head, idle, episodes, never=never)
 
 
+# Weight of a smile that straightens the corners of a picture's own light one, and leaves level lips nearly as they are.
+LEVEL = -0.35
 SMILES = ("mouthSmile", "mouthDimple")
 
 FACES = by_name(
@@ -59,11 +61,11 @@ FACES = by_name(
         ),
         feeling(
             "content", "a small, quiet smile",
-            shown(mouthSmile=0.28, cheekSquint=0.18, eyeBlink=0.06), IdleHabits(pace=0.85, blink_rate=0.9),
+            shown(mouthSmile=0.3, cheekSquint=0.3, eyeBlink=0.16), IdleHabits(pace=0.85, blink_rate=0.9),
         ),
         feeling(
             "friendly", "a light smile, brows a little up, head tilted, nods now and then",
-            shown((0, 0, 2), mouthSmile=0.35, cheekSquint=0.25, browOuterUp=0.15, browInnerUp=0.1), USUAL_HABITS,
+            shown((0, 0, 4), mouthSmile=0.45, cheekSquint=0.3, browOuterUp=0.4, browInnerUp=0.2), USUAL_HABITS,
             Episode("friendly nod", 16, gesture="nod", strength=0.35),
         ),
         feeling(
@@ -82,7 +84,8 @@ FACES = by_name(
         ),
         feeling(
             "relieved", "brows go up and the face relaxes, sighs",
-            shown(browInnerUp=0.3, mouthSmile=0.28, eyeBlink=0.18), IdleHabits(pace=0.8), SIGH.scaled(1.4),
+            shown((-4, 0, 2), browInnerUp=0.7, browOuterUp=0.3, mouthSmile=0.35, eyeBlink=0.38),
+            IdleHabits(pace=0.8), SIGH.scaled(1.4),
         ),
         feeling(
             "touched", "brows up in the middle, a small smile",
@@ -91,16 +94,18 @@ FACES = by_name(
         ),
         feeling(
             "hopeful", "chin and brows up, a trace of a smile",
-            shown((-3, 0, 0), browInnerUp=0.35, browOuterUp=0.2, mouthSmile=0.2, eyeWide=0.1),
+            shown((-6, 0, 0), browInnerUp=0.8, browOuterUp=0.3, mouthSmile=0.2, eyeWide=0.25),
         ),
         feeling(
             "proud", "chin up, lids low, a closed smile",
-            shown((-5, 0, 0), mouthSmile=0.28, mouthPress=0.2, eyeBlink=0.16, browOuterUp=0.12),
+            shown((-9, 0, 0), mouthSmile=0.3, mouthPress=0.25, eyeBlink=0.28, browOuterUp=0.45, browInnerUp=0.15),
             IdleHabits(drift=0.8, blink_rate=0.8),
         ),
         feeling(
-            "confident", "head up, steady eyes, a trace of a smile",
-            shown((-3, 0, 0), mouthSmile=0.22, eyeSquint=0.15, browDown=0.08),
+            "confident", "head up and a little aslant, steady eyes, a trace of a smile in one corner",
+            shown(
+                (-4, 4, -3), mouthSmile=0.12, mouthSmile_L=0.4, eyeSquint=0.25, browDown=0.15, browOuterUp_L=0.3
+            ),
             IdleHabits(drift=0.75, blink_rate=0.75, wander=0.5),
         ),
         feeling(
@@ -124,7 +129,7 @@ FACES = by_name(
         ),
         feeling(
             "gentle", "soft brows, a light smile, calm",
-            shown((1, 0, 2), browInnerUp=0.22, mouthSmile=0.25, eyeBlink=0.1),
+            shown((3, 0, 4), browInnerUp=0.5, mouthSmile=0.25, eyeBlink=0.2),
             IdleHabits(pace=0.75, drift=0.85), head=0.9,
         ),
         feeling(
@@ -154,7 +159,10 @@ FACES = by_name(
         ),
         feeling(
             "disappointed", "pressed lips, corners down, brows up in the middle",
-            shown((4, 0, 2), browInnerUp=1.0, browOuterUp=-0.4, mouthFrown=0.75, mouthPress=0.3, eyeBlink=0.15),
+            shown(
+                (4, 0, 2), browInnerUp=1.0, browOuterUp=-0.4, mouthSmile=LEVEL, mouthFrown=0.75, mouthPress=0.3,
+                eyeBlink=0.15,
+            ),
             IdleHabits(pace=0.8), SIGH.scaled(0.8),
         ),
         feeling(
@@ -170,7 +178,7 @@ FACES = by_name(
         ),
         feeling(
             "bored", "half-closed eyes, head aslant, looks elsewhere for long, sighs",
-            shown((1, 0, 6), (0.9, 0.6, 0.75), eyeBlink=0.42, mouthFrown=0.4, mouthPress=0.12, browOuterUp=0.1),
+            shown((1, 0, 6), (0.9, 0.6, 0.75), eyeBlink=0.42, mouthSmile=LEVEL, mouthFrown=0.4, browOuterUp=0.1),
             IdleHabits(pace=0.65, wander=1.9, blink_length=1.4), AWAY.scaled(1.3), SIGH.scaled(1), head=0.8,
         ),
         feeling(
@@ -208,14 +216,18 @@ FACES = by_name(
         ),
         feeling(
             "nervous", "brows up in the middle, pressed lips, many blinks, quick glances, bites its lip",
-            shown(kept=(1.1, 1, 1), browInnerUp=0.6, mouthFrown=0.25, mouthPress=0.4, mouthStretch=0.15, eyeWide=0.25),
+            shown(kept=(1.1, 1, 1), browInnerUp=1.0, browOuterUp=-0.3, mouthSmile=-0.2, mouthFrown=0.25, mouthPress=0.4,
+                mouthStretch=0.4, eyeWide=0.35),
             IdleHabits(blink_rate=2.0, drift=1.3, pace=1.8, wander=1.7, breath_rate=1.35),
             Episode("nervous glance", 4, 0.5, (gaze(16, 2), gaze(-16, 2), gaze(8, 9)), eases_s=(0.06, 0.08)),
             Episode("nervous lip", 9, 1.2, (shown(mouthRollLower=0.7, mouthPress=0.3),), eases_s=(0.25, 0.3)),
         ),
         feeling(
             "worried", "brows drawn up and together, corners of the mouth down",
-            shown((2, 0, 0), browInnerUp=1.3, browDown=0.3, browOuterUp=-0.4, mouthFrown=0.6, mouthPress=0.2),
+            shown(
+                (2, 0, 0), browInnerUp=1.3, browDown=0.3, browOuterUp=-0.4, mouthSmile=-0.2, mouthFrown=0.6,
+                mouthPress=0.2,
+            ),
             IdleHabits(blink_rate=1.3, pace=1.15),
         ),
         feeling(
@@ -231,8 +243,8 @@ FACES = by_name(
         feeling(
             "sceptical", "one brow up, narrow eyes, mouth aside",
             shown(
-                (-1, 5, -3), browOuterUp_L=0.95, browDown_R=0.75, eyeSquint=0.3, mouthLeft=0.4, mouthFrown=0.35,
-                mouthPress=0.2,
+                (-1, 5, -3), browOuterUp_L=0.95, browDown_R=0.75, eyeSquint=0.3, mouthLeft=0.4, mouthSmile=-0.2,
+                mouthFrown=0.35, mouthPress=0.2,
             ),
         ),
         # ---- awake
@@ -248,12 +260,15 @@ FACES = by_name(
         ),
         feeling(
             "thoughtful", "brows a little together, looks up and aside for long",
-            shown((0, 3, 3), browDown=0.3, browInnerUp=0.25, mouthPress=0.3, mouthLeft=0.25),
+            shown((0, 3, 3), browDown=0.4, browInnerUp=0.25, mouthSmile=-0.2, mouthPress=0.2, mouthLeft=0.35),
             IdleHabits(blink_rate=0.8, pace=0.75), THINKING_LOOK,
         ),
         feeling(
             "focused", "low brows, narrow eyes that stay, few blinks",
-            shown((3, 0, 0), browDown=0.8, browInnerUp=-0.3, eyeSquint=0.25, mouthPress=0.15),
+            shown(
+                (4, 0, 0), browDown=1.0, browInnerUp=-0.3, eyeSquint=0.6, eyeBlink=0.16, mouthSmile=LEVEL,
+                mouthPucker=0.12,
+            ),
             IdleHabits(blink_rate=0.5, wander=0.3, drift=0.6),
         ),
         feeling(
@@ -263,14 +278,17 @@ FACES = by_name(
         ),
         feeling(
             "serious", "level brows, closed lips, few smiles, little motion",
-            shown(kept=(1, 0.85, 0.9), browDown=0.6, browInnerUp=-0.2, mouthPress=0.35, mouthFrown=0.45),
+            shown(
+                kept=(1, 0.85, 0.9), browDown=0.6, browInnerUp=-0.2, mouthSmile=LEVEL, mouthPress=0.2,
+                mouthUpperUp=-0.15, mouthLowerDown=-0.15,
+            ),
             IdleHabits(blink_rate=0.8, drift=0.75, wander=0.7), head=0.9,
         ),
         feeling(
-            "determined", "low brows, pressed lips, chin forward",
+            "determined", "low brows, pressed lips, chin up and forward",
             shown(
-                (3, 0, 0), browDown=1.2, browInnerUp=-0.6, browOuterUp=0.3, mouthFrown=0.35, mouthPress=0.6,
-                jawForward=0.2, eyeSquint=0.2,
+                (-2, 0, 0), browDown=1.5, browInnerUp=-0.8, browOuterUp=0.5, mouthSmile=LEVEL, mouthFrown=0.5,
+                mouthPress=0.3, mouthShrugLower=0.5, jawForward=0.3,
             ),
             IdleHabits(blink_rate=0.6, wander=0.4),
         ),
@@ -279,20 +297,23 @@ FACES = by_name(
             "angry", "low brows, narrow eyes, pressed lips, head lowered",
             shown(
                 (4, 0, 0), browDown=1.8, browInnerUp=-1.1, browOuterUp=0.9, eyeSquint=0.45, noseSneer=0.4,
-                mouthPress=0.4, mouthFrown=0.9, mouthShrugLower=0.4,
+                mouthPress=0.3, mouthSmile=LEVEL, mouthFrown=0.9, mouthShrugLower=0.4,
             ), IdleHabits(blink_rate=0.7, breath_rate=1.2, breath_depth=1.4, wander=0.5), head=1.15,
         ),
         feeling(
             "annoyed", "low brows, lids a little down, mouth aside, rolls its eyes now and then",
             shown(
-                (0, 3, 2), browDown=1.2, browInnerUp=-0.5, eyeBlink=0.15, mouthPress=0.35, mouthLeft=0.3,
-                mouthFrown=0.45,
+                (0, 3, 2), browDown=1.2, browInnerUp=-0.5, eyeBlink=0.2, mouthPress=0.2, mouthLeft=0.4,
+                mouthSmile=LEVEL, mouthFrown=0.45,
             ),
             USUAL_HABITS, Episode("annoyed eyes", 17, 0.9, (gaze(4, -22, 0.05),), eases_s=(0.2, 0.2)),
         ),
         feeling(
             "disgusted", "wrinkled nose, upper lip up, head turned away a little",
-            shown((-2, 5, 0), noseSneer=0.75, mouthUpperUp=0.2, browDown=0.45, mouthFrown=0.45, eyeSquint=0.3),
+            shown(
+                (-2, 6, 0), noseSneer=0.9, mouthUpperUp=-0.15, browDown=0.8, browInnerUp=-0.3, mouthSmile=LEVEL,
+                mouthFrown=0.6, mouthShrugLower=0.4, eyeSquint=0.45,
+            ),
         ),
         feeling(
             "pouting", "lower lip forward, corners down, low brows",

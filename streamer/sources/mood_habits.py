@@ -53,7 +53,7 @@ GAZES = by_name(
             lasts_s=2.0, eases_s=(0.15, 0.18),
         ),
         Meaning(
-            "looks away", "turns head and eyes aside for some seconds", ways=(gaze(25, 2, 0.6), gaze(-25, 2, 0.6)),
+            "looks away", "turns head and eyes aside for some seconds", ways=(gaze(25, 2, 0.44), gaze(-25, 2, 0.44)),
             comes_and_goes=True, lasts_s=3.0, eases_s=(0.35, 0.45),
         ),
         Meaning(
@@ -87,16 +87,19 @@ ENERGIES = by_name(
             IdleHabits(drift=0.75, pace=0.65, breath_rate=0.85, blink_rate=0.85, wander=0.8),
         ),
         Meaning(
-            "relaxed", "calm, lids and jaw loose", gains(1, 0.75, 0.9, eyeBlink=0.1, mouthSmile=0.1), 0.85,
+            "relaxed", "calm, lids and jaw loose",
+            gains(1, 0.75, 0.9, eyeBlink=0.2, mouthSmile=0.12, jawOpen=0.03), 0.85,
             IdleHabits(drift=0.95, pace=0.7, breath_rate=0.85, breath_depth=1.2),
         ),
         Meaning(
-            "lively", "more of the driver's motion, quicker glances", gains(1.05, 1.3, 1.15), 1.2,
+            "lively", "more of the driver's motion, quicker glances",
+            gains(1.05, 1.3, 1.15, browOuterUp=0.2, mouthSmile=0.12), 1.2,
             IdleHabits(drift=1.4, pace=1.4, blink_rate=1.15, wander=1.2),
         ),
         Meaning(
-            "energetic", "much more of the driver's motion, open eyes", gains(1.1, 1.45, 1.25, eyeWide=0.15),
-            1.35, IdleHabits(drift=1.8, pace=1.8, blink_rate=1.2, breath_rate=1.3, breath_depth=1.2, wander=1.3),
+            "energetic", "much more of the driver's motion, open eyes, brows up",
+            gains(1.1, 1.45, 1.25, eyeWide=0.35, browOuterUp=0.45, browInnerUp=0.25, mouthSmile=0.2), 1.35,
+            IdleHabits(drift=1.8, pace=1.8, blink_rate=1.2, breath_rate=1.3, breath_depth=1.2, wander=1.3),
         ),
         Meaning(
             "still", "little of the driver's head, hardly drifts", gains(1, 0.8, 1), 0.5,
@@ -108,8 +111,9 @@ ENERGIES = by_name(
         ),
         Meaning("slow", "drifts and blinks slowly", gains(1, 0.9, 1), 0.9, IdleHabits(pace=0.55, blink_length=1.5)),
         Meaning(
-            "tense", "pressed lips and jaw, shallow breath", gains(1, 0.9, 0.9, mouthPress=0.35, browDown=0.2),
-            0.8, IdleHabits(drift=0.5, breath_depth=0.6, breath_rate=1.3, blink_rate=1.2),
+            "tense", "pressed lips and jaw, shallow breath",
+            gains(1, 0.9, 0.9, mouthPress=0.35, mouthSmile=-0.25, mouthStretch=0.3, browDown=0.45), 0.8,
+            IdleHabits(drift=0.5, breath_depth=0.6, breath_rate=1.3, blink_rate=1.2),
         ),
     )
 )  # fmt: skip
