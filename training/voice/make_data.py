@@ -40,6 +40,7 @@ NATURAL_TRAINING = ("flite awb", "flite awb", "flite slt", "slt", "kal", "lp", "
 NATURAL_UNHEARD = ("flite rms", "ked", "dita", "ona")  # the last one in a language that is not trained on either
 FLITE = "flite "
 BROWS = tuple(SHAPES.index(name) for name in ("browInnerUp", "browOuterUp"))
+JAW_GAIN = 1.2  # by which targets are exceeded, since what neighbours blend to stays behind all of them
 EFFORT = 0.35  # how much further a jaw opens in words of twice the loudness
 
 
@@ -58,7 +59,7 @@ def face_of(samples: Samples, segments: tuple[Segment, ...]) -> Array:
     face = np.zeros((count, CHANNELS), np.float32)
     speech = in_speech(segments, times)
     face[:, : len(SHAPES)] = blend_visemes(segments, times)
-    face[:, JAW] *= np.clip(1 + EFFORT * effort(samples, speech), 0.6, 1.5)
+    face[:, JAW] *= JAW_GAIN * np.clip(1 + EFFORT * effort(samples, speech), 0.6, 1.5)
     nod, brows = nod_and_brows(samples, speech)
     face[:, BROWS] = brows[:, None]
     face[:, NOD], face[:, LIPS_TOUCH], face[:, SPEECH] = nod, lips_touching(segments, times), speech
