@@ -43,7 +43,6 @@ CAMERA_SIZES = ((640, 480), (480, 640), (320, 240), (1920, 1080))
 RECOVERED_SHARE = 0.8  # of the frames a second before
 RECOVERED_DELAY_S = 0.15  # more than the delay before
 RECOVERY_WINDOW_S = 1.0
-MAX_RECOVERY_S = 2.0  # which the product promises
 COLUMNS = ("fps before", "during", "after", "ms before", "during", "after", "recovery s")
 
 

@@ -27,8 +27,6 @@ Phase = Literal["waiting", "calibrating", "live", "lost", "stalled", "paused"]
 
 FRAME_KINDS: tuple[FrameKind, ...] = get_args(FrameKind)
 BACKGROUNDS: tuple[Background, ...] = get_args(Background)
-CODECS: tuple[Codec, ...] = get_args(Codec)
-GENERATOR_KINDS: tuple[GeneratorKind, ...] = get_args(GeneratorKind)
 SPEEDS: tuple[SpeedKind, ...] = get_args(SpeedKind)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 

@@ -15,7 +15,6 @@ from kernels.tape.tape import NotRecordable, Tape
 from streamer.generation.tensor_tree import iter_tensors, map_tensors
 
 Result = TypeVar("Result")
-Form = tuple[Any, ...]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass
 
 LEAST, MOST = 0.04, 4.0  # of each factor
 
@@ -47,6 +47,3 @@ HabitsAt = Callable[[float], IdleHabits]  # at so many seconds
 def usual_habits(_seconds: float) -> IdleHabits:
     """As usual at all times."""
     return USUAL_HABITS
-
-
-HABIT_NAMES = tuple(field.name for field in fields(IdleHabits))
