@@ -9,7 +9,7 @@ import { remember } from './state.js';
 
 /** @typedef {import('./app.js').App} App */
 /** @typedef {import('./connection.js').Connection} Connection */
-/** @typedef {import('./protocol.js').Face} Face */
+/** @typedef {import('./messages.js').Face} Face */
 /** @typedef {import('./state.js').State} State */
 /** @typedef {import('./store.js').Store} Store */
 
@@ -54,7 +54,7 @@ export class Acts {
     if (GESTURES.has(name)) {
       this.connection.send({ type: 'act', name });
     } else if (OWN.test(name) && !this.state.own[name]) {
-      this.#set({ measuring: name });
+      this.store.merge('acts', { measuring: name });
       this.connection.send({ type: 'remember' });
     } else {
       this.show(name, !isOn(this.state, name));
@@ -72,7 +72,7 @@ export class Acts {
       return;
     }
     this.connection.send({ type: 'act', name, on, ...(on ? own : {}) });
-    this.#set({ on: on ? [...this.state.on, name] : this.state.on.filter((each) => each !== name) });
+    this.store.merge('acts', { on: on ? [...this.state.on, name] : this.state.on.filter((each) => each !== name) });
   }
 
   /** @param {string} name of a face of one's own */
@@ -90,30 +90,25 @@ export class Acts {
     }
   }
 
-  /** Other programs have put faces on, or taken theirs off. @param {import('./protocol.js').ActsChanged} message */
+  /** Other programs have put faces on, or taken theirs off. @param {import('./messages.js').ActsChanged} message */
   handleActs({ on }) {
-    this.#set({ byPrograms: on });
+    this.store.merge('acts', { byPrograms: on });
   }
 
   /** No answer to `remember` comes any more. */
   handleNotSeen() {
-    this.#set({ measuring: null });
+    this.store.merge('acts', { measuring: null });
   }
 
   /** A session begins or goes on, in which no face of this page is on. */
   handleReady() {
-    this.#set({ on: [], byPrograms: [], measuring: null });
+    this.store.merge('acts', { on: [], byPrograms: [], measuring: null });
   }
 
   /** @param {Record<string, Face>} own */
   #keep(own) {
     remember({ faces: own });
-    this.#set({ own, measuring: null });
-  }
-
-  /** @param {Partial<ActsState>} changes */
-  #set(changes) {
-    this.store.set({ acts: { ...this.state, ...changes } });
+    this.store.merge('acts', { own, measuring: null });
   }
 }
 

@@ -5,13 +5,14 @@ import { Acts, keptFaces } from './acts.js';
 import { AvatarView } from './avatar_view.js';
 import { BackgroundFile } from './background.js';
 import { CalibrationControl } from './calibration.js';
-import { DEFAULT_RESOLUTION } from './camera.js';
 import { Connection } from './connection.js';
+import { ControlSync } from './control_sync.js';
 import { Devices } from './devices.js';
 import { element, image } from './dom.js';
 import { PointsEditor } from './editor.js';
 import { ClipFilm } from './film.js';
 import { bindInput } from './input.js';
+import { DEFAULT_RESOLUTION } from './media_devices.js';
 import { Meter } from './meter.js';
 import { MoodControl } from './mood.js';
 import { PeopleNotice } from './people.js';
@@ -19,7 +20,8 @@ import { fillPhoneCard } from './phone.js';
 import { ReferencePicture } from './picture.js';
 import { PresetShelf } from './presets.js';
 import { newSecret, saveResumption, takeResumption } from './resume.js';
-import { address, isLocal, socketAddress } from './server.js';
+import { isLocal, socketAddress } from './server.js';
+import { readServerConfig } from './server_config.js';
 import { Shelf } from './shelf.js';
 import { saveShown } from './shown_before.js';
 import { showLevel } from './sources.js';
@@ -27,12 +29,10 @@ import { initialState, remember, remembered } from './state.js';
 import { Store } from './store.js';
 import { render, renderAmbient, renderLocation } from './view.js';
 
-/** @typedef {import('./protocol.js').Controls} Controls */
-/** @typedef {import('./protocol.js').ServerMessage} ServerMessage */
+/** @typedef {import('./messages.js').ServerMessage} ServerMessage */
 /** @typedef {import('./connection.js').ConnectionEvent} ConnectionEvent */
 /** @typedef {import('./state.js').State} State */
 
-const CONTROL_INTERVAL_MS = 80; // changes within this time are sent as one message
 const READING_INTERVAL_MS = 1000;
 
 export class App {
@@ -47,10 +47,6 @@ export class App {
       camera, sources: { ...usual, ...sources }, showSelf, shortcuts, shelf: { ...shelf, samplesShown }, capture: { ...capture, resolution, microphone },
       acts: { ...acts, own: keptFaces(faces) }, mood: { ...none, text: mood ?? '', isOwn: mood !== undefined },
     });
-    /** Controls that were changed on this page; for the others the server's values hold. @type {Partial<Controls>} */
-    this.changedControls = controls;
-    /** @type {Partial<Controls>} */
-    this.unsentControls = {};
     this.meter = new Meter();
     this.avatar = new AvatarView(this.store, this.meter);
     this.calibration = new CalibrationControl(this.store, () => this.connection.send({ type: 'control', calibrate: true }));
@@ -61,6 +57,7 @@ export class App {
       secret: this.resumption?.secret ?? newSecret(),
       emit: (event) => this.handleEvent(event),
     });
+    this.controls = new ControlSync(this.store, this.connection, controls);
     this.picture = new ReferencePicture(this.store, this.connection);
     this.people = new PeopleNotice(this.store);
     this.acts = new Acts(this.store, this.connection);
@@ -79,8 +76,6 @@ export class App {
       showMotion: (level) => showLevel('camera-level', level),
       restart: () => void this.start(),
     });
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    this.controlTimer = undefined;
   }
 
   get state() {
@@ -158,44 +153,11 @@ export class App {
     this.devices.stop();
     this.store.set({
       live: 'idle', mediaLost: false, phase: null, speaks: false, recorded: false, stats: null, reading: null, fps: [], stacked: false, reframing: false,
-      controls: { ...this.state.controls, paused: false },
     });
+    this.store.merge('controls', { paused: false });
   }
 
-  // ---- controls
-
-  /** @param {Partial<Controls>} changes */
-  control(changes) {
-    const { paused, ...kept } = changes;
-    this.changedControls = { ...this.changedControls, ...kept };
-    remember({ controls: kept });
-    this.store.set({ controls: { ...this.state.controls, ...changes } });
-    this.unsentControls = { ...this.unsentControls, ...changes };
-    this.controlTimer ??= setTimeout(() => this.#sendControls(), CONTROL_INTERVAL_MS);
-  }
-
-  /** Keeps controls that the server, or another program, set. @param {Partial<Controls>} changes */
-  #adopt(changes) {
-    const { paused: _, ...kept } = changes;
-    this.changedControls = { ...this.changedControls, ...kept };
-    this.unsentControls = Object.fromEntries(Object.entries(this.unsentControls).filter(([name]) => !(name in changes)));
-    remember({ controls: kept });
-    this.store.set({ controls: { ...this.state.controls, ...changes } });
-  }
-
-  #sendControls() {
-    clearTimeout(this.controlTimer);
-    this.controlTimer = undefined;
-    if (Object.keys(this.unsentControls).length > 0 && this.connection.ready) {
-      this.connection.send({ type: 'control', ...this.unsentControls });
-      this.unsentControls = {};
-    }
-  }
-
-  /** Turns head and gaze so that they are straight while the driver looks as now. */
-  straighten() {
-    this.connection.send({ type: 'control', straighten: true });
-  }
+  // ---- settings of this page
 
   /** @param {boolean} showSelf */
   setShowSelf(showSelf) {
@@ -287,7 +249,7 @@ export class App {
         this.film.handleStatus(message);
         break;
       case 'controls':
-        this.#adopt(message.controls);
+        this.controls.adopt(message.controls);
         break;
       case 'face':
         this.acts.handleFace(message);
@@ -310,7 +272,7 @@ export class App {
     }
   }
 
-  /** @param {import('./protocol.js').ServerError} error */
+  /** @param {import('./messages.js').ServerError} error */
   #handleError({ code, fatal, message }) {
     if (code === 'not-seen') {
       this.acts.handleNotSeen();
@@ -326,14 +288,10 @@ export class App {
     });
   }
 
-  /** @param {import('./protocol.js').Ready} ready */
+  /** @param {import('./messages.js').Ready} ready */
   #handleReady(ready) {
-    const { paused } = ready.resumed ? ready.controls : this.state.controls;
-    const controls = { ...ready.controls, ...this.changedControls, paused };
-    this.unsentControls = Object.fromEntries(Object.entries(controls).filter(([name, value]) => (
-      value !== ready.controls[/** @type {keyof Controls} */ (name)])));
-    this.store.set({ controls, phase: null });
-    this.#sendControls();
+    this.store.set({ phase: null });
+    this.controls.handleReady(ready);
     if (!ready.resumed) { // else its picture may be another one
       this.shelf.setStart(ready.picture.name);
     }
@@ -358,31 +316,26 @@ export class App {
   }
 
   async #readConfig() {
-    /** @type {Response} */
-    let response;
+    /** @type {import('./server_config.js').ServerConfig | null} */
+    let config;
     try {
-      response = await fetch(address('api/config'));
-    } catch {
-      return; // the WebSocket fails too, and its notice is more precise
-    }
-    if (response.status === 401 || response.status === 403) {
-      /** @type {{message?: string}} */
-      const answer = await response.json().catch(() => ({}));
-      const text = answer.message ?? 'The server does not let this page in: open the address that it printed.';
+      config = await readServerConfig();
+    } catch (error) {
       this.connection.close();
       this.store.set({ link: 'refused' });
-      this.store.notify({ kind: 'error', about: 'forbidden', text });
-    } else if (response.ok) {
-      /** @type {{max_upload_mb?: number, film_minutes?: number, max_clip_mb?: number, virtual_camera?: boolean, records?: boolean, trackers?: {kind: string, port: number}[], picture?: {name: string}}} */
-      const config = await response.json();
-      this.shelf.setStart(config.picture?.name ?? '');
-      this.picture.maxMegabytes = config.max_upload_mb ?? this.picture.maxMegabytes;
-      this.background.maxMegabytes = this.picture.maxMegabytes;
-      this.film.maxMegabytes = config.max_clip_mb ?? this.film.maxMegabytes;
-      this.store.set({ filmMinutes: config.film_minutes ?? this.state.filmMinutes, serverRecords: config.records === true, trackers: config.trackers ?? [] });
-      this.devices.writesObs = isLocal() && config.virtual_camera === true;
-      void this.devices.refresh();
+      this.store.notify({ kind: 'error', about: 'forbidden', text: /** @type {Error} */ (error).message });
+      return;
     }
+    if (config === null) {
+      return;
+    }
+    this.shelf.setStart(config.picture?.name ?? '');
+    this.picture.maxMegabytes = config.max_upload_mb ?? this.picture.maxMegabytes;
+    this.background.maxMegabytes = this.picture.maxMegabytes;
+    this.film.maxMegabytes = config.max_clip_mb ?? this.film.maxMegabytes;
+    this.store.set({ filmMinutes: config.film_minutes ?? this.state.filmMinutes, serverRecords: config.records === true, trackers: config.trackers ?? [] });
+    this.devices.writesObs = isLocal() && config.virtual_camera === true;
+    void this.devices.refresh();
   }
 }
 

@@ -7,7 +7,7 @@ import { RecordingControl } from './recorder.js';
 import { StackedVideo, isStacked } from './stacked_video.js';
 
 /** @typedef {import('./meter.js').Meter} Meter */
-/** @typedef {import('./protocol.js').PictureStatus} PictureStatus */
+/** @typedef {import('./messages.js').PictureStatus} PictureStatus */
 /** @typedef {import('./store.js').Store} Store */
 
 export class AvatarView {

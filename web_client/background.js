@@ -8,7 +8,7 @@ import { address } from './server.js';
 import { PictureError, request } from './upload.js';
 
 /** @typedef {import('./app.js').App} App */
-/** @typedef {import('./protocol.js').Background} Background */
+/** @typedef {import('./messages.js').Background} Background */
 /** @typedef {import('./state.js').State} State */
 /** @typedef {import('./store.js').Store} Store */
 
@@ -157,20 +157,20 @@ export function bindBackground(app) {
   const choose = () => file.click();
   radios().forEach((radio) => {
     radio.addEventListener('change', () => {
-      app.control({ background: /** @type {Background} */ (radio.value) });
+      app.controls.change({ background: /** @type {Background} */ (radio.value) });
       if (radio.value === 'picture' && !app.background.file) {
         choose();
       }
     });
   });
   const colour = input('colour');
-  colour.addEventListener('input', () => app.control({ background: 'colour', colour: colour.value }));
+  colour.addEventListener('input', () => app.controls.change({ background: 'colour', colour: colour.value }));
   button('choose-background').addEventListener('click', choose);
   button('remove-background').addEventListener('click', () => void app.background.remove());
   file.addEventListener('change', () => {
     const chosen = file.files?.[0];
     if (chosen) {
-      app.control({ background: 'picture' });
+      app.controls.change({ background: 'picture' });
       app.background.use(chosen);
     }
     file.value = ''; // so that the same file can be chosen again
@@ -180,7 +180,7 @@ export function bindBackground(app) {
 /** Goes on to the next background. @param {App} app */
 export function nextBackground(app) {
   const choices = CYCLE.filter((kind) => kind !== 'picture' || app.background.file);
-  app.control({ background: choices[(choices.indexOf(app.state.controls.background) + 1) % choices.length] });
+  app.controls.change({ background: choices[(choices.indexOf(app.state.controls.background) + 1) % choices.length] });
 }
 
 /** @param {State} state */

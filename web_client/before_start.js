@@ -1,10 +1,10 @@
 // @ts-check
 /** Camera and microphone: which of them, and what is checked of both before the start. */
 
-import { CameraCheck } from './light_check.js';
-import { RESOLUTIONS } from './camera.js';
 import { button, element, html, setText } from './dom.js';
 import { t } from './i18n.js';
+import { CameraCheck } from './light_check.js';
+import { RESOLUTIONS } from './media_devices.js';
 
 /** @typedef {import('./devices.js').Devices} Devices */
 /** @typedef {import('./state.js').State} State */
@@ -21,7 +21,7 @@ export function bindBeforeStart(store, devices) {
   select('resolution').replaceChildren(...Object.keys(RESOLUTIONS).map((name) => new Option(name.replace('x', ' × '), name)));
   select('resolution').addEventListener('change', ({ target }) => {
     const { value } = /** @type {HTMLSelectElement} */ (target);
-    void devices.chooseResolution(/** @type {import('./camera.js').Resolution} */ (value));
+    void devices.chooseResolution(/** @type {import('./media_devices.js').Resolution} */ (value));
   });
   select('camera').addEventListener('change', () => void devices.chooseCamera(select('camera').value));
   select('microphone').addEventListener('change', () => void devices.chooseMicrophone(select('microphone').value));
@@ -33,7 +33,7 @@ export function bindBeforeStart(store, devices) {
     if (store.state.capture.isChecking) {
       const words = await check.judge(video);
       if (store.state.capture.isChecking && words.join() !== store.state.capture.words.join()) {
-        store.set({ capture: { ...store.state.capture, words } });
+        store.merge('capture', { words });
       }
     }
   }, PERIOD_MS);

@@ -4,7 +4,7 @@
 import { html, setText } from './dom.js';
 import { isTracked } from './tracker.js';
 
-/** @typedef {import('./protocol.js').State} ServerState */
+/** @typedef {import('./messages.js').State} ServerState */
 /** @typedef {import('./state.js').State} State */
 /** @typedef {import('./store.js').Store} Store */
 

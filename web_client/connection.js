@@ -6,8 +6,8 @@
 
 import { PROTOCOL, candidateMessage, parse, serialise } from './protocol.js';
 
-/** @typedef {import('./protocol.js').ClientMessage} ClientMessage */
-/** @typedef {import('./protocol.js').ServerMessage} ServerMessage */
+/** @typedef {import('./messages.js').ClientMessage} ClientMessage */
+/** @typedef {import('./messages.js').ServerMessage} ServerMessage */
 
 /**
  * link: the state of the WebSocket. `lost` carries the seconds until the next attempt; `refused`: there will be none.
@@ -209,7 +209,7 @@ export class Connection {
     }
   }
 
-  /** @param {import('./protocol.js').ServerError} error */
+  /** @param {import('./messages.js').ServerError} error */
   #handleError(error) {
     if (error.code === 'full') {
       this.tracks = null; // the server takes no media from this session, whether or not it closes the WebSocket
@@ -312,7 +312,7 @@ export class Connection {
     await Promise.all(pendingCandidates.map((candidate) => peer.addIceCandidate(candidate).catch(() => undefined)));
   }
 
-  /** @param {import('./protocol.js').CandidateMessage} message */
+  /** @param {import('./messages.js').CandidateMessage} message */
   async #addCandidate({ candidate, sdpMid, sdpMLineIndex, usernameFragment }) {
     const { peer } = this;
     if (!peer || candidate === null) {

@@ -5,7 +5,7 @@ import { html, image, setSource } from './dom.js';
 import { t } from './i18n.js';
 
 /** @typedef {import('./app.js').App} App */
-/** @typedef {import('./protocol.js').HeadBox} HeadBox */
+/** @typedef {import('./messages.js').HeadBox} HeadBox */
 /** @typedef {import('./state.js').State} State */
 
 /** @param {App} app */

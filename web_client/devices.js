@@ -1,15 +1,13 @@
 // @ts-check
-/** The camera and the microphone of this session: opening, switching, losing and reopening them. */
+/** The camera of this session, with its microphone: opening, switching, losing and reopening them. */
 
-import { DeviceError, RESOLUTIONS, cameraPossible, listCameras, listMicrophones, openCamera, openMicrophone } from './camera.js';
-import { LevelMeter } from './level.js';
+import { RESOLUTIONS, cameraPossible, listCameras, listMicrophones, notifyTrouble, openCamera, troubleOf } from './media_devices.js';
+import { Microphone } from './microphone.js';
 import { MotionMeter } from './picture_motion.js';
 import { endSilence, silence } from './silence.js';
 import { remember, remembered } from './state.js';
 
 /** @typedef {import('./connection.js').Connection} Connection */
-/** @typedef {import('./state.js').Notice} Notice */
-/** @typedef {import('./state.js').Sources} Sources */
 /** @typedef {import('./store.js').Store} Store */
 /**
  * track null: it did not open, and a notice says why, or it is switched off. stale: there was another start or a stop meanwhile.
@@ -31,63 +29,47 @@ export class Devices {
     this.connection = connection;
     this.preview = preview;
     this.restart = restart;
-    this.level = new LevelMeter(showLevel, (isLoud) => this.#setSources({ isLoud }));
+    this.microphone = new Microphone({ store, showLevel, send: () => this.#sendSound(), refresh: () => this.refresh() });
     this.motion = new MotionMeter(preview, showMotion);
     /** Whether the server writes to the virtual camera of OBS. */
     this.writesObs = false;
     /** @type {MediaStreamTrack | null} */
     this.cameraTrack = null;
-    /** @type {MediaStreamTrack | null} */
-    this.microphoneTrack = null;
     /** Number of starts and stops: a camera that opens after another one is closed again at once. */
     this.generation = 0;
     /** Number of times that the lists of devices were read. */
     this.reading = 0;
     /** What the newest request for the camera comes to; older ones come to the same. @type {Promise<Opened> | null} */
     this.openingCamera = null;
-    /** Number of changes of the microphone, begun ones included: one that opens after another is closed again at once. */
-    this.microphoneChanges = 0;
-    /** Number of the change that opens the microphone. */
-    this.openingMicrophone = -1;
-  }
-
-  /** Whether the microphone is open, or will be once the browser gives it. */
-  get isMicrophoneWanted() {
-    return this.microphoneTrack !== null || this.openingMicrophone === this.microphoneChanges;
   }
 
   /** What is sent now: whoever switched the camera off sends at least silence. */
   get tracks() {
     const quiet = this.store.state.sources.camera ? null : silence();
-    return { video: this.cameraTrack, audio: this.microphoneTrack ?? quiet };
+    return { video: this.cameraTrack, audio: this.microphone.track ?? quiet };
   }
 
   /** Opens what is switched on, for a new start; the microphone may come later. @returns {Promise<Opened>} of the camera */
   async start() {
     this.generation += 1;
-    this.#setCapture({ isChecking: false, isListening: false, words: [] });
-    this.#setMicrophone(null);
+    this.store.merge('capture', { isChecking: false, isListening: false, words: [] });
+    this.microphone.close();
     const { generation } = this;
     // The one of the check before the start goes on.
     const opened = this.cameraTrack?.readyState === 'live' || !this.store.state.sources.camera
       ? { track: this.cameraTrack, stale: false } : await this.#openCamera();
     const { camera, microphone } = this.store.state.sources;
     if (microphone && generation === this.generation && (opened.track || !camera)) {
-      const opening = this.#openMicrophone();
+      const opening = this.microphone.open();
       await (camera ? null : opening);
     }
     return { ...opened, stale: generation !== this.generation };
   }
 
-  /** @param {Partial<Sources>} changes */
-  #setSources(changes) {
-    this.store.set({ sources: { ...this.store.state.sources, ...changes } });
-  }
-
   /** @param {'camera' | 'microphone'} name @param {boolean} isOn */
   #keepSwitch(name, isOn) {
     remember({ sources: { ...remembered().sources, [name]: isOn } });
-    this.#setSources({ [name]: isOn, [`${name}Trouble`]: null });
+    this.store.merge('sources', { [name]: isOn, [`${name}Trouble`]: null });
   }
 
   /** Sends the camera's picture while live, or closes the camera and sends none. @param {boolean} isOn */
@@ -113,20 +95,15 @@ export class Devices {
       return;
     }
     if (!isOn) {
-      this.#setMicrophone(null);
+      this.microphone.close();
       await this.#sendSound();
-    } else if (!this.isMicrophoneWanted) {
-      await this.#openMicrophone();
+    } else if (!this.microphone.isWanted) {
+      await this.microphone.open();
     }
   }
 
   async #sendSound() {
     await this.connection.replaceTrack('audio', this.tracks.audio);
-  }
-
-  /** @param {Partial<import('./state.js').Capture>} changes */
-  #setCapture(changes) {
-    this.store.set({ capture: { ...this.store.state.capture, ...changes } });
   }
 
   /** Opens the camera before the start, for its owner alone, or closes it again. */
@@ -136,14 +113,14 @@ export class Devices {
     }
     this.generation += 1;
     const isChecking = !this.store.state.capture.isChecking;
-    this.#setCapture({ isChecking, words: [] });
+    this.store.merge('capture', { isChecking, words: [] });
     if (!isChecking) {
       this.#setCamera(null);
       return;
     }
     const { track, stale } = await this.#openCamera(() => void this.toggleCheck());
     if (!track && !stale) {
-      this.#setCapture({ isChecking: false });
+      this.store.merge('capture', { isChecking: false });
     }
   }
 
@@ -153,22 +130,22 @@ export class Devices {
       return;
     }
     if (this.store.state.capture.isListening) {
-      this.#setCapture({ isListening: false });
-      this.#setMicrophone(null);
+      this.store.merge('capture', { isListening: false });
+      this.microphone.close();
       return;
     }
-    this.#setCapture({ isListening: true });
-    if (!await this.#openMicrophone()) {
-      this.#setCapture({ isListening: false });
+    this.store.merge('capture', { isListening: true });
+    if (!await this.microphone.open()) {
+      this.store.merge('capture', { isListening: false });
     }
   }
 
   /** Closes both devices. */
   stop() {
     this.generation += 1;
-    this.#setCapture({ isChecking: false, isListening: false, words: [] });
+    this.store.merge('capture', { isChecking: false, isListening: false, words: [] });
     this.#setCamera(null);
-    this.#setMicrophone(null);
+    this.microphone.close();
     endSilence();
   }
 
@@ -180,7 +157,7 @@ export class Devices {
     if (reading !== this.reading) {
       return; // the lists of a later call are newer, whichever the browser gives first
     }
-    this.#setCapture({ microphones });
+    this.store.merge('capture', { microphones });
     this.store.set({ cameras });
     const { live, sources } = this.store.state;
     if (live !== 'idle' && sources.camera && this.cameraTrack?.readyState === 'ended' && cameras.length > 0) {
@@ -195,10 +172,10 @@ export class Devices {
     await this.#reopenIfOpen();
   }
 
-  /** @param {import('./camera.js').Resolution} resolution */
+  /** @param {import('./media_devices.js').Resolution} resolution */
   async chooseResolution(resolution) {
     remember({ resolution });
-    this.#setCapture({ resolution });
+    this.store.merge('capture', { resolution });
     await this.#reopenIfOpen();
   }
 
@@ -212,9 +189,9 @@ export class Devices {
   /** @param {string} id of a microphone; '' for the browser's choice */
   async chooseMicrophone(id) {
     remember({ microphone: id });
-    this.#setCapture({ microphone: id });
-    if (this.isMicrophoneWanted) {
-      await this.#openMicrophone();
+    this.store.merge('capture', { microphone: id });
+    if (this.microphone.isWanted) {
+      await this.microphone.open();
     }
   }
 
@@ -249,7 +226,7 @@ export class Devices {
     const { generation } = this;
     const { camera, capture: { resolution } } = this.store.state;
     this.connection.cameraBitrate = RESOLUTIONS[resolution].bitrate;
-    this.#setSources({ cameraTrouble: null });
+    this.store.merge('sources', { cameraTrouble: null });
     /** @type {MediaStreamTrack | null} */
     let track = null;
     /** @type {unknown} */
@@ -273,8 +250,8 @@ export class Devices {
     }
     if (!track) {
       const retry = () => (this.store.state.live === 'idle' ? again() : void this.#reopenCamera());
-      this.#setSources({ cameraTrouble: troubleOf(failure) });
-      this.#notifyError(failure, 'camera', troubleOf(failure) === 'missing' && again === this.restart
+      this.store.merge('sources', { cameraTrouble: troubleOf(failure) });
+      notifyTrouble(this.store, failure, 'camera', troubleOf(failure) === 'missing' && again === this.restart
         ? { label: 'Use my voice alone', run: () => this.#useVoiceAlone() }
         : cameraPossible() ? { label: 'Try again', run: retry } : undefined);
       return { track: null, stale: false };
@@ -313,7 +290,7 @@ export class Devices {
   #handleCameraEnded() {
     this.store.set({ hasPreview: false });
     this.motion.measure(false);
-    this.#setSources({ cameraTrouble: 'missing' });
+    this.store.merge('sources', { cameraTrouble: 'missing' });
     this.store.notify({
       kind: 'error',
       about: 'camera',
@@ -321,79 +298,4 @@ export class Devices {
     });
     void this.refresh();
   }
-
-  /**
-   * Opens the chosen microphone in place of the present one, unless something else is wanted of it meanwhile.
-   * @returns {Promise<boolean>} false where it did not open, and a notice says why
-   */
-  async #openMicrophone() {
-    this.microphoneChanges += 1;
-    const change = this.microphoneChanges;
-    this.openingMicrophone = change;
-    this.#setSources({ microphoneTrouble: null });
-    try {
-      const track = await openMicrophone(this.store.state.capture.microphone);
-      if (change !== this.microphoneChanges) {
-        track.stop();
-        return true;
-      }
-      this.store.dismiss('microphone');
-      this.#setMicrophone(track);
-      void this.refresh(); // the labels are known once the microphone is allowed
-      if (this.store.state.live !== 'idle') {
-        await this.#sendSound();
-      }
-      return true;
-    } catch (error) {
-      if (change !== this.microphoneChanges) {
-        return true;
-      }
-      this.openingMicrophone = -1;
-      this.#setSources({ microphone: false, microphoneTrouble: troubleOf(error) });
-      this.#notifyError(error, 'microphone');
-      return false;
-    }
-  }
-
-  /** @param {MediaStreamTrack | null} track null closes the microphone */
-  #setMicrophone(track) {
-    this.microphoneChanges += 1;
-    if (this.microphoneTrack) {
-      this.microphoneTrack.onended = null;
-      this.microphoneTrack.stop();
-    }
-    this.microphoneTrack = track;
-    this.level.measure(track);
-    this.store.set({ microphone: track !== null && this.store.state.live !== 'idle' });
-    this.#setSources({ muted: track?.muted ?? false });
-    if (track) {
-      track.onmute = track.onunmute = () => this.#setSources({ muted: track === this.microphoneTrack && track.muted });
-      track.onended = () => this.#handleMicrophoneEnded();
-    }
-  }
-
-  #handleMicrophoneEnded() {
-    this.#setMicrophone(null);
-    this.#setCapture({ isListening: false });
-    this.#setSources({ microphone: false, microphoneTrouble: 'missing' });
-    if (this.store.state.live !== 'idle') {
-      void this.#sendSound();
-    }
-    const text = 'The microphone went away: plug it in again or pick another, then switch it on.';
-    this.store.notify({ kind: 'error', about: 'microphone', text });
-    void this.refresh();
-  }
-
-  /**
-   * @param {unknown} error
-   * @param {string} about
-   * @param {Notice['action']} [action]
-   */
-  #notifyError(error, about, action) {
-    const text = error instanceof DeviceError ? error.message : `Something broke in this page (${error}): reload it.`;
-    this.store.notify({ kind: 'error', about, text, ...(action ? { action } : {}) });
-  }
 }
-
-/** @param {unknown} error @returns {import('./state.js').Trouble} */
-const troubleOf = (error) => (error instanceof DeviceError ? error.trouble : 'failed');

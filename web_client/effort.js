@@ -4,8 +4,8 @@
 import { html, resizeChildren, setText } from './dom.js';
 
 /** @typedef {import('./app.js').App} App */
-/** @typedef {import('./protocol.js').GivenUp} GivenUp */
-/** @typedef {import('./protocol.js').SpeedKind} SpeedKind */
+/** @typedef {import('./messages.js').GivenUp} GivenUp */
+/** @typedef {import('./messages.js').SpeedKind} SpeedKind */
 /** @typedef {import('./state.js').State} State */
 
 /** @type {Record<GivenUp, string>} in the order in which they are given up */
@@ -31,7 +31,7 @@ const radios = () => document.querySelectorAll('input[name=speed]');
 /** @param {App} app */
 export function bindEffort(app) {
   radios().forEach((radio) => {
-    radio.addEventListener('change', () => app.control({ speed: /** @type {SpeedKind} */ (radio.value) }));
+    radio.addEventListener('change', () => app.controls.change({ speed: /** @type {SpeedKind} */ (radio.value) }));
   });
 }
 

@@ -11,8 +11,8 @@ import { PictureError, request } from './upload.js';
 
 /** @typedef {import('./app.js').App} App */
 /** @typedef {import('./picture.js').ReferencePicture} ReferencePicture */
-/** @typedef {import('./protocol.js').FilmStatus} FilmStatus */
-/** @typedef {import('./protocol.js').Ready} Ready */
+/** @typedef {import('./messages.js').FilmStatus} FilmStatus */
+/** @typedef {import('./messages.js').Ready} Ready */
 /** @typedef {import('./state.js').State} State */
 /** @typedef {import('./store.js').Store} Store */
 

@@ -5,7 +5,7 @@ import { button, element, html, input, setText } from './dom.js';
 import { bindSlider, percent, renderSlider, signed } from './sliders.js';
 
 /** @typedef {import('./app.js').App} App */
-/** @typedef {import('./protocol.js').Controls} Controls */
+/** @typedef {import('./messages.js').Controls} Controls */
 
 const DEFAULT_FRAMING = /** @type {const} */ ({
   frame: 'whole', aspect: 'picture', zoom: 1, shift_x: 0, shift_y: 0, keep_in_frame: true,
@@ -30,20 +30,20 @@ const ownSize = () => `${sideOf(input('frame-width'))}x${sideOf(input('frame-hei
 /** @param {App} app */
 export function bindFraming(app) {
   frameRadios().forEach((radio) => {
-    radio.addEventListener('change', () => app.control({ frame: /** @type {Controls['frame']} */ (radio.value) }));
+    radio.addEventListener('change', () => app.controls.change({ frame: /** @type {Controls['frame']} */ (radio.value) }));
   });
   const aspect = element('aspect', HTMLSelectElement);
-  aspect.addEventListener('change', () => app.control({ aspect: aspect.value === OWN_SIZE ? ownSize() : aspect.value }));
+  aspect.addEventListener('change', () => app.controls.change({ aspect: aspect.value === OWN_SIZE ? ownSize() : aspect.value }));
   for (const id of ['frame-width', 'frame-height']) {
-    input(id).addEventListener('change', () => app.control({ aspect: ownSize() }));
+    input(id).addEventListener('change', () => app.controls.change({ aspect: ownSize() }));
   }
   // The scale of the zoom is logarithmic: each step enlarges by the same factor.
   bindSlider(app, 'zoom', DEFAULT_FRAMING.zoom, (position) => Math.round(2 ** position * 100) / 100);
   bindSlider(app, 'shift_x', DEFAULT_FRAMING.shift_x);
   bindSlider(app, 'shift_y', DEFAULT_FRAMING.shift_y);
   const keep = input('keep_in_frame');
-  keep.addEventListener('change', () => app.control({ keep_in_frame: keep.checked }));
-  button('reset-framing').addEventListener('click', () => app.control(DEFAULT_FRAMING));
+  keep.addEventListener('change', () => app.controls.change({ keep_in_frame: keep.checked }));
+  button('reset-framing').addEventListener('click', () => app.controls.change(DEFAULT_FRAMING));
 }
 
 /**

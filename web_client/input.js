@@ -5,6 +5,7 @@ import { bindActs } from './acts.js';
 import { bindAppearance } from './appearance.js';
 import { bindBackground, nextBackground } from './background.js';
 import { bindBeforeStart } from './before_start.js';
+import { bindCrowd } from './crowd.js';
 import { button, element, html, image, input } from './dom.js';
 import { bindDrops } from './drops.js';
 import { bindEffort } from './effort.js';
@@ -12,7 +13,6 @@ import { bindFilm } from './film.js';
 import { bindFraming } from './framing.js';
 import { bindMood } from './mood.js';
 import { bindMotion } from './motion.js';
-import { bindCrowd } from './crowd.js';
 import { bindPeople } from './people.js';
 import { ACCEPT } from './picture_formats.js';
 import { bindPresets } from './presets.js';
@@ -70,10 +70,10 @@ function bindButtons(app) {
   /** @type {Record<string, () => void>} */
   const actions = {
     start: () => app.toggleLive(),
-    mic: () => void app.devices.switchMicrophone(!app.devices.isMicrophoneWanted),
-    pause: () => app.control({ paused: !app.state.controls.paused }),
+    mic: () => void app.devices.switchMicrophone(!app.devices.microphone.isWanted),
+    pause: () => app.controls.change({ paused: !app.state.controls.paused }),
     calibrate: () => app.calibration.toggle(),
-    mirror: () => app.control({ mirror: !app.state.controls.mirror }),
+    mirror: () => app.controls.change({ mirror: !app.state.controls.mirror }),
     record: () => app.avatar.recording.toggle(),
     snapshot: () => void saveSnapshot(app.store, app.avatar.shown),
     output: () => openOutputWindow(app.store),

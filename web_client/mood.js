@@ -7,7 +7,7 @@ import { remember, remembered } from './state.js';
 
 /** @typedef {import('./app.js').App} App */
 /** @typedef {import('./connection.js').Connection} Connection */
-/** @typedef {import('./protocol.js').Mood} Mood */
+/** @typedef {import('./messages.js').Mood} Mood */
 /** @typedef {import('./state.js').State} State */
 /** @typedef {import('./store.js').Store} Store */
 
@@ -34,7 +34,7 @@ export class MoodControl {
     const isOn = this.store.state.sources.mood || text !== '';
     remember({ mood: text });
     this.#keepSwitch(isOn);
-    this.#set({ text, isOwn: true });
+    this.store.merge('mood', { text, isOwn: true });
     this.#send(isOn ? text : '');
   }
 
@@ -59,7 +59,7 @@ export class MoodControl {
     const { sources, mood: { text, isOwn } } = this.store.state;
     const wanted = !sources.mood ? '' : isOwn ? text : mood.text;
     if (!isOwn) {
-      this.#set({ text: mood.text });
+      this.store.merge('mood', { text: mood.text });
     }
     if (wanted === mood.text) {
       this.#setRead(mood);
@@ -84,7 +84,7 @@ export class MoodControl {
   #adopt(mood) {
     if (mood.text !== '') {
       remember({ mood: mood.text });
-      this.#set({ text: mood.text, isOwn: true });
+      this.store.merge('mood', { text: mood.text, isOwn: true });
     }
     this.#keepSwitch(mood.text !== '');
     this.#setRead(mood);
@@ -92,12 +92,12 @@ export class MoodControl {
 
   /** @param {Mood} mood */
   #setRead({ understood, unknown }) {
-    this.#set({ understood, unknown, isRead: true });
+    this.store.merge('mood', { understood, unknown, isRead: true });
   }
 
   /** @param {string} text */
   #send(text) {
-    this.#set({ understood: [], unknown: [], isRead: false });
+    this.store.merge('mood', { understood: [], unknown: [], isRead: false });
     if (this.connection.ready && this.connection.send({ type: 'mood', text })) {
       this.unanswered += 1;
     }
@@ -106,12 +106,7 @@ export class MoodControl {
   /** @param {boolean} isOn */
   #keepSwitch(isOn) {
     remember({ sources: { ...remembered().sources, mood: isOn } });
-    this.store.set({ sources: { ...this.store.state.sources, mood: isOn } });
-  }
-
-  /** @param {Partial<MoodState>} changes */
-  #set(changes) {
-    this.store.set({ mood: { ...this.store.state.mood, ...changes } });
+    this.store.merge('sources', { mood: isOn });
   }
 }
 

@@ -5,7 +5,7 @@ import { button, input } from './dom.js';
 import { bindSlider, percent, renderSlider, signed } from './sliders.js';
 
 /** @typedef {import('./app.js').App} App */
-/** @typedef {import('./protocol.js').Controls} Controls */
+/** @typedef {import('./messages.js').Controls} Controls */
 
 const STRENGTHS = /** @type {const} */ ({ head: 1, face: 1, body: 1, light: 1, eyes: 1, brows: 1, mouth: 1, hands: 1 });
 const TURNS = /** @type {const} */ ({ yaw: 0, pitch: 0, roll: 0, gaze_x: 0, gaze_y: 0 });
@@ -27,10 +27,10 @@ export function bindMotion(app) {
   bindSlider(app, 'smoothing', 1);
   for (const name of SWITCHES) {
     const box = input(name);
-    box.addEventListener('change', () => app.control({ [name]: box.checked }));
+    box.addEventListener('change', () => app.controls.change({ [name]: box.checked }));
   }
-  button('straighten').addEventListener('click', () => app.straighten());
-  button('reset').addEventListener('click', () => app.control(DEFAULTS));
+  button('straighten').addEventListener('click', () => app.controls.straighten());
+  button('reset').addEventListener('click', () => app.controls.change(DEFAULTS));
 }
 
 /**

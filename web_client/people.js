@@ -11,7 +11,7 @@ const select = (/** @type {string} */ id) => element(id, HTMLSelectElement);
 
 /** @param {App} app */
 export function bindPeople(app) {
-  select('who').addEventListener('change', () => app.control({ who: select('who').value }));
+  select('who').addEventListener('change', () => app.controls.change({ who: select('who').value }));
   select('person').addEventListener('change', () => {
     if (app.connection.ready) {
       app.connection.send({ type: 'person', person: select('person').value });

@@ -6,8 +6,8 @@ import { PictureError, changeToStart, sendPoints, upload, validate } from './upl
 import { CharacterViews } from './views.js';
 
 /** @typedef {import('./connection.js').Connection} Connection */
-/** @typedef {import('./protocol.js').PictureStatus} PictureStatus */
-/** @typedef {import('./protocol.js').Ready} Ready */
+/** @typedef {import('./messages.js').PictureStatus} PictureStatus */
+/** @typedef {import('./messages.js').Ready} Ready */
 /** @typedef {import('./store.js').Store} Store */
 
 /**
@@ -357,7 +357,7 @@ export class ReferencePicture {
     if (character.file) {
       this.known.add(character.file);
     }
-    this.store.set({ picture: { ...this.store.state.picture, key: character.key, name: status.name } });
+    this.store.merge('picture', { key: character.key, name: status.name });
     this.shown.renew();
     this.shown.showUsed();
     if (!this.queued) {
@@ -375,7 +375,7 @@ export class ReferencePicture {
   setKey(character, key) {
     character.key = key;
     if (this.worn === character) {
-      this.store.set({ picture: { ...this.store.state.picture, key } });
+      this.store.merge('picture', { key });
     }
   }
 }

@@ -68,7 +68,7 @@ export class ShownPicture {
       this.isFromBefore = false;
       URL.revokeObjectURL(this.store.state.picture.url);
     }
-    this.store.set({ picture: { ...this.store.state.picture, url, thumbnail } });
+    this.store.merge('picture', { url, thumbnail });
   }
 
   /**
@@ -78,7 +78,7 @@ export class ShownPicture {
   showPending({ name, file, thumbnail }) {
     this.clearPending();
     const url = file ? URL.createObjectURL(file) : address('api/picture').href;
-    this.store.set({ picture: { ...this.store.state.picture, pending: { name, url, thumbnail: thumbnail || url } } });
+    this.store.merge('picture', { pending: { name, url, thumbnail: thumbnail || url } });
   }
 
   /** Nothing is being prepared any more. */

@@ -1,12 +1,13 @@
 // @ts-check
 /** Named sets of the controls of motion, proportions, background and framing, and of the mood, kept on this device, and as files. */
 
+import { isMoodText, isRecord } from './checks.js';
 import { button, element, html, input, setWords } from './dom.js';
 import { t } from './i18n.js';
-import { findControlError, isMoodText } from './protocol.js';
+import { findControlError } from './protocol.js';
 
 /** @typedef {import('./app.js').App} App */
-/** @typedef {import('./protocol.js').Controls} Controls */
+/** @typedef {import('./messages.js').Controls} Controls */
 /** @typedef {import('./state.js').State} State */
 
 /** @typedef {Partial<Controls> & {mood?: string}} Preset mood: words that say how the character is; without it the mood stays */
@@ -73,9 +74,6 @@ const findPresetError = ({ mood = '', ...controls }) => (isMoodText(mood) ? find
  */
 export const formatPresets = (presets) => `${JSON.stringify({ format: FORMAT, version: FORMAT_VERSION, presets }, null, 2)}\n`;
 
-/** @param {unknown} value @returns {value is Record<string, unknown>} */
-const isRecord = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** @returns {Presets} those that are kept; none where there is no storage, or something else in it. */
 function keptPresets() {
   try {
@@ -113,7 +111,7 @@ export class PresetShelf {
   choose(name) {
     if (this.has(name)) {
       const { mood, ...controls } = this.presets[name];
-      this.app.control(controls);
+      this.app.controls.change(controls);
       if (mood !== undefined) {
         this.app.mood.use(mood);
       }

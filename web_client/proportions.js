@@ -5,7 +5,7 @@ import { button } from './dom.js';
 import { bindSlider, percent, renderSlider } from './sliders.js';
 
 /** @typedef {import('./app.js').App} App */
-/** @typedef {import('./protocol.js').Controls} Controls */
+/** @typedef {import('./messages.js').Controls} Controls */
 
 const OWN_BONES = /** @type {const} */ ({ shoulders: 1, torso: 1, arms: 1, legs: 1 });
 const NAMES = /** @type {(keyof typeof OWN_BONES)[]} */ (Object.keys(OWN_BONES));
@@ -15,7 +15,7 @@ export function bindProportions(app) {
   for (const name of NAMES) {
     bindSlider(app, name, OWN_BONES[name]);
   }
-  button('reset-proportions').addEventListener('click', () => app.control(OWN_BONES));
+  button('reset-proportions').addEventListener('click', () => app.controls.change(OWN_BONES));
 }
 
 /** @param {Controls} controls */

@@ -64,7 +64,7 @@ export class Shelf {
       await this.use(worn);
     }
     this.samples = await samples;
-    this.store.set({ shelf: { ...this.store.state.shelf, isLoading: false } });
+    this.store.merge('shelf', { isLoading: false });
     this.#show();
     if (worn.startsWith(SAMPLE) && this.picture.choices === choices) {
       await this.use(worn);
@@ -134,7 +134,7 @@ export class Shelf {
     if (entry && clean && clean !== entry.name) {
       await this.#attempt(this.kept.change(entry.id, { name: clean }));
       if (this.store.state.picture.key === key) {
-        this.store.set({ picture: { ...this.store.state.picture, name: clean } });
+        this.store.merge('picture', { name: clean });
       }
     }
     this.#show();
@@ -165,13 +165,13 @@ export class Shelf {
   /** @param {boolean} samplesShown */
   showSamples(samplesShown) {
     remember({ samplesShown });
-    this.store.set({ shelf: { ...this.store.state.shelf, samplesShown } });
+    this.store.merge('shelf', { samplesShown });
     this.#show();
   }
 
   /** @param {boolean} editing */
   edit(editing) {
-    this.store.set({ shelf: { ...this.store.state.shelf, editing } });
+    this.store.merge('shelf', { editing });
   }
 
   /** @param {string} key */

@@ -5,7 +5,7 @@ import { html, input, setWords } from './dom.js';
 import { t } from './i18n.js';
 
 /** @typedef {import('./app.js').App} App */
-/** @typedef {import('./protocol.js').Controls} Controls */
+/** @typedef {import('./messages.js').Controls} Controls */
 
 /**
  * Lets a slider set the control of its id.
@@ -16,8 +16,8 @@ import { t } from './i18n.js';
  */
 export function bindSlider(app, name, initial, toValue = (position) => position) {
   const slider = input(name);
-  const reset = () => app.control({ [name]: initial });
-  slider.addEventListener('input', () => app.control({ [name]: toValue(slider.valueAsNumber) }));
+  const reset = () => app.controls.change({ [name]: initial });
+  slider.addEventListener('input', () => app.controls.change({ [name]: toValue(slider.valueAsNumber) }));
   slider.addEventListener('dblclick', reset);
   slider.after(...makeEnd(name, () => {
     reset();

@@ -25,7 +25,7 @@ const TROUBLES = {
   failed: 'Does not open',
 };
 
-/** @type {Record<import('./protocol.js').Phase, Words>} */
+/** @type {Record<import('./messages.js').Phase, Words>} */
 const CAMERA_PHASES = {
   waiting: { kind: 'wait', words: 'Waits for its first picture' },
   calibrating: { kind: 'well', words: 'Learns your resting face' },

@@ -5,8 +5,8 @@ import { element, html, resizeChildren, setText } from './dom.js';
 import { HISTORY_S } from './meter.js';
 
 /** @typedef {import('./state.js').State} State */
-/** @typedef {import('./protocol.js').Percentiles} Percentiles */
-/** @typedef {import('./protocol.js').Stats} Stats */
+/** @typedef {import('./messages.js').Percentiles} Percentiles */
+/** @typedef {import('./messages.js').Stats} Stats */
 
 /** Label of each stage of the server, in the order of the table. A label with a dash is part of the stage above it. */
 const STAGES = {
@@ -122,7 +122,7 @@ function renderStages(stats) {
 
 /**
  * @param {string} id of a row whose last child shows the range
- * @param {import('./protocol.js').Range} range
+ * @param {import('./messages.js').Range} range
  * @param {(value: number) => string} format
  */
 function renderRange(id, { min, max }, format) {

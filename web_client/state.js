@@ -1,12 +1,12 @@
 // @ts-check
 /** The type of the page's state, and the settings that are kept in localStorage from visit to visit. */
 
-import { DEFAULT_RESOLUTION } from './camera.js';
+import { DEFAULT_RESOLUTION } from './media_devices.js';
 
-/** @typedef {import('./camera.js').Resolution} Resolution */
-/** @typedef {import('./protocol.js').Controls} Controls */
-/** @typedef {import('./protocol.js').Phase} Phase */
-/** @typedef {import('./protocol.js').Stats} Stats */
+/** @typedef {import('./media_devices.js').Resolution} Resolution */
+/** @typedef {import('./messages.js').Controls} Controls */
+/** @typedef {import('./messages.js').Phase} Phase */
+/** @typedef {import('./messages.js').Stats} Stats */
 /** @typedef {import('./meter.js').Reading} Reading */
 /** @typedef {import('./calibration.js').Calibration} Calibration */
 /** @typedef {import('./recorder.js').Recording} Recording */
@@ -32,7 +32,7 @@ import { DEFAULT_RESOLUTION } from './camera.js';
  * @property {{name: string, url: string, pending: boolean}[]} views of the same character; pending: being added or taken away
  * @property {number} people how many the picture shows
  * @property {string} person who of them is animated
- * @property {import('./protocol.js').HeadBox[]} heads of all of them, from left to right
+ * @property {import('./messages.js').HeadBox[]} heads of all of them, from left to right
  * @property {number | null} chosen number of who is animated, 0 the leftmost; null: all
  */
 
@@ -164,7 +164,7 @@ export const initialState = () => ({
 const STORAGE_KEY = 'kagami';
 
 /** @typedef {'system' | 'light' | 'dark'} Theme */
-/** @typedef {{camera?: string, sources?: Partial<Pick<Sources, 'camera' | 'microphone' | 'mood'>>, mood?: string, resolution?: Resolution, microphone?: string, showSelf?: boolean, shortcuts?: boolean, samplesShown?: boolean, theme?: Theme, language?: 'auto' | import('./i18n.js').Language, faces?: Record<string, import('./protocol.js').Face>, controls?: Partial<Controls>}} Saved */
+/** @typedef {{camera?: string, sources?: Partial<Pick<Sources, 'camera' | 'microphone' | 'mood'>>, mood?: string, resolution?: Resolution, microphone?: string, showSelf?: boolean, shortcuts?: boolean, samplesShown?: boolean, theme?: Theme, language?: 'auto' | import('./i18n.js').Language, faces?: Record<string, import('./messages.js').Face>, controls?: Partial<Controls>}} Saved */
 
 /** @returns {Saved} the kept settings; empty where there is no storage, or something else in it. */
 export function remembered() {

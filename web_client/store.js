@@ -38,6 +38,16 @@ export class Store {
   }
 
   /**
+   * Changes some fields of one part of the state.
+   * @template {'acts' | 'capture' | 'controls' | 'mood' | 'picture' | 'shelf' | 'sources'} Part
+   * @param {Part} part
+   * @param {Partial<State[Part]>} changes
+   */
+  merge(part, changes) {
+    this.set({ [part]: { ...this.state[part], ...changes } });
+  }
+
+  /**
    * Shows a notice in place of the present one.
    * @param {Notice} notice
    */

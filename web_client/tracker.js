@@ -28,7 +28,7 @@ function trackerWords({ live, stats, controls, trackers }) {
 /** @param {App} app */
 export function bindTracker(app) {
   const tracker = input('tracker-on');
-  tracker.addEventListener('change', () => app.control({ tracker: tracker.checked }));
+  tracker.addEventListener('change', () => app.controls.change({ tracker: tracker.checked }));
 }
 
 /**

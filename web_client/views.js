@@ -105,7 +105,7 @@ export class CharacterViews {
 
   /** @param {State['picture']['views']} views */
   #show(views) {
-    this.store.set({ picture: { ...this.store.state.picture, views } });
+    this.store.merge('picture', { views });
   }
 
   /** The change that is being prepared comes to nothing. */

@@ -240,12 +240,12 @@ def test_own_virtual_camera_is_never_offered(open_page: OpenPage, stub: KagamiSe
     page.evaluate(_DEVICES, devices[:1])  # the others are gone
     expect(camera.locator("option")).to_have_text(["Default camera"])
     listed = page.evaluate(
-        "async () => (await (await import('/camera.js')).listCameras(true)).map(({ label }) => label)"
+        "async () => (await (await import('/media_devices.js')).listCameras(true)).map(({ label }) => label)"
     )
     assert listed == []
     page.evaluate(_DEVICES, devices)
     listed = page.evaluate(
-        "async () => (await (await import('/camera.js')).listCameras(true)).map(({ label }) => label)"
+        "async () => (await (await import('/media_devices.js')).listCameras(true)).map(({ label }) => label)"
     )
     assert listed == ["Webcam"], "the virtual camera of OBS, to which this server writes"
 

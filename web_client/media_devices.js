@@ -28,6 +28,21 @@ export class DeviceError extends Error {
   }
 }
 
+/** Why a device did not open, as a word. @param {unknown} error @returns {import('./state.js').Trouble} */
+export const troubleOf = (error) => (error instanceof DeviceError ? error.trouble : 'failed');
+
+/**
+ * Says why a device did not open.
+ * @param {import('./store.js').Store} store
+ * @param {unknown} error
+ * @param {'camera' | 'microphone'} about
+ * @param {import('./state.js').Notice['action']} [action]
+ */
+export function notifyTrouble(store, error, about, action) {
+  const text = error instanceof DeviceError ? error.message : `Something broke in this page (${error}): reload it.`;
+  store.notify({ kind: 'error', about, text, ...(action ? { action } : {}) });
+}
+
 /** Whether this page may ask for a camera at all: browsers allow it on localhost and over HTTPS only. */
 export const cameraPossible = () => Boolean(navigator.mediaDevices?.getUserMedia);
 
@@ -88,7 +103,7 @@ export async function openCamera(id, resolution, writesObs) {
     if (id && isMissing(error)) {
       return openCamera('', resolution, writesObs);
     }
-    throw new DeviceError(explain(error, 'camera'), troubleOf(error));
+    throw new DeviceError(explain(error, 'camera'), causeOf(error));
   }
   const [other] = await listCameras(writesObs);
   if (!other || other.id === id) {
@@ -111,7 +126,7 @@ export async function openMicrophone(id) {
     if (id && isMissing(error)) {
       return openMicrophone('');
     }
-    throw new DeviceError(explain(error, 'microphone'), troubleOf(error));
+    throw new DeviceError(explain(error, 'microphone'), causeOf(error));
   }
 }
 
@@ -132,7 +147,7 @@ async function openTrack(constraints) {
 }
 
 /** @param {unknown} error @returns {import('./state.js').Trouble} */
-function troubleOf(error) {
+function causeOf(error) {
   switch (error instanceof DOMException ? error.name : '') {
     case 'NotAllowedError':
     case 'SecurityError':
@@ -155,7 +170,7 @@ function troubleOf(error) {
  * @param {'camera' | 'microphone'} device
  */
 function explain(error, device) {
-  switch (troubleOf(error)) {
+  switch (causeOf(error)) {
     case 'blocked':
       return `The ${device} is blocked: allow it for this page with the icon beside the address, then try again.`;
     case 'missing':
