@@ -28,10 +28,10 @@ from streamer.frames import AvatarFrame
 from streamer.generation.avatar import Avatar
 from streamer.runtime.background_tasks import BackgroundTasks
 from streamer.server import signaling
-from streamer.server.films import SessionFilm
 from streamer.server.ice_servers import page_ice_servers
 from streamer.server.session_connection import SessionConnection
 from streamer.server.session_controls import SessionControls
+from streamer.server.session_film import SessionFilm
 from streamer.server.session_pictures import SessionPictures
 from streamer.server.session_services import SessionServices
 from streamer.server.state_message import state_message

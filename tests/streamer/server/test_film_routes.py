@@ -17,8 +17,9 @@ import pytest
 from streamer.rigging.picture import Picture
 from streamer.runtime.fork_server import preload
 from streamer.runtime.worker_process import WorkerProcess
-from streamer.server import films
+from streamer.server import session_film
 from streamer.server.app import Server
+from streamer.server.films import remove_stale_folders
 from streamer.settings import Settings
 from tests.support.fakes import FakeAvatar, FakeCharacter
 from tests.support.film_worker import FakeFilmWorker
@@ -192,7 +193,7 @@ async def test_nothing_is_left_of_a_session_that_ends_nor_of_a_server(folder: Pa
 async def test_a_film_waits_for_a_page_that_comes_back_but_not_for_ever(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(films, "KEEP_READY_S", 2.0)
+    monkeypatch.setattr(session_film, "KEEP_READY_S", 2.0)
     async with server() as (address, _):
         async with Page(socket_url(address)) as page:
             await send(address, (await page.hello(resume=SECRET))["session"], b"clip")
@@ -203,7 +204,7 @@ async def test_a_film_waits_for_a_page_that_comes_back_but_not_for_ever(
 
 
 async def test_a_clip_whose_parts_stay_away_frees_the_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(films, "PART_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(session_film, "PART_TIMEOUT_S", 0.1)
     async with server() as (address, _), Page(socket_url(address)) as page:
         session = (await page.hello())["session"]
         await request(address, "POST", session, params={"bytes": 4})
@@ -216,5 +217,5 @@ def test_what_a_killed_server_left_is_removed_by_the_next(folder: Path) -> None:
     for each in (own, gone):
         each.mkdir()
         (each / "clip").write_bytes(b"x")
-    films._remove_stale_folders()
+    remove_stale_folders()
     assert [path.name for path in folder.iterdir()] == [own.name]
