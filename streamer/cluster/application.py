@@ -13,6 +13,7 @@ from streamer.cluster.engine_replica import EngineReplica, MakeEngine
 from streamer.cluster.ingress_replica import IngressReplica
 from streamer.cluster.session_router import SessionRouter
 from streamer.cluster.settings import ClusterSettings, read_cluster_settings
+from streamer.cluster.versions import ingress_settings, version_of
 from streamer.settings import Settings
 
 NAME = "kagami"
@@ -52,10 +53,13 @@ def make_application(cluster: ClusterSettings, settings: Settings, make: MakeEng
     resources: dict[str, Any] = {"num_cpus": cluster.cores, "num_gpus": cluster.gpus}
     if cluster.memory_gb:
         resources["memory"] = int(cluster.memory_gb * 2**30)
-    directory = serve.deployment(
-        name="directory", num_replicas=1, max_ongoing_requests=MANY_REQUESTS, ray_actor_options={"num_cpus": 0}
-    )(Directory).bind()
-    engines = serve.deployment(
+    directory = _of_version(
+        serve.deployment(
+            name="directory", num_replicas=1, max_ongoing_requests=MANY_REQUESTS, ray_actor_options={"num_cpus": 0}
+        )(Directory),
+        version_of(),
+    ).bind()
+    engine = serve.deployment(
         name="engine",
         max_ongoing_requests=MANY_REQUESTS,
         ray_actor_options=resources,
@@ -67,9 +71,12 @@ def make_application(cluster: ClusterSettings, settings: Settings, make: MakeEng
         graceful_shutdown_wait_loop_s=1.0,
         graceful_shutdown_timeout_s=cluster.drain_s + STOP_S,
         health_check_period_s=HEALTH_PERIOD_S,
-    )(EngineReplica).bind(settings, directory, make)
+        max_surge_percent=cluster.surge,
+    )(EngineReplica)
+    engines = _of_version(engine, version_of(settings, make and make.__qualname__)).bind(settings, directory, make)
     place = {} if cluster.ingress_resource is None else {"resources": {cluster.ingress_resource: 1}}
-    return serve.deployment(
+    own = ingress_settings(settings)
+    ingress = serve.deployment(
         name="ingress",
         num_replicas=cluster.ingresses,
         graceful_shutdown_timeout_s=INGRESS_STOP_S,
@@ -77,4 +84,11 @@ def make_application(cluster: ClusterSettings, settings: Settings, make: MakeEng
         max_replicas_per_node=1,  # each listens on the same port
         max_ongoing_requests=MANY_REQUESTS,
         ray_actor_options={"num_cpus": INGRESS_CORES, **place, "runtime_env": {"env_vars": QUICK_CALLS}},
-    )(IngressReplica).bind(engines, directory, cluster.drain_s, settings)
+        user_config={"drain_s": cluster.drain_s},  # which Serve changes in a running one
+    )(IngressReplica)
+    return _of_version(ingress, version_of(own)).bind(engines, directory, own)
+
+
+def _of_version(deployment: serve.Deployment, version: str) -> serve.Deployment:
+    """A deployment whose running replicas are replaced where they are of another version; Serve hides this option."""
+    return deployment.options(_internal=True, version=version)

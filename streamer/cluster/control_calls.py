@@ -12,25 +12,18 @@ from typing import Any, Protocol
 
 from starlette.websockets import WebSocket
 
-from streamer.cluster.control_relay import PlacedSession, listed, newest, session_of
-from streamer.cluster.errors import ReplicaGoneError
+from streamer.cluster.control_relay import PlacedSession, listed, newest, place_of, session_of
+from streamer.cluster.errors import RelayedError, ReplicaGoneError
 from streamer.cluster.http_relay import plain_scope
-from streamer.cluster.page_relay import PING_PERIOD_S, Link
-from streamer.errors import KagamiError
+from streamer.cluster.page_relay import Link
+from streamer.cluster.relayed_socket import PING_PERIOD_S
+from streamer.errors import KagamiError, NoPageError, UnknownHandleError
 from streamer.server.control_api import Caller, Values, describe
 from streamer.server.control_api_calls import EventName, parse_call
 from streamer.server.control_api_socket import ApiEvent
 
 FOLLOW_PERIOD_S = 1.0  # between two looks for where the session is of which events are sent
 CALL_TIMEOUT_S = 30.0  # for a replica to answer
-
-
-class RelayedError(KagamiError):
-    """A replica's own error. code: its."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code  # type: ignore[misc]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +39,8 @@ class Replicas(Protocol):
     """See `ReplicaLinks`."""
 
     async def sessions(self) -> list[PlacedSession]: ...
+    async def recent_sessions(self) -> list[PlacedSession]: ...
+    async def replica_of(self, session: str) -> str | None: ...
     async def open(self, scope: dict[str, Any], replica: str | None, without: Collection[str] = ()) -> Link: ...
 
 
@@ -71,15 +66,27 @@ class ClusterCalls:
         parse_call(do, fields)
         if do == "describe":
             return describe()
-        sessions = await self._replicas.sessions()
         if do == "sessions":
-            return listed(sessions)
-        found = session_of(sessions, session)
-        return await (await self._channel(found.replica)).call(do, fields, found.handle)
+            return listed(await self._replicas.sessions())
+        with contextlib.suppress(NoPageError, UnknownHandleError):
+            replica, handle = await place_of(self._replicas, session)
+            if replica is not None:
+                return await self._call(replica, do, fields, handle)
+        found = session_of(await self._replicas.sessions(), session)
+        return await self._call(found.replica, do, fields, found.handle)
+
+    async def _call(self, replica: str, do: str, fields: Mapping[str, Any], handle: str) -> Values:
+        """One call at a replica. Raises UnknownHandleError where the session is not there any more."""
+        try:
+            return await (await self._channel(replica)).call(do, fields, handle)
+        except RelayedError as error:
+            if error.code == UnknownHandleError.code:
+                raise UnknownHandleError from None
+            raise
 
     async def watch(self, events: frozenset[EventName], handle: str | None) -> None:
         """See `ControlApi.watch`."""
-        if handle is not None:
+        if handle is not None and await self._replicas.replica_of(handle) is None:
             session_of(await self._replicas.sessions(), handle)
         self._events, self._handle, self._known = events, handle, None
         await self._leave_target()
@@ -111,7 +118,7 @@ class ClusterCalls:
         """Have events sent of the session that is wanted, from where it is now."""
         if not self._events:
             return
-        sessions = await self._replicas.sessions()
+        sessions = await self._replicas.recent_sessions()
         if "sessions" in self._events:
             self._tell_sessions(sessions)
         if self._handle is None:

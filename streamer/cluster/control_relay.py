@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -10,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from streamer.cluster.errors import ReplicaGoneError
 from streamer.cluster.fleet_view import Way
 from streamer.cluster.http_relay import HttpRelay
 from streamer.errors import NoPageError, UnknownHandleError
@@ -41,6 +43,14 @@ class Replicas(Protocol):
 
     async def sessions(self) -> list[PlacedSession]:
         """The sessions of all replicas, the newest first."""
+        ...
+
+    async def recent_sessions(self) -> list[PlacedSession]:
+        """`sessions`, as they were a moment ago: replicas are not asked for each call."""
+        ...
+
+    async def replica_of(self, session: str) -> str | None:
+        """Where the session of a handle is; None where the directory does not know."""
         ...
 
 
@@ -77,14 +87,32 @@ class ControlRelay:
     async def _forward(self, request: Request) -> Response:
         """Have the replica of the session answer; any, where there is none and the request may name none."""
         self._check(request)
+        body = await self._http.read(request)
         if request.url.path == ROOT:
-            return await self._http.answer(request)
-        found = session_of(await self._replicas.sessions(), request.query_params.get("session"))
-        return await self._http.answer(request, Way.to(found.replica), session=found.handle)
+            return await self._http.answer(request, body)
+        handle = request.query_params.get("session")
+        with contextlib.suppress(NoPageError, ReplicaGoneError):
+            replica, known = await place_of(self._replicas, handle)
+            if replica is not None:
+                response = await self._http.answer(request, body, Way.to(replica), session=known)
+                if response.status_code != 404:
+                    return response
+        found = session_of(await self._replicas.sessions(), handle)
+        return await self._http.answer(request, body, Way.to(found.replica), session=found.handle)
 
     def _check(self, request: Request) -> None:
         """Raises MissingTokenError, ForbiddenError, TooFastError."""
         self._access.count(self._access.check(request))
+
+
+async def place_of(replicas: Replicas, handle: str | None) -> tuple[str | None, str]:
+    """The replica of a session, None where the directory does not know it, and the handle; for None of the newest. It
+    may have moved or ended since. Raises NoPageError.
+    """
+    if handle is not None:
+        return await replicas.replica_of(handle), handle
+    found = session_of(await replicas.recent_sessions(), None)
+    return found.replica, found.handle
 
 
 def newest(sessions: Sequence[PlacedSession]) -> PlacedSession | None:

@@ -8,15 +8,15 @@ import hashlib
 import logging
 import pickle
 import sys
-import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ray import serve
 
 from streamer.cluster.errors import NoReplicaError
+from streamer.cluster.relayed_socket import Event, RelayedSocket
 from streamer.cluster.routing import Load
 from streamer.cluster.session_directory import UNKEPT, Record, digest
 from streamer.errors import NotKeptError
@@ -34,39 +34,11 @@ if TYPE_CHECKING:
     from streamer.server.session_controls import BackdropFile
 
 TELL_PERIOD_S = 2.0  # between two reports of all sessions to the directory
-SILENCE_S = 20.0  # without a sign of the ingress, after which a conversation ends; it sends one every PING_PERIOD_S
-PING_PERIOD_S = 5.0
-ANSWER = '{"type": "answer"'  # how the server's answers to offers begin
+READY, ANSWER = '{"type": "ready"', '{"type": "answer"'  # how these messages of the server begin
 MAX_AVATARS = 8  # prepared pictures of sessions that came here, the one of the start apart
 _log = logging.getLogger(__name__)
 
 MakeEngine = Callable[[Settings, StartLines], "MadeEngine"]
-Event = tuple[str, Any]  # "open" with the replica's name, "text" with a message for the page, "close" with a code
-
-
-class RelayedSocket:
-    """The WebSocket of one page, whose ends are an ingress elsewhere and the server here."""
-
-    def __init__(self) -> None:
-        self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self.outgoing: asyncio.Queue[Event | None] = asyncio.Queue()
-        self.heard_at = time.monotonic()
-        self.incoming.put_nowait({"type": "websocket.connect"})
-
-    def hear(self, text: str | None) -> None:
-        """Take a message of the page; "" says only that it is there, None that it is gone."""
-        self.heard_at = time.monotonic()
-        if text is None:
-            self.incoming.put_nowait({"type": "websocket.disconnect", "code": 1001})
-        elif text:
-            self.incoming.put_nowait({"type": "websocket.receive", "text": text})
-
-    async def send(self, message: Mapping[str, Any]) -> None:
-        """ASGI's `send`."""
-        if message["type"] == "websocket.send":
-            self.outgoing.put_nowait(("text", message["text"]))
-        elif message["type"] == "websocket.close":
-            self.outgoing.put_nowait(("close", message.get("code", 1000)))
 
 
 class EngineReplica:
@@ -103,25 +75,18 @@ class EngineReplica:
         socket = self._sockets[conversation] = RelayedSocket()
         task = asyncio.get_running_loop().create_task(self._server.app(scope, socket.incoming.get, socket.send))  # type: ignore[arg-type]
         task.add_done_callback(lambda _: socket.outgoing.put_nowait(None))
+        silence = asyncio.get_running_loop().create_task(socket.end_silence())
         try:
             yield "open", self.name
-            while (event := await self._next_event(socket)) is not None:
+            while (event := await socket.outgoing.get()) is not None:
                 yield event
-                if event[0] == "text" and event[1].startswith(ANSWER):
-                    self._tell_now.set()  # a session that is live may come back at any ingress from now on
+                if event[0] == "text" and event[1].startswith((READY, ANSWER)):
+                    self._tell_now.set()  # it has come here, or is live and may come back at any ingress from now on
         finally:
+            silence.cancel()
             socket.hear(None)
             del self._sockets[conversation]
             await asyncio.wait([task], timeout=1.0)
-
-    async def _next_event(self, socket: RelayedSocket) -> Event | None:
-        while True:
-            try:
-                async with asyncio.timeout(PING_PERIOD_S):
-                    return await socket.outgoing.get()
-            except TimeoutError:
-                if time.monotonic() - socket.heard_at > SILENCE_S:
-                    socket.hear(None)
 
     async def hear(self, conversation: str, text: str | None) -> None:
         """A message of a page, see `RelayedSocket.hear`. Messages of one conversation come one after another."""
@@ -129,7 +94,7 @@ class EngineReplica:
             socket.hear(text)
 
     async def http(self, scope: dict[str, Any], body: bytes) -> AsyncIterator[dict[str, Any]]:
-        """The answer to a request, as ASGI messages. body: all of it.
+        """The answer to a request, as ASGI messages, the first with the replica's name. body: all of it.
 
         Where the request began a connection of an encoder or a player, this ends with that, so that Serve does not end
         the replica before.
@@ -153,7 +118,7 @@ class EngineReplica:
             while (message := await answers.get()) is not None:
                 if message.get("status") == 201:
                     location = dict(message["headers"]).get(b"location", b"").decode("latin-1")
-                yield message
+                yield {**message, "replica": self.name} if "status" in message else message
             if location is not None and self._server.whip is not None:
                 self._tell_now.set()  # an encoder may come back at any ingress from now on
                 await self._server.whip.wait_ended(location)
@@ -190,9 +155,10 @@ class EngineReplica:
         carried, file = carry(session), session.controls.backdrop_file
         name = picture_name(carried.key, session.pictures.avatar, self._settings)
         background = "" if file is None else file.name
+        is_busy = bool(carried.film) or session.pictures.is_busy
         return Record(
-            session.id, self.name, pickle.dumps(carried), name, background, carried.film, session.since
-        )  # fmt: skip
+            session.id, self.name, pickle.dumps(carried), name, background, is_busy, session.since, session.moves
+        )
 
     async def adopt(self, secret: str, record: Record[bytes]) -> str:
         """Go on with a session of another replica, see `Conversations.adopt`. Returns this replica's name.
@@ -204,7 +170,6 @@ class EngineReplica:
         avatar = await self._avatar(record.picture) if record.picture else None
         background = await self._background(record.background) if record.background else None
         await self._server.conversations.adopt(secret, carried, avatar, background)
-        await self._tell()
         return self.name
 
     async def _avatar(self, picture: str) -> Avatar:
@@ -251,6 +216,8 @@ class EngineReplica:
         files: dict[str, bytes] = {}
         records = {}
         for secret, session in self._server.conversations.carried().items():
+            if session.is_awaited:
+                continue  # until its page comes it is the former replica's
             record = records[digest(secret)] = self._record(session)
             if (file := session.controls.backdrop_file) is not None:
                 files[file.name] = file.data

@@ -66,6 +66,25 @@ class ReplicaGoneError(KagamiError):
     code = "closed"
 
 
+class SlowReplicaError(KagamiError):
+    """A replica has not answered in time, and nothing says that it has died."""
+
+    code = "closed"
+
+    def __init__(self, waited_s: float) -> None:
+        super().__init__(
+            f"The engine of this session has not answered for {waited_s:.0f} seconds: it may be overloaded; try again."
+        )
+
+
+class RelayedError(KagamiError):
+    """A replica's own error. code: its."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code  # type: ignore[misc]
+
+
 class MovedAwayError(ReplicaGoneError):
     """A request is for a replica that has gone."""
 

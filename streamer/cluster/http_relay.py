@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlencode
 
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 
 from streamer.cluster.errors import NoReplicaError
 from streamer.cluster.fleet_view import Way
@@ -30,8 +30,20 @@ class Answering(Protocol):
     """What answers requests: `ReplicaLinks`."""
 
     def http(self, scope: dict[str, Any], body: bytes, way: str) -> Messages:
-        """The answer of the replica that is found by this way (`Way`), as ASGI messages. Raises ReplicaGoneError."""
+        """The answer of the replica that is found by this way (`Way`), as ASGI messages, of which the first has its
+        name as `replica`. Raises ReplicaGoneError.
+        """
         ...
+
+
+class WholeAnswer(NamedTuple):
+    """A short answer. replica: whose. messages: keeps that replica while it is read, and ends with what the request
+    began there.
+    """
+
+    response: Response
+    replica: str
+    messages: Messages
 
 
 class HttpRelay:
@@ -42,33 +54,27 @@ class HttpRelay:
         self._settings = settings
         self._bodies = 0
 
-    async def answer(self, request: Request, way: str = Way.ANY, **query: str) -> Response:
-        """The answer of the replica that is found by this way. query: further parameters of the address.
+    async def answer(self, request: Request, body: bytes, way: str = Way.ANY, **query: str) -> Response:
+        """The answer of the replica that is found by this way. body: see `read`. query: further parameters of the
+        address.
 
-        Raises NoReplicaError, ReplicaGoneError, TooLargeError, TooFastError.
+        Raises NoReplicaError, ReplicaGoneError.
         """
-        try:
-            start, messages = await self._begin(request, way, query)
-        except ClientDisconnect:
-            return PlainTextResponse("", 400)
+        start, messages = await self._begin(request, body, way, query)
         response = StreamingResponse(_all_bodies(messages), start["status"])
         response.raw_headers = _headers(start)
         return response
 
-    async def whole(self, request: Request, way: str) -> tuple[Response, Messages | None]:
-        """As `answer`, of a short one, with what keeps its replica while it is read: it ends with what the request
-        began there. None where the client has gone.
-        """
-        try:
-            start, messages = await self._begin(request, way, {})
-        except ClientDisconnect:
-            return PlainTextResponse("", 400), None
+    async def whole(self, request: Request, body: bytes, way: str) -> WholeAnswer:
+        """As `answer`, of a short one."""
+        start, messages = await self._begin(request, body, way, {})
         response = Response(b"".join([part async for part in _bodies(messages)]), start["status"])
         response.raw_headers = _headers(start)
-        return response, messages
+        return WholeAnswer(response, start["replica"], messages)
 
-    async def _begin(self, request: Request, way: str, query: dict[str, str]) -> tuple[dict[str, Any], Messages]:
-        body = await self._read_body(request)
+    async def _begin(
+        self, request: Request, body: bytes, way: str, query: dict[str, str]
+    ) -> tuple[dict[str, Any], Messages]:
         scope = plain_scope(request.scope)
         if query:
             kept = [(name, value) for name, value in request.query_params.multi_items() if name not in query]
@@ -79,8 +85,10 @@ class HttpRelay:
         except StopAsyncIteration:
             raise NoReplicaError from None
 
-    async def _read_body(self, request: Request) -> bytes:
-        """All of a request's body. Raises TooLargeError, TooFastError, ClientDisconnect."""
+    async def read(self, request: Request) -> bytes:
+        """All of a request's body, before its way is looked for: it may take long to come, and its session may move
+        meanwhile. Raises TooLargeError, TooFastError, ClientDisconnect.
+        """
         if request.method in ("GET", "HEAD", "OPTIONS"):
             return b""
         if self._bodies >= MAX_BODIES:

@@ -6,13 +6,14 @@ import asyncio
 import logging
 import math
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -20,13 +21,14 @@ from starlette.websockets import WebSocket
 
 from streamer.cluster.control_calls import ClusterCalls
 from streamer.cluster.control_relay import ControlRelay
-from streamer.cluster.errors import NoReplicaError, ReplicaGoneError
+from streamer.cluster.errors import NoReplicaError, ReplicaGoneError, SlowReplicaError
 from streamer.cluster.fleet_view import VIEW, Way
 from streamer.cluster.http_relay import HttpRelay, plain_scope
 from streamer.cluster.labelled_metrics import labelled_metrics
 from streamer.cluster.page_relay import PageRelay
 from streamer.cluster.replica_links import ReplicaLinks
 from streamer.errors import KagamiError, UnknownSessionError
+from streamer.runtime.background_tasks import run_bounded
 from streamer.server import signaling
 from streamer.server.access import (
     AccessMiddleware,
@@ -52,20 +54,19 @@ _log = logging.getLogger(__name__)
 class Ingress:
     """One replica of the front; Serve's proxies pass every request to one of them.
 
-    links: reaches the engines. drain_s: how long sessions may stay on a replica that is taken away. web_client: folder
-    of the page's files.
+    links: reaches the engines. web_client: folder of the page's files. drain_s: how long sessions may stay on a replica
+    that is taken away.
     """
 
     def __init__(
         self,
         links: ReplicaLinks,
         settings: Settings,
-        drain_s: float,
         web_client: Path = WEB_CLIENT,
         limits: Limits | None = None,
     ) -> None:
         self._links = links
-        self._drain_s = drain_s
+        self.drain_s = 0.0
         self._settings = settings
         self._limiters = RateLimiters(limits or Limits())
         self._relays: set[PageRelay] = set()
@@ -89,7 +90,7 @@ class Ingress:
                 WebSocketRoute("/ws", self._relay),
                 Mount("/", StaticFiles(directory=web_client, html=True, check_dir=False)),
             ],
-            exception_handlers={KagamiError: _answer_error},
+            exception_handlers={KagamiError: _answer_error, ClientDisconnect: _answer_nobody},
         )
         app.add_middleware(RequestLimitMiddleware, limiter=self._limiters.requests)
         app.add_middleware(AccessMiddleware, settings=settings)
@@ -112,7 +113,7 @@ class Ingress:
 
     async def _ready(self, request: Request) -> Response:
         """200 where a replica runs that reports; 503 else, for an orchestrator."""
-        is_ready = bool(VIEW.get().loads) or bool(await self._links.broadcast("load"))
+        is_ready = bool(VIEW.get().loads) or bool((await self._links.broadcast("load")).keys() - VIEW.get().leaving)
         return JSONResponse({"status": "ready" if is_ready else "starting"}, 200 if is_ready else 503)
 
     async def _metrics(self, request: Request) -> Response:
@@ -123,12 +124,19 @@ class Ingress:
     async def _forward(self, request: Request) -> Response:
         """Have the replica of the session that a request names answer it, or any where it names none."""
         check_token(request, self._settings.token)
+        body = await self._http.read(request)
         session, way = request.query_params.get("session"), Way.ANY
         if session is not None:
-            if (replica := await self._links.replica_of(session)) is None:
+            if (replica := await self._replica_of(session)) is None:
                 raise UnknownSessionError
             way = Way.to(replica)
-        return await self._http.answer(request, way)
+        return await self._http.answer(request, body, way)
+
+    async def _replica_of(self, session: str) -> str | None:
+        """Where a session is. What comes for one that moves waits until it has: the former replica's is over then."""
+        relay = next((each for each in self._relays if each.session == session), None)
+        replica = None if relay is None else await relay.settled()
+        return await self._links.replica_of(session) if replica is None else replica
 
     async def _relay(self, socket: WebSocket) -> None:
         """One page's WebSocket, see `PageRelay`."""
@@ -170,8 +178,8 @@ class Ingress:
         its share of the surplus.
         """
         view, now = VIEW.get(), time.monotonic()
-        overdue = {name for name, since in view.leaving.items() if now - since > self._drain_s}
-        late = {name for name in overdue if now - view.leaving[name] > self._drain_s + FILM_S}
+        overdue = {name for name, since in view.leaving.items() if now - since > self.drain_s}
+        late = {name for name in overdue if now - view.leaving[name] > self.drain_s + FILM_S}
         moving = []
         for name in {relay.replica for relay in self._relays} - {None}:
             own = [relay for relay in self._relays if relay.replica == name]
@@ -182,14 +190,16 @@ class Ingress:
                 moving += own[: math.ceil(load.surplus * len(own) / max(1, load.live))]
         if self._whip is not None and overdue:
             await self._whip.let_go(overdue)
-        for start in range(0, len(moving), MOVES_AT_ONCE):
-            await asyncio.gather(
-                *(relay.move(overdue, relay.replica not in late) for relay in moving[start : start + MOVES_AT_ONCE])
-            )
+        await run_bounded([partial(relay.move, overdue, relay.replica not in late) for relay in moving], MOVES_AT_ONCE)
+
+
+async def _answer_nobody(request: Request, error: Exception) -> Response:
+    """The answer to a client that has gone before all of its request came."""
+    return PlainTextResponse("", 400)
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:
     """The answer to a request whose route raised a KagamiError."""
-    if isinstance(error, NoReplicaError | ReplicaGoneError):
+    if isinstance(error, NoReplicaError | ReplicaGoneError | SlowReplicaError):
         return error_response(error, 503)
     return await answer_error(request, error)

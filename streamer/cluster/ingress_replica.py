@@ -27,12 +27,16 @@ RETRY_S = 0.5
 class IngressReplica:
     """Made by Serve in a process of its own. Raises PortInUseError, AddressError."""
 
-    async def __init__(self, engines: Any, directory: Any, drain_s: float, settings: Settings) -> None:  # type: ignore[misc]
+    async def __init__(self, engines: Any, directory: Any, settings: Settings) -> None:  # type: ignore[misc]
         listening = await _bind_soon(settings)
-        self._ingress = ingress = Ingress(ReplicaLinks(engines, directory), settings, drain_s)
+        self._ingress = ingress = Ingress(ReplicaLinks(engines, directory), settings)
         self._web = uvicorn.Server(serve_config(ingress.app))
         self._moving = asyncio.get_running_loop().create_task(ingress.keep_moving())
         self._serving = asyncio.get_running_loop().create_task(self._web.serve([listening]))
+
+    def reconfigure(self, config: dict[str, float]) -> None:
+        """Called by Serve after the start, and whenever a redeployment changes the deployment's `user_config`."""
+        self._ingress.drain_s = config["drain_s"]
 
     def check_health(self) -> None:
         """Called by Serve once in a period; where it raises, the replica is replaced. Raises NoReplicaError."""

@@ -8,12 +8,13 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from streamer.cluster.errors import NoReplicaError, ReplicaGoneError
+from streamer.cluster.errors import NoReplicaError, RelayedError, ReplicaGoneError, SlowReplicaError
+from streamer.cluster.relayed_socket import PING_PERIOD_S
 from streamer.cluster.session_directory import Record
 from streamer.errors import KagamiError, OverloadError, ServerFullError
 from streamer.runtime.background_tasks import BackgroundTasks
@@ -24,7 +25,8 @@ from streamer.server.message_channel import MessageSender
 RECOVER_S = 20.0  # how long a session whose replica died waits for another one, before its page is told to come back
 RETRY_S = 0.25
 OLD_MEDIA_S = 5.0  # for which a replica goes on drawing for a session that moved, until the new one answers an offer
-PING_PERIOD_S = 5.0
+READY_TIMEOUT_S = 20.0  # for a replica to say `ready`
+BYE = '{"type": "bye"}'
 _log = logging.getLogger(__name__)
 
 
@@ -91,16 +93,23 @@ class PageRelay:
         self._hello = ""
         self._secret: str | None = None
         self._link: Link | None = None
+        self._record: Record[bytes] | None = None  # with which the session was last taken elsewhere
         self._switching = asyncio.Lock()
         self._offer: str | None = None  # the page's last one; None once a candidate of an older one would be wrong
         self._tasks = BackgroundTasks()
         self._answered = asyncio.Event()
+        self.session = ""  # its name, once it has begun
         self.moves = 0
 
     @property
     def replica(self) -> str | None:
         """Where its session is."""
         return None if self._link is None else self._link.replica
+
+    async def settled(self) -> str | None:
+        """Where its session is, once it is on its way from one replica to another no longer."""
+        async with self._switching:
+            return self.replica
 
     async def run(self) -> None:
         """Relay until either side has closed."""
@@ -109,10 +118,11 @@ class PageRelay:
                 self._hello = await self._socket.receive_text()
             self._secret = _secret_of(self._hello)
             home = None if self._secret is None else await self._replicas.home(self._secret)
-            try:
-                await self._connect(home)
-            except ReplicaGoneError:
-                await self._recover(home)
+            async with self._switching:
+                try:
+                    await self._connect(home)
+                except (ReplicaGoneError, SlowReplicaError):
+                    await self._recover(home)
             await self._relay()
         except (WebSocketDisconnect, TimeoutError):
             pass
@@ -121,11 +131,13 @@ class PageRelay:
         finally:
             await self._close()
 
-    async def move(self, without: Collection[str] = (), spares_films: bool = True) -> bool:
+    async def move(self, without: Collection[str] = (), spares: bool = True) -> bool:
         """Take the session to another replica: it is prepared there first, then the page is told to offer anew, and the
-        former replica draws until the new one has answered. False where no other has room, or there is no session.
+        former replica draws until the new one has answered. False where no other has room, or there is no session:
+        until the new replica has said `ready`, the session is the former one's, with all that it has.
 
-        spares_films: a session whose film is being made, which cannot come along, stays; False as well.
+        spares: a session with something that cannot come along stays: a film that is being made, a picture that is
+        being prepared. False as well.
         """
         async with self._switching:
             link = self._link
@@ -133,24 +145,41 @@ class PageRelay:
                 return False
             try:
                 record = await self._replicas.carry(link.replica, self._secret)
-                if record is None or (record.film and spares_films):
+                if record is None or (record.is_busy and spares):
                     return False
                 target = await self._replicas.adopt(self._secret, record, {link.replica, *without})
-                await self._connect(target)
+                await self._connect(target, is_copy=True)
             except KagamiError as error:
                 _log.info("a session did not move: %s", error)
                 return False
+            self._record = record
             self.moves += 1
-            self._tasks.spawn(self._end_after_answer(link))
+            self._tasks.spawn(self._end_after_answer(link, self._answered))
             return True
 
-    async def _connect(self, replica: str | None, without: Collection[str] = ()) -> None:
-        """Begin a conversation with a replica, with the page's own `hello`, in place of the present one."""
+    async def _connect(self, replica: str | None, without: Collection[str] = (), is_copy: bool = False) -> None:
+        """Begin a conversation with a replica, with the page's own `hello`, in place of the present one as soon as the
+        replica says `ready`. is_copy: the replica has the session for this alone, and is to end it where it fails.
+
+        Raises ReplicaGoneError, SlowReplicaError, and RelayedError where it refuses the page, after which the present
+        conversation goes on.
+        """
         link = await self._replicas.open(self._scope, replica, without)
-        await link.send(self._hello)
+        events = link.events()
+        try:
+            await link.send(self._hello)
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                texts = await _until_ready(events)
+        except (KagamiError, TimeoutError) as error:
+            self._tasks.spawn(_leave(link, BYE if is_copy else None))
+            if isinstance(error, KagamiError):
+                raise
+            raise SlowReplicaError(READY_TIMEOUT_S) from None
+        self.session = json.loads(texts[0])["session"]
         self._answered = asyncio.Event()
         self._offer, self._link = None, link
-        self._tasks.spawn(self._listen(link))
+        self._on_session(self.session, self._secret, link.replica)
+        self._tasks.spawn(self._listen(link, events, texts))
 
     async def _relay(self) -> None:
         """Pass on what the page says, one message after another, and signs of life while it says nothing."""
@@ -183,15 +212,17 @@ class PageRelay:
         text = received.get("text")
         return text if text is not None else (received.get("bytes") or b"").decode("utf-8", "replace")
 
-    async def _listen(self, link: Link) -> None:
-        """Pass on what the replica says, until it closes the conversation or dies."""
+    async def _listen(self, link: Link, events: AsyncIterator[tuple[str, Any]], texts: Sequence[str]) -> None:
+        """Pass on what the replica has said and says, until it closes the conversation or dies."""
         try:
-            async for kind, value in link.events():
+            for text in texts:
+                await self._socket.send_text(text)
+            async for kind, value in events:
                 if link is not self._link:
                     continue  # the session has moved, and this conversation ends in a moment
                 if kind == "close":
                     break
-                if await self._keep_from_page(value, link):
+                if self._keep_from_page(value, link):
                     continue
                 await self._socket.send_text(value)
             if link is self._link:
@@ -207,14 +238,12 @@ class PageRelay:
             _log.warning("a session could not go on elsewhere; its page comes back by itself", exc_info=True)
             await self._sender.close()
 
-    async def _keep_from_page(self, text: str, link: Link) -> bool:
+    def _keep_from_page(self, text: str, link: Link) -> bool:
         """Look at a message of a replica; True where the page is not to see it, since another replica takes over."""
         kind = _kind_of(text)
-        if kind == "ready":
-            self._on_session(json.loads(text)["session"], self._secret, link.replica)
-        elif kind == "answer":
+        if kind == "answer":
             self._answered.set()
-        elif kind == "error" and self._offer is not None and json.loads(text)["code"] == "full":
+        elif kind == "error" and self._offer is not None and _refuses_offer(text):
             moves = self._secret is not None and self._replicas.has_room({link.replica})
             if moves:
                 self._tasks.spawn(self._move_or_say(text))
@@ -222,6 +251,7 @@ class PageRelay:
         return False
 
     async def _move_or_say(self, refusal: str) -> None:
+        """Have another replica answer the page's offer, or show the page that this one has refused it."""
         if not await self.move():
             with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):
                 await self._socket.send_text(refusal)
@@ -230,40 +260,47 @@ class PageRelay:
         """Go on with the session on another replica, or begin a new one there. Closes the WebSocket where none comes
         within RECOVER_S, since the page comes back by itself.
         """
-        self._link = None
+        lost, self._link = self._link, None
+        if lost is not None:
+            self._tasks.spawn(_leave(lost, None))  # it may have been silent only
         without = () if dead is None else (dead,)
         end = time.monotonic() + RECOVER_S
-        record = None if self._secret is None else await self._replicas.find(self._secret)
+        failure: KagamiError = NoReplicaError()
+        if self._secret is not None:
+            self._record = await self._replicas.find(self._secret) or self._record
         while time.monotonic() < end and self._socket.client_state is WebSocketState.CONNECTED:
             try:
-                await self._connect(await self._adopted(record, without), without)
+                target = await self._adopted(self._record, without)
+                await self._connect(target, without, is_copy=target is not None)
                 return
-            except (ReplicaGoneError, ServerFullError, OverloadError):
-                await asyncio.sleep(RETRY_S)  # in which a replica starts in place of the dead one
-        await self._sender.send(signaling.Error.of(NoReplicaError(), fatal=True))
+            except (ReplicaGoneError, SlowReplicaError, ServerFullError, OverloadError) as error:
+                _log.info("a session waits for a replica: %s", error)
+            except RelayedError as error:
+                failure = error
+            await asyncio.sleep(RETRY_S)  # in which a replica starts in place of the dead one
+        await self._sender.send(signaling.Error.of(failure, fatal=True))
         await self._sender.close()
 
     async def _adopted(self, record: Record[bytes] | None, without: Collection[str]) -> str | None:
         """The replica that goes on with the session; None where nothing is known of it, or it cannot go on. Raises
-        ReplicaGoneError, ServerFullError, OverloadError.
+        ReplicaGoneError, SlowReplicaError, ServerFullError, OverloadError.
         """
         if record is None or self._secret is None:
             return None
         try:
             return await self._replicas.adopt(self._secret, record, without)
-        except (ReplicaGoneError, ServerFullError, OverloadError):
+        except (ReplicaGoneError, SlowReplicaError, ServerFullError, OverloadError):
             raise
         except KagamiError as error:
             _log.info("a session begins anew: %s", error)
             return None
 
-    async def _end_after_answer(self, link: Link) -> None:
+    async def _end_after_answer(self, link: Link, answered: asyncio.Event) -> None:
         """End a conversation that another one has replaced, once the page has its new connection."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(OLD_MEDIA_S):
-                await self._answered.wait()
-        with contextlib.suppress(KagamiError):
-            await link.send('{"type": "bye"}')
+                await answered.wait()
+        await _leave(link, BYE)
 
     async def _close(self) -> None:
         self._tasks.cancel()
@@ -276,6 +313,39 @@ class PageRelay:
 def new_conversation() -> str:
     """A name for a conversation, which nobody guesses."""
     return secrets.token_urlsafe(12)
+
+
+async def _until_ready(events: AsyncIterator[tuple[str, Any]]) -> list[str]:
+    """`ready`, and after it what a replica said before. Raises RelayedError where it refuses the page instead, and
+    ReplicaGoneError where it ends the conversation without a word.
+    """
+    before: list[str] = []
+    async for kind, value in events:
+        if kind == "close":
+            break
+        if _kind_of(value) == "ready":
+            return [value, *before]
+        if _is_fatal(value):
+            error = json.loads(value)
+            raise RelayedError(error["code"], error["message"])
+        before.append(value)
+    raise ReplicaGoneError("The engine has closed this connection: it is opened again by itself.")
+
+
+async def _leave(link: Link, word: str | None) -> None:
+    """End a conversation: by `BYE` with the session that is there, by None as a page that may come back."""
+    with contextlib.suppress(KagamiError):
+        await link.send(word)
+
+
+def _is_fatal(text: str) -> bool:
+    """Whether a replica's message is an error after which it closes."""
+    return _kind_of(text) == "error" and bool(json.loads(text)["fatal"])
+
+
+def _refuses_offer(text: str) -> bool:
+    """Whether an error is for an offer that finds no place. Another one ends the conversation, and its page sees it."""
+    return json.loads(text)["code"] == "full" and not _is_fatal(text)
 
 
 def _kind_of(text: str) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from streamer.server.session_handle import session_handle
+
 RECORD_S = 60.0  # a session whose replica tells of it no longer is known for so long
 MAX_PICTURES = 48  # prepared pictures that are kept; one takes some 20 MB at 512 pixels
 UNKEPT = "-"  # name of a picture that is not kept here
@@ -25,8 +27,9 @@ def digest(secret: str) -> str:
 class Record(Generic[Carried]):
     """One session. session: its name. replica: where it is. carried: what it would need elsewhere. picture: the name of
     its prepared picture here; "" for the one that every session starts with. background: the name of its page's own
-    background here; "" without. film: the name of a film that is being made and cannot come along; "" without. since:
-    when it came to its replica, in seconds of the wall clock. told_at: by its replica, on the clock.
+    background here; "" without. is_busy: it has something that cannot come along: a film that is being made, or a
+    picture that is being prepared. since: when its page or encoder came, in seconds of the wall clock. moves: how often
+    it went to another replica. told_at: by its replica, on the clock.
     """
 
     session: str
@@ -34,8 +37,9 @@ class Record(Generic[Carried]):
     carried: Carried
     picture: str
     background: str = ""
-    film: str = ""
+    is_busy: bool = False
     since: float = 0.0
+    moves: int = 0
     told_at: float = 0.0
 
     @property
@@ -51,7 +55,7 @@ class SessionDirectory(Generic[Carried, Picture]):
         self._clock = clock
         self._max_pictures = max_pictures
         self._records: dict[str, Record[Carried]] = {}
-        self._digests: dict[str, str] = {}  # of the records, by session
+        self._digests: dict[str, str] = {}  # of the records, by the names and handles of their sessions
         self._pictures: OrderedDict[str, Picture] = OrderedDict()  # the least recently used first
 
     def __len__(self) -> int:
@@ -71,7 +75,7 @@ class SessionDirectory(Generic[Carried, Picture]):
         for key, record in records.items():
             record.told_at = now
             self._records[key] = record
-            self._digests[record.session] = key
+            self._digests[record.session] = self._digests[session_handle(record.session)] = key
             for name in record.kept:
                 if name in self._pictures:
                     self._pictures.move_to_end(name)
@@ -82,20 +86,25 @@ class SessionDirectory(Generic[Carried, Picture]):
 
     def _has_moved(self, key: str, record: Record[Carried]) -> bool:
         known = self._records.get(key)
-        return known is not None and known.replica != record.replica and known.since > record.since
+        if known is None or known.replica == record.replica:
+            return False
+        if known.session != record.session:  # that page began anew elsewhere
+            return known.since > record.since
+        return known.moves > record.moves
 
     def forget(self, key: str) -> None:
         """Forget a session that has ended."""
         record = self._records.pop(key, None)
-        if record is not None and self._digests.get(record.session) == key:
-            del self._digests[record.session]
+        for name in () if record is None else (record.session, session_handle(record.session)):
+            if self._digests.get(name) == key:
+                del self._digests[name]
 
     def find(self, key: str) -> Record[Carried] | None:
         """The record of the session whose page's secret has this digest."""
         return self._records.get(key)
 
     def replica_of(self, session: str) -> str | None:
-        """Where the session of this name is."""
+        """Where the session of this name, or of this handle, is."""
         record = self._records.get(self._digests.get(session, ""))
         return None if record is None else record.replica
 

@@ -17,12 +17,11 @@ from streamer.cluster.fleet_view import FleetView, Way
 from streamer.cluster.routing import Fleet, Load
 
 CHOICES = 8  # replicas that are compared for a session: docs/performance.md
-LEAVING_S = 3600.0  # a replica that is taken away is reached for so long at most
 
 
 class SessionRouter(RequestRouter):
     """Routes by `Way`. Serve forgets a replica at once when it takes it away, and lets it finish; requests of its
-    sessions still reach it here.
+    sessions still reach it here until it has ended, which a request to it tells.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -37,8 +36,6 @@ class SessionRouter(RequestRouter):
         now = time.monotonic()
         for name in self._known.keys() - running.keys():
             self._leaving.setdefault(name, now)
-            if now - self._leaving[name] > LEAVING_S:
-                del self._known[name]
         self._known.update(running)
         self._leaving = {name: at for name, at in self._leaving.items() if name in self._known and name not in running}
         for name, replica in running.items():
@@ -56,16 +53,24 @@ class SessionRouter(RequestRouter):
         self._fleet.keep(self._fleet.loads.keys() - {replica_id.unique_id})
         self._publish()
 
+    async def _choose_replica_for_request(
+        self, pending_request: PendingRequest, *, is_retry: bool = False
+    ) -> RunningReplica:
+        """The replica that a request names, at once: Serve's queue would hold it while none but leaving replicas run.
+        Raises MovedAwayError where that is gone.
+        """
+        kind, *names = _way_of(pending_request)
+        if kind != "to":
+            return await super()._choose_replica_for_request(pending_request, is_retry=is_retry)
+        if (replica := self._known.get(names[0])) is None:
+            raise MovedAwayError
+        return replica
+
     async def choose_replicas(
         self, candidate_replicas: list[RunningReplica], pending_request: PendingRequest | None = None
     ) -> list[list[RunningReplica]]:
-        """One replica. A request to one that is gone fails with MovedAwayError."""
-        kind, *names = (Way.ANY if pending_request is None else pending_request.metadata.session_id).split()
-        if kind == "to":
-            replica = self._known.get(names[0])
-            if replica is None and pending_request is not None:
-                pending_request.future.set_exception(MovedAwayError())
-            return [[replica or candidate_replicas[0]]]
+        """One replica, by the share of its capacity that is live."""
+        kind, *names = _way_of(pending_request)
         others = [each for each in candidate_replicas if each.replica_id.unique_id not in names] or candidate_replicas
         if kind == "seat":
             # Where none has room, the engine of any refuses, with its own sentence.
@@ -82,3 +87,8 @@ class SessionRouter(RequestRouter):
 
     def _publish(self) -> None:
         fleet_view.VIEW.put(FleetView(dict(self._fleet.loads), dict(self._leaving)))
+
+
+def _way_of(request: PendingRequest | None) -> list[str]:
+    """The words of a request's way."""
+    return (Way.ANY if request is None else request.metadata.session_id or Way.ANY).split()

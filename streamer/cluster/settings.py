@@ -49,6 +49,11 @@ class ClusterSettings:
         float, Meta(ge=0, le=86400),
         Flag("how long the sessions of a replica that is taken away may stay there, seconds; then they move", CLUSTER),
     ] = 60.0  # fmt: skip
+    surge: Annotated[
+        int, Meta(ge=0, le=100),
+        Flag("replicas beyond those that are wanted while a redeployment replaces them, percent, at least one; 0 stops "
+             "former ones first, for a cluster without room", CLUSTER),
+    ] = 20  # fmt: skip
     upscale_delay_s: Annotated[
         float, Meta(ge=0, le=3600), Flag("how long more replicas are wanted before they start, seconds", CLUSTER)
     ] = 5.0

@@ -44,7 +44,9 @@ def serve_here(cluster: ClusterSettings, settings: Settings, print_line: Callabl
 
 
 def serve_there(cluster: ClusterSettings, settings: Settings, print_line: Callable[[str], None]) -> None:
-    """Put the application on a cluster, in place of an earlier one. Raises KagamiError."""
+    """Put the application on a cluster; of an earlier one those replicas are replaced that the settings concern.
+    Raises KagamiError.
+    """
     assert cluster.address is not None
     start_ray(cluster.address)
     run(cluster, settings)
@@ -72,13 +74,17 @@ def run(cluster: ClusterSettings, settings: Settings, make: MakeEngine | None = 
     """Run the application and wait until its replicas answer. make: see `EngineReplica`. Raises ReplicasFailedError."""
     serve.start(proxy_location="Disabled")  # an ingress has a socket of its own
     serve_without_waiting(make_application(cluster, settings, make), name=NAME, route_prefix=None, _blocking=False)
-    end = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < end:
+    seen: list[Any] = []
+    changed_at = time.monotonic()
+    while time.monotonic() < changed_at + START_TIMEOUT_S + cluster.drain_s:  # former replicas end one after another
         status = serve.status().applications[NAME]
         if status.status == ApplicationStatus.RUNNING:
             return
         if status.status in (ApplicationStatus.DEPLOY_FAILED, ApplicationStatus.UNHEALTHY):
             raise ReplicasFailedError(_last_words(status))
+        states = [each.replica_states for each in status.deployments.values()]
+        if states != seen:
+            seen, changed_at = states, time.monotonic()
         time.sleep(POLL_S)
     raise ReplicasFailedError("they are not ready in time")
 

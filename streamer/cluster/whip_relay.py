@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Collection
+from functools import partial
 from typing import Protocol
 
 from starlette.requests import Request
@@ -14,15 +15,18 @@ from starlette.routing import Route
 
 from streamer.cluster.control_relay import PlacedSession, newest
 from streamer.cluster.fleet_view import VIEW, Way
-from streamer.cluster.http_relay import HttpRelay, Messages
+from streamer.cluster.http_relay import HttpRelay, Messages, WholeAnswer
 from streamer.cluster.session_directory import Record, digest
 from streamer.errors import KagamiError
+from streamer.runtime.background_tasks import run_bounded
 from streamer.server.access import is_from_this_machine, may_see_figures
 from streamer.server.whip_resources import encoder_secret
 from streamer.server.whip_routes import NEWEST
 from streamer.settings import Settings
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+MAX_TRIES = 4  # replicas that are asked to take one encoder
+LET_GO_AT_ONCE = 16  # connections of replicas that are taken away
 _log = logging.getLogger(__name__)
 
 
@@ -35,7 +39,8 @@ class Replicas(Protocol):
     async def adopt(self, secret: str, record: Record[bytes], without: Collection[str]) -> str: ...
     async def release(self, replica: str, name: str) -> None: ...
     async def let_go(self, replica: str, location: str) -> None: ...
-    async def sessions(self) -> list[PlacedSession]: ...
+    async def recent_sessions(self) -> list[PlacedSession]: ...
+    def has_room(self, without: Collection[str]) -> bool: ...
     def note(self, session: str, secret: str | None, replica: str) -> None: ...
 
 
@@ -59,10 +64,12 @@ class WhipRelay:
 
     async def let_go(self, overdue: Collection[str]) -> None:
         """End the connections of replicas that are taken away; encoders and players come back by themselves."""
-        for replica, location in list(self._held.values()):
-            if replica in overdue:
-                with contextlib.suppress(KagamiError):
-                    await self._replicas.let_go(replica, location)
+        held = [partial(self._let_go, *each) for each in self._held.values() if each[0] in overdue]
+        await run_bounded(held, LET_GO_AT_ONCE)
+
+    async def _let_go(self, replica: str, location: str) -> None:
+        with contextlib.suppress(KagamiError):
+            await self._replicas.let_go(replica, location)
 
     def close(self) -> None:
         """Hold no replica any more."""
@@ -70,22 +77,37 @@ class WhipRelay:
             task.cancel()
 
     async def _answer(self, request: Request) -> Response:
+        body = await self._http.read(request)
         is_new = request.method == "POST" and "id" not in request.path_params
         if not is_new or not self._may_come(request):  # the replica says why not
-            return await self._http.answer(request, self._way_of_location(request))
+            return await self._http.answer(request, body, self._way_of_location(request))
         name = request.path_params.get("name")
         is_camera = request.url.path.startswith("/whip")
-        way = await (self._way_of_camera(name) if is_camera else self._way_of_player(name))
-        response, messages = await self._http.whole(request, way)
-        if messages is not None and response.status_code == 201:
+        if is_camera:
+            answer = await self._publish(request, body, await self._way_of_camera(name))
+        else:
+            answer = await self._http.whole(request, body, await self._way_of_player(name))
+        response = answer.response
+        if response.status_code == 201:
             location = response.headers["location"]
-            replica = location.rpartition(".")[2]
             if is_camera:
-                self._replicas.note(digest(encoder_secret(location.split("/")[2])), None, replica)
-            task = asyncio.get_running_loop().create_task(_hold(messages))
-            self._held[task] = replica, location
+                self._replicas.note(digest(encoder_secret(location.split("/")[2])), None, answer.replica)
+            task = asyncio.get_running_loop().create_task(_hold(answer.messages))
+            self._held[task] = answer.replica, location
             task.add_done_callback(lambda task: self._held.pop(task, None))
         return response
+
+    async def _publish(self, request: Request, body: bytes, way: str) -> WholeAnswer:
+        """The answer to an encoder, of the next replica with room where one has none: encoders try again late or never.
+        Raises ReplicaGoneError.
+        """
+        full: list[str] = []
+        while True:
+            answer = await self._http.whole(request, body, way)
+            full.append(answer.replica)
+            if answer.response.status_code != 503 or len(full) >= MAX_TRIES or not self._replicas.has_room(full):
+                return answer
+            way = Way.seat(*full)
 
     def _may_come(self, request: Request) -> bool:
         """As `WhipRoutes` has it: those who may see figures, and without a token programs of this machine alone."""
@@ -129,7 +151,7 @@ class WhipRelay:
 
     async def _way_of_player(self, name: str | None) -> str:
         if name is None or name == NEWEST:
-            found = newest(await self._replicas.sessions())
+            found = newest(await self._replicas.recent_sessions())
             return Way.ANY if found is None else Way.to(found.replica)
         home = await self._replicas.home(encoder_secret(name))
         return Way.ANY if home is None else Way.to(home)

@@ -179,10 +179,13 @@ class Engine:
         else:
             self._release_left()
 
-    def admit(self, avatar: Avatar, controls: Controls, on_failure: Callable[[KagamiError], None]) -> EngineSession:
+    def admit(
+        self, avatar: Avatar, controls: Controls, on_failure: Callable[[KagamiError], None], is_newest: bool = True
+    ) -> EngineSession:
         """Add a session, which tracks and draws nothing before its `start`.
 
-        on_failure: called once, in any thread, if the session fails. Sessions that left count until their trackers have
+        on_failure: called once, in any thread, if the session fails. is_newest: else it is put before all others, as
+        one that began earlier in another server. Sessions that left count until their trackers have
         ended, so that there are never more trackers than `max_sessions`. Raises ServerFullError, OverloadError,
         EngineClosedError.
         """
@@ -195,7 +198,7 @@ class Engine:
             session = EngineSession(
                 avatar, controls, self._track, self._on_motion, on_failure, self._schedule, self._on_sound, self._feed
             )
-            self._sessions.append(session)
+            self._sessions.insert(len(self._sessions) if is_newest else 0, session)
             self._admitted += 1
             return session
 

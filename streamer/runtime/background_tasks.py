@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from typing import Any
 
 
@@ -32,3 +32,16 @@ class BackgroundTasks:
         for task in self:
             if task is not own:
                 task.cancel()
+
+
+async def run_bounded(works: Iterable[Callable[[], Awaitable[object]]], most: int) -> None:
+    """Call all and await what they return, at most so many at once. The first error is raised when all have ended."""
+    free = asyncio.Semaphore(most)
+
+    async def run(work: Callable[[], Awaitable[object]]) -> None:
+        async with free:
+            await work()
+
+    for failure in await asyncio.gather(*(run(work) for work in works), return_exceptions=True):
+        if failure is not None:
+            raise failure

@@ -22,7 +22,8 @@ class CarriedSession:
     session: its secret name, which stays. role: of its page or encoder. name: of its picture. key: what that was
     prepared from; of the picture that every session starts with it holds `session_pictures.START` alone. handover:
     None before the first calibration. film: the name of a film that is being made, which does not come along; "" for
-    none. A background of the page's own goes by itself.
+    none. since: when its page or encoder came, in seconds of the wall clock. moves: how often it went to another
+    server before. A background of the page's own goes by itself.
     """
 
     session: str
@@ -34,6 +35,8 @@ class CarriedSession:
     mood: MoodReading
     handover: Handover | None
     film: str
+    since: float
+    moves: int
 
 
 def carry(session: Session) -> CarriedSession:
@@ -41,7 +44,7 @@ def carry(session: Session) -> CarriedSession:
     pictures, controls = session.pictures, session.controls
     return CarriedSession(
         session.id, session.role, pictures.name, pictures.key, controls.current, controls.paused, controls.mood.reading,
-        controls.handover, session.film.unfinished,
+        controls.handover, session.film.unfinished, session.since, session.moves,
     )  # fmt: skip
 
 
@@ -57,6 +60,7 @@ async def restore(
 
     Raises ServerFullError, OverloadError, EngineClosedError.
     """
+    session.since, session.moves, session.is_awaited = carried.since, carried.moves + 1, True
     session.controls.restore(carried.controls, carried.paused)
     session.controls.mood.restore(carried.mood)
     session.film.lose(carried.film)

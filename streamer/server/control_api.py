@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +30,7 @@ from streamer.server.executors import Executors
 from streamer.server.rate_limits import RateLimiters
 from streamer.server.session import Session
 from streamer.server.session_events import Message, SessionEvents
+from streamer.server.session_handle import session_handle
 from streamer.server.snapshot import encode_snapshot
 from streamer.sources.acts import FACE_NAMES, GESTURE_NAMES
 
@@ -253,8 +253,8 @@ class ControlApi:
 
 
 def handle_of(session: Session) -> str:
-    """The public name of a session: eight hexadecimal digits, from which its secret id does not follow."""
-    return hashlib.sha256(session.id.encode()).hexdigest()[:8]
+    """The public name of a session."""
+    return session_handle(session.id)
 
 
 def describe() -> Values:

@@ -25,7 +25,7 @@ from streamer.rigging.backdrop import Backdrop
 from streamer.server import signaling
 from streamer.server.access import address_of, check_token, is_from_this_machine
 from streamer.server.carried_session import CarriedSession, restore
-from streamer.server.kept_sessions import KEEP_S, KeptSessions
+from streamer.server.kept_sessions import KEEP_S, MAX_KEPT, KeptSessions
 from streamer.server.message_channel import MessageReceiver, MessageSender
 from streamer.server.session import Send, Session, drop
 from streamer.server.session_controls import BackdropFile
@@ -91,7 +91,8 @@ class Conversations:
         self.sessions: dict[str, Session] = {}
         self.events = SessionEvents()
         self.encoders: dict[str, Session] = {}  # those that `publish` a camera, by the secret under which they are kept
-        self._kept: KeptSessions[Session] = KeptSessions(keep_s)
+        most = max(MAX_KEPT, services.engine.max_sessions)  # all go at once where a proxy or an ingress is replaced
+        self._kept: KeptSessions[Session] = KeptSessions(keep_s, most)
         self._services = services
         self._avatar = avatar
         self._name = name

@@ -26,12 +26,13 @@ Kept = TypeVar("Kept", bound=KeptSession)
 class KeptSessions(Generic[Kept]):
     """Sessions without a page, by the secret that their page chose. Used on the event loop.
 
-    Each is closed after `keep_s` seconds, or earlier: when MAX_KEPT others came after it, or when somebody needs its
+    Each is closed after `keep_s` seconds, or earlier: when `most` others came after it, or when somebody needs its
     place (`close_oldest`). So no session without a page keeps a person out.
     """
 
-    def __init__(self, keep_s: float = KEEP_S) -> None:
+    def __init__(self, keep_s: float = KEEP_S, most: int = MAX_KEPT) -> None:
         self._keep_s = keep_s
+        self._most = most
         self._kept: dict[str, tuple[Kept, asyncio.TimerHandle]] = {}  # the oldest first
         self._closing = BackgroundTasks()
 
@@ -48,7 +49,7 @@ class KeptSessions(Generic[Kept]):
         self.drop(secret)
         timer = asyncio.get_running_loop().call_later(self._keep_s, self.drop, secret)
         self._kept[secret] = session, timer
-        while len(self._kept) > MAX_KEPT:
+        while len(self._kept) > self._most:
             self.drop(next(iter(self._kept)))
 
     def take(self, secret: str) -> Kept | None:

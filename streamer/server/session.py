@@ -73,6 +73,8 @@ class Session:
         self.is_viewer = role == "view"
         self.is_resumed = False  # whether it goes on where another page, or another server, left it
         self.since = time.time()  # when its page or encoder came, in seconds of the wall clock
+        self.moves = 0  # from one server to another
+        self.is_awaited = False  # it came from another server, and its page has not followed yet
         self.failure: KagamiError | None = None
         self.on_message: Callable[[signaling.ServerMessage], object] = lambda _: None
         self.controls = SessionControls(services.settings)
@@ -147,9 +149,11 @@ class Session:
         """Go on with a page that came back; `begin` answers its `hello`. For the arguments see the class."""
         self._send_to_page, self._on_end, self._address = send, on_end, address
         self._last_state = None
-        self.since = time.time()
+        self.since = self.since if self.is_awaited else time.time()
         self._connection.expect_offer()
-        self.is_resumed = True
+        self.is_resumed, self.is_awaited = True, False
+        if self._engine_session is not None:  # with a place, also where another server answered its offers
+            self._begin_reports()
 
     async def begin(self) -> None:
         """Answer the page's `hello` with `ready`."""
@@ -239,9 +243,7 @@ class Session:
                 self._leave_engine()
             raise
         await self.send(signaling.Answer(answer))
-        if self._report_task is None:
-            self._report_task = self._loop.create_task(self._send_reports())
-            self._report_task.add_done_callback(self._on_reports_end)
+        self._begin_reports()
 
     async def enter_engine(self) -> EngineSession | None:
         """The engine session, admitted now if there is none yet; None for a viewer.
@@ -255,7 +257,7 @@ class Session:
             while self._engine.waits_for_trackers and time.monotonic() < deadline:
                 await asyncio.sleep(TRACKER_POLL_S)
             self._engine_session = self._engine.admit(
-                self.pictures.avatar, self.controls.current, self._on_engine_failure
+                self.pictures.avatar, self.controls.current, self._on_engine_failure, is_newest=self.moves == 0
             )
             self.controls.join(self._engine_session)
             self.pictures.show()
@@ -316,6 +318,11 @@ class Session:
         if self.failure is None and not self._closed:
             self.failure = failure
             self._on_end()
+
+    def _begin_reports(self) -> None:
+        if self._report_task is None:
+            self._report_task = self._loop.create_task(self._send_reports())
+            self._report_task.add_done_callback(self._on_reports_end)
 
     async def _send_reports(self) -> None:
         """Send the state whenever it changes and the statistics once in STATS_PERIOD_S, until the session closes."""

@@ -252,8 +252,13 @@ class SessionPictures:
         if idle and not self._closed and not self.avatar.is_framed(self._framing()):
             self._reframe_task = asyncio.get_running_loop().create_task(self._prepare_frame())
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a picture is read or prepared."""
+        return self._uploading or (self._prepare_task is not None and not self._prepare_task.done())
+
     def _check_idle(self) -> None:
-        if self._uploading or (self._prepare_task is not None and not self._prepare_task.done()):
+        if self.is_busy:
             raise BusyError
 
     def use_kept(self, name: str, key: CharacterKey) -> None:

@@ -100,17 +100,13 @@ def _free_port() -> int:
 
 def main(folder: str, *flags: str) -> None:
     """The process. folder: of Ray's logs and sockets."""
-    from ray.serve._private import client  # noqa: PLC0415 - Ray
-
     from streamer.cluster import start  # noqa: PLC0415 - Ray
     from streamer.cluster.settings import read_cluster_settings  # noqa: PLC0415
     from tests.support.cluster_engine import make_fake_engine  # noqa: PLC0415
 
-    # Serve gives each deployment a new version, and replaces all replicas of another one: `shrink` is to end one alone.
-    vars(client).update(get_random_string=lambda: "the same")
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what Ray prints is no answer
-    options = {"num_cpus": 3, "include_dashboard": False, "object_store_memory": STORE_BYTES, "_temp_dir": folder}
+    options = {"num_cpus": 4, "include_dashboard": False, "object_store_memory": STORE_BYTES, "_temp_dir": folder}
     start.start_ray(None, **options)
     try:
         start.run(*read_cluster_settings(flags, {}), make_fake_engine)
@@ -125,7 +121,7 @@ def main(folder: str, *flags: str) -> None:
 
 async def _answer(command: str, *arguments: str, flags: Sequence[str]) -> Any:
     """record, with a page's secret: what the directory knows of its session. kill, with a replica's name: SIGKILL.
-    shrink: take one of the replicas away.
+    shrink: take one of the replicas away. redeploy, with further flags: run the application with them from now on.
     """
     import ray  # noqa: PLC0415
     from ray import serve  # noqa: PLC0415
@@ -144,8 +140,9 @@ async def _answer(command: str, *arguments: str, flags: Sequence[str]) -> Any:
         }  # fmt: skip
     if command == "kill":
         ray.kill(ray.get_actor(f"SERVE_REPLICA::{start.NAME}#engine#{arguments[0]}", namespace="serve"))
-    elif command == "shrink":
-        cluster, settings = read_cluster_settings([*flags, "--replicas", "1"], {})
+    elif command in ("shrink", "redeploy"):
+        others = ["--replicas", "1"] if command == "shrink" else arguments
+        cluster, settings = read_cluster_settings([*flags, *others], {})
         application = start.make_application(cluster, settings, make_fake_engine)
         start.serve_without_waiting(application, name=start.NAME, route_prefix=None, _blocking=False)
     return None

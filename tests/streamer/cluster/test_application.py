@@ -174,6 +174,13 @@ async def test_encoder_and_player_meet_at_one_replica_and_end_by_their_locations
             assert (await http.delete(location)).status_code == 404, "it was not ended before"
 
 
+async def leave(page: Page) -> None:
+    """End a page's session, which the cluster has not ended before."""
+    told = [message for message in page.messages if message["type"] not in ("stats", "candidate", "state")]
+    assert not page.closed.is_set(), f"the cluster has closed the WebSocket of a page, after {told[-6:]}"
+    await page.send(type="bye")
+
+
 async def known(cluster: ClusterProcess, secret: str, **values: Any) -> dict[str, Any]:
     """What the directory knows of a session, once that has these values."""
     async with asyncio.timeout(PATIENCE_S):
@@ -201,7 +208,7 @@ async def test_sessions_of_a_killed_replica_go_on_at_the_other_one(
         for number in range(4):  # until a page comes to where the encoder is
             secret, page = f"a-secret-for-a-killed-replica-{number}", page_of(address)
             await stack.enter_async_context(page)
-            stack.push_async_callback(page.send, type="bye")
+            stack.push_async_callback(leave, page)
             hello = await page.hello(resume=secret)
             await page.start(FakeCamera())
             await page.wait_for_frames(2)
@@ -227,6 +234,42 @@ async def test_sessions_of_a_killed_replica_go_on_at_the_other_one(
         async with WhipEncoder(f"{address}/whip/me", FakeCamera(), token=TOKEN):
             controls = await http.get("/api/v1/controls", params={"session": handle})
             assert controls.json()["controls"]["head"] == 0.5, "the encoder's session did not go on"
+
+
+@pytest.mark.skipif(
+    "KAGAMI_CLUSTER_FAULTS" not in os.environ, reason="starts two more engines: set KAGAMI_CLUSTER_FAULTS=1"
+)
+async def test_sessions_go_on_at_the_new_replicas_of_a_redeployment(cluster: ClusterProcess, address: str) -> None:
+    """Their pages' WebSockets stay open, since the ingress has no part in what is changed."""
+    async with contextlib.AsyncExitStack() as stack, client_of(address, params={"token": TOKEN}) as http:
+        pages = []
+        for number in range(2):
+            secret, page = f"a-secret-for-a-redeployment-{number}", page_of(address)
+            await stack.enter_async_context(page)
+            stack.push_async_callback(leave, page)
+            hello = await page.hello(resume=secret)
+            await page.start(FakeCamera())
+            await page.wait_for_frames(2)
+            query = {"session": hello["session"], "name": "red.png"}
+            sent = await http.put("/api/picture", params=query, content=png((200, 30, 30)))
+            assert sent.is_success, sent.text
+            await page.receive("picture-status", stage="ready")
+            pages.append((page, hello["session"]))
+        await cluster.ask("redeploy", "--max-sessions", "9")
+        async with asyncio.timeout(START_S):
+            while True:
+                health = (await http.get("/api/health")).json()
+                if [each["max_sessions"] for each in health["replicas"].values()] == [9, 9]:
+                    break
+                await asyncio.sleep(0.2)
+        assert health["draining"] == [] and sum(each["sessions"] for each in health["replicas"].values()) == 2
+        for page, session in pages:
+            await page.receive("ready", count=2)
+            again = [message for message in page.messages if message["type"] == "ready"][-1]
+            assert again["resumed"] and (again["session"], again["picture"]["name"]) == (session, "red.png")
+            await page.drop_peer()
+            await page.start(FakeCamera())
+            await page.wait_for_frames(2)
 
 
 class BrowserPage:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Collection
+from collections.abc import Collection
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from streamer.cluster import control_calls
-from streamer.cluster.control_calls import ClusterCalls, RelayedError
+from streamer.cluster.control_calls import ClusterCalls
 from streamer.cluster.control_relay import PlacedSession
-from streamer.cluster.errors import ReplicaGoneError
+from streamer.cluster.errors import RelayedError, ReplicaGoneError
 from streamer.errors import NoPageError, UnknownHandleError
 from streamer.server.control_api import Caller
 from streamer.server.control_api_socket import ApiEvent
+from tests.support.replica_links import FakeLink
 
 TIMEOUT_S = 10.0
 CALLER = Caller("127.0.0.1", "a program")
@@ -26,47 +27,53 @@ def session(replica: str, since: float, handle: str) -> PlacedSession:
     return PlacedSession(replica, since, {"session": handle, "live": True})
 
 
-class Link:
-    """A WebSocket to a replica, which answers every call with its name, and `act` with an error."""
+class Link(FakeLink):
+    """A WebSocket to a replica, which answers every call with its name, `act` with an error, and those of sessions that
+    have `left` with that.
+    """
 
     def __init__(self, replica: str) -> None:
-        self.replica = replica
-        self.heard: list[Any] = []
-        self._events: asyncio.Queue[tuple[str, Any] | None] = asyncio.Queue()
+        super().__init__(replica)
+        self.left: set[str] = set()
 
-    def say(self, **message: Any) -> None:
-        self._events.put_nowait(("text", json.dumps(message)))
-
-    def die(self) -> None:
-        self._events.put_nowait(None)
-
-    async def events(self) -> AsyncIterator[tuple[str, Any]]:
-        while (event := await self._events.get()) is not None:
-            yield event
-        raise ReplicaGoneError("dead")
-
-    async def send(self, text: str | None) -> None:
-        message = json.loads(text) if text else text
-        self.heard.append(message)
-        if message and message["do"] == "act":
+    def reply(self, message: dict[str, Any]) -> None:
+        if message.get("session") in self.left:
+            self.say(id=message["id"], error={"code": "no-session", "message": "It is not here."})
+        elif message["do"] == "act":
             self.say(id=message["id"], error={"code": "busy", "message": "It is busy."})
-        elif message and message["do"] != "mood":  # which is never answered
+        elif message["do"] != "mood":  # which is never answered
             self.say(id=message["id"], ok={"replica": self.replica})
 
     @property
+    def calls(self) -> list[dict[str, Any] | None]:
+        """What it heard, None for the end."""
+        return [json.loads(each) if each else None for each in self.heard]
+
+    @property
     def subscribed(self) -> list[tuple[list[str], str | None]]:
-        return [(each["events"], each.get("session")) for each in self.heard if each and each["do"] == "subscribe"]
+        return [(each["events"], each.get("session")) for each in self.calls if each and each["do"] == "subscribe"]
 
 
 class Replicas:
-    """links: to each replica, in turn."""
+    """links: to each replica, in turn. directory: replicas by handle, as far as it knows. asked: how often all
+    replicas were.
+    """
 
     def __init__(self, *sessions: PlacedSession) -> None:
         self.links: dict[str, Link] = {}
         self.listed = list(sessions)
+        self.directory: dict[str, str] = {}
+        self.asked = 0
 
     async def sessions(self) -> list[PlacedSession]:
+        self.asked += 1
+        return await self.recent_sessions()
+
+    async def recent_sessions(self) -> list[PlacedSession]:
         return sorted(self.listed, key=lambda each: -each.since)
+
+    async def replica_of(self, session: str) -> str | None:
+        return self.directory.get(session)
 
     async def open(self, scope: dict[str, Any], replica: str | None, without: Collection[str] = ()) -> Link:
         assert replica is not None and scope["path"] == "/api/v1/ws"
@@ -123,8 +130,22 @@ async def test_call_reaches_the_replica_of_its_session_over_one_websocket_each()
         with pytest.raises(NoPageError):
             await program.calls.call("state", {}, CALLER)
     a, b = replicas.links["a"], replicas.links["b"]
-    assert [each and each["do"] for each in a.heard] == ["state", "control", None], "what is held at a has not ended"
-    assert [each and each["session"] for each in b.heard] == ["bbbb", None]
+    assert [each and each["do"] for each in a.calls] == ["state", "control", None], "what is held at a has not ended"
+    assert [each and each["session"] for each in b.calls] == ["bbbb", None]
+
+
+async def test_call_asks_all_replicas_only_where_the_directory_knows_no_better() -> None:
+    replicas = Replicas(session("a", 1, "aaaa"), session("b", 2, "bbbb"))
+    replicas.directory = {"aaaa": "a"}
+    async with Program(replicas) as program:
+        assert await program.calls.call("state", {}, CALLER, "aaaa") == {"replica": "a"}
+        assert await program.calls.call("state", {}, CALLER) == {"replica": "b"}
+        assert replicas.asked == 0
+        assert await program.calls.call("state", {}, CALLER, "bbbb") == {"replica": "b"}
+        assert replicas.asked == 1
+        replicas.links["a"].left, replicas.listed[0] = {"aaaa"}, session("b", 3, "aaaa")
+        assert await program.calls.call("state", {}, CALLER, "aaaa") == {"replica": "b"}, "it has moved"
+        assert replicas.asked == 2
 
 
 async def test_call_fails_with_the_replicas_own_sentence_and_with_one_where_it_dies() -> None:

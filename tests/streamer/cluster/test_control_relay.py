@@ -30,14 +30,26 @@ class Replicas:
 
     def __init__(self, *sessions: PlacedSession) -> None:
         self.listed = sorted(sessions, key=lambda each: -each.since)
+        self.directory: dict[str, str] = {}  # replicas by handle, as far as it knows
+        self.left: dict[str, str] = {}  # sessions that are not any more where it says
+        self.asked = 0  # how often all replicas were
 
     async def sessions(self) -> list[PlacedSession]:
+        self.asked += 1
         return self.listed
+
+    async def recent_sessions(self) -> list[PlacedSession]:
+        return self.listed
+
+    async def replica_of(self, session: str) -> str | None:
+        return self.directory.get(session)
 
     async def http(self, scope: dict[str, Any], body: bytes, way: str) -> AsyncIterator[dict[str, Any]]:
         asked = {"way": way, "query": scope["query_string"].decode(), "body": body.decode()}
         headers = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
-        yield {"type": "http.response.start", "status": 202, "headers": headers}
+        has_left = any(way == f"to {replica}" and name in asked["query"] for name, replica in self.left.items())
+        status = 404 if has_left else 202
+        yield {"type": "http.response.start", "status": status, "headers": headers, "replica": way}
         yield {"type": "http.response.body", "body": json.dumps(asked).encode()}
 
 
@@ -60,6 +72,18 @@ async def test_call_goes_to_the_replica_of_its_session_and_without_one_to_the_ne
         newest = await http.get("/snapshot", params={"format": "webp"})
         assert newest.json() == {"way": "to b", "query": "format=webp&session=bbbb", "body": ""}
         assert (await http.get(ROOT)).json()["way"] == "any"
+
+
+async def test_call_asks_all_replicas_only_where_the_directory_knows_no_better() -> None:
+    replicas = Replicas(session("a", 1, "aaaa"), session("b", 2, "bbbb"))
+    replicas.directory = {"aaaa": "a"}
+    async with client(replicas) as http:
+        assert (await http.get("/state", params={"session": "aaaa"})).json()["way"] == "to a"
+        assert (await http.get("/state")).json()["way"] == "to b" and replicas.asked == 0
+        assert (await http.get("/state", params={"session": "bbbb"})).json()["way"] == "to b" and replicas.asked == 1
+        replicas.left, replicas.listed = {"aaaa": "a"}, [session("b", 3, "aaaa")]
+        moved = await http.patch("/controls", params={"session": "aaaa"}, json={"head": 1.5})
+        assert (moved.json()["way"], moved.json()["body"]) == ("to b", '{"head":1.5}') and replicas.asked == 2
 
 
 async def test_sessions_of_all_replicas_are_listed_with_one_newest() -> None:

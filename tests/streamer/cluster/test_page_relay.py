@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Collection
+from collections.abc import Collection
 from typing import Any
 
 import pytest
 from starlette.websockets import WebSocketState
 
 from streamer.cluster import page_relay
-from streamer.cluster.errors import MovedAwayError, NoReplicaError, ReplicaGoneError
-from streamer.cluster.page_relay import PageRelay
+from streamer.cluster.errors import MovedAwayError, NoReplicaError, ReplicaGoneError, SlowReplicaError
+from streamer.cluster.page_relay import BYE, PageRelay
 from streamer.cluster.session_directory import Record
 from streamer.errors import ServerFullError
+from tests.support.replica_links import FakeLink
 
 SECRET = "q3J5rX0b9Qy1xT7uJ5mW2R"
 HELLO = json.dumps({"type": "hello", "protocol": 1, "resume": SECRET})
@@ -60,51 +61,48 @@ class Socket:
                 await self.changed.wait()
 
 
-class Link:
+class Link(FakeLink):
     """One conversation with a replica: `hello` is answered by `ready`, an offer by an answer or a refusal."""
 
     def __init__(self, fleet: Fleet, replica: str) -> None:
-        self.fleet, self.replica = fleet, replica
-        self.heard: list[str | None] = []
-        self._events: asyncio.Queue[tuple[str, Any] | None] = asyncio.Queue()
-
-    def say(self, **message: Any) -> None:
-        self._events.put_nowait(("text", json.dumps(message)))
-
-    def end(self) -> None:
-        """Die."""
-        self._events.put_nowait(None)
-
-    async def events(self) -> AsyncIterator[tuple[str, Any]]:
-        while (event := await self._events.get()) is not None:
-            yield event
-        raise ReplicaGoneError("dead")
+        super().__init__(replica)
+        self.fleet = fleet
 
     async def send(self, text: str | None) -> None:
         if self.replica in self.fleet.dead:
             raise MovedAwayError
-        self.heard.append(text)
-        kind = json.loads(text)["type"] if text else ""
-        if kind == "hello":
+        await super().send(text)
+
+    def reply(self, message: dict[str, Any]) -> None:
+        kind = message["type"]
+        if kind == "hello" and self.replica in self.fleet.dying:
+            self.die()
+        elif kind == "hello" and self.replica in self.fleet.refusing:
+            self.say(type="error", code="full", message="Too many pages are open.", fatal=True)
+            self.close()
+        elif kind == "hello":
             self.say(type="ready", session="name", resumed=self.replica in self.fleet.adopted)
+        elif kind == "offer" and self.replica in self.fleet.full:
+            self.say(type="error", code="full", message="The server is full.", fatal=False)
         elif kind == "offer":
-            if self.replica in self.fleet.full:
-                self.say(type="error", code="full", message="The server is full.", fatal=False)
-            else:
-                self.say(type="answer", sdp=self.replica)
+            self.say(type="answer", sdp=self.replica)
         elif kind == "bye":
-            self._events.put_nowait(("close", 1000))
+            self.close()
 
 
 class Fleet:
     """Replicas a and b, as `Replicas`. links: of all conversations, in turn. adopted: where the session was taken.
-    refusals: of full replicas to take it.
+    refusals: of full replicas to take it. dying: those that die at `hello`. refusing: those with no place for one more
+    page. slow: those that do not answer in time.
     """
 
     def __init__(self) -> None:
         self.links: list[Link] = []
         self.dead: set[str] = set()
         self.full: set[str] = set()
+        self.dying: set[str] = set()
+        self.refusing: set[str] = set()
+        self.slow: set[str] = set()
         self.adopted: list[str] = []
         self.refusals = 0
         self.record: Record[bytes] | None = Record("name", "a", b"carried", "")
@@ -118,6 +116,9 @@ class Fleet:
         chosen = replica or next((each for each in "ab" if each not in {*without, *self.dead}), None)
         if chosen is None or chosen in self.dead:
             raise ReplicaGoneError("none")
+        if chosen in self.slow:
+            self.slow.remove(chosen)
+            raise SlowReplicaError(10.0)
         self.links.append(Link(self, chosen))
         return self.links[-1]
 
@@ -194,11 +195,11 @@ async def test_relay_moves_a_session_and_lets_the_former_replica_draw_until_the_
         await socket.until(lambda: kinds(socket).count("ready") == 2)
         former, present = fleet.links
         assert (former.replica, present.replica, relay.replica) == ("a", "b", "b")
-        assert '{"type": "bye"}' not in former.heard and socket.sent[-1]["resumed"]
+        assert BYE not in former.heard and socket.sent[-1]["resumed"]
         former.say(type="stats")  # of a session that has moved: the page learns nothing of it
         socket.say(CANDIDATE, OFFER, CANDIDATE)
         await socket.until(lambda: kinds(socket).count("answer") == 2)
-        await socket.until(lambda: '{"type": "bye"}' in former.heard or socket.changed.set())
+        await socket.until(lambda: BYE in former.heard or socket.changed.set())
         assert present.heard[:2] == [HELLO, OFFER], "a candidate of the former connection was passed on"
         assert "stats" not in kinds(socket)
 
@@ -230,12 +231,12 @@ async def test_relay_does_not_move_where_nobody_has_room(fleet: Fleet) -> None:
         await socket.until(lambda: "answer" in kinds(socket))
 
 
-async def test_session_with_a_film_in_the_making_stays_until_it_has_to_move(fleet: Fleet) -> None:
-    fleet.record = Record("name", "a", b"carried", "", film="talk.mp4")
+async def test_session_with_something_that_cannot_come_along_stays_until_it_has_to_move(fleet: Fleet) -> None:
+    fleet.record = Record("name", "a", b"carried", "", is_busy=True)
     async with Running(fleet) as (relay, socket):
         await socket.until(lambda: bool(socket.sent))
         assert not await relay.move() and relay.replica == "a"
-        assert await relay.move(spares_films=False)
+        assert await relay.move(spares=False)
         await socket.until(lambda: kinds(socket).count("ready") == 2)
 
 
@@ -244,7 +245,7 @@ async def test_session_of_a_dead_replica_goes_on_at_another_one(fleet: Fleet) ->
         socket.say(OFFER)
         await socket.until(lambda: "answer" in kinds(socket))
         fleet.dead = {"a"}
-        fleet.links[0].end()
+        fleet.links[0].die()
         await socket.until(lambda: kinds(socket).count("ready") == 2)
         assert relay.replica == "b" and fleet.adopted == ["b"] and socket.sent[-1]["resumed"]
         socket.say(OFFER)
@@ -268,7 +269,7 @@ async def test_session_of_which_nothing_is_known_begins_anew_after_a_death(fleet
     async with Running(fleet) as (relay, socket):
         await socket.until(lambda: bool(socket.sent))
         fleet.dead = {"a"}
-        fleet.links[0].end()
+        fleet.links[0].die()
         await socket.until(lambda: kinds(socket).count("ready") == 2)
         assert relay.replica == "b" and fleet.adopted == [] and not socket.sent[-1]["resumed"]
 
@@ -280,7 +281,7 @@ async def test_session_of_a_dead_replica_waits_for_room_elsewhere_and_is_the_sam
     async with Running(fleet) as (relay, socket):
         await socket.until(lambda: bool(socket.sent))
         fleet.dead, fleet.full = {"a"}, {"b"}
-        fleet.links[0].end()
+        fleet.links[0].die()
         async with asyncio.timeout(TIMEOUT_S):
             while fleet.refusals < 2:
                 await asyncio.sleep(0.01)
@@ -297,7 +298,7 @@ async def test_page_is_told_to_come_back_where_no_replica_is_left(
     async with Running(fleet) as (_, socket):
         await socket.until(lambda: bool(socket.sent))
         fleet.dead = {"a", "b"}
-        fleet.links[0].end()
+        fleet.links[0].die()
         await socket.until(lambda: socket.application_state is WebSocketState.DISCONNECTED)
         assert socket.sent[-1] == {"type": "error", "code": "closed", "message": str(NoReplicaError()), "fatal": True}
 
@@ -316,3 +317,79 @@ async def test_page_sees_the_refusal_where_every_replica_is_full(fleet: Fleet) -
         socket.say(OFFER)
         await socket.until(lambda: "error" in kinds(socket))
         assert socket.sent[-1]["code"] == "full"
+
+
+@pytest.mark.parametrize("failing", ["dying", "refusing"])
+async def test_session_stays_where_it_is_with_all_it_has_until_the_new_replica_is_ready(
+    fleet: Fleet, failing: str
+) -> None:
+    setattr(fleet, failing, {"b"})
+    running = Running(fleet)
+    async with running as (relay, socket):
+        socket.say(OFFER)
+        await socket.until(lambda: "answer" in kinds(socket))
+        assert not await relay.move() and relay.replica == "a" and relay.moves == 0
+        assert running.sessions == [("name", SECRET, "a")], "uploads would go to a replica that has not the session"
+        socket.say(OFFER)
+        await socket.until(lambda: kinds(socket).count("answer") == 2)
+        assert kinds(socket) == ["ready", "answer", "answer"]
+        former, other = fleet.links
+        assert other.heard == [HELLO, BYE] and BYE not in former.heard, "the copy was to end, and not the session"
+        fleet.dying, fleet.refusing = set(), set()
+        assert await relay.move() and running.sessions[-1] == ("name", SECRET, "b")
+
+
+async def test_what_comes_for_a_session_that_moves_waits_for_its_new_replica(fleet: Fleet) -> None:
+    async with Running(fleet) as (relay, socket):
+        await socket.until(lambda: bool(socket.sent))
+        assert await relay.settled() == "a"
+        fleet.may_adopt.clear()
+        moving = asyncio.create_task(relay.move())
+        async with asyncio.timeout(TIMEOUT_S):
+            while not relay._switching.locked():
+                await asyncio.sleep(0)
+        upload = asyncio.create_task(relay.settled())
+        fleet.may_adopt.set()
+        assert await moving and await upload == "b"
+
+
+async def test_session_goes_on_with_what_it_moved_with_where_the_directory_knows_nothing_of_it_yet(
+    fleet: Fleet,
+) -> None:
+    async with Running(fleet) as (relay, socket):
+        await socket.until(lambda: bool(socket.sent))
+        assert await relay.move()
+        await socket.until(lambda: kinds(socket).count("ready") == 2)
+        fleet.record, fleet.dead = None, {"b"}
+        fleet.links[1].die()
+        await socket.until(lambda: kinds(socket).count("ready") == 3)
+        assert relay.replica == "a" and fleet.adopted == ["b", "a"] and socket.sent[-1]["resumed"]
+
+
+async def test_page_sees_that_it_lost_its_place_to_another_though_other_replicas_have_room(fleet: Fleet) -> None:
+    async with Running(fleet) as (relay, socket):
+        fleet.full = {"a"}
+        socket.say(OFFER)
+        await socket.until(lambda: relay.replica == "b")
+        socket.say(OFFER)
+        await socket.until(lambda: "answer" in kinds(socket))
+        fleet.full = set()
+        fleet.links[1].say(type="error", code="full", message="Too many pages are open.", fatal=True)
+        fleet.links[1].close()
+        await socket.until(lambda: socket.application_state is WebSocketState.DISCONNECTED)
+        assert socket.sent[-1]["message"] == "Too many pages are open."
+
+
+async def test_page_that_meets_a_slow_replica_is_served_by_another_one(fleet: Fleet) -> None:
+    fleet.slow = {"a"}
+    async with Running(fleet) as (_, socket):
+        await socket.until(lambda: "ready" in kinds(socket))
+        assert len(fleet.links) == 1 and "error" not in kinds(socket)
+
+
+async def test_page_that_every_replica_refuses_is_told_why(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_relay, "RECOVER_S", 0.05)
+    fleet.refusing = {"a", "b"}
+    async with Running(fleet) as (_, socket):
+        await socket.until(lambda: socket.application_state is WebSocketState.DISCONNECTED)
+        assert [each["message"] for each in socket.sent] == ["Too many pages are open."]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from streamer.cluster.session_directory import RECORD_S, UNKEPT, Record, SessionDirectory, digest
+from streamer.server.session_handle import session_handle
 
 SECRET = "q3J5rX0b9Qy1xT7uJ5mW2R"
 
@@ -28,7 +29,7 @@ def test_directory_knows_where_a_session_is_by_its_name_and_by_the_digest_of_its
     made.tell("a", {digest(SECRET): record()})
     found = made.find(digest(SECRET))
     assert found is not None and found.carried == "what s needs"
-    assert made.replica_of("s") == "a"
+    assert made.replica_of("s") == made.replica_of(session_handle("s")) == "a"
     assert made.find(digest("other")) is None and made.replica_of("other") is None
 
 
@@ -38,7 +39,7 @@ def test_directory_forgets_what_its_replica_does_not_tell_of_any_more() -> None:
     made.tell("a", {"two": record("2")})
     assert made.replica_of("1") is None and made.replica_of("2") == "a"
     made.tell("a", {})
-    assert len(made) == 0
+    assert len(made) == 0 and made.replica_of(session_handle("2")) is None
 
 
 def test_directory_keeps_the_sessions_of_a_dead_replica_for_a_time() -> None:
@@ -95,7 +96,7 @@ def test_directory_keeps_the_background_of_a_session_as_long_as_somebody_has_it(
 
 def test_replica_that_still_draws_for_a_session_that_moved_does_not_take_it_back() -> None:
     made = directory()
-    former, present = Record("s", "a", "what s needs", "", since=1.0), Record("s", "b", "what s needs", "", since=2.0)
+    former, present = Record("s", "a", "what s needs", ""), Record("s", "b", "what s needs", "", moves=1)
     for replica, told in (("a", former), ("b", present), ("a", former)):
         made.tell(replica, {"one": told})
     assert made.replica_of("s") == "b"
@@ -104,3 +105,12 @@ def test_replica_that_still_draws_for_a_session_that_moved_does_not_take_it_back
     made.tell("b", {})
     made.tell("a", {"one": former})
     assert made.replica_of("s") == "a"
+
+
+def test_session_that_began_anew_elsewhere_is_not_taken_for_the_former_one() -> None:
+    made = directory()
+    former = Record("s", "a", "what s needs", "", since=1.0, moves=3)
+    present = Record("t", "b", "what t needs", "", since=2.0)
+    for replica, told in (("a", former), ("b", present), ("a", former)):
+        made.tell(replica, {"one": told})
+    assert made.replica_of("t") == "b"

@@ -36,18 +36,26 @@ class Replicas:
         self.records: dict[str, Record[bytes]] = {}
         self.homes: dict[str, str] = {}
         self.ended = asyncio.Event()
+        self.letting_go = 0  # of two that are let go at once
+        self.both_let_go = asyncio.Event()
         self.listed: list[PlacedSession] = []
         self.is_full = False
+        self.full: set[str] = set()  # replicas that refuse encoders
         self.gone: set[str] = set()  # replicas that do not answer any more
 
     async def http(self, scope: dict[str, Any], body: bytes, way: str) -> AsyncIterator[dict[str, Any]]:
         self.asked.append((scope["method"], scope["path"], way))
         kind, name = [*scope["path"].split("/")[1:3], "1-b"][:2]
-        replica = way.removeprefix("to ") if way.startswith("to ") else "b"
+        way_to, *without = way.split()
+        replica = without[0] if way_to == "to" else next(each for each in "bac" if each not in without)
         headers = [(b"location", f"/{kind}/{name}/secret.{replica}".encode())] if scope["method"] == "POST" else []
         if way == "any":
             headers = []
-        yield {"type": "http.response.start", "status": 201 if headers else 204, "headers": headers}
+        if replica in self.full and headers:
+            yield {"type": "http.response.start", "status": 503, "headers": [], "replica": replica}
+            return
+        status = 201 if headers else 204
+        yield {"type": "http.response.start", "status": status, "headers": headers, "replica": replica}
         yield {"type": "http.response.body", "body": b"v=0"}
         if headers:
             await self.ended.wait()
@@ -78,9 +86,16 @@ class Replicas:
 
     async def let_go(self, replica: str, location: str) -> None:
         self.done.append(("let go", replica, location))
+        self.letting_go += 1
+        if self.letting_go == 2:
+            self.both_let_go.set()
+        await self.both_let_go.wait()
 
-    async def sessions(self) -> list[PlacedSession]:
+    async def recent_sessions(self) -> list[PlacedSession]:
         return self.listed
+
+    def has_room(self, without: Collection[str]) -> bool:
+        return not set("abc") <= set(without)
 
     def note(self, session: str, secret: str | None, replica: str) -> None:
         self.homes[session] = replica
@@ -180,18 +195,35 @@ async def test_player_without_a_name_goes_to_the_newest_live_session_of_all(view
     assert [way for _, _, way in replicas.asked] == ["any", "to a"]
 
 
-async def test_replica_is_held_while_a_connection_lives_and_let_go_when_it_is_overdue(view: SharedView) -> None:
+async def test_replica_is_held_while_its_connections_live_and_they_are_let_go_together_when_it_is_overdue(
+    view: SharedView,
+) -> None:
     replicas = Replicas()
     async with Programs(replicas) as http:
-        await http.post("/whip/me", content="v=0")
+        for name in ("me", "you"):
+            await http.post(f"/whip/{name}", content="v=0")
         await http.relay.let_go({"a"})
-        assert replicas.done == [] and len(http.relay._held) == 1
-        await http.relay.let_go({"b"})
-        assert replicas.done == [("let go", "b", "/whip/me/secret.b")]
+        assert replicas.done == [] and len(http.relay._held) == 2
+        async with asyncio.timeout(MESSAGE_TIMEOUT_S):  # each ends only when the other one does
+            await http.relay.let_go({"b"})
+        assert replicas.done == [("let go", "b", f"/whip/{name}/secret.b") for name in ("me", "you")]
         replicas.ended.set()
         async with asyncio.timeout(MESSAGE_TIMEOUT_S):
             while http.relay._held:
                 await asyncio.sleep(0)
+
+
+async def test_encoder_that_a_full_replica_refuses_is_taken_by_another_one(view: SharedView) -> None:
+    replicas = Replicas()
+    replicas.full = {"b", "a"}
+    async with Programs(replicas) as http:
+        answer = await http.post("/whip/me", content="v=0")
+        assert (answer.status_code, answer.headers["location"]) == (201, "/whip/me/secret.c")
+        assert [way for _, _, way in replicas.asked] == ["seat", "seat b", "seat b a"]
+        assert replicas.homes[digest(SECRET)] == "c"
+        replicas.full = {"a", "b", "c"}
+        refused = await http.post("/whip/you", content="v=0")
+        assert refused.status_code == 503 and len(replicas.asked) == 6
 
 
 async def test_nothing_moves_for_a_program_that_may_not_come(view: SharedView) -> None:

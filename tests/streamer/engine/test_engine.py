@@ -17,6 +17,7 @@ from streamer.errors import (
     ServerFullError,
     SessionError,
 )
+from streamer.generation.controls import Controls
 from streamer.rigging.picture import Picture
 from streamer.runtime.mailbox import MailboxClosed
 from tests.support.engines import TIMEOUT_S, admit, brightness, received, running, take, until
@@ -189,6 +190,13 @@ def test_engine_ends_only_the_session_whose_tracker_fails_and_closes_it() -> Non
         take(good.new_output())
         assert not no_failures
     assert trackers[0].closed == 1
+
+
+def test_session_that_came_from_another_server_is_not_the_newest() -> None:
+    with running() as engine:
+        own, _ = admit(engine)
+        moved = engine.admit(FakeAvatar(32, 32, (0, 0, 200)), Controls(), lambda _: None, is_newest=False)
+        assert engine.sessions == (moved, own)
 
 
 def test_watchers_receive_the_newest_session() -> None:

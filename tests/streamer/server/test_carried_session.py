@@ -13,6 +13,7 @@ import pytest
 from streamer.errors import ServerFullError
 from streamer.frames import CameraFrame
 from streamer.rigging.backdrop import Backdrop
+from streamer.server import media_deadlines
 from streamer.server.carried_session import CarriedSession, carry
 from streamer.server.session_controls import BackdropFile
 from streamer.settings import Settings
@@ -60,9 +61,12 @@ async def test_session_goes_on_in_another_server_with_its_name_picture_controls_
         assert (carried.session, carried.name, carried.controls.head) == (first["session"], "red.png", 1.5)
         await server.conversations.adopt(SECRET, carried, FakeAvatar(colour=(200, 30, 30)))
         assert server.engine.session_count == 1, "it has no place"
+        moved = server.conversations.carried()[SECRET]
+        assert (moved.is_awaited, moved.since, moved.moves) == (True, carried.since, 1)
         async with Page(socket_url(new)) as page:
             again = await page.hello(resume=SECRET)
             assert again["resumed"] and again["session"] == first["session"]
+            assert not moved.is_awaited and moved.since == carried.since, "it began where it was before"
             assert (again["picture"]["name"], again["controls"]["head"]) == ("red.png", 1.5)
             await page.start(FakeCamera())
             await page.wait_for_frames(3)
@@ -112,3 +116,16 @@ async def test_adopted_session_whose_page_does_not_come_ends() -> None:
         await server.conversations.adopt("another-secret-of-a-page", replace(carried, session="other"), None)
         assert server.engine.session_count == 2
         await wait_until_settled(lambda: server.engine.session_count == 1)
+
+
+async def test_adopted_session_whose_page_comes_and_offers_nothing_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media_deadlines, "RECONNECT_TIMEOUT_S", 0.3)
+    async with serving() as (address, server), Page(socket_url(address)) as page:
+        await page.hello(resume=SECRET)
+        await page.start(FakeCamera())
+        carried = replace(carry(server.conversations.carried()[SECRET]), session="other")
+        await server.conversations.adopt(SECRET[::-1], carried, None)
+        async with Page(socket_url(address)) as moved:
+            await moved.hello(resume=SECRET[::-1])
+            assert (await moved.receive("error", code="no-media"))["fatal"]
+            await wait_until_settled(lambda: server.engine.session_count == 1)

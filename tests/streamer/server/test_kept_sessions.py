@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from streamer.errors import KagamiError, SessionError
-from streamer.server.kept_sessions import MAX_KEPT, KeptSessions
+from streamer.server.kept_sessions import KeptSessions
 
 
 class FakeSession:
@@ -43,11 +43,11 @@ async def test_session_that_nobody_takes_is_closed() -> None:
 
 
 async def test_kept_sessions_are_bounded_and_the_oldest_goes() -> None:
-    kept, sessions = KeptSessions[FakeSession](), [FakeSession() for _ in range(MAX_KEPT + 1)]
+    kept, sessions = KeptSessions[FakeSession](most=2), [FakeSession() for _ in range(3)]
     for number, session in enumerate(sessions):
         kept.keep(str(number), session)
     await settle()
-    assert [session.closed for session in sessions] == [1] + [0] * MAX_KEPT
+    assert [session.closed for session in sessions] == [1, 0, 0]
     assert await kept.close_oldest() and sessions[1].closed == 1
     await kept.close()
     assert all(session.closed == 1 for session in sessions) and not await kept.close_oldest()
