@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,25 +17,25 @@ from playwright.sync_api import Page, expect
 from tests.browser.actions import await_frames, go_live
 from tests.browser.conftest import OpenPage
 from tests.browser.kagami import STUB, KagamiServer
+from tests.support.stub_forks import ANY_TRACKER_PORT
 
 PERIOD_S = 1 / 60
 DRIVES = re.compile(r"^iFacialMocap, \d+ times a second$")
 
 
 @pytest.fixture(scope="module")
-def port() -> int:
-    """A UDP port that was free."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        number: int = free.getsockname()[1]
-        return number
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KagamiServer]:
+    log = tmp_path_factory.mktemp("tracker") / "log.txt"
+    with KagamiServer(Path(log), ANY_TRACKER_PORT, program=STUB) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[KagamiServer]:
-    log = tmp_path_factory.mktemp("tracker") / "log.txt"
-    with KagamiServer(Path(log), "--ifacialmocap", str(port), program=STUB) as started:
-        yield started
+def port(server: KagamiServer) -> int:
+    """The UDP port at which it receives."""
+    with urllib.request.urlopen(f"{server.url}api/config") as answer:
+        (tracker,) = json.load(answer)["trackers"]
+    return int(tracker["port"])
 
 
 @contextmanager

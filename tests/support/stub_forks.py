@@ -16,6 +16,7 @@ from streamer.runtime.prctl import end_with_parent
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL_S = 0.02
+ANY_TRACKER_PORT = "--any-tracker-port"  # a flag of stub servers alone
 
 
 class StubForks:

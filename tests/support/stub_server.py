@@ -1,11 +1,13 @@
 """The real server with a fake pipeline and tracker, for tests of the page: `python -m tests.support.stub_server [flags
 of run_server.py]`.
 
+It has one flag more, ANY_TRACKER_PORT: iFacialMocap is received at a port that is free, which `/api/config` names.
 It starts at once, and its avatar is a flat colour that follows the brightness of the camera.
 """
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +16,7 @@ from streamer.engine.engine import Engine
 from streamer.engine.output_feed import OutputFeed
 from streamer.frames import CameraFrame
 from streamer.osc.tracker_receiver import TrackerReceiver
-from streamer.osc.udp_ports import open_udp_ports
+from streamer.osc.udp_ports import UdpPorts, open_udp_ports
 from streamer.rigging.picture import Picture
 from streamer.runtime import fork_server
 from streamer.server.app import Server
@@ -22,11 +24,12 @@ from streamer.server.certificate import machine_addresses, machine_names, make_c
 from streamer.server.listening import bind, run
 from streamer.server.phone import phone_address
 from streamer.server.recorder import Recorder
-from streamer.settings import read_settings
+from streamer.settings import Settings, read_settings
 from streamer.tracking.tracker import TrackedMotion
 from tests.support.fakes import FakeAvatar, FakeCharacter, FakeOutput, FakePictureProcess, FakePipeline, FakeTracker
 from tests.support.film_worker import FakeFilmWorker
 from tests.support.page import UNLIMITED
+from tests.support.stub_forks import ANY_TRACKER_PORT
 
 CALIBRATION_FRAMES = 40
 PRELOADED = ["streamer.rigging.backdrop", "streamer.rigging.picture_process", "tests.support.film_worker"]
@@ -56,12 +59,23 @@ class SmilingTracker(FakeTracker):
         )
 
 
+def read() -> tuple[Settings, UdpPorts]:
+    """The settings of the command line, and their ports."""
+    arguments = [each for each in sys.argv[1:] if each != ANY_TRACKER_PORT]
+    settings = read_settings(arguments)
+    if len(arguments) == len(sys.argv[1:]):
+        return settings, open_udp_ports(settings)
+    ports = open_udp_ports(replace(settings, ifacialmocap="127.0.0.1:0"))
+    number = ports.trackers[-1].bound.getsockname()[1]
+    return replace(settings, ifacialmocap=f"127.0.0.1:{number}"), ports
+
+
 def main() -> None:
-    settings = read_settings()
+    settings, ports = read()
     fork_server.preload(PRELOADED)
     fork_server.warm_up()
     listening = bind(settings)
-    trackers = TrackerReceiver(open_udp_ports(settings).trackers)
+    trackers = TrackerReceiver(ports.trackers)
     trackers.start()
     engine = Engine(
         FakePipeline(delay=0.02, prepare_delay=0.5), SmilingTracker, settings.fps, settings.max_sessions,
