@@ -7,8 +7,10 @@ Packets are read here, and not by python-osc, since that reads for ever where a 
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 Argument = float | int | str | bool | bytes
@@ -16,7 +18,8 @@ Argument = float | int | str | bool | bytes
 MAX_DEPTH = 4  # of bundles within bundles; no program sends any
 _BUNDLE = b"#bundle\0"
 _NOW = (1).to_bytes(8, "big")  # the time tag "immediately"
-_NUMBERS = {"i": ">i", "f": ">f", "h": ">q", "d": ">d"}
+_NUMBERS = {"i": "i", "f": "f", "h": "q", "d": "d"}  # by their letters in `struct`
+_INT = struct.Struct(">i")
 _CONSTANTS = {"T": True, "F": False}
 
 
@@ -78,7 +81,7 @@ def _decode(packet: bytes, at: int, end: int, depth: int) -> Iterator[OscMessage
     if at > end:
         raise DatagramError("a bundle ends in its time tag")
     while at < end:
-        size = int(_number(">i", packet, at, end))
+        size = _size(packet, at, end)
         at += 4
         if size <= 0 or size % 4 or at + size > end:
             raise DatagramError(f"an element of a bundle has {size} bytes")
@@ -96,35 +99,46 @@ def _decode_message(packet: bytes, at: int, end: int) -> OscMessage:
     if not tags.startswith(","):
         raise DatagramError("the type tags begin with no comma")
     arguments: list[Argument] = []
-    for tag in tags[1:]:
-        if tag in _CONSTANTS:
-            arguments.append(_CONSTANTS[tag])
-        elif tag in _NUMBERS:
-            number = _number(_NUMBERS[tag], packet, at, end)
-            if not math.isfinite(number):
+    for part in _parts(tags):
+        if isinstance(part, struct.Struct):
+            if at + part.size > end:
+                raise DatagramError("a number is cut off")
+            numbers = part.unpack_from(packet, at)
+            if not all(map(math.isfinite, numbers)):
                 raise DatagramError("a number is not finite")
-            arguments.append(number)
-            at += struct.calcsize(_NUMBERS[tag])
-        elif tag == "s":
+            arguments += numbers
+            at += part.size
+        elif part in _CONSTANTS:
+            arguments.append(_CONSTANTS[part])
+        elif part == "s":
             text, at = _decode_text(packet, at, end)
             arguments.append(text)
-        elif tag == "b":
-            size = int(_number(">i", packet, at, end))
+        elif part == "b":
+            size = _size(packet, at, end)
             at += 4
             if size < 0 or at + size > end:
                 raise DatagramError(f"a blob has {size} bytes")
             arguments.append(packet[at : at + size])
             at += size + -size % 4
         else:
-            raise DatagramError(f"the type {tag!r} is not read")
+            raise DatagramError(f"the type {part!r} is not read")
     return OscMessage(address, tuple(arguments))
 
 
-def _number(kind: str, packet: bytes, at: int, end: int) -> int | float:
-    if at + struct.calcsize(kind) > end:
+@lru_cache(64)
+def _parts(tags: str) -> tuple[str | struct.Struct, ...]:
+    """The types after the comma, those of numbers that follow one another in one struct."""
+    runs = re.findall(f"[{''.join(_NUMBERS)}]+|.", tags[1:], re.S)
+    return tuple(
+        struct.Struct(">" + "".join(map(_NUMBERS.__getitem__, run))) if run[0] in _NUMBERS else run for run in runs
+    )
+
+
+def _size(packet: bytes, at: int, end: int) -> int:
+    if at + _INT.size > end:
         raise DatagramError("a number is cut off")
-    number: int | float = struct.unpack_from(kind, packet, at)[0]
-    return number
+    size: int = _INT.unpack_from(packet, at)[0]
+    return size
 
 
 def _decode_text(packet: bytes, at: int, end: int) -> tuple[str, int]:

@@ -1,15 +1,15 @@
-"""A UDP port for other programs on the event loop: datagrams, or the OSC messages in them, at a bounded rate.
+"""A UDP port for other programs: datagrams, or the OSC messages in them, at a bounded rate.
 
 Whoever sends too much, too large or what is no OSC is dropped at little cost, and the console says so now and then.
 
-    bound = open_port("--osc", "127.0.0.1", 39540)             # early, so that a taken port is told at once
-    port = await listen(bound, osc_messages(on_message))       # later, on the event loop
-    port.close()
+    bound = open_port("--osc", "127.0.0.1", 39540)  # early, so that a taken port is told at once
+    thread = DatagramThread("osc")
+    thread.add(bound, DatagramPort(bound.getsockname(), osc_messages(on_message)))
+    thread.start()
 """
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import logging
 import socket
@@ -17,7 +17,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 from streamer.addresses import is_loopback
 from streamer.errors import KagamiError
@@ -76,30 +76,8 @@ def find_address(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any,
     return family, address
 
 
-async def listen(
-    bound: socket.socket,
-    on_datagram: OnDatagram,
-    each: Rate = EACH,
-    clock: Callable[[], float] = time.monotonic,
-    largest: int = MAX_DATAGRAM_BYTES,
-    piece: int = MAX_DATAGRAM_BYTES,
-) -> DatagramPort:
-    """Call `on_datagram` on the running loop with what arrives at a socket of `open_port`, which the port then owns.
-
-    each: how often one address may send; all together TOTAL_OF_EACH times that. largest: bytes of a datagram.
-    piece: bytes; for each so many of its own a datagram counts as one more, since it takes time in proportion. A
-    socket bound to a loopback address takes nothing from elsewhere. `on_datagram` may raise DatagramError for what it
-    cannot read; that, as whatever else it raises, costs this datagram alone.
-    """
-    host = bound.getsockname()[0]
-    _, port = await asyncio.get_running_loop().create_datagram_endpoint(
-        lambda: DatagramPort(on_datagram, is_loopback(host), each, clock, largest, piece), sock=bound
-    )
-    return port
-
-
 def osc_messages(on_message: OnMessage) -> OnDatagram:
-    """For `listen`: calls `on_message` with each OSC message of a datagram. One that is no OSC has none."""
+    """For `DatagramPort`: calls `on_message` with each OSC message of a datagram. One that is no OSC has none."""
 
     def on_datagram(datagram: bytes, source: Source) -> None:
         for address, arguments in decode(datagram):
@@ -108,61 +86,56 @@ def osc_messages(on_message: OnMessage) -> OnDatagram:
     return on_datagram
 
 
-class DatagramPort(asyncio.DatagramProtocol):
-    """A port that `listen` opened. dropped: datagrams that nobody was called with. address: its host and number."""
+class DatagramPort:
+    """Has a function called with those datagrams of a port that are to be heard.
+
+    address: where the port is bound; at a loopback address nothing from elsewhere is taken. each: how often one address
+    may send; all together TOTAL_OF_EACH times that. largest: bytes of a datagram. piece: bytes; for each so many of its
+    own a datagram counts as one more, since it takes time in proportion. `on_datagram` may raise DatagramError for what
+    it cannot read; that, as whatever else it raises, costs this datagram alone.
+
+    dropped: datagrams that nobody was called with.
+    """
 
     def __init__(
         self,
+        address: tuple[Any, ...],
         on_datagram: OnDatagram,
-        loopback_only: bool,
-        each: Rate,
-        clock: Callable[[], float],
+        each: Rate = EACH,
+        clock: Callable[[], float] = time.monotonic,
         largest: int = MAX_DATAGRAM_BYTES,
         piece: int = MAX_DATAGRAM_BYTES,
     ) -> None:
         self.dropped = 0
-        self.address: Source = ("", 0)
+        self.largest = largest
         self._on_datagram = on_datagram
-        self._loopback_only = loopback_only
+        self._number = int(address[1])
+        self._loopback_only = is_loopback(address[0])
         self._each = each
-        self._largest = largest
         self._piece = piece
         self._clock = clock
         self._total = TokenBucket(Rate(TOTAL_OF_EACH * each.burst, TOTAL_OF_EACH * each.per_s), clock)
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
         self._told_at: dict[str, float] = {}  # by kind of fault, of which there are five
-        self._transport: asyncio.DatagramTransport | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
-        self.address = transport.get_extra_info("sockname")[:2]
-
-    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
-        """Called for each datagram; the same work for each that is dropped, however large."""
-        source = (str(addr[0]), int(addr[1]))
+    def take(self, data: bytes, address: tuple[Any, ...]) -> None:
+        """Take a datagram; the same work for each that is dropped, however large. address: of who sent it."""
+        source = (str(address[0]), int(address[1]))
         if self._loopback_only and not _is_loopback(source[0]):
             self._drop("it comes from another machine", source)
         elif not self._may_send(source[0], 1 + len(data) // self._piece):
             self._drop(f"more than {self._each.per_s:g} come in a second", source)
-        elif len(data) > self._largest:
-            self._drop(f"it is larger than {self._largest / 1024:g} KiB", source)
+        elif len(data) > self.largest:
+            self._drop(f"it is larger than {self.largest / 1024:g} KiB", source)
         else:
             self._receive(data, source)
-
-    def error_received(self, exc: Exception) -> None:
-        """What the system says of earlier datagrams concerns nobody who only receives."""
-
-    def close(self) -> None:
-        """Receive nothing any more, and close the socket. Idempotent."""
-        if self._transport is not None:
-            self._transport.abort()
 
     def _receive(self, data: bytes, source: Source) -> None:
         try:
             self._on_datagram(data, source)
         except DatagramError as error:
             self._drop(f"it is not understood, since {error}", source, "not understood")
-        except Exception:  # asyncio would close the port
+        except Exception:  # the thread's boundary
             self.dropped += 1
             if self._is_due("broken"):
                 _log.exception("a datagram of another program broke something")
@@ -185,7 +158,7 @@ class DatagramPort(asyncio.DatagramProtocol):
     def _drop(self, why: str, source: Source, kind: str = "") -> None:
         self.dropped += 1
         if self._is_due(kind or why):
-            _log.warning("A datagram from %s for UDP port %s is dropped: %s.", source[0], self.address[1], why)
+            _log.warning("A datagram from %s for UDP port %s is dropped: %s.", source[0], self._number, why)
 
     def _is_due(self, kind: str) -> bool:
         now = self._clock()

@@ -23,6 +23,7 @@ OnPose = Callable[[ReceivedPose, str], None]
 
 KEPT_S = 1.0  # for which a bone or a blendshape counts that is not sent again: not all programs send all at once
 SILENT_S = 0.3  # without a message of one program, after which another one's count
+MIN_PERIOD_S = 1 / 240  # between two poses; of what comes more often the newest is in the next one
 UNTURNED = 0.9999  # |w| of a bone's rotation from which it is as in the T-pose: within 1.6°
 _SPINE = ("spine", "chest", "upperchest")
 _ARM = ("shoulder", "upperarm", "lowerarm", "hand")
@@ -44,6 +45,7 @@ class VmcReceiver:
         self._on_pose = on_pose
         self._clock = clock
         self._source, self._heard_at = "", -math.inf
+        self._posed_at = -math.inf
         self._forget()
 
     def receive(self, address: str, arguments: Sequence[Argument], source: tuple[str, int]) -> None:
@@ -91,9 +93,9 @@ class VmcReceiver:
             self._has_news = True
 
     def _complete(self, now: float) -> None:
-        if not self._has_news or not self._is_tracked:
+        if not self._has_news or not self._is_tracked or now - self._posed_at < MIN_PERIOD_S:
             return
-        self._has_news = False
+        self._has_news, self._posed_at = False, now
         self._bones = {name: each for name, each in self._bones.items() if now - each[1] < KEPT_S}
         self._values = {name: each for name, each in self._values.items() if now - each[1] < KEPT_S}
         bones = {name: rotation for name, (rotation, _) in self._bones.items()}

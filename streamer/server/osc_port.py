@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from streamer.addresses import is_loopback
+from streamer.osc.datagram_thread import DatagramThread
 from streamer.osc.osc_controls import OscControls
-from streamer.osc.osc_server import DatagramPort, listen, osc_messages
+from streamer.osc.osc_packet import Argument
+from streamer.osc.osc_server import DatagramPort, Source, osc_messages
 from streamer.runtime.token_bucket import Rate
 from streamer.server.control_api import Caller, ControlApi
 from streamer.server.control_api_calls import parse_call
@@ -28,29 +31,34 @@ class OscPort:
     def __init__(
         self, bound: socket.socket, api: ControlApi, limiters: RateLimiters, tell: Callable[[str], None]
     ) -> None:
-        self._bound = bound
         self._api = api
         self._limiters = limiters
         self._controls = OscControls(parse_call, self._call, tell)
-        self._port: DatagramPort | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._port = DatagramPort(bound.getsockname(), osc_messages(self._receive), EACH, largest=MAX_BYTES)
+        self._thread = DatagramThread("osc")
+        self._thread.add(bound, self._port)
 
     @property
     def dropped(self) -> int:
         """Datagrams that were dropped so far."""
-        return 0 if self._port is None else self._port.dropped
+        return self._port.dropped
 
     async def start(self) -> None:
         """Listen from now on."""
-        self._port = await listen(self._bound, osc_messages(self._controls.receive), EACH, largest=MAX_BYTES)
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
 
     async def close(self) -> None:
         """Hear nothing any more, and end the faces that are held; may be called again."""
-        if self._port is None:
-            self._bound.close()
-        else:
-            self._port.close()
+        self._thread.close()
         await self._controls.close()
         self._api.release_holder(HOLDER)
+
+    def _receive(self, address: str, arguments: Sequence[Argument], source: Source) -> None:
+        """Have the event loop do what a message says. Called in the thread that reads."""
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._controls.receive, address, arguments, source)
 
     async def _call(self, do: str, fields: Mapping[str, Any]) -> object:
         if do != "control":  # whose rate `OscControls` bounds without losing the last one

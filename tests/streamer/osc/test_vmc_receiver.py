@@ -11,7 +11,7 @@ import pytest
 
 from models.geometry.expressions import INDEX
 from streamer.osc.osc_packet import Argument
-from streamer.osc.vmc_receiver import KEPT_S, SILENT_S, VmcReceiver
+from streamer.osc.vmc_receiver import KEPT_S, MIN_PERIOD_S, SILENT_S, VmcReceiver
 from streamer.sources.received_pose import ReceivedPose
 from streamer.tracking.head_pose import rotation_vector
 
@@ -37,6 +37,8 @@ class Marionette:
         self.send(BONE, name, 0.0, 0.0, 0.0, *quaternion, math.cos(half))
 
     def apply(self) -> ReceivedPose:
+        """The pose of what was sent, a moment after the last one."""
+        self.now += MIN_PERIOD_S
         self.send(APPLY)
         return self.poses[-1]
 
@@ -138,6 +140,7 @@ def test_vmc_pose_without_blendshapes_ends_where_the_next_begins() -> None:
     for degrees in (10.0, 20.0):
         marionette.send(OK, 1)
         marionette.bone("Head", "x", degrees)
+        marionette.now += MIN_PERIOD_S
     assert len(marionette.poses) == 1
     marionette.send(OK, 1)
     np.testing.assert_allclose(np.degrees(rotation_vector(marionette.poses[-1].head)), (20, 0, 0), atol=1e-6)
@@ -220,3 +223,14 @@ def test_vmc_survives_anything() -> None:
         marionette.send(random.choice(addresses), *random.choices(values, k=random.randint(0, 9)))
     for pose in marionette.poses:
         assert np.isfinite(pose.weights).all() and np.isfinite(pose.head).all()
+
+
+def test_of_poses_that_come_too_often_the_newest_is_in_the_next_one() -> None:
+    marionette = Marionette()
+    marionette.send(VALUE, "JawOpen", 0.1)
+    marionette.apply()
+    for value in (0.2, 0.3):
+        marionette.send(VALUE, "JawOpen", value)
+        marionette.send(APPLY)
+    assert len(marionette.poses) == 1
+    assert weight(marionette.apply(), "jawOpen") == pytest.approx(0.3) and len(marionette.poses) == 2

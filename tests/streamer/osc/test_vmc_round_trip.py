@@ -27,7 +27,8 @@ MADE = {"jawOpen": 0.5, "mouthSmile_L": 0.8, "eyeBlink_R": 1.0, "browInnerUp_L":
 def received(motion: Motion, faces: Faces = "arkit") -> ReceivedPose:
     """The pose of a motion once nothing is eased any more."""
     poses: list[ReceivedPose] = []
-    receiver = VmcReceiver(lambda pose, _: poses.append(pose))
+    step = 0
+    receiver = VmcReceiver(lambda pose, _: poses.append(pose), lambda: step / 10)
     maker = BundleMaker(faces)
     for step in range(8):
         for address, arguments in decode(maker.bundle(TrackedMotion(motion, NEUTRAL), step / 10)):

@@ -97,7 +97,7 @@ async def test_a_flood_leaves_a_live_session_and_other_programs_unharmed(caplog:
             await page.hello()
             await page.start(FakeCamera())
             await page.wait_for_frames(1)
-            port = program.server._osc._port
+            port = program.server._osc
             messages = [
                 encode("/kagami/act/nod", 1),
                 encode("/kagami/control/head", 0.5),
