@@ -66,6 +66,8 @@ def compose(
     scene = background if behind is None else lay_over(background, behind)
     picture = warp_composite(person.body, maps, scene, canvas_flow, box, trim, person.head, chart, middle)
     for patch in patches:
+        if patch.is_solid:
+            widen_outline(picture, patch)
         overlay(picture, patch.window.as_rows(), 1 - patch.edit.keep, patch.edit.paint)
     gain = guidance.shading_gain
     if any_blush(guidance.blush):
@@ -74,6 +76,16 @@ def compose(
     if behind is not None and before is not None:
         lay_between(picture, behind, before)
     return picture
+
+
+def widen_outline(picture: Tensor, patch: Patch) -> None:
+    """Make the person of pictures (B, 4, S, S) opaque where a patch draws something, in place: a tongue beside a chin
+    that is turned away is before the background.
+    """
+    alpha = picture[:, 3:].repeat(1, 4, 1, 1)  # thrice as a colour
+    alpha[:, 3] = 1
+    overlay(alpha, patch.window.as_rows(), patch.edit.influence, torch.ones_like(patch.edit.paint))
+    picture[:, 3] = alpha[:, 0]
 
 
 def closeup_maps(box: Tensor, patches: Sequence[Patch], cells: int) -> tuple[Tensor, Tensor]:

@@ -64,10 +64,14 @@ class CloseupEdit:
 
 @dataclass(frozen=True)
 class Patch:
-    """One kind of close-up of B pictures, ready to be composited over them."""
+    """One kind of close-up of B pictures, ready to be composited over them.
+
+    is_solid: whether what it draws, its influence, is seen before the background as well, beside the person.
+    """
 
     window: Window
     edit: CloseupEdit
+    is_solid: bool = False
 
 
 Halved = TypeVar("Halved", Window, CloseupEdit)

@@ -96,7 +96,7 @@ def tongue_patch(moving: MovingPicture, reference: CloseupReference) -> Patch:
     paint = (cover * flesh + under * shadow[..., None, None]) / (cover + under).clamp_min(1e-3)
     fade = window_fade(unit_grid(PATCH_SIDE, cover.device))
     still = cover.new_zeros(len(cover), 2, PATCH_SIDE // 2, PATCH_SIDE // 2)
-    return Patch(window, CloseupEdit(still, 1 - (cover + under) * fade, paint.clamp(0, 1), cover * fade))
+    return Patch(window, CloseupEdit(still, 1 - (cover + under) * fade, paint.clamp(0, 1), cover * fade), is_solid=True)
 
 
 def tongue_surface(moving: MovingPicture, inner: InnerMouth) -> tuple[Window, Surface]:

@@ -48,6 +48,20 @@ def test_a_tongue_that_is_in_changes_no_bit(rig: Rig) -> None:
 
 
 @torch.inference_mode()
+def test_a_tongue_beside_a_turned_chin_is_seen_before_the_background(rig: Rig) -> None:
+    _, patch = drawn(rig, 1.0, yaw=0.5)
+    window = replace(patch.window, centre=patch.window.centre * 0 - 0.75)  # a corner, where nobody is
+    beside = replace(patch, window=window)
+    guidance = make_guidance(rig, rest_pose(rig))
+    bare, picture = compose(rig, guidance), compose(rig, guidance, patches=[beside])
+    place = window.grid(PATCH_SIDE)[0][patch.edit.influence[0, 0] > 0.99].mean(0)
+    column, row = ((place + 1) / 2 * rig.size).long().tolist()
+    assert float(bare[0, 3, row, column]) < 0.01 and float(picture[0, 3, row, column]) > 0.99
+    assert float((picture - bare)[0, :3, row, column].abs().max()) > 0.1
+    assert torch.equal(picture[:, :, -rig.size // 4 :], bare[:, :, -rig.size // 4 :])
+
+
+@torch.inference_mode()
 def test_a_tongue_comes_out_below_the_upper_lip_and_farther_the_more_it_is_out(rig: Rig) -> None:
     lowest = []
     for out in (0.3, 0.6, 1.0):
