@@ -29,7 +29,7 @@ from streamer.cluster.page_relay import PageRelay
 from streamer.cluster.replica_links import ReplicaLinks
 from streamer.errors import KagamiError, UnknownSessionError
 from streamer.runtime.background_tasks import run_bounded
-from streamer.server import signaling
+from streamer.server import server_messages
 from streamer.server.access import (
     AccessMiddleware,
     check_figures,
@@ -147,7 +147,7 @@ class Ingress:
             check_token(socket, self._settings.token)
         except KagamiError as error:
             sender = MessageSender(socket)
-            await sender.send(signaling.Error.of(error, fatal=True))
+            await sender.send(server_messages.Error.of(error, fatal=True))
             await sender.close()
             return
         relay = PageRelay(self._links, socket, plain_scope(socket.scope), self._links.note)

@@ -18,7 +18,7 @@ from streamer.cluster.relayed_socket import PING_PERIOD_S
 from streamer.cluster.session_directory import Record
 from streamer.errors import KagamiError, OverloadError, ServerFullError
 from streamer.runtime.background_tasks import BackgroundTasks
-from streamer.server import signaling
+from streamer.server import page_messages, server_messages
 from streamer.server.conversation import HELLO_TIMEOUT_S
 from streamer.server.message_channel import MessageSender
 
@@ -127,7 +127,7 @@ class PageRelay:
         except (WebSocketDisconnect, TimeoutError):
             pass
         except KagamiError as error:
-            await self._sender.send(signaling.Error.of(error, fatal=True))
+            await self._sender.send(server_messages.Error.of(error, fatal=True))
         finally:
             await self._close()
 
@@ -278,7 +278,7 @@ class PageRelay:
             except RelayedError as error:
                 failure = error
             await asyncio.sleep(RETRY_S)  # in which a replica starts in place of the dead one
-        await self._sender.send(signaling.Error.of(failure, fatal=True))
+        await self._sender.send(server_messages.Error.of(failure, fatal=True))
         await self._sender.close()
 
     async def _adopted(self, record: Record[bytes] | None, without: Collection[str]) -> str | None:
@@ -360,7 +360,7 @@ def _kind_of(text: str) -> str:
 def _secret_of(hello: str) -> str | None:
     """The secret with which a page may come back, from its first message; None without a usable one."""
     with contextlib.suppress(KagamiError):
-        message = signaling.parse_message(hello)
-        if isinstance(message, signaling.Hello) and isinstance(message.resume, str) and not message.watch:
+        message = page_messages.parse_message(hello)
+        if isinstance(message, page_messages.Hello) and isinstance(message.resume, str) and not message.watch:
             return message.resume
     return None

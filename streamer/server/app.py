@@ -26,7 +26,7 @@ from streamer.generation.avatar import Avatar
 from streamer.rigging.backdrop import Backdrop
 from streamer.rigging.picture_process import PictureProcess
 from streamer.runtime.cached_value import CachedValue
-from streamer.server import signaling
+from streamer.server import messages
 from streamer.server.access import (
     AccessMiddleware,
     check_figures,
@@ -98,8 +98,10 @@ class Server:
         self._executors = Executors()
         self._limiters = RateLimiters(limits or Limits())
         self._films = Films(settings, self._executors, make_film_worker or partial(FilmWorker, settings))
-        services = SessionServices(engine, settings, self._executors, self._limiters, self._films)
-        self.conversations = Conversations(services, avatar, name, backdrop, keep_s)
+        services = SessionServices(
+            engine, settings, avatar, name, backdrop, self._executors, self._limiters, self._films
+        )
+        self.conversations = Conversations(services, keep_s)
         uploads = Uploads(settings, self._limiters)
         pictures_of_sessions = PictureRoutes(
             settings, avatar, self._pictures, self._executors, uploads, self._session_of
@@ -177,7 +179,7 @@ class Server:
         check_token(request, self._settings.token)
         return JSONResponse(
             {
-                "protocol": signaling.PROTOCOL,
+                "protocol": messages.PROTOCOL,
                 "max_upload_mb": self._settings.max_upload_mb,
                 "film_minutes": self._settings.film_minutes,
                 "max_clip_mb": self._settings.max_clip_mb,

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from streamer.errors import NoPageError, NotLiveError, UnknownHandleError
-from streamer.server import signaling
+from streamer.server import page_messages, server_messages
 from streamer.server.control_api_calls import (
     CALLS,
     EVENTS,
@@ -194,7 +194,7 @@ class ControlApi:
     async def _controls(self, session: Session, _: Struct, __: Caller) -> Values:
         return {"controls": session.controls.values}
 
-    async def _control(self, session: Session, message: signaling.Control, _: Caller) -> Values:
+    async def _control(self, session: Session, message: page_messages.Control, _: Caller) -> Values:
         """Change controls, and tell the page, which shows them."""
         if message.calibrate is True and not session.is_live:
             raise NotLiveError
@@ -203,13 +203,13 @@ class ControlApi:
         finally:  # also where nobody is seen who could look straight: the others have changed
             values = session.controls.values
             if changed := {name: values[name] for name in _set_by(message)}:
-                await session.send(signaling.ControlsChanged(changed))
+                await session.send(server_messages.ControlsChanged(changed))
         return {"controls": session.controls.values}
 
     async def _mood(self, session: Session, _: Struct, __: Caller) -> Values:
         return session.controls.mood.values
 
-    async def _set_mood(self, session: Session, message: signaling.MoodText, _: Caller) -> Values:
+    async def _set_mood(self, session: Session, message: page_messages.MoodText, _: Caller) -> Values:
         """Take another mood, and tell the page, which shows it."""
         read = await session.controls.mood.change(message, self._executors)
         await session.send(read)
@@ -230,20 +230,20 @@ class ControlApi:
             return
         if message is None:
             self._tell("sessions", session, self.list_sessions())
-        elif isinstance(message, signaling.State):
+        elif isinstance(message, server_messages.State):
             self._tell("state", session, _state_of(session))
-        elif isinstance(message, signaling.PictureStatus):
+        elif isinstance(message, server_messages.PictureStatus):
             self._tell("picture", session, self.choices.now(session.pictures))
-        elif isinstance(message, signaling.ControlsChanged):
+        elif isinstance(message, server_messages.ControlsChanged):
             self._tell("controls", session, {"controls": dict(message.controls)})
-        elif isinstance(message, signaling.Control):
+        elif isinstance(message, page_messages.Control):
             values = session.controls.values
             self._tell("controls", session, {"controls": {name: values[name] for name in _set_by(message)}})
-        elif isinstance(message, signaling.Act | signaling.Acts):
+        elif isinstance(message, page_messages.Act | server_messages.Acts):
             self._tell("acts", session, _acts_of(session))
-        elif isinstance(message, signaling.Mood):
+        elif isinstance(message, server_messages.Mood):
             self._tell("mood", session, _values(message))
-        elif isinstance(message, signaling.Stats):
+        elif isinstance(message, server_messages.Stats):
             self._tell("statistics", session, _values(message))
 
     def _tell(self, name: EventName, session: Session, values: Values) -> None:
@@ -287,7 +287,7 @@ def _acts_of(session: Session) -> Values:
     return {"on": session.controls.acts.on}
 
 
-def _set_by(message: signaling.Control) -> list[str]:
+def _set_by(message: page_messages.Control) -> list[str]:
     """Names of the controls that a message sets."""
     return [name for name in message.changes() if name not in ("calibrate", "straighten")]
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from streamer.errors import ProtocolError
-from streamer.server import signaling
+from streamer.server import page_messages
 from streamer.server.message_faults import fault_sentence
 
 VERSION = 1
@@ -53,11 +53,11 @@ class Press(Struct, forbid_unknown_fields=True):
     after which a face ends by itself.
     """
 
-    name: signaling.ActKey
+    name: page_messages.ActKey
     on: bool | UnsetType = UNSET
     seconds: Annotated[float, Meta(ge=0.05, le=MAX_PRESS_S)] | UnsetType = UNSET
-    weights: dict[str, signaling.Weight] | UnsetType = UNSET
-    turn: tuple[signaling.Turn, signaling.Turn, signaling.Turn] = (0.0, 0.0, 0.0)
+    weights: dict[str, page_messages.Weight] | UnsetType = UNSET
+    turn: tuple[page_messages.Turn, page_messages.Turn, page_messages.Turn] = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
         _ = self.act  # checks the name and the weights
@@ -65,9 +65,9 @@ class Press(Struct, forbid_unknown_fields=True):
             raise ValueError("The field 'seconds' is for a face that begins: leave it out where 'on' is false.")
 
     @property
-    def act(self) -> signaling.Act:
+    def act(self) -> page_messages.Act:
         """The same as a message of the page."""
-        return signaling.Act(self.name, self.on is not False, self.weights, self.turn)
+        return page_messages.Act(self.name, self.on is not False, self.weights, self.turn)
 
     @property
     def lasts_s(self) -> float | None:
@@ -94,9 +94,9 @@ CALLS: dict[str, type[Struct]] = {
     "act": Press,
     "release": Plain,
     "controls": Plain,
-    "control": signaling.Control,
+    "control": page_messages.Control,
     "mood": Plain,
-    "set_mood": signaling.MoodText,
+    "set_mood": page_messages.MoodText,
     "snapshot": TakeSnapshot,
     "statistics": Plain,
 }

@@ -22,7 +22,7 @@ from streamer.errors import (
 )
 from streamer.generation.avatar import Avatar
 from streamer.rigging.backdrop import Backdrop
-from streamer.server import signaling
+from streamer.server import page_messages, server_messages
 from streamer.server.access import address_of, check_token, is_from_this_machine
 from streamer.server.carried_session import CarriedSession, restore
 from streamer.server.kept_sessions import KEEP_S, MAX_KEPT, KeptSessions
@@ -75,28 +75,17 @@ class Conversations:
     A newcomer takes the place of the oldest page that is silent, where places are short: pages that show an avatar are
     never closed for another, and no number of silent ones shuts anybody out.
 
-    sessions: those with a page, by their secret id, the newest last. events: what happens in them. avatar, name: the
-    prepared reference picture that a session starts with, and the name that the page shows for it. backdrop: that a
-    session starts with. keep_s: how long a session is kept whose page went without `bye`.
+    sessions: those with a page, by their secret id, the newest last. events: what happens in them. keep_s: how long a
+    session is kept whose page went without `bye`.
     """
 
-    def __init__(
-        self,
-        services: SessionServices,
-        avatar: Avatar,
-        name: str,
-        backdrop: Backdrop | None = None,
-        keep_s: float = KEEP_S,
-    ) -> None:
+    def __init__(self, services: SessionServices, keep_s: float = KEEP_S) -> None:
         self.sessions: dict[str, Session] = {}
         self.events = SessionEvents()
         self.encoders: dict[str, Session] = {}  # those that `publish` a camera, by the secret under which they are kept
         most = max(MAX_KEPT, services.engine.max_sessions)  # all go at once where a proxy or an ingress is replaced
         self._kept: KeptSessions[Session] = KeptSessions(keep_s, most)
         self._services = services
-        self._avatar = avatar
-        self._name = name
-        self._backdrop = backdrop
         self._open: dict[Conversation, None] = {}  # in the order of their beginning
         self._closing = False
 
@@ -123,7 +112,7 @@ class Conversations:
             check_token(socket, self._services.settings.token)
             self._make_room(address)
         except KagamiError as error:
-            await sender.send(signaling.Error.of(error, fatal=True))
+            await sender.send(server_messages.Error.of(error, fatal=True))
             await sender.close()
             return
         conversation.task = task = asyncio.get_running_loop().create_task(self.serve_page(conversation))
@@ -161,7 +150,7 @@ class Conversations:
                 hello = await receiver.await_hello()
             session = await self._begin(conversation, hello)
             await session.begin()
-            while not isinstance(message := await receiver.next_message(), signaling.Bye):
+            while not isinstance(message := await receiver.next_message(), page_messages.Bye):
                 try:
                     await self.handle(session, message)
                 except KagamiError as error:
@@ -169,13 +158,13 @@ class Conversations:
         except (WebSocketDisconnect, TimeoutError):
             may_come_back = True  # the page closed its WebSocket, or never sent `hello`
         except KagamiError as error:
-            await sender.send(signaling.Error.of(error, fatal=True))
+            await sender.send(server_messages.Error.of(error, fatal=True))
         except asyncio.CancelledError:
             may_come_back = isinstance(conversation.eviction, TakenOverError)
             await self._say_why(conversation)
         except Exception:  # the session's boundary: no other session may end with this one
             _log.exception("a conversation broke")
-            await sender.send(signaling.Error.of(SessionError(), fatal=True))
+            await sender.send(server_messages.Error.of(SessionError(), fatal=True))
         finally:
             silence.cancel()
             try:
@@ -185,7 +174,7 @@ class Conversations:
                 conversation.released.set()
             await sender.close()
 
-    async def _begin(self, conversation: Conversation, hello: signaling.Hello) -> Session:
+    async def _begin(self, conversation: Conversation, hello: page_messages.Hello) -> Session:
         """The session of a page that said `hello`: new, or the one to which it comes back. Raises ForbiddenError."""
         if hello.watch and not is_from_this_machine(conversation.socket):
             raise ForbiddenError("The output view opens only on the server's own machine: open the page without it.")
@@ -209,8 +198,7 @@ class Conversations:
         """A new session with the server's picture and background; `sessions` does not have it yet. For the arguments
         see `Session`.
         """
-        session = Session(self._services, self._avatar, self._name, send, on_end, address, role, id)
-        session.controls.set_backdrop(self._backdrop)
+        session = Session(self._services, send, on_end, address, role, id)
         session.on_message = partial(self.events.publish, session)
         return session
 
@@ -256,11 +244,11 @@ class Conversations:
         """Send the page the reason why its conversation was cancelled."""
         send, session = conversation.sender.send, conversation.session
         if self._closing:
-            await send(signaling.Goodbye(str(EngineClosedError())))
+            await send(server_messages.Goodbye(str(EngineClosedError())))
         elif session is not None and session.failure is not None:
-            await send(signaling.Error.of(session.failure, fatal=True))
+            await send(server_messages.Error.of(session.failure, fatal=True))
         elif conversation.eviction is not None:
-            await send(signaling.Error.of(conversation.eviction, fatal=True))
+            await send(server_messages.Error.of(conversation.eviction, fatal=True))
 
     async def _end(self, conversation: Conversation, session: Session, may_come_back: bool) -> None:
         """Keep the session of a page that is gone for its return, or close it."""
@@ -274,7 +262,7 @@ class Conversations:
         conversation.released.set()  # before the connection is closed, which may take seconds
         await session.disconnect()
 
-    async def handle(self, session: Session, message: signaling.PageMessage) -> None:
+    async def handle(self, session: Session, message: page_messages.PageMessage) -> None:
         """Handle one message; where the engine has no place left, kept sessions give theirs."""
         while True:
             try:
@@ -283,7 +271,7 @@ class Conversations:
                 if not await self._kept.close_oldest():
                     raise
             else:
-                if isinstance(message, signaling.Control | signaling.Act):
+                if isinstance(message, page_messages.Control | page_messages.Act):
                     self.events.publish(session, message)
                 return
 

@@ -17,7 +17,7 @@ import psutil
 
 from streamer.errors import ForbiddenError, KagamiError
 from streamer.runtime.background_tasks import BackgroundTasks
-from streamer.server import signaling
+from streamer.server import server_messages
 from streamer.server.executors import Executors
 from streamer.server.film_process import FilmProcess
 from streamer.server.film_worker import FilmError, FilmOrder, FilmState
@@ -93,9 +93,9 @@ class Film:
         """Keep how far it is. Called by the thread that waits for the process."""
         self.state = state
 
-    def status(self) -> signaling.FilmStatus:
+    def status(self) -> server_messages.FilmStatus:
         state, remaining = self.state, self.state.remaining_s
-        return signaling.FilmStatus(
+        return server_messages.FilmStatus(
             "sending" if self.task is None else state.stage,
             self.name,
             "webm" if self.order.out.suffix == ".webm" else "mp4",

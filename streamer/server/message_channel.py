@@ -10,7 +10,7 @@ import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from streamer.errors import KagamiError, ProtocolError, TooManyErrorsError
-from streamer.server import signaling
+from streamer.server import page_messages, server_messages
 from streamer.server.message_order import MessageOrder
 
 SEND_TIMEOUT_S = 10.0
@@ -23,7 +23,7 @@ class MessageSender:
         self._socket = socket
         self._lock = asyncio.Lock()
 
-    async def send(self, message: signaling.ServerMessage) -> None:
+    async def send(self, message: server_messages.ServerMessage) -> None:
         """Send one message, or drop it if the WebSocket is closed or takes longer than SEND_TIMEOUT_S."""
         with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):  # TimeoutError is an OSError
             async with self._lock:
@@ -47,16 +47,16 @@ class MessageReceiver:
         self._sender = sender
         self._order = MessageOrder()
 
-    async def await_hello(self) -> signaling.Hello:
+    async def await_hello(self) -> page_messages.Hello:
         """The page's `hello`. Raises WebSocketDisconnect, also on `bye`, and TooManyErrorsError."""
         while True:
             message = await self.next_message()
-            if isinstance(message, signaling.Hello):
+            if isinstance(message, page_messages.Hello):
                 return message
-            if isinstance(message, signaling.Bye):
+            if isinstance(message, page_messages.Bye):
                 raise WebSocketDisconnect(1000)
 
-    async def next_message(self) -> signaling.PageMessage:
+    async def next_message(self) -> page_messages.PageMessage:
         """The next message that is well-formed and in order. Raises WebSocketDisconnect, TooManyErrorsError."""
         while True:
             received = await self._socket.receive()
@@ -65,7 +65,7 @@ class MessageReceiver:
             try:
                 self._order.count_message()
                 text = received.get("text")
-                message = signaling.parse_message(text if text is not None else received.get("bytes", b""))
+                message = page_messages.parse_message(text if text is not None else received.get("bytes", b""))
                 self._order.check(message)
                 return message
             except ProtocolError as error:
@@ -73,6 +73,6 @@ class MessageReceiver:
 
     async def answer_error(self, error: KagamiError) -> None:
         """Send an error that the conversation survives. Raises TooManyErrorsError at the MAX_ERRORS-th one."""
-        await self._sender.send(signaling.Error.of(error))
+        await self._sender.send(server_messages.Error.of(error))
         if self._order.count_error():
             raise TooManyErrorsError

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 
 from streamer.errors import ProtocolError, TooFastError
-from streamer.server.signaling import Bye, Candidate, Hello, Offer, PageMessage
+from streamer.server.messages import Candidate
+from streamer.server.page_messages import Bye, Hello, Offer, PageMessage
 
 MAX_MESSAGES_PER_S = 50  # trickle ICE comes in bursts of about twenty
 MAX_ERRORS = 50  # wrong messages of one page, after which its WebSocket is closed

@@ -27,7 +27,7 @@ from streamer.errors import (
 from streamer.frames import AvatarFrame
 from streamer.generation.avatar import Avatar
 from streamer.runtime.background_tasks import BackgroundTasks
-from streamer.server import signaling
+from streamer.server import messages, page_messages, server_messages
 from streamer.server.ice_servers import page_ice_servers
 from streamer.server.session_connection import SessionConnection
 from streamer.server.session_controls import SessionControls
@@ -45,23 +45,20 @@ TRACKER_END_TIMEOUT_S = 5.0  # how long an offer waits for the tracker of somebo
 TRACKER_POLL_S = 0.05
 _log = logging.getLogger(__name__)
 
-Send = Callable[[signaling.ServerMessage], Awaitable[None]]
+Send = Callable[[server_messages.ServerMessage], Awaitable[None]]
 
 
 class Session:
     """The session of one page, from `ready` until its WebSocket closes, or until another WebSocket goes on in it.
 
-    avatar, name: the prepared picture that the session starts with, and what the page calls it. send: sends one message
-    to the page. on_end: called once if the session cannot go on; `failure` is set by then. address: of the page, for
-    the limiters. role: of the page or encoder; a viewer gets the frames of the newest session and takes no engine
-    session. id: its secret name; None: a new one.
+    send: sends one message to the page. on_end: called once if the session cannot go on; `failure` is set by then.
+    address: of the page, for the limiters. role: of the page or encoder; a viewer gets the frames of the newest session
+    and takes no engine session. id: its secret name; None: a new one.
     """
 
     def __init__(
         self,
         services: SessionServices,
-        avatar: Avatar,
-        name: str,
         send: Send,
         on_end: Callable[[], object],
         address: str,
@@ -76,12 +73,12 @@ class Session:
         self.moves = 0  # from one server to another
         self.is_awaited = False  # it came from another server, and its page has not followed yet
         self.failure: KagamiError | None = None
-        self.on_message: Callable[[signaling.ServerMessage], object] = lambda _: None
-        self.controls = SessionControls(services.settings)
+        self.on_message: Callable[[server_messages.ServerMessage], object] = lambda _: None
+        self.controls = SessionControls(services.settings, services.backdrop)
         self.controls.acts.on_programs_change = self._on_programs_change
         self.pictures = SessionPictures(
-            services.engine, avatar, name, self.send, lambda: self.controls.current.framing, self._check_room,
-            self._on_avatar, services.prepared, self.id,
+            services.engine, services.avatar, services.name, self.send, lambda: self.controls.current.framing,
+            self._check_room, self._on_avatar, services.prepared, self.id,
         )  # fmt: skip
         self.film = SessionFilm(services.films, self.send)
         self._engine = services.engine
@@ -98,7 +95,7 @@ class Session:
         self._tracker_task: asyncio.Task[None] | None = None
         self._report_task: asyncio.Task[None] | None = None
         self._tasks = BackgroundTasks()
-        self._last_state: signaling.State | None = None
+        self._last_state: server_messages.State | None = None
         self._closed = False
         self._loop = asyncio.get_running_loop()
 
@@ -122,14 +119,14 @@ class Session:
         return None if self._engine_session is None else self._engine_session.newest_frame
 
     @property
-    def state(self) -> signaling.State | None:
+    def state(self) -> server_messages.State | None:
         """What the page is told of its tracking; None while it is not live."""
         if self._engine_session is None:
             return None
         session = self._engine_session
         return state_message(session.state, session.characters, session.sound.speaks, session.is_recorded)
 
-    async def statistics(self) -> signaling.Stats | None:
+    async def statistics(self) -> server_messages.Stats | None:
         """What the page is told of its speed; None without a peer connection."""
         peer, viewer_meter = self._connection.peer, self._connection.viewer_meter
         if peer is None:
@@ -159,7 +156,7 @@ class Session:
         """Answer the page's `hello` with `ready`."""
         avatar = self.pictures.avatar
         await self.send(
-            signaling.Ready(
+            server_messages.Ready(
                 session=self.id,
                 ice_servers=page_ice_servers(self._settings),
                 video={"width": avatar.width, "height": avatar.height, "fps": self._settings.fps},
@@ -174,30 +171,30 @@ class Session:
         if self.controls.acts.by_programs:
             await self._send_programs()
 
-    async def send(self, message: signaling.ServerMessage) -> None:
+    async def send(self, message: server_messages.ServerMessage) -> None:
         """Send a message to the page, if there is one now, after `on_message` was called with it."""
         self.on_message(message)
         await self._send_to_page(message)
 
-    async def handle(self, message: signaling.PageMessage) -> None:
+    async def handle(self, message: page_messages.PageMessage) -> None:
         """Handle one message. Raises KagamiError, after which the session goes on unless `failure` is set."""
-        if isinstance(message, signaling.Offer):
+        if isinstance(message, page_messages.Offer):
             await self._connect(message)
-        elif isinstance(message, signaling.Candidate):
+        elif isinstance(message, messages.Candidate):
             await self._connection.add_candidate(message)
-        elif isinstance(message, signaling.Control):
+        elif isinstance(message, page_messages.Control):
             self.controls.change(message)
             if self._engine_session is not None:
                 self.pictures.show()
             if message.straighten is not UNSET and message.straighten:
                 await self.send(await self.controls.straighten(self._executors))
-        elif isinstance(message, signaling.Act):
+        elif isinstance(message, page_messages.Act):
             self.controls.acts.change(message)
-        elif isinstance(message, signaling.MoodText):
+        elif isinstance(message, page_messages.MoodText):
             await self.send(await self.controls.mood.change(message, self._executors))
-        elif isinstance(message, signaling.Remember):
+        elif isinstance(message, page_messages.Remember):
             await self.send(await self.controls.acts.remember(self._executors))
-        elif isinstance(message, signaling.Person):
+        elif isinstance(message, page_messages.Person):
             await self._limiters.uploads.wait(self._address)
             self.pictures.choose_person(message.person)
 
@@ -223,7 +220,7 @@ class Session:
         """Close the peer connection, if there is one. The engine session stays, and the page may send another offer."""
         await self._connection.close()
 
-    async def _connect(self, offer: signaling.Offer) -> None:
+    async def _connect(self, offer: page_messages.Offer) -> None:
         """Answer an offer with a new peer connection, which replaces the one before.
 
         The first offer takes an engine session, and gives it back if it cannot be answered. The tracker starts once
@@ -242,7 +239,7 @@ class Session:
             if is_new:
                 self._leave_engine()
             raise
-        await self.send(signaling.Answer(answer))
+        await self.send(server_messages.Answer(answer))
         self._begin_reports()
 
     async def enter_engine(self) -> EngineSession | None:
@@ -292,13 +289,13 @@ class Session:
 
     async def _send_programs(self) -> None:
         """Tell the page which faces programs hold."""
-        await self.send(signaling.Acts(self.controls.acts.by_programs))
+        await self.send(server_messages.Acts(self.controls.acts.by_programs))
 
     async def _close_lost(self, peer: Peer) -> None:
         """Close a peer connection that failed. The session goes on, and the page may send another offer."""
         if peer is self._connection.peer:
             await self.disconnect()
-            await self.send(signaling.Error.of(ConnectionLostError()))
+            await self.send(server_messages.Error.of(ConnectionLostError()))
 
     def _check_room(self, avatar: Avatar) -> None:
         """Raises ServerFullError for an avatar with more characters than there is room for."""
@@ -352,8 +349,8 @@ class Session:
         newest = self._engine.newest
         if newest is not None and newest is not self.pictures.avatar:
             self.pictures.avatar = newest
-            await self.send(signaling.PictureStatus("ready", self.pictures.name, newest.width, newest.height))
+            await self.send(server_messages.PictureStatus("ready", self.pictures.name, newest.width, newest.height))
 
 
-async def drop(message: signaling.ServerMessage) -> None:
+async def drop(message: server_messages.ServerMessage) -> None:
     """Send nothing: there is no page."""

@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from streamer.engine.engine_session import EngineSession
 from streamer.errors import NotSeenError, ProtocolError
-from streamer.server import signaling
+from streamer.server import page_messages, server_messages
 from streamer.server.executors import Executors
 from streamer.sources.act_player import MAX_OWN
 from streamer.sources.acts import FACE_NAMES, GESTURE_NAMES, GestureName
@@ -52,7 +52,7 @@ class SessionActs:
         self._engine_session = session
         self._apply()
 
-    def change(self, message: signaling.Act, holder: Hashable = PAGE, seconds: float | None = None) -> None:
+    def change(self, message: page_messages.Act, holder: Hashable = PAGE, seconds: float | None = None) -> None:
         """Begin or end what a message names. Raises ProtocolError where too many faces of one's own are on.
 
         seconds: after which a face ends by itself; None: it is held until its holder ends it.
@@ -83,14 +83,14 @@ class SessionActs:
         for holder in list(self._held):
             self.end_all(holder)
 
-    async def remember(self, executors: Executors) -> signaling.Face:
+    async def remember(self, executors: Executors) -> server_messages.Face:
         """The face that the driver makes now. Raises NotSeenError."""
         recent = () if self._engine_session is None else tuple(self._engine_session.recent)
         try:
             face = await executors.measure(lambda: remember(recent))
         except ValueError as error:
             raise NotSeenError from error
-        return signaling.Face(face.weights, face.turn)
+        return server_messages.Face(face.weights, face.turn)
 
     def _hold(self, holder: Hashable, name: str, face: Expression | None, seconds: float | None) -> None:
         self._release(holder, name)

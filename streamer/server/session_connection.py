@@ -11,7 +11,7 @@ from streamer.errors import KagamiError
 from streamer.frames import AvatarFrame
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import Meter
-from streamer.server import signaling
+from streamer.server import messages, server_messages
 from streamer.server.ice_servers import ice_servers
 from streamer.server.media_deadlines import media_problem
 from streamer.settings import Settings
@@ -32,7 +32,7 @@ class SessionConnection:
         engine: Engine,
         settings: Settings,
         role: Role,
-        send: Callable[[signaling.ServerMessage], Awaitable[None]],
+        send: Callable[[server_messages.ServerMessage], Awaitable[None]],
         on_connected: Callable[[], None],
         on_lost: Callable[[Peer], None],
     ) -> None:
@@ -79,7 +79,7 @@ class SessionConnection:
             self._media_due_since = time.monotonic()
         return answer
 
-    async def add_candidate(self, candidate: signaling.Candidate) -> None:
+    async def add_candidate(self, candidate: messages.Candidate) -> None:
         """Add an ICE candidate of the other side. Raises ProtocolError."""
         if self.peer is not None:
             await self.peer.add_candidate(candidate.candidate, candidate.sdp_mid, candidate.sdp_m_line_index)
@@ -105,7 +105,7 @@ class SessionConnection:
         return media_problem(self.peer, self._lost_at, self._media_due_since, time.monotonic())
 
     async def _send_candidate(self, line: str | None, mid: str | None, index: int | None) -> None:
-        await self._send(signaling.Candidate(line, mid, index))
+        await self._send(messages.Candidate(line, mid, index))
 
     def _on_state(self, state: str) -> None:
         """state: as `Peer` tells it."""

@@ -13,7 +13,7 @@ from streamer.errors import BackdropBusyError, NotSeenError
 from streamer.generation.controls import Controls
 from streamer.options import parse_bones, parse_colour
 from streamer.rigging.backdrop import Backdrop
-from streamer.server import signaling
+from streamer.server import page_messages, server_messages
 from streamer.server.executors import Executors
 from streamer.server.session_acts import SessionActs
 from streamer.server.session_mood import SessionMood
@@ -33,10 +33,11 @@ class BackdropFile:
 class SessionControls:
     """The choices of one session, which last longer than its place in the engine.
 
-    current: the controls. acts: faces and gestures. mood: how the character is. paused: see `EngineSession`.
+    backdrop: that the session begins with. current: the controls. acts: faces and gestures. mood: how the character is.
+    paused: see `EngineSession`.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, backdrop: Backdrop | None) -> None:
         background = settings.background if settings.background_file is None else "picture"
         self.current = Controls(
             mirror=settings.mirror, background=background, colour=settings.colour_rgb, frame=settings.frame,
@@ -46,7 +47,7 @@ class SessionControls:
         )  # fmt: skip
         self.acts, self.mood = SessionActs(), SessionMood(settings.mood)
         self.paused = False
-        self._backdrop: Backdrop | None = None
+        self._backdrop = backdrop
         self.backdrop_file: BackdropFile | None = None  # of the page's own, where the session may go to another server
         self._takes_backdrop = False
         self._engine_session: EngineSession | None = None
@@ -79,7 +80,7 @@ class SessionControls:
         self.current, self.paused = current, paused
         self._apply()
 
-    def change(self, message: signaling.Control) -> None:
+    def change(self, message: page_messages.Control) -> None:
         """Apply what a message changes at once; `straighten` apart."""
         changes = message.changes()
         calibrate = changes.pop("calibrate", False)
@@ -94,7 +95,7 @@ class SessionControls:
         if calibrate and self._engine_session is not None:
             self._engine_session.calibrate()
 
-    async def straighten(self, executors: Executors) -> signaling.ControlsChanged:
+    async def straighten(self, executors: Executors) -> server_messages.ControlsChanged:
         """Turn head and gaze so that they are as in the picture while the driver looks as now. Raises NotSeenError."""
         recent = () if self._engine_session is None else tuple(self._engine_session.recent)
         head, eyes = self.current.head, self.current.face * self.current.eyes
@@ -104,7 +105,7 @@ class SessionControls:
             raise NotSeenError from error
         self.current = replace(self.current, **turns)
         self._apply()
-        return signaling.ControlsChanged(turns)
+        return server_messages.ControlsChanged(turns)
 
     @contextlib.contextmanager
     def taking_backdrop(self) -> Iterator[None]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from streamer.server import signaling
+from streamer.server import page_messages, server_messages
 from streamer.server.session import Session
 
-Message = signaling.ServerMessage | signaling.PageMessage
+Message = server_messages.ServerMessage | page_messages.PageMessage
 Listener = Callable[[Session, Message | None], None]
 
 

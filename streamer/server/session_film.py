@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from streamer.errors import ProtocolError
-from streamer.server import signaling
+from streamer.server import server_messages
 from streamer.server.film_process import FilmProcess
 from streamer.server.film_worker import FilmError, FilmOrder, FilmState
 from streamer.server.films import ClipTooLargeError, Film, Films, NoFilmError, make_folder
@@ -30,7 +30,7 @@ class SessionFilm:
     send: sends a message to the page.
     """
 
-    def __init__(self, films: Films, send: Callable[[signaling.ServerMessage], Awaitable[None]]) -> None:
+    def __init__(self, films: Films, send: Callable[[server_messages.ServerMessage], Awaitable[None]]) -> None:
         self._films = films
         self._send = send
         self._film: Film | None = None
@@ -119,15 +119,15 @@ class SessionFilm:
         """Have `news` say that a film of this session was lost with the server that was making it. name: "": none."""
         self._lost = name
 
-    def news(self) -> signaling.FilmStatus | None:
+    def news(self) -> server_messages.FilmStatus | None:
         """What the page is told when it comes: how far its film is, and once that one was lost; None without."""
         lost, self._lost = self._lost, ""
         if self._film is not None or not lost:
             return self.status()
         sentence = f"The server has lost the film of {lost}: drop the clip again."
-        return signaling.FilmStatus("failed", lost, "mp4", message=sentence)
+        return server_messages.FilmStatus("failed", lost, "mp4", message=sentence)
 
-    def status(self) -> signaling.FilmStatus | None:
+    def status(self) -> server_messages.FilmStatus | None:
         return None if self._film is None else self._film.status()
 
     def file(self) -> tuple[Path, str]:
@@ -163,7 +163,7 @@ class SessionFilm:
         """Have the film made, and tell the page how it goes."""
         run = partial(film.process.run, film.order, film.note)
         making = asyncio.ensure_future(self._films.executors.film(run))
-        last_sent: signaling.FilmStatus | None = None
+        last_sent: server_messages.FilmStatus | None = None
         while not making.done():
             if self._film is film and (status := film.status()) != last_sent:
                 last_sent = status

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from streamer.engine.engine_session import EngineSession
-from streamer.server import signaling
+from streamer.server import page_messages, server_messages
 from streamer.server.executors import Executors
 from streamer.sources.mood_reading import MoodReading, read_mood
 
@@ -31,9 +31,9 @@ class SessionMood:
         self._apply()
 
     @property
-    def message(self) -> signaling.Mood:
+    def message(self) -> server_messages.Mood:
         """The mood in use, and how it was read."""
-        return signaling.Mood.of(self._reading)
+        return server_messages.Mood.of(self._reading)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -45,7 +45,7 @@ class SessionMood:
         self._engine_session = session
         self._apply()
 
-    async def change(self, message: signaling.MoodText, executors: Executors) -> signaling.Mood:
+    async def change(self, message: page_messages.MoodText, executors: Executors) -> server_messages.Mood:
         """Take another mood, and tell how it was read. Looking for similar words takes some milliseconds."""
         self._reading = await executors.measure(partial(read_mood, message.text))
         self._apply()

@@ -18,8 +18,8 @@ from streamer.rigging.picture import Picture
 from streamer.rigging.points import Points, PointsError
 from streamer.rigging.rigger import NoFaceError
 from streamer.rigging.views import TooManyViewsError, ViewError
-from streamer.server import signaling
 from streamer.server.prepared_avatars import CharacterKey, PreparedAvatars
+from streamer.server.server_messages import Error, PictureStatus, ServerMessage
 
 START = "start"  # in a key: a picture that the server was started with
 REFRAME_DELAY_S = 0.5  # after the last change of a frame, until the picture is prepared for it
@@ -49,7 +49,7 @@ class SessionPictures:
         engine: Engine,
         avatar: Avatar,
         name: str,
-        send: Callable[[signaling.ServerMessage], Awaitable[None]],
+        send: Callable[[ServerMessage], Awaitable[None]],
         framing: Callable[[], Framing],
         check_room: Callable[[Avatar], None],
         on_change: Callable[[Avatar], None],
@@ -69,7 +69,7 @@ class SessionPictures:
         self._framing = framing
         self._check_room = check_room
         self._on_change = on_change
-        self.status: signaling.PictureStatus | None = None
+        self.status: PictureStatus | None = None
         self._by_program = False
         self._shown = False
         self._uploading = False
@@ -293,32 +293,29 @@ class SessionPictures:
         """Use the avatar that `begin` prepares. name, views: names of its pictures. refusable: the picture, and its
         key, that is kept if points of it are missing or wrong.
         """
-        await self._tell(signaling.PictureStatus("preparing", name, views=views, by_program=by_program))
+        await self._tell(PictureStatus("preparing", name, views=views, by_program=by_program))
         try:
             avatar = await asyncio.wrap_future(begin())
             self._check_room(avatar)
         except KagamiError as error:
             if isinstance(error, NoFaceError | PointsError):
                 self._refused = refusable or self._refused
-            failed = signaling.PictureStatus("failed", name, message=str(error), views=views, code=error.code)
-            failed.by_program = by_program
+            failed = PictureStatus(
+                "failed", name, message=str(error), views=views, code=error.code, by_program=by_program
+            )
             await self._tell(failed)
             return
-        ready = signaling.PictureStatus("ready", name, avatar.width, avatar.height, avatar.notes, views=avatar.views)
-        ready.people, ready.person, ready.heads, ready.chosen = (
-            avatar.people,
-            avatar.person,
-            avatar.heads,
-            avatar.chosen,
-        )
-        ready.by_program = by_program
+        ready = PictureStatus(
+            "ready", name, avatar.width, avatar.height, avatar.notes, views=avatar.views, people=avatar.people,
+            person=avatar.person, heads=avatar.heads, chosen=avatar.chosen, by_program=by_program,
+        )  # fmt: skip
         self.name, self._key = name, key
         await self._tell(ready)
         self._use(avatar)
         if self._shown:
             self.show()  # the frame may have been changed meanwhile
 
-    async def _tell(self, status: signaling.PictureStatus) -> None:
+    async def _tell(self, status: PictureStatus) -> None:
         self.status = status
         await self._send(status)
 
@@ -333,19 +330,17 @@ class SessionPictures:
             if framing != self._framing():
                 continue
             assert avatar.picture is not None
-            await self._send(signaling.PictureStatus("framing", self.name, views=avatar.views))
+            await self._send(PictureStatus("framing", self.name, views=avatar.views))
             coming = self._engine.pictures.prepare(
                 avatar.picture, framing, avatar.points, avatar.characters[1:], avatar.person
             )
             try:
                 framed = await asyncio.wrap_future(coming)
             except KagamiError as error:
-                await self._send(signaling.Error.of(error))
+                await self._send(Error.of(error))
                 framed = avatar
             chosen = framed if self.avatar is avatar else self.avatar
-            await self._send(
-                signaling.PictureStatus("framed", self.name, chosen.width, chosen.height, views=chosen.views)
-            )
+            await self._send(PictureStatus("framed", self.name, chosen.width, chosen.height, views=chosen.views))
             if self.avatar is avatar:
                 self._use(framed)
             if framed is avatar:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streamer.engine.engine_session import TrackingState
 from streamer.options import Obstacle, Phase
-from streamer.server import signaling
+from streamer.server.server_messages import State
 
 _OF_PHASE: dict[Phase, str] = {
     "lost": "No face is in view: come back in front of the camera.",
@@ -23,16 +23,14 @@ _SEVERAL = "Several people are seen: choose under Camera who is followed."
 _TRACKER_SILENT = "Tracking on the server does not answer; it is started anew by itself within a few seconds."
 
 
-def state_message(
-    state: TrackingState, characters: int, speaks: bool = False, recorded: bool = False
-) -> signaling.State:
+def state_message(state: TrackingState, characters: int, speaks: bool = False, recorded: bool = False) -> State:
     """The state of a session's tracking, with a sentence where its driver can do something about it.
 
     characters: of the session's picture, each of which has a driver. speaks: whether the microphone brings a voice.
     recorded: whether the server keeps what is shown and said.
     """
     sentence = _sentence(state, characters)
-    return signaling.State(state.phase, round(state.progress, 2), sentence, state.people, speaks, recorded)
+    return State(state.phase, round(state.progress, 2), sentence, state.people, speaks, recorded)
 
 
 def _sentence(state: TrackingState, characters: int) -> str | None:

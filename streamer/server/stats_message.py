@@ -8,11 +8,11 @@ from streamer.engine.engine import Engine
 from streamer.engine.engine_session import EngineSession
 from streamer.generation.device import device_name
 from streamer.runtime.meter import QUEUE_AGE, RECEIVED, TOTAL, Meter, percentiles
-from streamer.server import signaling
+from streamer.server.server_messages import Stats
 from streamer.webrtc.peer import Peer
 
 
-def stats_message(engine: Engine, session: EngineSession | None, viewer_meter: Meter, peer: Peer) -> signaling.Stats:
+def stats_message(engine: Engine, session: EngineSession | None, viewer_meter: Meter, peer: Peer) -> Stats:
     """The statistics of a session, or of a viewer, whose session is None and whose meter is `viewer_meter`.
 
     Computes percentiles of many samples, which takes milliseconds: not for the event loop.
@@ -20,7 +20,7 @@ def stats_message(engine: Engine, session: EngineSession | None, viewer_meter: M
     device = engine.pipeline.device
     meter = viewer_meter if session is None else session.meter
     stages = meter.stages()
-    return signaling.Stats(
+    return Stats(
         fps={"in": round(meter.rate(RECEIVED), 1), "out": round(meter.rate("out"), 1)},
         latency_ms=stages.pop(TOTAL, percentiles(())),
         queue_age_ms=stages.pop(QUEUE_AGE, percentiles(())),

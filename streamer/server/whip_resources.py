@@ -14,7 +14,7 @@ from streamer.errors import ConnectionLostError, NegotiationError, ProtocolError
 from streamer.frames import AvatarFrame
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import Meter
-from streamer.server import signaling
+from streamer.server import messages, page_messages, server_messages
 from streamer.server.conversation import Conversations
 from streamer.server.ice_servers import ice_servers
 from streamer.server.rate_limits import RateLimiters
@@ -166,7 +166,7 @@ class Publication(Resource):
             self._conversations.encoders[self._secret] = session
             self._conversations.events.publish(session, None)
             try:
-                await self._conversations.handle(session, signaling.Offer(offer))
+                await self._conversations.handle(session, page_messages.Offer(offer))
                 return await self._complete(self._answer)
             except BaseException:
                 await (self._keep() if is_resumed else self.close())
@@ -204,15 +204,15 @@ class Publication(Resource):
 
     async def _add_candidate(self, line: str | None, mid: str | None, index: int | None) -> None:
         if self.session is not None:
-            await self.session.handle(signaling.Candidate(line, mid, index))
+            await self.session.handle(messages.Candidate(line, mid, index))
 
-    async def _receive(self, message: signaling.ServerMessage) -> None:
+    async def _receive(self, message: server_messages.ServerMessage) -> None:
         """What the session sends to its page."""
-        if isinstance(message, signaling.Answer):
+        if isinstance(message, server_messages.Answer):
             self._answer = message.sdp
-        elif isinstance(message, signaling.Candidate):
+        elif isinstance(message, messages.Candidate):
             await self._on_candidate(message.candidate, message.sdp_mid, message.sdp_m_line_index)
-        elif isinstance(message, signaling.Error) and message.code == ConnectionLostError.code:
+        elif isinstance(message, server_messages.Error) and message.code == ConnectionLostError.code:
             self._gathered.set()  # it may have failed before
             self._spawn(self.let_go())
 

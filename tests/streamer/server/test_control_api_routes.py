@@ -17,8 +17,8 @@ from streamer.errors import ForbiddenError, MissingTokenError
 from streamer.server.control_api_access import ControlAccess
 from streamer.server.control_api_calls import CALLS, EVENTS, Subscribe
 from streamer.server.control_api_routes import ENDPOINTS, ROOT, SOCKET, UPLOAD
+from streamer.server.page_messages import Control
 from streamer.server.rate_limits import Limits, Rate, RateLimiters
-from streamer.server.signaling import Control
 from streamer.settings import Settings
 from streamer.sources.acts import ACT_NAMES
 from tests.support.page import UNLIMITED, FakeCamera, Page, serving, socket_url

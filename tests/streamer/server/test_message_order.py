@@ -6,7 +6,8 @@ import pytest
 
 from streamer.errors import ProtocolError, TooFastError
 from streamer.server.message_order import MessageOrder
-from streamer.server.signaling import Bye, Candidate, Control, Hello, Offer
+from streamer.server.messages import Candidate
+from streamer.server.page_messages import Bye, Control, Hello, Offer
 
 
 def test_message_order_refuses_messages_out_of_order() -> None:

@@ -1,48 +1,33 @@
+"""The messages of a page: examples, limits, and a sentence for each that is wrong."""
+
 from __future__ import annotations
 
 import dataclasses
 import json
 import random
 from pathlib import Path
-from typing import Any, get_args
 
-import msgspec
 import pytest
 
-from streamer.errors import (
-    ConnectionLostError,
-    DeviceMemoryError,
-    EngineClosedError,
-    KagamiError,
-    OverloadError,
-    ProtocolError,
-    ServerFullError,
-)
+from streamer.errors import ProtocolError
 from streamer.generation.controls import Controls
-from streamer.server.signaling import (
+from streamer.server.messages import Candidate
+from streamer.server.page_messages import (
     Act,
     Bye,
-    Candidate,
     Control,
-    Error,
-    Goodbye,
     Hello,
     MoodText,
     Offer,
     PageMessage,
     Person,
     Remember,
-    ServerMessage,
     parse_message,
 )
 from streamer.sources.acts import ACT_NAMES
 
 FIXTURE = json.loads((Path(__file__).parents[2] / "fixtures" / "protocol.json").read_text())
 RELOAD = "reload the page."
-
-
-def server_examples(kind: str) -> list[dict[str, Any]]:
-    return [message for message in FIXTURE["server"] if message["type"] == kind]
 
 
 def test_every_page_example_is_parsed() -> None:
@@ -58,42 +43,11 @@ def test_parse_message_keeps_the_values() -> None:
     assert parse_message('{"type": "candidate", "candidate": "", "sdpMid": "0"}') == Candidate(None)
 
 
-@pytest.mark.parametrize("example", FIXTURE["server"], ids=lambda example: example["type"])
-def test_every_server_example_has_exactly_the_fields_of_its_message(example: dict[str, Any]) -> None:
-    message = msgspec.convert(example, ServerMessage)
-    assert msgspec.to_builtins(message) == example
-    assert json.loads(msgspec.json.encode(message)) == example
-
-
-def test_every_server_message_has_an_example() -> None:
-    tags = {kind.__struct_config__.tag for kind in get_args(ServerMessage)}
-    assert {message["type"] for message in FIXTURE["server"]} == tags == {
-        "ready", "answer", "candidate", "state", "picture-status", "film", "controls", "face", "mood", "acts", "stats",
-        "error", "bye",
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("error", "fatal"),
-    [
-        (ServerFullError(4), False),
-        (OverloadError(8.4, 12), False),
-        (DeviceMemoryError(), True),
-        (ConnectionLostError(), False),
-    ],
-)
-def test_an_error_message_has_the_code_and_the_sentence_of_the_error(error: KagamiError, fatal: bool) -> None:
-    assert msgspec.to_builtins(Error.of(error, fatal)) in server_examples("error")
-
-
-def test_goodbye_has_the_sentence_of_a_closed_engine() -> None:
-    assert [msgspec.to_builtins(Goodbye(str(EngineClosedError())))] == server_examples("bye")
-
-
 def test_control_messages_have_the_fields_of_controls() -> None:
     controls = {field.name for field in dataclasses.fields(Controls)}
     assert set(Control.__struct_fields__) == controls | {"paused", "calibrate", "straighten"}
-    assert all(example["controls"].keys() == controls | {"paused"} for example in server_examples("ready"))
+    ready = [example for example in FIXTURE["server"] if example["type"] == "ready"]
+    assert all(example["controls"].keys() == controls | {"paused"} for example in ready)
 
 
 @pytest.mark.parametrize(
