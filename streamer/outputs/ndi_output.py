@@ -16,7 +16,7 @@ from streamer.frames import AvatarFrame
 from streamer.outputs.ndi_stream import BLOCK_SAMPLES, NdiSender, NdiStream
 from streamer.runtime.frame_thread import Frames, FrameThread
 from streamer.runtime.sound_feed import CHANNELS, SAMPLE_RATE, Samples
-from streamer.webrtc.delayed_audio import DelayLine
+from streamer.webrtc.delay_line import DelayLine
 
 DEFAULT_NAME = "Kagami"
 _GET_PACKAGE = 'NDI needs cyndilib: run `pip install -e ".[ndi]"` and start again.'

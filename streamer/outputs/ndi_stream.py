@@ -14,7 +14,7 @@ from streamer.frames import AvatarFrame, Image
 from streamer.outputs.fitted_frame import fit_frame
 from streamer.outputs.paced_sound import PacedSound
 from streamer.runtime.sound_feed import SAMPLE_RATE
-from streamer.webrtc.delayed_audio import DelayLine
+from streamer.webrtc.delay_line import DelayLine
 
 BLOCK_SAMPLES = SAMPLE_RATE // 50  # 20 ms
 MAX_HELD_FRAMES = 16  # that wait for their sound: those of MIN_DELAY_S at 200 frames a second

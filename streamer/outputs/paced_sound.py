@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from streamer.runtime.sound_feed import SAMPLE_RATE, Samples
-from streamer.webrtc.delayed_audio import MAX_DELAY_S, MIN_DELAY_S, DelayLine, SmoothedDelay
+from streamer.webrtc.delay_line import MAX_DELAY_S, MIN_DELAY_S, DelayLine, SmoothedDelay
 
 MAX_LATE_S = 1.0  # by which the sound is late, as when the machine slept, until what is missing is left out
 

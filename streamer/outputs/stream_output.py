@@ -13,7 +13,7 @@ from streamer.outputs.timed_stream import TimedStream
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.runtime.sound_feed import Samples
 from streamer.webrtc.attempts import Attempts
-from streamer.webrtc.delayed_audio import DelayLine
+from streamer.webrtc.delay_line import DelayLine
 
 NOBODY_LIVE_S = 60.0  # without a frame, until the stream ends: a broadcast survives a page that is reloaded
 MAX_PENDING_S = 1.0  # of the stream that waits for the network, until frames are left out

@@ -7,7 +7,7 @@ from streamer.outputs.avatar_muxer import SAMPLES_PER_BLOCK, AvatarMuxer
 from streamer.outputs.fitted_frame import fit_frame
 from streamer.outputs.link import Link
 from streamer.outputs.paced_sound import PacedSound
-from streamer.webrtc.delayed_audio import DelayLine
+from streamer.webrtc.delay_line import DelayLine
 
 HOLD_INTERVAL_S = 0.2  # from a frame until it is sent again, where no other has come
 

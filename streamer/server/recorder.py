@@ -27,7 +27,7 @@ from streamer.runtime.sound_feed import Samples
 from streamer.runtime.token_bucket import Rate, TokenBucket
 from streamer.server.recording_folder import free_bytes, space_problem
 from streamer.server.recording_name import free_path
-from streamer.webrtc.delayed_audio import DelayLine
+from streamer.webrtc.delay_line import DelayLine
 
 SPACE_PERIOD_S = 5.0  # between two looks at how much is free
 MAX_WAITING_FRAMES = 16  # half a second of frames that wait for the encoder; of more, the newest is left out

@@ -33,7 +33,8 @@ from streamer.runtime.meter import RECEIVED, TOTAL, Meter
 from streamer.runtime.sound_feed import Samples, SoundFeed
 from streamer.webrtc.datagram_filter import install_data_filter, install_media_filter, install_stun_filter
 from streamer.webrtc.decoder_queue import install_decoder_queue
-from streamer.webrtc.delayed_audio import DelayedAudioTrack, DelayLine, pump_audio
+from streamer.webrtc.delay_line import DelayLine
+from streamer.webrtc.delayed_audio import DelayedAudioTrack, pump_audio
 from streamer.webrtc.encoder import install_encoder, make_encoder
 from streamer.webrtc.jitter_buffer import install_jitter_buffer
 from streamer.webrtc.offer import (

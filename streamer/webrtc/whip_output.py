@@ -18,7 +18,8 @@ from streamer.options import Codec
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.runtime.sound_feed import Samples
 from streamer.webrtc.attempts import Attempts
-from streamer.webrtc.delayed_audio import DelayedAudioTrack, DelayLine
+from streamer.webrtc.delay_line import DelayLine
+from streamer.webrtc.delayed_audio import DelayedAudioTrack
 from streamer.webrtc.encoder import install_encoder, make_encoder
 from streamer.webrtc.peer import codec_preferences
 from streamer.webrtc.stun_queries import end_stun_queries

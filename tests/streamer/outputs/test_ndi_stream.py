@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from streamer.frames import AvatarFrame
 from streamer.outputs.ndi_stream import BLOCK_SAMPLES, NdiStream, to_rgba
 from streamer.runtime.sound_feed import SAMPLE_RATE
-from streamer.webrtc.delayed_audio import DelayLine
+from streamer.webrtc.delay_line import DelayLine
 
 BLOCK_S = BLOCK_SAMPLES / SAMPLE_RATE
 FLASH_S = 3.0

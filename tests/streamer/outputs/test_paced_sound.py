@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from streamer.outputs.paced_sound import PacedSound
-from streamer.webrtc.delayed_audio import MIN_DELAY_S, DelayLine
+from streamer.webrtc.delay_line import MIN_DELAY_S, DelayLine
 
 BLOCK = 960  # 20 ms
 

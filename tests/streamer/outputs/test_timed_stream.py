@@ -8,7 +8,7 @@ import pytest
 from streamer.frames import KEY, AvatarFrame
 from streamer.outputs.timed_stream import TimedStream
 from streamer.runtime.sound_feed import SAMPLE_RATE
-from streamer.webrtc.delayed_audio import DelayLine
+from streamer.webrtc.delay_line import DelayLine
 from tests.support.stream_receiver import Decoded, decode
 
 STEP_S = 0.02
