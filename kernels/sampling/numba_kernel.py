@@ -8,6 +8,9 @@ from kernels.compile import compile_cached
 
 # Not all of fastmath: sums keep their order, which large odds need, and NaN is preserved.
 compiled = compile_cached(fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
+# Without counting references: they are atomic, and one for each row of an array cost a fifth of a kernel. A part makes
+# no array of its own.
+part = compile_cached(fastmath={"contract", "nsz", "arcp"}, error_model="numpy", _nrt=False)
 ZERO, ONE, HALF = (np.float32(value) for value in (0, 1, 0.5))
 
 
@@ -26,30 +29,68 @@ def sample_columns(width, centre, half, size):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def resize_row(plane, v, left_cell, fraction, scratch, out):  # type: ignore[no-untyped-def]
-    """One row (size,) of a resized map; returns whether all of it is one value. plane: (h, w). v: the row's centre in
-    units of what the map covers, −1..1. left_cell, fraction: from `sample_columns`. scratch: at least w long.
+def row_sampler(maps, centre, half, size):  # type: ignore[no-untyped-def]
+    """What `resize_rows` keeps of maps (C, h, w) of a box from row to row: `sample_columns`, the two rows of each map
+    that were stretched last (C, 2, S), one of an even and one of an odd number, which ones they are (C, 2), and whether
+    each is all one value (C, 2).
     """
-    height, width = plane.shape
+    channels = maps.shape[0]
+    left_cell, fraction = sample_columns(maps.shape[2], centre, half, size)
+    rows, uniform = np.empty((channels, 2, size), np.float32), np.zeros((channels, 2), np.bool_)
+    return left_cell, fraction, rows, np.full((channels, 2), -1), uniform
+
+
+@part
+def resize_rows(maps, v, sampler, out):  # type: ignore[no-untyped-def]
+    """One row (C, S) of resized maps (C, h, w); returns whether each channel of it is one value. v: the row's centre in
+    units of what the maps cover, −1..1. sampler: from `row_sampler`.
+
+    A row of a map is stretched to the canvas's columns once, for all rows of the canvas that it has a part in: reading
+    two cells for each pixel costs more than all else.
+    """
+    left_cell, fraction, rows, numbers, uniform = sampler
+    height, all_uniform = maps.shape[1], True
     position = min(max(((v + ONE) * height - ONE) * HALF, ZERO), np.float32(height - 1))
     top = max(min(np.int32(position), height - 2), 0)
-    bottom, weight = min(top + 1, height - 1), position - top
+    bottom, weight = min(top + 1, height - 1), np.float32(position - top)
+    for c in range(maps.shape[0]):
+        for row in (top, bottom):
+            if numbers[c, row & 1] != row:
+                uniform[c, row & 1] = stretch_row(maps[c, row], left_cell, fraction, rows[c, row & 1])
+                numbers[c, row & 1] = row
+        above, below = rows[c, top & 1], rows[c, bottom & 1]
+        if uniform[c, top & 1] and uniform[c, bottom & 1] and above[0] == below[0]:
+            out[c] = above[0]
+        else:
+            mix_rows(above, below, weight, out[c])
+            all_uniform = False
+    return all_uniform
+
+
+@part
+def stretch_row(cells, left_cell, fraction, out):  # type: ignore[no-untyped-def]
+    """One row (w,) of a map at the canvas's columns (S,); returns whether all of it is one value."""
+    width, others = cells.shape[0], 0
     for i in range(width):
-        scratch[i] = (ONE - weight) * plane[top, i] + weight * plane[bottom, i]
-    first, others = scratch[0], 0
-    for i in range(width):
-        others += scratch[i] != first
+        others += cells[i] != cells[0]
     if others == 0:  # as most rows of most maps are
-        for x in range(left_cell.shape[0]):
-            out[x] = first
+        out[:] = cells[0]
         return True
     step = np.uint32(min(width - 1, 1))
     for x in range(left_cell.shape[0]):
-        out[x] = (ONE - fraction[x]) * scratch[left_cell[x]] + fraction[x] * scratch[left_cell[x] + step]
+        out[x] = (ONE - fraction[x]) * cells[left_cell[x]] + fraction[x] * cells[left_cell[x] + step]
     return False
 
 
-@compiled
+@part
+def mix_rows(above, below, weight, out):  # type: ignore[no-untyped-def]
+    """Interpolate between two rows (S,) by one weight, 0..1."""
+    rest = ONE - weight
+    for x in range(out.shape[0]):
+        out[x] = rest * above[x] + weight * below[x]
+
+
+@part
 def cell_pair(position, side):  # type: ignore[no-untyped-def]
     """The two of `side` cells around a position in −1..1, and the distance 0..1 from the first of them."""
     at = min(max(((position + ONE) * side - ONE) * HALF, np.float32(0)), np.float32(side - 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from kernels.sampling.numba_kernel import HALF, ONE, ZERO, compiled, resize_row, sample_columns
+from kernels.sampling.numba_kernel import HALF, ONE, ZERO, compiled, part, resize_rows, row_sampler
 from kernels.shade.reference import SPECULAR_REFLECTANCE
 
 CANVAS_BOX = np.array([0, 0, 1], np.float32)  # centre x, y and half side: the whole canvas
@@ -22,26 +22,35 @@ def shade(picture: Tensor, gain: Tensor, box: Tensor | None) -> None:
 @compiled
 def shade_picture(picture, gain, box, reflectance):  # type: ignore[no-untyped-def]
     """One picture (4, S, S), in place; gain (1 or 3, n, n) over the box (3,)."""
+    sampler = row_sampler(gain, box[0], box[2], picture.shape[1])
+    shade_rows(picture, gain, box, reflectance, sampler, np.empty((gain.shape[0], picture.shape[1]), np.float32))
+
+
+@part
+def shade_rows(picture, gain, box, reflectance, sampler, rows):  # type: ignore[no-untyped-def]
+    """`shade_picture`. sampler: of the gain, from `row_sampler`. rows: (1 or 3, S), which are overwritten."""
     size, side = picture.shape[1], gain.shape[1]
     top, bottom, left, right = changed_cells(gain)
     first_x = pixel_at(max(left - 1, 0), box[0], box[2], side, size)
     end_x = pixel_at(right + 1, box[0], box[2], side, size)
     first_y = pixel_at(max(top - 1, 0), box[1], box[2], side, size)
     end_y = pixel_at(bottom + 1, box[1], box[2], side, size)
-    left_cell, fraction = sample_columns(side, box[0], box[2], size)
-    scratch, row = np.empty(side, np.float32), np.empty(size, np.float32)
     for y in range(first_y, end_y):
-        v = (np.float32(2 * y + 1) / size - ONE - box[1]) / box[2]
+        resize_rows(gain, (np.float32(2 * y + 1) / size - ONE - box[1]) / box[2], sampler, rows)
         for c in range(3):
-            if c < gain.shape[0]:
-                resize_row(gain[c], v, left_cell, fraction, scratch, row)
-            for x in range(first_x, end_x):
-                colour = picture[c, y, x]
-                colour += picture[3, y, x] * (row[x] - ONE) * (colour + reflectance)
-                picture[c, y, x] = min(max(colour, ZERO), ONE)
+            shade_row(picture[c, y], picture[3, y], rows[min(c, gain.shape[0] - 1)], reflectance, first_x, end_x)
 
 
-@compiled
+@part
+def shade_row(colours, alpha, gain, reflectance, first, end):  # type: ignore[no-untyped-def]
+    """One colour of a row (S,), in place, from pixel `first` up to `end`."""
+    for x in range(first, end):
+        colour = colours[x]
+        colour += alpha[x] * (gain[x] - ONE) * (colour + reflectance)
+        colours[x] = min(max(colour, ZERO), ONE)
+
+
+@part
 def changed_cells(gain):  # type: ignore[no-untyped-def]
     """The rows top..bottom − 1 and columns left..right − 1 of gain (K, n, n) that hold every value other than 1."""
     side = gain.shape[1]
@@ -54,7 +63,7 @@ def changed_cells(gain):  # type: ignore[no-untyped-def]
     return top, bottom, left, right
 
 
-@compiled
+@part
 def pixel_at(cells, centre, half, side, size):  # type: ignore[no-untyped-def]
     """The first pixel of the canvas after this many cells of a box, 0..size."""
     position = centre + half * (np.float32(2) * np.float32(min(cells, side)) / np.float32(side) - ONE)

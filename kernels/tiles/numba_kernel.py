@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kernels.sampling.numba_kernel import HALF, ONE, ZERO, cell_pair, compiled, resize_row, sample_columns
+from kernels.sampling.numba_kernel import HALF, ONE, ZERO, cell_pair, compiled, part, resize_rows, row_sampler
 from kernels.sampling.numba_texels import sample_texels
 from kernels.tape.opaque import recorded_whole
 from kernels.tiles.reference import IMAGES, MIN_COVERED
@@ -35,39 +35,46 @@ def draw_picture(texels, side, maps, boxes, order, slot, images):  # type: ignor
     """All pieces of one picture, into images (3, 4, S, S). texels: (K, side²·4); maps: (K, 3, M, M); boxes: (K, 3)."""
     size = images.shape[2]
     offset, texel = np.empty((2, size), np.float32), np.empty(size, np.uint32)
-    drawn, shown = np.empty((4, size), np.float32), np.empty(size, np.float32)
-    scratch = np.empty(maps.shape[2], np.float32)
+    drawn, shown = np.empty((4, size), np.float32), np.empty((1, size), np.float32)
     for k in order:
         if 0 <= slot[k] < images.shape[0]:
-            draw_piece(texels[k], side, maps[k], boxes[k], (offset, texel, drawn, shown, scratch), images[slot[k]])
+            draw_piece(texels[k], side, maps[k], boxes[k], (offset, texel, drawn, shown), images[slot[k]])
 
 
 @compiled
 def draw_piece(texels, side, piece_map, box, row, image):  # type: ignore[no-untyped-def]
-    """One piece over an image (4, S, S), in place. row: arrays (2, S), (S,) uint32, (4, S), (S,) and (M,) that are
+    """One piece over an image (4, S, S), in place. row: arrays (2, S), (S,) uint32, (4, S) and (1, S) that are
     overwritten.
     """
-    offset, texel, drawn, shown, scratch = row
     size = image.shape[1]
+    of_position = row_sampler(piece_map[:2], box[0], box[2], size)
+    of_shown = row_sampler(piece_map[2:], box[0], box[2], size)
+    draw_rows(texels, side, piece_map, box, (of_position, of_shown), covered_cells(piece_map[2]), row, image)
+
+
+@part
+def draw_rows(texels, side, piece_map, box, samplers, cells, row, image):  # type: ignore[no-untyped-def]
+    """`draw_piece`. samplers: of positions and of coverage, from `row_sampler`. cells: from `covered_cells`."""
+    of_position, of_shown = samplers
+    west, east = cells
+    offset, texel, drawn, shares = row
+    shown, cell, size = shares[0], of_shown[0], image.shape[1]
     left, right = pixels_in_box(box[0], box[2], size)
     top, bottom = pixels_in_box(box[1], box[2], size)
-    cell, fraction = sample_columns(piece_map.shape[2], box[0], box[2], size)
-    west, east = covered_cells(piece_map[2])
     for y in range(top, bottom):
         v = (np.float32(2 * y + 1) / size - ONE - box[1]) / box[2]
         above, below, _ = cell_pair(v, piece_map.shape[1])
         start, stop = pixels_of_cells(min(west[above], west[below]), max(east[above], east[below]), cell, left, right)
-        resize_row(piece_map[2], v, cell[start:stop], fraction[start:stop], scratch, shown[start:stop])
+        resize_rows(piece_map[2:], v, of_shown, shares)
         first, last = covered_span(shown, start, stop)
         if first < last:
-            for c in range(2):
-                resize_row(piece_map[c], v, cell[first:last], fraction[first:last], scratch, offset[c, first:last])
+            resize_rows(piece_map[:2], v, of_position, offset)
             locate_tile(side, offset, first, last, texel, shown)
             sample_texels(texels, side, texel, offset, first, last, drawn)
             lay_over(drawn, shown, first, last, y, image)
 
 
-@compiled
+@part
 def pixels_in_box(centre, half, size):  # type: ignore[no-untyped-def]
     """The first pixel of a row or column whose centre lies in a box, and the one after the last. A box with NaN has
     none.
@@ -94,7 +101,7 @@ def covered_cells(covered):  # type: ignore[no-untyped-def]
     return first, last
 
 
-@compiled
+@part
 def pixels_of_cells(first_cell, last_cell, cell, left, right):  # type: ignore[no-untyped-def]
     """Those pixels from `left` up to `right` that have one of the cells on one of their sides: the first, and the one
     after the last. cell: (S,) the cell to the left of each.
@@ -107,7 +114,7 @@ def pixels_of_cells(first_cell, last_cell, cell, left, right):  # type: ignore[n
     return first, last
 
 
-@compiled
+@part
 def covered_span(covered, left, right):  # type: ignore[no-untyped-def]
     """The first pixel from `left` up to `right` that is covered, and the one after the last; `left` twice if none."""
     first, last = left, right
@@ -118,7 +125,7 @@ def covered_span(covered, left, right):  # type: ignore[no-untyped-def]
     return np.uint64(first), np.uint64(last)
 
 
-@compiled
+@part
 def locate_tile(side, offset, first, last, texel, shown):  # type: ignore[no-untyped-def]
     """From positions (2, S) on a tile, −1..1, to the flat index (S,) of the upper left of four texels, from `first` up
     to `last`; the positions are replaced by the distance from that texel, 0..1. shown (S,): from coverage to the share
@@ -130,14 +137,14 @@ def locate_tile(side, offset, first, last, texel, shown):  # type: ignore[no-unt
         across, down = offset[0, x] * scale + middle, offset[1, x] * scale + middle
         u, v = min(max(across, ZERO), end), min(max(down, ZERO), end)
         left, top = min(max(np.int32(u), none), most), min(max(np.int32(v), none), most)  # in range for a NaN, too
-        offset[0, x], offset[1, x] = u - left, v - top
+        offset[0, x], offset[1, x] = u - np.float32(left), v - np.float32(top)
         texel[x] = (top * np.int32(side) + left) * np.int32(4)
         # One of four neighbours that is transparent takes its weight away, as a sample that is farther off does.
         share = max(ONE - abs(across - u), ZERO) * max(ONE - abs(down - v), ZERO)
         shown[x] = share if shown[x] >= MIN_COVERED32 else ZERO
 
 
-@compiled
+@part
 def lay_over(drawn, shown, first, last, y, image):  # type: ignore[no-untyped-def]
     """Compose samples (4, S), each by its share, over row y of premultiplied colours (4, S, S), in place."""
     for x in range(first, last):

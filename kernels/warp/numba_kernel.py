@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kernels.sampling.numba_kernel import HALF, ONE, ZERO, compiled, resize_row, sample_columns
+from kernels.sampling.numba_kernel import HALF, ONE, ZERO, compiled, part, resize_rows, row_sampler
+from kernels.sampling.numba_runs import end_of_ones, span_above_zero
 from kernels.sampling.numba_texels import sample_texels
 from kernels.warp.maps import BOX_FADE, CANVAS_BORDER, MIN_ALPHA, TRIM_GAIN, Maps
 from kernels.warp.numba_chart import charted_spans, draw_chart
@@ -63,7 +64,7 @@ def warp_composite(
 
 
 @compiled
-def composite_picture(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915
+def composite_picture(  # type: ignore[no-untyped-def]
     texels, front_texels, background, canvas_flow, box, is_full_canvas, flow, keep, paint, odds, missing, dark,
     front_flow, coverage, chart, chart_side, chart_position, chart_share, middle, trim, out,
 ):  # fmt: skip
@@ -71,90 +72,105 @@ def composite_picture(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915
     (3, S, S); middle: (4, S, S), or (4, 0, 0) if nothing is between the layers; the maps (C, h, w) at their own sizes.
     """
     size = out.shape[1]
-    offset, front_offset = np.empty((2, size), np.float32), np.empty((2, size), np.float32)
-    texel, outer_texel = np.empty(size, np.uint32), np.empty(size, np.uint32)
-    moved, row_maps = np.empty((4, size), np.float32), np.empty((6, size), np.float32)
-    inside, covered = np.empty(size, np.float32), np.empty(size, np.float32)
-    outer, charted = np.empty((2, size), np.float32), np.empty(size, np.float32)
-    chart_row = np.empty((2, size), np.float32), np.empty(size, np.uint32), np.empty((4, size), np.float32)
-    widest = max(
-        flow.shape[2], keep.shape[2], paint.shape[2], odds.shape[2], missing.shape[2], canvas_flow.shape[2],
-        front_flow.shape[2], coverage.shape[2], chart_position.shape[2], chart_share.shape[2],
+    centre, half = box[0], box[2]
+    edit = keep, paint, odds, missing
+    of_edit = (
+        row_sampler(keep, centre, half, size), row_sampler(paint, centre, half, size),
+        row_sampler(odds, centre, half, size), row_sampler(missing, centre, half, size),
     )  # fmt: skip
-    scratch = np.empty(widest, np.float32)
+    front = front_flow, coverage, chart_position, chart_share
+    of_front = (
+        row_sampler(front_flow, centre, half, size), row_sampler(coverage, centre, half, size),
+        row_sampler(chart_position, centre, half, size), row_sampler(chart_share, centre, half, size),
+    )  # fmt: skip
+    beside = np.empty(0, np.float32) if is_full_canvas else distance_beside(box, size)
+    rows = (
+        beside, np.empty(size, np.float32), np.empty((2, size), np.float32), np.empty((2, size), np.float32),
+        np.empty((2, size), np.float32), np.empty(size, np.uint32), np.empty((1, size), np.float32),
+        np.empty((1, size), np.float32), np.empty((6, size), np.float32), np.empty((4, size), np.float32),
+        (np.empty((2, size), np.float32), np.empty(size, np.uint32), np.empty((4, size), np.float32)),
+    )  # fmt: skip
+    composite_rows(
+        (texels, front_texels, chart, chart_side, background, middle), box, is_full_canvas, canvas_flow,
+        row_sampler(canvas_flow, ZERO, ONE, size), flow, row_sampler(flow, centre, half, size), edit, of_edit, dark,
+        front, of_front, trim, rows, out,
+    )  # fmt: skip
+
+
+@part
+def composite_rows(  # type: ignore[no-untyped-def]
+    layers, box, is_full_canvas, canvas_flow, of_canvas, flow, of_flow, edit, of_edit, dark, front, of_front, trim,
+    rows, out,
+):  # fmt: skip
+    """`composite_picture`, which describes the arrays; of_…: the `row_sampler` of each. rows: arrays that are
+    overwritten.
+    """
+    texels, front_texels, chart, chart_side, background, middle = layers
+    front_flow, coverage, chart_position, chart_share = front
+    of_front_flow, of_coverage, of_position, of_share = of_front
+    beside, inside, outer, offset, front_offset, texel, covered, charted, row_maps, moved, chart_row = rows
+    size = out.shape[1]
+    pixels_per_cell = size * box[2] / coverage.shape[2]
     front_rows, chart_rows = rows_above_zero(coverage[0]), rows_above_zero(chart_share[0])
     begin, end = np.uint64(0), np.uint64(size)
-    flow_cell, flow_fraction = sample_columns(flow.shape[2], box[0], box[2], size)
-    edit_columns = (
-        sample_columns(keep.shape[2], box[0], box[2], size), sample_columns(paint.shape[2], box[0], box[2], size),
-        sample_columns(odds.shape[2], box[0], box[2], size), sample_columns(missing.shape[2], box[0], box[2], size),
-    )  # fmt: skip
-    front_cell, front_fraction = sample_columns(front_flow.shape[2], box[0], box[2], size)
-    coverage_cell, coverage_fraction = sample_columns(coverage.shape[2], box[0], box[2], size)
-    position_columns = sample_columns(chart_position.shape[2], box[0], box[2], size)
-    share_cell, share_fraction = sample_columns(chart_share.shape[2], box[0], box[2], size)
-    canvas_cell, canvas_fraction = sample_columns(canvas_flow.shape[2], ZERO, ONE, size)
     for y in range(size):
-        canvas_v = np.float32(2 * y + 1) / size - ONE
+        canvas_v = np.float32(np.float32(2 * y + 1) / size - ONE)
         v = (canvas_v - box[1]) / box[2]  # in units of the box
         if not is_full_canvas:
-            for c in range(2):
-                resize_row(canvas_flow[c], canvas_v, canvas_cell, canvas_fraction, scratch, outer[c])
-        if is_full_canvas or mask_row(v, box, inside):
-            for c in range(2):
-                resize_row(flow[c], v, flow_cell, flow_fraction, scratch, offset[c])
-            resize_edit(keep, paint, odds, missing, dark, v, edit_columns, scratch, row_maps)
+            resize_rows(canvas_flow, canvas_v, of_canvas, outer)
+        if is_full_canvas or mask_row(v, box, beside, inside):
+            resize_rows(flow, v, of_flow, offset)
+            resize_edit(edit, dark, v, of_edit, row_maps)
             if not is_full_canvas:
                 fade_to_outer(outer, inside, offset, row_maps)
         else:
-            offset[:], row_maps[:3], row_maps[KEEP], row_maps[ODDS] = outer, ZERO, ONE, ONE
+            keep_outer(outer, offset, row_maps)
         has_front = front_rows[0] < v < front_rows[1]
         if has_front:
-            resize_row(coverage[0], v, coverage_cell, coverage_fraction, scratch, covered)
-            sharpen_coverage(size * box[2] / coverage.shape[2], covered)
+            resize_rows(coverage, v, of_coverage, covered)
+            sharpen_coverage(pixels_per_cell, covered[0])
+            resize_rows(front_flow, v, of_front_flow, front_offset)
             for c in range(2):
-                resize_row(front_flow[c], v, front_cell, front_fraction, scratch, front_offset[c])
                 if not is_full_canvas:
                     fade_to(outer[c], inside, front_offset[c])
-                swap_covered(covered, front_offset[c], offset[c])
+                swap_covered(covered[0], front_offset[c], offset[c])
         locate_texels(y, offset, texel)
-        first, last = front_span(covered) if has_front else (end, end)
+        first, last = span_above_zero(covered[0]) if has_front else (end, end)
         start, full, partial, stop = end, last, last, begin
         if has_front and chart_rows[0] < v < chart_rows[1]:
-            resize_row(chart_share[0], v, share_cell, share_fraction, scratch, charted)
-            start, full, partial, stop = charted_spans(covered, charted, last)
+            resize_rows(chart_share, v, of_share, charted)
+            start, full, partial, stop = charted_spans(covered[0], charted[0], last)
         sample_layers(texels, front_texels, texel, offset, (begin, first, full, partial, last, end), middle, y, moved)
         if start < stop:
-            draw_chart(
-                chart, chart_side, chart_position, v, position_columns, (start, full, partial, stop), charted, scratch,
-                chart_row, moved,
-            )  # fmt: skip
+            resize_rows(chart_position, v, of_position, chart_row[0])
+            draw_chart(chart, chart_side, (start, full, partial, stop), charted[0], chart_row, moved)
         if has_front:
-            locate_texels(y, front_offset, outer_texel)
-            blend_outline(texels, outer_texel, front_offset, covered, first, last, middle, y, moved)
+            locate_texels(y, front_offset, texel)
+            blend_outline(texels, texel, front_offset, covered[0], first, last, middle, y, moved)
         blend_row(row_maps, background, y, trim, moved)
         clamp_row(moved, y, out)
 
 
-@compiled
-def resize_edit(keep, paint, odds, missing, dark, v, columns, scratch, row_maps):  # type: ignore[no-untyped-def]
-    """A row (6, S) of the maps by which `blend_row` changes the moved layer. columns: of the four maps, from
-    `sample_columns`.
+@part
+def resize_edit(edit, dark, v, of_edit, row_maps):  # type: ignore[no-untyped-def]
+    """A row (6, S) of the maps by which `blend_row` changes the moved layer. edit: keep, paint, odds and missing;
+    of_edit: the `row_sampler` of each.
     """
-    keep_columns, paint_columns, odds_columns, missing_columns = columns
-    kept = resize_row(keep[0], v, keep_columns[0], keep_columns[1], scratch, row_maps[KEEP])
-    resize_row(odds[0], v, odds_columns[0], odds_columns[1], scratch, row_maps[ODDS])
-    shown = resize_row(missing[0], v, missing_columns[0], missing_columns[1], scratch, row_maps[MISSING])
+    keep, paint, odds, missing = edit
+    of_keep, of_paint, of_odds, of_missing = of_edit
+    kept = resize_rows(keep, v, of_keep, row_maps[KEEP : KEEP + 1])
+    resize_rows(odds, v, of_odds, row_maps[ODDS : ODDS + 1])
+    shown = resize_rows(missing, v, of_missing, row_maps[MISSING : MISSING + 1])
     if kept and shown and row_maps[KEEP, 0] == ONE and row_maps[MISSING, 0] == ZERO:  # live, wherever no mouth is open
         row_maps[:3] = ZERO
         return
+    resize_rows(paint, v, of_paint, row_maps[:3])
     for c in range(3):
-        resize_row(paint[c], v, paint_columns[0], paint_columns[1], scratch, row_maps[c])
         paint_over_dark(row_maps[KEEP], row_maps[MISSING], dark[c], row_maps[c])
     drop_missing(row_maps[MISSING], row_maps[KEEP])
 
 
-@compiled
+@part
 def fade_to_outer(outer, inside, offset, row_maps):  # type: ignore[no-untyped-def]
     """Fade the flow (2, S), in place, to that of the canvas by the mask `inside`, and the maps of `resize_edit` to
     those that change nothing.
@@ -168,58 +184,73 @@ def fade_to_outer(outer, inside, offset, row_maps):  # type: ignore[no-untyped-d
 
 
 @compiled
-def mask_row(v, box, inside):  # type: ignore[no-untyped-def]
-    """A row (S,) of the box mask, 0..1: 1 inside, falling to 0 at borders of the box that are not the canvas's own.
-    Returns whether any of it is above 0.
-    """
-    size = inside.shape[0]
+def distance_beside(box, size):  # type: ignore[no-untyped-def]
+    """How far each column (S,) is from a box's middle, in half sides, towards borders that are not the canvas's own."""
     fades_left, fades_right = box[0] - box[2] > -CANVAS_BORDER32, box[0] + box[2] < CANVAS_BORDER32
-    fades_top, fades_bottom = box[1] - box[2] > -CANVAS_BORDER32, box[1] + box[2] < CANVAS_BORDER32
-    vertical = max(-v if fades_top else -ONE, v if fades_bottom else -ONE)
+    distance = np.empty(size, np.float32)
     for x in range(size):
         u = (np.float32(2 * x + 1) / size - ONE - box[0]) / box[2]
-        nearest = max(-u if fades_left else -ONE, u if fades_right else -ONE, vertical)
-        t = min(max((ONE - nearest) / BOX_FADE32, ZERO), ONE)
+        distance[x] = max(-u if fades_left else -ONE, u if fades_right else -ONE)
+    return distance
+
+
+@part
+def keep_outer(outer, offset, row_maps):  # type: ignore[no-untyped-def]
+    """The flow (2, S) of the canvas, and maps that change nothing, as beyond the box."""
+    for x in range(outer.shape[1]):
+        offset[0, x], offset[1, x] = outer[0, x], outer[1, x]
+    row_maps[:3], row_maps[KEEP], row_maps[ODDS] = ZERO, ONE, ONE
+
+
+@part
+def mask_row(v, box, beside, inside):  # type: ignore[no-untyped-def]
+    """A row (S,) of the box mask, 0..1: 1 inside, falling to 0 at borders of the box that are not the canvas's own.
+    Returns whether any of it is above 0. beside: from `distance_beside`.
+    """
+    fades_top, fades_bottom = box[1] - box[2] > -CANVAS_BORDER32, box[1] + box[2] < CANVAS_BORDER32
+    vertical = np.float32(max(-v if fades_top else -ONE, v if fades_bottom else -ONE))
+    for x in range(inside.shape[0]):
+        t = min(max((ONE - max(beside[x], vertical)) / BOX_FADE32, ZERO), ONE)
         inside[x] = t * t * (np.float32(3) - np.float32(2) * t)
     return vertical < ONE
 
 
-@compiled
+@part
 def fade_to(outer, inside, out):  # type: ignore[no-untyped-def]
     """Interpolate in place from the value outside of the box to the box's own by the mask `inside`."""
     for x in range(inside.shape[0]):
         out[x] = outer[x] + inside[x] * (out[x] - outer[x])
 
 
-@compiled
+@part
 def fade_to_one(inside, out):  # type: ignore[no-untyped-def]
     """Interpolate in place from 1 outside of the box to the box's own value by the mask `inside`."""
     for x in range(inside.shape[0]):
         out[x] = ONE + inside[x] * (out[x] - ONE)
 
 
-@compiled
+@part
 def scale_by(inside, out):  # type: ignore[no-untyped-def]
     """Multiply by the mask `inside`, in place."""
     for x in range(inside.shape[0]):
         out[x] *= inside[x]
 
 
-@compiled
+@part
 def paint_over_dark(keep, missing, dark, paint):  # type: ignore[no-untyped-def]
     """Paint times its share 1 − keep, plus the dark of what is missing, in place."""
     for x in range(keep.shape[0]):
         paint[x] = (ONE - keep[x]) * paint[x] + keep[x] * missing[x] * dark
 
 
-@compiled
+@part
 def drop_missing(missing, keep):  # type: ignore[no-untyped-def]
     """Take from keep, in place, the share that the reference picture does not show."""
     for x in range(keep.shape[0]):
         keep[x] *= ONE - missing[x]
 
 
-@compiled
+@part
 def rows_above_zero(shares):  # type: ignore[no-untyped-def]
     """Between which v a resized map (h, w) of shares can be above 0. The map lies within −1..1, and its border is
     repeated beyond.
@@ -235,7 +266,7 @@ def rows_above_zero(shares):  # type: ignore[no-untyped-def]
     return -INFINITE if first == 0 else top, INFINITE if last == height - 1 else bottom
 
 
-@compiled
+@part
 def sharpen_coverage(pixels_per_cell, covered):  # type: ignore[no-untyped-def]
     """`kernels.warp.reference.sharpen_coverage` on a row, in place."""
     pixels_per_cell = max(np.float32(pixels_per_cell), ONE)
@@ -243,7 +274,7 @@ def sharpen_coverage(pixels_per_cell, covered):  # type: ignore[no-untyped-def]
         covered[x] = min(max((covered[x] - HALF) * pixels_per_cell + HALF, ZERO), ONE)
 
 
-@compiled
+@part
 def swap_covered(covered, front_offset, offset):  # type: ignore[no-untyped-def]
     """Move the front flow into `offset` where the front covers any of a pixel, and the outer flow to `front_offset`."""
     for x in range(covered.shape[0]):
@@ -252,7 +283,7 @@ def swap_covered(covered, front_offset, offset):  # type: ignore[no-untyped-def]
         front_offset[x] = here
 
 
-@compiled
+@part
 def locate_texels(y, offset, texel):  # type: ignore[no-untyped-def]
     """From a flow (2, S) to the flat index (S,) of the upper left of four texels; the flow is replaced by the distance
     from that texel, 0..1.
@@ -263,11 +294,11 @@ def locate_texels(y, offset, texel):  # type: ignore[no-untyped-def]
         u = min(max(np.float32(2 * x) + offset[0, x] * np.float32(size), ZERO), last)
         v = min(max(np.float32(2 * y) + offset[1, x] * np.float32(size), ZERO), last)
         left, top = min(max(np.int32(u), none), most), min(max(np.int32(v), none), most)  # in range for a NaN, too
-        offset[0, x], offset[1, x] = u - left, v - top
+        offset[0, x], offset[1, x] = u - np.float32(left), v - np.float32(top)
         texel[x] = (top * np.int32(2 * size - 1) + left) * np.int32(4)
 
 
-@compiled
+@part
 def sample_layers(texels, front_texels, texel, offset, spans, middle, y, moved):  # type: ignore[no-untyped-def]
     """Bilinear samples (4, S) of row y: of the front layer between the second and the fifth pixel of `spans`, but for
     what the chart fills between the third and the fourth; to both sides of the layer, under what is between them.
@@ -284,18 +315,7 @@ def sample_layers(texels, front_texels, texel, offset, spans, middle, y, moved):
         lay_over(middle, y, last, end, moved)
 
 
-@compiled
-def front_span(covered):  # type: ignore[no-untyped-def]
-    """The first pixel of a row that the front covers any of, and the one after the last; both the row's end if none."""
-    size = covered.shape[0]
-    first, last = size, 0
-    for x in range(size):
-        first = min(first, x) if covered[x] > ZERO else first
-        last = x + 1 if covered[x] > ZERO else last
-    return np.uint64(first), np.uint64(max(first, last))
-
-
-@compiled
+@part
 def lay_over(above, y, start, stop, moved):  # type: ignore[no-untyped-def]
     """Compose row y of premultiplied colours (4, S, S) over a row (4, S), in place, from `start` up to `stop`."""
     for x in range(start, stop):
@@ -306,13 +326,14 @@ def lay_over(above, y, start, stop, moved):  # type: ignore[no-untyped-def]
         moved[3, x] = above[3, y, x] + rest * moved[3, x]
 
 
-@compiled
+@part
 def blend_outline(texels, texel, offset, covered, first, last, middle, y, moved):  # type: ignore[no-untyped-def]
     """Blend the front with what lies behind it, from `first` up to `last`, in pixels that it does not cover in full.
     These are few, and drawn one at a time. middle: (4, S, S), or (4, 0, 0) for nothing.
     """
     row = np.uint64(4 * (2 * texel.shape[0] - 1))
-    for x in range(first, last):
+    x = end_of_ones(covered, first, last)
+    while x < last:
         if covered[x] < ONE:
             east, south = offset[0, x], offset[1, x]
             for c in range(4):
@@ -324,9 +345,12 @@ def blend_outline(texels, texel, offset, covered, first, last, middle, y, moved)
                 if middle.shape[1] > 0:
                     behind = middle[c, y, x] + (ONE - middle[3, y, x]) * behind
                 moved[c, x] = behind + covered[x] * (moved[c, x] - behind)
+            x += np.uint64(1)
+        else:
+            x = end_of_ones(covered, x, last)
 
 
-@compiled
+@part
 def blend_row(row_maps, background, y, trim, moved):  # type: ignore[no-untyped-def]
     """The arithmetic of `kernels.warp.reference.warp_composite` on a row, in place."""
     for x in range(moved.shape[1]):
@@ -343,7 +367,7 @@ def blend_row(row_maps, background, y, trim, moved):  # type: ignore[no-untyped-
         moved[3, x] = alpha
 
 
-@compiled
+@part
 def clamp_row(moved, y, out):  # type: ignore[no-untyped-def]
     """Copy a row (4, S), clamped to 0..1, to row y of a picture (4, S, S)."""
     for c in range(4):
