@@ -35,6 +35,16 @@ def numbers_at(typing_context, address):  # type: ignore[no-untyped-def]
     return types.CPointer(types.int64)(address), generate
 
 
+@intrinsic
+def small_numbers_at(typing_context, address):  # type: ignore[no-untyped-def]
+    """int32 values at an address, which nobody checks."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+    return types.CPointer(types.int32)(address), generate
+
+
 @part
 def offset(row, operand, i, j, k, m):  # type: ignore[no-untyped-def]
     """The address of an operand at the first four indices."""

@@ -28,7 +28,7 @@ from kernels.tape.numba_addresses import OUT, ZERO, A, B, C, compiled, floats_at
 from kernels.tape.numba_elements import accumulate, arithmetic, comparison, curve, curve_of_two, reduced, ternary, unary
 from kernels.tape.numba_maps import box_maximum, box_sum, grid_sample, repeat_border, resize
 
-SCRATCH = 2 * WIDEST_MAP  # floats
+SCRATCH = 9 * WIDEST_MAP  # floats, rows of what `grid_sample` needs
 
 
 @compiled

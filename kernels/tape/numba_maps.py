@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from kernels.tape.codes import (
     EXTRAS,
     SHAPE,
 )
-from kernels.tape.numba_addresses import HALF, ONE, OUT, ZERO, A, B, floats_at, offset, part
+from kernels.tape.numba_addresses import HALF, ONE, OUT, ZERO, A, B, floats_at, offset, part, small_numbers_at
+
+TWO = np.float32(2)
 
 
 @part
@@ -31,20 +31,25 @@ def grid_sample(row, scratch):  # type: ignore[no-untyped-def]
     columns = row[SHAPE + 4]
     data = scratch.ctypes.data
     us, vs = floats_at(data), floats_at(data + 4 * columns)
+    at, right, below = (
+        small_numbers_at(data + 8 * columns), small_numbers_at(data + 12 * columns),
+        small_numbers_at(data + 16 * columns),
+    )  # fmt: skip
+    nw, ne = floats_at(data + 20 * columns), floats_at(data + 24 * columns)
+    sw, se = floats_at(data + 28 * columns), floats_at(data + 32 * columns)
     for i in range(row[SHAPE]):
         for y in range(row[SHAPE + 3]):
             place, step = floats_at(offset(row, B, i, 0, 0, y)), row[B + 5]
             cells_of(place, step, columns, wide, align, border, us)
             cells_of(floats_at(offset(row, B, i, 0, 1, y)), step, columns, high, align, border, vs)
+            if nearest:
+                for x in range(columns):
+                    us[x], vs[x] = np.rint(us[x]), np.rint(vs[x])
+            corners_of(us, vs, columns, high, wide, by_row, by_column, at, right, below)
+            weights_of(us, vs, columns, high, wide, nw, ne, sw, se)
             for channel in range(row[SHAPE + 2]):
                 a, out = floats_at(offset(row, A, i, 0, channel, 0)), floats_at(offset(row, OUT, i, 0, channel, y))
-                if nearest:
-                    for x in range(columns):
-                        us[x], vs[x] = np.rint(us[x]), np.rint(vs[x])
-                if border:
-                    sample_border(a, us, vs, columns, high, wide, by_row, by_column, out, row[OUT + 5])
-                else:
-                    sample_zeros(a, us, vs, columns, high, wide, by_row, by_column, out, row[OUT + 5])
+                mix_corners(a, columns, at, right, below, nw, ne, sw, se, out, row[OUT + 5])
 
 
 @part
@@ -59,38 +64,40 @@ def cells_of(place, step, columns, side, align, border, out):  # type: ignore[no
 
 
 @part
-def sample_border(a, us, vs, columns, high, wide, by_row, by_column, out, so):  # type: ignore[no-untyped-def]
-    """A row of bilinear samples; the cells lie in the map."""
+def corners_of(us, vs, columns, high, wide, by_row, by_column, at, right, below):  # type: ignore[no-untyped-def]
+    """Of cells from −2 on, where in the map the upper left of four corners lies, and how far from it those to the right
+    and below, in elements; all within the map. Numbers of 32 bits, of which a vector holds most.
+    """
     last_row, last_column = np.int32(high - 1), np.int32(wide - 1)
-    down, across = np.int32(by_row), np.int32(by_column)
+    down, across, none, one, two = np.int32(by_row), np.int32(by_column), np.int32(0), np.int32(1), np.int32(2)
     for x in range(columns):
-        left, top = np.int32(us[x]), np.int32(vs[x])
-        east, south = us[x] - np.float32(left), vs[x] - np.float32(top)
-        right = across if left < last_column else np.int32(0)
-        below = down if top < last_row else np.int32(0)
-        at = top * down + left * across
-        upper = a[at] + east * (a[at + right] - a[at])
-        lower = a[at + below] + east * (a[at + below + right] - a[at + below])
-        out[x * so] = upper + south * (lower - upper)
+        left, top = np.int32(us[x] + TWO) - two, np.int32(vs[x] + TWO) - two  # rounded down
+        first_column, first_row = min(max(left, none), last_column), min(max(top, none), last_row)
+        next_column, next_row = min(max(left + one, none), last_column), min(max(top + one, none), last_row)
+        at[x] = first_row * down + first_column * across
+        right[x], below[x] = (next_column - first_column) * across, (next_row - first_row) * down
 
 
 @part
-def sample_zeros(a, us, vs, columns, high, wide, by_row, by_column, out, so):  # type: ignore[no-untyped-def]
-    """A row of bilinear samples; beyond the map there is 0."""
+def weights_of(us, vs, columns, high, wide, nw, ne, sw, se):  # type: ignore[no-untyped-def]
+    """The weights of `corners_of`; 0 for those that are beyond the map."""
+    last_row, last_column, two = np.float32(high - 1), np.float32(wide - 1), np.int32(2)
     for x in range(columns):
-        left, top = np.int32(math.floor(us[x])), np.int32(math.floor(vs[x]))
-        east, south = us[x] - np.float32(left), vs[x] - np.float32(top)
-        b, d = east * (ONE - south), east * south
-        w, c = ONE - south - b, south - d
-        on_left, on_right = 0 <= left < wide, -1 <= left < wide - 1
-        on_top, on_bottom = 0 <= top < high, -1 <= top < high - 1
-        first_column, next_column = min(max(left, 0), wide - 1) * by_column, min(max(left + 1, 0), wide - 1) * by_column
-        first_row, next_row = min(max(top, 0), high - 1) * by_row, min(max(top + 1, 0), high - 1) * by_row
-        value = w * a[first_row + first_column] if on_left and on_top else ZERO
-        value += b * a[first_row + next_column] if on_right and on_top else ZERO
-        value += c * a[next_row + first_column] if on_left and on_bottom else ZERO
-        value += d * a[next_row + next_column] if on_right and on_bottom else ZERO
-        out[x * so] = value
+        left, top = np.float32(np.int32(us[x] + TWO) - two), np.float32(np.int32(vs[x] + TWO) - two)
+        east, south = us[x] - left, vs[x] - top
+        west = ONE - east if (left >= ZERO) & (left <= last_column) else ZERO
+        east = east if (left >= -ONE) & (left < last_column) else ZERO
+        north = ONE - south if (top >= ZERO) & (top <= last_row) else ZERO
+        south = south if (top >= -ONE) & (top < last_row) else ZERO
+        nw[x], ne[x], sw[x], se[x] = north * west, north * east, south * west, south * east
+
+
+@part
+def mix_corners(a, columns, at, right, below, nw, ne, sw, se, out, so):  # type: ignore[no-untyped-def]
+    """A row of bilinear samples of one channel."""
+    for x in range(columns):
+        upper = nw[x] * a[at[x]] + ne[x] * a[at[x] + right[x]]
+        out[x * so] = upper + (sw[x] * a[at[x] + below[x]] + se[x] * a[at[x] + below[x] + right[x]])
 
 
 @part
