@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from kernels.closeup_maps import WindowMaps, closeup_maps
 from kernels.layers import lay_between, lay_over
 from kernels.overlay import overlay
 from kernels.sampling import resize_map
@@ -16,11 +16,13 @@ from kernels.warp import Maps, odds, warp_composite
 from models.closeups.patches import Patch
 from models.dit import Edit
 from models.geometry.blush import any_blush, blush_gain
-from models.geometry.grid import crop, unit_grid
+from models.geometry.grid import crop
 from models.geometry.guidance import Guidance
 from models.geometry.limb_motion import draw_limbs
 from models.geometry.limbs import first_pieces
 from models.geometry.rig import Rig
+
+MakeMaps = Callable[..., Maps]
 
 
 def compose(
@@ -29,37 +31,22 @@ def compose(
     edit: Edit | None = None,
     background: Tensor | None = None,
     patches: Sequence[Patch] = (),
+    make_maps: MakeMaps | None = None,
 ) -> Tensor:
     """(B, 4, S, S) RGB over the background, and the person's alpha; 0..1.
 
     edit: None gives the picture that geometry alone can make; the network keeps that or paints over it. patches: the
     close-ups; within their influence they replace the edit and the dark of a mouth that geometry opens. background:
-    (B, 3, S, S) 0..1 instead of the picture's own.
+    (B, 3, S, S) 0..1 instead of the picture's own. make_maps: `drawn_maps`, or what is recorded of it.
     """
     trim = background is not None
     background = rig.plate if background is None else background
     behind, middle, before = None, None, None
     if guidance.limbs is not None:
         behind, middle, before = draw_limbs(first_pieces(rig.limbs, rig.pieces), guidance.limbs, rig.size).unbind(1)
-    closeup_mask, shift = closeup_maps(guidance.box, patches, guidance.openings.shape[-1])
-    mouth_opening = guidance.openings[:, :1]
-    missing = mouth_opening * (1 - guidance.confidence) * (1 - closeup_mask)
-    if edit is None:
-        maps = Maps(guidance.outer_flow, 1 - missing, rig.mouth[:, :, None, None])
-    else:
-        outside = 1 - closeup_mask
-        if middle is not None:  # the network does not see limbs, and leaves them alone
-            outside = outside * (1 - crop(middle[:, 3:], guidance.box, outside.shape[-1]))
-        keep = 1 - (1 - edit.keep) * resize_map(outside, edit.keep.shape[-1])
-        shift = shift + edit.flow * outside * guidance.box[:, 2, None, None, None]
-        maps = Maps(guidance.outer_flow, keep, edit.paint, odds(edit.alpha * outside), missing, rig.mouth)
-    maps = maps._replace(
-        flow=maps.flow + shift,
-        front_flow=guidance.head_flow + shift,
-        front_coverage=guidance.head_coverage,
-        chart_position=guidance.chart_position,
-        chart_share=guidance.chart_share,
-    )
+    windows = [WindowMaps(one.window.as_rows(), one.edit.influence, one.edit.flow) for one in patches]
+    cover = None if middle is None else middle[:, 3:]
+    maps = (make_maps or drawn_maps)(rig.mouth, moving_maps(guidance), edit, windows, cover)
     box, canvas_flow = (None, None) if rig.full_canvas else (guidance.box, guidance.flow)
     person = rig.cut if trim else rig.own
     chart = rig.surface.chart
@@ -88,20 +75,35 @@ def widen_outline(picture: Tensor, patch: Patch) -> None:
     picture[:, 3] = alpha[:, 0]
 
 
-def closeup_maps(box: Tensor, patches: Sequence[Patch], cells: int) -> tuple[Tensor, Tensor]:
-    """The close-ups on the cells of focus boxes (B, 3): the mask within which they replace the edit
-    (B, 1, cells, cells), 0..1, and the flow that they add (B, 2, cells, cells), canvas units.
+def moving_maps(guidance: Guidance) -> tuple[Tensor, ...]:
+    """What `drawn_maps` takes of the guidance."""
+    chart = guidance.chart_position, guidance.chart_share
+    front = guidance.head_flow, guidance.head_coverage
+    return guidance.box, guidance.outer_flow, *front, *chart, guidance.confidence, guidance.openings
+
+
+def drawn_maps(
+    mouth: Tensor, moving: tuple[Tensor, ...], edit: Edit | None, windows: Sequence[WindowMaps], cover: Tensor | None
+) -> Maps:
+    """By which maps the picture is warped. mouth: (B, 3), the dark of mouths. moving: from `moving_maps`. windows: of
+    the close-ups. cover: (B, 1, S, S) 0..1, of limbs before the body, which the network does not see.
     """
-    grid = unit_grid(cells, box.device)
-    mask, shift = grid.new_zeros(len(box), 1, cells, cells), grid.new_zeros(len(box), 2, cells, cells)
-    for patch in patches:
-        window = patch.window.in_box(box)
-        for batch, rows, columns in window.covered_pixels(cells):
-            position = window.select(batch).to_window(grid[:, rows, columns])
-            edit = patch.edit.select(batch)
-            influence = F.grid_sample(edit.influence, position, "bilinear", "zeros", False)
-            flow = F.grid_sample(edit.flow, position, "bilinear", "zeros", False).permute(0, 2, 3, 1)
-            covered = mask[batch, :, rows, columns]
-            torch.maximum(covered, influence, out=covered)
-            shift[batch, :, rows, columns] += patch.window.select(batch).to_map(flow).permute(0, 3, 1, 2)
-    return mask, shift
+    box, outer_flow, head_flow, head_coverage, chart_position, chart_share, confidence, openings = moving
+    closeup_mask, shift = closeup_maps(box, windows, openings.shape[-1]).split([1, 2], 1)
+    missing = openings[:, :1] * (1 - confidence) * (1 - closeup_mask)
+    if edit is None:
+        maps = Maps(outer_flow, 1 - missing, mouth[:, :, None, None])
+    else:
+        outside = 1 - closeup_mask
+        if cover is not None:
+            outside = outside * (1 - crop(cover, box, outside.shape[-1]))
+        keep = 1 - (1 - edit.keep) * resize_map(outside, edit.keep.shape[-1])
+        shift = shift + edit.flow * outside * box[:, 2, None, None, None]
+        maps = Maps(outer_flow, keep, edit.paint, odds(edit.alpha * outside), missing, mouth)
+    return maps._replace(
+        flow=outer_flow + shift,
+        front_flow=head_flow + shift,
+        front_coverage=head_coverage,
+        chart_position=chart_position,
+        chart_share=chart_share,
+    )

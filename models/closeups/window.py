@@ -108,28 +108,6 @@ class Window:
         """(B, 6) centre, across, down: the form that `kernels.overlay` takes."""
         return torch.cat([self.centre, self.across, self.down], 1)
 
-    def in_box(self, box: Tensor) -> Window:
-        """The same windows in the units of boxes (B, 3) on the map: centre x, y and half side."""
-        half = box[:, 2:]
-        return Window((self.centre - box[:, :2]) / half, self.across / half, self.down / half)
-
-    def covered_pixels(self, size: int) -> list[tuple[slice, slice, slice]]:
-        """Slices (batch, rows, columns) of the pixels that the windows can touch on a canvas of `size` pixels.
-
-        On a CPU there is one entry for each window. On a device a single entry covers everything: reading the corners
-        would synchronise host and device, and one large operation is quicker there than many small ones.
-        """
-        if self.centre.device.type != "cpu":
-            return [(slice(None), slice(0, size), slice(0, size))]
-        extent = self.across.abs() + self.down.abs()
-        corners = torch.cat([self.centre - extent, self.centre + extent], -1).add(1).mul(size / 2).clamp(0, size)
-        low = corners[:, :2].floor().long().tolist()
-        high = corners[:, 2:].ceil().long().tolist()
-        return [
-            (slice(k, k + 1), slice(top, bottom), slice(left, right))
-            for k, ((left, top), (right, bottom)) in enumerate(zip(low, high, strict=True))
-        ]
-
     def grid(self, side: int) -> Tensor:
         """(B, side, side, 2) positions of the window's pixel centres on the map."""
         unit = unit_grid(side, self.centre.device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -20,8 +20,7 @@ from streamer.tracking.motion import Array, Motion
 
 # The fields of `Controls` that are one of `Strength`, too.
 _STRENGTHS = ("head", "face", "body", "light", "teeth", "eyes", "brows", "mouth", "hands")
-KEPT = 8  # neutrals of as many batches, and controls
-_MEASURED = tuple(f.name for f in fields(Motion) if f.name not in ("captured", "face_confidence", "scene", "stages"))
+KEPT = 8  # batches whose controls are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,49 +43,14 @@ class DriverBatch:
         controls: Sequence[Controls],
         device: torch.device,
         bounds: FrameBounds | None = None,
-        kept: KeptNeutrals | None = None,
     ) -> DriverBatch:
-        """Upload B motions with their neutrals and controls. kept: the neutrals of batches before. Raises ValueError
-        for a motion without a face.
-        """
-        mirrors = tuple(one.mirror for one in controls)
-        current, neutral = (
-            to_mirrored(motions, mirrors, device),
-            (kept or KeptNeutrals()).driver(neutrals, mirrors, device),
-        )
+        """Upload B motions with their neutrals and controls. Raises ValueError for a motion without a face."""
+        current = to_driver([mirrored_if(m, c.mirror) for m, c in zip(motions, controls, strict=True)], device)
+        neutral = to_driver([mirrored_if(m, c.mirror) for m, c in zip(neutrals, controls, strict=True)], device)
         if device.type != "cpu":
             return DriverBatch(current, neutral, to_strength(controls, device), bounds, to_offsets(controls, device))
         strength, offsets = _on_cpu(tuple(controls))
         return DriverBatch(current, neutral, strength, bounds, offsets)
-
-
-class KeptNeutrals:
-    """Neutrals as drivers. Those of the last batches are kept on a CPU, since a neutral seldom changes, although what
-    comes from another process is another object for each frame.
-    """
-
-    def __init__(self) -> None:
-        self._kept: tuple[tuple[Sequence[Motion], tuple[bool, ...], Driver], ...] = ()
-
-    def driver(self, neutrals: Sequence[Motion], mirrors: tuple[bool, ...], device: torch.device) -> Driver:
-        """Neutrals, mirrored where asked for. Raises ValueError for one without a face."""
-        for before, mirrored, driver in self._kept:
-            if mirrored == mirrors and all(map(is_same_motion, before, neutrals)):
-                return driver
-        driver = to_mirrored(neutrals, mirrors, device)
-        if device.type == "cpu":  # elsewhere another stream of the device may have uploaded it
-            self._kept = ((tuple(neutrals), mirrors, driver), *self._kept[: KEPT - 1])
-        return driver
-
-
-def is_same_motion(one: Motion, other: Motion) -> bool:
-    """Whether two motions hold the same values, whenever they were captured."""
-    return one is other or all(np.array_equal(getattr(one, name), getattr(other, name)) for name in _MEASURED)
-
-
-def to_mirrored(motions: Sequence[Motion], mirrors: Sequence[bool], device: torch.device) -> Driver:
-    """B motions on the device, mirrored where asked for. Raises ValueError for a motion without a face."""
-    return to_driver([mirrored_if(motion, mirror) for motion, mirror in zip(motions, mirrors, strict=True)], device)
 
 
 @lru_cache(maxsize=KEPT)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 
 from kernels.pixels import to_bytes
-from models.compositor import compose
+from models.compositor import compose, drawn_maps
 from models.geometry.guidance import make_guidance
 from models.geometry.retarget import Pose, rest_pose, retarget
 from models.geometry.rig import Rig
@@ -37,6 +38,7 @@ class EagerFrame:
         self._stack: tuple[list[Rig], Rig] | None = None
         self._retarget = RecordedFunction(retarget_batch)
         self._guide = RecordedFunction(make_guidance)
+        self._maps = RecordedFunction(drawn_maps)
 
     @property
     def batches(self) -> bool:
@@ -70,7 +72,8 @@ class EagerFrame:
         stopwatch.lap("generate")
         edit, patches = (None, ()) if prediction is None else (prediction.edit, prediction.patches)
         canvas = rig if _same(batch.canvases, batch.rigs) else _together(batch.canvases)
-        frames = compose(canvas, guidance, edit, stack_backgrounds(canvas, batch.backgrounds), patches)
+        backgrounds = stack_backgrounds(canvas, batch.backgrounds)
+        frames = compose(canvas, guidance, edit, backgrounds, patches, partial(self._maps, ()))
         planes = tuple(to_bytes(frames[:, part]) for part in ((COLOURS, ALPHA) if batch.alpha else (COLOURS,)))
         stopwatch.lap("compose")
         return planes

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from models.geometry.guidance import Guidance, make_guidance
 from models.geometry.retarget import Pose, rest_pose
 from models.geometry.rig import Rig
 from models.geometry.views import View
-from models.sampler import backward_warp, guidance_maps, layer_maps, sample_edit
+from models.sampler import backward_warp, guidance_maps, into_picture, layer_maps, sample_edit
 from streamer.generation.cpu_features import int8_weight_bits
 from streamer.generation.generator import NetworkGenerator, Prediction, Reference, State, at_strength
 from streamer.generation.graph_cache import kept_graph
@@ -29,6 +30,8 @@ from streamer.generation.recorded_closeups import RecordedCloseups
 from streamer.generation.recorded_function import RecordedFunction
 from streamer.runtime.onnx_runtime import onnxruntime
 from streamer.runtime.priority import TRANSFORMER_NICENESS, lower_priority
+
+Given = TypeVar("Given")
 
 
 @dataclass(eq=False, slots=True)
@@ -60,11 +63,17 @@ def propagate_edit(edit: Edit, then: Tensor, now: Tensor) -> Edit:
     """Warp an edit from the flow that it was predicted for to the current flow, (1, 2, G, G) each in box units.
 
     The edit follows the picture: y shows the same place as y' if y + now(y) = y' + then(y'), with the approximation
-    y' ≈ y + now(y) − then(y). Its paint is dropped (`keep` is 1): when a head turns back, the picture itself shows what
-    was painted of its far side.
+    y' ≈ y + now(y) − then(y). Its paint is dropped (`keep` is 1; one cell is enough for both): when a head turns back,
+    the picture itself shows what was painted of its far side.
     """
     moved = backward_warp(torch.cat([edit.flow, edit.alpha], 1), now - then)
-    return Edit(flow=moved[:, :2], alpha=moved[:, 2:], keep=torch.ones_like(edit.keep), paint=edit.paint)
+    keep, paint = edit.keep.new_ones(len(then), 1, 1, 1), edit.paint.new_zeros(len(then), 3, 1, 1)
+    return Edit(flow=moved[:, :2], alpha=moved[:, 2:], keep=keep, paint=paint)
+
+
+def picture_flow(rig: Rig, focus_flow: Tensor, box: Tensor) -> Tensor:
+    """The flow of `guidance_maps`, which every frame needs, while the rest is for the transformer alone."""
+    return into_picture(focus_flow, rig, box)
 
 
 def network_maps(rig: Rig, guidance: Guidance) -> tuple[Tensor, Tensor]:
@@ -108,6 +117,8 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         self._no_frame = (np.zeros(empty, np.float32), np.zeros(empty, np.float32))
 
         self._maps = RecordedFunction(network_maps)
+        self._flow = RecordedFunction(picture_flow)
+        self._propagate = RecordedFunction(propagate_edit)
         self._closeups_around = RecordedCloseups()
 
     def encode_reference(self, rig: Rig, views: Sequence[View] = ()) -> Reference:
@@ -115,13 +126,15 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         pose = rest_pose(rig)
         guidance = make_guidance(rig, pose)
         self._maps((rig,), guidance)
+        self._flow((rig,), guidance.focus_flow, guidance.box)
         self._closeups_around.record(rig, reference, pose, guidance, self._run_closeups)
         return reference
 
     def predict(self, states: Sequence[OnnxState], rig: Rig, pose: Pose, guidance: Guidance) -> Prediction:
         if len(states) > 1:
             return super().predict(states, rig, pose, guidance)
-        edit = self._predict_edit(states, *self._maps((rig,), guidance), guidance)
+        flow = partial(self._flow, (rig,), guidance.focus_flow, guidance.box)
+        edit = self._edit_of(states[0], partial(self._maps, (rig,), guidance), flow, guidance)
         run = partial(self._closeups_of, states)
         patches = self._closeups_around.patches(rig, states[0].reference, pose, guidance, run)
         return Prediction(at_strength(edit), patches)
@@ -130,24 +143,36 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         return OnnxState(reference, deque(maxlen=self.config.ring))
 
     def _predict_edit(self, states: Sequence[OnnxState], maps: Tensor, layers: Tensor, guidance: Guidance) -> Edit:
-        rows = (slice(i, i + 1) for i in range(len(states)))
-        frames = [(maps[row], layers[row], guidance.pick(i)) for i, row in enumerate(rows)]
-        return Edit.stack([self._edit_of(state, *frame) for state, frame in zip(states, frames, strict=True)])
+        edits = []
+        for i, state in enumerate(states):
+            own, flow = (maps[i : i + 1], layers[i : i + 1]), maps[i : i + 1, MAP_FLOW]
+            edits.append(self._edit_of(state, partial(_given, own), partial(_given, flow), guidance.pick(i)))
+        return Edit.stack(edits)
 
-    def _edit_of(self, state: OnnxState, maps: Tensor, layers: Tensor, guidance: Guidance) -> Edit:
-        """The edit for one stream's frame: live, the newest transformer output propagated by the flow."""
+    def _edit_of(
+        self,
+        state: OnnxState,
+        make_maps: Callable[[], tuple[Tensor, Tensor]],
+        make_flow: Callable[[], Tensor],
+        guidance: Guidance,
+    ) -> Edit:
+        """The edit for one stream's frame: live, the newest transformer output propagated by the flow.
+
+        make_maps: `network_maps`, called where the transformer runs. make_flow: `picture_flow`, called where it is
+        propagated.
+        """
         if self._transformer_thread is None:
-            return self._run_transformer(state, maps, layers, guidance)[0]
+            return self._run_transformer(state, *make_maps(), guidance)[0]
         now = self._clock()
         if state.last_edit is None:
-            state.last_edit = self._run_transformer(state, maps, layers, guidance)
+            state.last_edit = self._run_transformer(state, *make_maps(), guidance)
         elif state.pending is not None and state.pending.done():
             state.last_edit, state.pending = state.pending.result(), None
             state.next_at = now + (now - state.requested_at) * (1 / state.effort.transformer_duty - 1)
         if state.pending is None and now >= state.next_at:
-            state.pending = self._transformer_thread.submit(self._run_transformer, state, maps, layers, guidance)
+            state.pending = self._transformer_thread.submit(self._run_transformer, state, *make_maps(), guidance)
             state.requested_at = now
-        return propagate_edit(*state.last_edit, maps[:, MAP_FLOW])
+        return self._propagate((), *state.last_edit, make_flow())
 
     @torch.inference_mode()
     def _run_transformer(
@@ -190,6 +215,11 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         arrays = [maps.numpy() for maps in (mouth.maps, mouth.landmarks, eyes.maps, eyes.landmarks)]
         outputs = self._closeups.run(None, dict(zip(self._closeup_names, arrays, strict=True)))
         return [torch.from_numpy(output) for output in outputs]
+
+
+def _given(value: Given) -> Given:
+    """For where a function is expected."""
+    return value
 
 
 def thread_counts(cores: int, live: bool) -> tuple[int, int]:

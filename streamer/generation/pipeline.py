@@ -16,7 +16,7 @@ import torch
 from streamer.errors import DeviceMemoryError, KagamiError
 from streamer.frames import AvatarFrame
 from streamer.generation.avatar import Avatar, Scene, shown_body
-from streamer.generation.driver_batch import DriverBatch, KeptNeutrals
+from streamer.generation.driver_batch import DriverBatch
 from streamer.generation.generator import State
 from streamer.generation.renderer import FrameBatch, Renderer
 from streamer.generation.scene import over_background, over_plate
@@ -58,7 +58,6 @@ class AvatarPipeline:
         self.renderer = renderer
         self.device = renderer.device
         self.size = size
-        self._neutrals = KeptNeutrals()
 
     def prepare(
         self,
@@ -200,7 +199,7 @@ class AvatarPipeline:
             states=[one.stream.state for one in requests],
             rigs=[one.stream.avatar.rig for one in requests],
             canvases=[one.stream.canvas for one in requests],
-            drivers=DriverBatch.of(motions, neutrals, controls, self.device, bounds, self._neutrals),
+            drivers=DriverBatch.of(motions, neutrals, controls, self.device, bounds),
             backgrounds=[one.stream.background(one.controls, one.backdrop, one.motion.captured) for one in requests],
             alpha=any(one.transparent for one in requests),
         )

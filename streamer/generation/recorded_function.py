@@ -30,14 +30,15 @@ class RecordedFunction(Generic[Result]):
     of pictures and each form of the inputs: their shapes, and all that is no tensor. So the first call for a picture
     costs a quarter of a second, and what depends on the picture alone is computed then.
 
-    pictures: objects of which nothing changes, as a rig. inputs: float32 tensors in dataclasses, tuples and lists, and
-    what is no tensor. The function is called as it is on other devices, without numba, and where the host must look at
-    values.
+    pictures: objects of which nothing changes, as a rig; without any there is one recording for all. inputs: float32
+    tensors in dataclasses, tuples and lists, and what is no tensor. The function is called as it is on other devices,
+    without numba, and where the host must look at values.
     """
 
     def __init__(self, function: Callable[..., Result]) -> None:
         self._function = function
         self._recordings: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # nested, one level for each picture
+        self._without_picture: dict[Form, _Recording] = {}
 
     def __call__(self, pictures: tuple[Any, ...], *inputs: Any) -> Result:
         leaves = list(_leaves(inputs))
@@ -45,7 +46,7 @@ class RecordedFunction(Generic[Result]):
         if not tensors or choose("auto", *tensors, backends=("numba",)) != "numba":
             return self._function(*pictures, *inputs)
         form = tuple(leaf.shape if isinstance(leaf, Tensor) else leaf for leaf in leaves)
-        recordings: Any = self._recordings
+        recordings: Any = self._recordings if pictures else self._without_picture
         for number, picture in enumerate(pictures, 1):
             recordings = recordings.setdefault(picture, {} if number == len(pictures) else WeakKeyDictionary())
         if form not in recordings:

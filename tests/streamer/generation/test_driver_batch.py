@@ -9,7 +9,7 @@ import torch
 from models.geometry.turn_limit import about_axis
 from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE
 from streamer.generation.controls import Controls
-from streamer.generation.driver_batch import DriverBatch, KeptNeutrals, to_driver, to_offsets, to_strength
+from streamer.generation.driver_batch import DriverBatch, to_driver, to_offsets, to_strength
 from streamer.tracking.head_pose import CANONICAL
 from streamer.tracking.motion import Motion
 
@@ -62,18 +62,6 @@ def test_each_strength_is_uploaded_under_its_own_name() -> None:
     strength = to_strength([controls], torch.device("cpu"))
     for number, name in enumerate(names):
         assert torch.as_tensor(getattr(strength, name)).tolist() == pytest.approx([number / 10])
-
-
-def test_neutrals_are_uploaded_anew_only_where_they_changed() -> None:
-    kept, cpu = KeptNeutrals(), torch.device("cpu")
-    neutral = Motion.still(CANONICAL)
-    first = kept.driver([neutral], (False,), cpu)
-    assert kept.driver([Motion.still(CANONICAL.copy(), captured=3.0)], (False,), cpu) is first
-    mirrored, larger = kept.driver([neutral], (True,), cpu), kept.driver([Motion.still(CANONICAL * 1.1)], (False,), cpu)
-    assert torch.equal(mirrored.face, to_driver([neutral.mirrored()], cpu).face)
-    assert torch.allclose(larger.face, 1.1 * first.face)
-    assert kept.driver([neutral], (False,), cpu) is first
-    assert kept.driver([neutral, neutral], (False, False), cpu).face.shape[0] == 2
 
 
 def test_controls_that_change_are_followed() -> None:
