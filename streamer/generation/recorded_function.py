@@ -38,7 +38,7 @@ class RecordedFunction(Generic[Result]):
     def __init__(self, function: Callable[..., Result]) -> None:
         self._function = function
         self._recordings: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # nested, one level for each picture
-        self._without_picture: dict[Form, _Recording] = {}
+        self._without_picture: dict[tuple[Any, ...], _Recording] = {}
 
     def __call__(self, pictures: tuple[Any, ...], *inputs: Any) -> Result:
         leaves = list(_leaves(inputs))
