@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.cgutils import ir  # llvmlite's, which numba brings along
 from numba.extending import intrinsic
 
 from kernels.sampling.numba_kernel import ONE, part
