@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -29,10 +28,11 @@ from streamer.osc.quaternions import (
     rotated,
     slerp,
 )
+from streamer.osc.vmc_bones import SIDES, Bone, EasedRotation, on_side, outwards
+from streamer.osc.vmc_fingers import INDEX, LEAST_PALM, LITTLE, MIDDLE, SHORTEST, WRIST, VmcFingers
 from streamer.tracking.head_pose import head_pose
 from streamer.tracking.motion import CONFIDENCE, MIN_VISIBILITY, VISIBILITY, Array, Motion, smooth_share
 
-EASE_S = 0.3  # in which what begins to be seen comes from its rest, and what is not seen any more goes there
 MAX_EASED_GAP_S = 0.1  # between two motions, beyond which no more is eased
 NECK_SHARE = 0.4  # of the head's turn, which the neck does
 HANGING_ANGLE = math.radians(75)  # of arms that are not seen, below the T-pose's
@@ -40,10 +40,6 @@ STRAIGHT, BENT = 0.25, 0.6  # sine of an elbow's angle, from which it tells how 
 MOST_TWIST, NO_TWIST = math.radians(110), math.radians(160)  # of an upper arm about itself; beyond it is a wrong guess
 MAX_HAND = math.radians(90)  # by which a hand turns from its forearm
 HAND_REACH = 0.5  # lengths of the forearm between the wrists of hand and body, beyond which they are not of one arm
-LEAST_PALM = 0.2  # width of a palm, over the hand's length, from which it tells how the hand is turned
-SHORTEST = 1e-4  # camera units; a bone has no direction below
-WRIST, INDEX, MIDDLE, LITTLE = 0, 5, 9, 17  # of `Motion.hands`: the wrist, and knuckles
-SIDES = ("Left", "Right")
 # Metres from the bone that holds each, of a T-pose: a usual person, for programs that do not keep their model's own.
 _PLACES = {
     "Spine": (0.0, 0.1, 0.0), "Neck": (0.0, 0.12, -0.01), "Head": (0.0, 0.08, 0.01),
@@ -51,14 +47,6 @@ _PLACES = {
 }  # fmt: skip
 _UPPER_ARM, _FOREARM, _HAND = (USUAL_LENGTHS[bones.start] for bones in (UPPER, LOWER, ENDS))  # widths of the shoulders
 _UP, _FORWARD = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
-
-
-class Bone(NamedTuple):
-    """Of a humanoid, relative to the bone that holds it. place: (3,) metres."""
-
-    name: str
-    place: tuple[float, float, float]
-    rotation: Quaternion
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,29 +62,14 @@ class _Arm:
     palm: Vector | None = None
 
 
-class _Eased:
-    """One bone, which goes to its rest where it is not seen, and comes from there."""
-
-    def __init__(self, rest: Quaternion) -> None:
-        self._rest = self._seen = rest
-        self._level = 0.0
-
-    def __call__(self, rotation: Quaternion | None, step_s: float) -> Quaternion:
-        """As it is shown `step_s` later. rotation: as it is seen, None: not at all."""
-        if rotation is not None:
-            self._seen = rotation
-        change = step_s / EASE_S
-        self._level = min(max(self._level + (change if rotation is not None else -change), 0.0), 1.0)
-        return slerp(self._rest, self._seen, smooth_share(self._level))
-
-
 class VmcPose:
     """The bones of one driver from motion to motion. Not thread-safe."""
 
     def __init__(self) -> None:
         self._at: float | None = None
-        self._spine = _Eased(IDENTITY)
-        self._arms = [[_Eased(each) for each in (hanging(side), IDENTITY, IDENTITY)] for side in range(2)]
+        self._spine = EasedRotation(IDENTITY)
+        self._fingers = [VmcFingers(side) for side in range(2)]
+        self._arms = [[EasedRotation(each) for each in (hanging(side), IDENTITY, IDENTITY)] for side in range(2)]
 
     def bones(self, motion: Motion, neutral: Motion, now: float) -> list[Bone]:
         """How they are turned. now: seconds; motions come in order. motion, neutral: both with a face.
@@ -119,30 +92,21 @@ class VmcPose:
             Bone("Head", _PLACES["Head"], product(inverse(neck), head)),
         ]
         for side, name in enumerate(SIDES):
-            bones.append(Bone(f"{name}Shoulder", _place("Shoulder", side), IDENTITY))
+            bones.append(Bone(f"{name}Shoulder", on_side(_PLACES["Shoulder"], side), IDENTITY))
             for bone, eased, rotation in zip(
                 ("UpperArm", "LowerArm", "Hand"),
                 self._arms[side],
                 _arm_rotations(motion, side, spine, size),
                 strict=True,
             ):
-                bones.append(Bone(name + bone, _place(bone, side), eased(rotation, step)))
+                bones.append(Bone(name + bone, on_side(_PLACES[bone], side), eased(rotation, step)))
+            bones += self._fingers[side].bones(_hand_points(motion, side), step)
         return bones
-
-
-def outwards(side: int) -> Vector:
-    """Where an arm points in a T-pose."""
-    return np.array([-1.0, 0.0, 0.0] if side == 0 else [1.0, 0.0, 0.0])
 
 
 def hanging(side: int) -> Quaternion:
     """The rotation of an upper arm that is not seen."""
     return about(_FORWARD, HANGING_ANGLE if side == 0 else -HANGING_ANGLE)
-
-
-def _place(bone: str, side: int) -> tuple[float, float, float]:
-    x, y, z = _PLACES[bone]
-    return (-x if side == 0 else x, y, z)
 
 
 def _size(motion: Motion, neutral: Motion, growth: float) -> float:
@@ -206,11 +170,8 @@ def _arm(motion: Motion, side: int, size: float) -> _Arm:
     shoulder, elbow, wrist = ARMS[side]
     upper = _direction(body, shoulder, elbow, size * _UPPER_ARM)
     lower = _direction(body, elbow, wrist, size * _FOREARM)
-    hand, forearm = motion.hands[side], body[wrist, :2] - body[elbow, :2]
-    apart = hand[WRIST, :2] - body[wrist, :2]  # far, where keys have moved the arm
-    is_known = hand[[WRIST, INDEX, MIDDLE, LITTLE], CONFIDENCE].min() >= MIN_VISIBILITY
-    if is_known and np.linalg.norm(apart) < HAND_REACH * np.linalg.norm(forearm):
-        points = hand[:, :CONFIDENCE]
+    points = _hand_points(motion, side)
+    if points is not None:
         way, across = points[MIDDLE] - points[WRIST], points[INDEX] - points[LITTLE]
         is_told = np.linalg.norm(across) > LEAST_PALM * np.linalg.norm(way)
         return _Arm(upper, lower, _unit(way), _unit(across) if is_told else None)
@@ -218,6 +179,18 @@ def _arm(motion: Motion, side: int, size: float) -> _Arm:
     if body[[wrist, *ends], VISIBILITY].min() < MIN_VISIBILITY:
         return _Arm(upper, lower)
     return _Arm(upper, lower, _unit(_less_deep((body[ends] - body[wrist])[:, :VISIBILITY].mean(0), size * _HAND)))
+
+
+def _hand_points(motion: Motion, side: int) -> Array | None:
+    """The points (21, 3) of a hand, camera units; None where it is not seen, or is not at the end of its arm, as where
+    keys have moved that.
+    """
+    _, elbow, wrist = ARMS[side]
+    if motion.body is None or motion.hands[side, :, CONFIDENCE].min() < MIN_VISIBILITY:
+        return None
+    hand, forearm = motion.hands[side, :, :CONFIDENCE], motion.body[wrist, :2] - motion.body[elbow, :2]
+    apart = hand[WRIST, :2] - motion.body[wrist, :2]
+    return hand if np.linalg.norm(apart) < HAND_REACH * np.linalg.norm(forearm) else None
 
 
 def _upper_arm(arm: _Arm, side: int) -> Quaternion:

@@ -12,8 +12,10 @@ from typing import Protocol
 
 from streamer.osc.osc_packet import bundle, encode
 from streamer.osc.udp_ports import find_receiver
+from streamer.osc.vmc_bones import Bone
+from streamer.osc.vmc_eyes import eye_bones
 from streamer.osc.vmc_faces import Faces, face_values
-from streamer.osc.vmc_pose import Bone, VmcPose
+from streamer.osc.vmc_pose import VmcPose
 from streamer.runtime.mailbox import Mailbox, MailboxClosed
 from streamer.sources.face_weights import FaceWeights
 from streamer.tracking.tracker import TrackedMotion
@@ -108,9 +110,9 @@ class BundleMaker:
     def bundle(self, tracked: TrackedMotion, seconds: float) -> bytes:
         """Everything of one motion. seconds: since the sender's start. Raises ValueError for one that is not finite."""
         motion, neutral = tracked.motion, tracked.neutral
-        bones = self._pose.bones(motion, neutral, seconds)
-        values = face_values(self._weights.measure(motion, neutral), float(motion.extras[0]), self._faces)
-        return _bundle(bones, values, seconds)
+        bones, weights = self._pose.bones(motion, neutral, seconds), self._weights.measure(motion, neutral)
+        values = face_values(weights, float(motion.extras[0]), self._faces)
+        return _bundle([*bones, *eye_bones(weights)], values, seconds)
 
 
 def heartbeat(seconds: float) -> bytes:

@@ -22,7 +22,8 @@ from models.geometry.body import (
 )
 from models.geometry.proportions import DEPTH_TRUST
 from streamer.osc.quaternions import IDENTITY, Quaternion, angle, product, rotated
-from streamer.osc.vmc_pose import HANGING_ANGLE, VmcPose, outwards
+from streamer.osc.vmc_bones import outwards
+from streamer.osc.vmc_pose import HANGING_ANGLE, VmcPose
 from streamer.sources.acting import act_out
 from streamer.sources.acts import face
 from streamer.sources.expression import Expression

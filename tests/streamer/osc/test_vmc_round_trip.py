@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from models.geometry.expressions import NAMES
 from streamer.osc.osc_packet import decode
 from streamer.osc.vmc_faces import Faces
 from streamer.osc.vmc_receiver import VmcReceiver
@@ -43,6 +44,15 @@ def test_face_and_head_are_the_same() -> None:
     assert motion.face is not None
     assert pose.head == pytest.approx(head_pose(motion.face).rotation, abs=1e-3)
     assert pose.weights == pytest.approx(weights(**MADE), abs=0.1) and pose.tongue == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("faces", ["arkit", "vrm"])
+def test_eyes_look_to_the_same_place(faces: Faces) -> None:
+    """VRM's presets have no look: of those the bones of the eyes tell it."""
+    made = weights(eyeLookOut_L=0.8, eyeLookIn_R=0.8, eyeLookUp=0.5)
+    motion, _ = act_out(NEUTRAL, NEUTRAL, Expression(made))
+    looks = np.flatnonzero([name.startswith("eyeLook") for name in NAMES])
+    assert received(motion, faces).weights[looks] == pytest.approx(made[looks], abs=0.15)
 
 
 def test_arms_are_the_same() -> None:

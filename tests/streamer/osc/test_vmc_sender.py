@@ -32,7 +32,7 @@ from tests.support.page import FakeCamera, Page, serving, socket_url
 
 SESSION: Any = SimpleNamespace(sound=SoundFeed())
 FRAME = AvatarFrame(np.zeros((2, 2, 3), np.uint8), 0.0)
-MESSAGES = ["OK", "T", "Root/Pos", *["Bone/Pos"] * 11, *["Blend/Val"] * 52, "Blend/Apply"]
+MESSAGES = ["OK", "T", "Root/Pos", *["Bone/Pos"] * 13, *["Blend/Val"] * 52, "Blend/Apply"]
 Messages = list[tuple[str, list[Any]]]
 
 
@@ -91,6 +91,7 @@ def test_a_drawn_motion_is_one_bundle_with_bones_and_blendshapes() -> None:
         bones = {params[0]: params[1:] for address, params in messages if address == "Bone/Pos"}
         angles = [2 * math.asin(bones[name][4]) for name in ("Neck", "Head")]  # about Unity's y axis: to the right
         assert sum(angles) == pytest.approx(0.4, abs=0.01) and bones["LeftUpperArm"][0] < 0
+        assert {"LeftEye", "RightEye"} <= bones.keys()
         assert all(type(number) is float for params in bones.values() for number in params)
 
 
