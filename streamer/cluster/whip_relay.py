@@ -20,7 +20,7 @@ from streamer.cluster.session_directory import Record, digest
 from streamer.errors import KagamiError
 from streamer.runtime.background_tasks import run_bounded
 from streamer.server.access import is_from_this_machine, may_see_figures
-from streamer.server.whip_resources import encoder_secret
+from streamer.server.whip_publication import encoder_secret
 from streamer.server.whip_routes import NEWEST
 from streamer.settings import Settings
 

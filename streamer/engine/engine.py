@@ -154,6 +154,11 @@ class Engine:
         with self._wake:
             return self._sessions[-1].avatar if self._sessions else None
 
+    def sound_lag_s(self, session: EngineSession | None = None) -> float:
+        """Seconds by which what the sound of a session, or of the newest, moves is later than what its camera moves."""
+        sessions = self.sessions if session is None else (session,)
+        return sessions[-1].sound.lag_s if sessions else 0.0
+
     def start(self) -> None:
         self._thread.start()
 

@@ -15,7 +15,6 @@ from streamer.outputs.srt_library import srt_library
 from streamer.outputs.srt_link import SrtLink
 from streamer.outputs.stream_output import StreamOutput
 from streamer.server.ice_servers import ice_servers
-from streamer.server.whip_resources import sound_lag_s
 from streamer.settings import Settings
 from streamer.stream_address import RtmpAddress, SrtAddress, read_stream_address
 from streamer.webrtc.whip_output import WhipOutput
@@ -45,9 +44,9 @@ def publish_feeds(
     """
     outputs: dict[str, WhipOutput | StreamOutput | NdiOutput] = {}
     if settings.publish is not None:
-        outputs["publish"] = _publish_output(settings.publish, settings, tell, lambda: sound_lag_s(engine))
+        outputs["publish"] = _publish_output(settings.publish, settings, tell, engine.sound_lag_s)
     if settings.ndi is not None:
-        ndi = outputs["NDI"] = NdiOutput(settings.ndi, lambda: sound_lag_s(engine))
+        ndi = outputs["NDI"] = NdiOutput(settings.ndi, engine.sound_lag_s)
         tell(f"everybody in this network can receive the NDI source '{ndi.name}': docs/outputs.md")
     return [
         Published(name, OutputFeed(engine, output, width, height, output.hear), partial(_left_out, output))

@@ -29,7 +29,9 @@ from streamer.server.ice_servers import ice_servers
 from streamer.server.message_faults import MAX_SDP_CHARACTERS
 from streamer.server.rate_limits import RateLimiters
 from streamer.server.request_body import read_body
-from streamer.server.whip_resources import Playback, Publication, Resource, encoder_secret
+from streamer.server.whip_playback import Playback
+from streamer.server.whip_publication import Publication, encoder_secret
+from streamer.server.whip_resource import Resource
 from streamer.server.whip_sdp import read_fragment
 from streamer.settings import Settings
 from streamer.webrtc.offer import WrongMediaError

@@ -10,11 +10,13 @@ import sys
 import httpx
 import pytest
 
+from streamer.engine.engine import Engine
 from streamer.errors import OutputError
 from streamer.outputs import srt_library
 from streamer.server import publishing
 from streamer.server.publishing import check_publishing, publish_feeds
 from streamer.settings import Settings
+from tests.support.fakes import FakePipeline, FakeTracker
 from tests.support.page import UNLIMITED, FakeCamera, Page, serving, socket_url
 from tests.support.server_checks import wait_for_brightness, wait_until_settled
 from tests.support.stream_receiver import Decoded, RtmpReceiver
@@ -94,13 +96,14 @@ async def test_newest_avatar_goes_to_an_rtmp_server_and_no_secret_anywhere(caplo
 )
 def test_start_tells_what_others_can_read(url: str, line: str) -> None:
     lines: list[str] = []
-    publish_feeds(Settings(publish=url), None, 128, 128, lines.append)  # type: ignore[arg-type]
+    publish_feeds(Settings(publish=url), Engine(FakePipeline(), FakeTracker), 128, 128, lines.append)
     assert lines == [line]
 
 
 def test_start_tells_who_can_receive_ndi() -> None:
     lines: list[str] = []
-    assert len(publish_feeds(Settings(ndi=""), None, 128, 128, lines.append)) == 1  # type: ignore[arg-type]
+    engine = Engine(FakePipeline(), FakeTracker)
+    assert len(publish_feeds(Settings(ndi=""), engine, 128, 128, lines.append)) == 1
     assert lines == ["everybody in this network can receive the NDI source 'Kagami': docs/outputs.md"]
 
 

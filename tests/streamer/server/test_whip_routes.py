@@ -139,7 +139,7 @@ async def test_encoder_that_sends_nothing_is_ended(monkeypatch: pytest.MonkeyPat
 
 
 async def test_player_that_never_connects_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamer.server.whip_resources.CONNECT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("streamer.server.whip_playback.CONNECT_TIMEOUT_S", 0.2)
     async with serving(WHIP) as (address, server), WhipEncoder(f"{address}/whip", FakeCamera()):
         offer = (await make_offer()).replace("a=sendrecv", "a=recvonly")
         assert (await post(address, "/whep", offer)).status_code == 201
@@ -370,7 +370,7 @@ async def test_server_that_closes_ends_all() -> None:
 
 
 async def test_server_without_an_address_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamer.server.whip_resources.GATHER_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("streamer.server.whip_resource.GATHER_TIMEOUT_S", 0.05)
     async with serving(Settings(whip=True, stun=("stun:127.0.0.1:9",))) as (address, server):
         response = await post(address, "/whip", (await make_offer()).replace("a=sendrecv", "a=sendonly"))
         assert (response.status_code, sentence(response)) == (
