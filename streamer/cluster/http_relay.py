@@ -37,8 +37,8 @@ class Answering(Protocol):
 
 
 class WholeAnswer(NamedTuple):
-    """A short answer. replica: whose. messages: keeps that replica while it is read, and ends with what the request
-    began there.
+    """A short answer. replica: whose; "" where its code is older than that. messages: keeps that replica while it is
+    read, and ends with what the request began there.
     """
 
     response: Response
@@ -70,7 +70,7 @@ class HttpRelay:
         start, messages = await self._begin(request, body, way, {})
         response = Response(b"".join([part async for part in _bodies(messages)]), start["status"])
         response.raw_headers = _headers(start)
-        return WholeAnswer(response, start["replica"], messages)
+        return WholeAnswer(response, start.get("replica", ""), messages)
 
     async def _begin(
         self, request: Request, body: bytes, way: str, query: dict[str, str]

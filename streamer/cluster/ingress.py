@@ -178,6 +178,8 @@ class Ingress:
         its share of the surplus.
         """
         view, now = VIEW.get(), time.monotonic()
+        if not view.loads:
+            return  # none runs to which one could go
         overdue = {name for name, since in view.leaving.items() if now - since > self.drain_s}
         late = {name for name in overdue if now - view.leaving[name] > self.drain_s + FILM_S}
         moving = []

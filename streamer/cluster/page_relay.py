@@ -22,7 +22,7 @@ from streamer.server import page_messages, server_messages
 from streamer.server.conversation import HELLO_TIMEOUT_S
 from streamer.server.message_channel import MessageSender
 
-RECOVER_S = 20.0  # how long a session whose replica died waits for another one, before its page is told to come back
+RECOVER_S = 40.0  # how long a session whose replica died waits for another one, before its page is told to come back
 RETRY_S = 0.25
 OLD_MEDIA_S = 5.0  # for which a replica goes on drawing for a session that moved, until the new one answers an offer
 READY_TIMEOUT_S = 20.0  # for a replica to say `ready`
@@ -48,7 +48,9 @@ class Replicas(Protocol):
     """The engines of the cluster, as one ingress reaches them."""
 
     async def home(self, secret: str) -> str | None:
-        """The replica of the session of this secret; None where there is none that can be reached."""
+        """The replica of the session of this secret; None where there is none that can be reached. Raises
+        SlowReplicaError where the directory does not answer, and nobody else knows.
+        """
         ...
 
     async def open(self, scope: dict[str, Any], replica: str | None, without: Collection[str] = ()) -> Link:
@@ -60,7 +62,9 @@ class Replicas(Protocol):
         ...
 
     async def find(self, secret: str) -> Record[bytes] | None:
-        """What is known of a session whose replica is gone."""
+        """What is known of a session whose replica is gone. Raises SlowReplicaError, ReplicaGoneError where the
+        directory does not answer.
+        """
         ...
 
     async def adopt(self, secret: str, record: Record[bytes], without: Collection[str]) -> str:
@@ -117,12 +121,14 @@ class PageRelay:
             async with asyncio.timeout(HELLO_TIMEOUT_S):
                 self._hello = await self._socket.receive_text()
             self._secret = _secret_of(self._hello)
-            home = None if self._secret is None else await self._replicas.home(self._secret)
+            home = None
             async with self._switching:
                 try:
+                    home = await self._home()
                     await self._connect(home)
                 except (ReplicaGoneError, SlowReplicaError):
                     await self._recover(home)
+            self._tasks.spawn(self._keep_alive())
             await self._relay()
         except (WebSocketDisconnect, TimeoutError):
             pass
@@ -130,6 +136,9 @@ class PageRelay:
             await self._sender.send(server_messages.Error.of(error, fatal=True))
         finally:
             await self._close()
+
+    async def _home(self) -> str | None:
+        return None if self._secret is None else await self._replicas.home(self._secret)
 
     async def move(self, without: Collection[str] = (), spares: bool = True) -> bool:
         """Take the session to another replica: it is prepared there first, then the page is told to offer anew, and the
@@ -182,7 +191,7 @@ class PageRelay:
         self._tasks.spawn(self._listen(link, events, texts))
 
     async def _relay(self) -> None:
-        """Pass on what the page says, one message after another, and signs of life while it says nothing."""
+        """Pass on what the page says, one message after another."""
         while True:
             text = await self._next_text()
             kind = _kind_of(text)
@@ -201,12 +210,26 @@ class PageRelay:
                 except ReplicaGoneError:
                     await self._recover(self._link.replica)
 
+    async def _keep_alive(self) -> None:
+        """Give the replica signs of life, also while a move holds back what the page says."""
+        while True:
+            await asyncio.sleep(PING_PERIOD_S)
+            if (link := self._link) is None:
+                continue
+            try:
+                await link.send("")
+            except ReplicaGoneError:
+                await self._go_on_without(link)
+
+    async def _go_on_without(self, dead: Link) -> None:
+        """`_recover`, unless the session is on another replica already."""
+        async with self._switching:
+            if dead is self._link:
+                with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+                    await self._recover(dead.replica)
+
     async def _next_text(self) -> str:
-        try:
-            async with asyncio.timeout(PING_PERIOD_S):
-                received = await self._socket.receive()
-        except TimeoutError:
-            return ""
+        received = await self._socket.receive()
         if received["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(received.get("code", 1000))
         text = received.get("text")
@@ -228,10 +251,7 @@ class PageRelay:
             if link is self._link:
                 await self._sender.close()
         except ReplicaGoneError:
-            async with self._switching:
-                if link is self._link:
-                    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-                        await self._recover(link.replica)
+            await self._go_on_without(link)
         except (WebSocketDisconnect, RuntimeError, OSError):
             pass  # the page has gone; `_relay` learns it, too
         except KagamiError:
@@ -257,8 +277,9 @@ class PageRelay:
                 await self._socket.send_text(refusal)
 
     async def _recover(self, dead: str | None) -> None:
-        """Go on with the session on another replica, or begin a new one there. Closes the WebSocket where none comes
-        within RECOVER_S, since the page comes back by itself.
+        """Go on with the session on another replica than the dead one, or begin a new one there; where none has died,
+        but was not found in time, where it is. Closes the WebSocket where none comes within RECOVER_S, since the page
+        comes back by itself.
         """
         lost, self._link = self._link, None
         if lost is not None:
@@ -266,19 +287,23 @@ class PageRelay:
         without = () if dead is None else (dead,)
         end = time.monotonic() + RECOVER_S
         failure: KagamiError = NoReplicaError()
-        if self._secret is not None:
-            self._record = await self._replicas.find(self._secret) or self._record
         while time.monotonic() < end and self._socket.client_state is WebSocketState.CONNECTED:
             try:
+                if dead is None and (home := await self._home()) is not None:
+                    await self._connect(home)
+                    return
+                if self._secret is not None:
+                    self._record = await self._replicas.find(self._secret) or self._record
                 target = await self._adopted(self._record, without)
                 await self._connect(target, without, is_copy=target is not None)
                 return
-            except (ReplicaGoneError, SlowReplicaError, ServerFullError, OverloadError) as error:
-                _log.info("a session waits for a replica: %s", error)
-            except RelayedError as error:
+            except (ReplicaGoneError, SlowReplicaError, ServerFullError, OverloadError, RelayedError) as error:
+                if str(error) != str(failure):
+                    _log.warning("a session waits for a replica: %s", error)
                 failure = error
             await asyncio.sleep(RETRY_S)  # in which a replica starts in place of the dead one
-        await self._sender.send(server_messages.Error.of(failure, fatal=True))
+        told = failure if isinstance(failure, SlowReplicaError | RelayedError) else NoReplicaError()
+        await self._sender.send(server_messages.Error.of(told, fatal=True))
         await self._sender.close()
 
     async def _adopted(self, record: Record[bytes] | None, without: Collection[str]) -> str | None:
@@ -316,8 +341,8 @@ def new_conversation() -> str:
 
 
 async def _until_ready(events: AsyncIterator[tuple[str, Any]]) -> list[str]:
-    """`ready`, and after it what a replica said before. Raises RelayedError where it refuses the page instead, and
-    ReplicaGoneError where it ends the conversation without a word.
+    """`ready`, and after it what a replica said before. Raises RelayedError where it refuses the page or its `hello`
+    instead, and ReplicaGoneError where it ends the conversation without a word.
     """
     before: list[str] = []
     async for kind, value in events:
@@ -325,7 +350,7 @@ async def _until_ready(events: AsyncIterator[tuple[str, Any]]) -> list[str]:
             break
         if _kind_of(value) == "ready":
             return [value, *before]
-        if _is_fatal(value):
+        if _kind_of(value) == "error":
             error = json.loads(value)
             raise RelayedError(error["code"], error["message"])
         before.append(value)
@@ -338,14 +363,10 @@ async def _leave(link: Link, word: str | None) -> None:
         await link.send(word)
 
 
-def _is_fatal(text: str) -> bool:
-    """Whether a replica's message is an error after which it closes."""
-    return _kind_of(text) == "error" and bool(json.loads(text)["fatal"])
-
-
 def _refuses_offer(text: str) -> bool:
-    """Whether an error is for an offer that finds no place. Another one ends the conversation, and its page sees it."""
-    return json.loads(text)["code"] == "full" and not _is_fatal(text)
+    """Whether an error is for an offer that finds no place. A fatal one ends the conversation, and its page sees it."""
+    error = json.loads(text)
+    return error["code"] == "full" and not error["fatal"]
 
 
 def _kind_of(text: str) -> str:

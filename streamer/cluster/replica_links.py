@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from typing import Any
 
 from streamer.cluster.control_relay import PlacedSession
+from streamer.cluster.errors import ReplicaGoneError, SlowReplicaError
 from streamer.cluster.fleet_view import VIEW, Way
 from streamer.cluster.page_relay import Link, new_conversation
 from streamer.cluster.patience import answer_of, awaited_answer, told_by
@@ -52,13 +53,25 @@ class ReplicaLinks:
 
     async def home(self, secret: str) -> str | None:
         """See `Replicas`."""
-        record = await self.find(secret)
-        replica = self._homes.get(digest(secret)) if record is None else record.replica
+        noted = self._homes.get(digest(secret))
+        try:
+            record = await self.find(secret)
+        except SlowReplicaError:
+            if noted is None:
+                raise
+            record = None
+        except ReplicaGoneError:  # the directory is being replaced
+            record = None
+        replica = noted if record is None else record.replica
         return replica if replica is not None and is_reached(replica) else None
 
     async def replica_of(self, session: str) -> str | None:
         """Where the session of this name, or handle, is; None where nobody knows."""
-        found: str | None = await self._ask(self._directory.replica_of.remote(session))
+        found: str | None = None
+        try:
+            found = await answer_of(self._directory.replica_of.remote(session))
+        except KagamiError as error:
+            _log.warning("the directory of sessions does not answer: %s", error)
         if found is None and (noted := self._homes.get(session)) is not None and is_reached(noted):
             return noted
         return found
@@ -73,8 +86,8 @@ class ReplicaLinks:
         self._listed_at = -RECENT_S
 
     async def find(self, secret: str) -> Record[bytes] | None:
-        """See `Replicas`. None also while the directory is being replaced."""
-        found: Record[bytes] | None = await self._ask(self._directory.find.remote(digest(secret)))
+        """See `Replicas`."""
+        found: Record[bytes] | None = await answer_of(self._directory.find.remote(digest(secret)))
         return found
 
     async def open(self, scope: dict[str, Any], replica: str | None, without: Collection[str] = ()) -> Link:
@@ -159,14 +172,6 @@ class ReplicaLinks:
 
     def _to(self, replica: str) -> Any:
         return self._engines.options(session_id=Way.to(replica))
-
-    async def _ask(self, response: Any) -> Any:
-        """The directory's answer; None where it has none, or is being replaced."""
-        try:
-            return await answer_of(response)
-        except KagamiError as error:
-            _log.warning("the directory of sessions does not answer: %s", error)
-            return None
 
 
 class ReplicaLink:

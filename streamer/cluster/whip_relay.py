@@ -84,7 +84,7 @@ class WhipRelay:
         name = request.path_params.get("name")
         is_camera = request.url.path.startswith("/whip")
         if is_camera:
-            answer = await self._publish(request, body, await self._way_of_camera(name))
+            answer = await self._take_camera(request, body, name)
         else:
             answer = await self._http.whole(request, body, await self._way_of_player(name))
         response = answer.response
@@ -96,6 +96,17 @@ class WhipRelay:
             self._held[task] = answer.replica, location
             task.add_done_callback(lambda task: self._held.pop(task, None))
         return response
+
+    async def _take_camera(self, request: Request, body: bytes, name: str | None) -> WholeAnswer:
+        """The answer to an encoder. Where its session came along from another replica it ends there only now: until the
+        new one has answered, it is the former one's. Raises ReplicaGoneError.
+        """
+        way, former = await self._way_of_camera(name)
+        answer = await self._publish(request, body, way)
+        if former is not None and name is not None and answer.response.status_code == 201:
+            with contextlib.suppress(KagamiError):
+                await self._replicas.release(former, name)
+        return answer
 
     async def _publish(self, request: Request, body: bytes, way: str) -> WholeAnswer:
         """The answer to an encoder, of the next replica with room where one has none: encoders try again late or never.
@@ -120,30 +131,28 @@ class WhipRelay:
         view = VIEW.get()
         return Way.to(replica) if replica in view.loads or replica in view.leaving else Way.ANY
 
-    async def _way_of_camera(self, name: str | None) -> str:
+    async def _way_of_camera(self, name: str | None) -> tuple[str, str | None]:
+        """The way of a camera, and the replica from which its session has come along; None without."""
         if name is None:
-            return Way.seat()
+            return Way.seat(), None
         secret = encoder_secret(name)
         home, leaving = await self._replicas.home(secret), VIEW.get().leaving
         record = await self._replicas.find(secret)
         if record is None and not self._holds(name):
-            return Way.seat()  # one that has ended
+            return Way.seat(), None  # one that has ended
         if home is not None and home not in leaving:
-            return Way.to(home)
+            return Way.to(home), None
         if home is not None:
             with contextlib.suppress(KagamiError):  # it has gone meanwhile
                 record = await self._replicas.carry(home, secret) or record
         if record is None:
-            return Way.seat()
+            return Way.seat(), None
         try:
             target = await self._replicas.adopt(secret, record, {record.replica, *leaving})
         except KagamiError as error:
             _log.info("an encoder's session did not come along: %s", error)
-            return Way.seat()
-        if home is not None:
-            with contextlib.suppress(KagamiError):
-                await self._replicas.release(home, name)
-        return Way.to(target)
+            return Way.seat(), None
+        return Way.to(target), home
 
     def _holds(self, name: str) -> bool:
         """Whether the camera of a name is connected through this ingress."""

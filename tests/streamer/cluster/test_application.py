@@ -191,7 +191,7 @@ async def known(cluster: ClusterProcess, secret: str, **values: Any) -> dict[str
 
 @pytest.mark.skipif(
     "KAGAMI_CLUSTER_FAULTS" not in os.environ,
-    reason="failed by chance on a full machine, twice in fourteen runs: set KAGAMI_CLUSTER_FAULTS=1",
+    reason="kills an engine, whose successor loads a full machine for minutes: set KAGAMI_CLUSTER_FAULTS=1",
 )
 async def test_sessions_of_a_killed_replica_go_on_at_the_other_one(
     cluster: ClusterProcess, address: str, monkeypatch: pytest.MonkeyPatch

@@ -80,6 +80,8 @@ class Link(FakeLink):
         elif kind == "hello" and self.replica in self.fleet.refusing:
             self.say(type="error", code="full", message="Too many pages are open.", fatal=True)
             self.close()
+        elif kind == "hello" and self.fleet.puzzled:
+            self.say(type="error", code="protocol", message="Reload the page.", fatal=False)
         elif kind == "hello":
             self.say(type="ready", session="name", resumed=self.replica in self.fleet.adopted)
         elif kind == "offer" and self.replica in self.fleet.full:
@@ -93,7 +95,8 @@ class Link(FakeLink):
 class Fleet:
     """Replicas a and b, as `Replicas`. links: of all conversations, in turn. adopted: where the session was taken.
     refusals: of full replicas to take it. dying: those that die at `hello`. refusing: those with no place for one more
-    page. slow: those that do not answer in time.
+    page. slow: those that do not answer in time. puzzled: they do not understand `hello`. is_lost: how often the
+    directory will not answer in time.
     """
 
     def __init__(self) -> None:
@@ -103,13 +106,21 @@ class Fleet:
         self.dying: set[str] = set()
         self.refusing: set[str] = set()
         self.slow: set[str] = set()
+        self.puzzled = False
+        self.is_lost = 0
         self.adopted: list[str] = []
         self.refusals = 0
         self.record: Record[bytes] | None = Record("name", "a", b"carried", "")
         self.may_adopt = asyncio.Event()
         self.may_adopt.set()
 
+    def _look(self) -> None:
+        if self.is_lost:
+            self.is_lost -= 1
+            raise SlowReplicaError(10.0)
+
     async def home(self, secret: str) -> str | None:
+        self._look()
         return self.adopted[-1] if self.adopted else None
 
     async def open(self, scope: dict[str, Any], replica: str | None, without: Collection[str] = ()) -> Link:
@@ -126,6 +137,7 @@ class Fleet:
         return self.record
 
     async def find(self, secret: str) -> Record[bytes] | None:
+        self._look()
         return self.record
 
     async def adopt(self, secret: str, record: Record[bytes], without: Collection[str]) -> str:
@@ -393,3 +405,55 @@ async def test_page_that_every_replica_refuses_is_told_why(fleet: Fleet, monkeyp
     async with Running(fleet) as (_, socket):
         await socket.until(lambda: socket.application_state is WebSocketState.DISCONNECTED)
         assert [each["message"] for each in socket.sent] == ["Too many pages are open."]
+
+
+async def test_replica_gets_signs_of_life_also_while_a_move_waits(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_relay, "PING_PERIOD_S", 0.01)
+    async with Running(fleet) as (relay, socket):
+        await socket.until(lambda: bool(socket.sent))
+        fleet.may_adopt.clear()
+        moving = asyncio.create_task(relay.move())
+        async with asyncio.timeout(TIMEOUT_S):
+            while not relay._switching.locked():
+                await asyncio.sleep(0)
+            heard = len(fleet.links[0].heard)
+            while "" not in fleet.links[0].heard[heard:]:
+                await asyncio.sleep(0.01)
+        fleet.may_adopt.set()
+        assert await moving
+
+
+async def test_replica_that_is_found_dead_by_a_sign_of_life_is_done_without(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_relay, "PING_PERIOD_S", 0.01)
+    async with Running(fleet) as (relay, socket):
+        await socket.until(lambda: bool(socket.sent))
+        fleet.dead = {"a"}
+        await socket.until(lambda: kinds(socket).count("ready") == 2)
+        assert relay.replica == "b" and fleet.adopted == ["b"]
+
+
+async def test_page_whose_first_message_is_wrong_is_told_at_once(fleet: Fleet) -> None:
+    fleet.puzzled = True
+    async with Running(fleet) as (_, socket):
+        await socket.until(lambda: socket.application_state is WebSocketState.DISCONNECTED)
+        assert [(each["code"], each["fatal"]) for each in socket.sent] == [("protocol", True)]
+
+
+async def test_session_is_found_where_it_is_though_the_directory_was_slow_when_its_page_came(fleet: Fleet) -> None:
+    fleet.adopted, fleet.is_lost = ["b"], 1
+    async with Running(fleet) as (relay, socket):
+        await socket.until(lambda: "ready" in kinds(socket))
+        assert relay.replica == "b" and fleet.adopted == ["b"] and socket.sent[0]["resumed"]
+
+
+async def test_session_of_a_dead_replica_does_not_begin_anew_because_the_directory_is_slow(fleet: Fleet) -> None:
+    async with Running(fleet) as (relay, socket):
+        await socket.until(lambda: bool(socket.sent))
+        fleet.dead, fleet.is_lost = {"a"}, 2
+        fleet.links[0].die()
+        await socket.until(lambda: kinds(socket).count("ready") == 2)
+        assert relay.replica == "b" and fleet.adopted == ["b"] and socket.sent[-1]["resumed"]

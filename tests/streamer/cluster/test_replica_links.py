@@ -115,3 +115,14 @@ async def test_new_replicas_are_greeted_once_and_those_that_leave_from_time_to_t
     monkeypatch.setattr(links, "_greet_leaving_at", 0.0)
     await links.greet()
     assert links.engines.calls[3:] == [("to c", "hear")]
+
+
+async def test_page_waits_for_a_slow_directory_only_where_nobody_else_knows_its_session(view: SharedView) -> None:
+    links = Links(lambda *_: None)
+    links.directory._answer = lambda *_: SlowReplicaError(10.0)
+    with pytest.raises(SlowReplicaError):
+        await links.home(SECRET)
+    links.note("name", SECRET, "a")
+    assert await links.home(SECRET) == "a"
+    links.directory._answer = lambda *_: ReplicaGoneError("it is being replaced")
+    assert await links.home(SECRET[::-1]) is None, "a new page would wait for the next directory"

@@ -156,7 +156,10 @@ async def test_camera_that_comes_back_goes_on_elsewhere_where_its_replica_is_gon
         await http.post("/whip/me", content="v=0")
         assert replicas.done == [("adopt", SECRET, "dead"), ("adopt", SECRET, "a"), ("release", "a", "me")]
         assert [way for _, _, way in replicas.asked] == ["to b", "to b"]
-        replicas.is_full = True
+        replicas.full, replicas.done[:] = {"b", "c", "a"}, []
+        assert (await http.post("/whip/me", content="v=0")).status_code == 503
+        assert replicas.done == [("adopt", SECRET, "a")], "its session ended before another replica had it"
+        replicas.is_full, replicas.full = True, set()
         await http.post("/whip/me", content="v=0")  # begins anew, or is refused by an engine's own sentence
         assert replicas.asked[-1][2] == "seat"
 
