@@ -77,9 +77,8 @@ class Session:
         self.controls = SessionControls(services.settings, services.backdrop)
         self.controls.acts.on_programs_change = self._on_programs_change
         self.pictures = SessionPictures(
-            services.engine, services.avatar, services.name, self.send, lambda: self.controls.current.framing,
-            self._check_room, self._on_avatar, services.prepared, self.id,
-        )  # fmt: skip
+            services, self.id, self.send, lambda: self.controls.current.framing, self._check_room, self._on_avatar
+        )
         self.film = SessionFilm(services.films, self.send)
         self._engine = services.engine
         self._settings = services.settings

@@ -7,9 +7,8 @@ import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, NamedTuple
 
-from streamer.engine.engine import Engine
 from streamer.errors import BusyError, KagamiError, NotKeptError
 from streamer.generation.avatar import Avatar
 from streamer.options import EVERY_PERSON, MAX_PICTURES
@@ -18,8 +17,9 @@ from streamer.rigging.picture import Picture
 from streamer.rigging.points import Points, PointsError
 from streamer.rigging.rigger import NoFaceError
 from streamer.rigging.views import TooManyViewsError, ViewError
-from streamer.server.prepared_avatars import CharacterKey, PreparedAvatars
+from streamer.server.prepared_avatars import CharacterKey
 from streamer.server.server_messages import Error, PictureStatus, ServerMessage
+from streamer.server.session_services import SessionServices
 
 START = "start"  # in a key: a picture that the server was started with
 REFRAME_DELAY_S = 0.5  # after the last change of a frame, until the picture is prepared for it
@@ -34,42 +34,54 @@ class NothingRefusedError(KagamiError):
         super().__init__("The picture without a face is not here any more: choose it again.")
 
 
+class Change(NamedTuple):
+    """What is prepared next.
+
+    name, views: names of its pictures. key: what it is prepared from. begin: has it prepared. refusable: the picture,
+    and its key, that is kept if points of it are missing or wrong. by_program: whether another program than the page
+    chose it.
+    """
+
+    name: str
+    views: list[str]
+    key: CharacterKey
+    begin: Callable[[], Future[Avatar]]
+    refusable: tuple[Picture, str] | None
+    by_program: bool
+
+
 class SessionPictures:
     """Has the engine prepare what a page uploads, and tells the page how it goes.
 
     avatar: in use, made from the character's pictures. name: of the first of them. status: of the picture that was
-    prepared last; None before the first one. send: sends a message to the page.
-    framing: the frame that is chosen now. check_room: raises KagamiError for an avatar that finds no room.
-    on_change: takes the new avatar. prepared: where avatars are kept. session:
-    the name of the session.
+    prepared last; None before the first one.
+    session: its secret name. send: sends a message to the page. framing: the frame that is chosen now. check_room:
+    raises KagamiError for an avatar that finds no room. on_change: takes the new avatar.
     """
 
     def __init__(
         self,
-        engine: Engine,
-        avatar: Avatar,
-        name: str,
+        services: SessionServices,
+        session: str,
         send: Callable[[ServerMessage], Awaitable[None]],
         framing: Callable[[], Framing],
         check_room: Callable[[Avatar], None],
         on_change: Callable[[Avatar], None],
-        prepared: PreparedAvatars,
-        session: str,
     ) -> None:
-        self.avatar = avatar
-        self.name = name
-        self._start = avatar, name
+        self.avatar = services.avatar
+        self.name = services.name
+        self.status: PictureStatus | None = None
+        self._start = services.avatar, services.name
         self._key: CharacterKey = self._start_key
-        self._prepared = prepared
+        self._prepared = services.prepared
         self._session = session
         self._refused: tuple[Picture, str] | None = None  # and its key
         self._next_points: Points | None = None
-        self._engine = engine
+        self._engine = services.engine
         self._send = send
         self._framing = framing
         self._check_room = check_room
         self._on_change = on_change
-        self.status: PictureStatus | None = None
         self._by_program = False
         self._shown = False
         self._uploading = False
@@ -277,22 +289,13 @@ class SessionPictures:
         begin: Callable[[], Future[Avatar]],
         refusable: tuple[Picture, str] | None = None,
     ) -> None:
+        """Use the avatar that `begin` prepares. For the other arguments see `Change`."""
         if not self._closed:
-            work = self._prepare(name, views, key, begin, refusable, self._by_program)
-            self._prepare_task = asyncio.get_running_loop().create_task(work)
+            change = Change(name, views, key, begin, refusable, self._by_program)
+            self._prepare_task = asyncio.get_running_loop().create_task(self._prepare(change))
 
-    async def _prepare(
-        self,
-        name: str,
-        views: list[str],
-        key: CharacterKey,
-        begin: Callable[[], Future[Avatar]],
-        refusable: tuple[Picture, str] | None,
-        by_program: bool,
-    ) -> None:
-        """Use the avatar that `begin` prepares. name, views: names of its pictures. refusable: the picture, and its
-        key, that is kept if points of it are missing or wrong.
-        """
+    async def _prepare(self, change: Change) -> None:
+        name, views, key, begin, refusable, by_program = change
         await self._tell(PictureStatus("preparing", name, views=views, by_program=by_program))
         try:
             avatar = await asyncio.wrap_future(begin())
