@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import ray
 
 from streamer.cluster.session_directory import Record, SessionDirectory
+
+COMPLETE_S = 5.0  # after its start, within which each engine tells of its sessions: above TELL_PERIOD_S
+POLL_S = 0.2
 
 
 class Directory:
@@ -14,14 +20,19 @@ class Directory:
 
     def __init__(self) -> None:
         self._sessions: SessionDirectory[bytes, ray.ObjectRef] = SessionDirectory()
+        self._complete_at = time.monotonic() + COMPLETE_S
 
     async def tell(self, replica: str, records: dict[str, Record[bytes]]) -> list[str]:
         """See `SessionDirectory.tell`."""
         return self._sessions.tell(replica, records)
 
     async def find(self, key: str) -> Record[bytes] | None:
-        """See `SessionDirectory.find`."""
-        return self._sessions.find(key)
+        """See `SessionDirectory.find`. A directory that took another one's place has been told of all sessions only
+        after a moment, in which pages that come back wait.
+        """
+        while (found := self._sessions.find(key)) is None and time.monotonic() < self._complete_at:
+            await asyncio.sleep(POLL_S)
+        return found
 
     async def replica_of(self, session: str) -> str | None:
         """See `SessionDirectory.replica_of`."""

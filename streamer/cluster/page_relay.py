@@ -9,7 +9,7 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
@@ -23,6 +23,7 @@ from streamer.server.conversation import HELLO_TIMEOUT_S
 from streamer.server.message_channel import MessageSender
 
 RECOVER_S = 40.0  # how long a session whose replica died waits for another one, before its page is told to come back
+DIRECTORY_S = 20.0  # of these, how long it waits for a directory that does not answer
 RETRY_S = 0.25
 OLD_MEDIA_S = 5.0  # for which a replica goes on drawing for a session that moved, until the new one answers an offer
 READY_TIMEOUT_S = 20.0  # for a replica to say `ready`
@@ -44,12 +45,21 @@ class Link(Protocol):
         ...
 
 
+class Location(NamedTuple):
+    """What is known of a session. home: its replica; None where that cannot be reached, or is not known. record: with
+    which another one could go on; None without.
+    """
+
+    home: str | None
+    record: Record[bytes] | None
+
+
 class Replicas(Protocol):
     """The engines of the cluster, as one ingress reaches them."""
 
-    async def home(self, secret: str) -> str | None:
-        """The replica of the session of this secret; None where there is none that can be reached. Raises
-        SlowReplicaError where the directory does not answer, and nobody else knows.
+    async def locate(self, secret: str) -> Location:
+        """Where the session of this secret is. Raises SlowReplicaError, ReplicaGoneError where the directory does not
+        answer.
         """
         ...
 
@@ -59,12 +69,6 @@ class Replicas(Protocol):
 
     async def carry(self, replica: str, secret: str) -> Record[bytes] | None:
         """See `EngineReplica.carry`. Raises ReplicaGoneError."""
-        ...
-
-    async def find(self, secret: str) -> Record[bytes] | None:
-        """What is known of a session whose replica is gone. Raises SlowReplicaError, ReplicaGoneError where the
-        directory does not answer.
-        """
         ...
 
     async def adopt(self, secret: str, record: Record[bytes], without: Collection[str]) -> str:
@@ -121,13 +125,8 @@ class PageRelay:
             async with asyncio.timeout(HELLO_TIMEOUT_S):
                 self._hello = await self._socket.receive_text()
             self._secret = _secret_of(self._hello)
-            home = None
             async with self._switching:
-                try:
-                    home = await self._home()
-                    await self._connect(home)
-                except (ReplicaGoneError, SlowReplicaError):
-                    await self._recover(home)
+                await self._recover(None)
             self._tasks.spawn(self._keep_alive())
             await self._relay()
         except (WebSocketDisconnect, TimeoutError):
@@ -136,9 +135,6 @@ class PageRelay:
             await self._sender.send(server_messages.Error.of(error, fatal=True))
         finally:
             await self._close()
-
-    async def _home(self) -> str | None:
-        return None if self._secret is None else await self._replicas.home(self._secret)
 
     async def move(self, without: Collection[str] = (), spares: bool = True) -> bool:
         """Take the session to another replica: it is prepared there first, then the page is told to offer anew, and the
@@ -277,34 +273,49 @@ class PageRelay:
                 await self._socket.send_text(refusal)
 
     async def _recover(self, dead: str | None) -> None:
-        """Go on with the session on another replica than the dead one, or begin a new one there; where none has died,
-        but was not found in time, where it is. Closes the WebSocket where none comes within RECOVER_S, since the page
-        comes back by itself.
+        """Go on with the session where it is, or on another replica than the dead one, or begin a new one there. Closes
+        the WebSocket where none comes within RECOVER_S, since the page comes back by itself. dead: None where none is
+        known to be. Raises RelayedError where a page that has just come is refused.
         """
-        lost, self._link = self._link, None
+        is_new, lost, self._link = self._link is None, self._link, None
         if lost is not None:
             self._tasks.spawn(_leave(lost, None))  # it may have been silent only
-        without = () if dead is None else (dead,)
-        end = time.monotonic() + RECOVER_S
+        begun = time.monotonic()
         failure: KagamiError = NoReplicaError()
-        while time.monotonic() < end and self._socket.client_state is WebSocketState.CONNECTED:
+        while time.monotonic() < begun + RECOVER_S and self._socket.client_state is WebSocketState.CONNECTED:
+            home = None
             try:
-                if dead is None and (home := await self._home()) is not None:
+                home, self._record = await self._locate(time.monotonic() < begun + DIRECTORY_S)
+                if home is not None and home != dead:
                     await self._connect(home)
                     return
-                if self._secret is not None:
-                    self._record = await self._replicas.find(self._secret) or self._record
+                without = () if dead is None else (dead,)
                 target = await self._adopted(self._record, without)
                 await self._connect(target, without, is_copy=target is not None)
                 return
             except (ReplicaGoneError, SlowReplicaError, ServerFullError, OverloadError, RelayedError) as error:
+                if is_new and isinstance(error, RelayedError):
+                    raise
                 if str(error) != str(failure):
                     _log.warning("a session waits for a replica: %s", error)
-                failure = error
+                failure, dead = error, home or dead
             await asyncio.sleep(RETRY_S)  # in which a replica starts in place of the dead one
         told = failure if isinstance(failure, SlowReplicaError | RelayedError) else NoReplicaError()
         await self._sender.send(server_messages.Error.of(told, fatal=True))
         await self._sender.close()
+
+    async def _locate(self, waits: bool) -> Location:
+        """Where the session is; what it moved with before stands in for a record that is not there. waits: for the
+        directory. Raises SlowReplicaError, ReplicaGoneError.
+        """
+        found = Location(None, None)
+        if self._secret is not None:
+            try:
+                found = await self._replicas.locate(self._secret)
+            except (SlowReplicaError, ReplicaGoneError):
+                if waits:
+                    raise
+        return Location(found.home, found.record or self._record)
 
     async def _adopted(self, record: Record[bytes] | None, without: Collection[str]) -> str | None:
         """The replica that goes on with the session; None where nothing is known of it, or it cannot go on. Raises

@@ -13,7 +13,7 @@ from typing import Any
 from streamer.cluster.control_relay import PlacedSession
 from streamer.cluster.errors import ReplicaGoneError, SlowReplicaError
 from streamer.cluster.fleet_view import VIEW, Way
-from streamer.cluster.page_relay import Link, new_conversation
+from streamer.cluster.page_relay import Link, Location, new_conversation
 from streamer.cluster.patience import answer_of, awaited_answer, told_by
 from streamer.cluster.session_directory import Record, digest
 from streamer.errors import KagamiError
@@ -51,19 +51,23 @@ class ReplicaLinks:
             new |= set(view.leaving)
         await asyncio.gather(*(self._ask_one(name, "hear", "", "") for name in new))
 
-    async def home(self, secret: str) -> str | None:
-        """See `Replicas`."""
+    async def locate(self, secret: str) -> Location:
+        """See `page_relay.Replicas`. Where the directory does not answer, what this ingress has noted has to do."""
         noted = self._homes.get(digest(secret))
+        if noted is not None and not is_reached(noted):
+            noted = None
         try:
             record = await self.find(secret)
-        except SlowReplicaError:
+        except (SlowReplicaError, ReplicaGoneError):
             if noted is None:
                 raise
             record = None
-        except ReplicaGoneError:  # the directory is being replaced
-            record = None
         replica = noted if record is None else record.replica
-        return replica if replica is not None and is_reached(replica) else None
+        return Location(replica if replica is not None and is_reached(replica) else None, record)
+
+    async def home(self, secret: str) -> str | None:
+        """See `whip_relay.Replicas`."""
+        return (await self.locate(secret)).home
 
     async def replica_of(self, session: str) -> str | None:
         """Where the session of this name, or handle, is; None where nobody knows."""
@@ -86,7 +90,7 @@ class ReplicaLinks:
         self._listed_at = -RECENT_S
 
     async def find(self, secret: str) -> Record[bytes] | None:
-        """See `Replicas`."""
+        """What the directory knows of the session of this secret. Raises SlowReplicaError, ReplicaGoneError."""
         found: Record[bytes] | None = await answer_of(self._directory.find.remote(digest(secret)))
         return found
 

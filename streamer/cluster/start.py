@@ -86,7 +86,7 @@ def run(cluster: ClusterSettings, settings: Settings, make: MakeEngine | None = 
         if states != seen:
             seen, changed_at = states, time.monotonic()
         time.sleep(POLL_S)
-    raise ReplicasFailedError("they are not ready in time")
+    raise ReplicasFailedError("they are not ready in time; beside former ones they need room, or --surge 0")
 
 
 def _check_answers(address: str) -> None:

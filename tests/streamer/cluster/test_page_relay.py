@@ -12,7 +12,7 @@ from starlette.websockets import WebSocketState
 
 from streamer.cluster import page_relay
 from streamer.cluster.errors import MovedAwayError, NoReplicaError, ReplicaGoneError, SlowReplicaError
-from streamer.cluster.page_relay import BYE, PageRelay
+from streamer.cluster.page_relay import BYE, Location, PageRelay
 from streamer.cluster.session_directory import Record
 from streamer.errors import ServerFullError
 from tests.support.replica_links import FakeLink
@@ -96,7 +96,7 @@ class Fleet:
     """Replicas a and b, as `Replicas`. links: of all conversations, in turn. adopted: where the session was taken.
     refusals: of full replicas to take it. dying: those that die at `hello`. refusing: those with no place for one more
     page. slow: those that do not answer in time. puzzled: they do not understand `hello`. is_lost: how often the
-    directory will not answer in time.
+    directory will not answer in time. is_known: it has `record`, which `carry` has in any case.
     """
 
     def __init__(self) -> None:
@@ -108,6 +108,7 @@ class Fleet:
         self.slow: set[str] = set()
         self.puzzled = False
         self.is_lost = 0
+        self.is_known = False
         self.adopted: list[str] = []
         self.refusals = 0
         self.record: Record[bytes] | None = Record("name", "a", b"carried", "")
@@ -119,9 +120,10 @@ class Fleet:
             self.is_lost -= 1
             raise SlowReplicaError(10.0)
 
-    async def home(self, secret: str) -> str | None:
+    async def locate(self, secret: str) -> Location:
         self._look()
-        return self.adopted[-1] if self.adopted else None
+        home = self.adopted[-1] if self.adopted else None
+        return Location(None if home in self.dead else home, self.record if self.is_known else None)
 
     async def open(self, scope: dict[str, Any], replica: str | None, without: Collection[str] = ()) -> Link:
         chosen = replica or next((each for each in "ab" if each not in {*without, *self.dead}), None)
@@ -134,10 +136,6 @@ class Fleet:
         return self.links[-1]
 
     async def carry(self, replica: str, secret: str) -> Record[bytes] | None:
-        return self.record
-
-    async def find(self, secret: str) -> Record[bytes] | None:
-        self._look()
         return self.record
 
     async def adopt(self, secret: str, record: Record[bytes], without: Collection[str]) -> str:
@@ -256,7 +254,7 @@ async def test_session_of_a_dead_replica_goes_on_at_another_one(fleet: Fleet) ->
     async with Running(fleet) as (relay, socket):
         socket.say(OFFER)
         await socket.until(lambda: "answer" in kinds(socket))
-        fleet.dead = {"a"}
+        fleet.dead, fleet.is_known = {"a"}, True
         fleet.links[0].die()
         await socket.until(lambda: kinds(socket).count("ready") == 2)
         assert relay.replica == "b" and fleet.adopted == ["b"] and socket.sent[-1]["resumed"]
@@ -280,7 +278,7 @@ async def test_session_of_which_nothing_is_known_begins_anew_after_a_death(fleet
     fleet.record = None
     async with Running(fleet) as (relay, socket):
         await socket.until(lambda: bool(socket.sent))
-        fleet.dead = {"a"}
+        fleet.dead, fleet.is_known = {"a"}, True
         fleet.links[0].die()
         await socket.until(lambda: kinds(socket).count("ready") == 2)
         assert relay.replica == "b" and fleet.adopted == [] and not socket.sent[-1]["resumed"]
@@ -292,7 +290,7 @@ async def test_session_of_a_dead_replica_waits_for_room_elsewhere_and_is_the_sam
     monkeypatch.setattr(page_relay, "RETRY_S", 0.01)
     async with Running(fleet) as (relay, socket):
         await socket.until(lambda: bool(socket.sent))
-        fleet.dead, fleet.full = {"a"}, {"b"}
+        fleet.dead, fleet.full, fleet.is_known = {"a"}, {"b"}, True
         fleet.links[0].die()
         async with asyncio.timeout(TIMEOUT_S):
             while fleet.refusals < 2:
@@ -431,7 +429,7 @@ async def test_replica_that_is_found_dead_by_a_sign_of_life_is_done_without(
     monkeypatch.setattr(page_relay, "PING_PERIOD_S", 0.01)
     async with Running(fleet) as (relay, socket):
         await socket.until(lambda: bool(socket.sent))
-        fleet.dead = {"a"}
+        fleet.dead, fleet.is_known = {"a"}, True
         await socket.until(lambda: kinds(socket).count("ready") == 2)
         assert relay.replica == "b" and fleet.adopted == ["b"]
 
@@ -444,7 +442,7 @@ async def test_page_whose_first_message_is_wrong_is_told_at_once(fleet: Fleet) -
 
 
 async def test_session_is_found_where_it_is_though_the_directory_was_slow_when_its_page_came(fleet: Fleet) -> None:
-    fleet.adopted, fleet.is_lost = ["b"], 1
+    fleet.adopted, fleet.is_lost = ["b"], 2
     async with Running(fleet) as (relay, socket):
         await socket.until(lambda: "ready" in kinds(socket))
         assert relay.replica == "b" and fleet.adopted == ["b"] and socket.sent[0]["resumed"]
@@ -453,7 +451,24 @@ async def test_session_is_found_where_it_is_though_the_directory_was_slow_when_i
 async def test_session_of_a_dead_replica_does_not_begin_anew_because_the_directory_is_slow(fleet: Fleet) -> None:
     async with Running(fleet) as (relay, socket):
         await socket.until(lambda: bool(socket.sent))
-        fleet.dead, fleet.is_lost = {"a"}, 2
+        fleet.dead, fleet.is_known, fleet.is_lost = {"a"}, True, 2
         fleet.links[0].die()
         await socket.until(lambda: kinds(socket).count("ready") == 2)
         assert relay.replica == "b" and fleet.adopted == ["b"] and socket.sent[-1]["resumed"]
+
+
+async def test_session_whose_replica_died_while_its_page_was_away_goes_on_at_another_one(fleet: Fleet) -> None:
+    fleet.dead, fleet.is_known = {"a"}, True
+    async with Running(fleet) as (relay, socket):
+        await socket.until(lambda: "ready" in kinds(socket))
+        assert relay.replica == "b" and fleet.adopted == ["b"] and socket.sent[0]["resumed"]
+
+
+async def test_page_is_served_without_a_directory_once_it_has_waited_for_one(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_relay, "DIRECTORY_S", 0.05)
+    fleet.is_lost = 10**9
+    async with Running(fleet) as (relay, socket):
+        await socket.until(lambda: "ready" in kinds(socket))
+        assert relay.replica == "a" and not socket.sent[0]["resumed"]

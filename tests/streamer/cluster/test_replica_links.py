@@ -117,12 +117,16 @@ async def test_new_replicas_are_greeted_once_and_those_that_leave_from_time_to_t
     assert links.engines.calls[3:] == [("to c", "hear")]
 
 
-async def test_page_waits_for_a_slow_directory_only_where_nobody_else_knows_its_session(view: SharedView) -> None:
+@pytest.mark.parametrize("failure", [SlowReplicaError(10.0), ReplicaGoneError("it is being replaced")])
+async def test_directory_that_does_not_answer_is_waited_for_only_where_nobody_else_knows(
+    view: SharedView, failure: Exception
+) -> None:
     links = Links(lambda *_: None)
-    links.directory._answer = lambda *_: SlowReplicaError(10.0)
-    with pytest.raises(SlowReplicaError):
-        await links.home(SECRET)
+    links.directory._answer = lambda *_: failure
+    with pytest.raises(type(failure)):
+        await links.locate(SECRET)
     links.note("name", SECRET, "a")
-    assert await links.home(SECRET) == "a"
-    links.directory._answer = lambda *_: ReplicaGoneError("it is being replaced")
-    assert await links.home(SECRET[::-1]) is None, "a new page would wait for the next directory"
+    assert await links.locate(SECRET) == ("a", None)
+    links.note("name", SECRET, "dead")
+    with pytest.raises(type(failure)):
+        await links.locate(SECRET)
