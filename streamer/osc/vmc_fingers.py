@@ -22,10 +22,10 @@ LEAST_PALM = 0.2  # width of a palm, over the hand's length, from which it tells
 SHORTEST = 1e-4  # camera units; a bone has no direction below
 RELAXED = math.radians(20)  # by which each bone of a finger bends that is not seen
 _UP = np.array([0.0, 1.0, 0.0])
-_PARTS = ("Proximal", "Intermediate", "Distal")
+PARTS = ("Proximal", "Intermediate", "Distal")
 
 
-class _Finger(NamedTuple):
+class Finger(NamedTuple):
     """first: its first point; three more follow. places: metres of its bones from what holds each."""
 
     name: str
@@ -41,16 +41,16 @@ class _Limits(NamedTuple):
     spread: float
 
 
-_FINGERS = (
-    _Finger("Thumb", 1, ((0.02, -0.01, 0.02), (0.03, 0.0, 0.03), (0.02, 0.0, 0.02))),
-    _Finger("Index", 5, ((0.09, 0.0, 0.025), (0.035, 0.0, 0.0), (0.025, 0.0, 0.0))),
-    _Finger("Middle", 9, ((0.092, 0.0, 0.003), (0.04, 0.0, 0.0), (0.027, 0.0, 0.0))),
-    _Finger("Ring", 13, ((0.086, 0.0, -0.018), (0.036, 0.0, 0.0), (0.025, 0.0, 0.0))),
-    _Finger("Little", 17, ((0.078, 0.0, -0.036), (0.03, 0.0, 0.0), (0.02, 0.0, 0.0))),
+FINGERS = (
+    Finger("Thumb", 1, ((0.02, -0.01, 0.02), (0.03, 0.0, 0.03), (0.02, 0.0, 0.02))),
+    Finger("Index", 5, ((0.09, 0.0, 0.025), (0.035, 0.0, 0.0), (0.025, 0.0, 0.0))),
+    Finger("Middle", 9, ((0.092, 0.0, 0.0), (0.04, 0.0, 0.0), (0.027, 0.0, 0.0))),
+    Finger("Ring", 13, ((0.086, 0.0, -0.018), (0.036, 0.0, 0.0), (0.025, 0.0, 0.0))),
+    Finger("Little", 17, ((0.078, 0.0, -0.036), (0.03, 0.0, 0.0), (0.02, 0.0, 0.0))),
 )
 _THUMB = (_Limits(-45, 60, 60),) * 3
 _OTHERS = (_Limits(-25, 100, 25), _Limits(-10, 115, 0), _Limits(-10, 90, 0))
-NAMES = tuple(finger.name + part for finger in _FINGERS for part in _PARTS)
+NAMES = tuple(finger.name + part for finger in FINGERS for part in PARTS)
 
 
 class VmcFingers:
@@ -72,7 +72,7 @@ class VmcFingers:
         self._was_seen = self._was_seen or seen is not None
         if not self._was_seen:
             return []
-        places = [place for finger in _FINGERS for place in finger.places]
+        places = [place for finger in FINGERS for place in finger.places]
         rotations: Sequence[Quaternion | None] = seen or [None] * len(NAMES)
         return [
             Bone(SIDES[self._side] + name, on_side(place, self._side), eased(rotation, step_s))
@@ -90,7 +90,7 @@ def finger_rotations(points: Array, side: int) -> list[Quaternion] | None:
     if axes is None:
         return None
     rotations = []
-    for finger in _FINGERS:
+    for finger in FINGERS:
         ways = np.diff(on_unity[finger.first : finger.first + 4], axis=0)
         if finger.name == "Thumb":
             rest = about(_UP, math.radians(45 if side == 0 else -45))  # from outwards to where a thumb points

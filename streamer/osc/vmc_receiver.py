@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from streamer.osc.blendshape_names import face_weights, is_look, known_name, look_values
 from streamer.osc.osc_packet import Argument
+from streamer.osc.vmc_hands import finger_bone_names, hand_points
 from streamer.sources.received_pose import ReceivedPose
 
 Quaternion = tuple[float, float, float, float]  # x, y, z, w; of length 1
@@ -30,6 +31,7 @@ _ARM = ("shoulder", "upperarm", "lowerarm", "hand")
 _SIDES = (("left", 1.0), ("right", -1.0))  # and where the arm points in a T-pose, on the camera's x axis
 _BONES = {
     *_SPINE, "neck", "head", "lefteye", "righteye", *(side + bone for side, _ in _SIDES for bone in _ARM),
+    *finger_bone_names(0), *finger_bone_names(1),
 }  # fmt: skip
 _IDENTITY = np.eye(3)
 
@@ -112,7 +114,9 @@ def pose_of(bones: dict[str, Quaternion], values: dict[str, float]) -> ReceivedP
     chest = _chain(_IDENTITY, bones, _SPINE)
     head = _chain(chest, bones, ("neck", "head"))
     has_chest = any(bone in bones for bone in _SPINE)
-    return ReceivedPose(weights, tongue, head, chest=chest if has_chest else None, arms=_arms(bones, chest))
+    arms = _arms(bones, chest)
+    hands = (None, None) if arms is None else (_hand(bones, chest, 0), _hand(bones, chest, 1))
+    return ReceivedPose(weights, tongue, head, chest=chest if has_chest else None, arms=arms, hands=hands)
 
 
 def matrix(quaternion: Quaternion) -> NDArray[np.float64]:
@@ -147,6 +151,13 @@ def _arms(bones: dict[str, Quaternion], chest: NDArray[np.float64]) -> NDArray[n
             rotation = _chain(rotation, bones, (side + bone,))
             arm[number] = rotation @ np.array([outwards, 0, 0])
     return arms
+
+
+def _hand(bones: dict[str, Quaternion], chest: NDArray[np.float64], number: int) -> NDArray[np.float64] | None:
+    """See `ReceivedPose.hands`. number: 0 left, 1 right."""
+    fingers = {name: matrix(bones[name]) for name in finger_bone_names(number) if name in bones}
+    side, _ = _SIDES[number]
+    return hand_points(_chain(chest, bones, [side + bone for bone in _ARM]), fingers, number)
 
 
 def _look(eye: Quaternion) -> tuple[float, float]:

@@ -24,7 +24,7 @@ from streamer.sources.acting import act_out
 from streamer.sources.expression import Array, Expression
 from streamer.sources.raised_arms import farther
 from streamer.tracking.head_pose import HeadTransform, head_pose
-from streamer.tracking.motion import VISIBILITY, Motion
+from streamer.tracking.motion import CONFIDENCE, VISIBILITY, Motion
 from streamer.tracking.presence import NEUTRAL
 
 EYE_CORNERS_M = 0.09  # between the outer corners of a person's eyes, which are 1 apart in canonical units
@@ -54,6 +54,8 @@ class ReceivedPose:
     head: (3, 3) rotation; identity faces the camera. place: (3,) metres, of the head from the camera; None where it is
     not measured, and the head turns on a neck that stays. chest: (3, 3) rotation; None where it is not measured.
     arms: (2, 3, 3) unit vectors along upper arm, forearm and hand of the left and the right arm; None likewise.
+    hands: MediaPipe's points (21, 3) of the left and the right one, from the wrist, in lengths of the palm; None
+    likewise.
     """
 
     weights: Array = field(default_factory=_nothing)
@@ -62,6 +64,7 @@ class ReceivedPose:
     place: NDArray[np.floating] | None = None
     chest: NDArray[np.floating] | None = None
     arms: NDArray[np.floating] | None = None
+    hands: tuple[NDArray[np.floating] | None, NDArray[np.floating] | None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,11 +93,15 @@ def to_motion(pose: ReceivedPose, tare: Tare, captured: float, with_body: bool =
     body = REST.body.copy()
     body[HEAD_JOINTS, :VISIBILITY] = head.apply(rest.inverse(body[HEAD_JOINTS, :VISIBILITY]))
     body[LEFT_SHOULDER:, VISIBILITY] = 0
+    hands = np.zeros_like(acted.hands)
     if with_body and (pose.arms is not None or chest is not None):
         _put_shoulders(body, rest, np.eye(3) if chest is None else chest)
         if pose.arms is not None:
             _put_arms(body, rest.scale, pose.arms)
-    return replace(acted, captured=captured, face=face, head=head_pose(face).rotation, body=body.astype(np.float32))
+            _put_hands(hands, body, rest.scale, pose.hands)
+    return replace(
+        acted, captured=captured, face=face, head=head_pose(face).rotation, body=body.astype(np.float32), hands=hands
+    )
 
 
 def _head(
@@ -141,3 +148,12 @@ def _put_arms(body: Array, scale: float, arms: NDArray[np.floating]) -> None:
         joints = [elbow, wrist, *HANGING[wrist]]
         body[joints, :VISIBILITY] = body[shoulder, :VISIBILITY] + ways[[0, 1, 2, 2, 2]]
         body[joints, VISIBILITY] = 1
+
+
+def _put_hands(
+    hands: Array, body: Array, scale: float, points: tuple[NDArray[np.floating] | None, NDArray[np.floating] | None]
+) -> None:
+    for hand, (_, _, wrist), measured in zip(hands, ARMS, points, strict=True):
+        if measured is not None:
+            hand[:, :CONFIDENCE] = body[wrist, :VISIBILITY] + scale * HAND_LENGTH * measured
+            hand[:, CONFIDENCE] = 1

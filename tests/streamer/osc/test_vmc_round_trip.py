@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from models.geometry.body import ARMS
 from models.geometry.expressions import NAMES
 from streamer.osc.osc_packet import decode
+from streamer.osc.quaternions import about, product
 from streamer.osc.vmc_faces import Faces
 from streamer.osc.vmc_receiver import VmcReceiver
 from streamer.osc.vmc_sender import BundleMaker, heartbeat
@@ -20,6 +23,7 @@ from streamer.tracking.motion import Motion
 from streamer.tracking.neutral_change import carried_over
 from streamer.tracking.presence import NEUTRAL
 from streamer.tracking.tracker import TrackedMotion
+from tests.support.hands import hand_of
 from tests.support.measured_arms import put_arm
 
 MADE = {"jawOpen": 0.5, "mouthSmile_L": 0.8, "eyeBlink_R": 1.0, "browInnerUp_L": 0.6, "browInnerUp_R": 0.6}
@@ -64,6 +68,34 @@ def test_arms_are_the_same() -> None:
         put_arm(body, side, upper, lower)
     pose = received(replace(NEUTRAL, body=body))
     assert pose.arms is not None and pose.arms[:, :2] == pytest.approx(directions, abs=1e-3)
+
+
+@pytest.mark.parametrize("bends", [(0, 0, 0), (60, 80, 40)], ids=["flat", "fist"])
+def test_fingers_are_the_same(bends: tuple[float, float, float]) -> None:
+    """Of hands at the ends of forearms that point up, with their palms to the camera."""
+    assert NEUTRAL.body is not None
+    body, hands = NEUTRAL.body.copy(), np.ones((2, 21, 4), np.float32)
+    for side, turn in enumerate((-math.pi / 2, math.pi / 2)):
+        put_arm(body, side, np.array([1.0 - 2 * side, 0.5, 0.0]), np.array([0.0, -1.0, 0.0]))
+        up = product(about(np.array([0.0, 1.0, 0.0]), -turn), about(np.array([0.0, 0.0, 1.0]), turn))
+        hands[side, :, :3] = hand_of(side, bends, 0, 20, up) + body[ARMS[side][2], :3]
+    pose = received(replace(NEUTRAL, body=body, hands=hands))
+    again = to_motion(pose, Tare(), 0.0)
+    for before, after in zip(hands, again.hands, strict=True):
+        for start in (0, 1, 2, 3, 5, 6, 7, 9, 10, 11, 13, 14, 15, 17, 18, 19):
+            end = start + 1 if start else 9
+            ways = [points[end, :3] - points[start, :3] for points in (before, after)]
+            one, other = (way / np.linalg.norm(way) for way in ways)
+            assert one == pytest.approx(other, abs=0.02), (start, end)
+    assert again.body is not None
+    assert again.hands[:, 0, :3] == pytest.approx(again.body[[15, 16], :3])
+
+
+def test_a_hand_without_fingers_is_not_measured() -> None:
+    assert NEUTRAL.body is not None
+    body = NEUTRAL.body.copy()
+    put_arm(body, 0, np.array([1.0, 0.5, 0.0]), np.array([0.0, -1.0, 0.0]))
+    assert not to_motion(received(replace(NEUTRAL, body=body)), Tare(), 0.0).hands.any()
 
 
 def test_presets_of_vrm_open_the_mouth_and_shut_the_eyes_too() -> None:
