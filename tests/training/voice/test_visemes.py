@@ -13,6 +13,7 @@ from models.voice.mouth_shapes import JAW, LIPS_TOUCH, NOD, SHAPES, SPEECH
 from training.voice.languages import LANGUAGES, TRAINING_LANGUAGES, UNSEEN_LANGUAGES, make_sentence
 from training.voice.make_data import Recording, face_of, load_shard, save_shard, soundless
 from training.voice.phonemes import FESTIVAL_IPA, Segment, base_symbols, festival_ipa
+from training.voice.prosody import effort
 from training.voice.rooms import at_16_khz, recorded
 from training.voice.train import CROP, example_batch, other_speaker
 from training.voice.visemes import ROWS, blend_visemes, lips_touching, with_closures
@@ -33,6 +34,25 @@ def face_during(*phonemes: str) -> np.ndarray:
     samples = np.random.default_rng(1).normal(0, 0.1, int(segments[-1].end * SAMPLE_RATE)).astype(np.float32)
     face = face_of(samples, segments)
     return face[[round((s.start + s.end) / 2 / STEP_S) - 1 for s in segments if s.ipa]]
+
+
+def test_rounded_neighbours_decide_the_lips_of_a_sound_that_the_tongue_makes() -> None:
+    lower = SHAPES.index("mouthLowerDown")
+    rounded, spread, alone = (face_during(*word)[1, lower] for word in ("utu", "iti", "ttt"))
+    assert rounded < 0.3 * alone and spread > alone
+
+
+def test_face_begins_as_low_as_its_open_vowel() -> None:
+    assert np.array_equal(face_during("eɪ"), face_during("ɛɪ"))
+
+
+def test_effort_is_that_of_words_and_not_of_the_moment() -> None:
+    step = round(0.1 / STEP_S)
+    level = np.repeat(np.tile([0.02, 0.2], 15), step * STEP)  # louder and softer ten times a second
+    level[: len(level) // 2] /= 4
+    samples = (level * np.sin(np.arange(len(level)))).astype(np.float32)
+    heard = effort(samples, np.ones(len(samples) // STEP, np.float32))
+    assert np.ptp(heard[2 * step : 8 * step]) < 0.5 and heard[25 * step] - heard[5 * step] > 1.5
 
 
 def test_jaw_opens_for_a_more_than_for_i_and_s() -> None:

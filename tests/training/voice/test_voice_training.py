@@ -45,6 +45,15 @@ def test_training_resumes_and_writes_weights(data: Path, tmp_path: Path) -> None
     assert not torch.equal(first.stem.weight, second.stem.weight)
 
 
+def test_training_begins_with_given_weights(data: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    train.train(data, first, 2, 1e6, [], seed=1)
+    begun = train.train(data, second, 0, 1e6, [], seed=2, begin=first / "voice.safetensors")
+    assert torch.equal(begun.stem.weight, load(first / "voice.safetensors").stem.weight)
+
+
 def test_folder_without_shards_says_how_to_make_some(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"has no shards: make some with `python -m training\.voice\.make_data`"):
         train.train(tmp_path, tmp_path, 1, 1e6, [], seed=1)
