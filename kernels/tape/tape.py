@@ -40,7 +40,8 @@ class Slot:
     def fill(self, table: np.ndarray, tensor: Tensor) -> None:
         """Have the table's addresses point to the memory of this run."""
         self.tensor = tensor
-        table[self.rows, self.columns] = tensor.data_ptr() + self.offsets
+        if self.rows.size:
+            table[self.rows, self.columns] = tensor.data_ptr() + self.offsets
 
 
 class Tape:

@@ -88,7 +88,8 @@ def trunk_of(joints: Tensor, head_scale: Tensor) -> Trunk:
     spine = middles[:, 1:] - middles[:, :1]
     lines = torch.cat([lefts - rights, F.pad(spine, (0, 1))], 1)[..., :2]
     length = lines.norm(dim=-1)
-    shoulders_visibility, hips_visibility = torch.minimum(lefts, rights)[..., 3].cummin(-1).values.unbind(-1)
+    shoulders_visibility, hips_visibility = torch.minimum(lefts, rights)[..., 3].unbind(-1)
+    hips_visibility = torch.minimum(shoulders_visibility, hips_visibility)
     size = torch.maximum(length[:, 0], SPINE_SIZE * length[:, 2] * hips_visibility)
     size = torch.lerp(HEAD_SIZE * head_scale, size, shoulders_visibility)
     angle = torch.atan2(lines[..., 1], lines[..., 0])

@@ -67,7 +67,7 @@ def propagate_edit(edit: Edit, then: Tensor, now: Tensor) -> Edit:
     the picture itself shows what was painted of its far side.
     """
     moved = backward_warp(torch.cat([edit.flow, edit.alpha], 1), now - then)
-    keep, paint = edit.keep.new_ones(len(then), 1, 1, 1), edit.paint.new_zeros(len(then), 3, 1, 1)
+    keep, paint = (fill(len(then), n, 1, 1, device=then.device) for fill, n in ((torch.ones, 1), (torch.zeros, 3)))
     return Edit(flow=moved[:, :2], alpha=moved[:, 2:], keep=keep, paint=paint)
 
 

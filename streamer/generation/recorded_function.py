@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kernels.backend import choose
 from kernels.tape.tape import NotRecordable, Tape
-from streamer.generation.tensor_tree import iter_tensors, map_tensors
+from streamer.generation.tensor_tree import field_names, iter_tensors, map_tensors
 
 Result = TypeVar("Result")
 
@@ -76,11 +76,10 @@ def _leaves(tree: Any) -> Iterator[Any]:
     """Tensors and all else that is no structure, in the order of `iter_tensors`."""
     if isinstance(tree, Tensor):
         yield tree
-    elif is_dataclass(tree) and not isinstance(tree, type):
-        for field in fields(tree):
-            yield from _leaves(getattr(tree, field.name))
-    elif isinstance(tree, (list, tuple)):
-        for part in tree:
-            yield from _leaves(part)
-    else:
+        return
+    names = field_names(tree.__class__)
+    if names is None and not isinstance(tree, (list, tuple)):
         yield tree
+        return
+    for part in tree if names is None else (getattr(tree, name) for name in names):
+        yield from _leaves(part)

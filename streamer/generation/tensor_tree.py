@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 from torch import Tensor
@@ -25,11 +26,18 @@ def iter_tensors(tree: object) -> Iterator[Tensor]:
             yield from iter_tensors(part)
 
 
+@cache
+def field_names(kind: Any) -> tuple[str, ...] | None:
+    """The names of a dataclass's fields; None of another type. Kept, since hundreds are asked for in a frame."""
+    return tuple(field.name for field in fields(kind) if field.init) if is_dataclass(kind) else None
+
+
 def _map(tree: Any, change: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(tree, Tensor):
         return change(tree)
-    if is_dataclass(tree) and not isinstance(tree, type):
-        return replace(tree, **{f.name: _map(getattr(tree, f.name), change) for f in fields(tree) if f.init})
+    names = field_names(tree.__class__)
+    if names is not None:
+        return type(tree)(**{name: _map(getattr(tree, name), change) for name in names})
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):  # a NamedTuple
         return type(tree)(*(_map(part, change) for part in tree))
     if isinstance(tree, (list, tuple)):
@@ -37,7 +45,8 @@ def _map(tree: Any, change: Callable[[Tensor], Tensor]) -> Any:
     return tree
 
 
-def _parts(tree: object) -> list[Any]:
-    if is_dataclass(tree) and not isinstance(tree, type):
-        return [getattr(tree, f.name) for f in fields(tree)]
+def _parts(tree: Any) -> list[Any]:
+    names = field_names(tree.__class__)
+    if names is not None:
+        return [getattr(tree, name) for name in names]
     return list(tree) if isinstance(tree, (list, tuple)) else []
