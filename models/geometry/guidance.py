@@ -304,7 +304,8 @@ def draw_head(rig: Rig, pose: Pose, vertices: Tensor, hidden: Tensor, box: Tenso
     """The head's surface, vertices (B, V, 3) hidden to the share (B, V), on boxes (B, 3)."""
     rest = vertices_at_rest(rig.surface, rig.head, rig.face)
     batch, device = len(rest), box.device
-    template = torch.cat([topology(device).canonical[:MESH].expand(batch, -1, -1), rig.surface.shell], 1)
+    face = topology(device).canonical[:MESH].expand(batch, -1, -1)
+    template = torch.cat([face, rig.surface.shell, rig.surface.ears], 1)
     position, fade = chart_grid(device).position.expand(batch, -1, -1), rig.surface.fade[..., None]
     values = torch.cat([(rest - vertices)[..., :2], position, fade, hidden[..., None], template], -1)
     points = to_box(depth_tested(vertices, pose.head), box)

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kernels.mesh import Bucket, interpolate, rasterise
+from models.geometry.ears import ear_mesh
 from models.geometry.grid import smoothstep, unit_grid
 from models.geometry.head_palette import Palette, hair_likeness, head_palette, skin_likeness
 from models.geometry.inpaint import blur, pull_push
@@ -48,7 +49,7 @@ LOCKS, LOCK_BLUR = (0.45, 0.65), 2  # share of hair in what is around, texels of
 class ChartGrid(NamedTuple):
     """How the head's V vertices lie on the chart, C = `CHART_SIDE`.
 
-    position: (V, 2) of the vertices, −1..1.
+    position: (V, 2) of the vertices, −1..1, those of the ears included.
     corners, weights: (C², 3) the vertices about each texel, and their barycentric weights.
     covered: (1, 1, C, C) 0 or 1.
     """
@@ -67,14 +68,17 @@ class ChartGrid(NamedTuple):
 @cache
 @torch.inference_mode(False)  # cached in an inference frame, the tensors must also be usable in training
 def chart_grid(device: torch.device) -> ChartGrid:
-    """The chart of the head's vertices: the face's mesh, then the shell. The same for every head."""
+    """The chart of the head's vertices: the face's mesh and the shell, over which ears have no place of their own. The
+    same for every head.
+    """
     face, rays = topology("cpu"), shell(torch.device("cpu"))
     offset = face.canonical[:MESH] - face.canonical.new_tensor(SKULL_CENTRE)
-    direction = torch.cat([offset / offset.norm(dim=-1, keepdim=True), rays.rays])
+    ears = F.normalize(ear_mesh(torch.device("cpu")).mean - offset.new_tensor(SKULL_CENTRE), dim=-1)
+    direction = torch.cat([F.normalize(offset, dim=-1), rays.rays, ears])
     radius = ((1 + direction[:, 2:]) / 2).clamp_min(0).sqrt()  # the sine of half the angle from the front
     position = direction[:, :2] / direction[:, :2].norm(dim=-1, keepdim=True).clamp_min(1e-6) * radius
     depth = torch.cat([torch.zeros(MESH), torch.ones(len(rays.rays))])  # the face's mesh lies over the shell
-    points = torch.cat([position, depth[:, None]], -1)
+    points = torch.cat([position[: len(depth)], depth[:, None]], -1)
     triangles = [face.triangles, rays.triangles + MESH]
     buckets = []
     for part in triangles:

@@ -10,11 +10,16 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from models.geometry.grid import smoothstep, unit_grid
+from models.geometry.topology import MESH, HeadTransform, topology
 
 CROWN_LOW, CROWN_HIGH, CROWN_HALF_WIDTH = -0.5, -0.83, 0.45  # of the chart, above the forehead
 CHEEK_HEIGHT, CHEEK_HALF_WIDTH = 0.1, 0.3  # of the chart: cheeks and nose, where there are no lips, brows or lids
+# The same places in a picture: canonical units.
+CHEEK_ROWS, CHEEK_REACH = (0.15, 0.5), 0.6
+CROWN_ROWS, CROWN_REACH, CROWN_DEPTH, CROWN_POINTS = (-1.05, -0.75), 0.4, 0.2, (6, 10)
 COLOURS, ROUNDS = 3, 6  # of hair and of skin each; rounds of Lloyd's algorithm
 LEAST_SHARE = 1e-3  # of the texels: a colour with fewer stays where it was
 NOISE = 0.05  # RGB distance within which hair and skin are not told apart
@@ -37,6 +42,28 @@ def head_palette(texture: Tensor, visibility: Tensor) -> Palette:
     return Palette(
         *(main_colours(texture[..., region[0]].mT, visibility[..., region[0]].mT) for region in (crown, cheeks))
     )
+
+
+def picture_palette(person: Tensor, face: Tensor, head: HeadTransform) -> Palette:
+    """The palettes of heads with landmarks (B, 478, 3), canvas units, in pictures (B, 4, S, S), premultiplied RGB and
+    alpha, 0..1: coarser than a chart's, and known before the head's surface is.
+    """
+    x, y, _ = topology(face.device).canonical[:MESH].unbind(-1)
+    cheeks = (y > CHEEK_ROWS[0]) & (y < CHEEK_ROWS[1]) & (x.abs() < CHEEK_REACH)
+    rows, columns = (
+        torch.linspace(*span, count, device=face.device)
+        for span, count in zip((CROWN_ROWS, (-CROWN_REACH, CROWN_REACH)), CROWN_POINTS, strict=True)
+    )
+    height, across = torch.meshgrid(rows, columns, indexing="ij")
+    crown = torch.stack([across, height, torch.full_like(across, CROWN_DEPTH)], -1).view(1, -1, 3)
+    places = head.apply(crown.expand(len(face), -1, -1)), face[:, :MESH][:, cheeks]
+    palette = []
+    for place in places:
+        colour, alpha = F.grid_sample(person, place[:, None, :, :2], "bilinear", "zeros", False)[:, :, 0].mT.split(
+            [3, 1], -1
+        )
+        palette.append(main_colours(colour / alpha.clamp_min(1e-3), alpha))
+    return Palette(*palette)
 
 
 def main_colours(colour: Tensor, weight: Tensor) -> Tensor:

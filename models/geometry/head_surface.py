@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from kernels.mesh import Bucket, draw_mesh
 from kernels.warp.reference import sharpen_coverage
 from models.config import GUIDE_SIDE
+from models.geometry.ears import EARS, ear_mesh, find_ears
 from models.geometry.grid import box_grid, canvas_box, smoothstep, to_box
 from models.geometry.grid_mesh import TRIANGLE_GROWTH, cells_per_unit, face_buckets
 from models.geometry.head_chart import OPAQUE, Source, make_chart
@@ -26,7 +27,7 @@ from models.geometry.views import View
 
 COVERAGE_SUPERSAMPLING = 2  # the surface's coverage is drawn on a grid so many times finer
 OUTLINE_FACING = (0.35, 0.6)  # how much hair faces the camera: near the outline, and inside of it
-SHELL_EXTENT = 0.5  # canonical units: longest edge of a shell's triangle
+SHELL_EXTENT = 0.5  # canonical units: longest edge of a triangle of the shell, or of an ear
 BORDER_SOFTENING = 1e-3  # of the weights of landmarks on the border, which are further apart than points of a picture
 BORDER_REACH = 0.5  # canonical units over which the shell follows the motion of the face's border
 OCCLUDED_DEPTH = 0.06  # canonical units behind the surfaces around it from which on a vertex is hidden
@@ -46,10 +47,11 @@ CAME_INTO_VIEW = (0.1, 0.25)  # gain of the cosine by which an unseen vertex cou
 
 
 class HeadSurface(NamedTuple):
-    """The surfaces of B heads at rest; V = `MESH` + Vs vertices, the face's mesh first.
+    """The surfaces of B heads at rest; V = `MESH` + Vs + E vertices: the face's mesh, the shell, the ears.
 
     shell: (B, Vs, 3), canonical units.
-    border_weights: (B, Vs, 36), how much they follow each landmark on the face's border.
+    ears: (B, E, 3), canonical units.
+    border_weights: (B, Vs + E, 36), how much shell and ears follow each landmark on the face's border.
     normals: (B, V, 3), outward, canonical axes.
     facing: (B, V), 0..1, how much the vertices face the camera in the picture; 0 where they are hidden.
     fade: (B, V), 1 where the surface is drawn alone, 0 where it blends into what lies behind, as at the neck.
@@ -57,6 +59,7 @@ class HeadSurface(NamedTuple):
     """
 
     shell: Tensor
+    ears: Tensor
     border_weights: Tensor
     normals: Tensor
     facing: Tensor
@@ -66,8 +69,19 @@ class HeadSurface(NamedTuple):
 
 def head_buckets(cells: float, device: torch.device) -> list[Bucket]:
     """The head's surface for `draw_mesh`, on a grid with `cells` cells per canonical unit."""
+    return [*skull_buckets(cells, device), ear_bucket(cells, device, MESH + len(shell(device).rays))]
+
+
+def skull_buckets(cells: float, device: torch.device) -> list[Bucket]:
+    """As `head_buckets`, without ears."""
     window = math.ceil(SHELL_EXTENT * cells * TRIANGLE_GROWTH) + 1
     return [*face_buckets(cells, device), Bucket(shell(device).triangles + MESH, window)]
+
+
+def ear_bucket(cells: float, device: torch.device, first: int) -> Bucket:
+    """The ears, whose vertices begin with number `first`, as `head_buckets`."""
+    window = math.ceil(SHELL_EXTENT * cells * TRIANGLE_GROWTH) + 1
+    return Bucket(ear_mesh(device).triangles + first, window)
 
 
 def build_surface(
@@ -84,42 +98,64 @@ def build_surface(
     what has a face and is no head, which gets no shell (`skull_fits`); None: all are heads.
     """
     has_skull = person.new_ones(len(person)) if has_skull is None else has_skull
+    device, centre, on_skull = face.device, face.new_tensor(SKULL_CENTRE), has_skull[:, None, None]
     head = head_pose(face)
-    heads, mattes = [head, *(head_pose(view.face) for view in views)], [person[:, 3:], *(view.matte for view in views)]
-    # A shell whose vertices are all in one place has no area, and is not drawn.
-    local_shell = torch.lerp(face.new_tensor(SKULL_CENTRE), fit_shell(face, heads, mattes), has_skull[:, None, None])
+    # Ears and a shell whose vertices are all in one place have no area, and are not drawn.
+    found = find_ears(person, face, head)
+    ears = torch.lerp(centre, found, on_skull)
+    in_picture = ears_at_rest(ears, head, focus, cells, person.shape[-1])
+    earless = person * (1 - in_picture)
+    heads, mattes = [head, *(head_pose(view.face) for view in views)], [earless[:, 3:], *(view.matte for view in views)]
+    local_shell = torch.lerp(centre, fit_shell(face, heads, mattes, found), on_skull)
     local_face = head.inverse(face)[:, :MESH]
-    local = torch.cat([local_face, local_shell], 1)
-    device = face.device
-    outward = torch.cat([topology(device).normals, shell(device).normals]).expand(len(face), -1, -1)
     border = local_face[:, topology(device).oval]
     distance = torch.cdist(local_shell, border)
     share = inverse_distance_shares(distance, BORDER_SOFTENING)
     weights = share * torch.exp(-(distance.amin(-1, keepdim=True) / BORDER_REACH).square())
-    weights = weights * has_skull[:, None, None]
-    place = head.apply(local)
+    weights = torch.cat([weights, ear_mesh(device).root.expand(len(face), -1, -1)], 1) * on_skull
+    outward = torch.cat([topology(device).normals, shell(device).normals, ear_mesh(device).normals])
+    outward = outward.expand(len(face), -1, -1)
+    place = head.apply(torch.cat([local_face, local_shell, ears], 1))
     facing = visible_facing(head, place, outward, focus, cells)
-    # The shell lies within the outline anyway.
-    facing = torch.cat([facing[:, :MESH] * opaque_around(person[:, 3:], place[:, :MESH]), facing[:, MESH:]], 1)
-    source = Source(person, place[..., :2], facing)
+    # The shell lies within the outline anyway; what it has below an ear the picture does not show. An ear is always
+    # drawn from the picture.
+    of_face, of_shell, of_ears = facing.split([MESH, local_shell.shape[1], ears.shape[1]], 1)
+    of_face = of_face * opaque_around(person[:, 3:], place[:, :MESH])
+    below_ears = sample_map(in_picture, place[:, MESH : MESH + local_shell.shape[1]])
+    of_shell = of_shell * (1 - below_ears)
+    on_chart = torch.cat([of_face, of_shell], 1)
+    source = Source(earless, place[:, : on_chart.shape[1], :2], on_chart)
     sources = [source, *(view_source(view, local_shell, outward) for view in views)]
     chart = make_chart(sources).contiguous(memory_format=torch.channels_last)
     short, hanging = surface_fades(device)
     whole = torch.lerp(short, hanging, hanging_hair(head, person[:, 3:])[:, None])
     fade = torch.lerp(narrow_fade(device), whole, has_skull[:, None])
-    return HeadSurface(local_shell, weights, outward, facing, fade, chart)
+    facing = torch.cat([on_chart, torch.ones_like(of_ears)], 1)
+    return HeadSurface(local_shell, ears, weights, outward, facing, fade, chart)
+
+
+def ears_at_rest(ears: Tensor, head: HeadTransform, focus: Tensor, cells: float, size: int) -> Tensor:
+    """Coverage (B, 1, size, size), 0..1, of the canvas's pixels by ears (B, E, 3), canonical units, and of the cells
+    around them, in the picture's own pose.
+    """
+    buckets = [ear_bucket(cells * COVERAGE_SUPERSAMPLING, ears.device, 0)]
+    drawn = mesh_coverage(head.apply(ears), buckets, ears.new_ones(1, ears.shape[1]), focus, GUIDE_SIDE)
+    return sharpen_coverage(dilate(drawn, 1), size, focus)
 
 
 def view_source(view: View, local_shell: Tensor, outward: Tensor) -> Source:
-    """What a further view shows of a head whose shell is fitted to its first picture."""
-    head = head_pose(view.face)
-    place = head.apply(torch.cat([head.inverse(view.face)[:, :MESH], local_shell], 1))
+    """What a further view shows of a head whose shell is fitted to its first picture, but for ears.
+
+    outward: (B, V, 3) normals.
+    """
+    head, ears = head_pose(view.face), local_shell.new_tensor(SKULL_CENTRE).expand(len(local_shell), EARS, -1)
+    place = head.apply(torch.cat([head.inverse(view.face)[:, :MESH], local_shell, ears], 1))
     canvas = canvas_box(head.shift)
     cells = cells_per_unit(head, canvas)
     person = person_over_plate(view.image, view.matte, clean_plate(view.image, view.matte))
     # The shell is a compromise of all pictures and may reach beyond the outline of this one.
     facing = visible_facing(head, place, outward, canvas, cells) * opaque_around(view.matte, place)
-    return Source(person, place[..., :2], facing)
+    return Source(person, place[:, :-EARS, :2], facing[:, :-EARS])
 
 
 def visible_facing(head: HeadTransform, place: Tensor, outward: Tensor, box: Tensor, cells: float) -> Tensor:
@@ -143,7 +179,12 @@ def opaque_around(alpha: Tensor, place: Tensor) -> Tensor:
     A landmark at the outline would draw what lies beyond it.
     """
     least = -dilate(-alpha, max(1, alpha.shape[-1] // OUTLINE_DIVISOR))
-    return smoothstep(*OPAQUE, F.grid_sample(least, place[:, None, :, :2], "bilinear", "border", False)[:, 0, 0])
+    return smoothstep(*OPAQUE, sample_map(least, place))
+
+
+def sample_map(maps: Tensor, place: Tensor) -> Tensor:
+    """Values (B, N) of maps (B, 1, S, S) at points (B, N, ≥2), canvas units."""
+    return F.grid_sample(maps, place[:, None, :, :2], "bilinear", "border", False)[:, 0, 0]
 
 
 def facing_camera(head: HeadTransform, outward: Tensor) -> Tensor:
@@ -156,7 +197,7 @@ def facing_camera(head: HeadTransform, outward: Tensor) -> Tensor:
 
 def vertices_at_rest(surface: HeadSurface, head: HeadTransform, face: Tensor) -> Tensor:
     """The vertices (B, V, 3), canvas units, of heads with landmarks (B, 478, 3) in the picture's own pose."""
-    return torch.cat([face[:, :MESH], head.apply(surface.shell)], 1)
+    return torch.cat([face[:, :MESH], head.apply(torch.cat([surface.shell, surface.ears], 1))], 1)
 
 
 def move_surface(surface: HeadSurface, rest_face: Tensor, face: Tensor, head: HeadTransform) -> Tensor:
@@ -166,13 +207,13 @@ def move_surface(surface: HeadSurface, rest_face: Tensor, face: Tensor, head: He
     """
     oval = topology(face.device).oval
     residual = face[:, oval] - head.apply(rest_face[:, oval])
-    moved = head.apply(surface.shell) + surface.border_weights @ residual
+    moved = head.apply(torch.cat([surface.shell, surface.ears], 1)) + surface.border_weights @ residual
     return torch.cat([face[:, :MESH], moved], 1)
 
 
 def depth_tested(vertices: Tensor, head: HeadTransform) -> Tensor:
     """Vertices (B, V, 3) with the shell's z behind by `SHELL_BACK`, so that the face's mesh wins where the two meet."""
-    shift = F.pad(SHELL_BACK * head.scale[:, None].expand(-1, vertices.shape[1] - MESH), (MESH, 0))
+    shift = F.pad(SHELL_BACK * head.scale[:, None].expand(-1, vertices.shape[1] - MESH - EARS), (MESH, EARS))
     return vertices + F.pad(shift[..., None], (2, 0))
 
 
@@ -182,6 +223,11 @@ def surface_coverage(vertices: Tensor, weights: Tensor, box: Tensor, cells: floa
     weights: (B or 1, V) 0..1, by which each vertex counts. cells: cells per canonical unit.
     """
     buckets = head_buckets(cells * COVERAGE_SUPERSAMPLING, vertices.device)
+    return mesh_coverage(vertices, buckets, weights, box, size)
+
+
+def mesh_coverage(vertices: Tensor, buckets: list[Bucket], weights: Tensor, box: Tensor, size: int) -> Tensor:
+    """`surface_coverage` of any mesh, whose buckets are for `COVERAGE_SUPERSAMPLING` times as many cells."""
     drawn = draw_mesh(to_box(vertices, box), buckets, weights[..., None], size * COVERAGE_SUPERSAMPLING)
     return F.avg_pool2d(drawn, COVERAGE_SUPERSAMPLING).clamp(0, 1)
 
@@ -220,7 +266,8 @@ def skull_fits(matte: Tensor, face: Tensor) -> Tensor:
     box = torch.cat([head.shift[:, :2], (FIT_REACH * head.scale)[:, None]], 1)
     local = torch.cat([head.inverse(face)[:, :MESH], fit_shell(face, [head], [matte])], 1)
     cells = GUIDE_SIDE / (2 * FIT_REACH)
-    drawn = surface_coverage(head.apply(local), face.new_ones(1, local.shape[1]), box, cells, GUIDE_SIDE)
+    buckets = skull_buckets(cells * COVERAGE_SUPERSAMPLING, face.device)
+    drawn = mesh_coverage(head.apply(local), buckets, face.new_ones(1, local.shape[1]), box, GUIDE_SIDE)
     points = box_grid(box, GUIDE_SIDE)
     shown = F.grid_sample(matte, points, "bilinear", "border", False)
     lifted = torch.cat([points, torch.zeros_like(points[..., :1])], -1).flatten(1, 2)
@@ -235,7 +282,7 @@ def skull_fits(matte: Tensor, face: Tensor) -> Tensor:
 def narrow_fade(device: torch.device) -> Tensor:
     """(V,) as `surface_fades`, of a face without a shell, which blends into what surrounds it all around."""
     face = (2 * topology(device).rings).clamp_max(1)
-    return torch.cat([face, torch.zeros_like(shell(device).short_fade)])
+    return torch.cat([face, face.new_zeros(len(shell(device).rays) + EARS)])
 
 
 @cache
@@ -249,4 +296,5 @@ def surface_fades(device: torch.device) -> tuple[Tensor, Tensor]:
     y = face.canonical[:MESH, 1]
     beside_hair = 1 - smoothstep(0.45, 0.75, y / y[CHIN])
     face_fade, rays = torch.maximum(narrow, beside_hair), shell(device)
-    return torch.cat([face_fade, rays.short_fade]), torch.cat([face_fade, rays.hanging_fade])
+    ears = face_fade.new_ones(EARS)
+    return torch.cat([face_fade, rays.short_fade, ears]), torch.cat([face_fade, rays.hanging_fade, ears])

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kernels.mesh import normals
+from models.geometry.ears import COLUMNS
 from models.geometry.grid import smoothstep
 from models.geometry.skull import SKULL_CENTRE, SKULL_RADII
 from models.geometry.topology import MESH, HeadTransform, topology
@@ -37,6 +38,7 @@ NAPE_DEPTH, NAPE_RANGE = 0.18, (0.25, 0.65)
 # exp(sharpness · (cosine − 1)).
 BORDER_SHARPNESS, OUTLINE_SHARPNESS = 90.0, 16.0
 INNER_FACTORS = (1.0, 0.95, 0.86)  # of the face's own distance, by rings from its border on: the shell stays behind it
+BEHIND_EARS, EAR_SIZE = 0.93, 0.2  # of an ear's distance; canonical units from an ear's root, from which on this holds
 MIRRORED_WEIGHT, PRIOR_WEIGHT = 0.35, 0.003  # of the outline's mirror image, and of the mean head
 PRIOR_DISTANCE = 1.03  # hair included
 OUTLINE_DIRECTIONS = 40
@@ -99,10 +101,13 @@ def mean_distance(rays: Tensor) -> Tensor:
     return back / (rays / rays.new_tensor(SKULL_RADII)).norm(dim=-1)
 
 
-def fit_shell(face: Tensor, heads: Sequence[HeadTransform], mattes: Sequence[Tensor]) -> Tensor:
+def fit_shell(
+    face: Tensor, heads: Sequence[HeadTransform], mattes: Sequence[Tensor], ears: Tensor | None = None
+) -> Tensor:
     """The shell's vertices (B, Vs, 3), canonical units, of heads with landmarks (B, 478, 3) in their first pictures.
 
-    heads: in each of their pictures, the first one first. mattes: (B, 1, S, S) of these.
+    heads: in each of their pictures, the first one first. mattes: (B, 1, S, S) of these. ears: (B, E, 3), canonical
+    units, behind which the shell stays.
     """
     rays = shell(face.device).rays
     centre = rays.new_tensor(SKULL_CENTRE)
@@ -112,6 +117,13 @@ def fit_shell(face: Tensor, heads: Sequence[HeadTransform], mattes: Sequence[Ten
     factors = rays.new_tensor(INNER_FACTORS)
     inner = factors[topology(face.device).rings.clamp_max(len(INNER_FACTORS) - 1).long()]
     samples = [(direction, length / mean_distance(direction) * inner, torch.ones_like(length), BORDER_SHARPNESS)]
+    if ears is not None:
+        length = (ears - centre).norm(dim=-1)
+        direction = (ears - centre) / length.clamp_min(1e-4)[..., None]
+        # Where there is no ear, or at its root, is the face's border, which has samples of its own.
+        size = ears.unflatten(1, (-1, COLUMNS))
+        weight = ((size - size[:, :, :1]).norm(dim=-1) / EAR_SIZE).clamp_max(1).flatten(1)
+        samples.append((direction, length / mean_distance(direction) * BEHIND_EARS, weight, BORDER_SHARPNESS))
     mirror = rays.new_tensor([-1.0, 1.0, 1.0])
     known, usual = rays.new_ones(len(face)), rays.new_full((len(face),), PRIOR_DISTANCE)
     for head, matte in zip(heads, mattes, strict=True):

@@ -12,6 +12,7 @@ from kernels.mesh import draw_mesh
 from kernels.warp import Maps
 from models.compositor import compose
 from models.config import GUIDE_SIDE
+from models.geometry.ears import EARS
 from models.geometry.grid import to_box
 from models.geometry.guidance import make_guidance
 from models.geometry.head_surface import (
@@ -21,6 +22,7 @@ from models.geometry.head_surface import (
     hidden_share,
     inside_at_rest,
     move_surface,
+    skull_buckets,
     surface_coverage,
     surface_fades,
 )
@@ -87,7 +89,7 @@ def three_quarter() -> Rig:
 def test_windows_are_wide_enough_for_every_rotation(scale: float, pitch: float) -> None:
     rig = drawn_face(128, scale)
     buckets = head_buckets(rig.cells_per_unit, CPU)
-    ones = torch.ones(1, MESH + rig.surface.shell.shape[1], 1)
+    ones = torch.ones(1, MESH + rig.surface.shell.shape[1] + EARS, 1)
     for yaw in YAWS:
         head, vertices = turned(rig, yaw, pitch)
         points = to_box(depth_tested(vertices, head), rig.focus)
@@ -114,7 +116,7 @@ def test_the_face_lies_before_the_shell_but_for_its_outline(frontal: Rig, three_
         depth = torch.cat([points[..., 2:], torch.ones_like(points[..., 2:])], -1)
         ring = torch.nn.functional.pad(rings, (0, 0, 0, points.shape[1] - MESH))
         values = torch.cat([depth, ring], -1)
-        buckets = head_buckets(rig.cells_per_unit, CPU)
+        buckets = skull_buckets(rig.cells_per_unit, CPU)
         face, back = (draw_mesh(points, part, values, GUIDE_SIDE)[0] for part in (buckets[:-1], buckets[-1:]))
         both = (face[1] > 0.5) & (back[1] > 0.5) & (face[2] > 1)
         assert both.sum() > 300
@@ -125,14 +127,14 @@ def test_surface_at_rest_lies_where_the_landmarks_are(three_quarter: Rig) -> Non
     rig = three_quarter
     vertices = move_surface(rig.surface, rig.head.inverse(rig.face), rig.face, rig.head)
     assert torch.allclose(vertices[:, :MESH], rig.face[:, :MESH])
-    assert torch.allclose(vertices[:, MESH:], rig.head.apply(rig.surface.shell), atol=1e-4)
+    assert torch.allclose(vertices[:, MESH:-EARS], rig.head.apply(rig.surface.shell), atol=1e-4)
 
 
 def test_the_shell_follows_the_border_of_the_face_and_less_farther_away(frontal: Rig) -> None:
     rig, oval = frontal, topology().oval
     moved = rig.face.clone()
     moved[:, oval] += torch.tensor([0.05, 0.0, 0.0])
-    vertices = move_surface(rig.surface, rig.head.inverse(rig.face), moved, rig.head)[0, MESH:]
+    vertices = move_surface(rig.surface, rig.head.inverse(rig.face), moved, rig.head)[0, MESH:-EARS]
     shift = (vertices - rig.head.apply(rig.surface.shell)[0])[:, 0] / 0.05
     distance = torch.cdist(rig.surface.shell[0], rig.head.inverse(rig.face)[0, oval]).amin(-1)
     assert shift[distance < 0.1].min() > 0.9
