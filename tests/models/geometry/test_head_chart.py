@@ -124,8 +124,8 @@ def test_hair_goes_on_behind_the_outline_in_its_own_colour() -> None:
     x, y = unit_grid(CHART_SIDE, CPU)[0].unbind(-1)
     behind = (torch.hypot(x, y) > 0.8) & (torch.hypot(x, y) < 0.99)
     down = 2 * y * (1 - x.square() - y.square()).clamp_min(0).sqrt()  # component of the ray
-    for yaw in (0, 25):
-        chart = Rig.build(*picture_of(yaw, bare_sides)).surface.chart[0, :3]
+    for yaw in (0, 35):
+        chart = Rig.build(*picture_of(yaw)).surface.chart[0, :3]
         distance = (chart[:, behind & (down < NAPE[0])] - rgb(HAIR)[:, None]).norm(dim=0)
         assert distance.quantile(0.95) < 0.2, yaw  # skin's is 0.75, black's 0.37
         assert distance.max() < 0.35, yaw
