@@ -14,7 +14,8 @@ import streamer
 from streamer.settings import Settings
 
 ROOT = Path(streamer.__file__).parents[1]
-PACKAGES = ("streamer", "models", "kernels")
+FOLDERS = ("streamer", "models", "kernels", "checkpoints")
+KINDS = (".py", ".safetensors")
 # Of the settings those that the ingress uses. The others may change while it runs, with all WebSockets of the pages.
 OF_THE_INGRESS = ("host", "port", "token", "allow_origin", "log_level", "control_api", "whip", "max_upload_mb")
 
@@ -34,9 +35,10 @@ def version_of(*parts: object) -> str:
 
 @cache
 def code_version() -> str:
-    """A hash of all Python files of the engine."""
+    """A hash of all Python files and weights of the engine."""
     hashed = hashlib.sha256()
-    for path in sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
+    files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.suffix in KINDS]
+    for path in sorted(files):
         hashed.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
     return hashed.hexdigest()
 

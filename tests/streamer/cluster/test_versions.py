@@ -46,3 +46,18 @@ def test_other_code_replaces_everything(monkeypatch: pytest.MonkeyPatch) -> None
     before = version_of(ONE), version_of()
     monkeypatch.setattr(versions, "code_version", lambda: "other code")
     assert before[0] != version_of(ONE) and before[1] != version_of()
+
+
+@pytest.mark.parametrize(
+    "name", ["streamer/app.py", "checkpoints/base.safetensors", "models/geometry/face.safetensors"]
+)
+def test_version_of_the_code_is_that_of_its_files_and_weights(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(versions, "ROOT", tmp_path)
+    code_version = versions.code_version.__wrapped__
+    (path := tmp_path / name).parent.mkdir(parents=True)
+    path.write_bytes(b"one")
+    before = code_version()
+    path.write_bytes(b"another")
+    assert code_version() != before
