@@ -23,7 +23,7 @@ class CarriedSession:
     prepared from; of the picture that every session starts with it holds `session_pictures.START` alone. handover:
     None before the first calibration. film: the name of a film that is being made, which does not come along; "" for
     none. since: when its page or encoder came, in seconds of the wall clock. moves: how often it went to another
-    server before. A background of the page's own goes by itself.
+    server before. is_live: whether it has a place in the engine. A background of the page's own goes by itself.
     """
 
     session: str
@@ -37,6 +37,7 @@ class CarriedSession:
     film: str
     since: float
     moves: int
+    is_live: bool
 
 
 def carry(session: Session) -> CarriedSession:
@@ -44,7 +45,7 @@ def carry(session: Session) -> CarriedSession:
     pictures, controls = session.pictures, session.controls
     return CarriedSession(
         session.id, session.role, pictures.name, pictures.key, controls.current, controls.paused, controls.mood.reading,
-        controls.handover, session.film.unfinished, session.since, session.moves,
+        controls.handover, session.film.unfinished, session.since, session.moves, session.is_live,
     )  # fmt: skip
 
 
@@ -54,9 +55,9 @@ async def restore(
     avatar: Avatar | None,
     background: tuple[Backdrop, BackdropFile] | None = None,
 ) -> None:
-    """Make a new session go on as the carried one: with a place in the engine before its page's first offer, and a
-    tracker that goes on in place of the other. avatar: of its picture; None: the one that it starts with. background:
-    of its page's own, with its file.
+    """Make a new session go on as the carried one: where that is live with a place in the engine before its page's
+    first offer, and a tracker that goes on in place of the other. avatar: of its picture; None: the one that it starts
+    with. background: of its page's own, with its file.
 
     Raises ServerFullError, OverloadError, EngineClosedError.
     """
@@ -68,7 +69,7 @@ async def restore(
         session.controls.set_backdrop(*background)
     if avatar is not None:
         session.pictures.wear(avatar, carried.name, carried.key)
-    engine_session = await session.enter_engine()
+    engine_session = await session.enter_engine() if carried.is_live else None
     if engine_session is not None:
         engine_session.adopted = carried.handover
         engine_session.start()

@@ -218,8 +218,8 @@ class Conversations:
         avatar: Avatar | None,
         background: tuple[Backdrop, BackdropFile] | None = None,
     ) -> None:
-        """Go on with a session of another server: it has a place in the engine from now on, and is kept for the next
-        `hello` with this secret. For the arguments see `restore`.
+        """Go on with a session of another server: if it was live it has a place in the engine from now on, and it is
+        kept for the next `hello` with this secret. For the arguments see `restore`.
 
         Raises ServerFullError, OverloadError, EngineClosedError.
         """

@@ -129,3 +129,17 @@ async def test_adopted_session_whose_page_comes_and_offers_nothing_ends(monkeypa
             await moved.hello(resume=SECRET[::-1])
             assert (await moved.receive("error", code="no-media"))["fatal"]
             await wait_until_settled(lambda: server.engine.session_count == 1)
+
+
+async def test_session_that_never_started_takes_no_place_and_waits_for_its_page_to_start() -> None:
+    async with serving() as (address, server), Page(socket_url(address)) as page:
+        await page.hello(resume=SECRET)
+        carried = replace(carry(server.conversations.carried()[SECRET]), session="other")
+        await server.conversations.adopt(SECRET[::-1], carried, None)
+        assert server.engine.session_count == 0, "an idle page has a tracker"
+        async with Page(socket_url(address)) as moved:
+            assert (await moved.hello(resume=SECRET[::-1]))["resumed"]
+            session = server.conversations.carried()[SECRET[::-1]]
+            assert not session.is_live and session._report_task is None, "its page would be told that no camera came"
+            await moved.start(FakeCamera())
+            await moved.wait_for_frames(3)
