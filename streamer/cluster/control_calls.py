@@ -15,8 +15,8 @@ from starlette.websockets import WebSocket
 from streamer.cluster.control_relay import PlacedSession, listed, newest, place_of, session_of
 from streamer.cluster.errors import RelayedError, ReplicaGoneError
 from streamer.cluster.http_relay import plain_scope
-from streamer.cluster.page_relay import Link
 from streamer.cluster.relayed_socket import PING_PERIOD_S
+from streamer.cluster.replicas import Link
 from streamer.errors import KagamiError, NoPageError, UnknownHandleError
 from streamer.server.control_api import Caller, Values, describe
 from streamer.server.control_api_calls import EventName, parse_call

@@ -9,12 +9,13 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from streamer.cluster.errors import NoReplicaError, RelayedError, ReplicaGoneError, SlowReplicaError
 from streamer.cluster.relayed_socket import PING_PERIOD_S
+from streamer.cluster.replicas import Link, Location, Replicas
 from streamer.cluster.session_directory import Record
 from streamer.errors import KagamiError, OverloadError, ServerFullError
 from streamer.runtime.background_tasks import BackgroundTasks
@@ -27,57 +28,9 @@ DIRECTORY_S = 20.0  # of these, how long it waits for a directory that does not 
 RETRY_S = 0.25
 OLD_MEDIA_S = 5.0  # for which a replica goes on drawing for a session that moved, until the new one answers an offer
 READY_TIMEOUT_S = 20.0  # for a replica to say `ready`
+MAX_UNREAD = 64  # messages of a page that wait while its session is on its way; more stay with its WebSocket
 BYE = '{"type": "bye"}'
 _log = logging.getLogger(__name__)
-
-
-class Link(Protocol):
-    """One conversation with a replica. replica: its name."""
-
-    replica: str
-
-    def events(self) -> AsyncIterator[tuple[str, Any]]:
-        """What the server there says: ("text", message) and ("close", code). Raises ReplicaGoneError."""
-        ...
-
-    async def send(self, text: str | None) -> None:
-        """Send a message of the page, "" as a sign of life, or None: it is gone. Raises ReplicaGoneError."""
-        ...
-
-
-class Location(NamedTuple):
-    """What is known of a session. home: its replica; None where that cannot be reached, or is not known. record: with
-    which another one could go on; None without.
-    """
-
-    home: str | None
-    record: Record[bytes] | None
-
-
-class Replicas(Protocol):
-    """The engines of the cluster, as one ingress reaches them."""
-
-    async def locate(self, secret: str) -> Location:
-        """Where the session of this secret is. Raises SlowReplicaError, ReplicaGoneError where the directory does not
-        answer.
-        """
-        ...
-
-    async def open(self, scope: dict[str, Any], replica: str | None, without: Collection[str] = ()) -> Link:
-        """Begin a conversation with a replica; None: with that which has most room. Raises ReplicaGoneError."""
-        ...
-
-    async def carry(self, replica: str, secret: str) -> Record[bytes] | None:
-        """See `EngineReplica.carry`. Raises ReplicaGoneError."""
-        ...
-
-    async def adopt(self, secret: str, record: Record[bytes], without: Collection[str]) -> str:
-        """Have another replica go on with a session; returns its name. Raises KagamiError."""
-        ...
-
-    def has_room(self, without: Collection[str]) -> bool:
-        """Whether another replica reports room for one more."""
-        ...
 
 
 class PageRelay:
@@ -104,7 +57,9 @@ class PageRelay:
         self._record: Record[bytes] | None = None  # with which the session was last taken elsewhere
         self._switching = asyncio.Lock()
         self._offer: str | None = None  # the page's last one; None once a candidate of an older one would be wrong
+        self._said: asyncio.Queue[str | None] = asyncio.Queue(MAX_UNREAD)  # by the page; None: it has gone
         self._tasks = BackgroundTasks()
+        self._leaving = BackgroundTasks()  # from conversations that have ended; they end before this does
         self._answered = asyncio.Event()
         self.session = ""  # its name, once it has begun
         self.moves = 0
@@ -125,6 +80,7 @@ class PageRelay:
             async with asyncio.timeout(HELLO_TIMEOUT_S):
                 self._hello = await self._socket.receive_text()
             self._secret = _secret_of(self._hello)
+            self._tasks.spawn(self._read())
             async with self._switching:
                 await self._recover(None)
             self._tasks.spawn(self._keep_alive())
@@ -154,12 +110,12 @@ class PageRelay:
                     return False
                 target = await self._replicas.adopt(self._secret, record, {link.replica, *without})
                 await self._connect(target, is_copy=True)
-            except KagamiError as error:
+            except (KagamiError, WebSocketDisconnect) as error:
                 _log.info("a session did not move: %s", error)
                 return False
             self._record = record
             self.moves += 1
-            self._tasks.spawn(self._end_after_answer(link, self._answered))
+            self._leaving.spawn(self._end_after_answer(link, self._answered))
             return True
 
     async def _connect(self, replica: str | None, without: Collection[str] = (), is_copy: bool = False) -> None:
@@ -167,29 +123,32 @@ class PageRelay:
         replica says `ready`. is_copy: the replica has the session for this alone, and is to end it where it fails.
 
         Raises ReplicaGoneError, SlowReplicaError, and RelayedError where it refuses the page, after which the present
-        conversation goes on.
+        conversation goes on. Raises WebSocketDisconnect where the page has gone: it may have come back by another
+        WebSocket, whose place this `hello` would take.
         """
         link = await self._replicas.open(self._scope, replica, without)
         events = link.events()
         try:
+            if self._socket.client_state is not WebSocketState.CONNECTED:
+                raise WebSocketDisconnect(1001)
             await link.send(self._hello)
             async with asyncio.timeout(READY_TIMEOUT_S):
                 texts = await _until_ready(events)
-        except (KagamiError, TimeoutError) as error:
-            self._tasks.spawn(_leave(link, BYE if is_copy else None))
-            if isinstance(error, KagamiError):
-                raise
-            raise SlowReplicaError(READY_TIMEOUT_S) from None
+        except (KagamiError, TimeoutError, WebSocketDisconnect) as error:
+            self._leaving.spawn(_leave(link, BYE if is_copy else None))
+            if isinstance(error, TimeoutError):
+                raise SlowReplicaError(READY_TIMEOUT_S) from None
+            raise
         self.session = json.loads(texts[0])["session"]
-        self._answered = asyncio.Event()
+        if self._answered.is_set():  # else former replicas wait for the answer of this one
+            self._answered = asyncio.Event()
         self._offer, self._link = None, link
         self._on_session(self.session, self._secret, link.replica)
         self._tasks.spawn(self._listen(link, events, texts))
 
     async def _relay(self) -> None:
         """Pass on what the page says, one message after another."""
-        while True:
-            text = await self._next_text()
+        while (text := await self._said.get()) is not None:
             kind = _kind_of(text)
             if kind == "candidate" and self._offer is None:
                 continue  # it belongs to a connection with the former replica
@@ -224,12 +183,14 @@ class PageRelay:
                 with contextlib.suppress(WebSocketDisconnect, RuntimeError):
                     await self._recover(dead.replica)
 
-    async def _next_text(self) -> str:
-        received = await self._socket.receive()
-        if received["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(received.get("code", 1000))
-        text = received.get("text")
-        return text if text is not None else (received.get("bytes") or b"").decode("utf-8", "replace")
+    async def _read(self) -> None:
+        """Read what the page says, also while its session waits for a replica: else nobody learns that it has gone."""
+        while (received := await self._socket.receive())["type"] != "websocket.disconnect":
+            text = received.get("text")
+            await self._said.put(
+                text if text is not None else (received.get("bytes") or b"").decode("utf-8", "replace")
+            )
+        await self._said.put(None)
 
     async def _listen(self, link: Link, events: AsyncIterator[tuple[str, Any]], texts: Sequence[str]) -> None:
         """Pass on what the replica has said and says, until it closes the conversation or dies."""
@@ -279,7 +240,7 @@ class PageRelay:
         """
         is_new, lost, self._link = self._link is None, self._link, None
         if lost is not None:
-            self._tasks.spawn(_leave(lost, None))  # it may have been silent only
+            self._leaving.spawn(_leave(lost, None))  # it may have been silent only
         begun = time.monotonic()
         failure: KagamiError = NoReplicaError()
         while time.monotonic() < begun + RECOVER_S and self._socket.client_state is WebSocketState.CONNECTED:
@@ -340,10 +301,11 @@ class PageRelay:
 
     async def _close(self) -> None:
         self._tasks.cancel()
+        self._answered.set()  # no answer comes any more
         if self._link is not None:
-            with contextlib.suppress(KagamiError):
-                await self._link.send(None)
+            self._leaving.spawn(_leave(self._link, None))
         await self._sender.close()
+        await asyncio.gather(*self._leaving)
 
 
 def new_conversation() -> str:

@@ -1,4 +1,4 @@
-"""The engines of the cluster through Ray Serve's handles: `page_relay.Replicas`."""
+"""The engines of the cluster through Ray Serve's handles: `replicas.Replicas`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from typing import Any
 from streamer.cluster.control_relay import PlacedSession
 from streamer.cluster.errors import ReplicaGoneError, SlowReplicaError
 from streamer.cluster.fleet_view import VIEW, Way
-from streamer.cluster.page_relay import Link, Location, new_conversation
+from streamer.cluster.page_relay import new_conversation
 from streamer.cluster.patience import answer_of, awaited_answer, told_by
+from streamer.cluster.replicas import Link, Location
 from streamer.cluster.session_directory import Record, digest
 from streamer.errors import KagamiError
 
@@ -52,7 +53,7 @@ class ReplicaLinks:
         await asyncio.gather(*(self._ask_one(name, "hear", "", "") for name in new))
 
     async def locate(self, secret: str) -> Location:
-        """See `page_relay.Replicas`. Where the directory does not answer, what this ingress has noted has to do."""
+        """See `replicas.Replicas`. Where the directory does not answer, what this ingress has noted has to do."""
         noted = self._homes.get(digest(secret))
         if noted is not None and not is_reached(noted):
             noted = None

@@ -11,7 +11,7 @@ from streamer.cluster.errors import ReplicaGoneError
 
 
 class FakeLink:
-    """`page_relay.Link`, to a replica that says what `reply` has it say. heard: what was sent to it, in turn."""
+    """`replicas.Link`, to a replica that says what `reply` has it say. heard: what was sent to it, in turn."""
 
     def __init__(self, replica: str) -> None:
         self.replica = replica

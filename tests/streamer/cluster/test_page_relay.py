@@ -12,7 +12,8 @@ from starlette.websockets import WebSocketState
 
 from streamer.cluster import page_relay
 from streamer.cluster.errors import MovedAwayError, NoReplicaError, ReplicaGoneError, SlowReplicaError
-from streamer.cluster.page_relay import BYE, Location, PageRelay
+from streamer.cluster.page_relay import BYE, PageRelay
+from streamer.cluster.replicas import Location
 from streamer.cluster.session_directory import Record
 from streamer.errors import ServerFullError
 from tests.support.replica_links import FakeLink
@@ -41,7 +42,11 @@ class Socket:
         self.incoming.put_nowait({"type": "websocket.disconnect", "code": 1001})
 
     async def receive(self) -> dict[str, Any]:
-        return await self.incoming.get()
+        received = await self.incoming.get()
+        if received["type"] == "websocket.disconnect":
+            self.client_state = WebSocketState.DISCONNECTED
+            self.changed.set()
+        return received
 
     async def receive_text(self) -> str:
         return (await self.receive())["text"]
@@ -95,8 +100,9 @@ class Link(FakeLink):
 class Fleet:
     """Replicas a and b, as `Replicas`. links: of all conversations, in turn. adopted: where the session was taken.
     refusals: of full replicas to take it. dying: those that die at `hello`. refusing: those with no place for one more
-    page. slow: those that do not answer in time. puzzled: they do not understand `hello`. is_lost: how often the
-    directory will not answer in time. is_known: it has `record`, which `carry` has in any case.
+    page. slow: those that do not answer in time. asked: how often one was asked for. adopting: one was asked to take
+    the session. puzzled: they do not understand `hello`. is_lost: how often the directory will not answer in time.
+    is_known: it has `record`, which `carry` has in any case.
     """
 
     def __init__(self) -> None:
@@ -111,6 +117,8 @@ class Fleet:
         self.is_known = False
         self.adopted: list[str] = []
         self.refusals = 0
+        self.asked = 0
+        self.adopting = False
         self.record: Record[bytes] | None = Record("name", "a", b"carried", "")
         self.may_adopt = asyncio.Event()
         self.may_adopt.set()
@@ -126,6 +134,7 @@ class Fleet:
         return Location(None if home in self.dead else home, self.record if self.is_known else None)
 
     async def open(self, scope: dict[str, Any], replica: str | None, without: Collection[str] = ()) -> Link:
+        self.asked += 1
         chosen = replica or next((each for each in "ab" if each not in {*without, *self.dead}), None)
         if chosen is None or chosen in self.dead:
             raise ReplicaGoneError("none")
@@ -143,6 +152,7 @@ class Fleet:
         if not free:
             self.refusals += 1
             raise ServerFullError(1)
+        self.adopting = True
         await self.may_adopt.wait()
         self.adopted.append(free[0])
         return free[0]
@@ -472,3 +482,46 @@ async def test_page_is_served_without_a_directory_once_it_has_waited_for_one(
     async with Running(fleet) as (relay, socket):
         await socket.until(lambda: "ready" in kinds(socket))
         assert relay.replica == "a" and not socket.sent[0]["resumed"]
+
+
+async def test_relay_whose_page_has_gone_while_it_waits_for_a_replica_ends_and_asks_for_none(fleet: Fleet) -> None:
+    fleet.dead = {"a", "b"}
+    running = Running(fleet)
+    async with running as (_, socket):
+        async with asyncio.timeout(TIMEOUT_S):
+            while fleet.asked == 0:
+                await asyncio.sleep(0)
+        socket.leave()
+        await socket.until(lambda: socket.client_state is WebSocketState.DISCONNECTED)
+        asked = fleet.asked
+        fleet.dead = set()
+        async with asyncio.timeout(TIMEOUT_S):
+            await running.task
+        assert fleet.asked <= asked + 1 and not any(HELLO in link.heard for link in fleet.links)
+
+
+async def test_relay_whose_page_has_gone_while_its_session_is_taken_elsewhere_does_not_evict_that_page_there(
+    fleet: Fleet,
+) -> None:
+    fleet.dead, fleet.is_known = {"a"}, True
+    fleet.may_adopt.clear()
+    running = Running(fleet)
+    async with running as (_, socket):
+        async with asyncio.timeout(TIMEOUT_S):
+            while not fleet.adopting:
+                await asyncio.sleep(0)
+        socket.leave()
+        await socket.until(lambda: socket.client_state is WebSocketState.DISCONNECTED)
+        fleet.may_adopt.set()
+        async with asyncio.timeout(TIMEOUT_S):
+            await running.task
+        assert fleet.adopted == ["b"] and not any(HELLO in link.heard for link in fleet.links)
+
+
+async def test_former_replica_ends_the_session_though_its_page_goes_before_the_new_one_answers(fleet: Fleet) -> None:
+    async with Running(fleet) as (relay, socket):
+        await socket.until(lambda: bool(socket.sent))
+        assert await relay.move()
+        await socket.until(lambda: kinds(socket).count("ready") == 2)
+    former, present = fleet.links
+    assert (former.heard[-1], present.heard[-1]) == (BYE, None)
