@@ -42,7 +42,27 @@ LIKE_MIDDLE, MOSTLY_SKIN = (0.5, 1.35), 0.4
 SIDE_OF_HEAD = (0.75, 1.3)  # how wide the side of a head is above, over the middle of what looks like an ear
 SHOWN_ROWS = (0.02, 0.45)  # y, canonical units, of the middle of an ear
 LEAST_WIDTH, LEAST_SKIN = 0.07, 0.25  # means there: what is narrower is a cheek, and with less skin it is hair
+NO_HAIR = 0.12  # canonical units, mean there: the background is so near to the face of an ear that is turned away
 LEAST_SLANT = 0.15  # sine of the angle between an ear's sheet and the line of sight, below which it is not seen
+
+
+class Ears(NamedTuple):
+    """The ears of B heads; of one that is not drawn all vertices lie on the face's border.
+
+    place: (B, E, 3), canonical units.
+    shown: (B, E, 3), canonical units, the places whose picture is drawn there: their own, or the other ear's.
+    borrowed: (B, E), 1 for an ear that the picture hides and that is like the other one; else 0.
+    """
+
+    place: Tensor
+    shown: Tensor
+    borrowed: Tensor
+
+
+def grow_ears(place: Tensor, borrowed: Tensor, share: Tensor) -> Tensor:
+    """Places (B, E, 3) of `Ears` with the borrowed ones (B, E) so far out of the head: share (B,), 0..1."""
+    root = place.unflatten(1, (-1, COLUMNS))[:, :, :1].expand(-1, -1, COLUMNS, -1).flatten(1, 2)
+    return torch.lerp(place, root, (borrowed * (1 - share[:, None]))[..., None])
 
 
 class EarMesh(NamedTuple):
@@ -106,9 +126,9 @@ def sheets(root: Tensor, across: Tensor, breadth: Tensor, angle: Tensor) -> Tens
     return root + length.view(len(breadth), 2, ROWS, COLUMNS, 1).mul(way).flatten(1, 3)
 
 
-def find_ears(person: Tensor, face: Tensor, head: HeadTransform) -> Tensor:
-    """The ears (B, E, 3), canonical units, that pictures of heads with landmarks (B, 478, 3), canvas units, show; of an
-    ear that is not seen all vertices lie on the face's border.
+def find_ears(person: Tensor, face: Tensor, head: HeadTransform) -> Ears:
+    """The ears that pictures of heads with landmarks (B, 478, 3), canvas units, show; in place of one that is turned
+    away the mirror image of the other.
 
     person: (B, 4, S, S), premultiplied RGB and alpha, 0..1.
     """
@@ -121,21 +141,37 @@ def find_ears(person: Tensor, face: Tensor, head: HeadTransform) -> Tensor:
     mean_way = in_picture[:, :, ANGLES.index(ANGLE)]
     outwards = head.rotation[:, :2, 0, None] * face.new_tensor([-1.0, 1.0])  # (B, 2 axes, 2 sides)
     turned_to = ((mean_way * outwards.mT).sum(-1) > 0) & (mean_way.norm(dim=-1) > LEAST_SLANT)
-    rows = Strips(head.apply(root), head.scale, F.normalize(mean_way, dim=-1))
-    width = ear_widths(*visible_strips(person, rows, picture_palette(person, face, head)), root)
+    rows = Rows(head.apply(root), head.scale, F.normalize(mean_way, dim=-1))
+    strips = visible_strips(person, rows, picture_palette(person, face, head))
+    middle = middle_rows(root)
+    width = ear_widths(strips, root, middle) * turned_to[..., None]
     angle = (slant * BREADTH - width.amax(-1, keepdim=True)).abs().argmin(-1, keepdim=True)  # (B, 2, 1)
-    breadth = width / slant.gather(-1, angle).clamp_min(LEAST_SLANT) * turned_to[..., None]
-    return sheets(root, mesh.across, breadth, angles[angle[..., 0]])
+    breadth = width / slant.gather(-1, angle).clamp_min(LEAST_SLANT)
+    place = sheets(root, mesh.across, breadth, angles[angle[..., 0]])
+    has_ear = width.amax(-1) > 0
+    hidden = ~turned_to | ((strips.outline * middle).sum(-1) < NO_HAIR)
+    borrowed = hidden & ~has_ear & has_ear.flip(1)  # (B, 2)
+    borrowed = borrowed.to(place.dtype).repeat_interleave(ROWS * COLUMNS, 1)
+    other = place.unflatten(1, (2, -1)).flip(1).flatten(1, 2)
+    stands_out = (place - root).unflatten(1, (2, -1)).flip(1).flatten(1, 2) * place.new_tensor([-1.0, 1.0, 1.0])
+    shown = torch.lerp(place, other, borrowed[..., None])
+    return Ears(torch.lerp(place, root + stands_out, borrowed[..., None]), shown, borrowed)
 
 
-def ear_widths(width: Tensor, skin: Tensor, root: Tensor) -> Tensor:
+def middle_rows(root: Tensor) -> Tensor:
+    """Weights (B, 2, R), summing to 1, of the rows at the middle of ears with roots (B, E, 3), canonical units."""
+    y = root.view(len(root), 2, ROWS, COLUMNS, 3)[:, :, :, 0, 1]
+    middle = ((y > SHOWN_ROWS[0]) & (y < SHOWN_ROWS[1])).to(y.dtype)
+    return middle / middle.sum(-1, keepdim=True).clamp_min(1)
+
+
+def ear_widths(strips: Strips, root: Tensor, middle: Tensor) -> Tensor:
     """How wide the rows of both ears are, (B, 2, R), canonical units; 0 where there is no ear.
 
-    width, skin: (B, 2, R), from `visible_strips`. root: (B, E, 3), canonical units.
+    root: (B, E, 3), canonical units. middle: from `middle_rows`.
     """
+    width, skin = strips.width, strips.skin
     y = root.view(len(root), 2, ROWS, COLUMNS, 3)[:, :, :, 0, 1]
-    middle = ((y > SHOWN_ROWS[0]) & (y < SHOWN_ROWS[1])).to(width.dtype)
-    middle = middle / middle.sum(-1, keepdim=True).clamp_min(1)
     mean = (width * middle).sum(-1, keepdim=True)
     is_ear = (mean > LEAST_WIDTH) & ((skin * middle).sum(-1, keepdim=True) > LEAST_SKIN)
     # Skin that goes on above in the same breadth is the side of a head.
@@ -145,8 +181,8 @@ def ear_widths(width: Tensor, skin: Tensor, root: Tensor) -> Tensor:
     return width * (is_ear & ((y > SHOWN_ROWS[0]) | like_middle))
 
 
-class Strips(NamedTuple):
-    """The rows of both ears in B pictures.
+class Rows(NamedTuple):
+    """Where the rows of both ears are in B pictures.
 
     root: (B, E, 3) canvas units. scale: (B,) canvas units of one canonical unit. way: (B, 2, 2) unit vectors away from
     the face.
@@ -157,9 +193,20 @@ class Strips(NamedTuple):
     way: Tensor
 
 
-def visible_strips(person: Tensor, rows: Strips, palette: Palette) -> tuple[Tensor, Tensor]:
-    """How wide what pictures (B, 4, S, S) show beside the face is before hair or background begin: (B, 2, R), canonical
-    units; and how much of that is skin (B, 2, R), 0..1.
+class Strips(NamedTuple):
+    """What B pictures show beside the face in the rows of both ears.
+
+    width: (B, 2, R) canonical units, before hair or background begin. skin: (B, 2, R) 0..1, the share of skin in that.
+    outline: (B, 2, R) canonical units, before the background begins.
+    """
+
+    width: Tensor
+    skin: Tensor
+    outline: Tensor
+
+
+def visible_strips(person: Tensor, rows: Rows, palette: Palette) -> Strips:
+    """What pictures (B, 4, S, S), premultiplied RGB and alpha, show beside the face.
 
     palette: from `picture_palette`.
     """
@@ -181,4 +228,4 @@ def visible_strips(person: Tensor, rows: Strips, palette: Palette) -> tuple[Tens
     width = torch.where(ends, outline * (on_outline > SOME_SKIN), before_hair)
     skin_share = torch.where(ends, on_outline, (share * (step == before_hair[..., None])).amax(-1))
     around = F.pad(width, (1, 1), "replicate").unfold(-1, 3, 1)
-    return around.median(-1).values, skin_share
+    return Strips(around.median(-1).values, skin_share, outline)

@@ -22,8 +22,8 @@ from models.geometry.head_surface import (
     head_buckets,
     hidden_share,
     move_surface,
+    places_shown,
     surface_coverage,
-    vertices_at_rest,
 )
 from models.geometry.inpaint import pull_push
 from models.geometry.limb_curve import PIECES
@@ -104,7 +104,7 @@ class Guidance:
 
 def make_guidance(rig: Rig, pose: Pose) -> Guidance:
     """The guidance of B rigs in B poses. Pure, batched, the same on every device."""
-    vertices = move_surface(rig.surface, rig.head.inverse(rig.face), pose.face, pose.head)
+    vertices = move_surface(rig.surface, rig.head.inverse(rig.face), pose.face, pose.head, rig.head)
     hidden = hidden_share(rig.surface, rig.head, pose.head) * rig.kind.skull[:, None]  # a sheet has one side
     box = follow_head(rig, pose)
     on_canvas = None if rig.full_canvas else draw_box(rig, pose, vertices, hidden, canvas_box(box), 0)
@@ -302,12 +302,12 @@ def dilate_5x5(mask: Tensor) -> Tensor:
 
 def draw_head(rig: Rig, pose: Pose, vertices: Tensor, hidden: Tensor, box: Tensor) -> HeadMaps:
     """The head's surface, vertices (B, V, 3) hidden to the share (B, V), on boxes (B, 3)."""
-    rest = vertices_at_rest(rig.surface, rig.head, rig.face)
-    batch, device = len(rest), box.device
+    shown = places_shown(rig.surface, rig.head, rig.face)
+    batch, device = len(shown), box.device
     face = topology(device).canonical[:MESH].expand(batch, -1, -1)
     template = torch.cat([face, rig.surface.shell, rig.surface.ears], 1)
     position, fade = chart_grid(device).position.expand(batch, -1, -1), rig.surface.fade[..., None]
-    values = torch.cat([(rest - vertices)[..., :2], position, fade, hidden[..., None], template], -1)
+    values = torch.cat([(shown - vertices)[..., :2], position, fade, hidden[..., None], template], -1)
     points = to_box(depth_tested(vertices, pose.head), box)
     buckets = head_buckets(rig.cells_per_unit, device)
     drawn = draw_mesh(points, buckets, F.pad(values, (0, 1), value=1.0), GUIDE_SIDE)

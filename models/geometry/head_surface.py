@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from kernels.mesh import Bucket, draw_mesh
 from kernels.warp.reference import sharpen_coverage
 from models.config import GUIDE_SIDE
-from models.geometry.ears import EARS, ear_mesh, find_ears
+from models.geometry.ears import EARS, ear_mesh, find_ears, grow_ears
 from models.geometry.grid import box_grid, canvas_box, smoothstep, to_box
 from models.geometry.grid_mesh import TRIANGLE_GROWTH, cells_per_unit, face_buckets
 from models.geometry.head_chart import OPAQUE, Source, make_chart
@@ -50,7 +50,7 @@ class HeadSurface(NamedTuple):
     """The surfaces of B heads at rest; V = `MESH` + Vs + E vertices: the face's mesh, the shell, the ears.
 
     shell: (B, Vs, 3), canonical units.
-    ears: (B, E, 3), canonical units.
+    ears, ears_shown, ears_borrowed: (B, E, 3), (B, E, 3), (B, E), the `Ears`.
     border_weights: (B, Vs + E, 36), how much shell and ears follow each landmark on the face's border.
     normals: (B, V, 3), outward, canonical axes.
     facing: (B, V), 0..1, how much the vertices face the camera in the picture; 0 where they are hidden.
@@ -60,6 +60,8 @@ class HeadSurface(NamedTuple):
 
     shell: Tensor
     ears: Tensor
+    ears_shown: Tensor
+    ears_borrowed: Tensor
     border_weights: Tensor
     normals: Tensor
     facing: Tensor
@@ -102,11 +104,12 @@ def build_surface(
     head = head_pose(face)
     # Ears and a shell whose vertices are all in one place have no area, and are not drawn.
     found = find_ears(person, face, head)
-    ears = torch.lerp(centre, found, on_skull)
-    in_picture = ears_at_rest(ears, head, focus, cells, person.shape[-1])
+    ears = torch.lerp(centre, found.place, on_skull)
+    at_rest = torch.lerp(centre, grow_ears(found.place, found.borrowed, torch.zeros_like(has_skull)), on_skull)
+    in_picture = ears_at_rest(at_rest, head, focus, cells, person.shape[-1])
     earless = person * (1 - in_picture)
     heads, mattes = [head, *(head_pose(view.face) for view in views)], [earless[:, 3:], *(view.matte for view in views)]
-    local_shell = torch.lerp(centre, fit_shell(face, heads, mattes, found), on_skull)
+    local_shell = torch.lerp(centre, fit_shell(face, heads, mattes, found.place), on_skull)
     local_face = head.inverse(face)[:, :MESH]
     border = local_face[:, topology(device).oval]
     distance = torch.cdist(local_shell, border)
@@ -115,7 +118,7 @@ def build_surface(
     weights = torch.cat([weights, ear_mesh(device).root.expand(len(face), -1, -1)], 1) * on_skull
     outward = torch.cat([topology(device).normals, shell(device).normals, ear_mesh(device).normals])
     outward = outward.expand(len(face), -1, -1)
-    place = head.apply(torch.cat([local_face, local_shell, ears], 1))
+    place = head.apply(torch.cat([local_face, local_shell, at_rest], 1))
     facing = visible_facing(head, place, outward, focus, cells)
     # The shell lies within the outline anyway; what it has below an ear the picture does not show. An ear is always
     # drawn from the picture.
@@ -131,7 +134,7 @@ def build_surface(
     whole = torch.lerp(short, hanging, hanging_hair(head, person[:, 3:])[:, None])
     fade = torch.lerp(narrow_fade(device), whole, has_skull[:, None])
     facing = torch.cat([on_chart, torch.ones_like(of_ears)], 1)
-    return HeadSurface(local_shell, ears, weights, outward, facing, fade, chart)
+    return HeadSurface(local_shell, ears, found.shown, found.borrowed, weights, outward, facing, fade, chart)
 
 
 def ears_at_rest(ears: Tensor, head: HeadTransform, focus: Tensor, cells: float, size: int) -> Tensor:
@@ -197,17 +200,27 @@ def facing_camera(head: HeadTransform, outward: Tensor) -> Tensor:
 
 def vertices_at_rest(surface: HeadSurface, head: HeadTransform, face: Tensor) -> Tensor:
     """The vertices (B, V, 3), canvas units, of heads with landmarks (B, 478, 3) in the picture's own pose."""
-    return torch.cat([face[:, :MESH], head.apply(torch.cat([surface.shell, surface.ears], 1))], 1)
+    ears = grow_ears(surface.ears, surface.ears_borrowed, torch.zeros_like(head.scale))
+    return torch.cat([face[:, :MESH], head.apply(torch.cat([surface.shell, ears], 1))], 1)
 
 
-def move_surface(surface: HeadSurface, rest_face: Tensor, face: Tensor, head: HeadTransform) -> Tensor:
+def places_shown(surface: HeadSurface, head: HeadTransform, face: Tensor) -> Tensor:
+    """As `vertices_at_rest`, with the places whose picture borrowed ears take."""
+    return torch.cat([face[:, :MESH], head.apply(torch.cat([surface.shell, surface.ears_shown], 1))], 1)
+
+
+def move_surface(
+    surface: HeadSurface, rest_face: Tensor, face: Tensor, head: HeadTransform, rest: HeadTransform
+) -> Tensor:
     """The vertices (B, V, 3), canvas units, of heads that moved.
 
-    rest_face (B, 478, 3): canonical units, in the picture. face (B, 478, 3): canvas units, now; head: its transform.
+    rest_face (B, 478, 3): canonical units, in the picture; rest: its transform. face (B, 478, 3): canvas units, now;
+    head: its transform.
     """
     oval = topology(face.device).oval
     residual = face[:, oval] - head.apply(rest_face[:, oval])
-    moved = head.apply(torch.cat([surface.shell, surface.ears], 1)) + surface.border_weights @ residual
+    ears = grow_ears(surface.ears, surface.ears_borrowed, turned_share(rest, head)[:, 0])
+    moved = head.apply(torch.cat([surface.shell, ears], 1)) + surface.border_weights @ residual
     return torch.cat([face[:, :MESH], moved], 1)
 
 
@@ -251,8 +264,12 @@ def hidden_share(surface: HeadSurface, rest: HeadTransform, now: HeadTransform) 
     # A shell that stands out farther than a mean head, as at an ear, shows vertices whose normals still turn away.
     gain = -(surface.normals @ (now.rotation[:, 2] - rest.rotation[:, 2])[:, :, None])[..., 0]
     came = (1 - smoothstep(*UNSEEN, surface.facing)) * smoothstep(*CAME_INTO_VIEW, gain)
-    turned = 1 - (rest.rotation[:, 2] * now.rotation[:, 2]).sum(-1, keepdim=True)
-    return torch.maximum(1 - smoothstep(*SHOWN_RATIO, ratio), came) * smoothstep(*TURNED, turned)
+    return torch.maximum(1 - smoothstep(*SHOWN_RATIO, ratio), came) * turned_share(rest, now)
+
+
+def turned_share(rest: HeadTransform, now: HeadTransform) -> Tensor:
+    """(B, 1) 0..1: 0 for heads in the picture's own pose, 1 from `TURNED` on."""
+    return smoothstep(*TURNED, 1 - (rest.rotation[:, 2] * now.rotation[:, 2]).sum(-1, keepdim=True))
 
 
 def skull_fits(matte: Tensor, face: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ def turned(rig: Rig, yaw: float, pitch: float = 0) -> tuple[HeadTransform, Tenso
     """A rig's head in its picture's place, turned to these angles, degrees, and the surface's vertices (1, V, 3)."""
     head = rig.head._replace(rotation=pitch_of(pitch) @ rotation_of(math.radians(yaw)))
     rest_face = rig.head.inverse(rig.face)
-    return head, move_surface(rig.surface, rest_face, head.apply(rest_face), head)
+    return head, move_surface(rig.surface, rest_face, head.apply(rest_face), head, rig.head)
 
 
 def turned_pose(rig: Rig, yaw: float) -> Pose:
@@ -125,7 +125,7 @@ def test_the_face_lies_before_the_shell_but_for_its_outline(frontal: Rig, three_
 
 def test_surface_at_rest_lies_where_the_landmarks_are(three_quarter: Rig) -> None:
     rig = three_quarter
-    vertices = move_surface(rig.surface, rig.head.inverse(rig.face), rig.face, rig.head)
+    vertices = move_surface(rig.surface, rig.head.inverse(rig.face), rig.face, rig.head, rig.head)
     assert torch.allclose(vertices[:, :MESH], rig.face[:, :MESH])
     assert torch.allclose(vertices[:, MESH:-EARS], rig.head.apply(rig.surface.shell), atol=1e-4)
 
@@ -134,7 +134,7 @@ def test_the_shell_follows_the_border_of_the_face_and_less_farther_away(frontal:
     rig, oval = frontal, topology().oval
     moved = rig.face.clone()
     moved[:, oval] += torch.tensor([0.05, 0.0, 0.0])
-    vertices = move_surface(rig.surface, rig.head.inverse(rig.face), moved, rig.head)[0, MESH:-EARS]
+    vertices = move_surface(rig.surface, rig.head.inverse(rig.face), moved, rig.head, rig.head)[0, MESH:-EARS]
     shift = (vertices - rig.head.apply(rig.surface.shell)[0])[:, 0] / 0.05
     distance = torch.cdist(rig.surface.shell[0], rig.head.inverse(rig.face)[0, oval]).amin(-1)
     assert shift[distance < 0.1].min() > 0.9
