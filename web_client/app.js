@@ -21,7 +21,7 @@ import { ReferencePicture } from './picture.js';
 import { PresetShelf } from './presets.js';
 import { newSecret, saveResumption, takeResumption } from './resume.js';
 import { isLocal, socketAddress } from './server.js';
-import { readServerConfig } from './server_config.js';
+import { readServerConfig, RefusedError } from './server_config.js';
 import { Shelf } from './shelf.js';
 import { saveShown } from './shown_before.js';
 import { showLevel } from './sources.js';
@@ -321,9 +321,12 @@ export class App {
     try {
       config = await readServerConfig();
     } catch (error) {
+      if (!(error instanceof RefusedError)) {
+        throw error;
+      }
       this.connection.close();
       this.store.set({ link: 'refused' });
-      this.store.notify({ kind: 'error', about: 'forbidden', text: /** @type {Error} */ (error).message });
+      this.store.notify({ kind: 'error', about: 'forbidden', text: error.message });
       return;
     }
     if (config === null) {

@@ -26,5 +26,5 @@ export async function readServerConfig() {
     const answer = await response.json().catch(() => ({}));
     throw new RefusedError(answer.message ?? 'The server does not let this page in: open the address that it printed.');
   }
-  return response.ok ? response.json() : null;
+  return response.ok ? response.json().catch(() => null) : null;
 }

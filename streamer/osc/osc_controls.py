@@ -54,9 +54,12 @@ class OscControls:
         self._moved: dict[str, Any] = {}  # newest value of each control that is not set yet
         self._moving: asyncio.Task[None] | None = None
         self._pending: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def receive(self, address: str, arguments: Sequence[Argument], source: Source) -> None:
-        """Take one message. For `osc_messages`."""
+        """Take one message. For `osc_messages`. Once this is closed, what was on its way is dropped."""
+        if self._closed:
+            return
         try:
             self._begin(address, arguments)
         except KagamiError as error:
@@ -64,6 +67,7 @@ class OscControls:
 
     async def close(self) -> None:
         """Drop what is being done; may be called again."""
+        self._closed = True
         tasks = [*self._pending, *([] if self._moving is None else [self._moving])]
         for task in tasks:
             task.cancel()

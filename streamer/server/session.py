@@ -292,8 +292,11 @@ class Session:
 
     async def _close_lost(self, peer: Peer) -> None:
         """Close a peer connection that failed. The session goes on, and the page may send another offer."""
-        if peer is self._connection.peer:
-            await self.disconnect()
+        if peer is not self._connection.peer:
+            return
+        told = self._send_to_page
+        await self.disconnect()
+        if not self._connection.is_in_use and self._send_to_page == told:  # else another offer or page came meanwhile
             await self.send(server_messages.Error.of(ConnectionLostError()))
 
     def _check_room(self, avatar: Avatar) -> None:

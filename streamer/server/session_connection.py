@@ -48,6 +48,11 @@ class SessionConnection:
         self._media_due_since: float | None = None  # the offer since which no camera frame came, on time.monotonic
         self._lost_at: float | None = None  # seconds on time.monotonic, while there is no connection
 
+    @property
+    def is_in_use(self) -> bool:
+        """Whether there is a peer, or an offer is being answered."""
+        return self._frames is not None
+
     async def open(self, offer: str, session: EngineSession | None) -> str:
         """Answer an SDP offer by a new peer; the one before is closed by then.
 

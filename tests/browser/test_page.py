@@ -111,6 +111,16 @@ def test_missing_token_is_reported_as_a_notice(open_page: OpenPage, tmp_path: Pa
         expect(page.locator("#status")).to_have_text("Ready")
 
 
+def test_answer_of_a_proxy_instead_of_the_configuration_is_no_refusal(open_page: OpenPage, stub: KagamiServer) -> None:
+    page = open_page("about:blank")
+    page.route("**/api/config*", lambda route: route.fulfill(content_type="text/html", body="<!doctype html>"))
+    page.goto(stub.url)
+    expect(page.locator("#status")).to_have_text("Ready")
+    go_live(page)
+    await_live(page)
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
 @pytest.mark.parametrize("width", [390, 320])
 def test_fits_a_phone(open_page: OpenPage, stub: KagamiServer, tmp_path: Path, width: int) -> None:
     size = {"width": width, "height": 780}

@@ -146,6 +146,14 @@ async def test_of_a_fader_the_newest_value_counts_and_no_other_control_is_lost()
     await deck.controls.close()
 
 
+async def test_what_comes_after_the_end_is_dropped() -> None:
+    deck = Deck()
+    await deck.controls.close()
+    await deck("/kagami/control/head", 1.0)
+    await deck.controls.close()
+    assert deck.calls == []
+
+
 async def test_wrong_values_cost_no_other_control_and_are_told() -> None:
     deck = Deck()
     deck.controls.receive("/kagami/control/head", (9.0,), SOURCE)

@@ -12,6 +12,7 @@ from benchmarks.streaming.offers import make_offer
 from streamer.server import media_deadlines
 from streamer.settings import Settings
 from streamer.webrtc import decoder_queue
+from streamer.webrtc.peer import Peer
 from tests.support.leaks import udp_sockets
 from tests.support.page import MESSAGE_TIMEOUT_S, UNLIMITED, FakeCamera, Page, serving, socket_url
 from tests.support.server_checks import wait_for_brightness, wait_until_settled
@@ -44,6 +45,32 @@ async def test_lost_connection_is_reported_and_may_be_offered_again() -> None:
         assert not error["fatal"]
         await page.start(FakeCamera(30))
         await wait_for_brightness(page, 30)
+
+
+async def test_an_offer_that_comes_while_a_lost_connection_closes_is_not_lost_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    close, closing, may_close, closed = Peer.close, asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def close_late(peer: Peer) -> None:
+        closing.set()
+        await may_close.wait()
+        await close(peer)
+        closed.set()
+
+    async with serving() as (address, _), Page(socket_url(address)) as page:
+        await page.hello()
+        await page.start(FakeCamera())
+        await page.wait_for_frames(2)
+        monkeypatch.setattr(Peer, "close", close_late)
+        await page.drop_peer()
+        await asyncio.wait_for(closing.wait(), MESSAGE_TIMEOUT_S)
+        await page.start(FakeCamera(30))
+        await wait_for_brightness(page, 30)
+        may_close.set()
+        await asyncio.wait_for(closed.wait(), MESSAGE_TIMEOUT_S)
+        await page.receive("stats", 2)
+        assert not [each for each in page.messages if each["type"] == "error"]
 
 
 class Blind(FakeCamera):
