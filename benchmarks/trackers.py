@@ -31,6 +31,7 @@ from streamer.osc.osc_packet import bundle, encode
 from streamer.osc.osc_server import open_port, osc_messages
 from streamer.osc.tracker_receiver import TrackerReceiver
 from streamer.osc.udp_ports import TrackerPort
+from streamer.osc.vmc_hands import finger_bone_names
 from streamer.osc.vmc_receiver import VmcReceiver
 from streamer.sources.received_pose import ReceivedPose, Tare, to_motion
 
@@ -69,10 +70,11 @@ def measure(rounds: int, flood_s: float) -> dict[str, Any]:
     """Run the benchmark. Returns the JSON report."""
     text = ("|".join(f"{name}&{number}" for number, name in enumerate(NAMES)) + "|=head#1,2,3,.1,.2,-.6|").encode()
     poses: list[ReceivedPose] = []
-    frames = itertools.count()
-    receive = osc_messages(VmcReceiver(lambda pose, _: poses.append(pose), lambda: next(frames) / 60).receive)
+    readings = itertools.count()  # of the clock, one a message
+    receive = osc_messages(VmcReceiver(lambda pose, _: poses.append(pose), lambda: next(readings) / 10_000).receive)
+    sent = ("Head", "Neck", *(bone[0].upper() + bone[1:] for side in (0, 1) for bone in finger_bone_names(side)))
     messages = [
-        encode("/VMC/Ext/Bone/Pos", f"Head{k or ''}", 0.0, 0.0, 0.0, 0.0, 0.1, 0.0, 0.995) for k in range(BONES)
+        encode("/VMC/Ext/Bone/Pos", sent[k % len(sent)], 0.0, 0.0, 0.0, 0.0, 0.1, 0.0, 0.995) for k in range(BONES)
     ]
     messages += [encode("/VMC/Ext/Blend/Val", name, 0.5) for name in NAMES]
     messages.append(encode("/VMC/Ext/Blend/Apply"))

@@ -334,7 +334,7 @@ def blend_outline(texels, texel, offset, covered, first, last, middle, y, moved)
     row = np.uint64(4 * (2 * texel.shape[0] - 1))
     x = end_of_ones(covered, first, last)
     while x < last:
-        if covered[x] < ONE:
+        if not covered[x] >= ONE:  # also for NaN, at which `end_of_ones` would stand still
             east, south = offset[0, x], offset[1, x]
             for c in range(4):
                 nw = np.uint64(texel[x]) + np.uint64(c)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 Argument = float | int | str | bool | bytes
 
+MAX_ARGUMENTS = 64  # of a message; a VRM's root has 14
 MAX_DEPTH = 4  # of bundles within bundles; no program sends any
 _BUNDLE = b"#bundle\0"
 _NOW = (1).to_bytes(8, "big")  # the time tag "immediately"
@@ -127,7 +128,11 @@ def _decode_message(packet: bytes, at: int, end: int) -> OscMessage:
 
 @lru_cache(64)
 def _parts(tags: str) -> tuple[str | struct.Struct, ...]:
-    """The types after the comma, those of numbers that follow one another in one struct."""
+    """The types after the comma, those of numbers that follow one another in one struct. Raises DatagramError for more
+    than any program sends, whose compilation would cost far more than their reading.
+    """
+    if len(tags) > MAX_ARGUMENTS + 1:
+        raise DatagramError(f"a message has more than {MAX_ARGUMENTS} arguments")
     runs = re.findall(f"[{''.join(_NUMBERS)}]+|.", tags[1:], re.S)
     return tuple(
         struct.Struct(">" + "".join(map(_NUMBERS.__getitem__, run))) if run[0] in _NUMBERS else run for run in runs

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from streamer.osc.blendshape_names import face_weights, is_look, known_name, look_values
 from streamer.osc.osc_packet import Argument
 from streamer.osc.vmc_hands import finger_bone_names, hand_points
+from streamer.runtime.token_bucket import Rate, TokenBucket
 from streamer.sources.received_pose import ReceivedPose
 
 Quaternion = tuple[float, float, float, float]  # x, y, z, w; of length 1
@@ -24,7 +25,7 @@ OnPose = Callable[[ReceivedPose, str], None]
 
 KEPT_S = 1.0  # for which a bone or a blendshape counts that is not sent again: not all programs send all at once
 SILENT_S = 0.3  # without a message of one program, after which another one's count
-MIN_PERIOD_S = 1 / 240  # between two poses; of what comes more often the newest is in the next one
+POSES = Rate(8, 240)  # of what comes more often the newest is in the next one; the air delivers some at once
 UNTURNED = 0.9999  # |w| of a bone's rotation from which it is as in the T-pose: within 1.6°
 _SPINE = ("spine", "chest", "upperchest")
 _ARM = ("shoulder", "upperarm", "lowerarm", "hand")
@@ -47,7 +48,7 @@ class VmcReceiver:
         self._on_pose = on_pose
         self._clock = clock
         self._source, self._heard_at = "", -math.inf
-        self._posed_at = -math.inf
+        self._poses = TokenBucket(POSES, clock)
         self._forget()
 
     def receive(self, address: str, arguments: Sequence[Argument], source: tuple[str, int]) -> None:
@@ -95,9 +96,10 @@ class VmcReceiver:
             self._has_news = True
 
     def _complete(self, now: float) -> None:
-        if not self._has_news or not self._is_tracked or now - self._posed_at < MIN_PERIOD_S:
+        if not self._has_news or not self._is_tracked or self._poses.wait_s() > 0:
             return
-        self._has_news, self._posed_at = False, now
+        self._poses.take()
+        self._has_news = False
         self._bones = {name: each for name, each in self._bones.items() if now - each[1] < KEPT_S}
         self._values = {name: each for name, each in self._values.items() if now - each[1] < KEPT_S}
         bones = {name: rotation for name, (rotation, _) in self._bones.items()}
@@ -142,7 +144,7 @@ def _chain(holder: NDArray[np.float64], bones: dict[str, Quaternion], names: Seq
 def _arms(bones: dict[str, Quaternion], chest: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """See `ReceivedPose.arms`. None of arms that stand out as in a T-pose, since nobody tracks those."""
     names = [side + bone for side, _ in _SIDES for bone in _ARM]
-    if not any(name in bones and abs(bones[name][3]) < UNTURNED for name in names):
+    if not _is_turned(bones, names):
         return None
     arms = np.zeros((2, 3, 3))
     for arm, (side, outwards) in zip(arms, _SIDES, strict=True):
@@ -153,9 +155,19 @@ def _arms(bones: dict[str, Quaternion], chest: NDArray[np.float64]) -> NDArray[n
     return arms
 
 
+def _is_turned(bones: dict[str, Quaternion], names: Iterable[str]) -> bool:
+    """Whether any of these bones is sent and not as in the T-pose: programs send whole avatars, and those bones that
+    nobody tracks unturned.
+    """
+    return any(name in bones and abs(bones[name][3]) < UNTURNED for name in names)
+
+
 def _hand(bones: dict[str, Quaternion], chest: NDArray[np.float64], number: int) -> NDArray[np.float64] | None:
     """See `ReceivedPose.hands`. number: 0 left, 1 right."""
-    fingers = {name: matrix(bones[name]) for name in finger_bone_names(number) if name in bones}
+    names = finger_bone_names(number)
+    if not _is_turned(bones, names):
+        return None
+    fingers = {name: matrix(bones[name]) for name in names if name in bones}
     side, _ = _SIDES[number]
     return hand_points(_chain(chest, bones, [side + bone for bone in _ARM]), fingers, number)
 

@@ -328,6 +328,12 @@ def test_nothing_is_read_out_of_bounds_for_nan(layer: torch.Tensor, backend: str
     nowhere = {name: getattr(drawn.maps, name) * torch.nan for name in ("flow", "front_flow", "chart_position")}
     for maps in (drawn.maps._replace(chart_position=nowhere["chart_position"]), drawn.maps._replace(**nowhere)):
         assert drawn._replace(maps=maps).draw(False, backend).shape == (2, 4, SIZE, SIZE)
+    coverage = drawn.maps.front_coverage
+    assert coverage is not None
+    some = coverage.clone()
+    some[:, :, ::3, ::2] = torch.nan
+    maps = drawn.maps._replace(front_coverage=some)
+    assert drawn._replace(maps=maps).draw(False, backend).shape == (2, 4, SIZE, SIZE)
 
 
 def test_warp_composite_refuses_sizes_and_backends_that_do_not_fit(layer: torch.Tensor) -> None:

@@ -89,6 +89,13 @@ def test_what_is_no_osc_is_a_fault(packet: bytes) -> None:
         decode(packet)
 
 
+def test_type_tags_beyond_what_any_program_sends_are_a_fault() -> None:
+    tags = b"," + b"fT" * 3000
+    with pytest.raises(DatagramError, match="more than 64 arguments"):
+        decode(b"/a\0\0" + tags + bytes(4 - len(tags) % 4))
+    assert len(decode(encode("/a", *range(64)))[0].arguments) == 64
+
+
 def test_deep_bundles_are_a_fault() -> None:
     packet = encode("/a")
     for _ in range(200):

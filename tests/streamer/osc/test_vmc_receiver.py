@@ -11,7 +11,8 @@ import pytest
 
 from models.geometry.expressions import INDEX
 from streamer.osc.osc_packet import Argument
-from streamer.osc.vmc_receiver import KEPT_S, MIN_PERIOD_S, SILENT_S, VmcReceiver
+from streamer.osc.vmc_hands import finger_bone_names
+from streamer.osc.vmc_receiver import KEPT_S, POSES, SILENT_S, VmcReceiver
 from streamer.sources.received_pose import ReceivedPose
 from streamer.tracking.head_pose import rotation_vector
 
@@ -38,7 +39,7 @@ class Marionette:
 
     def apply(self) -> ReceivedPose:
         """The pose of what was sent, a moment after the last one."""
-        self.now += MIN_PERIOD_S
+        self.now += 1 / POSES.per_s
         self.send(APPLY)
         return self.poses[-1]
 
@@ -126,6 +127,16 @@ def test_vmc_arms_of_a_t_pose_are_not_tracked() -> None:
     assert marionette.apply().arms is None
 
 
+def test_vmc_fingers_of_a_t_pose_are_not_tracked() -> None:
+    marionette = Marionette()
+    marionette.bone("LeftUpperArm", "z", 70)
+    for name in finger_bone_names(0):
+        marionette.bone(name)
+    marionette.bone("RightIndexProximal", "z", 30)
+    left, right = marionette.apply().hands
+    assert left is None and right is not None
+
+
 def test_vmc_eyes_look_where_their_bones_do() -> None:
     marionette = Marionette()
     for eye in ("LeftEye", "RightEye"):
@@ -140,7 +151,7 @@ def test_vmc_pose_without_blendshapes_ends_where_the_next_begins() -> None:
     for degrees in (10.0, 20.0):
         marionette.send(OK, 1)
         marionette.bone("Head", "x", degrees)
-        marionette.now += MIN_PERIOD_S
+        marionette.now += 1 / POSES.per_s
     assert len(marionette.poses) == 1
     marionette.send(OK, 1)
     np.testing.assert_allclose(np.degrees(rotation_vector(marionette.poses[-1].head)), (20, 0, 0), atol=1e-6)
@@ -227,10 +238,16 @@ def test_vmc_survives_anything() -> None:
 
 def test_of_poses_that_come_too_often_the_newest_is_in_the_next_one() -> None:
     marionette = Marionette()
-    marionette.send(VALUE, "JawOpen", 0.1)
-    marionette.apply()
-    for value in (0.2, 0.3):
+    for value in (*[0.1] * int(POSES.burst), 0.2, 0.3):
         marionette.send(VALUE, "JawOpen", value)
         marionette.send(APPLY)
-    assert len(marionette.poses) == 1
-    assert weight(marionette.apply(), "jawOpen") == pytest.approx(0.3) and len(marionette.poses) == 2
+    assert len(marionette.poses) == POSES.burst
+    assert weight(marionette.apply(), "jawOpen") == pytest.approx(0.3) and len(marionette.poses) == POSES.burst + 1
+
+
+def test_of_poses_that_arrive_at_once_the_newest_is_drawn() -> None:
+    marionette = Marionette()
+    for value in (0.1, 0.2, 0.3):
+        marionette.send(VALUE, "JawOpen", value)
+        marionette.send(APPLY)
+    assert weight(marionette.poses[-1], "jawOpen") == pytest.approx(0.3)
