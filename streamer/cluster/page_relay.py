@@ -246,7 +246,7 @@ class PageRelay:
         while time.monotonic() < begun + RECOVER_S and self._socket.client_state is WebSocketState.CONNECTED:
             home = None
             try:
-                home, self._record = await self._locate(time.monotonic() < begun + DIRECTORY_S)
+                home, self._record, _ = await self._locate(time.monotonic() < begun + DIRECTORY_S)
                 if home is not None and home != dead:
                     await self._connect(home)
                     return

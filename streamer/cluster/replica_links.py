@@ -57,18 +57,15 @@ class ReplicaLinks:
         noted = self._homes.get(digest(secret))
         if noted is not None and not is_reached(noted):
             noted = None
+        record: Record[bytes] | None
         try:
-            record = await self.find(secret)
+            record = await answer_of(self._directory.find.remote(digest(secret)))
         except (SlowReplicaError, ReplicaGoneError):
             if noted is None:
                 raise
-            record = None
+            return Location(noted, None, is_certain=False)
         replica = noted if record is None else record.replica
         return Location(replica if replica is not None and is_reached(replica) else None, record)
-
-    async def home(self, secret: str) -> str | None:
-        """See `whip_relay.Replicas`."""
-        return (await self.locate(secret)).home
 
     async def replica_of(self, session: str) -> str | None:
         """Where the session of this name, or handle, is; None where nobody knows."""
@@ -89,11 +86,6 @@ class ReplicaLinks:
         while len(self._homes) > MAX_HOMES:
             self._homes.popitem(last=False)
         self._listed_at = -RECENT_S
-
-    async def find(self, secret: str) -> Record[bytes] | None:
-        """What the directory knows of the session of this secret. Raises SlowReplicaError, ReplicaGoneError."""
-        found: Record[bytes] | None = await answer_of(self._directory.find.remote(digest(secret)))
-        return found
 
     async def open(self, scope: dict[str, Any], replica: str | None, without: Collection[str] = ()) -> Link:
         """See `Replicas`."""

@@ -24,11 +24,12 @@ class Link(Protocol):
 
 class Location(NamedTuple):
     """What is known of a session. home: its replica; None where that cannot be reached, or is not known. record: with
-    which another one could go on; None without.
+    which another one could go on; None without. is_certain: False where the directory does not answer.
     """
 
     home: str | None
     record: Record[bytes] | None
+    is_certain: bool = True
 
 
 class Replicas(Protocol):

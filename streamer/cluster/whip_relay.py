@@ -14,8 +14,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from streamer.cluster.control_relay import PlacedSession, newest
+from streamer.cluster.errors import ReplicaGoneError, SlowReplicaError
 from streamer.cluster.fleet_view import VIEW, Way
 from streamer.cluster.http_relay import HttpRelay, Messages, WholeAnswer
+from streamer.cluster.replicas import Location
 from streamer.cluster.session_directory import Record, digest
 from streamer.errors import KagamiError
 from streamer.runtime.background_tasks import run_bounded
@@ -33,8 +35,7 @@ _log = logging.getLogger(__name__)
 class Replicas(Protocol):
     """See `ReplicaLinks`."""
 
-    async def home(self, secret: str) -> str | None: ...
-    async def find(self, secret: str) -> Record[bytes] | None: ...
+    async def locate(self, secret: str) -> Location: ...
     async def carry(self, replica: str, secret: str) -> Record[bytes] | None: ...
     async def adopt(self, secret: str, record: Record[bytes], without: Collection[str]) -> str: ...
     async def release(self, replica: str, name: str) -> None: ...
@@ -136,9 +137,8 @@ class WhipRelay:
         if name is None:
             return Way.seat(), None
         secret = encoder_secret(name)
-        home, leaving = await self._replicas.home(secret), VIEW.get().leaving
-        record = await self._replicas.find(secret)
-        if record is None and not self._holds(name):
+        (home, record, is_certain), leaving = await self._locate(secret), VIEW.get().leaving
+        if record is None and is_certain and not self._holds(name):
             return Way.seat(), None  # one that has ended
         if home is not None and home not in leaving:
             return Way.to(home), None
@@ -162,8 +162,16 @@ class WhipRelay:
         if name is None or name == NEWEST:
             found = newest(await self._replicas.recent_sessions())
             return Way.ANY if found is None else Way.to(found.replica)
-        home = await self._replicas.home(encoder_secret(name))
+        home = (await self._locate(encoder_secret(name))).home
         return Way.ANY if home is None else Way.to(home)
+
+    async def _locate(self, secret: str) -> Location:
+        """Where a camera's session is; as if it were not known where the directory does not answer."""
+        try:
+            return await self._replicas.locate(secret)
+        except (SlowReplicaError, ReplicaGoneError) as error:
+            _log.warning("the directory of sessions does not answer: %s", error)
+            return Location(None, None, is_certain=False)
 
 
 async def _hold(messages: Messages) -> None:

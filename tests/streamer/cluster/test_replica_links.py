@@ -94,14 +94,14 @@ async def test_directory_says_where_a_session_is_and_the_ingress_where_that_know
     links.note("bbbb", SECRET, "b")
     links.note("dddd", None, "dead")
     assert [await links.replica_of(name) for name in ("aaaa", "bbbb", "cccc", "dddd")] == ["a", "b", None, None]
-    assert await links.home(SECRET) == "b" and await links.home(SECRET[::-1]) is None
+    assert [await links.locate(each) for each in (SECRET, SECRET[::-1])] == [("b", None, True), (None, None, True)]
 
 
 async def test_replica_that_takes_a_session_is_not_its_home_before_it_is_ready(view: SharedView) -> None:
     links = Links(lambda *_: "b")
     links.note("name", SECRET, "a")
     assert await links.adopt(SECRET, None, {"a"}) == "b"  # type: ignore[arg-type]
-    assert await links.home(SECRET) == "a"
+    assert (await links.locate(SECRET)).home == "a"
 
 
 async def test_new_replicas_are_greeted_once_and_those_that_leave_from_time_to_time(
@@ -126,7 +126,7 @@ async def test_directory_that_does_not_answer_is_waited_for_only_where_nobody_el
     with pytest.raises(type(failure)):
         await links.locate(SECRET)
     links.note("name", SECRET, "a")
-    assert await links.locate(SECRET) == ("a", None)
+    assert await links.locate(SECRET) == ("a", None, False)
     links.note("name", SECRET, "dead")
     with pytest.raises(type(failure)):
         await links.locate(SECRET)

@@ -12,9 +12,10 @@ from starlette.applications import Starlette
 
 from streamer.cluster import whip_relay
 from streamer.cluster.control_relay import PlacedSession
-from streamer.cluster.errors import MovedAwayError, ReplicaGoneError
+from streamer.cluster.errors import MovedAwayError, ReplicaGoneError, SlowReplicaError
 from streamer.cluster.fleet_view import FleetView, SharedView
 from streamer.cluster.http_relay import HttpRelay
+from streamer.cluster.replicas import Location
 from streamer.cluster.routing import Load
 from streamer.cluster.session_directory import Record, digest
 from streamer.cluster.whip_relay import WhipRelay
@@ -41,6 +42,7 @@ class Replicas:
         self.listed: list[PlacedSession] = []
         self.is_full = False
         self.full: set[str] = set()  # replicas that refuse encoders
+        self.failure: SlowReplicaError | ReplicaGoneError | None = None  # of the directory
         self.gone: set[str] = set()  # replicas that do not answer any more
 
     async def http(self, scope: dict[str, Any], body: bytes, way: str) -> AsyncIterator[dict[str, Any]]:
@@ -60,13 +62,14 @@ class Replicas:
         if headers:
             await self.ended.wait()
 
-    async def home(self, secret: str) -> str | None:
-        record = self.records.get(secret)
-        found = self.homes.get(digest(secret)) if record is None else record.replica
-        return None if found == "dead" else found
-
-    async def find(self, secret: str) -> Record[bytes] | None:
-        return self.records.get(secret)
+    async def locate(self, secret: str) -> Location:
+        record, noted = self.records.get(secret), self.homes.get(digest(secret))
+        if self.failure is not None:
+            if noted is None:
+                raise self.failure
+            return Location(noted, None, is_certain=False)
+        found = noted if record is None else record.replica
+        return Location(None if found == "dead" else found, record)
 
     async def carry(self, replica: str, secret: str) -> Record[bytes] | None:
         if replica in self.gone:
@@ -184,6 +187,25 @@ async def test_camera_that_has_ended_binds_its_name_to_no_replica(view: SharedVi
                 await asyncio.sleep(0)
         await http.post("/whip/me", content="v=0")
         assert [way for _, _, way in replicas.asked] == ["seat", "seat"]
+
+
+@pytest.mark.parametrize("failure", [SlowReplicaError(10.0), ReplicaGoneError("it is being replaced")])
+async def test_encoders_and_players_are_served_though_the_directory_does_not_answer(
+    view: SharedView, failure: SlowReplicaError | ReplicaGoneError
+) -> None:
+    replicas = Replicas()
+    replicas.failure = failure
+    async with Programs(replicas) as http:
+        assert (await http.post("/whip/me", content="v=0")).status_code == 201
+        replicas.homes[digest(SECRET)] = "a"
+        replicas.ended.set()
+        async with asyncio.timeout(MESSAGE_TIMEOUT_S):
+            while http.relay._held:
+                await asyncio.sleep(0)
+        assert (await http.post("/whip/me", content="v=0")).status_code == 201
+        await http.post("/whep/me", content="v=0")
+        await http.post("/whep/you", content="v=0")
+    assert [way for _, _, way in replicas.asked] == ["seat", "to a", "to a", "any"]
 
 
 async def test_player_without_a_name_goes_to_the_newest_live_session_of_all(view: SharedView) -> None:
