@@ -7,12 +7,13 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
+from starlette.requests import Request
 
 from streamer.rigging.picture_process import PictureProcess
 from streamer.server.rate_limits import Limits, Rate
-from streamer.server.uploads import MAX_UPLOADS_PER_ADDRESS
+from streamer.server.uploads import MAX_UPLOADS_PER_ADDRESS, Uploads
 from tests.support.page import Page, serving, socket_url
-from tests.support.server_checks import http_request, png
+from tests.support.server_checks import http_request, png, wait_until_settled
 
 
 async def test_uploads_beyond_the_rate_are_answered_429_before_they_are_decoded(
@@ -34,7 +35,7 @@ async def test_uploads_beyond_the_rate_are_answered_429_before_they_are_decoded(
 
 
 async def test_second_upload_of_a_session_is_busy_before_its_body_is_read() -> None:
-    async with serving() as (address, _), Page(socket_url(address)) as page:
+    async with serving() as (address, server), Page(socket_url(address)) as page:
         params = {"session": (await page.hello())["session"]}
         go_on = asyncio.Event()
 
@@ -44,14 +45,18 @@ async def test_second_upload_of_a_session_is_busy_before_its_body_is_read() -> N
             yield png()[10:]
 
         slow = asyncio.create_task(http_request(address, "PUT", "/api/picture", params=params, content=slow_body()))
-        await asyncio.sleep(0.3)
+        pictures = server.conversations.sessions[params["session"]].pictures
+        await wait_until_settled(lambda: pictures.is_busy)
         busy = await http_request(address, "PUT", "/api/picture", params=params, content=b"not a picture")
         assert (busy.status_code, busy.json()["code"]) == (409, "busy")
         go_on.set()
         assert (await slow).status_code == 202
 
 
-async def test_uploads_of_one_address_at_once_are_bounded() -> None:
+async def test_uploads_of_one_address_at_once_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Request] = []
+    place = Uploads.place
+    monkeypatch.setattr(Uploads, "place", lambda self, request: asked.append(request) or place(self, request))
     limits = Limits(uploads=(Rate(100, 1), Rate(100, 1)))
     async with contextlib.AsyncExitStack() as stack:
         address, _ = await stack.enter_async_context(serving(limits=limits))
@@ -71,7 +76,7 @@ async def test_uploads_of_one_address_at_once_are_bounded() -> None:
             )
             for page in pages
         ]  # fmt: skip
-        await asyncio.sleep(1)  # httpx reads an answer only after it has sent the body
+        await wait_until_settled(lambda: len(asked) == 4)  # httpx reads an answer only after it has sent the body
         go_on.set()
         statuses = sorted([(await upload).status_code for upload in uploads])
         assert statuses == [202] * MAX_UPLOADS_PER_ADDRESS + [409] * (4 - MAX_UPLOADS_PER_ADDRESS)
