@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Sequence
 from weakref import WeakSet
@@ -185,14 +186,13 @@ class Engine:
             self._release_left()
 
     def admit(
-        self, avatar: Avatar, controls: Controls, on_failure: Callable[[KagamiError], None], is_newest: bool = True
+        self, avatar: Avatar, controls: Controls, on_failure: Callable[[KagamiError], None], since: float | None = None
     ) -> EngineSession:
         """Add a session, which tracks and draws nothing before its `start`.
 
-        on_failure: called once, in any thread, if the session fails. is_newest: else it is put before all others, as
-        one that began earlier in another server. Sessions that left count until their trackers have
-        ended, so that there are never more trackers than `max_sessions`. Raises ServerFullError, OverloadError,
-        EngineClosedError.
+        on_failure: called once, in any thread, if the session fails. since: when it began, maybe in another server, in
+        seconds of the wall clock; None: now. Sessions that left count until their trackers have ended, so that there
+        are never more trackers than `max_sessions`. Raises ServerFullError, OverloadError, EngineClosedError.
         """
         with self._wake:
             if self._closed:
@@ -201,9 +201,10 @@ class Engine:
             stalled = sum(session.characters for session in self._sessions if session.state.phase == "stalled")
             self._admission.check(live, stalled, self._count_ending(), len(avatar.cast), self._least_cost())
             session = EngineSession(
-                avatar, controls, self._track, self._on_motion, on_failure, self._schedule, self._on_sound, self._feed
-            )
-            self._sessions.insert(len(self._sessions) if is_newest else 0, session)
+                avatar, controls, self._track, self._on_motion, on_failure, self._schedule, self._on_sound, self._feed,
+                time.time() if since is None else since,
+            )  # fmt: skip
+            insort(self._sessions, session, key=lambda each: each.since)
             self._admitted += 1
             return session
 

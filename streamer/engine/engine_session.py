@@ -84,6 +84,7 @@ class EngineSession:
     speaks_unseen: whether a voice is all that moves it now; set by the tracking thread.
     recent: the last motions that were tracked while live, for measurements of how the driver looks; oldest first.
     is_recorded: whether the server writes its frames to a file now; set by who does.
+    since: when it began, in seconds of the wall clock: by it the newest of an engine is known.
     failure: the error that ended the session, if any; `on_failure` is called with it, in the thread that failed.
     """
 
@@ -97,8 +98,10 @@ class EngineSession:
         schedule: DrawSchedule,
         on_sound: Callable[[SoundFeed, Samples], None] | None = None,
         feed: TrackerFeed | None = None,
+        since: float = 0.0,
     ) -> None:
         self.avatar = avatar
+        self.since = since
         self.controls = controls
         self.backdrop: Backdrop | None = None
         self.paused = False

@@ -253,7 +253,7 @@ class Session:
             while self._engine.waits_for_trackers and time.monotonic() < deadline:
                 await asyncio.sleep(TRACKER_POLL_S)
             self._engine_session = self._engine.admit(
-                self.pictures.avatar, self.controls.current, self._on_engine_failure, is_newest=self.moves == 0
+                self.pictures.avatar, self.controls.current, self._on_engine_failure, since=self.since
             )
             self.controls.join(self._engine_session)
             self.pictures.show()

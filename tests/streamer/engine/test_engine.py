@@ -192,11 +192,14 @@ def test_engine_ends_only_the_session_whose_tracker_fails_and_closes_it() -> Non
     assert trackers[0].closed == 1
 
 
-def test_session_that_came_from_another_server_is_not_the_newest() -> None:
+def test_sessions_that_came_from_another_server_stay_as_old_as_they_were() -> None:
     with running() as engine:
+        now = time.time()
+        began = [now - 20, now - 60, now - 10]
+        moved = [engine.admit(FakeAvatar(32, 32), Controls(), lambda _: None, since) for since in began]
+        assert engine.sessions == (moved[1], moved[0], moved[2])
         own, _ = admit(engine)
-        moved = engine.admit(FakeAvatar(32, 32, (0, 0, 200)), Controls(), lambda _: None, is_newest=False)
-        assert engine.sessions == (moved, own)
+        assert engine.sessions[-1] is own
 
 
 def test_watchers_receive_the_newest_session() -> None:
