@@ -44,8 +44,8 @@ async def test_datagrams_of_strangers_do_not_end_a_connection() -> None:
             await page.start(FakeCamera())
             await page.wait_for_frames(3)
             (session,) = server.conversations.sessions.values()
-            assert session._peer is not None
-            transport = session._peer._connection.getTransceivers()[0].receiver.transport.transport
+            assert session._connection.peer is not None
+            transport = session._connection.peer._connection.getTransceivers()[0].receiver.transport.transport
             places = [protocol.transport.get_extra_info("sockname") for protocol in transport._connection._protocols]
             for host, port, *_ in places:
                 family = socket.AF_INET6 if ":" in host else socket.AF_INET
