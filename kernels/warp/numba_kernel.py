@@ -83,9 +83,9 @@ def composite_picture(  # type: ignore[no-untyped-def]
         row_sampler(front_flow, centre, half, size), row_sampler(coverage, centre, half, size),
         row_sampler(chart_position, centre, half, size), row_sampler(chart_share, centre, half, size),
     )  # fmt: skip
-    beside = np.empty(0, np.float32) if is_full_canvas else distance_beside(box, size)
+    outward = np.empty(0, np.float32) if is_full_canvas else outward_distances(box, size)
     rows = (
-        beside, np.empty(size, np.float32), np.empty((2, size), np.float32), np.empty((2, size), np.float32),
+        outward, np.empty(size, np.float32), np.empty((2, size), np.float32), np.empty((2, size), np.float32),
         np.empty((2, size), np.float32), np.empty(size, np.uint32), np.empty((1, size), np.float32),
         np.empty((1, size), np.float32), np.empty((6, size), np.float32), np.empty((4, size), np.float32),
         (np.empty((2, size), np.float32), np.empty(size, np.uint32), np.empty((4, size), np.float32)),
@@ -108,7 +108,7 @@ def composite_rows(  # type: ignore[no-untyped-def]
     texels, front_texels, chart, chart_side, background, middle = layers
     front_flow, coverage, chart_position, chart_share = front
     of_front_flow, of_coverage, of_position, of_share = of_front
-    beside, inside, outer, offset, front_offset, texel, covered, charted, row_maps, moved, chart_row = rows
+    outward, inside, outer, offset, front_offset, texel, covered, charted, row_maps, moved, chart_row = rows
     size = out.shape[1]
     pixels_per_cell = size * box[2] / coverage.shape[2]
     front_rows, chart_rows = rows_above_zero(coverage[0]), rows_above_zero(chart_share[0])
@@ -118,7 +118,7 @@ def composite_rows(  # type: ignore[no-untyped-def]
         v = (canvas_v - box[1]) / box[2]  # in units of the box
         if not is_full_canvas:
             resize_rows(canvas_flow, canvas_v, of_canvas, outer)
-        if is_full_canvas or mask_row(v, box, beside, inside):
+        if is_full_canvas or mask_row(v, box, outward, inside):
             resize_rows(flow, v, of_flow, offset)
             resize_edit(edit, dark, v, of_edit, row_maps)
             if not is_full_canvas:
@@ -184,7 +184,7 @@ def fade_to_outer(outer, inside, offset, row_maps):  # type: ignore[no-untyped-d
 
 
 @compiled
-def distance_beside(box, size):  # type: ignore[no-untyped-def]
+def outward_distances(box, size):  # type: ignore[no-untyped-def]
     """How far each column (S,) is from a box's middle, in half sides, towards borders that are not the canvas's own."""
     fades_left, fades_right = box[0] - box[2] > -CANVAS_BORDER32, box[0] + box[2] < CANVAS_BORDER32
     distance = np.empty(size, np.float32)
@@ -203,14 +203,14 @@ def keep_outer(outer, offset, row_maps):  # type: ignore[no-untyped-def]
 
 
 @part
-def mask_row(v, box, beside, inside):  # type: ignore[no-untyped-def]
+def mask_row(v, box, outward, inside):  # type: ignore[no-untyped-def]
     """A row (S,) of the box mask, 0..1: 1 inside, falling to 0 at borders of the box that are not the canvas's own.
-    Returns whether any of it is above 0. beside: from `distance_beside`.
+    Returns whether any of it is above 0. outward: from `outward_distances`.
     """
     fades_top, fades_bottom = box[1] - box[2] > -CANVAS_BORDER32, box[1] + box[2] < CANVAS_BORDER32
     vertical = np.float32(max(-v if fades_top else -ONE, v if fades_bottom else -ONE))
     for x in range(inside.shape[0]):
-        t = min(max((ONE - max(beside[x], vertical)) / BOX_FADE32, ZERO), ONE)
+        t = min(max((ONE - max(outward[x], vertical)) / BOX_FADE32, ZERO), ONE)
         inside[x] = t * t * (np.float32(3) - np.float32(2) * t)
     return vertical < ONE
 

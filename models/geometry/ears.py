@@ -61,8 +61,12 @@ class Ears(NamedTuple):
 
 def grow_ears(place: Tensor, borrowed: Tensor, share: Tensor) -> Tensor:
     """Places (B, E, 3) of `Ears` with the borrowed ones (B, E) so far out of the head: share (B,), 0..1."""
-    root = place.unflatten(1, (-1, COLUMNS))[:, :, :1].expand(-1, -1, COLUMNS, -1).flatten(1, 2)
-    return torch.lerp(place, root, (borrowed * (1 - share[:, None]))[..., None])
+    return torch.lerp(place, roots_of(place), (borrowed * (1 - share[:, None]))[..., None])
+
+
+def roots_of(place: Tensor) -> Tensor:
+    """Where each vertex's row of ears (B, E, 3) begins, at the face's border: (B, E, 3)."""
+    return place.unflatten(1, (-1, COLUMNS))[:, :, :1].expand(-1, -1, COLUMNS, -1).flatten(1, 2)
 
 
 class EarMesh(NamedTuple):
@@ -141,10 +145,12 @@ def find_ears(person: Tensor, face: Tensor, head: HeadTransform) -> Ears:
     mean_way = in_picture[:, :, ANGLES.index(ANGLE)]
     outwards = head.rotation[:, :2, 0, None] * face.new_tensor([-1.0, 1.0])  # (B, 2 axes, 2 sides)
     turned_to = ((mean_way * outwards.mT).sum(-1) > 0) & (mean_way.norm(dim=-1) > LEAST_SLANT)
-    rows = Rows(head.apply(root), head.scale, F.normalize(mean_way, dim=-1))
+    by_row = root.unflatten(1, (2, ROWS, COLUMNS))[:, :, :, 0]  # (B, 2, R, 3)
+    rows = Rows(head.apply(by_row.flatten(1, 2)).view_as(by_row), head.scale, F.normalize(mean_way, dim=-1))
     strips = visible_strips(person, rows, picture_palette(person, face, head))
-    middle = middle_rows(root)
-    width = ear_widths(strips, root, middle) * turned_to[..., None]
+    y = by_row[..., 1]
+    middle = middle_rows(y)
+    width = ear_widths(strips, y, middle) * turned_to[..., None]
     angle = (slant * BREADTH - width.amax(-1, keepdim=True)).abs().argmin(-1, keepdim=True)  # (B, 2, 1)
     breadth = width / slant.gather(-1, angle).clamp_min(LEAST_SLANT)
     place = sheets(root, mesh.across, breadth, angles[angle[..., 0]])
@@ -158,20 +164,18 @@ def find_ears(person: Tensor, face: Tensor, head: HeadTransform) -> Ears:
     return Ears(torch.lerp(place, root + stands_out, borrowed[..., None]), shown, borrowed)
 
 
-def middle_rows(root: Tensor) -> Tensor:
-    """Weights (B, 2, R), summing to 1, of the rows at the middle of ears with roots (B, E, 3), canonical units."""
-    y = root.view(len(root), 2, ROWS, COLUMNS, 3)[:, :, :, 0, 1]
+def middle_rows(y: Tensor) -> Tensor:
+    """Weights (B, 2, R), summing to 1, of the rows at the middle of ears. y: (B, 2, R) of the rows, canonical units."""
     middle = ((y > SHOWN_ROWS[0]) & (y < SHOWN_ROWS[1])).to(y.dtype)
     return middle / middle.sum(-1, keepdim=True).clamp_min(1)
 
 
-def ear_widths(strips: Strips, root: Tensor, middle: Tensor) -> Tensor:
+def ear_widths(strips: Strips, y: Tensor, middle: Tensor) -> Tensor:
     """How wide the rows of both ears are, (B, 2, R), canonical units; 0 where there is no ear.
 
-    root: (B, E, 3), canonical units. middle: from `middle_rows`.
+    y: (B, 2, R) of the rows, canonical units. middle: from `middle_rows`.
     """
     width, skin = strips.width, strips.skin
-    y = root.view(len(root), 2, ROWS, COLUMNS, 3)[:, :, :, 0, 1]
     mean = (width * middle).sum(-1, keepdim=True)
     is_ear = (mean > LEAST_WIDTH) & ((skin * middle).sum(-1, keepdim=True) > LEAST_SKIN)
     # Skin that goes on above in the same breadth is the side of a head.
@@ -184,8 +188,8 @@ def ear_widths(strips: Strips, root: Tensor, middle: Tensor) -> Tensor:
 class Rows(NamedTuple):
     """Where the rows of both ears are in B pictures.
 
-    root: (B, E, 3) canvas units. scale: (B,) canvas units of one canonical unit. way: (B, 2, 2) unit vectors away from
-    the face.
+    root: (B, 2, R, 3) canvas units. scale: (B,) canvas units of one canonical unit. way: (B, 2, 2) unit vectors away
+    from the face.
     """
 
     root: Tensor
@@ -212,8 +216,8 @@ def visible_strips(person: Tensor, rows: Rows, palette: Palette) -> Strips:
     """
     batch = len(person)
     step = torch.linspace(0, REACH, STEPS, device=person.device)
-    start = rows.root.view(batch, 2, ROWS, COLUMNS, 3)[:, :, :, 0, :2]
-    points = start[:, :, :, None] + (step * rows.scale[:, None])[:, None, None, :, None] * rows.way[:, :, None, None]
+    steps = (step * rows.scale[:, None])[:, None, None, :, None] * rows.way[:, :, None, None]  # (B, 2, 1, K, 2)
+    points = rows.root[:, :, :, None, :2] + steps
     colour, alpha = F.grid_sample(person, points.flatten(1, 2), "bilinear", "zeros", False).split([3, 1], 1)
     straight = (colour / alpha.clamp_min(1e-3)).flatten(2).mT  # (B, N, 3)
     hair, skin = (torch.cdist(straight, part).amin(-1).view(batch, 2, ROWS, STEPS) for part in palette)

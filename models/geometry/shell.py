@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kernels.mesh import normals
-from models.geometry.ears import COLUMNS
+from models.geometry.ears import roots_of
 from models.geometry.grid import smoothstep
 from models.geometry.skull import SKULL_CENTRE, SKULL_RADII
 from models.geometry.topology import MESH, HeadTransform, topology
@@ -121,8 +121,7 @@ def fit_shell(
         length = (ears - centre).norm(dim=-1)
         direction = (ears - centre) / length.clamp_min(1e-4)[..., None]
         # Where there is no ear, or at its root, is the face's border, which has samples of its own.
-        size = ears.unflatten(1, (-1, COLUMNS))
-        weight = ((size - size[:, :, :1]).norm(dim=-1) / EAR_SIZE).clamp_max(1).flatten(1)
+        weight = ((ears - roots_of(ears)).norm(dim=-1) / EAR_SIZE).clamp_max(1)
         samples.append((direction, length / mean_distance(direction) * BEHIND_EARS, weight, BORDER_SHARPNESS))
     mirror = rays.new_tensor([-1.0, 1.0, 1.0])
     known, usual = rays.new_ones(len(face)), rays.new_full((len(face),), PRIOR_DISTANCE)

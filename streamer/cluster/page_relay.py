@@ -261,8 +261,8 @@ class PageRelay:
                     _log.warning("a session waits for a replica: %s", error)
                 failure, dead = error, home or dead
             await asyncio.sleep(RETRY_S)  # in which a replica starts in place of the dead one
-        told = failure if isinstance(failure, SlowReplicaError | RelayedError) else NoReplicaError()
-        await self._sender.send(server_messages.Error.of(told, fatal=True))
+        reason = failure if isinstance(failure, SlowReplicaError | RelayedError) else NoReplicaError()
+        await self._sender.send(server_messages.Error.of(reason, fatal=True))
         await self._sender.close()
 
     async def _locate(self, waits: bool) -> Location:

@@ -74,7 +74,7 @@ def run(cluster: ClusterSettings, settings: Settings, make: MakeEngine | None = 
     """Run the application and wait until its replicas answer. make: see `EngineReplica`. Raises ReplicasFailedError."""
     serve.start(proxy_location="Disabled")  # an ingress has a socket of its own
     serve_without_waiting(make_application(cluster, settings, make), name=NAME, route_prefix=None, _blocking=False)
-    seen: list[Any] = []
+    last_states: list[Any] = []
     changed_at = time.monotonic()
     while time.monotonic() < changed_at + START_TIMEOUT_S + cluster.drain_s:  # former replicas end one after another
         status = serve.status().applications[NAME]
@@ -83,8 +83,8 @@ def run(cluster: ClusterSettings, settings: Settings, make: MakeEngine | None = 
         if status.status in (ApplicationStatus.DEPLOY_FAILED, ApplicationStatus.UNHEALTHY):
             raise ReplicasFailedError(_last_words(status))
         states = [each.replica_states for each in status.deployments.values()]
-        if states != seen:
-            seen, changed_at = states, time.monotonic()
+        if states != last_states:
+            last_states, changed_at = states, time.monotonic()
         time.sleep(POLL_S)
     raise ReplicasFailedError("they are not ready in time; beside former ones they need room, or --surge 0")
 
