@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +174,19 @@ async def test_encoder_and_player_meet_at_one_replica_and_end_by_their_locations
             assert (await http.delete(location)).status_code == 404, "it was not ended before"
 
 
+@contextlib.asynccontextmanager
+async def live_page(address: str, secret: str) -> AsyncIterator[tuple[Page, dict[str, Any]]]:
+    """A page that is live and leaves in the end, and the answer to its `hello`."""
+    async with page_of(address) as page:
+        hello = await page.hello(resume=secret)
+        try:
+            await page.start(FakeCamera())
+            await page.wait_for_frames(2)
+            yield page, hello
+        finally:
+            await leave(page)
+
+
 async def leave(page: Page) -> None:
     """End a page's session, which the cluster has not ended before."""
     told = [message for message in page.messages if message["type"] not in ("stats", "candidate", "state")]
@@ -206,12 +219,8 @@ async def test_sessions_of_a_killed_replica_go_on_at_the_other_one(
         await http.patch("/api/v1/controls", params={"session": handle}, json={"head": 0.5})
         replica = (await known(cluster, "whip me", head=0.5))["replica"]
         for number in range(4):  # until a page comes to where the encoder is
-            secret, page = f"a-secret-for-a-killed-replica-{number}", page_of(address)
-            await stack.enter_async_context(page)
-            stack.push_async_callback(leave, page)
-            hello = await page.hello(resume=secret)
-            await page.start(FakeCamera())
-            await page.wait_for_frames(2)
+            secret = f"a-secret-for-a-killed-replica-{number}"
+            page, hello = await stack.enter_async_context(live_page(address, secret))
             if (await known(cluster, secret))["replica"] == replica:
                 break
         await page.send(type="control", head=1.5)
@@ -244,12 +253,8 @@ async def test_sessions_go_on_at_the_new_replicas_of_a_redeployment(cluster: Clu
     async with contextlib.AsyncExitStack() as stack, client_of(address, params={"token": TOKEN}) as http:
         pages = []
         for number in range(2):
-            secret, page = f"a-secret-for-a-redeployment-{number}", page_of(address)
-            await stack.enter_async_context(page)
-            stack.push_async_callback(leave, page)
-            hello = await page.hello(resume=secret)
-            await page.start(FakeCamera())
-            await page.wait_for_frames(2)
+            secret = f"a-secret-for-a-redeployment-{number}"
+            page, hello = await stack.enter_async_context(live_page(address, secret))
             query = {"session": hello["session"], "name": "red.png"}
             sent = await http.put("/api/picture", params=query, content=png((200, 30, 30)))
             assert sent.is_success, sent.text
