@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from streamer.errors import KagamiError, ProtocolError, SessionError, TooFastError
 from streamer.osc.osc_packet import Argument
 from streamer.osc.osc_server import Source
+from streamer.runtime.background_tasks import BackgroundTasks
 
 ROOT = "kagami"
 CONTROL_PERIOD_S = 0.05  # between two changes of controls, each with the newest values of all that moved meanwhile
@@ -53,7 +54,7 @@ class OscControls:
         self._untold = 0
         self._moved: dict[str, Any] = {}  # newest value of each control that is not set yet
         self._moving: asyncio.Task[None] | None = None
-        self._pending: set[asyncio.Task[None]] = set()
+        self._pending = BackgroundTasks()
         self._closed = False
 
     def receive(self, address: str, arguments: Sequence[Argument], source: Source) -> None:
@@ -88,9 +89,7 @@ class OscControls:
             return
         if len(self._pending) >= MAX_PENDING:
             raise TooFastError(f"More than {MAX_PENDING} calls wait to be done: send fewer.")
-        task = asyncio.get_running_loop().create_task(self._do(address, call))
-        self._pending.add(task)
-        task.add_done_callback(self._pending.discard)
+        self._pending.spawn(self._do(address, call))
 
     def _in_fitting_type(self, call: Call) -> Call:
         """A control's value in the type that it has. Raises the error of the value as it came, if none fits."""
