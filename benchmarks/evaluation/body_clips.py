@@ -20,6 +20,8 @@ from streamer.frames import AvatarFrame, CameraFrame, Image
 from streamer.generation.avatar import Avatar
 from streamer.generation.controls import Controls
 from streamer.generation.pipeline import AvatarPipeline
+from streamer.tracking.bridging import bridge
+from streamer.tracking.false_faces import without_false_faces
 from streamer.tracking.motion import Motion
 from streamer.tracking.motion_extractor import MotionExtractor
 from streamer.tracking.smoothing import smooth_both_ways
@@ -77,7 +79,7 @@ def track_clip(name: str, rate: Fraction, frames: Sequence[CameraFrame]) -> Body
         motions = [extractor.process(frame) for frame in frames]
         track_ms = 1e3 * (time.perf_counter() - began) / len(frames)
     pictures = [frame.rgb for frame in frames]
-    return BodyClip(name, rate, pictures, list(smooth_both_ways(motions)), track_bodies(pictures), track_ms)
+    return BodyClip(name, rate, pictures, list(smooth_both_ways(bridge(without_false_faces(motions)))), track_bodies(pictures), track_ms)
 
 
 def resampled(frames: Iterable[CameraFrame], rate: Fraction) -> Iterator[CameraFrame]:
