@@ -79,7 +79,8 @@ def track_clip(name: str, rate: Fraction, frames: Sequence[CameraFrame]) -> Body
         motions = [extractor.process(frame) for frame in frames]
         track_ms = 1e3 * (time.perf_counter() - began) / len(frames)
     pictures = [frame.rgb for frame in frames]
-    return BodyClip(name, rate, pictures, list(smooth_both_ways(bridge(without_false_faces(motions)))), track_bodies(pictures), track_ms)
+    shown = list(smooth_both_ways(bridge(without_false_faces(motions))))
+    return BodyClip(name, rate, pictures, shown, track_bodies(pictures), track_ms)
 
 
 def resampled(frames: Iterable[CameraFrame], rate: Fraction) -> Iterator[CameraFrame]:

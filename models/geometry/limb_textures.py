@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from kernels.mesh import Bucket, draw_mesh
 from models.geometry.constants import gather_rows
 from models.geometry.grid import box_grid
+from models.geometry.hidden_hands import HiddenHands, paint_hidden_hands, shapes_on_tiles
 from models.geometry.inpaint import blur, dilate, pull_push
 from models.geometry.limb_claims import Claim, finger_pieces
 from models.geometry.limb_curve import PIECE_TWINS
@@ -20,11 +21,21 @@ SHOWN = 0.5  # alpha from which a texel shows the limb
 END_BEGINS = 2.05  # s from which a hand or foot that nothing shows is left out: a guess would be a stump
 
 
-def paint_tiles(person: Tensor, claim: Claim, rest: Tensor, on_tile: Tensor, boxes: Tensor, shown: Tensor) -> Tensor:
+def paint_tiles(
+    person: Tensor,
+    claim: Claim,
+    rest: Tensor,
+    on_tile: Tensor,
+    boxes: Tensor,
+    shown: Tensor,
+    radii: Tensor,
+    hands: HiddenHands | None = None,
+) -> Tensor:
     """The tiles (B, K, 4, T, T), premultiplied RGB and alpha, T half the picture's side.
 
     person (B, 4, S, S): premultiplied colours and alpha. rest, on_tile (B, K, V, 2): the ribbons' vertices in the
-    picture, and on their tiles; boxes (B, K, 3): what the tiles show of it. shown (B, K): 0 or 1.
+    picture, and on their tiles; boxes (B, K, 3): what the tiles show of it. shown (B, K): 0 or 1. radii (B, L, ·, 2):
+    see `Outlines`. hands: those that the picture hides; None where there are none.
     """
     side, batch = person.shape[-1] // 2, (len(boxes), boxes.shape[1])
     own = box_grid(boxes.flatten(0, 1), side)
@@ -43,6 +54,11 @@ def paint_tiles(person: Tensor, claim: Claim, rest: Tensor, on_tile: Tensor, box
     guessed = ((s < END_BEGINS) | fingers).to(s.dtype)
     hidden = torch.lerp(guessed, twin[:, 3:], blur(twin_visible, 1).clamp(0, 1))
     alpha = covered * torch.lerp(hidden, colours[:, 3:], dilate(visible, EDGE)) * shown.flatten()[:, None, None, None]
+    if hands is not None:
+        shapes = shapes_on_tiles(on_tile, radii, boxes, side)
+        straight, whole, picture, places = (part.unflatten(0, batch) for part in (filled, alpha, colours, own))
+        filled, alpha = paint_hidden_hands(straight, whole, picture, places, shapes, hands)
+        filled, alpha = filled.flatten(0, 1), alpha.flatten(0, 1)
     return torch.cat([filled * alpha, alpha], 1).unflatten(0, batch)
 
 

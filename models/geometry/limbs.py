@@ -10,10 +10,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.geometry.constants import gather_rows
 from models.geometry.grid import smoothstep, to_box
+from models.geometry.hidden_hands import HiddenHands
 from models.geometry.inpaint import blur, dilate, pull_push
 from models.geometry.limb_claims import Areas, claim_pixels, palm_ends, torso_hull, within
 from models.geometry.limb_curve import (
+    FINGERS,
+    FOREARM_PIECES,
     LIMB_PIECES,
     LIMBS,
     LINES,
@@ -42,11 +46,14 @@ class Outlines(NamedTuple):
         L = 4 limbs, or of 14 with the fingers.
     shown: (B, K), 0 or 1, whether the picture shows a piece well enough to move it; K = 8, or 18 with the fingers.
     inside: (B, 4), left, upper, right and lower border of the picture itself; beyond, limbs are unseen. Canvas units.
+    hidden: (B, 2), 0 or 1, whether the left and the right hand hang beyond that border, so that they are painted; their
+        fingers count as shown. None: no hand does.
     """
 
     radii: Tensor
     shown: Tensor
     inside: Tensor
+    hidden: Tensor | None = None
 
 
 class Limbs(NamedTuple):
@@ -104,14 +111,15 @@ class Uncovered(NamedTuple):
 
 
 def build_limbs(
-    person: Tensor, head: Tensor, body: Tensor, hands: Tensor, outlines: Outlines
+    person: Tensor, head: Tensor, body: Tensor, hands: Tensor, outlines: Outlines, skin: Tensor
 ) -> tuple[Limbs, Uncovered]:
     """The limbs of B pictures, and what they leave behind on the body layer.
 
     person (B, 4, S, S): premultiplied colours of the person and alpha. head (B, 1, S, S): coverage by the head's
     surface, 0..1. body (B, 33, 4): joints. hands (B, 2, 21, 4): their points; used where the outlines have fingers.
+    skin (B, 3): colour of the face's.
     """
-    radii, shown, inside = outlines
+    radii, shown, inside, hidden = outlines
     size = person.shape[-1]
     polylines, pieces = limb_polylines(body), shown.shape[1]
     if pieces == PIECES:
@@ -122,8 +130,15 @@ def build_limbs(
     on_tile = to_box(rest.flatten(0, 1), boxes.flatten(0, 1)).unflatten(0, boxes.shape[:2])
     drawn, hull = draw_ribbons(rest, radii, size), torso_hull(body, size)
     ends = palm_ends(polylines, hands, shown)
-    claim = claim_pixels(drawn, Areas(person[:, 3], head[:, 0], hull, within(inside, size)), body, shown, ends)
-    tiles = paint_tiles(person, claim, rest, on_tile, boxes, shown)
+    painted, seen = None, shown
+    if hidden is not None and pieces == PIECES:
+        painted = HiddenHands(hidden, gather_rows(ends, FOREARM_PIECES), inside, skin)
+        seen = torch.cat(
+            [shown[:, :LIMB_PIECES], shown[:, LIMB_PIECES:] * (1 - hidden.repeat_interleave(FINGERS, 1))], 1
+        )
+    areas = Areas(person[:, 3], head[:, 0], hull, within(inside, size))
+    claim = claim_pixels(drawn, areas, body, seen, palm_ends(polylines, hands, seen))
+    tiles = paint_tiles(person, claim, rest, on_tile, boxes, shown, radii, painted)
     none = no_limbs(len(body), size, body.device)
     own = (tiles, boxes, polylines, across, on_tile, shown)
     found = Limbs(*(torch.cat([part, empty[:, part.shape[1] :]], 1) for part, empty in zip(own, none, strict=True)))

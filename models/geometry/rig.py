@@ -26,6 +26,7 @@ from models.geometry.grid_mesh import (
     visible_triangles,
 )
 from models.geometry.head_surface import HeadSurface, build_surface, inside_at_rest
+from models.geometry.hidden_hands import skin_colour
 from models.geometry.inpaint import dilate
 from models.geometry.kind import Kind
 from models.geometry.limbs import (
@@ -194,7 +195,7 @@ class Rig:
         behind = continued_behind(colours, coverage)
         limbs, uncovered = no_limbs(len(image), image.shape[-1], image.device), None
         if outlines is not None:
-            limbs, uncovered = build_limbs(colours, coverage, body, hands, outlines)
+            limbs, uncovered = build_limbs(colours, coverage, body, hands, outlines, skin_colour(image, face))
 
         def torso_of(whole: Tensor) -> Tensor:
             limbless = whole if uncovered is None else torch.lerp(whole, uncovered.behind, uncovered.share)

@@ -25,6 +25,7 @@ from streamer.rigging.face_fit import face_within
 from streamer.rigging.face_parts import has_lids, has_lips, is_flat_drawing
 from streamer.rigging.finger_outline import FingerOutlines, find_fingers
 from streamer.rigging.framing import BARE_HEAD, Framing, Layout, frame_rect, head_with_hair, skull_circle
+from streamer.rigging.hidden_hands import complete_hands
 from streamer.rigging.limb_outline import LimbOutlines, find_limbs
 from streamer.rigging.matting import coarse_matte
 from streamer.rigging.person_search import HeadBox, Person, choice_notes, choose_person, index_of
@@ -215,6 +216,7 @@ def build_rig(character: Character, device: torch.device | str, further: Sequenc
     def batch(array: Array) -> torch.Tensor:
         return torch.from_numpy(np.array(array, np.float32, order="C"))[None].to(device)
 
+    character, hidden = with_hands(character)
     outlines = every_outline(character)
     with torch.inference_mode():
         kind = kind_of(character, skull_fits(batch(character.alpha[None]), batch(character.face)))
@@ -230,7 +232,7 @@ def build_rig(character: Character, device: torch.device | str, further: Sequenc
             batch(character.foreground.transpose(2, 0, 1)),
             views,
             None if character.hands is None else batch(character.hands),
-            None if outlines is None else Outlines(*(batch(part) for part in outlines)),
+            None if outlines is None else Outlines(*map(batch, (*outlines, *hidden))),
             kind,
         )
     notes = [note for each in (character, *further) for note in each.notes]
@@ -249,6 +251,17 @@ def kind_of(character: Character, skull_fits: torch.Tensor) -> Kind:
     return Kind(*(skull_fits.new_tensor([known], dtype=torch.float32) for known in (
         is_head, lids, lips,
     )))  # fmt: skip
+
+
+def with_hands(character: Character) -> tuple[Character, tuple[Array, ...]]:
+    """A character with hands where the picture's border hides them, and which (2,) were added; () where none were."""
+    if character.body is None or character.limbs is None:
+        return character, ()
+    added = complete_hands(character.body, character.hands, character.limbs, character.fingers)
+    if added is None:
+        return character, ()
+    completed = replace(character, body=added.body, hands=added.hands, limbs=added.limbs, fingers=added.fingers)
+    return completed, (added.hidden,)
 
 
 def every_outline(character: Character) -> tuple[Array, Array, Array] | None:

@@ -87,18 +87,23 @@ def drawn_figure(size: int = 256, hands: Tensor | None = None, joints: Tensor | 
         for side in (0, 1):
             for start, end in pairwise(chain):
                 paint(near_bone(grid, body[0, start + side, :2], body[0, end + side, :2]), colour)
-    whole = torch.tensor([[-1.0, -1.0, 1.0, 1.0]])
-    radii, shown = torch.full((1, LIMBS, LIMB_SAMPLES, 2), RADIUS), torch.ones(1, LIMB_PIECES)
+    radii, shown, whole, _ = outlines()
     if hands is not None:
         for finger in hands[0, 0, 1:, :2].unflatten(0, (FINGERS, 4)):
             for start, end in pairwise(finger):
                 paint(near_bone(grid, start, end, FINGER_RADIUS), FINGER)
         fingers = torch.full((1, 2 * FINGERS, LIMB_SAMPLES, 2), 1.4 * FINGER_RADIUS)
         radii, shown = torch.cat([radii, fingers], 1), (torch.arange(PIECES) < PIECES - FINGERS).float()[None]
-    outlines = Outlines(radii, shown, whole)
+    every = Outlines(radii, shown, whole)
     image = picture.permute(2, 0, 1)[None]
     plate = torch.tensor(WALL)[None, :, None, None].expand_as(image)
-    return Rig.build(image, alpha[None, None], face, body, plate, image, hands=hands, outlines=outlines)
+    return Rig.build(image, alpha[None, None], face, body, plate, image, hands=hands, outlines=every)
+
+
+def outlines() -> Outlines:
+    """Those of the figure's limbs."""
+    radii, shown = torch.full((1, LIMBS, LIMB_SAMPLES, 2), RADIUS), torch.ones(1, LIMB_PIECES)
+    return Outlines(radii, shown, torch.tensor([[-1.0, -1.0, 1.0, 1.0]]))
 
 
 def near_bone(grid: Tensor, start: Tensor, end: Tensor, radius: float = RADIUS) -> Tensor:

@@ -69,6 +69,16 @@ def test_a_cut_before_one_wall_is_told_by_the_jump_of_the_face():
     assert camera.show(wall, 10, shift=(0.4, 0, 0)) == 1
 
 
+def test_someone_who_fills_much_of_a_picture_and_moves_fast_before_a_pale_wall_is_in_the_same_scene():
+    """The correlation of such pictures falls below that of a cut."""
+    tracker, wall = SceneTracker(), np.full((HEIGHT, WIDTH, 3), 230, np.uint8)
+    for i, at in enumerate(np.linspace(-0.6, 0.3, 6)):
+        motion = person(0.1 * i, shift=(float(at), 0, 0))
+        rgb, (x, y) = wall.copy(), to_pixels(motion.face[:, :2], wall.shape).mean(0).astype(int)
+        rgb[max(y - 20, 0) :, max(x - 12, 0) : x + 12] = 40
+        assert tracker.track(rgb, 0.1 * i, motion.face) == 0
+
+
 def test_someone_who_moves_is_in_the_same_scene():
     camera = Camera()
     for i in range(60):

@@ -1,0 +1,106 @@
+"""Hands that a picture's border hides: painted onto the tiles of their limbs, in the character's own skin.
+
+A driver raises hands that hang below the border of most pictures. Their shape is that of a usual hand, put where the
+forearm says that it is (`streamer/rigging/hidden_hands.py`), and what the picture shows of them stays as it is.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from kernels.mesh import Bucket, draw_mesh
+from models.geometry.constants import const_floats, gather_rows, scatter_rows
+from models.geometry.grid import smoothstep
+from models.geometry.limb_curve import FINGERS, FOREARM_PIECES, LIMB_PIECES, PIECES
+from models.geometry.ribbons import COLUMNS, LOOSE, piece_radii, ribbon_rows, ribbon_triangles
+
+HAND_PIECES = (*FOREARM_PIECES, *range(LIMB_PIECES, PIECES))  # forearms, then the fingers of both hands
+CHEEKS = (50, 280, 205, 425, 101, 330, 36, 266)  # landmarks on bare skin
+HAND_BEGINS = (1.93, 2.0)  # s of an arm over which a sleeve goes over into the hand
+PALM_ROUND = 0.06  # s over which a palm ends
+FINGER_ROOT = (-0.15, 0.35)  # s over which a finger comes out of its palm
+DARKER_AT_EDGE = 0.34  # of the brightness, at the outline of a finger, which is round
+DARKER_PALM = 0.16  # the same of a palm, which is flat
+TILE_WINDOW = 96  # texels, of a ribbon's largest triangle on its tile
+
+
+class HiddenHands(NamedTuple):
+    """The hands of B pictures that are painted, since the picture's border hides them.
+
+    hidden: (B, 2), 0 or 1, the left and the right one. ends: (B, 2), s of the arms at which their palms end. inside:
+    (B, 4), see `Outlines`. skin: (B, 3), colour of the face's skin.
+    """
+
+    hidden: Tensor
+    ends: Tensor
+    inside: Tensor
+    skin: Tensor
+
+
+class TileShapes(NamedTuple):
+    """The shapes of pieces on their tiles, (B · K, 1, T, T) each: s, d over the half width on its side, and coverage
+    0..1.
+    """
+
+    s: Tensor
+    fraction: Tensor
+    covered: Tensor
+
+
+def skin_colour(image: Tensor, face: Tensor) -> Tensor:
+    """(B, 3) the colour of the cheeks of landmarks (B, 478, ≥2) in pictures (B, 3, S, S), 0..1."""
+    cheeks = gather_rows(face, CHEEKS)[:, None, :, :2]
+    return F.grid_sample(image, cheeks, "bilinear", "border", False)[:, :, 0].median(-1).values
+
+
+def shapes_on_tiles(on_tile: Tensor, radii: Tensor, boxes: Tensor, side: int) -> TileShapes:
+    """The shapes of pieces with vertices on_tile (B, K, V, 2), half widths radii (B, L, ·, 2) and boxes (B, K, 3), on
+    tiles of `side` texels: also beyond the canvas.
+    """
+    sides = piece_radii(radii)
+    line = torch.linspace(-LOOSE, LOOSE, COLUMNS, device=on_tile.device).expand(*sides.shape[:3], -1)
+    texels = torch.where(line < 0, sides[..., :1], sides[..., 1:]) / boxes[..., 2, None, None] * (side / 2)
+    s = ribbon_rows(on_tile.shape[1], on_tile.device)[..., None].expand_as(line)
+    values = torch.stack([s, line, texels, torch.ones_like(s)], -1).flatten(0, 1).flatten(1, 2)
+    points = torch.cat([on_tile, line.abs().flatten(2)[..., None]], -1).flatten(0, 1)
+    drawn = draw_mesh(points, [Bucket(ribbon_triangles(on_tile.device), TILE_WINDOW)], values, side)
+    s, fraction, texels, inside = drawn.split(1, 1)
+    return TileShapes(s, fraction, ((1 - fraction.abs()) * texels + 0.5).clamp(0, 1) * (inside > 0.5))
+
+
+def paint_hidden_hands(
+    straight: Tensor, alpha: Tensor, picture: Tensor, places: Tensor, shapes: TileShapes, hands: HiddenHands
+) -> tuple[Tensor, Tensor]:
+    """Colours (B, 18, 3, T, T) and alpha (B, 18, 1, T, T) of tiles with the hands that are hidden.
+
+    straight, alpha: of the tiles without them. picture (B, 18, 4, T, T): what the picture has at their texels,
+    premultiplied; places (B, 18, T, T, 2): where these lie on the canvas. shapes: of these pieces.
+    """
+    arms = len(FOREARM_PIECES)
+    each = torch.cat([hands.hidden, hands.hidden.repeat_interleave(FINGERS, 1)], 1)[..., None, None, None]
+    own, whole, shown, places = (gather_rows(part, HAND_PIECES) for part in (straight, alpha, picture, places))
+    s, fraction, covered = (gather_rows(part.unflatten(0, alpha.shape[:2]), HAND_PIECES) for part in shapes)
+    low, high = hands.inside[:, None, None, None, :2], hands.inside[:, None, None, None, 2:]
+    inside = ((places > low) & (places < high)).all(-1)[:, :, None].to(alpha.dtype)
+    darker = const_floats((DARKER_PALM,) * arms + (DARKER_AT_EDGE,) * (2 * FINGERS), s.device)[:, None, None, None]
+    drawn = hands.skin[:, None, :, None, None] * (1 - darker * fraction.square().clamp_max(1))
+    # Sleeves go on as their shapes do, also where the canvas has nothing; then hands come out of them.
+    palm = 1 - smoothstep(-PALM_ROUND, 0.0, s[:, :arms] - hands.ends[..., None, None, None])
+    root = smoothstep(*FINGER_ROOT, s[:, arms:])
+    sleeve = torch.lerp(own[:, :arms], drawn[:, :arms], smoothstep(*HAND_BEGINS, s[:, :arms]))
+    made = torch.cat([sleeve, drawn[:, arms:]], 1)
+    made_alpha = covered * torch.cat([palm, root], 1)
+    # What the picture shows stays: of a finger, what of the person is where it lies.
+    person = shown[:, :, 3:]
+    own = torch.cat([own[:, :arms], shown[:, arms:, :3] / person[:, arms:].clamp_min(1e-3)], 1)
+    whole = torch.cat([whole[:, :arms], (made_alpha * person)[:, arms:]], 1)
+    made = torch.lerp(made, own, inside)
+    made_alpha = torch.lerp(made_alpha, whole, inside)
+    return (
+        scatter_rows(straight, HAND_PIECES, torch.where(each > 0, made, gather_rows(straight, HAND_PIECES))),
+        scatter_rows(alpha, HAND_PIECES, torch.where(each > 0, made_alpha, gather_rows(alpha, HAND_PIECES))),
+    )

@@ -1,0 +1,133 @@
+"""Hands that hang beyond the border of a picture: where a usual hand would be, so that a driver can raise them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from models.geometry.body import (
+    LEFT_ELBOW,
+    LEFT_INDEX,
+    LEFT_PINKY,
+    LEFT_THUMB,
+    LEFT_WRIST,
+    RIGHT_ELBOW,
+    RIGHT_INDEX,
+    RIGHT_PINKY,
+    RIGHT_THUMB,
+    RIGHT_WRIST,
+)
+from models.geometry.hand import HAND_WRIST, MIDDLE_ROOT
+from models.geometry.limb_curve import FINGERS, FOREARM_PIECES, LIMB_SAMPLES, limb_samples
+from streamer.rigging.canvas import Array
+from streamer.rigging.finger_outline import MIN_CONFIDENCE, FingerOutlines, finger_shapes, palm_width
+from streamer.rigging.limb_outline import LimbOutlines
+from streamer.tracking.limb_gate import body_size
+from streamer.tracking.motion import CONFIDENCE
+
+# Points of a hand that hangs, seen from its back, in lengths of the palm: towards the thumb, and along the forearm.
+SHAPE = (
+    (0.0, 0.0),
+    (0.28, 0.2), (0.5, 0.48), (0.62, 0.76), (0.68, 0.98),
+    (0.26, 0.98), (0.3, 1.42), (0.32, 1.68), (0.33, 1.9),
+    (0.03, 1.02), (0.04, 1.5), (0.045, 1.8), (0.05, 2.04),
+    (-0.18, 0.96), (-0.21, 1.4), (-0.23, 1.68), (-0.24, 1.91),
+    (-0.37, 0.85), (-0.42, 1.17), (-0.45, 1.38), (-0.47, 1.57),
+)  # fmt: skip
+PALM_SIZE = 0.25  # length of a palm in sizes of the body
+PALM_RANGE = (0.75, 1.35)  # of a palm that was found, over that
+# Half widths of a palm at these s of the arm, in its lengths: towards the thumb, and away from it.
+PALM_AT = (1.95, 2.0, 2.15, 2.3, 2.45, 2.57, 2.67, 3.1)
+THUMB_SIDE = (0.24, 0.24, 0.33, 0.38, 0.4, 0.4, 0.37, 0.3)
+OTHER_SIDE = (0.24, 0.24, 0.32, 0.36, 0.39, 0.38, 0.33, 0.2)
+FIRST_JOINT = 10  # point of a hand: the middle finger's joint after the knuckle
+NEAR_BORDER = 0.1  # lengths of the palm from the border, up to which that joint counts as beyond it
+SIDES = (
+    (LEFT_ELBOW, LEFT_WRIST, LEFT_INDEX, LEFT_PINKY, LEFT_THUMB),
+    (RIGHT_ELBOW, RIGHT_WRIST, RIGHT_INDEX, RIGHT_PINKY, RIGHT_THUMB),
+)
+JOINT_POINTS = (5, 17, 3)  # points of a hand that the joints of index, little finger and thumb are nearest to
+
+
+@dataclass(frozen=True)
+class CompletedHands:
+    """A body with hands where the picture's border hides them; what is shown is as it was.
+
+    body (33, 4), hands (2, 21, 4), limbs, fingers: as for `find_fingers`. hidden: (2,) float32, 1 for the left and the
+    right hand if it was added.
+    """
+
+    body: Array
+    hands: Array
+    limbs: LimbOutlines
+    fingers: FingerOutlines
+    hidden: Array
+
+
+def complete_hands(
+    body: Array, hands: Array | None, limbs: LimbOutlines, fingers: FingerOutlines | None
+) -> CompletedHands | None:
+    """Add the hands that hang beyond the picture's border on forearms that it shows; None where there are none.
+
+    body (33, 4), hands (2, 21, 4): joints and points, canvas units. fingers: of hands that the picture shows open.
+    """
+    found = np.zeros((2, len(SHAPE), 4), np.float32) if hands is None else hands.copy()
+    radii = np.zeros((2 * FINGERS, LIMB_SAMPLES, 2), np.float32) if fingers is None else fingers.radii.copy()
+    shown = np.zeros(2 * FINGERS, np.float32) if fingers is None else fingers.shown.copy()
+    body, arms, hidden = body.copy(), limbs.radii.copy(), np.zeros(2, np.float32)
+    for side, joints in enumerate(SIDES):
+        of_hand = slice(side * FINGERS, (side + 1) * FINGERS)
+        if limbs.shown.reshape(-1)[FOREARM_PIECES[side]] == 0 or shown[of_hand].any():
+            continue
+        elbow, wrist = body[joints[0], :2], body[joints[1], :2]
+        length = palm_length(body, found[side])
+        along = (wrist - elbow) / max(float(np.linalg.norm(wrist - elbow)), 1e-6)
+        points = usual_hand(wrist, along, length, side)
+        if not is_beyond(points if found[side, :, CONFIDENCE].min() < MIN_CONFIDENCE else found[side], length, limbs):
+            continue
+        hidden[side] = 1
+        found[side] = points
+        found[side, :, 2] = body[joints[1], 2]
+        body[list(joints[2:]), :2] = points[list(JOINT_POINTS), :2]
+        radii[of_hand] = palm_width(points) * finger_shapes()[..., None]
+        shown[of_hand] = 1
+        arms[side] = with_palm(arms[side], length, side)
+    if not hidden.any():
+        return None
+    return CompletedHands(body, found, replace(limbs, radii=arms), FingerOutlines(radii, shown), hidden)
+
+
+def palm_length(body: Array, hand: Array) -> float:
+    """Length of the palm of a body (33, 4), canvas units; as points (21, 4) of the hand tell it, where it was found."""
+    usual = PALM_SIZE * body_size(body)
+    if hand[:, CONFIDENCE].min() < MIN_CONFIDENCE:
+        return usual
+    own = float(np.linalg.norm(hand[MIDDLE_ROOT, :2] - hand[HAND_WRIST, :2]))
+    return float(np.clip(own, PALM_RANGE[0] * usual, PALM_RANGE[1] * usual))
+
+
+def usual_hand(wrist: Array, along: Array, length: float, side: int) -> Array:
+    """Points (21, 4) of a hand with a palm of this length at a wrist (2,) in the direction along (2,), of full
+    confidence. side: 0 the left hand, 1 the right one.
+    """
+    towards_thumb = np.array([-along[1], along[0]]) * (1 if side == 0 else -1)
+    places = wrist + length * (np.array(SHAPE) @ np.stack([towards_thumb, along]))
+    points = np.ones((len(SHAPE), 4), np.float32)
+    points[:, :2], points[:, 2] = places, 0
+    return points
+
+
+def is_beyond(points: Array, length: float, limbs: LimbOutlines) -> bool:
+    """Whether the fingers of a hand (21, 4) with a palm of this length lie beyond the picture's border."""
+    place, margin = points[FIRST_JOINT, :2], NEAR_BORDER * length
+    return bool(((place < limbs.inside[:2] + margin) | (place > limbs.inside[2:] - margin)).any())
+
+
+def with_palm(radii: Array, length: float, side: int) -> Array:
+    """Half widths (`LIMB_SAMPLES`, 2) of an arm that ends in a usual hand with a palm of this length."""
+    s = limb_samples(torch.device("cpu")).numpy()
+    thumb, other = (length * np.interp(s, PALM_AT, widths) for widths in (THUMB_SIDE, OTHER_SIDE))
+    palm = np.stack([other, thumb] if side == 0 else [thumb, other], -1)
+    return np.where(s[:, None] >= PALM_AT[0], palm, radii).astype(np.float32)
