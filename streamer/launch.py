@@ -43,7 +43,7 @@ from streamer.virtual_camera import VirtualCamera
 if TYPE_CHECKING:
     from streamer.osc.udp_ports import UdpPorts
 
-FIRST_FUNCTIONS = 200  # that numba compiles for a first start, half of them until the picture is prepared
+FIRST_FUNCTIONS = 200  # that numba compiles for a first start, some 50 more where the picture shows limbs
 
 
 class MadeEngine(NamedTuple):

@@ -88,6 +88,7 @@ class BatchDrawer:
                 session.stream = self._pipeline.open(avatar)
             elif session.stream.avatar is not avatar:
                 self._pipeline.swap(session.stream, avatar)
+            session.confirm(avatar)
             session.stream.set_effort(session.effort)
             tracked = pending.tracked
             further = session.characters - 1

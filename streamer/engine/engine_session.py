@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -71,7 +72,8 @@ class EngineSession:
     """A live session: camera pictures in, avatar frames out. Made by `Engine.admit`; tracks from `start` on.
 
     track: run in the tracking thread with this session, until `camera` and `motions` are closed.
-    avatar, controls, backdrop, paused, acts, mood: may be set from any thread.
+    avatar: drawn from the next frame on, see `wear`.
+    controls, backdrop, paused, acts, mood: may be set from any thread.
     stream: the session's state on the device; belongs to the engine's thread.
     camera: single-slot mailbox of received pictures, read by the tracking thread.
     sound: of the microphone, read by the tracking thread; on_sound is called with what is put into it.
@@ -101,6 +103,7 @@ class EngineSession:
         since: float = 0.0,
     ) -> None:
         self.avatar = avatar
+        self._coming: tuple[Avatar, Future[None]] | None = None  # the next avatar, and who waits for it
         self.since = since
         self.controls = controls
         self.backdrop: Backdrop | None = None
@@ -130,7 +133,7 @@ class EngineSession:
         self._feed = feed
         self._calibrate = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(track,), name="tracking", daemon=True)
-        self._start_lock = threading.Lock()
+        self._lock = threading.Lock()  # guards the start, the end and the next avatar
         self._started = False
         self._closed = False
         self.let_trackers_drive(controls.tracker)
@@ -157,6 +160,34 @@ class EngineSession:
         self._output.close()
         self._output = Mailbox()
         return self._output
+
+    def wear(self, avatar: Avatar) -> Future[None]:
+        """Have another avatar drawn from the next frame on. Callable from any thread.
+
+        The future is done once the engine has changed over to it and begins its first frame. Where it will not, the
+        future is done all the same: at once before `start`, else when the session closes or yet another avatar comes.
+        """
+        begun: Future[None] = Future()
+        begun.set_running_or_notify_cancel()  # nobody cancels it
+        with self._lock:
+            self.avatar = avatar
+            self._end_coming()
+            self._coming = avatar, begun
+            if self._closed or not self._started:
+                self._end_coming()
+        return begun
+
+    def confirm(self, avatar: Avatar) -> None:
+        """The engine begins a frame of this avatar. For the engine's thread."""
+        with self._lock:
+            if self._coming is not None and self._coming[0] is avatar:
+                self._end_coming()
+
+    def _end_coming(self) -> None:
+        """Nobody waits for the next avatar any longer. The caller holds the lock."""
+        coming, self._coming = self._coming, None
+        if coming is not None:
+            coming[1].set_result(None)
 
     def deliver(self, frame: AvatarFrame) -> None:
         """Put a drawn frame into the current output. Without an open one the frame is dropped, and its delay ends here,
@@ -221,15 +252,16 @@ class EngineSession:
 
     def start(self) -> None:
         """Start the tracking thread and in it the tracker. Does nothing when called again, and after `close`."""
-        with self._start_lock:
+        with self._lock:
             if not self._started and not self._closed:
                 self._started = True
                 self._thread.start()
 
     def close(self) -> None:
         """Close the mailboxes, which ends the tracking thread. Idempotent; callable from any thread."""
-        with self._start_lock:
+        with self._lock:
             self._closed = True
+            self._end_coming()
         for mailbox in (self.camera, self.motions, self._output):
             mailbox.close()
         self._schedule.wake()

@@ -29,7 +29,8 @@ COLOURS, ALPHA = slice(3), slice(3, 4)  # channels of composed frames
 class EagerFrame:
     """Renders with any generator; each stage is launched on its own and measured under its own name.
 
-    On a CPU, retarget and guidance are recorded when a picture is prepared.
+    On a CPU a first frame of each picture is drawn when it is prepared: what only its own frames need, as limbs do, is
+    recorded then, and compiled where this machine has not needed it before, which takes some 20 s.
     """
 
     def __init__(self, generator: Generator, device: torch.device) -> None:
@@ -47,7 +48,8 @@ class EagerFrame:
     def encode_reference(self, rig: Rig, views: Sequence[View] = ()) -> Reference:
         reference = self._generator.encode_reference(rig, views)
         if not self.batches:
-            self._guide((rig,), self._retarget((rig,), still_batch(rig)))  # recorded here, not in the first live frame
+            still = FrameBatch([self.open(reference)], [rig], [rig], still_batch(rig), [None], alpha=True)
+            self.draw(still, Stopwatch(self.device))
         return reference
 
     def open(self, reference: Reference) -> State:
@@ -79,7 +81,11 @@ class EagerFrame:
         return planes
 
     def _stacked(self, rigs: Sequence[Rig]) -> Rig:
-        """The rigs as one batch, kept while the same pictures are live."""
+        """The rigs as one batch, kept while the same pictures are live. A single one is itself, and not kept: one
+        thread prepares a picture while another draws.
+        """
+        if len(rigs) == 1:
+            return rigs[0]
         if self._stack is None or not _same(self._stack[0], rigs):
             self._stack = (list(rigs), _together(rigs))
         return self._stack[1]

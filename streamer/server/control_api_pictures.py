@@ -75,8 +75,7 @@ class PictureChoices:
         Raises UnknownPictureError, BusyError, TooFastError, TooLargeError, PictureError.
         """
         if choice == "start":
-            with pictures.by_program():
-                pictures.change_to_start()
+            pictures.change_to_start(by_program=True)
             return pictures.start_name
         if choice.startswith(KEPT):
             return self._use_kept(pictures, choice)
@@ -89,8 +88,7 @@ class PictureChoices:
         if len(self._ids) > MAX_IDS:
             self._ids.popitem(last=False)
         try:
-            with pictures.by_program():
-                pictures.use_kept(name, (key,))
+            pictures.use_kept(name, (key,), by_program=True)
         except NotKeptError:
             with pictures.upload():
                 await self._limiters.uploads.wait(address)
@@ -108,15 +106,13 @@ class PictureChoices:
 
     async def _prepare(self, pictures: SessionPictures, data: bytes, name: str, key: str) -> None:
         picture = await self._executors.decode(partial(self._decoder.load, data, name))
-        with pictures.by_program():
-            pictures.change(picture, name, key)
+        pictures.change(picture, name, key, by_program=True)
 
     def _use_kept(self, pictures: SessionPictures, choice: str) -> str:
         for key, avatar in pictures.kept:
             if self._id(key) == choice:
                 name = avatar.picture.name if avatar.picture is not None else "picture"
-                with pictures.by_program():
-                    pictures.use_kept(name, key)
+                pictures.use_kept(name, key, by_program=True)
                 return name
         raise UnknownPictureError
 

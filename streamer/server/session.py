@@ -77,7 +77,7 @@ class Session:
         self.controls = SessionControls(services.settings, services.backdrop)
         self.controls.acts.on_programs_change = self._on_programs_change
         self.pictures = SessionPictures(
-            services, self.id, self.send, lambda: self.controls.current.framing, self._check_room, self._on_avatar
+            services, self.id, self.send, lambda: self.controls.current.framing, self._check_room, self._wear
         )
         self.film = SessionFilm(services.films, self.send)
         self._engine = services.engine
@@ -304,9 +304,10 @@ class Session:
         if self._engine_session is not None:
             self._engine.check_room(self._engine_session, avatar)
 
-    def _on_avatar(self, avatar: Avatar) -> None:
+    async def _wear(self, avatar: Avatar) -> None:
+        """Have this avatar drawn from now on. Returns once its first frame begins; at once where nothing is drawn."""
         if self._engine_session is not None:
-            self._engine_session.avatar = avatar
+            await asyncio.wrap_future(self._engine_session.wear(avatar))
 
     def _on_engine_failure(self, failure: KagamiError) -> None:
         """Called by the engine session, in the thread in which it failed."""

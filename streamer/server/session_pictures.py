@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, NamedTuple
 
 from streamer.errors import BusyError, KagamiError, NotKeptError
@@ -39,15 +40,15 @@ class Change(NamedTuple):
 
     name, views: names of its pictures. key: what it is prepared from. begin: has it prepared. refusable: the picture,
     and its key, that is kept if points of it are missing or wrong. by_program: whether another program than the page
-    chose it.
+    chose it, as the page is told.
     """
 
     name: str
     views: list[str]
     key: CharacterKey
     begin: Callable[[], Future[Avatar]]
-    refusable: tuple[Picture, str] | None
-    by_program: bool
+    refusable: tuple[Picture, str] | None = None
+    by_program: bool = False
 
 
 class SessionPictures:
@@ -56,7 +57,8 @@ class SessionPictures:
     avatar: in use, made from the character's pictures. name: of the first of them. status: of the picture that was
     prepared last; None before the first one.
     session: its secret name. send: sends a message to the page. framing: the frame that is chosen now. check_room:
-    raises KagamiError for an avatar that finds no room. on_change: takes the new avatar.
+    raises KagamiError for an avatar that finds no room. draw: has an avatar drawn from now on, and returns once its
+    first frame begins, so that the page is told of what it will see.
     """
 
     def __init__(
@@ -66,7 +68,7 @@ class SessionPictures:
         send: Callable[[ServerMessage], Awaitable[None]],
         framing: Callable[[], Framing],
         check_room: Callable[[Avatar], None],
-        on_change: Callable[[Avatar], None],
+        draw: Callable[[Avatar], Awaitable[None]],
     ) -> None:
         self.avatar = services.avatar
         self.name = services.name
@@ -81,8 +83,8 @@ class SessionPictures:
         self._send = send
         self._framing = framing
         self._check_room = check_room
-        self._on_change = on_change
-        self._by_program = False
+        self._draw = draw
+        self._swapping = asyncio.Lock()  # held from a change of the avatar until it is drawn and told
         self._shown = False
         self._uploading = False
         self._closed = False
@@ -117,19 +119,10 @@ class SessionPictures:
         """What this session has prepared and can use again at once."""
         return self._prepared.of(self._session)
 
-    @contextlib.contextmanager
-    def by_program(self) -> Iterator[None]:
-        """What is changed while this context is open is told to the page as chosen by another program."""
-        self._by_program = True
-        try:
-            yield
-        finally:
-            self._by_program = False
-
     def wear(self, avatar: Avatar, name: str, key: CharacterKey) -> None:
-        """Use an avatar that another session used, from the start on."""
-        self.name, self._key = name, key
-        self._use(avatar)
+        """Use an avatar from now on: here alone, as where another session used it, before anything is drawn."""
+        self.avatar, self.name, self._key = avatar, name, key
+        self._prepared.put(self._session, key, avatar)
 
     def close(self) -> list[asyncio.Task[None]]:
         """Change nothing any more. Returns the tasks that may still run, for the caller to cancel."""
@@ -150,23 +143,22 @@ class SessionPictures:
         finally:
             self._uploading = False
 
-    def change(self, picture: Picture, name: str, key: str) -> None:
+    def change(self, picture: Picture, name: str, key: str, by_program: bool = False) -> None:
         """Prepare another picture in the background and use it from the next frame after that; within `upload`.
 
-        key: what it is prepared from, see `change_back`. Points that `hold_points` was given are used once.
+        key: what it is prepared from, see `change_back`. Points that `hold_points` was given are used once, for the
+        page's next picture. by_program: see `Change`.
         """
-        if self._by_program:  # points are held for the page's next picture
-            self._change(picture, name, key, None)
-            return
-        points, self._next_points = self._next_points, None
-        self._change(picture, name, key, points)
+        points = None
+        if not by_program:
+            points, self._next_points = self._next_points, None
+        self._change(picture, name, key, points, by_program)
 
-    def _change(self, picture: Picture, name: str, key: str, points: Points | None) -> None:
+    def _change(self, picture: Picture, name: str, key: str, points: Points | None, by_program: bool = False) -> None:
         self._refused = None
         own = (_key_with(key, points),)
-        self._prepare_in_background(
-            name, [], own, lambda: self._engine.pictures.prepare(picture, self._framing(), points), (picture, key)
-        )
+        begin = partial(self._engine.pictures.prepare, picture, self._framing(), points)
+        self._begin(Change(name, [], own, begin, (picture, key), by_program))
 
     def change_back(self, name: str, key: str) -> None:
         """Use a picture that this session prepared before, with the points that `hold_points` was given.
@@ -176,12 +168,12 @@ class SessionPictures:
         self.use_kept(name, (_key_with(key, self._next_points),))
         self._next_points = None
 
-    def change_to_start(self) -> None:
-        """Use the picture that the session began with. Raises BusyError."""
+    def change_to_start(self, by_program: bool = False) -> None:
+        """Use the picture that the session began with. by_program: see `Change`. Raises BusyError."""
         self._check_idle()
         avatar, name = self._start
         kept = self._prepared.get(self._session, self._start_key) or avatar
-        self._prepare_in_background(name, kept.views, self._start_key, lambda: _done(kept))
+        self._begin(Change(name, kept.views, self._start_key, partial(_done, kept), by_program=by_program))
 
     def hold_points(self, points: Points | None) -> None:
         """Keep hand-placed points for the next picture; None for none."""
@@ -197,11 +189,8 @@ class SessionPictures:
             self._change(picture, picture.name, key, points)
             return
         picture, (first, *further) = self.editable(False)[0], self._key
-        known = self.avatar.characters[1:]
-        self._prepare_in_background(
-            self.name, self.avatar.views, (_key_with(first, points), *further),
-            lambda: self._engine.pictures.prepare(picture, self._framing(), points, known),
-        )  # fmt: skip
+        begin = partial(self._engine.pictures.prepare, picture, self._framing(), points, self.avatar.characters[1:])
+        self._begin(Change(self.name, self.avatar.views, (_key_with(first, points), *further), begin))
 
     def editable(self, refused: bool) -> tuple[Picture, Avatar | None]:
         """The picture whose points can be placed, and its avatar: the one in use, or the refused one, which has none:
@@ -224,12 +213,8 @@ class SessionPictures:
         picture, views = avatar.picture, [] if person == EVERY_PERSON else avatar.characters[1:]
         if picture is None or person == avatar.person:
             return
-        self._prepare_in_background(
-            self.name,
-            [view.picture.name for view in views],
-            self._key[: 1 + len(views)],
-            lambda: self._engine.pictures.prepare(picture, self._framing(), None, views, person),
-        )
+        begin = partial(self._engine.pictures.prepare, picture, self._framing(), None, views, person)
+        self._begin(Change(self.name, [view.picture.name for view in views], self._key[: 1 + len(views)], begin))
 
     def check_room_for_view(self) -> None:
         """Raises TooManyViewsError if the character has as many pictures as it may have."""
@@ -239,10 +224,8 @@ class SessionPictures:
     def add_view(self, picture: Picture, key: str) -> None:
         """Prepare the character with one more picture, as `change` does. Raises TooManyViewsError."""
         self.check_room_for_view()
-        known, views = self.avatar.characters, [*self.avatar.views, picture.name]
-        self._prepare_in_background(
-            self.name, views, (*self._key, key), lambda: self._engine.pictures.add_view(picture, known)
-        )
+        begin = partial(self._engine.pictures.add_view, picture, self.avatar.characters)
+        self._begin(Change(self.name, [*self.avatar.views, picture.name], (*self._key, key), begin))
 
     def add_view_back(self, key: str) -> None:
         """Use the character with a view with which it was prepared before. Raises NotKeptError, BusyError."""
@@ -255,7 +238,7 @@ class SessionPictures:
         kept = [character for i, character in enumerate(self.avatar.characters) if i != index + 1]
         views = [character.picture.name for character in kept[1:]]
         key = tuple(each for i, each in enumerate(self._key) if i != index + 1)
-        self._prepare_in_background(self.name, views, key, lambda: self._engine.pictures.rebuild(kept))
+        self._begin(Change(self.name, views, key, partial(self._engine.pictures.rebuild, kept)))
 
     def show(self) -> None:
         """The avatar is seen now: have it prepared for the chosen frame if it is not."""
@@ -273,25 +256,20 @@ class SessionPictures:
         if self.is_busy:
             raise BusyError
 
-    def use_kept(self, name: str, key: CharacterKey) -> None:
-        """Use an avatar of `kept`, with its views, under this name. Raises NotKeptError, BusyError."""
+    def use_kept(self, name: str, key: CharacterKey, by_program: bool = False) -> None:
+        """Use an avatar of `kept`, with its views, under this name. by_program: see `Change`.
+
+        Raises NotKeptError, BusyError.
+        """
         self._check_idle()
         avatar = self._prepared.get(self._session, key)
         if avatar is None:
             raise NotKeptError
-        self._prepare_in_background(name, avatar.views, key, lambda: _done(avatar))
+        self._begin(Change(name, avatar.views, key, partial(_done, avatar), by_program=by_program))
 
-    def _prepare_in_background(
-        self,
-        name: str,
-        views: list[str],
-        key: CharacterKey,
-        begin: Callable[[], Future[Avatar]],
-        refusable: tuple[Picture, str] | None = None,
-    ) -> None:
-        """Use the avatar that `begin` prepares. For the other arguments see `Change`."""
+    def _begin(self, change: Change) -> None:
+        """Prepare a change in the background."""
         if not self._closed:
-            change = Change(name, views, key, begin, refusable, self._by_program)
             self._prepare_task = asyncio.get_running_loop().create_task(self._prepare(change))
 
     async def _prepare(self, change: Change) -> None:
@@ -312,9 +290,10 @@ class SessionPictures:
             "ready", name, avatar.width, avatar.height, avatar.notes, views=avatar.views, people=avatar.people,
             person=avatar.person, heads=avatar.heads, chosen=avatar.chosen, by_program=by_program,
         )  # fmt: skip
-        self.name, self._key = name, key
-        await self._tell(ready)
-        self._use(avatar)
+        async with self._swapping:
+            self.wear(avatar, name, key)
+            await self._draw(avatar)
+            await self._tell(ready)
         if self._shown:
             self.show()  # the frame may have been changed meanwhile
 
@@ -334,25 +313,22 @@ class SessionPictures:
                 continue
             assert avatar.picture is not None
             await self._send(PictureStatus("framing", self.name, views=avatar.views))
-            coming = self._engine.pictures.prepare(
-                avatar.picture, framing, avatar.points, avatar.characters[1:], avatar.person
-            )
             try:
+                coming = self._engine.pictures.prepare(
+                    avatar.picture, framing, avatar.points, avatar.characters[1:], avatar.person
+                )
                 framed = await asyncio.wrap_future(coming)
             except KagamiError as error:
                 await self._send(Error.of(error))
                 framed = avatar
-            chosen = framed if self.avatar is avatar else self.avatar
-            await self._send(PictureStatus("framed", self.name, chosen.width, chosen.height, views=chosen.views))
-            if self.avatar is avatar:
-                self._use(framed)
+            async with self._swapping:
+                if self.avatar is avatar and framed is not avatar:
+                    self.wear(framed, self.name, self._key)
+                    await self._draw(framed)
+                now = self.avatar
+                await self._send(PictureStatus("framed", self.name, now.width, now.height, views=now.views))
             if framed is avatar:
                 return
-
-    def _use(self, avatar: Avatar) -> None:
-        self.avatar = avatar
-        self._prepared.put(self._session, self._key, avatar)
-        self._on_change(avatar)
 
 
 def _done(avatar: Avatar) -> Future[Avatar]:

@@ -8,7 +8,7 @@ from streamer.effort import FULL
 from streamer.engine import engine_session, governor
 from streamer.generation.controls import Controls
 from streamer.runtime.meter import RECEIVED, TOTAL
-from tests.support.engines import admit, received, running, take, until
+from tests.support.engines import TIMEOUT_S, admit, received, running, take, until
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
 
 
@@ -49,3 +49,20 @@ def test_session_tracks_nothing_before_its_start() -> None:
         session.start()  # too late
         session.join()
         assert not made and not session.has_tracker
+
+
+def test_session_tells_once_another_avatar_is_drawn_and_at_its_end_where_none_is() -> None:
+    green = FakeAvatar(32, 32, (9, 99, 9))
+    with running() as engine:
+        early = engine.admit(FakeAvatar(32, 32), Controls(), lambda failure: None)
+        assert early.wear(green).done(), "nothing is drawn before the start"
+        session, _ = admit(engine)
+        take(session.new_output())
+        session.wear(green).result(TIMEOUT_S)
+        assert session.stream is not None and session.stream.avatar is green
+        never = FakeAvatar(32, 32)
+        first = session.wear(never)
+        session.wear(green)
+        assert first.done(), "another one came before"
+        engine.leave(session)
+        assert session.wear(never).done(), "it has ended"

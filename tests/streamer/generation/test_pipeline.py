@@ -27,6 +27,7 @@ from streamer.generation.eager_frame import EagerFrame
 from streamer.generation.factory import make_pipeline
 from streamer.generation.generator import GeometryGenerator, Reference
 from streamer.generation.pipeline import AvatarPipeline
+from streamer.generation.recorded_function import RecordedFunction
 from streamer.generation.stream import FrameRequest
 from streamer.options import Background
 from streamer.rigging.backdrop import Backdrop, cover_canvas
@@ -96,6 +97,15 @@ def test_smaller_canvas_makes_frames_of_the_same_size_and_place(
     assert np.abs(blurred[0] - blurred[1]).mean() < 1 and np.abs(blurred[0] - blurred[1]).max() < 40
     sharp = [cv2.Laplacian(frame.rgb[..., 1], cv2.CV_32F).std() for frame in (whole, coarse)]
     assert sharp[1] < 0.9 * sharp[0], "it was drawn with as many pixels"
+
+
+def test_first_frame_of_a_picture_finds_all_recorded_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the engine's thread, and with it every session, would wait for recordings and for numba."""
+    made = make_pipeline("geometry", size=96)
+    avatar = made.prepare(load_picture(AVATAR))
+    monkeypatch.setattr(RecordedFunction, "_record", lambda *_: pytest.fail("a frame waits for a recording"))
+    still = still_of(avatar)
+    made.draw([FrameRequest(made.open(avatar), still, still, SIDE_BY_SIDE)])
 
 
 def test_mirror_reverses_the_motion(pipeline: AvatarPipeline, avatar: Avatar) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
+import random
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,7 +17,10 @@ import pytest
 from PIL import Image
 
 from streamer.rigging.picture import Picture
-from tests.support.fakes import FakeAvatar, FakeCharacter, FakePipeline
+from streamer.server import server_messages, session_pictures
+from streamer.server.page_messages import Control
+from streamer.server.session import Session
+from tests.support.fakes import FakeAvatar, FakeCharacter, FakePipeline, FakeStream
 from tests.support.heif import heic
 from tests.support.page import UNLIMITED, Page, serving, socket_url
 from tests.support.server_checks import http_request, png
@@ -211,3 +217,71 @@ async def test_picture_of_a_session_is_sent_in_a_format_that_every_browser_shows
             assert np.abs(np.subtract(image.convert("RGB").getpixel((40, 30)), GREEN)).max() < 12
         stranger = await http_request(mine.address, "GET", "/api/picture", params={"session": "nobody"})
         assert stranger.status_code == 404
+
+
+@asynccontextmanager
+async def live_session(pipeline: FakePipeline) -> AsyncIterator[tuple[str, Session]]:
+    """A session that is drawn, without a connection: its frames are not sent. And the server's address."""
+    async with serving(pipeline=pipeline, limits=UNLIMITED) as (address, server), Page(socket_url(address)) as page:
+        session = server.conversations.sessions[(await page.hello())["session"]]
+        engine_session = await session.enter_engine()
+        assert engine_session is not None
+        engine_session.start()
+        await page.wait_until(lambda: session.newest_frame is not None, "a frame")
+        yield address, session
+
+
+async def test_picture_is_ready_once_the_engine_has_changed_over_to_it() -> None:
+    class Slow(FakePipeline):
+        begun, may_end = threading.Event(), threading.Event()
+
+        def swap(self, stream: FakeStream, avatar: FakeAvatar) -> None:
+            self.begun.set()
+            assert self.may_end.wait(20)
+            super().swap(stream, avatar)
+
+    pipeline = Slow(size=128)
+    async with live_session(pipeline) as (address, session):
+        pictures = session.pictures
+        query = {"session": session.id, "name": "green.png"}
+        await http_request(address, "PUT", "/api/picture", params=query, content=png(GREEN))
+        assert await asyncio.to_thread(pipeline.begun.wait, 20)
+        assert pictures.status is not None and pictures.status.stage == "preparing" and pictures.is_busy
+        assert (pictures.name, pictures.avatar.picture.name) == ("green.png", "green.png")  # type: ignore[union-attr]
+        pipeline.may_end.set()
+        while pictures.is_busy:
+            await asyncio.sleep(0.01)
+        assert pictures.status.stage == "ready"
+
+
+async def test_what_is_told_of_a_picture_is_always_true_of_what_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_pictures, "REFRAME_DELAY_S", 0.002)
+    colours = {f"{shade}.png": (shade, 255 - shade, 40) for shade in (30, 90, 150)}
+    async with live_session(FakePipeline(size=64)) as (_, session):
+        pictures, wrong, ready = session.pictures, [], 0
+
+        def check(message: server_messages.ServerMessage) -> None:
+            nonlocal ready
+            if isinstance(message, server_messages.PictureStatus) and message.stage in ("ready", "framed"):
+                ready += message.stage == "ready"
+                drawn: Any = session.engine_session.stream.avatar  # type: ignore[union-attr]
+                told = colours[message.name], message.width, message.height
+                if told != (drawn.colour, drawn.width, drawn.height) or pictures.avatar is not drawn:
+                    wrong.append((message, drawn))
+
+        session.on_message = check
+        chance = random.Random(5)
+        for number in range(60):
+            name = chance.choice(list(colours))
+            if number < 6 or chance.random() < 0.5:
+                with pictures.upload():
+                    picture = Picture(np.full((8, 8, 4), (*colours[name], 255), np.uint8), name)
+                    pictures.change(picture, name, f"{name} {number % 5}")
+            else:
+                kept = chance.choice(pictures.kept)
+                pictures.use_kept(kept[1].picture.name, kept[0])  # type: ignore[union-attr]
+            while pictures.is_busy:
+                if chance.random() < 0.1:
+                    await session.handle(Control(aspect=chance.choice(["1:1", "16:9", "9:16"])))
+                await asyncio.sleep(chance.choice([0, 0.001, 0.005]))
+        assert ready == 60 and not wrong
