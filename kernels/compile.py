@@ -13,6 +13,7 @@ from numba import njit
 from numba.core import event
 
 from kernels.cache_folder import temporary_cache_folder
+from kernels.code_cache import CodeCache
 
 _log = logging.getLogger(__name__)
 
@@ -46,20 +47,22 @@ def compiled_functions() -> int:
 def compile_cached(**options: Any) -> Callable[[Function], Function]:
     """Decorator: `numba.njit` without the interpreter's lock, whose machine code is kept for the next start.
 
-    options: of `numba.njit`. The code is kept in the module's `__pycache__`, else in the user's cache folder, else in
-    `temporary_cache_folder`; where nothing can be written, the function is compiled at every start.
+    options: of `numba.njit`. The code is kept, see `CodeCache`, in the module's `__pycache__`, else in the user's cache
+    folder, else in `temporary_cache_folder`; where nothing can be written, the function is compiled at every start.
     """
 
     def decorate(function: Function) -> Function:
+        compiled = njit(nogil=True, **options)(function)
         try:
-            return njit(nogil=True, cache=True, **options)(function)
+            compiled._cache = CodeCache(function)
         except RuntimeError:  # numba finds no folder that it can write
             folder = temporary_cache_folder()
             if folder is None:
                 _warn_uncached()
-                return njit(nogil=True, **options)(function)
+                return compiled
             keep_compiled_code_in(folder)
-            return njit(nogil=True, cache=True, **options)(function)
+            compiled._cache = CodeCache(function)
+        return compiled
 
     return decorate
 
