@@ -20,7 +20,7 @@ from av import VideoFrame
 from streamer.camera import ReceivedFrame
 from streamer.engine.engine import Engine
 from streamer.errors import KagamiError, SessionError
-from streamer.frames import AvatarFrame, CameraFrame
+from streamer.frames import CameraFrame
 from streamer.generation.controls import Controls
 from streamer.runtime import worker_process as worker_process_module
 from streamer.runtime.memory import process_tree, resident_bytes
@@ -40,6 +40,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine is no hanging tracker."""
     monkeypatch.setattr(tracker_process_module, "ANSWER_TIMEOUT_S", 30.0)
     monkeypatch.setattr(tracker_process_module, "STILL_TIMEOUT_S", 30.0)
+    monkeypatch.setattr(tracker_process_module, "START_TIMEOUT_S", 150.0)
 
 
 class ProcessIdTracker(FakeTracker):
@@ -337,26 +338,32 @@ def test_close_kills_a_process_that_hangs_between_two_calls(monkeypatch: pytest.
 
 @needs_sigstop
 def test_engine_draws_and_closes_while_a_tracker_process_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = Engine(FakePipeline(size=32), partial(TrackerProcess, ProcessIdTracker), fps=60, max_sessions=2)  # type: ignore[arg-type]
+    # From the first call on: one that waits as long as the other tests' would still wait when frames of earlier calls
+    # have been taken.
+    monkeypatch.setattr(tracker_process_module, "ANSWER_TIMEOUT_S", 0.5)
+    made: list[TrackerProcess] = []
+
+    def make_tracker() -> TrackerProcess:
+        made.append(TrackerProcess(ProcessIdTracker))
+        return made[-1]
+
+    engine = Engine(FakePipeline(size=32), make_tracker, fps=60, max_sessions=2)  # type: ignore[arg-type]
     engine.start()
     failures: list[KagamiError] = []
     session = engine.admit(FakeAvatar(), Controls(), failures.append)  # type: ignore[arg-type]
     session.start()
     frames = session.new_output()
 
-    def send_and_take() -> AvatarFrame:
+    def send_and_take() -> None:
         session.camera.put(ReceivedFrame(VideoFrame.from_ndarray(picture().rgb, format="rgb24"), time.monotonic()))
-        frame = frames.get(20)
-        assert frame is not None, "no frame came"
-        return frame
+        assert frames.get(20) is not None, "no frame came"
 
     while session.state.phase != "live":
-        frame = send_and_take()
-    process = psutil.Process(int(frame.captured))
+        send_and_take()
+    started = made[0]._worker._process
+    assert started is not None
+    process = psutil.Process(started.pid)
     try:
-        monkeypatch.setattr(tracker_process_module, "ANSWER_TIMEOUT_S", 0.5)
-        for _ in range(2):
-            send_and_take()  # so that no call waits as long as before
         os.kill(process.pid, signal.SIGSTOP)
         while session.state.responding:
             send_and_take()
