@@ -40,6 +40,11 @@ HULL_HIPS = 1.35  # width of the torso's hull at the hips over their distance
 HULL_DEPTH = 0.2  # half of a torso's depth from front to back, over the length of the spine
 ON_PERSON = 0.5  # alpha from which a pixel beside the torso is the person's
 HIDDEN_WIDTH = 0.7  # half widths that a leg keeps where something covers it
+HAND_FROM = 1.85  # s of an arm from which bare skin beside it is the hand's
+STRIP_DIVISOR = 64  # of the canvas's side: half the width up to which what stays beside a limb goes with it
+SKIN_TINT, SKIN_LIGHT = 0.2, 0.8  # logs of colour and of brightness by which skin may differ from the face's
+DARK = 0.1  # added before the logarithm
+SKIN_CLOTHES = 0.2  # share of skin's colour on a torso from which clothes count as having it
 NO_CLAIM = 1000.0  # rank of a pixel that a piece does not hold
 
 
@@ -62,13 +67,15 @@ class Areas(NamedTuple):
     """What B pictures show where, besides limbs.
 
     alpha, head, hull: (B, S, S), 0..1, coverage by the person, by the head, and by the torso's hull.
-    in_picture: (B, S, S), bool, where the canvas shows the picture itself.
+    in_picture, skin: (B, S, S), bool, where the canvas shows the picture itself, and where the person has the colour of
+    their face's skin.
     """
 
     alpha: Tensor
     head: Tensor
     hull: Tensor
     in_picture: Tensor
+    skin: Tensor
 
 
 def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends: Tensor) -> Claim:
@@ -77,7 +84,7 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
     drawn (B, K, 4, S, S): from `draw_ribbons`. body (B, 33, 4): joints. shown (B, K): 0 or 1, see `Outlines`. ends
     (B, K): see `Claim`.
     """
-    alpha, head, hull, in_picture = areas
+    alpha, head, hull, in_picture, skin = areas
     size, pieces = drawn.shape[-1], drawn.shape[1]
     s, fraction, radius, inside = drawn.unbind(2)
     inside = inside * shown[..., None, None] > 0.5
@@ -101,6 +108,14 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
         core &= (s < ends[..., None, None]) | (~on_hull & (alpha > ON_PERSON)[:, None])
         beyond_root = s > const_floats(piece_roots(pieces), s.device)[:, None, None]
         under_root, core, loose = core & ~beyond_root, core & beyond_root, loose & beyond_root
+    # Bare skin beside a hand is the hand's, whatever it lies before, and so is what would stay as a thin strip.
+    bare = (
+        inside & (s > HAND_FROM) & arms(pieces, s.device)[:, None, None] & (skin & in_picture & ~on_head[:, 0])[:, None]
+    )
+    loose |= bare & ~core & (distance > 1)
+    strips = thin_parts((alpha > ON_PERSON) & ~(core | loose).any(1), on_hull[:, 0] | on_head[:, 0], size)
+    segments = torch.arange(pieces, device=s.device) < LIMB_PIECES
+    loose |= inside & (distance > 1) & segments[:, None, None] & (strips & (alpha > 0.02))[:, None]
     # Of several pieces whose shapes hold a pixel the nearest one has it; of loose pixels the closest piece does.
     # Fingers go before, and among them the closest one has it.
     rank = torch.where(core, nearness, torch.where(loose, PIECES + distance, NO_CLAIM))
@@ -127,6 +142,30 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
         taken |= fingers & inside & (distance < FINGER_RIM) & ~on_head
     taken = taken.any(1, keepdim=True).to(s.dtype)
     return Claim(covered, visible.to(s.dtype), taken, ends)
+
+
+def thin_parts(rest: Tensor, torso: Tensor, size: int) -> Tensor:
+    """(B, S, S) bool, what of the rest of a person without limbs (B, S, S), bool, is thin: it goes when rest and torso
+    (B, S, S), bool, are made narrower and wider again.
+    """
+    radius = max(1, size // STRIP_DIVISOR)
+    solid = (rest | torso)[:, None].to(torch.float32)
+    opened = dilate(1 - dilate(1 - solid, radius), radius)[:, 0] > 0.5
+    return rest & ~opened
+
+
+def is_skin(person: Tensor, skin: Tensor, head: Tensor, hull: Tensor) -> Tensor:
+    """(B, S, S) bool, where a person (B, 4, S, S), premultiplied, has a colour (B, 3), in any light; nowhere on one
+    whose clothes have it as well. head, hull: (B, S, S), see `Areas`.
+    """
+    straight = person[:, :3] / person[:, 3:].clamp_min(1e-3)
+    change = (straight + DARK).log() - (skin[..., None, None] + DARK).log()
+    light = change.mean(1)
+    alike = ((change - light[:, None]).abs().amax(1) < SKIN_TINT) & (light.abs() < SKIN_LIGHT)
+    alike &= person[:, 3] > ON_PERSON
+    clothes = (hull > ON_PERSON) & (head < ON_PERSON)
+    share = (alike & clothes).sum((1, 2)) / clothes.sum((1, 2)).clamp_min(1)
+    return alike & (share < SKIN_CLOTHES)[:, None, None]
 
 
 def palm_ends(polylines: Tensor, hands: Tensor, shown: Tensor) -> Tensor:
@@ -216,6 +255,13 @@ def piece_behind(depth: Tensor, width: Tensor) -> Tensor:
 def upper_pieces(device: torch.device) -> Tensor:
     """(8,) bool, which segments are the upper ones of their limbs."""
     return torch.arange(LIMB_PIECES, device=device) % 2 == 0
+
+
+@cache
+@torch.inference_mode(False)  # cached in an inference frame, the tensor must also be usable in training
+def arms(pieces: int, device: torch.device) -> Tensor:
+    """(pieces,) bool, which of the first pieces are arms'."""
+    return torch.arange(pieces, device=device) < LIMB_PIECES // 2
 
 
 @cache

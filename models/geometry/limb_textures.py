@@ -46,7 +46,8 @@ def paint_tiles(
     colours, twin = sample_person(person, own, batch), sample_person(person, mirrored, batch)
     twin_visible = sample(other, mirrored) * exists * (s < claim.ends.flatten()[:, None, None, None])
     known = ((visible > 0.99) & (colours[:, 3:] > SHOWN)).to(colours.dtype)
-    from_twin = ((twin_visible > 0.99) & (twin[:, 3:] > SHOWN)).to(colours.dtype) * (1 - known)
+    from_twin = ((twin_visible > 0.99) & (twin[:, 3:] > SHOWN)).to(colours.dtype)
+    from_twin = from_twin * (1 - dilate(known, EDGE))  # beside own texels a line of its edge would show
     straight, twin_straight = (each[:, :3] / each[:, 3:].clamp_min(1e-3) for each in (colours, twin))
     straight = torch.where(known > 0, straight, twin_straight)
     filled = pull_push(straight, torch.maximum(known, from_twin)).clamp(0, 1)

@@ -14,7 +14,7 @@ from models.geometry.constants import gather_rows
 from models.geometry.grid import smoothstep, to_box
 from models.geometry.hidden_hands import HiddenHands
 from models.geometry.inpaint import blur, dilate, pull_push
-from models.geometry.limb_claims import Areas, claim_pixels, palm_ends, torso_hull, within
+from models.geometry.limb_claims import Areas, claim_pixels, is_skin, palm_ends, torso_hull, within
 from models.geometry.limb_curve import (
     FINGERS,
     FOREARM_PIECES,
@@ -136,7 +136,8 @@ def build_limbs(
         seen = torch.cat(
             [shown[:, :LIMB_PIECES], shown[:, LIMB_PIECES:] * (1 - hidden.repeat_interleave(FINGERS, 1))], 1
         )
-    areas = Areas(person[:, 3], head[:, 0], hull, within(inside, size))
+    bare = is_skin(person, skin, head[:, 0], hull)
+    areas = Areas(person[:, 3], head[:, 0], hull, within(inside, size), bare)
     claim = claim_pixels(drawn, areas, body, seen, palm_ends(polylines, hands, seen))
     tiles = paint_tiles(person, claim, rest, on_tile, boxes, shown, radii, painted)
     none = no_limbs(len(body), size, body.device)

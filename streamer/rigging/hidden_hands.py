@@ -43,7 +43,6 @@ PALM_AT = (1.95, 2.0, 2.15, 2.3, 2.45, 2.57, 2.67, 3.1)
 THUMB_SIDE = (0.24, 0.24, 0.33, 0.38, 0.4, 0.4, 0.37, 0.3)
 OTHER_SIDE = (0.24, 0.24, 0.32, 0.36, 0.39, 0.38, 0.33, 0.2)
 FIRST_JOINT = 10  # point of a hand: the middle finger's joint after the knuckle
-NEAR_BORDER = 0.1  # lengths of the palm from the border, up to which that joint counts as beyond it
 SIDES = (
     (LEFT_ELBOW, LEFT_WRIST, LEFT_INDEX, LEFT_PINKY, LEFT_THUMB),
     (RIGHT_ELBOW, RIGHT_WRIST, RIGHT_INDEX, RIGHT_PINKY, RIGHT_THUMB),
@@ -85,7 +84,7 @@ def complete_hands(
         length = palm_length(body, found[side])
         along = (wrist - elbow) / max(float(np.linalg.norm(wrist - elbow)), 1e-6)
         points = usual_hand(wrist, along, length, side)
-        if not is_beyond(points if found[side, :, CONFIDENCE].min() < MIN_CONFIDENCE else found[side], length, limbs):
+        if not is_beyond(points if found[side, :, CONFIDENCE].min() < MIN_CONFIDENCE else found[side], limbs):
             continue
         hidden[side] = 1
         found[side] = points
@@ -119,10 +118,10 @@ def usual_hand(wrist: Array, along: Array, length: float, side: int) -> Array:
     return points
 
 
-def is_beyond(points: Array, length: float, limbs: LimbOutlines) -> bool:
-    """Whether the fingers of a hand (21, 4) with a palm of this length lie beyond the picture's border."""
-    place, margin = points[FIRST_JOINT, :2], NEAR_BORDER * length
-    return bool(((place < limbs.inside[:2] + margin) | (place > limbs.inside[2:] - margin)).any())
+def is_beyond(points: Array, limbs: LimbOutlines) -> bool:
+    """Whether the fingers of a hand (21, 4) lie beyond the picture's border."""
+    place = points[FIRST_JOINT, :2]
+    return bool(((place < limbs.inside[:2]) | (place > limbs.inside[2:])).any())
 
 
 def with_palm(radii: Array, length: float, side: int) -> Array:

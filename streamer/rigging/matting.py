@@ -14,6 +14,7 @@ from models.geometry.topology import MESH, topology
 from streamer.frames import Image
 from streamer.rigging.canvas import Array, Canvas, original_grid, to_uint8
 from streamer.rigging.face_search import face_extent
+from streamer.rigging.limb_gaps import limb_gaps
 from streamer.rigging.limb_outline import limb_regions
 from streamer.rigging.picture import Picture
 from streamer.rigging.points import Points
@@ -39,10 +40,12 @@ class CoarseMatte:
 
     matte: (H, W) float32, coverage 0..1.
     face: (H, W) float32, coverage 0..1 of its face.
+    gaps: (H, W), where background is seen between its limbs and its torso; None: nowhere.
     """
 
     matte: Array
     face: Array
+    gaps: NDArray[np.bool_] | None = None
 
 
 def coarse_matte(
@@ -72,6 +75,9 @@ def coarse_matte(
             limbs = grabcut_limbs(rgb[canvas.inside], matte[canvas.inside], likely, possible)
             grown[canvas.inside] = np.maximum(grown[canvas.inside], limbs)
         matte = np.maximum(np.maximum(matte, grown), of_face)
+        if recognised and body is not None:
+            gaps = limb_gaps(rgb, matte, face, body)
+            return CoarseMatte((matte * ~gaps)[canvas.inside], of_face[canvas.inside], gaps[canvas.inside])
     return CoarseMatte(matte[canvas.inside], of_face[canvas.inside])
 
 

@@ -42,8 +42,10 @@ def trimap(rgb: Array, face: Array, coarse: CoarseMatte) -> Array:
     """
     known = bands(face, coarse)
     inwards = (known == 0.5) & (coarse.matte < SURE)
-    background = going_on(rgb, known == 0, inwards, strand_radius(face))
-    return np.where(inwards & background, 0, known).astype(np.float32)
+    background = inwards & going_on(rgb, known == 0, inwards, strand_radius(face))
+    if coarse.gaps is not None:
+        background |= cv2.erode(coarse.gaps.astype(np.uint8), disc(1)) > 0
+    return np.where(background, 0, known).astype(np.float32)
 
 
 def bands(face: Array, coarse: CoarseMatte) -> Array:

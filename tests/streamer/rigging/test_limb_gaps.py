@@ -1,0 +1,57 @@
+"""Background that shows between an arm and the torso is found where a matte has closed it, and clothes are not."""
+
+import numpy as np
+import torch
+
+from models.geometry.body import LEFT_ELBOW, LEFT_INDEX, LEFT_PINKY, LEFT_WRIST
+from streamer.rigging.canvas import Array
+from streamer.rigging.limb_gaps import limb_gaps
+from tests.support.bodies import TORSO, drawn_figure, figure_joints
+
+SIZE = 256
+
+
+def wide_arms() -> torch.Tensor:
+    """The figure's joints (1, 33, 4) with arms away from the torso."""
+    joints = figure_joints()
+    for side, sign in ((0, 1), (1, -1)):
+        for joint, x in ((LEFT_ELBOW, 0.36), (LEFT_WRIST, 0.44), (LEFT_PINKY, 0.45), (LEFT_INDEX, 0.45)):
+            joints[0, joint + side, 0] = sign * x
+    return joints
+
+
+FIGURE = drawn_figure(SIZE, joints=wide_arms())
+FACE, BODY = FIGURE.face[0].numpy(), FIGURE.body[0].numpy()
+
+
+def closed_matte() -> Array:
+    """The figure's alpha with the gaps between arms and torso closed, as a segmentation network's."""
+    alpha = FIGURE.matte[0, 0].numpy().copy()
+    x, y = np.meshgrid(*[np.linspace(-1, 1, SIZE, dtype=np.float32)] * 2)
+    alpha[(np.abs(x) < 0.4) & (y > -0.3) & (y < 0.1)] = 1
+    return alpha
+
+
+def picture() -> Array:
+    return np.ascontiguousarray((FIGURE.image[0].permute(1, 2, 0).numpy() * 255).astype(np.uint8))
+
+
+def test_wall_between_arms_and_torso_is_a_gap() -> None:
+    true, matte = FIGURE.matte[0, 0].numpy() > 0.5, closed_matte()
+    gaps = limb_gaps(picture(), matte, FACE, BODY)
+    wrong = (matte > 0.5) & ~true
+    assert wrong.sum() > 300
+    assert (gaps & wrong).sum() > 0.5 * wrong.sum()
+    assert not (gaps & true).any()
+
+
+def test_clothes_unlike_the_background_are_no_gap() -> None:
+    rgb, matte = picture(), closed_matte()
+    filled = (matte > 0.5) & (FIGURE.matte[0, 0].numpy() < 0.5)
+    rgb[filled] = (np.array(TORSO) * 255).astype(np.uint8)  # a wide coat instead of wall
+    assert not limb_gaps(rgb, matte, FACE, BODY).any()
+
+
+def test_limbs_that_are_not_seen_have_no_gaps() -> None:
+    unseen = torch.cat([FIGURE.body[0, :, :3], torch.zeros(33, 1)], 1).numpy()
+    assert not limb_gaps(picture(), closed_matte(), FACE, unseen).any()
